@@ -1,0 +1,3 @@
+module codebank.dev/bank
+
+go 1.26

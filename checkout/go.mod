@@ -1,0 +1,3 @@
+module codebank.dev/checkout
+
+go 1.26

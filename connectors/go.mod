@@ -1,0 +1,3 @@
+module codebank.dev/connectors
+
+go 1.26

@@ -1,0 +1,3 @@
+module codebank.dev/dashboards
+
+go 1.26

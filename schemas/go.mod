@@ -1,0 +1,3 @@
+module codebank.dev/schemas
+
+go 1.26
