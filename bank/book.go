@@ -1,0 +1,319 @@
+package bank
+
+import (
+	"slices"
+	"time"
+
+	"codebank.dev/bank/fault"
+)
+
+// Snapshot is what a Store read for a batch, under the locks of its accounts.
+type Snapshot struct {
+	Accounts []Account
+	Cards    []Card
+	// Entries are earlier entries of the transactions asked for, every leg.
+	Entries []Entry
+	// Reversed is how much of a transaction was given back so far, minor units.
+	Reversed map[ID]int64
+	Tokens   []CardToken
+}
+
+// Changes is what a batch decided, for the Store to write in one commit. The
+// slices are in the order of the decisions.
+type Changes struct {
+	NewAccounts []Account
+	NewCards    []NewCard
+	// Accounts and Cards are existing ones in their final state.
+	Accounts []Account
+	Cards    []Card
+	Entries  []*Entry
+	// Tokens are those that were used.
+	Tokens []CardToken
+	// Events are to be published, in this order.
+	Events []Event
+}
+
+// NewCard is a card about to be issued, with its sealed number.
+type NewCard struct {
+	Card   Card
+	Lookup [32]byte // keyed hash of the number, unique
+	Sealed Sealed
+}
+
+// Event is an entry's event as it waits in the outbox: the bare Avro body without
+// the registry's frame.
+type Event struct {
+	TransactionID ID
+	AccountID     ID // zero for a refusal
+	Sequence      int64
+	Key           ID
+	SchemaVersion int
+	Body          []byte
+}
+
+// Book is the state that a batch of commands is decided on: what the Store read,
+// plus what earlier commands of the same batch decided. It is not safe for
+// concurrent use. A command that fails must not have changed it; Post and the
+// other changing methods check first and change last, so one of them as the last
+// step of a Decide is enough.
+type Book struct {
+	accounts map[ID]*tracked[Account]
+	cards    map[ID]*tracked[Card]
+	entries  map[ID][]*Entry
+	reversed map[ID]int64
+	tokens   map[[32]byte]*tracked[CardToken]
+
+	accountOrder []ID
+	cardOrder    []ID
+	tokenOrder   [][32]byte
+	newCards     map[ID]NewCard
+	posted       []*Entry
+	events       []Event
+	version      string
+}
+
+type state uint8
+
+const (
+	unchanged state = iota
+	changed
+	created
+)
+
+type tracked[T any] struct {
+	value T
+	state state
+}
+
+// NewBook returns a Book over snapshot. producerVersion is stamped on every entry.
+func NewBook(snapshot Snapshot, producerVersion string) *Book {
+	b := &Book{
+		accounts: make(map[ID]*tracked[Account], len(snapshot.Accounts)),
+		cards:    make(map[ID]*tracked[Card], len(snapshot.Cards)),
+		entries:  make(map[ID][]*Entry, len(snapshot.Entries)),
+		tokens:   make(map[[32]byte]*tracked[CardToken], len(snapshot.Tokens)),
+		reversed: snapshot.Reversed,
+		version:  producerVersion,
+	}
+	if b.reversed == nil {
+		b.reversed = make(map[ID]int64)
+	}
+	for _, a := range snapshot.Accounts {
+		b.accounts[a.ID] = &tracked[Account]{value: a}
+	}
+	for _, c := range snapshot.Cards {
+		b.cards[c.ID] = &tracked[Card]{value: c}
+	}
+	for i := range snapshot.Entries {
+		e := &snapshot.Entries[i]
+		b.entries[e.TransactionID] = append(b.entries[e.TransactionID], e)
+	}
+	for _, t := range snapshot.Tokens {
+		b.tokens[t.Hash] = &tracked[CardToken]{value: t}
+	}
+	return b
+}
+
+// Account returns an account that was asked for by Keys and exists.
+func (b *Book) Account(id ID) (Account, bool) {
+	if t, ok := b.accounts[id]; ok {
+		return t.value, true
+	}
+	return Account{}, false
+}
+
+// Card returns a card that was asked for by Keys and exists.
+func (b *Book) Card(id ID) (Card, bool) {
+	if t, ok := b.cards[id]; ok {
+		return t.value, true
+	}
+	return Card{}, false
+}
+
+// Token returns a card token that was asked for by Keys and exists.
+func (b *Book) Token(hash [32]byte) (CardToken, bool) {
+	if t, ok := b.tokens[hash]; ok {
+		return t.value, true
+	}
+	return CardToken{}, false
+}
+
+// Entry returns leg 0 of a transaction that was asked for by Keys, or was decided
+// earlier in this batch; nil when there is none.
+func (b *Book) Entry(transaction ID) *Entry {
+	for _, e := range b.entries[transaction] {
+		if e.Leg == 0 {
+			return e
+		}
+	}
+	return nil
+}
+
+// Reversed returns how much of a transaction has been given back, minor units.
+func (b *Book) Reversed(transaction ID) int64 { return b.reversed[transaction] }
+
+// Post applies effect to the entry's account, gives the entry the account's next
+// sequence, its time and the figures after, and records it. now is raised to the
+// account's last time when it lies before it. The entry must name its account.
+// Errors: fault.Internal when the account was not read, fault.InvalidArgument
+// amount_minor when a figure would overflow; the Book is then unchanged.
+func (b *Book) Post(entry Entry, effect Effect, now time.Time) (*Entry, error) {
+	account, ok := b.accounts[entry.AccountID]
+	if !ok {
+		return nil, fault.New(fault.Internal, "ACCOUNT_NOT_READ", "Something went wrong on our side.")
+	}
+	after, err := account.value.After(effect)
+	if err != nil {
+		return nil, fault.Invalid("amount_minor", "The amount does not fit the account.").Wrap(err)
+	}
+	after.Sequence++
+	after.LastAt = latest(now, after.LastAt)
+	account.value = after
+	if account.state == unchanged {
+		account.state = changed
+		b.accountOrder = append(b.accountOrder, after.ID)
+	}
+	entry.CustomerID = after.CustomerID
+	entry.Currency = after.Currency
+	entry.Sequence = after.Sequence
+	entry.OccurredAt = after.LastAt
+	entry.BalanceAfter, entry.HeldAfter, entry.CreditLimitAfter = after.Balance, after.Held, after.CreditLimit
+	return b.record(entry), nil
+}
+
+// Refuse records an entry that belongs to no account: the decline of an unknown
+// card, or a request id voided before it was decided.
+func (b *Book) Refuse(entry Entry, now time.Time) *Entry {
+	entry.AccountID, entry.CustomerID, entry.Sequence = ID{}, ID{}, 0
+	entry.OccurredAt = now
+	return b.record(entry)
+}
+
+func (b *Book) record(entry Entry) *Entry {
+	entry.ProducerVersion = b.version
+	e := &entry
+	b.posted = append(b.posted, e)
+	b.entries[e.TransactionID] = append(b.entries[e.TransactionID], e)
+	if !e.OriginalID.IsZero() && e.Status == Approved && e.Leg == 0 {
+		b.reversed[e.OriginalID] += e.Amount
+	}
+	return e
+}
+
+// latest returns the later of now and last, in whole milliseconds UTC.
+func latest(now, last time.Time) time.Time {
+	now = now.UTC().Truncate(time.Millisecond)
+	if now.Before(last) {
+		return last
+	}
+	return now
+}
+
+// Open adds a new account; it must not exist. Post its opening entry next.
+func (b *Book) Open(account Account) {
+	b.accounts[account.ID] = &tracked[Account]{value: account, state: created}
+	b.accountOrder = append(b.accountOrder, account.ID)
+}
+
+// Issue adds a new card; it must not exist.
+func (b *Book) Issue(card NewCard) {
+	if b.newCards == nil {
+		b.newCards = make(map[ID]NewCard)
+	}
+	b.newCards[card.Card.ID] = card
+	b.cards[card.Card.ID] = &tracked[Card]{value: card.Card, state: created}
+	b.cardOrder = append(b.cardOrder, card.Card.ID)
+}
+
+// SetCard replaces a card that was read. Its account must be among the command's
+// Keys too, for the account's lock guards the card.
+func (b *Book) SetCard(card Card) {
+	t := b.cards[card.ID]
+	t.value = card
+	if t.state == unchanged {
+		t.state = changed
+		b.cardOrder = append(b.cardOrder, card.ID)
+	}
+}
+
+// UseToken marks a token as used by a transaction, for good.
+func (b *Book) UseToken(hash [32]byte, transaction ID) {
+	t := b.tokens[hash]
+	t.value.UsedBy = transaction
+	if t.state == unchanged {
+		t.state = changed
+		b.tokenOrder = append(b.tokenOrder, hash)
+	}
+}
+
+// Posted returns the entries recorded so far, in the order of their decisions.
+func (b *Book) Posted() []*Entry { return b.posted }
+
+// Emit puts an event into the outbox of this batch.
+func (b *Book) Emit(event Event) { b.events = append(b.events, event) }
+
+// Changes returns all that has to be written.
+func (b *Book) Changes() Changes {
+	changes := Changes{Entries: b.posted, Events: b.events}
+	for _, id := range b.accountOrder {
+		switch t := b.accounts[id]; t.state {
+		case created:
+			changes.NewAccounts = append(changes.NewAccounts, t.value)
+		case changed:
+			changes.Accounts = append(changes.Accounts, t.value)
+		}
+	}
+	for _, id := range b.cardOrder {
+		switch t := b.cards[id]; t.state {
+		case created:
+			issued := b.newCards[id]
+			issued.Card = t.value
+			changes.NewCards = append(changes.NewCards, issued)
+		case changed:
+			changes.Cards = append(changes.Cards, t.value)
+		}
+	}
+	for _, hash := range b.tokenOrder {
+		changes.Tokens = append(changes.Tokens, b.tokens[hash].value)
+	}
+	return changes
+}
+
+// IsEmpty reports whether there is nothing to write.
+func (c *Changes) IsEmpty() bool {
+	return len(c.NewAccounts)+len(c.NewCards)+len(c.Accounts)+len(c.Cards)+
+		len(c.Entries)+len(c.Tokens)+len(c.Events) == 0
+}
+
+// Keys names all that a command reads. Commands list what they know; duplicates
+// are allowed.
+type Keys struct {
+	Accounts []ID // locked, in id order
+	Cards    []ID // guarded by their account's lock: name that account too
+	// Transactions are looked up whole: earlier entries and how much was given back.
+	Transactions []ID
+	Tokens       [][32]byte // locked
+}
+
+// Add appends other's keys.
+func (k *Keys) Add(other Keys) {
+	k.Accounts = append(k.Accounts, other.Accounts...)
+	k.Cards = append(k.Cards, other.Cards...)
+	k.Transactions = append(k.Transactions, other.Transactions...)
+	k.Tokens = append(k.Tokens, other.Tokens...)
+}
+
+// Sort orders every list by bytes and removes duplicates: the one order in which
+// locks are taken.
+func (k *Keys) Sort() {
+	k.Accounts = sortIDs(k.Accounts)
+	k.Cards = sortIDs(k.Cards)
+	k.Transactions = sortIDs(k.Transactions)
+	slices.SortFunc(k.Tokens, func(a, b [32]byte) int { return slices.Compare(a[:], b[:]) })
+	k.Tokens = slices.Compact(k.Tokens)
+}
+
+func sortIDs(ids []ID) []ID {
+	slices.SortFunc(ids, func(a, b ID) int { return slices.Compare(a[:], b[:]) })
+	return slices.Compact(ids)
+}

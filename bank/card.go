@@ -1,0 +1,146 @@
+package bank
+
+import (
+	"slices"
+	"strings"
+	"time"
+)
+
+// The rule against guessing: this many wrong attempts within the window lock a
+// card for the lock time.
+const (
+	WrongAttemptsToLock = 5
+	WrongAttemptWindow  = 15 * time.Minute
+	LockTime            = 15 * time.Minute
+)
+
+// Brand is the scheme a card belongs to. The numbers are stored: append only.
+type Brand uint8
+
+// The brands.
+const (
+	BrandUnknown Brand = iota
+	Visa
+	Mastercard
+	Amex
+	Elo
+	Hipercard
+	Discover
+	Diners
+	JCB
+)
+
+var brandNames = [...]string{"UNKNOWN", "VISA", "MASTERCARD", "AMEX", "ELO", "HIPERCARD", "DISCOVER", "DINERS", "JCB"}
+
+// String returns the brand as the event names it.
+func (b Brand) String() string { return nameOf(brandNames[:], int(b)) }
+
+// Expiry is the last month in which a card is good.
+type Expiry struct {
+	Month int // 1 to 12
+	Year  int // four digits
+}
+
+// End returns the first moment at which the card is no longer good, UTC.
+func (e Expiry) End() time.Time {
+	return time.Date(e.Year, time.Month(e.Month)+1, 1, 0, 0, 0, 0, time.UTC)
+}
+
+// CardFace is what may be seen of a card everywhere: events, statements, logs.
+type CardFace struct {
+	ID    ID
+	Brand Brand
+	BIN   string // first six digits; empty when only the last four are known
+	Last4 string
+}
+
+// Card is a card's state. Its number is not part of it: that lives in the vault alone.
+// A card changes only under the lock of its account.
+type Card struct {
+	CardFace
+	AccountID  ID
+	HolderName string
+	Expiry     Expiry
+	Blocked    bool
+	// WrongAt holds the times of the last wrong attempts, oldest first, at most
+	// WrongAttemptsToLock of them.
+	WrongAt     []time.Time
+	LockedUntil time.Time // zero when never locked
+	Rules       PurchaseRules
+	Frequency   Frequency
+	IssuedAt    time.Time
+}
+
+// PurchaseRules is what a card allows per purchase; 0 switches a rule off.
+type PurchaseRules struct {
+	Limit     int64 // the most one purchase may cost, minor units
+	Minimum   int64 // the least one purchase may cost, minor units
+	PerMinute int32 // how many purchases a minute
+}
+
+// IsLocked reports whether wrong attempts keep the card locked at now.
+func (c *Card) IsLocked(now time.Time) bool { return now.Before(c.LockedUntil) }
+
+// AfterWrongAttempt returns the card with one more wrong attempt at now: the
+// fifth within the window locks it and starts the count anew.
+func (c Card) AfterWrongAttempt(now time.Time) Card {
+	recent := make([]time.Time, 0, WrongAttemptsToLock)
+	for _, at := range c.WrongAt {
+		if now.Sub(at) < WrongAttemptWindow {
+			recent = append(recent, at)
+		}
+	}
+	c.WrongAt = append(recent, now)
+	if len(c.WrongAt) >= WrongAttemptsToLock {
+		c.WrongAt, c.LockedUntil = nil, now.Add(LockTime)
+	}
+	return c
+}
+
+// Equal reports whether two cards are the same in every field.
+func (c *Card) Equal(other *Card) bool {
+	a, b := *c, *other
+	if !slices.EqualFunc(a.WrongAt, b.WrongAt, time.Time.Equal) {
+		return false
+	}
+	a.WrongAt, b.WrongAt = nil, nil
+	return a.CardFace == b.CardFace && a.AccountID == b.AccountID && a.HolderName == b.HolderName &&
+		a.Expiry == b.Expiry && a.Blocked == b.Blocked && a.LockedUntil.Equal(b.LockedUntil) &&
+		a.Rules == b.Rules && a.Frequency.Level == b.Frequency.Level &&
+		a.Frequency.At.Equal(b.Frequency.At) && a.IssuedAt.Equal(b.IssuedAt)
+}
+
+// costPerPurchase is what one purchase takes out of the bucket. With this unit a
+// bucket of n per minute gains n a millisecond: whole numbers all the way.
+const costPerPurchase = 60_000
+
+// Frequency is a token bucket kept in the card's row. The zero Frequency is a full bucket.
+type Frequency struct {
+	// Level is what was in the bucket at At, in units of 1/60,000 purchase.
+	Level int64
+	At    time.Time
+}
+
+// Take returns the bucket after one purchase at now, and whether it held enough.
+// perMinute is both capacity and refill per minute; 0 lets everything through.
+func (f Frequency) Take(perMinute int32, now time.Time) (Frequency, bool) {
+	if perMinute <= 0 {
+		return f, true
+	}
+	capacity := int64(perMinute) * costPerPurchase
+	level := capacity
+	if !f.At.IsZero() {
+		elapsed := min(max(now.Sub(f.At).Milliseconds(), 0), 60_000)
+		level = min(capacity, f.Level+elapsed*int64(perMinute))
+	}
+	if level < costPerPurchase {
+		return f, false
+	}
+	return Frequency{Level: level - costPerPurchase, At: now}, true
+}
+
+// FoldName returns a holder's name as it is compared: upper case, spaces
+// collapsed. It does not transliterate.
+func FoldName(name string) string {
+	return strings.ToUpper(strings.Join(strings.Fields(name), " "))
+}

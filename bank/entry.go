@@ -1,0 +1,197 @@
+package bank
+
+import (
+	"strconv"
+	"time"
+
+	"codebank.dev/bank/money"
+)
+
+// Kind is what an entry is about. The numbers are stored: append only.
+type Kind uint8
+
+// The kinds of entry, in the order of the event schema's enum.
+const (
+	KindOpening Kind = iota + 1
+	KindLimitChange
+	KindPurchase
+	KindReversal
+	KindDeposit
+	KindWithdrawal
+	KindTransfer
+	KindHold
+	KindCapture
+	KindVoid
+	KindExpiry
+	KindPixOut
+	KindPixIn
+	KindPixReturn
+)
+
+var kindNames = [...]string{
+	"UNKNOWN", "OPENING", "LIMIT_CHANGE", "PURCHASE", "REVERSAL", "DEPOSIT", "WITHDRAWAL", "TRANSFER",
+	"HOLD", "CAPTURE", "VOID", "EXPIRY", "PIX_OUT", "PIX_IN", "PIX_RETURN",
+}
+
+// String returns the kind as the event names it.
+func (k Kind) String() string { return nameOf(kindNames[:], int(k)) }
+
+// Direction is an entry's sign as the customer sees it. The numbers are stored: append only.
+type Direction uint8
+
+// The directions. A decline keeps the direction it would have had.
+const (
+	Debit Direction = iota + 1
+	Credit
+	NoDirection
+)
+
+var directionNames = [...]string{"UNKNOWN", "DEBIT", "CREDIT", "NONE"}
+
+// String returns the direction as the event names it.
+func (d Direction) String() string { return nameOf(directionNames[:], int(d)) }
+
+// Status is what was decided. The numbers are stored: append only.
+type Status uint8
+
+// The statuses.
+const (
+	// Approved moved money, or set it aside.
+	Approved Status = iota + 1
+	// Declined changed nothing but the sequence.
+	Declined
+	// Applied is for what is no decision: an opening, a limit change.
+	Applied
+	// Voided marks a request id that was voided before it was ever decided. It makes no event.
+	Voided
+)
+
+var statusNames = [...]string{"UNKNOWN", "APPROVED", "DECLINED", "APPLIED", "VOIDED"}
+
+// String returns the status as the event names it.
+func (s Status) String() string { return nameOf(statusNames[:], int(s)) }
+
+// Channel is how a card was presented. The numbers are stored: append only.
+type Channel uint8
+
+// The channels.
+const (
+	ChannelUnknown Channel = iota
+	ChannelECommerce
+	ChannelPointOfSale
+	ChannelRecurring
+	ChannelMailOrTelephone
+	ChannelBranch
+	ChannelAPI
+)
+
+var channelNames = [...]string{"UNKNOWN", "ECOMMERCE", "POINT_OF_SALE", "RECURRING", "MAIL_OR_TELEPHONE", "BRANCH", "API"}
+
+// String returns the channel as the event names it.
+func (c Channel) String() string { return nameOf(channelNames[:], int(c)) }
+
+func nameOf(names []string, i int) string {
+	if i < len(names) {
+		return names[i]
+	}
+	return names[0]
+}
+
+// Request is the identity of what a caller asked for.
+type Request struct {
+	// Caller is who asked; request ids of two callers never meet.
+	Caller string
+	// ID is the caller's own id of the request.
+	ID string
+	// Fingerprint is a keyed hash of the canonical request: equal for equal requests.
+	Fingerprint [32]byte
+	// TraceID is the W3C trace id, or empty. It is no part of the identity.
+	TraceID string
+}
+
+// Merchant is who sells.
+type Merchant struct {
+	ID           string
+	Name         string
+	CategoryCode string // ISO 18245
+	City         string
+	Country      string // ISO 3166-1 alpha-2
+}
+
+// Entry is one change of one customer account, and at the same time the event
+// that tells of it. A transaction that touches two customer accounts has two
+// entries, told apart by Leg; the movement counts once, on leg 0. An entry never
+// changes after it was written.
+//
+// An entry without an account (AccountID zero, Sequence 0) is a refusal: the
+// decline of an unknown card, or a request id voided before it was decided.
+type Entry struct {
+	TransactionID ID
+	Leg           uint8
+	Request       Request
+
+	AccountID  ID
+	CustomerID ID
+	Sequence   int64
+
+	Kind      Kind
+	Direction Direction
+	Status    Status
+	Decline   DeclineReason // 0 when not declined
+
+	Amount   int64 // minor units, never negative
+	Currency money.Currency
+	// DebitAccount and CreditAccount are the movement; both zero when nothing moves.
+	DebitAccount  ID
+	CreditAccount ID
+
+	BalanceAfter     int64
+	HeldAfter        int64
+	CreditLimitAfter int64
+
+	Card             CardFace
+	Merchant         Merchant
+	Channel          Channel
+	Description      string
+	OriginalID       ID // what a reversal, void, capture or return refers to
+	CounterpartyName string
+	EndToEndID       string
+	Attempt          int32 // which try of the payer, from 1; 0 = not told
+
+	DecisionMicros  int64     // from arrival in the ledger to the decision
+	OccurredAt      time.Time // UTC, whole milliseconds, never before the account's last
+	ProducerVersion string
+}
+
+// IsRefusal reports whether the entry belongs to no account.
+func (e *Entry) IsRefusal() bool { return e.AccountID.IsZero() }
+
+// EventID returns the id of the entry's event: account and sequence, or the
+// transaction id of a refusal. An event id is never emitted with other content.
+func (e *Entry) EventID() string {
+	if e.IsRefusal() {
+		return e.TransactionID.String()
+	}
+	return string(e.AppendEventID(make([]byte, 0, 48)))
+}
+
+// AppendEventID appends EventID to dst.
+func (e *Entry) AppendEventID(dst []byte) []byte {
+	if e.IsRefusal() {
+		return e.TransactionID.Append(dst)
+	}
+	dst = append(e.AccountID.Append(dst), ':')
+	return strconv.AppendInt(dst, e.Sequence, 10)
+}
+
+// EventKey returns the key under which the event is published, so that all events
+// of an account share a partition.
+func (e *Entry) EventKey() ID {
+	if e.IsRefusal() {
+		return e.TransactionID
+	}
+	return e.AccountID
+}
+
+// AvailableAfter returns what was available after the entry, in minor units.
+func (e *Entry) AvailableAfter() int64 { return e.BalanceAfter - e.HeldAfter + e.CreditLimitAfter }

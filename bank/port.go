@@ -1,0 +1,155 @@
+package bank
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// The answers of a Store that the executor acts on. Any other error of Execute is
+// a fault: fault.Unavailable when the outcome is unknown or the store is away.
+var (
+	// ErrRetry says that nothing was committed and a fresh read may succeed: a conflict
+	// over a unique key, a deadlock, a lock not had in time.
+	ErrRetry = errors.New("bank: not committed, decide again on fresh reads")
+	// ErrRejected says that nothing was committed because the data itself was refused:
+	// one command of the batch is bad.
+	ErrRejected = errors.New("bank: not committed, the data was refused")
+	// ErrNotFound says that there is no such thing.
+	ErrNotFound = errors.New("bank: not found")
+)
+
+// Store is the durable state of the ledger.
+type Store interface {
+	// Execute locks and reads what keys name, calls decide once with the Book over it,
+	// and writes the Book's changes in one durable commit. keys must be sorted (Keys.Sort).
+	// An error of decide is returned as it is and nothing is written. nil means
+	// committed. ErrRetry and ErrRejected mean certainly not committed. After any
+	// other error the outcome is unknown. Safe for concurrent use.
+	Execute(ctx context.Context, keys Keys, decide func(*Book) error) error
+}
+
+// Directory answers immutable facts without locks. ErrNotFound when there is none
+// (never to be cached); fault.Unavailable when the store is away.
+type Directory interface {
+	CardByLookup(ctx context.Context, lookup [32]byte) (CardFacts, error)
+	CardByID(ctx context.Context, card ID) (CardFacts, error)
+	// Token returns the token with this hash; all but UsedBy is immutable.
+	Token(ctx context.Context, hash [32]byte) (CardToken, error)
+	// Parties returns the customer account and card of a transaction's leg 0; zero ids for a refusal.
+	Parties(ctx context.Context, transaction ID) (Parties, error)
+}
+
+// Reader answers the present state without locks, as of some moment during the
+// call. ErrNotFound and fault.Unavailable as for Directory.
+type Reader interface {
+	Account(ctx context.Context, account ID) (Account, error)
+	Card(ctx context.Context, card ID) (Card, Account, error)
+	// Transaction returns leg 0 and how much of it has been given back.
+	Transaction(ctx context.Context, transaction ID) (Entry, int64, error)
+	// SealedNumber returns a card's number as the vault sealed it.
+	SealedNumber(ctx context.Context, card ID) (Sealed, error)
+}
+
+// TokenStore keeps card tokens. Insert is durable when it returns; a hash that
+// exists already is ErrRejected.
+type TokenStore interface {
+	InsertToken(ctx context.Context, token CardToken) error
+}
+
+// CardFacts is what never changes about a card.
+type CardFacts struct {
+	Face       CardFace
+	AccountID  ID
+	HolderName string
+	Expiry     Expiry
+}
+
+// Parties is whom a transaction concerns.
+type Parties struct {
+	AccountID ID
+	CardID    ID
+}
+
+// CardToken stands for card data once. It holds neither number nor security code.
+type CardToken struct {
+	Hash      [32]byte // SHA-256 of the token
+	CardID    ID       // zero when the card is unknown
+	AccountID ID
+	Face      CardFace // brand, BIN and last four of what was presented
+	Verdict   Verdict
+	ExpiresAt time.Time
+	UsedBy    ID // the transaction that used it; zero while unused
+}
+
+// Verdict is the judgement on presented card data, made where the data is and
+// turned into a decline where the lock is.
+type Verdict struct {
+	// Decline is 0 when the data is right, else UnknownCard, NameMismatch, ExpiryMismatch or CVVMismatch.
+	Decline DeclineReason
+}
+
+// CountsAsAttempt reports whether the verdict is a guess at what only the holder knows.
+func (v Verdict) CountsAsAttempt() bool {
+	return v.Decline == CVVMismatch || v.Decline == ExpiryMismatch
+}
+
+// Sealed is a card number encrypted by the vault.
+type Sealed struct {
+	KeyID      string
+	Ciphertext []byte
+}
+
+// Vault holds the keys. It is pure computation: no I/O, safe for concurrent use.
+type Vault interface {
+	// Lookup returns the keyed hash under which a number is found.
+	Lookup(pan PAN) [32]byte
+	// CVV derives a card's security code.
+	CVV(pan PAN, expiry Expiry) CVV
+	// Seal encrypts a number, bound to its card.
+	Seal(pan PAN, card ID) (Sealed, error)
+	// Open decrypts what Seal made for the same card.
+	Open(sealed Sealed, card ID) (PAN, error)
+	// Fingerprint returns a keyed hash of a canonical request.
+	Fingerprint(canonical []byte) [32]byte
+}
+
+// Encoder turns an entry into the bare body of its event. Append must not keep
+// dst or the entry, and appends nothing on error.
+type Encoder interface {
+	// Append appends the body to dst and returns the schema version it was written with.
+	Append(dst []byte, entry *Entry) ([]byte, int, error)
+}
+
+// OutboxRow is an event waiting to be published. IDs grow in the order of
+// decisions within an account, but become visible in any order.
+type OutboxRow struct {
+	ID    int64
+	Event Event
+}
+
+// Outbox is the relay's view of the store: committed events that are not known
+// to be published. One relay leads at a time by a lease; a higher epoch fences
+// the lower ones off.
+type Outbox interface {
+	// Acquire takes or renews the lease for holder until ttl from now and returns its
+	// epoch; ErrNotFound while another holder has it.
+	Acquire(ctx context.Context, holder string, ttl time.Duration) (epoch int64, err error)
+	// Fetch returns up to limit visible rows with the lowest ids that are not among skip,
+	// lowest first. Never rows above a remembered id only: ids are taken before commit.
+	Fetch(ctx context.Context, limit int, skip []int64) ([]OutboxRow, error)
+	// Delete removes acknowledged rows if epoch still leads; ErrNotFound when it does not.
+	Delete(ctx context.Context, epoch int64, ids []int64) error
+	// Backlog returns how many rows wait and since when the oldest does.
+	Backlog(ctx context.Context) (rows int64, oldest time.Time, err error)
+}
+
+// Publisher puts events on the broker.
+type Publisher interface {
+	// Publish sends one event and calls done exactly once: nil when all replicas in sync
+	// have it. Events of one key arrive in the order of the calls; the last argument of
+	// done is never an error that a later call could mend without sending again.
+	Publish(ctx context.Context, event Event, done func(error))
+	// Flush waits until done was called for everything published.
+	Flush(ctx context.Context) error
+}
