@@ -1,0 +1,58 @@
+package child
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Run starts cmd as [Start] does and waits for it. When ctx ends first, the
+// whole process group is killed and the context's error is returned. A command
+// whose Stdout and Stderr are unset has its output collected, and the end of
+// it becomes part of the error.
+func Run(ctx context.Context, cmd *exec.Cmd, options Options) error {
+	output := &tailBuffer{}
+	if cmd.Stdout == nil && cmd.Stderr == nil {
+		cmd.Stdout, cmd.Stderr = output, output
+		// A grandchild that keeps the pipe open must not keep the caller waiting.
+		cmd.WaitDelay = time.Second
+	}
+	process, err := Start(cmd, options)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-process.Done():
+	case <-ctx.Done():
+		_ = process.SignalGroup(syscall.SIGKILL)
+		<-process.Done()
+		return ctx.Err()
+	}
+	if err := process.Err(); err != nil && !errors.Is(err, exec.ErrWaitDelay) {
+		return fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, output.tail())
+	}
+	return nil
+}
+
+// tailBuffer keeps the end of what is written to it.
+type tailBuffer struct{ content []byte }
+
+var _ io.Writer = (*tailBuffer)(nil)
+
+func (b *tailBuffer) Write(p []byte) (int, error) {
+	b.content = append(b.content, p...)
+	if extra := len(b.content) - tailBytes; extra > 0 {
+		b.content = append(b.content[:0], b.content[extra:]...)
+	}
+	return len(p), nil
+}
+
+func (b *tailBuffer) tail() string {
+	return string(bytes.TrimSpace(b.content))
+}

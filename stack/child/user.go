@@ -1,0 +1,150 @@
+package child
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"syscall"
+)
+
+// User is somebody without privileges, to whom root drops for programs that
+// refuse to run as root.
+type User struct {
+	Name string
+	UID  uint32
+	GID  uint32
+}
+
+// ErrNoUser is returned by [Unprivileged] when the caller is root and the
+// machine knows none of the users it looks for.
+var ErrNoUser = errors.New("no user to drop to: none of nobody, daemon, postgres exists")
+
+// Unprivileged finds the user that programs refusing root run as. It is nil
+// when the caller is not root: then everything runs as the caller.
+func Unprivileged() (*User, error) {
+	if os.Geteuid() != 0 {
+		return nil, nil
+	}
+	for _, name := range []string{"nobody", "daemon", "postgres"} {
+		found, err := user.Lookup(name)
+		if err != nil {
+			continue
+		}
+		uid, errUID := strconv.ParseUint(found.Uid, 10, 32)
+		gid, errGID := strconv.ParseUint(found.Gid, 10, 32)
+		if errUID != nil || errGID != nil || uid == 0 {
+			continue
+		}
+		return &User{Name: name, UID: uint32(uid), GID: uint32(gid)}, nil
+	}
+	return nil, ErrNoUser
+}
+
+func (u *User) credential() *syscall.Credential {
+	return &syscall.Credential{Uid: u.UID, Gid: u.GID, Groups: []uint32{u.GID}}
+}
+
+// Reaches reports whether the user can enter every folder that leads to path
+// and path itself. A path that does not exist yet is judged by the folders
+// that do. A nil user is the caller, who can.
+func (u *User) Reaches(path string) bool {
+	if u == nil {
+		return true
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return false
+	}
+	for {
+		info, err := os.Stat(path)
+		if err == nil && !u.enters(info) {
+			return false
+		}
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return false
+		}
+		if path == filepath.Dir(path) {
+			return true
+		}
+		path = filepath.Dir(path)
+	}
+}
+
+// enters reads the execute bit that applies to the user.
+func (u *User) enters(info fs.FileInfo) bool {
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return false
+	}
+	switch {
+	case owner.Uid == u.UID:
+		return info.Mode()&0o100 != 0
+	case owner.Gid == u.GID:
+		return info.Mode()&0o010 != 0
+	default:
+		return info.Mode()&0o001 != 0
+	}
+}
+
+// Folder makes a folder that the user owns and reaches, and returns where it
+// is: path itself if that can be, otherwise [Shelter] of it. Calling it again
+// finds the same folder. A nil user gets path.
+func (u *User) Folder(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	if u == nil {
+		return path, os.MkdirAll(path, 0o700)
+	}
+	if !u.Reaches(filepath.Dir(path)) {
+		path = Shelter(path)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return "", err
+	}
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", err
+	}
+	// The shelter lies in a folder that everybody may write to and its name can
+	// be guessed: what is found there must not be somebody else's, nor a link.
+	info, err := os.Lstat(path)
+	if err != nil {
+		return "", err
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !info.IsDir() || !ok || (owner.Uid != 0 && owner.Uid != u.UID) {
+		return "", fmt.Errorf("%s is not a folder of root or %s", path, u.Name)
+	}
+	return path, os.Chown(path, int(u.UID), int(u.GID))
+}
+
+// WriteFile writes a file that only the user reads, and replaces one that is
+// there. A nil user is the caller.
+func (u *User) WriteFile(path, content string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteString(content)
+	if u != nil {
+		err = errors.Join(err, file.Chown(int(u.UID), int(u.GID)))
+	}
+	return errors.Join(err, file.Close())
+}
+
+// Shelter is where the content of path lives when the user who needs it cannot
+// reach path: a folder under /var/tmp named by a hash of the path.
+func Shelter(path string) string {
+	sum := sha256.Sum256([]byte(filepath.Clean(path)))
+	return filepath.Join("/var/tmp", "codebank-"+hex.EncodeToString(sum[:8]))
+}

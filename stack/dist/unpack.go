@@ -1,0 +1,209 @@
+package dist
+
+import (
+	"archive/tar"
+	"archive/zip"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/ulikunitz/xz"
+)
+
+// Unpacked trees are readable by everybody: as root, the programs in them run
+// as somebody else.
+const (
+	folderMode = 0o755
+	fileMode   = 0o644
+	runBits    = 0o111
+)
+
+// unpackTarGz unpacks a .tar.gz file into a folder.
+func unpackTarGz(archive, into string) error {
+	file, err := os.Open(archive)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	stream, err := gzip.NewReader(file)
+	if err != nil {
+		return err
+	}
+	return unpackTar(stream, into)
+}
+
+// unpackJarredTxz unpacks the one .txz file that a jar holds, which is how the
+// Postgres programs come.
+func unpackJarredTxz(jar, into string) error {
+	archive, err := zip.OpenReader(jar)
+	if err != nil {
+		return err
+	}
+	defer archive.Close()
+	for _, entry := range archive.File {
+		if !strings.HasSuffix(entry.Name, ".txz") {
+			continue
+		}
+		content, err := entry.Open()
+		if err != nil {
+			return err
+		}
+		defer content.Close()
+		stream, err := xz.NewReader(content)
+		if err != nil {
+			return err
+		}
+		return unpackTar(stream, into)
+	}
+	return fmt.Errorf("%s holds no .txz", jar)
+}
+
+// unpackTar unpacks folders, files and symbolic links; there is nothing else
+// in the archives it is meant for.
+func unpackTar(stream io.Reader, into string) error {
+	root, err := os.OpenRoot(into)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	archive := tar.NewReader(stream)
+	for {
+		header, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		name := path.Clean(header.Name)
+		switch header.Typeflag {
+		case tar.TypeDir:
+			err = makeFolder(root, name)
+		case tar.TypeReg:
+			err = writeFile(root, name, header.FileInfo().Mode(), archive)
+		case tar.TypeSymlink:
+			if err = makeFolder(root, path.Dir(name)); err == nil {
+				err = root.Symlink(header.Linkname, name)
+			}
+		}
+		if err != nil {
+			return fmt.Errorf("unpack %s: %w", header.Name, err)
+		}
+	}
+}
+
+// unpackZip unpacks a .zip file into a folder and keeps the run bits.
+func unpackZip(archive, into string) error {
+	reader, err := zip.OpenReader(archive)
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	root, err := os.OpenRoot(into)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	for _, entry := range reader.File {
+		name := path.Clean(entry.Name)
+		if entry.FileInfo().IsDir() {
+			err = makeFolder(root, name)
+		} else {
+			err = unpackZipFile(root, name, entry)
+		}
+		if err != nil {
+			return fmt.Errorf("unpack %s: %w", entry.Name, err)
+		}
+	}
+	return nil
+}
+
+func unpackZipFile(root *os.Root, name string, entry *zip.File) error {
+	content, err := entry.Open()
+	if err != nil {
+		return err
+	}
+	defer content.Close()
+	return writeFile(root, name, entry.Mode(), content)
+}
+
+// makeFolder makes a folder and those above it. The mode is set once more
+// because the caller's umask may have taken bits away.
+func makeFolder(root *os.Root, name string) error {
+	if name == "." {
+		return nil
+	}
+	if info, err := root.Stat(name); err == nil && info.IsDir() {
+		return nil
+	}
+	if err := makeFolder(root, path.Dir(name)); err != nil {
+		return err
+	}
+	if err := root.Mkdir(name, folderMode); err != nil {
+		return err
+	}
+	return root.Chmod(name, folderMode)
+}
+
+func writeFile(root *os.Root, name string, mode fs.FileMode, content io.Reader) error {
+	if err := makeFolder(root, path.Dir(name)); err != nil {
+		return err
+	}
+	mode = fileMode | mode&runBits
+	file, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
+	if err != nil {
+		return err
+	}
+	_, errCopy := io.Copy(file, content)
+	return errors.Join(errCopy, file.Chmod(mode), file.Close())
+}
+
+// copyTree copies a tree of folders, files and symbolic links into a folder
+// that exists.
+func copyTree(from, into string) error {
+	root, err := os.OpenRoot(into)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return filepath.WalkDir(from, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(from, file)
+		if err != nil {
+			return err
+		}
+		switch {
+		case entry.IsDir():
+			return makeFolder(root, filepath.ToSlash(name))
+		case entry.Type()&fs.ModeSymlink != 0:
+			target, err := os.Readlink(file)
+			if err != nil {
+				return err
+			}
+			return root.Symlink(target, name)
+		default:
+			return copyFile(root, name, file)
+		}
+	})
+}
+
+func copyFile(root *os.Root, name, from string) error {
+	source, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	info, err := source.Stat()
+	if err != nil {
+		return err
+	}
+	return writeFile(root, filepath.ToSlash(name), info.Mode(), source)
+}

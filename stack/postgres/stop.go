@@ -1,0 +1,101 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"codebank.dev/stack/child"
+)
+
+// Stop shuts the server down: sessions are ended, what they had not committed
+// is rolled back, and everything is written to disk. It returns when the
+// server has ended; if ctx ends first, the server is killed, which loses
+// nothing that was committed. Stopping a stopped server does nothing.
+func (s *Server) Stop(ctx context.Context) error {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.stop(ctx)
+}
+
+func (s *Server) stop(ctx context.Context) error {
+	if s.process == nil {
+		return nil
+	}
+	if s.process.Ended() {
+		s.process = nil
+		return nil
+	}
+	// A server that was frozen could not hear the request to stop.
+	err := errors.Join(s.process.Signal(syscall.SIGCONT), s.process.Signal(syscall.SIGINT))
+	if err != nil {
+		s.kill()
+		return err
+	}
+	select {
+	case <-s.process.Done():
+		s.process = nil
+		return nil
+	case <-ctx.Done():
+		s.kill()
+		return ctx.Err()
+	}
+}
+
+// Kill ends the server at once and without warning, the way a power failure
+// would. It returns when no process of it runs any more; [Server.Restart]
+// then recovers what was committed.
+func (s *Server) Kill() {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.kill()
+}
+
+// kill freezes the postmaster first, so that it starts no further backend and
+// makes no repairs, and then kills the backends before the postmaster. A
+// backend that outlived its postmaster would keep the shared memory and the
+// next server would refuse to start.
+func (s *Server) kill() {
+	if s.process == nil {
+		return
+	}
+	var backends []int
+	if !s.process.Ended() {
+		_ = s.process.Signal(syscall.SIGSTOP)
+		backends = child.Children(s.process.Pid())
+		for _, backend := range backends {
+			_ = syscall.Kill(backend, syscall.SIGKILL)
+		}
+		_ = s.process.Signal(syscall.SIGKILL)
+	}
+	<-s.process.Done()
+	for _, backend := range backends {
+		for child.Running(backend) {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	s.process = nil
+}
+
+// Remove stops the server at once and deletes its folder with all data.
+func (s *Server) Remove() error {
+	s.Kill()
+	return errors.Join(os.RemoveAll(s.data), os.RemoveAll(s.options.Dir))
+}
+
+// empty removes what is in a folder but not the folder.
+func empty(folder string) error {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if err := os.RemoveAll(filepath.Join(folder, entry.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
