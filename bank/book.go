@@ -69,7 +69,6 @@ type Book struct {
 	newCards     map[ID]NewCard
 	posted       []*Entry
 	events       []Event
-	version      string
 }
 
 type state uint8
@@ -85,15 +84,14 @@ type tracked[T any] struct {
 	state state
 }
 
-// NewBook returns a Book over snapshot. producerVersion is stamped on every entry.
-func NewBook(snapshot Snapshot, producerVersion string) *Book {
+// NewBook returns a Book over snapshot.
+func NewBook(snapshot Snapshot) *Book {
 	b := &Book{
 		accounts: make(map[ID]*tracked[Account], len(snapshot.Accounts)),
 		cards:    make(map[ID]*tracked[Card], len(snapshot.Cards)),
 		entries:  make(map[ID][]*Entry, len(snapshot.Entries)),
 		tokens:   make(map[[32]byte]*tracked[CardToken], len(snapshot.Tokens)),
 		reversed: snapshot.Reversed,
-		version:  producerVersion,
 	}
 	if b.reversed == nil {
 		b.reversed = make(map[ID]int64)
@@ -190,7 +188,6 @@ func (b *Book) Refuse(entry Entry, now time.Time) *Entry {
 }
 
 func (b *Book) record(entry Entry) *Entry {
-	entry.ProducerVersion = b.version
 	e := &entry
 	b.posted = append(b.posted, e)
 	b.entries[e.TransactionID] = append(b.entries[e.TransactionID], e)

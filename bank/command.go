@@ -44,13 +44,14 @@ var (
 )
 
 // Repeat returns the first outcome's entry when the request was decided before:
-// nil when it was not, ErrRequestIDReused when that was another request.
+// nil when it was not, ErrRequestIDReused when that was another request or the id
+// was voided unseen.
 func (b *Book) Repeat(transaction ID, request *Request) (*Entry, error) {
 	first := b.Entry(transaction)
 	switch {
 	case first == nil:
 		return nil, nil
-	case first.Status == Voided || first.Request.Fingerprint == request.Fingerprint:
+	case first.Request.Fingerprint == request.Fingerprint && first.Status != Voided:
 		return first, nil
 	default:
 		return nil, ErrRequestIDReused

@@ -1,0 +1,181 @@
+// Package card is the use case of the issuer: issue cards, block them, change
+// their limit, and exchange card data for tokens.
+package card
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"io"
+	"time"
+
+	"codebank.dev/bank"
+	"codebank.dev/bank/fault"
+)
+
+// Submitter has commands decided; ledger.Executor is one.
+type Submitter interface {
+	Submit(ctx context.Context, command bank.Command) (bank.Outcome, error)
+}
+
+// Service serves the issuer's requests. All fields are required; it is safe for
+// concurrent use.
+type Service struct {
+	Code      bank.Code
+	Ledger    Submitter
+	Directory bank.Directory
+	Reader    bank.Reader
+	Tokens    bank.TokenStore
+	Vault     bank.Vault
+	Random    io.Reader // cryptographic
+	Now       func() time.Time
+}
+
+const (
+	// goodFor is how long a card is good after its issue, in years.
+	goodFor = 5
+	// tokenLife is how long a card token may wait for its purchase.
+	tokenLife = 15 * time.Minute
+	// tokenPrefix makes a leaked token recognisable.
+	tokenPrefix = "ctk_"
+)
+
+// errNoCard answers for a card or account that is not there.
+var (
+	errNoCard    = fault.New(fault.NotFound, "CARD_NOT_FOUND", "There is no such card.")
+	errNoAccount = fault.New(fault.NotFound, "ACCOUNT_NOT_FOUND", "There is no such account.")
+)
+
+// View is a card with the account it draws on.
+type View struct {
+	Card    bank.Card
+	Account bank.Account
+}
+
+// Get returns a card by its name, "cards/{uuid}". fault.NotFound when there is none.
+func (s *Service) Get(ctx context.Context, name string) (View, error) {
+	id, err := bank.CheckID("name", "cards/", name)
+	if err != nil {
+		return View{}, err
+	}
+	card, account, err := s.Reader.Card(ctx, id)
+	if errors.Is(err, bank.ErrNotFound) {
+		return View{}, errNoCard
+	}
+	return View{Card: card, Account: account}, err
+}
+
+// Account returns an account by its name, "accounts/{uuid}". fault.NotFound when there is none.
+func (s *Service) Account(ctx context.Context, name string) (bank.Account, error) {
+	id, err := bank.CheckID("name", "accounts/", name)
+	if err != nil {
+		return bank.Account{}, err
+	}
+	account, err := s.Reader.Account(ctx, id)
+	if errors.Is(err, bank.ErrNotFound) {
+		return bank.Account{}, errNoAccount
+	}
+	return account, err
+}
+
+// SetBlocked blocks or unblocks a card. Purchases decided after it returns see it,
+// on every replica. Idempotent. fault.NotFound when there is no such card.
+func (s *Service) SetBlocked(ctx context.Context, name string, blocked bool) (View, error) {
+	facts, err := s.facts(ctx, name)
+	if err != nil {
+		return View{}, err
+	}
+	command := &setBlocked{card: facts.Face.ID, account: facts.AccountID, blocked: blocked}
+	if command.id, err = bank.NewID(s.Random); err != nil {
+		return View{}, fault.Of(err)
+	}
+	outcome, err := s.Ledger.Submit(ctx, command)
+	return View{Card: outcome.Card, Account: outcome.Account}, err
+}
+
+// LimitRequest asks for a new credit limit.
+type LimitRequest struct {
+	Caller, RequestID, TraceID string
+	Name                       string // cards/{uuid}
+	CreditLimitMinor           int64
+}
+
+// ChangeLimit sets the credit limit of a card's account and makes one event. A
+// limit below what is owed is allowed: it only stops new purchases. Idempotent by
+// (caller, request id). Errors: fault.NotFound; fault.InvalidArgument naming the
+// field; fault.Aborted REQUEST_ID_REUSED.
+func (s *Service) ChangeLimit(ctx context.Context, request LimitRequest) (View, error) {
+	if err := bank.CheckWord("request_id", request.RequestID); err != nil {
+		return View{}, err
+	}
+	if err := bank.CheckLimit("credit_limit_minor", request.CreditLimitMinor); err != nil {
+		return View{}, err
+	}
+	facts, err := s.facts(ctx, request.Name)
+	if err != nil {
+		return View{}, err
+	}
+	canonical := bank.NewCanonical("change-limit").Text(facts.Face.ID.String()).Number(request.CreditLimitMinor)
+	outcome, err := s.Ledger.Submit(ctx, &changeLimit{
+		id: s.Code.TransactionID(request.Caller, request.RequestID),
+		request: bank.Request{
+			Caller: request.Caller, ID: request.RequestID, TraceID: request.TraceID,
+			Fingerprint: s.Vault.Fingerprint(canonical),
+		},
+		face: facts.Face, account: facts.AccountID, limit: request.CreditLimitMinor,
+	})
+	return View{Card: outcome.Card, Account: outcome.Account}, err
+}
+
+func (s *Service) facts(ctx context.Context, name string) (bank.CardFacts, error) {
+	id, err := bank.CheckID("name", "cards/", name)
+	if err != nil {
+		return bank.CardFacts{}, err
+	}
+	facts, err := s.Directory.CardByID(ctx, id)
+	if errors.Is(err, bank.ErrNotFound) {
+		return bank.CardFacts{}, errNoCard
+	}
+	return facts, err
+}
+
+// Token is a fresh card token, the only moment at which its text is known.
+type Token struct {
+	Text      string
+	Brand     bank.Brand
+	Last4     string
+	ExpiresAt time.Time
+}
+
+// Tokenize exchanges card data for a single-use token that lives 15 minutes. It
+// succeeds for any well-formed card data, so that it tells nobody which cards
+// exist: the verdict waits for the purchase. Not idempotent; a token more is
+// harmless. Errors: fault.InvalidArgument naming the field below card_data.
+func (s *Service) Tokenize(ctx context.Context, raw bank.RawCardData) (Token, error) {
+	data, err := raw.Check("card_data")
+	if err != nil {
+		return Token{}, err
+	}
+	facts, verdict, err := bank.Examine(ctx, s.Directory, s.Vault, data)
+	if err != nil {
+		return Token{}, err
+	}
+	var secret [32]byte
+	if _, err := io.ReadFull(s.Random, secret[:]); err != nil {
+		return Token{}, fault.Of(err)
+	}
+	text := tokenPrefix + base64.RawURLEncoding.EncodeToString(secret[:])
+	token := bank.CardToken{
+		Hash:      sha256.Sum256([]byte(text)),
+		CardID:    facts.Face.ID,
+		AccountID: facts.AccountID,
+		Face:      facts.Face,
+		Verdict:   verdict,
+		ExpiresAt: s.Now().UTC().Add(tokenLife).Truncate(time.Millisecond),
+	}
+	if err := s.Tokens.InsertToken(ctx, token); err != nil {
+		return Token{}, fault.Of(err)
+	}
+	return Token{Text: text, Brand: data.PAN.Brand(), Last4: data.PAN.Last4(), ExpiresAt: token.ExpiresAt}, nil
+}

@@ -1,0 +1,117 @@
+package card
+
+import (
+	"time"
+
+	"codebank.dev/bank"
+)
+
+// issue is the command that opens an account and issues its first card.
+type issue struct {
+	id      bank.ID
+	request bank.Request
+	account bank.Account
+	card    bank.NewCard
+	limit   int64
+}
+
+// Key implements bank.Command.
+func (i *issue) Key() bank.ID { return i.id }
+
+// Keys implements bank.Command.
+func (i *issue) Keys() bank.Keys { return bank.Keys{Transactions: []bank.ID{i.id}} }
+
+// Decide implements bank.Command.
+func (i *issue) Decide(book *bank.Book, now time.Time) bank.Outcome {
+	first, err := book.Repeat(i.id, &i.request)
+	if first != nil || err != nil {
+		return bank.Outcome{Entry: first, Err: err}
+	}
+	book.Open(i.account)
+	book.Issue(i.card)
+	opening, err := book.Post(bank.Entry{
+		TransactionID: i.id,
+		Request:       i.request,
+		AccountID:     i.account.ID,
+		Kind:          bank.KindOpening,
+		Direction:     bank.NoDirection,
+		Status:        bank.Applied,
+		Card:          i.card.Card.CardFace,
+	}, bank.Effect{CreditLimit: i.limit}, now)
+	return bank.Outcome{Entry: opening, Err: err}
+}
+
+// changeLimit is the command that sets an account's credit limit.
+type changeLimit struct {
+	id      bank.ID
+	request bank.Request
+	face    bank.CardFace
+	account bank.ID
+	limit   int64
+}
+
+// Key implements bank.Command.
+func (c *changeLimit) Key() bank.ID { return c.id }
+
+// Keys implements bank.Command.
+func (c *changeLimit) Keys() bank.Keys {
+	return bank.Keys{Accounts: []bank.ID{c.account}, Cards: []bank.ID{c.face.ID}, Transactions: []bank.ID{c.id}}
+}
+
+// Decide implements bank.Command.
+func (c *changeLimit) Decide(book *bank.Book, now time.Time) bank.Outcome {
+	account, okAccount := book.Account(c.account)
+	card, okCard := book.Card(c.face.ID)
+	if !okAccount || !okCard {
+		return bank.Outcome{Err: bank.ErrStale}
+	}
+	entry, err := book.Repeat(c.id, &c.request)
+	if entry == nil && err == nil {
+		entry, err = book.Post(bank.Entry{
+			TransactionID: c.id,
+			Request:       c.request,
+			AccountID:     c.account,
+			Kind:          bank.KindLimitChange,
+			Direction:     bank.NoDirection,
+			Status:        bank.Applied,
+			Card:          c.face,
+		}, bank.Effect{CreditLimit: c.limit - account.CreditLimit}, now)
+	}
+	if err != nil {
+		return bank.Outcome{Err: err}
+	}
+	// The limit of this request's own outcome, even if it was changed again since.
+	account.CreditLimit = entry.CreditLimitAfter
+	return bank.Outcome{Entry: entry, Card: card, Account: account}
+}
+
+// setBlocked is the command that blocks or unblocks a card. It makes no entry: it
+// changes the card, not the account. Its id is random, so equal commands do not join.
+type setBlocked struct {
+	id      bank.ID
+	card    bank.ID
+	account bank.ID
+	blocked bool
+}
+
+// Key implements bank.Command.
+func (s *setBlocked) Key() bank.ID { return s.id }
+
+// Keys implements bank.Command.
+func (s *setBlocked) Keys() bank.Keys {
+	return bank.Keys{Accounts: []bank.ID{s.account}, Cards: []bank.ID{s.card}}
+}
+
+// Decide implements bank.Command.
+func (s *setBlocked) Decide(book *bank.Book, _ time.Time) bank.Outcome {
+	account, okAccount := book.Account(s.account)
+	card, okCard := book.Card(s.card)
+	if !okAccount || !okCard {
+		return bank.Outcome{Err: bank.ErrStale}
+	}
+	if card.Blocked != s.blocked {
+		card.Blocked = s.blocked
+		book.SetCard(card)
+	}
+	return bank.Outcome{Card: card, Account: account}
+}

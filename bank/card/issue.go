@@ -1,0 +1,196 @@
+package card
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io"
+	"math/big"
+	"time"
+
+	"codebank.dev/bank"
+	"codebank.dev/bank/fault"
+	"codebank.dev/bank/money"
+)
+
+// IssueRequest asks for a new card on a new account.
+type IssueRequest struct {
+	Caller, RequestID, TraceID string
+
+	CustomerID string // a UUID; empty makes a new customer
+	HolderName string
+	Brand      bank.Brand // BrandUnknown means Visa
+	Currency   string
+
+	CreditLimitMinor int64
+	Rules            bank.PurchaseRules
+}
+
+// Issued is a card with its data, which the issuer hands out in this answer only.
+type Issued struct {
+	View
+	Data bank.CardData
+}
+
+// issueAttempts bounds how often another number is drawn because one was taken.
+const issueAttempts = 4
+
+// Issue opens a card account and issues its first card: a fresh number with a test
+// BIN of the brand, good for five years. Idempotent by (caller, request id): a
+// repeat answers the same card, number and security code included. Errors:
+// fault.InvalidArgument naming the field; fault.Aborted REQUEST_ID_REUSED.
+func (s *Service) Issue(ctx context.Context, request IssueRequest) (Issued, error) {
+	command, err := s.newIssue(&request)
+	if err != nil {
+		return Issued{}, err
+	}
+	for range issueAttempts {
+		attempt := *command
+		if attempt.card, err = s.newCard(&request, command); err != nil {
+			return Issued{}, fault.Of(err)
+		}
+		var outcome bank.Outcome
+		outcome, err = s.Ledger.Submit(ctx, &attempt)
+		if err == nil {
+			return s.reveal(ctx, outcome.Entry.Card.ID)
+		}
+		// A number that is taken shows as a conflict that no fresh read mends.
+		if !errors.Is(err, bank.ErrRetry) {
+			return Issued{}, err
+		}
+	}
+	return Issued{}, err
+}
+
+// newIssue checks the request and returns the command without its card.
+func (s *Service) newIssue(request *IssueRequest) (*issue, error) {
+	currency, err := request.check()
+	if err != nil {
+		return nil, err
+	}
+	id := s.Code.TransactionID(request.Caller, request.RequestID)
+	customer := bank.DeriveID(id, "customer")
+	if request.CustomerID != "" {
+		if customer, err = bank.ParseID(request.CustomerID); err != nil || customer.IsZero() {
+			return nil, fault.Invalid("customer_id", "A customer id is a lower-case UUID.")
+		}
+	}
+	canonical := bank.NewCanonical("issue").Text(request.CustomerID).Text(request.HolderName).
+		Number(int64(request.Brand)).Text(request.Currency).Number(request.CreditLimitMinor).
+		Number(request.Rules.Limit).Number(request.Rules.Minimum).Number(int64(request.Rules.PerMinute))
+	return &issue{
+		id: id,
+		request: bank.Request{
+			Caller: request.Caller, ID: request.RequestID, TraceID: request.TraceID,
+			Fingerprint: s.Vault.Fingerprint(canonical),
+		},
+		account: bank.Account{
+			ID: bank.DeriveID(id, "account"), CustomerID: customer, Kind: bank.AccountCard, Currency: currency,
+		},
+		limit: request.CreditLimitMinor,
+	}, nil
+}
+
+func (r *IssueRequest) check() (money.Currency, error) {
+	if err := bank.CheckWord("request_id", r.RequestID); err != nil {
+		return money.Currency{}, err
+	}
+	if err := bank.CheckHolderName("holder_name", r.HolderName); err != nil {
+		return money.Currency{}, err
+	}
+	if _, ok := issuingRanges[r.Brand]; !ok && r.Brand != bank.BrandUnknown {
+		return money.Currency{}, fault.Invalid("brand", "Cards of this brand are not issued.")
+	}
+	for _, limit := range []struct {
+		field string
+		minor int64
+	}{
+		{"credit_limit_minor", r.CreditLimitMinor},
+		{"purchase_limit_minor", r.Rules.Limit},
+		{"purchase_minimum_minor", r.Rules.Minimum},
+	} {
+		if err := bank.CheckLimit(limit.field, limit.minor); err != nil {
+			return money.Currency{}, err
+		}
+	}
+	if err := bank.CheckPerMinute("purchases_per_minute", r.Rules.PerMinute); err != nil {
+		return money.Currency{}, err
+	}
+	return bank.CheckCurrency("currency", r.Currency)
+}
+
+// issuingRanges holds, for each brand, a BIN out of the schemes' published test
+// numbers and the length of a number.
+var issuingRanges = map[bank.Brand]struct {
+	bin    string
+	digits int
+}{
+	bank.Visa:       {"411111", 16},
+	bank.Mastercard: {"555555", 16},
+	bank.Amex:       {"378282", 15},
+	bank.Elo:        {"636368", 16},
+	bank.Hipercard:  {"606282", 16},
+	bank.Discover:   {"601111", 16},
+	bank.Diners:     {"305693", 14},
+	bank.JCB:        {"353011", 16},
+}
+
+// newCard draws a number and seals it. The ids are derived from the request, so
+// that two replicas issuing for one request collide instead of issuing twice.
+func (s *Service) newCard(request *IssueRequest, command *issue) (bank.NewCard, error) {
+	brand := request.Brand
+	if brand == bank.BrandUnknown {
+		brand = bank.Visa
+	}
+	pan, err := drawNumber(s.Random, brand)
+	if err != nil {
+		return bank.NewCard{}, err
+	}
+	now := s.Now().UTC().Truncate(time.Millisecond)
+	card := bank.Card{
+		CardFace:   bank.CardFace{ID: bank.DeriveID(command.id, "card"), Brand: brand, BIN: pan.BIN(), Last4: pan.Last4()},
+		AccountID:  command.account.ID,
+		HolderName: request.HolderName,
+		Expiry:     bank.Expiry{Month: int(now.Month()), Year: now.Year() + goodFor},
+		Rules:      request.Rules,
+		IssuedAt:   now,
+	}
+	sealed, err := s.Vault.Seal(pan, card.ID)
+	if err != nil {
+		return bank.NewCard{}, err
+	}
+	return bank.NewCard{Card: card, Lookup: s.Vault.Lookup(pan), Sealed: sealed}, nil
+}
+
+func drawNumber(random io.Reader, brand bank.Brand) (bank.PAN, error) {
+	issuing := issuingRanges[brand]
+	free := issuing.digits - len(issuing.bin) - 1
+	drawn, err := rand.Int(random, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(free)), nil))
+	if err != nil {
+		return bank.PAN{}, err
+	}
+	body := drawn.String()
+	for len(body) < free {
+		body = "0" + body
+	}
+	return bank.MakePAN(issuing.bin, body)
+}
+
+// reveal reads an issued card back with its number opened: the same answer for the
+// first request and for its repeats.
+func (s *Service) reveal(ctx context.Context, id bank.ID) (Issued, error) {
+	card, account, err := s.Reader.Card(ctx, id)
+	if err != nil {
+		return Issued{}, fault.Of(err)
+	}
+	sealed, err := s.Reader.SealedNumber(ctx, id)
+	if err != nil {
+		return Issued{}, fault.Of(err)
+	}
+	pan, err := s.Vault.Open(sealed, id)
+	if err != nil {
+		return Issued{}, fault.Of(err)
+	}
+	data := bank.CardData{PAN: pan, HolderName: card.HolderName, Expiry: card.Expiry, CVV: s.Vault.CVV(pan, card.Expiry)}
+	return Issued{View: View{Card: card, Account: account}, Data: data}, nil
+}

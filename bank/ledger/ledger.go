@@ -1,0 +1,253 @@
+// Package ledger is the executor: commands arrive concurrently, one durable
+// commit serves many of them, and the rules stay plain Go.
+//
+// Commands queue on a few lanes by account. A lane takes what has arrived while
+// its previous batch was committing: no timer, so an idle bank answers after one
+// commit and a busy one shares each commit among up to a batch of callers. Two
+// lanes, or two processes, that touch the same account meet in the Store's locks.
+package ledger
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"codebank.dev/bank"
+	"codebank.dev/bank/fault"
+)
+
+// Config is what an Executor is made of. Store, Encoder and Now are required.
+type Config struct {
+	Store   bank.Store
+	Encoder bank.Encoder
+	// Now is the clock; decisions are made in whole milliseconds of it.
+	Now func() time.Time
+	// Lanes is how many batches may be under way at once; default 4.
+	Lanes int
+	// MaxBatch is the most commands that share a commit; default 256.
+	MaxBatch int
+	// QueueLength is how many commands may wait per lane before Submit refuses; default 2048.
+	QueueLength int
+	// BatchTimeout bounds one attempt of a batch at the store; default 8 s.
+	BatchTimeout time.Duration
+	// ProducerVersion is stamped on every entry.
+	ProducerVersion string
+	// Committed is called after each commit that put events into the outbox; default nothing.
+	// It must not block.
+	Committed func(events int)
+}
+
+// Executor decides commands. Make one with New; it is safe for concurrent use.
+type Executor struct {
+	config Config
+	lanes  []chan *call
+	stop   chan struct{}
+	done   sync.WaitGroup
+
+	mutex    sync.Mutex
+	inFlight map[bank.ID]*call
+	closed   bool
+
+	stats stats
+}
+
+// call is one submitted command on its way through a lane.
+type call struct {
+	command bank.Command
+	arrived time.Time
+	done    chan struct{}
+	outcome bank.Outcome
+	err     error
+}
+
+func (c *call) answer(outcome bank.Outcome, err error) {
+	c.outcome, c.err = outcome, err
+	close(c.done)
+}
+
+// errBusy is the refusal of a full queue.
+var errBusy = fault.New(fault.ResourceExhausted, "QUEUE_FULL", "The bank is busy. Nothing was done; please try again.")
+
+// errClosed is the refusal of a bank that is shutting down.
+var errClosed = fault.New(fault.Unavailable, "SHUTTING_DOWN", "The bank is shutting down. Nothing was done; please try again.")
+
+// retryAfterBusy is how long a refused caller is asked to wait: long enough for a
+// full queue to drain at a hundredth of the usual rate.
+const retryAfterBusy = 250 * time.Millisecond
+
+// New starts an executor's lanes. Close ends them.
+func New(config Config) *Executor {
+	if config.Lanes <= 0 {
+		config.Lanes = 4
+	}
+	if config.MaxBatch <= 0 {
+		config.MaxBatch = 256
+	}
+	if config.QueueLength <= 0 {
+		config.QueueLength = 2048
+	}
+	if config.BatchTimeout <= 0 {
+		config.BatchTimeout = 8 * time.Second
+	}
+	if config.Committed == nil {
+		config.Committed = func(int) {}
+	}
+	e := &Executor{
+		config:   config,
+		lanes:    make([]chan *call, config.Lanes),
+		stop:     make(chan struct{}),
+		inFlight: make(map[bank.ID]*call),
+	}
+	for i := range e.lanes {
+		e.lanes[i] = make(chan *call, config.QueueLength)
+		e.done.Add(1)
+		go e.run(e.lanes[i])
+	}
+	return e
+}
+
+// Submit has command decided and returns its outcome once it is durable.
+//
+// A command whose Key is in flight already waits for the first one; when that
+// fails, or was another request, the command is decided by itself. A caller whose
+// ctx ends gets fault.DeadlineExceeded, which says nothing about the outcome: the
+// batch goes on without it. Errors: the Outcome's own Err; fault.ResourceExhausted
+// with RetryAfter when the queue is full, nothing done; fault.Unavailable when the
+// outcome is unknown or the store is away.
+func (e *Executor) Submit(ctx context.Context, command bank.Command) (bank.Outcome, error) {
+	key := command.Key()
+	for {
+		mine, theirs, err := e.enqueue(key, command)
+		switch {
+		case err != nil:
+			return bank.Outcome{}, err
+		case mine != nil:
+			return wait(ctx, mine)
+		}
+		// Somebody's command with the same key is under way. Its outcome is durable when
+		// it succeeds, so deciding ours then is a look-up; and it is ours to decide when
+		// theirs failed.
+		select {
+		case <-theirs.done:
+		case <-ctx.Done():
+			return bank.Outcome{}, fault.Of(ctx.Err())
+		}
+		if twin, ok := theirs.command.(Twin); ok && theirs.err == nil && twin.SameAs(command) {
+			e.stats.joined.Add(1)
+			return theirs.outcome, nil
+		}
+	}
+}
+
+// Twin is a command that can tell whether another command asks for exactly the
+// same, so that one decision may answer both.
+type Twin interface {
+	bank.Command
+	SameAs(other bank.Command) bool
+}
+
+func wait(ctx context.Context, c *call) (bank.Outcome, error) {
+	select {
+	case <-c.done:
+		return c.outcome, c.err
+	case <-ctx.Done():
+		return bank.Outcome{}, fault.Of(ctx.Err())
+	}
+}
+
+// enqueue puts command on its lane, or returns the call in flight with the same key.
+func (e *Executor) enqueue(key bank.ID, command bank.Command) (mine, theirs *call, err error) {
+	lane := e.lanes[laneOf(command, key, len(e.lanes))]
+	e.mutex.Lock()
+	defer e.mutex.Unlock()
+	if e.closed {
+		return nil, nil, errClosed
+	}
+	if theirs, ok := e.inFlight[key]; ok {
+		return nil, theirs, nil
+	}
+	mine = &call{command: command, arrived: e.config.Now(), done: make(chan struct{})}
+	select {
+	case lane <- mine:
+		e.inFlight[key] = mine
+		return mine, nil, nil
+	default:
+		e.stats.refused.Add(1)
+		return nil, nil, errBusy.After(retryAfterBusy)
+	}
+}
+
+// laneOf spreads commands by their first account, so that commands on one account
+// share batches instead of waiting for each other's locks.
+func laneOf(command bank.Command, key bank.ID, lanes int) int {
+	if accounts := command.Keys().Accounts; len(accounts) > 0 {
+		key = accounts[0]
+	}
+	return int(key[15]) % lanes
+}
+
+// run serves one lane until the executor closes and the lane is empty.
+func (e *Executor) run(lane chan *call) {
+	defer e.done.Done()
+	batch := make([]*call, 0, e.config.MaxBatch)
+	for {
+		select {
+		case first := <-lane:
+			batch = drain(lane, append(batch[:0], first), e.config.MaxBatch)
+			e.settle(batch)
+		case <-e.stop:
+			for {
+				select {
+				case first := <-lane:
+					batch = drain(lane, append(batch[:0], first), e.config.MaxBatch)
+					e.settle(batch)
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+// drain appends what is waiting on lane to batch, without waiting for more.
+func drain(lane chan *call, batch []*call, limit int) []*call {
+	for len(batch) < limit {
+		select {
+		case next := <-lane:
+			batch = append(batch, next)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// release answers a call and lets its key be used again.
+func (e *Executor) release(c *call, outcome bank.Outcome, err error) {
+	e.mutex.Lock()
+	delete(e.inFlight, c.command.Key())
+	e.mutex.Unlock()
+	c.answer(outcome, err)
+}
+
+// Close refuses new commands, decides those that were accepted, and returns when
+// the lanes are empty or ctx ends. Calling it twice is harmless.
+func (e *Executor) Close(ctx context.Context) error {
+	e.mutex.Lock()
+	if !e.closed {
+		e.closed = true
+		close(e.stop)
+	}
+	e.mutex.Unlock()
+	ended := make(chan struct{})
+	go func() {
+		e.done.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

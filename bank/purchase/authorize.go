@@ -1,0 +1,180 @@
+package purchase
+
+import (
+	"time"
+
+	"codebank.dev/bank"
+	"codebank.dev/bank/fault"
+	"codebank.dev/bank/money"
+)
+
+// authorize is the command of one purchase.
+type authorize struct {
+	id      bank.ID
+	request bank.Request
+
+	face     bank.CardFace
+	account  bank.ID // zero when the card is unknown
+	verdict  bank.Verdict
+	token    [32]byte
+	hasToken bool
+
+	amount      money.Amount
+	merchant    bank.Merchant
+	settlement  bank.ID
+	description string
+	channel     bank.Channel
+	attempt     int32
+}
+
+// canonical is the request with the number replaced by the card's id, and without
+// security code, expiry and name: the same purchase by data, token or card id has
+// one fingerprint.
+func (a *authorize) canonical() bank.Canonical {
+	card := "unknown/" + a.face.Last4
+	if !a.face.ID.IsZero() {
+		card = a.face.ID.String()
+	}
+	return bank.NewCanonical("purchase").Text(card).
+		Number(a.amount.Minor).Text(a.amount.Currency.String()).
+		Text(a.merchant.ID).Text(a.merchant.Name).Text(a.merchant.CategoryCode).
+		Text(a.merchant.City).Text(a.merchant.Country).
+		Text(a.description).Number(int64(a.channel)).Number(int64(a.attempt))
+}
+
+// Key implements bank.Command.
+func (a *authorize) Key() bank.ID { return a.id }
+
+// SameAs implements ledger.Twin.
+func (a *authorize) SameAs(other bank.Command) bool {
+	b, ok := other.(*authorize)
+	return ok && a.id == b.id && a.request.Fingerprint == b.request.Fingerprint
+}
+
+// Keys implements bank.Command.
+func (a *authorize) Keys() bank.Keys {
+	keys := bank.Keys{Transactions: []bank.ID{a.id}}
+	if !a.account.IsZero() {
+		keys.Accounts = []bank.ID{a.account}
+		keys.Cards = []bank.ID{a.face.ID}
+	}
+	if a.hasToken {
+		keys.Tokens = [][32]byte{a.token}
+	}
+	return keys
+}
+
+// Decide implements bank.Command.
+func (a *authorize) Decide(book *bank.Book, now time.Time) bank.Outcome {
+	if before := book.Entry(a.id); before != nil && before.Status == bank.Voided {
+		return bank.Outcome{Entry: before}
+	}
+	first, err := book.Repeat(a.id, &a.request)
+	if first != nil || err != nil {
+		return bank.Outcome{Entry: first, Err: err}
+	}
+	if err := a.checkToken(book, now); err != nil {
+		return bank.Outcome{Err: err}
+	}
+	if a.account.IsZero() {
+		entry := a.entry()
+		entry.Status, entry.Decline = bank.Declined, bank.UnknownCard
+		posted := book.Refuse(entry, now)
+		a.useToken(book)
+		return bank.Outcome{Entry: posted}
+	}
+	return a.decideKnown(book, now)
+}
+
+func (a *authorize) decideKnown(book *bank.Book, now time.Time) bank.Outcome {
+	account, okAccount := book.Account(a.account)
+	card, okCard := book.Card(a.face.ID)
+	if !okAccount || !okCard {
+		return bank.Outcome{Err: bank.ErrStale}
+	}
+	if account.Currency != a.amount.Currency {
+		return bank.Outcome{Err: fault.Invalid("currency", "The currency must be that of the card's account.")}
+	}
+	entry, effect := a.entry(), bank.Effect{}
+	reason, next := a.decline(&account, card, now)
+	if reason == 0 {
+		entry.Status = bank.Approved
+		entry.DebitAccount, entry.CreditAccount = a.account, a.settlement
+		effect.Balance = -a.amount.Minor
+	} else {
+		entry.Status, entry.Decline = bank.Declined, reason
+	}
+	posted, err := book.Post(entry, effect, now)
+	if err != nil {
+		return bank.Outcome{Err: err}
+	}
+	if !next.Equal(&card) {
+		book.SetCard(next)
+	}
+	a.useToken(book)
+	return bank.Outcome{Entry: posted}
+}
+
+// decline returns why the purchase is declined, or 0, and the card as the attempt
+// leaves it. A locked or blocked card answers so before its data is looked at:
+// guessing goes on telling nothing.
+func (a *authorize) decline(account *bank.Account, card bank.Card, now time.Time) (bank.DeclineReason, bank.Card) {
+	switch {
+	case card.IsLocked(now):
+		return bank.Locked, card
+	case card.Blocked:
+		return bank.Blocked, card
+	case a.verdict.CountsAsAttempt():
+		return a.verdict.Decline, card.AfterWrongAttempt(now)
+	case a.verdict.Decline != 0:
+		return a.verdict.Decline, card
+	case !now.Before(card.Expiry.End()):
+		return bank.Expired, card
+	case a.amount.Minor < card.Rules.Minimum:
+		return bank.AmountBelowMinimum, card
+	case card.Rules.Limit > 0 && a.amount.Minor > card.Rules.Limit:
+		return bank.OverPurchaseLimit, card
+	case !account.Covers(a.amount.Minor):
+		return bank.InsufficientFunds, card
+	}
+	frequency, ok := card.Frequency.Take(card.Rules.PerMinute, now)
+	if !ok {
+		return bank.TooFrequent, card
+	}
+	card.Frequency = frequency
+	return 0, card
+}
+
+func (a *authorize) entry() bank.Entry {
+	return bank.Entry{
+		TransactionID: a.id,
+		Request:       a.request,
+		AccountID:     a.account,
+		Kind:          bank.KindPurchase,
+		Direction:     bank.Debit,
+		Amount:        a.amount.Minor,
+		Currency:      a.amount.Currency,
+		Card:          a.face,
+		Merchant:      a.merchant,
+		Channel:       a.channel,
+		Description:   a.description,
+		Attempt:       a.attempt,
+	}
+}
+
+func (a *authorize) checkToken(book *bank.Book, now time.Time) error {
+	if !a.hasToken {
+		return nil
+	}
+	token, ok := book.Token(a.token)
+	if !ok || !token.UsedBy.IsZero() || !now.Before(token.ExpiresAt) {
+		return errToken
+	}
+	return nil
+}
+
+func (a *authorize) useToken(book *bank.Book) {
+	if a.hasToken {
+		book.UseToken(a.token, a.id)
+	}
+}

@@ -1,0 +1,299 @@
+// Package purchase is the use case of paying by card: authorize, void, reverse,
+// and read again what became of it.
+package purchase
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+
+	"codebank.dev/bank"
+	"codebank.dev/bank/fault"
+	"codebank.dev/bank/money"
+)
+
+// Submitter has commands decided; ledger.Executor is one.
+type Submitter interface {
+	Submit(ctx context.Context, command bank.Command) (bank.Outcome, error)
+}
+
+// Service decides purchases. All fields are required; it is safe for concurrent use.
+type Service struct {
+	Code      bank.Code
+	Ledger    Submitter
+	Directory bank.Directory
+	Reader    bank.Reader
+	Vault     bank.Vault
+}
+
+// Request is a purchase as a caller asks for it, not yet checked. Exactly one of
+// CardData, CardToken and Card is set.
+type Request struct {
+	Caller    string
+	RequestID string
+	TraceID   string
+
+	CardData  *bank.RawCardData
+	CardToken string
+	Card      string // cards/{uuid}
+
+	AmountMinor int64
+	Currency    string
+	Merchant    bank.Merchant
+	Description string
+	Channel     bank.Channel
+	Attempt     int32
+}
+
+// check returns nil when everything but the card is well formed.
+func (r *Request) check() (money.Currency, error) {
+	if err := bank.CheckWord("request_id", r.RequestID); err != nil {
+		return money.Currency{}, err
+	}
+	if err := bank.CheckAmount("amount_minor", r.AmountMinor); err != nil {
+		return money.Currency{}, err
+	}
+	currency, err := bank.CheckCurrency("currency", r.Currency)
+	if err != nil {
+		return money.Currency{}, err
+	}
+	if err := r.Merchant.Check("merchant"); err != nil {
+		return money.Currency{}, err
+	}
+	if err := bank.CheckText("description", r.Description, bank.MaxDescription); err != nil {
+		return money.Currency{}, err
+	}
+	return currency, bank.CheckAttempt("attempt", r.Attempt)
+}
+
+// Purchase is a decided purchase and what became of it since.
+type Purchase struct {
+	Entry bank.Entry
+	// Reversed is how much was given back, minor units; 0 in an authorization's own answer.
+	Reversed int64
+}
+
+// Authorize decides one purchase. A decline is a Purchase, not an error.
+//
+// Idempotent by (caller, request id), for ever: an equal request gets the first
+// outcome, another one fault.Aborted REQUEST_ID_REUSED. An id that was voided gets
+// the status VOIDED. Errors: fault.InvalidArgument naming the field, nothing
+// stored; those of ledger.Executor.Submit.
+func (s *Service) Authorize(ctx context.Context, request Request) (Purchase, error) {
+	command, err := s.resolve(ctx, &request)
+	if err != nil {
+		return Purchase{}, err
+	}
+	outcome, err := s.Ledger.Submit(ctx, command)
+	if err != nil {
+		return Purchase{}, err
+	}
+	return Purchase{Entry: *outcome.Entry}, nil
+}
+
+// resolve checks the request and turns it into a command that rests on immutable facts only.
+func (s *Service) resolve(ctx context.Context, request *Request) (*authorize, error) {
+	currency, err := request.check()
+	if err != nil {
+		return nil, err
+	}
+	command := &authorize{
+		id:          s.Code.TransactionID(request.Caller, request.RequestID),
+		amount:      money.Amount{Minor: request.AmountMinor, Currency: currency},
+		merchant:    request.Merchant,
+		settlement:  s.Code.SettlementAccount(request.Merchant.ID, request.Currency),
+		description: request.Description,
+		channel:     request.Channel,
+		attempt:     request.Attempt,
+	}
+	if err := s.resolveCard(ctx, request, command); err != nil {
+		return nil, err
+	}
+	command.request = bank.Request{
+		Caller: request.Caller, ID: request.RequestID, TraceID: request.TraceID,
+		Fingerprint: s.Vault.Fingerprint(command.canonical()),
+	}
+	return command, nil
+}
+
+func (s *Service) resolveCard(ctx context.Context, request *Request, command *authorize) error {
+	switch {
+	case request.CardData != nil:
+		data, err := request.CardData.Check("card_data")
+		if err != nil {
+			return err
+		}
+		facts, verdict, err := bank.Examine(ctx, s.Directory, s.Vault, data)
+		if err != nil {
+			return err
+		}
+		command.face, command.account, command.verdict = facts.Face, facts.AccountID, verdict
+		return nil
+	case request.CardToken != "":
+		return s.resolveToken(ctx, request.CardToken, command)
+	case request.Card != "":
+		id, err := bank.CheckID("card", "cards/", request.Card)
+		if err != nil {
+			return err
+		}
+		facts, err := s.Directory.CardByID(ctx, id)
+		if errors.Is(err, bank.ErrNotFound) {
+			command.verdict = bank.Verdict{Decline: bank.UnknownCard}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		command.face, command.account = facts.Face, facts.AccountID
+		return nil
+	}
+	return fault.Invalid("card_source", "One of card_data, card_token and card is required.")
+}
+
+// errToken is the refusal of a token that is unknown, spent or too old.
+var errToken = fault.Invalid("card_token", "The card token is unknown, has been used, or has expired.")
+
+func (s *Service) resolveToken(ctx context.Context, text string, command *authorize) error {
+	if err := bank.CheckToken("card_token", text); err != nil {
+		return err
+	}
+	hash := sha256.Sum256([]byte(text))
+	token, err := s.Directory.Token(ctx, hash)
+	if errors.Is(err, bank.ErrNotFound) {
+		return errToken
+	}
+	if err != nil {
+		return err
+	}
+	command.face, command.account, command.verdict = token.Face, token.AccountID, token.Verdict
+	command.face.ID = token.CardID
+	command.token, command.hasToken = hash, true
+	return nil
+}
+
+// resolveAttempts bounds how often a void or reversal is resolved anew because its
+// purchase was decided in between.
+const resolveAttempts = 4
+
+// Void ends a request id for good. An approved purchase is given back in full; a
+// declined one is answered as it is; an id never seen is remembered as VOIDED, so
+// that a purchase arriving later gets that outcome. Idempotent. It never tests
+// funds nor whether the card is blocked. Errors: fault.InvalidArgument request_id;
+// fault.FailedPrecondition when the id belongs to something that is no purchase;
+// those of ledger.Executor.Submit.
+func (s *Service) Void(ctx context.Context, caller, requestID, traceID string) (Purchase, error) {
+	if err := bank.CheckWord("request_id", requestID); err != nil {
+		return Purchase{}, err
+	}
+	purchaseID := s.Code.TransactionID(caller, requestID)
+	command := &void{
+		id:       s.Code.VoidID(purchaseID),
+		purchase: purchaseID,
+		request:  bank.Request{Caller: caller, ID: requestID, TraceID: traceID},
+	}
+	for range resolveAttempts {
+		parties, err := s.Directory.Parties(ctx, purchaseID)
+		if err != nil && !errors.Is(err, bank.ErrNotFound) {
+			return Purchase{}, err
+		}
+		attempt := *command
+		attempt.account = parties.AccountID
+		outcome, err := s.Ledger.Submit(ctx, &attempt)
+		switch {
+		case errors.Is(err, bank.ErrStale):
+			continue
+		case err != nil:
+			return Purchase{}, err
+		}
+		return voided(outcome), nil
+	}
+	return Purchase{}, errUnsettled
+}
+
+// errUnsettled answers a void whose purchase kept changing under it.
+var errUnsettled = fault.New(fault.Unavailable, "CONTENDED", "The purchase is being decided at this moment. Please try again.")
+
+// voided turns the outcome of a void into the purchase as it now stands.
+func voided(outcome bank.Outcome) Purchase {
+	if outcome.Original == nil {
+		return Purchase{Entry: *outcome.Entry}
+	}
+	purchase := Purchase{Entry: *outcome.Original, Reversed: outcome.Original.Amount}
+	purchase.Entry.Status = bank.Voided
+	return purchase
+}
+
+// Reversal is the giving back of a purchase.
+type Reversal struct {
+	Entry bank.Entry
+}
+
+// Reverse gives an approved purchase of the same caller back in full, once.
+// Idempotent by (caller, request id). It never tests funds nor whether the card is
+// blocked. Errors: fault.NotFound when the caller made no such purchase;
+// fault.FailedPrecondition when it was declined, voided or reversed before;
+// fault.Aborted REQUEST_ID_REUSED; those of ledger.Executor.Submit.
+func (s *Service) Reverse(ctx context.Context, request ReverseRequest) (Reversal, error) {
+	if err := bank.CheckWord("request_id", request.RequestID); err != nil {
+		return Reversal{}, err
+	}
+	id, err := bank.CheckID("name", "purchases/", request.Name)
+	if err != nil {
+		return Reversal{}, err
+	}
+	if err := bank.CheckText("description", request.Description, bank.MaxDescription); err != nil {
+		return Reversal{}, err
+	}
+	parties, err := s.Directory.Parties(ctx, id)
+	if errors.Is(err, bank.ErrNotFound) || err == nil && parties.AccountID.IsZero() {
+		return Reversal{}, errNoPurchase
+	}
+	if err != nil {
+		return Reversal{}, err
+	}
+	command := &reverse{
+		id:          s.Code.TransactionID(request.Caller, request.RequestID),
+		purchase:    id,
+		account:     parties.AccountID,
+		description: request.Description,
+	}
+	command.request = bank.Request{
+		Caller: request.Caller, ID: request.RequestID, TraceID: request.TraceID,
+		Fingerprint: s.Vault.Fingerprint(bank.NewCanonical("reverse").Text(id.String()).Text(request.Description)),
+	}
+	outcome, err := s.Ledger.Submit(ctx, command)
+	if err != nil {
+		return Reversal{}, err
+	}
+	return Reversal{Entry: *outcome.Entry}, nil
+}
+
+// ReverseRequest asks for a purchase to be given back.
+type ReverseRequest struct {
+	Caller, RequestID, TraceID string
+	Name                       string // purchases/{uuid}
+	Description                string
+}
+
+// errNoPurchase answers for what is not there and for what is another caller's, alike.
+var errNoPurchase = fault.New(fault.NotFound, "PURCHASE_NOT_FOUND", "There is no such purchase.")
+
+// Get returns a purchase of caller with what was given back since.
+// fault.NotFound when there is none or it is another caller's.
+func (s *Service) Get(ctx context.Context, caller, name string) (Purchase, error) {
+	id, err := bank.CheckID("name", "purchases/", name)
+	if err != nil {
+		return Purchase{}, err
+	}
+	entry, reversed, err := s.Reader.Transaction(ctx, id)
+	if errors.Is(err, bank.ErrNotFound) {
+		return Purchase{}, errNoPurchase
+	}
+	if err != nil {
+		return Purchase{}, err
+	}
+	if entry.Kind != bank.KindPurchase || entry.Request.Caller != caller {
+		return Purchase{}, errNoPurchase
+	}
+	return Purchase{Entry: entry, Reversed: reversed}, nil
+}
