@@ -1,0 +1,131 @@
+package dev.codebank.connect;
+
+import java.nio.charset.StandardCharsets;
+import java.time.DateTimeException;
+import java.time.Instant;
+import java.util.Date;
+import java.util.Map;
+import org.apache.kafka.connect.data.Field;
+import org.apache.kafka.connect.data.Schema;
+import org.apache.kafka.connect.data.Struct;
+import org.apache.kafka.connect.errors.DataException;
+import org.apache.kafka.connect.sink.SinkRecord;
+
+/**
+ * Turns a record into the two lines of a bulk request that create its document. Which index and which id is decided by the
+ * record alone, so the same record always gives the same bytes. Not safe for concurrent use.
+ */
+final class DocumentRenderer {
+    private static final byte[] END_OF_ACTION = "}}\n".getBytes(StandardCharsets.US_ASCII);
+    /** Elasticsearch refuses a whole request for one longer id. */
+    private static final int LONGEST_ID_BYTES = 512;
+
+    /** What a schema says about documents: where id and time are, and how to write the rest. */
+    private record Plan(Field id, Field time, JsonValues.Writer writer) {
+    }
+
+    private final IndexName index;
+    private final String idField;
+    private final String timeField;
+    private final boolean keyIgnored;
+    private final SchemaCache<Plan> plans = new SchemaCache<>(this::plan);
+    private final JsonValues.Writer schemaless = JsonValues.writerFor(null);
+
+    DocumentRenderer(ElasticsearchSinkConfig config) {
+        index = config.indexName();
+        idField = config.getString(ElasticsearchSinkConfig.DOCUMENT_ID_FIELD);
+        timeField = config.getString(ElasticsearchSinkConfig.INDEX_TIMESTAMP_FIELD);
+        keyIgnored = config.getBoolean(ElasticsearchSinkConfig.KEY_IGNORE);
+    }
+
+    /**
+     * Appends the record's action line and document to the buffer.
+     *
+     * @throws DataException if the record can be no document: it is a tombstone or no structure, or has no id or time. The
+     *     buffer is then as it was.
+     */
+    void render(SinkRecord record, JsonBuffer json) {
+        int start = json.size();
+        try {
+            if (record.value() instanceof Struct struct) {
+                renderStruct(record, struct, json);
+            } else if (record.value() instanceof Map<?, ?> map) {
+                renderMap(record, map, json);
+            } else if (record.value() == null) {
+                throw new DataException("a tombstone is no document: documents are never deleted");
+            } else {
+                throw new DataException("only a structure or a map can be a document, not a "
+                    + record.value().getClass().getSimpleName());
+            }
+        } catch (DataException e) {
+            json.truncate(start);
+            throw e;
+        } catch (ClassCastException e) {
+            json.truncate(start);
+            throw new DataException("the value does not fit its schema: " + e.getMessage(), e);
+        }
+    }
+
+    private void renderStruct(SinkRecord record, Struct struct, JsonBuffer json) {
+        Plan plan = plans.get(struct.schema());
+        Object id = plan.id == null ? null : struct.get(plan.id);
+        Object time = plan.time == null ? null : struct.get(plan.time);
+        action(record, id, time, json);
+        plan.writer.write(json, struct);
+        json.raw('\n');
+    }
+
+    private void renderMap(SinkRecord record, Map<?, ?> map, JsonBuffer json) {
+        action(record, map.get(idField), map.get(timeField), json);
+        schemaless.write(json, map);
+        json.raw('\n');
+    }
+
+    private void action(SinkRecord record, Object id, Object time, JsonBuffer json) {
+        json.raw(index.action(record.topic(), index.needsTime() ? millis(time) : 0));
+        int start = json.size();
+        json.string(id(record, id));
+        if (json.size() - start > LONGEST_ID_BYTES + 2) {
+            throw new DataException("the id is longer than " + LONGEST_ID_BYTES + " bytes");
+        }
+        json.raw(END_OF_ACTION);
+    }
+
+    private String id(SinkRecord record, Object value) {
+        if (idField == null && keyIgnored) {
+            return record.topic() + "+" + record.kafkaPartition() + "+" + record.kafkaOffset();
+        }
+        Object id = idField == null ? record.key() : value;
+        if (id instanceof String || id instanceof Number) {
+            String text = id.toString();
+            if (!text.isEmpty()) {
+                return text;
+            }
+        }
+        String where = idField == null ? "the record's key" : "field " + idField;
+        throw new DataException(where + " holds no id: it has to be a text or a number");
+    }
+
+    private long millis(Object time) {
+        if (time instanceof Date date) {
+            return date.getTime();
+        }
+        if (time instanceof Long millis) {
+            return millis;
+        }
+        if (time instanceof String text) {
+            try {
+                return Instant.parse(text).toEpochMilli();
+            } catch (DateTimeException | ArithmeticException e) {
+                throw new DataException("field " + timeField + " holds a text that is no time", e);
+            }
+        }
+        throw new DataException("field " + timeField + " holds no time");
+    }
+
+    private Plan plan(Schema schema) {
+        Field id = idField == null ? null : schema.field(idField);
+        Field time = timeField == null ? null : schema.field(timeField);
+        return new Plan(id, time, JsonValues.writerFor(schema));
+    }
+}

@@ -1,0 +1,254 @@
+package dev.codebank.connect;
+
+import java.net.URI;
+import java.net.URISyntaxException;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import org.apache.kafka.common.config.AbstractConfig;
+import org.apache.kafka.common.config.ConfigDef;
+import org.apache.kafka.common.config.ConfigDef.Importance;
+import org.apache.kafka.common.config.ConfigDef.Range;
+import org.apache.kafka.common.config.ConfigDef.Type;
+import org.apache.kafka.common.config.ConfigDef.Width;
+import org.apache.kafka.common.config.ConfigException;
+import org.apache.kafka.common.config.types.Password;
+
+/**
+ * The sink's settings. A key that users of Confluent's Elasticsearch sink know has the same name and meaning here; the
+ * defaults are this sink's own. What that sink can do and this one will not – dropping a document, overwriting one – is
+ * refused with a reason rather than ignored.
+ */
+final class ElasticsearchSinkConfig extends AbstractConfig {
+    static final String URLS = "connection.url";
+    static final String USERNAME = "connection.username";
+    static final String PASSWORD = "connection.password";
+    static final String CONNECTION_TIMEOUT_MS = "connection.timeout.ms";
+    static final String READ_TIMEOUT_MS = "read.timeout.ms";
+    static final String COMPRESSION = "connection.compression";
+
+    static final String BATCH_SIZE = "batch.size";
+    static final String BULK_SIZE_BYTES = "bulk.size.bytes";
+    static final String MAX_IN_FLIGHT = "max.in.flight.requests";
+
+    static final String MAX_RETRIES = "max.retries";
+    static final String RETRY_BACKOFF_MS = "retry.backoff.ms";
+    static final String FLUSH_TIMEOUT_MS = "flush.timeout.ms";
+
+    static final String INDEX_NAME_FORMAT = "index.name.format";
+    static final String INDEX_TIMESTAMP_FIELD = "index.timestamp.field";
+    static final String INDEX_TIMESTAMP_FORMAT = "index.timestamp.format";
+    static final String INDEX_TEMPLATE = "index.template.name";
+    static final String DOCUMENT_ID_FIELD = "document.id.field";
+    static final String KEY_IGNORE = "key.ignore";
+    static final String ON_MALFORMED = "behavior.on.malformed.documents";
+
+    /** Hand a refused record to the dead-letter topic; without one, fail the task. */
+    static final String REPORT = "report";
+    /** Fail the task at the first refused record. */
+    static final String FAIL = "fail";
+
+    static final ConfigDef DEFINITION = definition();
+
+    /** The one value of a setting of the other sink that this one can honour, and why. */
+    private record Fixed(String value, String reason) {
+    }
+
+    private static final Map<String, Fixed> FIXED = Map.of(
+        "write.method", new Fixed("insert", "documents are immutable and only ever created"),
+        "drop.invalid.message", new Fixed("false", "no record is dropped"),
+        "behavior.on.null.values", new Fixed("fail", "a tombstone is a malformed record here, see " + ON_MALFORMED),
+        "flush.synchronously", new Fixed("true", "every put ends with all its records acknowledged"));
+
+    ElasticsearchSinkConfig(Map<String, String> settings) {
+        super(DEFINITION, settings);
+        problems(settings).forEach((key, problem) -> {
+            throw new ConfigException(key + ": " + problem);
+        });
+    }
+
+    List<URI> urls() {
+        return getList(URLS).stream().map(url -> URI.create(withoutSlash(url))).toList();
+    }
+
+    String username() {
+        return getString(USERNAME);
+    }
+
+    Password password() {
+        return getPassword(PASSWORD);
+    }
+
+    Duration connectionTimeout() {
+        return Duration.ofMillis(getInt(CONNECTION_TIMEOUT_MS));
+    }
+
+    Duration readTimeout() {
+        return Duration.ofMillis(getInt(READ_TIMEOUT_MS));
+    }
+
+    Duration flushTimeout() {
+        return Duration.ofMillis(getLong(FLUSH_TIMEOUT_MS));
+    }
+
+    IndexName indexName() {
+        return new IndexName(getString(INDEX_NAME_FORMAT), getString(INDEX_TIMESTAMP_FORMAT));
+    }
+
+    boolean failOnMalformed() {
+        return FAIL.equals(getString(ON_MALFORMED).toLowerCase(Locale.ROOT));
+    }
+
+    /** Returns what is wrong with settings that are each well formed by themselves: key → message. */
+    static Map<String, String> problems(Map<String, String> settings) {
+        Map<String, String> problems = new LinkedHashMap<>();
+        if (isSet(settings, USERNAME) != isSet(settings, PASSWORD)) {
+            problems.put(isSet(settings, USERNAME) ? PASSWORD : USERNAME,
+                "is missing; " + USERNAME + " and " + PASSWORD + " are given together or not at all");
+        }
+        FIXED.forEach((key, fixed) -> {
+            String value = settings.get(key);
+            if (value != null && !value.equalsIgnoreCase(fixed.value)) {
+                problems.put(key, "only '" + fixed.value + "' is possible: " + fixed.reason);
+            }
+        });
+        nameProblem(settings, problems);
+        return problems;
+    }
+
+    private static void nameProblem(Map<String, String> settings, Map<String, String> problems) {
+        String format = settings.get(INDEX_NAME_FORMAT);
+        if (format == null) {
+            return;
+        }
+        try {
+            IndexName name = new IndexName(format, settings.getOrDefault(INDEX_TIMESTAMP_FORMAT, "yyyy.MM"));
+            if (name.needsTime() && !isSet(settings, INDEX_TIMESTAMP_FIELD)) {
+                problems.put(INDEX_TIMESTAMP_FIELD, "is missing; " + INDEX_NAME_FORMAT + " has "
+                    + IndexName.TIMESTAMP + " in it, which is taken from this field of the record");
+            }
+        } catch (IllegalArgumentException e) {
+            problems.put(INDEX_NAME_FORMAT, e.getMessage());
+        }
+    }
+
+    private static boolean isSet(Map<String, String> settings, String key) {
+        String value = settings.get(key);
+        return value != null && !value.isEmpty();
+    }
+
+    private static String withoutSlash(String url) {
+        return url.endsWith("/") ? url.substring(0, url.length() - 1) : url;
+    }
+
+    private static ConfigDef definition() {
+        ConfigDef definition = new ConfigDef();
+        defineConnection(definition);
+        defineBatching(definition);
+        defineRetries(definition);
+        defineDocuments(definition);
+        return definition;
+    }
+
+    private static void defineConnection(ConfigDef definition) {
+        String group = "Connection";
+        definition.define(URLS, Type.LIST, ConfigDef.NO_DEFAULT_VALUE, ConfigDef.LambdaValidator.with(
+                ElasticsearchSinkConfig::checkUrls, () -> "http(s)://host:port, …"), Importance.HIGH,
+            "The nodes of one cluster, separated by commas. A node that does not answer is passed over for the next one.",
+            group, 1, Width.LONG, "Addresses");
+        definition.define(USERNAME, Type.STRING, null, Importance.MEDIUM,
+            "The user to sign in as; unset, no credentials are sent.", group, 2, Width.MEDIUM, "User");
+        definition.define(PASSWORD, Type.PASSWORD, null, Importance.MEDIUM,
+            "The user's password.", group, 3, Width.MEDIUM, "Password");
+        definition.define(CONNECTION_TIMEOUT_MS, Type.INT, 3_000, Range.atLeast(1), Importance.LOW,
+            "How long to wait for a connection, in milliseconds.", group, 4, Width.SHORT, "Connection timeout");
+        definition.define(READ_TIMEOUT_MS, Type.INT, 15_000, Range.atLeast(1), Importance.LOW,
+            "How long to wait for the whole answer to a request, in milliseconds.", group, 5, Width.SHORT, "Read timeout");
+        definition.define(COMPRESSION, Type.BOOLEAN, false, Importance.LOW,
+            "Whether to compress requests with gzip: less network for more processor time.",
+            group, 6, Width.SHORT, "Compression");
+    }
+
+    private static void defineBatching(ConfigDef definition) {
+        String group = "Batching";
+        definition.define(BATCH_SIZE, Type.INT, 2_000, Range.between(1, 100_000), Importance.MEDIUM,
+            "The most documents in one bulk request. consumer.override.max.poll.records decides how many there can be.",
+            group, 1, Width.SHORT, "Documents in a request");
+        definition.define(BULK_SIZE_BYTES, Type.LONG, 5L * 1024 * 1024, Range.between(1, 100L * 1024 * 1024),
+            Importance.LOW, "The most bytes in one bulk request, before compression. A larger document goes alone.",
+            group, 2, Width.SHORT, "Bytes in a request");
+        definition.define(MAX_IN_FLIGHT, Type.INT, 4, Range.between(1, 64), Importance.MEDIUM,
+            "The most bulk requests of one task under way at the same time.", group, 3, Width.SHORT, "Requests in flight");
+    }
+
+    private static void defineRetries(ConfigDef definition) {
+        String group = "Retries";
+        definition.define(MAX_RETRIES, Type.INT, 5, Range.between(0, 1_000), Importance.MEDIUM,
+            "How often a put sends again what was lost or turned away for now, before it hands the records back to"
+                + " Connect. Connect then delivers the same records again, for as long as it takes.",
+            group, 1, Width.SHORT, "Retries");
+        definition.define(RETRY_BACKOFF_MS, Type.LONG, 100L, Range.between(0, 60_000), Importance.LOW,
+            "The wait before the first retry, in milliseconds; it doubles with each, up to ten seconds, less a random part.",
+            group, 2, Width.SHORT, "First back-off");
+        definition.define(FLUSH_TIMEOUT_MS, Type.LONG, 120_000L, Range.atLeast(1), Importance.LOW,
+            "The longest a put goes on retrying, in milliseconds; it has to be well below the consumer's"
+                + " max.poll.interval.ms.", group, 3, Width.SHORT, "Flush timeout");
+    }
+
+    private static void defineDocuments(ConfigDef definition) {
+        String group = "Documents";
+        definition.define(INDEX_NAME_FORMAT, Type.STRING, IndexName.TOPIC, new ConfigDef.NonEmptyString(), Importance.HIGH,
+            "The index of a record; " + IndexName.TOPIC + " and " + IndexName.TIMESTAMP + " are filled in.",
+            group, 1, Width.LONG, "Index");
+        definition.define(INDEX_TIMESTAMP_FIELD, Type.STRING, null, Importance.HIGH,
+            "The field of the record, a Timestamp or milliseconds since 1970, that " + IndexName.TIMESTAMP
+                + " is made from.", group, 2, Width.MEDIUM, "Time field");
+        definition.define(INDEX_TIMESTAMP_FORMAT, Type.STRING, "yyyy.MM", new ConfigDef.NonEmptyString(), Importance.LOW,
+            "How " + IndexName.TIMESTAMP + " is written, as a pattern of Java's DateTimeFormatter, in UTC.",
+            group, 3, Width.SHORT, "Time pattern");
+        definition.define(INDEX_TEMPLATE, Type.STRING, null, Importance.MEDIUM,
+            "An index template that must be there before the first document is written. Without it Elasticsearch would"
+                + " guess the mapping of a new index. Unset, nothing is checked.", group, 4, Width.MEDIUM, "Template");
+        definition.define(DOCUMENT_ID_FIELD, Type.STRING, null, Importance.HIGH,
+            "The field of the record that is the document's id. Unset, " + KEY_IGNORE + " decides.",
+            group, 5, Width.MEDIUM, "Id field");
+        definition.define(KEY_IGNORE, Type.BOOLEAN, false, Importance.MEDIUM,
+            "Without " + DOCUMENT_ID_FIELD + ": false takes the record's key as the id, true its topic, partition and"
+                + " offset.", group, 6, Width.SHORT, "Ignore the key");
+        definition.define(ON_MALFORMED, Type.STRING, REPORT, ConfigDef.CaseInsensitiveValidString.in(REPORT, FAIL),
+            Importance.MEDIUM,
+            "What happens to a record that can be no document, or that the mapping refuses: '" + REPORT
+                + "' hands it to the dead-letter topic and fails the task if there is none, '" + FAIL
+                + "' fails the task. Nothing drops it.", group, 7, Width.SHORT, "Malformed documents");
+    }
+
+    private static void checkUrls(String key, Object value) {
+        List<?> urls = (List<?>) value;
+        if (urls == null || urls.isEmpty()) {
+            throw new ConfigException(key + ": name at least one node, as http://host:port");
+        }
+        urls.forEach(url -> checkUrl(key, url.toString()));
+    }
+
+    private static void checkUrl(String key, String text) {
+        URI url;
+        try {
+            url = new URI(text);
+        } catch (URISyntaxException e) {
+            throw new ConfigException(key + ": no address, '" + e.getReason() + "'");
+        }
+        // The address itself stays out of this message: it holds a password.
+        if (url.getUserInfo() != null) {
+            throw new ConfigException(key + ": credentials belong in " + USERNAME + " and " + PASSWORD
+                + ", where they are not logged");
+        }
+        if (!"http".equals(url.getScheme()) && !"https".equals(url.getScheme()) || url.getHost() == null) {
+            throw new ConfigException(key + ": not of the form http(s)://host:port: " + text);
+        }
+        if (url.getQuery() != null || url.getFragment() != null) {
+            throw new ConfigException(key + ": an address has no query and no fragment: " + text);
+        }
+    }
+}

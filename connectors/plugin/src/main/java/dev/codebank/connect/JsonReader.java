@@ -1,0 +1,226 @@
+package dev.codebank.connect;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+
+/**
+ * A pull parser over the UTF-8 bytes of one JSON document, as far as answers of the bulk interface need it. The caller asks
+ * for what it expects and skips the rest; anything else is an {@link IOException} that names the byte.
+ */
+final class JsonReader {
+    private static final int DEEPEST = 64;
+
+    private final byte[] bytes;
+    private int at;
+    /** Whether a value has been read since the innermost brace or bracket was opened. */
+    private boolean started;
+    private int depth;
+
+    JsonReader(byte[] bytes) {
+        this.bytes = bytes;
+    }
+
+    void beginObject() throws IOException {
+        open('{');
+    }
+
+    void beginArray() throws IOException {
+        open('[');
+    }
+
+    /** Returns the next name of the object being read, or null after closing the object. */
+    String nextName() throws IOException {
+        if (!advance('}')) {
+            return null;
+        }
+        String name = string();
+        expect(':');
+        return name;
+    }
+
+    /** Tells whether the array being read has another value; if not, the array is closed. */
+    boolean nextElement() throws IOException {
+        return advance(']');
+    }
+
+    boolean bool() throws IOException {
+        if (peek() == 't') {
+            word("true");
+            return true;
+        }
+        word("false");
+        return false;
+    }
+
+    /** Reads a whole number that fits an int. */
+    int integer() throws IOException {
+        int from = begin();
+        while (at < bytes.length && (bytes[at] == '-' || bytes[at] >= '0' && bytes[at] <= '9')) {
+            at++;
+        }
+        try {
+            return Integer.parseInt(new String(bytes, from, at - from, StandardCharsets.US_ASCII));
+        } catch (NumberFormatException e) {
+            throw broken("a whole number");
+        }
+    }
+
+    /** Reads a string; anything else, null included, is skipped and gives null. */
+    String stringOrNull() throws IOException {
+        if (peek() == '"') {
+            return string();
+        }
+        skip();
+        return null;
+    }
+
+    /** Reads over one value of any kind. */
+    void skip() throws IOException {
+        switch (peek()) {
+            case '{' -> {
+                beginObject();
+                while (nextName() != null) {
+                    skip();
+                }
+            }
+            case '[' -> {
+                beginArray();
+                while (nextElement()) {
+                    skip();
+                }
+            }
+            case '"' -> string();
+            case 't' -> word("true");
+            case 'f' -> word("false");
+            case 'n' -> word("null");
+            default -> number();
+        }
+    }
+
+    private void open(char bracket) throws IOException {
+        expect(bracket);
+        if (++depth > DEEPEST) {
+            throw broken("at most " + DEEPEST + " levels");
+        }
+        started = false;
+    }
+
+    private boolean advance(char closing) throws IOException {
+        if (peek() == closing) {
+            at++;
+            depth--;
+            started = true;
+            return false;
+        }
+        if (started) {
+            expect(',');
+        }
+        started = true;
+        return true;
+    }
+
+    private void number() throws IOException {
+        int from = begin();
+        while (at < bytes.length && "+-.eE0123456789".indexOf(bytes[at]) >= 0) {
+            at++;
+        }
+        if (at == from) {
+            throw broken("a value");
+        }
+    }
+
+    private void word(String expected) throws IOException {
+        int from = begin();
+        int to = from + expected.length();
+        if (to > bytes.length || !expected.equals(new String(bytes, from, to - from, StandardCharsets.US_ASCII))) {
+            throw broken(expected);
+        }
+        at = to;
+    }
+
+    private String string() throws IOException {
+        expect('"');
+        int from = at;
+        while (at < bytes.length && bytes[at] != '"' && bytes[at] != '\\') {
+            at++;
+        }
+        if (at < bytes.length && bytes[at] == '"') {
+            return new String(bytes, from, at++ - from, StandardCharsets.UTF_8);
+        }
+        return escapedString(from);
+    }
+
+    private String escapedString(int start) throws IOException {
+        StringBuilder text = new StringBuilder();
+        int from = start;
+        while (at < bytes.length) {
+            if (bytes[at] != '"' && bytes[at] != '\\') {
+                at++;
+                continue;
+            }
+            text.append(new String(bytes, from, at - from, StandardCharsets.UTF_8));
+            if (bytes[at++] == '"') {
+                return text.toString();
+            }
+            text.append(escaped());
+            from = at;
+        }
+        throw broken("the end of a string");
+    }
+
+    private char escaped() throws IOException {
+        if (at >= bytes.length) {
+            throw broken("an escaped character");
+        }
+        char c = (char) bytes[at++];
+        return switch (c) {
+            case 'n' -> '\n';
+            case 'r' -> '\r';
+            case 't' -> '\t';
+            case 'b' -> '\b';
+            case 'f' -> '\f';
+            case '"', '\\', '/' -> c;
+            case 'u' -> unicode();
+            default -> throw broken("an escaped character");
+        };
+    }
+
+    private char unicode() throws IOException {
+        int code = 0;
+        for (int i = 0; i < 4; i++) {
+            int digit = at < bytes.length ? Character.digit(bytes[at++], 16) : -1;
+            if (digit < 0) {
+                throw broken("four hexadecimal digits");
+            }
+            code = code << 4 | digit;
+        }
+        return (char) code;
+    }
+
+    /** Returns where the next token begins. */
+    private int begin() throws IOException {
+        peek();
+        return at;
+    }
+
+    private void expect(char c) throws IOException {
+        if (peek() != c) {
+            throw broken("'" + c + "'");
+        }
+        at++;
+    }
+
+    private char peek() throws IOException {
+        while (at < bytes.length && (bytes[at] == ' ' || bytes[at] == '\n' || bytes[at] == '\r' || bytes[at] == '\t')) {
+            at++;
+        }
+        if (at >= bytes.length) {
+            throw broken("more bytes");
+        }
+        return (char) bytes[at];
+    }
+
+    private IOException broken(String expected) {
+        return new IOException("the answer is not the JSON expected: at byte " + at + " " + expected + " should stand");
+    }
+}

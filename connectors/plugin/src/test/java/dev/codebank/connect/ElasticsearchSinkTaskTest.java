@@ -1,0 +1,526 @@
+package dev.codebank.connect;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.IntStream;
+import java.util.stream.LongStream;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.metrics.PluginMetrics;
+import org.apache.kafka.connect.data.Schema;
+import org.apache.kafka.connect.errors.ConnectException;
+import org.apache.kafka.connect.errors.RetriableException;
+import org.apache.kafka.connect.sink.ErrantRecordReporter;
+import org.apache.kafka.connect.sink.SinkRecord;
+import org.apache.kafka.connect.sink.SinkTaskContext;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+@Timeout(30)
+class ElasticsearchSinkTaskTest {
+    private static final String REFUSED = "{\"type\":\"document_parsing_exception\",\"reason\":\"failed to parse field [x]\","
+        + "\"caused_by\":{\"type\":\"illegal_argument_exception\",\"reason\":\"not a number\"}}";
+    private static final String BUSY = "{\"type\":\"es_rejected_execution_exception\",\"reason\":\"queue full\"}";
+
+    private final ElasticsearchStub elasticsearch;
+    private final Map<String, String> settings = new HashMap<>();
+    private final Context context = new Context();
+    private final List<ElasticsearchSinkTask> started = new ArrayList<>();
+
+    ElasticsearchSinkTaskTest() throws Exception {
+        elasticsearch = new ElasticsearchStub();
+    }
+
+    @BeforeEach
+    void configure() {
+        settings.put("connection.url", elasticsearch.url());
+        settings.put("index.name.format", "bank-transactions-${timestamp}");
+        settings.put("index.timestamp.field", "occurred_at");
+        settings.put("document.id.field", "event_id");
+        settings.put("retry.backoff.ms", "1");
+        settings.put("max.retries", "2");
+    }
+
+    @AfterEach
+    void close() {
+        started.forEach(ElasticsearchSinkTask::stop);
+        elasticsearch.close();
+    }
+
+    @Test
+    void theEventsOwnTimeChoosesTheMonthAndItsIdTheDocument() {
+        put(List.of(Events.record(0, Events.event("a:1", "2026-10-31T23:59:59.999Z")),
+            Events.record(1, Events.event("a:2", "2026-11-01T00:00:00Z"))));
+
+        assertEquals(Set.of("bank-transactions-2026.10/a:1", "bank-transactions-2026.11/a:2"),
+            elasticsearch.stored().keySet());
+        assertEquals("{\"event_id\":\"a:1\",\"status\":\"APPROVED\",\"amount_minor\":1999,"
+            + "\"occurred_at\":\"2026-10-31T23:59:59.999Z\"}",
+            elasticsearch.stored().get("bank-transactions-2026.10/a:1").toString());
+        assertEquals(1, elasticsearch.bulks().size());
+    }
+
+    @Test
+    void aDocumentThatIsThereAlreadyCountsAsWritten() {
+        ElasticsearchSinkTask task = put(records(3));
+        var before = elasticsearch.stored();
+
+        task.put(records(4));
+
+        assertEquals(4, elasticsearch.stored().size());
+        assertTrue(elasticsearch.stored().entrySet().containsAll(before.entrySet()));
+        assertEquals(List.of(), context.reported);
+    }
+
+    @Test
+    void onlyTheDocumentsTurnedAwayAreSentAgain() {
+        elasticsearch.refused.put("e1", new ElasticsearchStub.Refused(429, BUSY, 1));
+        elasticsearch.refused.put("e3", new ElasticsearchStub.Refused(503, BUSY, 2));
+
+        put(records(5));
+
+        assertEquals(List.of(List.of("e0", "e1", "e2", "e3", "e4"), List.of("e1", "e3"), List.of("e3")), idsSent());
+        assertEquals(5, elasticsearch.stored().size());
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {408, 429, 500, 502, 503, 504})
+    void aServerThatIsBusyOrAwayIsAskedAgain(int status) {
+        elasticsearch.reactions.add(ElasticsearchStub.status(status, "<html>not now</html>"));
+
+        put(records(2));
+
+        assertEquals(2, elasticsearch.stored().size());
+        assertEquals(2, elasticsearch.bulks().size());
+    }
+
+    @Test
+    void aConnectionLostInTheMiddleOfTheAnswerIsNoLoss() {
+        elasticsearch.reactions.add(elasticsearch.cutAfterWriting());
+
+        put(records(3));
+
+        assertEquals(3, elasticsearch.stored().size());
+        assertEquals(2, elasticsearch.bulks().size());
+        assertEquals(List.of(), context.reported);
+    }
+
+    @Test
+    void anAnswerThatStallsIsGivenUp() {
+        settings.put("read.timeout.ms", "300");
+        CountDownLatch end = new CountDownLatch(1);
+        elasticsearch.reactions.add((exchange, request) -> {
+            exchange.sendResponseHeaders(200, 100);
+            exchange.getResponseBody().write('{');
+            exchange.getResponseBody().flush();
+            awaitLatch(end);
+            exchange.close();
+            return true;
+        });
+
+        put(records(2));
+        end.countDown();
+
+        assertEquals(2, elasticsearch.stored().size());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"welcome", "{\"errors\":true,\"items\":[]}", "{\"errors\":true,\"items\":[{}]}", "{}"})
+    void anAnswerThatIsNoneIsAskedForAgain(String body) {
+        elasticsearch.reactions.add(ElasticsearchStub.status(200, body));
+
+        put(records(1));
+
+        assertEquals(1, elasticsearch.stored().size());
+    }
+
+    @Test
+    void anOutageGivesTheRecordsBackAndLaterOnlyTheMissingAreSent() {
+        settings.put("batch.size", "2");
+        settings.put("max.in.flight.requests", "1");
+        elasticsearch.refused.put("e1", new ElasticsearchStub.Refused(429, BUSY, 3));
+        ElasticsearchSinkTask task = start();
+
+        assertThrows(RetriableException.class, () -> task.put(records(2)));
+        assertTrue(context.timeout > 0);
+        int before = elasticsearch.bulks().size();
+        task.put(records(2));
+
+        assertEquals(2, elasticsearch.stored().size());
+        assertEquals(List.of(List.of("e1")), idsSent().subList(before, elasticsearch.bulks().size()));
+        assertEquals(List.of(), context.reported);
+    }
+
+    @Test
+    void afterARebalanceEverythingDeliveredIsSent() {
+        settings.put("max.retries", "0");
+        elasticsearch.refused.put("e1", new ElasticsearchStub.Refused(429, BUSY, 1));
+        ElasticsearchSinkTask task = start();
+        assertThrows(RetriableException.class, () -> task.put(records(2)));
+
+        task.close(List.of(new TopicPartition(Events.TOPIC, 0)));
+        task.put(records(2));
+
+        assertEquals(List.of("e0", "e1"), idsSent().get(1));
+    }
+
+    @Test
+    void aNodeThatIsAwayIsPassedOver() throws Exception {
+        int nobody;
+        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            nobody = socket.getLocalPort();
+        }
+        settings.put("connection.url", "http://127.0.0.1:" + nobody + "," + elasticsearch.url() + "/");
+
+        put(records(2));
+
+        assertEquals(2, elasticsearch.stored().size());
+    }
+
+    @Test
+    void nobodyThereAtAllIsRetriable() throws Exception {
+        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            settings.put("connection.url", "http://127.0.0.1:" + socket.getLocalPort());
+        }
+        ElasticsearchSinkTask task = start();
+        RetriableException e = assertThrows(RetriableException.class, () -> task.put(records(1)));
+        assertTrue(e.getMessage().contains("1 of 1 documents not written: http://127.0.0.1:"), e.getMessage());
+    }
+
+    @Test
+    void aDocumentTheMappingRefusesIsReportedWithTheCauseAndTheOthersPass() {
+        elasticsearch.refused.put("e1", new ElasticsearchStub.Refused(400, REFUSED, 99));
+
+        put(records(4));
+
+        assertEquals(Set.of("e0", "e2", "e3"), storedIds());
+        assertEquals(List.of(1L), context.reportedOffsets());
+        assertEquals("Elasticsearch refused the document: 400, document_parsing_exception: failed to parse field [x];"
+            + " not a number", context.reported.get(0).cause().getMessage());
+    }
+
+    @Test
+    void aRefusedDocumentIsReportedOnceAlthoughAnOutageComesBetween() {
+        settings.put("max.retries", "0");
+        elasticsearch.refused.put("e0", new ElasticsearchStub.Refused(400, REFUSED, 99));
+        elasticsearch.refused.put("e1", new ElasticsearchStub.Refused(429, BUSY, 2));
+        ElasticsearchSinkTask task = start();
+
+        assertThrows(RetriableException.class, () -> task.put(records(2)));
+        assertThrows(RetriableException.class, () -> task.put(records(2)));
+        assertEquals(List.of(), context.reported);
+        task.put(records(2));
+
+        assertEquals(List.of(0L), context.reportedOffsets());
+        assertEquals(Set.of("e1"), storedIds());
+    }
+
+    @Test
+    void withoutADeadLetterTopicARefusedDocumentFailsTheTask() {
+        context.reporting = false;
+        elasticsearch.refused.put("e1", new ElasticsearchStub.Refused(400, REFUSED, 99));
+        ElasticsearchSinkTask task = start();
+
+        ConnectException e = assertThrows(ConnectException.class, () -> task.put(records(2)));
+
+        assertFalse(e instanceof RetriableException);
+        assertTrue(e.getMessage().startsWith("record bank-001.transactions.v1-0@1 can be no document"), e.getMessage());
+    }
+
+    @Test
+    void toFailOnMalformedDocumentsCanBeChosen() {
+        settings.put("behavior.on.malformed.documents", "FAIL");
+        ElasticsearchSinkTask task = start();
+
+        assertThrows(ConnectException.class, () -> task.put(List.of(tombstone(0))));
+
+        assertEquals(List.of(), context.reported);
+    }
+
+    @Test
+    void aRecordThatCanBeNoDocumentIsReportedAndTheOthersPass() {
+        put(List.of(
+            tombstone(0),
+            Events.record(1, Events.event(null, "2026-11-21T10:15:30Z")),
+            Events.record(2, Events.event("", "2026-11-21T10:15:30Z")),
+            Events.record(3, Events.event("late", null)),
+            Events.record(4, Events.event("x".repeat(513), "2026-11-21T10:15:30Z")),
+            Events.record(5, Events.event("early", "1969-12-31T23:59:59.999Z")),
+            new SinkRecord(Events.TOPIC, 0, null, null, Schema.STRING_SCHEMA, "text", 6),
+            Events.record(7)));
+
+        assertEquals(List.of(0L, 1L, 2L, 3L, 4L, 5L, 6L), context.reportedOffsets());
+        assertEquals(Set.of("e7"), storedIds());
+        assertEquals("field event_id holds no id: it has to be a text or a number",
+            context.reported.get(1).cause().getMessage());
+    }
+
+    @ParameterizedTest
+    @CsvSource({"400, action_request_validation_exception", "413, ''"})
+    void aRequestRejectedWholeIsHalvedUntilOneDocumentIsLeft(int status, String error) {
+        ElasticsearchStub.Reaction reaction = (exchange, request) -> {
+            if (request.documents().stream().noneMatch(sent -> sent.id().equals("e5"))) {
+                return false;
+            }
+            ElasticsearchStub.answer(exchange, status, "{\"error\":{\"type\":\"" + error + "\",\"reason\":\"id\"}}");
+            return true;
+        };
+        IntStream.range(0, 20).forEach(i -> elasticsearch.reactions.add(reaction));
+
+        put(records(8));
+
+        assertEquals(7, elasticsearch.stored().size());
+        assertEquals(List.of(5L), context.reportedOffsets());
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "400, validation_exception", "400, index_closed_exception", "403, security_exception",
+        "404, index_not_found_exception", "409, resource_already_exists_exception"})
+    void whatIsNotTheDocumentsFaultStopsTheTaskInsteadOfFillingTheDeadLetterTopic(int status, String error) {
+        elasticsearch.refused.put("e1",
+            new ElasticsearchStub.Refused(status, "{\"type\":\"" + error + "\",\"reason\":\"no\"}", 99));
+        ElasticsearchSinkTask task = start();
+
+        ConnectException e = assertThrows(ConnectException.class, () -> task.put(records(2)));
+
+        assertFalse(e instanceof RetriableException);
+        assertTrue(e.getMessage().contains(error), e.getMessage());
+        assertEquals(List.of(), context.reported);
+    }
+
+    @Test
+    void aClusterThatIsReadOnlyForNowIsWaitedFor() {
+        elasticsearch.refused.put("e0", new ElasticsearchStub.Refused(403,
+            "{\"type\":\"cluster_block_exception\",\"reason\":\"read-only\"}", 1));
+
+        put(records(1));
+
+        assertEquals(1, elasticsearch.stored().size());
+    }
+
+    @ParameterizedTest
+    @CsvSource({"401, connection.username", "403, connection.username", "404, connection.url", "301, connection.url"})
+    void aRefusalOfTheWholeConnectionNamesTheSetting(int status, String key) {
+        elasticsearch.reactions.add(ElasticsearchStub.status(status, ""));
+        ElasticsearchSinkTask task = start();
+
+        ConnectException e = assertThrows(ConnectException.class, () -> task.put(records(2)));
+
+        assertFalse(e instanceof RetriableException);
+        assertTrue(e.getMessage().contains(key), e.getMessage());
+    }
+
+    @Test
+    void aRequestHasNoMoreBytesAndDocumentsThanAllowed() {
+        settings.put("bulk.size.bytes", "1000");
+        settings.put("batch.size", "4");
+        List<SinkRecord> records = new ArrayList<>(records(20));
+        records.add(7, Events.record(100, Events.event("large", "2026-11-21T10:15:30Z")
+            .put("description", "x".repeat(5000))));
+
+        put(records);
+
+        assertEquals(21, elasticsearch.stored().size());
+        assertTrue(elasticsearch.bulks().stream().allMatch(bulk -> bulk.documents().size() <= 4));
+        assertTrue(elasticsearch.bulks().stream().allMatch(bulk -> bulk.bytes() <= 1000 || bulk.documents().size() == 1));
+        assertTrue(elasticsearch.bulks().stream().anyMatch(bulk -> bulk.documents().size() == 4));
+    }
+
+    @Test
+    void severalRequestsAreUnderWayAtOnceButNoMoreThanAllowed() {
+        settings.put("batch.size", "1");
+        settings.put("max.in.flight.requests", "3");
+        CountDownLatch three = new CountDownLatch(3);
+        AtomicInteger underWay = new AtomicInteger();
+        AtomicInteger most = new AtomicInteger();
+        IntStream.range(0, 12).forEach(i -> elasticsearch.reactions.add((exchange, request) -> {
+            most.accumulateAndGet(underWay.incrementAndGet(), Math::max);
+            three.countDown();
+            awaitLatch(three);
+            underWay.decrementAndGet();
+            return false;
+        }));
+
+        put(records(12));
+
+        assertEquals(12, elasticsearch.stored().size());
+        assertEquals(3, most.get());
+    }
+
+    @Test
+    void requestsCarryTheCredentialsAndAreCompressedIfAsked() {
+        settings.put("connection.compression", "true");
+        settings.put("connection.username", "sink");
+        settings.put("connection.password", "secret:ü");
+
+        put(records(50));
+
+        ElasticsearchStub.Request request = elasticsearch.bulks().get(0);
+        assertEquals("gzip", request.headers().get("Content-Encoding"));
+        assertEquals("application/x-ndjson", request.headers().get("Content-Type"));
+        assertEquals("Basic c2luazpzZWNyZXQ6w7w=", request.headers().get("Authorization"));
+        assertTrue(Integer.parseInt(request.headers().get("Content-Length")) < request.bytes() / 2);
+        assertEquals(50, elasticsearch.stored().size());
+    }
+
+    @Test
+    void nothingIsWrittenBeforeTheTemplateIsThere() {
+        settings.put("index.template.name", "transactions");
+        ElasticsearchSinkTask task = start();
+
+        ConnectException missing = assertThrows(ConnectException.class, () -> task.put(records(1)));
+        assertFalse(missing instanceof RetriableException);
+        assertTrue(missing.getMessage().startsWith("index.template.name: "), missing.getMessage());
+        elasticsearch.templates.put("transactions", 503);
+        assertInstanceOf(RetriableException.class, assertThrows(ConnectException.class, () -> task.put(records(1))));
+        assertEquals(0, elasticsearch.bulks().size());
+        elasticsearch.templates.put("transactions", 200);
+        task.put(records(1));
+
+        assertEquals(1, elasticsearch.stored().size());
+    }
+
+    @Test
+    void withoutAnIdFieldTheKeyOrThePlaceIsTheId() {
+        settings.remove("document.id.field");
+        put(List.of(Events.record(5)));
+        settings.put("key.ignore", "true");
+        put(List.of(Events.record(6)));
+
+        assertEquals(Set.of("account", "bank-001.transactions.v1+0+6"), storedIds());
+    }
+
+    @Test
+    void recordsWithoutSchemaAreDocumentsToo() {
+        put(List.of(new SinkRecord(Events.TOPIC, 0, null, null, null,
+            Map.of("event_id", 7, "occurred_at", "2026-01-02T03:04:05Z"), 0)));
+
+        assertEquals(Set.of("bank-transactions-2026.01/7"), elasticsearch.stored().keySet());
+    }
+
+    private ElasticsearchSinkTask put(List<SinkRecord> records) {
+        ElasticsearchSinkTask task = start();
+        task.put(records);
+        return task;
+    }
+
+    private ElasticsearchSinkTask start() {
+        ElasticsearchSinkTask task = new ElasticsearchSinkTask();
+        task.initialize(context);
+        task.start(settings);
+        started.add(task);
+        return task;
+    }
+
+    private static List<SinkRecord> records(int count) {
+        return LongStream.range(0, count).mapToObj(Events::record).toList();
+    }
+
+    private static SinkRecord tombstone(long offset) {
+        return new SinkRecord(Events.TOPIC, 0, Schema.STRING_SCHEMA, "account", null, null, offset);
+    }
+
+    private List<List<String>> idsSent() {
+        return elasticsearch.bulks().stream()
+            .map(bulk -> bulk.documents().stream().map(ElasticsearchStub.Sent::id).toList()).toList();
+    }
+
+    private Set<String> storedIds() {
+        return Set.copyOf(elasticsearch.stored().keySet().stream().map(key -> key.substring(key.indexOf('/') + 1)).toList());
+    }
+
+    private static void awaitLatch(CountDownLatch latch) {
+        try {
+            latch.await(20, TimeUnit.SECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    /** The worker's side of a task. */
+    private static final class Context implements SinkTaskContext {
+        final List<Refusal> reported = new ArrayList<>();
+        boolean reporting = true;
+        long timeout;
+
+        List<Long> reportedOffsets() {
+            return reported.stream().map(refusal -> refusal.record().kafkaOffset()).sorted().toList();
+        }
+
+        @Override
+        public ErrantRecordReporter errantRecordReporter() {
+            return reporting ? this::report : null;
+        }
+
+        private Future<Void> report(SinkRecord record, Throwable cause) {
+            reported.add(new Refusal(record, (org.apache.kafka.connect.errors.DataException) cause));
+            return CompletableFuture.completedFuture(null);
+        }
+
+        @Override
+        public Map<String, String> configs() {
+            return Map.of();
+        }
+
+        @Override
+        public void offset(Map<TopicPartition, Long> offsets) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public void offset(TopicPartition partition, long offset) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public void timeout(long timeoutMs) {
+            timeout = timeoutMs;
+        }
+
+        @Override
+        public Set<TopicPartition> assignment() {
+            return Set.of();
+        }
+
+        @Override
+        public void pause(TopicPartition... partitions) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public void resume(TopicPartition... partitions) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public void requestCommit() {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public PluginMetrics pluginMetrics() {
+            throw new UnsupportedOperationException();
+        }
+    }
+}

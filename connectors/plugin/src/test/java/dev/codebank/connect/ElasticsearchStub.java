@@ -1,0 +1,172 @@
+package dev.codebank.connect;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpServer;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Queue;
+import java.util.TreeMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.zip.GZIPInputStream;
+
+/**
+ * A server on the loopback interface that answers bulk requests as Elasticsearch does: it creates documents, says 409 to an
+ * id it has, and refuses the ids it is told to. Before that it plays the reactions queued, one per bulk request.
+ */
+final class ElasticsearchStub implements AutoCloseable {
+    /** What a test wants to happen instead of an ordinary answer. */
+    interface Reaction {
+        /** Returns true if the exchange has been answered, or cut. */
+        boolean play(HttpExchange exchange, Request request) throws IOException;
+    }
+
+    /** One document of a bulk request. */
+    record Sent(String index, String id, JsonNode source) {
+    }
+
+    /** One bulk request as it arrived. */
+    record Request(List<Sent> documents, int bytes, Map<String, String> headers, String query) {
+    }
+
+    final Queue<Reaction> reactions = new ConcurrentLinkedQueue<>();
+    final Queue<Request> requests = new ConcurrentLinkedQueue<>();
+    /** id → the error object this document is answered with, once or for ever. */
+    final Map<String, Refused> refused = new HashMap<>();
+    final Map<String, Integer> templates = new HashMap<>();
+    volatile int rootStatus = 404;
+
+    /** The answer to one document; {@code times} is counted down. */
+    static final class Refused {
+        final int status;
+        final String error;
+        int times;
+
+        Refused(int status, String error, int times) {
+            this.status = status;
+            this.error = error;
+            this.times = times;
+        }
+    }
+
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private final Map<String, JsonNode> stored = new TreeMap<>();
+    private final HttpServer server;
+    private final ExecutorService threads = Executors.newCachedThreadPool();
+
+    ElasticsearchStub() throws IOException {
+        server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        server.createContext("/", this::handle);
+        server.setExecutor(threads);
+        server.start();
+    }
+
+    String url() {
+        return "http://127.0.0.1:" + server.getAddress().getPort();
+    }
+
+    /** index/id → source of everything created so far. */
+    synchronized Map<String, JsonNode> stored() {
+        return new TreeMap<>(stored);
+    }
+
+    List<Request> bulks() {
+        return new ArrayList<>(requests);
+    }
+
+    @Override
+    public void close() {
+        server.stop(0);
+        threads.shutdownNow();
+    }
+
+    static Reaction status(int status, String body) {
+        return (exchange, request) -> {
+            answer(exchange, status, body);
+            return true;
+        };
+    }
+
+    /** Promises a whole answer, sends a piece of it and cuts the connection, after the documents were written. */
+    Reaction cutAfterWriting() {
+        return (exchange, request) -> {
+            create(request);
+            exchange.sendResponseHeaders(200, 10_000);
+            exchange.getResponseBody().write("{\"errors\":fal".getBytes(StandardCharsets.US_ASCII));
+            exchange.getResponseBody().flush();
+            exchange.close();
+            return true;
+        };
+    }
+
+    static void answer(HttpExchange exchange, int status, String body) throws IOException {
+        byte[] bytes = body.getBytes(StandardCharsets.UTF_8);
+        exchange.getResponseHeaders().add("Content-Type", "application/json");
+        exchange.sendResponseHeaders(status, bytes.length == 0 ? -1 : bytes.length);
+        try (OutputStream out = exchange.getResponseBody()) {
+            out.write(bytes);
+        }
+    }
+
+    private void handle(HttpExchange exchange) throws IOException {
+        String path = exchange.getRequestURI().getPath();
+        if (path.startsWith("/_index_template/")) {
+            answer(exchange, templates.getOrDefault(path.substring("/_index_template/".length()), 404), "{}");
+        } else if (path.equals("/_bulk")) {
+            bulk(exchange);
+        } else {
+            answer(exchange, rootStatus, "{\"error\":\"no handler found for uri [/]\"}");
+        }
+    }
+
+    private void bulk(HttpExchange exchange) throws IOException {
+        Request request = read(exchange);
+        requests.add(request);
+        Reaction reaction = reactions.poll();
+        if (reaction == null || !reaction.play(exchange, request)) {
+            answer(exchange, 200, create(request));
+        }
+    }
+
+    private static Request read(HttpExchange exchange) throws IOException {
+        Map<String, String> headers = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
+        exchange.getRequestHeaders().forEach((name, values) -> headers.put(name, values.get(0)));
+        InputStream in = exchange.getRequestBody();
+        byte[] body = (headers.containsKey("Content-Encoding") ? new GZIPInputStream(in) : in).readAllBytes();
+        String[] lines = new String(body, StandardCharsets.UTF_8).split("\n", -1);
+        List<Sent> documents = new ArrayList<>();
+        for (int i = 0; i + 1 < lines.length; i += 2) {
+            JsonNode action = JSON.readTree(lines[i]).get("create");
+            documents.add(new Sent(action.get("_index").asText(), action.get("_id").asText(), JSON.readTree(lines[i + 1])));
+        }
+        return new Request(documents, body.length, headers, exchange.getRequestURI().getQuery());
+    }
+
+    private synchronized String create(Request request) {
+        boolean errors = false;
+        StringBuilder items = new StringBuilder();
+        for (Sent sent : request.documents) {
+            String item = "{\"status\":201}";
+            Refused no = refused.get(sent.id);
+            if (no != null && no.times-- > 0) {
+                item = "{\"status\":" + no.status + ",\"error\":" + no.error + "}";
+            } else if (stored.putIfAbsent(sent.index + "/" + sent.id, sent.source) != null) {
+                item = "{\"status\":409,\"error\":{\"type\":\"version_conflict_engine_exception\",\"reason\":\"there\"}}";
+            }
+            errors |= item.contains("error");
+            items.append(items.isEmpty() ? "" : ",").append("{\"create\":").append(item).append('}');
+        }
+        return "{\"errors\":" + errors + ",\"items\":[" + items + "]}";
+    }
+}

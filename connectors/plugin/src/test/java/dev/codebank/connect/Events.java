@@ -1,0 +1,39 @@
+package dev.codebank.connect;
+
+import java.time.Instant;
+import java.util.Date;
+import org.apache.kafka.common.record.TimestampType;
+import org.apache.kafka.connect.data.Schema;
+import org.apache.kafka.connect.data.SchemaBuilder;
+import org.apache.kafka.connect.data.Struct;
+import org.apache.kafka.connect.data.Timestamp;
+import org.apache.kafka.connect.sink.SinkRecord;
+
+/** Records as the bank's topic has them, with fewer fields. */
+final class Events {
+    static final String TOPIC = "bank-001.transactions.v1";
+    static final Schema SCHEMA = SchemaBuilder.struct().name("dev.codebank.bank.TransactionEvent")
+        .field("event_id", Schema.OPTIONAL_STRING_SCHEMA)
+        .field("status", SchemaBuilder.string().parameter("io.apicurio.avro.enum.default", "UNKNOWN").build())
+        .field("amount_minor", Schema.INT64_SCHEMA)
+        .field("description", Schema.OPTIONAL_STRING_SCHEMA)
+        .field("occurred_at", SchemaBuilder.int64().name(Timestamp.LOGICAL_NAME).optional().build())
+        .build();
+
+    private Events() {
+    }
+
+    static Struct event(String id, String occurredAt) {
+        return new Struct(SCHEMA).put("event_id", id).put("status", "APPROVED").put("amount_minor", 1999L)
+            .put("occurred_at", occurredAt == null ? null : Date.from(Instant.parse(occurredAt)));
+    }
+
+    static SinkRecord record(long offset, Struct value) {
+        return new SinkRecord(TOPIC, 0, Schema.STRING_SCHEMA, "account", SCHEMA, value, offset, 0L,
+            TimestampType.CREATE_TIME);
+    }
+
+    static SinkRecord record(long offset) {
+        return record(offset, event("e" + offset, "2026-11-21T10:15:30.123Z"));
+    }
+}
