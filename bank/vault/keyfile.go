@@ -1,0 +1,255 @@
+package vault
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+const (
+	// keySize is the length of every key in bytes.
+	keySize = 32
+	// keyFileVersion is the format of the key file.
+	keyFileVersion = 1
+	// maxKeyFile bounds what is read: hundreds of rotations.
+	maxKeyFile = 64 << 10
+)
+
+// ErrKeyFile says that a key file is missing something, is damaged, or is open to
+// others. The text around it says what; it never repeats the file's content.
+var ErrKeyFile = errors.New("vault: bad key file")
+
+// keyFile is the key file as JSON. It holds keys in clear: it stays in this file
+// and is never printed.
+type keyFile struct {
+	Version     int       `json:"version"`
+	Primary     string    `json:"primary"`
+	Seal        []sealKey `json:"seal"`
+	Lookup      []byte    `json:"lookup"`
+	Fingerprint []byte    `json:"fingerprint"`
+	CVV         []byte    `json:"cvv"`
+}
+
+type sealKey struct {
+	ID  string `json:"id"`
+	Key []byte `json:"key"`
+}
+
+// Load reads the key file at path. The file must be the user's own and closed to
+// group and others (0600); one of root's, as secret mounts make them, may be
+// readable by the group (0640). Errors wrap ErrKeyFile or the error of the file system.
+func Load(path string) (*Vault, error) {
+	keys, err := readKeyFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return newVault(keys)
+}
+
+// NewKeyFile makes a key file at path, mode 0600, with new keys. It appears whole
+// or not at all, and an existing file is never touched: the error then is fs.ErrExist.
+func NewKeyFile(path string) error {
+	keys, err := generateKeys()
+	if err != nil {
+		return err
+	}
+	// A link, unlike a rename, refuses a name that is taken.
+	return writeKeyFile(path, keys, os.Link)
+}
+
+// AddKey adds a new seal key to the key file and returns its id. It seals nothing
+// until SetPrimary names it: give the new file to every replica first, so that
+// each can open what any of them seals.
+func AddKey(path string) (string, error) {
+	keys, err := readKeyFile(path)
+	if err != nil {
+		return "", err
+	}
+	key, err := newSealKey()
+	if err != nil {
+		return "", err
+	}
+	keys.Seal = append(keys.Seal, key)
+	return key.ID, writeKeyFile(path, keys, os.Rename)
+}
+
+// SetPrimary makes the key with this id the one that seals. Doing it again changes
+// nothing. ErrUnknownKey when the file has no such key.
+func SetPrimary(path, id string) error {
+	keys, err := readKeyFile(path)
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(keys.Seal, func(k sealKey) bool { return k.ID == id }) {
+		return ErrUnknownKey
+	}
+	keys.Primary = id
+	return writeKeyFile(path, keys, os.Rename)
+}
+
+func generateKeys() (*keyFile, error) {
+	key, err := newSealKey()
+	if err != nil {
+		return nil, err
+	}
+	secrets := make([]byte, 3*keySize)
+	if _, err := rand.Read(secrets); err != nil {
+		return nil, err
+	}
+	return &keyFile{
+		Version: keyFileVersion, Primary: key.ID, Seal: []sealKey{key},
+		Lookup: secrets[:keySize], Fingerprint: secrets[keySize : 2*keySize], CVV: secrets[2*keySize:],
+	}, nil
+}
+
+func newSealKey() (sealKey, error) {
+	secrets := make([]byte, keySize+4)
+	if _, err := rand.Read(secrets); err != nil {
+		return sealKey{}, err
+	}
+	// Ids are drawn, not counted: "k2" of one file must not pass for "k2" of another.
+	return sealKey{ID: hex.EncodeToString(secrets[keySize:]), Key: secrets[:keySize]}, nil
+}
+
+func readKeyFile(path string) (*keyFile, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("vault: key file: %w", err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("vault: key file: %w", err)
+	}
+	if err := checkAccess(info); err != nil {
+		return nil, fmt.Errorf("%w %s: %w", ErrKeyFile, path, err)
+	}
+	data, err := io.ReadAll(io.LimitReader(file, maxKeyFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("vault: key file: %w", err)
+	}
+	keys, err := parseKeyFile(data)
+	if err != nil {
+		return nil, fmt.Errorf("%w %s: %w", ErrKeyFile, path, err)
+	}
+	return keys, nil
+}
+
+// checkAccess refuses a file that others may read or change.
+func checkAccess(info fs.FileInfo) error {
+	if !info.Mode().IsRegular() {
+		return errors.New("not a regular file")
+	}
+	allowed := fs.FileMode(0o600)
+	if ownedByAnotherRoot(info) {
+		allowed = 0o640
+	}
+	if mode := info.Mode().Perm(); mode&^allowed != 0 {
+		return fmt.Errorf("mode %04o lets others at the keys; make it %04o", mode, allowed)
+	}
+	return nil
+}
+
+// parseKeyFile returns the keys in data. Its errors tell where and what kind,
+// never what is written there.
+func parseKeyFile(data []byte) (*keyFile, error) {
+	if len(data) > maxKeyFile {
+		return nil, fmt.Errorf("longer than %d bytes", maxKeyFile)
+	}
+	keys := new(keyFile)
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(keys); err != nil {
+		return nil, fmt.Errorf("not a key file: malformed near byte %d of %d", decoder.InputOffset(), len(data))
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return nil, errors.New("not a key file: something follows the keys")
+	}
+	return keys, keys.check()
+}
+
+// check holds the keys to their lengths, their ids and to being different: two
+// equal ones are a copying mistake that would join what must stay apart.
+func (k *keyFile) check() error {
+	if k.Version != keyFileVersion {
+		return fmt.Errorf("version %d, want %d", k.Version, keyFileVersion)
+	}
+	ids := make(map[string]bool)
+	seen := map[[keySize]byte]string{{}: "a row of zeros"}
+	named := []sealKey{{"lookup", k.Lookup}, {"fingerprint", k.Fingerprint}, {"cvv", k.CVV}}
+	for i, key := range k.Seal {
+		if !isKeyID(key.ID) || ids[key.ID] {
+			return fmt.Errorf("seal key %d has no id of its own", i+1)
+		}
+		ids[key.ID] = true
+		named = append(named, sealKey{"seal " + key.ID, key.Key})
+	}
+	for _, key := range named {
+		if len(key.Key) != keySize {
+			return fmt.Errorf("key %s has %d bytes, want %d", key.ID, len(key.Key), keySize)
+		}
+		if other, ok := seen[[keySize]byte(key.Key)]; ok {
+			return fmt.Errorf("key %s is the same as %s", key.ID, other)
+		}
+		seen[[keySize]byte(key.Key)] = key.ID
+	}
+	if !ids[k.Primary] {
+		return errors.New("the primary key is not among the seal keys")
+	}
+	return nil
+}
+
+func isKeyID(id string) bool {
+	for i := range len(id) {
+		if c := id[i]; (c < '0' || c > '9') && (c < 'a' || c > 'z') && c != '-' {
+			return false
+		}
+	}
+	return id != "" && len(id) <= 32
+}
+
+// writeKeyFile writes keys beside path and puts the whole file in place with
+// publish, durably.
+func writeKeyFile(path string, keys *keyFile, publish func(from, to string) error) error {
+	data, err := json.MarshalIndent(keys, "", "  ")
+	if err != nil {
+		return fmt.Errorf("vault: key file: %w", err)
+	}
+	folder := filepath.Dir(path)
+	// CreateTemp makes the file 0600, whatever the umask.
+	file, err := os.CreateTemp(folder, ".vault-*")
+	if err != nil {
+		return fmt.Errorf("vault: key file: %w", err)
+	}
+	defer os.Remove(file.Name())
+	_, err = file.Write(append(data, '\n'))
+	err = errors.Join(err, file.Sync(), file.Close())
+	if err == nil {
+		err = publish(file.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("vault: key file: %w", err)
+	}
+	return syncFolder(folder)
+}
+
+// syncFolder makes the new name survive a power cut.
+func syncFolder(folder string) error {
+	dir, err := os.Open(folder)
+	if err != nil {
+		return fmt.Errorf("vault: key file: %w", err)
+	}
+	defer dir.Close()
+	if err := dir.Sync(); err != nil {
+		return fmt.Errorf("vault: key file: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,152 @@
+// Package vault holds the bank's keys and is the one place that handles card
+// numbers in clear. It seals a number to its card, finds a card by its number
+// without knowing the number, derives security codes and fingerprints requests.
+// It is pure computation on keys that were loaded once from a file.
+//
+// Four keys with one purpose each, so that no answer of one helps against another:
+//
+//   - seal: AES-256-GCM with a random nonce, several keys by id; the primary one
+//     seals, all of them open. 2³² numbers per key are safe by NIST SP 800-38D.
+//   - lookup: HMAC-SHA-256 over the digits. Changing it means computing every lookup again.
+//   - fingerprint: HMAC-SHA-256 over a canonical request. Never changes.
+//   - cvv: see [Vault.CVV]. Changing it changes the code of every card.
+//
+// The primitives are those of the standard library, not a keyset library: its
+// AEAD draws nonces itself, the key id is a column of its own (so that what is left
+// under an old key is a query), and keyed hashes keep their prepared state, which
+// the purchase path needs.
+package vault
+
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"codebank.dev/bank"
+)
+
+// The errors of opening. They never carry what was sealed.
+var (
+	// ErrUnknownKey says that the number was sealed with a key that is not in the key file.
+	ErrUnknownKey = errors.New("vault: sealed with an unknown key")
+	// ErrNotAuthentic says that the ciphertext was altered or belongs to another card.
+	ErrNotAuthentic = errors.New("vault: ciphertext altered or of another card")
+)
+
+// masked is what a Vault looks like in print.
+const masked = "vault(masked)"
+
+// Vault implements bank.Vault. Make one with Load or Generate; the zero Vault has
+// no keys. It never changes after that and is safe for concurrent use.
+type Vault struct {
+	primary     string
+	seals       map[string]cipher.AEAD
+	lookup      *mac
+	fingerprint *mac
+	cvv         *mac
+}
+
+var _ bank.Vault = (*Vault)(nil)
+
+func newVault(keys *keyFile) (*Vault, error) {
+	v := &Vault{
+		primary:     keys.Primary,
+		seals:       make(map[string]cipher.AEAD, len(keys.Seal)),
+		lookup:      newMAC(keys.Lookup),
+		fingerprint: newMAC(keys.Fingerprint),
+		cvv:         newMAC(keys.CVV),
+	}
+	for _, key := range keys.Seal {
+		block, err := aes.NewCipher(key.Key)
+		if err != nil {
+			return nil, fmt.Errorf("vault: key %s: %w", key.ID, err)
+		}
+		if v.seals[key.ID], err = cipher.NewGCMWithRandomNonce(block); err != nil {
+			return nil, fmt.Errorf("vault: key %s: %w", key.ID, err)
+		}
+	}
+	return v, nil
+}
+
+// Generate returns a Vault with new keys that end with the process: for tests and
+// for stores that end with it too.
+func Generate() (*Vault, error) {
+	keys, err := generateKeys()
+	if err != nil {
+		return nil, err
+	}
+	return newVault(keys)
+}
+
+// Lookup returns the keyed hash under which a number is found: HMAC-SHA-256 of its
+// digits. It makes no garbage.
+func (v *Vault) Lookup(pan bank.PAN) [32]byte {
+	s := v.lookup.acquire()
+	s.input = append(s.input, pan.Reveal()...)
+	s.sum()
+	return v.lookup.release(s)
+}
+
+// Fingerprint returns HMAC-SHA-256 of a canonical request. It makes no garbage.
+func (v *Vault) Fingerprint(canonical []byte) [32]byte {
+	s := v.fingerprint.acquire()
+	s.sumOf(canonical)
+	return v.fingerprint.release(s)
+}
+
+// Seal encrypts a number with the primary key, bound to its card: it opens for the
+// same card only. The same number sealed twice gives different ciphertexts.
+func (v *Vault) Seal(pan bank.PAN, card bank.ID) (bank.Sealed, error) {
+	aead, ok := v.seals[v.primary]
+	if !ok {
+		return bank.Sealed{}, ErrUnknownKey
+	}
+	ciphertext := aead.Seal(nil, nil, []byte(pan.Reveal()), associated(v.primary, card))
+	return bank.Sealed{KeyID: v.primary, Ciphertext: ciphertext}, nil
+}
+
+// Open decrypts what Seal made for the same card, with this or an earlier primary
+// key. Errors: ErrUnknownKey, ErrNotAuthentic.
+func (v *Vault) Open(sealed bank.Sealed, card bank.ID) (bank.PAN, error) {
+	aead, ok := v.seals[sealed.KeyID]
+	if !ok {
+		return bank.PAN{}, ErrUnknownKey
+	}
+	digits, err := aead.Open(nil, nil, sealed.Ciphertext, associated(sealed.KeyID, card))
+	if err != nil {
+		return bank.PAN{}, ErrNotAuthentic
+	}
+	defer clear(digits)
+	return bank.ParsePAN(string(digits))
+}
+
+// PrimaryKeyID returns the id of the key that Seal uses, for finding what is still
+// sealed with another one.
+func (v *Vault) PrimaryKeyID() string { return v.primary }
+
+// associated is what a ciphertext is bound to besides its key: what it is, the
+// key's id and the card.
+func associated(keyID string, card bank.ID) []byte {
+	data := make([]byte, 0, 64)
+	data = append(data, "codebank.dev/pan\x00"...)
+	data = append(data, keyID...)
+	data = append(data, 0)
+	return append(data, card[:]...)
+}
+
+// String tells nothing.
+func (v Vault) String() string { return masked }
+
+// GoString tells nothing.
+func (v Vault) GoString() string { return masked }
+
+// Format tells nothing, whatever the verb.
+func (v Vault) Format(s fmt.State, _ rune) { fmt.Fprint(s, masked) }
+
+// LogValue tells nothing.
+func (v Vault) LogValue() slog.Value { return slog.StringValue(masked) }
+
+// MarshalText tells nothing.
+func (v Vault) MarshalText() ([]byte, error) { return []byte(masked), nil }
