@@ -40,6 +40,37 @@ func Run(ctx context.Context, cmd *exec.Cmd, options Options) error {
 	return nil
 }
 
+// KillTree ends a process, and all that came out of it, at once and without
+// warning, the way a power failure would. It returns when none of them runs any
+// more. From the top down every process is frozen before its children are
+// counted, so that none can start another or repair what it lost: a Postgres
+// backend that outlived its postmaster would keep the next server from starting.
+func (p *Process) KillTree() {
+	if p.Ended() {
+		return
+	}
+	doomed := freeze(p.Pid())
+	for _, pid := range doomed {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	<-p.done
+	for _, pid := range doomed {
+		for Running(pid) {
+			time.Sleep(time.Millisecond)
+		}
+	}
+}
+
+// freeze stops a process and everything below it, and lists them.
+func freeze(pid int) []int {
+	_ = syscall.Kill(pid, syscall.SIGSTOP)
+	frozen := []int{pid}
+	for _, below := range Children(pid) {
+		frozen = append(frozen, freeze(below)...)
+	}
+	return frozen
+}
+
 // tailBuffer keeps the end of what is written to it.
 type tailBuffer struct{ content []byte }
 

@@ -102,7 +102,7 @@ func (s *Store) Reachable(ctx context.Context, folder string, user *child.User) 
 	}
 	return s.provide(ctx, s.Shelter(), name, func(_ context.Context, into string) error {
 		s.progress("copying " + name + " to where " + user.Name + " can read it")
-		return copyTree(folder, into)
+		return copyTree(folder, into, ".")
 	})
 }
 

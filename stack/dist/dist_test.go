@@ -127,7 +127,7 @@ func TestATarKeepsRunBitsAndLinks(t *testing.T) {
 
 	into, copied := t.TempDir(), t.TempDir()
 	require.NoError(t, unpackTar(&archive, into))
-	require.NoError(t, copyTree(into, copied))
+	require.NoError(t, copyTree(into, copied, "."))
 	for _, folder := range []string{into, copied} {
 		info, err := os.Stat(filepath.Join(folder, "bin", "run"))
 		require.NoError(t, err)

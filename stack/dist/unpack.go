@@ -165,8 +165,8 @@ func writeFile(root *os.Root, name string, mode fs.FileMode, content io.Reader) 
 }
 
 // copyTree copies a tree of folders, files and symbolic links into a folder
-// that exists.
-func copyTree(from, into string) error {
+// that exists, under a name there; "." copies what the tree holds.
+func copyTree(from, into, name string) error {
 	root, err := os.OpenRoot(into)
 	if err != nil {
 		return err
@@ -176,21 +176,22 @@ func copyTree(from, into string) error {
 		if err != nil {
 			return err
 		}
-		name, err := filepath.Rel(from, file)
+		below, err := filepath.Rel(from, file)
 		if err != nil {
 			return err
 		}
+		target := path.Join(filepath.ToSlash(name), filepath.ToSlash(below))
 		switch {
 		case entry.IsDir():
-			return makeFolder(root, filepath.ToSlash(name))
+			return makeFolder(root, target)
 		case entry.Type()&fs.ModeSymlink != 0:
-			target, err := os.Readlink(file)
+			link, err := os.Readlink(file)
 			if err != nil {
 				return err
 			}
-			return root.Symlink(target, name)
+			return root.Symlink(link, target)
 		default:
-			return copyFile(root, name, file)
+			return copyFile(root, target, file)
 		}
 	})
 }
@@ -205,5 +206,5 @@ func copyFile(root *os.Root, name, from string) error {
 	if err != nil {
 		return err
 	}
-	return writeFile(root, filepath.ToSlash(name), info.Mode(), source)
+	return writeFile(root, name, info.Mode(), source)
 }

@@ -22,12 +22,14 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"codebank.dev/stack/child"
-	"codebank.dev/stack/dist"
 )
 
 const (
 	// readyPoll is how often a starting server is asked whether it answers.
 	readyPoll = 20 * time.Millisecond
+	// StopSignal asks the server to end all sessions, write everything to disk and stop.
+	StopSignal = syscall.SIGINT
+
 	// freePortTries bounds how often another free port is taken after somebody
 	// else was quicker to use the one before.
 	freePortTries = 5
@@ -49,29 +51,20 @@ type Server struct {
 	process *child.Process
 }
 
-// Start fetches the server's programs if needed, makes the data folder if it
-// is not there, starts the server and waits until it answers a query. Data
-// of an earlier server in the same folder is recovered and kept. On failure
-// nothing runs, and the error shows the end of the server's log.
+// Start prepares a server as [Prepare] does, starts it and waits until it
+// answers a query. On failure nothing runs, and the error shows the end of the
+// server's log.
 func Start(ctx context.Context, options Options) (*Server, error) {
-	options, err := options.withDefaults()
+	server, err := Prepare(ctx, options)
 	if err != nil {
 		return nil, err
 	}
-	server := &Server{options: options, port: options.Port}
-	if err := server.prepare(ctx); err != nil {
-		return nil, fmt.Errorf("postgres: %w", err)
-	}
-	if server.port != 0 {
-		return server, server.Restart(ctx)
-	}
-	for range freePortTries {
+	err = server.Restart(ctx)
+	for tries := 1; err != nil && options.Port == 0 && tries < freePortTries && !portFree(server.port); tries++ {
 		if server.port, err = freePort(); err != nil {
 			return nil, err
 		}
-		if err = server.Restart(ctx); err == nil || ctx.Err() != nil {
-			break
-		}
+		err = server.Restart(ctx)
 	}
 	if err != nil {
 		return nil, err
@@ -79,61 +72,16 @@ func Start(ctx context.Context, options Options) (*Server, error) {
 	return server, nil
 }
 
-// prepare finds the programs and the user, and makes the data folder.
-func (s *Server) prepare(ctx context.Context) error {
-	store, err := dist.Open(s.options.Progress)
-	if err != nil {
-		return err
-	}
-	if s.user, err = child.Unprivileged(); err != nil {
-		return err
-	}
-	if s.home, err = store.Postgres(ctx); err != nil {
-		return err
-	}
-	if s.home, err = store.Reachable(ctx, s.home, s.user); err != nil {
-		return err
-	}
-	if err = os.MkdirAll(s.options.Dir, 0o755); err != nil {
-		return err
-	}
-	if s.password, err = s.options.password(); err != nil {
-		return err
-	}
-	if s.data, err = s.user.Folder(filepath.Join(s.options.Dir, "data")); err != nil {
-		return err
-	}
-	return s.initialise(ctx)
-}
-
-// initialise runs initdb once per data folder. A folder that initdb did not
-// finish is told by the missing mark and begun again.
-func (s *Server) initialise(ctx context.Context) error {
-	mark := filepath.Join(s.data, "codebank.initialised")
-	if _, err := os.Stat(mark); err == nil {
-		return nil
-	}
-	if _, err := os.Stat(filepath.Join(s.data, "postmaster.pid")); err == nil {
-		return fmt.Errorf("%s holds the data of another server", s.data)
-	}
-	if err := empty(s.data); err != nil {
-		return err
-	}
-	password := s.data + ".password"
-	defer os.Remove(password)
-	if err := s.user.WriteFile(password, s.password); err != nil {
-		return err
-	}
-	cmd := exec.Command(filepath.Join(s.home, "bin", "initdb"), "-D", s.data,
-		"--username="+User, "--pwfile="+password, "--auth=scram-sha-256",
-		"--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C",
-		"--data-checksums")
+// Command is what starts the prepared server, and how, for callers who run the
+// process themselves. Its output is not directed anywhere yet. To be asked to
+// stop, the server takes [StopSignal].
+func (s *Server) Command() (*exec.Cmd, child.Options) {
+	cmd := exec.Command(filepath.Join(s.home, "bin", "postgres"), s.options.arguments(s.data, s.port)...)
 	cmd.Dir = s.data
 	cmd.Env = environment()
-	if err := child.Run(ctx, cmd, child.Options{User: s.user}); err != nil {
-		return err
-	}
-	return os.WriteFile(mark, nil, 0o644)
+	// An immediate shutdown: the postmaster takes its backends with it, even one
+	// that is busy and would not notice its death for long.
+	return cmd, child.Options{User: s.user, Death: syscall.SIGQUIT}
 }
 
 // Restart stops the server if it runs and starts it on the same port with the
@@ -145,18 +93,17 @@ func (s *Server) Restart(ctx context.Context) error {
 	if err := s.stop(ctx); err != nil {
 		return err
 	}
+	if err := s.AwaitPredecessor(ctx); err != nil {
+		return err
+	}
 	log, err := os.OpenFile(s.options.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
-	cmd := exec.Command(filepath.Join(s.home, "bin", "postgres"), s.options.arguments(s.data, s.port)...)
-	cmd.Dir = s.data
-	cmd.Env = environment()
+	cmd, how := s.Command()
 	cmd.Stdout, cmd.Stderr = log, log
-	// An immediate shutdown: the postmaster takes its backends with it, even one
-	// that is busy and would not notice its death for long.
-	process, err := child.Start(cmd, child.Options{User: s.user, Death: syscall.SIGQUIT})
+	process, err := child.Start(cmd, how)
 	if err != nil {
 		return fmt.Errorf("postgres: %w", err)
 	}

@@ -6,9 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
-	"time"
-
-	"codebank.dev/stack/child"
 )
 
 // Stop shuts the server down: sessions are ended, what they had not committed
@@ -30,7 +27,7 @@ func (s *Server) stop(ctx context.Context) error {
 		return nil
 	}
 	// A server that was frozen could not hear the request to stop.
-	err := errors.Join(s.process.Signal(syscall.SIGCONT), s.process.Signal(syscall.SIGINT))
+	err := errors.Join(s.process.Signal(syscall.SIGCONT), s.process.Signal(StopSignal))
 	if err != nil {
 		s.kill()
 		return err
@@ -54,30 +51,11 @@ func (s *Server) Kill() {
 	s.kill()
 }
 
-// kill freezes the postmaster first, so that it starts no further backend and
-// makes no repairs, and then kills the backends before the postmaster. A
-// backend that outlived its postmaster would keep the shared memory and the
-// next server would refuse to start.
 func (s *Server) kill() {
-	if s.process == nil {
-		return
+	if s.process != nil {
+		s.process.KillTree()
+		s.process = nil
 	}
-	var backends []int
-	if !s.process.Ended() {
-		_ = s.process.Signal(syscall.SIGSTOP)
-		backends = child.Children(s.process.Pid())
-		for _, backend := range backends {
-			_ = syscall.Kill(backend, syscall.SIGKILL)
-		}
-		_ = s.process.Signal(syscall.SIGKILL)
-	}
-	<-s.process.Done()
-	for _, backend := range backends {
-		for child.Running(backend) {
-			time.Sleep(time.Millisecond)
-		}
-	}
-	s.process = nil
 }
 
 // Remove stops the server at once and deletes its folder with all data.

@@ -1,0 +1,149 @@
+package dist
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// The plug-ins of Kafka Connect that are not built here. The converter is older
+// than the registry it talks to, through an interface that both have.
+const (
+	converterVersion = "2.6.13.Final"
+	debeziumVersion  = "3.6.0.Final"
+)
+
+// Plugins provides every plug-in of Kafka Connect and returns the folders that
+// belong on the worker's plugin.path: each holds one folder, and that one the
+// plug-in's jars, flat. A changed plug-in is another folder, so a worker that
+// runs keeps what it has loaded.
+func (s *Store) Plugins(ctx context.Context) ([]string, error) {
+	var folders []string
+	for _, provide := range []func(context.Context) (string, error){s.converter, s.jdbcSink, s.ownPlugin} {
+		folder, err := provide(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if folder != "" {
+			folders = append(folders, folder)
+		}
+	}
+	return folders, nil
+}
+
+// converter provides the plug-in that turns the registry's Avro into Connect's
+// records. The worker's own classes must not be in it: those of a plug-in win.
+func (s *Store) converter(ctx context.Context) (string, error) {
+	return s.Provide(ctx, "plugins/apicurio-converter-"+converterVersion, func(ctx context.Context, into string) error {
+		s.progress("fetching the Avro converter " + converterVersion)
+		return s.fetchTree(ctx, []Artifact{
+			{Group: "io.apicurio", Name: "apicurio-registry-utils-converter", Version: converterVersion},
+		}, []string{"org.apache.kafka", "org.slf4j"}, filepath.Join(into, "apicurio-converter"))
+	})
+}
+
+// jdbcSink provides the plug-in that writes to databases, reduced to Postgres.
+func (s *Store) jdbcSink(ctx context.Context) (string, error) {
+	return s.Provide(ctx, "plugins/debezium-jdbc-"+debeziumVersion, func(ctx context.Context, into string) error {
+		s.progress("fetching the JDBC sink " + debeziumVersion + " (60 MB)")
+		err := s.fetchAndUnpack(ctx, Artifact{
+			Group: "io.debezium", Name: "debezium-connector-jdbc", Version: debeziumVersion, Type: "tar.gz", Classifier: "plugin",
+		}, into)
+		if err != nil {
+			return err
+		}
+		// The archive has one folder at its top, which is what the worker wants.
+		return removeJars(filepath.Join(into, "debezium-connector-jdbc"), foreignJars)
+	})
+}
+
+// foreignJars begin the names of what the JDBC sink carries along for other
+// databases, and of what the worker has itself.
+var foreignJars = []string{
+	"Db2", "jcc", "mariadb", "mssql", "mysql", "ojdbc", "orai18n", "oracle", "ucp", "xdb", "xmlparser",
+	"kafka-", "connect-", "slf4j-", "log4j-",
+}
+
+func removeJars(folder string, prefixes []string) error {
+	jars, err := filepath.Glob(filepath.Join(folder, "*.jar"))
+	if err != nil {
+		return err
+	}
+	for _, jar := range jars {
+		for _, prefix := range prefixes {
+			if !strings.HasPrefix(filepath.Base(jar), prefix) {
+				continue
+			}
+			if err := os.Remove(jar); err != nil {
+				return err
+			}
+			break
+		}
+	}
+	return nil
+}
+
+// ownPlugin builds the plug-in of this repository, connectors/plugin, unless it
+// has been built from the same sources before. It is empty where the sources
+// are not there.
+func (s *Store) ownPlugin(ctx context.Context) (string, error) {
+	sources := filepath.Join(s.root, "connectors", "plugin")
+	if _, err := os.Stat(filepath.Join(sources, "pom.xml")); errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	hash, err := hashOf(sources)
+	if err != nil {
+		return "", err
+	}
+	return s.Provide(ctx, "plugins/codebank-"+hash, func(ctx context.Context, into string) error {
+		s.progress("building the plug-in connectors/plugin")
+		// In a copy: what is built must be what was hashed, whatever an editor or
+		// another build does to the sources meanwhile.
+		work, err := os.MkdirTemp(filepath.Dir(into), scratchPrefix+"build-")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(work)
+		for _, name := range pluginSources {
+			if err := copyTree(filepath.Join(sources, name), work, name); err != nil {
+				return err
+			}
+		}
+		// Its tests run with the tests of the module.
+		if err := Maven(ctx, work, "-Dmaven.test.skip=true", "package"); err != nil {
+			return err
+		}
+		return copyTree(filepath.Join(work, "target", "plugin"), into, "codebank")
+	})
+}
+
+// pluginSources is what the plug-in's jar is made of.
+var pluginSources = []string{"pom.xml", filepath.Join("src", "main")}
+
+// hashOf is a short hash over the names and contents of a plug-in's sources.
+func hashOf(sources string) (string, error) {
+	sum := sha256.New()
+	for _, name := range pluginSources {
+		err := filepath.WalkDir(filepath.Join(sources, name), func(file string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() {
+				return err
+			}
+			content, err := os.ReadFile(file)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(sum, "%s %d\n%s", strings.TrimPrefix(file, sources), len(content), content)
+			return err
+		})
+		if err != nil {
+			return "", err
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:6]), nil
+}
