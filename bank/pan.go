@@ -10,7 +10,21 @@ import (
 // PAN is a primary account number. Printed, logged or marshalled in any way it
 // shows its last four digits only; Reveal is the one way to the digits, and only
 // the vault and the issuing answer may call it.
-type PAN struct{ digits string }
+//
+// The digits stand behind a pointer because package fmt cannot call the methods of
+// a value in an unexported field: it would print what is there, and there is only
+// an address. Compare two PANs by their digits, not with ==.
+type PAN struct{ secret *secret }
+
+// secret is text that must not be printed.
+type secret struct{ digits string }
+
+func (s *secret) reveal() string {
+	if s == nil {
+		return ""
+	}
+	return s.digits
+}
 
 // The errors of parsing card data. They never repeat what was given.
 var (
@@ -28,7 +42,7 @@ func ParsePAN(text string) (PAN, error) {
 	if len(digits) < 13 || len(digits) > 19 || !allDigits(digits) || !luhnValid(digits) {
 		return PAN{}, ErrMalformedPAN
 	}
-	return PAN{digits: digits}, nil
+	return PAN{&secret{digits}}, nil
 }
 
 // MakePAN returns the number made of prefix followed by body and the right check
@@ -40,7 +54,7 @@ func MakePAN(prefix, body string) (PAN, error) {
 	}
 	for check := byte('0'); check <= '9'; check++ {
 		if candidate := partial + string(check); luhnValid(candidate) {
-			return PAN{digits: candidate}, nil
+			return PAN{&secret{candidate}}, nil
 		}
 	}
 	panic("bank: every number has one Luhn check digit")
@@ -71,18 +85,25 @@ func luhnValid(digits string) bool {
 }
 
 // Reveal returns the digits. Callers: the vault, and the answer that issues a card.
-func (p PAN) Reveal() string { return p.digits }
+func (p PAN) Reveal() string { return p.secret.reveal() }
 
 // BIN returns the first six digits, or "" for the zero PAN.
-func (p PAN) BIN() string { return p.digits[:min(6, len(p.digits))] }
+func (p PAN) BIN() string {
+	digits := p.Reveal()
+	return digits[:min(6, len(digits))]
+}
 
 // Last4 returns the last four digits, or "" for the zero PAN.
-func (p PAN) Last4() string { return p.digits[max(0, len(p.digits)-4):] }
+func (p PAN) Last4() string {
+	digits := p.Reveal()
+	return digits[max(0, len(digits)-4):]
+}
 
 // Brand returns the scheme that the number's first digits belong to.
 func (p PAN) Brand() Brand {
+	digits := p.Reveal()
 	for _, r := range brandRanges {
-		if len(p.digits) >= len(r.from) && p.digits[:len(r.from)] >= r.from && p.digits[:len(r.to)] <= r.to {
+		if len(digits) >= len(r.from) && digits[:len(r.from)] >= r.from && digits[:len(r.to)] <= r.to {
 			return r.brand
 		}
 	}
@@ -107,7 +128,7 @@ var brandRanges = []struct {
 
 // String returns the number masked: stars and the last four digits.
 func (p PAN) String() string {
-	if p.digits == "" {
+	if p.secret == nil {
 		return ""
 	}
 	return "************" + p.Last4()
@@ -127,18 +148,18 @@ func (p PAN) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
 // CVV is a card's security code. It is derived when needed and stored nowhere;
 // printed, logged or marshalled it is three stars.
-type CVV struct{ digits string }
+type CVV struct{ secret *secret }
 
 // ParseCVV returns the code written as three or four digits.
 func ParseCVV(text string) (CVV, error) {
 	if len(text) < 3 || len(text) > 4 || !allDigits(text) {
 		return CVV{}, ErrMalformedCVV
 	}
-	return CVV{digits: text}, nil
+	return CVV{&secret{text}}, nil
 }
 
 // Reveal returns the digits. Callers: the vault, and the answer that issues a card.
-func (c CVV) Reveal() string { return c.digits }
+func (c CVV) Reveal() string { return c.secret.reveal() }
 
 // String returns three stars.
 func (c CVV) String() string { return "***" }

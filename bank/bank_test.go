@@ -1,0 +1,224 @@
+package bank_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"fmt"
+	"log/slog"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"codebank.dev/bank"
+	"codebank.dev/bank/money"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func TestAnIDHasOneText(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var id bank.ID
+		copy(id[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "id"))
+		parsed, err := bank.ParseID(id.String())
+		require.NoError(t, err)
+		require.Equal(t, id, parsed)
+	})
+	for _, text := range []string{
+		"", "9b1d5c2e", "9B1D5C2E-4F6A-4C1B-8D37-6052A4E17F90", "{9b1d5c2e-4f6a-4c1b-8d37-6052a4e17f9}",
+		"9b1d5c2e-4f6a-4c1b-8d37-6052a4e17f9g", "9b1d5c2e4f6a4c1b8d376052a4e17f90aaaa",
+	} {
+		_, err := bank.ParseID(text)
+		require.ErrorIs(t, err, bank.ErrMalformedID, text)
+	}
+}
+
+func TestTheSameRequestAlwaysMakesTheSameTransaction(t *testing.T) {
+	code := bank.Code("001")
+	require.Equal(t, code.TransactionID("shop", "r1"), code.TransactionID("shop", "r1"))
+	distinct := map[bank.ID]string{}
+	for _, made := range []struct {
+		name string
+		id   bank.ID
+	}{
+		{"first", code.TransactionID("shop", "r1")},
+		{"other request", code.TransactionID("shop", "r2")},
+		{"other caller", code.TransactionID("shopr", "1")},
+		{"other bank", bank.Code("002").TransactionID("shop", "r1")},
+		{"void", code.VoidID(code.TransactionID("shop", "r1"))},
+		{"settlement", code.SettlementAccount("shop", "r1")},
+	} {
+		require.Empty(t, distinct[made.id], made.name)
+		distinct[made.id] = made.name
+	}
+}
+
+// Published test numbers of the schemes.
+var testNumbers = map[string]bank.Brand{
+	"4111111111111111": bank.Visa,
+	"4222222222222":    bank.Visa,
+	"5555555555554444": bank.Mastercard,
+	"2223003122003222": bank.Mastercard,
+	"378282246310005":  bank.Amex,
+	"6011111111111117": bank.Discover,
+	"30569309025904":   bank.Diners,
+	"3530111333300000": bank.JCB,
+	"6362970000457013": bank.BrandUnknown,
+}
+
+func TestACardNumberIsDigitsWithTheRightCheckDigit(t *testing.T) {
+	for number, brand := range testNumbers {
+		pan, err := bank.ParsePAN(number)
+		require.NoError(t, err, number)
+		require.Equal(t, brand, pan.Brand(), number)
+		made, err := bank.MakePAN(number[:6], number[6:len(number)-1])
+		require.NoError(t, err)
+		require.Equal(t, number, made.Reveal(), "the check digit is the only one that fits")
+	}
+	spaced, err := bank.ParsePAN("4111 1111-1111 1111")
+	require.NoError(t, err)
+	require.Equal(t, "4111111111111111", spaced.Reveal())
+	for _, number := range []string{"", "4111111111111112", "411111111111", "41111111111111111111", "4111 1111 1111 111x", strings.Repeat(" ", 100)} {
+		_, err := bank.ParsePAN(number)
+		require.ErrorIs(t, err, bank.ErrMalformedPAN, number)
+	}
+}
+
+func TestCardDataIsMaskedHoweverItIsPrinted(t *testing.T) {
+	pan, err := bank.ParsePAN("4111111111111111")
+	require.NoError(t, err)
+	cvv, err := bank.ParseCVV("737")
+	require.NoError(t, err)
+	data := bank.CardData{PAN: pan, HolderName: "ADA", Expiry: bank.Expiry{Month: 1, Year: 2030}, CVV: cvv}
+
+	var out bytes.Buffer
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%o", "%T %v"} {
+		fmt.Fprintf(&out, verb+"\n", data)
+		fmt.Fprintf(&out, verb+" "+verb+"\n", &pan, &cvv)
+		fmt.Fprintf(&out, verb+" "+verb+"\n", pan, cvv)
+		fmt.Fprintf(&out, verb+"\n", struct{ data bank.CardData }{data})
+	}
+	slog.New(slog.NewTextHandler(&out, nil)).Info("card", "data", data, "pan", pan, "cvv", cvv)
+	slog.New(slog.NewJSONHandler(&out, nil)).Info("card", "data", data, "pan", pan, "cvv", cvv)
+	require.NoError(t, json.NewEncoder(&out).Encode(data))
+	require.NoError(t, xml.NewEncoder(&out).Encode(data))
+	require.NotContains(t, out.String(), "4111111111111111")
+	require.NotContains(t, out.String(), "737")
+	require.NotContains(t, out.String(), fmt.Sprintf("%x", "4111111111111111"))
+}
+
+func TestTheFifthWrongAttemptInTheWindowLocks(t *testing.T) {
+	card := bank.Card{}
+	for i := range bank.WrongAttemptsToLock - 1 {
+		card = card.AfterWrongAttempt(noon.Add(time.Duration(i) * time.Minute))
+		require.False(t, card.IsLocked(noon.Add(time.Hour)))
+	}
+	late := card.AfterWrongAttempt(noon.Add(bank.WrongAttemptWindow))
+	require.False(t, late.IsLocked(noon.Add(bank.WrongAttemptWindow)), "the first attempt has left the window")
+	fifth := noon.Add(5 * time.Minute)
+	locked := card.AfterWrongAttempt(fifth)
+	require.True(t, locked.IsLocked(fifth))
+	require.True(t, locked.IsLocked(fifth.Add(bank.LockTime-time.Millisecond)))
+	require.False(t, locked.IsLocked(fifth.Add(bank.LockTime)))
+	require.Empty(t, locked.WrongAt, "the count starts anew")
+}
+
+func TestTheFrequencyNeverLetsThroughMoreThanBucketAndRefill(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		perMinute := rapid.Int32Range(1, 120).Draw(t, "perMinute")
+		var bucket bank.Frequency
+		now, passed := noon, int64(0)
+		for range rapid.IntRange(1, 200).Draw(t, "tries") {
+			now = now.Add(time.Duration(rapid.IntRange(-50, 5000).Draw(t, "ms")) * time.Millisecond)
+			next, ok := bucket.Take(perMinute, now)
+			bucket = next
+			if ok {
+				passed++
+			}
+		}
+		span := max(now.Sub(noon).Milliseconds(), 0) + 200*50
+		require.LessOrEqual(t, passed*60_000, int64(perMinute)*60_000+int64(perMinute)*span)
+	})
+	full, ok := bank.Frequency{}.Take(2, noon)
+	require.True(t, ok)
+	full, ok = full.Take(2, noon)
+	require.True(t, ok)
+	_, ok = full.Take(2, noon.Add(29*time.Second))
+	require.False(t, ok, "a third within half a minute is one too many")
+	_, ok = full.Take(2, noon.Add(30*time.Second))
+	require.True(t, ok)
+}
+
+func TestAnExpiryEndsWithItsMonth(t *testing.T) {
+	end := bank.Expiry{Month: 12, Year: 2030}.End()
+	require.Equal(t, time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC), end)
+}
+
+func account(balance, held, limit int64) bank.Account {
+	return bank.Account{ID: bank.ID{1}, CustomerID: bank.ID{2}, Currency: money.MustCurrency("BRL"), Balance: balance, Held: held, CreditLimit: limit, Sequence: 7, LastAt: noon}
+}
+
+func TestAPostTakesTheNextSequenceAndTheFiguresAfter(t *testing.T) {
+	book := bank.NewBook(bank.Snapshot{Accounts: []bank.Account{account(-100, 50, 1000)}})
+	entry, err := book.Post(bank.Entry{AccountID: bank.ID{1}, Status: bank.Approved, Amount: 30}, bank.Effect{Balance: -30}, noon.Add(-time.Hour))
+	require.NoError(t, err)
+	require.Equal(t, int64(8), entry.Sequence)
+	require.Equal(t, int64(-130), entry.BalanceAfter)
+	require.Equal(t, int64(820), entry.AvailableAfter())
+	require.Equal(t, noon, entry.OccurredAt, "time never runs against the sequence")
+	require.Equal(t, "01000000-0000-0000-0000-000000000000:8", entry.EventID())
+	changes := book.Changes()
+	require.Len(t, changes.Accounts, 1)
+	require.Equal(t, int64(8), changes.Accounts[0].Sequence)
+}
+
+func TestAPostThatOverflowsLeavesTheBookAsItWas(t *testing.T) {
+	book := bank.NewBook(bank.Snapshot{Accounts: []bank.Account{account(math.MaxInt64-5, 0, 0)}})
+	_, err := book.Post(bank.Entry{AccountID: bank.ID{1}}, bank.Effect{Balance: 10}, noon)
+	require.ErrorContains(t, err, "amount_minor")
+	changes := book.Changes()
+	require.True(t, changes.IsEmpty())
+}
+
+func TestKeysAreSortedAndUnique(t *testing.T) {
+	keys := bank.Keys{Accounts: []bank.ID{{3}, {1}, {3}, {2}}}
+	keys.Sort()
+	require.Equal(t, []bank.ID{{1}, {2}, {3}}, keys.Accounts)
+}
+
+func TestEveryDeclineReasonHasCodeNameAndText(t *testing.T) {
+	codes := map[string]string{
+		"UNKNOWN_CARD": "14", "NAME_MISMATCH": "14", "EXPIRY_MISMATCH": "14", "CVV_MISMATCH": "05", "EXPIRED": "54",
+		"BLOCKED": "62", "LOCKED": "62", "INSUFFICIENT_FUNDS": "51", "OVER_PURCHASE_LIMIT": "61", "TOO_FREQUENT": "65",
+		"AMOUNT_BELOW_MINIMUM": "13",
+	}
+	require.Len(t, bank.DeclineReasons(), len(codes))
+	for _, reason := range bank.DeclineReasons() {
+		require.Equal(t, codes[reason.String()], reason.Code(), reason.String())
+		require.NotEmpty(t, reason.Text())
+	}
+}
+
+func TestCanonicalFormsOfDifferentRequestsDiffer(t *testing.T) {
+	require.NotEqual(t, bank.NewCanonical("a").Text("bc").Text("d"), bank.NewCanonical("a").Text("b").Text("cd"))
+	require.NotEqual(t, bank.NewCanonical("a").Number(12).Number(3), bank.NewCanonical("a").Number(1).Number(23))
+}
+
+func FuzzParsePAN(f *testing.F) {
+	for number := range testNumbers {
+		f.Add(number)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		pan, err := bank.ParsePAN(text)
+		if err != nil {
+			return
+		}
+		again, err := bank.ParsePAN(pan.Reveal())
+		require.NoError(t, err)
+		require.Equal(t, pan, again)
+		require.Len(t, pan.Last4(), 4)
+	})
+}

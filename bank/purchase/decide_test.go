@@ -1,0 +1,231 @@
+package purchase
+
+import (
+	"testing"
+	"time"
+
+	"codebank.dev/bank"
+	"codebank.dev/bank/money"
+	"github.com/stretchr/testify/require"
+)
+
+var (
+	noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	brl  = money.MustCurrency("BRL")
+)
+
+func fixture() (bank.Account, bank.Card, *authorize) {
+	account := bank.Account{ID: bank.ID{1}, CustomerID: bank.ID{2}, Kind: bank.AccountCard, Currency: brl, CreditLimit: 1000, Sequence: 1, LastAt: noon}
+	card := bank.Card{
+		CardFace:  bank.CardFace{ID: bank.ID{3}, Brand: bank.Visa, BIN: "411111", Last4: "1111"},
+		AccountID: account.ID, HolderName: "ADA LOVELACE", Expiry: bank.Expiry{Month: 3, Year: 2031},
+	}
+	command := &authorize{
+		id: bank.ID{4}, request: bank.Request{Caller: "shop", ID: "r1", Fingerprint: [32]byte{1}},
+		face: card.CardFace, account: account.ID, amount: money.Amount{Minor: 400, Currency: brl},
+		merchant: bank.Merchant{ID: "m1", Name: "Books"}, settlement: bank.ID{9}, channel: bank.ChannelECommerce,
+	}
+	return account, card, command
+}
+
+func decide(account bank.Account, card bank.Card, command bank.Command, now time.Time) (bank.Outcome, bank.Changes) {
+	book := bank.NewBook(bank.Snapshot{Accounts: []bank.Account{account}, Cards: []bank.Card{card}})
+	outcome := command.Decide(book, now)
+	return outcome, book.Changes()
+}
+
+func TestAnApprovedPurchaseMovesItsAmountOnce(t *testing.T) {
+	account, card, command := fixture()
+	outcome, changes := decide(account, card, command, noon)
+	require.NoError(t, outcome.Err)
+	require.Equal(t, bank.Approved, outcome.Entry.Status)
+	require.Equal(t, int64(2), outcome.Entry.Sequence)
+	require.Equal(t, int64(-400), outcome.Entry.BalanceAfter)
+	require.Equal(t, account.ID, outcome.Entry.DebitAccount)
+	require.Equal(t, command.settlement, outcome.Entry.CreditAccount)
+	require.Len(t, changes.Accounts, 1)
+	require.Equal(t, int64(600), changes.Accounts[0].Available())
+	require.Empty(t, changes.Cards, "a card without a frequency rule is not written")
+}
+
+func TestEachDeclineReasonHasItsRule(t *testing.T) {
+	cases := []struct {
+		reason  bank.DeclineReason
+		arrange func(*bank.Account, *bank.Card, *authorize)
+	}{
+		{bank.NameMismatch, func(_ *bank.Account, _ *bank.Card, a *authorize) { a.verdict.Decline = bank.NameMismatch }},
+		{bank.ExpiryMismatch, func(_ *bank.Account, _ *bank.Card, a *authorize) { a.verdict.Decline = bank.ExpiryMismatch }},
+		{bank.CVVMismatch, func(_ *bank.Account, _ *bank.Card, a *authorize) { a.verdict.Decline = bank.CVVMismatch }},
+		{bank.Expired, func(_ *bank.Account, c *bank.Card, _ *authorize) { c.Expiry = bank.Expiry{Month: 2, Year: 2026} }},
+		{bank.Blocked, func(_ *bank.Account, c *bank.Card, _ *authorize) { c.Blocked = true }},
+		{bank.Locked, func(_ *bank.Account, c *bank.Card, _ *authorize) { c.LockedUntil = noon.Add(time.Minute) }},
+		{bank.InsufficientFunds, func(a *bank.Account, _ *bank.Card, _ *authorize) { a.Balance = -601 }},
+		{bank.InsufficientFunds, func(a *bank.Account, _ *bank.Card, _ *authorize) { a.Held = 601 }},
+		{bank.OverPurchaseLimit, func(_ *bank.Account, c *bank.Card, _ *authorize) { c.Rules.Limit = 399 }},
+		{bank.AmountBelowMinimum, func(_ *bank.Account, c *bank.Card, _ *authorize) { c.Rules.Minimum = 401 }},
+		{bank.TooFrequent, func(_ *bank.Account, c *bank.Card, _ *authorize) {
+			c.Rules.PerMinute, c.Frequency = 1, bank.Frequency{Level: 1, At: noon}
+		}},
+	}
+	covered := map[bank.DeclineReason]bool{bank.UnknownCard: true} // below
+	for _, test := range cases {
+		t.Run(test.reason.String(), func(t *testing.T) {
+			account, card, command := fixture()
+			test.arrange(&account, &card, command)
+			outcome, changes := decide(account, card, command, noon)
+			require.NoError(t, outcome.Err)
+			require.Equal(t, bank.Declined, outcome.Entry.Status)
+			require.Equal(t, test.reason, outcome.Entry.Decline)
+			require.Equal(t, int64(2), outcome.Entry.Sequence, "a decline takes a sequence too")
+			require.Equal(t, account.Balance, changes.Accounts[0].Balance, "and moves nothing")
+			require.True(t, outcome.Entry.DebitAccount.IsZero())
+			require.Equal(t, command.verdict.CountsAsAttempt(), len(changes.Cards) == 1)
+		})
+		covered[test.reason] = true
+	}
+	for _, reason := range bank.DeclineReasons() {
+		require.True(t, covered[reason], "no case for %s", reason)
+	}
+}
+
+func TestAnUnknownCardIsRefusedWithoutAnAccount(t *testing.T) {
+	_, _, command := fixture()
+	command.account, command.face.ID = bank.ID{}, bank.ID{}
+	command.verdict.Decline = bank.UnknownCard
+	outcome := command.Decide(bank.NewBook(bank.Snapshot{}), noon)
+	require.Equal(t, bank.UnknownCard, outcome.Entry.Decline)
+	require.True(t, outcome.Entry.IsRefusal())
+	require.Equal(t, command.id.String(), outcome.Entry.EventID())
+}
+
+func TestTheLastCentMayBeSpentAndNoMore(t *testing.T) {
+	account, card, command := fixture()
+	command.amount.Minor = 1000
+	outcome, _ := decide(account, card, command, noon)
+	require.Equal(t, bank.Approved, outcome.Entry.Status)
+	command.amount.Minor = 1001
+	outcome, _ = decide(account, card, command, noon)
+	require.Equal(t, bank.InsufficientFunds, outcome.Entry.Decline)
+}
+
+func TestALockedCardAnswersAlikeForRightAndWrongData(t *testing.T) {
+	for _, verdict := range []bank.DeclineReason{0, bank.CVVMismatch} {
+		account, card, command := fixture()
+		card.LockedUntil = noon.Add(time.Minute)
+		command.verdict.Decline = verdict
+		outcome, changes := decide(account, card, command, noon)
+		require.Equal(t, bank.Locked, outcome.Entry.Decline)
+		require.Empty(t, changes.Cards, "nor does guessing prolong the lock")
+	}
+}
+
+func TestAnotherCurrencyIsRefusedByName(t *testing.T) {
+	account, card, command := fixture()
+	command.amount.Currency = money.MustCurrency("USD")
+	outcome, changes := decide(account, card, command, noon)
+	require.ErrorContains(t, outcome.Err, "currency")
+	require.True(t, changes.IsEmpty())
+}
+
+func TestATokenIsGoodForOnePurchaseAndItsRepeats(t *testing.T) {
+	account, card, command := fixture()
+	command.token, command.hasToken = [32]byte{7}, true
+	token := bank.CardToken{Hash: command.token, CardID: card.ID, AccountID: account.ID, ExpiresAt: noon.Add(time.Minute)}
+	book := bank.NewBook(bank.Snapshot{Accounts: []bank.Account{account}, Cards: []bank.Card{card}, Tokens: []bank.CardToken{token}})
+
+	first := command.Decide(book, noon)
+	require.NoError(t, first.Err)
+	again := command.Decide(book, noon.Add(time.Hour))
+	require.NoError(t, again.Err)
+	require.Same(t, first.Entry, again.Entry, "a repeat answers the first outcome, token spent or not")
+
+	other := *command
+	other.id = bank.ID{5}
+	require.ErrorContains(t, other.Decide(book, noon).Err, "card_token")
+
+	late := bank.NewBook(bank.Snapshot{Accounts: []bank.Account{account}, Cards: []bank.Card{card}, Tokens: []bank.CardToken{token}})
+	require.ErrorContains(t, command.Decide(late, noon.Add(time.Minute)).Err, "card_token")
+	changes := late.Changes()
+	require.True(t, changes.IsEmpty())
+}
+
+func TestAnotherRequestUnderTheSameIDIsAborted(t *testing.T) {
+	account, card, command := fixture()
+	book := bank.NewBook(bank.Snapshot{Accounts: []bank.Account{account}, Cards: []bank.Card{card}})
+	require.NoError(t, command.Decide(book, noon).Err)
+	other := *command
+	other.request.Fingerprint = [32]byte{2}
+	require.ErrorIs(t, other.Decide(book, noon).Err, bank.ErrRequestIDReused)
+}
+
+func TestGivingBackNeverAsksForFundsOrBlocks(t *testing.T) {
+	account, card, command := fixture()
+	book := bank.NewBook(bank.Snapshot{Accounts: []bank.Account{account}, Cards: []bank.Card{card}})
+	require.NoError(t, command.Decide(book, noon).Err)
+	blocked, _ := book.Card(card.ID)
+	blocked.Blocked = true
+	book.SetCard(blocked)
+	_, err := book.Post(bank.Entry{AccountID: account.ID, Kind: bank.KindLimitChange}, bank.Effect{CreditLimit: -1000}, noon)
+	require.NoError(t, err)
+
+	voided := (&void{id: bank.ID{6}, purchase: command.id, account: account.ID}).Decide(book, noon)
+	require.NoError(t, voided.Err)
+	require.Equal(t, bank.KindVoid, voided.Entry.Kind)
+	require.Zero(t, voided.Entry.BalanceAfter)
+	require.Equal(t, command.settlement, voided.Entry.DebitAccount)
+
+	again := (&void{id: bank.ID{6}, purchase: command.id, account: account.ID}).Decide(book, noon)
+	require.NoError(t, again.Err)
+	require.Nil(t, again.Entry, "a second void gives nothing more")
+	reversed := (&reverse{id: bank.ID{8}, purchase: command.id, account: account.ID, request: command.request}).Decide(book, noon)
+	require.ErrorIs(t, reversed.Err, errAlreadyReversed)
+}
+
+func TestAVoidOfAnIDNeverSeenIsFinal(t *testing.T) {
+	account, card, command := fixture()
+	book := bank.NewBook(bank.Snapshot{Accounts: []bank.Account{account}, Cards: []bank.Card{card}})
+	voided := (&void{id: bank.ID{6}, purchase: command.id, request: command.request}).Decide(book, noon)
+	require.Equal(t, bank.Voided, voided.Entry.Status)
+	late := command.Decide(book, noon)
+	require.NoError(t, late.Err)
+	require.Equal(t, bank.Voided, late.Entry.Status)
+	unspent, _ := book.Account(account.ID)
+	require.Equal(t, account, unspent)
+}
+
+func TestAVoidResolvedBeforeThePurchaseWasSeenIsStale(t *testing.T) {
+	account, _, command := fixture()
+	approved := bank.Entry{TransactionID: command.id, AccountID: account.ID, Kind: bank.KindPurchase, Status: bank.Approved, Amount: 5}
+	book := bank.NewBook(bank.Snapshot{Entries: []bank.Entry{approved}})
+	outcome := (&void{id: bank.ID{6}, purchase: command.id}).Decide(book, noon)
+	require.ErrorIs(t, outcome.Err, bank.ErrStale)
+}
+
+func TestOnlyTheCallersOwnApprovedPurchaseIsReversed(t *testing.T) {
+	account, _, command := fixture()
+	purchase := func(change func(*bank.Entry)) bank.Entry {
+		e := bank.Entry{
+			TransactionID: command.id, Request: bank.Request{Caller: "shop"}, AccountID: account.ID,
+			Kind: bank.KindPurchase, Status: bank.Approved, Amount: 5,
+		}
+		change(&e)
+		return e
+	}
+	for name, test := range map[string]struct {
+		entry bank.Entry
+		want  error
+	}{
+		"another caller's": {purchase(func(e *bank.Entry) { e.Request.Caller = "other" }), errNoPurchase},
+		"no purchase":      {purchase(func(e *bank.Entry) { e.Kind = bank.KindVoid }), errNoPurchase},
+		"declined":         {purchase(func(e *bank.Entry) { e.Status = bank.Declined }), errNotReversible},
+		"voided":           {purchase(func(e *bank.Entry) { e.Status = bank.Voided }), errNotReversible},
+	} {
+		t.Run(name, func(t *testing.T) {
+			book := bank.NewBook(bank.Snapshot{Accounts: []bank.Account{account}, Entries: []bank.Entry{test.entry}})
+			command := &reverse{id: bank.ID{8}, purchase: command.id, account: account.ID, request: bank.Request{Caller: "shop", ID: "r2"}}
+			require.ErrorIs(t, command.Decide(book, noon).Err, test.want)
+			changes := book.Changes()
+			require.True(t, changes.IsEmpty())
+		})
+	}
+}

@@ -1,0 +1,151 @@
+package rpc
+
+import (
+	"context"
+
+	"codebank.dev/bank"
+	"codebank.dev/bank/card"
+	"codebank.dev/bank/fault"
+	"codebank.dev/bank/serve"
+	bankv1 "codebank.dev/schemas/gen/bank/v1"
+)
+
+// Cards serves bank.v1.CardService.
+type Cards struct {
+	bankv1.UnimplementedCardServiceServer
+	// Service is the use case behind it; required.
+	Service *card.Service
+}
+
+var _ bankv1.CardServiceServer = (*Cards)(nil)
+
+// IssueCard implements bankv1.CardServiceServer.
+func (c *Cards) IssueCard(ctx context.Context, in *bankv1.IssueCardRequest) (*bankv1.IssueCardResponse, error) {
+	brand, ok := brands[in.GetBrand()]
+	if !ok {
+		return nil, fault.Invalid("brand", "This is no card brand.")
+	}
+	issued, err := c.Service.Issue(ctx, card.IssueRequest{
+		Caller: serve.Caller(ctx), RequestID: in.GetRequestId(), TraceID: serve.TraceID(ctx),
+		CustomerID: in.GetCustomerId(), HolderName: in.GetHolderName(), Brand: brand,
+		Currency: in.GetCurrency(), CreditLimitMinor: in.GetCreditLimitMinor(),
+		Rules: bank.PurchaseRules{
+			Limit: in.GetPurchaseLimitMinor(), Minimum: in.GetPurchaseMinimumMinor(), PerMinute: in.GetPurchasesPerMinute(),
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &bankv1.IssueCardResponse{
+		Card: cardMessage(&issued.View),
+		CardData: &bankv1.CardData{
+			Number:      issued.Data.PAN.Reveal(),
+			HolderName:  issued.Data.HolderName,
+			ExpiryMonth: int32(issued.Data.Expiry.Month),
+			ExpiryYear:  int32(issued.Data.Expiry.Year),
+			Cvv:         issued.Data.CVV.Reveal(),
+		},
+	}, nil
+}
+
+// GetCard implements bankv1.CardServiceServer.
+func (c *Cards) GetCard(ctx context.Context, in *bankv1.GetCardRequest) (*bankv1.GetCardResponse, error) {
+	view, err := c.Service.Get(ctx, in.GetName())
+	if err != nil {
+		return nil, err
+	}
+	return &bankv1.GetCardResponse{Card: cardMessage(&view)}, nil
+}
+
+// BlockCard implements bankv1.CardServiceServer.
+func (c *Cards) BlockCard(ctx context.Context, in *bankv1.BlockCardRequest) (*bankv1.BlockCardResponse, error) {
+	view, err := c.Service.SetBlocked(ctx, in.GetName(), true)
+	if err != nil {
+		return nil, err
+	}
+	return &bankv1.BlockCardResponse{Card: cardMessage(&view)}, nil
+}
+
+// UnblockCard implements bankv1.CardServiceServer.
+func (c *Cards) UnblockCard(ctx context.Context, in *bankv1.UnblockCardRequest) (*bankv1.UnblockCardResponse, error) {
+	view, err := c.Service.SetBlocked(ctx, in.GetName(), false)
+	if err != nil {
+		return nil, err
+	}
+	return &bankv1.UnblockCardResponse{Card: cardMessage(&view)}, nil
+}
+
+// ChangeLimit implements bankv1.CardServiceServer.
+func (c *Cards) ChangeLimit(ctx context.Context, in *bankv1.ChangeLimitRequest) (*bankv1.ChangeLimitResponse, error) {
+	view, err := c.Service.ChangeLimit(ctx, card.LimitRequest{
+		Caller: serve.Caller(ctx), RequestID: in.GetRequestId(), TraceID: serve.TraceID(ctx),
+		Name: in.GetName(), CreditLimitMinor: in.GetCreditLimitMinor(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &bankv1.ChangeLimitResponse{Card: cardMessage(&view)}, nil
+}
+
+// CreateCardToken implements bankv1.CardServiceServer.
+func (c *Cards) CreateCardToken(ctx context.Context, in *bankv1.CreateCardTokenRequest) (*bankv1.CreateCardTokenResponse, error) {
+	raw := rawCardData(in.GetCardData())
+	if raw == nil {
+		return nil, fault.Invalid("card_data", "This field is required.")
+	}
+	token, err := c.Service.Tokenize(ctx, *raw)
+	if err != nil {
+		return nil, err
+	}
+	return &bankv1.CreateCardTokenResponse{
+		CardToken:  token.Text,
+		Brand:      brandNames[token.Brand],
+		Last4:      token.Last4,
+		ExpireTime: timestamp(token.ExpiresAt),
+	}, nil
+}
+
+// GetAccount implements bankv1.CardServiceServer.
+func (c *Cards) GetAccount(ctx context.Context, in *bankv1.GetAccountRequest) (*bankv1.GetAccountResponse, error) {
+	account, err := c.Service.Account(ctx, in.GetName())
+	if err != nil {
+		return nil, err
+	}
+	return &bankv1.GetAccountResponse{Account: &bankv1.Account{
+		Name:             name(accountPrefix, account.ID),
+		CustomerId:       account.CustomerID.String(),
+		Currency:         account.Currency.String(),
+		BalanceMinor:     account.Balance,
+		HeldMinor:        account.Held,
+		CreditLimitMinor: account.CreditLimit,
+		AvailableMinor:   account.Available(),
+		Sequence:         account.Sequence,
+		LastEventTime:    timestamp(account.LastAt),
+	}}, nil
+}
+
+func cardMessage(view *card.View) *bankv1.Card {
+	state := bankv1.CardState_CARD_STATE_ACTIVE
+	if view.Card.Blocked {
+		state = bankv1.CardState_CARD_STATE_BLOCKED
+	}
+	return &bankv1.Card{
+		Name:                 name(cardPrefix, view.Card.ID),
+		Account:              name(accountPrefix, view.Card.AccountID),
+		CustomerId:           view.Account.CustomerID.String(),
+		Brand:                brandNames[view.Card.Brand],
+		Bin:                  view.Card.BIN,
+		Last4:                view.Card.Last4,
+		HolderName:           view.Card.HolderName,
+		ExpiryMonth:          int32(view.Card.Expiry.Month),
+		ExpiryYear:           int32(view.Card.Expiry.Year),
+		State:                state,
+		LockedUntil:          timestamp(view.Card.LockedUntil),
+		Currency:             view.Account.Currency.String(),
+		CreditLimitMinor:     view.Account.CreditLimit,
+		PurchaseLimitMinor:   view.Card.Rules.Limit,
+		PurchaseMinimumMinor: view.Card.Rules.Minimum,
+		PurchasesPerMinute:   view.Card.Rules.PerMinute,
+		IssueTime:            timestamp(view.Card.IssuedAt),
+	}
+}

@@ -1,0 +1,133 @@
+package rpc
+
+import (
+	"context"
+
+	"codebank.dev/bank"
+	"codebank.dev/bank/fault"
+	"codebank.dev/bank/purchase"
+	"codebank.dev/bank/serve"
+	bankv1 "codebank.dev/schemas/gen/bank/v1"
+)
+
+// Purchases serves bank.v1.PurchaseService.
+type Purchases struct {
+	bankv1.UnimplementedPurchaseServiceServer
+	// Service is the use case behind it; required.
+	Service *purchase.Service
+}
+
+var _ bankv1.PurchaseServiceServer = (*Purchases)(nil)
+
+// AuthorizePurchase implements bankv1.PurchaseServiceServer.
+func (p *Purchases) AuthorizePurchase(ctx context.Context, in *bankv1.AuthorizePurchaseRequest) (*bankv1.AuthorizePurchaseResponse, error) {
+	decided, err := p.authorize(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	return &bankv1.AuthorizePurchaseResponse{Purchase: decided}, nil
+}
+
+func (p *Purchases) authorize(ctx context.Context, in *bankv1.AuthorizePurchaseRequest) (*bankv1.Purchase, error) {
+	request, err := purchaseRequest(in)
+	if err != nil {
+		return nil, err
+	}
+	request.Caller, request.TraceID = serve.Caller(ctx), serve.TraceID(ctx)
+	decided, err := p.Service.Authorize(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	return purchaseMessage(&decided), nil
+}
+
+func purchaseRequest(in *bankv1.AuthorizePurchaseRequest) (purchase.Request, error) {
+	channel, ok := channels[in.GetChannel()]
+	if !ok {
+		return purchase.Request{}, fault.Invalid("channel", "This is no channel.")
+	}
+	return purchase.Request{
+		RequestID:   in.GetRequestId(),
+		CardData:    rawCardData(in.GetCardData()),
+		CardToken:   in.GetCardToken(),
+		Card:        in.GetCard(),
+		AmountMinor: in.GetAmountMinor(),
+		Currency:    in.GetCurrency(),
+		Merchant: bank.Merchant{
+			ID:           in.GetMerchant().GetId(),
+			Name:         in.GetMerchant().GetName(),
+			CategoryCode: in.GetMerchant().GetCategoryCode(),
+			City:         in.GetMerchant().GetCity(),
+			Country:      in.GetMerchant().GetCountry(),
+		},
+		Description: in.GetDescription(),
+		Channel:     channel,
+		Attempt:     in.GetAttempt(),
+	}, nil
+}
+
+// VoidPurchase implements bankv1.PurchaseServiceServer.
+func (p *Purchases) VoidPurchase(ctx context.Context, in *bankv1.VoidPurchaseRequest) (*bankv1.VoidPurchaseResponse, error) {
+	voided, err := p.Service.Void(ctx, serve.Caller(ctx), in.GetRequestId(), serve.TraceID(ctx))
+	if err != nil {
+		return nil, err
+	}
+	return &bankv1.VoidPurchaseResponse{Purchase: purchaseMessage(&voided)}, nil
+}
+
+// ReversePurchase implements bankv1.PurchaseServiceServer.
+func (p *Purchases) ReversePurchase(ctx context.Context, in *bankv1.ReversePurchaseRequest) (*bankv1.ReversePurchaseResponse, error) {
+	reversal, err := p.Service.Reverse(ctx, purchase.ReverseRequest{
+		Caller: serve.Caller(ctx), RequestID: in.GetRequestId(), TraceID: serve.TraceID(ctx),
+		Name: in.GetName(), Description: in.GetDescription(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &bankv1.ReversePurchaseResponse{Reversal: &bankv1.Reversal{
+		Name:        name(reversalPrefix, reversal.Entry.TransactionID),
+		Purchase:    name(purchasePrefix, reversal.Entry.OriginalID),
+		AmountMinor: reversal.Entry.Amount,
+		Currency:    reversal.Entry.Currency.String(),
+		ReverseTime: timestamp(reversal.Entry.OccurredAt),
+	}}, nil
+}
+
+// GetPurchase implements bankv1.PurchaseServiceServer.
+func (p *Purchases) GetPurchase(ctx context.Context, in *bankv1.GetPurchaseRequest) (*bankv1.GetPurchaseResponse, error) {
+	found, err := p.Service.Get(ctx, serve.Caller(ctx), in.GetName())
+	if err != nil {
+		return nil, err
+	}
+	return &bankv1.GetPurchaseResponse{Purchase: purchaseMessage(&found)}, nil
+}
+
+func purchaseMessage(p *purchase.Purchase) *bankv1.Purchase {
+	entry := &p.Entry
+	message := &bankv1.Purchase{
+		Name:          name(purchasePrefix, entry.TransactionID),
+		RequestId:     entry.Request.ID,
+		Status:        statuses[entry.Status],
+		AmountMinor:   entry.Amount,
+		Currency:      entry.Currency.String(),
+		Card:          name(cardPrefix, entry.Card.ID),
+		CardBrand:     brandNames[entry.Card.Brand],
+		CardLast4:     entry.Card.Last4,
+		Description:   entry.Description,
+		Channel:       channelNames[entry.Channel],
+		AuthorizeTime: timestamp(entry.OccurredAt),
+		ReversedMinor: p.Reversed,
+	}
+	if entry.Merchant.ID != "" {
+		message.Merchant = &bankv1.Merchant{
+			Id: entry.Merchant.ID, Name: entry.Merchant.Name, CategoryCode: entry.Merchant.CategoryCode,
+			City: entry.Merchant.City, Country: entry.Merchant.Country,
+		}
+	}
+	if entry.Decline != 0 {
+		message.Decline = &bankv1.Decline{
+			Code: entry.Decline.Code(), Reason: reasons[entry.Decline], Message: entry.Decline.Text(),
+		}
+	}
+	return message
+}

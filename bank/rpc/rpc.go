@@ -1,0 +1,101 @@
+// Package rpc speaks bank.v1 for the bank: it turns messages into requests of the
+// use cases and their outcomes into messages. It decides nothing.
+package rpc
+
+import (
+	"time"
+
+	"codebank.dev/bank"
+	bankv1 "codebank.dev/schemas/gen/bank/v1"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// The names of resources: a prefix and a UUID.
+const (
+	cardPrefix     = "cards/"
+	accountPrefix  = "accounts/"
+	purchasePrefix = "purchases/"
+	reversalPrefix = "reversals/"
+)
+
+func name(prefix string, id bank.ID) string {
+	if id.IsZero() {
+		return ""
+	}
+	return prefix + id.String()
+}
+
+func timestamp(t time.Time) *timestamppb.Timestamp {
+	if t.IsZero() {
+		return nil
+	}
+	return timestamppb.New(t)
+}
+
+// brands, channels and reasons pair the enums of the contract with those of the
+// business; a test holds them to completeness.
+var (
+	brands = map[bankv1.CardBrand]bank.Brand{
+		bankv1.CardBrand_CARD_BRAND_UNSPECIFIED: bank.BrandUnknown,
+		bankv1.CardBrand_CARD_BRAND_VISA:        bank.Visa,
+		bankv1.CardBrand_CARD_BRAND_MASTERCARD:  bank.Mastercard,
+		bankv1.CardBrand_CARD_BRAND_AMEX:        bank.Amex,
+		bankv1.CardBrand_CARD_BRAND_ELO:         bank.Elo,
+		bankv1.CardBrand_CARD_BRAND_HIPERCARD:   bank.Hipercard,
+		bankv1.CardBrand_CARD_BRAND_DISCOVER:    bank.Discover,
+		bankv1.CardBrand_CARD_BRAND_DINERS:      bank.Diners,
+		bankv1.CardBrand_CARD_BRAND_JCB:         bank.JCB,
+	}
+	brandNames = inverse(brands)
+
+	channels = map[bankv1.Channel]bank.Channel{
+		bankv1.Channel_CHANNEL_UNSPECIFIED:       bank.ChannelUnknown,
+		bankv1.Channel_CHANNEL_ECOMMERCE:         bank.ChannelECommerce,
+		bankv1.Channel_CHANNEL_POINT_OF_SALE:     bank.ChannelPointOfSale,
+		bankv1.Channel_CHANNEL_RECURRING:         bank.ChannelRecurring,
+		bankv1.Channel_CHANNEL_MAIL_OR_TELEPHONE: bank.ChannelMailOrTelephone,
+	}
+	channelNames = inverse(channels)
+
+	reasons = map[bank.DeclineReason]bankv1.DeclineReason{
+		bank.UnknownCard:        bankv1.DeclineReason_DECLINE_REASON_UNKNOWN_CARD,
+		bank.NameMismatch:       bankv1.DeclineReason_DECLINE_REASON_NAME_MISMATCH,
+		bank.ExpiryMismatch:     bankv1.DeclineReason_DECLINE_REASON_EXPIRY_MISMATCH,
+		bank.CVVMismatch:        bankv1.DeclineReason_DECLINE_REASON_CVV_MISMATCH,
+		bank.Expired:            bankv1.DeclineReason_DECLINE_REASON_EXPIRED,
+		bank.Blocked:            bankv1.DeclineReason_DECLINE_REASON_BLOCKED,
+		bank.Locked:             bankv1.DeclineReason_DECLINE_REASON_LOCKED,
+		bank.InsufficientFunds:  bankv1.DeclineReason_DECLINE_REASON_INSUFFICIENT_FUNDS,
+		bank.OverPurchaseLimit:  bankv1.DeclineReason_DECLINE_REASON_OVER_PURCHASE_LIMIT,
+		bank.TooFrequent:        bankv1.DeclineReason_DECLINE_REASON_TOO_FREQUENT,
+		bank.AmountBelowMinimum: bankv1.DeclineReason_DECLINE_REASON_AMOUNT_BELOW_MINIMUM,
+	}
+
+	statuses = map[bank.Status]bankv1.PurchaseStatus{
+		bank.Approved: bankv1.PurchaseStatus_PURCHASE_STATUS_APPROVED,
+		bank.Declined: bankv1.PurchaseStatus_PURCHASE_STATUS_DECLINED,
+		bank.Voided:   bankv1.PurchaseStatus_PURCHASE_STATUS_VOIDED,
+	}
+)
+
+func inverse[A, B comparable](table map[A]B) map[B]A {
+	turned := make(map[B]A, len(table))
+	for a, b := range table {
+		turned[b] = a
+	}
+	return turned
+}
+
+// rawCardData returns what the caller wrote, unchecked; nil stays nil.
+func rawCardData(data *bankv1.CardData) *bank.RawCardData {
+	if data == nil {
+		return nil
+	}
+	return &bank.RawCardData{
+		Number:      data.GetNumber(),
+		HolderName:  data.GetHolderName(),
+		CVV:         data.GetCvv(),
+		ExpiryMonth: int(data.GetExpiryMonth()),
+		ExpiryYear:  int(data.GetExpiryYear()),
+	}
+}
