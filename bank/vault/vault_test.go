@@ -178,9 +178,9 @@ func TestConcurrentCallersGetTheirOwnAnswers(t *testing.T) {
 	v := fixedVault(t)
 	numbers := []bank.PAN{pan(t, visa), pan(t, mastercard), pan(t, amex)}
 	expiry := bank.Expiry{Month: 11, Year: 2030}
-	lookups, codes := make([][32]byte, 3), make([]bank.CVV, 3)
+	lookups, codes := make([][32]byte, 3), make([]string, 3)
 	for i, p := range numbers {
-		lookups[i], codes[i] = v.Lookup(p), v.CVV(p, expiry)
+		lookups[i], codes[i] = v.Lookup(p), v.CVV(p, expiry).Reveal()
 	}
 	var group sync.WaitGroup
 	wrong := make(chan string, 8)
@@ -188,7 +188,7 @@ func TestConcurrentCallersGetTheirOwnAnswers(t *testing.T) {
 		group.Go(func() {
 			for i := range 500 {
 				at := (worker + i) % 3
-				if v.Lookup(numbers[at]) != lookups[at] || v.CVV(numbers[at], expiry) != codes[at] {
+				if v.Lookup(numbers[at]) != lookups[at] || v.CVV(numbers[at], expiry).Reveal() != codes[at] {
 					wrong <- numbers[at].Last4()
 					return
 				}
@@ -205,7 +205,7 @@ func TestHotPathMakesNoGarbage(t *testing.T) {
 	// Under the race detector a pool drops states at random, so allow a fraction.
 	require.Less(t, testing.AllocsPerRun(1000, func() { v.Lookup(p) }), allocationsAllowed+0.5)
 	require.Less(t, testing.AllocsPerRun(1000, func() { v.Fingerprint(request) }), allocationsAllowed+0.5)
-	require.Less(t, testing.AllocsPerRun(1000, func() { v.CVV(p, expiry) }), allocationsAllowed+1.5)
+	require.Less(t, testing.AllocsPerRun(1000, func() { v.CVV(p, expiry) }), allocationsAllowed+2.5) // the code and what hides it
 }
 
 func BenchmarkLookup(b *testing.B) {
