@@ -1,0 +1,180 @@
+package serve
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/metadata"
+)
+
+// How a method named by WithRetry is tried again.
+const (
+	retryAttempts       = 5
+	retryInitialBackoff = "0.05s"
+	retryMaxBackoff     = "1s"
+	retryMultiplier     = 2
+)
+
+// DialOption changes what Dial does by default.
+type DialOption func(*dialing)
+
+type dialing struct {
+	caller string
+	retry  []string
+	grpc   []grpc.DialOption
+}
+
+// WithCaller names the program in every call (CallerKey), unless a call already
+// carries a caller. Default: no name, which the other side reads as Anonymous.
+func WithCaller(name string) DialOption { return func(d *dialing) { d.caller = name } }
+
+// WithRetry lets the client itself repeat calls of these methods on UNAVAILABLE, at
+// most five times within the call's deadline. Each is "package.Service/Method", or
+// "package.Service" for all of its methods. Name only methods that are idempotent:
+// reads, and writes with a request_id. Default: nothing is repeated.
+func WithRetry(methods ...string) DialOption {
+	return func(d *dialing) { d.retry = append(d.retry, methods...) }
+}
+
+// WithGRPC passes options to gRPC after Dial's own.
+func WithGRPC(options ...grpc.DialOption) DialOption {
+	return func(d *dialing) { d.grpc = append(d.grpc, options...) }
+}
+
+// Dial returns a client connection to a gRPC address: host:port, or any gRPC target
+// such as dns:///name:port, over whose addresses calls are spread. It does not wait
+// for the other side, and finds it again after an outage within about two seconds.
+//
+// Every error of a call is a *fault.Error (read back with FromStatus), io.EOF at the
+// end of a stream excepted. A call continues the trace of its context.
+//
+// The connection is not encrypted; it is meant for one machine or a network that
+// encrypts by itself. WithGRPC(grpc.WithTransportCredentials(…)) changes that.
+func Dial(address string, options ...DialOption) (*grpc.ClientConn, error) {
+	var d dialing
+	for _, option := range options {
+		option(&d)
+	}
+	if d.caller != "" && !ValidCaller(d.caller) {
+		return nil, fmt.Errorf("dial %s: %q is no caller", address, d.caller)
+	}
+	serviceConfig, err := d.serviceConfig()
+	if err != nil {
+		return nil, fmt.Errorf("dial %s: %w", address, err)
+	}
+	return grpc.NewClient(address, append([]grpc.DialOption{
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithConnectParams(connectParams()),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: pingInterval, Timeout: pingTimeout}),
+		grpc.WithDefaultServiceConfig(serviceConfig),
+		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxResponseBytes)),
+		grpc.WithChainUnaryInterceptor(d.unary),
+		grpc.WithChainStreamInterceptor(d.stream),
+	}, d.grpc...)...)
+}
+
+// connectParams reconnect sooner than gRPC's two minutes: the other side is near.
+func connectParams() grpc.ConnectParams {
+	return grpc.ConnectParams{
+		Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 2 * time.Second},
+		MinConnectTimeout: 3 * time.Second,
+	}
+}
+
+// serviceConfig is gRPC's own format, in JSON.
+func (d *dialing) serviceConfig() (string, error) {
+	type name struct {
+		Service string `json:"service"`
+		Method  string `json:"method,omitempty"`
+	}
+	type retryPolicy struct {
+		MaxAttempts          int      `json:"maxAttempts"`
+		InitialBackoff       string   `json:"initialBackoff"`
+		MaxBackoff           string   `json:"maxBackoff"`
+		BackoffMultiplier    int      `json:"backoffMultiplier"`
+		RetryableStatusCodes []string `json:"retryableStatusCodes"`
+	}
+	type methodConfig struct {
+		Name        []name      `json:"name"`
+		RetryPolicy retryPolicy `json:"retryPolicy"`
+	}
+	config := struct {
+		LoadBalancing []map[string]struct{} `json:"loadBalancingConfig"`
+		Methods       []methodConfig        `json:"methodConfig,omitempty"`
+	}{LoadBalancing: []map[string]struct{}{{"round_robin": {}}}}
+	if len(d.retry) > 0 {
+		methods := methodConfig{RetryPolicy: retryPolicy{
+			MaxAttempts: retryAttempts, InitialBackoff: retryInitialBackoff, MaxBackoff: retryMaxBackoff,
+			BackoffMultiplier: retryMultiplier, RetryableStatusCodes: []string{"UNAVAILABLE"},
+		}}
+		for _, full := range d.retry {
+			service, method, _ := strings.Cut(strings.TrimPrefix(full, "/"), "/")
+			methods.Name = append(methods.Name, name{Service: service, Method: method})
+		}
+		config.Methods = []methodConfig{methods}
+	}
+	text, err := json.Marshal(config)
+	return string(text), err
+}
+
+// outgoing adds the caller and the trace to a call's metadata.
+func (d *dialing) outgoing(ctx context.Context) context.Context {
+	present, _ := metadata.FromOutgoingContext(ctx)
+	var pairs []string
+	if d.caller != "" && len(present.Get(CallerKey)) == 0 {
+		pairs = append(pairs, CallerKey, d.caller)
+	}
+	if trace := TraceID(ctx); trace != "" && len(present.Get(TraceKey)) == 0 {
+		pairs = append(pairs, TraceKey, newTraceparent(trace))
+	}
+	if pairs == nil {
+		return ctx
+	}
+	return metadata.AppendToOutgoingContext(ctx, pairs...)
+}
+
+func (d *dialing) unary(ctx context.Context, method string, request, answer any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
+	return FromStatus(invoke(d.outgoing(ctx), method, request, answer, conn, options...))
+}
+
+func (d *dialing) stream(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, options ...grpc.CallOption) (grpc.ClientStream, error) {
+	stream, err := open(d.outgoing(ctx), desc, conn, method, options...)
+	if err != nil {
+		return nil, FromStatus(err)
+	}
+	return &dialedStream{stream}, nil
+}
+
+// dialedStream is a client stream whose errors are faults.
+type dialedStream struct{ grpc.ClientStream }
+
+// Header waits for the answer's metadata.
+func (s *dialedStream) Header() (metadata.MD, error) {
+	header, err := s.ClientStream.Header()
+	return header, FromStatus(err)
+}
+
+// SendMsg sends one message; io.EOF says that the stream has ended and RecvMsg knows why.
+func (s *dialedStream) SendMsg(message any) error {
+	return streamError(s.ClientStream.SendMsg(message))
+}
+
+// RecvMsg receives one message; io.EOF is the end of a stream that went well.
+func (s *dialedStream) RecvMsg(message any) error {
+	return streamError(s.ClientStream.RecvMsg(message))
+}
+
+func streamError(err error) error {
+	if err == io.EOF { //nolint:errorlint // gRPC returns exactly io.EOF.
+		return err
+	}
+	return FromStatus(err)
+}

@@ -1,0 +1,94 @@
+package serve
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"google.golang.org/grpc/codes"
+)
+
+// registerer is the part of a registry that metrics need to be made.
+type registerer = prometheus.Registerer
+
+// newRegistry returns a registry with the figures of the process itself.
+func newRegistry() *prometheus.Registry {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		collectors.NewBuildInfoCollector(),
+	)
+	return registry
+}
+
+// durationBuckets are in seconds: a decision takes a millisecond or a few, and what
+// takes longer than ten seconds is all the same.
+func durationBuckets() []float64 {
+	return []float64{.0005, .001, .002, .004, .008, .016, .032, .064, .128, .25, .5, 1, 2.5, 5, 10}
+}
+
+// callMetrics are rate, errors and duration of gRPC calls, under the names that
+// gRPC dashboards know.
+type callMetrics struct {
+	handled *prometheus.CounterVec
+	seconds *prometheus.HistogramVec
+	panics  prometheus.Counter
+}
+
+func newCallMetrics(registry registerer) *callMetrics {
+	m := &callMetrics{
+		handled: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "grpc_server_handled_total", Help: "gRPC calls by method and code.",
+		}, []string{"grpc_service", "grpc_method", "grpc_code"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "grpc_server_handling_seconds", Help: "How long gRPC calls took.", Buckets: durationBuckets(),
+		}, []string{"grpc_service", "grpc_method"}),
+		panics: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "codebank_panics_total", Help: "Panics in handlers, each answered INTERNAL.",
+		}),
+	}
+	registry.MustRegister(m.handled, m.seconds, m.panics)
+	return m
+}
+
+// observe counts one call. Only registered methods come here, so labels are bounded.
+func (m *callMetrics) observe(fullMethod string, code codes.Code, elapsed time.Duration) {
+	service, method, _ := strings.Cut(strings.TrimPrefix(fullMethod, "/"), "/")
+	m.handled.WithLabelValues(service, method, code.String()).Inc()
+	m.seconds.WithLabelValues(service, method).Observe(elapsed.Seconds())
+}
+
+// requestMetrics are rate, errors and duration of HTTP requests, by the pattern
+// that matched and not by path, so that labels are bounded.
+type requestMetrics struct {
+	handled *prometheus.CounterVec
+	seconds *prometheus.HistogramVec
+}
+
+func newRequestMetrics(registry registerer) *requestMetrics {
+	m := &requestMetrics{
+		handled: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "http_server_requests_total", Help: "HTTP requests by pattern, method and status.",
+		}, []string{"pattern", "method", "status"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "http_server_request_seconds", Help: "How long HTTP requests took.", Buckets: durationBuckets(),
+		}, []string{"pattern"}),
+	}
+	registry.MustRegister(m.handled, m.seconds)
+	return m
+}
+
+func (m *requestMetrics) observe(r *http.Request, httpStatus int, elapsed time.Duration) {
+	method := r.Method
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+	default:
+		method = "other"
+	}
+	m.handled.WithLabelValues(r.Pattern, method, strconv.Itoa(httpStatus)).Inc()
+	m.seconds.WithLabelValues(r.Pattern).Observe(elapsed.Seconds())
+}

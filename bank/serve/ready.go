@@ -1,0 +1,147 @@
+package serve
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/health/grpc_health_v1"
+)
+
+const (
+	// DefaultCheckTimeout is how long a readiness check may take.
+	DefaultCheckTimeout = time.Second
+
+	// readinessEvery is how often the gRPC health service learns of readiness.
+	readinessEvery = 2 * time.Second
+	// readinessFresh is how long a verdict serves further askers, so that probes
+	// cannot become a load of their own.
+	readinessFresh = 250 * time.Millisecond
+)
+
+// Check is one condition of being ready: something without which the program
+// cannot answer. What it can do without (a broker, for the bank) is no check.
+type Check struct {
+	// Name is what /readyz calls it.
+	Name string
+	// Timeout bounds Run. Default: DefaultCheckTimeout.
+	Timeout time.Duration
+	// Run returns nil when the condition holds. Its error goes to the log, not to the asker.
+	Run func(context.Context) error
+}
+
+// checkResult is one check as /readyz shows it.
+type checkResult struct {
+	Name   string `json:"name"`
+	Status string `json:"status"`
+}
+
+// verdict is the body of /readyz.
+type verdict struct {
+	Ready  bool          `json:"ready"`
+	Checks []checkResult `json:"checks"`
+}
+
+// readiness runs the checks, side by side, for one asker at a time.
+type readiness struct {
+	checks []Check
+	logger *slog.Logger
+
+	mu       sync.Mutex
+	draining bool
+	last     verdict
+	lastAt   time.Time
+}
+
+// drain turns readiness off for good.
+func (r *readiness) drain() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.draining = true
+}
+
+// judge returns a verdict no older than readinessFresh.
+func (r *readiness) judge(ctx context.Context) verdict {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.draining {
+		return verdict{Checks: []checkResult{{Name: "draining", Status: "failed"}}}
+	}
+	if time.Since(r.lastAt) < readinessFresh {
+		return r.last
+	}
+	was := r.last
+	now := verdict{Ready: true, Checks: make([]checkResult, len(r.checks))}
+	failures := make([]error, len(r.checks))
+	var running sync.WaitGroup
+	for i, check := range r.checks {
+		running.Go(func() { failures[i] = check.run(ctx) })
+	}
+	running.Wait()
+	for i, check := range r.checks {
+		now.Checks[i] = checkResult{Name: check.Name, Status: "ok"}
+		if failures[i] != nil {
+			now.Ready, now.Checks[i].Status = false, "failed"
+			if was.Ready || r.lastAt.IsZero() {
+				r.logger.Warn("not ready", "check", check.Name, "error", failures[i].Error())
+			}
+		}
+	}
+	if now.Ready && !was.Ready {
+		r.logger.Info("ready")
+	}
+	if ctx.Err() == nil { // A verdict of an asker who left says nothing about us.
+		r.last, r.lastAt = now, time.Now()
+	}
+	return now
+}
+
+func (c Check) run(ctx context.Context) error {
+	timeout := c.Timeout
+	if timeout <= 0 {
+		timeout = DefaultCheckTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	return c.Run(ctx)
+}
+
+// ServeHTTP answers 200 when every check holds and 503 with the names of those that do not.
+func (r *readiness) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	result := r.judge(request.Context())
+	httpStatus := http.StatusOK
+	if !result.Ready {
+		httpStatus = http.StatusServiceUnavailable
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(httpStatus)
+	_ = json.NewEncoder(w).Encode(result)
+}
+
+// watchReadiness tells the gRPC health service what the checks say until ctx ends.
+func (s *Server) watchReadiness(ctx context.Context) {
+	ticker := time.NewTicker(readinessEvery)
+	defer ticker.Stop()
+	for {
+		serving := grpc_health_v1.HealthCheckResponse_NOT_SERVING
+		if s.ready.judge(ctx).Ready {
+			serving = grpc_health_v1.HealthCheckResponse_SERVING
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		s.health.SetServingStatus("", serving)
+		for service := range s.grpc.GetServiceInfo() {
+			s.health.SetServingStatus(service, serving)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}

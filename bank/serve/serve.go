@@ -1,0 +1,49 @@
+// Package serve is what every program of Code Bank needs around its own business:
+// settings from flags, environment and files; one listener for gRPC and one for
+// HTTP with health, readiness, metrics, documentation and a clean end; one table of
+// errors for both; page tokens; the identity of the caller; and a client.
+//
+// It imports fault, the standard library, gRPC, grpc-gateway and the Prometheus
+// client, and nothing else of the bank. A program is wired like this:
+//
+//	func main() {
+//		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+//		defer stop()
+//		err := run(ctx, os.Args[1:], os.Environ(), os.Stdout)
+//		if err != nil && !errors.Is(err, flag.ErrHelp) {
+//			fmt.Fprintln(os.Stderr, "statement:", err)
+//			os.Exit(1)
+//		}
+//	}
+//
+//	func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
+//		flags := flag.NewFlagSet("statement", flag.ContinueOnError)
+//		flags.SetOutput(stdout)
+//		var settings serve.Settings                           // the flags all programs share
+//		settings.Bind(flags, "127.0.0.1:17002", "127.0.0.1:17003")
+//		databaseURL := flags.String("database-url", "", "where the statement lives")
+//		if err := serve.Parse(flags, "CODEBANK_STATEMENT", args, environ); err != nil {
+//			return err
+//		}
+//		logger, err := settings.Logger(os.Stderr)
+//		…
+//		config := settings.Config("statement", logger)        // addresses, log, drain
+//		config.Checks = []serve.Check{{Name: "database", Run: store.Ping}}
+//		config.OpenAPI = openapi                              // optional: /docs and /openapi.json
+//		server, err := serve.Listen(config)                   // both ports are bound from here on
+//		…
+//		defer server.Close()
+//		statementv1.RegisterStatementServiceServer(server, handler)
+//		err = server.Gateway(ctx, statementv1.RegisterStatementServiceHandler)
+//		…
+//		server.Metrics().MustRegister(collector)              // optional
+//		server.Handle("GET /live", page)                      // optional: other HTTP
+//		return server.Run(ctx)                                // until ctx ends, then drains
+//	}
+//
+// Handlers take and return plain errors: return a *fault.Error (or wrap one) and
+// the edge turns it into google.rpc.Status with details, or into problem details
+// for REST; any other error is INTERNAL to the caller and logged whole. Caller(ctx)
+// says who calls, TraceID(ctx) under which trace. Clients call Dial and get
+// *fault.Error back.
+package serve

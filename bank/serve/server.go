@@ -1,0 +1,250 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/reflection"
+)
+
+// The limits a Config takes for what it leaves at zero.
+const (
+	// DefaultDrainTimeout bounds the wait for running calls at the end.
+	DefaultDrainTimeout = 10 * time.Second
+	// DefaultMaxDeadline bounds a unary call.
+	DefaultMaxDeadline = 30 * time.Second
+	// DefaultMaxRequestBytes bounds a gRPC message and an HTTP body.
+	DefaultMaxRequestBytes = 1 << 20
+)
+
+// Limits that no program has had a reason to change.
+const (
+	readHeaderTimeout   = 5 * time.Second
+	bodyTimeout         = 30 * time.Second
+	idleTimeout         = 2 * time.Minute
+	maxHeaderBytes      = 32 << 10
+	maxStreamsPerClient = 1000
+	maxResponseBytes    = 16 << 20
+	pingInterval        = 30 * time.Second
+	pingTimeout         = 10 * time.Second
+	minClientPing       = 5 * time.Second
+)
+
+// Config is what a Server needs to know. Only Name and the addresses are required.
+type Config struct {
+	// Name is the program's, in logs.
+	Name string
+	// GRPCAddress and HTTPAddress are host:port; port 0 takes a free one.
+	GRPCAddress string
+	HTTPAddress string
+	// Logger receives starts, ends, panics and internal errors; calls at debug. Default: slog.Default().
+	Logger *slog.Logger
+	// Checks decide whether /readyz and the gRPC health service say ready. None: always ready.
+	Checks []Check
+	// OpenAPI is an OpenAPI document in JSON, served at /openapi.json and as a page at /docs. Nil: neither is there.
+	OpenAPI []byte
+	// MaxDeadline bounds a unary call whatever its caller asks for. Streams have no such bound. Default: DefaultMaxDeadline.
+	MaxDeadline time.Duration
+	// DrainTimeout bounds the wait for running calls after Run's context ends. Default: DefaultDrainTimeout.
+	DrainTimeout time.Duration
+	// MaxRequestBytes bounds a gRPC message and an HTTP body. Default: DefaultMaxRequestBytes.
+	MaxRequestBytes int
+	// GRPCOptions are applied after the server's own. Interceptors among them run inside the server's own.
+	GRPCOptions []grpc.ServerOption
+}
+
+// withDefaults returns the config with its zero values filled in.
+func (c Config) withDefaults() Config {
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.MaxDeadline <= 0 {
+		c.MaxDeadline = DefaultMaxDeadline
+	}
+	if c.DrainTimeout <= 0 {
+		c.DrainTimeout = DefaultDrainTimeout
+	}
+	if c.MaxRequestBytes <= 0 {
+		c.MaxRequestBytes = DefaultMaxRequestBytes
+	}
+	return c
+}
+
+// Server is a gRPC listener and an HTTP listener with everything around them. Make
+// one with Listen, register services and handlers, then Run it once. It is a
+// grpc.ServiceRegistrar.
+type Server struct {
+	config   Config
+	registry *prometheus.Registry
+	edge     *edge
+	health   *health.Server
+	ready    *readiness
+
+	grpcListener net.Listener
+	httpListener net.Listener
+	grpc         *grpc.Server
+	http         *http.Server
+	mux          *http.ServeMux
+	gateway      *runtime.ServeMux
+	gatewayConn  *grpc.ClientConn
+
+	hasRoot  bool
+	draining chan struct{}
+	closing  sync.Once
+}
+
+var _ grpc.ServiceRegistrar = (*Server)(nil)
+
+// Listen binds both addresses and returns a server that serves nothing yet; callers
+// that connect wait until Run. Close it when it is not run.
+func Listen(config Config) (*Server, error) {
+	config = config.withDefaults()
+	grpcListener, err := net.Listen("tcp", config.GRPCAddress)
+	if err != nil {
+		return nil, fmt.Errorf("gRPC listener: %w", err)
+	}
+	httpListener, err := net.Listen("tcp", config.HTTPAddress)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("HTTP listener: %w", err), grpcListener.Close())
+	}
+	registry := newRegistry()
+	s := &Server{
+		config:       config,
+		registry:     registry,
+		edge:         newEdge(config, registry),
+		health:       health.NewServer(),
+		ready:        &readiness{checks: config.Checks, logger: config.Logger},
+		grpcListener: grpcListener,
+		httpListener: httpListener,
+		mux:          http.NewServeMux(),
+		draining:     make(chan struct{}),
+	}
+	s.grpc = newGRPCServer(config, s.edge)
+	grpc_health_v1.RegisterHealthServer(s, s.health)
+	reflection.Register(s.grpc) // Streams only: they pass the stream interceptor as they are.
+	if s.http, err = s.newHTTPServer(); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func newGRPCServer(config Config, e *edge) *grpc.Server {
+	return grpc.NewServer(append([]grpc.ServerOption{
+		grpc.ForceServerCodecV2(newCodec()),
+		grpc.ChainUnaryInterceptor(e.unary),
+		grpc.ChainStreamInterceptor(e.stream),
+		grpc.MaxRecvMsgSize(config.MaxRequestBytes),
+		grpc.MaxSendMsgSize(maxResponseBytes),
+		grpc.MaxConcurrentStreams(maxStreamsPerClient),
+		grpc.MaxHeaderListSize(maxHeaderBytes),
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingInterval, Timeout: pingTimeout}),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minClientPing, PermitWithoutStream: true}),
+		grpc.ConnectionTimeout(readHeaderTimeout),
+	}, config.GRPCOptions...)...)
+}
+
+// RegisterService adds a gRPC service; the generated Register…Server functions call
+// it. A request that cannot be decoded is answered INVALID_ARGUMENT.
+func (s *Server) RegisterService(service *grpc.ServiceDesc, implementation any) {
+	s.grpc.RegisterService(forgiving(service), implementation)
+	s.health.SetServingStatus(service.ServiceName, grpc_health_v1.HealthCheckResponse_NOT_SERVING)
+}
+
+// Handle adds an HTTP handler under a pattern of http.ServeMux. The handler's
+// requests are counted by pattern, recovered from panics, and bounded in body size.
+// A long answer (server-sent events) should end when Draining is closed.
+func (s *Server) Handle(pattern string, handler http.Handler) {
+	s.mux.Handle(pattern, handler)
+	s.hasRoot = s.hasRoot || pattern == "/"
+}
+
+// Metrics returns where the program registers its own collectors; /metrics serves them.
+func (s *Server) Metrics() *prometheus.Registry { return s.registry }
+
+// GRPCAddress returns the bound address of the gRPC listener.
+func (s *Server) GRPCAddress() string { return s.grpcListener.Addr().String() }
+
+// HTTPAddress returns the bound address of the HTTP listener.
+func (s *Server) HTTPAddress() string { return s.httpListener.Addr().String() }
+
+// Draining is closed when the server begins to end, so that long answers can end too.
+func (s *Server) Draining() <-chan struct{} { return s.draining }
+
+// Run serves until ctx ends, then drains: readiness turns off, HTTP requests and
+// after them gRPC calls may finish within the drain timeout, and what is left is cut
+// off. It returns nil after a drain, however it went, and the error of a listener
+// that broke. Run may be called once.
+func (s *Server) Run(ctx context.Context) error {
+	if !s.hasRoot {
+		s.mux.Handle("/", http.HandlerFunc(notFound))
+	}
+	s.config.Logger.Info("serving", "program", s.config.Name, "grpc", s.GRPCAddress(), "http", s.HTTPAddress())
+	watching, stopWatching := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { s.watchReadiness(watching) })
+	failures := make(chan error, 2)
+	running.Go(func() { failures <- s.grpc.Serve(s.grpcListener) })
+	running.Go(func() {
+		if err := s.http.Serve(s.httpListener); !errors.Is(err, http.ErrServerClosed) {
+			failures <- err
+		}
+	})
+	var failure error
+	select {
+	case <-ctx.Done():
+	case failure = <-failures:
+	}
+	stopWatching()
+	s.drain()
+	s.Close()
+	running.Wait()
+	s.config.Logger.Info("stopped", "program", s.config.Name)
+	return failure
+}
+
+// drain lets running work finish, HTTP first because the gateway's requests are
+// gRPC calls themselves, and cuts off what has not finished in time.
+func (s *Server) drain() {
+	s.ready.drain()
+	s.health.Shutdown()
+	close(s.draining)
+	ctx, cancel := context.WithTimeout(context.Background(), s.config.DrainTimeout)
+	defer cancel()
+	if err := s.http.Shutdown(ctx); err != nil {
+		s.config.Logger.Warn("HTTP requests were cut off", "program", s.config.Name)
+		_ = s.http.Close()
+	}
+	done := make(chan struct{})
+	go func() { s.grpc.GracefulStop(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		s.config.Logger.Warn("gRPC calls were cut off", "program", s.config.Name)
+		s.grpc.Stop()
+	}
+}
+
+// Close releases the ports and connections at once. It is for a server that is not
+// run; Run ends with it. Calling it again does nothing.
+func (s *Server) Close() {
+	s.closing.Do(func() {
+		if s.gatewayConn != nil {
+			_ = s.gatewayConn.Close()
+		}
+		_ = s.grpcListener.Close()
+		_ = s.httpListener.Close()
+	})
+}
