@@ -1,0 +1,217 @@
+package postgres
+
+import (
+	"context"
+	"iter"
+
+	"codebank.dev/bank"
+)
+
+// page is how many rows are read at a time by whoever reads everything. It stands in
+// the statements as a number, for the planner guesses badly about a parameter there.
+const page = 1000
+
+var (
+	pageOfEntries = &statement{"page_of_entries", `SELECT ` + entryColumns + entryTables + `
+		WHERE (e.account_id, e.sequence) > ($1::uuid, $2::bigint) ORDER BY e.account_id, e.sequence LIMIT 1000`}
+	pageOfRefusals = &statement{"page_of_refusals", `SELECT ` + entryColumns + entryTables + `
+		WHERE e.account_id IS NULL AND e.transaction_id > $1::uuid ORDER BY e.transaction_id LIMIT 1000`}
+	pageOfAccounts = &statement{"page_of_accounts", `SELECT ` + accountColumns + `
+		FROM accounts a WHERE a.id > $1::uuid ORDER BY a.id LIMIT 1000`}
+	pageOfAccount = &statement{"page_of_account", `SELECT ` + entryColumns + entryTables + `
+		WHERE e.account_id = $1::uuid AND e.sequence >= $2::bigint ORDER BY e.sequence LIMIT 1000`}
+
+	beginSnapshot = &statement{"begin_snapshot", `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`}
+	allowLong     = &statement{"allow_long", `SELECT set_config('statement_timeout', '60s', true), set_config('transaction_timeout', '120s', true)`}
+	cutOfAccounts = &statement{"cut_of_accounts", `SELECT ` + accountColumns + ` FROM accounts a ORDER BY a.id`}
+	cutOfRefusals = &statement{"cut_of_refusals", `SELECT e.transaction_id FROM entries e WHERE e.account_id IS NULL AND e.status = 2 ORDER BY e.transaction_id`}
+	cutOfOutbox   = &statement{"cut_of_outbox", `SELECT o.id, o.transaction_id, o.account_id, o.sequence FROM outbox o
+		WHERE o.id >= (SELECT floor FROM relay_lease) ORDER BY o.id`}
+	assignTransaction = &statement{"assign_transaction", `SELECT pg_current_xact_id()`}
+)
+
+// Position is where a reader of all entries stands: behind this account's sequence.
+// The zero Position is before the first entry.
+type Position struct {
+	AccountID bank.ID
+	Sequence  int64
+}
+
+// Entries returns all entries that belong to an account and come after a position,
+// by account and then by sequence. It reads a page at a time, each as of its own
+// moment, holds no connection between pages and keeps one page in memory. An error
+// ends the sequence. Entries stay valid after the loop; they must not be changed.
+func (s *Store) Entries(ctx context.Context, after Position) iter.Seq2[*bank.Entry, error] {
+	return func(yield func(*bank.Entry, error) bool) {
+		for {
+			entries, err := s.entries(ctx, pageOfEntries, func(p *parameters) {
+				p.uuidArgument(after.AccountID)
+				p.int8Argument(after.Sequence)
+			})
+			if !yieldAll(entries, err, yield) || len(entries) < page {
+				return
+			}
+			last := &entries[len(entries)-1]
+			after = Position{AccountID: last.AccountID, Sequence: last.Sequence}
+		}
+	}
+}
+
+// Refusals returns all entries without an account whose transaction id is above
+// after, in the order of these ids, like Entries.
+func (s *Store) Refusals(ctx context.Context, after bank.ID) iter.Seq2[*bank.Entry, error] {
+	return func(yield func(*bank.Entry, error) bool) {
+		for {
+			entries, err := s.entries(ctx, pageOfRefusals, func(p *parameters) { p.uuidArgument(after) })
+			if !yieldAll(entries, err, yield) || len(entries) < page {
+				return
+			}
+			after = entries[len(entries)-1].TransactionID
+		}
+	}
+}
+
+func (s *Store) entries(ctx context.Context, st *statement, build func(*parameters)) (entries []bank.Entry, err error) {
+	err = s.query(ctx, st, build, func(r row) { entries = append(entries, r.entry()) })
+	return entries, err
+}
+
+// yieldAll hands on a page and reports whether there may be another.
+func yieldAll[T any](page []T, err error, yield func(*T, error) bool) bool {
+	if err != nil {
+		yield(nil, err)
+		return false
+	}
+	for i := range page {
+		if !yield(&page[i], nil) {
+			return false
+		}
+	}
+	return true
+}
+
+// Accounts returns all accounts whose id is above after, by id, like Entries.
+func (s *Store) Accounts(ctx context.Context, after bank.ID) iter.Seq2[*bank.Account, error] {
+	return func(yield func(*bank.Account, error) bool) {
+		for {
+			var accounts []bank.Account
+			err := s.query(ctx, pageOfAccounts, func(p *parameters) { p.uuidArgument(after) },
+				func(r row) { accounts = append(accounts, r.account()) })
+			if !yieldAll(accounts, err, yield) || len(accounts) < page {
+				return
+			}
+			after = accounts[len(accounts)-1].ID
+		}
+	}
+}
+
+// Cut is what a reader of the ledger is shown of one moment. Every function is
+// called for each thing that was there, in the order of the ids; none may be nil.
+type Cut struct {
+	// Account gets every account: its sequence is where the audit of it ends.
+	Account func(bank.Account)
+	// Refused gets the transaction of every decline without an account.
+	Refused func(transaction bank.ID)
+	// Waiting gets every event in the outbox, without its body.
+	Waiting func(bank.OutboxRow)
+}
+
+// Cut shows one moment of the ledger: accounts, refusals and what is not known to
+// be published, from one snapshot. The functions run while the snapshot is held, so
+// they must be quick. At most two minutes.
+func (s *Store) Cut(ctx context.Context, cut Cut) error {
+	return s.with(ctx, func(session *session) error {
+		if err := session.prepare(ctx, beginSnapshot, allowLong, cutOfAccounts, cutOfRefusals, cutOfOutbox, rollback); err != nil {
+			return notCommitted(err)
+		}
+		b := batch{session: session}
+		b.add(beginSnapshot, nil)
+		b.add(allowLong, nil)
+		b.add(cutOfAccounts, func(r row) { cut.Account(r.account()) })
+		b.add(cutOfRefusals, func(r row) { cut.Refused(r.uuid()) })
+		b.add(cutOfOutbox, func(r row) {
+			cut.Waiting(bank.OutboxRow{ID: r.int8(), Event: bank.Event{TransactionID: r.uuid(), AccountID: r.uuid(), Sequence: r.int8()}})
+		})
+		b.add(rollback, nil)
+		_, _, err := b.run(ctx)
+		return answered(err)
+	})
+}
+
+// RequeueEvents writes the events of an account's entries from a sequence on into
+// the outbox again, with the ids they had, and returns how many. encode makes the
+// event of an entry; its error ends the work. The work is done in pages of 1,000
+// entries, each in a commit of its own under the account's lock, so an interrupted
+// call has written a beginning and may be repeated: repeats of events are legal.
+func (s *Store) RequeueEvents(ctx context.Context, account bank.ID, fromSequence int64, encode func(*bank.Entry) (bank.Event, error)) (requeued int, err error) {
+	for {
+		entries, err := s.requeue(ctx, account, pageOfAccount, func(p *parameters) {
+			p.uuidArgument(account)
+			p.int8Argument(fromSequence)
+		}, encode)
+		requeued += len(entries)
+		if err != nil || len(entries) < page {
+			return requeued, err
+		}
+		fromSequence = entries[len(entries)-1].Sequence + 1
+	}
+}
+
+// RequeueRefusals does for the declines without an account, from a transaction id
+// on, what RequeueEvents does for an account. What was voided before it was decided has no event.
+func (s *Store) RequeueRefusals(ctx context.Context, after bank.ID, encode func(*bank.Entry) (bank.Event, error)) (requeued int, err error) {
+	for {
+		entries, err := s.requeue(ctx, bank.ID{}, pageOfRefusals, func(p *parameters) { p.uuidArgument(after) }, encode)
+		for i := range entries {
+			if entries[i].Status != bank.Voided {
+				requeued++
+			}
+		}
+		if err != nil || len(entries) < page {
+			return requeued, err
+		}
+		after = entries[len(entries)-1].TransactionID
+	}
+}
+
+// requeue writes the events of one page of entries and returns the page once it is committed.
+func (s *Store) requeue(ctx context.Context, account bank.ID, st *statement, build func(*parameters), encode func(*bank.Entry) (bank.Event, error)) (entries []bank.Entry, err error) {
+	err = s.with(ctx, func(session *session) error {
+		if err := session.prepare(ctx, begin, commit, rollback, lockAccounts, assignTransaction, insertEvents, st); err != nil {
+			return notCommitted(err)
+		}
+		b := batch{session: session}
+		b.add(begin, nil)
+		session.parameters.uuids([]bank.ID{account})
+		b.add(lockAccounts, nil)
+		// The floor rests on it that a transaction has an id before it takes one of the outbox.
+		b.add(assignTransaction, nil)
+		build(&session.parameters)
+		b.add(st, func(r row) { entries = append(entries, r.entry()) })
+		if _, _, err := b.run(ctx); err != nil {
+			session.abandon(ctx)
+			return notCommitted(err)
+		}
+		var changes bank.Changes
+		for i := range entries {
+			if entries[i].Status == bank.Voided {
+				continue
+			}
+			event, err := encode(&entries[i])
+			if err != nil {
+				session.abandon(ctx)
+				return err
+			}
+			changes.Events = append(changes.Events, event)
+		}
+		if len(changes.Events) == 0 {
+			session.abandon(ctx)
+			return nil
+		}
+		return session.write(ctx, &changes)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return entries, nil
+}

@@ -1,0 +1,179 @@
+package postgres
+
+import (
+	"context"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"codebank.dev/bank"
+)
+
+const (
+	eventColumns = `o.id, o.transaction_id, o.account_id, o.sequence, o.key, o.schema_version, o.body`
+	// lastID is the last id taken; a sequence that was never used has a last_value all the same.
+	lastID = `(SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM outbox_id_seq)`
+)
+
+var (
+	acquireLease = &statement{"acquire_lease", `UPDATE relay_lease
+		SET holder = $1::text, epoch = epoch + CASE WHEN holder = $1::text THEN 0 ELSE 1 END,
+			expires_at = clock_timestamp() + $2::bigint * interval '1 microsecond', floor = greatest(floor, $3::bigint)
+		WHERE holder = $1::text OR expires_at <= clock_timestamp()
+		RETURNING epoch, floor`}
+
+	// readRunning comes before fetchEvents and so has an older snapshot.
+	readRunning = &statement{"read_running", `SELECT pg_snapshot_xmin(pg_current_snapshot()), ` + lastID + `::bigint`}
+	// fetchEvents looks into the gaps between the ids to skip, each by itself, so that
+	// rows in flight cost nothing.
+	fetchEvents = &statement{"fetch_events", `SELECT ` + eventColumns + `
+		FROM unnest($1::bigint[], $2::bigint[]) AS gap (low, high)
+		CROSS JOIN LATERAL (SELECT * FROM outbox WHERE id BETWEEN gap.low AND gap.high ORDER BY id LIMIT $3::bigint) AS o
+		ORDER BY o.id LIMIT $3::bigint`}
+
+	readMark     = &statement{"read_mark", `SELECT ` + lastID + `::bigint`}
+	deleteEvents = &statement{"delete_events", `WITH leader AS MATERIALIZED (SELECT FROM relay_lease WHERE epoch = $1::bigint),
+			gone AS (DELETE FROM outbox WHERE id = ANY($2::bigint[]) AND EXISTS (SELECT FROM leader))
+		SELECT FROM leader`}
+	readWriter = &statement{"read_writer", `SELECT pg_current_xact_id_if_assigned()`}
+
+	countEvents = &statement{"count_events", `SELECT count(*), min(created_at), min(id), ` + lastID + `::bigint
+		FROM (SELECT id, created_at FROM outbox WHERE id >= greatest($1::bigint, (SELECT floor FROM relay_lease)) ORDER BY id LIMIT $2::bigint) o`}
+)
+
+// Acquire implements bank.Outbox, by the database's clock. The epoch grows when the
+// holder changes, so every process needs a holder name of its own.
+func (s *Store) Acquire(ctx context.Context, holder string, ttl time.Duration) (epoch int64, err error) {
+	err = s.one(ctx, acquireLease, func(p *parameters) {
+		p.textArgument(holder)
+		p.int8Argument(ttl.Microseconds())
+		p.int8Argument(s.floor.at())
+	}, func(r row) {
+		epoch = r.int8()
+		s.floor.raise(r.int8())
+	})
+	return epoch, err
+}
+
+// Fetch implements bank.Outbox. Its cost depends on limit and on the number of gaps
+// between the ids to skip, not on how many rows were deleted before.
+func (s *Store) Fetch(ctx context.Context, limit int, skip []int64) ([]bank.OutboxRow, error) {
+	fetched, last, err := s.fetch(ctx, limit, skip)
+	if err == nil && last+1 < s.floor.at() {
+		// The last id went back: another copy of the database has taken over.
+		s.floor.forget()
+		fetched, _, err = s.fetch(ctx, limit, skip)
+	}
+	return fetched, err
+}
+
+func (s *Store) fetch(ctx context.Context, limit int, skip []int64) (fetched []bank.OutboxRow, last int64, err error) {
+	skip = slices.Sorted(slices.Values(skip))
+	lows, highs := gaps(s.floor.at(), skip)
+	err = s.with(ctx, func(session *session) error {
+		if err := session.prepare(ctx, readRunning, fetchEvents); err != nil {
+			return notCommitted(err)
+		}
+		var running uint64
+		b := batch{session: session}
+		b.add(readRunning, func(r row) { running, last = uint64(r.int8()), r.int8() })
+		p := &session.parameters
+		column(p, typeInt8, lows, func(p *parameters, low *int64) { p.int8(*low) })
+		column(p, typeInt8, highs, func(p *parameters, high *int64) { p.int8(*high) })
+		p.int8Argument(int64(limit))
+		b.add(fetchEvents, func(r row) { fetched = append(fetched, bank.OutboxRow{ID: r.int8(), Event: r.event()}) })
+		if _, _, err := b.run(ctx); err != nil {
+			return notCommitted(err)
+		}
+		s.floor.settle(running, lowestOf(fetched, skip))
+		return nil
+	})
+	return fetched, last, err
+}
+
+// gaps returns the ranges of ids from lowest on that skip leaves open. skip is sorted.
+func gaps(lowest int64, skip []int64) (lows, highs []int64) {
+	for _, id := range skip {
+		if id > lowest {
+			lows, highs = append(lows, lowest), append(highs, id-1)
+		}
+		lowest = max(lowest, id+1)
+	}
+	return append(lows, lowest), append(highs, math.MaxInt64)
+}
+
+// lowestOf returns the lowest id that is visible or in flight, 0 when there is none.
+func lowestOf(fetched []bank.OutboxRow, skip []int64) int64 {
+	switch {
+	case len(fetched) == 0 && len(skip) == 0:
+		return 0
+	case len(fetched) == 0:
+		return skip[0]
+	case len(skip) == 0:
+		return fetched[0].ID
+	}
+	return min(fetched[0].ID, skip[0])
+}
+
+// event reads eventColumns after the id.
+func (r *row) event() bank.Event {
+	return bank.Event{
+		TransactionID: r.uuid(), AccountID: r.uuid(), Sequence: r.int8(),
+		Key: r.uuid(), SchemaVersion: int(r.int4()), Body: r.bytes(),
+	}
+}
+
+// Delete implements bank.Outbox. Whether epoch leads is seen by the same statement
+// that deletes. Ids that are gone already are no error.
+func (s *Store) Delete(ctx context.Context, epoch int64, ids []int64) error {
+	return s.with(ctx, func(session *session) error {
+		if err := session.prepare(ctx, readMark, deleteEvents, readWriter); err != nil {
+			return notCommitted(err)
+		}
+		var mark int64
+		var writer uint64
+		leads := false
+		b := batch{session: session}
+		b.add(readMark, func(r row) { mark = r.int8() })
+		session.parameters.int8Argument(epoch)
+		column(&session.parameters, typeInt8, ids, func(p *parameters, id *int64) { p.int8(*id) })
+		b.add(deleteEvents, func(row) { leads = true })
+		b.add(readWriter, func(r row) { writer = uint64(r.int8()) })
+		if _, _, err := b.run(ctx); err != nil {
+			return notCommitted(err)
+		}
+		if !leads {
+			return bank.ErrNotFound
+		}
+		s.floor.note(mark, writer)
+		return nil
+	})
+}
+
+// countedExactly is how many waiting rows are counted one by one.
+const countedExactly = 10_000
+
+// Backlog implements bank.Outbox. Up to 10,000 rows are counted; beyond that the
+// answer is the distance between the first id and the last, which is too high by
+// the ids of failed transactions and of rows deleted out of order. The time is when
+// the oldest row's transaction began, the zero time when none waits.
+func (s *Store) Backlog(ctx context.Context) (rows int64, oldest time.Time, err error) {
+	err = s.one(ctx, countEvents, func(p *parameters) {
+		p.int8Argument(s.floor.at())
+		p.int8Argument(countedExactly + 1)
+	}, func(r row) {
+		rows, oldest = r.int8(), r.timestamp()
+		if first, last := r.int8(), r.int8(); rows > countedExactly {
+			rows = max(rows, last-first+1)
+		}
+	})
+	return rows, oldest, err
+}
+
+// rows returns the number of rows in a command tag, for example 3 in "DELETE 3".
+func rows(tag string) int64 {
+	n, _ := strconv.ParseInt(tag[strings.LastIndexByte(tag, ' ')+1:], 10, 64)
+	return n
+}

@@ -1,0 +1,91 @@
+package postgres
+
+import "codebank.dev/bank"
+
+// reading fills a snapshot from the rows of the read set.
+type reading struct{ snapshot bank.Snapshot }
+
+// add queues the read set: locks first, then what they guard. Empty lists ask nothing.
+func (r *reading) add(b *batch, keys *bank.Keys) {
+	p := &b.session.parameters
+	if len(keys.Accounts) > 0 {
+		r.snapshot.Accounts = make([]bank.Account, 0, len(keys.Accounts))
+		p.uuids(keys.Accounts)
+		b.add(lockAccounts, func(row row) { r.snapshot.Accounts = append(r.snapshot.Accounts, row.account()) })
+	}
+	if len(keys.Tokens) > 0 {
+		p.array(typeBytes, len(keys.Tokens))
+		for i := range keys.Tokens {
+			p.bytes(keys.Tokens[i][:])
+		}
+		b.add(lockTokens, func(row row) { r.snapshot.Tokens = append(r.snapshot.Tokens, row.token()) })
+	}
+	if len(keys.Cards) > 0 {
+		r.snapshot.Cards = make([]bank.Card, 0, len(keys.Cards))
+		p.uuids(keys.Cards)
+		b.add(readCards, func(row row) { r.snapshot.Cards = append(r.snapshot.Cards, row.card()) })
+	}
+	if len(keys.Transactions) > 0 {
+		p.uuids(keys.Transactions)
+		b.add(readEntries, func(row row) { r.snapshot.Entries = append(r.snapshot.Entries, row.entry()) })
+		r.snapshot.Reversed = make(map[bank.ID]int64)
+		p.uuids(keys.Transactions)
+		b.add(readGivenBack, func(row row) { r.snapshot.Reversed[row.uuid()] = row.int8() })
+	}
+}
+
+func (p *parameters) uuids(ids []bank.ID) {
+	p.array(typeUUID, len(ids))
+	for i := range ids {
+		p.uuid(ids[i])
+	}
+}
+
+// account reads accountColumns.
+func (r *row) account() bank.Account {
+	return bank.Account{
+		ID: r.uuid(), CustomerID: r.uuid(), Kind: bank.AccountKind(r.int2()), Currency: r.currency(),
+		Balance: r.int8(), Held: r.int8(), CreditLimit: r.int8(), Sequence: r.int8(), LastAt: r.timestamp(),
+	}
+}
+
+// card reads cardColumns.
+func (r *row) card() bank.Card {
+	return bank.Card{
+		CardFace: r.face(), AccountID: r.uuid(), HolderName: r.text(),
+		Expiry: bank.Expiry{Month: int(r.int2()), Year: int(r.int4())}, Blocked: r.bool(),
+		WrongAt: r.micros(), LockedUntil: r.timestamp(),
+		Rules:     bank.PurchaseRules{Limit: r.int8(), Minimum: r.int8(), PerMinute: r.int4()},
+		Frequency: bank.Frequency{Level: r.int8(), At: r.timestamp()}, IssuedAt: r.timestamp(),
+	}
+}
+
+func (r *row) face() bank.CardFace {
+	return bank.CardFace{ID: r.uuid(), Brand: bank.Brand(r.int2()), BIN: r.text(), Last4: r.text()}
+}
+
+// token reads tokenColumns.
+func (r *row) token() bank.CardToken {
+	token := bank.CardToken{Hash: r.hash(), CardID: r.uuid(), AccountID: r.uuid()}
+	token.Face = bank.CardFace{ID: token.CardID, Brand: bank.Brand(r.int2()), BIN: r.text(), Last4: r.text()}
+	token.Verdict = bank.Verdict{Decline: bank.DeclineReason(r.int2())}
+	token.ExpiresAt, token.UsedBy = r.timestamp(), r.uuid()
+	return token
+}
+
+// entry reads entryColumns.
+func (r *row) entry() bank.Entry {
+	return bank.Entry{
+		TransactionID: r.uuid(), Leg: r.int2(),
+		Request:   bank.Request{Caller: r.text(), ID: r.text(), Fingerprint: r.hash(), TraceID: r.text()},
+		AccountID: r.uuid(), CustomerID: r.uuid(), Sequence: r.int8(),
+		Kind: bank.Kind(r.int2()), Direction: bank.Direction(r.int2()), Status: bank.Status(r.int2()), Decline: bank.DeclineReason(r.int2()),
+		Amount: r.int8(), Currency: r.currency(), DebitAccount: r.uuid(), CreditAccount: r.uuid(),
+		BalanceAfter: r.int8(), HeldAfter: r.int8(), CreditLimitAfter: r.int8(),
+		Card:     r.face(),
+		Merchant: bank.Merchant{ID: r.text(), Name: r.text(), CategoryCode: r.text(), City: r.text(), Country: r.text()},
+		Channel:  bank.Channel(r.int2()), Description: r.text(), OriginalID: r.uuid(),
+		CounterpartyName: r.text(), EndToEndID: r.text(), Attempt: r.int4(),
+		DecisionMicros: r.int8(), OccurredAt: r.timestamp(), ProducerVersion: r.text(),
+	}
+}

@@ -1,0 +1,196 @@
+package postgres
+
+import (
+	"bytes"
+	"slices"
+
+	"codebank.dev/bank"
+)
+
+// addChanges queues the write set. New rows go in by key, the same order for
+// everyone, so that batches waiting for each other's keys never wait in a circle.
+func addChanges(b *batch, changes *bank.Changes) {
+	if len(changes.NewAccounts) > 0 {
+		addNewAccounts(b, changes.NewAccounts)
+	}
+	if len(changes.NewCards) > 0 {
+		addNewCards(b, changes.NewCards)
+	}
+	if len(changes.Entries) > 0 {
+		addEntries(b, changes.Entries)
+	}
+	if len(changes.Events) > 0 {
+		addEvents(b, changes.Events)
+	}
+	if len(changes.Accounts) > 0 {
+		addAccounts(b, changes.Accounts)
+	}
+	if len(changes.Cards) > 0 {
+		addCards(b, changes.Cards)
+	}
+	if len(changes.Tokens) > 0 {
+		addTokens(b, changes.Tokens)
+	}
+}
+
+// column writes one parameter: an array with an element for each row.
+func column[T any](p *parameters, element uint32, rows []T, put func(*parameters, *T)) {
+	p.array(element, len(rows))
+	for i := range rows {
+		put(p, &rows[i])
+	}
+}
+
+func addNewAccounts(b *batch, accounts []bank.Account) {
+	accounts = slices.SortedFunc(slices.Values(accounts), func(x, y bank.Account) int { return bytes.Compare(x.ID[:], y.ID[:]) })
+	p := &b.session.parameters
+	column(p, typeUUID, accounts, func(p *parameters, a *bank.Account) { p.uuid(a.ID) })
+	column(p, typeUUID, accounts, func(p *parameters, a *bank.Account) { p.uuid(a.CustomerID) })
+	column(p, typeInt2, accounts, func(p *parameters, a *bank.Account) { p.int2(uint8(a.Kind)) })
+	column(p, typeText, accounts, func(p *parameters, a *bank.Account) { p.text(a.Currency.String()) })
+	addFigures(p, accounts)
+	b.add(insertAccounts, nil)
+}
+
+// addFigures writes what changes of an account.
+func addFigures(p *parameters, accounts []bank.Account) {
+	column(p, typeInt8, accounts, func(p *parameters, a *bank.Account) { p.int8(a.Balance) })
+	column(p, typeInt8, accounts, func(p *parameters, a *bank.Account) { p.int8(a.Held) })
+	column(p, typeInt8, accounts, func(p *parameters, a *bank.Account) { p.int8(a.CreditLimit) })
+	column(p, typeInt8, accounts, func(p *parameters, a *bank.Account) { p.int8(a.Sequence) })
+	column(p, typeTimestamp, accounts, func(p *parameters, a *bank.Account) { p.timestamp(a.LastAt) })
+}
+
+func addAccounts(b *batch, accounts []bank.Account) {
+	p := &b.session.parameters
+	column(p, typeUUID, accounts, func(p *parameters, a *bank.Account) { p.uuid(a.ID) })
+	addFigures(p, accounts)
+	b.add(updateAccounts, nil)
+}
+
+func addNewCards(b *batch, issued []bank.NewCard) {
+	// The look-up is unique too, so it is the order; the ids of new cards are random.
+	issued = slices.SortedFunc(slices.Values(issued), func(x, y bank.NewCard) int { return bytes.Compare(x.Lookup[:], y.Lookup[:]) })
+	cards := make([]bank.Card, len(issued))
+	for i := range issued {
+		cards[i] = issued[i].Card
+	}
+	p := &b.session.parameters
+	column(p, typeUUID, cards, func(p *parameters, c *bank.Card) { p.uuid(c.ID) })
+	column(p, typeInt2, cards, func(p *parameters, c *bank.Card) { p.int2(uint8(c.Brand)) })
+	column(p, typeText, cards, func(p *parameters, c *bank.Card) { p.text(c.BIN) })
+	column(p, typeText, cards, func(p *parameters, c *bank.Card) { p.text(c.Last4) })
+	column(p, typeUUID, cards, func(p *parameters, c *bank.Card) { p.uuid(c.AccountID) })
+	column(p, typeText, cards, func(p *parameters, c *bank.Card) { p.text(c.HolderName) })
+	column(p, typeInt4, cards, func(p *parameters, c *bank.Card) { p.int4(c.Expiry.Month) })
+	column(p, typeInt4, cards, func(p *parameters, c *bank.Card) { p.int4(c.Expiry.Year) })
+	column(p, typeTimestamp, cards, func(p *parameters, c *bank.Card) { p.timestamp(c.IssuedAt) })
+	addCardState(p, cards)
+	b.add(insertCards, nil)
+
+	column(p, typeUUID, issued, func(p *parameters, n *bank.NewCard) { p.uuid(n.Card.ID) })
+	column(p, typeBytes, issued, func(p *parameters, n *bank.NewCard) { p.bytes(n.Lookup[:]) })
+	column(p, typeText, issued, func(p *parameters, n *bank.NewCard) { p.text(n.Sealed.KeyID) })
+	column(p, typeBytes, issued, func(p *parameters, n *bank.NewCard) { p.bytes(n.Sealed.Ciphertext) })
+	b.add(insertSealed, nil)
+}
+
+// addCardState writes what changes of a card.
+func addCardState(p *parameters, cards []bank.Card) {
+	column(p, typeBool, cards, func(p *parameters, c *bank.Card) { p.bool(c.Blocked) })
+	column(p, typeText, cards, func(p *parameters, c *bank.Card) { p.micros(c.WrongAt) })
+	column(p, typeTimestamp, cards, func(p *parameters, c *bank.Card) { p.optionalTimestamp(c.LockedUntil) })
+	column(p, typeInt8, cards, func(p *parameters, c *bank.Card) { p.int8(c.Rules.Limit) })
+	column(p, typeInt8, cards, func(p *parameters, c *bank.Card) { p.int8(c.Rules.Minimum) })
+	column(p, typeInt4, cards, func(p *parameters, c *bank.Card) { p.int4(int(c.Rules.PerMinute)) })
+	column(p, typeInt8, cards, func(p *parameters, c *bank.Card) { p.int8(c.Frequency.Level) })
+	column(p, typeTimestamp, cards, func(p *parameters, c *bank.Card) { p.optionalTimestamp(c.Frequency.At) })
+}
+
+func addCards(b *batch, cards []bank.Card) {
+	p := &b.session.parameters
+	column(p, typeUUID, cards, func(p *parameters, c *bank.Card) { p.uuid(c.ID) })
+	addCardState(p, cards)
+	b.add(updateCards, nil)
+}
+
+func addTokens(b *batch, tokens []bank.CardToken) {
+	p := &b.session.parameters
+	column(p, typeBytes, tokens, func(p *parameters, t *bank.CardToken) { p.bytes(t.Hash[:]) })
+	column(p, typeUUID, tokens, func(p *parameters, t *bank.CardToken) { p.optionalUUID(t.UsedBy) })
+	b.add(useTokens, nil)
+}
+
+func addEvents(b *batch, events []bank.Event) {
+	p := &b.session.parameters
+	column(p, typeUUID, events, func(p *parameters, e *bank.Event) { p.uuid(e.TransactionID) })
+	column(p, typeUUID, events, func(p *parameters, e *bank.Event) { p.optionalUUID(e.AccountID) })
+	column(p, typeInt8, events, func(p *parameters, e *bank.Event) { p.optionalInt8(e.Sequence) })
+	column(p, typeUUID, events, func(p *parameters, e *bank.Event) { p.uuid(e.Key) })
+	column(p, typeInt4, events, func(p *parameters, e *bank.Event) { p.int4(e.SchemaVersion) })
+	column(p, typeBytes, events, func(p *parameters, e *bank.Event) { p.bytes(e.Body) })
+	b.add(insertEvents, nil)
+}
+
+func addEntries(b *batch, entries []*bank.Entry) {
+	entries = slices.SortedFunc(slices.Values(entries), func(x, y *bank.Entry) int {
+		if order := bytes.Compare(x.TransactionID[:], y.TransactionID[:]); order != 0 {
+			return order
+		}
+		return int(x.Leg) - int(y.Leg)
+	})
+	p := &b.session.parameters
+	column(p, typeUUID, entries, func(p *parameters, e **bank.Entry) { p.uuid((*e).TransactionID) })
+	column(p, typeInt2, entries, func(p *parameters, e **bank.Entry) { p.int2((*e).Leg) })
+	column(p, typeUUID, entries, func(p *parameters, e **bank.Entry) { p.optionalUUID((*e).AccountID) })
+	column(p, typeInt8, entries, func(p *parameters, e **bank.Entry) { p.optionalInt8((*e).Sequence) })
+	column(p, typeInt2, entries, func(p *parameters, e **bank.Entry) { p.int2(uint8((*e).Kind)) })
+	column(p, typeInt2, entries, func(p *parameters, e **bank.Entry) { p.int2(uint8((*e).Direction)) })
+	column(p, typeInt2, entries, func(p *parameters, e **bank.Entry) { p.int2(uint8((*e).Status)) })
+	column(p, typeInt2, entries, func(p *parameters, e **bank.Entry) { p.int2(uint8((*e).Decline)) })
+	column(p, typeInt8, entries, func(p *parameters, e **bank.Entry) { p.int8((*e).Amount) })
+	column(p, typeUUID, entries, func(p *parameters, e **bank.Entry) { p.optionalUUID((*e).DebitAccount) })
+	column(p, typeUUID, entries, func(p *parameters, e **bank.Entry) { p.optionalUUID((*e).CreditAccount) })
+	column(p, typeInt8, entries, func(p *parameters, e **bank.Entry) { p.int8((*e).BalanceAfter) })
+	column(p, typeInt8, entries, func(p *parameters, e **bank.Entry) { p.int8((*e).HeldAfter) })
+	column(p, typeInt8, entries, func(p *parameters, e **bank.Entry) { p.int8((*e).CreditLimitAfter) })
+	column(p, typeUUID, entries, func(p *parameters, e **bank.Entry) { p.optionalUUID((*e).Card.ID) })
+	addCircumstances(p, entries)
+	if !slices.ContainsFunc(entries, standsAlone) {
+		b.add(insertEntries, nil)
+		return
+	}
+	column(p, typeText, entries, func(p *parameters, e **bank.Entry) { p.text((*e).Currency.String()) })
+	column(p, typeInt2, entries, func(p *parameters, e **bank.Entry) { p.int2(uint8((*e).Card.Brand)) })
+	column(p, typeText, entries, func(p *parameters, e **bank.Entry) { p.text((*e).Card.BIN) })
+	column(p, typeText, entries, func(p *parameters, e **bank.Entry) { p.text((*e).Card.Last4) })
+	b.add(insertAnyEntries, nil)
+}
+
+// standsAlone reports whether an entry has currency or card data that no account
+// and no card keeps for it.
+func standsAlone(e *bank.Entry) bool {
+	return e.IsRefusal() || e.Card.ID.IsZero() && e.Card != bank.CardFace{}
+}
+
+// addCircumstances writes who sold, how it was asked for and when.
+func addCircumstances(p *parameters, entries []*bank.Entry) {
+	column(p, typeText, entries, func(p *parameters, e **bank.Entry) { p.text((*e).Merchant.ID) })
+	column(p, typeText, entries, func(p *parameters, e **bank.Entry) { p.text((*e).Merchant.Name) })
+	column(p, typeText, entries, func(p *parameters, e **bank.Entry) { p.text((*e).Merchant.CategoryCode) })
+	column(p, typeText, entries, func(p *parameters, e **bank.Entry) { p.text((*e).Merchant.City) })
+	column(p, typeText, entries, func(p *parameters, e **bank.Entry) { p.text((*e).Merchant.Country) })
+	column(p, typeInt2, entries, func(p *parameters, e **bank.Entry) { p.int2(uint8((*e).Channel)) })
+	column(p, typeText, entries, func(p *parameters, e **bank.Entry) { p.text((*e).Description) })
+	column(p, typeUUID, entries, func(p *parameters, e **bank.Entry) { p.optionalUUID((*e).OriginalID) })
+	column(p, typeText, entries, func(p *parameters, e **bank.Entry) { p.text((*e).CounterpartyName) })
+	column(p, typeText, entries, func(p *parameters, e **bank.Entry) { p.text((*e).EndToEndID) })
+	column(p, typeInt4, entries, func(p *parameters, e **bank.Entry) { p.int4(int((*e).Attempt)) })
+	column(p, typeText, entries, func(p *parameters, e **bank.Entry) { p.text((*e).Request.Caller) })
+	column(p, typeText, entries, func(p *parameters, e **bank.Entry) { p.text((*e).Request.ID) })
+	column(p, typeBytes, entries, func(p *parameters, e **bank.Entry) { p.bytes((*e).Request.Fingerprint[:]) })
+	column(p, typeText, entries, func(p *parameters, e **bank.Entry) { p.text((*e).Request.TraceID) })
+	column(p, typeInt8, entries, func(p *parameters, e **bank.Entry) { p.int8((*e).DecisionMicros) })
+	column(p, typeTimestamp, entries, func(p *parameters, e **bank.Entry) { p.timestamp((*e).OccurredAt) })
+	column(p, typeText, entries, func(p *parameters, e **bank.Entry) { p.text((*e).ProducerVersion) })
+}
