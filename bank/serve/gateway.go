@@ -88,6 +88,8 @@ func incomingHeader(name string) (string, bool) {
 }
 
 // gatewayError answers a call's error, or the gateway's own refusal of a request.
+//
+// tidy:parameters the gateway settles the signature
 func gatewayError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
 	if body, ok := r.Body.(*boundedBody); ok && body.exceeded {
 		writeProblem(w, r, http.StatusRequestEntityTooLarge, bodyTooLarge(body.limit))
@@ -105,6 +107,8 @@ func gatewayError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w
 }
 
 // gatewayRoutingError answers a path or a method that no service has.
+//
+// tidy:parameters the gateway settles the signature
 func gatewayRoutingError(_ context.Context, mux *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, httpStatus int) {
 	if _, probing := r.Context().Value(probeKey{}).(*bool); probing {
 		return

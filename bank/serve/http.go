@@ -90,7 +90,7 @@ func (h *httpShell) guarded(w *responseRecorder, r *http.Request) {
 			return
 		}
 		if panicked == http.ErrAbortHandler {
-			panic(panicked)
+			mustAbort()
 		}
 		h.panics()
 		h.logger.LogAttrs(r.Context(), slog.LevelError, "panic in a handler", slog.Any("panic", panicked),
@@ -114,6 +114,9 @@ func (h *httpShell) guarded(w *responseRecorder, r *http.Request) {
 	}
 	h.next.ServeHTTP(w, r)
 }
+
+// mustAbort lets the standard library cut the connection, as the handler asked.
+func mustAbort() { panic(http.ErrAbortHandler) }
 
 // textual reports whether path and query are UTF-8, and names the part that is not.
 // gRPC cannot carry anything else and would call it an internal error.
