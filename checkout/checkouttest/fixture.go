@@ -1,0 +1,124 @@
+// Package checkouttest holds the merchant side to its contracts: suites for stores
+// and acquirers, and one for the whole life of an order on any store. It also has
+// what tests share: a catalogue, cards, a clock that moves when told.
+//
+// The card numbers are the ones that schemes and processors publish for tests.
+package checkouttest
+
+import (
+	"context"
+	"crypto/rand"
+	"sync"
+	"testing"
+	"time"
+
+	"codebank.dev/bank/money"
+	"codebank.dev/checkout"
+	"github.com/stretchr/testify/require"
+)
+
+// Published test numbers. The declining one is of the same scheme as the first.
+const (
+	VisaNumber      = "4111111111111111"
+	DecliningNumber = "4012888888881881"
+	AmexNumber      = "378282246310005"
+)
+
+// Card returns well-formed data of a card with that number.
+func Card(t testing.TB, number string) checkout.CardData {
+	t.Helper()
+	code := "987"
+	if number == AmexNumber {
+		code = "9876"
+	}
+	card, err := checkout.ParseCardData(number, "MARIA DA SILVA", checkout.Expiry{Month: 3, Year: 2030}, code)
+	require.NoError(t, err)
+	return card
+}
+
+// Products returns a catalogue of two stores: one with two products, one with one
+// product, in the order of the slugs.
+func Products() []checkout.Product {
+	books := checkout.Store{Slug: "books", Name: "Livros & Cia", CategoryCode: "5942", City: "São Paulo", Country: "BR"}
+	coffee := checkout.Store{Slug: "coffee", Name: "Café", CategoryCode: "5814", City: "Lisboa", Country: "PT"}
+	return []checkout.Product{
+		{Slug: "atlas", Name: "Atlas", Description: "Mapas.", Price: Reais(12990), Store: books},
+		{Slug: "espresso", Name: "Espresso", Description: "Curto.", Price: Reais(450), Store: coffee},
+		{Slug: "novel", Name: "Romance", Description: "Capa mole.", Price: Reais(3990), Store: books},
+	}
+}
+
+// Reais returns an amount of centavos.
+func Reais(minor int64) money.Amount {
+	return money.Amount{Minor: minor, Currency: money.MustCurrency("BRL")}
+}
+
+// NewID returns a random id.
+func NewID(t testing.TB) checkout.ID {
+	t.Helper()
+	id, err := checkout.NewID(rand.Reader)
+	require.NoError(t, err)
+	return id
+}
+
+// Start is where a Clock of this package begins.
+func Start() time.Time { return time.Date(2030, time.March, 31, 23, 59, 0, 0, time.UTC) }
+
+// Order returns a pending order of caller, placed and due at now.
+func Order(t testing.TB, caller, requestID string, now time.Time) checkout.Order {
+	t.Helper()
+	lines := []checkout.Line{{Product: "novel", Quantity: 2}, {Product: "atlas", Quantity: 1}}
+	bySlug := make(map[string]checkout.Product)
+	for _, product := range Products() {
+		bySlug[product.Slug] = product
+	}
+	cart, err := checkout.Price(lines, bySlug)
+	require.NoError(t, err)
+	return checkout.Order{
+		ID: NewID(t), Caller: caller, RequestID: requestID,
+		Fingerprint: checkout.Fingerprint(lines, 1, "1111"),
+		TraceID:     "4bf92f3577b34da6a3ce929d0e0e4736",
+		State:       checkout.Pending,
+		Store:       cart.Store, Items: cart.Items, Total: cart.Total, Description: cart.Description(),
+		Attempt: 1, CardBrand: "VISA", CardLast4: "1111",
+		Charge: checkout.Charge{
+			Token: checkout.NewToken("ctk_" + rand.Text()), TokenExpiresAt: now.Add(15 * time.Minute), NextAt: now,
+		},
+		CreatedAt: now,
+	}
+}
+
+// Clock is a clock that moves when told, and when somebody sleeps on it: a sleeper
+// wakes at once, at the time it asked for. It is safe for concurrent use.
+type Clock struct {
+	mutex sync.Mutex
+	now   time.Time
+}
+
+var _ checkout.Clock = (*Clock)(nil)
+
+// NewClock returns a clock that stands at Start.
+func NewClock() *Clock { return &Clock{now: Start()} }
+
+// Now implements checkout.Clock.
+func (c *Clock) Now() time.Time {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return c.now
+}
+
+// Sleep implements checkout.Clock.
+func (c *Clock) Sleep(ctx context.Context, wait time.Duration) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	c.Advance(wait)
+	return nil
+}
+
+// Advance moves the clock forward.
+func (c *Clock) Advance(by time.Duration) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.now = c.now.Add(by)
+}

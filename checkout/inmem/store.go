@@ -1,0 +1,173 @@
+// Package inmem keeps the merchant side in memory: a store that passes the same
+// suite as the one on Postgres, and a bank whose calls fail as a test wishes. It is
+// for tests; nothing survives the process.
+package inmem
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"codebank.dev/checkout"
+)
+
+// Store keeps catalogue and orders. Make one with NewStore; it is safe for
+// concurrent use.
+type Store struct {
+	mutex     sync.Mutex
+	catalogue map[string]checkout.Product
+	orders    map[checkout.ID]checkout.Order
+	byRequest map[request]checkout.ID
+}
+
+type request struct{ caller, id string }
+
+var (
+	_ checkout.Catalogue = (*Store)(nil)
+	_ checkout.Orders    = (*Store)(nil)
+	_ checkout.Charges   = (*Store)(nil)
+)
+
+// NewStore returns an empty store.
+func NewStore() *Store {
+	return &Store{
+		catalogue: make(map[string]checkout.Product),
+		orders:    make(map[checkout.ID]checkout.Order),
+		byRequest: make(map[request]checkout.ID),
+	}
+}
+
+// Replace implements checkout.Catalogue.
+func (s *Store) Replace(_ context.Context, products []checkout.Product) error {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.catalogue = make(map[string]checkout.Product, len(products))
+	for _, product := range products {
+		s.catalogue[product.Slug] = product
+	}
+	return nil
+}
+
+// Products implements checkout.Catalogue.
+func (s *Store) Products(_ context.Context, slugs []string) (map[string]checkout.Product, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	found := make(map[string]checkout.Product)
+	for _, slug := range slugs {
+		if product, ok := s.catalogue[slug]; ok {
+			found[slug] = product
+		}
+	}
+	return found, nil
+}
+
+// List implements checkout.Catalogue.
+func (s *Store) List(_ context.Context, after string, limit int) ([]checkout.Product, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	var page []checkout.Product
+	for _, slug := range slices.Sorted(maps.Keys(s.catalogue)) {
+		if slug > after && len(page) < limit {
+			page = append(page, s.catalogue[slug])
+		}
+	}
+	return page, nil
+}
+
+// Create implements checkout.Orders.
+func (s *Store) Create(_ context.Context, order checkout.Order) (checkout.Order, bool, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	key := request{order.Caller, order.RequestID}
+	if id, ok := s.byRequest[key]; ok {
+		return clone(s.orders[id]), false, nil
+	}
+	s.byRequest[key] = order.ID
+	s.orders[order.ID] = clone(order)
+	return clone(order), true, nil
+}
+
+// ByRequest implements checkout.Orders.
+func (s *Store) ByRequest(_ context.Context, caller, requestID string) (checkout.Order, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	id, ok := s.byRequest[request{caller, requestID}]
+	if !ok {
+		return checkout.Order{}, checkout.ErrNoOrder
+	}
+	return clone(s.orders[id]), nil
+}
+
+// ByID implements checkout.Orders.
+func (s *Store) ByID(_ context.Context, caller string, id checkout.ID) (checkout.Order, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	order, ok := s.orders[id]
+	if !ok || order.Caller != caller {
+		return checkout.Order{}, checkout.ErrNoOrder
+	}
+	return clone(order), nil
+}
+
+// Change implements checkout.Charges.
+func (s *Store) Change(_ context.Context, id checkout.ID, change func(checkout.Order) (checkout.Order, error)) (checkout.Order, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	order, ok := s.orders[id]
+	if !ok {
+		return checkout.Order{}, checkout.ErrNoOrder
+	}
+	changed, err := change(clone(order))
+	if err != nil {
+		return clone(order), err
+	}
+	s.orders[id] = clone(changed)
+	return changed, nil
+}
+
+// Claim implements checkout.Charges.
+func (s *Store) Claim(_ context.Context, now, until time.Time, limit int) ([]checkout.Order, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	var due []checkout.Order
+	for _, order := range s.orders {
+		if order.State == checkout.Pending && !order.Charge.NextAt.After(now) {
+			due = append(due, clone(order))
+		}
+	}
+	slices.SortFunc(due, func(a, b checkout.Order) int {
+		return cmp.Or(a.Charge.NextAt.Compare(b.Charge.NextAt), slices.Compare(a.ID[:], b.ID[:]))
+	})
+	due = due[:min(limit, len(due))]
+	for i := range due {
+		due[i].Charge.NextAt = until
+		s.orders[due[i].ID] = clone(due[i])
+	}
+	return due, nil
+}
+
+// Backlog implements checkout.Charges.
+func (s *Store) Backlog(context.Context) (checkout.Backlog, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	var backlog checkout.Backlog
+	for _, order := range s.orders {
+		if order.State != checkout.Pending {
+			continue
+		}
+		if backlog.Open == 0 || order.CreatedAt.Before(backlog.Oldest) {
+			backlog.Oldest = order.CreatedAt
+		}
+		backlog.Open++
+	}
+	return backlog, nil
+}
+
+// clone returns an order that shares nothing with the given one.
+func clone(order checkout.Order) checkout.Order {
+	order.Items = slices.Clone(order.Items)
+	return order
+}

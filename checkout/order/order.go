@@ -1,0 +1,236 @@
+// Package order is the use case of placing an order and looking at it afterwards.
+package order
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"codebank.dev/bank/fault"
+	"codebank.dev/checkout"
+	"codebank.dev/checkout/charge"
+	"codebank.dev/checkout/failpoint"
+	"golang.org/x/sync/singleflight"
+)
+
+// Service places orders. All fields but Failpoint are required; it is safe for
+// concurrent use and must not be copied after its first use.
+type Service struct {
+	Catalogue checkout.Catalogue
+	Orders    checkout.Orders
+	Acquirer  checkout.Acquirer
+	Charger   *charge.Charger
+	Clock     checkout.Clock
+	// Random is where order ids come from; crypto/rand.Reader but for tests.
+	Random io.Reader
+	// Failpoint is called at the points where a crash is most instructive; nil for none.
+	Failpoint failpoint.Hook
+
+	flights singleflight.Group
+}
+
+// Request asks for an order.
+type Request struct {
+	Caller    string
+	RequestID string
+	TraceID   string
+	Lines     []checkout.Line
+	Card      checkout.CardData
+	Attempt   int32
+}
+
+// check returns nil when everything is well formed. The card is by its type.
+func (r *Request) check() error {
+	if err := checkout.CheckWord("request_id", r.RequestID); err != nil {
+		return err
+	}
+	if err := checkout.CheckAttempt(r.Attempt); err != nil {
+		return err
+	}
+	return checkout.CheckLines(r.Lines)
+}
+
+const (
+	// tokenTries bounds how often card data is offered to a bank that does not answer.
+	// Nothing is stored yet, so it is better to say so soon.
+	tokenTries = 3
+	// answerMargin is the part of the caller's time that is kept for the way back: one
+	// in so many, and never more than maxMargin.
+	answerMargin = 10
+	maxMargin    = 250 * time.Millisecond
+	// pollFirst and pollMost are the waits between looks at an order that another
+	// process is at work on.
+	pollFirst = 25 * time.Millisecond
+	pollMost  = 250 * time.Millisecond
+)
+
+var (
+	errReused = fault.New(fault.Aborted, "REQUEST_ID_REUSED", "This request id was used before with another request.")
+	errNoBank = fault.New(fault.Unavailable, "BANK_UNAVAILABLE",
+		"The bank cannot be reached at the moment. Nothing was charged; please try again with the same request id.").After(time.Second)
+)
+
+// Place prices an order, stores it and has it decided by the bank. It returns the
+// order as it stands when it ends, or when the time is up: then it is Pending, and
+// the Settler ends it.
+//
+// Idempotent by (caller, request id), for ever: an equal request gets the same
+// order in its present state and charges nothing; while that order is Pending the
+// repeat waits for its end like the first. Another request under the same id is
+// fault.Aborted REQUEST_ID_REUSED.
+//
+// Errors: fault.InvalidArgument naming the field, nothing stored; fault.Unavailable
+// BANK_UNAVAILABLE when the bank gave no token, nothing stored; fault.Unavailable
+// when the store is away. A caller that goes away does not stop what it has begun.
+func (s *Service) Place(ctx context.Context, request Request) (checkout.Order, error) {
+	if err := request.check(); err != nil {
+		return checkout.Order{}, err
+	}
+	fingerprint := checkout.Fingerprint(request.Lines, request.Attempt, request.Card.Number.Last4())
+	// Equal requests inside this process are one: they share its work and its answer.
+	key := request.Caller + "\x00" + request.RequestID + "\x00" + string(fingerprint[:])
+	flight := s.flights.DoChan(key, func() (any, error) {
+		ctx, cancel := s.withDeadline(ctx)
+		defer cancel()
+		return s.place(ctx, &request, fingerprint)
+	})
+	select {
+	case result := <-flight:
+		if result.Err != nil {
+			return checkout.Order{}, result.Err
+		}
+		return result.Val.(checkout.Order), nil
+	case <-ctx.Done():
+		return checkout.Order{}, ctx.Err()
+	}
+}
+
+// withDeadline returns a context that outlives the caller's cancellation and ends
+// early enough before the caller's deadline to answer in time.
+func (s *Service) withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	now := s.Clock.Now()
+	wait := s.Charger.Limits().Deadline
+	if deadline, ok := ctx.Deadline(); ok {
+		remaining := deadline.Sub(now)
+		wait = min(wait, remaining-min(remaining/answerMargin, maxMargin))
+	}
+	return context.WithTimeout(context.WithoutCancel(ctx), wait)
+}
+
+func (s *Service) place(ctx context.Context, request *Request, fingerprint [32]byte) (checkout.Order, error) {
+	earlier, err := s.Orders.ByRequest(ctx, request.Caller, request.RequestID)
+	if err == nil {
+		return s.repeat(ctx, earlier, fingerprint)
+	}
+	if !errors.Is(err, checkout.ErrNoOrder) {
+		return checkout.Order{}, err
+	}
+	cart, err := s.price(ctx, request.Lines)
+	if err != nil {
+		return checkout.Order{}, err
+	}
+	token, err := s.token(ctx, request.Card)
+	if err != nil {
+		return checkout.Order{}, err
+	}
+	s.Failpoint.At(failpoint.AfterToken)
+	order, err := s.open(request, cart, token)
+	if err != nil {
+		return checkout.Order{}, err
+	}
+	order.Fingerprint = fingerprint
+	stored, created, err := s.Orders.Create(ctx, order)
+	if err != nil {
+		return checkout.Order{}, err
+	}
+	if !created { // Another process was quicker; the token is never used.
+		return s.repeat(ctx, stored, fingerprint)
+	}
+	return s.Charger.Charge(ctx, stored), nil
+}
+
+// repeat answers a request whose id made an order before.
+func (s *Service) repeat(ctx context.Context, earlier checkout.Order, fingerprint [32]byte) (checkout.Order, error) {
+	if earlier.Fingerprint != fingerprint {
+		return checkout.Order{}, errReused
+	}
+	for wait := pollFirst; earlier.State == checkout.Pending; wait = min(2*wait, pollMost) {
+		if s.Clock.Sleep(ctx, wait) != nil {
+			break
+		}
+		order, err := s.Orders.ByID(ctx, earlier.Caller, earlier.ID)
+		if err != nil {
+			break // What is known is an answer too.
+		}
+		earlier = order
+	}
+	return earlier, nil
+}
+
+func (s *Service) price(ctx context.Context, lines []checkout.Line) (checkout.Cart, error) {
+	slugs := make([]string, len(lines))
+	for i, line := range lines {
+		slugs[i] = line.Product
+	}
+	products, err := s.Catalogue.Products(ctx, slugs)
+	if err != nil {
+		return checkout.Cart{}, err
+	}
+	return checkout.Price(lines, products)
+}
+
+// token exchanges card data at the bank. Repeating it is harmless: a token whose
+// answer was lost expires unused.
+func (s *Service) token(ctx context.Context, card checkout.CardData) (checkout.CardToken, error) {
+	limits := s.Charger.Limits()
+	var err error
+	for tries := int32(1); tries <= tokenTries; tries++ {
+		try, cancel := context.WithTimeout(ctx, limits.Try)
+		var token checkout.CardToken
+		token, err = s.Acquirer.CreateToken(try, card)
+		cancel()
+		if err == nil {
+			return token, nil
+		}
+		if fault.CodeOf(err) == fault.InvalidArgument {
+			return checkout.CardToken{}, err
+		}
+		if tries == tokenTries || s.Clock.Sleep(ctx, limits.Retry.After(tries)) != nil {
+			break
+		}
+	}
+	return checkout.CardToken{}, errNoBank.Wrap(err)
+}
+
+// open returns the order that a request makes, ready to be stored.
+func (s *Service) open(request *Request, cart checkout.Cart, token checkout.CardToken) (checkout.Order, error) {
+	id, err := checkout.NewID(s.Random)
+	if err != nil {
+		return checkout.Order{}, err
+	}
+	now := s.Clock.Now().UTC().Truncate(time.Millisecond)
+	return checkout.Order{
+		ID: id, Caller: request.Caller, RequestID: request.RequestID, TraceID: request.TraceID,
+		State: checkout.Pending,
+		Store: cart.Store, Items: cart.Items, Total: cart.Total, Description: cart.Description(),
+		Attempt:   request.Attempt,
+		CardBrand: token.Brand, CardLast4: token.Last4,
+		Charge: checkout.Charge{
+			Token: token.Token, TokenExpiresAt: token.ExpiresAt.UTC().Truncate(time.Millisecond),
+			NextAt: s.Charger.DueAfter(now),
+		},
+		CreatedAt: now,
+	}, nil
+}
+
+// Get returns an order of caller by its name, orders/{uuid}. Errors:
+// fault.InvalidArgument name; fault.NotFound when there is none or it is another's;
+// fault.Unavailable.
+func (s *Service) Get(ctx context.Context, caller, name string) (checkout.Order, error) {
+	id, err := checkout.ParseOrderName("name", name)
+	if err != nil {
+		return checkout.Order{}, err
+	}
+	return s.Orders.ByID(ctx, caller, id)
+}

@@ -1,0 +1,73 @@
+package checkout
+
+import (
+	"context"
+	"time"
+
+	"codebank.dev/bank/fault"
+)
+
+// The refusals of the ports.
+var (
+	// ErrNoProduct says that the catalogue has no such product.
+	ErrNoProduct = fault.New(fault.NotFound, "PRODUCT_NOT_FOUND", "There is no such product.")
+	// ErrNoOrder says that there is no such order, or that it is another caller's.
+	ErrNoOrder = fault.New(fault.NotFound, "ORDER_NOT_FOUND", "There is no such order.")
+)
+
+// Every method of the ports below fails with fault.Unavailable when the store is
+// away or the outcome of a commit is unknown, and is safe for concurrent use.
+
+// Catalogue is what can be bought.
+type Catalogue interface {
+	// Replace makes products the whole catalogue in one commit: what is there already
+	// is changed, what is no longer named cannot be bought or seen any more. Idempotent.
+	// Slugs must be unique; the stores are those the products name.
+	Replace(ctx context.Context, products []Product) error
+	// Products returns those of the named products that can be bought, by slug.
+	Products(ctx context.Context, slugs []string) (map[string]Product, error)
+	// List returns up to limit products whose slug comes after the given one, in the
+	// order of the slugs' bytes. The empty slug comes before all.
+	List(ctx context.Context, after string, limit int) ([]Product, error)
+}
+
+// Orders is where orders are kept for those who placed them.
+type Orders interface {
+	// Create stores a new order durably. When caller and request id are taken it stores
+	// nothing and returns the order that has them; created then is false.
+	Create(ctx context.Context, order Order) (stored Order, created bool, err error)
+	// ByRequest returns the order that a request of caller made; ErrNoOrder when there is none.
+	ByRequest(ctx context.Context, caller, requestID string) (Order, error)
+	// ByID returns an order of caller; ErrNoOrder when there is none or it is another's.
+	ByID(ctx context.Context, caller string, id ID) (Order, error)
+}
+
+// Charges is where open orders are worked on.
+type Charges interface {
+	// Change locks an order, applies change to it and stores the result durably, in one
+	// short transaction. When change fails nothing is stored, and Change returns the
+	// order as it is with that error. change may be called more than once; it must be pure.
+	// ErrNoOrder when there is none.
+	Change(ctx context.Context, id ID, change func(Order) (Order, error)) (Order, error)
+	// Claim takes up to limit open orders that are due at now, the longest due first,
+	// and sets their NextAt to until: a lease, so that other replicas leave them alone.
+	// Orders that another Claim is taking at this moment are passed over. The lease
+	// only saves work; what keeps an order right is Change.
+	Claim(ctx context.Context, now, until time.Time, limit int) ([]Order, error)
+	// Backlog returns how many orders are open and since when the oldest is.
+	Backlog(ctx context.Context) (Backlog, error)
+}
+
+// Backlog is how much work is open.
+type Backlog struct {
+	Open   int64
+	Oldest time.Time // when the oldest open order was placed; zero when none is
+}
+
+// Clock tells the time and waits. Domain code asks it instead of the machine.
+type Clock interface {
+	// Now returns the time in UTC.
+	Now() time.Time
+	// Sleep returns nil after wait, or the context's error when that ends before.
+	Sleep(ctx context.Context, wait time.Duration) error
+}

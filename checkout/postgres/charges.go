@@ -1,0 +1,72 @@
+package postgres
+
+import (
+	"context"
+	"time"
+
+	"codebank.dev/checkout"
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	lockOrder   = `SELECT ` + columns + ` FROM orders o WHERE o.id = $1 FOR NO KEY UPDATE OF o`
+	updateOrder = `UPDATE orders SET state = $2, purchase = $3, decline_code = $4, decline_reason = $5,
+		decline_message = $6, token = $7, token_expires_at = $8, tries = $9, next_at = $10, voiding = $11, ended_at = $12
+		WHERE id = $1`
+	claimOrders = `WITH due AS (
+			SELECT id, next_at FROM orders WHERE state = 1 AND next_at <= $1
+			ORDER BY next_at, id LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED),
+		claimed AS (
+			UPDATE orders SET next_at = $2 FROM due WHERE orders.id = due.id
+			RETURNING orders.*, due.next_at AS was_due)
+		SELECT ` + columns + ` FROM claimed o ORDER BY o.was_due, o.id`
+	openOrders = `SELECT count(*), min(created_at) FROM orders WHERE state = 1`
+)
+
+// Change implements checkout.Charges.
+func (s *Store) Change(ctx context.Context, id checkout.ID, change func(checkout.Order) (checkout.Order, error)) (checkout.Order, error) {
+	var order checkout.Order
+	var refusal error
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, lockOrder, [16]byte(id))
+		if err != nil {
+			return err
+		}
+		if order, err = onlyOrder(rows); err != nil {
+			return err
+		}
+		var changed checkout.Order
+		if changed, refusal = change(order); refusal != nil {
+			return nil
+		}
+		order = changed
+		return update(ctx, tx, &changed)
+	})
+	if err != nil {
+		return checkout.Order{}, translate(err)
+	}
+	return order, refusal
+}
+
+// update writes what may change of an order.
+func update(ctx context.Context, tx pgx.Tx, o *checkout.Order) error {
+	_, err := tx.Exec(ctx, updateOrder, [16]byte(o.ID), int16(o.State), o.Purchase,
+		o.Decline.Code, o.Decline.Reason, o.Decline.Message,
+		nullToken(o.Charge.Token), nullTime(o.Charge.TokenExpiresAt), o.Charge.Tries, nullTime(o.Charge.NextAt),
+		int16(o.Charge.Voiding), nullTime(o.EndedAt))
+	return err
+}
+
+// Claim implements checkout.Charges.
+func (s *Store) Claim(ctx context.Context, now, until time.Time, limit int) ([]checkout.Order, error) {
+	return collect(ctx, s, scanOrder, claimOrders, now, until, limit)
+}
+
+// Backlog implements checkout.Charges.
+func (s *Store) Backlog(ctx context.Context) (checkout.Backlog, error) {
+	var backlog checkout.Backlog
+	var oldest *time.Time
+	err := s.pool.QueryRow(ctx, openOrders).Scan(&backlog.Open, &oldest)
+	backlog.Oldest = timeOf(oldest)
+	return backlog, translate(err)
+}

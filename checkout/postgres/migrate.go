@@ -1,0 +1,66 @@
+package postgres
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"io"
+	"io/fs"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// secretBytes is the length of a secret that the store makes up.
+const secretBytes = 32
+
+// Migrate brings the schema up to this program's version. It may be repeated, and
+// several processes may call it at once: one works, the others wait up to five
+// minutes. It never undoes a migration.
+func (s *Store) Migrate(ctx context.Context) error {
+	config, err := pgx.ParseConfig(s.url)
+	if err != nil {
+		return fmt.Errorf("postgres: %w", err)
+	}
+	config.RuntimeParams["application_name"] = "checkout migrate"
+	database := stdlib.OpenDB(*config)
+	defer database.Close()
+	// A try every second; the lock is the session's, so it goes with a killed process.
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300), lock.WithUnlockTimeout(1, 10))
+	if err != nil {
+		return fmt.Errorf("postgres: %w", err)
+	}
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return fmt.Errorf("postgres: %w", err)
+	}
+	provider, err := goose.NewProvider(goose.DialectPostgres, database, files,
+		goose.WithSessionLocker(locker), goose.WithTableName("migrations"))
+	if err != nil {
+		return fmt.Errorf("postgres: %w", err)
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("postgres: migrate: %w", err)
+	}
+	return nil
+}
+
+// Secret returns the 32 secret bytes of that name, which all replicas share. The
+// first to ask makes them up from random.
+func (s *Store) Secret(ctx context.Context, name string, random io.Reader) ([]byte, error) {
+	proposal := make([]byte, secretBytes)
+	if _, err := io.ReadFull(random, proposal); err != nil {
+		return nil, err
+	}
+	if _, err := s.pool.Exec(ctx, "INSERT INTO secrets (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING", name, proposal); err != nil {
+		return nil, translate(err)
+	}
+	var value []byte
+	err := s.pool.QueryRow(ctx, "SELECT value FROM secrets WHERE name = $1", name).Scan(&value)
+	return value, translate(err)
+}

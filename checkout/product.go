@@ -1,0 +1,113 @@
+package checkout
+
+import (
+	"strings"
+
+	"codebank.dev/bank/fault"
+	"codebank.dev/bank/money"
+)
+
+// Store is the merchant a product is bought from, as the bank and the payer's
+// statement know it.
+type Store struct {
+	Slug         string // lower-case letters, digits and single dashes; the merchant id at the bank
+	Name         string
+	CategoryCode string // ISO 18245, four digits
+	City         string
+	Country      string // ISO 3166-1 alpha-2
+}
+
+// Check returns nil when the store is well formed; else fault.InvalidArgument
+// naming the field below prefix.
+func (s *Store) Check(prefix string) error {
+	if err := CheckSlug(prefix+".slug", s.Slug); err != nil {
+		return err
+	}
+	if err := CheckText(prefix+".display_name", s.Name, MaxName); err != nil {
+		return err
+	}
+	if len(s.CategoryCode) != 4 || !isDigits(s.CategoryCode) {
+		return fault.Invalid(prefix+".category_code", "An ISO 18245 category code is four digits.")
+	}
+	if err := CheckText(prefix+".city", s.City, MaxCity); err != nil {
+		return err
+	}
+	if len(s.Country) != 2 || strings.Trim(s.Country, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+		return fault.Invalid(prefix+".country", "An ISO 3166-1 country code is two upper-case letters.")
+	}
+	return nil
+}
+
+// Product is something a store sells, at the price it has now.
+type Product struct {
+	Slug        string
+	Name        string
+	Description string
+	Price       money.Amount
+	Store       Store
+}
+
+// Check returns nil when everything but the store is well formed; else
+// fault.InvalidArgument naming the field below prefix.
+func (p *Product) Check(prefix string) error {
+	if err := CheckSlug(prefix+".slug", p.Slug); err != nil {
+		return err
+	}
+	if err := CheckText(prefix+".display_name", p.Name, MaxName); err != nil {
+		return err
+	}
+	if err := CheckText(prefix+".description", p.Description, MaxProductText); err != nil {
+		return err
+	}
+	if p.Price.Minor < 1 || p.Price.Minor > MaxTotalMinor {
+		return fault.Invalid(prefix+".price_minor", "A price is 1 or more, and no more than an order may cost.")
+	}
+	if p.Price.Currency == (money.Currency{}) {
+		return fault.Invalid(prefix+".currency", "A price has an ISO 4217 currency.")
+	}
+	return nil
+}
+
+// MaxProductText is the longest description of a product, in characters.
+const MaxProductText = 500
+
+// CheckSlug returns nil when text is 1 to 64 lower-case letters, digits and single
+// dashes between them; else fault.InvalidArgument naming field.
+func CheckSlug(field, text string) error {
+	if text == "" {
+		return fault.Invalid(field, "This field is required.")
+	}
+	plain := strings.Trim(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+	if !plain || len(text) > MaxWord || strings.HasPrefix(text, "-") || strings.HasSuffix(text, "-") || strings.Contains(text, "--") {
+		return fault.Invalid(field, "Only lower-case letters, digits and single dashes between them are allowed, at most 64.")
+	}
+	return nil
+}
+
+// The collections that the names of resources begin with.
+const (
+	ProductPrefix = "products/"
+	StorePrefix   = "stores/"
+	OrderPrefix   = "orders/"
+)
+
+// ParseProductName returns the slug in a name of the form products/{slug}; else
+// fault.InvalidArgument naming field.
+func ParseProductName(field, name string) (string, error) {
+	slug, ok := strings.CutPrefix(name, ProductPrefix)
+	if !ok || CheckSlug(field, slug) != nil {
+		return "", fault.Invalid(field, "The name must be products/ and a slug.")
+	}
+	return slug, nil
+}
+
+// ParseOrderName returns the id in a name of the form orders/{uuid}; else
+// fault.InvalidArgument naming field.
+func ParseOrderName(field, name string) (ID, error) {
+	text, ok := strings.CutPrefix(name, OrderPrefix)
+	id, err := ParseID(text)
+	if !ok || err != nil || id.IsZero() {
+		return ID{}, fault.Invalid(field, "The name must be orders/ and a lower-case UUID.")
+	}
+	return id, nil
+}

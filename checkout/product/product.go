@@ -1,0 +1,62 @@
+// Package product is the use case of the catalogue: reading one from a file, and
+// looking at what is in it.
+package product
+
+import (
+	"context"
+
+	"codebank.dev/bank/fault"
+	"codebank.dev/checkout"
+)
+
+// The bounds of a page.
+const (
+	DefaultPageSize = 50
+	MaxPageSize     = 200
+)
+
+// Service shows the catalogue. It is safe for concurrent use.
+type Service struct {
+	Catalogue checkout.Catalogue
+}
+
+// List returns a page of products in the order of their slugs, beginning after the
+// given slug, and the slug to go on after, or "" when nothing follows. Size 0 means
+// DefaultPageSize, a size above MaxPageSize means MaxPageSize. Errors:
+// fault.InvalidArgument page_size when negative; fault.Unavailable.
+func (s *Service) List(ctx context.Context, after string, size int32) (page []checkout.Product, next string, err error) {
+	if size < 0 {
+		return nil, "", fault.Invalid("page_size", "The page size must not be negative.")
+	}
+	if size == 0 {
+		size = DefaultPageSize
+	}
+	limit := int(min(size, MaxPageSize))
+	page, err = s.Catalogue.List(ctx, after, limit+1)
+	if err != nil {
+		return nil, "", err
+	}
+	if len(page) > limit {
+		page = page[:limit]
+		next = page[limit-1].Slug
+	}
+	return page, next, nil
+}
+
+// Get returns a product by its name, products/{slug}. Errors: fault.InvalidArgument
+// name; fault.NotFound; fault.Unavailable.
+func (s *Service) Get(ctx context.Context, name string) (checkout.Product, error) {
+	slug, err := checkout.ParseProductName("name", name)
+	if err != nil {
+		return checkout.Product{}, err
+	}
+	found, err := s.Catalogue.Products(ctx, []string{slug})
+	if err != nil {
+		return checkout.Product{}, err
+	}
+	product, ok := found[slug]
+	if !ok {
+		return checkout.Product{}, checkout.ErrNoProduct
+	}
+	return product, nil
+}
