@@ -76,7 +76,7 @@ CREATE TABLE entries (
     card_id                 uuid,
     original_transaction_id uuid,
     attempt                 integer NOT NULL,
-    leg                     smallint NOT NULL CHECK (leg >= 0),
+    leg                     smallint NOT NULL CHECK (leg IN (0, 1)),
     kind                    smallint NOT NULL CHECK (kind >= 1),
     direction               smallint NOT NULL CHECK (direction BETWEEN 1 AND 3),
     status                  smallint NOT NULL CHECK (status BETWEEN 1 AND 4),

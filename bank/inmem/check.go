@@ -1,0 +1,186 @@
+package inmem
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"codebank.dev/bank"
+)
+
+// legs is how many entries a transaction may have.
+const legs = 2
+
+// check holds the changes to what the database of package postgres holds them to:
+// keys that exist already are bank.ErrRetry, broken invariants bank.ErrRejected.
+// It changes nothing.
+func (s *Store) check(changes *bank.Changes) error {
+	opened := make(map[bank.ID]bool)
+	for i := range changes.NewAccounts {
+		account := &changes.NewAccounts[i]
+		if _, exists := s.accounts[account.ID]; exists || opened[account.ID] {
+			return conflict("account")
+		}
+		opened[account.ID] = true
+		if err := checkAccount(account); err != nil {
+			return err
+		}
+	}
+	for i := range changes.Accounts {
+		if err := checkAccount(&changes.Accounts[i]); err != nil {
+			return err
+		}
+	}
+	if err := s.checkNewCards(changes.NewCards, opened); err != nil {
+		return err
+	}
+	for i := range changes.Cards {
+		if err := checkCard(&changes.Cards[i]); err != nil {
+			return err
+		}
+	}
+	if err := s.checkEntries(changes.Entries); err != nil {
+		return err
+	}
+	for i := range changes.Events {
+		if changes.Events[i].SchemaVersion < 1 {
+			return rejected("an event names the schema version it was written with")
+		}
+	}
+	return nil
+}
+
+func conflict(what string) error { return fmt.Errorf("%w: %s exists", bank.ErrRetry, what) }
+
+func rejected(rule string) error { return fmt.Errorf("%w: %s", bank.ErrRejected, rule) }
+
+// rule is a condition with the sentence it stands for.
+type rule struct {
+	holds bool
+	text  string
+}
+
+func must(holds bool, text string) rule { return rule{holds, text} }
+
+// first refuses the data by the first rule that does not hold.
+func first(rules ...rule) error {
+	for _, r := range rules {
+		if !r.holds {
+			return rejected(r.text)
+		}
+	}
+	return nil
+}
+
+func checkAccount(a *bank.Account) error {
+	return first(
+		must(a.Held >= 0, "what is held is not negative"),
+		must(a.Sequence >= 1, "an account begins with its opening"),
+		must(a.Kind >= 1, "an account has a kind"),
+		must(a.Currency.String() != "", "an account has a currency"),
+		must(storable(a.Currency.String()), "text is UTF-8 without U+0000"),
+	)
+}
+
+func (s *Store) checkNewCards(issued []bank.NewCard, opened map[bank.ID]bool) error {
+	ids, lookups := make(map[bank.ID]bool), make(map[[32]byte]bool)
+	for i := range issued {
+		card := &issued[i].Card
+		if err := checkCard(card); err != nil {
+			return err
+		}
+		_, exists := s.cards[card.ID]
+		_, known := s.lookups[issued[i].Lookup]
+		_, existing := s.accounts[card.AccountID]
+		switch {
+		case exists || ids[card.ID] || known || lookups[issued[i].Lookup]:
+			return conflict("card")
+		case !existing && !opened[card.AccountID]:
+			return rejected("a card belongs to an account")
+		case !storable(issued[i].Sealed.KeyID):
+			return rejected("text is UTF-8 without U+0000")
+		}
+		ids[card.ID], lookups[issued[i].Lookup] = true, true
+	}
+	return nil
+}
+
+func checkCard(c *bank.Card) error {
+	return first(
+		must(c.Rules.Limit >= 0 && c.Rules.Minimum >= 0 && c.Rules.PerMinute >= 0, "a card's rules are not negative"),
+		must(c.Expiry.Month >= 1 && c.Expiry.Month <= 12, "an expiry has a month"),
+		must(int(int32(c.Expiry.Year)) == c.Expiry.Year, "a year fits 32 bits"),
+		must(len(c.WrongAt) <= bank.WrongAttemptsToLock, "a card remembers a few wrong attempts"),
+		must(storable(c.BIN, c.Last4, c.HolderName), "text is UTF-8 without U+0000"),
+		must(storableTime(c.IssuedAt) && storableTime(c.LockedUntil) && storableTime(c.Frequency.At), "a time is within the calendar"),
+	)
+}
+
+func (s *Store) checkEntries(entries []*bank.Entry) error {
+	keys, places := make(map[leg]bool), make(map[place]bool)
+	for _, e := range entries {
+		if err := checkEntry(e); err != nil {
+			return err
+		}
+		key, at := leg{e.TransactionID, e.Leg}, place{e.AccountID, e.Sequence}
+		if _, exists := s.entries[key]; exists || keys[key] {
+			return conflict("transaction")
+		}
+		keys[key] = true
+		if e.IsRefusal() {
+			continue
+		}
+		if _, exists := s.places[at]; exists || places[at] {
+			return conflict("sequence")
+		}
+		places[at] = true
+	}
+	return nil
+}
+
+func checkEntry(e *bank.Entry) error {
+	moves := !e.DebitAccount.IsZero() || !e.CreditAccount.IsZero()
+	return first(
+		must(e.Leg < legs, "a transaction has at most two legs"),
+		must(e.Kind >= 1 && e.Direction >= bank.Debit && e.Direction <= bank.NoDirection, "an entry has kind and direction"),
+		must(e.Status >= bank.Approved && e.Status <= bank.Voided, "an entry has a status"),
+		must(e.Amount >= 0 && e.HeldAfter >= 0, "amounts are not negative"),
+		must((e.Sequence == 0) == e.IsRefusal() && e.Sequence >= 0, "an account's entry has a sequence"),
+		must(!moves || !e.DebitAccount.IsZero() && !e.CreditAccount.IsZero() && e.DebitAccount != e.CreditAccount, "a movement has two ends"),
+		must((e.Status == bank.Declined) == (e.Decline > 0), "a decline has a reason"),
+		must(!e.IsRefusal() || e.Status == bank.Declined || e.Status == bank.Voided, "a refusal is declined or voided"),
+		must(e.Status != bank.Voided || e.IsRefusal(), "what was voided before it was decided has no account"),
+		must(e.Status == bank.Approved || !moves, "only what is approved moves money"),
+		must(e.Status != bank.Applied || e.Amount == 0, "what is no decision has no amount"),
+		must(withinLimit(e), "a new debit or hold is within what is available"),
+		must(storable(e.Request.Caller, e.Request.ID, e.Request.TraceID, e.Merchant.ID, e.Merchant.Name, e.Merchant.CategoryCode,
+			e.Merchant.City, e.Merchant.Country, e.Description, e.CounterpartyName, e.EndToEndID, e.ProducerVersion,
+			e.Currency.String(), e.Card.BIN, e.Card.Last4), "text is UTF-8 without U+0000"),
+		must(storableTime(e.OccurredAt), "a time is within the calendar"),
+	)
+}
+
+func withinLimit(e *bank.Entry) bool {
+	if e.Status != bank.Approved || e.Direction == bank.Credit {
+		return true
+	}
+	switch e.Kind {
+	case bank.KindPurchase, bank.KindWithdrawal, bank.KindTransfer, bank.KindHold:
+		return e.AvailableAfter() >= 0
+	}
+	return true
+}
+
+func storable(texts ...string) bool {
+	for _, text := range texts {
+		if !utf8.ValidString(text) || strings.IndexByte(text, 0) >= 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// storableTime reports whether a time lies within what Postgres knows; the year 1
+// is where the zero time stands.
+func storableTime(at time.Time) bool { return at.Year() >= 1 && at.Year() < 294_000 }

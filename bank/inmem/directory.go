@@ -1,0 +1,129 @@
+package inmem
+
+import (
+	"context"
+	"fmt"
+
+	"codebank.dev/bank"
+)
+
+// CardByLookup implements bank.Directory.
+func (s *Store) CardByLookup(ctx context.Context, lookup [32]byte) (bank.CardFacts, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.facts(ctx, s.lookups[lookup])
+}
+
+// CardByID implements bank.Directory.
+func (s *Store) CardByID(ctx context.Context, card bank.ID) (bank.CardFacts, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return s.facts(ctx, card)
+}
+
+func (s *Store) facts(ctx context.Context, id bank.ID) (bank.CardFacts, error) {
+	card, err := found(ctx, s.cards, id)
+	return bank.CardFacts{Face: card.CardFace, AccountID: card.AccountID, HolderName: card.HolderName, Expiry: card.Expiry}, err
+}
+
+// found looks a key up in a table of the store, whose mutex is held.
+func found[K comparable, V any](ctx context.Context, table map[K]V, key K) (V, error) {
+	value, ok := table[key]
+	if err := ended(ctx); err != nil {
+		return *new(V), err
+	}
+	if !ok {
+		return value, bank.ErrNotFound
+	}
+	return value, nil
+}
+
+// Token implements bank.Directory.
+func (s *Store) Token(ctx context.Context, hash [32]byte) (bank.CardToken, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return found(ctx, s.tokens, hash)
+}
+
+// Parties implements bank.Directory.
+func (s *Store) Parties(ctx context.Context, transaction bank.ID) (bank.Parties, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	entry, err := found(ctx, s.entries, leg{transaction: transaction})
+	if err != nil {
+		return bank.Parties{}, err
+	}
+	return bank.Parties{AccountID: entry.AccountID, CardID: entry.Card.ID}, nil
+}
+
+// Account implements bank.Reader.
+func (s *Store) Account(ctx context.Context, account bank.ID) (bank.Account, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return found(ctx, s.accounts, account)
+}
+
+// Card implements bank.Reader.
+func (s *Store) Card(ctx context.Context, id bank.ID) (bank.Card, bank.Account, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	card, err := found(ctx, s.cards, id)
+	if err != nil {
+		return bank.Card{}, bank.Account{}, err
+	}
+	return copyOfCard(card), s.accounts[card.AccountID], nil
+}
+
+// Transaction implements bank.Reader.
+func (s *Store) Transaction(ctx context.Context, transaction bank.ID) (bank.Entry, int64, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	entry, err := found(ctx, s.entries, leg{transaction: transaction})
+	if err != nil {
+		return bank.Entry{}, 0, err
+	}
+	return *entry, s.givenBack[transaction], nil
+}
+
+// SealedNumber implements bank.Reader.
+func (s *Store) SealedNumber(ctx context.Context, card bank.ID) (bank.Sealed, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	return found(ctx, s.sealed, card)
+}
+
+// InsertToken implements bank.TokenStore.
+func (s *Store) InsertToken(ctx context.Context, token bank.CardToken) error {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if err := ended(ctx); err != nil {
+		return err
+	}
+	if _, exists := s.tokens[token.Hash]; exists {
+		return fmt.Errorf("%w: the token exists", bank.ErrRejected)
+	}
+	if !storable(token.Face.BIN, token.Face.Last4) || !storableTime(token.ExpiresAt) {
+		return rejected("text is UTF-8 without U+0000, and a time is within the calendar")
+	}
+	token.ExpiresAt = stored(token.ExpiresAt)
+	token.Face.ID = token.CardID
+	s.tokens[token.Hash] = token
+	return nil
+}
+
+// DeleteExpiredTokens removes up to limit tokens whose time is over and returns how many.
+func (s *Store) DeleteExpiredTokens(ctx context.Context, limit int) (deleted int64, err error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if err := ended(ctx); err != nil {
+		return 0, err
+	}
+	now := s.now()
+	for hash, token := range s.tokens {
+		if deleted < int64(limit) && token.ExpiresAt.Before(now) {
+			delete(s.tokens, hash)
+			deleted++
+		}
+	}
+	return deleted, nil
+}

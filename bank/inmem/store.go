@@ -1,0 +1,181 @@
+// Package inmem keeps the bank's ledger in memory: the same ports with the same
+// answers as package postgres, for tests that need speed and no database. Nothing
+// survives the process. One mutex stands for all locks, so a decision that calls
+// the Store it is decided in waits for ever.
+package inmem
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"codebank.dev/bank"
+	"codebank.dev/bank/fault"
+)
+
+// The ports that Store implements.
+var (
+	_ bank.Store      = (*Store)(nil)
+	_ bank.Directory  = (*Store)(nil)
+	_ bank.Reader     = (*Store)(nil)
+	_ bank.TokenStore = (*Store)(nil)
+	_ bank.Outbox     = (*Store)(nil)
+)
+
+// leg is the key of an entry.
+type leg struct {
+	transaction bank.ID
+	number      uint8
+}
+
+// place is where an entry stands in its account.
+type place struct {
+	account  bank.ID
+	sequence int64
+}
+
+// Store is the ledger in memory. Make one with New; it is safe for concurrent use.
+type Store struct {
+	now func() time.Time
+
+	mutex     sync.Mutex
+	accounts  map[bank.ID]bank.Account
+	cards     map[bank.ID]bank.Card
+	sealed    map[bank.ID]bank.Sealed
+	lookups   map[[32]byte]bank.ID
+	tokens    map[[32]byte]bank.CardToken
+	entries   map[leg]*bank.Entry
+	places    map[place]leg
+	givenBack map[bank.ID]int64
+	outbox    outbox
+}
+
+// New returns an empty ledger. now is the clock of leases, tokens and the outbox.
+func New(now func() time.Time) *Store {
+	return &Store{
+		now:       now,
+		accounts:  make(map[bank.ID]bank.Account),
+		cards:     make(map[bank.ID]bank.Card),
+		sealed:    make(map[bank.ID]bank.Sealed),
+		lookups:   make(map[[32]byte]bank.ID),
+		tokens:    make(map[[32]byte]bank.CardToken),
+		entries:   make(map[leg]*bank.Entry),
+		places:    make(map[place]leg),
+		givenBack: make(map[bank.ID]int64),
+	}
+}
+
+// ended returns the fault of a call whose context is over.
+func ended(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return fault.New(fault.Unavailable, "LEDGER_UNAVAILABLE", "The call ended before its answer; the outcome is unknown.").Wrap(err)
+	}
+	return nil
+}
+
+// Execute implements bank.Store.
+func (s *Store) Execute(ctx context.Context, keys bank.Keys, decide func(*bank.Book) error) error {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if err := ended(ctx); err != nil {
+		return err
+	}
+	book := bank.NewBook(s.read(&keys))
+	if err := decide(book); err != nil {
+		return err
+	}
+	changes := book.Changes()
+	if err := s.check(&changes); err != nil {
+		return err
+	}
+	s.apply(&changes)
+	return nil
+}
+
+func (s *Store) read(keys *bank.Keys) bank.Snapshot {
+	snapshot := bank.Snapshot{Reversed: make(map[bank.ID]int64)}
+	for _, id := range keys.Accounts {
+		if account, ok := s.accounts[id]; ok {
+			snapshot.Accounts = append(snapshot.Accounts, account)
+		}
+	}
+	for _, id := range keys.Cards {
+		if card, ok := s.cards[id]; ok {
+			snapshot.Cards = append(snapshot.Cards, copyOfCard(card))
+		}
+	}
+	for _, hash := range keys.Tokens {
+		if token, ok := s.tokens[hash]; ok {
+			snapshot.Tokens = append(snapshot.Tokens, token)
+		}
+	}
+	for _, id := range keys.Transactions {
+		for number := range legs {
+			if entry, ok := s.entries[leg{id, uint8(number)}]; ok {
+				snapshot.Entries = append(snapshot.Entries, *entry)
+			}
+		}
+		if amount, ok := s.givenBack[id]; ok {
+			snapshot.Reversed[id] = amount
+		}
+	}
+	return snapshot
+}
+
+// apply writes what check has let through.
+func (s *Store) apply(changes *bank.Changes) {
+	for _, account := range slices.Concat(changes.NewAccounts, changes.Accounts) {
+		account.LastAt = stored(account.LastAt)
+		s.accounts[account.ID] = account
+	}
+	for _, issued := range changes.NewCards {
+		s.cards[issued.Card.ID] = copyOfCard(issued.Card)
+		s.lookups[issued.Lookup] = issued.Card.ID
+		s.sealed[issued.Card.ID] = bank.Sealed{KeyID: issued.Sealed.KeyID, Ciphertext: slices.Clone(issued.Sealed.Ciphertext)}
+	}
+	for _, card := range changes.Cards {
+		s.cards[card.ID] = copyOfCard(card)
+	}
+	for _, token := range changes.Tokens {
+		s.tokens[token.Hash] = token
+	}
+	for _, entry := range changes.Entries {
+		s.insert(*entry)
+	}
+	s.outbox.add(changes.Events, s.now())
+}
+
+func (s *Store) insert(entry bank.Entry) {
+	entry.OccurredAt = stored(entry.OccurredAt)
+	if card, ok := s.cards[entry.Card.ID]; ok {
+		entry.Card = card.CardFace
+	}
+	key := leg{entry.TransactionID, entry.Leg}
+	s.entries[key] = &entry
+	if !entry.IsRefusal() {
+		s.places[place{entry.AccountID, entry.Sequence}] = key
+	}
+	if !entry.OriginalID.IsZero() && entry.Status == bank.Approved && entry.Leg == 0 {
+		s.givenBack[entry.OriginalID] += entry.Amount
+	}
+}
+
+// stored returns a time as a store keeps it: microseconds, UTC.
+func stored(at time.Time) time.Time {
+	if at.IsZero() {
+		return time.Time{}
+	}
+	return time.UnixMicro(at.UnixMicro()).UTC()
+}
+
+// copyOfCard returns a card that shares nothing with the one given.
+func copyOfCard(card bank.Card) bank.Card {
+	var wrong []time.Time
+	for _, at := range card.WrongAt {
+		wrong = append(wrong, stored(at))
+	}
+	card.WrongAt = wrong
+	card.LockedUntil, card.IssuedAt, card.Frequency.At = stored(card.LockedUntil), stored(card.IssuedAt), stored(card.Frequency.At)
+	return card
+}
