@@ -142,6 +142,15 @@ func (u *User) WriteFile(path, content string) error {
 	return errors.Join(err, file.Close())
 }
 
+// CopyFile copies a file to one that only the user reads.
+func (u *User) CopyFile(from, to string) error {
+	content, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return u.WriteFile(to, string(content))
+}
+
 // Shelter is where the content of path lives when the user who needs it cannot
 // reach path: a folder under /var/tmp named by a hash of the path.
 func Shelter(path string) string {

@@ -28,6 +28,9 @@ const scratchPrefix = ".making-"
 type Store struct {
 	root     string
 	progress func(string)
+	// turn lets those who wait in this process go in the order they came, which
+	// the lock between processes does not.
+	turn chan struct{}
 }
 
 // Open finds the store of the repository that the working directory is in. It
@@ -41,7 +44,11 @@ func Open(progress func(string)) (*Store, error) {
 	if progress == nil {
 		progress = func(string) {}
 	}
-	return &Store{root: root, progress: progress}, nil
+	return newStore(root, progress), nil
+}
+
+func newStore(root string, progress func(string)) *Store {
+	return &Store{root: root, progress: progress, turn: make(chan struct{}, 1)}
 }
 
 // Root is the top folder of the repository.
@@ -62,6 +69,12 @@ func (s *Store) provide(ctx context.Context, dir, name string, make func(ctx con
 	final := filepath.Join(dir, filepath.FromSlash(name))
 	if isFolder(final) {
 		return final, nil
+	}
+	select {
+	case s.turn <- struct{}{}:
+		defer func() { <-s.turn }()
+	case <-ctx.Done():
+		return "", ctx.Err()
 	}
 	release, err := Lock(ctx, filepath.Join(s.root, ".stack", "dist.lock"))
 	if err != nil {

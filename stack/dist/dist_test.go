@@ -17,7 +17,7 @@ import (
 )
 
 func storeIn(root string) *Store {
-	return &Store{root: root, progress: func(string) {}}
+	return newStore(root, func(string) {})
 }
 
 func TestRootIsTheFolderOfTheWorkspace(t *testing.T) {

@@ -1,6 +1,7 @@
 package dist
 
 import (
+	"archive/zip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -42,10 +43,32 @@ func (s *Store) Plugins(ctx context.Context) ([]string, error) {
 func (s *Store) converter(ctx context.Context) (string, error) {
 	return s.Provide(ctx, "plugins/apicurio-converter-"+converterVersion, func(ctx context.Context, into string) error {
 		s.progress("fetching the Avro converter " + converterVersion)
-		return s.fetchTree(ctx, []Artifact{
+		folder := filepath.Join(into, "apicurio-converter")
+		err := s.fetchTree(ctx, []Artifact{
 			{Group: "io.apicurio", Name: "apicurio-registry-utils-converter", Version: converterVersion},
-		}, []string{"org.apache.kafka", "org.slf4j"}, filepath.Join(into, "apicurio-converter"))
+		}, []string{"org.apache.kafka", "org.slf4j"}, folder)
+		if err != nil {
+			return err
+		}
+		return writeManifest(filepath.Join(folder, "manifest.jar"),
+			"org.apache.kafka.connect.storage.Converter", "io.apicurio.registry.utils.converter.AvroConverter")
 	})
+}
+
+// writeManifest writes a jar that names the class which provides a service. All
+// other plug-ins bring theirs; with this one the worker can ask for them
+// instead of reading every class of every jar when it starts.
+func writeManifest(jar, service, class string) error {
+	file, err := os.Create(jar)
+	if err != nil {
+		return err
+	}
+	archive := zip.NewWriter(file)
+	entry, err := archive.Create("META-INF/services/" + service)
+	if err == nil {
+		_, err = entry.Write([]byte(class + "\n"))
+	}
+	return errors.Join(err, archive.Close(), file.Close())
 }
 
 // jdbcSink provides the plug-in that writes to databases, reduced to Postgres.

@@ -1,0 +1,121 @@
+package bench
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// yardstickSchema is the least that one purchase needs when each has a transaction
+// of its own: the account, the purchase with the unique keys that make it safe to
+// repeat, and the event in an outbox. It has fewer columns and checks than the bank's.
+const yardstickSchema = `
+DROP TABLE IF EXISTS outbox, purchases, accounts;
+CREATE TABLE accounts (
+	id           uuid PRIMARY KEY,
+	balance      bigint NOT NULL,
+	credit_limit bigint NOT NULL,
+	sequence     bigint NOT NULL
+) WITH (fillfactor = 50);
+CREATE TABLE purchases (
+	id            uuid PRIMARY KEY,
+	account_id    uuid NOT NULL,
+	sequence      bigint NOT NULL,
+	amount        bigint NOT NULL,
+	balance_after bigint NOT NULL,
+	merchant_id   text NOT NULL,
+	merchant_name text NOT NULL,
+	merchant_city text NOT NULL,
+	description   text NOT NULL,
+	occurred_at   timestamptz NOT NULL,
+	UNIQUE (account_id, sequence)
+);
+CREATE TABLE outbox (
+	id   bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	key  uuid NOT NULL,
+	body bytea NOT NULL
+);`
+
+const (
+	selectAccount  = `SELECT balance, credit_limit, sequence FROM accounts WHERE id = $1 FOR NO KEY UPDATE`
+	insertPurchase = `INSERT INTO purchases VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
+	updateAccount  = `UPDATE accounts SET balance = $2, sequence = $3 WHERE id = $1`
+	insertEvent    = `INSERT INTO outbox (key, body) VALUES ($1, $2)`
+)
+
+// yardstick is one SQL transaction per purchase on the same server: lock and read
+// the account, decide, then insert, update, outbox insert and commit. Statements
+// are prepared; what can share a round trip does, so a purchase costs two.
+type yardstick struct {
+	pool     *pgxpool.Pool
+	accounts [][16]byte
+	event    []byte
+}
+
+func newYardstick(ctx context.Context, url string, connections, accounts int) (*yardstick, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, err
+	}
+	config.MaxConns = int32(connections)
+	config.MinConns = int32(connections)
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	y := &yardstick{pool: pool, accounts: make([][16]byte, accounts), event: make([]byte, 300)}
+	if _, err := pool.Exec(ctx, yardstickSchema); err != nil {
+		return nil, fmt.Errorf("schema: %w", err)
+	}
+	rows := make([][]any, accounts)
+	for i := range y.accounts {
+		y.accounts[i] = randomID()
+		rows[i] = []any{y.accounts[i], int64(0), int64(999_999_999_999), int64(0)}
+	}
+	if _, err := pool.CopyFrom(ctx, pgx.Identifier{"accounts"}, []string{"id", "balance", "credit_limit", "sequence"}, pgx.CopyFromRows(rows)); err != nil {
+		return nil, err
+	}
+	_, err = pool.Exec(ctx, `VACUUM ANALYZE accounts`)
+	return y, err
+}
+
+func randomID() (id [16]byte) {
+	binary.NativeEndian.PutUint64(id[:8], rand.Uint64())
+	binary.NativeEndian.PutUint64(id[8:], rand.Uint64())
+	return id
+}
+
+// purchase is one purchase in one transaction.
+func (y *yardstick) purchase(ctx context.Context, _ int) error {
+	account, amount := y.accounts[rand.IntN(len(y.accounts))], int64(100)
+	connection, err := y.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer connection.Release()
+
+	var balance, limit, sequence int64
+	read := &pgx.Batch{}
+	read.Queue("BEGIN")
+	read.Queue(selectAccount, account).QueryRow(func(row pgx.Row) error { return row.Scan(&balance, &limit, &sequence) })
+	if err := connection.SendBatch(ctx, read).Close(); err != nil {
+		return err
+	}
+	if balance+limit < amount {
+		return fmt.Errorf("the limit is reached after %d purchases", sequence)
+	}
+	write := &pgx.Batch{}
+	write.Queue(insertPurchase, randomID(), account, sequence+1, amount, balance-amount,
+		"books-by-the-river", "Books by the River", "Recife", "Order of three paperbacks", time.Now())
+	write.Queue(updateAccount, account, balance-amount, sequence+1)
+	write.Queue(insertEvent, account, y.event)
+	write.Queue("COMMIT")
+	return connection.SendBatch(ctx, write).Close()
+}
+
+func (y *yardstick) close() { y.pool.Close() }

@@ -1,0 +1,130 @@
+package launch
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"strconv"
+
+	"codebank.dev/stack/process"
+)
+
+// DefaultBasePort is the base port when none is chosen.
+const DefaultBasePort = 17000
+
+// PortCount is how many ports, from the base port on, belong to one stack.
+const PortCount = 100
+
+// Where each listener is, counted from the base port.
+const (
+	bankGRPC = iota
+	bankHTTP
+	statementGRPC
+	statementHTTP
+	checkoutGRPC
+	checkoutHTTP
+
+	postgresPort           = 20
+	kafkaPort              = 21
+	kafkaControllerPort    = 22
+	registryPort           = 23
+	registryManagementPort = 24
+	connectPort            = 25
+	elasticsearchPort      = 26
+	elasticsearchPeerPort  = 27
+)
+
+// Addresses is where the parts of one stack are found. All are on the loopback
+// address.
+type Addresses struct {
+	// BasePort is what all ports are counted from.
+	BasePort int
+}
+
+// BankGRPC is the bank's gRPC address, host:port.
+func (a Addresses) BankGRPC() string { return a.host(bankGRPC) }
+
+// BankHTTP is the bank's HTTP address, host:port.
+func (a Addresses) BankHTTP() string { return a.host(bankHTTP) }
+
+// StatementGRPC is the statement service's gRPC address, host:port.
+func (a Addresses) StatementGRPC() string { return a.host(statementGRPC) }
+
+// StatementHTTP is the statement service's HTTP address, host:port.
+func (a Addresses) StatementHTTP() string { return a.host(statementHTTP) }
+
+// CheckoutGRPC is the checkout service's gRPC address, host:port.
+func (a Addresses) CheckoutGRPC() string { return a.host(checkoutGRPC) }
+
+// CheckoutHTTP is the checkout service's HTTP address, host:port.
+func (a Addresses) CheckoutHTTP() string { return a.host(checkoutHTTP) }
+
+// Kafka is the broker's address, host:port.
+func (a Addresses) Kafka() string { return a.host(kafkaPort) }
+
+// Registry is the base URL of the schema registry.
+func (a Addresses) Registry() string { return a.url(registryPort) }
+
+// RegistryConfluent is the base URL of the registry's interface that
+// Confluent's clients know.
+func (a Addresses) RegistryConfluent() string { return a.Registry() + "/apis/ccompat/v7" }
+
+// Connect is the base URL of Kafka Connect.
+func (a Addresses) Connect() string { return a.url(connectPort) }
+
+// Elasticsearch is the base URL of the search engine.
+func (a Addresses) Elasticsearch() string { return a.url(elasticsearchPort) }
+
+func (a Addresses) port(offset int) int { return a.BasePort + offset }
+
+func (a Addresses) host(offset int) string {
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(a.port(offset)))
+}
+
+func (a Addresses) url(offset int) string { return "http://" + a.host(offset) }
+
+// Ports lists the ports that a stack listens on.
+func (a Addresses) Ports() []int {
+	var ports []int
+	for _, offset := range []int{
+		bankGRPC, bankHTTP, statementGRPC, statementHTTP, checkoutGRPC, checkoutHTTP,
+		postgresPort, kafkaPort, kafkaControllerPort, registryPort, registryManagementPort,
+		connectPort, elasticsearchPort, elasticsearchPeerPort,
+	} {
+		ports = append(ports, a.port(offset))
+	}
+	return ports
+}
+
+// FreeBasePort finds a base port all of whose ports are free right now, for
+// tests that must not meet a stack that somebody runs.
+func FreeBasePort() (int, error) {
+	// Below the range that Linux takes the ports of outgoing connections from.
+	const first, blocks, tries = 20000, 120, 50
+	for range tries {
+		base := first + PortCount*rand.IntN(blocks)
+		if portsFree(Addresses{BasePort: base}.Ports()) {
+			return base, nil
+		}
+	}
+	return 0, errors.New("no free range of ports found")
+}
+
+func portsFree(ports []int) bool {
+	for _, port := range ports {
+		if !process.PortFree(port) {
+			return false
+		}
+	}
+	return true
+}
+
+// checkBasePort refuses a base port that would lead out of the valid range.
+func checkBasePort(base int) error {
+	const lowest, highest = 1024, 65535
+	if base < lowest || base+PortCount-1 > highest {
+		return fmt.Errorf("base port %d is not between %d and %d", base, lowest, highest-PortCount+1)
+	}
+	return nil
+}

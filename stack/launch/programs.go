@@ -1,0 +1,66 @@
+package launch
+
+import (
+	"context"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+
+	"codebank.dev/stack/child"
+	"codebank.dev/stack/dist"
+)
+
+// programs are the programs of this repository, by name, and where their
+// sources are.
+var programs = map[string]string{
+	"bank":      "bank/cmd/bank",
+	"statement": "bank/cmd/statement",
+	"bankctl":   "bank/cmd/bankctl",
+	"checkout":  "checkout/cmd/checkout",
+}
+
+// binaries is the folder that the built programs are put into.
+func binaries(root string) string { return filepath.Join(root, ".stack", "bin") }
+
+// hasProgram reports whether the sources of a program are there.
+func hasProgram(root, name string) bool {
+	sources, err := filepath.Glob(filepath.Join(root, programs[name], "*.go"))
+	return err == nil && len(sources) > 0
+}
+
+func hasAnyProgram(root string) bool {
+	for name := range programs {
+		if hasProgram(root, name) {
+			return true
+		}
+	}
+	return false
+}
+
+// build builds all programs at once, which lets the compiler share its work.
+func build(ctx context.Context, root string) error {
+	release, err := dist.Lock(ctx, filepath.Join(root, ".stack", "bin.lock"))
+	if err != nil {
+		return err
+	}
+	defer release()
+	into := binaries(root)
+	if err := os.MkdirAll(into, 0o755); err != nil {
+		return err
+	}
+	if !hasAnyProgram(root) {
+		return nil
+	}
+	args := []string{"build", "-o", into + string(filepath.Separator)}
+	for _, name := range slices.Sorted(maps.Keys(programs)) {
+		if hasProgram(root, name) {
+			args = append(args, "./"+programs[name])
+		}
+	}
+	cmd := exec.Command("go", args...)
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "GOWORK="+filepath.Join(root, "go.work"))
+	return child.Run(ctx, cmd, child.Options{})
+}

@@ -1,0 +1,168 @@
+package launch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"codebank.dev/stack/dist"
+	"codebank.dev/stack/process"
+)
+
+// service is a program of this repository that serves gRPC and HTTP.
+type service struct {
+	// name is its row, program which program it is: a replica has another name.
+	name, program string
+	grpc, http    int
+	// settings replace settings that every copy of the program has.
+	settings map[string]string
+}
+
+// serviceSpec is the row of a service. Settings go by environment, not by
+// flags, because the list of processes shows flags to everybody.
+func (s *Stack) serviceSpec(service service) process.Spec {
+	loopback := func(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+	spec := process.Spec{
+		Name:  service.name,
+		Needs: []string{Databases, Programs},
+		Ports: []int{service.grpc, service.http},
+		Command: func(ctx context.Context) (process.Command, error) {
+			settings, err := s.settings(ctx, service.program)
+			if err != nil {
+				return process.Command{}, err
+			}
+			settings["grpc-address"] = loopback(service.grpc)
+			settings["http-address"] = loopback(service.http)
+			maps.Copy(settings, service.settings)
+			cmd := s.program(service.program)
+			return process.Command{
+				Path: cmd.Path, Dir: s.dir, Env: environment(variables(service.program, settings)),
+			}, nil
+		},
+		Ready: answers("http://" + loopback(service.http) + "/readyz"),
+	}
+	switch service.program {
+	case "bank":
+		spec.Needs = append(spec.Needs, Keys)
+		spec.Uses = []string{Kafka, Registry}
+	case "checkout":
+		spec.Uses = []string{Bank}
+	}
+	return spec
+}
+
+// settings are what the programs have to be told, by the names of their flags.
+func (s *Stack) settings(ctx context.Context, program string) (map[string]string, error) {
+	server, err := s.database(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a := s.addresses
+	switch program {
+	case "bank":
+		return map[string]string{
+			"database-url":   server.URL(LedgerDatabase),
+			"bank-code":      BankCode,
+			"kafka-brokers":  a.Kafka(),
+			"registry-url":   a.RegistryConfluent(),
+			"vault-key-file": s.vaultKey(),
+		}, nil
+	case "statement":
+		return map[string]string{"database-url": server.URL(StatementDatabase), "bank-code": BankCode}, nil
+	case "checkout":
+		return map[string]string{"database-url": server.URL(CheckoutDatabase), "bank-address": a.BankGRPC()}, nil
+	case "bankctl":
+		return map[string]string{
+			"kafka-brokers":          a.Kafka(),
+			"registry-url":           a.RegistryConfluent(),
+			"connect-url":            a.Connect(),
+			"elasticsearch-url":      a.Elasticsearch(),
+			"ledger-database-url":    server.URL(LedgerDatabase),
+			"statement-database-url": server.URL(StatementDatabase),
+			"bank-code":              BankCode,
+		}, nil
+	}
+	return nil, fmt.Errorf("no program %s", program)
+}
+
+func (s *Stack) vaultKey() string { return filepath.Join(s.dir, "secrets", "vault.key") }
+
+// makeKeys makes the key that card numbers are encrypted with, once: without
+// the old key the stored numbers could not be read again.
+func (s *Stack) makeKeys(ctx context.Context, log io.Writer) error {
+	if _, err := os.Stat(s.vaultKey()); !errors.Is(err, fs.ErrNotExist) || !hasProgram(s.Root(), "bankctl") {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(s.vaultKey()), 0o700); err != nil {
+		return err
+	}
+	return runProgram(ctx, s.program("bankctl", "keys", "new", "--out", s.vaultKey()), log)
+}
+
+// apply declares topics, schemas, indices and connectors. What is declared
+// already is left as it is.
+func (s *Stack) apply(ctx context.Context, log io.Writer) error {
+	return s.Bankctl(ctx, log, "apply", "all")
+}
+
+// Bankctl runs the operators' tool against this stack, which must run, and
+// waits for its end. Its output goes to out.
+func (s *Stack) Bankctl(ctx context.Context, out io.Writer, args ...string) error {
+	settings, err := s.settings(ctx, "bankctl")
+	if err != nil {
+		return err
+	}
+	cmd := s.program("bankctl", args...)
+	cmd.Env = environment(variables("bankctl", settings))
+	return runProgram(ctx, cmd, out)
+}
+
+// Apply runs the provisioning once more, against a stack that another launcher
+// runs on the same folder and ports. It fails with [ErrNotRunning] if there is none.
+func (s *Stack) Apply(ctx context.Context) error {
+	unlock, ok, err := dist.TryLock(s.lockFile())
+	if err != nil {
+		return err
+	}
+	if ok {
+		unlock()
+		return fmt.Errorf("%w: %s", ErrNotRunning, s.dir)
+	}
+	if err := build(ctx, s.Root()); err != nil {
+		return err
+	}
+	return s.apply(ctx, s.out)
+}
+
+// Replica starts another copy of a service of this stack, on ports that the
+// caller has chosen, and waits until it is ready. Settings, by the names of
+// flags, replace those of the original. The copy is stopped with the stack.
+func (s *Stack) Replica(ctx context.Context, original string, copied Copy) (*process.Process, error) {
+	if s.Process(original) == nil {
+		return nil, fmt.Errorf("no service %s in this stack", original)
+	}
+	row := s.group.Add(s.serviceSpec(service{
+		name: copied.Name, program: original, grpc: copied.GRPCPort, http: copied.HTTPPort, settings: copied.Settings,
+	}))
+	if err := row.Start(ctx); err != nil {
+		return nil, err
+	}
+	return row, row.WaitReady(ctx)
+}
+
+// Copy says how a copy of a service differs from its original.
+type Copy struct {
+	// Name is the copy's own, unique in the stack.
+	Name string
+	// GRPCPort and HTTPPort are its ports on the loopback address.
+	GRPCPort, HTTPPort int
+	// Settings are added to those of the original, by the names of flags.
+	Settings map[string]string
+}
