@@ -1,0 +1,202 @@
+package schemas
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// readSums reads a list in the form of sha256sum: name to sum.
+func readSums(t *testing.T, path string) map[string]string {
+	t.Helper()
+	list, err := os.ReadFile(path)
+	require.NoError(t, err)
+	sums := map[string]string{}
+	for line := range strings.Lines(string(list)) {
+		sum, name, ok := strings.Cut(strings.TrimSuffix(line, "\n"), "  ")
+		require.True(t, ok, line)
+		require.NotContains(t, sums, name)
+		sums[name] = sum
+	}
+	return sums
+}
+
+func requireSum(t *testing.T, want, name, remedy string) {
+	t.Helper()
+	body, err := os.ReadFile(name)
+	require.NoError(t, err, remedy)
+	sum := sha256.Sum256(body)
+	require.Equal(t, want, hex.EncodeToString(sum[:]), "%s has changed: %s", name, remedy)
+}
+
+func TestWhatIsReleasedNeverChanges(t *testing.T) {
+	sums := readSums(t, "released/SHA256SUMS")
+	require.Contains(t, sums, "avro/transactions/v1.avsc")
+	require.Contains(t, sums, "released/protos-0001.binpb")
+	for name, sum := range sums {
+		requireSum(t, sum, name, "it was released, so add a new version instead")
+	}
+	images, err := filepath.Glob("released/*.binpb")
+	require.NoError(t, err)
+	for _, image := range images {
+		require.Contains(t, sums, filepath.ToSlash(image))
+	}
+}
+
+// An unreleased version may still change, but only the newest of a subject.
+func TestOnlyTheNewestVersionMayBeUnreleased(t *testing.T) {
+	sums := readSums(t, "released/SHA256SUMS")
+	folders, err := os.ReadDir("avro")
+	require.NoError(t, err)
+	for _, folder := range folders {
+		versions, err := Schemas(folder.Name())
+		require.NoError(t, err)
+		for n := range len(versions) - 1 {
+			require.Contains(t, sums, fmt.Sprintf("avro/%s/v%d.avsc", folder.Name(), n+1))
+		}
+	}
+}
+
+func TestGeneratedCodeIsNotStale(t *testing.T) {
+	const remedy = "run `go run ./schemas/generate`"
+	inputs := readSums(t, "gen/inputs.sha256")
+	for name, sum := range inputs {
+		requireSum(t, sum, name, remedy)
+	}
+	require.NoError(t, filepath.WalkDir("proto", func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && !entry.IsDir() {
+			require.Contains(t, inputs, filepath.ToSlash(path), remedy)
+		}
+		return err
+	}))
+}
+
+func TestSchemasAnswersEveryVersionOldestFirst(t *testing.T) {
+	versions, err := Schemas("transactions")
+	require.NoError(t, err)
+	files, err := filepath.Glob("avro/transactions/*")
+	require.NoError(t, err)
+	require.Len(t, versions, len(files))
+	for i, version := range versions {
+		require.Equal(t, i+1, version.Number)
+		require.True(t, json.Valid([]byte(version.Schema)))
+	}
+	for _, folder := range []string{"", ".", "..", "nothing", "../proto", "transactions/v1.avsc"} {
+		_, err := Schemas(folder)
+		require.Error(t, err, folder)
+	}
+}
+
+func TestEveryProtoPackageHasAnOpenAPIDocument(t *testing.T) {
+	packages, err := filepath.Glob("proto/*/v*")
+	require.NoError(t, err)
+	require.NotEmpty(t, packages)
+	for _, dir := range packages {
+		name := strings.ReplaceAll(strings.TrimPrefix(filepath.ToSlash(dir), "proto/"), "/", ".")
+		t.Run(name, func(t *testing.T) {
+			body, err := OpenAPI(name)
+			require.NoError(t, err)
+			var document struct {
+				OpenAPI string
+				Paths   map[string]map[string]struct {
+					OperationID string
+					Summary     string
+					Responses   map[string]any
+				}
+			}
+			require.NoError(t, json.Unmarshal(body, &document))
+			require.Equal(t, "3.1.0", document.OpenAPI)
+			require.NotEmpty(t, document.Paths)
+			for route, item := range document.Paths {
+				for method, operation := range item {
+					require.NotEmpty(t, operation.Summary, "%s %s", method, route)
+					require.Contains(t, operation.Responses, "default", "%s %s", method, route)
+				}
+			}
+			requireReferences(t, body)
+		})
+	}
+	_, err = OpenAPI("nothing.v1")
+	require.Error(t, err)
+}
+
+// requireReferences proves that the documents were put together whole.
+func requireReferences(t *testing.T, body []byte) {
+	t.Helper()
+	var document struct {
+		Components struct{ Schemas map[string]any }
+	}
+	require.NoError(t, json.Unmarshal(body, &document))
+	for part := range bytes.SplitSeq(body, []byte(`"$ref": "#/components/schemas/`)) {
+		name, _, _ := bytes.Cut(part, []byte(`"`))
+		if !bytes.HasPrefix(part, []byte("{")) {
+			require.Contains(t, document.Components.Schemas, string(name))
+		}
+	}
+}
+
+func TestTopicsAreThoseOfTheBank(t *testing.T) {
+	first, err := Topics("001")
+	require.NoError(t, err)
+	second, err := Topics("002")
+	require.NoError(t, err)
+	i := slices.IndexFunc(first, func(t Topic) bool { return t.Name == "bank-001.transactions.v1" })
+	require.GreaterOrEqual(t, i, 0)
+	require.Equal(t, "bank-002.transactions.v1", second[i].Name)
+	require.Equal(t, "bank-001.transactions.v1-value", Subject(first[i].Name))
+	require.EqualValues(t, UnlimitedRetention, first[i].RetentionMillis, "events are kept for ever")
+	require.Equal(t, "delete", first[i].Cleanup)
+	folder, ok := first[i].SchemaFolder()
+	require.True(t, ok)
+	require.Equal(t, "transactions", folder)
+	for _, topic := range first {
+		require.NotContains(t, topic.Name, "{")
+		_, described := topic.SchemaFolder()
+		require.Equal(t, strings.HasSuffix(topic.Name, ".transactions.v1"), described)
+	}
+	for _, code := range []string{"", "1", "0001", "a01", "{bank}"} {
+		_, err := Topics(code)
+		require.Error(t, err, code)
+	}
+}
+
+func TestTopicsBreakNoRule(t *testing.T) {
+	const good = `topics: [{name: "a-{bank}", owner: bank, key: id, value: text, partitions: 1, cleanup: delete, retention_ms: -1}]`
+	_, err := parseTopics([]byte(good), "001")
+	require.NoError(t, err)
+	for name, change := range map[string][2]string{
+		"a key that is not known": {"owner: bank", "owner: bank, replicas: 3"},
+		"no owner":                {"owner: bank, ", ""},
+		"no key":                  {"key: id, ", ""},
+		"no value":                {"value: text, ", ""},
+		"no partitions":           {"partitions: 1, ", ""},
+		"no partition":            {"partitions: 1", "partitions: 0"},
+		"no retention":            {", retention_ms: -1", ""},
+		"retention -2":            {"retention_ms: -1", "retention_ms: -2"},
+		"no cleanup":              {"cleanup: delete, ", ""},
+		"another cleanup":         {"cleanup: delete", "cleanup: shred"},
+		"a name with a space":     {"a-{bank}", "a {bank}"},
+		"a folder that is not":    {"value: text", "value: avro/nothing"},
+		"the same topic twice":    {"topics: [", `topics: [{name: a-001, owner: b, key: k, value: v, partitions: 1, cleanup: delete, retention_ms: 1},`},
+		"two documents":           {"topics: [", "topics: []\n---\ntopics: ["},
+		"not a list":              {good, "topics: none"},
+		"nothing":                 {good, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			broken := strings.Replace(good, change[0], change[1], 1)
+			require.NotEqual(t, good, broken)
+			_, err := parseTopics([]byte(broken), "001")
+			require.Error(t, err)
+		})
+	}
+}
