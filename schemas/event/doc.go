@@ -1,0 +1,16 @@
+// Package event is the bank's transaction event in Go: its type, its Avro
+// encoding for every released version of the schema, decoding of whatever
+// version it was written with, and comparison of copies.
+//
+// A record on a topic is a Confluent frame (magic byte, id of the schema in the
+// registry) around a bare Avro body:
+//
+//	body, err := event.AppendTransaction(nil, event.NewestVersion, &t) // the bank, in its commit
+//	record := append(event.AppendFrame(nil, schemaID), body...)       // the relay, when it knows the id
+//
+//	schemaID, body, err := event.ParseFrame(record) // a consumer
+//	err = decoder.Decode(body, &t)                  // decoder := event.NewDecoder(schema of schemaID)
+//
+// No function here reads a clock, the environment or a file; everything is safe
+// for concurrent use as long as no two goroutines share the same Transaction.
+package event

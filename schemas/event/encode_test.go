@@ -1,0 +1,155 @@
+package event
+
+import (
+	"encoding/hex"
+	"flag"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+var update = flag.Bool("update", false, "write the goldens anew")
+
+func TestEveryFieldIsWrittenWhereTheSchemaHasIt(t *testing.T) {
+	for version := 1; version <= NewestVersion; version++ {
+		schema, err := parseVersion(version)
+		require.NoError(t, err)
+		rapid.Check(t, func(t *rapid.T) {
+			drawn := draw(t)
+			body, err := AppendTransaction(nil, version, &drawn)
+			if err != nil {
+				t.Fatal(err)
+			}
+			read, err := foreign(schema, body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, field := range schema.Fields() {
+				want, err := drawn.Get(field.Name())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if have := read[field.Name()]; have != want {
+					t.Fatalf("%s: hamba reads %s, written was %s", field.Name(), have, want)
+				}
+			}
+		})
+	}
+}
+
+func TestEncodingAllocatesNothing(t *testing.T) {
+	for name, fixture := range map[string]Transaction{"purchase": purchase(), "unknown card": unknownCard()} {
+		t.Run(name, func(t *testing.T) {
+			room := make([]byte, 0, 1024)
+			var err error
+			allocs := testing.AllocsPerRun(100, func() {
+				room, err = AppendTransaction(AppendFrame(room[:0], 7), NewestVersion, &fixture)
+			})
+			require.NoError(t, err)
+			require.Zero(t, allocs)
+		})
+	}
+}
+
+func TestEncodingAppends(t *testing.T) {
+	tx := purchase()
+	alone, err := AppendTransaction(nil, 1, &tx)
+	require.NoError(t, err)
+	after, err := AppendTransaction([]byte("before"), 1, &tx)
+	require.NoError(t, err)
+	require.Equal(t, append([]byte("before"), alone...), after)
+}
+
+func TestWhatWouldBreakTheContractIsNotWritten(t *testing.T) {
+	for name, broken := range map[string]struct {
+		field  string
+		change func(*Transaction)
+	}{
+		"no currency":                      {"currency", func(t *Transaction) { t.Currency = "" }},
+		"no producer version":              {"producer_version", func(t *Transaction) { t.ProducerVersion = "" }},
+		"no kind":                          {"kind", func(t *Transaction) { t.Kind = "" }},
+		"a kind of its own":                {"kind", func(t *Transaction) { t.Kind = "GIFT" }},
+		"a brand of its own":               {"card_brand", func(t *Transaction) { t.CardBrand = "VISTA" }},
+		"a reason of its own":              {"decline_reason", func(t *Transaction) { t.DeclineReason = "MOOD" }},
+		"broken UTF-8":                     {"description", func(t *Transaction) { t.Description = "a\xff" }},
+		"U+0000":                           {"merchant_name", func(t *Transaction) { t.MerchantName = "a\x00b" }},
+		"a negative amount":                {"amount_minor", func(t *Transaction) { t.AmountMinor = -1 }},
+		"an account without sequence":      {"sequence", func(t *Transaction) { t.Sequence = Optional[int64]{} }},
+		"sequence zero":                    {"sequence", func(t *Transaction) { t.Sequence = Some[int64](0) }},
+		"another sequence in the id":       {"event_id", func(t *Transaction) { t.Sequence = Some[int64](43) }},
+		"another account in the id":        {"event_id", func(t *Transaction) { t.AccountID = "a" }},
+		"an id that is only the account's": {"event_id", func(t *Transaction) { t.EventID = t.AccountID }},
+		"no account, but approved":         {"account_id", func(t *Transaction) { t.AccountID = "" }},
+		"no account, but a sequence": {"sequence", func(t *Transaction) {
+			t.AccountID, t.Status = "", StatusDeclined
+		}},
+		"no account, but its event id": {"event_id", func(t *Transaction) {
+			t.AccountID, t.Status, t.Sequence = "", StatusDeclined, Optional[int64]{}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tx := purchase()
+			broken.change(&tx)
+			out, err := AppendTransaction([]byte("before"), 1, &tx)
+			var fieldError *FieldError
+			require.ErrorAs(t, err, &fieldError)
+			require.Equal(t, broken.field, fieldError.Field, err)
+			require.Equal(t, "before", string(out))
+		})
+	}
+}
+
+func TestAVersionThatDoesNotExistIsNotWritten(t *testing.T) {
+	tx := purchase()
+	for _, version := range []int{-1, 0, NewestVersion + 1} {
+		_, err := AppendTransaction(nil, version, &tx)
+		require.Error(t, err)
+	}
+}
+
+// The golden says, byte for byte, what version 1 looks like for ever.
+func TestGolden(t *testing.T) {
+	for name, want := range map[string]Transaction{"purchase": purchase(), "unknown-card": unknownCard()} {
+		t.Run(name, func(t *testing.T) {
+			path := "testdata/" + name + ".v1.hex"
+			body, err := AppendTransaction(nil, 1, &want)
+			require.NoError(t, err)
+			if *update {
+				require.NoError(t, os.WriteFile(path, []byte(wrap(hex.EncodeToString(body))), 0o644))
+			}
+			golden, err := os.ReadFile(path)
+			require.NoError(t, err)
+			require.Equal(t, string(golden), wrap(hex.EncodeToString(body)))
+			decoder, err := NewVersionDecoder(1)
+			require.NoError(t, err)
+			var read Transaction
+			require.NoError(t, decoder.Decode(body, &read))
+			require.Equal(t, want, read)
+		})
+	}
+}
+
+func wrap(s string) string {
+	var lines strings.Builder
+	for len(s) > 64 {
+		lines.WriteString(s[:64] + "\n")
+		s = s[64:]
+	}
+	return lines.String() + s + "\n"
+}
+
+func BenchmarkAppendTransaction(b *testing.B) {
+	tx := purchase()
+	room := make([]byte, 0, 1024)
+	b.ReportAllocs()
+	for b.Loop() {
+		body, err := AppendTransaction(room[:0], NewestVersion, &tx)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.SetBytes(int64(len(body)))
+	}
+}

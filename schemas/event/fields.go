@@ -1,0 +1,204 @@
+package event
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+)
+
+// Type is the kind of values a field holds.
+type Type int
+
+// The types of fields. A timestamp is an Integer of milliseconds.
+const (
+	Text Type = iota + 1
+	Enum
+	Integer
+)
+
+// Field describes one field of the event, by the name it has on the wire, in a
+// statement's table and in the index.
+type Field struct {
+	Name     string
+	Type     Type
+	Nullable bool
+}
+
+// Value is the value of one field. The zero value is null. Values are equal when
+// == says so.
+type Value struct {
+	// Type is 0 for null, Text (also for an enum) or Integer.
+	Type    Type
+	Text    string
+	Integer int64
+}
+
+// TextValue is a value for a field of type Text or Enum; null when the text is empty.
+func TextValue(text string) Value {
+	if text == "" {
+		return Value{}
+	}
+	return Value{Type: Text, Text: text}
+}
+
+// IntegerValue is a value for a field of type Integer.
+func IntegerValue(n int64) Value { return Value{Type: Integer, Integer: n} }
+
+// String is the value as a person reads it: null, a number, or quoted text.
+func (v Value) String() string {
+	switch v.Type {
+	case Text:
+		return strconv.Quote(v.Text)
+	case Integer:
+		return strconv.FormatInt(v.Integer, 10)
+	default:
+		return "null"
+	}
+}
+
+// Fields answers every field of the event in the order of the schema.
+func Fields() []Field {
+	list := make([]Field, len(fields))
+	for i := range fields {
+		list[i] = fields[i].Field
+	}
+	return list
+}
+
+// Get answers the field of t with that name. An error says there is none.
+func (t *Transaction) Get(name string) (Value, error) {
+	f := fieldNamed(name)
+	if f == nil {
+		return Value{}, fmt.Errorf("event: no field %q", name)
+	}
+	return f.get(t), nil
+}
+
+// Set puts a value into the field of t with that name: for a copy of an event
+// that is read back field by field. An enum symbol that is not known here is
+// kept as it is, so that a comparison shows it. It is an error, and changes
+// nothing, when there is no such field or the value has not the field's type.
+func (t *Transaction) Set(name string, value Value) error {
+	f := fieldNamed(name)
+	if f == nil {
+		return fmt.Errorf("event: no field %q", name)
+	}
+	integer := f.Type == Integer
+	switch {
+	case value.Type == 0 && !f.Nullable && integer:
+		return fmt.Errorf("event: field %s cannot be null", name)
+	case value.Type != 0 && integer != (value.Type == Integer):
+		return fmt.Errorf("event: field %s cannot be %s", name, value)
+	case f.narrow && value.Integer != int64(int32(value.Integer)):
+		return fmt.Errorf("event: field %s cannot be %s: at most %d", name, value, math.MaxInt32)
+	}
+	f.set(t, value)
+	return nil
+}
+
+// field is a Field with the way to it in a Transaction. set takes values of the
+// field's type or null.
+type field struct {
+	Field
+	narrow  bool     // an Avro int, not a long
+	symbols []string // of an enum
+	get     func(*Transaction) Value
+	set     func(*Transaction, Value)
+}
+
+func fieldNamed(name string) *field {
+	i := slices.IndexFunc(fields, func(f field) bool { return f.Name == name })
+	if i < 0 {
+		return nil
+	}
+	return &fields[i]
+}
+
+// texts makes a field of text, or of an enum when there are symbols.
+func texts[S ~string](name string, symbols []string, at func(*Transaction) *S) field {
+	f := field{
+		Field:   Field{Name: name, Type: Text},
+		symbols: symbols,
+		get:     func(t *Transaction) Value { return TextValue(string(*at(t))) },
+		set:     func(t *Transaction, v Value) { *at(t) = S(v.Text) },
+	}
+	if symbols != nil {
+		f.Type = Enum
+	}
+	return f
+}
+
+func text(name string, at func(*Transaction) *string) field { return texts(name, nil, at) }
+
+func long(name string, at func(*Transaction) *int64) field {
+	return field{
+		Field: Field{Name: name, Type: Integer},
+		get:   func(t *Transaction) Value { return IntegerValue(*at(t)) },
+		set:   func(t *Transaction, v Value) { *at(t) = v.Integer },
+	}
+}
+
+// optionals makes a nullable field of integers.
+func optionals[I int32 | int64](name string, at func(*Transaction) *Optional[I]) field {
+	_, narrow := any(I(0)).(int32)
+	return field{
+		Field:  Field{Name: name, Type: Integer, Nullable: true},
+		narrow: narrow,
+		get: func(t *Transaction) Value {
+			if o := at(t); o.Present {
+				return IntegerValue(int64(o.Value))
+			}
+			return Value{}
+		},
+		set: func(t *Transaction, v Value) {
+			*at(t) = Optional[I]{Value: I(v.Integer), Present: v.Type == Integer}
+		},
+	}
+}
+
+func nullable(f field) field {
+	f.Nullable = true
+	return f
+}
+
+// fields is every field of the newest schema, in its order. A test holds it
+// against the schema.
+var fields = []field{
+	text("event_id", func(t *Transaction) *string { return &t.EventID }),
+	text("transaction_id", func(t *Transaction) *string { return &t.TransactionID }),
+	nullable(text("account_id", func(t *Transaction) *string { return &t.AccountID })),
+	nullable(text("customer_id", func(t *Transaction) *string { return &t.CustomerID })),
+	text("bank_code", func(t *Transaction) *string { return &t.BankCode }),
+	optionals("sequence", func(t *Transaction) *Optional[int64] { return &t.Sequence }),
+	texts("kind", kindSymbols, func(t *Transaction) *Kind { return &t.Kind }),
+	texts("direction", directionSymbols, func(t *Transaction) *Direction { return &t.Direction }),
+	texts("status", statusSymbols, func(t *Transaction) *Status { return &t.Status }),
+	nullable(text("decline_code", func(t *Transaction) *string { return &t.DeclineCode })),
+	nullable(texts("decline_reason", declineReasonSymbols, func(t *Transaction) *DeclineReason { return &t.DeclineReason })),
+	long("amount_minor", func(t *Transaction) *int64 { return &t.AmountMinor }),
+	text("currency", func(t *Transaction) *string { return &t.Currency }),
+	optionals("balance_after_minor", func(t *Transaction) *Optional[int64] { return &t.BalanceAfterMinor }),
+	optionals("held_after_minor", func(t *Transaction) *Optional[int64] { return &t.HeldAfterMinor }),
+	optionals("available_after_minor", func(t *Transaction) *Optional[int64] { return &t.AvailableAfterMinor }),
+	optionals("credit_limit_minor", func(t *Transaction) *Optional[int64] { return &t.CreditLimitMinor }),
+	nullable(text("card_id", func(t *Transaction) *string { return &t.CardID })),
+	nullable(texts("card_brand", cardBrandSymbols, func(t *Transaction) *CardBrand { return &t.CardBrand })),
+	nullable(text("card_last4", func(t *Transaction) *string { return &t.CardLast4 })),
+	nullable(text("card_bin", func(t *Transaction) *string { return &t.CardBIN })),
+	nullable(text("merchant_id", func(t *Transaction) *string { return &t.MerchantID })),
+	nullable(text("merchant_name", func(t *Transaction) *string { return &t.MerchantName })),
+	nullable(text("merchant_category_code", func(t *Transaction) *string { return &t.MerchantCategoryCode })),
+	nullable(text("merchant_city", func(t *Transaction) *string { return &t.MerchantCity })),
+	nullable(text("merchant_country", func(t *Transaction) *string { return &t.MerchantCountry })),
+	texts("channel", channelSymbols, func(t *Transaction) *Channel { return &t.Channel }),
+	nullable(text("description", func(t *Transaction) *string { return &t.Description })),
+	nullable(text("original_transaction_id", func(t *Transaction) *string { return &t.OriginalTransactionID })),
+	nullable(text("counterparty_name", func(t *Transaction) *string { return &t.CounterpartyName })),
+	nullable(text("end_to_end_id", func(t *Transaction) *string { return &t.EndToEndID })),
+	optionals("attempt", func(t *Transaction) *Optional[int32] { return &t.Attempt }),
+	optionals("decision_micros", func(t *Transaction) *Optional[int64] { return &t.DecisionMicros }),
+	long("occurred_at", func(t *Transaction) *int64 { return &t.OccurredAtMillis }),
+	nullable(text("trace_id", func(t *Transaction) *string { return &t.TraceID })),
+	text("producer_version", func(t *Transaction) *string { return &t.ProducerVersion }),
+}

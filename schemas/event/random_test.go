@@ -1,0 +1,161 @@
+package event
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/hamba/avro/v2"
+	"pgregory.net/rapid"
+)
+
+// someText draws text that may be written: UTF-8, not empty, no U+0000.
+func someText() *rapid.Generator[string] {
+	return rapid.String().Filter(func(s string) bool {
+		return s != "" && utf8.ValidString(s) && !strings.Contains(s, "\x00")
+	})
+}
+
+// draw fills every field of an event at random, so that it may be written.
+func draw(t *rapid.T) Transaction {
+	var drawn Transaction
+	for _, f := range fields {
+		if f.Nullable && rapid.Bool().Draw(t, f.Name+" is null") {
+			continue
+		}
+		var value Value
+		switch {
+		case f.Type == Enum:
+			value = TextValue(rapid.SampledFrom(f.symbols).Draw(t, f.Name))
+		case f.Type == Text:
+			value = TextValue(someText().Draw(t, f.Name))
+		case f.narrow:
+			value = IntegerValue(int64(rapid.Int32().Draw(t, f.Name)))
+		case f.Name == "amount_minor":
+			value = IntegerValue(rapid.Int64Min(0).Draw(t, f.Name))
+		default:
+			value = IntegerValue(rapid.Int64().Draw(t, f.Name))
+		}
+		f.set(&drawn, value)
+	}
+	if drawn.AccountID == "" {
+		drawn.Status = StatusDeclined
+		drawn.Sequence = Optional[int64]{}
+		drawn.EventID = drawn.TransactionID
+		return drawn
+	}
+	drawn.Sequence = Some(rapid.Int64Min(1).Draw(t, "sequence"))
+	drawn.EventID = ID(drawn.AccountID, drawn.Sequence.Value)
+	return drawn
+}
+
+// foreign reads a body with hamba's generic decoder: a second opinion on the
+// bytes that shares no code with this package. It answers what Get would.
+func foreign(schema avro.Schema, body []byte) (map[string]Value, error) {
+	var decoded map[string]any
+	if err := avro.Unmarshal(schema, body, &decoded); err != nil {
+		return nil, err
+	}
+	values := make(map[string]Value, len(decoded))
+	for name, value := range decoded {
+		plain, err := foreignValue(value)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		values[name] = plain
+	}
+	return values, nil
+}
+
+func foreignValue(value any) (Value, error) {
+	switch value := value.(type) {
+	case nil:
+		return Value{}, nil
+	case string:
+		return TextValue(value), nil
+	case []byte:
+		return TextValue(string(value)), nil
+	case int:
+		return IntegerValue(int64(value)), nil
+	case int32:
+		return IntegerValue(int64(value)), nil
+	case int64:
+		return IntegerValue(value), nil
+	case time.Time:
+		return IntegerValue(value.UnixMilli()), nil
+	case map[string]any:
+		// The generic form of a union's value: its type's name and the value.
+		if len(value) == 1 {
+			for _, inner := range value {
+				return foreignValue(inner)
+			}
+		}
+	}
+	return Value{}, fmt.Errorf("unexpected %T", value)
+}
+
+// values answers what Get answers for every field.
+func values(t *Transaction) map[string]Value {
+	list := make(map[string]Value, len(fields))
+	for _, f := range fields {
+		list[f.Name] = f.get(t)
+	}
+	return list
+}
+
+// purchase is a usual event; its encoding is the golden one.
+func purchase() Transaction {
+	return Transaction{
+		EventID:              "5a1f3c1e-9d2b-4c56-8a53-0d6a5f7f2b10:42",
+		TransactionID:        "0f6f2c0a-3a0e-5f43-9d0a-5f2f1f6d9a77",
+		AccountID:            "5a1f3c1e-9d2b-4c56-8a53-0d6a5f7f2b10",
+		CustomerID:           "9be1a0d4-77c2-4b0c-8f3c-2f8f2d1c6e55",
+		BankCode:             "001",
+		Sequence:             Some[int64](42),
+		Kind:                 KindPurchase,
+		Direction:            DirectionDebit,
+		Status:               StatusApproved,
+		AmountMinor:          12_990,
+		Currency:             "BRL",
+		BalanceAfterMinor:    Some[int64](-212_990),
+		HeldAfterMinor:       Some[int64](0),
+		AvailableAfterMinor:  Some[int64](287_010),
+		CreditLimitMinor:     Some[int64](500_000),
+		CardID:               "c2a7b1de-0c39-4a5a-8f80-0b0f4a3f9d21",
+		CardBrand:            CardBrandVisa,
+		CardLast4:            "1111",
+		CardBIN:              "411111",
+		MerchantID:           "books-and-more",
+		MerchantName:         "Livraria São João",
+		MerchantCategoryCode: "5942",
+		MerchantCity:         "São Paulo",
+		MerchantCountry:      "BR",
+		Channel:              ChannelEcommerce,
+		Description:          "Order 7",
+		Attempt:              Some[int32](1),
+		DecisionMicros:       Some[int64](830),
+		OccurredAtMillis:     1_767_225_600_123,
+		TraceID:              "4bf92f3577b34da6a3ce929d0e0e4736",
+		ProducerVersion:      "1.0.0",
+	}
+}
+
+// unknownCard is a decline that belongs to no account: most of its fields are null.
+func unknownCard() Transaction {
+	return Transaction{
+		EventID:          "3d0c5a64-5c5e-5b62-b8b1-0d5a3f9e7c02",
+		TransactionID:    "3d0c5a64-5c5e-5b62-b8b1-0d5a3f9e7c02",
+		BankCode:         "001",
+		Kind:             KindPurchase,
+		Direction:        DirectionDebit,
+		Status:           StatusDeclined,
+		DeclineCode:      "14",
+		DeclineReason:    DeclineUnknownCard,
+		AmountMinor:      500,
+		Currency:         "BRL",
+		Channel:          ChannelPointOfSale,
+		OccurredAtMillis: 1_767_225_600_124,
+		ProducerVersion:  "1.0.0",
+	}
+}
