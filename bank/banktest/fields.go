@@ -1,0 +1,248 @@
+package banktest
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"codebank.dev/bank"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// The generators make every value that a store has to keep, not only those that
+// today's commands produce.
+
+// text is any UTF-8 without U+0000.
+func text() *rapid.Generator[string] {
+	return rapid.Map(rapid.String(), func(s string) string { return strings.ReplaceAll(s, "\x00", "0") })
+}
+
+func id() *rapid.Generator[bank.ID] {
+	return rapid.Map(rapid.SliceOfN(rapid.Byte(), 16, 16), func(b []byte) bank.ID { return bank.ID(b) })
+}
+
+func hash() *rapid.Generator[[32]byte] {
+	return rapid.Map(rapid.SliceOfN(rapid.Byte(), 32, 32), func(b []byte) [32]byte { return [32]byte(b) })
+}
+
+// moment is a time between 1970 and 2100, in whole microseconds.
+func moment() *rapid.Generator[time.Time] {
+	return rapid.Map(rapid.Int64Range(1, 4_102_444_800_000_000), func(micros int64) time.Time { return time.UnixMicro(micros).UTC() })
+}
+
+// sometimes is the zero time or a moment.
+func sometimes() *rapid.Generator[time.Time] {
+	return rapid.OneOf(rapid.Just(time.Time{}), moment())
+}
+
+func amount() *rapid.Generator[int64] { return rapid.Int64Range(0, bank.MaxMinor) }
+
+func face(id bank.ID) *rapid.Generator[bank.CardFace] {
+	return rapid.Custom(func(t *rapid.T) bank.CardFace {
+		return bank.CardFace{
+			ID:    id,
+			Brand: bank.Brand(rapid.IntRange(0, int(bank.JCB)).Draw(t, "brand")),
+			BIN:   text().Draw(t, "bin"),
+			Last4: text().Draw(t, "last4"),
+		}
+	})
+}
+
+func keepsCards(t *testing.T, ledger Ledger) {
+	rapid.Check(t, func(t *rapid.T) {
+		account := bank.Account{
+			ID: NewID(), CustomerID: id().Draw(t, "customer"), Currency: BRL,
+			Kind:        rapid.SampledFrom([]bank.AccountKind{bank.AccountCard, bank.AccountWallet}).Draw(t, "kind"),
+			Balance:     rapid.Int64Range(-bank.MaxMinor, bank.MaxMinor).Draw(t, "balance"),
+			Held:        amount().Draw(t, "held"),
+			Sequence:    rapid.Int64Range(1, 1<<40).Draw(t, "sequence"),
+			LastAt:      moment().Draw(t, "last"),
+			CreditLimit: amount().Draw(t, "limit"),
+		}
+		cardID := NewID()
+		card := bank.Card{
+			CardFace: face(cardID).Draw(t, "face"), AccountID: account.ID, HolderName: text().Draw(t, "holder"),
+			Expiry:   bank.Expiry{Month: rapid.IntRange(1, 12).Draw(t, "month"), Year: rapid.IntRange(1990, 9999).Draw(t, "year")},
+			IssuedAt: moment().Draw(t, "issued"),
+		}
+		drawState(t, &card)
+		issued := bank.NewCard{
+			Card: card, Lookup: hash().Draw(t, "lookup"),
+			Sealed: bank.Sealed{KeyID: text().Draw(t, "key"), Ciphertext: rapid.SliceOfN(rapid.Byte(), 1, 64).Draw(t, "ciphertext")},
+		}
+		require.NoError(t, ledger.Execute(t.Context(), bank.Keys{}, func(book *bank.Book) error {
+			book.Open(account)
+			book.Issue(issued)
+			return nil
+		}))
+		requireCard(t, ledger, card, account)
+		sealed, err := ledger.SealedNumber(t.Context(), card.ID)
+		require.NoError(t, err)
+		require.Equal(t, issued.Sealed, sealed)
+		facts, err := ledger.CardByLookup(t.Context(), issued.Lookup)
+		require.NoError(t, err)
+		require.Equal(t, bank.CardFacts{Face: card.CardFace, AccountID: account.ID, HolderName: card.HolderName, Expiry: card.Expiry}, facts)
+
+		drawState(t, &card)
+		keys := bank.Keys{Accounts: []bank.ID{account.ID}, Cards: []bank.ID{card.ID}}
+		require.NoError(t, ledger.Execute(t.Context(), keys, func(book *bank.Book) error {
+			book.SetCard(card)
+			return nil
+		}))
+		requireCard(t, ledger, card, account)
+	})
+}
+
+// drawState draws all that may change of a card.
+func drawState(t *rapid.T, card *bank.Card) {
+	card.Blocked = rapid.Bool().Draw(t, "blocked")
+	card.WrongAt = nil
+	if times := rapid.SliceOfN(moment(), 0, bank.WrongAttemptsToLock).Draw(t, "wrong"); len(times) > 0 {
+		card.WrongAt = times
+	}
+	card.LockedUntil = sometimes().Draw(t, "locked")
+	card.Rules = bank.PurchaseRules{
+		Limit: amount().Draw(t, "limit"), Minimum: amount().Draw(t, "minimum"), PerMinute: rapid.Int32Range(0, 1<<31-1).Draw(t, "rate"),
+	}
+	card.Frequency = bank.Frequency{Level: rapid.Int64().Draw(t, "level"), At: sometimes().Draw(t, "at")}
+}
+
+// requireCard holds a card and its account to what is read without locks and with them.
+func requireCard(t *rapid.T, ledger Ledger, card bank.Card, account bank.Account) {
+	read, its, err := ledger.Card(t.Context(), card.ID)
+	require.NoError(t, err)
+	require.Equal(t, card, read)
+	require.Equal(t, account, its)
+	alone, err := ledger.Account(t.Context(), account.ID)
+	require.NoError(t, err)
+	require.Equal(t, account, alone)
+	keys := bank.Keys{Accounts: []bank.ID{account.ID}, Cards: []bank.ID{card.ID}}
+	require.NoError(t, ledger.Execute(t.Context(), keys, func(book *bank.Book) error {
+		locked, _ := book.Card(card.ID)
+		require.Equal(t, card, locked)
+		owner, _ := book.Account(account.ID)
+		require.Equal(t, account, owner)
+		return nil
+	}))
+}
+
+func keepsEntries(t *testing.T, ledger Ledger) {
+	customer := OpenCustomer(t, ledger, 1000)
+	card, account, err := ledger.Card(t.Context(), customer.Card)
+	require.NoError(t, err)
+	rapid.Check(t, func(t *rapid.T) {
+		entry := Entry(card.CardFace, customer.Account).Draw(t, "entry")
+		effect := bank.Effect{
+			Balance: rapid.Int64Range(-bank.MaxMinor, bank.MaxMinor).Draw(t, "balance"),
+			Held:    amount().Draw(t, "held"), CreditLimit: amount().Draw(t, "limit"),
+		}
+		at := moment().Draw(t, "at").Truncate(time.Millisecond)
+		keys := bank.Keys{Accounts: []bank.ID{customer.Account}, Transactions: []bank.ID{entry.TransactionID}}
+		var posted bank.Entry
+		require.NoError(t, ledger.Execute(t.Context(), keys, func(book *bank.Book) error {
+			if entry.IsRefusal() {
+				posted = *book.Refuse(entry, at)
+				return nil
+			}
+			written, err := book.Post(entry, effect, at)
+			if err == nil {
+				posted = *written
+			}
+			return err
+		}))
+		if !posted.IsRefusal() {
+			require.Equal(t, account.CustomerID, posted.CustomerID)
+		}
+		read, _, err := ledger.Transaction(t.Context(), entry.TransactionID)
+		require.NoError(t, err)
+		require.Equal(t, posted, read)
+		require.NoError(t, ledger.Execute(t.Context(), keys, func(book *bank.Book) error {
+			require.Equal(t, &posted, book.Entry(entry.TransactionID))
+			return nil
+		}))
+	})
+}
+
+// Entry generates entries that a store has to keep in every field, with a random
+// transaction id: about the account with the card, or refusals.
+func Entry(card bank.CardFace, account bank.ID) *rapid.Generator[bank.Entry] {
+	return rapid.Custom(func(t *rapid.T) bank.Entry {
+		e := bank.Entry{
+			TransactionID: NewID(), AccountID: account,
+			Request: bank.Request{
+				Caller: text().Draw(t, "caller"), ID: text().Draw(t, "request"),
+				Fingerprint: hash().Draw(t, "fingerprint"), TraceID: text().Draw(t, "trace"),
+			},
+			Kind:      bank.Kind(rapid.IntRange(int(bank.KindOpening), int(bank.KindPixReturn)).Draw(t, "kind")),
+			Direction: bank.Direction(rapid.IntRange(int(bank.Debit), int(bank.NoDirection)).Draw(t, "direction")),
+			Status:    bank.Status(rapid.IntRange(int(bank.Approved), int(bank.Voided)).Draw(t, "status")),
+			Amount:    amount().Draw(t, "amount"),
+			Card:      rapid.OneOf(rapid.Just(card), rapid.Just(bank.CardFace{}), face(bank.ID{})).Draw(t, "card"),
+			Merchant: bank.Merchant{
+				ID: text().Draw(t, "merchant"), Name: text().Draw(t, "name"), CategoryCode: text().Draw(t, "category"),
+				City: text().Draw(t, "city"), Country: text().Draw(t, "country"),
+			},
+			Channel:     bank.Channel(rapid.IntRange(0, int(bank.ChannelAPI)).Draw(t, "channel")),
+			Description: text().Draw(t, "description"), CounterpartyName: text().Draw(t, "counterparty"),
+			EndToEndID: text().Draw(t, "end to end"), Attempt: rapid.Int32().Draw(t, "attempt"),
+			OriginalID:      rapid.OneOf(rapid.Just(bank.ID{}), id()).Draw(t, "original"),
+			DecisionMicros:  rapid.Int64().Draw(t, "micros"),
+			ProducerVersion: text().Draw(t, "version"),
+		}
+		agree(t, &e)
+		return e
+	})
+}
+
+// agree makes an entry's fields fit each other.
+func agree(t *rapid.T, e *bank.Entry) {
+	switch e.Status {
+	case bank.Approved:
+		// Credits are beyond the limit's wall, whatever the balance.
+		e.Direction = bank.Credit
+		if rapid.Bool().Draw(t, "moves") {
+			e.DebitAccount, e.CreditAccount = NewID(), NewID()
+		}
+	case bank.Declined:
+		e.Decline = bank.DeclineReason(rapid.IntRange(1, len(bank.DeclineReasons())).Draw(t, "decline"))
+		if rapid.Bool().Draw(t, "refused") {
+			e.AccountID = bank.ID{}
+		}
+	case bank.Applied:
+		e.Amount = 0
+	case bank.Voided:
+		e.AccountID = bank.ID{}
+	}
+	if e.IsRefusal() {
+		e.Currency = BRL
+	}
+}
+
+func keepsTokens(t *testing.T, ledger Ledger) {
+	rapid.Check(t, func(t *rapid.T) {
+		token := bank.CardToken{
+			Hash:   [32]byte(append(id().Draw(t, "hash").Append(nil)[:16], NewID().Append(nil)[:16]...)),
+			CardID: rapid.OneOf(rapid.Just(bank.ID{}), id()).Draw(t, "card"), AccountID: rapid.OneOf(rapid.Just(bank.ID{}), id()).Draw(t, "account"),
+			Verdict:   bank.Verdict{Decline: bank.DeclineReason(rapid.IntRange(0, len(bank.DeclineReasons())).Draw(t, "decline"))},
+			ExpiresAt: moment().Draw(t, "expiry"),
+		}
+		token.Face = face(token.CardID).Draw(t, "face")
+		require.NoError(t, ledger.InsertToken(t.Context(), token))
+		read, err := ledger.Token(t.Context(), token.Hash)
+		require.NoError(t, err)
+		require.Equal(t, token, read)
+		keys := bank.Keys{Tokens: [][32]byte{token.Hash}}
+		user := NewID()
+		require.NoError(t, ledger.Execute(t.Context(), keys, func(book *bank.Book) error {
+			locked, _ := book.Token(token.Hash)
+			require.Equal(t, token, locked)
+			book.UseToken(token.Hash, user)
+			return nil
+		}))
+		token.UsedBy = user
+		read, err = ledger.Token(t.Context(), token.Hash)
+		require.NoError(t, err)
+		require.Equal(t, token, read)
+	})
+}

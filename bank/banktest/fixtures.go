@@ -1,0 +1,197 @@
+package banktest
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"testing"
+
+	"codebank.dev/bank"
+	"codebank.dev/bank/money"
+	"github.com/stretchr/testify/require"
+)
+
+// Numbers returns card numbers that the schemes and processors publish for tests.
+// No real card has one of them.
+func Numbers() []string {
+	return []string{
+		"4111111111111111", "4012888888881881", "4222222222222", // Visa
+		"5555555555554444", "5105105105105100", "2223003122003222", // Mastercard
+		"378282246310005", "371449635398431", // American Express
+		"6011111111111117", "6011000990139424", // Discover
+		"30569309025904", "38520000023237", // Diners Club
+		"3530111333300000", "3566002020360505", // JCB
+	}
+}
+
+// Number returns the i-th of Numbers, round and round.
+func Number(i int) bank.PAN {
+	numbers := Numbers()
+	pan, err := bank.ParsePAN(numbers[i%len(numbers)])
+	if err != nil {
+		panic("banktest: a published test number does not parse")
+	}
+	return pan
+}
+
+// NewID returns a random id.
+func NewID() bank.ID {
+	id, err := bank.NewID(rand.Reader)
+	if err != nil {
+		panic("banktest: no randomness")
+	}
+	return id
+}
+
+// BRL is the currency of the fixtures.
+var BRL = money.MustCurrency("BRL")
+
+// Customer is an opened card account with its card.
+type Customer struct {
+	Account bank.ID
+	Card    bank.ID
+	Lookup  [32]byte
+}
+
+// NewAccount returns an account to be opened, with nothing on it.
+func NewAccount() bank.Account {
+	return bank.Account{ID: NewID(), CustomerID: NewID(), Kind: bank.AccountCard, Currency: BRL}
+}
+
+// NewCard returns a card to be issued on an account: random id, a published number's
+// face, good until the end of 2031, no rules.
+func NewCard(account bank.ID) bank.NewCard {
+	id := NewID()
+	pan := Number(int(binary.BigEndian.Uint16(id[:])))
+	return bank.NewCard{
+		Card: bank.Card{
+			CardFace:   bank.CardFace{ID: id, Brand: pan.Brand(), BIN: pan.BIN(), Last4: pan.Last4()},
+			AccountID:  account,
+			HolderName: "MARIA DA SILVA",
+			Expiry:     bank.Expiry{Month: 12, Year: 2031},
+			IssuedAt:   Start,
+		},
+		Lookup: sha256.Sum256(id[:]),
+		Sealed: bank.Sealed{KeyID: "k1", Ciphertext: id[:]},
+	}
+}
+
+// OpenCustomer opens an account with a credit limit and issues a card on it, in one commit.
+func OpenCustomer(t testing.TB, store bank.Store, limit int64) Customer {
+	t.Helper()
+	customers := OpenCustomers(t, store, 1, limit)
+	return customers[0]
+}
+
+// OpenCustomers is OpenCustomer n times in one commit. The opening entries emit no events.
+func OpenCustomers(t testing.TB, store bank.Store, n int, limit int64) []Customer {
+	t.Helper()
+	customers := make([]Customer, n)
+	Commit(t, store, bank.Keys{}, func(book *bank.Book) error {
+		for i := range customers {
+			account := NewAccount()
+			issued := NewCard(account.ID)
+			book.Open(account)
+			book.Issue(issued)
+			if _, err := book.Post(Opening(account.ID), bank.Effect{CreditLimit: limit}, Start); err != nil {
+				return err
+			}
+			customers[i] = Customer{Account: account.ID, Card: issued.Card.ID, Lookup: issued.Lookup}
+		}
+		return nil
+	})
+	return customers
+}
+
+// Opening returns the entry with which an account begins.
+func Opening(account bank.ID) bank.Entry {
+	return bank.Entry{TransactionID: NewID(), AccountID: account, Kind: bank.KindOpening, Direction: bank.NoDirection, Status: bank.Applied}
+}
+
+// Merchant is where the fixtures buy.
+var Merchant = bank.Merchant{ID: "m-1", Name: "Padaria do Bairro", CategoryCode: "5462", City: "São Paulo", Country: "BR"}
+
+// Settlement is the internal account that Merchant's sales go to.
+var Settlement = bank.Code("001").SettlementAccount(Merchant.ID, "BRL")
+
+// Purchase returns an approved purchase by a customer, still to be posted with an
+// effect of −amount on the balance.
+func Purchase(customer Customer, transaction bank.ID, amount int64) bank.Entry {
+	return bank.Entry{
+		TransactionID: transaction, AccountID: customer.Account,
+		Request: bank.Request{Caller: "tests", ID: transaction.String(), Fingerprint: sha256.Sum256(transaction[:])},
+		Kind:    bank.KindPurchase, Direction: bank.Debit, Status: bank.Approved,
+		Amount: amount, DebitAccount: customer.Account, CreditAccount: Settlement,
+		Card: bank.CardFace{ID: customer.Card}, Merchant: Merchant, Channel: bank.ChannelECommerce, Attempt: 1,
+	}
+}
+
+// GiveBack returns an approved reversal of a part of a purchase, still to be posted
+// with an effect of +amount on the balance.
+func GiveBack(customer Customer, purchase bank.ID, amount int64) bank.Entry {
+	entry := Purchase(customer, NewID(), amount)
+	entry.Kind, entry.Direction, entry.OriginalID = bank.KindReversal, bank.Credit, purchase
+	entry.DebitAccount, entry.CreditAccount = Settlement, customer.Account
+	return entry
+}
+
+// Refusal returns a declined purchase with a card that nobody knows.
+func Refusal(transaction bank.ID) bank.Entry {
+	entry := Purchase(Customer{}, transaction, 100)
+	entry.Status, entry.Decline, entry.Currency = bank.Declined, bank.UnknownCard, BRL
+	entry.DebitAccount, entry.CreditAccount = bank.ID{}, bank.ID{}
+	entry.Card = bank.CardFace{Brand: bank.Visa, BIN: "411111", Last4: "1111"}
+	return entry
+}
+
+// EventOf returns an event for an entry, with a body that tells what it is of.
+func EventOf(entry *bank.Entry) bank.Event {
+	return bank.Event{
+		TransactionID: entry.TransactionID, AccountID: entry.AccountID, Sequence: entry.Sequence,
+		Key: entry.EventKey(), SchemaVersion: 1, Body: []byte(entry.EventID()),
+	}
+}
+
+// KeysOf returns the keys of a customer and of transactions, sorted.
+func KeysOf(customer Customer, transactions ...bank.ID) bank.Keys {
+	keys := bank.Keys{Accounts: []bank.ID{customer.Account}, Cards: []bank.ID{customer.Card}, Transactions: transactions}
+	keys.Sort()
+	return keys
+}
+
+// Commit executes decide until it is not a conflict, as the executor does, and
+// fails the test on any other error.
+func Commit(t testing.TB, store bank.Store, keys bank.Keys, decide func(*bank.Book) error) {
+	t.Helper()
+	require.NoError(t, Try(t.Context(), store, keys, decide))
+}
+
+// Try executes decide until it is not a conflict.
+func Try(ctx context.Context, store bank.Store, keys bank.Keys, decide func(*bank.Book) error) error {
+	keys.Sort()
+	for {
+		err := store.Execute(ctx, keys, decide)
+		if !errors.Is(err, bank.ErrRetry) {
+			return err
+		}
+	}
+}
+
+// Buy posts an approved purchase with its event in a commit of its own and returns its entry.
+func Buy(t testing.TB, store bank.Store, customer Customer, amount int64) bank.Entry {
+	t.Helper()
+	var posted bank.Entry
+	transaction := NewID()
+	Commit(t, store, KeysOf(customer, transaction), func(book *bank.Book) error {
+		entry, err := book.Post(Purchase(customer, transaction, amount), bank.Effect{Balance: -amount}, Start)
+		if err != nil {
+			return err
+		}
+		book.Emit(EventOf(entry))
+		posted = *entry
+		return nil
+	})
+	return posted
+}

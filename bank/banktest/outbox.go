@@ -1,0 +1,223 @@
+package banktest
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"codebank.dev/bank"
+	"github.com/stretchr/testify/require"
+)
+
+// TestOutbox shows that a ledger keeps the contract of bank.Outbox.
+func TestOutbox(t *testing.T, open Open) {
+	run(t, open, []rule{
+		{"an empty outbox answers empty", fetchesNothing},
+		{"rows come lowest id first, in the order of decisions", fetchesInOrder},
+		{"what is in flight is skipped", skipsInFlight},
+		{"deleted rows are gone, and deleting again is no error", deletesRows},
+		{"one holder leads until its time is over", leadsAlone},
+		{"a higher epoch fences the lower ones off", fencesOldLeaders},
+		{"the backlog is counted", countsBacklog},
+		{"a relay beside busy writers sends everything in order", relaysEverything},
+	})
+}
+
+func fetchesNothing(t *testing.T, ledger Ledger) {
+	waiting, err := ledger.Fetch(t.Context(), 10, nil)
+	require.NoError(t, err)
+	require.Empty(t, waiting)
+	rows, oldest, err := ledger.Backlog(t.Context())
+	require.NoError(t, err)
+	require.Zero(t, rows)
+	require.True(t, oldest.IsZero())
+}
+
+func fetchesInOrder(t *testing.T, ledger Ledger) {
+	customers := OpenCustomers(t, ledger, 3, 1000)
+	var want []bank.Event
+	for range 3 {
+		var keys bank.Keys
+		for _, customer := range customers {
+			keys.Add(KeysOf(customer))
+		}
+		Commit(t, ledger, keys, func(book *bank.Book) error {
+			for i := range 6 {
+				customer := customers[(i*2)%3]
+				entry, err := book.Post(Purchase(customer, NewID(), 1), bank.Effect{Balance: -1}, Start)
+				if err != nil {
+					return err
+				}
+				book.Emit(EventOf(entry))
+				want = append(want, EventOf(entry))
+			}
+			return nil
+		})
+	}
+	got := fetchAll(t, ledger, nil)
+	require.Len(t, got, len(want))
+	for i, row := range got {
+		require.Equal(t, want[i], row.Event)
+		require.True(t, i == 0 || got[i-1].ID < row.ID)
+	}
+	few, err := ledger.Fetch(t.Context(), 5, nil)
+	require.NoError(t, err)
+	require.Equal(t, got[:5], few)
+}
+
+func skipsInFlight(t *testing.T, ledger Ledger) {
+	customer := OpenCustomer(t, ledger, 1000)
+	for range 10 {
+		Buy(t, ledger, customer, 1)
+	}
+	all := fetchAll(t, ledger, nil)
+	require.Len(t, all, 10)
+	for _, skipped := range [][]int{{0}, {9}, {0, 1, 2}, {3, 4, 8}, {9, 0, 5}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}} {
+		var skip []int64
+		want := []bank.OutboxRow{}
+		for _, i := range skipped {
+			skip = append(skip, all[i].ID)
+		}
+		for i, row := range all {
+			if !contains(skipped, i) {
+				want = append(want, row)
+			}
+		}
+		require.Equal(t, want, append([]bank.OutboxRow{}, fetchAll(t, ledger, skip)...), "%v", skipped)
+		few, err := ledger.Fetch(t.Context(), 2, skip)
+		require.NoError(t, err)
+		require.Equal(t, want[:min(2, len(want))], append([]bank.OutboxRow{}, few...), "%v", skipped)
+	}
+}
+
+func contains(list []int, value int) bool {
+	for _, element := range list {
+		if element == value {
+			return true
+		}
+	}
+	return false
+}
+
+func deletesRows(t *testing.T, ledger Ledger) {
+	customer := OpenCustomer(t, ledger, 1000)
+	for range 6 {
+		Buy(t, ledger, customer, 1)
+	}
+	epoch, err := ledger.Acquire(t.Context(), "one", time.Minute)
+	require.NoError(t, err)
+	all := fetchAll(t, ledger, nil)
+	for range 2 {
+		require.NoError(t, ledger.Delete(t.Context(), epoch, []int64{all[1].ID, all[4].ID}))
+	}
+	require.NoError(t, ledger.Delete(t.Context(), epoch, nil))
+	require.Equal(t, []bank.OutboxRow{all[0], all[2], all[3], all[5]}, fetchAll(t, ledger, nil))
+	// Again and again, so that whatever the store remembers about the low end has moved.
+	for {
+		left := fetchAll(t, ledger, nil)
+		if len(left) == 0 {
+			break
+		}
+		require.NoError(t, ledger.Delete(t.Context(), epoch, []int64{left[0].ID}))
+	}
+	bought := Buy(t, ledger, customer, 1)
+	left := fetchAll(t, ledger, nil)
+	require.Len(t, left, 1)
+	require.Equal(t, EventOf(&bought), left[0].Event)
+}
+
+func leadsAlone(t *testing.T, ledger Ledger) {
+	ctx := t.Context()
+	first, err := ledger.Acquire(ctx, "one", time.Minute)
+	require.NoError(t, err)
+	_, err = ledger.Acquire(ctx, "two", time.Minute)
+	require.ErrorIs(t, err, bank.ErrNotFound)
+	again, err := ledger.Acquire(ctx, "one", time.Millisecond)
+	require.NoError(t, err)
+	require.Equal(t, first, again, "a renewal keeps the epoch")
+	var second int64
+	require.Eventually(t, func() bool {
+		second, err = ledger.Acquire(ctx, "two", time.Minute)
+		return err == nil
+	}, 10*time.Second, time.Millisecond, "a lease ends by itself")
+	require.Greater(t, second, first)
+	_, err = ledger.Acquire(ctx, "one", time.Minute)
+	require.ErrorIs(t, err, bank.ErrNotFound)
+}
+
+func fencesOldLeaders(t *testing.T, ledger Ledger) {
+	ctx := t.Context()
+	Buy(t, ledger, OpenCustomer(t, ledger, 1000), 1)
+	old, err := ledger.Acquire(ctx, "one", time.Millisecond)
+	require.NoError(t, err)
+	ids := []int64{fetchAll(t, ledger, nil)[0].ID}
+	var leader int64
+	require.Eventually(t, func() bool {
+		leader, err = ledger.Acquire(ctx, "two", time.Minute)
+		return err == nil
+	}, 10*time.Second, time.Millisecond)
+	require.ErrorIs(t, ledger.Delete(ctx, old, ids), bank.ErrNotFound)
+	require.Len(t, fetchAll(t, ledger, nil), 1)
+	require.NoError(t, ledger.Delete(ctx, leader, ids))
+	require.Empty(t, fetchAll(t, ledger, nil))
+}
+
+func countsBacklog(t *testing.T, ledger Ledger) {
+	customer := OpenCustomer(t, ledger, 1000)
+	before := time.Now()
+	for range 3 {
+		Buy(t, ledger, customer, 1)
+	}
+	rows, oldest, err := ledger.Backlog(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 3, rows)
+	require.WithinDuration(t, before, oldest, 10*time.Second)
+}
+
+// fetchAll fetches with room for everything.
+func fetchAll(t testing.TB, ledger bank.Outbox, skip []int64) []bank.OutboxRow {
+	t.Helper()
+	waiting, err := ledger.Fetch(t.Context(), 100_000, skip)
+	require.NoError(t, err)
+	return waiting
+}
+
+// relaysEverything is a small relay: it keeps a few rows in flight, deletes them out
+// of order, and must see every account's events without a gap in the end.
+func relaysEverything(t *testing.T, ledger Ledger) {
+	const writers, each = 6, 30
+	customers := OpenCustomers(t, ledger, writers, 1000)
+	epoch, err := ledger.Acquire(t.Context(), "relay", time.Minute)
+	require.NoError(t, err)
+	var group sync.WaitGroup
+	for _, customer := range customers {
+		group.Go(func() {
+			for range each {
+				Buy(t, ledger, customer, 1)
+			}
+		})
+	}
+	sent := make(map[int64]bank.Event)
+	last := make(map[bank.ID]int64)
+	var flying []int64
+	deadline := time.Now().Add(30 * time.Second)
+	for len(sent) < writers*each && time.Now().Before(deadline) {
+		waiting, err := ledger.Fetch(t.Context(), 7, flying)
+		require.NoError(t, err)
+		for _, row := range waiting {
+			require.NotContains(t, sent, row.ID, "what is in flight or deleted never comes again")
+			require.Equal(t, max(last[row.Event.AccountID], 1)+1, row.Event.Sequence)
+			last[row.Event.AccountID] = row.Event.Sequence
+			sent[row.ID] = row.Event
+			flying = append(flying, row.ID)
+		}
+		if len(flying) > 10 || len(waiting) == 0 {
+			require.NoError(t, ledger.Delete(t.Context(), epoch, flying[len(flying)/2:]))
+			flying = flying[:len(flying)/2]
+		}
+	}
+	group.Wait()
+	require.Len(t, sent, writers*each)
+	require.NoError(t, ledger.Delete(t.Context(), epoch, flying))
+	require.Empty(t, fetchAll(t, ledger, nil))
+}

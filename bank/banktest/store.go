@@ -1,0 +1,229 @@
+package banktest
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"codebank.dev/bank"
+	"codebank.dev/bank/fault"
+	"github.com/stretchr/testify/require"
+)
+
+// TestStore shows that a ledger keeps the contracts of bank.Store, bank.Directory,
+// bank.Reader and bank.TokenStore.
+func TestStore(t *testing.T, open Open) {
+	run(t, open, []rule{
+		{"an account is locked while its batch decides", locksAccounts},
+		{"a transaction id is decided once, whatever the accounts", arbitratesTransactions},
+		{"of equal transaction ids at once one is written", arbitratesAtOnce},
+		{"an error of decide leaves nothing", leavesNothing},
+		{"a decision that changes nothing writes nothing", writesNothing},
+		{"a batch is seen whole or not at all", showsWholeBatches},
+		{"a decline without an account is kept under its transaction", keepsRefusals},
+		{"a request voided before it was decided is kept", keepsTombstones},
+		{"a token is used once", usesTokensOnce},
+		{"a token is inserted once", insertsTokensOnce},
+		{"what was given back is summed", sumsGivenBack},
+		{"two legs of a transaction are read together", readsAllLegs},
+		{"data that is refused harms nothing else", refusesBadData},
+		{"a card number is issued once", issuesNumbersOnce},
+		{"keys that do not exist read as absent", readsAbsence},
+		{"what is not there is not found", findsNothing},
+		{"the end of the context is an unknown outcome", endsWithContext},
+		{"every field of a card and its account is kept", keepsCards},
+		{"every field of an entry is kept", keepsEntries},
+		{"every field of a token is kept", keepsTokens},
+		{"random batches over many accounts lose nothing", func(t *testing.T, ledger Ledger) { TestTogether(t, ledger) }},
+	})
+}
+
+func locksAccounts(t *testing.T, ledger Ledger) {
+	const writers, each = 8, 25
+	customer := OpenCustomer(t, ledger, 1_000_000)
+	var group sync.WaitGroup
+	for range writers {
+		group.Go(func() {
+			for range each {
+				transaction := NewID()
+				err := Try(t.Context(), ledger, KeysOf(customer, transaction), func(book *bank.Book) error {
+					_, err := book.Post(Purchase(customer, transaction, 3), bank.Effect{Balance: -3}, Start)
+					return err
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+	account, err := ledger.Account(t.Context(), customer.Account)
+	require.NoError(t, err)
+	require.EqualValues(t, -3*writers*each, account.Balance)
+	require.EqualValues(t, 1+writers*each, account.Sequence)
+}
+
+func arbitratesTransactions(t *testing.T, ledger Ledger) {
+	first, second := OpenCustomer(t, ledger, 1000), OpenCustomer(t, ledger, 1000)
+	bought := Buy(t, ledger, first, 10)
+
+	blind := KeysOf(second)
+	err := ledger.Execute(t.Context(), blind, func(book *bank.Book) error {
+		_, err := book.Post(Purchase(second, bought.TransactionID, 10), bank.Effect{Balance: -10}, Start)
+		return err
+	})
+	require.ErrorIs(t, err, bank.ErrRetry)
+
+	seen := false
+	Commit(t, ledger, KeysOf(second, bought.TransactionID), func(book *bank.Book) error {
+		entry := book.Entry(bought.TransactionID)
+		seen = entry != nil && entry.AccountID == first.Account && entry.Amount == 10
+		return nil
+	})
+	require.True(t, seen, "a fresh read shows the first decision")
+	account, err := ledger.Account(t.Context(), second.Account)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, account.Sequence)
+}
+
+func arbitratesAtOnce(t *testing.T, ledger Ledger) {
+	const callers = 12
+	customers := OpenCustomers(t, ledger, callers, 1000)
+	transaction := NewID()
+	var mutex sync.Mutex
+	var written, repeated int
+	var group sync.WaitGroup
+	for _, customer := range customers {
+		group.Go(func() {
+			repeat := false
+			err := Try(t.Context(), ledger, KeysOf(customer, transaction), func(book *bank.Book) error {
+				if repeat = book.Entry(transaction) != nil; repeat {
+					return nil
+				}
+				_, err := book.Post(Purchase(customer, transaction, 10), bank.Effect{Balance: -10}, Start)
+				return err
+			})
+			mutex.Lock()
+			defer mutex.Unlock()
+			if err != nil {
+				t.Error(err)
+			}
+			if repeat {
+				repeated++
+			} else {
+				written++
+			}
+		})
+	}
+	group.Wait()
+	require.Equal(t, 1, written)
+	require.Equal(t, callers-1, repeated)
+}
+
+func leavesNothing(t *testing.T, ledger Ledger) {
+	customer := OpenCustomer(t, ledger, 1000)
+	account, opened, refused := NewAccount(), NewID(), NewID()
+	issued := NewCard(account.ID)
+	token := bank.CardToken{Hash: [32]byte{1}, ExpiresAt: Start}
+	require.NoError(t, ledger.InsertToken(t.Context(), token))
+	stop := errors.New("stop")
+	keys := KeysOf(customer)
+	keys.Tokens = [][32]byte{token.Hash}
+	err := ledger.Execute(t.Context(), keys, func(book *bank.Book) error {
+		book.Open(account)
+		book.Issue(issued)
+		card, _ := book.Card(customer.Card)
+		card.Blocked = true
+		book.SetCard(card)
+		book.UseToken(token.Hash, opened)
+		book.Refuse(Refusal(refused), Start)
+		entry, err := book.Post(Purchase(customer, opened, 10), bank.Effect{Balance: -10}, Start)
+		require.NoError(t, err)
+		book.Emit(EventOf(entry))
+		return stop
+	})
+	require.True(t, err == stop, "the error itself: %v", err) //nolint:errorlint // it must not even be wrapped
+
+	ctx := t.Context()
+	_, err = ledger.Account(ctx, account.ID)
+	require.ErrorIs(t, err, bank.ErrNotFound)
+	_, err = ledger.CardByLookup(ctx, issued.Lookup)
+	require.ErrorIs(t, err, bank.ErrNotFound)
+	card, unchanged, err := ledger.Card(ctx, customer.Card)
+	require.NoError(t, err)
+	require.False(t, card.Blocked)
+	require.EqualValues(t, 1, unchanged.Sequence)
+	kept, err := ledger.Token(ctx, token.Hash)
+	require.NoError(t, err)
+	require.True(t, kept.UsedBy.IsZero())
+	for _, transaction := range []bank.ID{opened, refused} {
+		_, _, err = ledger.Transaction(ctx, transaction)
+		require.ErrorIs(t, err, bank.ErrNotFound)
+	}
+	waiting, err := ledger.Fetch(ctx, 10, nil)
+	require.NoError(t, err)
+	require.Empty(t, waiting)
+}
+
+func writesNothing(t *testing.T, ledger Ledger) {
+	customer := OpenCustomer(t, ledger, 1000)
+	calls := 0
+	require.NoError(t, ledger.Execute(t.Context(), KeysOf(customer, NewID()), func(*bank.Book) error {
+		calls++
+		return nil
+	}))
+	require.Equal(t, 1, calls)
+	Buy(t, ledger, customer, 1)
+}
+
+func showsWholeBatches(t *testing.T, ledger Ledger) {
+	pair := OpenCustomers(t, ledger, 2, 0)
+	keys := bank.Keys{Accounts: []bank.ID{pair[0].Account, pair[1].Account}}
+	keys.Sort()
+	ctx, cancel := context.WithCancel(t.Context())
+	var group sync.WaitGroup
+	group.Go(func() {
+		defer cancel()
+		for range 50 {
+			Commit(t, ledger, keys, func(book *bank.Book) error {
+				for i, amount := range []int64{-5, 5} {
+					entry := Purchase(pair[i], NewID(), 5)
+					entry.Kind = bank.KindPixReturn
+					if _, err := book.Post(entry, bank.Effect{Balance: amount}, Start); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}
+	})
+	for ctx.Err() == nil {
+		err := Try(t.Context(), ledger, keys, func(book *bank.Book) error {
+			first, _ := book.Account(pair[0].Account)
+			second, _ := book.Account(pair[1].Account)
+			if first.Balance+second.Balance != 0 || first.Sequence != second.Sequence {
+				t.Errorf("half a batch: %d and %d", first.Balance, second.Balance)
+			}
+			return nil
+		})
+		require.NoError(t, err)
+	}
+	group.Wait()
+}
+
+func endsWithContext(t *testing.T, ledger Ledger) {
+	customer := OpenCustomer(t, ledger, 1000)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	err := ledger.Execute(ctx, KeysOf(customer), func(book *bank.Book) error {
+		_, err := book.Post(Purchase(customer, NewID(), 10), bank.Effect{Balance: -10}, Start)
+		return err
+	})
+	require.Equal(t, fault.Unavailable, fault.CodeOf(err), "%v", err)
+	_, err = ledger.Account(ctx, customer.Account)
+	require.Equal(t, fault.Unavailable, fault.CodeOf(err), "%v", err)
+	require.Equal(t, fault.Unavailable, fault.CodeOf(ledger.InsertToken(ctx, bank.CardToken{ExpiresAt: time.Now()})))
+	Buy(t, ledger, customer, 1)
+}

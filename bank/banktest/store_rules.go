@@ -1,0 +1,268 @@
+package banktest
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"codebank.dev/bank"
+	"github.com/stretchr/testify/require"
+)
+
+func keepsRefusals(t *testing.T, ledger Ledger) {
+	refusal := Refusal(NewID())
+	Commit(t, ledger, bank.Keys{Transactions: []bank.ID{refusal.TransactionID}}, func(book *bank.Book) error {
+		entry := book.Refuse(refusal, Start)
+		book.Emit(EventOf(entry))
+		return nil
+	})
+	refusal.OccurredAt = Start
+	kept, _, err := ledger.Transaction(t.Context(), refusal.TransactionID)
+	require.NoError(t, err)
+	require.Equal(t, refusal, kept)
+	parties, err := ledger.Parties(t.Context(), refusal.TransactionID)
+	require.NoError(t, err)
+	require.Equal(t, bank.Parties{}, parties)
+	waiting, err := ledger.Fetch(t.Context(), 10, nil)
+	require.NoError(t, err)
+	require.Len(t, waiting, 1)
+	require.Equal(t, EventOf(&refusal), waiting[0].Event)
+}
+
+func keepsTombstones(t *testing.T, ledger Ledger) {
+	purchase := NewID()
+	tombstone := bank.Entry{
+		TransactionID: purchase, Kind: bank.KindPurchase, Direction: bank.NoDirection, Status: bank.Voided,
+		Request: bank.Request{Caller: "tests", ID: "order-1"},
+	}
+	keys := bank.Keys{Transactions: []bank.ID{purchase}}
+	Commit(t, ledger, keys, func(book *bank.Book) error {
+		require.Nil(t, book.Entry(purchase))
+		book.Refuse(tombstone, Start)
+		return nil
+	})
+	tombstone.OccurredAt = Start
+	customer := OpenCustomer(t, ledger, 1000)
+	Commit(t, ledger, KeysOf(customer, purchase), func(book *bank.Book) error {
+		require.Equal(t, &tombstone, book.Entry(purchase))
+		return nil
+	})
+	waiting, err := ledger.Fetch(t.Context(), 10, nil)
+	require.NoError(t, err)
+	require.Empty(t, waiting, "no event without Emit")
+}
+
+func usesTokensOnce(t *testing.T, ledger Ledger) {
+	const callers = 8
+	customers := OpenCustomers(t, ledger, callers, 1000)
+	token := bank.CardToken{Hash: [32]byte{1}, ExpiresAt: Start.Add(time.Minute)}
+	require.NoError(t, ledger.InsertToken(t.Context(), token))
+	var mutex sync.Mutex
+	var winners []bank.ID
+	var group sync.WaitGroup
+	for _, customer := range customers {
+		group.Go(func() {
+			transaction, won := NewID(), false
+			keys := KeysOf(customer, transaction)
+			keys.Tokens = [][32]byte{token.Hash}
+			err := Try(t.Context(), ledger, keys, func(book *bank.Book) error {
+				found, ok := book.Token(token.Hash)
+				if won = ok && found.UsedBy.IsZero(); !won {
+					return nil
+				}
+				book.UseToken(token.Hash, transaction)
+				_, err := book.Post(Purchase(customer, transaction, 1), bank.Effect{Balance: -1}, Start)
+				return err
+			})
+			mutex.Lock()
+			defer mutex.Unlock()
+			if err != nil {
+				t.Error(err)
+			}
+			if won {
+				winners = append(winners, transaction)
+			}
+		})
+	}
+	group.Wait()
+	require.Len(t, winners, 1)
+	used, err := ledger.Token(t.Context(), token.Hash)
+	require.NoError(t, err)
+	require.Equal(t, winners[0], used.UsedBy)
+}
+
+func insertsTokensOnce(t *testing.T, ledger Ledger) {
+	token := bank.CardToken{Hash: [32]byte{1}, ExpiresAt: Start, Verdict: bank.Verdict{Decline: bank.UnknownCard}}
+	require.NoError(t, ledger.InsertToken(t.Context(), token))
+	again := token
+	again.Verdict = bank.Verdict{}
+	require.ErrorIs(t, ledger.InsertToken(t.Context(), again), bank.ErrRejected)
+	kept, err := ledger.Token(t.Context(), token.Hash)
+	require.NoError(t, err)
+	require.Equal(t, token, kept)
+}
+
+func sumsGivenBack(t *testing.T, ledger Ledger) {
+	customer := OpenCustomer(t, ledger, 1000)
+	purchase := Buy(t, ledger, customer, 100).TransactionID
+	give := func(entry bank.Entry, effect int64) {
+		Commit(t, ledger, KeysOf(customer, purchase), func(book *bank.Book) error {
+			_, err := book.Post(entry, bank.Effect{Balance: effect}, Start)
+			return err
+		})
+	}
+	give(GiveBack(customer, purchase, 30), 30)
+	give(GiveBack(customer, purchase, 25), 25)
+	declined := GiveBack(customer, purchase, 45)
+	declined.Status, declined.Decline, declined.DebitAccount, declined.CreditAccount = bank.Declined, bank.Blocked, bank.ID{}, bank.ID{}
+	give(declined, 0)
+	secondLeg := GiveBack(customer, purchase, 11)
+	secondLeg.Leg = 1
+	give(secondLeg, 11)
+	give(GiveBack(customer, NewID(), 7), 7)
+
+	var first, then int64
+	Commit(t, ledger, KeysOf(customer, purchase), func(book *bank.Book) error {
+		first = book.Reversed(purchase)
+		_, err := book.Post(GiveBack(customer, purchase, 45), bank.Effect{Balance: 45}, Start)
+		then = book.Reversed(purchase)
+		return err
+	})
+	require.EqualValues(t, 55, first, "approved ones, each once")
+	require.EqualValues(t, 100, then, "those of this batch too")
+	_, reversed, err := ledger.Transaction(t.Context(), purchase)
+	require.NoError(t, err)
+	require.EqualValues(t, 100, reversed)
+}
+
+func readsAllLegs(t *testing.T, ledger Ledger) {
+	pair := OpenCustomers(t, ledger, 2, 1000)
+	transaction := NewID()
+	keys := bank.Keys{Accounts: []bank.ID{pair[0].Account, pair[1].Account}, Transactions: []bank.ID{transaction}}
+	Commit(t, ledger, keys, func(book *bank.Book) error {
+		out := Purchase(pair[0], transaction, 40)
+		out.Kind, out.CreditAccount = bank.KindTransfer, pair[1].Account
+		in := out
+		in.Leg, in.AccountID, in.Direction, in.Card = 1, pair[1].Account, bank.Credit, bank.CardFace{}
+		if _, err := book.Post(out, bank.Effect{Balance: -40}, Start); err != nil {
+			return err
+		}
+		_, err := book.Post(in, bank.Effect{Balance: 40}, Start)
+		return err
+	})
+	err := ledger.Execute(t.Context(), bank.Keys{Transactions: []bank.ID{transaction}}, func(book *bank.Book) error {
+		require.EqualValues(t, 0, book.Entry(transaction).Leg)
+		return nil
+	})
+	require.NoError(t, err)
+	parties, err := ledger.Parties(t.Context(), transaction)
+	require.NoError(t, err)
+	require.Equal(t, bank.Parties{AccountID: pair[0].Account, CardID: pair[0].Card}, parties)
+}
+
+func issuesNumbersOnce(t *testing.T, ledger Ledger) {
+	customer := OpenCustomer(t, ledger, 1000)
+	twin := NewCard(customer.Account)
+	twin.Lookup = customer.Lookup
+	err := ledger.Execute(t.Context(), KeysOf(customer), func(book *bank.Book) error {
+		book.Issue(twin)
+		return nil
+	})
+	require.ErrorIs(t, err, bank.ErrRetry)
+	facts, err := ledger.CardByLookup(t.Context(), customer.Lookup)
+	require.NoError(t, err)
+	require.Equal(t, customer.Card, facts.Face.ID)
+
+	orphan := NewCard(NewID())
+	err = ledger.Execute(t.Context(), bank.Keys{}, func(book *bank.Book) error {
+		book.Issue(orphan)
+		return nil
+	})
+	require.ErrorIs(t, err, bank.ErrRejected, "a card belongs to an account")
+}
+
+func readsAbsence(t *testing.T, ledger Ledger) {
+	nobody := Customer{Account: NewID(), Card: NewID()}
+	keys := KeysOf(nobody, NewID())
+	keys.Tokens = [][32]byte{{1}}
+	require.NoError(t, ledger.Execute(t.Context(), keys, func(book *bank.Book) error {
+		_, account := book.Account(nobody.Account)
+		_, card := book.Card(nobody.Card)
+		_, token := book.Token([32]byte{1})
+		require.False(t, account || card || token)
+		require.Nil(t, book.Entry(keys.Transactions[0]))
+		require.Zero(t, book.Reversed(keys.Transactions[0]))
+		return nil
+	}))
+}
+
+func findsNothing(t *testing.T, ledger Ledger) {
+	ctx, none := t.Context(), NewID()
+	for name, ask := range map[string]func() error{
+		"CardByLookup": func() error { _, err := ledger.CardByLookup(ctx, [32]byte{9}); return err },
+		"CardByID":     func() error { _, err := ledger.CardByID(ctx, none); return err },
+		"Token":        func() error { _, err := ledger.Token(ctx, [32]byte{9}); return err },
+		"Parties":      func() error { _, err := ledger.Parties(ctx, none); return err },
+		"Account":      func() error { _, err := ledger.Account(ctx, none); return err },
+		"Card":         func() error { _, _, err := ledger.Card(ctx, none); return err },
+		"Transaction":  func() error { _, _, err := ledger.Transaction(ctx, none); return err },
+		"SealedNumber": func() error { _, err := ledger.SealedNumber(ctx, none); return err },
+	} {
+		require.ErrorIs(t, ask(), bank.ErrNotFound, name)
+	}
+}
+
+// refusesBadData writes a bad entry next to a good one: nothing of the batch is
+// written, and the good one alone goes through afterwards.
+func refusesBadData(t *testing.T, ledger Ledger) {
+	customer := OpenCustomer(t, ledger, 1000)
+	sequence := int64(1)
+	for name, spoil := range badEntries {
+		t.Run(name, func(t *testing.T) {
+			good, bad := Purchase(customer, NewID(), 1), Purchase(customer, NewID(), 1)
+			spoil(&bad)
+			keys := KeysOf(customer, good.TransactionID, bad.TransactionID)
+			err := ledger.Execute(t.Context(), keys, func(book *bank.Book) error {
+				if _, err := book.Post(good, bank.Effect{Balance: -1}, Start); err != nil {
+					return err
+				}
+				if bad.AccountID.IsZero() {
+					book.Refuse(bad, Start)
+					return nil
+				}
+				_, err := book.Post(bad, bank.Effect{Balance: -bad.Amount}, Start)
+				return err
+			})
+			require.ErrorIs(t, err, bank.ErrRejected)
+			Commit(t, ledger, keys, func(book *bank.Book) error {
+				require.Nil(t, book.Entry(good.TransactionID), "nothing of the batch was written")
+				_, err := book.Post(good, bank.Effect{Balance: -1}, Start)
+				return err
+			})
+			account, err := ledger.Account(t.Context(), customer.Account)
+			require.NoError(t, err)
+			sequence++
+			require.Equal(t, sequence, account.Sequence)
+		})
+	}
+}
+
+// badEntries spoils an approved purchase of 1 in each way that a store must refuse.
+var badEntries = map[string]func(*bank.Entry){
+	"U+0000 in a text":                         func(e *bank.Entry) { e.Description = "a\x00b" },
+	"text that is not UTF-8":                   func(e *bank.Entry) { e.Merchant.Name = "caf\xe9" },
+	"a negative amount":                        func(e *bank.Entry) { e.Amount = -1 },
+	"a debit beyond what is available":         func(e *bank.Entry) { e.Amount = 100_000 },
+	"a movement with one end":                  func(e *bank.Entry) { e.CreditAccount = bank.ID{} },
+	"a movement within one account":            func(e *bank.Entry) { e.CreditAccount = e.DebitAccount },
+	"a decline that moves money":               func(e *bank.Entry) { e.Status, e.Decline = bank.Declined, bank.Blocked },
+	"a decline without a reason":               func(e *bank.Entry) { e.Status, e.DebitAccount, e.CreditAccount = bank.Declined, bank.ID{}, bank.ID{} },
+	"an approval with a reason":                func(e *bank.Entry) { e.Decline = bank.Blocked },
+	"a third leg":                              func(e *bank.Entry) { e.Leg = 2 },
+	"no kind":                                  func(e *bank.Entry) { e.Kind = 0 },
+	"no direction":                             func(e *bank.Entry) { e.Direction = 0 },
+	"no status":                                func(e *bank.Entry) { e.Status = 0 },
+	"an approval without an account":           func(e *bank.Entry) { e.AccountID = bank.ID{} },
+	"a tombstone with an account":              func(e *bank.Entry) { e.Status, e.DebitAccount, e.CreditAccount = bank.Voided, bank.ID{}, bank.ID{} },
+	"an amount where nothing is to be decided": func(e *bank.Entry) { e.Status, e.DebitAccount, e.CreditAccount = bank.Applied, bank.ID{}, bank.ID{} },
+}

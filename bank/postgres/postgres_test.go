@@ -1,0 +1,31 @@
+package postgres_test
+
+import (
+	"testing"
+
+	"codebank.dev/bank/banktest"
+	"codebank.dev/bank/postgres"
+	"codebank.dev/stack/postgres/postgrestest"
+	"github.com/stretchr/testify/require"
+)
+
+// open returns a migrated ledger in a database of its own.
+func open(t *testing.T) banktest.Ledger { return openAt(t, postgrestest.Database(t)) }
+
+// openAt returns the ledger at an address, migrated. The bank's code is 001.
+func openAt(t testing.TB, url string) *postgres.Store {
+	t.Helper()
+	store, err := postgres.Open(t.Context(), postgres.Config{URL: url, BankCode: "001", MaxConnections: 16})
+	require.NoError(t, err)
+	t.Cleanup(store.Close)
+	require.NoError(t, store.Migrate(t.Context()))
+	return store
+}
+
+func TestStore(t *testing.T)  { banktest.TestStore(t, open) }
+func TestOutbox(t *testing.T) { banktest.TestOutbox(t, open) }
+
+func TestTwoProcessesOnOneLedger(t *testing.T) {
+	url := postgrestest.Database(t)
+	banktest.TestTogether(t, openAt(t, url), openAt(t, url))
+}
