@@ -1,0 +1,73 @@
+package provision
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// The wait between two tries grows from firstWait to mostWait.
+const (
+	firstWait = 100 * time.Millisecond
+	mostWait  = time.Second
+)
+
+// notReady marks an error that time may cure.
+type notReady struct{ cause error }
+
+func (e notReady) Error() string { return e.cause.Error() }
+func (e notReady) Unwrap() error { return e.cause }
+
+// NotReady marks err as that of a service that is starting, rebalancing or out of
+// reach, so that Await tries again. NotReady(nil) is nil.
+func NotReady(err error) error {
+	if err == nil {
+		return nil
+	}
+	return notReady{err}
+}
+
+// IsNotReady reports whether err was marked by NotReady.
+func IsNotReady(err error) bool { return errors.As(err, new(notReady)) }
+
+// waitingKey is under which a context carries whom to tell about waiting.
+type waitingKey struct{}
+
+// WithWaiting returns a context whose Await calls tell about each try that has to be
+// repeated: what is waited for and why. tell is called by the goroutine that waits.
+func WithWaiting(ctx context.Context, tell func(what string, err error)) context.Context {
+	return context.WithValue(ctx, waitingKey{}, tell)
+}
+
+// Await calls try until it returns nil or an error that is not marked NotReady,
+// which is returned as it is, waiting 100 ms to 1 s in between. When ctx ends first,
+// the error names what was waited for and wraps both the last error and the
+// context's. try is called at least once, and must be safe to repeat.
+func Await(ctx context.Context, what string, try func(context.Context) error) error {
+	tell, _ := ctx.Value(waitingKey{}).(func(string, error))
+	var last error
+	for wait := firstWait; ; wait = min(2*wait, mostWait) {
+		err := try(ctx)
+		switch {
+		case err == nil:
+			return nil
+		case ctx.Err() != nil && errors.Is(err, ctx.Err()) && last != nil:
+			// The last try was cut short; what the one before said is the better reason.
+			return fmt.Errorf("%s: %w; last: %w", what, ctx.Err(), last)
+		case !IsNotReady(err):
+			return err
+		}
+		last = err
+		if tell != nil && ctx.Err() == nil {
+			tell(what, err)
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return fmt.Errorf("%s: %w; last: %w", what, ctx.Err(), err)
+		}
+	}
+}

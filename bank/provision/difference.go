@@ -1,0 +1,63 @@
+package provision
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Concealed stands for a value that is not shown.
+const Concealed = "(concealed)"
+
+// Difference is one key on which a wanted configuration and the running one differ.
+// A side that lacks the key is nil. Values that may be secrets are Concealed.
+type Difference struct {
+	Key     string  `json:"key"`
+	Running *string `json:"running"`
+	Wanted  *string `json:"wanted"`
+}
+
+// Differences compares two configurations by key and returns where they differ,
+// ordered by key; none when they are equal. Equality is judged on the true values.
+func Differences(running, wanted map[string]string) []Difference {
+	keys := make(map[string]struct{}, len(wanted))
+	for key := range running {
+		keys[key] = struct{}{}
+	}
+	for key := range wanted {
+		keys[key] = struct{}{}
+	}
+	var differences []Difference
+	for key := range keys {
+		is, there := running[key]
+		should, asked := wanted[key]
+		if there == asked && is == should {
+			continue
+		}
+		differences = append(differences, Difference{
+			Key: key, Running: shown(key, is, there), Wanted: shown(key, should, asked)})
+	}
+	slices.SortFunc(differences, func(a, b Difference) int { return strings.Compare(a.Key, b.Key) })
+	return differences
+}
+
+// secretKey recognises keys whose values are secrets, by the words that Kafka,
+// Connect and their plug-ins use for them.
+var secretKey = regexp.MustCompile(`(?i)password|passphrase|secret|credential|token|api[._-]?key|private[._-]?key|keystore\.key|jaas|basic\.auth|userinfo|user\.info`)
+
+// reference is a value that only names where the true one is.
+var reference = regexp.MustCompile(`^\$\{[^{}]+\}$`)
+
+// userInfo is a name and password inside an address.
+var userInfo = regexp.MustCompile(`//[^/@\s]+@`)
+
+func shown(key, value string, there bool) *string {
+	if !there {
+		return nil
+	}
+	if secretKey.MatchString(key) && !reference.MatchString(value) {
+		value = Concealed
+	}
+	value = userInfo.ReplaceAllString(value, "//"+Concealed+"@")
+	return &value
+}

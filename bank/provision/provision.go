@@ -1,0 +1,36 @@
+// Package provision holds what bringing a service into a wanted state has in common,
+// whatever the service: what was done to an object, how two configurations differ,
+// and waiting for a service that is still starting. It knows no service itself; the
+// adapters topics, registry, elastic and connect speak its words.
+//
+// Provisioning is declarative: an object that is as wanted is left alone, so doing
+// everything again changes nothing.
+package provision
+
+// Action is what was done to an object.
+type Action string
+
+// The actions.
+const (
+	// Created made an object that was not there.
+	Created Action = "created"
+	// Updated changed an object that was there.
+	Updated Action = "updated"
+	// Unchanged found the object as wanted.
+	Unchanged Action = "unchanged"
+)
+
+// Result is what happened to one object.
+type Result struct {
+	// Kind is the sort of object in words: topic, subject, template, index, connector.
+	Kind string `json:"kind"`
+	// Name is the object's name within its service.
+	Name string `json:"name"`
+	// Action is what was done.
+	Action Action `json:"action"`
+	// Detail says in words what was changed or found. It holds no secrets; it may be empty.
+	Detail string `json:"detail,omitempty"`
+}
+
+// Report takes results as they come, one call an object, never two at once.
+type Report func(Result)
