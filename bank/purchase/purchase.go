@@ -160,7 +160,7 @@ func (s *Service) resolveToken(ctx context.Context, text string, command *author
 	hash := sha256.Sum256([]byte(text))
 	token, err := s.Directory.Token(ctx, hash)
 	if errors.Is(err, bank.ErrNotFound) {
-		return errToken
+		return s.resolveDecided(ctx, command)
 	}
 	if err != nil {
 		return err
@@ -168,6 +168,21 @@ func (s *Service) resolveToken(ctx context.Context, text string, command *author
 	command.face, command.account, command.verdict = token.Face, token.AccountID, token.Verdict
 	command.face.ID = token.CardID
 	command.token, command.hasToken = hash, true
+	return nil
+}
+
+// resolveDecided is for a token that is no longer kept: when the request id was
+// decided before, this is a repeat, which gets the first outcome for ever. The
+// entry that exists keeps the command from deciding anything.
+func (s *Service) resolveDecided(ctx context.Context, command *authorize) error {
+	entry, _, err := s.Reader.Transaction(ctx, command.id)
+	if errors.Is(err, bank.ErrNotFound) {
+		return errToken
+	}
+	if err != nil {
+		return err
+	}
+	command.face, command.account = entry.Card, entry.AccountID
 	return nil
 }
 
