@@ -56,6 +56,7 @@ func TestBrokenBytesAreRefused(t *testing.T) {
 		"a text of negative length":        {0x01},
 		"a length of eleven bytes":         bytes.Repeat([]byte{0x80}, 11),
 		"a length beyond 64 bits":          append(bytes.Repeat([]byte{0xff}, 9), 0x7f),
+		"a length of 65 bits":              append(bytes.Repeat([]byte{0x80}, 9), 0x02),
 		"text that is not UTF-8":           {0x02, 0xff},
 		"a branch the union has not":       {0x02, 'e', 0x02, 't', 0x04},
 		"a branch below zero":              {0x02, 'e', 0x02, 't', 0x01},
@@ -133,7 +134,9 @@ func TestAnotherWritersSchemaIsResolvedAsAvroSays(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var read Transaction
+		// What was there before must not show through, least of all here, where
+		// the writer lacks fields.
+		read := purchase()
 		if err := decoder.Decode(body, &read); err != nil {
 			t.Fatal(err)
 		}
@@ -220,6 +223,38 @@ func TestASymbolThatIsNotKnownIsReadAsUnknown(t *testing.T) {
 	want := purchase()
 	want.Kind, want.Channel, want.CardBrand = KindUnknown, ChannelUnknown, CardBrandUnknown
 	require.Equal(t, want, read)
+}
+
+func TestANumberOf32BitsHasNoMore(t *testing.T) {
+	for _, fits := range []string{"\xfe\xff\xff\xff\x0f", "\xff\xff\xff\xff\x0f"} {
+		_, err := (&reader{rest: fits}).int()
+		require.NoError(t, err)
+	}
+	for _, larger := range []string{"\x80\x80\x80\x80\x10", "\x80\x80\x80\x80\x80\x00"} {
+		_, err := (&reader{rest: larger}).int()
+		require.ErrorIs(t, err, errVarint)
+	}
+}
+
+// A later version may bring a required field with a default: it is what a reader
+// sees in the events before it.
+func TestAFieldTheWriterLacksHasItsDefault(t *testing.T) {
+	reader, err := parseRecord(edit(t, func(fields []map[string]any) []map[string]any {
+		named(fields, "currency")["default"] = "BRL"
+		named(fields, "amount_minor")["default"] = 7
+		named(fields, "channel")["default"] = "API"
+		return fields
+	}))
+	require.NoError(t, err)
+	writer, err := parseRecord(edit(t, func(fields []map[string]any) []map[string]any {
+		return slices.DeleteFunc(fields, func(f map[string]any) bool {
+			return slices.Contains([]any{"currency", "amount_minor", "channel", "trace_id"}, f["name"])
+		})
+	}))
+	require.NoError(t, err)
+	decoder, err := resolve(reader, writer)
+	require.NoError(t, err)
+	require.Equal(t, Transaction{Currency: "BRL", AmountMinor: 7, Channel: ChannelAPI}, decoder.empty)
 }
 
 func TestASchemaThatCannotBeReadIsRefused(t *testing.T) {
