@@ -1,0 +1,193 @@
+// Package connect is a client of Kafka Connect's REST interface: it brings
+// connectors into the wanted state, tells how they are, and restarts what failed.
+//
+// A worker that is starting or whose group is rebalancing answers 503, 409 or lets a
+// request time out; every call here waits for such a worker until its context ends.
+package connect
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"codebank.dev/bank/provision"
+)
+
+const (
+	// tryTimeout bounds one request. A worker itself gives up after 90 s, but the
+	// next try may reach it after its rebalance.
+	tryTimeout = 30 * time.Second
+	// maxAnswer bounds what is read: a status holds a stack trace for each task.
+	maxAnswer = 16 << 20
+)
+
+// ErrNotFound says that there is no such connector.
+var ErrNotFound = errors.New("connect: no such connector")
+
+// RefusedError is an answer that time does not cure.
+type RefusedError struct {
+	// StatusCode is that of HTTP.
+	StatusCode int
+	// Message is the worker's own.
+	Message string
+}
+
+// Error returns the worker's message.
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("connect: refused with %d: %s", e.StatusCode, e.Message)
+}
+
+// Client speaks to one worker, which forwards to the others of its group. It is
+// safe for concurrent use.
+type Client struct {
+	base string
+	http *http.Client
+}
+
+// New returns a client for the worker at an address such as http://127.0.0.1:17025.
+// A name and password in the address are used for basic authentication. Nothing is
+// sent yet.
+func New(address string) (*Client, error) {
+	base, err := url.Parse(address)
+	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") {
+		return nil, errors.New("connect: the address is not an http or https URL")
+	}
+	return &Client{
+		base: strings.TrimSuffix(base.String(), "/"),
+		http: &http.Client{Timeout: tryTimeout},
+	}, nil
+}
+
+// Connectors returns the names of all connectors.
+func (c *Client) Connectors(ctx context.Context) ([]string, error) {
+	var names []string
+	err := c.call(ctx, http.MethodGet, "/connectors", nil, &names)
+	return names, err
+}
+
+// Config returns a connector's configuration as it was given, references to secrets
+// unresolved. ErrNotFound when there is none.
+func (c *Client) Config(ctx context.Context, name string) (map[string]string, error) {
+	var config map[string]string
+	err := c.call(ctx, http.MethodGet, path(name)+"/config", nil, &config)
+	return config, err
+}
+
+// Put creates the connector or replaces its configuration. Doing it again is
+// harmless, though it restarts the connector.
+func (c *Client) Put(ctx context.Context, connector Connector) error {
+	return c.call(ctx, http.MethodPut, path(connector.Name)+"/config", connector.Config, nil)
+}
+
+// Status returns how a connector and its tasks are. ErrNotFound when there is no
+// such connector, or while a new one is not known to be anything yet.
+func (c *Client) Status(ctx context.Context, name string) (Status, error) {
+	var status Status
+	err := c.call(ctx, http.MethodGet, path(name)+"/status", nil, &status)
+	return status, err
+}
+
+// Statuses returns how all connectors are, by name.
+func (c *Client) Statuses(ctx context.Context) (map[string]Status, error) {
+	var expanded map[string]struct {
+		Status Status `json:"status"`
+	}
+	if err := c.call(ctx, http.MethodGet, "/connectors?expand=status", nil, &expanded); err != nil {
+		return nil, err
+	}
+	statuses := make(map[string]Status, len(expanded))
+	for name, connector := range expanded {
+		statuses[name] = connector.Status
+	}
+	return statuses, nil
+}
+
+// Restart restarts a connector and its tasks; with onlyFailed, just those that
+// failed. It returns when the request is accepted, not when it is done.
+func (c *Client) Restart(ctx context.Context, name string, onlyFailed bool) error {
+	return c.call(ctx, http.MethodPost,
+		fmt.Sprintf("%s/restart?includeTasks=true&onlyFailed=%t", path(name), onlyFailed), nil, nil)
+}
+
+func path(name string) string { return "/connectors/" + url.PathEscape(name) }
+
+// call sends a request until the worker answers it for good and decodes the answer
+// into into, unless that is nil.
+func (c *Client) call(ctx context.Context, method, path string, body, into any) error {
+	var content []byte
+	if body != nil {
+		var err error
+		if content, err = json.Marshal(body); err != nil {
+			return fmt.Errorf("connect: %w", err)
+		}
+	}
+	return provision.Await(ctx, "Kafka Connect", func(ctx context.Context) error {
+		request, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(content))
+		if err != nil {
+			return fmt.Errorf("connect: %w", err)
+		}
+		request.Header.Set("Accept", "application/json")
+		request.Header.Set("Content-Type", "application/json")
+		response, err := c.http.Do(request)
+		if err != nil {
+			if ctx.Err() != nil {
+				return fmt.Errorf("connect: %w", err)
+			}
+			return provision.NotReady(fmt.Errorf("connect: %w", err))
+		}
+		defer response.Body.Close()
+		return decode(response, into)
+	})
+}
+
+// decode reads an answer, or the error that it is.
+func decode(response *http.Response, into any) error {
+	content, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if err != nil {
+		return provision.NotReady(fmt.Errorf("connect: answer cut off: %w", err))
+	}
+	if response.StatusCode < 300 {
+		if into == nil {
+			return nil
+		}
+		if err := json.Unmarshal(content, into); err != nil {
+			return fmt.Errorf("connect: not the answer of a worker: %w", err)
+		}
+		return nil
+	}
+	var refusal struct {
+		Message string `json:"message"`
+	}
+	if json.Unmarshal(content, &refusal) != nil || refusal.Message == "" {
+		refusal.Message = http.StatusText(response.StatusCode)
+	}
+	err = &RefusedError{StatusCode: response.StatusCode, Message: refusal.Message}
+	switch {
+	case passes(response.StatusCode, refusal.Message):
+		return provision.NotReady(err)
+	case response.StatusCode == http.StatusNotFound:
+		return fmt.Errorf("%w: %s", ErrNotFound, refusal.Message)
+	}
+	return err
+}
+
+// passes reports whether an answer is that of a worker that is starting, of a group
+// that is rebalancing, or of a proxy before either. A worker whose own time ran out
+// answers 500, as it does for what is broken for good; only the message differs.
+func passes(status int, message string) bool {
+	switch status {
+	case http.StatusConflict, http.StatusTooManyRequests,
+		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+		return true
+	case http.StatusInternalServerError:
+		return strings.Contains(strings.ToLower(message), "timed out")
+	}
+	return false
+}
