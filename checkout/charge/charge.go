@@ -56,7 +56,7 @@ func Default() Limits {
 }
 
 // Check returns an error that names the first limit that makes no sense.
-func (l *Limits) Check() error {
+func (l Limits) Check() error {
 	for _, limit := range []struct {
 		name  string
 		value time.Duration
@@ -75,11 +75,15 @@ func (l *Limits) Check() error {
 	return nil
 }
 
-// Lease is how long a claimed or freshly placed order is left alone by others: as
-// long as the work on it can take.
-func (l *Limits) Lease() time.Duration {
-	rounds := time.Duration((l.Batch + l.Workers - 1) / l.Workers)
-	return l.Deadline + 4*l.Try*rounds
+// work is the longest that one order can take once its deadline has passed: a call
+// to the bank and a change, for the purchase and for the void.
+func (l Limits) work() time.Duration { return 4 * l.Try }
+
+// Lease is how long a claimed order is left alone by others: as long as the work on
+// its whole batch can take.
+func (l Limits) Lease() time.Duration {
+	rounds := (l.Batch + l.Workers - 1) / l.Workers
+	return time.Duration(rounds) * l.work()
 }
 
 // Backoff is a wait that doubles with each try up to a most.

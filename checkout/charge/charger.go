@@ -180,4 +180,6 @@ func (c *Charger) try(ctx context.Context) (context.Context, context.CancelFunc)
 
 // DueAfter returns when an order placed at now is to be looked at by the Settler:
 // after whoever placed it can no longer be at work on it.
-func (c *Charger) DueAfter(now time.Time) time.Time { return now.Add(c.limits.Lease()) }
+func (c *Charger) DueAfter(now time.Time) time.Time {
+	return now.Add(c.limits.Deadline + c.limits.work())
+}

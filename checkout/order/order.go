@@ -91,9 +91,11 @@ func (s *Service) Place(ctx context.Context, request Request) (checkout.Order, e
 	// Equal requests inside this process are one: they share its work and its answer.
 	key := request.Caller + "\x00" + request.RequestID + "\x00" + string(fingerprint[:])
 	flight := s.flights.DoChan(key, func() (any, error) {
-		ctx, cancel := s.withDeadline(ctx)
+		wait := s.patience(ctx)
+		attempt := &attempt{Request: request, fingerprint: fingerprint, until: s.Clock.Now().Add(wait)}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), wait)
 		defer cancel()
-		return s.place(ctx, &request, fingerprint)
+		return s.place(ctx, attempt)
 	})
 	select {
 	case result := <-flight:
@@ -106,22 +108,29 @@ func (s *Service) Place(ctx context.Context, request Request) (checkout.Order, e
 	}
 }
 
-// withDeadline returns a context that outlives the caller's cancellation and ends
-// early enough before the caller's deadline to answer in time.
-func (s *Service) withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
-	now := s.Clock.Now()
-	wait := s.Charger.Limits().Deadline
-	if deadline, ok := ctx.Deadline(); ok {
-		remaining := deadline.Sub(now)
-		wait = min(wait, remaining-min(remaining/answerMargin, maxMargin))
-	}
-	return context.WithTimeout(context.WithoutCancel(ctx), wait)
+// attempt is a request being placed.
+type attempt struct {
+	Request
+	fingerprint [32]byte
+	until       time.Time
 }
 
-func (s *Service) place(ctx context.Context, request *Request, fingerprint [32]byte) (checkout.Order, error) {
+// patience returns how long a request may take: until early enough before the
+// caller's deadline to answer in time, and no longer than the limit.
+func (s *Service) patience(ctx context.Context) time.Duration {
+	most := s.Charger.Limits().Deadline
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return most
+	}
+	remaining := deadline.Sub(s.Clock.Now())
+	return min(most, remaining-min(remaining/answerMargin, maxMargin))
+}
+
+func (s *Service) place(ctx context.Context, request *attempt) (checkout.Order, error) {
 	earlier, err := s.Orders.ByRequest(ctx, request.Caller, request.RequestID)
 	if err == nil {
-		return s.repeat(ctx, earlier, fingerprint)
+		return s.repeat(ctx, request, earlier)
 	}
 	if !errors.Is(err, checkout.ErrNoOrder) {
 		return checkout.Order{}, err
@@ -139,24 +148,24 @@ func (s *Service) place(ctx context.Context, request *Request, fingerprint [32]b
 	if err != nil {
 		return checkout.Order{}, err
 	}
-	order.Fingerprint = fingerprint
 	stored, created, err := s.Orders.Create(ctx, order)
 	if err != nil {
 		return checkout.Order{}, err
 	}
 	if !created { // Another process was quicker; the token is never used.
-		return s.repeat(ctx, stored, fingerprint)
+		return s.repeat(ctx, request, stored)
 	}
 	return s.Charger.Charge(ctx, stored), nil
 }
 
-// repeat answers a request whose id made an order before.
-func (s *Service) repeat(ctx context.Context, earlier checkout.Order, fingerprint [32]byte) (checkout.Order, error) {
-	if earlier.Fingerprint != fingerprint {
+// repeat answers a request whose id made an order before. While that is pending,
+// whoever placed it or the Settler is at work on it.
+func (s *Service) repeat(ctx context.Context, request *attempt, earlier checkout.Order) (checkout.Order, error) {
+	if earlier.Fingerprint != request.fingerprint {
 		return checkout.Order{}, errReused
 	}
 	for wait := pollFirst; earlier.State == checkout.Pending; wait = min(2*wait, pollMost) {
-		if s.Clock.Sleep(ctx, wait) != nil {
+		if s.Clock.Now().Add(wait).After(request.until) || s.Clock.Sleep(ctx, wait) != nil {
 			break
 		}
 		order, err := s.Orders.ByID(ctx, earlier.Caller, earlier.ID)
@@ -204,7 +213,7 @@ func (s *Service) token(ctx context.Context, card checkout.CardData) (checkout.C
 }
 
 // open returns the order that a request makes, ready to be stored.
-func (s *Service) open(request *Request, cart checkout.Cart, token checkout.CardToken) (checkout.Order, error) {
+func (s *Service) open(request *attempt, cart checkout.Cart, token checkout.CardToken) (checkout.Order, error) {
 	id, err := checkout.NewID(s.Random)
 	if err != nil {
 		return checkout.Order{}, err
@@ -212,7 +221,7 @@ func (s *Service) open(request *Request, cart checkout.Cart, token checkout.Card
 	now := s.Clock.Now().UTC().Truncate(time.Millisecond)
 	return checkout.Order{
 		ID: id, Caller: request.Caller, RequestID: request.RequestID, TraceID: request.TraceID,
-		State: checkout.Pending,
+		Fingerprint: request.fingerprint, State: checkout.Pending,
 		Store: cart.Store, Items: cart.Items, Total: cart.Total, Description: cart.Description(),
 		Attempt:   request.Attempt,
 		CardBrand: token.Brand, CardLast4: token.Last4,

@@ -1,0 +1,168 @@
+package checkouttest
+
+import (
+	"context"
+	"strconv"
+	"testing"
+	"time"
+
+	"codebank.dev/bank/money"
+	"codebank.dev/checkout"
+	"codebank.dev/checkout/failpoint"
+	"codebank.dev/checkout/inmem"
+	"codebank.dev/checkout/order"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// TestSchedules shows that whatever fails whenever, in the end every order is ended,
+// the bank keeps exactly the purchases of the approved ones, and nobody was told
+// anything else. store may hold orders of earlier runs as long as they have ended.
+func TestSchedules(t *testing.T, store Store) {
+	require.NoError(t, store.Replace(t.Context(), Products()))
+	request := Request(t, "", VisaNumber)
+	declining := Card(t, DecliningNumber)
+	run := 0
+	rapid.Check(t, func(r *rapid.T) {
+		sweep(r, t.Context(), store)
+		run++
+		request.Caller = "run-" + strconv.Itoa(run)
+		s := &schedule{
+			T: r, ctx: t.Context(), store: store, clock: NewClock(), request: request, declining: declining,
+			answers: make(map[checkout.ID]checkout.Order),
+		}
+		s.bank = inmem.NewAcquirer(s.clock)
+		s.bank.Decline("1881", checkout.Decline{Code: "51", Reason: "INSUFFICIENT_FUNDS", Message: "Não há limite."})
+		for range rapid.IntRange(1, 25).Draw(r, "steps") {
+			s.step()
+		}
+		s.judge()
+	})
+}
+
+// schedule is one run: what is done, what fails, and what callers were told.
+type schedule struct {
+	*rapid.T
+	ctx       context.Context
+	store     Store
+	bank      *inmem.Acquirer
+	clock     *Clock
+	request   order.Request
+	declining checkout.CardData
+
+	placed  int
+	answers map[checkout.ID]checkout.Order
+}
+
+// step lets one thing happen.
+func (s *schedule) step() {
+	s.bank.Script(rapid.SliceOfN(rapid.SampledFrom([]inmem.Fault{
+		inmem.NoFault, inmem.Unreached, inmem.LostAnswer, inmem.Late, inmem.Refusing, inmem.Breaking,
+	}), 0, 4).Draw(s.T, "faults")...)
+	switch rapid.SampledFrom([]string{"place", "place", "repeat", "settle", "settle", "wait", "deliver", "away"}).Draw(s.T, "what") {
+	case "place":
+		s.place(s.placed)
+		s.placed++
+	case "repeat":
+		if s.placed > 0 {
+			s.place(rapid.IntRange(0, s.placed-1).Draw(s.T, "which"))
+		}
+	case "settle":
+		_, _ = s.process().Settler.Pass(s.ctx)
+	case "wait":
+		s.clock.Advance(time.Duration(rapid.IntRange(1, 1200).Draw(s.T, "seconds")) * time.Second)
+	case "deliver":
+		s.bank.DeliverLate()
+	case "away":
+		s.bank.SetAway(rapid.Bool().Draw(s.T, "away"))
+	}
+}
+
+// process starts a process that may die after some steps, and during which another
+// process, mortal too, may do a pass at a failpoint.
+func (s *schedule) process() *Shop {
+	interlude := rapid.SampledFrom(append(failpoint.Points(), "")).Draw(s.T, "interlude")
+	wait := rapid.SampledFrom([]time.Duration{0, time.Minute, 10 * time.Minute}).Draw(s.T, "before interlude")
+	// Drawn here, for the hook runs on a goroutine of its own.
+	other := s.mortal(nil)
+	return s.mortal(func(point failpoint.Point) {
+		if point != interlude {
+			return
+		}
+		interlude = ""
+		s.clock.Advance(wait)
+		_, _ = other.Settler.Pass(s.ctx)
+	})
+}
+
+// mortal starts a process; about every other one dies after some steps.
+func (s *schedule) mortal(hook failpoint.Hook) *Shop {
+	shop := NewShop(s.T, s.store, s.bank, s.clock, hook)
+	if rapid.Bool().Draw(s.T, "dies") {
+		shop.Kill(rapid.IntRange(0, 16).Draw(s.T, "after"))
+	}
+	return shop
+}
+
+func (s *schedule) place(number int) {
+	request := s.request
+	request.RequestID = "r" + strconv.Itoa(number)
+	if number%4 == 3 {
+		request.Card = s.declining
+	}
+	placed, err := s.process().Orders.Place(s.ctx, request)
+	if err == nil {
+		s.told(placed)
+	}
+}
+
+// told remembers what a caller was told. Nobody is told two different ends.
+func (s *schedule) told(placed checkout.Order) {
+	if earlier, ok := s.answers[placed.ID]; ok && earlier.State != checkout.Pending {
+		require.Equal(s.T, earlier, placed)
+	}
+	s.answers[placed.ID] = placed
+}
+
+// judge lets everything heal and looks at what is left.
+func (s *schedule) judge() {
+	s.bank.Heal()
+	open, err := NewShop(s.T, s.store, s.bank, s.clock, nil).Settle(s.ctx, s.clock, 30)
+	require.NoError(s.T, err)
+	require.Zero(s.T, open, "orders left open")
+	approved := make(map[string]money.Amount)
+	for number := range s.placed {
+		ended, err := s.store.ByRequest(s.ctx, s.request.Caller, "r"+strconv.Itoa(number))
+		if err != nil {
+			require.ErrorIs(s.T, err, checkout.ErrNoOrder)
+			continue
+		}
+		s.told(ended)
+		require.True(s.T, ended.Charge.Token.IsZero())
+		if ended.State == checkout.Approved {
+			approved[ended.ID.String()] = ended.Total
+		}
+	}
+	require.Equal(s.T, approved, s.bank.Kept())
+}
+
+// sweep ends what a failed run left open, so that it does not disturb the next.
+func sweep(r *rapid.T, ctx context.Context, store Store) {
+	for {
+		claimed, err := store.Claim(ctx, Start().AddDate(10, 0, 0), Start().AddDate(9, 0, 0), 100)
+		require.NoError(r, err)
+		if len(claimed) == 0 {
+			return
+		}
+		for _, left := range claimed {
+			_, err := store.Change(ctx, left.ID, func(o checkout.Order) (checkout.Order, error) {
+				given, err := o.GivenUp(checkout.TimedOut, o.CreatedAt)
+				if err != nil {
+					return o, err
+				}
+				return given.Voided(checkout.Decision{Outcome: checkout.OutcomeVoided}, o.CreatedAt)
+			})
+			require.NoError(r, err)
+		}
+	}
+}

@@ -1,0 +1,165 @@
+package checkouttest
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"codebank.dev/bank/fault"
+	"codebank.dev/checkout"
+	"codebank.dev/checkout/charge"
+	"codebank.dev/checkout/failpoint"
+	"codebank.dev/checkout/inmem"
+	"codebank.dev/checkout/order"
+	"github.com/stretchr/testify/require"
+)
+
+// Limits are charge.Default with less patience.
+func Limits() charge.Limits {
+	limits := charge.Default()
+	limits.Poll = 10 * time.Millisecond
+	limits.Batch, limits.Workers = 8, 1
+	return limits
+}
+
+// Shop is one process of the merchant side, on a store and a bank that outlive it.
+type Shop struct {
+	Store   Store
+	Bank    *inmem.Acquirer
+	Clock   checkout.Clock
+	Orders  *order.Service
+	Charger *charge.Charger
+	Settler *charge.Settler
+
+	life *life
+}
+
+// NewShop returns a process that may be killed with Kill. hook is told of
+// failpoints and may be nil.
+func NewShop(t require.TestingT, store Store, bank *inmem.Acquirer, clock checkout.Clock, hook failpoint.Hook) *Shop { // tidy:parameters everything that outlives the process
+	s := &Shop{Store: store, Bank: bank, Clock: clock, life: &life{}}
+	var err error
+	s.Charger, err = charge.New(charge.Config{
+		Acquirer: mortalAcquirer{bank, s.life}, Charges: mortalStore{store, s.life}, Clock: clock,
+		Logger: slog.New(slog.DiscardHandler), Limits: Limits(), Failpoint: hook,
+	})
+	require.NoError(t, err)
+	s.Settler = charge.NewSettler(s.Charger)
+	s.Orders = &order.Service{
+		Catalogue: store, Orders: mortalStore{store, s.life}, Acquirer: mortalAcquirer{bank, s.life},
+		Charger: s.Charger, Clock: clock, Random: rand.Reader, Failpoint: hook,
+	}
+	return s
+}
+
+// Kill ends the process after so many more steps, a step being the begin or the end
+// of a call to its store or its bank: from then on nothing it does has an effect.
+func (s *Shop) Kill(steps int) {
+	s.life.left.Store(int64(steps))
+	s.life.mortal.Store(true)
+}
+
+// Request returns a request for two novels, to be paid with a card of that number.
+func Request(t testing.TB, requestID, number string) order.Request {
+	return order.Request{
+		Caller: "shop", RequestID: requestID, TraceID: "4bf92f3577b34da6a3ce929d0e0e4736",
+		Lines: []checkout.Line{{Product: "novel", Quantity: 2}},
+		Card:  Card(t, number), Attempt: 1,
+	}
+}
+
+// Settle makes passes until no order is open, at most so many, moving the clock in
+// between so that every order comes due. It returns how many orders are left open.
+func (s *Shop) Settle(ctx context.Context, clock *Clock, passes int) (open int64, err error) {
+	for range passes {
+		clock.Advance(time.Minute + s.Charger.Limits().Lease())
+		if _, err := s.Settler.Pass(ctx); err != nil {
+			return 0, err
+		}
+		backlog, err := s.Store.Backlog(ctx)
+		if err != nil || backlog.Open == 0 {
+			return 0, err
+		}
+		open = backlog.Open
+	}
+	return open, nil
+}
+
+// life is how long a process has to live.
+type life struct {
+	mortal atomic.Bool
+	left   atomic.Int64
+}
+
+var errDead = fault.New(fault.Unavailable, "DEAD", "The process was killed.")
+
+// step takes one step of the life and fails when it is over.
+func (l *life) step() error {
+	if l.mortal.Load() && l.left.Add(-1) < 0 {
+		return errDead
+	}
+	return nil
+}
+
+// live does one call of a process: it may die before the call has an effect, or
+// after that and before it knows.
+func live[T any](l *life, call func() (T, error)) (T, error) {
+	var none T
+	if err := l.step(); err != nil {
+		return none, err
+	}
+	answer, err := call()
+	if dead := l.step(); dead != nil {
+		return none, dead
+	}
+	return answer, err
+}
+
+type mortalAcquirer struct {
+	bank checkout.Acquirer
+	life *life
+}
+
+func (m mortalAcquirer) CreateToken(ctx context.Context, card checkout.CardData) (checkout.CardToken, error) {
+	return live(m.life, func() (checkout.CardToken, error) { return m.bank.CreateToken(ctx, card) })
+}
+
+func (m mortalAcquirer) Authorize(ctx context.Context, authorization checkout.Authorization) (checkout.Decision, error) {
+	return live(m.life, func() (checkout.Decision, error) { return m.bank.Authorize(ctx, authorization) })
+}
+
+func (m mortalAcquirer) Void(ctx context.Context, requestID, traceID string) (checkout.Decision, error) {
+	return live(m.life, func() (checkout.Decision, error) { return m.bank.Void(ctx, requestID, traceID) })
+}
+
+type mortalStore struct {
+	Store
+	life *life
+}
+
+func (m mortalStore) Create(ctx context.Context, o checkout.Order) (stored checkout.Order, created bool, err error) {
+	stored, err = live(m.life, func() (checkout.Order, error) {
+		stored, created, err = m.Store.Create(ctx, o)
+		return stored, err
+	})
+	return stored, created, err
+}
+
+func (m mortalStore) ByRequest(ctx context.Context, caller, requestID string) (checkout.Order, error) {
+	return live(m.life, func() (checkout.Order, error) { return m.Store.ByRequest(ctx, caller, requestID) })
+}
+
+func (m mortalStore) ByID(ctx context.Context, caller string, id checkout.ID) (checkout.Order, error) {
+	return live(m.life, func() (checkout.Order, error) { return m.Store.ByID(ctx, caller, id) })
+}
+
+func (m mortalStore) Change(ctx context.Context, id checkout.ID, change func(checkout.Order) (checkout.Order, error)) (checkout.Order, error) {
+	return live(m.life, func() (checkout.Order, error) { return m.Store.Change(ctx, id, change) })
+}
+
+func (m mortalStore) Claim(ctx context.Context, now, until time.Time, limit int) ([]checkout.Order, error) {
+	return live(m.life, func() ([]checkout.Order, error) { return m.Store.Claim(ctx, now, until, limit) })
+}
