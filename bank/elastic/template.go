@@ -1,0 +1,146 @@
+package elastic
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+
+	"codebank.dev/bank/provision"
+)
+
+// Template is a composable index template as it is wanted, with what reaches the
+// indices that exist already.
+type Template struct {
+	Name string
+	// Body is the body of PUT /_index_template/{name}.
+	Body json.RawMessage
+	// Patterns are the names of the template's indices.
+	Patterns []string
+	// Mappings is the body of PUT /{index}/_mapping; nil for none.
+	Mappings json.RawMessage
+	// Aliases are the names under which all indices of the template are read.
+	Aliases []string
+}
+
+// Apply puts each template, then its mapping and aliases on every open index that
+// its patterns match, and reports each template and index. A server drops what
+// changes nothing; whether something changed is found by reading before and after,
+// so no notion of ours of how a server writes a mapping has to be right. A change
+// that the server refuses, a field's type above all, is its error: it needs a new
+// index. Apply waits for a server that is starting until ctx ends.
+func (c *Client) Apply(ctx context.Context, wanted []Template, report provision.Report) error {
+	if err := c.Await(ctx); err != nil {
+		return err
+	}
+	var failures []error
+	for _, template := range wanted {
+		result, err := c.putTemplate(ctx, template)
+		if err != nil {
+			failures = append(failures, fmt.Errorf("template %s: %w", template.Name, err))
+			continue
+		}
+		report(result)
+		failures = append(failures, c.applyToIndices(ctx, template, report))
+	}
+	return errors.Join(failures...)
+}
+
+func (c *Client) putTemplate(ctx context.Context, template Template) (provision.Result, error) {
+	result := provision.Result{
+		Kind: "template", Name: template.Name, Action: provision.Unchanged,
+		Detail: strings.Join(template.Patterns, " "),
+	}
+	path := "/_index_template/" + url.PathEscape(template.Name)
+	var before, after any
+	err := c.call(ctx, http.MethodGet, path, nil, &before)
+	if errors.Is(err, ErrNotFound) {
+		result.Action, err = provision.Created, nil
+	}
+	if err == nil {
+		err = c.call(ctx, http.MethodPut, path, template.Body, nil)
+	}
+	if err == nil {
+		err = c.call(ctx, http.MethodGet, path, nil, &after)
+	}
+	if result.Action != provision.Created && !reflect.DeepEqual(before, after) {
+		result.Action = provision.Updated
+	}
+	return result, err
+}
+
+// index is what Apply looks at in an index.
+type index struct {
+	Mappings any            `json:"mappings"`
+	Aliases  map[string]any `json:"aliases"`
+}
+
+func (c *Client) applyToIndices(ctx context.Context, template Template, report provision.Report) error {
+	existing, err := c.indices(ctx, template.Patterns)
+	if err != nil {
+		return fmt.Errorf("indices of template %s: %w", template.Name, err)
+	}
+	var failures []error
+	for _, name := range slices.Sorted(maps.Keys(existing)) {
+		result, err := c.applyToIndex(ctx, name, existing[name], template)
+		if err != nil {
+			failures = append(failures, fmt.Errorf("index %s: %w", name, err))
+			continue
+		}
+		report(result)
+	}
+	return errors.Join(failures...)
+}
+
+// indices returns the open indices that match.
+func (c *Client) indices(ctx context.Context, patterns []string) (map[string]index, error) {
+	if len(patterns) == 0 {
+		return nil, nil // an empty list would mean every index
+	}
+	escaped := make([]string, len(patterns))
+	for i, pattern := range patterns {
+		escaped[i] = url.PathEscape(pattern)
+	}
+	var found map[string]index
+	err := c.call(ctx, http.MethodGet, "/"+strings.Join(escaped, ",")+
+		"?expand_wildcards=open&ignore_unavailable=true&allow_no_indices=true&features=mappings,aliases", nil, &found)
+	return found, err
+}
+
+func (c *Client) applyToIndex(ctx context.Context, name string, before index, template Template) (provision.Result, error) {
+	result := provision.Result{Kind: "index", Name: name, Action: provision.Unchanged}
+	var told []string
+	if template.Mappings != nil {
+		err := c.call(ctx, http.MethodPut, "/"+url.PathEscape(name)+"/_mapping", template.Mappings, nil)
+		if err != nil {
+			return result, err
+		}
+		after, err := c.indices(ctx, []string{name})
+		if err != nil {
+			return result, err
+		}
+		if !reflect.DeepEqual(before.Mappings, after[name].Mappings) {
+			told = append(told, "mapping")
+		}
+	}
+	for _, alias := range template.Aliases {
+		if _, there := before.Aliases[alias]; there {
+			continue
+		}
+		err := c.call(ctx, http.MethodPut, "/"+url.PathEscape(name)+"/_alias/"+url.PathEscape(alias), nil, nil)
+		if err != nil {
+			return result, err
+		}
+		told = append(told, "alias "+alias)
+	}
+	if len(told) > 0 {
+		result.Action, result.Detail = provision.Updated, strings.Join(told, ", ")
+	}
+	return result, nil
+}
