@@ -1,0 +1,255 @@
+package rpc_test
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"testing"
+	"time"
+
+	"codebank.dev/bank"
+	"codebank.dev/bank/banktest"
+	"codebank.dev/bank/card"
+	"codebank.dev/bank/fault"
+	"codebank.dev/bank/inmem"
+	"codebank.dev/bank/ledger"
+	"codebank.dev/bank/purchase"
+	"codebank.dev/bank/rpc"
+	"codebank.dev/bank/serve"
+	"codebank.dev/bank/vault"
+	bankv1 "codebank.dev/schemas/gen/bank/v1"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+)
+
+type plainEncoder struct{}
+
+func (plainEncoder) Append(dst []byte, entry *bank.Entry) ([]byte, int, error) {
+	return entry.AppendEventID(dst), 1, nil
+}
+
+type face struct {
+	cards     bankv1.CardServiceClient
+	purchases bankv1.PurchaseServiceClient
+}
+
+// newFace serves a bank in memory over a real connection.
+func newFace(t *testing.T) face {
+	t.Helper()
+	store := inmem.New(time.Now)
+	keys, err := vault.Generate()
+	require.NoError(t, err)
+	executor := ledger.New(ledger.Config{Store: store, Encoder: plainEncoder{}, Now: time.Now})
+	server, err := serve.Listen(serve.Config{Name: "bank", GRPCAddress: "127.0.0.1:0", HTTPAddress: "127.0.0.1:0"})
+	require.NoError(t, err)
+	bankv1.RegisterCardServiceServer(server, &rpc.Cards{Service: &card.Service{
+		Code: "001", Ledger: executor, Directory: store, Reader: store, Tokens: store, Vault: keys, Random: rand.Reader, Now: time.Now,
+	}})
+	bankv1.RegisterPurchaseServiceServer(server, &rpc.Purchases{Service: &purchase.Service{
+		Code: "001", Ledger: executor, Directory: store, Reader: store, Vault: keys,
+	}})
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- server.Run(ctx) }()
+	connection, err := grpc.NewClient(server.GRPCAddress(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		require.NoError(t, connection.Close())
+		stop()
+		require.NoError(t, <-ended)
+		require.NoError(t, executor.Close(context.Background()))
+	})
+	return face{bankv1.NewCardServiceClient(connection), bankv1.NewPurchaseServiceClient(connection)}
+}
+
+func (f face) issue(t *testing.T) *bankv1.IssueCardResponse {
+	t.Helper()
+	issued, err := f.cards.IssueCard(t.Context(), &bankv1.IssueCardRequest{
+		RequestId: banktest.NewID().String(), HolderName: "Ada Lovelace", Currency: "BRL", CreditLimitMinor: 1000,
+		Brand: bankv1.CardBrand_CARD_BRAND_MASTERCARD, PurchaseLimitMinor: 900, PurchaseMinimumMinor: 5, PurchasesPerMinute: 600,
+	})
+	require.NoError(t, err)
+	return issued
+}
+
+func ask(issued *bankv1.IssueCardResponse, amount int64) *bankv1.AuthorizePurchaseRequest {
+	return &bankv1.AuthorizePurchaseRequest{
+		RequestId: banktest.NewID().String(), CardSource: &bankv1.AuthorizePurchaseRequest_CardData{CardData: issued.GetCardData()},
+		AmountMinor: amount, Currency: "BRL", Merchant: &bankv1.Merchant{Id: "m1", Name: "Books", City: "Recife", Country: "BR", CategoryCode: "5942"},
+		Description: "three paperbacks", Channel: bankv1.Channel_CHANNEL_ECOMMERCE, Attempt: 1,
+	}
+}
+
+func TestAPurchaseLivesThroughEveryCall(t *testing.T) {
+	f := newFace(t)
+	issued := f.issue(t)
+	require.Equal(t, bankv1.CardState_CARD_STATE_ACTIVE, issued.GetCard().GetState())
+	require.Equal(t, int64(1000), issued.GetCard().GetCreditLimitMinor())
+	require.Len(t, issued.GetCardData().GetNumber(), 16)
+
+	bought, err := f.purchases.AuthorizePurchase(t.Context(), ask(issued, 400))
+	require.NoError(t, err)
+	require.Equal(t, bankv1.PurchaseStatus_PURCHASE_STATUS_APPROVED, bought.GetPurchase().GetStatus())
+	require.Equal(t, issued.GetCard().GetName(), bought.GetPurchase().GetCard())
+	require.Equal(t, "Recife", bought.GetPurchase().GetMerchant().GetCity())
+
+	name := bought.GetPurchase().GetName()
+	reversed, err := f.purchases.ReversePurchase(t.Context(), &bankv1.ReversePurchaseRequest{RequestId: "r", Name: name})
+	require.NoError(t, err)
+	require.Equal(t, name, reversed.GetReversal().GetPurchase())
+	read, err := f.purchases.GetPurchase(t.Context(), &bankv1.GetPurchaseRequest{Name: name})
+	require.NoError(t, err)
+	require.Equal(t, int64(400), read.GetPurchase().GetReversedMinor())
+
+	account, err := f.cards.GetAccount(t.Context(), &bankv1.GetAccountRequest{Name: issued.GetCard().GetAccount()})
+	require.NoError(t, err)
+	require.Equal(t, int64(1000), account.GetAccount().GetAvailableMinor())
+	require.Equal(t, int64(3), account.GetAccount().GetSequence())
+	changed, err := f.cards.ChangeLimit(t.Context(), &bankv1.ChangeLimitRequest{RequestId: "l", Name: issued.GetCard().GetName(), CreditLimitMinor: 10})
+	require.NoError(t, err)
+	require.Equal(t, int64(10), changed.GetCard().GetCreditLimitMinor())
+	declined, err := f.purchases.AuthorizePurchase(t.Context(), ask(issued, 11))
+	require.NoError(t, err)
+	require.Equal(t, "51", declined.GetPurchase().GetDecline().GetCode())
+	require.Equal(t, bankv1.DeclineReason_DECLINE_REASON_INSUFFICIENT_FUNDS, declined.GetPurchase().GetDecline().GetReason())
+	require.NotEmpty(t, declined.GetPurchase().GetDecline().GetMessage())
+
+	_, err = f.cards.BlockCard(t.Context(), &bankv1.BlockCardRequest{Name: issued.GetCard().GetName()})
+	require.NoError(t, err)
+	got, err := f.cards.GetCard(t.Context(), &bankv1.GetCardRequest{Name: issued.GetCard().GetName()})
+	require.NoError(t, err)
+	require.Equal(t, bankv1.CardState_CARD_STATE_BLOCKED, got.GetCard().GetState())
+	_, err = f.cards.UnblockCard(t.Context(), &bankv1.UnblockCardRequest{Name: issued.GetCard().GetName()})
+	require.NoError(t, err)
+
+	voided, err := f.purchases.VoidPurchase(t.Context(), &bankv1.VoidPurchaseRequest{RequestId: "never-seen"})
+	require.NoError(t, err)
+	require.Equal(t, bankv1.PurchaseStatus_PURCHASE_STATUS_VOIDED, voided.GetPurchase().GetStatus())
+}
+
+func TestATokenBuysOnce(t *testing.T) {
+	f := newFace(t)
+	issued := f.issue(t)
+	token, err := f.cards.CreateCardToken(t.Context(), &bankv1.CreateCardTokenRequest{CardData: issued.GetCardData()})
+	require.NoError(t, err)
+	require.Equal(t, issued.GetCard().GetLast4(), token.GetLast4())
+	by := func(id string) error {
+		request := ask(issued, 10)
+		request.RequestId, request.CardSource = id, &bankv1.AuthorizePurchaseRequest_CardToken{CardToken: token.GetCardToken()}
+		_, err := f.purchases.AuthorizePurchase(t.Context(), request)
+		return err
+	}
+	require.NoError(t, by("one"))
+	require.NoError(t, by("one"))
+	require.Equal(t, "card_token", fieldOf(by("two")))
+}
+
+func fieldOf(err error) string {
+	for _, detail := range status.Convert(err).Details() {
+		if bad, ok := detail.(*errdetails.BadRequest); ok && len(bad.GetFieldViolations()) > 0 {
+			return bad.GetFieldViolations()[0].GetField()
+		}
+	}
+	return ""
+}
+
+func TestCallersDoNotShareRequestIDs(t *testing.T) {
+	f := newFace(t)
+	issued := f.issue(t)
+	request := ask(issued, 10)
+	mine, err := f.purchases.AuthorizePurchase(t.Context(), request)
+	require.NoError(t, err)
+	other := metadata.AppendToOutgoingContext(t.Context(), "x-codebank-caller", "other")
+	theirs, err := f.purchases.AuthorizePurchase(other, request)
+	require.NoError(t, err)
+	require.NotEqual(t, mine.GetPurchase().GetName(), theirs.GetPurchase().GetName())
+	_, err = f.purchases.GetPurchase(other, &bankv1.GetPurchaseRequest{Name: mine.GetPurchase().GetName()})
+	require.Equal(t, codes.NotFound, status.Code(err))
+}
+
+func TestAStreamAnswersEveryPurchaseByItsID(t *testing.T) {
+	f := newFace(t)
+	issued := f.issue(t)
+	stream, err := f.purchases.AuthorizePurchases(t.Context())
+	require.NoError(t, err)
+	const messages, each = 20, 40
+	for message := range messages {
+		batch := &bankv1.AuthorizePurchasesRequest{}
+		for i := range each {
+			request := ask(issued, 5)
+			request.RequestId = fmt.Sprintf("s-%d-%d", message, i)
+			if i == 7 {
+				request.AmountMinor = -1
+			}
+			batch.Purchases = append(batch.Purchases, request)
+		}
+		require.NoError(t, stream.Send(batch))
+	}
+	require.NoError(t, stream.CloseSend())
+	approved, refused, seen := 0, 0, map[string]bool{}
+	for range messages {
+		answer, err := stream.Recv()
+		require.NoError(t, err)
+		for _, result := range answer.GetResults() {
+			require.False(t, seen[result.GetRequestId()])
+			seen[result.GetRequestId()] = true
+			switch {
+			case result.GetError() != nil:
+				require.Equal(t, int32(codes.InvalidArgument), result.GetError().GetCode())
+				refused++
+			case result.GetPurchase().GetStatus() == bankv1.PurchaseStatus_PURCHASE_STATUS_APPROVED:
+				approved++
+			}
+		}
+	}
+	require.Len(t, seen, messages*each)
+	require.Equal(t, messages, refused)
+	require.Equal(t, 200, approved, "1000 at 5 each")
+}
+
+func TestAnOversizedMessageEndsTheStream(t *testing.T) {
+	f := newFace(t)
+	stream, err := f.purchases.AuthorizePurchases(t.Context())
+	require.NoError(t, err)
+	batch := &bankv1.AuthorizePurchasesRequest{}
+	for range 257 {
+		batch.Purchases = append(batch.Purchases, &bankv1.AuthorizePurchaseRequest{})
+	}
+	require.NoError(t, stream.Send(batch))
+	_, err = stream.Recv()
+	require.Equal(t, codes.InvalidArgument, status.Code(err))
+	require.Equal(t, "purchases", fieldOf(err))
+}
+
+func TestEveryErrorCarriesItsReason(t *testing.T) {
+	f := newFace(t)
+	issued := f.issue(t)
+	first := ask(issued, 10)
+	_, err := f.purchases.AuthorizePurchase(t.Context(), first)
+	require.NoError(t, err)
+	first.AmountMinor = 11
+	_, err = f.purchases.AuthorizePurchase(t.Context(), first)
+	require.Equal(t, codes.Aborted, status.Code(err))
+	require.Equal(t, "REQUEST_ID_REUSED", fault.Of(serve.FromStatus(err)).Reason)
+
+	for field, change := range map[string]func(*bankv1.AuthorizePurchaseRequest){
+		"channel":     func(r *bankv1.AuthorizePurchaseRequest) { r.Channel = 99 },
+		"card_source": func(r *bankv1.AuthorizePurchaseRequest) { r.CardSource = nil },
+		"merchant.id": func(r *bankv1.AuthorizePurchaseRequest) { r.Merchant = nil },
+	} {
+		request := ask(issued, 10)
+		change(request)
+		_, err := f.purchases.AuthorizePurchase(t.Context(), request)
+		require.Equal(t, codes.InvalidArgument, status.Code(err), field)
+		require.Equal(t, field, fieldOf(err))
+	}
+	_, err = f.cards.IssueCard(t.Context(), &bankv1.IssueCardRequest{RequestId: "x", HolderName: "A", Currency: "BRL", Brand: 77})
+	require.Equal(t, "brand", fieldOf(err))
+	_, err = f.cards.CreateCardToken(t.Context(), &bankv1.CreateCardTokenRequest{})
+	require.Equal(t, "card_data", fieldOf(err))
+}
