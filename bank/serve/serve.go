@@ -22,7 +22,7 @@
 //		var settings serve.Settings                           // the flags all programs share
 //		settings.Bind(flags, "127.0.0.1:17002", "127.0.0.1:17003")
 //		databaseURL := flags.String("database-url", "", "where the statement lives")
-//		if err := serve.Parse(flags, "CODEBANK_STATEMENT", args, environ); err != nil {
+//		if err := serve.Parse(flags, "STATEMENT", args, environ); err != nil {
 //			return err
 //		}
 //		logger, err := settings.Logger(os.Stderr)

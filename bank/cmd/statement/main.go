@@ -1,0 +1,118 @@
+// Command statement is the read side of one bank: it serves the statements that the
+// bank's events build, over gRPC and REST. It owns the statement's database and its
+// tables, into which the sink statement-postgres writes; it never opens the bank's
+// database. While its database is away it answers UNAVAILABLE and waits.
+//
+// Any number of replicas may run on one database. They share the key that signs page
+// tokens: the one given by --page-token-key, or else one that the database keeps.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"regexp"
+	"syscall"
+	"time"
+
+	"codebank.dev/bank/serve"
+	"codebank.dev/bank/statement"
+	"codebank.dev/bank/statement/postgres"
+	"codebank.dev/bank/statement/rpc"
+	"codebank.dev/schemas"
+	statementv1 "codebank.dev/schemas/gen/statement/v1"
+	"golang.org/x/sync/errgroup"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:], os.Environ(), os.Stdout)
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "statement:", err)
+		os.Exit(1)
+	}
+}
+
+// run serves until ctx ends. The database is prepared beside the listeners, so that
+// probes are answered while it is away.
+func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
+	config, err := parse(args, environ, stdout)
+	if err != nil {
+		return err
+	}
+	logger, err := config.server.Logger(os.Stderr)
+	if err != nil {
+		return err
+	}
+	store, err := postgres.Open(config.database)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+
+	settings := config.server.Config("statement", logger)
+	settings.Checks = []serve.Check{{Name: "database", Run: store.Ping}}
+	if settings.OpenAPI, err = schemas.OpenAPI("statement.v1"); err != nil {
+		return err
+	}
+	server, err := serve.Listen(settings)
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	statementv1.RegisterStatementServiceServer(server, rpc.NewServer(statement.NewService(store), store))
+	if err := server.Gateway(ctx, statementv1.RegisterStatementServiceHandler); err != nil {
+		return err
+	}
+	watcher := &statement.Watcher{
+		Store: store, Logger: logger, Now: time.Now,
+		Observe: statement.NewGauges(server.Metrics()).Observe,
+	}
+	running, ctx := errgroup.WithContext(ctx)
+	running.Go(func() error { return server.Run(ctx) })
+	running.Go(func() error {
+		if err := store.Prepare(ctx, logger); err != nil {
+			return err
+		}
+		watcher.Run(ctx)
+		return nil
+	})
+	if err := running.Wait(); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// config is everything the program can be told. `statement --help` prints it.
+type config struct {
+	server   serve.Settings
+	database postgres.Config
+}
+
+func parse(args, environ []string, stdout io.Writer) (*config, error) {
+	flags := flag.NewFlagSet("statement", flag.ContinueOnError)
+	flags.SetOutput(stdout)
+	var c config
+	c.server.Bind(flags, "127.0.0.1:17002", "127.0.0.1:17003")
+	flags.StringVar(&c.database.URL, "database-url", "", "the statement's Postgres `url`; required, a secret: prefer STATEMENT_DATABASE_URL or its _FILE twin")
+	flags.StringVar(&c.database.BankCode, "bank-code", "001", "the `code` of the bank whose statement this is, three digits")
+	key := flags.String("page-token-key", "", "signs page tokens, 16 `bytes` or more, the same for all replicas; empty: the database keeps one")
+	if err := serve.Parse(flags, "STATEMENT", args, environ); err != nil {
+		return nil, err
+	}
+	switch {
+	case c.database.URL == "":
+		return nil, errors.New("--database-url is required")
+	case !regexp.MustCompile(`^[0-9]{3}$`).MatchString(c.database.BankCode):
+		return nil, errors.New("--bank-code: three digits")
+	case *key != "" && len(*key) < serve.MinPageTokenKey:
+		return nil, fmt.Errorf("--page-token-key: at least %d bytes", serve.MinPageTokenKey)
+	}
+	c.database.PageTokenKey = []byte(*key)
+	return &c, nil
+}

@@ -1,0 +1,30 @@
+package statement
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// Gauges are the watcher's findings as metrics: statement_gaps, how many gaps are
+// older than GapAge, and statement_gap_seconds, the age of the oldest, 0 for none.
+type Gauges struct {
+	gaps   prometheus.Gauge
+	oldest prometheus.Gauge
+}
+
+// NewGauges returns gauges that are registered with registry.
+func NewGauges(registry prometheus.Registerer) *Gauges {
+	g := &Gauges{
+		gaps: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "statement_gaps", Help: "Gaps in accounts' sequences that have been open for more than a minute.",
+		}),
+		oldest: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "statement_gap_seconds", Help: "Age of the oldest gap; 0 when there is none.",
+		}),
+	}
+	registry.MustRegister(g.gaps, g.oldest)
+	return g
+}
+
+// Observe takes a finding over; it fits Watcher.Observe.
+func (g *Gauges) Observe(found Gaps) {
+	g.gaps.Set(float64(found.Count)) // tidy:float a count for Prometheus, not money
+	g.oldest.Set(found.Oldest.Seconds())
+}

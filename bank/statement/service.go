@@ -1,0 +1,127 @@
+package statement
+
+import (
+	"context"
+	"math"
+)
+
+const (
+	// advanceStep is how many events one look ahead may read.
+	advanceStep = 10_000
+	// maxAdvances bounds the looks ahead of one call; the next call goes on from there.
+	maxAdvances = 20
+	// maxScan bounds how many hidden events a page may pass over; it then ends early.
+	maxScan = 10_000
+	// minFetch keeps small pages from many trips over hidden events.
+	minFetch = 64
+)
+
+// Service answers what an account's events add up to. Make one with NewService.
+// Safe for concurrent use.
+type Service struct{ store Store }
+
+// NewService returns a service over the given database.
+func NewService(store Store) *Service { return &Service{store: store} }
+
+// State returns the account as of its complete_to, which it first moves up as far
+// as the events allow. Two calls in a row never go back, whichever processes answer
+// them. ErrNoAccount when no event of the account has arrived.
+func (s *Service) State(ctx context.Context, account AccountID) (State, error) {
+	for range maxAdvances - 1 {
+		state, more, err := s.store.Advance(ctx, account, advanceStep)
+		if err != nil || !more {
+			return state, err
+		}
+	}
+	state, _, err := s.store.Advance(ctx, account, advanceStep)
+	return state, err
+}
+
+// PageQuery chooses a page of lines.
+type PageQuery struct {
+	Account AccountID
+	Range   Range
+	// Below is where the page begins: lines of a lower sequence. 0 begins at the newest.
+	Below int64
+	// Size is the most lines of the page, 1 or more.
+	Size int
+}
+
+// Page is a part of an account's lines, newest first by sequence.
+type Page struct {
+	// State is the account at the time of the page. Lines above State.CompleteTo are provisional.
+	State State
+	Lines []Line
+	// Next is the Below of the page after, or 0 when there is none. A page can be
+	// short, even empty, and still have a next one.
+	Next int64
+}
+
+// Page returns a page of the lines a customer sees. Later events come above, so
+// pages stay as they are while new lines arrive; an event that arrives late below
+// complete_to cannot be. Errors as of State.
+func (s *Service) Page(ctx context.Context, query PageQuery) (Page, error) {
+	state, err := s.State(ctx, query.Account)
+	if err != nil {
+		return Page{}, err
+	}
+	page := Page{State: state}
+	below, floor, err := s.bounds(ctx, query)
+	if err != nil {
+		return Page{}, err
+	}
+	for scanned := 0; below > floor; {
+		limit := max(minFetch, query.Size-len(page.Lines)+1)
+		lines, err := s.store.Lines(ctx, query.Account, below, limit)
+		if err != nil {
+			return Page{}, err
+		}
+		for i := range lines {
+			if lines[i].Sequence < floor {
+				return page, nil
+			}
+			if !lines[i].Shown() || !query.Range.holds(&lines[i]) {
+				continue
+			}
+			if len(page.Lines) == query.Size {
+				page.Next = page.Lines[query.Size-1].Sequence
+				return page, nil
+			}
+			page.Lines = append(page.Lines, lines[i])
+		}
+		if len(lines) < limit {
+			return page, nil
+		}
+		below = lines[len(lines)-1].Sequence
+		if scanned += len(lines); scanned >= maxScan && below > floor {
+			page.Next = below
+			return page, nil
+		}
+	}
+	return page, nil
+}
+
+// bounds returns where a page begins and the lowest sequence it may reach: dates
+// only choose the range, and time never runs against the sequence.
+func (s *Service) bounds(ctx context.Context, query PageQuery) (below, floor int64, err error) {
+	below = query.Below
+	if below <= 0 {
+		below = math.MaxInt64
+	}
+	if end := query.Range.End; !end.IsZero() {
+		boundary, err := s.store.Boundary(ctx, query.Account, end)
+		if err != nil {
+			return 0, 0, err
+		}
+		below = min(below, boundary)
+	}
+	if start := query.Range.Start; !start.IsZero() {
+		floor, err = s.store.Boundary(ctx, query.Account, start)
+	}
+	return below, floor, err
+}
+
+// holds repeats the bounds for a line that arrived since they were looked up.
+func (r Range) holds(line *Line) bool {
+	return (r.Start.IsZero() || !line.OccurredAt.Before(r.Start)) && (r.End.IsZero() || line.OccurredAt.Before(r.End))
+}
