@@ -6,12 +6,17 @@ import "strings"
 // value is no currency.
 type Currency [3]byte
 
-// exponents lists the active ISO 4217 codes that people pay with, by the number of
+// currencies lists the active ISO 4217 codes that people pay with, by the number of
 // decimal places of their minor unit. Source: ISO 4217 list one; precious metals,
 // bond units, funds codes and test codes are left out because nobody pays with them.
-var exponents = buildExponents()
+var currencies = buildCurrencies()
 
-func buildExponents() map[Currency]int {
+type currency struct {
+	text     string
+	exponent int
+}
+
+func buildCurrencies() map[Currency]currency {
 	groups := []string{
 		"BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF",
 		"",
@@ -22,10 +27,10 @@ func buildExponents() map[Currency]int {
 			"THB TJS TMT TOP TRY TTD TWD TZS UAH USD UYU UZS VED VES WST XCD YER ZAR ZMW ZWG",
 		"BHD IQD JOD KWD LYD OMR TND",
 	}
-	table := make(map[Currency]int)
+	table := make(map[Currency]currency)
 	for places, codes := range groups {
 		for _, code := range strings.Fields(codes) {
-			table[Currency([]byte(code))] = places
+			table[Currency([]byte(code))] = currency{text: code, exponent: places}
 		}
 	}
 	return table
@@ -38,7 +43,7 @@ func ParseCurrency(code string) (Currency, error) {
 		return Currency{}, ErrUnknownCurrency
 	}
 	c := Currency([]byte(code))
-	if _, ok := exponents[c]; !ok {
+	if _, ok := currencies[c]; !ok {
 		return Currency{}, ErrUnknownCurrency
 	}
 	return c, nil
@@ -53,13 +58,8 @@ func MustCurrency(code string) Currency {
 	return c
 }
 
-// String returns the code, or "" for no currency.
-func (c Currency) String() string {
-	if c == (Currency{}) {
-		return ""
-	}
-	return string(c[:])
-}
+// String returns the code, or "" for no currency. It allocates nothing.
+func (c Currency) String() string { return currencies[c].text }
 
 // Exponent returns how many decimal places the minor unit has: 2 for BRL, 0 for JPY.
-func (c Currency) Exponent() int { return exponents[c] }
+func (c Currency) Exponent() int { return currencies[c].exponent }

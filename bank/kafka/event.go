@@ -1,0 +1,131 @@
+package kafka
+
+import (
+	"sync"
+	"unsafe"
+
+	"codebank.dev/bank"
+	"codebank.dev/schemas/event"
+)
+
+// Encoder implements bank.Encoder with the schema's newest version. It allocates
+// nothing and is safe for concurrent use.
+type Encoder struct {
+	code  bank.Code
+	pools sync.Pool
+}
+
+var _ bank.Encoder = (*Encoder)(nil)
+
+// NewEncoder returns the encoder of a bank's events.
+func NewEncoder(code bank.Code) *Encoder {
+	return &Encoder{code: code, pools: sync.Pool{New: func() any { return new(workspace) }}}
+}
+
+// workspace is what one encoding needs: the event and the texts of its ids.
+type workspace struct {
+	event event.Transaction
+	texts scratch
+}
+
+// Append implements bank.Encoder.
+func (e *Encoder) Append(dst []byte, entry *bank.Entry) ([]byte, int, error) {
+	w := e.pools.Get().(*workspace)
+	defer e.pools.Put(w)
+	w.texts.used = 0
+	fill(&w.event, entry, e.code, &w.texts)
+	body, err := event.AppendTransaction(dst, event.NewestVersion, &w.event)
+	return body, event.NewestVersion, err
+}
+
+// FromEntry returns the event that tells of an entry. Every field of an event is
+// held by the ledger, so any event can be made again, with the same content. The
+// entry must not be a voided request id: that makes no event.
+func FromEntry(entry *bank.Entry, code bank.Code) event.Transaction {
+	var t event.Transaction
+	fill(&t, entry, code, nil)
+	return t
+}
+
+// scratch holds the texts of the ids of one event, so that they need no memory of
+// their own. It is big enough for all of them; a nil scratch allocates.
+type scratch struct {
+	used int
+	room [6*36 + 64]byte
+}
+
+// eventID and id return texts that live until the scratch is used again.
+func (s *scratch) eventID(entry *bank.Entry) string {
+	if s == nil {
+		return entry.EventID()
+	}
+	start := s.used
+	s.used = len(entry.AppendEventID(s.room[:start]))
+	return unsafe.String(&s.room[start], s.used-start)
+}
+
+func (s *scratch) id(id bank.ID) string {
+	if id.IsZero() {
+		return ""
+	}
+	if s == nil {
+		return id.String()
+	}
+	start := s.used
+	s.used = len(id.Append(s.room[:start]))
+	return unsafe.String(&s.room[start], s.used-start)
+}
+
+func fill(t *event.Transaction, entry *bank.Entry, code bank.Code, texts *scratch) {
+	*t = event.Transaction{
+		EventID:               texts.eventID(entry),
+		TransactionID:         texts.id(entry.TransactionID),
+		AccountID:             texts.id(entry.AccountID),
+		CustomerID:            texts.id(entry.CustomerID),
+		BankCode:              string(code),
+		Kind:                  event.Kind(entry.Kind.String()),
+		Direction:             event.Direction(entry.Direction.String()),
+		Status:                event.Status(entry.Status.String()),
+		DeclineCode:           entry.Decline.Code(),
+		DeclineReason:         event.DeclineReason(entry.Decline.String()),
+		AmountMinor:           entry.Amount,
+		Currency:              entry.Currency.String(),
+		CardID:                texts.id(entry.Card.ID),
+		CardBrand:             brand(entry.Card),
+		CardLast4:             entry.Card.Last4,
+		CardBIN:               entry.Card.BIN,
+		MerchantID:            entry.Merchant.ID,
+		MerchantName:          entry.Merchant.Name,
+		MerchantCategoryCode:  entry.Merchant.CategoryCode,
+		MerchantCity:          entry.Merchant.City,
+		MerchantCountry:       entry.Merchant.Country,
+		Channel:               event.Channel(entry.Channel.String()),
+		Description:           entry.Description,
+		OriginalTransactionID: texts.id(entry.OriginalID),
+		CounterpartyName:      entry.CounterpartyName,
+		EndToEndID:            entry.EndToEndID,
+		DecisionMicros:        event.Some(entry.DecisionMicros),
+		OccurredAtMillis:      entry.OccurredAt.UnixMilli(),
+		TraceID:               entry.Request.TraceID,
+		ProducerVersion:       entry.ProducerVersion,
+	}
+	if entry.Attempt > 0 {
+		t.Attempt = event.Some(entry.Attempt)
+	}
+	if entry.IsRefusal() {
+		return
+	}
+	t.Sequence = event.Some(entry.Sequence)
+	t.BalanceAfterMinor = event.Some(entry.BalanceAfter)
+	t.HeldAfterMinor = event.Some(entry.HeldAfter)
+	t.AvailableAfterMinor = event.Some(entry.AvailableAfter())
+	t.CreditLimitMinor = event.Some(entry.CreditLimitAfter)
+}
+
+// brand is null when nothing of a card was presented.
+func brand(face bank.CardFace) event.CardBrand {
+	if face == (bank.CardFace{}) {
+		return ""
+	}
+	return event.CardBrand(face.Brand.String())
+}
