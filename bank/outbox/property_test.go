@@ -1,0 +1,154 @@
+package outbox
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// step is one thing that happens to the world.
+type step struct {
+	What string
+	// Node is which process it happens to, Account which account.
+	Node    int
+	Account byte
+	Millis  int
+}
+
+var happenings = []string{
+	"commit", "commit", "commit", "commit", "refusal", "republish", "wait", "wait",
+	"freeze", "thaw", "kill", "restart", "broker down", "broker up", "publish fails", "store down", "store up",
+}
+
+func drawSteps(t *rapid.T) []step {
+	length := rapid.IntRange(10, 200).Draw(t, "length")
+	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
+		return step{
+			What:    rapid.SampledFrom(happenings).Draw(t, "what"),
+			Node:    rapid.IntRange(0, 2).Draw(t, "node"),
+			Account: byte(rapid.IntRange(1, 4).Draw(t, "account")),
+			Millis:  rapid.IntRange(0, 200).Draw(t, "millis"),
+		}
+	}), length, length).Draw(t, "steps")
+}
+
+// teller commits the events of one account as the ledger does: one transaction at
+// a time under the account's lock, the id taken some time before the commit shows.
+type teller struct {
+	account byte
+	world   *world
+	work    chan step
+}
+
+func (l *teller) run(group *sync.WaitGroup) {
+	defer group.Done()
+	last := int64(0)
+	for s := range l.work {
+		if s.What == "republish" {
+			for sequence := int64(1); sequence <= last; sequence++ {
+				l.world.commit(l.account, sequence)
+			}
+			continue
+		}
+		last++
+		id := l.world.take()
+		time.Sleep(time.Duration(s.Millis) * time.Millisecond)
+		l.world.show(id, l.account, last)
+	}
+}
+
+// history plays steps on three relays and returns every broken promise.
+func history(steps []step) []string {
+	w := newWorld()
+	var nodes [3]*node
+	started := 0
+	start := func(i int) {
+		started++
+		nodes[i] = w.start(fmt.Sprintf("node %d, start %d", i, started), nil)
+	}
+	for i := range nodes {
+		start(i)
+	}
+	var group sync.WaitGroup
+	tellers := make(map[byte]*teller)
+	for account := byte(1); account <= 4; account++ {
+		tellers[account] = &teller{account, w, make(chan step, len(steps))}
+		group.Add(1)
+		go tellers[account].run(&group)
+	}
+	for _, s := range steps {
+		n := nodes[s.Node]
+		switch s.What {
+		case "commit", "republish":
+			tellers[s.Account].work <- s
+			n.relay.Notify()
+		case "refusal":
+			w.commit(0, 0)
+		case "wait":
+			time.Sleep(time.Duration(s.Millis) * 20 * time.Millisecond)
+		case "freeze":
+			n.freeze()
+		case "thaw":
+			n.thaw()
+		case "kill":
+			n.die()
+			start(s.Node)
+		case "restart":
+			n.thaw()
+			n.stop()
+			start(s.Node)
+		case "broker down", "broker up":
+			w.set(func() { w.brokerDown = s.What == "broker down" })
+		case "publish fails":
+			w.set(func() { w.failures++ })
+		case "store down", "store up":
+			w.set(func() { w.storeDown = s.What == "store down" })
+		}
+		time.Sleep(time.Duration(s.Millis/10) * time.Millisecond)
+	}
+	return heal(w, nodes[:], tellers, &group)
+}
+
+// heal ends every fault, waits for quiet and judges.
+func heal(w *world, nodes []*node, tellers map[byte]*teller, group *sync.WaitGroup) []string {
+	w.set(func() { w.brokerDown, w.storeDown, w.failures = false, false, 0 })
+	for _, teller := range tellers {
+		close(teller.work)
+	}
+	group.Wait()
+	for _, n := range nodes {
+		n.thaw()
+	}
+	var found []string
+	for deadline := time.Now().Add(2 * time.Minute); w.waiting() > 0; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			found = append(found, fmt.Sprintf("%d rows are stuck", w.waiting()))
+			break
+		}
+	}
+	for _, n := range nodes {
+		if held := n.relay.Stats().Held; held > 0 {
+			found = append(found, fmt.Sprintf("%d rows held back at the end", held))
+		}
+		n.stop()
+	}
+	return append(found, w.judge()...)
+}
+
+// The promises hold for any interleaving of commits, freezes, deaths and outages:
+// nothing lost, first occurrences in order without gaps, nothing deleted before
+// its acknowledgement, and all of it comes to rest.
+func TestPromisesHoldWhateverHappens(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		steps := drawSteps(rt)
+		var found []string
+		synctest.Test(t, func(*testing.T) { found = history(steps) })
+		if len(found) > 0 {
+			rt.Fatalf("%v", found)
+		}
+	})
+}
