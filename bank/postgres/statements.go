@@ -1,7 +1,9 @@
 package postgres
 
 // The statements of a batch. Lists of values travel as arrays, so that one
-// statement, planned once, serves a batch of any size. The order of columns is that
+// statement, planned once, serves a batch of any size. They are unnested in the
+// select list, side by side: in FROM each array would first be copied into a store
+// of rows, which costs more than the insert. The order of columns is that
 // of the functions in read.go and write.go.
 
 const (
@@ -47,50 +49,49 @@ var (
 
 	insertAccounts = &statement{"insert_accounts", `INSERT INTO accounts
 		(id, customer_id, kind, currency, balance, held, credit_limit, sequence, last_at)
-		SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::smallint[], $4::text[], $5::bigint[], $6::bigint[],
-			$7::bigint[], $8::bigint[], $9::timestamptz[])`}
+		SELECT unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::smallint[]), unnest($4::text[]), unnest($5::bigint[]),
+			unnest($6::bigint[]), unnest($7::bigint[]), unnest($8::bigint[]), unnest($9::timestamptz[])`}
 	insertCards = &statement{"insert_cards", `INSERT INTO cards
 		(id, brand, bin, last4, account_id, holder_name, expiry_month, expiry_year, issued_at, blocked, wrong_at, locked_until,
 			purchase_limit, purchase_minimum, purchases_per_minute, frequency_level, frequency_at)
-		SELECT id, brand, bin, last4, account_id, holder_name, expiry_month, expiry_year, issued_at, blocked, wrong_at::bigint[], locked_until,
-			purchase_limit, purchase_minimum, purchases_per_minute, frequency_level, frequency_at
-		FROM unnest($1::uuid[], $2::smallint[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::integer[], $8::integer[],
-			$9::timestamptz[], $10::boolean[], $11::text[], $12::timestamptz[], $13::bigint[], $14::bigint[], $15::integer[],
-			$16::bigint[], $17::timestamptz[])
-			AS u (id, brand, bin, last4, account_id, holder_name, expiry_month, expiry_year, issued_at, blocked, wrong_at, locked_until,
-				purchase_limit, purchase_minimum, purchases_per_minute, frequency_level, frequency_at)`}
+		SELECT unnest($1::uuid[]), unnest($2::smallint[]), unnest($3::text[]), unnest($4::text[]), unnest($5::uuid[]), unnest($6::text[]),
+			unnest($7::integer[]), unnest($8::integer[]), unnest($9::timestamptz[]), unnest($10::boolean[]), unnest($11::text[])::bigint[],
+			unnest($12::timestamptz[]), unnest($13::bigint[]), unnest($14::bigint[]), unnest($15::integer[]), unnest($16::bigint[]),
+			unnest($17::timestamptz[])`}
 	insertSealed = &statement{"insert_sealed", `INSERT INTO vault (card_id, lookup, key_id, ciphertext)
-		SELECT * FROM unnest($1::uuid[], $2::bytea[], $3::text[], $4::bytea[])`}
+		SELECT unnest($1::uuid[]), unnest($2::bytea[]), unnest($3::text[]), unnest($4::bytea[])`}
 
 	// insertEntries is for batches whose entries all have an account, and a card that
 	// is known if any: four columns less for every row.
 	insertEntries = &statement{"insert_entries", `INSERT INTO entries (` + insertedColumns + `)
-		SELECT * FROM unnest(` + insertedTypes + `)`}
+		SELECT ` + insertedValues}
 	insertAnyEntries = &statement{"insert_any_entries", `INSERT INTO entries (` + insertedColumns + `,
 			refused_currency, presented_brand, presented_bin, presented_last4)
-		SELECT * FROM unnest(` + insertedTypes + `, $34::text[], $35::smallint[], $36::text[], $37::text[])`}
+		SELECT ` + insertedValues + `, unnest($34::text[]), unnest($35::smallint[]), unnest($36::text[]), unnest($37::text[])`}
 
-	// insertEvents takes the ids in the order of the decisions.
+	// insertEvents takes the ids in the order of the decisions: they are drawn above the sort.
 	insertEvents = &statement{"insert_events", `INSERT INTO outbox (transaction_id, account_id, sequence, key, schema_version, body)
 		SELECT transaction_id, account_id, sequence, key, schema_version, body
-		FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::integer[], $6::bytea[]) WITH ORDINALITY
-			AS u (transaction_id, account_id, sequence, key, schema_version, body, decision)
+		FROM (SELECT unnest($1::uuid[]) AS transaction_id, unnest($2::uuid[]) AS account_id, unnest($3::bigint[]) AS sequence,
+			unnest($4::uuid[]) AS key, unnest($5::integer[]) AS schema_version, unnest($6::bytea[]) AS body,
+			generate_subscripts($1::uuid[], 1) AS decision) u
 		ORDER BY decision`}
 
 	updateAccounts = &statement{"update_accounts", `UPDATE accounts a
 		SET balance = u.balance, held = u.held, credit_limit = u.credit_limit, sequence = u.sequence, last_at = u.last_at
-		FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::timestamptz[])
-			AS u (id, balance, held, credit_limit, sequence, last_at)
+		FROM (SELECT unnest($1::uuid[]) AS id, unnest($2::bigint[]) AS balance, unnest($3::bigint[]) AS held,
+			unnest($4::bigint[]) AS credit_limit, unnest($5::bigint[]) AS sequence, unnest($6::timestamptz[]) AS last_at) u
 		WHERE a.id = u.id`}
 	updateCards = &statement{"update_cards", `UPDATE cards c
 		SET blocked = u.blocked, wrong_at = u.wrong_at::bigint[], locked_until = u.locked_until, purchase_limit = u.purchase_limit,
 			purchase_minimum = u.purchase_minimum, purchases_per_minute = u.purchases_per_minute,
 			frequency_level = u.frequency_level, frequency_at = u.frequency_at
-		FROM unnest($1::uuid[], $2::boolean[], $3::text[], $4::timestamptz[], $5::bigint[], $6::bigint[], $7::integer[], $8::bigint[], $9::timestamptz[])
-			AS u (id, blocked, wrong_at, locked_until, purchase_limit, purchase_minimum, purchases_per_minute, frequency_level, frequency_at)
+		FROM (SELECT unnest($1::uuid[]) AS id, unnest($2::boolean[]) AS blocked, unnest($3::text[]) AS wrong_at,
+			unnest($4::timestamptz[]) AS locked_until, unnest($5::bigint[]) AS purchase_limit, unnest($6::bigint[]) AS purchase_minimum,
+			unnest($7::integer[]) AS purchases_per_minute, unnest($8::bigint[]) AS frequency_level, unnest($9::timestamptz[]) AS frequency_at) u
 		WHERE c.id = u.id`}
 	useTokens = &statement{"use_tokens", `UPDATE card_tokens t SET used_by = u.used_by
-		FROM unnest($1::bytea[], $2::uuid[]) AS u (hash, used_by) WHERE t.hash = u.hash`}
+		FROM (SELECT unnest($1::bytea[]) AS hash, unnest($2::uuid[]) AS used_by) u WHERE t.hash = u.hash`}
 )
 
 const (
@@ -99,11 +100,12 @@ const (
 		merchant_id, merchant_name, merchant_category_code, merchant_city, merchant_country,
 		channel, description, original_transaction_id, counterparty_name, end_to_end_id, attempt,
 		caller, request_id, fingerprint, trace_id, decision_micros, occurred_at, producer_version`
-	insertedTypes = `$1::uuid[], $2::smallint[], $3::uuid[], $4::bigint[], $5::smallint[], $6::smallint[], $7::smallint[], $8::smallint[], $9::bigint[],
-		$10::uuid[], $11::uuid[], $12::bigint[], $13::bigint[], $14::bigint[], $15::uuid[],
-		$16::text[], $17::text[], $18::text[], $19::text[], $20::text[],
-		$21::smallint[], $22::text[], $23::uuid[], $24::text[], $25::text[], $26::integer[],
-		$27::text[], $28::text[], $29::bytea[], $30::text[], $31::bigint[], $32::timestamptz[], $33::text[]`
+	insertedValues = `unnest($1::uuid[]), unnest($2::smallint[]), unnest($3::uuid[]), unnest($4::bigint[]), unnest($5::smallint[]), unnest($6::smallint[]),
+		unnest($7::smallint[]), unnest($8::smallint[]), unnest($9::bigint[]), unnest($10::uuid[]), unnest($11::uuid[]), unnest($12::bigint[]),
+		unnest($13::bigint[]), unnest($14::bigint[]), unnest($15::uuid[]), unnest($16::text[]), unnest($17::text[]), unnest($18::text[]),
+		unnest($19::text[]), unnest($20::text[]), unnest($21::smallint[]), unnest($22::text[]), unnest($23::uuid[]), unnest($24::text[]),
+		unnest($25::text[]), unnest($26::integer[]), unnest($27::text[]), unnest($28::text[]), unnest($29::bytea[]), unnest($30::text[]),
+		unnest($31::bigint[]), unnest($32::timestamptz[]), unnest($33::text[])`
 )
 
 // executed lists all that Execute needs, prepared before a connection's first batch.

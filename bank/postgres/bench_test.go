@@ -1,0 +1,98 @@
+package postgres_test
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"codebank.dev/bank"
+	"codebank.dev/bank/banktest"
+	"codebank.dev/bank/postgres"
+	"codebank.dev/stack/postgres/postgrestest"
+	"github.com/stretchr/testify/require"
+)
+
+// benchmarkCustomers is how many cards purchases are spread over; benchmarkBatch is
+// how many purchases share a commit.
+const (
+	benchmarkCustomers = 20_000
+	benchmarkBatch     = 256
+)
+
+// benchmarkBody is about as long as the event of a purchase.
+var benchmarkBody = bytes.Repeat([]byte{'e'}, 260)
+
+func BenchmarkExecute256(b *testing.B) {
+	store, customers := benchmarkLedger(b)
+	for _, lanes := range []int{1, 4} {
+		b.Run(fmt.Sprintf("lanes=%d", lanes), func(b *testing.B) {
+			var batches atomic.Int64
+			var group sync.WaitGroup
+			b.ReportAllocs()
+			client, server := processorTime(b)
+			for lane := range lanes {
+				group.Go(func() {
+					random := rand.New(rand.NewPCG(uint64(lane), uint64(b.N)))
+					mine := customers[lane*len(customers)/lanes : (lane+1)*len(customers)/lanes]
+					for batches.Add(1) <= int64(b.N) {
+						if err := purchaseBatch(b, store, random, mine); err != nil {
+							b.Error(err)
+						}
+					}
+				})
+			}
+			group.Wait()
+			purchases := float64(b.N) * benchmarkBatch
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/purchases, "µs/purchase")
+			b.ReportMetric(purchases/b.Elapsed().Seconds(), "purchases/s")
+			clientAfter, serverAfter := processorTime(b)
+			b.ReportMetric(float64((clientAfter-client).Microseconds())/purchases, "client-µs/purchase")
+			b.ReportMetric(float64((serverAfter-server).Microseconds())/purchases, "server-µs/purchase")
+		})
+	}
+}
+
+func benchmarkLedger(b *testing.B) (*postgres.Store, []banktest.Customer) {
+	store := openAt(b, postgrestest.Database(b))
+	var customers []banktest.Customer
+	for len(customers) < benchmarkCustomers {
+		customers = append(customers, banktest.OpenCustomers(b, store, 1000, bank.MaxMinor)...)
+	}
+	return store, customers
+}
+
+// purchaseBatch does what the executor does with a full batch: keys, decisions, events.
+func purchaseBatch(b *testing.B, store *postgres.Store, random *rand.Rand, customers []banktest.Customer) error {
+	var keys bank.Keys
+	batch := make([]bank.Entry, benchmarkBatch)
+	for i := range batch {
+		customer := customers[random.IntN(len(customers))]
+		id := banktest.NewID()
+		batch[i] = banktest.Purchase(customer, id, 100)
+		batch[i].Request.TraceID = "4bf92f3577b34da6a3ce929d0e0e4736"
+		batch[i].ProducerVersion = "bank 0.1.0"
+		keys.Accounts = append(keys.Accounts, customer.Account)
+		keys.Cards = append(keys.Cards, customer.Card)
+		keys.Transactions = append(keys.Transactions, id)
+	}
+	keys.Sort()
+	return store.Execute(b.Context(), keys, func(book *bank.Book) error {
+		for i := range batch {
+			card, ok := book.Card(batch[i].Card.ID)
+			require.True(b, ok)
+			card.Frequency, _ = card.Frequency.Take(1_000_000, banktest.Start)
+			book.SetCard(card)
+			entry, err := book.Post(batch[i], bank.Effect{Balance: -100}, banktest.Start)
+			if err != nil {
+				return err
+			}
+			event := banktest.EventOf(entry)
+			event.Body = benchmarkBody
+			book.Emit(event)
+		}
+		return nil
+	})
+}
