@@ -4,6 +4,7 @@
 //	go run ./stack up              start everything, keep the data in .stack/up
 //	go run ./stack demo [--exit]   start everything empty and show what it does
 //	go run ./stack apply           declare topics, schemas, indices, connectors
+//	go run ./stack bench NAME      measure the bank against a yardstick
 //	go run ./stack clean [--all]   delete what the commands above have stored
 package main
 
@@ -16,9 +17,11 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
+	"codebank.dev/stack/bench"
 	"codebank.dev/stack/demo"
 	"codebank.dev/stack/dist"
 	"codebank.dev/stack/doctor"
@@ -53,6 +56,10 @@ type options struct {
 	dir      string
 	exit     bool
 	all      bool
+
+	// subject is the word after the command, for those that take one.
+	subject string
+	bench   bench.Options
 }
 
 // command is one of the words after `stack`.
@@ -60,6 +67,8 @@ type command struct {
 	name, help string
 	flags      func(*flag.FlagSet, *options)
 	run        func(context.Context, options, io.Writer) error
+	// subject says that a word follows the command, before the flags.
+	subject bool
 }
 
 func commands() []command {
@@ -68,17 +77,21 @@ func commands() []command {
 		set.StringVar(&o.dir, "dir", "", "folder that holds the data, logs and secrets (default .stack/up, or .stack/demo)")
 	}
 	return []command{
-		{"doctor", "say what this machine lacks, and how to get it", place, runDoctor},
-		{"up", "start everything and keep the data", place, runUp},
+		{"doctor", "say what this machine lacks, and how to get it", place, runDoctor, false},
+		{"up", "start everything and keep the data", place, runUp, false},
 		{"demo", "start everything empty and show what it does", func(set *flag.FlagSet, o *options) {
 			place(set, o)
 			set.BoolVar(&o.exit, "exit", false, "stop after the check instead of running on")
-		}, runDemo},
-		{"apply", "declare topics, schemas, indices and connectors on a running stack", place, runApply},
+		}, runDemo, false},
+		{"apply", "declare topics, schemas, indices and connectors on a running stack", place, runApply, false},
 		{"clean", "delete the data of up and demo", func(set *flag.FlagSet, o *options) {
 			place(set, o)
 			set.BoolVar(&o.all, "all", false, "delete what was fetched and built as well")
-		}, runClean},
+		}, runClean, false},
+		{"bench", "measure the bank against a yardstick: " + strings.Join(bench.Names(), ", "), func(set *flag.FlagSet, o *options) {
+			place(set, o)
+			o.bench.Bind(set)
+		}, runBench, true},
 	}
 }
 
@@ -91,7 +104,11 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 			var o options
 			set := flag.NewFlagSet("stack "+c.name, flag.ContinueOnError)
 			c.flags(set, &o)
-			if err := set.Parse(args[1:]); err != nil {
+			rest := args[1:]
+			if c.subject && len(rest) > 0 {
+				o.subject, rest = rest[0], rest[1:]
+			}
+			if err := set.Parse(rest); err != nil {
 				return err
 			}
 			if set.NArg() > 0 {
@@ -162,9 +179,10 @@ func runDemo(ctx context.Context, o options, out io.Writer) error {
 	})
 }
 
-// serve starts a stack, does something with it, and stops it whatever came of it.
-func serve(ctx context.Context, stack *launch.Stack, while func() error) error {
-	if err := stack.Start(ctx); err != nil {
+// serve starts a stack, or only some of it, does something with it, and stops it
+// whatever came of it.
+func serve(ctx context.Context, stack *launch.Stack, while func() error, only ...string) error {
+	if err := stack.Start(ctx, only...); err != nil {
 		return err
 	}
 	err := while()
@@ -183,7 +201,7 @@ func runApply(ctx context.Context, o options, out io.Writer) error {
 }
 
 func runClean(_ context.Context, o options, out io.Writer) error {
-	names := []string{"up", "demo"}
+	names := []string{"up", "demo", "bench"}
 	if o.dir != "" {
 		names = []string{""}
 	}

@@ -7,6 +7,7 @@ package bench
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"slices"
@@ -27,6 +28,17 @@ type Options struct {
 	Window time.Duration
 }
 
+// Bind defines the options as flags, with what the project's figures are taken with as defaults.
+func (o *Options) Bind(set *flag.FlagSet) {
+	set.IntVar(&o.Callers, "callers", 64, "requests in flight")
+	set.IntVar(&o.Cards, "cards", 10_000, "cards that the load is spread over")
+	set.IntVar(&o.Rounds, "rounds", 5, "how often the two terms are measured in turn")
+	set.DurationVar(&o.Window, "window", 4*time.Second, "how long each term is measured in a round")
+}
+
+// Names lists what can be measured.
+func Names() []string { return []string{"purchases"} }
+
 // operation does one unit of work for a caller, numbered from 0.
 type operation func(ctx context.Context, caller int) error
 
@@ -38,12 +50,13 @@ type term struct {
 
 // Ratio is a figure with both of its terms, one value per round.
 type Ratio struct {
-	Name         string
-	Numerator    Series
-	Denominator  Series
-	Ratios       []float64
-	MustReach    float64
-	Requirements string
+	Name        string
+	Numerator   Series
+	Denominator Series
+	Ratios      []float64
+	MustReach   float64
+	// Setting says under which conditions, in a line.
+	Setting string
 }
 
 // Series is a term's rate in each round, operations per second.
@@ -134,7 +147,7 @@ func (r *Ratio) Print(out io.Writer) error {
   %-52s %9.0f /s   (%.0f … %.0f)
   %-52s %9.2f      (%.2f … %.2f)   must reach %.2f: %s
 
-`, r.Name, r.Requirements,
+`, r.Name, r.Setting,
 		r.Numerator.Name, Median(r.Numerator.Rates), slices.Min(r.Numerator.Rates), slices.Max(r.Numerator.Rates),
 		r.Denominator.Name, Median(r.Denominator.Rates), slices.Min(r.Denominator.Rates), slices.Max(r.Denominator.Rates),
 		"ratio, median of the rounds", Median(r.Ratios), slices.Min(r.Ratios), slices.Max(r.Ratios), r.MustReach, verdict)

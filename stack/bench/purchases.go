@@ -129,6 +129,6 @@ func Purchases(ctx context.Context, target Target, options Options, out io.Write
 		return Ratio{}, err
 	}
 	ratio.Name, ratio.MustReach = "Purchases", purchasesMustReach
-	ratio.Requirements = fmt.Sprintf("%d in flight, %d cards, fsync and synchronous_commit on", options.Callers, options.Cards)
+	ratio.Setting = fmt.Sprintf("%d in flight, %d cards, fsync and synchronous_commit on", options.Callers, options.Cards)
 	return ratio, ratio.Print(out)
 }

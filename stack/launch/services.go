@@ -127,6 +127,9 @@ func (s *Stack) Bankctl(ctx context.Context, out io.Writer, args ...string) erro
 // Apply runs the provisioning once more, against a stack that another launcher
 // runs on the same folder and ports. It fails with [ErrNotRunning] if there is none.
 func (s *Stack) Apply(ctx context.Context) error {
+	if _, err := os.Stat(s.lockFile()); err != nil {
+		return fmt.Errorf("%w: %s", ErrNotRunning, s.dir)
+	}
 	unlock, ok, err := dist.TryLock(s.lockFile())
 	if err != nil {
 		return err

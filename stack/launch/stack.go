@@ -51,6 +51,9 @@ const (
 // ErrInUse is returned by [Stack.Start] when another launcher runs on the same folder.
 var ErrInUse = errors.New("another stack runs on this folder")
 
+// ErrForeign is returned by [Stack.Wipe] for a folder that no stack has made.
+var ErrForeign = errors.New("no stack has made this folder, so it is not deleted")
+
 // ErrNotRunning is returned by what needs a running stack.
 var ErrNotRunning = errors.New("no stack runs on this folder")
 
@@ -140,8 +143,9 @@ func (s *Stack) Processes() []*process.Process { return s.group.Processes() }
 // Start starts everything and waits until all of it answers, the schemas,
 // topics, indices and connectors included. On failure nothing runs, and the
 // error names the process and shows the end of its log. Of two stacks on one
-// folder the second gets [ErrInUse].
-func (s *Stack) Start(ctx context.Context) error {
+// folder the second gets [ErrInUse]. With names only those processes start, and
+// what they need.
+func (s *Stack) Start(ctx context.Context, only ...string) error {
 	unlock, ok, err := dist.TryLock(s.lockFile())
 	if err != nil {
 		return err
@@ -149,7 +153,7 @@ func (s *Stack) Start(ctx context.Context) error {
 	if !ok {
 		return fmt.Errorf("%w: %s", ErrInUse, s.dir)
 	}
-	if err := s.group.Start(ctx); err != nil {
+	if err := s.group.Start(ctx, only...); err != nil {
 		unlock()
 		return err
 	}
@@ -182,11 +186,19 @@ func (s *Stack) Healthy(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Wipe deletes what a stack on this folder has stored, wherever it is. It
-// fails with [ErrInUse] while one runs.
+// Wipe deletes what a stack on this folder has stored, wherever it is; an
+// absent folder is fine. It fails with [ErrInUse] while one runs, and with
+// [ErrForeign] on a folder with other things in it.
 func (s *Stack) Wipe() error {
-	if _, err := os.Stat(s.dir); errors.Is(err, fs.ErrNotExist) {
+	entries, err := os.ReadDir(s.dir)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(s.lockFile()); err != nil && len(entries) > 0 {
+		return fmt.Errorf("%w: %s", ErrForeign, s.dir)
 	}
 	unlock, ok, err := dist.TryLock(s.lockFile())
 	if err != nil {

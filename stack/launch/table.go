@@ -120,6 +120,16 @@ func (s *Stack) DatabaseURL(ctx context.Context, database string) (string, error
 	return server.URL(database), nil
 }
 
+// CreateDatabase makes an empty database beside those of the services, if there is
+// none of that name. It works while the database server runs.
+func (s *Stack) CreateDatabase(ctx context.Context, name string) error {
+	server, err := s.database(ctx)
+	if err != nil {
+		return err
+	}
+	return server.CreateDatabase(ctx, name)
+}
+
 // program is a command that runs one of the programs of this repository.
 func (s *Stack) program(name string, args ...string) *exec.Cmd {
 	return exec.Command(filepath.Join(binaries(s.Root()), name), args...)

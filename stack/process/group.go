@@ -95,13 +95,14 @@ func (g *Group) report(failure *Failure) {
 }
 
 // Start prepares all rows at once, starts each when what it needs is ready,
-// and returns when all are. The logs of an earlier start are emptied. When one
-// row fails, the others are stopped again and its failure is returned.
-func (g *Group) Start(ctx context.Context) error {
+// and returns when all are. With names only those rows start, and what they need.
+// The logs of an earlier start are emptied. When one row fails, the others are
+// stopped again and its failure is returned.
+func (g *Group) Start(ctx context.Context, only ...string) error {
 	if err := os.MkdirAll(g.logs, 0o755); err != nil {
 		return err
 	}
-	rows := g.Processes()
+	rows := g.needed(only)
 	ready := make(map[string]chan struct{}, len(rows))
 	for _, row := range rows {
 		ready[row.spec.Name] = make(chan struct{})
@@ -136,6 +137,31 @@ func (g *Group) Start(ctx context.Context) error {
 		return errors.Join(err, g.Stop(context.WithoutCancel(ctx)))
 	}
 	return nil
+}
+
+// needed returns the rows of those names and of all that they need, in the order of
+// the table; every row when there are no names.
+func (g *Group) needed(names []string) []*Process {
+	rows := g.Processes()
+	if len(names) == 0 {
+		return rows
+	}
+	wanted := make(map[string]bool)
+	var want func(name string)
+	want = func(name string) {
+		row := g.Process(name)
+		if row == nil || wanted[name] {
+			return
+		}
+		wanted[name] = true
+		for _, need := range row.spec.Needs {
+			want(need)
+		}
+	}
+	for _, name := range names {
+		want(name)
+	}
+	return slices.DeleteFunc(rows, func(row *Process) bool { return !wanted[row.spec.Name] })
 }
 
 // bring takes one row from nothing to ready.

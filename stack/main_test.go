@@ -1,0 +1,105 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"codebank.dev/stack/child"
+	"codebank.dev/stack/launch"
+)
+
+// role names, in a copy of this test program, which part that copy plays.
+const role = "CODEBANK_TEST_ROLE"
+
+func TestMain(m *testing.M) {
+	switch os.Getenv(role) {
+	case "":
+		os.Exit(m.Run())
+	case "parent":
+		playParent()
+	case "launcher":
+		ctx, cancel := followParent(context.Background())
+		defer cancel()
+		fmt.Println("launcher", os.Getpid())
+		<-ctx.Done()
+	}
+}
+
+// playParent starts the launcher as `go run` does, and waits for it.
+func playParent() {
+	cmd := exec.Command(os.Getenv("PROGRAM"))
+	cmd.Env = append(os.Environ(), role+"=launcher")
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	if err := cmd.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// A signal to `go run` does not reach the program that it runs.
+func TestTheLauncherEndsWithTheGoCommandThatStartedIt(t *testing.T) {
+	program, err := os.Executable()
+	require.NoError(t, err)
+	parent := filepath.Join(t.TempDir(), "go")
+	content, err := os.ReadFile(program)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(parent, content, 0o700))
+
+	cmd := exec.Command(parent)
+	cmd.Env = append(os.Environ(), role+"=parent", "PROGRAM="+program)
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	line, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(t, err)
+	launcher, err := strconv.Atoi(strings.TrimSpace(strings.TrimPrefix(line, "launcher ")))
+	require.NoError(t, err)
+	require.True(t, child.Running(launcher))
+
+	require.NoError(t, cmd.Process.Kill())
+	require.Error(t, cmd.Wait())
+	require.Eventually(t, func() bool { return !child.Running(launcher) }, time.Minute, 10*time.Millisecond)
+}
+
+func TestAWrongCommandLineSaysWhatIsRight(t *testing.T) {
+	for _, args := range [][]string{nil, {"start"}, {"--help"}} {
+		err := run(t.Context(), args, io.Discard)
+		require.ErrorContains(t, err, "usage: stack <command> [flags]")
+		for _, c := range commands() {
+			require.ErrorContains(t, err, c.name)
+		}
+	}
+	require.ErrorContains(t, run(t.Context(), []string{"up", "now"}, io.Discard), `up takes no argument "now"`)
+	require.ErrorContains(t, run(t.Context(), []string{"up", "--base-port", "80"}, io.Discard), "base port 80")
+}
+
+func TestApplyNeedsARunningStack(t *testing.T) {
+	err := run(t.Context(), []string{"apply", "--dir", t.TempDir()}, io.Discard)
+	require.ErrorIs(t, err, launch.ErrNotRunning)
+}
+
+func TestCleanDeletesTheFolder(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "lock"), nil, 0o600))
+	require.NoError(t, run(t.Context(), []string{"clean", "--dir", dir}, io.Discard))
+	require.NoDirExists(t, dir)
+}
+
+func TestDoctorSaysWhatItFound(t *testing.T) {
+	var out bytes.Buffer
+	err := run(t.Context(), []string{"doctor", "--base-port", "17300"}, &out)
+	require.True(t, err == nil || strings.Contains(out.String(), "MISSING"), out.String())
+	require.Contains(t, out.String(), "JDK")
+}
