@@ -14,16 +14,17 @@ import (
 //
 // The text stands behind a pointer because package fmt cannot call the methods of a
 // value in an unexported field: it would print what is there, and there is only an
-// address. Compare two of them by what Reveal returns, not with ==.
+// address. It is a pointer to a string, for fmt follows one to a struct. Compare two
+// secrets by what Reveal returns, not with ==.
 
-// secret is text that must not be printed.
-type secret struct{ text string }
+// secret is text that must not be printed; nil is none.
+type secret *string
 
-func (s *secret) reveal() string {
+func reveal(s secret) string {
 	if s == nil {
 		return ""
 	}
-	return s.text
+	return *s
 }
 
 // The errors of parsing card data. They never repeat what was given.
@@ -33,7 +34,7 @@ var (
 )
 
 // CardNumber is a primary account number: 13 to 19 digits with a valid check digit.
-type CardNumber struct{ secret *secret }
+type CardNumber struct{ secret secret }
 
 // ParseCardNumber returns the number written as 13 to 19 digits, spaces and dashes
 // between groups allowed, whose Luhn check digit is right. The error does not
@@ -46,7 +47,7 @@ func ParseCardNumber(text string) (CardNumber, error) {
 	if len(digits) < 13 || len(digits) > 19 || !isDigits(digits) || luhnSum(digits)%10 != 0 {
 		return CardNumber{}, errCardNumber
 	}
-	return CardNumber{&secret{digits}}, nil
+	return CardNumber{&digits}, nil
 }
 
 // luhnSum is the weighted sum of ISO/IEC 7812-1 annex B; a valid number's is a
@@ -69,7 +70,7 @@ func isDigits(text string) bool {
 }
 
 // Reveal returns the digits.
-func (n CardNumber) Reveal() string { return n.secret.reveal() }
+func (n CardNumber) Reveal() string { return reveal(n.secret) }
 
 // Last4 returns the last four digits, or "" for the zero CardNumber.
 func (n CardNumber) Last4() string {
@@ -110,7 +111,7 @@ func MaskedNumber(last4 string) string {
 const hidden = "***"
 
 // SecurityCode is a card's CVV: three digits, four for AMEX.
-type SecurityCode struct{ secret *secret }
+type SecurityCode struct{ secret secret }
 
 // ParseSecurityCode returns the code of the card with that number, written as three
 // digits, or four for AMEX. The error does not repeat the text.
@@ -122,11 +123,11 @@ func ParseSecurityCode(text string, number CardNumber) (SecurityCode, error) {
 	if len(text) != length || !isDigits(text) {
 		return SecurityCode{}, errSecurityCode
 	}
-	return SecurityCode{&secret{text}}, nil
+	return SecurityCode{&text}, nil
 }
 
 // Reveal returns the digits.
-func (c SecurityCode) Reveal() string { return c.secret.reveal() }
+func (c SecurityCode) Reveal() string { return reveal(c.secret) }
 
 // String returns three stars.
 func (c SecurityCode) String() string { return hidden }
@@ -145,18 +146,18 @@ func (c SecurityCode) MarshalText() ([]byte, error) { return []byte(hidden), nil
 
 // Token stands for card data at the bank, once. Whoever holds it can pay with it, so
 // it is masked like the data itself. The zero Token is none.
-type Token struct{ secret *secret }
+type Token struct{ secret secret }
 
 // NewToken returns the token that the bank wrote as text; "" is none.
 func NewToken(text string) Token {
 	if text == "" {
 		return Token{}
 	}
-	return Token{&secret{text}}
+	return Token{&text}
 }
 
 // Reveal returns the token as the bank wrote it.
-func (t Token) Reveal() string { return t.secret.reveal() }
+func (t Token) Reveal() string { return reveal(t.secret) }
 
 // IsZero reports whether there is no token.
 func (t Token) IsZero() bool { return t.Reveal() == "" }

@@ -1,0 +1,166 @@
+// Package bankrpc reaches the bank over gRPC.
+package bankrpc
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"codebank.dev/bank/fault"
+	"codebank.dev/bank/serve"
+	"codebank.dev/checkout"
+	bankv1 "codebank.dev/schemas/gen/bank/v1"
+	"google.golang.org/grpc"
+)
+
+// Acquirer is the bank behind a connection. Make one with New; it is safe for
+// concurrent use. It repeats nothing by itself: its callers know what may be
+// repeated, and until when.
+type Acquirer struct {
+	cards     bankv1.CardServiceClient
+	purchases bankv1.PurchaseServiceClient
+}
+
+var _ checkout.Acquirer = (*Acquirer)(nil)
+
+// New returns the bank behind a connection made with serve.Dial, which names the
+// caller. The connection stays the caller's to close.
+func New(conn grpc.ClientConnInterface) *Acquirer {
+	return &Acquirer{cards: bankv1.NewCardServiceClient(conn), purchases: bankv1.NewPurchaseServiceClient(conn)}
+}
+
+// broken answers what no bank of this contract answers. It leaves the outcome unknown.
+func broken(what string) error {
+	return fault.New(fault.Internal, "BANK_ANSWER", "The bank's answer could not be understood.").Wrap(errors.New(what))
+}
+
+// CreateToken implements checkout.Acquirer.
+func (a *Acquirer) CreateToken(ctx context.Context, card checkout.CardData) (checkout.CardToken, error) {
+	answer, err := a.cards.CreateCardToken(ctx, &bankv1.CreateCardTokenRequest{CardData: &bankv1.CardData{
+		Number:      card.Number.Reveal(),
+		HolderName:  card.HolderName,
+		ExpiryMonth: card.Expiry.Month,
+		ExpiryYear:  card.Expiry.Year,
+		Cvv:         card.SecurityCode.Reveal(),
+	}})
+	if err != nil {
+		return checkout.CardToken{}, ownField(serve.FromStatus(err))
+	}
+	switch {
+	case answer.GetCardToken() == "":
+		return checkout.CardToken{}, broken("a card token without text")
+	case !answer.GetExpireTime().IsValid():
+		return checkout.CardToken{}, broken("a card token without expiry")
+	case len(answer.GetLast4()) != 4:
+		return checkout.CardToken{}, broken("a card token without last four digits")
+	}
+	return checkout.CardToken{
+		Token:     checkout.NewToken(answer.GetCardToken()),
+		Brand:     brand(answer.GetBrand()),
+		Last4:     answer.GetLast4(),
+		ExpiresAt: answer.GetExpireTime().AsTime(),
+	}, nil
+}
+
+// ownField renames the field of the bank's request to the one the payer filled in.
+func ownField(err error) error {
+	known := fault.Of(err)
+	if rest, ok := strings.CutPrefix(known.Field, "card_data"); ok {
+		renamed := *known
+		renamed.Field = "card" + rest
+		return &renamed
+	}
+	return known
+}
+
+// Authorize implements checkout.Acquirer.
+func (a *Acquirer) Authorize(ctx context.Context, authorization checkout.Authorization) (checkout.Decision, error) {
+	answer, err := a.purchases.AuthorizePurchase(inTrace(ctx, authorization.TraceID), &bankv1.AuthorizePurchaseRequest{
+		RequestId:   authorization.RequestID,
+		CardSource:  &bankv1.AuthorizePurchaseRequest_CardToken{CardToken: authorization.Token.Reveal()},
+		AmountMinor: authorization.Amount.Minor,
+		Currency:    authorization.Amount.Currency.String(),
+		Merchant: &bankv1.Merchant{
+			Id:           authorization.Merchant.Slug,
+			Name:         authorization.Merchant.Name,
+			CategoryCode: authorization.Merchant.CategoryCode,
+			City:         authorization.Merchant.City,
+			Country:      authorization.Merchant.Country,
+		},
+		Description: authorization.Description,
+		Channel:     bankv1.Channel_CHANNEL_ECOMMERCE,
+		Attempt:     authorization.Attempt,
+	})
+	if err != nil {
+		return checkout.Decision{}, serve.FromStatus(err)
+	}
+	return decision(answer.GetPurchase(), authorization.RequestID)
+}
+
+// Void implements checkout.Acquirer.
+func (a *Acquirer) Void(ctx context.Context, requestID, traceID string) (checkout.Decision, error) {
+	answer, err := a.purchases.VoidPurchase(inTrace(ctx, traceID), &bankv1.VoidPurchaseRequest{RequestId: requestID})
+	if err != nil {
+		return checkout.Decision{}, serve.FromStatus(err)
+	}
+	return decision(answer.GetPurchase(), requestID)
+}
+
+// inTrace returns ctx within the trace of the order, which is that of the request
+// that placed it, however much later and by whom it is settled.
+func inTrace(ctx context.Context, traceID string) context.Context {
+	return serve.ContextWithIdentity(ctx, "", traceID)
+}
+
+// decision reads a purchase. An answer to another request is no answer.
+func decision(purchase *bankv1.Purchase, requestID string) (checkout.Decision, error) {
+	if purchase.GetRequestId() != requestID {
+		return checkout.Decision{}, broken("a decision about another request")
+	}
+	decided := checkout.Decision{Purchase: purchase.GetName()}
+	switch purchase.GetStatus() {
+	case bankv1.PurchaseStatus_PURCHASE_STATUS_APPROVED:
+		if decided.Purchase == "" {
+			return checkout.Decision{}, broken("an approved purchase without a name")
+		}
+		decided.Outcome = checkout.OutcomeApproved
+	case bankv1.PurchaseStatus_PURCHASE_STATUS_DECLINED:
+		decided.Outcome, decided.Decline = checkout.OutcomeDeclined, decline(purchase.GetDecline())
+	case bankv1.PurchaseStatus_PURCHASE_STATUS_VOIDED:
+		decided.Outcome = checkout.OutcomeVoided
+	default:
+		return checkout.Decision{}, broken("a purchase without a status")
+	}
+	return decided, nil
+}
+
+// A bank that declines without saying why is read as "do not honour".
+const (
+	defaultDeclineCode    = "05"
+	defaultDeclineReason  = "UNSPECIFIED"
+	defaultDeclineMessage = "The bank declined the purchase."
+)
+
+func decline(d *bankv1.Decline) checkout.Decline {
+	read := checkout.Decline{Code: d.GetCode(), Reason: defaultDeclineReason, Message: d.GetMessage()}
+	if name, ok := strings.CutPrefix(d.GetReason().String(), "DECLINE_REASON_"); ok {
+		read.Reason = name
+	}
+	if read.Code == "" {
+		read.Code = defaultDeclineCode
+	}
+	if read.Message == "" {
+		read.Message = defaultDeclineMessage
+	}
+	return read
+}
+
+// brand returns a card brand as orders show it. One that this program is too old to
+// know is UNKNOWN.
+func brand(b bankv1.CardBrand) string {
+	name, ok := strings.CutPrefix(b.String(), "CARD_BRAND_")
+	if !ok || b == bankv1.CardBrand_CARD_BRAND_UNSPECIFIED {
+		return "UNKNOWN"
+	}
+	return name
+}

@@ -1,0 +1,156 @@
+package checkouttest
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"testing"
+
+	"codebank.dev/bank/fault"
+	"codebank.dev/bank/money"
+	"codebank.dev/bank/serve"
+	"codebank.dev/checkout"
+	"codebank.dev/checkout/inmem"
+	bankv1 "codebank.dev/schemas/gen/bank/v1"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// Peer speaks bank.v1 on a real connection for a bank in memory, and remembers what
+// it was sent. Card data whose holder is REFUSED is refused.
+type Peer struct {
+	bankv1.UnimplementedCardServiceServer
+	bankv1.UnimplementedPurchaseServiceServer
+	// Bank decides. Its clock is the caller's to choose.
+	Bank *inmem.Acquirer
+	// Address is where the Peer listens.
+	Address string
+
+	mutex  sync.Mutex
+	sent   Sent
+	change func(*bankv1.Purchase) *bankv1.Purchase
+}
+
+// Sent is what a Peer was sent.
+type Sent struct {
+	Card       *bankv1.CardData                 // the last
+	Authorized *bankv1.AuthorizePurchaseRequest // the last
+	Callers    []string                         // of every call
+	Traces     []string                         // of every call
+}
+
+// NewPeer serves a bank until the test ends.
+func NewPeer(t testing.TB, bank *inmem.Acquirer) *Peer {
+	t.Helper()
+	p := &Peer{Bank: bank}
+	server, err := serve.Listen(serve.Config{
+		Name: "peer", GRPCAddress: "127.0.0.1:0", HTTPAddress: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler),
+	})
+	require.NoError(t, err)
+	p.Address = server.GRPCAddress()
+	bankv1.RegisterCardServiceServer(server, p)
+	bankv1.RegisterPurchaseServiceServer(server, p)
+	ctx, stop := context.WithCancel(context.Background())
+	var running sync.WaitGroup
+	running.Go(func() { _ = server.Run(ctx) })
+	t.Cleanup(func() {
+		stop()
+		running.Wait()
+	})
+	return p
+}
+
+// Sent returns what the Peer was sent so far.
+func (p *Peer) Sent() Sent {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	return p.sent
+}
+
+// Falsify changes every later answer about a purchase.
+func (p *Peer) Falsify(change func(*bankv1.Purchase) *bankv1.Purchase) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.change = change
+}
+
+func (p *Peer) note(ctx context.Context, what func(*Sent)) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.sent.Callers = append(p.sent.Callers, serve.Caller(ctx))
+	p.sent.Traces = append(p.sent.Traces, serve.TraceID(ctx))
+	what(&p.sent)
+}
+
+// CreateCardToken implements bankv1.CardServiceServer.
+func (p *Peer) CreateCardToken(ctx context.Context, in *bankv1.CreateCardTokenRequest) (*bankv1.CreateCardTokenResponse, error) {
+	p.note(ctx, func(sent *Sent) { sent.Card = in.GetCardData() })
+	data := in.GetCardData()
+	if data.GetHolderName() == "REFUSED" {
+		return nil, fault.Invalid("card_data.holder_name", "Not this one.")
+	}
+	card, err := checkout.ParseCardData(data.GetNumber(), data.GetHolderName(),
+		checkout.Expiry{Month: data.GetExpiryMonth(), Year: data.GetExpiryYear()}, data.GetCvv())
+	if err != nil {
+		return nil, err
+	}
+	token, err := p.Bank.CreateToken(ctx, card)
+	if err != nil {
+		return nil, err
+	}
+	return &bankv1.CreateCardTokenResponse{
+		CardToken: token.Token.Reveal(), Brand: bankv1.CardBrand_CARD_BRAND_VISA,
+		Last4: token.Last4, ExpireTime: timestamppb.New(token.ExpiresAt),
+	}, nil
+}
+
+// AuthorizePurchase implements bankv1.PurchaseServiceServer.
+func (p *Peer) AuthorizePurchase(ctx context.Context, in *bankv1.AuthorizePurchaseRequest) (*bankv1.AuthorizePurchaseResponse, error) {
+	p.note(ctx, func(sent *Sent) { sent.Authorized = in })
+	currency, err := money.ParseCurrency(in.GetCurrency())
+	if err != nil {
+		return nil, fault.Invalid("currency", "No currency.")
+	}
+	decision, err := p.Bank.Authorize(ctx, checkout.Authorization{
+		RequestID: in.GetRequestId(), Token: checkout.NewToken(in.GetCardToken()),
+		Amount:   money.Amount{Minor: in.GetAmountMinor(), Currency: currency},
+		Merchant: checkout.Store{Slug: in.GetMerchant().GetId()}, Description: in.GetDescription(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &bankv1.AuthorizePurchaseResponse{Purchase: p.purchase(in.GetRequestId(), decision)}, nil
+}
+
+// VoidPurchase implements bankv1.PurchaseServiceServer.
+func (p *Peer) VoidPurchase(ctx context.Context, in *bankv1.VoidPurchaseRequest) (*bankv1.VoidPurchaseResponse, error) {
+	p.note(ctx, func(*Sent) {})
+	decision, err := p.Bank.Void(ctx, in.GetRequestId(), "")
+	if err != nil {
+		return nil, err
+	}
+	return &bankv1.VoidPurchaseResponse{Purchase: p.purchase(in.GetRequestId(), decision)}, nil
+}
+
+func (p *Peer) purchase(requestID string, decision checkout.Decision) *bankv1.Purchase {
+	purchase := &bankv1.Purchase{Name: decision.Purchase, RequestId: requestID}
+	switch decision.Outcome {
+	case checkout.OutcomeApproved:
+		purchase.Status = bankv1.PurchaseStatus_PURCHASE_STATUS_APPROVED
+	case checkout.OutcomeVoided:
+		purchase.Status = bankv1.PurchaseStatus_PURCHASE_STATUS_VOIDED
+	case checkout.OutcomeDeclined:
+		purchase.Status = bankv1.PurchaseStatus_PURCHASE_STATUS_DECLINED
+		purchase.Decline = &bankv1.Decline{
+			Code:    decision.Decline.Code,
+			Reason:  bankv1.DeclineReason(bankv1.DeclineReason_value["DECLINE_REASON_"+decision.Decline.Reason]),
+			Message: decision.Decline.Message,
+		}
+	}
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	if p.change != nil {
+		return p.change(purchase)
+	}
+	return purchase
+}

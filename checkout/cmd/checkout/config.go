@@ -1,0 +1,77 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"time"
+
+	"codebank.dev/bank/serve"
+	"codebank.dev/checkout"
+	"codebank.dev/checkout/charge"
+	"codebank.dev/checkout/failpoint"
+	"codebank.dev/checkout/product"
+)
+
+// environmentPrefix begins the environment twin of every flag: CHECKOUT_DATABASE_URL.
+const environmentPrefix = "CHECKOUT"
+
+// config is everything the program can be told. `checkout --help` prints it.
+type config struct {
+	server         serve.Settings
+	databaseURL    string
+	maxConnections int
+	bankAddress    string
+	catalogue      []checkout.Product
+	limits         charge.Limits
+	failpoint      failpoint.Hook
+}
+
+func parse(args, environ []string, stdout io.Writer) (*config, error) {
+	flags := flag.NewFlagSet("checkout", flag.ContinueOnError)
+	flags.SetOutput(stdout)
+	c := &config{limits: charge.Default()}
+	c.server.Bind(flags, "127.0.0.1:17004", "127.0.0.1:17005")
+	flags.StringVar(&c.databaseURL, "database-url", "", "the Postgres `url` of catalogue and orders; required, a secret: prefer CHECKOUT_DATABASE_URL or its _FILE twin")
+	flags.IntVar(&c.maxConnections, "max-connections", 16, "the most connections to the database")
+	flags.StringVar(&c.bankAddress, "bank-address", "127.0.0.1:17000", "`host:port` of the bank's gRPC; it may be away")
+	cataloguePath := flags.String("catalogue", "", "a catalogue `file` in JSON; empty takes the one built in")
+	flags.DurationVar(&c.limits.Deadline, "charge-deadline", c.limits.Deadline, "how long a payer waits for the bank's decision; after that the order is answered PENDING")
+	flags.DurationVar(&c.limits.Try, "try-timeout", c.limits.Try, "how long one call to the bank may take")
+	flags.DurationVar(&c.limits.SendAgain, "send-again", c.limits.SendAgain, "how old an open order may be to be sent to the bank again; an older one is voided")
+	flags.DurationVar(&c.limits.Poll, "settle-every", c.limits.Poll, "how often open orders are looked for")
+	flags.DurationVar(&c.limits.Settle.Most, "settle-backoff", c.limits.Settle.Most, "the longest wait between two tries to end an open order")
+	failpointName := flags.String("failpoint", "", "for tests: kill the program at this `point`: after-token, before-bank-call, after-bank-answer or after-void-decision")
+	if err := serve.Parse(flags, environmentPrefix, args, environ); err != nil {
+		return nil, err
+	}
+	if c.databaseURL == "" {
+		return nil, errors.New("--database-url is required")
+	}
+	if c.bankAddress == "" {
+		return nil, errors.New("--bank-address is required")
+	}
+	c.limits.Settle.First = min(c.limits.Settle.First, max(c.limits.Settle.Most, time.Millisecond))
+	if err := c.limits.Check(); err != nil {
+		return nil, err
+	}
+	var err error
+	if c.failpoint, err = failpoint.Parse(*failpointName); err != nil {
+		return nil, err
+	}
+	c.catalogue, err = readCatalogue(*cataloguePath)
+	return c, err
+}
+
+func readCatalogue(path string) ([]checkout.Product, error) {
+	if path == "" {
+		return product.Embedded()
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return product.Parse(file)
+}

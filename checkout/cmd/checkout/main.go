@@ -1,0 +1,101 @@
+// Command checkout is the merchant side: it shows the catalogue and takes orders
+// paid by card over gRPC and REST, has the bank decide them, and ends every order
+// that a crash or a deadline left open. It needs its Postgres; the bank may be away.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"codebank.dev/bank/serve"
+	"codebank.dev/checkout/bankrpc"
+	"codebank.dev/checkout/charge"
+	"codebank.dev/checkout/clock"
+	"codebank.dev/checkout/order"
+	"codebank.dev/checkout/product"
+	"codebank.dev/checkout/rpc"
+	"codebank.dev/schemas"
+	checkoutv1 "codebank.dev/schemas/gen/checkout/v1"
+)
+
+// callerName is who this program is to the bank. Request ids there belong to it, so
+// every replica has the same.
+const callerName = "checkout"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:], os.Environ(), os.Stdout)
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "checkout:", err)
+		os.Exit(1)
+	}
+}
+
+// run reads in the order in which things depend on each other, and ends them in
+// reverse: the listeners drain first, then the settler, the bank, the store.
+func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
+	config, err := parse(args, environ, stdout)
+	if err != nil {
+		return err
+	}
+	logger, err := config.server.Logger(os.Stderr)
+	if err != nil {
+		return err
+	}
+	store, err := openStore(ctx, config, logger)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	pages, err := pageTokens(ctx, store)
+	if err != nil {
+		return err
+	}
+	bank, err := serve.Dial(config.bankAddress, serve.WithCaller(callerName))
+	if err != nil {
+		return err
+	}
+	defer bank.Close()
+	acquirer := bankrpc.New(bank)
+
+	charger, err := charge.New(charge.Config{
+		Acquirer: acquirer, Charges: store, Clock: clock.System{}, Logger: logger,
+		Limits: config.limits, Failpoint: config.failpoint,
+	})
+	if err != nil {
+		return err
+	}
+	settings := config.server.Config("checkout", logger)
+	settings.Checks = []serve.Check{{Name: "database", Run: store.Ping}}
+	if settings.OpenAPI, err = schemas.OpenAPI("checkout.v1"); err != nil {
+		return err
+	}
+	server, err := serve.Listen(settings)
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	checkoutv1.RegisterCheckoutServiceServer(server, &rpc.Server{
+		Products: &product.Service{Catalogue: store},
+		Orders: &order.Service{
+			Catalogue: store, Orders: store, Acquirer: acquirer, Charger: charger,
+			Clock: clock.System{}, Random: rand.Reader, Failpoint: config.failpoint,
+		},
+		Pages: pages,
+	})
+	if err := server.Gateway(ctx, checkoutv1.RegisterCheckoutServiceHandler); err != nil {
+		return err
+	}
+	server.Metrics().MustRegister(&collector{charger: charger})
+	stopSettler := runSettler(ctx, charge.NewSettler(charger))
+	defer stopSettler()
+	return server.Run(ctx)
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"codebank.dev/checkout/charge"
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// backlogTimeout bounds the query that a scrape makes.
+const backlogTimeout = 2 * time.Second
+
+// collector shows what became of orders, and what is open, to Prometheus.
+type collector struct{ charger *charge.Charger }
+
+var _ prometheus.Collector = (*collector)(nil)
+
+func describe(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("codebank_checkout_"+name, help, labels, nil)
+}
+
+var (
+	ordersEnded = describe("orders_ended_total", "Orders ended by this process: approved, declined by the bank, or given up and voided.", "outcome")
+	bankCalls   = describe("bank_calls_total", "Calls to the bank about orders, repeats included.", "call", "result")
+	openOrders  = describe("open_orders", "Orders that are still pending, whoever is at work on them.")
+	oldestOpen  = describe("oldest_open_order_seconds", "The age of the oldest of them; 0 when there is none.")
+)
+
+// Describe implements prometheus.Collector.
+func (c *collector) Describe(out chan<- *prometheus.Desc) {
+	for _, desc := range []*prometheus.Desc{ordersEnded, bankCalls, openOrders, oldestOpen} {
+		out <- desc
+	}
+}
+
+// Collect implements prometheus.Collector. The backlog is left out while the
+// database is away: no figure is better than a wrong one.
+func (c *collector) Collect(out chan<- prometheus.Metric) {
+	emit := func(desc *prometheus.Desc, kind prometheus.ValueType, n int64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(desc, kind, float64(n), labels...) // tidy:float the metrics library counts in floats
+	}
+	stats := c.charger.Stats()
+	emit(ordersEnded, prometheus.CounterValue, stats.Approved, "approved")
+	emit(ordersEnded, prometheus.CounterValue, stats.Declined, "declined")
+	emit(ordersEnded, prometheus.CounterValue, stats.GaveUp, "given_up")
+	emit(bankCalls, prometheus.CounterValue, stats.Sends-stats.UnknownSends, "authorize", "answered")
+	emit(bankCalls, prometheus.CounterValue, stats.UnknownSends, "authorize", "unknown")
+	emit(bankCalls, prometheus.CounterValue, stats.Voids-stats.UnknownVoids, "void", "answered")
+	emit(bankCalls, prometheus.CounterValue, stats.UnknownVoids, "void", "unknown")
+	ctx, cancel := context.WithTimeout(context.Background(), backlogTimeout)
+	defer cancel()
+	backlog, err := c.charger.Backlog(ctx)
+	if err != nil {
+		return
+	}
+	age := int64(0)
+	if backlog.Open > 0 {
+		age = int64(time.Since(backlog.Oldest) / time.Second)
+	}
+	emit(openOrders, prometheus.GaugeValue, backlog.Open)
+	emit(oldestOpen, prometheus.GaugeValue, age)
+}

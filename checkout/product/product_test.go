@@ -1,0 +1,115 @@
+package product_test
+
+import (
+	"strings"
+	"testing"
+
+	"codebank.dev/bank/fault"
+	"codebank.dev/checkout/checkouttest"
+	"codebank.dev/checkout/inmem"
+	"codebank.dev/checkout/product"
+	"github.com/stretchr/testify/require"
+)
+
+func TestTheEmbeddedCatalogueIsARealShoppingStreet(t *testing.T) {
+	products, err := product.Embedded()
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, len(products), 30)
+	stores, cities, categories, countries := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
+	cheapest, dearest := products[0].Price.Minor, int64(0)
+	for _, p := range products {
+		stores[p.Store.Slug], cities[p.Store.City], categories[p.Store.CategoryCode] = true, true, true
+		countries[p.Store.Country] = true
+		cheapest, dearest = min(cheapest, p.Price.Minor), max(dearest, p.Price.Minor)
+		require.Equal(t, "BRL", p.Price.Currency.String())
+	}
+	require.GreaterOrEqual(t, len(stores), 8)
+	require.GreaterOrEqual(t, len(categories), 8)
+	require.GreaterOrEqual(t, len(countries), 3)
+	require.EqualValues(t, 50, cheapest)
+	require.Greater(t, dearest, int64(500_000))
+}
+
+const oneStore = `{"stores":[{"slug":"s","display_name":"S","category_code":"5942","city":"C","country":"BR","currency":"BRL",` +
+	`"products":[{"slug":"p","display_name":"P","description":"D","price_minor":1}]}]}`
+
+func TestACatalogueIsReadStrictly(t *testing.T) {
+	products, err := product.Parse(strings.NewReader(oneStore))
+	require.NoError(t, err)
+	require.Len(t, products, 1)
+	for name, replace := range map[string][2]string{
+		"no object":                {oneStore, ``},
+		"something after it":       {`]}]}`, `]}]} {}`},
+		"no stores":                {oneStore, `{"stores":[]}`},
+		"no products":              {`[{"slug":"p","display_name":"P","description":"D","price_minor":1}]`, `[]`},
+		"an unknown field":         {`"city"`, `"colour":"red","city"`},
+		"a missing field":          {`"description":"D",`, ``},
+		"a price of nothing":       {`"price_minor":1`, `"price_minor":0`},
+		"a negative price":         {`"price_minor":1`, `"price_minor":-1`},
+		"a price with a fraction":  {`"price_minor":1`, `"price_minor":1.5`},
+		"a price in words":         {`"price_minor":1`, `"price_minor":"1"`},
+		"a price above the most":   {`"price_minor":1`, `"price_minor":1000000000000000`},
+		"an unknown currency":      {`"BRL"`, `"XXX"`},
+		"a slug with upper case":   {`"slug":"p"`, `"slug":"P"`},
+		"a slug with a space":      {`"slug":"s"`, `"slug":"s s"`},
+		"a category code of words": {`"5942"`, `"BOOK"`},
+		"a country in lower case":  {`"BR"`, `"br"`},
+		"a product named twice":    {`{"slug":"p"`, `{"slug":"p","display_name":"P","description":"D","price_minor":1},{"slug":"p"`},
+		"a store named twice":      {`[{"slug":"s"`, `[{"slug":"s","display_name":"S","category_code":"5942","city":"C","country":"BR","currency":"BRL","products":[{"slug":"q","display_name":"P","description":"D","price_minor":1}]},{"slug":"s"`},
+		"a control character":      {`"D"`, `"D\u0000"`},
+	} {
+		changed := strings.Replace(oneStore, replace[0], replace[1], 1)
+		require.NotEqual(t, oneStore, changed, name)
+		_, err := product.Parse(strings.NewReader(changed))
+		require.Error(t, err, name)
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add(oneStore)
+	f.Fuzz(func(t *testing.T, text string) {
+		products, err := product.Parse(strings.NewReader(text))
+		if err != nil {
+			return
+		}
+		for _, p := range products {
+			require.NoError(t, p.Check("product"))
+			require.NoError(t, p.Store.Check("store"))
+		}
+	})
+}
+
+func TestProductsAreListedInPages(t *testing.T) {
+	store := inmem.NewStore()
+	require.NoError(t, store.Replace(t.Context(), checkouttest.Products()))
+	service := &product.Service{Catalogue: store}
+	page, next, err := service.List(t.Context(), "", 2)
+	require.NoError(t, err)
+	require.Equal(t, checkouttest.Products()[:2], page)
+	require.Equal(t, "espresso", next)
+	page, next, err = service.List(t.Context(), next, 2)
+	require.NoError(t, err)
+	require.Equal(t, checkouttest.Products()[2:], page)
+	require.Empty(t, next)
+	page, next, err = service.List(t.Context(), "", 3)
+	require.NoError(t, err)
+	require.Len(t, page, 3)
+	require.Empty(t, next, "a page that is just full is the last")
+	_, _, err = service.List(t.Context(), "", -1)
+	require.Equal(t, "page_size", fault.Of(err).Field)
+}
+
+func TestAProductIsFoundByName(t *testing.T) {
+	store := inmem.NewStore()
+	require.NoError(t, store.Replace(t.Context(), checkouttest.Products()))
+	service := &product.Service{Catalogue: store}
+	found, err := service.Get(t.Context(), "products/atlas")
+	require.NoError(t, err)
+	require.Equal(t, checkouttest.Products()[0], found)
+	_, err = service.Get(t.Context(), "products/nothing")
+	require.Equal(t, fault.NotFound, fault.CodeOf(err))
+	for _, bad := range []string{"", "atlas", "products/", "products/A B", "stores/atlas", "products/atlas/x"} {
+		_, err = service.Get(t.Context(), bad)
+		require.Equal(t, "name", fault.Of(err).Field, bad)
+	}
+}

@@ -1,0 +1,171 @@
+// Package rpc serves the merchant side over gRPC: it reads requests, hands them to
+// the use cases, and writes what these answer. It has no rules of its own.
+package rpc
+
+import (
+	"context"
+	"fmt"
+
+	"codebank.dev/bank/fault"
+	"codebank.dev/bank/serve"
+	"codebank.dev/checkout"
+	"codebank.dev/checkout/order"
+	"codebank.dev/checkout/product"
+	checkoutv1 "codebank.dev/schemas/gen/checkout/v1"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// Server serves checkout.v1.CheckoutService. All fields are required; it is safe for
+// concurrent use.
+type Server struct {
+	checkoutv1.UnimplementedCheckoutServiceServer
+	Products *product.Service
+	Orders   *order.Service
+	Pages    *serve.PageTokens
+}
+
+var _ checkoutv1.CheckoutServiceServer = (*Server)(nil)
+
+// listQuery is what a page token of ListProducts belongs to.
+const listQuery = "checkout.v1.ListProducts"
+
+// ListProducts implements checkoutv1.CheckoutServiceServer.
+func (s *Server) ListProducts(ctx context.Context, in *checkoutv1.ListProductsRequest) (*checkoutv1.ListProductsResponse, error) {
+	var after []byte
+	if in.GetPageToken() != "" {
+		var err error
+		if after, err = s.Pages.Read(in.GetPageToken(), listQuery); err != nil {
+			return nil, err
+		}
+	}
+	page, next, err := s.Products.List(ctx, string(after), in.GetPageSize())
+	if err != nil {
+		return nil, err
+	}
+	out := &checkoutv1.ListProductsResponse{Products: make([]*checkoutv1.Product, len(page))}
+	for i := range page {
+		out.Products[i] = productMessage(&page[i])
+	}
+	if next != "" {
+		out.NextPageToken = s.Pages.Issue([]byte(next), listQuery)
+	}
+	return out, nil
+}
+
+// GetProduct implements checkoutv1.CheckoutServiceServer.
+func (s *Server) GetProduct(ctx context.Context, in *checkoutv1.GetProductRequest) (*checkoutv1.GetProductResponse, error) {
+	found, err := s.Products.Get(ctx, in.GetName())
+	if err != nil {
+		return nil, err
+	}
+	return &checkoutv1.GetProductResponse{Product: productMessage(&found)}, nil
+}
+
+// PlaceOrder implements checkoutv1.CheckoutServiceServer.
+func (s *Server) PlaceOrder(ctx context.Context, in *checkoutv1.PlaceOrderRequest) (*checkoutv1.PlaceOrderResponse, error) {
+	lines, err := readLines(in.GetItems())
+	if err != nil {
+		return nil, err
+	}
+	card, err := readCard(in.GetCard())
+	if err != nil {
+		return nil, err
+	}
+	placed, err := s.Orders.Place(ctx, order.Request{
+		Caller: serve.Caller(ctx), RequestID: in.GetRequestId(), TraceID: serve.TraceID(ctx),
+		Lines: lines, Card: card, Attempt: in.GetAttempt(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &checkoutv1.PlaceOrderResponse{Order: orderMessage(&placed)}, nil
+}
+
+// GetOrder implements checkoutv1.CheckoutServiceServer.
+func (s *Server) GetOrder(ctx context.Context, in *checkoutv1.GetOrderRequest) (*checkoutv1.GetOrderResponse, error) {
+	found, err := s.Orders.Get(ctx, serve.Caller(ctx), in.GetName())
+	if err != nil {
+		return nil, err
+	}
+	return &checkoutv1.GetOrderResponse{Order: orderMessage(&found)}, nil
+}
+
+func readLines(items []*checkoutv1.PlaceOrderItem) ([]checkout.Line, error) {
+	lines := make([]checkout.Line, len(items))
+	for i, item := range items {
+		slug, err := checkout.ParseProductName(fmt.Sprintf("items[%d].product", i), item.GetProduct())
+		if err != nil {
+			return nil, err
+		}
+		lines[i] = checkout.Line{Product: slug, Quantity: item.GetQuantity()}
+	}
+	return lines, nil
+}
+
+func readCard(card *checkoutv1.Card) (checkout.CardData, error) {
+	if card == nil {
+		return checkout.CardData{}, fault.Invalid("card", "This field is required.")
+	}
+	expiry := checkout.Expiry{Month: card.GetExpiryMonth(), Year: card.GetExpiryYear()}
+	return checkout.ParseCardData(card.GetNumber(), card.GetHolderName(), expiry, card.GetCvv())
+}
+
+func productMessage(p *checkout.Product) *checkoutv1.Product {
+	return &checkoutv1.Product{
+		Name:        checkout.ProductPrefix + p.Slug,
+		DisplayName: p.Name,
+		Description: p.Description,
+		PriceMinor:  p.Price.Minor,
+		Currency:    p.Price.Currency.String(),
+		Store:       storeMessage(&p.Store),
+	}
+}
+
+func storeMessage(s *checkout.Store) *checkoutv1.Store {
+	return &checkoutv1.Store{
+		Name:         checkout.StorePrefix + s.Slug,
+		DisplayName:  s.Name,
+		CategoryCode: s.CategoryCode,
+		City:         s.City,
+		Country:      s.Country,
+	}
+}
+
+func orderMessage(o *checkout.Order) *checkoutv1.Order {
+	items := make([]*checkoutv1.OrderItem, len(o.Items))
+	for i, item := range o.Items {
+		items[i] = &checkoutv1.OrderItem{
+			Product: checkout.ProductPrefix + item.Product, DisplayName: item.Name,
+			Quantity: item.Quantity, UnitPriceMinor: item.UnitPrice,
+		}
+	}
+	return &checkoutv1.Order{
+		Name:             checkout.OrderPrefix + o.ID.String(),
+		RequestId:        o.RequestID,
+		State:            stateMessage(o.State),
+		Store:            storeMessage(&o.Store),
+		Items:            items,
+		TotalMinor:       o.Total.Minor,
+		Currency:         o.Total.Currency.String(),
+		MaskedCardNumber: checkout.MaskedNumber(o.CardLast4),
+		CardBrand:        o.CardBrand,
+		Purchase:         o.Purchase,
+		DeclineCode:      o.Decline.Code,
+		DeclineReason:    o.Decline.Reason,
+		DeclineMessage:   o.Decline.Message,
+		CreateTime:       timestamppb.New(o.CreatedAt),
+		UpdateTime:       timestamppb.New(o.UpdatedAt()),
+	}
+}
+
+func stateMessage(state checkout.OrderState) checkoutv1.OrderState {
+	switch state {
+	case checkout.Pending:
+		return checkoutv1.OrderState_ORDER_STATE_PENDING
+	case checkout.Approved:
+		return checkoutv1.OrderState_ORDER_STATE_APPROVED
+	case checkout.Declined:
+		return checkoutv1.OrderState_ORDER_STATE_DECLINED
+	}
+	return checkoutv1.OrderState_ORDER_STATE_UNSPECIFIED
+}
