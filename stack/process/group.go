@@ -102,6 +102,11 @@ func (g *Group) Start(ctx context.Context, only ...string) error {
 	if err := os.MkdirAll(g.logs, 0o755); err != nil {
 		return err
 	}
+	for _, name := range only {
+		if g.Process(name) == nil {
+			return fmt.Errorf("there is no %s to start", name)
+		}
+	}
 	rows := g.needed(only)
 	ready := make(map[string]chan struct{}, len(rows))
 	for _, row := range rows {

@@ -67,6 +67,18 @@ func TestNeedsAreReadyFirstAndStoppedLast(t *testing.T) {
 	}
 }
 
+func TestOnlyWhatIsNamedAndWhatItNeedsIsStarted(t *testing.T) {
+	group := newGroup(t, nil)
+	store := group.Add(service("store", freePort()))
+	tables := group.Add(service("tables", freePort(), "store"))
+	user := group.Add(service("user", freePort(), "tables"))
+	require.NoError(t, group.Start(t.Context(), "tables"))
+	require.True(t, store.Running())
+	require.True(t, tables.Running())
+	require.False(t, user.Running())
+	require.ErrorContains(t, group.Start(t.Context(), "nobody"), "there is no nobody to start")
+}
+
 func TestAFailureNamesTheProcessShowsItsLogAndStopsTheOthers(t *testing.T) {
 	group := newGroup(t, nil)
 	good := group.Add(service("good", freePort()))
