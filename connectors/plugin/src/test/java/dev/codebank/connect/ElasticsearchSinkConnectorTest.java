@@ -81,7 +81,8 @@ class ElasticsearchSinkConnectorTest {
     @Test
     void connectFindsThePluginsWithoutScanningTheJar() {
         assertEquals(List.of(ElasticsearchSinkConnector.class.getName()), found(SinkConnector.class));
-        assertEquals(List.of(HourAndWeekday.Value.class.getName()), found(Transformation.class));
+        assertEquals(List.of(HourAndWeekday.Value.class.getName(), RefuseTombstone.class.getName()),
+            found(Transformation.class));
     }
 
     private static List<String> found(Class<?> plugin) {

@@ -1,0 +1,164 @@
+// Package connectors holds the pipes as data: what Kafka Connect is to run and the
+// index templates its documents need, embedded in the programs that register them.
+//
+// A sink is a file of sinks/, named as its connector; its content is exactly the
+// body of PUT /connectors/{name}/config. An index is a file of indices/, named as
+// its template; its content is the body of PUT /_index_template/{name}. The Java
+// plug-in that one of the sinks runs is built from plugin/ with Maven.
+package connectors
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+//go:embed sinks/*.json indices/*.json
+var files embed.FS
+
+// Sink is one connector of Kafka Connect.
+type Sink struct {
+	// Name is the connector's name, and that of its file without the ending.
+	Name string
+	// Config is the connector's configuration. Secrets and addresses are not in it:
+	// they are variables the worker fills in, see Variables.
+	Config map[string]string
+}
+
+// Sinks returns all connectors, ordered by name. The caller may change what it gets.
+func Sinks() ([]Sink, error) {
+	documents, err := read("sinks")
+	if err != nil {
+		return nil, err
+	}
+	sinks := make([]Sink, 0, len(documents))
+	for _, document := range documents {
+		sink := Sink{Name: document.name}
+		if err := strictly(document.content, &sink.Config); err != nil {
+			return nil, fmt.Errorf("connectors: sinks/%s.json: %w", document.name, err)
+		}
+		sinks = append(sinks, sink)
+	}
+	return sinks, nil
+}
+
+// DeadLetterTopic returns the topic that takes what the sink cannot, or "" if it
+// names none.
+func (s Sink) DeadLetterTopic() string {
+	return s.Config["errors.deadletterqueue.topic.name"]
+}
+
+// variable is how a configuration refers to the worker's environment.
+var variable = regexp.MustCompile(`\$\{env:([A-Za-z0-9_]+)\}`)
+
+// Variables returns the names of the environment variables that the worker needs
+// to run the sink, sorted, each once. One that is unset is not an error to Connect:
+// the sink would be given the reference itself.
+func (s Sink) Variables() []string {
+	var names []string
+	for _, value := range s.Config {
+		for _, match := range variable.FindAllStringSubmatch(value, -1) {
+			names = append(names, match[1])
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// Index is one composable index template of Elasticsearch.
+type Index struct {
+	// Name is the template's name, and that of its file without the ending.
+	Name string
+	// Template is the whole template, ready to be sent.
+	Template json.RawMessage
+	// Patterns are the index names the template is for. They can stand in a request
+	// path, which is how a new mapping reaches the indices that exist already.
+	Patterns []string
+	// Mappings is the template's own mapping, ready to be sent to such an index.
+	Mappings json.RawMessage
+	// Aliases are the names under which all indices of the template are read.
+	Aliases []string
+}
+
+// Indices returns all index templates, ordered by name. The caller may change what
+// it gets.
+func Indices() ([]Index, error) {
+	documents, err := read("indices")
+	if err != nil {
+		return nil, err
+	}
+	indices := make([]Index, 0, len(documents))
+	for _, document := range documents {
+		index, err := parseIndex(document)
+		if err != nil {
+			return nil, fmt.Errorf("connectors: indices/%s.json: %w", document.name, err)
+		}
+		indices = append(indices, index)
+	}
+	return indices, nil
+}
+
+func parseIndex(document document) (Index, error) {
+	var content struct {
+		Patterns []string `json:"index_patterns"`
+		Template struct {
+			Settings json.RawMessage            `json:"settings"`
+			Mappings json.RawMessage            `json:"mappings"`
+			Aliases  map[string]json.RawMessage `json:"aliases"`
+		} `json:"template"`
+		Priority int             `json:"priority"`
+		Version  int             `json:"version"`
+		Meta     json.RawMessage `json:"_meta"`
+	}
+	if err := strictly(document.content, &content); err != nil {
+		return Index{}, err
+	}
+	index := Index{
+		Name:     document.name,
+		Template: document.content,
+		Patterns: content.Patterns,
+		Mappings: content.Template.Mappings,
+	}
+	for alias := range content.Template.Aliases {
+		index.Aliases = append(index.Aliases, alias)
+	}
+	slices.Sort(index.Aliases)
+	return index, nil
+}
+
+// document is one embedded file.
+type document struct {
+	name    string
+	content []byte
+}
+
+// read returns the files of a folder, ordered by name.
+func read(folder string) ([]document, error) {
+	entries, err := fs.ReadDir(files, folder)
+	if err != nil {
+		return nil, fmt.Errorf("connectors: %w", err)
+	}
+	documents := make([]document, 0, len(entries))
+	for _, entry := range entries {
+		content, err := files.ReadFile(path.Join(folder, entry.Name()))
+		if err != nil {
+			return nil, fmt.Errorf("connectors: %w", err)
+		}
+		documents = append(documents, document{strings.TrimSuffix(entry.Name(), ".json"), content})
+	}
+	return documents, nil
+}
+
+// strictly reads a document that may hold nothing but what the target has a place
+// for: a key that is misspelt is an error here rather than silence there.
+func strictly(content []byte, into any) error {
+	decoder := json.NewDecoder(bytes.NewReader(content))
+	decoder.DisallowUnknownFields()
+	return decoder.Decode(into)
+}

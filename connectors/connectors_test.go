@@ -1,0 +1,315 @@
+package connectors_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"codebank.dev/connectors"
+	"codebank.dev/schemas"
+)
+
+// notOnStatement are the event's fields that no customer's statement stores: they
+// tell how the bank's programs worked, not what happened to the account.
+var notOnStatement = []string{"attempt", "decision_micros", "trace_id", "producer_version"}
+
+// addedByTransformations are the fields a document has and its event has not.
+var addedByTransformations = map[string]string{
+	"hour": "byte", "weekday": "byte",
+	"kafka_topic": "keyword", "kafka_partition": "integer", "kafka_offset": "long",
+}
+
+func TestEveryFileIsAConnectorOrATemplate(t *testing.T) {
+	require.Equal(t, []string{"statement-postgres", "transactions-elasticsearch"}, names(t))
+
+	indices, err := connectors.Indices()
+	require.NoError(t, err)
+	require.Len(t, indices, 1)
+	require.Equal(t, "transactions", indices[0].Name)
+	require.Equal(t, []string{"bank-transactions-*"}, indices[0].Patterns)
+	require.Equal(t, []string{"transactions"}, indices[0].Aliases)
+}
+
+func TestASinkKeepsTheHouseRules(t *testing.T) {
+	for _, sink := range sinks(t) {
+		t.Run(sink.Name, func(t *testing.T) {
+			config := sink.Config
+			require.NotContains(t, config, "name", "the file's name is the connector's")
+			require.Equal(t, "dlq."+sink.Name, sink.DeadLetterTopic())
+			for key, value := range map[string]string{
+				"errors.tolerance": "all",
+				"errors.deadletterqueue.context.headers.enable":            "true",
+				"errors.log.enable":                                        "true",
+				"errors.log.include.messages":                              "false",
+				"key.converter":                                            "org.apache.kafka.connect.storage.StringConverter",
+				"value.converter":                                          "io.apicurio.registry.utils.converter.AvroConverter",
+				"value.converter.apicurio.registry.as-confluent":           "true",
+				"value.converter.apicurio.registry.headers.enabled":        "false",
+				"value.converter.apicurio.registry.fault-tolerant-refresh": "true",
+				"consumer.override.auto.offset.reset":                      "earliest",
+			} {
+				require.Equal(t, value, config[key], key)
+			}
+			for _, alias := range list(config["transforms"]) {
+				require.Contains(t, config, "transforms."+alias+".type")
+			}
+			for key := range config {
+				if rest, isTransform := strings.CutPrefix(key, "transforms."); isTransform {
+					alias, _, _ := strings.Cut(rest, ".")
+					require.Contains(t, list(config["transforms"]), alias, key)
+				}
+			}
+		})
+	}
+}
+
+func TestNoAddressAndNoSecretIsWrittenIntoASink(t *testing.T) {
+	private := regexp.MustCompile(`(?i)url|user|password|secret|token|credential`)
+	for _, sink := range sinks(t) {
+		for key, value := range sink.Config {
+			require.NotRegexp(t, `^[a-z:]*//`, value, "%s: %s", sink.Name, key)
+			if private.MatchString(key) {
+				require.Regexp(t, `^\$\{env:CODEBANK_[A-Z_]+\}$`, value, "%s: %s", sink.Name, key)
+			}
+		}
+	}
+}
+
+func TestASinkNamesTheVariablesItNeeds(t *testing.T) {
+	needed := map[string][]string{}
+	for _, sink := range sinks(t) {
+		needed[sink.Name] = sink.Variables()
+	}
+	require.Equal(t, map[string][]string{
+		"statement-postgres": {
+			"CODEBANK_REGISTRY_URL", "CODEBANK_STATEMENT_DB_PASSWORD", "CODEBANK_STATEMENT_DB_USER", "CODEBANK_STATEMENT_JDBC_URL",
+		},
+		"transactions-elasticsearch": {"CODEBANK_ELASTICSEARCH_URL", "CODEBANK_REGISTRY_URL"},
+	}, needed)
+}
+
+func TestASinksTopicsAreDeclared(t *testing.T) {
+	topics, err := schemas.Topics("001")
+	require.NoError(t, err)
+	declared := map[string]schemas.Topic{}
+	for _, topic := range topics {
+		declared[topic.Name] = topic
+	}
+	for _, sink := range sinks(t) {
+		deadLetters, ok := declared[sink.DeadLetterTopic()]
+		require.True(t, ok, "%s is not in topics.yaml", sink.DeadLetterTopic())
+		require.EqualValues(t, schemas.UnlimitedRetention, deadLetters.RetentionMillis)
+
+		read := list(sink.Config["topics"])
+		if pattern := sink.Config["topics.regex"]; pattern != "" {
+			for name := range declared {
+				if regexp.MustCompile(`^(?:` + pattern + `)$`).MatchString(name) {
+					read = append(read, name)
+				}
+			}
+		}
+		require.Equal(t, []string{"bank-001.transactions.v1"}, read, sink.Name)
+	}
+}
+
+func TestEveryFieldOfTheEventIsOnTheStatementOrLeftOutOnPurpose(t *testing.T) {
+	config := sink(t, "statement-postgres").Config
+	stored := list(config["field.include.list"])
+
+	require.Equal(t, len(stored), len(slices.Compact(slices.Sorted(slices.Values(stored)))), "a field is named twice")
+	for _, field := range notOnStatement {
+		require.NotContains(t, stored, field)
+	}
+	var all []string
+	for _, field := range eventFields(t) {
+		all = append(all, field.Name)
+	}
+	require.ElementsMatch(t, all, append(stored, notOnStatement...))
+	require.Contains(t, stored, config["primary.key.fields"])
+	require.Equal(t, "none", config["schema.evolution"])
+	require.Equal(t, "upsert", config["insert.mode"])
+}
+
+func TestEveryFieldOfTheEventIsMappedByItsType(t *testing.T) {
+	var mappings struct {
+		Dynamic    string `json:"dynamic"`
+		Properties map[string]struct {
+			Type string `json:"type"`
+		} `json:"properties"`
+	}
+	require.NoError(t, json.Unmarshal(index(t, "transactions").Mappings, &mappings))
+	require.Equal(t, "strict", mappings.Dynamic)
+
+	mapped := map[string]string{}
+	for name, property := range mappings.Properties {
+		mapped[name] = property.Type
+	}
+	want := map[string]string{}
+	for name, kind := range addedByTransformations {
+		want[name] = kind
+	}
+	for _, field := range eventFields(t) {
+		want[field.Name] = field.indexType(t)
+	}
+	require.Equal(t, want, mapped)
+}
+
+func TestTheSinkWritesIntoIndicesOfTheTemplate(t *testing.T) {
+	config := sink(t, "transactions-elasticsearch").Config
+	template := index(t, config["index.template.name"])
+	name := strings.ReplaceAll(config["index.name.format"], "${timestamp}", "2026.11")
+	matched, err := path.Match(template.Patterns[0], name)
+	require.NoError(t, err)
+	require.True(t, matched, "%s is not of %s", name, template.Patterns[0])
+
+	var added []string
+	for _, key := range []string{
+		"clock.hour.field", "clock.weekday.field", "place.topic.field", "place.partition.field", "place.offset.field",
+	} {
+		added = append(added, config["transforms."+key])
+	}
+	for name := range addedByTransformations {
+		require.Contains(t, added, name)
+	}
+	require.Len(t, added, len(addedByTransformations))
+
+	fields := map[string]string{}
+	for _, field := range eventFields(t) {
+		fields[field.Name] = field.indexType(t)
+	}
+	require.Equal(t, "keyword", fields[config["document.id.field"]])
+	require.Equal(t, "date", fields[config["index.timestamp.field"]])
+	require.Equal(t, config["index.timestamp.field"], config["transforms.clock.source.field"])
+}
+
+func TestThePlugInHasTheClassesTheSinksName(t *testing.T) {
+	var provided []string
+	for _, kind := range []string{"sink.SinkConnector", "transforms.Transformation"} {
+		names, err := os.ReadFile("plugin/src/main/resources/META-INF/services/org.apache.kafka.connect." + kind)
+		require.NoError(t, err)
+		provided = append(provided, strings.Fields(string(names))...)
+	}
+
+	var used []string
+	for _, sink := range sinks(t) {
+		for _, value := range sink.Config {
+			if strings.HasPrefix(value, "dev.codebank.connect.") {
+				used = append(used, value)
+			}
+		}
+	}
+	require.ElementsMatch(t, provided, used)
+}
+
+func TestEveryFileIsExplained(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	for _, name := range names(t) {
+		require.Contains(t, string(readme), "sinks/"+name+".json")
+	}
+	require.Contains(t, string(readme), "indices/transactions.json")
+	for _, sink := range sinks(t) {
+		for _, name := range sink.Variables() {
+			require.Contains(t, string(readme), name)
+		}
+	}
+}
+
+// eventField is a field of the newest version of the event.
+type eventField struct {
+	Name string          `json:"name"`
+	Type json.RawMessage `json:"type"`
+}
+
+// indexType returns how Elasticsearch is to store the field: what is counted or
+// summed as a number, a time as a date, everything else as an exact word.
+func (f eventField) indexType(t *testing.T) string {
+	t.Helper()
+	raw := f.Type
+	var union []json.RawMessage
+	if json.Unmarshal(raw, &union) == nil {
+		require.Len(t, union, 2, f.Name)
+		require.JSONEq(t, `"null"`, string(union[0]), f.Name)
+		raw = union[1]
+	}
+	var complex struct {
+		Type        string `json:"type"`
+		LogicalType string `json:"logicalType"`
+	}
+	if err := json.Unmarshal(raw, &complex); err != nil {
+		require.NoError(t, json.Unmarshal(raw, &complex.Type), f.Name)
+	}
+	switch kind := complex.Type + "/" + complex.LogicalType; kind {
+	case "long/timestamp-millis":
+		return "date"
+	case "long/":
+		return "long"
+	case "int/":
+		return "integer"
+	case "string/", "enum/":
+		return "keyword"
+	default:
+		require.Fail(t, fmt.Sprintf("%s: no rule for %s", f.Name, kind))
+		return ""
+	}
+}
+
+func eventFields(t *testing.T) []eventField {
+	t.Helper()
+	versions, err := schemas.Schemas("transactions")
+	require.NoError(t, err)
+	var newest struct {
+		Fields []eventField `json:"fields"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(versions[len(versions)-1].Schema), &newest))
+	require.NotEmpty(t, newest.Fields)
+	return newest.Fields
+}
+
+func sinks(t *testing.T) []connectors.Sink {
+	t.Helper()
+	sinks, err := connectors.Sinks()
+	require.NoError(t, err)
+	return sinks
+}
+
+func sink(t *testing.T, name string) connectors.Sink {
+	t.Helper()
+	all := sinks(t)
+	i := slices.IndexFunc(all, func(s connectors.Sink) bool { return s.Name == name })
+	require.GreaterOrEqual(t, i, 0, "no sink %s", name)
+	return all[i]
+}
+
+func index(t *testing.T, name string) connectors.Index {
+	t.Helper()
+	indices, err := connectors.Indices()
+	require.NoError(t, err)
+	i := slices.IndexFunc(indices, func(index connectors.Index) bool { return index.Name == name })
+	require.GreaterOrEqual(t, i, 0, "no index %s", name)
+	return indices[i]
+}
+
+func names(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	for _, sink := range sinks(t) {
+		names = append(names, sink.Name)
+	}
+	return names
+}
+
+// list splits a comma-separated value; an empty one has no elements.
+func list(value string) []string {
+	if value == "" {
+		return nil
+	}
+	return strings.Split(value, ",")
+}
