@@ -14,7 +14,7 @@ const (
 	// has arrived by then.
 	GapAge = 60 * time.Second
 
-	watchEvery   = 5 * time.Second
+	watchEvery   = 10 * time.Second
 	watchSteps   = 20
 	alarmedGaps  = 20
 	repeatAlarm  = 10 * time.Minute
@@ -22,8 +22,8 @@ const (
 	leastWindow  = 100 * time.Millisecond
 	widestWindow = time.Hour
 	// manyEvents and fewEvents are when a stretch of time is made shorter or longer.
-	manyEvents = 20_000
-	fewEvents  = 5_000
+	manyEvents = 200_000
+	fewEvents  = 20_000
 )
 
 // Watcher looks for numbers that are missing from accounts and stay so. Each event

@@ -27,14 +27,18 @@ const predecessor = `(
 
 const forgetGaps = `DELETE FROM statement_gaps AS line WHERE ` + predecessor + ` = line.sequence - 1`
 
+// rememberGaps looks into the index only for events that do not follow on within the
+// stretch itself.
 const rememberGaps = `
 WITH arrived AS MATERIALIZED (
-	SELECT account_id, sequence, arrived_at FROM statement_lines
-	WHERE arrived_at >= $1 AND arrived_at < $2 AND account_id IS NOT NULL AND sequence > 1
+	SELECT account_id, sequence, arrived_at,
+		lag(sequence) OVER (PARTITION BY account_id ORDER BY sequence) AS previous
+	FROM statement_lines WHERE arrived_at >= $1 AND arrived_at < $2 AND account_id IS NOT NULL
 ), found AS (
 	INSERT INTO statement_gaps (account_id, sequence, arrived_at)
 	SELECT account_id, sequence, arrived_at FROM arrived AS line
-	WHERE ` + predecessor + ` IS DISTINCT FROM line.sequence - 1
+	WHERE sequence > 1 AND previous IS DISTINCT FROM sequence - 1
+		AND ` + predecessor + ` IS DISTINCT FROM sequence - 1
 	ON CONFLICT DO NOTHING
 )
 SELECT count(*) FROM arrived`
@@ -62,8 +66,10 @@ func (s *Store) FindGaps(ctx context.Context, age, window time.Duration) (examin
 			to = from // Nothing new is old enough yet.
 		}
 		batch := &pgx.Batch{}
-		// A stretch of time is a small part of the table, which the planner cannot know.
+		// A stretch of time is a small part of the table, which the planner cannot know,
+		// and the work is not worth a second processor.
 		batch.Queue("SET LOCAL enable_seqscan = off")
+		batch.Queue("SET LOCAL max_parallel_workers_per_gather = 0")
 		batch.Queue(forgetGaps)
 		batch.Queue(rememberGaps, from, to).QueryRow(func(row pgx.Row) error { return row.Scan(&examined) })
 		batch.Queue("UPDATE statement_watch SET checked_to = $1", to)
