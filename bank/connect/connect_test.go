@@ -210,8 +210,10 @@ func TestTheSupervisorRestartsOnlyWhatFailed(t *testing.T) {
 	done := make(chan error)
 	go func() { done <- supervisor.Run(ctx) }()
 	require.Eventually(t, func() bool {
-		status, err := client.Status(t.Context(), statement.Name)
-		return err == nil && status.Runs()
+		worker.mu.Lock()
+		defer worker.mu.Unlock()
+		return len(worker.trouble) == 0 && connect.Status{
+			Connector: worker.connectors[statement.Name].state, Tasks: worker.connectors[statement.Name].tasks}.Runs()
 	}, 30*time.Second, 5*time.Millisecond)
 	cancel()
 	require.ErrorIs(t, <-done, context.Canceled)

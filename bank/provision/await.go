@@ -54,7 +54,7 @@ func Await(ctx context.Context, what string, try func(context.Context) error) er
 			return nil
 		case ctx.Err() != nil && errors.Is(err, ctx.Err()) && last != nil:
 			// The last try was cut short; what the one before said is the better reason.
-			return fmt.Errorf("%s: %w; last: %w", what, ctx.Err(), last)
+			return fmt.Errorf("waiting for %s: %w; last: %w", what, ctx.Err(), last)
 		case !IsNotReady(err):
 			return err
 		}
@@ -67,7 +67,7 @@ func Await(ctx context.Context, what string, try func(context.Context) error) er
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return fmt.Errorf("%s: %w; last: %w", what, ctx.Err(), err)
+			return fmt.Errorf("waiting for %s: %w; last: %w", what, ctx.Err(), err)
 		}
 	}
 }
