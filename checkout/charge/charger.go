@@ -101,7 +101,7 @@ func (c *Charger) step(ctx context.Context, order checkout.Order) (checkout.Orde
 // giveUp stores the decision to void an order, and only then voids it.
 func (c *Charger) giveUp(ctx context.Context, order checkout.Order, reason checkout.VoidReason) (checkout.Order, error) {
 	order, err := c.change(ctx, order, func(o checkout.Order) (checkout.Order, error) {
-		return o.GivenUp(reason, c.clock.Now().Add(c.limits.Lease()))
+		return o.GivenUp(reason, c.clock.Now().Add(c.limits.work()))
 	})
 	if err != nil || isFinal(order) {
 		return order, err

@@ -1,14 +1,11 @@
 package checkouttest
 
 import (
-	"context"
-	"sync"
 	"testing"
 	"time"
 
 	"codebank.dev/bank/fault"
 	"codebank.dev/checkout"
-	"codebank.dev/checkout/clock"
 	"codebank.dev/checkout/failpoint"
 	"codebank.dev/checkout/inmem"
 	"codebank.dev/checkout/order"
@@ -32,7 +29,9 @@ func newScene(t *testing.T, store Store) *scene {
 }
 
 // shop starts a process.
-func (s *scene) shop(hook failpoint.Hook) *Shop { return NewShop(s, s.store, s.bank, s.clock, hook) }
+func (s *scene) shop(hook failpoint.Hook) *Shop {
+	return NewShop(s, Setting{Store: s.store, Bank: s.bank, Clock: s.clock, Hook: hook})
+}
 
 // settled returns an order after a new process has ended everything that was open.
 func (s *scene) settled(requestID string) checkout.Order {
@@ -77,6 +76,7 @@ func TestLifecycle(t *testing.T, open func(testing.TB) Store) {
 	}
 	t.Run("a hundred equal requests at once charge once and are answered alike", func(t *testing.T) { hundredAtOnce(t, open(t)) })
 	t.Run("a caller out of time is answered with the pending order", func(t *testing.T) { outOfTime(t, open(t)) })
+	t.Run("two processes place and settle side by side while calls fail", func(t *testing.T) { sideBySide(t, open(t)) })
 }
 
 func approved(s *scene) {
@@ -282,48 +282,4 @@ func arrivesAfterVoid(s *scene) {
 	require.Equal(s, checkout.ReasonTimedOut, s.settled("r1").Decline.Reason)
 	s.bank.DeliverLate()
 	require.Empty(s, s.bank.Kept())
-}
-
-// hundredAtOnce sends equal requests to two processes.
-func hundredAtOnce(t *testing.T, store Store) {
-	const requests = 100
-	require.NoError(t, store.Replace(t.Context(), Products()))
-	bank := inmem.NewAcquirer(clock.System{})
-	shops := []*Shop{NewShop(t, store, bank, clock.System{}, nil), NewShop(t, store, bank, clock.System{}, nil)}
-	orders := make([]checkout.Order, requests)
-	request := Request(t, "same", VisaNumber)
-	var running sync.WaitGroup
-	for i := range requests {
-		running.Go(func() {
-			var err error
-			if orders[i], err = shops[i%2].Orders.Place(t.Context(), request); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	running.Wait()
-	for _, placed := range orders {
-		require.Equal(t, checkout.Approved, placed.State)
-		require.Equal(t, orders[0], placed)
-	}
-	require.Len(t, bank.Kept(), 1)
-}
-
-// outOfTime lets the bank hang for longer than the caller waits.
-func outOfTime(t *testing.T, store Store) {
-	require.NoError(t, store.Replace(t.Context(), Products()))
-	bank := inmem.NewAcquirer(clock.System{})
-	shop := NewShop(t, store, bank, clock.System{}, nil)
-	bank.Script(inmem.NoFault, inmem.Hanging)
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
-	placed, err := shop.Orders.Place(ctx, Request(t, "r1", VisaNumber))
-	require.NoError(t, err)
-	require.NoError(t, ctx.Err(), "the answer came in time")
-	require.Equal(t, checkout.Pending, placed.State)
-	require.Len(t, bank.Kept(), 1)
-
-	again, err := shop.Orders.Place(t.Context(), Request(t, "other", VisaNumber))
-	require.NoError(t, err)
-	require.Equal(t, checkout.Approved, again.State, "one that hangs holds nobody up")
 }

@@ -97,7 +97,7 @@ func (s *schedule) process() *Shop {
 
 // mortal starts a process; about every other one dies after some steps.
 func (s *schedule) mortal(hook failpoint.Hook) *Shop {
-	shop := NewShop(s.T, s.store, s.bank, s.clock, hook)
+	shop := NewShop(s.T, Setting{Store: s.store, Bank: s.bank, Clock: s.clock, Hook: hook})
 	if rapid.Bool().Draw(s.T, "dies") {
 		shop.Kill(rapid.IntRange(0, 16).Draw(s.T, "after"))
 	}
@@ -127,7 +127,7 @@ func (s *schedule) told(placed checkout.Order) {
 // judge lets everything heal and looks at what is left.
 func (s *schedule) judge() {
 	s.bank.Heal()
-	open, err := NewShop(s.T, s.store, s.bank, s.clock, nil).Settle(s.ctx, s.clock, 30)
+	open, err := NewShop(s.T, Setting{Store: s.store, Bank: s.bank, Clock: s.clock}).Settle(s.ctx, s.clock, 30)
 	require.NoError(s.T, err)
 	require.Zero(s.T, open, "orders left open")
 	approved := make(map[string]money.Amount)

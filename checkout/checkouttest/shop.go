@@ -17,6 +17,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// Setting is what a process of the merchant side is started with.
+type Setting struct {
+	Store Store
+	Bank  *inmem.Acquirer
+	Clock checkout.Clock
+	// Hook is told of failpoints; nil for none.
+	Hook failpoint.Hook
+	// Limits of zero mean Limits().
+	Limits charge.Limits
+}
+
 // Limits are charge.Default with less patience.
 func Limits() charge.Limits {
 	limits := charge.Default()
@@ -28,8 +39,6 @@ func Limits() charge.Limits {
 // Shop is one process of the merchant side, on a store and a bank that outlive it.
 type Shop struct {
 	Store   Store
-	Bank    *inmem.Acquirer
-	Clock   checkout.Clock
 	Orders  *order.Service
 	Charger *charge.Charger
 	Settler *charge.Settler
@@ -37,20 +46,23 @@ type Shop struct {
 	life *life
 }
 
-// NewShop returns a process that may be killed with Kill. hook is told of
-// failpoints and may be nil.
-func NewShop(t require.TestingT, store Store, bank *inmem.Acquirer, clock checkout.Clock, hook failpoint.Hook) *Shop { // tidy:parameters everything that outlives the process
-	s := &Shop{Store: store, Bank: bank, Clock: clock, life: &life{}}
+// NewShop starts a process, which may be killed with Kill.
+func NewShop(t require.TestingT, setting Setting) *Shop {
+	if setting.Limits == (charge.Limits{}) {
+		setting.Limits = Limits()
+	}
+	s := &Shop{Store: setting.Store, life: &life{}}
+	store, bank := mortalStore{setting.Store, s.life}, mortalAcquirer{setting.Bank, s.life}
 	var err error
 	s.Charger, err = charge.New(charge.Config{
-		Acquirer: mortalAcquirer{bank, s.life}, Charges: mortalStore{store, s.life}, Clock: clock,
-		Logger: slog.New(slog.DiscardHandler), Limits: Limits(), Failpoint: hook,
+		Acquirer: bank, Charges: store, Clock: setting.Clock,
+		Logger: slog.New(slog.DiscardHandler), Limits: setting.Limits, Failpoint: setting.Hook,
 	})
 	require.NoError(t, err)
 	s.Settler = charge.NewSettler(s.Charger)
 	s.Orders = &order.Service{
-		Catalogue: store, Orders: mortalStore{store, s.life}, Acquirer: mortalAcquirer{bank, s.life},
-		Charger: s.Charger, Clock: clock, Random: rand.Reader, Failpoint: hook,
+		Catalogue: store, Orders: store, Acquirer: bank,
+		Charger: s.Charger, Clock: setting.Clock, Random: rand.Reader, Failpoint: setting.Hook,
 	}
 	return s
 }

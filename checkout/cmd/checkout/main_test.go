@@ -1,0 +1,285 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"codebank.dev/bank/fault"
+	"codebank.dev/bank/serve"
+	"codebank.dev/checkout"
+	"codebank.dev/checkout/checkouttest"
+	"codebank.dev/checkout/clock"
+	"codebank.dev/checkout/failpoint"
+	"codebank.dev/checkout/inmem"
+	checkoutv1 "codebank.dev/schemas/gen/checkout/v1"
+	"codebank.dev/stack/postgres/postgrestest"
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
+)
+
+// asProgram makes a copy of this test program behave as the program itself. It ends
+// when its input does, so that it never outlives the tests.
+const asProgram = "CODEBANK_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) == "" {
+		os.Exit(m.Run())
+	}
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(3)
+	}()
+	main()
+}
+
+// programme is a running copy of the program.
+type programme struct {
+	cmd    *exec.Cmd
+	log    *logs
+	exited chan error
+	client checkoutv1.CheckoutServiceClient
+	http   string
+}
+
+// logs is what the program wrote; it may be read while the program writes.
+type logs struct {
+	mutex sync.Mutex
+	text  bytes.Buffer
+}
+
+func (l *logs) Write(p []byte) (int, error) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logs) String() string {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return l.text.String()
+}
+
+var addresses = regexp.MustCompile(`msg=serving program=checkout grpc=(\S+) http=(\S+)`)
+
+func start(t *testing.T, databaseURL, bankAddress string, flags ...string) *programme {
+	t.Helper()
+	p := &programme{log: &logs{}, exited: make(chan error, 1)}
+	p.cmd = exec.Command(os.Args[0], append([]string{
+		"--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0", "--log-level=debug", "--bank-address=" + bankAddress,
+	}, flags...)...)
+	p.cmd.Env = append(os.Environ(), asProgram+"=1", "CHECKOUT_DATABASE_URL="+databaseURL)
+	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
+	lifeline, err := p.cmd.StdinPipe()
+	require.NoError(t, err)
+	require.NoError(t, p.cmd.Start())
+	go func() { p.exited <- p.cmd.Wait() }()
+	t.Cleanup(func() {
+		_ = lifeline.Close()
+		if t.Failed() {
+			t.Log(p.log.String())
+		}
+	})
+	require.Eventually(t, func() bool { return addresses.MatchString(p.log.String()) }, time.Minute, 10*time.Millisecond, "not serving")
+	found := addresses.FindStringSubmatch(p.log.String())
+	conn, err := serve.Dial(found[1], serve.WithCaller("shop"))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	p.client, p.http = checkoutv1.NewCheckoutServiceClient(conn), "http://"+found[2]
+	return p
+}
+
+// gone waits for the program's end.
+func (p *programme) gone(t *testing.T) {
+	t.Helper()
+	select {
+	case <-p.exited:
+	case <-time.After(time.Minute):
+		t.Fatal("the program did not end")
+	}
+}
+
+func (p *programme) stop(t *testing.T) {
+	t.Helper()
+	require.NoError(t, p.cmd.Process.Signal(os.Interrupt))
+	p.gone(t)
+}
+
+// The planted card. Its security code has four digits, so that no time looks like it.
+const (
+	plantedNumber = checkouttest.AmexNumber
+	plantedCode   = "7391"
+)
+
+func request(requestID string) *checkoutv1.PlaceOrderRequest {
+	return &checkoutv1.PlaceOrderRequest{
+		RequestId: requestID,
+		Items:     []*checkoutv1.PlaceOrderItem{{Product: "products/cafe-coado", Quantity: 2}},
+		Card: &checkoutv1.Card{
+			Number: plantedNumber, HolderName: "MARIA DA SILVA", ExpiryMonth: 3, ExpiryYear: 2030, Cvv: plantedCode,
+		},
+	}
+}
+
+func newBank(t *testing.T) (*inmem.Acquirer, *checkouttest.Peer) {
+	bank := inmem.NewAcquirer(clock.System{})
+	return bank, checkouttest.NewPeer(t, bank)
+}
+
+func TestTheProgramSellsAndKeepsNoCardData(t *testing.T) {
+	databaseURL := postgrestest.Database(t)
+	bank, peer := newBank(t)
+	p := start(t, databaseURL, peer.Address)
+	for _, path := range []string{"/livez", "/readyz", "/docs", "/openapi.json", "/v1/products"} {
+		require.Equal(t, http.StatusOK, get(t, p.http+path).status, path)
+	}
+	placed, err := p.client.PlaceOrder(t.Context(), request("r1"))
+	require.NoError(t, err)
+	require.Equal(t, checkoutv1.OrderState_ORDER_STATE_APPROVED, placed.GetOrder().GetState())
+	require.EqualValues(t, 1500, placed.GetOrder().GetTotalMinor())
+	require.Equal(t, "stores/cafe-da-serra", placed.GetOrder().GetStore().GetName())
+	require.Len(t, bank.Kept(), 1)
+
+	bank.Script(inmem.NoFault, inmem.Refusing, inmem.LostAnswer)
+	refused, err := p.client.PlaceOrder(t.Context(), request("r2"))
+	require.NoError(t, err)
+	require.Equal(t, checkout.ReasonRefused, refused.GetOrder().GetDeclineReason())
+	bad := request("r3")
+	bad.Card.HolderName = "\u0001"
+	_, err = p.client.PlaceOrder(t.Context(), bad)
+	require.Equal(t, fault.InvalidArgument, fault.CodeOf(err))
+
+	metrics := get(t, p.http+"/metrics").body
+	require.Contains(t, metrics, `codebank_checkout_orders_ended_total{outcome="approved"} 1`)
+	require.Contains(t, metrics, `codebank_checkout_orders_ended_total{outcome="given_up"} 1`)
+	require.Contains(t, metrics, "codebank_checkout_open_orders 0")
+	p.stop(t)
+
+	dump := everything(t, databaseURL)
+	require.Contains(t, dump, "cafe-coado")
+	secrets := regexp.MustCompile(plantedNumber + `|\b` + plantedCode + `\b|ctk_|MARIA`)
+	require.Empty(t, secrets.FindString(dump), "card data in a table")
+	require.Empty(t, secrets.FindString(p.log.String()), "card data in the log")
+	require.NotContains(t, p.log.String(), "cvv")
+	require.NotContains(t, p.log.String(), mustPassword(t, databaseURL))
+
+	again := start(t, databaseURL, peer.Address)
+	repeated, err := again.client.PlaceOrder(t.Context(), request("r1"))
+	require.NoError(t, err)
+	require.True(t, proto.Equal(placed.GetOrder(), repeated.GetOrder()), "after a restart too")
+	again.stop(t)
+}
+
+func TestKilledAtAnyFailpointNothingIsLostOrDoubled(t *testing.T) {
+	databaseURL := postgrestest.Database(t)
+	bank, peer := newBank(t)
+	// Impatient, so that what a killed program left is taken up soon.
+	impatient := []string{"--charge-deadline=500ms", "--try-timeout=200ms", "--settle-every=50ms", "--settle-backoff=200ms"}
+	for _, point := range failpoint.Points() {
+		t.Run(string(point), func(t *testing.T) {
+			keptBefore := len(bank.Kept())
+			if point == failpoint.AfterVoidDecision {
+				bank.Script(inmem.NoFault, inmem.Refusing)
+			}
+			dying := start(t, databaseURL, peer.Address, append(impatient, "--failpoint="+string(point))...)
+			_, err := dying.client.PlaceOrder(t.Context(), request(string(point)))
+			require.Equal(t, fault.Unavailable, fault.CodeOf(err))
+			dying.gone(t)
+			require.Contains(t, dying.log.String(), "killed at failpoint "+string(point))
+
+			p := start(t, databaseURL, peer.Address, impatient...)
+			var ended *checkoutv1.Order
+			require.Eventually(t, func() bool {
+				answer, err := p.client.PlaceOrder(t.Context(), request(string(point)))
+				ended = answer.GetOrder()
+				return err == nil && ended.GetState() != checkoutv1.OrderState_ORDER_STATE_PENDING
+			}, time.Minute, 20*time.Millisecond)
+			want, kept := checkoutv1.OrderState_ORDER_STATE_APPROVED, 1
+			if point == failpoint.AfterVoidDecision {
+				want, kept = checkoutv1.OrderState_ORDER_STATE_DECLINED, 0
+			}
+			require.Equal(t, want, ended.GetState())
+			require.Len(t, bank.Kept(), keptBefore+kept)
+			p.stop(t)
+		})
+	}
+}
+
+func TestWrongSettingsAreRefused(t *testing.T) {
+	for name, args := range map[string][]string{
+		"no database":            {},
+		"no such failpoint":      {"--database-url=postgres://x", "--failpoint=nowhere"},
+		"no such catalogue":      {"--database-url=postgres://x", "--catalogue=/does/not/exist"},
+		"a deadline of nothing":  {"--database-url=postgres://x", "--charge-deadline=0"},
+		"no bank":                {"--database-url=postgres://x", "--bank-address="},
+		"a URL that is no URL":   {"--database-url=postgres://u:hunter2@[x"},
+		"a flag there is not":    {"--amount=3"},
+		"something without flag": {"now"},
+	} {
+		err := run(t.Context(), args, nil, io.Discard)
+		require.Error(t, err, name)
+		require.NotContains(t, err.Error(), "hunter2")
+	}
+}
+
+func TestTheProgramWaitsForItsDatabase(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	err := run(ctx, []string{"--database-url=postgres://nobody@127.0.0.1:1/none", "--log-level=error"}, nil, io.Discard)
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+}
+
+type answer struct {
+	status int
+	body   string
+}
+
+func get(t *testing.T, url string) answer {
+	t.Helper()
+	in, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	require.NoError(t, err)
+	out, err := http.DefaultClient.Do(in)
+	require.NoError(t, err)
+	defer out.Body.Close()
+	body, err := io.ReadAll(out.Body)
+	require.NoError(t, err)
+	return answer{out.StatusCode, string(body)}
+}
+
+// everything returns every row of every table as text.
+func everything(t *testing.T, databaseURL string) string {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), databaseURL)
+	require.NoError(t, err)
+	defer conn.Close(context.Background())
+	rows, err := conn.Query(t.Context(), "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+	require.NoError(t, err)
+	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err)
+	require.NotEmpty(t, tables)
+	var dump strings.Builder
+	for _, table := range tables {
+		rows, err := conn.Query(t.Context(), "SELECT row_to_json(r)::text FROM "+pgx.Identifier{table}.Sanitize()+" r")
+		require.NoError(t, err)
+		lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		require.NoError(t, err)
+		dump.WriteString(strings.Join(lines, "\n"))
+	}
+	return dump.String()
+}
+
+func mustPassword(t *testing.T, databaseURL string) string {
+	t.Helper()
+	config, err := pgx.ParseConfig(databaseURL)
+	require.NoError(t, err)
+	return config.Password
+}
