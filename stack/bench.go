@@ -27,6 +27,9 @@ func runBench(ctx context.Context, o options, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if err := stack.Wipe(); err != nil {
+		return err
+	}
 	return serve(ctx, stack, func() error {
 		if err := stack.CreateDatabase(ctx, yardstickDatabase); err != nil {
 			return err

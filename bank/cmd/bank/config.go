@@ -1,0 +1,76 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"io"
+	"strings"
+	"time"
+
+	"codebank.dev/bank"
+	"codebank.dev/bank/serve"
+)
+
+// environmentPrefix begins the environment twin of every flag: BANK_DATABASE_URL.
+const environmentPrefix = "BANK"
+
+// config is everything the bank can be told. `bank --help` prints it.
+type config struct {
+	server       serve.Settings
+	databaseURL  string
+	vaultKeyFile string
+	bankCode     bank.Code
+
+	kafkaBrokers []string
+	registryURL  string
+	relay        bool
+
+	clockOffset time.Duration
+	profile     bool
+
+	lanes       int
+	maxBatch    int
+	queueLength int
+}
+
+func parse(args, environ []string, stdout io.Writer) (*config, error) {
+	flags := flag.NewFlagSet("bank", flag.ContinueOnError)
+	flags.SetOutput(stdout)
+	c := &config{}
+	c.server.Bind(flags, "127.0.0.1:17000", "127.0.0.1:17001")
+	flags.StringVar(&c.databaseURL, "database-url", "", "the ledger's Postgres `url`; required, a secret: prefer BANK_DATABASE_URL or its _FILE twin")
+	flags.StringVar(&c.vaultKeyFile, "vault-key-file", "", "the vault's key `file`, mode 0600; required, made by `bankctl keys new`")
+	code := flags.String("bank-code", "001", "the bank's own `code`, three digits")
+	brokers := flags.String("kafka-brokers", "", "`host:port,…` of the brokers; they may be away")
+	flags.StringVar(&c.registryURL, "registry-url", "", "the schema registry's `url` (Confluent API); it may be away")
+	flags.BoolVar(&c.relay, "relay", true, "publish committed events from this process; one process leads at a time")
+	flags.DurationVar(&c.clockOffset, "clock-offset", 0, "added to the system's clock, for rehearsals: decisions are made and cards issued at that time")
+	flags.BoolVar(&c.profile, "profile", false, "serve the runtime's profiles at /debug/pprof/ on the HTTP address")
+	flags.IntVar(&c.lanes, "lanes", 2, "how many batches may be committing at once")
+	flags.IntVar(&c.maxBatch, "max-batch", 256, "the most commands that share a commit")
+	flags.IntVar(&c.queueLength, "queue-length", 2048, "how many commands may wait per lane before callers are refused")
+	if err := serve.Parse(flags, environmentPrefix, args, environ); err != nil {
+		return nil, err
+	}
+	var err error
+	if c.bankCode, err = bank.ParseCode(*code); err != nil {
+		return nil, errors.New("--bank-code: " + err.Error())
+	}
+	for _, required := range []struct{ name, value string }{
+		{"database-url", c.databaseURL}, {"vault-key-file", c.vaultKeyFile},
+	} {
+		if required.value == "" {
+			return nil, errors.New("--" + required.name + " is required")
+		}
+	}
+	if *brokers != "" {
+		c.kafkaBrokers = strings.Split(*brokers, ",")
+	}
+	if c.relay && (len(c.kafkaBrokers) == 0 || c.registryURL == "") {
+		return nil, errors.New("--kafka-brokers and --registry-url are required, or --relay=false")
+	}
+	return c, nil
+}
+
+// now is the bank's clock.
+func (c *config) now() time.Time { return time.Now().Add(c.clockOffset) }

@@ -1,0 +1,104 @@
+// Command bank is the command side: it issues cards, decides purchases over gRPC
+// and REST, and relays the events of what it decided to Kafka. It needs its
+// Postgres and its vault key; broker and registry may be away.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/pprof"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"codebank.dev/bank/card"
+	"codebank.dev/bank/kafka"
+	"codebank.dev/bank/ledger"
+	"codebank.dev/bank/purchase"
+	"codebank.dev/bank/rpc"
+	"codebank.dev/bank/serve"
+	"codebank.dev/bank/vault"
+	"codebank.dev/schemas"
+	bankv1 "codebank.dev/schemas/gen/bank/v1"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	err := run(ctx, os.Args[1:], os.Environ(), os.Stdout)
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "bank:", err)
+		os.Exit(1)
+	}
+}
+
+// run reads in the order in which things depend on each other, and ends them in
+// reverse: listeners drain first, then the executor, then the relay, then the store.
+func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
+	config, err := parse(args, environ, stdout)
+	if err != nil {
+		return err
+	}
+	logger, err := config.server.Logger(os.Stderr)
+	if err != nil {
+		return err
+	}
+	keys, err := vault.Load(config.vaultKeyFile)
+	if err != nil {
+		return err
+	}
+	store, err := openStore(ctx, config, logger)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+
+	relay, err := startRelay(config, store, logger)
+	if err != nil {
+		return err
+	}
+	defer relay.end()
+	executor := ledger.New(ledger.Config{
+		Store: store, Encoder: kafka.NewEncoder(config.bankCode), Now: config.now,
+		Lanes: config.lanes, MaxBatch: config.maxBatch, QueueLength: config.queueLength,
+		ProducerVersion: version(), Committed: relay.notify,
+	})
+	defer closeExecutor(executor, logger)
+	go sweepTokens(ctx, store, logger)
+	directory := ledger.NewCachedDirectory(store)
+
+	settings := config.server.Config("bank", logger)
+	settings.Checks = []serve.Check{{Name: "database", Run: store.Ping}}
+	if settings.OpenAPI, err = schemas.OpenAPI("bank.v1"); err != nil {
+		return err
+	}
+	server, err := serve.Listen(settings)
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	bankv1.RegisterCardServiceServer(server, &rpc.Cards{Service: &card.Service{
+		Code: config.bankCode, Ledger: executor, Directory: directory, Reader: store, Tokens: store,
+		Vault: keys, Random: rand.Reader, Now: config.now,
+	}})
+	bankv1.RegisterPurchaseServiceServer(server, &rpc.Purchases{Service: &purchase.Service{
+		Code: config.bankCode, Ledger: executor, Directory: directory, Reader: store, Vault: keys,
+	}})
+	if err := server.Gateway(ctx, bankv1.RegisterCardServiceHandler, bankv1.RegisterPurchaseServiceHandler); err != nil {
+		return err
+	}
+	if config.profile {
+		server.Handle("/debug/pprof/", http.HandlerFunc(pprof.Index))
+		server.Handle("/debug/pprof/profile", http.HandlerFunc(pprof.Profile))
+	}
+	server.Metrics().MustRegister(&collector{executor: executor, relay: relay.relay})
+	logger.Info("bank is up", slog.String("bank_code", string(config.bankCode)),
+		slog.String("grpc", server.GRPCAddress()), slog.String("http", server.HTTPAddress()))
+	return server.Run(ctx)
+}
