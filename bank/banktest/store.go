@@ -17,6 +17,8 @@ import (
 func TestStore(t *testing.T, open Open) {
 	run(t, open, []rule{
 		{"an account is locked while its batch decides", locksAccounts},
+		{"a token is locked while its batch decides", locksTokens},
+		{"no change of an account is lost", losesNoChange},
 		{"a transaction id is decided once, whatever the accounts", arbitratesTransactions},
 		{"of equal transaction ids at once one is written", arbitratesAtOnce},
 		{"an error of decide leaves nothing", leavesNothing},
@@ -41,6 +43,46 @@ func TestStore(t *testing.T, open Open) {
 }
 
 func locksAccounts(t *testing.T, ledger Ledger) {
+	customer, other := OpenCustomer(t, ledger, 1000), OpenCustomer(t, ledger, 1000)
+	both := KeysOf(customer)
+	both.Add(KeysOf(other))
+	requireExclusion(t, ledger, KeysOf(customer), both)
+}
+
+func locksTokens(t *testing.T, ledger Ledger) {
+	token := bank.CardToken{Hash: [32]byte{1}, ExpiresAt: Start}
+	require.NoError(t, ledger.InsertToken(t.Context(), token))
+	first, second := KeysOf(OpenCustomer(t, ledger, 1000)), KeysOf(OpenCustomer(t, ledger, 1000))
+	first.Tokens, second.Tokens = [][32]byte{token.Hash}, [][32]byte{token.Hash}
+	requireExclusion(t, ledger, first, second)
+}
+
+// requireExclusion shows that a batch with the second keys does not begin to decide
+// while one with the first keys does, and that it does so afterwards.
+func requireExclusion(t *testing.T, ledger Ledger, first, second bank.Keys) {
+	t.Helper()
+	first.Sort()
+	begun, done := make(chan struct{}), make(chan error, 1)
+	require.NoError(t, ledger.Execute(t.Context(), first, func(*bank.Book) error {
+		go func() {
+			var once sync.Once
+			done <- Try(t.Context(), ledger, second, func(*bank.Book) error {
+				once.Do(func() { close(begun) })
+				return nil
+			})
+		}()
+		select {
+		case <-begun:
+			t.Error("both batches decide at once")
+		case <-time.After(100 * time.Millisecond):
+		}
+		return nil
+	}))
+	require.NoError(t, <-done)
+	<-begun
+}
+
+func losesNoChange(t *testing.T, ledger Ledger) {
 	const writers, each = 8, 25
 	customer := OpenCustomer(t, ledger, 1_000_000)
 	var group sync.WaitGroup

@@ -71,6 +71,7 @@ var settings = map[string]string{
 	"default_transaction_isolation":       "read committed",
 	"plan_cache_mode":                     "force_generic_plan",
 	"enable_seqscan":                      "off",
+	"enable_bitmapscan":                   "off",
 	"enable_hashjoin":                     "off",
 	"enable_mergejoin":                    "off",
 	"jit":                                 "off",

@@ -1,0 +1,96 @@
+package postgres_test
+
+import (
+	"sync"
+	"testing"
+
+	"codebank.dev/bank"
+	"codebank.dev/bank/banktest"
+	"codebank.dev/bank/postgres"
+	"codebank.dev/stack/postgres/postgrestest"
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+)
+
+func TestSeveralProcessesMayMigrateAtOnce(t *testing.T) {
+	url := postgrestest.Database(t)
+	var group sync.WaitGroup
+	for range 3 {
+		group.Go(func() {
+			store, err := postgres.Open(t.Context(), postgres.Config{URL: url, BankCode: "001"})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer store.Close()
+			if err := store.Migrate(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	banktest.OpenCustomer(t, openAt(t, url), 1)
+}
+
+func TestALedgerBelongsToOneBank(t *testing.T) {
+	url := postgrestest.Database(t)
+	openAt(t, url)
+	other, err := postgres.Open(t.Context(), postgres.Config{URL: url, BankCode: "002"})
+	require.NoError(t, err)
+	defer other.Close()
+	require.ErrorIs(t, other.Migrate(t.Context()), postgres.ErrOtherBank)
+}
+
+func TestAnAddressThatCannotBeReadIsRefusedWithoutItsPassword(t *testing.T) {
+	_, err := postgres.Open(t.Context(), postgres.Config{URL: "postgres://user:s3cret@host:notaport/db"})
+	require.Error(t, err)
+	require.NotContains(t, err.Error(), "s3cret")
+}
+
+// The database refuses by itself what no rule would ever write.
+func TestTheSecondWall(t *testing.T) {
+	url := postgrestest.Database(t)
+	store := openAt(t, url)
+	customer := banktest.OpenCustomer(t, store, 1000)
+	banktest.Buy(t, store, customer, 10)
+	conn, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	defer conn.Close(t.Context())
+	for name, sql := range map[string]string{
+		"an entry never changes":          `UPDATE entries SET amount = 1`,
+		"an entry is never deleted":       `DELETE FROM entries`,
+		"entries are never emptied":       `TRUNCATE entries`,
+		"an account is never deleted":     `DELETE FROM accounts`,
+		"what is held is not negative":    `UPDATE accounts SET held = -1`,
+		"a card number is found once":     `INSERT INTO vault SELECT gen_random_uuid(), lookup, key_id, ciphertext FROM vault`,
+		"an account's sequence is unique": `INSERT INTO entries SELECT (jsonb_populate_record(e, '{"leg": 1}')).* FROM entries e`,
+		"there is one lease":              `INSERT INTO relay_lease VALUES (true, '', 0, now(), 0)`,
+		"there is one bank":               `INSERT INTO bank VALUES (false, '002')`,
+	} {
+		_, err := conn.Exec(t.Context(), sql)
+		require.Error(t, err, name)
+	}
+	account, err := store.Account(t.Context(), customer.Account)
+	require.NoError(t, err)
+	require.Equal(t, bank.Account{ID: account.ID, CustomerID: account.CustomerID, Kind: bank.AccountCard, Currency: banktest.BRL,
+		Balance: -10, CreditLimit: 1000, Sequence: 2, LastAt: banktest.Start}, account)
+}
+
+func TestExpiredTokensAreDeleted(t *testing.T) {
+	store := openAt(t, postgrestest.Database(t))
+	ctx := t.Context()
+	for i := range 5 {
+		token := bank.CardToken{Hash: [32]byte{byte(i)}, ExpiresAt: banktest.Start}
+		if i == 4 {
+			token.ExpiresAt = banktest.Start.AddDate(100, 0, 0)
+		}
+		require.NoError(t, store.InsertToken(ctx, token))
+	}
+	for _, want := range []int64{3, 1, 0} {
+		deleted, err := store.DeleteExpiredTokens(ctx, 3)
+		require.NoError(t, err)
+		require.Equal(t, want, deleted)
+	}
+	_, err := store.Token(ctx, [32]byte{4})
+	require.NoError(t, err)
+}

@@ -1,0 +1,75 @@
+package postgres
+
+import (
+	"strings"
+	"testing"
+
+	"codebank.dev/bank"
+	"codebank.dev/stack/postgres/postgrestest"
+	"github.com/stretchr/testify/require"
+)
+
+func migrated(t *testing.T) *Store {
+	t.Helper()
+	store, err := Open(t.Context(), Config{URL: postgrestest.Database(t)})
+	require.NoError(t, err)
+	t.Cleanup(store.Close)
+	require.NoError(t, store.Migrate(t.Context()))
+	return store
+}
+
+// The server answers the COMMIT of a transaction that failed before with ROLLBACK,
+// and with no error.
+func TestACommitThatIsAnsweredWithARollbackIsNoSuccess(t *testing.T) {
+	store := migrated(t)
+	require.NoError(t, store.with(t.Context(), func(s *session) error {
+		require.NoError(t, s.prepare(t.Context(), executed...))
+		_, err := s.read(t.Context(), &bank.Keys{})
+		require.NoError(t, err)
+		_, err = s.conn.Exec(t.Context(), "SELECT 1/0").ReadAll()
+		require.Error(t, err)
+		err = s.write(t.Context(), &bank.Changes{})
+		require.ErrorIs(t, err, bank.ErrRetry)
+		return nil
+	}))
+}
+
+// A plan made for empty tables is kept for the life of a connection, so it must
+// already be the one for large tables.
+func TestEveryStatementLooksRowsUpByKey(t *testing.T) {
+	store := migrated(t)
+	statements := append([]*statement{
+		factsByLookup, factsByID, tokenByHash, parties, accountByID, cardByID, transactionByID, sealedByCard, deleteExpiredTokens,
+		fetchEvents, deleteEvents, countEvents, pageOfEntries, pageOfRefusals, pageOfAccounts, pageOfAccount,
+	}, executed...)
+	require.NoError(t, store.with(t.Context(), func(s *session) error {
+		for _, st := range statements {
+			require.NoError(t, s.prepare(t.Context(), st))
+			arguments := strings.TrimSuffix(strings.Repeat("NULL,", len(s.prepared[st.name].ParamOIDs)), ",")
+			if arguments != "" {
+				arguments = "(" + arguments + ")"
+			}
+			if st == begin || st == commit || st == rollback {
+				continue
+			}
+			results, err := s.conn.Exec(t.Context(), "EXPLAIN EXECUTE "+st.name+arguments).ReadAll()
+			require.NoError(t, err)
+			var plan strings.Builder
+			for _, row := range results[0].Rows {
+				plan.Write(row[0])
+				plan.WriteByte('\n')
+			}
+			for _, line := range strings.Split(plan.String(), "\n") {
+				if strings.Contains(line, "Seq Scan") && !strings.Contains(line, "relay_lease") && !strings.Contains(line, "outbox_id_seq") {
+					t.Errorf("%s reads a whole table:\n%s", st.name, plan.String())
+				}
+			}
+			require.NotContains(t, plan.String(), "Hash Join", st.name)
+			require.NotContains(t, plan.String(), "Merge Join", st.name)
+			if strings.HasPrefix(st.name, "page_of") {
+				require.NotContains(t, plan.String(), "Sort", st.name)
+			}
+		}
+		return nil
+	}))
+}
