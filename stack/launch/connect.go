@@ -84,6 +84,6 @@ func (c *connect) environment(ctx context.Context) (map[string]string, error) {
 		"CODEBANK_STATEMENT_DB_PASSWORD": server.Password(),
 		"CODEBANK_ELASTICSEARCH_URL":     a.Elasticsearch(),
 		"CODEBANK_KAFKA_BROKERS":         a.Kafka(),
-		"CODEBANK_REGISTRY_URL":          a.RegistryConfluent(),
+		"CODEBANK_REGISTRY_URL":          a.RegistryCore(),
 	}, nil
 }

@@ -53,7 +53,9 @@ func (s *Stack) serviceSpec(service service) process.Spec {
 		spec.Needs = append(spec.Needs, Keys)
 		spec.Uses = []string{Kafka, Registry}
 	case "checkout":
-		spec.Uses = []string{Bank}
+		if s.Process(Bank) != nil {
+			spec.Uses = []string{Bank}
+		}
 	}
 	return spec
 }
