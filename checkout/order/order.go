@@ -4,7 +4,9 @@ package order
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
+	"runtime/debug"
 	"time"
 
 	"codebank.dev/bank/fault"
@@ -90,7 +92,13 @@ func (s *Service) Place(ctx context.Context, request Request) (checkout.Order, e
 	fingerprint := checkout.Fingerprint(request.Lines, request.Attempt, request.Card.Number.Last4())
 	// Equal requests inside this process are one: they share its work and its answer.
 	key := request.Caller + "\x00" + request.RequestID + "\x00" + string(fingerprint[:])
-	flight := s.flights.DoChan(key, func() (any, error) {
+	flight := s.flights.DoChan(key, func() (placed any, err error) {
+		// A flight is on a goroutine of its own, where the edge cannot catch a panic.
+		defer func() {
+			if cause := recover(); cause != nil {
+				err = fault.Of(fmt.Errorf("panic while placing an order: %v\n%s", cause, debug.Stack()))
+			}
+		}()
 		wait := s.patience(ctx)
 		attempt := &attempt{Request: request, fingerprint: fingerprint, until: s.Clock.Now().Add(wait)}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), wait)
