@@ -40,9 +40,11 @@ const (
 // Server is a running, or stopped, database server. It is safe for concurrent
 // use; starting and stopping exclude each other.
 type Server struct {
-	options  Options
-	user     *child.User
-	home     string
+	options Options
+	user    *child.User
+	home    string
+	// folder belongs to the user who runs the server; data, the cluster, is in it.
+	folder   string
 	data     string
 	port     int
 	password string
@@ -165,8 +167,9 @@ func (s *Server) Port() int { return s.port }
 // Password is the password of the role [User].
 func (s *Server) Password() string { return s.password }
 
-// Data is the folder that holds the server's data.
-func (s *Server) Data() string { return s.data }
+// Data is the folder that holds the server's data. It is in Options.Dir, or under
+// /var/tmp when the user who runs the server cannot reach that.
+func (s *Server) Data() string { return s.folder }
 
 // Pid is the process id of the server's first process, the postmaster; zero
 // when the server was stopped.

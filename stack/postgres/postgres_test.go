@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -152,12 +153,31 @@ func TestASecondStartFindsTheDataAgain(t *testing.T) {
 	require.NoDirExists(t, options.Dir)
 }
 
+func TestAnInterruptedFirstStartIsBegunAgain(t *testing.T) {
+	options := postgres.Options{Dir: t.TempDir()}
+	data := ""
+	// Interrupt it later and later, until it comes to an end.
+	for patience := time.Millisecond; ; patience *= 2 {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		server, err := postgres.Start(ctx, options)
+		cancel()
+		if err == nil {
+			data = server.Data()
+			require.NoError(t, server.Ping(t.Context()))
+			require.NoError(t, server.Remove())
+			break
+		}
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+	}
+	require.NoDirExists(t, data)
+}
+
 func TestAFailureShowsTheEndOfTheLogAndLeavesNothingRunning(t *testing.T) {
 	dir := t.TempDir()
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(child.Shelter(filepath.Join(dir, "data")))) })
 	server, err := postgres.Start(t.Context(), postgres.Options{
 		Dir: dir, Settings: map[string]string{"no_such_setting": "1"},
 	})
 	require.Nil(t, server)
 	require.ErrorContains(t, err, `unrecognized configuration parameter "no_such_setting"`)
-	require.NoError(t, os.RemoveAll(child.Shelter(filepath.Join(dir, "data"))))
 }

@@ -50,38 +50,37 @@ func (s *Server) prepare(ctx context.Context) error {
 	if s.password, err = s.options.password(); err != nil {
 		return err
 	}
-	if s.data, err = s.user.Folder(filepath.Join(s.options.Dir, "data")); err != nil {
+	if s.folder, err = s.user.Folder(filepath.Join(s.options.Dir, "data")); err != nil {
 		return err
 	}
+	s.data = filepath.Join(s.folder, "cluster")
 	return s.initialise(ctx)
 }
 
-// initialise runs initdb once per data folder. A folder that initdb did not
-// finish is told by the missing mark and begun again.
+// initialise runs initdb once per folder. It works under another name, so a
+// cluster that is there is a whole one, and what an interrupted start left is
+// known for what it is.
 func (s *Server) initialise(ctx context.Context) error {
-	mark := filepath.Join(s.data, "codebank.initialised")
-	if _, err := os.Stat(mark); err == nil {
+	if _, err := os.Stat(s.data); err == nil {
 		return nil
 	}
-	if _, err := os.Stat(filepath.Join(s.data, "postmaster.pid")); err == nil {
-		return fmt.Errorf("%s holds the data of another server", s.data)
-	}
-	if err := empty(s.data); err != nil {
+	making := filepath.Join(s.folder, "making")
+	if err := os.RemoveAll(making); err != nil {
 		return err
 	}
-	password := s.data + ".password"
+	password := filepath.Join(s.folder, "password")
 	defer os.Remove(password)
 	if err := s.user.WriteFile(password, s.password); err != nil {
 		return err
 	}
-	cmd := exec.Command(filepath.Join(s.home, "bin", "initdb"), "-D", s.data,
+	cmd := exec.Command(filepath.Join(s.home, "bin", "initdb"), "-D", making,
 		"--username="+User, "--pwfile="+password, "--auth=scram-sha-256",
 		"--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C",
 		"--data-checksums")
-	cmd.Dir = s.data
+	cmd.Dir = s.folder
 	cmd.Env = environment()
 	if err := child.Run(ctx, cmd, child.Options{User: s.user}); err != nil {
 		return err
 	}
-	return os.WriteFile(mark, nil, 0o644)
+	return os.Rename(making, s.data)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"path/filepath"
 	"syscall"
 )
 
@@ -61,19 +60,5 @@ func (s *Server) kill() {
 // Remove stops the server at once and deletes its folder with all data.
 func (s *Server) Remove() error {
 	s.Kill()
-	return errors.Join(os.RemoveAll(s.data), os.RemoveAll(s.options.Dir))
-}
-
-// empty removes what is in a folder but not the folder.
-func empty(folder string) error {
-	entries, err := os.ReadDir(folder)
-	if err != nil {
-		return err
-	}
-	for _, entry := range entries {
-		if err := os.RemoveAll(filepath.Join(folder, entry.Name())); err != nil {
-			return err
-		}
-	}
-	return nil
+	return errors.Join(os.RemoveAll(s.folder), os.RemoveAll(s.options.Dir))
 }

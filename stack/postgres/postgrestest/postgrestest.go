@@ -116,10 +116,11 @@ func start(options postgres.Options) (*watched, error) {
 // runs no deferred function. The server removes its pid file as the last thing
 // it does, so the file tells both whom to stop and when that is done.
 const afterwards = `read -r _
-if read -r pid 2>/dev/null <"$1/postmaster.pid"; then
+file=$1/cluster/postmaster.pid
+if read -r pid 2>/dev/null <"$file"; then
 	kill -QUIT "$pid" 2>/dev/null
 	tries=0
-	while [ -e "$1/postmaster.pid" ] && kill -0 "$pid" 2>/dev/null && [ $tries -lt 200 ]; do
+	while [ -e "$file" ] && kill -0 "$pid" 2>/dev/null && [ $tries -lt 200 ]; do
 		sleep 0.05
 		tries=$((tries + 1))
 	done
