@@ -1,0 +1,73 @@
+package audit
+
+import (
+	"fmt"
+
+	"codebank.dev/schemas/event"
+)
+
+// figures are an account's, after an event of the ledger.
+type figures struct {
+	balance, held, available, creditLimit int64
+	// movement is the amount as it changes the balance; 0 for what was not approved.
+	movement   int64
+	occurredAt int64
+	kind       event.Kind
+}
+
+// breach is a figure that does not follow from those before it.
+type breach struct {
+	field  string
+	detail string
+}
+
+// follow returns where f does not follow from before, the figures after the event
+// with the sequence one less.
+func (f *figures) follow(before *figures) []breach {
+	var breaches []breach
+	if expected := before.balance + f.movement; f.balance != expected && !(f.mayRest() && f.balance == before.balance) {
+		breaches = append(breaches, breach{"balance_after_minor",
+			fmt.Sprintf("%d, but %d and the amount make %d", f.balance, before.balance, expected)})
+	}
+	if f.occurredAt < before.occurredAt {
+		breaches = append(breaches, breach{"occurred_at", "before the event that precedes it"})
+	}
+	return append(breaches, f.agree()...)
+}
+
+// agree returns where the figures do not agree with each other.
+func (f *figures) agree() []breach {
+	if expected := f.balance - f.held + f.creditLimit; f.available != expected {
+		return []breach{{"available_after_minor", fmt.Sprintf("%d, but the other figures make %d", f.available, expected)}}
+	}
+	return nil
+}
+
+// mayRest reports whether an approved event may leave the balance alone: what is
+// about a hold moves money between held and available.
+func (f *figures) mayRest() bool {
+	switch f.kind {
+	case event.KindHold, event.KindVoid, event.KindExpiry:
+		return true
+	}
+	return false
+}
+
+// ends returns where an account, as of the cut, does not agree with its last event.
+func (f *figures) ends(account *cutAccount) []breach {
+	var breaches []breach
+	for _, figure := range []struct {
+		field         string
+		event, stands int64
+	}{
+		{"balance_after_minor", f.balance, account.balance},
+		{"held_after_minor", f.held, account.held},
+		{"credit_limit_minor", f.creditLimit, account.creditLimit},
+	} {
+		if figure.event != figure.stands {
+			breaches = append(breaches, breach{figure.field,
+				fmt.Sprintf("%d after the account's last event, but the account stands at %d", figure.event, figure.stands)})
+		}
+	}
+	return breaches
+}

@@ -1,0 +1,212 @@
+package audit
+
+import (
+	"context"
+
+	"codebank.dev/bank"
+)
+
+// comparison merges the places, event by event in the order of their keys.
+type comparison struct {
+	audit   *Audit
+	keep    int // how many suspects
+	ledger  *ledgerStream
+	cut     *cutStream
+	streams [stores]*recordStream // none for the ledger
+	read    [stores]*gathered
+
+	account  account
+	places   [stores]counted
+	accounts int64
+	refusals int64
+
+	suspects []suspect
+	findings int64
+	// onTheWay are the findings that may be events which have not arrived yet.
+	onTheWay  int64
+	differing []AccountDifference
+}
+
+// counted is what was counted of one place.
+type counted struct {
+	totals
+	repeats int64
+	later   int64
+}
+
+// group is all there is of one event.
+type group struct {
+	key     key
+	figures figures
+	piles   [stores]pile
+}
+
+// pile is what one place has of an event.
+type pile struct {
+	first record
+	count int64
+	// other is the first copy whose content is not that of first.
+	other   record
+	differs bool
+}
+
+func (p *pile) put(r *record) {
+	p.count++
+	if p.count == 1 {
+		p.first = *r
+		return
+	}
+	if !p.differs && (r.core != p.first.core || r.rest != p.first.rest) {
+		p.other, p.differs = *r, true
+	}
+}
+
+func (g *group) has(s Store) bool { return g.piles[s].count > 0 }
+
+func (c *comparison) open(ctx context.Context, cut *cut, read [stores]*gathered) error {
+	c.read = read
+	var err error
+	if c.cut, err = cut.stream(); err != nil {
+		return err
+	}
+	for store := InOutbox; store < stores; store++ {
+		if c.streams[store], err = read[store].stream(); err != nil {
+			return err
+		}
+	}
+	if c.ledger, err = openLedger(ctx, c.audit.Ledger); err != nil {
+		c.ledger.close()
+		return away(ctx, InLedger, err)
+	}
+	return nil
+}
+
+func (c *comparison) close() { c.ledger.close() }
+
+// lowest returns the lowest key that any place has.
+func (c *comparison) lowest() (lowest key, found bool) {
+	if !c.ledger.done {
+		lowest, found = c.ledger.head.key, true
+	}
+	for store := InOutbox; store < stores; store++ {
+		s := c.streams[store]
+		if !s.done && (!found || s.head.key.compare(lowest) < 0) {
+			lowest, found = s.head.key, true
+		}
+	}
+	return lowest, found
+}
+
+// collect takes everything with a key out of the streams.
+func (c *comparison) collect(k key, g *group) error {
+	*g = group{key: k}
+	if !c.ledger.done && c.ledger.head.key == k {
+		g.piles[InLedger].put(&c.ledger.head.record)
+		g.figures = c.ledger.head.figures
+		if err := c.ledger.next(); err != nil {
+			return &AwayError{Store: InLedger, Cause: err}
+		}
+	}
+	for store := InOutbox; store < stores; store++ {
+		for s := c.streams[store]; !s.done && s.head.key == k; {
+			g.piles[store].put(&s.head)
+			if err := s.next(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// join judges every event there is, and every one that ought to be.
+func (c *comparison) join() error {
+	var g group
+	for {
+		k, found := c.lowest()
+		if !found {
+			break
+		}
+		inCut, err := c.approach(k)
+		if err != nil {
+			return err
+		}
+		if err := c.collect(k, &g); err != nil {
+			return err
+		}
+		switch {
+		case inCut:
+			c.judge(&g)
+		case g.has(InLedger):
+			c.pass(&g)
+		default:
+			c.foreign(&g)
+		}
+	}
+	_, err := c.approach(key{class: stray})
+	return err
+}
+
+// approach moves the cut up to a key, tells of all that the cut has before it, and
+// reports whether the key itself belongs to the cut.
+func (c *comparison) approach(k key) (inCut bool, err error) {
+	switch {
+	case k.class != ofAccount:
+		if err := c.leaveAccounts(bank.ID{}, true); err != nil {
+			return false, err
+		}
+		return c.approachRefusal(k)
+	case !c.account.open || c.account.id != k.id:
+		if err := c.leaveAccounts(k.id, false); err != nil {
+			return false, err
+		}
+		if err := c.enterAccount(k.id); err != nil {
+			return false, err
+		}
+	}
+	if !c.account.inCut || k.sequence > c.account.stands.sequence {
+		return false, nil
+	}
+	c.gap(k.sequence)
+	c.account.expected = k.sequence + 1
+	return true, nil
+}
+
+// leaveAccounts ends the account that is open, and all of the cut up to an id, or
+// all there are: nothing is left of them anywhere.
+func (c *comparison) leaveAccounts(upTo bank.ID, all bool) error {
+	c.leaveAccount()
+	for !c.cut.accountsDone && (all || compareIDs(c.cut.account.id, upTo) < 0) {
+		if err := c.enterAccount(c.cut.account.id); err != nil {
+			return err
+		}
+		c.leaveAccount()
+	}
+	return nil
+}
+
+// enterAccount opens an account, with what the cut knows of it.
+func (c *comparison) enterAccount(id bank.ID) error {
+	c.account.begin(id)
+	if c.cut.accountsDone || c.cut.account.id != id {
+		return nil
+	}
+	c.account.inCut, c.account.stands = true, c.cut.account
+	c.accounts++
+	return c.cut.nextAccount()
+}
+
+// approachRefusal is approach for keys behind those of accounts.
+func (c *comparison) approachRefusal(k key) (inCut bool, err error) {
+	for !c.cut.refusalsDone && (k.class == stray || compareIDs(c.cut.refusal, k.id) < 0) {
+		c.suspect(suspect{kind: Missing, store: InLedger, key: key{class: ofRefusal, id: c.cut.refusal}, detail: inNoStore})
+		c.refusals++
+		if err := c.cut.nextRefusal(); err != nil {
+			return false, err
+		}
+	}
+	if k.class == stray || c.cut.refusalsDone || c.cut.refusal != k.id {
+		return false, nil
+	}
+	c.refusals++
+	return true, c.cut.nextRefusal()
+}

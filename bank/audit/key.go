@@ -1,0 +1,71 @@
+package audit
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"strconv"
+
+	"codebank.dev/bank"
+	"codebank.dev/schemas/event"
+)
+
+// class groups event ids by their form.
+type class uint8
+
+const (
+	// ofAccount is account id, colon, sequence.
+	ofAccount class = iota
+	// ofRefusal is a transaction id.
+	ofRefusal
+	// stray is anything else. The ledger has none.
+	stray
+)
+
+// key is an event id in a form that sorts: accounts by their ids and within them by
+// sequence, then refusals, then what is no event id.
+type key struct {
+	class    class
+	id       bank.ID
+	sequence int64
+}
+
+// keyOf reads an event id. Spellings other than the one the bank writes are strays,
+// for they are other ids; of those the key is a digest.
+func keyOf(eventID string) key {
+	const uuid = 36
+	switch {
+	case len(eventID) == uuid:
+		if id, err := bank.ParseID(eventID); err == nil {
+			return key{class: ofRefusal, id: id}
+		}
+	case len(eventID) > uuid+1 && eventID[uuid] == ':' && eventID[uuid+1] != '0':
+		id, err := bank.ParseID(eventID[:uuid])
+		sequence, errNumber := strconv.ParseUint(eventID[uuid+1:], 10, 63)
+		if err == nil && errNumber == nil {
+			return key{class: ofAccount, id: id, sequence: int64(sequence)}
+		}
+	}
+	digest := sha256.Sum256([]byte(eventID))
+	return key{class: stray, id: bank.ID(digest[:16]), sequence: int64(binary.BigEndian.Uint64(digest[16:]) >> 1)}
+}
+
+// String returns the event id; "" for a stray.
+func (k key) String() string {
+	switch k.class {
+	case ofAccount:
+		return event.ID(k.id.String(), k.sequence)
+	case ofRefusal:
+		return k.id.String()
+	default:
+		return ""
+	}
+}
+
+func (k key) compare(other key) int {
+	return cmp.Or(
+		cmp.Compare(k.class, other.class),
+		bytes.Compare(k.id[:], other.id[:]),
+		cmp.Compare(k.sequence, other.sequence))
+}

@@ -1,0 +1,122 @@
+package audit
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+
+	"codebank.dev/schemas/event"
+)
+
+// The layout of a record. Its beginning is what records are sorted by: the key, and
+// among equal keys the position.
+const (
+	keyEnd       = 1 + 16 + 8
+	positionEnd  = keyEnd + 4 + 8
+	coreEnd      = positionEnd + len(coreDigest{})
+	restEnd      = coreEnd + len(restDigest{})
+	amountEnd    = restEnd + 8
+	currencyEnd  = amountEnd + 3
+	recordLength = currencyEnd + 1
+)
+
+// coreDigest is over the fields that every place keeps; restDigest over the others.
+// They are the first bytes of SHA-256.
+type (
+	coreDigest [16]byte
+	restDigest [8]byte
+)
+
+// movement is what an approved event moves.
+type movement uint8
+
+const (
+	movesNothing movement = iota
+	movesDebit
+	movesCredit
+)
+
+// record is all that is kept of a copy while it is sorted.
+type record struct {
+	key      key
+	position Position
+	core     coreDigest
+	rest     restDigest
+	amount   int64
+	currency currency
+	movement movement
+}
+
+// currency is a currency code as a place has it; noCode when it is not three bytes.
+type currency [3]byte
+
+var noCode = currency{'?', '?', '?'}
+
+func (r *record) appendTo(dst []byte) []byte {
+	dst = append(dst, byte(r.key.class))
+	dst = append(dst, r.key.id[:]...)
+	dst = binary.BigEndian.AppendUint64(dst, uint64(r.key.sequence))
+	dst = binary.BigEndian.AppendUint32(dst, uint32(r.position.Partition))
+	dst = binary.BigEndian.AppendUint64(dst, uint64(r.position.Offset))
+	dst = append(dst, r.core[:]...)
+	dst = append(dst, r.rest[:]...)
+	dst = binary.BigEndian.AppendUint64(dst, uint64(r.amount))
+	dst = append(dst, r.currency[:]...)
+	return append(dst, byte(r.movement))
+}
+
+func (r *record) parse(from []byte) {
+	r.key.class = class(from[0])
+	copy(r.key.id[:], from[1:])
+	r.key.sequence = int64(binary.BigEndian.Uint64(from[17:]))
+	r.position.Partition = int32(binary.BigEndian.Uint32(from[keyEnd:]))
+	r.position.Offset = int64(binary.BigEndian.Uint64(from[keyEnd+4:]))
+	copy(r.core[:], from[positionEnd:])
+	copy(r.rest[:], from[coreEnd:])
+	r.amount = int64(binary.BigEndian.Uint64(from[restEnd:]))
+	copy(r.currency[:], from[amountEnd:])
+	r.movement = movement(from[currencyEnd])
+}
+
+// digesters make the digests of records.
+type digesters struct{ core, rest *event.Digester }
+
+func newDigesters() (digesters, error) {
+	core, err := event.NewDigesterWithout(omitted...)
+	if err != nil {
+		return digesters{}, err
+	}
+	rest, err := event.NewDigester(omitted...)
+	return digesters{core: core, rest: rest}, err
+}
+
+// record returns the record of a readable copy.
+func (d digesters) record(c *Copy) record {
+	r := record{key: keyOf(c.ID), position: c.Position, amount: c.Event.AmountMinor, currency: noCode}
+	core, rest := d.core.Digest(&c.Event), d.rest.Digest(&c.Event)
+	if len(c.Problems) > 0 {
+		core = withProblems(core, c.Problems)
+	}
+	copy(r.core[:], core[:])
+	copy(r.rest[:], rest[:])
+	if len(c.Event.Currency) == len(r.currency) {
+		copy(r.currency[:], c.Event.Currency)
+	}
+	if c.Event.Status == event.StatusApproved {
+		switch c.Event.Direction {
+		case event.DirectionDebit:
+			r.movement = movesDebit
+		case event.DirectionCredit:
+			r.movement = movesCredit
+		}
+	}
+	return r
+}
+
+func withProblems(digest [32]byte, problems []Problem) [32]byte {
+	form := digest[:]
+	for _, p := range problems {
+		form = append(append(form, p.Field...), 0)
+		form = append(append(form, p.Stored...), 0)
+	}
+	return sha256.Sum256(form)
+}

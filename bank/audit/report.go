@@ -1,0 +1,162 @@
+package audit
+
+import (
+	"cmp"
+	"context"
+	"encoding/hex"
+	"slices"
+
+	"codebank.dev/bank"
+)
+
+// Report is the outcome of an audit.
+type Report struct {
+	// BankCode is whose events were compared.
+	BankCode bank.Code `json:"bank_code"`
+	// Equal is true when nothing was found.
+	Equal bool `json:"equal"`
+	// Accounts and Refusals are those of the cut; Events is how many events there
+	// must be: all accounts' sequences, and the refusals.
+	Accounts int64 `json:"accounts"`
+	Refusals int64 `json:"refusals"`
+	Events   int64 `json:"events"`
+	// Places are the five, ledger first.
+	Places []Place `json:"places"`
+	// DeadLetters are filled in by whoever looks at them; they are no findings.
+	DeadLetters []DeadLetters `json:"dead_letters"`
+	// FindingCount is how many findings there are; Findings are the first of them, by
+	// account and sequence.
+	FindingCount int64     `json:"finding_count"`
+	Findings     []Finding `json:"findings"`
+	// DifferingAccounts are the first accounts with findings.
+	DifferingAccounts []AccountDifference `json:"differing_accounts"`
+
+	onTheWay int64
+}
+
+// onlyMissing reports whether nothing was found but events that may be on their way.
+func (r *Report) onlyMissing() bool { return r.onTheWay > 0 && r.onTheWay == r.FindingCount }
+
+// Figures are what one place adds up to. A repeat counts once.
+type Figures struct {
+	// Store is the place.
+	Store Store `json:"store"`
+	// Events counts events, refusals among them.
+	Events int64 `json:"events"`
+	// Sums are what was approved, by currency.
+	Sums []CurrencySum `json:"sums"`
+	// Digest is over the content of all events: the exclusive or of the first 16 bytes
+	// of each event's SHA-256 over the fields that all places keep, in hexadecimal.
+	Digest string `json:"digest"`
+}
+
+// Place is what an audit saw in one place.
+type Place struct {
+	Figures
+	// Refusals are the declines without an account.
+	Refusals int64 `json:"refusals"`
+	// Repeats are further copies of events that the outbox or the topic has already.
+	Repeats int64 `json:"repeats"`
+	// Unreadable are records that are no events.
+	Unreadable int64 `json:"unreadable"`
+	// Later are copies of events decided after the cut; nothing else counts them.
+	Later int64 `json:"later"`
+}
+
+// AccountDifference is an account with findings, place by place.
+type AccountDifference struct {
+	AccountID string `json:"account_id"`
+	// Sequence is the account's as of the cut.
+	Sequence int64     `json:"sequence"`
+	Places   []Figures `json:"places"`
+}
+
+// DeadLetters is how many records a dead-letter topic holds.
+type DeadLetters struct {
+	Topic   string `json:"topic"`
+	Records int64  `json:"records"`
+}
+
+// Kind is what is wrong.
+type Kind string
+
+// The kinds of findings.
+const (
+	// Missing is an event that a place ought to have and has not.
+	Missing Kind = "missing"
+	// Doubled is an event that a place has twice and may have once.
+	Doubled Kind = "doubled"
+	// Altered is an event whose content is not what most other places have; between
+	// two places, not what the ledger has.
+	Altered Kind = "altered"
+	// Foreign is an event that leads back to nothing in the ledger.
+	Foreign Kind = "foreign"
+	// OutOfOrder is an event that came onto the topic before one that precedes it.
+	OutOfOrder Kind = "out of order"
+	// Broken is an event of the ledger whose figures do not follow from those before it.
+	Broken Kind = "broken"
+)
+
+// Finding is one thing that is wrong, with one event in one place.
+type Finding struct {
+	Kind    Kind   `json:"kind"`
+	Store   Store  `json:"store"`
+	EventID string `json:"event_id"`
+	// Fields are those that differ, if content does.
+	Fields []Field `json:"fields,omitempty"`
+	// Detail says more in words; it may be empty.
+	Detail string `json:"detail,omitempty"`
+}
+
+// Field is a field in which places differ.
+type Field struct {
+	// Name is the field's name in the event.
+	Name string `json:"field"`
+	// Values are those of the places that have the event: nil, an int64 or a string.
+	Values map[Store]any `json:"values,omitempty"`
+}
+
+func (c *comparison) report(ctx context.Context, cut *cut) (*Report, error) {
+	findings, err := c.explain(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := &Report{
+		BankCode: c.audit.BankCode, Equal: c.findings == 0,
+		Accounts: c.accounts, Refusals: c.refusals, Events: cut.events(),
+		FindingCount: c.findings, Findings: findings, DifferingAccounts: c.differing,
+		DeadLetters: []DeadLetters{}, onTheWay: c.onTheWay,
+	}
+	if r.DifferingAccounts == nil {
+		r.DifferingAccounts = []AccountDifference{}
+	}
+	for store := range stores {
+		place := &c.places[store]
+		shown := Place{
+			Figures: place.figures(store), Refusals: place.totals.refusals,
+			Repeats: place.repeats, Later: place.later,
+		}
+		if store != InLedger {
+			shown.Unreadable = c.read[store].unreadable
+		}
+		r.Places = append(r.Places, shown)
+	}
+	return r, nil
+}
+
+func (t *totals) figures(store Store) Figures {
+	f := Figures{Store: store, Events: t.events, Sums: []CurrencySum{}, Digest: hex.EncodeToString(t.digest[:])}
+	for _, sum := range t.sums {
+		f.Sums = append(f.Sums, CurrencySum{Currency: string(sum.code[:]), Debits: sum.debits, Credits: sum.credits})
+	}
+	slices.SortFunc(f.Sums, func(a, b CurrencySum) int { return cmp.Compare(a.Currency, b.Currency) })
+	return f
+}
+
+func (a *account) difference() AccountDifference {
+	d := AccountDifference{AccountID: a.id.String(), Sequence: a.stands.sequence}
+	for store := range stores {
+		d.Places = append(d.Places, a.totals[store].figures(store))
+	}
+	return d
+}

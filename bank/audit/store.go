@@ -1,0 +1,91 @@
+package audit
+
+import "codebank.dev/schemas/event"
+
+// Store is one of the five places.
+type Store uint8
+
+// The places, in the order in which an event passes them.
+const (
+	InLedger Store = iota
+	InOutbox
+	InTopic
+	InStatement
+	InIndex
+
+	stores
+)
+
+var storeNames = [stores]string{"ledger", "outbox", "topic", "statement", "index"}
+
+// String returns the place's name, for example "ledger".
+func (s Store) String() string {
+	if s < stores {
+		return storeNames[s]
+	}
+	return "nowhere"
+}
+
+// MarshalText implements encoding.TextMarshaler.
+func (s Store) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// omitted are the fields that a statement does not keep.
+var omitted = []string{"attempt", "decision_micros", "trace_id", "producer_version"}
+
+// StatementFields returns the fields that a statement keeps, in the order of the
+// event's schema.
+func StatementFields() []event.Field {
+	var kept []event.Field
+	for _, field := range event.Fields() {
+		if InStatement.keeps(field.Name) {
+			kept = append(kept, field)
+		}
+	}
+	return kept
+}
+
+// keeps reports whether the place keeps a field of the event.
+func (s Store) keeps(field string) bool {
+	if s != InStatement {
+		return true
+	}
+	for _, name := range omitted {
+		if name == field {
+			return false
+		}
+	}
+	return true
+}
+
+// Copy is an event as one place has it.
+type Copy struct {
+	// ID is the event id under which the place keeps it. It differs from
+	// Event.EventID only where one of the two was altered.
+	ID string
+	// Event is the content.
+	Event event.Transaction
+	// Problems are stored values that are no value of their field.
+	Problems []Problem
+	// Position tells copies of one event apart; zero where the place has no positions.
+	Position Position
+	// Unreadable says why a record is no event at all; the rest is then without meaning.
+	// Such records are counted and otherwise passed over.
+	Unreadable string
+}
+
+// Problem is a stored value that an Event cannot hold, such as a time with
+// microseconds. It makes the copy differ from every other.
+type Problem struct {
+	// Field is the event's field, or what else the place keeps beside it.
+	Field string
+	// Stored is the value as the place has it.
+	Stored string
+}
+
+// Position is where in a place a copy is.
+type Position struct {
+	// Partition is a topic's; 0 elsewhere.
+	Partition int32
+	// Offset is a topic's, or an outbox row's id.
+	Offset int64
+}

@@ -1,0 +1,169 @@
+package audit
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// shownDigest is how many characters of a digest a table has room for.
+const shownDigest = 12
+
+// WriteTable writes the report for people: the places side by side, what was found,
+// and the verdict as the last line, "audit: equal" or "audit: DIFFERENT (n findings)".
+func (r *Report) WriteTable(out io.Writer) error {
+	var text strings.Builder
+	fmt.Fprintf(&text, "bank %s: %d events of %d accounts and %d refusals\n\n", r.BankCode, r.Events, r.Accounts, r.Refusals)
+	rows := r.rows()
+	align(rows)
+	for _, row := range rows {
+		text.WriteString(strings.TrimRight(strings.Join(row, "   "), " ") + "\n")
+	}
+	text.WriteByte('\n')
+	for _, letters := range r.DeadLetters {
+		fmt.Fprintf(&text, "%d dead letters in %s\n", letters.Records, letters.Topic)
+	}
+	for _, place := range r.Places {
+		if place.Later > 0 {
+			fmt.Fprintf(&text, "%d copies in the %s are of later events and were left out\n", place.Later, place.Store)
+		}
+	}
+	for i := range r.Findings {
+		text.WriteString(r.Findings[i].String() + "\n")
+	}
+	if more := r.FindingCount - int64(len(r.Findings)); more > 0 {
+		fmt.Fprintf(&text, "… and %d more findings\n", more)
+	}
+	text.WriteString(r.Verdict() + "\n")
+	_, err := io.WriteString(out, text.String())
+	return err
+}
+
+// Verdict returns the last line of the table.
+func (r *Report) Verdict() string {
+	if r.Equal {
+		return "audit: equal"
+	}
+	if r.FindingCount == 1 {
+		return "audit: DIFFERENT (1 finding)"
+	}
+	return fmt.Sprintf("audit: DIFFERENT (%d findings)", r.FindingCount)
+}
+
+// rows returns the table: a column for each place, a row for each figure.
+func (r *Report) rows() [][]string {
+	row := func(name string, cell func(*Place) string) []string {
+		cells := []string{name}
+		for i := range r.Places {
+			cells = append(cells, cell(&r.Places[i]))
+		}
+		return cells
+	}
+	count := func(n int64) string { return strconv.FormatInt(n, 10) }
+	rows := [][]string{
+		row("", func(p *Place) string { return p.Store.String() }),
+		row("events", func(p *Place) string { return count(p.Events) }),
+		row("of them refusals", func(p *Place) string { return count(p.Refusals) }),
+	}
+	for _, code := range r.currencies() {
+		rows = append(rows,
+			row(code+" debits", func(p *Place) string { return p.sum(code).Debits.Format(code) }),
+			row(code+" credits", func(p *Place) string { return p.sum(code).Credits.Format(code) }))
+	}
+	onlyIn := func(stores []Store, cell func(*Place) int64) func(*Place) string {
+		return func(p *Place) string {
+			if !slices.Contains(stores, p.Store) {
+				return "-"
+			}
+			return count(cell(p))
+		}
+	}
+	return append(rows,
+		row("digest", func(p *Place) string { return p.Digest[:min(shownDigest, len(p.Digest))] }),
+		row("repeats", onlyIn([]Store{InOutbox, InTopic}, func(p *Place) int64 { return p.Repeats })),
+		row("unreadable", onlyIn([]Store{InTopic}, func(p *Place) int64 { return p.Unreadable })))
+}
+
+func (r *Report) currencies() []string {
+	var codes []string
+	for _, place := range r.Places {
+		for _, sum := range place.Sums {
+			codes = append(codes, sum.Currency)
+		}
+	}
+	slices.Sort(codes)
+	return slices.Compact(codes)
+}
+
+func (f *Figures) sum(code string) CurrencySum {
+	for _, sum := range f.Sums {
+		if sum.Currency == code {
+			return sum
+		}
+	}
+	return CurrencySum{Currency: code}
+}
+
+// align pads the cells of each column to one width, the first column to the left.
+func align(rows [][]string) {
+	for column := range rows[0] {
+		width := 0
+		for _, row := range rows {
+			width = max(width, utf8.RuneCountInString(row[column]))
+		}
+		for _, row := range rows {
+			padding := strings.Repeat(" ", width-utf8.RuneCountInString(row[column]))
+			if column == 0 {
+				row[column] += padding
+			} else {
+				row[column] = padding + row[column]
+			}
+		}
+	}
+}
+
+// String returns the finding as one line, and a line for each field that differs.
+func (f *Finding) String() string {
+	var text strings.Builder
+	fmt.Fprintf(&text, "%s in the %s: %s", f.Kind, f.Store, f.EventID)
+	if f.Kind == Missing {
+		text.Reset()
+		fmt.Fprintf(&text, "missing from the %s: %s", f.Store, f.EventID)
+	}
+	for _, field := range f.Fields {
+		if len(field.Values) == 0 {
+			text.WriteString(" " + field.Name)
+		}
+	}
+	if f.Detail != "" {
+		text.WriteString(": " + f.Detail)
+	}
+	for _, field := range f.Fields {
+		if len(field.Values) > 0 {
+			text.WriteString("\n    " + field.String())
+		}
+	}
+	return text.String()
+}
+
+// String returns the field's name and what each place has.
+func (f *Field) String() string {
+	var values []string
+	for store := range stores {
+		value, has := f.Values[store]
+		switch value := value.(type) {
+		case nil:
+			if has {
+				values = append(values, store.String()+" null")
+			}
+		case string:
+			values = append(values, store.String()+" "+strconv.Quote(value))
+		default:
+			values = append(values, fmt.Sprintf("%s %v", store, value))
+		}
+	}
+	return f.Name + ": " + strings.Join(values, ", ")
+}
