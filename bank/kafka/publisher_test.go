@@ -1,0 +1,451 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/sr"
+	"github.com/twmb/franz-go/pkg/sr/srfake"
+
+	"codebank.dev/bank"
+	"codebank.dev/schemas"
+	"codebank.dev/schemas/event"
+)
+
+const partitions = 6
+
+// world is a broker and a registry, with what was published and answered.
+type world struct {
+	t        *testing.T
+	cluster  *kfake.Cluster
+	brokers  []string
+	registry *srfake.Registry
+	schemaID int
+
+	mutex   sync.Mutex
+	answers map[string]error
+	doubled []string
+}
+
+func newWorld(t *testing.T, options ...kfake.Opt) *world {
+	t.Helper()
+	cluster, err := kfake.NewCluster(append([]kfake.Opt{
+		kfake.NumBrokers(1), kfake.SeedTopics(partitions, Topic("001"))}, options...)...)
+	require.NoError(t, err)
+	t.Cleanup(cluster.Close)
+	registry := srfake.New()
+	t.Cleanup(registry.Close)
+	return &world{t: t, cluster: cluster, brokers: cluster.ListenAddrs(), registry: registry, answers: make(map[string]error)}
+}
+
+// register does what the provisioning command does.
+func (w *world) register() {
+	w.t.Helper()
+	client, err := sr.NewClient(sr.URLs(w.registry.URL()))
+	require.NoError(w.t, err)
+	versions, err := schemas.Schemas(schemaFolder)
+	require.NoError(w.t, err)
+	for _, version := range versions {
+		found, err := client.CreateSchema(w.t.Context(), schemas.Subject(Topic("001")), sr.Schema{Schema: version.Schema})
+		require.NoError(w.t, err)
+		w.schemaID = found.ID
+	}
+}
+
+func (w *world) open(adjust func(*PublisherConfig)) *Publisher {
+	w.t.Helper()
+	config := PublisherConfig{
+		Code: "001", Brokers: w.brokers, RegistryURL: w.registry.URL(),
+		ClientOptions: []kgo.Opt{
+			kgo.RetryBackoffFn(func(int) time.Duration { return 10 * time.Millisecond }),
+			kgo.MetadataMinAge(10 * time.Millisecond),
+		},
+	}
+	if adjust != nil {
+		adjust(&config)
+	}
+	p, err := NewPublisher(config)
+	require.NoError(w.t, err)
+	w.t.Cleanup(p.Close)
+	return p
+}
+
+func eventOf(account byte, sequence int64) bank.Event {
+	id := bank.ID{account, 1}
+	return bank.Event{
+		TransactionID: bank.ID{account, 2}, AccountID: id, Key: id, Sequence: sequence,
+		SchemaVersion: event.NewestVersion, Body: fmt.Appendf(nil, "%d:%d", account, sequence),
+	}
+}
+
+func (w *world) publish(ctx context.Context, p *Publisher, event bank.Event) {
+	p.Publish(ctx, event, func(err error) {
+		w.mutex.Lock()
+		defer w.mutex.Unlock()
+		if _, ok := w.answers[string(event.Body)]; ok {
+			w.doubled = append(w.doubled, string(event.Body))
+		}
+		w.answers[string(event.Body)] = err
+	})
+}
+
+func (w *world) flush(p *Publisher) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Second)
+	defer cancel()
+	require.NoError(w.t, p.Flush(ctx))
+}
+
+// requireAnswered holds every publication to one answer without an error.
+func (w *world) requireAnswered(n int) {
+	w.t.Helper()
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	require.Len(w.t, w.answers, n)
+	require.Empty(w.t, w.doubled)
+	for body, err := range w.answers {
+		require.NoError(w.t, err, body)
+	}
+}
+
+// records returns all that is on the topic, each partition in its order.
+func (w *world) records(atLeast int) []*kgo.Record {
+	w.t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(w.brokers...), kgo.ConsumeTopics(Topic("001")),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchMaxWait(50*time.Millisecond))
+	require.NoError(w.t, err)
+	defer client.Close()
+	var records []*kgo.Record
+	ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Second)
+	defer cancel()
+	for len(records) < atLeast {
+		fetches := client.PollFetches(ctx)
+		require.NoError(w.t, ctx.Err(), "%d of %d records", len(records), atLeast)
+		records = append(records, fetches.Records()...)
+	}
+	return records
+}
+
+// requireInOrder holds first occurrences of each account to 1, 2, 3 … up to last.
+func (w *world) requireInOrder(records []*kgo.Record, accounts int, last int64) {
+	w.t.Helper()
+	seen := make(map[string]int64)
+	for _, record := range records {
+		var account int
+		var sequence int64
+		_, body, err := event.ParseFrame(record.Value)
+		require.NoError(w.t, err)
+		_, err = fmt.Sscanf(string(body), "%d:%d", &account, &sequence)
+		require.NoError(w.t, err)
+		require.LessOrEqual(w.t, sequence, seen[string(record.Key)]+1, "gap before %s", body)
+		seen[string(record.Key)] = max(seen[string(record.Key)], sequence)
+	}
+	require.Len(w.t, seen, accounts)
+	for account, sequence := range seen {
+		require.Equal(w.t, last, sequence, account)
+	}
+}
+
+func TestRecordIsKeyFrameAndBody(t *testing.T) {
+	w := newWorld(t)
+	w.register()
+	p := w.open(nil)
+	w.publish(t.Context(), p, eventOf(7, 1))
+	w.flush(p)
+	w.requireAnswered(1)
+	record := w.records(1)[0]
+	require.Equal(t, bank.ID{7, 1}.String(), string(record.Key))
+	id, body, err := event.ParseFrame(record.Value)
+	require.NoError(t, err)
+	require.Equal(t, uint32(w.schemaID), id)
+	require.Equal(t, "7:1", string(body))
+	stats := p.Stats()
+	require.Equal(t, int64(1), stats.Acknowledged)
+	require.Equal(t, int64(len(record.Value)), stats.Bytes)
+	require.Zero(t, stats.Pending)
+}
+
+func TestEachKeyKeepsItsOrder(t *testing.T) {
+	w := newWorld(t)
+	w.register()
+	p := w.open(func(c *PublisherConfig) { c.MaxGroup, c.MaxWaiting = 100, 50 })
+	const accounts, each = 20, 100
+	for sequence := range int64(each) {
+		for account := range byte(accounts) {
+			w.publish(t.Context(), p, eventOf(account, sequence+1))
+		}
+	}
+	w.flush(p)
+	w.requireAnswered(accounts * each)
+	records := w.records(accounts * each)
+	require.Len(t, records, accounts*each, "no repeats without a failure")
+	w.requireInOrder(records, accounts, each)
+	require.Greater(t, p.Stats().Groups, int64(accounts*each/100-1))
+}
+
+// failing answers some produce requests with an error instead of writing, or
+// after writing.
+func failing(w *world, code int16, every, times int64) *atomic.Int64 {
+	var seen, failed atomic.Int64
+	w.cluster.ControlKey(int16(kmsg.Produce), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		w.cluster.KeepControl()
+		if seen.Add(1)%every != 0 || failed.Load() >= times {
+			return nil, nil, false
+		}
+		failed.Add(1)
+		produce := request.(*kmsg.ProduceRequest)
+		response := produce.ResponseKind().(*kmsg.ProduceResponse)
+		for _, topic := range produce.Topics {
+			answer := kmsg.NewProduceResponseTopic()
+			answer.Topic, answer.TopicID = topic.Topic, topic.TopicID
+			for _, partition := range topic.Partitions {
+				one := kmsg.NewProduceResponseTopicPartition()
+				one.Partition, one.ErrorCode = partition.Partition, code
+				answer.Partitions = append(answer.Partitions, one)
+			}
+			response.Topics = append(response.Topics, answer)
+		}
+		return response, nil, true
+	})
+	return &failed
+}
+
+func TestWhateverTheBrokerAnswersNothingIsLostAndNothingOvertakes(t *testing.T) {
+	for _, code := range []*kerr.Error{
+		kerr.NotLeaderForPartition, kerr.NotEnoughReplicas, kerr.RequestTimedOut, kerr.UnknownTopicOrPartition,
+		kerr.CorruptMessage, kerr.MessageTooLarge, kerr.InvalidRecord, kerr.TopicAuthorizationFailed,
+		kerr.OutOfOrderSequenceNumber, kerr.UnknownProducerID, kerr.InvalidProducerEpoch, kerr.ProducerFenced,
+		kerr.ClusterAuthorizationFailed, kerr.UnknownServerError,
+	} {
+		t.Run(code.Message, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.register()
+			failed := failing(w, code.Code, 3, 4)
+			p := w.open(func(c *PublisherConfig) { c.MaxGroup = 64 })
+			const accounts, each = 12, 100
+			for sequence := range int64(each) {
+				for account := range byte(accounts) {
+					w.publish(t.Context(), p, eventOf(account, sequence+1))
+				}
+			}
+			w.flush(p)
+			w.requireAnswered(accounts * each)
+			require.Equal(t, int64(4), failed.Load())
+			w.requireInOrder(w.records(accounts*each), accounts, each)
+		})
+	}
+}
+
+func TestBrokerThatComesAndGoes(t *testing.T) {
+	// One broker on one port that forgets nothing while it is away.
+	folder := t.TempDir()
+	w := newWorld(t, kfake.DataDir(folder), kfake.SyncWrites())
+	w.register()
+	address := w.brokers[0]
+	var port int
+	_, err := fmt.Sscanf(address[strings.LastIndexByte(address, ':')+1:], "%d", &port)
+	require.NoError(t, err)
+	p := w.open(func(c *PublisherConfig) { c.MaxGroup = 50 })
+	const accounts, each, outages = 8, 150, 3
+	for sequence := range int64(each) {
+		if sequence%(each/outages) == each/outages/2 {
+			w.cluster.Close()
+			for account := range byte(accounts) { // somebody goes on publishing
+				w.publish(t.Context(), p, eventOf(account+100, sequence))
+			}
+			w.cluster, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(port), kfake.DataDir(folder),
+				kfake.SyncWrites(), kfake.SeedTopics(partitions, Topic("001")))
+			require.NoError(t, err)
+			t.Cleanup(w.cluster.Close)
+		}
+		for account := range byte(accounts) {
+			w.publish(t.Context(), p, eventOf(account, sequence+1))
+		}
+	}
+	w.flush(p)
+	w.requireAnswered(accounts * (each + outages))
+	records := slices.DeleteFunc(w.records(accounts*(each+outages)), func(r *kgo.Record) bool {
+		return r.Value[5] == '1' && len(r.Value) > 8 && r.Value[8] == ':' // account 100 and above
+	})
+	w.requireInOrder(records, accounts, each)
+}
+
+func TestTopicThatIsNotThereYetIsWaitedFor(t *testing.T) {
+	w := newWorld(t)
+	w.register()
+	require.NoError(t, w.cluster.DeleteTopic(Topic("001")))
+	p := w.open(nil)
+	for sequence := range int64(10) {
+		w.publish(t.Context(), p, eventOf(1, sequence+1))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
+	defer cancel()
+	require.ErrorIs(t, p.Flush(ctx), context.DeadlineExceeded)
+	require.NoError(t, w.cluster.CreateTopic(Topic("001"), partitions, nil))
+	w.flush(p)
+	w.requireAnswered(10)
+	w.requireInOrder(w.records(10), 1, 10)
+}
+
+// front stands before the registry: it answers with errors while told to, counts
+// the questions and lets nothing be registered.
+type front struct {
+	http.Handler
+	away  atomic.Bool
+	asked atomic.Int64
+}
+
+func (f *front) ServeHTTP(out http.ResponseWriter, in *http.Request) {
+	f.asked.Add(1)
+	switch {
+	case f.away.Load():
+		http.Error(out, `{"error_code":50001,"message":"not now"}`, http.StatusInternalServerError)
+	case in.Method != http.MethodPost || in.URL.Path != "/subjects/"+schemas.Subject(Topic("001")):
+		http.Error(out, `{"error_code":42201,"message":"a publisher looks up, nothing else"}`, http.StatusForbidden)
+	default:
+		f.Handler.ServeHTTP(out, in)
+	}
+}
+
+func TestRegistryAway(t *testing.T) {
+	w := newWorld(t)
+	w.register()
+	target, err := url.Parse(w.registry.URL())
+	require.NoError(t, err)
+	f := &front{Handler: httputil.NewSingleHostReverseProxy(target)}
+	server := httptest.NewServer(f)
+	t.Cleanup(server.Close)
+	f.away.Store(true)
+	p := w.open(func(c *PublisherConfig) { c.RegistryURL = server.URL })
+	for sequence := range int64(10) {
+		w.publish(t.Context(), p, eventOf(1, sequence+1))
+	}
+	require.Eventually(t, func() bool { return f.asked.Load() >= 2 }, 10*time.Second, time.Millisecond, "cold: it asks again")
+	require.Equal(t, 10, p.Stats().Pending, "cold: nothing is dropped")
+	f.away.Store(false)
+	w.flush(p)
+
+	f.away.Store(true)
+	asked := f.asked.Load()
+	for sequence := range int64(10) {
+		w.publish(t.Context(), p, eventOf(1, sequence+11))
+	}
+	w.flush(p)
+	require.Equal(t, asked, f.asked.Load(), "warm: it needs no registry")
+	w.requireAnswered(20)
+	w.requireInOrder(w.records(20), 1, 20)
+}
+
+func TestSchemaThatIsNotRegisteredYetIsWaitedFor(t *testing.T) {
+	w := newWorld(t)
+	p := w.open(nil)
+	w.publish(t.Context(), p, eventOf(1, 1))
+	require.Eventually(t, func() bool { return p.Stats().SchemaMissing }, 10*time.Second, time.Millisecond)
+	require.Equal(t, 1, p.Stats().Pending)
+	w.register()
+	w.flush(p)
+	w.requireAnswered(1)
+	require.False(t, p.Stats().SchemaMissing)
+	require.Len(t, w.records(1), 1)
+}
+
+func TestFullPublisherBlocksUntilTheContextEnds(t *testing.T) {
+	w := newWorld(t) // nothing registered: nothing leaves
+	p := w.open(func(c *PublisherConfig) { c.MaxGroup, c.MaxWaiting = 5, 10 })
+	for sequence := range int64(15) {
+		w.publish(t.Context(), p, eventOf(1, sequence+1))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	w.publish(ctx, p, eventOf(1, 16))
+	require.ErrorIs(t, w.answers["1:16"], context.DeadlineExceeded)
+	require.Equal(t, 15, p.Stats().Pending)
+
+	// What follows must not overtake it.
+	w.register()
+	require.Eventually(t, func() bool { return p.Stats().Pending == 0 }, 10*time.Second, time.Millisecond)
+	w.publish(t.Context(), p, eventOf(1, 17))
+	require.ErrorIs(t, w.answers["1:17"], ErrRefused)
+	w.flush(p)
+	delete(w.answers, "1:16")
+	delete(w.answers, "1:17")
+	w.publish(t.Context(), p, eventOf(1, 16))
+	w.publish(t.Context(), p, eventOf(1, 17))
+	w.flush(p)
+	w.requireAnswered(17)
+	w.requireInOrder(w.records(17), 1, 17)
+}
+
+func TestEventThatFitsNoRecordIsRefused(t *testing.T) {
+	w := newWorld(t)
+	w.register()
+	p := w.open(nil)
+	big := eventOf(1, 1)
+	big.Body = make([]byte, maxBody+1)
+	var got error
+	p.Publish(t.Context(), big, func(err error) { got = err })
+	require.ErrorIs(t, got, ErrTooLarge)
+	p.Publish(t.Context(), eventOf(1, 2), func(err error) { got = err })
+	require.ErrorIs(t, got, ErrRefused)
+}
+
+func TestCloseAnswersEverything(t *testing.T) {
+	for name, prepare := range map[string]func(*world){
+		"registry silent": func(*world) {},
+		"broker silent": func(w *world) {
+			w.register()
+			w.cluster.Close()
+		},
+		"broker slow": func(w *world) {
+			w.register()
+			w.cluster.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+				w.cluster.KeepControl()
+				w.cluster.SleepControl(func() { time.Sleep(300 * time.Millisecond) })
+				return nil, nil, false
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			prepare(w)
+			p := w.open(func(c *PublisherConfig) { c.MaxGroup = 5 })
+			for sequence := range int64(20) {
+				w.publish(t.Context(), p, eventOf(1, sequence+1))
+			}
+			p.Close()
+			p.Close()
+			w.publish(t.Context(), p, eventOf(1, 21))
+			w.mutex.Lock()
+			defer w.mutex.Unlock()
+			require.Len(t, w.answers, 21)
+			require.Empty(t, w.doubled)
+			require.ErrorIs(t, w.answers["1:21"], ErrClosed)
+			for _, err := range w.answers {
+				require.True(t, err == nil || errors.Is(err, ErrClosed))
+			}
+			require.Zero(t, p.Stats().Pending)
+		})
+	}
+}
+
+func TestConfigurationThatCannotBeRight(t *testing.T) {
+	_, err := NewPublisher(PublisherConfig{Code: "001", Brokers: []string{"127.0.0.1:notaport"}, RegistryURL: "http://127.0.0.1:1"})
+	require.Error(t, err)
+}

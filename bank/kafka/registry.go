@@ -1,0 +1,119 @@
+package kafka
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/sr"
+
+	"codebank.dev/schemas"
+)
+
+// schemaFolder is where the schemas of a bank's events are.
+const schemaFolder = "transactions"
+
+// registryTimeout bounds one question to the registry.
+const registryTimeout = 5 * time.Second
+
+// schemaIDs answers the registry's ids of our schema versions. An id is asked for
+// once: ids never change. It belongs to one goroutine.
+type schemaIDs struct {
+	registry *sr.Client
+	subject  string
+	texts    map[int]string
+	known    map[int]uint32
+}
+
+func newSchemaIDs(config *PublisherConfig, subject string) (*schemaIDs, error) {
+	options := append([]sr.ClientOpt{
+		sr.URLs(config.RegistryURL),
+		sr.HTTPClient(&http.Client{Timeout: registryTimeout}),
+	}, config.RegistryOptions...)
+	registry, err := sr.NewClient(options...)
+	if err != nil {
+		return nil, fmt.Errorf("kafka: registry: %w", err)
+	}
+	versions, err := schemas.Schemas(schemaFolder)
+	if err != nil {
+		return nil, err
+	}
+	ids := &schemaIDs{registry: registry, subject: subject, texts: make(map[int]string), known: make(map[int]uint32)}
+	for _, version := range versions {
+		ids.texts[version.Number] = version.Schema
+	}
+	return ids, nil
+}
+
+// errUnknownVersion says that an event was written with a schema that this
+// programme does not have: a newer programme wrote it and has to publish it.
+var errUnknownVersion = errors.New("kafka: schema version unknown to this programme")
+
+// lookUp asks the registry for the id of a version. It never registers anything.
+func (s *schemaIDs) lookUp(ctx context.Context, version int) (uint32, error) {
+	text, ok := s.texts[version]
+	if !ok {
+		return 0, errUnknownVersion
+	}
+	found, err := s.registry.LookupSchema(ctx, s.subject, sr.Schema{Schema: text, Type: sr.TypeAvro})
+	if err != nil {
+		return 0, err
+	}
+	s.known[version] = uint32(found.ID)
+	return uint32(found.ID), nil
+}
+
+// schemaID returns the registry's id of a version, waiting for a registry that is
+// away or does not know it yet; false when the publisher is closed first.
+func (p *Publisher) schemaID(version int) (uint32, bool) {
+	if id, ok := p.ids.known[version]; ok {
+		return id, true
+	}
+	wait := backoff{shortest: 100 * time.Millisecond, longest: 5 * time.Second}
+	for told := ""; p.life.Err() == nil; wait.pause(p.life) {
+		id, err := p.ids.lookUp(p.life, version)
+		if err == nil {
+			p.stats.schemaMissing.Store(false)
+			p.logger.Info("schema found", slog.Int("version", version), slog.Uint64("id", uint64(id)))
+			return id, true
+		}
+		p.stats.schemaMissing.Store(true)
+		if reason := whyMissing(err); reason != told && p.life.Err() == nil {
+			told = reason
+			p.logger.Warn("events wait: "+reason, slog.String("subject", p.ids.subject),
+				slog.Int("version", version), slog.Any("error", err))
+		}
+	}
+	return 0, false
+}
+
+// whyMissing says in words what has to happen before a schema is found.
+func whyMissing(err error) string {
+	var answer *sr.ResponseError
+	switch {
+	case errors.Is(err, errUnknownVersion):
+		return "they were written with a newer schema; a newer bank has to publish them"
+	case errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound:
+		return "their schema is not registered yet; register it with `bankctl apply schemas`"
+	default:
+		return "the schema registry is away"
+	}
+}
+
+// backoff gives pauses that double from the shortest to the longest.
+type backoff struct{ shortest, longest, current time.Duration }
+
+// pause waits, or returns when ctx ends.
+func (b *backoff) pause(ctx context.Context) {
+	b.current = min(max(2*b.current, b.shortest), b.longest)
+	timer := time.NewTimer(b.current*3/4 + rand.N(b.current/2))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
