@@ -38,14 +38,14 @@ func (t *town) issueCards(ctx context.Context) error {
 		issued, err := t.cards.IssueCard(ctx, &bankv1.IssueCardRequest{
 			RequestId: fmt.Sprintf("demo-card-%d", i), HolderName: name,
 			Brand:    bankv1.CardBrand(1 + i%8),
-			Currency: "BRL", CreditLimitMinor: int64(300_000 + 150_000*(i%5)),
+			Currency: "BRL", CreditLimitMinor: int64(1_000_000 + 500_000*(i%5)),
 		})
 		if err != nil {
 			return err
 		}
 		t.people = append(t.people, &person{issued.GetCard(), issued.GetCardData()})
 	}
-	t.printf("  %d cards of 8 brands, limits from BRL 3000.00 to BRL 9000.00\n", len(t.people))
+	t.printf("  %d cards of 8 brands, limits from BRL 10000.00 to BRL 30000.00\n", len(t.people))
 	return nil
 }
 
