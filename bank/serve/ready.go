@@ -85,9 +85,7 @@ func (r *readiness) judge(ctx context.Context) verdict {
 		now.Checks[i] = checkResult{Name: check.Name, Status: "ok"}
 		if failures[i] != nil {
 			now.Ready, now.Checks[i].Status = false, "failed"
-			if was.Ready || r.lastAt.IsZero() {
-				r.logger.Warn("not ready", "check", check.Name, "error", failures[i].Error())
-			}
+			r.logFailure(was, check.Name, failures[i])
 		}
 	}
 	if now.Ready && !was.Ready {
@@ -97,6 +95,16 @@ func (r *readiness) judge(ctx context.Context) verdict {
 		r.last, r.lastAt = now, time.Now()
 	}
 	return now
+}
+
+// logFailure writes about the first failure only: a start as news, an outage as a warning.
+func (r *readiness) logFailure(was verdict, check string, err error) {
+	switch {
+	case was.Ready:
+		r.logger.Warn("no longer ready", "check", check, "error", err)
+	case r.lastAt.IsZero():
+		r.logger.Info("not ready yet", "check", check, "error", err)
+	}
 }
 
 func (c Check) run(ctx context.Context) error {
