@@ -1,0 +1,380 @@
+package e2e
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	bankv1 "codebank.dev/schemas/gen/bank/v1"
+	checkoutv1 "codebank.dev/schemas/gen/checkout/v1"
+	"codebank.dev/stack/launch"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+func database(t *testing.T, stack *launch.Stack, name string) *pgxpool.Pool {
+	t.Helper()
+	url, err := stack.DatabaseURL(t.Context(), name)
+	require.NoError(t, err)
+	pool, err := pgxpool.New(t.Context(), url)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+func ledger(t *testing.T, stack *launch.Stack) *pgxpool.Pool {
+	return database(t, stack, launch.LedgerDatabase)
+}
+
+const transactions = "bank-001.transactions.v1"
+
+// statementDigest is over every column of every line, in one order.
+func statementDigest(t *testing.T, pool *pgxpool.Pool) (count int64, digest string) {
+	t.Helper()
+	require.NoError(t, pool.QueryRow(t.Context(),
+		`SELECT count(*), coalesce(md5(string_agg(l::text, chr(10) ORDER BY event_id)), '') FROM statement_lines l`).Scan(&count, &digest))
+	return count, digest
+}
+
+// indexState is every document's version: a document that was written again has another.
+func indexState(t *testing.T, stack *launch.Stack) map[string]float64 {
+	t.Helper()
+	elasticsearch := stack.Addresses().Elasticsearch()
+	call(t, http.MethodPost, elasticsearch+"/bank-transactions-*/_refresh", nil)
+	versions := make(map[string]float64)
+	var after []any
+	for {
+		query := map[string]any{"size": 5000, "version": true, "_source": false, "sort": []any{map[string]any{"event_id": "asc"}}}
+		if after != nil {
+			query["search_after"] = after
+		}
+		hits := call(t, http.MethodPost, elasticsearch+"/bank-transactions-*/_search", query)["hits"].(map[string]any)["hits"].([]any)
+		if len(hits) == 0 {
+			return versions
+		}
+		for _, hit := range hits {
+			document := hit.(map[string]any)
+			id := document["_id"].(string)
+			require.NotContains(t, versions, id, "one document per event")
+			versions[id] = document["_version"].(float64)
+			after = document["sort"].([]any)
+		}
+	}
+}
+
+func TestReadingTheTopicFromTheBeginningAgainChangesNothing(t *testing.T) {
+	stack := running(t)
+	load := startLoad(t, 8, 4, stack.Addresses().BankGRPC())
+	load.progress(500)
+	load.settle()
+	load.verify(stack)
+
+	statements := database(t, stack, launch.StatementDatabase)
+	rows, digest := statementDigest(t, statements)
+	documents := indexState(t, stack)
+	for _, connector := range []string{"statement-postgres", "transactions-elasticsearch"} {
+		url := stack.Addresses().Connect() + "/connectors/" + connector
+		put(t, url+"/stop")
+		awaitConnector(t, url, "STOPPED")
+		resetOffsets(t, url)
+		put(t, url+"/resume")
+		awaitConnector(t, url, "RUNNING")
+		awaitCaughtUp(t, stack, "connect-"+connector)
+	}
+	againRows, againDigest := statementDigest(t, statements)
+	require.Equal(t, rows, againRows)
+	require.Equal(t, digest, againDigest)
+	require.Equal(t, documents, indexState(t, stack))
+	requireAuditEqual(t, stack)
+}
+
+func put(t *testing.T, url string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, url, nil)
+	require.NoError(t, err)
+	answer, err := http.DefaultClient.Do(request)
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	require.Less(t, answer.StatusCode, 300, url)
+}
+
+func resetOffsets(t *testing.T, connector string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, connector+"/offsets", nil)
+		require.NoError(t, err)
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return false
+		}
+		defer answer.Body.Close()
+		return answer.StatusCode < 300
+	}, patience, 200*time.Millisecond)
+}
+
+func awaitConnector(t *testing.T, connector, state string) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		answer, err := http.Get(connector + "/status")
+		if err != nil {
+			return false
+		}
+		defer answer.Body.Close()
+		var status struct {
+			Connector struct{ State string }
+			Tasks     []struct{ State string }
+		}
+		if json.NewDecoder(answer.Body).Decode(&status) != nil || status.Connector.State != state {
+			return false
+		}
+		for _, task := range status.Tasks {
+			if task.State != state {
+				return false
+			}
+		}
+		return state != "RUNNING" || len(status.Tasks) > 0
+	}, patience, 200*time.Millisecond)
+}
+
+// awaitCaughtUp waits until a sink has committed every offset of the topic.
+func awaitCaughtUp(t *testing.T, stack *launch.Stack, group string) {
+	t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(stack.Addresses().Kafka()))
+	require.NoError(t, err)
+	defer client.Close()
+	admin := kadm.NewClient(client)
+	require.Eventually(t, func() bool {
+		ends, err := admin.ListEndOffsets(t.Context(), transactions)
+		if err != nil {
+			return false
+		}
+		committed, err := admin.FetchOffsets(t.Context(), group)
+		if err != nil {
+			return false
+		}
+		caughtUp := true
+		ends.Each(func(end kadm.ListedOffset) {
+			at, ok := committed.Lookup(end.Topic, end.Partition)
+			caughtUp = caughtUp && (end.Offset == 0 || ok && at.At >= end.Offset)
+		})
+		return caughtUp
+	}, patience, 200*time.Millisecond)
+}
+
+func TestAPoisonRecordGoesToItsDeadLetterTopicOnceAndTheOthersPass(t *testing.T) {
+	stack := running(t)
+	client, err := kgo.NewClient(kgo.SeedBrokers(stack.Addresses().Kafka()))
+	require.NoError(t, err)
+	defer client.Close()
+	admin := kadm.NewClient(client)
+	queues := []string{"dlq.statement-postgres", "dlq.transactions-elasticsearch"}
+	before := endOffsets(t, admin, queues)
+	poison := []*kgo.Record{
+		{Topic: transactions, Key: []byte("poison"), Value: []byte("this is not Avro")},
+		{Topic: transactions, Key: []byte("poison"), Value: []byte{0, 0x7f, 0xff, 0xff, 0xff, 1, 2, 3}},
+	}
+	require.NoError(t, client.ProduceSync(t.Context(), poison...).FirstErr())
+	load := startLoad(t, 8, 4, stack.Addresses().BankGRPC())
+	load.progress(300)
+	load.settle()
+	load.verify(stack)
+	for _, queue := range queues {
+		require.Eventually(t, func() bool {
+			return endOffsets(t, admin, queues)[queue] >= before[queue]+int64(len(poison))
+		}, patience, 100*time.Millisecond, queue)
+	}
+	for _, queue := range queues {
+		awaitCaughtUp(t, stack, "connect-"+strings.TrimPrefix(queue, "dlq."))
+		require.Equal(t, before[queue]+int64(len(poison)), endOffsets(t, admin, queues)[queue], "%s: each once", queue)
+	}
+}
+
+func endOffsets(t *testing.T, admin *kadm.Client, topics []string) map[string]int64 {
+	t.Helper()
+	listed, err := admin.ListEndOffsets(t.Context(), topics...)
+	require.NoError(t, err)
+	ends := make(map[string]int64)
+	listed.Each(func(end kadm.ListedOffset) { ends[end.Topic] += end.Offset })
+	return ends
+}
+
+// securityCode is a code with its name: three digits alone are in every file.
+var securityCode = regexp.MustCompile(`(?i)(cvv|cvc|security_?code)\W{0,6}[0-9]{3}`)
+
+// TestNoCardDataLeavesTheVault plants numbers and codes that are known, buys with
+// them in every way, right and wrong, and searches everything that is stored.
+func TestNoCardDataLeavesTheVault(t *testing.T) {
+	stack := running(t)
+	bank := dial(t, stack.Addresses().BankGRPC())
+	issued := issue(t, bank, 1_000_000, nil)
+	const stranger, strangersCode = "4000056655665556", "739"
+	secrets := []string{issued.GetCardData().GetNumber(), stranger}
+	plantCardData(t, stack, issued.GetCardData(), stranger, strangersCode)
+	requireAuditEqual(t, stack)
+
+	searched := 0
+	search := func(place string, content []byte) {
+		searched++
+		for _, secret := range secrets {
+			require.False(t, bytes.Contains(content, []byte(secret)), "%s holds a card number", place)
+			spaced := secret[:4] + " " + secret[4:8] + " " + secret[8:12] + " " + secret[12:]
+			require.False(t, bytes.Contains(content, []byte(spaced)), "%s holds a card number", place)
+		}
+		require.False(t, securityCode.Match(content), "%s holds a security code", place)
+	}
+	searchTables(t, stack, search)
+	searchTopics(t, stack, search)
+	searchIndices(t, stack, search)
+	require.NoError(t, filepath.WalkDir(filepath.Join(stack.Dir(), "logs"), func(path string, entry os.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := os.ReadFile(path)
+		search(path, content)
+		return err
+	}))
+	require.Greater(t, searched, 30, "everything was searched")
+}
+
+// plantCardData buys by data, by token and through the checkout, with right data
+// and with wrong.
+func plantCardData(t *testing.T, stack *launch.Stack, data *bankv1.CardData, stranger, strangersCode string) {
+	t.Helper()
+	bank := dial(t, stack.Addresses().BankGRPC())
+	wrong := &bankv1.CardData{
+		Number: stranger, HolderName: "Mallory", ExpiryMonth: 1, ExpiryYear: 2031, Cvv: strangersCode,
+	}
+	for _, presented := range []*bankv1.CardData{data, wrong} {
+		request := purchase("", 100)
+		request.CardSource = &bankv1.AuthorizePurchaseRequest_CardData{CardData: presented}
+		_, err := bankv1.NewPurchaseServiceClient(bank).AuthorizePurchase(t.Context(), request)
+		require.NoError(t, err)
+		token, err := bankv1.NewCardServiceClient(bank).CreateCardToken(t.Context(), &bankv1.CreateCardTokenRequest{CardData: presented})
+		require.NoError(t, err)
+		request = purchase("", 100)
+		request.CardSource = &bankv1.AuthorizePurchaseRequest_CardToken{CardToken: token.GetCardToken()}
+		_, err = bankv1.NewPurchaseServiceClient(bank).AuthorizePurchase(t.Context(), request)
+		require.NoError(t, err)
+		_, err = checkoutv1.NewCheckoutServiceClient(dial(t, stack.Addresses().CheckoutGRPC())).PlaceOrder(t.Context(), &checkoutv1.PlaceOrderRequest{
+			RequestId: newRequestID(),
+			Items:     []*checkoutv1.PlaceOrderItem{{Product: "products/livro-dom-casmurro", Quantity: 1}},
+			Card: &checkoutv1.Card{
+				Number: presented.GetNumber(), HolderName: presented.GetHolderName(), Cvv: presented.GetCvv(),
+				ExpiryMonth: presented.GetExpiryMonth(), ExpiryYear: presented.GetExpiryYear(),
+			},
+		})
+		require.NoError(t, err)
+	}
+	// Malformed requests must not be echoed into a log either.
+	request := purchase("", -1)
+	request.CardSource = &bankv1.AuthorizePurchaseRequest_CardData{CardData: data}
+	_, err := bankv1.NewPurchaseServiceClient(bank).AuthorizePurchase(t.Context(), request)
+	require.Error(t, err)
+}
+
+func searchTables(t *testing.T, stack *launch.Stack, search func(string, []byte)) {
+	t.Helper()
+	for _, name := range []string{launch.LedgerDatabase, launch.StatementDatabase, launch.CheckoutDatabase} {
+		pool := database(t, stack, name)
+		rows, err := pool.Query(t.Context(), `SELECT table_name FROM information_schema.tables
+			WHERE table_schema = 'public' AND table_type = 'BASE TABLE'`)
+		require.NoError(t, err)
+		var tables []string
+		for rows.Next() {
+			var table string
+			require.NoError(t, rows.Scan(&table))
+			tables = append(tables, table)
+		}
+		require.NoError(t, rows.Err())
+		for _, table := range tables {
+			var content string
+			require.NoError(t, pool.QueryRow(t.Context(), fmt.Sprintf(`SELECT coalesce(string_agg(r::text, chr(10)), '') FROM %q r`, table)).Scan(&content))
+			search(name+"."+table, []byte(content))
+			// bytea is written in hexadecimal; what is inside is searched too.
+			var raw []byte
+			require.NoError(t, pool.QueryRow(t.Context(), fmt.Sprintf(
+				`SELECT coalesce(string_agg(decode(m[1], 'hex'), ''::bytea), ''::bytea) FROM %q r, regexp_matches(r::text, '\\\\x([0-9a-f]+)', 'g') m`, table)).Scan(&raw))
+			search(name+"."+table+" (bytes)", raw)
+		}
+	}
+}
+
+func searchTopics(t *testing.T, stack *launch.Stack, search func(string, []byte)) {
+	t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(stack.Addresses().Kafka()))
+	require.NoError(t, err)
+	defer client.Close()
+	topics, err := kadm.NewClient(client).ListTopicsWithInternal(t.Context())
+	require.NoError(t, err)
+	ends, err := kadm.NewClient(client).ListEndOffsets(t.Context(), topics.Names()...)
+	require.NoError(t, err)
+	starts, err := kadm.NewClient(client).ListStartOffsets(t.Context(), topics.Names()...)
+	require.NoError(t, err)
+	offsets := make(map[string]map[int32]kgo.Offset)
+	left := make(map[string]int64)
+	ends.Each(func(end kadm.ListedOffset) {
+		if start, ok := starts.Lookup(end.Topic, end.Partition); ok && end.Offset > start.Offset {
+			if offsets[end.Topic] == nil {
+				offsets[end.Topic] = make(map[int32]kgo.Offset)
+			}
+			offsets[end.Topic][end.Partition] = kgo.NewOffset().At(start.Offset)
+			left[fmt.Sprint(end.Topic, end.Partition)] = end.Offset
+		}
+	})
+	reader, err := kgo.NewClient(kgo.SeedBrokers(stack.Addresses().Kafka()), kgo.ConsumePartitions(offsets), kgo.KeepControlRecords())
+	require.NoError(t, err)
+	defer reader.Close()
+	for len(left) > 0 {
+		fetched := reader.PollFetches(t.Context())
+		require.NoError(t, fetched.Err())
+		fetched.EachRecord(func(record *kgo.Record) {
+			search("topic "+record.Topic, append(append([]byte(nil), record.Key...), record.Value...))
+			for _, header := range record.Headers {
+				search("header of "+record.Topic, header.Value)
+			}
+			if place := fmt.Sprint(record.Topic, record.Partition); record.Offset+1 >= left[place] {
+				delete(left, place)
+			}
+		})
+	}
+}
+
+func searchIndices(t *testing.T, stack *launch.Stack, search func(string, []byte)) {
+	t.Helper()
+	elasticsearch := stack.Addresses().Elasticsearch()
+	var after any
+	for {
+		query := map[string]any{"size": 2000, "sort": []any{map[string]any{"event_id": "asc"}}}
+		if after != nil {
+			query["search_after"] = after
+		}
+		body, err := json.Marshal(query)
+		require.NoError(t, err)
+		answer, err := http.Post(elasticsearch+"/bank-transactions-*/_search", "application/json", bytes.NewReader(body))
+		require.NoError(t, err)
+		content, err := io.ReadAll(answer.Body)
+		require.NoError(t, err)
+		require.NoError(t, answer.Body.Close())
+		search("index", content)
+		var found struct {
+			Hits struct {
+				Hits []struct{ Sort []any }
+			}
+		}
+		require.NoError(t, json.Unmarshal(content, &found))
+		if len(found.Hits.Hits) == 0 {
+			return
+		}
+		after = found.Hits.Hits[len(found.Hits.Hits)-1].Sort
+	}
+}
