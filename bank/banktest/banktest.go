@@ -33,10 +33,13 @@ type rule struct {
 	show func(t *testing.T, ledger Ledger)
 }
 
-// run shows each rule on a ledger of its own.
+// run shows each rule on a ledger of its own, several at a time.
 func run(t *testing.T, open Open, rules []rule) {
 	for _, rule := range rules {
-		t.Run(rule.name, func(t *testing.T) { rule.show(t, open(t)) })
+		t.Run(rule.name, func(t *testing.T) {
+			t.Parallel()
+			rule.show(t, open(t))
+		})
 	}
 }
 

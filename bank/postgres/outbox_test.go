@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -204,4 +205,37 @@ func BenchmarkFetch(b *testing.B) {
 		require.Len(b, relay(b, store, epoch), 1_000_000)
 		fetch(b, store)
 	})
+}
+
+// BenchmarkRelay fetches and deletes a page of events at a time.
+func BenchmarkRelay(b *testing.B) {
+	for _, page := range []int{100, 1000} {
+		b.Run(fmt.Sprintf("page=%d", page), func(b *testing.B) {
+			url := postgrestest.Database(b)
+			store := openAt(b, url)
+			writer := opened(b, url, "SELECT 1")
+			queue(b, writer, b.N*page)
+			require.NoError(b, writer.Commit(b.Context()))
+			epoch, err := store.Acquire(b.Context(), "relay", time.Hour)
+			require.NoError(b, err)
+			client, server := processorTime(b)
+			b.ResetTimer()
+			ids := make([]int64, 0, page)
+			for range b.N {
+				waiting, err := store.Fetch(b.Context(), page, nil)
+				require.NoError(b, err)
+				require.Len(b, waiting, page)
+				ids = ids[:0]
+				for _, row := range waiting {
+					ids = append(ids, row.ID)
+				}
+				require.NoError(b, store.Delete(b.Context(), epoch, ids))
+			}
+			events := float64(b.N * page)
+			clientAfter, serverAfter := processorTime(b)
+			b.ReportMetric(events/b.Elapsed().Seconds(), "events/s")
+			b.ReportMetric(float64((clientAfter-client).Microseconds())/events, "client-µs/event")
+			b.ReportMetric(float64((serverAfter-server).Microseconds())/events, "server-µs/event")
+		})
+	}
 }

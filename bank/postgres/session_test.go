@@ -73,3 +73,17 @@ func TestEveryStatementLooksRowsUpByKey(t *testing.T) {
 		return nil
 	}))
 }
+
+// A migration may change what a prepared statement stands on. One call fails then,
+// and the next one prepares again.
+func TestAConnectionForgetsStatementsThatNoLongerFit(t *testing.T) {
+	store := migrated(t)
+	_, err := store.Account(t.Context(), bank.ID{1})
+	require.ErrorIs(t, err, bank.ErrNotFound)
+	_, err = store.pool.Exec(t.Context(), `ALTER TABLE accounts ALTER COLUMN kind TYPE integer`)
+	require.NoError(t, err)
+	_, err = store.Account(t.Context(), bank.ID{1})
+	require.ErrorIs(t, err, errInternal)
+	_, err = store.Account(t.Context(), bank.ID{1})
+	require.ErrorIs(t, err, bank.ErrNotFound)
+}

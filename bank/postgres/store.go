@@ -39,6 +39,8 @@ var (
 // Config says how to reach the ledger's database. Only URL is required.
 type Config struct {
 	// URL is the database's address as pgx reads it. It holds a password: never log it.
+	// It must lead to the server itself: a pooler that shares server sessions would mix up
+	// prepared statements and settings.
 	URL string
 	// MaxConnections bounds the pool; 0 means 16. Every lane of the executor holds one
 	// while its batch runs.
@@ -124,7 +126,12 @@ func (s *Store) with(ctx context.Context, work func(*session) error) error {
 		return unavailable(err)
 	}
 	defer conn.Release()
-	return work(sessionOf(conn.Conn().PgConn()))
+	err = work(sessionOf(conn.Conn().PgConn()))
+	if errors.Is(err, errInternal) {
+		// What was prepared may be older than the schema: the next call begins anew.
+		_ = conn.Conn().Close(context.WithoutCancel(ctx))
+	}
+	return err
 }
 
 // sqlState returns the SQLSTATE that the server answered, or "" when it did not.
