@@ -100,6 +100,10 @@ func TestCardDataIsMaskedHoweverItIsPrinted(t *testing.T) {
 		fmt.Fprintf(&out, verb+" "+verb+"\n", &pan, &cvv)
 		fmt.Fprintf(&out, verb+" "+verb+"\n", pan, cvv)
 		fmt.Fprintf(&out, verb+"\n", struct{ data bank.CardData }{data})
+		fmt.Fprintf(&out, verb+"\n", &struct {
+			pan *bank.PAN
+			cvv []bank.CVV
+		}{&pan, []bank.CVV{cvv}})
 	}
 	slog.New(slog.NewTextHandler(&out, nil)).Info("card", "data", data, "pan", pan, "cvv", cvv)
 	slog.New(slog.NewJSONHandler(&out, nil)).Info("card", "data", data, "pan", pan, "cvv", cvv)

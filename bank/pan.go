@@ -13,17 +13,15 @@ import (
 //
 // The digits stand behind a pointer because package fmt cannot call the methods of
 // a value in an unexported field: it would print what is there, and there is only
-// an address. Compare two PANs by their digits, not with ==.
-type PAN struct{ secret *secret }
+// an address. It is a pointer to a string, for fmt follows pointers to structs.
+// Compare two PANs by their digits, not with ==.
+type PAN struct{ digits *string }
 
-// secret is text that must not be printed.
-type secret struct{ digits string }
-
-func (s *secret) reveal() string {
-	if s == nil {
+func reveal(digits *string) string {
+	if digits == nil {
 		return ""
 	}
-	return s.digits
+	return *digits
 }
 
 // The errors of parsing card data. They never repeat what was given.
@@ -42,7 +40,7 @@ func ParsePAN(text string) (PAN, error) {
 	if len(digits) < 13 || len(digits) > 19 || !allDigits(digits) || !luhnValid(digits) {
 		return PAN{}, ErrMalformedPAN
 	}
-	return PAN{&secret{digits}}, nil
+	return PAN{&digits}, nil
 }
 
 // MakePAN returns the number made of prefix followed by body and the right check
@@ -54,7 +52,7 @@ func MakePAN(prefix, body string) (PAN, error) {
 	}
 	for check := byte('0'); check <= '9'; check++ {
 		if candidate := partial + string(check); luhnValid(candidate) {
-			return PAN{&secret{candidate}}, nil
+			return PAN{&candidate}, nil
 		}
 	}
 	panic("bank: every number has one Luhn check digit")
@@ -85,7 +83,7 @@ func luhnValid(digits string) bool {
 }
 
 // Reveal returns the digits. Callers: the vault, and the answer that issues a card.
-func (p PAN) Reveal() string { return p.secret.reveal() }
+func (p PAN) Reveal() string { return reveal(p.digits) }
 
 // BIN returns the first six digits, or "" for the zero PAN.
 func (p PAN) BIN() string {
@@ -128,7 +126,7 @@ var brandRanges = []struct {
 
 // String returns the number masked: stars and the last four digits.
 func (p PAN) String() string {
-	if p.secret == nil {
+	if p.digits == nil {
 		return ""
 	}
 	return "************" + p.Last4()
@@ -148,18 +146,18 @@ func (p PAN) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
 // CVV is a card's security code. It is derived when needed and stored nowhere;
 // printed, logged or marshalled it is three stars.
-type CVV struct{ secret *secret }
+type CVV struct{ digits *string }
 
 // ParseCVV returns the code written as three or four digits.
 func ParseCVV(text string) (CVV, error) {
 	if len(text) < 3 || len(text) > 4 || !allDigits(text) {
 		return CVV{}, ErrMalformedCVV
 	}
-	return CVV{&secret{text}}, nil
+	return CVV{&text}, nil
 }
 
 // Reveal returns the digits. Callers: the vault, and the answer that issues a card.
-func (c CVV) Reveal() string { return c.secret.reveal() }
+func (c CVV) Reveal() string { return reveal(c.digits) }
 
 // String returns three stars.
 func (c CVV) String() string { return "***" }
