@@ -60,7 +60,7 @@ final class BulkDelivery {
         for (int attempt = 0; rest != null; attempt++) {
             String cause;
             try {
-                ElasticsearchClient.Answer answer = client.bulk(rest);
+                HttpNodes.Answer answer = client.bulk(rest);
                 if (answer.status() == 400 || answer.status() == 413) {
                     rejected(rest, answer, deadline, refusals);
                     return;
@@ -87,7 +87,7 @@ final class BulkDelivery {
         static final Turned NONE = new Turned(null, null);
     }
 
-    private Turned sort(Bulk bulk, ElasticsearchClient.Answer answer, List<Refusal> refusals) throws IOException {
+    private Turned sort(Bulk bulk, HttpNodes.Answer answer, List<Refusal> refusals) throws IOException {
         if (isForNow(answer.status())) {
             return new Turned(bulk, describe(answer));
         }
@@ -124,7 +124,7 @@ final class BulkDelivery {
     }
 
     /** A request was rejected whole. One document can be the cause: halves find it, and the others pass. */
-    private void rejected(Bulk bulk, ElasticsearchClient.Answer answer, long deadline, List<Refusal> refusals)
+    private void rejected(Bulk bulk, HttpNodes.Answer answer, long deadline, List<Refusal> refusals)
             throws InterruptedException {
         if (bulk.count() > 1) {
             int half = bulk.count() / 2;
@@ -167,7 +167,7 @@ final class BulkDelivery {
         return item.status() == 400 && item.error() != null && DOCUMENT_FAULTS.contains(item.error());
     }
 
-    private static String describe(ElasticsearchClient.Answer answer) {
+    private static String describe(HttpNodes.Answer answer) {
         return answer.node() + " answered " + describe(BulkAnswer.failure(answer.status(), answer.body()));
     }
 

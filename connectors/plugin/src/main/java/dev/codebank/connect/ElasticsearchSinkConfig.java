@@ -1,7 +1,6 @@
 package dev.codebank.connect;
 
 import java.net.URI;
-import java.net.URISyntaxException;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -14,7 +13,6 @@ import org.apache.kafka.common.config.ConfigDef.Range;
 import org.apache.kafka.common.config.ConfigDef.Type;
 import org.apache.kafka.common.config.ConfigDef.Width;
 import org.apache.kafka.common.config.ConfigException;
-import org.apache.kafka.common.config.types.Password;
 
 /**
  * The sink's settings. A key that users of Confluent's Elasticsearch sink know has the same name and meaning here; the
@@ -70,15 +68,13 @@ final class ElasticsearchSinkConfig extends AbstractConfig {
     }
 
     List<URI> urls() {
-        return getList(URLS).stream().map(url -> URI.create(withoutSlash(url))).toList();
+        return HttpAddresses.parse(getList(URLS));
     }
 
-    String username() {
-        return getString(USERNAME);
-    }
-
-    Password password() {
-        return getPassword(PASSWORD);
+    /** Returns {@code user:password}, or null when none is configured. */
+    String credentials() {
+        String user = getString(USERNAME);
+        return user == null || user.isEmpty() ? null : user + ":" + getPassword(PASSWORD).value();
     }
 
     Duration connectionTimeout() {
@@ -139,10 +135,6 @@ final class ElasticsearchSinkConfig extends AbstractConfig {
         return value != null && !value.isEmpty();
     }
 
-    private static String withoutSlash(String url) {
-        return url.endsWith("/") ? url.substring(0, url.length() - 1) : url;
-    }
-
     private static ConfigDef definition() {
         ConfigDef definition = new ConfigDef();
         defineConnection(definition);
@@ -154,8 +146,7 @@ final class ElasticsearchSinkConfig extends AbstractConfig {
 
     private static void defineConnection(ConfigDef definition) {
         String group = "Connection";
-        definition.define(URLS, Type.LIST, ConfigDef.NO_DEFAULT_VALUE, ConfigDef.LambdaValidator.with(
-                ElasticsearchSinkConfig::checkUrls, () -> "http(s)://host:port, …"), Importance.HIGH,
+        definition.define(URLS, Type.LIST, ConfigDef.NO_DEFAULT_VALUE, HttpAddresses.VALIDATOR, Importance.HIGH,
             "The nodes of one cluster, separated by commas. A node that does not answer is passed over for the next one.",
             group, 1, Width.LONG, "Addresses");
         definition.define(USERNAME, Type.STRING, null, Importance.MEDIUM,
@@ -222,33 +213,5 @@ final class ElasticsearchSinkConfig extends AbstractConfig {
             "What happens to a record that can be no document, or that the mapping refuses: '" + REPORT
                 + "' hands it to the dead-letter topic and fails the task if there is none, '" + FAIL
                 + "' fails the task. Nothing drops it.", group, 7, Width.SHORT, "Malformed documents");
-    }
-
-    private static void checkUrls(String key, Object value) {
-        List<?> urls = (List<?>) value;
-        if (urls == null || urls.isEmpty()) {
-            throw new ConfigException(key + ": name at least one node, as http://host:port");
-        }
-        urls.forEach(url -> checkUrl(key, url.toString()));
-    }
-
-    private static void checkUrl(String key, String text) {
-        URI url;
-        try {
-            url = new URI(text);
-        } catch (URISyntaxException e) {
-            throw new ConfigException(key + ": no address, '" + e.getReason() + "'");
-        }
-        // The address itself stays out of this message: it holds a password.
-        if (url.getUserInfo() != null) {
-            throw new ConfigException(key + ": credentials belong in " + USERNAME + " and " + PASSWORD
-                + ", where they are not logged");
-        }
-        if (!"http".equals(url.getScheme()) && !"https".equals(url.getScheme()) || url.getHost() == null) {
-            throw new ConfigException(key + ": not of the form http(s)://host:port: " + text);
-        }
-        if (url.getQuery() != null || url.getFragment() != null) {
-            throw new ConfigException(key + ": an address has no query and no fragment: " + text);
-        }
     }
 }

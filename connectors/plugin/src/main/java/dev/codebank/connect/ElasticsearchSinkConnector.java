@@ -75,7 +75,7 @@ public final class ElasticsearchSinkConnector extends SinkConnector {
 
     private static String signIn(Map<String, String> settings) {
         try (ElasticsearchClient client = new ElasticsearchClient(new ElasticsearchSinkConfig(settings))) {
-            ElasticsearchClient.Answer answer = client.root();
+            HttpNodes.Answer answer = client.root();
             if (answer.status() == 401) {
                 return ElasticsearchSinkConfig.USERNAME + ", " + ElasticsearchSinkConfig.PASSWORD + ": "
                     + answer.node() + " does not know this user and password";

@@ -132,7 +132,7 @@ public final class ElasticsearchSinkTask extends SinkTask {
             return;
         }
         String name = config.getString(ElasticsearchSinkConfig.INDEX_TEMPLATE);
-        ElasticsearchClient.Answer answer;
+        HttpNodes.Answer answer;
         try {
             answer = client.indexTemplate(name);
         } catch (IOException e) {

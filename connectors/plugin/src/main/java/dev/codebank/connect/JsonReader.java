@@ -1,11 +1,16 @@
 package dev.codebank.connect;
 
 import java.io.IOException;
+import java.math.BigDecimal;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 
 /**
- * A pull parser over the UTF-8 bytes of one JSON document, as far as answers of the bulk interface need it. The caller asks
- * for what it expects and skips the rest; anything else is an {@link IOException} that names the byte.
+ * A pull parser over the UTF-8 bytes of one JSON document, as far as the answers of Elasticsearch and of the registry need it.
+ * The caller asks for what it expects and skips the rest; anything else is an {@link IOException} that names the byte.
  */
 final class JsonReader {
     private static final int DEEPEST = 64;
@@ -94,6 +99,47 @@ final class JsonReader {
             case 'f' -> word("false");
             case 'n' -> word("null");
             default -> number();
+        }
+    }
+
+    /**
+     * Reads one value of any kind: a LinkedHashMap, an ArrayList, a String, a Boolean, a BigDecimal, or null.
+     */
+    Object value() throws IOException {
+        return switch (peek()) {
+            case '{' -> {
+                Map<String, Object> object = new LinkedHashMap<>();
+                beginObject();
+                for (String name = nextName(); name != null; name = nextName()) {
+                    object.put(name, value());
+                }
+                yield object;
+            }
+            case '[' -> {
+                List<Object> array = new ArrayList<>();
+                beginArray();
+                while (nextElement()) {
+                    array.add(value());
+                }
+                yield array;
+            }
+            case '"' -> string();
+            case 't', 'f' -> bool();
+            case 'n' -> {
+                word("null");
+                yield null;
+            }
+            default -> decimal();
+        };
+    }
+
+    private BigDecimal decimal() throws IOException {
+        int from = begin();
+        number();
+        try {
+            return new BigDecimal(new String(bytes, from, at - from, StandardCharsets.US_ASCII));
+        } catch (NumberFormatException e) {
+            throw broken("a number");
         }
     }
 

@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.ServiceLoader;
 import org.apache.kafka.connect.sink.SinkConnector;
+import org.apache.kafka.connect.storage.Converter;
 import org.apache.kafka.connect.transforms.Transformation;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -31,7 +32,7 @@ class ElasticsearchSinkConnectorTest {
         "connection.url                  | \"\"                       | connection.url: name at least one node",
         "connection.url                  | localhost:9200             | connection.url: not of the form http(s)://host:port",
         "connection.url                  | http://a b                 | connection.url: no address",
-        "connection.url                  | http://u:p@h:1             | connection.url: credentials belong in connection.username",
+        "connection.url                  | http://u:p@h:1             | connection.url: credentials belong in a setting of their own",
         "connection.url                  | http://h:1/?q=1            | connection.url: an address has no query",
         "connection.username             | sink                       | connection.password: is missing",
         "connection.password             | secret                     | connection.username: is missing",
@@ -83,6 +84,7 @@ class ElasticsearchSinkConnectorTest {
         assertEquals(List.of(ElasticsearchSinkConnector.class.getName()), found(SinkConnector.class));
         assertEquals(List.of(HourAndWeekday.Value.class.getName(), RefuseTombstone.class.getName()),
             found(Transformation.class));
+        assertEquals(List.of(AvroConverter.class.getName()), found(Converter.class));
     }
 
     private static List<String> found(Class<?> plugin) {

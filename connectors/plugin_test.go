@@ -1,0 +1,37 @@
+package connectors_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestThePlugInPassesItsTestsAndIsOneJar builds the plug-in as anybody would, its
+// own tests included, in a copy, so that it meets no build that is under way.
+func TestThePlugInPassesItsTestsAndIsOneJar(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs Maven and a JDK; -short runs without a JVM")
+	}
+	build := t.TempDir()
+	require.NoError(t, os.CopyFS(filepath.Join(build, "src"), os.DirFS("plugin/src")))
+	pom, err := os.ReadFile("plugin/pom.xml")
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(build, "pom.xml"), pom, 0o600))
+
+	maven := exec.CommandContext(t.Context(), "mvn", "-q", "-B", "package")
+	maven.Dir = build
+	output, err := maven.CombinedOutput()
+	require.NoError(t, err, "%s", output)
+
+	jars, err := filepath.Glob(filepath.Join(build, "target", "plugin", "*"))
+	require.NoError(t, err)
+	require.Len(t, jars, 1, "a jar of another would win over the worker's")
+	require.True(t, strings.HasPrefix(filepath.Base(jars[0]), "codebank-connect-"), jars[0])
+	reports, err := filepath.Glob(filepath.Join(build, "target", "surefire-reports", "TEST-*.xml"))
+	require.NoError(t, err)
+	require.NotEmpty(t, reports, "no test ran")
+}
