@@ -131,16 +131,16 @@ func (c *Client) awaitRunning(ctx context.Context, name string, poll, settle tim
 	var since time.Time
 	before := ""
 	for {
-		status, err := c.Status(ctx, name)
-		if err != nil && !errors.Is(err, ErrNotFound) {
+		status, tasks, err := c.look(ctx, name)
+		if err != nil {
 			return 0, fmt.Errorf("connector %s: %w", name, err)
 		}
-		now := verdict(status)
+		now := verdict(status, tasks)
 		if now != before {
 			before, since = now, time.Now()
 		}
 		if now != "" && time.Since(since) >= settle {
-			return len(status.Tasks), conclude(name, status)
+			return tasks, conclude(name, status)
 		}
 		select {
 		case <-ticker.C:
@@ -150,14 +150,27 @@ func (c *Client) awaitRunning(ctx context.Context, name string, poll, settle tim
 	}
 }
 
-// verdict sums a status up; "" while it is bound to change.
-func verdict(status Status) string {
+// look returns how the connector is and how many tasks it has; zeros while a new one
+// is not known to be anything.
+func (c *Client) look(ctx context.Context, name string) (status Status, tasks int, err error) {
+	if tasks, err = c.Tasks(ctx, name); err == nil {
+		status, err = c.Status(ctx, name)
+	}
+	if errors.Is(err, ErrNotFound) {
+		err = nil
+	}
+	return status, tasks, err
+}
+
+// verdict sums a status up; "" while it is bound to change. Tasks tell of themselves
+// one by one, so some may run while others are not heard of.
+func verdict(status Status, tasks int) string {
 	switch {
 	case status.Failure() != nil:
 		return Failed
 	case status.Halted():
 		return Paused
-	case status.Runs():
+	case status.Runs() && len(status.Tasks) == tasks:
 		return Running
 	}
 	return ""

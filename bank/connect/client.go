@@ -94,6 +94,16 @@ func (c *Client) Status(ctx context.Context, name string) (Status, error) {
 	return status, err
 }
 
+// Tasks returns how many tasks the connector was divided into; 0 while it is not yet.
+// ErrNotFound when there is no such connector.
+func (c *Client) Tasks(ctx context.Context, name string) (int, error) {
+	var connector struct {
+		Tasks []json.RawMessage `json:"tasks"`
+	}
+	err := c.call(ctx, http.MethodGet, path(name), nil, &connector)
+	return len(connector.Tasks), err
+}
+
 // Statuses returns how all connectors are, by name.
 func (c *Client) Statuses(ctx context.Context) (map[string]Status, error) {
 	var expanded map[string]struct {

@@ -32,6 +32,8 @@ type running struct {
 	config map[string]string
 	state  connect.State
 	tasks  []connect.Task
+	// unheard is how many looks at the status still lack the last task.
+	unheard int
 	// stale is how many looks at the status still tell of before the last change.
 	stale  int
 	before []connect.Task
@@ -44,6 +46,7 @@ func newWorker(t *testing.T) (*worker, *connect.Client) {
 	}}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /connectors", w.list)
+	mux.HandleFunc("GET /connectors/{name}", w.connector)
 	mux.HandleFunc("GET /connectors/{name}/config", w.config)
 	mux.HandleFunc("PUT /connectors/{name}/config", w.put)
 	mux.HandleFunc("GET /connectors/{name}/status", w.status)
@@ -104,6 +107,12 @@ func (w *worker) list(rw http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(rw).Encode(expanded)
 }
 
+func (w *worker) connector(rw http.ResponseWriter, r *http.Request) {
+	if c := w.known(rw, r); c != nil {
+		_ = json.NewEncoder(rw).Encode(map[string]any{"name": r.PathValue("name"), "config": c.config, "tasks": c.tasks})
+	}
+}
+
 func (w *worker) config(rw http.ResponseWriter, r *http.Request) {
 	if c := w.known(rw, r); c != nil {
 		_ = json.NewEncoder(rw).Encode(c.config)
@@ -123,7 +132,7 @@ func (w *worker) put(rw http.ResponseWriter, r *http.Request) {
 	c := w.connectors[name]
 	if c == nil {
 		rw.WriteHeader(http.StatusCreated)
-		c = &running{}
+		c = &running{unheard: 2}
 		w.connectors[name] = c
 	} else {
 		c.before, c.stale = c.tasks, 2
@@ -142,6 +151,10 @@ func (w *worker) status(rw http.ResponseWriter, r *http.Request) {
 
 func (c *running) told(name string) connect.Status {
 	status := connect.Status{Name: name, Type: "sink", Connector: c.state, Tasks: c.tasks}
+	if c.unheard > 0 {
+		c.unheard--
+		status.Tasks = c.tasks[:len(c.tasks)-1]
+	}
 	if c.stale > 0 {
 		c.stale--
 		status.Tasks = c.before

@@ -148,7 +148,11 @@ type Selection struct {
 // List calls each for every selected letter, oldest first within a partition. An
 // error of each ends it and is returned as it is.
 func (c *Client) List(ctx context.Context, topic string, selection Selection, each func(Letter) error) error {
-	return c.read(ctx, topic, selection, func(letters []Letter) error {
+	spans, err := c.spans(ctx, topic)
+	if err != nil {
+		return err
+	}
+	return c.read(ctx, topic, spans, selection, func(letters []Letter) error {
 		for _, letter := range letters {
 			if err := each(letter); err != nil {
 				return err
@@ -158,13 +162,9 @@ func (c *Client) List(ctx context.Context, topic string, selection Selection, ea
 	})
 }
 
-// read calls batch for the selected letters, some at a time, in the order of each
-// partition's offsets.
-func (c *Client) read(ctx context.Context, topic string, selection Selection, batch func([]Letter) error) error {
-	spans, err := c.spans(ctx, topic)
-	if err != nil {
-		return err
-	}
+// read calls batch for the selected letters within spans, some at a time, in the
+// order of each partition's offsets.
+func (c *Client) read(ctx context.Context, topic string, spans map[int32]span, selection Selection, batch func([]Letter) error) error {
 	offsets := make(map[int32]kgo.Offset)
 	for partition, span := range spans {
 		if from := span.from(selection.All); from < span.end {

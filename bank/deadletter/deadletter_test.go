@@ -36,9 +36,10 @@ func cluster(t *testing.T) (*kgo.Client, *deadletter.Client) {
 }
 
 // letter is a record as Connect puts it aside.
+// The keys are a, b, c …, and each has an origin of its own.
 func letter(key, value string, partition int) *kgo.Record {
 	headers := map[string]string{
-		"topic": events, "partition": strconv.Itoa(partition), "offset": "41",
+		"topic": events, "partition": strconv.Itoa(partition), "offset": strconv.Itoa(int(key[0])),
 		"connector.name": "statement-postgres", "task.id": "0", "stage": "VALUE_CONVERTER",
 		"class.name":           "io.apicurio.registry.utils.converter.AvroConverter",
 		"exception.class.name": "org.apache.kafka.connect.errors.DataException",
@@ -65,7 +66,7 @@ func value(text string) string { return "\x00\x00\x00\x00\x01" + text }
 func outcomes(t *testing.T, letters *deadletter.Client, how deadletter.Redrive) []deadletter.Outcome {
 	t.Helper()
 	var all []deadletter.Outcome
-	err := letters.Redrive(within(t), dead, how, func(_ deadletter.Letter, o deadletter.Outcome) { all = append(all, o) })
+	err := letters.Redrive(within(t), []string{dead}, how, func(_ deadletter.Letter, o deadletter.Outcome) { all = append(all, o) })
 	require.NoError(t, err)
 	return all
 }
@@ -106,7 +107,7 @@ func count(t *testing.T, letters *deadletter.Client) deadletter.Count {
 
 func TestLettersAreListedWithTheirOriginAndCauseAndWithoutTheirValue(t *testing.T) {
 	client, letters := cluster(t)
-	put(t, client, letter("account-1", value("secret"), 2))
+	put(t, client, letter("a", value("secret"), 2))
 	topics, err := letters.Topics(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, []string{"dlq.empty", dead}, topics)
@@ -117,10 +118,10 @@ func TestLettersAreListedWithTheirOriginAndCauseAndWithoutTheirValue(t *testing.
 		return nil
 	}))
 	require.Len(t, listed, 1)
-	require.Equal(t, "bank-001.transactions.v1/2/41", listed[0].Origin.String())
+	require.Equal(t, "bank-001.transactions.v1/2/97", listed[0].Origin.String())
 	require.Equal(t, "dlq.statement-postgres/0/0", listed[0].At.String())
 	require.Equal(t, at, listed[0].Time)
-	require.Equal(t, "account-1", listed[0].Key)
+	require.Equal(t, "a", listed[0].Key)
 	require.Equal(t, "statement-postgres", listed[0].Connector)
 	require.Equal(t, "VALUE_CONVERTER", listed[0].Stage)
 	require.Equal(t, "org.apache.kafka.connect.errors.DataException", listed[0].Exception)
@@ -130,18 +131,18 @@ func TestLettersAreListedWithTheirOriginAndCauseAndWithoutTheirValue(t *testing.
 
 func TestARedriveSendsTheSameRecordToWhereItCameFrom(t *testing.T) {
 	client, letters := cluster(t)
-	put(t, client, letter("account-1", value("one"), 2), letter("account-2", value("two"), 0))
+	put(t, client, letter("a", value("one"), 2), letter("b", value("two"), 0))
 	require.Equal(t, []deadletter.Outcome{deadletter.Sent, deadletter.Sent}, outcomes(t, letters, deadletter.Redrive{Send: true}))
 
 	records := arrived(t, client)
 	require.Len(t, records, 2)
 	byKey := map[string]*kgo.Record{string(records[0].Key): records[0], string(records[1].Key): records[1]}
-	first := byKey["account-1"]
+	first := byKey["a"]
 	require.Equal(t, value("one"), string(first.Value))
 	require.EqualValues(t, 2, first.Partition)
 	require.Equal(t, at, first.Timestamp.UTC())
 	require.Equal(t, []kgo.RecordHeader{{Key: "of.the.producer", Value: []byte("kept")}}, first.Headers)
-	require.EqualValues(t, 0, byKey["account-2"].Partition)
+	require.EqualValues(t, 0, byKey["b"].Partition)
 }
 
 func TestASecondRedriveSendsOnlyWhatCameSince(t *testing.T) {
@@ -225,6 +226,25 @@ func origin(topic, partition string) *kgo.Record {
 		}
 	}
 	return record
+}
+
+func TestAnOriginIsSentOnceHoweverManySinksCouldNotTakeIt(t *testing.T) {
+	client, letters := cluster(t)
+	other := letter("a", value("one"), 2)
+	other.Topic = "dlq.empty"
+	put(t, client, letter("a", value("one"), 2), letter("a", value("one"), 2), letter("b", value("two"), 2), other)
+	both := []string{dead, "dlq.empty"}
+	var got []deadletter.Outcome
+	err := letters.Redrive(within(t), both, deadletter.Redrive{Send: true},
+		func(_ deadletter.Letter, o deadletter.Outcome) { got = append(got, o) })
+	require.NoError(t, err)
+	require.Equal(t, []deadletter.Outcome{deadletter.Sent, deadletter.Shared, deadletter.Sent, deadletter.Shared}, got)
+	require.Len(t, arrived(t, client), 2)
+	for _, topic := range both {
+		count, err := letters.Count(t.Context(), topic)
+		require.NoError(t, err)
+		require.Zero(t, count.Waiting)
+	}
 }
 
 func TestAnEmptyTopicHasNothingToRedrive(t *testing.T) {

@@ -18,6 +18,9 @@ const (
 	Sent Outcome = "sent"
 	// Due would be sent; nothing was, for it was only asked.
 	Due Outcome = "due"
+	// Shared was not sent, because another letter of the same origin was, or would be:
+	// all sinks read the origin, and what one could not take, another often could not.
+	Shared Outcome = "shared"
 	// Unreadable was passed over: its value cannot be an event, so it would come back.
 	Unreadable Outcome = "unreadable"
 	// NoOrigin was passed over: it does not tell where it came from, or there is no
@@ -34,19 +37,27 @@ type Redrive struct {
 	Unreadable bool
 }
 
-// Redrive sends the selected letters of a topic to where they came from: the same
-// bytes, key, headers and time, to the same partition. What Connect added is left
-// out. It calls each for every letter in turn, after it is done with.
+// Redrive sends the selected letters of topics to where they came from: the same
+// bytes, key, headers and time, to the same partition, each origin once. What Connect
+// added is left out. Letters that arrive after the call began, those among them that
+// come back, are not looked at. It calls each for every letter in turn, after it is
+// done with.
 //
 // Progress is marked after the brokers have acknowledged, in the offsets of the
 // consumer group bankctl-redrive.<topic>; letters passed over are marked as well.
 // So another redrive takes up where this one ended, unless Selection.All; after a
 // crash in between, some letters are sent again. The brokers forget the marks of a
 // group that nobody used for offsets.retention.minutes, a week by default.
-func (c *Client) Redrive(ctx context.Context, topic string, how Redrive, each func(Letter, Outcome)) error {
+func (c *Client) Redrive(ctx context.Context, topics []string, how Redrive, each func(Letter, Outcome)) error {
 	known, err := c.admin.ListTopics(ctx)
 	if err != nil {
 		return fmt.Errorf("deadletter: %w", err)
+	}
+	all := make([]map[int32]span, len(topics))
+	for i, topic := range topics {
+		if all[i], err = c.spans(ctx, topic); err != nil {
+			return err
+		}
 	}
 	producer, err := kgo.NewClient(append(c.client.Opts(),
 		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.RequiredAcks(kgo.AllISRAcks()))...)
@@ -54,47 +65,73 @@ func (c *Client) Redrive(ctx context.Context, topic string, how Redrive, each fu
 		return fmt.Errorf("deadletter: %w", err)
 	}
 	defer producer.Close()
-	return c.read(ctx, topic, how.Selection, func(letters []Letter) error {
-		outcomes := make([]Outcome, len(letters))
-		var records []*kgo.Record
-		for i, letter := range letters {
-			outcomes[i] = how.judge(letter, known)
-			if outcomes[i] == Sent {
-				records = append(records, original(letter))
-			}
+	run := redrive{client: c, producer: producer, how: how, known: known, done: make(map[Place]bool)}
+	for i, topic := range topics {
+		err := c.read(ctx, topic, all[i], how.Selection, func(letters []Letter) error {
+			return run.batch(ctx, letters, each)
+		})
+		if err != nil {
+			return err
 		}
-		if how.Send {
-			// One that fails leaves the whole batch unmarked: sending again is harmless.
-			if err := producer.ProduceSync(ctx, records...).FirstErr(); err != nil {
-				return fmt.Errorf("deadletter: sending from %s again: %w", topic, err)
-			}
-			if err := c.mark(ctx, letters); err != nil {
-				return err
-			}
-		}
-		for i, letter := range letters {
-			if outcomes[i] == Sent && !how.Send {
-				outcomes[i] = Due
-			}
-			each(letter, outcomes[i])
-		}
-		return nil
-	})
+	}
+	return nil
 }
 
-// judge returns what is to become of a letter.
-func (r Redrive) judge(letter Letter, known kadm.TopicDetails) Outcome {
+// redrive is one call of Redrive.
+type redrive struct {
+	client   *Client
+	producer *kgo.Client
+	how      Redrive
+	known    kadm.TopicDetails
+	done     map[Place]bool // origins
+}
+
+// batch deals with some letters of one topic.
+func (r *redrive) batch(ctx context.Context, letters []Letter, each func(Letter, Outcome)) error {
+	outcomes := make([]Outcome, len(letters))
+	var records []*kgo.Record
+	for i, letter := range letters {
+		outcomes[i] = r.judge(letter)
+		if outcomes[i] == Due {
+			r.done[*letter.Origin] = true
+			records = append(records, original(letter))
+		}
+	}
+	if r.how.Send {
+		topic := letters[0].At.Topic
+		// One that fails leaves the whole batch unmarked: sending again is harmless.
+		if err := r.producer.ProduceSync(ctx, records...).FirstErr(); err != nil {
+			return fmt.Errorf("deadletter: sending from %s again: %w", topic, err)
+		}
+		if err := r.client.mark(ctx, topic, letters); err != nil {
+			return fmt.Errorf("deadletter: sent from %s, but not marked: %w", topic, err)
+		}
+	}
+	for i, letter := range letters {
+		if outcomes[i] == Due && r.how.Send {
+			outcomes[i] = Sent
+		}
+		each(letter, outcomes[i])
+	}
+	return nil
+}
+
+// judge returns what is to become of a letter; Due is for sending.
+func (r *redrive) judge(letter Letter) Outcome {
 	if letter.Origin == nil {
 		return NoOrigin
 	}
-	topic, ok := known[letter.Origin.Topic]
+	topic, ok := r.known[letter.Origin.Topic]
 	if _, there := topic.Partitions[letter.Origin.Partition]; !ok || !there {
 		return NoOrigin
 	}
-	if !letter.Readable && !r.Unreadable {
+	if !letter.Readable && !r.how.Unreadable {
 		return Unreadable
 	}
-	return Sent
+	if r.done[*letter.Origin] {
+		return Shared
+	}
+	return Due
 }
 
 // original returns the record as it was before Connect put it aside.
@@ -117,17 +154,13 @@ func original(letter Letter) *kgo.Record {
 
 // mark writes down that the letters, and all before them, were dealt with. It never
 // goes back, which dealing with all letters once more would otherwise do.
-func (c *Client) mark(ctx context.Context, letters []Letter) error {
-	topic := letters[0].At.Topic
+func (c *Client) mark(ctx context.Context, topic string, letters []Letter) error {
 	offsets, err := c.marks(ctx, topic)
 	if err != nil {
-		return fmt.Errorf("deadletter: sent, but not marked: %w", err)
+		return err
 	}
 	for _, letter := range letters {
 		offsets.AddOffset(topic, letter.At.Partition, letter.At.Offset+1, -1)
 	}
-	if err := c.admin.CommitAllOffsets(ctx, groupPrefix+topic, offsets); err != nil {
-		return fmt.Errorf("deadletter: sent, but not marked: %w", err)
-	}
-	return nil
+	return c.admin.CommitAllOffsets(ctx, groupPrefix+topic, offsets)
 }

@@ -55,12 +55,7 @@ func (a *application) showPlans(plans []connect.Plan) error {
 			}
 			continue
 		}
-		if plan.Action == provision.Unchanged {
-			rows = append(rows, []string{plan.Name, "unchanged"})
-		}
-		for _, difference := range plan.Differences {
-			rows = append(rows, []string{plan.Name, planned(plan), difference.Key, side(difference.Running), side(difference.Wanted)})
-		}
+		rows = append(rows, planRows(plan)...)
 	}
 	if !a.json() {
 		if err := a.table([]string{"CONNECTOR", "PLAN", "KEY", "RUNNING", "WANTED"}, rows); err != nil {
@@ -73,12 +68,20 @@ func (a *application) showPlans(plans []connect.Plan) error {
 	return nil
 }
 
-// planned says what would be done.
-func planned(plan connect.Plan) string {
-	if plan.Action == provision.Created {
-		return "create"
+// planRows tells what would be done to a connector. All keys of a new one are new;
+// they are in its file.
+func planRows(plan connect.Plan) [][]string {
+	switch plan.Action {
+	case provision.Unchanged:
+		return [][]string{{plan.Name, "unchanged"}}
+	case provision.Created:
+		return [][]string{{plan.Name, "create", fmt.Sprintf("all %d", len(plan.Differences))}}
 	}
-	return "update"
+	var rows [][]string
+	for _, difference := range plan.Differences {
+		rows = append(rows, []string{plan.Name, "update", difference.Key, side(difference.Running), side(difference.Wanted)})
+	}
+	return rows
 }
 
 func side(value *string) string {

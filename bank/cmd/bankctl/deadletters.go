@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -61,7 +62,8 @@ func (a *application) deadLetters(ctx context.Context, names []string) (*kgo.Cli
 			return nil, nil, err
 		}
 	}
-	return client, topics, nil
+	slices.Sort(topics)
+	return client, slices.Compact(topics), nil
 }
 
 func (a *application) listLetters(ctx context.Context, letters *deadletter.Client, topics []string, selection deadletter.Selection) error {
@@ -115,7 +117,8 @@ func newDeadLettersRedrive(app *application) *cobra.Command {
 		Use:   "redrive [TOPIC|CONNECTOR]...",
 		Short: "Send dead letters to where they came from again; with --yes only",
 		Long: `Send dead letters to the topic and partition they came from again: the same
-bytes, key and time. Sinks take effect once, however often an event comes.
+bytes, key and time. An event takes effect once in each sink, however often it comes;
+one that several sinks could not take is sent once.
 
 Without --yes nothing is sent, and what would be is told. What was sent is marked,
 in the offsets of the consumer group bankctl-redrive.TOPIC, so doing it again sends
@@ -143,16 +146,19 @@ type tally struct {
 	Topic      string `json:"topic"`
 	Sent       int    `json:"sent"`
 	Due        int    `json:"due"`
+	Shared     int    `json:"shared"`
 	Unreadable int    `json:"unreadable"`
 	NoOrigin   int    `json:"no_origin"`
 }
 
-func (t *tally) add(_ deadletter.Letter, outcome deadletter.Outcome) {
+func (t *tally) add(outcome deadletter.Outcome) {
 	switch outcome {
 	case deadletter.Sent:
 		t.Sent++
 	case deadletter.Due:
 		t.Due++
+	case deadletter.Shared:
+		t.Shared++
 	case deadletter.Unreadable:
 		t.Unreadable++
 	case deadletter.NoOrigin:
@@ -160,23 +166,31 @@ func (t *tally) add(_ deadletter.Letter, outcome deadletter.Outcome) {
 	}
 }
 
+func (t *tally) row() []string {
+	return []string{t.Topic, strconv.Itoa(t.Sent), strconv.Itoa(t.Due), strconv.Itoa(t.Shared),
+		strconv.Itoa(t.Unreadable), strconv.Itoa(t.NoOrigin)}
+}
+
 func (a *application) redrive(ctx context.Context, letters *deadletter.Client, topics []string, how deadletter.Redrive) error {
+	tallies := make(map[string]*tally, len(topics))
+	for _, topic := range topics {
+		tallies[topic] = &tally{Topic: topic}
+	}
+	// What was done before a failure is told all the same.
+	failures := []error{letters.Redrive(ctx, topics, how, func(letter deadletter.Letter, outcome deadletter.Outcome) {
+		tallies[letter.At.Topic].add(outcome)
+	})}
 	due := 0
 	var rows [][]string
-	var failures []error
 	for _, topic := range topics {
-		tally := tally{Topic: topic}
-		// What was done before a failure is told all the same.
-		failures = append(failures, letters.Redrive(ctx, topic, how, tally.add))
-		due += tally.Due
+		due += tallies[topic].Due
+		rows = append(rows, tallies[topic].row())
 		if a.json() {
-			failures = append(failures, a.object(tally))
+			failures = append(failures, a.object(tallies[topic]))
 		}
-		rows = append(rows, []string{topic, strconv.Itoa(tally.Sent), strconv.Itoa(tally.Due),
-			strconv.Itoa(tally.Unreadable), strconv.Itoa(tally.NoOrigin)})
 	}
 	if !a.json() {
-		failures = append(failures, a.table([]string{"TOPIC", "SENT", "DUE", "UNREADABLE", "NO ORIGIN"}, rows))
+		failures = append(failures, a.table([]string{"TOPIC", "SENT", "DUE", "SHARED", "UNREADABLE", "NO ORIGIN"}, rows))
 		if due > 0 {
 			fmt.Fprintln(a.streams.out, "nothing was sent; --yes sends what is due")
 		}

@@ -79,7 +79,7 @@ func serve(env *testscript.Env, handler http.HandlerFunc) string {
 	return server.URL
 }
 
-// put produces a dead letter: put TOPIC KEY VALUE ORIGIN-TOPIC. The value is framed
+// put produces a dead letter: put TOPIC KEY VALUE ORIGIN-TOPIC ORIGIN-OFFSET. The value is framed
 // as an event, unless it begins with an exclamation mark.
 func put(ts *testscript.TestScript, _ bool, args []string) {
 	value := []byte("\x00\x00\x00\x00\x01" + args[2])
@@ -91,7 +91,7 @@ func put(ts *testscript.TestScript, _ bool, args []string) {
 	defer client.Close()
 	record := &kgo.Record{Topic: args[0], Key: []byte(args[1]), Value: value}
 	for header, text := range map[string]string{
-		"topic": args[3], "partition": "2", "offset": "41", "stage": "VALUE_CONVERTER",
+		"topic": args[3], "partition": "2", "offset": args[4], "stage": "VALUE_CONVERTER",
 		"exception.class.name": "org.apache.kafka.connect.errors.DataException", "exception.message": "cannot read it",
 	} {
 		record.Headers = append(record.Headers, kgo.RecordHeader{Key: "__connect.errors." + header, Value: []byte(text)})
@@ -130,6 +130,8 @@ func (w *worker) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		answer(rw, http.StatusCreated, config)
 	case !there:
 		answer(rw, http.StatusNotFound, map[string]string{"message": "Connector " + name + " not found"})
+	case len(parts) == 2:
+		answer(rw, http.StatusOK, map[string]any{"name": name, "tasks": w.status(name)["tasks"]})
 	case parts[2] == "restart":
 		w.restarted = true
 		answer(rw, http.StatusAccepted, w.status(name))
