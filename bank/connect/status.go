@@ -83,6 +83,19 @@ func (e *FailedError) Error() string {
 	return what + " FAILED: " + Reasons(e.Trace)
 }
 
+// Reason returns the innermost cause that a Java stack trace tells, in one line; ""
+// when it tells none.
+func Reason(trace string) string {
+	reason := ""
+	for line := range strings.Lines(trace) {
+		line = strings.TrimSpace(line)
+		if cause, ok := strings.CutPrefix(line, "Caused by: "); ok || reason == "" {
+			reason = cause
+		}
+	}
+	return shortened(reason)
+}
+
 const (
 	// reasonLines is how many lines of a trace are worth reading first.
 	reasonLines = 6
@@ -99,10 +112,7 @@ func Reasons(trace string) string {
 		if line == "" || strings.HasPrefix(line, "at ") || strings.HasPrefix(line, "... ") {
 			continue
 		}
-		if len(line) > reasonWidth {
-			line = strings.ToValidUTF8(line[:reasonWidth], "") + "…"
-		}
-		if reasons = append(reasons, line); len(reasons) == reasonLines {
+		if reasons = append(reasons, shortened(line)); len(reasons) == reasonLines {
 			break
 		}
 	}
@@ -110,4 +120,11 @@ func Reasons(trace string) string {
 		return "no trace"
 	}
 	return strings.Join(reasons, "\n  ")
+}
+
+func shortened(line string) string {
+	if len(line) > reasonWidth {
+		line = strings.ToValidUTF8(line[:reasonWidth], "") + "…"
+	}
+	return line
 }

@@ -23,11 +23,12 @@ type Supervisor struct {
 }
 
 // NewSupervisor returns a supervisor that looks every two seconds, restarts at once
-// and then after 5 s, 10 s … 5 min.
+// and then after 2 s, 4 s … 30 s. A restart that fails costs little, and a cure should
+// show within a minute.
 func NewSupervisor(client *Client, log *slog.Logger) *Supervisor {
 	return &Supervisor{
 		Client: client, Log: log,
-		Interval: 2 * time.Second, FirstDelay: 5 * time.Second, MostDelay: 5 * time.Minute,
+		Interval: 2 * time.Second, FirstDelay: 2 * time.Second, MostDelay: 30 * time.Second,
 	}
 }
 

@@ -2,8 +2,10 @@ package connect
 
 import (
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 )
@@ -38,4 +40,16 @@ func TestRestartsBackOffUntilAConnectorStaysWell(t *testing.T) {
 		at := start.Add(time.Duration(step.second) * time.Second)
 		require.Equal(t, step.want, s.due(cases, "x", step.failed, at), "second %d: %s", step.second, step.rule)
 	}
+}
+
+func TestReasonsOfATrace(t *testing.T) {
+	const trace = "org.A: outer\n\tat org.A.b(A.java:1)\nCaused by: org.B: middle\n\tat org.B.c(B.java:2)\n" +
+		"\t... 3 more\nCaused by: org.C: inner\n\tat org.C.d(C.java:3)\n"
+	require.Equal(t, "org.C: inner", Reason(trace))
+	require.Equal(t, "org.A: outer\n  Caused by: org.B: middle\n  Caused by: org.C: inner", Reasons(trace))
+	require.Equal(t, "org.A: alone", Reason("org.A: alone\n\tat x"))
+	require.Empty(t, Reason(""))
+	long := Reason("org.A: " + strings.Repeat("é", 1000))
+	require.LessOrEqual(t, len(long), reasonWidth+len("…"))
+	require.True(t, utf8.ValidString(long))
 }

@@ -160,12 +160,12 @@ func (a *application) showStatuses(statuses map[string]connect.Status) error {
 	return nil
 }
 
-// cause gives the reasons of a failure.
+// cause gives the innermost reason of a failure.
 func cause(state connect.State) string {
 	if state.State != connect.Failed {
 		return ""
 	}
-	return connect.Reasons(state.Trace)
+	return connect.Reason(state.Trace)
 }
 
 func newConnectorsRestart(app *application) *cobra.Command {
