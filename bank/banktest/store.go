@@ -18,6 +18,7 @@ func TestStore(t *testing.T, open Open) {
 	run(t, open, []rule{
 		{"an account is locked while its batch decides", locksAccounts},
 		{"a token is locked while its batch decides", locksTokens},
+		{"a batch that waited sees what was committed meanwhile", seesWhatItWaitedFor},
 		{"no change of an account is lost", losesNoChange},
 		{"a transaction id is decided once, whatever the accounts", arbitratesTransactions},
 		{"of equal transaction ids at once one is written", arbitratesAtOnce},

@@ -266,3 +266,33 @@ var badEntries = map[string]func(*bank.Entry){
 	"a tombstone with an account":              func(e *bank.Entry) { e.Status, e.DebitAccount, e.CreditAccount = bank.Voided, bank.ID{}, bank.ID{} },
 	"an amount where nothing is to be decided": func(e *bank.Entry) { e.Status, e.DebitAccount, e.CreditAccount = bank.Applied, bank.ID{}, bank.ID{} },
 }
+
+// seesWhatItWaitedFor has a batch wait for the lock of another that decides the same
+// transaction: it must see that decision, the card and the sums as they are then, at
+// the first attempt.
+func seesWhatItWaitedFor(t *testing.T, ledger Ledger) {
+	customer := OpenCustomer(t, ledger, 1000)
+	purchase := Buy(t, ledger, customer, 100).TransactionID
+	reversal := GiveBack(customer, purchase, 100)
+	keys := KeysOf(customer, purchase, reversal.TransactionID)
+	waited := make(chan error, 1)
+	Commit(t, ledger, keys, func(book *bank.Book) error {
+		go func() {
+			waited <- ledger.Execute(t.Context(), keys, func(book *bank.Book) error {
+				account, _ := book.Account(customer.Account)
+				card, _ := book.Card(customer.Card)
+				if account.Sequence != 3 || !card.Blocked || book.Entry(reversal.TransactionID) == nil || book.Reversed(purchase) != 100 {
+					t.Errorf("not seen: %d %t %d", account.Sequence, card.Blocked, book.Reversed(purchase))
+				}
+				return nil
+			})
+		}()
+		time.Sleep(50 * time.Millisecond) // long enough for the other to queue up, and nothing fails if it is not
+		card, _ := book.Card(customer.Card)
+		card.Blocked = true
+		book.SetCard(card)
+		_, err := book.Post(reversal, bank.Effect{Balance: 100}, Start)
+		return err
+	})
+	require.NoError(t, <-waited)
+}

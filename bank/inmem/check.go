@@ -1,7 +1,10 @@
 package inmem
 
 import (
+	"bytes"
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -13,32 +16,23 @@ import (
 const legs = 2
 
 // check holds the changes to what the database of package postgres holds them to:
-// keys that exist already are bank.ErrRetry, broken invariants bank.ErrRejected.
-// It changes nothing.
+// keys that exist already are bank.ErrRetry, broken invariants bank.ErrRejected. When
+// both befall a batch the first one counts, in the order in which the database comes
+// upon them. It changes nothing.
 func (s *Store) check(changes *bank.Changes) error {
 	opened := make(map[bank.ID]bool)
 	for i := range changes.NewAccounts {
 		account := &changes.NewAccounts[i]
+		if err := checkAccount(account); err != nil {
+			return err
+		}
 		if _, exists := s.accounts[account.ID]; exists || opened[account.ID] {
 			return conflict("account")
 		}
 		opened[account.ID] = true
-		if err := checkAccount(account); err != nil {
-			return err
-		}
-	}
-	for i := range changes.Accounts {
-		if err := checkAccount(&changes.Accounts[i]); err != nil {
-			return err
-		}
 	}
 	if err := s.checkNewCards(changes.NewCards, opened); err != nil {
 		return err
-	}
-	for i := range changes.Cards {
-		if err := checkCard(&changes.Cards[i]); err != nil {
-			return err
-		}
 	}
 	if err := s.checkEntries(changes.Entries); err != nil {
 		return err
@@ -46,6 +40,16 @@ func (s *Store) check(changes *bank.Changes) error {
 	for i := range changes.Events {
 		if changes.Events[i].SchemaVersion < 1 {
 			return rejected("an event names the schema version it was written with")
+		}
+	}
+	for i := range changes.Accounts {
+		if err := checkAccount(&changes.Accounts[i]); err != nil {
+			return err
+		}
+	}
+	for i := range changes.Cards {
+		if err := checkCard(&changes.Cards[i]); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -118,6 +122,14 @@ func checkCard(c *bank.Card) error {
 }
 
 func (s *Store) checkEntries(entries []*bank.Entry) error {
+	for _, e := range entries {
+		if err := checkTexts(e); err != nil {
+			return err
+		}
+	}
+	entries = slices.SortedFunc(slices.Values(entries), func(x, y *bank.Entry) int {
+		return cmp.Or(bytes.Compare(x.TransactionID[:], y.TransactionID[:]), cmp.Compare(x.Leg, y.Leg))
+	})
 	keys, places := make(map[leg]bool), make(map[place]bool)
 	for _, e := range entries {
 		if err := checkEntry(e); err != nil {
@@ -139,6 +151,17 @@ func (s *Store) checkEntries(entries []*bank.Entry) error {
 	return nil
 }
 
+// checkTexts is apart from checkEntry because values that cannot be sent are refused
+// before the first row is written.
+func checkTexts(e *bank.Entry) error {
+	return first(
+		must(storable(e.Request.Caller, e.Request.ID, e.Request.TraceID, e.Merchant.ID, e.Merchant.Name, e.Merchant.CategoryCode,
+			e.Merchant.City, e.Merchant.Country, e.Description, e.CounterpartyName, e.EndToEndID, e.ProducerVersion,
+			e.Currency.String(), e.Card.BIN, e.Card.Last4), "text is UTF-8 without U+0000"),
+		must(storableTime(e.OccurredAt), "a time is within the calendar"),
+	)
+}
+
 func checkEntry(e *bank.Entry) error {
 	moves := !e.DebitAccount.IsZero() || !e.CreditAccount.IsZero()
 	return first(
@@ -154,10 +177,6 @@ func checkEntry(e *bank.Entry) error {
 		must(e.Status == bank.Approved || !moves, "only what is approved moves money"),
 		must(e.Status != bank.Applied || e.Amount == 0, "what is no decision has no amount"),
 		must(withinLimit(e), "a new debit or hold is within what is available"),
-		must(storable(e.Request.Caller, e.Request.ID, e.Request.TraceID, e.Merchant.ID, e.Merchant.Name, e.Merchant.CategoryCode,
-			e.Merchant.City, e.Merchant.Country, e.Description, e.CounterpartyName, e.EndToEndID, e.ProducerVersion,
-			e.Currency.String(), e.Card.BIN, e.Card.Last4), "text is UTF-8 without U+0000"),
-		must(storableTime(e.OccurredAt), "a time is within the calendar"),
 	)
 }
 

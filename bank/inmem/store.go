@@ -148,8 +148,12 @@ func (s *Store) apply(changes *bank.Changes) {
 
 func (s *Store) insert(entry bank.Entry) {
 	entry.OccurredAt = stored(entry.OccurredAt)
-	if card, ok := s.cards[entry.Card.ID]; ok {
-		entry.Card = card.CardFace
+	if !entry.Card.ID.IsZero() {
+		// The face of a card is the card's: an entry keeps the id only.
+		entry.Card = bank.CardFace{ID: entry.Card.ID}
+		if card, ok := s.cards[entry.Card.ID]; ok {
+			entry.Card = card.CardFace
+		}
 	}
 	key := leg{entry.TransactionID, entry.Leg}
 	s.entries[key] = &entry

@@ -2,8 +2,10 @@ package postgres_test
 
 import (
 	"testing"
+	"time"
 
 	"codebank.dev/bank/banktest"
+	"codebank.dev/bank/inmem"
 	"codebank.dev/bank/postgres"
 	"codebank.dev/stack/postgres/postgrestest"
 	"github.com/stretchr/testify/require"
@@ -28,4 +30,8 @@ func TestOutbox(t *testing.T) { banktest.TestOutbox(t, open) }
 func TestTwoProcessesOnOneLedger(t *testing.T) {
 	url := postgrestest.Database(t)
 	banktest.TestTogether(t, openAt(t, url), openAt(t, url))
+}
+
+func TestMemoryAndPostgresAnswerAlike(t *testing.T) {
+	banktest.TestAlike(t, inmem.New(time.Now), open(t))
 }

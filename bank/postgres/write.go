@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 
 	"codebank.dev/bank"
@@ -134,10 +135,7 @@ func addEvents(b *batch, events []bank.Event) {
 
 func addEntries(b *batch, entries []*bank.Entry) {
 	entries = slices.SortedFunc(slices.Values(entries), func(x, y *bank.Entry) int {
-		if order := bytes.Compare(x.TransactionID[:], y.TransactionID[:]); order != 0 {
-			return order
-		}
-		return int(x.Leg) - int(y.Leg)
+		return cmp.Or(bytes.Compare(x.TransactionID[:], y.TransactionID[:]), cmp.Compare(x.Leg, y.Leg))
 	})
 	p := &b.session.parameters
 	column(p, typeUUID, entries, func(p *parameters, e **bank.Entry) { p.uuid((*e).TransactionID) })

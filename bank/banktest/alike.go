@@ -1,0 +1,192 @@
+package banktest
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"codebank.dev/bank"
+	"codebank.dev/bank/fault"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// TestAlike runs the same random batches, good and bad ones, on two ledgers and
+// holds every answer of the one to the other's: outcomes, accounts, cards, entries,
+// tokens and events. Both must be empty.
+func TestAlike(t *testing.T, first, second Ledger) {
+	rapid.Check(t, func(t *rapid.T) {
+		world := newWorld()
+		for range rapid.IntRange(1, 12).Draw(t, "batches") {
+			step := world.draw(t)
+			outcomes := [2]string{}
+			for i, ledger := range []Ledger{first, second} {
+				outcomes[i] = classOf(ledger.Execute(t.Context(), step.keys, step.decide))
+			}
+			require.Equal(t, outcomes[0], outcomes[1], "%v", step.what)
+		}
+		world.compare(t, first, second)
+	})
+	require.Equal(t, eventsOf(t, first), eventsOf(t, second))
+}
+
+// classOf names what an executor would make of an error.
+func classOf(err error) string {
+	switch {
+	case err == nil:
+		return "committed"
+	case errors.Is(err, bank.ErrRetry):
+		return "retry"
+	case errors.Is(err, bank.ErrRejected):
+		return "rejected"
+	}
+	return fault.CodeOf(err).String() + ": " + err.Error()
+}
+
+func eventsOf(t testing.TB, ledger Ledger) []bank.Event {
+	var events []bank.Event
+	for _, row := range fetchAll(t, ledger, nil) {
+		events = append(events, row.Event)
+	}
+	return events
+}
+
+// world is a handful of ids that the batches of one run meet in.
+type world struct {
+	accounts     []bank.Account
+	cards        []bank.NewCard
+	transactions []bank.ID
+	now          time.Time
+}
+
+// step is one batch.
+type step struct {
+	what   []string
+	keys   bank.Keys
+	decide func(*bank.Book) error
+}
+
+func newWorld() *world {
+	w := &world{now: Start}
+	for range 3 {
+		account := NewAccount()
+		w.accounts = append(w.accounts, account)
+		w.cards = append(w.cards, NewCard(account.ID))
+	}
+	for range 6 {
+		w.transactions = append(w.transactions, NewID())
+	}
+	return w
+}
+
+// draw makes a batch of a few changes. What it refers to may not exist yet, or exist already.
+func (w *world) draw(t *rapid.T) step {
+	var s step
+	var changes []func(*bank.Book) error
+	for range rapid.IntRange(1, 4).Draw(t, "changes") {
+		i := rapid.IntRange(0, len(w.accounts)-1).Draw(t, "account")
+		transaction := rapid.SampledFrom(w.transactions).Draw(t, "transaction")
+		account, issued := w.accounts[i], w.cards[i]
+		s.keys.Add(KeysOf(Customer{Account: account.ID, Card: issued.Card.ID}))
+		if rapid.Bool().Draw(t, "looks up") {
+			s.keys.Transactions = append(s.keys.Transactions, transaction)
+		}
+		kind := rapid.SampledFrom([]string{"open", "issue", "post", "post", "post", "refuse", "block"}).Draw(t, "kind")
+		s.what = append(s.what, fmt.Sprintf("%s %d", kind, i))
+		entry := Entry(issued.Card.CardFace, account.ID).Draw(t, "entry")
+		entry.TransactionID = transaction
+		spoil(t, &entry)
+		effect := bank.Effect{Balance: rapid.Int64Range(-1000, 1000).Draw(t, "effect"), Held: rapid.Int64Range(-3, 5).Draw(t, "held")}
+		changes = append(changes, w.change(kind, i, entry, effect))
+	}
+	s.keys.Sort()
+	s.decide = func(book *bank.Book) error {
+		for _, change := range changes {
+			if err := change(book); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	return s
+}
+
+// spoil breaks an entry now and then.
+func spoil(t *rapid.T, entry *bank.Entry) {
+	switch rapid.IntRange(0, 19).Draw(t, "spoil") {
+	case 0:
+		entry.Description += "\x00"
+	case 1:
+		entry.Amount = -entry.Amount
+	case 2:
+		entry.Decline = bank.Blocked
+	case 3:
+		entry.Direction, entry.Kind = bank.Debit, bank.KindHold
+	case 4:
+		entry.Leg = 1
+	case 5:
+		entry.DebitAccount = NewID()
+	}
+}
+
+// change returns one change of a book. A change that cannot be made on the book as
+// it is, is left out, the same way on every ledger.
+func (w *world) change(kind string, i int, entry bank.Entry, effect bank.Effect) func(*bank.Book) error {
+	account, issued := w.accounts[i], w.cards[i]
+	return func(book *bank.Book) error {
+		_, opened := book.Account(account.ID)
+		card, exists := book.Card(issued.Card.ID)
+		if !exists && !entry.Card.ID.IsZero() {
+			// An entry never names a card that is not there.
+			entry.Card = bank.CardFace{}
+		}
+		switch {
+		case kind == "open" && !opened:
+			book.Open(account)
+			_, err := book.Post(Opening(account.ID), bank.Effect{CreditLimit: 500}, w.now)
+			return err
+		case kind == "issue" && !exists:
+			book.Issue(issued)
+		case kind == "block" && exists:
+			card.Blocked = !card.Blocked
+			book.SetCard(card)
+		case kind == "refuse":
+			book.Emit(EventOf(book.Refuse(entry, w.now)))
+		case kind == "post" && opened && !entry.IsRefusal():
+			posted, err := book.Post(entry, effect, w.now)
+			if err != nil {
+				return err
+			}
+			book.Emit(EventOf(posted))
+		}
+		return nil
+	}
+}
+
+// compare holds all that can be read of the world on the first ledger to the second.
+func (w *world) compare(t *rapid.T, first, second Ledger) {
+	ctx := t.Context()
+	same := func(read func(Ledger) (any, error)) {
+		want, wantErr := read(first)
+		got, gotErr := read(second)
+		require.Equal(t, classOf(wantErr), classOf(gotErr))
+		require.Equal(t, want, got)
+	}
+	for i := range w.accounts {
+		same(func(l Ledger) (any, error) { return l.Account(ctx, w.accounts[i].ID) })
+		same(func(l Ledger) (any, error) { return l.CardByLookup(ctx, w.cards[i].Lookup) })
+		same(func(l Ledger) (any, error) { return l.SealedNumber(ctx, w.cards[i].Card.ID) })
+		same(func(l Ledger) (any, error) {
+			card, account, err := l.Card(ctx, w.cards[i].Card.ID)
+			return []any{card, account}, err
+		})
+	}
+	for _, transaction := range w.transactions {
+		same(func(l Ledger) (any, error) { return l.Parties(ctx, transaction) })
+		same(func(l Ledger) (any, error) {
+			entry, reversed, err := l.Transaction(ctx, transaction)
+			return []any{entry, reversed}, err
+		})
+	}
+}
