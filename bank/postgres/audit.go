@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"iter"
+	"math"
 
 	"codebank.dev/bank"
 )
@@ -19,7 +20,9 @@ var (
 	pageOfAccounts = &statement{"page_of_accounts", `SELECT ` + accountColumns + `
 		FROM accounts a WHERE a.id > $1::uuid ORDER BY a.id LIMIT 1000`}
 	pageOfAccount = &statement{"page_of_account", `SELECT ` + entryColumns + entryTables + `
-		WHERE e.account_id = $1::uuid AND e.sequence >= $2::bigint ORDER BY e.sequence LIMIT 1000`}
+		WHERE e.account_id = $1::uuid AND e.sequence BETWEEN $2::bigint AND $3::bigint ORDER BY e.sequence LIMIT 1000`}
+
+	readOwner = &statement{"read_owner", `SELECT code FROM bank`}
 
 	beginSnapshot = &statement{"begin_snapshot", `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`}
 	allowLong     = &statement{"allow_long", `SELECT set_config('statement_timeout', '60s', true), set_config('transaction_timeout', '120s', true)`}
@@ -90,6 +93,13 @@ func yieldAll[T any](page []T, err error, yield func(*T, error) bool) bool {
 	return true
 }
 
+// Owner returns whose ledger the database is; bank.ErrNotFound before Migrate has
+// written it down.
+func (s *Store) Owner(ctx context.Context) (code bank.Code, err error) {
+	err = s.one(ctx, readOwner, func(*parameters) {}, func(r row) { code = bank.Code(r.text()) })
+	return code, err
+}
+
 // Accounts returns all accounts whose id is above after, by id, like Entries.
 func (s *Store) Accounts(ctx context.Context, after bank.ID) iter.Seq2[*bank.Account, error] {
 	return func(yield func(*bank.Account, error) bool) {
@@ -138,22 +148,33 @@ func (s *Store) Cut(ctx context.Context, cut Cut) error {
 	})
 }
 
-// RequeueEvents writes the events of an account's entries from a sequence on into
-// the outbox again, with the ids they had, and returns how many. encode makes the
+// Span is a row of an account's entries.
+type Span struct {
+	AccountID bank.ID
+	// From and To are the first and last sequence; a To of 0 is the account's last.
+	From, To int64
+}
+
+// RequeueEvents writes the events of an account's entries within a span into the
+// outbox again, with the ids they had, and returns how many. encode makes the
 // event of an entry; its error ends the work. The work is done in pages of 1,000
 // entries, each in a commit of its own under the account's lock, so an interrupted
 // call has written a beginning and may be repeated: repeats of events are legal.
-func (s *Store) RequeueEvents(ctx context.Context, account bank.ID, fromSequence int64, encode func(*bank.Entry) (bank.Event, error)) (requeued int, err error) {
+func (s *Store) RequeueEvents(ctx context.Context, span Span, encode func(*bank.Entry) (bank.Event, error)) (requeued int, err error) {
+	if span.To == 0 {
+		span.To = math.MaxInt64
+	}
 	for {
-		entries, err := s.requeue(ctx, account, pageOfAccount, func(p *parameters) {
-			p.uuidArgument(account)
-			p.int8Argument(fromSequence)
+		entries, err := s.requeue(ctx, span.AccountID, pageOfAccount, func(p *parameters) {
+			p.uuidArgument(span.AccountID)
+			p.int8Argument(span.From)
+			p.int8Argument(span.To)
 		}, encode)
 		requeued += len(entries)
 		if err != nil || len(entries) < page {
 			return requeued, err
 		}
-		fromSequence = entries[len(entries)-1].Sequence + 1
+		span.From = entries[len(entries)-1].Sequence + 1
 	}
 }
 

@@ -121,7 +121,7 @@ func TestEventsAreMadeAgainFromTheLedger(t *testing.T) {
 	f := fill(t)
 	ctx, customer := t.Context(), f.customers[1]
 	encode := func(entry *bank.Entry) (bank.Event, error) { return banktest.EventOf(entry), nil }
-	requeued, err := f.store.RequeueEvents(ctx, customer.Account, 100, encode)
+	requeued, err := f.store.RequeueEvents(ctx, postgres.Span{AccountID: customer.Account, From: 100}, encode)
 	require.NoError(t, err)
 	require.Equal(t, filledEach+1-99, requeued)
 	waiting, err := f.store.Fetch(ctx, 10_000, nil)
@@ -142,10 +142,14 @@ func TestEventsAreMadeAgainFromTheLedger(t *testing.T) {
 		require.Equal(t, f.refused[i], row.Event.TransactionID)
 	}
 
+	requeued, err = f.store.RequeueEvents(ctx, postgres.Span{AccountID: customer.Account, From: 3, To: 5}, encode)
+	require.NoError(t, err)
+	require.Equal(t, 3, requeued, "both ends belong to a span")
+
 	stop := errors.New("stop")
-	_, err = f.store.RequeueEvents(ctx, customer.Account, 1, func(*bank.Entry) (bank.Event, error) { return bank.Event{}, stop })
+	_, err = f.store.RequeueEvents(ctx, postgres.Span{AccountID: customer.Account, From: 1}, func(*bank.Entry) (bank.Event, error) { return bank.Event{}, stop })
 	require.ErrorIs(t, err, stop)
-	requeued, err = f.store.RequeueEvents(ctx, banktest.NewID(), 1, encode)
+	requeued, err = f.store.RequeueEvents(ctx, postgres.Span{AccountID: banktest.NewID(), From: 1}, encode)
 	require.NoError(t, err)
 	require.Zero(t, requeued)
 }

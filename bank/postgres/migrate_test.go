@@ -39,6 +39,9 @@ func TestALedgerBelongsToOneBank(t *testing.T) {
 	require.NoError(t, err)
 	defer other.Close()
 	require.ErrorIs(t, other.Migrate(t.Context()), postgres.ErrOtherBank)
+	owner, err := other.Owner(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, bank.Code("001"), owner)
 }
 
 func TestAnAddressThatCannotBeReadIsRefusedWithoutItsPassword(t *testing.T) {

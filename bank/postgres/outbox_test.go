@@ -171,7 +171,7 @@ func TestATransactionHasAnIDBeforeItTakesOneOfTheOutbox(t *testing.T) {
 		return nil
 	})
 	encode := func(entry *bank.Entry) (bank.Event, error) { return banktest.EventOf(entry), nil }
-	_, err := store.RequeueEvents(t.Context(), customer.Account, 1, encode)
+	_, err := store.RequeueEvents(t.Context(), postgres.Span{AccountID: customer.Account, From: 1}, encode)
 	require.NoError(t, err)
 	_, err = store.RequeueRefusals(t.Context(), bank.ID{}, encode)
 	require.NoError(t, err)
