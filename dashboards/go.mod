@@ -1,3 +1,3 @@
 module codebank.dev/dashboards
 
-go 1.26
+go 1.26.0
