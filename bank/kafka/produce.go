@@ -33,7 +33,9 @@ func (p *Publisher) clientOptions() []kgo.Opt {
 		kgo.ManualFlushing(),
 		kgo.MaxBufferedRecords(p.config.MaxGroup + 1),
 		kgo.RecordPartitioner(kgo.StickyKeyPartitioner(nil)),
-		kgo.ProducerBatchCompression(kgo.Lz4Compression(), kgo.NoCompression()),
+		// The cheapest that is worth it: 0.3 µs an event for 40 % fewer bytes. lz4 costs
+		// 1.1 µs for the same, zstd 2.6 µs for 60 % fewer; either is a client option away.
+		kgo.ProducerBatchCompression(kgo.SnappyCompression(), kgo.NoCompression()),
 		kgo.ProducerOnDataLossDetected(p.lost),
 		kgo.DisableClientMetrics(),
 	}, p.config.ClientOptions...)
@@ -200,6 +202,10 @@ func (p *Publisher) answerAll(left []publication, err error) {
 
 // pack makes the records of a group: key, frame and body in one piece of memory.
 // It waits for schema ids; false when the publisher is closed first.
+//
+// Records carry no headers. What they could say (the event's id, its type, its
+// source, the trace) is in the body, and the four of CloudEvents cost two fifths
+// more processor time here and a conversion of each in every consumer.
 func (p *Publisher) pack(group []publication) bool {
 	size := 0
 	for i := range group {

@@ -1,3 +1,7 @@
+// Package kafka is the bank's way to the broker: the encoding of entries as Avro
+// events, which the ledger does in its commit, and the publisher, which the relay
+// hands the committed events to. The schema registry is asked by the publisher
+// alone and only for ids, so the bank decides with broker and registry away.
 package kafka
 
 import (

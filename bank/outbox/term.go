@@ -93,6 +93,10 @@ func (t *term) idle(ctx context.Context, atMost time.Duration) bool {
 // publish hands rows to the publisher in id order until ctx ends.
 func (t *term) publish(ctx context.Context) {
 	faults := newBackoff(t.config.Lease)
+	// What an earlier term gave to the publisher is answered first.
+	if t.config.Publisher.Flush(ctx) != nil {
+		return
+	}
 	for {
 		select {
 		case <-ctx.Done():
