@@ -85,14 +85,13 @@ func (a *application) republish(ctx context.Context, span postgres.Span) error {
 	if err != nil {
 		return fmt.Errorf("after %d %s: %w", count, whose, err)
 	}
+	if count == 0 {
+		return fmt.Errorf("there are no such %s", whose)
+	}
 	if a.json() {
-		err = a.object(map[string]any{"account_id": span.AccountID.String(), "from_sequence": span.From, "events": count})
-	} else {
-		_, err = fmt.Fprintf(a.streams.out, "%d %s are in the outbox again\n", count, whose)
+		return a.object(map[string]any{"account_id": span.AccountID.String(), "from_sequence": span.From, "events": count})
 	}
-	if err == nil && count == 0 {
-		return errors.New("there are none")
-	}
+	_, err = fmt.Fprintf(a.streams.out, "%d %s are in the outbox again\n", count, whose)
 	return err
 }
 

@@ -69,8 +69,8 @@ func TestRepublishSaysWhenThereIsNothing(t *testing.T) {
 		status int
 		told   string
 	}{
-		{"no such account", []string{"--account", nobody}, exitFailed, "there are none"},
-		{"no refusals", []string{"--refusals"}, exitFailed, "there are none"},
+		{"no such account", []string{"--account", nobody}, exitFailed, "there are no such"},
+		{"no refusals", []string{"--refusals"}, exitFailed, "there are no such"},
 		{"the database of another bank", []string{"--account", nobody, "--bank-code", "002"}, exitFailed, "bank 001, not 002"},
 		{"neither account nor refusals", nil, exitUsage, "refusals"},
 		{"both", []string{"--account", nobody, "--refusals"}, exitUsage, "refusals"},
