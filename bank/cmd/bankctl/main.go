@@ -51,5 +51,5 @@ func run(ctx context.Context, args, environ []string, streams streams) int {
 	for line := range strings.Lines(failed.Error()) {
 		fmt.Fprintf(streams.err, "bankctl: %s\n", harmless(strings.TrimSuffix(line, "\n")))
 	}
-	return exitFailed
+	return statusOf(failed)
 }
