@@ -145,7 +145,7 @@ func TestScanAsksForWhatItIsTold(t *testing.T) {
 	require.Equal(t, map[string]any{"term": map[string]any{"account_id": "a"}}, search["query"])
 	require.Equal(t, []any{map[string]any{"account_id": "asc"}, map[string]any{"sequence": "asc"}}, search["sort"])
 	require.Equal(t, []any{"event_id"}, search["_source"])
-	require.EqualValues(t, 2000, search["size"])
+	require.EqualValues(t, 5000, search["size"])
 }
 
 func TestAnAnswerWithoutAShardIsAnError(t *testing.T) {

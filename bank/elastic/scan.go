@@ -19,7 +19,7 @@ type Scan struct {
 	Sort []string
 	// Fields are the fields of the documents to read; none reads all.
 	Fields []string
-	// Page is how many documents a request fetches; 0 is 2,000. The server's limit is
+	// Page is how many documents a request fetches; 0 is 5,000. The server's limit is
 	// 10,000.
 	Page int
 }
@@ -33,7 +33,7 @@ type Document struct {
 }
 
 const (
-	defaultPage = 2000
+	defaultPage = 5000
 	// keepAlive is how long the server keeps a scan between two pages.
 	keepAlive = "2m"
 )
