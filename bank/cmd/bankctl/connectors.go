@@ -174,6 +174,14 @@ func newConnectorsRestart(app *application) *cobra.Command {
 		Use:   "restart NAME...",
 		Short: "Restart what failed of connectors and wait until they run",
 		Args:  cobra.MinimumNArgs(1),
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			_, wanted, _ := app.connect()
+			var names []string
+			for _, connector := range wanted {
+				names = append(names, connector.Name)
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
 		RunE: work(func(ctx context.Context, names []string) error {
 			ctx, cancel := app.patiently(ctx)
 			defer cancel()
