@@ -1,6 +1,6 @@
 /**
  * The pipes' own part of Kafka Connect: a sink that writes immutable events into monthly Elasticsearch indices with the
- * bulk interface, and the transformation that adds the hour and the weekday its dashboards group by.
+ * bulk interface, a converter that reads Avro and waits for its registry, and two small transformations.
  *
  * <p>How an event travels: {@link dev.codebank.connect.ElasticsearchSinkTask} renders every record of a {@code put} into
  * {@link dev.codebank.connect.Bulk}s, {@link dev.codebank.connect.BulkDelivery} sends them and sorts the answers, and what

@@ -187,6 +187,13 @@ class AvroConverterTest {
     }
 
     @Test
+    void aFewBytesCannotAskForMoreElementsThanTheyAre() {
+        schemas.put(3, "{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"Empty\",\"fields\":[]}}");
+        byte[] twoThousandMillion = {0, 0, 0, 0, 3, (byte) 0xFE, (byte) 0xFF, (byte) 0xFF, (byte) 0xFF, 0x0E, 0};
+        assertThrows(DataException.class, () -> converter.toConnectData("t", twoThousandMillion));
+    }
+
+    @Test
     void aTextThatIsNotUtf8IsRefused() throws IOException {
         schemas.put(3, "\"string\"");
         assertEquals("é", converter.toConnectData("t", new byte[] {0, 0, 0, 0, 3, 4, (byte) 0xC3, (byte) 0xA9}).value());

@@ -310,6 +310,26 @@ class ElasticsearchSinkTaskTest {
     }
 
     @Test
+    void whatOnlyAnOperatorCanMendOutweighsWhatPassesByItself() {
+        settings.put("batch.size", "1");
+        settings.put("max.retries", "0");
+        CountDownLatch both = new CountDownLatch(2);
+        for (int i = 0; i < 2; i++) {
+            elasticsearch.reactions.add((exchange, request) -> {
+                both.countDown();
+                awaitLatch(both);
+                ElasticsearchStub.answer(exchange, request.documents().get(0).id().equals("e0") ? 503 : 401, "");
+                return true;
+            });
+        }
+        ElasticsearchSinkTask task = start();
+
+        ConnectException e = assertThrows(ConnectException.class, () -> task.put(records(2)));
+
+        assertFalse(e instanceof RetriableException);
+    }
+
+    @Test
     void aClusterThatIsReadOnlyForNowIsWaitedFor() {
         elasticsearch.refused.put("e0", new ElasticsearchStub.Refused(403,
             "{\"type\":\"cluster_block_exception\",\"reason\":\"read-only\"}", 1));
