@@ -63,6 +63,9 @@ func fetchesInOrder(t *testing.T, ledger Ledger) {
 	few, err := ledger.Fetch(t.Context(), 5, nil)
 	require.NoError(t, err)
 	require.Equal(t, got[:5], few)
+	none, err := ledger.Fetch(t.Context(), 0, nil)
+	require.NoError(t, err)
+	require.Empty(t, none)
 }
 
 func skipsInFlight(t *testing.T, ledger Ledger) {

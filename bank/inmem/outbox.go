@@ -64,7 +64,7 @@ func (s *Store) Fetch(ctx context.Context, limit int, skip []int64) ([]bank.Outb
 	}
 	var fetched []bank.OutboxRow
 	for _, w := range s.outbox.waiting {
-		if len(fetched) == limit {
+		if len(fetched) >= limit {
 			break
 		}
 		if !skipped[w.row.ID] {

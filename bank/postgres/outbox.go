@@ -60,6 +60,10 @@ func (s *Store) Acquire(ctx context.Context, holder string, ttl time.Duration) (
 // Fetch implements bank.Outbox. Its cost depends on limit and on the number of gaps
 // between the ids to skip, not on how many rows were deleted before.
 func (s *Store) Fetch(ctx context.Context, limit int, skip []int64) ([]bank.OutboxRow, error) {
+	if limit <= 0 {
+		// What is fetched first is taken for the lowest there is.
+		return nil, nil
+	}
 	fetched, last, err := s.fetch(ctx, limit, skip)
 	if err == nil && last+1 < s.floor.at() {
 		// The last id went back: another copy of the database has taken over.

@@ -80,7 +80,7 @@ var settings = map[string]string{
 	"timezone":                            "UTC",
 }
 
-// Open prepares a Store. It does not connect: a database that is away shows in the
+// Open prepares a Store on Postgres 17 or later. It does not connect: a database that is away shows in the
 // first call, as fault.Unavailable, and waiting for it is the caller's business
 // (see Ping). An error means that the configuration cannot be used.
 func Open(ctx context.Context, config Config) (*Store, error) {
