@@ -1,7 +1,6 @@
 package dist
 
 import (
-	"archive/zip"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -13,12 +12,8 @@ import (
 	"strings"
 )
 
-// The plug-ins of Kafka Connect that are not built here. The converter is older
-// than the registry it talks to, through an interface that both have.
-const (
-	converterVersion = "2.6.13.Final"
-	debeziumVersion  = "3.6.0.Final"
-)
+// debeziumVersion is that of the one plug-in of Kafka Connect that is not built here.
+const debeziumVersion = "3.6.0.Final"
 
 // Plugins provides every plug-in of Kafka Connect and returns the folders that
 // belong on the worker's plugin.path: each holds one folder, and that one the
@@ -26,7 +21,7 @@ const (
 // runs keeps what it has loaded.
 func (s *Store) Plugins(ctx context.Context) ([]string, error) {
 	var folders []string
-	for _, provide := range []func(context.Context) (string, error){s.converter, s.jdbcSink, s.ownPlugin} {
+	for _, provide := range []func(context.Context) (string, error){s.jdbcSink, s.ownPlugin} {
 		folder, err := provide(ctx)
 		if err != nil {
 			return nil, err
@@ -36,39 +31,6 @@ func (s *Store) Plugins(ctx context.Context) ([]string, error) {
 		}
 	}
 	return folders, nil
-}
-
-// converter provides the plug-in that turns the registry's Avro into Connect's
-// records. The worker's own classes must not be in it: those of a plug-in win.
-func (s *Store) converter(ctx context.Context) (string, error) {
-	return s.Provide(ctx, "plugins/apicurio-converter-"+converterVersion, func(ctx context.Context, into string) error {
-		s.progress("fetching the Avro converter " + converterVersion)
-		folder := filepath.Join(into, "apicurio-converter")
-		err := s.fetchTree(ctx, []Artifact{
-			{Group: "io.apicurio", Name: "apicurio-registry-utils-converter", Version: converterVersion},
-		}, []string{"org.apache.kafka", "org.slf4j"}, folder)
-		if err != nil {
-			return err
-		}
-		return writeManifest(filepath.Join(folder, "manifest.jar"),
-			"org.apache.kafka.connect.storage.Converter", "io.apicurio.registry.utils.converter.AvroConverter")
-	})
-}
-
-// writeManifest writes a jar that names the class which provides a service. All
-// other plug-ins bring theirs; with this one the worker can ask for them
-// instead of reading every class of every jar when it starts.
-func writeManifest(jar, service, class string) error {
-	file, err := os.Create(jar)
-	if err != nil {
-		return err
-	}
-	archive := zip.NewWriter(file)
-	entry, err := archive.Create("META-INF/services/" + service)
-	if err == nil {
-		_, err = entry.Write([]byte(class + "\n"))
-	}
-	return errors.Join(err, archive.Close(), file.Close())
 }
 
 // jdbcSink provides the plug-in that writes to databases, reduced to Postgres.

@@ -70,9 +70,6 @@ func (a Addresses) Registry() string { return a.url(registryPort) }
 // Confluent's clients know.
 func (a Addresses) RegistryConfluent() string { return a.Registry() + "/apis/ccompat/v7" }
 
-// RegistryCore is the registry's own interface, the one that Connect's converter speaks.
-func (a Addresses) RegistryCore() string { return a.Registry() + "/apis/registry/v2" }
-
 // Connect is the base URL of Kafka Connect.
 func (a Addresses) Connect() string { return a.url(connectPort) }
 

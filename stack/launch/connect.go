@@ -50,7 +50,7 @@ func (c *connect) command(ctx context.Context) (process.Command, error) {
 	dir := filepath.Join(c.stack.dir, "connect")
 	config := filepath.Join(dir, "connect.properties")
 	err := render("connect.properties", config, struct{ Broker, Listener, Registry, Plugins string }{
-		a.Kafka(), a.host(connectPort), a.Registry(), strings.Join(c.plugins, ","),
+		a.Kafka(), a.host(connectPort), a.RegistryConfluent(), strings.Join(c.plugins, ","),
 	})
 	if err != nil {
 		return process.Command{}, err
@@ -78,12 +78,16 @@ func (c *connect) environment(ctx context.Context) (map[string]string, error) {
 		return nil, err
 	}
 	a := c.stack.addresses
+	// The host stands twice because of what the driver says about a server that is
+	// still starting: of one host, that it refused; of several, that there was no
+	// connection, and that the sink tries again.
+	host := "127.0.0.1:" + strconv.Itoa(server.Port())
 	return map[string]string{
-		"CODEBANK_STATEMENT_JDBC_URL":    "jdbc:postgresql://127.0.0.1:" + strconv.Itoa(server.Port()) + "/" + StatementDatabase,
+		"CODEBANK_STATEMENT_JDBC_URL":    "jdbc:postgresql://" + host + "," + host + "/" + StatementDatabase,
 		"CODEBANK_STATEMENT_DB_USER":     postgres.User,
 		"CODEBANK_STATEMENT_DB_PASSWORD": server.Password(),
 		"CODEBANK_ELASTICSEARCH_URL":     a.Elasticsearch(),
 		"CODEBANK_KAFKA_BROKERS":         a.Kafka(),
-		"CODEBANK_REGISTRY_URL":          a.RegistryCore(),
+		"CODEBANK_REGISTRY_URL":          a.RegistryConfluent(),
 	}, nil
 }

@@ -114,6 +114,15 @@ func (s *Stack) apply(ctx context.Context, log io.Writer) error {
 	return s.Bankctl(ctx, log, "apply", "all")
 }
 
+// watchCommand is the supervisor that restarts connectors and tasks that failed.
+func (s *Stack) watchCommand(ctx context.Context) (process.Command, error) {
+	cmd := s.program("bankctl", "connectors", "watch")
+	settings := map[string]string{"connect-url": s.addresses.Connect()}
+	return process.Command{
+		Path: cmd.Path, Args: cmd.Args[1:], Dir: s.dir, Env: environment(variables("bankctl", settings)),
+	}, nil
+}
+
 // Bankctl runs the operators' tool against this stack, which must run, and
 // waits for its end. Its output goes to out.
 func (s *Stack) Bankctl(ctx context.Context, out io.Writer, args ...string) error {

@@ -46,6 +46,7 @@ const (
 	Statement     = "statement"
 	Checkout      = "checkout"
 	Apply         = "apply"
+	Watch         = "watch"
 )
 
 // ErrInUse is returned by [Stack.Start] when another launcher runs on the same folder.

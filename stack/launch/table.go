@@ -45,6 +45,7 @@ func (s *Stack) table() {
 			needs = append(needs, Statement)
 		}
 		s.group.Add(process.Spec{Name: Apply, Needs: needs, Task: s.apply})
+		s.group.Add(process.Spec{Name: Watch, Needs: []string{Apply}, Command: s.watchCommand})
 	}
 }
 
