@@ -13,7 +13,7 @@ type Snapshot struct {
 	Cards    []Card
 	// Entries are earlier entries of the transactions asked for, every leg.
 	Entries []Entry
-	// Reversed is how much of a transaction was given back so far, minor units.
+	// Reversed is how much of each of Keys.Originals was given back so far, minor units.
 	Reversed map[ID]int64
 	Tokens   []CardToken
 }
@@ -147,7 +147,8 @@ func (b *Book) Entry(transaction ID) *Entry {
 	return nil
 }
 
-// Reversed returns how much of a transaction has been given back, minor units.
+// Reversed returns how much of a transaction that is among Keys.Originals has been
+// given back, minor units.
 func (b *Book) Reversed(transaction ID) int64 { return b.reversed[transaction] }
 
 // Post applies effect to the entry's account, gives the entry the account's next
@@ -287,8 +288,10 @@ func (c *Changes) IsEmpty() bool {
 type Keys struct {
 	Accounts []ID // locked, in id order
 	Cards    []ID // guarded by their account's lock: name that account too
-	// Transactions are looked up whole: earlier entries and how much was given back.
+	// Transactions are looked up: their earlier entries, every leg.
 	Transactions []ID
+	// Originals are the transactions of which is asked how much was given back.
+	Originals []ID
 	Tokens       [][32]byte // locked
 }
 
@@ -297,6 +300,7 @@ func (k *Keys) Add(other Keys) {
 	k.Accounts = append(k.Accounts, other.Accounts...)
 	k.Cards = append(k.Cards, other.Cards...)
 	k.Transactions = append(k.Transactions, other.Transactions...)
+	k.Originals = append(k.Originals, other.Originals...)
 	k.Tokens = append(k.Tokens, other.Tokens...)
 }
 
@@ -306,6 +310,7 @@ func (k *Keys) Sort() {
 	k.Accounts = sortIDs(k.Accounts)
 	k.Cards = sortIDs(k.Cards)
 	k.Transactions = sortIDs(k.Transactions)
+	k.Originals = sortIDs(k.Originals)
 	slices.SortFunc(k.Tokens, func(a, b [32]byte) int { return slices.Compare(a[:], b[:]) })
 	k.Tokens = slices.Compact(k.Tokens)
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"testing"
 
 	"codebank.dev/bank"
@@ -156,7 +157,7 @@ func EventOf(entry *bank.Entry) bank.Event {
 
 // KeysOf returns the keys of a customer and of transactions, sorted.
 func KeysOf(customer Customer, transactions ...bank.ID) bank.Keys {
-	keys := bank.Keys{Accounts: []bank.ID{customer.Account}, Cards: []bank.ID{customer.Card}, Transactions: transactions}
+	keys := bank.Keys{Accounts: []bank.ID{customer.Account}, Cards: []bank.ID{customer.Card}, Transactions: transactions, Originals: slices.Clone(transactions)}
 	keys.Sort()
 	return keys
 }

@@ -116,6 +116,8 @@ func (s *Store) read(keys *bank.Keys) bank.Snapshot {
 				snapshot.Entries = append(snapshot.Entries, *entry)
 			}
 		}
+	}
+	for _, id := range keys.Originals {
 		if amount, ok := s.givenBack[id]; ok {
 			snapshot.Reversed[id] = amount
 		}

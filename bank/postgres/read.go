@@ -28,8 +28,10 @@ func (r *reading) add(b *batch, keys *bank.Keys) {
 	if len(keys.Transactions) > 0 {
 		p.uuids(keys.Transactions)
 		b.add(readEntries, func(row row) { r.snapshot.Entries = append(r.snapshot.Entries, row.entry()) })
+	}
+	if len(keys.Originals) > 0 {
 		r.snapshot.Reversed = make(map[bank.ID]int64)
-		p.uuids(keys.Transactions)
+		p.uuids(keys.Originals)
 		b.add(readGivenBack, func(row row) { r.snapshot.Reversed[row.uuid()] = row.int8() })
 	}
 }

@@ -34,7 +34,7 @@ func (v *void) SameAs(other bank.Command) bool {
 
 // Keys implements bank.Command.
 func (v *void) Keys() bank.Keys {
-	keys := bank.Keys{Transactions: []bank.ID{v.purchase, v.id}}
+	keys := bank.Keys{Transactions: []bank.ID{v.purchase, v.id}, Originals: []bank.ID{v.purchase}}
 	if !v.account.IsZero() {
 		keys.Accounts = []bank.ID{v.account}
 	}
@@ -87,7 +87,9 @@ func (r *reverse) SameAs(other bank.Command) bool {
 
 // Keys implements bank.Command.
 func (r *reverse) Keys() bank.Keys {
-	return bank.Keys{Accounts: []bank.ID{r.account}, Transactions: []bank.ID{r.id, r.purchase}}
+	return bank.Keys{
+		Accounts: []bank.ID{r.account}, Transactions: []bank.ID{r.id, r.purchase}, Originals: []bank.ID{r.purchase},
+	}
 }
 
 // Decide implements bank.Command.
