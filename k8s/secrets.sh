@@ -1,0 +1,39 @@
+#!/bin/bash
+# Makes up the passwords of the databases and the keys of the vault, and writes them as
+# Secrets into k8s/secrets.yaml, which git ignores. It never overwrites: without the vault's
+# keys the stored card numbers can never be read again. Keep a copy in a safe place.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+readonly file=k8s/secrets.yaml
+if [[ -e $file ]]; then
+  echo "$file is there already, and is never overwritten" >&2
+  exit 1
+fi
+umask 077
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+password() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
+url() { echo "postgres://$1:$3@postgres:5432/$2"; }
+
+# secret NAME KEY VALUE [KEY VALUE]...
+secret() {
+  printf -- '---\napiVersion: v1\nkind: Secret\nmetadata: {name: %s, namespace: codebank}\ntype: Opaque\ndata:\n' "$1"
+  shift
+  while (($#)); do
+    printf '  %s: %s\n' "$1" "$(printf '%s' "$2" | base64 | tr -d '\n')"
+    shift 2
+  done
+}
+
+go run ./bank/cmd/bankctl keys new --out "$scratch/vault.key" >/dev/null
+bank=$(password) statement=$(password) checkout=$(password)
+{
+  secret postgres postgres "$(password)" bank "$bank" statement "$statement" checkout "$checkout"
+  secret bank database-url "$(url bank bank_001 "$bank")" vault.key "$(<"$scratch/vault.key")"
+  secret statement database-url "$(url statement statement_001 "$statement")"
+  secret checkout database-url "$(url checkout checkout "$checkout")"
+} >"$scratch/secrets.yaml"
+mv --no-clobber "$scratch/secrets.yaml" "$file"
+echo "created $file"

@@ -1,0 +1,374 @@
+package manifests
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+)
+
+// manifest is what the rules look at of an object of k8s/.
+type manifest struct {
+	Kind     string
+	Metadata struct {
+		Name   string
+		Labels map[string]string
+	}
+	Spec spec
+}
+
+type spec struct {
+	// Of what runs pods.
+	Template struct {
+		Metadata struct{ Labels map[string]string }
+		Spec     pod
+	}
+	VolumeClaimTemplates []struct{ Metadata struct{ Name string } } `yaml:"volumeClaimTemplates"`
+	// Of a Service a label to value map, of others one with matchLabels.
+	Selector yaml.Node
+	Ports    []struct {
+		Name   string
+		Port   int
+		Target string `yaml:"targetPort"`
+	}
+	// Of a NetworkPolicy.
+	PodSelector struct {
+		MatchLabels map[string]string `yaml:"matchLabels"`
+	} `yaml:"podSelector"`
+	PolicyTypes []string `yaml:"policyTypes"`
+	Ingress     []struct {
+		From  []peer
+		Ports []struct{ Port int }
+	}
+	Egress []struct {
+		To    []peer
+		Ports []struct{ Port int }
+	}
+}
+
+type peer struct {
+	PodSelector       labelled `yaml:"podSelector"`
+	NamespaceSelector labelled `yaml:"namespaceSelector"`
+}
+
+type labelled struct {
+	MatchLabels map[string]string `yaml:"matchLabels"`
+}
+
+type pod struct {
+	AutomountServiceAccountToken *bool `yaml:"automountServiceAccountToken"`
+	EnableServiceLinks           *bool `yaml:"enableServiceLinks"`
+	HostNetwork                  bool  `yaml:"hostNetwork"`
+	HostPID                      bool  `yaml:"hostPID"`
+	SecurityContext              struct {
+		RunAsNonRoot   bool                  `yaml:"runAsNonRoot"`
+		RunAsUser      int                   `yaml:"runAsUser"`
+		SeccompProfile struct{ Type string } `yaml:"seccompProfile"`
+	} `yaml:"securityContext"`
+	InitContainers []container `yaml:"initContainers"`
+	Containers     []container
+	Volumes        []map[string]any
+}
+
+type container struct {
+	Name, Image string
+	Command     []string
+	Env         []struct {
+		Name, Value string
+		ValueFrom   map[string]any `yaml:"valueFrom"`
+	}
+	Ports []struct {
+		Name          string
+		ContainerPort int `yaml:"containerPort"`
+	}
+	Startup         map[string]any `yaml:"startupProbe"`
+	Liveness        map[string]any `yaml:"livenessProbe"`
+	Readiness       map[string]any `yaml:"readinessProbe"`
+	Resources       struct{ Requests, Limits map[string]string }
+	SecurityContext struct {
+		AllowPrivilegeEscalation *bool                        `yaml:"allowPrivilegeEscalation"`
+		ReadOnlyRootFilesystem   bool                         `yaml:"readOnlyRootFilesystem"`
+		Privileged               bool                         `yaml:"privileged"`
+		Capabilities             struct{ Add, Drop []string } `yaml:"capabilities"`
+	} `yaml:"securityContext"`
+	VolumeMounts []struct{ Name, MountPath string } `yaml:"volumeMounts"`
+}
+
+// app is the label by which parts are told apart.
+const app = "app.kubernetes.io/name"
+
+// readCluster returns every object of k8s/ that runs pods.
+func readCluster(t *testing.T) []manifest {
+	t.Helper()
+	return slices.DeleteFunc(readObjects(t), func(m manifest) bool { return len(m.Spec.Template.Spec.Containers) == 0 })
+}
+
+// readObjects returns every object of k8s/.
+func readObjects(t *testing.T) []manifest {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(root(t), "k8s", "*.yaml"))
+	require.NoError(t, err)
+	var objects []manifest
+	for _, file := range files {
+		if name := filepath.Base(file); name == "kustomization.yaml" || name == "secrets.yaml" {
+			continue
+		}
+		reader, err := os.Open(file)
+		require.NoError(t, err)
+		decoder := yaml.NewDecoder(reader)
+		for {
+			var m manifest
+			err := decoder.Decode(&m)
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			require.NoError(t, err, file)
+			require.NotEmpty(t, m.Kind, file)
+			require.NotEmpty(t, m.Metadata.Name, file)
+			objects = append(objects, m)
+		}
+		require.NoError(t, reader.Close())
+	}
+	require.NotEmpty(t, objects)
+	return objects
+}
+
+func find(t *testing.T, kind, name string) manifest {
+	t.Helper()
+	for _, m := range readObjects(t) {
+		if m.Kind == kind && m.Metadata.Name == name {
+			return m
+		}
+	}
+	t.Fatalf("no %s %s", kind, name)
+	return manifest{}
+}
+
+func TestTheKustomizationIsWhole(t *testing.T) {
+	var k struct {
+		Namespace          string
+		Resources          []string
+		ConfigMapGenerator []struct {
+			Name  string
+			Files []string
+		} `yaml:"configMapGenerator"`
+	}
+	require.NoError(t, yaml.Unmarshal([]byte(read(t, "k8s/kustomization.yaml")), &k))
+	files, err := filepath.Glob(filepath.Join(root(t), "k8s", "*.yaml"))
+	require.NoError(t, err)
+	var there []string
+	for _, file := range files {
+		if name := filepath.Base(file); name != "kustomization.yaml" && name != "secrets.yaml" {
+			there = append(there, name)
+		}
+	}
+	require.ElementsMatch(t, there, k.Resources)
+	maps := map[string]bool{}
+	for _, generated := range k.ConfigMapGenerator {
+		maps[generated.Name] = true
+		for _, file := range generated.Files {
+			require.FileExists(t, filepath.Join(root(t), "k8s", file))
+		}
+	}
+	for _, m := range readCluster(t) {
+		for _, volume := range m.Spec.Template.Spec.Volumes {
+			if from, ok := volume["configMap"].(map[string]any); ok {
+				require.True(t, maps[from["name"].(string)], "%s wants the ConfigMap %v", m.Metadata.Name, from["name"])
+			}
+		}
+	}
+	require.Equal(t, "restricted", find(t, "Namespace", k.Namespace).Metadata.Labels["pod-security.kubernetes.io/enforce"])
+}
+
+func TestPodsAreConfined(t *testing.T) {
+	for _, m := range readCluster(t) {
+		p, name := m.Spec.Template.Spec, m.Metadata.Name
+		require.NotNil(t, p.AutomountServiceAccountToken, name)
+		require.False(t, *p.AutomountServiceAccountToken, "%s is given a token", name)
+		require.NotNil(t, p.EnableServiceLinks, name)
+		require.False(t, *p.EnableServiceLinks, name)
+		require.False(t, p.HostNetwork || p.HostPID, name)
+		require.True(t, p.SecurityContext.RunAsNonRoot, name)
+		require.Positive(t, p.SecurityContext.RunAsUser, name)
+		require.Equal(t, "RuntimeDefault", p.SecurityContext.SeccompProfile.Type, name)
+		for _, c := range append(p.InitContainers, p.Containers...) {
+			require.NotNil(t, c.SecurityContext.AllowPrivilegeEscalation, name)
+			require.False(t, *c.SecurityContext.AllowPrivilegeEscalation, name)
+			require.False(t, c.SecurityContext.Privileged, name)
+			require.True(t, c.SecurityContext.ReadOnlyRootFilesystem, "%s can write to its root", name)
+			require.Equal(t, []string{"ALL"}, c.SecurityContext.Capabilities.Drop, name)
+			require.Empty(t, c.SecurityContext.Capabilities.Add, name)
+			for _, resource := range []string{"cpu", "memory"} {
+				require.NotEmpty(t, c.Resources.Requests[resource], name)
+				require.NotEmpty(t, c.Resources.Limits[resource], name)
+			}
+			require.Regexp(t, pinned, c.Image, name)
+			for _, mount := range c.VolumeMounts {
+				require.True(t, hasVolume(m, mount.Name), "%s mounts %s", name, mount.Name)
+			}
+		}
+	}
+}
+
+func hasVolume(m manifest, name string) bool {
+	for _, volume := range m.Spec.Template.Spec.Volumes {
+		if volume["name"] == name {
+			return true
+		}
+	}
+	for _, claim := range m.Spec.VolumeClaimTemplates {
+		if claim.Metadata.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+func TestPodsSayWhetherTheyAreReady(t *testing.T) {
+	for _, m := range readCluster(t) {
+		if slices.Contains(silent, m.Metadata.Name) {
+			continue
+		}
+		for _, c := range m.Spec.Template.Spec.Containers {
+			require.NotEmpty(t, c.Startup, m.Metadata.Name)
+			require.NotEmpty(t, c.Liveness, m.Metadata.Name)
+			require.NotEmpty(t, c.Readiness, m.Metadata.Name)
+			if _, ours := programOf(c.Command); ours {
+				require.Equal(t, map[string]any{"path": "/livez", "port": "http"}, c.Startup["httpGet"])
+				require.Equal(t, map[string]any{"path": "/livez", "port": "http"}, c.Liveness["httpGet"])
+				require.Equal(t, map[string]any{"path": "/readyz", "port": "http"}, c.Readiness["httpGet"])
+			}
+		}
+	}
+}
+
+func TestNoSecretStandsInTheCluster(t *testing.T) {
+	for _, m := range readObjects(t) {
+		require.NotEqual(t, "Secret", m.Kind, m.Metadata.Name)
+		for _, c := range m.Spec.Template.Spec.Containers {
+			for _, setting := range c.Env {
+				if setting.ValueFrom == nil {
+					require.False(t, leaks(setting.Name, setting.Value), "%s %s", m.Metadata.Name, setting.Name)
+				}
+			}
+		}
+	}
+}
+
+func TestEverySecretIsMadeByTheScript(t *testing.T) {
+	script := read(t, "k8s/secrets.sh")
+	made := func(secret, key string) bool {
+		for line := range strings.Lines(script) {
+			words := strings.Fields(line)
+			if len(words) > 1 && words[0] == "secret" && words[1] == secret && slices.Contains(words, key) {
+				return true
+			}
+		}
+		return false
+	}
+	for _, m := range readCluster(t) {
+		for _, c := range m.Spec.Template.Spec.Containers {
+			for _, setting := range c.Env {
+				if from, ok := setting.ValueFrom["secretKeyRef"].(map[string]any); ok {
+					require.True(t, made(fmt.Sprint(from["name"]), fmt.Sprint(from["key"])), "%s %v", setting.Name, from)
+				}
+				if file, ok := strings.CutPrefix(setting.Value, "/etc/codebank/secrets/"); ok {
+					require.True(t, made(m.Metadata.Name, file), "%s %s", m.Metadata.Name, file)
+				}
+			}
+		}
+		for _, volume := range m.Spec.Template.Spec.Volumes {
+			if from, ok := volume["secret"].(map[string]any); ok {
+				require.Equal(t, m.Metadata.Name, from["secretName"], "a part sees its own secrets only")
+			}
+		}
+	}
+}
+
+// ports returns what a part listens on.
+func ports(m manifest) map[string]int {
+	found := map[string]int{}
+	for _, c := range m.Spec.Template.Spec.Containers {
+		for _, port := range c.Ports {
+			found[port.Name] = port.ContainerPort
+		}
+	}
+	return found
+}
+
+func TestServicesReachTheirPods(t *testing.T) {
+	parts := map[string]manifest{}
+	for _, m := range readCluster(t) {
+		require.Equal(t, m.Metadata.Name, m.Spec.Template.Metadata.Labels[app])
+		var selector labelled
+		if m.Kind != "Job" {
+			require.NoError(t, m.Spec.Selector.Decode(&selector))
+			require.Equal(t, m.Spec.Template.Metadata.Labels, selector.MatchLabels)
+		}
+		parts[m.Metadata.Name] = m
+	}
+	for _, m := range readObjects(t) {
+		if m.Kind != "Service" {
+			continue
+		}
+		var selector map[string]string
+		require.NoError(t, m.Spec.Selector.Decode(&selector))
+		part, ok := parts[selector[app]]
+		require.True(t, ok, m.Metadata.Name)
+		for _, port := range m.Spec.Ports {
+			require.Equal(t, port.Port, ports(part)[port.Target], "%s %s", m.Metadata.Name, port.Target)
+		}
+	}
+}
+
+// talk is one way that one part may reach another.
+type talk struct {
+	from, to string
+	port     int
+}
+
+func TestNothingIsReachableThatNeedNotBe(t *testing.T) {
+	require.ElementsMatch(t, []string{"Ingress", "Egress"}, find(t, "NetworkPolicy", "default-deny").Spec.PolicyTypes)
+	require.Empty(t, find(t, "NetworkPolicy", "default-deny").Spec.PodSelector.MatchLabels)
+	out, in := map[talk]bool{}, map[talk]bool{}
+	for _, m := range readCluster(t) {
+		name := m.Metadata.Name
+		policy := find(t, "NetworkPolicy", name)
+		require.Equal(t, map[string]string{app: name}, policy.Spec.PodSelector.MatchLabels)
+		require.ElementsMatch(t, []string{"Ingress", "Egress"}, policy.Spec.PolicyTypes)
+		for _, rule := range policy.Spec.Egress {
+			for _, to := range rule.To {
+				for _, port := range rule.Ports {
+					out[talk{name, to.PodSelector.MatchLabels[app], port.Port}] = true
+				}
+			}
+		}
+		for _, rule := range policy.Spec.Ingress {
+			require.NotEmpty(t, rule.From, name)
+			for _, from := range rule.From {
+				for _, port := range rule.Ports {
+					require.Contains(t, values(ports(m)), port.Port, name)
+					if from.NamespaceSelector.MatchLabels == nil {
+						in[talk{from.PodSelector.MatchLabels[app], name, port.Port}] = true
+					}
+				}
+			}
+		}
+	}
+	require.Equal(t, out, in, "what may go out and what may come in")
+}
+
+func values(from map[string]int) []int {
+	var all []int
+	for _, value := range from {
+		all = append(all, value)
+	}
+	return all
+}

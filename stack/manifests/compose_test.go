@@ -1,0 +1,195 @@
+package manifests
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+)
+
+// compose is what the rules look at of docker-compose.yml.
+type compose struct {
+	Services map[string]service
+	Volumes  map[string]any
+}
+
+type service struct {
+	Image       string
+	Build       map[string]string
+	User        string
+	Restart     string
+	Command     []string
+	Environment map[string]string
+	Volumes     []string
+	Ports       []string
+	Profiles    []string
+	Tmpfs       []string
+	ReadOnly    bool     `yaml:"read_only"`
+	CapDrop     []string `yaml:"cap_drop"`
+	CapAdd      []string `yaml:"cap_add"`
+	Privileged  bool
+	SecurityOpt []string                     `yaml:"security_opt"`
+	DependsOn   map[string]map[string]string `yaml:"depends_on"`
+	Healthcheck struct{ Test []string }
+	Deploy      struct {
+		Resources struct{ Limits map[string]string }
+	}
+}
+
+// silent are the parts that serve nothing, so that there is nothing to ask. They end,
+// or are started again when they do.
+var silent = []string{"keys", "apply", "watch"}
+
+// root is the top folder of the repository.
+func root(t *testing.T) string {
+	t.Helper()
+	folder, err := filepath.Abs("../..")
+	require.NoError(t, err)
+	require.FileExists(t, filepath.Join(folder, "go.work"))
+	return folder
+}
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(root(t), filepath.FromSlash(name)))
+	require.NoError(t, err)
+	return string(content)
+}
+
+func readCompose(t *testing.T) compose {
+	t.Helper()
+	var c compose
+	require.NoError(t, yaml.Unmarshal([]byte(read(t, "docker-compose.yml")), &c))
+	require.NotEmpty(t, c.Services)
+	return c
+}
+
+func TestComposeContainersAreConfined(t *testing.T) {
+	for name, s := range readCompose(t).Services {
+		require.Regexp(t, `^[1-9]\d*:\d+$`, s.User, "%s runs as nobody in particular", name)
+		require.True(t, s.ReadOnly, "%s can write to its root", name)
+		require.Equal(t, []string{"ALL"}, s.CapDrop, "%s keeps capabilities", name)
+		require.Empty(t, s.CapAdd, name)
+		require.False(t, s.Privileged, name)
+		require.Contains(t, s.SecurityOpt, "no-new-privileges:true", name)
+		for _, limit := range []string{"cpus", "memory", "pids"} {
+			require.NotEmpty(t, s.Deploy.Resources.Limits[limit], "%s has no limit of %s", name, limit)
+		}
+		for _, port := range s.Ports {
+			require.Regexp(t, `^127\.0\.0\.1:17\d\d\d:\d+$`, port, "%s listens beyond the loopback address", name)
+		}
+	}
+}
+
+func TestComposeServicesSayWhetherTheyAreReady(t *testing.T) {
+	c := readCompose(t)
+	for name, s := range c.Services {
+		if slices.Contains(silent, name) {
+			require.Empty(t, s.Ports, name)
+			continue
+		}
+		require.NotEmpty(t, s.Healthcheck.Test, name)
+		require.Equal(t, "unless-stopped", s.Restart, name)
+		if program, ok := programOf(s.Command); ok {
+			require.Equal(t, []string{"CMD", "/probe"}, s.Healthcheck.Test[:2], program)
+			require.True(t, strings.HasSuffix(s.Healthcheck.Test[2], "/readyz"), program)
+		}
+	}
+	for name, s := range c.Services {
+		for needed, how := range s.DependsOn {
+			require.Contains(t, c.Services, needed, name)
+			want := "service_healthy"
+			if slices.Contains(silent, needed) {
+				want = "service_completed_successfully"
+			}
+			require.Equal(t, want, how["condition"], "%s needs %s", name, needed)
+		}
+	}
+	require.Len(t, c.Services["bank"].DependsOn, 1, "the bank needs its database only")
+}
+
+func TestComposeMountsWhatThereIs(t *testing.T) {
+	c := readCompose(t)
+	used := map[string]bool{}
+	for name, s := range c.Services {
+		for _, mount := range s.Volumes {
+			source, rest, _ := strings.Cut(mount, ":")
+			if strings.HasPrefix(source, "./") {
+				require.FileExists(t, filepath.Join(root(t), source), name)
+				require.True(t, strings.HasSuffix(rest, ":ro"), "%s may change %s", name, source)
+				continue
+			}
+			require.Contains(t, c.Volumes, source, name)
+			used[source] = true
+		}
+		if dockerfile := s.Build["dockerfile"]; dockerfile != "" {
+			require.FileExists(t, filepath.Join(root(t), dockerfile), name)
+		}
+	}
+	require.Len(t, used, len(c.Volumes), "a volume that nobody mounts")
+	keys := c.Services["keys"]
+	require.Equal(t, []string{"setup"}, keys.Profiles, "made by hand, once")
+	require.Equal(t, []string{"/bankctl", "keys", "new", "--out", c.Services["bank"].Environment["BANK_VAULT_KEY_FILE"]}, keys.Command)
+	require.Contains(t, c.Services["bank"].Volumes, "vault:/var/lib/codebank:ro")
+}
+
+// asked matches the variables that docker-compose.yml wants from its environment.
+var asked = regexp.MustCompile(`\$\{(\w+)(:\?[^}]*)?\}`)
+
+func TestTheExampleNamesEverySecretAndHoldsNone(t *testing.T) {
+	var wanted []string
+	for _, match := range asked.FindAllStringSubmatch(read(t, "docker-compose.yml"), -1) {
+		require.NotEmpty(t, match[2], "%s may be missing in silence", match[1])
+		wanted = append(wanted, match[1])
+	}
+	slices.Sort(wanted)
+	var named []string
+	for line := range strings.Lines(read(t, ".env.example")) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		name, value, found := strings.Cut(line, "=")
+		require.True(t, found && value == "", "%s has a value", name)
+		named = append(named, name)
+	}
+	slices.Sort(named)
+	require.Equal(t, slices.Compact(wanted), named)
+	for _, ignored := range []string{"/.env", "/k8s/secrets.yaml"} {
+		require.Contains(t, strings.Split(read(t, ".gitignore"), "\n"), ignored)
+	}
+	require.Contains(t, strings.Split(read(t, ".dockerignore"), "\n"), ".env")
+}
+
+// secretName matches names of settings whose value must not stand in a file, and
+// userInfo a password in an address.
+var (
+	secretName = regexp.MustCompile(`(?i)passw|secret|token|_KEY$|DATABASE_URL$`)
+	userInfo   = regexp.MustCompile(`://[^/\s:@]+:([^/\s@]+)@`)
+	reference  = regexp.MustCompile(`\$\{\w+:\?[^}]*\}`)
+)
+
+// leaks reports whether the value of a setting holds a secret.
+func leaks(name, value string) bool {
+	if secretName.MatchString(name) && !reference.MatchString(value) {
+		return true
+	}
+	return userInfo.MatchString(reference.ReplaceAllString(value, "")) ||
+		strings.Contains(value, "@") && !reference.MatchString(value)
+}
+
+func TestNoSecretStandsInCompose(t *testing.T) {
+	require.True(t, leaks("DB_PASSWORD_BANK", "hunter2"))
+	require.True(t, leaks("X", "postgres://bank:hunter2@postgres/bank"))
+	require.False(t, leaks("BANK_DATABASE_URL", "postgres://bank:${DB_PASSWORD_BANK:?needed}@postgres/bank"))
+	for name, s := range readCompose(t).Services {
+		for setting, value := range s.Environment {
+			require.False(t, leaks(setting, value), "%s %s", name, setting)
+		}
+	}
+}

@@ -1,0 +1,217 @@
+package manifests
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// pinned matches a tag that names a release. The base of our own image has none: its
+// releases are those of Debian, whose number is in its name.
+var pinned = regexp.MustCompile(`:v?\d+\.\d+(\.\d+)?[-\w.]*$|/static-debian\d+:nonroot$`)
+
+// from matches the images that a Dockerfile builds on.
+var from = regexp.MustCompile(`(?m)^FROM (\S+)`)
+
+// images returns every image that is run, by part, of compose and of the cluster.
+func images(t *testing.T) (inCompose, inCluster map[string]string) {
+	inCompose, inCluster = map[string]string{}, map[string]string{}
+	for name, s := range readCompose(t).Services {
+		inCompose[name] = s.Image
+	}
+	for _, m := range readCluster(t) {
+		for _, c := range m.Spec.Template.Spec.Containers {
+			inCluster[m.Metadata.Name] = c.Image
+		}
+	}
+	delete(inCompose, "keys")
+	return inCompose, inCluster
+}
+
+func TestImagesArePinnedAndTheSameEverywhere(t *testing.T) {
+	inCompose, inCluster := images(t)
+	require.Equal(t, inCompose, inCluster)
+	for part, image := range inCompose {
+		require.Regexp(t, pinned, image, part)
+	}
+	for _, name := range []string{"Dockerfile", "Dockerfile.connect"} {
+		bases := from.FindAllStringSubmatch(read(t, name), -1)
+		require.NotEmpty(t, bases, name)
+		for _, base := range bases {
+			require.Regexp(t, pinned, base[1], name)
+		}
+	}
+}
+
+func TestImagesAreTheReleasesThatTheLauncherRuns(t *testing.T) {
+	release := func(file, name string) string {
+		match := regexp.MustCompile(name + `\s*=\s*"([^"]+)"`).FindStringSubmatch(read(t, file))
+		require.NotNil(t, match, name)
+		return match[1]
+	}
+	kafka := release("stack/dist/parts.go", "kafkaVersion")
+	search := release("stack/dist/parts.go", "elasticsearchVersion")
+	database := strings.TrimSuffix(release("stack/dist/postgres.go", "postgresVersion"), ".0")
+	inCompose, _ := images(t)
+	for part, want := range map[string]string{
+		"kafka": "apache/kafka:" + kafka, "postgres": "postgres:" + database,
+		"registry":      "apicurio/apicurio-registry:" + release("stack/dist/parts.go", "registryVersion"),
+		"elasticsearch": "docker.elastic.co/elasticsearch/elasticsearch:" + search,
+		"kibana":        "docker.elastic.co/kibana/kibana:" + search,
+	} {
+		require.Equal(t, want, inCompose[part])
+	}
+	worker := read(t, "Dockerfile.connect")
+	require.Contains(t, worker, "\nFROM apache/kafka:"+kafka+"\n")
+	require.Contains(t, worker, "debezium-connector-jdbc:"+release("stack/dist/plugins.go", "debeziumVersion")+":tar.gz:plugin")
+	for _, program := range sources {
+		require.Contains(t, read(t, "Dockerfile"), program)
+	}
+}
+
+// sources are the programs of the image, by the command that runs them.
+var sources = map[string]string{
+	"bank": "./bank/cmd/bank", "statement": "./bank/cmd/statement", "checkout": "./checkout/cmd/checkout",
+	"bankctl": "./bank/cmd/bankctl", "probe": "./stack/probe",
+}
+
+// programOf returns the program of ours that serves and that a command runs.
+func programOf(command []string) (string, bool) {
+	if len(command) == 0 {
+		return "", false
+	}
+	name := strings.TrimPrefix(command[0], "/")
+	return name, name == "bank" || name == "statement" || name == "checkout"
+}
+
+// listed matches a flag's twin as our servers list it, and long a flag as bankctl does.
+var (
+	listed = regexp.MustCompile(`(?m)^ +environment: (\w+)`)
+	long   = regexp.MustCompile(`(?m)^ +(?:-\w, )?--([a-z-]+)`)
+)
+
+// twins asks the programs themselves for the variables that they know.
+func twins(t *testing.T) map[string][]string {
+	t.Helper()
+	folder := t.TempDir()
+	args := []string{"build", "-o", folder + string(filepath.Separator)}
+	for _, source := range sources {
+		args = append(args, source)
+	}
+	build := exec.Command("go", args...)
+	build.Dir = root(t)
+	output, err := build.CombinedOutput()
+	require.NoError(t, err, string(output))
+	help := func(program string, args ...string) string {
+		command := exec.Command(filepath.Join(folder, program), append(args, "--help")...)
+		command.Env = []string{"PATH=" + os.Getenv("PATH")}
+		output, err := command.CombinedOutput()
+		require.NoError(t, err, string(output))
+		return string(output)
+	}
+	known := map[string][]string{}
+	for _, server := range []string{"bank", "statement", "checkout"} {
+		for _, match := range listed.FindAllStringSubmatch(help(server), -1) {
+			known[server] = append(known[server], match[1])
+		}
+	}
+	for _, match := range long.FindAllStringSubmatch(help("bankctl", "apply"), -1) {
+		known["bankctl"] = append(known["bankctl"], "BANKCTL_"+strings.ToUpper(strings.ReplaceAll(match[1], "-", "_")))
+	}
+	return known
+}
+
+func TestEverySettingIsAFlagOfItsProgram(t *testing.T) {
+	known := twins(t)
+	check := func(where string, command, settings []string) {
+		if len(command) == 0 {
+			return
+		}
+		program := strings.TrimPrefix(command[0], "/")
+		if program == "probe" || sources[program] == "" {
+			return
+		}
+		require.NotEmpty(t, known[program])
+		for _, setting := range settings {
+			ok := slices.Contains(known[program], setting) || slices.Contains(known[program], strings.TrimSuffix(setting, "_FILE"))
+			require.True(t, ok, "%s: %s is no setting of %s", where, setting, program)
+		}
+	}
+	for name, s := range readCompose(t).Services {
+		var settings []string
+		for setting := range s.Environment {
+			settings = append(settings, setting)
+		}
+		check("compose "+name, s.Command, settings)
+	}
+	for _, m := range readCluster(t) {
+		for _, c := range m.Spec.Template.Spec.Containers {
+			var settings []string
+			for _, setting := range c.Env {
+				settings = append(settings, setting.Name)
+			}
+			check("k8s "+m.Metadata.Name, c.Command, settings)
+		}
+	}
+}
+
+func TestOneProvisioningCommand(t *testing.T) {
+	want := []string{"/bankctl", "apply", "all"}
+	require.Equal(t, want, readCompose(t).Services["apply"].Command[:3])
+	require.Equal(t, want, find(t, "Job", "apply").Spec.Template.Spec.Containers[0].Command[:3])
+	require.Contains(t, read(t, "stack/launch/services.go"), `"apply", "all"`)
+}
+
+// variable is how a connector's file refers to the worker's environment.
+var variable = regexp.MustCompile(`\$\{env:(\w+)\}`)
+
+func TestTheWorkerGetsEveryVariableOfTheConnectors(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(root(t), "connectors", "sinks", "*.json"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	inCluster := map[string]bool{}
+	for _, setting := range find(t, "Deployment", "connect").Spec.Template.Spec.Containers[0].Env {
+		inCluster[setting.Name] = true
+	}
+	for _, file := range append(files, filepath.Join(root(t), "k8s", "config", "connect.properties")) {
+		content, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, match := range variable.FindAllStringSubmatch(string(content), -1) {
+			require.Contains(t, readCompose(t).Services["connect"].Environment, match[1], file)
+			require.True(t, inCluster[match[1]], "%s wants %s", file, match[1])
+		}
+	}
+}
+
+func TestBrokerAndWorkerAreSetUpAsTheLauncherDoes(t *testing.T) {
+	// Where things are differs, and nothing else.
+	places := []string{
+		"bootstrap.servers", "listeners", "advertised.listeners", "rest.advertised.host.name", "plugin.path", "log.dirs",
+		"controller.quorum.voters", "listener.security.protocol.map", "value.converter.schema.registry.url",
+	}
+	for _, name := range []string{"kafka.properties", "connect.properties"} {
+		launcher, here := properties(t, "stack/launch/config/"+name), properties(t, "k8s/config/"+name)
+		for _, place := range places {
+			require.Equal(t, launcher[place] == "", here[place] == "", "%s %s", name, place)
+			delete(launcher, place)
+			delete(here, place)
+		}
+		require.Equal(t, launcher, here, name)
+	}
+}
+
+func properties(t *testing.T, name string) map[string]string {
+	settings := map[string]string{}
+	for line := range strings.Lines(read(t, name)) {
+		if key, value, found := strings.Cut(strings.TrimSpace(line), "="); found && !strings.HasPrefix(key, "#") {
+			settings[key] = value
+		}
+	}
+	return settings
+}
