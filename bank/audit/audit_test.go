@@ -416,7 +416,7 @@ func TestFindingsAreCountedBeyondThoseTold(t *testing.T) {
 	report := w.run()
 	require.EqualValues(t, 300, report.FindingCount)
 	require.Len(t, report.Findings, 20)
-	require.Contains(t, table(t, report), "… and 280 more findings\naudit: DIFFERENT (300 findings)\n")
+	require.Contains(t, table(t, report), "… and 280 more; in all:\n300 missing from the statement\naudit: DIFFERENT (300 findings)\n")
 	require.Equal(t, "there by now: it was still on its way", arrived(w).Detail)
 }
 

@@ -187,6 +187,8 @@ func (e *explainer) missing(ctx context.Context, s *suspect, plain Finding) Find
 	copies[witness], copies[s.store] = []Copy{*copy}, found
 	if fields := differing(copies, witness, s.store); len(fields) > 0 {
 		plain.Kind, plain.Fields = Altered, fields
+		e.tally(Missing, s.store, -1)
+		e.tally(Altered, s.store, 1)
 		return plain
 	}
 	if s.store != InLedger {
@@ -234,10 +236,9 @@ func (e *explainer) pair(ctx context.Context) {
 		missing.held[s.store], missing.blamed[s.store] = true, true
 		missing.positions[s.store] = s.positions[s.store]
 		e.suspects = slices.Delete(e.suspects, i, i+1)
-		e.comparison.findings--
-		if s.store > InOutbox {
-			e.onTheWay--
-		}
+		e.tally(Foreign, s.store, -1)
+		e.tally(Missing, s.store, -1)
+		e.tally(Altered, s.store, 1)
 		i--
 	}
 }

@@ -20,10 +20,8 @@ type comparison struct {
 	accounts int64
 	refusals int64
 
-	suspects []suspect
-	findings int64
-	// onTheWay are the findings that may be events which have not arrived yet.
-	onTheWay  int64
+	suspects  []suspect
+	tallies   []Tally
 	differing []AccountDifference
 }
 

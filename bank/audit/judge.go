@@ -1,5 +1,7 @@
 package audit
 
+import "slices"
+
 // suspect is a finding before its event was read again.
 type suspect struct {
 	kind  Kind
@@ -16,20 +18,17 @@ type suspect struct {
 	detail string
 }
 
-// suspect counts a finding and keeps it while there is room.
+// suspect counts a finding, an altered event once for each place to blame, and keeps
+// it while there is room.
 func (c *comparison) suspect(s suspect) {
-	count := max(s.events, 1)
 	if s.kind == Altered {
-		count = 0
-		for _, blamed := range s.blamed {
+		for store, blamed := range s.blamed {
 			if blamed {
-				count++
+				c.tally(Altered, Store(store), 1)
 			}
 		}
-	}
-	c.findings += count
-	if s.kind == Missing && s.store > InOutbox {
-		c.onTheWay += count
+	} else {
+		c.tally(s.kind, s.store, max(s.events, 1))
 	}
 	if c.account.open {
 		c.account.differs = true
@@ -37,6 +36,15 @@ func (c *comparison) suspect(s suspect) {
 	if len(c.suspects) < c.keep {
 		c.suspects = append(c.suspects, s)
 	}
+}
+
+// tally adds to the number of findings of a kind in a place.
+func (c *comparison) tally(kind Kind, store Store, findings int64) {
+	at := slices.IndexFunc(c.tallies, func(t Tally) bool { return t.Kind == kind && t.Store == store })
+	if at < 0 {
+		at, c.tallies = len(c.tallies), append(c.tallies, Tally{Kind: kind, Store: store})
+	}
+	c.tallies[at].Findings += findings
 }
 
 // about begins a suspect that is about a group.

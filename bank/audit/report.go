@@ -28,14 +28,23 @@ type Report struct {
 	// account and sequence.
 	FindingCount int64     `json:"finding_count"`
 	Findings     []Finding `json:"findings"`
+	// Tallies say how many findings of which kind are in which place.
+	Tallies []Tally `json:"tallies"`
 	// DifferingAccounts are the first accounts with findings.
 	DifferingAccounts []AccountDifference `json:"differing_accounts"`
-
-	onTheWay int64
 }
 
 // onlyMissing reports whether nothing was found but events that may be on their way.
-func (r *Report) onlyMissing() bool { return r.onTheWay > 0 && r.onTheWay == r.FindingCount }
+func (r *Report) onlyMissing() bool {
+	return !r.Equal && !slices.ContainsFunc(r.Tallies, func(t Tally) bool { return t.Kind != Missing || t.Store <= InOutbox })
+}
+
+// Tally is how many findings of a kind are in a place.
+type Tally struct {
+	Kind     Kind  `json:"kind"`
+	Store    Store `json:"store"`
+	Findings int64 `json:"findings"`
+}
 
 // Figures are what one place adds up to. A repeat counts once.
 type Figures struct {
@@ -122,14 +131,16 @@ func (c *comparison) report(ctx context.Context, cut *cut) (*Report, error) {
 		return nil, err
 	}
 	r := &Report{
-		BankCode: c.audit.BankCode, Equal: c.findings == 0,
-		Accounts: c.accounts, Refusals: c.refusals, Events: cut.events(),
-		FindingCount: c.findings, Findings: findings, DifferingAccounts: c.differing,
-		DeadLetters: []DeadLetters{}, onTheWay: c.onTheWay,
+		BankCode: c.audit.BankCode, Accounts: c.accounts, Refusals: c.refusals, Events: cut.events(),
+		Findings: findings, Tallies: []Tally{}, DeadLetters: []DeadLetters{},
+		DifferingAccounts: append([]AccountDifference{}, c.differing...),
 	}
-	if r.DifferingAccounts == nil {
-		r.DifferingAccounts = []AccountDifference{}
+	for _, tally := range c.tallies {
+		if r.FindingCount += tally.Findings; tally.Findings > 0 {
+			r.Tallies = append(r.Tallies, tally)
+		}
 	}
+	r.Equal = r.FindingCount == 0
 	for store := range stores {
 		place := &c.places[store]
 		shown := Place{

@@ -35,7 +35,10 @@ func (r *Report) WriteTable(out io.Writer) error {
 		text.WriteString(r.Findings[i].String() + "\n")
 	}
 	if more := r.FindingCount - int64(len(r.Findings)); more > 0 {
-		fmt.Fprintf(&text, "… and %d more findings\n", more)
+		fmt.Fprintf(&text, "… and %d more; in all:\n", more)
+		for _, tally := range r.Tallies {
+			fmt.Fprintf(&text, "%d %s\n", tally.Findings, where(tally.Kind, tally.Store))
+		}
 	}
 	text.WriteString(r.Verdict() + "\n")
 	_, err := io.WriteString(out, text.String())
@@ -125,14 +128,18 @@ func align(rows [][]string) {
 	}
 }
 
+// where says what is wrong in which place.
+func where(kind Kind, store Store) string {
+	if kind == Missing {
+		return "missing from the " + store.String()
+	}
+	return string(kind) + " in the " + store.String()
+}
+
 // String returns the finding as one line, and a line for each field that differs.
 func (f *Finding) String() string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "%s in the %s: %s", f.Kind, f.Store, f.EventID)
-	if f.Kind == Missing {
-		text.Reset()
-		fmt.Fprintf(&text, "missing from the %s: %s", f.Store, f.EventID)
-	}
+	text.WriteString(where(f.Kind, f.Store) + ": " + f.EventID)
 	for _, field := range f.Fields {
 		if len(field.Values) == 0 {
 			text.WriteString(" " + field.Name)

@@ -30,52 +30,77 @@ type indexPlace struct {
 
 var _ audit.Source = (*indexPlace)(nil)
 
-// Read implements audit.Source. Documents are decoded while the next are fetched.
+// Read implements audit.Source. Two halves are read side by side, and documents are
+// decoded while the next are fetched, so that neither side waits for the other.
 func (p *indexPlace) Read(ctx context.Context, each func(*audit.Copy) error) error {
 	if err := p.refresh(ctx); err != nil {
 		return err
 	}
-	query, err := json.Marshal(map[string]any{"term": map[string]string{"bank_code": string(p.code)}})
+	group, ctx := errgroup.WithContext(ctx)
+	for _, query := range p.halves() {
+		documents := make(chan elastic.Document, readAhead)
+		group.Go(func() error {
+			defer close(documents)
+			return p.scan(ctx, query, documents)
+		})
+		group.Go(func() error {
+			for d := range documents {
+				var c audit.Copy
+				if err := index.Document(&c, d.ID, d.Source); err != nil {
+					return err
+				}
+				if err := each(&c); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// halves returns two queries that share the bank's documents out: those that came
+// from every other partition, and all that did not.
+func (p *indexPlace) halves() [2]query {
+	const partitions = 100
+	var even []int
+	for partition := 0; partition < partitions; partition += 2 {
+		even = append(even, partition)
+	}
+	mine := query{"term": query{"bank_code": p.code}}
+	half := query{"terms": query{"kafka_partition": even}}
+	return [2]query{
+		{"bool": query{"filter": []query{mine, half}}},
+		{"bool": query{"filter": []query{mine}, "must_not": []query{half}}},
+	}
+}
+
+// query is a query in the server's language.
+type query map[string]any
+
+func (p *indexPlace) scan(ctx context.Context, q query, documents chan<- elastic.Document) error {
+	body, err := json.Marshal(q)
 	if err != nil {
 		return err
 	}
-	documents := make(chan elastic.Document, readAhead)
-	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error {
-		defer close(documents)
-		scan := elastic.Scan{Index: auditedIndices, Query: query, Page: auditedPage}
-		return p.client.Scan(ctx, scan, func(d elastic.Document) error {
-			select {
-			case documents <- d:
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		})
-	})
-	group.Go(func() error {
-		for d := range documents {
-			var c audit.Copy
-			if err := index.Document(&c, d.ID, d.Source); err != nil {
-				return err
-			}
-			if err := each(&c); err != nil {
-				return err
-			}
+	return p.client.Scan(ctx, elastic.Scan{Index: auditedIndices, Query: body, Page: auditedPage}, func(d elastic.Document) error {
+		select {
+		case documents <- d:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
 		}
-		return nil
 	})
-	return group.Wait()
 }
 
 // Find implements audit.Source, among the documents of all banks.
 func (p *indexPlace) Find(ctx context.Context, wanted audit.Wanted) ([]audit.Copy, error) {
-	query, err := json.Marshal(map[string]any{"ids": map[string]any{"values": []string{wanted.EventID}}})
+	body, err := json.Marshal(query{"ids": query{"values": []string{wanted.EventID}}})
 	if err != nil {
 		return nil, err
 	}
 	var found []audit.Copy
-	err = p.client.Scan(ctx, elastic.Scan{Index: auditedIndices, Query: query}, func(d elastic.Document) error {
+	err = p.client.Scan(ctx, elastic.Scan{Index: auditedIndices, Query: body}, func(d elastic.Document) error {
 		found = append(found, audit.Copy{})
 		return index.Document(&found[len(found)-1], d.ID, d.Source)
 	})

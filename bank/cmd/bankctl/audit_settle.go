@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/sr"
@@ -93,8 +94,7 @@ func pause(ctx context.Context) error {
 	}
 }
 
-// watched is a place, read by one goroutine, that is given up when nothing comes from
-// it for a while.
+// watched is a place that is given up when nothing comes from it for a while.
 type watched struct {
 	audit.Source
 	patience time.Duration
@@ -107,9 +107,9 @@ func (w watched) Read(ctx context.Context, each func(*audit.Copy) error) error {
 	defer cancel(nil)
 	timer := time.AfterFunc(w.patience, func() { cancel(stalled) })
 	defer timer.Stop()
-	count := 0
+	var count atomic.Int64
 	err := w.Source.Read(ctx, func(c *audit.Copy) error {
-		if count++; count%watchEvery == 0 {
+		if count.Add(1)%watchEvery == 0 {
 			timer.Reset(w.patience)
 		}
 		return each(c)
