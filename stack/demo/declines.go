@@ -130,7 +130,7 @@ func (t *town) pastBank(ctx context.Context) (bankv1.CardServiceClient, func(), 
 	}
 	end := func() {
 		connection.Close()
-		if err := past.Stop(context.WithoutCancel(ctx)); err != nil {
+		if err := t.stack.Retire(context.WithoutCancel(ctx), past); err != nil {
 			t.printf("  the bank of the past did not stop: %v\n", err)
 		}
 	}

@@ -25,8 +25,12 @@ const patience = 2 * time.Minute
 // call sends a JSON request and reads the answer into one of the same kind.
 func call(t *testing.T, method, url string, body any) map[string]any {
 	t.Helper()
-	content, err := json.Marshal(body)
-	require.NoError(t, err)
+	var content []byte
+	if body != nil {
+		var err error
+		content, err = json.Marshal(body)
+		require.NoError(t, err)
+	}
 	request, err := http.NewRequestWithContext(context.Background(), method, url, bytes.NewReader(content))
 	require.NoError(t, err)
 	request.Header.Set("Content-Type", "application/json")

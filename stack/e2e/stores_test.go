@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strings"
 	"testing"
 	"time"
 
@@ -193,8 +192,12 @@ func TestAPoisonRecordGoesToItsDeadLetterTopicOnceAndTheOthersPass(t *testing.T)
 			return endOffsets(t, admin, queues)[queue] >= before[queue]+int64(len(poison))
 		}, patience, 100*time.Millisecond, queue)
 	}
+	// What comes behind passes too, and nothing is reported a second time meanwhile.
+	behind := startLoad(t, 8, 12, stack.Addresses().BankGRPC())
+	behind.progress(300)
+	behind.settle()
+	behind.verify(stack)
 	for _, queue := range queues {
-		awaitCaughtUp(t, stack, "connect-"+strings.TrimPrefix(queue, "dlq."))
 		require.Equal(t, before[queue]+int64(len(poison)), endOffsets(t, admin, queues)[queue], "%s: each once", queue)
 	}
 }

@@ -171,6 +171,16 @@ func (s *Stack) Replica(ctx context.Context, original string, copied Copy) (*pro
 	return row, row.WaitReady(ctx)
 }
 
+// Retire stops a copy that Replica started, if it still runs, and forgets it.
+func (s *Stack) Retire(ctx context.Context, copied *process.Process) error {
+	var err error
+	if copied.Running() {
+		err = copied.Stop(ctx)
+	}
+	s.group.Remove(copied.Name())
+	return err
+}
+
 // Copy says how a copy of a service differs from its original.
 type Copy struct {
 	// Name is the copy's own, unique in the stack.

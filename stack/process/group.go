@@ -63,6 +63,13 @@ func (g *Group) Add(spec Spec) *Process {
 	return row
 }
 
+// Remove takes a row out of the table that was stopped and will not start again.
+func (g *Group) Remove(name string) {
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
+	g.rows = slices.DeleteFunc(g.rows, func(row *Process) bool { return row.spec.Name == name })
+}
+
 // Process returns a row by its name, nil if there is none.
 func (g *Group) Process(name string) *Process {
 	g.mutex.Lock()
