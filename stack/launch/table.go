@@ -88,6 +88,11 @@ func (s *Stack) database(ctx context.Context) (*postgres.Server, error) {
 		Dir:      s.postgresDir(),
 		Port:     s.addresses.port(postgresPort),
 		Progress: func(message string) { s.say(Postgres, message) },
+		// Room for the ledger's indexes, and checkpoints far enough apart that few pages
+		// have to be logged whole. Nothing here makes a commit less durable.
+		Settings: map[string]string{
+			"shared_buffers": "512MB", "max_wal_size": "4GB", "min_wal_size": "1GB", "checkpoint_timeout": "15min",
+		},
 	})
 	if err != nil {
 		return nil, err

@@ -37,7 +37,9 @@ var shared struct {
 func Shared(t testing.TB) *postgres.Server {
 	t.Helper()
 	shared.once.Do(func() {
-		shared.server, shared.err = start(postgres.Options{})
+		// What a crash would leave is tested on servers of their own. Here every test
+		// makes and drops a database, which is a checkpoint each.
+		shared.server, shared.err = start(postgres.Options{Settings: map[string]string{"fsync": "off"}})
 	})
 	if shared.err != nil {
 		t.Fatalf("no Postgres to test with: %v", shared.err)
