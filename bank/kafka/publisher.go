@@ -6,6 +6,7 @@ package kafka
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"sync"
@@ -42,7 +43,10 @@ type PublisherConfig struct {
 	Brokers []string
 	// RegistryURL is the root of the schema registry's Confluent interface; it may be away.
 	RegistryURL string
-	// ClientOptions and RegistryOptions add credentials and transport security.
+	// TLS secures the connections to the brokers; nil leaves them plain.
+	TLS *tls.Config
+	// ClientOptions add to the producer's, for credentials or another compression. They
+	// must not name a dialer. RegistryOptions add to the registry client's.
 	ClientOptions   []kgo.Opt
 	RegistryOptions []sr.ClientOpt
 	// MaxWaiting is how many events may wait for their turn before Publish blocks, those
@@ -59,8 +63,8 @@ type PublisherConfig struct {
 //
 // Events are sent in groups: while one is on its way the next one gathers, so an
 // idle publisher sends at once and a busy one shares requests among thousands, with
-// no timer. A group is handed to the producer whole before its first byte is sent,
-// and the producer fails what it buffered for a partition together. So when
+// no timer. A group is handed to the producer whole before its first byte is sent
+// (see gate), and the producer fails what it holds for a partition together. So when
 // something fails, for each key a head of the group is on the topic and the rest is
 // not: the rest is sent again, in order, by a new producer, before anything later.
 // Repeats are possible then, gaps are not.
@@ -68,14 +72,13 @@ type PublisherConfig struct {
 // Make one with NewPublisher, end it with Close. It is safe for concurrent use; the
 // order of events is that of the calls.
 type Publisher struct {
-	config  PublisherConfig
-	topic   string
-	options []kgo.Opt
-	ids     *schemaIDs
-	logger  *slog.Logger
+	config PublisherConfig
+	topic  string
+	ids    *schemaIDs
+	logger *slog.Logger
 
 	// The sending goroutine's own.
-	client     *kgo.Client
+	producer   *producer
 	parcels    []parcel
 	arena      []byte
 	unanswered sync.WaitGroup
@@ -128,13 +131,12 @@ func NewPublisher(config PublisherConfig) (*Publisher, error) {
 		arrived: make(chan struct{}, 1),
 	}
 	close(p.idle)
-	p.options = p.clientOptions()
 	p.life, p.end = context.WithCancel(context.Background())
 	var err error
 	if p.ids, err = newSchemaIDs(&config, schemas.Subject(p.topic)); err != nil {
 		return nil, err
 	}
-	if p.client, err = kgo.NewClient(p.options...); err != nil {
+	if p.producer, err = p.newProducer(); err != nil {
 		return nil, err
 	}
 	go p.run()

@@ -1,0 +1,79 @@
+package kafka
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// dialTimeout bounds the opening of a connection to a broker.
+const dialTimeout = 10 * time.Second
+
+// gate stands between a producer and its brokers while a group is handed over, so
+// that no record leaves, and no answer arrives, before the producer has them all.
+// Flushing by hand alone does not do that: the producer's sender may still be on
+// its way out of the last group, find the first records of the next one and send
+// them. When those fail, only what was buffered by then would fail with them, and
+// the rest would overtake them.
+type gate struct {
+	mutex  sync.RWMutex
+	broken atomic.Bool
+}
+
+// close makes every connection wait. open lets them go on.
+func (g *gate) close() { g.mutex.Lock() }
+func (g *gate) open()  { g.mutex.Unlock() }
+
+// breakDown ends every connection at its next step, once the gate is open.
+func (g *gate) breakDown() { g.broken.Store(true) }
+
+// pass waits while the gate is closed.
+func (g *gate) pass() error {
+	g.mutex.RLock()
+	defer g.mutex.RUnlock()
+	if g.broken.Load() {
+		return net.ErrClosed
+	}
+	return nil
+}
+
+// dialer returns how a producer opens connections through the gate.
+func (g *gate) dialer(security *tls.Config) func(context.Context, string, string) (net.Conn, error) {
+	plain := &net.Dialer{Timeout: dialTimeout}
+	dial := plain.DialContext
+	if security != nil {
+		dial = (&tls.Dialer{NetDialer: plain, Config: security}).DialContext
+	}
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		connection, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return &gatedConn{connection, g}, nil
+	}
+}
+
+type gatedConn struct {
+	net.Conn
+	gate *gate
+}
+
+// Read implements net.Conn: what has arrived is not seen before the gate is open.
+func (c *gatedConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if err == nil {
+		err = c.gate.pass()
+	}
+	return n, err
+}
+
+// Write implements net.Conn: nothing leaves before the gate is open.
+func (c *gatedConn) Write(b []byte) (int, error) {
+	if err := c.gate.pass(); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(b)
+}
