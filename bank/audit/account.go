@@ -14,8 +14,8 @@ type account struct {
 	inCut bool
 	// stands is the account as of the cut, if inCut.
 	stands cutAccount
-	// expected is the sequence that comes next.
-	expected int64
+	// reached is the sequence up to which all were seen or told of.
+	reached int64
 	totals   [stores]totals
 	differs  bool
 
@@ -32,7 +32,7 @@ type account struct {
 
 func (a *account) begin(id bank.ID) {
 	kept := a.totals
-	*a = account{open: true, id: id, expected: 1, totals: kept}
+	*a = account{open: true, id: id, totals: kept}
 	for i := range a.totals {
 		a.totals[i].reset()
 	}
@@ -42,18 +42,17 @@ func compareIDs(a, b bank.ID) int { return bytes.Compare(a[:], b[:]) }
 
 const inNoStore = "in none of the five places"
 
-// gap tells of the sequences from the expected one up to, not including, next: no
+// gapThrough tells of the sequences from where the account was reached up to last: no
 // place has them.
-func (c *comparison) gap(next int64) {
+func (c *comparison) gapThrough(last int64) {
 	a := &c.account
-	if next <= a.expected {
+	if last <= a.reached {
 		return
 	}
-	s := suspect{kind: Missing, store: InLedger, key: key{class: ofAccount, id: a.id, sequence: a.expected}, detail: inNoStore}
-	if last := next - 1; last > a.expected {
+	s := suspect{kind: Missing, store: InLedger, key: key{class: ofAccount, id: a.id, sequence: a.reached + 1}, detail: inNoStore}
+	if s.events = last - a.reached; s.events > 1 {
 		s.detail = fmt.Sprintf("%s, nor is any up to sequence %d", inNoStore, last)
 	}
-	s.events = next - a.expected
 	c.suspect(s)
 }
 
@@ -68,7 +67,7 @@ func (c *comparison) leaveAccount() {
 	if !a.inCut {
 		return
 	}
-	c.gap(a.stands.sequence + 1)
+	c.gapThrough(a.stands.sequence)
 	if a.lastSequence == a.stands.sequence {
 		c.breaches(key{class: ofAccount, id: a.id, sequence: a.lastSequence}, a.last.ends(&a.stands))
 	}

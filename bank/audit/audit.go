@@ -92,10 +92,16 @@ func (e *AwayError) Error() string { return fmt.Sprintf("audit: %s: %v", e.Store
 // Unwrap returns the place's own error.
 func (e *AwayError) Unwrap() error { return e.Cause }
 
-// away names the place of an error; the end of ctx is nobody's.
+// ownError is an error of the audit's own, such as a full disk, that comes back
+// through a place.
+type ownError struct{ cause error }
+
+func (e *ownError) Error() string { return e.cause.Error() }
+func (e *ownError) Unwrap() error { return e.cause }
+
+// away names the place of an error; our own and the end of ctx are nobody's.
 func away(ctx context.Context, store Store, err error) error {
-	var named *AwayError
-	if err == nil || errors.As(err, &named) {
+	if err == nil || errors.As(err, new(*AwayError)) || errors.As(err, new(*ownError)) {
 		return err
 	}
 	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
@@ -174,7 +180,12 @@ func (a *Audit) compare(ctx context.Context, cut *cut) (*Report, error) {
 		return nil, err
 	}
 	defer c.close()
-	if err := c.join(); err != nil {
+	err := c.join()
+	if ctx.Err() != nil {
+		// The ledger's events ended with ctx, not because there are no more.
+		return nil, context.Cause(ctx)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return c.report(ctx, cut)

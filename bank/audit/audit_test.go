@@ -2,8 +2,10 @@ package audit_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"iter"
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -64,7 +66,7 @@ func TestTheTableShowsThePlacesSideBySide(t *testing.T) {
 	report.DeadLetters = []audit.DeadLetters{{Topic: "dlq.statement-postgres", Records: 1}}
 	digest := report.Places[0].Digest[:12]
 	require.Equal(t, strings.Join([]string{
-		"bank 001: 23 events of 2 accounts and 1 refusals",
+		"bank 001: 23 events of 2 accounts and 1 refusal",
 		"",
 		"                         ledger         outbox          topic      statement          index",
 		"events                       23              0             23             23             23",
@@ -75,7 +77,7 @@ func TestTheTableShowsThePlacesSideBySide(t *testing.T) {
 		"repeats                       -              0              1              -              -",
 		"unreadable                    -              -              1              -              -",
 		"",
-		"1 dead letters in dlq.statement-postgres",
+		"1 dead letter in dlq.statement-postgres",
 		"audit: equal",
 		"",
 	}, "\n"), table(t, report))
@@ -471,6 +473,73 @@ func TestAPlaceThatIsAwayIsNamed(t *testing.T) {
 	_, err := w.audit().Run(ctx)
 	require.ErrorIs(t, err, context.Canceled)
 	require.False(t, errors.As(err, new(*audit.AwayError)), "the one who stops it is no place")
+}
+
+func TestAFullDiskIsNoPlaces(t *testing.T) {
+	a := newWorld(t, 5, 100, 0).audit()
+	a.TempDir += "/none"
+	_, err := a.Run(t.Context())
+	require.ErrorIs(t, err, os.ErrNotExist)
+	require.False(t, errors.As(err, new(*audit.AwayError)))
+}
+
+func TestAnEndInTheMiddleIsNoFinding(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	w := newWorld(t, 5, 1000, 0)
+	a := w.audit()
+	a.Ledger = ending{w, cancel}
+	report, err := a.Run(ctx)
+	require.ErrorIs(t, err, context.Canceled)
+	require.False(t, errors.As(err, new(*audit.AwayError)))
+	require.Nil(t, report)
+}
+
+// ending is a ledger during whose reading the audit is stopped.
+type ending struct {
+	*world
+	stop context.CancelFunc
+}
+
+func (e ending) Events(ctx context.Context) iter.Seq2[*audit.Copy, error] {
+	return func(yield func(*audit.Copy, error) bool) {
+		n := 0
+		for c := range e.world.Events(ctx) {
+			if n++; n == 700 {
+				e.stop()
+			}
+			if !yield(c, ctx.Err()) {
+				return
+			}
+		}
+	}
+}
+
+func TestASequenceAlteredToAnythingIsCountedWithoutRunningOver(t *testing.T) {
+	w := newWorld(t, 5, 2, 0)
+	for i := range w.accounts {
+		w.accounts[i].Sequence = math.MaxInt64
+	}
+	report := w.run()
+	require.EqualValues(t, math.MaxInt64, report.FindingCount)
+	require.Len(t, report.Findings, 5)
+}
+
+func TestTheReportAsJSON(t *testing.T) {
+	w := newWorld(t, 1, 2, 0)
+	w.copyIn(audit.InStatement, eventOf(0, 2).EventID).Event.AmountMinor = 7
+	report := w.run()
+	require.Equal(t, []audit.Tally{{Kind: audit.Altered, Store: audit.InStatement, Findings: 1}}, report.Tallies)
+	text, err := json.Marshal(report)
+	require.NoError(t, err)
+	id := eventOf(0, 2).EventID
+	for _, part := range []string{
+		`{"bank_code":"001","equal":false,"accounts":1,"refusals":0,"events":2,"places":[{"store":"ledger","events":2,"sums":[{"currency":"BRL","debits_minor":1290,"credits_minor":0}],"digest":"`,
+		`"finding_count":1,"findings":[{"kind":"altered","store":"statement","event_id":"` + id + `","fields":[{"field":"amount_minor","values":{"index":1290,"ledger":1290,"statement":7,"topic":1290}}]}]`,
+		`"tallies":[{"kind":"altered","store":"statement","findings":1}]`,
+		`"differing_accounts":[{"account_id":"` + id[:36] + `","sequence":2,"places":[{"store":"ledger"`,
+	} {
+		require.Contains(t, string(text), part)
+	}
 }
 
 func TestALedgerOutOfItsOrderIsRefused(t *testing.T) {

@@ -51,9 +51,17 @@ func (a *Audit) gather(ctx context.Context, store Store, into *gathered) error {
 			into.remember(r.key, c.ID)
 		}
 		var room [recordLength]byte
-		return into.sorter.Add(r.appendTo(room[:0]))
+		return own(into.sorter.Add(r.appendTo(room[:0])))
 	})
 	return away(ctx, store, err)
+}
+
+// own marks an error as the audit's own.
+func own(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &ownError{err}
 }
 
 func (g *gathered) remember(k key, id string) {
@@ -80,14 +88,14 @@ func (a *Audit) cut(ctx context.Context) (*cut, error) {
 	c := &cut{accounts: a.spool(accountLength, 16), refusals: a.spool(refusalLength, refusalLength)}
 	err := a.Ledger.Cut(ctx, Cut{
 		Account: func(account bank.Account) error {
-			c.sequences += account.Sequence
+			c.sequences = addCapped(c.sequences, account.Sequence)
 			form := append(make([]byte, 0, accountLength), account.ID[:]...)
 			for _, n := range []int64{account.Sequence, account.Balance, account.Held, account.CreditLimit} {
 				form = binary.BigEndian.AppendUint64(form, uint64(n))
 			}
-			return c.accounts.Add(form)
+			return own(c.accounts.Add(form))
 		},
-		Refused: func(transaction bank.ID) error { return c.refusals.Add(transaction[:]) },
+		Refused: func(transaction bank.ID) error { return own(c.refusals.Add(transaction[:])) },
 	})
 	if err != nil {
 		c.close()
@@ -97,7 +105,7 @@ func (a *Audit) cut(ctx context.Context) (*cut, error) {
 }
 
 // events is how many there must be.
-func (c *cut) events() int64 { return c.sequences + c.refusals.Count() }
+func (c *cut) events() int64 { return addCapped(c.sequences, c.refusals.Count()) }
 
 func (c *cut) close() {
 	_ = c.accounts.Close()

@@ -72,11 +72,8 @@ func (c *comparison) open(ctx context.Context, cut *cut, read [stores]*gathered)
 			return err
 		}
 	}
-	if c.ledger, err = openLedger(ctx, c.audit.Ledger); err != nil {
-		c.ledger.close()
-		return away(ctx, InLedger, err)
-	}
-	return nil
+	c.ledger, err = openLedger(ctx, c.audit.Ledger)
+	return away(ctx, InLedger, err)
 }
 
 func (c *comparison) close() { c.ledger.close() }
@@ -164,8 +161,8 @@ func (c *comparison) approach(k key) (inCut bool, err error) {
 	if !c.account.inCut || k.sequence > c.account.stands.sequence {
 		return false, nil
 	}
-	c.gap(k.sequence)
-	c.account.expected = k.sequence + 1
+	c.gapThrough(k.sequence - 1)
+	c.account.reached = k.sequence
 	return true, nil
 }
 

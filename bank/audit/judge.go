@@ -1,6 +1,11 @@
 package audit
 
-import "slices"
+import (
+	"math"
+	"slices"
+
+	"codebank.dev/bank/money"
+)
 
 // suspect is a finding before its event was read again.
 type suspect struct {
@@ -44,7 +49,16 @@ func (c *comparison) tally(kind Kind, store Store, findings int64) {
 	if at < 0 {
 		at, c.tallies = len(c.tallies), append(c.tallies, Tally{Kind: kind, Store: store})
 	}
-	c.tallies[at].Findings += findings
+	c.tallies[at].Findings = addCapped(c.tallies[at].Findings, findings)
+}
+
+// addCapped adds without running over: an account's sequence may have been altered to
+// anything, and every number below it is then missing.
+func addCapped(a, b int64) int64 {
+	if sum, err := money.Add(a, b); err == nil {
+		return sum
+	}
+	return math.MaxInt64
 }
 
 // about begins a suspect that is about a group.

@@ -136,7 +136,8 @@ func (c *comparison) report(ctx context.Context, cut *cut) (*Report, error) {
 		DifferingAccounts: append([]AccountDifference{}, c.differing...),
 	}
 	for _, tally := range c.tallies {
-		if r.FindingCount += tally.Findings; tally.Findings > 0 {
+		r.FindingCount = addCapped(r.FindingCount, tally.Findings)
+		if tally.Findings > 0 {
 			r.Tallies = append(r.Tallies, tally)
 		}
 	}

@@ -135,8 +135,12 @@ func peak(work func()) uint64 {
 
 func TestMemoryDoesNotGrowWithTheEvents(t *testing.T) {
 	const mebibyte = 1 << 20
+	accounts := 2000
+	if testing.Short() {
+		accounts = 500
+	}
 	for _, events := range []int{10, 100} {
-		s := synthetic{accounts: 2000, events: events}
+		s := synthetic{accounts: accounts, events: events}
 		used := peak(func() {
 			report, err := s.audit(t.TempDir()).Run(t.Context())
 			require.NoError(t, err)

@@ -76,7 +76,11 @@ func openLedger(ctx context.Context, ledger Ledger) (*ledgerStream, error) {
 			s.read(ctx, digests, ledger.Refusals(ctx))
 		}
 	}()
-	return s, s.next()
+	if err := s.next(); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
 }
 
 // read hands a sequence over in batches and reports whether it ended well.

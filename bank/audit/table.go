@@ -16,7 +16,8 @@ const shownDigest = 12
 // and the verdict as the last line, "audit: equal" or "audit: DIFFERENT (n findings)".
 func (r *Report) WriteTable(out io.Writer) error {
 	var text strings.Builder
-	fmt.Fprintf(&text, "bank %s: %d events of %d accounts and %d refusals\n\n", r.BankCode, r.Events, r.Accounts, r.Refusals)
+	fmt.Fprintf(&text, "bank %s: %s of %s and %s\n\n", r.BankCode,
+		howMany(r.Events, "event"), howMany(r.Accounts, "account"), howMany(r.Refusals, "refusal"))
 	rows := r.rows()
 	align(rows)
 	for _, row := range rows {
@@ -24,11 +25,11 @@ func (r *Report) WriteTable(out io.Writer) error {
 	}
 	text.WriteByte('\n')
 	for _, letters := range r.DeadLetters {
-		fmt.Fprintf(&text, "%d dead letters in %s\n", letters.Records, letters.Topic)
+		fmt.Fprintf(&text, "%s in %s\n", howMany(letters.Records, "dead letter"), letters.Topic)
 	}
 	for _, place := range r.Places {
 		if place.Later > 0 {
-			fmt.Fprintf(&text, "%d copies in the %s are of later events and were left out\n", place.Later, place.Store)
+			fmt.Fprintf(&text, "%s of later events in the %s left out\n", howMany(place.Later, "record"), place.Store)
 		}
 	}
 	for i := range r.Findings {
@@ -50,10 +51,15 @@ func (r *Report) Verdict() string {
 	if r.Equal {
 		return "audit: equal"
 	}
-	if r.FindingCount == 1 {
-		return "audit: DIFFERENT (1 finding)"
+	return fmt.Sprintf("audit: DIFFERENT (%s)", howMany(r.FindingCount, "finding"))
+}
+
+// howMany returns a number of things in words.
+func howMany(n int64, thing string) string {
+	if n == 1 {
+		return "1 " + thing
 	}
-	return fmt.Sprintf("audit: DIFFERENT (%d findings)", r.FindingCount)
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // rows returns the table: a column for each place, a row for each figure.

@@ -312,7 +312,7 @@ func TestAuditOfEqualPlaces(t *testing.T) {
 	text := w.audit(exitOK)
 	require.Regexp(t, `events +43 +2 +41 +41 +41\n`, text)
 	require.Regexp(t, `unreadable +- +- +1 +- +-\n`, text)
-	require.Contains(t, text, "1 dead letters in dlq.statement-postgres\naudit: equal\n")
+	require.Contains(t, text, "1 dead letter in dlq.statement-postgres\naudit: equal\n")
 
 	w.deliver()
 	w.deliverAgain(last)
