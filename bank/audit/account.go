@@ -16,8 +16,8 @@ type account struct {
 	stands cutAccount
 	// reached is the sequence up to which all were seen or told of.
 	reached int64
-	totals   [stores]totals
-	differs  bool
+	totals  [stores]totals
+	differs bool
 
 	// last are the figures after the event before; lastSequence is 0 when they are of
 	// no use, because that event is missing or altered.
