@@ -147,9 +147,9 @@ type Outbox interface {
 // Publisher puts events on the broker.
 type Publisher interface {
 	// Publish sends one event and calls done exactly once: nil when all replicas in sync
-	// have it. Events of one key arrive in the order of the calls; the last argument of
-	// done is never an error that a later call could mend without sending again.
+	// have it. Events of one key arrive in the order of the calls. After an error every
+	// event is refused until Flush has returned nil, so that none overtakes another.
 	Publish(ctx context.Context, event Event, done func(error))
-	// Flush waits until done was called for everything published.
+	// Flush waits until done was called for everything published, or until ctx ends.
 	Flush(ctx context.Context) error
 }
