@@ -292,7 +292,7 @@ type Keys struct {
 	Transactions []ID
 	// Originals are the transactions of which is asked how much was given back.
 	Originals []ID
-	Tokens       [][32]byte // locked
+	Tokens    [][32]byte // locked
 }
 
 // Add appends other's keys.
