@@ -38,9 +38,11 @@ func runBench(ctx context.Context, o options, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		ratio, err := bench.Purchases(ctx, bench.Target{BankAddress: stack.Addresses().BankGRPC(), YardstickURL: url}, o.bench, out)
-		if err == nil && !ratio.Reached() {
-			err = errNotReached
+		ratios, err := bench.Purchases(ctx, bench.Target{BankAddress: stack.Addresses().BankGRPC(), YardstickURL: url}, o.bench, out)
+		for _, ratio := range ratios {
+			if !ratio.Reached() {
+				err = errNotReached
+			}
 		}
 		return err
 	}, launch.Bank)

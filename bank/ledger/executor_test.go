@@ -185,7 +185,7 @@ func TestOneBadCommandHarmsNoOtherOfItsBatch(t *testing.T) {
 	executor := newExecutor(t, store, func(c *ledger.Config) { c.Lanes = 1 })
 	var working sync.WaitGroup
 	results := make([]error, 33)
-	for i := range results {
+	submit := func(i int) {
 		id := banktest.NewID()
 		if i == 20 {
 			id = bad
@@ -194,8 +194,15 @@ func TestOneBadCommandHarmsNoOtherOfItsBatch(t *testing.T) {
 			_, results[i] = executor.Submit(t.Context(), &spend{id: id, customer: customer, amount: 1})
 		})
 	}
+	open := sync.OnceFunc(func() { close(gate) })
+	defer open()
+	submit(0)
+	require.Eventually(t, func() bool { return store.calls.Load() == 1 }, 10*time.Second, time.Millisecond)
+	for i := 1; i < len(results); i++ {
+		submit(i)
+	}
 	require.Eventually(t, func() bool { return executor.Stats().Waiting == 32 }, 10*time.Second, time.Millisecond)
-	close(gate)
+	open()
 	working.Wait()
 	for i, err := range results {
 		if i == 20 {

@@ -9,6 +9,7 @@ package ledger
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"time"
 
@@ -22,7 +23,8 @@ type Config struct {
 	Encoder bank.Encoder
 	// Now is the clock; decisions are made in whole milliseconds of it.
 	Now func() time.Time
-	// Lanes is how many batches may be under way at once; default 4.
+	// Lanes is how many batches may be under way at once; default half the processors,
+	// at least one. More lanes mean smaller batches, and each batch has a price of its own.
 	Lanes int
 	// MaxBatch is the most commands that share a commit; default 256.
 	MaxBatch int
@@ -78,7 +80,7 @@ const retryAfterBusy = 250 * time.Millisecond
 // New starts an executor's lanes. Close ends them.
 func New(config Config) *Executor {
 	if config.Lanes <= 0 {
-		config.Lanes = 4
+		config.Lanes = max(1, runtime.GOMAXPROCS(0)/2)
 	}
 	if config.MaxBatch <= 0 {
 		config.MaxBatch = 256

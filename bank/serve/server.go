@@ -36,6 +36,7 @@ const (
 	idleTimeout         = 2 * time.Minute
 	maxHeaderBytes      = 32 << 10
 	maxStreamsPerClient = 1000
+	streamWorkers       = 256
 	maxResponseBytes    = 16 << 20
 	pingInterval        = 30 * time.Second
 	pingTimeout         = 10 * time.Second
@@ -149,6 +150,8 @@ func newGRPCServer(config Config, e *edge) *grpc.Server {
 		grpc.MaxRecvMsgSize(config.MaxRequestBytes),
 		grpc.MaxSendMsgSize(maxResponseBytes),
 		grpc.MaxConcurrentStreams(maxStreamsPerClient),
+		// Calls run on goroutines whose stacks have grown already.
+		grpc.NumStreamWorkers(streamWorkers),
 		grpc.MaxHeaderListSize(maxHeaderBytes),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingInterval, Timeout: pingTimeout}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minClientPing, PermitWithoutStream: true}),

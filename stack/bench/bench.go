@@ -137,20 +137,23 @@ func (r *Ratio) Reached() bool { return Median(r.Ratios) >= r.MustReach }
 
 // Print writes the ratio as a table and as lines that benchstat reads.
 func (r *Ratio) Print(out io.Writer) error {
-	verdict := "reached"
-	if !r.Reached() {
-		verdict = "NOT REACHED"
+	verdict := fmt.Sprintf("must reach %.2f: reached", r.MustReach)
+	switch {
+	case r.MustReach == 0:
+		verdict = "for comparison"
+	case !r.Reached():
+		verdict = fmt.Sprintf("must reach %.2f: NOT REACHED", r.MustReach)
 	}
 	_, err := fmt.Fprintf(out, `
 %s: %s
   %-52s %9.0f /s   (%.0f … %.0f)
   %-52s %9.0f /s   (%.0f … %.0f)
-  %-52s %9.2f      (%.2f … %.2f)   must reach %.2f: %s
+  %-52s %9.2f      (%.2f … %.2f)   %s
 
 `, r.Name, r.Setting,
 		r.Numerator.Name, Median(r.Numerator.Rates), slices.Min(r.Numerator.Rates), slices.Max(r.Numerator.Rates),
 		r.Denominator.Name, Median(r.Denominator.Rates), slices.Min(r.Denominator.Rates), slices.Max(r.Denominator.Rates),
-		"ratio, median of the rounds", Median(r.Ratios), slices.Min(r.Ratios), slices.Max(r.Ratios), r.MustReach, verdict)
+		"ratio, median of the rounds", Median(r.Ratios), slices.Min(r.Ratios), slices.Max(r.Ratios), verdict)
 	for i, ratio := range r.Ratios {
 		if err == nil {
 			_, err = fmt.Fprintf(out, "Benchmark%s 1 %.1f bank/s %.1f yardstick/s %.3f ratio\n",

@@ -108,27 +108,45 @@ func (c *client) close() {
 const purchasesMustReach = 2
 
 // Purchases measures unary gRPC purchases against one SQL transaction per purchase
-// on the same Postgres, both with durable commits, and prints the ratio to out.
-func Purchases(ctx context.Context, target Target, options Options, out io.Writer) (Ratio, error) {
+// on the same Postgres, both with durable commits, and prints the ratios to out.
+func Purchases(ctx context.Context, target Target, options Options, out io.Writer) ([]Ratio, error) {
 	fmt.Fprintf(out, "issuing %d cards\n", options.Cards)
 	client, err := newClient(ctx, target.BankAddress, options.Cards)
 	if err != nil {
-		return Ratio{}, fmt.Errorf("issuing cards: %w", err)
+		return nil, fmt.Errorf("issuing cards: %w", err)
 	}
 	defer client.close()
 	yardstick, err := newYardstick(ctx, target.YardstickURL, options.Callers, options.Cards)
 	if err != nil {
-		return Ratio{}, fmt.Errorf("yardstick: %w", err)
+		return nil, fmt.Errorf("yardstick: %w", err)
 	}
 	defer yardstick.close()
 	fmt.Fprintf(out, "measuring %d rounds of 2 × %s, %d in flight\n", options.Rounds, options.Window, options.Callers)
-	ratio, err := measure(ctx, options,
-		term{"unary gRPC purchases, commits shared", client.purchase},
-		term{"one SQL transaction per purchase, two round trips", yardstick.purchase})
-	if err != nil {
-		return Ratio{}, err
+	return client.against(ctx, yardstick, options, out)
+}
+
+// against measures the bank against both forms of the yardstick and prints the ratios.
+func (c *client) against(ctx context.Context, y *yardstick, options Options, out io.Writer) ([]Ratio, error) {
+	bank := term{"unary gRPC purchases, commits shared", c.purchase}
+	setting := fmt.Sprintf("%d in flight, %d cards, fsync and synchronous_commit on", options.Callers, options.Cards)
+	var ratios []Ratio
+	for _, form := range []struct {
+		name      string
+		mustReach float64
+		term      term
+	}{
+		{"Purchases", purchasesMustReach, term{"one SQL transaction per purchase, plainly", y.plain}},
+		{"PurchasesPipelined", 0, term{"the same in two round trips", y.pipelined}},
+	} {
+		ratio, err := measure(ctx, options, bank, form.term)
+		if err != nil {
+			return nil, err
+		}
+		ratio.Name, ratio.MustReach, ratio.Setting = form.name, form.mustReach, setting
+		if err := ratio.Print(out); err != nil {
+			return nil, err
+		}
+		ratios = append(ratios, ratio)
 	}
-	ratio.Name, ratio.MustReach = "Purchases", purchasesMustReach
-	ratio.Setting = fmt.Sprintf("%d in flight, %d cards, fsync and synchronous_commit on", options.Callers, options.Cards)
-	return ratio, ratio.Print(out)
+	return ratios, nil
 }

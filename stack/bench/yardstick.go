@@ -49,8 +49,9 @@ const (
 )
 
 // yardstick is one SQL transaction per purchase on the same server: lock and read
-// the account, decide, then insert, update, outbox insert and commit. Statements
-// are prepared; what can share a round trip does, so a purchase costs two.
+// the account, decide, then insert, update, outbox insert and commit, with prepared
+// statements. It comes in two forms: written plainly, statement by statement, and
+// with whatever can share a round trip sharing one.
 type yardstick struct {
 	pool     *pgxpool.Pool
 	accounts [][16]byte
@@ -90,8 +91,31 @@ func randomID() (id [16]byte) {
 	return id
 }
 
-// purchase is one purchase in one transaction.
-func (y *yardstick) purchase(ctx context.Context, _ int) error {
+// plain is one purchase in one transaction, a statement at a time.
+func (y *yardstick) plain(ctx context.Context, _ int) error {
+	account, amount := y.accounts[rand.IntN(len(y.accounts))], int64(100)
+	return pgx.BeginFunc(ctx, y.pool, func(tx pgx.Tx) error {
+		var balance, limit, sequence int64
+		if err := tx.QueryRow(ctx, selectAccount, account).Scan(&balance, &limit, &sequence); err != nil {
+			return err
+		}
+		if balance+limit < amount {
+			return fmt.Errorf("the limit is reached after %d purchases", sequence)
+		}
+		if _, err := tx.Exec(ctx, insertPurchase, randomID(), account, sequence+1, amount, balance-amount,
+			"books-by-the-river", "Books by the River", "Recife", "Order of three paperbacks", time.Now()); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, updateAccount, account, balance-amount, sequence+1); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, insertEvent, account, y.event)
+		return err
+	})
+}
+
+// pipelined is one purchase in one transaction of two round trips.
+func (y *yardstick) pipelined(ctx context.Context, _ int) error {
 	account, amount := y.accounts[rand.IntN(len(y.accounts))], int64(100)
 	connection, err := y.pool.Acquire(ctx)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"log/slog"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -61,7 +62,7 @@ func holder() string {
 // database that is not there yet until ctx ends.
 func openStore(ctx context.Context, config *config, logger *slog.Logger) (*postgres.Store, error) {
 	store, err := postgres.Open(ctx, postgres.Config{
-		URL: config.databaseURL, MaxConnections: config.lanes + spareConnections,
+		URL: config.databaseURL, MaxConnections: max(config.lanes, runtime.GOMAXPROCS(0)) + spareConnections,
 		BankCode: config.bankCode, ApplicationName: "bank",
 	})
 	if err != nil {
