@@ -32,7 +32,7 @@ func value[T any](t *testing.T, conn *pgx.Conn, query string) T {
 }
 
 func TestCommitsAreDurableByDefault(t *testing.T) {
-	conn := connect(t, postgrestest.Database(t))
+	conn := connect(t, postgrestest.Own(t, postgres.Options{}).URL("postgres"))
 	require.Equal(t, "on", value[string](t, conn, "show fsync"))
 	require.Equal(t, "on", value[string](t, conn, "show synchronous_commit"))
 	require.Equal(t, "on", value[string](t, conn, "show full_page_writes"))

@@ -32,7 +32,8 @@ var shared struct {
 }
 
 // Shared returns the server of this test program and starts it when no test
-// has asked before. The test fails when it does not start. Tests that stop
+// has asked before. Its commits are not flushed to the disk: what a crash leaves
+// is tested on a server of its own, see [Own]. The test fails when it does not start. Tests that stop
 // or kill the server take one of their own with [Own] instead.
 func Shared(t testing.TB) *postgres.Server {
 	t.Helper()
