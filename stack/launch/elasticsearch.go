@@ -81,6 +81,8 @@ func (e *elasticsearch) command(context.Context) (process.Command, error) {
 			"ES_JAVA_HOME": e.java.Home,
 			"ES_PATH_CONF": filepath.Join(e.dir, "config"),
 			"ES_TMPDIR":    filepath.Join(e.dir, "tmp"),
+			// The starter is a program of its own, with temporary files of its own.
+			"CLI_JAVA_OPTS": "-Djava.io.tmpdir=" + filepath.Join(e.dir, "tmp"),
 			// Memory is taken as it is needed, not all at the start.
 			"ES_JAVA_OPTS": "-Xms256m -Xmx1g -XX:-AlwaysPreTouch",
 			"HOME":         e.dir,
