@@ -29,6 +29,12 @@ type Store interface {
 	Execute(ctx context.Context, keys Keys, decide func(*Book) error) error
 }
 
+// Submitter has commands decided and answers once the outcome is durable;
+// ledger.Executor is one, and says which errors there are.
+type Submitter interface {
+	Submit(ctx context.Context, command Command) (Outcome, error)
+}
+
 // Directory answers immutable facts without locks. ErrNotFound when there is none
 // (never to be cached); fault.Unavailable when the store is away.
 type Directory interface {

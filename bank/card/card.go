@@ -14,16 +14,11 @@ import (
 	"codebank.dev/bank/fault"
 )
 
-// Submitter has commands decided; ledger.Executor is one.
-type Submitter interface {
-	Submit(ctx context.Context, command bank.Command) (bank.Outcome, error)
-}
-
 // Service serves the issuer's requests. All fields are required; it is safe for
 // concurrent use.
 type Service struct {
 	Code      bank.Code
-	Ledger    Submitter
+	Ledger    bank.Submitter
 	Directory bank.Directory
 	Reader    bank.Reader
 	Tokens    bank.TokenStore

@@ -12,15 +12,10 @@ import (
 	"codebank.dev/bank/money"
 )
 
-// Submitter has commands decided; ledger.Executor is one.
-type Submitter interface {
-	Submit(ctx context.Context, command bank.Command) (bank.Outcome, error)
-}
-
 // Service decides purchases. All fields are required; it is safe for concurrent use.
 type Service struct {
 	Code      bank.Code
-	Ledger    Submitter
+	Ledger    bank.Submitter
 	Directory bank.Directory
 	Reader    bank.Reader
 	Vault     bank.Vault
