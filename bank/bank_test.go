@@ -110,8 +110,9 @@ func TestCardDataIsMaskedHoweverItIsPrinted(t *testing.T) {
 	require.NoError(t, json.NewEncoder(&out).Encode(data))
 	require.NoError(t, xml.NewEncoder(&out).Encode(data))
 	require.NotContains(t, out.String(), "4111111111111111")
-	require.NotContains(t, out.String(), "737")
 	require.NotContains(t, out.String(), fmt.Sprintf("%x", "4111111111111111"))
+	// Only as a word: three digits also stand by chance inside the addresses that %d and %p-like verbs print.
+	require.NotRegexp(t, `(?i)\b(737|373337|1341)\b`, out.String(), "no CVV as text, as hexadecimal text, as an octal number")
 }
 
 func TestTheFifthWrongAttemptInTheWindowLocks(t *testing.T) {
