@@ -11,11 +11,12 @@ import (
 	"time"
 
 	"codebank.dev/bank"
+	"codebank.dev/bank/failpoint"
 	"codebank.dev/bank/fault"
 )
 
-// Service serves the issuer's requests. All fields are required; it is safe for
-// concurrent use.
+// Service serves the issuer's requests. All fields but Failpoint are required; it is
+// safe for concurrent use.
 type Service struct {
 	Code      bank.Code
 	Ledger    bank.Submitter
@@ -25,6 +26,8 @@ type Service struct {
 	Vault     bank.Vault
 	Random    io.Reader // cryptographic
 	Now       func() time.Time
+	// Failpoint is told of the points between durable steps; nil for none.
+	Failpoint failpoint.Hook
 }
 
 const (

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"codebank.dev/bank"
+	"codebank.dev/bank/failpoint"
 	"codebank.dev/bank/fault"
 	"codebank.dev/bank/money"
 )
@@ -49,9 +50,11 @@ func (s *Service) Issue(ctx context.Context, request IssueRequest) (Issued, erro
 		if attempt.card, err = s.newCard(&request, command); err != nil {
 			return Issued{}, fault.Of(err)
 		}
+		s.Failpoint.At(failpoint.CardSealed)
 		var outcome bank.Outcome
 		outcome, err = s.Ledger.Submit(ctx, &attempt)
 		if err == nil {
+			s.Failpoint.At(failpoint.CardIssued)
 			return s.reveal(ctx, outcome.Entry.Card.ID)
 		}
 		// A number that is taken shows as a conflict that no fresh read mends.

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"codebank.dev/bank/failpoint"
 	"codebank.dev/bank/provision"
 )
 
@@ -83,7 +84,9 @@ func (c *Client) Config(ctx context.Context, name string) (map[string]string, er
 // Put creates the connector or replaces its configuration. Doing it again is
 // harmless, though it restarts the connector.
 func (c *Client) Put(ctx context.Context, connector Connector) error {
-	return c.call(ctx, http.MethodPut, path(connector.Name)+"/config", connector.Config, nil)
+	err := c.call(ctx, http.MethodPut, path(connector.Name)+"/config", connector.Config, nil)
+	failpoint.From(ctx).After(err, failpoint.ConnectorPut)
+	return err
 }
 
 // Status returns how a connector and its tasks are. ErrNotFound when there is no
@@ -122,8 +125,10 @@ func (c *Client) Statuses(ctx context.Context) (map[string]Status, error) {
 // Restart restarts a connector and its tasks; with onlyFailed, just those that
 // failed. It returns when the request is accepted, not when it is done.
 func (c *Client) Restart(ctx context.Context, name string, onlyFailed bool) error {
-	return c.call(ctx, http.MethodPost,
+	err := c.call(ctx, http.MethodPost,
 		fmt.Sprintf("%s/restart?includeTasks=true&onlyFailed=%t", path(name), onlyFailed), nil, nil)
+	failpoint.From(ctx).After(err, failpoint.ConnectorRestarted)
+	return err
 }
 
 func path(name string) string { return "/connectors/" + url.PathEscape(name) }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"codebank.dev/bank/failpoint"
 )
 
 // Outcome is what a redrive did with a letter.
@@ -103,6 +105,7 @@ func (r *redrive) batch(ctx context.Context, letters []Letter, each func(Letter,
 		if err := r.producer.ProduceSync(ctx, records...).FirstErr(); err != nil {
 			return fmt.Errorf("deadletter: sending from %s again: %w", topic, err)
 		}
+		failpoint.From(ctx).At(failpoint.RedriveProduced)
 		if err := r.client.mark(ctx, topic, letters); err != nil {
 			return fmt.Errorf("deadletter: sent from %s, but not marked: %w", topic, err)
 		}
@@ -162,5 +165,7 @@ func (c *Client) mark(ctx context.Context, topic string, letters []Letter) error
 	for _, letter := range letters {
 		offsets.AddOffset(topic, letter.At.Partition, letter.At.Offset+1, -1)
 	}
-	return c.admin.CommitAllOffsets(ctx, groupPrefix+topic, offsets)
+	err = c.admin.CommitAllOffsets(ctx, groupPrefix+topic, offsets)
+	failpoint.From(ctx).After(err, failpoint.RedriveMarked)
+	return err
 }

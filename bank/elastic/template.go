@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"codebank.dev/bank/failpoint"
 	"codebank.dev/bank/provision"
 )
 
@@ -65,6 +66,7 @@ func (c *Client) putTemplate(ctx context.Context, template Template) (provision.
 	}
 	if err == nil {
 		err = c.call(ctx, http.MethodPut, path, template.Body, nil)
+		failpoint.From(ctx).After(err, failpoint.TemplatePut)
 	}
 	if err == nil {
 		err = c.call(ctx, http.MethodGet, path, nil, &after)
@@ -121,6 +123,7 @@ func (c *Client) applyToIndex(ctx context.Context, name string, before index, te
 		if err != nil {
 			return result, err
 		}
+		failpoint.From(ctx).At(failpoint.MappingPut)
 		after, err := c.indices(ctx, []string{name})
 		if err != nil {
 			return result, err
@@ -137,6 +140,7 @@ func (c *Client) applyToIndex(ctx context.Context, name string, before index, te
 		if err != nil {
 			return result, err
 		}
+		failpoint.From(ctx).At(failpoint.AliasPut)
 		told = append(told, "alias "+alias)
 	}
 	if len(told) > 0 {

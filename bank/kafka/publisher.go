@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sr"
 
 	"codebank.dev/bank"
+	"codebank.dev/bank/failpoint"
 	"codebank.dev/schemas"
 )
 
@@ -56,6 +57,8 @@ type PublisherConfig struct {
 	MaxGroup int
 	// Logger is told of outages and recoveries; default none.
 	Logger *slog.Logger
+	// Failpoint is told of the points between durable steps; nil for none.
+	Failpoint failpoint.Hook
 }
 
 // Publisher implements bank.Publisher over an idempotent producer that waits for

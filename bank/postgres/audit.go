@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"codebank.dev/bank"
+	"codebank.dev/bank/failpoint"
 )
 
 // page is how many rows are read at a time by whoever reads everything. It stands in
@@ -213,6 +214,7 @@ func (s *Store) requeue(ctx context.Context, account bank.ID, st *statement, bui
 			session.abandon(ctx)
 			return notCommitted(err)
 		}
+		s.reached(failpoint.RequeueLocked)
 		var changes bank.Changes
 		for i := range entries {
 			if entries[i].Status == bank.Voided {
@@ -229,10 +231,12 @@ func (s *Store) requeue(ctx context.Context, account bank.ID, st *statement, bui
 			session.abandon(ctx)
 			return nil
 		}
+		s.reached(failpoint.RequeueDecided)
 		return session.write(ctx, &changes)
 	})
 	if err != nil {
 		return nil, err
 	}
+	s.reached(failpoint.RequeueCommitted)
 	return entries, nil
 }

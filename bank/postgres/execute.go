@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"codebank.dev/bank"
+	"codebank.dev/bank/failpoint"
 )
 
 // abandonTimeout bounds the rollback of a batch that is not to be written.
@@ -24,6 +25,7 @@ func (s *Store) Execute(ctx context.Context, keys bank.Keys, decide func(*bank.B
 			session.abandon(ctx)
 			return notCommitted(err)
 		}
+		s.reached(failpoint.BatchLocked)
 		book := bank.NewBook(snapshot)
 		if err := decide(book); err != nil {
 			session.abandon(ctx)
@@ -34,9 +36,15 @@ func (s *Store) Execute(ctx context.Context, keys bank.Keys, decide func(*bank.B
 			session.abandon(ctx)
 			return nil
 		}
-		return session.write(ctx, &changes)
+		s.reached(failpoint.BatchDecided)
+		err = session.write(ctx, &changes)
+		s.config.Failpoint.After(err, failpoint.BatchCommitted)
+		return err
 	})
 }
+
+// reached tells that a point between two durable steps is reached.
+func (s *Store) reached(point failpoint.Point) { s.config.Failpoint.At(point) }
 
 // read sends the read set and leaves the transaction open.
 func (s *session) read(ctx context.Context, keys *bank.Keys) (bank.Snapshot, error) {

@@ -21,6 +21,8 @@ type floor struct {
 	// mark and writer are the note under way; writer 0 when there is none.
 	mark   int64
 	writer uint64
+	// kept is the highest that the database was given to keep.
+	kept int64
 }
 
 // at returns the floor as far as it is known.
@@ -35,6 +37,16 @@ func (f *floor) raise(lowest int64) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	f.lowest = max(f.lowest, lowest)
+}
+
+// stored notes what the database was given to keep, and reports whether that is more
+// than before.
+func (f *floor) stored(lowest int64) bool {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	moved := lowest > f.kept
+	f.kept = max(f.kept, lowest)
+	return moved
 }
 
 // note remembers the last id taken and a transaction that began to write after it.
@@ -68,5 +80,5 @@ func (f *floor) settle(running uint64, visible int64) {
 func (f *floor) forget() {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	f.lowest, f.mark, f.writer = 0, 0, 0
+	f.lowest, f.mark, f.writer, f.kept = 0, 0, 0, 0
 }

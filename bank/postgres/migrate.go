@@ -13,6 +13,7 @@ import (
 	"github.com/pressly/goose/v3/lock"
 
 	"codebank.dev/bank"
+	"codebank.dev/bank/failpoint"
 )
 
 //go:embed migrations/*.sql
@@ -47,7 +48,12 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("postgres: %w", err)
 	}
-	if _, err := provider.Up(ctx); err != nil {
+	for err == nil {
+		if _, err = provider.UpByOne(ctx); err == nil {
+			s.reached(failpoint.LedgerMigrated)
+		}
+	}
+	if !errors.Is(err, goose.ErrNoNextVersion) {
 		return fmt.Errorf("postgres: migrate: %w", err)
 	}
 	return s.claim(ctx)
@@ -62,6 +68,7 @@ func (s *Store) claim(ctx context.Context) error {
 	var code bank.Code
 	_, err := s.pool.Exec(ctx, "INSERT INTO bank (code) VALUES ($1) ON CONFLICT DO NOTHING", s.config.BankCode)
 	if err == nil {
+		s.reached(failpoint.LedgerClaimed)
 		err = s.pool.QueryRow(ctx, "SELECT code FROM bank").Scan(&code)
 	}
 	if err != nil {

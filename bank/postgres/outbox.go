@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"codebank.dev/bank"
+	"codebank.dev/bank/failpoint"
 )
 
 const (
@@ -46,14 +47,21 @@ var (
 // Acquire implements bank.Outbox, by the database's clock. The epoch grows when the
 // holder changes, so every process needs a holder name of its own.
 func (s *Store) Acquire(ctx context.Context, holder string, ttl time.Duration) (epoch int64, err error) {
+	lowest := s.floor.at()
 	err = s.one(ctx, acquireLease, func(p *parameters) {
 		p.textArgument(holder)
 		p.int8Argument(ttl.Microseconds())
-		p.int8Argument(s.floor.at())
+		p.int8Argument(lowest)
 	}, func(r row) {
 		epoch = r.int8()
 		s.floor.raise(r.int8())
 	})
+	if err == nil {
+		s.reached(failpoint.LeaseWritten)
+		if s.floor.stored(lowest) {
+			s.reached(failpoint.FloorMoved)
+		}
+	}
 	return epoch, err
 }
 
@@ -132,6 +140,7 @@ func (r *row) event() bank.Event {
 // Delete implements bank.Outbox. Whether epoch leads is seen by the same statement
 // that deletes. Ids that are gone already are no error.
 func (s *Store) Delete(ctx context.Context, epoch int64, ids []int64) error {
+	s.reached(failpoint.RelayAcknowledged)
 	return s.with(ctx, func(session *session) error {
 		if err := session.prepare(ctx, readMark, deleteEvents, readWriter); err != nil {
 			return notCommitted(err)
@@ -151,6 +160,7 @@ func (s *Store) Delete(ctx context.Context, epoch int64, ids []int64) error {
 		if !leads {
 			return bank.ErrNotFound
 		}
+		s.reached(failpoint.RelayDeleted)
 		s.floor.note(mark, writer)
 		return nil
 	})

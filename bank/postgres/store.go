@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"codebank.dev/bank"
+	"codebank.dev/bank/failpoint"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -50,6 +51,8 @@ type Config struct {
 	BankCode bank.Code
 	// ApplicationName is what the server's activity view shows; empty means "codebank".
 	ApplicationName string
+	// Failpoint is told of the points between durable steps; nil for none.
+	Failpoint failpoint.Hook
 }
 
 // Store is the ledger in Postgres. It is safe for concurrent use, and any number

@@ -13,6 +13,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/sr"
 
+	"codebank.dev/bank/failpoint"
 	"codebank.dev/bank/provision"
 )
 
@@ -155,6 +156,7 @@ func (r *Registry) register(ctx context.Context, subject, schema string) (int, e
 		id, err = r.client.RegisterSchema(ctx, subject, sr.Schema{Schema: schema, Type: sr.TypeAvro}, -1, -1)
 		return err
 	})
+	failpoint.From(ctx).After(err, failpoint.SchemaRegistered)
 	return id, err
 }
 
@@ -171,6 +173,7 @@ func (r *Registry) holdTo(ctx context.Context, subject string, result *provision
 	if err != nil {
 		return err
 	}
+	failpoint.From(ctx).At(failpoint.SubjectHeld)
 	if level, err = r.level(ctx, subject); err != nil {
 		return err
 	}

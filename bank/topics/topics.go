@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"codebank.dev/bank/failpoint"
 	"codebank.dev/bank/provision"
 )
 
@@ -194,6 +195,7 @@ func (a *Admin) create(ctx context.Context, topic Topic) error {
 	if err != nil {
 		return err
 	}
+	failpoint.From(ctx).At(failpoint.TopicCreated)
 	return await(ctx, func(ctx context.Context) error {
 		metadata, err := a.metadata(ctx, topic.Name)
 		if err != nil {
@@ -240,7 +242,7 @@ func (a *Admin) metadata(ctx context.Context, names ...string) ([]kmsg.MetadataR
 }
 
 func (a *Admin) alter(ctx context.Context, name string, changes []kadm.AlterConfig) error {
-	return await(ctx, func(ctx context.Context) error {
+	err := await(ctx, func(ctx context.Context) error {
 		responses, err := a.admin.AlterTopicConfigs(ctx, changes, name)
 		if err != nil {
 			return err
@@ -254,6 +256,8 @@ func (a *Admin) alter(ctx context.Context, name string, changes []kadm.AlterConf
 		}
 		return err
 	})
+	failpoint.From(ctx).After(err, failpoint.TopicAltered)
+	return err
 }
 
 // await tries until the brokers answer for good.

@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"codebank.dev/bank/failpoint"
 )
 
 const (
@@ -56,13 +58,22 @@ func Load(path string) (*Vault, error) {
 
 // NewKeyFile makes a key file at path, mode 0600, with new keys. It appears whole
 // or not at all, and an existing file is never touched: the error then is fs.ErrExist.
-func NewKeyFile(path string) error {
+// reached is told of the points between durable steps; nil for none.
+func NewKeyFile(path string, reached failpoint.Hook) error {
 	keys, err := generateKeys()
 	if err != nil {
 		return err
 	}
 	// A link, unlike a rename, refuses a name that is taken.
-	return writeKeyFile(path, keys, os.Link)
+	err = writeKeyFile(path, keys, func(from, to string) error {
+		reached.At(failpoint.KeysWritten)
+		return os.Link(from, to)
+	})
+	if err != nil {
+		return err
+	}
+	reached.At(failpoint.KeysPublished)
+	return syncFolder(filepath.Dir(path))
 }
 
 // AddKey adds a new seal key to the key file and returns its id. It seals nothing
@@ -78,7 +89,7 @@ func AddKey(path string) (string, error) {
 		return "", err
 	}
 	keys.Seal = append(keys.Seal, key)
-	return key.ID, writeKeyFile(path, keys, os.Rename)
+	return key.ID, replaceKeyFile(path, keys)
 }
 
 // SetPrimary makes the key with this id the one that seals. Doing it again changes
@@ -92,7 +103,15 @@ func SetPrimary(path, id string) error {
 		return ErrUnknownKey
 	}
 	keys.Primary = id
-	return writeKeyFile(path, keys, os.Rename)
+	return replaceKeyFile(path, keys)
+}
+
+// replaceKeyFile puts keys in the place of those at path, whole or not at all.
+func replaceKeyFile(path string, keys *keyFile) error {
+	if err := writeKeyFile(path, keys, os.Rename); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(path))
 }
 
 func generateKeys() (*keyFile, error) {
@@ -217,7 +236,7 @@ func isKeyID(id string) bool {
 }
 
 // writeKeyFile writes keys beside path and puts the whole file in place with
-// publish, durably.
+// publish, which is durable once the folder is flushed.
 func writeKeyFile(path string, keys *keyFile, publish func(from, to string) error) error {
 	data, err := json.MarshalIndent(keys, "", "  ")
 	if err != nil {
@@ -238,7 +257,7 @@ func writeKeyFile(path string, keys *keyFile, publish func(from, to string) erro
 	if err != nil {
 		return fmt.Errorf("vault: key file: %w", err)
 	}
-	return syncFolder(folder)
+	return nil
 }
 
 // syncFolder makes the new name survive a power cut.

@@ -17,7 +17,7 @@ import (
 func newFile(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "vault.json")
-	require.NoError(t, NewKeyFile(path))
+	require.NoError(t, NewKeyFile(path, nil))
 	return path
 }
 
@@ -46,7 +46,7 @@ func TestKeyFileIsNeverOverwritten(t *testing.T) {
 	path := newFile(t)
 	before, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.ErrorIs(t, NewKeyFile(path), fs.ErrExist)
+	require.ErrorIs(t, NewKeyFile(path, nil), fs.ErrExist)
 	after, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.Equal(t, before, after)
@@ -60,7 +60,7 @@ func TestOfManyMakersOneMakesTheFile(t *testing.T) {
 	var group sync.WaitGroup
 	results := make(chan error, 8)
 	for range 8 {
-		group.Go(func() { results <- NewKeyFile(path) })
+		group.Go(func() { results <- NewKeyFile(path, nil) })
 	}
 	group.Wait()
 	close(results)
@@ -151,7 +151,7 @@ func TestFileThatIsNoFile(t *testing.T) {
 	_, err = Load(folder)
 	require.ErrorIs(t, err, ErrKeyFile)
 	require.ErrorContains(t, err, "not a regular file")
-	require.ErrorIs(t, NewKeyFile(filepath.Join(folder, "absent", "vault.json")), fs.ErrNotExist)
+	require.ErrorIs(t, NewKeyFile(filepath.Join(folder, "absent", "vault.json"), nil), fs.ErrNotExist)
 }
 
 func TestDamagedFileIsRefused(t *testing.T) {

@@ -6,8 +6,8 @@ import (
 	"log/slog"
 	"time"
 
+	"codebank.dev/bank/failpoint"
 	"codebank.dev/checkout"
-	"codebank.dev/checkout/failpoint"
 )
 
 // Charger has orders decided by the bank. Make one with New; it is safe for
@@ -122,6 +122,7 @@ func (c *Charger) void(ctx context.Context, order checkout.Order) (checkout.Orde
 		}
 		return order, err
 	}
+	c.reached.At(failpoint.AfterVoidAnswer)
 	return c.end(ctx, order, func(o checkout.Order) (checkout.Order, error) {
 		return o.Voided(decision, c.clock.Now())
 	})

@@ -4,9 +4,9 @@ import (
 	"testing"
 	"time"
 
+	"codebank.dev/bank/failpoint"
 	"codebank.dev/bank/fault"
 	"codebank.dev/checkout"
-	"codebank.dev/checkout/failpoint"
 	"codebank.dev/checkout/inmem"
 	"codebank.dev/checkout/order"
 	"github.com/stretchr/testify/require"
@@ -235,7 +235,7 @@ func voidDecisionStands(s *scene) {
 }
 
 func crashed(s *scene) {
-	for _, point := range failpoint.Points() {
+	for _, point := range failpoint.Orders() {
 		var dying *Shop
 		dying = s.shop(func(reached failpoint.Point) {
 			if reached == point {
@@ -243,7 +243,8 @@ func crashed(s *scene) {
 			}
 		})
 		requestID := string(point)
-		if point == failpoint.AfterVoidDecision {
+		voids := point == failpoint.AfterVoidDecision || point == failpoint.AfterVoidAnswer
+		if voids {
 			s.bank.Script(inmem.NoFault, inmem.Refusing)
 		}
 		_, _ = dying.Orders.Place(s.Context(), Request(s, requestID, VisaNumber))
@@ -255,7 +256,7 @@ func crashed(s *scene) {
 		require.Equal(s, checkout.Pending, s.stored(requestID).State, point)
 		ended := s.settled(requestID)
 		want := checkout.Approved
-		if point == failpoint.AfterVoidDecision {
+		if voids {
 			want = checkout.Declined
 		}
 		require.Equal(s, want, ended.State, point)

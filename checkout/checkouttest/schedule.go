@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"codebank.dev/bank/failpoint"
 	"codebank.dev/bank/money"
 	"codebank.dev/checkout"
-	"codebank.dev/checkout/failpoint"
 	"codebank.dev/checkout/inmem"
 	"codebank.dev/checkout/order"
 	"github.com/stretchr/testify/require"
@@ -81,7 +81,7 @@ func (s *schedule) step() {
 // process starts a process that may die after some steps, and during which another
 // process, mortal too, may do a pass at a failpoint.
 func (s *schedule) process() *Shop {
-	interlude := rapid.SampledFrom(append(failpoint.Points(), "")).Draw(s.T, "interlude")
+	interlude := rapid.SampledFrom(append(failpoint.Orders(), "")).Draw(s.T, "interlude")
 	wait := rapid.SampledFrom([]time.Duration{0, time.Minute, 10 * time.Minute}).Draw(s.T, "before interlude")
 	// Drawn here, for the hook runs on a goroutine of its own.
 	other := s.mortal(nil)

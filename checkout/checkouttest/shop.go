@@ -8,10 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"codebank.dev/bank/failpoint"
 	"codebank.dev/bank/fault"
 	"codebank.dev/checkout"
 	"codebank.dev/checkout/charge"
-	"codebank.dev/checkout/failpoint"
 	"codebank.dev/checkout/inmem"
 	"codebank.dev/checkout/order"
 	"github.com/stretchr/testify/require"

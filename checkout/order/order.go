@@ -9,10 +9,10 @@ import (
 	"runtime/debug"
 	"time"
 
+	"codebank.dev/bank/failpoint"
 	"codebank.dev/bank/fault"
 	"codebank.dev/checkout"
 	"codebank.dev/checkout/charge"
-	"codebank.dev/checkout/failpoint"
 	"golang.org/x/sync/singleflight"
 )
 

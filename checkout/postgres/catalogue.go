@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 
+	"codebank.dev/bank/failpoint"
 	"codebank.dev/bank/money"
 	"codebank.dev/checkout"
 	"github.com/jackc/pgx/v5"
@@ -60,6 +61,7 @@ func (s *Store) Replace(ctx context.Context, products []checkout.Product) error 
 		_, err := tx.Exec(ctx, unlistOthers, rows[0])
 		return err
 	})
+	s.reached.After(err, failpoint.CatalogueReplaced)
 	return translate(err)
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"codebank.dev/bank/failpoint"
 	"codebank.dev/checkout"
 	"github.com/jackc/pgx/v5"
 )
@@ -45,6 +46,7 @@ func (s *Store) Change(ctx context.Context, id checkout.ID, change func(checkout
 	if err != nil {
 		return checkout.Order{}, translate(err)
 	}
+	s.reached.At(failpoint.OrderChanged)
 	return order, refusal
 }
 
@@ -59,7 +61,11 @@ func update(ctx context.Context, tx pgx.Tx, o *checkout.Order) error {
 
 // Claim implements checkout.Charges.
 func (s *Store) Claim(ctx context.Context, now, until time.Time, limit int) ([]checkout.Order, error) {
-	return collect(ctx, s, scanOrder, claimOrders, now, until, limit)
+	orders, err := collect(ctx, s, scanOrder, claimOrders, now, until, limit)
+	if len(orders) > 0 {
+		s.reached.At(failpoint.OrdersClaimed)
+	}
+	return orders, err
 }
 
 // Backlog implements checkout.Charges.

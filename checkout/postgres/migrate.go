@@ -3,10 +3,12 @@ package postgres
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 
+	"codebank.dev/bank/failpoint"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
@@ -44,7 +46,12 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("postgres: %w", err)
 	}
-	if _, err := provider.Up(ctx); err != nil {
+	for err == nil {
+		if _, err = provider.UpByOne(ctx); err == nil {
+			s.reached.At(failpoint.OrdersMigrated)
+		}
+	}
+	if !errors.Is(err, goose.ErrNoNextVersion) {
 		return fmt.Errorf("postgres: migrate: %w", err)
 	}
 	return nil
@@ -60,6 +67,7 @@ func (s *Store) Secret(ctx context.Context, name string, random io.Reader) ([]by
 	if _, err := s.pool.Exec(ctx, "INSERT INTO secrets (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING", name, proposal); err != nil {
 		return nil, translate(err)
 	}
+	s.reached.At(failpoint.SecretStored)
 	var value []byte
 	err := s.pool.QueryRow(ctx, "SELECT value FROM secrets WHERE name = $1", name).Scan(&value)
 	return value, translate(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"codebank.dev/bank/failpoint"
 	"codebank.dev/checkout"
 	"github.com/jackc/pgx/v5"
 )
@@ -50,6 +51,7 @@ func (s *Store) Create(ctx context.Context, o checkout.Order) (stored checkout.O
 		return checkout.Order{}, false, translate(err)
 	}
 	if tag.RowsAffected() > 0 {
+		s.reached.At(failpoint.OrderStored)
 		return o, true, nil
 	}
 	// The conflicting order is committed, for the insert waited for it.

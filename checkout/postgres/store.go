@@ -18,6 +18,7 @@ import (
 	"strings"
 	"time"
 
+	"codebank.dev/bank/failpoint"
 	"codebank.dev/bank/fault"
 	"codebank.dev/checkout"
 	"github.com/jackc/pgx/v5"
@@ -52,15 +53,17 @@ var settings = map[string]string{
 // Store is catalogue and orders in Postgres. It is safe for concurrent use, and any
 // number of processes may open the same database.
 type Store struct {
-	url  string
-	pool *pgxpool.Pool
+	url     string
+	pool    *pgxpool.Pool
+	reached failpoint.Hook
 }
 
 // Open prepares a Store with at most maxConnections connections, 0 for 16. It does
 // not connect: a database that is away shows in the first call, as
 // fault.Unavailable. An error means that the URL cannot be used; it does not repeat
-// the URL, which holds a password.
-func Open(ctx context.Context, url string, maxConnections int) (*Store, error) {
+// the URL, which holds a password. reached is told of the points between durable
+// steps; nil for none.
+func Open(ctx context.Context, url string, maxConnections int, reached failpoint.Hook) (*Store, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil { // Its text repeats the URL.
 		return nil, errors.New("postgres: the database URL is not one that pgx reads")
@@ -77,7 +80,7 @@ func Open(ctx context.Context, url string, maxConnections int) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
-	return &Store{url: url, pool: pool}, nil
+	return &Store{url: url, pool: pool, reached: reached}, nil
 }
 
 // Close ends all connections after the calls in flight have ended.

@@ -99,7 +99,7 @@ func (ones) Read(p []byte) (int, error) {
 
 func TestADatabaseThatIsAwayIsUnavailableAndComesBack(t *testing.T) {
 	server := postgrestest.Own(t, stackpostgres.Options{})
-	store, err := postgres.Open(t.Context(), server.URL("postgres"), 0)
+	store, err := postgres.Open(t.Context(), server.URL("postgres"), 0, nil)
 	require.NoError(t, err)
 	t.Cleanup(store.Close)
 	require.NoError(t, store.Migrate(t.Context()))

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"codebank.dev/bank"
+	"codebank.dev/bank/failpoint"
 	"codebank.dev/bank/serve"
 )
 
@@ -31,6 +32,8 @@ type config struct {
 	lanes       int
 	maxBatch    int
 	queueLength int
+
+	failpoint failpoint.Hook
 }
 
 func parse(args, environ []string, stdout io.Writer) (*config, error) {
@@ -49,10 +52,14 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	flags.IntVar(&c.lanes, "lanes", 0, "how many batches may be committing at once; 0 means half the processors")
 	flags.IntVar(&c.maxBatch, "max-batch", 256, "the most commands that share a commit")
 	flags.IntVar(&c.queueLength, "queue-length", 2048, "how many commands may wait per lane before callers are refused")
+	point := flags.String("failpoint", "", failpoint.Usage(failpoint.Bank()))
 	if err := serve.Parse(flags, environmentPrefix, args, environ); err != nil {
 		return nil, err
 	}
 	var err error
+	if c.failpoint, err = failpoint.Parse(*point, failpoint.Bank()); err != nil {
+		return nil, err
+	}
 	if c.bankCode, err = bank.ParseCode(*code); err != nil {
 		return nil, errors.New("--bank-code: " + err.Error())
 	}

@@ -86,7 +86,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	defer server.Close()
 	bankv1.RegisterCardServiceServer(server, &rpc.Cards{Service: &card.Service{
 		Code: config.bankCode, Ledger: executor, Directory: directory, Reader: store, Tokens: store,
-		Vault: keys, Random: rand.Reader, Now: config.now,
+		Vault: keys, Random: rand.Reader, Now: config.now, Failpoint: config.failpoint,
 	}})
 	bankv1.RegisterPurchaseServiceServer(server, &rpc.Purchases{Service: &purchase.Service{
 		Code: config.bankCode, Ledger: executor, Directory: directory, Reader: store, Vault: keys,

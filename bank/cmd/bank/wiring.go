@@ -63,7 +63,7 @@ func holder() string {
 func openStore(ctx context.Context, config *config, logger *slog.Logger) (*postgres.Store, error) {
 	store, err := postgres.Open(ctx, postgres.Config{
 		URL: config.databaseURL, MaxConnections: max(config.lanes, runtime.GOMAXPROCS(0)) + spareConnections,
-		BankCode: config.bankCode, ApplicationName: "bank",
+		BankCode: config.bankCode, ApplicationName: "bank", Failpoint: config.failpoint,
 	})
 	if err != nil {
 		return nil, err
@@ -90,16 +90,16 @@ func sweepTokens(ctx context.Context, store *postgres.Store, logger *slog.Logger
 	ticker := time.NewTicker(tokenSweepInterval)
 	defer ticker.Stop()
 	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
 		for deleted := int64(tokenSweepRows); deleted == tokenSweepRows; {
 			var err error
 			if deleted, err = store.DeleteExpiredTokens(ctx, tokenSweepRows); err != nil && ctx.Err() == nil {
 				logger.Warn("expired card tokens stay", slog.Any("error", err))
 			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
 		}
 	}
 }
@@ -133,6 +133,7 @@ func startRelay(config *config, store *postgres.Store, logger *slog.Logger) (*re
 	var err error
 	if r.publisher, err = kafka.NewPublisher(kafka.PublisherConfig{
 		Code: config.bankCode, Brokers: config.kafkaBrokers, RegistryURL: config.registryURL, Logger: logger,
+		Failpoint: config.failpoint,
 	}); err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"codebank.dev/bank/failpoint"
 	"codebank.dev/bank/vault"
 )
 
@@ -25,8 +26,8 @@ this user alone. An existing file is never touched: without the keys in it, the
 numbers that a bank has stored can never be read again. Keep a copy of it in a
 safe place.`,
 		Args: cobra.NoArgs,
-		RunE: work(func(context.Context, []string) error {
-			err := vault.NewKeyFile(path)
+		RunE: work(func(ctx context.Context, _ []string) error {
+			err := vault.NewKeyFile(path, failpoint.From(ctx))
 			if errors.Is(err, fs.ErrExist) {
 				return fmt.Errorf("%s is there already, and a key file is never overwritten", path)
 			}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"codebank.dev/bank"
+	"codebank.dev/bank/failpoint"
 	"codebank.dev/bank/fault"
 	"codebank.dev/bank/kafka"
 	"codebank.dev/bank/postgres"
@@ -101,7 +102,8 @@ func (a *application) ledger(ctx context.Context) (*postgres.Store, error) {
 	if a.ledgerDatabaseURL == "" {
 		return nil, misused("ledger-database-url", errors.New("is missing"))
 	}
-	store, err := postgres.Open(ctx, postgres.Config{URL: a.ledgerDatabaseURL, MaxConnections: 2, ApplicationName: "bankctl"})
+	store, err := postgres.Open(ctx, postgres.Config{URL: a.ledgerDatabaseURL, MaxConnections: 2, ApplicationName: "bankctl",
+		Failpoint: failpoint.From(ctx)})
 	if err != nil {
 		return nil, misused("ledger-database-url", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"codebank.dev/bank"
+	"codebank.dev/bank/failpoint"
 )
 
 // settings are the flags that all commands share.
@@ -22,6 +23,7 @@ type settings struct {
 	bankCode             string
 	timeout              time.Duration
 	output               string
+	failpoint            string
 }
 
 // application is what every command gets.
@@ -55,6 +57,11 @@ func newRoot(environ []string, streams streams) *cobra.Command {
 			if err := fromEnvironment(command, environ); err != nil {
 				return err
 			}
+			hook, err := failpoint.Parse(app.failpoint, failpoint.Bankctl())
+			if err != nil {
+				return err
+			}
+			command.SetContext(failpoint.With(command.Context(), hook))
 			return app.check()
 		},
 	}
@@ -77,6 +84,7 @@ func (a *application) bind(root *cobra.Command) {
 	flags.StringVar(&a.bankCode, "bank-code", "001", "`code` of the bank, three digits")
 	flags.DurationVar(&a.timeout, "timeout", 2*time.Minute, "how long to wait for services that are starting and for what they were asked to do")
 	flags.StringVarP(&a.output, "output", "o", "table", "table or json")
+	flags.StringVar(&a.failpoint, "failpoint", "", failpoint.Usage(failpoint.Bankctl()))
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"codebank.dev/bank/failpoint"
 	"codebank.dev/bank/statement"
 	"github.com/jackc/pgx/v5"
 )
@@ -55,6 +56,7 @@ func (s *Store) Advance(ctx context.Context, account statement.AccountID, limit 
 	if err != nil || reached.sequence == 0 {
 		return state, false, failure(err)
 	}
+	s.config.Failpoint.At(failpoint.AdvanceFound)
 	moved := statement.State{Account: account}
 	err = s.pool.QueryRow(ctx, moveUp, account, reached.sequence).Scan(&moved.CompleteTo, &moved.CompleteToTime,
 		&moved.Balance, &moved.Held, &moved.CreditLimit, &moved.Currency)
@@ -62,6 +64,7 @@ func (s *Store) Advance(ctx context.Context, account statement.AccountID, limit 
 		// Another reader was faster. Look again: what it answered must not be more than what we do.
 		return state, true, nil
 	}
+	s.config.Failpoint.At(failpoint.AdvanceStored)
 	return moved, reached.more, failure(err)
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"codebank.dev/bank/failpoint"
 	"codebank.dev/bank/statement"
 	"github.com/jackc/pgx/v5"
 )
@@ -73,8 +74,11 @@ func (s *Store) FindGaps(ctx context.Context, age, window time.Duration) (examin
 		batch.Queue(forgetGaps)
 		batch.Queue(rememberGaps, from, to).QueryRow(func(row pgx.Row) error { return row.Scan(&examined) })
 		batch.Queue("UPDATE statement_watch SET checked_to = $1", to)
-		return tx.SendBatch(ctx, batch).Close()
+		err = tx.SendBatch(ctx, batch).Close()
+		s.config.Failpoint.After(err, failpoint.GapsFound)
+		return err
 	})
+	s.config.Failpoint.After(err, failpoint.GapsStored)
 	return examined, caughtUp, failure(err)
 }
 

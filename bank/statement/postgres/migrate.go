@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"time"
 
+	"codebank.dev/bank/failpoint"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
@@ -81,7 +82,12 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("postgres: %w", err)
 	}
-	if _, err := provider.Up(ctx); err != nil {
+	for err == nil {
+		if _, err = provider.UpByOne(ctx); err == nil {
+			s.config.Failpoint.At(failpoint.StatementMigrated)
+		}
+	}
+	if !errors.Is(err, goose.ErrNoNextVersion) {
 		return fmt.Errorf("postgres: migrate: %w", err)
 	}
 	return s.claim(ctx)
@@ -103,6 +109,7 @@ func (s *Store) claim(ctx context.Context) error {
 	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
 		return fmt.Errorf("postgres: whose statement: %w", err)
 	}
+	s.config.Failpoint.At(failpoint.StatementClaimed)
 	if known.bankCode != s.config.BankCode {
 		return fmt.Errorf("%w: %s", ErrOtherBank, known.bankCode)
 	}

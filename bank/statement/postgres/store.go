@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"codebank.dev/bank/failpoint"
 	"codebank.dev/bank/fault"
 	"codebank.dev/bank/statement"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -40,6 +41,8 @@ type Config struct {
 	MaxConnections int32
 	// ApplicationName is what the server's activity view shows; empty means "statement".
 	ApplicationName string
+	// Failpoint is told of the points between durable steps; nil for none.
+	Failpoint failpoint.Hook
 }
 
 // Store is the statement in Postgres. Until Prepare has succeeded it answers Unavailable.

@@ -7,10 +7,10 @@ import (
 	"os"
 	"time"
 
+	"codebank.dev/bank/failpoint"
 	"codebank.dev/bank/serve"
 	"codebank.dev/checkout"
 	"codebank.dev/checkout/charge"
-	"codebank.dev/checkout/failpoint"
 	"codebank.dev/checkout/product"
 )
 
@@ -42,7 +42,7 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	flags.DurationVar(&c.limits.SendAgain, "send-again", c.limits.SendAgain, "how old an open order may be to be sent to the bank again; an older one is voided")
 	flags.DurationVar(&c.limits.Poll, "settle-every", c.limits.Poll, "how often open orders are looked for")
 	flags.DurationVar(&c.limits.Settle.Most, "settle-backoff", c.limits.Settle.Most, "the longest wait between two tries to end an open order")
-	failpointName := flags.String("failpoint", "", "for tests: kill the program at this `point`: after-token, before-bank-call, after-bank-answer or after-void-decision")
+	failpointName := flags.String("failpoint", "", failpoint.Usage(failpoint.Checkout()))
 	if err := serve.Parse(flags, environmentPrefix, args, environ); err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 		return nil, err
 	}
 	var err error
-	if c.failpoint, err = failpoint.Parse(*failpointName); err != nil {
+	if c.failpoint, err = failpoint.Parse(*failpointName, failpoint.Checkout()); err != nil {
 		return nil, err
 	}
 	c.catalogue, err = readCatalogue(*cataloguePath)

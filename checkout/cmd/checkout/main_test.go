@@ -13,12 +13,12 @@ import (
 	"testing"
 	"time"
 
+	"codebank.dev/bank/failpoint"
 	"codebank.dev/bank/fault"
 	"codebank.dev/bank/serve"
 	"codebank.dev/checkout"
 	"codebank.dev/checkout/checkouttest"
 	"codebank.dev/checkout/clock"
-	"codebank.dev/checkout/failpoint"
 	"codebank.dev/checkout/inmem"
 	checkoutv1 "codebank.dev/schemas/gen/checkout/v1"
 	"codebank.dev/stack/postgres/postgrestest"
@@ -71,7 +71,8 @@ func (l *logs) String() string {
 
 var addresses = regexp.MustCompile(`msg=serving program=checkout grpc=(\S+) http=(\S+)`)
 
-func start(t *testing.T, databaseURL, bankAddress string, flags ...string) *programme {
+// launch starts the program and does not wait for anything.
+func launch(t *testing.T, databaseURL, bankAddress string, flags ...string) *programme {
 	t.Helper()
 	p := &programme{log: &logs{}, exited: make(chan error, 1)}
 	p.cmd = exec.Command(os.Args[0], append([]string{
@@ -89,6 +90,12 @@ func start(t *testing.T, databaseURL, bankAddress string, flags ...string) *prog
 			t.Log(p.log.String())
 		}
 	})
+	return p
+}
+
+func start(t *testing.T, databaseURL, bankAddress string, flags ...string) *programme {
+	t.Helper()
+	p := launch(t, databaseURL, bankAddress, flags...)
 	require.Eventually(t, func() bool { return addresses.MatchString(p.log.String()) }, time.Minute, 10*time.Millisecond, "not serving")
 	found := addresses.FindStringSubmatch(p.log.String())
 	conn, err := serve.Dial(found[1], serve.WithCaller("shop"))
@@ -180,38 +187,64 @@ func TestTheProgramSellsAndKeepsNoCardData(t *testing.T) {
 }
 
 func TestKilledAtAnyFailpointNothingIsLostOrDoubled(t *testing.T) {
+	for _, point := range failpoint.Checkout() {
+		t.Run(string(point), func(t *testing.T) {
+			t.Parallel()
+			killedAt(t, point)
+		})
+	}
+}
+
+// killedAt has the program die at a point while it starts or while an order is
+// placed, and shows that after a restart the order ends as if nothing had happened.
+func killedAt(t *testing.T, point failpoint.Point) {
 	databaseURL := postgrestest.Database(t)
 	bank, peer := newBank(t)
 	// Impatient, so that what a killed program left is taken up soon.
 	impatient := []string{"--charge-deadline=500ms", "--try-timeout=200ms", "--settle-every=50ms", "--settle-backoff=200ms"}
-	for _, point := range failpoint.Points() {
-		t.Run(string(point), func(t *testing.T) {
-			keptBefore := len(bank.Kept())
-			if point == failpoint.AfterVoidDecision {
-				bank.Script(inmem.NoFault, inmem.Refusing)
-			}
-			dying := start(t, databaseURL, peer.Address, append(impatient, "--failpoint="+string(point))...)
-			_, err := dying.client.PlaceOrder(t.Context(), request(string(point)))
-			require.Equal(t, fault.Unavailable, fault.CodeOf(err))
-			dying.gone(t)
-			require.Contains(t, dying.log.String(), "killed at failpoint "+string(point))
-
-			p := start(t, databaseURL, peer.Address, impatient...)
-			var ended *checkoutv1.Order
-			require.Eventually(t, func() bool {
-				answer, err := p.client.PlaceOrder(t.Context(), request(string(point)))
-				ended = answer.GetOrder()
-				return err == nil && ended.GetState() != checkoutv1.OrderState_ORDER_STATE_PENDING
-			}, time.Minute, 20*time.Millisecond)
-			want, kept := checkoutv1.OrderState_ORDER_STATE_APPROVED, 1
-			if point == failpoint.AfterVoidDecision {
-				want, kept = checkoutv1.OrderState_ORDER_STATE_DECLINED, 0
-			}
-			require.Equal(t, want, ended.GetState())
-			require.Len(t, bank.Kept(), keptBefore+kept)
-			p.stop(t)
-		})
+	want, kept := checkoutv1.OrderState_ORDER_STATE_APPROVED, 1
+	armed := append(impatient, "--failpoint="+string(point))
+	switch point {
+	case failpoint.OrdersMigrated, failpoint.CatalogueReplaced, failpoint.SecretStored:
+		dying := launch(t, databaseURL, peer.Address, armed...)
+		dying.gone(t)
+		require.Contains(t, dying.log.String(), "killed at failpoint "+string(point))
+	case failpoint.OrdersClaimed:
+		// An order that was left open, for a settler to claim.
+		died := start(t, databaseURL, peer.Address, append(impatient, "--failpoint="+string(failpoint.BeforeBankCall))...)
+		_, err := died.client.PlaceOrder(t.Context(), request("r1"))
+		require.Equal(t, fault.Unavailable, fault.CodeOf(err))
+		died.gone(t)
+		dying := launch(t, databaseURL, peer.Address, armed...)
+		dying.gone(t)
+		require.Contains(t, dying.log.String(), "killed at failpoint "+string(point))
+	default:
+		if point == failpoint.AfterVoidDecision || point == failpoint.AfterVoidAnswer {
+			bank.Script(inmem.NoFault, inmem.Refusing)
+			want, kept = checkoutv1.OrderState_ORDER_STATE_DECLINED, 0
+		}
+		dying := start(t, databaseURL, peer.Address, armed...)
+		_, err := dying.client.PlaceOrder(t.Context(), request("r1"))
+		require.Error(t, err)
+		require.Equal(t, fault.Unavailable, fault.CodeOf(err))
+		dying.gone(t)
+		require.Contains(t, dying.log.String(), "killed at failpoint "+string(point))
 	}
+
+	p := start(t, databaseURL, peer.Address, impatient...)
+	place := func() (ended *checkoutv1.Order) {
+		require.Eventually(t, func() bool {
+			answer, err := p.client.PlaceOrder(t.Context(), request("r1"))
+			ended = answer.GetOrder()
+			return err == nil && ended.GetState() != checkoutv1.OrderState_ORDER_STATE_PENDING
+		}, time.Minute, 20*time.Millisecond)
+		return ended
+	}
+	ended := place()
+	require.Equal(t, want, ended.GetState())
+	require.Len(t, bank.Kept(), kept)
+	require.True(t, proto.Equal(ended, place()), "an answer stands")
+	p.stop(t)
 }
 
 func TestWrongSettingsAreRefused(t *testing.T) {

@@ -23,7 +23,7 @@ const pageTokenSecret = "page-tokens"
 // it. A database that is not there yet is waited for until ctx ends; one that
 // refuses is an error.
 func openStore(ctx context.Context, config *config, logger *slog.Logger) (*postgres.Store, error) {
-	store, err := postgres.Open(ctx, config.databaseURL, config.maxConnections)
+	store, err := postgres.Open(ctx, config.databaseURL, config.maxConnections, config.failpoint)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,108 @@
+// Package failpoint lets a test kill a program at a named point, between two steps
+// that each are durable by themselves: where a crash is most instructive. It is off
+// unless a program is started with --failpoint, and costs a nil check then.
+//
+// All programs share it, so it imports the standard library alone. What runs for
+// long carries a Hook in its configuration; what a command does once finds it in its
+// context (From). The points of each program are listed in points.go; a test holds
+// every durable step of the source to having one beside it.
+package failpoint
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync/atomic"
+)
+
+// Point is a place between two durable steps.
+type Point string
+
+// Hook is told each time a point is reached. The nil Hook does nothing. It is safe
+// for concurrent use when the function is.
+type Hook func(Point)
+
+// At tells the hook that a point is reached.
+func (h Hook) At(point Point) {
+	if h != nil {
+		h(point)
+	}
+}
+
+// After is At for the end of a step that may have failed: it tells only of one that
+// did not.
+func (h Hook) After(err error, point Point) {
+	if err == nil {
+		h.At(point)
+	}
+}
+
+// Usage is the help of a program's flag --failpoint.
+func Usage(points []Point) string {
+	return "for tests: kill the program when it reaches this `point`, or NAME:N for the N-th time; one of " + list(points)
+}
+
+// Parse returns the Hook that kills the program, at once and without clearing up,
+// when it reaches the point named by setting: NAME for the first time, NAME:N for
+// the N-th. The nil Hook for "", an error that lists the points for what is none.
+func Parse(setting string, points []Point) (Hook, error) {
+	if setting == "" {
+		return nil, nil
+	}
+	name, times, counted := strings.Cut(setting, ":")
+	hit := int64(1)
+	if counted {
+		var err error
+		if hit, err = strconv.ParseInt(times, 10, 64); err != nil || hit < 1 {
+			return nil, fmt.Errorf("failpoint: %q is no count, 1 or more", times)
+		}
+	}
+	for _, point := range points {
+		if string(point) == name {
+			return killAt(point, hit), nil
+		}
+	}
+	return nil, fmt.Errorf("failpoint: %q is none of %s", name, list(points))
+}
+
+func list(points []Point) string {
+	names := make([]string, len(points))
+	for i, point := range points {
+		names[i] = string(point)
+	}
+	return strings.Join(names, ", ")
+}
+
+func killAt(chosen Point, hit int64) Hook {
+	var hits atomic.Int64
+	return func(point Point) {
+		if point != chosen || hits.Add(1) < hit {
+			return
+		}
+		fmt.Fprintf(os.Stderr, "killed at failpoint %s\n", point)
+		if self, err := os.FindProcess(os.Getpid()); err == nil {
+			_ = self.Kill()
+		}
+		select {} // The signal is on its way.
+	}
+}
+
+// key is where a context carries a Hook.
+type key struct{}
+
+// With returns a context that carries hook. Default: none, and nothing happens.
+func With(ctx context.Context, hook Hook) context.Context {
+	if hook == nil {
+		return ctx
+	}
+	return context.WithValue(ctx, key{}, hook)
+}
+
+// From returns the Hook that ctx carries, the nil Hook when it carries none. It
+// looks through the whole context: not for the path of a purchase.
+func From(ctx context.Context) Hook {
+	hook, _ := ctx.Value(key{}).(Hook)
+	return hook
+}

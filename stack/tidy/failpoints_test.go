@@ -1,0 +1,336 @@
+package tidy_test
+
+import (
+	"cmp"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// durableCalls are the calls by which something outlives the process, by the name of
+// what is called; one that is durable in one package only stands behind its folder.
+// SQL that writes and HTTP methods that change something count too, see durableStep.
+var durableCalls = []string{
+	// Postgres.
+	"Exec", "CopyFrom", "BeginFunc", "BeginTxFunc", "Begin", "Commit", "Up", "UpByOne", "UpTo", "Down", "DownTo",
+	"bank/postgres:write",
+	// Kafka.
+	"Produce", "TryProduce", "ProduceSync", "CommitAllOffsets", "CommitOffsets", "CommitRecords", "CreateTopic", "CreateTopics",
+	"DeleteTopic", "DeleteTopics", "DeleteRecords", "AlterTopicConfigs", "CreatePartitions", "bank/kafka:takes",
+	// The registry.
+	"RegisterSchema", "CreateSchema", "SetCompatibility", "DeleteSubject", "DeleteSchema",
+	// Files.
+	"os:Link", "os:Rename", "os:WriteFile", "os:Create", "os:OpenFile",
+}
+
+// excusedSteps are functions, and folders, whose steps need no failpoint of their own.
+var excusedSteps = map[string]string{
+	"bank/postgres write":          "is the step itself; Execute and requeue have the points around it",
+	"bank/kafka takes":             "buffers only; send has the points around it",
+	"bank/vault replaceKeyFile":    "no program calls it: keys are rotated by code that is not written yet",
+	"bank/elastic Refresh":         "changes what searches see, not what is stored",
+	"bank/elastic Scan":            "searches by POST",
+	"bank/elastic forget":          "closes a search",
+	"bank/audit/postgres Count":    "counts by the protocol that also writes",
+	"bank/serve allowedMethods":    "names methods for others",
+	"bank/serve observe":           "names methods for others",
+	"bank/audit/spool":             "files that are removed when the audit ends",
+	"bank/banktest":                "for tests",
+	"bank/inmem":                   "nothing there outlives the process",
+	"bank/statement/statementtest": "for tests",
+	"checkout/checkouttest":        "for tests",
+	"checkout/inmem":               "nothing there outlives the process",
+}
+
+// writing finds SQL that changes something.
+var writing = regexp.MustCompile(`(?i)^COMMIT$|\b(INSERT\s+INTO|UPDATE\s+\w+(\s+\w+)?\s+SET|DELETE\s+FROM|TRUNCATE|CREATE\s+(TABLE|INDEX)|ALTER\s+TABLE|DROP\s+)`)
+
+// event is a durable step or a failpoint, where it ends in the source.
+type event struct {
+	at    token.Pos
+	node  ast.Node
+	what  string
+	point bool
+}
+
+func TestDurableStepsHaveFailpoints(t *testing.T) {
+	sources := tree(t)
+	statements := writingStatements(sources)
+	used := make(map[string]int)
+	excuses := make(map[string]bool)
+	var findings []string
+	for _, s := range sources {
+		if s.test || !strings.HasPrefix(s.folder, "bank") && !strings.HasPrefix(s.folder, "checkout") {
+			continue
+		}
+		for _, declaration := range s.file.Decls {
+			function, ok := declaration.(*ast.FuncDecl)
+			if !ok || function.Body == nil || joinsAnother(function) {
+				continue
+			}
+			events := eventsOf(s, function, statements[s.folder])
+			for _, e := range events {
+				if e.point {
+					used[e.what]++
+				}
+			}
+			problems := unguarded(s, function, events)
+			if name := s.folder + " " + function.Name.Name; len(problems) > 0 && excusedSteps[name] != "" {
+				excuses[name] = true
+				continue
+			}
+			if len(problems) > 0 && excusedSteps[s.folder] != "" {
+				excuses[s.folder] = true
+				continue
+			}
+			findings = append(findings, problems...)
+		}
+	}
+	for _, point := range declaredPoints(t, sources) {
+		if used[point] != 1 {
+			findings = append(findings, fmt.Sprintf("failpoint.%s is reached in %d places, want 1", point, used[point]))
+		}
+	}
+	for name := range excusedSteps {
+		if strings.Contains(name, " ") && !excuses[name] {
+			findings = append(findings, name+" is excused and has nothing to be excused for")
+		}
+	}
+	report(t, findings)
+}
+
+// writingStatements returns, by folder, the names of constants and variables that
+// hold SQL that writes.
+func writingStatements(sources []*source) map[string]map[string]bool {
+	found := make(map[string]map[string]bool)
+	for _, s := range sources {
+		for _, declaration := range s.file.Decls {
+			general, ok := declaration.(*ast.GenDecl)
+			if !ok || s.test {
+				continue
+			}
+			for _, spec := range general.Specs {
+				values, ok := spec.(*ast.ValueSpec)
+				if !ok {
+					continue
+				}
+				for i, value := range values.Values {
+					if i < len(values.Names) && writes(value) {
+						if found[s.folder] == nil {
+							found[s.folder] = make(map[string]bool)
+						}
+						found[s.folder][values.Names[i].Name] = true
+					}
+				}
+			}
+		}
+	}
+	return found
+}
+
+func writes(expression ast.Node) bool {
+	found := false
+	ast.Inspect(expression, func(n ast.Node) bool {
+		if literal, ok := n.(*ast.BasicLit); ok && literal.Kind == token.STRING {
+			text, err := strconv.Unquote(literal.Value)
+			found = found || err == nil && writing.MatchString(text)
+		}
+		return !found
+	})
+	return found
+}
+
+// joinsAnother reports whether a function works in a transaction or batch that it was
+// given: whoever gave it has the points.
+func joinsAnother(function *ast.FuncDecl) bool {
+	return slices.ContainsFunc(function.Type.Params.List, func(field *ast.Field) bool {
+		switch given := field.Type.(type) {
+		case *ast.SelectorExpr:
+			return given.Sel.Name == "Tx"
+		case *ast.StarExpr:
+			name, ok := given.X.(*ast.Ident)
+			return ok && name.Name == "batch"
+		}
+		return false
+	})
+}
+
+// eventsOf returns the durable steps and failpoints of a function in their order. A
+// transaction that a function literal fills is one step, where it ends.
+func eventsOf(s *source, function *ast.FuncDecl, statements map[string]bool) []event {
+	var events []event
+	// The ends of transactions: steps inside belong to them.
+	inside := token.NoPos
+	ast.Inspect(function.Body, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.CallExpr:
+			if point := pointOf(n); point != "" {
+				events = append(events, event{n.End(), n, point, true})
+				return false
+			}
+			name := called(n)
+			if name == "prepare" || name == "NewProvider" {
+				return false // Statements are made ready, nothing is done.
+			}
+			if n.Pos() > inside && isDurable(s.folder, n) {
+				events = append(events, event{n.End(), n, name, false})
+				if strings.HasPrefix(name, "Begin") {
+					inside = n.End()
+				}
+				// Its SQL is part of it.
+				inside = max(inside, n.End())
+			}
+		case *ast.Ident:
+			if n.Pos() > inside && statements[n.Name] {
+				events = append(events, event{n.End(), n, n.Name, false})
+			}
+		case *ast.BasicLit:
+			if n.Pos() > inside && writes(n) {
+				events = append(events, event{n.End(), n, "SQL", false})
+			}
+		case *ast.SelectorExpr:
+			owner, ok := n.X.(*ast.Ident)
+			if ok && n.Pos() > inside && (owner.Name == "os" && slices.Contains(durableCalls, "os:"+n.Sel.Name) ||
+				owner.Name == "http" && slices.Contains([]string{"MethodPut", "MethodPost", "MethodDelete", "MethodPatch"}, n.Sel.Name)) {
+				events = append(events, event{n.End(), n, n.Sel.Name, false})
+			}
+		}
+		return true
+	})
+	slices.SortStableFunc(events, func(a, b event) int { return cmp.Compare(a.at, b.at) })
+	return events
+}
+
+// pointOf returns the name of the failpoint that a call tells of.
+func pointOf(call *ast.CallExpr) string {
+	for _, argument := range call.Args {
+		selector, ok := argument.(*ast.SelectorExpr)
+		if !ok {
+			continue
+		}
+		if owner, ok := selector.X.(*ast.Ident); ok && owner.Name == "failpoint" && selector.Sel.Name != "Hook" {
+			return selector.Sel.Name
+		}
+	}
+	return ""
+}
+
+func called(call *ast.CallExpr) string {
+	switch function := call.Fun.(type) {
+	case *ast.SelectorExpr:
+		return function.Sel.Name
+	case *ast.Ident:
+		return function.Name
+	}
+	return ""
+}
+
+func isDurable(folder string, call *ast.CallExpr) bool {
+	name := called(call)
+	if slices.Contains(durableCalls, folder+":"+name) {
+		return true
+	}
+	selector, ok := call.Fun.(*ast.SelectorExpr)
+	if !ok {
+		return false
+	}
+	if owner, ok := selector.X.(*ast.Ident); ok && owner.Name == "os" {
+		return false // Seen where it is named, for it may be handed on as a value.
+	}
+	return slices.Contains(durableCalls, name)
+}
+
+// unguarded returns the steps that have no failpoint between them and the next, or
+// all of a function that has no failpoint at all.
+func unguarded(s *source, function *ast.FuncDecl, events []event) []string {
+	var problems []string
+	hasPoint := slices.ContainsFunc(events, func(e event) bool { return e.point })
+	var last *event
+	for i := range events {
+		e := &events[i]
+		switch {
+		case e.point:
+			last = nil
+			continue
+		case !hasPoint:
+			problems = append(problems, fmt.Sprintf("%s %s: durable step %s has no failpoint beside it", s.at(e.node), function.Name.Name, e.what))
+		case last != nil:
+			problems = append(problems, fmt.Sprintf("%s %s: no failpoint between %s and %s", s.at(e.node), function.Name.Name, last.what, e.what))
+		}
+		last = e
+	}
+	return problems
+}
+
+// declaredPoints returns the names of all points, and holds each to a program's list.
+func declaredPoints(t *testing.T, sources []*source) []string {
+	t.Helper()
+	at := slices.IndexFunc(sources, func(s *source) bool { return s.path == "bank/failpoint/points.go" })
+	require.GreaterOrEqual(t, at, 0)
+	file := sources[at].file
+	var names []string
+	listed := make(map[string]int)
+	for _, declaration := range file.Decls {
+		switch declaration := declaration.(type) {
+		case *ast.GenDecl:
+			for _, spec := range declaration.Specs {
+				if values, ok := spec.(*ast.ValueSpec); ok {
+					names = append(names, values.Names[0].Name)
+				}
+			}
+		case *ast.FuncDecl:
+			ast.Inspect(declaration.Body, func(n ast.Node) bool {
+				if name, ok := n.(*ast.Ident); ok {
+					listed[name.Name]++
+				}
+				return true
+			})
+		}
+	}
+	for _, name := range names {
+		require.Equal(t, 1, listed[name], "%s stands in the list of one program", name)
+	}
+	require.Greater(t, len(names), 40)
+	return names
+}
+
+// TestAStepWithoutAFailpointIsFound shows what the test above finds, on source made for it.
+func TestAStepWithoutAFailpointIsFound(t *testing.T) {
+	for _, tt := range []struct{ rule, body, found string }{
+		{"a write without a point", `s.pool.Exec(ctx, "INSERT INTO x")`, "durable step Exec has no failpoint beside it"},
+		{"SQL by its name", `s.pool.QueryRow(ctx, moveUp)`, "durable step moveUp has no failpoint beside it"},
+		{"two writes after a point", `s.reached.At(failpoint.X); s.admin.CreateTopic(ctx); s.admin.CreateTopic(ctx)`, "no failpoint between CreateTopic and CreateTopic"},
+		{"a request that changes", `c.call(ctx, http.MethodPut)`, "durable step MethodPut has no failpoint beside it"},
+		{"a file", `os.Rename(a, b)`, "durable step Rename has no failpoint beside it"},
+		{"a point between", `s.admin.CreateTopic(ctx); s.reached.At(failpoint.X); s.admin.CreateTopic(ctx)`, ""},
+		{"a transaction is one step", `pgx.BeginFunc(ctx, func() { tx.Exec(ctx, moveUp); tx.Exec(ctx, moveUp) }); s.reached.After(err, failpoint.X)`, ""},
+		{"reading", `s.pool.QueryRow(ctx, "SELECT 1")`, ""},
+	} {
+		s := parsed(t, "package x\nfunc f() { "+tt.body+" }")
+		function := s.file.Decls[0].(*ast.FuncDecl)
+		problems := strings.Join(unguarded(s, function, eventsOf(s, function, map[string]bool{"moveUp": true})), "\n")
+		if tt.found == "" {
+			require.Empty(t, problems, tt.rule)
+			continue
+		}
+		require.Contains(t, problems, "bank/x/x.go:2 f: "+tt.found, tt.rule)
+	}
+}
+
+// parsed returns source text as if it lay in bank/x.
+func parsed(t *testing.T, text string) *source {
+	t.Helper()
+	s := &source{path: "bank/x/x.go", folder: "bank/x", text: text, positions: token.NewFileSet()}
+	var err error
+	s.file, err = parser.ParseFile(s.positions, s.path, text, parser.SkipObjectResolution)
+	require.NoError(t, err)
+	return s
+}
