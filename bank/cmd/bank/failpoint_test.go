@@ -1,0 +1,393 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sr"
+	"github.com/twmb/franz-go/pkg/sr/srfake"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+
+	"codebank.dev/bank/failpoint"
+	"codebank.dev/bank/fault"
+	"codebank.dev/bank/serve"
+	"codebank.dev/bank/vault"
+	"codebank.dev/schemas"
+	"codebank.dev/schemas/event"
+	bankv1 "codebank.dev/schemas/gen/bank/v1"
+	"codebank.dev/stack/postgres/postgrestest"
+)
+
+// asProgram makes a copy of this test program behave as the bank itself. It ends
+// when its input does, so that it never outlives the tests.
+const asProgram = "CODEBANK_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) == "" {
+		os.Exit(m.Run())
+	}
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(3)
+	}()
+	main()
+}
+
+const topic = "bank-001.transactions.v1"
+
+// world is what outlives the bank: its database, its keys, the broker, the registry.
+type world struct {
+	*testing.T
+	arguments []string
+	database  *pgx.Conn
+	brokers   []string
+}
+
+func newWorld(t *testing.T) *world {
+	url, keys := postgrestest.Database(t), filepath.Join(t.TempDir(), "vault.json")
+	require.NoError(t, vault.NewKeyFile(keys, nil))
+	database, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = database.Close(context.Background()) })
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(6, topic))
+	require.NoError(t, err)
+	t.Cleanup(cluster.Close)
+	registry := srfake.New()
+	t.Cleanup(registry.Close)
+	client, err := sr.NewClient(sr.URLs(registry.URL()))
+	require.NoError(t, err)
+	versions, err := schemas.Schemas("transactions")
+	require.NoError(t, err)
+	for _, version := range versions {
+		_, err = client.CreateSchema(t.Context(), schemas.Subject(topic), sr.Schema{Schema: version.Schema})
+		require.NoError(t, err)
+	}
+	return &world{T: t, database: database, brokers: cluster.ListenAddrs(), arguments: []string{
+		"--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0", "--database-url=" + url, "--vault-key-file=" + keys,
+		"--kafka-brokers=" + strings.Join(cluster.ListenAddrs(), ","), "--registry-url=" + registry.URL(),
+	}}
+}
+
+// process is a running bank.
+type process struct {
+	cmd  *exec.Cmd
+	log  *logs
+	gone chan struct{}
+	conn *grpc.ClientConn // nil when it ended before it served
+}
+
+// logs is what the program wrote; it may be read while the program writes.
+type logs struct {
+	mutex sync.Mutex
+	text  bytes.Buffer
+}
+
+func (l *logs) Write(p []byte) (int, error) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logs) String() string {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return l.text.String()
+}
+
+var served = regexp.MustCompile(`msg="bank is up".* grpc=(\S+)`)
+
+// start runs the bank until it serves or has ended.
+func (w *world) start(flags ...string) *process {
+	w.Helper()
+	p := &process{log: &logs{}, gone: make(chan struct{})}
+	p.cmd = exec.Command(os.Args[0], append(flags, w.arguments...)...)
+	p.cmd.Env = append(os.Environ(), asProgram+"=1")
+	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
+	lifeline, err := p.cmd.StdinPipe()
+	require.NoError(w, err)
+	require.NoError(w, p.cmd.Start())
+	go func() {
+		defer close(p.gone)
+		_ = p.cmd.Wait()
+	}()
+	w.Cleanup(func() {
+		_ = lifeline.Close()
+		if w.Failed() {
+			w.Log(p.log.String())
+		}
+	})
+	require.Eventually(w, func() bool {
+		select {
+		case <-p.gone:
+			return true
+		default:
+			return served.MatchString(p.log.String())
+		}
+	}, time.Minute, 5*time.Millisecond, "neither serving nor gone")
+	if found := served.FindStringSubmatch(p.log.String()); found != nil {
+		p.conn, err = serve.Dial(found[1], serve.WithCaller("shop"))
+		require.NoError(w, err)
+		w.Cleanup(func() { _ = p.conn.Close() })
+	}
+	return p
+}
+
+func (w *world) awaitEnd(p *process) {
+	w.Helper()
+	select {
+	case <-p.gone:
+	case <-time.After(time.Minute):
+		require.FailNow(w, "the bank did not end")
+	}
+}
+
+// dead gives the lease of a killed bank up, instead of waiting until it runs out.
+func (w *world) dead() {
+	w.Helper()
+	_, err := w.database.Exec(w.Context(), "UPDATE relay_lease SET expires_at = now()")
+	if err != nil {
+		require.ErrorContains(w, err, "does not exist", "killed before the table was made")
+	}
+}
+
+// customer is the history of one customer: what was asked, and what was answered.
+type customer struct {
+	card    *bankv1.Card
+	data    *bankv1.CardData
+	token   string
+	answers map[string]proto.Message
+}
+
+// step is one request of a customer. It may be repeated.
+type step struct {
+	name string
+	ask  func(context.Context, grpc.ClientConnInterface, *customer) (proto.Message, error)
+}
+
+func buy(requestID string, amount int64, pay func(*bankv1.AuthorizePurchaseRequest, *customer)) step {
+	return step{requestID, func(ctx context.Context, conn grpc.ClientConnInterface, c *customer) (proto.Message, error) {
+		request := &bankv1.AuthorizePurchaseRequest{
+			RequestId: requestID, AmountMinor: amount, Currency: "BRL",
+			Merchant: &bankv1.Merchant{Id: "padaria", Name: "Padaria São João", CategoryCode: "5462", City: "São Paulo", Country: "BR"},
+			Channel:  bankv1.Channel_CHANNEL_ECOMMERCE,
+		}
+		pay(request, c)
+		return bankv1.NewPurchaseServiceClient(conn).AuthorizePurchase(ctx, request)
+	}}
+}
+
+func byData(request *bankv1.AuthorizePurchaseRequest, c *customer) {
+	request.CardSource = &bankv1.AuthorizePurchaseRequest_CardData{CardData: c.data}
+}
+
+func byToken(request *bankv1.AuthorizePurchaseRequest, c *customer) {
+	request.CardSource = &bankv1.AuthorizePurchaseRequest_CardToken{CardToken: c.token}
+}
+
+func byCard(request *bankv1.AuthorizePurchaseRequest, c *customer) {
+	request.CardSource = &bankv1.AuthorizePurchaseRequest_Card{Card: c.card.GetName()}
+}
+
+func byUnknown(request *bankv1.AuthorizePurchaseRequest, c *customer) {
+	data := proto.CloneOf(c.data)
+	data.Number = "5555555555554444"
+	request.CardSource = &bankv1.AuthorizePurchaseRequest_CardData{CardData: data}
+}
+
+// steps are a customer's life: it ends with a balance of -2000 at sequence 8, one
+// decline without an account, and one request voided before it was made.
+func steps() []step {
+	return []step{
+		{"issue", func(ctx context.Context, conn grpc.ClientConnInterface, c *customer) (proto.Message, error) {
+			answer, err := bankv1.NewCardServiceClient(conn).IssueCard(ctx, &bankv1.IssueCardRequest{
+				RequestId: "issue", HolderName: "MARIA SILVA", Currency: "BRL", CreditLimitMinor: 100_000,
+			})
+			c.card, c.data = answer.GetCard(), answer.GetCardData()
+			return answer, err
+		}},
+		{"token", func(ctx context.Context, conn grpc.ClientConnInterface, c *customer) (proto.Message, error) {
+			if c.token != "" {
+				return c.answers["token"], nil // It was answered; the purchase shows that it is good.
+			}
+			answer, err := bankv1.NewCardServiceClient(conn).CreateCardToken(ctx, &bankv1.CreateCardTokenRequest{CardData: c.data})
+			c.token = answer.GetCardToken()
+			return answer, err
+		}},
+		buy("by-data", 1000, byData),
+		buy("by-token", 2000, byToken),
+		buy("by-card", 3000, byCard),
+		buy("too-much", 1_000_000, byCard),
+		buy("unknown", 500, byUnknown),
+		{"void", func(ctx context.Context, conn grpc.ClientConnInterface, _ *customer) (proto.Message, error) {
+			return bankv1.NewPurchaseServiceClient(conn).VoidPurchase(ctx, &bankv1.VoidPurchaseRequest{RequestId: "by-card"})
+		}},
+		{"void-unseen", func(ctx context.Context, conn grpc.ClientConnInterface, _ *customer) (proto.Message, error) {
+			return bankv1.NewPurchaseServiceClient(conn).VoidPurchase(ctx, &bankv1.VoidPurchaseRequest{RequestId: "never"})
+		}},
+		{"reverse", func(ctx context.Context, conn grpc.ClientConnInterface, c *customer) (proto.Message, error) {
+			bought, _ := c.answers["by-data"].(*bankv1.AuthorizePurchaseResponse)
+			return bankv1.NewPurchaseServiceClient(conn).ReversePurchase(ctx, &bankv1.ReversePurchaseRequest{
+				RequestId: "reverse", Name: bought.GetPurchase().GetName(),
+			})
+		}},
+		{"limit", func(ctx context.Context, conn grpc.ClientConnInterface, c *customer) (proto.Message, error) {
+			return bankv1.NewCardServiceClient(conn).ChangeLimit(ctx, &bankv1.ChangeLimitRequest{
+				RequestId: "limit", Name: c.card.GetName(), CreditLimitMinor: 100_000, // As before: IssueCard answers with the card as it is.
+			})
+		}},
+	}
+}
+
+// live asks for every step in order, until one is not answered. What was answered
+// before has to be answered the same.
+func (w *world) live(p *process, c *customer) (whole bool) {
+	w.Helper()
+	if p.conn == nil {
+		return false
+	}
+	for _, step := range steps() {
+		ctx, cancel := context.WithTimeout(w.Context(), 30*time.Second)
+		answer, err := step.ask(ctx, p.conn, c)
+		cancel()
+		if err != nil {
+			require.Equal(w, fault.Unavailable, fault.CodeOf(err), "%s: %v", step.name, err)
+			return false
+		}
+		if before := c.answers[step.name]; before != nil {
+			require.True(w, proto.Equal(before, answer), "%s: answered\n%v\nbefore, and now\n%v", step.name, before, answer)
+		}
+		c.answers[step.name] = answer
+	}
+	return true
+}
+
+// armings are the points with how often each is passed before the bank dies: a batch
+// is of other kinds at other times, and so is a write of the lease.
+func armings() []string {
+	more := map[failpoint.Point][]string{
+		failpoint.BatchLocked:    {"4", "9"},
+		failpoint.BatchDecided:   {"4", "9"},
+		failpoint.BatchCommitted: {"4", "9"},
+		failpoint.LeaseWritten:   {"2"},
+	}
+	var settings []string
+	for _, point := range failpoint.Bank() {
+		settings = append(settings, string(point))
+		for _, times := range more[point] {
+			settings = append(settings, string(point)+":"+times)
+		}
+	}
+	return settings
+}
+
+func TestKilledAtAnyFailpointNothingIsLostOrDoubled(t *testing.T) {
+	for _, setting := range armings() {
+		t.Run(setting, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			c := &customer{answers: make(map[string]proto.Message)}
+			dying := w.start("--failpoint=" + setting)
+			w.live(dying, c)
+			w.awaitEnd(dying)
+			name, _, _ := strings.Cut(setting, ":")
+			require.Contains(t, dying.log.String(), "killed at failpoint "+name)
+			w.dead()
+
+			p := w.start()
+			require.True(t, w.live(p, c), "after the restart every request is answered")
+			require.True(t, w.live(p, c), "and answered the same again")
+			w.verify(p, c)
+			require.NoError(t, p.cmd.Process.Signal(os.Interrupt))
+			w.awaitEnd(p)
+		})
+	}
+}
+
+// verify holds ledger, outbox and topic to what was answered.
+func (w *world) verify(p *process, c *customer) {
+	w.Helper()
+	account, err := bankv1.NewCardServiceClient(p.conn).GetAccount(w.Context(), &bankv1.GetAccountRequest{Name: c.card.GetAccount()})
+	require.NoError(w, err)
+	require.EqualValues(w, -2000, account.GetAccount().GetBalanceMinor())
+	require.EqualValues(w, 8, account.GetAccount().GetSequence())
+	for name, want := range map[string]bankv1.PurchaseStatus{
+		"by-data": bankv1.PurchaseStatus_PURCHASE_STATUS_APPROVED, "by-token": bankv1.PurchaseStatus_PURCHASE_STATUS_APPROVED,
+		"by-card": bankv1.PurchaseStatus_PURCHASE_STATUS_APPROVED, "too-much": bankv1.PurchaseStatus_PURCHASE_STATUS_DECLINED,
+		"unknown": bankv1.PurchaseStatus_PURCHASE_STATUS_DECLINED,
+	} {
+		answer, _ := c.answers[name].(*bankv1.AuthorizePurchaseResponse)
+		require.Equal(w, want, answer.GetPurchase().GetStatus(), name)
+	}
+
+	rows, err := w.database.Query(w.Context(), "SELECT coalesce(sequence, 0) FROM entries ORDER BY sequence NULLS LAST")
+	require.NoError(w, err)
+	sequences, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	require.NoError(w, err)
+	require.Equal(w, []int64{1, 2, 3, 4, 5, 6, 7, 8, 0, 0}, sequences, "one entry for each request, no gap")
+	require.Eventually(w, func() bool {
+		var waiting int
+		return w.database.QueryRow(w.Context(), "SELECT count(*) FROM outbox").Scan(&waiting) == nil && waiting == 0
+	}, time.Minute, 10*time.Millisecond, "events wait in the outbox")
+	w.verifyTopic()
+}
+
+// verifyTopic reads the whole topic: every event is there, first occurrences are in
+// order, and a repeat is the same event again.
+func (w *world) verifyTopic() {
+	w.Helper()
+	consumer, err := kgo.NewClient(kgo.SeedBrokers(w.brokers...), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	require.NoError(w, err)
+	defer consumer.Close()
+	decoder, err := event.NewVersionDecoder(1)
+	require.NoError(w, err)
+	seen, last := make(map[string]string), int64(0)
+	ctx, cancel := context.WithTimeout(w.Context(), time.Minute)
+	defer cancel()
+	for len(seen) < 9 {
+		fetches := consumer.PollFetches(ctx)
+		require.NoError(w, fetches.Err(), "%d of 9 events arrived", len(seen))
+		fetches.EachRecord(func(record *kgo.Record) {
+			_, body, err := event.ParseFrame(record.Value)
+			require.NoError(w, err)
+			var e event.Transaction
+			require.NoError(w, decoder.Decode(body, &e))
+			if before, repeated := seen[e.EventID]; repeated {
+				require.Equal(w, before, string(body), "a repeat is the same event")
+				return
+			}
+			seen[e.EventID] = string(body)
+			if e.AccountID == "" {
+				return
+			}
+			require.Equal(w, last+1, e.Sequence.Value, "first occurrences are in order")
+			last++
+		})
+	}
+	require.EqualValues(w, 8, last)
+	require.Len(w, seen, 9)
+}
+
+func TestAFailpointThatIsNoneIsRefusedWithTheList(t *testing.T) {
+	for _, setting := range []string{"nowhere", "batch-decided:0", "batch-decided:x", "after-token"} {
+		err := run(t.Context(), []string{"--failpoint=" + setting}, nil, io.Discard)
+		require.ErrorContains(t, err, "failpoint")
+	}
+	err := run(t.Context(), []string{"--failpoint=nowhere"}, nil, io.Discard)
+	for _, point := range failpoint.Bank() {
+		require.ErrorContains(t, err, string(point))
+	}
+}
