@@ -5,45 +5,43 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
+	"os"
+	"path/filepath"
+	"strings"
 
 	"codebank.dev/stack/bench"
-	"codebank.dev/stack/launch"
+	"codebank.dev/stack/dist"
 )
 
-// yardstickDatabase is where the yardstick keeps its tables, on the bank's own server.
-const yardstickDatabase = "yardstick"
-
-// errNotReached is what bench ends with when a figure is below what it must be; the
+// errNotReached is what bench ends with when a figure is not what it must be; the
 // table has said which.
-var errNotReached = errors.New("a figure was not reached")
+var errNotReached = errors.New("not reached")
 
-// runBench starts Postgres and the bank, empty and alone, and measures.
+// runBench measures what is named, or everything, prints what came of it, and stops
+// and deletes all that it had started.
 func runBench(ctx context.Context, o options, out io.Writer) error {
-	if !slices.Contains(bench.Names(), o.subject) {
-		return fmt.Errorf("bench what? one of %v", bench.Names())
+	place := bench.Place{Dir: o.dir, BasePort: o.basePort, Progress: out}
+	if o.bench.Format == "json" {
+		place.Progress = os.Stderr
 	}
-	stack, err := open(o, "bench", out)
-	if err != nil {
-		return err
-	}
-	if err := stack.Wipe(); err != nil {
-		return err
-	}
-	return serve(ctx, stack, func() error {
-		if err := stack.CreateDatabase(ctx, yardstickDatabase); err != nil {
-			return err
-		}
-		url, err := stack.DatabaseURL(ctx, yardstickDatabase)
+	if place.Dir == "" {
+		root, err := dist.Root()
 		if err != nil {
 			return err
 		}
-		ratios, err := bench.Purchases(ctx, bench.Target{BankAddress: stack.Addresses().BankGRPC(), YardstickURL: url}, o.bench, out)
-		for _, ratio := range ratios {
-			if !ratio.Reached() {
-				err = errNotReached
-			}
-		}
+		place.Dir = filepath.Join(root, ".stack", "bench")
+	}
+	report, err := bench.Run(ctx, o.bench, place, o.words)
+	if report == nil {
 		return err
-	}, launch.Bank)
+	}
+	if o.bench.Format == "json" {
+		err = errors.Join(err, report.PrintJSON(out))
+	} else {
+		err = errors.Join(err, report.Print(out))
+	}
+	if missed := report.Missed(); len(missed) > 0 {
+		err = errors.Join(err, fmt.Errorf("%w: %s", errNotReached, strings.Join(missed, ", ")))
+	}
+	return err
 }

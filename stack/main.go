@@ -4,7 +4,7 @@
 //	go run ./stack up              start everything, keep the data in .stack/up
 //	go run ./stack demo [--exit]   start everything empty and show what it does
 //	go run ./stack apply           declare topics, schemas, indices, connectors
-//	go run ./stack bench NAME      measure the bank against a yardstick
+//	go run ./stack bench [NAME…]   measure the system against yardsticks
 //	go run ./stack clean [--all]   delete what the commands above have stored
 package main
 
@@ -57,9 +57,9 @@ type options struct {
 	exit     bool
 	all      bool
 
-	// subject is the word after the command, for those that take one.
-	subject string
-	bench   bench.Options
+	// words are what follows the command, for those that take any.
+	words []string
+	bench bench.Options
 }
 
 // command is one of the words after `stack`.
@@ -67,8 +67,8 @@ type command struct {
 	name, help string
 	flags      func(*flag.FlagSet, *options)
 	run        func(context.Context, options, io.Writer) error
-	// subject says that a word follows the command, before the flags.
-	subject bool
+	// words says that words may follow the command, before or after the flags.
+	words bool
 }
 
 func commands() []command {
@@ -88,7 +88,7 @@ func commands() []command {
 			place(set, o)
 			set.BoolVar(&o.all, "all", false, "delete what was fetched and built as well")
 		}, runClean, false},
-		{"bench", "measure the bank against a yardstick: " + strings.Join(bench.Names(), ", "), func(set *flag.FlagSet, o *options) {
+		{"bench", "measure the system against yardsticks, all of it or: " + strings.Join(bench.Names(), ", "), func(set *flag.FlagSet, o *options) {
 			place(set, o)
 			o.bench.Bind(set)
 		}, runBench, true},
@@ -105,13 +105,15 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 			set := flag.NewFlagSet("stack "+c.name, flag.ContinueOnError)
 			c.flags(set, &o)
 			rest := args[1:]
-			if c.subject && len(rest) > 0 {
-				o.subject, rest = rest[0], rest[1:]
+			for c.words && len(rest) > 0 && !strings.HasPrefix(rest[0], "-") {
+				o.words, rest = append(o.words, rest[0]), rest[1:]
 			}
 			if err := set.Parse(rest); err != nil {
 				return err
 			}
-			if set.NArg() > 0 {
+			if c.words {
+				o.words = append(o.words, set.Args()...)
+			} else if set.NArg() > 0 {
 				return fmt.Errorf("%s takes no argument %q", c.name, set.Arg(0))
 			}
 			return c.run(ctx, o, out)

@@ -1,7 +1,12 @@
-// Package bench measures the bank against yardsticks. Every figure is a ratio of
-// two rates taken in turn, in one run on one machine, so that a slow or a busy
-// machine slows both. The yardsticks are part of it, written plainly, with what a
-// good engineer would do, so that nobody can call them weak.
+// Package bench measures the system against yardsticks. A figure is a ratio of two
+// terms that are measured in turn, in one run on one machine, so that a slow or a
+// busy machine slows both. The yardsticks are part of it, written plainly, with what
+// a good engineer would do, so that nobody can call them weak.
+//
+// The figures are a table, rows.go; each row has a file of its own name. What all
+// rows share: load.go and pace.go keep work in flight, world.go brings up the
+// system, client.go and message.go are the bank's caller, yardstick.go is what the
+// bank is held against, figure.go and report.go are what comes out.
 package bench
 
 import (
@@ -11,154 +16,127 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"sync"
-	"sync/atomic"
+	"strconv"
+	"strings"
 	"time"
 )
 
-// Options say how long and how hard to measure.
+// Options say what to measure, how long and how hard.
 type Options struct {
 	// Callers is how many requests are in flight at any moment.
 	Callers int
 	// Cards is how many cards the load is spread over.
 	Cards int
-	// Rounds is how often the two terms are measured in turn.
+	// Rounds is how often the terms of a figure are measured in turn.
 	Rounds int
-	// Window is how long each term is measured in a round, after a tenth of it to warm up.
+	// Window is how long a term is measured in a round, after a while to warm up.
 	Window time.Duration
+	// Messages is how many messages of a full stream are in flight.
+	Messages int
+	// Scale are the numbers of transactions that the tables hold in the row of that name.
+	Scale Sizes
+	// Quick makes a short run of everything, to see that it works; its figures mean nothing.
+	Quick bool
+	// Format is how the figures are printed: "table", or "json" and nothing else.
+	Format string
+}
+
+// Sizes are numbers of rows; as a flag, they are separated by commas.
+type Sizes []int
+
+// String is the sizes as the flag is written.
+func (s *Sizes) String() string {
+	texts := make([]string, len(*s))
+	for i, size := range *s {
+		texts[i] = strconv.Itoa(size)
+	}
+	return strings.Join(texts, ",")
+}
+
+// Set reads what String writes.
+func (s *Sizes) Set(text string) error {
+	*s = nil
+	for part := range strings.SplitSeq(text, ",") {
+		size, err := strconv.Atoi(part)
+		if err != nil || size < 1 {
+			return fmt.Errorf("%q is no number of rows", part)
+		}
+		*s = append(*s, size)
+	}
+	return nil
 }
 
 // Bind defines the options as flags, with what the project's figures are taken with as defaults.
 func (o *Options) Bind(set *flag.FlagSet) {
+	o.Scale = Sizes{10_000, 1_000_000, 10_000_000}
 	set.IntVar(&o.Callers, "callers", 64, "requests in flight")
-	set.IntVar(&o.Cards, "cards", 10_000, "cards that the load is spread over")
-	set.IntVar(&o.Rounds, "rounds", 5, "how often the two terms are measured in turn")
-	set.DurationVar(&o.Window, "window", 4*time.Second, "how long each term is measured in a round")
+	set.IntVar(&o.Cards, "cards", 100_000, "cards that the load is spread over")
+	set.IntVar(&o.Rounds, "rounds", 5, "how often the terms of a figure are measured in turn")
+	set.DurationVar(&o.Window, "window", 4*time.Second, "how long a term is measured in a round")
+	set.IntVar(&o.Messages, "messages", 4, "messages of 256 purchases in flight on the stream")
+	set.Var(&o.Scale, "scale", "transactions in the tables, by which the row scale measures")
+	set.BoolVar(&o.Quick, "quick", false, "a short run of everything, to see that it works")
+	set.StringVar(&o.Format, "o", "table", "how to print the figures: table or json")
 }
 
-// Names lists what can be measured.
-func Names() []string { return []string{"purchases"} }
-
-// operation does one unit of work for a caller, numbered from 0.
-type operation func(ctx context.Context, caller int) error
-
-// term is one side of a ratio.
-type term struct {
-	name string
-	do   operation
-}
-
-// Ratio is a figure with both of its terms, one value per round.
-type Ratio struct {
-	Name        string
-	Numerator   Series
-	Denominator Series
-	Ratios      []float64
-	MustReach   float64
-	// Setting says under which conditions, in a line.
-	Setting string
-}
-
-// Series is a term's rate in each round, operations per second.
-type Series struct {
-	Name  string
-	Rates []float64
-}
-
-// measure takes the two terms in turn and returns their ratio round by round.
-func measure(ctx context.Context, options Options, numerator, denominator term) (Ratio, error) {
-	ratio := Ratio{Numerator: Series{Name: numerator.name}, Denominator: Series{Name: denominator.name}}
-	for range options.Rounds {
-		for _, side := range []struct {
-			term   term
-			series *Series
-		}{{numerator, &ratio.Numerator}, {denominator, &ratio.Denominator}} {
-			rate, err := rate(ctx, options, side.term.do)
-			if err != nil {
-				return Ratio{}, fmt.Errorf("%s: %w", side.term.name, err)
-			}
-			side.series.Rates = append(side.series.Rates, rate)
-		}
-		last := len(ratio.Numerator.Rates) - 1
-		ratio.Ratios = append(ratio.Ratios, ratio.Numerator.Rates[last]/ratio.Denominator.Rates[last])
+// Check refuses options that make no sense, and shortens a quick run.
+func (o *Options) Check() error {
+	if o.Format != "table" && o.Format != "json" {
+		return fmt.Errorf("-o %s: table or json", o.Format)
 	}
-	return ratio, nil
+	if o.Callers < 1 || o.Cards < 1 || o.Rounds < 1 || o.Window <= 0 || o.Messages < 1 || len(o.Scale) < 2 {
+		return errors.New("callers, cards, rounds, window and messages are at least 1; scale names at least two sizes")
+	}
+	if o.Quick {
+		o.Cards, o.Rounds, o.Window = min(o.Cards, 500), min(o.Rounds, 2), min(o.Window, 300*time.Millisecond)
+		o.Scale = Sizes{1_000, 5_000}
+	}
+	return nil
 }
 
-// rate keeps options.Callers operations in flight for a window and returns how
-// many ended per second. The first error ends it.
-func rate(ctx context.Context, options Options, do operation) (float64, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var counted, stop atomic.Bool
-	var done atomic.Int64
-	var working sync.WaitGroup
-	for caller := range options.Callers {
-		working.Go(func() {
-			for !stop.Load() {
-				if err := do(ctx, caller); err != nil {
-					cancel(err)
-					return
-				}
-				if counted.Load() {
-					done.Add(1)
-				}
-			}
-		})
+// Names lists what can be measured, in the order in which it is.
+func Names() []string {
+	var names []string
+	for _, row := range rows() {
+		names = append(names, row.name)
 	}
-	wait(ctx, options.Window/10)
-	counted.Store(true)
-	began := time.Now()
-	wait(ctx, options.Window)
-	ended, elapsed := done.Load(), time.Since(began)
-	stop.Store(true)
-	working.Wait()
-	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) {
-		return 0, err
-	}
-	return float64(ended) / elapsed.Seconds(), ctx.Err()
+	return names
 }
 
-func wait(ctx context.Context, d time.Duration) {
-	select {
-	case <-ctx.Done():
-	case <-time.After(d):
+// Run measures the rows of those names, all when there are none, on a stack in that
+// folder, and prints the figures to out; what happens meanwhile goes to progress. A
+// row that fails does not keep the others from being measured. The report is complete
+// whatever the error.
+func Run(ctx context.Context, options Options, place Place, names []string) (*Report, error) {
+	if err := options.Check(); err != nil {
+		return nil, err
 	}
-}
-
-// Median returns the middle value; of an even number the lower of the two.
-func Median(values []float64) float64 {
-	sorted := slices.Sorted(slices.Values(values))
-	return sorted[(len(sorted)-1)/2]
-}
-
-// Reached reports whether the median ratio is what it must be.
-func (r *Ratio) Reached() bool { return Median(r.Ratios) >= r.MustReach }
-
-// Print writes the ratio as a table and as lines that benchstat reads.
-func (r *Ratio) Print(out io.Writer) error {
-	verdict := fmt.Sprintf("must reach %.2f: reached", r.MustReach)
-	switch {
-	case r.MustReach == 0:
-		verdict = "for comparison"
-	case !r.Reached():
-		verdict = fmt.Sprintf("must reach %.2f: NOT REACHED", r.MustReach)
-	}
-	_, err := fmt.Fprintf(out, `
-%s: %s
-  %-52s %9.0f /s   (%.0f … %.0f)
-  %-52s %9.0f /s   (%.0f … %.0f)
-  %-52s %9.2f      (%.2f … %.2f)   %s
-
-`, r.Name, r.Setting,
-		r.Numerator.Name, Median(r.Numerator.Rates), slices.Min(r.Numerator.Rates), slices.Max(r.Numerator.Rates),
-		r.Denominator.Name, Median(r.Denominator.Rates), slices.Min(r.Denominator.Rates), slices.Max(r.Denominator.Rates),
-		"ratio, median of the rounds", Median(r.Ratios), slices.Min(r.Ratios), slices.Max(r.Ratios), verdict)
-	for i, ratio := range r.Ratios {
-		if err == nil {
-			_, err = fmt.Fprintf(out, "Benchmark%s 1 %.1f bank/s %.1f yardstick/s %.3f ratio\n",
-				r.Name, r.Numerator.Rates[i], r.Denominator.Rates[i], ratio)
+	for _, name := range names {
+		if !slices.Contains(Names(), name) {
+			return nil, fmt.Errorf("bench what? %q is none of %v", name, Names())
 		}
 	}
-	return err
+	world, err := newWorld(options, place)
+	if err != nil {
+		return nil, err
+	}
+	report := &Report{}
+	for _, row := range rows() {
+		if len(names) > 0 && !slices.Contains(names, row.name) {
+			continue
+		}
+		report.Rows = append(report.Rows, world.measure(ctx, row))
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	report.Settings = world.settings
+	return report, world.end(ctx)
+}
+
+// Place is where the stack of a run keeps its files, listens, and tells its progress.
+type Place struct {
+	Dir      string
+	BasePort int
+	Progress io.Writer
 }

@@ -15,7 +15,6 @@ import (
 // of its own: the account, the purchase with the unique keys that make it safe to
 // repeat, and the event in an outbox. It has fewer columns and checks than the bank's.
 const yardstickSchema = `
-DROP TABLE IF EXISTS outbox, purchases, accounts;
 CREATE TABLE accounts (
 	id           uuid PRIMARY KEY,
 	balance      bigint NOT NULL,
@@ -39,6 +38,10 @@ CREATE TABLE outbox (
 	id   bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	key  uuid NOT NULL,
 	body bytea NOT NULL
+);
+CREATE TABLE commits (
+	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	at timestamptz NOT NULL
 );`
 
 const (
@@ -46,6 +49,7 @@ const (
 	insertPurchase = `INSERT INTO purchases VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
 	updateAccount  = `UPDATE accounts SET balance = $2, sequence = $3 WHERE id = $1`
 	insertEvent    = `INSERT INTO outbox (key, body) VALUES ($1, $2)`
+	insertCommit   = `INSERT INTO commits (at) VALUES ($1)`
 )
 
 // yardstick is one SQL transaction per purchase on the same server: lock and read
@@ -70,19 +74,33 @@ func newYardstick(ctx context.Context, url string, connections, accounts int) (*
 		return nil, err
 	}
 	y := &yardstick{pool: pool, accounts: make([][16]byte, accounts), event: make([]byte, 300)}
-	if _, err := pool.Exec(ctx, yardstickSchema); err != nil {
-		return nil, fmt.Errorf("schema: %w", err)
+	if err := y.fill(ctx); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("yardstick: %w", err)
 	}
-	rows := make([][]any, accounts)
+	return y, nil
+}
+
+// fill makes the tables and the accounts.
+func (y *yardstick) fill(ctx context.Context) error {
+	if _, err := y.pool.Exec(ctx, yardstickSchema); err != nil {
+		return err
+	}
+	rows := make([][]any, len(y.accounts))
 	for i := range y.accounts {
 		y.accounts[i] = randomID()
-		rows[i] = []any{y.accounts[i], int64(0), int64(999_999_999_999), int64(0)}
+		rows[i] = []any{y.accounts[i], int64(0), int64(plenty), int64(0)}
 	}
-	if _, err := pool.CopyFrom(ctx, pgx.Identifier{"accounts"}, []string{"id", "balance", "credit_limit", "sequence"}, pgx.CopyFromRows(rows)); err != nil {
-		return nil, err
+	columns := []string{"id", "balance", "credit_limit", "sequence"}
+	if _, err := y.pool.CopyFrom(ctx, pgx.Identifier{"accounts"}, columns, pgx.CopyFromRows(rows)); err != nil {
+		return err
 	}
-	_, err = pool.Exec(ctx, `VACUUM ANALYZE accounts`)
-	return y, err
+	for _, statement := range []string{"VACUUM ANALYZE", "CHECKPOINT"} {
+		if _, err := y.pool.Exec(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func randomID() (id [16]byte) {
@@ -91,9 +109,17 @@ func randomID() (id [16]byte) {
 	return id
 }
 
-// plain is one purchase in one transaction, a statement at a time.
+// plain is one purchase on any card.
 func (y *yardstick) plain(ctx context.Context, _ int) error {
-	account, amount := y.accounts[rand.IntN(len(y.accounts))], int64(100)
+	return y.purchase(ctx, y.accounts[rand.IntN(len(y.accounts))])
+}
+
+// oneCard is one purchase on always the same card.
+func (y *yardstick) oneCard(ctx context.Context, _ int) error { return y.purchase(ctx, y.accounts[0]) }
+
+// purchase is one purchase in one transaction, a statement at a time.
+func (y *yardstick) purchase(ctx context.Context, account [16]byte) error {
+	const amount = 100
 	return pgx.BeginFunc(ctx, y.pool, func(tx pgx.Tx) error {
 		var balance, limit, sequence int64
 		if err := tx.QueryRow(ctx, selectAccount, account).Scan(&balance, &limit, &sequence); err != nil {
@@ -140,6 +166,12 @@ func (y *yardstick) pipelined(ctx context.Context, _ int) error {
 	write.Queue(insertEvent, account, y.event)
 	write.Queue("COMMIT")
 	return connection.SendBatch(ctx, write).Close()
+}
+
+// commit is the least that is durable: one row, by itself.
+func (y *yardstick) commit(ctx context.Context, _ int) error {
+	_, err := y.pool.Exec(ctx, insertCommit, time.Now())
+	return err
 }
 
 func (y *yardstick) close() { y.pool.Close() }

@@ -1,0 +1,49 @@
+package bench
+
+import (
+	"context"
+	"strconv"
+	"sync"
+	"sync/atomic"
+
+	bankv1 "codebank.dev/schemas/gen/bank/v1"
+)
+
+const (
+	// issuers is how many cards are being issued at any moment.
+	issuers = 256
+	// plenty is a credit limit that no run reaches, in minor units.
+	plenty = 999_999_999_999
+)
+
+// issue has cards issued at a bank, with no rule that could decline a purchase.
+func issue(ctx context.Context, address string, n int) ([]card, error) {
+	connection, err := dial(address)
+	if err != nil {
+		return nil, err
+	}
+	defer connection.Close()
+	service := bankv1.NewCardServiceClient(connection)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	cards := make([]card, n)
+	var working sync.WaitGroup
+	var next atomic.Int64
+	for range issuers {
+		working.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
+				issued, err := service.IssueCard(ctx, &bankv1.IssueCardRequest{
+					RequestId: "card-" + strconv.Itoa(i), HolderName: "BENCH " + strconv.Itoa(i),
+					Currency: "BRL", CreditLimitMinor: plenty,
+				})
+				if err != nil {
+					cancel(err)
+					return
+				}
+				cards[i] = card{issued.GetCard().GetName(), issued.GetCard().GetAccount()}
+			}
+		})
+	}
+	working.Wait()
+	return cards, context.Cause(ctx)
+}

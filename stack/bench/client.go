@@ -1,0 +1,164 @@
+package bench
+
+import (
+	"context"
+	"math/rand/v2"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	bankv1 "codebank.dev/schemas/gen/bank/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health/grpc_health_v1"
+)
+
+const (
+	// connections is how many HTTP/2 connections the unary callers share.
+	connections = 2
+	// streamWindow is how much of an answer may be under way before it is read: a
+	// message of the stream is larger than what HTTP/2 allows by itself.
+	streamWindow = 4 << 20
+)
+
+// client buys at a bank. Request ids are unique over all clients of a run.
+type client struct {
+	connections []*grpc.ClientConn
+	cards       []card
+	requests    []*request
+	run         string
+	bank        int // its process id
+}
+
+// card is one that was issued: its name and that of its account.
+type card struct{ name, account string }
+
+// numbers makes the request ids of all clients differ.
+var numbers atomic.Int64
+
+func newClient(address string, cards []card, callers int) (*client, error) {
+	c := &client{cards: cards, run: "b" + strconv.FormatInt(time.Now().UnixNano(), 36)}
+	for range connections {
+		connection, err := dial(address)
+		if err != nil {
+			c.close()
+			return nil, err
+		}
+		c.connections = append(c.connections, connection)
+	}
+	for range callers {
+		r, err := newRequest(newPurchase())
+		if err != nil {
+			c.close()
+			return nil, err
+		}
+		c.requests = append(c.requests, r)
+	}
+	return c, nil
+}
+
+func dial(address string) (*grpc.ClientConn, error) {
+	return grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithInitialWindowSize(streamWindow), grpc.WithInitialConnWindowSize(streamWindow))
+}
+
+// fill makes a request's purchases new ones, on the cards that the function picks.
+func (c *client) fill(r *request, pick func() card) {
+	last := numbers.Add(int64(len(r.ids)))
+	for i, id := range r.ids {
+		copy(id, c.run)
+		number := last - int64(i)
+		for at := idLength - 1; at > len(c.run); at-- {
+			id[at] = "0123456789abcdefghijklmnopqrstuvwxyz"[number%36]
+			number /= 36
+		}
+		id[len(c.run)] = '-'
+		copy(r.cards[i], pick().name)
+	}
+}
+
+func (c *client) anyCard() card { return c.cards[rand.IntN(len(c.cards))] }
+func (c *client) oneCard() card { return c.cards[0] }
+
+// send asks for one purchase and fails unless it is approved.
+func (c *client) send(ctx context.Context, caller int, pick func() card) error {
+	r := c.requests[caller]
+	c.fill(r, pick)
+	return c.connections[caller%connections].Invoke(ctx, bankv1.PurchaseService_AuthorizePurchase_FullMethodName,
+		r, &answer{request: r}, grpc.ForceCodecV2(codec{}))
+}
+
+// uniform is one purchase on any card.
+func (c *client) uniform(ctx context.Context, caller int) error {
+	return c.send(ctx, caller, c.anyCard)
+}
+
+// hot is one purchase on always the same card.
+func (c *client) hot(ctx context.Context, caller int) error { return c.send(ctx, caller, c.oneCard) }
+
+// empty is a call of the same server that does nothing: gRPC's own question for health.
+func (c *client) empty(ctx context.Context, caller int) error {
+	_, err := grpc_health_v1.NewHealthClient(c.connections[caller%connections]).Check(ctx, &grpc_health_v1.HealthCheckRequest{})
+	return err
+}
+
+// stream buys over one stream with some messages in flight until the tally says stop.
+// One goroutine sends and receives: with fewer messages in flight than the bank takes
+// (16), sending never waits for receiving.
+func (c *client) stream(ctx context.Context, messages int, count *tally) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stream, err := c.connections[0].NewStream(ctx, &bankv1.PurchaseService_ServiceDesc.Streams[0],
+		bankv1.PurchaseService_AuthorizePurchases_FullMethodName, grpc.ForceCodecV2(codec{}))
+	if err != nil {
+		return err
+	}
+	open := make(map[string]*request, messages)
+	send := func(r *request) error {
+		c.fill(r, c.anyCard)
+		open[string(r.ids[0])] = r
+		return stream.SendMsg(r)
+	}
+	bulk := &bankv1.AuthorizePurchasesRequest{}
+	for range perMessage {
+		bulk.Purchases = append(bulk.Purchases, newPurchase())
+	}
+	for range messages {
+		r, err := newRequest(bulk)
+		if err != nil {
+			return err
+		}
+		if err := send(r); err != nil {
+			return received(stream, err)
+		}
+	}
+	for len(open) > 0 {
+		a := &answer{stream: true, find: func(id []byte) *request { return open[string(id)] }}
+		if err := stream.RecvMsg(a); err != nil {
+			return err
+		}
+		delete(open, string(a.request.ids[0]))
+		count.done(perMessage)
+		if count.stopped() {
+			continue
+		}
+		if err := send(a.request); err != nil {
+			return received(stream, err)
+		}
+	}
+	return stream.CloseSend()
+}
+
+// received returns why a stream ended, which sending does not tell.
+func received(stream grpc.ClientStream, err error) error {
+	if answered := stream.RecvMsg(&answer{stream: true, find: func([]byte) *request { return nil }}); answered != nil {
+		return answered
+	}
+	return err
+}
+
+func (c *client) close() {
+	for _, connection := range c.connections {
+		_ = connection.Close()
+	}
+}

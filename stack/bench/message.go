@@ -1,0 +1,177 @@
+package bench
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+
+	bankv1 "codebank.dev/schemas/gen/bank/v1"
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+)
+
+// The client shares the processors with what it measures. So a request is encoded
+// once, and only its id and card are written anew; an answer is read for what is
+// checked and not turned into objects. The bank sees the same bytes as ever.
+
+const (
+	// idLength is the length of every request id: of the run, a dash, a number.
+	idLength = 24
+	// cardLength is the length of every card's name: cards/ and a UUID.
+	cardLength = 42
+	// perMessage is how many purchases a message of the stream holds, the most it may.
+	perMessage = 256
+)
+
+// newPurchase is the purchase that is asked for, with an id and a card to be replaced.
+func newPurchase() *bankv1.AuthorizePurchaseRequest {
+	return &bankv1.AuthorizePurchaseRequest{
+		RequestId:   strings.Repeat("#", idLength),
+		CardSource:  &bankv1.AuthorizePurchaseRequest_Card{Card: strings.Repeat("@", cardLength)},
+		AmountMinor: 100,
+		Currency:    "BRL",
+		Merchant:    &bankv1.Merchant{Id: "books-by-the-river", Name: "Books by the River", CategoryCode: "5942", City: "Recife", Country: "BR"},
+		Description: "Order of three paperbacks",
+		Channel:     bankv1.Channel_CHANNEL_ECOMMERCE,
+	}
+}
+
+// request is an encoded message of one or more purchases. It may be changed again
+// when it was answered.
+type request struct {
+	encoded []byte
+	// ids and cards point into encoded.
+	ids, cards [][]byte
+}
+
+// newRequest encodes a message whose purchases are those of [newPurchase].
+func newRequest(message proto.Message) (*request, error) {
+	encoded, err := proto.Marshal(message)
+	if err != nil {
+		return nil, err
+	}
+	r := &request{encoded: encoded}
+	for rest := encoded; ; {
+		at := bytes.IndexByte(rest, '#')
+		if at < 0 {
+			return r, nil
+		}
+		r.ids = append(r.ids, rest[at:at+idLength])
+		rest = rest[at+idLength:]
+		at = bytes.IndexByte(rest, '@')
+		r.cards = append(r.cards, rest[at:at+cardLength])
+		rest = rest[at+cardLength:]
+	}
+}
+
+// answer is what a request was answered; only whether all of it was approved matters.
+type answer struct {
+	request *request
+	// stream says that it is a message of the stream.
+	stream bool
+	// find gives the request of an answer of the stream, by the id of its first purchase.
+	find func(id []byte) *request
+}
+
+// errAnswer says that an answer is not an approval of what was asked for.
+var errAnswer = errors.New("not approved")
+
+// read checks an encoded answer: every purchase, in order, with its id, approved.
+func (a *answer) read(encoded []byte) error {
+	if !a.stream {
+		purchase, _ := field(encoded, 1)
+		return approved(purchase, a.request.ids[0], encoded)
+	}
+	count := 0
+	for len(encoded) > 0 {
+		_, _, tag := protowire.ConsumeTag(encoded)
+		if tag < 0 {
+			return errAnswer
+		}
+		result, n := protowire.ConsumeBytes(encoded[tag:])
+		if n < 0 {
+			return errAnswer
+		}
+		encoded = encoded[tag+n:]
+		id, _ := field(result, 1)
+		if count == 0 {
+			if a.request = a.find(id); a.request == nil {
+				return fmt.Errorf("an answer to %q, which nobody asked", id)
+			}
+		}
+		purchase, _ := field(result, 2)
+		if err := approved(purchase, a.request.ids[count], result); err != nil {
+			return err
+		}
+		count++
+	}
+	if count != perMessage {
+		return fmt.Errorf("%d answers to %d purchases", count, perMessage)
+	}
+	return nil
+}
+
+// approved checks an encoded Purchase; all is what to show if it is not approved.
+func approved(purchase, id, all []byte) error {
+	answered, _ := field(purchase, 2)
+	if _, status := field(purchase, 3); status != uint64(bankv1.PurchaseStatus_PURCHASE_STATUS_APPROVED) || !bytes.Equal(answered, id) {
+		return fmt.Errorf("purchase %s: %w: %q", id, errAnswer, all)
+	}
+	return nil
+}
+
+// field finds a field of an encoded message: its bytes, or its number.
+func field(message []byte, number protowire.Number) (content []byte, value uint64) {
+	for len(message) > 0 {
+		found, kind, tag := protowire.ConsumeTag(message)
+		if tag < 0 {
+			return nil, 0
+		}
+		message = message[tag:]
+		n := protowire.ConsumeFieldValue(found, kind, message)
+		if n < 0 {
+			return nil, 0
+		}
+		if found == number {
+			if kind == protowire.VarintType {
+				value, _ = protowire.ConsumeVarint(message)
+				return nil, value
+			}
+			content, _ = protowire.ConsumeBytes(message)
+			return content, 0
+		}
+		message = message[n:]
+	}
+	return nil, 0
+}
+
+// codec sends requests and reads answers as they are above.
+type codec struct{}
+
+var _ encoding.CodecV2 = codec{}
+
+// Name is the content's, which stays that of the contract.
+func (codec) Name() string { return "proto" }
+
+// Marshal hands out the request's own memory.
+func (codec) Marshal(v any) (mem.BufferSlice, error) {
+	r, ok := v.(*request)
+	if !ok {
+		return nil, fmt.Errorf("bench: a %T is no request", v)
+	}
+	return mem.BufferSlice{mem.SliceBuffer(r.encoded)}, nil
+}
+
+// Unmarshal checks the answer.
+func (codec) Unmarshal(data mem.BufferSlice, v any) error {
+	a, ok := v.(*answer)
+	if !ok {
+		return fmt.Errorf("bench: a %T is no answer", v)
+	}
+	buffer := data.MaterializeToBuffer(mem.DefaultBufferPool())
+	defer buffer.Free()
+	return a.read(buffer.ReadOnlyData())
+}

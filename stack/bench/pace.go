@@ -1,0 +1,87 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// openWorkers is how many operations of a constant rate may be unanswered at once.
+	openWorkers = 512
+	// lateness is how late the last operation may start before the rate counts as not kept.
+	lateness = time.Second
+)
+
+// errRate says that a rate was asked for that what is measured cannot keep.
+var errRate = errors.New("the rate was not kept")
+
+// oneByOne does one operation after the other for a while and returns how long each
+// took, sorted. A tenth of the time ahead of it warms up.
+func oneByOne(ctx context.Context, window time.Duration, do operation) ([]time.Duration, error) {
+	var took []time.Duration
+	for began := time.Now(); time.Since(began) < window+window/10; {
+		start := time.Now()
+		if err := do(ctx, 0); err != nil {
+			return nil, err
+		}
+		if start.Sub(began) >= window/10 {
+			took = append(took, time.Since(start))
+		}
+	}
+	slices.Sort(took)
+	return took, nil
+}
+
+// steadily starts operations at a constant rate, whether or not earlier ones have
+// been answered, and returns how long each took, sorted. Time counts from when an
+// operation was to start, so that one that had to wait for a slow one shows it.
+func steadily(ctx context.Context, rate float64, window time.Duration, do operation) ([]time.Duration, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	lead := int(rate * window.Seconds() / 10)
+	n := lead + int(rate*window.Seconds())
+	took := make([]time.Duration, n)
+	began := time.Now()
+	due := func(i int) time.Time { return began.Add(time.Duration(float64(i) / rate * float64(time.Second))) }
+
+	starts := make(chan int, n)
+	var working sync.WaitGroup
+	for worker := range openWorkers {
+		working.Go(func() {
+			for i := range starts {
+				if ctx.Err() != nil {
+					continue
+				}
+				if err := do(ctx, worker); err != nil {
+					cancel(err)
+				}
+				took[i] = time.Since(due(i))
+			}
+		})
+	}
+	// A thread of its own sleeps to the microsecond.
+	runtime.LockOSThread()
+	for i := 0; i < n && ctx.Err() == nil; i++ {
+		for left := time.Until(due(i)); left > 0; left = time.Until(due(i)) {
+			pause(left)
+		}
+		starts <- i
+	}
+	runtime.UnlockOSThread()
+	close(starts)
+	working.Wait()
+	if err := context.Cause(ctx); err != nil {
+		return nil, err
+	}
+	if took[n-1] > lateness {
+		return nil, fmt.Errorf("%w: at %.0f a second the last of %d was %s late", errRate, rate, n, took[n-1])
+	}
+	took = took[lead:]
+	slices.Sort(took)
+	return took, nil
+}

@@ -1,0 +1,42 @@
+package bench
+
+import "context"
+
+// row is one line of the table of what is measured.
+type row struct {
+	name string
+	// measures says what in a line, for people.
+	measures string
+	// on is what has to run.
+	on system
+	// goals are the figures that must be reached, by name; others are for comparison.
+	goals map[string]Goal
+	run   func(*world, context.Context) ([]Figure, error)
+}
+
+// system is what a row needs to be running before it begins.
+type system int
+
+const (
+	// nothing is the machine alone.
+	nothing system = iota
+	// database is Postgres; the row starts the banks it wants, which publish nothing.
+	database
+	// everything is database, broker, registry, Connect, index and statement.
+	everything
+)
+
+// rows is what is measured, in that order: what needs no Java first, so that
+// nothing else takes memory and processors meanwhile.
+func rows() []row {
+	return []row{
+		{"purchases", "unary purchases/s, 64 in flight, against one SQL transaction per purchase on 64 connections",
+			database, map[string]Goal{"Purchases": atLeast(2.5, 3.5)}, (*world).purchases},
+		{"bulk", "purchases/s over the stream, against the same yardstick",
+			database, map[string]Goal{"Bulk": atLeast(8, 12)}, (*world).bulk},
+		{"hot", "64 in flight on one card, against the same on all cards, and against the yardstick on one card",
+			database, map[string]Goal{"HotUniform": atLeast(0.9, 1.1), "HotYardstick": atLeast(10, 20)}, (*world).hot},
+		{"latency", "a purchase against an empty call and a commit of one row: median alone, 99 % at half rate",
+			database, map[string]Goal{"LatencyMedian": atMost(1.5, 1.3), "Latency99": atMost(2, 1.7)}, (*world).latency},
+	}
+}
