@@ -153,10 +153,17 @@ func (w *worker) status(name string) map[string]any {
 	}
 }
 
-// search is as much of Elasticsearch as the scripts need: it holds templates and no index.
+// search is as much of Elasticsearch as the scripts need: it holds templates, and the
+// indices it was made with.
 type search struct {
 	mu        sync.Mutex
 	templates map[string]json.RawMessage
+	indices   map[string]*heldIndex
+}
+
+type heldIndex struct {
+	Mappings map[string]any `json:"mappings"`
+	Aliases  map[string]any `json:"aliases"`
 }
 
 func (s *search) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -164,7 +171,17 @@ func (s *search) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer s.mu.Unlock()
 	name := path.Base(r.URL.Path)
 	template, there := s.templates[name]
+	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
+	held := s.indices[parts[0]]
 	switch {
+	case held != nil && r.Method == http.MethodPut && parts[1] == "_mapping":
+		_ = json.NewDecoder(r.Body).Decode(&held.Mappings)
+		answer(w, http.StatusOK, map[string]bool{"acknowledged": true})
+	case held != nil && r.Method == http.MethodPut && parts[1] == "_alias":
+		held.Aliases[parts[2]] = map[string]any{}
+		answer(w, http.StatusOK, map[string]bool{"acknowledged": true})
+	case len(parts) == 1 && !strings.HasPrefix(parts[0], "_"):
+		answer(w, http.StatusOK, s.indices)
 	case !strings.HasPrefix(r.URL.Path, "/_index_template/"):
 		answer(w, http.StatusOK, map[string]any{})
 	case r.Method == http.MethodPut:
