@@ -157,7 +157,7 @@ func TestKilledAtAnyFailpointStatementsGoOn(t *testing.T) {
 			require.EqualValues(t, 4, answered)
 			_, body := status(p.address, path)
 			require.Contains(t, body, `"balanceMinor":"-400"`)
-			_, body = status(p.address, path+"/lines")
+			_, body = status(p.address, "/v1/accounts/"+account+"/lines")
 			require.Len(t, regexp.MustCompile(`"transactionId"`).FindAllString(body, -1), 4, "each line once: %s", body)
 			require.NoError(t, p.cmd.Process.Signal(os.Interrupt))
 			p.awaitEnd(t)
