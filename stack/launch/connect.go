@@ -82,12 +82,14 @@ func (c *connect) environment(ctx context.Context) (map[string]string, error) {
 	// still starting: of one host, that it refused; of several, that there was no
 	// connection, and that the sink tries again.
 	host := "127.0.0.1:" + strconv.Itoa(server.Port())
-	return map[string]string{
+	env := map[string]string{
 		"CODEBANK_STATEMENT_JDBC_URL":    "jdbc:postgresql://" + host + "," + host + "/" + StatementDatabase,
 		"CODEBANK_STATEMENT_DB_USER":     postgres.User,
 		"CODEBANK_STATEMENT_DB_PASSWORD": server.Password(),
 		"CODEBANK_ELASTICSEARCH_URL":     a.Elasticsearch(),
 		"CODEBANK_KAFKA_BROKERS":         a.Kafka(),
 		"CODEBANK_REGISTRY_URL":          a.RegistryConfluent(),
-	}, nil
+	}
+	c.stack.adjust(Connect, env)
+	return env, nil
 }

@@ -41,6 +41,7 @@ func (s *Stack) serviceSpec(service service) process.Spec {
 			settings["grpc-address"] = loopback(service.grpc)
 			settings["http-address"] = loopback(service.http)
 			maps.Copy(settings, service.settings)
+			s.adjust(service.name, settings)
 			cmd := s.program(service.program)
 			return process.Command{
 				Path: cmd.Path, Dir: s.dir, Env: environment(variables(service.program, settings)),

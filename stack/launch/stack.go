@@ -69,6 +69,11 @@ type Config struct {
 	// Out is told in a line each what is fetched, started, ready and stopped; nil
 	// keeps silent.
 	Out io.Writer
+	// Adjust may change what a process of the table is about to be told: the settings
+	// of a service by the names of its flags, the variables of Connect. It is asked at
+	// every start, with the name in the table, and may be nil. Tests put proxies between
+	// processes with it.
+	Adjust func(name string, settings map[string]string)
 }
 
 // Stack is one whole system, running or not. It is safe for concurrent use.
@@ -76,6 +81,7 @@ type Stack struct {
 	dir       string
 	addresses Addresses
 	out       io.Writer
+	adjust    func(name string, settings map[string]string)
 	turn      sync.Mutex
 	store     *dist.Store
 	user      *child.User
@@ -89,9 +95,12 @@ type Stack struct {
 // Open describes a stack without starting or making anything. It fails outside
 // the repository and on a port range that cannot be.
 func Open(config Config) (*Stack, error) {
-	s := &Stack{out: config.Out}
+	s := &Stack{out: config.Out, adjust: config.Adjust}
 	if s.out == nil {
 		s.out = io.Discard
+	}
+	if s.adjust == nil {
+		s.adjust = func(string, map[string]string) {}
 	}
 	if config.BasePort == 0 {
 		config.BasePort = DefaultBasePort
