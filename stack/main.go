@@ -60,6 +60,7 @@ type options struct {
 	// words are what follows the command, for those that take any.
 	words []string
 	bench bench.Options
+	chaos chaosOptions
 }
 
 // command is one of the words after `stack`.
@@ -92,6 +93,10 @@ func commands() []command {
 			place(set, o)
 			o.bench.Bind(set)
 		}, runBench, true},
+		{"chaos", "inject faults at random under a load, and judge every promise", func(set *flag.FlagSet, o *options) {
+			place(set, o)
+			o.chaos.bind(set)
+		}, runChaos, false},
 	}
 }
 
@@ -203,7 +208,7 @@ func runApply(ctx context.Context, o options, out io.Writer) error {
 }
 
 func runClean(_ context.Context, o options, out io.Writer) error {
-	names := []string{"up", "demo", "bench"}
+	names := []string{"up", "demo", "bench", "chaos"}
 	if o.dir != "" {
 		names = []string{""}
 	}

@@ -1,0 +1,306 @@
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+
+	bankv1 "codebank.dev/schemas/gen/bank/v1"
+	checkoutv1 "codebank.dev/schemas/gen/checkout/v1"
+	"github.com/jackc/pgx/v5"
+)
+
+// The numbers that the ledger stores for kinds and statuses of entries.
+const (
+	kindOpening     = 1
+	kindLimitChange = 2
+	kindPurchase    = 3
+	kindReversal    = 4
+	kindVoid        = 10
+
+	statusApproved = 1
+	statusDeclined = 2
+	statusVoided   = 4
+)
+
+// shopCaller is who the checkout is at the bank.
+const shopCaller = "checkout"
+
+// entry is a row of the ledger.
+type row struct {
+	transaction                  [16]byte
+	account, debit, credit       *[16]byte
+	original                     *[16]byte
+	sequence                     *int64
+	kind, status, decline        int16
+	amount, balance, held, limit int64
+	caller, request              string
+}
+
+const ledgerQuery = `SELECT transaction_id, account_id, debit_account, credit_account, original_transaction_id, sequence,
+	kind, status, decline, amount, balance_after, held_after, credit_limit_after, caller, request_id
+	FROM entries ORDER BY account_id, sequence`
+
+// book is what the ledger adds up to, computed anew from its rows.
+type book struct {
+	load *load
+
+	// of the account whose rows are being read
+	account              [16]byte
+	begun                bool
+	balance, limit, last int64
+
+	rows, refusals, accounts int64
+	debits, credits          int64
+	seen                     map[uint32]bool // by kind of request: purchases, reversals, limits, issues
+	voids                    map[uint32]bool // purchases with an entry that gives them back by a void
+	orders                   map[[16]byte]row
+	standing                 map[[16]byte]stand
+}
+
+// stand is an account's row.
+type stand struct{ balance, limit, sequence int64 }
+
+// readLedger reads every entry, in the order of the accounts, and holds each against
+// its predecessor and against the history.
+func (l *load) readLedger(ctx context.Context, url string) (*book, error) {
+	connection, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	defer connection.Close(context.WithoutCancel(ctx))
+	b := &book{load: l, seen: make(map[uint32]bool), voids: make(map[uint32]bool), orders: make(map[[16]byte]row), standing: make(map[[16]byte]stand)}
+	if err := b.readAccounts(ctx, connection); err != nil {
+		return nil, err
+	}
+	rows, err := connection.Query(ctx, ledgerQuery)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var e row
+		if err := rows.Scan(&e.transaction, &e.account, &e.debit, &e.credit, &e.original, &e.sequence,
+			&e.kind, &e.status, &e.decline, &e.amount, &e.balance, &e.held, &e.limit, &e.caller, &e.request); err != nil {
+			return nil, err
+		}
+		b.rows++
+		b.follow(&e)
+		b.match(&e)
+	}
+	b.close()
+	return b, rows.Err()
+}
+
+func (b *book) readAccounts(ctx context.Context, connection *pgx.Conn) error {
+	rows, err := connection.Query(ctx, "SELECT id, balance, credit_limit, sequence FROM accounts")
+	if err != nil {
+		return err
+	}
+	var id [16]byte
+	var s stand
+	_, err = pgx.ForEachRow(rows, []any{&id, &s.balance, &s.limit, &s.sequence}, func() error {
+		b.standing[id] = s
+		return nil
+	})
+	return err
+}
+
+// close holds the account that was read against its row.
+func (b *book) close() {
+	if !b.begun {
+		return
+	}
+	if got := (stand{b.balance, b.limit, b.last}); got != b.standing[b.account] {
+		b.load.seen.report("I8", "account %s stands at %+v, its entries lead to %+v", uuid(b.account), b.standing[b.account], got)
+	}
+	delete(b.standing, b.account)
+}
+
+// follow holds an entry against the one before it of the same account.
+func (b *book) follow(e *row) {
+	report := b.load.seen.report
+	if e.account == nil {
+		b.refusals++
+		if e.debit != nil || e.credit != nil || e.status != statusDeclined && e.status != statusVoided {
+			report("I4", "%s belongs to no account and is no refusal", uuid(e.transaction))
+		}
+		return
+	}
+	if !b.begun || *e.account != b.account {
+		b.close()
+		b.account, b.begun, b.balance, b.limit, b.last = *e.account, true, 0, 0, 0
+		b.accounts++
+	}
+	if *e.sequence != b.last+1 {
+		report("I6", "account %s goes from sequence %d to %d", uuid(b.account), b.last, *e.sequence)
+	}
+	if (b.last == 0) != (e.kind == kindOpening) {
+		report("I11", "account %s has kind %d at sequence %d", uuid(b.account), e.kind, *e.sequence)
+	}
+	b.last = *e.sequence
+	available := b.balance + b.limit
+	b.move(e)
+	if e.balance != b.balance || e.held != 0 {
+		report("I8", "account %s at %d has balance %d and held %d, and must have %d and 0", uuid(b.account), b.last, e.balance, e.held, b.balance)
+		b.balance = e.balance
+	}
+	if e.kind != kindOpening && e.kind != kindLimitChange && e.limit != b.limit {
+		report("I8", "account %s at %d has another limit, without a limit change", uuid(b.account), b.last)
+	}
+	b.limit = e.limit
+	if e.kind == kindPurchase && e.status == statusApproved && available < e.amount {
+		report("I2", "account %s at %d: %d approved with %d available", uuid(b.account), b.last, e.amount, available)
+	}
+	if e.decline == int16(bankv1.DeclineReason_DECLINE_REASON_INSUFFICIENT_FUNDS) && available >= e.amount {
+		report("expectations", "account %s at %d: %d declined for want of funds with %d available", uuid(b.account), b.last, e.amount, available)
+	}
+}
+
+// move adds an entry's movement up, and holds the two sides of it against each other.
+func (b *book) move(e *row) {
+	report := b.load.seen.report
+	moves := e.status == statusApproved
+	if moves != (e.debit != nil) || moves != (e.credit != nil) {
+		report("I4", "entry %s has status %d and debit %v, credit %v", uuid(e.transaction), e.status, e.debit, e.credit)
+		return
+	}
+	if !moves {
+		return
+	}
+	side := e.debit
+	switch e.kind {
+	case kindPurchase:
+		b.balance -= e.amount
+		b.debits += e.amount
+	case kindReversal, kindVoid:
+		b.balance += e.amount
+		b.credits += e.amount
+		side = e.credit
+	default:
+		report("I11", "entry %s moves money and is of kind %d", uuid(e.transaction), e.kind)
+	}
+	if *side != b.account || *e.debit == *e.credit {
+		report("I1", "entry %s of account %s moves money from %s to %s", uuid(e.transaction), uuid(b.account), uuid(*e.debit), uuid(*e.credit))
+	}
+}
+
+// match leads an entry back to what a client asked for.
+func (b *book) match(e *row) {
+	report := b.load.seen.report
+	if e.caller == shopCaller {
+		if e.kind == kindPurchase {
+			b.orders[e.transaction] = *e
+		}
+		return
+	}
+	number, err := strconv.ParseUint(strings.TrimPrefix(e.request, requestPrefix), 10, 32)
+	if e.caller != caller || err != nil || uint32(number) >= b.load.history.len() {
+		report("I4", "entry %s leads back to no request: %s of %s", uuid(e.transaction), e.request, e.caller)
+		return
+	}
+	n := uint32(number)
+	op := b.load.history.get(n)
+	if e.kind == kindVoid || e.status == statusVoided {
+		if op.kind != purchase || !op.voided {
+			report("I4", "purchase %s was voided, and nobody asked for it", e.request)
+		}
+		b.voids[n] = true
+	}
+	if e.kind == kindVoid {
+		if e.original == nil || *e.original != op.id && op.state == answered {
+			report("I11", "the void of %s gives another purchase back", e.request)
+		}
+		return
+	}
+	wanted := map[int16]kind{kindOpening: issue, kindLimitChange: limitChange, kindPurchase: purchase, kindReversal: reversal}[e.kind]
+	if op.kind != wanted || b.seen[n] {
+		report("I5", "entry %s of kind %d is for request %s, a %s, once more or by mistake", uuid(e.transaction), e.kind, e.request, kindNames[op.kind])
+	}
+	b.seen[n] = true
+	b.compare(e, n, op)
+}
+
+// compare holds an entry against what its client was answered.
+func (b *book) compare(e *row, n uint32, op operation) {
+	report := b.load.seen.report
+	if op.state == refused {
+		report("I4", "%s %s was refused, and the ledger has it", kindNames[op.kind], requestID(n))
+		return
+	}
+	if op.state != answered {
+		report("I5", "%s %s is in the ledger, and its client never heard of it", kindNames[op.kind], requestID(n))
+		return
+	}
+	switch op.kind {
+	case purchase:
+		status := map[int16]bankv1.PurchaseStatus{statusApproved: 1, statusDeclined: 2, statusVoided: 3}[e.status]
+		if e.transaction != op.id || uint8(status) != op.status || e.decline != int16(op.reason) {
+			report("I3", "purchase %s was answered status %d reason %d, the ledger has status %d reason %d", requestID(n), op.status, op.reason, e.status, e.decline)
+		}
+		if e.status != statusVoided && e.amount != op.amount {
+			report("I3", "purchase %s of %d is in the ledger with %d", requestID(n), op.amount, e.amount)
+		}
+	case reversal:
+		target := b.load.history.get(op.target)
+		if e.transaction != op.id || e.original == nil || *e.original != target.id || e.amount != op.amount {
+			report("I11", "reversal %s of %s is in the ledger with %d, of another purchase or amount", requestID(n), requestID(op.target), e.amount)
+		}
+	case limitChange:
+		if e.limit != op.amount {
+			report("I3", "limit change %s to %d is in the ledger with %d", requestID(n), op.amount, e.limit)
+		}
+	case issue:
+		if *e.account != op.id {
+			report("I3", "issue %s is in the ledger with another account", requestID(n))
+		}
+	}
+}
+
+// complete looks for what was answered and is not in the ledger.
+func (b *book) complete() {
+	report := b.load.seen.report
+	for n := range b.load.history.len() {
+		op := b.load.history.get(n)
+		switch {
+		case op.kind == void && op.state == answered:
+			target := b.load.history.get(op.target)
+			declined := target.status == uint8(bankv1.PurchaseStatus_PURCHASE_STATUS_DECLINED)
+			if !b.voids[op.target] && !declined {
+				report("I3", "the void of %s was answered and is not in the ledger", requestID(op.target))
+			}
+		case op.state == answered && !b.seen[n]:
+			report("I3", "%s %s was answered and is not in the ledger", kindNames[op.kind], requestID(n))
+		}
+	}
+	for id := range b.standing {
+		report("I4", "account %s has no entries", uuid(id))
+	}
+	b.completeOrders()
+}
+
+// completeOrders holds the orders against the purchases that the checkout made.
+func (b *book) completeOrders() {
+	report := b.load.seen.report
+	for _, order := range b.load.orders.all {
+		if order.purchase == "" {
+			continue
+		}
+		id := idOf(order.purchase)
+		e, there := b.orders[id]
+		approved := order.state == checkoutv1.OrderState_ORDER_STATE_APPROVED
+		switch {
+		case !there:
+			report("I3", "order %s is %s, and its purchase is not in the ledger", order.id, order.state)
+		case approved && (e.status != statusApproved || e.amount != order.total):
+			report("I3", "order %s of %d was approved, its purchase has status %d and amount %d", order.id, order.total, e.status, e.amount)
+		}
+		delete(b.orders, id)
+	}
+	for id, e := range b.orders {
+		if e.status == statusApproved {
+			report("I4", "the checkout's purchase %s is approved and belongs to no order", fmt.Sprint(uuid(id)))
+		}
+	}
+}

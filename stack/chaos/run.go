@@ -1,0 +1,144 @@
+// Package chaos runs the real stack under a seeded load while faults are injected
+// at random, and then judges, one by one, everything that was promised.
+//
+// Clients keep a history of what they asked for and heard; what they do not know is
+// asked again when the last fault is healed. Then the history is held against the
+// ledger, and the ledger, event by event, against all that was made of it.
+package chaos
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"codebank.dev/stack/chaos/linear"
+	"codebank.dev/stack/launch"
+)
+
+// Options say what to run.
+type Options struct {
+	// Seed decides the schedule of faults and what the clients do.
+	Seed uint64
+	// Minutes is how long faults are injected; 0 is one short round of every fault.
+	Minutes int
+	// Rate is how many operations a second the clients begin at most; 0 is [DefaultRate].
+	Rate int
+	// Stack is where to run. What is in its folder is wiped first.
+	Stack launch.Config
+	// Pictures is the folder for the picture of a history that is not linearizable.
+	Pictures string
+	// Out is told what happens, in a line each.
+	Out io.Writer
+}
+
+// DefaultRate leaves two processors room for the pipes to keep up.
+const DefaultRate = 3_000
+
+// run is one run of the harness.
+type run struct {
+	options Options
+	system  *system
+	load    *load
+	log     *journal
+	began   time.Time
+}
+
+// Run starts a stack, loads it, injects faults, heals it and judges it. The verdict
+// says whether anything was violated; an error is of a run that could not be judged.
+func Run(ctx context.Context, options Options) (*Verdict, error) {
+	if options.Rate == 0 {
+		options.Rate = DefaultRate
+	}
+	r := &run{options: options, log: newJournal(options.Out)}
+	var err error
+	if r.system, err = newSystem(options.Stack); err != nil {
+		return nil, err
+	}
+	if err := r.system.stack.Wipe(); err != nil {
+		return nil, err
+	}
+	r.log.say("seed %d; the schedule again: %s", options.Seed, options.Command())
+	if err := r.system.start(ctx); err != nil {
+		return nil, errors.Join(err, r.system.stop(ctx))
+	}
+	verdict, err := r.play(ctx)
+	return verdict, errors.Join(err, r.system.stop(ctx))
+}
+
+// Command is what repeats the schedule of a run.
+func (o *Options) Command() string {
+	command := fmt.Sprintf("go run ./stack chaos --seed %d --minutes %d", o.Seed, o.Minutes)
+	if o.Rate != DefaultRate && o.Rate != 0 {
+		command += fmt.Sprintf(" --rate %d", o.Rate)
+	}
+	return command
+}
+
+// connections is how many the load has to each bank.
+const connections = 3
+
+func (r *run) play(ctx context.Context) (*Verdict, error) {
+	clients, err := r.system.connect(connections)
+	if err != nil {
+		return nil, err
+	}
+	defer clients.close()
+	r.load = &load{seed: r.options.Seed, clients: clients, seen: newObservations()}
+	r.load.watched = watched{began: time.Now(), opened: make(map[int]linear.Account)}
+	r.load.pace.set(r.options.Rate)
+	if err := r.load.stock(ctx, [holdings]int{wide: 1000, tight: 300, blocked: 10, small: 10, large: 10, rare: 10}); err != nil {
+		return nil, err
+	}
+	r.load.start(ctx, workers{unary: 24, bulk: 4, watch: 4 * watchers, orders: 3, readers: 2})
+	r.began = time.Now()
+	r.inject(ctx)
+	r.log.say("faults end; %d operations are answered", r.load.history.acknowledged.Load())
+	if err := r.system.heal(ctx); err != nil {
+		return nil, err
+	}
+	r.load.stop()
+	r.log.faultsEnded(time.Since(r.began))
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	return r.judge(ctx)
+}
+
+// inject runs both lanes until the time is over, or in a short run one round of each.
+func (r *run) inject(ctx context.Context) {
+	until := r.began.Add(time.Duration(r.options.Minutes) * time.Minute)
+	short := r.options.Minutes == 0
+	var lanes sync.WaitGroup
+	for _, lane := range []string{frontLane, pipesLane} {
+		lanes.Go(func() {
+			plan := newSchedule(lane, r.options.Seed, short)
+			for ctx.Err() == nil {
+				if short && plan.done() || !short && time.Now().After(until) {
+					return
+				}
+				s := plan.next()
+				if rest(ctx, s.after()) {
+					r.perform(ctx, s)
+				}
+			}
+		})
+	}
+	lanes.Wait()
+}
+
+// perform injects one fault and takes down how it went.
+func (r *run) perform(ctx context.Context, s step) {
+	began := time.Now()
+	err := faults[s.Name](ctx, r, s)
+	if ctx.Err() != nil {
+		return
+	}
+	if err != nil {
+		r.load.seen.report("I18", "%s %d, %s: %v", s.Lane, s.Number, s.Name, err)
+	}
+	r.log.performed(s, time.Since(r.began), time.Since(began))
+	r.log.say("%6.1f s  %s  took %.1f s, %d answered", time.Since(r.began).Seconds(), s.String(), time.Since(began).Seconds(), r.load.history.acknowledged.Load())
+}

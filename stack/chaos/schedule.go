@@ -1,0 +1,123 @@
+package chaos
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// step is one fault of the schedule.
+type step struct {
+	// Number counts the steps of a lane from 1.
+	Number int `json:"number"`
+	// Lane is "front" or "pipes": the steps of one lane follow one another, those of
+	// the other go on meanwhile.
+	Lane string `json:"lane"`
+	// Fault is its number in the list of faults, and Name what it is.
+	Fault string `json:"fault"`
+	Name  string `json:"name"`
+	// After is the wait since the step before, For how long it lasts, in milliseconds.
+	After int64 `json:"after_ms"`
+	For   int64 `json:"for_ms"`
+	// Draw decides what else there is to choose.
+	Draw uint64 `json:"draw"`
+}
+
+func (s *step) after() time.Duration { return time.Duration(s.After) * time.Millisecond }
+func (s *step) lasts() time.Duration { return time.Duration(s.For) * time.Millisecond }
+
+// pick chooses one of so many by the step's draw.
+func (s *step) pick(n int) int { return int(s.Draw % uint64(n)) }
+
+// String is the step in a line.
+func (s *step) String() string {
+	return fmt.Sprintf("%s %3d  %-3s  %s, after %.1f s, for %.1f s", s.Lane, s.Number, s.Fault, s.Name, s.after().Seconds(), s.lasts().Seconds())
+}
+
+// entry is a fault in the bag that a lane draws from.
+type entry struct {
+	fault, name string
+	// often is how often it is in the bag, first in that of the first round.
+	first, often int
+	// least and most bound how long it lasts, in milliseconds; a short run takes the least.
+	least, most int64
+}
+
+// schedule is an endless sequence of steps of one lane, a pure function of the seed
+// and of whether the run is short. Each round empties a bag with every fault in it.
+type schedule struct {
+	lane   string
+	bag    []entry
+	short  bool
+	random *rand.Rand
+	round  int
+	queue  []entry
+	number int
+}
+
+func newSchedule(lane string, seed uint64, short bool) *schedule {
+	bags := map[string][]entry{frontLane: frontBag, pipesLane: pipesBag}
+	stream := uint64(1)
+	if lane == pipesLane {
+		stream = 2
+	}
+	return &schedule{lane: lane, bag: bags[lane], short: short, random: rand.New(rand.NewPCG(seed, stream))}
+}
+
+const (
+	frontLane = "front"
+	pipesLane = "pipes"
+)
+
+// rounds is how many rounds were begun.
+func (s *schedule) rounds() int { return s.round }
+
+// done reports whether the present round has ended.
+func (s *schedule) done() bool { return s.round > 0 && len(s.queue) == 0 }
+
+// next returns the next step.
+func (s *schedule) next() step {
+	if len(s.queue) == 0 {
+		s.fill()
+	}
+	drawn := s.queue[0]
+	s.queue = s.queue[1:]
+	s.number++
+	gap, length := int64(500+s.random.IntN(2500)), drawn.least
+	if s.short {
+		gap /= 3
+	} else if drawn.most > drawn.least {
+		length += s.random.Int64N(drawn.most - drawn.least)
+	}
+	return step{Number: s.number, Lane: s.lane, Fault: drawn.fault, Name: drawn.name, After: gap, For: length, Draw: s.random.Uint64()}
+}
+
+func (s *schedule) fill() {
+	for _, e := range s.bag {
+		count := e.often
+		if s.round == 0 {
+			count = e.first
+		}
+		for range count {
+			s.queue = append(s.queue, e)
+		}
+	}
+	s.round++
+	s.random.Shuffle(len(s.queue), func(i, j int) { s.queue[i], s.queue[j] = s.queue[j], s.queue[i] })
+}
+
+// The faults of the front: what clients call, and what that rests on.
+var frontBag = []entry{
+	{"F1", killBank, 14, 14, 0, 2_000},
+}
+
+// The faults of the pipes: what carries and stores the events.
+var pipesBag = []entry{
+	{"F5", killBroker, 1, 2, 0, 3_000},
+}
+
+// Names of faults.
+const (
+	killBank   = "a bank is killed"
+	killBroker = "the broker is killed"
+)

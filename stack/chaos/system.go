@@ -1,0 +1,212 @@
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"regexp"
+	"sync"
+	"time"
+
+	"codebank.dev/stack/chaos/wire"
+	"codebank.dev/stack/launch"
+	"codebank.dev/stack/process"
+)
+
+// bankNames are the two banks on one ledger.
+var bankNames = [...]string{launch.Bank, "bank-2"}
+
+// Where the second bank and the copies that die at failpoints listen, counted from
+// the base port.
+const (
+	secondBankOffset = 50
+	spareBankOffset  = 52
+	spareShopOffset  = 54
+)
+
+// server is a process under test, and who may do something to it at the moment.
+type server struct {
+	row  *process.Process
+	grpc string // its own address
+	// busy is held by the fault that is at work on it.
+	busy sync.Mutex
+}
+
+// system is the stack with proxies between its parts.
+type system struct {
+	stack *launch.Stack
+
+	mutex sync.Mutex
+	// links lead to what their names say, from whom they say.
+	links map[string]*wire.Proxy
+	index *wire.HTTP
+
+	banks []*server
+	rows  map[string]*server
+}
+
+// NewStack describes the stack of a run, whose parts reach one another through
+// proxies. Close it after the stack has stopped.
+func newSystem(config launch.Config) (*system, error) {
+	s := &system{links: make(map[string]*wire.Proxy), rows: make(map[string]*server)}
+	config.Adjust = s.adjust
+	var err error
+	s.stack, err = launch.Open(config)
+	return s, err
+}
+
+// link returns the proxy of a name, and opens it the first time.
+func (s *system) link(name, target string) (*wire.Proxy, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if s.links[name] == nil {
+		proxy, err := wire.Listen(target)
+		if err != nil {
+			return nil, err
+		}
+		s.links[name] = proxy
+	}
+	return s.links[name], nil
+}
+
+// Names of links: from whom, to whom.
+const (
+	clientsTo    = "clients to "
+	shopToBank   = "checkout to bank"
+	toLedger     = " to its ledger"
+	readerToData = "statement to its database"
+	sinkToData   = "sink to the statement's database"
+)
+
+var jdbcHost = regexp.MustCompile(`127\.0\.0\.1:[0-9]+`)
+
+// adjust tells a process the addresses of proxies. One that cannot be opened leaves
+// the process with the address that it had.
+func (s *system) adjust(name string, settings map[string]string) {
+	through := func(link, address string) string {
+		proxy, err := s.link(link, address)
+		if err != nil {
+			return address
+		}
+		return proxy.Address()
+	}
+	database := func(link string) {
+		parsed, err := url.Parse(settings["database-url"])
+		if err != nil {
+			return
+		}
+		parsed.Host = through(link, parsed.Host)
+		settings["database-url"] = parsed.String()
+	}
+	switch name {
+	case launch.Statement:
+		database(readerToData)
+	case launch.Checkout:
+		settings["bank-address"] = through(shopToBank, settings["bank-address"])
+	case launch.Connect:
+		for key, value := range settings {
+			if key == "CODEBANK_STATEMENT_JDBC_URL" {
+				settings[key] = jdbcHost.ReplaceAllStringFunc(value, func(host string) string { return through(sinkToData, host) })
+			}
+		}
+		if index, err := s.indexProxy(); err == nil {
+			settings["CODEBANK_ELASTICSEARCH_URL"] = index.URL()
+		}
+	default: // a bank
+		database(name + toLedger)
+	}
+}
+
+func (s *system) indexProxy() (*wire.HTTP, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	var err error
+	if s.index == nil {
+		s.index, err = wire.ListenHTTP(s.stack.Addresses().Elasticsearch())
+	}
+	return s.index, err
+}
+
+// start starts everything, and the second bank.
+func (s *system) start(ctx context.Context) error {
+	if err := s.stack.Start(ctx); err != nil {
+		return err
+	}
+	base := s.stack.Addresses().BasePort
+	second := launch.Copy{Name: bankNames[1], GRPCPort: base + secondBankOffset, HTTPPort: base + secondBankOffset + 1}
+	row, err := s.stack.Replica(ctx, launch.Bank, second)
+	if err != nil {
+		return err
+	}
+	s.banks = []*server{
+		{row: s.stack.Process(launch.Bank), grpc: s.stack.Addresses().BankGRPC()},
+		{row: row, grpc: fmt.Sprintf("127.0.0.1:%d", second.GRPCPort)},
+	}
+	for _, name := range []string{launch.Postgres, launch.Kafka, launch.Registry, launch.Connect, launch.Elasticsearch, launch.Checkout, launch.Statement, launch.Watch} {
+		s.rows[name] = &server{row: s.stack.Process(name)}
+	}
+	return nil
+}
+
+// connect opens the clients' connections, through proxies of their own.
+func (s *system) connect(perBank int) (*clients, error) {
+	var banks []string
+	for i, bank := range s.banks {
+		proxy, err := s.link(clientsTo+bankNames[i], bank.grpc)
+		if err != nil {
+			return nil, err
+		}
+		banks = append(banks, proxy.Address())
+	}
+	addresses := s.stack.Addresses()
+	return connect(banks, addresses.CheckoutGRPC(), addresses.StatementGRPC(), perBank)
+}
+
+// heal takes every fault out of the wires and starts what does not run.
+func (s *system) heal(ctx context.Context) error {
+	for _, link := range s.links {
+		link.Set(wire.Condition{})
+	}
+	if s.index != nil {
+		s.index.Say(nil)
+	}
+	for _, row := range s.stack.Processes() {
+		if row.Ready(ctx) == nil {
+			continue
+		}
+		if !row.Running() {
+			if err := row.Start(ctx); err != nil {
+				return err
+			}
+		}
+		if err := row.WaitReady(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stop stops everything.
+func (s *system) stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
+	defer cancel()
+	err := s.stack.Stop(ctx)
+	for _, link := range s.links {
+		link.Close()
+	}
+	if s.index != nil {
+		s.index.Close()
+	}
+	return err
+}
+
+// died names the processes that do not run though nobody made them end.
+func (s *system) died() []string {
+	var names []string
+	for _, row := range s.stack.Processes() {
+		if err := row.Ready(context.Background()); err != nil && !row.Running() {
+			names = append(names, row.Name())
+		}
+	}
+	return names
+}
