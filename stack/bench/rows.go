@@ -38,5 +38,9 @@ func rows() []row {
 			database, map[string]Goal{"HotUniform": atLeast(0.9, 1.1), "HotYardstick": atLeast(10, 20)}, (*world).hot},
 		{"latency", "a purchase against an empty call and a commit of one row: median alone, 99 % at half rate",
 			database, map[string]Goal{"LatencyMedian": atMost(1.5, 1.3), "Latency99": atMost(2, 1.7)}, (*world).latency},
+		{"encode", "Avro encoding of an event",
+			nothing, map[string]Goal{"EncodeAllocations": atMost(0, 0)}, (*world).encode},
+		{"scale", "purchases/s on a ledger full of transactions, against a nearly empty one",
+			database, map[string]Goal{"Scale": atLeast(0.9, 1)}, (*world).scale},
 	}
 }
