@@ -35,6 +35,12 @@ type Options struct {
 	Messages int
 	// Scale are the numbers of transactions that the tables hold in the row of that name.
 	Scale Sizes
+	// Backlog is how many events, at least, the sinks are given to write.
+	Backlog int
+	// Drain is how many events, at least, the relay is given to publish.
+	Drain int
+	// Soak is how long the relay has to keep up with a bank as busy as it can be.
+	Soak time.Duration
 	// Quick makes a short run of everything, to see that it works; its figures mean nothing.
 	Quick bool
 	// Format is how the figures are printed: "table", or "json" and nothing else.
@@ -75,6 +81,9 @@ func (o *Options) Bind(set *flag.FlagSet) {
 	set.DurationVar(&o.Window, "window", 4*time.Second, "how long a term is measured in a round")
 	set.IntVar(&o.Messages, "messages", 4, "messages of 256 purchases in flight on the stream")
 	set.Var(&o.Scale, "scale", "transactions in the tables, by which the row scale measures")
+	set.IntVar(&o.Backlog, "backlog", 400_000, "events that each sink writes in a round")
+	set.IntVar(&o.Drain, "drain", 500_000, "events that the relay drains in a round")
+	set.DurationVar(&o.Soak, "soak", time.Minute, "how long the relay keeps up with the stream")
 	set.BoolVar(&o.Quick, "quick", false, "a short run of everything, to see that it works")
 	set.StringVar(&o.Format, "o", "table", "how to print the figures: table or json")
 }
@@ -84,15 +93,25 @@ func (o *Options) Check() error {
 	if o.Format != "table" && o.Format != "json" {
 		return fmt.Errorf("-o %s: table or json", o.Format)
 	}
-	if o.Callers < 1 || o.Cards < 1 || o.Rounds < 1 || o.Window <= 0 || o.Messages < 1 || len(o.Scale) < 2 {
-		return errors.New("callers, cards, rounds, window and messages are at least 1; scale names at least two sizes")
+	if o.Callers < 1 || o.Cards < 1 || o.Rounds < 1 || o.Window <= 0 || o.Messages < 1 ||
+		o.Backlog < 1 || o.Drain < 1 || o.Soak <= 0 || len(o.Scale) < 2 {
+		return errors.New("every number is at least 1, and scale names at least two sizes")
 	}
 	if o.Quick {
 		o.Cards, o.Rounds, o.Window = min(o.Cards, 500), min(o.Rounds, 2), min(o.Window, 300*time.Millisecond)
 		o.Scale = Sizes{1_000, 5_000}
+		o.Backlog, o.Drain, o.Soak = min(o.Backlog, 5_000), min(o.Drain, 5_000), min(o.Soak, 2*time.Second)
 	}
 	return nil
 }
+
+// longRounds is how many rounds there are of what takes long by itself.
+func (o *Options) longRounds() int { return min(o.Rounds, 3) }
+
+// freshRounds is how many rounds of freshness there are, and freshWindow how long each takes.
+func (o *Options) freshRounds() int { return min(o.Rounds, 2) }
+
+func (o *Options) freshWindow() time.Duration { return o.Soak / 2 }
 
 // Names lists what can be measured, in the order in which it is.
 func Names() []string {

@@ -39,7 +39,8 @@ func oneByOne(ctx context.Context, window time.Duration, do operation) ([]time.D
 
 // steadily starts operations at a constant rate, whether or not earlier ones have
 // been answered, and returns how long each took, sorted. Time counts from when an
-// operation was to start, so that one that had to wait for a slow one shows it.
+// operation was to start, so that one that had to wait for a slow one shows it. When
+// the rate was not kept it returns errRate, and the times all the same.
 func steadily(ctx context.Context, rate float64, window time.Duration, do operation) ([]time.Duration, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -78,10 +79,11 @@ func steadily(ctx context.Context, rate float64, window time.Duration, do operat
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
-	if took[n-1] > lateness {
-		return nil, fmt.Errorf("%w: at %.0f a second the last of %d was %s late", errRate, rate, n, took[n-1])
-	}
+	late := took[n-1]
 	took = took[lead:]
 	slices.Sort(took)
+	if late > lateness {
+		return took, fmt.Errorf("%w: at %.0f a second the last of %d was %s late", errRate, rate, n, late)
+	}
 	return took, nil
 }

@@ -42,5 +42,15 @@ func rows() []row {
 			nothing, map[string]Goal{"EncodeAllocations": atMost(0, 0)}, (*world).encode},
 		{"scale", "purchases/s on a ledger full of transactions, against a nearly empty one",
 			database, map[string]Goal{"Scale": atLeast(0.9, 1)}, (*world).scale},
+		{"statement", "rows/s of the statement's connector, against COPY of the same rows",
+			everything, map[string]Goal{"StatementSink": atLeast(0.85, 0.95)}, (*world).statements},
+		{"index", "documents/s of the index's connector, against _bulk of the same documents",
+			everything, map[string]Goal{"IndexSink": atLeast(0.8, 0.95)}, (*world).index},
+		{"relay", "events that wait after the stream, and draining an outbox against producing the same bytes",
+			everything, map[string]Goal{"RelayBacklog": atMost(1, 0.2), "RelayDrain": atLeast(0.2, 0.35)}, (*world).relay},
+		{"interference", "purchases/s with relay and both sinks following, against the same without",
+			everything, map[string]Goal{"Interference": atLeast(0.7, 0.8)}, (*world).interference},
+		{"freshness", "from the commit to the statement, and to the index less the refresh interval",
+			everything, map[string]Goal{"FreshnessStatement": atMost(1000, 250), "FreshnessIndex": atMost(1000, 250)}, (*world).freshness},
 	}
 }

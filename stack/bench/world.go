@@ -26,7 +26,7 @@ const (
 // does not need is not started.
 type world struct {
 	options  Options
-	place    Place
+	where    Place
 	stack    *launch.Stack
 	running  system
 	settings []Setting
@@ -36,6 +36,8 @@ type world struct {
 	banks    int
 	// rate is what the row purchases has measured, in purchases a second.
 	rate float64
+	// published says that the ledger whose events are published was made.
+	published bool
 }
 
 func newWorld(options Options, place Place) (*world, error) {
@@ -43,11 +45,11 @@ func newWorld(options Options, place Place) (*world, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &world{options: options, place: place, stack: stack, meter: &meter{}}, stack.Wipe()
+	return &world{options: options, where: place, stack: stack, meter: &meter{}}, stack.Wipe()
 }
 
 func (w *world) say(format string, args ...any) {
-	_, _ = fmt.Fprintf(w.place.Progress, "%-14s %s\n", "bench", fmt.Sprintf(format, args...))
+	_, _ = fmt.Fprintf(w.where.Progress, "%-14s %s\n", "bench", fmt.Sprintf(format, args...))
 }
 
 // measure measures one row; what goes wrong becomes part of the result.
@@ -191,7 +193,7 @@ func (w *world) startBank(ctx context.Context, database string, settings map[str
 	for name, value := range settings {
 		all[name] = value
 	}
-	port := w.place.BasePort + firstPort + 2*(w.banks%20)
+	port := w.where.BasePort + firstPort + 2*(w.banks%20)
 	w.banks++
 	b := &bank{world: w, database: database, address: "127.0.0.1:" + strconv.Itoa(port)}
 	b.row, err = w.stack.Replica(ctx, launch.Bank, launch.Copy{
