@@ -48,9 +48,6 @@ func TestASinkKeepsTheHouseRules(t *testing.T) {
 				"errors.deadletterqueue.context.headers.enable": "true",
 				"errors.log.enable":                             "true",
 				"errors.log.include.messages":                   "false",
-				"key.converter":                                 "org.apache.kafka.connect.storage.StringConverter",
-				"value.converter":                               "dev.codebank.connect.AvroConverter",
-				"errors.retry.timeout":                          "-1",
 				"consumer.override.auto.offset.reset":           "earliest",
 			} {
 				require.Equal(t, value, config[key], key)
@@ -131,8 +128,6 @@ func TestEveryFieldOfTheEventIsOnTheStatementOrLeftOutOnPurpose(t *testing.T) {
 	}
 	require.ElementsMatch(t, all, append(stored, notOnStatement...))
 	require.Contains(t, stored, config["primary.key.fields"])
-	require.Equal(t, "none", config["schema.evolution"])
-	require.Equal(t, "upsert", config["insert.mode"])
 }
 
 func TestEveryFieldOfTheEventIsMappedByItsType(t *testing.T) {

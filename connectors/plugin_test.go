@@ -10,9 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestThePlugInPassesItsTestsAndIsOneJar builds the plug-in as anybody would, its
+// TestThePlugInPassesItsTestsAndBringsNothingOfTheWorkers builds the plug-in as anybody would, its
 // own tests included, in a copy, so that it meets no build that is under way.
-func TestThePlugInPassesItsTestsAndIsOneJar(t *testing.T) {
+func TestThePlugInPassesItsTestsAndBringsNothingOfTheWorkers(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs Maven and a JDK; -short runs without a JVM")
 	}
@@ -29,8 +29,9 @@ func TestThePlugInPassesItsTestsAndIsOneJar(t *testing.T) {
 
 	jars, err := filepath.Glob(filepath.Join(build, "target", "plugin", "*"))
 	require.NoError(t, err)
-	require.Len(t, jars, 1, "a jar of another would win over the worker's")
+	require.Len(t, jars, 2, "a jar of another would win over the worker's: %s", jars)
 	require.True(t, strings.HasPrefix(filepath.Base(jars[0]), "codebank-connect-"), jars[0])
+	require.True(t, strings.HasPrefix(filepath.Base(jars[1]), "postgresql-"), jars[1])
 	reports, err := filepath.Glob(filepath.Join(build, "target", "surefire-reports", "TEST-*.xml"))
 	require.NoError(t, err)
 	require.NotEmpty(t, reports, "no test ran")

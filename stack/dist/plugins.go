@@ -12,66 +12,16 @@ import (
 	"strings"
 )
 
-// debeziumVersion is that of the one plug-in of Kafka Connect that is not built here.
-const debeziumVersion = "3.6.0.Final"
-
 // Plugins provides every plug-in of Kafka Connect and returns the folders that
 // belong on the worker's plugin.path: each holds one folder, and that one the
 // plug-in's jars, flat. A changed plug-in is another folder, so a worker that
 // runs keeps what it has loaded.
 func (s *Store) Plugins(ctx context.Context) ([]string, error) {
-	var folders []string
-	for _, provide := range []func(context.Context) (string, error){s.jdbcSink, s.ownPlugin} {
-		folder, err := provide(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if folder != "" {
-			folders = append(folders, folder)
-		}
+	folder, err := s.ownPlugin(ctx)
+	if err != nil || folder == "" {
+		return nil, err
 	}
-	return folders, nil
-}
-
-// jdbcSink provides the plug-in that writes to databases, reduced to Postgres.
-func (s *Store) jdbcSink(ctx context.Context) (string, error) {
-	return s.Provide(ctx, "plugins/debezium-jdbc-"+debeziumVersion, func(ctx context.Context, into string) error {
-		s.progress("fetching the JDBC sink " + debeziumVersion + " (60 MB)")
-		err := s.fetchAndUnpack(ctx, Artifact{
-			Group: "io.debezium", Name: "debezium-connector-jdbc", Version: debeziumVersion, Type: "tar.gz", Classifier: "plugin",
-		}, into)
-		if err != nil {
-			return err
-		}
-		// The archive has one folder at its top, which is what the worker wants.
-		return removeJars(filepath.Join(into, "debezium-connector-jdbc"), foreignJars)
-	})
-}
-
-// foreignJars begin the names of what the JDBC sink carries along for other
-// databases, and of what the worker has itself.
-var foreignJars = []string{
-	"Db2", "jcc", "mariadb", "mssql", "mysql", "ojdbc", "orai18n", "oracle", "ucp", "xdb", "xmlparser",
-	"kafka-", "connect-", "slf4j-", "log4j-",
-}
-
-func removeJars(folder string, prefixes []string) error {
-	jars, err := filepath.Glob(filepath.Join(folder, "*.jar"))
-	if err != nil {
-		return err
-	}
-	for _, jar := range jars {
-		for _, prefix := range prefixes {
-			if !strings.HasPrefix(filepath.Base(jar), prefix) {
-				continue
-			}
-			if err := os.Remove(jar); err != nil {
-				return err
-			}
-			break
-		}
-	}
-	return nil
+	return []string{folder}, nil
 }
 
 // ownPlugin builds the plug-in of this repository, connectors/plugin, unless it

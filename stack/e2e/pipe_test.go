@@ -82,69 +82,102 @@ func TestRegisteredRecordsReachATableAlsoAfterAPowerFailure(t *testing.T) {
 type probe struct {
 	t      *testing.T
 	stack  *launch.Stack
+	name   string
 	pool   *pgxpool.Pool
 	client *kgo.Client
+	admin  *kadm.Client
 	schema uint32
 }
 
-const probeTopic = "probe.v1"
-
 func newProbe(t *testing.T, stack *launch.Stack) *probe {
 	t.Helper()
-	p := &probe{t: t, stack: stack}
+	p := &probe{t: t, stack: stack, name: fmt.Sprintf("probe_%d", unique.Add(1))}
 	url, err := stack.DatabaseURL(t.Context(), launch.StatementDatabase)
 	require.NoError(t, err)
 	p.pool, err = pgxpool.New(t.Context(), url)
 	require.NoError(t, err)
 	t.Cleanup(p.pool.Close)
-	p.exec("create table probe (id text primary key, n bigint not null)")
-	t.Cleanup(func() { p.exec("drop table probe") })
-	p.client, err = kgo.NewClient(kgo.SeedBrokers(stack.Addresses().Kafka()), kgo.DefaultProduceTopic(probeTopic))
+	p.exec("create table " + p.name + " (id text primary key, n bigint not null check (n >= 0), note varchar(10), at timestamptz not null default now())")
+	t.Cleanup(func() { p.exec("drop table " + p.name) })
+	p.client, err = kgo.NewClient(kgo.SeedBrokers(stack.Addresses().Kafka()), kgo.DefaultProduceTopic(p.name))
 	require.NoError(t, err)
 	t.Cleanup(p.client.Close)
-	_, err = kadm.NewClient(p.client).CreateTopic(t.Context(), 1, 1, nil, probeTopic)
+	p.admin = kadm.NewClient(p.client)
+	created, err := p.admin.CreateTopics(t.Context(), 1, 1, nil, p.name, p.deadLetters())
 	require.NoError(t, err)
-	answer := call(t, http.MethodPost, stack.Addresses().RegistryConfluent()+"/subjects/"+probeTopic+"-value/versions", map[string]any{
-		"schema": `{"type":"record","name":"Probe","fields":[{"name":"id","type":"string"},{"name":"n","type":"long"}]}`,
-	})
-	p.schema = uint32(answer["id"].(float64))
+	require.NoError(t, created.Error())
+	p.schema = p.register("")
 	return p
+}
+
+func (p *probe) deadLetters() string { return "dlq." + p.name }
+
+// register tells the registry a version of the schema, with further fields.
+func (p *probe) register(more string) uint32 {
+	p.t.Helper()
+	answer := call(p.t, http.MethodPost, p.stack.Addresses().RegistryConfluent()+"/subjects/"+p.name+"-value/versions", map[string]any{
+		"schema": `{"type":"record","name":"` + p.name + `","fields":[{"name":"id","type":"string"},{"name":"n","type":"long"},` +
+			`{"name":"note","type":["null","string"],"default":null}` + more + `]}`,
+	})
+	return uint32(answer["id"].(float64))
+}
+
+func (p *probe) url() string { return p.stack.Addresses().Connect() + "/connectors/" + p.name }
+
+func (p *probe) config() map[string]any {
+	return map[string]any{
+		"connector.class":     "dev.codebank.connect.PostgresSinkConnector",
+		"topics":              p.name,
+		"connection.url":      "${env:CODEBANK_STATEMENT_JDBC_URL}",
+		"connection.username": "${env:CODEBANK_STATEMENT_DB_USER}",
+		"connection.password": "${env:CODEBANK_STATEMENT_DB_PASSWORD}",
+		"table.name.format":   p.name,
+		"primary.key.fields":  "id",
+		"field.include.list":  "id,n,note",
+		"batch.size":          "2000",
+		"schema.registry.url": "${env:CODEBANK_REGISTRY_URL}",
+		"value.converter":     "org.apache.kafka.connect.converters.ByteArrayConverter",
+		"errors.tolerance":    "all",
+
+		"errors.deadletterqueue.topic.name":               p.deadLetters(),
+		"errors.deadletterqueue.topic.replication.factor": "1",
+		"errors.deadletterqueue.context.headers.enable":   "true",
+	}
 }
 
 // connect registers the sink.
 func (p *probe) connect() {
 	p.t.Helper()
-	connector := p.stack.Addresses().Connect() + "/connectors/probe"
-	call(p.t, http.MethodPut, connector+"/config", map[string]any{
-		"connector.class":        "io.debezium.connector.jdbc.JdbcSinkConnector",
-		"topics":                 probeTopic,
-		"connection.url":         "${env:CODEBANK_STATEMENT_JDBC_URL}",
-		"connection.username":    "${env:CODEBANK_STATEMENT_DB_USER}",
-		"connection.password":    "${env:CODEBANK_STATEMENT_DB_PASSWORD}",
-		"insert.mode":            "upsert",
-		"primary.key.mode":       "record_value",
-		"primary.key.fields":     "id",
-		"schema.evolution":       "none",
-		"collection.name.format": "probe",
-	})
-	p.t.Cleanup(func() { call(p.t, http.MethodDelete, connector, nil) })
+	call(p.t, http.MethodPut, p.url()+"/config", p.config())
+	p.t.Cleanup(func() { call(p.t, http.MethodDelete, p.url(), nil) })
 }
 
 func (p *probe) produce(from, to int64) {
 	p.t.Helper()
+	var records []*kgo.Record
 	for n := from; n < to; n++ {
-		record := kgo.SliceRecord(framed(p.schema, fmt.Sprintf("p%d", n), n))
-		require.NoError(p.t, p.client.ProduceSync(p.t.Context(), record).FirstErr())
+		records = append(records, kgo.SliceRecord(framed(p.schema, fmt.Sprintf("p%d", n), n)))
 	}
+	p.send(records...)
+}
+
+func (p *probe) send(records ...*kgo.Record) {
+	p.t.Helper()
+	require.NoError(p.t, p.client.ProduceSync(p.t.Context(), records...).FirstErr())
 }
 
 func (p *probe) awaitRows(count int64) {
 	p.t.Helper()
 	require.Eventually(p.t, func() bool {
-		var rows, sum int64
-		err := p.pool.QueryRow(context.Background(), "select count(*), coalesce(sum(n), 0) from probe").Scan(&rows, &sum)
-		return err == nil && rows == count && sum == count*(count-1)/2
+		rows, sum := p.rows()
+		return rows == count && sum == count*(count-1)/2
 	}, patience, 100*time.Millisecond)
+}
+
+// rows returns how many there are and what they add up to; nothing while the database is away.
+func (p *probe) rows() (rows, sum int64) {
+	_ = p.pool.QueryRow(context.Background(), "select count(*), coalesce(sum(n), 0) from "+p.name).Scan(&rows, &sum)
+	return rows, sum
 }
 
 func (p *probe) exec(statement string) {
@@ -153,11 +186,20 @@ func (p *probe) exec(statement string) {
 	require.NoError(p.t, err)
 }
 
-// framed is a Probe in Avro, behind the mark and the schema id that Confluent's
-// clients put before every record.
+// framed is a probe's record in Avro, behind the mark and the schema id that
+// Confluent's clients put before every record; the note is null.
 func framed(schema uint32, id string, n int64) []byte {
 	record := binary.BigEndian.AppendUint32([]byte{0}, schema)
 	record = binary.AppendVarint(record, int64(len(id)))
 	record = append(record, id...)
-	return binary.AppendVarint(record, n)
+	record = binary.AppendVarint(record, n)
+	return append(record, 0)
+}
+
+// noted is the same with a note.
+func noted(schema uint32, id string, n int64, note string) []byte {
+	record := framed(schema, id, n)
+	record = binary.AppendVarint(record[:len(record)-1], 1)
+	record = binary.AppendVarint(record, int64(len(note)))
+	return append(record, note...)
 }

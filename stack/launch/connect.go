@@ -78,12 +78,9 @@ func (c *connect) environment(ctx context.Context) (map[string]string, error) {
 		return nil, err
 	}
 	a := c.stack.addresses
-	// The host stands twice because of what the driver says about a server that is
-	// still starting: of one host, that it refused; of several, that there was no
-	// connection, and that the sink tries again.
 	host := "127.0.0.1:" + strconv.Itoa(server.Port())
 	env := map[string]string{
-		"CODEBANK_STATEMENT_JDBC_URL":    "jdbc:postgresql://" + host + "," + host + "/" + StatementDatabase,
+		"CODEBANK_STATEMENT_JDBC_URL":    "jdbc:postgresql://" + host + "/" + StatementDatabase,
 		"CODEBANK_STATEMENT_DB_USER":     postgres.User,
 		"CODEBANK_STATEMENT_DB_PASSWORD": server.Password(),
 		"CODEBANK_ELASTICSEARCH_URL":     a.Elasticsearch(),

@@ -12,11 +12,16 @@ import org.apache.kafka.connect.errors.DataException;
  * encoding"). Whatever is wrong with them is a {@link DataException}.
  */
 final class AvroInput {
-    private final byte[] bytes;
+    private byte[] bytes;
     private int at;
 
     /** Begins to read at a position of the array. */
     AvroInput(byte[] bytes, int from) {
+        begin(bytes, from);
+    }
+
+    /** Begins again, with another value. */
+    void begin(byte[] bytes, int from) {
         this.bytes = bytes;
         at = from;
     }
@@ -54,6 +59,41 @@ final class AvroInput {
 
     double twice() {
         return ByteBuffer.wrap(bytes, take(8), 8).order(ByteOrder.LITTLE_ENDIAN).getDouble();
+    }
+
+    /** Reads which branch of a union of two follows. */
+    int branch() {
+        int branch = integer();
+        if (branch != 0 && branch != 1) {
+            throw new DataException("a union has no branch " + branch);
+        }
+        return branch;
+    }
+
+    /** Reads which symbol of an enum it is. */
+    int symbol(int symbols) {
+        int symbol = integer();
+        if (symbol < 0 || symbol >= symbols) {
+            throw new DataException("an enum has no symbol " + symbol);
+        }
+        return symbol;
+    }
+
+    /** Passes over a text or a byte string and returns its size; it lies before {@link #position}. */
+    int skipBytes() {
+        int size = length();
+        take(size);
+        return size;
+    }
+
+    /** The array that is read. */
+    byte[] array() {
+        return bytes;
+    }
+
+    /** Where in the array the next read begins. */
+    int position() {
+        return at;
     }
 
     byte[] byteString() {
@@ -109,6 +149,11 @@ final class AvroInput {
     }
 
     private long varint(int longest) {
+        // Most numbers are a length or a branch: one byte.
+        if (at < bytes.length && bytes[at] >= 0) {
+            int small = bytes[at++];
+            return small >>> 1 ^ -(small & 1);
+        }
         long raw = 0;
         for (int i = 0; i < longest; i++) {
             int next = next();

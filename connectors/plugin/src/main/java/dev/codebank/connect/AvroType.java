@@ -23,18 +23,40 @@ import org.apache.kafka.connect.data.Timestamp;
 import org.apache.kafka.connect.errors.DataException;
 
 /**
- * What an Avro schema is in Connect, and how its values are read. A record is a structure of its full name, an enum its
+ * What an Avro schema is, what it is in Connect, and how its values are read. A record is a structure of its full name, an enum its
  * symbol as a text, {@code [null, T]} an optional T; {@code timestamp-millis}, {@code date}, {@code time-millis} and
  * {@code decimal} are Connect's own types, any other logical type is the type it annotates. A union of several types and a
  * record that contains itself have no counterpart and are refused.
  *
  * @param schema the Connect schema
  * @param reader reads a value of it
+ * @param shape what Connect's schema does not tell, for who reads the bytes himself
  */
-record AvroType(Schema schema, Reader reader) {
+record AvroType(Schema schema, Reader reader, Shape shape) {
     /** Reads one value. */
     interface Reader {
         Object read(AvroInput in);
+    }
+
+    /** A field of a record, in the order in which they are written. */
+    record Part(String name, AvroType type) {
+    }
+
+    /**
+     * How a type is written.
+     *
+     * @param some of a union with null, the other type; else null
+     * @param empty which branch of such a union is null
+     * @param parts of a record, its fields; else null
+     * @param symbols of an enum, its symbols; else null
+     * @param logical the logical type, or null
+     */
+    record Shape(AvroType some, int empty, List<Part> parts, String[] symbols, Object logical) {
+        static final Shape PLAIN = new Shape(null, -1, null, null, null);
+
+        static Shape logical(Object logical) {
+            return logical == null ? PLAIN : new Shape(null, -1, null, null, logical);
+        }
     }
 
     private static final long MILLIS_PER_DAY = 86_400_000L;
@@ -85,13 +107,8 @@ record AvroType(Schema schema, Reader reader) {
                 throw new DataException("a union is only read when it is of null and one type");
             }
             AvroType some = type(branches.get(1 - empty), namespace, true);
-            return new AvroType(some.schema, in -> {
-                int branch = in.integer();
-                if (branch != 0 && branch != 1) {
-                    throw new DataException("a union has no branch " + branch);
-                }
-                return branch == empty ? null : some.reader.read(in);
-            });
+            return new AvroType(some.schema, in -> in.branch() == empty ? null : some.reader.read(in),
+                new Shape(some, empty, null, null, null));
         }
 
         private AvroType complex(Map<?, ?> json, String namespace, boolean optional) {
@@ -116,36 +133,31 @@ record AvroType(Schema schema, Reader reader) {
             }
             String inner = name.contains(".") ? name.substring(0, name.lastIndexOf('.')) : "";
             SchemaBuilder builder = SchemaBuilder.struct().name(name);
-            List<Reader> readers = new ArrayList<>();
+            List<Part> parts = new ArrayList<>();
             for (Object each : (List<?>) json.get("fields")) {
                 Map<?, ?> field = (Map<?, ?>) each;
                 AvroType type = type(field.get("type"), inner, false);
                 builder.field((String) field.get("name"), type.schema);
-                readers.add(type.reader);
+                parts.add(new Part((String) field.get("name"), type));
             }
             open.remove(name);
             Schema schema = built(builder, optional);
             Field[] fields = schema.fields().toArray(new Field[0]);
-            Reader[] parts = readers.toArray(new Reader[0]);
+            Reader[] readers = parts.stream().map(part -> part.type.reader).toArray(Reader[]::new);
             return new AvroType(schema, in -> {
                 Struct struct = new Struct(schema);
-                for (int i = 0; i < parts.length; i++) {
-                    struct.put(fields[i], parts[i].read(in));
+                for (int i = 0; i < readers.length; i++) {
+                    struct.put(fields[i], readers[i].read(in));
                 }
                 return struct;
-            });
+            }, new Shape(null, -1, List.copyOf(parts), null, null));
         }
 
         private AvroType enumeration(Map<?, ?> json, String namespace, boolean optional) {
             define(json, namespace);
             String[] symbols = ((List<?>) json.get("symbols")).toArray(new String[0]);
-            return new AvroType(built(SchemaBuilder.string(), optional), in -> {
-                int symbol = in.integer();
-                if (symbol < 0 || symbol >= symbols.length) {
-                    throw new DataException("an enum has no symbol " + symbol);
-                }
-                return symbols[symbol];
-            });
+            return new AvroType(built(SchemaBuilder.string(), optional), in -> symbols[in.symbol(symbols.length)],
+                new Shape(null, -1, null, symbols, null));
         }
 
         private AvroType fixed(Map<?, ?> json, String namespace, boolean optional) {
@@ -164,7 +176,7 @@ record AvroType(Schema schema, Reader reader) {
                     }
                 }
                 return values;
-            });
+            }, Shape.PLAIN);
         }
 
         private AvroType map(Map<?, ?> json, String namespace, boolean optional) {
@@ -177,7 +189,7 @@ record AvroType(Schema schema, Reader reader) {
                     }
                 }
                 return values;
-            });
+            }, Shape.PLAIN);
         }
 
         /** Notes a definition under its name and returns the full one. */
@@ -196,14 +208,14 @@ record AvroType(Schema schema, Reader reader) {
     private static AvroType primitive(String name, Map<?, ?> json, boolean optional) {
         Object logical = json.get("logicalType");
         return switch (name) {
-            case "boolean" -> of(SchemaBuilder.bool(), AvroInput::bool, optional);
+            case "boolean" -> of(SchemaBuilder.bool(), AvroInput::bool, optional, null);
             case "int" -> integer(logical, optional);
             case "long" -> "timestamp-millis".equals(logical)
-                ? of(Timestamp.builder(), in -> new java.util.Date(in.longInteger()), optional)
-                : of(SchemaBuilder.int64(), AvroInput::longInteger, optional);
-            case "float" -> of(SchemaBuilder.float32(), AvroInput::single, optional);
-            case "double" -> of(SchemaBuilder.float64(), AvroInput::twice, optional);
-            case "string" -> of(SchemaBuilder.string(), AvroInput::text, optional);
+                ? of(Timestamp.builder(), in -> new java.util.Date(in.longInteger()), optional, logical)
+                : of(SchemaBuilder.int64(), AvroInput::longInteger, optional, logical);
+            case "float" -> of(SchemaBuilder.float32(), AvroInput::single, optional, null);
+            case "double" -> of(SchemaBuilder.float64(), AvroInput::twice, optional, null);
+            case "string" -> of(SchemaBuilder.string(), AvroInput::text, optional, logical);
             case "bytes" -> bytes(json, AvroInput::byteString, optional);
             default -> throw new DataException("a type that is not read: " + name);
         };
@@ -211,17 +223,17 @@ record AvroType(Schema schema, Reader reader) {
 
     private static AvroType integer(Object logical, boolean optional) {
         if ("date".equals(logical)) {
-            return of(Date.builder(), in -> new java.util.Date(in.integer() * MILLIS_PER_DAY), optional);
+            return of(Date.builder(), in -> new java.util.Date(in.integer() * MILLIS_PER_DAY), optional, logical);
         }
         if ("time-millis".equals(logical)) {
-            return of(Time.builder(), in -> new java.util.Date(in.integer()), optional);
+            return of(Time.builder(), in -> new java.util.Date(in.integer()), optional, logical);
         }
-        return of(SchemaBuilder.int32(), AvroInput::integer, optional);
+        return of(SchemaBuilder.int32(), AvroInput::integer, optional, logical);
     }
 
     private static AvroType bytes(Map<?, ?> json, Function<AvroInput, byte[]> read, boolean optional) {
         if (!"decimal".equals(json.get("logicalType"))) {
-            return of(SchemaBuilder.bytes(), read::apply, optional);
+            return of(SchemaBuilder.bytes(), read::apply, optional, null);
         }
         int scale = json.get("scale") instanceof BigDecimal given ? given.intValueExact() : 0;
         return of(Decimal.builder(scale), in -> {
@@ -230,11 +242,11 @@ record AvroType(Schema schema, Reader reader) {
                 throw new DataException("a decimal without digits");
             }
             return new BigDecimal(new BigInteger(unscaled), scale);
-        }, optional);
+        }, optional, "decimal");
     }
 
-    private static AvroType of(SchemaBuilder builder, Reader reader, boolean optional) {
-        return new AvroType(built(builder, optional), reader);
+    private static AvroType of(SchemaBuilder builder, Reader reader, boolean optional, Object logical) {
+        return new AvroType(built(builder, optional), reader, Shape.logical(logical));
     }
 
     private static Schema built(SchemaBuilder builder, boolean optional) {

@@ -4,6 +4,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.util.Date;
+import java.util.HashMap;
 import java.util.Map;
 import org.apache.kafka.connect.data.Field;
 import org.apache.kafka.connect.data.Schema;
@@ -17,6 +18,8 @@ import org.apache.kafka.connect.sink.SinkRecord;
  */
 final class DocumentRenderer {
     private static final byte[] END_OF_ACTION = "}}\n".getBytes(StandardCharsets.US_ASCII);
+    private static final byte[] END_OF_DOCUMENT = "}\n".getBytes(StandardCharsets.US_ASCII);
+    private static final int REMEMBERED = 1_000;
     /** Elasticsearch refuses a whole request for one longer id. */
     private static final int LONGEST_ID_BYTES = 512;
 
@@ -28,10 +31,21 @@ final class DocumentRenderer {
     private final String idField;
     private final String timeField;
     private final boolean keyIgnored;
+    private final SchemaRegistry registry;
+    private final Map<Integer, DocumentPlan> framed = new HashMap<>();
+    private final JsonBuffer scratch = new JsonBuffer(4096);
+    private final AddedFields added;
     private final SchemaCache<Plan> plans = new SchemaCache<>(this::plan);
     private final JsonValues.Writer schemaless = JsonValues.writerFor(null);
 
-    DocumentRenderer(ElasticsearchSinkConfig config) {
+    /**
+     * Makes a renderer.
+     *
+     * @param registry knows the schemas of values that come as they stand on the topic; null, and such values are refused
+     */
+    DocumentRenderer(ElasticsearchSinkConfig config, SchemaRegistry registry) {
+        this.registry = registry;
+        added = new AddedFields(config);
         index = config.indexName();
         idField = config.getString(ElasticsearchSinkConfig.DOCUMENT_ID_FIELD);
         timeField = config.getString(ElasticsearchSinkConfig.INDEX_TIMESTAMP_FIELD);
@@ -47,7 +61,9 @@ final class DocumentRenderer {
     void render(SinkRecord record, JsonBuffer json) {
         int start = json.size();
         try {
-            if (record.value() instanceof Struct struct) {
+            if (record.value() instanceof byte[] frame && registry != null) {
+                renderFrame(record, frame, json);
+            } else if (record.value() instanceof Struct struct) {
                 renderStruct(record, struct, json);
             } else if (record.value() instanceof Map<?, ?> map) {
                 renderMap(record, map, json);
@@ -72,23 +88,63 @@ final class DocumentRenderer {
         Object time = plan.time == null ? null : struct.get(plan.time);
         action(record, id, time, json);
         plan.writer.write(json, struct);
-        json.raw('\n');
+        json.truncate(json.size() - 1);
+        added.write(record, time, json);
+        json.raw(END_OF_DOCUMENT);
     }
 
     private void renderMap(SinkRecord record, Map<?, ?> map, JsonBuffer json) {
         action(record, map.get(idField), map.get(timeField), json);
         schemaless.write(json, map);
-        json.raw('\n');
+        json.truncate(json.size() - 1);
+        added.write(record, map.get(timeField), json);
+        json.raw(END_OF_DOCUMENT);
+    }
+
+    /** The document comes before its action line: the id and the time are in it. */
+    private void renderFrame(SinkRecord record, byte[] frame, JsonBuffer json) {
+        DocumentPlan plan = framedPlan(SchemaRegistry.idOf(frame));
+        scratch.truncate(0);
+        plan.write(frame, scratch);
+        if (idField == null) {
+            action(record, null, plan.time(), json);
+        } else {
+            json.raw(index.action(record.topic(), index.needsTime() ? millis(plan.time()) : 0));
+            if (plan.idEnd() - plan.idStart() <= 2) {
+                throw new DataException("field " + idField + " holds no id: it has to be a text or a number");
+            }
+            checkId(plan.idEnd() - plan.idStart());
+            json.raw(scratch.array(), plan.idStart(), plan.idEnd()).raw(END_OF_ACTION);
+        }
+        json.raw(scratch.array(), 0, scratch.size());
+        added.write(record, plan.time(), json);
+        json.raw(END_OF_DOCUMENT);
+    }
+
+    private DocumentPlan framedPlan(int id) {
+        DocumentPlan plan = framed.get(id);
+        if (plan == null) {
+            plan = new DocumentPlan(registry.byId(id), idField, timeField);
+            if (framed.size() >= REMEMBERED) {
+                framed.clear();
+            }
+            framed.put(id, plan);
+        }
+        return plan;
     }
 
     private void action(SinkRecord record, Object id, Object time, JsonBuffer json) {
         json.raw(index.action(record.topic(), index.needsTime() ? millis(time) : 0));
         int start = json.size();
         json.string(id(record, id));
-        if (json.size() - start > LONGEST_ID_BYTES + 2) {
+        checkId(json.size() - start);
+        json.raw(END_OF_ACTION);
+    }
+
+    private static void checkId(int quotedBytes) {
+        if (quotedBytes > LONGEST_ID_BYTES + 2) {
             throw new DataException("the id is longer than " + LONGEST_ID_BYTES + " bytes");
         }
-        json.raw(END_OF_ACTION);
     }
 
     private String id(SinkRecord record, Object value) {

@@ -40,6 +40,11 @@ final class ElasticsearchSinkConfig extends AbstractConfig {
     static final String INDEX_TIMESTAMP_FORMAT = "index.timestamp.format";
     static final String INDEX_TEMPLATE = "index.template.name";
     static final String DOCUMENT_ID_FIELD = "document.id.field";
+    static final String HOUR_FIELD = "hour.field";
+    static final String WEEKDAY_FIELD = "weekday.field";
+    static final String TOPIC_FIELD = "topic.field";
+    static final String PARTITION_FIELD = "partition.field";
+    static final String OFFSET_FIELD = "offset.field";
     static final String KEY_IGNORE = "key.ignore";
     static final String ON_MALFORMED = "behavior.on.malformed.documents";
 
@@ -141,7 +146,24 @@ final class ElasticsearchSinkConfig extends AbstractConfig {
         defineBatching(definition);
         defineRetries(definition);
         defineDocuments(definition);
-        return definition;
+        defineAddedFields(definition);
+        return SchemaRegistry.define(definition, false);
+    }
+
+    private static void defineAddedFields(ConfigDef definition) {
+        String group = "Added fields";
+        definition.define(HOUR_FIELD, Type.STRING, null, Importance.LOW,
+            "The field to add for the hour of the event's time in UTC, 0 to 23; unset, it is not added.",
+            group, 1, Width.SHORT, "Hour");
+        definition.define(WEEKDAY_FIELD, Type.STRING, null, Importance.LOW,
+            "The field to add for the weekday in UTC, 1 for Monday to 7 for Sunday (ISO 8601); unset, it is not added.",
+            group, 2, Width.SHORT, "Weekday");
+        definition.define(TOPIC_FIELD, Type.STRING, null, Importance.LOW,
+            "The field to add for the record's topic; unset, it is not added.", group, 3, Width.SHORT, "Topic");
+        definition.define(PARTITION_FIELD, Type.STRING, null, Importance.LOW,
+            "The field to add for the record's partition; unset, it is not added.", group, 4, Width.SHORT, "Partition");
+        definition.define(OFFSET_FIELD, Type.STRING, null, Importance.LOW,
+            "The field to add for the record's offset; unset, it is not added.", group, 5, Width.SHORT, "Offset");
     }
 
     private static void defineConnection(ConfigDef definition) {

@@ -47,6 +47,7 @@ public final class ElasticsearchSinkTask extends SinkTask {
     private ElasticsearchSinkConfig config;
     private int batchSize;
     private long bulkBytes;
+    private SchemaRegistry registry;
     private DocumentRenderer renderer;
     private ElasticsearchClient client;
     private BulkDelivery delivery;
@@ -71,7 +72,8 @@ public final class ElasticsearchSinkTask extends SinkTask {
         config = new ElasticsearchSinkConfig(settings);
         batchSize = config.getInt(ElasticsearchSinkConfig.BATCH_SIZE);
         bulkBytes = config.getLong(ElasticsearchSinkConfig.BULK_SIZE_BYTES);
-        renderer = new DocumentRenderer(config);
+        registry = config.getList(SchemaRegistry.URLS) == null ? null : new SchemaRegistry(config);
+        renderer = new DocumentRenderer(config, registry);
         client = new ElasticsearchClient(config);
         delivery = new BulkDelivery(client, config.getInt(ElasticsearchSinkConfig.MAX_RETRIES),
             Duration.ofMillis(config.getLong(ElasticsearchSinkConfig.RETRY_BACKOFF_MS)));
@@ -123,6 +125,9 @@ public final class ElasticsearchSinkTask extends SinkTask {
         }
         if (client != null) {
             client.close();
+        }
+        if (registry != null) {
+            registry.close();
         }
     }
 

@@ -126,6 +126,32 @@ final class JsonBuffer {
         return this;
     }
 
+    /** Writes a text in quotes if it is ASCII without anything that has to be escaped; if not, writes nothing. */
+    boolean plain(byte[] source, int from, int count) {
+        ensure(count + 2);
+        int at = size;
+        bytes[at++] = '"';
+        for (int i = from; i < from + count; i++) {
+            byte letter = source[i];
+            if (letter < 0x20 || letter == '"' || letter == '\\') {
+                return false;
+            }
+            bytes[at++] = letter;
+        }
+        bytes[at++] = '"';
+        size = at;
+        return true;
+    }
+
+    /** Makes an object, still open, of what was written since {@code start}: names and values, each after a comma. */
+    void open(int start) {
+        if (size == start) {
+            raw('{');
+        } else {
+            bytes[start] = '{';
+        }
+    }
+
     /** Writes a day, counted from 1 January 1970, as {@code "2026-11-21"}. */
     JsonBuffer date(long epochDay) {
         return raw('"').day(epochDay).raw('"');

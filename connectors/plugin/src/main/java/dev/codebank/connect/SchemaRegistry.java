@@ -2,10 +2,18 @@ package dev.codebank.connect;
 
 import java.io.IOException;
 import java.net.http.HttpRequest;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import org.apache.kafka.common.config.AbstractConfig;
+import org.apache.kafka.common.config.ConfigDef;
+import org.apache.kafka.common.config.ConfigDef.Importance;
+import org.apache.kafka.common.config.ConfigDef.Range;
+import org.apache.kafka.common.config.ConfigDef.Type;
+import org.apache.kafka.common.config.types.Password;
 import org.apache.kafka.connect.errors.DataException;
 import org.apache.kafka.connect.errors.RetriableException;
 import org.slf4j.Logger;
@@ -22,6 +30,13 @@ final class SchemaRegistry implements AutoCloseable {
     /** The registry's code for an id it never gave out. */
     private static final String NO_SUCH_SCHEMA = "40403";
 
+    static final String URLS = "schema.registry.url";
+    static final String USER_INFO = "basic.auth.user.info";
+    static final String CONNECTION_TIMEOUT_MS = "http.connect.timeout.ms";
+    static final String READ_TIMEOUT_MS = "http.read.timeout.ms";
+
+    private static final int FRAME_BYTES = 5;
+
     private final HttpNodes nodes;
     private final Map<Integer, AvroType> known = new LinkedHashMap<>(16, 0.75f, true) {
         private static final long serialVersionUID = 1L;
@@ -34,6 +49,53 @@ final class SchemaRegistry implements AutoCloseable {
 
     SchemaRegistry(HttpNodes nodes) {
         this.nodes = nodes;
+    }
+
+    /** Makes the one that settings of {@link #define} describe. */
+    SchemaRegistry(AbstractConfig config) {
+        Password userInfo = config.getPassword(USER_INFO);
+        nodes = new HttpNodes(HttpAddresses.parse(config.getList(URLS)),
+            Duration.ofMillis(config.getInt(CONNECTION_TIMEOUT_MS)), Duration.ofMillis(config.getInt(READ_TIMEOUT_MS)),
+            userInfo == null || userInfo.value().isEmpty() ? null : userInfo.value());
+    }
+
+    /**
+     * Adds the settings that say where the registry is.
+     *
+     * @param required whether there is nothing to do without one
+     */
+    static ConfigDef define(ConfigDef definition, boolean required) {
+        ConfigDef.Validator validator = required ? HttpAddresses.VALIDATOR : (key, value) -> {
+            if (value != null) {
+                HttpAddresses.VALIDATOR.ensureValid(key, value);
+            }
+        };
+        return definition
+            .define(URLS, Type.LIST, required ? ConfigDef.NO_DEFAULT_VALUE : null, validator, Importance.HIGH,
+                "The nodes of the registry, separated by commas, each up to where its Confluent interface begins.")
+            .define(USER_INFO, Type.PASSWORD, null, Importance.MEDIUM,
+                "user:password to sign in with; unset, no credentials are sent.")
+            .define(CONNECTION_TIMEOUT_MS, Type.INT, 3_000, Range.atLeast(1), Importance.LOW,
+                "How long to wait for a connection to the registry, in milliseconds.")
+            .define(READ_TIMEOUT_MS, Type.INT, 10_000, Range.atLeast(1), Importance.LOW,
+                "How long to wait for a whole answer of the registry, in milliseconds.");
+    }
+
+    /**
+     * Returns the schema's id in the frame of a value.
+     *
+     * @throws DataException if the value is in no frame
+     */
+    static int idOf(byte[] value) {
+        if (value.length < FRAME_BYTES || value[0] != 0) {
+            throw new DataException("not a value in the registry's frame, which begins with a zero byte and four more");
+        }
+        return ByteBuffer.wrap(value).getInt(1);
+    }
+
+    /** Begins to read what is in the frame. */
+    static void begin(AvroInput in, byte[] value) {
+        in.begin(value, FRAME_BYTES);
     }
 
     /**

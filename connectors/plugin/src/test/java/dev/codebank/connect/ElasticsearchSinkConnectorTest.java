@@ -81,7 +81,8 @@ class ElasticsearchSinkConnectorTest {
 
     @Test
     void connectFindsThePluginsWithoutScanningTheJar() {
-        assertEquals(List.of(ElasticsearchSinkConnector.class.getName()), found(SinkConnector.class));
+        assertEquals(List.of(ElasticsearchSinkConnector.class.getName(), PostgresSinkConnector.class.getName()),
+            found(SinkConnector.class));
         assertEquals(List.of(HourAndWeekday.Value.class.getName(), RefuseTombstone.class.getName()),
             found(Transformation.class));
         assertEquals(List.of(AvroConverter.class.getName()), found(Converter.class));

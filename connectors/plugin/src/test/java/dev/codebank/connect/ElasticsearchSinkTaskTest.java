@@ -13,21 +13,16 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.metrics.PluginMetrics;
 import org.apache.kafka.connect.data.Schema;
 import org.apache.kafka.connect.errors.ConnectException;
 import org.apache.kafka.connect.errors.RetriableException;
-import org.apache.kafka.connect.sink.ErrantRecordReporter;
 import org.apache.kafka.connect.sink.SinkRecord;
-import org.apache.kafka.connect.sink.SinkTaskContext;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -44,7 +39,7 @@ class ElasticsearchSinkTaskTest {
 
     private final ElasticsearchStub elasticsearch;
     private final Map<String, String> settings = new HashMap<>();
-    private final Context context = new Context();
+    private final TestContext context = new TestContext();
     private final List<ElasticsearchSinkTask> started = new ArrayList<>();
 
     ElasticsearchSinkTaskTest() throws Exception {
@@ -475,72 +470,6 @@ class ElasticsearchSinkTaskTest {
             latch.await(20, TimeUnit.SECONDS);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-        }
-    }
-
-    /** The worker's side of a task. */
-    private static final class Context implements SinkTaskContext {
-        final List<Refusal> reported = new ArrayList<>();
-        boolean reporting = true;
-        long timeout;
-
-        List<Long> reportedOffsets() {
-            return reported.stream().map(refusal -> refusal.record().kafkaOffset()).sorted().toList();
-        }
-
-        @Override
-        public ErrantRecordReporter errantRecordReporter() {
-            return reporting ? this::report : null;
-        }
-
-        private Future<Void> report(SinkRecord record, Throwable cause) {
-            reported.add(new Refusal(record, (org.apache.kafka.connect.errors.DataException) cause));
-            return CompletableFuture.completedFuture(null);
-        }
-
-        @Override
-        public Map<String, String> configs() {
-            return Map.of();
-        }
-
-        @Override
-        public void offset(Map<TopicPartition, Long> offsets) {
-            throw new UnsupportedOperationException();
-        }
-
-        @Override
-        public void offset(TopicPartition partition, long offset) {
-            throw new UnsupportedOperationException();
-        }
-
-        @Override
-        public void timeout(long timeoutMs) {
-            timeout = timeoutMs;
-        }
-
-        @Override
-        public Set<TopicPartition> assignment() {
-            return Set.of();
-        }
-
-        @Override
-        public void pause(TopicPartition... partitions) {
-            throw new UnsupportedOperationException();
-        }
-
-        @Override
-        public void resume(TopicPartition... partitions) {
-            throw new UnsupportedOperationException();
-        }
-
-        @Override
-        public void requestCommit() {
-            throw new UnsupportedOperationException();
-        }
-
-        @Override
-        public PluginMetrics pluginMetrics() {
-            throw new UnsupportedOperationException();
         }
     }
 }

@@ -27,7 +27,7 @@ final class RenderBenchmark {
         SinkRecord record = record();
         DocumentRenderer renderer = new DocumentRenderer(new ElasticsearchSinkConfig(Map.of(
             "connection.url", "http://127.0.0.1:1", "index.name.format", "bank-transactions-${timestamp}",
-            "index.timestamp.field", "occurred_at", "document.id.field", "event_id")));
+            "index.timestamp.field", "occurred_at", "document.id.field", "event_id")), null);
         try (JsonConverter converter = new JsonConverter()) {
             converter.configure(Map.of("schemas.enable", "false"), false);
             for (int round = 0; round < ROUNDS; round++) {

@@ -1,0 +1,85 @@
+package dev.codebank.connect;
+
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.apache.kafka.connect.errors.DataException;
+
+/**
+ * How events of one Avro schema become rows of one table: the fields in the order in which they are written, each either
+ * rewritten for its column or passed over. The bytes of an event are read once and no object is made of them. Not safe for
+ * concurrent use.
+ */
+final class CopyPlan {
+    /** Reads one field and writes its column, if it has one. */
+    interface Step {
+        void run(AvroInput in, CopyBuffer out);
+    }
+
+    private final AvroInput in = new AvroInput(new byte[0], 0);
+    private final Step[] steps;
+    private final int count;
+    private final String columns;
+
+    /**
+     * Makes a plan.
+     *
+     * @throws DataException if no event of this schema can be a row of this table
+     */
+    CopyPlan(AvroType type, PostgresTable table) {
+        if (type.shape().parts() == null) {
+            throw new DataException("only a record can be a row");
+        }
+        List<Step> all = new ArrayList<>();
+        List<String> names = new ArrayList<>();
+        for (AvroType.Part part : type.shape().parts()) {
+            PostgresTable.Column column = table.column(part.name());
+            if (column == null) {
+                all.add(CopyField.skip(part.type()));
+                continue;
+            }
+            all.add(CopyField.of(part.type(), column));
+            names.add(column.name());
+        }
+        Set<String> written = new HashSet<>(names);
+        for (PostgresTable.Column column : table.columns()) {
+            if (column.required() && !column.hasDefault() && !written.contains(column.name())) {
+                throw new DataException("the event has no field for column " + column.name() + ", which takes no null");
+            }
+        }
+        if (names.isEmpty()) {
+            throw new DataException("the event has no field that the table has a column for");
+        }
+        steps = all.toArray(new Step[0]);
+        count = names.size();
+        columns = names.stream().map(PostgresTable::quoted).collect(Collectors.joining(", "));
+    }
+
+    /** The columns that are written, quoted, separated by commas. */
+    String columns() {
+        return columns;
+    }
+
+    /**
+     * Appends an event's row.
+     *
+     * @param value the event in the registry's frame
+     * @throws DataException if it can be no row; the buffer is then as it was
+     */
+    void encode(byte[] value, CopyBuffer out) {
+        int start = out.size();
+        try {
+            SchemaRegistry.begin(in, value);
+            out.int16(count);
+            for (Step step : steps) {
+                step.run(in, out);
+            }
+            in.end();
+        } catch (DataException e) {
+            out.truncate(start);
+            throw e;
+        }
+    }
+}

@@ -1,0 +1,154 @@
+package dev.codebank.connect;
+
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.List;
+import org.apache.kafka.connect.data.Schema;
+import org.apache.kafka.connect.data.Timestamp;
+import org.apache.kafka.connect.errors.DataException;
+
+/**
+ * How events of one Avro schema become JSON: the bytes of an event are read once, in the order in which they were written,
+ * and no object is made of the usual types. A field that is null is left out. Not safe for concurrent use.
+ */
+final class DocumentPlan {
+    /** Reads one field and writes its value; the name is written already. */
+    private interface Value {
+        void write(AvroInput in, JsonBuffer json);
+    }
+
+    /** A field: what is written before its value, and which branch of a union is null, or -1. */
+    private record Step(byte[] name, int empty, Value value) {
+    }
+
+    private final AvroInput in = new AvroInput(new byte[0], 0);
+    private final Step[] steps;
+    private final int idStep;
+    private final int timeStep;
+    private int idStart;
+    private int idEnd;
+    private boolean timeKnown;
+    private long time;
+
+    /**
+     * Makes a plan.
+     *
+     * @param id the field that is the document's id, a text, or null when it is none of the fields
+     * @param time the field that is the event's time, or null when none is needed
+     * @throws DataException if no event of this schema can be a document
+     */
+    DocumentPlan(AvroType type, String id, String time) {
+        List<AvroType.Part> parts = type.shape().parts();
+        if (parts == null) {
+            throw new DataException("only a record can be a document");
+        }
+        List<String> names = parts.stream().map(AvroType.Part::name).toList();
+        idStep = id == null ? -1 : names.indexOf(id);
+        timeStep = time == null ? -1 : names.indexOf(time);
+        steps = new Step[parts.size()];
+        for (int i = 0; i < steps.length; i++) {
+            AvroType of = parts.get(i).type();
+            int empty = of.shape().some() == null ? -1 : of.shape().empty();
+            AvroType some = of.shape().some() == null ? of : of.shape().some();
+            JsonBuffer name = new JsonBuffer(64).raw(',').string(names.get(i)).raw(':');
+            steps[i] = new Step(name.slice(0, name.size()), empty, i == timeStep ? time(some, time) : value(some));
+        }
+        if (idStep >= 0 && (parts.get(idStep).type().schema().type() != Schema.Type.STRING)) {
+            throw new DataException("field " + id + " holds no id: it has to be a text");
+        }
+    }
+
+    /**
+     * Writes an event's fields, an opening brace before them and no closing one after.
+     *
+     * @param value the event in the registry's frame
+     */
+    void write(byte[] value, JsonBuffer json) {
+        SchemaRegistry.begin(in, value);
+        int start = json.size();
+        idStart = idEnd = 0;
+        timeKnown = false;
+        for (int i = 0; i < steps.length; i++) {
+            Step step = steps[i];
+            if (step.empty >= 0 && in.branch() == step.empty) {
+                continue;
+            }
+            json.raw(step.name);
+            int from = json.size();
+            step.value.write(in, json);
+            if (i == idStep) {
+                idStart = from;
+                idEnd = json.size();
+            }
+        }
+        in.end();
+        json.open(start);
+    }
+
+    /** Where in the buffer the last event's id stands, quotes included; equal to {@link #idEnd} when it has none. */
+    int idStart() {
+        return idStart;
+    }
+
+    int idEnd() {
+        return idEnd;
+    }
+
+    /** Returns the last event's time in milliseconds since 1970, or null. */
+    Long time() {
+        return timeKnown ? time : null;
+    }
+
+    private Value time(AvroType type, String name) {
+        boolean timestamp = Timestamp.LOGICAL_NAME.equals(type.schema().name());
+        if (!timestamp && type.schema().type() != Schema.Type.INT64) {
+            throw new DataException("field " + name + " holds no time");
+        }
+        return (from, json) -> {
+            time = from.longInteger();
+            timeKnown = true;
+            if (timestamp) {
+                json.instant(time);
+            } else {
+                json.number(time);
+            }
+        };
+    }
+
+    private static Value value(AvroType type) {
+        String[] symbols = type.shape().symbols();
+        if (symbols != null) {
+            byte[][] quoted = Arrays.stream(symbols).map(symbol -> ('"' + symbol + '"').getBytes(StandardCharsets.US_ASCII))
+                .toArray(byte[][]::new);
+            return (in, json) -> json.raw(quoted[in.symbol(quoted.length)]);
+        }
+        if (type.schema().name() == null) {
+            switch (type.schema().type()) {
+                case STRING:
+                    return DocumentPlan::text;
+                case INT64:
+                    return (in, json) -> json.number(in.longInteger());
+                case INT32:
+                    return (in, json) -> json.number(in.integer());
+                case BOOLEAN:
+                    return (in, json) -> json.bool(in.bool());
+                default:
+                    break;
+            }
+        }
+        if (Timestamp.LOGICAL_NAME.equals(type.schema().name())) {
+            return (in, json) -> json.instant(in.longInteger());
+        }
+        JsonValues.Writer writer = JsonValues.writerFor(type.schema());
+        return (in, json) -> writer.write(json, type.reader().read(in));
+    }
+
+    private static void text(AvroInput in, JsonBuffer json) {
+        int before = in.position();
+        int size = in.skipBytes();
+        if (!json.plain(in.array(), in.position() - size, size)) {
+            in.begin(in.array(), before);
+            json.string(in.text());
+        }
+    }
+}

@@ -1,0 +1,166 @@
+package dev.codebank.connect;
+
+import java.sql.SQLException;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.IdentityHashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.apache.kafka.connect.errors.ConnectException;
+import org.apache.kafka.connect.errors.DataException;
+import org.apache.kafka.connect.errors.RetriableException;
+import org.apache.kafka.connect.sink.ErrantRecordReporter;
+import org.apache.kafka.connect.sink.SinkRecord;
+import org.apache.kafka.connect.sink.SinkTask;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Writes events to a table, one row each.
+ *
+ * <p>{@link #put} returns when every record is committed or reported to the dead-letter topic, so Connect commits the offsets
+ * of such records only. While the database or the registry is away it throws a {@link RetriableException} and Connect delivers
+ * the same records again, without end and without a dead letter. Records are reported last, when the others are through, so an
+ * outage in between does not report one twice.
+ */
+public final class PostgresSinkTask extends SinkTask {
+    private static final Logger LOG = LoggerFactory.getLogger(PostgresSinkTask.class);
+    private static final long LONGEST_BACKOFF_MS = 10_000;
+    private static final int REMEMBERED = 1_000;
+
+    private PostgresSinkConfig config;
+    private int batchSize;
+    private SchemaRegistry registry;
+    private ErrantRecordReporter reporter;
+    private PostgresSession session;
+    private final RowDelivery delivery = new RowDelivery();
+    /** What the schemas' events are in the table of this session. */
+    private final Map<Integer, CopyPlan> plans = new HashMap<>();
+    private int failures;
+
+    /** Makes a task; Connect starts it next. */
+    public PostgresSinkTask() {
+    }
+
+    @Override
+    public String version() {
+        return Version.current();
+    }
+
+    @Override
+    public void start(Map<String, String> settings) {
+        config = new PostgresSinkConfig(settings);
+        batchSize = config.getInt(PostgresSinkConfig.BATCH_SIZE);
+        registry = new SchemaRegistry(config);
+        reporter = context.errantRecordReporter();
+    }
+
+    @Override
+    public void put(Collection<SinkRecord> records) {
+        if (records.isEmpty()) {
+            return;
+        }
+        Map<SinkRecord, DataException> refusals = new IdentityHashMap<>();
+        try {
+            write(records, refusals);
+        } catch (SQLException e) {
+            disconnect();
+            throw later(SqlFault.toThrow(e));
+        } catch (RetriableException e) {
+            throw later(e);
+        }
+        failures = 0;
+        refusals.forEach(this::report);
+    }
+
+    @Override
+    public void stop() {
+        disconnect();
+        if (registry != null) {
+            registry.close();
+        }
+    }
+
+    private void write(Collection<SinkRecord> records, Map<SinkRecord, DataException> refusals) throws SQLException {
+        if (session == null) {
+            session = new PostgresSession(config);
+        }
+        for (Map.Entry<CopyPlan, List<SinkRecord>> group : planned(records, refusals).entrySet()) {
+            List<SinkRecord> all = group.getValue();
+            for (int from = 0; from < all.size(); from += batchSize) {
+                delivery.deliver(session, group.getKey(), all.subList(from, Math.min(all.size(), from + batchSize)), refusals);
+            }
+        }
+    }
+
+    /** Sorts records by how they become rows: rows of one statement have the same columns. */
+    private Map<CopyPlan, List<SinkRecord>> planned(Collection<SinkRecord> records, Map<SinkRecord, DataException> refusals) {
+        Map<CopyPlan, List<SinkRecord>> groups = new LinkedHashMap<>();
+        CopyPlan latest = null;
+        List<SinkRecord> group = null;
+        for (SinkRecord record : records) {
+            CopyPlan plan;
+            try {
+                plan = plan(record);
+            } catch (DataException e) {
+                refusals.put(record, e);
+                continue;
+            }
+            if (plan != latest) {
+                group = groups.computeIfAbsent(plan, key -> new ArrayList<>(records.size()));
+                latest = plan;
+            }
+            group.add(record);
+        }
+        return groups;
+    }
+
+    private CopyPlan plan(SinkRecord record) {
+        if (record.value() == null) {
+            throw new DataException("a tombstone is no event: events are never deleted");
+        }
+        if (!(record.value() instanceof byte[] value)) {
+            throw new ConnectException("value.converter: this sink reads the registry's frame itself; set"
+                + " org.apache.kafka.connect.converters.ByteArrayConverter");
+        }
+        int id = SchemaRegistry.idOf(value);
+        CopyPlan plan = plans.get(id);
+        if (plan == null) {
+            plan = new CopyPlan(registry.byId(id), session.table());
+            if (plans.size() >= REMEMBERED) {
+                plans.clear();
+            }
+            plans.put(id, plan);
+        }
+        return plan;
+    }
+
+    /** Tells Connect when to deliver the same records again, if that is what the error is for. */
+    private ConnectException later(ConnectException error) {
+        if (error instanceof RetriableException) {
+            long most = config.getLong(PostgresSinkConfig.RETRY_BACKOFF_MS) << Math.min(failures++, 16);
+            context.timeout(Math.min(most, LONGEST_BACKOFF_MS));
+        }
+        return error;
+    }
+
+    private void disconnect() {
+        if (session != null) {
+            session.close();
+        }
+        session = null;
+        plans.clear();
+    }
+
+    private void report(SinkRecord record, DataException cause) {
+        String place = new Refusal(record, cause).place();
+        if (reporter == null) {
+            throw new ConnectException("record " + place + " can be no row and there is no dead-letter topic to put it: "
+                + cause.getMessage(), cause);
+        }
+        LOG.warn("record {} goes to the dead-letter topic", place);
+        reporter.report(record, cause);
+    }
+}
