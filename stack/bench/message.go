@@ -102,6 +102,9 @@ func (a *answer) read(encoded []byte) error {
 				return fmt.Errorf("an answer to %q, which nobody asked", id)
 			}
 		}
+		if count == len(a.request.ids) {
+			return fmt.Errorf("more answers than the %d purchases", count)
+		}
 		purchase, _ := field(result, 2)
 		if err := approved(purchase, a.request.ids[count], result); err != nil {
 			return err

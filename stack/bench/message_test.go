@@ -1,0 +1,130 @@
+package bench
+
+import (
+	"bytes"
+	"testing"
+
+	bankv1 "codebank.dev/schemas/gen/bank/v1"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
+)
+
+const (
+	approvedStatus = bankv1.PurchaseStatus_PURCHASE_STATUS_APPROVED
+	declinedStatus = bankv1.PurchaseStatus_PURCHASE_STATUS_DECLINED
+)
+
+func testClient() *client {
+	return &client{run: "run", cards: []card{{name: "cards/00000000-0000-4000-8000-000000000001"}}}
+}
+
+func marshal(t *testing.T, message proto.Message) []byte {
+	t.Helper()
+	encoded, err := proto.Marshal(message)
+	require.NoError(t, err)
+	return encoded
+}
+
+// What is written into the encoded bytes is what the contract's own code reads.
+func TestAFilledRequestIsTheContracts(t *testing.T) {
+	c := testClient()
+	r, err := newRequest(newPurchase())
+	require.NoError(t, err)
+	c.fill(r, c.oneCard)
+	var read bankv1.AuthorizePurchaseRequest
+	require.NoError(t, proto.Unmarshal(r.encoded, &read))
+	require.Len(t, read.GetRequestId(), idLength)
+	require.Equal(t, c.cards[0].name, read.GetCard())
+	wanted := newPurchase()
+	wanted.RequestId, wanted.CardSource = read.GetRequestId(), read.GetCardSource()
+	require.True(t, proto.Equal(wanted, &read))
+
+	bulk := &bankv1.AuthorizePurchasesRequest{}
+	for range perMessage {
+		bulk.Purchases = append(bulk.Purchases, newPurchase())
+	}
+	r, err = newRequest(bulk)
+	require.NoError(t, err)
+	c.fill(r, c.oneCard)
+	var many bankv1.AuthorizePurchasesRequest
+	require.NoError(t, proto.Unmarshal(r.encoded, &many))
+	ids := map[string]bool{}
+	for _, purchase := range many.GetPurchases() {
+		ids[purchase.GetRequestId()] = true
+		require.Equal(t, c.cards[0].name, purchase.GetCard())
+	}
+	require.Len(t, ids, perMessage)
+	require.Len(t, r.ids, perMessage)
+}
+
+func TestOnlyAnApprovalOfWhatWasAskedCounts(t *testing.T) {
+	c := testClient()
+	r, err := newRequest(newPurchase())
+	require.NoError(t, err)
+	c.fill(r, c.oneCard)
+	id := string(r.ids[0])
+	read := func(purchase *bankv1.Purchase) error {
+		return (&answer{request: r}).read(marshal(t, &bankv1.AuthorizePurchaseResponse{Purchase: purchase}))
+	}
+	require.NoError(t, read(&bankv1.Purchase{Name: "purchases/x", RequestId: id, Status: approvedStatus, AmountMinor: 100}))
+	require.ErrorIs(t, read(&bankv1.Purchase{RequestId: id, Status: declinedStatus}), errAnswer)
+	require.ErrorIs(t, read(&bankv1.Purchase{RequestId: "another", Status: approvedStatus}), errAnswer)
+	require.ErrorIs(t, read(nil), errAnswer)
+}
+
+func TestAMessageOfTheStreamIsCheckedWhole(t *testing.T) {
+	c := testClient()
+	bulk := &bankv1.AuthorizePurchasesRequest{}
+	for range perMessage {
+		bulk.Purchases = append(bulk.Purchases, newPurchase())
+	}
+	r, err := newRequest(bulk)
+	require.NoError(t, err)
+	c.fill(r, c.oneCard)
+	answered := func(change func([]*bankv1.AuthorizePurchaseResult) []*bankv1.AuthorizePurchaseResult) error {
+		var results []*bankv1.AuthorizePurchaseResult
+		for _, id := range r.ids {
+			results = append(results, &bankv1.AuthorizePurchaseResult{RequestId: string(id), Result: &bankv1.AuthorizePurchaseResult_Purchase{
+				Purchase: &bankv1.Purchase{RequestId: string(id), Status: approvedStatus},
+			}})
+		}
+		a := &answer{stream: true, find: func(id []byte) *request {
+			if bytes.Equal(id, r.ids[0]) {
+				return r
+			}
+			return nil
+		}}
+		return a.read(marshal(t, &bankv1.AuthorizePurchasesResponse{Results: change(results)}))
+	}
+	type results = []*bankv1.AuthorizePurchaseResult
+	require.NoError(t, answered(func(all results) results { return all }))
+	require.Error(t, answered(func(all results) results { return all[:perMessage-1] }), "one is missing")
+	require.Error(t, answered(func(all results) results { return all[1:] }), "nobody asked that")
+	require.ErrorIs(t, answered(func(all results) results {
+		all[7].GetPurchase().Status = declinedStatus
+		return all
+	}), errAnswer)
+	require.ErrorIs(t, answered(func(all results) results {
+		all[3], all[4] = all[4], all[3]
+		return all
+	}), errAnswer, "out of order")
+}
+
+func TestTheIDOfAnEventIsItsFirstField(t *testing.T) {
+	id, err := eventID([]byte("\x00\x00\x00\x00\x01\x06abcrest"))
+	require.NoError(t, err)
+	require.Equal(t, "abc", id)
+	for _, broken := range []string{"", "\x00\x00\x00\x00\x01", "\x00\x00\x00\x00\x01\x06ab", "\x00\x00\x00\x00\x01\x05abc"} {
+		_, err := eventID([]byte(broken))
+		require.Error(t, err)
+	}
+}
+
+func TestAGoalWithoutItsFigureIsAnError(t *testing.T) {
+	figures := []Figure{{Name: "Fast", Values: []float64{3, 1, 2}}, {Name: "Slow", Values: []float64{3}}}
+	require.NoError(t, judge(figures, map[string]Goal{"Fast": atLeast(2, 3), "Slow": atMost(2, 1)}))
+	require.True(t, figures[0].Reached)
+	require.False(t, figures[0].Hoped)
+	require.False(t, figures[1].Reached)
+	require.Error(t, judge(figures, map[string]Goal{"Gone": atLeast(1, 1)}))
+}
