@@ -18,7 +18,7 @@ type purchaseStream = grpc.BidiStreamingClient[bankv1.AuthorizePurchasesRequest,
 // bulk sends messages full of purchases over a stream, and what was not answered
 // again over the next one.
 func (l *load) bulk(ctx context.Context, worker int, random *rand.Rand) {
-	b := &bulk{load: l, worker: worker}
+	b := &bulk{load: l, clients: l.clients, worker: worker}
 	defer b.hangUp()
 	for !l.over(ctx) {
 		size := 1 + random.IntN(bulkSize)
@@ -37,11 +37,12 @@ func (l *load) bulk(ctx context.Context, worker int, random *rand.Rand) {
 
 // bulk is one worker's stream; it is opened anew when it breaks.
 type bulk struct {
-	load   *load
-	worker int
-	try    int
-	stream purchaseStream
-	cancel context.CancelFunc
+	load    *load
+	clients *clients
+	worker  int
+	try     int
+	stream  purchaseStream
+	cancel  context.CancelFunc
 }
 
 func (b *bulk) hangUp() {
@@ -106,7 +107,7 @@ func (b *bulk) roundTrip(ctx context.Context, message *bankv1.AuthorizePurchases
 	if b.stream == nil {
 		var life context.Context
 		life, b.cancel = context.WithCancel(asCaller(context.WithoutCancel(ctx)))
-		stream, err := b.load.clients.bank(b.worker, b.try).purchases.AuthorizePurchases(life)
+		stream, err := b.clients.bank(b.worker, b.try).purchases.AuthorizePurchases(life)
 		if err != nil {
 			return nil, err
 		}

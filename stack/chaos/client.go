@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
@@ -113,14 +112,12 @@ const (
 	foreign   class = "unexpected"
 )
 
-// ledgerOf counts the errors of clients by class, and keeps the first of what was wrong.
+// observations counts the errors of clients by class, and keeps the first of what was wrong.
 type observations struct {
 	mutex   sync.Mutex
 	classes map[class]map[string]int64 // by code, then reason
 	// problems are what may never happen, by invariant.
 	problems map[string]*problem
-	// slowest is the longest that a client waited for the refusal of a full queue.
-	slowest atomic.Int64
 }
 
 // problem is how often something happened that may not, and the first time of it.

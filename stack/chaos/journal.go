@@ -115,5 +115,5 @@ func (j *journal) recovered(what string, took time.Duration) {
 	r.all = append(r.all, took)
 	r.Count = len(r.all)
 	r.Longest = max(r.Longest, took.Milliseconds())
-	r.Median = median(r.all).Milliseconds()
+	r.Median = percentile(r.all, 50).Milliseconds()
 }

@@ -26,6 +26,7 @@ type evidence struct {
 	book    *book
 	audit   *auditReport
 	linear  linear.Result
+	secrets string
 	quiet   time.Duration // until the pipes had brought everything to its place
 }
 
@@ -51,6 +52,12 @@ func (r *run) judge(ctx context.Context) (*Verdict, error) {
 		return nil, err
 	}
 	e.book.complete()
+	if err := r.judgeLetters(ctx); err != nil {
+		return nil, err
+	}
+	if e.secrets, err = r.judgeSecrets(ctx); err != nil {
+		return nil, err
+	}
 	if err := r.query(ctx, url); err != nil {
 		return nil, err
 	}
@@ -188,11 +195,14 @@ func (r *run) judgements(e *evidence) []Judgement {
 		looked("I12", "history never changes", "UPDATE, DELETE and TRUNCATE as the tables' owner"),
 		none("I13", "atomic between banks", "one bank runs"),
 		looked("I14", "nothing is stuck", "%d outcomes settled by asking again; %d orders ended", e.settled, r.load.orders.ended),
-		looked("I15", "balances are linearizable", "%d operations of %d accounts, %d of them without an answer", e.linear.Operations, e.linear.Accounts, e.linear.Unknown),
+		{ID: "I15", Name: "balances are linearizable", Count: int64(e.linear.Operations), Looked: fmt.Sprintf(
+			"%d operations of %d accounts, %d of them without an answer", e.linear.Operations, e.linear.Accounts, e.linear.Unknown)},
 		looked("I16", "reads do not go back", "%d reads of accounts, %d of statements", r.load.reading.accounts.Load(), r.load.reading.statements.Load()),
+		looked("I17", "no card data outside the vault", "%s", e.secrets),
 		looked("I18", "everything works again", "each fault's end; %.1f s from the last fault until all was in its place; %s", e.quiet.Seconds(), running(r.system.died())),
 		looked("expectations", "decisions are the right ones", "declines with a reason known beforehand, and for want of funds"),
 		looked(errorClasses, "no error of another class", "declined, retryable, unknown, cancelled, refused"),
+		looked(deadLetters, "only poison is refused", "%s", r.lettersLooked()),
 		looked("recovery", "recovery in time", "%s", r.recoveries()),
 		looked(overload, "too much is refused in time", "every refusal says when to try again"),
 	}

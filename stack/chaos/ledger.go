@@ -70,7 +70,7 @@ func (l *load) readLedger(ctx context.Context, url string) (*book, error) {
 		return nil, err
 	}
 	defer connection.Close(context.WithoutCancel(ctx))
-	b := &book{load: l, seen: make(map[uint32]bool), voids: make(map[uint32]bool), orders: make(map[[16]byte]row), standing: make(map[[16]byte]stand)}
+	b := newBook(l)
 	if err := b.readAccounts(ctx, connection); err != nil {
 		return nil, err
 	}
@@ -85,12 +85,21 @@ func (l *load) readLedger(ctx context.Context, url string) (*book, error) {
 			&e.kind, &e.status, &e.decline, &e.amount, &e.balance, &e.held, &e.limit, &e.caller, &e.request); err != nil {
 			return nil, err
 		}
-		b.rows++
-		b.follow(&e)
-		b.match(&e)
+		b.take(&e)
 	}
 	b.close()
 	return b, rows.Err()
+}
+
+func newBook(l *load) *book {
+	return &book{load: l, seen: make(map[uint32]bool), voids: make(map[uint32]bool), orders: make(map[[16]byte]row), standing: make(map[[16]byte]stand)}
+}
+
+// take reads one entry.
+func (b *book) take(e *row) {
+	b.rows++
+	b.follow(e)
+	b.match(e)
 }
 
 func (b *book) readAccounts(ctx context.Context, connection *pgx.Conn) error {

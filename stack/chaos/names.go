@@ -4,4 +4,5 @@ package chaos
 const (
 	errorClasses = "error classes"
 	overload     = "overload"
+	deadLetters  = "dead letters"
 )

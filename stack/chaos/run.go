@@ -12,10 +12,12 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"codebank.dev/stack/chaos/linear"
 	"codebank.dev/stack/launch"
+	"codebank.dev/stack/process"
 )
 
 // Options say what to run.
@@ -42,7 +44,11 @@ type run struct {
 	options Options
 	system  *system
 	load    *load
+	sinks   *sinks
 	log     *journal
+	// normal is the most memory that a bank had before the first flood, in kB.
+	normal  atomic.Int64
+	flooded atomic.Bool
 	began   time.Time
 }
 
@@ -86,9 +92,15 @@ func (r *run) play(ctx context.Context) (*Verdict, error) {
 		return nil, err
 	}
 	defer clients.close()
+	addresses := r.system.stack.Addresses()
+	if r.sinks, err = newSinks(addresses.Connect(), addresses.Kafka()); err != nil {
+		return nil, err
+	}
+	defer r.sinks.client.Close()
 	r.load = &load{seed: r.options.Seed, clients: clients, seen: newObservations()}
 	r.load.watched = watched{began: time.Now(), opened: make(map[int]linear.Account)}
 	r.load.pace.set(r.options.Rate)
+	r.load.watched.pace.set(watchedRate(r.options.Minutes))
 	if err := r.load.stock(ctx, [holdings]int{wide: 1000, tight: 300, blocked: 10, small: 10, large: 10, rare: 10}); err != nil {
 		return nil, err
 	}
@@ -99,6 +111,11 @@ func (r *run) play(ctx context.Context) (*Verdict, error) {
 	if err := r.system.heal(ctx); err != nil {
 		return nil, err
 	}
+	healed := time.Now()
+	if err := await(ctx, recoveryPatience, r.sinks.run); err != nil {
+		r.load.seen.report("I18", "after the last fault, with nobody's hand: %v", err)
+	}
+	r.log.figure("milliseconds until all tasks ran after the last fault", time.Since(healed).Milliseconds())
 	r.load.stop()
 	r.log.faultsEnded(time.Since(r.began))
 	if ctx.Err() != nil {
@@ -107,11 +124,24 @@ func (r *run) play(ctx context.Context) (*Verdict, error) {
 	return r.judge(ctx)
 }
 
+// brief leaves the end of a log out of an error: it names this machine's folders.
+func brief(err error) error {
+	var failure *process.Failure
+	if errors.As(err, &failure) {
+		return fmt.Errorf("%s: %w", failure.Name, failure.Err)
+	}
+	return err
+}
+
 // inject runs both lanes until the time is over, or in a short run one round of each.
 func (r *run) inject(ctx context.Context) {
 	until := r.began.Add(time.Duration(r.options.Minutes) * time.Minute)
 	short := r.options.Minutes == 0
-	var lanes sync.WaitGroup
+	var lanes, watching sync.WaitGroup
+	ctx, end := context.WithCancel(ctx)
+	defer watching.Wait()
+	defer end()
+	watching.Go(func() { r.watchMemory(ctx) })
 	for _, lane := range []string{frontLane, pipesLane} {
 		lanes.Go(func() {
 			plan := newSchedule(lane, r.options.Seed, short)
@@ -137,7 +167,7 @@ func (r *run) perform(ctx context.Context, s step) {
 		return
 	}
 	if err != nil {
-		r.load.seen.report("I18", "%s %d, %s: %v", s.Lane, s.Number, s.Name, err)
+		r.load.seen.report("I18", "%s %d, %s: %v", s.Lane, s.Number, s.Name, brief(err))
 	}
 	r.log.performed(s, time.Since(r.began), time.Since(began))
 	r.log.say("%6.1f s  %s  took %.1f s, %d answered", time.Since(r.began).Seconds(), s.String(), time.Since(began).Seconds(), r.load.history.acknowledged.Load())

@@ -105,19 +105,3 @@ func (s *schedule) fill() {
 	s.round++
 	s.random.Shuffle(len(s.queue), func(i, j int) { s.queue[i], s.queue[j] = s.queue[j], s.queue[i] })
 }
-
-// The faults of the front: what clients call, and what that rests on.
-var frontBag = []entry{
-	{"F1", killBank, 14, 14, 0, 2_000},
-}
-
-// The faults of the pipes: what carries and stores the events.
-var pipesBag = []entry{
-	{"F5", killBroker, 1, 2, 0, 3_000},
-}
-
-// Names of faults.
-const (
-	killBank   = "a bank is killed"
-	killBroker = "the broker is killed"
-)

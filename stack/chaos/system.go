@@ -16,13 +16,8 @@ import (
 // bankNames are the two banks on one ledger.
 var bankNames = [...]string{launch.Bank, "bank-2"}
 
-// Where the second bank and the copies that die at failpoints listen, counted from
-// the base port.
-const (
-	secondBankOffset = 50
-	spareBankOffset  = 52
-	spareShopOffset  = 54
-)
+// secondBankOffset is where the second bank listens, counted from the base port.
+const secondBankOffset = 50
 
 // server is a process under test, and who may do something to it at the moment.
 type server struct {
@@ -40,15 +35,17 @@ type system struct {
 	// links lead to what their names say, from whom they say.
 	links map[string]*wire.Proxy
 	index *wire.HTTP
+	// points are failpoints for the next start of a process.
+	points map[string]string
 
 	banks []*server
 	rows  map[string]*server
 }
 
-// NewStack describes the stack of a run, whose parts reach one another through
-// proxies. Close it after the stack has stopped.
+// newSystem describes the stack of a run, whose parts reach one another through
+// proxies.
 func newSystem(config launch.Config) (*system, error) {
-	s := &system{links: make(map[string]*wire.Proxy), rows: make(map[string]*server)}
+	s := &system{links: make(map[string]*wire.Proxy), points: make(map[string]string), rows: make(map[string]*server)}
 	config.Adjust = s.adjust
 	var err error
 	s.stack, err = launch.Open(config)
@@ -98,23 +95,32 @@ func (s *system) adjust(name string, settings map[string]string) {
 		parsed.Host = through(link, parsed.Host)
 		settings["database-url"] = parsed.String()
 	}
+	s.mutex.Lock()
+	if point := s.points[name]; point != "" {
+		settings["failpoint"] = point
+	}
+	s.mutex.Unlock()
 	switch name {
 	case launch.Statement:
 		database(readerToData)
 	case launch.Checkout:
 		settings["bank-address"] = through(shopToBank, settings["bank-address"])
 	case launch.Connect:
-		for key, value := range settings {
-			if key == "CODEBANK_STATEMENT_JDBC_URL" {
-				settings[key] = jdbcHost.ReplaceAllStringFunc(value, func(host string) string { return through(sinkToData, host) })
-			}
-		}
+		const jdbc = "CODEBANK_STATEMENT_JDBC_URL"
+		settings[jdbc] = jdbcHost.ReplaceAllStringFunc(settings[jdbc], func(host string) string { return through(sinkToData, host) })
 		if index, err := s.indexProxy(); err == nil {
 			settings["CODEBANK_ELASTICSEARCH_URL"] = index.URL()
 		}
 	default: // a bank
 		database(name + toLedger)
 	}
+}
+
+// setFailpoint has a process die at a point after its next start; "" takes it back.
+func (s *system) setFailpoint(name, point string) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.points[name] = point
 }
 
 func (s *system) indexProxy() (*wire.HTTP, error) {
@@ -179,7 +185,7 @@ func (s *system) heal(ctx context.Context) error {
 				return err
 			}
 		}
-		if err := row.WaitReady(ctx); err != nil {
+		if err := await(ctx, restartPatience, row.Ready); err != nil {
 			return err
 		}
 	}

@@ -55,6 +55,8 @@ type Judgement struct {
 	Ruling Ruling `json:"ruling"`
 	// Looked says what was looked at, or why there was nothing to look at.
 	Looked string `json:"looked_at"`
+	// Count is how many things were looked at, where that is counted.
+	Count int64 `json:"count,omitempty"`
 	// Example is the first thing that should not be.
 	Example string `json:"example,omitempty"`
 }

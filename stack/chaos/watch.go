@@ -24,11 +24,21 @@ const (
 	watchedLimit = 5_000
 )
 
+// watchedRate is how many operations a second are watched, so that they are spread
+// over the run.
+func watchedRate(minutes int) int {
+	if minutes == 0 {
+		return 600
+	}
+	return max(100, watchedMost/(60*minutes))
+}
+
 // watched is the history of the accounts whose every operation is known, to be judged
 // for linearizability.
 type watched struct {
 	mutex      sync.Mutex
 	began      time.Time
+	pace       pacer
 	accounts   []*watchedAccount // by the group of clients
 	opened     map[int]linear.Account
 	operations []linear.Operation
@@ -86,7 +96,7 @@ func (l *load) watch(ctx context.Context, worker int, random *rand.Rand) {
 	var numbers []uint32
 	var present *watchedAccount
 	for !l.over(ctx) {
-		l.pace.wait(ctx, 1)
+		l.watched.pace.wait(ctx, 1)
 		account := l.current(ctx, worker)
 		if account == nil || l.watched.full() {
 			rest(ctx, pause)

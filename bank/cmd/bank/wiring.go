@@ -41,11 +41,25 @@ func version() string {
 // collectLess lets the heap grow to five times what is alive before it is collected,
 // unless the operator has said otherwise with GOGC: the bank keeps little alive and
 // makes much garbage, and a purchase spent a fifth of its time in the collector.
+//
+// Under more load than it can carry, callers that wait are alive too. From
+// memoryGoal on the collector works harder instead, so that a flood costs processor
+// time and not several times the memory; GOMEMLIMIT says otherwise.
 func collectLess(environ []string) {
-	if !slices.ContainsFunc(environ, func(entry string) bool { return strings.HasPrefix(entry, "GOGC=") }) {
+	told := func(name string) bool {
+		return slices.ContainsFunc(environ, func(entry string) bool { return strings.HasPrefix(entry, name+"=") })
+	}
+	if !told("GOGC") {
 		debug.SetGCPercent(400)
 	}
+	if !told("GOMEMLIMIT") {
+		debug.SetMemoryLimit(memoryGoal * int64(max(1, runtime.GOMAXPROCS(0)/2)))
+	}
 }
+
+// memoryGoal is the memory for each lane of two processors, in bytes: twice what a
+// full queue and the calls that wait in it keep alive.
+const memoryGoal = 144 << 20
 
 // holder names this process in the relay's lease: a process started anew is a new holder.
 func holder() string {

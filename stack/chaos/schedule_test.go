@@ -1,0 +1,55 @@
+package chaos
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func take(lane string, seed uint64, short bool, count int) []step {
+	plan := newSchedule(lane, seed, short)
+	steps := make([]step, count)
+	for i := range steps {
+		steps[i] = plan.next()
+	}
+	return steps
+}
+
+func TestTheScheduleIsAFunctionOfTheSeed(t *testing.T) {
+	for _, lane := range []string{frontLane, pipesLane} {
+		for _, short := range []bool{true, false} {
+			first := take(lane, 7, short, 200)
+			require.Equal(t, first, take(lane, 7, short, 200))
+			require.NotEqual(t, first, take(lane, 8, short, 200))
+		}
+	}
+	require.NotEqual(t, take(frontLane, 1, true, 1)[0].Draw, take(pipesLane, 1, true, 1)[0].Draw)
+}
+
+func TestARoundHasEveryFaultOfItsLane(t *testing.T) {
+	named := make(map[string]bool)
+	for lane, bag := range map[string][]entry{frontLane: frontBag, pipesLane: pipesBag} {
+		plan := newSchedule(lane, 3, true)
+		seen := make(map[string]int)
+		for !plan.done() {
+			seen[plan.next().Name]++
+		}
+		require.Equal(t, 1, plan.rounds())
+		for _, e := range bag {
+			require.Equal(t, e.first, seen[e.name], e.name)
+			require.NotNil(t, faults[e.name], e.name)
+			named[e.name] = true
+		}
+	}
+	require.Len(t, faults, len(named), "every fault is in a bag")
+}
+
+func TestEveryFaultOfTheListIsInABag(t *testing.T) {
+	covered := make(map[string]bool)
+	for _, e := range append(append([]entry(nil), frontBag...), pipesBag...) {
+		covered[e.fault] = true
+	}
+	for _, id := range []string{"F1", "F2", "F3", "F4", "F5", "F6", "F7", "F8", "F9", "F10", "F11", "F12", "F16", "F18", "F19", "F20"} {
+		require.True(t, covered[id], id)
+	}
+}

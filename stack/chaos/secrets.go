@@ -1,0 +1,175 @@
+package chaos
+
+import (
+	"bytes"
+	"context"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"codebank.dev/stack/launch"
+	"github.com/jackc/pgx/v5"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// planted is how many cards' numbers are looked for in everything that is stored.
+const planted = 40
+
+// numbers are those of the cards that were used first, in the ways in which a
+// number could be written.
+func (r *run) numbers() []string {
+	var forms []string
+	for _, c := range r.load.wallet.issued() {
+		number := c.data.GetNumber()
+		if len(forms) >= 3*planted || len(number) < 13 {
+			continue
+		}
+		spaced := number[:4] + " " + number[4:8] + " " + number[8:12] + " " + number[12:]
+		forms = append(forms, number, spaced, hex.EncodeToString([]byte(number)))
+	}
+	return append(forms, strangersNumber)
+}
+
+// judgeSecrets looks for card numbers in every table, topic, log and in the index.
+func (r *run) judgeSecrets(ctx context.Context) (string, error) {
+	numbers := r.numbers()
+	tables, err := r.searchTables(ctx, numbers)
+	if err != nil {
+		return "", err
+	}
+	records, err := r.searchTopics(ctx, numbers)
+	if err != nil {
+		return "", err
+	}
+	if err := r.searchIndex(ctx, numbers); err != nil {
+		return "", err
+	}
+	files, err := r.searchLogs(numbers)
+	return fmt.Sprintf("%d ways to write the numbers of cards, in %d tables, %d records of all topics, %d logs and the index",
+		len(numbers), tables, records, files), err
+}
+
+func (r *run) searchTables(ctx context.Context, numbers []string) (tables int, err error) {
+	pattern := strings.Join(numbers, "|")
+	for _, database := range []string{launch.LedgerDatabase, launch.StatementDatabase, launch.CheckoutDatabase} {
+		url, err := r.system.stack.DatabaseURL(ctx, database)
+		if err != nil {
+			return 0, err
+		}
+		connection, err := pgx.Connect(ctx, url)
+		if err != nil {
+			return 0, err
+		}
+		names, err := tablesOf(ctx, connection)
+		for _, name := range names {
+			var found int64
+			if err == nil {
+				err = connection.QueryRow(ctx, fmt.Sprintf("SELECT count(*) FROM %q r WHERE r::text ~ $1", name), pattern).Scan(&found)
+			}
+			if found > 0 {
+				r.load.seen.report("I17", "%d rows of %s.%s hold a card's number", found, database, name)
+			}
+			tables++
+		}
+		_ = connection.Close(ctx)
+		if err != nil {
+			return 0, err
+		}
+	}
+	return tables, nil
+}
+
+func tablesOf(ctx context.Context, connection *pgx.Conn) ([]string, error) {
+	rows, err := connection.Query(ctx, "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE'")
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+func (r *run) searchTopics(ctx context.Context, numbers []string) (records int64, err error) {
+	topics, err := r.sinks.admin.ListTopicsWithInternal(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, topic := range topics.Names() {
+		err := r.sinks.readAll(ctx, topic, func(record *kgo.Record) {
+			records++
+			parts := [][]byte{record.Key, record.Value}
+			for _, header := range record.Headers {
+				parts = append(parts, header.Value)
+			}
+			for _, part := range parts {
+				if holds(part, numbers) {
+					r.load.seen.report("I17", "%s/%d/%d holds a card's number", topic, record.Partition, record.Offset)
+				}
+			}
+		})
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", topic, err)
+		}
+	}
+	return records, nil
+}
+
+func (r *run) searchIndex(ctx context.Context, numbers []string) error {
+	base := r.system.stack.Addresses().Elasticsearch()
+	for _, number := range numbers {
+		var answer struct{ Count int64 }
+		body := fmt.Sprintf(`{"query": {"multi_match": {"query": %q, "fields": ["*"], "lenient": true}}}`, number)
+		if err := send(ctx, http.MethodPost, base+"/bank-transactions-*/_count", body, &answer); err != nil {
+			return err
+		}
+		if answer.Count > 0 {
+			r.load.seen.report("I17", "%d documents hold a card's number", answer.Count)
+		}
+	}
+	return nil
+}
+
+func (r *run) searchLogs(numbers []string) (files int, err error) {
+	logs, err := filepath.Glob(filepath.Join(r.system.stack.Dir(), "logs", "*.log"))
+	if err != nil {
+		return 0, err
+	}
+	for _, path := range logs {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return 0, err
+		}
+		if holds(content, numbers) {
+			r.load.seen.report("I17", "the log %s holds a card's number", filepath.Base(path))
+		}
+	}
+	return len(logs), nil
+}
+
+// digits is the fewest digits in a row that could be a card's number.
+const digits = 12
+
+// holds reports whether one of the numbers is in a text. Most texts have too few
+// digits to look any closer.
+func holds(text []byte, numbers []string) bool {
+	run, enough := 0, false
+	for _, b := range text {
+		switch {
+		case b >= '0' && b <= '9':
+			run++
+			enough = enough || run >= digits
+		case b != ' ':
+			run = 0
+		}
+	}
+	if !enough {
+		return false
+	}
+	for _, number := range numbers {
+		if bytes.Contains(text, []byte(number)) {
+			return true
+		}
+	}
+	return false
+}
