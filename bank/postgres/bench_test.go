@@ -15,20 +15,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// benchmarkCustomers is how many cards purchases are spread over; benchmarkBatch is
-// how many purchases share a commit.
-const (
-	benchmarkCustomers = 20_000
-	benchmarkBatch     = 256
-)
+// benchmarkCustomers is how many cards purchases are spread over.
+const benchmarkCustomers = 20_000
 
 // benchmarkBody is about as long as the event of a purchase.
 var benchmarkBody = bytes.Repeat([]byte{'e'}, 260)
 
-func BenchmarkExecute256(b *testing.B) {
+func BenchmarkExecute(b *testing.B) {
 	store, customers := benchmarkLedger(b)
-	for _, lanes := range []int{1, 4} {
-		b.Run(fmt.Sprintf("lanes=%d", lanes), func(b *testing.B) {
+	for _, shape := range []struct{ batch, lanes int }{{1, 1}, {32, 1}, {256, 1}, {256, 4}} {
+		batch, lanes := shape.batch, shape.lanes
+		b.Run(fmt.Sprintf("batch=%d/lanes=%d", batch, lanes), func(b *testing.B) {
 			var batches atomic.Int64
 			var group sync.WaitGroup
 			b.ReportAllocs()
@@ -38,14 +35,14 @@ func BenchmarkExecute256(b *testing.B) {
 					random := rand.New(rand.NewPCG(uint64(lane), uint64(b.N)))
 					mine := customers[lane*len(customers)/lanes : (lane+1)*len(customers)/lanes]
 					for batches.Add(1) <= int64(b.N) {
-						if err := purchaseBatch(b, store, random, mine); err != nil {
+						if err := purchaseBatch(b, store, random, mine, batch); err != nil {
 							b.Error(err)
 						}
 					}
 				})
 			}
 			group.Wait()
-			purchases := float64(b.N) * benchmarkBatch
+			purchases := float64(b.N * batch)
 			b.ReportMetric(float64(b.Elapsed().Microseconds())/purchases, "µs/purchase")
 			b.ReportMetric(purchases/b.Elapsed().Seconds(), "purchases/s")
 			clientAfter, serverAfter := processorTime(b)
@@ -65,9 +62,9 @@ func benchmarkLedger(b *testing.B) (*postgres.Store, []banktest.Customer) {
 }
 
 // purchaseBatch does what the executor does with a full batch: keys, decisions, events.
-func purchaseBatch(b *testing.B, store *postgres.Store, random *rand.Rand, customers []banktest.Customer) error {
+func purchaseBatch(b *testing.B, store *postgres.Store, random *rand.Rand, customers []banktest.Customer, size int) error {
 	var keys bank.Keys
-	batch := make([]bank.Entry, benchmarkBatch)
+	batch := make([]bank.Entry, size)
 	for i := range batch {
 		customer := customers[random.IntN(len(customers))]
 		id := banktest.NewID()
