@@ -232,7 +232,7 @@ func (s *Store) requeue(ctx context.Context, account bank.ID, st *statement, bui
 			return nil
 		}
 		s.reached(failpoint.RequeueDecided)
-		return session.write(ctx, &changes)
+		return session.write(ctx, &view{}, &changes)
 	})
 	if err != nil {
 		return nil, err

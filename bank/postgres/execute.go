@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"codebank.dev/bank"
@@ -11,55 +12,118 @@ import (
 // abandonTimeout bounds the rollback of a batch that is not to be written.
 const abandonTimeout = time.Second
 
-// Execute implements bank.Store: two round trips per batch, in one transaction at
-// READ COMMITTED. The first locks the accounts in id order and reads; the second
-// writes and commits. Deciding happens in between, so decide must be quick: it holds
-// the locks, and after two seconds the server ends the transaction.
+// Execute implements bank.Store, in one transaction at READ COMMITTED, in one of two
+// ways. By memory: the batch is decided on what the last commits left, and one round
+// trip writes it if that still holds. By locks, when something is not remembered or
+// did not hold: the first round trip locks the accounts in id order and reads, the
+// second writes and commits. Deciding happens in between, so decide must be quick: it
+// holds the locks, and after two seconds the server ends the transaction.
 func (s *Store) Execute(ctx context.Context, keys bank.Keys, decide func(*bank.Book) error) error {
 	return s.with(ctx, func(session *session) error {
 		if err := session.prepare(ctx, executed...); err != nil {
 			return notCommitted(err)
 		}
-		snapshot, err := session.read(ctx, &keys)
-		if err != nil {
-			session.abandon(ctx)
-			return notCommitted(err)
+		if seen, ok := s.memory.recall(&keys); ok {
+			if err := s.presume(ctx, session, seen, &keys, decide); !errors.Is(err, errNotPresumed) {
+				return err
+			}
 		}
-		s.reached(failpoint.BatchLocked)
-		book := bank.NewBook(snapshot)
-		if err := decide(book); err != nil {
-			session.abandon(ctx)
-			return err
-		}
-		changes := book.Changes()
-		if changes.IsEmpty() {
-			session.abandon(ctx)
-			return nil
-		}
-		s.reached(failpoint.BatchDecided)
-		err = session.write(ctx, &changes)
-		s.config.Failpoint.After(err, failpoint.BatchCommitted)
-		return err
+		return s.lock(ctx, session, &keys, decide)
 	})
+}
+
+// errNotPresumed says that nothing was committed and that the batch is to be decided
+// under locks.
+var errNotPresumed = errors.New("postgres: the batch has to be decided under locks")
+
+// presume decides the batch on what is remembered and writes it in one round trip.
+// The write set itself is the proof: it finds every account's row with the version
+// remembered, and inserts every transaction under a key that is unique. Whatever
+// it does not prove, and every refusal, is errNotPresumed.
+func (s *Store) presume(ctx context.Context, session *session, seen *view, keys *bank.Keys, decide func(*bank.Book) error) error {
+	book := bank.NewBook(seen.snapshot(bank.Snapshot{}))
+	for _, id := range keys.Cards {
+		if _, ok := book.Card(id); !ok {
+			return errNotPresumed
+		}
+	}
+	if err := decide(book); err != nil {
+		return errNotPresumed
+	}
+	changes := book.Changes()
+	seen.guard(&changes)
+	if changes.IsEmpty() || !seen.proves(keys, &changes) {
+		return errNotPresumed
+	}
+	err := s.settle(ctx, session, seen, &changes)
+	switch {
+	case errors.Is(err, bank.ErrRetry):
+		if sqlState(err) != uniqueViolation {
+			s.memory.doubt()
+		}
+		return errNotPresumed
+	case errors.Is(err, bank.ErrRejected):
+		return errNotPresumed
+	}
+	return err
+}
+
+// lock reads and decides the batch under locks, and writes it.
+func (s *Store) lock(ctx context.Context, session *session, keys *bank.Keys, decide func(*bank.Book) error) error {
+	seen, snapshot, err := session.read(ctx, keys, s.memory.epoch.Load())
+	if err != nil {
+		session.abandon(ctx)
+		return notCommitted(err)
+	}
+	s.reached(failpoint.BatchLocked)
+	book := bank.NewBook(seen.snapshot(snapshot))
+	if err := decide(book); err != nil {
+		session.abandon(ctx)
+		return err
+	}
+	changes := book.Changes()
+	if changes.IsEmpty() {
+		session.abandon(ctx)
+		return nil
+	}
+	seen.guard(&changes)
+	return s.settle(ctx, session, seen, &changes)
+}
+
+// settle writes what was decided on seen and keeps the memory true to it.
+func (s *Store) settle(ctx context.Context, session *session, seen *view, changes *bank.Changes) error {
+	s.reached(failpoint.BatchDecided)
+	err := session.write(ctx, seen, changes)
+	if err == nil {
+		s.memory.learn(seen, changes)
+	} else {
+		s.memory.forget(seen)
+	}
+	s.config.Failpoint.After(err, failpoint.BatchCommitted)
+	return err
 }
 
 // reached tells that a point between two durable steps is reached.
 func (s *Store) reached(point failpoint.Point) { s.config.Failpoint.At(point) }
 
 // read sends the read set and leaves the transaction open.
-func (s *session) read(ctx context.Context, keys *bank.Keys) (bank.Snapshot, error) {
+func (s *session) read(ctx context.Context, keys *bank.Keys, epoch int64) (*view, bank.Snapshot, error) {
 	b := batch{session: s}
-	reading := reading{snapshot: bank.Snapshot{}}
+	reading := reading{view: newView(epoch, len(keys.Accounts))}
 	b.add(begin, nil)
 	reading.add(&b, keys)
 	_, _, err := b.run(ctx)
-	return reading.snapshot, err
+	return reading.view, reading.snapshot, err
 }
 
-// write sends the write set with its commit and says what came of it.
-func (s *session) write(ctx context.Context, changes *bank.Changes) error {
+// write sends the write set with its commit and says what came of it. A transaction
+// that read has not opened is opened.
+func (s *session) write(ctx context.Context, seen *view, changes *bank.Changes) error {
 	b := batch{session: s}
-	addChanges(&b, changes)
+	if seen.presumed {
+		b.add(begin, nil)
+	}
+	addChanges(&b, seen, changes)
 	b.add(commit, nil)
 	done, tag, err := b.run(ctx)
 	switch {

@@ -17,6 +17,9 @@ var errInternal = fault.New(fault.Internal, "LEDGER_BROKEN", "Something went wro
 
 func unavailable(cause error) error { return errUnavailable.Wrap(cause) }
 
+// uniqueViolation is a key that another transaction was quicker to write.
+const uniqueViolation = "23505"
+
 // notCommitted says what an error means that came before the commit was reached, so
 // that certainly nothing was written.
 //
@@ -32,7 +35,7 @@ func notCommitted(err error) error {
 		return unavailable(err)
 	}
 	switch class := state[:2]; {
-	case class == "40", state == "55P03", state == "23505":
+	case class == "40", state == "55P03", state == uniqueViolation:
 		return fmt.Errorf("%w: %w", bank.ErrRetry, err)
 	case class == "22", class == "23":
 		return fmt.Errorf("%w: %w", bank.ErrRejected, err)

@@ -2,16 +2,19 @@ package postgres
 
 import "codebank.dev/bank"
 
-// reading fills a snapshot from the rows of the read set.
-type reading struct{ snapshot bank.Snapshot }
+// reading fills a view, and a snapshot of what else was asked for, from the rows of
+// the read set.
+type reading struct {
+	view     *view
+	snapshot bank.Snapshot
+}
 
 // add queues the read set: locks first, then what they guard. Empty lists ask nothing.
 func (r *reading) add(b *batch, keys *bank.Keys) {
 	p := &b.session.parameters
 	if len(keys.Accounts) > 0 {
-		r.snapshot.Accounts = make([]bank.Account, 0, len(keys.Accounts))
 		p.uuids(keys.Accounts)
-		b.add(lockAccounts, func(row row) { r.snapshot.Accounts = append(r.snapshot.Accounts, row.account()) })
+		b.add(lockAccounts, func(row row) { r.view.add(known{account: row.account(), version: row.int8()}) })
 	}
 	if len(keys.Tokens) > 0 {
 		p.array(typeBytes, len(keys.Tokens))
@@ -21,9 +24,8 @@ func (r *reading) add(b *batch, keys *bank.Keys) {
 		b.add(lockTokens, func(row row) { r.snapshot.Tokens = append(r.snapshot.Tokens, row.token()) })
 	}
 	if len(keys.Cards) > 0 {
-		r.snapshot.Cards = make([]bank.Card, 0, len(keys.Cards))
 		p.uuids(keys.Cards)
-		b.add(readCards, func(row row) { r.snapshot.Cards = append(r.snapshot.Cards, row.card()) })
+		b.add(readCards, func(row row) { r.view.addCard(row.card()) })
 	}
 	if len(keys.Transactions) > 0 {
 		p.uuids(keys.Transactions)

@@ -24,11 +24,11 @@ func TestACommitThatIsAnsweredWithARollbackIsNoSuccess(t *testing.T) {
 	store := migrated(t)
 	require.NoError(t, store.with(t.Context(), func(s *session) error {
 		require.NoError(t, s.prepare(t.Context(), executed...))
-		_, err := s.read(t.Context(), &bank.Keys{})
+		_, _, err := s.read(t.Context(), &bank.Keys{}, 0)
 		require.NoError(t, err)
 		_, err = s.conn.Exec(t.Context(), "SELECT 1/0").ReadAll()
 		require.Error(t, err)
-		err = s.write(t.Context(), &bank.Changes{})
+		err = s.write(t.Context(), &view{}, &bank.Changes{})
 		require.ErrorIs(t, err, bank.ErrRetry)
 		return nil
 	}))

@@ -36,7 +36,7 @@ var (
 	rollback = &statement{"rollback", "ROLLBACK"}
 
 	// lockAccounts comes first: the later statements see what was committed while it waited.
-	lockAccounts = &statement{"lock_accounts", `SELECT ` + accountColumns + `
+	lockAccounts = &statement{"lock_accounts", `SELECT ` + accountColumns + `, a.version
 		FROM accounts a WHERE a.id = ANY($1::uuid[]) ORDER BY a.id FOR NO KEY UPDATE`}
 	// readCards locks nothing: a card changes under its account's lock only.
 	readCards  = &statement{"read_cards", `SELECT ` + cardColumns + ` FROM cards c WHERE c.id = ANY($1::uuid[])`}
@@ -77,11 +77,16 @@ var (
 			generate_subscripts($1::uuid[], 1) AS decision) u
 		ORDER BY decision`}
 
-	updateAccounts = &statement{"update_accounts", `UPDATE accounts a
-		SET balance = u.balance, held = u.held, credit_limit = u.credit_limit, sequence = u.sequence, last_at = u.last_at
+	// updateAccounts refuses (40001) when a row is not as it was when the batch was decided.
+	// The rows are met, and so locked, in the order of the arrays.
+	updateAccounts = &statement{"update_accounts", `WITH written AS (UPDATE accounts a
+		SET balance = u.balance, held = u.held, credit_limit = u.credit_limit, sequence = u.sequence, last_at = u.last_at,
+			version = u.version + 1
 		FROM (SELECT unnest($1::uuid[]) AS id, unnest($2::bigint[]) AS balance, unnest($3::bigint[]) AS held,
-			unnest($4::bigint[]) AS credit_limit, unnest($5::bigint[]) AS sequence, unnest($6::timestamptz[]) AS last_at) u
-		WHERE a.id = u.id`}
+			unnest($4::bigint[]) AS credit_limit, unnest($5::bigint[]) AS sequence, unnest($6::timestamptz[]) AS last_at,
+			unnest($7::bigint[]) AS version) u
+		WHERE a.id = u.id AND a.version = u.version RETURNING 1)
+		SELECT require_all(count(*), cardinality($1::uuid[])) FROM written`}
 	updateCards = &statement{"update_cards", `UPDATE cards c
 		SET blocked = u.blocked, wrong_at = u.wrong_at::bigint[], locked_until = u.locked_until, purchase_limit = u.purchase_limit,
 			purchase_minimum = u.purchase_minimum, purchases_per_minute = u.purchases_per_minute,

@@ -4,7 +4,8 @@
 //
 // A map of the package:
 //
-//	execute.go     one batch: read set, decision, write set, commit
+//	execute.go     one batch: by memory in one round trip, or read set, decision, write set
+//	memory.go      what the last commits left of the accounts; view.go is a batch's part of it
 //	read.go        the read set: locks and look-ups into a bank.Snapshot
 //	write.go       the write set: bank.Changes into rows
 //	outcome.go     what an error means: nothing committed, or nobody knows
@@ -21,6 +22,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"codebank.dev/bank"
 	"codebank.dev/bank/failpoint"
@@ -60,6 +63,7 @@ type Config struct {
 type Store struct {
 	config Config
 	pool   *pgxpool.Pool
+	memory *memory
 	floor  floor
 }
 
@@ -103,11 +107,16 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	for name, value := range settings {
 		pool.ConnConfig.RuntimeParams[name] = value
 	}
+	memory := newMemory()
+	pool.AfterConnect = func(context.Context, *pgx.Conn) error {
+		memory.forgetAll()
+		return nil
+	}
 	opened, err := pgxpool.NewWithConfig(ctx, pool)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
-	return &Store{config: config, pool: opened}, nil
+	return &Store{config: config, pool: opened, memory: memory}, nil
 }
 
 // Close ends all connections after the calls in flight have ended.

@@ -10,7 +10,13 @@ import (
 
 // addChanges queues the write set. New rows go in by key, the same order for
 // everyone, so that batches waiting for each other's keys never wait in a circle.
-func addChanges(b *batch, changes *bank.Changes) {
+//
+// The accounts come first, in the order of their locks: what was presumed of them is
+// proved, or the rest is not tried.
+func addChanges(b *batch, seen *view, changes *bank.Changes) {
+	if len(changes.Accounts) > 0 {
+		addAccounts(b, seen, changes.Accounts)
+	}
 	if len(changes.NewAccounts) > 0 {
 		addNewAccounts(b, changes.NewAccounts)
 	}
@@ -22,9 +28,6 @@ func addChanges(b *batch, changes *bank.Changes) {
 	}
 	if len(changes.Events) > 0 {
 		addEvents(b, changes.Events)
-	}
-	if len(changes.Accounts) > 0 {
-		addAccounts(b, changes.Accounts)
 	}
 	if len(changes.Cards) > 0 {
 		addCards(b, changes.Cards)
@@ -62,10 +65,11 @@ func addFigures(p *parameters, accounts []bank.Account) {
 	column(p, typeTimestamp, accounts, func(p *parameters, a *bank.Account) { p.timestamp(a.LastAt) })
 }
 
-func addAccounts(b *batch, accounts []bank.Account) {
+func addAccounts(b *batch, seen *view, accounts []bank.Account) {
 	p := &b.session.parameters
 	column(p, typeUUID, accounts, func(p *parameters, a *bank.Account) { p.uuid(a.ID) })
 	addFigures(p, accounts)
+	column(p, typeInt8, accounts, func(p *parameters, a *bank.Account) { p.int8(seen.version(a.ID)) })
 	b.add(updateAccounts, nil)
 }
 

@@ -14,6 +14,7 @@ var arrows = map[string][]string{
 	"bank/money":     {},
 	"bank/fault":     {},
 	"bank/failpoint": {},
+	"bank/recent":    {},
 	"bank":           {"bank/money", "bank/fault"},
 	"bank/serve":     {"bank/fault"},
 	"bank/ledger":    {"bank", "bank/money", "bank/fault"},
@@ -48,7 +49,7 @@ var arrows = map[string][]string{
 
 // leaves import the standard library alone, so every package below bank and checkout
 // but the language of the business may import them.
-var leaves = []string{"bank/failpoint"}
+var leaves = []string{"bank/failpoint", "bank/recent"}
 
 const module = "codebank.dev/"
 
