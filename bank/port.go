@@ -21,8 +21,10 @@ var (
 
 // Store is the durable state of the ledger.
 type Store interface {
-	// Execute locks and reads what keys name, calls decide once with the Book over it,
-	// and writes the Book's changes in one durable commit. keys must be sorted (Keys.Sort).
+	// Execute calls decide with a Book over what keys name and writes the Book's changes
+	// in one durable commit, in which what decide saw still stands. decide may be called
+	// again, on a new Book, when what it saw first does not; only its last call counts.
+	// keys must be sorted (Keys.Sort).
 	// An error of decide is returned as it is and nothing is written. nil means
 	// committed. ErrRetry and ErrRejected mean certainly not committed. After any
 	// other error the outcome is unknown. Safe for concurrent use.

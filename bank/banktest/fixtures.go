@@ -157,8 +157,15 @@ func EventOf(entry *bank.Entry) bank.Event {
 
 // KeysOf returns the keys of a customer and of transactions, sorted.
 func KeysOf(customer Customer, transactions ...bank.ID) bank.Keys {
-	keys := bank.Keys{Accounts: []bank.ID{customer.Account}, Cards: []bank.ID{customer.Card}, Transactions: transactions, Originals: slices.Clone(transactions)}
+	keys := bank.Keys{Accounts: []bank.ID{customer.Account}, Cards: []bank.ID{customer.Card}, Transactions: transactions}
 	keys.Sort()
+	return keys
+}
+
+// askingSums are KeysOf that also ask how much of the transactions was given back.
+func askingSums(customer Customer, transactions ...bank.ID) bank.Keys {
+	keys := KeysOf(customer, transactions...)
+	keys.Originals = slices.Clone(keys.Transactions)
 	return keys
 }
 

@@ -122,7 +122,7 @@ func sumsGivenBack(t *testing.T, ledger Ledger) {
 	give(GiveBack(customer, NewID(), 7), 7)
 
 	var first, then int64
-	Commit(t, ledger, KeysOf(customer, purchase), func(book *bank.Book) error {
+	Commit(t, ledger, askingSums(customer, purchase), func(book *bank.Book) error {
 		first = book.Reversed(purchase)
 		_, err := book.Post(GiveBack(customer, purchase, 45), bank.Effect{Balance: 45}, Start)
 		then = book.Reversed(purchase)
@@ -274,7 +274,7 @@ func seesWhatItWaitedFor(t *testing.T, ledger Ledger) {
 	customer := OpenCustomer(t, ledger, 1000)
 	purchase := Buy(t, ledger, customer, 100).TransactionID
 	reversal := GiveBack(customer, purchase, 100)
-	keys := KeysOf(customer, purchase, reversal.TransactionID)
+	keys := askingSums(customer, purchase, reversal.TransactionID)
 	waited := make(chan error, 1)
 	Commit(t, ledger, keys, func(book *bank.Book) error {
 		go func() {

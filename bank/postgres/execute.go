@@ -23,7 +23,7 @@ func (s *Store) Execute(ctx context.Context, keys bank.Keys, decide func(*bank.B
 		if err := session.prepare(ctx, executed...); err != nil {
 			return notCommitted(err)
 		}
-		if seen, ok := s.memory.recall(&keys); ok {
+		if seen, ok := s.memory.recall(&keys); ok && !s.config.LockAlways {
 			if err := s.presume(ctx, session, seen, &keys, decide); !errors.Is(err, errNotPresumed) {
 				return err
 			}

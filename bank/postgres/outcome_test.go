@@ -141,7 +141,7 @@ func broken(t *testing.T, err error) {
 
 func TestABackendThatDiesWhileABatchDecidesHasWrittenNothing(t *testing.T) {
 	url := postgrestest.Database(t)
-	store := openAt(t, url)
+	store := openWith(t, postgres.Config{URL: url, LockAlways: true})
 	admin := administer(t, url)
 	customer, transaction := banktest.OpenCustomer(t, store, 1000), banktest.NewID()
 	err := store.Execute(t.Context(), banktest.KeysOf(customer, transaction), func(book *bank.Book) error {
@@ -153,8 +153,7 @@ func TestABackendThatDiesWhileABatchDecidesHasWrittenNothing(t *testing.T) {
 }
 
 func TestALockThatIsNotHadInTimeIsAConflict(t *testing.T) {
-	url := postgrestest.Database(t)
-	store := openAt(t, url)
+	store := openWith(t, postgres.Config{URL: postgrestest.Database(t), LockAlways: true})
 	customer := banktest.OpenCustomer(t, store, 1000)
 	require.NoError(t, store.Execute(t.Context(), banktest.KeysOf(customer), func(*bank.Book) error {
 		err := store.Execute(t.Context(), banktest.KeysOf(customer), func(*bank.Book) error { return nil })
@@ -167,7 +166,7 @@ func TestALockThatIsNotHadInTimeIsAConflict(t *testing.T) {
 // writes after waking is not written.
 func TestAFrozenBatchDoesNotHoldOthersForLong(t *testing.T) {
 	url := postgrestest.Database(t)
-	frozen, other := openAt(t, url), openAt(t, url)
+	frozen, other := openWith(t, postgres.Config{URL: url, LockAlways: true}), openAt(t, url)
 	customer, transaction := banktest.OpenCustomer(t, frozen, 1000), banktest.NewID()
 	var bought bank.Entry
 	began := time.Now()

@@ -14,22 +14,35 @@ import (
 // open returns a migrated ledger in a database of its own.
 func open(t *testing.T) banktest.Ledger { return openAt(t, postgrestest.Database(t)) }
 
+// openLocking returns a ledger that decides every batch under locks.
+func openLocking(t *testing.T) banktest.Ledger {
+	return openWith(t, postgres.Config{URL: postgrestest.Database(t), LockAlways: true})
+}
+
 // openAt returns the ledger at an address, migrated. The bank's code is 001.
 func openAt(t testing.TB, url string) *postgres.Store {
 	t.Helper()
-	store, err := postgres.Open(t.Context(), postgres.Config{URL: url, BankCode: "001", MaxConnections: 16})
+	return openWith(t, postgres.Config{URL: url})
+}
+
+func openWith(t testing.TB, config postgres.Config) *postgres.Store {
+	t.Helper()
+	config.BankCode, config.MaxConnections = "001", 16
+	store, err := postgres.Open(t.Context(), config)
 	require.NoError(t, err)
 	t.Cleanup(store.Close)
 	require.NoError(t, store.Migrate(t.Context()))
 	return store
 }
 
-func TestStore(t *testing.T)  { banktest.TestStore(t, open) }
-func TestOutbox(t *testing.T) { banktest.TestOutbox(t, open) }
+func TestStore(t *testing.T)           { banktest.TestStore(t, open) }
+func TestStoreUnderLocks(t *testing.T) { banktest.TestStore(t, openLocking) }
+func TestOutbox(t *testing.T)          { banktest.TestOutbox(t, open) }
 
 func TestTwoProcessesOnOneLedger(t *testing.T) {
 	url := postgrestest.Database(t)
 	banktest.TestTogether(t, openAt(t, url), openAt(t, url))
+	banktest.TestTogether(t, openAt(t, url), openWith(t, postgres.Config{URL: url, LockAlways: true}))
 }
 
 func TestMemoryAndPostgresAnswerAlike(t *testing.T) {

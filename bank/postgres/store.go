@@ -52,6 +52,9 @@ type Config struct {
 	// BankCode, when given, is written into a new database by Migrate and compared in an
 	// old one, so that two banks never share a ledger.
 	BankCode bank.Code
+	// LockAlways has every batch decided under locks, never on what is remembered: two
+	// round trips instead of one.
+	LockAlways bool
 	// ApplicationName is what the server's activity view shows; empty means "codebank".
 	ApplicationName string
 	// Failpoint is told of the points between durable steps; nil for none.

@@ -279,7 +279,7 @@ func (w *world) live(p *process, c *customer) (whole bool) {
 // is of other kinds at other times, and so is a write of the lease.
 func armings() []string {
 	more := map[failpoint.Point][]string{
-		failpoint.BatchLocked:    {"4", "9"},
+		failpoint.BatchLocked:    {"2", "4"},
 		failpoint.BatchDecided:   {"4", "9"},
 		failpoint.BatchCommitted: {"4", "9"},
 		failpoint.LeaseWritten:   {"2"},
