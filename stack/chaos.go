@@ -26,7 +26,7 @@ type chaosOptions struct {
 func (o *chaosOptions) bind(set *flag.FlagSet) {
 	set.Uint64Var(&o.seed, "seed", 1, "decides the schedule of faults and what the clients do")
 	set.IntVar(&o.minutes, "minutes", 0, "how long faults are injected; 0 is one short round of every fault")
-	set.IntVar(&o.rate, "rate", chaos.DefaultRate, "operations a second that the clients begin at most")
+	set.IntVar(&o.rate, "rate", 0, "operations a second that the clients begin at most; 0 leaves it to the length of the run")
 	set.StringVar(&o.verdict, "verdict", "", "`file` for the verdict as JSON; the same name with .md is for people")
 }
 

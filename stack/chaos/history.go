@@ -100,10 +100,11 @@ func (h *history) len() uint32 {
 	return h.last
 }
 
-// lose notes that nobody knows what became of an operation.
+// lose notes that nobody knows what became of an operation. One that was refused may
+// have been sent by another client at the same time.
 func (h *history) lose(n uint32) {
 	h.change(n, func(op *operation) {
-		if op.state == sent {
+		if op.state == sent || op.state == refused {
 			op.state = unknown
 			h.unknowns.Add(1)
 		}

@@ -12,6 +12,10 @@ func TestAnAnswerStaysWhatItWas(t *testing.T) {
 	h.lose(n)
 	h.refuse(n)
 	require.Equal(t, unknown, h.get(n).state, "what may have happened was not refused")
+	other := h.begin(operation{kind: purchase})
+	h.refuse(other)
+	h.lose(other)
+	require.Equal(t, unknown, h.get(other).state, "one client was refused, the other never answered")
 	first := outcome{id: [16]byte{1}, status: 1}
 	require.Empty(t, h.answer(n, first))
 	h.lose(n)
@@ -21,7 +25,7 @@ func TestAnAnswerStaysWhatItWas(t *testing.T) {
 	require.NotEmpty(t, h.answer(n, outcome{id: [16]byte{2}, status: 1}), "another transaction")
 	require.Equal(t, int64(1), h.acknowledged.Load())
 	require.Equal(t, int64(3), h.repeats.Load())
-	require.Equal(t, int64(1), h.unknowns.Load())
+	require.Equal(t, int64(2), h.unknowns.Load())
 	require.Equal(t, first.status, h.get(n).status)
 }
 

@@ -18,11 +18,15 @@ type journal struct {
 	injected   time.Duration
 }
 
-// performed is a step and when it was taken.
+// performed is a step, and when it was taken.
 type performed struct {
 	step
-	At   int64 `json:"at_ms"`
-	Took int64 `json:"took_ms"`
+	at, took time.Duration
+}
+
+// String is the step and how it went, in a line.
+func (p *performed) String() string {
+	return fmt.Sprintf("%s; at %.1f s, took %.1f s", p.step.String(), p.at.Seconds(), p.took.Seconds())
 }
 
 // Recovery is how long it took until something worked again, in milliseconds.
@@ -54,7 +58,7 @@ func (j *journal) say(format string, values ...any) {
 func (j *journal) performed(s step, at, took time.Duration) {
 	j.mutex.Lock()
 	defer j.mutex.Unlock()
-	j.steps = append(j.steps, performed{s, (at - took).Milliseconds(), took.Milliseconds()})
+	j.steps = append(j.steps, performed{s, at - took, took})
 }
 
 func (j *journal) faultsEnded(after time.Duration) {

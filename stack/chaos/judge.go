@@ -7,7 +7,9 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -43,6 +45,9 @@ func (r *run) judge(ctx context.Context) (*Verdict, error) {
 		return nil, err
 	}
 	e.quiet = time.Since(quietFrom)
+	if err := r.threads(ctx); err != nil {
+		return nil, err
+	}
 	r.log.say("audited after %.1f s", e.quiet.Seconds())
 	url, err := r.system.stack.DatabaseURL(ctx, launch.LedgerDatabase)
 	if err != nil {
@@ -66,6 +71,35 @@ func (r *run) judge(ctx context.Context) (*Verdict, error) {
 		return nil, err
 	}
 	return r.verdict(&e), nil
+}
+
+// mostThreads is more goroutines than a bank has that nobody calls.
+const mostThreads = 1_000
+
+var goroutines = regexp.MustCompile(`(?m)^go_goroutines (\d+)$`)
+
+// threads asks each bank how many goroutines it is left with: one that waits for a
+// connection that is gone would show.
+func (r *run) threads(ctx context.Context) error {
+	for i, bank := range r.system.banks {
+		text, err := fetch(ctx, "http://"+bank.http+"/metrics")
+		if err != nil {
+			return err
+		}
+		found := goroutines.FindSubmatch(text)
+		if found == nil {
+			return fmt.Errorf("%s does not say how many goroutines it has", bankNames[i])
+		}
+		count, err := strconv.ParseInt(string(found[1]), 10, 64)
+		if err != nil {
+			return err
+		}
+		r.log.figure("goroutines of "+bankNames[i]+" in the end", count)
+		if count > mostThreads {
+			r.load.seen.report("I18", "%s has %d goroutines though nobody calls it", bankNames[i], count)
+		}
+	}
+	return nil
 }
 
 // draw reports what is not linearizable and draws it.
@@ -127,10 +161,11 @@ func (r *run) verdict(e *evidence) *Verdict {
 		OK: true, Seed: r.options.Seed, Minutes: r.options.Minutes, Command: r.options.Command(),
 		InjectedSeconds: int64(r.log.injected.Seconds()), Acknowledged: r.load.history.acknowledged.Load(), Kills: r.log.allKills(),
 		Faults: make(map[string]int64), KillsOf: r.log.kills, Errors: make(map[string]map[string]int64),
-		Figures: r.log.figures, Recoveries: r.log.recoveries, Schedule: r.log.steps,
+		Figures: r.log.figures, Recoveries: r.log.recoveries,
 	}
 	for _, s := range r.log.steps {
 		v.Faults[s.Fault+" "+s.Name]++
+		v.Schedule = append(v.Schedule, s.String())
 	}
 	for kind, codes := range r.load.seen.classes {
 		v.Errors[string(kind)] = codes
@@ -164,6 +199,9 @@ func (r *run) figures(e *evidence, figures map[string]int64) {
 
 // judgeRecoveries reports what took too long to work again.
 func (r *run) judgeRecoveries() {
+	if r.options.Untimed {
+		return
+	}
 	for _, name := range slices.Sorted(maps.Keys(r.log.recoveries)) {
 		if recovery := r.log.recoveries[name]; recovery.Longest > recovery.Limit {
 			r.load.seen.report("recovery", "%s: %d ms, at most %d", name, recovery.Longest, recovery.Limit)
@@ -203,9 +241,17 @@ func (r *run) judgements(e *evidence) []Judgement {
 		looked("expectations", "decisions are the right ones", "declines with a reason known beforehand, and for want of funds"),
 		looked(errorClasses, "no error of another class", "declined, retryable, unknown, cancelled, refused"),
 		looked(deadLetters, "only poison is refused", "%s", r.lettersLooked()),
-		looked("recovery", "recovery in time", "%s", r.recoveries()),
+		r.timed(looked("recovery", "recovery in time", "%s", r.recoveries())),
 		looked(overload, "too much is refused in time", "every refusal says when to try again"),
 	}
+}
+
+// timed is a judgement of times, which are not judged in every run.
+func (r *run) timed(j Judgement) Judgement {
+	if r.options.Untimed {
+		j.Ruling, j.Looked = NotApplicable, "measured and not judged in this run: "+j.Looked
+	}
+	return j
 }
 
 func (r *run) recoveries() string {

@@ -92,7 +92,7 @@ func (r *run) tell(f *flood, s step, baseline, peak int64) {
 		r.log.figure(s.Name+": single refusals", int64(len(f.refusals)))
 		r.log.figure(s.Name+": milliseconds to a refusal, median", percentile(f.refusals, 50).Milliseconds())
 		r.log.figure(s.Name+": milliseconds to a refusal, p99", late.Milliseconds())
-		if late > refusalLimit {
+		if late > refusalLimit && !r.options.Untimed {
 			r.load.seen.report(overload, "%s: a refusal took %s at the 99th percentile", s.Name, late)
 		}
 	}

@@ -26,12 +26,16 @@ type Options struct {
 	Seed uint64
 	// Minutes is how long faults are injected; 0 is one short round of every fault.
 	Minutes int
-	// Rate is how many operations a second the clients begin at most; 0 is [DefaultRate].
+	// Rate is how many operations a second the clients begin at most; 0 is [DefaultRate],
+	// or half of it in a short run.
 	Rate int
 	// Stack is where to run. What is in its folder is wiped first.
 	Stack launch.Config
 	// Pictures is the folder for the picture of a history that is not linearizable.
 	Pictures string
+	// Untimed has times measured and told, and not judged: on a machine that does other
+	// work they say more about that.
+	Untimed bool
 	// Out is told what happens, in a line each.
 	Out io.Writer
 }
@@ -56,7 +60,7 @@ type run struct {
 // says whether anything was violated; an error is of a run that could not be judged.
 func Run(ctx context.Context, options Options) (*Verdict, error) {
 	if options.Rate == 0 {
-		options.Rate = DefaultRate
+		options.Rate = options.rate()
 	}
 	r := &run{options: options, log: newJournal(options.Out)}
 	var err error
@@ -66,7 +70,7 @@ func Run(ctx context.Context, options Options) (*Verdict, error) {
 	if err := r.system.stack.Wipe(); err != nil {
 		return nil, err
 	}
-	r.log.say("seed %d; the schedule again: %s", options.Seed, options.Command())
+	r.announce()
 	if err := r.system.start(ctx); err != nil {
 		return nil, errors.Join(err, r.system.stop(ctx))
 	}
@@ -74,10 +78,30 @@ func Run(ctx context.Context, options Options) (*Verdict, error) {
 	return verdict, errors.Join(err, r.system.stop(ctx))
 }
 
+// rate is what the clients begin when nothing else was asked for.
+func (o *Options) rate() int {
+	if o.Minutes == 0 {
+		return DefaultRate / 2
+	}
+	return DefaultRate
+}
+
+// announce prints the first round of the schedule; the others follow from the seed
+// as this one does.
+func (r *run) announce() {
+	r.log.say("seed %d; the schedule again: %s", r.options.Seed, r.options.Command())
+	for _, lane := range []string{frontLane, pipesLane} {
+		for plan := newSchedule(lane, r.options.Seed, r.options.Minutes == 0); !plan.done(); {
+			s := plan.next()
+			r.log.say("  %s", s.String())
+		}
+	}
+}
+
 // Command is what repeats the schedule of a run.
 func (o *Options) Command() string {
 	command := fmt.Sprintf("go run ./stack chaos --seed %d --minutes %d", o.Seed, o.Minutes)
-	if o.Rate != DefaultRate && o.Rate != 0 {
+	if o.Rate != o.rate() && o.Rate != 0 {
 		command += fmt.Sprintf(" --rate %d", o.Rate)
 	}
 	return command

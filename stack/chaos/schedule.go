@@ -9,18 +9,18 @@ import (
 // step is one fault of the schedule.
 type step struct {
 	// Number counts the steps of a lane from 1.
-	Number int `json:"number"`
+	Number int
 	// Lane is "front" or "pipes": the steps of one lane follow one another, those of
 	// the other go on meanwhile.
-	Lane string `json:"lane"`
+	Lane string
 	// Fault is its number in the list of faults, and Name what it is.
-	Fault string `json:"fault"`
-	Name  string `json:"name"`
+	Fault string
+	Name  string
 	// After is the wait since the step before, For how long it lasts, in milliseconds.
-	After int64 `json:"after_ms"`
-	For   int64 `json:"for_ms"`
+	After int64
+	For   int64
 	// Draw decides what else there is to choose.
-	Draw uint64 `json:"draw"`
+	Draw uint64
 }
 
 func (s *step) after() time.Duration { return time.Duration(s.After) * time.Millisecond }

@@ -53,29 +53,36 @@ func (s *sinks) put(ctx context.Context, url, body string) error {
 
 // send makes one request; into, unless nil, takes the answer's JSON.
 func send(ctx context.Context, method, url, body string, into any) error {
+	content, err := exchange(ctx, method, url, body)
+	if err != nil || into == nil {
+		return err
+	}
+	return json.Unmarshal(content, into)
+}
+
+// fetch reads a page.
+func fetch(ctx context.Context, url string) ([]byte, error) {
+	return exchange(ctx, http.MethodGet, url, "")
+}
+
+func exchange(ctx context.Context, method, url, body string) ([]byte, error) {
 	request, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if body != "" {
 		request.Header.Set("Content-Type", "application/json")
 	}
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { _ = answer.Body.Close() }()
 	content, err := io.ReadAll(answer.Body)
-	if err != nil {
-		return err
+	if err == nil && answer.StatusCode >= 300 {
+		err = fmt.Errorf("%s %s: %s: %.300s", method, url, answer.Status, content)
 	}
-	if answer.StatusCode >= 300 {
-		return fmt.Errorf("%s %s: %s: %.300s", method, url, answer.Status, content)
-	}
-	if into == nil {
-		return nil
-	}
-	return json.Unmarshal(content, into)
+	return content, err
 }
 
 // connectorStatus is how Connect says that a connector and its tasks are.

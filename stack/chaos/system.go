@@ -23,6 +23,7 @@ const secondBankOffset = 50
 type server struct {
 	row  *process.Process
 	grpc string // its own address
+	http string
 	// busy is held by the fault that is at work on it.
 	busy sync.Mutex
 }
@@ -145,8 +146,8 @@ func (s *system) start(ctx context.Context) error {
 		return err
 	}
 	s.banks = []*server{
-		{row: s.stack.Process(launch.Bank), grpc: s.stack.Addresses().BankGRPC()},
-		{row: row, grpc: fmt.Sprintf("127.0.0.1:%d", second.GRPCPort)},
+		{row: s.stack.Process(launch.Bank), grpc: s.stack.Addresses().BankGRPC(), http: s.stack.Addresses().BankHTTP()},
+		{row: row, grpc: fmt.Sprintf("127.0.0.1:%d", second.GRPCPort), http: fmt.Sprintf("127.0.0.1:%d", second.HTTPPort)},
 	}
 	for _, name := range []string{launch.Postgres, launch.Kafka, launch.Registry, launch.Connect, launch.Elasticsearch, launch.Checkout, launch.Statement, launch.Watch} {
 		s.rows[name] = &server{row: s.stack.Process(name)}

@@ -34,8 +34,8 @@ type Verdict struct {
 	Recoveries map[string]*Recovery `json:"recoveries"`
 	// Judgements are one for each promise, in the order of their names.
 	Judgements []Judgement `json:"judgements"`
-	// Schedule is what was injected, in the order in which it ended.
-	Schedule []performed `json:"schedule"`
+	// Schedule is what was injected, a line each, in the order in which it ended.
+	Schedule []string `json:"schedule"`
 }
 
 // Ruling is what became of a promise.
