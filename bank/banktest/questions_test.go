@@ -98,6 +98,7 @@ func (w *pair) other(earlier question, id bank.ID, one issued) question {
 		if used && before.Status != bank.Voided && !s.holding {
 			// The same other body twice is an equal request, if it was the first.
 			if before.Amount != 77_777 {
+				require.Error(w, err, "%s under a used id", q.what)
 				require.Equal(w, fault.Aborted, fault.CodeOf(err), "%s under a used id: %v", q.what, err)
 			}
 		}

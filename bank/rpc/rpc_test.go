@@ -36,10 +36,12 @@ func (plainEncoder) Append(dst []byte, entry *bank.Entry) ([]byte, int, error) {
 type face struct {
 	cards     bankv1.CardServiceClient
 	purchases bankv1.PurchaseServiceClient
+	conn      *grpc.ClientConn
+	rest      string
 }
 
 // newFace serves a bank in memory over a real connection.
-func newFace(t *testing.T) face {
+func newFace(t testing.TB) face {
 	t.Helper()
 	store := inmem.New(time.Now)
 	keys, err := vault.Generate()
@@ -53,6 +55,7 @@ func newFace(t *testing.T) face {
 	bankv1.RegisterPurchaseServiceServer(server, &rpc.Purchases{Service: &purchase.Service{
 		Code: "001", Ledger: executor, Directory: store, Reader: store, Vault: keys,
 	}})
+	require.NoError(t, server.Gateway(t.Context(), bankv1.RegisterCardServiceHandler, bankv1.RegisterPurchaseServiceHandler))
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- server.Run(ctx) }()
@@ -64,7 +67,7 @@ func newFace(t *testing.T) face {
 		require.NoError(t, <-ended)
 		require.NoError(t, executor.Close(context.Background()))
 	})
-	return face{bankv1.NewCardServiceClient(connection), bankv1.NewPurchaseServiceClient(connection)}
+	return face{bankv1.NewCardServiceClient(connection), bankv1.NewPurchaseServiceClient(connection), connection, "http://" + server.HTTPAddress()}
 }
 
 func (f face) issue(t *testing.T) *bankv1.IssueCardResponse {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 )
@@ -107,16 +108,18 @@ func fromEnvironment(fs *flag.FlagSet, flagName, variable string, variables map[
 
 // readSetting returns the content of a small file without its last line break.
 func readSetting(path string) (string, error) {
-	info, err := os.Stat(path)
+	file, err := os.Open(path)
 	if err != nil {
 		return "", err
 	}
-	if info.Size() > maxSettingBytes {
+	defer file.Close()
+	// Not by its size: a pipe has none, a device has no end.
+	content, err := io.ReadAll(io.LimitReader(file, maxSettingBytes+1))
+	if err != nil {
+		return "", err
+	}
+	if len(content) > maxSettingBytes {
 		return "", fmt.Errorf("%s is larger than %d bytes", path, maxSettingBytes)
-	}
-	content, err := os.ReadFile(path)
-	if err != nil {
-		return "", err
 	}
 	return strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r"), nil
 }

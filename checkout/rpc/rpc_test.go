@@ -37,7 +37,7 @@ type service struct {
 	shop  checkoutv1.CheckoutServiceClient
 }
 
-func start(t *testing.T) *service {
+func start(t testing.TB) *service {
 	t.Helper()
 	s := &service{store: inmem.NewStore(), bank: inmem.NewAcquirer(clock.System{})}
 	require.NoError(t, s.store.Replace(t.Context(), checkouttest.Products()))
@@ -72,7 +72,7 @@ func start(t *testing.T) *service {
 	return s
 }
 
-func (s *service) client(t *testing.T, caller string, options ...serve.DialOption) checkoutv1.CheckoutServiceClient {
+func (s *service) client(t testing.TB, caller string, options ...serve.DialOption) checkoutv1.CheckoutServiceClient {
 	t.Helper()
 	conn, err := serve.Dial(s.grpc, append(options, serve.WithCaller(caller))...)
 	require.NoError(t, err)

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -99,16 +100,18 @@ func setFromTwins(flags *pflag.FlagSet, flag string, variables map[string]string
 
 // readSetting returns the content of a small file without its last line break.
 func readSetting(path string) (string, error) {
-	info, err := os.Stat(path)
+	file, err := os.Open(path)
 	if err != nil {
 		return "", err
 	}
-	if info.Size() > maxSettingBytes {
+	defer file.Close()
+	// Not by its size: a pipe has none, a device has no end.
+	content, err := io.ReadAll(io.LimitReader(file, maxSettingBytes+1))
+	if err != nil {
+		return "", err
+	}
+	if len(content) > maxSettingBytes {
 		return "", fmt.Errorf("%s is larger than %d bytes", path, maxSettingBytes)
-	}
-	content, err := os.ReadFile(path)
-	if err != nil {
-		return "", err
 	}
 	return strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r"), nil
 }

@@ -21,6 +21,7 @@ import (
 	stack "codebank.dev/stack/postgres"
 	"codebank.dev/stack/postgres/postgrestest"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -37,9 +38,10 @@ type face struct {
 	sink  *statementtest.Sink
 	store *postgres.Store
 	http  string
+	conn  *grpc.ClientConn
 }
 
-func start(t *testing.T, url string) *face {
+func start(t testing.TB, url string) *face {
 	t.Helper()
 	store, err := postgres.Open(postgres.Config{URL: url, BankCode: statementtest.Bank})
 	require.NoError(t, err)
@@ -64,7 +66,7 @@ func start(t *testing.T, url string) *face {
 	})
 	return &face{
 		StatementServiceClient: statementv1.NewStatementServiceClient(conn),
-		sink:                   statementtest.NewSink(t, url), store: store, http: "http://" + server.HTTPAddress(),
+		sink:                   statementtest.NewSink(t, url), store: store, http: "http://" + server.HTTPAddress(), conn: conn,
 	}
 }
 

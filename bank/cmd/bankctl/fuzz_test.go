@@ -1,0 +1,38 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// FuzzEnvironment: settings of a command that does nothing but read them. An error
+// tells the variable and never its value.
+func FuzzEnvironment(f *testing.F) {
+	f.Add("BANKCTL_TIMEOUT=3s\nBANKCTL_OUTPUT=json", "001")
+	f.Add("BANKCTL_TIMEOUT=planted\nBANKCTL_NOTHING=planted", "1")
+	f.Fuzz(func(t *testing.T, environment, code string) {
+		var environ []string
+		for line := range strings.Lines(environment) {
+			name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
+			if !strings.HasSuffix(name, fileSuffix) {
+				environ = append(environ, name+"="+value)
+			}
+		}
+		var written strings.Builder
+		status := run(t.Context(), []string{"connectors", "--bank-code", code}, environ, streams{out: &written, err: &written})
+		require.Equal(t, exitUsage, status, written.String())
+	})
+}
+
+// FuzzHarmless: what comes from elsewhere is told without what a terminal obeys.
+func FuzzHarmless(f *testing.F) {
+	f.Add("plain\ttext")
+	f.Add("\x1b[31mred\x00\xff")
+	f.Fuzz(func(t *testing.T, text string) {
+		for _, r := range harmless(text) {
+			require.False(t, r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0, "%U", r)
+		}
+	})
+}

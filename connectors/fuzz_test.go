@@ -1,0 +1,46 @@
+package connectors
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// FuzzParseIndex: an index template is read strictly, and what is read can be sent.
+func FuzzParseIndex(f *testing.F) {
+	documents, err := read("indices")
+	require.NoError(f, err)
+	for _, document := range documents {
+		f.Add(document.content)
+	}
+	f.Add([]byte(`{"index_patterns":["a-*"],"template":{"aliases":{"b":{}}},"priority":1}`))
+	f.Add([]byte(`{"unknown":1}`))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		index, err := parseIndex(document{"x", content})
+		if err != nil {
+			return
+		}
+		require.True(t, index.Mappings == nil || json.Valid(index.Mappings))
+		require.True(t, json.Valid(index.Template), "%q", content)
+	})
+}
+
+// FuzzSink: so is a connector's configuration.
+func FuzzSink(f *testing.F) {
+	documents, err := read("sinks")
+	require.NoError(f, err)
+	for _, document := range documents {
+		f.Add(document.content)
+	}
+	f.Add([]byte(`{"a":"${env:A}${env:A}"}`))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		var config map[string]string
+		if strictly(content, &config) != nil {
+			return
+		}
+		for _, name := range (Sink{Config: config}).Variables() {
+			require.NotEmpty(t, name)
+		}
+	})
+}

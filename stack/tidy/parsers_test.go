@@ -1,0 +1,191 @@
+package tidy_test
+
+import (
+	"go/ast"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// parserNames is how functions are called that make sense of bytes or text.
+var parserNames = regexp.MustCompile(`^(Parse|parse|Decode|decode|Unmarshal|unmarshal|Read|read|Scan|scan)([A-Z].*)?$`)
+
+// moreParsers take bytes from outside and are called otherwise. The value says whose bytes.
+var moreParsers = map[string]string{
+	"bank RawCardData.Check":        "callers' card data",
+	"bank CheckText":                "callers' texts",
+	"bank CheckToken":               "callers' card tokens",
+	"bank CheckID":                  "callers' names of resources",
+	"bank CheckHolderName":          "callers' names",
+	"bank/audit keyOf":              "event ids of every store",
+	"bank/audit/index Document":     "the index's documents",
+	"bank/audit/kafka copyOf":       "the topic's records, and the registry's schemas",
+	"bank/audit/postgres Write":     "the statement's rows as COPY sends them",
+	"bank/cmd/bankctl run":          "arguments and environment",
+	"bank/cmd/bankctl harmless":     "texts of every service",
+	"bank/connect Reason":           "the worker's stack traces",
+	"bank/deadletter showable":      "anybody's headers and keys",
+	"bank/elastic refusal":          "the index's errors",
+	"bank/rpc Invoke":               "messages to the bank",
+	"bank/statement/rpc Invoke":     "messages to the statement service",
+	"checkout/rpc Invoke":           "messages to checkout",
+	"bank/serve FromProblem":        "a service's answers over REST",
+	"schemas/event NewDecoder":      "schemas that the registry has",
+	"schemas/event Decode":          "the topic's events",
+	"connectors strictly":           "the files of the repository",
+	"bank/registry verify":          "the registry's answers",
+	"bank/registry numbers":         "the registry's answers",
+	"checkout CheckSlug":            "callers' names of products",
+	"checkout ParseCardData":        "payers' card data",
+	"checkout/product Parse":        "a catalogue file",
+	"bank/failpoint Parse":          "a flag",
+	"bank/cmd/bank parse":           "arguments and environment",
+	"bank/cmd/statement parse":      "arguments and environment",
+	"checkout/cmd/checkout parse":   "arguments and environment",
+	"bank/vault parseKeyFile":       "the vault's key file",
+	"bank/money ParseCurrency":      "callers' currencies",
+	"bank/statement ParseAccountID": "callers' names of accounts",
+}
+
+// shownBy names the fuzz target that reaches a parser without calling it by name.
+var shownBy = map[string]string{
+	"bank/serve readSetting":              "bank/serve FuzzSettings",
+	"bank/cmd/bankctl readSetting":        "bank/serve FuzzSettings", // the same function, for files alone
+	"bank/statement/rpc parseAccount":     "bank/statement/rpc FuzzRequest",
+	"bank/statement/rpc parseMoment":      "bank/statement/rpc FuzzRequest",
+	"checkout/rpc readLines":              "checkout/rpc FuzzRequest",
+	"checkout/rpc readCard":               "checkout/rpc FuzzRequest",
+	"bank/vault readKeyFile":              "bank/vault FuzzParseKeyFile",
+	"bank/elastic Scan":                   "bank/elastic FuzzAnswer",
+	"connectors read":                     "connectors FuzzParseIndex",
+	"checkout/cmd/checkout readCatalogue": "checkout/product FuzzParse",
+	"schemas/event read":                  "schemas/event FuzzDecode",
+	"schemas/event parseVersion":          "schemas/event FuzzDecode",
+	"schemas/event NewDecoder":            "bank/audit/kafka FuzzRecord",
+	"schemas/event readerSymbols":         "bank/audit/kafka FuzzRecord",
+	"bank RawCardData.Check":              "bank FuzzRawCardData",
+	"bank/audit/postgres Write":           "bank/audit/postgres FuzzCopy",
+	"bank/audit/postgres Read":            "bank/audit/postgres FuzzCopy",
+	"bank/serve Unmarshal":                "bank/rpc FuzzRequest",
+}
+
+// ownBytes are parsers of what the same program wrote.
+var ownBytes = map[string]string{
+	"bank/postgres read":            "rows of the bank's own ledger",
+	"checkout/postgres scanProduct": "rows of checkout's own database",
+	"checkout/postgres scanOrder":   "rows of checkout's own database",
+	"checkout/postgres scanItems":   "rows of checkout's own database",
+	"schemas/generate readSums":     "a file of the repository, by a tool for developers",
+	"bank/deadletter read":          "fetches; each record is parsed by parse",
+	"bank/topics readConfigs":       "answers that the Kafka client has decoded",
+	"bank/inmem read":               "memory",
+	"bank/audit read":               "copies that a source has parsed",
+	"bank/audit/kafka decode":       "records of a partition; each is parsed by copyOf",
+	"bank/audit/kafka Read":         "fetches; each record is parsed by copyOf",
+	"bank/cmd/bankctl Read":         "hands a source on",
+	"bank/cmd/bankctl read":         "rows of the bank's own outbox",
+	"bank/cmd/bankctl scan":         "hands documents on; each is parsed by index.Document",
+	"bank/kafka Read":               "holds bytes of a connection back",
+}
+
+func TestParsersOfOutsideBytesAreFuzzed(t *testing.T) {
+	sources := tree(t)
+	targets := fuzzTargets(sources)
+	var findings []string
+	known := make(map[string]bool)
+	for _, s := range sources {
+		if s.test || !parses(s.folder) {
+			continue
+		}
+		for _, declaration := range s.file.Decls {
+			function, ok := declaration.(*ast.FuncDecl)
+			if !ok {
+				continue
+			}
+			name := s.folder + " " + function.Name.Name
+			known[name] = true
+			if !parserNames.MatchString(function.Name.Name) && moreParsers[name] == "" || ownBytes[name] != "" {
+				continue
+			}
+			if !fuzzed(name, targets) {
+				findings = append(findings, s.at(function)+" "+name+" has no fuzz target")
+			}
+		}
+	}
+	for name := range moreParsers {
+		if !fuzzed(name, targets) {
+			findings = append(findings, name+" has no fuzz target")
+		}
+	}
+	for name, target := range shownBy {
+		if _, exists := targets[target]; !exists {
+			findings = append(findings, name+" is said to be shown by "+target+", which is not there")
+		}
+	}
+	for name := range ownBytes {
+		if !known[name] {
+			findings = append(findings, name+" is excused and not there")
+		}
+	}
+	report(t, findings)
+	for target := range targets {
+		folder, name, _ := strings.Cut(target, " ")
+		seeds, err := os.ReadDir(filepath.Join(root(t), folder, "testdata", "fuzz", name))
+		require.NoError(t, err, "%s has no corpus", target)
+		require.NotEmpty(t, seeds, target)
+	}
+	require.Greater(t, len(targets), 40)
+}
+
+func parses(folder string) bool {
+	for _, top := range []string{"bank", "checkout", "connectors", "schemas", "dashboards"} {
+		if folder == top || strings.HasPrefix(folder, top+"/") {
+			return !strings.Contains(folder, "test")
+		}
+	}
+	return false
+}
+
+// fuzzTargets returns the names that each fuzz target of each folder mentions.
+func fuzzTargets(sources []*source) map[string]map[string]bool {
+	targets := make(map[string]map[string]bool)
+	for _, s := range sources {
+		if !s.test {
+			continue
+		}
+		for _, declaration := range s.file.Decls {
+			function, ok := declaration.(*ast.FuncDecl)
+			if !ok || !strings.HasPrefix(function.Name.Name, "Fuzz") {
+				continue
+			}
+			mentioned := make(map[string]bool)
+			ast.Inspect(function.Body, func(n ast.Node) bool {
+				if name, ok := n.(*ast.Ident); ok {
+					mentioned[name.Name] = true
+				}
+				return true
+			})
+			targets[s.folder+" "+function.Name.Name] = mentioned
+		}
+	}
+	return targets
+}
+
+// fuzzed reports whether a target of the parser's folder mentions it, or another one
+// is said to reach it.
+func fuzzed(parser string, targets map[string]map[string]bool) bool {
+	if shownBy[parser] != "" {
+		return true
+	}
+	folder, name, _ := strings.Cut(parser, " ")
+	for target, mentioned := range targets {
+		if strings.HasPrefix(target, folder+" ") && mentioned[name] {
+			return true
+		}
+	}
+	return false
+}
