@@ -49,8 +49,8 @@ func (c *connect) command(ctx context.Context) (process.Command, error) {
 	a := c.stack.addresses
 	dir := filepath.Join(c.stack.dir, "connect")
 	config := filepath.Join(dir, "connect.properties")
-	err := render("connect.properties", config, struct{ Broker, Listener, Registry, Plugins string }{
-		a.Kafka(), a.host(connectPort), a.RegistryConfluent(), strings.Join(c.plugins, ","),
+	err := render("connect.properties", config, struct{ Broker, Listener, Plugins string }{
+		a.Kafka(), a.host(connectPort), strings.Join(c.plugins, ","),
 	})
 	if err != nil {
 		return process.Command{}, err

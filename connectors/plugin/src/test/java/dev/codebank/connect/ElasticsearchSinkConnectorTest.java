@@ -9,8 +9,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.ServiceLoader;
 import org.apache.kafka.connect.sink.SinkConnector;
-import org.apache.kafka.connect.storage.Converter;
-import org.apache.kafka.connect.transforms.Transformation;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -83,9 +81,6 @@ class ElasticsearchSinkConnectorTest {
     void connectFindsThePluginsWithoutScanningTheJar() {
         assertEquals(List.of(ElasticsearchSinkConnector.class.getName(), PostgresSinkConnector.class.getName()),
             found(SinkConnector.class));
-        assertEquals(List.of(HourAndWeekday.Value.class.getName(), RefuseTombstone.class.getName()),
-            found(Transformation.class));
-        assertEquals(List.of(AvroConverter.class.getName()), found(Converter.class));
     }
 
     private static List<String> found(Class<?> plugin) {

@@ -75,6 +75,43 @@ class ElasticsearchSinkTaskTest {
         assertEquals(1, elasticsearch.bulks().size());
     }
 
+    @ParameterizedTest
+    @CsvSource({
+        "1970-01-01T00:00:00Z,      0, 4",
+        "1970-01-01T23:59:59.999Z, 23, 4",
+        "2026-11-23T00:00:00Z,      0, 1",
+        "2026-11-22T23:59:59.999Z, 23, 7",
+        "2028-02-29T12:30:00Z,     12, 2"})
+    void hourAndWeekdayOfUtcAndThePlaceInKafkaAreAdded(String time, int hour, int weekday) {
+        settings.put("hour.field", "h");
+        settings.put("weekday.field", "d");
+        settings.put("topic.field", "topic");
+        settings.put("partition.field", "partition");
+        settings.put("offset.field", "offset");
+
+        put(List.of(Events.record(7, Events.event("a:1", time))));
+
+        String document = elasticsearch.stored().values().iterator().next().toString();
+        assertTrue(document.endsWith(",\"h\":" + hour + ",\"d\":" + weekday + ",\"topic\":\"" + Events.TOPIC
+            + "\",\"partition\":0,\"offset\":7}"), document);
+    }
+
+    @Test
+    void recordsWaitForARegistryThatIsAway() throws Exception {
+        try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            settings.put("schema.registry.url", "http://127.0.0.1:" + socket.getLocalPort());
+        }
+        ElasticsearchSinkTask task = start();
+        byte[] value = {0, 0, 0, 0, 1, 0};
+        List<SinkRecord> records = List.of(new SinkRecord(Events.TOPIC, 0, null, null, null, value, 0));
+
+        assertThrows(RetriableException.class, () -> task.put(records));
+        assertThrows(RetriableException.class, () -> task.put(records));
+
+        assertTrue(context.timeout > 0);
+        assertEquals(List.of(), context.reported);
+    }
+
     @Test
     void aDocumentThatIsThereAlreadyCountsAsWritten() {
         ElasticsearchSinkTask task = put(records(3));

@@ -17,6 +17,7 @@ import java.math.BigInteger;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Date;
 import java.util.HashMap;
@@ -29,6 +30,8 @@ import org.apache.avro.generic.GenericDatumWriter;
 import org.apache.avro.generic.GenericRecord;
 import org.apache.avro.io.BinaryEncoder;
 import org.apache.avro.io.EncoderFactory;
+import org.apache.kafka.common.config.AbstractConfig;
+import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigException;
 import org.apache.kafka.connect.data.Decimal;
 import org.apache.kafka.connect.data.Schema;
@@ -38,6 +41,7 @@ import org.apache.kafka.connect.data.Time;
 import org.apache.kafka.connect.data.Timestamp;
 import org.apache.kafka.connect.errors.DataException;
 import org.apache.kafka.connect.errors.RetriableException;
+import org.apache.kafka.connect.sink.SinkRecord;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -45,8 +49,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
+/** Values as they stand on a topic: the registry's frame, and Avro in it. */
 @Timeout(30)
-class AvroConverterTest {
+class AvroTypeTest {
     private static final String EVERYTHING = """
         {"type": "record", "name": "Everything", "namespace": "dev.codebank.test", "fields": [
           {"name": "text", "type": "string"}, {"name": "int", "type": "int"}, {"name": "long", "type": "long"},
@@ -72,11 +77,11 @@ class AvroConverterTest {
     private final HttpServer server;
     private final Map<Integer, String> schemas = new HashMap<>();
     private final AtomicInteger asked = new AtomicInteger();
-    private final AvroConverter converter = new AvroConverter();
+    private final SchemaRegistry registry;
     private volatile int status = 200;
     private volatile String answer;
 
-    AvroConverterTest() throws IOException {
+    AvroTypeTest() throws IOException {
         server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
         server.createContext("/", exchange -> {
             asked.incrementAndGet();
@@ -91,12 +96,12 @@ class AvroConverterTest {
             }
         });
         server.start();
-        converter.configure(Map.of("schema.registry.url", url()), false);
+        registry = registryAt(url());
     }
 
     @AfterEach
     void stop() {
-        converter.close();
+        registry.close();
         server.stop(0);
     }
 
@@ -110,7 +115,7 @@ class AvroConverterTest {
         record.put("list", Arrays.asList(1L, null, Long.MIN_VALUE));
         schemas.put(7, EVERYTHING);
 
-        SchemaAndValue read = converter.toConnectData("t", framed(7, record));
+        SchemaAndValue read = read(framed(7, record));
 
         Struct value = (Struct) read.value();
         value.validate();
@@ -136,7 +141,7 @@ class AvroConverterTest {
         Random random = new Random(20261121);
         for (int i = 0; i < 500; i++) {
             GenericRecord record = everything(schema, random);
-            Struct value = (Struct) converter.toConnectData("t", framed(1, record)).value();
+            Struct value = (Struct) read(framed(1, record)).value();
             for (String field : List.of("text", "int", "long", "float", "double", "bool", "precise", "maybe", "list", "map")) {
                 assertEquals(record.get(field), value.get(field), field);
             }
@@ -156,12 +161,7 @@ class AvroConverterTest {
     void aSchemaIsOneInstanceForAllItsRecords() throws IOException {
         schemas.put(3, "\"string\"");
         byte[] value = framed(3, "a");
-        assertSame(converter.toConnectData("t", value).schema(), converter.toConnectData("u", value).schema());
-    }
-
-    @Test
-    void noValueIsNoValue() {
-        assertSame(SchemaAndValue.NULL, converter.toConnectData("t", null));
+        assertSame(read(value).schema(), read(value).schema());
     }
 
     @Test
@@ -172,14 +172,14 @@ class AvroConverterTest {
         byte[] value = framed(1, everything(schema, random));
         for (int length = 0; length < value.length; length++) {
             byte[] cut = Arrays.copyOf(value, length);
-            assertThrows(DataException.class, () -> converter.toConnectData("t", cut));
+            assertThrows(DataException.class, () -> read(cut));
         }
-        assertThrows(DataException.class, () -> converter.toConnectData("t", Arrays.copyOf(value, value.length + 1)));
+        assertThrows(DataException.class, () -> read(Arrays.copyOf(value, value.length + 1)));
         for (int i = 0; i < 20_000; i++) {
             byte[] changed = value.clone();
             changed[5 + random.nextInt(value.length - 5)] = (byte) random.nextInt();
             try {
-                converter.toConnectData("t", changed);
+                read(changed);
             } catch (DataException e) {
                 assertFalse(e.getMessage().isEmpty());
             }
@@ -190,28 +190,28 @@ class AvroConverterTest {
     void aFewBytesCannotAskForMoreElementsThanTheyAre() {
         schemas.put(3, "{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"Empty\",\"fields\":[]}}");
         byte[] twoThousandMillion = {0, 0, 0, 0, 3, (byte) 0xFE, (byte) 0xFF, (byte) 0xFF, (byte) 0xFF, 0x0E, 0};
-        assertThrows(DataException.class, () -> converter.toConnectData("t", twoThousandMillion));
+        assertThrows(DataException.class, () -> read(twoThousandMillion));
     }
 
     @Test
     void aTextThatIsNotUtf8IsRefused() throws IOException {
         schemas.put(3, "\"string\"");
-        assertEquals("é", converter.toConnectData("t", new byte[] {0, 0, 0, 0, 3, 4, (byte) 0xC3, (byte) 0xA9}).value());
+        assertEquals("é", read(new byte[] {0, 0, 0, 0, 3, 4, (byte) 0xC3, (byte) 0xA9}).value());
         assertThrows(DataException.class,
-            () -> converter.toConnectData("t", new byte[] {0, 0, 0, 0, 3, 4, (byte) 0xC3, 'x'}));
+            () -> read(new byte[] {0, 0, 0, 0, 3, 4, (byte) 0xC3, 'x'}));
     }
 
     @Test
     void whatIsNotInTheFrameIsRefusedWithoutAskingTheRegistry() {
         for (String value : List.of("", "hello", "\0\0\0")) {
-            assertThrows(DataException.class, () -> converter.toConnectData("t", value.getBytes()));
+            assertThrows(DataException.class, () -> read(value.getBytes()));
         }
         assertEquals(0, asked.get());
     }
 
     @Test
     void anIdTheRegistryNeverGaveOutIsTheRecordsFault() {
-        DataException e = assertThrows(DataException.class, () -> converter.toConnectData("t", new byte[] {0, 0, 0, 0, 9, 0}));
+        DataException e = assertThrows(DataException.class, () -> read(new byte[] {0, 0, 0, 0, 9, 0}));
         assertEquals("the registry has no schema 9", e.getMessage());
     }
 
@@ -224,20 +224,20 @@ class AvroConverterTest {
         byte[] value = framed(3, "a");
         this.status = status;
         answer = body;
-        assertThrows(RetriableException.class, () -> converter.toConnectData("t", value));
+        assertThrows(RetriableException.class, () -> read(value));
         answer = null;
-        assertEquals("a", converter.toConnectData("t", value).value());
+        assertEquals("a", read(value).value());
     }
 
     @Test
     void aRegistryThatIsAwayIsNoFaultOfTheRecordAndAKnownSchemaStaysKnown() throws IOException {
         schemas.put(3, "\"string\"");
         byte[] known = framed(3, "a");
-        converter.toConnectData("t", known);
+        read(known);
         server.stop(0);
 
-        assertEquals("a", converter.toConnectData("t", known).value());
-        assertThrows(RetriableException.class, () -> converter.toConnectData("t", framed(4, "a")));
+        assertEquals("a", read(known).value());
+        assertThrows(RetriableException.class, () -> read(framed(4, "a")));
     }
 
     @ParameterizedTest
@@ -250,17 +250,56 @@ class AvroConverterTest {
             + "[{\\\"name\\\":\\\"next\\\",\\\"type\\\":[\\\"null\\\",\\\"R\\\"]}]}\"}"})
     void aSchemaWithoutACounterpartIsRefused(String body) {
         answer = body;
-        assertThrows(DataException.class, () -> converter.toConnectData("t", new byte[] {0, 0, 0, 0, 3, 0}));
+        assertThrows(DataException.class, () -> read(new byte[] {0, 0, 0, 0, 3, 0}));
     }
 
     @Test
-    void itWritesNothingAndNeedsAnAddress() {
-        assertThrows(DataException.class, () -> converter.fromConnectData("t", Schema.STRING_SCHEMA, "a"));
+    void aRegistryNeedsAnAddress() {
         for (String url : List.of("", "registry:8081", "http://u:p@h:1")) {
-            ConfigException e = assertThrows(ConfigException.class,
-                () -> new AvroConverter().configure(Map.of("schema.registry.url", url), false));
+            ConfigException e = assertThrows(ConfigException.class, () -> registryAt(url));
             assertTrue(e.getMessage().contains("schema.registry.url"), e.getMessage());
         }
+    }
+
+    @Test
+    void bytesAndTheStructureOfThemGiveTheSameDocument() throws IOException {
+        org.apache.avro.Schema schema = new org.apache.avro.Schema.Parser().parse(EVERYTHING);
+        schemas.put(1, EVERYTHING);
+        Random random = new Random(20261121);
+        DocumentRenderer renderer = new DocumentRenderer(new ElasticsearchSinkConfig(Map.of(
+            "connection.url", "http://127.0.0.1:1", "index.name.format", "i-${timestamp}", "document.id.field", "text",
+            "index.timestamp.field", "at", "hour.field", "hour", "weekday.field", "day_of_week", "topic.field", "topic",
+            "partition.field", "partition", "offset.field", "offset")), registry);
+        for (int i = 0; i < 500; i++) {
+            GenericRecord record = everything(schema, random);
+            record.put("text", i + "-" + "\"\\\n\u0000é😀x".repeat(random.nextInt(3)) + "x".repeat(random.nextInt(400)));
+            record.put("at", random.nextLong(0, 100_000_000_000_000L));
+            record.put("maybe_at", random.nextBoolean() ? null : random.nextLong(-1, 100_000_000_000_000L));
+            byte[] frame = framed(1, record);
+            SchemaAndValue read = read(frame);
+            assertEquals(rendered(renderer, read.schema(), read.value()), rendered(renderer, null, frame));
+        }
+        assertThrows(DataException.class, () -> rendered(renderer, null, new byte[] {0, 0, 0, 0, 9, 0}));
+    }
+
+    private static String rendered(DocumentRenderer renderer, Schema schema, Object value) {
+        JsonBuffer json = new JsonBuffer(1);
+        renderer.render(new SinkRecord(Events.TOPIC, 3, null, null, schema, value, 17), json);
+        return new String(json.array(), 0, json.size(), StandardCharsets.UTF_8);
+    }
+
+    private SchemaAndValue read(byte[] value) {
+        AvroType type = registry.byId(SchemaRegistry.idOf(value));
+        AvroInput in = new AvroInput(value, 0);
+        SchemaRegistry.begin(in, value);
+        Object data = type.reader().read(in);
+        in.end();
+        return new SchemaAndValue(type.schema(), data);
+    }
+
+    private static SchemaRegistry registryAt(String url) {
+        return new SchemaRegistry(new AbstractConfig(SchemaRegistry.define(new ConfigDef(), true),
+            Map.of("schema.registry.url", url), false));
     }
 
     private String url() {
