@@ -18,6 +18,9 @@ const (
 	cardsDatabase = "bench_cards"
 	// firstPort is the first port of the banks that are measured, from the base port.
 	firstPort = 40
+	// startTries is how often everything is started before it counts as failed: on a
+	// machine that is busy with other things Java may not be ready in time.
+	startTries = 3
 	// stopTimeout bounds the orderly stop of everything.
 	stopTimeout = time.Minute
 )
@@ -90,7 +93,12 @@ func (w *world) bring(ctx context.Context, wanted system) error {
 	if wanted == everything {
 		names = append(names, launch.Apply)
 	}
-	if err := w.stack.Start(ctx, names...); err != nil {
+	err := w.stack.Start(ctx, names...)
+	for tries := 1; err != nil && ctx.Err() == nil && tries < startTries; tries++ {
+		w.say("starting again: %.200v", err)
+		err = w.stack.Start(ctx, names...)
+	}
+	if err != nil {
 		return err
 	}
 	w.running = wanted
