@@ -27,8 +27,9 @@ func (e *Executor) settle(batch []*call) {
 		var outcomes []bank.Outcome
 		outcomes, err = e.attempt(batch)
 		if err == nil {
+			e.lanes.settled(batch)
 			for i, c := range batch {
-				e.release(c, outcomes[i], outcomes[i].Err)
+				c.answer(outcomes[i], outcomes[i].Err)
 			}
 			return
 		}
@@ -40,8 +41,9 @@ func (e *Executor) settle(batch []*call) {
 		e.settle(batch[len(batch)/2:])
 		return
 	}
+	e.lanes.settled(batch)
 	for _, c := range batch {
-		e.release(c, bank.Outcome{}, refusal(err))
+		c.answer(bank.Outcome{}, refusal(err))
 	}
 }
 

@@ -1,14 +1,15 @@
 // Package ledger is the executor: commands arrive concurrently, one durable
 // commit serves many of them, and the rules stay plain Go.
 //
-// Commands queue on a few lanes by account. A lane takes what has arrived while
-// its previous batch was committing: no timer, so an idle bank answers after one
-// commit and a busy one shares each commit among up to a batch of callers. Two
-// lanes, or two processes, that touch the same account meet in the Store's locks.
+// Commands queue on a few lanes by account. A batch takes what has arrived while the
+// one before was committing: no timer, so an idle bank answers after one commit and a
+// busy one shares each commit among up to a batch of callers. Two lanes, or two
+// processes, that touch the same account meet in the Store.
 package ledger
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"sync"
 	"time"
@@ -23,8 +24,8 @@ type Config struct {
 	Encoder bank.Encoder
 	// Now is the clock; decisions are made in whole milliseconds of it.
 	Now func() time.Time
-	// Lanes is how many batches may be under way at once; default half the processors,
-	// at least one. More lanes mean smaller batches, and each batch has a price of its own.
+	// Lanes is how many batches may be under way at once; default as many as processors.
+	// A second one is begun only when there is enough for it, for each has a price of its own.
 	Lanes int
 	// MaxBatch is the most commands that share a commit; default 256.
 	MaxBatch int
@@ -42,19 +43,14 @@ type Config struct {
 // Executor decides commands. Make one with New; it is safe for concurrent use.
 type Executor struct {
 	config Config
-	lanes  []chan *call
-	stop   chan struct{}
+	lanes  *lanes
 	done   sync.WaitGroup
-
-	mutex    sync.Mutex
-	inFlight map[bank.ID]*call
-	closed   bool
-
-	stats stats
+	stats  stats
 }
 
 // call is one submitted command on its way through a lane.
 type call struct {
+	key     bank.ID
 	command bank.Command
 	arrived time.Time
 	done    chan struct{}
@@ -80,7 +76,7 @@ const retryAfterBusy = 250 * time.Millisecond
 // New starts an executor's lanes. Close ends them.
 func New(config Config) *Executor {
 	if config.Lanes <= 0 {
-		config.Lanes = max(1, runtime.GOMAXPROCS(0)/2)
+		config.Lanes = runtime.GOMAXPROCS(0)
 	}
 	if config.MaxBatch <= 0 {
 		config.MaxBatch = 256
@@ -94,16 +90,9 @@ func New(config Config) *Executor {
 	if config.Committed == nil {
 		config.Committed = func(int) {}
 	}
-	e := &Executor{
-		config:   config,
-		lanes:    make([]chan *call, config.Lanes),
-		stop:     make(chan struct{}),
-		inFlight: make(map[bank.ID]*call),
-	}
-	for i := range e.lanes {
-		e.lanes[i] = make(chan *call, config.QueueLength)
-		e.done.Add(1)
-		go e.run(e.lanes[i])
+	e := &Executor{config: config, lanes: newLanes(config.Lanes, config.MaxBatch, config.QueueLength)}
+	for range config.Lanes {
+		e.done.Go(e.run)
 	}
 	return e
 }
@@ -159,24 +148,16 @@ func wait(ctx context.Context, c *call) (bank.Outcome, error) {
 
 // enqueue puts command on its lane, or returns the call in flight with the same key.
 func (e *Executor) enqueue(key bank.ID, command bank.Command) (mine, theirs *call, err error) {
-	lane := e.lanes[laneOf(command, key, len(e.lanes))]
-	e.mutex.Lock()
-	defer e.mutex.Unlock()
-	if e.closed {
-		return nil, nil, errClosed
-	}
-	if theirs, ok := e.inFlight[key]; ok {
-		return nil, theirs, nil
-	}
-	mine = &call{command: command, arrived: e.config.Now(), done: make(chan struct{})}
-	select {
-	case lane <- mine:
-		e.inFlight[key] = mine
-		return mine, nil, nil
-	default:
+	mine = &call{key: key, command: command, arrived: e.config.Now(), done: make(chan struct{})}
+	theirs, err = e.lanes.add(key, laneOf(command, key, e.config.Lanes), mine)
+	switch {
+	case errors.Is(err, errBusy):
 		e.stats.refused.Add(1)
 		return nil, nil, errBusy.After(retryAfterBusy)
+	case err != nil || theirs != nil:
+		return nil, theirs, err
 	}
+	return mine, nil, nil
 }
 
 // laneOf spreads commands by their first account, so that commands on one account
@@ -188,59 +169,24 @@ func laneOf(command bank.Command, key bank.ID, lanes int) int {
 	return int(key[15]) % lanes
 }
 
-// run serves one lane until the executor closes and the lane is empty.
-func (e *Executor) run(lane chan *call) {
-	defer e.done.Done()
+// run settles batches, one after the other, until the executor is closed and nothing waits.
+func (e *Executor) run() {
 	batch := make([]*call, 0, e.config.MaxBatch)
 	for {
-		select {
-		case first := <-lane:
-			batch = drain(lane, append(batch[:0], first), e.config.MaxBatch)
-			e.settle(batch)
-		case <-e.stop:
-			for {
-				select {
-				case first := <-lane:
-					batch = drain(lane, append(batch[:0], first), e.config.MaxBatch)
-					e.settle(batch)
-				default:
-					return
-				}
-			}
+		calls, lane, ok := e.lanes.take(batch[:0])
+		if !ok {
+			return
 		}
+		e.settle(calls)
+		e.lanes.done(lane)
+		clear(calls)
 	}
-}
-
-// drain appends what is waiting on lane to batch, without waiting for more.
-func drain(lane chan *call, batch []*call, limit int) []*call {
-	for len(batch) < limit {
-		select {
-		case next := <-lane:
-			batch = append(batch, next)
-		default:
-			return batch
-		}
-	}
-	return batch
-}
-
-// release answers a call and lets its key be used again.
-func (e *Executor) release(c *call, outcome bank.Outcome, err error) {
-	e.mutex.Lock()
-	delete(e.inFlight, c.command.Key())
-	e.mutex.Unlock()
-	c.answer(outcome, err)
 }
 
 // Close refuses new commands, decides those that were accepted, and returns when
 // the lanes are empty or ctx ends. Calling it twice is harmless.
 func (e *Executor) Close(ctx context.Context) error {
-	e.mutex.Lock()
-	if !e.closed {
-		e.closed = true
-		close(e.stop)
-	}
-	e.mutex.Unlock()
+	e.lanes.close()
 	ended := make(chan struct{})
 	go func() {
 		e.done.Wait()

@@ -19,13 +19,9 @@ type Stats struct {
 
 // Stats returns the counters; each is exact, together they are of about one moment.
 func (e *Executor) Stats() Stats {
-	waiting := 0
-	for _, lane := range e.lanes {
-		waiting += len(lane)
-	}
 	return Stats{
 		Commands: e.stats.commands.Load(), Batches: e.stats.batches.Load(), Joined: e.stats.joined.Load(),
 		Retried: e.stats.retried.Load(), Split: e.stats.split.Load(), Refused: e.stats.refused.Load(),
-		Waiting: int64(waiting),
+		Waiting: int64(e.lanes.length()),
 	}
 }
