@@ -23,8 +23,8 @@ func (s *Store) Execute(ctx context.Context, keys bank.Keys, decide func(*bank.B
 		if err := session.prepare(ctx, executed...); err != nil {
 			return notCommitted(err)
 		}
-		if seen, ok := s.memory.recall(&keys); ok && !s.config.LockAlways {
-			if err := s.presume(ctx, session, seen, &keys, decide); !errors.Is(err, errNotPresumed) {
+		if !s.config.LockAlways {
+			if err := s.presume(ctx, session, &keys, decide); !errors.Is(err, errNotPresumed) {
 				return err
 			}
 		}
@@ -36,17 +36,20 @@ func (s *Store) Execute(ctx context.Context, keys bank.Keys, decide func(*bank.B
 // under locks.
 var errNotPresumed = errors.New("postgres: the batch has to be decided under locks")
 
-// presume decides the batch on what is remembered and writes it in one round trip.
-// The write set itself is the proof: it finds every account's row with the version
-// remembered, and inserts every transaction under a key that is unique. Whatever
-// it does not prove, and every refusal, is errNotPresumed.
-func (s *Store) presume(ctx context.Context, session *session, seen *view, keys *bank.Keys, decide func(*bank.Book) error) error {
-	book := bank.NewBook(seen.snapshot(bank.Snapshot{}))
-	for _, id := range keys.Cards {
-		if _, ok := book.Card(id); !ok {
-			return errNotPresumed
-		}
+// presume decides the batch on what is remembered, and on rows read without a lock
+// where nothing is, and writes it in one round trip. The write set itself is the
+// proof: it finds every account's row with the version that was seen, and inserts
+// every transaction under a key that is unique. Whatever it does not prove, and every
+// refusal, is errNotPresumed.
+func (s *Store) presume(ctx context.Context, session *session, keys *bank.Keys, decide func(*bank.Book) error) error {
+	seen, lacking, ok := s.memory.recall(keys)
+	if !ok {
+		return errNotPresumed
 	}
+	if err := session.look(ctx, seen, &lacking); err != nil {
+		return notCommitted(err)
+	}
+	book := bank.NewBook(seen.snapshot(bank.Snapshot{}))
 	if err := decide(book); err != nil {
 		return errNotPresumed
 	}
@@ -114,6 +117,25 @@ func (s *session) read(ctx context.Context, keys *bank.Keys, epoch int64) (*view
 	reading.add(&b, keys)
 	_, _, err := b.run(ctx)
 	return reading.view, reading.snapshot, err
+}
+
+// look adds to the view what it lacks, in a round trip without a lock, if anything. The
+// accounts are read first: a card that changes in between changes its account's version.
+func (s *session) look(ctx context.Context, seen *view, lacking *bank.Keys) error {
+	if len(lacking.Accounts)+len(lacking.Cards) == 0 {
+		return nil
+	}
+	b := batch{session: s}
+	if len(lacking.Accounts) > 0 {
+		s.parameters.uuids(lacking.Accounts)
+		b.add(readAccounts, func(row row) { seen.add(known{account: row.account(), version: row.int8()}) })
+	}
+	if len(lacking.Cards) > 0 {
+		s.parameters.uuids(lacking.Cards)
+		b.add(readCards, func(row row) { seen.addCard(row.card()) })
+	}
+	_, _, err := b.run(ctx)
+	return err
 }
 
 // write sends the write set with its commit and says what came of it. A transaction

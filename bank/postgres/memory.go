@@ -9,7 +9,7 @@ import (
 )
 
 // How many accounts and transactions each generation of the memory holds: with two
-// of them it is bounded to about 150 MB.
+// of them it is bounded to about 130 MB.
 const (
 	rememberedAccounts     = 125_000
 	rememberedTransactions = 250_000
@@ -39,7 +39,7 @@ func (k known) with(card bank.Card) known {
 // true because it stands here: a batch decided on it commits only if the row of
 // every account still has the version remembered, see presume.
 type memory struct {
-	accounts *recent.Map[bank.ID, known]
+	accounts *recent.Map[bank.ID, packed]
 	// decided are transactions that exist: one that is asked for again is looked up,
 	// instead of being found out by the conflict.
 	decided *recent.Map[bank.ID, struct{}]
@@ -56,33 +56,34 @@ type memory struct {
 
 func newMemory() *memory {
 	return &memory{
-		accounts: recent.New[bank.ID, known](rememberedAccounts),
+		accounts: recent.New[bank.ID, packed](rememberedAccounts),
 		decided:  recent.New[bank.ID, struct{}](rememberedTransactions),
 	}
 }
 
-// recall returns what is known of all accounts and cards that keys name. It reports
-// false when something is missing, when keys ask for what is never remembered
+// recall returns what is known of the accounts and cards that keys name, and the keys
+// of those that are not. It reports false when keys ask for what is never remembered
 // (tokens, what was given back, the outcome of a transaction), or in a pause.
-func (m *memory) recall(keys *bank.Keys) (*view, bool) {
+func (m *memory) recall(keys *bank.Keys) (seen *view, lacking bank.Keys, ok bool) {
 	if len(keys.Tokens) > 0 || len(keys.Originals) > 0 || m.pausing() {
-		return nil, false
+		return nil, lacking, false
 	}
 	for _, id := range keys.Transactions {
 		if _, ok := m.decided.Get(id); ok {
-			return nil, false
+			return nil, lacking, false
 		}
 	}
-	seen := newView(m.epoch.Load(), len(keys.Accounts))
+	seen = newView(m.epoch.Load(), len(keys.Accounts))
 	seen.presumed = true
 	for _, id := range keys.Accounts {
-		k, ok := m.accounts.Get(id)
-		if !ok {
-			return nil, false
+		if p, ok := m.accounts.Get(id); ok {
+			seen.add(p.unpack(id))
+		} else {
+			lacking.Accounts = append(lacking.Accounts, id)
 		}
-		seen.add(k)
 	}
-	return seen, true
+	lacking.Cards = seen.lackedCards(keys.Cards)
+	return seen, lacking, true
 }
 
 func (m *memory) pausing() bool {
@@ -102,11 +103,12 @@ func (m *memory) learn(seen *view, changes *bank.Changes) {
 		return
 	}
 	for i := range left.known {
-		k := left.known[i]
-		if i < len(seen.known) && !seen.presumed {
-			k = m.complete(k, seen.known[i].version)
+		k := &left.known[i]
+		if p, ok := pack(k); ok {
+			m.accounts.Put(k.account.ID, p)
+		} else {
+			m.accounts.Delete(k.account.ID)
 		}
-		m.accounts.Put(k.account.ID, k)
 	}
 	for _, entry := range changes.Entries {
 		m.decided.Put(entry.TransactionID, struct{}{})
@@ -116,20 +118,6 @@ func (m *memory) learn(seen *view, changes *bank.Changes) {
 		m.lesson = max(m.lesson-1, 0)
 		m.mutex.Unlock()
 	}
-}
-
-// complete adds the cards that the batch did not ask for, if they are remembered as
-// of the version that the batch found.
-func (m *memory) complete(k known, found int64) known {
-	before, ok := m.accounts.Get(k.account.ID)
-	if !ok || before.version != found {
-		return k
-	}
-	for i := range k.cards {
-		before = before.with(k.cards[i])
-	}
-	k.cards = before.cards
-	return k
 }
 
 // The least and the most batches that do without the memory after it was wrong.

@@ -38,6 +38,9 @@ var (
 	// lockAccounts comes first: the later statements see what was committed while it waited.
 	lockAccounts = &statement{"lock_accounts", `SELECT ` + accountColumns + `, a.version
 		FROM accounts a WHERE a.id = ANY($1::uuid[]) ORDER BY a.id FOR NO KEY UPDATE`}
+	// readAccounts locks nothing: what is decided on it is written under its version.
+	readAccounts = &statement{"read_accounts", `SELECT ` + accountColumns + `, a.version
+		FROM accounts a WHERE a.id = ANY($1::uuid[])`}
 	// readCards locks nothing: a card changes under its account's lock only.
 	readCards  = &statement{"read_cards", `SELECT ` + cardColumns + ` FROM cards c WHERE c.id = ANY($1::uuid[])`}
 	lockTokens = &statement{"lock_tokens", `SELECT ` + tokenColumns + `
@@ -115,7 +118,7 @@ const (
 
 // executed lists all that Execute needs, prepared before a connection's first batch.
 var executed = []*statement{
-	begin, commit, rollback, lockAccounts, readCards, lockTokens, readEntries, readGivenBack,
+	begin, commit, rollback, lockAccounts, readAccounts, readCards, lockTokens, readEntries, readGivenBack,
 	insertAccounts, insertCards, insertSealed, insertEntries, insertAnyEntries, insertEvents,
 	updateAccounts, updateCards, useTokens,
 }

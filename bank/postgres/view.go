@@ -32,6 +32,23 @@ func (v *view) addCard(card bank.Card) {
 	}
 }
 
+// lackedCards returns those of cards that are not in the view.
+func (v *view) lackedCards(cards []bank.ID) []bank.ID {
+	have := make(map[bank.ID]bool, len(v.known))
+	for i := range v.known {
+		for j := range v.known[i].cards {
+			have[v.known[i].cards[j].ID] = true
+		}
+	}
+	var lacked []bank.ID
+	for _, id := range cards {
+		if !have[id] {
+			lacked = append(lacked, id)
+		}
+	}
+	return lacked
+}
+
 // snapshot adds the accounts and cards of the view to what else was read.
 func (v *view) snapshot(more bank.Snapshot) bank.Snapshot {
 	more.Accounts = make([]bank.Account, len(v.known))

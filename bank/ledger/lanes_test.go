@@ -1,0 +1,107 @@
+package ledger
+
+import (
+	"testing"
+	"time"
+
+	"codebank.dev/bank"
+	"github.com/stretchr/testify/require"
+)
+
+// waiting fills lanes: lane by lane, so many calls, in the order given.
+func waiting(t *testing.T, l *lanes, lengths ...int) {
+	t.Helper()
+	start := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	for lane, length := range lengths {
+		for range length {
+			at := start.Add(time.Duration(len(l.inFlight)) * time.Millisecond)
+			c := &call{key: bank.ID{byte(len(l.inFlight)), byte(len(l.inFlight) >> 8), byte(lane)}, arrived: at}
+			twin, err := l.add(c.key, lane, c)
+			require.NoError(t, err)
+			require.Nil(t, twin)
+		}
+	}
+}
+
+// begin takes a batch that must be there at once.
+func begin(t *testing.T, l *lanes) (calls []*call, lane int) {
+	t.Helper()
+	_, ok := l.next()
+	require.True(t, ok, "nothing to begin")
+	calls, lane, ok = l.take(nil)
+	require.True(t, ok)
+	return calls, lane
+}
+
+func idle(t *testing.T, l *lanes) {
+	t.Helper()
+	_, ok := l.next()
+	require.False(t, ok, "another batch would begin")
+}
+
+func TestWhatFitsSharesOneBatch(t *testing.T) {
+	l := newLanes(3, 100, 1000)
+	waiting(t, l, 30, 40, 30)
+	calls, lane := begin(t, l)
+	require.Len(t, calls, 100)
+	require.Equal(t, all, lane)
+	waiting(t, l, 99, 0, 0)
+	idle(t, l)
+	l.done(lane)
+	calls, _ = begin(t, l)
+	require.Len(t, calls, 99)
+}
+
+func TestASecondBatchIsBegunWhenThereIsEnoughForIt(t *testing.T) {
+	l := newLanes(3, 100, 1000)
+	waiting(t, l, 150, 24, 60)
+	calls, first := begin(t, l)
+	require.Len(t, calls, 100)
+	require.Equal(t, 0, first, "the lane that waited longest")
+	calls, second := begin(t, l)
+	require.Len(t, calls, 60)
+	require.Equal(t, 2, second, "lane 1 has too little to be worth a batch of its own")
+	idle(t, l)
+	l.done(first)
+	calls, _ = begin(t, l)
+	require.Len(t, calls, 50, "the rest of lane 0")
+}
+
+// A lane with little in it waits for a busy one no longer than for the next batch.
+func TestALaneWithLittleIsNotPassedOverForEver(t *testing.T) {
+	l := newLanes(2, 100, 10_000)
+	waiting(t, l, 0, 1)
+	waiting(t, l, 500)
+	calls, lane := begin(t, l)
+	require.Len(t, calls, 1)
+	require.Equal(t, 1, lane)
+}
+
+func TestAClosedLaneIsEmptiedFirst(t *testing.T) {
+	l := newLanes(2, 100, 1000)
+	waiting(t, l, 5, 5)
+	l.close()
+	_, err := l.add(bank.ID{9}, 0, &call{})
+	require.ErrorIs(t, err, errClosed)
+	calls, lane := begin(t, l)
+	require.Len(t, calls, 10)
+	l.done(lane)
+	_, _, ok := l.take(nil)
+	require.False(t, ok)
+}
+
+func TestAQueueKeepsItsOrder(t *testing.T) {
+	var q queue
+	next, want := 0, 0
+	for round := range 50 {
+		for range round % 7 * 3 {
+			q.push(&call{arrived: time.Unix(int64(next), 0)})
+			next++
+		}
+		for _, c := range q.pop(nil, round%5*4) {
+			require.EqualValues(t, want, c.arrived.Unix())
+			want++
+		}
+		require.Equal(t, next-want, q.len())
+	}
+}

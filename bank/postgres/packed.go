@@ -1,0 +1,118 @@
+package postgres
+
+import (
+	"math"
+	"time"
+
+	"codebank.dev/bank"
+	"codebank.dev/bank/money"
+)
+
+// packed is an account with one of its cards, without a single pointer, so that the
+// collector does not look into the hundred thousand of them that a process remembers.
+type packed struct {
+	customer                   bank.ID
+	balance, held, creditLimit int64
+	sequence, lastAt, version  int64
+	card                       packedCard
+	kind                       bank.AccountKind
+	currency                   money.Currency
+	hasCard                    bool
+}
+
+// packedCard is a card; its account is the one it is packed with. Times are
+// microseconds since 1970, and never stands for the zero time.
+type packedCard struct {
+	id                        bank.ID
+	limit, minimum            int64
+	level, levelAt            int64
+	lockedUntil, issuedAt     int64
+	wrongAt                   [bank.WrongAttemptsToLock]int64
+	perMinute                 int32
+	month, year               int16
+	brand                     bank.Brand
+	wrong, bin, last4, holder uint8
+	blocked                   bool
+	text                      [88]byte
+}
+
+const never = int64(-1) << 63
+
+func packTime(at time.Time) int64 {
+	if at.IsZero() {
+		return never
+	}
+	return at.UnixMicro()
+}
+
+func unpackTime(micros int64) time.Time {
+	if micros == never {
+		return time.Time{}
+	}
+	return time.UnixMicro(micros).UTC()
+}
+
+// pack reports false for a card that does not fit; it is read when it is needed. Of
+// several cards the last one is kept.
+func pack(k *known) (packed, bool) {
+	a := &k.account
+	p := packed{
+		customer: a.CustomerID, kind: a.Kind, currency: a.Currency,
+		balance: a.Balance, held: a.Held, creditLimit: a.CreditLimit,
+		sequence: a.Sequence, lastAt: packTime(a.LastAt), version: k.version,
+	}
+	if len(k.cards) == 0 {
+		return p, true
+	}
+	p.hasCard = true
+	return p, p.card.fill(&k.cards[len(k.cards)-1])
+}
+
+func (p *packedCard) fill(c *bank.Card) bool {
+	if len(c.BIN)+len(c.Last4)+len(c.HolderName) > len(p.text) ||
+		len(c.WrongAt) > len(p.wrongAt) || c.Expiry.Year > math.MaxInt16 {
+		return false
+	}
+	p.id, p.brand, p.blocked = c.ID, c.Brand, c.Blocked
+	p.limit, p.minimum, p.perMinute = c.Rules.Limit, c.Rules.Minimum, c.Rules.PerMinute
+	p.level, p.levelAt = c.Frequency.Level, packTime(c.Frequency.At)
+	p.lockedUntil, p.issuedAt = packTime(c.LockedUntil), packTime(c.IssuedAt)
+	p.month, p.year = int16(c.Expiry.Month), int16(c.Expiry.Year)
+	p.wrong = uint8(len(c.WrongAt))
+	for i, at := range c.WrongAt {
+		p.wrongAt[i] = packTime(at)
+	}
+	p.bin, p.last4, p.holder = uint8(len(c.BIN)), uint8(len(c.Last4)), uint8(len(c.HolderName))
+	_ = append(append(append(p.text[:0], c.BIN...), c.Last4...), c.HolderName...)
+	return true
+}
+
+// unpack is the inverse of pack.
+func (p *packed) unpack(account bank.ID) known {
+	k := known{version: p.version, account: bank.Account{
+		ID: account, CustomerID: p.customer, Kind: p.kind, Currency: p.currency,
+		Balance: p.balance, Held: p.held, CreditLimit: p.creditLimit,
+		Sequence: p.sequence, LastAt: unpackTime(p.lastAt),
+	}}
+	if p.hasCard {
+		k.cards = []bank.Card{p.card.card(account)}
+	}
+	return k
+}
+
+func (p *packedCard) card(account bank.ID) bank.Card {
+	text := string(p.text[:int(p.bin)+int(p.last4)+int(p.holder)])
+	last4, holder := int(p.bin), int(p.bin)+int(p.last4)
+	c := bank.Card{
+		CardFace:  bank.CardFace{ID: p.id, Brand: p.brand, BIN: text[:last4], Last4: text[last4:holder]},
+		AccountID: account, HolderName: text[holder:],
+		Expiry: bank.Expiry{Month: int(p.month), Year: int(p.year)}, Blocked: p.blocked,
+		LockedUntil: unpackTime(p.lockedUntil), IssuedAt: unpackTime(p.issuedAt),
+		Rules:     bank.PurchaseRules{Limit: p.limit, Minimum: p.minimum, PerMinute: p.perMinute},
+		Frequency: bank.Frequency{Level: p.level, At: unpackTime(p.levelAt)},
+	}
+	for _, at := range p.wrongAt[:p.wrong] {
+		c.WrongAt = append(c.WrongAt, unpackTime(at))
+	}
+	return c
+}
