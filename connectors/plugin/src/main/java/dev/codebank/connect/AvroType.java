@@ -155,7 +155,7 @@ record AvroType(Schema schema, Reader reader, Shape shape) {
 
         private AvroType enumeration(Map<?, ?> json, String namespace, boolean optional) {
             define(json, namespace);
-            String[] symbols = ((List<?>) json.get("symbols")).toArray(new String[0]);
+            String[] symbols = ((List<?>) json.get("symbols")).stream().map(String.class::cast).toArray(String[]::new);
             return new AvroType(built(SchemaBuilder.string(), optional), in -> symbols[in.symbol(symbols.length)],
                 new Shape(null, -1, null, symbols, null));
         }
@@ -163,6 +163,9 @@ record AvroType(Schema schema, Reader reader, Shape shape) {
         private AvroType fixed(Map<?, ?> json, String namespace, boolean optional) {
             define(json, namespace);
             int size = ((BigDecimal) json.get("size")).intValueExact();
+            if (size < 0) {
+                throw new DataException("a fixed of " + size + " bytes");
+            }
             return bytes(json, in -> in.fixed(size), optional);
         }
 
