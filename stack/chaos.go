@@ -33,7 +33,7 @@ func (o *chaosOptions) bind(set *flag.FlagSet) {
 // errViolated is what chaos ends with when a promise did not hold; the verdict has said which.
 var errViolated = errors.New("a promise was violated")
 
-// runChaos runs the stack under faults and judges it.
+// runChaos runs the stack under faults and judges it. Whatever went wrong, the seed is told.
 func runChaos(ctx context.Context, o options, out io.Writer) error {
 	if o.dir == "" {
 		root, err := dist.Root()
@@ -47,17 +47,15 @@ func runChaos(ctx context.Context, o options, out io.Writer) error {
 		Stack:    launch.Config{Dir: o.dir, BasePort: o.basePort, Out: out},
 		Pictures: filepath.Join(o.dir, "pictures"),
 	})
+	if verdict != nil {
+		// A stack that did not stop well takes nothing away from what was judged before.
+		err = errors.Join(err, writeVerdict(verdict, o.chaos.verdict), verdict.WriteText(out))
+		if !verdict.OK {
+			err = errors.Join(err, errViolated)
+		}
+	}
 	if err != nil {
-		return fmt.Errorf("%w\nagain: go run ./stack chaos --seed %d --minutes %d", err, o.chaos.seed, o.chaos.minutes)
-	}
-	if err := writeVerdict(verdict, o.chaos.verdict); err != nil {
-		return err
-	}
-	if err := verdict.WriteText(out); err != nil {
-		return err
-	}
-	if !verdict.OK {
-		return fmt.Errorf("%w; seed %d; again: %s", errViolated, verdict.Seed, verdict.Command)
+		return fmt.Errorf("%w\nseed %d; again: go run ./stack chaos --seed %d --minutes %d", err, o.chaos.seed, o.chaos.seed, o.chaos.minutes)
 	}
 	return nil
 }

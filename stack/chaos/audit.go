@@ -40,7 +40,8 @@ const auditPatience = "10m"
 // audit has the five places compared by the operators' tool.
 func (r *run) audit(ctx context.Context) (*auditReport, error) {
 	var out bytes.Buffer
-	failure := r.system.stack.Bankctl(ctx, &out, "audit", "--wait", auditPatience, "--output", "json")
+	failure := r.system.stack.Bankctl(ctx, &out, "audit",
+		"--wait", auditPatience, "--output", "json", "--temp-dir", r.system.stack.Dir())
 	var report auditReport
 	if err := json.NewDecoder(bytes.NewReader(out.Bytes())).Decode(&report); err != nil {
 		return nil, fmt.Errorf("the audit said nothing that could be read: %w: %s", failure, out.String())

@@ -61,6 +61,19 @@ func TestALedgerThatDiffersFromTheHistoryIsFound(t *testing.T) {
 	l, rows, standing := build()
 	require.Empty(t, judge(l, rows, standing).problems)
 
+	// An id that was voided before the purchase was sent, which a full queue refused.
+	l, rows, standing = build()
+	target := l.history.begin(operation{kind: purchase, amount: 5, voided: true})
+	l.note(l.history.begin(operation{kind: void, target: target}), outcome{})
+	l.history.refuse(target)
+	tombstone := row{transaction: [16]byte{4}, kind: kindPurchase, status: statusVoided, caller: caller, request: requestID(target)}
+	require.Empty(t, judge(l, append(rows, tombstone), standing).problems)
+	tombstone.status, tombstone.decline = statusDeclined, 1
+	l, rows, standing = build()
+	target = l.history.begin(operation{kind: purchase, amount: 5})
+	l.history.refuse(target)
+	require.NotNil(t, judge(l, append(rows, tombstone), standing).problemOf("I4"), "refused, and there all the same")
+
 	four := int64(4)
 	for name, spoilt := range map[string]struct {
 		invariant string

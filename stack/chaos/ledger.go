@@ -234,6 +234,9 @@ func (b *book) match(e *row) {
 // compare holds an entry against what its client was answered.
 func (b *book) compare(e *row, n uint32, op operation) {
 	report := b.load.seen.report
+	if op.state == refused && e.status == statusVoided {
+		return // What was refused is the purchase; its id had been voided before.
+	}
 	if op.state == refused {
 		report("I4", "%s %s was refused, and the ledger has it", kindNames[op.kind], requestID(n))
 		return
