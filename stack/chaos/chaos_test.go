@@ -1,0 +1,52 @@
+package chaos_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"codebank.dev/stack/chaos"
+	"codebank.dev/stack/dist"
+	"codebank.dev/stack/launch"
+	"github.com/stretchr/testify/require"
+)
+
+// seed is that of the run below; its verdict names it, and how to repeat it.
+const seed = 1
+
+// TestEverythingPromisedHoldsUnderOneRoundOfEveryFault runs the short form of
+// `go run ./stack chaos`. Only one package at a time may run a stack.
+func TestEverythingPromisedHoldsUnderOneRoundOfEveryFault(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: the stack is not started")
+	}
+	root, err := dist.Root()
+	require.NoError(t, err)
+	unlock, err := dist.Lock(context.Background(), filepath.Join(root, ".stack", "lock"))
+	require.NoError(t, err)
+	defer unlock()
+	base, err := launch.FreeBasePort()
+	require.NoError(t, err)
+	dir := filepath.Join(root, ".stack", "chaos-test")
+	config := launch.Config{Dir: dir, BasePort: base, Out: os.Stderr}
+	verdict, err := chaos.Run(t.Context(), chaos.Options{
+		Seed: seed, Untimed: true, Stack: config, Pictures: filepath.Join(dir, "pictures"), Out: os.Stderr,
+	})
+	require.NoError(t, err)
+	var text strings.Builder
+	require.NoError(t, verdict.WriteText(&text))
+	t.Log(text.String())
+	require.True(t, verdict.OK, "seed %d; again: %s\n%s", verdict.Seed, verdict.Command, text.String())
+	require.GreaterOrEqual(t, verdict.Acknowledged, int64(20_000))
+	require.GreaterOrEqual(t, verdict.Kills, int64(20))
+	for _, judgement := range verdict.Judgements {
+		if judgement.ID == "I15" {
+			require.GreaterOrEqual(t, judgement.Count, int64(20_000), "operations judged for linearizability")
+		}
+	}
+	stack, err := launch.Open(config)
+	require.NoError(t, err)
+	require.NoError(t, stack.Wipe()) // What a failed run leaves stays for a look.
+}
