@@ -145,7 +145,11 @@ func (s *session) write(ctx context.Context, seen *view, changes *bank.Changes) 
 	if seen.presumed {
 		b.add(begin, nil)
 	}
-	addChanges(&b, seen, changes)
+	if isOne(changes) {
+		addOne(&b, seen, changes)
+	} else {
+		addChanges(&b, seen, changes)
+	}
 	b.add(commit, nil)
 	done, tag, err := b.run(ctx)
 	switch {

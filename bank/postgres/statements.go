@@ -120,5 +120,5 @@ const (
 var executed = []*statement{
 	begin, commit, rollback, lockAccounts, readAccounts, readCards, lockTokens, readEntries, readGivenBack,
 	insertAccounts, insertCards, insertSealed, insertEntries, insertAnyEntries, insertEvents,
-	updateAccounts, updateCards, useTokens,
+	updateAccounts, updateCards, useTokens, writeOne,
 }

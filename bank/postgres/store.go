@@ -7,6 +7,7 @@
 //	execute.go     one batch: by memory in one round trip, or read set, decision, write set
 //	memory.go      what the last commits left of the accounts; view.go is a batch's part of it
 //	read.go        the read set: locks and look-ups into a bank.Snapshot
+//	one.go         the write set of a single decision
 //	write.go       the write set: bank.Changes into rows
 //	outcome.go     what an error means: nothing committed, or nobody knows
 //	statements.go  the SQL of the read and write sets

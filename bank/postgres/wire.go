@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -32,6 +33,7 @@ const epochMicros = 946_684_800_000_000
 // value is written behind its length, as the wire wants it.
 type parameters struct {
 	buffer []byte
+	// starts is where each parameter begins; the complement of it for one that is null.
 	starts []int
 	values [][]byte
 	err    error
@@ -44,12 +46,15 @@ func (p *parameters) reset() {
 // list returns the parameters written since reset; it is valid until the next one.
 func (p *parameters) list() [][]byte {
 	p.values = p.values[:0]
-	for i, start := range p.starts {
-		end := len(p.buffer)
-		if i+1 < len(p.starts) {
-			end = p.starts[i+1]
+	end := len(p.buffer)
+	p.values = slices.Grow(p.values, len(p.starts))[:len(p.starts)]
+	for i := len(p.starts) - 1; i >= 0; i-- {
+		start := p.starts[i]
+		if start < 0 {
+			p.values[i], end = nil, ^start
+			continue
 		}
-		p.values = append(p.values, p.buffer[start:end:end])
+		p.values[i], end = p.buffer[start:end:end], start
 	}
 	return p.values
 }
