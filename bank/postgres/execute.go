@@ -60,7 +60,10 @@ func (s *Store) presume(ctx context.Context, session *session, keys *bank.Keys, 
 	}
 	err := s.settle(ctx, session, seen, &changes)
 	switch {
+	case err == nil:
+		s.presumed.Add(1)
 	case errors.Is(err, bank.ErrRetry):
+		s.mistaken.Add(1)
 		if sqlState(err) != uniqueViolation {
 			s.memory.doubt()
 		}
@@ -78,6 +81,7 @@ func (s *Store) lock(ctx context.Context, session *session, keys *bank.Keys, dec
 		session.abandon(ctx)
 		return notCommitted(err)
 	}
+	s.locked.Add(1)
 	s.reached(failpoint.BatchLocked)
 	book := bank.NewBook(seen.snapshot(snapshot))
 	if err := decide(book); err != nil {
@@ -91,6 +95,18 @@ func (s *Store) lock(ctx context.Context, session *session, keys *bank.Keys, dec
 	}
 	seen.guard(&changes)
 	return s.settle(ctx, session, seen, &changes)
+}
+
+// Ways counts the batches of a Store since it was opened, by the way they took.
+type Ways struct {
+	Presumed int64 // written on what was remembered or read without a lock
+	Locked   int64 // decided under locks
+	Mistaken int64 // not written, because what was presumed did not hold
+}
+
+// Ways returns the counters, each exact.
+func (s *Store) Ways() Ways {
+	return Ways{Presumed: s.presumed.Load(), Locked: s.locked.Load(), Mistaken: s.mistaken.Load()}
 }
 
 // settle writes what was decided on seen and keeps the memory true to it.

@@ -22,6 +22,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -69,6 +70,8 @@ type Store struct {
 	pool   *pgxpool.Pool
 	memory *memory
 	floor  floor
+
+	presumed, locked, mistaken atomic.Int64
 }
 
 // settings hold for every connection. A replica that freezes between its two round

@@ -98,7 +98,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 		server.Handle("/debug/pprof/", http.HandlerFunc(pprof.Index))
 		server.Handle("/debug/pprof/profile", http.HandlerFunc(pprof.Profile))
 	}
-	server.Metrics().MustRegister(&collector{executor: executor, relay: relay.relay})
+	server.Metrics().MustRegister(&collector{executor: executor, store: store, relay: relay.relay})
 	logger.Info("bank is up", slog.String("bank_code", string(config.bankCode)),
 		slog.String("grpc", server.GRPCAddress()), slog.String("http", server.HTTPAddress()))
 	return server.Run(ctx)

@@ -5,12 +5,14 @@ import (
 
 	"codebank.dev/bank/ledger"
 	"codebank.dev/bank/outbox"
+	"codebank.dev/bank/postgres"
 	"github.com/prometheus/client_golang/prometheus"
 )
 
 // collector shows the executor's and the relay's counters to Prometheus.
 type collector struct {
 	executor *ledger.Executor
+	store    *postgres.Store
 	relay    *outbox.Relay // nil when this process does not publish
 }
 
@@ -28,6 +30,9 @@ var (
 	splitTotal     = describe("ledger_split_total", "Batches split because their data was refused.")
 	refusedTotal   = describe("ledger_refused_total", "Commands turned away by a full queue.")
 	waiting        = describe("ledger_waiting", "Commands on the lanes at this moment.")
+	presumedTotal  = describe("ledger_presumed_total", "Batches written on what was remembered, in one round trip.")
+	lockedTotal    = describe("ledger_locked_total", "Batches decided under locks, in two round trips.")
+	mistakenTotal  = describe("ledger_mistaken_total", "Batches decided again because what was presumed did not hold.")
 	relayLeading   = describe("relay_leading", "1 when this process publishes.")
 	relayEpoch     = describe("relay_epoch", "The epoch of the last term.")
 	relayBacklog   = describe("relay_backlog_rows", "Committed events that wait to be published.")
@@ -60,6 +65,10 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	count(splitTotal, ledger.Split)
 	count(refusedTotal, ledger.Refused)
 	gauge(waiting, ledger.Waiting)
+	ways := c.store.Ways()
+	count(presumedTotal, ways.Presumed)
+	count(lockedTotal, ways.Locked)
+	count(mistakenTotal, ways.Mistaken)
 	if c.relay == nil {
 		return
 	}
