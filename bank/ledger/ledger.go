@@ -24,7 +24,7 @@ type Config struct {
 	Encoder bank.Encoder
 	// Now is the clock; decisions are made in whole milliseconds of it.
 	Now func() time.Time
-	// Lanes is how many batches may be under way at once; default as many as processors.
+	// Lanes is how many batches may be under way at once; default two for each processor.
 	// A second one is begun only when there is enough for it, for each has a price of its own.
 	Lanes int
 	// MaxBatch is the most commands that share a commit; default 256.
@@ -76,7 +76,7 @@ const retryAfterBusy = 250 * time.Millisecond
 // New starts an executor's lanes. Close ends them.
 func New(config Config) *Executor {
 	if config.Lanes <= 0 {
-		config.Lanes = runtime.GOMAXPROCS(0)
+		config.Lanes = 2 * runtime.GOMAXPROCS(0)
 	}
 	if config.MaxBatch <= 0 {
 		config.MaxBatch = 256

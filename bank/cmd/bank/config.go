@@ -49,7 +49,7 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	flags.BoolVar(&c.relay, "relay", true, "publish committed events from this process; one process leads at a time")
 	flags.DurationVar(&c.clockOffset, "clock-offset", 0, "added to the system's clock, for rehearsals: decisions are made and cards issued at that time")
 	flags.BoolVar(&c.profile, "profile", false, "serve the runtime's profiles at /debug/pprof/ on the HTTP address")
-	flags.IntVar(&c.lanes, "lanes", 0, "how many batches may be committing at once; 0 means as many as processors")
+	flags.IntVar(&c.lanes, "lanes", 0, "how many batches may be committing at once; 0 means two for each processor")
 	flags.IntVar(&c.maxBatch, "max-batch", 256, "the most commands that share a commit")
 	flags.IntVar(&c.queueLength, "queue-length", 2048, "how many commands may wait per lane before callers are refused")
 	point := flags.String("failpoint", "", failpoint.Usage(failpoint.Bank()))

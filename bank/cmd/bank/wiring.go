@@ -57,9 +57,9 @@ func collectLess(environ []string) {
 	}
 }
 
-// memoryGoal is the memory for each lane of two processors, in bytes: twice what a
-// full queue and the calls that wait in it keep alive.
-const memoryGoal = 144 << 20
+// memoryGoal is the memory for each two processors, in bytes: twice what is alive with
+// a hundred thousand accounts remembered, full queues and the calls that wait in them.
+const memoryGoal = 224 << 20
 
 // holder names this process in the relay's lease: a process started anew is a new holder.
 func holder() string {
@@ -76,7 +76,7 @@ func holder() string {
 // database that is not there yet until ctx ends.
 func openStore(ctx context.Context, config *config, logger *slog.Logger) (*postgres.Store, error) {
 	store, err := postgres.Open(ctx, postgres.Config{
-		URL: config.databaseURL, MaxConnections: max(config.lanes, runtime.GOMAXPROCS(0)) + spareConnections,
+		URL: config.databaseURL, MaxConnections: max(config.lanes, 2*runtime.GOMAXPROCS(0)) + spareConnections,
 		BankCode: config.bankCode, ApplicationName: "bank", Failpoint: config.failpoint,
 	})
 	if err != nil {
