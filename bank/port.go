@@ -35,6 +35,14 @@ type Store interface {
 // ledger.Executor is one, and says which errors there are.
 type Submitter interface {
 	Submit(ctx context.Context, command Command) (Outcome, error)
+	// SubmitAll is Submit for several commands that are waited for together.
+	SubmitAll(ctx context.Context, commands []Command) []Settled
+}
+
+// Settled is what Submit returns.
+type Settled struct {
+	Outcome Outcome
+	Err     error
 }
 
 // Directory answers immutable facts without locks. ErrNotFound when there is none

@@ -57,6 +57,15 @@ func (s *side) begin() { s.held, s.commands, s.outcomes, s.posted = nil, nil, ni
 // errHeld answers for a command that is to be decided later.
 var errHeld = fault.New(fault.Unavailable, "HELD", "The command is decided with others.")
 
+// SubmitAll implements bank.Submitter.
+func (s *side) SubmitAll(ctx context.Context, commands []bank.Command) []bank.Settled {
+	settled := make([]bank.Settled, len(commands))
+	for i, command := range commands {
+		settled[i].Outcome, settled[i].Err = s.Submit(ctx, command)
+	}
+	return settled
+}
+
 // Submit implements bank.Submitter.
 func (s *side) Submit(ctx context.Context, command bank.Command) (bank.Outcome, error) {
 	if s.holding {

@@ -69,7 +69,7 @@ func refusal(err error) error {
 func (e *Executor) attempt(batch []*call) ([]bank.Outcome, error) {
 	var keys bank.Keys
 	for _, c := range batch {
-		keys.Add(c.command.Keys())
+		keys.Add(c.keys)
 	}
 	keys.Sort()
 	ctx, cancel := context.WithTimeout(context.Background(), e.config.BatchTimeout)

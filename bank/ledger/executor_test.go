@@ -335,3 +335,42 @@ func TestACardIsKnownTheMomentItExists(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, facts, again)
 }
+
+func TestCommandsSubmittedTogetherAreSettledEachByItself(t *testing.T) {
+	store := inmem.New(time.Now)
+	executor := newExecutor(t, store, nil)
+	customer := banktest.OpenCustomer(t, store, 100)
+	one, other := banktest.NewID(), banktest.NewID()
+	settled := executor.SubmitAll(t.Context(), []bank.Command{
+		&spend{id: one, customer: customer, amount: 60},
+		&spend{id: one, customer: customer, amount: 60},
+		&spend{id: other, customer: customer, amount: 60},
+	})
+	require.Len(t, settled, 3)
+	for _, s := range settled {
+		require.NoError(t, s.Err)
+	}
+	require.Equal(t, settled[0].Outcome.Entry.Sequence, settled[1].Outcome.Entry.Sequence, "one id, one entry")
+	require.Equal(t, bank.Approved, settled[0].Outcome.Entry.Status)
+	require.NotEqual(t, bank.Approved, settled[2].Outcome.Entry.Status, "the rest does not cover it")
+	require.Empty(t, executor.SubmitAll(t.Context(), nil))
+}
+
+func TestOfCommandsSubmittedTogetherThoseWithoutRoomAreRefused(t *testing.T) {
+	store := inmem.New(time.Now)
+	executor := newExecutor(t, store, func(c *ledger.Config) { c.Lanes, c.QueueLength = 1, 2 })
+	customer := banktest.OpenCustomer(t, store, 1000)
+	var commands []bank.Command
+	for range 5 {
+		commands = append(commands, &spend{id: banktest.NewID(), customer: customer, amount: 1})
+	}
+	refused := 0
+	for _, s := range executor.SubmitAll(t.Context(), commands) {
+		if s.Err != nil {
+			require.Equal(t, fault.ResourceExhausted, fault.CodeOf(s.Err))
+			refused++
+		}
+	}
+	require.Equal(t, 3, refused)
+	require.EqualValues(t, 3, executor.Stats().Refused)
+}

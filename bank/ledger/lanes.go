@@ -68,25 +68,28 @@ func newLanes(count, limit, bound int) *lanes {
 	return l
 }
 
-// add puts c on its lane, or returns the call in flight with the same key. The error
-// is errClosed, or errBusy without its delay.
-func (l *lanes) add(key bank.ID, lane int, c *call) (twin *call, err error) {
+// add puts calls on their lanes. One that cannot wait there is told at once: it has
+// the call in flight with the same key as its twin, or errClosed or errBusy.
+func (l *lanes) add(calls ...*call) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
-	if l.closed {
-		return nil, errClosed
+	for _, c := range calls {
+		twin, inFlight := l.inFlight[c.key]
+		lane := &l.queues[laneOf(c, len(l.queues))]
+		switch {
+		case l.closed:
+			c.refused = errClosed
+		case inFlight:
+			c.twin = twin
+		case lane.len() >= l.bound:
+			c.refused = errBusy.After(retryAfterBusy)
+		default:
+			lane.push(c)
+			l.inFlight[c.key] = c
+			l.waiting++
+		}
 	}
-	if twin, ok := l.inFlight[key]; ok {
-		return twin, nil
-	}
-	if l.queues[lane].len() >= l.bound {
-		return nil, errBusy
-	}
-	l.queues[lane].push(c)
-	l.inFlight[key] = c
-	l.waiting++
 	l.wake()
-	return nil, nil
 }
 
 // take waits for what makes a batch and appends it to batch. lane, or all of them, is

@@ -15,10 +15,10 @@ func waiting(t *testing.T, l *lanes, lengths ...int) {
 	for lane, length := range lengths {
 		for range length {
 			at := start.Add(time.Duration(len(l.inFlight)) * time.Millisecond)
-			c := &call{key: bank.ID{byte(len(l.inFlight)), byte(len(l.inFlight) >> 8), byte(lane)}, arrived: at}
-			twin, err := l.add(c.key, lane, c)
-			require.NoError(t, err)
-			require.Nil(t, twin)
+			c := &call{key: bank.ID{byte(len(l.inFlight)), byte(len(l.inFlight) >> 8), 15: byte(lane)}, arrived: at}
+			l.add(c)
+			require.NoError(t, c.refused)
+			require.Nil(t, c.twin)
 		}
 	}
 }
@@ -81,8 +81,9 @@ func TestAClosedLaneIsEmptiedFirst(t *testing.T) {
 	l := newLanes(2, 100, 1000)
 	waiting(t, l, 5, 5)
 	l.close()
-	_, err := l.add(bank.ID{9}, 0, &call{})
-	require.ErrorIs(t, err, errClosed)
+	late := &call{key: bank.ID{9}}
+	l.add(late)
+	require.ErrorIs(t, late.refused, errClosed)
 	calls, lane := begin(t, l)
 	require.Len(t, calls, 10)
 	l.done(lane)

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"codebank.dev/bank"
@@ -52,15 +53,39 @@ type Executor struct {
 type call struct {
 	key     bank.ID
 	command bank.Command
+	keys    bank.Keys
 	arrived time.Time
-	done    chan struct{}
+	group   *group
+	// twin is the call that was in flight with the same key; this one never waited.
+	twin *call
+	// refused is why this one never waited; outcome and err are of one that did.
+	refused error
 	outcome bank.Outcome
 	err     error
 }
 
+// answer must come once for every call on a lane.
 func (c *call) answer(outcome bank.Outcome, err error) {
 	c.outcome, c.err = outcome, err
-	close(c.done)
+	c.group.ended(1)
+}
+
+// group is calls whose submitter waits for all of them.
+type group struct {
+	left atomic.Int64
+	done chan struct{}
+}
+
+func newGroup(calls int) *group {
+	g := &group{done: make(chan struct{})}
+	g.left.Store(int64(calls))
+	return g
+}
+
+func (g *group) ended(calls int) {
+	if calls > 0 && g.left.Add(int64(-calls)) == 0 {
+		close(g.done)
+	}
 }
 
 // errBusy is the refusal of a full queue.
@@ -106,28 +131,81 @@ func New(config Config) *Executor {
 // with RetryAfter when the queue is full, nothing done; fault.Unavailable when the
 // outcome is unknown or the store is away.
 func (e *Executor) Submit(ctx context.Context, command bank.Command) (bank.Outcome, error) {
-	key := command.Key()
+	c := &call{key: command.Key(), command: command, keys: command.Keys(), group: newGroup(1)}
 	for {
-		mine, theirs, err := e.enqueue(key, command)
+		c.arrived, c.twin = e.config.Now(), nil
+		e.lanes.add(c)
 		switch {
-		case err != nil:
-			return bank.Outcome{}, err
-		case mine != nil:
-			return wait(ctx, mine)
+		case c.twin != nil:
+		case c.refused != nil:
+			return bank.Outcome{}, e.countRefused(c.refused)
+		default:
+			if err := wait(ctx, c.group); err != nil {
+				return bank.Outcome{}, err
+			}
+			return c.outcome, c.err
 		}
 		// Somebody's command with the same key is under way. Its outcome is durable when
 		// it succeeds, so deciding ours then is a look-up; and it is ours to decide when
 		// theirs failed.
-		select {
-		case <-theirs.done:
-		case <-ctx.Done():
-			return bank.Outcome{}, fault.Of(ctx.Err())
+		if err := wait(ctx, c.twin.group); err != nil {
+			return bank.Outcome{}, err
 		}
-		if twin, ok := theirs.command.(Twin); ok && theirs.err == nil && twin.SameAs(command) {
+		if twin, ok := c.twin.command.(Twin); ok && c.twin.err == nil && twin.SameAs(command) {
 			e.stats.joined.Add(1)
-			return theirs.outcome, nil
+			return c.twin.outcome, nil
 		}
 	}
+}
+
+// SubmitAll is Submit for several commands at once, which may share one batch, and
+// which their submitter waits for together. The answers are in the commands' order.
+func (e *Executor) SubmitAll(ctx context.Context, commands []bank.Command) []bank.Settled {
+	calls, waiting, group := make([]call, len(commands)), make([]*call, len(commands)), newGroup(len(commands))
+	now := e.config.Now()
+	for i, command := range commands {
+		calls[i] = call{key: command.Key(), command: command, keys: command.Keys(), arrived: now, group: group}
+		waiting[i] = &calls[i]
+	}
+	if len(calls) == 0 {
+		return nil
+	}
+	e.lanes.add(waiting...)
+	group.ended(turnedAway(calls))
+	left := wait(ctx, group)
+	settled := make([]bank.Settled, len(commands))
+	for i := range calls {
+		switch c := &calls[i]; {
+		case c.twin != nil:
+			settled[i].Outcome, settled[i].Err = e.Submit(ctx, c.command)
+		case c.refused != nil:
+			settled[i].Err = e.countRefused(c.refused)
+		case left != nil:
+			settled[i].Err = left
+		default:
+			settled[i] = bank.Settled{Outcome: c.outcome, Err: c.err}
+		}
+	}
+	return settled
+}
+
+// turnedAway returns how many of the calls never waited on a lane.
+func turnedAway(calls []call) int {
+	away := 0
+	for i := range calls {
+		if calls[i].twin != nil || calls[i].refused != nil {
+			away++
+		}
+	}
+	return away
+}
+
+// countRefused counts a command for which a lane had no room.
+func (e *Executor) countRefused(err error) error {
+	if errors.Is(err, errBusy) {
+		e.stats.refused.Add(1)
+	}
+	return err
 }
 
 // Twin is a command that can tell whether another command asks for exactly the
@@ -137,36 +215,27 @@ type Twin interface {
 	SameAs(other bank.Command) bool
 }
 
-func wait(ctx context.Context, c *call) (bank.Outcome, error) {
+func wait(ctx context.Context, g *group) error {
 	select {
-	case <-c.done:
-		return c.outcome, c.err
+	case <-g.done:
+		return nil
+	default:
+	}
+	select {
+	case <-g.done:
+		return nil
 	case <-ctx.Done():
-		return bank.Outcome{}, fault.Of(ctx.Err())
+		return fault.Of(ctx.Err())
 	}
-}
-
-// enqueue puts command on its lane, or returns the call in flight with the same key.
-func (e *Executor) enqueue(key bank.ID, command bank.Command) (mine, theirs *call, err error) {
-	mine = &call{key: key, command: command, arrived: e.config.Now(), done: make(chan struct{})}
-	theirs, err = e.lanes.add(key, laneOf(command, key, e.config.Lanes), mine)
-	switch {
-	case errors.Is(err, errBusy):
-		e.stats.refused.Add(1)
-		return nil, nil, errBusy.After(retryAfterBusy)
-	case err != nil || theirs != nil:
-		return nil, theirs, err
-	}
-	return mine, nil, nil
 }
 
 // laneOf spreads commands by their first account, so that commands on one account
 // share batches instead of waiting for each other's locks.
-func laneOf(command bank.Command, key bank.ID, lanes int) int {
-	if accounts := command.Keys().Accounts; len(accounts) > 0 {
-		key = accounts[0]
+func laneOf(c *call, lanes int) int {
+	if len(c.keys.Accounts) > 0 {
+		return int(c.keys.Accounts[0][15]) % lanes
 	}
-	return int(key[15]) % lanes
+	return int(c.key[15]) % lanes
 }
 
 // run settles batches, one after the other, until the executor is closed and nothing waits.

@@ -86,6 +86,33 @@ func (s *Service) Authorize(ctx context.Context, request Request) (Purchase, err
 	return Purchase{Entry: *outcome.Entry}, nil
 }
 
+// Settled is what Authorize returns.
+type Settled struct {
+	Purchase Purchase
+	Err      error
+}
+
+// AuthorizeAll is Authorize for several requests, whose decisions may share a commit.
+// The answers are in the requests' order; each is by itself.
+func (s *Service) AuthorizeAll(ctx context.Context, requests []Request) []Settled {
+	settled := make([]Settled, len(requests))
+	commands, of := make([]bank.Command, 0, len(requests)), make([]int, 0, len(requests))
+	for i := range requests {
+		command, err := s.resolve(ctx, &requests[i])
+		if err != nil {
+			settled[i].Err = err
+			continue
+		}
+		commands, of = append(commands, command), append(of, i)
+	}
+	for i, answer := range s.Ledger.SubmitAll(ctx, commands) {
+		if settled[of[i]].Err = answer.Err; answer.Err == nil {
+			settled[of[i]].Purchase = Purchase{Entry: *answer.Outcome.Entry}
+		}
+	}
+	return settled
+}
+
 // resolve checks the request and turns it into a command that rests on immutable facts only.
 func (s *Service) resolve(ctx context.Context, request *Request) (*authorize, error) {
 	currency, err := request.check()

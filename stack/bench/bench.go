@@ -79,7 +79,7 @@ func (o *Options) Bind(set *flag.FlagSet) {
 	set.IntVar(&o.Cards, "cards", 100_000, "cards that the load is spread over")
 	set.IntVar(&o.Rounds, "rounds", 5, "how often the terms of a figure are measured in turn")
 	set.DurationVar(&o.Window, "window", 4*time.Second, "how long a term is measured in a round")
-	set.IntVar(&o.Messages, "messages", 4, "messages of 256 purchases in flight on the stream")
+	set.IntVar(&o.Messages, "messages", 8, "messages of 256 purchases in flight on the stream")
 	set.Var(&o.Scale, "scale", "transactions in the tables, by which the row scale measures")
 	set.IntVar(&o.Backlog, "backlog", 400_000, "events that each sink writes in a round")
 	set.IntVar(&o.Drain, "drain", 500_000, "events that the relay drains in a round")

@@ -102,10 +102,23 @@ func (c *client) empty(ctx context.Context, caller int) error {
 	return err
 }
 
+// meet buys once with every card, over the stream: a bank that has been running for a
+// while knows its cards, and that is the bank to be measured.
+func (c *client) meet(ctx context.Context) error {
+	count, next := new(tally), 0
+	return c.stream(ctx, 1, count, func() card {
+		next++
+		if next >= len(c.cards) {
+			count.stop.Store(true)
+		}
+		return c.cards[(next-1)%len(c.cards)]
+	})
+}
+
 // stream buys over one stream with some messages in flight until the tally says stop.
 // One goroutine sends and receives: with fewer messages in flight than the bank takes
 // (16), sending never waits for receiving.
-func (c *client) stream(ctx context.Context, messages int, count *tally) error {
+func (c *client) stream(ctx context.Context, messages int, count *tally, pick func() card) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stream, err := c.connections[0].NewStream(ctx, &bankv1.PurchaseService_ServiceDesc.Streams[0],
@@ -115,7 +128,7 @@ func (c *client) stream(ctx context.Context, messages int, count *tally) error {
 	}
 	open := make(map[string]*request, messages)
 	send := func(r *request) error {
-		c.fill(r, c.anyCard)
+		c.fill(r, pick)
 		open[string(r.ids[0])] = r
 		return stream.SendMsg(r)
 	}

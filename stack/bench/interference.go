@@ -26,6 +26,9 @@ func (w *world) interference(ctx context.Context) (figures []Figure, err error) 
 	}
 	defer func() { err = errors.Join(err, alone.end(ctx)) }()
 
+	if err := errors.Join(publishing.meet(ctx), alone.meet(ctx)); err != nil {
+		return nil, err
+	}
 	callers := w.options.Callers
 	with := publishing.term("purchases, relay and both sinks following", callers, publishing.uniform)
 	without := alone.term("purchases, nothing published", callers, alone.uniform)

@@ -26,6 +26,9 @@ func (w *world) rivals(ctx context.Context) (*rivals, error) {
 		return nil, err
 	}
 	yardstick, err := w.newYardstick(ctx)
+	if err == nil {
+		err = bank.meet(ctx)
+	}
 	if err != nil {
 		return nil, errors.Join(err, bank.end(ctx))
 	}
@@ -97,7 +100,7 @@ func (w *world) bulk(ctx context.Context) (figures []Figure, err error) {
 func (b *bank) bulkTerm() term {
 	return term{name: "purchases over the stream", unit: "bank/s", workers: 1, bank: b.client.bank,
 		work: func(ctx context.Context, _ int, count *tally) error {
-			return b.stream(ctx, b.world.options.Messages, count)
+			return b.stream(ctx, b.world.options.Messages, count, b.anyCard)
 		}}
 }
 
