@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"syscall"
 )
 
@@ -23,6 +24,9 @@ type Options struct {
 	// Death is the signal the process gets when this program dies without
 	// stopping it. Zero means SIGKILL. Only Linux can do this; elsewhere it is ignored.
 	Death syscall.Signal
+	// Nice is how much the process gives way to others when the processors are short, 0
+	// to 19. Ignored where there is no program nice to start it by.
+	Nice int
 }
 
 // Process is a started child. It is safe for concurrent use.
@@ -42,6 +46,7 @@ func Start(cmd *exec.Cmd, options Options) (*Process, error) {
 		options.Death = syscall.SIGKILL
 	}
 	cmd.SysProcAttr = attributes(options)
+	giveWay(cmd, options.Nice)
 	process := &Process{cmd: cmd, done: make(chan struct{})}
 	started := make(chan error)
 	go process.run(started)
@@ -49,6 +54,17 @@ func Start(cmd *exec.Cmd, options Options) (*Process, error) {
 		return nil, err
 	}
 	return process, nil
+}
+
+// giveWay has cmd started by the program nice, which becomes cmd: a priority set from
+// here would be that of a thread, and go over to whatever else it starts.
+func giveWay(cmd *exec.Cmd, nice int) {
+	path, err := exec.LookPath("nice")
+	if nice == 0 || err != nil {
+		return
+	}
+	cmd.Args = append([]string{path, "-n", strconv.Itoa(nice), cmd.Path}, cmd.Args[1:]...)
+	cmd.Path = path
 }
 
 // run starts the command and waits for it on one operating-system thread. The

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -133,4 +134,27 @@ func TestTheTailOfALog(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, []byte("one\ntwo\nthree\n"), 0o600))
 	require.Equal(t, "two\nthree", child.Tail(file, 2))
 	require.Equal(t, "one\ntwo\nthree", child.Tail(file, 9))
+}
+
+func TestANiceChildGivesWayAndItsParentDoesNot(t *testing.T) {
+	if _, err := exec.LookPath("nice"); err != nil || runtime.GOOS != "linux" {
+		t.Skip("priorities are read in Linux's way, and set by the program nice")
+	}
+	process, err := child.Start(exec.Command("sleep", "300"), child.Options{Nice: 7})
+	require.NoError(t, err)
+	defer process.Signal(syscall.SIGKILL)
+	require.Eventually(t, func() bool { return nice(t, process.Pid()) == 7 }, time.Minute, time.Millisecond)
+	require.Zero(t, nice(t, os.Getpid()))
+	plain, err := child.Start(exec.Command("sleep", "300"), child.Options{})
+	require.NoError(t, err)
+	defer plain.Signal(syscall.SIGKILL)
+	require.Zero(t, nice(t, plain.Pid()))
+}
+
+// nice returns how nice a process is; the kernel's call gives 20 less of it.
+func nice(t *testing.T, pid int) int {
+	t.Helper()
+	priority, err := syscall.Getpriority(syscall.PRIO_PROCESS, pid)
+	require.NoError(t, err)
+	return 20 - priority
 }

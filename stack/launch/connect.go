@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"codebank.dev/stack/child"
 	"codebank.dev/stack/dist"
 	"codebank.dev/stack/postgres"
 	"codebank.dev/stack/process"
@@ -68,6 +69,7 @@ func (c *connect) command(ctx context.Context) (process.Command, error) {
 		Args: machine.arguments("-cp", filepath.Join(c.lib, "*"), "org.apache.kafka.connect.cli.ConnectDistributed", config),
 		Env:  environment(env),
 		Dir:  dir,
+		How:  child.Options{Nice: readSide},
 	}, nil
 }
 
