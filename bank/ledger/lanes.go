@@ -15,7 +15,7 @@ import (
 // bank decides one while the store writes the other.
 type lanes struct {
 	limit int // of commands in a batch
-	bound int // of commands waiting in a lane
+	bound int // of commands waiting in all lanes
 
 	mutex    sync.Mutex
 	ready    *sync.Cond
@@ -81,7 +81,7 @@ func (l *lanes) add(calls ...*call) {
 			c.refused = errClosed
 		case inFlight:
 			c.twin = twin
-		case lane.len() >= l.bound:
+		case l.waiting >= l.bound:
 			c.refused = errBusy.After(retryAfterBusy)
 		default:
 			lane.push(c)

@@ -30,7 +30,7 @@ type Config struct {
 	Lanes int
 	// MaxBatch is the most commands that share a commit; default 256.
 	MaxBatch int
-	// QueueLength is how many commands may wait per lane before Submit refuses; default 2048.
+	// QueueLength is how many commands may wait before Submit refuses; default 2048.
 	QueueLength int
 	// BatchTimeout bounds one attempt of a batch at the store; default 8 s.
 	BatchTimeout time.Duration

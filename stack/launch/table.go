@@ -5,6 +5,7 @@ import (
 	"io"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 
 	"codebank.dev/stack/child"
 	"codebank.dev/stack/postgres"
@@ -90,15 +91,24 @@ func (s *Stack) database(ctx context.Context) (*postgres.Server, error) {
 		Progress: func(message string) { s.say(Postgres, message) },
 		// Room for the ledger's indexes, and checkpoints far enough apart that few pages
 		// have to be logged whole. Nothing here makes a commit less durable.
-		Settings: map[string]string{
-			"shared_buffers": "512MB", "max_wal_size": "4GB", "min_wal_size": "1GB", "checkpoint_timeout": "15min",
-		},
+		Settings: databaseSettings(),
 	})
 	if err != nil {
 		return nil, err
 	}
 	s.server.Store(server)
 	return server, nil
+}
+
+func databaseSettings() map[string]string {
+	settings := map[string]string{
+		"shared_buffers": "512MB", "max_wal_size": "4GB", "min_wal_size": "1GB", "checkpoint_timeout": "15min",
+	}
+	if runtime.GOOS == "linux" {
+		// After a crash the whole file system is flushed at once, not file by file.
+		settings["recovery_init_sync_method"] = "syncfs"
+	}
+	return settings
 }
 
 func (s *Stack) postgresDir() string { return filepath.Join(s.dir, "postgres") }

@@ -51,7 +51,7 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	flags.BoolVar(&c.profile, "profile", false, "serve the runtime's profiles at /debug/pprof/ on the HTTP address")
 	flags.IntVar(&c.lanes, "lanes", 0, "how many batches may be committing at once; 0 means two for each processor")
 	flags.IntVar(&c.maxBatch, "max-batch", 256, "the most commands that share a commit")
-	flags.IntVar(&c.queueLength, "queue-length", 2048, "how many commands may wait per lane before callers are refused")
+	flags.IntVar(&c.queueLength, "queue-length", 2048, "how many commands may wait before callers are refused")
 	point := flags.String("failpoint", "", failpoint.Usage(failpoint.Bank()))
 	if err := serve.Parse(flags, environmentPrefix, args, environ); err != nil {
 		return nil, err
