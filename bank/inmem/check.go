@@ -20,6 +20,11 @@ const legs = 2
 // both befall a batch the first one counts, in the order in which the database comes
 // upon them. It changes nothing.
 func (s *Store) check(changes *bank.Changes) error {
+	for i := range changes.Accounts {
+		if err := checkAccount(&changes.Accounts[i]); err != nil {
+			return err
+		}
+	}
 	opened := make(map[bank.ID]bool)
 	for i := range changes.NewAccounts {
 		account := &changes.NewAccounts[i]
@@ -40,11 +45,6 @@ func (s *Store) check(changes *bank.Changes) error {
 	for i := range changes.Events {
 		if changes.Events[i].SchemaVersion < 1 {
 			return rejected("an event names the schema version it was written with")
-		}
-	}
-	for i := range changes.Accounts {
-		if err := checkAccount(&changes.Accounts[i]); err != nil {
-			return err
 		}
 	}
 	for i := range changes.Cards {
