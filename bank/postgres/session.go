@@ -61,11 +61,16 @@ type batch struct {
 // add queues a prepared statement with the session's parameters, which may be
 // built anew afterwards. each sees every row of its result; nil when it has none.
 func (b *batch) add(st *statement, each func(row)) {
+	b.queue(st, b.session.parameters.list(), each)
+}
+
+// queue is add with the values that the session's parameters stand for.
+func (b *batch) queue(st *statement, values [][]byte, each func(row)) {
 	p := &b.session.parameters
 	if b.err == nil {
 		b.err = p.err
 	}
-	b.wire.ExecStatement(b.session.prepared[st.name], p.list(), binaryFormat, binaryFormat)
+	b.wire.ExecStatement(b.session.prepared[st.name], values, binaryFormat, binaryFormat)
 	b.each = append(b.each, each)
 	p.reset()
 }

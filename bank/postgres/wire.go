@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"time"
 
@@ -33,7 +32,6 @@ const epochMicros = 946_684_800_000_000
 // value is written behind its length, as the wire wants it.
 type parameters struct {
 	buffer []byte
-	// starts is where each parameter begins; the complement of it for one that is null.
 	starts []int
 	values [][]byte
 	err    error
@@ -46,17 +44,28 @@ func (p *parameters) reset() {
 // list returns the parameters written since reset; it is valid until the next one.
 func (p *parameters) list() [][]byte {
 	p.values = p.values[:0]
-	end := len(p.buffer)
-	p.values = slices.Grow(p.values, len(p.starts))[:len(p.starts)]
-	for i := len(p.starts) - 1; i >= 0; i-- {
-		start := p.starts[i]
-		if start < 0 {
-			p.values[i], end = nil, ^start
-			continue
+	for i, start := range p.starts {
+		end := len(p.buffer)
+		if i+1 < len(p.starts) {
+			end = p.starts[i+1]
 		}
-		p.values[i], end = p.buffer[start:end:end], start
+		p.values = append(p.values, p.buffer[start:end:end])
 	}
 	return p.values
+}
+
+// elements is list for parameters that are arrays of one element each: it returns the
+// elements, whose bytes stand behind the array's header and their own length.
+func (p *parameters) elements() [][]byte {
+	const header, length = 20, 4
+	values := p.list()
+	for i, array := range values {
+		values[i] = nil
+		if size := int32(binary.BigEndian.Uint32(array[header:])); size >= 0 {
+			values[i] = array[header+length:]
+		}
+	}
+	return values
 }
 
 // array begins a parameter: a one-dimensional array of n elements, to be written next.

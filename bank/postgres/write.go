@@ -66,11 +66,15 @@ func addFigures(p *parameters, accounts []bank.Account) {
 }
 
 func addAccounts(b *batch, seen *view, accounts []bank.Account) {
-	p := &b.session.parameters
+	addVersions(&b.session.parameters, seen, accounts)
+	b.add(updateAccounts, nil)
+}
+
+// addVersions writes what changes of accounts, and the versions they were seen with.
+func addVersions(p *parameters, seen *view, accounts []bank.Account) {
 	column(p, typeUUID, accounts, func(p *parameters, a *bank.Account) { p.uuid(a.ID) })
 	addFigures(p, accounts)
 	column(p, typeInt8, accounts, func(p *parameters, a *bank.Account) { p.int8(seen.version(a.ID)) })
-	b.add(updateAccounts, nil)
 }
 
 func addNewCards(b *batch, issued []bank.NewCard) {
@@ -127,14 +131,18 @@ func addTokens(b *batch, tokens []bank.CardToken) {
 }
 
 func addEvents(b *batch, events []bank.Event) {
-	p := &b.session.parameters
+	addBodies(&b.session.parameters, events)
+	b.add(insertEvents, nil)
+}
+
+// addBodies writes the columns of events.
+func addBodies(p *parameters, events []bank.Event) {
 	column(p, typeUUID, events, func(p *parameters, e *bank.Event) { p.uuid(e.TransactionID) })
 	column(p, typeUUID, events, func(p *parameters, e *bank.Event) { p.optionalUUID(e.AccountID) })
 	column(p, typeInt8, events, func(p *parameters, e *bank.Event) { p.optionalInt8(e.Sequence) })
 	column(p, typeUUID, events, func(p *parameters, e *bank.Event) { p.uuid(e.Key) })
 	column(p, typeInt4, events, func(p *parameters, e *bank.Event) { p.int4(e.SchemaVersion) })
 	column(p, typeBytes, events, func(p *parameters, e *bank.Event) { p.bytes(e.Body) })
-	b.add(insertEvents, nil)
 }
 
 func addEntries(b *batch, entries []*bank.Entry) {
@@ -142,6 +150,20 @@ func addEntries(b *batch, entries []*bank.Entry) {
 		return cmp.Or(bytes.Compare(x.TransactionID[:], y.TransactionID[:]), cmp.Compare(x.Leg, y.Leg))
 	})
 	p := &b.session.parameters
+	addMovements(p, entries)
+	if !slices.ContainsFunc(entries, standsAlone) {
+		b.add(insertEntries, nil)
+		return
+	}
+	column(p, typeText, entries, func(p *parameters, e **bank.Entry) { p.text((*e).Currency.String()) })
+	column(p, typeInt2, entries, func(p *parameters, e **bank.Entry) { p.int2(uint8((*e).Card.Brand)) })
+	column(p, typeText, entries, func(p *parameters, e **bank.Entry) { p.text((*e).Card.BIN) })
+	column(p, typeText, entries, func(p *parameters, e **bank.Entry) { p.text((*e).Card.Last4) })
+	b.add(insertAnyEntries, nil)
+}
+
+// addMovements writes the columns that every entry has.
+func addMovements(p *parameters, entries []*bank.Entry) {
 	column(p, typeUUID, entries, func(p *parameters, e **bank.Entry) { p.uuid((*e).TransactionID) })
 	column(p, typeInt2, entries, func(p *parameters, e **bank.Entry) { p.int2((*e).Leg) })
 	column(p, typeUUID, entries, func(p *parameters, e **bank.Entry) { p.optionalUUID((*e).AccountID) })
@@ -158,15 +180,6 @@ func addEntries(b *batch, entries []*bank.Entry) {
 	column(p, typeInt8, entries, func(p *parameters, e **bank.Entry) { p.int8((*e).CreditLimitAfter) })
 	column(p, typeUUID, entries, func(p *parameters, e **bank.Entry) { p.optionalUUID((*e).Card.ID) })
 	addCircumstances(p, entries)
-	if !slices.ContainsFunc(entries, standsAlone) {
-		b.add(insertEntries, nil)
-		return
-	}
-	column(p, typeText, entries, func(p *parameters, e **bank.Entry) { p.text((*e).Currency.String()) })
-	column(p, typeInt2, entries, func(p *parameters, e **bank.Entry) { p.int2(uint8((*e).Card.Brand)) })
-	column(p, typeText, entries, func(p *parameters, e **bank.Entry) { p.text((*e).Card.BIN) })
-	column(p, typeText, entries, func(p *parameters, e **bank.Entry) { p.text((*e).Card.Last4) })
-	b.add(insertAnyEntries, nil)
 }
 
 // standsAlone reports whether an entry has currency or card data that no account
