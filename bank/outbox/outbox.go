@@ -51,7 +51,7 @@ type Config struct {
 	// default 250,000. At most twice as many are.
 	Accounts int
 	// FetchPause and DeletePause are the least time between two fetches, or deletes,
-	// that were not full; default 5 ms and 50 ms. They make batches out of trickles.
+	// that were not full; default 20 ms and 100 ms. They make batches out of trickles.
 	FetchPause, DeletePause time.Duration
 	// Poll is the longest time between two looks into an empty store; default 100 ms.
 	// After Notify the store is looked into at once.
@@ -83,8 +83,8 @@ func New(config Config) *Relay {
 	setDefault(&config.MaxBytes, 64<<20)
 	setDefault(&config.MaxHeld, 100_000)
 	setDefault(&config.Accounts, 250_000)
-	setDefault(&config.FetchPause, 5*time.Millisecond)
-	setDefault(&config.DeletePause, 50*time.Millisecond)
+	setDefault(&config.FetchPause, 20*time.Millisecond)
+	setDefault(&config.DeletePause, 100*time.Millisecond)
 	setDefault(&config.Poll, 100*time.Millisecond)
 	setDefault(&config.Backlog, 5*time.Second)
 	setDefault(&config.Flush, 5*time.Second)

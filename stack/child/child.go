@@ -25,20 +25,23 @@ type Options struct {
 	// stopping it. Zero means SIGKILL. Only Linux can do this; elsewhere it is ignored.
 	Death syscall.Signal
 	// Nice is how much the process gives way to others when the processors are short, 0
-	// to 19. Ignored where there is no program nice to start it by.
+	// to 19. Ignored where there is no program nice to start it by. Linux may share the
+	// processors out between sessions first; the child's session then gives way as well.
 	Nice int
 }
 
 // Process is a started child. It is safe for concurrent use.
 type Process struct {
 	cmd  *exec.Cmd
+	nice int
 	done chan struct{}
 	err  error
 }
 
 // Start starts cmd as the leader of a process group of its own, so that a
 // Ctrl-C at the terminal reaches only the launcher, which then stops its
-// children in order. The command must not have been started and its
+// children in order. On Linux it is a session of its own as well, so that the kernel gives
+// it its share of the processors by itself, as a service manager would. The command must not have been started and its
 // SysProcAttr is replaced. The child is waited for in the background: Done
 // tells when it has ended.
 func Start(cmd *exec.Cmd, options Options) (*Process, error) {
@@ -47,7 +50,7 @@ func Start(cmd *exec.Cmd, options Options) (*Process, error) {
 	}
 	cmd.SysProcAttr = attributes(options)
 	giveWay(cmd, options.Nice)
-	process := &Process{cmd: cmd, done: make(chan struct{})}
+	process := &Process{cmd: cmd, nice: options.Nice, done: make(chan struct{})}
 	started := make(chan error)
 	go process.run(started)
 	if err := <-started; err != nil {
@@ -77,6 +80,7 @@ func (p *Process) run(started chan<- error) {
 		started <- err
 		return
 	}
+	yield(p.cmd.Process.Pid, p.nice)
 	started <- nil
 	p.err = p.cmd.Wait()
 	close(p.done)

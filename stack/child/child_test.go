@@ -3,6 +3,7 @@ package child_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -149,6 +150,22 @@ func TestANiceChildGivesWayAndItsParentDoesNot(t *testing.T) {
 	require.NoError(t, err)
 	defer plain.Signal(syscall.SIGKILL)
 	require.Zero(t, nice(t, plain.Pid()))
+	requireSession(t, process.Pid(), 7)
+	requireSession(t, plain.Pid(), 0)
+}
+
+// requireSession checks a session's share where the kernel divides by session.
+func requireSession(t *testing.T, pid, nice int) {
+	t.Helper()
+	session, err := os.ReadFile(fmt.Sprintf("/proc/%d/autogroup", pid))
+	if err != nil {
+		t.Logf("the kernel does not group by session: %v", err)
+		return
+	}
+	require.Regexp(t, fmt.Sprintf(` nice %d\n$`, nice), string(session))
+	own, err := os.ReadFile("/proc/self/autogroup")
+	require.NoError(t, err)
+	require.NotEqual(t, string(own), string(session))
 }
 
 // nice returns how nice a process is; the kernel's call gives 20 less of it.

@@ -8,15 +8,27 @@ import (
 	"syscall"
 )
 
-// attributes asks the kernel for a group of its own, the other user and the
+// attributes asks the kernel for a session of its own, the other user and the
 // death signal.
 func attributes(options Options) *syscall.SysProcAttr {
-	attr := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: options.Death}
+	attr := &syscall.SysProcAttr{Setsid: true, Pdeathsig: options.Death}
 	if options.User != nil {
 		attr.Credential = options.User.credential()
 	}
 	return attr
 }
+
+// yield has the session of a child give way. With automatic grouping, which desktops and
+// many servers have on, the kernel divides the processors between sessions and looks at a
+// process's own priority only within its session. Where there is no such grouping there
+// is no such file, and the process's priority is enough: an error is nobody's.
+func yield(pid, nice int) {
+	if nice != 0 {
+		_ = os.WriteFile(autogroup(pid), []byte(strconv.Itoa(nice)), 0)
+	}
+}
+
+func autogroup(pid int) string { return filepath.Join("/proc", strconv.Itoa(pid), "autogroup") }
 
 // Running reports whether a process exists and still executes. A zombie does
 // not: it only waits for its parent to take note, which in a container may

@@ -19,6 +19,9 @@ func attributes(options Options) *syscall.SysProcAttr {
 	return attr
 }
 
+// yield does nothing: a priority is a process's own here.
+func yield(int, int) {}
+
 // Running reports whether a process exists and still executes; a zombie does not.
 func Running(pid int) bool {
 	state := ps("-o", "stat=", "-p", strconv.Itoa(pid))

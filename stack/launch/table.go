@@ -148,7 +148,7 @@ func (s *Stack) CreateDatabase(ctx context.Context, name string) error {
 
 // readSide is how much the processes that only follow the ledger give way (child.Options):
 // on one small machine a purchase comes first, and its copies catch up.
-const readSide = 10
+const readSide = 19
 
 // program is a command that runs one of the programs of this repository.
 func (s *Stack) program(name string, args ...string) *exec.Cmd {
