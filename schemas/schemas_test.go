@@ -162,8 +162,11 @@ func TestTopicsAreThoseOfTheBank(t *testing.T) {
 	for _, topic := range first {
 		require.NotContains(t, topic.Name, "{")
 		_, described := topic.SchemaFolder()
-		require.Equal(t, strings.HasSuffix(topic.Name, ".transactions.v1"), described)
+		require.Equal(t, strings.HasSuffix(topic.Name, ".transactions.v1") || strings.HasSuffix(topic.Name, ".watermarks.v1"), described)
 	}
+	j := slices.IndexFunc(first, func(t Topic) bool { return t.Name == "bank-001.watermarks.v1" })
+	require.GreaterOrEqual(t, j, 0)
+	require.Equal(t, first[i].Partitions, first[j].Partitions, "the k-th partition of the watermarks speaks of the k-th of the transactions")
 	for _, code := range []string{"", "1", "0001", "a01", "{bank}"} {
 		_, err := Topics(code)
 		require.Error(t, err, code)

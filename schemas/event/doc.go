@@ -11,6 +11,9 @@
 //	schemaID, body, err := event.ParseFrame(record) // a consumer
 //	err = decoder.Decode(body, &t)                  // decoder := event.NewDecoder(schema of schemaID)
 //
+// A Watermark says how far a topic of events is complete. It has a schema and a
+// topic of its own.
+//
 // No function here reads a clock, the environment or a file; everything is safe
 // for concurrent use as long as no two goroutines share the same Transaction.
 package event
