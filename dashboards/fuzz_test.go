@@ -20,3 +20,24 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// FuzzUnfold: what Kibana exports can be unfolded and folded again, or is refused.
+func FuzzUnfold(f *testing.F) {
+	f.Add([]byte(`{"attributes":{"panelsJSON":"[{\"title\":\"x\"}]"}}`))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		if _, err := decode(content); err != nil {
+			return
+		}
+		unfolded, err := Unfold(Object{Type: "dashboard", ID: "x", Body: content})
+		if err != nil {
+			return
+		}
+		once, err := Fold(unfolded)
+		if err != nil {
+			return // Text in text: a string in the place of JSON.
+		}
+		again, err := Unfold(once)
+		require.NoError(t, err)
+		require.Equal(t, string(unfolded.Body), string(again.Body))
+	})
+}

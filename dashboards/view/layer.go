@@ -34,6 +34,8 @@ type (
 		Label string
 		// Fields are one or more; their combinations count.
 		Fields []string
+		// Numeric says that the only field holds numbers.
+		Numeric bool
 		// Size is how many values are shown.
 		Size int
 		// By orders the values, the largest first; nil: by the value itself, the
@@ -43,6 +45,9 @@ type (
 		Ascending bool
 		// Other gathers the values that are not shown in a last one.
 		Other bool
+		// Accurate asks each shard for many more values than are shown: without it
+		// the smallest by a figure can be missed.
+		Accurate bool
 	}
 
 	// Filters divides by queries; a document may be in several, or in none.
@@ -121,6 +126,8 @@ type Format struct {
 	Decimals int
 	// Unit is what a Duration counts, and the currency of Money.
 	Unit string
+	// As is the unit a Duration is shown in: Milliseconds or Seconds.
+	As string
 }
 
 // FormatKind is the kind of a figure.
@@ -134,7 +141,7 @@ const (
 	Percent FormatKind = "percent"
 	// Money shows an amount in major units of the currency in Unit.
 	Money FormatKind = "money"
-	// Duration shows a time in milliseconds or seconds; Unit says what is counted.
+	// Duration shows how long something takes.
 	Duration FormatKind = "duration"
 	// Bytes shows a size.
 	Bytes FormatKind = "bytes"
@@ -142,7 +149,7 @@ const (
 	Moment FormatKind = "moment"
 )
 
-// What a Duration counts.
+// Units of a Duration.
 const (
 	Microseconds = "microseconds"
 	Milliseconds = "milliseconds"

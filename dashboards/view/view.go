@@ -101,15 +101,18 @@ type Panel struct {
 	Source      Source
 	// Query chooses the documents that count for everything in the panel.
 	Query kql.Query
-	// From is the panel's own range of time, for example now-15m, up to now; empty:
-	// the dashboard's.
+	// From begins the panel's own range of time, for example now-15m or now/d; empty:
+	// the dashboard's range.
 	From string
+	// To ends the panel's own range; empty: now. Only with From.
+	To string
 	// Unfiltered panels pass over what readers choose by controls, all but time.
 	Unfiltered bool
 	// Layer holds the figures; it is empty for Links, Text and Documents.
 	Layer Layer
-	// Trend draws a Metric's first figure over time behind it.
-	Trend bool
+	// Trend is the field of time over which a Metric's first figure is also drawn,
+	// behind it; empty: not drawn.
+	Trend string
 	// References are lines across a Line, Area or Bar chart, for an objective.
 	References []Reference
 	// Gauge is the scale of a Gauge.
@@ -181,6 +184,8 @@ type Drilldown struct {
 type DocumentList struct {
 	// ID is that of the saved search.
 	ID string
+	// Newest is the field of time that orders them, the newest first.
+	Newest string
 	// Fields are the columns, after the time.
 	Fields []string
 }

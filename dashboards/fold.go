@@ -1,0 +1,143 @@
+package dashboards
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// folded says which attributes of each type Kibana keeps as text that holds JSON. In a
+// file they are JSON, so that a change is seen line by line.
+var folded = map[string][]string{
+	"dashboard": {
+		"controlGroupInput.ignoreParentSettingsJSON", "controlGroupInput.panelsJSON", "kibanaSavedObjectMeta.searchSourceJSON",
+		"optionsJSON", "panelsJSON",
+	},
+	"index-pattern": {"fieldAttrs", "fieldFormatMap", "fields", "runtimeFieldMap", "sourceFilters", "typeMeta"},
+	"search":        {"kibanaSavedObjectMeta.searchSourceJSON"},
+	"visualization": {"kibanaSavedObjectMeta.searchSourceJSON", "uiStateJSON", "visState"},
+	"map":           {"layerListJSON", "mapStateJSON", "uiStateJSON"},
+}
+
+// importOrder is the order of types in which every object comes after what it refers to.
+var importOrder = []string{"tag", "index-pattern", "search", "lens", "visualization", "map", "dashboard"}
+
+// NDJSON returns all saved objects in the form that Kibana imports: one in a line, in
+// an order in which what is referred to comes first, with a newline at the end.
+func NDJSON() ([]byte, error) {
+	objects, err := Objects()
+	if err != nil {
+		return nil, err
+	}
+	return Lines(objects)
+}
+
+// Lines folds objects and puts each into a line, as NDJSON does.
+func Lines(objects []Object) ([]byte, error) {
+	ordered := slices.Clone(objects)
+	slices.SortStableFunc(ordered, func(a, b Object) int {
+		return slices.Index(importOrder, a.Type) - slices.Index(importOrder, b.Type)
+	})
+	var lines bytes.Buffer
+	for _, object := range ordered {
+		if !slices.Contains(importOrder, object.Type) {
+			return nil, fmt.Errorf("dashboards: %s/%s is of a type that has no place in an import", object.Type, object.ID)
+		}
+		line, err := Fold(object)
+		if err != nil {
+			return nil, err
+		}
+		lines.Write(line.Body)
+		lines.WriteByte('\n')
+	}
+	return lines.Bytes(), nil
+}
+
+// Fold returns an object as Kibana keeps it, in one line: what Kibana keeps as text that
+// holds JSON is that text. It is an error if it is text already.
+func Fold(o Object) (Object, error) {
+	return o.changed(func(value any) (any, error) {
+		if _, text := value.(string); text {
+			return nil, fmt.Errorf("is folded already")
+		}
+		text, err := compact(value)
+		return string(text), err
+	}, compact)
+}
+
+// Unfold returns an object as its file has it. It undoes Fold.
+func Unfold(o Object) (Object, error) {
+	return o.changed(func(value any) (any, error) {
+		text, ok := value.(string)
+		if !ok {
+			return nil, fmt.Errorf("is not folded")
+		}
+		return decode([]byte(text))
+	}, JSON)
+}
+
+// changed applies a change to every attribute that is kept as text, and writes the
+// object anew. Attributes that are not there stay away.
+func (o Object) changed(change func(any) (any, error), write func(any) ([]byte, error)) (Object, error) {
+	body, err := decode(o.Body)
+	if err != nil {
+		return Object{}, fmt.Errorf("dashboards: %s/%s: %w", o.Type, o.ID, err)
+	}
+	whole, _ := body.(map[string]any)
+	attributes, ok := whole["attributes"].(map[string]any)
+	if !ok {
+		return Object{}, fmt.Errorf("dashboards: %s/%s has no attributes", o.Type, o.ID)
+	}
+	for _, path := range folded[o.Type] {
+		holder, last := attributes, path
+		if outer, inner, nested := strings.Cut(path, "."); nested {
+			holder, _ = attributes[outer].(map[string]any)
+			last = inner
+		}
+		value, there := holder[last]
+		if !there {
+			continue
+		}
+		if holder[last], err = change(value); err != nil {
+			return Object{}, fmt.Errorf("dashboards: %s/%s: attribute %s %w", o.Type, o.ID, path, err)
+		}
+	}
+	o.Body, err = write(body)
+	return o, err
+}
+
+// decode reads one JSON document, with numbers as they are written.
+func decode(content []byte) (any, error) {
+	decoder := json.NewDecoder(bytes.NewReader(content))
+	decoder.UseNumber()
+	var value any
+	if err := decoder.Decode(&value); err != nil {
+		return nil, fmt.Errorf("is not JSON: %w", err)
+	}
+	if decoder.More() {
+		return nil, fmt.Errorf("is more than one document")
+	}
+	return value, nil
+}
+
+func compact(value any) ([]byte, error) {
+	text, err := JSON(value)
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	err = json.Compact(&b, text)
+	return b.Bytes(), err
+}
+
+// JSON writes a value as the files have it: keys in order, indented, with a newline.
+func JSON(value any) ([]byte, error) {
+	var b bytes.Buffer
+	encoder := json.NewEncoder(&b)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	err := encoder.Encode(value)
+	return b.Bytes(), err
+}

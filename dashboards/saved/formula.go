@@ -1,0 +1,107 @@
+package saved
+
+import (
+	"strconv"
+
+	"codebank.dev/dashboards/view"
+)
+
+// formula adds a metric that is a formula, and the parts that Kibana reckons it from.
+// Kibana draws nothing for a formula that comes as text alone.
+func (c *columns) formula(id string, value view.Value) {
+	text, spans := view.Print(value.Figure)
+	p := parts{columns: c, id: id, label: "Part of " + value.Label, text: text, spans: spans}
+	p.asColumn(p.of(value.Figure))
+
+	made := column("formula", value.Label, "number", "ratio")
+	made["params"] = object{"formula": text, "isFormulaBroken": false, "format": format(value.Format)}
+	made["references"] = []string{id + "X" + strconv.Itoa(p.count-1)}
+	c.byID[id] = made
+}
+
+// parts makes the columns behind one formula, in the order in which Kibana's own parser
+// finds them: arguments before what takes them.
+type parts struct {
+	columns *columns
+	id      string
+	label   string
+	text    string
+	spans   []view.Span
+	next    int // the span of the expression that is finished next
+	count   int
+}
+
+// of returns what an expression is to the one around it: the id of a column, a number,
+// or a node of Kibana's tree of mathematics.
+func (p *parts) of(e view.Expression) any {
+	var made any
+	switch e := e.(type) {
+	case view.Aggregate:
+		made = p.add(aggregateColumn(e, p.label))
+	case view.Constant:
+		made = int64(e)
+	case view.Math:
+		arguments := []any{p.of(e.Left), p.of(e.Right)}
+		span := p.spans[p.next]
+		made = object{
+			"type": "function", "name": mathNames[e.Operator], "args": arguments,
+			"location": object{"min": span.Min, "max": span.Max}, "text": p.text[span.Min:span.Max],
+		}
+	case view.MovingAverage:
+		made = p.over("moving_average", e.Of, object{"window": e.Window})
+	case view.CumulativeSum:
+		made = p.over("cumulative_sum", e.Of, object{})
+	case view.OverallSum:
+		made = p.over("overall_sum", e.Of, object{})
+	}
+	p.next++
+	return made
+}
+
+var mathNames = map[view.Operator]string{
+	view.Plus: "add", view.Minus: "subtract", view.Times: "multiply", view.Divide: "divide",
+}
+
+// over adds an operation on the column of another expression.
+func (p *parts) over(operation string, of view.Expression, params object) string {
+	inner := p.asColumn(p.of(of))
+	made := column(operation, p.label, "number", "ratio")
+	made["references"] = []string{inner}
+	made["params"] = params
+	return p.add(made)
+}
+
+// asColumn returns the id of the column that holds a part, which mathematics do not
+// have yet.
+func (p *parts) asColumn(part any) string {
+	if id, ok := part.(string); ok {
+		return id
+	}
+	made := column("math", p.label, "number", "ratio")
+	made["params"] = object{"tinymathAst": part}
+	made["references"] = variables(part)
+	return p.add(made)
+}
+
+func (p *parts) add(column object) string {
+	id := p.id + "X" + strconv.Itoa(p.count)
+	p.count++
+	p.columns.byID[id] = column
+	p.columns.parts = append(p.columns.parts, id)
+	return id
+}
+
+// variables returns the ids of the columns in a tree of mathematics, in their order.
+func variables(node any) []string {
+	switch node := node.(type) {
+	case string:
+		return []string{node}
+	case object:
+		var ids []string
+		for _, argument := range node["args"].([]any) {
+			ids = append(ids, variables(argument)...)
+		}
+		return ids
+	}
+	return []string{}
+}

@@ -1,0 +1,116 @@
+// Package saved makes Kibana's saved objects of views. Strings that hold JSON are left
+// unfolded here, as they are in the files; dashboards.Fold folds them for an import.
+// The same views always give the same bytes.
+package saved
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"codebank.dev/dashboards"
+	"codebank.dev/dashboards/view"
+)
+
+// Stamps are the versions that objects of each type are written in. Kibana refuses a
+// file with a stamp newer than itself, and lifts older ones on import.
+var Stamps = map[string]string{
+	"dashboard": "8.9.0", "index-pattern": "8.0.0", "search": "7.9.3", "tag": "8.0.0",
+}
+
+// core is the version of what all types have in common.
+const core = "8.8.0"
+
+// tagID is the tag that all objects carry.
+const tagID = "code-bank"
+
+// Objects makes the saved objects of data views and dashboards, ordered by type and id.
+func Objects(views []view.DataView, boards []view.Dashboard) ([]dashboards.Object, error) {
+	list := []made{{"tag", tagID, object{
+		"name": "Code Bank", "description": "Made from code; changed there.", "color": "#209280",
+	}, nil}}
+	for _, v := range views {
+		list = append(list, dataView(v))
+	}
+	titles := make(map[string]string)
+	for _, b := range boards {
+		titles[b.ID] = b.Title
+	}
+	for _, b := range boards {
+		list = append(list, dashboard(b, titles))
+		for _, p := range b.Panels {
+			if p.Chart == view.Documents {
+				list = append(list, search(p))
+			}
+		}
+	}
+	objects := make([]dashboards.Object, len(list))
+	for i, m := range list {
+		body, err := m.body()
+		if err != nil {
+			return nil, err
+		}
+		objects[i] = dashboards.Object{Type: m.kind, ID: m.id, Body: body}
+	}
+	slices.SortFunc(objects, func(a, b dashboards.Object) int {
+		return strings.Compare(a.Type+"/"+a.ID, b.Type+"/"+b.ID)
+	})
+	return objects, nil
+}
+
+// made is an object on its way to be written.
+type made struct {
+	kind, id   string
+	attributes object
+	references []reference
+}
+
+// reference names an object that another one needs.
+type reference struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
+	Type string `json:"type"`
+}
+
+func (m made) body() ([]byte, error) {
+	if Stamps[m.kind] == "" {
+		return nil, fmt.Errorf("saved: type %s has no stamp", m.kind)
+	}
+	references := slices.Clone(m.references)
+	if references == nil {
+		references = []reference{}
+	}
+	slices.SortFunc(references, func(a, b reference) int { return strings.Compare(a.Name, b.Name) })
+	return dashboards.JSON(object{
+		"type": m.kind, "id": m.id, "attributes": m.attributes, "references": references,
+		"coreMigrationVersion": core, "typeMigrationVersion": Stamps[m.kind],
+	})
+}
+
+func tagged() reference { return reference{tagID, "tag-ref-" + tagID, "tag"} }
+
+func dataView(v view.DataView) made {
+	formats := object{}
+	for field, format := range v.Formats {
+		formats[field] = object{"id": format.ID, "params": format.Params}
+	}
+	return made{"index-pattern", string(v.Source), object{
+		"title": v.Pattern, "name": v.Name, "timeFieldName": v.TimeField, "fieldFormatMap": formats,
+		"fields": []any{}, "fieldAttrs": object{}, "runtimeFieldMap": object{}, "sourceFilters": []any{}, "typeMeta": object{},
+		// A bank without documents yet has a page of zeros, not of errors.
+		"allowNoIndex": true,
+	}, nil}
+}
+
+// search is the saved search of a panel that lists documents.
+func search(p view.Panel) made {
+	return made{"search", p.Documents.ID, object{
+		"title": p.Title, "description": p.Definition, "columns": p.Documents.Fields, "grid": object{}, "hideChart": true,
+		"sort": [][]string{{p.Documents.Newest, "desc"}},
+		"kibanaSavedObjectMeta": object{"searchSourceJSON": object{
+			"query": query(p.Query), "filter": []any{}, "indexRefName": searchIndex,
+		}},
+	}, []reference{{string(p.Source), searchIndex, "index-pattern"}, tagged()}}
+}
+
+const searchIndex = "kibanaSavedObjectMeta.searchSourceJSON.index"
