@@ -141,7 +141,7 @@ func open(o options, name string, out io.Writer) (*launch.Stack, error) {
 		}
 		o.dir = filepath.Join(root, ".stack", name)
 	}
-	return launch.Open(launch.Config{Dir: o.dir, BasePort: o.basePort, Out: out})
+	return launch.Open(launch.Config{Dir: o.dir, BasePort: o.basePort, Out: out, LedgerFirst: name == "up"})
 }
 
 func runDoctor(ctx context.Context, o options, out io.Writer) error {

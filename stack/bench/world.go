@@ -44,7 +44,7 @@ type world struct {
 }
 
 func newWorld(options Options, place Place) (*world, error) {
-	stack, err := launch.Open(launch.Config{Dir: place.Dir, BasePort: place.BasePort, Out: place.Progress})
+	stack, err := launch.Open(launch.Config{Dir: place.Dir, BasePort: place.BasePort, Out: place.Progress, LedgerFirst: true})
 	if err != nil {
 		return nil, err
 	}

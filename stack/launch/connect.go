@@ -69,7 +69,7 @@ func (c *connect) command(ctx context.Context) (process.Command, error) {
 		Args: machine.arguments("-cp", filepath.Join(c.lib, "*"), "org.apache.kafka.connect.cli.ConnectDistributed", config),
 		Env:  environment(env),
 		Dir:  dir,
-		How:  child.Options{Nice: readSide},
+		How:  child.Options{Nice: c.stack.nice},
 	}, nil
 }
 

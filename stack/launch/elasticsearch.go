@@ -88,6 +88,6 @@ func (e *elasticsearch) command(context.Context) (process.Command, error) {
 			"HOME":         e.dir,
 		}),
 		Dir: e.dir,
-		How: child.Options{User: e.stack.user, Nice: readSide},
+		How: child.Options{User: e.stack.user, Nice: e.stack.nice},
 	}, nil
 }

@@ -74,6 +74,10 @@ type Config struct {
 	// every start, with the name in the table, and may be nil. Tests put proxies between
 	// processes with it.
 	Adjust func(name string, settings map[string]string)
+	// LedgerFirst has Connect and Elasticsearch, which only follow the ledger, give way when
+	// the processors are short: a purchase comes first, and its copies catch up. Without it
+	// they keep up, or nearly so, however busy the machine is with other things.
+	LedgerFirst bool
 }
 
 // Stack is one whole system, running or not. It is safe for concurrent use.
@@ -82,6 +86,7 @@ type Stack struct {
 	addresses Addresses
 	out       io.Writer
 	adjust    func(name string, settings map[string]string)
+	nice      int // of what only follows the ledger
 	turn      sync.Mutex
 	store     *dist.Store
 	user      *child.User
@@ -96,6 +101,9 @@ type Stack struct {
 // the repository and on a port range that cannot be.
 func Open(config Config) (*Stack, error) {
 	s := &Stack{out: config.Out, adjust: config.Adjust}
+	if config.LedgerFirst {
+		s.nice = giveWay
+	}
 	if s.out == nil {
 		s.out = io.Discard
 	}

@@ -146,9 +146,9 @@ func (s *Stack) CreateDatabase(ctx context.Context, name string) error {
 	return server.CreateDatabase(ctx, name)
 }
 
-// readSide is how much the processes that only follow the ledger give way (child.Options):
-// on one small machine a purchase comes first, and its copies catch up.
-const readSide = 19
+// giveWay is how much the processes that only follow the ledger give way when it comes
+// first (child.Options).
+const giveWay = 10
 
 // program is a command that runs one of the programs of this repository.
 func (s *Stack) program(name string, args ...string) *exec.Cmd {
