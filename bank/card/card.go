@@ -15,8 +15,8 @@ import (
 	"codebank.dev/bank/fault"
 )
 
-// Service serves the issuer's requests. All fields but Failpoint are required; it is
-// safe for concurrent use.
+// Service serves the issuer's requests. All fields but Failpoint and History are
+// required; it is safe for concurrent use.
 type Service struct {
 	Code      bank.Code
 	Ledger    bank.Submitter
@@ -28,6 +28,8 @@ type Service struct {
 	Now       func() time.Time
 	// Failpoint is told of the points between durable steps; nil for none.
 	Failpoint failpoint.Hook
+	// History lets cards be issued at an earlier time; nil for a bank of the present.
+	History *bank.History
 }
 
 const (

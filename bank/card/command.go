@@ -13,6 +13,7 @@ type issue struct {
 	account bank.Account
 	card    bank.NewCard
 	limit   int64
+	at      time.Time // of a history; zero is now
 }
 
 // Key implements bank.Command.
@@ -23,6 +24,9 @@ func (i *issue) Keys() bank.Keys { return bank.Keys{Transactions: []bank.ID{i.id
 
 // Decide implements bank.Command.
 func (i *issue) Decide(book *bank.Book, now time.Time) bank.Outcome {
+	if !i.at.IsZero() {
+		now = i.at
+	}
 	first, err := book.Repeat(i.id, &i.request)
 	if first != nil || err != nil {
 		return bank.Outcome{Entry: first, Err: err}

@@ -25,6 +25,8 @@ type IssueRequest struct {
 
 	CreditLimitMinor int64
 	Rules            bank.PurchaseRules
+	// At is when the card was issued, in whole milliseconds; zero is now. See bank.History.
+	At time.Time
 }
 
 // Issued is a card with its data, which the issuer hands out in this answer only.
@@ -71,6 +73,9 @@ func (s *Service) newIssue(request *IssueRequest) (*issue, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.History.Check(request.At); err != nil {
+		return nil, err
+	}
 	id := s.Code.TransactionID(request.Caller, request.RequestID)
 	customer := bank.DeriveID(id, "customer")
 	if request.CustomerID != "" {
@@ -80,7 +85,7 @@ func (s *Service) newIssue(request *IssueRequest) (*issue, error) {
 	}
 	canonical := bank.NewCanonical("issue").Text(request.CustomerID).Text(request.HolderName).
 		Number(int64(request.Brand)).Text(request.Currency).Number(request.CreditLimitMinor).
-		Number(request.Rules.Limit).Number(request.Rules.Minimum).Number(int64(request.Rules.PerMinute))
+		Number(request.Rules.Limit).Number(request.Rules.Minimum).Number(int64(request.Rules.PerMinute)).Moment(request.At)
 	return &issue{
 		id: id,
 		request: bank.Request{
@@ -91,6 +96,7 @@ func (s *Service) newIssue(request *IssueRequest) (*issue, error) {
 			ID: bank.DeriveID(id, "account"), CustomerID: customer, Kind: bank.AccountCard, Currency: currency,
 		},
 		limit: request.CreditLimitMinor,
+		at:    request.At,
 	}, nil
 }
 
@@ -150,6 +156,9 @@ func (s *Service) newCard(request *IssueRequest, command *issue) (bank.NewCard, 
 		return bank.NewCard{}, err
 	}
 	now := s.Now().UTC().Truncate(time.Millisecond)
+	if !request.At.IsZero() {
+		now = request.At
+	}
 	card := bank.Card{
 		CardFace:   bank.CardFace{ID: bank.DeriveID(command.id, "card"), Brand: brand, BIN: pan.BIN(), Last4: pan.Last4()},
 		AccountID:  command.account.ID,

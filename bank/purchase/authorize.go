@@ -25,6 +25,8 @@ type authorize struct {
 	description string
 	channel     bank.Channel
 	attempt     int32
+	// at is when a purchase of a history was made; zero is now.
+	at time.Time
 }
 
 // canonical is the request with the number replaced by the card's id, and without
@@ -39,7 +41,7 @@ func (a *authorize) canonical() bank.Canonical {
 		Number(a.amount.Minor).Text(a.amount.Currency.String()).
 		Text(a.merchant.ID).Text(a.merchant.Name).Text(a.merchant.CategoryCode).
 		Text(a.merchant.City).Text(a.merchant.Country).
-		Text(a.description).Number(int64(a.channel)).Number(int64(a.attempt))
+		Text(a.description).Number(int64(a.channel)).Number(int64(a.attempt)).Moment(a.at)
 }
 
 // Key implements bank.Command.
@@ -66,6 +68,9 @@ func (a *authorize) Keys() bank.Keys {
 
 // Decide implements bank.Command.
 func (a *authorize) Decide(book *bank.Book, now time.Time) bank.Outcome {
+	if !a.at.IsZero() {
+		now = a.at
+	}
 	if before := book.Entry(a.id); before != nil && before.Status == bank.Voided {
 		return bank.Outcome{Entry: before}
 	}

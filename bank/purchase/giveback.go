@@ -74,6 +74,7 @@ type reverse struct {
 	account     bank.ID
 	request     bank.Request
 	description string
+	at          time.Time // of a history; zero is now
 }
 
 // Key implements bank.Command.
@@ -94,6 +95,9 @@ func (r *reverse) Keys() bank.Keys {
 
 // Decide implements bank.Command.
 func (r *reverse) Decide(book *bank.Book, now time.Time) bank.Outcome {
+	if !r.at.IsZero() {
+		now = r.at
+	}
 	first, err := book.Repeat(r.id, &r.request)
 	if first != nil || err != nil {
 		return bank.Outcome{Entry: first, Err: err}

@@ -6,19 +6,22 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"time"
 
 	"codebank.dev/bank"
 	"codebank.dev/bank/fault"
 	"codebank.dev/bank/money"
 )
 
-// Service decides purchases. All fields are required; it is safe for concurrent use.
+// Service decides purchases. All fields but History are required; it is safe for concurrent use.
 type Service struct {
 	Code      bank.Code
 	Ledger    bank.Submitter
 	Directory bank.Directory
 	Reader    bank.Reader
 	Vault     bank.Vault
+	// History lets purchases and reversals be of an earlier time; nil for a bank of the present.
+	History *bank.History
 }
 
 // Request is a purchase as a caller asks for it, not yet checked. Exactly one of
@@ -38,6 +41,8 @@ type Request struct {
 	Description string
 	Channel     bank.Channel
 	Attempt     int32
+	// At is when the purchase was made, in whole milliseconds; zero is now. See bank.History.
+	At time.Time
 }
 
 // check returns nil when everything but the card is well formed.
@@ -119,6 +124,9 @@ func (s *Service) resolve(ctx context.Context, request *Request) (*authorize, er
 	if err != nil {
 		return nil, err
 	}
+	if err := s.History.Check(request.At); err != nil {
+		return nil, err
+	}
 	command := &authorize{
 		id:          s.Code.TransactionID(request.Caller, request.RequestID),
 		amount:      money.Amount{Minor: request.AmountMinor, Currency: currency},
@@ -127,6 +135,7 @@ func (s *Service) resolve(ctx context.Context, request *Request) (*authorize, er
 		description: request.Description,
 		channel:     request.Channel,
 		attempt:     request.Attempt,
+		at:          request.At,
 	}
 	if err := s.resolveCard(ctx, request, command); err != nil {
 		return nil, err
@@ -281,6 +290,9 @@ func (s *Service) Reverse(ctx context.Context, request ReverseRequest) (Reversal
 	if err := bank.CheckText("description", request.Description, bank.MaxDescription); err != nil {
 		return Reversal{}, err
 	}
+	if err := s.History.Check(request.At); err != nil {
+		return Reversal{}, err
+	}
 	parties, err := s.Directory.Parties(ctx, id)
 	if errors.Is(err, bank.ErrNotFound) || err == nil && parties.AccountID.IsZero() {
 		return Reversal{}, errNoPurchase
@@ -293,10 +305,11 @@ func (s *Service) Reverse(ctx context.Context, request ReverseRequest) (Reversal
 		purchase:    id,
 		account:     parties.AccountID,
 		description: request.Description,
+		at:          request.At,
 	}
 	command.request = bank.Request{
 		Caller: request.Caller, ID: request.RequestID, TraceID: request.TraceID,
-		Fingerprint: s.Vault.Fingerprint(bank.NewCanonical("reverse").Text(id.String()).Text(request.Description)),
+		Fingerprint: s.Vault.Fingerprint(bank.NewCanonical("reverse").Text(id.String()).Text(request.Description).Moment(request.At)),
 	}
 	outcome, err := s.Ledger.Submit(ctx, command)
 	if err != nil {
@@ -310,6 +323,7 @@ type ReverseRequest struct {
 	Caller, RequestID, TraceID string
 	Name                       string // purchases/{uuid}
 	Description                string
+	At                         time.Time // as of Request
 }
 
 // errNoPurchase answers for what is not there and for what is another caller's, alike.

@@ -25,6 +25,10 @@ func (c *Cards) IssueCard(ctx context.Context, in *bankv1.IssueCardRequest) (*ba
 	if !ok {
 		return nil, fault.Invalid("brand", "This is no card brand.")
 	}
+	at, err := requestTime(in.GetRequestTime())
+	if err != nil {
+		return nil, err
+	}
 	issued, err := c.Service.Issue(ctx, card.IssueRequest{
 		Caller: serve.Caller(ctx), RequestID: in.GetRequestId(), TraceID: serve.TraceID(ctx),
 		CustomerID: in.GetCustomerId(), HolderName: in.GetHolderName(), Brand: brand,
@@ -32,6 +36,7 @@ func (c *Cards) IssueCard(ctx context.Context, in *bankv1.IssueCardRequest) (*ba
 		Rules: bank.PurchaseRules{
 			Limit: in.GetPurchaseLimitMinor(), Minimum: in.GetPurchaseMinimumMinor(), PerMinute: in.GetPurchasesPerMinute(),
 		},
+		At: at,
 	})
 	if err != nil {
 		return nil, err

@@ -46,6 +46,10 @@ func purchaseRequest(in *bankv1.AuthorizePurchaseRequest) (purchase.Request, err
 	if !ok {
 		return purchase.Request{}, fault.Invalid("channel", "This is no channel.")
 	}
+	at, err := requestTime(in.GetRequestTime())
+	if err != nil {
+		return purchase.Request{}, err
+	}
 	return purchase.Request{
 		RequestID:   in.GetRequestId(),
 		CardData:    rawCardData(in.GetCardData()),
@@ -63,6 +67,7 @@ func purchaseRequest(in *bankv1.AuthorizePurchaseRequest) (purchase.Request, err
 		Description: in.GetDescription(),
 		Channel:     channel,
 		Attempt:     in.GetAttempt(),
+		At:          at,
 	}, nil
 }
 
@@ -77,9 +82,13 @@ func (p *Purchases) VoidPurchase(ctx context.Context, in *bankv1.VoidPurchaseReq
 
 // ReversePurchase implements bankv1.PurchaseServiceServer.
 func (p *Purchases) ReversePurchase(ctx context.Context, in *bankv1.ReversePurchaseRequest) (*bankv1.ReversePurchaseResponse, error) {
+	at, err := requestTime(in.GetRequestTime())
+	if err != nil {
+		return nil, err
+	}
 	reversal, err := p.Service.Reverse(ctx, purchase.ReverseRequest{
 		Caller: serve.Caller(ctx), RequestID: in.GetRequestId(), TraceID: serve.TraceID(ctx),
-		Name: in.GetName(), Description: in.GetDescription(),
+		Name: in.GetName(), Description: in.GetDescription(), At: at,
 	})
 	if err != nil {
 		return nil, err

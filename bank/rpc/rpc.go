@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"codebank.dev/bank"
+	"codebank.dev/bank/fault"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
@@ -84,6 +85,18 @@ func inverse[A, B comparable](table map[A]B) map[B]A {
 		turned[b] = a
 	}
 	return turned
+}
+
+// requestTime returns when a request of a history was made; the zero time when it does not say.
+func requestTime(named *timestamppb.Timestamp) (time.Time, error) {
+	if named == nil {
+		return time.Time{}, nil
+	}
+	// The first moment of the year 1 is what the business takes for "not said".
+	if !named.IsValid() || named.AsTime().IsZero() {
+		return time.Time{}, fault.Invalid("request_time", "This is no time at which a request can have been made.")
+	}
+	return named.AsTime(), nil
 }
 
 // rawCardData returns what the caller wrote, unchecked; nil stays nil.

@@ -25,6 +25,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
 type plainEncoder struct{}
@@ -241,15 +242,28 @@ func TestEveryErrorCarriesItsReason(t *testing.T) {
 	require.Equal(t, "REQUEST_ID_REUSED", fault.Of(serve.FromStatus(err)).Reason)
 
 	for field, change := range map[string]func(*bankv1.AuthorizePurchaseRequest){
-		"channel":     func(r *bankv1.AuthorizePurchaseRequest) { r.Channel = 99 },
-		"card_source": func(r *bankv1.AuthorizePurchaseRequest) { r.CardSource = nil },
-		"merchant.id": func(r *bankv1.AuthorizePurchaseRequest) { r.Merchant = nil },
+		"channel":      func(r *bankv1.AuthorizePurchaseRequest) { r.Channel = 99 },
+		"card_source":  func(r *bankv1.AuthorizePurchaseRequest) { r.CardSource = nil },
+		"merchant.id":  func(r *bankv1.AuthorizePurchaseRequest) { r.Merchant = nil },
+		"request_time": func(r *bankv1.AuthorizePurchaseRequest) { r.RequestTime = timestamppb.New(time.Now().Add(-time.Hour)) },
 	} {
 		request := ask(issued, 10)
 		change(request)
 		_, err := f.purchases.AuthorizePurchase(t.Context(), request)
 		require.Equal(t, codes.InvalidArgument, status.Code(err), field)
 		require.Equal(t, field, fieldOf(err))
+	}
+	for _, moment := range []*timestamppb.Timestamp{{Nanos: -1}, timestamppb.New(time.Time{}), timestamppb.New(time.Unix(0, 0))} {
+		request := ask(issued, 10)
+		request.RequestTime = moment
+		_, err := f.purchases.AuthorizePurchase(t.Context(), request)
+		require.Equal(t, "request_time", fieldOf(err))
+		_, err = f.purchases.ReversePurchase(t.Context(), &bankv1.ReversePurchaseRequest{
+			RequestId: "r", Name: "purchases/" + banktest.NewID().String(), RequestTime: moment,
+		})
+		require.Equal(t, "request_time", fieldOf(err))
+		_, err = f.cards.IssueCard(t.Context(), &bankv1.IssueCardRequest{RequestId: "y", HolderName: "A", Currency: "BRL", RequestTime: moment})
+		require.Equal(t, "request_time", fieldOf(err))
 	}
 	_, err = f.cards.IssueCard(t.Context(), &bankv1.IssueCardRequest{RequestId: "x", HolderName: "A", Currency: "BRL", Brand: 77})
 	require.Equal(t, "brand", fieldOf(err))

@@ -27,6 +27,7 @@ type config struct {
 	relay        bool
 
 	clockOffset time.Duration
+	history     bool
 	profile     bool
 
 	lanes       int
@@ -48,6 +49,7 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	flags.StringVar(&c.registryURL, "registry-url", "", "the schema registry's `url` (Confluent API); it may be away")
 	flags.BoolVar(&c.relay, "relay", true, "publish committed events from this process; one process leads at a time")
 	flags.DurationVar(&c.clockOffset, "clock-offset", 0, "added to the system's clock, for rehearsals: decisions are made and cards issued at that time")
+	flags.BoolVar(&c.history, "history", false, "let cards, purchases and reversals say when they were made (request_time), to load a history; never for a bank with callers")
 	flags.BoolVar(&c.profile, "profile", false, "serve the runtime's profiles at /debug/pprof/ on the HTTP address")
 	flags.IntVar(&c.lanes, "lanes", 0, "how many batches may be committing at once; 0 means two for each processor")
 	flags.IntVar(&c.maxBatch, "max-batch", 256, "the most commands that share a commit")
@@ -77,6 +79,14 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 		return nil, errors.New("--kafka-brokers and --registry-url are required, or --relay=false")
 	}
 	return c, nil
+}
+
+// past is what lets requests be of an earlier time; nil when none may.
+func (c *config) past() *bank.History {
+	if !c.history {
+		return nil
+	}
+	return &bank.History{Now: c.now}
 }
 
 // now is the bank's clock.

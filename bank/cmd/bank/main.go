@@ -87,9 +87,11 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	bankv1.RegisterCardServiceServer(server, &rpc.Cards{Service: &card.Service{
 		Code: config.bankCode, Ledger: executor, Directory: directory, Reader: store, Tokens: store,
 		Vault: keys, Random: rand.Reader, Now: config.now, Failpoint: config.failpoint,
+		History: config.past(),
 	}})
 	bankv1.RegisterPurchaseServiceServer(server, &rpc.Purchases{Service: &purchase.Service{
 		Code: config.bankCode, Ledger: executor, Directory: directory, Reader: store, Vault: keys,
+		History: config.past(),
 	}})
 	if err := server.Gateway(ctx, bankv1.RegisterCardServiceHandler, bankv1.RegisterPurchaseServiceHandler); err != nil {
 		return err

@@ -417,8 +417,10 @@ type IssueCardRequest struct {
 	PurchaseLimitMinor   int64  `protobuf:"varint,7,opt,name=purchase_limit_minor,json=purchaseLimitMinor,proto3" json:"purchase_limit_minor,omitempty"`
 	PurchaseMinimumMinor int64  `protobuf:"varint,8,opt,name=purchase_minimum_minor,json=purchaseMinimumMinor,proto3" json:"purchase_minimum_minor,omitempty"`
 	PurchasesPerMinute   int32  `protobuf:"varint,9,opt,name=purchases_per_minute,json=purchasesPerMinute,proto3" json:"purchases_per_minute,omitempty"`
-	unknownFields        protoimpl.UnknownFields
-	sizeCache            protoimpl.SizeCache
+	// When the card was issued, for a bank that loads history; any other bank refuses it.
+	RequestTime   *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=request_time,json=requestTime,proto3" json:"request_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *IssueCardRequest) Reset() {
@@ -512,6 +514,13 @@ func (x *IssueCardRequest) GetPurchasesPerMinute() int32 {
 		return x.PurchasesPerMinute
 	}
 	return 0
+}
+
+func (x *IssueCardRequest) GetRequestTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RequestTime
+	}
+	return nil
 }
 
 type IssueCardResponse struct {
@@ -1284,7 +1293,7 @@ const file_bank_v1_card_proto_rawDesc = "" +
 	"\x16purchase_minimum_minor\x18\x0f \x01(\x03R\x14purchaseMinimumMinor\x120\n" +
 	"\x14purchases_per_minute\x18\x10 \x01(\x05R\x12purchasesPerMinute\x129\n" +
 	"\n" +
-	"issue_time\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\tissueTime\"\x99\x03\n" +
+	"issue_time\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\tissueTime\"\xd8\x03\n" +
 	"\x10IssueCardRequest\x12#\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\trequestId\x12\x1f\n" +
@@ -1297,7 +1306,9 @@ const file_bank_v1_card_proto_rawDesc = "" +
 	"\x12credit_limit_minor\x18\x06 \x01(\x03B\x04\xe2A\x01\x02R\x10creditLimitMinor\x120\n" +
 	"\x14purchase_limit_minor\x18\a \x01(\x03R\x12purchaseLimitMinor\x124\n" +
 	"\x16purchase_minimum_minor\x18\b \x01(\x03R\x14purchaseMinimumMinor\x120\n" +
-	"\x14purchases_per_minute\x18\t \x01(\x05R\x12purchasesPerMinute\"f\n" +
+	"\x14purchases_per_minute\x18\t \x01(\x05R\x12purchasesPerMinute\x12=\n" +
+	"\frequest_time\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\vrequestTime\"f\n" +
 	"\x11IssueCardResponse\x12!\n" +
 	"\x04card\x18\x01 \x01(\v2\r.bank.v1.CardR\x04card\x12.\n" +
 	"\tcard_data\x18\x02 \x01(\v2\x11.bank.v1.CardDataR\bcardData\"*\n" +
@@ -1411,36 +1422,37 @@ var file_bank_v1_card_proto_depIdxs = []int32{
 	19, // 2: bank.v1.Card.locked_until:type_name -> google.protobuf.Timestamp
 	19, // 3: bank.v1.Card.issue_time:type_name -> google.protobuf.Timestamp
 	0,  // 4: bank.v1.IssueCardRequest.brand:type_name -> bank.v1.CardBrand
-	3,  // 5: bank.v1.IssueCardResponse.card:type_name -> bank.v1.Card
-	2,  // 6: bank.v1.IssueCardResponse.card_data:type_name -> bank.v1.CardData
-	3,  // 7: bank.v1.GetCardResponse.card:type_name -> bank.v1.Card
-	3,  // 8: bank.v1.BlockCardResponse.card:type_name -> bank.v1.Card
-	3,  // 9: bank.v1.UnblockCardResponse.card:type_name -> bank.v1.Card
-	3,  // 10: bank.v1.ChangeLimitResponse.card:type_name -> bank.v1.Card
-	2,  // 11: bank.v1.CreateCardTokenRequest.card_data:type_name -> bank.v1.CardData
-	0,  // 12: bank.v1.CreateCardTokenResponse.brand:type_name -> bank.v1.CardBrand
-	19, // 13: bank.v1.CreateCardTokenResponse.expire_time:type_name -> google.protobuf.Timestamp
-	18, // 14: bank.v1.GetAccountResponse.account:type_name -> bank.v1.Account
-	19, // 15: bank.v1.Account.last_event_time:type_name -> google.protobuf.Timestamp
-	4,  // 16: bank.v1.CardService.IssueCard:input_type -> bank.v1.IssueCardRequest
-	6,  // 17: bank.v1.CardService.GetCard:input_type -> bank.v1.GetCardRequest
-	8,  // 18: bank.v1.CardService.BlockCard:input_type -> bank.v1.BlockCardRequest
-	10, // 19: bank.v1.CardService.UnblockCard:input_type -> bank.v1.UnblockCardRequest
-	12, // 20: bank.v1.CardService.ChangeLimit:input_type -> bank.v1.ChangeLimitRequest
-	14, // 21: bank.v1.CardService.CreateCardToken:input_type -> bank.v1.CreateCardTokenRequest
-	16, // 22: bank.v1.CardService.GetAccount:input_type -> bank.v1.GetAccountRequest
-	5,  // 23: bank.v1.CardService.IssueCard:output_type -> bank.v1.IssueCardResponse
-	7,  // 24: bank.v1.CardService.GetCard:output_type -> bank.v1.GetCardResponse
-	9,  // 25: bank.v1.CardService.BlockCard:output_type -> bank.v1.BlockCardResponse
-	11, // 26: bank.v1.CardService.UnblockCard:output_type -> bank.v1.UnblockCardResponse
-	13, // 27: bank.v1.CardService.ChangeLimit:output_type -> bank.v1.ChangeLimitResponse
-	15, // 28: bank.v1.CardService.CreateCardToken:output_type -> bank.v1.CreateCardTokenResponse
-	17, // 29: bank.v1.CardService.GetAccount:output_type -> bank.v1.GetAccountResponse
-	23, // [23:30] is the sub-list for method output_type
-	16, // [16:23] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	19, // 5: bank.v1.IssueCardRequest.request_time:type_name -> google.protobuf.Timestamp
+	3,  // 6: bank.v1.IssueCardResponse.card:type_name -> bank.v1.Card
+	2,  // 7: bank.v1.IssueCardResponse.card_data:type_name -> bank.v1.CardData
+	3,  // 8: bank.v1.GetCardResponse.card:type_name -> bank.v1.Card
+	3,  // 9: bank.v1.BlockCardResponse.card:type_name -> bank.v1.Card
+	3,  // 10: bank.v1.UnblockCardResponse.card:type_name -> bank.v1.Card
+	3,  // 11: bank.v1.ChangeLimitResponse.card:type_name -> bank.v1.Card
+	2,  // 12: bank.v1.CreateCardTokenRequest.card_data:type_name -> bank.v1.CardData
+	0,  // 13: bank.v1.CreateCardTokenResponse.brand:type_name -> bank.v1.CardBrand
+	19, // 14: bank.v1.CreateCardTokenResponse.expire_time:type_name -> google.protobuf.Timestamp
+	18, // 15: bank.v1.GetAccountResponse.account:type_name -> bank.v1.Account
+	19, // 16: bank.v1.Account.last_event_time:type_name -> google.protobuf.Timestamp
+	4,  // 17: bank.v1.CardService.IssueCard:input_type -> bank.v1.IssueCardRequest
+	6,  // 18: bank.v1.CardService.GetCard:input_type -> bank.v1.GetCardRequest
+	8,  // 19: bank.v1.CardService.BlockCard:input_type -> bank.v1.BlockCardRequest
+	10, // 20: bank.v1.CardService.UnblockCard:input_type -> bank.v1.UnblockCardRequest
+	12, // 21: bank.v1.CardService.ChangeLimit:input_type -> bank.v1.ChangeLimitRequest
+	14, // 22: bank.v1.CardService.CreateCardToken:input_type -> bank.v1.CreateCardTokenRequest
+	16, // 23: bank.v1.CardService.GetAccount:input_type -> bank.v1.GetAccountRequest
+	5,  // 24: bank.v1.CardService.IssueCard:output_type -> bank.v1.IssueCardResponse
+	7,  // 25: bank.v1.CardService.GetCard:output_type -> bank.v1.GetCardResponse
+	9,  // 26: bank.v1.CardService.BlockCard:output_type -> bank.v1.BlockCardResponse
+	11, // 27: bank.v1.CardService.UnblockCard:output_type -> bank.v1.UnblockCardResponse
+	13, // 28: bank.v1.CardService.ChangeLimit:output_type -> bank.v1.ChangeLimitResponse
+	15, // 29: bank.v1.CardService.CreateCardToken:output_type -> bank.v1.CreateCardTokenResponse
+	17, // 30: bank.v1.CardService.GetAccount:output_type -> bank.v1.GetAccountResponse
+	24, // [24:31] is the sub-list for method output_type
+	17, // [17:24] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_bank_v1_card_proto_init() }

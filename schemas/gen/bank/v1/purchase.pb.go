@@ -528,7 +528,10 @@ type AuthorizePurchaseRequest struct {
 	Description string  `protobuf:"bytes,8,opt,name=description,proto3" json:"description,omitempty"`
 	Channel     Channel `protobuf:"varint,9,opt,name=channel,proto3,enum=bank.v1.Channel" json:"channel,omitempty"`
 	// Which try of the payer this is, from 1; 0 means not told.
-	Attempt       int32 `protobuf:"varint,10,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	Attempt int32 `protobuf:"varint,10,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	// When the purchase was made, in whole milliseconds, for a bank that loads history and decides it
+	// as of then; any other bank refuses it.
+	RequestTime   *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=request_time,json=requestTime,proto3" json:"request_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -644,6 +647,13 @@ func (x *AuthorizePurchaseRequest) GetAttempt() int32 {
 		return x.Attempt
 	}
 	return 0
+}
+
+func (x *AuthorizePurchaseRequest) GetRequestTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RequestTime
+	}
+	return nil
 }
 
 type isAuthorizePurchaseRequest_CardSource interface {
@@ -990,7 +1000,9 @@ type ReversePurchaseRequest struct {
 	// purchases/{uuid}
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// Up to 140 characters.
-	Description   string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
+	Description string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
+	// When the purchase was given back, for a bank that loads history; any other bank refuses it.
+	RequestTime   *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=request_time,json=requestTime,proto3" json:"request_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1044,6 +1056,13 @@ func (x *ReversePurchaseRequest) GetDescription() string {
 		return x.Description
 	}
 	return ""
+}
+
+func (x *ReversePurchaseRequest) GetRequestTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RequestTime
+	}
+	return nil
 }
 
 type ReversePurchaseResponse struct {
@@ -1291,7 +1310,7 @@ const file_bank_v1_purchase_proto_rawDesc = "" +
 	"\vdescription\x18\v \x01(\tR\vdescription\x12*\n" +
 	"\achannel\x18\f \x01(\x0e2\x10.bank.v1.ChannelR\achannel\x12A\n" +
 	"\x0eauthorize_time\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\rauthorizeTime\x12%\n" +
-	"\x0ereversed_minor\x18\x0e \x01(\x03R\rreversedMinor\"\xa4\x03\n" +
+	"\x0ereversed_minor\x18\x0e \x01(\x03R\rreversedMinor\"\xe3\x03\n" +
 	"\x18AuthorizePurchaseRequest\x12#\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\trequestId\x120\n" +
@@ -1305,7 +1324,8 @@ const file_bank_v1_purchase_proto_rawDesc = "" +
 	"\vdescription\x18\b \x01(\tR\vdescription\x12*\n" +
 	"\achannel\x18\t \x01(\x0e2\x10.bank.v1.ChannelR\achannel\x12\x18\n" +
 	"\aattempt\x18\n" +
-	" \x01(\x05R\aattemptB\r\n" +
+	" \x01(\x05R\aattempt\x12=\n" +
+	"\frequest_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\vrequestTimeB\r\n" +
 	"\vcard_source\"J\n" +
 	"\x19AuthorizePurchaseResponse\x12-\n" +
 	"\bpurchase\x18\x01 \x01(\v2\x11.bank.v1.PurchaseR\bpurchase\"\\\n" +
@@ -1323,12 +1343,13 @@ const file_bank_v1_purchase_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\trequestId\"E\n" +
 	"\x14VoidPurchaseResponse\x12-\n" +
-	"\bpurchase\x18\x01 \x01(\v2\x11.bank.v1.PurchaseR\bpurchase\"y\n" +
+	"\bpurchase\x18\x01 \x01(\v2\x11.bank.v1.PurchaseR\bpurchase\"\xb8\x01\n" +
 	"\x16ReversePurchaseRequest\x12#\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\trequestId\x12\x18\n" +
 	"\x04name\x18\x02 \x01(\tB\x04\xe2A\x01\x02R\x04name\x12 \n" +
-	"\vdescription\x18\x03 \x01(\tR\vdescription\"H\n" +
+	"\vdescription\x18\x03 \x01(\tR\vdescription\x12=\n" +
+	"\frequest_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\vrequestTime\"H\n" +
 	"\x17ReversePurchaseResponse\x12-\n" +
 	"\breversal\x18\x01 \x01(\v2\x11.bank.v1.ReversalR\breversal\"\xb8\x01\n" +
 	"\bReversal\x12\x12\n" +
@@ -1422,30 +1443,32 @@ var file_bank_v1_purchase_proto_depIdxs = []int32{
 	20, // 7: bank.v1.AuthorizePurchaseRequest.card_data:type_name -> bank.v1.CardData
 	3,  // 8: bank.v1.AuthorizePurchaseRequest.merchant:type_name -> bank.v1.Merchant
 	2,  // 9: bank.v1.AuthorizePurchaseRequest.channel:type_name -> bank.v1.Channel
-	5,  // 10: bank.v1.AuthorizePurchaseResponse.purchase:type_name -> bank.v1.Purchase
-	6,  // 11: bank.v1.AuthorizePurchasesRequest.purchases:type_name -> bank.v1.AuthorizePurchaseRequest
-	10, // 12: bank.v1.AuthorizePurchasesResponse.results:type_name -> bank.v1.AuthorizePurchaseResult
-	5,  // 13: bank.v1.AuthorizePurchaseResult.purchase:type_name -> bank.v1.Purchase
-	21, // 14: bank.v1.AuthorizePurchaseResult.error:type_name -> google.rpc.Status
-	5,  // 15: bank.v1.VoidPurchaseResponse.purchase:type_name -> bank.v1.Purchase
-	15, // 16: bank.v1.ReversePurchaseResponse.reversal:type_name -> bank.v1.Reversal
-	19, // 17: bank.v1.Reversal.reverse_time:type_name -> google.protobuf.Timestamp
-	5,  // 18: bank.v1.GetPurchaseResponse.purchase:type_name -> bank.v1.Purchase
-	6,  // 19: bank.v1.PurchaseService.AuthorizePurchase:input_type -> bank.v1.AuthorizePurchaseRequest
-	8,  // 20: bank.v1.PurchaseService.AuthorizePurchases:input_type -> bank.v1.AuthorizePurchasesRequest
-	11, // 21: bank.v1.PurchaseService.VoidPurchase:input_type -> bank.v1.VoidPurchaseRequest
-	13, // 22: bank.v1.PurchaseService.ReversePurchase:input_type -> bank.v1.ReversePurchaseRequest
-	16, // 23: bank.v1.PurchaseService.GetPurchase:input_type -> bank.v1.GetPurchaseRequest
-	7,  // 24: bank.v1.PurchaseService.AuthorizePurchase:output_type -> bank.v1.AuthorizePurchaseResponse
-	9,  // 25: bank.v1.PurchaseService.AuthorizePurchases:output_type -> bank.v1.AuthorizePurchasesResponse
-	12, // 26: bank.v1.PurchaseService.VoidPurchase:output_type -> bank.v1.VoidPurchaseResponse
-	14, // 27: bank.v1.PurchaseService.ReversePurchase:output_type -> bank.v1.ReversePurchaseResponse
-	17, // 28: bank.v1.PurchaseService.GetPurchase:output_type -> bank.v1.GetPurchaseResponse
-	24, // [24:29] is the sub-list for method output_type
-	19, // [19:24] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	19, // 10: bank.v1.AuthorizePurchaseRequest.request_time:type_name -> google.protobuf.Timestamp
+	5,  // 11: bank.v1.AuthorizePurchaseResponse.purchase:type_name -> bank.v1.Purchase
+	6,  // 12: bank.v1.AuthorizePurchasesRequest.purchases:type_name -> bank.v1.AuthorizePurchaseRequest
+	10, // 13: bank.v1.AuthorizePurchasesResponse.results:type_name -> bank.v1.AuthorizePurchaseResult
+	5,  // 14: bank.v1.AuthorizePurchaseResult.purchase:type_name -> bank.v1.Purchase
+	21, // 15: bank.v1.AuthorizePurchaseResult.error:type_name -> google.rpc.Status
+	5,  // 16: bank.v1.VoidPurchaseResponse.purchase:type_name -> bank.v1.Purchase
+	19, // 17: bank.v1.ReversePurchaseRequest.request_time:type_name -> google.protobuf.Timestamp
+	15, // 18: bank.v1.ReversePurchaseResponse.reversal:type_name -> bank.v1.Reversal
+	19, // 19: bank.v1.Reversal.reverse_time:type_name -> google.protobuf.Timestamp
+	5,  // 20: bank.v1.GetPurchaseResponse.purchase:type_name -> bank.v1.Purchase
+	6,  // 21: bank.v1.PurchaseService.AuthorizePurchase:input_type -> bank.v1.AuthorizePurchaseRequest
+	8,  // 22: bank.v1.PurchaseService.AuthorizePurchases:input_type -> bank.v1.AuthorizePurchasesRequest
+	11, // 23: bank.v1.PurchaseService.VoidPurchase:input_type -> bank.v1.VoidPurchaseRequest
+	13, // 24: bank.v1.PurchaseService.ReversePurchase:input_type -> bank.v1.ReversePurchaseRequest
+	16, // 25: bank.v1.PurchaseService.GetPurchase:input_type -> bank.v1.GetPurchaseRequest
+	7,  // 26: bank.v1.PurchaseService.AuthorizePurchase:output_type -> bank.v1.AuthorizePurchaseResponse
+	9,  // 27: bank.v1.PurchaseService.AuthorizePurchases:output_type -> bank.v1.AuthorizePurchasesResponse
+	12, // 28: bank.v1.PurchaseService.VoidPurchase:output_type -> bank.v1.VoidPurchaseResponse
+	14, // 29: bank.v1.PurchaseService.ReversePurchase:output_type -> bank.v1.ReversePurchaseResponse
+	17, // 30: bank.v1.PurchaseService.GetPurchase:output_type -> bank.v1.GetPurchaseResponse
+	26, // [26:31] is the sub-list for method output_type
+	21, // [21:26] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_bank_v1_purchase_proto_init() }
