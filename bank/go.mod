@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	codebank.dev/connectors v0.0.0
+	codebank.dev/dashboards v0.0.0
 	codebank.dev/schemas v0.0.0
 	codebank.dev/stack v0.0.0
 	github.com/elastic/elastic-transport-go/v8 v8.9.0

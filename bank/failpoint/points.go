@@ -68,6 +68,16 @@ const (
 	ConnectorPut Point = "connector-put"
 	// ConnectorRestarted: the restart of a connector is accepted, not waited for.
 	ConnectorRestarted Point = "connector-restarted"
+	// ObjectsImported: Kibana has taken saved objects, nothing is reported.
+	ObjectsImported Point = "objects-imported"
+	// RuleCreated: an alert rule is made, others may not be.
+	RuleCreated Point = "rule-created"
+	// RuleUpdated: an alert rule is changed, others may not be.
+	RuleUpdated Point = "rule-updated"
+	// ExportWritten: an exported object is written under another name and flushed.
+	ExportWritten Point = "export-written"
+	// ExportPublished: an exported object has its name, others may not be written.
+	ExportPublished Point = "export-published"
 	// RedriveProduced: dead letters are sent again, not marked as dealt with.
 	RedriveProduced Point = "redrive-produced"
 	// RedriveMarked: dead letters are marked as dealt with, nothing is told.
@@ -84,7 +94,7 @@ const (
 func Bankctl() []Point {
 	return []Point{
 		KeysWritten, KeysPublished, TopicCreated, TopicAltered, SchemaRegistered, SubjectHeld, TemplatePut, MappingPut, AliasPut,
-		ConnectorPut, ConnectorRestarted, RedriveProduced, RedriveMarked, RequeueLocked, RequeueDecided, RequeueCommitted,
+		ConnectorPut, ConnectorRestarted, ObjectsImported, RuleCreated, RuleUpdated, ExportWritten, ExportPublished, RedriveProduced, RedriveMarked, RequeueLocked, RequeueDecided, RequeueCommitted,
 	}
 }
 

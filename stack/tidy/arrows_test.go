@@ -36,6 +36,7 @@ var arrows = map[string][]string{
 	"bank/registry":   {"bank/fault", "bank/provision", "schemas"},
 	"bank/elastic":    {"bank", "bank/money", "bank/fault", "bank/provision", "bank/audit", "schemas", "connectors"},
 	"bank/connect":    {"bank", "bank/fault", "bank/provision", "schemas", "connectors"},
+	"bank/kibana":     {"bank/fault", "bank/provision"},
 	"bank/deadletter": {"bank", "bank/fault", "bank/provision", "schemas"},
 	"bank/rpc":        {"bank", "bank/money", "bank/fault", "bank/serve", "bank/card", "bank/purchase", "bank/wallet", "bank/pix", "schemas"},
 	"bank/statement":  {"self", "bank/money", "bank/fault", "bank/serve", "schemas"},

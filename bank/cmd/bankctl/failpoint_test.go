@@ -19,6 +19,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sr/srfake"
 
 	"codebank.dev/bank/failpoint"
+	"codebank.dev/bank/kibana/kibanatest"
 	"codebank.dev/bank/postgres"
 	"codebank.dev/bank/vault"
 	"codebank.dev/stack/postgres/postgrestest"
@@ -32,6 +33,7 @@ type plant struct {
 	admin    *kadm.Client
 	worker   *worker
 	search   *search
+	kibana   *kibanatest.Kibana
 	database string
 }
 
@@ -43,7 +45,7 @@ func newPlant(t *testing.T) *plant {
 	registry := srfake.New()
 	t.Cleanup(registry.Close)
 	p := &plant{
-		T: t, database: postgrestest.Database(t),
+		T: t, database: postgrestest.Database(t), kibana: kibanatest.Start(t),
 		worker: &worker{connectors: map[string]map[string]string{}},
 		search: &search{templates: map[string]json.RawMessage{}, indices: map[string]*heldIndex{
 			"bank-transactions-2026.01": {Mappings: map[string]any{}, Aliases: map[string]any{}},
@@ -60,7 +62,8 @@ func newPlant(t *testing.T) *plant {
 	p.admin = kadm.NewClient(p.brokers)
 	p.environ = append(os.Environ(), "BANKCTL_TIMEOUT=30s",
 		"BANKCTL_KAFKA_BROKERS="+strings.Join(cluster.ListenAddrs(), ","), "BANKCTL_REGISTRY_URL="+registry.URL(),
-		"BANKCTL_CONNECT_URL="+serve(p.worker), "BANKCTL_ELASTICSEARCH_URL="+serve(p.search), "BANKCTL_LEDGER_DATABASE_URL="+p.database)
+		"BANKCTL_CONNECT_URL="+serve(p.worker), "BANKCTL_ELASTICSEARCH_URL="+serve(p.search), "BANKCTL_KIBANA_URL="+p.kibana.URL,
+		"BANKCTL_LEDGER_DATABASE_URL="+p.database)
 	return p
 }
 
@@ -102,6 +105,8 @@ func TestKilledAtAnyFailpointDoingItAgainBringsItAbout(t *testing.T) {
 		failpoint.SchemaRegistered: applyAgain, failpoint.SubjectHeld: applyAgain,
 		failpoint.TemplatePut: applyAgain, failpoint.MappingPut: applyAgain, failpoint.AliasPut: applyAgain,
 		failpoint.ConnectorPut: applyAgain, failpoint.ConnectorRestarted: restartAgain,
+		failpoint.ObjectsImported: viewsAgain, failpoint.RuleCreated: viewsAgain, failpoint.RuleUpdated: viewsAgain,
+		failpoint.ExportWritten: exportAgain, failpoint.ExportPublished: exportAgain,
 		failpoint.RedriveProduced: redriveAgain, failpoint.RedriveMarked: redriveAgain,
 		failpoint.RequeueLocked: republishAgain, failpoint.RequeueDecided: republishAgain, failpoint.RequeueCommitted: republishAgain,
 	}
@@ -173,6 +178,52 @@ func restartAgain(p *plant, point failpoint.Point) {
 	p.killed(point, "connectors", "restart", "statement-postgres")
 	p.well("connectors", "restart", "statement-postgres")
 	p.well("connectors", "status")
+}
+
+// objectFiles are a folder of two objects and a rule.
+func objectFiles(p *plant, rule string) string {
+	folder := p.TempDir()
+	for name, body := range map[string]string{
+		"dashboard/overview.json": `{"type":"dashboard","id":"overview","attributes":{"title":"Overview"},"references":[{"type":"tag","id":"bank","name":"tag-ref-bank"}],"coreMigrationVersion":"8.8.0","typeMigrationVersion":"8.9.0"}`,
+		"tag/bank.json":           `{"type":"tag","id":"bank","attributes":{"name":"Bank"},"references":[],"coreMigrationVersion":"8.8.0","typeMigrationVersion":"8.0.0"}`,
+		"rule/quiet.json":         `{"name":"` + rule + `","rule_type_id":".es-query","consumer":"alerts","schedule":{"interval":"1m"},"params":{}}`,
+	} {
+		require.NoError(p, os.MkdirAll(filepath.Join(folder, filepath.Dir(name)), 0o755))
+		require.NoError(p, os.WriteFile(filepath.Join(folder, name), []byte(body+"\n"), 0o644))
+	}
+	return folder
+}
+
+// viewsAgain: the second apply brings the rest about, the third changes nothing.
+func viewsAgain(p *plant, point failpoint.Point) {
+	folder := objectFiles(p, "Quiet")
+	if point == failpoint.RuleUpdated {
+		p.well("dashboards", "apply", "--folder", objectFiles(p, "No payments"))
+	}
+	p.killed(point, "dashboards", "apply", "--folder", folder)
+	p.well("dashboards", "apply", "--folder", folder)
+	output := p.well("dashboards", "apply", "--folder", folder)
+	require.Equal(p, 3, strings.Count(output, "unchanged"), output)
+	require.Equal(p, "Quiet", p.kibana.Rule("quiet")["name"])
+	require.NotNil(p, p.kibana.Attributes("dashboard", "overview"))
+}
+
+// exportAgain: a file is whole or not there, and the next export makes the rest.
+func exportAgain(p *plant, point failpoint.Point) {
+	folder, out := objectFiles(p, "Quiet"), p.TempDir()
+	p.well("dashboards", "apply", "--folder", folder)
+	p.killed(point, "dashboards", "export", "--folder", folder, "--out", out)
+	if point == failpoint.ExportWritten {
+		require.NoFileExists(p, filepath.Join(out, "dashboard", "overview.json"))
+	}
+	p.well("dashboards", "export", "--folder", folder, "--out", out)
+	for _, name := range []string{"dashboard/overview.json", "tag/bank.json"} {
+		want, err := os.ReadFile(filepath.Join(folder, name))
+		require.NoError(p, err)
+		got, err := os.ReadFile(filepath.Join(out, name))
+		require.NoError(p, err)
+		require.Equal(p, string(want), string(got))
+	}
 }
 
 // redriveAgain: no letter is lost; one that was sent and not marked is sent again.

@@ -1,6 +1,7 @@
 // Command bankctl is the operators' tool: it makes keys, declares topics, schemas,
 // indices and connectors, tells how the connectors are and restarts what failed,
-// sends dead letters again, and has events published again.
+// brings dashboards into Kibana and back, sends dead letters again, and has events
+// published again.
 //
 // Doing a thing twice changes nothing more. It ends with 0 when all is well, 1 when
 // something failed or was found wanting, 2 when it was called wrongly.

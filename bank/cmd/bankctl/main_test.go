@@ -15,6 +15,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sr/srfake"
+
+	"codebank.dev/bank/kibana/kibanatest"
 )
 
 func TestMain(m *testing.M) {
@@ -41,7 +43,7 @@ func status(ts *testscript.TestScript, _ bool, args []string) {
 	var stdout, stderr strings.Builder
 	environ := []string{}
 	for _, name := range []string{
-		"BANKCTL_KAFKA_BROKERS", "BANKCTL_REGISTRY_URL", "BANKCTL_CONNECT_URL", "BANKCTL_ELASTICSEARCH_URL",
+		"BANKCTL_KAFKA_BROKERS", "BANKCTL_REGISTRY_URL", "BANKCTL_CONNECT_URL", "BANKCTL_ELASTICSEARCH_URL", "BANKCTL_KIBANA_URL",
 	} {
 		environ = append(environ, name+"="+ts.Getenv(name))
 	}
@@ -70,6 +72,7 @@ func pipeline(t *testing.T, env *testscript.Env) error {
 	env.Setenv("BANKCTL_REGISTRY_URL", registry.URL())
 	env.Setenv("BANKCTL_CONNECT_URL", connect)
 	env.Setenv("BANKCTL_ELASTICSEARCH_URL", search)
+	env.Setenv("BANKCTL_KIBANA_URL", serve(env, kibanatest.New().ServeHTTP))
 	return nil
 }
 

@@ -1,0 +1,69 @@
+package kibanatest
+
+import (
+	"encoding/json"
+	"maps"
+	"net/http"
+	"slices"
+)
+
+// required are the members that the creation of a rule must have, and changeable those
+// that its change may have.
+var (
+	required   = []string{"name", "rule_type_id", "consumer", "schedule", "params"}
+	changeable = []string{"name", "schedule", "params", "actions", "tags", "throttle", "notify_when", "alert_delay", "flapping"}
+	allowed    = append([]string{"rule_type_id", "consumer", "enabled"}, changeable...)
+)
+
+// rule answers what is asked of one rule.
+func (k *Kibana) rule(w http.ResponseWriter, r *http.Request, name string) {
+	held := k.rules[name]
+	if r.Method == http.MethodGet {
+		if held == nil {
+			refuse(w, http.StatusNotFound, "Saved object [alert/"+name+"] not found")
+			return
+		}
+		answer(w, http.StatusOK, held)
+		return
+	}
+	var body map[string]any
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+		refuse(w, http.StatusBadRequest, "Invalid request payload JSON format")
+		return
+	}
+	may := allowed
+	if r.Method == "PUT" {
+		may = changeable
+	}
+	for member := range body {
+		if !slices.Contains(may, member) {
+			refuse(w, http.StatusBadRequest, "[request body."+member+"]: definition for this key is missing")
+			return
+		}
+	}
+	switch {
+	case r.Method == "POST" && held != nil:
+		refuse(w, http.StatusConflict, "Saved object [alert/"+name+"] conflict")
+		return
+	case r.Method == "PUT" && held == nil:
+		refuse(w, http.StatusNotFound, "Saved object [alert/"+name+"] not found")
+		return
+	case r.Method == "POST":
+		for _, member := range required {
+			if body[member] == nil {
+				refuse(w, http.StatusBadRequest, "[request body."+member+"]: expected value but got [undefined]")
+				return
+			}
+		}
+		held = map[string]any{
+			"id": name, "enabled": true, "actions": []any{}, "tags": []any{}, "mute_all": false, "muted_alert_ids": []any{},
+			"created_at": "2026-01-02T03:04:05.000Z", "revision": 0, "execution_status": map[string]any{"status": "pending"},
+		}
+		k.rules[name] = held
+	}
+	k.writes++
+	maps.Copy(held, body)
+	// What the type of rule fills in.
+	held["params"].(map[string]any)["excludeHitsFromPreviousRun"] = true
+	answer(w, http.StatusOK, held)
+}

@@ -1,0 +1,7 @@
+package dashboards
+
+import "io/fs"
+
+// Read returns the objects in a tree of <type>/<id>.json, ordered by type and id. Any
+// other file, and any that is not JSON, is an error that names it.
+func Read(tree fs.FS) ([]Object, error) { return read(tree) }
