@@ -2,9 +2,9 @@
 // the bank's figures with, embedded in the program that imports them.
 //
 // An object is a file: the folder is its type, the file's name its id, and the
-// content the object as Kibana imports it, for example dashboard/overview.json. Ids
-// never change, so importing again replaces instead of doubling. There are none yet:
-// Objects answers an empty list.
+// content the object, for example dashboard/overview.json. Ids never change, so
+// importing again replaces instead of doubling. The files are written by generate, from
+// catalogue; attributes that Kibana keeps as text are JSON in them, see Fold.
 package dashboards
 
 import (
@@ -16,7 +16,7 @@ import (
 	"strings"
 )
 
-// files has no go:embed line as long as there is nothing to embed.
+//go:embed dashboard/*.json index-pattern/*.json search/*.json tag/*.json
 var files embed.FS
 
 // extension ends the name of every object's file.
@@ -32,8 +32,8 @@ type Object struct {
 	Body json.RawMessage
 }
 
-// Objects returns all saved objects, ordered by type and id; none when there are
-// none. The caller may change what it gets.
+// Objects returns all saved objects, ordered by type and id. The caller may change what
+// it gets.
 func Objects() ([]Object, error) { return read(files) }
 
 // read returns the objects in a tree of <type>/<id>.json. Any other file, and any

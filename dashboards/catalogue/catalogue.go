@@ -1,0 +1,153 @@
+// Package catalogue is what analysts are shown: the dashboards with their panels, each
+// figure with its definition, and the data views they read. What a word means – a
+// payment, an approval rate, a hard decline – is said once, in figures.go and
+// reasons.go, and used everywhere.
+package catalogue
+
+import (
+	"time"
+
+	"codebank.dev/dashboards/view"
+)
+
+// The ids of the dashboards.
+const (
+	Overview     = "overview"
+	Approvals    = "approvals"
+	Stores       = "stores"
+	Risk         = "risk"
+	ServiceLevel = "service-level"
+	Pipeline     = "pipeline"
+)
+
+// TraceURL is where the trace id of an event leads to: all events of the same trace, in
+// Kibana itself. Whoever keeps traces elsewhere puts that address here.
+const TraceURL = `../app/discover#/?_g=(time:(from:now-90d,to:now))&_a=(index:transactions,query:(language:kuery,query:'trace_id:%20%22{{value}}%22'))`
+
+// Dashboards returns all dashboards, in the order in which their links stand.
+func Dashboards() []view.Dashboard {
+	return []view.Dashboard{overview(), approvals(), stores(), risk(), serviceLevel(), pipeline()}
+}
+
+// DataViews returns the sources of all panels as Kibana knows them.
+func DataViews() []view.DataView {
+	minor := view.FieldFormat{ID: "number", Params: map[string]any{"pattern": "0,0"}}
+	duration := func(counted, shown string, precision int) view.FieldFormat {
+		return view.FieldFormat{ID: "duration", Params: map[string]any{
+			"inputFormat": counted, "outputFormat": shown, "outputPrecision": precision, "includeSpaceWithSuffix": true,
+		}}
+	}
+	return []view.DataView{{
+		Source: view.Transactions, Name: "Transactions", Pattern: "bank-transactions-*", TimeField: occurredAt,
+		Formats: map[string]view.FieldFormat{
+			"amount_minor": minor, "balance_after_minor": minor, "held_after_minor": minor,
+			"available_after_minor": minor, "credit_limit_minor": minor,
+			"decision_micros": duration(view.Microseconds, "asMilliseconds", 1),
+			"pipeline_millis": duration(view.Milliseconds, "asSeconds", 1),
+			"trace_id": {ID: "url", Params: map[string]any{
+				"type": "a", "urlTemplate": TraceURL, "labelTemplate": "{{value}}", "openLinkInCurrentTab": false,
+			}},
+		},
+	}, {
+		Source: view.Watermarks, Name: "Watermarks", Pattern: "bank-watermarks-*", TimeField: "published_at",
+	}}
+}
+
+// board is a dashboard with what all of them have: controls, links, and how complete
+// the index is, above the rows of its own.
+func board(id, from string, own ...row) view.Dashboard {
+	top := row{5, []view.Panel{links(), completeTo()}}
+	return view.Dashboard{
+		ID: id, Title: titles[id][0], Description: titles[id][1], From: from, Refresh: time.Minute,
+		Controls: controls(), Panels: placed(append([]row{top}, own...)),
+	}
+}
+
+var titles = map[string][2]string{
+	Overview:     {"Payments overview", "What is paid, where, and how much of it is approved."},
+	Approvals:    {"Approvals and declines", "How many payments are approved, by which measure, and why others are not."},
+	Stores:       {"Stores and customers", "Who sells, who pays, when, and whether they come back."},
+	Risk:         {"Risk", "Cards that are tried too often, small amounts that test cards, scores, and what is given back."},
+	ServiceLevel: {"Service level", "How fast decisions are, against the objective."},
+	Pipeline:     {"Pipeline and data quality", "How fresh and how complete the events in the index are."},
+}
+
+func controls() []view.Control {
+	on := func(kind view.ControlKind, id, title, field string) view.Control {
+		return view.Control{ID: id, Title: title, Kind: kind, Field: field, Source: view.Transactions}
+	}
+	return []view.Control{
+		on(view.Options, "bank", "Bank", "bank_code"),
+		on(view.Options, "store", "Store", "merchant_name"),
+		on(view.Options, "brand", "Card brand", "card_brand"),
+		on(view.Options, "status", "Status", "status"),
+		on(view.Slider, "amount", "Amount in cents", "amount_minor"),
+		{ID: "time", Title: "Time", Kind: view.TimeSlider},
+	}
+}
+
+func links() view.Panel {
+	return view.Panel{
+		ID: "links", Title: "Dashboards", Chart: view.Links, Grid: view.Grid{W: 36},
+		Definition: "Leads to the other dashboards. Each opens with its own range of time.",
+		Links:      []string{Overview, Approvals, Stores, Risk, ServiceLevel, Pipeline},
+	}
+}
+
+// completeTo is the least of the newest watermarks of all partitions: a panel of every
+// dashboard, for a figure above is worth nothing while events are missing.
+func completeTo() view.Panel {
+	newest := view.Aggregate{Function: view.Max, Field: "complete_to"}
+	return view.Panel{
+		ID: "complete-up-to", Title: "Complete up to", Chart: view.Metric, Source: view.Watermarks, Grid: view.Grid{W: 12},
+		Definition: "Every event that occurred before this time is in the index. Each partition of each bank says so of itself; shown is the one " +
+			"that is furthest behind, of those that said anything in the last seven days. Filters do not change it.",
+		From: "now-7d", Unfiltered: true,
+		Layer: view.Layer{
+			Buckets: []view.Bucket{view.Terms{
+				Label: "Bank, partition", Fields: []string{"bank_code", "partition"}, Size: 1, By: &newest, Ascending: true, Accurate: true,
+			}},
+			Metrics: []view.Value{{ID: "complete-to", Label: "Complete up to", Figure: newest, Format: view.Format{Kind: view.Moment}}},
+		},
+	}
+}
+
+// row is panels side by side, of one height; their widths fill the dashboard.
+type row struct {
+	height int
+	panels []view.Panel
+}
+
+// placed gives the panels of rows their places, the rows below each other.
+func placed(rows []row) []view.Panel {
+	var list []view.Panel
+	y := 0
+	for _, r := range rows {
+		x := 0
+		for _, p := range r.panels {
+			p.Grid = view.Grid{X: x, Y: y, W: p.Grid.W, H: r.height}
+			x += p.Grid.W
+			list = append(list, p)
+		}
+		y += r.height
+	}
+	return list
+}
+
+// The heights of rows, and the widths of panels.
+const (
+	figures = 6
+	charts  = 12
+	tables  = 14
+
+	whole   = view.Columns
+	half    = view.Columns / 2
+	quarter = view.Columns / 4
+	third   = view.Columns / 3
+)
+
+// wide gives a panel its width.
+func wide(width int, p view.Panel) view.Panel {
+	p.Grid.W = width
+	return p
+}

@@ -1,0 +1,179 @@
+package catalogue
+
+import (
+	"codebank.dev/dashboards/kql"
+	"codebank.dev/dashboards/view"
+)
+
+const occurredAt = "occurred_at"
+
+// Currency is that of all amounts that are shown: amounts of different currencies do
+// not add, so a panel with money leaves every other currency out, and says so.
+const Currency = "BRL"
+
+// Which events are meant.
+var (
+	// purchases are payments by card, each try of a payer for itself.
+	purchases = kql.Is{Field: "kind", Value: "PURCHASE"}
+	approved  = kql.Is{Field: "status", Value: "APPROVED"}
+	declined  = kql.Is{Field: "status", Value: "DECLINED"}
+	reversals = kql.OneOf{Field: "kind", Values: []string{"REVERSAL", "VOID"}}
+	// inCurrency is what has an amount that may be added up.
+	inCurrency = kql.Is{Field: "currency", Value: Currency}
+	retried    = kql.Compare{Field: "attempt", Operator: kql.Greater, Value: "1"}
+	// live leaves out what was imported or stood still for a day: its lag says nothing
+	// about the pipeline.
+	live = kql.Compare{Field: "pipeline_millis", Operator: kql.LessOrEqual, Value: "86400000"}
+	// inTime is a decision within the objective.
+	inTime = kql.Compare{Field: "decision_micros", Operator: kql.LessOrEqual, Value: kql.Number(objectiveMicros)}
+	// guarded are declines by the bank's own guards, before the account was asked.
+	guarded = kql.OneOf{Field: "decline_reason", Values: []string{"LOCKED", "TOO_FREQUENT"}}
+)
+
+// objectiveMicros is the objective of a decision: 300 ms.
+const objectiveMicros = 300_000
+
+// What the same words always mean.
+const (
+	ofPurchases = "Of payments, events of kind PURCHASE. "
+	oneMoney    = "Only those in " + Currency + ": amounts of different currencies do not add. "
+	byUnique    = "the number of different values is estimated (HyperLogLog++), exact up to about 3,000 values and within about 5 % above."
+	byDigest    = "percentiles are estimated (t-digest), within about 1 % of the rank, better at the ends."
+)
+
+func count(filters ...kql.Query) view.Aggregate {
+	return view.Aggregate{Function: view.Count, Filter: filter(filters)}
+}
+
+func sum(field string, filters ...kql.Query) view.Aggregate {
+	return view.Aggregate{Function: view.Sum, Field: field, Filter: filter(filters)}
+}
+
+func unique(field string, filters ...kql.Query) view.Aggregate {
+	return view.Aggregate{Function: view.Unique, Field: field, Filter: filter(filters)}
+}
+
+func percentile(field string, rank int) view.Aggregate {
+	return view.Aggregate{Function: view.Percentile, Field: field, Rank: rank}
+}
+
+func largest(field string) view.Aggregate { return view.Aggregate{Function: view.Max, Field: field} }
+
+func filter(filters []kql.Query) kql.Query {
+	if len(filters) == 0 {
+		return nil
+	}
+	return kql.And(filters)
+}
+
+// volume is an amount of money in major units.
+func volume(filters ...kql.Query) view.Expression { return view.Major(sum("amount_minor", filters...)) }
+
+// shifted is an aggregate of a range of time that much earlier.
+func shifted(a view.Aggregate, by string) view.Aggregate {
+	a.Shift = by
+	return a
+}
+
+// within is an aggregate of the last stretch of the range of time.
+func within(a view.Aggregate, stretch string) view.Aggregate {
+	a.Within = stretch
+	return a
+}
+
+// per is an aggregate divided by the length of time.
+func per(a view.Aggregate, unit string) view.Aggregate {
+	a.Per = unit
+	return a
+}
+
+// approvalRate is the share of all tries that were approved.
+func approvalRate() view.Math { return view.Ratio(count(approved), count()) }
+
+// averageTicket is the mean amount of an approved payment.
+func averageTicket() view.Math { return view.Ratio(volume(approved), count(approved)) }
+
+var (
+	wholeNumber = view.Format{Kind: view.Number}
+	twoDecimals = view.Format{Kind: view.Number, Decimals: 2}
+	percent     = view.Format{Kind: view.Percent, Decimals: 2}
+	money       = view.Format{Kind: view.Money, Decimals: 2, Unit: Currency}
+	decision    = view.Format{Kind: view.Duration, Decimals: 1, Unit: view.Microseconds, As: view.Milliseconds}
+	lag         = view.Format{Kind: view.Duration, Decimals: 1, Unit: view.Milliseconds, As: view.Seconds}
+	moment      = view.Format{Kind: view.Moment}
+)
+
+// Lights of figures that stand in several places.
+var (
+	approvalLights = view.Lights{First: 0.8, Second: 0.9, RisingIsGood: true}
+	decisionLights = view.Lights{First: objectiveMicros / 2, Second: objectiveMicros}
+	lagLights      = view.Lights{First: 10_000, Second: 60_000}
+)
+
+func value(id, label string, figure view.Expression, format view.Format) view.Value {
+	return view.Value{ID: id, Label: label, Figure: figure, Format: format}
+}
+
+func lit(v view.Value, lights view.Lights) view.Value {
+	v.Lights = &lights
+	return v
+}
+
+func overTime() view.Time { return view.Time{Label: "Time", Field: occurredAt, Interval: "auto"} }
+
+// most are the values of a field with the most documents.
+func most(label, field string, size int) view.Terms {
+	all := count()
+	return view.Terms{Label: label, Fields: []string{field}, Size: size, By: &all}
+}
+
+// ofPayments is a panel of payments.
+func ofPayments(chart view.Chart, id, title, definition string) view.Panel {
+	return view.Panel{
+		ID: id, Title: title, Definition: ofPurchases + definition, Chart: chart, Source: view.Transactions, Query: purchases,
+	}
+}
+
+// ofMoney is a panel of payments in one currency.
+func ofMoney(chart view.Chart, id, title, definition string) view.Panel {
+	p := ofPayments(chart, id, title, oneMoney+definition)
+	p.Query = kql.And{purchases, inCurrency}
+	return p
+}
+
+// showing gives a panel its figures.
+func showing(p view.Panel, metrics ...view.Value) view.Panel {
+	p.Layer.Metrics = metrics
+	return p
+}
+
+// by gives a panel its buckets, the outermost first.
+func by(p view.Panel, buckets ...view.Bucket) view.Panel {
+	p.Layer.Buckets = buckets
+	return p
+}
+
+func approximate(p view.Panel, why string) view.Panel {
+	p.Approximate = why
+	return p
+}
+
+func drill(p view.Panel, to ...string) view.Panel {
+	for _, id := range to {
+		p.Drilldowns = append(p.Drilldowns, view.Drilldown{ID: "to-" + id, Name: "Go to " + titles[id][0], To: id})
+	}
+	return p
+}
+
+// amountBands are bands of an amount; bounds are minor units.
+func amountBands() view.Ranges {
+	return view.Ranges{Label: "Amount in " + Currency, Field: "amount_minor", Ranges: []view.Range{
+		{Label: "below 10", From: 0, Below: 1_000},
+		{Label: "10 to 50", From: 1_000, Below: 5_000},
+		{Label: "50 to 100", From: 5_000, Below: 10_000},
+		{Label: "100 to 250", From: 10_000, Below: 25_000},
+		{Label: "250 to 500", From: 25_000, Below: 50_000},
+		{Label: "500 to 1,000", From: 50_000, Below: 100_000},
+		{Label: "1,000 and more", From: 100_000},
+	}}
+}

@@ -1,0 +1,122 @@
+package catalogue
+
+import (
+	"codebank.dev/dashboards/kql"
+	"codebank.dev/dashboards/view"
+)
+
+func pipeline() view.Dashboard {
+	return board(Pipeline, "now-15m",
+		row{figures, []view.Panel{
+			wide(quarter, showing(
+				ofEvents(view.Metric, "newest", "Newest event", "When the newest event in the index happened. With nothing going on this is old, and nothing is wrong: see Complete up to."),
+				value("newest", "Newest event", largest(occurredAt), moment))),
+			wide(quarter, approximate(showing(
+				ofLag(view.Metric, "lag", "From decision to index: 95 of 100 are faster", "Green below 10 s, red from 60 s. Small: the slowest."),
+				lit(value("p95", "p95", percentile("pipeline_millis", 95), lag), lagLights),
+				value("slowest", "slowest", largest("pipeline_millis"), lag)), byDigest)),
+			wide(quarter, showing(
+				ofEvents(view.Metric, "events", "Events, and per second", "Events that happened in the range, of every kind. Small: the same, divided by its seconds."),
+				value("events", "Events", count(), wholeNumber),
+				value("per-second", "per second", per(count(), "s"), twoDecimals))),
+			wide(quarter, approximate(showing(
+				ofEvents(view.Metric, "duplicates", "Documents beyond one for each event",
+					"Documents less different event ids. Above what the estimate may be off, an event is in the index twice: never, as long as its month is chosen by its own time."),
+				value("duplicates", "Duplicates", view.Difference(count(), unique("event_id")), wholeNumber)), byUnique+" So a difference of some per cent of the events means nothing.")),
+		}},
+		row{charts, []view.Panel{wide(whole, lagOverTime())}},
+		row{tables, []view.Panel{wide(whole, partitions())}},
+		row{charts, []view.Panel{wide(half, missing()), wide(quarter, future()), wide(quarter, producers())}},
+		row{charts, []view.Panel{wide(whole, by(showing(
+			ofEvents(view.BarStacked, "kinds", "Events by kind over time", "Every event in the index."),
+			value("events", "Events", count(), wholeNumber)), most("Kind", "kind", 15), overTime()))}},
+	)
+}
+
+// ofEvents is a panel of all events.
+func ofEvents(chart view.Chart, id, title, definition string) view.Panel {
+	return view.Panel{
+		ID: id, Title: title, Chart: chart, Source: view.Transactions,
+		Definition: "Of all events, payments or not. " + definition,
+	}
+}
+
+// ofLag is a panel of how long events take into the index.
+func ofLag(chart view.Chart, id, title, definition string) view.Panel {
+	p := ofEvents(chart, id, title,
+		"Time from when an event happened to when the index sink took it (pipeline_millis). Events older than a day by then are left out: they are imported history, "+
+			"and say nothing about the pipeline. "+definition)
+	p.Query = live
+	return p
+}
+
+func lagOverTime() view.Panel {
+	p := approximate(by(showing(
+		ofLag(view.Line, "lag-over-time", "From decision to index over time", "Half and 95 of 100 events are faster than this, and the slowest. The line is where the alert is raised, 60 s."),
+		value("p50", "p50", percentile("pipeline_millis", 50), lag),
+		value("p95", "p95", percentile("pipeline_millis", 95), lag),
+		value("slowest", "slowest", largest("pipeline_millis"), lag)), overTime()), "p50 and p95: "+byDigest)
+	p.References = []view.Reference{{Label: "Alert", Value: lagLights.Second, Format: lag}}
+	return p
+}
+
+// partitions shows offsets that are in the index: all of a stretch, if nothing was sent
+// twice.
+func partitions() view.Panel {
+	const offset = "kafka_offset"
+	first := view.Aggregate{Function: view.Min, Field: offset}
+	last := largest(offset)
+	between := view.Math{Operator: view.Plus, Left: view.Difference(last, first), Right: view.Constant(1)}
+	return by(showing(
+		ofEvents(view.Table, "partitions", "Events and offsets by partition",
+			"First and last offset of the events of the range, and how many offsets between them are no document. Repeats on the topic are such offsets, and events at "+
+				"the edges of the range that are out of order: a number that grows with neither is a loss, which bankctl audit proves."),
+		value("events", "Events", count(), wholeNumber),
+		value("first", "First offset", first, wholeNumber),
+		value("last", "Last offset", last, wholeNumber),
+		value("absent", "Offsets without a document", view.Difference(between, count()), wholeNumber),
+		value("newest", "Newest event", largest(occurredAt), moment)),
+		most("Topic", "kafka_topic", 10), view.Terms{Label: "Partition", Fields: []string{"kafka_partition"}, Numeric: true, Size: 50})
+}
+
+// missing counts events that lack what their kind should have, or hold what a reader
+// does not know.
+func missing() view.Panel {
+	without := func(label, field string, of kql.Query) view.Filter {
+		return view.Filter{Label: label, Query: kql.And{of, kql.Not{Query: kql.Exists{Field: field}}}}
+	}
+	var unknown kql.Or
+	for _, field := range []string{"kind", "direction", "status", "decline_reason", "card_brand", "channel", "card_use", "risk_rule"} {
+		unknown = append(unknown, kql.Is{Field: field, Value: "UNKNOWN"})
+	}
+	return by(showing(
+		ofEvents(view.Table, "missing", "Events with missing or unknown values",
+			"How many events lack a field that their kind should have, and how many hold a value that was not known to a reader (UNKNOWN). "+
+				"A payment with an unknown card has no account, card or score by right. Dead letters are not in the index: see bankctl dlq list."),
+		value("events", "Events", count(), wholeNumber)),
+		view.Filters{Label: "What is missing", Filters: []view.Filter{
+			without("Payment without store", "merchant_id", purchases),
+			without("Payment without card", "card_id", purchases),
+			without("Payment without decision time", "decision_micros", purchases),
+			without("Payment without risk score", "risk_score", purchases),
+			without("Decline without reason", "decline_reason", declined),
+			without("Event without trace", "trace_id", nil),
+			without("Event without lag", "pipeline_millis", nil),
+			{Label: "Value not known to a reader", Query: unknown},
+		}})
+}
+
+// future has a range of its own, the only one in which such events are.
+func future() view.Panel {
+	p := showing(ofEvents(view.Metric, "future", "Events from the future",
+		"Events that say they happen later than now: a clock of the bank is wrong. Always looks at the year to come."),
+		lit(value("events", "Events", count(), wholeNumber), view.Lights{First: 1, Second: 2}))
+	p.From, p.To = "now", "now+1y"
+	return p
+}
+
+func producers() view.Panel {
+	return by(showing(
+		ofEvents(view.Donut, "producers", "Events by version of the bank", "By the version of the program that made the event."),
+		value("events", "Events", count(), wholeNumber)), most("Version", "producer_version", 8))
+}
