@@ -160,6 +160,35 @@ type Outbox interface {
 	Backlog(ctx context.Context) (rows int64, oldest time.Time, err error)
 }
 
+// Mark is a state of the outbox that a Marker took note of.
+type Mark struct {
+	// CompleteTo is a time such that every event decided before it has an id up to
+	// LastID, or none and never will: by the database's clock, whole milliseconds.
+	CompleteTo time.Time
+	LastID     int64
+	// Writer is the store's own: what has to end before every id up to LastID is settled.
+	Writer uint64
+}
+
+// Marker tells up to when the outbox's events are known to be published.
+type Marker interface {
+	// Mark takes note of the outbox as it is, for the leader with this epoch. CompleteTo
+	// grows from mark to mark, whoever leads. ErrNotFound when epoch does not lead, or when
+	// the clock has not passed the last mark.
+	Mark(ctx context.Context, epoch int64) (Mark, error)
+	// Settled reports whether no row up to the mark waits, nor can still show up: a row is
+	// deleted only after its acknowledgement, so all that were are on the broker then.
+	Settled(ctx context.Context, mark Mark) (bool, error)
+}
+
+// WatermarkPublisher tells the readers of the events how far they are complete.
+type WatermarkPublisher interface {
+	// PublishWatermark says of every partition that all events which occurred before
+	// completeTo stand below its present end. They must be acknowledged. It gives up after
+	// some seconds; a watermark that is lost is made up for by the next one.
+	PublishWatermark(ctx context.Context, completeTo time.Time) error
+}
+
 // Publisher puts events on the broker.
 type Publisher interface {
 	// Publish sends one event and calls done exactly once: nil when all replicas in sync

@@ -21,7 +21,13 @@ type Ledger interface {
 	bank.Directory
 	bank.Reader
 	bank.TokenStore
+	Outbox
+}
+
+// Outbox is what a ledger offers to the relay.
+type Outbox interface {
 	bank.Outbox
+	bank.Marker
 }
 
 // Open returns an empty ledger that lasts as long as the test.

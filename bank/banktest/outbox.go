@@ -20,6 +20,9 @@ func TestOutbox(t *testing.T, open Open) {
 		{"a higher epoch fences the lower ones off", fencesOldLeaders},
 		{"the backlog is counted", countsBacklog},
 		{"a relay beside busy writers sends everything in order", relaysEverything},
+		{"a mark is settled when all that was there is deleted, whatever came later", settlesMarks},
+		{"the leader alone marks, and no mark is before another", marksForward},
+		{"what was decided before a settled mark's time is not in the outbox", marksTruly},
 	})
 }
 
@@ -223,4 +226,121 @@ func relaysEverything(t *testing.T, ledger Ledger) {
 	require.Len(t, sent, writers*each)
 	require.NoError(t, ledger.Delete(t.Context(), epoch, flying))
 	require.Empty(t, fetchAll(t, ledger, nil))
+}
+
+func settlesMarks(t *testing.T, ledger Ledger) {
+	ctx := t.Context()
+	epoch, err := ledger.Acquire(ctx, "one", time.Minute)
+	require.NoError(t, err)
+	empty, err := ledger.Mark(ctx, epoch)
+	require.NoError(t, err)
+	requireSettled(t, ledger, empty, true)
+	customer := OpenCustomer(t, ledger, 1000)
+	for range 3 {
+		Buy(t, ledger, customer, 1)
+	}
+	requireSettled(t, ledger, empty, true)
+	mark, err := ledger.Mark(ctx, epoch)
+	require.NoError(t, err)
+	early := fetchAll(t, ledger, nil)
+	Buy(t, ledger, customer, 1)
+	for _, row := range early {
+		requireSettled(t, ledger, mark, false)
+		require.NoError(t, ledger.Delete(ctx, epoch, []int64{row.ID}))
+	}
+	requireSettled(t, ledger, mark, true)
+	require.Len(t, fetchAll(t, ledger, nil), 1, "the later one waits still")
+}
+
+func requireSettled(t *testing.T, ledger Ledger, mark bank.Mark, want bool) {
+	t.Helper()
+	settled, err := ledger.Settled(t.Context(), mark)
+	require.NoError(t, err)
+	if want && !settled {
+		// Another test's transaction in the same database server may run for a moment.
+		require.Eventually(t, func() bool {
+			settled, err := ledger.Settled(t.Context(), mark)
+			return err == nil && settled
+		}, 10*time.Second, 5*time.Millisecond)
+		return
+	}
+	require.Equal(t, want, settled)
+}
+
+func marksForward(t *testing.T, ledger Ledger) {
+	ctx := t.Context()
+	first, err := ledger.Acquire(ctx, "one", time.Millisecond)
+	require.NoError(t, err)
+	_, err = ledger.Mark(ctx, first+1)
+	require.ErrorIs(t, err, bank.ErrNotFound, "an epoch that nobody has")
+	var last time.Time
+	for range 5 {
+		mark, err := ledger.Mark(ctx, first)
+		require.NoError(t, err)
+		require.False(t, mark.CompleteTo.Before(last))
+		require.Equal(t, mark.CompleteTo.Truncate(time.Millisecond), mark.CompleteTo)
+		last = mark.CompleteTo
+	}
+	var second int64
+	require.Eventually(t, func() bool {
+		second, err = ledger.Acquire(ctx, "two", time.Minute)
+		return err == nil
+	}, 10*time.Second, time.Millisecond)
+	_, err = ledger.Mark(ctx, first)
+	require.ErrorIs(t, err, bank.ErrNotFound, "a deposed leader")
+	mark, err := ledger.Mark(ctx, second)
+	require.NoError(t, err)
+	require.False(t, mark.CompleteTo.Before(last), "another leader goes on where the first was")
+}
+
+// marksTruly is a relay beside busy writers that marks all the time. Nothing shows up
+// below a settled mark, nor was anything that shows up decided before its time.
+func marksTruly(t *testing.T, ledger Ledger) {
+	const writers, each = 6, 40
+	ctx := t.Context()
+	customers := OpenCustomers(t, ledger, writers, 1000)
+	epoch, err := ledger.Acquire(ctx, "relay", time.Minute)
+	require.NoError(t, err)
+	var mutex sync.Mutex
+	decided := make(map[bank.ID]time.Time)
+	var group sync.WaitGroup
+	for _, customer := range customers {
+		group.Go(func() {
+			for range each {
+				before := time.Now()
+				entry := Buy(t, ledger, customer, 1)
+				mutex.Lock()
+				decided[entry.TransactionID] = before
+				mutex.Unlock()
+			}
+		})
+	}
+	type late struct {
+		transaction bank.ID
+		completeTo  time.Time
+	}
+	var found []late
+	var settled bank.Mark
+	settledOften, deleted := 0, 0
+	for deadline := time.Now().Add(time.Minute); deleted < writers*each && time.Now().Before(deadline); {
+		mark, err := ledger.Mark(ctx, epoch)
+		require.NoError(t, err)
+		for _, row := range fetchAll(t, ledger, nil) {
+			require.Greater(t, row.ID, settled.LastID, "a row below a settled mark")
+			found = append(found, late{row.Event.TransactionID, settled.CompleteTo})
+			require.NoError(t, ledger.Delete(ctx, epoch, []int64{row.ID}))
+			deleted++
+		}
+		if is, err := ledger.Settled(ctx, mark); err == nil && is && mark.LastID > settled.LastID {
+			settled = mark
+			settledOften++
+		}
+	}
+	group.Wait()
+	require.Equal(t, writers*each, deleted)
+	require.Greater(t, settledOften, 1, "marks are settled while others write")
+	for _, l := range found {
+		// Buy began a moment before it was decided.
+		require.False(t, decided[l.transaction].Add(time.Second).Before(l.completeTo))
+	}
 }

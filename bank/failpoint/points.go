@@ -34,6 +34,10 @@ const (
 	RelayDeleted Point = "relay-deleted"
 	// FloorMoved: the lowest id that fetches look at is stored higher than before.
 	FloorMoved Point = "floor-moved"
+	// WatermarkMarked: the time of a mark is noted, nothing is published of it.
+	WatermarkMarked Point = "watermark-marked"
+	// WatermarkPublished: the broker has a watermark of every partition.
+	WatermarkPublished Point = "watermark-published"
 )
 
 // Bank returns the points of the bank.
@@ -41,6 +45,7 @@ func Bank() []Point {
 	return []Point{
 		LedgerMigrated, LedgerClaimed, CardSealed, BatchLocked, BatchDecided, BatchCommitted, CardIssued, TokenMade, TokenStored,
 		TokensSwept, LeaseWritten, RelayFetched, RelayPublished, RelayAcknowledged, RelayDeleted, FloorMoved,
+		WatermarkMarked, WatermarkPublished,
 	}
 }
 

@@ -16,6 +16,7 @@ type outbox struct {
 	holder  string
 	epoch   int64
 	expires time.Time
+	marked  time.Time
 }
 
 type waiting struct {
@@ -105,4 +106,31 @@ func (s *Store) Backlog(ctx context.Context) (rows int64, oldest time.Time, err 
 		return 0, time.Time{}, nil
 	}
 	return int64(len(s.outbox.waiting)), s.outbox.waiting[0].since, nil
+}
+
+// Mark implements bank.Marker. What is decided is written under the same lock, so the
+// present time is the mark's.
+func (s *Store) Mark(ctx context.Context, epoch int64) (bank.Mark, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if err := ended(ctx); err != nil {
+		return bank.Mark{}, err
+	}
+	o, now := &s.outbox, s.now()
+	if epoch != o.epoch || !now.After(o.marked) {
+		return bank.Mark{}, bank.ErrNotFound
+	}
+	o.marked = now
+	return bank.Mark{CompleteTo: now.UTC().Truncate(time.Millisecond), LastID: o.lastID}, nil
+}
+
+// Settled implements bank.Marker.
+func (s *Store) Settled(ctx context.Context, mark bank.Mark) (bool, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if err := ended(ctx); err != nil {
+		return false, err
+	}
+	// The lowest id comes first.
+	return len(s.outbox.waiting) == 0 || s.outbox.waiting[0].row.ID > mark.LastID, nil
 }

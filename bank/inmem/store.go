@@ -21,6 +21,7 @@ var (
 	_ bank.Reader     = (*Store)(nil)
 	_ bank.TokenStore = (*Store)(nil)
 	_ bank.Outbox     = (*Store)(nil)
+	_ bank.Marker     = (*Store)(nil)
 )
 
 // leg is the key of an entry.

@@ -1,7 +1,8 @@
 // Package kafka is the bank's way to the broker: the encoding of entries as Avro
 // events, which the ledger does in its commit, and the publisher, which the relay
 // hands the committed events to. The schema registry is asked by the publisher
-// alone and only for ids, so the bank decides with broker and registry away.
+// alone and only for ids, so the bank decides with broker and registry away. Beside
+// the events, watermarks tell the readers how far they are complete.
 package kafka
 
 import (
@@ -136,7 +137,7 @@ func NewPublisher(config PublisherConfig) (*Publisher, error) {
 	close(p.idle)
 	p.life, p.end = context.WithCancel(context.Background())
 	var err error
-	if p.ids, err = newSchemaIDs(&config, schemas.Subject(p.topic)); err != nil {
+	if p.ids, err = newSchemaIDs(&config, schemaFolder, schemas.Subject(p.topic)); err != nil {
 		return nil, err
 	}
 	if p.producer, err = p.newProducer(); err != nil {

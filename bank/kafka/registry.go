@@ -29,7 +29,7 @@ type schemaIDs struct {
 	known    map[int]uint32
 }
 
-func newSchemaIDs(config *PublisherConfig, subject string) (*schemaIDs, error) {
+func newSchemaIDs(config *PublisherConfig, folder, subject string) (*schemaIDs, error) {
 	options := append([]sr.ClientOpt{
 		sr.URLs(config.RegistryURL),
 		sr.HTTPClient(&http.Client{Timeout: registryTimeout}),
@@ -38,7 +38,7 @@ func newSchemaIDs(config *PublisherConfig, subject string) (*schemaIDs, error) {
 	if err != nil {
 		return nil, fmt.Errorf("kafka: registry: %w", err)
 	}
-	versions, err := schemas.Schemas(schemaFolder)
+	versions, err := schemas.Schemas(folder)
 	if err != nil {
 		return nil, err
 	}

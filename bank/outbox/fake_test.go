@@ -80,11 +80,19 @@ type world struct {
 	acked      map[string]bool
 	fetches    int
 	violations []string
+
+	// decided is when ids were taken, named what they became visible as.
+	decided    map[int64]time.Time
+	named      map[int64]string
+	marked     time.Time
+	watermarks []time.Time
+	refuse     bool // no watermark is taken
 }
 
 func newWorld() *world {
 	return &world{
 		rows: make(map[int64]bank.OutboxRow), committed: make(map[string]bank.Event), acked: make(map[string]bool),
+		decided: make(map[int64]time.Time), named: make(map[int64]string),
 	}
 }
 
@@ -97,6 +105,7 @@ func (w *world) take() int64 {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
 	w.nextID++
+	w.decided[w.nextID] = time.Now()
 	return w.nextID
 }
 
@@ -111,6 +120,7 @@ func (w *world) show(id int64, account byte, sequence int64) {
 	}
 	w.rows[id] = bank.OutboxRow{ID: id, Event: event}
 	w.committed[string(event.Body)] = event
+	w.named[id] = string(event.Body)
 }
 
 // commit takes and shows at once.
@@ -246,6 +256,71 @@ func (o fakeOutbox) Backlog(context.Context) (int64, time.Time, error) {
 	}
 	defer o.world.mutex.Unlock()
 	return int64(len(o.rows)), time.Now(), nil
+}
+
+var _ bank.Marker = fakeOutbox{}
+
+func (o fakeOutbox) Mark(_ context.Context, epoch int64) (bank.Mark, error) {
+	if err := o.open(); err != nil {
+		return bank.Mark{}, err
+	}
+	defer o.world.mutex.Unlock()
+	now := time.Now()
+	if epoch != o.epoch || !now.After(o.marked) {
+		return bank.Mark{}, bank.ErrNotFound
+	}
+	o.world.marked = now
+	return bank.Mark{CompleteTo: now, LastID: o.nextID}, nil
+}
+
+func (o fakeOutbox) Settled(_ context.Context, mark bank.Mark) (bool, error) {
+	if err := o.open(); err != nil {
+		return false, err
+	}
+	defer o.world.mutex.Unlock()
+	for id := range o.decided {
+		_, waits := o.rows[id]
+		if id <= mark.LastID && (waits || o.named[id] == "") {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// fakeWatermarks is one process's way to the topic of watermarks. It holds each to
+// what is on the topic of events.
+type fakeWatermarks struct {
+	world   *world
+	process *process
+}
+
+func (f fakeWatermarks) PublishWatermark(ctx context.Context, completeTo time.Time) error {
+	if err := f.process.enter(); err != nil {
+		return err
+	}
+	w := f.world
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	if ctx.Err() != nil || w.brokerDown || w.refuse {
+		return errAway
+	}
+	for id, at := range w.decided {
+		if at.Before(completeTo) && !w.acked[w.named[id]] {
+			w.violation("complete to %s, but row %d of %s is not on the topic", completeTo, id, at)
+		}
+	}
+	w.watermarks = append(w.watermarks, completeTo)
+	return nil
+}
+
+// completeTo returns the last watermark, the zero time before the first.
+func (w *world) completeTo() time.Time {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	if len(w.watermarks) == 0 {
+		return time.Time{}
+	}
+	return w.watermarks[len(w.watermarks)-1]
 }
 
 // fakePublisher is one process's way to the broker: a queue that one goroutine
@@ -395,6 +470,7 @@ func (w *world) start(holder string, adjust func(*Config)) *node {
 	p := new(process)
 	publisher := newFakePublisher(w, p)
 	config := Config{Outbox: fakeOutbox{w, p}, Publisher: publisher, Holder: holder, Lease: 3 * time.Second, BatchRows: 7}
+	config.Marker, config.Watermarks = fakeOutbox{w, p}, fakeWatermarks{w, p}
 	if adjust != nil {
 		adjust(&config)
 	}

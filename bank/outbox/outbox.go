@@ -35,6 +35,11 @@ type Config struct {
 	// Holder names this relay in the lease. It must be unique among all that run or
 	// ran a moment ago: a process started anew is a new holder.
 	Holder string
+	// Marker and Watermarks tell up to when the topic is complete, every Watermark (default
+	// 5 s) while leading; without either of them nothing is told.
+	Marker     bank.Marker
+	Watermarks bank.WatermarkPublisher
+	Watermark  time.Duration
 	// Lease is for how long leading is granted at a time, and so how long a dead
 	// leader is waited for; default 5 s. It is renewed every third of it.
 	Lease time.Duration
@@ -88,6 +93,7 @@ func New(config Config) *Relay {
 	setDefault(&config.Poll, 100*time.Millisecond)
 	setDefault(&config.Backlog, 5*time.Second)
 	setDefault(&config.Flush, 5*time.Second)
+	setDefault(&config.Watermark, 5*time.Second)
 	config.BatchRows = min(config.BatchRows, config.MaxRows)
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
@@ -152,6 +158,7 @@ func (r *Relay) lead(ctx context.Context, epoch int64, expiry *expiry) {
 	background.Go(func() { r.keep(leading, epoch, expiry, lose) })
 	background.Go(func() { t.delete(leading, lose) })
 	background.Go(func() { r.measure(leading) })
+	background.Go(func() { t.watermark(pumping) })
 
 	pump.Wait()
 	t.settle(leading)

@@ -11,6 +11,10 @@ type counters struct {
 	fetches, published, repeats         atomic.Int64
 	deleted, storeErrors, publishErrors atomic.Int64
 	backlog                             atomic.Pointer[backlog]
+
+	watermarkFailing            atomic.Bool
+	watermarks, watermarkErrors atomic.Int64
+	completeTo                  atomic.Int64 // milliseconds since 1970; 0 before the term's first
 }
 
 type backlog struct {
@@ -28,6 +32,7 @@ func (c *counters) follow() {
 	c.inFlight.Store(0)
 	c.held.Store(0)
 	c.backlog.Store(nil)
+	c.completeTo.Store(0)
 }
 
 func (c *counters) setBacklog(rows int64, oldest time.Time) {
@@ -56,6 +61,11 @@ type Stats struct {
 	// StoreErrors and PublishErrors count calls that failed and were tried again.
 	StoreErrors   int64
 	PublishErrors int64
+	// CompleteTo is the time of the term's last watermark; zero when it has published
+	// none, or not leading. Watermarks counts them, WatermarkErrors those that failed.
+	CompleteTo      time.Time
+	Watermarks      int64
+	WatermarkErrors int64
 }
 
 // Stats returns the counters; each is exact, together they are of about one
@@ -67,6 +77,10 @@ func (r *Relay) Stats() Stats {
 		Fetches: r.stats.fetches.Load(), Published: r.stats.published.Load(),
 		Deleted: r.stats.deleted.Load(), Repeats: r.stats.repeats.Load(),
 		StoreErrors: r.stats.storeErrors.Load(), PublishErrors: r.stats.publishErrors.Load(),
+		Watermarks: r.stats.watermarks.Load(), WatermarkErrors: r.stats.watermarkErrors.Load(),
+	}
+	if millis := r.stats.completeTo.Load(); millis != 0 {
+		s.CompleteTo = time.UnixMilli(millis).UTC()
 	}
 	if b := r.stats.backlog.Load(); b != nil {
 		s.BacklogRows, s.Oldest = b.rows, b.oldest

@@ -50,6 +50,7 @@ func (s *Store) presume(ctx context.Context, session *session, keys *bank.Keys, 
 		return notCommitted(err)
 	}
 	book := bank.NewBook(seen.snapshot(bank.Snapshot{}))
+	seen.until = time.Now().Add(s.presumedFor)
 	if err := decide(book); err != nil {
 		return errNotPresumed
 	}

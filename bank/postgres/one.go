@@ -15,7 +15,7 @@ var writeOne = &statement{"write_one", `WITH written AS (UPDATE accounts
 			$38::bigint, $39::timestamptz, $40::text FROM written RETURNING leg),
 	emitted AS (INSERT INTO outbox (transaction_id, account_id, sequence, key, schema_version, body)
 		SELECT $41::uuid, $42::uuid, $43::bigint, $44::uuid, $45::integer, $46::bytea FROM posted RETURNING id)
-	SELECT require_all(count(*), 1) FROM emitted`}
+	SELECT require_all(CASE WHEN clock_timestamp() < $47::timestamptz THEN count(*) ELSE -1 END, 1) FROM emitted`}
 
 // isOne reports whether changes are a single decision on a known account.
 func isOne(changes *bank.Changes) bool {
@@ -28,5 +28,6 @@ func addOne(b *batch, seen *view, changes *bank.Changes) {
 	addVersions(p, seen, changes.Accounts)
 	addMovements(p, changes.Entries)
 	addBodies(p, changes.Events)
+	addUntil(p, seen)
 	b.queue(writeOne, p.elements(), nil)
 }

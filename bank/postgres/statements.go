@@ -81,7 +81,8 @@ var (
 		ORDER BY decision`}
 
 	// updateAccounts refuses (40001) when a row is not as it was when the batch was decided.
-	// The rows are met, and so locked, in the order of the arrays.
+	// The rows are met, and so locked, in the order of the arrays. It refuses as well when
+	// it is too late to write what was presumed (see writtenWithin).
 	updateAccounts = &statement{"update_accounts", `WITH written AS (UPDATE accounts a
 		SET balance = u.balance, held = u.held, credit_limit = u.credit_limit, sequence = u.sequence, last_at = u.last_at,
 			version = u.version + 1
@@ -89,7 +90,8 @@ var (
 			unnest($4::bigint[]) AS credit_limit, unnest($5::bigint[]) AS sequence, unnest($6::timestamptz[]) AS last_at,
 			unnest($7::bigint[]) AS version) u
 		WHERE a.id = u.id AND a.version = u.version RETURNING 1)
-		SELECT require_all(count(*), cardinality($1::uuid[])) FROM written`}
+		SELECT require_all(CASE WHEN clock_timestamp() < ($8::timestamptz[])[1] THEN count(*) ELSE -1 END, cardinality($1::uuid[]))
+		FROM written`}
 	updateCards = &statement{"update_cards", `UPDATE cards c
 		SET blocked = u.blocked, wrong_at = u.wrong_at::bigint[], locked_until = u.locked_until, purchase_limit = u.purchase_limit,
 			purchase_minimum = u.purchase_minimum, purchases_per_minute = u.purchases_per_minute,

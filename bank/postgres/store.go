@@ -15,6 +15,7 @@
 //	wire.go        binary parameters and rows
 //	directory.go   bank.Directory, bank.Reader, bank.TokenStore
 //	outbox.go      bank.Outbox; floor.go keeps its fetches cheap
+//	mark.go        bank.Marker: up to when all events are published
 //	audit.go       everything there is, page by page, and events made again
 package postgres
 
@@ -40,6 +41,7 @@ var (
 	_ bank.Reader     = (*Store)(nil)
 	_ bank.TokenStore = (*Store)(nil)
 	_ bank.Outbox     = (*Store)(nil)
+	_ bank.Marker     = (*Store)(nil)
 )
 
 // Config says how to reach the ledger's database. Only URL is required.
@@ -70,6 +72,8 @@ type Store struct {
 	pool   *pgxpool.Pool
 	memory *memory
 	floor  floor
+	// presumedFor is the constant, but for tests.
+	presumedFor time.Duration
 
 	presumed, locked, mistaken atomic.Int64
 }
@@ -82,7 +86,7 @@ var settings = map[string]string{
 	"lock_timeout":                        "500ms",
 	"statement_timeout":                   "4s",
 	"idle_in_transaction_session_timeout": "2s",
-	"transaction_timeout":                 "5s",
+	"transaction_timeout":                 "5s", // writtenWithin counts on it
 	"synchronous_commit":                  "on",
 	"default_transaction_isolation":       "read committed",
 	"plan_cache_mode":                     "force_generic_plan",
@@ -123,7 +127,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
-	return &Store{config: config, pool: opened, memory: memory}, nil
+	return &Store{config: config, pool: opened, memory: memory, presumedFor: presumedFor}, nil
 }
 
 // Close ends all connections after the calls in flight have ended.

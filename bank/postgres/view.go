@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"slices"
+	"time"
 
 	"codebank.dev/bank"
 )
@@ -13,6 +14,9 @@ type view struct {
 	index    map[bank.ID]int
 	epoch    int64
 	presumed bool
+	// until is when what was presumed may be written at the latest; zero for rows that
+	// are locked: their transaction has an end of its own.
+	until time.Time
 }
 
 func newView(epoch int64, accounts int) *view {

@@ -3,6 +3,7 @@ package postgres
 import (
 	"bytes"
 	"cmp"
+	"math"
 	"slices"
 
 	"codebank.dev/bank"
@@ -12,9 +13,10 @@ import (
 // everyone, so that batches waiting for each other's keys never wait in a circle.
 //
 // The accounts come first, in the order of their locks: what was presumed of them is
-// proved, or the rest is not tried.
+// proved, or the rest is not tried. That it is not too late is proved with them, and
+// so by no account at all if need be.
 func addChanges(b *batch, seen *view, changes *bank.Changes) {
-	if len(changes.Accounts) > 0 {
+	if len(changes.Accounts) > 0 || seen.presumed {
 		addAccounts(b, seen, changes.Accounts)
 	}
 	if len(changes.NewAccounts) > 0 {
@@ -67,7 +69,18 @@ func addFigures(p *parameters, accounts []bank.Account) {
 
 func addAccounts(b *batch, seen *view, accounts []bank.Account) {
 	addVersions(&b.session.parameters, seen, accounts)
+	addUntil(&b.session.parameters, seen)
 	b.add(updateAccounts, nil)
+}
+
+// addUntil writes when the batch may be written at the latest: an array of one.
+func addUntil(p *parameters, seen *view) {
+	p.array(typeTimestamp, 1)
+	if seen.until.IsZero() {
+		p.int8(math.MaxInt64) // infinity
+		return
+	}
+	p.timestamp(seen.until)
 }
 
 // addVersions writes what changes of accounts, and the versions they were seen with.

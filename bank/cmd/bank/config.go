@@ -26,6 +26,8 @@ type config struct {
 	registryURL  string
 	relay        bool
 
+	watermarkInterval time.Duration
+
 	clockOffset time.Duration
 	history     bool
 	profile     bool
@@ -48,6 +50,7 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	brokers := flags.String("kafka-brokers", "", "`host:port,…` of the brokers; they may be away")
 	flags.StringVar(&c.registryURL, "registry-url", "", "the schema registry's `url` (Confluent API); it may be away")
 	flags.BoolVar(&c.relay, "relay", true, "publish committed events from this process; one process leads at a time")
+	flags.DurationVar(&c.watermarkInterval, "watermark-interval", 5*time.Second, "how often the readers of the events are told up to when they are complete; 0 for never")
 	flags.DurationVar(&c.clockOffset, "clock-offset", 0, "added to the system's clock, for rehearsals: decisions are made and cards issued at that time")
 	flags.BoolVar(&c.history, "history", false, "let cards, purchases and reversals say when they were made (request_time), to load a history; never for a bank with callers")
 	flags.BoolVar(&c.profile, "profile", false, "serve the runtime's profiles at /debug/pprof/ on the HTTP address")
@@ -71,6 +74,9 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 		if required.value == "" {
 			return nil, errors.New("--" + required.name + " is required")
 		}
+	}
+	if c.watermarkInterval < 0 {
+		return nil, errors.New("--watermark-interval is negative")
 	}
 	if *brokers != "" {
 		c.kafkaBrokers = strings.Split(*brokers, ",")

@@ -47,7 +47,10 @@ func TestMain(m *testing.M) {
 	main()
 }
 
-const topic = "bank-001.transactions.v1"
+const (
+	topic          = "bank-001.transactions.v1"
+	watermarkTopic = "bank-001.watermarks.v1"
+)
 
 // world is what outlives the bank: its database, its keys, the broker, the registry.
 type world struct {
@@ -63,18 +66,20 @@ func newWorld(t *testing.T) *world {
 	database, err := pgx.Connect(t.Context(), url)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = database.Close(context.Background()) })
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(6, topic))
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(6, topic, watermarkTopic))
 	require.NoError(t, err)
 	t.Cleanup(cluster.Close)
 	registry := srfake.New()
 	t.Cleanup(registry.Close)
 	client, err := sr.NewClient(sr.URLs(registry.URL()))
 	require.NoError(t, err)
-	versions, err := schemas.Schemas("transactions")
-	require.NoError(t, err)
-	for _, version := range versions {
-		_, err = client.CreateSchema(t.Context(), schemas.Subject(topic), sr.Schema{Schema: version.Schema})
+	for folder, of := range map[string]string{"transactions": topic, "watermarks": watermarkTopic} {
+		versions, err := schemas.Schemas(folder)
 		require.NoError(t, err)
+		for _, version := range versions {
+			_, err = client.CreateSchema(t.Context(), schemas.Subject(of), sr.Schema{Schema: version.Schema})
+			require.NoError(t, err)
+		}
 	}
 	return &world{T: t, database: database, brokers: cluster.ListenAddrs(), arguments: []string{
 		"--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0", "--database-url=" + url, "--vault-key-file=" + keys,

@@ -41,6 +41,9 @@ var (
 	relayHeld      = describe("relay_held", "Events held back for want of a predecessor; anything but 0 is a fault.")
 	relayPublished = describe("relay_published_total", "Events acknowledged by the broker.")
 	relayRepeats   = describe("relay_repeats_total", "Events sent though their sequence had been sent.")
+	watermarkAge   = describe("relay_watermark_age_seconds", "How far the last watermark lies back; not there before a term's first.")
+	watermarks     = describe("relay_watermarks_total", "Watermarks published, of all partitions each.")
+	watermarkFails = describe("relay_watermark_errors_total", "Watermarks that could not be published.")
 	relayErrors    = describe("relay_errors_total", "Calls to store or broker that failed and were tried again.")
 )
 
@@ -89,5 +92,10 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	gauge(relayHeld, relay.Held)
 	count(relayPublished, relay.Published)
 	count(relayRepeats, relay.Repeats)
+	if !relay.CompleteTo.IsZero() {
+		gauge(watermarkAge, int64(time.Since(relay.CompleteTo)/time.Second))
+	}
+	count(watermarks, relay.Watermarks)
+	count(watermarkFails, relay.WatermarkErrors)
 	count(relayErrors, relay.StoreErrors+relay.PublishErrors)
 }

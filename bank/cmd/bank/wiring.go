@@ -130,10 +130,11 @@ func closeExecutor(executor *ledger.Executor, logger *slog.Logger) {
 // relaying is the relay with its publisher; without one (--relay=false) it is nil
 // inside and does nothing.
 type relaying struct {
-	relay     *outbox.Relay
-	publisher *kafka.Publisher
-	stop      context.CancelFunc
-	done      chan struct{}
+	relay      *outbox.Relay
+	publisher  *kafka.Publisher
+	watermarks *kafka.Watermarks // nil when there are to be none
+	stop       context.CancelFunc
+	done       chan struct{}
 }
 
 // startRelay publishes what is committed until end is called. Broker and registry
@@ -144,14 +145,23 @@ func startRelay(config *config, store *postgres.Store, logger *slog.Logger) (*re
 		close(r.done)
 		return r, nil
 	}
-	var err error
-	if r.publisher, err = kafka.NewPublisher(kafka.PublisherConfig{
+	brokers := kafka.PublisherConfig{
 		Code: config.bankCode, Brokers: config.kafkaBrokers, RegistryURL: config.registryURL, Logger: logger,
 		Failpoint: config.failpoint,
-	}); err != nil {
+	}
+	var err error
+	if r.publisher, err = kafka.NewPublisher(brokers); err != nil {
 		return nil, err
 	}
-	r.relay = outbox.New(outbox.Config{Outbox: store, Publisher: r.publisher, Holder: holder(), Logger: logger})
+	settings := outbox.Config{Outbox: store, Publisher: r.publisher, Holder: holder(), Logger: logger}
+	if config.watermarkInterval > 0 {
+		if r.watermarks, err = kafka.NewWatermarks(brokers); err != nil {
+			r.publisher.Close()
+			return nil, err
+		}
+		settings.Marker, settings.Watermarks, settings.Watermark = store, r.watermarks, config.watermarkInterval
+	}
+	r.relay = outbox.New(settings)
 	var ctx context.Context
 	ctx, r.stop = context.WithCancel(context.Background())
 	go func() {
@@ -178,4 +188,7 @@ func (r *relaying) end() {
 	r.stop()
 	<-r.done
 	r.publisher.Close()
+	if r.watermarks != nil {
+		r.watermarks.Close()
+	}
 }
