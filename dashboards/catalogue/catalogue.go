@@ -144,6 +144,8 @@ const (
 	half    = view.Columns / 2
 	quarter = view.Columns / 4
 	third   = view.Columns / 3
+	// narrow is one of four beside a quarter.
+	narrow = (view.Columns - quarter) / 4
 )
 
 // wide gives a panel its width.

@@ -11,22 +11,23 @@ func pipeline() view.Dashboard {
 			wide(quarter, showing(
 				ofEvents(view.Metric, "newest", "Newest event", "When the newest event in the index happened. With nothing going on this is old, and nothing is wrong: see Complete up to."),
 				value("newest", "Newest event", largest(occurredAt), moment))),
-			wide(quarter, approximate(showing(
+			wide(narrow, approximate(showing(
 				ofLag(view.Metric, "lag", "From decision to index: 95 of 100 are faster", "Green below 10 s, red from 60 s. Small: the slowest."),
 				lit(value("p95", "p95", percentile("pipeline_millis", 95), lag), lagLights),
 				value("slowest", "slowest", largest("pipeline_millis"), lag)), byDigest)),
-			wide(quarter, showing(
+			wide(narrow, showing(
 				ofEvents(view.Metric, "events", "Events, and per second", "Events that happened in the range, of every kind. Small: the same, divided by its seconds."),
 				value("events", "Events", count(), wholeNumber),
 				value("per-second", "per second", per(count(), "s"), twoDecimals))),
-			wide(quarter, approximate(showing(
+			wide(narrow, approximate(showing(
 				ofEvents(view.Metric, "duplicates", "Documents beyond one for each event",
 					"Documents less different event ids. Above what the estimate may be off, an event is in the index twice: never, as long as its month is chosen by its own time."),
 				value("duplicates", "Duplicates", view.Difference(count(), unique("event_id")), wholeNumber)), byUnique+" So a difference of some per cent of the events means nothing.")),
+			wide(narrow, future()),
 		}},
 		row{charts, []view.Panel{wide(whole, lagOverTime())}},
 		row{tables, []view.Panel{wide(whole, partitions())}},
-		row{charts, []view.Panel{wide(half, missing()), wide(quarter, future()), wide(quarter, producers())}},
+		row{charts, []view.Panel{wide(2*third, missing()), wide(third, producers())}},
 		row{charts, []view.Panel{wide(whole, by(showing(
 			ofEvents(view.BarStacked, "kinds", "Events by kind over time", "Every event in the index."),
 			value("events", "Events", count(), wholeNumber)), most("Kind", "kind", 15), overTime()))}},

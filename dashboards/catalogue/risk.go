@@ -31,6 +31,7 @@ func risk() view.Dashboard {
 				value("payments", "Payments", count(guarded), wholeNumber),
 				value("share", "of payments", view.Ratio(count(guarded), count()), percent))),
 		}},
+		row{figures, givenBack()},
 		row{charts, []view.Panel{wide(half, velocity()), wide(half, smallDeclines())}},
 		row{charts, []view.Panel{
 			wide(half, by(showing(
@@ -41,7 +42,6 @@ func risk() view.Dashboard {
 					"NONE: no rule applied. Payments of before scores were recorded have no rule and are left out."),
 				value("payments", "Payments", count(), wholeNumber)), most("Status", "status", 5), most("Rule", "risk_rule", 5))),
 		}},
-		row{figures, givenBack()},
 		row{charts, []view.Panel{wide(whole, reversalsOverTime())}},
 		row{tables, []view.Panel{wide(whole, by(showing(
 			ofPayments(view.Table, "busy-cards", "Cards with the most tries",

@@ -1,0 +1,153 @@
+package check
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"codebank.dev/dashboards"
+	"codebank.dev/dashboards/view"
+)
+
+// Index is what the documents of each source have: names of fields and their types in
+// Elasticsearch.
+type Index map[view.Source]map[string]string
+
+// fitting are the types that a field may have for what it is needed for.
+var fitting = map[view.Purpose][]string{
+	view.ToCompare: {"byte", "short", "integer", "long", "date"},
+	view.ToGroup:   {"keyword"},
+	view.ToCount:   {"keyword"},
+	view.ToReckon:  {"byte", "short", "integer", "long"},
+	view.ToRank:    {"byte", "short", "integer", "long", "date"},
+	view.ToTell:    {"date"},
+}
+
+// Fields returns every use of a field that the index has not, or has in a type that
+// does not fit, by dashboard and panel or control.
+func Fields(boards []view.Dashboard, views []view.DataView, index Index) []string {
+	var findings []string
+	use := func(place string, source view.Source, used view.Use) {
+		have, there := index[source][used.Field]
+		types := fitting[used.For]
+		switch {
+		case !there:
+			findings = append(findings, fmt.Sprintf("%s: %s has no field %s, wanted to %s", place, source, used.Field, used.For))
+		case types != nil && !slices.Contains(types, have):
+			findings = append(findings, fmt.Sprintf("%s: field %s of %s is a %s, which is not to %s", place, used.Field, source, have, used.For))
+		}
+	}
+	for _, v := range views {
+		place := "data view " + string(v.Source)
+		use(place, v.Source, view.Use{Field: v.TimeField, For: view.ToTell})
+		for field := range v.Formats {
+			use(place, v.Source, view.Use{Field: field, For: view.ToList})
+		}
+	}
+	for _, b := range boards {
+		for _, c := range b.Controls {
+			place := "dashboard " + b.ID + " control " + c.ID
+			switch c.Kind {
+			case view.Options:
+				use(place, c.Source, view.Use{Field: c.Field, For: view.ToGroup})
+			case view.Slider:
+				use(place, c.Source, view.Use{Field: c.Field, For: view.ToReckon})
+			}
+		}
+		for _, p := range b.Panels {
+			for _, used := range view.Uses(p) {
+				use("dashboard "+b.ID+" panel "+p.ID, p.Source, used)
+			}
+		}
+	}
+	slices.Sort(findings)
+	return slices.Compact(findings)
+}
+
+// Named returns the fields that saved objects name, by source and place: what Fields
+// reads from the model, read from the files.
+func Named(objects []dashboards.Object) (map[view.Source]map[string][]string, error) {
+	named := map[view.Source]map[string][]string{}
+	for _, object := range objects {
+		if object.Type != "dashboard" {
+			continue
+		}
+		var b board
+		if err := json.Unmarshal(object.Body, &b); err != nil {
+			return nil, fmt.Errorf("check: %s: %w", object.ID, err)
+		}
+		note := func(source, place string, fields ...string) {
+			for _, field := range fields {
+				of := view.Source(source)
+				if named[of] == nil {
+					named[of] = map[string][]string{}
+				}
+				named[of][field] = append(named[of][field], "dashboard "+object.ID+" "+place)
+			}
+		}
+		for id, control := range b.Attributes.Controls.Panels {
+			if control.Input.FieldName != "" {
+				note(b.source("controlGroup_"+id+":"), "control "+id, control.Input.FieldName)
+			}
+		}
+		for _, p := range b.Attributes.Panels {
+			if p.Type == "lens" {
+				note(b.source(p.Index+":"+layerReference), "panel "+p.Index, p.Config.Attributes.fields()...)
+			}
+		}
+	}
+	return named, nil
+}
+
+// source is the data view of the first reference whose name begins so.
+func (b board) source(prefix string) string {
+	for _, r := range b.References {
+		if strings.HasPrefix(r.Name, prefix) {
+			return r.ID
+		}
+	}
+	return ""
+}
+
+// fields are the names of all fields that a chart asks for.
+func (l lens) fields() []string {
+	names := queried(l.State.Query.Query)
+	for _, layer := range l.State.Sources.FormBased.Layers {
+		for _, c := range layer.Columns {
+			names = append(names, c.fields()...)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func (c column) fields() []string {
+	names := append(queried(c.Filter.Query), c.Params.SecondaryFields...)
+	if c.SourceField != "" && c.SourceField != "___records___" {
+		names = append(names, c.SourceField)
+	}
+	for _, filter := range c.Params.Filters {
+		names = append(names, queried(filter.Input.Query)...)
+	}
+	if c.Params.OrderAgg != nil {
+		names = append(names, c.Params.OrderAgg.fields()...)
+	}
+	return names
+}
+
+var (
+	quotedText = regexp.MustCompile(`"(\\.|[^"\\])*"`)
+	fieldName  = regexp.MustCompile(`([A-Za-z_][A-Za-z0-9_.]*)\s*(:|<=?|>=?)`)
+)
+
+// queried finds the fields in a query's text: what stands before a colon or a
+// comparison, outside quotes.
+func queried(query string) []string {
+	var names []string
+	for _, match := range fieldName.FindAllStringSubmatch(quotedText.ReplaceAllString(query, `""`), -1) {
+		names = append(names, match[1])
+	}
+	return names
+}

@@ -1,0 +1,292 @@
+package check_test
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"codebank.dev/connectors"
+	"codebank.dev/dashboards/catalogue"
+	"codebank.dev/dashboards/check"
+	"codebank.dev/dashboards/kql"
+	"codebank.dev/dashboards/view"
+	"codebank.dev/schemas"
+)
+
+// contract is what the dashboards stand on: the newest schema of what is sent, and how
+// the index takes it. A test spoils copies.
+type contract struct {
+	schema   []byte
+	template []byte
+}
+
+func contracts(t *testing.T) map[view.Source]contract {
+	t.Helper()
+	indices, err := connectors.Indices()
+	require.NoError(t, err)
+	made := make(map[view.Source]contract)
+	for _, source := range []view.Source{view.Transactions, view.Watermarks} {
+		versions, err := schemas.Schemas(string(source))
+		require.NoError(t, err)
+		at := slices.IndexFunc(indices, func(i connectors.Index) bool { return slices.Contains(i.Aliases, string(source)) })
+		mappings := []byte(`{"properties":{}}`)
+		if at >= 0 {
+			mappings = indices[at].Mappings
+		}
+		made[source] = pending(t, source, contract{[]byte(versions[len(versions)-1].Schema), mappings})
+	}
+	return made
+}
+
+// added are the fields that the sink of a source adds to what was sent.
+func added(t *testing.T) []string {
+	t.Helper()
+	sinks, err := connectors.Sinks()
+	require.NoError(t, err)
+	var names []string
+	for _, sink := range sinks {
+		for key, value := range sink.Config {
+			if strings.HasSuffix(key, ".field") {
+				names = append(names, value)
+			}
+		}
+	}
+	return names
+}
+
+// index is what documents have: fields that are sent or added, and mapped.
+func index(t *testing.T, from map[view.Source]contract) check.Index {
+	t.Helper()
+	made := make(check.Index)
+	for source, c := range from {
+		var schema struct{ Fields []struct{ Name string } }
+		require.NoError(t, json.Unmarshal(c.schema, &schema))
+		sent := added(t)
+		for _, field := range schema.Fields {
+			sent = append(sent, field.Name)
+		}
+		var mapping struct {
+			Properties map[string]struct{ Type string }
+		}
+		require.NoError(t, json.Unmarshal(c.template, &mapping))
+		made[source] = make(map[string]string)
+		for name, property := range mapping.Properties {
+			if slices.Contains(sent, name) {
+				made[source][name] = property.Type
+			}
+		}
+	}
+	return made
+}
+
+// TestEveryFieldOfADashboardIsSentAndMapped ties three things that change apart from
+// each other: the schema of the events, the mapping of the index, and the dashboards.
+func TestEveryFieldOfADashboardIsSentAndMapped(t *testing.T) {
+	have := index(t, contracts(t))
+	require.Empty(t, check.Fields(catalogue.Dashboards(), catalogue.DataViews(), have))
+
+	named, err := check.Named(ours(t))
+	require.NoError(t, err)
+	for source, fields := range named {
+		for field, places := range fields {
+			require.Contains(t, have[source], field, "%v", places)
+		}
+	}
+}
+
+// TestTheFilesNameTheFieldsOfTheModel: what is read from queries' text is what the
+// model says, so neither reader misses a field.
+func TestTheFilesNameTheFieldsOfTheModel(t *testing.T) {
+	named, err := check.Named(ours(t))
+	require.NoError(t, err)
+	want := map[view.Source][]string{}
+	for _, board := range catalogue.Dashboards() {
+		for _, control := range board.Controls {
+			if control.Field != "" {
+				want[control.Source] = append(want[control.Source], control.Field)
+			}
+		}
+		for _, p := range board.Panels {
+			if p.Chart != view.Documents {
+				want[p.Source] = append(want[p.Source], view.PanelFields(p)...)
+			}
+		}
+	}
+	for _, source := range []view.Source{view.Transactions, view.Watermarks} {
+		var have []string
+		for field := range named[source] {
+			have = append(have, field)
+		}
+		slices.Sort(have)
+		slices.Sort(want[source])
+		require.Equal(t, slices.Compact(want[source]), have)
+	}
+}
+
+func TestAFieldThatGoesAwayIsMissedByNameOfThePanel(t *testing.T) {
+	for _, tt := range []struct{ field, want string }{
+		{"decision_micros", "dashboard service-level panel latency-over-time: transactions has no field decision_micros, wanted to reckon with"},
+		{"amount_minor", "dashboard overview control amount: transactions has no field amount_minor, wanted to reckon with"},
+		{"card_use", "dashboard stores panel new-and-returning: transactions has no field card_use, wanted to search"},
+		{"attempt", "dashboard approvals panel recovered: transactions has no field attempt, wanted to compare"},
+		{"trace_id", "data view transactions: transactions has no field trace_id, wanted to list"},
+		{"complete_to", "dashboard risk panel complete-up-to: watermarks has no field complete_to, wanted to rank"},
+		{"merchant_name", "dashboard overview panel top-stores: transactions has no field merchant_name, wanted to group"},
+	} {
+		t.Run(tt.field+" of the schema", func(t *testing.T) {
+			copies := contracts(t)
+			for source, c := range copies {
+				c.schema = without(t, c.schema, tt.field)
+				copies[source] = c
+			}
+			require.Contains(t, check.Fields(catalogue.Dashboards(), catalogue.DataViews(), index(t, copies)), tt.want)
+		})
+		t.Run(tt.field+" of the mapping", func(t *testing.T) {
+			copies := contracts(t)
+			for source, c := range copies {
+				var mapping map[string]any
+				require.NoError(t, json.Unmarshal(c.template, &mapping))
+				delete(mapping["properties"].(map[string]any), tt.field)
+				var err error
+				c.template, err = json.Marshal(mapping)
+				require.NoError(t, err)
+				copies[source] = c
+			}
+			require.Contains(t, check.Fields(catalogue.Dashboards(), catalogue.DataViews(), index(t, copies)), tt.want)
+		})
+	}
+}
+
+// without takes a field out of a schema.
+func without(t *testing.T, schema []byte, field string) []byte {
+	t.Helper()
+	var whole map[string]any
+	require.NoError(t, json.Unmarshal(schema, &whole))
+	whole["fields"] = slices.DeleteFunc(whole["fields"].([]any), func(one any) bool { return one.(map[string]any)["name"] == field })
+	made, err := json.Marshal(whole)
+	require.NoError(t, err)
+	return made
+}
+
+func TestAFieldOfAnotherTypeIsFound(t *testing.T) {
+	for _, tt := range []struct {
+		source      view.Source
+		field, kind string
+		want        string
+	}{
+		{view.Transactions, "merchant_name", "text", "dashboard overview panel top-stores: field merchant_name of transactions is a text, which is not to group"},
+		{view.Transactions, "amount_minor", "keyword", "dashboard overview panel average-ticket: field amount_minor of transactions is a keyword, which is not to reckon with"},
+		{view.Transactions, "occurred_at", "long", "dashboard overview panel approval-rate-over-time: field occurred_at of transactions is a long, which is not to tell time"},
+		{view.Transactions, "card_id", "text", "dashboard stores panel active-cards: field card_id of transactions is a text, which is not to count values"},
+		{view.Transactions, "attempt", "keyword", "dashboard approvals panel recovered: field attempt of transactions is a keyword, which is not to compare"},
+		{view.Watermarks, "complete_to", "keyword", "dashboard overview panel complete-up-to: field complete_to of watermarks is a keyword, which is not to rank"},
+	} {
+		t.Run(tt.field, func(t *testing.T) {
+			have := index(t, contracts(t))
+			have[tt.source][tt.field] = tt.kind
+			require.Contains(t, check.Fields(catalogue.Dashboards(), catalogue.DataViews(), have), tt.want)
+		})
+	}
+}
+
+func TestEveryReasonToDeclineIsInOneGroup(t *testing.T) {
+	symbols := symbolsOf(t, contracts(t)[view.Transactions].schema, "DeclineReason")
+	var grouped []string
+	for _, reasons := range catalogue.Reasons {
+		grouped = append(grouped, reasons...)
+	}
+	require.ElementsMatch(t, symbols, grouped)
+}
+
+// TestValuesThatAreAskedForExist: a status or a kind with a wrong letter would be found
+// by nobody, a panel of zeros.
+func TestValuesThatAreAskedForExist(t *testing.T) {
+	newest := contracts(t)[view.Transactions].schema
+	enums := map[string]string{
+		"kind": "Kind", "status": "Status", "decline_reason": "DeclineReason", "card_use": "CardUse", "risk_rule": "RiskRule",
+		"card_brand": "CardBrand", "channel": "Channel", "direction": "Direction",
+	}
+	asked := 0
+	for _, board := range catalogue.Dashboards() {
+		for _, p := range board.Panels {
+			for field, values := range valuesOf(p) {
+				if enums[field] == "" {
+					continue
+				}
+				asked++
+				require.Subset(t, symbolsOf(t, newest, enums[field]), values, "dashboard %s panel %s: %s", board.ID, p.ID, field)
+			}
+		}
+	}
+	require.Greater(t, asked, 50)
+}
+
+// symbolsOf returns the symbols of an enum, wherever it stands in a schema.
+func symbolsOf(t *testing.T, schema []byte, enum string) []string {
+	t.Helper()
+	var whole any
+	require.NoError(t, json.Unmarshal(schema, &whole))
+	var symbols []string
+	var walk func(any)
+	walk = func(node any) {
+		switch node := node.(type) {
+		case []any:
+			for _, one := range node {
+				walk(one)
+			}
+		case map[string]any:
+			if node["type"] == "enum" && node["name"] == enum {
+				for _, symbol := range node["symbols"].([]any) {
+					symbols = append(symbols, symbol.(string))
+				}
+			}
+			for _, one := range node {
+				walk(one)
+			}
+		}
+	}
+	walk(whole)
+	require.NotEmpty(t, symbols, enum)
+	return symbols
+}
+
+// valuesOf returns the values that a panel asks for, by field.
+func valuesOf(p view.Panel) map[string][]string {
+	values := make(map[string][]string)
+	var walk func(kql.Query)
+	walk = func(query kql.Query) {
+		switch q := query.(type) {
+		case kql.And:
+			for _, one := range q {
+				walk(one)
+			}
+		case kql.Or:
+			for _, one := range q {
+				walk(one)
+			}
+		case kql.Not:
+			walk(q.Query)
+		case kql.Is:
+			values[q.Field] = append(values[q.Field], q.Value)
+		case kql.OneOf:
+			values[q.Field] = append(values[q.Field], q.Values...)
+		}
+	}
+	walk(p.Query)
+	for _, metric := range p.Layer.Metrics {
+		for _, aggregate := range view.Aggregates(metric.Figure) {
+			walk(aggregate.Filter)
+		}
+	}
+	for _, bucket := range p.Layer.Buckets {
+		if filters, ok := bucket.(view.Filters); ok {
+			for _, filter := range filters.Filters {
+				walk(filter.Query)
+			}
+		}
+	}
+	return values
+}
