@@ -23,6 +23,7 @@ var arrows = map[string][]string{
 	"bank/wallet":    {"bank", "bank/money", "bank/fault"},
 	"bank/pix":       {"bank", "bank/money", "bank/fault"},
 	"bank/identity":  {"bank", "bank/money", "bank/fault"},
+	"bank/history":   {"bank"},
 	"bank/outbox":    {"bank", "bank/money", "bank/fault"},
 	"bank/banktest":  {"bank", "bank/money", "bank/fault"},
 	"bank/inmem":     {"bank", "bank/money", "bank/fault"},
