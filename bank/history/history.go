@@ -37,7 +37,7 @@ type Options struct {
 	End time.Time
 }
 
-// Check returns nil when there is such a history, else which option is wrong and why.
+// Check returns nil when there is such a history, else an error of the form "option: why".
 func (o Options) Check() error {
 	switch {
 	case o.Days < MinDays || o.Days > MaxDays:

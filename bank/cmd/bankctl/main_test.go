@@ -66,8 +66,8 @@ func pipeline(t *testing.T, env *testscript.Env) error {
 	env.Defer(brokers.Close)
 	registry := srfake.New()
 	env.Defer(registry.Close)
-	connect := serve(env, (&worker{connectors: map[string]map[string]string{}}).ServeHTTP)
-	search := serve(env, (&search{templates: map[string]json.RawMessage{}}).ServeHTTP)
+	connect := serveHTTP(env, (&worker{connectors: map[string]map[string]string{}}).ServeHTTP)
+	search := serveHTTP(env, (&search{templates: map[string]json.RawMessage{}}).ServeHTTP)
 	env.Setenv("BANKCTL_KAFKA_BROKERS", strings.Join(brokers.ListenAddrs(), ","))
 	env.Setenv("BANKCTL_REGISTRY_URL", registry.URL())
 	env.Setenv("BANKCTL_CONNECT_URL", connect)
@@ -76,7 +76,7 @@ func pipeline(t *testing.T, env *testscript.Env) error {
 	return nil
 }
 
-func serve(env *testscript.Env, handler http.HandlerFunc) string {
+func serveHTTP(env *testscript.Env, handler http.HandlerFunc) string {
 	server := httptest.NewServer(handler)
 	env.Defer(server.Close)
 	return server.URL

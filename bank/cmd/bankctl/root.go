@@ -68,7 +68,8 @@ func newRoot(environ []string, streams streams) *cobra.Command {
 	root.SetOut(streams.out)
 	root.SetErr(streams.err)
 	app.bind(root)
-	root.AddCommand(newKeys(app), newApply(app), newConnectors(app), newDashboards(app), newDeadLetters(app), newRepublish(app), newAudit(app))
+	root.AddCommand(newKeys(app), newApply(app), newConnectors(app), newDashboards(app), newDeadLetters(app),
+		newRepublish(app), newAudit(app), newSeed(app))
 	return root
 }
 
