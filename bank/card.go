@@ -69,6 +69,16 @@ type Card struct {
 	Rules       PurchaseRules
 	Frequency   Frequency
 	IssuedAt    time.Time
+	// Used is set by the first approved purchase and never taken back.
+	Used bool
+}
+
+// Use says what an attempt with the card, as it stands before it, is to it.
+func (c *Card) Use() CardUse {
+	if c.Used {
+		return LaterUse
+	}
+	return FirstUse
 }
 
 // PurchaseRules is what a card allows per purchase; 0 switches a rule off.
@@ -107,7 +117,7 @@ func (c *Card) Equal(other *Card) bool {
 	return a.CardFace == b.CardFace && a.AccountID == b.AccountID && a.HolderName == b.HolderName &&
 		a.Expiry == b.Expiry && a.Blocked == b.Blocked && a.LockedUntil.Equal(b.LockedUntil) &&
 		a.Rules == b.Rules && a.Frequency.Level == b.Frequency.Level &&
-		a.Frequency.At.Equal(b.Frequency.At) && a.IssuedAt.Equal(b.IssuedAt)
+		a.Frequency.At.Equal(b.Frequency.At) && a.IssuedAt.Equal(b.IssuedAt) && a.Used == b.Used
 }
 
 // costPerPurchase is what one purchase takes out of the bucket. With this unit a

@@ -157,6 +157,8 @@ type Entry struct {
 	CounterpartyName string
 	EndToEndID       string
 	Attempt          int32 // which try of the payer, from 1; 0 = not told
+	CardUse          CardUse
+	Risk             Risk
 
 	DecisionMicros  int64     // from arrival in the ledger to the decision
 	OccurredAt      time.Time // UTC, whole milliseconds, never before the account's last

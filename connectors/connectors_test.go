@@ -17,13 +17,15 @@ import (
 )
 
 // notOnStatement are the event's fields that no customer's statement stores: they
-// tell how the bank's programs worked, not what happened to the account.
-var notOnStatement = []string{"attempt", "decision_micros", "trace_id", "producer_version"}
+// tell how the bank's programs worked, or what the bank thinks of a payer, not what
+// happened to the account.
+var notOnStatement = []string{"attempt", "decision_micros", "trace_id", "producer_version", "risk_score", "risk_rule"}
 
 // addedBySink are the fields a document has and its event has not.
 var addedBySink = map[string]string{
 	"hour": "byte", "weekday": "byte",
 	"kafka_topic": "keyword", "kafka_partition": "integer", "kafka_offset": "long",
+	"pipeline_millis": "long",
 }
 
 func TestEveryFileIsAConnectorOrATemplate(t *testing.T) {
@@ -160,7 +162,7 @@ func TestTheSinkWritesIntoIndicesOfTheTemplate(t *testing.T) {
 
 	var added []string
 	for _, key := range []string{
-		"hour.field", "weekday.field", "topic.field", "partition.field", "offset.field",
+		"hour.field", "weekday.field", "topic.field", "partition.field", "offset.field", "pipeline.millis.field",
 	} {
 		added = append(added, config[key])
 	}

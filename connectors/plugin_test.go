@@ -16,7 +16,12 @@ func TestThePlugInPassesItsTestsAndBringsNothingOfTheWorkers(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs Maven and a JDK; -short runs without a JVM")
 	}
-	build := t.TempDir()
+	// Its tests read the released events where they are in the repository.
+	repository := t.TempDir()
+	for _, folder := range []string{"avro", "event/testdata"} {
+		require.NoError(t, os.CopyFS(filepath.Join(repository, "schemas", folder), os.DirFS("../schemas/"+folder)))
+	}
+	build := filepath.Join(repository, "connectors", "plugin")
 	require.NoError(t, os.CopyFS(filepath.Join(build, "src"), os.DirFS("plugin/src")))
 	pom, err := os.ReadFile("plugin/pom.xml")
 	require.NoError(t, err)

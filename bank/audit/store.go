@@ -29,8 +29,9 @@ func (s Store) String() string {
 // MarshalText implements encoding.TextMarshaler.
 func (s Store) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// omitted are the fields that a statement does not keep.
-var omitted = []string{"attempt", "decision_micros", "trace_id", "producer_version"}
+// omitted are the fields that a statement does not keep: how the bank's programs
+// worked, and what the bank thinks of a payer.
+var omitted = []string{"attempt", "decision_micros", "trace_id", "producer_version", "risk_score", "risk_rule"}
 
 // StatementFields returns the fields that a statement keeps, in the order of the
 // event's schema.

@@ -70,6 +70,9 @@ func eventOf(account, sequence int) event.Transaction {
 	t.MerchantID, t.MerchantName, t.MerchantCategoryCode = "padaria", "Padaria do Bairro", "5462"
 	t.MerchantCity, t.MerchantCountry, t.Description = "São Paulo", "BR", "pão"
 	t.Attempt, t.TraceID = event.Some[int32](1), "4bf92f3577b34da6a3ce929d0e0e4736"
+	if account%2 == 0 { // The others are of the time before version 2.
+		t.CardUse, t.RiskScore, t.RiskRule = event.CardUseLater, event.Some(int32(sequence%101)), event.RiskRuleVelocity
+	}
 	return t
 }
 
@@ -149,6 +152,7 @@ func (w *world) publish(t event.Transaction) {
 // statementCopy is without what a statement does not keep.
 func statementCopy(t event.Transaction) *audit.Copy {
 	t.Attempt, t.DecisionMicros, t.TraceID, t.ProducerVersion = event.Optional[int32]{}, event.Optional[int64]{}, "", ""
+	t.RiskScore, t.RiskRule = event.Optional[int32]{}, ""
 	return copyOf(t)
 }
 

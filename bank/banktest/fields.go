@@ -97,6 +97,7 @@ func keepsCards(t *testing.T, ledger Ledger) {
 // drawState draws all that may change of a card.
 func drawState(t *rapid.T, card *bank.Card) {
 	card.Blocked = rapid.Bool().Draw(t, "blocked")
+	card.Used = rapid.Bool().Draw(t, "used")
 	card.WrongAt = nil
 	if times := rapid.SliceOfN(moment(), 0, bank.WrongAttemptsToLock).Draw(t, "wrong"); len(times) > 0 {
 		card.WrongAt = times
@@ -189,6 +190,10 @@ func Entry(card bank.CardFace, account bank.ID) *rapid.Generator[bank.Entry] {
 			OriginalID:      rapid.OneOf(rapid.Just(bank.ID{}), id()).Draw(t, "original"),
 			DecisionMicros:  rapid.Int64().Draw(t, "micros"),
 			ProducerVersion: text().Draw(t, "version"),
+			CardUse:         bank.CardUse(rapid.IntRange(0, int(bank.LaterUse)).Draw(t, "card use")),
+		}
+		if rule := rapid.IntRange(0, int(bank.RiskVelocity)).Draw(t, "risk rule"); rule > 0 {
+			e.Risk = bank.Risk{Rule: bank.RiskRule(rule), Score: rapid.Uint8Range(0, bank.MaxRiskScore).Draw(t, "risk score")}
 		}
 		agree(t, &e)
 		return e

@@ -8,18 +8,32 @@ import (
 	"codebank.dev/schemas/event"
 )
 
-// Encoder implements bank.Encoder with the schema's newest version. It allocates
+// Encoder implements bank.Encoder with one version of the schema. It allocates
 // nothing and is safe for concurrent use.
 type Encoder struct {
-	code  bank.Code
-	pools sync.Pool
+	code    bank.Code
+	version int
+	pools   sync.Pool
 }
 
 var _ bank.Encoder = (*Encoder)(nil)
 
-// NewEncoder returns the encoder of a bank's events.
-func NewEncoder(code bank.Code) *Encoder {
-	return &Encoder{code: code, pools: sync.Pool{New: func() any { return new(workspace) }}}
+// NewEncoder returns the encoder of a bank's events in the schema's newest version.
+func NewEncoder(code bank.Code) *Encoder { return NewVersionEncoder(code, event.NewestVersion) }
+
+// NewVersionEncoder returns the encoder of a bank's events in a version of the schema,
+// 1 to event.NewestVersion; with another one nothing can be encoded.
+func NewVersionEncoder(code bank.Code, version int) *Encoder {
+	return &Encoder{code: code, version: version, pools: sync.Pool{New: func() any { return new(workspace) }}}
+}
+
+// Omit takes out of an entry what the encoder's version of the event cannot tell, so
+// that the ledger keeps what was told and no more: an event that is made again in a
+// later version says the same then.
+func (e *Encoder) Omit(entry *bank.Entry) {
+	if e.version < 2 {
+		entry.CardUse, entry.Risk = 0, bank.Risk{}
+	}
 }
 
 // workspace is what one encoding needs: the event and the texts of its ids.
@@ -34,8 +48,8 @@ func (e *Encoder) Append(dst []byte, entry *bank.Entry) ([]byte, int, error) {
 	defer e.pools.Put(w)
 	w.texts.used = 0
 	fill(&w.event, entry, e.code, &w.texts)
-	body, err := event.AppendTransaction(dst, event.NewestVersion, &w.event)
-	return body, event.NewestVersion, err
+	body, err := event.AppendTransaction(dst, e.version, &w.event)
+	return body, e.version, err
 }
 
 // FromEntry returns the event that tells of an entry. Every field of an event is
@@ -108,6 +122,11 @@ func fill(t *event.Transaction, entry *bank.Entry, code bank.Code, texts *scratc
 		OccurredAtMillis:      entry.OccurredAt.UnixMilli(),
 		TraceID:               entry.Request.TraceID,
 		ProducerVersion:       entry.ProducerVersion,
+		CardUse:               event.CardUse(entry.CardUse.String()),
+		RiskRule:              event.RiskRule(entry.Risk.Rule.String()),
+	}
+	if entry.Risk.Rule != 0 {
+		t.RiskScore = event.Some(int32(entry.Risk.Score))
 	}
 	if entry.Attempt > 0 {
 		t.Attempt = event.Some(entry.Attempt)

@@ -22,6 +22,7 @@ func fullEntry() *bank.Entry {
 		Merchant: bank.Merchant{ID: "m1", Name: "Books", CategoryCode: "5942", City: "Recife", Country: "BR"},
 		Channel:  bank.ChannelECommerce, Description: "three", OriginalID: bank.ID{5}, CounterpartyName: "Ada", EndToEndID: "E1",
 		Attempt: 2, DecisionMicros: 55, OccurredAt: time.UnixMilli(1_790_000_000_123).UTC(), ProducerVersion: "test",
+		CardUse: bank.LaterUse, Risk: bank.Risk{Score: 40, Rule: bank.RiskCardTesting},
 	}
 }
 
@@ -45,8 +46,37 @@ func TestEveryFieldOfAnEntryReachesTheEvent(t *testing.T) {
 		Channel: event.Channel("ECOMMERCE"), Description: "three", OriginalTransactionID: "05000000-0000-0000-0000-000000000000",
 		CounterpartyName: "Ada", EndToEndID: "E1", Attempt: event.Some(int32(2)), DecisionMicros: event.Some(int64(55)),
 		OccurredAtMillis: 1_790_000_000_123, TraceID: strings.Repeat("a", 32), ProducerVersion: "test",
+		CardUse: event.CardUseLater, RiskScore: event.Some(int32(40)), RiskRule: event.RiskRuleCardTesting,
 	}, got)
 	require.Equal(t, got, FromEntry(entry, "001"))
+}
+
+// What a version cannot tell is not kept either, so that an event made again in the
+// newest version has no other content.
+func TestAnEventOfAnOlderVersionMadeAgainSaysTheSame(t *testing.T) {
+	entry, encoder := fullEntry(), NewVersionEncoder("001", 1)
+	encoder.Omit(entry)
+	body, version, err := encoder.Append(nil, entry)
+	require.NoError(t, err)
+	require.Equal(t, 1, version)
+	again, newest, err := NewEncoder("001").Append(nil, entry)
+	require.NoError(t, err)
+	require.Equal(t, event.NewestVersion, newest)
+	require.Equal(t, read(t, version, body), read(t, newest, again))
+
+	kept := fullEntry()
+	NewEncoder("001").Omit(kept)
+	require.Equal(t, fullEntry(), kept)
+	_, _, err = NewVersionEncoder("001", event.NewestVersion+1).Append(nil, entry)
+	require.Error(t, err)
+}
+
+func read(t *testing.T, version int, body []byte) (tx event.Transaction) {
+	t.Helper()
+	decoder, err := event.NewVersionDecoder(version)
+	require.NoError(t, err)
+	require.NoError(t, decoder.Decode(body, &tx))
+	return tx
 }
 
 func TestARefusalHasNeitherAccountNorFigures(t *testing.T) {
@@ -88,6 +118,13 @@ func TestEverySymbolOfTheBankIsASymbolOfTheSchema(t *testing.T) {
 	for brand := bank.BrandUnknown; brand <= bank.JCB; brand++ {
 		encode(func(e *bank.Entry) { e.Card.Brand = brand })
 	}
+	for use := bank.CardUse(0); use <= bank.LaterUse; use++ {
+		encode(func(e *bank.Entry) { e.CardUse = use })
+	}
+	for rule := bank.RiskNone; rule <= bank.RiskVelocity; rule++ {
+		encode(func(e *bank.Entry) { e.Risk = bank.Risk{Rule: rule, Score: bank.MaxRiskScore} })
+	}
+	encode(func(e *bank.Entry) { e.Risk = bank.Risk{} })
 	for _, reason := range bank.DeclineReasons() {
 		encode(func(e *bank.Entry) { e.Status, e.Decline = bank.Declined, reason })
 	}

@@ -67,6 +67,8 @@ func TestBankAndSchemaHaveTheSameSymbols(t *testing.T) {
 		"DeclineReason": namesOf(bank.UnknownCard),
 		"CardBrand":     namesOf(bank.Visa),
 		"Channel":       namesOf(bank.ChannelECommerce),
+		"CardUse":       namesOf(bank.FirstUse),
+		"RiskRule":      namesOf(bank.RiskNone),
 	}, symbolsOf(t))
 }
 

@@ -104,6 +104,7 @@ func (e *Executor) decide(book *bank.Book, batch []*call) []bank.Outcome {
 		for _, entry := range book.Posted()[before:] {
 			entry.DecisionMicros = spent
 			entry.ProducerVersion = e.config.ProducerVersion
+			e.config.Omit(entry)
 		}
 	}
 	return outcomes

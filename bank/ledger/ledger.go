@@ -36,6 +36,9 @@ type Config struct {
 	BatchTimeout time.Duration
 	// ProducerVersion is stamped on every entry.
 	ProducerVersion string
+	// Omit takes out of each new entry what its event does not tell, so that the ledger
+	// keeps the same; default nothing.
+	Omit func(*bank.Entry)
 	// Committed is called after each commit that put events into the outbox; default nothing.
 	// It must not block.
 	Committed func(events int)
@@ -111,6 +114,9 @@ func New(config Config) *Executor {
 	}
 	if config.BatchTimeout <= 0 {
 		config.BatchTimeout = 8 * time.Second
+	}
+	if config.Omit == nil {
+		config.Omit = func(*bank.Entry) {}
 	}
 	if config.Committed == nil {
 		config.Committed = func(int) {}

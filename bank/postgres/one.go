@@ -12,10 +12,10 @@ var writeOne = &statement{"write_one", `WITH written AS (UPDATE accounts
 		SELECT $8::uuid, $9::smallint, $10::uuid, $11::bigint, $12::smallint, $13::smallint, $14::smallint, $15::smallint, $16::bigint,
 			$17::uuid, $18::uuid, $19::bigint, $20::bigint, $21::bigint, $22::uuid, $23::text, $24::text, $25::text, $26::text, $27::text,
 			$28::smallint, $29::text, $30::uuid, $31::text, $32::text, $33::integer, $34::text, $35::text, $36::bytea, $37::text,
-			$38::bigint, $39::timestamptz, $40::text FROM written RETURNING leg),
+			$38::bigint, $39::timestamptz, $40::text, $41::smallint, $42::smallint, $43::smallint FROM written RETURNING leg),
 	emitted AS (INSERT INTO outbox (transaction_id, account_id, sequence, key, schema_version, body)
-		SELECT $41::uuid, $42::uuid, $43::bigint, $44::uuid, $45::integer, $46::bytea FROM posted RETURNING id)
-	SELECT require_all(CASE WHEN clock_timestamp() < $47::timestamptz THEN count(*) ELSE -1 END, 1) FROM emitted`}
+		SELECT $44::uuid, $45::uuid, $46::bigint, $47::uuid, $48::integer, $49::bytea FROM posted RETURNING id)
+	SELECT require_all(CASE WHEN clock_timestamp() < $50::timestamptz THEN count(*) ELSE -1 END, 1) FROM emitted`}
 
 // isOne reports whether changes are a single decision on a known account.
 func isOne(changes *bank.Changes) bool {

@@ -43,6 +43,7 @@ func TestWhatIsRememberedIsWhatWasThere(t *testing.T) {
 					0, bank.WrongAttemptsToLock).Draw(t, "wrong"),
 				Blocked: rapid.Bool().Draw(t, "blocked"), LockedUntil: moment.Draw(t, "locked"), IssuedAt: moment.Draw(t, "issued"),
 				Frequency: bank.Frequency{Level: figure.Draw(t, "level"), At: moment.Draw(t, "at")},
+				Used:      rapid.Bool().Draw(t, "used"),
 			}
 			if len(card.WrongAt) == 0 {
 				card.WrongAt = nil

@@ -60,7 +60,7 @@ func (r *row) card() bank.Card {
 		Expiry: bank.Expiry{Month: int(r.int2()), Year: int(r.int4())}, Blocked: r.bool(),
 		WrongAt: r.micros(), LockedUntil: r.timestamp(),
 		Rules:     bank.PurchaseRules{Limit: r.int8(), Minimum: r.int8(), PerMinute: r.int4()},
-		Frequency: bank.Frequency{Level: r.int8(), At: r.timestamp()}, IssuedAt: r.timestamp(),
+		Frequency: bank.Frequency{Level: r.int8(), At: r.timestamp()}, IssuedAt: r.timestamp(), Used: r.bool(),
 	}
 }
 
@@ -91,5 +91,6 @@ func (r *row) entry() bank.Entry {
 		Channel:  bank.Channel(r.int2()), Description: r.text(), OriginalID: r.uuid(),
 		CounterpartyName: r.text(), EndToEndID: r.text(), Attempt: r.int4(),
 		DecisionMicros: r.int8(), OccurredAt: r.timestamp(), ProducerVersion: r.text(),
+		CardUse: bank.CardUse(r.int2()), Risk: bank.Risk{Score: r.int2(), Rule: bank.RiskRule(r.int2())},
 	}
 }

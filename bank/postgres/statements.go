@@ -11,7 +11,7 @@ const (
 
 	cardColumns = `c.id, c.brand, c.bin, c.last4, c.account_id, c.holder_name, c.expiry_month, c.expiry_year, c.blocked,
 		c.wrong_at, c.locked_until, c.purchase_limit, c.purchase_minimum, c.purchases_per_minute,
-		c.frequency_level, c.frequency_at, c.issued_at`
+		c.frequency_level, c.frequency_at, c.issued_at, c.used`
 
 	tokenColumns = `t.hash, t.card_id, t.account_id, t.brand, t.bin, t.last4, t.verdict, t.expires_at, t.used_by`
 
@@ -22,7 +22,7 @@ const (
 		e.card_id, coalesce(c.brand, e.presented_brand), coalesce(c.bin, e.presented_bin), coalesce(c.last4, e.presented_last4),
 		e.merchant_id, e.merchant_name, e.merchant_category_code, e.merchant_city, e.merchant_country,
 		e.channel, e.description, e.original_transaction_id, e.counterparty_name, e.end_to_end_id, e.attempt,
-		e.decision_micros, e.occurred_at, e.producer_version`
+		e.decision_micros, e.occurred_at, e.producer_version, e.card_use, e.risk_score, e.risk_rule`
 
 	entryTables = ` FROM entries e LEFT JOIN accounts a ON a.id = e.account_id LEFT JOIN cards c ON c.id = e.card_id `
 
@@ -56,11 +56,11 @@ var (
 			unnest($6::bigint[]), unnest($7::bigint[]), unnest($8::bigint[]), unnest($9::timestamptz[])`}
 	insertCards = &statement{"insert_cards", `INSERT INTO cards
 		(id, brand, bin, last4, account_id, holder_name, expiry_month, expiry_year, issued_at, blocked, wrong_at, locked_until,
-			purchase_limit, purchase_minimum, purchases_per_minute, frequency_level, frequency_at)
+			purchase_limit, purchase_minimum, purchases_per_minute, frequency_level, frequency_at, used)
 		SELECT unnest($1::uuid[]), unnest($2::smallint[]), unnest($3::text[]), unnest($4::text[]), unnest($5::uuid[]), unnest($6::text[]),
 			unnest($7::integer[]), unnest($8::integer[]), unnest($9::timestamptz[]), unnest($10::boolean[]), unnest($11::text[])::bigint[],
 			unnest($12::timestamptz[]), unnest($13::bigint[]), unnest($14::bigint[]), unnest($15::integer[]), unnest($16::bigint[]),
-			unnest($17::timestamptz[])`}
+			unnest($17::timestamptz[]), unnest($18::boolean[])`}
 	insertSealed = &statement{"insert_sealed", `INSERT INTO vault (card_id, lookup, key_id, ciphertext)
 		SELECT unnest($1::uuid[]), unnest($2::bytea[]), unnest($3::text[]), unnest($4::bytea[])`}
 
@@ -70,7 +70,7 @@ var (
 		SELECT ` + insertedValues}
 	insertAnyEntries = &statement{"insert_any_entries", `INSERT INTO entries (` + insertedColumns + `,
 			refused_currency, presented_brand, presented_bin, presented_last4)
-		SELECT ` + insertedValues + `, unnest($34::text[]), unnest($35::smallint[]), unnest($36::text[]), unnest($37::text[])`}
+		SELECT ` + insertedValues + `, unnest($37::text[]), unnest($38::smallint[]), unnest($39::text[]), unnest($40::text[])`}
 
 	// insertEvents takes the ids in the order of the decisions: they are drawn above the sort.
 	insertEvents = &statement{"insert_events", `INSERT INTO outbox (transaction_id, account_id, sequence, key, schema_version, body)
@@ -95,10 +95,11 @@ var (
 	updateCards = &statement{"update_cards", `UPDATE cards c
 		SET blocked = u.blocked, wrong_at = u.wrong_at::bigint[], locked_until = u.locked_until, purchase_limit = u.purchase_limit,
 			purchase_minimum = u.purchase_minimum, purchases_per_minute = u.purchases_per_minute,
-			frequency_level = u.frequency_level, frequency_at = u.frequency_at
+			frequency_level = u.frequency_level, frequency_at = u.frequency_at, used = u.used
 		FROM (SELECT unnest($1::uuid[]) AS id, unnest($2::boolean[]) AS blocked, unnest($3::text[]) AS wrong_at,
 			unnest($4::timestamptz[]) AS locked_until, unnest($5::bigint[]) AS purchase_limit, unnest($6::bigint[]) AS purchase_minimum,
-			unnest($7::integer[]) AS purchases_per_minute, unnest($8::bigint[]) AS frequency_level, unnest($9::timestamptz[]) AS frequency_at) u
+			unnest($7::integer[]) AS purchases_per_minute, unnest($8::bigint[]) AS frequency_level, unnest($9::timestamptz[]) AS frequency_at,
+			unnest($10::boolean[]) AS used) u
 		WHERE c.id = u.id`}
 	useTokens = &statement{"use_tokens", `UPDATE card_tokens t SET used_by = u.used_by
 		FROM (SELECT unnest($1::bytea[]) AS hash, unnest($2::uuid[]) AS used_by) u WHERE t.hash = u.hash`}
@@ -109,13 +110,15 @@ const (
 		debit_account, credit_account, balance_after, held_after, credit_limit_after, card_id,
 		merchant_id, merchant_name, merchant_category_code, merchant_city, merchant_country,
 		channel, description, original_transaction_id, counterparty_name, end_to_end_id, attempt,
-		caller, request_id, fingerprint, trace_id, decision_micros, occurred_at, producer_version`
+		caller, request_id, fingerprint, trace_id, decision_micros, occurred_at, producer_version,
+		card_use, risk_score, risk_rule`
 	insertedValues = `unnest($1::uuid[]), unnest($2::smallint[]), unnest($3::uuid[]), unnest($4::bigint[]), unnest($5::smallint[]), unnest($6::smallint[]),
 		unnest($7::smallint[]), unnest($8::smallint[]), unnest($9::bigint[]), unnest($10::uuid[]), unnest($11::uuid[]), unnest($12::bigint[]),
 		unnest($13::bigint[]), unnest($14::bigint[]), unnest($15::uuid[]), unnest($16::text[]), unnest($17::text[]), unnest($18::text[]),
 		unnest($19::text[]), unnest($20::text[]), unnest($21::smallint[]), unnest($22::text[]), unnest($23::uuid[]), unnest($24::text[]),
 		unnest($25::text[]), unnest($26::integer[]), unnest($27::text[]), unnest($28::text[]), unnest($29::bytea[]), unnest($30::text[]),
-		unnest($31::bigint[]), unnest($32::timestamptz[]), unnest($33::text[])`
+		unnest($31::bigint[]), unnest($32::timestamptz[]), unnest($33::text[]),
+		unnest($34::smallint[]), unnest($35::smallint[]), unnest($36::smallint[])`
 )
 
 // executed lists all that Execute needs, prepared before a connection's first batch.

@@ -135,6 +135,15 @@ func (p *parameters) int2(value uint8) {
 	p.buffer = append(p.buffer, 0, 0, 0, 2, 0, value)
 }
 
+// optionalInt2 writes null for what is not present.
+func (p *parameters) optionalInt2(value uint8, present bool) {
+	if !present {
+		p.null()
+		return
+	}
+	p.int2(value)
+}
+
 // int4 refuses what does not fit, as the server would.
 func (p *parameters) int4(value int) {
 	if value < math.MinInt32 || value > math.MaxInt32 {

@@ -127,6 +127,7 @@ func addCardState(p *parameters, cards []bank.Card) {
 	column(p, typeInt4, cards, func(p *parameters, c *bank.Card) { p.int4(int(c.Rules.PerMinute)) })
 	column(p, typeInt8, cards, func(p *parameters, c *bank.Card) { p.int8(c.Frequency.Level) })
 	column(p, typeTimestamp, cards, func(p *parameters, c *bank.Card) { p.optionalTimestamp(c.Frequency.At) })
+	column(p, typeBool, cards, func(p *parameters, c *bank.Card) { p.bool(c.Used) })
 }
 
 func addCards(b *batch, cards []bank.Card) {
@@ -221,4 +222,12 @@ func addCircumstances(p *parameters, entries []*bank.Entry) {
 	column(p, typeInt8, entries, func(p *parameters, e **bank.Entry) { p.int8((*e).DecisionMicros) })
 	column(p, typeTimestamp, entries, func(p *parameters, e **bank.Entry) { p.timestamp((*e).OccurredAt) })
 	column(p, typeText, entries, func(p *parameters, e **bank.Entry) { p.text((*e).ProducerVersion) })
+	addRisk(p, entries)
+}
+
+// addRisk writes what a purchase looked like: null for what is none.
+func addRisk(p *parameters, entries []*bank.Entry) {
+	column(p, typeInt2, entries, func(p *parameters, e **bank.Entry) { p.optionalInt2(uint8((*e).CardUse), (*e).CardUse != 0) })
+	column(p, typeInt2, entries, func(p *parameters, e **bank.Entry) { p.optionalInt2((*e).Risk.Score, (*e).Risk.Rule != 0) })
+	column(p, typeInt2, entries, func(p *parameters, e **bank.Entry) { p.optionalInt2(uint8((*e).Risk.Rule), (*e).Risk.Rule != 0) })
 }

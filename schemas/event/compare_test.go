@@ -92,9 +92,14 @@ func TestTheDigestHasTheDocumentedForm(t *testing.T) {
 
 // Copies made years ago are compared with this digest: it may not change.
 func TestTheDigestIsStable(t *testing.T) {
-	tx := purchase()
-	digest := Digest(&tx)
-	require.Equal(t, "b87c11a7cd1b076568157eb372c3d0d3b7956319c69d444e1942cdb95b36c4b7", hex.EncodeToString(digest[:]))
+	for version, want := range map[int]string{
+		1: "b87c11a7cd1b076568157eb372c3d0d3b7956319c69d444e1942cdb95b36c4b7",
+		2: "cec913bcd5e59a97757fb3b6ebb1f9e77533120951d8d71c222eb7a1d61b2601",
+	} {
+		tx := asOf(version, purchase())
+		digest := Digest(&tx)
+		require.Equal(t, want, hex.EncodeToString(digest[:]), "version %d", version)
+	}
 }
 
 func TestADigesterLooksAtItsFieldsOnly(t *testing.T) {

@@ -28,10 +28,11 @@ func (e *FieldError) Error() string { return "event: field " + e.Field + " " + e
 // taken back by nobody: a required text that is empty, a symbol outside its enum,
 // a text that is not UTF-8 or holds U+0000, a negative amount, and ids that do
 // not fit together (account_id and sequence are set or null as one, the latter
-// only for a decline; event_id follows from them). It refuses a version that does
-// not exist. dst is then answered as it was.
+// only for a decline; event_id follows from them; risk_score and risk_rule are set
+// or null as one). It refuses a version that does not exist. dst is then answered as
+// it was. Fields that are younger than the version are not written.
 func AppendTransaction(dst []byte, version int, t *Transaction) ([]byte, error) {
-	if version != 1 {
+	if version < 1 || version > NewestVersion {
 		return dst, fmt.Errorf("event: no version %d of the transaction's schema", version)
 	}
 	if err := checkIdentity(t); err != nil {
@@ -44,11 +45,17 @@ func AppendTransaction(dst []byte, version int, t *Transaction) ([]byte, error) 
 	w.card(t)
 	w.merchant(t)
 	w.rest(t)
+	if version >= 2 {
+		w.risk(t)
+	}
 	if w.problem != "" {
 		return dst, &FieldError{Field: w.field, Problem: w.problem}
 	}
 	return w.out, nil
 }
+
+// maxRiskScore is the highest risk score.
+const maxRiskScore = 100
 
 // checkIdentity holds an event's ids against each other.
 func checkIdentity(t *Transaction) error {
@@ -137,6 +144,18 @@ func (w *writer) rest(t *Transaction) {
 	w.long(t.OccurredAtMillis)
 	w.optionalText("trace_id", t.TraceID)
 	w.text("producer_version", t.ProducerVersion)
+}
+
+// risk writes what version 2 added.
+func (w *writer) risk(t *Transaction) {
+	w.optionalEnum("card_use", cardUseSymbols, string(t.CardUse))
+	if score := t.RiskScore; score.Present != (t.RiskRule != "") {
+		w.fail("risk_score", "is set or null other than risk_rule")
+	} else if score.Value < 0 || score.Value > maxRiskScore {
+		w.fail("risk_score", "is not 0 to 100")
+	}
+	w.optionalLong(int64(t.RiskScore.Value), t.RiskScore.Present)
+	w.optionalEnum("risk_rule", riskRuleSymbols, string(t.RiskRule))
 }
 
 func (w *writer) fail(field, problem string) {

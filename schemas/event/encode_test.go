@@ -2,7 +2,10 @@ package event
 
 import (
 	"encoding/hex"
+	"errors"
 	"flag"
+	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"testing"
@@ -89,11 +92,17 @@ func TestWhatWouldBreakTheContractIsNotWritten(t *testing.T) {
 		"no account, but its event id": {"event_id", func(t *Transaction) {
 			t.AccountID, t.Status, t.Sequence = "", StatusDeclined, Optional[int64]{}
 		}},
+		"a use of its own":       {"card_use", func(t *Transaction) { t.CardUse = "AGAIN" }},
+		"a rule of its own":      {"risk_rule", func(t *Transaction) { t.RiskRule = "MOOD" }},
+		"a score without a rule": {"risk_score", func(t *Transaction) { t.RiskRule = "" }},
+		"a rule without a score": {"risk_score", func(t *Transaction) { t.RiskScore = Optional[int32]{} }},
+		"a score above 100":      {"risk_score", func(t *Transaction) { t.RiskScore.Value = 101 }},
+		"a score below 0":        {"risk_score", func(t *Transaction) { t.RiskScore.Value = -1 }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tx := purchase()
 			broken.change(&tx)
-			out, err := AppendTransaction([]byte("before"), 1, &tx)
+			out, err := AppendTransaction([]byte("before"), NewestVersion, &tx)
 			var fieldError *FieldError
 			require.ErrorAs(t, err, &fieldError)
 			require.Equal(t, broken.field, fieldError.Field, err)
@@ -110,25 +119,28 @@ func TestAVersionThatDoesNotExistIsNotWritten(t *testing.T) {
 	}
 }
 
-// The golden says, byte for byte, what version 1 looks like for ever.
+// The goldens say, byte for byte, what each version looks like for ever. A new one
+// is written with -update; those that exist are never written again.
 func TestGolden(t *testing.T) {
-	for name, want := range map[string]Transaction{"purchase": purchase(), "unknown-card": unknownCard()} {
-		t.Run(name, func(t *testing.T) {
-			path := "testdata/" + name + ".v1.hex"
-			body, err := AppendTransaction(nil, 1, &want)
-			require.NoError(t, err)
-			if *update {
-				require.NoError(t, os.WriteFile(path, []byte(wrap(hex.EncodeToString(body))), 0o644))
-			}
-			golden, err := os.ReadFile(path)
-			require.NoError(t, err)
-			require.Equal(t, string(golden), wrap(hex.EncodeToString(body)))
-			decoder, err := NewVersionDecoder(1)
-			require.NoError(t, err)
-			var read Transaction
-			require.NoError(t, decoder.Decode(body, &read))
-			require.Equal(t, want, read)
-		})
+	for version := 1; version <= NewestVersion; version++ {
+		for name, fixture := range map[string]Transaction{"purchase": purchase(), "unknown-card": unknownCard()} {
+			t.Run(fmt.Sprintf("%s.v%d", name, version), func(t *testing.T) {
+				path := fmt.Sprintf("testdata/%s.v%d.hex", name, version)
+				body, err := AppendTransaction(nil, version, &fixture)
+				require.NoError(t, err)
+				if _, err := os.Stat(path); *update && errors.Is(err, fs.ErrNotExist) {
+					require.NoError(t, os.WriteFile(path, []byte(wrap(hex.EncodeToString(body))), 0o644))
+				}
+				golden, err := os.ReadFile(path)
+				require.NoError(t, err)
+				require.Equal(t, string(golden), wrap(hex.EncodeToString(body)))
+				decoder, err := NewVersionDecoder(version)
+				require.NoError(t, err)
+				var read Transaction
+				require.NoError(t, decoder.Decode(body, &read))
+				require.Equal(t, asOf(version, fixture), read)
+			})
+		}
 	}
 }
 

@@ -98,6 +98,31 @@ const (
 	ChannelAPI             Channel = "API"
 )
 
+// CardUse says whether a purchase was attempted with a card that had been used
+// before; null (empty) when the event is no purchase with a card of the bank.
+type CardUse string
+
+// The uses of a card.
+const (
+	CardUseUnknown CardUse = "UNKNOWN"
+	// CardUseFirst is an attempt before the card's first approved purchase was made.
+	CardUseFirst CardUse = "FIRST"
+	CardUseLater CardUse = "LATER"
+)
+
+// RiskRule is the rule that gave a purchase its risk score; null (empty) for what
+// is no purchase.
+type RiskRule string
+
+// The rules of risk.
+const (
+	RiskRuleUnknown RiskRule = "UNKNOWN"
+	// RiskRuleNone goes with the score 0: nothing was seen.
+	RiskRuleNone        RiskRule = "NONE"
+	RiskRuleCardTesting RiskRule = "CARD_TESTING"
+	RiskRuleVelocity    RiskRule = "VELOCITY"
+)
+
 // The position of a symbol is its number on the wire. A test holds these lists
 // against the schema; a new version only appends.
 var (
@@ -127,5 +152,9 @@ var (
 	channelSymbols = []string{
 		string(ChannelUnknown), string(ChannelEcommerce), string(ChannelPointOfSale),
 		string(ChannelRecurring), string(ChannelMailOrTelephone), string(ChannelBranch), string(ChannelAPI),
+	}
+	cardUseSymbols  = []string{string(CardUseUnknown), string(CardUseFirst), string(CardUseLater)}
+	riskRuleSymbols = []string{
+		string(RiskRuleUnknown), string(RiskRuleNone), string(RiskRuleCardTesting), string(RiskRuleVelocity),
 	}
 )

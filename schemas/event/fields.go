@@ -201,4 +201,7 @@ var fields = []field{
 	long("occurred_at", func(t *Transaction) *int64 { return &t.OccurredAtMillis }),
 	nullable(text("trace_id", func(t *Transaction) *string { return &t.TraceID })),
 	text("producer_version", func(t *Transaction) *string { return &t.ProducerVersion }),
+	nullable(texts("card_use", cardUseSymbols, func(t *Transaction) *CardUse { return &t.CardUse })),
+	optionals("risk_score", func(t *Transaction) *Optional[int32] { return &t.RiskScore }),
+	nullable(texts("risk_rule", riskRuleSymbols, func(t *Transaction) *RiskRule { return &t.RiskRule })),
 }

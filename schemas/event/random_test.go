@@ -39,6 +39,11 @@ func draw(t *rapid.T) Transaction {
 		}
 		f.set(&drawn, value)
 	}
+	if drawn.RiskScore.Present = drawn.RiskRule != ""; drawn.RiskScore.Present {
+		drawn.RiskScore.Value = rapid.Int32Range(0, maxRiskScore).Draw(t, "risk_score")
+	} else {
+		drawn.RiskScore.Value = 0
+	}
 	if drawn.AccountID == "" {
 		drawn.Status = StatusDeclined
 		drawn.Sequence = Optional[int64]{}
@@ -48,6 +53,14 @@ func draw(t *rapid.T) Transaction {
 	drawn.Sequence = Some(rapid.Int64Min(1).Draw(t, "sequence"))
 	drawn.EventID = ID(drawn.AccountID, drawn.Sequence.Value)
 	return drawn
+}
+
+// asOf answers what is left of an event that was written in a version.
+func asOf(version int, t Transaction) Transaction {
+	if version < 2 {
+		t.CardUse, t.RiskScore, t.RiskRule = "", Optional[int32]{}, ""
+	}
+	return t
 }
 
 // foreign reads a body with hamba's generic decoder: a second opinion on the
@@ -138,6 +151,9 @@ func purchase() Transaction {
 		OccurredAtMillis:     1_767_225_600_123,
 		TraceID:              "4bf92f3577b34da6a3ce929d0e0e4736",
 		ProducerVersion:      "1.0.0",
+		CardUse:              CardUseLater,
+		RiskScore:            Some[int32](60),
+		RiskRule:             RiskRuleVelocity,
 	}
 }
 
@@ -157,5 +173,7 @@ func unknownCard() Transaction {
 		Channel:          ChannelPointOfSale,
 		OccurredAtMillis: 1_767_225_600_124,
 		ProducerVersion:  "1.0.0",
+		RiskScore:        Some[int32](0),
+		RiskRule:         RiskRuleNone,
 	}
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // NewestVersion is the version of the schema that Transaction mirrors, field by field.
-const NewestVersion = 1
+const NewestVersion = 2
 
 // Optional is a value that may be null on the wire. The zero value is null, and
 // a null has Value zero, so that two Transactions can be compared with ==.
@@ -67,6 +67,9 @@ type Transaction struct {
 	OccurredAtMillis      int64  // Unix time, UTC
 	TraceID               string // null when empty
 	ProducerVersion       string
+	CardUse               CardUse         // since version 2; null when empty
+	RiskScore             Optional[int32] // since version 2; 0 to 100
+	RiskRule              RiskRule        // since version 2; null when RiskScore is
 }
 
 // OccurredAt is OccurredAtMillis as a UTC time.

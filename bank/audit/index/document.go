@@ -13,8 +13,8 @@ import (
 )
 
 // beside are the fields of a document that are none of the event's: they say where
-// the event was read from, or follow from its time.
-var beside = []string{"hour", "weekday", "kafka_topic", "kafka_partition", "kafka_offset"}
+// the event was read from and how long it took, or follow from its time.
+var beside = []string{"hour", "weekday", "kafka_topic", "kafka_partition", "kafka_offset", "pipeline_millis"}
 
 // Document fills c with the document of an id. Values that no event has, and fields
 // that no document has, become problems. An error means that source is no JSON

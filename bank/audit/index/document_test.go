@@ -16,7 +16,7 @@ import (
 // document is an event as the sink writes it, with what it adds.
 func document(t require.TestingT, e event.Transaction) map[string]any {
 	fields := map[string]any{
-		"hour": 9, "weekday": 4, "kafka_topic": "bank-001.transactions.v1", "kafka_partition": 2, "kafka_offset": 4711,
+		"hour": 9, "weekday": 4, "kafka_topic": "bank-001.transactions.v1", "kafka_partition": 2, "kafka_offset": 4711, "pipeline_millis": 1234,
 	}
 	for _, field := range event.Fields() {
 		value, err := e.Get(field.Name)
@@ -51,7 +51,7 @@ func some(t *rapid.T) event.Transaction {
 		switch {
 		case field.Name == "occurred_at":
 			value = event.IntegerValue(rapid.Int64Range(0, 253_402_300_799_999).Draw(t, field.Name))
-		case field.Name == "attempt":
+		case field.Name == "attempt" || field.Name == "risk_score":
 			value = event.IntegerValue(int64(rapid.Int32().Draw(t, field.Name)))
 		case field.Type == event.Integer:
 			value = event.IntegerValue(rapid.Int64().Draw(t, field.Name))

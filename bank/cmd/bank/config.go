@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"codebank.dev/bank"
 	"codebank.dev/bank/failpoint"
 	"codebank.dev/bank/serve"
+	"codebank.dev/schemas/event"
 )
 
 // environmentPrefix begins the environment twin of every flag: BANK_DATABASE_URL.
@@ -25,6 +27,7 @@ type config struct {
 	kafkaBrokers []string
 	registryURL  string
 	relay        bool
+	eventVersion int
 
 	watermarkInterval time.Duration
 
@@ -51,6 +54,7 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	flags.StringVar(&c.registryURL, "registry-url", "", "the schema registry's `url` (Confluent API); it may be away")
 	flags.BoolVar(&c.relay, "relay", true, "publish committed events from this process; one process leads at a time")
 	flags.DurationVar(&c.watermarkInterval, "watermark-interval", 5*time.Second, "how often the readers of the events are told up to when they are complete; 0 for never")
+	flags.IntVar(&c.eventVersion, "event-version", event.NewestVersion, "the `version` of the schema that events are written in; while replicas or readers are upgraded, the older one")
 	flags.DurationVar(&c.clockOffset, "clock-offset", 0, "added to the system's clock, for rehearsals: decisions are made and cards issued at that time")
 	flags.BoolVar(&c.history, "history", false, "let cards, purchases and reversals say when they were made (request_time), to load a history; never for a bank with callers")
 	flags.BoolVar(&c.profile, "profile", false, "serve the runtime's profiles at /debug/pprof/ on the HTTP address")
@@ -77,6 +81,9 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	}
 	if c.watermarkInterval < 0 {
 		return nil, errors.New("--watermark-interval is negative")
+	}
+	if c.eventVersion < 1 || c.eventVersion > event.NewestVersion {
+		return nil, fmt.Errorf("--event-version: there are versions 1 to %d", event.NewestVersion)
 	}
 	if *brokers != "" {
 		c.kafkaBrokers = strings.Split(*brokers, ",")

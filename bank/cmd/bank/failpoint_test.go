@@ -357,7 +357,7 @@ func (w *world) verifyTopic() {
 	consumer, err := kgo.NewClient(kgo.SeedBrokers(w.brokers...), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	require.NoError(w, err)
 	defer consumer.Close()
-	decoder, err := event.NewVersionDecoder(1)
+	decoder, err := event.NewVersionDecoder(event.NewestVersion)
 	require.NoError(w, err)
 	seen, last := make(map[string]string), int64(0)
 	ctx, cancel := context.WithTimeout(w.Context(), time.Minute)

@@ -65,8 +65,9 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 		return err
 	}
 	defer relay.end()
+	encoder := kafka.NewVersionEncoder(config.bankCode, config.eventVersion)
 	executor := ledger.New(ledger.Config{
-		Store: store, Encoder: kafka.NewEncoder(config.bankCode), Now: config.now,
+		Store: store, Encoder: encoder, Omit: encoder.Omit, Now: config.now,
 		Lanes: config.lanes, MaxBatch: config.maxBatch, QueueLength: config.queueLength,
 		ProducerVersion: version(), Committed: relay.notify,
 	})

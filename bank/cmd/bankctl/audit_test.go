@@ -71,7 +71,7 @@ func newTown(t *testing.T) *town {
 	require.NoError(t, err)
 	versions, err := schemas.Schemas("transactions")
 	require.NoError(t, err)
-	registered, err := client.CreateSchema(t.Context(), schemas.Subject(auditedTopic), sr.Schema{Schema: versions[0].Schema})
+	registered, err := client.CreateSchema(t.Context(), schemas.Subject(auditedTopic), sr.Schema{Schema: versions[len(versions)-1].Schema})
 	require.NoError(t, err)
 	town.schemaID = registered.ID
 	search := httptest.NewServer(town.documents)
@@ -149,7 +149,7 @@ func (w *town) commit(keys bank.Keys, decide func(*bank.Book) (*bank.Entry, erro
 
 // deliver is relay and sinks: from the outbox to the topic, to statement and index.
 func (w *town) deliver() {
-	decoder, err := event.NewVersionDecoder(1)
+	decoder, err := event.NewVersionDecoder(event.NewestVersion)
 	require.NoError(w.t, err)
 	last, err := w.store.LastOutboxID(w.t.Context())
 	require.NoError(w.t, err)
@@ -170,7 +170,7 @@ func (w *town) produce(key string, body []byte) {
 }
 
 func (w *town) sink(e event.Transaction) {
-	document := map[string]any{"hour": 9, "weekday": 4, "kafka_topic": auditedTopic, "kafka_partition": 0, "kafka_offset": 0}
+	document := map[string]any{"hour": 9, "weekday": 4, "kafka_topic": auditedTopic, "kafka_partition": 0, "kafka_offset": 0, "pipeline_millis": 7}
 	var columns, places []string
 	var values []any
 	for _, field := range event.Fields() {

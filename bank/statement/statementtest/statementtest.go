@@ -24,9 +24,10 @@ const Bank = "001"
 var Opened = time.Date(2026, time.January, 31, 23, 58, 0, 0, time.UTC)
 
 // NotStored are the event's fields that the statement has no column for: they tell
-// how the bank's programs worked, not what happened to the account.
+// how the bank's programs worked, or what the bank thinks of a payer, not what
+// happened to the account.
 func NotStored() []string {
-	return []string{"attempt", "decision_micros", "trace_id", "producer_version"}
+	return []string{"attempt", "decision_micros", "trace_id", "producer_version", "risk_score", "risk_rule"}
 }
 
 // Purchase returns an approved purchase of 100 minor units: the n-th event of an
@@ -60,6 +61,7 @@ func Purchase(account string, sequence int64) event.Transaction {
 		Channel:             "POINT_OF_SALE",
 		OccurredAtMillis:    Opened.Add(time.Duration(sequence-1) * time.Minute).UnixMilli(),
 		ProducerVersion:     "test",
+		CardUse:             "LATER",
 	}
 }
 
@@ -76,7 +78,7 @@ func Opening(account string) event.Transaction {
 	e := Purchase(account, 1)
 	e.Kind, e.Direction, e.Status, e.AmountMinor = "OPENING", "NONE", "APPLIED", 0
 	e.BalanceAfterMinor, e.AvailableAfterMinor = event.Some[int64](0), event.Some[int64](100_000)
-	e.CardID, e.CardBrand, e.CardLast4, e.CardBIN = "", "", "", ""
+	e.CardID, e.CardBrand, e.CardLast4, e.CardBIN, e.CardUse = "", "", "", "", ""
 	e.MerchantID, e.MerchantName, e.MerchantCity, e.MerchantCountry = "", "", "", ""
 	return e
 }
@@ -88,6 +90,7 @@ func Refusal(transaction string) event.Transaction {
 	e.Status, e.DeclineCode, e.DeclineReason = "DECLINED", "14", "UNKNOWN_CARD"
 	e.BalanceAfterMinor, e.HeldAfterMinor = event.Optional[int64]{}, event.Optional[int64]{}
 	e.AvailableAfterMinor, e.CreditLimitMinor, e.CardID = event.Optional[int64]{}, event.Optional[int64]{}, ""
+	e.CardUse = ""
 	return e
 }
 

@@ -1,13 +1,14 @@
 package dev.codebank.connect;
 
 import java.util.Date;
+import java.util.function.LongSupplier;
 import org.apache.kafka.connect.errors.DataException;
 import org.apache.kafka.connect.sink.SinkRecord;
 
 /**
  * What a document has and its event has not: the hour and the weekday of the event's time in UTC, so that an index can draw
- * "when do people pay" without a script or a runtime field, and where in Kafka the record stands. Each only if the settings
- * give it a name. Not safe for concurrent use.
+ * "when do people pay" without a script or a runtime field, how long the event took to get here, and where in Kafka the
+ * record stands. Each only if the settings give it a name. Not safe for concurrent use.
  */
 final class AddedFields {
     private static final long MILLIS_PER_HOUR = 3_600_000L;
@@ -20,28 +21,39 @@ final class AddedFields {
     private final byte[] topic;
     private final byte[] partition;
     private final byte[] offset;
+    private final byte[] pipelineMillis;
+    private final LongSupplier clock;
     private String latestTopic;
     private byte[] latestTopicText;
 
-    AddedFields(ElasticsearchSinkConfig config) {
+    /**
+     * Makes the fields that the settings name.
+     *
+     * @param clock tells the time in milliseconds since 1970, for how long an event took
+     */
+    AddedFields(ElasticsearchSinkConfig config, LongSupplier clock) {
+        this.clock = clock;
         hour = name(config.getString(ElasticsearchSinkConfig.HOUR_FIELD));
         weekday = name(config.getString(ElasticsearchSinkConfig.WEEKDAY_FIELD));
         topic = name(config.getString(ElasticsearchSinkConfig.TOPIC_FIELD));
         partition = name(config.getString(ElasticsearchSinkConfig.PARTITION_FIELD));
         offset = name(config.getString(ElasticsearchSinkConfig.OFFSET_FIELD));
+        pipelineMillis = name(config.getString(ElasticsearchSinkConfig.PIPELINE_MILLIS_FIELD));
     }
 
     /**
      * Adds the fields to a document that is still open.
      *
      * @param time the event's time
-     * @throws DataException if hour or weekday are wanted and the time is none
+     * @throws DataException if hour, weekday or the time taken are wanted and the event's time is none
      */
     void write(SinkRecord record, Object time, JsonBuffer json) {
-        if (hour != null || weekday != null) {
+        if (hour != null || weekday != null || pipelineMillis != null) {
             long millis = millis(time);
             number(hour, Math.floorMod(Math.floorDiv(millis, MILLIS_PER_HOUR), 24L), json);
             number(weekday, Math.floorMod(Math.floorDiv(millis, MILLIS_PER_DAY) + DAYS_FROM_MONDAY_TO_EPOCH, 7L) + 1, json);
+            // The bank's clock may be ahead of ours.
+            number(pipelineMillis, Math.max(clock.getAsLong() - millis, 0), json);
         }
         if (topic != null) {
             name(topic, json).raw(topicText(record.originalTopic()));
@@ -87,6 +99,6 @@ final class AddedFields {
         if (time instanceof Long millis) {
             return millis;
         }
-        throw new DataException("the event has no time to take hour and weekday from");
+        throw new DataException("the event has no time to take hour, weekday and the time taken from");
     }
 }

@@ -6,6 +6,7 @@ import java.time.Instant;
 import java.util.Date;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.function.LongSupplier;
 import org.apache.kafka.connect.data.Field;
 import org.apache.kafka.connect.data.Schema;
 import org.apache.kafka.connect.data.Struct;
@@ -14,7 +15,8 @@ import org.apache.kafka.connect.sink.SinkRecord;
 
 /**
  * Turns a record into the two lines of a bulk request that create its document. Which index and which id is decided by the
- * record alone, so the same record always gives the same bytes. Not safe for concurrent use.
+ * record alone, and so is all that the document says of the event; only how long the event took is of the moment. Not safe
+ * for concurrent use.
  */
 final class DocumentRenderer {
     private static final byte[] END_OF_ACTION = "}}\n".getBytes(StandardCharsets.US_ASCII);
@@ -44,8 +46,17 @@ final class DocumentRenderer {
      * @param registry knows the schemas of values that come as they stand on the topic; null, and such values are refused
      */
     DocumentRenderer(ElasticsearchSinkConfig config, SchemaRegistry registry) {
+        this(config, registry, System::currentTimeMillis);
+    }
+
+    /**
+     * Makes a renderer with a clock of its own.
+     *
+     * @param clock tells the time in milliseconds since 1970
+     */
+    DocumentRenderer(ElasticsearchSinkConfig config, SchemaRegistry registry, LongSupplier clock) {
         this.registry = registry;
-        added = new AddedFields(config);
+        added = new AddedFields(config, clock);
         index = config.indexName();
         idField = config.getString(ElasticsearchSinkConfig.DOCUMENT_ID_FIELD);
         timeField = config.getString(ElasticsearchSinkConfig.INDEX_TIMESTAMP_FIELD);

@@ -45,6 +45,7 @@ final class ElasticsearchSinkConfig extends AbstractConfig {
     static final String TOPIC_FIELD = "topic.field";
     static final String PARTITION_FIELD = "partition.field";
     static final String OFFSET_FIELD = "offset.field";
+    static final String PIPELINE_MILLIS_FIELD = "pipeline.millis.field";
     static final String KEY_IGNORE = "key.ignore";
     static final String ON_MALFORMED = "behavior.on.malformed.documents";
 
@@ -164,6 +165,10 @@ final class ElasticsearchSinkConfig extends AbstractConfig {
             "The field to add for the record's partition; unset, it is not added.", group, 4, Width.SHORT, "Partition");
         definition.define(OFFSET_FIELD, Type.STRING, null, Importance.LOW,
             "The field to add for the record's offset; unset, it is not added.", group, 5, Width.SHORT, "Offset");
+        definition.define(PIPELINE_MILLIS_FIELD, Type.STRING, null, Importance.LOW,
+            "The field to add for the milliseconds from the event's time to the moment its document was made, by this"
+                + " worker's clock and never negative; unset, it is not added. Of a record that is read again the document"
+                + " that is there stays.", group, 6, Width.SHORT, "Time taken");
     }
 
     private static void defineConnection(ConfigDef definition) {
