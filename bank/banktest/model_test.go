@@ -14,6 +14,7 @@ import (
 	"codebank.dev/bank/fault"
 	"codebank.dev/bank/ledger"
 	"codebank.dev/bank/purchase"
+	"codebank.dev/bank/risk"
 	"codebank.dev/bank/vault"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -48,7 +49,7 @@ func newSide(store banktest.Ledger, clock *banktest.Clock, keys *vault.Vault, se
 	s.cards = &card.Service{
 		Code: "001", Ledger: s, Directory: directory, Reader: store, Tokens: store, Vault: keys, Random: random, Now: clock.Now,
 	}
-	s.purchases = &purchase.Service{Code: "001", Ledger: s, Directory: directory, Reader: store, Vault: keys}
+	s.purchases = &purchase.Service{Code: "001", Ledger: s, Directory: directory, Reader: store, Vault: keys, Watch: risk.NewWatch()}
 	return s
 }
 

@@ -6,6 +6,7 @@ import (
 	"codebank.dev/bank"
 	"codebank.dev/bank/fault"
 	"codebank.dev/bank/money"
+	"codebank.dev/bank/risk"
 )
 
 // authorize is the command of one purchase.
@@ -27,6 +28,10 @@ type authorize struct {
 	attempt     int32
 	// at is when a purchase of a history was made; zero is now.
 	at time.Time
+
+	watch *risk.Watch // nil assesses nothing
+	// assessed is kept: a command that is decided again is one attempt.
+	assessed bank.Risk
 }
 
 // canonical is the request with the number replaced by the card's id, and without
@@ -83,6 +88,7 @@ func (a *authorize) Decide(book *bank.Book, now time.Time) bank.Outcome {
 	}
 	if a.account.IsZero() {
 		entry := a.entry()
+		entry.Risk = a.assess(risk.Wrong, now)
 		entry.Status, entry.Decline = bank.Declined, bank.UnknownCard
 		posted := book.Refuse(entry, now)
 		a.useToken(book)
@@ -101,8 +107,10 @@ func (a *authorize) decideKnown(book *bank.Book, now time.Time) bank.Outcome {
 		return bank.Outcome{Err: fault.Invalid("currency", "The currency must be that of the card's account.")}
 	}
 	entry, effect := a.entry(), bank.Effect{}
+	entry.CardUse, entry.Risk = card.Use(), a.assess(a.standing(&card), now)
 	reason, next := a.decline(&account, card, now)
 	if reason == 0 {
+		next.Used = true
 		entry.Status = bank.Approved
 		entry.DebitAccount, entry.CreditAccount = a.account, a.settlement
 		effect.Balance = -a.amount.Minor
@@ -148,6 +156,30 @@ func (a *authorize) decline(account *bank.Account, card bank.Card, now time.Time
 	}
 	card.Frequency = frequency
 	return 0, card
+}
+
+// standing is what the attempt says about the card.
+func (a *authorize) standing(card *bank.Card) risk.Standing {
+	switch {
+	case a.verdict.Decline != 0:
+		return risk.Wrong
+	case !card.Used:
+		return risk.New
+	default:
+		return risk.Proven
+	}
+}
+
+// assess returns what the purchase looks like. It changes nothing but what the watch
+// remembers, and the answer stays for when the command is decided again.
+func (a *authorize) assess(standing risk.Standing, now time.Time) bank.Risk {
+	if a.watch != nil && a.assessed.Rule == 0 {
+		a.assessed = a.watch.Assess(&risk.Attempt{
+			Transaction: a.id, Card: a.face, Merchant: a.merchant.ID,
+			AmountMinor: a.amount.Minor, Standing: standing, At: now,
+		})
+	}
+	return a.assessed
 }
 
 func (a *authorize) entry() bank.Entry {

@@ -6,6 +6,7 @@ import (
 
 	"codebank.dev/bank"
 	"codebank.dev/bank/money"
+	"codebank.dev/bank/risk"
 	"github.com/stretchr/testify/require"
 )
 
@@ -45,7 +46,84 @@ func TestAnApprovedPurchaseMovesItsAmountOnce(t *testing.T) {
 	require.Equal(t, command.settlement, outcome.Entry.CreditAccount)
 	require.Len(t, changes.Accounts, 1)
 	require.Equal(t, int64(600), changes.Accounts[0].Available())
-	require.Empty(t, changes.Cards, "a card without a frequency rule is not written")
+}
+
+func TestACardIsWrittenOnceToRememberThatItWasUsed(t *testing.T) {
+	account, card, command := fixture()
+	outcome, changes := decide(account, card, command, noon)
+	require.Equal(t, bank.FirstUse, outcome.Entry.CardUse)
+	require.Len(t, changes.Cards, 1)
+	require.True(t, changes.Cards[0].Used)
+
+	outcome, changes = decide(changes.Accounts[0], changes.Cards[0], command, noon)
+	require.Equal(t, bank.LaterUse, outcome.Entry.CardUse)
+	require.Empty(t, changes.Cards, "a card without a frequency rule is not written again")
+}
+
+func TestADeclineIsNoUseOfACard(t *testing.T) {
+	account, card, command := fixture()
+	account.CreditLimit = 0
+	for range 2 {
+		outcome, changes := decide(account, card, command, noon)
+		require.Equal(t, bank.InsufficientFunds, outcome.Entry.Decline)
+		require.Equal(t, bank.FirstUse, outcome.Entry.CardUse)
+		require.Empty(t, changes.Cards)
+	}
+	card.Used = true
+	outcome, _ := decide(account, card, command, noon)
+	require.Equal(t, bank.LaterUse, outcome.Entry.CardUse)
+}
+
+func TestARepeatIsAnsweredWithItsFirstUseAndScore(t *testing.T) {
+	account, card, command := fixture()
+	command.watch = risk.NewWatch()
+	book := bank.NewBook(bank.Snapshot{Accounts: []bank.Account{account}, Cards: []bank.Card{card}})
+	first := command.Decide(book, noon)
+	require.Equal(t, bank.FirstUse, first.Entry.CardUse)
+	require.Equal(t, bank.Risk{Rule: bank.RiskNone}, first.Entry.Risk)
+	again := *command
+	require.Same(t, first.Entry, again.Decide(book, noon.Add(time.Second)).Entry)
+}
+
+func TestACommandDecidedAgainIsOneAttempt(t *testing.T) {
+	account, card, command := fixture()
+	command.watch = risk.NewWatch()
+	for range 20 {
+		outcome, _ := decide(account, card, command, noon)
+		require.Zero(t, outcome.Entry.Risk.Score, "each time on a fresh book: nothing was committed")
+	}
+	for n := byte(1); n <= 5; n++ {
+		other := *command
+		other.id, other.assessed = bank.ID{9, n}, bank.Risk{}
+		outcome, _ := decide(account, card, &other, noon)
+		require.Equal(t, n >= 4, outcome.Entry.Risk.Rule == bank.RiskVelocity, "attempt %d", n+1)
+	}
+}
+
+func TestAScoreDeclinesNothing(t *testing.T) {
+	account, card, command := fixture()
+	command.watch = risk.NewWatch()
+	for n := byte(1); n <= 20; n++ {
+		other := *command
+		other.id = bank.ID{9, n}
+		outcome, _ := decide(account, card, &other, noon)
+		require.Equal(t, bank.Approved, outcome.Entry.Status)
+		if n > 9 {
+			require.EqualValues(t, bank.MaxRiskScore, outcome.Entry.Risk.Score)
+		}
+	}
+}
+
+func TestGivingBackHasNeitherUseNorScore(t *testing.T) {
+	account, card, command := fixture()
+	command.watch = risk.NewWatch()
+	book := bank.NewBook(bank.Snapshot{Accounts: []bank.Account{account}, Cards: []bank.Card{card}})
+	require.NoError(t, command.Decide(book, noon).Err)
+	voided := (&void{id: bank.ID{6}, purchase: command.id, account: account.ID}).Decide(book, noon)
+	require.Zero(t, voided.Entry.CardUse)
+	require.Zero(t, voided.Entry.Risk)
+	used, _ := book.Card(card.ID)
+	require.True(t, used.Used, "a purchase that is given back was one all the same")
 }
 
 func TestEachDeclineReasonHasItsRule(t *testing.T) {
@@ -95,6 +173,7 @@ func TestAnUnknownCardIsRefusedWithoutAnAccount(t *testing.T) {
 	outcome := command.Decide(bank.NewBook(bank.Snapshot{}), noon)
 	require.Equal(t, bank.UnknownCard, outcome.Entry.Decline)
 	require.True(t, outcome.Entry.IsRefusal())
+	require.Zero(t, outcome.Entry.CardUse)
 	require.Equal(t, command.id.String(), outcome.Entry.EventID())
 }
 

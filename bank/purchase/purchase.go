@@ -11,9 +11,11 @@ import (
 	"codebank.dev/bank"
 	"codebank.dev/bank/fault"
 	"codebank.dev/bank/money"
+	"codebank.dev/bank/risk"
 )
 
-// Service decides purchases. All fields but History are required; it is safe for concurrent use.
+// Service decides purchases. All fields but History and Watch are required; it is
+// safe for concurrent use.
 type Service struct {
 	Code      bank.Code
 	Ledger    bank.Submitter
@@ -22,6 +24,8 @@ type Service struct {
 	Vault     bank.Vault
 	// History lets purchases and reversals be of an earlier time; nil for a bank of the present.
 	History *bank.History
+	// Watch gives every purchase its risk score; nil gives none.
+	Watch *risk.Watch
 }
 
 // Request is a purchase as a caller asks for it, not yet checked. Exactly one of
@@ -136,6 +140,7 @@ func (s *Service) resolve(ctx context.Context, request *Request) (*authorize, er
 		channel:     request.Channel,
 		attempt:     request.Attempt,
 		at:          request.At,
+		watch:       s.Watch,
 	}
 	if err := s.resolveCard(ctx, request, command); err != nil {
 		return nil, err

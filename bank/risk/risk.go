@@ -108,7 +108,9 @@ const (
 // NewWatch returns a Watch that has seen nothing.
 func NewWatch() *Watch {
 	return &Watch{
-		cards: newTable(rememberedCards), shops: newTable(rememberedShops), numbers: newTable(rememberedNumbers),
+		cards:   newTable(rememberedCards, VelocityWindow),
+		shops:   newTable(rememberedShops, TestingWindow),
+		numbers: newTable(rememberedNumbers, TestingWindow),
 	}
 }
 
@@ -134,20 +136,20 @@ func (w *Watch) Assess(a *Attempt) bank.Risk {
 }
 
 func (w *Watch) velocity(card uint64, a *Attempt, at int64) uint8 {
-	seen := w.cards.add(card, idKey(a.Transaction), Proven, at, VelocityWindow.Milliseconds())
+	seen := w.cards.add(card, idKey(a.Transaction), Proven, at)
 	return score(perAttempt, seen.all()-freeAttempts)
 }
 
 func (w *Watch) testing(card uint64, a *Attempt, at int64) uint8 {
 	number := textKey(startKey, a.Card.BIN)
-	seen := w.shops.add(textKey(number, a.Merchant), card, a.Standing, at, TestingWindow.Milliseconds())
+	seen := w.shops.add(textKey(number, a.Merchant), card, a.Standing, at)
 	sum := min(seen[Proven]*points[Proven], mostProven) + seen[New]*points[New] + seen[Wrong]*points[Wrong]
 	highest := score(perPoint, sum-freePoints)
 	switch a.Standing {
 	case Wrong:
-		seen = w.numbers.add(number, card, Wrong, at, TestingWindow.Milliseconds())
+		seen = w.numbers.add(number, card, Wrong, at)
 	case New:
-		seen = w.numbers.look(number, at, TestingWindow.Milliseconds())
+		seen = w.numbers.look(number, at)
 	default:
 		return highest
 	}
@@ -200,10 +202,12 @@ const (
 	locks = 64
 )
 
-// table remembers groups of members with their times.
+// table remembers groups of members with their times, and tells which of them are
+// within its window, in milliseconds.
 type table struct {
-	sets  []set
-	locks *[locks]sync.Mutex
+	sets   []set
+	locks  *[locks]sync.Mutex
+	window int64
 }
 
 // set is where a group can be. A group that has no place takes that of the one
@@ -225,36 +229,36 @@ type group struct {
 	standing [room]Standing
 }
 
-func newTable(groups int) table {
-	return table{sets: make([]set, groups/ways), locks: new([locks]sync.Mutex)}
+func newTable(groups int, window time.Duration) table {
+	return table{sets: make([]set, groups/ways), locks: new([locks]sync.Mutex), window: window.Milliseconds()}
 }
 
 // add adds a member, or the worse standing of one that is within the window already,
 // and returns who is within the window around at.
-func (t *table) add(key, member uint64, standing Standing, at, window int64) seen {
+func (t *table) add(key, member uint64, standing Standing, at int64) seen {
 	place, lock := t.place(key)
 	lock.Lock()
 	defer lock.Unlock()
 	g := place.find(key)
 	for i := range g.members {
-		if g.members[i] == uint32(member) && within(g.times[i], at, window) {
+		if g.members[i] == uint32(member) && within(g.times[i], at, t.window) {
 			g.times[i], g.standing[i] = at+1, max(g.standing[i], standing)
-			return g.count(at, window)
+			return g.count(at, t.window)
 		}
 	}
 	g.members[g.next], g.times[g.next], g.standing[g.next] = uint32(member), at+1, standing
 	g.next = (g.next + 1) % room
-	return g.count(at, window)
+	return g.count(at, t.window)
 }
 
 // look returns who is within the window around at, and remembers nothing.
-func (t *table) look(key uint64, at, window int64) seen {
+func (t *table) look(key uint64, at int64) seen {
 	place, lock := t.place(key)
 	lock.Lock()
 	defer lock.Unlock()
 	for i := range place.groups {
 		if place.groups[i].key == key {
-			return place.groups[i].count(at, window)
+			return place.groups[i].count(at, t.window)
 		}
 	}
 	return seen{}

@@ -21,6 +21,7 @@ import (
 	"codebank.dev/bank/kafka"
 	"codebank.dev/bank/ledger"
 	"codebank.dev/bank/purchase"
+	"codebank.dev/bank/risk"
 	"codebank.dev/bank/rpc"
 	"codebank.dev/bank/serve"
 	"codebank.dev/bank/vault"
@@ -93,6 +94,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	bankv1.RegisterPurchaseServiceServer(server, &rpc.Purchases{Service: &purchase.Service{
 		Code: config.bankCode, Ledger: executor, Directory: directory, Reader: store, Vault: keys,
 		History: config.past(),
+		Watch:   risk.NewWatch(),
 	}})
 	if err := server.Gateway(ctx, bankv1.RegisterCardServiceHandler, bankv1.RegisterPurchaseServiceHandler); err != nil {
 		return err
