@@ -16,13 +16,17 @@ import (
 	"strings"
 )
 
-//go:embed dashboard/*.json index-pattern/*.json search/*.json tag/*.json
+//go:embed dashboard/*.json index-pattern/*.json rule/*.json search/*.json tag/*.json
 var files embed.FS
 
 // extension ends the name of every object's file.
 const extension = ".json"
 
-// Object is one saved object of Kibana.
+// Rule is the type of alert rules. They are no saved objects: the content is the body of
+// POST /api/alerting/rule/{id}, and Kibana has an interface of their own for them.
+const Rule = "rule"
+
+// Object is one saved object of Kibana, or an alert rule.
 type Object struct {
 	// Type is Kibana's name of the kind, for example dashboard or index-pattern.
 	Type string
@@ -32,7 +36,7 @@ type Object struct {
 	Body json.RawMessage
 }
 
-// Objects returns all saved objects, ordered by type and id. The caller may change what
+// Objects returns all saved objects and alert rules, ordered by type and id. The caller may change what
 // it gets.
 func Objects() ([]Object, error) { return read(files) }
 

@@ -34,9 +34,10 @@ func NDJSON() ([]byte, error) {
 	return Lines(objects)
 }
 
-// Lines folds objects and puts each into a line, as NDJSON does.
+// Lines folds objects and puts each into a line, as NDJSON does. Alert rules are left
+// out: they are no saved objects to be imported.
 func Lines(objects []Object) ([]byte, error) {
-	ordered := slices.Clone(objects)
+	ordered := slices.DeleteFunc(slices.Clone(objects), func(o Object) bool { return o.Type == Rule })
 	slices.SortStableFunc(ordered, func(a, b Object) int {
 		return slices.Index(importOrder, a.Type) - slices.Index(importOrder, b.Type)
 	})

@@ -3,7 +3,7 @@ module codebank.dev/dashboards
 go 1.26.0
 
 require (
-	codebank.dev/connectors v0.0.0-00010101000000-000000000000
+	codebank.dev/connectors v0.0.0
 	codebank.dev/schemas v0.0.0
 	github.com/stretchr/testify v1.12.1
 )

@@ -22,6 +22,10 @@ func Objects(objects []dashboards.Object) []string {
 	}
 	var findings []string
 	for _, object := range objects {
+		if object.Type == dashboards.Rule {
+			findings = append(findings, rule(object)...)
+			continue
+		}
 		name := object.Type + "/" + object.ID
 		for _, finding := range slices.Concat(file(object), folding(object), content(object, there)) {
 			findings = append(findings, name+finding)

@@ -73,6 +73,12 @@ func named(t *testing.T, whole tree, name string) tree {
 	return nil
 }
 
+// emptied is an object that is only there for others to refer to.
+func emptied(object dashboards.Object) dashboards.Object {
+	object.Body = []byte("{}")
+	return object
+}
+
 // TestEachFaultIsFound spoils the dashboard overview in one way, and says what is to be
 // found then.
 func TestEachFaultIsFound(t *testing.T) {
@@ -162,6 +168,7 @@ func TestEachFaultIsFound(t *testing.T) {
 			objects := ours(t)
 			for i, object := range objects {
 				if object.Type+"/"+object.ID != "dashboard/overview" {
+					objects[i] = emptied(object)
 					continue
 				}
 				var whole tree

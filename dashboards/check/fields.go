@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"codebank.dev/dashboards"
+	"codebank.dev/dashboards/alert"
 	"codebank.dev/dashboards/view"
 )
 
@@ -30,13 +31,8 @@ var fitting = map[view.Purpose][]string{
 func Fields(boards []view.Dashboard, views []view.DataView, index Index) []string {
 	var findings []string
 	use := func(place string, source view.Source, used view.Use) {
-		have, there := index[source][used.Field]
-		types := fitting[used.For]
-		switch {
-		case !there:
-			findings = append(findings, fmt.Sprintf("%s: %s has no field %s, wanted to %s", place, source, used.Field, used.For))
-		case types != nil && !slices.Contains(types, have):
-			findings = append(findings, fmt.Sprintf("%s: field %s of %s is a %s, which is not to %s", place, used.Field, source, have, used.For))
+		if finding := index.misses(place, source, used); finding != "" {
+			findings = append(findings, finding)
 		}
 	}
 	for _, v := range views {
@@ -64,6 +60,32 @@ func Fields(boards []view.Dashboard, views []view.DataView, index Index) []strin
 	}
 	slices.Sort(findings)
 	return slices.Compact(findings)
+}
+
+// RuleFields is Fields for alert rules.
+func RuleFields(rules []alert.Rule, index Index) []string {
+	var findings []string
+	for _, rule := range rules {
+		for _, used := range rule.Uses() {
+			if finding := index.misses("rule "+rule.ID, rule.Source, used); finding != "" {
+				findings = append(findings, finding)
+			}
+		}
+	}
+	return findings
+}
+
+// misses says what is wrong with a use of a field; nothing when it is there and fits.
+func (i Index) misses(place string, source view.Source, used view.Use) string {
+	have, there := i[source][used.Field]
+	types := fitting[used.For]
+	switch {
+	case !there:
+		return fmt.Sprintf("%s: %s has no field %s, wanted to %s", place, source, used.Field, used.For)
+	case types != nil && !slices.Contains(types, have):
+		return fmt.Sprintf("%s: field %s of %s is a %s, which is not to %s", place, used.Field, source, have, used.For)
+	}
+	return ""
 }
 
 // Named returns the fields that saved objects name, by source and place: what Fields

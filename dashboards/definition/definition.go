@@ -6,13 +6,14 @@ import (
 	"fmt"
 	"strings"
 
+	"codebank.dev/dashboards/alert"
 	"codebank.dev/dashboards/catalogue"
 	"codebank.dev/dashboards/kql"
 	"codebank.dev/dashboards/view"
 )
 
 // Page returns the page in Markdown.
-func Page(boards []view.Dashboard) []byte {
+func Page(boards []view.Dashboard, rules []alert.Rule) []byte {
 	var b strings.Builder
 	b.WriteString(head)
 	reasons(&b)
@@ -29,7 +30,16 @@ func Page(boards []view.Dashboard) []byte {
 			panel(&b, p)
 		}
 	}
+	alerts(&b, rules)
 	return []byte(b.String())
+}
+
+func alerts(b *strings.Builder, rules []alert.Rule) {
+	b.WriteString("\n## Alerts\n\nRules of Kibana. They say nothing to anybody until its operators add whom to tell.\n")
+	for _, rule := range rules {
+		fmt.Fprintf(b, "\n### %s\n\n%s\n\n- looks at the last %d min, every %d min, by `%s`\n- raised when: `%s`\n",
+			rule.Name, rule.Definition, int(rule.Window.Minutes()), int(rule.Every.Minutes()), rule.TimeField, rule.Formula())
+	}
 }
 
 const head = `# Definitions

@@ -1,5 +1,5 @@
-// Command generate writes what is made of the dashboards' code: the saved objects, one
-// in a file, and the page of definitions. With --check it writes nothing and fails,
+// Command generate writes what is made of the dashboards' code: the saved objects and
+// alert rules, one in a file, and the page of definitions. With --check it writes nothing and fails,
 // naming the files, if they differ from what it would write.
 //
 //	go run ./dashboards/generate [--check]
@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 
+	"codebank.dev/dashboards"
 	"codebank.dev/dashboards/catalogue"
 	"codebank.dev/dashboards/definition"
 	"codebank.dev/dashboards/saved"
@@ -68,7 +69,13 @@ func files() (map[string][]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	wanted := map[string][]byte{"docs/definitions.md": definition.Page(boards)}
+	rules := catalogue.Rules()
+	wanted := map[string][]byte{"docs/definitions.md": definition.Page(boards, rules)}
+	for _, rule := range rules {
+		if wanted["dashboards/"+dashboards.Rule+"/"+rule.ID+".json"], err = dashboards.JSON(rule.Body()); err != nil {
+			return nil, err
+		}
+	}
 	for _, object := range objects {
 		wanted["dashboards/"+object.Type+"/"+object.ID+".json"] = object.Body
 	}

@@ -48,7 +48,7 @@ func PanelFields(p Panel) []string {
 // Uses returns every field that a panel needs with what for, in no order and with
 // repeats.
 func Uses(p Panel) []Use {
-	uses := ofQuery(p.Query)
+	uses := QueryUses(p.Query)
 	for _, bucket := range p.Layer.Buckets {
 		uses = append(uses, ofBucket(bucket)...)
 	}
@@ -90,7 +90,7 @@ func ofBucket(bucket Bucket) []Use {
 		}
 	case Filters:
 		for _, filter := range b.Filters {
-			uses = append(uses, ofQuery(filter.Query)...)
+			uses = append(uses, QueryUses(filter.Query)...)
 		}
 	case Numbers:
 		uses = append(uses, Use{b.Field, ToReckon})
@@ -101,7 +101,7 @@ func ofBucket(bucket Bucket) []Use {
 }
 
 func ofAggregate(a Aggregate) []Use {
-	uses := ofQuery(a.Filter)
+	uses := QueryUses(a.Filter)
 	switch a.Function {
 	case Count:
 	case Unique:
@@ -114,19 +114,20 @@ func ofAggregate(a Aggregate) []Use {
 	return uses
 }
 
-func ofQuery(q kql.Query) []Use {
+// QueryUses returns every field that a query asks for, as Uses does.
+func QueryUses(q kql.Query) []Use {
 	var uses []Use
 	switch q := q.(type) {
 	case kql.And:
 		for _, one := range q {
-			uses = append(uses, ofQuery(one)...)
+			uses = append(uses, QueryUses(one)...)
 		}
 	case kql.Or:
 		for _, one := range q {
-			uses = append(uses, ofQuery(one)...)
+			uses = append(uses, QueryUses(one)...)
 		}
 	case kql.Not:
-		uses = ofQuery(q.Query)
+		uses = QueryUses(q.Query)
 	case kql.Compare:
 		uses = append(uses, Use{q.Field, ToCompare})
 	case nil:

@@ -1,0 +1,71 @@
+package check_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"codebank.dev/dashboards"
+	"codebank.dev/dashboards/catalogue"
+	"codebank.dev/dashboards/check"
+	"codebank.dev/dashboards/view"
+)
+
+func TestOurRulesAreSound(t *testing.T) {
+	for _, rule := range catalogue.Rules() {
+		require.Empty(t, rule.Check())
+	}
+	require.Empty(t, check.RuleFields(catalogue.Rules(), index(t, contracts(t))))
+}
+
+func TestAFieldThatGoesAwayIsMissedByNameOfTheRule(t *testing.T) {
+	have := index(t, contracts(t))
+	delete(have[view.Transactions], "pipeline_millis")
+	delete(have[view.Watermarks], "complete_to")
+	have[view.Transactions]["decision_micros"] = "keyword"
+	require.Equal(t, []string{
+		"rule decisions-slow: field decision_micros of transactions is a keyword, which is not to reckon with",
+		"rule index-slow: transactions has no field pipeline_millis, wanted to compare",
+		"rule index-slow: transactions has no field pipeline_millis, wanted to reckon with",
+		"rule index-behind: watermarks has no field complete_to, wanted to tell time",
+	}, check.RuleFields(catalogue.Rules(), have))
+}
+
+func TestEachFaultOfARuleIsFound(t *testing.T) {
+	for _, tt := range []struct {
+		fault, rule string
+		spoil       func(*testing.T, tree)
+		want        string
+	}{
+		{"another consumer", "no-payments", func(t *testing.T, r tree) { r["consumer"] = "x" }, "has no name, or is not for stackAlerts"},
+		{"seldom", "no-payments", func(t *testing.T, r tree) { at(t, r, "schedule")["interval"] = "6m" }, "looks every 6m at 5 m"},
+		{"in seconds", "no-payments", func(t *testing.T, r tree) { at(t, r, "params")["timeWindowUnit"] = "s" }, "looks every 1m at 5 s"},
+		{"no threshold", "no-payments", func(t *testing.T, r tree) { at(t, r, "params")["threshold"] = []any{} }, "has no threshold"},
+		{"no time", "no-payments", func(t *testing.T, r tree) { delete(at(t, r, "params"), "timeField") }, "has no timeField"},
+		{"no index", "no-payments", func(t *testing.T, r tree) { delete(at(t, r, "params"), "index") }, "has no index"},
+		{"a largest of nothing", "index-slow", func(t *testing.T, r tree) { delete(at(t, r, "params"), "aggField") }, "takes the max of no field"},
+		{"groups of nothing", "index-slow", func(t *testing.T, r tree) { delete(at(t, r, "params"), "termField") }, "groups by no field"},
+		{"no query", "approval-rate-low", func(t *testing.T, r tree) { delete(at(t, r, "params"), "esqlQuery") }, "has no query"},
+		{"a threshold for rows", "approval-rate-low", func(t *testing.T, r tree) { at(t, r, "params")["threshold"] = []any{5} }, "a query in ES|QL is raised by any row"},
+		{"an unknown type", "no-payments", func(t *testing.T, r tree) { r["rule_type_id"] = ".other" }, `is of type ".other"`},
+	} {
+		t.Run(tt.fault, func(t *testing.T) {
+			objects := ours(t)
+			for i, object := range objects {
+				if object.Type != dashboards.Rule || object.ID != tt.rule {
+					objects[i] = emptied(object)
+					continue
+				}
+				var whole tree
+				require.NoError(t, json.Unmarshal(object.Body, &whole))
+				tt.spoil(t, whole)
+				body, err := dashboards.JSON(whole)
+				require.NoError(t, err)
+				objects[i].Body = body
+			}
+			require.Contains(t, strings.Join(check.Objects(objects), "\n"), "rule/"+tt.rule+": "+tt.want)
+		})
+	}
+}
