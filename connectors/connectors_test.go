@@ -33,10 +33,12 @@ func TestEveryFileIsAConnectorOrATemplate(t *testing.T) {
 
 	indices, err := connectors.Indices()
 	require.NoError(t, err)
-	require.Len(t, indices, 1)
-	require.Equal(t, "transactions", indices[0].Name)
-	require.Equal(t, []string{"bank-transactions-*"}, indices[0].Patterns)
-	require.Equal(t, []string{"transactions"}, indices[0].Aliases)
+	require.Len(t, indices, 2)
+	for i, name := range []string{"transactions", "watermarks"} {
+		require.Equal(t, name, indices[i].Name)
+		require.Equal(t, []string{"bank-" + name + "-*"}, indices[i].Patterns)
+		require.Equal(t, []string{name}, indices[i].Aliases)
+	}
 }
 
 func TestASinkKeepsTheHouseRules(t *testing.T) {
@@ -108,7 +110,11 @@ func TestASinksTopicsAreDeclared(t *testing.T) {
 				}
 			}
 		}
-		require.Equal(t, []string{"bank-001.transactions.v1"}, read, sink.Name)
+		want := []string{"bank-001.transactions.v1"}
+		if sink.Config["watermark.topic.suffix"] != "" {
+			want = append(want, "bank-001.watermarks.v1")
+		}
+		require.ElementsMatch(t, want, read, sink.Name)
 	}
 }
 
@@ -129,13 +135,21 @@ func TestEveryFieldOfTheEventIsOnTheStatementOrLeftOutOnPurpose(t *testing.T) {
 }
 
 func TestEveryFieldOfTheEventIsMappedByItsType(t *testing.T) {
+	requireMapped(t, "transactions", addedBySink)
+	requireMapped(t, "watermarks", nil)
+}
+
+// requireMapped holds a template to the newest schema of the same name, and what the
+// sink adds.
+func requireMapped(t *testing.T, name string, added map[string]string) {
+	t.Helper()
 	var mappings struct {
 		Dynamic    string `json:"dynamic"`
 		Properties map[string]struct {
 			Type string `json:"type"`
 		} `json:"properties"`
 	}
-	require.NoError(t, json.Unmarshal(index(t, "transactions").Mappings, &mappings))
+	require.NoError(t, json.Unmarshal(index(t, name).Mappings, &mappings))
 	require.Equal(t, "strict", mappings.Dynamic)
 
 	mapped := map[string]string{}
@@ -143,13 +157,34 @@ func TestEveryFieldOfTheEventIsMappedByItsType(t *testing.T) {
 		mapped[name] = property.Type
 	}
 	want := map[string]string{}
-	for name, kind := range addedBySink {
+	for name, kind := range added {
 		want[name] = kind
 	}
-	for _, field := range eventFields(t) {
+	for _, field := range fieldsOf(t, name) {
 		want[field.Name] = field.indexType(t)
 	}
 	require.Equal(t, want, mapped)
+}
+
+// The task that has a partition of the watermarks has that of the events too: both
+// topics have as many, and the assignor gives out each topic by the same rule.
+func TestWatermarksMeetTheirEventsInOneTask(t *testing.T) {
+	config := sink(t, "transactions-elasticsearch").Config
+	require.Equal(t, "org.apache.kafka.clients.consumer.RangeAssignor", config["consumer.override.partition.assignment.strategy"])
+	topics, err := schemas.Topics("001")
+	require.NoError(t, err)
+	partitions := map[string]int{}
+	for _, topic := range topics {
+		partitions[topic.Name] = topic.Partitions
+	}
+	events, marks := "bank-001"+config["watermark.events.topic.suffix"], "bank-001"+config["watermark.topic.suffix"]
+	require.NotZero(t, partitions[events])
+	require.Equal(t, partitions[events], partitions[marks])
+
+	template := index(t, config["watermark.index.template.name"])
+	matched, err := path.Match(template.Patterns[0], strings.ReplaceAll(config["watermark.index.name.format"], "${timestamp}", "2026.11"))
+	require.NoError(t, err)
+	require.True(t, matched)
 }
 
 func TestTheSinkWritesIntoIndicesOfTheTemplate(t *testing.T) {
@@ -204,6 +239,7 @@ func TestEveryFileIsExplained(t *testing.T) {
 		require.Contains(t, string(readme), "sinks/"+name+".json")
 	}
 	require.Contains(t, string(readme), "indices/transactions.json")
+	require.Contains(t, string(readme), "indices/watermarks.json")
 	for _, sink := range sinks(t) {
 		for _, name := range sink.Variables() {
 			require.Contains(t, string(readme), name)
@@ -252,7 +288,12 @@ func (f eventField) indexType(t *testing.T) string {
 
 func eventFields(t *testing.T) []eventField {
 	t.Helper()
-	versions, err := schemas.Schemas("transactions")
+	return fieldsOf(t, "transactions")
+}
+
+func fieldsOf(t *testing.T, folder string) []eventField {
+	t.Helper()
+	versions, err := schemas.Schemas(folder)
 	require.NoError(t, err)
 	var newest struct {
 		Fields []eventField `json:"fields"`

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"path"
@@ -72,7 +73,7 @@ func pipeline(t *testing.T, env *testscript.Env) error {
 	env.Setenv("BANKCTL_REGISTRY_URL", registry.URL())
 	env.Setenv("BANKCTL_CONNECT_URL", connect)
 	env.Setenv("BANKCTL_ELASTICSEARCH_URL", search)
-	env.Setenv("BANKCTL_KIBANA_URL", serve(env, kibanatest.New().ServeHTTP))
+	env.Setenv("BANKCTL_KIBANA_URL", serveHTTP(env, kibanatest.New().ServeHTTP))
 	return nil
 }
 
@@ -184,7 +185,12 @@ func (s *search) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		held.Aliases[parts[2]] = map[string]any{}
 		answer(w, http.StatusOK, map[string]bool{"acknowledged": true})
 	case len(parts) == 1 && !strings.HasPrefix(parts[0], "_"):
-		answer(w, http.StatusOK, s.indices)
+		found := maps.Clone(s.indices)
+		maps.DeleteFunc(found, func(index string, _ *heldIndex) bool {
+			matched, err := path.Match(parts[0], index)
+			return err != nil || !matched
+		})
+		answer(w, http.StatusOK, found)
 	case !strings.HasPrefix(r.URL.Path, "/_index_template/"):
 		answer(w, http.StatusOK, map[string]any{})
 	case r.Method == http.MethodPut:

@@ -3,6 +3,7 @@ package dev.codebank.connect;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.Consumer;
 import org.apache.kafka.connect.sink.SinkRecord;
 
 /**
@@ -58,6 +59,12 @@ final class Bulk {
      */
     void add(SinkRecord record, DocumentRenderer renderer) {
         renderer.render(record, body);
+        added(new Document(record));
+    }
+
+    /** Adds a document, made of a record, that writes its two lines itself. */
+    void add(SinkRecord record, Consumer<JsonBuffer> lines) {
+        lines.accept(body);
         added(new Document(record));
     }
 

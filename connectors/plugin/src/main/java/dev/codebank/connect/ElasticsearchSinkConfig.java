@@ -46,6 +46,11 @@ final class ElasticsearchSinkConfig extends AbstractConfig {
     static final String PARTITION_FIELD = "partition.field";
     static final String OFFSET_FIELD = "offset.field";
     static final String PIPELINE_MILLIS_FIELD = "pipeline.millis.field";
+    static final String WATERMARK_SUFFIX = "watermark.topic.suffix";
+    static final String WATERMARK_EVENTS_SUFFIX = "watermark.events.topic.suffix";
+    static final String WATERMARK_INDEX_NAME_FORMAT = "watermark.index.name.format";
+    static final String WATERMARK_TEMPLATE = "watermark.index.template.name";
+    static final String WATERMARK_INTERVAL_MS = "watermark.interval.ms";
     static final String KEY_IGNORE = "key.ignore";
     static final String ON_MALFORMED = "behavior.on.malformed.documents";
 
@@ -99,6 +104,15 @@ final class ElasticsearchSinkConfig extends AbstractConfig {
         return new IndexName(getString(INDEX_NAME_FORMAT), getString(INDEX_TIMESTAMP_FORMAT));
     }
 
+    /** Returns whether some of the topics hold watermarks of the others. */
+    boolean hasWatermarks() {
+        return isSet(originalsStrings(), WATERMARK_SUFFIX);
+    }
+
+    IndexName watermarkIndexName() {
+        return new IndexName(getString(WATERMARK_INDEX_NAME_FORMAT), getString(INDEX_TIMESTAMP_FORMAT));
+    }
+
     boolean failOnMalformed() {
         return FAIL.equals(getString(ON_MALFORMED).toLowerCase(Locale.ROOT));
     }
@@ -117,7 +131,29 @@ final class ElasticsearchSinkConfig extends AbstractConfig {
             }
         });
         nameProblem(settings, problems);
+        watermarkProblems(settings, problems);
         return problems;
+    }
+
+    private static void watermarkProblems(Map<String, String> settings, Map<String, String> problems) {
+        for (String key : new String[] {WATERMARK_SUFFIX, WATERMARK_EVENTS_SUFFIX, WATERMARK_INDEX_NAME_FORMAT}) {
+            if (isSet(settings, WATERMARK_SUFFIX) != isSet(settings, key) && !problems.containsKey(key)) {
+                problems.put(key, "is given without the other; " + WATERMARK_SUFFIX + ", " + WATERMARK_EVENTS_SUFFIX + " and "
+                    + WATERMARK_INDEX_NAME_FORMAT + " are given together or not at all");
+            }
+        }
+        if (!problems.isEmpty() || !isSet(settings, WATERMARK_SUFFIX)) {
+            return;
+        }
+        if (settings.get(WATERMARK_SUFFIX).endsWith(settings.get(WATERMARK_EVENTS_SUFFIX))
+            || settings.get(WATERMARK_EVENTS_SUFFIX).endsWith(settings.get(WATERMARK_SUFFIX))) {
+            problems.put(WATERMARK_EVENTS_SUFFIX, "a topic could end with this and with " + WATERMARK_SUFFIX + " both");
+        }
+        try {
+            new IndexName(settings.get(WATERMARK_INDEX_NAME_FORMAT), settings.getOrDefault(INDEX_TIMESTAMP_FORMAT, "yyyy.MM"));
+        } catch (IllegalArgumentException e) {
+            problems.put(WATERMARK_INDEX_NAME_FORMAT, e.getMessage());
+        }
     }
 
     private static void nameProblem(Map<String, String> settings, Map<String, String> problems) {
@@ -148,6 +184,7 @@ final class ElasticsearchSinkConfig extends AbstractConfig {
         defineRetries(definition);
         defineDocuments(definition);
         defineAddedFields(definition);
+        defineWatermarks(definition);
         return SchemaRegistry.define(definition, false);
     }
 
@@ -169,6 +206,25 @@ final class ElasticsearchSinkConfig extends AbstractConfig {
             "The field to add for the milliseconds from the event's time to the moment its document was made, by this"
                 + " worker's clock and never negative; unset, it is not added. Of a record that is read again the document"
                 + " that is there stays.", group, 6, Width.SHORT, "Time taken");
+    }
+
+    private static void defineWatermarks(ConfigDef definition) {
+        String group = "Watermarks";
+        definition.define(WATERMARK_SUFFIX, Type.STRING, null, Importance.MEDIUM,
+            "How the names of topics end that hold watermarks: how far the topic of events with the same beginning is"
+                + " complete, partition by partition. Unset, every record is an event.", group, 1, Width.MEDIUM, "Topic ends with");
+        definition.define(WATERMARK_EVENTS_SUFFIX, Type.STRING, null, Importance.MEDIUM,
+            "How the topics of events end that they speak of. Both need the same number of partitions, and the consumer the"
+                + " range assignor, so that one task has both of a number.", group, 2, Width.MEDIUM, "Events' topic ends with");
+        definition.define(WATERMARK_INDEX_NAME_FORMAT, Type.STRING, null, Importance.MEDIUM,
+            "The index of a watermark, as " + INDEX_NAME_FORMAT + "; " + IndexName.TIMESTAMP + " is the time to which the"
+                + " events are complete.", group, 3, Width.LONG, "Index");
+        definition.define(WATERMARK_TEMPLATE, Type.STRING, null, Importance.LOW,
+            "An index template that must be there before the first watermark is written. As long as it is not, watermarks are"
+                + " held back and events go on. Unset, nothing is checked.", group, 4, Width.MEDIUM, "Template");
+        definition.define(WATERMARK_INTERVAL_MS, Type.LONG, 4_000L, Range.atLeast(0), Importance.LOW,
+            "A partition's watermark is written only if it is later than the last one by this much, in milliseconds.",
+            group, 5, Width.SHORT, "Interval");
     }
 
     private static void defineConnection(ConfigDef definition) {

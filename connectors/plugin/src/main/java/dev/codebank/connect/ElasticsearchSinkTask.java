@@ -13,6 +13,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.Semaphore;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.connect.errors.ConnectException;
 import org.apache.kafka.connect.errors.DataException;
@@ -55,6 +56,9 @@ public final class ElasticsearchSinkTask extends SinkTask {
     private Semaphore inFlight;
     private ErrantRecordReporter reporter;
     private boolean templateSeen;
+    /** Null when every record is an event; and how they are written. */
+    private Watermarks watermarks;
+    private WatermarkDelivery watermarkDelivery;
     /** What a put that failed had already written. Connect delivers all its records again; these need not be sent again. */
     private final Set<Place> acknowledged = new HashSet<>();
 
@@ -84,25 +88,21 @@ public final class ElasticsearchSinkTask extends SinkTask {
             thread.setDaemon(true);
             return thread;
         });
+        watermarks = config.hasWatermarks() ? new Watermarks(config) : null;
+        watermarkDelivery = watermarks == null ? null : new WatermarkDelivery(config, client);
         reporter = config.failOnMalformed() ? null : context.errantRecordReporter();
         templateSeen = config.getString(ElasticsearchSinkConfig.INDEX_TEMPLATE) == null;
     }
 
     @Override
     public void put(Collection<SinkRecord> records) {
-        if (records.isEmpty()) {
-            return;
-        }
         try {
-            awaitTemplate();
-            Put put = new Put();
-            try {
-                put.render(records);
-            } finally {
-                put.await();
+            if (!records.isEmpty()) {
+                write(records);
             }
-            put.finish();
-            acknowledged.clear();
+            if (watermarks != null) {
+                watermarkDelivery.deliver(watermarks).forEach(this::report);
+            }
         } catch (RetriableException e) {
             context.timeout(REDELIVERY_DELAY.toMillis());
             throw e;
@@ -112,10 +112,37 @@ public final class ElasticsearchSinkTask extends SinkTask {
         }
     }
 
+    private void write(Collection<SinkRecord> records) throws InterruptedException {
+        awaitTemplate();
+        Put put = new Put();
+        try {
+            put.render(records);
+        } finally {
+            put.await();
+        }
+        put.finish();
+        acknowledged.clear();
+        if (watermarks != null) {
+            watermarks.done(records);
+        }
+    }
+
+    /** The offsets are those of records that a put is done with, or where a partition began: all below is in the index. */
+    @Override
+    public Map<TopicPartition, OffsetAndMetadata> preCommit(Map<TopicPartition, OffsetAndMetadata> offsets) {
+        if (watermarks != null) {
+            offsets.forEach((partition, offset) -> watermarks.reached(partition, offset.offset()));
+        }
+        return super.preCommit(offsets);
+    }
+
     @Override
     public void close(Collection<TopicPartition> partitions) {
         // Whoever has the partitions next starts from the committed offsets.
         acknowledged.clear();
+        if (watermarks != null) {
+            watermarks.forget(partitions);
+        }
     }
 
     @Override
@@ -174,9 +201,23 @@ public final class ElasticsearchSinkTask extends SinkTask {
                 if (!acknowledged.isEmpty() && acknowledged.contains(Place.of(record))) {
                     continue;
                 }
-                bulk = add(bulk, record);
+                if (watermarks != null && watermarks.claims(record)) {
+                    hold(record);
+                } else {
+                    bulk = add(bulk, record);
+                }
             }
             send(bulk);
+        }
+
+        private void hold(SinkRecord record) {
+            try {
+                watermarks.offer(Watermark.of(record, registry), context.assignment());
+            } catch (DataException e) {
+                refusals.add(new Refusal(record, e));
+            } catch (RetriableException e) {
+                LOG.debug("a watermark is passed over, the next one says more", e);
+            }
         }
 
         private Bulk add(Bulk bulk, SinkRecord record) throws InterruptedException {
@@ -248,16 +289,16 @@ public final class ElasticsearchSinkTask extends SinkTask {
                 }
                 throw failure;
             }
-            refusals.forEach(this::report);
+            refusals.forEach(ElasticsearchSinkTask.this::report);
         }
+    }
 
-        private void report(Refusal refusal) {
-            if (reporter == null) {
-                throw new ConnectException("record " + refusal.place() + " can be no document and there is no dead-letter"
-                    + " topic to put it: " + refusal.cause().getMessage(), refusal.cause());
-            }
-            LOG.warn("record {} goes to the dead-letter topic", refusal.place());
-            reporter.report(refusal.record(), refusal.cause());
+    private void report(Refusal refusal) {
+        if (reporter == null) {
+            throw new ConnectException("record " + refusal.place() + " can be no document and there is no dead-letter"
+                + " topic to put it: " + refusal.cause().getMessage(), refusal.cause());
         }
+        LOG.warn("record {} goes to the dead-letter topic", refusal.place());
+        reporter.report(refusal.record(), refusal.cause());
     }
 }

@@ -44,6 +44,9 @@ class ElasticsearchSinkConnectorTest {
         "index.timestamp.format          | '{'                        | index.name.format",
         "index.name.format               | Transactions               | index.name.format: no legal name for an index",
         "index.timestamp.field           | \"\"                       | index.timestamp.field: is missing",
+        "watermark.topic.suffix          | .watermarks.v1             | watermark.events.topic.suffix: is given without the other",
+        "watermark.events.topic.suffix   | .transactions.v1           | watermark.events.topic.suffix: is given without the other",
+        "watermark.interval.ms           | -1                         | watermark.interval.ms",
     })
     void aWrongSettingIsNamed(String key, String value, String message) {
         settings.put(key, value);
@@ -52,6 +55,23 @@ class ElasticsearchSinkConnectorTest {
 
         assertTrue(problems.stream().anyMatch(problem -> problem.contains(message)), problems::toString);
         assertFalse(problems.stream().anyMatch(problem -> problem.contains("u:p")), "a password must not be shown");
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "watermark.events.topic.suffix, .watermarks.v1",
+        "watermark.events.topic.suffix, rks.v1",
+        "watermark.index.name.format,   Watermarks",
+    })
+    void aWrongSettingOfWatermarksIsNamed(String key, String value) {
+        settings.put("watermark.topic.suffix", ".watermarks.v1");
+        settings.put("watermark.events.topic.suffix", ".transactions.v1");
+        settings.put("watermark.index.name.format", "bank-watermarks-${timestamp}");
+        assertEquals(List.of(), problems());
+
+        settings.put(key, value);
+
+        assertTrue(problems().stream().anyMatch(problem -> problem.startsWith(key + ": ")), problems()::toString);
     }
 
     @Test

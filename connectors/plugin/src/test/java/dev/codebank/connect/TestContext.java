@@ -18,6 +18,7 @@ final class TestContext implements SinkTaskContext {
     final List<Refusal> reported = new ArrayList<>();
     boolean reporting = true;
     long timeout;
+    Set<TopicPartition> assignment = Set.of();
 
     List<Long> reportedOffsets() {
         return reported.stream().map(refusal -> refusal.record().kafkaOffset()).sorted().toList();
@@ -55,7 +56,7 @@ final class TestContext implements SinkTaskContext {
 
     @Override
     public Set<TopicPartition> assignment() {
-        return Set.of();
+        return assignment;
     }
 
     @Override

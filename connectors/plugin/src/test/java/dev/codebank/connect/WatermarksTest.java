@@ -1,0 +1,389 @@
+package dev.codebank.connect;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.sun.net.httpserver.HttpServer;
+import java.io.ByteArrayOutputStream;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Date;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import java.util.stream.LongStream;
+import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.config.AbstractConfig;
+import org.apache.kafka.common.config.ConfigDef;
+import org.apache.kafka.connect.data.Schema;
+import org.apache.kafka.connect.data.SchemaBuilder;
+import org.apache.kafka.connect.data.Struct;
+import org.apache.kafka.connect.data.Timestamp;
+import org.apache.kafka.connect.errors.DataException;
+import org.apache.kafka.connect.errors.RetriableException;
+import org.apache.kafka.connect.sink.SinkRecord;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** A watermark is in the index when it is true of the index, and not before. */
+@Timeout(30)
+class WatermarksTest {
+    private static final String TOPIC = "bank-001.watermarks.v1";
+    private static final TopicPartition EVENTS = new TopicPartition(Events.TOPIC, 0);
+    private static final TopicPartition MARKS = new TopicPartition(TOPIC, 0);
+    private static final long NOON = Instant.parse("2026-11-21T12:00:00Z").toEpochMilli();
+    private static final Schema SCHEMA = SchemaBuilder.struct().name("dev.codebank.bank.Watermark")
+        .field("bank_code", Schema.STRING_SCHEMA).field("partition", Schema.INT32_SCHEMA).field("offset", Schema.INT64_SCHEMA)
+        .field("complete_to", Timestamp.SCHEMA).field("published_at", Timestamp.SCHEMA).build();
+    private static final String AVRO = """
+        {"type":"record","name":"Watermark","namespace":"dev.codebank.bank","fields":[
+        {"name":"bank_code","type":"string"},{"name":"partition","type":"int"},{"name":"offset","type":"long"},
+        {"name":"complete_to","type":{"type":"long","logicalType":"timestamp-millis"}},
+        {"name":"published_at","type":{"type":"long","logicalType":"timestamp-millis"}}]}""";
+
+    private final ElasticsearchStub elasticsearch;
+    private final Map<String, String> settings = new HashMap<>();
+    private final TestContext context = new TestContext();
+    private final List<ElasticsearchSinkTask> started = new ArrayList<>();
+
+    WatermarksTest() throws Exception {
+        elasticsearch = new ElasticsearchStub();
+    }
+
+    @BeforeEach
+    void configure() {
+        settings.put("connection.url", elasticsearch.url());
+        settings.put("index.name.format", "bank-transactions-${timestamp}");
+        settings.put("index.timestamp.field", "occurred_at");
+        settings.put("document.id.field", "event_id");
+        settings.put("retry.backoff.ms", "1");
+        settings.put("max.retries", "0");
+        settings.put("watermark.topic.suffix", ".watermarks.v1");
+        settings.put("watermark.events.topic.suffix", ".transactions.v1");
+        settings.put("watermark.index.name.format", "bank-watermarks-${timestamp}");
+        settings.put("watermark.index.template.name", "watermarks");
+        elasticsearch.templates.put("watermarks", 200);
+        context.assignment = Set.of(EVENTS, MARKS);
+    }
+
+    @AfterEach
+    void close() {
+        started.forEach(ElasticsearchSinkTask::stop);
+        elasticsearch.close();
+    }
+
+    @Test
+    void isHeldUntilEveryEventBelowItIsAccepted() {
+        ElasticsearchSinkTask task = start();
+
+        task.put(both(events(0, 3), mark(5, 0)));
+        assertEquals(List.of(), shown());
+        task.put(events(3, 4));
+        assertEquals(List.of(), shown());
+        task.put(events(4, 5));
+
+        assertEquals(List.of(0L), shown());
+        assertEquals("{\"bank_code\":\"001\",\"partition\":0,\"offset\":5,\"complete_to\":\"2026-11-21T12:00:00.000Z\","
+            + "\"published_at\":\"2026-11-21T12:00:10.000Z\"}",
+            elasticsearch.stored().get("bank-watermarks-2026.11/001:0:" + NOON).toString());
+        assertEquals(5 + 1, elasticsearch.stored().size());
+    }
+
+    @Test
+    void ofTheSamePutAsItsEventsIsShownAtOnce() {
+        start().put(both(events(0, 5), mark(5, 0)));
+
+        assertEquals(List.of(0L), shown());
+    }
+
+    @Test
+    void isHeldWhileItsEventsAreTurnedAway() {
+        ElasticsearchSinkTask task = start();
+        elasticsearch.refused.put("e1", new ElasticsearchStub.Refused(503, "{\"type\":\"busy\"}", 1));
+        List<SinkRecord> records = both(events(0, 3), mark(3, 0));
+
+        assertThrows(RetriableException.class, () -> task.put(records));
+        assertEquals(List.of(), shown());
+        task.put(records);
+
+        assertEquals(List.of(0L), shown());
+    }
+
+    @Test
+    void eventsThatAreThereAlreadyCount() {
+        start().put(events(0, 5));
+
+        start().put(both(events(0, 5), mark(5, 0)));
+
+        assertEquals(List.of(0L), shown());
+    }
+
+    @Test
+    void eventsThatWentToTheDeadLettersCount() {
+        elasticsearch.refused.put("e1", new ElasticsearchStub.Refused(400, "{\"type\":\"mapper_parsing_exception\"}", 9));
+
+        start().put(both(List.of(Events.record(0), Events.record(1), Events.record(2, Events.event(null, null))), mark(3, 0)));
+
+        assertEquals(List.of(1L, 2L), context.reportedOffsets());
+        assertEquals(List.of(0L), shown());
+    }
+
+    @Test
+    void ofAPartitionThatNothingComesFromIsShownWhenConnectSaysWhereItStands() {
+        ElasticsearchSinkTask task = start();
+        task.put(List.of(mark(10, 0)));
+        task.put(List.of());
+        assertEquals(List.of(), shown(), "nobody knows where the partition stands");
+
+        task.preCommit(Map.of(EVENTS, new OffsetAndMetadata(9), MARKS, new OffsetAndMetadata(99)));
+        task.put(List.of());
+        assertEquals(List.of(), shown(), "one is missing");
+        task.preCommit(Map.of(EVENTS, new OffsetAndMetadata(10)));
+        task.put(List.of());
+
+        assertEquals(List.of(0L), shown());
+    }
+
+    @Test
+    void whereAPartitionStoodIsForgottenWhenItGoes() {
+        ElasticsearchSinkTask task = start();
+        task.put(events(0, 5));
+
+        task.close(List.of(EVENTS, MARKS));
+        task.put(List.of(mark(5, 0)));
+
+        assertEquals(List.of(), shown());
+    }
+
+    @Test
+    void ofAnotherPartitionOrBankIsNotShown() {
+        ElasticsearchSinkTask task = start();
+        task.put(events(0, 5));
+
+        task.put(List.of(mark(TOPIC, 1, 1, 1, 0), mark("bank-002.watermarks.v1", 0, 0, 1, 0)));
+        task.put(List.of());
+
+        assertEquals(List.of(), shown());
+        assertEquals(List.of(), context.reported);
+    }
+
+    @Test
+    void onlyTheLatestOfThoseThatAreTrueIsShown() {
+        ElasticsearchSinkTask task = start();
+
+        task.put(both(events(0, 3), mark(1, 0), mark(2, 5), mark(3, 10), mark(4, 15), mark(9, 20)));
+        assertEquals(List.of(10L), shown());
+        task.put(events(3, 9));
+
+        assertEquals(List.of(10L, 20L), shown());
+    }
+
+    @Test
+    void isNotShownTooSoonAfterTheLast() {
+        ElasticsearchSinkTask task = start();
+        task.put(both(events(0, 1), mark(1, 0)));
+        task.put(List.of(mark(1, 3)));
+        assertEquals(List.of(0L), shown());
+
+        task.put(List.of(mark(1, 4)));
+
+        assertEquals(List.of(0L, 4L), shown());
+    }
+
+    @Test
+    void thatSaysNoMoreThanAnotherIsPassedOver() {
+        ElasticsearchSinkTask task = start();
+        task.put(both(events(0, 1), mark(1, 60)));
+
+        task.put(List.of(mark(1, 30), mark(1, 60)));
+
+        assertEquals(List.of(60L), shown());
+    }
+
+    @Test
+    void manyThatAreHeldAreThinnedAndFollowTheEvents() {
+        ElasticsearchSinkTask task = start();
+        task.put(LongStream.range(1, 5_000).mapToObj(i -> mark(i, 5 * i)).toList());
+        assertEquals(List.of(), shown());
+
+        for (long i = 0; i < 5_000; i += 500) {
+            task.put(events(i, i + 500));
+            List<Long> shown = shown();
+            if (!shown.isEmpty()) {
+                assertTrue(shown.get(shown.size() - 1) <= 5 * (i + 500), "never ahead");
+            }
+        }
+
+        List<Long> shown = shown();
+        assertTrue(shown.size() >= 8, "it moves with the events: " + shown);
+        assertEquals(5L * 4_999, shown.get(shown.size() - 1));
+    }
+
+    @Test
+    void thatIsNoneGoesToTheDeadLettersAndHoldsNothingUp() {
+        Struct good = value(0, 1, 0);
+        List<SinkRecord> records = new ArrayList<>(List.of(
+            record(TOPIC, 0, 0, null), record(TOPIC, 0, 1, new Struct(Events.SCHEMA)),
+            record(TOPIC, 0, 2, value(3, 1, 0)), record(TOPIC, 0, 3, value(0, -1, 0)),
+            record(TOPIC, 0, 4, value(0, 1, -NOON - 1)),
+            new SinkRecord(TOPIC, 0, null, null, null, "text", 5), record(TOPIC, 0, 6, copy(good, "bank_code", "0/1"))));
+        records.addAll(both(events(0, 1), mark(1, 0)));
+
+        start().put(records);
+
+        assertEquals(List.of(0L, 1L, 2L, 3L, 4L, 5L, 6L), context.reportedOffsets());
+        assertEquals(List.of(0L), shown());
+        assertEquals(1 + 1, elasticsearch.stored().size());
+    }
+
+    @Test
+    void thatTheIndexRefusesGoesToTheDeadLetters() {
+        elasticsearch.refused.put("001:0:" + NOON,
+            new ElasticsearchStub.Refused(400, "{\"type\":\"mapper_parsing_exception\"}", 9));
+        ElasticsearchSinkTask task = start();
+
+        task.put(both(events(0, 1), mark(1, 0)));
+        task.put(List.of(mark(1, 5)));
+
+        assertEquals(1, context.reported.size());
+        assertEquals(TOPIC, context.reported.get(0).record().topic());
+        assertEquals(List.of(5L), shown());
+    }
+
+    @Test
+    void waitsForItsTemplateAndForAnIndexThatIsClosedWhileEventsGoOn() throws Exception {
+        elasticsearch.templates.remove("watermarks");
+        ElasticsearchSinkTask task = start();
+        task.put(both(events(0, 1), mark(1, 0)));
+        assertEquals(List.of(), shown());
+        assertEquals(1, elasticsearch.stored().size());
+
+        elasticsearch.templates.put("watermarks", 200);
+        elasticsearch.refused.put("001:0:" + NOON,
+            new ElasticsearchStub.Refused(400, "{\"type\":\"index_closed_exception\"}", 1));
+        for (long i = 1; shown().isEmpty(); i++) {
+            task.put(events(i, i + 1));
+            Thread.sleep(20);
+        }
+
+        assertEquals(List.of(0L), shown());
+        assertEquals(List.of(), context.reported);
+    }
+
+    @Test
+    void withoutSettingsForThemEveryRecordIsAnEvent() {
+        settings.keySet().removeIf(key -> key.startsWith("watermark."));
+
+        start().put(both(events(0, 1), mark(1, 0)));
+
+        assertEquals(1, context.reported.size(), "it has no event_id");
+        assertEquals(1, elasticsearch.stored().size());
+    }
+
+    @Test
+    void isReadInTheRegistrysFrameAndBrokenBytesAreRefused() throws Exception {
+        HttpServer server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        server.createContext("/schemas/ids/7", exchange -> ElasticsearchStub.answer(exchange, 200,
+            "{\"schema\":\"" + AVRO.replace("\n", "").replace("\"", "\\\"") + "\"}"));
+        server.start();
+        try (SchemaRegistry registry = new SchemaRegistry(new AbstractConfig(SchemaRegistry.define(new ConfigDef(), true),
+                Map.of("schema.registry.url", "http://127.0.0.1:" + server.getAddress().getPort())))) {
+            byte[] frame = frame(7, "001", 4, 4711, NOON, NOON + 10_000);
+            SinkRecord record = new SinkRecord(TOPIC, 4, null, null, null, frame, 0);
+            assertEquals(new Watermark(record, "001", 4, 4711, NOON, NOON + 10_000), Watermark.of(record, registry));
+
+            Random random = new Random(20261121);
+            for (int i = 0; i < 50_000; i++) {
+                byte[] broken = java.util.Arrays.copyOf(frame, random.nextInt(4) == 0 ? 6 + random.nextInt(30) : frame.length);
+                for (int times = random.nextInt(4); times > 0; times--) {
+                    broken[5 + random.nextInt(broken.length - 5)] = (byte) random.nextInt();
+                }
+                try {
+                    Watermark read = Watermark.of(new SinkRecord(TOPIC, 4, null, null, null, broken, 0), registry);
+                    read.render(new IndexName("w-${timestamp}", "yyyy.MM"), new JsonBuffer(64));
+                } catch (DataException e) {
+                    assertNotNull(e.getMessage());
+                }
+            }
+        } finally {
+            server.stop(0);
+        }
+    }
+
+    private static byte[] frame(int id, String bank, long... numbers) {
+        ByteArrayOutputStream out = new ByteArrayOutputStream();
+        out.writeBytes(new byte[] {0, 0, 0, 0, (byte) id});
+        varint(out, bank.length());
+        out.writeBytes(bank.getBytes(StandardCharsets.US_ASCII));
+        for (long number : numbers) {
+            varint(out, number);
+        }
+        return out.toByteArray();
+    }
+
+    private static void varint(ByteArrayOutputStream out, long number) {
+        long bits = number << 1 ^ number >> 63;
+        for (; (bits & ~0x7fL) != 0; bits >>>= 7) {
+            out.write((int) (bits & 0x7f | 0x80));
+        }
+        out.write((int) bits);
+    }
+
+    /** The watermarks in the index, in seconds after noon. */
+    private List<Long> shown() {
+        return elasticsearch.stored().keySet().stream().filter(key -> key.startsWith("bank-watermarks-2026.11/001:0:"))
+            .map(key -> (Long.parseLong(key.substring(key.lastIndexOf(':') + 1)) - NOON) / 1_000).sorted().toList();
+    }
+
+    private ElasticsearchSinkTask start() {
+        ElasticsearchSinkTask task = new ElasticsearchSinkTask();
+        task.initialize(context);
+        task.start(settings);
+        started.add(task);
+        return task;
+    }
+
+    private static List<SinkRecord> events(long from, long to) {
+        return LongStream.range(from, to).mapToObj(Events::record).toList();
+    }
+
+    private static List<SinkRecord> both(List<SinkRecord> events, SinkRecord... marks) {
+        List<SinkRecord> records = new ArrayList<>(List.of(marks));
+        records.addAll(events);
+        return records;
+    }
+
+    /** A watermark of partition 0: complete to so many seconds after noon, below the offset. */
+    private static SinkRecord mark(long offset, long seconds) {
+        return mark(TOPIC, 0, 0, offset, seconds);
+    }
+
+    private static SinkRecord mark(String topic, int in, int of, long offset, long seconds) {
+        return record(topic, in, seconds, value(of, offset, seconds * 1_000));
+    }
+
+    private static Struct value(int partition, long offset, long millis) {
+        return new Struct(SCHEMA).put("bank_code", "001").put("partition", partition).put("offset", offset)
+            .put("complete_to", new Date(NOON + millis)).put("published_at", new Date(NOON + millis + 10_000));
+    }
+
+    private static Struct copy(Struct value, String field, Object changed) {
+        Struct copy = new Struct(value.schema());
+        value.schema().fields().forEach(f -> copy.put(f, value.get(f)));
+        return copy.put(field, changed);
+    }
+
+    private static SinkRecord record(String topic, int partition, long offset, Struct value) {
+        return new SinkRecord(topic, partition, null, null, value == null ? null : value.schema(), value, offset);
+    }
+}
