@@ -58,7 +58,7 @@ func approvedVolume() view.Panel {
 func volumeOfToday() view.Panel {
 	p := by(showing(
 		ofMoney(view.Line, "volume-today", "Approved volume of today, added up, against yesterday",
-			"The sum of approved amounts since midnight, and of the day before up to the same time. Always shows today."),
+			"The sum of approved amounts since midnight of the reader's clock, and of the day before up to the same time. Always shows today."),
 		value("today", "Today", view.CumulativeSum{Of: volume(approved)}, money),
 		value("yesterday", "Yesterday", view.CumulativeSum{Of: view.Major(shifted(sum("amount_minor", approved), "1d"))}, money)), overTime())
 	p.From = "now/d"

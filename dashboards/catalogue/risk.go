@@ -43,13 +43,14 @@ func risk() view.Dashboard {
 				value("payments", "Payments", count(), wholeNumber)), most("Status", "status", 5), most("Rule", "risk_rule", 5))),
 		}},
 		row{charts, []view.Panel{wide(whole, reversalsOverTime())}},
-		row{tables, []view.Panel{wide(whole, by(showing(
+		row{tables, []view.Panel{wide(whole, approximate(by(showing(
 			ofPayments(view.Table, "busy-cards", "Cards with the most tries",
 				"The twenty cards with the most payments, approved or not. Amount: the sum of all amounts asked for; only "+Currency+" there. Highest score: of any of its payments."),
 			value("payments", "Tries", count(), wholeNumber),
 			value("declined", "Declined", count(declined), wholeNumber),
 			value("amount", "Amount asked for", volume(inCurrency), money),
-			value("score", "Highest score", largest("risk_score"), wholeNumber)), most("Card", "card_id", 20)))}},
+			value("score", "Highest score", largest("risk_score"), wholeNumber)), most("Card", "card_id", 20)),
+			"a range that touches two months may miss tries of a card that is not among the first thousand of one of them."))}},
 	)
 }
 

@@ -61,10 +61,11 @@ func reasons(b *strings.Builder) {
 }
 
 func panel(b *strings.Builder, p view.Panel) {
-	fmt.Fprintf(b, "\n### %s\n\n%s\n\n", p.Title, p.Definition)
+	fmt.Fprintf(b, "\n### %s\n\n%s\n", p.Title, p.Definition)
 	if len(p.Layer.Metrics) == 0 && p.Chart != view.Documents {
 		return
 	}
+	b.WriteString("\n")
 	for _, bucket := range p.Layer.Buckets {
 		fmt.Fprintf(b, "- for each: %s\n", divided(bucket))
 	}
