@@ -71,7 +71,11 @@ func (v *views) wanted() ([]kibana.Object, []kibana.Rule, error) {
 			rules = append(rules, kibana.Rule{ID: file.ID, Body: file.Body})
 			continue
 		}
-		objects = append(objects, kibana.Object{Type: file.Type, ID: file.ID, Body: file.Body})
+		folded, err := dashboards.Fold(file)
+		if err != nil {
+			return nil, nil, err
+		}
+		objects = append(objects, kibana.Object{Type: folded.Type, ID: folded.ID, Body: folded.Body})
 	}
 	return objects, rules, nil
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -165,10 +164,6 @@ func writeObject(ctx context.Context, out string, key kibana.Key, body []byte) (
 
 // asFile returns an object as its file has it.
 func asFile(object kibana.Object) ([]byte, error) {
-	var indented bytes.Buffer
-	if err := json.Indent(&indented, object.Body, "", "  "); err != nil {
-		return nil, err
-	}
-	indented.WriteByte('\n')
-	return indented.Bytes(), nil
+	file, err := dashboards.Unfold(dashboards.Object{Type: object.Type, ID: object.ID, Body: object.Body})
+	return file.Body, err
 }

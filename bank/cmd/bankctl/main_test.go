@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -73,6 +74,11 @@ func pipeline(t *testing.T, env *testscript.Env) error {
 	env.Setenv("BANKCTL_REGISTRY_URL", registry.URL())
 	env.Setenv("BANKCTL_CONNECT_URL", connect)
 	env.Setenv("BANKCTL_ELASTICSEARCH_URL", search)
+	folder, err := filepath.Abs("../../../dashboards")
+	if err != nil {
+		return err
+	}
+	env.Setenv("DASHBOARDS", folder)
 	env.Setenv("BANKCTL_KIBANA_URL", serveHTTP(env, kibanatest.New().ServeHTTP))
 	return nil
 }

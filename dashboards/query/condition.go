@@ -1,0 +1,59 @@
+package query
+
+import (
+	"time"
+
+	"codebank.dev/dashboards/kql"
+)
+
+// object is JSON on its way to Elasticsearch.
+type object = map[string]any
+
+// condition returns a query in Elasticsearch's language.
+func condition(q kql.Query) object {
+	if kql.Empty(q) {
+		return object{"match_all": object{}}
+	}
+	switch q := q.(type) {
+	case kql.And:
+		return object{"bool": object{"filter": conditions(q)}}
+	case kql.Or:
+		return object{"bool": object{"should": conditions(q), "minimum_should_match": 1}}
+	case kql.Not:
+		return object{"bool": object{"must_not": []object{condition(q.Query)}}}
+	case kql.Is:
+		return object{"term": object{q.Field: q.Value}}
+	case kql.OneOf:
+		return object{"terms": object{q.Field: q.Values}}
+	case kql.Exists:
+		return object{"exists": object{"field": q.Field}}
+	case kql.Compare:
+		return object{"range": object{q.Field: object{comparisons[q.Operator]: q.Value}}}
+	}
+	panic("query: a query of another kind")
+}
+
+var comparisons = map[kql.Operator]string{kql.Less: "lt", kql.LessOrEqual: "lte", kql.Greater: "gt", kql.GreaterOrEqual: "gte"}
+
+func conditions(queries []kql.Query) []object {
+	list := []object{}
+	for _, q := range queries {
+		if !kql.Empty(q) {
+			list = append(list, condition(q))
+		}
+	}
+	return list
+}
+
+// within is a range of time as a condition.
+func during(field string, r Range) object {
+	return object{"range": object{field: object{
+		"gte": r.From.UnixMilli(), "lte": r.To.UnixMilli(), "format": "epoch_millis",
+	}}}
+}
+
+// earlier is the range that much earlier.
+func (r Range) earlier(by time.Duration) Range { return Range{r.From.Add(-by), r.To.Add(-by)} }
+
+// last is the last stretch of the range.
+func (r Range) last(stretch time.Duration) Range { return Range{r.To.Add(-stretch), r.To} }
