@@ -190,3 +190,20 @@ func TestAddressesAreHTTP(t *testing.T) {
 	_, err := elastic.New("http://a:1, https://user:word@b:2")
 	require.NoError(t, err)
 }
+
+func TestMultiSearchAnswersInOrderAndPassesOverWhatIsNotThere(t *testing.T) {
+	server, client := newServer(t)
+	server.indices["transactions"] = month()
+	server.documents = make([]map[string]any, 3)
+	body := json.RawMessage("{\n\"size\": 0\n}")
+	answers, err := client.MultiSearch(t.Context(), []elastic.Search{{Index: "watermarks", Body: body}, {Index: "transactions", Body: body}})
+	require.NoError(t, err)
+	require.Len(t, answers, 2)
+	require.JSONEq(t, `{"status":200,"hits":{"total":{"value":0}}}`, string(answers[0]))
+	require.JSONEq(t, `{"status":200,"hits":{"total":{"value":3}}}`, string(answers[1]))
+	answers, err = client.MultiSearch(t.Context(), nil)
+	require.NoError(t, err)
+	require.Empty(t, answers)
+	_, err = client.MultiSearch(t.Context(), []elastic.Search{{Index: "x", Body: json.RawMessage(`{`)}})
+	require.ErrorContains(t, err, "not JSON")
+}

@@ -39,6 +39,7 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(200, []byte(`{"pit_id":"p","_shards":{"failed":0},"hits":{"hits":[{"_id":"a:1","_index":"i","_source":{"kind":"PURCHASE"},"sort":[1]}]}}`))
 	f.Add(200, []byte(`{"bank-transactions-2026.01":{"mappings":{"properties":{}},"aliases":{"x":{}}}}`))
 	f.Add(200, []byte(`{"count":3,"id":"p","status":"green","timed_out":false}`))
+	f.Add(200, []byte(`{"responses":[{"status":200,"hits":{"total":{"value":3}}}]}`))
 	f.Add(404, []byte(`{"error":{"reason":"no such index","caused_by":{"reason":"b"}},"status":404}`))
 	f.Add(429, []byte(`{"error":"busy"}`))
 	f.Fuzz(func(t *testing.T, code int, body []byte) {
@@ -59,6 +60,10 @@ func FuzzAnswer(f *testing.F) {
 		once(func(ctx context.Context) error { _, err := client.Count(ctx, "i"); return err })
 		once(func(ctx context.Context) error { _, err := client.indices(ctx, []string{"i-*"}); return err })
 		once(client.Await)
+		once(func(ctx context.Context) error {
+			_, err := client.MultiSearch(ctx, []Search{{Index: "i", Body: []byte(`{"size":0}`)}})
+			return err
+		})
 		once(func(ctx context.Context) error {
 			var page page
 			if err := client.call(ctx, http.MethodPost, "/_search", nil, &page); err != nil {

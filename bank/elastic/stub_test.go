@@ -47,6 +47,7 @@ func newServer(t *testing.T) (*server, *elastic.Client) {
 	cluster.HandleFunc("PUT /_index_template/{name}", s.putTemplate)
 	cluster.HandleFunc("DELETE /_pit", s.closeMoment)
 	cluster.HandleFunc("POST /_search", s.search)
+	cluster.HandleFunc("POST /_msearch", s.multiSearch)
 	indices.HandleFunc("GET /{pattern}", s.getIndices)
 	indices.HandleFunc("PUT /{index}/_mapping", s.putMapping)
 	indices.HandleFunc("PUT /{index}/_alias/{alias}", s.putAlias)
@@ -170,6 +171,35 @@ func (s *server) search(w http.ResponseWriter, r *http.Request) {
 	s.moments[next] = true
 	answer(w, map[string]any{
 		"pit_id": next, "_shards": map[string]int{"failed": s.failed}, "hits": map[string]any{"hits": hits}})
+}
+
+// multiSearch answers each search with the number of documents, and one of no known
+// index with none.
+func (s *server) multiSearch(w http.ResponseWriter, r *http.Request) {
+	decoder := json.NewDecoder(r.Body)
+	responses := []any{}
+	for decoder.More() {
+		var header struct {
+			Index    string
+			Absent   bool `json:"ignore_unavailable"`
+			Wildcard bool `json:"allow_no_indices"`
+		}
+		var body map[string]any
+		if decoder.Decode(&header) != nil || decoder.Decode(&body) != nil {
+			refuse(w, http.StatusBadRequest, "The msearch request must be terminated by a newline")
+			return
+		}
+		total := 0
+		switch {
+		case s.indices[header.Index] != nil:
+			total = len(s.documents)
+		case !header.Absent:
+			responses = append(responses, map[string]any{"status": 404, "error": map[string]any{"reason": "no such index"}})
+			continue
+		}
+		responses = append(responses, map[string]any{"status": 200, "hits": map[string]any{"total": map[string]any{"value": total}}})
+	}
+	answer(w, map[string]any{"took": 1, "responses": responses})
 }
 
 func (s *server) count(w http.ResponseWriter, r *http.Request) {

@@ -66,6 +66,7 @@ var shownBy = map[string]string{
 	"bank/elastic Scan":                   "bank/elastic FuzzAnswer",
 	"connectors read":                     "connectors FuzzParseIndex",
 	"dashboards Read":                     "dashboards FuzzRead",
+	"dashboards/query read":               "dashboards/query FuzzAnswer",
 	"checkout/cmd/checkout readCatalogue": "checkout/product FuzzParse",
 	"schemas/event read":                  "schemas/event FuzzDecode",
 	"schemas/event parseVersion":          "schemas/event FuzzDecode",

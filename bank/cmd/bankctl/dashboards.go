@@ -27,7 +27,7 @@ type views struct {
 func newDashboards(app *application) *cobra.Command {
 	v := &views{application: app}
 	command := group("dashboards", "The dashboards and alert rules of Kibana",
-		newDashboardsPlan(v), newDashboardsApply(v), newDashboardsExport(v))
+		newDashboardsPlan(v), newDashboardsApply(v), newDashboardsExport(v), newDashboardsShow(app))
 	flags := command.PersistentFlags()
 	flags.StringVar(&v.url, "kibana-url", "http://127.0.0.1:17028", "`URL` of Kibana, with name and password if it wants them")
 	flags.StringVar(&v.apiKey, "kibana-api-key", "", "API `key` for Kibana, encoded; better from BANKCTL_KIBANA_API_KEY_FILE")

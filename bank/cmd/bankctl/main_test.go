@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -197,6 +198,14 @@ func (s *search) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return err != nil || !matched
 		})
 		answer(w, http.StatusOK, found)
+	case r.URL.Path == "/_msearch":
+		// Of every search: seven documents, and nothing else is known of them.
+		lines, _ := io.ReadAll(r.Body)
+		responses := []any{}
+		for range strings.Count(string(lines), "\n") / 2 {
+			responses = append(responses, map[string]any{"_shards": map[string]int{"total": 1}, "hits": map[string]any{"total": map[string]int{"value": 7}}})
+		}
+		answer(w, http.StatusOK, map[string]any{"responses": responses})
 	case !strings.HasPrefix(r.URL.Path, "/_index_template/"):
 		answer(w, http.StatusOK, map[string]any{})
 	case r.Method == http.MethodPut:
