@@ -13,10 +13,6 @@ import (
 	"codebank.dev/dashboards"
 )
 
-// ruleFolder is the folder of alert rules, which are no saved objects: they have an
-// interface of their own.
-const ruleFolder = "rule"
-
 // views are the settings that the commands for dashboards share.
 type views struct {
 	*application
@@ -67,7 +63,7 @@ func (v *views) wanted() ([]kibana.Object, []kibana.Rule, error) {
 	var objects []kibana.Object
 	var rules []kibana.Rule
 	for _, file := range found {
-		if file.Type == ruleFolder {
+		if file.Type == dashboards.Rule {
 			rules = append(rules, kibana.Rule{ID: file.ID, Body: file.Body})
 			continue
 		}

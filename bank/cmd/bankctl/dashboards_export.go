@@ -62,7 +62,7 @@ func (v *views) export(ctx context.Context, out string, names []string) error {
 	}
 	if len(names) == 0 {
 		for _, file := range files {
-			if file.Type != ruleFolder {
+			if file.Type != dashboards.Rule {
 				asked = append(asked, kibana.Key{Type: file.Type, ID: file.ID})
 			}
 		}

@@ -64,6 +64,9 @@ func (k *Kibana) rule(w http.ResponseWriter, r *http.Request, name string) {
 	k.writes++
 	maps.Copy(held, body)
 	// What the type of rule fills in.
-	held["params"].(map[string]any)["excludeHitsFromPreviousRun"] = true
+	params := held["params"].(map[string]any)
+	if _, given := params["excludeHitsFromPreviousRun"]; !given {
+		params["excludeHitsFromPreviousRun"] = true
+	}
 	answer(w, http.StatusOK, held)
 }
