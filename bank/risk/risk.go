@@ -17,8 +17,8 @@
 // to be noticed. Of attempts of at most SmallMinor less than five minutes apart it
 // counts the distinct cards with one BIN (the first six digits), each by what it was
 // worst: 4 points for a card that is unknown or whose data was wrong, 2 for a card that
-// was never used before, 1 for any other – these are what a baker has all day, and
-// together they give no more than 20.
+// was never used before, 1 for any other, as a baker has them all day. The last
+// sixteen cards count: sixteen good ones are 20, the most they can be.
 //
 //	at one merchant:  score = 5 × (points − 12), at least 0
 //	across merchants: score = 20 × (wrong − 4), at least 0
@@ -35,7 +35,6 @@
 package risk
 
 import (
-	"sync"
 	"time"
 
 	"codebank.dev/bank"
@@ -55,7 +54,6 @@ const (
 
 	freePoints = 12
 	perPoint   = 5
-	mostProven = 20
 
 	freeWrong = 4
 	perWrong  = 20
@@ -98,7 +96,7 @@ type Watch struct {
 	numbers table // cards of a BIN that were wrong
 }
 
-// How many cards, pairs of BIN and merchant, and BINs are remembered: 13 MB when full.
+// How many cards, pairs of BIN and merchant, and BINs are remembered: 6 MB when full.
 const (
 	rememberedCards   = 32 << 10
 	rememberedShops   = 8 << 10
@@ -136,14 +134,14 @@ func (w *Watch) Assess(a *Attempt) bank.Risk {
 }
 
 func (w *Watch) velocity(card uint64, a *Attempt, at int64) uint8 {
-	seen := w.cards.add(card, idKey(a.Transaction), Proven, at)
+	seen := w.cards.add(card, idKey(&a.Transaction), Proven, at)
 	return score(perAttempt, seen.all()-freeAttempts)
 }
 
 func (w *Watch) testing(card uint64, a *Attempt, at int64) uint8 {
 	number := textKey(startKey, a.Card.BIN)
 	seen := w.shops.add(textKey(number, a.Merchant), card, a.Standing, at)
-	sum := min(seen[Proven]*points[Proven], mostProven) + seen[New]*points[New] + seen[Wrong]*points[Wrong]
+	sum := seen[Proven]*points[Proven] + seen[New]*points[New] + seen[Wrong]*points[Wrong]
 	highest := score(perPoint, sum-freePoints)
 	switch a.Standing {
 	case Wrong:
@@ -159,147 +157,4 @@ func (w *Watch) testing(card uint64, a *Attempt, at int64) uint8 {
 // score returns so much for each above what is free.
 func score(each, above int) uint8 {
 	return uint8(min(max(each*above, 0), bank.MaxRiskScore))
-}
-
-// The keys are hashes: a collision makes one too many of two, which is no more than
-// advice that is a little wrong.
-const (
-	startKey = 14695981039346656037
-	primeKey = 1099511628211
-)
-
-// textKey goes on with a hash (FNV-1a) over a text and its end.
-func textKey(key uint64, text string) uint64 {
-	for i := range len(text) {
-		key = (key ^ uint64(text[i])) * primeKey
-	}
-	return (key ^ 0xff) * primeKey
-}
-
-func idKey(id bank.ID) uint64 {
-	key := uint64(startKey)
-	for _, b := range id {
-		key = (key ^ uint64(b)) * primeKey
-	}
-	return key
-}
-
-func cardKey(card *bank.CardFace) uint64 {
-	if !card.ID.IsZero() {
-		return idKey(card.ID)
-	}
-	return textKey(textKey(startKey, card.BIN), card.Last4)
-}
-
-// seen is how many members of a group are within a window, by standing.
-type seen [Wrong + 1]int
-
-func (s *seen) all() int { return s[Proven] + s[New] + s[Wrong] }
-
-// The shape of a table: groups in sets, each set under one of a few locks.
-const (
-	ways  = 4
-	locks = 64
-)
-
-// table remembers groups of members with their times, and tells which of them are
-// within its window, in milliseconds.
-type table struct {
-	sets   []set
-	locks  *[locks]sync.Mutex
-	window int64
-}
-
-// set is where a group can be. A group that has no place takes that of the one
-// longest not used.
-type set struct {
-	groups [ways]group
-	used   [ways]uint32
-	uses   uint32
-}
-
-// room is how many members of a group are remembered; then the oldest gives way.
-const room = 24
-
-type group struct {
-	key      uint64
-	next     uint8
-	times    [room]int64 // milliseconds since 1970, and 1 more, so that 0 is none
-	members  [room]uint32
-	standing [room]Standing
-}
-
-func newTable(groups int, window time.Duration) table {
-	return table{sets: make([]set, groups/ways), locks: new([locks]sync.Mutex), window: window.Milliseconds()}
-}
-
-// add adds a member, or the worse standing of one that is within the window already,
-// and returns who is within the window around at.
-func (t *table) add(key, member uint64, standing Standing, at int64) seen {
-	place, lock := t.place(key)
-	lock.Lock()
-	defer lock.Unlock()
-	g := place.find(key)
-	for i := range g.members {
-		if g.members[i] == uint32(member) && within(g.times[i], at, t.window) {
-			g.times[i], g.standing[i] = at+1, max(g.standing[i], standing)
-			return g.count(at, t.window)
-		}
-	}
-	g.members[g.next], g.times[g.next], g.standing[g.next] = uint32(member), at+1, standing
-	g.next = (g.next + 1) % room
-	return g.count(at, t.window)
-}
-
-// look returns who is within the window around at, and remembers nothing.
-func (t *table) look(key uint64, at int64) seen {
-	place, lock := t.place(key)
-	lock.Lock()
-	defer lock.Unlock()
-	for i := range place.groups {
-		if place.groups[i].key == key {
-			return place.groups[i].count(at, t.window)
-		}
-	}
-	return seen{}
-}
-
-func (t *table) place(key uint64) (*set, *sync.Mutex) {
-	i := (key ^ key>>32) % uint64(len(t.sets))
-	return &t.sets[i], &t.locks[i%locks]
-}
-
-// find returns the group with a key, empty when it was not there.
-func (s *set) find(key uint64) *group {
-	s.uses++
-	oldest := 0
-	for i := range s.groups {
-		if s.groups[i].key == key {
-			s.used[i] = s.uses
-			return &s.groups[i]
-		}
-		if s.uses-s.used[i] > s.uses-s.used[oldest] {
-			oldest = i
-		}
-	}
-	s.used[oldest] = s.uses
-	s.groups[oldest] = group{key: key}
-	return &s.groups[oldest]
-}
-
-// count returns who is within the window around at.
-func (g *group) count(at, window int64) (found seen) {
-	for i := range g.times {
-		if within(g.times[i], at, window) {
-			found[g.standing[i]]++
-		}
-	}
-	return found
-}
-
-// within reports whether a time that is kept lies less than a window from at, on
-// either side: the attempts of several lanes do not come in the order of their times.
-func within(kept, at, window int64) bool {
-	distance := at + 1 - kept
-	return kept != 0 && distance < window && distance > -window
 }

@@ -138,7 +138,9 @@ func TestKilledAtAnyFailpointStatementsGoOn(t *testing.T) {
 					s.Write(t, statementtest.Purchase(account, n))
 				}
 			}
-			if dying.address != "" && point != failpoint.GapsFound && point != failpoint.GapsStored {
+			// A sink is registered for tables that are whole, and writes all columns.
+			migrated := point != failpoint.StatementMigrated
+			if migrated && dying.address != "" && point != failpoint.GapsFound && point != failpoint.GapsStored {
 				sink(1, 2)
 				for ask(dying) {
 				}

@@ -1,0 +1,296 @@
+package risk_test
+
+import (
+	"encoding/binary"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"codebank.dev/bank"
+	"codebank.dev/bank/risk"
+)
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func id(n int) (id bank.ID) {
+	binary.BigEndian.PutUint64(id[8:], uint64(n)+1)
+	return id
+}
+
+// attempt is the n-th, with a card of its own, half a second after the one before.
+func attempt(n int, standing risk.Standing) *risk.Attempt {
+	a := &risk.Attempt{
+		Transaction: id(n), Card: bank.CardFace{ID: id(n), BIN: "411111", Last4: "1111"}, Merchant: "postcards",
+		AmountMinor: 100, Standing: standing, At: noon.Add(time.Duration(n) * 500 * time.Millisecond),
+	}
+	if standing == risk.Wrong { // Unknown: no id, its digits tell it apart.
+		a.Card.ID, a.Card.Last4 = bank.ID{}, string([]byte{byte('0' + n/1000%10), byte('0' + n/100%10), byte('0' + n/10%10), byte('0' + n%10)})
+	}
+	return a
+}
+
+func none() bank.Risk          { return bank.Risk{Rule: bank.RiskNone} }
+func probing(n int) bank.Risk  { return bank.Risk{Score: uint8(n), Rule: bank.RiskCardTesting} }
+func velocity(n int) bank.Risk { return bank.Risk{Score: uint8(n), Rule: bank.RiskVelocity} }
+func of(n int) time.Duration   { return time.Duration(n) * time.Second }
+
+func TestTheExampleOfTheComment(t *testing.T) {
+	watch := risk.NewWatch()
+	var got []bank.Risk
+	for n := range 4 {
+		a := attempt(n, risk.Wrong)
+		a.At = noon.Add(of(3 * n))
+		got = append(got, watch.Assess(a))
+	}
+	hit := attempt(4, risk.Proven)
+	hit.At = noon.Add(of(12))
+	got = append(got, watch.Assess(hit))
+	require.Equal(t, []bank.Risk{none(), none(), none(), probing(20), probing(25)}, got)
+}
+
+func TestTheFifthAttemptOfACardInAMinuteIsTooQuick(t *testing.T) {
+	watch := risk.NewWatch()
+	var got []bank.Risk
+	for n := range 11 {
+		a := attempt(n, risk.Proven)
+		a.Card.ID, a.AmountMinor = id(1), 90_000
+		got = append(got, watch.Assess(a))
+	}
+	require.Equal(t, []bank.Risk{none(), none(), none(), none(), velocity(20), velocity(40), velocity(60), velocity(80),
+		velocity(100), velocity(100), velocity(100)}, got)
+}
+
+func TestOfTheSameTransactionOneAttemptCounts(t *testing.T) {
+	watch := risk.NewWatch()
+	for range 50 {
+		require.Equal(t, none(), watch.Assess(attempt(1, risk.New)))
+	}
+}
+
+func TestWhatIsAWindowApartDoesNotCount(t *testing.T) {
+	for name, apart := range map[string]time.Duration{"a minute later": time.Minute, "years earlier": -20_000 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			watch := risk.NewWatch()
+			for n := range 40 {
+				a := attempt(n, risk.Proven)
+				a.Card.ID, a.AmountMinor = id(1), 90_000
+				a.At = noon.Add(time.Duration(n/4) * apart)
+				require.Equal(t, none(), watch.Assess(a), n)
+			}
+		})
+	}
+}
+
+// Several lanes decide side by side, and a history is told in any order.
+func TestAttemptsCountInWhateverOrderTheyCome(t *testing.T) {
+	watch := risk.NewWatch()
+	for n := range 4 {
+		a := attempt(n, risk.Proven)
+		a.Card.ID, a.At = id(1), noon.Add(-of(n))
+		require.Equal(t, none(), watch.Assess(a))
+	}
+	a := attempt(9, risk.Proven)
+	a.Card.ID, a.At = id(1), noon.Add(-of(50))
+	require.Equal(t, velocity(20), watch.Assess(a))
+}
+
+func TestOnlySmallAmountsTestACard(t *testing.T) {
+	watch := risk.NewWatch()
+	for n := range 20 {
+		a := attempt(n, risk.Wrong)
+		a.AmountMinor = risk.SmallMinor + 1
+		require.Equal(t, none(), watch.Assess(a))
+	}
+	a := attempt(20, risk.Wrong)
+	a.AmountMinor = risk.SmallMinor
+	require.Equal(t, none(), watch.Assess(a), "those before were not counted")
+}
+
+func TestOtherBINsAndOtherMerchantsAreNoCompany(t *testing.T) {
+	for name, change := range map[string]func(*risk.Attempt, int){
+		"BIN":      func(a *risk.Attempt, n int) { a.Card.BIN = string([]byte{'4', '0', '0', '0', '0', byte('0' + n)}) },
+		"merchant": func(a *risk.Attempt, n int) { a.Merchant += string(rune('a' + n)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			watch := risk.NewWatch()
+			for n := range 10 {
+				a := attempt(n, risk.New)
+				change(a, n)
+				require.Equal(t, none(), watch.Assess(a))
+			}
+		})
+	}
+}
+
+func TestWrongCardsOfABINCountAcrossMerchants(t *testing.T) {
+	watch := risk.NewWatch()
+	elsewhere := func(n int, standing risk.Standing) bank.Risk {
+		a := attempt(n, standing)
+		a.Merchant += string(rune('a' + n))
+		return watch.Assess(a)
+	}
+	for n := range 4 {
+		require.Equal(t, none(), elsewhere(n, risk.Wrong))
+	}
+	require.Equal(t, probing(20), elsewhere(4, risk.Wrong))
+	require.Equal(t, probing(20), elsewhere(5, risk.New), "a card that was never used may be a hit")
+	require.Equal(t, none(), elsewhere(6, risk.Proven), "the other customers go on paying")
+	require.Equal(t, probing(40), elsewhere(7, risk.Wrong))
+}
+
+func TestABakerHasSmallAmountsAllDay(t *testing.T) {
+	watch := risk.NewWatch()
+	highest := uint8(0)
+	for n := range 2000 {
+		highest = max(highest, watch.Assess(attempt(n, risk.Proven)).Score)
+	}
+	require.EqualValues(t, 20, highest)
+}
+
+func TestACardIsCountedOnceByTheWorstOfIt(t *testing.T) {
+	watch := risk.NewWatch()
+	try := func(n, card int, standing risk.Standing) bank.Risk {
+		a := attempt(n, standing)
+		a.Card.ID, a.At = id(card), noon.Add(of(20*n))
+		return watch.Assess(a)
+	}
+	for n := range 3 {
+		require.Equal(t, none(), try(n, n, risk.Wrong))
+	}
+	for n := 3; n < 6; n++ {
+		require.Equal(t, none(), try(n, n-3, risk.Proven), "the same three cards: 12 points")
+	}
+	require.Equal(t, probing(5), try(6, 9, risk.Proven))
+}
+
+func TestWithoutACardThereIsNothingToCompare(t *testing.T) {
+	watch := risk.NewWatch()
+	for n := range 20 {
+		a := attempt(n, risk.Wrong)
+		a.Card = bank.CardFace{}
+		require.Equal(t, none(), watch.Assess(a))
+	}
+}
+
+func TestTheHigherRuleIsTheAttempts(t *testing.T) {
+	watch := risk.NewWatch()
+	for n := range 6 {
+		watch.Assess(attempt(n, risk.Wrong)) // 24 points: 60 at the sixth
+	}
+	var got []bank.Risk
+	for n := range 9 {
+		a := attempt(10+n, risk.New)
+		a.Card.ID = id(77)
+		got = append(got, watch.Assess(a)) // 26 points: 70
+	}
+	require.Equal(t, []bank.Risk{probing(70), probing(70), probing(70), probing(70), probing(70), probing(70),
+		probing(70), velocity(80), velocity(100)}, got)
+}
+
+// More of anything never lowers a score.
+func TestScoresAreMonotone(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		watch, last := risk.NewWatch(), uint8(0)
+		standing := risk.Standing(rapid.IntRange(int(risk.Proven), int(risk.Wrong)).Draw(t, "standing"))
+		same := rapid.Bool().Draw(t, "one card")
+		for n := range rapid.IntRange(1, 40).Draw(t, "attempts") {
+			a := attempt(n, standing)
+			if same {
+				a.Card.ID = id(1)
+			}
+			got := watch.Assess(a)
+			if got.Score < last || got.Score > bank.MaxRiskScore || (got.Score == 0) != (got.Rule == bank.RiskNone) {
+				t.Fatalf("attempt %d: %+v after %d", n, got, last)
+			}
+			last = got.Score
+		}
+	})
+}
+
+// Two that are told the same say the same, whatever it is: decisions can be rehearsed.
+func TestWhatIsSeenAloneDecides(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		first, second := risk.NewWatch(), risk.NewWatch()
+		for range rapid.IntRange(1, 200).Draw(t, "attempts") {
+			a := attempt(rapid.IntRange(0, 60).Draw(t, "n"), risk.Standing(rapid.IntRange(0, 2).Draw(t, "standing")))
+			a.Card.ID = id(rapid.IntRange(0, 12).Draw(t, "card"))
+			a.At = noon.Add(time.Duration(rapid.IntRange(-1000, 1000).Draw(t, "at")) * time.Second)
+			if one, other := first.Assess(a), second.Assess(a); one != other {
+				t.Fatalf("%+v and %+v", one, other)
+			}
+		}
+	})
+}
+
+func TestAWatchIsBoundedAndForgetsWhatWasNotUsedForLongest(t *testing.T) {
+	watch := risk.NewWatch()
+	hot := func(n int) bank.Risk {
+		a := attempt(n, risk.Proven)
+		a.Card.ID, a.AmountMinor, a.At = id(-5), 90_000, noon
+		return watch.Assess(a)
+	}
+	for n := range 200_000 {
+		a := attempt(n, risk.Proven)
+		a.At = noon
+		watch.Assess(a)
+		if n%10_000 == 0 {
+			hot(1_000_000 + n)
+		}
+	}
+	require.Equal(t, bank.RiskVelocity, hot(3_000_000).Rule, "a card that is tried is remembered through a flood of others")
+}
+
+func TestSeveralLanesMayAssessAtOnce(t *testing.T) {
+	watch := risk.NewWatch()
+	var group sync.WaitGroup
+	for lane := range 4 {
+		group.Go(func() {
+			for n := range 2000 {
+				a := attempt(n, risk.Wrong)
+				a.Transaction = id(lane*2000 + n)
+				a.Card.ID = id(n % 7)
+				watch.Assess(a)
+			}
+		})
+	}
+	group.Wait()
+	a := attempt(2000, risk.Wrong)
+	a.Card.ID = id(3)
+	require.EqualValues(t, bank.MaxRiskScore, watch.Assess(a).Score)
+}
+
+func TestAssessingAllocatesNothing(t *testing.T) {
+	watch, n := risk.NewWatch(), 0
+	a := attempt(1, risk.New)
+	require.Zero(t, testing.AllocsPerRun(1000, func() {
+		n++
+		a.Transaction, a.Card.ID = id(n), id(n%100)
+		watch.Assess(a)
+	}))
+}
+
+func BenchmarkAssess(b *testing.B) {
+	for name, of := range map[string]struct {
+		cards    int
+		amount   int64
+		standing risk.Standing
+	}{
+		"large": {10_000, 12_990, risk.Proven}, "small": {10_000, 100, risk.Proven},
+		"attack": {10_000, 100, risk.Wrong}, "hot card": {1, 12_990, risk.Proven},
+	} {
+		b.Run(name, func(b *testing.B) {
+			watch, a, n := risk.NewWatch(), attempt(1, of.standing), 0
+			a.AmountMinor = of.amount
+			b.ReportAllocs()
+			for b.Loop() {
+				n++
+				a.Transaction, a.Card.ID = id(n), id(n*7919%of.cards)
+				a.At = noon.Add(time.Duration(n) * 100 * time.Microsecond)
+				watch.Assess(a)
+			}
+		})
+	}
+}

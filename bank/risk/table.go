@@ -1,0 +1,190 @@
+package risk
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"sync"
+	"time"
+
+	"codebank.dev/bank"
+)
+
+// The keys are hashes: a collision makes one of two, which is no more than advice
+// that is a little wrong.
+const (
+	startKey = 0x9e3779b97f4a7c15
+	mixKey   = 0xd6e8feb86659fd93
+)
+
+// mix folds the product of two numbers, so that every bit of both counts in every bit
+// of the answer.
+func mix(a, b uint64) uint64 {
+	high, low := bits.Mul64(a^startKey, b^mixKey)
+	return high ^ low
+}
+
+// textKey goes on with a key over a text and its length.
+func textKey(key uint64, text string) uint64 {
+	key = mix(key, uint64(len(text)))
+	for len(text) > 0 {
+		var chunk [8]byte
+		text = text[copy(chunk[:], text):]
+		key = mix(key, binary.LittleEndian.Uint64(chunk[:]))
+	}
+	return key
+}
+
+func idKey(id *bank.ID) uint64 {
+	return mix(binary.LittleEndian.Uint64(id[:8]), binary.LittleEndian.Uint64(id[8:]))
+}
+
+func cardKey(card *bank.CardFace) uint64 {
+	if !card.ID.IsZero() {
+		return idKey(&card.ID)
+	}
+	return textKey(textKey(startKey, card.BIN), card.Last4)
+}
+
+// seen is how many members of a group are within a window, by standing.
+type seen [Wrong + 1]int
+
+func (s *seen) all() int { return s[Proven] + s[New] + s[Wrong] }
+
+// The shape of a table: groups in sets of a few ways, the sets under a few locks.
+const (
+	ways  = 4
+	locks = 64
+)
+
+// table remembers groups of members with their times, and tells which of them are
+// within its window, in milliseconds.
+type table struct {
+	sets   []set
+	locks  *[locks]sync.Mutex
+	window int64
+}
+
+func newTable(groups int, window time.Duration) table {
+	return table{sets: make([]set, groups/ways), locks: new([locks]sync.Mutex), window: window.Milliseconds()}
+}
+
+// set is where a group can be. One that has no place takes that of the group longest
+// not used. What is looked for first lies together.
+type set struct {
+	keys   [ways]uint64
+	used   [ways]uint32
+	uses   uint32
+	next   [ways]uint8
+	groups [ways]group
+}
+
+// room is how many members of a group are remembered; then the oldest gives way.
+const room = 16
+
+type group [room]slot
+
+// slot is a member: from the top 40 bits of its time in milliseconds, 22 of its key
+// and 2 of its standing and 1 more, so that 0 is none. Times are compared around the
+// corner, which comes after 35 years.
+type slot uint64
+
+const (
+	memberBits   = 22
+	standingBits = 2
+	timeShift    = memberBits + standingBits
+)
+
+func newSlot(member uint64, standing Standing, at int64) slot {
+	return slot(uint64(at)<<timeShift | member>>(64-memberBits)<<standingBits | uint64(standing+1))
+}
+
+func (s slot) standing() Standing { return Standing(s&(1<<standingBits-1)) - 1 }
+
+func (s slot) sameMember(other slot) bool { return (s^other)<<(64-timeShift)>>(64-memberBits) == 0 }
+
+// within reports whether two times lie less than a window apart, whichever is first:
+// the attempts of several lanes do not come in the order of their times.
+func (s slot) within(other slot, window int64) bool {
+	distance := int64(s>>timeShift<<timeShift-other>>timeShift<<timeShift) >> timeShift
+	return s != 0 && distance < window && distance > -window
+}
+
+// add adds a member, or the worse standing of one that is within the window already,
+// and returns who is within the window around at.
+func (t *table) add(key, member uint64, standing Standing, at int64) seen {
+	place, lock := t.place(key)
+	lock.Lock()
+	defer lock.Unlock()
+	way := place.find(key)
+	g, added, into := &place.groups[way], newSlot(member, standing, at), int(place.next[way])
+	found, old := g.count(added, t.window)
+	if old >= 0 {
+		if worse := g[old].standing(); worse > standing {
+			added += slot(worse - standing)
+		}
+		into = old
+	} else {
+		place.next[way] = uint8((into + 1) % room)
+		if oldest := g[into]; oldest.within(added, t.window) {
+			found[oldest.standing()]--
+		}
+	}
+	g[into] = added
+	found[added.standing()]++
+	return found
+}
+
+// look returns who is within the window around at, and remembers nothing.
+func (t *table) look(key uint64, at int64) seen {
+	place, lock := t.place(key)
+	lock.Lock()
+	defer lock.Unlock()
+	for way := range place.keys {
+		if place.keys[way] == key {
+			found, old := place.groups[way].count(newSlot(0, Proven, at), t.window)
+			if old >= 0 { // A member like any other.
+				found[place.groups[way][old].standing()]++
+			}
+			return found
+		}
+	}
+	return seen{}
+}
+
+// count returns who but a member is within the window around its time, and where the
+// member itself is within it, or -1.
+func (g *group) count(member slot, window int64) (found seen, old int) {
+	old = -1
+	for i, s := range g {
+		switch {
+		case !s.within(member, window):
+		case s.sameMember(member):
+			old = i
+		default:
+			found[s.standing()]++
+		}
+	}
+	return found, old
+}
+
+func (t *table) place(key uint64) (*set, *sync.Mutex) {
+	i := key % uint64(len(t.sets))
+	return &t.sets[i], &t.locks[i%locks]
+}
+
+// find returns where the group with a key is, emptied when it was not there.
+func (s *set) find(key uint64) int {
+	s.uses++
+	oldest := 0
+	for way := range s.keys {
+		if s.keys[way] == key {
+			s.used[way] = s.uses
+			return way
+		}
+		if s.uses-s.used[way] > s.uses-s.used[oldest] {
+			oldest = way
+		}
+	}
+	s.keys[oldest], s.used[oldest], s.next[oldest], s.groups[oldest] = key, s.uses, 0, group{}
+	return oldest
+}
