@@ -115,6 +115,7 @@ func (w *town) buy(customer banktest.Customer, amount int64) string {
 		card, _ := book.Card(customer.Card)
 		purchase := versioned(banktest.Purchase(customer, transaction, amount))
 		purchase.Card, purchase.Description = card.CardFace, "pão"
+		purchase.CardUse, purchase.Risk = bank.LaterUse, bank.Risk{Score: 20, Rule: bank.RiskVelocity}
 		return book.Post(purchase, bank.Effect{Balance: -amount}, banktest.Start)
 	})
 	return entry.EventID()
@@ -370,6 +371,9 @@ func TestAuditNamesASingleChangedFieldInAnyPlace(t *testing.T) {
 		exec(t, w.ledger, "UPDATE entries SET attempt = 3 WHERE transaction_id = $1", refused)
 		different(t, "altered in the ledger: "+refused, "    attempt: ledger 3, topic 1, index 1")
 		exec(t, w.ledger, "UPDATE entries SET attempt = 1 WHERE transaction_id = $1", refused)
+		exec(t, w.ledger, "UPDATE entries SET risk_score = 21 WHERE account_id = $1 AND sequence = 2", account)
+		different(t, "altered in the ledger: "+id, "    risk_score: ledger 21, topic 20, index 20")
+		exec(t, w.ledger, "UPDATE entries SET risk_score = 20 WHERE account_id = $1 AND sequence = 2", account)
 	})
 	t.Run("outbox", func(t *testing.T) {
 		var body []byte
@@ -390,6 +394,9 @@ func TestAuditNamesASingleChangedFieldInAnyPlace(t *testing.T) {
 		exec(t, w.statement, "UPDATE statement_lines SET amount_minor = 101 WHERE event_id = $1", id)
 		different(t, "altered in the statement: "+id, "    amount_minor: ledger 100, topic 100, statement 101, index 100")
 		exec(t, w.statement, "UPDATE statement_lines SET amount_minor = 100 WHERE event_id = $1", id)
+		exec(t, w.statement, "UPDATE statement_lines SET card_use = NULL WHERE event_id = $1", id)
+		different(t, "altered in the statement: "+id, `    card_use: ledger "LATER", topic "LATER", statement null, index "LATER"`)
+		exec(t, w.statement, "UPDATE statement_lines SET card_use = 'LATER' WHERE event_id = $1", id)
 		exec(t, w.statement, "UPDATE statement_lines SET event_id = 'x' WHERE event_id = $1", refused)
 		different(t, "altered in the statement: "+refused,
 			fmt.Sprintf(`    event_id: ledger %q, topic %q, statement "x", index %q`, refused, refused, refused))
@@ -422,7 +429,7 @@ func TestAuditNamesASingleChangedFieldInAnyPlace(t *testing.T) {
 		require.NoError(t, err)
 		e := found[0].Event
 		e.MerchantCity = "Recife"
-		body, err := event.AppendTransaction(nil, 1, &e)
+		body, err := event.AppendTransaction(nil, event.NewestVersion, &e)
 		require.NoError(t, err)
 		w.produce(e.Key(), body)
 		different(t, "altered in the topic: "+id,

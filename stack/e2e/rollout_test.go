@@ -1,0 +1,391 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+
+	"codebank.dev/connectors"
+	"codebank.dev/schemas"
+	bankv1 "codebank.dev/schemas/gen/bank/v1"
+	"codebank.dev/stack/launch"
+)
+
+// What version 2 brought: fields of the event, and one that the index sink adds.
+var (
+	broughtByVersion2 = []string{"card_use", "risk_score", "risk_rule"}
+	addedByTheSink    = "pipeline_millis"
+)
+
+// A version of the event is rolled out as schemas/README.md says, through all that
+// reads it. A bank of its own, 003, is as it was before version 2: the statement's
+// table, the sinks' settings, the index's mapping and the registry. It lives 400 days
+// ago, so that its old events and its new ones share an index that was there before.
+func TestANewVersionOfTheEventIsRolledOut(t *testing.T) {
+	stack := running(t)
+	r := newRollout(t, stack)
+
+	stopOld, old := r.bank("1")
+	card := issue(t, old, 100_000, nil)
+	requests := []*bankv1.AuthorizePurchaseRequest{
+		purchase(card.GetCard().GetName(), 100), purchase(card.GetCard().GetName(), 1_000_000), unknown(),
+	}
+	buy := func(purchases bankv1.PurchaseServiceClient, request *bankv1.AuthorizePurchaseRequest) *bankv1.Purchase {
+		answer, err := purchases.AuthorizePurchase(t.Context(), request)
+		require.NoError(t, err)
+		return answer.GetPurchase()
+	}
+	var answers []*bankv1.Purchase
+	for _, request := range requests {
+		answers = append(answers, buy(bankv1.NewPurchaseServiceClient(old), request))
+	}
+	r.awaitCopies(4)
+	for _, document := range r.documents() {
+		for _, field := range append(slices.Clone(broughtByVersion2), addedByTheSink) {
+			require.NotContains(t, document, field)
+		}
+	}
+	require.NotContains(t, r.mapping(), "card_use", "the index is of the time before")
+
+	// In this order every reader is ready before the first new event.
+	r.statement()                             // 1: the statement's migration
+	r.sink(fieldsOf(t, "statement-postgres")) // 2: its connector's field list
+	report := r.bankctl("apply", "indices")   // 3: the template, and the mapping of every index
+	require.Regexp(t, `index +`+r.index()+` +updated +mapping`, report)
+	require.Contains(t, r.mapping(), "card_use")
+	r.configure("transactions-elasticsearch", sinkOf(t, "transactions-elasticsearch"))
+	require.Regexp(t, `transactions-elasticsearch +unchanged`, r.bankctl("apply", "connectors"))
+	require.Contains(t, r.bankctl("apply", "schemas"), "2 versions")
+	require.Equal(t, "BACKWARD_TRANSITIVE", r.compatibility()) // 4
+	stopOld()
+	_, next := r.bank("2") // 5
+
+	purchases := bankv1.NewPurchaseServiceClient(next)
+	for i, request := range requests {
+		require.True(t, proto.Equal(answers[i], buy(purchases, request)), "a repeat gets its first outcome")
+	}
+	fresh := issue(t, next, 100_000, nil)
+	for range 6 {
+		buy(purchases, purchase(fresh.GetCard().GetName(), 20_000))
+	}
+	buy(purchases, purchase(card.GetCard().GetName(), 100))
+	buy(purchases, unknown())
+
+	r.requireAudit()
+	r.requireCardUses(map[string]int{"": 6, "FIRST": 1, "LATER": 6})
+	r.requireDocuments(map[string]int{"": 5, "NONE 0": 6, "VELOCITY 20": 1, "VELOCITY 40": 1})
+	require.Equal(t, []int{4, 9}, r.recordsBySchema(), "both versions are on one topic")
+
+	// Old events made again are written in version 2, with the content they had.
+	r.bankctl("republish", "--account", strings.TrimPrefix(card.GetCard().GetAccount(), "accounts/"))
+	r.requireAudit()
+	require.Eventually(t, func() bool { return r.ends(rolloutTopic) == 17 }, patience, 100*time.Millisecond)
+	require.Equal(t, []int{4, 13}, r.recordsBySchema())
+	require.Zero(t, r.ends("dlq."+rolloutSink), "and nothing was refused")
+}
+
+// unknown is a purchase with a card that the bank never issued.
+func unknown() *bankv1.AuthorizePurchaseRequest {
+	request := purchase("", 200)
+	request.CardSource = &bankv1.AuthorizePurchaseRequest_CardData{CardData: &bankv1.CardData{
+		Number: "4000056655665556", HolderName: "Mallory", ExpiryMonth: 1, ExpiryYear: 2031, Cvv: "739",
+	}}
+	return request
+}
+
+// rollout is bank 003 with its statement, on the stack of the others.
+type rollout struct {
+	*testing.T
+	stack               *launch.Stack
+	ledgerURL, linesURL string
+	lines               *pgxpool.Pool
+	kafka               *kgo.Client
+}
+
+const (
+	rolloutBank  = "003"
+	rolloutTopic = "bank-" + rolloutBank + ".transactions.v1"
+	rolloutSink  = "statement-" + rolloutBank
+)
+
+// newRollout brings everything that reads the bank's events to where it was while
+// there was version 1 only.
+func newRollout(t *testing.T, stack *launch.Stack) *rollout {
+	t.Helper()
+	r := &rollout{T: t, stack: stack}
+	for _, name := range []string{"bank_" + rolloutBank, "statement_" + rolloutBank} {
+		require.NoError(t, stack.CreateDatabase(t.Context(), name))
+	}
+	var err error
+	r.ledgerURL, err = stack.DatabaseURL(t.Context(), "bank_"+rolloutBank)
+	require.NoError(t, err)
+	r.linesURL, err = stack.DatabaseURL(t.Context(), "statement_"+rolloutBank)
+	require.NoError(t, err)
+	r.lines = database(t, stack, "statement_"+rolloutBank)
+	r.kafka, err = kgo.NewClient(kgo.SeedBrokers(stack.Addresses().Kafka()))
+	require.NoError(t, err)
+	t.Cleanup(r.kafka.Close)
+
+	r.bankctl("apply", "topics")
+	versions, err := schemas.Schemas("transactions")
+	require.NoError(t, err)
+	call(t, http.MethodPost, stack.Addresses().RegistryConfluent()+"/subjects/"+schemas.Subject(rolloutTopic)+"/versions",
+		map[string]any{"schema": versions[0].Schema})
+
+	r.statement()
+	for _, undo := range []string{"ALTER TABLE statement_lines DROP COLUMN card_use", "DELETE FROM migrations WHERE version_id = 2"} {
+		_, err = r.lines.Exec(t.Context(), undo)
+		require.NoError(t, err)
+	}
+	fields := slices.DeleteFunc(strings.Split(fieldsOf(t, "statement-postgres"), ","), func(field string) bool {
+		return slices.Contains(broughtByVersion2, field)
+	})
+	r.sink(strings.Join(fields, ","))
+	t.Cleanup(func() { call(t, http.MethodDelete, stack.Addresses().Connect()+"/connectors/"+rolloutSink, nil) })
+	r.oldIndex()
+	return r
+}
+
+// oldIndex puts the template and the settings of the index sink as they were.
+func (r *rollout) oldIndex() {
+	r.Helper()
+	r.Cleanup(func() {
+		r.bankctl("apply", "indices")
+		r.bankctl("apply", "connectors")
+	})
+	indices, err := connectors.Indices()
+	require.NoError(r, err)
+	i := slices.IndexFunc(indices, func(index connectors.Index) bool { return index.Name == "transactions" })
+	var template map[string]any
+	require.NoError(r, json.Unmarshal(indices[i].Template, &template))
+	properties := template["template"].(map[string]any)["mappings"].(map[string]any)["properties"].(map[string]any)
+	for _, field := range append(slices.Clone(broughtByVersion2), addedByTheSink) {
+		require.Contains(r, properties, field)
+		delete(properties, field)
+	}
+	call(r.T, http.MethodPut, r.stack.Addresses().Elasticsearch()+"/_index_template/transactions", template)
+
+	config := sinkOf(r.T, "transactions-elasticsearch")
+	delete(config, "pipeline.millis.field")
+	r.configure("transactions-elasticsearch", config)
+}
+
+func sinkOf(t *testing.T, name string) map[string]string {
+	t.Helper()
+	sinks, err := connectors.Sinks()
+	require.NoError(t, err)
+	i := slices.IndexFunc(sinks, func(sink connectors.Sink) bool { return sink.Name == name })
+	require.GreaterOrEqual(t, i, 0)
+	return maps.Clone(sinks[i].Config)
+}
+
+func fieldsOf(t *testing.T, name string) string { return sinkOf(t, name)["field.include.list"] }
+
+// sink registers the statement's sink, or gives it another list of fields.
+func (r *rollout) sink(fields string) {
+	r.Helper()
+	server, err := pgxpool.ParseConfig(r.linesURL)
+	require.NoError(r, err)
+	config := sinkOf(r.T, "statement-postgres")
+	config["topics"], config["tasks.max"] = rolloutTopic, "1"
+	config["connection.url"] = "jdbc:postgresql://" +
+		net.JoinHostPort(server.ConnConfig.Host, strconv.Itoa(int(server.ConnConfig.Port))) + "/statement_" + rolloutBank
+	config["field.include.list"] = fields
+	config["errors.deadletterqueue.topic.name"] = "dlq." + rolloutSink
+	r.configure(rolloutSink, config)
+}
+
+// configure registers a connector, or stops it for other settings, so that no task with
+// the old ones is left when it returns.
+func (r *rollout) configure(name string, config map[string]string) {
+	r.Helper()
+	url := r.stack.Addresses().Connect() + "/connectors/" + name
+	answer, err := http.Get(url)
+	require.NoError(r, err)
+	require.NoError(r, answer.Body.Close())
+	there := answer.StatusCode == http.StatusOK
+	if there {
+		put(r.T, url+"/stop")
+		awaitConnector(r.T, url, "STOPPED")
+	}
+	call(r.T, http.MethodPut, url+"/config", config)
+	if there {
+		put(r.T, url+"/resume")
+	}
+	awaitConnector(r.T, url, "RUNNING")
+}
+
+// statement runs the statement service, which migrates its tables, and ends it.
+func (r *rollout) statement() {
+	r.Helper()
+	base := r.stack.Addresses().BasePort + 50
+	row, err := r.stack.Replica(r.Context(), launch.Statement, launch.Copy{
+		Name: "statement-" + rolloutBank, GRPCPort: base + 42, HTTPPort: base + 43,
+		Settings: map[string]string{"database-url": r.linesURL, "bank-code": rolloutBank},
+	})
+	require.NoError(r, err)
+	require.NoError(r, r.stack.Retire(r.Context(), row))
+}
+
+// bankctl runs the operators' tool for this bank.
+func (r *rollout) bankctl(args ...string) string {
+	r.Helper()
+	var report bytes.Buffer
+	args = append(args, "--bank-code", rolloutBank,
+		"--ledger-database-url", r.ledgerURL, "--statement-database-url", r.linesURL)
+	err := r.stack.Bankctl(context.Background(), &report, args...)
+	require.NoError(r, err, "%v: %s", args, report.String())
+	return report.String()
+}
+
+// bank starts the bank so that it writes its events in a version of the schema.
+func (r *rollout) bank(version string) (stop func(), connection *grpc.ClientConn) {
+	r.Helper()
+	row, address := replica(r.T, r.stack, map[string]string{
+		"bank-code": rolloutBank, "database-url": r.ledgerURL, "event-version": version, "clock-offset": "-9600h",
+	})
+	return func() { require.NoError(r, row.Stop(r.Context())) }, dial(r.T, address)
+}
+
+func (r *rollout) compatibility() string {
+	r.Helper()
+	answer := call(r.T, http.MethodGet,
+		r.stack.Addresses().RegistryConfluent()+"/config/"+schemas.Subject(rolloutTopic), nil)
+	return answer["compatibilityLevel"].(string)
+}
+
+// awaitCopies waits until so many events are in the statement and in the index.
+func (r *rollout) awaitCopies(count int) {
+	r.Helper()
+	require.Eventually(r, func() bool {
+		rows := 0
+		err := r.lines.QueryRow(r.Context(), "SELECT count(*) FROM statement_lines").Scan(&rows)
+		return err == nil && rows == count && len(r.hits()) == count
+	}, patience, 200*time.Millisecond)
+}
+
+// hits are the bank's documents with their indices.
+func (r *rollout) hits() []any {
+	r.Helper()
+	elasticsearch := r.stack.Addresses().Elasticsearch()
+	call(r.T, http.MethodPost, elasticsearch+"/bank-transactions-*/_refresh", nil)
+	answer := call(r.T, http.MethodPost, elasticsearch+"/bank-transactions-*/_search", map[string]any{
+		"size": 1000, "query": map[string]any{"term": map[string]any{"bank_code": rolloutBank}},
+	})
+	return answer["hits"].(map[string]any)["hits"].([]any)
+}
+
+func (r *rollout) documents() (documents []map[string]any) {
+	r.Helper()
+	for _, hit := range r.hits() {
+		documents = append(documents, hit.(map[string]any)["_source"].(map[string]any))
+	}
+	return documents
+}
+
+// index is the one that holds all the bank's documents.
+func (r *rollout) index() string {
+	r.Helper()
+	names := map[string]bool{}
+	for _, hit := range r.hits() {
+		names[hit.(map[string]any)["_index"].(string)] = true
+	}
+	require.Len(r, names, 1)
+	return slices.Collect(maps.Keys(names))[0]
+}
+
+// mapping is that of the bank's index, field by field.
+func (r *rollout) mapping() map[string]any {
+	r.Helper()
+	index := r.index()
+	answer := call(r.T, http.MethodGet, r.stack.Addresses().Elasticsearch()+"/"+index+"/_mapping", nil)
+	return answer[index].(map[string]any)["mappings"].(map[string]any)["properties"].(map[string]any)
+}
+
+func (r *rollout) requireAudit() {
+	r.Helper()
+	require.Contains(r, r.bankctl("audit", "--wait", patience.String()), "audit: equal")
+}
+
+// requireCardUses counts the statement's lines by card_use.
+func (r *rollout) requireCardUses(want map[string]int) {
+	r.Helper()
+	rows, err := r.lines.Query(r.Context(), "SELECT coalesce(card_use, ''), count(*) FROM statement_lines GROUP BY 1")
+	require.NoError(r, err)
+	got := map[string]int{}
+	var use string
+	var count int
+	_, err = pgx.ForEachRow(rows, []any{&use, &count}, func() error {
+		got[use] = count
+		return nil
+	})
+	require.NoError(r, err)
+	require.Equal(r, want, got)
+}
+
+// requireDocuments counts the documents by rule and score. Those that came by the new
+// settings of the sink say how long they took, which by this bank's clock is 400 days.
+func (r *rollout) requireDocuments(want map[string]int) {
+	r.Helper()
+	got, timed := map[string]int{}, 0
+	for _, document := range r.documents() {
+		key := ""
+		if rule, ok := document["risk_rule"].(string); ok {
+			key = fmt.Sprintf("%s %v", rule, document["risk_score"])
+		}
+		got[key]++
+		if millis, ok := document[addedByTheSink].(float64); ok {
+			timed++
+			require.InDelta(r, 400*24*time.Hour.Milliseconds(), int64(millis), float64(time.Hour.Milliseconds()))
+		}
+	}
+	require.Equal(r, want, got)
+	require.Equal(r, len(r.documents())-4, timed)
+}
+
+// recordsBySchema counts the topic's records by the schema they were written with, the
+// oldest first.
+func (r *rollout) recordsBySchema() []int {
+	r.Helper()
+	reader, err := kgo.NewClient(kgo.SeedBrokers(r.stack.Addresses().Kafka()), kgo.ConsumeTopics(rolloutTopic))
+	require.NoError(r, err)
+	defer reader.Close()
+	end, counts, read := r.ends(rolloutTopic), map[uint32]int{}, int64(0)
+	for read < end {
+		fetched := reader.PollFetches(r.Context())
+		require.NoError(r, fetched.Err())
+		fetched.EachRecord(func(record *kgo.Record) {
+			read++
+			counts[binary.BigEndian.Uint32(record.Value[1:])]++
+		})
+	}
+	var sizes []int
+	for _, id := range slices.Sorted(maps.Keys(counts)) {
+		sizes = append(sizes, counts[id])
+	}
+	return sizes
+}
+
+// ends is how many records a topic has got.
+func (r *rollout) ends(topic string) int64 {
+	r.Helper()
+	return endOffsets(r.T, kadm.NewClient(r.kafka), []string{topic})[topic]
+}
