@@ -79,6 +79,46 @@ func TestTheSecondWall(t *testing.T) {
 		Balance: -10, CreditLimit: 1000, Sequence: 2, LastAt: banktest.Start}, account)
 }
 
+// A ledger of the time before version 2 of the event: its cards are known by their
+// purchases, and its entries read as they were.
+func TestCardsThatWereUsedBeforeTheMigrationAreKnown(t *testing.T) {
+	url := postgrestest.Database(t)
+	store := openAt(t, url)
+	customers := banktest.OpenCustomers(t, store, 3, 1000)
+	used, declined, unused := customers[0], customers[1], customers[2]
+	before := banktest.Buy(t, store, used, 10)
+	banktest.Commit(t, store, banktest.KeysOf(declined), func(book *bank.Book) error {
+		entry := banktest.Purchase(declined, banktest.NewID(), 10)
+		entry.Status, entry.Decline = bank.Declined, bank.Blocked
+		entry.DebitAccount, entry.CreditAccount = bank.ID{}, bank.ID{}
+		_, err := book.Post(entry, bank.Effect{}, banktest.Start)
+		return err
+	})
+	conn, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	defer conn.Close(t.Context())
+	for _, undo := range []string{
+		`DROP VIEW refusals`, `ALTER TABLE entries DROP COLUMN card_use, DROP COLUMN risk_score, DROP COLUMN risk_rule`,
+		`CREATE VIEW refusals AS SELECT * FROM entries WHERE account_id IS NULL`,
+		`ALTER TABLE cards DROP COLUMN used`, `DELETE FROM migrations WHERE version_id = 4`,
+	} {
+		_, err := conn.Exec(t.Context(), undo)
+		require.NoError(t, err, undo)
+	}
+
+	store = openAt(t, url)
+	for customer, want := range map[banktest.Customer]bool{used: true, declined: false, unused: false} {
+		card, _, err := store.Card(t.Context(), customer.Card)
+		require.NoError(t, err)
+		require.Equal(t, want, card.Used)
+	}
+	entry, _, err := store.Transaction(t.Context(), before.TransactionID)
+	require.NoError(t, err)
+	require.Zero(t, entry.CardUse)
+	require.Zero(t, entry.Risk)
+	require.Equal(t, before.Sequence, entry.Sequence)
+}
+
 func TestExpiredTokensAreDeleted(t *testing.T) {
 	store := openAt(t, postgrestest.Database(t))
 	ctx := t.Context()
