@@ -278,8 +278,27 @@ func (r *rollout) awaitCopies(count int) {
 	require.Eventually(r, func() bool {
 		rows := 0
 		err := r.lines.QueryRow(r.Context(), "SELECT count(*) FROM statement_lines").Scan(&rows)
-		return err == nil && rows == count && len(r.hits()) == count
+		// An index that has just been made cannot be searched for a moment.
+		return err == nil && rows == count && r.count() == count
 	}, patience, 200*time.Millisecond)
+}
+
+// count is how many documents of the bank there are, or -1 when nobody can say.
+func (r *rollout) count() int {
+	r.Helper()
+	answer, err := http.Get(r.stack.Addresses().Elasticsearch() + "/bank-transactions-*/_count?q=bank_code:" + rolloutBank)
+	if err != nil {
+		return -1
+	}
+	defer answer.Body.Close()
+	var found struct {
+		Count  int
+		Shards struct{ Failed int } `json:"_shards"`
+	}
+	if answer.StatusCode != http.StatusOK || json.NewDecoder(answer.Body).Decode(&found) != nil || found.Shards.Failed > 0 {
+		return -1
+	}
+	return found.Count
 }
 
 // hits are the bank's documents with their indices.
