@@ -100,6 +100,27 @@ func TestACommandDecidedAgainIsOneAttempt(t *testing.T) {
 	}
 }
 
+func TestABatchDecidedAgainHasTheScoresItHad(t *testing.T) {
+	account, card, command := fixture()
+	command.watch = risk.NewWatch()
+	var batch []*authorize
+	for n := byte(1); n <= 8; n++ {
+		other := *command
+		other.id = bank.ID{9, n}
+		batch = append(batch, &other)
+	}
+	scores := func() (all []bank.Risk) {
+		book := bank.NewBook(bank.Snapshot{Accounts: []bank.Account{account}, Cards: []bank.Card{card}})
+		for _, one := range batch {
+			all = append(all, one.Decide(book, noon).Entry.Risk)
+		}
+		return all
+	}
+	first := scores()
+	require.Equal(t, bank.Risk{Score: 80, Rule: bank.RiskVelocity}, first[7])
+	require.Equal(t, first, scores())
+}
+
 func TestAScoreDeclinesNothing(t *testing.T) {
 	account, card, command := fixture()
 	command.watch = risk.NewWatch()
