@@ -1,0 +1,152 @@
+package e2e
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"codebank.dev/schemas/event"
+	"codebank.dev/stack/launch"
+)
+
+const watermarks, partitions = "bank-001.watermarks.v1", 6
+
+// completeTo is the least of the partitions' newest watermarks in the index: up to
+// when a dashboard is complete. The zero time while a partition has none, or the
+// index cannot be searched.
+func completeTo(t *testing.T, stack *launch.Stack) time.Time {
+	const query = `{"size": 0, "query": {"term": {"bank_code": "001"}}, "aggs": {"of": {
+		"terms": {"field": "partition", "size": 100}, "aggs": {"newest": {"max": {"field": "complete_to"}}}}}}`
+	response, err := http.Post(stack.Addresses().Elasticsearch()+"/bank-watermarks-*/_search", "application/json", strings.NewReader(query))
+	if err != nil {
+		return time.Time{}
+	}
+	defer response.Body.Close()
+	var answer struct {
+		Aggregations struct {
+			Of struct {
+				Buckets []struct{ Newest struct{ Value float64 } }
+			}
+		}
+	}
+	// An index that is being made answers 503; one that is not there yet has no buckets.
+	if json.NewDecoder(response.Body).Decode(&answer) != nil || len(answer.Aggregations.Of.Buckets) < partitions {
+		return time.Time{}
+	}
+	var least time.Time
+	for _, bucket := range answer.Aggregations.Of.Buckets {
+		newest := time.UnixMilli(int64(bucket.Newest.Value))
+		if least.IsZero() || newest.Before(least) {
+			least = newest
+		}
+	}
+	return least
+}
+
+// requireComplete holds the index to the ledger: every event that occurred from one
+// moment up to another, not included, can be searched for. It returns how many.
+func requireComplete(t *testing.T, stack *launch.Stack, pool *pgxpool.Pool, from, to time.Time) int64 {
+	t.Helper()
+	elasticsearch := stack.Addresses().Elasticsearch()
+	call(t, http.MethodPost, elasticsearch+"/bank-transactions-*/_refresh", nil)
+	found := call(t, http.MethodPost, elasticsearch+"/bank-transactions-*/_count", map[string]any{"query": map[string]any{
+		"range": map[string]any{"occurred_at": map[string]any{"gte": from.UnixMilli(), "lt": to.UnixMilli(), "format": "epoch_millis"}},
+	}})["count"].(float64)
+	var decided int64
+	require.NoError(t, pool.QueryRow(t.Context(), `SELECT count(*) FROM entries WHERE occurred_at >= $1 AND occurred_at < $2`,
+		from, to).Scan(&decided))
+	require.EqualValues(t, decided, found, "complete to %s, says the index", to)
+	return decided
+}
+
+// awaitCompleteTo waits until the index says that it is complete up to a moment.
+func awaitCompleteTo(t *testing.T, stack *launch.Stack, moment time.Time) time.Time {
+	t.Helper()
+	var reached time.Time
+	require.Eventually(t, func() bool {
+		reached = completeTo(t, stack)
+		return reached.After(moment)
+	}, patience, 100*time.Millisecond)
+	return reached
+}
+
+// What the index says about itself is true at every moment, under load too, and
+// comes within seconds.
+func TestTheIndexSaysUpToWhenItIsComplete(t *testing.T) {
+	stack := running(t)
+	pool := ledger(t, stack)
+	began := time.Now().Truncate(time.Millisecond)
+	load := startLoad(t, 8, 4, stack.Addresses().BankGRPC())
+	seen, last := int64(0), began
+	for range 4 {
+		last = awaitCompleteTo(t, stack, last)
+		seen = requireComplete(t, stack, pool, began, last)
+	}
+	require.Positive(t, seen)
+	load.settle()
+	ended := time.Now()
+	to := awaitCompleteTo(t, stack, ended)
+	t.Logf("%d events; complete %s after the last", requireComplete(t, stack, pool, began, to), time.Since(ended).Round(time.Second/10))
+	require.Less(t, time.Since(ended), 45*time.Second, "complete within seconds")
+}
+
+// While nothing reaches the index its watermark stands still, whatever the relay says.
+func TestTheWatermarkOfTheIndexStandsStillWhileTheSinkIsPaused(t *testing.T) {
+	stack := running(t)
+	pool := ledger(t, stack)
+	began := time.Now().Truncate(time.Millisecond)
+	awaitCompleteTo(t, stack, began)
+	url := stack.Addresses().Connect() + "/connectors/transactions-elasticsearch"
+	put(t, url+"/pause")
+	defer put(t, url+"/resume")
+	awaitConnector(t, url, "PAUSED")
+	// A request that was under way may still be written.
+	time.Sleep(2 * time.Second)
+	stood := completeTo(t, stack)
+
+	load := startLoad(t, 4, 4, stack.Addresses().BankGRPC())
+	load.progress(200)
+	load.settle()
+	ended := time.Now()
+	awaitPublished(t, stack, ended)
+	require.Equal(t, stood, completeTo(t, stack))
+
+	put(t, url+"/resume")
+	awaitConnector(t, url, "RUNNING")
+	to := awaitCompleteTo(t, stack, ended)
+	require.GreaterOrEqual(t, requireComplete(t, stack, pool, began, to), int64(200))
+}
+
+// awaitPublished waits until the relay has said of every partition that it is
+// complete up to a moment.
+func awaitPublished(t *testing.T, stack *launch.Stack, moment time.Time) {
+	t.Helper()
+	reader, err := kgo.NewClient(kgo.SeedBrokers(stack.Addresses().Kafka()), kgo.ConsumeTopics(watermarks),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	require.NoError(t, err)
+	defer reader.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	passed := make(map[int32]bool)
+	for len(passed) < partitions {
+		fetches := reader.PollFetches(ctx)
+		require.NoError(t, fetches.Err())
+		fetches.EachRecord(func(record *kgo.Record) {
+			_, body, err := event.ParseFrame(record.Value)
+			require.NoError(t, err)
+			mark, err := event.DecodeWatermark(body)
+			require.NoError(t, err)
+			require.Equal(t, record.Partition, mark.Partition)
+			if mark.CompleteToMillis > moment.UnixMilli() {
+				passed[mark.Partition] = true
+			}
+		})
+	}
+}
