@@ -20,7 +20,7 @@ func approvals() view.Dashboard {
 		row{charts, []view.Panel{
 			wide(half, by(showing(
 				ofPayments(view.Line, "rate-by-brand", "Approval rate by brand over time",
-					"Approved payments divided by all payments of each card brand. A payment with an unknown card has no brand and is left out."),
+					"Approved payments divided by all payments of each card brand. An unknown card has the brand of the number that was presented."),
 				value("rate", "Approval rate", approvalRate(), percent)), most("Brand", "card_brand", 8), overTime())),
 			wide(half, by(showing(
 				ofMoney(view.Bar, "rate-by-amount", "Approval rate by amount", "Approved payments divided by all payments of each band of amounts."),
@@ -30,7 +30,7 @@ func approvals() view.Dashboard {
 		row{tables, []view.Panel{
 			wide(half, by(showing(
 				ofPayments(view.Table, "bins", "Ranges of card numbers (BIN): payments, rate, declines",
-					"The twenty BINs, the first six digits of a card number, with the most payments. A payment with an unknown card has none and is left out."),
+					"The twenty BINs, the first six digits of a card number, with the most payments. An unknown card has that of the number that was presented; without a number, as by a token, it has none and is left out."),
 				value("payments", "Payments", count(), wholeNumber),
 				lit(value("rate", "Approval rate", approvalRate(), percent), approvalLights),
 				value("soft", "Soft declines", count(Soft.of()), wholeNumber),

@@ -93,7 +93,7 @@ func missing() view.Panel {
 	return by(showing(
 		ofEvents(view.Table, "missing", "Events with missing or unknown values",
 			"How many events lack a field that their kind should have, and how many hold a value that was not known to a reader (UNKNOWN). "+
-				"A payment with an unknown card has no account, card or score by right. Dead letters are not in the index: see bankctl dlq list."),
+				"A payment with an unknown card has no account and no card id by right. Dead letters are not in the index: see bankctl dlq list."),
 		value("events", "Events", count(), wholeNumber)),
 		view.Filters{Label: "What is missing", Filters: []view.Filter{
 			without("Payment without store", "merchant_id", purchases),

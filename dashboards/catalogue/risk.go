@@ -5,10 +5,11 @@ import (
 	"codebank.dev/dashboards/view"
 )
 
-// What counts as a high score, and as a small amount in minor units.
+// What counts as a high score, and as a small amount in minor units: the amount up to
+// which the bank suspects that a card is tested.
 const (
-	highScore   = 70
-	smallAmount = 200
+	highScore   = 60
+	smallAmount = 500
 )
 
 func risk() view.Dashboard {
@@ -21,7 +22,7 @@ func risk() view.Dashboard {
 	}
 	return board(Risk, "now-7d",
 		row{figures, []view.Panel{
-			flagged("high-scores", "Payments with a high score", "Payments with a risk score of 70 or more, of 100.", high),
+			flagged("high-scores", "Payments with a high score", "Payments with a risk score of 60 or more, of 100.", high),
 			flagged("card-testing", "Payments that look like card testing", "Payments whose score came from the rule CARD_TESTING.",
 				kql.Is{Field: "risk_rule", Value: "CARD_TESTING"}),
 			flagged("velocity", "Payments that come too fast", "Payments whose score came from the rule VELOCITY.", kql.Is{Field: "risk_rule", Value: "VELOCITY"}),
@@ -56,8 +57,8 @@ func risk() view.Dashboard {
 
 func scores() view.Ranges {
 	return view.Ranges{Label: "Score", Field: "risk_score", Ranges: []view.Range{
-		{Label: "0 to 9", From: 0, Below: 10}, {Label: "10 to 29", From: 10, Below: 30}, {Label: "30 to 49", From: 30, Below: 50},
-		{Label: "50 to 69", From: 50, Below: highScore}, {Label: "70 to 89", From: highScore, Below: 90}, {Label: "90 to 100", From: 90},
+		{Label: "0", From: 0, Below: 1}, {Label: "1 to 19", From: 1, Below: 20}, {Label: "20 to 39", From: 20, Below: 40},
+		{Label: "40 to 59", From: 40, Below: highScore}, {Label: "60 to 79", From: highScore, Below: 80}, {Label: "80 to 100", From: 80},
 	}}
 }
 
@@ -75,8 +76,9 @@ func velocity() view.Panel {
 
 func smallDeclines() view.Panel {
 	p := ofMoney(view.Line, "small-declines", "Declined payments of small amounts by BIN",
-		"Declined payments of less than 2.00, over time, for the five BINs that have the most of them: many at once are how stolen card numbers are tried out.")
-	p.Query = kql.And{purchases, inCurrency, declined, kql.Compare{Field: "amount_minor", Operator: kql.Less, Value: kql.Number(smallAmount)}}
+		"Declined payments of at most 5.00, what the rule CARD_TESTING calls small, over time, for the five BINs that have the most of them, unknown cards "+
+			"included: many at once are how stolen card numbers are tried out.")
+	p.Query = kql.And{purchases, inCurrency, declined, kql.Compare{Field: "amount_minor", Operator: kql.LessOrEqual, Value: kql.Number(smallAmount)}}
 	return by(showing(p, value("declines", "Declines", count(), wholeNumber)), most("BIN", "card_bin", 5), overTime())
 }
 
