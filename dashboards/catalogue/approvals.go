@@ -1,6 +1,8 @@
 package catalogue
 
 import (
+	"slices"
+
 	"codebank.dev/dashboards/kql"
 	"codebank.dev/dashboards/view"
 )
@@ -26,7 +28,7 @@ func approvals() view.Dashboard {
 				ofMoney(view.Bar, "rate-by-amount", "Approval rate by amount", "Approved payments divided by all payments of each band of amounts."),
 				value("rate", "Approval rate", approvalRate(), percent)), amountBands())),
 		}},
-		row{charts, []view.Panel{wide(half, lostVolume()), wide(half, steps())}},
+		row{charts, []view.Panel{wide(half, lostVolume()), wide(half, funnel())}},
 		row{tables, []view.Panel{
 			wide(half, by(showing(
 				ofPayments(view.Table, "bins", "Ranges of card numbers (BIN): payments, rate, declines",
@@ -62,8 +64,8 @@ func rates() []view.Panel {
 		one(ofPayments(view.Metric, "acceptance-rate", "Approval rate: of all tries",
 			"Approved payments divided by all payments, each try for itself. Also called acceptance rate: what the bank's own guards refuse counts against it."),
 			approvalRate()),
-		one(ofPayments(view.Metric, "authorization-rate", "Authorization rate: of tries that reached the account",
-			"Approved payments divided by all payments but those that the bank's guards stopped before the account was asked: LOCKED (too many wrong guesses) "+
+		one(ofPayments(view.Metric, "authorization-rate", "Authorization rate: without what guards stopped",
+			"Approved payments divided by all payments but those that the bank's own guards against fraud stopped: LOCKED (too many wrong guesses) "+
 				"and TOO_FREQUENT (too many payments of the card)."),
 			view.Ratio(count(approved), count(kql.Not{Query: guarded}))),
 		one(ofPayments(view.Metric, "rate-of-purchases", "Approval rate: each purchase once over its retries",
@@ -109,19 +111,21 @@ func lostVolume() view.Panel {
 	return by(showing(p, value("volume", "Lost volume", volume(), money)), reasons)
 }
 
-// steps is the way of a payment through the decision.
-func steps() view.Panel {
+// funnel is the way of a payment through the decision.
+func funnel() view.Panel {
+	list := []view.Filter{{Label: "Received"}}
+	var passed kql.And
+	for _, step := range steps {
+		passed = append(passed, kql.Not{Query: kql.OneOf{Field: "decline_reason", Values: step.reasons}})
+		list = append(list, view.Filter{Label: step.passed, Query: slices.Clone(passed)})
+	}
+	list = append(list, view.Filter{Label: "Approved", Query: approved})
 	return by(showing(
 		ofPayments(view.BarHorizontal, "steps", "How far payments come",
-			"Received: all. Card accepted: without those refused for the card or its data (UNKNOWN_CARD, NAME_MISMATCH, EXPIRY_MISMATCH, CVV_MISMATCH, EXPIRED, "+
-				"BLOCKED, LOCKED). Within limits: of these, without OVER_PURCHASE_LIMIT, TOO_FREQUENT and AMOUNT_BELOW_MINIMUM. Approved: of these, those with enough credit."),
-		value("payments", "Payments", count(), wholeNumber)),
-		view.Filters{Label: "Step", Filters: []view.Filter{
-			{Label: "Received"},
-			{Label: "Card accepted", Query: kql.Not{Query: cardRefused}},
-			{Label: "Within limits", Query: kql.And{kql.Not{Query: cardRefused}, kql.Not{Query: limitRefused}}},
-			{Label: "Approved", Query: approved},
-		}})
+			"The steps of the bank's decision, in its order. Received: all. Card accepted: without LOCKED, BLOCKED, UNKNOWN_CARD, EXPIRED and the mismatches of name, "+
+				"expiry and CVV. Amount allowed: of these, without AMOUNT_BELOW_MINIMUM and OVER_PURCHASE_LIMIT. Covered by credit: of these, without "+
+				"INSUFFICIENT_FUNDS. Approved: of these, those that were not TOO_FREQUENT."),
+		value("payments", "Payments", count(), wholeNumber)), view.Filters{Label: "Step", Filters: list})
 }
 
 func recentDeclines() view.Panel {

@@ -28,7 +28,7 @@ var (
 	live = kql.Compare{Field: "pipeline_millis", Operator: kql.LessOrEqual, Value: "86400000"}
 	// inTime is a decision within the objective.
 	inTime = kql.Compare{Field: "decision_micros", Operator: kql.LessOrEqual, Value: kql.Number(objectiveMicros)}
-	// guarded are declines by the bank's own guards, before the account was asked.
+	// guarded are declines by the bank's own guards against fraud.
 	guarded = kql.OneOf{Field: "decline_reason", Values: []string{"LOCKED", "TOO_FREQUENT"}}
 )
 

@@ -28,10 +28,13 @@ var Reasons = map[Group][]string{
 // of finds the declines of a group.
 func (g Group) of() kql.Query { return kql.OneOf{Field: "decline_reason", Values: Reasons[g]} }
 
-// The steps of a decision, each as the reasons that end a payment there.
-var (
-	cardRefused = kql.OneOf{Field: "decline_reason", Values: []string{
-		"UNKNOWN_CARD", "NAME_MISMATCH", "EXPIRY_MISMATCH", "CVV_MISMATCH", "EXPIRED", "BLOCKED", "LOCKED",
-	}}
-	limitRefused = kql.OneOf{Field: "decline_reason", Values: []string{"OVER_PURCHASE_LIMIT", "TOO_FREQUENT", "AMOUNT_BELOW_MINIMUM"}}
-)
+// The steps of a decision in the bank's order, each as the reasons that end a payment
+// there. What is left after the last may still be too frequent.
+var steps = []struct {
+	passed  string
+	reasons []string
+}{
+	{"Card accepted", []string{"LOCKED", "BLOCKED", "UNKNOWN_CARD", "NAME_MISMATCH", "EXPIRY_MISMATCH", "CVV_MISMATCH", "EXPIRED"}},
+	{"Amount allowed", []string{"AMOUNT_BELOW_MINIMUM", "OVER_PURCHASE_LIMIT"}},
+	{"Covered by credit", []string{"INSUFFICIENT_FUNDS"}},
+}

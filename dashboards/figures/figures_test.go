@@ -1,0 +1,133 @@
+package figures_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"codebank.dev/dashboards/catalogue"
+	"codebank.dev/dashboards/figures"
+	"codebank.dev/dashboards/view"
+	"codebank.dev/schemas/event"
+)
+
+// question is one that a panel may be asked: two days of made-up events, of which the
+// second is shown.
+func question(seed uint64, documents int) figures.Question {
+	random := rand.New(rand.NewPCG(seed, 1))
+	to := time.Date(2026, 3, 8, 12, 0, 0, 0, time.UTC)
+	q := figures.Question{From: to.Add(-24 * time.Hour), To: to, Interval: 30 * time.Minute}
+	for i := range documents {
+		// Never on the edge of a range, where what is in depends on a millisecond.
+		at := to.UnixMilli() - 1 - random.Int64N(2*24*3600*1000-2)
+		q.Documents = append(q.Documents, document(random, i, at))
+	}
+	return q
+}
+
+func pick[T any](random *rand.Rand, of ...T) T { return of[random.IntN(len(of))] }
+
+func document(random *rand.Rand, i int, at int64) figures.Document {
+	d := figures.Document{
+		Transaction: event.Transaction{
+			EventID: fmt.Sprint("e", i), TransactionID: fmt.Sprint("t", i), BankCode: pick(random, "001", "002"), OccurredAtMillis: at,
+			Kind:      pick(random, event.KindPurchase, event.KindPurchase, event.KindPurchase, event.KindReversal, event.KindVoid, event.KindOpening),
+			Direction: pick(random, event.DirectionDebit, event.DirectionNone, event.DirectionUnknown), Status: event.StatusApproved,
+			AmountMinor: random.Int64N(150_000), Currency: pick(random, "BRL", "BRL", "USD"), ProducerVersion: pick(random, "1", "2"),
+			CardID: pick(random, "", "c1", "c2", "c3"), CardBrand: pick(random, "", event.CardBrandVisa, event.CardBrandElo), CardBIN: pick(random, "", "400000", "500000"),
+			CustomerID: pick(random, "", "k1", "k2"), MerchantID: pick(random, "", "m1", "m2"), MerchantName: pick(random, "Bar", "Café", "Loja"),
+			MerchantCategoryCode: pick(random, "5411", "5812"), MerchantCountry: pick(random, "BR", "PT"),
+			Channel: pick(random, event.ChannelEcommerce, event.ChannelPointOfSale), TraceID: pick(random, "", "f00"),
+		},
+		Topic: pick(random, "bank-001", "bank-002"), Partition: int32(random.IntN(3)), Offset: int64(i), PipelineMillis: random.Int64N(90_000_000),
+	}
+	if d.Kind == event.KindOpening {
+		d.Status = event.StatusApplied
+	}
+	if d.Kind == event.KindPurchase {
+		d.CardUse = pick(random, "", event.CardUseFirst, event.CardUseLater)
+		d.RiskRule, d.RiskScore = pick(random, event.RiskRuleNone, event.RiskRuleCardTesting, event.RiskRuleVelocity), event.Some(random.Int32N(101))
+		if random.IntN(10) == 0 {
+			d.RiskRule, d.RiskScore = "", event.Optional[int32]{}
+		}
+		if random.IntN(3) == 0 {
+			d.Status = event.StatusDeclined
+			d.AmountMinor = random.Int64N(2_000)
+			d.DeclineReason = pick(random, event.DeclineUnknown, event.DeclineUnknownCard, event.DeclineNameMismatch, event.DeclineExpiryMismatch,
+				event.DeclineCVVMismatch, event.DeclineExpired, event.DeclineBlocked, event.DeclineLocked, event.DeclineInsufficientFunds,
+				event.DeclineOverPurchaseLimit, event.DeclineTooFrequent, event.DeclineAmountBelowMinimum)
+		}
+		d.Attempt = pick(random, event.Optional[int32]{}, event.Some[int32](1), event.Some[int32](2))
+		d.DecisionMicros = pick(random, event.Optional[int64]{}, event.Some(random.Int64N(600_000)), event.Some(random.Int64N(400_000)))
+	}
+	return d
+}
+
+// TestTheModelSaysWhatIsReckonedByHand takes each panel as the model has it, buckets,
+// queries and formulas, and holds it against the figures by hand.
+func TestTheModelSaysWhatIsReckonedByHand(t *testing.T) {
+	for _, board := range catalogue.Dashboards() {
+		for _, p := range board.Panels {
+			if len(p.Layer.Metrics) == 0 || figures.Unreckoned[p.ID] != "" {
+				continue
+			}
+			t.Run(board.ID+"/"+p.ID, func(t *testing.T) {
+				figure := figures.Of(board.ID, p.ID)
+				require.NotNil(t, figure, "a panel without a figure by hand")
+				filled := 0
+				for seed := range uint64(3) {
+					q := question(seed, 400)
+					if p.ID == "declines-per-minute" {
+						q.From, q.Interval = q.To.Add(-3*time.Hour), time.Minute
+					}
+					filled += compare(t, p, q, figure(q))
+				}
+				require.Positive(t, filled, "nothing was compared")
+			})
+		}
+	}
+}
+
+// compare holds rows by hand against those of the model, and returns how many figures
+// had a value.
+func compare(t *testing.T, p view.Panel, q figures.Question, byHand []figures.Row) int {
+	t.Helper()
+	name := func(keys []string) string { return strings.Join(keys, " | ") }
+	hand := make(map[string]figures.Values)
+	for _, row := range byHand {
+		require.Len(t, row.Keys, len(p.Layer.Buckets))
+		require.Len(t, row.Values, len(p.Layer.Metrics))
+		hand[name(row.Keys)] = row.Values
+	}
+	filled := 0
+	model := asked(p, q)
+	for _, row := range model {
+		values, there := hand[name(row.keys)]
+		if !there {
+			require.Zero(t, row.documents, "row %s is not reckoned by hand", name(row.keys))
+			continue
+		}
+		delete(hand, name(row.keys))
+		for i, metric := range p.Layer.Metrics {
+			want, have := values[metric.ID], row.values[i]
+			require.Equal(t, want == nil, have == nil, "row %s, %s: a value or none", name(row.keys), metric.ID)
+			if want != nil {
+				filled++
+				require.InDelta(t, *want, *have, 1e-6, "row %s, %s", name(row.keys), metric.ID)
+			}
+		}
+	}
+	require.Empty(t, hand, "rows that the model has not")
+	return filled
+}
+
+func TestEveryFigureIsThatOfAPanel(t *testing.T) {
+	for _, board := range catalogue.Dashboards() {
+		require.Nil(t, figures.Of(board.ID, "complete-up-to"))
+	}
+	require.Nil(t, figures.Of("overview", "none"))
+}

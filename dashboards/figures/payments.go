@@ -1,0 +1,175 @@
+package figures
+
+import (
+	"time"
+
+	"codebank.dev/schemas/event"
+)
+
+func overview() map[string]Figure {
+	return map[string]Figure{
+		"approval-rate": func(q Question) []Row {
+			last := q.between(q.To.Add(-15*time.Minute), q.To).where(purchase)
+			return one(Values{"rate": q.payments().approvalRate(), "rate-15m": last.approvalRate()})
+		},
+		"approved-volume": func(q Question) []Row { return one(Values{"volume": q.inReais().where(approved).money()}) },
+		"payments": func(q Question) []Row {
+			return one(Values{"payments": number(len(q.payments())), "per-second": q.payments().perSecond(q.To.Sub(q.From))})
+		},
+		"average-ticket":     func(q Question) []Row { return one(Values{"average-ticket": q.inReais().averageTicket()}) },
+		"payments-by-status": func(q Question) []Row { return q.each(q.payments().first(5, status), counted("payments")) },
+		"approval-rate-over-time": func(q Question) []Row {
+			return q.against(q.payments(), q.dayBefore().payments(), func(today, before set) Values {
+				return Values{"today": today.approvalRate(), "day-before": before.approvalRate()}
+			})
+		},
+		"volume-today": func(q Question) []Row {
+			var today, yesterday set
+			return q.against(q.inReais().where(approved), q.dayBefore().inReais().where(approved), func(now, before set) Values {
+				today, yesterday = append(today, now...), append(yesterday, before...)
+				return Values{"today": today.money(), "yesterday": yesterday.money()}
+			})
+		},
+		"amounts": func(q Question) []Row { return by(q.inReais().first(many, band), counted("payments")) },
+		"top-stores": func(q Question) []Row {
+			groups := q.inReais().first(20, store)
+			shown := 0
+			for _, g := range groups {
+				shown += len(g.set)
+			}
+			return by(groups, func(s set) Values {
+				return Values{
+					"payments": number(len(s)), "volume": s.where(approved).money(), "rate": s.approvalRate(), "ticket": s.averageTicket(),
+					"share": share(float64(len(s)), float64(shown)),
+				}
+			})
+		},
+	}
+}
+
+// against makes a row for each stretch of time, with the documents of a day earlier
+// beside those of the day. Rows without any of both are there too.
+func (q Question) against(today, before set, values func(today, before set) Values) []Row {
+	earlier := q.dayBefore().stretches(before)
+	var rows []Row
+	for i, g := range q.stretches(today) {
+		rows = append(rows, Row{[]string{g.key}, values(g.set, earlier[i].set)})
+	}
+	return rows
+}
+
+var (
+	soft = because(event.DeclineInsufficientFunds, event.DeclineOverPurchaseLimit, event.DeclineTooFrequent, event.DeclineLocked)
+	hard = because(event.DeclineUnknownCard, event.DeclineNameMismatch, event.DeclineExpiryMismatch, event.DeclineCVVMismatch, event.DeclineExpired,
+		event.DeclineBlocked)
+	technical = because(event.DeclineAmountBelowMinimum, event.DeclineUnknown)
+	guards    = because(event.DeclineLocked, event.DeclineTooFrequent)
+)
+
+func approvals() map[string]Figure {
+	refused := func(q Question) set { return q.payments().where(declined) }
+	some := func(which test) Figure {
+		return func(q Question) []Row {
+			found := q.payments().where(which)
+			return one(Values{"declines": number(len(found)), "share": ratio(found, q.payments())})
+		}
+	}
+	rate := func(q Question, by set) []Row { return one(Values{"rate": ratio(q.payments().where(approved), by)}) }
+	return map[string]Figure{
+		"acceptance-rate":    func(q Question) []Row { return rate(q, q.payments()) },
+		"authorization-rate": func(q Question) []Row { return rate(q, q.payments().where(not(guards))) },
+		"rate-of-purchases":  func(q Question) []Row { return rate(q, q.payments().where(not(retry))) },
+		"rate-by-volume": func(q Question) []Row {
+			return one(Values{"rate": share(float64(q.inReais().where(approved).cents()), float64(q.inReais().cents()))})
+		},
+		"soft-declines": some(soft), "hard-declines": some(hard), "technical-declines": some(technical),
+		"recovered": func(q Question) []Row {
+			again := q.payments().where(approved, retry)
+			return one(Values{"payments": number(len(again)), "volume": again.where(reais).money()})
+		},
+		"decline-reasons": func(q Question) []Row { return by(refused(q).first(12, reason), counted("declines")) },
+		"decline-mix":     func(q Question) []Row { return q.each(refused(q).first(12, reason), counted("declines")) },
+		"rate-by-brand": func(q Question) []Row {
+			return q.each(q.payments().first(8, func(d *Document) string { return string(d.CardBrand) }), rated)
+		},
+		"rate-by-amount": func(q Question) []Row { return by(q.inReais().first(many, band), rated) },
+		"lost-volume": func(q Question) []Row {
+			return by(refused(q).where(reais).first(many, reason), func(s set) Values { return Values{"volume": s.money()} })
+		},
+		"steps": steps,
+		"bins": func(q Question) []Row {
+			return by(q.payments().first(20, bin), func(s set) Values {
+				return Values{
+					"payments": number(len(s)), "rate": s.approvalRate(), "soft": number(len(s.where(soft))), "hard": number(len(s.where(hard))),
+				}
+			})
+		},
+		"bin-reasons": func(q Question) []Row {
+			return within(refused(q).first(20, bin), func(s set) []group { return s.first(1, reason) }, counted("declines"))
+		},
+	}
+}
+
+func rated(s set) Values { return Values{"rate": s.approvalRate()} }
+
+func steps(q Question) []Row {
+	card := because(event.DeclineLocked, event.DeclineBlocked, event.DeclineUnknownCard, event.DeclineNameMismatch, event.DeclineExpiryMismatch,
+		event.DeclineCVVMismatch, event.DeclineExpired)
+	amount := because(event.DeclineAmountBelowMinimum, event.DeclineOverPurchaseLimit)
+	funds := because(event.DeclineInsufficientFunds)
+	received := q.payments()
+	return by([]group{
+		{"Received", received},
+		{"Card accepted", received.where(not(card))},
+		{"Amount allowed", received.where(not(card), not(amount))},
+		{"Covered by credit", received.where(not(card), not(amount), not(funds))},
+		{"Approved", received.where(approved)},
+	}, counted("payments"))
+}
+
+func stores() map[string]Figure {
+	customers := func(field func(*Document) string) Figure {
+		return func(q Question) []Row {
+			return one(Values{"number": q.payments().different(field), "approved": q.payments().where(approved).different(field)})
+		}
+	}
+	week := func(values func(set) Values) Figure {
+		return func(q Question) []Row {
+			return within(q.payments().first(7, weekday), func(s set) []group { return s.first(24, hour) }, values)
+		}
+	}
+	return map[string]Figure{
+		"active-cards":     customers(card),
+		"active-customers": customers(func(d *Document) string { return d.CustomerID }),
+		"active-stores":    customers(func(d *Document) string { return d.MerchantID }),
+		"approved-volume":  overview()["approved-volume"],
+		"volume-by-store": func(q Question) []Row {
+			return q.each(q.inReais().first(10, store), func(s set) Values { return Values{"volume": s.where(approved).money()} })
+		},
+		"hours": week(counted("payments")), "hours-rate": week(rated),
+		"active-cards-over-time": func(q Question) []Row {
+			return q.over(q.payments(), func(s set) Values { return Values{"cards": s.different(card)} })
+		},
+		"new-and-returning": func(q Question) []Row {
+			use := func(d *Document) string {
+				return map[event.CardUse]string{event.CardUseFirst: "New", event.CardUseLater: "Returning"}[d.CardUse]
+			}
+			return q.each(q.payments().where(approved).first(2, use), counted("payments"))
+		},
+		"countries": func(q Question) []Row {
+			return by(q.payments().first(10, func(d *Document) string { return d.MerchantCountry }), counted("payments"))
+		},
+		"categories": func(q Question) []Row {
+			return by(q.inReais().first(10, func(d *Document) string { return d.MerchantCategoryCode }),
+				func(s set) Values { return Values{"volume": s.where(approved).money()} })
+		},
+		"stores": func(q Question) []Row {
+			return by(q.inReais().first(50, store), func(s set) Values {
+				return Values{
+					"payments": number(len(s)), "volume": s.where(approved).money(), "rate": s.approvalRate(), "ticket": s.averageTicket(),
+					"cards": s.different(card),
+				}
+			})
+		},
+	}
+}
