@@ -3,6 +3,7 @@
 //	go run ./stack doctor          what the machine lacks, and how to get it
 //	go run ./stack up              start everything, keep the data in .stack/up
 //	go run ./stack demo [--exit]   start everything empty and show what it does
+//	go run ./stack history [--exit] start everything empty and give the bank a year of history
 //	go run ./stack apply           declare topics, schemas, indices, connectors
 //	go run ./stack bench [NAME…]   measure the system against yardsticks
 //	go run ./stack clean [--all]   delete what the commands above have stored
@@ -61,6 +62,8 @@ type options struct {
 	words []string
 	bench bench.Options
 	chaos chaosOptions
+
+	history historyOptions
 }
 
 // command is one of the words after `stack`.
@@ -84,8 +87,13 @@ func commands() []command {
 			place(set, o)
 			set.BoolVar(&o.exit, "exit", false, "stop after the check instead of running on")
 		}, runDemo, false},
+		{"history", "start everything empty and give the bank a past, for dashboards", func(set *flag.FlagSet, o *options) {
+			place(set, o)
+			set.BoolVar(&o.exit, "exit", false, "stop when all of it is everywhere instead of running on")
+			o.history.bind(set)
+		}, runHistory, false},
 		{"apply", "declare topics, schemas, indices and connectors on a running stack", place, runApply, false},
-		{"clean", "delete the data of up and demo", func(set *flag.FlagSet, o *options) {
+		{"clean", "delete the data of up, demo and history", func(set *flag.FlagSet, o *options) {
 			place(set, o)
 			set.BoolVar(&o.all, "all", false, "delete what was fetched and built as well")
 		}, runClean, false},
@@ -134,6 +142,11 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 // open describes the stack of a command; name is the folder below .stack that
 // it uses unless another is chosen.
 func open(o options, name string, out io.Writer) (*launch.Stack, error) {
+	return openWith(o, name, launch.Config{Out: out, LedgerFirst: name == "up"})
+}
+
+// openWith is open with more to say about the stack.
+func openWith(o options, name string, config launch.Config) (*launch.Stack, error) {
 	if o.dir == "" {
 		root, err := dist.Root()
 		if err != nil {
@@ -141,7 +154,8 @@ func open(o options, name string, out io.Writer) (*launch.Stack, error) {
 		}
 		o.dir = filepath.Join(root, ".stack", name)
 	}
-	return launch.Open(launch.Config{Dir: o.dir, BasePort: o.basePort, Out: out, LedgerFirst: name == "up"})
+	config.Dir, config.BasePort = o.dir, o.basePort
+	return launch.Open(config)
 }
 
 func runDoctor(ctx context.Context, o options, out io.Writer) error {
@@ -208,7 +222,7 @@ func runApply(ctx context.Context, o options, out io.Writer) error {
 }
 
 func runClean(_ context.Context, o options, out io.Writer) error {
-	names := []string{"up", "demo", "bench", "chaos"}
+	names := []string{"up", "demo", "history", "bench", "chaos"}
 	if o.dir != "" {
 		names = []string{""}
 	}

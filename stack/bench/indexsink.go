@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -16,8 +17,8 @@ import (
 const (
 	// indexPattern is what the indices of the template are called.
 	indexPattern = "bank-transactions-*"
-	// rawIndex is one of the same template, for documents that no connector writes.
-	rawIndex = "bank-transactions-bench"
+	// rawIndex begins the names of indices of the same template, for documents that no connector writes.
+	rawIndex = "bank-transactions-bench-"
 	// trial is how many documents it takes to find out how `_bulk` is fastest.
 	trial = 60_000
 	// page is how many documents are read at once.
@@ -45,14 +46,29 @@ func (w *world) index(ctx context.Context) (figures []Figure, err error) {
 	if err != nil {
 		return nil, err
 	}
+	return w.indexing(ctx, broker, backlog{figure: "IndexSink", total: total})
+}
+
+// backlog is a part of the topic that a sink is to write, up to its end.
+type backlog struct {
+	// figure is what is measured with it.
+	figure string
+	// from is where it begins, by partition; nil is the topic's beginning.
+	from  map[int32]int64
+	total int64
+}
+
+// indexing measures the connector on a backlog, in turn with `_bulk`.
+func (w *world) indexing(ctx context.Context, broker *broker, b backlog) (figures []Figure, err error) {
+	total := b.total
 	sink := Series{Name: fmt.Sprintf("the connector, %d documents, from the first seen to the last", total), Unit: "sink-docs/s"}
 	raw := Series{Unit: "raw-docs/s"}
 	var documents *documents
-	if _, err := w.writeDocuments(ctx, broker, total); err != nil {
+	if _, err := w.writeDocuments(ctx, broker, b); err != nil {
 		return nil, err // this round warms worker and index up and is not counted
 	}
 	for range w.options.longRounds() {
-		rate, err := w.writeDocuments(ctx, broker, total)
+		rate, err := w.writeDocuments(ctx, broker, b)
 		if err != nil {
 			return nil, err
 		}
@@ -72,12 +88,17 @@ func (w *world) index(ctx context.Context) (figures []Figure, err error) {
 		raw.Name = fmt.Sprintf("_bulk of the same documents from Go, %d workers, %d MB, the fastest of %d ways",
 			documents.way.workers, documents.way.bytes>>20, len(ways))
 	}
-	return []Figure{ratio("IndexSink", "every round the same backlog into empty indices", sink, raw)}, w.deleteIndices(ctx)
+	return []Figure{ratio(b.figure, "every round the same backlog into empty indices", sink, raw)}, w.deleteIndices(ctx)
 }
 
-// writeDocuments has the connector write the whole topic into empty indices.
-func (w *world) writeDocuments(ctx context.Context, broker *broker, total int64) (rate float64, err error) {
-	if err := errors.Join(w.fromStart(ctx, broker, indexSink), w.deleteIndices(ctx)); err != nil {
+// writeDocuments has the connector write a backlog into empty indices.
+func (w *world) writeDocuments(ctx context.Context, broker *broker, b backlog) (rate float64, err error) {
+	begin := func() error { return w.fromStart(ctx, broker, indexSink) }
+	if b.from != nil {
+		begin = func() error { return w.place(ctx, indexSink, b.from) }
+	}
+	total := b.total
+	if err := errors.Join(begin(), w.deleteIndices(ctx)); err != nil {
 		return 0, err
 	}
 	if err := w.resumeSinks(ctx, indexSink); err != nil {
@@ -147,7 +168,9 @@ func (w *world) deleteIndices(ctx context.Context) error {
 // documents are lines of `_bulk` requests, an action and a document each.
 type documents struct {
 	lines [][]byte
-	way   indexing
+	// indices are those that the lines name.
+	indices []string
+	way     indexing
 }
 
 // readDocuments reads what the connector wrote, and finds the fastest way to write it.
@@ -157,6 +180,7 @@ func (w *world) readDocuments(ctx context.Context, total int64) (*documents, err
 		Hits   struct {
 			Hits []struct {
 				ID     string          `json:"_id"`
+				Index  string          `json:"_index"`
 				Source json.RawMessage `json:"_source"`
 			} `json:"hits"`
 		} `json:"hits"`
@@ -167,7 +191,12 @@ func (w *world) readDocuments(ctx context.Context, total int64) (*documents, err
 	err := ask(ctx, http.MethodPost, w.elasticsearch(indexPattern+"/_search?scroll=5m"), query, &found)
 	for err == nil && len(found.Hits.Hits) > 0 {
 		for _, hit := range found.Hits.Hits {
-			read.lines = append(read.lines, fmt.Appendf(nil, `{"create":{"_id":%q}}`+"\n%s\n", hit.ID, hit.Source))
+			// As many indices as the connector has written to.
+			index := rawIndex + strings.TrimPrefix(hit.Index, strings.TrimSuffix(indexPattern, "*"))
+			if !slices.Contains(read.indices, index) {
+				read.indices = append(read.indices, index)
+			}
+			read.lines = append(read.lines, fmt.Appendf(nil, `{"create":{"_index":%q,"_id":%q}}`+"\n%s\n", index, hit.ID, hit.Source))
 		}
 		next := map[string]any{"scroll": "5m", "scroll_id": found.Scroll}
 		found = hits{}
@@ -193,11 +222,12 @@ func (w *world) readDocuments(ctx context.Context, total int64) (*documents, err
 	return read, nil
 }
 
-// sendDocuments writes the first n documents to a new index and returns how many a second.
+// sendDocuments writes the first n documents to new indices and returns how many a second.
 func (w *world) sendDocuments(ctx context.Context, documents *documents, way indexing, n int) (float64, error) {
-	err := ask(ctx, http.MethodPut, w.elasticsearch(rawIndex), nil, nil)
-	if err != nil {
-		return 0, err
+	for _, index := range documents.indices {
+		if err := ask(ctx, http.MethodPut, w.elasticsearch(index), nil, nil); err != nil {
+			return 0, err
+		}
 	}
 	bodies := make(chan []byte, n)
 	for lines := documents.lines[:n]; len(lines) > 0; {
@@ -229,16 +259,21 @@ func (w *world) sendDocuments(ctx context.Context, documents *documents, way ind
 	if err := context.Cause(ctx); err != nil {
 		return 0, err
 	}
-	if err := w.countDocuments(ctx, rawIndex, int64(n)); err != nil {
+	if err := w.countDocuments(ctx, rawIndex+"*", int64(n)); err != nil {
 		return 0, err
 	}
-	return float64(n) / elapsed.Seconds(), ask(ctx, http.MethodDelete, w.elasticsearch(rawIndex), nil, nil)
+	for _, index := range documents.indices {
+		if err := ask(ctx, http.MethodDelete, w.elasticsearch(index), nil, nil); err != nil {
+			return 0, err
+		}
+	}
+	return float64(n) / elapsed.Seconds(), nil
 }
 
 // sendBulk sends one `_bulk` request, all of whose documents must be taken. Of the
 // answer it has only that told.
 func (w *world) sendBulk(ctx context.Context, body []byte) error {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.elasticsearch(rawIndex+"/_bulk?filter_path=errors"), bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.elasticsearch("_bulk?filter_path=errors"), bytes.NewReader(body))
 	if err != nil {
 		return err
 	}

@@ -13,13 +13,18 @@ const publishedDatabase = "bench_published"
 
 // publisher starts the bank on the ledger that is published, with the relay or without.
 func (w *world) publisher(ctx context.Context, relay bool) (*bank, error) {
+	return w.publishing(ctx, map[string]string{"relay": fmt.Sprint(relay)})
+}
+
+// publishing starts the bank on that ledger with these settings.
+func (w *world) publishing(ctx context.Context, settings map[string]string) (*bank, error) {
 	if !w.published {
 		if err := w.copyCards(ctx, publishedDatabase); err != nil {
 			return nil, err
 		}
 		w.published = true
 	}
-	return w.startBank(ctx, publishedDatabase, map[string]string{"relay": fmt.Sprint(relay)})
+	return w.startBank(ctx, publishedDatabase, settings)
 }
 
 // buy makes at least that many purchases over the stream.
