@@ -3,7 +3,7 @@
 //	go run ./stack doctor          what the machine lacks, and how to get it
 //	go run ./stack up              start everything, keep the data in .stack/up
 //	go run ./stack demo [--exit]   start everything empty and show what it does
-//	go run ./stack history [--exit] start everything empty and give the bank a year of history
+//	go run ./stack history [--exit]  start everything empty and give the bank a year of history
 //	go run ./stack apply           declare topics, schemas, indices, connectors
 //	go run ./stack bench [NAME…]   measure the system against yardsticks
 //	go run ./stack clean [--all]   delete what the commands above have stored

@@ -1,0 +1,253 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"codebank.dev/schemas/event"
+	"codebank.dev/stack/launch"
+	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// The bank of the history is another than that of the other tests: its events are on
+// a topic of their own, and in the index they have its code.
+const (
+	historyBank  = "002"
+	historyTopic = "bank-" + historyBank + ".transactions.v1"
+	// historyPurchases make some 50,000 events together with cards and reversals.
+	historyPurchases = 49_000
+	// seedBound is how long deciding them may take.
+	seedBound = time.Minute
+)
+
+// plan is what bankctl says is to be found in the history.
+type plan struct {
+	Purchases, Cards int
+	Start, End       time.Time
+	Outage           struct{ From, To time.Time }
+	Burst            struct {
+		From, To   time.Time
+		BIN        string
+		MerchantID string `json:"merchant_id"`
+		Purchases  int
+	}
+}
+
+// seeded is what bankctl says came of it.
+type seeded struct {
+	Purchases, Approved, Reversals, Events int
+	Declined                               map[string]int
+	Milliseconds                           int64
+}
+
+// past is the history that is seeded once for all tests.
+type past struct {
+	plan   plan
+	seeded seeded
+	events []event.Transaction
+	took   time.Duration
+}
+
+var (
+	pastOnce sync.Once
+	thePast  *past
+)
+
+// historyOf returns all events of the history's topic, partition by partition, each once;
+// all of them are in the index too. The first call has the history seeded by a bank that
+// runs from then on.
+func historyOf(t *testing.T) []event.Transaction {
+	t.Helper()
+	return pastOf(t).events
+}
+
+func pastOf(t *testing.T) *past {
+	t.Helper()
+	stack := running(t)
+	pastOnce.Do(func() { thePast = makePast(t, stack) })
+	require.NotNil(t, thePast, "seeding the history has failed in another test")
+	return thePast
+}
+
+func makePast(t *testing.T, stack *launch.Stack) *past {
+	t.Helper()
+	database := "bank_" + historyBank
+	require.NoError(t, stack.CreateDatabase(t.Context(), database))
+	url, err := stack.DatabaseURL(t.Context(), database)
+	require.NoError(t, err)
+	for _, what := range []string{"topics", "schemas"} {
+		historyCtl(t, stack, "apply", what)
+	}
+	base := stack.Addresses().BasePort
+	_, err = stack.Replica(context.Background(), launch.Bank, launch.Copy{
+		Name: "bank-" + historyBank, GRPCPort: base + 10, HTTPPort: base + 11,
+		Settings: map[string]string{"bank-code": historyBank, "database-url": url, "history": "true"},
+	})
+	require.NoError(t, err)
+	p := &past{}
+	require.NoError(t, json.Unmarshal(historyCtl(t, stack, seedArguments(stack, "--plan")...), &p.plan))
+	began := time.Now()
+	p.seeded = seedHistory(t, stack)
+	p.took = time.Since(began)
+	require.Eventually(t, func() bool { return indexedHistory(t, stack) >= p.seeded.Events }, patience, 500*time.Millisecond)
+	p.events = eventsOnTopic(t, stack, historyTopic, p.seeded.Events)
+	return p
+}
+
+// historyCtl runs the operators' tool on the bank of the history and returns its last line.
+func historyCtl(t *testing.T, stack *launch.Stack, arguments ...string) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	err := stack.Bankctl(t.Context(), &out, append(arguments, "--bank-code", historyBank, "-o", "json")...)
+	require.NoError(t, err, out.String())
+	lines := bytes.Split(bytes.TrimSpace(out.Bytes()), []byte("\n"))
+	return lines[len(lines)-1]
+}
+
+func seedArguments(stack *launch.Stack, more ...string) []string {
+	return append([]string{
+		"seed", "history", "--bank-address", "127.0.0.1:" + strconv.Itoa(stack.Addresses().BasePort+10), "--seed", "42",
+		"--days", "365", "--purchases", strconv.Itoa(historyPurchases), "--end", "2026-11-01",
+	}, more...)
+}
+
+func seedHistory(t *testing.T, stack *launch.Stack) seeded {
+	t.Helper()
+	var s seeded
+	require.NoError(t, json.Unmarshal(historyCtl(t, stack, seedArguments(stack)...), &s))
+	return s
+}
+
+// indexedHistory is how many documents of that bank can be found.
+func indexedHistory(t *testing.T, stack *launch.Stack) int {
+	t.Helper()
+	elasticsearch := stack.Addresses().Elasticsearch()
+	call(t, http.MethodPost, elasticsearch+"/bank-transactions-*/_refresh", nil)
+	counted := call(t, http.MethodPost, elasticsearch+"/bank-transactions-*/_count",
+		map[string]any{"query": map[string]any{"term": map[string]any{"bank_code": historyBank}}})
+	return int(counted["count"].(float64))
+}
+
+// eventsOnTopic reads a topic to its end and returns each event once: at least so many.
+func eventsOnTopic(t *testing.T, stack *launch.Stack, topic string, atLeast int) []event.Transaction {
+	t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(stack.Addresses().Kafka()), kgo.ConsumeTopics(topic),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	require.NoError(t, err)
+	defer client.Close()
+	var left int64
+	require.Eventually(t, func() bool {
+		ends, err := kadm.NewClient(client).ListEndOffsets(t.Context(), topic)
+		left = 0
+		ends.Each(func(end kadm.ListedOffset) { left += end.Offset })
+		return err == nil && left >= int64(atLeast)
+	}, patience, 100*time.Millisecond)
+	decoders := historyDecoders(t, stack)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	var events []event.Transaction
+	seen := map[string]bool{}
+	for left > 0 {
+		fetches := client.PollFetches(ctx)
+		require.NoError(t, fetches.Err())
+		fetches.EachRecord(func(record *kgo.Record) {
+			left--
+			id, body, err := event.ParseFrame(record.Value)
+			require.NoError(t, err)
+			var e event.Transaction
+			require.NoError(t, decoders(id).Decode(body, &e))
+			if !seen[e.EventID] {
+				seen[e.EventID] = true
+				events = append(events, e)
+			}
+		})
+	}
+	return events
+}
+
+// historyDecoders returns the decoder of a schema by the registry's number.
+func historyDecoders(t *testing.T, stack *launch.Stack) func(uint32) *event.Decoder {
+	known := map[uint32]*event.Decoder{}
+	return func(id uint32) *event.Decoder {
+		if decoder, ok := known[id]; ok {
+			return decoder
+		}
+		answer := call(t, http.MethodGet, stack.Addresses().RegistryConfluent()+"/schemas/ids/"+strconv.Itoa(int(id)), nil)
+		decoder, err := event.NewDecoder(answer["schema"].(string))
+		require.NoError(t, err)
+		known[id] = decoder
+		return decoder
+	}
+}
+
+func TestAHistoryTravelsLikeEveryPurchaseAndOnce(t *testing.T) {
+	p := pastOf(t)
+	stack := running(t)
+	t.Logf("%d events, seeded in %v, decided in %d ms", p.seeded.Events, p.took, p.seeded.Milliseconds)
+	require.Less(t, p.took, seedBound)
+	require.GreaterOrEqual(t, p.seeded.Events, 50_000)
+	require.Len(t, p.events, p.seeded.Events)
+	require.Equal(t, p.seeded.Events, indexedHistory(t, stack))
+
+	sequences := map[string]int64{}
+	latest := map[string]time.Time{}
+	var purchases, burst int
+	hours, weekdays := [24]int{}, [7]int{}
+	for i := range p.events {
+		e := &p.events[i]
+		require.Equal(t, historyBank, e.BankCode)
+		at := e.OccurredAt()
+		require.False(t, !at.Before(p.plan.Outage.From) && at.Before(p.plan.Outage.To), "%s in the outage", e.EventID)
+		if e.AccountID != "" {
+			sequences[e.AccountID]++
+			require.Equal(t, sequences[e.AccountID], e.Sequence.Value, "account %s", e.AccountID)
+			require.False(t, at.Before(latest[e.AccountID]), "account %s", e.AccountID)
+			latest[e.AccountID] = at
+		}
+		if e.Kind != event.KindPurchase {
+			continue
+		}
+		purchases++
+		hours[at.Hour()]++
+		weekdays[at.Weekday()]++
+		if e.MerchantID == p.plan.Burst.MerchantID {
+			burst++
+			require.False(t, at.Before(p.plan.Burst.From), e.EventID)
+			require.Equal(t, p.plan.Burst.BIN, e.CardBIN)
+		}
+	}
+	require.Len(t, sequences, p.plan.Cards)
+	require.Equal(t, p.plan.Purchases, purchases)
+	require.Equal(t, p.plan.Burst.Purchases, burst)
+	require.Greater(t, hours[15], 5*hours[5], "noon in São Paulo against two in the morning")
+	require.Greater(t, weekdays[time.Friday], weekdays[time.Sunday])
+	require.Len(t, p.seeded.Declined, 11, "every reason: %v", p.seeded.Declined)
+
+	before := historyVersions(t, stack)
+	again := seedHistory(t, stack)
+	again.Milliseconds = p.seeded.Milliseconds
+	require.Equal(t, p.seeded, again)
+	require.Len(t, eventsOnTopic(t, stack, historyTopic, p.seeded.Events), p.seeded.Events, "nothing was added")
+	require.True(t, maps.Equal(before, historyVersions(t, stack)), "no document was written again")
+}
+
+// historyVersions are the versions of the documents of that bank.
+func historyVersions(t *testing.T, stack *launch.Stack) map[string]float64 {
+	t.Helper()
+	versions := indexState(t, stack)
+	own := map[string]bool{}
+	for _, e := range thePast.events {
+		own[e.EventID] = true
+	}
+	maps.DeleteFunc(versions, func(id string, _ float64) bool { return !own[id] })
+	return versions
+}
