@@ -162,6 +162,16 @@ func (s *seeder) result(took time.Duration) seeded {
 	return done
 }
 
+// reached notes how far a share is; another may be further.
+func (s *seeder) reached(at time.Time) {
+	for {
+		before := s.latest.Load()
+		if at.UnixMilli() <= before || s.latest.CompareAndSwap(before, at.UnixMilli()) {
+			return
+		}
+	}
+}
+
 // tell writes how far it is, now and then.
 func (s *seeder) tell(ctx context.Context, began time.Time) {
 	tick := time.NewTicker(quiet)

@@ -130,7 +130,7 @@ func (s *share) settle(ctx context.Context, round []history.Step) error {
 		err = failed
 	}
 	if err == nil && len(open) > 0 {
-		s.latest.Store(open[len(open)-1].At.UnixMilli())
+		s.reached(open[len(open)-1].At)
 	}
 	return err
 }
