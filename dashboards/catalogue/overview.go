@@ -42,7 +42,7 @@ func rateNow() view.Panel {
 			"Approved payments divided by all payments, so what the bank's own guards refuse counts against it. Small: the last 15 minutes of the range. "+
 				"Green from 90 %, red below 80 %."),
 		lit(value("rate", "Approval rate", approvalRate(), percent), approvalLights),
-		value("rate-15m", "last 15 min", view.Ratio(within(count(approved), "15m"), within(count(), "15m")), percent))
+		value("last-15m", "last 15 min", view.Ratio(within(count(approved), "15m"), within(count(), "15m")), percent))
 }
 
 func approvedVolume() view.Panel {

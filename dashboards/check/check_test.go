@@ -136,6 +136,10 @@ func TestEachFaultIsFound(t *testing.T) {
 			math["references"] = []any{}
 			at(t, math, "params", "tinymathAst")["args"] = []any{1, 2}
 		}, " panel approval-rate: column rate is a formula without parts"},
+		{"an id that begins another", func(t *testing.T, o tree) {
+			columns := at(t, layerOf(t, o, rate), "columns")
+			columns["rate-of-all"] = columns["rateX0"]
+		}, " panel approval-rate: column rate is a formula whose id begins that of column rate-of-all"},
 		{"a formula with a field", func(t *testing.T, o tree) { columnOf(t, o, rate, "rate")["sourceField"] = "status" }, " panel approval-rate: column rate is a formula with a sourceField"},
 		{"mathematics with a field", func(t *testing.T, o tree) { columnOf(t, o, rate, "rateX2")["sourceField"] = "status" }, " panel approval-rate: column rateX2 is mathematics with a sourceField"},
 		{"mathematics with other parts than it names", func(t *testing.T, o tree) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -78,6 +79,9 @@ func (l layer) order() []string {
 	return findings
 }
 
+// partName is what Kibana adds to the id of a formula for that of a part.
+var partName = regexp.MustCompile(`^X[0-9]+$`)
+
 func (l layer) column(id string) []string {
 	c := l.Columns[id]
 	var findings []string
@@ -96,6 +100,11 @@ func (l layer) column(id string) []string {
 		}
 		if c.SourceField != "" {
 			say("is a formula with a sourceField")
+		}
+		for _, other := range slices.Sorted(maps.Keys(l.Columns)) {
+			if rest, taken := strings.CutPrefix(other, id); taken && other != id && !partName.MatchString(rest) {
+				say("is a formula whose id begins that of column %s: Kibana takes that for one of its parts", other)
+			}
 		}
 	case "math":
 		if c.SourceField != "" {

@@ -10,7 +10,7 @@ func overview() map[string]Figure {
 	return map[string]Figure{
 		"approval-rate": func(q Question) []Row {
 			last := q.between(q.To.Add(-15*time.Minute), q.To).where(purchase)
-			return one(Values{"rate": q.payments().approvalRate(), "rate-15m": last.approvalRate()})
+			return one(Values{"rate": q.payments().approvalRate(), "last-15m": last.approvalRate()})
 		},
 		"approved-volume": func(q Question) []Row { return one(Values{"volume": q.inReais().where(approved).money()}) },
 		"payments": func(q Question) []Row {
