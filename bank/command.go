@@ -7,7 +7,8 @@ import (
 )
 
 // Command is one request to change the ledger. It is pure: Decide sees the Book
-// and the time it is given, nothing else, and may be called again on a fresh Book
+// and the time it is given, nothing else (only a purchase's risk, which decides nothing,
+// comes from what the process has seen before), and may be called again on a fresh Book
 // when the first attempt did not commit.
 type Command interface {
 	// Key identifies the command: of two with the same key in flight in one process,

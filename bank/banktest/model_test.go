@@ -144,6 +144,8 @@ type model struct {
 	entries   map[bank.ID]bank.Entry
 	givenBack map[bank.ID]int64
 	events    []string
+	// used are the cards that an approved purchase was made with.
+	used map[bank.ID]bool
 }
 
 type accountModel struct {
@@ -154,6 +156,7 @@ type accountModel struct {
 func newModel() *model {
 	return &model{
 		accounts: map[bank.ID]*accountModel{}, entries: map[bank.ID]bank.Entry{}, givenBack: map[bank.ID]int64{},
+		used: map[bank.ID]bool{},
 	}
 }
 
@@ -168,11 +171,37 @@ func (m *model) apply(e *bank.Entry) error {
 	if err := m.live(e); err != nil {
 		return fmt.Errorf("%w: %+v", err, *e)
 	}
+	if err := m.told(e); err != nil {
+		return fmt.Errorf("%w: %+v", err, *e)
+	}
 	m.entries[e.TransactionID] = *e
 	if e.Status != bank.Voided {
 		m.events = append(m.events, e.EventID())
 	}
 	return m.trial()
+}
+
+// told holds what an entry says of its card's use and its risk to what it is.
+func (m *model) told(e *bank.Entry) error {
+	purchase := e.Kind == bank.KindPurchase && e.Status != bank.Voided
+	want := bank.CardUse(0)
+	if purchase && !e.IsRefusal() {
+		want = bank.FirstUse
+		if m.used[e.Card.ID] {
+			want = bank.LaterUse
+		}
+		m.used[e.Card.ID] = m.used[e.Card.ID] || e.Status == bank.Approved
+	}
+	switch {
+	case e.CardUse != want:
+		return fmt.Errorf("I7: the use of the card is %q, not %q", e.CardUse, want)
+	case purchase != (e.Risk.Rule != 0):
+		return errors.New("I7: purchases are assessed, and nothing else is")
+	case (e.Risk.Score == 0) != (e.Risk.Rule <= bank.RiskNone) || e.Risk.Score > bank.MaxRiskScore:
+		return errors.New("I7: a score above 0 has a rule")
+	}
+	seen.add("risk " + e.Risk.Rule.String())
+	return nil
 }
 
 // move applies what the entry moves.

@@ -70,6 +70,7 @@ func TestSequences(t *testing.T) {
 		require.NotZero(t, seen.counts["DECLINED "+reason.String()], reason)
 	}
 	for _, outcome := range []string{"PURCHASE APPROVED", "PURCHASE VOIDED", "VOID APPROVED", "REVERSAL APPROVED", "LIMIT_CHANGE APPLIED", "OPENING APPLIED",
+		"risk NONE", "risk VELOCITY", "risk CARD_TESTING",
 		"ABORTED", "FAILED_PRECONDITION", "INVALID_ARGUMENT", "NOT_FOUND", "again"} {
 		require.NotZero(t, seen.counts[outcome], outcome)
 	}
