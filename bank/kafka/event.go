@@ -1,6 +1,7 @@
 package kafka
 
 import (
+	"errors"
 	"sync"
 	"unsafe"
 
@@ -42,8 +43,15 @@ type workspace struct {
 	texts scratch
 }
 
-// Append implements bank.Encoder.
+// errTellsMore says that an event of the entry in this version would be another than
+// the one in a later version.
+var errTellsMore = errors.New("kafka: the entry tells more than the version of the event has fields for")
+
+// Append implements bank.Encoder. It refuses an entry that Omit would change.
 func (e *Encoder) Append(dst []byte, entry *bank.Entry) ([]byte, int, error) {
+	if e.version < 2 && (entry.CardUse != 0 || entry.Risk != bank.Risk{}) {
+		return dst, e.version, errTellsMore
+	}
 	w := e.pools.Get().(*workspace)
 	defer e.pools.Put(w)
 	w.texts.used = 0

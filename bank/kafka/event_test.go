@@ -55,6 +55,8 @@ func TestEveryFieldOfAnEntryReachesTheEvent(t *testing.T) {
 // newest version has no other content.
 func TestAnEventOfAnOlderVersionMadeAgainSaysTheSame(t *testing.T) {
 	entry, encoder := fullEntry(), NewVersionEncoder("001", 1)
+	_, _, err := encoder.Append(nil, entry)
+	require.ErrorIs(t, err, errTellsMore)
 	encoder.Omit(entry)
 	body, version, err := encoder.Append(nil, entry)
 	require.NoError(t, err)

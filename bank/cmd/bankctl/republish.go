@@ -13,12 +13,14 @@ import (
 	"codebank.dev/bank/kafka"
 	"codebank.dev/bank/postgres"
 	"codebank.dev/bank/provision"
+	"codebank.dev/schemas/event"
 )
 
 func newRepublish(app *application) *cobra.Command {
 	var account string
 	var span postgres.Span
 	var refusals bool
+	var version int
 	command := &cobra.Command{
 		Use:   "republish --account ID [--from SEQUENCE] [--to SEQUENCE] | --refusals",
 		Short: "Have events published again, with the ids they had",
@@ -28,11 +30,18 @@ stays as it is and what is missing arrives.
 
 The events are made again from the ledger, which holds every field of them. Doing
 it again is harmless. With --refusals, the declines that belong to no account are
-published again, all of them.`,
+published again, all of them.
+
+While a version of the event is rolled out, --event-version has to be the one that
+the bank writes: the relay waits for a schema that is not registered yet. An event
+that an older version cannot tell is refused.`,
 		Args: cobra.NoArgs,
 		RunE: work(func(ctx context.Context, _ []string) error {
+			if version < 1 || version > event.NewestVersion {
+				return misused("event-version", fmt.Errorf("there are versions 1 to %d", event.NewestVersion))
+			}
 			if refusals {
-				return app.republish(ctx, postgres.Span{})
+				return app.republish(ctx, postgres.Span{}, version)
 			}
 			var err error
 			if span.AccountID, err = bank.ParseID(account); err != nil {
@@ -41,13 +50,14 @@ published again, all of them.`,
 			if span.From < 1 || span.To != 0 && span.To < span.From {
 				return misused("from", errors.New("a span begins at 1 or above and ends at or behind its beginning"))
 			}
-			return app.republish(ctx, span)
+			return app.republish(ctx, span, version)
 		}),
 	}
 	flags := command.Flags()
 	flags.StringVar(&account, "account", "", "`id` of the account")
 	flags.Int64Var(&span.From, "from", 1, "`sequence` of the first event")
 	flags.Int64Var(&span.To, "to", 0, "`sequence` of the last event; 0 for the account's last")
+	flags.IntVar(&version, "event-version", event.NewestVersion, "`version` of the schema that the events are written in")
 	flags.BoolVar(&refusals, "refusals", false, "the declines that belong to no account")
 	command.MarkFlagsOneRequired("account", "refusals")
 	for _, flag := range []string{"account", "from", "to"} {
@@ -57,8 +67,8 @@ published again, all of them.`,
 }
 
 // republish writes the events of a span, or all refusals when it names no account,
-// into the outbox again.
-func (a *application) republish(ctx context.Context, span postgres.Span) error {
+// into the outbox again, in a version of the schema.
+func (a *application) republish(ctx context.Context, span postgres.Span, schema int) error {
 	store, err := a.ledger(ctx)
 	if err != nil {
 		return err
@@ -67,7 +77,7 @@ func (a *application) republish(ctx context.Context, span postgres.Span) error {
 	if err := a.checkOwner(ctx, store); err != nil {
 		return err
 	}
-	encoder := kafka.NewEncoder(bank.Code(a.bankCode))
+	encoder := kafka.NewVersionEncoder(bank.Code(a.bankCode), schema)
 	encode := func(entry *bank.Entry) (bank.Event, error) {
 		body, version, err := encoder.Append(nil, entry)
 		return bank.Event{

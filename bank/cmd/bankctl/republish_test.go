@@ -50,6 +50,11 @@ func TestRepublishMakesEventsAgainFromTheLedger(t *testing.T) {
 		}, again[entry.Sequence-3].Event)
 	}
 
+	status, _, stderr = republish(t, url, "--account", account.String(), "--to", "1", "--event-version", "1")
+	require.Zero(t, status, stderr)
+	older := waiting(t, store)
+	require.Equal(t, 1, older[len(older)-1].Event.SchemaVersion)
+
 	status, stdout, _ = republish(t, url, "--account", account.String(), "-o", "json")
 	require.Zero(t, status)
 	require.JSONEq(t, `{"account_id":"`+account.String()+`","from_sequence":1,"events":5}`, stdout)
@@ -75,6 +80,7 @@ func TestRepublishSaysWhenThereIsNothing(t *testing.T) {
 		{"neither account nor refusals", nil, exitUsage, "refusals"},
 		{"both", []string{"--account", nobody, "--refusals"}, exitUsage, "refusals"},
 		{"a span from behind", []string{"--account", nobody, "--from", "3", "--to", "2"}, exitUsage, "--from"},
+		{"a version that there is not", []string{"--account", nobody, "--event-version", "9"}, exitUsage, "--event-version"},
 		{"a span from nothing", []string{"--account", nobody, "--from", "0"}, exitUsage, "--from"},
 		{"no database", []string{"--account", nobody, "--ledger-database-url", ""}, exitUsage, "--ledger-database-url"},
 	} {
