@@ -37,9 +37,8 @@ type node map[string]json.RawMessage
 
 // multi is the answer to an aggregation with buckets.
 type multi struct {
-	Buckets  json.RawMessage `json:"buckets"`
-	ErrorMax float64         `json:"doc_count_error_upper_bound"`
-	Others   float64         `json:"sum_other_doc_count"`
+	Buckets json.RawMessage `json:"buckets"`
+	Others  float64         `json:"sum_other_doc_count"`
 }
 
 // parseAnswer reads an answer, or the error that it is.
@@ -200,10 +199,14 @@ func (c *cells) buckets(p position, raw json.RawMessage) ([]bucket, error) {
 		if len(b.Fields) > 1 {
 			return c.combinations(b, raw)
 		}
-		if m.ErrorMax > 0 {
-			c.note(fmt.Sprintf("%s: counts may be too small by up to %s", b.Label, strconv.FormatFloat(m.ErrorMax, 'f', -1, 64)))
+		list, err := listedBuckets(m.Buckets, nil)
+		for _, one := range list {
+			// Of several shards some may not have sent this value. -1 is not known.
+			if off := one.below["doc_count_error_upper_bound"]; len(off) > 0 && string(off) != "0" && string(off) != "-1" {
+				c.note(fmt.Sprintf("%s: %s may be too small by up to %s", b.Label, one.key.Text, off))
+			}
 		}
-		return listedBuckets(m.Buckets, nil)
+		return list, err
 	case view.Time:
 		return listedBuckets(m.Buckets, func(k *Key) bool {
 			k.Number += float64(c.q.shifts[max(p.shift, 0)].Milliseconds())

@@ -25,8 +25,9 @@ const (
 	listed = 20
 	// combined bounds the values of each field whose combinations are asked for.
 	combined = 1000
-	// accurate is how many values each shard gives at least, so that the largest of all
-	// are among them.
+	// spare is how many values each shard gives besides three times those that are shown,
+	// so that the largest of all are among them; accurate is for those that are rare.
+	spare    = 30
 	accurate = 1000
 	// precision is up to how many values Elasticsearch counts different ones almost
 	// exactly; it allows no more.
@@ -195,11 +196,13 @@ func (q *question) request() (Request, error) {
 		for _, shift := range q.shifts {
 			ranges = append(ranges, during(q.time, q.at.earlier(shift)))
 		}
+		span := ranges[0]
+		if len(ranges) > 1 {
+			span = object{"bool": object{"should": ranges, "minimum_should_match": 1}}
+		}
 		body = object{
 			"size": 0, "track_total_hits": true,
-			"query": object{"bool": object{"filter": []object{
-				condition(q.panel.Query), {"bool": object{"should": ranges, "minimum_should_match": 1}},
-			}}},
+			"query": object{"bool": object{"filter": []object{condition(q.panel.Query), span}}},
 		}
 		if aggregations := q.level(0, -1); len(aggregations) > 0 {
 			body["aggs"] = aggregations

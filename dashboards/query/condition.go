@@ -16,7 +16,11 @@ func condition(q kql.Query) object {
 	}
 	switch q := q.(type) {
 	case kql.And:
-		return object{"bool": object{"filter": conditions(q)}}
+		all := conditions(q)
+		if len(all) == 1 { // The plainer the condition, the more the server makes of it.
+			return all[0]
+		}
+		return object{"bool": object{"filter": all}}
 	case kql.Or:
 		return object{"bool": object{"should": conditions(q), "minimum_should_match": 1}}
 	case kql.Not:
@@ -45,7 +49,7 @@ func conditions(queries []kql.Query) []object {
 	return list
 }
 
-// within is a range of time as a condition.
+// during is a range of time as a condition.
 func during(field string, r Range) object {
 	return object{"range": object{field: object{
 		"gte": r.From.UnixMilli(), "lte": r.To.UnixMilli(), "format": "epoch_millis",

@@ -18,9 +18,14 @@ func (q *question) terms(b view.Terms, at, shift int) object {
 	}
 	aggregation := below
 	for i := len(b.Fields) - 1; i >= 0; i-- {
-		settings := object{"field": b.Fields[i], "size": b.Size, "shard_size": max(accurate, 2*b.Size)}
+		// What is below is reckoned for the values that a shard sends alone, so few.
+		settings := object{"field": b.Fields[i], "size": b.Size, "shard_size": 3*b.Size + spare, "collect_mode": "breadth_first"}
+		if b.Accurate {
+			settings["shard_size"] = max(accurate, 3*b.Size)
+		}
 		if len(b.Fields) == 1 {
 			settings["order"] = path
+			settings["show_term_doc_count_error"] = true
 		} else {
 			settings["size"], settings["shard_size"] = combined, 2*combined
 		}
