@@ -3,6 +3,7 @@ module codebank.dev/stack
 go 1.26.0
 
 require (
+	codebank.dev/dashboards v0.0.0
 	codebank.dev/schemas v0.0.0
 	github.com/anishathalye/porcupine v1.3.1
 	github.com/jackc/pgx/v5 v5.12.0
@@ -32,3 +33,7 @@ require (
 )
 
 replace codebank.dev/schemas => ../schemas
+
+replace codebank.dev/dashboards => ../dashboards
+
+replace codebank.dev/connectors => ../connectors
