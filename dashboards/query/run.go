@@ -3,7 +3,6 @@ package query
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -50,22 +49,19 @@ func (a Asker) Run(ctx context.Context, panel view.Panel, at Range) (Result, err
 // What concerns one panel is in its Result; the error is that of the whole request.
 func (a Asker) RunAll(ctx context.Context, panels []view.Panel, at Range) ([]Result, error) {
 	results := make([]Result, len(panels))
-	var requests []Request
-	var readers []func(*answer, error)
 	for i, panel := range panels {
 		results[i] = Result{Panel: panel, Range: at}
-		if panel.Chart == view.Links || panel.Chart == view.Text {
+	}
+	var requests []Request
+	var asked []together
+	for _, some := range shared(panels) {
+		q, request, err := a.prepare(some.panel, at)
+		if err != nil {
+			some.fail(results, err)
 			continue
 		}
-		for _, part := range parts(panel) {
-			q, request, err := a.prepare(part, at)
-			if err != nil {
-				results[i].Err = errors.Join(results[i].Err, fmt.Errorf("panel %s: %w", panel.ID, err))
-				continue
-			}
-			requests = append(requests, request)
-			readers = append(readers, q.into(&results[i], part.Trend == "" && panel.Trend != ""))
-		}
+		some.question = q
+		requests, asked = append(requests, request), append(asked, some)
 	}
 	if len(requests) == 0 {
 		return results, nil
@@ -78,7 +74,7 @@ func (a Asker) RunAll(ctx context.Context, panels []view.Panel, at Range) ([]Res
 		return nil, fmt.Errorf("query: %d answers to %d searches", len(answers), len(requests))
 	}
 	for i, raw := range answers {
-		readers[i](parseAnswer(raw))
+		asked[i].read(raw, results)
 	}
 	return results, nil
 }
@@ -110,24 +106,6 @@ func (a Asker) prepare(panel view.Panel, at Range) (*question, Request, error) {
 		return q, request, err
 	}
 	return nil, Request{}, fmt.Errorf("query: there is no data view %q", panel.Source)
-}
-
-// into returns what reads the answer into a result.
-func (q *question) into(result *Result, trend bool) func(*answer, error) {
-	return func(a *answer, err error) {
-		var table Table
-		if err == nil {
-			table, err = q.table(a)
-		}
-		switch {
-		case err != nil:
-			result.Err = errors.Join(result.Err, fmt.Errorf("panel %s: %w", q.panel.ID, err))
-		case trend:
-			result.Trend = &table
-		default:
-			result.Table, result.Range = table, q.at
-		}
-	}
 }
 
 // table reads an answer into a table.

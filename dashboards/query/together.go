@@ -1,0 +1,116 @@
+package query
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+
+	"codebank.dev/dashboards/kql"
+	"codebank.dev/dashboards/view"
+)
+
+// together is one search for the figures of one or more panels.
+type together struct {
+	// panel has the figures of all of them.
+	panel    view.Panel
+	owners   []owner
+	question *question
+}
+
+// owner is whose some of the figures are.
+type owner struct {
+	panel string
+	// result is the place among the results; trend says that they are its trend.
+	result int
+	trend  bool
+	// from and to are the places of the figures.
+	from, to int
+}
+
+// shared returns the searches for panels. Panels of the same documents in the same
+// buckets share one: what a search costs is mostly finding and dividing documents.
+func shared(panels []view.Panel) []together {
+	var list []together
+	for i, panel := range panels {
+		if panel.Chart == view.Links || panel.Chart == view.Text {
+			continue
+		}
+		for n, part := range parts(panel) {
+			own := owner{panel: panel.ID, result: i, trend: n > 0, to: len(part.Layer.Metrics)}
+			at := 0
+			for at < len(list) && !alike(list[at].panel, part) {
+				at++
+			}
+			if at == len(list) {
+				part.Layer.Metrics = append([]view.Value{}, part.Layer.Metrics...)
+				list = append(list, together{panel: part, owners: []owner{own}})
+				continue
+			}
+			metrics := &list[at].panel.Layer.Metrics
+			own.from, own.to = len(*metrics), len(*metrics)+own.to
+			*metrics = append(*metrics, part.Layer.Metrics...)
+			list[at].owners = append(list[at].owners, own)
+		}
+	}
+	return list
+}
+
+// alike reports whether two panels divide the same documents in the same way. Shifts
+// of time bring documents of another range in, and are left alone.
+func alike(a, b view.Panel) bool {
+	return a.Chart != view.Documents && b.Chart != view.Documents &&
+		a.Source == b.Source && a.From == b.From && a.To == b.To && kql.Text(a.Query) == kql.Text(b.Query) &&
+		!shifts(a) && !shifts(b) && reflect.DeepEqual(a.Layer.Buckets, b.Layer.Buckets)
+}
+
+func shifts(panel view.Panel) bool {
+	for _, metric := range panel.Layer.Metrics {
+		for _, a := range view.Aggregates(metric.Figure) {
+			if a.Shift != "" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// fail gives an error to all panels.
+func (s together) fail(results []Result, err error) {
+	for _, own := range s.owners {
+		results[own.result].Err = errors.Join(results[own.result].Err, fmt.Errorf("panel %s: %w", own.panel, err))
+	}
+}
+
+// read gives each panel its figures of an answer.
+func (s together) read(raw json.RawMessage, results []Result) {
+	a, err := parseAnswer(raw)
+	if err != nil {
+		s.fail(results, err)
+		return
+	}
+	whole, err := s.question.table(a)
+	if err != nil {
+		s.fail(results, err)
+		return
+	}
+	for _, own := range s.owners {
+		table := whole.of(own)
+		if own.trend {
+			results[own.result].Trend = &table
+			continue
+		}
+		results[own.result].Table, results[own.result].Range = table, s.question.at
+	}
+}
+
+// of returns the table of one owner.
+func (t Table) of(own owner) Table {
+	t.Metrics = t.Metrics[own.from:own.to:own.to]
+	rows := make([]Row, len(t.Rows))
+	for i, row := range t.Rows {
+		rows[i] = Row{Keys: row.Keys, Values: row.Values[own.from:own.to:own.to]}
+	}
+	t.Rows = rows
+	return t
+}
