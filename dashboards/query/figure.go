@@ -90,10 +90,7 @@ func combine(operator view.Operator, left, right *float64) *float64 {
 	case view.Times:
 		return number(*left * *right)
 	case view.Divide:
-		if *right == 0 {
-			return nil
-		}
-		return number(*left / *right)
+		return number(*left / *right) // By 0 it is beyond all numbers.
 	}
 	panic("query: an operator of another kind")
 }

@@ -173,10 +173,12 @@ object, and ends the command with 1.`,
 			if err != nil {
 				return err
 			}
-			if err := client.Apply(ctx, objects, v.result); err != nil {
-				return err
+			refused := client.Apply(ctx, objects, v.result)
+			if refused != nil && !errors.As(refused, new(*kibana.ObjectError)) {
+				return refused
 			}
-			return client.ApplyRules(ctx, rules, v.result)
+			// An object that is refused does not keep the alerts.
+			return errors.Join(refused, client.ApplyRules(ctx, rules, v.result))
 		}),
 	}
 }
