@@ -114,6 +114,36 @@ func within(is, wanted any) any {
 	return part
 }
 
+// ExportRules returns those of the named rules that are there, by id, with the members
+// that the wanted ones have: the others are Kibana's own.
+func (c *Client) ExportRules(ctx context.Context, wanted []Rule) (map[string]Rule, error) {
+	found := make(map[string]Rule)
+	for _, rule := range wanted {
+		should, err := decodeObject(rule.Body)
+		if err != nil {
+			return nil, fmt.Errorf("rule %s: %w", rule.ID, err)
+		}
+		var answer json.RawMessage
+		err = c.callJSON(ctx, http.MethodGet, rulePath(rule.ID), nil, &answer)
+		if errors.Is(err, ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("rule %s: %w", rule.ID, err)
+		}
+		is, err := decodeObject(answer)
+		if err != nil {
+			return nil, fmt.Errorf("rule %s: %w", rule.ID, err)
+		}
+		body, err := encode(within(is, should))
+		if err != nil {
+			return nil, fmt.Errorf("rule %s: %w", rule.ID, err)
+		}
+		found[rule.ID] = Rule{ID: rule.ID, Body: body}
+	}
+	return found, nil
+}
+
 // ApplyRules creates the rules that are not there, changes those that differ, and
 // reports each. A rule that someone switched off stays off. One that fails does not
 // keep the others.

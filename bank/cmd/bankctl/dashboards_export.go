@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -57,19 +58,33 @@ func (v *views) export(ctx context.Context, out string, names []string) error {
 		return err
 	}
 	var asked []kibana.Key
+	var rules []kibana.Rule
 	for _, name := range names {
 		asked = append(asked, kibana.Key{Type: "dashboard", ID: name})
 	}
 	if len(names) == 0 {
 		for _, file := range files {
-			if file.Type != dashboards.Rule {
-				asked = append(asked, kibana.Key{Type: file.Type, ID: file.ID})
+			if file.Type == dashboards.Rule {
+				rules = append(rules, kibana.Rule{ID: file.ID, Body: file.Body})
+				continue
 			}
+			asked = append(asked, kibana.Key{Type: file.Type, ID: file.ID})
 		}
 	}
 	found, err := client.Export(ctx, asked, len(names) > 0)
 	if err != nil {
 		return err
+	}
+	kept, err := client.ExportRules(ctx, rules)
+	if err != nil {
+		return err
+	}
+	for _, rule := range rules {
+		key := kibana.Key{Type: dashboards.Rule, ID: rule.ID}
+		asked = append(asked, key)
+		if is, there := kept[rule.ID]; there {
+			found[key] = kibana.Object{Type: key.Type, ID: key.ID, Body: is.Body}
+		}
 	}
 	failures := v.writeAll(ctx, out, slices.SortedFunc(maps.Values(found), func(a, b kibana.Object) int {
 		return cmp.Or(strings.Compare(a.Type, b.Type), strings.Compare(a.ID, b.ID))
@@ -84,7 +99,7 @@ func (v *views) export(ctx context.Context, out string, names []string) error {
 
 // unchanged returns the files of the objects that Kibana has as the files say.
 func (v *views) unchanged(ctx context.Context, client *kibana.Client, files []dashboards.Object) (map[kibana.Key][]byte, error) {
-	objects, _, err := v.wanted()
+	objects, rules, err := v.wanted()
 	if err != nil {
 		return nil, err
 	}
@@ -92,6 +107,11 @@ func (v *views) unchanged(ctx context.Context, client *kibana.Client, files []da
 	if err != nil {
 		return nil, err
 	}
+	of, err := client.PlanRules(ctx, rules)
+	if err != nil {
+		return nil, err
+	}
+	plans = append(plans, of...)
 	same := make(map[kibana.Key][]byte)
 	for _, plan := range plans {
 		if plan.Action == provision.Unchanged {
@@ -164,6 +184,14 @@ func writeObject(ctx context.Context, out string, key kibana.Key, body []byte) (
 
 // asFile returns an object as its file has it.
 func asFile(object kibana.Object) ([]byte, error) {
+	if object.Type == dashboards.Rule {
+		var written bytes.Buffer
+		if err := json.Indent(&written, object.Body, "", " "); err != nil {
+			return nil, err
+		}
+		written.WriteByte('\n')
+		return written.Bytes(), nil
+	}
 	file, err := dashboards.Unfold(dashboards.Object{Type: object.Type, ID: object.ID, Body: object.Body})
 	return file.Body, err
 }
