@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"io"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -135,6 +136,35 @@ func TestASeededHistoryIsDecidedOnceInTheOrderOfEachAccount(t *testing.T) {
 	second.Millis, second.PerSecond = first.Millis, first.PerSecond
 	require.Equal(t, first, second)
 	require.Equal(t, events, outboxOf(t, store), "the second time changes nothing")
+}
+
+func TestASeedingThatWasCutOffIsFinishedByAnother(t *testing.T) {
+	seed := func(address string) seeded {
+		status, stdout, stderr := bankctl(t, seedArgs(address)...)
+		require.Zero(t, status, stderr)
+		var done seeded
+		require.NoError(t, json.Unmarshal([]byte(stdout), &done))
+		done.Millis, done.PerSecond = 0, 0
+		return done
+	}
+	_, address := seedBank(t, &bank.History{Now: time.Now}, 0)
+	whole := seed(address)
+
+	store, address := seedBank(t, &bank.History{Now: time.Now}, 0)
+	ctx, cut := context.WithCancel(t.Context())
+	defer cut()
+	ended := make(chan int)
+	go func() { ended <- run(ctx, seedArgs(address), nil, streams{out: io.Discard, err: io.Discard}) }()
+	require.Eventually(t, func() bool {
+		rows, _, err := store.Backlog(t.Context())
+		return err == nil && rows > int64(whole.Events/2)
+	}, time.Minute, time.Millisecond)
+	cut()
+	require.Equal(t, exitFailed, <-ended)
+	require.Less(t, len(outboxOf(t, store)), whole.Events)
+
+	require.Equal(t, whole, seed(address))
+	require.Len(t, outboxOf(t, store), whole.Events)
 }
 
 func TestSeedingNeedsABankStartedForIt(t *testing.T) {
