@@ -17,31 +17,36 @@ func (w *world) history(ctx context.Context) ([]Figure, error) {
 	if err := w.stopSinks(ctx, statementSink, indexSink); err != nil {
 		return nil, err
 	}
-	from, before, err := broker.ends(ctx)
+	year, err := w.seedHistory(ctx, broker)
 	if err != nil {
 		return nil, err
 	}
-	if err := w.seedHistory(ctx); err != nil {
-		return nil, err
-	}
-	_, after, err := broker.ends(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return w.indexing(ctx, broker, backlog{figure: "HistorySink", from: from, total: after - before})
+	return w.indexing(ctx, broker, year)
 }
 
 // seedHistory has the bank whose events are published decide a year, and waits until its
-// events are on the topic.
-func (w *world) seedHistory(ctx context.Context) error {
+// events, and nothing else, are on the topic from where the backlog begins.
+func (w *world) seedHistory(ctx context.Context, broker *broker) (year backlog, err error) {
 	bank, err := w.publishing(ctx, map[string]string{"relay": "true", "history": "true"})
 	if err != nil {
-		return err
+		return backlog{}, err
+	}
+	defer func() { err = errors.Join(err, bank.stop(ctx)) }()
+	if err := w.awaitPublished(ctx, publishedDatabase); err != nil {
+		return backlog{}, err
+	}
+	from, before, err := broker.ends(ctx)
+	if err != nil {
+		return backlog{}, err
 	}
 	err = w.stack.Bankctl(ctx, w.where.Progress, "seed", "history", "--bank-address", bank.address,
 		"--days", "365", "--purchases", strconv.Itoa(w.options.Backlog))
 	if err == nil {
 		err = w.awaitPublished(ctx, publishedDatabase)
 	}
-	return errors.Join(err, bank.stop(ctx))
+	if err != nil {
+		return backlog{}, err
+	}
+	_, after, err := broker.ends(ctx)
+	return backlog{figure: "HistorySink", from: from, total: after - before}, err
 }
