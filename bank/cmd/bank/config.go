@@ -56,7 +56,7 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	flags.DurationVar(&c.watermarkInterval, "watermark-interval", 5*time.Second, "how often the readers of the events are told up to when they are complete; 0 for never")
 	flags.IntVar(&c.eventVersion, "event-version", event.NewestVersion, "the `version` of the schema that events are written in; while replicas or readers are upgraded, the older one")
 	flags.DurationVar(&c.clockOffset, "clock-offset", 0, "added to the system's clock, for rehearsals: decisions are made and cards issued at that time")
-	flags.BoolVar(&c.history, "history", false, "let cards, purchases and reversals say when they were made (request_time), to load a history; never for a bank with callers")
+	flags.BoolVar(&c.history, "history", false, "let cards, purchases and reversals say when they were made (request_time), to load a history; no watermarks are published meanwhile; never for a bank with callers")
 	flags.BoolVar(&c.profile, "profile", false, "serve the runtime's profiles at /debug/pprof/ on the HTTP address")
 	flags.IntVar(&c.lanes, "lanes", 0, "how many batches may be committing at once; 0 means two for each processor")
 	flags.IntVar(&c.maxBatch, "max-batch", 256, "the most commands that share a commit")
@@ -78,6 +78,10 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 		if required.value == "" {
 			return nil, errors.New("--" + required.name + " is required")
 		}
+	}
+	if c.history {
+		// What is decided next may lie before any moment that the topic was said to be complete up to.
+		c.watermarkInterval = 0
 	}
 	if c.watermarkInterval < 0 {
 		return nil, errors.New("--watermark-interval is negative")

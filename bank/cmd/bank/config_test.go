@@ -3,24 +3,21 @@ package main
 import (
 	"io"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"codebank.dev/schemas/event"
 )
 
-func TestTheEventVersionIsOneThatThereIs(t *testing.T) {
-	required := []string{"--database-url=postgres://x", "--vault-key-file=k", "--relay=false"}
-	config, err := parse(required, nil, io.Discard)
+func TestOnlyABankStartedForItTakesTimesOfThePastAndThenTellsNoWatermark(t *testing.T) {
+	args := []string{"--database-url=postgres://x", "--vault-key-file=k", "--relay=false"}
+	present, err := parse(args, nil, io.Discard)
 	require.NoError(t, err)
-	require.Equal(t, event.NewestVersion, config.eventVersion, "a new system writes the newest")
+	require.Nil(t, present.past())
+	require.Positive(t, present.watermarkInterval)
 
-	config, err = parse(required, []string{"BANK_EVENT_VERSION=1"}, io.Discard)
+	past, err := parse(append(args, "--history"), nil, io.Discard)
 	require.NoError(t, err)
-	require.Equal(t, 1, config.eventVersion)
-
-	for _, none := range []string{"0", "-1", "3"} {
-		_, err = parse(append(required, "--event-version="+none), nil, io.Discard)
-		require.ErrorContains(t, err, "--event-version: there are versions 1 to 2")
-	}
+	require.NoError(t, past.past().Check(time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)))
+	require.Error(t, past.past().Check(time.Now().Add(time.Hour)))
+	require.Zero(t, past.watermarkInterval)
 }
