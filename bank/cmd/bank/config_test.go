@@ -6,7 +6,25 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"codebank.dev/schemas/event"
 )
+
+func TestTheEventVersionIsOneThatThereIs(t *testing.T) {
+	required := []string{"--database-url=postgres://x", "--vault-key-file=k", "--relay=false"}
+	config, err := parse(required, nil, io.Discard)
+	require.NoError(t, err)
+	require.Equal(t, event.NewestVersion, config.eventVersion, "a new system writes the newest")
+
+	config, err = parse(required, []string{"BANK_EVENT_VERSION=1"}, io.Discard)
+	require.NoError(t, err)
+	require.Equal(t, 1, config.eventVersion)
+
+	for _, none := range []string{"0", "-1", "3"} {
+		_, err = parse(append(required, "--event-version="+none), nil, io.Discard)
+		require.ErrorContains(t, err, "--event-version: there are versions 1 to 2")
+	}
+}
 
 func TestOnlyABankStartedForItTakesTimesOfThePastAndThenTellsNoWatermark(t *testing.T) {
 	args := []string{"--database-url=postgres://x", "--vault-key-file=k", "--relay=false"}
