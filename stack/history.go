@@ -44,7 +44,7 @@ func (h *historyOptions) arguments(more ...string) []string {
 func runHistory(ctx context.Context, o options, out io.Writer) error {
 	var past atomic.Bool
 	past.Store(true)
-	stack, err := openWith(o, "history", launch.Config{Out: out, LedgerFirst: true, Adjust: func(name string, settings map[string]string) {
+	stack, err := openWith(o, "history", launch.Config{Out: out, Adjust: func(name string, settings map[string]string) {
 		if name == launch.Bank && past.Load() {
 			settings["history"] = "true"
 		}
