@@ -194,15 +194,17 @@ func decode(response *http.Response, into any) error {
 }
 
 // passes reports whether an answer is that of a worker that is starting, of a group
-// that is rebalancing, or of a proxy before either. A worker whose own time ran out
-// answers 500, as it does for what is broken for good; only the message differs.
+// that is rebalancing, or of a proxy before either. A worker whose own time ran out, or
+// that some calls find before a rebalance, answers 500, as it does for what is broken
+// for good; only the message differs.
 func passes(status int, message string) bool {
 	switch status {
 	case http.StatusConflict, http.StatusTooManyRequests,
 		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true
 	case http.StatusInternalServerError:
-		return strings.Contains(strings.ToLower(message), "timed out")
+		message = strings.ToLower(message)
+		return strings.Contains(message, "timed out") || strings.Contains(message, "rebalance is expected")
 	}
 	return false
 }

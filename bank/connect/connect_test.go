@@ -151,6 +151,7 @@ func TestCallsWaitForAWorkerThatStartsOrRebalances(t *testing.T) {
 		{"the group rebalances", answer{http.StatusConflict, "Cannot complete request momentarily due to stale configuration"}, true},
 		{"the worker starts", answer{http.StatusServiceUnavailable, "Kafka Connect worker is starting up"}, true},
 		{"the worker's own time ran out", answer{http.StatusInternalServerError, "Request timed out. The worker is currently joining"}, true},
+		{"a rebalance is about to begin", answer{http.StatusInternalServerError, "Request cannot be completed because a rebalance is expected"}, true},
 		{"a class is missing", answer{http.StatusInternalServerError, "Failed to find any class that implements Connector"}, false},
 		{"the request is wrong", answer{http.StatusBadRequest, "no"}, false},
 	}
