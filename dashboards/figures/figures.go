@@ -33,10 +33,14 @@ type Question struct {
 	// Documents are all there are, inside the range or not.
 	Documents []Document
 	// From and To are the range of time that the panel shows, both included: that of
-	// the dashboard, or the panel's own. Take them on a whole Interval.
+	// the dashboard, or the panel's own.
 	From, To time.Time
 	// Interval is the length of a stretch of time, for panels over time.
 	Interval time.Duration
+	// Bound asks, instead of percentiles, for what estimates of them may not leave: -1
+	// for the least, 1 for the most. It is a percentile one higher, and a value more,
+	// for estimates lie between values.
+	Bound int
 }
 
 // Row is the figures of one combination of the panel's buckets.
@@ -185,13 +189,13 @@ func (s set) different(field func(*Document) string) *float64 {
 }
 
 // quantile is the smallest value that so many per cent of the values do not exceed.
-func (s set) quantile(rank int, field func(*Document) int64) *float64 {
+func (q Question) quantile(s set, rank int, field func(*Document) int64) *float64 {
 	values := s.sorted(field)
 	if len(values) == 0 {
 		return nil
 	}
-	at := (rank*len(values)+99)/100 - 1
-	return number(values[max(at, 0)])
+	at := ((rank+q.Bound)*len(values)+99)/100 - 1 + q.Bound
+	return number(values[min(max(at, 0), len(values)-1)])
 }
 
 func (s set) largest(field func(*Document) int64) *float64 {
@@ -255,11 +259,16 @@ func by(groups []group, values func(set) Values) []Row {
 
 // stretches groups documents by stretches of time, in order; those without documents
 // are there, empty.
-func (q Question) stretches(s set) []group {
+func (q Question) stretches(s set) []group { return q.moved(s, 0) }
+
+// moved groups documents by the stretches of time that they would be in if they had
+// happened that much later.
+func (q Question) moved(s set, by time.Duration) []group {
 	byStart := make(map[int64]set)
 	length := q.Interval.Milliseconds()
 	for _, d := range s {
-		start := d.OccurredAtMillis - d.OccurredAtMillis%length
+		at := d.OccurredAtMillis + by.Milliseconds()
+		start := at - at%length
 		byStart[start] = append(byStart[start], d)
 	}
 	var groups []group

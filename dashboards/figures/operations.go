@@ -106,7 +106,7 @@ func serviceLevel() map[string]Figure {
 	}
 	return map[string]Figure{
 		"latency": func(q Question) []Row {
-			return one(Values{"p95": decided(q).quantile(95, micros), "p99": decided(q).quantile(99, micros)})
+			return one(Values{"p95": q.quantile(decided(q), 95, micros), "p99": q.quantile(decided(q), 99, micros)})
 		},
 		"in-time": func(q Question) []Row {
 			return one(Values{"share": ratio(decided(q).where(func(d *Document) bool { return micros(d) <= 300_000 }), decided(q))})
@@ -120,12 +120,12 @@ func serviceLevel() map[string]Figure {
 		},
 		"latency-over-time": func(q Question) []Row {
 			return q.over(decided(q), func(s set) Values {
-				return Values{"p50": s.quantile(50, micros), "p95": s.quantile(95, micros), "p99": s.quantile(99, micros)}
+				return Values{"p50": q.quantile(s, 50, micros), "p95": q.quantile(s, 95, micros), "p99": q.quantile(s, 99, micros)}
 			})
 		},
 		"latency-by-channel": func(q Question) []Row {
 			return by(decided(q).first(7, func(d *Document) string { return string(d.Channel) }),
-				func(s set) Values { return Values{"p95": s.quantile(95, micros)} })
+				func(s set) Values { return Values{"p95": q.quantile(s, 95, micros)} })
 		},
 		"payments-over-time": func(q Question) []Row {
 			return q.each(q.payments().first(5, status), func(s set) Values { return Values{"per-second": s.perSecond(q.Interval)} })
@@ -141,7 +141,7 @@ func pipeline() map[string]Figure {
 	return map[string]Figure{
 		"newest": func(q Question) []Row { return one(Values{"newest": q.events().largest(newest)}) },
 		"lag": func(q Question) []Row {
-			return one(Values{"p95": taken(q).quantile(95, millis), "slowest": taken(q).largest(millis)})
+			return one(Values{"p95": q.quantile(taken(q), 95, millis), "slowest": taken(q).largest(millis)})
 		},
 		"events": func(q Question) []Row {
 			return one(Values{"events": number(len(q.events())), "per-second": q.events().perSecond(q.To.Sub(q.From))})
@@ -153,7 +153,7 @@ func pipeline() map[string]Figure {
 		"future": func(q Question) []Row { return one(Values{"events": number(len(q.events()))}) },
 		"lag-over-time": func(q Question) []Row {
 			return q.over(taken(q), func(s set) Values {
-				return Values{"p50": s.quantile(50, millis), "p95": s.quantile(95, millis), "slowest": s.largest(millis)}
+				return Values{"p50": q.quantile(s, 50, millis), "p95": q.quantile(s, 95, millis), "slowest": s.largest(millis)}
 			})
 		},
 		"partitions": func(q Question) []Row {

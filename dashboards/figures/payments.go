@@ -50,7 +50,7 @@ func overview() map[string]Figure {
 // against makes a row for each stretch of time, with the documents of a day earlier
 // beside those of the day. Rows without any of both are there too.
 func (q Question) against(today, before set, values func(today, before set) Values) []Row {
-	earlier := q.dayBefore().stretches(before)
+	earlier := q.moved(before, 24*time.Hour)
 	var rows []Row
 	for i, g := range q.stretches(today) {
 		rows = append(rows, Row{[]string{g.key}, values(g.set, earlier[i].set)})
