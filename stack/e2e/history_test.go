@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"codebank.dev/dashboards/figures"
 	"codebank.dev/schemas/event"
 	"codebank.dev/stack/launch"
 	"github.com/stretchr/testify/require"
@@ -54,7 +55,9 @@ type past struct {
 	plan   plan
 	seeded seeded
 	events []event.Transaction
-	took   time.Duration
+	// documents are the same events with what only the pipeline knows of them.
+	documents []figures.Document
+	took      time.Duration
 }
 
 var (
@@ -99,7 +102,8 @@ func makePast(t *testing.T, stack *launch.Stack) *past {
 	p.seeded = seedHistory(t, stack)
 	p.took = time.Since(began)
 	require.Eventually(t, func() bool { return indexedHistory(t, stack) >= p.seeded.Events }, patience, 500*time.Millisecond)
-	p.events = eventsOnTopic(t, stack, historyTopic, p.seeded.Events)
+	p.documents = documentsOnTopic(t, stack, historyTopic, p.seeded.Events)
+	p.events = eventsOf(p.documents)
 	return p
 }
 
@@ -140,6 +144,20 @@ func indexedHistory(t *testing.T, stack *launch.Stack) int {
 // eventsOnTopic reads a topic to its end and returns each event once: at least so many.
 func eventsOnTopic(t *testing.T, stack *launch.Stack, topic string, atLeast int) []event.Transaction {
 	t.Helper()
+	return eventsOf(documentsOnTopic(t, stack, topic, atLeast))
+}
+
+func eventsOf(documents []figures.Document) []event.Transaction {
+	events := make([]event.Transaction, len(documents))
+	for i, d := range documents {
+		events[i] = d.Transaction
+	}
+	return events
+}
+
+// documentsOnTopic is eventsOnTopic with each event's first place on the topic.
+func documentsOnTopic(t *testing.T, stack *launch.Stack, topic string, atLeast int) []figures.Document {
+	t.Helper()
 	client, err := kgo.NewClient(kgo.SeedBrokers(stack.Addresses().Kafka()), kgo.ConsumeTopics(topic),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	require.NoError(t, err)
@@ -154,7 +172,7 @@ func eventsOnTopic(t *testing.T, stack *launch.Stack, topic string, atLeast int)
 	decoders := historyDecoders(t, stack)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	var events []event.Transaction
+	var documents []figures.Document
 	seen := map[string]bool{}
 	for left > 0 {
 		fetches := client.PollFetches(ctx)
@@ -167,11 +185,11 @@ func eventsOnTopic(t *testing.T, stack *launch.Stack, topic string, atLeast int)
 			require.NoError(t, decoders(id).Decode(body, &e))
 			if !seen[e.EventID] {
 				seen[e.EventID] = true
-				events = append(events, e)
+				documents = append(documents, figures.Document{Transaction: e, Topic: topic, Partition: record.Partition, Offset: record.Offset})
 			}
 		})
 	}
-	return events
+	return documents
 }
 
 // historyDecoders returns the decoder of a schema by the registry's number.

@@ -1,0 +1,253 @@
+package e2e
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"codebank.dev/dashboards/alert"
+	"codebank.dev/dashboards/catalogue"
+	"codebank.dev/dashboards/figures"
+	"codebank.dev/dashboards/query"
+	"codebank.dev/dashboards/view"
+	"codebank.dev/schemas/event"
+	"codebank.dev/stack/launch"
+)
+
+// raised says whether a rule is raised at a moment, by what Kibana would ask then.
+func raised(t *testing.T, stack *launch.Stack, rule alert.Rule, now time.Time) bool {
+	t.Helper()
+	panel := view.Panel{ID: rule.ID, Source: rule.Source, Chart: view.Table}
+	switch c := rule.Condition.(type) {
+	case alert.Fewer:
+		panel.Query = c.Query
+		panel.Layer.Metrics = []view.Value{{ID: "n", Figure: view.Aggregate{Function: view.Count}}}
+		return *threshold(t, stack, rule, panel, now)[0].Values[0] < float64(c.Than)
+	case alert.Largest:
+		panel.Query = c.Query
+		panel.Layer.Metrics = []view.Value{{ID: "n", Figure: view.Aggregate{Function: view.Max, Field: c.Field}}}
+		panel.Layer.Buckets = []view.Bucket{view.Terms{Label: c.Per, Fields: []string{c.Per}, Size: 100}}
+		return slices.ContainsFunc(threshold(t, stack, rule, panel, now), func(row query.Row) bool {
+			return row.Values[0] != nil && *row.Values[0] > float64(c.Above)
+		})
+	}
+	return len(rowsOf(t, stack, rule, now)) > 0
+}
+
+// threshold asks what an index threshold is of.
+func threshold(t *testing.T, stack *launch.Stack, rule alert.Rule, panel view.Panel, now time.Time) []query.Row {
+	t.Helper()
+	result, err := asker(stack).Run(t.Context(), panel, query.Range{From: now.Add(-rule.Window), To: now})
+	require.NoError(t, err, rule.ID)
+	return result.Table.Rows
+}
+
+// rowsOf asks the ES|QL of a rule as Kibana does, which adds the stretch of time.
+func rowsOf(t *testing.T, stack *launch.Stack, rule alert.Rule, now time.Time) [][]any {
+	t.Helper()
+	params := rule.Body()["params"].(map[string]any)
+	window := params["timeWindowSize"].(int64)
+	require.Equal(t, "m", params["timeWindowUnit"])
+	answer := call(t, http.MethodPost, stack.Addresses().Elasticsearch()+"/_query", map[string]any{
+		"query": params["esqlQuery"].(map[string]any)["esql"],
+		"filter": map[string]any{"bool": map[string]any{"filter": []any{map[string]any{"range": map[string]any{
+			params["timeField"].(string): map[string]any{
+				"gt": now.Add(-time.Duration(window) * time.Minute).UnixMilli(), "lte": now.UnixMilli(), "format": "epoch_millis",
+			},
+		}}}}},
+	})
+	rows := [][]any{}
+	for _, row := range answer["values"].([]any) {
+		rows = append(rows, row.([]any))
+	}
+	return rows
+}
+
+// conditions are those of the rules, by hand, of the events of their window.
+var conditions = map[string]func([]figures.Document) bool{
+	"approval-rate-low": func(events []figures.Document) bool {
+		payments, approved := 0, 0
+		for _, d := range events {
+			if d.Kind == event.KindPurchase {
+				payments++
+				if d.Status == event.StatusApproved {
+					approved++
+				}
+			}
+		}
+		return payments >= 50 && approved*10 < payments*8
+	},
+	"no-payments": func(events []figures.Document) bool {
+		return !slices.ContainsFunc(events, func(d figures.Document) bool { return d.Kind == event.KindPurchase })
+	},
+	"decisions-slow": func(events []figures.Document) bool {
+		var micros []int64
+		for _, d := range events {
+			if d.Kind == event.KindPurchase && d.DecisionMicros.Present {
+				micros = append(micros, d.DecisionMicros.Value)
+			}
+		}
+		slices.Sort(micros)
+		return len(micros) >= 50 && micros[len(micros)*95/100] > 300_000
+	},
+	// All of a history is older than a day.
+	"index-slow": func([]figures.Document) bool { return false },
+}
+
+// Every rule is raised when its condition holds in the year, and not otherwise.
+func TestAlertsAreRaisedWhenTheirConditionHolds(t *testing.T) {
+	p := pastOf(t)
+	stack := running(t)
+	outage := p.plan.Outage.From.Add(p.plan.Outage.To.Sub(p.plan.Outage.From) / 2)
+	busy := busiest(p.documents, p.plan.Burst.From.Add(-10*24*time.Hour), p.plan.Burst.From)
+	moments := map[string]time.Time{
+		"at the end of the burst": p.plan.Burst.To, "in the outage": outage, "at a busy moment": busy,
+		"an hour before the burst": p.plan.Burst.From.Add(-time.Hour),
+	}
+	was := map[string]map[string]bool{}
+	for _, rule := range catalogue.Rules() {
+		if rule.Source != view.Transactions {
+			continue // It asks what time it is.
+		}
+		holds := conditions[rule.ID]
+		require.NotNil(t, holds, "nobody has reckoned %s by hand", rule.ID)
+		was[rule.ID] = map[string]bool{}
+		for name, now := range moments {
+			var window []figures.Document
+			for _, d := range p.documents {
+				if at := d.OccurredAt(); at.After(now.Add(-rule.Window)) && !at.After(now) {
+					window = append(window, d)
+				}
+			}
+			was[rule.ID][name] = raised(t, stack, rule, now)
+			require.Equal(t, holds(window), was[rule.ID][name], "%s, %s", rule.ID, name)
+		}
+	}
+	require.True(t, was["no-payments"]["in the outage"])
+	require.False(t, was["no-payments"]["at the end of the burst"])
+	require.False(t, was["no-payments"]["at a busy moment"])
+	require.True(t, was["approval-rate-low"]["at the end of the burst"])
+	require.False(t, was["approval-rate-low"]["in the outage"])
+	require.False(t, was["approval-rate-low"]["an hour before the burst"])
+}
+
+// busiest is the end of the five minutes with the most payments.
+func busiest(documents []figures.Document, from, to time.Time) time.Time {
+	counts := map[int64]int{}
+	for _, d := range documents {
+		if at := d.OccurredAt(); d.Kind == event.KindPurchase && at.After(from) && at.Before(to) {
+			counts[at.Unix()/300]++
+		}
+	}
+	most := slices.MaxFunc(slices.Sorted(maps.Keys(counts)), func(a, b int64) int { return counts[a] - counts[b] })
+	return time.Unix((most+1)*300-1, 0)
+}
+
+// What the history does not bring about, a lower bound does: the query is the same.
+func TestAlertsOfSlownessAreRaisedByALowerBound(t *testing.T) {
+	p := pastOf(t)
+	stack := running(t)
+	load := startLoad(t, 4, 2, stack.Addresses().BankGRPC())
+	load.progress(60)
+	load.settle()
+	load.verify(stack)
+	call(t, http.MethodPost, stack.Addresses().Elasticsearch()+"/bank-transactions-*/_refresh", nil)
+	rules := map[string]alert.Rule{}
+	for _, rule := range catalogue.Rules() {
+		rules[rule.ID] = rule
+	}
+	for _, tt := range []struct {
+		id  string
+		now time.Time
+		low func(alert.Condition) alert.Condition
+	}{
+		{"decisions-slow", p.plan.Burst.To, func(c alert.Condition) alert.Condition {
+			low := c.(alert.Rank)
+			low.Above = 0
+			return low
+		}},
+		{"index-slow", time.Now(), func(c alert.Condition) alert.Condition {
+			low := c.(alert.Largest)
+			low.Above = 0
+			return low
+		}},
+	} {
+		rule := rules[tt.id]
+		rule.Condition = tt.low(rule.Condition)
+		require.True(t, raised(t, stack, rule, tt.now), tt.id)
+	}
+}
+
+// watermarkDocuments are those of the index that were published in the last week, with
+// one of them as it is.
+func watermarkDocuments(t *testing.T, stack *launch.Stack) (least float64, one map[string]any) {
+	t.Helper()
+	elasticsearch := stack.Addresses().Elasticsearch()
+	call(t, http.MethodPost, elasticsearch+"/bank-watermarks-*/_refresh", nil)
+	answer := call(t, http.MethodPost, elasticsearch+"/bank-watermarks-*/_search", map[string]any{
+		"size": 10_000, "sort": []any{map[string]any{"complete_to": "desc"}},
+		"query": map[string]any{"range": map[string]any{"published_at": map[string]any{"gte": "now-7d"}}},
+	})
+	newest := map[string]float64{}
+	for _, hit := range answer["hits"].(map[string]any)["hits"].([]any) {
+		one = hit.(map[string]any)["_source"].(map[string]any)
+		partition := one["bank_code"].(string) + " " + strconv.FormatFloat(one["partition"].(float64), 'f', -1, 64)
+		newest[partition] = max(newest[partition], one["complete_to"].(float64))
+	}
+	require.NotEmpty(t, newest)
+	return slices.Min(slices.Collect(maps.Values(newest))), one
+}
+
+// completeUpTo is what the dashboards show of the watermarks.
+func completeUpTo(t *testing.T, stack *launch.Stack) query.Row {
+	t.Helper()
+	for _, panel := range catalogue.Dashboards()[0].Panels {
+		if panel.ID == "complete-up-to" {
+			now := time.Now()
+			result, err := asker(stack).Run(t.Context(), panel, query.Range{From: now.Add(-time.Hour), To: now})
+			require.NoError(t, err)
+			require.Len(t, result.Table.Rows, 1)
+			require.NotNil(t, result.Table.Rows[0].Values[0])
+			return result.Table.Rows[0]
+		}
+	}
+	require.Fail(t, "no panel shows up to when the index is complete")
+	return query.Row{}
+}
+
+// "Complete up to" is the least of the newest watermarks, and a partition that stays
+// behind raises the alert.
+func TestWhatIsBehindIsShownAndRaisesTheAlert(t *testing.T) {
+	historyOf(t)
+	stack := running(t)
+	at := slices.IndexFunc(catalogue.Rules(), func(r alert.Rule) bool { return r.ID == "index-behind" })
+	rule := catalogue.Rules()[at]
+	awaitCompleteTo(t, stack, time.Now().Add(-5*time.Second))
+	behind := func() [][]any { return rowsOf(t, stack, rule, time.Now()) }
+	require.Eventually(t, func() bool { return len(behind()) == 0 }, patience, 500*time.Millisecond, "%v", behind())
+
+	before, document := watermarkDocuments(t, stack)
+	shown := *completeUpTo(t, stack).Values[0]
+	after, _ := watermarkDocuments(t, stack)
+	require.LessOrEqual(t, before, shown)
+	require.LessOrEqual(t, shown, after)
+
+	// A bank that stopped saying anything two minutes ago.
+	now := time.Now()
+	stood := now.Add(-2 * time.Minute).UnixMilli()
+	document["bank_code"], document["complete_to"], document["published_at"] = "099", stood, stood
+	url := stack.Addresses().Elasticsearch() + "/bank-watermarks-" + now.UTC().Format("2006.01") + "/_doc/stood?refresh=true"
+	call(t, http.MethodPut, url, document)
+	defer call(t, http.MethodDelete, url, nil)
+	row := completeUpTo(t, stack)
+	require.InDelta(t, stood, *row.Values[0], 0)
+	require.Contains(t, row.Keys[0].Text, "099")
+	rows := behind()
+	require.Len(t, rows, 1)
+	require.Contains(t, rows[0], "099")
+}
