@@ -37,6 +37,8 @@ type Options struct {
 	Scale Sizes
 	// Backlog is how many events, at least, the sinks are given to write.
 	Backlog int
+	// Documents is how many purchases the index holds, at least, when dashboards are asked for.
+	Documents int
 	// Drain is how many events, at least, the relay is given to publish.
 	Drain int
 	// Soak is how long the relay has to keep up with a bank as busy as it can be.
@@ -82,6 +84,7 @@ func (o *Options) Bind(set *flag.FlagSet) {
 	set.IntVar(&o.Messages, "messages", 8, "messages of 256 purchases in flight on the stream")
 	set.Var(&o.Scale, "scale", "transactions in the tables, by which the row scale measures")
 	set.IntVar(&o.Backlog, "backlog", 400_000, "events that each sink writes in a round")
+	set.IntVar(&o.Documents, "documents", 1_000_000, "purchases of a year in the index, of which dashboards are asked for")
 	set.IntVar(&o.Drain, "drain", 500_000, "events that the relay drains in a round")
 	set.DurationVar(&o.Soak, "soak", time.Minute, "how long the relay keeps up with the stream")
 	set.BoolVar(&o.Quick, "quick", false, "a short run of everything, to see that it works")
@@ -94,12 +97,13 @@ func (o *Options) Check() error {
 		return fmt.Errorf("-o %s: table or json", o.Format)
 	}
 	if o.Callers < 1 || o.Cards < 1 || o.Rounds < 1 || o.Window <= 0 || o.Messages < 1 ||
-		o.Backlog < 1 || o.Drain < 1 || o.Soak <= 0 || len(o.Scale) < 2 {
+		o.Backlog < 1 || o.Documents < 1 || o.Drain < 1 || o.Soak <= 0 || len(o.Scale) < 2 {
 		return errors.New("every number is at least 1, and scale names at least two sizes")
 	}
 	if o.Quick {
 		o.Cards, o.Rounds, o.Window = min(o.Cards, 500), min(o.Rounds, 2), min(o.Window, 300*time.Millisecond)
 		o.Scale = Sizes{1_000, 5_000}
+		o.Documents = min(o.Documents, 5_000)
 		o.Backlog, o.Drain, o.Soak = min(o.Backlog, 5_000), min(o.Drain, 5_000), min(o.Soak, 2*time.Second)
 	}
 	return nil

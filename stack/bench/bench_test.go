@@ -23,7 +23,7 @@ func TestTheRowsWithoutJavaRunAndAreComplete(t *testing.T) {
 	base, err := launch.FreeBasePort()
 	require.NoError(t, err)
 	place := bench.Place{Dir: t.TempDir(), BasePort: base, Progress: t.Output()}
-	options := bench.Options{Callers: 8, Cards: 50, Rounds: 2, Window: 100_000_000, Messages: 2, Scale: bench.Sizes{1, 2}, Backlog: 1, Drain: 1, Soak: 1, Quick: true, Format: "table"}
+	options := bench.Options{Callers: 8, Cards: 50, Rounds: 2, Window: 100_000_000, Messages: 2, Scale: bench.Sizes{1, 2}, Backlog: 1, Documents: 1, Drain: 1, Soak: 1, Quick: true, Format: "table"}
 	report, err := bench.Run(t.Context(), options, place, quick)
 	require.NoError(t, err)
 	t.Cleanup(func() {
@@ -90,7 +90,7 @@ func requireReadable(t *testing.T, report *bench.Report, rounds map[string]int) 
 
 func TestWhatCannotBeMeasuredIsRefused(t *testing.T) {
 	place := bench.Place{Dir: t.TempDir(), Progress: t.Output()}
-	good := bench.Options{Callers: 1, Cards: 1, Rounds: 1, Window: 1, Messages: 1, Scale: bench.Sizes{1, 2}, Backlog: 1, Drain: 1, Soak: 1, Format: "table"}
+	good := bench.Options{Callers: 1, Cards: 1, Rounds: 1, Window: 1, Messages: 1, Scale: bench.Sizes{1, 2}, Backlog: 1, Documents: 1, Drain: 1, Soak: 1, Format: "table"}
 	_, err := bench.Run(t.Context(), good, place, []string{"purchase"})
 	require.ErrorContains(t, err, `"purchase" is none of [purchases`)
 	bad := good

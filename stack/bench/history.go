@@ -17,16 +17,17 @@ func (w *world) history(ctx context.Context) ([]Figure, error) {
 	if err := w.stopSinks(ctx, statementSink, indexSink); err != nil {
 		return nil, err
 	}
-	year, err := w.seedHistory(ctx, broker)
+	year, err := w.seedHistory(ctx, broker, w.options.Backlog)
 	if err != nil {
 		return nil, err
 	}
 	return w.indexing(ctx, broker, year)
 }
 
-// seedHistory has the bank whose events are published decide a year, and waits until its
-// events, and nothing else, are on the topic from where the backlog begins.
-func (w *world) seedHistory(ctx context.Context, broker *broker) (year backlog, err error) {
+// seedHistory has the bank whose events are published decide a year of so many purchases,
+// and waits until its events, and nothing else, are on the topic from where the backlog
+// begins. More are further flags of bankctl.
+func (w *world) seedHistory(ctx context.Context, broker *broker, purchases int, more ...string) (year backlog, err error) {
 	bank, err := w.publishing(ctx, map[string]string{"relay": "true", "history": "true"})
 	if err != nil {
 		return backlog{}, err
@@ -39,8 +40,9 @@ func (w *world) seedHistory(ctx context.Context, broker *broker) (year backlog, 
 	if err != nil {
 		return backlog{}, err
 	}
-	err = w.stack.Bankctl(ctx, w.where.Progress, "seed", "history", "--bank-address", bank.address,
-		"--days", "365", "--purchases", strconv.Itoa(w.options.Backlog))
+	err = w.stack.Bankctl(ctx, w.where.Progress, append([]string{
+		"seed", "history", "--bank-address", bank.address, "--days", "365", "--purchases", strconv.Itoa(purchases),
+	}, more...)...)
 	if err == nil {
 		err = w.awaitPublished(ctx, publishedDatabase)
 	}

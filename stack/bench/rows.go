@@ -48,6 +48,8 @@ func rows() []row {
 			everything, map[string]Goal{"IndexSink": atLeast(0.8, 0.95)}, (*world).index},
 		{"history", "documents/s of the index's connector on a year of purchases, against _bulk into as many indices",
 			everything, map[string]Goal{"HistorySink": atLeast(0.8, 0.95)}, (*world).history},
+		{"dashboards", "all figures of each dashboard, of a year of a million events",
+			everything, dashboardGoals(), (*world).dashboards},
 		{"relay", "events that wait after the stream, and draining an outbox against producing the same bytes",
 			everything, map[string]Goal{"RelayBacklog": atMost(1, 0.2), "RelayDrain": atLeast(0.2, 0.35)}, (*world).relay},
 		{"interference", "purchases/s with relay and both sinks following, against the same without",
