@@ -62,6 +62,7 @@ func (k *kafka) prepare(ctx context.Context) error {
 	}
 	var id [16]byte
 	_, _ = rand.Read(id[:])
+	id[0] &= 0x7f // A text that begins with - would be taken for a flag.
 	format := machine.arguments("-cp", filepath.Join(k.lib, "*"), "kafka.tools.StorageTool", "format",
 		"--cluster-id", base64.RawURLEncoding.EncodeToString(id[:]), "--config", k.config(), "--ignore-formatted")
 	return child.Run(ctx, exec.Command(k.java.Program("java"), format...), child.Options{})
