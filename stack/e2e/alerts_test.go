@@ -233,7 +233,9 @@ func watermarkDocuments(t *testing.T, stack *launch.Stack) (least float64, one m
 	for _, hit := range answer["hits"].(map[string]any)["hits"].([]any) {
 		one = hit.(map[string]any)["_source"].(map[string]any)
 		partition := one["bank_code"].(string) + " " + strconv.FormatFloat(one["partition"].(float64), 'f', -1, 64)
-		newest[partition] = max(newest[partition], one["complete_to"].(float64))
+		completeTo, err := time.Parse(time.RFC3339, one["complete_to"].(string))
+		require.NoError(t, err)
+		newest[partition] = max(newest[partition], float64(completeTo.UnixMilli()))
 	}
 	require.NotEmpty(t, newest)
 	return slices.Min(slices.Collect(maps.Values(newest))), one
@@ -275,13 +277,14 @@ func TestWhatIsBehindIsShownAndRaisesTheAlert(t *testing.T) {
 
 	// A bank that stopped saying anything two minutes ago.
 	now := time.Now()
-	stood := now.Add(-2 * time.Minute).UnixMilli()
-	document["bank_code"], document["complete_to"], document["published_at"] = "099", stood, stood
+	stood := now.Add(-2 * time.Minute).Truncate(time.Millisecond).UTC()
+	text := stood.Format("2006-01-02T15:04:05.000Z")
+	document["bank_code"], document["complete_to"], document["published_at"] = "099", text, text
 	url := stack.Addresses().Elasticsearch() + "/bank-watermarks-" + now.UTC().Format("2006.01") + "/_doc/stood?refresh=true"
 	call(t, http.MethodPut, url, document)
 	defer call(t, http.MethodDelete, url, nil)
 	row := completeUpTo(t, stack)
-	require.InDelta(t, stood, *row.Values[0], 0)
+	require.InDelta(t, stood.UnixMilli(), *row.Values[0], 0)
 	require.Contains(t, row.Keys[0].Text, "099")
 	require.True(t, behind())
 }
