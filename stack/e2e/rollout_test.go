@@ -35,10 +35,14 @@ var (
 	addedByTheSink    = "pipeline_millis"
 )
 
+// rolloutAge is how far the bank of the roll-out lives in the past.
+const rolloutAge = 15 * 365 * 24 * time.Hour
+
 // A version of the event is rolled out as schemas/README.md says, through all that
 // reads it. A bank of its own, 003, is as it was before version 2: the statement's
-// table, the sinks' settings, the index's mapping and the registry. It lives 400 days
-// ago, so that its old events and its new ones share an index that was there before.
+// table, the sinks' settings, the index's mapping and the registry. It lives fifteen
+// years ago, so that its old events and its new ones share an index that was there before,
+// and no other test's.
 func TestANewVersionOfTheEventIsRolledOut(t *testing.T) {
 	stack := running(t)
 	r := newRollout(t, stack)
@@ -260,7 +264,7 @@ func (r *rollout) bankctl(args ...string) string {
 func (r *rollout) bank(version string) (stop func(), connection *grpc.ClientConn) {
 	r.Helper()
 	row, address := replica(r.T, r.stack, map[string]string{
-		"bank-code": rolloutBank, "database-url": r.ledgerURL, "event-version": version, "clock-offset": "-9600h",
+		"bank-code": rolloutBank, "database-url": r.ledgerURL, "event-version": version, "clock-offset": (-rolloutAge).String(),
 	})
 	return func() { require.NoError(r, row.Stop(r.Context())) }, dial(r.T, address)
 }
@@ -361,7 +365,7 @@ func (r *rollout) requireCardUses(want map[string]int) {
 }
 
 // requireDocuments counts the documents by rule and score. Those that came by the new
-// settings of the sink say how long they took, which by this bank's clock is 400 days.
+// settings of the sink say how long they took, which by this bank's clock is rolloutAge.
 func (r *rollout) requireDocuments(want map[string]int) {
 	r.Helper()
 	got, timed := map[string]int{}, 0
@@ -373,7 +377,7 @@ func (r *rollout) requireDocuments(want map[string]int) {
 		got[key]++
 		if millis, ok := document[addedByTheSink].(float64); ok {
 			timed++
-			require.InDelta(r, 400*24*time.Hour.Milliseconds(), int64(millis), float64(time.Hour.Milliseconds()))
+			require.InDelta(r, rolloutAge.Milliseconds(), int64(millis), float64(time.Hour.Milliseconds()))
 		}
 	}
 	require.Equal(r, want, got)
