@@ -76,22 +76,32 @@ func (v *views) wanted() ([]kibana.Object, []kibana.Rule, error) {
 	return objects, rules, nil
 }
 
+// withKibana makes a command of do, which holds a Kibana against what is wanted. A wrong
+// setting or file is told before anything is sent.
+func (v *views) withKibana(
+	do func(context.Context, *kibana.Client, []kibana.Object, []kibana.Rule) error,
+) func(*cobra.Command, []string) error {
+	return work(func(ctx context.Context, _ []string) error {
+		ctx, cancel := v.patiently(ctx)
+		defer cancel()
+		client, err := v.client()
+		if err != nil {
+			return err
+		}
+		objects, rules, err := v.wanted()
+		if err != nil {
+			return err
+		}
+		return do(ctx, client, objects, rules)
+	})
+}
+
 func newDashboardsPlan(v *views) *cobra.Command {
 	return &cobra.Command{
 		Use:   "plan",
 		Short: "Tell where Kibana differs from the files; 1 if it does",
 		Args:  cobra.NoArgs,
-		RunE: work(func(ctx context.Context, _ []string) error {
-			ctx, cancel := v.patiently(ctx)
-			defer cancel()
-			client, err := v.client()
-			if err != nil {
-				return err
-			}
-			objects, rules, err := v.wanted()
-			if err != nil {
-				return err
-			}
+		RunE: v.withKibana(func(ctx context.Context, client *kibana.Client, objects []kibana.Object, rules []kibana.Rule) error {
 			plans, err := client.Plan(ctx, objects)
 			if err != nil {
 				return err
@@ -162,17 +172,7 @@ nothing. Nothing is removed. A rule that someone switched off stays off.
 A Kibana that is starting is waited for. What it refuses is told object by
 object, and ends the command with 1.`,
 		Args: cobra.NoArgs,
-		RunE: work(func(ctx context.Context, _ []string) error {
-			ctx, cancel := v.patiently(ctx)
-			defer cancel()
-			client, err := v.client()
-			if err != nil {
-				return err
-			}
-			objects, rules, err := v.wanted()
-			if err != nil {
-				return err
-			}
+		RunE: v.withKibana(func(ctx context.Context, client *kibana.Client, objects []kibana.Object, rules []kibana.Rule) error {
 			refused := client.Apply(ctx, objects, v.result)
 			if refused != nil && !errors.As(refused, new(*kibana.ObjectError)) {
 				return refused
