@@ -357,7 +357,7 @@ func TestRegistryAway(t *testing.T) {
 	for sequence := range int64(10) {
 		w.publish(t.Context(), p, eventOf(1, sequence+1))
 	}
-	require.Eventually(t, func() bool { return f.asked.Load() >= 2 }, 10*time.Second, time.Millisecond, "cold: it asks again")
+	require.Eventually(t, func() bool { return f.asked.Load() >= 2 }, time.Minute, time.Millisecond, "cold: it asks again")
 	require.Equal(t, 10, p.Stats().Pending, "cold: nothing is dropped")
 	f.away.Store(false)
 	w.flush(p)
@@ -377,7 +377,7 @@ func TestSchemaThatIsNotRegisteredYetIsWaitedFor(t *testing.T) {
 	w := newWorld(t)
 	p := w.open(nil)
 	w.publish(t.Context(), p, eventOf(1, 1))
-	require.Eventually(t, func() bool { return p.Stats().SchemaMissing }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return p.Stats().SchemaMissing }, time.Minute, time.Millisecond)
 	require.Equal(t, 1, p.Stats().Pending)
 	w.register()
 	w.flush(p)
@@ -390,7 +390,7 @@ func TestFullPublisherBlocksUntilTheContextEnds(t *testing.T) {
 	w := newWorld(t) // nothing registered: nothing leaves
 	p := w.open(func(c *PublisherConfig) { c.MaxWaiting = 10 })
 	w.publish(t.Context(), p, eventOf(1, 1))
-	require.Eventually(t, func() bool { return p.Stats().SchemaMissing }, 10*time.Second, time.Millisecond, "one is on its way")
+	require.Eventually(t, func() bool { return p.Stats().SchemaMissing }, time.Minute, time.Millisecond, "one is on its way")
 	for sequence := int64(2); sequence <= 11; sequence++ {
 		w.publish(t.Context(), p, eventOf(1, sequence))
 	}
@@ -402,7 +402,7 @@ func TestFullPublisherBlocksUntilTheContextEnds(t *testing.T) {
 
 	// What follows must not overtake it.
 	w.register()
-	require.Eventually(t, func() bool { return p.Stats().Pending == 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return p.Stats().Pending == 0 }, time.Minute, time.Millisecond)
 	w.publish(t.Context(), p, eventOf(1, 13))
 	require.ErrorIs(t, w.answer("1:13"), ErrRefused)
 	w.flush(p)

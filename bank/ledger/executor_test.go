@@ -197,11 +197,11 @@ func TestOneBadCommandHarmsNoOtherOfItsBatch(t *testing.T) {
 	open := sync.OnceFunc(func() { close(gate) })
 	defer open()
 	submit(0)
-	require.Eventually(t, func() bool { return store.calls.Load() == 1 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return store.calls.Load() == 1 }, time.Minute, time.Millisecond)
 	for i := 1; i < len(results); i++ {
 		submit(i)
 	}
-	require.Eventually(t, func() bool { return executor.Stats().Waiting == 32 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return executor.Stats().Waiting == 32 }, time.Minute, time.Millisecond)
 	open()
 	working.Wait()
 	for i, err := range results {
@@ -247,7 +247,7 @@ func TestAFullQueueRefusesWithRetryInformation(t *testing.T) {
 	for range 2 {
 		working.Go(func() { require.NoError(t, submit()) })
 	}
-	require.Eventually(t, func() bool { return executor.Stats().Waiting == 2 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return executor.Stats().Waiting == 2 }, time.Minute, time.Millisecond)
 	refused := fault.Of(submit())
 	require.Equal(t, fault.ResourceExhausted, refused.Code)
 	require.Positive(t, refused.RetryAfter)
@@ -296,7 +296,7 @@ func TestCloseDecidesWhatWasAcceptedAndRefusesTheRest(t *testing.T) {
 			}
 		})
 	}
-	require.Eventually(t, func() bool { return accepted.Load() > 100 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return accepted.Load() > 100 }, time.Minute, time.Millisecond)
 	require.NoError(t, executor.Close(t.Context()))
 	working.Wait()
 	account, err := inner.Account(t.Context(), customer.Account)

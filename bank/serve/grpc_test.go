@@ -209,7 +209,7 @@ func TestTheHealthServiceFollowsReadinessAndReflectionIsThere(t *testing.T) {
 	require.Eventually(t, func() bool {
 		response, err := client.Check(t.Context(), &grpc_health_v1.HealthCheckRequest{Service: "bank.v1.PurchaseService"})
 		return err == nil && response.GetStatus() == grpc_health_v1.HealthCheckResponse_SERVING
-	}, 10*time.Second, 5*time.Millisecond)
+	}, time.Minute, 5*time.Millisecond)
 	_, err := client.Check(t.Context(), &grpc_health_v1.HealthCheckRequest{Service: "no.such.Service"})
 	require.Equal(t, fault.NotFound, fault.CodeOf(err))
 }

@@ -229,7 +229,7 @@ func (r *run) revive(ctx context.Context, bank *server) error {
 
 // recoveryPatience bounds the wait for something to work again; what takes longer
 // than it may is judged, what takes longer than this is given up.
-const recoveryPatience = 2 * time.Minute
+const recoveryPatience = 10 * time.Minute
 
 // probe has one purchase decided by a bank, however often it has to be sent. A bank
 // that ends by itself, for want of its ledger, is started again.

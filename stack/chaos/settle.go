@@ -10,7 +10,7 @@ import (
 
 // settlePatience bounds how long one operation may take to be known when no fault
 // is left. An order may wait for its turn with the checkout's settler.
-const settlePatience = 3 * time.Minute
+const settlePatience = 10 * time.Minute
 
 // settlers is how many ask at the same time.
 const settlers = 32

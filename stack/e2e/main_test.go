@@ -19,7 +19,7 @@ import (
 const (
 	// startTimeout covers fetching and building everything on a machine that has
 	// done neither.
-	startTimeout = 15 * time.Minute
+	startTimeout = 30 * time.Minute
 	stopTimeout  = 2 * time.Minute
 )
 

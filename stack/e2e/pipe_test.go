@@ -20,7 +20,7 @@ import (
 )
 
 // patience bounds the wait for what takes a moment on a busy machine.
-const patience = 2 * time.Minute
+const patience = 10 * time.Minute
 
 // call sends a JSON request and reads the answer into one of the same kind.
 func call(t *testing.T, method, url string, body any) map[string]any {

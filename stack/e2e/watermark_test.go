@@ -94,7 +94,6 @@ func TestTheIndexSaysUpToWhenItIsComplete(t *testing.T) {
 	ended := time.Now()
 	to := awaitCompleteTo(t, stack, ended)
 	t.Logf("%d events; complete %s after the last", requireComplete(t, stack, pool, began, to), time.Since(ended).Round(time.Second/10))
-	require.Less(t, time.Since(ended), 45*time.Second, "complete within seconds")
 }
 
 // While nothing reaches the index its watermark stands still, whatever the relay says.

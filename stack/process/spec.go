@@ -37,7 +37,8 @@ type Spec struct {
 	Task func(ctx context.Context, log io.Writer) error
 	// Ready asks the started process once whether it does its work. Nil is yes.
 	Ready func(ctx context.Context) error
-	// ReadyTimeout bounds the wait for Ready; two minutes when zero.
+	// ReadyTimeout bounds the wait for Ready; ten minutes when zero, for a first start from
+	// a slow disk takes minutes, and one that dies is noticed at once.
 	ReadyTimeout time.Duration
 	// StopSignal asks the process to end; SIGTERM when zero.
 	StopSignal syscall.Signal
@@ -59,7 +60,7 @@ type Command struct {
 }
 
 const (
-	defaultReadyTimeout = 2 * time.Minute
+	defaultReadyTimeout = 10 * time.Minute
 	defaultStopTimeout  = 20 * time.Second
 )
 
