@@ -2,6 +2,7 @@ package launch
 
 import (
 	"context"
+	"net"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -12,25 +13,35 @@ import (
 	"codebank.dev/stack/process"
 )
 
-// connect is the one worker of Kafka Connect.
+// connect is a worker of Kafka Connect. The stack has one; a test may have another join it.
 type connect struct {
-	stack   *Stack
+	stack *Stack
+	// name is its row, port where its interface listens.
+	name    string
+	port    int
 	java    dist.Java
 	lib     string
 	plugins []string
 }
 
-func newConnect(s *Stack) *connect { return &connect{stack: s} }
+func newConnect(s *Stack, name string, port int) *connect {
+	return &connect{stack: s, name: name, port: port}
+}
+
+// listener is where its interface is found, host:port.
+func (c *connect) listener() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(c.port)) }
+
+func (c *connect) folder() string { return filepath.Join(c.stack.dir, c.name) }
 
 func (c *connect) spec() process.Spec {
 	return process.Spec{
-		Name:    Connect,
+		Name:    c.name,
 		Needs:   []string{Kafka, Registry, Postgres},
 		Uses:    []string{Elasticsearch},
-		Ports:   []int{c.stack.addresses.port(connectPort)},
+		Ports:   []int{c.port},
 		Prepare: c.prepare,
 		Command: c.command,
-		Ready:   answers(c.stack.addresses.Connect() + "/connectors"),
+		Ready:   answers("http://" + c.listener() + "/connectors"),
 	}
 }
 
@@ -48,10 +59,10 @@ func (c *connect) prepare(ctx context.Context) error {
 
 func (c *connect) command(ctx context.Context) (process.Command, error) {
 	a := c.stack.addresses
-	dir := filepath.Join(c.stack.dir, "connect")
+	dir := c.folder()
 	config := filepath.Join(dir, "connect.properties")
 	err := render("connect.properties", config, struct{ Broker, Listener, Plugins string }{
-		a.Kafka(), a.host(connectPort), strings.Join(c.plugins, ","),
+		a.Kafka(), c.listener(), strings.Join(c.plugins, ","),
 	})
 	if err != nil {
 		return process.Command{}, err
@@ -89,6 +100,18 @@ func (c *connect) environment(ctx context.Context) (map[string]string, error) {
 		"CODEBANK_KAFKA_BROKERS":         a.Kafka(),
 		"CODEBANK_REGISTRY_URL":          a.RegistryConfluent(),
 	}
-	c.stack.adjust(Connect, env)
+	c.stack.adjust(c.name, env)
 	return env, nil
+}
+
+// Worker describes another worker of Kafka Connect in the same group, which shares the
+// connectors and tasks with the stack's own while it runs. It is not started; name is
+// its own in the stack, port that of its interface. It is stopped with the stack, and
+// forgotten by [Stack.Retire].
+func (s *Stack) Worker(ctx context.Context, name string, port int) (*process.Process, error) {
+	worker := newConnect(s, name, port)
+	if err := worker.prepare(ctx); err != nil {
+		return nil, err
+	}
+	return s.group.Add(worker.spec()), nil
 }

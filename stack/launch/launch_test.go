@@ -77,6 +77,21 @@ func TestOpeningAStackMakesNothing(t *testing.T) {
 	require.NoError(t, stack.Wipe())
 }
 
+// Another worker of the group shares no port and no file with the stack's own.
+func TestAnotherWorkerIsDescribedAsTheFirstAndListensElsewhere(t *testing.T) {
+	stack := open(t, t.TempDir())
+	first, second := newConnect(stack, Connect, stack.addresses.port(connectPort)), newConnect(stack, "another", 17399)
+	require.Equal(t, "http://"+first.listener(), stack.Addresses().Connect())
+	require.Equal(t, "127.0.0.1:17399", second.listener())
+	require.Equal(t, first.spec().Needs, second.spec().Needs)
+	require.Equal(t, []int{17399}, second.spec().Ports)
+	require.NotEqual(t, first.folder(), second.folder())
+	stack.group.Add(second.spec())
+	require.False(t, stack.Process("another").Running())
+	require.NoError(t, stack.Retire(t.Context(), stack.Process("another")))
+	require.Nil(t, stack.Process("another"))
+}
+
 // The services need their database and nothing of the pipeline behind them.
 func TestTheServicesStartWithBrokerRegistryAndConnectAway(t *testing.T) {
 	stack := open(t, t.TempDir())

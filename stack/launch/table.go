@@ -20,7 +20,7 @@ func (s *Stack) table() {
 	s.group.Add(newKafka(s).spec())
 	s.group.Add(newElasticsearch(s).spec())
 	s.group.Add(newRegistry(s).spec())
-	s.group.Add(newConnect(s).spec())
+	s.group.Add(newConnect(s, Connect, s.addresses.port(connectPort)).spec())
 	s.group.Add(process.Spec{Name: Databases, Needs: []string{Postgres}, Task: s.createDatabases})
 	if !hasAnyProgram(s.Root()) {
 		return
