@@ -140,6 +140,18 @@ func (o *observations) report(invariant, format string, values ...any) {
 	o.problems[invariant].count++
 }
 
+// join adds what was reported to another.
+func (o *observations) join(other *observations) {
+	o.mutex.Lock()
+	defer o.mutex.Unlock()
+	for invariant, found := range other.problems {
+		if o.problems[invariant] == nil {
+			o.problems[invariant] = &problem{first: found.first}
+		}
+		o.problems[invariant].count += found.count
+	}
+}
+
 // problemOf returns what was reported of an invariant; nil for nothing.
 func (o *observations) problemOf(invariant string) *problem {
 	o.mutex.Lock()

@@ -33,6 +33,7 @@ const (
 	registryAway  = "the registry is away"
 	registryCold  = "the registry is away, and the banks start without it"
 	killWorker    = "the worker of the sinks is killed"
+	joinWorker    = "a second worker joins and leaves"
 	killIndex     = "the index is killed and stays away"
 	indexBusy     = "the index is busy"
 	indexReadOnly = "the index is read-only"
@@ -48,7 +49,7 @@ var faults = map[string]fault{
 	pointShop: faultPointShop, pointRelay: faultPointRelay, killDatabase: faultKillDatabase, databaseAway: faultDatabaseAway,
 	wireFault: faultWire, tenfold: faultTenfold, tenfoldOneCard: faultTenfold,
 	killBroker: faultKillBroker, brokerAway: faultBrokerAway, registryAway: faultRegistryAway, registryCold: faultRegistryCold,
-	killWorker: faultKillWorker, killIndex: faultKillIndex, indexBusy: faultIndexBusy, indexReadOnly: faultIndexReadOnly,
+	killWorker: faultKillWorker, joinWorker: faultSecondWorker, killIndex: faultKillIndex, indexBusy: faultIndexBusy, indexReadOnly: faultIndexReadOnly,
 	taskFails: faultTaskFails, poison: faultPoison, replay: faultReplay, oldAfterNew: faultOldAfterNew,
 }
 
@@ -74,6 +75,7 @@ var pipesBag = []entry{
 	{"F7", registryAway, 1, 1, 2_000, 10_000},
 	{"F7", registryCold, 1, 1, 2_000, 5_000},
 	{"F8", killWorker, 1, 3, 0, 3_000},
+	{"F8", joinWorker, 1, 1, 0, 40_000},
 	{"F8", taskFails, 1, 1, 0, 0},
 	{"F10", killIndex, 1, 1, 1_000, 60_000},
 	{"F10", indexBusy, 1, 1, 3_000, 15_000},

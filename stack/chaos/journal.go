@@ -101,11 +101,12 @@ const (
 	bankBack     = "a bank answers after its restart"
 	databaseBack = "the first success after the database was killed"
 	workerBack   = "all tasks run after the worker was killed"
+	workerLeft   = "all tasks run on one worker after a second one left"
 	taskBack     = "a failed task runs, restarted by the watch"
 )
 
 var recoveryLimits = map[string]time.Duration{
-	bankBack: 3 * time.Second, databaseBack: 10 * time.Second, workerBack: time.Minute, taskBack: time.Minute,
+	bankBack: 3 * time.Second, databaseBack: 10 * time.Second, workerBack: time.Minute, workerLeft: time.Minute, taskBack: time.Minute,
 }
 
 // recovered notes how long something took to work again.

@@ -29,6 +29,7 @@ type evidence struct {
 	audit   *auditReport
 	linear  linear.Result
 	secrets string
+	marks   string
 	quiet   time.Duration // until the pipes had brought everything to its place
 }
 
@@ -61,6 +62,9 @@ func (r *run) judge(ctx context.Context) (*Verdict, error) {
 		return nil, err
 	}
 	if e.secrets, err = r.judgeSecrets(ctx); err != nil {
+		return nil, err
+	}
+	if e.marks, err = r.judgeWatermarks(ctx, url); err != nil {
 		return nil, err
 	}
 	if err := r.query(ctx, url); err != nil {
@@ -240,6 +244,7 @@ func (r *run) judgements(e *evidence) []Judgement {
 		looked("I18", "everything works again", "each fault's end; %.1f s from the last fault until all was in its place; %s", e.quiet.Seconds(), running(r.system.died())),
 		looked("expectations", "decisions are the right ones", "declines with a reason known beforehand, and for want of funds"),
 		looked(errorClasses, "no error of another class", "declined, retryable, unknown, cancelled, refused"),
+		looked(watermarks, "what is said to be complete is complete", "%s", e.marks),
 		looked(deadLetters, "only poison is refused", "%s", r.lettersLooked()),
 		r.timed(looked("recovery", "recovery in time", "%s", r.recoveries())),
 		looked(overload, "too much is refused in time", "every refusal says when to try again"),

@@ -41,6 +41,15 @@ func (s *sinks) letters(ctx context.Context, topic string) (map[place]int64, err
 	return found, s.readAll(ctx, topic, func(record *kgo.Record) { found[originOf(record)]++ })
 }
 
+// partitions is how many the topic of the bank's events has, and that of its watermarks.
+func (s *sinks) partitions(ctx context.Context) (int, error) {
+	topics, err := s.admin.ListTopics(ctx, transactions)
+	if err == nil {
+		err = topics.Error()
+	}
+	return len(topics[transactions].Partitions), err
+}
+
 // readAll reads a topic from its beginning to where it ends now.
 func (s *sinks) readAll(ctx context.Context, topic string, each func(*kgo.Record)) error {
 	starts, err := s.admin.ListStartOffsets(ctx, topic)

@@ -5,4 +5,5 @@ const (
 	errorClasses = "error classes"
 	overload     = "overload"
 	deadLetters  = "dead letters"
+	watermarks   = "watermarks"
 )

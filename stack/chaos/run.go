@@ -50,6 +50,8 @@ type run struct {
 	load    *load
 	sinks   *sinks
 	log     *journal
+	// glimpses are what the index said of itself under load.
+	glimpses glimpses
 	// normal is the most memory that a bank had before the first flood, in kB.
 	normal  atomic.Int64
 	flooded atomic.Bool
@@ -166,6 +168,7 @@ func (r *run) inject(ctx context.Context) {
 	defer watching.Wait()
 	defer end()
 	watching.Go(func() { r.watchMemory(ctx) })
+	watching.Go(func() { r.watchIndex(ctx) })
 	for _, lane := range []string{frontLane, pipesLane} {
 		lanes.Go(func() {
 			plan := newSchedule(lane, r.options.Seed, short)

@@ -88,7 +88,13 @@ func exchange(ctx context.Context, method, url, body string) ([]byte, error) {
 // connectorStatus is how Connect says that a connector and its tasks are.
 type connectorStatus struct {
 	Connector struct{ State string }
-	Tasks     []struct{ State string }
+	Tasks     []taskStatus
+}
+
+// taskStatus is how a task is, and on which worker, host:port.
+type taskStatus struct {
+	State  string
+	Worker string `json:"worker_id"`
 }
 
 func (s *sinks) status(ctx context.Context, connector string) (status connectorStatus, err error) {
@@ -128,6 +134,10 @@ func (s *sinks) are(ctx context.Context, connector, state string) error {
 	if err != nil {
 		return err
 	}
+	return status.are(connector, state)
+}
+
+func (status *connectorStatus) are(connector, state string) error {
 	if status.Connector.State != state || state == "RUNNING" && len(status.Tasks) == 0 {
 		return fmt.Errorf("%s is %s with %d tasks", connector, status.Connector.State, len(status.Tasks))
 	}
@@ -137,6 +147,37 @@ func (s *sinks) are(ctx context.Context, connector, state string) error {
 		}
 	}
 	return nil
+}
+
+// placed counts the tasks of both sinks by the worker that they run on. It fails unless
+// all of them run.
+func (s *sinks) placed(ctx context.Context) (map[string]int, error) {
+	at := make(map[string]int)
+	for _, connector := range sinkNames {
+		status, err := s.status(ctx, connector)
+		if err == nil {
+			err = status.are(connector, "RUNNING")
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, task := range status.Tasks {
+			at[task.Worker]++
+		}
+	}
+	return at, nil
+}
+
+// runOn returns what fails unless all tasks run, and on the worker with this interface.
+func (s *sinks) runOn(worker string) func(context.Context) error {
+	worker = strings.TrimPrefix(worker, "http://")
+	return func(ctx context.Context) error {
+		at, err := s.placed(ctx)
+		if err == nil && (len(at) != 1 || at[worker] == 0) {
+			err = fmt.Errorf("tasks are to run on %s and run on %v", worker, at)
+		}
+		return err
+	}
 }
 
 // committed returns how far each sink says that it has come, as a sum over the partitions

@@ -106,7 +106,7 @@ func (s *system) adjust(name string, settings map[string]string) {
 		database(readerToData)
 	case launch.Checkout:
 		settings["bank-address"] = through(shopToBank, settings["bank-address"])
-	case launch.Connect:
+	case launch.Connect, secondWorker:
 		const jdbc = "CODEBANK_STATEMENT_JDBC_URL"
 		settings[jdbc] = jdbcHost.ReplaceAllStringFunc(settings[jdbc], func(host string) string { return through(sinkToData, host) })
 		if index, err := s.indexProxy(); err == nil {
