@@ -75,7 +75,7 @@ var pipesBag = []entry{
 	{"F7", registryAway, 1, 1, 2_000, 10_000},
 	{"F7", registryCold, 1, 1, 2_000, 5_000},
 	{"F8", killWorker, 1, 3, 0, 3_000},
-	{"F8", joinWorker, 1, 1, 0, 40_000},
+	{"F8", joinWorker, 1, 1, 0, 60_000},
 	{"F8", taskFails, 1, 1, 0, 0},
 	{"F10", killIndex, 1, 1, 1_000, 60_000},
 	{"F10", indexBusy, 1, 1, 3_000, 15_000},

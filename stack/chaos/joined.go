@@ -15,15 +15,14 @@ const (
 	// secondWorkerOffset where it listens, counted from the base port.
 	secondWorker       = "connect-2"
 	secondWorkerOffset = 52
-	// leastTurns is how often it joins and leaves: once gently, once killed.
-	leastTurns = 2
 	// joinedFor is how long it stays when it has got tasks, and how long it is gone.
 	joinedFor = 2 * time.Second
 )
 
-// faultSecondWorker has a second worker join the group and leave it again and again,
-// in turn gently and killed. Tasks go over to it and come back, and nothing that they
-// carry may be lost or doubled. In the end all of them run where they did before.
+// faultSecondWorker has a second worker join the group and leave it, again and again
+// for as long as the step lasts: gently and killed in turn, and killed the last time.
+// Tasks go over to it and come back, and nothing that they carry may be lost or
+// doubled. In the end all of them run where they did before.
 func faultSecondWorker(ctx context.Context, r *run, s step) (failed error) {
 	first, release := r.under(launch.Connect)
 	defer release()
@@ -40,7 +39,7 @@ func faultSecondWorker(ctx context.Context, r *run, s step) (failed error) {
 		if err := r.join(ctx, worker); err != nil {
 			return err
 		}
-		last := turn >= leastTurns && time.Since(began) >= s.lasts()
+		last := time.Since(began) >= s.lasts()
 		if turn%2 == 0 || last {
 			worker.Kill()
 			r.log.killed(secondWorker)

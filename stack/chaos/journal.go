@@ -96,6 +96,13 @@ func (j *journal) addFigure(name string, value int64) {
 	j.figures[name] += value
 }
 
+// mostFigure notes a number that was seen, if none was greater.
+func (j *journal) mostFigure(name string, value int64) {
+	j.mutex.Lock()
+	defer j.mutex.Unlock()
+	j.figures[name] = max(j.figures[name], value)
+}
+
 // What is measured until it works again, and the most that may take.
 const (
 	bankBack     = "a bank answers after its restart"
@@ -103,10 +110,15 @@ const (
 	workerBack   = "all tasks run after the worker was killed"
 	workerLeft   = "all tasks run on one worker after a second one left"
 	taskBack     = "a failed task runs, restarted by the watch"
+	backlogGone  = "what the broker missed is on the topic"
+	poisonPassed = "the latest good line on the statement, with poison on the topic"
 )
 
 var recoveryLimits = map[string]time.Duration{
 	bankBack: 3 * time.Second, databaseBack: 10 * time.Second, workerBack: time.Minute, workerLeft: time.Minute, taskBack: time.Minute,
+	backlogGone: time.Minute,
+	// Five seconds more than without poison are what is promised; a line takes some time anyway.
+	poisonPassed: 15 * time.Second,
 }
 
 // recovered notes how long something took to work again.

@@ -67,6 +67,9 @@ func (r *run) judge(ctx context.Context) (*Verdict, error) {
 	if e.marks, err = r.judgeWatermarks(ctx, url); err != nil {
 		return nil, err
 	}
+	if err := r.judgePoison(ctx); err != nil {
+		return nil, err
+	}
 	if err := r.query(ctx, url); err != nil {
 		return nil, err
 	}
@@ -175,6 +178,7 @@ func (r *run) verdict(e *evidence) *Verdict {
 		v.Errors[string(kind)] = codes
 	}
 	r.figures(e, v.Figures)
+	r.judgeAbsences()
 	r.judgeRecoveries()
 	for _, j := range r.judgements(e) {
 		if problem := r.load.seen.problemOf(j.ID); problem != nil {
@@ -246,6 +250,7 @@ func (r *run) judgements(e *evidence) []Judgement {
 		looked(errorClasses, "no error of another class", "declined, retryable, unknown, cancelled, refused"),
 		looked(watermarks, "what is said to be complete is complete", "%s", e.marks),
 		looked(deadLetters, "only poison is refused", "%s", r.lettersLooked()),
+		r.withoutBroker(),
 		r.timed(looked("recovery", "recovery in time", "%s", r.recoveries())),
 		looked(overload, "too much is refused in time", "every refusal says when to try again"),
 	}

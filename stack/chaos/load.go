@@ -37,6 +37,7 @@ const (
 	watchStream
 	orderStream
 	readStream
+	awayStream
 )
 
 // start lets the workers loose until stop.

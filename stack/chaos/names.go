@@ -6,4 +6,5 @@ const (
 	overload     = "overload"
 	deadLetters  = "dead letters"
 	watermarks   = "watermarks"
+	noBroker     = "no broker"
 )

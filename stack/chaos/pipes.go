@@ -19,21 +19,6 @@ func faultKillBroker(ctx context.Context, r *run, s step) error {
 	return restart(ctx, broker)
 }
 
-// faultBrokerAway stops the broker for a while, in which purchases must go on.
-func faultBrokerAway(ctx context.Context, r *run, s step) error {
-	broker, release := r.under(launch.Kafka)
-	defer release()
-	if err := broker.row.Stop(ctx); err != nil {
-		return err
-	}
-	before := r.load.history.acknowledged.Load()
-	rest(ctx, s.lasts())
-	if r.load.history.acknowledged.Load() == before {
-		r.load.seen.report("I18", "with the broker away for %s nothing was decided", s.lasts())
-	}
-	return restart(ctx, broker)
-}
-
 func faultRegistryAway(ctx context.Context, r *run, s step) error {
 	registry, release := r.under(launch.Registry)
 	defer release()
@@ -153,14 +138,6 @@ func faultIndexReadOnly(ctx context.Context, r *run, s step) error {
 	}
 	rest(ctx, s.lasts())
 	return block("null")
-}
-
-// faultPoison puts what is no event on the topic; each must be in each sink's
-// dead-letter topic in the end, and nothing else.
-func faultPoison(ctx context.Context, r *run, s step) error {
-	_, release := r.under(launch.Kafka)
-	defer release()
-	return r.sinks.poison(ctx, s.Draw)
 }
 
 // faultReplay has both sinks read everything again.

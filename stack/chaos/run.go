@@ -50,6 +50,12 @@ type run struct {
 	load    *load
 	sinks   *sinks
 	log     *journal
+	// calm is held by every fault of the front, and by what measures without them.
+	calm sync.Mutex
+	// absences are what became of purchases without the broker, spans when poison was on
+	// the topic.
+	absences []absence
+	spans    []span
 	// glimpses are what the index said of itself under load.
 	glimpses glimpses
 	// normal is the most memory that a bank had before the first flood, in kB.
@@ -188,6 +194,10 @@ func (r *run) inject(ctx context.Context) {
 
 // perform injects one fault and takes down how it went.
 func (r *run) perform(ctx context.Context, s step) {
+	if s.Lane == frontLane {
+		r.calm.Lock()
+		defer r.calm.Unlock()
+	}
 	began := time.Now()
 	err := faults[s.Name](ctx, r, s)
 	if ctx.Err() != nil {

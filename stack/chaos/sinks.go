@@ -225,6 +225,41 @@ func (s *sinks) awaitProgress(ctx context.Context, from map[string]int64) error 
 	})
 }
 
+// awaitEnd waits until a sink has committed everything that is on the topic now.
+func (s *sinks) awaitEnd(ctx context.Context, connector string) error {
+	ends, err := s.admin.ListEndOffsets(ctx, transactions)
+	if err == nil {
+		err = ends.Error()
+	}
+	if err != nil {
+		return err
+	}
+	return await(ctx, recoveryPatience, func(ctx context.Context) error {
+		committed, err := s.admin.FetchOffsets(ctx, "connect-"+connector)
+		if err == nil {
+			err = committed.Error()
+		}
+		if err != nil {
+			return err
+		}
+		return behind(connector, committed, ends[transactions])
+	})
+}
+
+// behind is an error that says how far a sink has still to go; nil for one that has come
+// to all ends.
+func behind(connector string, committed kadm.OffsetResponses, ends map[int32]kadm.ListedOffset) error {
+	var left int64
+	for partition, end := range ends {
+		at, _ := committed.Lookup(transactions, partition) // nowhere is at the beginning
+		left += max(0, end.Offset-max(0, at.At))
+	}
+	if left > 0 {
+		return fmt.Errorf("%s has %d records before it", connector, left)
+	}
+	return nil
+}
+
 // rewind has a sink read the topic from its beginning.
 func (s *sinks) rewind(ctx context.Context, connector string) error {
 	url := s.connect + "/connectors/" + connector
