@@ -11,7 +11,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -19,31 +18,15 @@ import (
 
 	"codebank.dev/bank/failpoint"
 	"codebank.dev/bank/provision"
+	"codebank.dev/bank/rest"
 )
 
-const (
-	// tryTimeout bounds one request. A worker itself gives up after 90 s, but the
-	// next try may reach it after its rebalance.
-	tryTimeout = 30 * time.Second
-	// maxAnswer bounds what is read: a status holds a stack trace for each task.
-	maxAnswer = 16 << 20
-)
+// worker bounds a try below the 90 s after which a worker itself gives up: the next one
+// may reach it after its rebalance. A status holds a stack trace for each task.
+var worker = rest.Service{Name: "connect", TryTimeout: 30 * time.Second, MaxAnswer: 16 << 20}
 
 // ErrNotFound says that there is no such connector.
 var ErrNotFound = errors.New("connect: no such connector")
-
-// RefusedError is an answer that time does not cure.
-type RefusedError struct {
-	// StatusCode is that of HTTP.
-	StatusCode int
-	// Message is the worker's own.
-	Message string
-}
-
-// Error returns the worker's message.
-func (e *RefusedError) Error() string {
-	return fmt.Sprintf("connect: refused with %d: %s", e.StatusCode, e.Message)
-}
 
 // Client speaks to one worker, which forwards to the others of its group. It is
 // safe for concurrent use.
@@ -56,14 +39,11 @@ type Client struct {
 // A name and password in the address are used for basic authentication. Nothing is
 // sent yet.
 func New(address string) (*Client, error) {
-	base, err := url.Parse(address)
-	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") {
-		return nil, errors.New("connect: the address is not an http or https URL")
+	base, err := worker.Address(address)
+	if err != nil {
+		return nil, err
 	}
-	return &Client{
-		base: strings.TrimSuffix(base.String(), "/"),
-		http: &http.Client{Timeout: tryTimeout},
-	}, nil
+	return &Client{base: strings.TrimSuffix(base.String(), "/"), http: &http.Client{}}, nil
 }
 
 // Connectors returns the names of all connectors.
@@ -150,57 +130,38 @@ func (c *Client) call(ctx context.Context, method, path string, body, into any) 
 		}
 		request.Header.Set("Accept", "application/json")
 		request.Header.Set("Content-Type", "application/json")
-		response, err := c.http.Do(request)
+		status, answer, err := worker.Exchange(c.http.Do, request)
 		if err != nil {
-			if ctx.Err() != nil {
-				return fmt.Errorf("connect: %w", err)
-			}
-			return provision.NotReady(fmt.Errorf("connect: %w", err))
+			return err
 		}
-		defer response.Body.Close()
-		return decode(response, into)
+		return decode(status, answer, into)
 	})
 }
 
 // decode reads an answer, or the error that it is.
-func decode(response *http.Response, into any) error {
-	content, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
-	if err != nil {
-		return provision.NotReady(fmt.Errorf("connect: answer cut off: %w", err))
-	}
-	if response.StatusCode < 300 {
-		if into == nil {
-			return nil
-		}
-		if err := json.Unmarshal(content, into); err != nil {
-			return fmt.Errorf("connect: not the answer of a worker: %w", err)
-		}
-		return nil
+func decode(status int, answer []byte, into any) error {
+	if status < 300 {
+		return worker.Decode(answer, into)
 	}
 	var refusal struct {
 		Message string `json:"message"`
 	}
-	if json.Unmarshal(content, &refusal) != nil || refusal.Message == "" {
-		refusal.Message = http.StatusText(response.StatusCode)
+	if json.Unmarshal(answer, &refusal) != nil {
+		refusal.Message = ""
 	}
-	err = &RefusedError{StatusCode: response.StatusCode, Message: refusal.Message}
-	switch {
-	case passes(response.StatusCode, refusal.Message):
+	err := worker.Refusal(status, refusal.Message, ErrNotFound)
+	if passes(status, refusal.Message) {
 		return provision.NotReady(err)
-	case response.StatusCode == http.StatusNotFound:
-		return fmt.Errorf("%w: %s", ErrNotFound, refusal.Message)
 	}
 	return err
 }
 
-// passes reports whether an answer is that of a worker that is starting, of a group
-// that is rebalancing, or of a proxy before either. A worker whose own time ran out, or
-// that some calls find before a rebalance, answers 500, as it does for what is broken
-// for good; only the message differs.
+// passes reports whether an answer is that of a worker whose group is rebalancing. One
+// whose own time ran out, or that some calls find before a rebalance, answers 500, as it
+// does for what is broken for good; only the message differs.
 func passes(status int, message string) bool {
 	switch status {
-	case http.StatusConflict, http.StatusTooManyRequests,
-		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
+	case http.StatusConflict:
 		return true
 	case http.StatusInternalServerError:
 		message = strings.ToLower(message)

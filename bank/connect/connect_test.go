@@ -12,6 +12,7 @@ import (
 
 	"codebank.dev/bank/connect"
 	"codebank.dev/bank/provision"
+	"codebank.dev/bank/rest"
 )
 
 var (
@@ -135,7 +136,7 @@ func TestAConfigurationTheWorkerRefusesIsItsMessage(t *testing.T) {
 	_, client := newWorker(t)
 	bad := connect.Connector{Name: "bad", Config: map[string]string{"x": "y"}}
 	results, err := apply(t, client, bad, index)
-	refusal := new(connect.RefusedError)
+	refusal := new(rest.RefusedError)
 	require.ErrorAs(t, err, &refusal)
 	require.Equal(t, http.StatusBadRequest, refusal.StatusCode)
 	require.ErrorContains(t, err, "missing connector.class")

@@ -68,7 +68,7 @@ type patient struct {
 // round looks at all connectors once and restarts those that are due.
 func (s *Supervisor) round(ctx context.Context, cases map[string]*patient) error {
 	// A worker that is away must not stretch one round without end.
-	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
+	ctx, cancel := context.WithTimeout(ctx, worker.TryTimeout)
 	defer cancel()
 	statuses, err := s.Client.Statuses(ctx)
 	if err != nil {

@@ -20,30 +20,14 @@ import (
 	"github.com/elastic/elastic-transport-go/v8/elastictransport"
 
 	"codebank.dev/bank/provision"
+	"codebank.dev/bank/rest"
 )
 
-const (
-	// tryTimeout bounds one request.
-	tryTimeout = 30 * time.Second
-	// maxAnswer bounds the answers that are read whole: mappings of many indices.
-	maxAnswer = 64 << 20
-)
+// server allows for answers that hold the mappings of many indices.
+var server = rest.Service{Name: "elastic", TryTimeout: 30 * time.Second, MaxAnswer: 64 << 20}
 
 // ErrNotFound says that there is no such index, template or alias.
 var ErrNotFound = errors.New("elastic: not found")
-
-// RefusedError is an answer that time does not cure.
-type RefusedError struct {
-	// StatusCode is that of HTTP.
-	StatusCode int
-	// Reason is the server's own.
-	Reason string
-}
-
-// Error returns the server's reason.
-func (e *RefusedError) Error() string {
-	return fmt.Sprintf("elastic: refused with %d: %s", e.StatusCode, e.Reason)
-}
 
 // Client speaks to the nodes of one cluster. It is safe for concurrent use.
 type Client struct {
@@ -56,9 +40,9 @@ type Client struct {
 func New(addresses string) (*Client, error) {
 	var nodes []*url.URL
 	for address := range strings.SplitSeq(addresses, ",") {
-		node, err := url.Parse(strings.TrimSpace(address))
-		if err != nil || node.Host == "" || (node.Scheme != "http" && node.Scheme != "https") {
-			return nil, errors.New("elastic: an address is not an http or https URL")
+		node, err := server.Address(strings.TrimSpace(address))
+		if err != nil {
+			return nil, err
 		}
 		nodes = append(nodes, node)
 	}
@@ -79,7 +63,7 @@ func (c *Client) Await(ctx context.Context) error {
 	}
 	return provision.Await(ctx, "Elasticsearch", func(ctx context.Context) error {
 		err := c.once(ctx, http.MethodGet, "/_cluster/health?wait_for_status=yellow&timeout=5s", nil, &health)
-		refusal := new(RefusedError)
+		refusal := new(rest.RefusedError)
 		if errors.As(err, &refusal) && refusal.StatusCode == http.StatusRequestTimeout || err == nil && health.TimedOut {
 			return provision.NotReady(errors.New("elastic: the cluster is red"))
 		}
@@ -113,13 +97,11 @@ func (c *Client) call(ctx context.Context, method, path string, body []byte, int
 
 // once sends a request once. Errors that time may cure are marked NotReady.
 func (c *Client) once(ctx context.Context, method, path string, body []byte, into any) error {
-	try, cancel := context.WithTimeout(ctx, tryTimeout)
-	defer cancel()
 	var content io.Reader
 	if body != nil {
 		content = bytes.NewReader(body)
 	}
-	request, err := http.NewRequestWithContext(try, method, path, content)
+	request, err := http.NewRequestWithContext(ctx, method, path, content)
 	if err != nil {
 		return fmt.Errorf("elastic: %w", err)
 	}
@@ -128,28 +110,14 @@ func (c *Client) once(ctx context.Context, method, path string, body []byte, int
 	}
 	// Documents by the million: compressing them costs both sides more than the network between them.
 	request.Header.Set("Accept-Encoding", "identity")
-	response, err := c.transport.Perform(request)
-	if err != nil {
-		if ctx.Err() != nil {
-			return fmt.Errorf("elastic: %w", err)
-		}
-		return provision.NotReady(fmt.Errorf("elastic: %w", err))
+	status, answer, err := server.Exchange(c.transport.Perform, request)
+	switch {
+	case err != nil:
+		return err
+	case status >= 300:
+		return refusal(status, answer)
 	}
-	defer response.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
-	if err != nil {
-		return provision.NotReady(fmt.Errorf("elastic: answer cut off: %w", err))
-	}
-	if response.StatusCode >= 300 {
-		return refusal(response.StatusCode, answer)
-	}
-	if into == nil {
-		return nil
-	}
-	if err := json.Unmarshal(answer, into); err != nil {
-		return fmt.Errorf("elastic: not the answer of a server: %w", err)
-	}
-	return nil
+	return server.Decode(answer, into)
 }
 
 // refusal returns the error that an answer is.
@@ -162,20 +130,13 @@ func refusal(status int, answer []byte) error {
 			} `json:"caused_by"`
 		} `json:"error"`
 	}
-	reason := http.StatusText(status)
 	// `error` is a plain string in some answers; then the status has to do.
-	if json.Unmarshal(answer, &body) == nil && body.Error.Reason != "" {
-		reason = body.Error.Reason
-		if cause := body.Error.CausedBy.Reason; cause != "" && cause != reason {
-			reason += ": " + cause
-		}
+	if json.Unmarshal(answer, &body) != nil {
+		return server.Refusal(status, "", ErrNotFound)
 	}
-	err := &RefusedError{StatusCode: status, Reason: reason}
-	switch status {
-	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return provision.NotReady(err)
-	case http.StatusNotFound:
-		return fmt.Errorf("%w: %s", ErrNotFound, reason)
+	reason := body.Error.Reason
+	if cause := body.Error.CausedBy.Reason; reason != "" && cause != "" && cause != reason {
+		reason += ": " + cause
 	}
-	return err
+	return server.Refusal(status, reason, ErrNotFound)
 }

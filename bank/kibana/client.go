@@ -9,11 +9,11 @@ package kibana
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -21,32 +21,18 @@ import (
 	"time"
 
 	"codebank.dev/bank/provision"
+	"codebank.dev/bank/rest"
 )
 
-const (
-	// tryTimeout bounds one request: an import writes some hundred objects.
-	tryTimeout = 60 * time.Second
-	// maxAnswer bounds what is read of an answer; a dashboard has some hundred kilobytes.
-	maxAnswer = 64 << 20
-	// maxReason bounds what is told of an error's text, which may repeat what was sent.
-	maxReason = 500
-)
+// maxReason bounds what is told of an error's text, which may repeat what was sent.
+const maxReason = 500
+
+// service allows for an import, which writes some hundred objects, and for an export of
+// dashboards, each of which has some hundred kilobytes.
+var service = rest.Service{Name: "kibana", TryTimeout: 60 * time.Second, MaxAnswer: 64 << 20}
 
 // ErrNotFound says that there is no such rule or space.
 var ErrNotFound = errors.New("kibana: not found")
-
-// RefusedError is an answer that time does not cure.
-type RefusedError struct {
-	// StatusCode is that of HTTP.
-	StatusCode int
-	// Message is Kibana's own.
-	Message string
-}
-
-// Error returns Kibana's message.
-func (e *RefusedError) Error() string {
-	return fmt.Sprintf("kibana: refused with %d: %s", e.StatusCode, e.Message)
-}
 
 // Config says which Kibana, which part of it, and as whom.
 type Config struct {
@@ -74,9 +60,9 @@ var spaceName = regexp.MustCompile(`^[a-z0-9_-]{1,100}$`)
 
 // New returns a client. Nothing is sent yet. Errors hold no secret.
 func New(config Config) (*Client, error) {
-	address, err := url.Parse(config.Address)
-	if err != nil || address.Host == "" || (address.Scheme != "http" && address.Scheme != "https") || address.RawQuery != "" {
-		return nil, errors.New("kibana: the address is not an http or https URL")
+	address, err := service.Address(config.Address)
+	if err != nil {
+		return nil, err
 	}
 	if strings.ContainsFunc(config.APIKey, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return nil, errors.New("kibana: the API key is not in its encoded form: letters, digits and signs without spaces")
@@ -95,7 +81,6 @@ func New(config Config) (*Client, error) {
 		client.space = ""
 	}
 	client.http = &http.Client{
-		Timeout: tryTimeout,
 		// A sign-in page, or a host that is not to have the key.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
@@ -138,13 +123,10 @@ func (c *Client) callJSON(ctx context.Context, method, path string, body, into a
 		sent.kind, sent.body = "application/json", content
 	}
 	answer, err := c.call(ctx, sent)
-	if err != nil || into == nil {
+	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(answer, into); err != nil {
-		return fmt.Errorf("kibana: not the answer of a Kibana: %w", err)
-	}
-	return nil
+	return service.Decode(answer, into)
 }
 
 // call sends a request until Kibana answers it for good, and returns the answer.
@@ -174,29 +156,11 @@ func (c *Client) once(ctx context.Context, sent request) ([]byte, error) {
 		password, _ := c.user.Password()
 		asked.SetBasicAuth(c.user.Username(), password)
 	}
-	response, err := c.http.Do(asked)
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil, fmt.Errorf("kibana: %w", err)
-		}
-		return nil, provision.NotReady(fmt.Errorf("kibana: %w", err))
+	status, answer, err := service.Exchange(c.http.Do, asked)
+	if err == nil && status >= 300 {
+		err = refusal(status, answer)
 	}
-	defer response.Body.Close()
-	return readAnswer(response)
-}
-
-// readAnswer returns the body of an answer, or the error that it is.
-func readAnswer(response *http.Response) ([]byte, error) {
-	content, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
-	switch {
-	case err != nil:
-		return nil, provision.NotReady(fmt.Errorf("kibana: answer cut off: %w", err))
-	case len(content) > maxAnswer:
-		return nil, fmt.Errorf("kibana: an answer of more than %d bytes", maxAnswer)
-	case response.StatusCode >= 300:
-		return content, refusal(response.StatusCode, content)
-	}
-	return content, nil
+	return answer, err
 }
 
 // refusal returns the error that an answer is.
@@ -204,22 +168,17 @@ func refusal(status int, answer []byte) error {
 	var body struct {
 		Message string `json:"message"`
 	}
-	if json.Unmarshal(answer, &body) != nil || body.Message == "" {
-		body.Message = http.StatusText(status)
+	if json.Unmarshal(answer, &body) != nil {
+		body.Message = ""
 	}
-	err := &RefusedError{StatusCode: status, Message: shortened(body.Message)}
-	switch status {
-	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return provision.NotReady(err)
-	case http.StatusNotFound:
-		return fmt.Errorf("%w: %s", ErrNotFound, err.Message)
-	case http.StatusUnauthorized, http.StatusForbidden:
-		err.Message += "; it wants other credentials: an API key, or a name and password in the address"
+	message := shortened(cmp.Or(body.Message, http.StatusText(status)))
+	switch {
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		message += "; it wants other credentials: an API key, or a name and password in the address"
+	case status < 400:
+		message = "it sends elsewhere; is a sign-in or a base path missing?"
 	}
-	if status < 400 {
-		err.Message = "it sends elsewhere; is a sign-in or a base path missing?"
-	}
-	return err
+	return service.Refusal(status, message, ErrNotFound)
 }
 
 func shortened(text string) string {

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"codebank.dev/bank/rest"
 )
 
 // exportRequest asks for objects by name.
@@ -82,7 +84,7 @@ func (c *Client) export(ctx context.Context, asked exportRequest) ([]byte, error
 // readMissing reports whether an export was refused because objects are not there,
 // and which, as far as the answer says.
 func readMissing(answer []byte, err error) (map[Key]bool, bool) {
-	refused := new(RefusedError)
+	refused := new(rest.RefusedError)
 	if !errors.As(err, &refused) || refused.StatusCode != http.StatusBadRequest ||
 		!strings.Contains(strings.ToLower(refused.Message), "fetching objects") {
 		return nil, false

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"codebank.dev/bank/failpoint"
+	"codebank.dev/bank/rest"
 )
 
 // Object is a saved object as Kibana takes it: what Kibana keeps as text inside the
@@ -230,7 +231,7 @@ var newer = regexp.MustCompile(`(?s)Document "([^"]+)" (?:belongs to a more rece
 // wholeImport tells the refusal of a whole file by the object that is to blame, as far
 // as Kibana says.
 func wholeImport(err error, objects []Object) error {
-	refused := new(RefusedError)
+	refused := new(rest.RefusedError)
 	if !errors.As(err, &refused) {
 		return err
 	}

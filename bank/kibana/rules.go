@@ -13,6 +13,7 @@ import (
 
 	"codebank.dev/bank/failpoint"
 	"codebank.dev/bank/provision"
+	"codebank.dev/bank/rest"
 )
 
 // RuleKind is how an alert rule is called in reports.
@@ -175,7 +176,7 @@ func (c *Client) ApplyRules(ctx context.Context, wanted []Rule, report provision
 
 func (c *Client) createRule(ctx context.Context, rule Rule) error {
 	err := c.callJSON(ctx, http.MethodPost, rulePath(rule.ID), rule.Body, nil)
-	refused := new(RefusedError)
+	refused := new(rest.RefusedError)
 	if errors.As(err, &refused) && refused.StatusCode == http.StatusConflict {
 		err = nil // It was made by the try before, whose answer was lost.
 	}

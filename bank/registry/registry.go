@@ -8,13 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/sr"
 
 	"codebank.dev/bank/failpoint"
 	"codebank.dev/bank/provision"
+	"codebank.dev/bank/rest"
 )
 
 const (
@@ -45,9 +45,9 @@ type Registry struct {
 // http://127.0.0.1:17023/apis/ccompat/v7. A name and password in the address are
 // used for basic authentication. Nothing is sent yet.
 func New(address string) (*Registry, error) {
-	base, err := url.Parse(address)
-	if err != nil || base.Host == "" || (base.Scheme != "http" && base.Scheme != "https") {
-		return nil, errors.New("registry: the address is not an http or https URL")
+	base, err := rest.Service{Name: "registry"}.Address(address)
+	if err != nil {
+		return nil, err
 	}
 	options := []sr.ClientOpt{sr.HTTPClient(&http.Client{Timeout: tryTimeout})}
 	if user := base.User; user != nil {
