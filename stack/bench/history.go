@@ -6,6 +6,9 @@ import (
 	"strconv"
 )
 
+// days is how long the histories are.
+const days = 365
+
 // history is index on events that are a year apart: the connector finds an index by the
 // time of each, and every request goes to many.
 func (w *world) history(ctx context.Context) ([]Figure, error) {
@@ -41,7 +44,7 @@ func (w *world) seedHistory(ctx context.Context, broker *broker, purchases int, 
 		return backlog{}, err
 	}
 	err = w.stack.Bankctl(ctx, w.where.Progress, append([]string{
-		"seed", "history", "--bank-address", bank.address, "--days", "365", "--purchases", strconv.Itoa(purchases),
+		"seed", "history", "--bank-address", bank.address, "--days", strconv.Itoa(days), "--purchases", strconv.Itoa(purchases),
 	}, more...)...)
 	if err == nil {
 		err = w.awaitPublished(ctx, publishedDatabase)

@@ -2,10 +2,6 @@ package e2e
 
 import (
 	"bytes"
-	"context"
-	"encoding/json"
-	"fmt"
-	"io"
 	"net/http"
 	"testing"
 	"time"
@@ -15,35 +11,12 @@ import (
 	"codebank.dev/dashboards/catalogue"
 	"codebank.dev/dashboards/query"
 	"codebank.dev/dashboards/view"
+	"codebank.dev/stack/analyst"
 	"codebank.dev/stack/launch"
 )
 
 // asker asks the stack's Elasticsearch for panels.
-func asker(stack *launch.Stack) query.Asker {
-	return query.Asker{Views: catalogue.DataViews(), Search: func(ctx context.Context, requests []query.Request) ([]json.RawMessage, error) {
-		var body bytes.Buffer
-		for _, request := range requests {
-			fmt.Fprintf(&body, "{\"index\":%q,\"ignore_unavailable\":true,\"allow_no_indices\":true}\n%s\n", request.Index, request.Body)
-		}
-		sent, err := http.NewRequestWithContext(ctx, http.MethodPost, stack.Addresses().Elasticsearch()+"/_msearch", &body)
-		if err != nil {
-			return nil, err
-		}
-		sent.Header.Set("Content-Type", "application/x-ndjson")
-		response, err := http.DefaultClient.Do(sent)
-		if err != nil {
-			return nil, err
-		}
-		defer response.Body.Close()
-		answer, err := io.ReadAll(response.Body)
-		if err != nil {
-			return nil, err
-		}
-		var answers struct{ Responses []json.RawMessage }
-		err = json.Unmarshal(answer, &answers)
-		return answers.Responses, err
-	}}
-}
+func asker(stack *launch.Stack) query.Asker { return analyst.Asker(stack.Addresses().Elasticsearch()) }
 
 // Every panel's search is one that a real server accepts, on the mapping that the
 // pipeline uses, and the figures are those of the events.
