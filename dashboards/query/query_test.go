@@ -154,10 +154,34 @@ func TestTheLastStretchOfARange(t *testing.T) {
 		{"range":{"occurred_at":{"format":"epoch_millis","gte":1772624700000,"lte":1772625600000}}}]}}}}`, written(t, sent["aggs"]))
 }
 
+func TestTheLastStretchOfARangeMovesWithIt(t *testing.T) {
+	before := count
+	before.Within, before.Shift = "15m", "1d"
+	_, sent := answered(t, view.Panel{Layer: view.Layer{Metrics: []view.Value{metric("n", before)}}}, hours(1),
+		`{"aggregations":{"s1":{"doc_count":9,"g0":{"doc_count":3}}}}`)
+	filters := at(t, sent, "aggs", "s1", "aggs", "g0", "filter", "bool", "filter").([]any)
+	require.JSONEq(t, `{"range":{"occurred_at":{"format":"epoch_millis","gte":1772538300000,"lte":1772539200000}}}`, written(t, filters[1]))
+}
+
+func TestFiguresPerUnitOfTimeAreOfTheirStretch(t *testing.T) {
+	perSecond := view.Aggregate{Function: view.Count, Per: "s"}
+	last := perSecond
+	last.Within = "15m"
+	metrics := []view.Value{metric("rate", perSecond), metric("last", last)}
+	table, _ := answered(t, view.Panel{Layer: view.Layer{Metrics: metrics}}, hours(2), `{"hits":{"total":{"value":7200}},"aggregations":{"g1":{"doc_count":1800}}}`)
+	_, values := figures(table)
+	require.Equal(t, [][]float64{{1, 2}}, values, "of two hours, and of the last 15 minutes")
+
+	hourly := view.Panel{Layer: view.Layer{Buckets: []view.Bucket{view.Time{Field: "occurred_at", Interval: "1h"}}, Metrics: metrics}}
+	table, _ = answered(t, hourly, hours(2), `{"aggregations":{"b":{"buckets":[{"key":1772622000000,"doc_count":7200,"g1":{"doc_count":1800}}]}}}`)
+	_, values = figures(table)
+	require.Equal(t, [][]float64{{2, 2}}, values, "of an hour each")
+}
+
 func TestARangeAgainstThatOfTheDayBefore(t *testing.T) {
 	before := count
 	before.Shift = "1d"
-	panel := view.Panel{Layer: view.Layer{
+	panel := view.Panel{Query: kql.Exists{Field: "card_id"}, Layer: view.Layer{
 		Buckets: []view.Bucket{view.Time{Label: "Time", Field: "occurred_at", Interval: "1h"}},
 		Metrics: []view.Value{
 			metric("now", count), metric("before", before), metric("grown", view.CumulativeSum{Of: before}), metric("change", view.Ratio(count, before)),
@@ -172,7 +196,9 @@ func TestARangeAgainstThatOfTheDayBefore(t *testing.T) {
 	require.JSONEq(t, `{"filter":{"range":{"occurred_at":{"format":"epoch_millis","gte":1772532000000,"lte":1772539200000}}},
 		"aggs":{"b":{"date_histogram":{"field":"occurred_at","fixed_interval":"3600000ms","offset":"0ms","min_doc_count":0,
 			"extended_bounds":{"min":1772532000000,"max":1772539200000}}}}}`, written(t, at(t, sent, "aggs", "s1")))
-	require.Len(t, at(t, sent, "query", "bool", "filter").([]any)[1].(map[string]any)["bool"].(map[string]any)["should"], 2)
+	filters := at(t, sent, "query", "bool", "filter").([]any)
+	require.JSONEq(t, `{"exists":{"field":"card_id"}}`, written(t, filters[0]), "the panel's query holds for both ranges")
+	require.Len(t, at(t, filters[1], "bool", "should"), 2)
 }
 
 func TestAShiftThatIsNoMultipleOfTheIntervalMeetsTheSameStretches(t *testing.T) {
@@ -187,6 +213,39 @@ func TestAShiftThatIsNoMultipleOfTheIntervalMeetsTheSameStretches(t *testing.T) 
 	require.Equal(t, "2400000ms", at(t, sent, "aggs", "s1", "aggs", "b", "date_histogram", "offset"))
 	_, values := figures(table)
 	require.Equal(t, [][]float64{{1, 2}}, values)
+}
+
+func TestStretchesOutsideOfTheRangeAreLeftOut(t *testing.T) {
+	panel := view.Panel{Layer: view.Layer{
+		Buckets: []view.Bucket{view.Time{Field: "occurred_at", Interval: "1h"}}, Metrics: []view.Value{metric("n", count)},
+	}}
+	table, _ := answered(t, panel, hours(1), `{"aggregations":{"b":{"buckets":[{"key":1772618400000,"doc_count":1},
+		{"key":1772622000000,"doc_count":2},{"key":1772625600000,"doc_count":3},{"key":1772629200000,"doc_count":4}]}}}`)
+	keys, _ := figures(table)
+	require.Equal(t, [][]string{{"2026-03-04T11:00:00Z"}, {"2026-03-04T12:00:00Z"}}, keys)
+}
+
+func TestValuesAreOrderedByTheDocumentsTheOrderIsOf(t *testing.T) {
+	before := count
+	before.Shift = "1d"
+	span := `{"range":{"occurred_at":{"format":"epoch_millis","gte":1772622000000,"lte":1772625600000}}}`
+	for name, tt := range map[string]struct {
+		by      view.Aggregate
+		metrics []view.Value
+		want    string
+	}{
+		"of a filter":                          {approved, []view.Value{metric("n", count)}, `[` + span + `,{"term":{"status":"APPROVED"}}]`},
+		"of this range, not of the one before": {count, []view.Value{metric("n", count), metric("before", before)}, `[` + span + `,{"match_all":{}}]`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			panel := view.Panel{Layer: view.Layer{
+				Buckets: []view.Bucket{view.Terms{Fields: []string{"merchant_name"}, Size: 2, By: &tt.by}}, Metrics: tt.metrics,
+			}}
+			_, sent := answered(t, panel, hours(1), `{"aggregations":{"b":{"buckets":[]}}}`)
+			require.JSONEq(t, `{"by":"desc"}`, written(t, at(t, sent, "aggs", "b", "terms", "order")))
+			require.JSONEq(t, tt.want, written(t, at(t, sent, "aggs", "b", "aggs", "by", "filter", "bool", "filter")))
+		})
+	}
 }
 
 func TestValuesWithAllOthersTogether(t *testing.T) {
@@ -210,6 +269,7 @@ func TestValuesWithAllOthersTogether(t *testing.T) {
 	require.True(t, table.Rows[2].Keys[0].Other)
 	require.JSONEq(t, `{"_count":"desc"}`, written(t, at(t, sent, "aggs", "b", "terms", "order")))
 	require.JSONEq(t, `{"bool":{"filter":[{"exists":{"field":"merchant_name"}}]}}`, written(t, at(t, sent, "aggs", "o", "filter")))
+	require.EqualValues(t, 2, at(t, sent, "aggs", "b", "terms", "size"))
 	require.EqualValues(t, 36, at(t, sent, "aggs", "b", "terms", "shard_size"))
 
 	table, _ = answered(t, panel, hours(1), `{"aggregations":{"b":{"buckets":[`+bucket("a", `"doc_count_error_upper_bound":7,`+a)+`]},"o":{`+a+`}}}`)
@@ -282,10 +342,10 @@ func TestAMovingAverageIsOfTheStretchesBefore(t *testing.T) {
 		Buckets: []view.Bucket{view.Terms{Fields: []string{"status"}, Size: 5}, view.Numbers{Field: "hour", First: 0, Last: 3}},
 		Metrics: []view.Value{metric("usual", view.MovingAverage{Of: view.Ratio(count, count), Window: 2}), metric("n", view.MovingAverage{Of: count, Window: 2})},
 	}}
-	series := `{"buckets":[{"key":0,"doc_count":2},{"key":1,"doc_count":4},{"key":2,"doc_count":0},{"key":3,"doc_count":8}]}`
-	table, _ := answered(t, panel, hours(1), `{"aggregations":{"b":{"buckets":[{"key":"A","doc_count":14,"b":`+series+`},{"key":"D","doc_count":14,"b":`+series+`}]}}}`)
+	series := `{"buckets":[{"key":0,"doc_count":2},{"key":1,"doc_count":6},{"key":2,"doc_count":0},{"key":3,"doc_count":8}]}`
+	table, _ := answered(t, panel, hours(1), `{"aggregations":{"b":{"buckets":[{"key":"A","doc_count":16,"b":`+series+`},{"key":"D","doc_count":16,"b":`+series+`}]}}}`)
 	_, values := figures(table)
-	one := [][]float64{{-1, -1}, {1, 2}, {-1, 3}, {1, 2}}
+	one := [][]float64{{-1, -1}, {1, 2}, {-1, 4}, {1, 3}}
 	require.Equal(t, append(one, one...), values, "each series for itself; a row without value has none and counts for none")
 }
 
@@ -403,6 +463,27 @@ func TestPanelsOfTheSameDocumentsShareASearch(t *testing.T) {
 	require.Equal(t, "sum", results[2].Table.Metrics[0].ID)
 	require.Len(t, results[2].Table.Metrics, 2)
 	require.InDelta(t, 9, *results[1].Table.Find("n", "A"), 0)
+}
+
+func TestATrendIsOfTheFirstFigureOverTime(t *testing.T) {
+	panel := view.Panel{ID: "volume", Source: view.Transactions, Trend: "occurred_at", Layer: view.Layer{
+		Metrics: []view.Value{metric("volume", amount), metric("n", count)},
+	}}
+	asker := query.Asker{Views: catalogue.DataViews(), Search: func(_ context.Context, requests []query.Request) ([]json.RawMessage, error) {
+		require.Len(t, requests, 2)
+		require.Contains(t, string(requests[1].Body), `"date_histogram"`)
+		return []json.RawMessage{
+			json.RawMessage(`{"hits":{"total":{"value":3}},"aggregations":{"g0m0":{"value":50}}}`),
+			json.RawMessage(`{"aggregations":{"b":{"buckets":[{"key":1772622000000,"doc_count":2,"g0m0":{"value":20}},{"key":1772622060000,"doc_count":1,"g0m0":{"value":30}}]}}}`),
+		}, nil
+	}}
+	result, err := asker.Run(t.Context(), panel, hours(1))
+	require.NoError(t, err)
+	_, values := figures(result.Table)
+	require.Equal(t, [][]float64{{50, 3}}, values)
+	keys, values := figures(*result.Trend)
+	require.Equal(t, [][]string{{"2026-03-04T11:00:00Z"}, {"2026-03-04T11:01:00Z"}}, keys)
+	require.Equal(t, [][]float64{{20}, {30}}, values)
 }
 
 func TestMoments(t *testing.T) {
