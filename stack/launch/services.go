@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"codebank.dev/stack/dist"
 	"codebank.dev/stack/process"
@@ -109,10 +110,13 @@ func (s *Stack) makeKeys(ctx context.Context, log io.Writer) error {
 	return runProgram(ctx, s.program("bankctl", "keys", "new", "--out", s.vaultKey()), log)
 }
 
+// applyTimeout bounds the wait for services that start for the first time, from a slow disk.
+const applyTimeout = 10 * time.Minute
+
 // apply declares topics, schemas, indices and connectors. What is declared
 // already is left as it is.
 func (s *Stack) apply(ctx context.Context, log io.Writer) error {
-	return s.Bankctl(ctx, log, "apply", "all")
+	return s.Bankctl(ctx, log, "apply", "all", "--timeout", applyTimeout.String())
 }
 
 // watchCommand is the supervisor that restarts connectors and tasks that failed.
