@@ -407,10 +407,10 @@ func TestEveryFigureOfLiveEventsIsThatOfTheEvents(t *testing.T) {
 	ended := time.Now()
 	call(t, http.MethodPost, stack.Addresses().Elasticsearch()+"/bank-transactions-*/_refresh", nil)
 	documents := documentsOnTopic(t, stack, "bank-001.transactions.v1", 0)
-	judge := newJudge(t, "001", lags(t, stack, "001", began, documents))
+	judge := newJudge(t, launch.BankCode, lags(t, stack, launch.BankCode, began, documents))
 	span := query.Range{From: began, To: ended}
 	for _, board := range catalogue.Dashboards() {
-		panels := slices.DeleteFunc(filtered(board, "001"), func(p view.Panel) bool { return p.From != "" })
+		panels := slices.DeleteFunc(filtered(board, launch.BankCode), func(p view.Panel) bool { return p.From != "" })
 		results, err := asker(stack).RunAll(t.Context(), panels, span)
 		require.NoError(t, err)
 		judge.board(board, results)
