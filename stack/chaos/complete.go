@@ -148,8 +148,8 @@ func (r *run) judgeWatermarks(ctx context.Context, url string) (string, error) {
 	if len(all) == 0 {
 		r.load.seen.report(watermarks, "the index never said up to when it is complete")
 	}
-	return fmt.Sprintf("%d of the topic against the first occurrences of %d events, with %d repeats passed over; what the index said at %d moments under load",
-		topic.marks, len(topic.known), topic.repeats, len(all)), nil
+	return fmt.Sprintf("%d of the topic, %d of them sent late, against the first occurrences of %d events, with %d repeats passed over; what the index said at %d moments under load",
+		topic.marks, topic.late, len(topic.known), topic.repeats, len(all)), nil
 }
 
 // judgeGlimpses holds each moment of the index against what there is in the end:

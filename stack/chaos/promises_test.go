@@ -50,21 +50,21 @@ func TestAWatermarkThatIsNotTrueIsFound(t *testing.T) {
 	}
 	marks, records := build()
 	require.Nil(t, judge(marks, records))
+	require.Nil(t, judge(append(marks, testMark(0, 2, 150)), records), "one that is sent late is as true as it was")
 
 	for name, spoil := range map[string]func(*[]event.Watermark, *[]record){
 		"an event comes after it was complete": func(_ *[]event.Watermark, r *[]record) { (*r)[2].event.OccurredAtMillis = 199 },
 		"a decline of no account comes late": func(_ *[]event.Watermark, r *[]record) {
 			(*r)[4].event = &event.Transaction{EventID: "late", TransactionID: testAccount[:35] + "7", OccurredAtMillis: 20}
 		},
-		"the offset is too low":             func(m *[]event.Watermark, _ *[]record) { (*m)[1].Offset = 1; (*m)[1].CompleteToMillis = 141 },
-		"it goes back":                      func(m *[]event.Watermark, _ *[]record) { (*m)[2].CompleteToMillis = 149 },
-		"a late one goes back, and is true": func(m *[]event.Watermark, _ *[]record) { *m = append(*m, testMark(0, 5, 200)) },
-		"it speaks of another partition":    func(m *[]event.Watermark, _ *[]record) { (*m)[1].Partition = 1 },
-		"it is another bank's":              func(m *[]event.Watermark, _ *[]record) { (*m)[1].BankCode = "002" },
-		"the last event is not covered":     func(m *[]event.Watermark, _ *[]record) { (*m)[3].CompleteToMillis = 300 },
-		"the last one ends too early":       func(m *[]event.Watermark, _ *[]record) { (*m)[3].Offset = 4 },
-		"there is none after the events":    func(m *[]event.Watermark, _ *[]record) { *m = (*m)[:3] },
-		"nothing was ever said":             func(m *[]event.Watermark, _ *[]record) { *m = nil },
+		"the offset is too low":          func(m *[]event.Watermark, _ *[]record) { (*m)[1].Offset = 1; (*m)[1].CompleteToMillis = 141 },
+		"what is said late is not true":  func(m *[]event.Watermark, _ *[]record) { *m = append(*m, testMark(0, 2, 201)) },
+		"it speaks of another partition": func(m *[]event.Watermark, _ *[]record) { (*m)[1].Partition = 1 },
+		"it is another bank's":           func(m *[]event.Watermark, _ *[]record) { (*m)[1].BankCode = "002" },
+		"the last event is not covered":  func(m *[]event.Watermark, _ *[]record) { (*m)[3].CompleteToMillis = 300 },
+		"the last one ends too early":    func(m *[]event.Watermark, _ *[]record) { (*m)[3].Offset = 4 },
+		"there is none after the events": func(m *[]event.Watermark, _ *[]record) { *m = (*m)[:3] },
+		"nothing was ever said":          func(m *[]event.Watermark, _ *[]record) { *m = nil },
 	} {
 		t.Run(name, func(t *testing.T) {
 			marks, records := build()
