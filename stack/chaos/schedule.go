@@ -39,7 +39,8 @@ type entry struct {
 	fault, name string
 	// often is how often it is in the bag, first in that of the first round.
 	first, often int
-	// least and most bound how long it lasts, in milliseconds; a short run takes the least.
+	// least and most bound how long it lasts, in milliseconds; a short run takes the least,
+	// and a long one the most of what it has only once.
 	least, most int64
 }
 
@@ -86,6 +87,8 @@ func (s *schedule) next() step {
 	gap, length := int64(500+s.random.IntN(2500)), drawn.least
 	if s.short {
 		gap /= 3
+	} else if drawn.often == 0 {
+		length = drawn.most
 	} else if drawn.most > drawn.least {
 		length += s.random.Int64N(drawn.most - drawn.least)
 	}

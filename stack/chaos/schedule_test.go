@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -42,6 +43,20 @@ func TestARoundHasEveryFaultOfItsLane(t *testing.T) {
 		}
 	}
 	require.Len(t, faults, len(named), "every fault is in a bag")
+}
+
+func TestAFloodOfALongRunLastsAMinute(t *testing.T) {
+	for seed := range uint64(8) {
+		plan := newSchedule(frontLane, seed, false)
+		floods := 0
+		for !plan.done() {
+			if next := plan.next(); next.Name == tenfold {
+				floods++
+				require.Equal(t, time.Minute, next.lasts())
+			}
+		}
+		require.Equal(t, 1, floods)
+	}
 }
 
 func TestEveryFaultOfTheListIsInABag(t *testing.T) {
