@@ -30,6 +30,7 @@ import (
 
 	"codebank.dev/bank"
 	"codebank.dev/bank/failpoint"
+	"codebank.dev/bank/reconnect"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -123,6 +124,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 		memory.forgetAll()
 		return nil
 	}
+	reconnect.Gently(pool)
 	opened, err := pgxpool.NewWithConfig(ctx, pool)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)

@@ -20,6 +20,7 @@ import (
 
 	"codebank.dev/bank/failpoint"
 	"codebank.dev/bank/fault"
+	"codebank.dev/bank/reconnect"
 	"codebank.dev/checkout"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -76,6 +77,7 @@ func Open(ctx context.Context, url string, maxConnections int, reached failpoint
 	for name, value := range settings {
 		config.ConnConfig.RuntimeParams[name] = value
 	}
+	reconnect.Gently(config)
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)

@@ -41,8 +41,9 @@ func faultPoison(ctx context.Context, r *run, s step) error {
 	return nil
 }
 
-// lines are those of the statement whose events occurred within some time: how many,
-// and the longest from an event to its line.
+// lines are those of the statement whose events occurred within some time, and which
+// had come at its end: how many, and the longest from an event to its line. What was
+// not on the topic by then did not stand behind poison.
 type lines struct {
 	count   int64
 	longest time.Duration
@@ -60,11 +61,11 @@ func (r *run) judgePoison(ctx context.Context) error {
 	}
 	defer connection.Close(context.WithoutCancel(ctx))
 	for _, times := range r.spans {
-		before, err := linesOf(ctx, connection, times.before, times.poisoned)
+		before, err := linesOf(ctx, connection, window{times.before, times.poisoned, times.passed})
 		if err != nil {
 			return err
 		}
-		during, err := linesOf(ctx, connection, times.poisoned, times.passed)
+		during, err := linesOf(ctx, connection, window{times.poisoned, times.passed, times.passed})
 		if err != nil {
 			return err
 		}
@@ -84,12 +85,16 @@ func (r *run) poisoned(before, during lines) {
 	r.log.recovered(poisonPassed, during.longest)
 }
 
-func linesOf(ctx context.Context, connection *pgx.Conn, from, to time.Time) (found lines, err error) {
+// window is when events occurred, and by when their lines had come.
+type window struct{ from, to, by time.Time }
+
+func linesOf(ctx context.Context, connection *pgx.Conn, of window) (found lines, err error) {
 	var millis int64
 	// An event's time has no zone here, and is in UTC.
 	err = connection.QueryRow(ctx, `SELECT count(*), coalesce(1000 * extract(epoch FROM max(arrived_at - occurred_at AT TIME ZONE 'UTC')), 0)::bigint
-		FROM statement_lines WHERE occurred_at >= $1::timestamptz AT TIME ZONE 'UTC' AND occurred_at < $2::timestamptz AT TIME ZONE 'UTC'`,
-		from, to).Scan(&found.count, &millis)
+		FROM statement_lines WHERE occurred_at >= $1::timestamptz AT TIME ZONE 'UTC' AND occurred_at < $2::timestamptz AT TIME ZONE 'UTC'
+			AND arrived_at <= $3`,
+		of.from, of.to, of.by).Scan(&found.count, &millis)
 	found.longest = time.Duration(millis) * time.Millisecond
 	return found, err
 }

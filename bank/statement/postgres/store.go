@@ -16,6 +16,7 @@ import (
 
 	"codebank.dev/bank/failpoint"
 	"codebank.dev/bank/fault"
+	"codebank.dev/bank/reconnect"
 	"codebank.dev/bank/statement"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
@@ -73,6 +74,7 @@ func Open(config Config) (*Store, error) {
 	parameters["timezone"] = "UTC"
 	parameters["statement_timeout"] = "10s"
 	parameters["idle_in_transaction_session_timeout"] = "10s"
+	reconnect.Gently(pool)
 	opened, err := pgxpool.NewWithConfig(context.Background(), pool)
 	if err != nil {
 		return nil, fmt.Errorf("postgres: %w", err)
