@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"codebank.dev/stack/launch"
-	"github.com/jackc/pgx/v5"
 )
 
 const (
@@ -76,11 +75,7 @@ func (r *run) findBroker(ctx context.Context, broker *server) error {
 	if err := restart(ctx, broker); err != nil {
 		return err
 	}
-	url, err := r.system.stack.DatabaseURL(ctx, launch.LedgerDatabase)
-	if err != nil {
-		return err
-	}
-	connection, err := pgx.Connect(ctx, url)
+	connection, err := r.system.database(ctx, launch.LedgerDatabase)
 	if err != nil {
 		return err
 	}

@@ -51,11 +51,7 @@ type lines struct {
 
 // judgePoison notes how late good lines were while poison was on the topic.
 func (r *run) judgePoison(ctx context.Context) error {
-	url, err := r.system.stack.DatabaseURL(ctx, launch.StatementDatabase)
-	if err != nil {
-		return err
-	}
-	connection, err := pgx.Connect(ctx, url)
+	connection, err := r.system.database(ctx, launch.StatementDatabase)
 	if err != nil {
 		return err
 	}

@@ -55,11 +55,7 @@ func (r *run) judgeSecrets(ctx context.Context) (string, error) {
 func (r *run) searchTables(ctx context.Context, numbers []string) (tables int, err error) {
 	pattern := strings.Join(numbers, "|")
 	for _, database := range []string{launch.LedgerDatabase, launch.StatementDatabase, launch.CheckoutDatabase} {
-		url, err := r.system.stack.DatabaseURL(ctx, database)
-		if err != nil {
-			return 0, err
-		}
-		connection, err := pgx.Connect(ctx, url)
+		connection, err := r.system.database(ctx, database)
 		if err != nil {
 			return 0, err
 		}

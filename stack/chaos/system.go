@@ -11,6 +11,7 @@ import (
 	"codebank.dev/stack/chaos/wire"
 	"codebank.dev/stack/launch"
 	"codebank.dev/stack/process"
+	"github.com/jackc/pgx/v5"
 )
 
 // bankNames are the two banks on one ledger.
@@ -191,6 +192,15 @@ func (s *system) heal(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// database opens a connection to one of the databases. Close it.
+func (s *system) database(ctx context.Context, name string) (*pgx.Conn, error) {
+	url, err := s.stack.DatabaseURL(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.Connect(ctx, url)
 }
 
 // stop stops everything.
