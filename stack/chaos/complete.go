@@ -17,10 +17,6 @@ import (
 
 const watermarksTopic = "bank-001.watermarks.v1"
 
-// markPatience bounds the wait for what says that everything is complete: a watermark
-// is ten seconds behind, and some more on its way.
-const markPatience = 2 * time.Minute
-
 // glimpse is what the index said at one moment: up to when it is complete, in
 // milliseconds since 1970, and how many earlier documents it had.
 type glimpse struct{ completeTo, documents int64 }
@@ -134,7 +130,7 @@ func (r *run) judgeWatermarks(ctx context.Context, url string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := await(ctx, markPatience, func(ctx context.Context) error {
+	if err := await(ctx, recoveryPatience, func(ctx context.Context) error {
 		to, err := r.indexCompleteTo(ctx)
 		if err == nil && to <= latest {
 			err = fmt.Errorf("the index is complete to %s, and the last event is of %s", moment(to), moment(latest))
@@ -190,7 +186,7 @@ func (r *run) judgeTopicMarks(ctx context.Context, latest int64) (*promises, err
 		return nil, err
 	}
 	var p *promises
-	err = await(ctx, markPatience, func(ctx context.Context) error {
+	err = await(ctx, recoveryPatience, func(ctx context.Context) error {
 		// Watermarks that were read before are read again, and not judged twice.
 		p = newPromises(newObservations(), launch.BankCode, partitions)
 		err := r.sinks.readAll(ctx, watermarksTopic, func(record *kgo.Record) { p.read(record) })
