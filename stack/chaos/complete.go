@@ -121,8 +121,8 @@ func (r *run) documentsBefore(ctx context.Context, millis int64) (int64, error) 
 
 // judgeWatermarks rules on what was said to be complete, of the topic and of the index,
 // when everything is in its place. It returns what was looked at.
-func (r *run) judgeWatermarks(ctx context.Context, url string) (string, error) {
-	latest, err := latestEntry(ctx, url)
+func (r *run) judgeWatermarks(ctx context.Context, ledger *pgx.Conn) (string, error) {
+	latest, err := latestEntry(ctx, ledger)
 	if err != nil {
 		return "", err
 	}
@@ -167,14 +167,9 @@ func judgeGlimpses(seen *observations, all []glimpse, now func(millis int64) (in
 }
 
 // latestEntry is when the last entry of the ledger occurred, in milliseconds since 1970.
-func latestEntry(ctx context.Context, url string) (int64, error) {
-	connection, err := pgx.Connect(ctx, url)
-	if err != nil {
-		return 0, err
-	}
-	defer connection.Close(context.WithoutCancel(ctx))
+func latestEntry(ctx context.Context, ledger *pgx.Conn) (int64, error) {
 	var latest time.Time
-	err = connection.QueryRow(ctx, "SELECT max(occurred_at) FROM entries").Scan(&latest)
+	err := ledger.QueryRow(ctx, "SELECT max(occurred_at) FROM entries").Scan(&latest)
 	return latest.UnixMilli(), err
 }
 

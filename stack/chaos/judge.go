@@ -50,11 +50,12 @@ func (r *run) judge(ctx context.Context) (*Verdict, error) {
 		return nil, err
 	}
 	r.log.say("audited after %.1f s", e.quiet.Seconds())
-	url, err := r.system.stack.DatabaseURL(ctx, launch.LedgerDatabase)
+	ledger, err := r.system.database(ctx, launch.LedgerDatabase)
 	if err != nil {
 		return nil, err
 	}
-	if e.book, err = r.load.readLedger(ctx, url); err != nil {
+	defer ledger.Close(context.WithoutCancel(ctx))
+	if e.book, err = r.load.readLedger(ctx, ledger); err != nil {
 		return nil, err
 	}
 	e.book.complete()
@@ -64,13 +65,13 @@ func (r *run) judge(ctx context.Context) (*Verdict, error) {
 	if e.secrets, err = r.judgeSecrets(ctx); err != nil {
 		return nil, err
 	}
-	if e.marks, err = r.judgeWatermarks(ctx, url); err != nil {
+	if e.marks, err = r.judgeWatermarks(ctx, ledger); err != nil {
 		return nil, err
 	}
 	if err := r.judgePoison(ctx); err != nil {
 		return nil, err
 	}
-	if err := r.query(ctx, url); err != nil {
+	if err := r.query(ctx, ledger); err != nil {
 		return nil, err
 	}
 	e.linear = linear.Check(r.load.watched.opened, r.load.watched.operations, linearPatience)
@@ -127,21 +128,16 @@ func (r *run) draw(result *linear.Result) error {
 }
 
 // query asks the ledger what rows alone do not show.
-func (r *run) query(ctx context.Context, url string) error {
-	connection, err := pgx.Connect(ctx, url)
-	if err != nil {
-		return err
-	}
-	defer connection.Close(context.WithoutCancel(ctx))
+func (r *run) query(ctx context.Context, ledger *pgx.Conn) error {
 	var waiting int64
-	if err := connection.QueryRow(ctx, "SELECT count(*) FROM outbox").Scan(&waiting); err != nil {
+	if err := ledger.QueryRow(ctx, "SELECT count(*) FROM outbox").Scan(&waiting); err != nil {
 		return err
 	}
 	if waiting > 0 {
 		r.load.seen.report("I10", "%d events are in the outbox after everything was quiet", waiting)
 	}
 	var wrong int64
-	if err := connection.QueryRow(ctx, `SELECT count(*) FROM (
+	if err := ledger.QueryRow(ctx, `SELECT count(*) FROM (
 		SELECT g.original_transaction_id FROM entries g LEFT JOIN entries p ON p.transaction_id = g.original_transaction_id AND p.kind = 3
 		WHERE g.kind IN (4, 10) AND g.status = 1
 		GROUP BY g.original_transaction_id HAVING count(*) > 1 OR bool_or(p.status IS DISTINCT FROM 1) OR sum(g.amount) > min(p.amount)) w`).Scan(&wrong); err != nil {
@@ -153,7 +149,7 @@ func (r *run) query(ctx context.Context, url string) error {
 	for _, change := range []string{
 		"UPDATE entries SET amount = amount + 1", "DELETE FROM entries", "TRUNCATE entries CASCADE", "DELETE FROM accounts",
 	} {
-		_, err := connection.Exec(ctx, change)
+		_, err := ledger.Exec(ctx, change)
 		var refused *pgconn.PgError
 		if !errors.As(err, &refused) || refused.Code != "23001" {
 			r.load.seen.report("I12", "%s was answered %v", change, err)

@@ -64,17 +64,12 @@ type stand struct{ balance, limit, sequence int64 }
 
 // readLedger reads every entry, in the order of the accounts, and holds each against
 // its predecessor and against the history.
-func (l *load) readLedger(ctx context.Context, url string) (*book, error) {
-	connection, err := pgx.Connect(ctx, url)
-	if err != nil {
-		return nil, err
-	}
-	defer connection.Close(context.WithoutCancel(ctx))
+func (l *load) readLedger(ctx context.Context, ledger *pgx.Conn) (*book, error) {
 	b := newBook(l)
-	if err := b.readAccounts(ctx, connection); err != nil {
+	if err := b.readAccounts(ctx, ledger); err != nil {
 		return nil, err
 	}
-	rows, err := connection.Query(ctx, ledgerQuery)
+	rows, err := ledger.Query(ctx, ledgerQuery)
 	if err != nil {
 		return nil, err
 	}
