@@ -58,5 +58,6 @@ func FuzzAnswer(f *testing.F) {
 		once(func(ctx context.Context) error { _, err := registry.verify(ctx, "s", 1, `"string"`); return err })
 		once(func(ctx context.Context) error { _, err := registry.register(ctx, "s", `"string"`); return err })
 		once(func(ctx context.Context) error { _, err := registry.level(ctx, "s"); return err })
+		once(func(ctx context.Context) error { _, _, err := registry.Schema(ctx, 1); return err })
 	})
 }

@@ -1,6 +1,7 @@
 // Package registry registers the schemas of events with a schema registry that
-// speaks Confluent's interface. Programs that publish never register: they would
-// make whatever they hold the truth. It is done by a command, before the rollout.
+// speaks Confluent's interface, and reads them there. Programs that publish never
+// register: they would make whatever they hold the truth. It is done by a command,
+// before the rollout.
 package registry
 
 import (
@@ -117,6 +118,20 @@ func (r *Registry) applyOne(ctx context.Context, subject Subject) (provision.Res
 		result.Detail += fmt.Sprintf("; the registry has %d newer", more)
 	}
 	return result, nil
+}
+
+// Schema returns the Avro schema, as JSON, that the registry has under an id; found is
+// false when it has none. It waits for a registry that is starting until ctx ends.
+func (r *Registry) Schema(ctx context.Context, id uint32) (schema string, found bool, err error) {
+	err = await(ctx, func(ctx context.Context) error {
+		answer, err := r.client.SchemaByID(ctx, int(id))
+		schema, found = answer.Schema, err == nil
+		if isNotFound(err) {
+			return nil
+		}
+		return err
+	})
+	return schema, found, err
 }
 
 // numbers returns the version numbers of a subject, ascending; none when there is

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -44,6 +45,7 @@ func newStub(t *testing.T) (*stub, *registry.Registry) {
 	mux.HandleFunc("POST /base/subjects/{subject}", s.lookup)
 	mux.HandleFunc("GET /base/config/{subject}", s.level)
 	mux.HandleFunc("PUT /base/config/{subject}", s.setLevel)
+	mux.HandleFunc("GET /base/schemas/ids/{id}", s.byID)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -101,6 +103,17 @@ func (s *stub) lookup(w http.ResponseWriter, r *http.Request) {
 	for i, schema := range s.subjects[name] {
 		if schema == body.Schema {
 			answer(w, map[string]any{"subject": name, "version": i + 1, "id": i + 1, "schema": schema})
+			return
+		}
+	}
+	refuse(w, http.StatusNotFound, 40403, "Schema not found")
+}
+
+// byID counts the versions of the one subject, as register does.
+func (s *stub) byID(w http.ResponseWriter, r *http.Request) {
+	for i, schema := range s.subjects[subject] {
+		if r.PathValue("id") == strconv.Itoa(i+1) {
+			answer(w, map[string]string{"schema": schema})
 			return
 		}
 	}
@@ -227,6 +240,19 @@ func TestApplyWaitsForARegistryThatIsStarting(t *testing.T) {
 	stub.starting = 2
 	_, err := apply(t, client, first)
 	require.NoError(t, err)
+}
+
+func TestASchemaIsReadByItsIDAlsoFromARegistryThatIsStarting(t *testing.T) {
+	stub, client := newStub(t)
+	stub.subjects[subject] = []string{first, second}
+	stub.starting = 2
+	schema, found, err := client.Schema(t.Context(), 2)
+	require.NoError(t, err)
+	require.True(t, found)
+	require.Equal(t, second, schema)
+	_, found, err = client.Schema(t.Context(), 3)
+	require.NoError(t, err)
+	require.False(t, found, "an id that the registry does not know")
 }
 
 func TestAnAddressMustBeOne(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 	statement "codebank.dev/bank/audit/postgres"
 	"codebank.dev/bank/deadletter"
 	"codebank.dev/bank/elastic"
+	"codebank.dev/bank/registry"
 )
 
 // exitAway is the status of an audit that could not read a place.
@@ -90,7 +91,7 @@ func (a *application) compare(ctx context.Context, options auditOptions) (*audit
 	if err != nil {
 		return nil, misused("elasticsearch-url", err)
 	}
-	schemas, err := newRegistrySchemas(a.registryURL, a.timeout)
+	schemas, err := registry.New(a.registryURL)
 	if err != nil {
 		return nil, misused("registry-url", err)
 	}
@@ -111,7 +112,7 @@ func (a *application) compare(ctx context.Context, options auditOptions) (*audit
 	settling := &settling{ledger: ledger, statement: lines, index: documents, wait: options.wait}
 	report, err := (&audit.Audit{
 		BankCode: code, Ledger: ledger, Outbox: &outboxPlace{ledger: ledger},
-		Topic:     topic.New(brokers, "bank-"+a.bankCode+".transactions.v1", schemas.byID),
+		Topic:     topic.New(brokers, "bank-"+a.bankCode+".transactions.v1", a.schemasOf(schemas)),
 		Statement: watched{lines, a.timeout}, Index: watched{documents, a.timeout},
 		MaxFindings: options.maxFindings, TempDir: options.tempDir, Wait: settling.settle,
 	}).Run(ctx)
@@ -120,6 +121,15 @@ func (a *application) compare(ctx context.Context, options auditOptions) (*audit
 	}
 	report.DeadLetters, err = countLetters(ctx, brokers)
 	return report, err
+}
+
+// schemasOf asks a registry for schemas, and waits for each as long as for any service.
+func (a *application) schemasOf(registry *registry.Registry) topic.SchemaByID {
+	return func(ctx context.Context, id uint32) (schema string, found bool, err error) {
+		limited, cancel := a.patiently(ctx)
+		defer cancel()
+		return registry.Schema(limited, id)
+	}
 }
 
 // awayInTime names the place of an error when the time to wait for it is over.

@@ -4,16 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"net/url"
 	"sync/atomic"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/sr"
-
 	"codebank.dev/bank/audit"
 	statement "codebank.dev/bank/audit/postgres"
-	"codebank.dev/bank/provision"
 )
 
 const (
@@ -21,8 +16,6 @@ const (
 	settlePause = 250 * time.Millisecond
 	// watchEvery is after how many copies a place is seen to be alive.
 	watchEvery = 1024
-	// registryTimeout bounds one question to the registry.
-	registryTimeout = 10 * time.Second
 )
 
 // settling lets the pipeline bring everything to its place, for a time.
@@ -118,44 +111,4 @@ func (w watched) Read(ctx context.Context, each func(*audit.Copy) error) error {
 		return fmt.Errorf("%w; last: %w", stalled, err)
 	}
 	return err
-}
-
-// registrySchemas asks the schema registry.
-type registrySchemas struct {
-	client   *sr.Client
-	patience time.Duration
-}
-
-func newRegistrySchemas(address string, patience time.Duration) (*registrySchemas, error) {
-	base, err := url.Parse(address)
-	if err != nil || base.Host == "" {
-		return nil, errors.New("this is no URL")
-	}
-	options := []sr.ClientOpt{sr.HTTPClient(&http.Client{Timeout: registryTimeout})}
-	if user := base.User; user != nil {
-		password, _ := user.Password()
-		options = append(options, sr.BasicAuth(user.Username(), password))
-		base.User = nil // the address appears in errors
-	}
-	client, err := sr.NewClient(append(options, sr.URLs(base.String()))...)
-	return &registrySchemas{client: client, patience: patience}, err
-}
-
-// byID is a SchemaByID. It waits for a registry that is starting.
-func (r *registrySchemas) byID(ctx context.Context, id uint32) (text string, found bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, r.patience)
-	defer cancel()
-	err = provision.Await(ctx, "schema registry", func(ctx context.Context) error {
-		schema, err := r.client.SchemaByID(ctx, int(id))
-		text, found = schema.Schema, err == nil
-		var refusal *sr.ResponseError
-		switch {
-		case errors.As(err, &refusal) && refusal.StatusCode == http.StatusNotFound:
-			return nil
-		case errors.As(err, &refusal) && refusal.StatusCode < http.StatusInternalServerError:
-			return err
-		}
-		return provision.NotReady(err)
-	})
-	return text, found, err
 }
