@@ -1,13 +1,12 @@
 package bench
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
+
+	"codebank.dev/stack/pipes"
 )
 
 // The connectors that are measured, by the names under which they are registered:
@@ -17,64 +16,16 @@ const (
 	indexSink     = "transactions-elasticsearch"
 )
 
-// ask sends a request with a JSON body, nil for none, and reads the answer into a
-// value, nil for none. A status other than 2xx is an error with the answer's text.
-func ask(ctx context.Context, method, url string, body, into any) error {
-	var content io.Reader
-	if body != nil {
-		encoded, err := json.Marshal(body)
-		if err != nil {
-			return err
-		}
-		content = bytes.NewReader(encoded)
-	}
-	request, err := http.NewRequestWithContext(ctx, method, url, content)
-	if err != nil {
-		return err
-	}
-	request.Header.Set("Content-Type", "application/json")
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer response.Body.Close()
-	answer, err := io.ReadAll(response.Body)
-	if err != nil {
-		return err
-	}
-	if response.StatusCode >= 300 {
-		return fmt.Errorf("%s %s: %s %.300s", method, url, response.Status, answer)
-	}
-	if into == nil {
-		return nil
-	}
-	return json.Unmarshal(answer, into)
-}
-
-func (w *world) connector(name string) string {
-	return w.stack.Addresses().Connect() + "/connectors/" + name
-}
-
-// status is what Connect says of a connector.
-type status struct {
-	Connector struct {
-		State string `json:"state"`
-	} `json:"connector"`
-	Tasks []struct {
-		State string `json:"state"`
-		Trace string `json:"trace"`
-	} `json:"tasks"`
-}
+func (w *world) worker() pipes.Worker { return pipes.Worker(w.stack.Addresses().Connect()) }
 
 // stopSinks stops connectors, tasks and all.
 func (w *world) stopSinks(ctx context.Context, names ...string) error {
 	for _, name := range names {
-		if err := ask(ctx, http.MethodPut, w.connector(name)+"/stop", nil, nil); err != nil {
+		if err := w.worker().Order(ctx, name, "stop"); err != nil {
 			return err
 		}
 		err := await(ctx, patience, func() (bool, error) {
-			var s status
-			err := ask(ctx, http.MethodGet, w.connector(name)+"/status", nil, &s)
+			s, err := w.worker().Status(ctx, name)
 			return s.Connector.State == "STOPPED" && len(s.Tasks) == 0, err
 		})
 		if err != nil {
@@ -87,7 +38,7 @@ func (w *world) stopSinks(ctx context.Context, names ...string) error {
 // resumeSinks starts connectors and does not wait for their tasks.
 func (w *world) resumeSinks(ctx context.Context, names ...string) error {
 	for _, name := range names {
-		if err := ask(ctx, http.MethodPut, w.connector(name)+"/resume", nil, nil); err != nil {
+		if err := w.worker().Order(ctx, name, "resume"); err != nil {
 			return err
 		}
 	}
@@ -96,8 +47,8 @@ func (w *world) resumeSinks(ctx context.Context, names ...string) error {
 
 // failedTask returns why a task of a connector has failed, nil if none has.
 func (w *world) failedTask(ctx context.Context, name string) error {
-	var s status
-	if err := ask(ctx, http.MethodGet, w.connector(name)+"/status", nil, &s); err != nil {
+	s, err := w.worker().Status(ctx, name)
+	if err != nil {
 		return err
 	}
 	for _, task := range s.Tasks {
@@ -124,7 +75,7 @@ func (w *world) place(ctx context.Context, name string, offsets map[int32]int64)
 	// The group may still have members that Connect has stopped and the broker remembers.
 	var last error
 	err := await(ctx, patience, func() (bool, error) {
-		last = ask(ctx, http.MethodPatch, w.connector(name)+"/offsets", map[string]any{"offsets": positions}, nil)
+		last = pipes.Ask(ctx, http.MethodPatch, w.stack.Addresses().Connect()+"/connectors/"+name+"/offsets", map[string]any{"offsets": positions}, nil)
 		return last == nil, ctx.Err()
 	})
 	return errors.Join(err, last)

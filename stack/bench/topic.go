@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"codebank.dev/stack/launch"
+	"codebank.dev/stack/pipes"
 )
 
 const (
@@ -123,7 +124,7 @@ func (b *broker) lag(ctx context.Context, connectors ...string) (int64, error) {
 	}
 	var behind int64
 	for _, connector := range connectors {
-		offsets, err := b.admin.FetchOffsets(ctx, "connect-"+connector)
+		offsets, err := b.admin.FetchOffsets(ctx, pipes.Group(connector))
 		if err != nil {
 			return 0, err
 		}

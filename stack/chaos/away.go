@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"codebank.dev/stack/launch"
+	"codebank.dev/stack/pipes"
 )
 
 const (
@@ -85,7 +86,7 @@ func (r *run) findBroker(ctx context.Context, broker *server) error {
 	if err := connection.QueryRow(ctx, "SELECT count(*), coalesce(max(id), 0) FROM outbox").Scan(&waiting, &last); err != nil {
 		return err
 	}
-	err = await(ctx, recoveryPatience, func(ctx context.Context) error {
+	err = pipes.Await(ctx, recoveryPatience, func(ctx context.Context) error {
 		var missed bool
 		err := connection.QueryRow(ctx, "SELECT EXISTS (SELECT FROM outbox WHERE id <= $1)", last).Scan(&missed)
 		if err == nil && missed {

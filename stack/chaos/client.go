@@ -2,7 +2,6 @@ package chaos
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -231,21 +230,6 @@ func rest(ctx context.Context, d time.Duration) bool {
 		return false
 	case <-timer.C:
 		return true
-	}
-}
-
-// await asks until the answer is yes, and fails when the patience is over.
-func await(ctx context.Context, patience time.Duration, ask func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	for {
-		err := ask(ctx)
-		if err == nil {
-			return nil
-		}
-		if !rest(ctx, 100*time.Millisecond) {
-			return errors.Join(ctx.Err(), err)
-		}
 	}
 }
 

@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"strconv"
 	"sync"
 	"time"
 
 	"codebank.dev/schemas/event"
 	"codebank.dev/stack/launch"
+	"codebank.dev/stack/pipes"
 	"github.com/jackc/pgx/v5"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -46,77 +45,32 @@ func (r *run) watchIndex(ctx context.Context) {
 	}
 }
 
-// errPartial is answered by an index of which a part is still on its way back.
-var errPartial = errors.New("a part of the index did not answer")
-
-// shards says how much of an index has answered.
-type shards struct{ Total, Successful int }
-
-func (s shards) check() error {
-	if s.Total == 0 || s.Successful < s.Total {
-		return errPartial
-	}
-	return nil
-}
-
 // glimpse asks first up to when the index is complete, and then what it has.
 func (r *run) glimpse(ctx context.Context) (seen glimpse, err error) {
 	if seen.completeTo, err = r.indexCompleteTo(ctx); err != nil {
 		return seen, err
 	}
-	if err := send(ctx, http.MethodPost, r.index("bank-transactions-*/_refresh"), "", nil); err != nil {
+	if err := r.index().Refresh(ctx); err != nil {
 		return seen, err
 	}
 	seen.documents, err = r.documentsBefore(ctx, seen.completeTo)
 	return seen, err
 }
 
-func (r *run) index(path string) string {
-	return r.system.stack.Addresses().Elasticsearch() + "/" + path
-}
+func (r *run) index() pipes.Index { return pipes.Index(r.system.stack.Addresses().Elasticsearch()) }
 
 // indexCompleteTo is the least of the partitions' newest watermarks in the index.
 func (r *run) indexCompleteTo(ctx context.Context) (millis int64, err error) {
-	const query = `{"size": 0, "query": {"term": {"bank_code": "` + launch.BankCode + `"}}, "aggs": {"of": {
-		"terms": {"field": "partition", "size": 100}, "aggs": {"newest": {"max": {"field": "complete_to"}}}}}}`
-	var answer struct {
-		Shards       shards `json:"_shards"`
-		Aggregations struct {
-			Of struct {
-				Buckets []struct{ Newest struct{ Value float64 } }
-			}
-		}
-	}
-	if err := send(ctx, http.MethodPost, r.index("watermarks/_search"), query, &answer); err != nil {
-		return 0, err
-	}
 	partitions, err := r.sinks.partitions(ctx)
 	if err != nil {
 		return 0, err
 	}
-	buckets := answer.Aggregations.Of.Buckets
-	if err := answer.Shards.check(); err != nil || len(buckets) < partitions {
-		return 0, errors.Join(err, fmt.Errorf("%d of %d partitions have a watermark in the index", len(buckets), partitions))
-	}
-	for _, bucket := range buckets {
-		if newest := int64(bucket.Newest.Value); millis == 0 || newest < millis {
-			millis = newest
-		}
-	}
-	return millis, nil
+	return r.index().CompleteTo(ctx, launch.BankCode, partitions)
 }
 
 // documentsBefore counts the documents of what occurred before a time.
 func (r *run) documentsBefore(ctx context.Context, millis int64) (int64, error) {
-	var answer struct {
-		Count  int64
-		Shards shards `json:"_shards"`
-	}
-	query := fmt.Sprintf(`{"query": {"range": {"occurred_at": {"lt": %d, "format": "epoch_millis"}}}}`, millis)
-	if err := send(ctx, http.MethodPost, r.index("bank-transactions-*/_count"), query, &answer); err != nil {
-		return 0, err
-	}
-	return answer.Count, answer.Shards.check()
+	return r.index().Count(ctx, fmt.Sprintf(`{"range": {"occurred_at": {"lt": %d, "format": "epoch_millis"}}}`, millis))
 }
 
 // judgeWatermarks rules on what was said to be complete, of the topic and of the index,
@@ -130,7 +84,7 @@ func (r *run) judgeWatermarks(ctx context.Context, ledger *pgx.Conn) (string, er
 	if err != nil {
 		return "", err
 	}
-	if err := await(ctx, recoveryPatience, func(ctx context.Context) error {
+	if err := pipes.Await(ctx, recoveryPatience, func(ctx context.Context) error {
 		to, err := r.indexCompleteTo(ctx)
 		if err == nil && to <= latest {
 			err = fmt.Errorf("the index is complete to %s, and the last event is of %s", moment(to), moment(latest))
@@ -181,10 +135,10 @@ func (r *run) judgeTopicMarks(ctx context.Context, latest int64) (*promises, err
 		return nil, err
 	}
 	var p *promises
-	err = await(ctx, recoveryPatience, func(ctx context.Context) error {
+	err = pipes.Await(ctx, recoveryPatience, func(ctx context.Context) error {
 		// Watermarks that were read before are read again, and not judged twice.
 		p = newPromises(newObservations(), launch.BankCode, partitions)
-		err := r.sinks.readAll(ctx, watermarksTopic, func(record *kgo.Record) { p.read(record) })
+		err := pipes.ReadAll(ctx, r.sinks.broker, p.read, watermarksTopic)
 		if err == nil && !p.covers(latest) {
 			err = errors.New("no watermark speaks of the last event")
 		}
@@ -194,18 +148,18 @@ func (r *run) judgeTopicMarks(ctx context.Context, latest int64) (*promises, err
 		return nil, errors.Join(ctx.Err(), err)
 	}
 	p.sort()
-	decoders := decoders{registry: r.system.stack.Addresses().RegistryConfluent(), known: make(map[uint32]*event.Decoder)}
-	err = r.sinks.readAll(ctx, transactions, func(record *kgo.Record) {
+	decoders := pipes.NewDecoders(r.system.stack.Addresses().RegistryConfluent())
+	err = pipes.ReadAll(ctx, r.sinks.broker, func(record *kgo.Record) {
 		if r.sinks.poisoned[place{record.Partition, record.Offset}] != "" {
 			return
 		}
 		var e event.Transaction
-		if err := decoders.decode(ctx, record.Value, &e); err != nil {
+		if err := decoders.Decode(ctx, record.Value, &e); err != nil {
 			p.seen.report(watermarks, "the event at %d/%d cannot be read: %v", record.Partition, record.Offset, err)
 			return
 		}
 		p.occur(record.Partition, record.Offset, &e)
-	})
+	}, transactions)
 	if err != nil {
 		return nil, err
 	}
@@ -226,27 +180,4 @@ func (p *promises) read(record *kgo.Record) {
 		return
 	}
 	p.say(record.Partition, mark)
-}
-
-// decoders read events by the schemas that the registry has.
-type decoders struct {
-	registry string
-	known    map[uint32]*event.Decoder
-}
-
-func (d *decoders) decode(ctx context.Context, value []byte, e *event.Transaction) error {
-	id, body, err := event.ParseFrame(value)
-	if err != nil {
-		return err
-	}
-	if d.known[id] == nil {
-		var answer struct{ Schema string }
-		if err := send(ctx, http.MethodGet, d.registry+"/schemas/ids/"+strconv.Itoa(int(id)), "", &answer); err != nil {
-			return err
-		}
-		if d.known[id], err = event.NewDecoder(answer.Schema); err != nil {
-			return err
-		}
-	}
-	return d.known[id].Decode(body, e)
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
+	"codebank.dev/stack/pipes"
 )
 
 // fault does something to the system, undoes it, and returns when what it touched
@@ -126,7 +127,7 @@ func restart(ctx context.Context, row *server) error {
 	if err := row.row.Start(ctx); err != nil {
 		return err
 	}
-	return await(ctx, restartPatience, row.row.Ready)
+	return pipes.Await(ctx, restartPatience, row.row.Ready)
 }
 
 func faultKillBank(ctx context.Context, r *run, s step) error {
@@ -187,7 +188,7 @@ func (r *run) arm(ctx context.Context, victim *server, point string) error {
 	if err := victim.row.Start(ctx); err != nil {
 		return err
 	}
-	err := await(ctx, armPatience, func(context.Context) error {
+	err := pipes.Await(ctx, armPatience, func(context.Context) error {
 		if victim.row.Running() {
 			return fmt.Errorf("%s did not reach %s", victim.row.Name(), point)
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"codebank.dev/stack/launch"
+	"codebank.dev/stack/pipes"
 	"codebank.dev/stack/process"
 )
 
@@ -53,7 +54,7 @@ func faultSecondWorker(ctx context.Context, r *run, s step) (failed error) {
 		rest(ctx, joinedFor)
 	}
 	left := time.Now()
-	if err := await(ctx, recoveryPatience, r.sinks.runOn(r.system.stack.Addresses().Connect())); err != nil {
+	if err := pipes.Await(ctx, recoveryPatience, r.sinks.runOn(r.system.stack.Addresses().Connect())); err != nil {
 		return err
 	}
 	from, err := r.sinks.committed(ctx)
@@ -75,7 +76,7 @@ func (r *run) join(ctx context.Context, worker *process.Process) error {
 	if err := worker.WaitReady(ctx); err != nil {
 		return err
 	}
-	err := await(ctx, recoveryPatience, func(ctx context.Context) error {
+	err := pipes.Await(ctx, recoveryPatience, func(ctx context.Context) error {
 		at, err := r.sinks.placed(ctx)
 		if err == nil && len(at) < 2 {
 			err = fmt.Errorf("the tasks run on %d workers of two", len(at))

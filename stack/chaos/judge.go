@@ -15,6 +15,7 @@ import (
 
 	"codebank.dev/stack/chaos/linear"
 	"codebank.dev/stack/launch"
+	"codebank.dev/stack/pipes"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -90,7 +91,7 @@ var goroutines = regexp.MustCompile(`(?m)^go_goroutines (\d+)$`)
 // connection that is gone would show.
 func (r *run) threads(ctx context.Context) error {
 	for i, bank := range r.system.banks {
-		text, err := fetch(ctx, "http://"+bank.http+"/metrics")
+		text, err := pipes.Page(ctx, "http://"+bank.http+"/metrics")
 		if err != nil {
 			return err
 		}

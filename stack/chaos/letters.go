@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/twmb/franz-go/pkg/kadm"
+	"codebank.dev/stack/pipes"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
@@ -38,7 +38,7 @@ func (r *run) judgeLetters(ctx context.Context) error {
 // letters counts the records of a dead-letter topic by where they came from.
 func (s *sinks) letters(ctx context.Context, topic string) (map[place]int64, error) {
 	found := make(map[place]int64)
-	return found, s.readAll(ctx, topic, func(record *kgo.Record) { found[originOf(record)]++ })
+	return found, pipes.ReadAll(ctx, s.broker, func(record *kgo.Record) { found[originOf(record)]++ }, topic)
 }
 
 // partitions is how many the topic of the bank's events has, and that of its watermarks.
@@ -48,48 +48,6 @@ func (s *sinks) partitions(ctx context.Context) (int, error) {
 		err = topics.Error()
 	}
 	return len(topics[transactions].Partitions), err
-}
-
-// readAll reads a topic from its beginning to where it ends now.
-func (s *sinks) readAll(ctx context.Context, topic string, each func(*kgo.Record)) error {
-	starts, err := s.admin.ListStartOffsets(ctx, topic)
-	if err != nil {
-		return err
-	}
-	ends, err := s.admin.ListEndOffsets(ctx, topic)
-	if err != nil {
-		return err
-	}
-	left := make(map[int32]int64)
-	offsets := map[string]map[int32]kgo.Offset{topic: {}}
-	ends.Each(func(end kadm.ListedOffset) {
-		if start, ok := starts.Lookup(topic, end.Partition); ok && end.Offset > start.Offset {
-			left[end.Partition] = end.Offset
-			offsets[topic][end.Partition] = kgo.NewOffset().At(start.Offset)
-		}
-	})
-	if len(left) == 0 {
-		return nil
-	}
-	// Control records are kept, for the last record of a partition may be one.
-	reader, err := kgo.NewClient(kgo.SeedBrokers(s.broker), kgo.ConsumePartitions(offsets), kgo.KeepControlRecords())
-	if err != nil {
-		return err
-	}
-	defer reader.Close()
-	for len(left) > 0 {
-		fetched := reader.PollFetches(ctx)
-		if err := fetched.Err(); err != nil {
-			return err
-		}
-		fetched.EachRecord(func(record *kgo.Record) {
-			each(record)
-			if record.Offset+1 >= left[record.Partition] {
-				delete(left, record.Partition)
-			}
-		})
-	}
-	return nil
 }
 
 // originOf is where a dead letter came from; a place that cannot be for one that

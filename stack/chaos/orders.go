@@ -8,6 +8,7 @@ import (
 	"time"
 
 	checkoutv1 "codebank.dev/schemas/gen/checkout/v1"
+	"codebank.dev/stack/pipes"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
@@ -140,7 +141,7 @@ func (l *load) settleOrders(ctx context.Context) error {
 		if order.state > checkoutv1.OrderState_ORDER_STATE_PENDING {
 			continue
 		}
-		err := await(ctx, settlePatience, func(ctx context.Context) error {
+		err := pipes.Await(ctx, settlePatience, func(ctx context.Context) error {
 			if order.name != "" && l.follow(ctx, order) || l.place(ctx, order) {
 				return nil
 			}

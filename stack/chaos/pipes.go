@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strconv"
 	"time"
 
 	"codebank.dev/stack/chaos/wire"
 	"codebank.dev/stack/launch"
+	"codebank.dev/stack/pipes"
 )
 
 func faultKillBroker(ctx context.Context, r *run, s step) error {
@@ -77,7 +79,7 @@ func faultTaskFails(ctx context.Context, r *run, _ step) error {
 	worker, release := r.under(launch.Connect)
 	defer release()
 	r.system.index.Say(&wire.Answer{Path: "_bulk", Status: 401, Body: `{"error":{"type":"security_exception","reason":"the key has expired"},"status":401}`})
-	err := await(ctx, recoveryPatience, func(ctx context.Context) error {
+	err := pipes.Await(ctx, recoveryPatience, func(ctx context.Context) error {
 		failed, err := r.sinks.failed(ctx)
 		if err == nil && failed == 0 {
 			err = errors.New("no task failed though the index refused the sink")
@@ -129,15 +131,15 @@ func faultIndexBusy(ctx context.Context, r *run, s step) error {
 func faultIndexReadOnly(ctx context.Context, r *run, s step) error {
 	_, release := r.under(launch.Elasticsearch)
 	defer release()
-	block := func(value string) error {
-		return r.sinks.put(ctx, r.system.stack.Addresses().Elasticsearch()+"/bank-transactions-*/_settings",
-			`{"index.blocks.read_only_allow_delete": `+value+`}`)
+	block := func(value any) error {
+		return pipes.Ask(ctx, http.MethodPut, r.system.stack.Addresses().Elasticsearch()+"/bank-transactions-*/_settings",
+			map[string]any{"index.blocks.read_only_allow_delete": value}, nil)
 	}
-	if err := block("true"); err != nil {
+	if err := block(true); err != nil {
 		return err
 	}
 	rest(ctx, s.lasts())
-	return block("null")
+	return block(nil)
 }
 
 // faultReplay has both sinks read everything again.
@@ -145,7 +147,7 @@ func faultReplay(ctx context.Context, r *run, _ step) error {
 	_, release := r.under(launch.Connect)
 	defer release()
 	for _, connector := range sinkNames {
-		if err := r.sinks.rewind(ctx, connector); err != nil {
+		if err := r.sinks.worker.Rewind(ctx, connector, recoveryPatience); err != nil {
 			return fmt.Errorf("%s: %w", connector, err)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 
 	"codebank.dev/stack/chaos/linear"
 	"codebank.dev/stack/launch"
+	"codebank.dev/stack/pipes"
 	"codebank.dev/stack/process"
 )
 
@@ -144,7 +145,7 @@ func (r *run) play(ctx context.Context) (*Verdict, error) {
 		return nil, err
 	}
 	healed := time.Now()
-	if err := await(ctx, recoveryPatience, r.sinks.run); err != nil {
+	if err := pipes.Await(ctx, recoveryPatience, r.sinks.run); err != nil {
 		r.load.seen.report("I18", "after the last fault, with nobody's hand: %v", err)
 	}
 	r.log.figure("milliseconds until all tasks ran after the last fault", time.Since(healed).Milliseconds())

@@ -5,12 +5,12 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"codebank.dev/stack/launch"
+	"codebank.dev/stack/pipes"
 	"github.com/jackc/pgx/v5"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -92,7 +92,7 @@ func (r *run) searchTopics(ctx context.Context, numbers []string) (records int64
 		return 0, err
 	}
 	for _, topic := range topics.Names() {
-		err := r.sinks.readAll(ctx, topic, func(record *kgo.Record) {
+		err := pipes.ReadAll(ctx, r.sinks.broker, func(record *kgo.Record) {
 			records++
 			parts := [][]byte{record.Key, record.Value}
 			for _, header := range record.Headers {
@@ -103,7 +103,7 @@ func (r *run) searchTopics(ctx context.Context, numbers []string) (records int64
 					r.load.seen.report("I17", "%s/%d/%d holds a card's number", topic, record.Partition, record.Offset)
 				}
 			}
-		})
+		}, topic)
 		if err != nil {
 			return 0, fmt.Errorf("%s: %w", topic, err)
 		}
@@ -112,15 +112,13 @@ func (r *run) searchTopics(ctx context.Context, numbers []string) (records int64
 }
 
 func (r *run) searchIndex(ctx context.Context, numbers []string) error {
-	base := r.system.stack.Addresses().Elasticsearch()
 	for _, number := range numbers {
-		var answer struct{ Count int64 }
-		body := fmt.Sprintf(`{"query": {"multi_match": {"query": %q, "fields": ["*"], "lenient": true}}}`, number)
-		if err := send(ctx, http.MethodPost, base+"/bank-transactions-*/_count", body, &answer); err != nil {
+		found, err := r.index().Count(ctx, fmt.Sprintf(`{"multi_match": {"query": %q, "fields": ["*"], "lenient": true}}`, number))
+		if err != nil {
 			return err
 		}
-		if answer.Count > 0 {
-			r.load.seen.report("I17", "%d documents hold a card's number", answer.Count)
+		if found > 0 {
+			r.load.seen.report("I17", "%d documents hold a card's number", found)
 		}
 	}
 	return nil

@@ -3,13 +3,11 @@ package chaos
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"strings"
 	"sync"
 
+	"codebank.dev/stack/pipes"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -22,10 +20,10 @@ var sinkNames = []string{"statement-postgres", "transactions-elasticsearch"}
 // sinks is a view of the sinks from outside: through Connect's interface and the
 // offsets that they commit.
 type sinks struct {
-	connect string
-	broker  string
-	client  *kgo.Client
-	admin   *kadm.Client
+	worker pipes.Worker
+	broker string
+	client *kgo.Client
+	admin  *kadm.Client
 
 	mutex sync.Mutex
 	// poisoned are the records that are no events.
@@ -43,69 +41,13 @@ func newSinks(connect, broker string) (*sinks, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &sinks{connect: connect, broker: broker, client: client, admin: kadm.NewClient(client), poisoned: make(map[place]string)}, nil
-}
-
-// put sends a request that answers nothing of interest.
-func (s *sinks) put(ctx context.Context, url, body string) error {
-	return send(ctx, http.MethodPut, url, body, nil)
-}
-
-// send makes one request; into, unless nil, takes the answer's JSON.
-func send(ctx context.Context, method, url, body string, into any) error {
-	content, err := exchange(ctx, method, url, body)
-	if err != nil || into == nil {
-		return err
-	}
-	return json.Unmarshal(content, into)
-}
-
-// fetch reads a page.
-func fetch(ctx context.Context, url string) ([]byte, error) {
-	return exchange(ctx, http.MethodGet, url, "")
-}
-
-func exchange(ctx context.Context, method, url, body string) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	if body != "" {
-		request.Header.Set("Content-Type", "application/json")
-	}
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = answer.Body.Close() }()
-	content, err := io.ReadAll(answer.Body)
-	if err == nil && answer.StatusCode >= 300 {
-		err = fmt.Errorf("%s %s: %s: %.300s", method, url, answer.Status, content)
-	}
-	return content, err
-}
-
-// connectorStatus is how Connect says that a connector and its tasks are.
-type connectorStatus struct {
-	Connector struct{ State string }
-	Tasks     []taskStatus
-}
-
-// taskStatus is how a task is, and on which worker, host:port.
-type taskStatus struct {
-	State  string
-	Worker string `json:"worker_id"`
-}
-
-func (s *sinks) status(ctx context.Context, connector string) (status connectorStatus, err error) {
-	err = send(ctx, http.MethodGet, s.connect+"/connectors/"+connector+"/status", "", &status)
-	return status, err
+	return &sinks{worker: pipes.Worker(connect), broker: broker, client: client, admin: kadm.NewClient(client), poisoned: make(map[place]string)}, nil
 }
 
 // failed counts the tasks that have failed for good.
 func (s *sinks) failed(ctx context.Context) (count int, err error) {
 	for _, connector := range sinkNames {
-		status, err := s.status(ctx, connector)
+		status, err := s.worker.Status(ctx, connector)
 		if err != nil {
 			return 0, err
 		}
@@ -121,29 +63,8 @@ func (s *sinks) failed(ctx context.Context) (count int, err error) {
 // run fails unless both connectors and all of their tasks are running.
 func (s *sinks) run(ctx context.Context) error {
 	for _, connector := range sinkNames {
-		if err := s.are(ctx, connector, "RUNNING"); err != nil {
+		if err := s.worker.Are(ctx, connector, "RUNNING"); err != nil {
 			return err
-		}
-	}
-	return nil
-}
-
-// are fails unless a connector and all of its tasks are in a state.
-func (s *sinks) are(ctx context.Context, connector, state string) error {
-	status, err := s.status(ctx, connector)
-	if err != nil {
-		return err
-	}
-	return status.are(connector, state)
-}
-
-func (status *connectorStatus) are(connector, state string) error {
-	if status.Connector.State != state || state == "RUNNING" && len(status.Tasks) == 0 {
-		return fmt.Errorf("%s is %s with %d tasks", connector, status.Connector.State, len(status.Tasks))
-	}
-	for i, task := range status.Tasks {
-		if task.State != state {
-			return fmt.Errorf("task %d of %s is %s", i, connector, task.State)
 		}
 	}
 	return nil
@@ -154,12 +75,12 @@ func (status *connectorStatus) are(connector, state string) error {
 func (s *sinks) placed(ctx context.Context) (map[string]int, error) {
 	at := make(map[string]int)
 	for _, connector := range sinkNames {
-		status, err := s.status(ctx, connector)
+		status, err := s.worker.Status(ctx, connector)
 		if err == nil {
-			err = status.are(connector, "RUNNING")
+			err = status.Are("RUNNING")
 		}
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s %w", connector, err)
 		}
 		for _, task := range status.Tasks {
 			at[task.Worker]++
@@ -184,9 +105,9 @@ func (s *sinks) runOn(worker string) func(context.Context) error {
 // of the bank's events.
 func (s *sinks) committed(ctx context.Context) (map[string]int64, error) {
 	sums := make(map[string]int64)
-	err := await(ctx, recoveryPatience, func(ctx context.Context) error {
+	err := pipes.Await(ctx, recoveryPatience, func(ctx context.Context) error {
 		for _, connector := range sinkNames {
-			offsets, err := s.admin.FetchOffsets(ctx, "connect-"+connector)
+			offsets, err := s.admin.FetchOffsets(ctx, pipes.Group(connector))
 			if err == nil {
 				err = offsets.Error()
 			}
@@ -208,7 +129,7 @@ func (s *sinks) committed(ctx context.Context) (map[string]int64, error) {
 // awaitProgress waits until both sinks run and have come further than from: a status
 // alone may be that of the worker before.
 func (s *sinks) awaitProgress(ctx context.Context, from map[string]int64) error {
-	return await(ctx, recoveryPatience, func(ctx context.Context) error {
+	return pipes.Await(ctx, recoveryPatience, func(ctx context.Context) error {
 		if err := s.run(ctx); err != nil {
 			return err
 		}
@@ -227,56 +148,7 @@ func (s *sinks) awaitProgress(ctx context.Context, from map[string]int64) error 
 
 // awaitEnd waits until a sink has committed everything that is on the topic now.
 func (s *sinks) awaitEnd(ctx context.Context, connector string) error {
-	ends, err := s.admin.ListEndOffsets(ctx, transactions)
-	if err == nil {
-		err = ends.Error()
-	}
-	if err != nil {
-		return err
-	}
-	return await(ctx, recoveryPatience, func(ctx context.Context) error {
-		committed, err := s.admin.FetchOffsets(ctx, "connect-"+connector)
-		if err == nil {
-			err = committed.Error()
-		}
-		if err != nil {
-			return err
-		}
-		return behind(connector, committed, ends[transactions])
-	})
-}
-
-// behind is an error that says how far a sink has still to go; nil for one that has come
-// to all ends.
-func behind(connector string, committed kadm.OffsetResponses, ends map[int32]kadm.ListedOffset) error {
-	var left int64
-	for partition, end := range ends {
-		at, _ := committed.Lookup(transactions, partition) // nowhere is at the beginning
-		left += max(0, end.Offset-max(0, at.At))
-	}
-	if left > 0 {
-		return fmt.Errorf("%s has %d records before it", connector, left)
-	}
-	return nil
-}
-
-// rewind has a sink read the topic from its beginning.
-func (s *sinks) rewind(ctx context.Context, connector string) error {
-	url := s.connect + "/connectors/" + connector
-	if err := s.put(ctx, url+"/stop", ""); err != nil {
-		return err
-	}
-	for _, move := range []func(context.Context) error{
-		func(ctx context.Context) error { return s.are(ctx, connector, "STOPPED") },
-		func(ctx context.Context) error { return send(ctx, http.MethodDelete, url+"/offsets", "", nil) },
-		func(ctx context.Context) error { return s.put(ctx, url+"/resume", "") },
-		func(ctx context.Context) error { return s.are(ctx, connector, "RUNNING") },
-	} {
-		if err := await(ctx, recoveryPatience, move); err != nil {
-			return err
-		}
-	}
-	return nil
+	return pipes.AwaitEnd(ctx, s.admin, connector, transactions, recoveryPatience)
 }
 
 // poison puts one record of each kind that is no event on the topic.

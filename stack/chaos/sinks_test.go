@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"codebank.dev/stack/pipes"
 	"github.com/stretchr/testify/require"
-	"github.com/twmb/franz-go/pkg/kadm"
 )
 
 // worker answers for Connect with one task of each sink, on the workers named.
@@ -19,7 +19,7 @@ func worker(t *testing.T, tasks map[string]string) *sinks {
 		_, _ = fmt.Fprintf(w, `{"name": %q, "connector": {"state": "RUNNING", "worker_id": "a:1"}, "tasks": [%s]}`, name, tasks[name])
 	}))
 	t.Cleanup(server.Close)
-	return &sinks{connect: server.URL}
+	return &sinks{worker: pipes.Worker(server.URL)}
 }
 
 func TestTasksRunWhereTheyAreSaidToRun(t *testing.T) {
@@ -45,22 +45,4 @@ func TestTasksRunWhereTheyAreSaidToRun(t *testing.T) {
 			require.Equal(t, told.home, s.runOn("http://a:1")(t.Context()) == nil)
 		})
 	}
-}
-
-func TestASinkIsAtTheEndWhenEveryPartitionIs(t *testing.T) {
-	ends := map[int32]kadm.ListedOffset{}
-	for partition, offset := range []int64{7, 0, 5} {
-		ends[int32(partition)] = kadm.ListedOffset{Topic: transactions, Partition: int32(partition), Offset: offset}
-	}
-	committed := make(kadm.OffsetResponses)
-	commit := func(partition int32, at int64) {
-		committed.Add(kadm.OffsetResponse{Offset: kadm.Offset{Topic: transactions, Partition: partition, At: at}})
-	}
-	require.ErrorContains(t, behind("it", committed, ends), "12 records")
-	commit(0, 9) // more came meanwhile, which says nothing of the others
-	require.ErrorContains(t, behind("it", committed, ends), "5 records")
-	commit(2, 4)
-	require.ErrorContains(t, behind("it", committed, ends), "1 records")
-	commit(2, 5)
-	require.NoError(t, behind("it", committed, ends))
 }

@@ -10,6 +10,7 @@ import (
 
 	"codebank.dev/stack/chaos/wire"
 	"codebank.dev/stack/launch"
+	"codebank.dev/stack/pipes"
 	"codebank.dev/stack/process"
 	"github.com/jackc/pgx/v5"
 )
@@ -187,7 +188,7 @@ func (s *system) heal(ctx context.Context) error {
 				return err
 			}
 		}
-		if err := await(ctx, restartPatience, row.Ready); err != nil {
+		if err := pipes.Await(ctx, restartPatience, row.Ready); err != nil {
 			return err
 		}
 	}

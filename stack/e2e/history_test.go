@@ -14,6 +14,7 @@ import (
 	"codebank.dev/dashboards/figures"
 	"codebank.dev/schemas/event"
 	"codebank.dev/stack/launch"
+	"codebank.dev/stack/pipes"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -158,53 +159,27 @@ func eventsOf(documents []figures.Document) []event.Transaction {
 // documentsOnTopic is eventsOnTopic with each event's first place on the topic.
 func documentsOnTopic(t *testing.T, stack *launch.Stack, topic string, atLeast int) []figures.Document {
 	t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(stack.Addresses().Kafka()), kgo.ConsumeTopics(topic),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	client, err := kgo.NewClient(kgo.SeedBrokers(stack.Addresses().Kafka()))
 	require.NoError(t, err)
 	defer client.Close()
-	var left int64
+	admin := kadm.NewClient(client)
 	require.Eventually(t, func() bool {
-		ends, err := kadm.NewClient(client).ListEndOffsets(t.Context(), topic)
-		left = 0
-		ends.Each(func(end kadm.ListedOffset) { left += end.Offset })
-		return err == nil && left >= int64(atLeast)
+		return endOffsets(t, admin, []string{topic})[topic] >= int64(atLeast)
 	}, patience, 100*time.Millisecond)
-	decoders := historyDecoders(t, stack)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
+	decoders := pipes.NewDecoders(stack.Addresses().RegistryConfluent())
 	var documents []figures.Document
 	seen := map[string]bool{}
-	for left > 0 {
-		fetches := client.PollFetches(ctx)
-		require.NoError(t, fetches.Err())
-		fetches.EachRecord(func(record *kgo.Record) {
-			left--
-			id, body, err := event.ParseFrame(record.Value)
-			require.NoError(t, err)
-			var e event.Transaction
-			require.NoError(t, decoders(id).Decode(body, &e))
-			if !seen[e.EventID] {
-				seen[e.EventID] = true
-				documents = append(documents, figures.Document{Transaction: e, Topic: topic, Partition: record.Partition, Offset: record.Offset})
-			}
-		})
-	}
-	return documents
-}
-
-// historyDecoders returns the decoder of a schema by the registry's number.
-func historyDecoders(t *testing.T, stack *launch.Stack) func(uint32) *event.Decoder {
-	known := map[uint32]*event.Decoder{}
-	return func(id uint32) *event.Decoder {
-		if decoder, ok := known[id]; ok {
-			return decoder
+	require.NoError(t, pipes.ReadAll(ctx, stack.Addresses().Kafka(), func(record *kgo.Record) {
+		var e event.Transaction
+		require.NoError(t, decoders.Decode(ctx, record.Value, &e))
+		if !seen[e.EventID] {
+			seen[e.EventID] = true
+			documents = append(documents, figures.Document{Transaction: e, Topic: topic, Partition: record.Partition, Offset: record.Offset})
 		}
-		answer := call(t, http.MethodGet, stack.Addresses().RegistryConfluent()+"/schemas/ids/"+strconv.Itoa(int(id)), nil)
-		decoder, err := event.NewDecoder(answer["schema"].(string))
-		require.NoError(t, err)
-		known[id] = decoder
-		return decoder
-	}
+	}, topic))
+	return documents
 }
 
 func TestAHistoryTravelsLikeEveryPurchaseAndOnce(t *testing.T) {

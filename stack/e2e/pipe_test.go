@@ -1,12 +1,9 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"testing"
 	"time"
@@ -17,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"codebank.dev/stack/launch"
+	"codebank.dev/stack/pipes"
 )
 
 // patience bounds the wait for what takes a moment on a busy machine.
@@ -25,25 +23,8 @@ const patience = 10 * time.Minute
 // call sends a JSON request and reads the answer into one of the same kind.
 func call(t *testing.T, method, url string, body any) map[string]any {
 	t.Helper()
-	var content []byte
-	if body != nil {
-		var err error
-		content, err = json.Marshal(body)
-		require.NoError(t, err)
-	}
-	request, err := http.NewRequestWithContext(context.Background(), method, url, bytes.NewReader(content))
-	require.NoError(t, err)
-	request.Header.Set("Content-Type", "application/json")
-	response, err := http.DefaultClient.Do(request)
-	require.NoError(t, err)
-	defer response.Body.Close()
-	answer, err := io.ReadAll(response.Body)
-	require.NoError(t, err)
-	require.Less(t, response.StatusCode, 300, "%s %s: %s", method, url, answer)
 	var decoded map[string]any
-	if len(answer) > 0 {
-		require.NoError(t, json.Unmarshal(answer, &decoded))
-	}
+	require.NoError(t, pipes.Ask(context.Background(), method, url, body, &decoded))
 	return decoded
 }
 

@@ -27,6 +27,7 @@ import (
 	"codebank.dev/schemas"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	"codebank.dev/stack/launch"
+	"codebank.dev/stack/pipes"
 )
 
 // What version 2 brought: fields of the event, and one that the index sink adds.
@@ -227,14 +228,13 @@ func (r *rollout) configure(name string, config map[string]string) {
 	require.NoError(r, answer.Body.Close())
 	there := answer.StatusCode == http.StatusOK
 	if there {
-		put(r.T, url+"/stop")
-		awaitConnector(r.T, url, "STOPPED")
+		turn(r.T, r.stack, name, "stop", "STOPPED")
 	}
 	call(r.T, http.MethodPut, url+"/config", config)
 	if there {
-		put(r.T, url+"/resume")
+		require.NoError(r, worker(r.stack).Order(r.Context(), name, "resume"))
 	}
-	awaitConnector(r.T, url, "RUNNING")
+	awaitConnector(r.T, r.stack, name, "RUNNING")
 }
 
 // statement runs the statement service, which migrates its tables, and ends it.
@@ -290,19 +290,11 @@ func (r *rollout) awaitCopies(count int) {
 // count is how many documents of the bank there are, or -1 when nobody can say.
 func (r *rollout) count() int {
 	r.Helper()
-	answer, err := http.Get(r.stack.Addresses().Elasticsearch() + "/bank-transactions-*/_count?q=bank_code:" + rolloutBank)
+	found, err := pipes.Index(r.stack.Addresses().Elasticsearch()).Count(r.Context(), `{"term": {"bank_code": "`+rolloutBank+`"}}`)
 	if err != nil {
 		return -1
 	}
-	defer answer.Body.Close()
-	var found struct {
-		Count  int
-		Shards struct{ Failed int } `json:"_shards"`
-	}
-	if answer.StatusCode != http.StatusOK || json.NewDecoder(answer.Body).Decode(&found) != nil || found.Shards.Failed > 0 {
-		return -1
-	}
-	return found.Count
+	return int(found)
 }
 
 // hits are the bank's documents with their indices.
@@ -388,18 +380,10 @@ func (r *rollout) requireDocuments(want map[string]int) {
 // oldest first.
 func (r *rollout) recordsBySchema() []int {
 	r.Helper()
-	reader, err := kgo.NewClient(kgo.SeedBrokers(r.stack.Addresses().Kafka()), kgo.ConsumeTopics(rolloutTopic))
-	require.NoError(r, err)
-	defer reader.Close()
-	end, counts, read := r.ends(rolloutTopic), map[uint32]int{}, int64(0)
-	for read < end {
-		fetched := reader.PollFetches(r.Context())
-		require.NoError(r, fetched.Err())
-		fetched.EachRecord(func(record *kgo.Record) {
-			read++
-			counts[binary.BigEndian.Uint32(record.Value[1:])]++
-		})
-	}
+	counts := map[uint32]int{}
+	require.NoError(r, pipes.ReadAll(r.Context(), r.stack.Addresses().Kafka(), func(record *kgo.Record) {
+		counts[binary.BigEndian.Uint32(record.Value[1:])]++
+	}, rolloutTopic))
 	var sizes []int
 	for _, id := range slices.Sorted(maps.Keys(counts)) {
 		sizes = append(sizes, counts[id])

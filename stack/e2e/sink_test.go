@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"codebank.dev/stack/launch"
+	"codebank.dev/stack/pipes"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -54,10 +55,7 @@ func TestARowThatIsThereStaysAsItIs(t *testing.T) {
 	probe.awaitRows(1002)
 	before = probe.digest()
 
-	put(t, probe.url()+"/stop")
-	awaitConnector(t, probe.url(), "STOPPED")
-	resetOffsets(t, probe.url())
-	put(t, probe.url()+"/resume")
+	require.NoError(t, worker(stack).Rewind(t.Context(), probe.name, patience))
 	probe.awaitCommitted()
 	require.Equal(t, before, probe.digest())
 	require.Empty(t, probe.letters(0))
@@ -95,10 +93,10 @@ func TestWhatCanBeNoRowIsReportedOnceAndTheOthersPass(t *testing.T) {
 		require.Contains(t, fmt.Sprint(causes), part)
 	}
 
-	put(t, probe.url()+"/pause")
-	put(t, probe.url()+"/resume")
+	require.NoError(t, worker(stack).Order(t.Context(), probe.name, "pause"))
+	require.NoError(t, worker(stack).Order(t.Context(), probe.name, "resume"))
 	call(t, http.MethodPost, probe.url()+"/restart?includeTasks=true", nil)
-	awaitConnector(t, probe.url(), "RUNNING")
+	awaitConnector(t, stack, probe.name, "RUNNING")
 	probe.produce(200, 201)
 	probe.awaitRows(201)
 	require.Len(t, probe.letters(len(bad)), len(bad), "each once")
@@ -133,10 +131,9 @@ func TestAFieldOfANewerVersionIsIgnoredUntilItIsNamed(t *testing.T) {
 	refused := refusal(t, probe.url()+"/config", config)
 	require.Contains(t, refused, "has no column colour")
 	probe.exec("alter table " + probe.name + " add column colour text")
-	put(t, probe.url()+"/stop")
-	awaitConnector(t, probe.url(), "STOPPED")
+	turn(t, stack, probe.name, "stop", "STOPPED")
 	call(t, http.MethodPut, probe.url()+"/config", config)
-	put(t, probe.url()+"/resume")
+	require.NoError(t, worker(stack).Order(t.Context(), probe.name, "resume"))
 	probe.send(kgo.SliceRecord(append(framed(second, "p30", 30), 2, 2)), kgo.SliceRecord(framed(probe.schema, "p31", 31)))
 	probe.awaitRows(32)
 	var colours []*string
@@ -153,7 +150,7 @@ func TestRecordsWaitForTheRegistryThroughARestartOfTheirSink(t *testing.T) {
 	require.NoError(t, registry.Stop(t.Context()))
 	probe.connect()
 	for range 2 {
-		awaitConnector(t, probe.url(), "RUNNING")
+		awaitConnector(t, stack, probe.name, "RUNNING")
 		waiting := probe.deliveries("cannot ask for schema")
 		require.Eventually(t, func() bool { return probe.deliveries("cannot ask for schema") > waiting }, patience, 100*time.Millisecond)
 		call(t, http.MethodPost, probe.url()+"/restart?includeTasks=true", nil)
@@ -190,14 +187,7 @@ func (p *probe) digest() (digest string) {
 // awaitCommitted waits until the sink has committed the end of the topic.
 func (p *probe) awaitCommitted() {
 	p.t.Helper()
-	require.Eventually(p.t, func() bool {
-		committed, err := p.admin.FetchOffsets(p.t.Context(), "connect-"+p.name)
-		if err != nil {
-			return false
-		}
-		at, ok := committed.Lookup(p.name, 0)
-		return ok && at.At == endOffsets(p.t, p.admin, []string{p.name})[p.name]
-	}, patience, 100*time.Millisecond)
+	require.NoError(p.t, pipes.AwaitEnd(p.t.Context(), p.admin, p.name, p.name, patience))
 }
 
 // letters waits for so many dead letters and returns the causes of all that there are.
@@ -206,25 +196,14 @@ func (p *probe) letters(count int) []string {
 	require.Eventually(p.t, func() bool {
 		return endOffsets(p.t, p.admin, []string{p.deadLetters()})[p.deadLetters()] >= int64(count)
 	}, patience, 100*time.Millisecond)
-	end := endOffsets(p.t, p.admin, []string{p.deadLetters()})[p.deadLetters()]
-	if end == 0 {
-		return nil
-	}
-	reader, err := kgo.NewClient(kgo.SeedBrokers(p.stack.Addresses().Kafka()), kgo.ConsumeTopics(p.deadLetters()))
-	require.NoError(p.t, err)
-	defer reader.Close()
 	var causes []string
-	for int64(len(causes)) < end {
-		fetched := reader.PollFetches(p.t.Context())
-		require.NoError(p.t, fetched.Err())
-		fetched.EachRecord(func(record *kgo.Record) {
-			for _, header := range record.Headers {
-				if header.Key == "__connect.errors.exception.message" {
-					causes = append(causes, string(header.Value))
-				}
+	require.NoError(p.t, pipes.ReadAll(p.t.Context(), p.stack.Addresses().Kafka(), func(record *kgo.Record) {
+		for _, header := range record.Headers {
+			if header.Key == "__connect.errors.exception.message" {
+				causes = append(causes, string(header.Value))
 			}
-		})
-	}
+		}
+	}, p.deadLetters()))
 	return causes
 }
 

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	checkoutv1 "codebank.dev/schemas/gen/checkout/v1"
 	"codebank.dev/stack/launch"
+	"codebank.dev/stack/pipes"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -49,7 +51,7 @@ func statementDigest(t *testing.T, pool *pgxpool.Pool) (count int64, digest stri
 func indexState(t *testing.T, stack *launch.Stack) map[string]float64 {
 	t.Helper()
 	elasticsearch := stack.Addresses().Elasticsearch()
-	call(t, http.MethodPost, elasticsearch+"/bank-transactions-*/_refresh", nil)
+	require.NoError(t, pipes.Index(elasticsearch).Refresh(t.Context()))
 	versions := make(map[string]float64)
 	var after []any
 	for {
@@ -82,14 +84,13 @@ func TestReadingTheTopicFromTheBeginningAgainChangesNothing(t *testing.T) {
 	statements := database(t, stack, launch.StatementDatabase)
 	rows, digest := statementDigest(t, statements)
 	documents := indexState(t, stack)
+	client, err := kgo.NewClient(kgo.SeedBrokers(stack.Addresses().Kafka()))
+	require.NoError(t, err)
+	defer client.Close()
+	admin := kadm.NewClient(client)
 	for _, connector := range []string{"statement-postgres", "transactions-elasticsearch"} {
-		url := stack.Addresses().Connect() + "/connectors/" + connector
-		put(t, url+"/stop")
-		awaitConnector(t, url, "STOPPED")
-		resetOffsets(t, url)
-		put(t, url+"/resume")
-		awaitConnector(t, url, "RUNNING")
-		awaitCaughtUp(t, stack, "connect-"+connector)
+		require.NoError(t, worker(stack).Rewind(t.Context(), connector, patience))
+		require.NoError(t, pipes.AwaitEnd(t.Context(), admin, connector, transactions, patience))
 	}
 	againRows, againDigest := statementDigest(t, statements)
 	require.Equal(t, rows, againRows)
@@ -98,77 +99,22 @@ func TestReadingTheTopicFromTheBeginningAgainChangesNothing(t *testing.T) {
 	requireAuditEqual(t, stack)
 }
 
-func put(t *testing.T, url string) {
+// worker is the stack's Kafka Connect.
+func worker(stack *launch.Stack) pipes.Worker { return pipes.Worker(stack.Addresses().Connect()) }
+
+// turn orders a connector to stop, pause or resume, and waits until all of it is in the state.
+func turn(t *testing.T, stack *launch.Stack, connector, order, state string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, url, nil)
-	require.NoError(t, err)
-	answer, err := http.DefaultClient.Do(request)
-	require.NoError(t, err)
-	require.NoError(t, answer.Body.Close())
-	require.Less(t, answer.StatusCode, 300, url)
+	require.NoError(t, worker(stack).Order(t.Context(), connector, order))
+	awaitConnector(t, stack, connector, state)
 }
 
-func resetOffsets(t *testing.T, connector string) {
+// awaitConnector waits until a connector and all of its tasks are in a state.
+func awaitConnector(t *testing.T, stack *launch.Stack, connector, state string) {
 	t.Helper()
-	require.Eventually(t, func() bool {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, connector+"/offsets", nil)
-		require.NoError(t, err)
-		answer, err := http.DefaultClient.Do(request)
-		if err != nil {
-			return false
-		}
-		defer answer.Body.Close()
-		return answer.StatusCode < 300
-	}, patience, 200*time.Millisecond)
-}
-
-func awaitConnector(t *testing.T, connector, state string) {
-	t.Helper()
-	require.Eventually(t, func() bool {
-		answer, err := http.Get(connector + "/status")
-		if err != nil {
-			return false
-		}
-		defer answer.Body.Close()
-		var status struct {
-			Connector struct{ State string }
-			Tasks     []struct{ State string }
-		}
-		if json.NewDecoder(answer.Body).Decode(&status) != nil || status.Connector.State != state {
-			return false
-		}
-		for _, task := range status.Tasks {
-			if task.State != state {
-				return false
-			}
-		}
-		return state != "RUNNING" || len(status.Tasks) > 0
-	}, patience, 200*time.Millisecond)
-}
-
-// awaitCaughtUp waits until a sink has committed every offset of the topic.
-func awaitCaughtUp(t *testing.T, stack *launch.Stack, group string) {
-	t.Helper()
-	client, err := kgo.NewClient(kgo.SeedBrokers(stack.Addresses().Kafka()))
-	require.NoError(t, err)
-	defer client.Close()
-	admin := kadm.NewClient(client)
-	require.Eventually(t, func() bool {
-		ends, err := admin.ListEndOffsets(t.Context(), transactions)
-		if err != nil {
-			return false
-		}
-		committed, err := admin.FetchOffsets(t.Context(), group)
-		if err != nil {
-			return false
-		}
-		caughtUp := true
-		ends.Each(func(end kadm.ListedOffset) {
-			at, ok := committed.Lookup(end.Topic, end.Partition)
-			caughtUp = caughtUp && (end.Offset == 0 || ok && at.At >= end.Offset)
-		})
-		return caughtUp
-	}, patience, 200*time.Millisecond)
+	require.NoError(t, pipes.Await(t.Context(), patience, func(ctx context.Context) error {
+		return worker(stack).Are(ctx, connector, state)
+	}))
 }
 
 func TestAPoisonRecordGoesToItsDeadLetterTopicOnceAndTheOthersPass(t *testing.T) {
@@ -320,37 +266,12 @@ func searchTopics(t *testing.T, stack *launch.Stack, search func(string, []byte)
 	defer client.Close()
 	topics, err := kadm.NewClient(client).ListTopicsWithInternal(t.Context())
 	require.NoError(t, err)
-	ends, err := kadm.NewClient(client).ListEndOffsets(t.Context(), topics.Names()...)
-	require.NoError(t, err)
-	starts, err := kadm.NewClient(client).ListStartOffsets(t.Context(), topics.Names()...)
-	require.NoError(t, err)
-	offsets := make(map[string]map[int32]kgo.Offset)
-	left := make(map[string]int64)
-	ends.Each(func(end kadm.ListedOffset) {
-		if start, ok := starts.Lookup(end.Topic, end.Partition); ok && end.Offset > start.Offset {
-			if offsets[end.Topic] == nil {
-				offsets[end.Topic] = make(map[int32]kgo.Offset)
-			}
-			offsets[end.Topic][end.Partition] = kgo.NewOffset().At(start.Offset)
-			left[fmt.Sprint(end.Topic, end.Partition)] = end.Offset
+	require.NoError(t, pipes.ReadAll(t.Context(), stack.Addresses().Kafka(), func(record *kgo.Record) {
+		search("topic "+record.Topic, append(append([]byte(nil), record.Key...), record.Value...))
+		for _, header := range record.Headers {
+			search("header of "+record.Topic, header.Value)
 		}
-	})
-	reader, err := kgo.NewClient(kgo.SeedBrokers(stack.Addresses().Kafka()), kgo.ConsumePartitions(offsets), kgo.KeepControlRecords())
-	require.NoError(t, err)
-	defer reader.Close()
-	for len(left) > 0 {
-		fetched := reader.PollFetches(t.Context())
-		require.NoError(t, fetched.Err())
-		fetched.EachRecord(func(record *kgo.Record) {
-			search("topic "+record.Topic, append(append([]byte(nil), record.Key...), record.Value...))
-			for _, header := range record.Headers {
-				search("header of "+record.Topic, header.Value)
-			}
-			if place := fmt.Sprint(record.Topic, record.Partition); record.Offset+1 >= left[place] {
-				delete(left, place)
-			}
-		})
-	}
+	}, topics.Names()...))
 }
 
 func searchIndices(t *testing.T, stack *launch.Stack, search func(string, []byte)) {

@@ -2,9 +2,7 @@ package e2e
 
 import (
 	"context"
-	"encoding/json"
-	"net/http"
-	"strings"
+	"fmt"
 	"testing"
 	"time"
 
@@ -14,6 +12,7 @@ import (
 
 	"codebank.dev/schemas/event"
 	"codebank.dev/stack/launch"
+	"codebank.dev/stack/pipes"
 )
 
 const watermarks, partitions = "bank-001.watermarks.v1", 6
@@ -22,43 +21,23 @@ const watermarks, partitions = "bank-001.watermarks.v1", 6
 // when a dashboard is complete. The zero time while a partition has none, or the
 // index cannot be searched.
 func completeTo(t *testing.T, stack *launch.Stack) time.Time {
-	const query = `{"size": 0, "query": {"term": {"bank_code": "001"}}, "aggs": {"of": {
-		"terms": {"field": "partition", "size": 100}, "aggs": {"newest": {"max": {"field": "complete_to"}}}}}}`
-	response, err := http.Post(stack.Addresses().Elasticsearch()+"/bank-watermarks-*/_search", "application/json", strings.NewReader(query))
+	// An index that is being made answers 503, and one that is not there yet 404.
+	millis, err := pipes.Index(stack.Addresses().Elasticsearch()).CompleteTo(t.Context(), launch.BankCode, partitions)
 	if err != nil {
 		return time.Time{}
 	}
-	defer response.Body.Close()
-	var answer struct {
-		Aggregations struct {
-			Of struct {
-				Buckets []struct{ Newest struct{ Value float64 } }
-			}
-		}
-	}
-	// An index that is being made answers 503; one that is not there yet has no buckets.
-	if json.NewDecoder(response.Body).Decode(&answer) != nil || len(answer.Aggregations.Of.Buckets) < partitions {
-		return time.Time{}
-	}
-	var least time.Time
-	for _, bucket := range answer.Aggregations.Of.Buckets {
-		newest := time.UnixMilli(int64(bucket.Newest.Value))
-		if least.IsZero() || newest.Before(least) {
-			least = newest
-		}
-	}
-	return least
+	return time.UnixMilli(millis)
 }
 
 // requireComplete holds the index to the ledger: every event that occurred from one
 // moment up to another, not included, can be searched for. It returns how many.
 func requireComplete(t *testing.T, stack *launch.Stack, pool *pgxpool.Pool, from, to time.Time) int64 {
 	t.Helper()
-	elasticsearch := stack.Addresses().Elasticsearch()
-	call(t, http.MethodPost, elasticsearch+"/bank-transactions-*/_refresh", nil)
-	found := call(t, http.MethodPost, elasticsearch+"/bank-transactions-*/_count", map[string]any{"query": map[string]any{
-		"range": map[string]any{"occurred_at": map[string]any{"gte": from.UnixMilli(), "lt": to.UnixMilli(), "format": "epoch_millis"}},
-	}})["count"].(float64)
+	index := pipes.Index(stack.Addresses().Elasticsearch())
+	require.NoError(t, index.Refresh(t.Context()))
+	found, err := index.Count(t.Context(), fmt.Sprintf(`{"range": {"occurred_at": {"gte": %d, "lt": %d, "format": "epoch_millis"}}}`,
+		from.UnixMilli(), to.UnixMilli()))
+	require.NoError(t, err)
 	var decided int64
 	require.NoError(t, pool.QueryRow(t.Context(), `SELECT count(*) FROM entries WHERE occurred_at >= $1 AND occurred_at < $2`,
 		from, to).Scan(&decided))
@@ -102,10 +81,9 @@ func TestTheWatermarkOfTheIndexStandsStillWhileTheSinkIsPaused(t *testing.T) {
 	pool := ledger(t, stack)
 	began := time.Now().Truncate(time.Millisecond)
 	awaitCompleteTo(t, stack, began)
-	url := stack.Addresses().Connect() + "/connectors/transactions-elasticsearch"
-	put(t, url+"/pause")
-	defer put(t, url+"/resume")
-	awaitConnector(t, url, "PAUSED")
+	const sink = "transactions-elasticsearch"
+	turn(t, stack, sink, "pause", "PAUSED")
+	defer turn(t, stack, sink, "resume", "RUNNING")
 	// A request that was under way may still be written.
 	time.Sleep(2 * time.Second)
 	stood := completeTo(t, stack)
@@ -117,8 +95,7 @@ func TestTheWatermarkOfTheIndexStandsStillWhileTheSinkIsPaused(t *testing.T) {
 	awaitPublished(t, stack, ended)
 	require.Equal(t, stood, completeTo(t, stack))
 
-	put(t, url+"/resume")
-	awaitConnector(t, url, "RUNNING")
+	turn(t, stack, sink, "resume", "RUNNING")
 	to := awaitCompleteTo(t, stack, ended)
 	require.GreaterOrEqual(t, requireComplete(t, stack, pool, began, to), int64(200))
 }
