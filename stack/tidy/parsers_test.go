@@ -57,7 +57,6 @@ var moreParsers = map[string]string{
 // shownBy names the fuzz target that reaches a parser without calling it by name.
 var shownBy = map[string]string{
 	"bank/serve readSetting":              "bank/serve FuzzSettings",
-	"bank/cmd/bankctl readSetting":        "bank/serve FuzzSettings", // the same function, for files alone
 	"bank/statement/rpc parseAccount":     "bank/statement/rpc FuzzRequest",
 	"bank/statement/rpc parseMoment":      "bank/statement/rpc FuzzRequest",
 	"checkout/rpc readLines":              "checkout/rpc FuzzRequest",

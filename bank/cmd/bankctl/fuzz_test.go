@@ -16,7 +16,7 @@ func FuzzEnvironment(f *testing.F) {
 		var environ []string
 		for line := range strings.Lines(environment) {
 			name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
-			if !strings.HasSuffix(name, fileSuffix) {
+			if !strings.HasSuffix(name, "_FILE") {
 				environ = append(environ, name+"="+value)
 			}
 		}

@@ -1,0 +1,102 @@
+package serve
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+// fileSuffix is what the name of an environment variable ends in when its value is
+// the path of a file that holds the setting.
+const fileSuffix = "_FILE"
+
+// maxSettingBytes bounds a setting that is read from a file.
+const maxSettingBytes = 64 << 10
+
+// Flags is a set of flags, of package flag or of another.
+type Flags interface {
+	Set(name, value string) error
+}
+
+// Environment is what a program's environment says of its flags, each of which has two
+// twins there, as Parse describes them.
+type Environment struct {
+	prefix    string
+	variables map[string]string
+}
+
+// NewEnvironment takes from environ (entries KEY=value, as os.Environ returns them)
+// the twins of the flags of these names. The error names every other variable that
+// begins with PREFIX_, except for what Kubernetes injects for a Service of that name;
+// the environment can be used beside it.
+func NewEnvironment(prefix string, flags, environ []string) (*Environment, error) {
+	known := make(map[string]bool)
+	for _, name := range flags {
+		known[twin(prefix, name)], known[twin(prefix, name)+fileSuffix] = true, true
+	}
+	e := &Environment{prefix: prefix, variables: make(map[string]string)}
+	var unknown []error
+	for _, entry := range environ {
+		name, value, _ := strings.Cut(entry, "=")
+		rest, own := strings.CutPrefix(name, prefix+"_")
+		switch {
+		case !own:
+		case known[name]:
+			e.variables[name] = value
+		case rest == "PORT" || strings.HasPrefix(rest, "PORT_") || strings.HasPrefix(rest, "SERVICE_"):
+		default:
+			unknown = append(unknown, fmt.Errorf("environment variable %s belongs to no setting; see --help", name))
+		}
+	}
+	return e, errors.Join(unknown...)
+}
+
+// twin returns the environment variable of a flag.
+func twin(prefix, flag string) string {
+	return prefix + "_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
+}
+
+// Set sets one flag from its twins, if either is there. Both are an error, and so is a
+// value that the flag does not take; no error holds the value.
+func (e *Environment) Set(flags Flags, flag string) error {
+	variable := twin(e.prefix, flag)
+	value, direct := e.variables[variable]
+	path, byFile := e.variables[variable+fileSuffix]
+	switch {
+	case direct && byFile:
+		return fmt.Errorf("both %s and %s are set; keep one", variable, variable+fileSuffix)
+	case byFile:
+		content, err := readSetting(path)
+		if err != nil {
+			return fmt.Errorf("%s: %w", variable+fileSuffix, err)
+		}
+		value, variable = content, variable+fileSuffix
+	case !direct:
+		return nil
+	}
+	if err := flags.Set(flag, value); err != nil {
+		// The flag package's own message repeats the value, which may be a secret.
+		return fmt.Errorf("%s: not a valid value for --%s", variable, flag)
+	}
+	return nil
+}
+
+// readSetting returns the content of a small file without its last line break.
+func readSetting(path string) (string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	// Not by its size: a pipe has none, a device has no end.
+	content, err := io.ReadAll(io.LimitReader(file, maxSettingBytes+1))
+	if err != nil {
+		return "", err
+	}
+	if len(content) > maxSettingBytes {
+		return "", fmt.Errorf("%s is larger than %d bytes", path, maxSettingBytes)
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r"), nil
+}
