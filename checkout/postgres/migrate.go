@@ -3,16 +3,12 @@ package postgres
 import (
 	"context"
 	"embed"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 
 	"codebank.dev/bank/failpoint"
+	"codebank.dev/bank/migrate"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 )
 
 //go:embed migrations/*.sql
@@ -30,28 +26,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 		return fmt.Errorf("postgres: %w", err)
 	}
 	config.RuntimeParams["application_name"] = "checkout migrate"
-	database := stdlib.OpenDB(*config)
-	defer database.Close()
-	// A try every second; the lock is the session's, so it goes with a killed process.
-	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300), lock.WithUnlockTimeout(1, 10))
-	if err != nil {
-		return fmt.Errorf("postgres: %w", err)
-	}
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return fmt.Errorf("postgres: %w", err)
-	}
-	provider, err := goose.NewProvider(goose.DialectPostgres, database, files,
-		goose.WithSessionLocker(locker), goose.WithTableName("migrations"))
-	if err != nil {
-		return fmt.Errorf("postgres: %w", err)
-	}
-	for err == nil {
-		if _, err = provider.UpByOne(ctx); err == nil {
-			s.reached.At(failpoint.OrdersMigrated)
-		}
-	}
-	if !errors.Is(err, goose.ErrNoNextVersion) {
+	if err := migrate.Up(ctx, config, migrations, func() { s.reached.At(failpoint.OrdersMigrated) }); err != nil {
 		return fmt.Errorf("postgres: migrate: %w", err)
 	}
 	return nil

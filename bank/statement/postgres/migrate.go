@@ -6,15 +6,12 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"time"
 
 	"codebank.dev/bank/failpoint"
+	"codebank.dev/bank/migrate"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/pressly/goose/v3"
-	"github.com/pressly/goose/v3/lock"
 )
 
 //go:embed migrations/*.sql
@@ -66,28 +63,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 	config := s.pool.Config().ConnConfig
 	config.RuntimeParams["application_name"] = s.config.ApplicationName + " migrate"
 	delete(config.RuntimeParams, "statement_timeout") // An index on a large table takes its time.
-	database := stdlib.OpenDB(*config)
-	defer database.Close()
-	// A try every second; the lock is the session's, so it goes with a killed process.
-	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, 300), lock.WithUnlockTimeout(1, 10))
-	if err != nil {
-		return fmt.Errorf("postgres: %w", err)
-	}
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return fmt.Errorf("postgres: %w", err)
-	}
-	provider, err := goose.NewProvider(goose.DialectPostgres, database, files,
-		goose.WithSessionLocker(locker), goose.WithTableName("migrations"))
-	if err != nil {
-		return fmt.Errorf("postgres: %w", err)
-	}
-	for err == nil {
-		if _, err = provider.UpByOne(ctx); err == nil {
-			s.config.Failpoint.At(failpoint.StatementMigrated)
-		}
-	}
-	if !errors.Is(err, goose.ErrNoNextVersion) {
+	if err := migrate.Up(ctx, config, migrations, func() { s.config.Failpoint.At(failpoint.StatementMigrated) }); err != nil {
 		return fmt.Errorf("postgres: migrate: %w", err)
 	}
 	return s.claim(ctx)
