@@ -7,23 +7,26 @@ package reconnect
 import (
 	"context"
 	"errors"
+	"net"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Pause is how long after an attempt to connect the next one comes while none succeeds.
+// Pause is how long after an attempt to connect the next one comes while the server is away.
 const Pause = 100 * time.Millisecond
 
 // errAway is the error of a connection that was not tried, for another was in vain.
 var errAway = errors.New("reconnect: the server took no connection a moment ago")
 
 // Gently has a pool that is opened with config try to connect once in each Pause, no more,
-// until it succeeds. Whoever wants a connection meanwhile waits for as long as a Pause
-// for somebody's success, and fails then. While connections succeed nothing changes. It
-// adds to the hooks that config has.
+// from an attempt that was in vain to the next success. Whoever wants a connection
+// meanwhile waits for as long as a Pause for somebody's success, and fails then. In vain
+// is what the network refuses, and what the server turns away: not an attempt that takes
+// its time. While connections succeed nothing changes. It adds to the hooks that config has.
 func Gently(config *pgxpool.Config) {
 	t := &turns{pause: Pause, opened: make(chan struct{})}
 	before, after := config.BeforeConnect, config.AfterConnect
@@ -40,15 +43,35 @@ func Gently(config *pgxpool.Config) {
 		}
 		return after(ctx, connection)
 	}
+	dial, answered := config.ConnConfig.DialFunc, config.ConnConfig.OnPgError
+	config.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		// One that its caller gave up says nothing about the server.
+		if err != nil && ctx.Err() == nil {
+			t.failed()
+		}
+		return conn, err
+	}
+	config.ConnConfig.OnPgError = func(conn *pgconn.PgConn, err *pgconn.PgError) bool {
+		if turnsAway(err) {
+			t.failed()
+		}
+		return answered == nil || answered(conn, err)
+	}
 }
+
+// turnsAway reports whether a server's error is how it takes no further connection: it
+// starts, repairs itself or ends (57P03), or it has too many (53300).
+func turnsAway(err *pgconn.PgError) bool { return err.Code == "57P03" || err.Code == "53300" }
 
 // turns says who may try to connect.
 type turns struct {
 	pause time.Duration
 
-	mutex              sync.Mutex
-	attempted, success time.Time
-	opened             chan struct{} // closed by the next success
+	mutex     sync.Mutex
+	away      bool // since an attempt in vain
+	attempted time.Time
+	opened    chan struct{} // closed by the next success
 }
 
 // wait returns nil when it is the caller's turn.
@@ -78,7 +101,7 @@ func (t *turns) take() (opened <-chan struct{}, left time.Duration) {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
 	now := time.Now()
-	if now.Sub(t.success) >= t.pause {
+	if t.away {
 		left = t.pause - now.Sub(t.attempted)
 	}
 	if left <= 0 {
@@ -87,11 +110,20 @@ func (t *turns) take() (opened <-chan struct{}, left time.Duration) {
 	return t.opened, left
 }
 
-// succeeded lets everybody through who waits, and for as long as a pause whoever comes.
+func (t *turns) failed() {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	t.away = true
+}
+
+// succeeded lets everybody through who waits, and whoever comes, until the next failure.
 func (t *turns) succeeded() {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
-	t.success = time.Now()
+	if !t.away {
+		return
+	}
+	t.away = false
 	close(t.opened)
 	t.opened = make(chan struct{})
 }

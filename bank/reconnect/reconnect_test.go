@@ -2,6 +2,8 @@ package reconnect
 
 import (
 	"context"
+	"errors"
+	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -9,22 +11,41 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 )
 
-// gentle returns the hooks of a pool.
-func gentle(t *testing.T) *pgxpool.Config {
+// plain returns the hooks of a pool whose server refuses every connection.
+func plain(t *testing.T) *pgxpool.Config {
 	t.Helper()
 	config, err := pgxpool.ParseConfig("postgres://localhost/x")
 	require.NoError(t, err)
+	config.ConnConfig.DialFunc = func(context.Context, string, string) (net.Conn, error) {
+		return nil, errors.New("connection refused")
+	}
+	return config
+}
+
+func gentle(t *testing.T) *pgxpool.Config {
+	t.Helper()
+	config := plain(t)
 	Gently(config)
 	return config
+}
+
+// inVain plays an attempt of the pool that the network refuses.
+func inVain(t *testing.T, config *pgxpool.Config) {
+	t.Helper()
+	require.NoError(t, config.BeforeConnect(t.Context(), nil))
+	_, err := config.ConnConfig.DialFunc(t.Context(), "tcp", "localhost:1")
+	require.Error(t, err)
 }
 
 func TestAServerThatIsAwayIsTriedOnceInAPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		config := gentle(t)
+		inVain(t, config)
 		var attempts, turnedAway atomic.Int64
 		began := time.Now()
 		var crowd sync.WaitGroup
@@ -46,10 +67,21 @@ func TestAServerThatIsAwayIsTriedOnceInAPause(t *testing.T) {
 	})
 }
 
+func TestAnAttemptThatTakesItsTimeKeepsNobodyWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		config := gentle(t)
+		began := time.Now()
+		for range 50 {
+			require.NoError(t, config.BeforeConnect(t.Context(), nil), "nothing was in vain yet")
+		}
+		require.Zero(t, time.Since(began))
+	})
+}
+
 func TestASuccessLetsEverybodyThrough(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		config := gentle(t)
-		require.NoError(t, config.BeforeConnect(t.Context(), nil), "the first one tries at once")
+		inVain(t, config)
 		began := time.Now()
 		var passed atomic.Int64
 		var crowd sync.WaitGroup
@@ -73,10 +105,44 @@ func TestASuccessLetsEverybodyThrough(t *testing.T) {
 	})
 }
 
+func TestWhatIsInVain(t *testing.T) {
+	waits := func(t *testing.T, config *pgxpool.Config) bool {
+		began := time.Now()
+		_ = config.BeforeConnect(t.Context(), nil)
+		return time.Since(began) > 0
+	}
+	fatal := func(code string) *pgconn.PgError { return &pgconn.PgError{Severity: "FATAL", Code: code} }
+	for name, c := range map[string]struct {
+		happen func(*testing.T, *pgxpool.Config)
+		inVain bool
+	}{
+		"the server repairs itself": {func(_ *testing.T, c *pgxpool.Config) { c.ConnConfig.OnPgError(nil, fatal("57P03")) }, true},
+		"the server is full":        {func(_ *testing.T, c *pgxpool.Config) { c.ConnConfig.OnPgError(nil, fatal("53300")) }, true},
+		"a session was ended":       {func(_ *testing.T, c *pgxpool.Config) { c.ConnConfig.OnPgError(nil, fatal("57P01")) }, false},
+		"a key stands already": {func(_ *testing.T, c *pgxpool.Config) {
+			c.ConnConfig.OnPgError(nil, &pgconn.PgError{Severity: "ERROR", Code: "23505"})
+		}, false},
+		"the caller gave up": {func(t *testing.T, c *pgxpool.Config) {
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			_, _ = c.ConnConfig.DialFunc(ctx, "tcp", "localhost:1")
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				config := gentle(t)
+				require.NoError(t, config.BeforeConnect(t.Context(), nil))
+				c.happen(t, config)
+				require.Equal(t, c.inVain, waits(t, config))
+			})
+		})
+	}
+}
+
 func TestWhoHasGoneDoesNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		config := gentle(t)
-		require.NoError(t, config.BeforeConnect(t.Context(), nil))
+		inVain(t, config)
 		ctx, cancel := context.WithTimeout(t.Context(), Pause/2)
 		defer cancel()
 		require.ErrorIs(t, config.BeforeConnect(ctx, nil), context.DeadlineExceeded)
@@ -84,8 +150,7 @@ func TestWhoHasGoneDoesNotWait(t *testing.T) {
 }
 
 func TestHooksThatWereThereAreKept(t *testing.T) {
-	config, err := pgxpool.ParseConfig("postgres://localhost/x")
-	require.NoError(t, err)
+	config := plain(t)
 	var called []string
 	config.BeforeConnect = func(context.Context, *pgx.ConnConfig) error {
 		called = append(called, "before")
@@ -95,8 +160,13 @@ func TestHooksThatWereThereAreKept(t *testing.T) {
 		called = append(called, "after")
 		return nil
 	}
+	config.ConnConfig.OnPgError = func(*pgconn.PgConn, *pgconn.PgError) bool {
+		called = append(called, "answered")
+		return false
+	}
 	Gently(config)
 	require.NoError(t, config.BeforeConnect(t.Context(), nil))
 	require.NoError(t, config.AfterConnect(t.Context(), nil))
-	require.Equal(t, []string{"before", "after"}, called)
+	require.False(t, config.ConnConfig.OnPgError(nil, &pgconn.PgError{Code: "57P03"}))
+	require.Equal(t, []string{"before", "after", "answered"}, called)
 }

@@ -25,6 +25,7 @@ type load struct {
 	reading sessions
 
 	working sync.WaitGroup
+	started atomic.Bool
 	stopped atomic.Bool
 	// refusedBusy counts the tries that the bank turned away because it had too much to do.
 	refusedBusy atomic.Int64
@@ -42,6 +43,7 @@ const (
 
 // start lets the workers loose until stop.
 func (l *load) start(ctx context.Context, counts workers) {
+	l.started.Store(true)
 	begin := func(count int, stream uint64, work func(context.Context, int, *rand.Rand)) {
 		for worker := range count {
 			random := rand.New(rand.NewPCG(l.seed, stream+uint64(worker)))
@@ -73,16 +75,20 @@ func (l *load) note(n uint32, told outcome) {
 	}
 }
 
-// careless is one operation in so many that is sent once only: what became of it
-// stays unknown until the end.
-const careless = 4
+// carelessOne is one operation in so many that is sent once only while the load goes
+// on: what became of it stays unknown until the end.
+const carelessOne = 4
+
+func (l *load) careless(n uint32) bool {
+	return n%carelessOne == 0 && l.started.Load() && !l.stopped.Load()
+}
 
 // persist sends one operation until it is answered, for a few tries, each to
 // another bank. It reports whether there was an answer, and takes down what is
 // known when there was none.
 func (l *load) persist(ctx context.Context, n uint32, send func(context.Context, int) class) bool {
 	most := tries
-	if n%careless == 0 && !l.stopped.Load() {
+	if l.careless(n) {
 		most = 1
 	}
 	for try := range most {

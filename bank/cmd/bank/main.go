@@ -50,7 +50,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	collectLess(environ)
+	collectLess(ctx, environ)
 	keys, err := vault.Load(config.vaultKeyFile)
 	if err != nil {
 		return err

@@ -8,8 +8,6 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
-	"slices"
-	"strings"
 	"time"
 
 	"codebank.dev/bank/kafka"
@@ -37,29 +35,6 @@ func version() string {
 	}
 	return "bank/devel"
 }
-
-// collectLess lets the heap grow to five times what is alive before it is collected,
-// unless the operator has said otherwise with GOGC: the bank keeps little alive and
-// makes much garbage, and a purchase spent a fifth of its time in the collector.
-//
-// Under more load than it can carry, callers that wait are alive too. From
-// memoryGoal on the collector works harder instead, so that a flood costs processor
-// time and not several times the memory; GOMEMLIMIT says otherwise.
-func collectLess(environ []string) {
-	told := func(name string) bool {
-		return slices.ContainsFunc(environ, func(entry string) bool { return strings.HasPrefix(entry, name+"=") })
-	}
-	if !told("GOGC") {
-		debug.SetGCPercent(400)
-	}
-	if !told("GOMEMLIMIT") {
-		debug.SetMemoryLimit(memoryGoal * int64(max(1, runtime.GOMAXPROCS(0)/2)))
-	}
-}
-
-// memoryGoal is the memory for each two processors, in bytes: twice what is alive with
-// a hundred thousand accounts remembered, full queues and the calls that wait in them.
-const memoryGoal = 224 << 20
 
 // holder names this process in the relay's lease: a process started anew is a new holder.
 func holder() string {
