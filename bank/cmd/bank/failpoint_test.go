@@ -1,15 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"io"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -24,6 +20,7 @@ import (
 
 	"codebank.dev/bank/failpoint"
 	"codebank.dev/bank/fault"
+	"codebank.dev/bank/programtest"
 	"codebank.dev/bank/serve"
 	"codebank.dev/bank/vault"
 	"codebank.dev/schemas"
@@ -32,20 +29,7 @@ import (
 	"codebank.dev/stack/postgres/postgrestest"
 )
 
-// asProgram makes a copy of this test program behave as the bank itself. It ends
-// when its input does, so that it never outlives the tests.
-const asProgram = "CODEBANK_TEST_AS_PROGRAM"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) == "" {
-		os.Exit(m.Run())
-	}
-	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		os.Exit(3)
-	}()
-	main()
-}
+func TestMain(m *testing.M) { programtest.Main(m, main) }
 
 const (
 	topic          = "bank-001.transactions.v1"
@@ -89,28 +73,8 @@ func newWorld(t *testing.T) *world {
 
 // process is a running bank.
 type process struct {
-	cmd  *exec.Cmd
-	log  *logs
-	gone chan struct{}
+	*programtest.Program
 	conn *grpc.ClientConn // nil when it ended before it served
-}
-
-// logs is what the program wrote; it may be read while the program writes.
-type logs struct {
-	mutex sync.Mutex
-	text  bytes.Buffer
-}
-
-func (l *logs) Write(p []byte) (int, error) {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logs) String() string {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	return l.text.String()
 }
 
 var served = regexp.MustCompile(`msg="bank is up".* grpc=(\S+)`)
@@ -118,46 +82,19 @@ var served = regexp.MustCompile(`msg="bank is up".* grpc=(\S+)`)
 // start runs the bank until it serves or has ended.
 func (w *world) start(flags ...string) *process {
 	w.Helper()
-	p := &process{log: &logs{}, gone: make(chan struct{})}
-	p.cmd = exec.Command(os.Args[0], append(flags, w.arguments...)...)
-	p.cmd.Env = append(os.Environ(), asProgram+"=1")
-	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
-	lifeline, err := p.cmd.StdinPipe()
-	require.NoError(w, err)
-	require.NoError(w, p.cmd.Start())
-	go func() {
-		defer close(p.gone)
-		_ = p.cmd.Wait()
-	}()
-	w.Cleanup(func() {
-		_ = lifeline.Close()
-		if w.Failed() {
-			w.Log(p.log.String())
-		}
+	p := &process{Program: programtest.Start(w.T, nil, append(flags, w.arguments...)...)}
+	var found []string
+	p.Await(w.T, func() bool {
+		found = served.FindStringSubmatch(p.Log())
+		return found != nil
 	})
-	require.Eventually(w, func() bool {
-		select {
-		case <-p.gone:
-			return true
-		default:
-			return served.MatchString(p.log.String())
-		}
-	}, time.Minute, 5*time.Millisecond, "neither serving nor gone")
-	if found := served.FindStringSubmatch(p.log.String()); found != nil {
+	if found != nil {
+		var err error
 		p.conn, err = serve.Dial(found[1], serve.WithCaller("shop"))
 		require.NoError(w, err)
 		w.Cleanup(func() { _ = p.conn.Close() })
 	}
 	return p
-}
-
-func (w *world) awaitEnd(p *process) {
-	w.Helper()
-	select {
-	case <-p.gone:
-	case <-time.After(time.Minute):
-		require.FailNow(w, "the bank did not end")
-	}
 }
 
 // dead gives the lease of a killed bank up, instead of waiting until it runs out.
@@ -307,17 +244,15 @@ func TestKilledAtAnyFailpointNothingIsLostOrDoubled(t *testing.T) {
 			c := &customer{answers: make(map[string]proto.Message)}
 			dying := w.start("--failpoint=" + setting)
 			w.live(dying, c)
-			w.awaitEnd(dying)
 			name, _, _ := strings.Cut(setting, ":")
-			require.Contains(t, dying.log.String(), "killed at failpoint "+name)
+			dying.AwaitKilledAt(t, name)
 			w.dead()
 
 			p := w.start()
 			require.True(t, w.live(p, c), "after the restart every request is answered")
 			require.True(t, w.live(p, c), "and answered the same again")
 			w.verify(p, c)
-			require.NoError(t, p.cmd.Process.Signal(os.Interrupt))
-			w.awaitEnd(p)
+			p.Interrupt(t)
 		})
 	}
 }

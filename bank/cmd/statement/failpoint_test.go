@@ -1,62 +1,25 @@
 package main
 
 import (
-	"bytes"
 	"io"
-	"os"
-	"os/exec"
 	"regexp"
 	"strconv"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"codebank.dev/bank/failpoint"
+	"codebank.dev/bank/programtest"
 	"codebank.dev/bank/statement/statementtest"
 	"codebank.dev/stack/postgres/postgrestest"
 )
 
-// asProgram makes a copy of this test program behave as the program itself. It ends
-// when its input does, so that it never outlives the tests.
-const asProgram = "CODEBANK_TEST_AS_PROGRAM"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) == "" {
-		os.Exit(m.Run())
-	}
-	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		os.Exit(3)
-	}()
-	main()
-}
+func TestMain(m *testing.M) { programtest.Main(m, main) }
 
 // process is the running program.
 type process struct {
-	cmd     *exec.Cmd
-	log     *logs
-	gone    chan struct{}
-	address string // of HTTP
-}
-
-// logs is what the program wrote; it may be read while the program writes.
-type logs struct {
-	mutex sync.Mutex
-	text  bytes.Buffer
-}
-
-func (l *logs) Write(p []byte) (int, error) {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logs) String() string {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	return l.text.String()
+	*programtest.Program
+	address string // of HTTP; "" when it ended before it served
 }
 
 var listens = regexp.MustCompile(`msg=serving .*http=(\S+)`)
@@ -64,46 +27,18 @@ var listens = regexp.MustCompile(`msg=serving .*http=(\S+)`)
 // start runs the program until it is ready or has ended.
 func start(t *testing.T, url string, flags ...string) *process {
 	t.Helper()
-	p := &process{log: &logs{}, gone: make(chan struct{})}
-	p.cmd = exec.Command(os.Args[0], append(flags, "--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0", "--database-url="+url)...)
-	p.cmd.Env = append(os.Environ(), asProgram+"=1")
-	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
-	lifeline, err := p.cmd.StdinPipe()
-	require.NoError(t, err)
-	require.NoError(t, p.cmd.Start())
-	go func() {
-		defer close(p.gone)
-		_ = p.cmd.Wait()
-	}()
-	t.Cleanup(func() {
-		_ = lifeline.Close()
-		if t.Failed() {
-			t.Log(p.log.String())
+	p := &process{Program: programtest.Start(t, nil,
+		append(flags, "--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0", "--database-url="+url)...)}
+	p.Await(t, func() bool {
+		found := listens.FindStringSubmatch(p.Log())
+		if found == nil {
+			return false
 		}
+		p.address = found[1]
+		code, _ := status(p.address, "/readyz")
+		return code == 200
 	})
-	require.Eventually(t, func() bool {
-		select {
-		case <-p.gone:
-			return true
-		default:
-		}
-		if found := listens.FindStringSubmatch(p.log.String()); found != nil {
-			p.address = found[1]
-			code, _ := status(p.address, "/readyz")
-			return code == 200
-		}
-		return false
-	}, time.Minute, 5*time.Millisecond, "neither ready nor gone")
 	return p
-}
-
-func (p *process) awaitEnd(t *testing.T) {
-	t.Helper()
-	select {
-	case <-p.gone:
-	case <-time.After(time.Minute):
-		t.Fatal("the program did not end")
-	}
 }
 
 // TestKilledAtAnyFailpointStatementsGoOn: whatever a program was at when it died, the
@@ -145,8 +80,7 @@ func TestKilledAtAnyFailpointStatementsGoOn(t *testing.T) {
 				for ask(dying) {
 				}
 			}
-			dying.awaitEnd(t)
-			require.Contains(t, dying.log.String(), "killed at failpoint "+string(point))
+			dying.AwaitKilledAt(t, string(point))
 
 			p := start(t, url)
 			if point != failpoint.AdvanceFound && point != failpoint.AdvanceStored {
@@ -161,8 +95,7 @@ func TestKilledAtAnyFailpointStatementsGoOn(t *testing.T) {
 			require.Contains(t, body, `"balanceMinor":"-400"`)
 			_, body = status(p.address, "/v1/accounts/"+account+"/lines")
 			require.Len(t, regexp.MustCompile(`"transactionId"`).FindAllString(body, -1), 4, "each line once: %s", body)
-			require.NoError(t, p.cmd.Process.Signal(os.Interrupt))
-			p.awaitEnd(t)
+			p.Interrupt(t)
 		})
 	}
 }

@@ -1,20 +1,17 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"net/http"
-	"os"
-	"os/exec"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"codebank.dev/bank/failpoint"
 	"codebank.dev/bank/fault"
+	"codebank.dev/bank/programtest"
 	"codebank.dev/bank/serve"
 	"codebank.dev/checkout"
 	"codebank.dev/checkout/checkouttest"
@@ -27,98 +24,39 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// asProgram makes a copy of this test program behave as the program itself. It ends
-// when its input does, so that it never outlives the tests.
-const asProgram = "CODEBANK_TEST_AS_PROGRAM"
-
-func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) == "" {
-		os.Exit(m.Run())
-	}
-	go func() {
-		_, _ = io.Copy(io.Discard, os.Stdin)
-		os.Exit(3)
-	}()
-	main()
-}
+func TestMain(m *testing.M) { programtest.Main(m, main) }
 
 // programme is a running copy of the program.
 type programme struct {
-	cmd    *exec.Cmd
-	log    *logs
-	exited chan error
+	*programtest.Program
 	client checkoutv1.CheckoutServiceClient
 	http   string
-}
-
-// logs is what the program wrote; it may be read while the program writes.
-type logs struct {
-	mutex sync.Mutex
-	text  bytes.Buffer
-}
-
-func (l *logs) Write(p []byte) (int, error) {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logs) String() string {
-	l.mutex.Lock()
-	defer l.mutex.Unlock()
-	return l.text.String()
 }
 
 var addresses = regexp.MustCompile(`msg=serving program=checkout grpc=(\S+) http=(\S+)`)
 
 // launch starts the program and does not wait for anything.
-func launch(t *testing.T, databaseURL, bankAddress string, flags ...string) *programme {
+func launch(t *testing.T, databaseURL, bankAddress string, flags ...string) *programtest.Program {
 	t.Helper()
-	p := &programme{log: &logs{}, exited: make(chan error, 1)}
-	p.cmd = exec.Command(os.Args[0], append([]string{
+	return programtest.Start(t, []string{"CHECKOUT_DATABASE_URL=" + databaseURL}, append([]string{
 		"--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0", "--log-level=debug", "--bank-address=" + bankAddress,
 	}, flags...)...)
-	p.cmd.Env = append(os.Environ(), asProgram+"=1", "CHECKOUT_DATABASE_URL="+databaseURL)
-	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
-	lifeline, err := p.cmd.StdinPipe()
-	require.NoError(t, err)
-	require.NoError(t, p.cmd.Start())
-	go func() { p.exited <- p.cmd.Wait() }()
-	t.Cleanup(func() {
-		_ = lifeline.Close()
-		if t.Failed() {
-			t.Log(p.log.String())
-		}
-	})
-	return p
 }
 
 func start(t *testing.T, databaseURL, bankAddress string, flags ...string) *programme {
 	t.Helper()
-	p := launch(t, databaseURL, bankAddress, flags...)
-	require.Eventually(t, func() bool { return addresses.MatchString(p.log.String()) }, time.Minute, 10*time.Millisecond, "not serving")
-	found := addresses.FindStringSubmatch(p.log.String())
+	p := &programme{Program: launch(t, databaseURL, bankAddress, flags...)}
+	var found []string
+	p.Await(t, func() bool {
+		found = addresses.FindStringSubmatch(p.Log())
+		return found != nil
+	})
+	require.NotNil(t, found, "not serving")
 	conn, err := serve.Dial(found[1], serve.WithCaller("shop"))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
 	p.client, p.http = checkoutv1.NewCheckoutServiceClient(conn), "http://"+found[2]
 	return p
-}
-
-// gone waits for the program's end.
-func (p *programme) gone(t *testing.T) {
-	t.Helper()
-	select {
-	case <-p.exited:
-	case <-time.After(time.Minute):
-		t.Fatal("the program did not end")
-	}
-}
-
-func (p *programme) stop(t *testing.T) {
-	t.Helper()
-	require.NoError(t, p.cmd.Process.Signal(os.Interrupt))
-	p.gone(t)
 }
 
 // The planted card. Its security code has four digits, so that no time looks like it.
@@ -169,21 +107,21 @@ func TestTheProgramSellsAndKeepsNoCardData(t *testing.T) {
 	require.Contains(t, metrics, `codebank_checkout_orders_ended_total{outcome="approved"} 1`)
 	require.Contains(t, metrics, `codebank_checkout_orders_ended_total{outcome="given_up"} 1`)
 	require.Contains(t, metrics, "codebank_checkout_open_orders 0")
-	p.stop(t)
+	p.Interrupt(t)
 
 	dump := everything(t, databaseURL)
 	require.Contains(t, dump, "cafe-coado")
 	secrets := regexp.MustCompile(plantedNumber + `|\b` + plantedCode + `\b|ctk_|MARIA`)
 	require.Empty(t, secrets.FindString(dump), "card data in a table")
-	require.Empty(t, secrets.FindString(p.log.String()), "card data in the log")
-	require.NotContains(t, p.log.String(), "cvv")
-	require.NotContains(t, p.log.String(), mustPassword(t, databaseURL))
+	require.Empty(t, secrets.FindString(p.Log()), "card data in the log")
+	require.NotContains(t, p.Log(), "cvv")
+	require.NotContains(t, p.Log(), mustPassword(t, databaseURL))
 
 	again := start(t, databaseURL, peer.Address)
 	repeated, err := again.client.PlaceOrder(t.Context(), request("r1"))
 	require.NoError(t, err)
 	require.True(t, proto.Equal(placed.GetOrder(), repeated.GetOrder()), "after a restart too")
-	again.stop(t)
+	again.Interrupt(t)
 }
 
 func TestKilledAtAnyFailpointNothingIsLostOrDoubled(t *testing.T) {
@@ -207,17 +145,15 @@ func killedAt(t *testing.T, point failpoint.Point) {
 	switch point {
 	case failpoint.OrdersMigrated, failpoint.CatalogueReplaced, failpoint.SecretStored:
 		dying := launch(t, databaseURL, peer.Address, armed...)
-		dying.gone(t)
-		require.Contains(t, dying.log.String(), "killed at failpoint "+string(point))
+		dying.AwaitKilledAt(t, string(point))
 	case failpoint.OrdersClaimed:
 		// An order that was left open, for a settler to claim.
 		died := start(t, databaseURL, peer.Address, append(impatient, "--failpoint="+string(failpoint.BeforeBankCall))...)
 		_, err := died.client.PlaceOrder(t.Context(), request("r1"))
 		require.Equal(t, fault.Unavailable, fault.CodeOf(err))
-		died.gone(t)
+		died.AwaitEnd(t)
 		dying := launch(t, databaseURL, peer.Address, armed...)
-		dying.gone(t)
-		require.Contains(t, dying.log.String(), "killed at failpoint "+string(point))
+		dying.AwaitKilledAt(t, string(point))
 	default:
 		if point == failpoint.AfterVoidDecision || point == failpoint.AfterVoidAnswer {
 			bank.Script(inmem.NoFault, inmem.Refusing)
@@ -227,8 +163,7 @@ func killedAt(t *testing.T, point failpoint.Point) {
 		_, err := dying.client.PlaceOrder(t.Context(), request("r1"))
 		require.Error(t, err)
 		require.Equal(t, fault.Unavailable, fault.CodeOf(err))
-		dying.gone(t)
-		require.Contains(t, dying.log.String(), "killed at failpoint "+string(point))
+		dying.AwaitKilledAt(t, string(point))
 	}
 
 	p := start(t, databaseURL, peer.Address, impatient...)
@@ -244,7 +179,7 @@ func killedAt(t *testing.T, point failpoint.Point) {
 	require.Equal(t, want, ended.GetState())
 	require.Len(t, bank.Kept(), kept)
 	require.True(t, proto.Equal(ended, place()), "an answer stands")
-	p.stop(t)
+	p.Interrupt(t)
 }
 
 func TestWrongSettingsAreRefused(t *testing.T) {

@@ -1,0 +1,125 @@
+// Package programtest runs the program that a test is of as a process of its own, so
+// that it can be killed: a copy of the test program, which behaves as the program.
+package programtest
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"os/exec"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	// asProgram is what a copy finds in its environment.
+	asProgram = "CODEBANK_TEST_AS_PROGRAM"
+	// patience bounds the wait for a program to serve or to end.
+	patience = time.Minute
+)
+
+// Main is a TestMain: it runs the tests or, in a copy, the program. A copy ends when its
+// input does, so that it never outlives the tests.
+func Main(m *testing.M, program func()) {
+	if os.Getenv(asProgram) == "" {
+		os.Exit(m.Run())
+	}
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(3)
+	}()
+	program()
+}
+
+// Program is a copy that was started.
+type Program struct {
+	process *os.Process
+	log     *logs
+	gone    chan struct{}
+}
+
+// logs is what the program wrote; it may be read while the program writes.
+type logs struct {
+	mutex sync.Mutex
+	text  bytes.Buffer
+}
+
+func (l *logs) Write(p []byte) (int, error) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	return l.text.Write(p)
+}
+
+// Start starts the program with these arguments and further variables, KEY=value, and
+// waits for nothing. It ends with the test, which shows its log when it failed. The
+// package's TestMain must call Main.
+func Start(t *testing.T, environ []string, args ...string) *Program {
+	t.Helper()
+	p := &Program{log: &logs{}, gone: make(chan struct{})}
+	command := exec.Command(os.Args[0], args...)
+	command.Env = append(append(os.Environ(), asProgram+"=1"), environ...)
+	command.Stdout, command.Stderr = p.log, p.log
+	lifeline, err := command.StdinPipe()
+	require.NoError(t, err)
+	require.NoError(t, command.Start())
+	p.process = command.Process
+	go func() {
+		defer close(p.gone)
+		_ = command.Wait()
+	}()
+	t.Cleanup(func() {
+		_ = lifeline.Close()
+		if t.Failed() {
+			t.Log(p.Log())
+		}
+	})
+	return p
+}
+
+// Log returns what the program has written until now.
+func (p *Program) Log() string {
+	p.log.mutex.Lock()
+	defer p.log.mutex.Unlock()
+	return p.log.text.String()
+}
+
+// Await waits until the program is ready, or has ended.
+func (p *Program) Await(t *testing.T, ready func() bool) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		select {
+		case <-p.gone:
+			ready() // What it wrote last counts.
+			return true
+		default:
+			return ready()
+		}
+	}, patience, 5*time.Millisecond, "neither ready nor gone")
+}
+
+// AwaitEnd waits until the program has ended.
+func (p *Program) AwaitEnd(t *testing.T) {
+	t.Helper()
+	select {
+	case <-p.gone:
+	case <-time.After(patience):
+		require.FailNow(t, "the program did not end")
+	}
+}
+
+// AwaitKilledAt waits until the program has ended, which must have been at a failpoint.
+func (p *Program) AwaitKilledAt(t *testing.T, point string) {
+	t.Helper()
+	p.AwaitEnd(t)
+	require.Contains(t, p.Log(), "killed at failpoint "+point)
+}
+
+// Interrupt tells the program to end, as an operator does, and waits until it has.
+func (p *Program) Interrupt(t *testing.T) {
+	t.Helper()
+	require.NoError(t, p.process.Signal(os.Interrupt))
+	p.AwaitEnd(t)
+}
