@@ -6,16 +6,11 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"errors"
-	"flag"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/pprof"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"codebank.dev/bank/card"
 	"codebank.dev/bank/kafka"
@@ -29,15 +24,7 @@ import (
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	err := run(ctx, os.Args[1:], os.Environ(), os.Stdout)
-	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "bank:", err)
-		os.Exit(1)
-	}
-}
+func main() { serve.Main("bank", run) }
 
 // run reads in the order in which things depend on each other, and ends them in
 // reverse: listeners drain first, then the executor, then the relay, then the store.

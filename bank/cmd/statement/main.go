@@ -10,12 +10,8 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
-	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"codebank.dev/bank/serve"
@@ -27,15 +23,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	err := run(ctx, os.Args[1:], os.Environ(), os.Stdout)
-	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "statement:", err)
-		os.Exit(1)
-	}
-}
+func main() { serve.Main("statement", run) }
 
 // run serves until ctx ends. The database is prepared beside the listeners, so that
 // probes are answered while it is away.

@@ -6,13 +6,8 @@ package main
 import (
 	"context"
 	"crypto/rand"
-	"errors"
-	"flag"
-	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"codebank.dev/bank/serve"
 	"codebank.dev/checkout/bankrpc"
@@ -29,15 +24,7 @@ import (
 // every replica has the same.
 const callerName = "checkout"
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	err := run(ctx, os.Args[1:], os.Environ(), os.Stdout)
-	if err != nil && !errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintln(os.Stderr, "checkout:", err)
-		os.Exit(1)
-	}
-}
+func main() { serve.Main("checkout", run) }
 
 // run reads in the order in which things depend on each other, and ends them in
 // reverse: the listeners drain first, then the settler, the bank, the store.
