@@ -33,6 +33,10 @@ func (w *world) scale(ctx context.Context) (figures []Figure, err error) {
 		if err := b.fillLedger(ctx, size); err != nil {
 			return nil, fmt.Errorf("filling a ledger with %d transactions: %w", size, err)
 		}
+		// As for the row purchases: else the rounds differ in how many cards are strangers yet.
+		if err := b.meet(ctx); err != nil {
+			return nil, err
+		}
 		t := b.term(fmt.Sprintf("purchases on %d transactions", size), w.options.Callers, b.uniform)
 		t.unit = fmt.Sprintf("at%d/s", size)
 		terms = append(terms, t)
