@@ -1,10 +1,13 @@
 package chaos
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"sync"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"codebank.dev/schemas/event"
@@ -20,33 +23,58 @@ const watermarksTopic = "bank-001.watermarks.v1"
 // milliseconds since 1970, and how many earlier documents it had.
 type glimpse struct{ completeTo, documents int64 }
 
-// glimpses are those of a run.
+// glimpses are those of a run, and why the other looks saw nothing.
 type glimpses struct {
-	mutex sync.Mutex
-	all   []glimpse
+	all    []glimpse
+	failed map[string]int // how often, by the error's text
 }
 
-func (g *glimpses) add(one glimpse) {
-	g.mutex.Lock()
-	defer g.mutex.Unlock()
-	g.all = append(g.all, one)
+// errors is how many looks saw nothing.
+func (g *glimpses) errors() (sum int) {
+	for _, times := range g.failed {
+		sum += times
+	}
+	return sum
 }
 
-// glimpseEvery lies between two looks at the index.
-const glimpseEvery = 3 * time.Second
+// causes says why looks saw nothing: the three most frequent errors.
+func (g *glimpses) causes() string {
+	frequent := slices.SortedFunc(maps.Keys(g.failed), func(x, y string) int {
+		return cmp.Or(cmp.Compare(g.failed[y], g.failed[x]), cmp.Compare(x, y))
+	})
+	var text []string
+	for _, why := range frequent[:min(len(frequent), 3)] {
+		text = append(text, fmt.Sprintf("%d times: %s", g.failed[why], why))
+	}
+	return strings.Join(text, "; ")
+}
+
+const (
+	// glimpseEvery lies between two looks at the index.
+	glimpseEvery = 3 * time.Second
+	// glimpsePatience is how long one look may take.
+	glimpsePatience = 30 * time.Second
+)
 
 // watchIndex looks at the index again and again: what it says of itself must be true
 // at that moment. One that is away says nothing.
 func (r *run) watchIndex(ctx context.Context) {
+	r.glimpses.failed = make(map[string]int)
 	for rest(ctx, glimpseEvery) {
-		if seen, err := r.glimpse(ctx); err == nil {
-			r.glimpses.add(seen)
+		seen, err := r.glimpse(ctx)
+		switch {
+		case err == nil:
+			r.glimpses.all = append(r.glimpses.all, seen)
+		case ctx.Err() == nil:
+			r.glimpses.failed[fmt.Sprintf("%.300v", err)]++
 		}
 	}
 }
 
 // glimpse asks first up to when the index is complete, and then what it has.
 func (r *run) glimpse(ctx context.Context) (seen glimpse, err error) {
+	ctx, cancel := context.WithTimeout(ctx, glimpsePatience)
+	defer cancel()
 	if seen.completeTo, err = r.indexCompleteTo(ctx); err != nil {
 		return seen, err
 	}
@@ -61,11 +89,7 @@ func (r *run) index() pipes.Index { return pipes.Index(r.system.stack.Addresses(
 
 // indexCompleteTo is the least of the partitions' newest watermarks in the index.
 func (r *run) indexCompleteTo(ctx context.Context) (millis int64, err error) {
-	partitions, err := r.sinks.partitions(ctx)
-	if err != nil {
-		return 0, err
-	}
-	return r.index().CompleteTo(ctx, launch.BankCode, partitions)
+	return r.index().CompleteTo(ctx, launch.BankCode, r.sinks.partitions)
 }
 
 // documentsBefore counts the documents of what occurred before a time.
@@ -93,13 +117,13 @@ func (r *run) judgeWatermarks(ctx context.Context, ledger *pgx.Conn) (string, er
 	}); err != nil {
 		r.load.seen.report(watermarks, "after quiet: %v", err)
 	}
-	all := r.glimpses.all
-	judgeGlimpses(r.load.seen, all, func(millis int64) (int64, error) { return r.documentsBefore(ctx, millis) })
-	if len(all) == 0 {
-		r.load.seen.report(watermarks, "the index never said up to when it is complete")
+	looks := &r.glimpses
+	judgeGlimpses(r.load.seen, looks.all, func(millis int64) (int64, error) { return r.documentsBefore(ctx, millis) })
+	if len(looks.all) == 0 {
+		r.load.seen.report(watermarks, "the index did not say once under load up to when it is complete; asked %d times in vain, %s", looks.errors(), looks.causes())
 	}
-	return fmt.Sprintf("%d of the topic, %d of them sent late, against the first occurrences of %d events, with %d repeats passed over; what the index said at %d moments under load",
-		topic.marks, topic.late, len(topic.known), topic.repeats, len(all)), nil
+	return fmt.Sprintf("%d of the topic, %d of them sent late, against the first occurrences of %d events, with %d repeats passed over; what the index said at %d moments under load, of %d",
+		topic.marks, topic.late, len(topic.known), topic.repeats, len(looks.all), len(looks.all)+looks.errors()), nil
 }
 
 // judgeGlimpses holds each moment of the index against what there is in the end:
@@ -130,14 +154,10 @@ func latestEntry(ctx context.Context, ledger *pgx.Conn) (int64, error) {
 // judgeTopicMarks waits until watermarks speak of the last event, and holds all of
 // them against all events.
 func (r *run) judgeTopicMarks(ctx context.Context, latest int64) (*promises, error) {
-	partitions, err := r.sinks.partitions(ctx)
-	if err != nil {
-		return nil, err
-	}
 	var p *promises
-	err = pipes.Await(ctx, recoveryPatience, func(ctx context.Context) error {
+	err := pipes.Await(ctx, recoveryPatience, func(ctx context.Context) error {
 		// Watermarks that were read before are read again, and not judged twice.
-		p = newPromises(newObservations(), launch.BankCode, partitions)
+		p = newPromises(newObservations(), launch.BankCode, r.sinks.partitions)
 		err := pipes.ReadAll(ctx, r.sinks.broker, p.read, watermarksTopic)
 		if err == nil && !p.covers(latest) {
 			err = errors.New("no watermark speaks of the last event")

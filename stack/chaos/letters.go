@@ -41,15 +41,6 @@ func (s *sinks) letters(ctx context.Context, topic string) (map[place]int64, err
 	return found, pipes.ReadAll(ctx, s.broker, func(record *kgo.Record) { found[originOf(record)]++ }, topic)
 }
 
-// partitions is how many the topic of the bank's events has, and that of its watermarks.
-func (s *sinks) partitions(ctx context.Context) (int, error) {
-	topics, err := s.admin.ListTopics(ctx, transactions)
-	if err == nil {
-		err = topics.Error()
-	}
-	return len(topics[transactions].Partitions), err
-}
-
 // originOf is where a dead letter came from; a place that cannot be for one that
 // does not say so.
 func originOf(record *kgo.Record) place {

@@ -126,7 +126,7 @@ func (r *run) play(ctx context.Context) (*Verdict, error) {
 	}
 	defer clients.close()
 	addresses := r.system.stack.Addresses()
-	if r.sinks, err = newSinks(addresses.Connect(), addresses.Kafka()); err != nil {
+	if r.sinks, err = newSinks(ctx, addresses.Connect(), addresses.Kafka()); err != nil {
 		return nil, err
 	}
 	defer r.sinks.client.Close()

@@ -24,6 +24,8 @@ type sinks struct {
 	broker string
 	client *kgo.Client
 	admin  *kadm.Client
+	// partitions is how many the topic of the bank's events has, and that of its watermarks.
+	partitions int
 
 	mutex sync.Mutex
 	// poisoned are the records that are no events.
@@ -36,12 +38,23 @@ type place struct {
 	offset    int64
 }
 
-func newSinks(connect, broker string) (*sinks, error) {
+// newSinks asks the broker, which has to be there, how the topic is divided.
+func newSinks(ctx context.Context, connect, broker string) (*sinks, error) {
 	client, err := kgo.NewClient(kgo.SeedBrokers(broker), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err != nil {
 		return nil, err
 	}
-	return &sinks{worker: pipes.Worker(connect), broker: broker, client: client, admin: kadm.NewClient(client), poisoned: make(map[place]string)}, nil
+	s := &sinks{worker: pipes.Worker(connect), broker: broker, client: client, admin: kadm.NewClient(client), poisoned: make(map[place]string)}
+	topics, err := s.admin.ListTopics(ctx, transactions)
+	if err == nil {
+		err = topics.Error()
+	}
+	if err != nil {
+		client.Close()
+		return nil, err
+	}
+	s.partitions = len(topics[transactions].Partitions)
+	return s, nil
 }
 
 // failed counts the tasks that have failed for good.
