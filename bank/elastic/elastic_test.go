@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"testing"
 	"time"
@@ -86,6 +87,22 @@ func TestAFieldsTypeIsNotChangedInPlace(t *testing.T) {
 	results, err := apply(t, client, wanted())
 	require.ErrorContains(t, err, "index bank-transactions-2025.12: elastic: refused with 400: mapper [hour] cannot be changed")
 	require.Len(t, results, 2, "the template and the other index are dealt with all the same")
+}
+
+func TestAnIndexKeepsHowItsFieldsAreSearched(t *testing.T) {
+	server, client := newServer(t)
+	server.indices["bank-transactions-2025.12"] = month("event_id")
+	kept := map[string]any{"type": "byte", "index": false, "doc_values": true}
+	server.indices["bank-transactions-2025.12"].properties["hour"] = maps.Clone(kept)
+	template := wanted()
+	template.Mappings = json.RawMessage(`{"properties":{
+		"event_id":{"type":"keyword","index":false},"hour":{"type":"byte","doc_values":false},"weekday":{"type":"byte","index":false}}}`)
+	results, err := apply(t, client, template)
+	require.NoError(t, err)
+	require.Equal(t, provision.Updated, results[1].Action)
+	require.Equal(t, map[string]any{
+		"event_id": map[string]any{"type": "keyword"}, "hour": kept, "weekday": map[string]any{"type": "byte", "index": false},
+	}, server.indices["bank-transactions-2025.12"].properties)
 }
 
 func TestATemplateWithoutPatternsTouchesNoIndex(t *testing.T) {

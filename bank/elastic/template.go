@@ -33,7 +33,9 @@ type Template struct {
 // Apply puts each template, then its mapping and aliases on every open index that
 // its patterns match, and reports each template and index. A server drops what
 // changes nothing; whether something changed is found by reading before and after,
-// so no notion of ours of how a server writes a mapping has to be right. A change
+// so no notion of ours of how a server writes a mapping has to be right. Whether a
+// field is indexed and has doc values is settled when an index is made: an index that
+// exists keeps what it has, and the next one is made by the template. Any other change
 // that the server refuses, a field's type above all, is its error: it needs a new
 // index. Apply waits for a server that is starting until ctx ends.
 func (c *Client) Apply(ctx context.Context, wanted []Template, report provision.Report) error {
@@ -79,8 +81,34 @@ func (c *Client) putTemplate(ctx context.Context, template Template) (provision.
 
 // index is what Apply looks at in an index.
 type index struct {
-	Mappings any            `json:"mappings"`
+	Mappings map[string]any `json:"mappings"`
 	Aliases  map[string]any `json:"aliases"`
+}
+
+// settled returns the mappings that are wanted of an index that exists: its fields are
+// indexed, and have doc values, as they were made.
+func settled(wanted json.RawMessage, existing map[string]any) (json.RawMessage, error) {
+	var mappings map[string]any
+	if err := json.Unmarshal(wanted, &mappings); err != nil {
+		return nil, fmt.Errorf("mappings: %w", err)
+	}
+	fields, _ := mappings["properties"].(map[string]any)
+	made, _ := existing["properties"].(map[string]any)
+	for name, field := range fields {
+		is, there := made[name].(map[string]any)
+		wanted, known := field.(map[string]any)
+		if !there || !known {
+			continue
+		}
+		for _, parameter := range []string{"index", "doc_values"} {
+			if value, set := is[parameter]; set {
+				wanted[parameter] = value
+			} else {
+				delete(wanted, parameter)
+			}
+		}
+	}
+	return json.Marshal(mappings)
 }
 
 func (c *Client) applyToIndices(ctx context.Context, template Template, report provision.Report) error {
@@ -119,7 +147,10 @@ func (c *Client) applyToIndex(ctx context.Context, name string, before index, te
 	result := provision.Result{Kind: "index", Name: name, Action: provision.Unchanged}
 	var told []string
 	if template.Mappings != nil {
-		err := c.call(ctx, http.MethodPut, "/"+url.PathEscape(name)+"/_mapping", template.Mappings, nil)
+		mappings, err := settled(template.Mappings, before.Mappings)
+		if err == nil {
+			err = c.call(ctx, http.MethodPut, "/"+url.PathEscape(name)+"/_mapping", mappings, nil)
+		}
 		if err != nil {
 			return result, err
 		}

@@ -12,9 +12,16 @@ import (
 	"codebank.dev/dashboards/view"
 )
 
-// Index is what the documents of each source have: names of fields and their types in
-// Elasticsearch.
-type Index map[view.Source]map[string]string
+// Index is what the documents of each source have: their fields by name.
+type Index map[view.Source]map[string]Field
+
+// Field is how Elasticsearch has a field.
+type Field struct {
+	Type string
+	// Indexed fields are searched by their terms or points, those with Values column by
+	// column; what has neither is only shown.
+	Indexed, Values bool
+}
 
 // fitting are the types that a field may have for what it is needed for.
 var fitting = map[view.Purpose][]string{
@@ -82,10 +89,24 @@ func (i Index) misses(place string, source view.Source, used view.Use) string {
 	switch {
 	case !there:
 		return fmt.Sprintf("%s: %s has no field %s, wanted to %s", place, source, used.Field, used.For)
-	case types != nil && !slices.Contains(types, have):
-		return fmt.Sprintf("%s: field %s of %s is a %s, which is not to %s", place, used.Field, source, have, used.For)
+	case types != nil && !slices.Contains(types, have.Type):
+		return fmt.Sprintf("%s: field %s of %s is a %s, which is not to %s", place, used.Field, source, have.Type, used.For)
+	case !have.serves(used.For):
+		return fmt.Sprintf("%s: field %s of %s is not mapped to %s", place, used.Field, source, used.For)
 	}
 	return ""
+}
+
+// serves reports whether a field is kept in a way that is good for a purpose.
+func (f Field) serves(purpose view.Purpose) bool {
+	switch purpose {
+	case view.ToList:
+		return true
+	case view.ToSearch, view.ToCompare:
+		return f.Indexed || f.Values
+	default:
+		return f.Values
+	}
 }
 
 // Named returns the fields that saved objects name, by source and place: what Fields

@@ -66,18 +66,25 @@ func index(t *testing.T, from map[view.Source]contract) check.Index {
 			sent = append(sent, field.Name)
 		}
 		var mapping struct {
-			Properties map[string]struct{ Type string }
+			Properties map[string]struct {
+				Type   string
+				Index  *bool `json:"index"`
+				Values *bool `json:"doc_values"`
+			}
 		}
 		require.NoError(t, json.Unmarshal(c.template, &mapping))
-		made[source] = make(map[string]string)
+		made[source] = make(map[string]check.Field)
 		for name, property := range mapping.Properties {
 			if slices.Contains(sent, name) {
-				made[source][name] = property.Type
+				made[source][name] = check.Field{Type: property.Type, Indexed: unlessFalse(property.Index), Values: unlessFalse(property.Values)}
 			}
 		}
 	}
 	return made
 }
+
+// unlessFalse is what Elasticsearch takes when nothing is said.
+func unlessFalse(said *bool) bool { return said == nil || *said }
 
 // TestEveryFieldOfADashboardIsSentAndMapped ties three things that change apart from
 // each other: the schema of the events, the mapping of the index, and the dashboards.
@@ -183,7 +190,26 @@ func TestAFieldOfAnotherTypeIsFound(t *testing.T) {
 	} {
 		t.Run(tt.field, func(t *testing.T) {
 			have := index(t, contracts(t))
-			have[tt.source][tt.field] = tt.kind
+			have[tt.source][tt.field] = check.Field{Type: tt.kind, Indexed: true, Values: true}
+			require.Contains(t, check.Fields(catalogue.Dashboards(), catalogue.DataViews(), have), tt.want)
+		})
+	}
+}
+
+func TestAFieldThatIsKeptForSomethingElseIsFound(t *testing.T) {
+	for _, tt := range []struct {
+		field string
+		kept  check.Field
+		want  string
+	}{
+		{"merchant_name", check.Field{Type: "keyword", Indexed: true}, "dashboard overview panel top-stores: field merchant_name of transactions is not mapped to group"},
+		{"amount_minor", check.Field{Type: "long", Indexed: true}, "dashboard overview control amount: field amount_minor of transactions is not mapped to reckon with"},
+		{"attempt", check.Field{Type: "integer"}, "dashboard approvals panel recovered: field attempt of transactions is not mapped to compare"},
+		{"card_use", check.Field{Type: "keyword"}, "dashboard stores panel new-and-returning: field card_use of transactions is not mapped to search"},
+	} {
+		t.Run(tt.field, func(t *testing.T) {
+			have := index(t, contracts(t))
+			have[view.Transactions][tt.field] = tt.kept
 			require.Contains(t, check.Fields(catalogue.Dashboards(), catalogue.DataViews(), have), tt.want)
 		})
 	}

@@ -24,7 +24,7 @@ func TestAFieldThatGoesAwayIsMissedByNameOfTheRule(t *testing.T) {
 	have := index(t, contracts(t))
 	delete(have[view.Transactions], "pipeline_millis")
 	delete(have[view.Watermarks], "complete_to")
-	have[view.Transactions]["decision_micros"] = "keyword"
+	have[view.Transactions]["decision_micros"] = check.Field{Type: "keyword", Indexed: true, Values: true}
 	require.Equal(t, []string{
 		"rule decisions-slow: field decision_micros of transactions is a keyword, which is not to reckon with",
 		"rule index-slow: transactions has no field pipeline_millis, wanted to compare",

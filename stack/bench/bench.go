@@ -117,6 +117,9 @@ func (o *Options) freshRounds() int { return min(o.Rounds, 2) }
 
 func (o *Options) freshWindow() time.Duration { return o.Soak / 2 }
 
+// warming is how long a load runs before what follows the ledger is measured.
+func (o *Options) warming() time.Duration { return o.Soak }
+
 // Names lists what can be measured, in the order in which it is.
 func Names() []string {
 	var names []string

@@ -43,7 +43,9 @@ func (w *world) interference(ctx context.Context) (figures []Figure, err error) 
 	return []Figure{ratio("Interference", setting, series[0], series[1])}, nil
 }
 
-// flowing starts the bank that publishes, and has both sinks follow from now on.
+// flowing starts the bank that publishes, and has both sinks follow from now on. Some
+// load that is not measured goes first: broker, worker and index compile what they run
+// meanwhile, which takes more processor time in their first minute than all the rest.
 func (w *world) flowing(ctx context.Context, broker *broker) (*bank, error) {
 	bank, err := w.publisher(ctx, true)
 	if err != nil {
@@ -55,6 +57,10 @@ func (w *world) flowing(ctx context.Context, broker *broker) (*bank, error) {
 	}
 	if err == nil {
 		err = bank.uniform(ctx, 0) // the sinks' tasks run when this one has come through
+	}
+	if err == nil {
+		warming := bank.term("warming up", w.options.Callers, bank.uniform)
+		err = warming.run(ctx, func(ctx context.Context, _ *tally) { wait(ctx, w.options.warming()) })
 	}
 	if err == nil {
 		err = w.quiet(ctx, broker)
