@@ -94,17 +94,17 @@ func settled(wanted json.RawMessage, existing map[string]any) (json.RawMessage, 
 	}
 	fields, _ := mappings["properties"].(map[string]any)
 	made, _ := existing["properties"].(map[string]any)
-	for name, field := range fields {
-		is, there := made[name].(map[string]any)
-		wanted, known := field.(map[string]any)
-		if !there || !known {
+	for name, is := range made {
+		was, _ := is.(map[string]any)
+		field, there := fields[name].(map[string]any)
+		if !there {
 			continue
 		}
 		for _, parameter := range []string{"index", "doc_values"} {
-			if value, set := is[parameter]; set {
-				wanted[parameter] = value
+			if value, set := was[parameter]; set {
+				field[parameter] = value
 			} else {
-				delete(wanted, parameter)
+				delete(field, parameter)
 			}
 		}
 	}

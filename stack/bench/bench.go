@@ -86,7 +86,7 @@ func (o *Options) Bind(set *flag.FlagSet) {
 	set.IntVar(&o.Backlog, "backlog", 400_000, "events that each sink writes in a round")
 	set.IntVar(&o.Documents, "documents", 1_000_000, "purchases of a year in the index, of which dashboards are asked for")
 	set.IntVar(&o.Drain, "drain", 500_000, "events that the relay drains in a round")
-	set.DurationVar(&o.Soak, "soak", time.Minute, "how long the relay keeps up with the stream")
+	set.DurationVar(&o.Soak, "soak", time.Minute, "how long the relay keeps up with the stream, and a load warms up what follows the bank")
 	set.BoolVar(&o.Quick, "quick", false, "a short run of everything, to see that it works")
 	set.StringVar(&o.Format, "o", "table", "how to print the figures: table or json")
 }
@@ -116,9 +116,6 @@ func (o *Options) longRounds() int { return min(o.Rounds, 3) }
 func (o *Options) freshRounds() int { return min(o.Rounds, 2) }
 
 func (o *Options) freshWindow() time.Duration { return o.Soak / 2 }
-
-// warming is how long a load runs before what follows the ledger is measured.
-func (o *Options) warming() time.Duration { return o.Soak }
 
 // Names lists what can be measured, in the order in which it is.
 func Names() []string {

@@ -59,8 +59,7 @@ func (w *world) flowing(ctx context.Context, broker *broker) (*bank, error) {
 		err = bank.uniform(ctx, 0) // the sinks' tasks run when this one has come through
 	}
 	if err == nil {
-		warming := bank.term("warming up", w.options.Callers, bank.uniform)
-		err = warming.run(ctx, func(ctx context.Context, _ *tally) { wait(ctx, w.options.warming()) })
+		_, err = bank.term("warming up", w.options.Callers, bank.uniform).window(ctx, 0, w.options.Soak, w.meter)
 	}
 	if err == nil {
 		err = w.quiet(ctx, broker)
