@@ -10,7 +10,7 @@ WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o /out/ \
-        ./bank/cmd/bank ./bank/cmd/statement ./bank/cmd/bankctl ./checkout/cmd/checkout ./stack/probe
+        ./bank/cmd/bank ./statement/cmd/statement ./operations/cmd/bankctl ./checkout/cmd/checkout ./stack/probe
 # A volume takes over the owner of the folder that it is mounted on.
 RUN install --directory --mode=0700 /codebank
 

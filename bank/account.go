@@ -3,7 +3,7 @@ package bank
 import (
 	"time"
 
-	"codebank.dev/bank/money"
+	"codebank.dev/platform/money"
 )
 
 // MaxMinor is the largest amount, limit or price that a request may name, in minor

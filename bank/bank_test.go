@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"codebank.dev/bank"
-	"codebank.dev/bank/money"
+	"codebank.dev/platform/money"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 )

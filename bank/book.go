@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"codebank.dev/bank/fault"
+	"codebank.dev/platform/fault"
 )
 
 // Snapshot is what a Store read for a batch, under the locks of its accounts.

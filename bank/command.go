@@ -3,7 +3,7 @@ package bank
 import (
 	"time"
 
-	"codebank.dev/bank/fault"
+	"codebank.dev/platform/fault"
 )
 
 // Command is one request to change the ledger. It is pure: Decide sees the Book

@@ -4,7 +4,7 @@ import (
 	"strconv"
 	"time"
 
-	"codebank.dev/bank/money"
+	"codebank.dev/platform/money"
 )
 
 // Kind is what an entry is about. The numbers are stored: append only.

@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 
 	"codebank.dev/bank"
-	"codebank.dev/bank/fault"
+	"codebank.dev/platform/fault"
 	"github.com/stretchr/testify/require"
 )
 

@@ -3,7 +3,7 @@ package bank
 import (
 	"time"
 
-	"codebank.dev/bank/fault"
+	"codebank.dev/platform/fault"
 )
 
 // earliestHistory is the first moment that a history may tell of.

@@ -5,8 +5,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"codebank.dev/bank/fault"
-	"codebank.dev/bank/money"
+	"codebank.dev/platform/fault"
+	"codebank.dev/platform/money"
 )
 
 // The longest texts a request may hold, in characters.

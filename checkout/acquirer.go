@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"codebank.dev/bank/money"
+	"codebank.dev/platform/money"
 )
 
 // Acquirer is the bank as the merchant side sees it.

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"codebank.dev/bank/fault"
 	"codebank.dev/checkout"
+	"codebank.dev/platform/fault"
 	"github.com/stretchr/testify/require"
 )
 

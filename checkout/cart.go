@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"unicode/utf8"
 
-	"codebank.dev/bank/fault"
-	"codebank.dev/bank/money"
+	"codebank.dev/platform/fault"
+	"codebank.dev/platform/money"
 )
 
 // Line is a quantity of a product as a payer asks for it, without a price.

@@ -5,10 +5,10 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"codebank.dev/bank/fault"
-	"codebank.dev/bank/money"
 	"codebank.dev/checkout"
 	"codebank.dev/checkout/checkouttest"
+	"codebank.dev/platform/fault"
+	"codebank.dev/platform/money"
 	"github.com/stretchr/testify/require"
 )
 

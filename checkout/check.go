@@ -5,7 +5,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"codebank.dev/bank/fault"
+	"codebank.dev/platform/fault"
 )
 
 // The bounds of what a request or a catalogue may hold, in characters where they

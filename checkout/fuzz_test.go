@@ -3,8 +3,8 @@ package checkout_test
 import (
 	"testing"
 
-	"codebank.dev/bank/fault"
 	"codebank.dev/checkout"
+	"codebank.dev/platform/fault"
 	"github.com/stretchr/testify/require"
 )
 

@@ -4,11 +4,9 @@ go 1.26.0
 
 require (
 	codebank.dev/bank v0.0.0
+	codebank.dev/native v0.0.0
+	codebank.dev/platform v0.0.0
 	codebank.dev/schemas v0.0.0
-	codebank.dev/stack v0.0.0
-)
-
-require (
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/prometheus/client_golang v1.25.0
 	github.com/stretchr/testify v1.12.1
@@ -42,12 +40,10 @@ require (
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20261005182115-fad411399dd8 // indirect
 )
 
-replace codebank.dev/schemas => ../schemas
-
-replace codebank.dev/connectors => ../connectors
-
-replace codebank.dev/dashboards => ../dashboards
-
-replace codebank.dev/stack => ../stack
-
 replace codebank.dev/bank => ../bank
+
+replace codebank.dev/native => ../native
+
+replace codebank.dev/platform => ../platform
+
+replace codebank.dev/schemas => ../schemas

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"time"
 
-	"codebank.dev/bank/money"
+	"codebank.dev/platform/money"
 )
 
 // OrderState is where an order stands. An order starts Pending and ends, once, as

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"codebank.dev/bank/fault"
+	"codebank.dev/platform/fault"
 )
 
 // The refusals of the ports.

@@ -3,8 +3,8 @@ package checkout
 import (
 	"strings"
 
-	"codebank.dev/bank/fault"
-	"codebank.dev/bank/money"
+	"codebank.dev/platform/fault"
+	"codebank.dev/platform/money"
 )
 
 // Store is the merchant a product is bought from, as the bank and the payer's

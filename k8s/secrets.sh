@@ -27,7 +27,7 @@ secret() {
   done
 }
 
-go run ./bank/cmd/bankctl keys new --out "$scratch/vault.key" >/dev/null
+go run ./operations/cmd/bankctl keys new --out "$scratch/vault.key" >/dev/null
 bank=$(password) statement=$(password) checkout=$(password)
 {
   secret postgres postgres "$(password)" bank "$bank" statement "$statement" checkout "$checkout"

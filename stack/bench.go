@@ -9,8 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"codebank.dev/native/dist"
 	"codebank.dev/stack/bench"
-	"codebank.dev/stack/dist"
 )
 
 // errNotReached is what bench ends with when a figure is not what it must be; the

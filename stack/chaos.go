@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"codebank.dev/native/dist"
 	"codebank.dev/stack/chaos"
-	"codebank.dev/stack/dist"
 	"codebank.dev/stack/launch"
 )
 

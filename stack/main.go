@@ -22,9 +22,9 @@ import (
 	"syscall"
 	"time"
 
+	"codebank.dev/native/dist"
 	"codebank.dev/stack/bench"
 	"codebank.dev/stack/demo"
-	"codebank.dev/stack/dist"
 	"codebank.dev/stack/doctor"
 	"codebank.dev/stack/launch"
 )

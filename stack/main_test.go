@@ -16,7 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"codebank.dev/stack/child"
+	"codebank.dev/native/child"
 	"codebank.dev/stack/launch"
 )
 

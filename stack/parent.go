@@ -5,7 +5,7 @@ import (
 	"os"
 	"time"
 
-	"codebank.dev/stack/child"
+	"codebank.dev/native/child"
 )
 
 // parentPoll is how often the parent is looked for.

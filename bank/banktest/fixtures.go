@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"codebank.dev/bank"
-	"codebank.dev/bank/money"
+	"codebank.dev/platform/money"
 	"github.com/stretchr/testify/require"
 )
 

@@ -11,11 +11,11 @@ import (
 	"codebank.dev/bank"
 	"codebank.dev/bank/banktest"
 	"codebank.dev/bank/card"
-	"codebank.dev/bank/fault"
 	"codebank.dev/bank/ledger"
 	"codebank.dev/bank/purchase"
 	"codebank.dev/bank/risk"
 	"codebank.dev/bank/vault"
+	"codebank.dev/platform/fault"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 )

@@ -16,10 +16,10 @@ import (
 	"codebank.dev/bank"
 	"codebank.dev/bank/banktest"
 	"codebank.dev/bank/card"
-	"codebank.dev/bank/fault"
 	"codebank.dev/bank/inmem"
 	"codebank.dev/bank/postgres"
-	"codebank.dev/stack/postgres/postgrestest"
+	"codebank.dev/native/postgres/postgrestest"
+	"codebank.dev/platform/fault"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 )

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"codebank.dev/bank"
-	"codebank.dev/bank/fault"
+	"codebank.dev/platform/fault"
 	"github.com/stretchr/testify/require"
 )
 

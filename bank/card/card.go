@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"codebank.dev/bank"
-	"codebank.dev/bank/failpoint"
-	"codebank.dev/bank/fault"
+	"codebank.dev/platform/failpoint"
+	"codebank.dev/platform/fault"
 )
 
 // Service serves the issuer's requests. All fields but Failpoint and History are

@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"codebank.dev/bank"
-	"codebank.dev/bank/failpoint"
-	"codebank.dev/bank/fault"
-	"codebank.dev/bank/money"
+	"codebank.dev/platform/failpoint"
+	"codebank.dev/platform/fault"
+	"codebank.dev/platform/money"
 )
 
 // IssueRequest asks for a new card on a new account.

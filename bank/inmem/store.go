@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"codebank.dev/bank"
-	"codebank.dev/bank/fault"
+	"codebank.dev/platform/fault"
 )
 
 // The ports that Store implements.

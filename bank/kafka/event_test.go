@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"codebank.dev/bank"
-	"codebank.dev/bank/money"
+	"codebank.dev/platform/money"
 	"codebank.dev/schemas/event"
 	"github.com/stretchr/testify/require"
 )

@@ -7,7 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"codebank.dev/bank/failpoint"
+	"codebank.dev/platform/failpoint"
 	"codebank.dev/schemas/event"
 )
 

@@ -18,7 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sr"
 
 	"codebank.dev/bank"
-	"codebank.dev/bank/failpoint"
+	"codebank.dev/platform/failpoint"
 	"codebank.dev/schemas"
 )
 

@@ -11,7 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"codebank.dev/bank"
-	"codebank.dev/bank/failpoint"
+	"codebank.dev/platform/failpoint"
 	"codebank.dev/schemas"
 	"codebank.dev/schemas/event"
 )

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"codebank.dev/bank"
-	"codebank.dev/bank/fault"
+	"codebank.dev/platform/fault"
 )
 
 // attempts is how often a batch is decided on fresh reads before it is split.

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"codebank.dev/bank"
-	"codebank.dev/bank/recent"
+	"codebank.dev/platform/cache"
 )
 
 // cachedFacts is how many cards each generation of the cache holds: two of them
@@ -16,16 +16,16 @@ const cachedFacts = 250_000
 // for concurrent use.
 type CachedDirectory struct {
 	bank.Directory
-	byLookup *recent.Map[[32]byte, bank.CardFacts]
-	byID     *recent.Map[bank.ID, bank.CardFacts]
+	byLookup *cache.Map[[32]byte, bank.CardFacts]
+	byID     *cache.Map[bank.ID, bank.CardFacts]
 }
 
 // NewCachedDirectory returns a cache in front of directory.
 func NewCachedDirectory(directory bank.Directory) *CachedDirectory {
 	return &CachedDirectory{
 		Directory: directory,
-		byLookup:  recent.New[[32]byte, bank.CardFacts](cachedFacts),
-		byID:      recent.New[bank.ID, bank.CardFacts](cachedFacts),
+		byLookup:  cache.New[[32]byte, bank.CardFacts](cachedFacts),
+		byID:      cache.New[bank.ID, bank.CardFacts](cachedFacts),
 	}
 }
 

@@ -11,9 +11,9 @@ import (
 
 	"codebank.dev/bank"
 	"codebank.dev/bank/banktest"
-	"codebank.dev/bank/fault"
 	"codebank.dev/bank/inmem"
 	"codebank.dev/bank/ledger"
+	"codebank.dev/platform/fault"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 )

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"codebank.dev/bank"
-	"codebank.dev/bank/fault"
+	"codebank.dev/platform/fault"
 )
 
 // Config is what an Executor is made of. Store, Encoder and Now are required.

@@ -6,7 +6,7 @@ import (
 	"math"
 
 	"codebank.dev/bank"
-	"codebank.dev/bank/failpoint"
+	"codebank.dev/platform/failpoint"
 )
 
 // page is how many rows are read at a time by whoever reads everything. It stands in

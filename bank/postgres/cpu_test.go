@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"codebank.dev/stack/postgres/postgrestest"
+	"codebank.dev/native/postgres/postgrestest"
 )
 
 // processorTime returns how much processor time this program and the server's

@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"codebank.dev/bank"
-	"codebank.dev/bank/failpoint"
+	"codebank.dev/platform/failpoint"
 )
 
 const factColumns = `c.id, c.brand, c.bin, c.last4, c.account_id, c.holder_name, c.expiry_month, c.expiry_year`

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"codebank.dev/bank"
-	"codebank.dev/bank/failpoint"
+	"codebank.dev/platform/failpoint"
 )
 
 // abandonTimeout bounds the rollback of a batch that is not to be written.

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"codebank.dev/bank"
-	"codebank.dev/bank/failpoint"
+	"codebank.dev/platform/failpoint"
 )
 
 const (

@@ -9,7 +9,7 @@ import (
 	"codebank.dev/bank"
 	"codebank.dev/bank/banktest"
 	"codebank.dev/bank/postgres"
-	"codebank.dev/stack/postgres/postgrestest"
+	"codebank.dev/native/postgres/postgrestest"
 )
 
 func requireSettled(t *testing.T, store *postgres.Store, mark bank.Mark, want bool) {

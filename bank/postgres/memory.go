@@ -5,7 +5,7 @@ import (
 	"sync/atomic"
 
 	"codebank.dev/bank"
-	"codebank.dev/bank/recent"
+	"codebank.dev/platform/cache"
 )
 
 // How many accounts and transactions each generation of the memory holds: with two
@@ -39,10 +39,10 @@ func (k known) with(card bank.Card) known {
 // true because it stands here: a batch decided on it commits only if the row of
 // every account still has the version remembered, see presume.
 type memory struct {
-	accounts *recent.Map[bank.ID, packed]
+	accounts *cache.Map[bank.ID, packed]
 	// decided are transactions that exist: one that is asked for again is looked up,
 	// instead of being found out by the conflict.
-	decided *recent.Map[bank.ID, struct{}]
+	decided *cache.Map[bank.ID, struct{}]
 	// epoch counts how often everything was forgotten. What was learnt before is not
 	// written down after.
 	epoch atomic.Int64
@@ -56,8 +56,8 @@ type memory struct {
 
 func newMemory() *memory {
 	return &memory{
-		accounts: recent.New[bank.ID, packed](rememberedAccounts),
-		decided:  recent.New[bank.ID, struct{}](rememberedTransactions),
+		accounts: cache.New[bank.ID, packed](rememberedAccounts),
+		decided:  cache.New[bank.ID, struct{}](rememberedTransactions),
 	}
 }
 

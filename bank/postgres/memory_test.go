@@ -5,9 +5,9 @@ import (
 
 	"codebank.dev/bank"
 	"codebank.dev/bank/banktest"
-	"codebank.dev/bank/fault"
 	"codebank.dev/bank/postgres"
-	"codebank.dev/stack/postgres/postgrestest"
+	"codebank.dev/native/postgres/postgrestest"
+	"codebank.dev/platform/fault"
 	"github.com/stretchr/testify/require"
 )
 

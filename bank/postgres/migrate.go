@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"codebank.dev/bank"
-	"codebank.dev/bank/failpoint"
-	"codebank.dev/bank/migrate"
+	"codebank.dev/platform/failpoint"
+	"codebank.dev/platform/migrate"
 )
 
 //go:embed migrations/*.sql

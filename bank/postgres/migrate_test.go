@@ -7,7 +7,7 @@ import (
 	"codebank.dev/bank"
 	"codebank.dev/bank/banktest"
 	"codebank.dev/bank/postgres"
-	"codebank.dev/stack/postgres/postgrestest"
+	"codebank.dev/native/postgres/postgrestest"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 )

@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"codebank.dev/bank"
-	"codebank.dev/bank/fault"
+	"codebank.dev/platform/fault"
 )
 
 // errUnavailable is the fault of a database that is away, or that did not say

@@ -9,10 +9,10 @@ import (
 
 	"codebank.dev/bank"
 	"codebank.dev/bank/banktest"
-	"codebank.dev/bank/fault"
 	"codebank.dev/bank/postgres"
-	stack "codebank.dev/stack/postgres"
-	"codebank.dev/stack/postgres/postgrestest"
+	stack "codebank.dev/native/postgres"
+	"codebank.dev/native/postgres/postgrestest"
+	"codebank.dev/platform/fault"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 )

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"codebank.dev/bank"
-	"codebank.dev/bank/money"
+	"codebank.dev/platform/money"
 )
 
 // packed is an account with one of its cards, without a single pointer, so that the

@@ -7,7 +7,7 @@ import (
 	"codebank.dev/bank/banktest"
 	"codebank.dev/bank/inmem"
 	"codebank.dev/bank/postgres"
-	"codebank.dev/stack/postgres/postgrestest"
+	"codebank.dev/native/postgres/postgrestest"
 	"github.com/stretchr/testify/require"
 )
 

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"codebank.dev/bank"
-	"codebank.dev/stack/postgres/postgrestest"
+	"codebank.dev/native/postgres/postgrestest"
 	"github.com/stretchr/testify/require"
 )
 

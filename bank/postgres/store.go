@@ -29,8 +29,8 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"codebank.dev/bank"
-	"codebank.dev/bank/failpoint"
-	"codebank.dev/bank/reconnect"
+	"codebank.dev/platform/failpoint"
+	"codebank.dev/platform/reconnect"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"codebank.dev/bank"
-	"codebank.dev/bank/money"
+	"codebank.dev/platform/money"
 )
 
 // The types of array elements, by their fixed numbers in pg_type.

@@ -4,9 +4,9 @@ import (
 	"time"
 
 	"codebank.dev/bank"
-	"codebank.dev/bank/fault"
-	"codebank.dev/bank/money"
 	"codebank.dev/bank/risk"
+	"codebank.dev/platform/fault"
+	"codebank.dev/platform/money"
 )
 
 // authorize is the command of one purchase.

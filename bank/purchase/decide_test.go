@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"codebank.dev/bank"
-	"codebank.dev/bank/money"
 	"codebank.dev/bank/risk"
+	"codebank.dev/platform/money"
 	"github.com/stretchr/testify/require"
 )
 

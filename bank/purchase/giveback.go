@@ -4,7 +4,7 @@ import (
 	"time"
 
 	"codebank.dev/bank"
-	"codebank.dev/bank/fault"
+	"codebank.dev/platform/fault"
 )
 
 // The refusals of giving back.

@@ -7,8 +7,8 @@ import (
 	"codebank.dev/bank"
 	"codebank.dev/bank/banktest"
 	"codebank.dev/bank/card"
-	"codebank.dev/bank/fault"
 	"codebank.dev/bank/purchase"
+	"codebank.dev/platform/fault"
 	"github.com/stretchr/testify/require"
 )
 

@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"codebank.dev/bank"
-	"codebank.dev/bank/fault"
-	"codebank.dev/bank/money"
 	"codebank.dev/bank/risk"
+	"codebank.dev/platform/fault"
+	"codebank.dev/platform/money"
 )
 
 // Service decides purchases. All fields but History and Watch are required; it is

@@ -5,8 +5,8 @@ import (
 
 	"codebank.dev/bank"
 	"codebank.dev/bank/card"
-	"codebank.dev/bank/fault"
-	"codebank.dev/bank/serve"
+	"codebank.dev/platform/fault"
+	"codebank.dev/platform/serve"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 )
 

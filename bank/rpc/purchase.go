@@ -4,9 +4,9 @@ import (
 	"context"
 
 	"codebank.dev/bank"
-	"codebank.dev/bank/fault"
 	"codebank.dev/bank/purchase"
-	"codebank.dev/bank/serve"
+	"codebank.dev/platform/fault"
+	"codebank.dev/platform/serve"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 )
 

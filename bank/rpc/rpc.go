@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"codebank.dev/bank"
-	"codebank.dev/bank/fault"
+	"codebank.dev/platform/fault"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )

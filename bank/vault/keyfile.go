@@ -13,7 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"codebank.dev/bank/failpoint"
+	"codebank.dev/platform/failpoint"
 )
 
 const (

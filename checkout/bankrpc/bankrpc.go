@@ -6,9 +6,9 @@ import (
 	"errors"
 	"strings"
 
-	"codebank.dev/bank/fault"
-	"codebank.dev/bank/serve"
 	"codebank.dev/checkout"
+	"codebank.dev/platform/fault"
+	"codebank.dev/platform/serve"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	"google.golang.org/grpc"
 )

@@ -3,12 +3,12 @@ package bankrpc_test
 import (
 	"testing"
 
-	"codebank.dev/bank/fault"
-	"codebank.dev/bank/serve"
 	"codebank.dev/checkout"
 	"codebank.dev/checkout/bankrpc"
 	"codebank.dev/checkout/checkouttest"
 	"codebank.dev/checkout/inmem"
+	"codebank.dev/platform/fault"
+	"codebank.dev/platform/serve"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	"github.com/stretchr/testify/require"
 )

@@ -15,8 +15,8 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"codebank.dev/bank/fault"
 	"codebank.dev/checkout"
+	"codebank.dev/platform/fault"
 )
 
 // Limits says how long to try. Default returns sensible ones.

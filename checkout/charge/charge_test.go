@@ -8,12 +8,12 @@ import (
 	"testing"
 	"time"
 
-	"codebank.dev/bank/fault"
 	"codebank.dev/checkout"
 	"codebank.dev/checkout/charge"
 	"codebank.dev/checkout/checkouttest"
 	"codebank.dev/checkout/clock"
 	"codebank.dev/checkout/inmem"
+	"codebank.dev/platform/fault"
 	"github.com/stretchr/testify/require"
 )
 

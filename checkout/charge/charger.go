@@ -6,8 +6,8 @@ import (
 	"log/slog"
 	"time"
 
-	"codebank.dev/bank/failpoint"
 	"codebank.dev/checkout"
+	"codebank.dev/platform/failpoint"
 )
 
 // Charger has orders decided by the bank. Make one with New; it is safe for

@@ -4,8 +4,8 @@ import (
 	"context"
 	"sync/atomic"
 
-	"codebank.dev/bank/fault"
 	"codebank.dev/checkout"
+	"codebank.dev/platform/fault"
 )
 
 type stats struct {

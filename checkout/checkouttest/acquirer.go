@@ -4,8 +4,8 @@ import (
 	"sync"
 	"testing"
 
-	"codebank.dev/bank/fault"
 	"codebank.dev/checkout"
+	"codebank.dev/platform/fault"
 	"github.com/stretchr/testify/require"
 )
 

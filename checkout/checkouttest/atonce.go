@@ -8,11 +8,11 @@ import (
 	"testing"
 	"time"
 
-	"codebank.dev/bank/money"
 	"codebank.dev/checkout"
 	"codebank.dev/checkout/charge"
 	"codebank.dev/checkout/clock"
 	"codebank.dev/checkout/inmem"
+	"codebank.dev/platform/money"
 	"github.com/stretchr/testify/require"
 )
 

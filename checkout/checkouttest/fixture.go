@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"codebank.dev/bank/money"
 	"codebank.dev/checkout"
+	"codebank.dev/platform/money"
 	"github.com/stretchr/testify/require"
 )
 

@@ -6,11 +6,11 @@ import (
 	"testing"
 	"time"
 
-	"codebank.dev/bank/failpoint"
-	"codebank.dev/bank/money"
 	"codebank.dev/checkout"
 	"codebank.dev/checkout/inmem"
 	"codebank.dev/checkout/order"
+	"codebank.dev/platform/failpoint"
+	"codebank.dev/platform/money"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 )

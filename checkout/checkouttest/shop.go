@@ -8,12 +8,12 @@ import (
 	"testing"
 	"time"
 
-	"codebank.dev/bank/failpoint"
-	"codebank.dev/bank/fault"
 	"codebank.dev/checkout"
 	"codebank.dev/checkout/charge"
 	"codebank.dev/checkout/inmem"
 	"codebank.dev/checkout/order"
+	"codebank.dev/platform/failpoint"
+	"codebank.dev/platform/fault"
 	"github.com/stretchr/testify/require"
 )
 

@@ -8,9 +8,9 @@ import (
 	"sync"
 	"time"
 
-	"codebank.dev/bank/fault"
-	"codebank.dev/bank/money"
 	"codebank.dev/checkout"
+	"codebank.dev/platform/fault"
+	"codebank.dev/platform/money"
 )
 
 // TokenLifetime is how long a token of the Acquirer is good.

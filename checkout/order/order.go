@@ -9,10 +9,10 @@ import (
 	"runtime/debug"
 	"time"
 
-	"codebank.dev/bank/failpoint"
-	"codebank.dev/bank/fault"
 	"codebank.dev/checkout"
 	"codebank.dev/checkout/charge"
+	"codebank.dev/platform/failpoint"
+	"codebank.dev/platform/fault"
 	"golang.org/x/sync/singleflight"
 )
 

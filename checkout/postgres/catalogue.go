@@ -3,9 +3,9 @@ package postgres
 import (
 	"context"
 
-	"codebank.dev/bank/failpoint"
-	"codebank.dev/bank/money"
 	"codebank.dev/checkout"
+	"codebank.dev/platform/failpoint"
+	"codebank.dev/platform/money"
 	"github.com/jackc/pgx/v5"
 )
 

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io"
 
-	"codebank.dev/bank/failpoint"
-	"codebank.dev/bank/migrate"
+	"codebank.dev/platform/failpoint"
+	"codebank.dev/platform/migrate"
 	"github.com/jackc/pgx/v5"
 )
 

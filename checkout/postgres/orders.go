@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 
-	"codebank.dev/bank/failpoint"
 	"codebank.dev/checkout"
+	"codebank.dev/platform/failpoint"
 	"github.com/jackc/pgx/v5"
 )
 

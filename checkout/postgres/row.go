@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"time"
 
-	"codebank.dev/bank/money"
 	"codebank.dev/checkout"
+	"codebank.dev/platform/money"
 	"github.com/jackc/pgx/v5"
 )
 

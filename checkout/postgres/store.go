@@ -18,10 +18,10 @@ import (
 	"strings"
 	"time"
 
-	"codebank.dev/bank/failpoint"
-	"codebank.dev/bank/fault"
-	"codebank.dev/bank/reconnect"
 	"codebank.dev/checkout"
+	"codebank.dev/platform/failpoint"
+	"codebank.dev/platform/fault"
+	"codebank.dev/platform/reconnect"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"

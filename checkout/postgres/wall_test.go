@@ -5,12 +5,12 @@ import (
 	"testing"
 	"time"
 
-	"codebank.dev/bank/fault"
 	"codebank.dev/checkout"
 	"codebank.dev/checkout/checkouttest"
 	"codebank.dev/checkout/postgres"
-	stackpostgres "codebank.dev/stack/postgres"
-	"codebank.dev/stack/postgres/postgrestest"
+	stackpostgres "codebank.dev/native/postgres"
+	"codebank.dev/native/postgres/postgrestest"
+	"codebank.dev/platform/fault"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 )

@@ -8,8 +8,8 @@ import (
 	"fmt"
 	"io"
 
-	"codebank.dev/bank/money"
 	"codebank.dev/checkout"
+	"codebank.dev/platform/money"
 )
 
 //go:embed catalogue.json

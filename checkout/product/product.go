@@ -5,8 +5,8 @@ package product
 import (
 	"context"
 
-	"codebank.dev/bank/fault"
 	"codebank.dev/checkout"
+	"codebank.dev/platform/fault"
 )
 
 // The bounds of a page.

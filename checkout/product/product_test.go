@@ -4,10 +4,10 @@ import (
 	"strings"
 	"testing"
 
-	"codebank.dev/bank/fault"
 	"codebank.dev/checkout/checkouttest"
 	"codebank.dev/checkout/inmem"
 	"codebank.dev/checkout/product"
+	"codebank.dev/platform/fault"
 	"github.com/stretchr/testify/require"
 )
 

@@ -6,11 +6,11 @@ import (
 	"context"
 	"fmt"
 
-	"codebank.dev/bank/fault"
-	"codebank.dev/bank/serve"
 	"codebank.dev/checkout"
 	"codebank.dev/checkout/order"
 	"codebank.dev/checkout/product"
+	"codebank.dev/platform/fault"
+	"codebank.dev/platform/serve"
 	checkoutv1 "codebank.dev/schemas/gen/checkout/v1"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )

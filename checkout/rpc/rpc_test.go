@@ -12,8 +12,6 @@ import (
 	"sync"
 	"testing"
 
-	"codebank.dev/bank/fault"
-	"codebank.dev/bank/serve"
 	"codebank.dev/checkout"
 	"codebank.dev/checkout/charge"
 	"codebank.dev/checkout/checkouttest"
@@ -22,6 +20,8 @@ import (
 	"codebank.dev/checkout/order"
 	"codebank.dev/checkout/product"
 	"codebank.dev/checkout/rpc"
+	"codebank.dev/platform/fault"
+	"codebank.dev/platform/serve"
 	checkoutv1 "codebank.dev/schemas/gen/checkout/v1"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"

@@ -9,8 +9,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"codebank.dev/native/process"
 	"codebank.dev/stack/launch"
-	"codebank.dev/stack/process"
 )
 
 const (

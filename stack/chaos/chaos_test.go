@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"codebank.dev/native/dist"
 	"codebank.dev/stack/chaos"
-	"codebank.dev/stack/dist"
 	"codebank.dev/stack/launch"
 	"github.com/stretchr/testify/require"
 )

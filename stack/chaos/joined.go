@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"time"
 
+	"codebank.dev/native/process"
 	"codebank.dev/stack/launch"
 	"codebank.dev/stack/pipes"
-	"codebank.dev/stack/process"
 )
 
 const (

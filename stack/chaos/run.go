@@ -15,10 +15,10 @@ import (
 	"sync/atomic"
 	"time"
 
+	"codebank.dev/native/process"
 	"codebank.dev/stack/chaos/linear"
 	"codebank.dev/stack/launch"
 	"codebank.dev/stack/pipes"
-	"codebank.dev/stack/process"
 )
 
 // Options say what to run.

@@ -8,10 +8,10 @@ import (
 	"sync"
 	"time"
 
+	"codebank.dev/native/process"
 	"codebank.dev/stack/chaos/wire"
 	"codebank.dev/stack/launch"
 	"codebank.dev/stack/pipes"
-	"codebank.dev/stack/process"
 	"github.com/jackc/pgx/v5"
 )
 

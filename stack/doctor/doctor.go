@@ -17,10 +17,10 @@ import (
 	"strings"
 	"syscall"
 
-	"codebank.dev/stack/child"
-	"codebank.dev/stack/dist"
+	"codebank.dev/native/child"
+	"codebank.dev/native/dist"
+	"codebank.dev/native/process"
 	"codebank.dev/stack/launch"
-	"codebank.dev/stack/process"
 )
 
 // minimumDisk is the free space that the distributions, the programs and the

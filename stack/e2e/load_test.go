@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"codebank.dev/native/process"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	"codebank.dev/stack/launch"
-	"codebank.dev/stack/process"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"codebank.dev/stack/dist"
+	"codebank.dev/native/dist"
 	"codebank.dev/stack/launch"
 )
 

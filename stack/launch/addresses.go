@@ -7,7 +7,7 @@ import (
 	"net"
 	"strconv"
 
-	"codebank.dev/stack/process"
+	"codebank.dev/native/process"
 )
 
 // DefaultBasePort is the base port when none is chosen.

@@ -7,10 +7,10 @@ import (
 	"strconv"
 	"strings"
 
-	"codebank.dev/stack/child"
-	"codebank.dev/stack/dist"
-	"codebank.dev/stack/postgres"
-	"codebank.dev/stack/process"
+	"codebank.dev/native/child"
+	"codebank.dev/native/dist"
+	"codebank.dev/native/postgres"
+	"codebank.dev/native/process"
 )
 
 // connect is a worker of Kafka Connect. The stack has one; a test may have another join it.

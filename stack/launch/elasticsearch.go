@@ -5,9 +5,9 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"codebank.dev/stack/child"
-	"codebank.dev/stack/dist"
-	"codebank.dev/stack/process"
+	"codebank.dev/native/child"
+	"codebank.dev/native/dist"
+	"codebank.dev/native/process"
 )
 
 // elasticsearch is the search engine. It refuses to run as root.

@@ -8,9 +8,9 @@ import (
 	"os/exec"
 	"path/filepath"
 
-	"codebank.dev/stack/child"
-	"codebank.dev/stack/dist"
-	"codebank.dev/stack/process"
+	"codebank.dev/native/child"
+	"codebank.dev/native/dist"
+	"codebank.dev/native/process"
 )
 
 // kafka is the broker, which is its own controller.

@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"codebank.dev/stack/dist"
+	"codebank.dev/native/dist"
 )
 
 func TestPortsAreWhereTheDocumentsSay(t *testing.T) {

@@ -8,16 +8,16 @@ import (
 	"path/filepath"
 	"slices"
 
-	"codebank.dev/stack/child"
-	"codebank.dev/stack/dist"
+	"codebank.dev/native/child"
+	"codebank.dev/native/dist"
 )
 
 // programs are the programs of this repository, by name, and where their
 // sources are.
 var programs = map[string]string{
 	"bank":      "bank/cmd/bank",
-	"statement": "bank/cmd/statement",
-	"bankctl":   "bank/cmd/bankctl",
+	"statement": "statement/cmd/statement",
+	"bankctl":   "operations/cmd/bankctl",
 	"checkout":  "checkout/cmd/checkout",
 }
 

@@ -6,8 +6,8 @@ import (
 	"path/filepath"
 	"strconv"
 
-	"codebank.dev/stack/dist"
-	"codebank.dev/stack/process"
+	"codebank.dev/native/dist"
+	"codebank.dev/native/process"
 )
 
 // registry is the schema registry. It keeps schemas and their ids in a topic,

@@ -13,8 +13,8 @@ import (
 	"strconv"
 	"time"
 
-	"codebank.dev/stack/dist"
-	"codebank.dev/stack/process"
+	"codebank.dev/native/dist"
+	"codebank.dev/native/process"
 )
 
 // service is a program of this repository that serves gRPC and HTTP.

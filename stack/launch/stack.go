@@ -16,10 +16,10 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"codebank.dev/stack/child"
-	"codebank.dev/stack/dist"
-	"codebank.dev/stack/postgres"
-	"codebank.dev/stack/process"
+	"codebank.dev/native/child"
+	"codebank.dev/native/dist"
+	"codebank.dev/native/postgres"
+	"codebank.dev/native/process"
 )
 
 // BankCode is the code of the bank that the stack runs.

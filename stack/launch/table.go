@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 	"runtime"
 
-	"codebank.dev/stack/child"
-	"codebank.dev/stack/postgres"
-	"codebank.dev/stack/process"
+	"codebank.dev/native/child"
+	"codebank.dev/native/postgres"
+	"codebank.dev/native/process"
 )
 
 // table is the system, row by row. The services need only their database: they

@@ -55,13 +55,13 @@ func TestImagesAreTheReleasesThatTheLauncherRuns(t *testing.T) {
 		require.NotNil(t, match, name)
 		return match[1]
 	}
-	kafka := release("stack/dist/parts.go", "kafkaVersion")
-	search := release("stack/dist/parts.go", "elasticsearchVersion")
-	database := strings.TrimSuffix(release("stack/dist/postgres.go", "postgresVersion"), ".0")
+	kafka := release("native/dist/parts.go", "kafkaVersion")
+	search := release("native/dist/parts.go", "elasticsearchVersion")
+	database := strings.TrimSuffix(release("native/dist/postgres.go", "postgresVersion"), ".0")
 	inCompose, _ := images(t)
 	for part, want := range map[string]string{
 		"kafka": "apache/kafka:" + kafka, "postgres": "postgres:" + database,
-		"registry":      "apicurio/apicurio-registry:" + release("stack/dist/parts.go", "registryVersion"),
+		"registry":      "apicurio/apicurio-registry:" + release("native/dist/parts.go", "registryVersion"),
 		"elasticsearch": "docker.elastic.co/elasticsearch/elasticsearch:" + search,
 		"kibana":        "docker.elastic.co/kibana/kibana:" + search,
 	} {
@@ -77,8 +77,8 @@ func TestImagesAreTheReleasesThatTheLauncherRuns(t *testing.T) {
 
 // sources are the programs of the image, by the command that runs them.
 var sources = map[string]string{
-	"bank": "./bank/cmd/bank", "statement": "./bank/cmd/statement", "checkout": "./checkout/cmd/checkout",
-	"bankctl": "./bank/cmd/bankctl", "probe": "./stack/probe",
+	"bank": "./bank/cmd/bank", "statement": "./statement/cmd/statement", "checkout": "./checkout/cmd/checkout",
+	"bankctl": "./operations/cmd/bankctl", "probe": "./stack/probe",
 }
 
 // programOf returns the program of ours that serves and that a command runs.

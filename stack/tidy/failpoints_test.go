@@ -33,24 +33,24 @@ var durableCalls = []string{
 
 // excusedSteps are functions, and folders, whose steps need no failpoint of their own.
 var excusedSteps = map[string]string{
-	"bank/postgres write":          "is the step itself; Execute and requeue have the points around it",
-	"bank/kafka takes":             "buffers only; send has the points around it",
-	"bank/migrate Up":              "its callers have the point",
-	"bank/vault replaceKeyFile":    "no program calls it: keys are rotated by code that is not written yet",
-	"bank/elastic Refresh":         "changes what searches see, not what is stored",
-	"bank/elastic Scan":            "searches by POST",
-	"bank/elastic forget":          "closes a search",
-	"bank/elastic MultiSearch":     "searches by POST",
-	"bank/kibana export":           "reads by POST",
-	"bank/audit/postgres Count":    "counts by the protocol that also writes",
-	"bank/serve allowedMethods":    "names methods for others",
-	"bank/serve observe":           "names methods for others",
-	"bank/audit/spool":             "files that are removed when the audit ends",
-	"bank/banktest":                "for tests",
-	"bank/inmem":                   "nothing there outlives the process",
-	"bank/statement/statementtest": "for tests",
-	"checkout/checkouttest":        "for tests",
-	"checkout/inmem":               "nothing there outlives the process",
+	"bank/postgres write":                  "is the step itself; Execute and requeue have the points around it",
+	"bank/kafka takes":                     "buffers only; send has the points around it",
+	"platform/migrate Up":                  "its callers have the point",
+	"bank/vault replaceKeyFile":            "no program calls it: keys are rotated by code that is not written yet",
+	"operations/elasticsearch Refresh":     "changes what searches see, not what is stored",
+	"operations/elasticsearch Scan":        "searches by POST",
+	"operations/elasticsearch forget":      "closes a search",
+	"operations/elasticsearch MultiSearch": "searches by POST",
+	"operations/kibana export":             "reads by POST",
+	"operations/audit/postgres Count":      "counts by the protocol that also writes",
+	"platform/serve allowedMethods":        "names methods for others",
+	"platform/serve observe":               "names methods for others",
+	"operations/audit/spool":               "files that are removed when the audit ends",
+	"bank/banktest":                        "for tests",
+	"bank/inmem":                           "nothing there outlives the process",
+	"statement/statementtest":              "for tests",
+	"checkout/checkouttest":                "for tests",
+	"checkout/inmem":                       "nothing there outlives the process",
 }
 
 // writing finds SQL that changes something.
@@ -276,7 +276,7 @@ func unguarded(s *source, function *ast.FuncDecl, events []event) []string {
 // declaredPoints returns the names of all points, and holds each to a program's list.
 func declaredPoints(t *testing.T, sources []*source) []string {
 	t.Helper()
-	at := slices.IndexFunc(sources, func(s *source) bool { return s.path == "bank/failpoint/points.go" })
+	at := slices.IndexFunc(sources, func(s *source) bool { return s.path == "platform/failpoint/points.go" })
 	require.GreaterOrEqual(t, at, 0)
 	file := sources[at].file
 	var names []string

@@ -253,7 +253,7 @@ func TestFoldersAreNamedByWhatTheyHold(t *testing.T) {
 }
 
 // domain are the folders in which nothing but the arguments may decide: no clock, no environment.
-var domain = []string{"bank", "bank/money", "bank/fault", "bank/ledger", "bank/card", "bank/purchase", "bank/outbox", "bank/statement", "bank/history", "checkout", "checkout/product", "checkout/order", "checkout/charge", "checkout/merchant", "checkout/acquirer"}
+var domain = []string{"bank", "platform/money", "platform/fault", "bank/ledger", "bank/card", "bank/purchase", "bank/outbox", "statement", "operations/synthetic", "checkout", "checkout/product", "checkout/order", "checkout/charge", "checkout/merchant", "checkout/acquirer"}
 
 // money are the modules in which a float needs an excuse.
 var moneyModules = []string{"bank/", "checkout/", "schemas/"}

@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"codebank.dev/bank"
-	"codebank.dev/bank/failpoint"
-	"codebank.dev/bank/serve"
+	"codebank.dev/platform/failpoint"
+	"codebank.dev/platform/serve"
 	"codebank.dev/schemas/event"
 )
 

@@ -18,15 +18,15 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
-	"codebank.dev/bank/failpoint"
-	"codebank.dev/bank/fault"
-	"codebank.dev/bank/programtest"
-	"codebank.dev/bank/serve"
 	"codebank.dev/bank/vault"
+	"codebank.dev/native/postgres/postgrestest"
+	"codebank.dev/platform/failpoint"
+	"codebank.dev/platform/fault"
+	"codebank.dev/platform/programtest"
+	"codebank.dev/platform/serve"
 	"codebank.dev/schemas"
 	"codebank.dev/schemas/event"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
-	"codebank.dev/stack/postgres/postgrestest"
 )
 
 func TestMain(m *testing.M) { programtest.Main(m, main) }

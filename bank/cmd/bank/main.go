@@ -18,8 +18,8 @@ import (
 	"codebank.dev/bank/purchase"
 	"codebank.dev/bank/risk"
 	"codebank.dev/bank/rpc"
-	"codebank.dev/bank/serve"
 	"codebank.dev/bank/vault"
+	"codebank.dev/platform/serve"
 	"codebank.dev/schemas"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 )

@@ -7,11 +7,11 @@ import (
 	"os"
 	"time"
 
-	"codebank.dev/bank/failpoint"
-	"codebank.dev/bank/serve"
 	"codebank.dev/checkout"
 	"codebank.dev/checkout/charge"
 	"codebank.dev/checkout/product"
+	"codebank.dev/platform/failpoint"
+	"codebank.dev/platform/serve"
 )
 
 // environmentPrefix begins the environment twin of every flag: CHECKOUT_DATABASE_URL.

@@ -9,13 +9,13 @@ import (
 	"io"
 	"os"
 
-	"codebank.dev/bank/serve"
 	"codebank.dev/checkout/bankrpc"
 	"codebank.dev/checkout/charge"
 	"codebank.dev/checkout/clock"
 	"codebank.dev/checkout/order"
 	"codebank.dev/checkout/product"
 	"codebank.dev/checkout/rpc"
+	"codebank.dev/platform/serve"
 	"codebank.dev/schemas"
 	checkoutv1 "codebank.dev/schemas/gen/checkout/v1"
 )

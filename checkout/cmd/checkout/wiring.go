@@ -7,10 +7,10 @@ import (
 	"sync"
 	"time"
 
-	"codebank.dev/bank/serve"
 	"codebank.dev/checkout/charge"
 	"codebank.dev/checkout/clock"
 	"codebank.dev/checkout/postgres"
+	"codebank.dev/platform/serve"
 )
 
 // databasePause is the wait between tries to reach the database at the start.

@@ -1,0 +1,96 @@
+// Package index reads the documents of the search index as copies of events for an
+// audit. It knows what a document looks like, not how one is fetched.
+package index
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"codebank.dev/operations/audit"
+	"codebank.dev/schemas/event"
+)
+
+// beside are the fields of a document that are none of the event's: they say where
+// the event was read from and how long it took, or follow from its time.
+var beside = []string{"hour", "weekday", "kafka_topic", "kafka_partition", "kafka_offset", "pipeline_millis"}
+
+// Document fills c with the document of an id. Values that no event has, and fields
+// that no document has, become problems. An error means that source is no JSON
+// object; what a server of documents answers always is one.
+//
+// The texts of c share one copy of source.
+func Document(c *audit.Copy, id string, source []byte) error {
+	*c = audit.Copy{ID: id}
+	s := scanner{rest: string(source)}
+	if err := s.object(func(name string, value value) { put(c, name, value) }); err != nil {
+		return fmt.Errorf("index: document %s: %w", id, err)
+	}
+	return nil
+}
+
+func put(c *audit.Copy, name string, value value) {
+	problem := func() {
+		c.Problems = append(c.Problems, audit.Problem{Field: name, Stored: value.raw})
+	}
+	kind, known := types[name]
+	switch {
+	case !known:
+		if !slices.Contains(beside, name) {
+			problem()
+		}
+		return
+	case value.kind == isNull:
+		return // as good as not there
+	case name == "occurred_at":
+		millis, ok := value.millis()
+		if !ok {
+			problem()
+			return
+		}
+		c.Event.OccurredAtMillis = millis
+		return
+	}
+	stored, ok := value.event(kind)
+	if !ok || c.Event.Set(name, stored) != nil {
+		problem()
+	}
+}
+
+// types are those of the event's fields, by name.
+var types = typesOf(event.Fields())
+
+func typesOf(fields []event.Field) map[string]event.Type {
+	byName := make(map[string]event.Type, len(fields))
+	for _, field := range fields {
+		byName[field.Name] = field.Type
+	}
+	return byName
+}
+
+// event returns the value as a field of a type has it.
+func (v value) event(kind event.Type) (event.Value, bool) {
+	if kind == event.Integer {
+		n, err := strconv.ParseInt(v.raw, 10, 64)
+		return event.IntegerValue(n), v.kind == isNumber && err == nil
+	}
+	return event.TextValue(v.text), v.kind == isText && v.text != ""
+}
+
+// millis returns the time that the value is: ISO 8601 in UTC, or milliseconds since
+// 1970, the two forms that the index takes.
+func (v value) millis() (int64, bool) {
+	if v.kind == isNumber {
+		n, err := strconv.ParseInt(v.raw, 10, 64)
+		return n, err == nil
+	}
+	if v.kind != isText {
+		return 0, false
+	}
+	at, err := time.Parse(time.RFC3339Nano, v.text)
+	if err != nil || at.Nanosecond()%int(time.Millisecond) != 0 {
+		return 0, false
+	}
+	return at.UnixMilli(), true
+}

@@ -1,0 +1,189 @@
+package audit
+
+import (
+	"math"
+	"slices"
+
+	"codebank.dev/platform/money"
+)
+
+// suspect is a finding before its event was read again.
+type suspect struct {
+	kind  Kind
+	store Store
+	key   key
+	// events is how many events it stands for; 0 is 1.
+	events int64
+	// held and positions say where copies of the event are.
+	held      [stores]bool
+	positions [stores][]Position
+	// blamed are the places whose copies differ from the others', if Altered.
+	blamed [stores]bool
+	field  string
+	detail string
+}
+
+// suspect counts a finding, an altered event once for each place to blame, and keeps
+// it while there is room.
+func (c *comparison) suspect(s suspect) {
+	if s.kind == Altered {
+		for store, blamed := range s.blamed {
+			if blamed {
+				c.tally(Altered, Store(store), 1)
+			}
+		}
+	} else {
+		c.tally(s.kind, s.store, max(s.events, 1))
+	}
+	if c.account.open {
+		c.account.differs = true
+	}
+	if len(c.suspects) < c.keep {
+		c.suspects = append(c.suspects, s)
+	}
+}
+
+// tally adds to the number of findings of a kind in a place.
+func (c *comparison) tally(kind Kind, store Store, findings int64) {
+	at := slices.IndexFunc(c.tallies, func(t Tally) bool { return t.Kind == kind && t.Store == store })
+	if at < 0 {
+		at, c.tallies = len(c.tallies), append(c.tallies, Tally{Kind: kind, Store: store})
+	}
+	c.tallies[at].Findings = addCapped(c.tallies[at].Findings, findings)
+}
+
+// addCapped adds without running over: an account's sequence may have been altered to
+// anything, and every number below it is then missing.
+func addCapped(a, b int64) int64 {
+	if sum, err := money.Add(a, b); err == nil {
+		return sum
+	}
+	return math.MaxInt64
+}
+
+// about begins a suspect that is about a group.
+func (g *group) about(kind Kind, store Store) suspect {
+	s := suspect{kind: kind, store: store, key: g.key}
+	for at := range g.piles {
+		pile := &g.piles[at]
+		if pile.count == 0 {
+			continue
+		}
+		s.held[at] = true
+		s.positions[at] = append(s.positions[at], pile.first.position)
+		if pile.differs {
+			s.positions[at] = append(s.positions[at], pile.other.position)
+		}
+	}
+	return s
+}
+
+// judge tells what is wrong with an event that the cut has.
+func (c *comparison) judge(g *group) {
+	c.count(g)
+	if !g.has(InLedger) {
+		c.suspect(g.about(Missing, InLedger))
+	}
+	waiting := g.has(InOutbox)
+	for _, store := range []Store{InTopic, InStatement, InIndex} {
+		if !g.has(store) && !waiting {
+			c.suspect(g.about(Missing, store))
+		}
+	}
+	for _, store := range []Store{InStatement, InIndex} {
+		if g.piles[store].count > 1 {
+			c.suspect(g.about(Doubled, store))
+		}
+	}
+	blamed, sound := g.blame()
+	if !sound {
+		s := g.about(Altered, InLedger)
+		s.blamed = blamed
+		c.suspect(s)
+	}
+	if g.key.class == ofAccount {
+		c.chain(g, sound)
+		c.order(g)
+	}
+}
+
+// count adds an event to the totals. One that is on the topic is the topic's, even
+// if the outbox has it too.
+func (c *comparison) count(g *group) {
+	for store := range stores {
+		pile := &g.piles[store]
+		if pile.count == 0 {
+			continue
+		}
+		if store == InOutbox || store == InTopic {
+			c.places[store].repeats += pile.count - 1
+		}
+		if store == InOutbox && g.has(InTopic) {
+			continue
+		}
+		c.places[store].add(&pile.first)
+		if c.account.open {
+			c.account.totals[store].add(&pile.first)
+		}
+	}
+}
+
+// pass counts what was decided after the cut, and otherwise leaves it alone.
+func (c *comparison) pass(g *group) {
+	for store := range stores {
+		c.places[store].later += g.piles[store].count
+	}
+}
+
+// foreign tells of an event that leads back to nothing in the ledger. It counts for
+// its places, so that their totals differ too.
+func (c *comparison) foreign(g *group) {
+	c.count(g)
+	for store := InOutbox; store < stores; store++ {
+		if g.has(store) {
+			c.suspect(g.about(Foreign, store))
+		}
+	}
+}
+
+// blame returns the places whose copy is not like that of most others; where there
+// is no most, the ledger is right. sound is true when all copies are alike.
+func (g *group) blame() (blamed [stores]bool, sound bool) {
+	core, _ := elect(g, func(s Store, r *record) (coreDigest, bool) { return r.core, true })
+	rest, elected := elect(g, func(s Store, r *record) (restDigest, bool) { return r.rest, s != InStatement })
+	sound = true
+	for store := range stores {
+		pile := &g.piles[store]
+		if pile.count == 0 {
+			continue
+		}
+		wrong := pile.differs || pile.first.core != core ||
+			store != InStatement && elected && pile.first.rest != rest
+		if wrong {
+			blamed[store], sound = true, false
+		}
+	}
+	return blamed, sound
+}
+
+// elect returns what most places have, one vote each; of equals the earliest place's,
+// so the ledger's before all others'.
+func elect[D comparable](g *group, vote func(Store, *record) (D, bool)) (winner D, elected bool) {
+	best := 0
+	for store := range stores {
+		candidate, ok := vote(store, &g.piles[store].first)
+		if !ok || !g.has(store) {
+			continue
+		}
+		votes := 0
+		for other := range stores {
+			if d, ok := vote(other, &g.piles[other].first); ok && g.has(other) && d == candidate {
+				votes++
+			}
+		}
+		if votes > best {
+			winner, elected, best = candidate, true, votes
+		}
+	}
+	return winner, elected
+}

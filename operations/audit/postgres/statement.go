@@ -1,0 +1,176 @@
+// Package postgres reads a statement's lines for an audit. Its connections only read.
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"codebank.dev/operations/audit"
+	"codebank.dev/schemas/event"
+)
+
+const connectTimeout = 5 * time.Second
+
+// Statement is a statement's database. It is safe for concurrent use: every call has
+// a connection of its own.
+type Statement struct {
+	config *pgconn.Config
+	fields []field
+	// columns are those of the fields, in their order.
+	columns string
+}
+
+var _ audit.Source = (*Statement)(nil)
+
+// New returns the statement in the database at url, as pgx reads it. It does not
+// connect. An error means that the URL cannot be read; it does not repeat it.
+func New(url string) (*Statement, error) {
+	config, err := pgconn.ParseConfig(url)
+	if err != nil {
+		return nil, errors.New("postgres: the database URL cannot be read")
+	}
+	config.ConnectTimeout = connectTimeout
+	for name, value := range map[string]string{
+		"application_name":              "bankctl audit",
+		"default_transaction_read_only": "on",
+		"statement_timeout":             "0",
+	} {
+		config.RuntimeParams[name] = value
+	}
+	s := &Statement{config: config}
+	var columns []string
+	for _, f := range audit.StatementFields() {
+		s.fields = append(s.fields, field{Field: f, time: f.Name == "occurred_at"})
+		columns = append(columns, f.Name)
+	}
+	s.columns = strings.Join(columns, ", ")
+	return s, nil
+}
+
+func (s *Statement) connect(ctx context.Context, work func(*pgconn.PgConn) error) error {
+	conn, err := pgconn.ConnectConfig(ctx, s.config)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	return work(conn)
+}
+
+// Read implements audit.Source, from one goroutine, as of one moment.
+func (s *Statement) Read(ctx context.Context, each func(*audit.Copy) error) error {
+	return s.connect(ctx, func(conn *pgconn.PgConn) error {
+		rows := &copiedRows{statement: s, each: each}
+		_, err := conn.CopyTo(ctx, rows, `COPY (SELECT `+s.columns+` FROM statement_lines) TO STDOUT (FORMAT binary)`)
+		if err == nil {
+			err = rows.whole()
+		}
+		return err
+	})
+}
+
+// Find implements audit.Source.
+func (s *Statement) Find(ctx context.Context, wanted audit.Wanted) ([]audit.Copy, error) {
+	var found []audit.Copy
+	err := s.connect(ctx, func(conn *pgconn.PgConn) error {
+		result := conn.ExecParams(ctx, `SELECT `+s.columns+` FROM statement_lines WHERE event_id = $1`,
+			[][]byte{[]byte(wanted.EventID)}, nil, nil, []int16{1}).Read()
+		if result.Err != nil {
+			return result.Err
+		}
+		for _, row := range result.Rows {
+			var c audit.Copy
+			for i, value := range row {
+				if err := s.fields[i].set(&c, string(value), value == nil); err != nil {
+					return err
+				}
+			}
+			c.ID = c.Event.EventID
+			found = append(found, c)
+		}
+		return nil
+	})
+	return found, err
+}
+
+// Count returns how many lines there are.
+func (s *Statement) Count(ctx context.Context) (count int64, err error) {
+	err = s.connect(ctx, func(conn *pgconn.PgConn) error {
+		results, err := conn.Exec(ctx, `SELECT count(*) FROM statement_lines`).ReadAll()
+		if err != nil {
+			return err
+		}
+		count, err = strconv.ParseInt(string(results[0].Rows[0][0]), 10, 64)
+		return err
+	})
+	return count, err
+}
+
+// field is a field of the event and how its column is read.
+type field struct {
+	event.Field
+	// time is a timestamp; other integers are bigint.
+	time bool
+}
+
+// epochMicros is 2000-01-01T00:00:00Z, from which Postgres counts, in microseconds since 1970.
+const epochMicros = 946_684_800_000_000
+
+// set puts a column's value in the binary format into a copy. A value that no event
+// can have becomes a problem; an error means that the column has not the type it should.
+func (f *field) set(c *audit.Copy, value string, null bool) error {
+	switch {
+	case null:
+		return f.put(c, event.Value{})
+	case f.Type != event.Integer && value == "":
+		c.Problems = append(c.Problems, audit.Problem{Field: f.Name, Stored: ""})
+		return nil
+	case f.Type != event.Integer:
+		return f.put(c, event.TextValue(value))
+	case len(value) != 8:
+		return fmt.Errorf("postgres: column %s is %d bytes wide, not 8", f.Name, len(value))
+	}
+	number := int64(bigEndian(value))
+	if !f.time {
+		return f.put(c, event.IntegerValue(number))
+	}
+	const microsInMilli = 1000
+	micros := number + epochMicros
+	if micros%microsInMilli != 0 || micros < number {
+		c.Problems = append(c.Problems, audit.Problem{Field: f.Name, Stored: describe(number)})
+		return nil
+	}
+	return f.put(c, event.IntegerValue(micros/microsInMilli))
+}
+
+func (f *field) put(c *audit.Copy, value event.Value) error {
+	if err := c.Event.Set(f.Name, value); err != nil {
+		// Such as a null that the event does not allow and the table must not either.
+		c.Problems = append(c.Problems, audit.Problem{Field: f.Name, Stored: value.String()})
+	}
+	return nil
+}
+
+func bigEndian(text string) (n uint64) {
+	for i := range len(text) {
+		n = n<<8 | uint64(text[i])
+	}
+	return n
+}
+
+// describe returns a timestamp that is no event's as text.
+func describe(micros int64) string {
+	const infinity, beginning = 1<<63 - 1, -1 << 63
+	switch micros {
+	case infinity:
+		return "infinity"
+	case beginning:
+		return "-infinity"
+	}
+	return time.UnixMicro(micros + epochMicros).UTC().Format(time.RFC3339Nano)
+}

@@ -1,0 +1,240 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"codebank.dev/operations/kafkaconnect"
+	"codebank.dev/operations/provision"
+)
+
+func newConnectors(app *application) *cobra.Command {
+	return group("connectors", "The connectors of Kafka Connect",
+		newConnectorsPlan(app), newConnectorsApply(app), newConnectorsStatus(app),
+		newConnectorsRestart(app), newConnectorsWatch(app))
+}
+
+func newConnectorsPlan(app *application) *cobra.Command {
+	return &cobra.Command{
+		Use:   "plan",
+		Short: "Tell where the running connectors differ from the files; 1 if they do",
+		Args:  cobra.NoArgs,
+		RunE: work(func(ctx context.Context, _ []string) error {
+			ctx, cancel := app.patiently(ctx)
+			defer cancel()
+			client, wanted, err := app.connect()
+			if err != nil {
+				return err
+			}
+			plans, err := client.Plan(ctx, wanted)
+			if err != nil {
+				return err
+			}
+			return app.showPlans(plans)
+		}),
+	}
+}
+
+func (a *application) showPlans(plans []kafkaconnect.Plan) error {
+	differing := 0
+	var rows [][]string
+	for _, plan := range plans {
+		if plan.Action != provision.Unchanged {
+			differing++
+		}
+		if a.json() {
+			if err := a.object(plan); err != nil {
+				return err
+			}
+			continue
+		}
+		rows = append(rows, planRows(plan)...)
+	}
+	if !a.json() {
+		if err := a.table([]string{"CONNECTOR", "PLAN", "KEY", "RUNNING", "WANTED"}, rows); err != nil {
+			return err
+		}
+	}
+	if differing > 0 {
+		return fmt.Errorf("%d of %d connectors are not as wanted", differing, len(plans))
+	}
+	return nil
+}
+
+// planRows tells what would be done to a connector. All keys of a new one are new;
+// they are in its file.
+func planRows(plan kafkaconnect.Plan) [][]string {
+	switch plan.Action {
+	case provision.Unchanged:
+		return [][]string{{plan.Name, "unchanged"}}
+	case provision.Created:
+		return [][]string{{plan.Name, "create", fmt.Sprintf("all %d", len(plan.Differences))}}
+	}
+	var rows [][]string
+	for _, difference := range plan.Differences {
+		rows = append(rows, []string{plan.Name, "update", difference.Key, side(difference.Running), side(difference.Wanted)})
+	}
+	return rows
+}
+
+func side(value *string) string {
+	if value == nil {
+		return "-"
+	}
+	return *value
+}
+
+func newConnectorsApply(app *application) *cobra.Command {
+	return &cobra.Command{
+		Use:   "apply",
+		Short: "The same as 'bankctl apply connectors'",
+		Args:  cobra.NoArgs,
+		RunE: work(func(ctx context.Context, _ []string) error {
+			ctx, cancel := app.patiently(ctx)
+			defer cancel()
+			return app.applyConnectors(ctx)
+		}),
+	}
+}
+
+func newConnectorsStatus(app *application) *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "Tell how the connectors and their tasks are; 1 unless all run",
+		Args:  cobra.NoArgs,
+		RunE: work(func(ctx context.Context, _ []string) error {
+			ctx, cancel := app.patiently(ctx)
+			defer cancel()
+			client, wanted, err := app.connect()
+			if err != nil {
+				return err
+			}
+			statuses, err := client.Statuses(ctx)
+			if err != nil {
+				return err
+			}
+			for _, connector := range wanted {
+				if _, there := statuses[connector.Name]; !there {
+					statuses[connector.Name] = kafkaconnect.Status{Name: connector.Name, Connector: kafkaconnect.State{State: "MISSING"}}
+				}
+			}
+			return app.showStatuses(statuses)
+		}),
+	}
+}
+
+func (a *application) showStatuses(statuses map[string]kafkaconnect.Status) error {
+	idle := 0
+	var rows [][]string
+	for _, name := range slices.Sorted(maps.Keys(statuses)) {
+		status := statuses[name]
+		if !status.Runs() {
+			idle++
+		}
+		if a.json() {
+			if err := a.object(status); err != nil {
+				return err
+			}
+			continue
+		}
+		rows = append(rows, []string{name, "", status.Connector.State, status.Connector.WorkerID, cause(status.Connector)})
+		for _, task := range status.Tasks {
+			rows = append(rows, []string{name, strconv.Itoa(task.ID), task.State.State, task.WorkerID, cause(task.State)})
+		}
+	}
+	if !a.json() {
+		if err := a.table([]string{"CONNECTOR", "TASK", "STATE", "WORKER", "CAUSE"}, rows); err != nil {
+			return err
+		}
+	}
+	if idle > 0 {
+		return fmt.Errorf("%d of %d connectors do not run whole", idle, len(statuses))
+	}
+	return nil
+}
+
+// cause gives the innermost reason of a failure.
+func cause(state kafkaconnect.State) string {
+	if state.State != kafkaconnect.Failed {
+		return ""
+	}
+	return kafkaconnect.Reason(state.Trace)
+}
+
+func newConnectorsRestart(app *application) *cobra.Command {
+	var whole bool
+	command := &cobra.Command{
+		Use:   "restart NAME...",
+		Short: "Restart what failed of connectors and wait until they run",
+		Args:  cobra.MinimumNArgs(1),
+		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+			_, wanted, _ := app.connect()
+			var names []string
+			for _, connector := range wanted {
+				names = append(names, connector.Name)
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: work(func(ctx context.Context, names []string) error {
+			ctx, cancel := app.patiently(ctx)
+			defer cancel()
+			client, _, err := app.connect()
+			if err != nil {
+				return err
+			}
+			var failures []error
+			for _, name := range names {
+				failures = append(failures, app.restart(ctx, client, name, !whole))
+			}
+			return errors.Join(failures...)
+		}),
+	}
+	command.Flags().BoolVar(&whole, "whole", false, "restart what runs as well")
+	return command
+}
+
+func (a *application) restart(ctx context.Context, client *kafkaconnect.Client, name string, onlyFailed bool) error {
+	if err := client.Restart(ctx, name, onlyFailed); err != nil {
+		return fmt.Errorf("connector %s: %w", name, err)
+	}
+	tasks, err := client.Await(ctx, name, kafkaconnect.DefaultPace())
+	if err != nil {
+		return err
+	}
+	if a.json() {
+		return a.object(map[string]any{"kind": "connector", "name": name, "action": "restarted", "tasks": tasks})
+	}
+	_, err = fmt.Fprintf(a.streams.out, "%s runs, tasks: %d\n", harmless(name), tasks)
+	return err
+}
+
+func newConnectorsWatch(app *application) *cobra.Command {
+	return &cobra.Command{
+		Use:   "watch",
+		Short: "Restart failed connectors and tasks, with growing delays, until interrupted",
+		Args:  cobra.NoArgs,
+		RunE: work(func(ctx context.Context, _ []string) error {
+			client, _, err := app.connect()
+			if err != nil {
+				return err
+			}
+			var handler slog.Handler = slog.NewTextHandler(app.streams.err, nil)
+			if app.json() {
+				handler = slog.NewJSONHandler(app.streams.err, nil)
+			}
+			log := slog.New(handler)
+			log.Info("looking after the connectors")
+			if err := kafkaconnect.NewSupervisor(client, log).Run(ctx); !errors.Is(err, context.Canceled) {
+				return err
+			}
+			return nil
+		}),
+	}
+}

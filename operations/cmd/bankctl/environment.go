@@ -1,0 +1,50 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"codebank.dev/platform/serve"
+)
+
+// prefix begins the names of bankctl's environment variables, before an underscore.
+const prefix = "BANKCTL"
+
+// byHand annotates flags that must be given on the command line each time.
+const byHand = "by-hand"
+
+// fromEnvironment sets the flags of a command that were not given from their twins
+// in the environment. A variable that begins with the prefix and belongs to no flag
+// of any command is an error, so that a misspelt setting is not silently ignored.
+// Errors never hold a value.
+func fromEnvironment(command *cobra.Command, environ []string) error {
+	environment, err := serve.NewEnvironment(prefix, withTwins(command.Root()), environ)
+	failures := []error{err}
+	command.Flags().VisitAll(func(flag *pflag.Flag) {
+		if !flag.Changed && hasTwin(flag) {
+			failures = append(failures, environment.Set(command.Flags(), flag.Name))
+		}
+	})
+	return errors.Join(failures...)
+}
+
+// withTwins are the names of the flags of a command, and of those below it, that may be
+// set in the environment.
+func withTwins(command *cobra.Command) []string {
+	var names []string
+	command.LocalFlags().VisitAll(func(flag *pflag.Flag) {
+		if hasTwin(flag) {
+			names = append(names, flag.Name)
+		}
+	})
+	for _, below := range command.Commands() {
+		names = append(names, withTwins(below)...)
+	}
+	return names
+}
+
+func hasTwin(flag *pflag.Flag) bool {
+	return flag.Name != "help" && flag.Annotations[byHand] == nil
+}

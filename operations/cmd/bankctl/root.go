@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"codebank.dev/bank"
+	"codebank.dev/platform/failpoint"
+)
+
+// settings are the flags that all commands share.
+type settings struct {
+	kafkaBrokers         []string
+	registryURL          string
+	connectURL           string
+	elasticsearchURL     string
+	ledgerDatabaseURL    string
+	statementDatabaseURL string
+	bankCode             string
+	timeout              time.Duration
+	output               string
+	failpoint            string
+}
+
+// application is what every command gets.
+type application struct {
+	settings
+	streams streams
+	environ []string
+}
+
+const long = `bankctl provisions, watches and repairs the pipeline of a bank.
+
+Every flag but --yes has a twin in the environment: --connect-url is
+BANKCTL_CONNECT_URL, and BANKCTL_CONNECT_URL_FILE names a file that holds the
+value, which is the way for addresses with a password in them. A flag goes
+before the environment.
+
+Results go to standard output, as a table or, with -o json, as one JSON object
+a line. The exit status is 0 when all is well, 1 when something failed or was
+found wanting, 2 for wrong usage.`
+
+// newRoot returns the command tree.
+func newRoot(environ []string, streams streams) *cobra.Command {
+	app := &application{streams: streams, environ: environ}
+	root := &cobra.Command{
+		Use:           "bankctl",
+		Short:         "Provision, watch and repair the pipeline of a bank",
+		Long:          long,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		PersistentPreRunE: func(command *cobra.Command, _ []string) error {
+			if err := fromEnvironment(command, environ); err != nil {
+				return err
+			}
+			hook, err := failpoint.Parse(app.failpoint, failpoint.Bankctl())
+			if err != nil {
+				return err
+			}
+			command.SetContext(failpoint.With(command.Context(), hook))
+			return app.check()
+		},
+	}
+	root.SetOut(streams.out)
+	root.SetErr(streams.err)
+	app.bind(root)
+	root.AddCommand(newKeys(app), newApply(app), newConnectors(app), newDashboards(app), newDeadLetters(app),
+		newRepublish(app), newAudit(app), newSeed(app))
+	return root
+}
+
+// bind defines the shared flags. The addresses are those of a stack on this machine.
+func (a *application) bind(root *cobra.Command) {
+	flags := root.PersistentFlags()
+	flags.StringSliceVar(&a.kafkaBrokers, "kafka-brokers", []string{"127.0.0.1:17021"}, "`host:port` of brokers to begin with, separated by commas")
+	flags.StringVar(&a.registryURL, "registry-url", "http://127.0.0.1:17023/apis/ccompat/v7", "`URL` of the schema registry's Confluent interface")
+	flags.StringVar(&a.connectURL, "connect-url", "http://127.0.0.1:17025", "`URL` of a Kafka Connect worker")
+	flags.StringVar(&a.elasticsearchURL, "elasticsearch-url", "http://127.0.0.1:17026", "`URLs` of Elasticsearch nodes, separated by commas")
+	flags.StringVar(&a.ledgerDatabaseURL, "ledger-database-url", "", "`URL` of the bank's Postgres database")
+	flags.StringVar(&a.statementDatabaseURL, "statement-database-url", "", "`URL` of the statement's Postgres database")
+	flags.StringVar(&a.bankCode, "bank-code", "001", "`code` of the bank, three digits")
+	flags.DurationVar(&a.timeout, "timeout", 2*time.Minute, "how long to wait for services that are starting and for what they were asked to do")
+	flags.StringVarP(&a.output, "output", "o", "table", "table or json")
+	flags.StringVar(&a.failpoint, "failpoint", "", failpoint.Usage(failpoint.Bankctl()))
+	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// check refuses shared settings that no command could use.
+func (a *application) check() error {
+	if a.output != "table" && a.output != "json" {
+		return fmt.Errorf("--output: %q is neither table nor json", a.output)
+	}
+	if _, err := bank.ParseCode(a.bankCode); err != nil {
+		return misused("bank-code", err)
+	}
+	if a.timeout <= 0 {
+		return fmt.Errorf("--timeout: %v is not a time to wait", a.timeout)
+	}
+	return nil
+}
+
+// group is a command that only has others below it.
+func group(use, short string, below ...*cobra.Command) *cobra.Command {
+	command := &cobra.Command{
+		Use: use, Short: short, Args: cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			return fmt.Errorf("%s: say which of its commands", command.CommandPath())
+		},
+	}
+	command.AddCommand(below...)
+	return command
+}
+
+// failure marks an error as that of the work itself: the command was called rightly.
+type failure struct{ cause error }
+
+func (f *failure) Error() string { return f.cause.Error() }
+func (f *failure) Unwrap() error { return f.cause }
+
+// misuse marks an error as that of a setting that only the work could judge.
+type misuse struct {
+	flag  string
+	cause error
+}
+
+func (m *misuse) Error() string { return "--" + m.flag + ": " + m.cause.Error() }
+func (m *misuse) Unwrap() error { return m.cause }
+
+func misused(flag string, err error) error { return &misuse{flag, err} }
+
+// work makes a command's work of a function whose errors are failures, or misuse.
+func work(do func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
+	return func(command *cobra.Command, args []string) error {
+		err := do(command.Context(), args)
+		if err == nil || errors.As(err, new(*misuse)) {
+			return err
+		}
+		return &failure{err}
+	}
+}

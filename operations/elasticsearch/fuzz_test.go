@@ -1,0 +1,78 @@
+package elasticsearch
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"testing"
+
+	"github.com/elastic/elastic-transport-go/v8/elastictransport"
+	"github.com/stretchr/testify/require"
+)
+
+// answering is a server that gives one answer to everything, and ends the call's
+// patience with it.
+type answering struct {
+	code  int
+	body  []byte
+	ended func()
+}
+
+func (a *answering) RoundTrip(*http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: a.code, Header: http.Header{}, Body: &closing{bytes.NewReader(a.body), a.ended}}, nil
+}
+
+type closing struct {
+	io.Reader
+	ended func()
+}
+
+func (c *closing) Close() error {
+	c.ended()
+	return nil
+}
+
+// FuzzAnswer: whatever a server answers is read or is an error, by every call.
+func FuzzAnswer(f *testing.F) {
+	f.Add(200, []byte(`{"pit_id":"p","_shards":{"failed":0},"hits":{"hits":[{"_id":"a:1","_index":"i","_source":{"kind":"PURCHASE"},"sort":[1]}]}}`))
+	f.Add(200, []byte(`{"bank-transactions-2026.01":{"mappings":{"properties":{}},"aliases":{"x":{}}}}`))
+	f.Add(200, []byte(`{"count":3,"id":"p","status":"green","timed_out":false}`))
+	f.Add(200, []byte(`{"responses":[{"status":200,"hits":{"total":{"value":3}}}]}`))
+	f.Add(404, []byte(`{"error":{"reason":"no such index","caused_by":{"reason":"b"}},"status":404}`))
+	f.Add(429, []byte(`{"error":"busy"}`))
+	f.Fuzz(func(t *testing.T, code int, body []byte) {
+		if code < 200 || code > 599 {
+			t.Skip()
+		}
+		server := &answering{code: code, body: body}
+		transport, err := elastictransport.NewClient(elastictransport.WithURLs(&url.URL{Scheme: "http", Host: "index"}),
+			elastictransport.WithTransport(server), elastictransport.WithDisableRetry())
+		require.NoError(t, err)
+		client := &Client{transport: transport}
+		once := func(call func(context.Context) error) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			server.ended = cancel
+			_ = call(ctx)
+		}
+		once(func(ctx context.Context) error { _, err := client.Count(ctx, "i"); return err })
+		once(func(ctx context.Context) error { _, err := client.indices(ctx, []string{"i-*"}); return err })
+		once(client.Await)
+		once(func(ctx context.Context) error {
+			_, err := client.MultiSearch(ctx, []Search{{Index: "i", Body: []byte(`{"size":0}`)}})
+			return err
+		})
+		once(func(ctx context.Context) error {
+			var page page
+			if err := client.call(ctx, http.MethodPost, "/_search", nil, &page); err != nil {
+				return err
+			}
+			return page.whole()
+		})
+		if code >= 300 {
+			require.NotEmpty(t, refusal(code, body).Error())
+		}
+	})
+}

@@ -1,0 +1,137 @@
+package elasticsearch
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+)
+
+// Scan is what documents to read, and how.
+type Scan struct {
+	// Index is an index, an alias or a pattern.
+	Index string
+	// Query is a query in the server's language; nil reads all documents.
+	Query json.RawMessage
+	// Sort are the fields to order by, ascending, those without a value last; none is
+	// the server's own order, which is the quickest.
+	Sort []string
+	// Fields are the fields of the documents to read; none reads all.
+	Fields []string
+	// Page is how many documents a request fetches; 0 is 5,000. The server's limit is
+	// 10,000.
+	Page int
+}
+
+// Document is one document that a scan found.
+type Document struct {
+	Index  string          `json:"_index"`
+	ID     string          `json:"_id"`
+	Source json.RawMessage `json:"_source"`
+	Sort   json.RawMessage `json:"sort"`
+}
+
+const (
+	defaultPage = 5000
+	// keepAlive is how long the server keeps a scan between two pages.
+	keepAlive = "2m"
+)
+
+// Scan calls each for every document, as of one moment: what is written meanwhile is
+// not seen, and what was written before but not refreshed is not either. Memory is
+// bounded by one page. The document is each's to keep. An error of each ends the scan
+// and is returned as it is. ErrNotFound when a name without wildcards is not there.
+func (c *Client) Scan(ctx context.Context, scan Scan, each func(Document) error) error {
+	var moment struct {
+		ID string `json:"id"`
+	}
+	err := c.call(ctx, http.MethodPost, "/"+url.PathEscape(scan.Index)+"/_pit?keep_alive="+keepAlive, nil, &moment)
+	if err != nil {
+		return err
+	}
+	// The name of the moment may change from page to page; what is closed is the last one.
+	defer func() { c.forget(context.WithoutCancel(ctx), moment.ID) }()
+	search := scan.first()
+	for {
+		search.Moment = map[string]string{"id": moment.ID, "keep_alive": keepAlive}
+		body, err := json.Marshal(search)
+		if err != nil {
+			return fmt.Errorf("elastic: %w", err)
+		}
+		var page page
+		if err := c.call(ctx, http.MethodPost, "/_search", body, &page); err != nil {
+			return err
+		}
+		if err := page.whole(); err != nil {
+			return err
+		}
+		if page.Moment != "" {
+			moment.ID = page.Moment
+		}
+		documents := page.Hits.Documents
+		for _, document := range documents {
+			if err := each(document); err != nil {
+				return err
+			}
+		}
+		if len(documents) < search.Size {
+			return nil
+		}
+		search.After = documents[len(documents)-1].Sort
+	}
+}
+
+// search is the body of a search.
+type search struct {
+	Size   int                 `json:"size"`
+	Moment map[string]string   `json:"pit"`
+	Query  json.RawMessage     `json:"query,omitempty"`
+	Sort   []map[string]string `json:"sort"`
+	Fields []string            `json:"_source,omitempty"`
+	After  json.RawMessage     `json:"search_after,omitempty"`
+	Totals bool                `json:"track_total_hits"`
+}
+
+func (s Scan) first() search {
+	first := search{Size: s.Page, Query: s.Query, Fields: s.Fields}
+	if first.Size == 0 {
+		first.Size = defaultPage
+	}
+	for _, field := range s.Sort {
+		first.Sort = append(first.Sort, map[string]string{field: "asc"})
+	}
+	if len(s.Sort) == 0 {
+		first.Sort = []map[string]string{{"_shard_doc": "asc"}}
+	}
+	return first
+}
+
+// page is the answer to a search.
+type page struct {
+	Moment   string `json:"pit_id"`
+	TimedOut bool   `json:"timed_out"`
+	Shards   struct {
+		Failed int `json:"failed"`
+	} `json:"_shards"`
+	Hits struct {
+		Documents []Document `json:"hits"`
+	} `json:"hits"`
+}
+
+// whole refuses a page that lacks the documents of a shard: the answer to a search
+// is 200 all the same.
+func (p *page) whole() error {
+	if p.TimedOut || p.Shards.Failed > 0 {
+		return fmt.Errorf("elastic: the answer is not whole: %d shards failed, timed out: %t", p.Shards.Failed, p.TimedOut)
+	}
+	return nil
+}
+
+// forget closes a moment; one that is not closed ends by itself.
+func (c *Client) forget(ctx context.Context, id string) {
+	body, err := json.Marshal(map[string]string{"id": id})
+	if err == nil {
+		_ = c.once(ctx, http.MethodDelete, "/_pit", body, nil)
+	}
+}

@@ -1,0 +1,51 @@
+package elasticsearch
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+)
+
+// Search is one search of several.
+type Search struct {
+	// Index is an index, an alias or a pattern. One that is not there has no documents.
+	Index string
+	// Body is that of _search.
+	Body json.RawMessage
+}
+
+// MultiSearch sends searches in one request and returns their answers, in order, as
+// the server gives them: each may be an error of its own. It waits for a server that
+// is starting until ctx ends.
+func (c *Client) MultiSearch(ctx context.Context, searches []Search) ([]json.RawMessage, error) {
+	if len(searches) == 0 {
+		return nil, nil
+	}
+	var body bytes.Buffer
+	for _, search := range searches {
+		header, err := json.Marshal(map[string]any{
+			"index": search.Index, "ignore_unavailable": true, "allow_no_indices": true, "expand_wildcards": "open",
+		})
+		if err != nil {
+			return nil, fmt.Errorf("elastic: %w", err)
+		}
+		body.Write(header)
+		body.WriteByte('\n')
+		if err := json.Compact(&body, search.Body); err != nil {
+			return nil, fmt.Errorf("elastic: a search is not JSON: %w", err)
+		}
+		body.WriteByte('\n')
+	}
+	var answer struct {
+		Responses []json.RawMessage `json:"responses"`
+	}
+	if err := c.call(ctx, http.MethodPost, "/_msearch", body.Bytes(), &answer); err != nil {
+		return nil, err
+	}
+	if len(answer.Responses) != len(searches) {
+		return nil, fmt.Errorf("elastic: %d answers to %d searches", len(answer.Responses), len(searches))
+	}
+	return answer.Responses, nil
+}

@@ -1,0 +1,181 @@
+package elasticsearch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"reflect"
+	"slices"
+	"strings"
+
+	"codebank.dev/operations/provision"
+	"codebank.dev/platform/failpoint"
+)
+
+// Template is a composable index template as it is wanted, with what reaches the
+// indices that exist already.
+type Template struct {
+	Name string
+	// Body is the body of PUT /_index_template/{name}.
+	Body json.RawMessage
+	// Patterns are the names of the template's indices.
+	Patterns []string
+	// Mappings is the body of PUT /{index}/_mapping; nil for none.
+	Mappings json.RawMessage
+	// Aliases are the names under which all indices of the template are read.
+	Aliases []string
+}
+
+// Apply puts each template, then its mapping and aliases on every open index that
+// its patterns match, and reports each template and index. A server drops what
+// changes nothing; whether something changed is found by reading before and after,
+// so no notion of ours of how a server writes a mapping has to be right. Whether a
+// field is indexed and has doc values is settled when an index is made: an index that
+// exists keeps what it has, and the next one is made by the template. Any other change
+// that the server refuses, a field's type above all, is its error: it needs a new
+// index. Apply waits for a server that is starting until ctx ends.
+func (c *Client) Apply(ctx context.Context, wanted []Template, report provision.Report) error {
+	if err := c.Await(ctx); err != nil {
+		return err
+	}
+	var failures []error
+	for _, template := range wanted {
+		result, err := c.putTemplate(ctx, template)
+		if err != nil {
+			failures = append(failures, fmt.Errorf("template %s: %w", template.Name, err))
+			continue
+		}
+		report(result)
+		failures = append(failures, c.applyToIndices(ctx, template, report))
+	}
+	return errors.Join(failures...)
+}
+
+func (c *Client) putTemplate(ctx context.Context, template Template) (provision.Result, error) {
+	result := provision.Result{
+		Kind: "template", Name: template.Name, Action: provision.Unchanged,
+		Detail: strings.Join(template.Patterns, " "),
+	}
+	path := "/_index_template/" + url.PathEscape(template.Name)
+	var before, after any
+	err := c.call(ctx, http.MethodGet, path, nil, &before)
+	if errors.Is(err, ErrNotFound) {
+		result.Action, err = provision.Created, nil
+	}
+	if err == nil {
+		err = c.call(ctx, http.MethodPut, path, template.Body, nil)
+		failpoint.From(ctx).After(err, failpoint.TemplatePut)
+	}
+	if err == nil {
+		err = c.call(ctx, http.MethodGet, path, nil, &after)
+	}
+	if result.Action != provision.Created && !reflect.DeepEqual(before, after) {
+		result.Action = provision.Updated
+	}
+	return result, err
+}
+
+// index is what Apply looks at in an index.
+type index struct {
+	Mappings map[string]any `json:"mappings"`
+	Aliases  map[string]any `json:"aliases"`
+}
+
+// settled returns the mappings that are wanted of an index that exists: its fields are
+// indexed, and have doc values, as they were made.
+func settled(wanted json.RawMessage, existing map[string]any) (json.RawMessage, error) {
+	var mappings map[string]any
+	if err := json.Unmarshal(wanted, &mappings); err != nil {
+		return nil, fmt.Errorf("mappings: %w", err)
+	}
+	fields, _ := mappings["properties"].(map[string]any)
+	made, _ := existing["properties"].(map[string]any)
+	for name, is := range made {
+		was, _ := is.(map[string]any)
+		field, there := fields[name].(map[string]any)
+		if !there {
+			continue
+		}
+		for _, parameter := range []string{"index", "doc_values"} {
+			if value, set := was[parameter]; set {
+				field[parameter] = value
+			} else {
+				delete(field, parameter)
+			}
+		}
+	}
+	return json.Marshal(mappings)
+}
+
+func (c *Client) applyToIndices(ctx context.Context, template Template, report provision.Report) error {
+	existing, err := c.indices(ctx, template.Patterns)
+	if err != nil {
+		return fmt.Errorf("indices of template %s: %w", template.Name, err)
+	}
+	var failures []error
+	for _, name := range slices.Sorted(maps.Keys(existing)) {
+		result, err := c.applyToIndex(ctx, name, existing[name], template)
+		if err != nil {
+			failures = append(failures, fmt.Errorf("index %s: %w", name, err))
+			continue
+		}
+		report(result)
+	}
+	return errors.Join(failures...)
+}
+
+// indices returns the open indices that match.
+func (c *Client) indices(ctx context.Context, patterns []string) (map[string]index, error) {
+	if len(patterns) == 0 {
+		return nil, nil // an empty list would mean every index
+	}
+	escaped := make([]string, len(patterns))
+	for i, pattern := range patterns {
+		escaped[i] = url.PathEscape(pattern)
+	}
+	var found map[string]index
+	err := c.call(ctx, http.MethodGet, "/"+strings.Join(escaped, ",")+
+		"?expand_wildcards=open&ignore_unavailable=true&allow_no_indices=true&features=mappings,aliases", nil, &found)
+	return found, err
+}
+
+func (c *Client) applyToIndex(ctx context.Context, name string, before index, template Template) (provision.Result, error) {
+	result := provision.Result{Kind: "index", Name: name, Action: provision.Unchanged}
+	var told []string
+	if template.Mappings != nil {
+		mappings, err := settled(template.Mappings, before.Mappings)
+		if err == nil {
+			err = c.call(ctx, http.MethodPut, "/"+url.PathEscape(name)+"/_mapping", mappings, nil)
+		}
+		if err != nil {
+			return result, err
+		}
+		failpoint.From(ctx).At(failpoint.MappingPut)
+		after, err := c.indices(ctx, []string{name})
+		if err != nil {
+			return result, err
+		}
+		if !reflect.DeepEqual(before.Mappings, after[name].Mappings) {
+			told = append(told, "mapping")
+		}
+	}
+	for _, alias := range template.Aliases {
+		if _, there := before.Aliases[alias]; there {
+			continue
+		}
+		err := c.call(ctx, http.MethodPut, "/"+url.PathEscape(name)+"/_alias/"+url.PathEscape(alias), nil, nil)
+		if err != nil {
+			return result, err
+		}
+		failpoint.From(ctx).At(failpoint.AliasPut)
+		told = append(told, "alias "+alias)
+	}
+	if len(told) > 0 {
+		result.Action, result.Detail = provision.Updated, strings.Join(told, ", ")
+	}
+	return result, nil
+}

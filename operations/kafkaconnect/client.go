@@ -1,0 +1,171 @@
+// Package connect is a client of Kafka Connect's REST interface: it brings
+// connectors into the wanted state, tells how they are, and restarts what failed.
+//
+// A worker that is starting or whose group is rebalancing answers 503, 409 or lets a
+// request time out; every call here waits for such a worker until its context ends.
+package kafkaconnect
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"codebank.dev/operations/httpclient"
+	"codebank.dev/operations/provision"
+	"codebank.dev/platform/failpoint"
+)
+
+// worker bounds a try below the 90 s after which a worker itself gives up: the next one
+// may reach it after its rebalance. A status holds a stack trace for each task.
+var worker = httpclient.Service{Name: "connect", TryTimeout: 30 * time.Second, MaxAnswer: 16 << 20}
+
+// ErrNotFound says that there is no such connector.
+var ErrNotFound = errors.New("connect: no such connector")
+
+// Client speaks to one worker, which forwards to the others of its group. It is
+// safe for concurrent use.
+type Client struct {
+	base string
+	http *http.Client
+}
+
+// New returns a client for the worker at an address such as http://127.0.0.1:17025.
+// A name and password in the address are used for basic authentication. Nothing is
+// sent yet.
+func New(address string) (*Client, error) {
+	base, err := worker.Address(address)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{base: strings.TrimSuffix(base.String(), "/"), http: &http.Client{}}, nil
+}
+
+// Connectors returns the names of all connectors.
+func (c *Client) Connectors(ctx context.Context) ([]string, error) {
+	var names []string
+	err := c.call(ctx, http.MethodGet, "/connectors", nil, &names)
+	return names, err
+}
+
+// Config returns a connector's configuration as it was given, references to secrets
+// unresolved. ErrNotFound when there is none.
+func (c *Client) Config(ctx context.Context, name string) (map[string]string, error) {
+	var config map[string]string
+	err := c.call(ctx, http.MethodGet, path(name)+"/config", nil, &config)
+	return config, err
+}
+
+// Put creates the connector or replaces its configuration. Doing it again is
+// harmless, though it restarts the connector.
+func (c *Client) Put(ctx context.Context, connector Connector) error {
+	err := c.call(ctx, http.MethodPut, path(connector.Name)+"/config", connector.Config, nil)
+	failpoint.From(ctx).After(err, failpoint.ConnectorPut)
+	return err
+}
+
+// Status returns how a connector and its tasks are. ErrNotFound when there is no
+// such connector, or while a new one is not known to be anything yet.
+func (c *Client) Status(ctx context.Context, name string) (Status, error) {
+	var status Status
+	err := c.call(ctx, http.MethodGet, path(name)+"/status", nil, &status)
+	return status, err
+}
+
+// Tasks returns how many tasks the connector was divided into; 0 while it is not yet.
+// ErrNotFound when there is no such connector.
+func (c *Client) Tasks(ctx context.Context, name string) (int, error) {
+	var connector struct {
+		Tasks []json.RawMessage `json:"tasks"`
+	}
+	err := c.call(ctx, http.MethodGet, path(name), nil, &connector)
+	return len(connector.Tasks), err
+}
+
+// Statuses returns how all connectors are, by name.
+func (c *Client) Statuses(ctx context.Context) (map[string]Status, error) {
+	var expanded map[string]struct {
+		Status Status `json:"status"`
+	}
+	if err := c.call(ctx, http.MethodGet, "/connectors?expand=status", nil, &expanded); err != nil {
+		return nil, err
+	}
+	statuses := make(map[string]Status, len(expanded))
+	for name, connector := range expanded {
+		statuses[name] = connector.Status
+	}
+	return statuses, nil
+}
+
+// Restart restarts a connector and its tasks; with onlyFailed, just those that
+// failed. It returns when the request is accepted, not when it is done.
+func (c *Client) Restart(ctx context.Context, name string, onlyFailed bool) error {
+	err := c.call(ctx, http.MethodPost,
+		fmt.Sprintf("%s/restart?includeTasks=true&onlyFailed=%t", path(name), onlyFailed), nil, nil)
+	failpoint.From(ctx).After(err, failpoint.ConnectorRestarted)
+	return err
+}
+
+func path(name string) string { return "/connectors/" + url.PathEscape(name) }
+
+// call sends a request until the worker answers it for good and decodes the answer
+// into into, unless that is nil.
+func (c *Client) call(ctx context.Context, method, path string, body, into any) error {
+	var content []byte
+	if body != nil {
+		var err error
+		if content, err = json.Marshal(body); err != nil {
+			return fmt.Errorf("connect: %w", err)
+		}
+	}
+	return provision.Await(ctx, "Kafka Connect", func(ctx context.Context) error {
+		request, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(content))
+		if err != nil {
+			return fmt.Errorf("connect: %w", err)
+		}
+		request.Header.Set("Accept", "application/json")
+		request.Header.Set("Content-Type", "application/json")
+		status, answer, err := worker.Exchange(c.http.Do, request)
+		if err != nil {
+			return err
+		}
+		return decode(status, answer, into)
+	})
+}
+
+// decode reads an answer, or the error that it is.
+func decode(status int, answer []byte, into any) error {
+	if status < 300 {
+		return worker.Decode(answer, into)
+	}
+	var refusal struct {
+		Message string `json:"message"`
+	}
+	if json.Unmarshal(answer, &refusal) != nil {
+		refusal.Message = ""
+	}
+	err := worker.Refusal(status, refusal.Message, ErrNotFound)
+	if passes(status, refusal.Message) {
+		return provision.NotReady(err)
+	}
+	return err
+}
+
+// passes reports whether an answer is that of a worker whose group is rebalancing. One
+// whose own time ran out, or that some calls find before a rebalance, answers 500, as it
+// does for what is broken for good; only the message differs.
+func passes(status int, message string) bool {
+	switch status {
+	case http.StatusConflict:
+		return true
+	case http.StatusInternalServerError:
+		message = strings.ToLower(message)
+		return strings.Contains(message, "timed out") || strings.Contains(message, "rebalance is expected")
+	}
+	return false
+}

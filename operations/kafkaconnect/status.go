@@ -1,0 +1,130 @@
+package kafkaconnect
+
+import (
+	"fmt"
+	"strings"
+)
+
+// The states of a connector or task, as the worker names them. There are more,
+// which pass: UNASSIGNED, RESTARTING.
+const (
+	Running = "RUNNING"
+	Failed  = "FAILED"
+	Paused  = "PAUSED"
+	Stopped = "STOPPED"
+)
+
+// Status is how a connector and its tasks are.
+type Status struct {
+	Name      string `json:"name"`
+	Type      string `json:"type"`
+	Connector State  `json:"connector"`
+	Tasks     []Task `json:"tasks"`
+}
+
+// State is how a connector or a task is.
+type State struct {
+	State    string `json:"state"`
+	WorkerID string `json:"worker_id"`
+	// Trace is the stack trace of a failure.
+	Trace string `json:"trace,omitempty"`
+}
+
+// Task is how one task is.
+type Task struct {
+	ID int `json:"id"`
+	State
+}
+
+// Runs reports whether the connector and all its tasks, of which there is at least
+// one, run.
+func (s Status) Runs() bool {
+	for _, task := range s.Tasks {
+		if task.State.State != Running {
+			return false
+		}
+	}
+	return s.Connector.State == Running && len(s.Tasks) > 0
+}
+
+// Failure returns an error that tells what failed, nil when nothing did.
+func (s Status) Failure() error {
+	if s.Connector.State == Failed {
+		return &FailedError{Connector: s.Name, Task: -1, Trace: s.Connector.Trace}
+	}
+	for _, task := range s.Tasks {
+		if task.State.State == Failed {
+			return &FailedError{Connector: s.Name, Task: task.ID, Trace: task.Trace}
+		}
+	}
+	return nil
+}
+
+// Halted reports whether someone paused or stopped the connector on purpose.
+func (s Status) Halted() bool {
+	return s.Connector.State == Paused || s.Connector.State == Stopped
+}
+
+// FailedError says that a connector or one of its tasks failed.
+type FailedError struct {
+	Connector string
+	// Task is the number of the task, -1 when the connector itself failed.
+	Task int
+	// Trace is the whole stack trace.
+	Trace string
+}
+
+// Error names what failed and gives the first lines of the trace.
+func (e *FailedError) Error() string {
+	what := "connector " + e.Connector
+	if e.Task >= 0 {
+		what = fmt.Sprintf("task %d of %s", e.Task, what)
+	}
+	return what + " FAILED: " + Reasons(e.Trace)
+}
+
+// Reason returns the innermost cause that a Java stack trace tells, in one line; ""
+// when it tells none.
+func Reason(trace string) string {
+	reason := ""
+	for line := range strings.Lines(trace) {
+		line = strings.TrimSpace(line)
+		if cause, ok := strings.CutPrefix(line, "Caused by: "); ok || reason == "" {
+			reason = cause
+		}
+	}
+	return shortened(reason)
+}
+
+const (
+	// reasonLines is how many lines of a trace are worth reading first.
+	reasonLines = 6
+	// reasonWidth bounds such a line, in bytes: a message may repeat a whole record.
+	reasonWidth = 500
+)
+
+// Reasons returns what a Java stack trace says before and between its frames, the
+// exception and its causes, in a few lines.
+func Reasons(trace string) string {
+	var reasons []string
+	for line := range strings.Lines(trace) {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "at ") || strings.HasPrefix(line, "... ") {
+			continue
+		}
+		if reasons = append(reasons, shortened(line)); len(reasons) == reasonLines {
+			break
+		}
+	}
+	if len(reasons) == 0 {
+		return "no trace"
+	}
+	return strings.Join(reasons, "\n  ")
+}
+
+func shortened(line string) string {
+	if len(line) > reasonWidth {
+		line = strings.ToValidUTF8(line[:reasonWidth], "") + "…"
+	}
+	return line
+}

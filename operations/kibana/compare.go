@@ -1,0 +1,296 @@
+package kibana
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math/big"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"codebank.dev/operations/provision"
+)
+
+// noise are the members of a saved object that tell of the one Kibana it was in.
+var noise = []string{
+	"updated_at", "updated_by", "created_at", "created_by", "version", "namespaces", "originId", "managed", "accessControl",
+}
+
+// stamps say which version an object is written in. A Kibana lifts them on import, so
+// they differ where the meaning does not.
+var stamps = []string{"coreMigrationVersion", "typeMigrationVersion", "migrationVersion"}
+
+const (
+	// maxUnfold is how many texts of JSON may be inside each other; Kibana has three.
+	maxUnfold = 8
+	// maxShown bounds a side of a difference that is told.
+	maxShown = 120
+	// maxNumber bounds the numbers whose value is compared; longer ones are compared as text.
+	maxNumber = 40
+)
+
+// Clean returns an object without what tells of one Kibana only, keys sorted: the
+// dates, the namespaces, and how often each field of a data view was clicked on.
+func Clean(body []byte) (json.RawMessage, error) {
+	object, err := decodeObject(body)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range noise {
+		delete(object, name)
+	}
+	forgetPopularity(object)
+	return encode(object)
+}
+
+// encode writes a value as Kibana does: without escapes for HTML.
+func encode(value any) (json.RawMessage, error) {
+	var written bytes.Buffer
+	encoder := json.NewEncoder(&written)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return nil, fmt.Errorf("kibana: %w", err)
+	}
+	return bytes.TrimSuffix(written.Bytes(), []byte("\n")), nil
+}
+
+// decodeObject reads one JSON object, numbers as they are written.
+func decodeObject(body []byte) (map[string]any, error) {
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	var object map[string]any
+	if err := decoder.Decode(&object); err != nil {
+		return nil, fmt.Errorf("not a JSON object: %w", err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) || object == nil {
+		return nil, errors.New("not one JSON object")
+	}
+	return object, nil
+}
+
+// forgetPopularity drops the counts that Kibana keeps of a data view's fields while
+// people use them.
+func forgetPopularity(object map[string]any) {
+	attributes, _ := object["attributes"].(map[string]any)
+	text, ok := attributes["fieldAttrs"].(string)
+	if !ok {
+		return
+	}
+	fields, err := decodeObject([]byte(text))
+	if err != nil {
+		return
+	}
+	for name, of := range fields {
+		if field, ok := of.(map[string]any); ok {
+			delete(field, "count")
+			if len(field) == 0 {
+				delete(fields, name)
+			}
+		}
+	}
+	if len(fields) == 0 {
+		delete(attributes, "fieldAttrs")
+		return
+	}
+	if written, err := encode(fields); err == nil {
+		attributes["fieldAttrs"] = string(written)
+	}
+}
+
+// meaning returns what of an object is compared: no noise, no stamps, texts of JSON
+// read, references in one order.
+func meaning(body []byte) (map[string]any, error) {
+	clean, err := Clean(body)
+	if err != nil {
+		return nil, err
+	}
+	object, err := decodeObject(clean)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range stamps {
+		delete(object, name)
+	}
+	unfolded, _ := unfold(object, 0).(map[string]any)
+	if references, ok := unfolded["references"].([]any); ok {
+		slices.SortStableFunc(references, func(a, b any) int { return cmp.Compare(name(a), name(b)) })
+		if len(references) == 0 {
+			delete(unfolded, "references")
+		}
+	}
+	return unfolded, nil
+}
+
+func name(reference any) string {
+	of, _ := reference.(map[string]any)
+	return fmt.Sprint(of["name"], " ", of["type"], " ", of["id"])
+}
+
+// unfold returns a value with every text that is JSON read, and every number in one
+// form, so that neither the order of keys nor 1.0 for 1 is a difference.
+func unfold(value any, depth int) any {
+	switch value := value.(type) {
+	case map[string]any:
+		for key, member := range value {
+			value[key] = unfold(member, depth)
+		}
+	case []any:
+		for i, member := range value {
+			value[i] = unfold(member, depth)
+		}
+	case json.Number:
+		return json.Number(plain(value.String()))
+	case string:
+		if inside, ok := folded(value); ok && depth < maxUnfold {
+			return unfold(inside, depth+1)
+		}
+	}
+	return value
+}
+
+// folded reads a text that is a JSON object or list.
+func folded(text string) (any, bool) {
+	trimmed := strings.TrimSpace(text)
+	if !strings.HasPrefix(trimmed, "{") && !strings.HasPrefix(trimmed, "[") {
+		return nil, false
+	}
+	decoder := json.NewDecoder(strings.NewReader(trimmed))
+	decoder.UseNumber()
+	var inside any
+	if decoder.Decode(&inside) != nil {
+		return nil, false
+	}
+	_, err := decoder.Token()
+	return inside, errors.Is(err, io.EOF)
+}
+
+// plain writes a number in one form.
+func plain(number string) string {
+	if _, exponent, ok := strings.Cut(strings.ToLower(number), "e"); ok {
+		if power, err := strconv.Atoi(exponent); err != nil || power > maxNumber || power < -maxNumber {
+			return number
+		}
+	}
+	value, ok := new(big.Rat).SetString(number)
+	if !ok || len(number) > maxNumber {
+		return number
+	}
+	written := strings.TrimRight(value.FloatString(2*maxNumber), "0")
+	return strings.TrimSuffix(written, ".")
+}
+
+// digest returns a short name of an object's meaning.
+func digest(meaning map[string]any) string {
+	written, err := encode(meaning)
+	if err != nil {
+		return "" // It was read from JSON.
+	}
+	sum := sha256.Sum256(written)
+	return hex.EncodeToString(sum[:8])
+}
+
+// differences tells where two meanings differ, by path.
+func differences(is, wanted map[string]any) []provision.Difference {
+	running, asked := make(map[string]string), make(map[string]string)
+	compare("", is, wanted, sides{running, asked})
+	return provision.Differences(running, asked)
+}
+
+// sides collect the differing members of both.
+type sides struct{ running, wanted map[string]string }
+
+// compare adds the paths below path at which two values differ.
+func compare(path string, is, wanted any, into sides) {
+	if reflect.DeepEqual(is, wanted) {
+		return
+	}
+	left, isObject := is.(map[string]any)
+	right, wantsObject := wanted.(map[string]any)
+	if !isObject || !wantsObject {
+		left, right, isObject = lists(is, wanted)
+		wantsObject = isObject
+	}
+	if !isObject || !wantsObject {
+		into.running[path], into.wanted[path] = brief(is), brief(wanted)
+		if into.running[path] == into.wanted[path] {
+			into.running[path] += " (differs further on)"
+		}
+		return
+	}
+	keys := slices.Collect(maps.Keys(left))
+	keys = slices.AppendSeq(keys, maps.Keys(right))
+	slices.Sort(keys)
+	for _, key := range slices.Compact(keys) {
+		below := strings.TrimPrefix(path+"."+key, ".")
+		if strings.HasPrefix(key, "[") {
+			below = path + key
+		}
+		member, there := left[key]
+		should, asked := right[key]
+		switch {
+		case there && asked:
+			compare(below, member, should, into)
+		case there:
+			into.running[below] = brief(member)
+		default:
+			into.wanted[below] = brief(should)
+		}
+	}
+}
+
+// lists returns two lists as objects: by their members' panelIndex when all have one,
+// so that a panel more is one difference and not one for each that comes after it.
+func lists(is, wanted any) (left, right map[string]any, ok bool) {
+	a, isList := is.([]any)
+	b, wantsList := wanted.([]any)
+	if !isList || !wantsList {
+		return nil, nil, false
+	}
+	left, named := byPanel(a)
+	right, alsoNamed := byPanel(b)
+	if !named || !alsoNamed || reflect.DeepEqual(left, right) { // In another order.
+		return byPlace(a), byPlace(b), true
+	}
+	return left, right, true
+}
+
+func byPanel(list []any) (map[string]any, bool) {
+	named := make(map[string]any, len(list))
+	for _, member := range list {
+		object, _ := member.(map[string]any)
+		index, ok := object["panelIndex"].(string)
+		if !ok {
+			return nil, false
+		}
+		named["["+index+"]"] = member
+	}
+	return named, len(named) == len(list)
+}
+
+func byPlace(list []any) map[string]any {
+	placed := make(map[string]any, len(list))
+	for i, member := range list {
+		placed[fmt.Sprintf("[%d]", i)] = member
+	}
+	return placed
+}
+
+// brief writes a value in one line of bounded length.
+func brief(value any) string {
+	written, err := encode(value)
+	if err != nil {
+		return "?"
+	}
+	if len(written) > maxShown {
+		return strings.ToValidUTF8(string(written[:maxShown]), "") + "…"
+	}
+	return string(written)
+}

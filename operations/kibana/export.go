@@ -1,0 +1,144 @@
+package kibana
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+
+	"codebank.dev/operations/httpclient"
+)
+
+// exportRequest asks for objects by name.
+type exportRequest struct {
+	Objects []Key `json:"objects"`
+	Deep    bool  `json:"includeReferencesDeep"`
+	// Bare leaves out the line with the number of objects.
+	Bare bool `json:"excludeExportDetails"`
+}
+
+// Export returns those of the named objects that are there, as Kibana keeps them but
+// without what differs from one Kibana to the next (Clean), by name; with deep, those
+// that they refer to as well.
+func (c *Client) Export(ctx context.Context, names []Key, deep bool) (map[Key]Object, error) {
+	asked := exportRequest{Objects: slices.Clone(names), Deep: deep, Bare: true}
+	// Kibana refuses to export anything when one object is not there.
+	for range 2 {
+		if len(asked.Objects) == 0 {
+			return map[Key]Object{}, nil
+		}
+		answer, err := c.export(ctx, asked)
+		if err == nil {
+			return readExport(answer)
+		}
+		missing, ok := readMissing(answer, err)
+		if !ok {
+			return nil, err
+		}
+		before := len(asked.Objects)
+		asked.Objects = slices.DeleteFunc(asked.Objects, func(name Key) bool { return missing[name] })
+		if len(asked.Objects) == before {
+			break
+		}
+	}
+	return c.exportEach(ctx, asked)
+}
+
+// exportEach asks for one object after the other: what is refused for want of an
+// object is then certain to be that one.
+func (c *Client) exportEach(ctx context.Context, asked exportRequest) (map[Key]Object, error) {
+	found := make(map[Key]Object)
+	for _, name := range asked.Objects {
+		answer, err := c.export(ctx, exportRequest{Objects: []Key{name}, Deep: asked.Deep, Bare: true})
+		if err != nil {
+			if _, missing := readMissing(answer, err); missing {
+				continue
+			}
+			return nil, err
+		}
+		some, err := readExport(answer)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(found, some)
+	}
+	return found, nil
+}
+
+// export returns the answer of Kibana, with an error also what the error was made of.
+func (c *Client) export(ctx context.Context, asked exportRequest) ([]byte, error) {
+	body, err := json.Marshal(asked)
+	if err != nil {
+		return nil, fmt.Errorf("kibana: %w", err)
+	}
+	return c.call(ctx, request{
+		method: http.MethodPost, address: c.base + "/api/saved_objects/_export", kind: "application/json", body: body,
+	})
+}
+
+// readMissing reports whether an export was refused because objects are not there,
+// and which, as far as the answer says.
+func readMissing(answer []byte, err error) (map[Key]bool, bool) {
+	refused := new(httpclient.RefusedError)
+	if !errors.As(err, &refused) || refused.StatusCode != http.StatusBadRequest ||
+		!strings.Contains(strings.ToLower(refused.Message), "fetching objects") {
+		return nil, false
+	}
+	var body struct {
+		Attributes struct {
+			Objects []struct {
+				Key
+				Error struct {
+					StatusCode int `json:"statusCode"`
+				} `json:"error"`
+			} `json:"objects"`
+		} `json:"attributes"`
+	}
+	missing := make(map[Key]bool)
+	if json.Unmarshal(answer, &body) != nil {
+		return missing, true
+	}
+	for _, object := range body.Attributes.Objects {
+		if status := object.Error.StatusCode; status != 0 && status != http.StatusNotFound {
+			return nil, false // There, and not for these credentials.
+		}
+		missing[object.Key] = true
+	}
+	return missing, true
+}
+
+// readExport returns the objects of an export, cleaned, by name.
+func readExport(answer []byte) (map[Key]Object, error) {
+	found := make(map[Key]Object)
+	number := 0
+	for line := range bytes.Lines(answer) {
+		number++
+		if line = bytes.TrimSpace(line); len(line) == 0 {
+			continue
+		}
+		var name struct {
+			Key
+			Exported *int `json:"exportedCount"`
+		}
+		if err := json.Unmarshal(line, &name); err != nil {
+			return nil, fmt.Errorf("kibana: line %d of an export: %w", number, err)
+		}
+		if name.Exported != nil {
+			continue
+		}
+		if name.Type == "" || name.ID == "" {
+			return nil, fmt.Errorf("kibana: line %d of an export is no object: it has no type or no id", number)
+		}
+		body, err := Clean(line)
+		if err != nil {
+			return nil, fmt.Errorf("kibana: line %d of an export, %s: %w", number, name.Key, err)
+		}
+		found[name.Key] = Object{Type: name.Type, ID: name.ID, Body: body}
+	}
+	return found, nil
+}

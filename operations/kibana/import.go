@@ -1,0 +1,287 @@
+package kibana
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"mime/multipart"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+
+	"codebank.dev/operations/httpclient"
+	"codebank.dev/platform/failpoint"
+)
+
+// Object is a saved object as Kibana takes it: what Kibana keeps as text inside the
+// JSON is text in Body.
+type Object struct {
+	Type string
+	ID   string
+	Body json.RawMessage
+}
+
+// Key names an object among those of all types.
+type Key struct {
+	Type string `json:"type"`
+	ID   string `json:"id"`
+}
+
+// Key returns the object's name.
+func (o Object) Key() Key { return Key{o.Type, o.ID} }
+
+// String returns type/id.
+func (k Key) String() string { return k.Type + "/" + k.ID }
+
+// The kinds of an ObjectError, as Kibana names them, and two of ours.
+const (
+	// Conflict is an object that is there, where no overwriting was asked for.
+	Conflict = "conflict"
+	// MissingReferences is an object that refers to one that is not there.
+	MissingReferences = "missing_references"
+	// UnsupportedType is a type that this Kibana does not know or does not import.
+	UnsupportedType = "unsupported_type"
+	// NewerStamp is an object written by or for a newer Kibana.
+	NewerStamp = "newer_stamp"
+	// Refused is anything else, such as an attribute that is not in the type's schema.
+	Refused = "refused"
+)
+
+// ObjectError says why one object was not imported.
+type ObjectError struct {
+	// Object is the one; the zero Key when Kibana does not say which.
+	Object Key
+	// Kind is one of the constants, or what a newer Kibana calls it.
+	Kind string
+	// Field is what the error is about, "" when Kibana does not say.
+	Field string
+	// Message is Kibana's own, or says the kind in words.
+	Message string
+}
+
+// Error tells the object, the field and why.
+func (e *ObjectError) Error() string {
+	text := "kibana: "
+	if e.Object != (Key{}) {
+		text += e.Object.String() + ": "
+	}
+	if e.Field != "" {
+		text += e.Field + ": "
+	}
+	return text + e.Message + " (" + e.Kind + ")"
+}
+
+// importAnswer is what Kibana says about an import.
+type importAnswer struct {
+	Success      bool          `json:"success"`
+	SuccessCount int           `json:"successCount"`
+	Taken        []Key         `json:"successResults"`
+	Errors       []importError `json:"errors"`
+}
+
+type importError struct {
+	Key
+	Error struct {
+		Type       string `json:"type"`
+		StatusCode int    `json:"statusCode"`
+		Message    string `json:"message"`
+		References []Key  `json:"references"`
+	} `json:"error"`
+}
+
+// order is in what order types are imported: what is referred to comes first, so that
+// a person who reads the file meets nothing unknown. Kibana itself does not mind.
+var order = []string{"tag", "index-pattern", "search", "visualization", "lens", "map", "dashboard"}
+
+// inOrder returns the objects as they are sent.
+func inOrder(objects []Object) []Object {
+	rank := func(o Object) int {
+		if at := slices.Index(order, o.Type); at >= 0 {
+			return at
+		}
+		return len(order)
+	}
+	sorted := slices.Clone(objects)
+	slices.SortStableFunc(sorted, func(a, b Object) int { return rank(a) - rank(b) })
+	return sorted
+}
+
+// Import creates the objects or puts them in the place of those that are there. The
+// errors are *ObjectError, joined, one for each object that Kibana did not take; the
+// others may have been taken. Doing it again is harmless.
+func (c *Client) Import(ctx context.Context, objects []Object) error {
+	_, err := c.send(ctx, objects)
+	return err
+}
+
+// send is Import, and returns which objects were taken.
+func (c *Client) send(ctx context.Context, objects []Object) (map[Key]bool, error) {
+	if len(objects) == 0 {
+		return nil, nil
+	}
+	kind, body, err := form(objects)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := c.call(ctx, request{
+		method: http.MethodPost, address: c.base + "/api/saved_objects/_import?overwrite=true", kind: kind, body: body,
+	})
+	if err != nil {
+		return nil, wholeImport(err, objects)
+	}
+	failpoint.From(ctx).At(failpoint.ObjectsImported)
+	return readImport(answer, len(objects))
+}
+
+// form returns objects as a form with one file, whose name has to end as it does, and
+// the form's media type.
+func form(objects []Object) (kind string, body []byte, err error) {
+	var written bytes.Buffer
+	form := multipart.NewWriter(&written)
+	file, err := form.CreateFormFile("file", "objects.ndjson")
+	if err != nil {
+		return "", nil, fmt.Errorf("kibana: %w", err)
+	}
+	for _, object := range inOrder(objects) {
+		var line bytes.Buffer
+		if err := json.Compact(&line, object.Body); err != nil {
+			return "", nil, fmt.Errorf("kibana: %s: %w", object.Key(), err)
+		}
+		line.WriteByte('\n')
+		if _, err := file.Write(line.Bytes()); err != nil {
+			return "", nil, fmt.Errorf("kibana: %w", err)
+		}
+	}
+	if err := form.Close(); err != nil {
+		return "", nil, fmt.Errorf("kibana: %w", err)
+	}
+	return form.FormDataContentType(), written.Bytes(), nil
+}
+
+// readImport returns which objects were taken and the errors of the others, by an
+// answer that came with 200.
+func readImport(answer []byte, sent int) (map[Key]bool, error) {
+	var said importAnswer
+	if err := json.Unmarshal(answer, &said); err != nil {
+		return nil, fmt.Errorf("kibana: not the answer to an import: %w", err)
+	}
+	taken := make(map[Key]bool, len(said.Taken))
+	for _, object := range said.Taken {
+		taken[object] = true
+	}
+	var failures []error
+	for _, failure := range said.Errors {
+		failures = append(failures, failure.told()...)
+	}
+	switch {
+	case len(failures) > 0:
+		return taken, errors.Join(failures...)
+	case !said.Success:
+		return taken, errors.New("kibana: the import failed, and the answer does not say why")
+	case said.SuccessCount != sent:
+		return taken, fmt.Errorf("kibana: %d objects were imported of %d", said.SuccessCount, sent)
+	}
+	return taken, nil
+}
+
+// field finds what a message of Kibana's schemas is about: [attributes.bogus]: …
+var field = regexp.MustCompile(`\[([A-Za-z_][\w.-]{0,200})\]:\s*`)
+
+// told returns the error in words: one for each object that is missing, else one.
+func (e importError) told() []error {
+	told := ObjectError{Object: e.Key, Kind: e.Error.Type}
+	switch e.Error.Type {
+	case Conflict:
+		told.Message = "it is there already"
+	case UnsupportedType:
+		told.Message = "this Kibana has no objects of this type to import"
+	case MissingReferences:
+		var failures []error
+		for _, missing := range e.Error.References {
+			one := told
+			one.Field, one.Message = "references", missing.String()+" is not there"
+			failures = append(failures, &one)
+		}
+		if len(failures) > 0 {
+			return failures
+		}
+		told.Message = "it refers to what is not there"
+	default:
+		told.Message = shortened(e.Error.Message)
+		if told.Kind == "" || told.Kind == "unknown" {
+			told.Kind = Refused
+		}
+		if told.Message == "" {
+			told.Message = http.StatusText(e.Error.StatusCode)
+		}
+		if at := field.FindStringSubmatchIndex(told.Message); at != nil {
+			told.Field = told.Message[at[2]:at[3]]
+			told.Message = strings.TrimSpace(told.Message[:at[0]] + told.Message[at[1]:])
+		}
+	}
+	return []error{&told}
+}
+
+// newer finds the object and the stamps in the refusal of a whole file.
+var newer = regexp.MustCompile(`(?s)Document "([^"]+)" (?:belongs to a more recent version|has a "coreMigrationVersion")`)
+
+// wholeImport tells the refusal of a whole file by the object that is to blame, as far
+// as Kibana says.
+func wholeImport(err error, objects []Object) error {
+	refused := new(httpclient.RefusedError)
+	if !errors.As(err, &refused) {
+		return err
+	}
+	switch refused.StatusCode {
+	case http.StatusUnprocessableEntity:
+		told := &ObjectError{Kind: NewerStamp, Field: "typeMigrationVersion", Message: refused.Message}
+		if strings.Contains(refused.Message, "coreMigrationVersion") {
+			told.Field = "coreMigrationVersion"
+		}
+		if found := newer.FindStringSubmatch(refused.Message); found != nil {
+			told.Object = named(found[1], objects)
+		}
+		return told
+	case http.StatusInternalServerError:
+		return fmt.Errorf("%w; Kibana does so when objects have no stamps: %s", err, unstamped(objects))
+	}
+	return err
+}
+
+// named returns the only object with an id, else a key without a type.
+func named(id string, objects []Object) Key {
+	found := Key{ID: id}
+	for _, object := range objects {
+		switch {
+		case object.ID != id:
+		case found.Type != "":
+			return Key{Type: "object", ID: id}
+		default:
+			found.Type = object.Type
+		}
+	}
+	if found.Type == "" {
+		found.Type = "object"
+	}
+	return found
+}
+
+// unstamped names the objects that do not say which version of their type they are.
+func unstamped(objects []Object) string {
+	var names []string
+	for _, object := range objects {
+		var stamps struct {
+			Type string `json:"typeMigrationVersion"`
+		}
+		if json.Unmarshal(object.Body, &stamps) != nil || stamps.Type == "" {
+			names = append(names, object.Key().String())
+		}
+	}
+	if len(names) == 0 {
+		return "here all have; its own log says more"
+	}
+	return strings.Join(names, ", ")
+}

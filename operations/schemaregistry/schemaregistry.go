@@ -1,0 +1,237 @@
+// Package registry registers the schemas of events with a schema registry that
+// speaks Confluent's interface, and reads them there. Programs that publish never
+// register: they would make whatever they hold the truth. It is done by a command,
+// before the rollout.
+package schemaregistry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/sr"
+
+	"codebank.dev/operations/httpclient"
+	"codebank.dev/operations/provision"
+	"codebank.dev/platform/failpoint"
+)
+
+const (
+	// Level is the compatibility that every subject is held to: a reader with any
+	// version's schema, the newest above all, reads what was ever written.
+	Level = sr.CompatBackwardTransitive
+
+	// tryTimeout bounds one request.
+	tryTimeout = 15 * time.Second
+)
+
+// ErrDiverged says that a subject holds other schemas than the ones it should.
+var ErrDiverged = errors.New("registry: the subject holds another schema")
+
+// Subject is a subject with all its versions.
+type Subject struct {
+	Name string
+	// Versions are Avro schemas as JSON, oldest first.
+	Versions []string
+}
+
+// Registry is a client of the schema registry. It is safe for concurrent use.
+type Registry struct {
+	client *sr.Client
+}
+
+// New returns a client for the registry at a base address such as
+// http://127.0.0.1:17023/apis/ccompat/v7. A name and password in the address are
+// used for basic authentication. Nothing is sent yet.
+func New(address string) (*Registry, error) {
+	base, err := httpclient.Service{Name: "registry"}.Address(address)
+	if err != nil {
+		return nil, err
+	}
+	options := []sr.ClientOpt{sr.HTTPClient(&http.Client{Timeout: tryTimeout})}
+	if user := base.User; user != nil {
+		password, _ := user.Password()
+		options = append(options, sr.BasicAuth(user.Username(), password))
+		base.User = nil // the address appears in errors
+	}
+	client, err := sr.NewClient(append(options, sr.URLs(base.String()))...)
+	if err != nil {
+		return nil, fmt.Errorf("registry: %w", err)
+	}
+	return &Registry{client: client}, nil
+}
+
+// Apply makes each subject hold exactly the wanted versions, in their order, and be
+// held to Level, and reports each. Versions that are there are not registered again.
+// Versions beyond the wanted ones are left alone and told in the report, for a newer
+// program may have registered them. A version that is another schema than the wanted
+// one is ErrDiverged; one that the registry finds incompatible is its error. Apply
+// waits for a registry that is starting until ctx ends.
+func (r *Registry) Apply(ctx context.Context, wanted []Subject, report provision.Report) error {
+	var failures []error
+	for _, subject := range wanted {
+		result, err := r.applyOne(ctx, subject)
+		if err != nil {
+			failures = append(failures, fmt.Errorf("subject %s: %w", subject.Name, err))
+			continue
+		}
+		report(result)
+	}
+	return errors.Join(failures...)
+}
+
+func (r *Registry) applyOne(ctx context.Context, subject Subject) (provision.Result, error) {
+	result := provision.Result{Kind: "subject", Name: subject.Name, Action: provision.Unchanged}
+	numbers, err := r.numbers(ctx, subject.Name)
+	if err != nil {
+		return result, err
+	}
+	if len(numbers) == 0 {
+		result.Action = provision.Created
+	}
+	lastID := 0
+	for i, schema := range subject.Versions {
+		if i < len(numbers) {
+			lastID, err = r.verify(ctx, subject.Name, i+1, schema)
+		} else {
+			lastID, err = r.register(ctx, subject.Name, schema)
+		}
+		if err == nil && i == 0 {
+			// The level can only be set on a subject that exists, and must be before a
+			// second version is let in.
+			err = r.holdTo(ctx, subject.Name, &result)
+		}
+		if err != nil {
+			return result, fmt.Errorf("version %d: %w", i+1, err)
+		}
+		if i >= len(numbers) && result.Action == provision.Unchanged {
+			result.Action = provision.Updated
+		}
+	}
+	result.Detail = fmt.Sprintf("%d versions, last id %d, %v", len(subject.Versions), lastID, Level)
+	if len(subject.Versions) == 1 {
+		result.Detail = fmt.Sprintf("1 version, id %d, %v", lastID, Level)
+	}
+	if more := len(numbers) - len(subject.Versions); more > 0 {
+		result.Detail += fmt.Sprintf("; the registry has %d newer", more)
+	}
+	return result, nil
+}
+
+// Schema returns the Avro schema, as JSON, that the registry has under an id; found is
+// false when it has none. It waits for a registry that is starting until ctx ends.
+func (r *Registry) Schema(ctx context.Context, id uint32) (schema string, found bool, err error) {
+	err = await(ctx, func(ctx context.Context) error {
+		answer, err := r.client.SchemaByID(ctx, int(id))
+		schema, found = answer.Schema, err == nil
+		if isNotFound(err) {
+			return nil
+		}
+		return err
+	})
+	return schema, found, err
+}
+
+// numbers returns the version numbers of a subject, ascending; none when there is
+// no such subject.
+func (r *Registry) numbers(ctx context.Context, subject string) ([]int, error) {
+	var numbers []int
+	err := await(ctx, func(ctx context.Context) (err error) {
+		numbers, err = r.client.SubjectVersions(ctx, subject)
+		if isNotFound(err) {
+			numbers, err = nil, nil
+		}
+		return err
+	})
+	return numbers, err
+}
+
+// verify checks that a version of the subject is this schema and returns its id.
+func (r *Registry) verify(ctx context.Context, subject string, number int, schema string) (int, error) {
+	var found sr.SubjectSchema
+	err := await(ctx, func(ctx context.Context) (err error) {
+		found, err = r.client.LookupSchema(ctx, subject, sr.Schema{Schema: schema, Type: sr.TypeAvro})
+		return err
+	})
+	if isNotFound(err) {
+		return 0, ErrDiverged
+	}
+	if err == nil && found.Version != number {
+		return 0, fmt.Errorf("%w: the wanted one is its version %d", ErrDiverged, found.Version)
+	}
+	return found.ID, err
+}
+
+// register adds a version and returns its id.
+func (r *Registry) register(ctx context.Context, subject, schema string) (int, error) {
+	var id int
+	err := await(ctx, func(ctx context.Context) (err error) {
+		id, err = r.client.RegisterSchema(ctx, subject, sr.Schema{Schema: schema, Type: sr.TypeAvro}, -1, -1)
+		return err
+	})
+	failpoint.From(ctx).After(err, failpoint.SchemaRegistered)
+	return id, err
+}
+
+// holdTo sets the subject's own level unless it is set already, and reads it back:
+// a registry's default lets anything in.
+func (r *Registry) holdTo(ctx context.Context, subject string, result *provision.Result) error {
+	level, err := r.level(ctx, subject)
+	if err != nil || level == Level {
+		return err
+	}
+	err = await(ctx, func(ctx context.Context) error {
+		return r.client.SetCompatibility(ctx, sr.SetCompatibility{Level: Level}, subject)[0].Err
+	})
+	if err != nil {
+		return err
+	}
+	failpoint.From(ctx).At(failpoint.SubjectHeld)
+	if level, err = r.level(ctx, subject); err != nil {
+		return err
+	}
+	if level != Level {
+		return fmt.Errorf("the registry was told %v and answers %v", Level, level)
+	}
+	if result.Action == provision.Unchanged {
+		result.Action = provision.Updated
+	}
+	return nil
+}
+
+// level returns the subject's own compatibility level; zero when it has none.
+func (r *Registry) level(ctx context.Context, subject string) (sr.CompatibilityLevel, error) {
+	var level sr.CompatibilityLevel
+	err := await(ctx, func(ctx context.Context) error {
+		result := r.client.Compatibility(ctx, subject)[0]
+		if isNotFound(result.Err) {
+			return nil
+		}
+		level = result.Level
+		return result.Err
+	})
+	return level, err
+}
+
+// isNotFound reports whether the registry says that something is not there.
+func isNotFound(err error) bool {
+	var refusal *sr.ResponseError
+	return errors.As(err, &refusal) && refusal.StatusCode == http.StatusNotFound
+}
+
+// await tries until the registry answers for good.
+func await(ctx context.Context, try func(context.Context) error) error {
+	return provision.Await(ctx, "schema registry", func(ctx context.Context) error {
+		err := try(ctx)
+		var refusal *sr.ResponseError
+		switch {
+		case err == nil || ctx.Err() != nil:
+			return err
+		case errors.As(err, &refusal) && refusal.StatusCode < 500 && refusal.StatusCode != http.StatusTooManyRequests:
+			return err
+		}
+		return provision.NotReady(err)
+	})
+}

@@ -1,0 +1,286 @@
+// Package topics brings the topics of a Kafka cluster into the wanted state. The
+// brokers create no topic by themselves, so whatever is produced to, the dead-letter
+// topics among it, is created here.
+package topics
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"codebank.dev/operations/provision"
+	"codebank.dev/platform/failpoint"
+)
+
+// tryTimeout bounds one request, so that a broker that is starting is asked again.
+const tryTimeout = 5 * time.Second
+
+// ErrPartitions says that a topic exists with another number of partitions.
+var ErrPartitions = errors.New("topics: the number of partitions is not the wanted one, and is never changed in place: " +
+	"keys would move to other partitions, and with them the order of an account; make a topic of the next version instead")
+
+// Topic is a topic as it is wanted.
+type Topic struct {
+	Name       string
+	Partitions int
+	// Config holds the topic's own settings by Kafka's names. Settings that are not
+	// here are left as they are.
+	Config map[string]string
+}
+
+// Admin changes topics. It is safe for concurrent use.
+type Admin struct {
+	client      *kgo.Client
+	admin       *kadm.Client
+	replication int
+}
+
+// New returns an Admin that creates topics with the given number of replicas, at
+// least 1. From 3 replicas on, a write needs all but one of them
+// (min.insync.replicas), so that one lost machine loses nothing that was acknowledged.
+// The client stays the caller's.
+func New(client *kgo.Client, replication int) *Admin {
+	return &Admin{client: client, admin: kadm.NewClient(client), replication: replication}
+}
+
+// Apply creates what is missing, sets the settings that differ, reports each topic,
+// and waits until each new one has leaders. It waits for brokers that are starting
+// until ctx ends. A topic with another number of partitions is ErrPartitions; the
+// other topics are dealt with all the same. Replicas of existing topics stay as they are.
+func (a *Admin) Apply(ctx context.Context, wanted []Topic, report provision.Report) error {
+	if len(wanted) == 0 {
+		return nil // an empty list would ask Kafka for every topic
+	}
+	running, err := a.running(ctx, wanted)
+	if err != nil {
+		return err
+	}
+	var failures []error
+	for _, topic := range wanted {
+		result, err := a.applyOne(ctx, a.complete(topic), running[topic.Name])
+		if err != nil {
+			failures = append(failures, fmt.Errorf("topic %s: %w", topic.Name, err))
+			continue
+		}
+		report(result)
+	}
+	return errors.Join(failures...)
+}
+
+// state is a topic as it runs.
+type state struct {
+	partitions int
+	config     map[string]string
+}
+
+// complete adds the settings that follow from the number of replicas.
+func (a *Admin) complete(topic Topic) Topic {
+	if a.replication < 3 || topic.Config["min.insync.replicas"] != "" {
+		return topic
+	}
+	config := map[string]string{"min.insync.replicas": strconv.Itoa(a.replication - 1)}
+	for key, value := range topic.Config {
+		config[key] = value
+	}
+	topic.Config = config
+	return topic
+}
+
+// running reads those of the wanted topics that exist.
+func (a *Admin) running(ctx context.Context, wanted []Topic) (map[string]state, error) {
+	names := make([]string, len(wanted))
+	for i, topic := range wanted {
+		names[i] = topic.Name
+	}
+	running := make(map[string]state, len(wanted))
+	err := await(ctx, func(ctx context.Context) error {
+		metadata, err := a.metadata(ctx, names...)
+		if err != nil {
+			return err
+		}
+		clear(running)
+		for _, topic := range metadata {
+			switch err := kerr.ErrorForCode(topic.ErrorCode); {
+			case errors.Is(err, kerr.UnknownTopicOrPartition):
+			case err != nil:
+				return fmt.Errorf("topic %s: %w", *topic.Topic, err)
+			default:
+				running[*topic.Topic] = state{partitions: len(topic.Partitions)}
+			}
+		}
+		return a.readConfigs(ctx, running)
+	})
+	return running, err
+}
+
+func (a *Admin) readConfigs(ctx context.Context, running map[string]state) error {
+	if len(running) == 0 {
+		return nil
+	}
+	names := make([]string, 0, len(running))
+	for name := range running {
+		names = append(names, name)
+	}
+	resources, err := a.admin.DescribeTopicConfigs(ctx, names...)
+	if err != nil {
+		return err
+	}
+	for _, resource := range resources {
+		if resource.Err != nil {
+			return fmt.Errorf("settings of topic %s: %w", resource.Name, resource.Err)
+		}
+		topic := running[resource.Name]
+		topic.config = make(map[string]string, len(resource.Configs))
+		for _, config := range resource.Configs {
+			topic.config[config.Key] = config.MaybeValue()
+		}
+		running[resource.Name] = topic
+	}
+	return nil
+}
+
+func (a *Admin) applyOne(ctx context.Context, topic Topic, running state) (provision.Result, error) {
+	result := provision.Result{
+		Kind: "topic", Name: topic.Name, Action: provision.Unchanged,
+		Detail: fmt.Sprintf("%d partitions", topic.Partitions)}
+	if topic.Partitions == 1 {
+		result.Detail = "1 partition"
+	}
+	if running.partitions == 0 {
+		result.Action = provision.Created
+		return result, a.create(ctx, topic)
+	}
+	if running.partitions != topic.Partitions {
+		return result, fmt.Errorf("%w (there are %d, wanted %d)", ErrPartitions, running.partitions, topic.Partitions)
+	}
+	var changes []kadm.AlterConfig
+	var told []string
+	for key, value := range topic.Config {
+		if was := running.config[key]; was != value {
+			changes = append(changes, kadm.AlterConfig{Op: kadm.SetConfig, Name: key, Value: &value})
+			told = append(told, fmt.Sprintf("%s %s → %s", key, was, value))
+		}
+	}
+	if len(changes) == 0 {
+		return result, nil
+	}
+	slices.Sort(told)
+	result.Action, result.Detail = provision.Updated, strings.Join(told, ", ")
+	return result, a.alter(ctx, topic.Name, changes)
+}
+
+// create makes the topic and waits until every partition has a leader: a producer
+// or connector that starts next finds it whole.
+func (a *Admin) create(ctx context.Context, topic Topic) error {
+	config := make(map[string]*string, len(topic.Config))
+	for key, value := range topic.Config {
+		config[key] = &value
+	}
+	err := await(ctx, func(ctx context.Context) error {
+		_, err := a.admin.CreateTopic(ctx, int32(topic.Partitions), int16(a.replication), config, topic.Name)
+		if errors.Is(err, kerr.TopicAlreadyExists) {
+			return nil // by another apply at the same time, or by a try whose answer was lost
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	failpoint.From(ctx).At(failpoint.TopicCreated)
+	return await(ctx, func(ctx context.Context) error {
+		metadata, err := a.metadata(ctx, topic.Name)
+		if err != nil {
+			return err
+		}
+		return led(metadata[0], topic.Partitions)
+	})
+}
+
+// led returns nil when the topic has the wanted partitions and each a leader.
+func led(topic kmsg.MetadataResponseTopic, wanted int) error {
+	if is := len(topic.Partitions); is > 0 && is != wanted {
+		return fmt.Errorf("%w (there are %d, wanted %d)", ErrPartitions, is, wanted)
+	}
+	leaders := 0
+	for _, partition := range topic.Partitions {
+		if partition.ErrorCode == 0 && partition.Leader >= 0 {
+			leaders++
+		}
+	}
+	if leaders < wanted {
+		return provision.NotReady(fmt.Errorf("%d of %d partitions have a leader", leaders, wanted))
+	}
+	return nil
+}
+
+// metadata asks for the named topics and returns one answer for each. It goes past
+// the client's cache, which may be seconds old.
+func (a *Admin) metadata(ctx context.Context, names ...string) ([]kmsg.MetadataResponseTopic, error) {
+	request := kmsg.NewPtrMetadataRequest()
+	for _, name := range names {
+		topic := kmsg.NewMetadataRequestTopic()
+		topic.Topic = &name
+		request.Topics = append(request.Topics, topic)
+	}
+	response, err := request.RequestWith(ctx, a.client)
+	if err != nil {
+		return nil, err
+	}
+	if len(response.Topics) != len(names) {
+		return nil, provision.NotReady(fmt.Errorf("asked for %d topics, told of %d", len(names), len(response.Topics)))
+	}
+	return response.Topics, nil
+}
+
+func (a *Admin) alter(ctx context.Context, name string, changes []kadm.AlterConfig) error {
+	err := await(ctx, func(ctx context.Context) error {
+		responses, err := a.admin.AlterTopicConfigs(ctx, changes, name)
+		if err != nil {
+			return err
+		}
+		response, err := responses.On(name, nil)
+		if err == nil && response.Err != nil {
+			err = response.Err
+			if response.ErrMessage != "" {
+				err = fmt.Errorf("%s: %w", response.ErrMessage, err)
+			}
+		}
+		return err
+	})
+	failpoint.From(ctx).After(err, failpoint.TopicAltered)
+	return err
+}
+
+// await tries until the brokers answer for good.
+func await(ctx context.Context, try func(context.Context) error) error {
+	return provision.Await(ctx, "Kafka", func(ctx context.Context) error {
+		once, cancel := context.WithTimeout(ctx, tryTimeout)
+		defer cancel()
+		err := try(once)
+		if err != nil && ctx.Err() == nil && passes(err) {
+			return provision.NotReady(err)
+		}
+		return err
+	})
+}
+
+// passes reports whether time may cure err: everything but a refusal by a broker
+// that knows its mind.
+func passes(err error) bool {
+	if errors.Is(err, ErrPartitions) {
+		return false
+	}
+	if refusal := (*kerr.Error)(nil); errors.As(err, &refusal) {
+		return refusal.Retriable
+	}
+	return true
+}

@@ -1,0 +1,76 @@
+// Package recent has a bounded map for what was used of late.
+package cache
+
+import "sync"
+
+// Map keeps at most twice its size of entries: when the young generation is full the
+// old one is dropped, and what is in use moves to the young one again. It is cheaper
+// than an exact order of use, and as good where what matters is a bound. Make one
+// with New; it is safe for concurrent use.
+type Map[K comparable, V any] struct {
+	size       int
+	mutex      sync.RWMutex
+	young, old map[K]V
+}
+
+// New returns an empty Map whose generations hold size entries each.
+func New[K comparable, V any](size int) *Map[K, V] {
+	return &Map[K, V]{size: size, young: make(map[K]V)}
+}
+
+// Get returns the value put last, as long as it is kept.
+func (m *Map[K, V]) Get(key K) (V, bool) {
+	m.mutex.RLock()
+	value, young := m.young[key]
+	ok := young
+	if !young {
+		value, ok = m.old[key]
+	}
+	m.mutex.RUnlock()
+	if ok && !young {
+		m.rejuvenate(key)
+	}
+	return value, ok
+}
+
+// rejuvenate moves a value to the young generation, unless it was replaced or
+// deleted meanwhile.
+func (m *Map[K, V]) rejuvenate(key K) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	if _, young := m.young[key]; young {
+		return
+	}
+	if value, ok := m.old[key]; ok {
+		m.put(key, value)
+	}
+}
+
+// Put keeps value for key, for a while.
+func (m *Map[K, V]) Put(key K, value V) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	m.put(key, value)
+}
+
+func (m *Map[K, V]) put(key K, value V) {
+	if len(m.young) >= m.size {
+		m.old, m.young = m.young, make(map[K]V)
+	}
+	m.young[key] = value
+}
+
+// Delete drops key.
+func (m *Map[K, V]) Delete(key K) {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	delete(m.young, key)
+	delete(m.old, key)
+}
+
+// Clear drops everything.
+func (m *Map[K, V]) Clear() {
+	m.mutex.Lock()
+	defer m.mutex.Unlock()
+	m.young, m.old = make(map[K]V), nil
+}

@@ -1,0 +1,150 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"codebank.dev/platform/fault"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
+)
+
+// unavailableLogEvery thins the warnings of an outage, which come with every call.
+const unavailableLogEvery = time.Second
+
+// edge is what every gRPC call passes: identity, deadline, recovery from panics,
+// translation of errors, metrics and log.
+type edge struct {
+	logger      *slog.Logger
+	maxDeadline time.Duration
+	metrics     *callMetrics
+	// nextWarning is when, in Unix nanoseconds, an outage may be logged again.
+	nextWarning atomic.Int64
+}
+
+func newEdge(config Config, registry registerer) *edge {
+	return &edge{logger: config.Logger, maxDeadline: config.MaxDeadline, metrics: newCallMetrics(registry)}
+}
+
+// unary is the interceptor of calls with one request and one answer.
+func (e *edge) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (answer any, err error) {
+	started := time.Now()
+	ctx, err = identify(ctx)
+	if err == nil {
+		if deadline, ok := ctx.Deadline(); !ok || deadline.Sub(started) > e.maxDeadline {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithDeadline(ctx, started.Add(e.maxDeadline))
+			defer cancel()
+		}
+		answer, err = e.callUnary(ctx, request, handle)
+	}
+	if err = e.finish(ctx, info.FullMethod, started, err); err != nil {
+		return nil, err
+	}
+	return answer, nil
+}
+
+// callUnary runs the handler and turns a panic into an internal error.
+func (e *edge) callUnary(ctx context.Context, request any, handle grpc.UnaryHandler) (answer any, err error) {
+	defer func() { err = e.recovered(ctx, recover(), err) }()
+	return handle(ctx, request)
+}
+
+// stream is the interceptor of all other calls. They have no deadline of ours.
+func (e *edge) stream(service any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+	started := time.Now()
+	ctx, err := identify(stream.Context())
+	if err == nil {
+		err = e.callStream(service, &edgeStream{ServerStream: stream, ctx: ctx}, handle)
+	}
+	return e.finish(ctx, info.FullMethod, started, err)
+}
+
+func (e *edge) callStream(service any, stream *edgeStream, handle grpc.StreamHandler) (err error) {
+	defer func() { err = e.recovered(stream.ctx, recover(), err) }()
+	return handle(service, stream)
+}
+
+// recovered returns err, or an internal error when the handler panicked.
+func (e *edge) recovered(ctx context.Context, panicked any, err error) error {
+	if panicked == nil {
+		return err
+	}
+	e.logger.LogAttrs(ctx, slog.LevelError, "panic in a handler", slog.Any("panic", panicked),
+		slog.String("trace_id", TraceID(ctx)), slog.String("stack", string(debug.Stack())))
+	e.metrics.panics.Inc()
+	return fault.Of(fmt.Errorf("panic: %v", panicked))
+}
+
+// finish counts and logs a call and returns its error as it goes over the wire.
+func (e *edge) finish(ctx context.Context, fullMethod string, started time.Time, err error) error {
+	elapsed := time.Since(started)
+	st := ToStatus(err)
+	e.metrics.observe(fullMethod, st.Code(), elapsed)
+	e.log(ctx, fullMethod, elapsed, st, err)
+	if err == nil {
+		return nil
+	}
+	traced, detailErr := st.WithDetails(&errdetails.RequestInfo{RequestId: TraceID(ctx)})
+	if detailErr != nil {
+		return st.Err()
+	}
+	return traced.Err()
+}
+
+// log writes one line per call at debug, without bodies; what a person must look at
+// is written louder.
+func (e *edge) log(ctx context.Context, fullMethod string, elapsed time.Duration, st *status.Status, err error) {
+	level := slog.LevelDebug
+	switch {
+	case err == nil:
+	case CodeFromGRPC(st.Code()) == fault.Internal:
+		level = slog.LevelError
+	case CodeFromGRPC(st.Code()) == fault.Unavailable && e.mayWarn(time.Now()):
+		level = slog.LevelWarn
+	}
+	if !e.logger.Enabled(ctx, level) {
+		return
+	}
+	attributes := []slog.Attr{
+		slog.String("method", fullMethod), slog.String("code", st.Code().String()),
+		slog.Int64("duration_micros", elapsed.Microseconds()),
+		slog.String("caller", Caller(ctx)), slog.String("trace_id", TraceID(ctx)),
+	}
+	if err != nil {
+		attributes = append(attributes, slog.String("error", err.Error()))
+	}
+	e.logger.LogAttrs(ctx, level, "call", attributes...)
+}
+
+// mayWarn reports whether an outage may be logged at this moment.
+func (e *edge) mayWarn(now time.Time) bool {
+	next := e.nextWarning.Load()
+	return now.UnixNano() >= next && e.nextWarning.CompareAndSwap(next, now.Add(unavailableLogEvery).UnixNano())
+}
+
+// edgeStream is a stream whose messages are received through envelopes.
+type edgeStream struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+// Context returns the call's context with its identity.
+func (s *edgeStream) Context() context.Context { return s.ctx }
+
+// RecvMsg receives one message; one that cannot be decoded is an InvalidArgument
+// fault that names nothing, and ends the stream when the handler returns it.
+func (s *edgeStream) RecvMsg(message any) error {
+	err := open(s.ServerStream.RecvMsg, message)
+	var known *fault.Error
+	if errors.As(err, &known) {
+		return known
+	}
+	return err
+}

@@ -1,0 +1,198 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"time"
+	"unicode/utf8"
+
+	"codebank.dev/platform/fault"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// traceHeader tells an HTTP client under which trace its request is logged.
+const traceHeader = "X-Trace-Id"
+
+var (
+	errNoSuchPath = fault.New(fault.NotFound, "NO_SUCH_PATH", "There is nothing at this path.")
+	errPanicked   = fault.New(fault.Internal, "INTERNAL", "Something went wrong on our side.")
+)
+
+// newHTTPServer returns the HTTP server with the paths every program has.
+func (s *Server) newHTTPServer() (*http.Server, error) {
+	s.mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	s.mux.Handle("GET /readyz", s.ready)
+	s.mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{Registry: s.registry}))
+	if s.config.OpenAPI != nil {
+		if err := s.handleDocs(s.config.OpenAPI); err != nil {
+			return nil, err
+		}
+	}
+	shell := &httpShell{
+		next: s.mux, logger: s.config.Logger, metrics: newRequestMetrics(s.registry),
+		panics: s.edge.metrics.panics.Inc, maxBody: int64(s.config.MaxRequestBytes),
+	}
+	return &http.Server{
+		Handler:           shell,
+		ReadHeaderTimeout: readHeaderTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(s.config.Logger.Handler(), slog.LevelDebug),
+	}, nil
+}
+
+func notFound(w http.ResponseWriter, r *http.Request) { WriteProblem(w, r, errNoSuchPath) }
+
+// httpShell is what every HTTP request passes: trace, caller, bounds, recovery from
+// panics, metrics and log.
+type httpShell struct {
+	next    http.Handler
+	logger  *slog.Logger
+	metrics *requestMetrics
+	panics  func()
+	maxBody int64
+}
+
+// ServeHTTP serves one request.
+func (h *httpShell) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	started := time.Now()
+	id := identity{caller: r.Header.Get(CallerKey), trace: parseTraceparent(r.Header.Get(TraceKey))}
+	if id.trace == "" {
+		id.trace = newTraceID()
+		r.Header.Set(TraceKey, newTraceparent(id.trace))
+	}
+	if !ValidCaller(id.caller) {
+		id.caller = "" // What needs a caller refuses it there, by name.
+	}
+	r = r.WithContext(context.WithValue(r.Context(), identityKey{}, id))
+	recorder := &responseRecorder{ResponseWriter: w}
+	w.Header().Set(traceHeader, id.trace)
+	h.guarded(recorder, r)
+	elapsed := time.Since(started)
+	h.metrics.observe(r, recorder.code(), elapsed)
+	if h.logger.Enabled(r.Context(), slog.LevelDebug) {
+		h.logger.LogAttrs(r.Context(), slog.LevelDebug, "request",
+			slog.String("method", r.Method), slog.String("pattern", r.Pattern), slog.Int("status", recorder.code()),
+			slog.Int64("duration_micros", elapsed.Microseconds()), slog.String("trace_id", id.trace))
+	}
+}
+
+// guarded serves a request within bounds and answers 500 when its handler panics.
+func (h *httpShell) guarded(w *responseRecorder, r *http.Request) {
+	defer func() {
+		panicked := recover()
+		if panicked == nil {
+			return
+		}
+		if panicked == http.ErrAbortHandler {
+			mustAbort()
+		}
+		h.panics()
+		h.logger.LogAttrs(r.Context(), slog.LevelError, "panic in a handler", slog.Any("panic", panicked),
+			slog.String("trace_id", TraceID(r.Context())), slog.String("stack", string(debug.Stack())))
+		if w.status == 0 {
+			WriteProblem(w, r, errPanicked)
+		}
+	}()
+	if field, ok := textual(r); !ok {
+		WriteProblem(w, r, fault.Invalid(field, "Not UTF-8."))
+		return
+	}
+	if r.ContentLength > h.maxBody {
+		writeProblem(w, r, http.StatusRequestEntityTooLarge, bodyTooLarge(h.maxBody))
+		return
+	}
+	if r.Body != nil && r.ContentLength != 0 {
+		// No deadline for what has no body: it would end long answers.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
+		r.Body = &boundedBody{ReadCloser: http.MaxBytesReader(w, r.Body, h.maxBody), limit: h.maxBody}
+	}
+	h.next.ServeHTTP(w, r)
+}
+
+// mustAbort lets the standard library cut the connection, as the handler asked.
+func mustAbort() { panic(http.ErrAbortHandler) }
+
+// textual reports whether path and query are UTF-8, and names the part that is not.
+// gRPC cannot carry anything else and would call it an internal error.
+func textual(r *http.Request) (field string, ok bool) {
+	if !utf8.ValidString(r.URL.Path) {
+		return "path", false
+	}
+	if r.URL.RawQuery == "" {
+		return "", true
+	}
+	for name, values := range r.URL.Query() {
+		if !utf8.ValidString(name) {
+			return "query", false
+		}
+		for _, value := range values {
+			if !utf8.ValidString(value) {
+				return name, false
+			}
+		}
+	}
+	return "", true
+}
+
+// boundedBody remembers that a body was cut off, for whoever words the refusal.
+type boundedBody struct {
+	io.ReadCloser
+	limit    int64
+	exceeded bool
+}
+
+// Read reads up to the limit.
+func (b *boundedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		b.exceeded = true
+	}
+	return n, err
+}
+
+func bodyTooLarge(limit int64) *fault.Error {
+	return fault.New(fault.InvalidArgument, "BODY_TOO_LARGE", fmt.Sprintf("The body is larger than %d bytes.", limit))
+}
+
+// responseRecorder remembers the status of an answer. http.ResponseController and
+// Flush reach the writer beneath.
+type responseRecorder struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader remembers the status.
+func (w *responseRecorder) WriteHeader(httpStatus int) {
+	if w.status == 0 && httpStatus >= http.StatusOK {
+		w.status = httpStatus
+	}
+	w.ResponseWriter.WriteHeader(httpStatus)
+}
+
+// Write is an implicit 200.
+func (w *responseRecorder) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+// Flush sends what is buffered, for server-sent events.
+func (w *responseRecorder) Flush() { _ = http.NewResponseController(w.ResponseWriter).Flush() }
+
+// Unwrap lets http.ResponseController find the writer beneath.
+func (w *responseRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *responseRecorder) code() int {
+	if w.status == 0 {
+		return http.StatusOK
+	}
+	return w.status
+}

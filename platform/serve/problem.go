@@ -1,0 +1,112 @@
+package serve
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"codebank.dev/platform/fault"
+)
+
+// problemType is where the type URI of a problem begins; the code follows in lower case.
+const problemType = "https://" + ErrorDomain + "/problems/"
+
+// maxProblemText bounds what a problem repeats of the reason for its refusal.
+const maxProblemText = 512
+
+// Problem is the body of every REST error: problem details as in RFC 9457, media
+// type application/problem+json, with the members of a fault beside the standard ones.
+type Problem struct {
+	// Type is a URI that names the class, Title says it in words, Status repeats the HTTP status.
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	// Detail is the sentence for people.
+	Detail string `json:"detail"`
+	// Code and Reason are for programs: the class, and the stable word within it.
+	Code   string `json:"code"`
+	Reason string `json:"reason"`
+	// Field is the path of the field at fault by its name in the contract, for example card_data.number.
+	Field string `json:"field,omitempty"`
+	// TraceID finds the call in the logs.
+	TraceID string `json:"traceId,omitempty"`
+}
+
+// WriteProblem answers r with err as problem details. The HTTP status is the one of
+// the table, a wait becomes a Retry-After header, and the cause is not shown.
+func WriteProblem(w http.ResponseWriter, r *http.Request, err error) {
+	known := fault.Of(err)
+	writeProblem(w, r, HTTPStatus(known.Code), known)
+}
+
+// writeProblem is WriteProblem for statuses that have no code of their own, such as 405.
+func writeProblem(w http.ResponseWriter, r *http.Request, httpStatus int, known *fault.Error) {
+	row := translate(known.Code)
+	title := row.title
+	if httpStatus != row.http {
+		title = http.StatusText(httpStatus)
+	}
+	body, err := json.Marshal(Problem{
+		Type:    problemType + strings.ToLower(strings.ReplaceAll(known.Code.String(), "_", "-")),
+		Title:   title,
+		Status:  httpStatus,
+		Detail:  known.Message,
+		Code:    known.Code.String(),
+		Reason:  known.Reason,
+		Field:   known.Field,
+		TraceID: TraceID(r.Context()),
+	})
+	if err != nil {
+		body = []byte("{}") // Strings and one number always marshal; this is for the compiler.
+	}
+	header := w.Header()
+	header.Del("Content-Length")
+	header.Set("Content-Type", "application/problem+json")
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Content-Type-Options", "nosniff")
+	if known.RetryAfter > 0 {
+		header.Set("Retry-After", strconv.FormatInt(retryAfterSeconds(known.RetryAfter), 10))
+	}
+	if known.Code == fault.Unauthenticated && header.Get("WWW-Authenticate") == "" {
+		header.Set("WWW-Authenticate", "Bearer")
+	}
+	w.WriteHeader(httpStatus)
+	_, _ = w.Write(append(body, '\n'))
+}
+
+// FromProblem is the inverse of WriteProblem for clients: it returns the
+// *fault.Error of a response whose status is 400 or above. A body that is no
+// problem of ours is read by its status alone. The wait is the Retry-After header,
+// in whole seconds.
+func FromProblem(httpStatus int, header http.Header, body []byte) error {
+	code := CodeFromHTTP(httpStatus)
+	result := fault.New(code, code.String(), plainMessage(code))
+	var problem Problem
+	if json.Unmarshal(body, &problem) == nil {
+		if named, ok := codeFromName(problem.Code); ok {
+			result = fault.New(named, problem.Reason, problem.Detail)
+			result.Field = problem.Field
+		}
+	}
+	if seconds, err := strconv.ParseInt(header.Get("Retry-After"), 10, 32); err == nil && seconds > 0 {
+		result.RetryAfter = time.Duration(seconds) * time.Second
+	}
+	return result
+}
+
+// printable returns text cut to a length that may be shown, with every control or
+// unusual space replaced: what a library says about a request repeats the request.
+func printable(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r == '\u00a0' {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "?"))
+	if len(text) > maxProblemText {
+		text = strings.ToValidUTF8(text[:maxProblemText], "") + "…"
+	}
+	return text
+}

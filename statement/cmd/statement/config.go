@@ -1,0 +1,45 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"regexp"
+
+	"codebank.dev/platform/failpoint"
+	"codebank.dev/platform/serve"
+	"codebank.dev/statement/postgres"
+)
+
+// config is everything the program can be told. `statement --help` prints it.
+type config struct {
+	server   serve.Settings
+	database postgres.Config
+}
+
+func parse(args, environ []string, stdout io.Writer) (*config, error) {
+	flags := flag.NewFlagSet("statement", flag.ContinueOnError)
+	flags.SetOutput(stdout)
+	var c config
+	c.server.Bind(flags, "127.0.0.1:17002", "127.0.0.1:17003")
+	flags.StringVar(&c.database.URL, "database-url", "", "the statement's Postgres `url`; required, a secret: prefer STATEMENT_DATABASE_URL or its _FILE twin")
+	flags.StringVar(&c.database.BankCode, "bank-code", "001", "the `code` of the bank whose statement this is, three digits")
+	key := flags.String("page-token-key", "", "signs page tokens, 16 `bytes` or more, the same for all replicas; empty: the database keeps one")
+	point := flags.String("failpoint", "", failpoint.Usage(failpoint.Statement()))
+	if err := serve.Parse(flags, "STATEMENT", args, environ); err != nil {
+		return nil, err
+	}
+	switch {
+	case c.database.URL == "":
+		return nil, errors.New("--database-url is required")
+	case !regexp.MustCompile(`^[0-9]{3}$`).MatchString(c.database.BankCode):
+		return nil, errors.New("--bank-code: three digits")
+	case *key != "" && len(*key) < serve.MinPageTokenKey:
+		return nil, fmt.Errorf("--page-token-key: at least %d bytes", serve.MinPageTokenKey)
+	}
+	c.database.PageTokenKey = []byte(*key)
+	var err error
+	c.database.Failpoint, err = failpoint.Parse(*point, failpoint.Statement())
+	return &c, err
+}

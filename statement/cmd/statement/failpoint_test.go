@@ -1,0 +1,108 @@
+package main
+
+import (
+	"io"
+	"regexp"
+	"strconv"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"codebank.dev/native/postgres/postgrestest"
+	"codebank.dev/platform/failpoint"
+	"codebank.dev/platform/programtest"
+	"codebank.dev/statement/statementtest"
+)
+
+func TestMain(m *testing.M) { programtest.Main(m, main) }
+
+// process is the running program.
+type process struct {
+	*programtest.Program
+	address string // of HTTP; "" when it ended before it served
+}
+
+var listens = regexp.MustCompile(`msg=serving .*http=(\S+)`)
+
+// start runs the program until it is ready or has ended.
+func start(t *testing.T, url string, flags ...string) *process {
+	t.Helper()
+	p := &process{Program: programtest.Start(t, nil,
+		append(flags, "--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0", "--database-url="+url)...)}
+	p.Await(t, func() bool {
+		found := listens.FindStringSubmatch(p.Log())
+		if found == nil {
+			return false
+		}
+		p.address = found[1]
+		code, _ := status(p.address, "/readyz")
+		return code == 200
+	})
+	return p
+}
+
+// TestKilledAtAnyFailpointStatementsGoOn: whatever a program was at when it died, the
+// next one answers the whole statement, and never less than was answered before.
+func TestKilledAtAnyFailpointStatementsGoOn(t *testing.T) {
+	for _, point := range failpoint.Statement() {
+		t.Run(string(point), func(t *testing.T) {
+			t.Parallel()
+			url := postgrestest.Database(t)
+			path := "/v1/accounts/" + account + "/statement"
+			complete := regexp.MustCompile(`"completeToSequence":"(\d+)"`)
+			answered := int64(0)
+			ask := func(p *process) bool {
+				code, body := status(p.address, path)
+				if code != 200 {
+					return false
+				}
+				found := complete.FindStringSubmatch(body)
+				require.NotNil(t, found, body)
+				now, err := strconv.ParseInt(found[1], 10, 64)
+				require.NoError(t, err)
+				require.GreaterOrEqual(t, now, answered, "a statement goes back")
+				answered = now
+				return true
+			}
+
+			// The first program makes the tables, when it lives that long.
+			dying := start(t, url, "--failpoint="+string(point))
+			sink := func(from, to int64) {
+				s := statementtest.NewSink(t, url)
+				for n := from; n <= to; n++ {
+					s.Write(t, statementtest.Purchase(account, n))
+				}
+			}
+			// A sink is registered for tables that are whole, and writes all columns.
+			migrated := point != failpoint.StatementMigrated
+			if migrated && dying.address != "" && point != failpoint.GapsFound && point != failpoint.GapsStored {
+				sink(1, 2)
+				for ask(dying) {
+				}
+			}
+			dying.AwaitKilledAt(t, string(point))
+
+			p := start(t, url)
+			if point != failpoint.AdvanceFound && point != failpoint.AdvanceStored {
+				sink(1, 2)
+			}
+			require.True(t, ask(p))
+			require.EqualValues(t, 2, answered)
+			sink(3, 4)
+			require.True(t, ask(p))
+			require.EqualValues(t, 4, answered)
+			_, body := status(p.address, path)
+			require.Contains(t, body, `"balanceMinor":"-400"`)
+			_, body = status(p.address, "/v1/accounts/"+account+"/lines")
+			require.Len(t, regexp.MustCompile(`"transactionId"`).FindAllString(body, -1), 4, "each line once: %s", body)
+			p.Interrupt(t)
+		})
+	}
+}
+
+func TestAFailpointThatIsNoneIsRefusedWithTheList(t *testing.T) {
+	err := run(t.Context(), []string{"--database-url=postgres://127.0.0.1:1/x", "--failpoint=nowhere"}, nil, io.Discard)
+	for _, point := range failpoint.Statement() {
+		require.ErrorContains(t, err, string(point))
+	}
+}

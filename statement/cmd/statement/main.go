@@ -1,0 +1,76 @@
+// Command statement is the read side of one bank: it serves the statements that the
+// bank's events build, over gRPC and REST. It owns the statement's database and its
+// tables, into which the sink statement-postgres writes; it never opens the bank's
+// database. While its database is away it answers UNAVAILABLE and waits.
+//
+// Any number of replicas may run on one database. They share the key that signs page
+// tokens: the one given by --page-token-key, or else one that the database keeps.
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"time"
+
+	"codebank.dev/platform/serve"
+	"codebank.dev/schemas"
+	statementv1 "codebank.dev/schemas/gen/statement/v1"
+	"codebank.dev/statement"
+	"codebank.dev/statement/postgres"
+	"codebank.dev/statement/rpc"
+	"golang.org/x/sync/errgroup"
+)
+
+func main() { serve.Main("statement", run) }
+
+// run serves until ctx ends. The database is prepared beside the listeners, so that
+// probes are answered while it is away.
+func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
+	config, err := parse(args, environ, stdout)
+	if err != nil {
+		return err
+	}
+	logger, err := config.server.Logger(os.Stderr)
+	if err != nil {
+		return err
+	}
+	store, err := postgres.Open(config.database)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+
+	settings := config.server.Config("statement", logger)
+	settings.Checks = []serve.Check{{Name: "database", Run: store.Ping}}
+	if settings.OpenAPI, err = schemas.OpenAPI("statement.v1"); err != nil {
+		return err
+	}
+	server, err := serve.Listen(settings)
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	statementv1.RegisterStatementServiceServer(server, rpc.NewServer(statement.NewService(store), store))
+	if err := server.Gateway(ctx, statementv1.RegisterStatementServiceHandler); err != nil {
+		return err
+	}
+	watcher := &statement.Watcher{
+		Store: store, Logger: logger, Now: time.Now,
+		Observe: statement.NewGauges(server.Metrics()).Observe,
+	}
+	running, ctx := errgroup.WithContext(ctx)
+	running.Go(func() error { return server.Run(ctx) })
+	running.Go(func() error {
+		if err := store.Prepare(ctx, logger); err != nil {
+			return err
+		}
+		watcher.Run(ctx)
+		return nil
+	})
+	if err := running.Wait(); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	stack "codebank.dev/native/postgres"
+	"codebank.dev/native/postgres/postgrestest"
+	"codebank.dev/statement/postgres"
+	"codebank.dev/statement/statementtest"
+	"github.com/stretchr/testify/require"
+)
+
+const account = "3f1c1f0e-8f64-4d5e-9a55-0c8f1b2a7d01"
+
+// free returns an address that nobody listens on.
+func free(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, listener.Close())
+	return listener.Addr().String()
+}
+
+func status(address, path string) (int, string) {
+	response, err := http.Get("http://" + address + path)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer response.Body.Close()
+	body, _ := io.ReadAll(response.Body)
+	return response.StatusCode, string(body)
+}
+
+func TestTheProgramServesWhatTheSinkWrites(t *testing.T) {
+	url := postgrestest.Database(t)
+	web := free(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() {
+		ended <- run(ctx, []string{"--grpc-address", "127.0.0.1:0", "--http-address", web, "--log-level", "error"},
+			[]string{"STATEMENT_DATABASE_URL=" + url}, io.Discard)
+	}()
+	require.Eventually(t, func() bool { code, _ := status(web, "/readyz"); return code == 200 }, time.Minute, 10*time.Millisecond)
+	statementtest.NewSink(t, url).Write(t, statementtest.Purchase(account, 1))
+	code, body := status(web, "/v1/accounts/"+account+"/statement")
+	require.Equal(t, 200, code)
+	require.Contains(t, body, `"balanceMinor":"-100"`)
+	code, body = status(web, "/docs")
+	require.Equal(t, 200, code)
+	require.True(t, strings.Contains(body, "StatementService"))
+	code, body = status(web, "/metrics")
+	require.Equal(t, 200, code)
+	require.True(t, strings.Contains(body, "statement_gaps 0"))
+	cancel()
+	require.NoError(t, <-ended)
+}
+
+func TestTheProgramWaitsForItsDatabase(t *testing.T) {
+	server := postgrestest.Own(t, stack.Options{})
+	require.NoError(t, server.CreateDatabase(t.Context(), "statement"))
+	url := server.URL("statement")
+	server.Kill()
+	web := free(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() {
+		ended <- run(ctx, []string{"--grpc-address", "127.0.0.1:0", "--http-address", web, "--database-url", url, "--log-level", "error"}, nil, io.Discard)
+	}()
+	require.Eventually(t, func() bool { code, _ := status(web, "/livez"); return code == 200 }, time.Minute, 10*time.Millisecond)
+	code, _ := status(web, "/readyz")
+	require.Equal(t, 503, code)
+	code, _ = status(web, "/v1/accounts/"+account+"/statement")
+	require.Equal(t, 503, code)
+	require.NoError(t, server.Restart(t.Context()))
+	require.Eventually(t, func() bool { code, _ := status(web, "/readyz"); return code == 200 }, time.Minute, 10*time.Millisecond)
+	cancel()
+	require.NoError(t, <-ended)
+}
+
+func TestTheProgramEndsWhenTheDatabaseIsAnotherBanks(t *testing.T) {
+	url := postgrestest.Database(t)
+	store, err := postgres.Open(postgres.Config{URL: url, BankCode: "002"})
+	require.NoError(t, err)
+	require.NoError(t, store.Migrate(t.Context()))
+	store.Close()
+	err = run(t.Context(), []string{"--grpc-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0", "--database-url", url, "--log-level", "error"}, nil, io.Discard)
+	require.ErrorIs(t, err, postgres.ErrOtherBank)
+}
+
+func TestSettingsThatCannotBeMeantEndTheProgram(t *testing.T) {
+	for want, args := range map[string][]string{
+		"--database-url is required": nil,
+		"--bank-code":                {"--database-url=postgres://127.0.0.1:1/x", "--bank-code=one"},
+		"--page-token-key":           {"--database-url=postgres://127.0.0.1:1/x", "--page-token-key=short"},
+		"cannot be read":             {"--database-url=::secret"},
+		"--log-level":                {"--database-url=postgres://127.0.0.1:1/x", "--log-level=loud"},
+	} {
+		err := run(t.Context(), args, nil, io.Discard)
+		require.ErrorContains(t, err, want)
+		require.NotContains(t, err.Error(), "secret")
+	}
+	var out bytes.Buffer
+	require.ErrorIs(t, run(t.Context(), []string{"--help"}, nil, &out), flag.ErrHelp)
+	require.Contains(t, out.String(), "STATEMENT_DATABASE_URL")
+}

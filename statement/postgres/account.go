@@ -1,0 +1,159 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"codebank.dev/platform/failpoint"
+	"codebank.dev/statement"
+	"github.com/jackc/pgx/v5"
+)
+
+// lookAhead reads the account and, from the index alone, the next events above its
+// complete_to: how many there are (at most the limit) and up to which sequence they
+// follow on. Events that follow on keep the same distance from their rank.
+const lookAhead = `
+WITH account AS MATERIALIZED (
+	SELECT complete_to, complete_to_time, balance_minor, held_minor, credit_limit_minor, currency
+	FROM statement_accounts WHERE account_id = $1
+), ahead AS MATERIALIZED (
+	SELECT sequence FROM statement_lines
+	WHERE account_id = $1 AND sequence > coalesce((SELECT complete_to FROM account), 0)
+	ORDER BY sequence LIMIT $2
+), ranked AS (
+	SELECT sequence, sequence - dense_rank() OVER (ORDER BY sequence) AS distance FROM ahead
+)
+SELECT account.complete_to, account.complete_to_time, account.balance_minor, account.held_minor,
+	account.credit_limit_minor, account.currency,
+	(SELECT count(*) FROM ahead),
+	(SELECT max(sequence) FROM ranked WHERE distance = coalesce((SELECT complete_to FROM account), 0)),
+	(SELECT max(sequence) FROM ahead)
+FROM (SELECT) AS one LEFT JOIN account ON true`
+
+// moveUp sets the account to the state that the event of a sequence left behind,
+// unless another reader has moved it as far already.
+const moveUp = `
+INSERT INTO statement_accounts AS account
+	(account_id, complete_to, complete_to_time, balance_minor, held_minor, credit_limit_minor, currency)
+SELECT account_id, sequence, occurred_at, balance_after_minor, held_after_minor, credit_limit_minor, currency
+FROM statement_lines WHERE account_id = $1 AND sequence = $2 ORDER BY event_id LIMIT 1
+ON CONFLICT (account_id) DO UPDATE SET
+	complete_to = excluded.complete_to, complete_to_time = excluded.complete_to_time,
+	balance_minor = excluded.balance_minor, held_minor = excluded.held_minor,
+	credit_limit_minor = excluded.credit_limit_minor, currency = excluded.currency
+WHERE account.complete_to < excluded.complete_to
+RETURNING complete_to, complete_to_time, balance_minor, held_minor, credit_limit_minor, currency`
+
+const firstCurrency = `SELECT currency FROM statement_lines WHERE account_id = $1 ORDER BY sequence LIMIT 1`
+
+// Advance implements statement.Store.
+func (s *Store) Advance(ctx context.Context, account statement.AccountID, limit int) (statement.State, bool, error) {
+	if _, err := s.prepared(); err != nil {
+		return statement.State{}, false, err
+	}
+	state, reached, err := s.lookAhead(ctx, account, limit)
+	if err != nil || reached.sequence == 0 {
+		return state, false, failure(err)
+	}
+	s.config.Failpoint.At(failpoint.AdvanceFound)
+	moved := statement.State{Account: account}
+	err = s.pool.QueryRow(ctx, moveUp, account, reached.sequence).Scan(&moved.CompleteTo, &moved.CompleteToTime,
+		&moved.Balance, &moved.Held, &moved.CreditLimit, &moved.Currency)
+	if errors.Is(err, pgx.ErrNoRows) {
+		// Another reader was faster. Look again: what it answered must not be more than what we do.
+		return state, true, nil
+	}
+	s.config.Failpoint.At(failpoint.AdvanceStored)
+	return moved, reached.more, failure(err)
+}
+
+// reach is how far the events ahead follow on; sequence is 0 when none does.
+type reach struct {
+	sequence int64
+	more     bool
+}
+
+func (s *Store) lookAhead(ctx context.Context, account statement.AccountID, limit int) (statement.State, reach, error) {
+	var completeTo, balance, held, creditLimit, reached, highest *int64
+	var completeToTime *time.Time
+	var currency *string
+	var count int64
+	err := s.pool.QueryRow(ctx, lookAhead, account, limit).Scan(&completeTo, &completeToTime, &balance, &held,
+		&creditLimit, &currency, &count, &reached, &highest)
+	if err != nil {
+		return statement.State{}, reach{}, err
+	}
+	state := statement.State{Account: account}
+	switch {
+	case completeTo != nil:
+		state.CompleteTo, state.CompleteToTime, state.Currency = *completeTo, *completeToTime, *currency
+		state.Balance, state.Held, state.CreditLimit = *balance, *held, *creditLimit
+	case count == 0:
+		return state, reach{}, statement.ErrNoAccount
+	case reached == nil:
+		err := s.pool.QueryRow(ctx, firstCurrency, account).Scan(&state.Currency)
+		return state, reach{}, err
+	}
+	if reached == nil {
+		return state, reach{}, nil
+	}
+	return state, reach{sequence: *reached, more: count == int64(limit) && *reached == *highest}, nil
+}
+
+const selectLines = `
+SELECT sequence, kind, direction, status, amount_minor, currency, coalesce(balance_after_minor, 0), occurred_at,
+	transaction_id, coalesce(original_transaction_id, ''), coalesce(description, ''), coalesce(counterparty_name, ''),
+	coalesce(merchant_name, ''), coalesce(merchant_city, ''), coalesce(merchant_country, ''),
+	coalesce(merchant_category_code, ''), coalesce(card_brand, ''), coalesce(card_last4, '')
+FROM statement_lines WHERE account_id = $1 AND sequence < $2
+ORDER BY sequence DESC LIMIT $3`
+
+// Lines implements statement.Store.
+func (s *Store) Lines(ctx context.Context, account statement.AccountID, below int64, limit int) ([]statement.Line, error) {
+	if _, err := s.prepared(); err != nil {
+		return nil, err
+	}
+	rows, err := s.pool.Query(ctx, selectLines, account, below, limit)
+	if err != nil {
+		return nil, failure(err)
+	}
+	lines, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (statement.Line, error) {
+		var l statement.Line
+		err := row.Scan(&l.Sequence, &l.Kind, &l.Direction, &l.Status, &l.Amount, &l.Currency, &l.BalanceAfter, &l.OccurredAt,
+			&l.TransactionID, &l.OriginalTransactionID, &l.Description, &l.CounterpartyName,
+			&l.MerchantName, &l.MerchantCity, &l.MerchantCountry,
+			&l.MerchantCategoryCode, &l.CardBrand, &l.CardLast4)
+		return l, err
+	})
+	return lines, failure(err)
+}
+
+// boundary halves the account's sequences until the two sides of the moment meet.
+// Where numbers are missing it probes the next one that is there; that none lies
+// between lets the middle itself become the upper bound.
+const boundary = `
+WITH RECURSIVE bounds (low, high) AS (
+	(SELECT (SELECT sequence FROM statement_lines WHERE account_id = $1 ORDER BY sequence LIMIT 1),
+		(SELECT sequence + 1 FROM statement_lines WHERE account_id = $1 ORDER BY sequence DESC LIMIT 1))
+	UNION ALL
+	SELECT CASE WHEN probe.sequence < high AND probe.occurred_at < $2 THEN probe.sequence + 1 ELSE low END,
+		CASE WHEN probe.sequence < high AND probe.occurred_at < $2 THEN high ELSE low + (high - low) / 2 END
+	FROM bounds LEFT JOIN LATERAL (
+		SELECT sequence, occurred_at FROM statement_lines
+		WHERE account_id = $1 AND sequence >= low + (high - low) / 2
+		ORDER BY sequence LIMIT 1
+	) AS probe ON true
+	WHERE low < high
+)
+SELECT coalesce(max(low), 0) FROM bounds WHERE low >= high`
+
+// Boundary implements statement.Store.
+func (s *Store) Boundary(ctx context.Context, account statement.AccountID, moment time.Time) (int64, error) {
+	if _, err := s.prepared(); err != nil {
+		return 0, err
+	}
+	var sequence int64
+	err := s.pool.QueryRow(ctx, boundary, account, moment.UTC()).Scan(&sequence)
+	return sequence, failure(err)
+}

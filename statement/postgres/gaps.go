@@ -1,0 +1,118 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"codebank.dev/platform/failpoint"
+	"codebank.dev/statement"
+	"github.com/jackc/pgx/v5"
+)
+
+// nextStretch locks the watch and returns where the next stretch begins and the
+// latest moment it may end. A row's arrived_at is when its transaction began, so the
+// stretch ends before the oldest transaction that may still commit rows.
+const nextStretch = `
+SELECT checked_to, least(now() - $1::interval, (
+	SELECT min(xact_start) FROM pg_stat_activity
+	WHERE datname = current_database() AND backend_xid IS NOT NULL AND pid <> pg_backend_pid()))
+FROM statement_watch FOR UPDATE SKIP LOCKED`
+
+// The predecessor is looked up one by one: a join would invite a plan that reads the
+// whole table. LIMIT keeps the look-up from being turned into one.
+const predecessor = `(
+	SELECT before.sequence FROM statement_lines AS before
+	WHERE before.account_id = line.account_id AND before.sequence < line.sequence
+	ORDER BY before.sequence DESC LIMIT 1)`
+
+const forgetGaps = `DELETE FROM statement_gaps AS line WHERE ` + predecessor + ` = line.sequence - 1`
+
+// rememberGaps looks into the index only for events that do not follow on within the
+// stretch itself.
+const rememberGaps = `
+WITH arrived AS MATERIALIZED (
+	SELECT account_id, sequence, arrived_at,
+		lag(sequence) OVER (PARTITION BY account_id ORDER BY sequence) AS previous
+	FROM statement_lines WHERE arrived_at >= $1 AND arrived_at < $2 AND account_id IS NOT NULL
+), found AS (
+	INSERT INTO statement_gaps (account_id, sequence, arrived_at)
+	SELECT account_id, sequence, arrived_at FROM arrived AS line
+	WHERE sequence > 1 AND previous IS DISTINCT FROM sequence - 1
+		AND ` + predecessor + ` IS DISTINCT FROM sequence - 1
+	ON CONFLICT DO NOTHING
+)
+SELECT count(*) FROM arrived`
+
+// FindGaps implements statement.Store.
+func (s *Store) FindGaps(ctx context.Context, age, window time.Duration) (examined int64, caughtUp bool, err error) {
+	if _, err := s.prepared(); err != nil {
+		return 0, false, err
+	}
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		var from, latest time.Time
+		err := tx.QueryRow(ctx, nextStretch, age).Scan(&from, &latest)
+		if errors.Is(err, pgx.ErrNoRows) {
+			caughtUp = true // Another replica is at it.
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		to := from.Add(window)
+		if caughtUp = !to.Before(latest); caughtUp {
+			to = latest
+		}
+		if to.Before(from) {
+			to = from // Nothing new is old enough yet.
+		}
+		batch := &pgx.Batch{}
+		// A stretch of time is a small part of the table, which the planner cannot know,
+		// and the work is not worth a second processor.
+		batch.Queue("SET LOCAL enable_seqscan = off")
+		batch.Queue("SET LOCAL max_parallel_workers_per_gather = 0")
+		batch.Queue(forgetGaps)
+		batch.Queue(rememberGaps, from, to).QueryRow(func(row pgx.Row) error { return row.Scan(&examined) })
+		batch.Queue("UPDATE statement_watch SET checked_to = $1", to)
+		err = tx.SendBatch(ctx, batch).Close()
+		s.config.Failpoint.After(err, failpoint.GapsFound)
+		return err
+	})
+	s.config.Failpoint.After(err, failpoint.GapsStored)
+	return examined, caughtUp, failure(err)
+}
+
+const openGaps = `
+SELECT account_id, coalesce(` + predecessor + `, 0) + 1, sequence,
+	extract(epoch FROM now() - arrived_at)::bigint
+FROM statement_gaps AS line WHERE ` + predecessor + ` IS DISTINCT FROM line.sequence - 1
+ORDER BY arrived_at, account_id, sequence LIMIT $1`
+
+const countGaps = `
+SELECT count(*), coalesce(extract(epoch FROM now() - min(arrived_at))::bigint, 0) FROM statement_gaps`
+
+// Gaps implements statement.Store.
+func (s *Store) Gaps(ctx context.Context, limit int) (statement.Gaps, error) {
+	if _, err := s.prepared(); err != nil {
+		return statement.Gaps{}, err
+	}
+	var gaps statement.Gaps
+	batch := &pgx.Batch{}
+	batch.Queue(countGaps).QueryRow(func(row pgx.Row) error {
+		var seconds int64
+		err := row.Scan(&gaps.Count, &seconds)
+		gaps.Oldest = time.Duration(seconds) * time.Second
+		return err
+	})
+	batch.Queue(openGaps, limit).Query(func(rows pgx.Rows) (err error) {
+		gaps.List, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (statement.Gap, error) {
+			var gap statement.Gap
+			var seconds int64
+			err := row.Scan(&gap.Account, &gap.Missing, &gap.Next, &seconds)
+			gap.Age = time.Duration(seconds) * time.Second
+			return gap, err
+		})
+		return err
+	})
+	return gaps, failure(s.pool.SendBatch(ctx, batch).Close())
+}

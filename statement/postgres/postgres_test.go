@@ -1,0 +1,418 @@
+package postgres_test
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	stack "codebank.dev/native/postgres"
+	"codebank.dev/native/postgres/postgrestest"
+	"codebank.dev/platform/fault"
+	"codebank.dev/schemas/event"
+	"codebank.dev/statement"
+	"codebank.dev/statement/postgres"
+	"codebank.dev/statement/statementtest"
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+const alice = "3f1c1f0e-8f64-4d5e-9a55-0c8f1b2a7d01"
+
+// opened returns a migrated store and a sink into the same new database.
+func opened(t testing.TB) (*postgres.Store, *statementtest.Sink, string) {
+	t.Helper()
+	url := postgrestest.Database(t)
+	store := open(t, postgres.Config{URL: url, BankCode: statementtest.Bank})
+	require.NoError(t, store.Prepare(t.Context(), slog.New(slog.DiscardHandler)))
+	return store, statementtest.NewSink(t, url), url
+}
+
+func open(t testing.TB, config postgres.Config) *postgres.Store {
+	t.Helper()
+	store, err := postgres.Open(config)
+	require.NoError(t, err)
+	t.Cleanup(store.Close)
+	return store
+}
+
+func sequences(page statement.Page) []int64 {
+	numbers := []int64{}
+	for _, line := range page.Lines {
+		numbers = append(numbers, line.Sequence)
+	}
+	return numbers
+}
+
+func purchases(account string, from, to int64) []event.Transaction {
+	var events []event.Transaction
+	for sequence := from; sequence <= to; sequence++ {
+		events = append(events, statementtest.Purchase(account, sequence))
+	}
+	return events
+}
+
+func TestEveryFieldOfTheEventHasAColumnOrIsLeftOutOnPurpose(t *testing.T) {
+	_, sink, _ := opened(t)
+	rows, err := sink.Pool().Query(t.Context(), "SELECT column_name, is_nullable = 'YES' FROM information_schema.columns WHERE table_name = 'statement_lines'")
+	require.NoError(t, err)
+	columns := map[string]bool{}
+	for rows.Next() {
+		var name string
+		var nullable bool
+		require.NoError(t, rows.Scan(&name, &nullable))
+		columns[name] = nullable
+	}
+	require.NoError(t, rows.Err())
+	for _, field := range event.Fields() {
+		if slices.Contains(statementtest.NotStored(), field.Name) {
+			require.NotContains(t, columns, field.Name)
+			continue
+		}
+		nullable, there := columns[field.Name]
+		require.True(t, there, field.Name)
+		require.Equal(t, field.Nullable, nullable, "%s may be null in both or in neither", field.Name)
+		delete(columns, field.Name)
+	}
+	require.Equal(t, map[string]bool{"arrived_at": false}, columns, "the sink leaves this one to its default")
+}
+
+func TestOnlyTheEventIDIsUnique(t *testing.T) {
+	_, sink, _ := opened(t)
+	var unique string
+	require.NoError(t, sink.Pool().QueryRow(t.Context(),
+		"SELECT string_agg(indexrelid::regclass::text, ',') FROM pg_index WHERE indrelid = 'statement_lines'::regclass AND indisunique").Scan(&unique))
+	require.Equal(t, "statement_lines_pkey", unique)
+}
+
+func TestEventsInAnyOrderGiveTheSameState(t *testing.T) {
+	store, sink, _ := opened(t)
+	service := statement.NewService(store)
+	sink.Write(t, purchases(alice, 3, 5)...)
+	state, err := service.State(t.Context(), alice)
+	require.NoError(t, err)
+	require.Equal(t, statement.State{Account: alice, Currency: "BRL"}, state, "the first is missing: nothing can be trusted")
+
+	sink.Write(t, statementtest.Purchase(alice, 1))
+	state, err = service.State(t.Context(), alice)
+	require.NoError(t, err)
+	require.Equal(t, int64(1), state.CompleteTo)
+
+	sink.Write(t, statementtest.Purchase(alice, 2))
+	state, err = service.State(t.Context(), alice)
+	require.NoError(t, err)
+	require.Equal(t, statement.State{
+		Account: alice, CompleteTo: 5, CompleteToTime: statementtest.Opened.Add(4 * time.Minute),
+		Currency: "BRL", Balance: -500, CreditLimit: 100_000,
+	}, state)
+	available, err := state.Available()
+	require.NoError(t, err)
+	require.Equal(t, int64(99_500), available)
+}
+
+func TestLinesAboveAGapAreThereButAboveCompleteTo(t *testing.T) {
+	store, sink, _ := opened(t)
+	sink.Write(t, purchases(alice, 1, 2)...)
+	sink.Write(t, purchases(alice, 4, 5)...)
+	page, err := statement.NewService(store).Page(t.Context(), statement.PageQuery{Account: alice, Size: 10})
+	require.NoError(t, err)
+	require.Equal(t, []int64{5, 4, 2, 1}, sequences(page))
+	require.Equal(t, int64(2), page.State.CompleteTo)
+	require.Equal(t, int64(-200), page.State.Balance)
+}
+
+func TestWritingEventsAgainChangesNothing(t *testing.T) {
+	store, sink, _ := opened(t)
+	service := statement.NewService(store)
+	sink.Write(t, purchases(alice, 1, 20)...)
+	before, err := service.Page(t.Context(), statement.PageQuery{Account: alice, Size: 50})
+	require.NoError(t, err)
+	again := purchases(alice, 1, 20)
+	slices.Reverse(again)
+	sink.Write(t, again...)
+	after, err := service.Page(t.Context(), statement.PageQuery{Account: alice, Size: 50})
+	require.NoError(t, err)
+	require.Equal(t, before, after)
+}
+
+func TestHiddenEventsCount(t *testing.T) {
+	store, sink, _ := opened(t)
+	limit := statementtest.Purchase(alice, 4)
+	limit.Kind, limit.Direction, limit.Status, limit.AmountMinor = "LIMIT_CHANGE", "NONE", "APPLIED", 0
+	limit.BalanceAfterMinor, limit.CreditLimitMinor = event.Some[int64](-200), event.Some[int64](70_000)
+	hold := statementtest.Purchase(alice, 5)
+	hold.Kind, hold.BalanceAfterMinor, hold.HeldAfterMinor = "HOLD", event.Some[int64](-200), event.Some[int64](50)
+	hold.CreditLimitMinor = event.Some[int64](70_000)
+	refusal := statementtest.Refusal("a-transaction")
+	sink.Write(t, statementtest.Opening(alice), statementtest.Purchase(alice, 2), statementtest.Decline(alice, 3, -200), limit, hold, refusal)
+	page, err := statement.NewService(store).Page(t.Context(), statement.PageQuery{Account: alice, Size: 10})
+	require.NoError(t, err)
+	require.Equal(t, []int64{2}, sequences(page))
+	require.Equal(t, int64(5), page.State.CompleteTo)
+	require.Equal(t, int64(50), page.State.Held)
+	require.Equal(t, int64(70_000), page.State.CreditLimit)
+}
+
+func TestAnAccountOfWhichNothingArrivedIsNotThere(t *testing.T) {
+	store, sink, _ := opened(t)
+	sink.Write(t, statementtest.Refusal("a-transaction"))
+	_, err := statement.NewService(store).State(t.Context(), alice)
+	require.ErrorIs(t, err, statement.ErrNoAccount)
+}
+
+func TestPagesStayAsTheyAreWhileLinesArrive(t *testing.T) {
+	store, sink, _ := opened(t)
+	service := statement.NewService(store)
+	sink.Write(t, purchases(alice, 1, 30)...)
+	var seen []int64
+	for next, arriving := int64(0), int64(31); ; arriving += 3 {
+		page, err := service.Page(t.Context(), statement.PageQuery{Account: alice, Size: 7, Below: next})
+		require.NoError(t, err)
+		seen = append(seen, sequences(page)...)
+		sink.Write(t, purchases(alice, arriving, arriving+2)...)
+		if next = page.Next; next == 0 {
+			break
+		}
+	}
+	want := make([]int64, 0, 30)
+	for sequence := int64(30); sequence > 0; sequence-- {
+		want = append(want, sequence)
+	}
+	require.Equal(t, want, seen, "each of the lines that were there, once")
+}
+
+func TestALongRunOfHiddenEventsEndsAPageEarlyButNotTheList(t *testing.T) {
+	store, sink, _ := opened(t)
+	var declines []event.Transaction
+	for sequence := int64(2); sequence <= 12_000; sequence++ {
+		declines = append(declines, statementtest.Decline(alice, sequence, -100))
+	}
+	sink.Write(t, append(declines, statementtest.Purchase(alice, 1), statementtest.Purchase(alice, 12_001))...)
+	service := statement.NewService(store)
+	var seen []int64
+	pages := 0
+	for next := int64(0); ; {
+		page, err := service.Page(t.Context(), statement.PageQuery{Account: alice, Size: 5, Below: next})
+		require.NoError(t, err)
+		seen = append(seen, sequences(page)...)
+		pages++
+		if next = page.Next; next == 0 {
+			break
+		}
+	}
+	require.Equal(t, []int64{12_001, 1}, seen)
+	require.Equal(t, 2, pages)
+}
+
+func TestDatesChooseTheRangeAndSequenceTheOrder(t *testing.T) {
+	store, sink, _ := opened(t)
+	sink.Write(t, purchases(alice, 1, 40)...)
+	sink.Write(t, purchases(alice, 50, 60)...) // A hole in the middle of the search.
+	service := statement.NewService(store)
+	at := func(sequence int64) time.Time {
+		return statementtest.Opened.Add(time.Duration(sequence-1) * time.Minute)
+	}
+	for rule, test := range map[string]struct {
+		within      statement.Range
+		newest, all int64
+	}{
+		"start is inclusive":   {statement.Range{Start: at(55)}, 60, 6},
+		"end is exclusive":     {statement.Range{End: at(3)}, 2, 2},
+		"both":                 {statement.Range{Start: at(10), End: at(20)}, 19, 10},
+		"within the hole":      {statement.Range{Start: at(41), End: at(50)}, 0, 0},
+		"across the hole":      {statement.Range{Start: at(39), End: at(52)}, 51, 4},
+		"before everything":    {statement.Range{End: at(1)}, 0, 0},
+		"after everything":     {statement.Range{Start: at(61)}, 0, 0},
+		"between two lines":    {statement.Range{Start: at(5).Add(time.Millisecond), End: at(6).Add(time.Millisecond)}, 6, 1},
+		"the year 1 to 9999":   {statement.Range{Start: time.Unix(-62135596799, 0), End: time.Unix(253402300799, 0)}, 60, 51},
+		"in another time zone": {statement.Range{Start: at(55).In(time.FixedZone("", 5*3600)), End: at(57).In(time.FixedZone("", -9*3600))}, 56, 2},
+	} {
+		page, err := service.Page(t.Context(), statement.PageQuery{Account: alice, Size: 100, Range: test.within})
+		require.NoError(t, err, rule)
+		require.Len(t, page.Lines, int(test.all), rule)
+		if test.all > 0 {
+			require.Equal(t, test.newest, page.Lines[0].Sequence, rule)
+		}
+	}
+}
+
+func TestConcurrentReadersAgreeAndNeverGoBack(t *testing.T) {
+	first, sink, url := opened(t)
+	second := open(t, postgres.Config{URL: url, BankCode: statementtest.Bank})
+	require.NoError(t, second.Prepare(t.Context(), slog.New(slog.DiscardHandler)))
+	sink.Write(t, statementtest.Purchase(alice, 1))
+	const last = 300
+	var writing, reading sync.WaitGroup
+	done := make(chan struct{})
+	var lastSeen struct {
+		sync.Mutex
+		completeTo int64
+	}
+	for reader := range 8 {
+		service := statement.NewService([]*postgres.Store{first, second}[reader%2])
+		reading.Go(func() {
+			for finished := false; !finished; {
+				select {
+				case <-done:
+					finished = true // and one look more
+				default:
+				}
+				lastSeen.Lock()
+				before := lastSeen.completeTo
+				lastSeen.Unlock()
+				state, err := service.State(t.Context(), alice)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if state.CompleteTo < before {
+					t.Errorf("read %d after %d", state.CompleteTo, before)
+				}
+				if state.Balance != -100*state.CompleteTo {
+					t.Errorf("balance %d as of %d", state.Balance, state.CompleteTo)
+				}
+				lastSeen.Lock()
+				lastSeen.completeTo = max(lastSeen.completeTo, state.CompleteTo)
+				lastSeen.Unlock()
+			}
+		})
+	}
+	for half := range int64(2) { // odd ones and even ones race each other
+		writing.Go(func() {
+			for sequence := 2 + half; sequence <= last; sequence += 2 {
+				sink.Write(t, statementtest.Purchase(alice, sequence))
+			}
+		})
+	}
+	writing.Wait()
+	close(done)
+	reading.Wait()
+	require.Equal(t, int64(last), lastSeen.completeTo)
+}
+
+func TestALongBacklogIsTakenInBoundedSteps(t *testing.T) {
+	store, sink, _ := opened(t)
+	sink.Write(t, purchases(alice, 1, 95)...)
+	for step := int64(1); ; step++ {
+		state, more, err := store.Advance(t.Context(), alice, 10)
+		require.NoError(t, err)
+		require.Equal(t, min(step*10, 95), state.CompleteTo)
+		if !more {
+			require.Equal(t, int64(10), step)
+			break
+		}
+	}
+}
+
+func TestTheLookAheadReadsTheIndexOnly(t *testing.T) {
+	_, sink, _ := opened(t)
+	sink.Write(t, purchases(alice, 1, 3000)...)
+	_, err := sink.Pool().Exec(t.Context(), "VACUUM ANALYZE statement_lines")
+	require.NoError(t, err)
+	rows, err := sink.Pool().Query(t.Context(),
+		"EXPLAIN SELECT sequence FROM statement_lines WHERE account_id = '"+alice+"' AND sequence > coalesce((SELECT 7), 0) ORDER BY sequence LIMIT 100")
+	require.NoError(t, err)
+	var plan []string
+	for rows.Next() {
+		var line string
+		require.NoError(t, rows.Scan(&line))
+		plan = append(plan, line)
+	}
+	require.NoError(t, rows.Err())
+	require.Contains(t, strings.Join(plan, "\n"), "Index Only Scan using statement_lines_account")
+}
+
+func TestABrokenRowIsAnErrorAndNotAZero(t *testing.T) {
+	store, sink, _ := opened(t)
+	broken := statementtest.Purchase(alice, 1)
+	broken.BalanceAfterMinor = event.Optional[int64]{}
+	sink.Write(t, broken)
+	_, err := statement.NewService(store).State(t.Context(), alice)
+	require.Equal(t, fault.Internal, fault.CodeOf(err))
+}
+
+func TestADatabaseOfAnotherBankIsRefused(t *testing.T) {
+	_, _, url := opened(t)
+	other := open(t, postgres.Config{URL: url, BankCode: "002"})
+	require.ErrorIs(t, other.Prepare(t.Context(), slog.New(slog.DiscardHandler)), postgres.ErrOtherBank)
+}
+
+func TestReplicasShareTheKeyOfPageTokens(t *testing.T) {
+	first, _, url := opened(t)
+	second := open(t, postgres.Config{URL: url, BankCode: statementtest.Bank})
+	_, err := second.PageTokenKey()
+	require.Equal(t, fault.Unavailable, fault.CodeOf(err), "not known before the database is")
+	require.NoError(t, second.Migrate(t.Context()))
+	one, err := first.PageTokenKey()
+	require.NoError(t, err)
+	two, err := second.PageTokenKey()
+	require.NoError(t, err)
+	require.Equal(t, one, two)
+	require.Len(t, one, 32)
+
+	configured := open(t, postgres.Config{URL: url, BankCode: statementtest.Bank, PageTokenKey: []byte("0123456789abcdef")})
+	require.NoError(t, configured.Migrate(t.Context()))
+	three, err := configured.PageTokenKey()
+	require.NoError(t, err)
+	require.Equal(t, "0123456789abcdef", string(three))
+}
+
+func TestAnOutageIsUnavailableAndEndsByItself(t *testing.T) {
+	server := postgrestest.Own(t, stack.Options{})
+	require.NoError(t, server.CreateDatabase(t.Context(), "statement"))
+	url := server.URL("statement")
+	store := open(t, postgres.Config{URL: url, BankCode: statementtest.Bank})
+	_, err := statement.NewService(store).State(t.Context(), alice)
+	require.Equal(t, fault.Unavailable, fault.CodeOf(err), "not migrated yet")
+	require.Positive(t, fault.Of(err).RetryAfter)
+	require.NoError(t, store.Prepare(t.Context(), slog.New(slog.DiscardHandler)))
+	statementtest.NewSink(t, url).Write(t, statementtest.Purchase(alice, 1))
+	service := statement.NewService(store)
+	_, err = service.State(t.Context(), alice)
+	require.NoError(t, err)
+
+	server.Kill()
+	for range 3 {
+		_, err = service.State(t.Context(), alice)
+		require.Equal(t, fault.Unavailable, fault.CodeOf(err), "%v", err)
+	}
+	require.Error(t, store.Ping(t.Context()))
+	waiting := open(t, postgres.Config{URL: url, BankCode: statementtest.Bank})
+	prepared := make(chan error, 1)
+	go func() { prepared <- waiting.Prepare(t.Context(), slog.New(slog.DiscardHandler)) }()
+	require.NoError(t, server.Restart(t.Context()))
+	require.NoError(t, <-prepared, "who starts during an outage waits")
+	require.Eventually(t, func() bool {
+		_, err := service.State(t.Context(), alice)
+		return err == nil
+	}, 30*time.Second, 10*time.Millisecond)
+}
+
+func TestAnyArrivalGivesWhatAPlainModelGives(t *testing.T) {
+	store, sink, _ := opened(t)
+	service := statement.NewService(store)
+	run := 0
+	rapid.Check(t, func(t *rapid.T) {
+		run++
+		account := fmt.Sprintf("%s%012d", alice[:24], run) // a new account per run
+		model := newModel(t, account)
+		for len(model.waiting) > 0 {
+			model.arrive(t, sink)
+			limit := rapid.IntRange(1, 8).Draw(t, "limit")
+			for more := true; more; {
+				var err error
+				if _, more, err = store.Advance(t.Context(), statement.AccountID(account), limit); err != nil {
+					t.Fatal(err)
+				}
+			}
+			page, err := service.Page(t.Context(), statement.PageQuery{Account: statement.AccountID(account), Size: rapid.IntRange(1, 40).Draw(t, "size")})
+			if err != nil {
+				t.Fatal(err)
+			}
+			model.check(t, page)
+		}
+	})
+}

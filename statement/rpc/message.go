@@ -1,0 +1,68 @@
+package rpc
+
+import (
+	"fmt"
+	"strconv"
+
+	statementv1 "codebank.dev/schemas/gen/statement/v1"
+	"codebank.dev/statement"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// statementMessage returns an account's state as the contract has it. The error is
+// an available amount that does not fit 64 bits.
+func statementMessage(state statement.State) (*statementv1.Statement, error) {
+	available, err := state.Available()
+	if err != nil {
+		return nil, fmt.Errorf("available of account %s: %w", state.Account, err)
+	}
+	message := &statementv1.Statement{
+		Name:               accountsPrefix + string(state.Account) + statementSuffix,
+		Currency:           state.Currency,
+		CompleteToSequence: state.CompleteTo,
+		BalanceMinor:       state.Balance,
+		HeldMinor:          state.Held,
+		CreditLimitMinor:   state.CreditLimit,
+		AvailableMinor:     available,
+	}
+	if state.CompleteTo > 0 {
+		message.CompleteToTime = timestamppb.New(state.CompleteToTime)
+	}
+	return message, nil
+}
+
+func pageMessage(page statement.Page) (*statementv1.ListLinesResponse, error) {
+	state, err := statementMessage(page.State)
+	if err != nil {
+		return nil, err
+	}
+	response := &statementv1.ListLinesResponse{Statement: state, Lines: make([]*statementv1.Line, len(page.Lines))}
+	for i := range page.Lines {
+		response.Lines[i] = lineMessage(page.State, &page.Lines[i])
+	}
+	return response, nil
+}
+
+func lineMessage(state statement.State, line *statement.Line) *statementv1.Line {
+	return &statementv1.Line{
+		Name:                  accountsPrefix + string(state.Account) + "/lines/" + strconv.FormatInt(line.Sequence, 10),
+		Sequence:              line.Sequence,
+		OccurTime:             timestamppb.New(line.OccurredAt),
+		Kind:                  statementv1.LineKind(statementv1.LineKind_value["LINE_KIND_"+line.Kind]),
+		Direction:             statementv1.LineDirection(statementv1.LineDirection_value["LINE_DIRECTION_"+line.Direction]),
+		AmountMinor:           line.Amount,
+		Currency:              line.Currency,
+		BalanceAfterMinor:     line.BalanceAfter,
+		Description:           line.Description,
+		MerchantName:          line.MerchantName,
+		MerchantCity:          line.MerchantCity,
+		MerchantCountry:       line.MerchantCountry,
+		MerchantCategoryCode:  line.MerchantCategoryCode,
+		CardBrand:             line.CardBrand,
+		CardLast4:             line.CardLast4,
+		CounterpartyName:      line.CounterpartyName,
+		TransactionId:         line.TransactionID,
+		OriginalTransactionId: line.OriginalTransactionID,
+		Provisional:           line.Sequence > state.CompleteTo,
+	}
+}

@@ -1,0 +1,284 @@
+package rpc_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	stack "codebank.dev/native/postgres"
+	"codebank.dev/native/postgres/postgrestest"
+	"codebank.dev/platform/fault"
+	"codebank.dev/platform/serve"
+	statementv1 "codebank.dev/schemas/gen/statement/v1"
+	"codebank.dev/statement"
+	"codebank.dev/statement/postgres"
+	"codebank.dev/statement/rpc"
+	"codebank.dev/statement/statementtest"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+const (
+	alice = "3f1c1f0e-8f64-4d5e-9a55-0c8f1b2a7d01"
+	bob   = "9a7d2c44-0d5b-4f0e-8a43-5f4e7b6c2d02"
+)
+
+// face is a running service on a database of its own.
+type face struct {
+	statementv1.StatementServiceClient
+	sink  *statementtest.Sink
+	store *postgres.Store
+	http  string
+	conn  *grpc.ClientConn
+}
+
+func start(t testing.TB, url string) *face {
+	t.Helper()
+	store, err := postgres.Open(postgres.Config{URL: url, BankCode: statementtest.Bank})
+	require.NoError(t, err)
+	t.Cleanup(store.Close)
+	require.NoError(t, store.Prepare(t.Context(), slog.New(slog.DiscardHandler)))
+	server, err := serve.Listen(serve.Config{
+		Name: "statement", GRPCAddress: "127.0.0.1:0", HTTPAddress: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler),
+		Checks: []serve.Check{{Name: "database", Run: store.Ping}},
+	})
+	require.NoError(t, err)
+	statementv1.RegisterStatementServiceServer(server, rpc.NewServer(statement.NewService(store), store))
+	require.NoError(t, server.Gateway(t.Context(), statementv1.RegisterStatementServiceHandler))
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- server.Run(ctx) }()
+	conn, err := serve.Dial(server.GRPCAddress())
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		_ = conn.Close()
+		cancel()
+		require.NoError(t, <-ended)
+	})
+	return &face{
+		StatementServiceClient: statementv1.NewStatementServiceClient(conn),
+		sink:                   statementtest.NewSink(t, url), store: store, http: "http://" + server.HTTPAddress(), conn: conn,
+	}
+}
+
+// get sends one REST request and returns the status and the body.
+func (f *face) get(t *testing.T, path string) (*http.Response, []byte) {
+	t.Helper()
+	response, err := http.Get(f.http + path)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	return response, body
+}
+
+func TestAStatementIsTheSameOverGRPCAndREST(t *testing.T) {
+	f := start(t, postgrestest.Database(t))
+	f.sink.Write(t, statementtest.Opening(alice), statementtest.Purchase(alice, 2), statementtest.Decline(alice, 3, -200))
+	f.sink.Write(t, statementtest.Purchase(alice, 5))
+
+	got, err := f.GetStatement(t.Context(), &statementv1.GetStatementRequest{Name: "accounts/" + alice + "/statement"})
+	require.NoError(t, err)
+	want := &statementv1.Statement{
+		Name: "accounts/" + alice + "/statement", Currency: "BRL", CompleteToSequence: 3,
+		CompleteToTime: timestamppb.New(statementtest.Opened.Add(2 * time.Minute)),
+		BalanceMinor:   -200, CreditLimitMinor: 100_000, AvailableMinor: 99_800,
+	}
+	require.True(t, proto.Equal(want, got.GetStatement()), got)
+	_, body := f.get(t, "/v1/accounts/"+alice+"/statement")
+	var overREST statementv1.GetStatementResponse
+	require.NoError(t, protojson.Unmarshal(body, &overREST))
+	require.True(t, proto.Equal(got, &overREST), string(body))
+
+	lines, err := f.ListLines(t.Context(), &statementv1.ListLinesRequest{Parent: "accounts/" + alice})
+	require.NoError(t, err)
+	require.True(t, proto.Equal(want, lines.GetStatement()))
+	require.Empty(t, lines.GetNextPageToken())
+	require.Len(t, lines.GetLines(), 2)
+	require.True(t, proto.Equal(&statementv1.Line{
+		Name: "accounts/" + alice + "/lines/5", Sequence: 5, OccurTime: timestamppb.New(statementtest.Opened.Add(4 * time.Minute)),
+		Kind: statementv1.LineKind_LINE_KIND_PURCHASE, Direction: statementv1.LineDirection_LINE_DIRECTION_DEBIT,
+		AmountMinor: 100, Currency: "BRL", BalanceAfterMinor: -500,
+		MerchantName: "Padaria São João", MerchantCity: "São Paulo", MerchantCountry: "BR",
+		CardBrand: "VISA", CardLast4: "1111", TransactionId: "transaction-5", Provisional: true,
+	}, lines.GetLines()[0]), lines.GetLines()[0])
+	require.False(t, lines.GetLines()[1].GetProvisional())
+	_, body = f.get(t, "/v1/accounts/"+alice+"/lines")
+	var linesOverREST statementv1.ListLinesResponse
+	require.NoError(t, protojson.Unmarshal(body, &linesOverREST))
+	require.True(t, proto.Equal(lines, &linesOverREST), string(body))
+}
+
+func TestAnAccountWhoseFirstEventIsMissingHasNoStateYet(t *testing.T) {
+	f := start(t, postgrestest.Database(t))
+	f.sink.Write(t, statementtest.Purchase(alice, 2))
+	got, err := f.GetStatement(t.Context(), &statementv1.GetStatementRequest{Name: "accounts/" + strings.ToUpper(alice) + "/statement"})
+	require.NoError(t, err)
+	require.True(t, proto.Equal(&statementv1.Statement{Name: "accounts/" + alice + "/statement", Currency: "BRL"}, got.GetStatement()), got)
+}
+
+func TestPagesFollowOnOverREST(t *testing.T) {
+	f := start(t, postgrestest.Database(t))
+	for sequence := int64(1); sequence <= 8; sequence++ {
+		f.sink.Write(t, statementtest.Purchase(alice, sequence))
+	}
+	within := url.Values{
+		"pageSize":  {"3"},
+		"startTime": {statementtest.Opened.Add(time.Minute).Format(time.RFC3339)},
+		"endTime":   {statementtest.Opened.Add(7 * time.Minute).Format(time.RFC3339)},
+	}
+	var seen []int64
+	for {
+		response, body := f.get(t, "/v1/accounts/"+alice+"/lines?"+within.Encode())
+		require.Equal(t, 200, response.StatusCode, string(body))
+		var page statementv1.ListLinesResponse
+		require.NoError(t, protojson.Unmarshal(body, &page))
+		for _, line := range page.GetLines() {
+			seen = append(seen, line.GetSequence())
+		}
+		if page.GetNextPageToken() == "" {
+			break
+		}
+		within.Set("pageToken", page.GetNextPageToken())
+	}
+	require.Equal(t, []int64{7, 6, 5, 4, 3, 2}, seen)
+}
+
+func TestTheServiceSettlesThePageSize(t *testing.T) {
+	f := start(t, postgrestest.Database(t))
+	var events []int64
+	for sequence := int64(1); sequence <= 510; sequence++ {
+		events = append(events, sequence)
+	}
+	for _, sequence := range events {
+		f.sink.Write(t, statementtest.Purchase(alice, sequence))
+	}
+	for size, want := range map[int32]int{0: 50, 1: 1, 500: 500, 501: 500, 1 << 30: 500} {
+		page, err := f.ListLines(t.Context(), &statementv1.ListLinesRequest{Parent: "accounts/" + alice, PageSize: size})
+		require.NoError(t, err)
+		require.Len(t, page.GetLines(), want, size)
+		require.NotEmpty(t, page.GetNextPageToken())
+	}
+}
+
+func TestBadInputNamesItsFieldAndNothingElse(t *testing.T) {
+	f := start(t, postgrestest.Database(t))
+	f.sink.Write(t, statementtest.Purchase(alice, 1), statementtest.Purchase(alice, 2), statementtest.Purchase(bob, 1))
+	page, err := f.ListLines(t.Context(), &statementv1.ListLinesRequest{Parent: "accounts/" + alice, PageSize: 1})
+	require.NoError(t, err)
+	token := page.GetNextPageToken()
+	require.NotEmpty(t, token)
+	lines := func(change func(*statementv1.ListLinesRequest)) func(context.Context) error {
+		request := &statementv1.ListLinesRequest{Parent: "accounts/" + alice, PageSize: 1}
+		change(request)
+		return func(ctx context.Context) error { _, err := f.ListLines(ctx, request); return err }
+	}
+	named := func(name string) func(context.Context) error {
+		return func(ctx context.Context) error {
+			_, err := f.GetStatement(ctx, &statementv1.GetStatementRequest{Name: name})
+			return err
+		}
+	}
+	at := func(seconds int64) *timestamppb.Timestamp { return &timestamppb.Timestamp{Seconds: seconds} }
+	for rule, test := range map[string]struct {
+		call  func(context.Context) error
+		code  fault.Code
+		field string
+	}{
+		"no name":                       {named(""), fault.InvalidArgument, "name"},
+		"a name without its end":        {named("accounts/" + alice), fault.InvalidArgument, "name"},
+		"a name of something else":      {named("cards/" + alice + "/statement"), fault.InvalidArgument, "name"},
+		"an id that is no UUID":         {named("accounts/1/statement"), fault.InvalidArgument, "name"},
+		"a UUID without hyphens":        {named("accounts/" + strings.ReplaceAll(alice, "-", "") + "/statement"), fault.InvalidArgument, "name"},
+		"a UUID in braces":              {named("accounts/{" + alice + "}/statement"), fault.InvalidArgument, "name"},
+		"a UUID and a control":          {named("accounts/" + alice[:35] + "\x00/statement"), fault.InvalidArgument, "name"},
+		"an endless name":               {named("accounts/" + strings.Repeat("a", 100_000) + "/statement"), fault.InvalidArgument, "name"},
+		"an account that is not there":  {named("accounts/00000000-0000-4000-8000-000000000000/statement"), fault.NotFound, ""},
+		"no parent":                     {lines(func(r *statementv1.ListLinesRequest) { r.Parent = "" }), fault.InvalidArgument, "parent"},
+		"a parent with a path":          {lines(func(r *statementv1.ListLinesRequest) { r.Parent += "/lines" }), fault.InvalidArgument, "parent"},
+		"lines of nobody":               {lines(func(r *statementv1.ListLinesRequest) { r.Parent = "accounts/00000000-0000-4000-8000-000000000000" }), fault.NotFound, ""},
+		"a negative page size":          {lines(func(r *statementv1.ListLinesRequest) { r.PageSize = -1 }), fault.InvalidArgument, "page_size"},
+		"a token that is none":          {lines(func(r *statementv1.ListLinesRequest) { r.PageToken = "next" }), fault.InvalidArgument, "page_token"},
+		"a token of another account":    {lines(func(r *statementv1.ListLinesRequest) { r.Parent, r.PageToken = "accounts/"+bob, token }), fault.InvalidArgument, "page_token"},
+		"a token of another range":      {lines(func(r *statementv1.ListLinesRequest) { r.StartTime, r.PageToken = at(0), token }), fault.InvalidArgument, "page_token"},
+		"an end before its start":       {lines(func(r *statementv1.ListLinesRequest) { r.StartTime, r.EndTime = at(2), at(1) }), fault.InvalidArgument, "end_time"},
+		"an end that is its start":      {lines(func(r *statementv1.ListLinesRequest) { r.StartTime, r.EndTime = at(1), at(1) }), fault.InvalidArgument, "end_time"},
+		"a start after the year 9999":   {lines(func(r *statementv1.ListLinesRequest) { r.StartTime = at(1 << 40) }), fault.InvalidArgument, "start_time"},
+		"an end with bad nanoseconds":   {lines(func(r *statementv1.ListLinesRequest) { r.EndTime = &timestamppb.Timestamp{Nanos: -1} }), fault.InvalidArgument, "end_time"},
+		"a token with another size":     {lines(func(r *statementv1.ListLinesRequest) { r.PageSize, r.PageToken = 7, token }), fault.Code(255), ""},
+		"a start at the year 1":         {lines(func(r *statementv1.ListLinesRequest) { r.StartTime = at(-62135596800) }), fault.Code(255), ""},
+		"an end at the end of the time": {lines(func(r *statementv1.ListLinesRequest) { r.EndTime = at(253402300799) }), fault.Code(255), ""},
+	} {
+		t.Run(rule, func(t *testing.T) {
+			err := test.call(t.Context())
+			if test.code == 255 {
+				require.NoError(t, err)
+				return
+			}
+			require.Error(t, err)
+			require.Equal(t, test.code, fault.CodeOf(err), err)
+			require.Equal(t, test.field, fault.Of(err).Field)
+		})
+	}
+	for path, want := range map[string]struct {
+		status int
+		field  string
+	}{
+		"/v1/accounts/1/statement":                                       {400, "name"},
+		"/v1/accounts/1/lines":                                           {400, "parent"},
+		"/v1/accounts/" + alice + "/lines?pageSize=-1":                   {400, "page_size"},
+		"/v1/accounts/" + alice + "/lines?pageSize=many":                 {400, ""},
+		"/v1/accounts/" + alice + "/lines?pageSize=99999999999":          {400, ""},
+		"/v1/accounts/" + alice + "/lines?pageToken=next":                {400, "page_token"},
+		"/v1/accounts/" + alice + "/lines?pageToken=%FF":                 {400, "pageToken"},
+		"/v1/accounts/" + alice + "/lines?startTime=yesterday":           {400, ""},
+		"/v1/accounts/" + alice + "/lines?unheard=of":                    {200, ""},
+		"/v1/accounts/%00/lines":                                         {400, "parent"},
+		"/v1/accounts/00000000-0000-4000-8000-000000000000/statement":    {404, ""},
+		"/v1/accounts/" + alice + "/lines?startTime=2026-01-01T00:00:00": {400, ""},
+	} {
+		t.Run(path, func(t *testing.T) {
+			response, body := f.get(t, path)
+			require.Equal(t, want.status, response.StatusCode, string(body))
+			var problem serve.Problem
+			require.NoError(t, json.Unmarshal(body, &problem))
+			require.Equal(t, want.field, problem.Field)
+		})
+	}
+}
+
+func TestWithoutItsDatabaseTheServiceSaysWhenToComeAgain(t *testing.T) {
+	server := postgrestest.Own(t, stack.Options{})
+	require.NoError(t, server.CreateDatabase(t.Context(), "statement"))
+	f := start(t, server.URL("statement"))
+	f.sink.Write(t, statementtest.Purchase(alice, 1))
+	path := "/v1/accounts/" + alice + "/statement"
+	response, _ := f.get(t, path)
+	require.Equal(t, 200, response.StatusCode)
+
+	server.Kill()
+	response, body := f.get(t, path)
+	require.Equal(t, 503, response.StatusCode, string(body))
+	require.Equal(t, "1", response.Header.Get("Retry-After"))
+	_, err := f.GetStatement(t.Context(), &statementv1.GetStatementRequest{Name: "accounts/" + alice + "/statement"})
+	require.Equal(t, fault.Unavailable, fault.CodeOf(err))
+	require.Positive(t, fault.Of(err).RetryAfter)
+	status := func(path string) int {
+		response, _ := f.get(t, path)
+		return response.StatusCode
+	}
+	require.Eventually(t, func() bool { return status("/readyz") == 503 }, 30*time.Second, 10*time.Millisecond)
+	require.Equal(t, 200, status("/livez"))
+
+	require.NoError(t, server.Restart(t.Context()))
+	require.Eventually(t, func() bool { return status(path) == 200 && status("/readyz") == 200 }, 30*time.Second, 10*time.Millisecond)
+}

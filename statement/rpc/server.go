@@ -1,0 +1,164 @@
+// Package rpc is the gRPC face of the statement service, and through grpc-gateway
+// its REST face: it reads requests, refuses what is malformed by the name of its
+// field, and writes answers. It decides nothing.
+package rpc
+
+import (
+	"context"
+	"encoding/binary"
+	"strings"
+	"time"
+
+	"codebank.dev/platform/fault"
+	"codebank.dev/platform/serve"
+	statementv1 "codebank.dev/schemas/gen/statement/v1"
+	"codebank.dev/statement"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+const (
+	defaultPageSize = 50
+	maxPageSize     = 500
+
+	accountsPrefix  = "accounts/"
+	statementSuffix = "/statement"
+)
+
+// Keys knows the key that signs page tokens; all replicas must know the same.
+type Keys interface {
+	// PageTokenKey returns the key, or fault.Unavailable while it cannot be read.
+	PageTokenKey() ([]byte, error)
+}
+
+// Server is statement.v1.StatementService. Make one with NewServer.
+type Server struct {
+	statementv1.UnimplementedStatementServiceServer
+	service *statement.Service
+	keys    Keys
+}
+
+var _ statementv1.StatementServiceServer = (*Server)(nil)
+
+// NewServer returns a server that answers from service.
+func NewServer(service *statement.Service, keys Keys) *Server {
+	return &Server{service: service, keys: keys}
+}
+
+// GetStatement answers the account's state. InvalidArgument name, NotFound.
+func (s *Server) GetStatement(ctx context.Context, request *statementv1.GetStatementRequest) (*statementv1.GetStatementResponse, error) {
+	parent, ok := strings.CutSuffix(request.GetName(), statementSuffix)
+	if !ok {
+		return nil, errName
+	}
+	account, ok := parseAccount(parent)
+	if !ok {
+		return nil, errName
+	}
+	state, err := s.service.State(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	message, err := statementMessage(state)
+	return &statementv1.GetStatementResponse{Statement: message}, err
+}
+
+// ListLines answers a page of lines. InvalidArgument parent, page_size, page_token,
+// start_time or end_time; NotFound.
+func (s *Server) ListLines(ctx context.Context, request *statementv1.ListLinesRequest) (*statementv1.ListLinesResponse, error) {
+	query, err := pageQuery(request)
+	if err != nil {
+		return nil, err
+	}
+	key, err := s.keys.PageTokenKey()
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := serve.NewPageTokens(key)
+	if err != nil {
+		return nil, err
+	}
+	binding := []string{statementv1.StatementService_ListLines_FullMethodName, string(query.Account), moment(query.Range.Start), moment(query.Range.End)}
+	if token := request.GetPageToken(); token != "" {
+		position, err := tokens.Read(token, binding...)
+		if err != nil {
+			return nil, err
+		}
+		query.Below = int64(binary.BigEndian.Uint64(position))
+	}
+	page, err := s.service.Page(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	response, err := pageMessage(page)
+	if err != nil {
+		return nil, err
+	}
+	if page.Next > 0 {
+		response.NextPageToken = tokens.Issue(binary.BigEndian.AppendUint64(nil, uint64(page.Next)), binding...)
+	}
+	return response, nil
+}
+
+var (
+	errName   = fault.Invalid("name", "The name of a statement is accounts/{uuid}/statement.")
+	errParent = fault.Invalid("parent", "The parent of lines is accounts/{uuid}.")
+)
+
+// pageQuery reads a request, but not its page token.
+func pageQuery(request *statementv1.ListLinesRequest) (statement.PageQuery, error) {
+	account, ok := parseAccount(request.GetParent())
+	if !ok {
+		return statement.PageQuery{}, errParent
+	}
+	query := statement.PageQuery{Account: account, Size: int(request.GetPageSize())}
+	switch {
+	case query.Size < 0:
+		return query, fault.Invalid("page_size", "The page size is 0 or more; 0 leaves it to the service.")
+	case query.Size == 0:
+		query.Size = defaultPageSize
+	case query.Size > maxPageSize:
+		query.Size = maxPageSize
+	}
+	var err error
+	if query.Range.Start, err = parseMoment("start_time", request.GetStartTime()); err != nil {
+		return query, err
+	}
+	if query.Range.End, err = parseMoment("end_time", request.GetEndTime()); err != nil {
+		return query, err
+	}
+	if !query.Range.Start.IsZero() && !query.Range.End.IsZero() && !query.Range.Start.Before(query.Range.End) {
+		return query, fault.Invalid("end_time", "The end of the range must be after its start.")
+	}
+	return query, nil
+}
+
+func parseAccount(name string) (statement.AccountID, bool) {
+	id, ok := strings.CutPrefix(name, accountsPrefix)
+	if !ok {
+		return "", false
+	}
+	return statement.ParseAccountID(id)
+}
+
+// parseMoment returns the zero time for one that is not given.
+func parseMoment(field string, given *timestamppb.Timestamp) (time.Time, error) {
+	if given == nil {
+		return time.Time{}, nil
+	}
+	if !given.IsValid() {
+		return time.Time{}, fault.Invalid(field, "Not a moment between the years 1 and 9999.")
+	}
+	if moment := given.AsTime(); !moment.IsZero() {
+		return moment, nil
+	}
+	// The first moment of the year 1 would read as none given; nothing happened in its first second.
+	return given.AsTime().Add(time.Second), nil
+}
+
+// moment writes a bound of a range as part of what a page token belongs to.
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339Nano)
+}

@@ -1,0 +1,65 @@
+package statement_test
+
+import (
+	"math"
+	"regexp"
+	"strings"
+	"testing"
+
+	"codebank.dev/platform/money"
+	"codebank.dev/statement"
+	"github.com/stretchr/testify/require"
+)
+
+func TestALineIsShownWhenItWasApprovedAndMovedMoney(t *testing.T) {
+	for _, kind := range []string{"PURCHASE", "REVERSAL", "DEPOSIT", "WITHDRAWAL", "TRANSFER", "CAPTURE", "VOID", "PIX_OUT", "PIX_IN", "PIX_RETURN", "A_KIND_TO_COME"} {
+		for _, direction := range []string{"DEBIT", "CREDIT"} {
+			line := statement.Line{Kind: kind, Direction: direction, Status: "APPROVED"}
+			require.True(t, line.Shown(), line)
+			line.Status = "DECLINED"
+			require.False(t, line.Shown(), line)
+			line.Status, line.Direction = "APPROVED", "NONE"
+			require.False(t, line.Shown(), line)
+		}
+	}
+	for _, kind := range []string{"OPENING", "LIMIT_CHANGE", "HOLD", "EXPIRY"} {
+		for _, status := range []string{"APPROVED", "APPLIED", "DECLINED", "UNKNOWN"} {
+			line := statement.Line{Kind: kind, Direction: "DEBIT", Status: status}
+			require.False(t, line.Shown(), line)
+		}
+	}
+}
+
+func TestAvailableIsCheckedArithmetic(t *testing.T) {
+	available, err := statement.State{Balance: -300, Held: 50, CreditLimit: 1000}.Available()
+	require.NoError(t, err)
+	require.Equal(t, int64(650), available)
+	for _, state := range []statement.State{
+		{Balance: math.MinInt64, Held: 1},
+		{Balance: math.MaxInt64, CreditLimit: 1},
+	} {
+		_, err := state.Available()
+		require.ErrorIs(t, err, money.ErrOverflow)
+	}
+}
+
+func FuzzAnAccountIDIsAUUID(f *testing.F) {
+	f.Add("3f1c1f0e-8f64-4d5e-9a55-0c8f1b2a7d01")
+	f.Add("3F1C1F0E-8F64-4D5E-9A55-0C8F1B2A7D01")
+	f.Add("3f1c1f0e-8f64-4d5e-9a55-0c8f1b2a7d0g")
+	f.Add("")
+	uuid := regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+	f.Fuzz(func(t *testing.T, text string) {
+		id, ok := statement.ParseAccountID(text)
+		lower := strings.Map(func(r rune) rune {
+			if 'A' <= r && r <= 'F' {
+				return r + 'a' - 'A'
+			}
+			return r
+		}, text)
+		require.Equal(t, uuid.MatchString(lower) && len(text) == 36, ok)
+		if ok {
+			require.Equal(t, lower, string(id))
+		}
+	})
+}
