@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"codebank.dev/bank"
-	"codebank.dev/platform/failpoint"
+	"codebank.dev/bank/failpoints"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/money"
 )
@@ -52,11 +52,11 @@ func (s *Service) Issue(ctx context.Context, request IssueRequest) (Issued, erro
 		if attempt.card, err = s.newCard(&request, command); err != nil {
 			return Issued{}, fault.Of(err)
 		}
-		s.Failpoint.At(failpoint.CardSealed)
+		s.Failpoint.At(failpoints.CardSealed)
 		var outcome bank.Outcome
 		outcome, err = s.Ledger.Submit(ctx, &attempt)
 		if err == nil {
-			s.Failpoint.At(failpoint.CardIssued)
+			s.Failpoint.At(failpoints.CardIssued)
 			return s.reveal(ctx, outcome.Entry.Card.ID)
 		}
 		// A number that is taken shows as a conflict that no fresh read mends.

@@ -7,7 +7,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"codebank.dev/platform/failpoint"
+	"codebank.dev/bank/failpoints"
 	"codebank.dev/schemas/event"
 )
 
@@ -107,14 +107,14 @@ func (p *Publisher) send(group []publication) ([]publication, error) {
 	if !p.pack(group) {
 		return group, context.Cause(p.life)
 	}
-	p.config.Failpoint.At(failpoint.RelayFetched)
+	p.config.Failpoint.At(failpoints.RelayFetched)
 	reminder := time.AfterFunc(away, p.brokerAway)
 	p.unanswered.Add(len(group))
 	if !p.producer.takes(p.life, p.parcels[:len(group)]) || p.producer.client.Flush(p.life) != nil {
 		p.producer.close() // it answers everything
 	}
 	p.unanswered.Wait()
-	p.config.Failpoint.At(failpoint.RelayPublished)
+	p.config.Failpoint.At(failpoints.RelayPublished)
 	p.brokerBack(reminder)
 	p.stats.groups.Add(1)
 	return p.settle(group)

@@ -11,7 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"codebank.dev/bank"
-	"codebank.dev/platform/failpoint"
+	"codebank.dev/bank/failpoints"
 	"codebank.dev/schemas"
 	"codebank.dev/schemas/event"
 )
@@ -89,7 +89,7 @@ func (w *Watermarks) PublishWatermark(ctx context.Context, completeTo time.Time)
 		return err
 	}
 	err = w.client.ProduceSync(ctx, records...).FirstErr()
-	w.config.Failpoint.After(err, failpoint.WatermarkPublished)
+	w.config.Failpoint.After(err, failpoints.WatermarkPublished)
 	if err != nil {
 		return fmt.Errorf("kafka: watermarks: %w", err)
 	}

@@ -214,7 +214,7 @@ func (s *Store) requeue(ctx context.Context, account bank.ID, st *statement, bui
 			session.abandon(ctx)
 			return notCommitted(err)
 		}
-		s.reached(failpoint.RequeueLocked)
+		s.reached(RequeueLocked)
 		var changes bank.Changes
 		for i := range entries {
 			if entries[i].Status == bank.Voided {
@@ -231,12 +231,22 @@ func (s *Store) requeue(ctx context.Context, account bank.ID, st *statement, bui
 			session.abandon(ctx)
 			return nil
 		}
-		s.reached(failpoint.RequeueDecided)
+		s.reached(RequeueDecided)
 		return session.write(ctx, &view{}, &changes)
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.reached(failpoint.RequeueCommitted)
+	s.reached(RequeueCommitted)
 	return entries, nil
 }
+
+// The points of Requeue and RequeueRefusals, which bankctl runs.
+const (
+	// RequeueLocked: entries are read under their account's lock, no event is written.
+	RequeueLocked failpoint.Point = "requeue-locked"
+	// RequeueDecided: events are made again, their writes and their commit are not sent.
+	RequeueDecided failpoint.Point = "requeue-decided"
+	// RequeueCommitted: a page of events is in the outbox again, the next is not.
+	RequeueCommitted failpoint.Point = "requeue-committed"
+)

@@ -6,7 +6,7 @@ import (
 	"fmt"
 
 	"codebank.dev/bank"
-	"codebank.dev/platform/failpoint"
+	"codebank.dev/bank/failpoints"
 )
 
 const factColumns = `c.id, c.brand, c.bin, c.last4, c.account_id, c.holder_name, c.expiry_month, c.expiry_year`
@@ -94,7 +94,7 @@ func (s *Store) SealedNumber(ctx context.Context, card bank.ID) (sealed bank.Sea
 
 // InsertToken implements bank.TokenStore.
 func (s *Store) InsertToken(ctx context.Context, token bank.CardToken) error {
-	s.reached(failpoint.TokenMade)
+	s.reached(failpoints.TokenMade)
 	tokens := []bank.CardToken{token}
 	err := s.query(ctx, insertToken, func(p *parameters) {
 		column(p, typeBytes, tokens, func(p *parameters, t *bank.CardToken) { p.bytes(t.Hash[:]) })
@@ -110,7 +110,7 @@ func (s *Store) InsertToken(ctx context.Context, token bank.CardToken) error {
 	if errors.Is(err, bank.ErrRetry) && sqlState(err) == "23505" {
 		return fmt.Errorf("%w: the token exists", bank.ErrRejected)
 	}
-	s.config.Failpoint.After(err, failpoint.TokenStored)
+	s.config.Failpoint.After(err, failpoints.TokenStored)
 	return err
 }
 
@@ -127,7 +127,7 @@ func (s *Store) DeleteExpiredTokens(ctx context.Context, limit int) (deleted int
 		b := batch{session: session}
 		b.add(deleteExpiredTokens, nil)
 		_, tag, err := b.run(ctx)
-		s.config.Failpoint.After(err, failpoint.TokensSwept)
+		s.config.Failpoint.After(err, failpoints.TokensSwept)
 		deleted = rows(tag)
 		return answered(err)
 	})

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"codebank.dev/bank"
+	"codebank.dev/bank/failpoints"
 	"codebank.dev/platform/failpoint"
 )
 
@@ -83,7 +84,7 @@ func (s *Store) lock(ctx context.Context, session *session, keys *bank.Keys, dec
 		return notCommitted(err)
 	}
 	s.locked.Add(1)
-	s.reached(failpoint.BatchLocked)
+	s.reached(failpoints.BatchLocked)
 	book := bank.NewBook(seen.snapshot(snapshot))
 	if err := decide(book); err != nil {
 		session.abandon(ctx)
@@ -112,14 +113,14 @@ func (s *Store) Ways() Ways {
 
 // settle writes what was decided on seen and keeps the memory true to it.
 func (s *Store) settle(ctx context.Context, session *session, seen *view, changes *bank.Changes) error {
-	s.reached(failpoint.BatchDecided)
+	s.reached(failpoints.BatchDecided)
 	err := session.write(ctx, seen, changes)
 	if err == nil {
 		s.memory.learn(seen, changes)
 	} else {
 		s.memory.forget(seen)
 	}
-	s.config.Failpoint.After(err, failpoint.BatchCommitted)
+	s.config.Failpoint.After(err, failpoints.BatchCommitted)
 	return err
 }
 

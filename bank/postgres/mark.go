@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"codebank.dev/bank"
-	"codebank.dev/platform/failpoint"
+	"codebank.dev/bank/failpoints"
 )
 
 const (
@@ -56,7 +56,7 @@ func (s *Store) Mark(ctx context.Context, epoch int64) (mark bank.Mark, err erro
 		if mark.Writer == 0 {
 			return bank.ErrNotFound
 		}
-		s.reached(failpoint.WatermarkMarked)
+		s.reached(failpoints.WatermarkMarked)
 		return nil
 	})
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"codebank.dev/bank"
-	"codebank.dev/platform/failpoint"
+	"codebank.dev/bank/failpoints"
 	"codebank.dev/platform/migrate"
 )
 
@@ -29,7 +29,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 		return fmt.Errorf("postgres: %w", err)
 	}
 	config.RuntimeParams["application_name"] = s.config.ApplicationName + " migrate"
-	if err := migrate.Up(ctx, config, migrations, func() { s.reached(failpoint.LedgerMigrated) }); err != nil {
+	if err := migrate.Up(ctx, config, migrations, func() { s.reached(failpoints.LedgerMigrated) }); err != nil {
 		return fmt.Errorf("postgres: migrate: %w", err)
 	}
 	return s.claim(ctx)
@@ -44,7 +44,7 @@ func (s *Store) claim(ctx context.Context) error {
 	var code bank.Code
 	_, err := s.pool.Exec(ctx, "INSERT INTO bank (code) VALUES ($1) ON CONFLICT DO NOTHING", s.config.BankCode)
 	if err == nil {
-		s.reached(failpoint.LedgerClaimed)
+		s.reached(failpoints.LedgerClaimed)
 		err = s.pool.QueryRow(ctx, "SELECT code FROM bank").Scan(&code)
 	}
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"codebank.dev/bank"
-	"codebank.dev/platform/failpoint"
+	"codebank.dev/bank/failpoints"
 )
 
 const (
@@ -57,9 +57,9 @@ func (s *Store) Acquire(ctx context.Context, holder string, ttl time.Duration) (
 		s.floor.raise(r.int8())
 	})
 	if err == nil {
-		s.reached(failpoint.LeaseWritten)
+		s.reached(failpoints.LeaseWritten)
 		if s.floor.stored(lowest) {
-			s.reached(failpoint.FloorMoved)
+			s.reached(failpoints.FloorMoved)
 		}
 	}
 	return epoch, err
@@ -140,7 +140,7 @@ func (r *row) event() bank.Event {
 // Delete implements bank.Outbox. Whether epoch leads is seen by the same statement
 // that deletes. Ids that are gone already are no error.
 func (s *Store) Delete(ctx context.Context, epoch int64, ids []int64) error {
-	s.reached(failpoint.RelayAcknowledged)
+	s.reached(failpoints.RelayAcknowledged)
 	return s.with(ctx, func(session *session) error {
 		if err := session.prepare(ctx, readMark, deleteEvents, readWriter); err != nil {
 			return notCommitted(err)
@@ -160,7 +160,7 @@ func (s *Store) Delete(ctx context.Context, epoch int64, ids []int64) error {
 		if !leads {
 			return bank.ErrNotFound
 		}
-		s.reached(failpoint.RelayDeleted)
+		s.reached(failpoints.RelayDeleted)
 		s.floor.note(mark, writer)
 		return nil
 	})

@@ -66,13 +66,13 @@ func NewKeyFile(path string, reached failpoint.Hook) error {
 	}
 	// A link, unlike a rename, refuses a name that is taken.
 	err = writeKeyFile(path, keys, func(from, to string) error {
-		reached.At(failpoint.KeysWritten)
+		reached.At(KeysWritten)
 		return os.Link(from, to)
 	})
 	if err != nil {
 		return err
 	}
-	reached.At(failpoint.KeysPublished)
+	reached.At(KeysPublished)
 	return syncFolder(filepath.Dir(path))
 }
 
@@ -272,3 +272,11 @@ func syncFolder(folder string) error {
 	}
 	return nil
 }
+
+// The points of writing a key file, which bankctl does.
+const (
+	// KeysWritten: a key file is written under another name and flushed.
+	KeysWritten failpoint.Point = "keys-written"
+	// KeysPublished: the key file has its name, the folder is not flushed.
+	KeysPublished failpoint.Point = "keys-published"
+)

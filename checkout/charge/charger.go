@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"codebank.dev/checkout"
+	"codebank.dev/checkout/failpoints"
 	"codebank.dev/platform/failpoint"
 )
 
@@ -78,14 +79,14 @@ func (c *Charger) step(ctx context.Context, order checkout.Order) (checkout.Orde
 	if order.Charge.Voiding != checkout.NotVoiding {
 		return c.void(ctx, order)
 	}
-	c.reached.At(failpoint.BeforeBankCall)
+	c.reached.At(failpoints.BeforeBankCall)
 	try, cancel := c.try(ctx)
 	decision, err := c.acquirer.Authorize(try, order.Authorization())
 	cancel()
 	c.stats.sent(err)
 	switch {
 	case err == nil:
-		c.reached.At(failpoint.AfterBankAnswer)
+		c.reached.At(failpoints.AfterBankAnswer)
 		return c.end(ctx, order, func(o checkout.Order) (checkout.Order, error) {
 			return o.Answered(decision, c.clock.Now())
 		})
@@ -106,7 +107,7 @@ func (c *Charger) giveUp(ctx context.Context, order checkout.Order, reason check
 	if err != nil || isFinal(order) {
 		return order, err
 	}
-	c.reached.At(failpoint.AfterVoidDecision)
+	c.reached.At(failpoints.AfterVoidDecision)
 	return c.void(ctx, order)
 }
 
@@ -122,7 +123,7 @@ func (c *Charger) void(ctx context.Context, order checkout.Order) (checkout.Orde
 		}
 		return order, err
 	}
-	c.reached.At(failpoint.AfterVoidAnswer)
+	c.reached.At(failpoints.AfterVoidAnswer)
 	return c.end(ctx, order, func(o checkout.Order) (checkout.Order, error) {
 		return o.Voided(decision, c.clock.Now())
 	})

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"codebank.dev/checkout"
+	"codebank.dev/checkout/failpoints"
 	"codebank.dev/checkout/inmem"
 	"codebank.dev/checkout/order"
 	"codebank.dev/platform/failpoint"
@@ -198,7 +199,7 @@ func refused(s *scene) {
 func lateApproval(s *scene) {
 	voider := s.shop(nil)
 	interlude := func(point failpoint.Point) {
-		if point != failpoint.AfterBankAnswer {
+		if point != failpoints.AfterBankAnswer {
 			return
 		}
 		require.Len(s, s.bank.Kept(), 1, "the bank has approved")
@@ -218,7 +219,7 @@ func voidDecisionStands(s *scene) {
 	s.clock.Advance(Limits().SendAgain)
 	var dying *Shop
 	dying = s.shop(func(point failpoint.Point) {
-		if point == failpoint.AfterVoidDecision {
+		if point == failpoints.AfterVoidDecision {
 			dying.Kill(0)
 		}
 	})
@@ -235,7 +236,7 @@ func voidDecisionStands(s *scene) {
 }
 
 func crashed(s *scene) {
-	for _, point := range failpoint.Orders() {
+	for _, point := range failpoints.Order() {
 		var dying *Shop
 		dying = s.shop(func(reached failpoint.Point) {
 			if reached == point {
@@ -243,12 +244,12 @@ func crashed(s *scene) {
 			}
 		})
 		requestID := string(point)
-		voids := point == failpoint.AfterVoidDecision || point == failpoint.AfterVoidAnswer
+		voids := point == failpoints.AfterVoidDecision || point == failpoints.AfterVoidAnswer
 		if voids {
 			s.bank.Script(inmem.NoFault, inmem.Refusing)
 		}
 		_, _ = dying.Orders.Place(s.Context(), Request(s, requestID, VisaNumber))
-		if point == failpoint.AfterToken {
+		if point == failpoints.AfterToken {
 			_, err := s.store.ByRequest(s.Context(), "shop", requestID)
 			require.ErrorIs(s, err, checkout.ErrNoOrder)
 			continue

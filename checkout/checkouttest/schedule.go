@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"codebank.dev/checkout"
+	"codebank.dev/checkout/failpoints"
 	"codebank.dev/checkout/inmem"
 	"codebank.dev/checkout/order"
 	"codebank.dev/platform/failpoint"
@@ -81,7 +82,7 @@ func (s *schedule) step() {
 // process starts a process that may die after some steps, and during which another
 // process, mortal too, may do a pass at a failpoint.
 func (s *schedule) process() *Shop {
-	interlude := rapid.SampledFrom(append(failpoint.Orders(), "")).Draw(s.T, "interlude")
+	interlude := rapid.SampledFrom(append(failpoints.Order(), "")).Draw(s.T, "interlude")
 	wait := rapid.SampledFrom([]time.Duration{0, time.Minute, 10 * time.Minute}).Draw(s.T, "before interlude")
 	// Drawn here, for the hook runs on a goroutine of its own.
 	other := s.mortal(nil)

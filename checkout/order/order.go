@@ -11,6 +11,7 @@ import (
 
 	"codebank.dev/checkout"
 	"codebank.dev/checkout/charge"
+	"codebank.dev/checkout/failpoints"
 	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/fault"
 	"golang.org/x/sync/singleflight"
@@ -151,7 +152,7 @@ func (s *Service) place(ctx context.Context, request *attempt) (checkout.Order, 
 	if err != nil {
 		return checkout.Order{}, err
 	}
-	s.Failpoint.At(failpoint.AfterToken)
+	s.Failpoint.At(failpoints.AfterToken)
 	order, err := s.open(request, cart, token)
 	if err != nil {
 		return checkout.Order{}, err

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"codebank.dev/checkout"
-	"codebank.dev/platform/failpoint"
+	"codebank.dev/checkout/failpoints"
 	"codebank.dev/platform/money"
 	"github.com/jackc/pgx/v5"
 )
@@ -61,7 +61,7 @@ func (s *Store) Replace(ctx context.Context, products []checkout.Product) error 
 		_, err := tx.Exec(ctx, unlistOthers, rows[0])
 		return err
 	})
-	s.reached.After(err, failpoint.CatalogueReplaced)
+	s.reached.After(err, failpoints.CatalogueReplaced)
 	return translate(err)
 }
 

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 
-	"codebank.dev/platform/failpoint"
+	"codebank.dev/checkout/failpoints"
 	"codebank.dev/platform/migrate"
 	"github.com/jackc/pgx/v5"
 )
@@ -26,7 +26,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 		return fmt.Errorf("postgres: %w", err)
 	}
 	config.RuntimeParams["application_name"] = "checkout migrate"
-	if err := migrate.Up(ctx, config, migrations, func() { s.reached.At(failpoint.OrdersMigrated) }); err != nil {
+	if err := migrate.Up(ctx, config, migrations, func() { s.reached.At(failpoints.OrdersMigrated) }); err != nil {
 		return fmt.Errorf("postgres: migrate: %w", err)
 	}
 	return nil
@@ -42,7 +42,7 @@ func (s *Store) Secret(ctx context.Context, name string, random io.Reader) ([]by
 	if _, err := s.pool.Exec(ctx, "INSERT INTO secrets (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING", name, proposal); err != nil {
 		return nil, translate(err)
 	}
-	s.reached.At(failpoint.SecretStored)
+	s.reached.At(failpoints.SecretStored)
 	var value []byte
 	err := s.pool.QueryRow(ctx, "SELECT value FROM secrets WHERE name = $1", name).Scan(&value)
 	return value, translate(err)

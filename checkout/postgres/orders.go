@@ -5,7 +5,7 @@ import (
 	"errors"
 
 	"codebank.dev/checkout"
-	"codebank.dev/platform/failpoint"
+	"codebank.dev/checkout/failpoints"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -51,7 +51,7 @@ func (s *Store) Create(ctx context.Context, o checkout.Order) (stored checkout.O
 		return checkout.Order{}, false, translate(err)
 	}
 	if tag.RowsAffected() > 0 {
-		s.reached.At(failpoint.OrderStored)
+		s.reached.At(failpoints.OrderStored)
 		return o, true, nil
 	}
 	// The conflicting order is committed, for the insert waited for it.

@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"codebank.dev/operations/failpoints"
 	"codebank.dev/platform/failpoint"
 )
 
@@ -105,7 +106,7 @@ func (r *redrive) batch(ctx context.Context, letters []Letter, each func(Letter,
 		if err := r.producer.ProduceSync(ctx, records...).FirstErr(); err != nil {
 			return fmt.Errorf("deadletter: sending from %s again: %w", topic, err)
 		}
-		failpoint.From(ctx).At(failpoint.RedriveProduced)
+		failpoint.From(ctx).At(failpoints.RedriveProduced)
 		if err := r.client.mark(ctx, topic, letters); err != nil {
 			return fmt.Errorf("deadletter: sent from %s, but not marked: %w", topic, err)
 		}
@@ -166,6 +167,6 @@ func (c *Client) mark(ctx context.Context, topic string, letters []Letter) error
 		offsets.AddOffset(topic, letter.At.Partition, letter.At.Offset+1, -1)
 	}
 	err = c.admin.CommitAllOffsets(ctx, groupPrefix+topic, offsets)
-	failpoint.From(ctx).After(err, failpoint.RedriveMarked)
+	failpoint.From(ctx).After(err, failpoints.RedriveMarked)
 	return err
 }

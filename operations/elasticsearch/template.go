@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"codebank.dev/operations/failpoints"
 	"codebank.dev/operations/provision"
 	"codebank.dev/platform/failpoint"
 )
@@ -68,7 +69,7 @@ func (c *Client) putTemplate(ctx context.Context, template Template) (provision.
 	}
 	if err == nil {
 		err = c.call(ctx, http.MethodPut, path, template.Body, nil)
-		failpoint.From(ctx).After(err, failpoint.TemplatePut)
+		failpoint.From(ctx).After(err, failpoints.TemplatePut)
 	}
 	if err == nil {
 		err = c.call(ctx, http.MethodGet, path, nil, &after)
@@ -154,7 +155,7 @@ func (c *Client) applyToIndex(ctx context.Context, name string, before index, te
 		if err != nil {
 			return result, err
 		}
-		failpoint.From(ctx).At(failpoint.MappingPut)
+		failpoint.From(ctx).At(failpoints.MappingPut)
 		after, err := c.indices(ctx, []string{name})
 		if err != nil {
 			return result, err
@@ -171,7 +172,7 @@ func (c *Client) applyToIndex(ctx context.Context, name string, before index, te
 		if err != nil {
 			return result, err
 		}
-		failpoint.From(ctx).At(failpoint.AliasPut)
+		failpoint.From(ctx).At(failpoints.AliasPut)
 		told = append(told, "alias "+alias)
 	}
 	if len(told) > 0 {

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"codebank.dev/operations/failpoints"
 	"codebank.dev/operations/httpclient"
 	"codebank.dev/operations/provision"
 	"codebank.dev/platform/failpoint"
@@ -65,7 +66,7 @@ func (c *Client) Config(ctx context.Context, name string) (map[string]string, er
 // harmless, though it restarts the connector.
 func (c *Client) Put(ctx context.Context, connector Connector) error {
 	err := c.call(ctx, http.MethodPut, path(connector.Name)+"/config", connector.Config, nil)
-	failpoint.From(ctx).After(err, failpoint.ConnectorPut)
+	failpoint.From(ctx).After(err, failpoints.ConnectorPut)
 	return err
 }
 
@@ -107,7 +108,7 @@ func (c *Client) Statuses(ctx context.Context) (map[string]Status, error) {
 func (c *Client) Restart(ctx context.Context, name string, onlyFailed bool) error {
 	err := c.call(ctx, http.MethodPost,
 		fmt.Sprintf("%s/restart?includeTasks=true&onlyFailed=%t", path(name), onlyFailed), nil, nil)
-	failpoint.From(ctx).After(err, failpoint.ConnectorRestarted)
+	failpoint.From(ctx).After(err, failpoints.ConnectorRestarted)
 	return err
 }
 

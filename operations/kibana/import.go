@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"codebank.dev/operations/failpoints"
 	"codebank.dev/operations/httpclient"
 	"codebank.dev/platform/failpoint"
 )
@@ -132,7 +133,7 @@ func (c *Client) send(ctx context.Context, objects []Object) (map[Key]bool, erro
 	if err != nil {
 		return nil, wholeImport(err, objects)
 	}
-	failpoint.From(ctx).At(failpoint.ObjectsImported)
+	failpoint.From(ctx).At(failpoints.ObjectsImported)
 	return readImport(answer, len(objects))
 }
 

@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"slices"
 
+	"codebank.dev/operations/failpoints"
 	"codebank.dev/operations/httpclient"
 	"codebank.dev/operations/provision"
 	"codebank.dev/platform/failpoint"
@@ -180,7 +181,7 @@ func (c *Client) createRule(ctx context.Context, rule Rule) error {
 	if errors.As(err, &refused) && refused.StatusCode == http.StatusConflict {
 		err = nil // It was made by the try before, whose answer was lost.
 	}
-	failpoint.From(ctx).After(err, failpoint.RuleCreated)
+	failpoint.From(ctx).After(err, failpoints.RuleCreated)
 	return err
 }
 
@@ -191,7 +192,7 @@ func (c *Client) updateRule(ctx context.Context, rule Rule) error {
 	}
 	maps.DeleteFunc(body, func(key string, _ any) bool { return key == enabled || slices.Contains(fixed, key) })
 	err = c.callJSON(ctx, http.MethodPut, rulePath(rule.ID), body, nil)
-	failpoint.From(ctx).After(err, failpoint.RuleUpdated)
+	failpoint.From(ctx).After(err, failpoints.RuleUpdated)
 	return err
 }
 

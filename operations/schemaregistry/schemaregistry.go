@@ -13,6 +13,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/sr"
 
+	"codebank.dev/operations/failpoints"
 	"codebank.dev/operations/httpclient"
 	"codebank.dev/operations/provision"
 	"codebank.dev/platform/failpoint"
@@ -171,7 +172,7 @@ func (r *Registry) register(ctx context.Context, subject, schema string) (int, e
 		id, err = r.client.RegisterSchema(ctx, subject, sr.Schema{Schema: schema, Type: sr.TypeAvro}, -1, -1)
 		return err
 	})
-	failpoint.From(ctx).After(err, failpoint.SchemaRegistered)
+	failpoint.From(ctx).After(err, failpoints.SchemaRegistered)
 	return id, err
 }
 
@@ -188,7 +189,7 @@ func (r *Registry) holdTo(ctx context.Context, subject string, result *provision
 	if err != nil {
 		return err
 	}
-	failpoint.From(ctx).At(failpoint.SubjectHeld)
+	failpoint.From(ctx).At(failpoints.SubjectHeld)
 	if level, err = r.level(ctx, subject); err != nil {
 		return err
 	}

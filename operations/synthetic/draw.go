@@ -44,7 +44,7 @@ func (d draw) pick(weights []int) int {
 			return i
 		}
 	}
-	panic("history: a draw beyond all weights")
+	panic("synthetic: a draw beyond all weights")
 }
 
 // normal returns a normally distributed number, with unit as its standard deviation: the

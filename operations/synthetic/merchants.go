@@ -118,7 +118,7 @@ func placeOf(slug string) city {
 			return place
 		}
 	}
-	panic("history: no city " + slug)
+	panic("synthetic: no city " + slug)
 }
 
 // sell draws a merchant of a category for somebody who lives in a city: that town's

@@ -17,6 +17,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"codebank.dev/operations/failpoints"
 	"codebank.dev/operations/provision"
 	"codebank.dev/platform/failpoint"
 )
@@ -195,7 +196,7 @@ func (a *Admin) create(ctx context.Context, topic Topic) error {
 	if err != nil {
 		return err
 	}
-	failpoint.From(ctx).At(failpoint.TopicCreated)
+	failpoint.From(ctx).At(failpoints.TopicCreated)
 	return await(ctx, func(ctx context.Context) error {
 		metadata, err := a.metadata(ctx, topic.Name)
 		if err != nil {
@@ -256,7 +257,7 @@ func (a *Admin) alter(ctx context.Context, name string, changes []kadm.AlterConf
 		}
 		return err
 	})
-	failpoint.From(ctx).After(err, failpoint.TopicAltered)
+	failpoint.From(ctx).After(err, failpoints.TopicAltered)
 	return err
 }
 

@@ -4,8 +4,8 @@
 //
 // All programs share it, so it imports the standard library alone. What runs for
 // long carries a Hook in its configuration; what a command does once finds it in its
-// context (From). The points of each program are listed in points.go; a test holds
-// every durable step of the source to having one beside it.
+// context (From). Each program lists its points in a package failpoints of its own; a
+// test holds every durable step of the source to having one beside it.
 package failpoint
 
 import (

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"go/ast"
-	"go/parser"
 	"go/token"
 	"regexp"
 	"slices"
@@ -45,12 +44,7 @@ var excusedSteps = map[string]string{
 	"operations/audit/postgres Count":      "counts by the protocol that also writes",
 	"platform/serve allowedMethods":        "names methods for others",
 	"platform/serve observe":               "names methods for others",
-	"operations/audit/spool":               "files that are removed when the audit ends",
-	"bank/banktest":                        "for tests",
-	"bank/inmem":                           "nothing there outlives the process",
 	"statement/statementtest":              "for tests",
-	"checkout/checkouttest":                "for tests",
-	"checkout/inmem":                       "nothing there outlives the process",
 }
 
 // writing finds SQL that changes something.
@@ -64,50 +58,82 @@ type event struct {
 	point bool
 }
 
+// nothingDurable are the modules that are no programs which a test kills.
+var nothingDurable = []string{"connectors", "dashboards", "native", "schemas", "stack"}
+
 func TestDurableStepsHaveFailpoints(t *testing.T) {
 	sources := tree(t)
 	statements := writingStatements(sources)
-	used := make(map[string]int)
+	points := declaredPoints(t, sources)
 	excuses := make(map[string]bool)
 	var findings []string
 	for _, s := range sources {
-		if s.test || !strings.HasPrefix(s.folder, "bank") && !strings.HasPrefix(s.folder, "checkout") {
+		if s.test {
 			continue
 		}
-		for _, declaration := range s.file.Decls {
-			function, ok := declaration.(*ast.FuncDecl)
-			if !ok || function.Body == nil || joinsAnother(function) {
-				continue
+		for _, step := range stepsWithoutPoints(s, statements[s.folder]) {
+			excuse := s.folder + " " + step.function
+			if excusedSteps[excuse] == "" {
+				excuse = s.folder
 			}
-			events := eventsOf(s, function, statements[s.folder])
-			for _, e := range events {
-				if e.point {
-					used[e.what]++
-				}
+			if excusedSteps[excuse] == "" {
+				findings = append(findings, step.problem)
 			}
-			problems := unguarded(s, function, events)
-			if name := s.folder + " " + function.Name.Name; len(problems) > 0 && excusedSteps[name] != "" {
-				excuses[name] = true
-				continue
-			}
-			if len(problems) > 0 && excusedSteps[s.folder] != "" {
-				excuses[s.folder] = true
-				continue
-			}
-			findings = append(findings, problems...)
+			excuses[excuse] = true
 		}
 	}
-	for _, point := range declaredPoints(t, sources) {
+	used := reachedPoints(sources)
+	for _, point := range points {
 		if used[point] != 1 {
-			findings = append(findings, fmt.Sprintf("failpoint.%s is reached in %d places, want 1", point, used[point]))
+			findings = append(findings, fmt.Sprintf("failpoint %s is reached in %d places, want 1", point, used[point]))
 		}
 	}
 	for name := range excusedSteps {
-		if strings.Contains(name, " ") && !excuses[name] {
+		if !excuses[name] {
 			findings = append(findings, name+" is excused and has nothing to be excused for")
 		}
 	}
 	report(t, findings)
+}
+
+// stepWithoutPoint is a durable step that no test can kill its program beside.
+type stepWithoutPoint struct{ function, problem string }
+
+// stepsWithoutPoints returns the steps of a file that have no failpoint beside them.
+func stepsWithoutPoints(s *source, statements map[string]bool) []stepWithoutPoint {
+	if slices.Contains(nothingDurable, moduleOf(s.folder)) {
+		return nil
+	}
+	var found []stepWithoutPoint
+	for _, declaration := range s.file.Decls {
+		function, ok := declaration.(*ast.FuncDecl)
+		if !ok || function.Body == nil || joinsAnother(function) {
+			continue
+		}
+		for _, problem := range unguarded(s, function, eventsOf(s, function, statements)) {
+			found = append(found, stepWithoutPoint{function.Name.Name, problem})
+		}
+	}
+	return found
+}
+
+// reachedPoints counts the places where each point is reached.
+func reachedPoints(sources []*source) map[string]int {
+	used := make(map[string]int)
+	for _, s := range sources {
+		if s.test {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			if call, ok := n.(*ast.CallExpr); ok {
+				if point := pointOf(call); point != "" {
+					used[point]++
+				}
+			}
+			return true
+		})
+	}
+	return used
 }
 
 // writingStatements returns, by folder, the names of constants and variables that
@@ -212,15 +238,20 @@ func eventsOf(s *source, function *ast.FuncDecl, statements map[string]bool) []e
 	return events
 }
 
-// pointOf returns the name of the failpoint that a call tells of.
+// pointOf returns the name of the failpoint that a call tells a hook of: of the
+// program's package failpoints, or one that the package itself declares.
 func pointOf(call *ast.CallExpr) string {
-	for _, argument := range call.Args {
-		selector, ok := argument.(*ast.SelectorExpr)
-		if !ok {
-			continue
+	if !slices.Contains([]string{"At", "After", "reached"}, called(call)) || len(call.Args) == 0 {
+		return ""
+	}
+	switch point := call.Args[len(call.Args)-1].(type) {
+	case *ast.SelectorExpr:
+		if owner, ok := point.X.(*ast.Ident); ok && owner.Name == "failpoints" {
+			return point.Sel.Name
 		}
-		if owner, ok := selector.X.(*ast.Ident); ok && owner.Name == "failpoint" && selector.Sel.Name != "Hook" {
-			return selector.Sel.Name
+	case *ast.Ident:
+		if point.IsExported() {
+			return point.Name
 		}
 	}
 	return ""
@@ -273,30 +304,38 @@ func unguarded(s *source, function *ast.FuncDecl, events []event) []string {
 	return problems
 }
 
-// declaredPoints returns the names of all points, and holds each to a program's list.
+// declaredPoints returns the names of all points. Each stands in the list of one
+// program, and no two have the same text.
 func declaredPoints(t *testing.T, sources []*source) []string {
 	t.Helper()
-	at := slices.IndexFunc(sources, func(s *source) bool { return s.path == "platform/failpoint/points.go" })
-	require.GreaterOrEqual(t, at, 0)
-	file := sources[at].file
 	var names []string
+	texts := make(map[string]string)
 	listed := make(map[string]int)
-	for _, declaration := range file.Decls {
-		switch declaration := declaration.(type) {
-		case *ast.GenDecl:
-			for _, spec := range declaration.Specs {
-				if values, ok := spec.(*ast.ValueSpec); ok {
-					names = append(names, values.Names[0].Name)
+	for _, s := range sources {
+		if s.test || s.folder == "platform/failpoint" {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.ValueSpec:
+				if typ, ok := n.Type.(*ast.SelectorExpr); ok && typ.Sel.Name == "Point" && len(n.Values) == 1 {
+					text := n.Values[0].(*ast.BasicLit).Value
+					require.Empty(t, texts[text], "%s and %s are both %s", n.Names[0].Name, texts[text], text)
+					names = append(names, n.Names[0].Name)
+					texts[text] = n.Names[0].Name
+				}
+			case *ast.FuncDecl:
+				if s.file.Name.Name == "failpoints" {
+					ast.Inspect(n.Body, func(n ast.Node) bool {
+						if name, ok := n.(*ast.Ident); ok {
+							listed[name.Name]++
+						}
+						return true
+					})
 				}
 			}
-		case *ast.FuncDecl:
-			ast.Inspect(declaration.Body, func(n ast.Node) bool {
-				if name, ok := n.(*ast.Ident); ok {
-					listed[name.Name]++
-				}
-				return true
-			})
-		}
+			return true
+		})
 	}
 	for _, name := range names {
 		require.Equal(t, 1, listed[name], "%s stands in the list of one program", name)
@@ -310,14 +349,14 @@ func TestAStepWithoutAFailpointIsFound(t *testing.T) {
 	for _, tt := range []struct{ rule, body, found string }{
 		{"a write without a point", `s.pool.Exec(ctx, "INSERT INTO x")`, "durable step Exec has no failpoint beside it"},
 		{"SQL by its name", `s.pool.QueryRow(ctx, moveUp)`, "durable step moveUp has no failpoint beside it"},
-		{"two writes after a point", `s.reached.At(failpoint.X); s.admin.CreateTopic(ctx); s.admin.CreateTopic(ctx)`, "no failpoint between CreateTopic and CreateTopic"},
+		{"two writes after a point", `s.reached.At(failpoints.X); s.admin.CreateTopic(ctx); s.admin.CreateTopic(ctx)`, "no failpoint between CreateTopic and CreateTopic"},
 		{"a request that changes", `c.call(ctx, http.MethodPut)`, "durable step MethodPut has no failpoint beside it"},
 		{"a file", `os.Rename(a, b)`, "durable step Rename has no failpoint beside it"},
-		{"a point between", `s.admin.CreateTopic(ctx); s.reached.At(failpoint.X); s.admin.CreateTopic(ctx)`, ""},
-		{"a transaction is one step", `pgx.BeginFunc(ctx, func() { tx.Exec(ctx, moveUp); tx.Exec(ctx, moveUp) }); s.reached.After(err, failpoint.X)`, ""},
+		{"a point between", `s.admin.CreateTopic(ctx); s.reached.At(failpoints.X); s.admin.CreateTopic(ctx)`, ""},
+		{"a transaction is one step", `pgx.BeginFunc(ctx, func() { tx.Exec(ctx, moveUp); tx.Exec(ctx, moveUp) }); s.reached.After(err, failpoints.X)`, ""},
 		{"reading", `s.pool.QueryRow(ctx, "SELECT 1")`, ""},
 	} {
-		s := parsed(t, "package x\nfunc f() { "+tt.body+" }")
+		s := parsed(t, "bank/x", "package x\nfunc f() { "+tt.body+" }")
 		function := s.file.Decls[0].(*ast.FuncDecl)
 		problems := strings.Join(unguarded(s, function, eventsOf(s, function, map[string]bool{"moveUp": true})), "\n")
 		if tt.found == "" {
@@ -326,14 +365,4 @@ func TestAStepWithoutAFailpointIsFound(t *testing.T) {
 		}
 		require.Contains(t, problems, "bank/x/x.go:2 f: "+tt.found, tt.rule)
 	}
-}
-
-// parsed returns source text as if it lay in bank/x.
-func parsed(t *testing.T, text string) *source {
-	t.Helper()
-	s := &source{path: "bank/x/x.go", folder: "bank/x", text: text, positions: token.NewFileSet()}
-	var err error
-	s.file, err = parser.ParseFile(s.positions, s.path, text, parser.SkipObjectResolution)
-	require.NoError(t, err)
-	return s
 }

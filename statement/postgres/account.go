@@ -5,8 +5,8 @@ import (
 	"errors"
 	"time"
 
-	"codebank.dev/platform/failpoint"
 	"codebank.dev/statement"
+	"codebank.dev/statement/failpoints"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -56,7 +56,7 @@ func (s *Store) Advance(ctx context.Context, account statement.AccountID, limit 
 	if err != nil || reached.sequence == 0 {
 		return state, false, failure(err)
 	}
-	s.config.Failpoint.At(failpoint.AdvanceFound)
+	s.config.Failpoint.At(failpoints.AdvanceFound)
 	moved := statement.State{Account: account}
 	err = s.pool.QueryRow(ctx, moveUp, account, reached.sequence).Scan(&moved.CompleteTo, &moved.CompleteToTime,
 		&moved.Balance, &moved.Held, &moved.CreditLimit, &moved.Currency)
@@ -64,7 +64,7 @@ func (s *Store) Advance(ctx context.Context, account statement.AccountID, limit 
 		// Another reader was faster. Look again: what it answered must not be more than what we do.
 		return state, true, nil
 	}
-	s.config.Failpoint.At(failpoint.AdvanceStored)
+	s.config.Failpoint.At(failpoints.AdvanceStored)
 	return moved, reached.more, failure(err)
 }
 

@@ -5,8 +5,8 @@ import (
 	"errors"
 	"time"
 
-	"codebank.dev/platform/failpoint"
 	"codebank.dev/statement"
+	"codebank.dev/statement/failpoints"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -75,10 +75,10 @@ func (s *Store) FindGaps(ctx context.Context, age, window time.Duration) (examin
 		batch.Queue(rememberGaps, from, to).QueryRow(func(row pgx.Row) error { return row.Scan(&examined) })
 		batch.Queue("UPDATE statement_watch SET checked_to = $1", to)
 		err = tx.SendBatch(ctx, batch).Close()
-		s.config.Failpoint.After(err, failpoint.GapsFound)
+		s.config.Failpoint.After(err, failpoints.GapsFound)
 		return err
 	})
-	s.config.Failpoint.After(err, failpoint.GapsStored)
+	s.config.Failpoint.After(err, failpoints.GapsStored)
 	return examined, caughtUp, failure(err)
 }
 

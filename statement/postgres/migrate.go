@@ -9,8 +9,8 @@ import (
 	"log/slog"
 	"time"
 
-	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/migrate"
+	"codebank.dev/statement/failpoints"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -63,7 +63,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 	config := s.pool.Config().ConnConfig
 	config.RuntimeParams["application_name"] = s.config.ApplicationName + " migrate"
 	delete(config.RuntimeParams, "statement_timeout") // An index on a large table takes its time.
-	if err := migrate.Up(ctx, config, migrations, func() { s.config.Failpoint.At(failpoint.StatementMigrated) }); err != nil {
+	if err := migrate.Up(ctx, config, migrations, func() { s.config.Failpoint.At(failpoints.StatementMigrated) }); err != nil {
 		return fmt.Errorf("postgres: migrate: %w", err)
 	}
 	return s.claim(ctx)
@@ -85,7 +85,7 @@ func (s *Store) claim(ctx context.Context) error {
 	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
 		return fmt.Errorf("postgres: whose statement: %w", err)
 	}
-	s.config.Failpoint.At(failpoint.StatementClaimed)
+	s.config.Failpoint.At(failpoints.StatementClaimed)
 	if known.bankCode != s.config.BankCode {
 		return fmt.Errorf("%w: %s", ErrOtherBank, known.bankCode)
 	}

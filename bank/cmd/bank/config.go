@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"codebank.dev/bank"
+	"codebank.dev/bank/failpoints"
 	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/serve"
 	"codebank.dev/schemas/event"
@@ -61,12 +62,12 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	flags.IntVar(&c.lanes, "lanes", 0, "how many batches may be committing at once; 0 means two for each processor")
 	flags.IntVar(&c.maxBatch, "max-batch", 256, "the most commands that share a commit")
 	flags.IntVar(&c.queueLength, "queue-length", 2048, "how many commands may wait before callers are refused")
-	point := flags.String("failpoint", "", failpoint.Usage(failpoint.Bank()))
+	point := flags.String("failpoint", "", failpoint.Usage(failpoints.All()))
 	if err := serve.Parse(flags, environmentPrefix, args, environ); err != nil {
 		return nil, err
 	}
 	var err error
-	if c.failpoint, err = failpoint.Parse(*point, failpoint.Bank()); err != nil {
+	if c.failpoint, err = failpoint.Parse(*point, failpoints.All()); err != nil {
 		return nil, err
 	}
 	if c.bankCode, err = bank.ParseCode(*code); err != nil {

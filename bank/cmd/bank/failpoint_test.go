@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
+	"codebank.dev/bank/failpoints"
 	"codebank.dev/bank/vault"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/failpoint"
@@ -221,13 +222,13 @@ func (w *world) live(p *process, c *customer) (whole bool) {
 // is of other kinds at other times, and so is a write of the lease.
 func armings() []string {
 	more := map[failpoint.Point][]string{
-		failpoint.BatchLocked:    {"2", "4"},
-		failpoint.BatchDecided:   {"4", "9"},
-		failpoint.BatchCommitted: {"4", "9"},
-		failpoint.LeaseWritten:   {"2"},
+		failpoints.BatchLocked:    {"2", "4"},
+		failpoints.BatchDecided:   {"4", "9"},
+		failpoints.BatchCommitted: {"4", "9"},
+		failpoints.LeaseWritten:   {"2"},
 	}
 	var settings []string
-	for _, point := range failpoint.Bank() {
+	for _, point := range failpoints.All() {
 		settings = append(settings, string(point))
 		for _, times := range more[point] {
 			settings = append(settings, string(point)+":"+times)
@@ -327,7 +328,7 @@ func TestAFailpointThatIsNoneIsRefusedWithTheList(t *testing.T) {
 		require.ErrorContains(t, err, "failpoint")
 	}
 	err := run(t.Context(), []string{"--failpoint=nowhere"}, nil, io.Discard)
-	for _, point := range failpoint.Bank() {
+	for _, point := range failpoints.All() {
 		require.ErrorContains(t, err, string(point))
 	}
 }

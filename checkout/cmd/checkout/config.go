@@ -9,6 +9,7 @@ import (
 
 	"codebank.dev/checkout"
 	"codebank.dev/checkout/charge"
+	"codebank.dev/checkout/failpoints"
 	"codebank.dev/checkout/product"
 	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/serve"
@@ -42,7 +43,7 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	flags.DurationVar(&c.limits.SendAgain, "send-again", c.limits.SendAgain, "how old an open order may be to be sent to the bank again; an older one is voided")
 	flags.DurationVar(&c.limits.Poll, "settle-every", c.limits.Poll, "how often open orders are looked for")
 	flags.DurationVar(&c.limits.Settle.Most, "settle-backoff", c.limits.Settle.Most, "the longest wait between two tries to end an open order")
-	failpointName := flags.String("failpoint", "", failpoint.Usage(failpoint.Checkout()))
+	failpointName := flags.String("failpoint", "", failpoint.Usage(failpoints.All()))
 	if err := serve.Parse(flags, environmentPrefix, args, environ); err != nil {
 		return nil, err
 	}
@@ -57,7 +58,7 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 		return nil, err
 	}
 	var err error
-	if c.failpoint, err = failpoint.Parse(*failpointName, failpoint.Checkout()); err != nil {
+	if c.failpoint, err = failpoint.Parse(*failpointName, failpoints.All()); err != nil {
 		return nil, err
 	}
 	c.catalogue, err = readCatalogue(*cataloguePath)

@@ -12,6 +12,7 @@ import (
 	"codebank.dev/checkout"
 	"codebank.dev/checkout/checkouttest"
 	"codebank.dev/checkout/clock"
+	"codebank.dev/checkout/failpoints"
 	"codebank.dev/checkout/inmem"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/failpoint"
@@ -125,7 +126,7 @@ func TestTheProgramSellsAndKeepsNoCardData(t *testing.T) {
 }
 
 func TestKilledAtAnyFailpointNothingIsLostOrDoubled(t *testing.T) {
-	for _, point := range failpoint.Checkout() {
+	for _, point := range failpoints.All() {
 		t.Run(string(point), func(t *testing.T) {
 			t.Parallel()
 			killedAt(t, point)
@@ -143,19 +144,19 @@ func killedAt(t *testing.T, point failpoint.Point) {
 	want, kept := checkoutv1.OrderState_ORDER_STATE_APPROVED, 1
 	armed := append(impatient, "--failpoint="+string(point))
 	switch point {
-	case failpoint.OrdersMigrated, failpoint.CatalogueReplaced, failpoint.SecretStored:
+	case failpoints.OrdersMigrated, failpoints.CatalogueReplaced, failpoints.SecretStored:
 		dying := launch(t, databaseURL, peer.Address, armed...)
 		dying.AwaitKilledAt(t, string(point))
-	case failpoint.OrdersClaimed:
+	case failpoints.OrdersClaimed:
 		// An order that was left open, for a settler to claim.
-		died := start(t, databaseURL, peer.Address, append(impatient, "--failpoint="+string(failpoint.BeforeBankCall))...)
+		died := start(t, databaseURL, peer.Address, append(impatient, "--failpoint="+string(failpoints.BeforeBankCall))...)
 		_, err := died.client.PlaceOrder(t.Context(), request("r1"))
 		require.Equal(t, fault.Unavailable, fault.CodeOf(err))
 		died.AwaitEnd(t)
 		dying := launch(t, databaseURL, peer.Address, armed...)
 		dying.AwaitKilledAt(t, string(point))
 	default:
-		if point == failpoint.AfterVoidDecision || point == failpoint.AfterVoidAnswer {
+		if point == failpoints.AfterVoidDecision || point == failpoints.AfterVoidAnswer {
 			bank.Script(inmem.NoFault, inmem.Refusing)
 			want, kept = checkoutv1.OrderState_ORDER_STATE_DECLINED, 0
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"codebank.dev/dashboards"
+	"codebank.dev/operations/failpoints"
 	"codebank.dev/operations/kibana"
 	"codebank.dev/operations/provision"
 	"codebank.dev/platform/failpoint"
@@ -174,10 +175,10 @@ func writeObject(ctx context.Context, out string, key kibana.Key, body []byte) (
 		return "", err
 	}
 	err = os.WriteFile(path+".new", body, 0o644)
-	failpoint.From(ctx).After(err, failpoint.ExportWritten)
+	failpoint.From(ctx).After(err, failpoints.ExportWritten)
 	if err == nil {
 		err = os.Rename(path+".new", path)
-		failpoint.From(ctx).After(err, failpoint.ExportPublished)
+		failpoint.From(ctx).After(err, failpoints.ExportPublished)
 	}
 	return action, err
 }

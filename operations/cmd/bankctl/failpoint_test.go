@@ -21,6 +21,7 @@ import (
 	"codebank.dev/bank/postgres"
 	"codebank.dev/bank/vault"
 	"codebank.dev/native/postgres/postgrestest"
+	"codebank.dev/operations/failpoints"
 	"codebank.dev/operations/kibana/kibanatest"
 	"codebank.dev/platform/failpoint"
 )
@@ -100,17 +101,17 @@ func (p *plant) well(args ...string) string {
 
 func TestKilledAtAnyFailpointDoingItAgainBringsItAbout(t *testing.T) {
 	shown := map[failpoint.Point]func(*plant, failpoint.Point){
-		failpoint.KeysWritten: keysAgain, failpoint.KeysPublished: keysAgain,
-		failpoint.TopicCreated: applyAgain, failpoint.TopicAltered: alterAgain,
-		failpoint.SchemaRegistered: applyAgain, failpoint.SubjectHeld: applyAgain,
-		failpoint.TemplatePut: applyAgain, failpoint.MappingPut: applyAgain, failpoint.AliasPut: applyAgain,
-		failpoint.ConnectorPut: applyAgain, failpoint.ConnectorRestarted: restartAgain,
-		failpoint.ObjectsImported: viewsAgain, failpoint.RuleCreated: viewsAgain, failpoint.RuleUpdated: viewsAgain,
-		failpoint.ExportWritten: exportAgain, failpoint.ExportPublished: exportAgain,
-		failpoint.RedriveProduced: redriveAgain, failpoint.RedriveMarked: redriveAgain,
-		failpoint.RequeueLocked: republishAgain, failpoint.RequeueDecided: republishAgain, failpoint.RequeueCommitted: republishAgain,
+		vault.KeysWritten: keysAgain, vault.KeysPublished: keysAgain,
+		failpoints.TopicCreated: applyAgain, failpoints.TopicAltered: alterAgain,
+		failpoints.SchemaRegistered: applyAgain, failpoints.SubjectHeld: applyAgain,
+		failpoints.TemplatePut: applyAgain, failpoints.MappingPut: applyAgain, failpoints.AliasPut: applyAgain,
+		failpoints.ConnectorPut: applyAgain, failpoints.ConnectorRestarted: restartAgain,
+		failpoints.ObjectsImported: viewsAgain, failpoints.RuleCreated: viewsAgain, failpoints.RuleUpdated: viewsAgain,
+		failpoints.ExportWritten: exportAgain, failpoints.ExportPublished: exportAgain,
+		failpoints.RedriveProduced: redriveAgain, failpoints.RedriveMarked: redriveAgain,
+		postgres.RequeueLocked: republishAgain, postgres.RequeueDecided: republishAgain, postgres.RequeueCommitted: republishAgain,
 	}
-	for _, point := range failpoint.Bankctl() {
+	for _, point := range failpoints.All() {
 		t.Run(string(point), func(t *testing.T) {
 			t.Parallel()
 			require.Contains(t, shown, point, "say what a crash there must not do")
@@ -122,7 +123,7 @@ func TestKilledAtAnyFailpointDoingItAgainBringsItAbout(t *testing.T) {
 func TestAFailpointThatIsNoneIsRefusedWithTheList(t *testing.T) {
 	var stderr strings.Builder
 	require.Equal(t, exitUsage, run(t.Context(), []string{"apply", "topics", "--failpoint=nowhere"}, nil, streams{out: &stderr, err: &stderr}))
-	for _, point := range failpoint.Bankctl() {
+	for _, point := range failpoints.All() {
 		require.Contains(t, stderr.String(), string(point))
 	}
 }
@@ -131,7 +132,7 @@ func TestAFailpointThatIsNoneIsRefusedWithTheList(t *testing.T) {
 func keysAgain(p *plant, point failpoint.Point) {
 	path := filepath.Join(p.TempDir(), "vault.json")
 	p.killed(point, "keys", "new", "--out", path)
-	if point == failpoint.KeysWritten {
+	if point == vault.KeysWritten {
 		require.NoFileExists(p, path)
 		p.well("keys", "new", "--out", path)
 	}
@@ -197,7 +198,7 @@ func objectFiles(p *plant, rule string) string {
 // viewsAgain: the second apply brings the rest about, the third changes nothing.
 func viewsAgain(p *plant, point failpoint.Point) {
 	folder := objectFiles(p, "Quiet")
-	if point == failpoint.RuleUpdated {
+	if point == failpoints.RuleUpdated {
 		p.well("dashboards", "apply", "--folder", objectFiles(p, "No payments"))
 	}
 	p.killed(point, "dashboards", "apply", "--folder", folder)
@@ -213,7 +214,7 @@ func exportAgain(p *plant, point failpoint.Point) {
 	folder, out := objectFiles(p, "Quiet"), p.TempDir()
 	p.well("dashboards", "apply", "--folder", folder)
 	p.killed(point, "dashboards", "export", "--folder", folder, "--out", out)
-	if point == failpoint.ExportWritten {
+	if point == failpoints.ExportWritten {
 		require.NoFileExists(p, filepath.Join(out, "dashboard", "overview.json"))
 	}
 	p.well("dashboards", "export", "--folder", folder, "--out", out)
@@ -239,7 +240,7 @@ func redriveAgain(p *plant, point failpoint.Point) {
 	p.killed(point, "dlq", "redrive", "--yes")
 	p.well("dlq", "redrive", "--yes")
 	times := 1
-	if point == failpoint.RedriveProduced {
+	if point == failpoints.RedriveProduced {
 		times = 2
 	}
 	ends, err := p.admin.ListEndOffsets(p.Context(), auditedTopic)
@@ -279,7 +280,7 @@ func republishAgain(p *plant, point failpoint.Point) {
 	}
 	require.Len(p, events, purchases+1)
 	repeats := 0
-	if point == failpoint.RequeueCommitted {
+	if point == postgres.RequeueCommitted {
 		repeats = 1000
 	}
 	require.Equal(p, purchases+1+repeats, total, "what was not committed is not there")

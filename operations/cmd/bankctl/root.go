@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"codebank.dev/bank"
+	"codebank.dev/operations/failpoints"
 	"codebank.dev/platform/failpoint"
 )
 
@@ -57,7 +58,7 @@ func newRoot(environ []string, streams streams) *cobra.Command {
 			if err := fromEnvironment(command, environ); err != nil {
 				return err
 			}
-			hook, err := failpoint.Parse(app.failpoint, failpoint.Bankctl())
+			hook, err := failpoint.Parse(app.failpoint, failpoints.All())
 			if err != nil {
 				return err
 			}
@@ -85,7 +86,7 @@ func (a *application) bind(root *cobra.Command) {
 	flags.StringVar(&a.bankCode, "bank-code", "001", "`code` of the bank, three digits")
 	flags.DurationVar(&a.timeout, "timeout", 2*time.Minute, "how long to wait for services that are starting and for what they were asked to do")
 	flags.StringVarP(&a.output, "output", "o", "table", "table or json")
-	flags.StringVar(&a.failpoint, "failpoint", "", failpoint.Usage(failpoint.Bankctl()))
+	flags.StringVar(&a.failpoint, "failpoint", "", failpoint.Usage(failpoints.All()))
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/serve"
+	"codebank.dev/statement/failpoints"
 	"codebank.dev/statement/postgres"
 )
 
@@ -26,7 +27,7 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	flags.StringVar(&c.database.URL, "database-url", "", "the statement's Postgres `url`; required, a secret: prefer STATEMENT_DATABASE_URL or its _FILE twin")
 	flags.StringVar(&c.database.BankCode, "bank-code", "001", "the `code` of the bank whose statement this is, three digits")
 	key := flags.String("page-token-key", "", "signs page tokens, 16 `bytes` or more, the same for all replicas; empty: the database keeps one")
-	point := flags.String("failpoint", "", failpoint.Usage(failpoint.Statement()))
+	point := flags.String("failpoint", "", failpoint.Usage(failpoints.All()))
 	if err := serve.Parse(flags, "STATEMENT", args, environ); err != nil {
 		return nil, err
 	}
@@ -40,6 +41,6 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	}
 	c.database.PageTokenKey = []byte(*key)
 	var err error
-	c.database.Failpoint, err = failpoint.Parse(*point, failpoint.Statement())
+	c.database.Failpoint, err = failpoint.Parse(*point, failpoints.All())
 	return &c, err
 }

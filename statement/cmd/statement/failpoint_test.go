@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"codebank.dev/native/postgres/postgrestest"
-	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/programtest"
+	"codebank.dev/statement/failpoints"
 	"codebank.dev/statement/statementtest"
 )
 
@@ -44,7 +44,7 @@ func start(t *testing.T, url string, flags ...string) *process {
 // TestKilledAtAnyFailpointStatementsGoOn: whatever a program was at when it died, the
 // next one answers the whole statement, and never less than was answered before.
 func TestKilledAtAnyFailpointStatementsGoOn(t *testing.T) {
-	for _, point := range failpoint.Statement() {
+	for _, point := range failpoints.All() {
 		t.Run(string(point), func(t *testing.T) {
 			t.Parallel()
 			url := postgrestest.Database(t)
@@ -74,8 +74,8 @@ func TestKilledAtAnyFailpointStatementsGoOn(t *testing.T) {
 				}
 			}
 			// A sink is registered for tables that are whole, and writes all columns.
-			migrated := point != failpoint.StatementMigrated
-			if migrated && dying.address != "" && point != failpoint.GapsFound && point != failpoint.GapsStored {
+			migrated := point != failpoints.StatementMigrated
+			if migrated && dying.address != "" && point != failpoints.GapsFound && point != failpoints.GapsStored {
 				sink(1, 2)
 				for ask(dying) {
 				}
@@ -83,7 +83,7 @@ func TestKilledAtAnyFailpointStatementsGoOn(t *testing.T) {
 			dying.AwaitKilledAt(t, string(point))
 
 			p := start(t, url)
-			if point != failpoint.AdvanceFound && point != failpoint.AdvanceStored {
+			if point != failpoints.AdvanceFound && point != failpoints.AdvanceStored {
 				sink(1, 2)
 			}
 			require.True(t, ask(p))
@@ -102,7 +102,7 @@ func TestKilledAtAnyFailpointStatementsGoOn(t *testing.T) {
 
 func TestAFailpointThatIsNoneIsRefusedWithTheList(t *testing.T) {
 	err := run(t.Context(), []string{"--database-url=postgres://127.0.0.1:1/x", "--failpoint=nowhere"}, nil, io.Discard)
-	for _, point := range failpoint.Statement() {
+	for _, point := range failpoints.All() {
 		require.ErrorContains(t, err, string(point))
 	}
 }

@@ -1,0 +1,45 @@
+// Package failpoints lists the points at which a test can kill checkout: each lies between
+// two durable steps. Package failpoint says how.
+package failpoints
+
+import "codebank.dev/platform/failpoint"
+
+// The points of checkout in the life of an order, in the order in which it passes them.
+const (
+	// AfterToken: the bank gave a token, nothing is stored.
+	AfterToken failpoint.Point = "after-token"
+	// BeforeBankCall: the order is stored, the bank has not been asked.
+	BeforeBankCall failpoint.Point = "before-bank-call"
+	// AfterBankAnswer: the bank has decided, the answer is not stored.
+	AfterBankAnswer failpoint.Point = "after-bank-answer"
+	// AfterVoidDecision: that the order is to be voided is stored, the bank is not told.
+	AfterVoidDecision failpoint.Point = "after-void-decision"
+	// AfterVoidAnswer: the bank has voided, the end of the order is not stored.
+	AfterVoidAnswer failpoint.Point = "after-void-answer"
+)
+
+// The points of checkout's store.
+const (
+	// OrdersMigrated: a migration of checkout's database is committed, the next is not begun.
+	OrdersMigrated failpoint.Point = "orders-migrated"
+	// CatalogueReplaced: the catalogue is in the database, nothing is served.
+	CatalogueReplaced failpoint.Point = "catalogue-replaced"
+	// SecretStored: a secret that replicas share is in the database.
+	SecretStored failpoint.Point = "secret-stored"
+	// OrderStored: an order is stored, nothing was done about it.
+	OrderStored failpoint.Point = "order-stored"
+	// OrderChanged: a change of an order is stored, nobody was told.
+	OrderChanged failpoint.Point = "order-changed"
+	// OrdersClaimed: open orders are claimed, nothing was done about them.
+	OrdersClaimed failpoint.Point = "orders-claimed"
+)
+
+// Order returns the points in the life of an order.
+func Order() []failpoint.Point {
+	return []failpoint.Point{AfterToken, BeforeBankCall, AfterBankAnswer, AfterVoidDecision, AfterVoidAnswer}
+}
+
+// All returns the points of checkout.
+func All() []failpoint.Point {
+	return append(Order(), OrdersMigrated, CatalogueReplaced, SecretStored, OrderStored, OrderChanged, OrdersClaimed)
+}
