@@ -167,7 +167,7 @@ func account(balance, held, limit int64) bank.Account {
 }
 
 func TestAPostTakesTheNextSequenceAndTheFiguresAfter(t *testing.T) {
-	book := bank.NewBook(bank.Snapshot{Accounts: []bank.Account{account(-100, 50, 1000)}})
+	book := bank.NewBook(bank.ReadSet{Accounts: []bank.Account{account(-100, 50, 1000)}})
 	entry, err := book.Post(bank.Entry{AccountID: bank.ID{1}, Status: bank.Approved, Amount: 30}, bank.Effect{Balance: -30}, noon.Add(-time.Hour))
 	require.NoError(t, err)
 	require.Equal(t, int64(8), entry.Sequence)
@@ -181,7 +181,7 @@ func TestAPostTakesTheNextSequenceAndTheFiguresAfter(t *testing.T) {
 }
 
 func TestAPostThatOverflowsLeavesTheBookAsItWas(t *testing.T) {
-	book := bank.NewBook(bank.Snapshot{Accounts: []bank.Account{account(math.MaxInt64-5, 0, 0)}})
+	book := bank.NewBook(bank.ReadSet{Accounts: []bank.Account{account(math.MaxInt64-5, 0, 0)}})
 	_, err := book.Post(bank.Entry{AccountID: bank.ID{1}}, bank.Effect{Balance: 10}, noon)
 	require.ErrorContains(t, err, "amount_minor")
 	changes := book.Changes()

@@ -7,8 +7,8 @@ import (
 	"codebank.dev/platform/fault"
 )
 
-// Snapshot is what a Store read for a batch, under the locks of its accounts.
-type Snapshot struct {
+// ReadSet is what a Store read for a batch, under the locks of its accounts.
+type ReadSet struct {
 	Accounts []Account
 	Cards    []Card
 	// Entries are earlier entries of the transactions asked for, every leg.
@@ -84,29 +84,29 @@ type tracked[T any] struct {
 	state state
 }
 
-// NewBook returns a Book over snapshot.
-func NewBook(snapshot Snapshot) *Book {
+// NewBook returns a Book over reads.
+func NewBook(reads ReadSet) *Book {
 	b := &Book{
-		accounts: make(map[ID]*tracked[Account], len(snapshot.Accounts)),
-		cards:    make(map[ID]*tracked[Card], len(snapshot.Cards)),
-		entries:  make(map[ID][]*Entry, len(snapshot.Entries)),
-		tokens:   make(map[[32]byte]*tracked[CardToken], len(snapshot.Tokens)),
-		reversed: snapshot.Reversed,
+		accounts: make(map[ID]*tracked[Account], len(reads.Accounts)),
+		cards:    make(map[ID]*tracked[Card], len(reads.Cards)),
+		entries:  make(map[ID][]*Entry, len(reads.Entries)),
+		tokens:   make(map[[32]byte]*tracked[CardToken], len(reads.Tokens)),
+		reversed: reads.Reversed,
 	}
 	if b.reversed == nil {
 		b.reversed = make(map[ID]int64)
 	}
-	for _, a := range snapshot.Accounts {
+	for _, a := range reads.Accounts {
 		b.accounts[a.ID] = &tracked[Account]{value: a}
 	}
-	for _, c := range snapshot.Cards {
+	for _, c := range reads.Cards {
 		b.cards[c.ID] = &tracked[Card]{value: c}
 	}
-	for i := range snapshot.Entries {
-		e := &snapshot.Entries[i]
+	for i := range reads.Entries {
+		e := &reads.Entries[i]
 		b.entries[e.TransactionID] = append(b.entries[e.TransactionID], e)
 	}
-	for _, t := range snapshot.Tokens {
+	for _, t := range reads.Tokens {
 		b.tokens[t.Hash] = &tracked[CardToken]{value: t}
 	}
 	return b

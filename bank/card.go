@@ -46,8 +46,8 @@ func (e Expiry) End() time.Time {
 	return time.Date(e.Year, time.Month(e.Month)+1, 1, 0, 0, 0, 0, time.UTC)
 }
 
-// CardFace is what may be seen of a card everywhere: events, statements, logs.
-type CardFace struct {
+// CardSnapshot is what may be seen of a card everywhere: events, statements, logs.
+type CardSnapshot struct {
 	ID    ID
 	Brand Brand
 	BIN   string // first six digits; empty when only the last four are known
@@ -57,7 +57,7 @@ type CardFace struct {
 // Card is a card's state. Its number is not part of it: that lives in the vault alone.
 // A card changes only under the lock of its account.
 type Card struct {
-	CardFace
+	CardSnapshot
 	AccountID  ID
 	HolderName string
 	Expiry     Expiry
@@ -114,7 +114,7 @@ func (c *Card) Equal(other *Card) bool {
 		return false
 	}
 	a.WrongAt, b.WrongAt = nil, nil
-	return a.CardFace == b.CardFace && a.AccountID == b.AccountID && a.HolderName == b.HolderName &&
+	return a.CardSnapshot == b.CardSnapshot && a.AccountID == b.AccountID && a.HolderName == b.HolderName &&
 		a.Expiry == b.Expiry && a.Blocked == b.Blocked && a.LockedUntil.Equal(b.LockedUntil) &&
 		a.Rules == b.Rules && a.Frequency.Level == b.Frequency.Level &&
 		a.Frequency.At.Equal(b.Frequency.At) && a.IssuedAt.Equal(b.IssuedAt) && a.Used == b.Used

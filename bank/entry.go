@@ -149,7 +149,7 @@ type Entry struct {
 	HeldAfter        int64
 	CreditLimitAfter int64
 
-	Card             CardFace
+	Card             CardSnapshot
 	Merchant         Merchant
 	Channel          Channel
 	Description      string

@@ -15,8 +15,13 @@ var (
 	// ErrRejected says that nothing was committed because the data itself was refused:
 	// one command of the batch is bad.
 	ErrRejected = errors.New("bank: not committed, the data was refused")
-	// ErrNotFound says that there is no such thing.
+	// ErrNotFound says that there is no such row.
 	ErrNotFound = errors.New("bank: not found")
+	// ErrLeaseLost says that the relay's lease belongs to another holder or to another epoch.
+	ErrLeaseLost = errors.New("bank: another relay holds the lease")
+	// ErrNoMark says that no mark was taken: the epoch does not lead, or the clock has not
+	// passed the last mark.
+	ErrNoMark = errors.New("bank: no mark taken")
 )
 
 // Store is the durable state of the ledger.
@@ -36,11 +41,11 @@ type Store interface {
 type Submitter interface {
 	Submit(ctx context.Context, command Command) (Outcome, error)
 	// SubmitAll is Submit for several commands that are waited for together.
-	SubmitAll(ctx context.Context, commands []Command) []Settled
+	SubmitAll(ctx context.Context, commands []Command) []Result
 }
 
-// Settled is what Submit returns.
-type Settled struct {
+// Result is what Submit returns.
+type Result struct {
 	Outcome Outcome
 	Err     error
 }
@@ -75,7 +80,7 @@ type TokenStore interface {
 
 // CardFacts is what never changes about a card.
 type CardFacts struct {
-	Face       CardFace
+	Card       CardSnapshot
 	AccountID  ID
 	HolderName string
 	Expiry     Expiry
@@ -92,21 +97,21 @@ type CardToken struct {
 	Hash      [32]byte // SHA-256 of the token
 	CardID    ID       // zero when the card is unknown
 	AccountID ID
-	Face      CardFace // brand, BIN and last four of what was presented
-	Verdict   Verdict
+	Card      CardSnapshot // brand, BIN and last four of what was presented
+	Check     CardCheck
 	ExpiresAt time.Time
 	UsedBy    ID // the transaction that used it; zero while unused
 }
 
-// Verdict is the judgement on presented card data, made where the data is and
+// CardCheck is the result of the check of presented card data, made where the data is and
 // turned into a decline where the lock is.
-type Verdict struct {
+type CardCheck struct {
 	// Decline is 0 when the data is right, else UnknownCard, NameMismatch, ExpiryMismatch or CVVMismatch.
 	Decline DeclineReason
 }
 
-// CountsAsAttempt reports whether the verdict is a guess at what only the holder knows.
-func (v Verdict) CountsAsAttempt() bool {
+// CountsAsAttempt reports whether the result is a guess at what only the holder knows.
+func (v CardCheck) CountsAsAttempt() bool {
 	return v.Decline == CVVMismatch || v.Decline == ExpiryMismatch
 }
 
@@ -149,12 +154,12 @@ type OutboxRow struct {
 // the lower ones off.
 type Outbox interface {
 	// Acquire takes or renews the lease for holder until ttl from now and returns its
-	// epoch; ErrNotFound while another holder has it.
+	// epoch; ErrLeaseLost while another holder has it.
 	Acquire(ctx context.Context, holder string, ttl time.Duration) (epoch int64, err error)
 	// Fetch returns up to limit visible rows with the lowest ids that are not among skip,
 	// lowest first. Never rows above a remembered id only: ids are taken before commit.
 	Fetch(ctx context.Context, limit int, skip []int64) ([]OutboxRow, error)
-	// Delete removes acknowledged rows if epoch still leads; ErrNotFound when it does not.
+	// Delete removes acknowledged rows if epoch still leads; ErrLeaseLost when it does not.
 	Delete(ctx context.Context, epoch int64, ids []int64) error
 	// Backlog returns how many rows wait and since when the oldest does.
 	Backlog(ctx context.Context) (rows int64, oldest time.Time, err error)
@@ -173,12 +178,12 @@ type Mark struct {
 // Marker tells up to when the outbox's events are known to be published.
 type Marker interface {
 	// Mark takes note of the outbox as it is, for the leader with this epoch. CompleteTo
-	// grows from mark to mark, whoever leads. ErrNotFound when epoch does not lead, or when
+	// grows from mark to mark, whoever leads. ErrNoMark when epoch does not lead, or when
 	// the clock has not passed the last mark.
 	Mark(ctx context.Context, epoch int64) (Mark, error)
-	// Settled reports whether no row up to the mark waits, nor can still show up: a row is
+	// Drained reports whether no row up to the mark waits, nor can still show up: a row is
 	// deleted only after its acknowledgement, so all that were are on the broker then.
-	Settled(ctx context.Context, mark Mark) (bool, error)
+	Drained(ctx context.Context, mark Mark) (bool, error)
 }
 
 // WatermarkPublisher tells the readers of the events how far they are complete.

@@ -94,7 +94,7 @@ func (w *world) draw(t *rapid.T) step {
 		}
 		kind := rapid.SampledFrom([]string{"open", "issue", "post", "post", "post", "refuse", "block"}).Draw(t, "kind")
 		s.what = append(s.what, fmt.Sprintf("%s %d", kind, i))
-		entry := Entry(issued.Card.CardFace, account.ID).Draw(t, "entry")
+		entry := Entry(issued.Card.CardSnapshot, account.ID).Draw(t, "entry")
 		entry.TransactionID = transaction
 		spoil(t, &entry)
 		effect := bank.Effect{Balance: rapid.Int64Range(-1000, 1000).Draw(t, "effect"), Held: rapid.Int64Range(-3, 5).Draw(t, "held")}
@@ -139,7 +139,7 @@ func (w *world) change(kind string, i int, entry bank.Entry, effect bank.Effect)
 		card, exists := book.Card(issued.Card.ID)
 		if !exists && !entry.Card.ID.IsZero() {
 			// An entry never names a card that is not there.
-			entry.Card = bank.CardFace{}
+			entry.Card = bank.CardSnapshot{}
 		}
 		switch {
 		case kind == "open" && !opened:

@@ -38,9 +38,9 @@ func sometimes() *rapid.Generator[time.Time] {
 
 func amount() *rapid.Generator[int64] { return rapid.Int64Range(0, bank.MaxMinor) }
 
-func face(id bank.ID) *rapid.Generator[bank.CardFace] {
-	return rapid.Custom(func(t *rapid.T) bank.CardFace {
-		return bank.CardFace{
+func cardSnapshot(id bank.ID) *rapid.Generator[bank.CardSnapshot] {
+	return rapid.Custom(func(t *rapid.T) bank.CardSnapshot {
+		return bank.CardSnapshot{
 			ID:    id,
 			Brand: bank.Brand(rapid.IntRange(0, int(bank.JCB)).Draw(t, "brand")),
 			BIN:   text().Draw(t, "bin"),
@@ -62,7 +62,7 @@ func keepsCards(t *testing.T, ledger Ledger) {
 		}
 		cardID := NewID()
 		card := bank.Card{
-			CardFace: face(cardID).Draw(t, "face"), AccountID: account.ID, HolderName: text().Draw(t, "holder"),
+			CardSnapshot: cardSnapshot(cardID).Draw(t, "snapshot"), AccountID: account.ID, HolderName: text().Draw(t, "holder"),
 			Expiry:   bank.Expiry{Month: rapid.IntRange(1, 12).Draw(t, "month"), Year: rapid.IntRange(1990, 9999).Draw(t, "year")},
 			IssuedAt: moment().Draw(t, "issued"),
 		}
@@ -82,7 +82,7 @@ func keepsCards(t *testing.T, ledger Ledger) {
 		require.Equal(t, issued.Sealed, sealed)
 		facts, err := ledger.CardByLookup(t.Context(), issued.Lookup)
 		require.NoError(t, err)
-		require.Equal(t, bank.CardFacts{Face: card.CardFace, AccountID: account.ID, HolderName: card.HolderName, Expiry: card.Expiry}, facts)
+		require.Equal(t, bank.CardFacts{Card: card.CardSnapshot, AccountID: account.ID, HolderName: card.HolderName, Expiry: card.Expiry}, facts)
 
 		drawState(t, &card)
 		keys := bank.Keys{Accounts: []bank.ID{account.ID}, Cards: []bank.ID{card.ID}}
@@ -133,7 +133,7 @@ func keepsEntries(t *testing.T, ledger Ledger) {
 	card, account, err := ledger.Card(t.Context(), customer.Card)
 	require.NoError(t, err)
 	rapid.Check(t, func(t *rapid.T) {
-		entry := Entry(card.CardFace, customer.Account).Draw(t, "entry")
+		entry := Entry(card.CardSnapshot, customer.Account).Draw(t, "entry")
 		effect := bank.Effect{
 			Balance: rapid.Int64Range(-bank.MaxMinor, bank.MaxMinor).Draw(t, "balance"),
 			Held:    amount().Draw(t, "held"), CreditLimit: amount().Draw(t, "limit"),
@@ -167,7 +167,7 @@ func keepsEntries(t *testing.T, ledger Ledger) {
 
 // Entry generates entries that a store has to keep in every field, with a random
 // transaction id: about the account with the card, or refusals.
-func Entry(card bank.CardFace, account bank.ID) *rapid.Generator[bank.Entry] {
+func Entry(card bank.CardSnapshot, account bank.ID) *rapid.Generator[bank.Entry] {
 	return rapid.Custom(func(t *rapid.T) bank.Entry {
 		e := bank.Entry{
 			TransactionID: NewID(), AccountID: account,
@@ -179,7 +179,7 @@ func Entry(card bank.CardFace, account bank.ID) *rapid.Generator[bank.Entry] {
 			Direction: bank.Direction(rapid.IntRange(int(bank.Debit), int(bank.NoDirection)).Draw(t, "direction")),
 			Status:    bank.Status(rapid.IntRange(int(bank.Approved), int(bank.Voided)).Draw(t, "status")),
 			Amount:    amount().Draw(t, "amount"),
-			Card:      rapid.OneOf(rapid.Just(card), rapid.Just(bank.CardFace{}), face(bank.ID{})).Draw(t, "card"),
+			Card:      rapid.OneOf(rapid.Just(card), rapid.Just(bank.CardSnapshot{}), cardSnapshot(bank.ID{})).Draw(t, "card"),
 			Merchant: bank.Merchant{
 				ID: text().Draw(t, "merchant"), Name: text().Draw(t, "name"), CategoryCode: text().Draw(t, "category"),
 				City: text().Draw(t, "city"), Country: text().Draw(t, "country"),
@@ -229,10 +229,10 @@ func keepsTokens(t *testing.T, ledger Ledger) {
 		token := bank.CardToken{
 			Hash:   [32]byte(append(id().Draw(t, "hash").Append(nil)[:16], NewID().Append(nil)[:16]...)),
 			CardID: rapid.OneOf(rapid.Just(bank.ID{}), id()).Draw(t, "card"), AccountID: rapid.OneOf(rapid.Just(bank.ID{}), id()).Draw(t, "account"),
-			Verdict:   bank.Verdict{Decline: bank.DeclineReason(rapid.IntRange(0, len(bank.DeclineReasons())).Draw(t, "decline"))},
+			Check:     bank.CardCheck{Decline: bank.DeclineReason(rapid.IntRange(0, len(bank.DeclineReasons())).Draw(t, "decline"))},
 			ExpiresAt: moment().Draw(t, "expiry"),
 		}
-		token.Face = face(token.CardID).Draw(t, "face")
+		token.Card = cardSnapshot(token.CardID).Draw(t, "snapshot")
 		require.NoError(t, ledger.InsertToken(t.Context(), token))
 		read, err := ledger.Token(t.Context(), token.Hash)
 		require.NoError(t, err)

@@ -68,11 +68,11 @@ func NewCard(account bank.ID) bank.NewCard {
 	pan := Number(int(binary.BigEndian.Uint16(id[:])))
 	return bank.NewCard{
 		Card: bank.Card{
-			CardFace:   bank.CardFace{ID: id, Brand: pan.Brand(), BIN: pan.BIN(), Last4: pan.Last4()},
-			AccountID:  account,
-			HolderName: "MARIA DA SILVA",
-			Expiry:     bank.Expiry{Month: 12, Year: 2031},
-			IssuedAt:   Start,
+			CardSnapshot: bank.CardSnapshot{ID: id, Brand: pan.Brand(), BIN: pan.BIN(), Last4: pan.Last4()},
+			AccountID:    account,
+			HolderName:   "MARIA DA SILVA",
+			Expiry:       bank.Expiry{Month: 12, Year: 2031},
+			IssuedAt:     Start,
 		},
 		Lookup: sha256.Sum256(id[:]),
 		Sealed: bank.Sealed{KeyID: "k1", Ciphertext: id[:]},
@@ -125,7 +125,7 @@ func Purchase(customer Customer, transaction bank.ID, amount int64) bank.Entry {
 		Request: bank.Request{Caller: "tests", ID: transaction.String(), Fingerprint: sha256.Sum256(transaction[:])},
 		Kind:    bank.KindPurchase, Direction: bank.Debit, Status: bank.Approved,
 		Amount: amount, DebitAccount: customer.Account, CreditAccount: Settlement,
-		Card: bank.CardFace{ID: customer.Card}, Merchant: Merchant, Channel: bank.ChannelECommerce, Attempt: 1,
+		Card: bank.CardSnapshot{ID: customer.Card}, Merchant: Merchant, Channel: bank.ChannelECommerce, Attempt: 1,
 	}
 }
 
@@ -143,7 +143,7 @@ func Refusal(transaction bank.ID) bank.Entry {
 	entry := Purchase(Customer{}, transaction, 100)
 	entry.Status, entry.Decline, entry.Currency = bank.Declined, bank.UnknownCard, BRL
 	entry.DebitAccount, entry.CreditAccount = bank.ID{}, bank.ID{}
-	entry.Card = bank.CardFace{Brand: bank.Visa, BIN: "411111", Last4: "1111"}
+	entry.Card = bank.CardSnapshot{Brand: bank.Visa, BIN: "411111", Last4: "1111"}
 	return entry
 }
 

@@ -49,7 +49,7 @@ func newSide(store banktest.Ledger, clock *banktest.Clock, keys *vault.Vault, se
 	s.cards = &card.Service{
 		Code: "001", Ledger: s, Directory: directory, Reader: store, Tokens: store, Vault: keys, Random: random, Now: clock.Now,
 	}
-	s.purchases = &purchase.Service{Code: "001", Ledger: s, Directory: directory, Reader: store, Vault: keys, Watch: risk.NewWatch()}
+	s.purchases = &purchase.Service{Code: "001", Ledger: s, Directory: directory, Reader: store, Vault: keys, Scorer: risk.NewScorer()}
 	return s
 }
 
@@ -59,12 +59,12 @@ func (s *side) begin() { s.held, s.commands, s.outcomes, s.posted = nil, nil, ni
 var errHeld = fault.New(fault.Unavailable, "HELD", "The command is decided with others.")
 
 // SubmitAll implements bank.Submitter.
-func (s *side) SubmitAll(ctx context.Context, commands []bank.Command) []bank.Settled {
-	settled := make([]bank.Settled, len(commands))
+func (s *side) SubmitAll(ctx context.Context, commands []bank.Command) []bank.Result {
+	results := make([]bank.Result, len(commands))
 	for i, command := range commands {
-		settled[i].Outcome, settled[i].Err = s.Submit(ctx, command)
+		results[i].Outcome, results[i].Err = s.Submit(ctx, command)
 	}
-	return settled
+	return results
 }
 
 // Submit implements bank.Submitter.

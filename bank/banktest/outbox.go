@@ -139,7 +139,7 @@ func leadsAlone(t *testing.T, ledger Ledger) {
 	first, err := ledger.Acquire(ctx, "one", time.Minute)
 	require.NoError(t, err)
 	_, err = ledger.Acquire(ctx, "two", time.Minute)
-	require.ErrorIs(t, err, bank.ErrNotFound)
+	require.ErrorIs(t, err, bank.ErrLeaseLost)
 	again, err := ledger.Acquire(ctx, "one", time.Millisecond)
 	require.NoError(t, err)
 	require.Equal(t, first, again, "a renewal keeps the epoch")
@@ -150,7 +150,7 @@ func leadsAlone(t *testing.T, ledger Ledger) {
 	}, 10*time.Second, time.Millisecond, "a lease ends by itself")
 	require.Greater(t, second, first)
 	_, err = ledger.Acquire(ctx, "one", time.Minute)
-	require.ErrorIs(t, err, bank.ErrNotFound)
+	require.ErrorIs(t, err, bank.ErrLeaseLost)
 }
 
 func fencesOldLeaders(t *testing.T, ledger Ledger) {
@@ -164,7 +164,7 @@ func fencesOldLeaders(t *testing.T, ledger Ledger) {
 		leader, err = ledger.Acquire(ctx, "two", time.Minute)
 		return err == nil
 	}, 10*time.Second, time.Millisecond)
-	require.ErrorIs(t, ledger.Delete(ctx, old, ids), bank.ErrNotFound)
+	require.ErrorIs(t, ledger.Delete(ctx, old, ids), bank.ErrLeaseLost)
 	require.Len(t, fetchAll(t, ledger, nil), 1)
 	require.NoError(t, ledger.Delete(ctx, leader, ids))
 	require.Empty(t, fetchAll(t, ledger, nil))
@@ -256,12 +256,12 @@ func settlesMarks(t *testing.T, ledger Ledger) {
 
 func requireSettled(t *testing.T, ledger Ledger, mark bank.Mark, want bool) {
 	t.Helper()
-	settled, err := ledger.Settled(t.Context(), mark)
+	settled, err := ledger.Drained(t.Context(), mark)
 	require.NoError(t, err)
 	if want && !settled {
 		// Another test's transaction in the same database server may run for a moment.
 		require.Eventually(t, func() bool {
-			settled, err := ledger.Settled(t.Context(), mark)
+			settled, err := ledger.Drained(t.Context(), mark)
 			return err == nil && settled
 		}, 10*time.Second, 5*time.Millisecond)
 		return
@@ -274,7 +274,7 @@ func marksForward(t *testing.T, ledger Ledger) {
 	first, err := ledger.Acquire(ctx, "one", time.Millisecond)
 	require.NoError(t, err)
 	_, err = ledger.Mark(ctx, first+1)
-	require.ErrorIs(t, err, bank.ErrNotFound, "an epoch that nobody has")
+	require.ErrorIs(t, err, bank.ErrNoMark, "an epoch that nobody has")
 	var last time.Time
 	for range 5 {
 		mark, err := ledger.Mark(ctx, first)
@@ -289,7 +289,7 @@ func marksForward(t *testing.T, ledger Ledger) {
 		return err == nil
 	}, 10*time.Second, time.Millisecond)
 	_, err = ledger.Mark(ctx, first)
-	require.ErrorIs(t, err, bank.ErrNotFound, "a deposed leader")
+	require.ErrorIs(t, err, bank.ErrNoMark, "a deposed leader")
 	mark, err := ledger.Mark(ctx, second)
 	require.NoError(t, err)
 	require.False(t, mark.CompleteTo.Before(last), "another leader goes on where the first was")
@@ -352,7 +352,7 @@ func marksTruly(t *testing.T, ledger Ledger) {
 			all = true
 		default:
 		}
-		if is, err := ledger.Settled(ctx, mark); err == nil && is && mark.LastID > settled.LastID {
+		if is, err := ledger.Drained(ctx, mark); err == nil && is && mark.LastID > settled.LastID {
 			settled = mark
 			settledOften.Add(1)
 		}

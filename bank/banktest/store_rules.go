@@ -92,10 +92,10 @@ func usesTokensOnce(t *testing.T, ledger Ledger) {
 }
 
 func insertsTokensOnce(t *testing.T, ledger Ledger) {
-	token := bank.CardToken{Hash: [32]byte{1}, ExpiresAt: Start, Verdict: bank.Verdict{Decline: bank.UnknownCard}}
+	token := bank.CardToken{Hash: [32]byte{1}, ExpiresAt: Start, Check: bank.CardCheck{Decline: bank.UnknownCard}}
 	require.NoError(t, ledger.InsertToken(t.Context(), token))
 	again := token
-	again.Verdict = bank.Verdict{}
+	again.Check = bank.CardCheck{}
 	require.ErrorIs(t, ledger.InsertToken(t.Context(), again), bank.ErrRejected)
 	kept, err := ledger.Token(t.Context(), token.Hash)
 	require.NoError(t, err)
@@ -143,7 +143,7 @@ func readsAllLegs(t *testing.T, ledger Ledger) {
 		out := Purchase(pair[0], transaction, 40)
 		out.Kind, out.CreditAccount = bank.KindTransfer, pair[1].Account
 		in := out
-		in.Leg, in.AccountID, in.Direction, in.Card = 1, pair[1].Account, bank.Credit, bank.CardFace{}
+		in.Leg, in.AccountID, in.Direction, in.Card = 1, pair[1].Account, bank.Credit, bank.CardSnapshot{}
 		if _, err := book.Post(out, bank.Effect{Balance: -40}, Start); err != nil {
 			return err
 		}
@@ -171,7 +171,7 @@ func issuesNumbersOnce(t *testing.T, ledger Ledger) {
 	require.ErrorIs(t, err, bank.ErrRetry)
 	facts, err := ledger.CardByLookup(t.Context(), customer.Lookup)
 	require.NoError(t, err)
-	require.Equal(t, customer.Card, facts.Face.ID)
+	require.Equal(t, customer.Card, facts.Card.ID)
 
 	orphan := NewCard(NewID())
 	err = ledger.Execute(t.Context(), bank.Keys{}, func(book *bank.Book) error {

@@ -86,7 +86,7 @@ func (s *Service) SetBlocked(ctx context.Context, name string, blocked bool) (Vi
 	if err != nil {
 		return View{}, err
 	}
-	command := &setBlocked{card: facts.Face.ID, account: facts.AccountID, blocked: blocked}
+	command := &setBlocked{card: facts.Card.ID, account: facts.AccountID, blocked: blocked}
 	if command.id, err = bank.NewID(s.Random); err != nil {
 		return View{}, fault.Of(err)
 	}
@@ -116,14 +116,14 @@ func (s *Service) ChangeLimit(ctx context.Context, request LimitRequest) (View, 
 	if err != nil {
 		return View{}, err
 	}
-	canonical := bank.NewCanonical("change-limit").Text(facts.Face.ID.String()).Number(request.CreditLimitMinor)
+	canonical := bank.NewCanonical("change-limit").Text(facts.Card.ID.String()).Number(request.CreditLimitMinor)
 	outcome, err := s.Ledger.Submit(ctx, &changeLimit{
 		id: s.Code.TransactionID(request.Caller, request.RequestID),
 		request: bank.Request{
 			Caller: request.Caller, ID: request.RequestID, TraceID: request.TraceID,
 			Fingerprint: s.Vault.Fingerprint(canonical),
 		},
-		face: facts.Face, account: facts.AccountID, limit: request.CreditLimitMinor,
+		card: facts.Card, account: facts.AccountID, limit: request.CreditLimitMinor,
 	})
 	return View{Card: outcome.Card, Account: outcome.Account}, err
 }
@@ -157,7 +157,7 @@ func (s *Service) Tokenize(ctx context.Context, raw bank.RawCardData) (Token, er
 	if err != nil {
 		return Token{}, err
 	}
-	facts, verdict, err := bank.Examine(ctx, s.Directory, s.Vault, data)
+	facts, verdict, err := bank.CheckCardData(ctx, s.Directory, s.Vault, data)
 	if err != nil {
 		return Token{}, err
 	}
@@ -168,10 +168,10 @@ func (s *Service) Tokenize(ctx context.Context, raw bank.RawCardData) (Token, er
 	text := tokenPrefix + base64.RawURLEncoding.EncodeToString(secret[:])
 	token := bank.CardToken{
 		Hash:      sha256.Sum256([]byte(text)),
-		CardID:    facts.Face.ID,
+		CardID:    facts.Card.ID,
 		AccountID: facts.AccountID,
-		Face:      facts.Face,
-		Verdict:   verdict,
+		Card:      facts.Card,
+		Check:     verdict,
 		ExpiresAt: s.Now().UTC().Add(tokenLife).Truncate(time.Millisecond),
 	}
 	if err := s.Tokens.InsertToken(ctx, token); err != nil {

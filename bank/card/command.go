@@ -40,7 +40,7 @@ func (i *issue) Decide(book *bank.Book, now time.Time) bank.Outcome {
 		Kind:          bank.KindOpening,
 		Direction:     bank.NoDirection,
 		Status:        bank.Applied,
-		Card:          i.card.Card.CardFace,
+		Card:          i.card.Card.CardSnapshot,
 	}, bank.Effect{CreditLimit: i.limit}, now)
 	return bank.Outcome{Entry: opening, Err: err}
 }
@@ -49,7 +49,7 @@ func (i *issue) Decide(book *bank.Book, now time.Time) bank.Outcome {
 type changeLimit struct {
 	id      bank.ID
 	request bank.Request
-	face    bank.CardFace
+	card    bank.CardSnapshot
 	account bank.ID
 	limit   int64
 }
@@ -59,13 +59,13 @@ func (c *changeLimit) Key() bank.ID { return c.id }
 
 // Keys implements bank.Command.
 func (c *changeLimit) Keys() bank.Keys {
-	return bank.Keys{Accounts: []bank.ID{c.account}, Cards: []bank.ID{c.face.ID}, Transactions: []bank.ID{c.id}}
+	return bank.Keys{Accounts: []bank.ID{c.account}, Cards: []bank.ID{c.card.ID}, Transactions: []bank.ID{c.id}}
 }
 
 // Decide implements bank.Command.
 func (c *changeLimit) Decide(book *bank.Book, now time.Time) bank.Outcome {
 	account, okAccount := book.Account(c.account)
-	card, okCard := book.Card(c.face.ID)
+	card, okCard := book.Card(c.card.ID)
 	if !okAccount || !okCard {
 		return bank.Outcome{Err: bank.ErrStale}
 	}
@@ -78,7 +78,7 @@ func (c *changeLimit) Decide(book *bank.Book, now time.Time) bank.Outcome {
 			Kind:          bank.KindLimitChange,
 			Direction:     bank.NoDirection,
 			Status:        bank.Applied,
-			Card:          c.face,
+			Card:          c.card,
 		}, bank.Effect{CreditLimit: c.limit - account.CreditLimit}, now)
 	}
 	if err != nil {

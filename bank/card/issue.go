@@ -160,12 +160,12 @@ func (s *Service) newCard(request *IssueRequest, command *issue) (bank.NewCard, 
 		now = request.At
 	}
 	card := bank.Card{
-		CardFace:   bank.CardFace{ID: bank.DeriveID(command.id, "card"), Brand: brand, BIN: pan.BIN(), Last4: pan.Last4()},
-		AccountID:  command.account.ID,
-		HolderName: request.HolderName,
-		Expiry:     bank.Expiry{Month: int(now.Month()), Year: now.Year() + goodFor},
-		Rules:      request.Rules,
-		IssuedAt:   now,
+		CardSnapshot: bank.CardSnapshot{ID: bank.DeriveID(command.id, "card"), Brand: brand, BIN: pan.BIN(), Last4: pan.Last4()},
+		AccountID:    command.account.ID,
+		HolderName:   request.HolderName,
+		Expiry:       bank.Expiry{Month: int(now.Month()), Year: now.Year() + goodFor},
+		Rules:        request.Rules,
+		IssuedAt:     now,
 	}
 	sealed, err := s.Vault.Seal(pan, card.ID)
 	if err != nil {

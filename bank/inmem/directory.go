@@ -23,7 +23,7 @@ func (s *Store) CardByID(ctx context.Context, card bank.ID) (bank.CardFacts, err
 
 func (s *Store) facts(ctx context.Context, id bank.ID) (bank.CardFacts, error) {
 	card, err := found(ctx, s.cards, id)
-	return bank.CardFacts{Face: card.CardFace, AccountID: card.AccountID, HolderName: card.HolderName, Expiry: card.Expiry}, err
+	return bank.CardFacts{Card: card.CardSnapshot, AccountID: card.AccountID, HolderName: card.HolderName, Expiry: card.Expiry}, err
 }
 
 // found looks a key up in a table of the store, whose mutex is held.
@@ -102,11 +102,11 @@ func (s *Store) InsertToken(ctx context.Context, token bank.CardToken) error {
 	if _, exists := s.tokens[token.Hash]; exists {
 		return fmt.Errorf("%w: the token exists", bank.ErrRejected)
 	}
-	if !storable(token.Face.BIN, token.Face.Last4) || !storableTime(token.ExpiresAt) {
+	if !storable(token.Card.BIN, token.Card.Last4) || !storableTime(token.ExpiresAt) {
 		return rejected("text is UTF-8 without U+0000, and a time is within the calendar")
 	}
 	token.ExpiresAt = stored(token.ExpiresAt)
-	token.Face.ID = token.CardID
+	token.Card.ID = token.CardID
 	s.tokens[token.Hash] = token
 	return nil
 }

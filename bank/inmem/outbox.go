@@ -43,7 +43,7 @@ func (s *Store) Acquire(ctx context.Context, holder string, ttl time.Duration) (
 	o, now := &s.outbox, s.now()
 	if o.holder != holder {
 		if o.expires.After(now) {
-			return 0, bank.ErrNotFound
+			return 0, bank.ErrLeaseLost
 		}
 		o.holder = holder
 		o.epoch++
@@ -85,7 +85,7 @@ func (s *Store) Delete(ctx context.Context, epoch int64, ids []int64) error {
 		return err
 	}
 	if epoch != s.outbox.epoch {
-		return bank.ErrNotFound
+		return bank.ErrLeaseLost
 	}
 	gone := make(map[int64]bool, len(ids))
 	for _, id := range ids {
@@ -118,14 +118,14 @@ func (s *Store) Mark(ctx context.Context, epoch int64) (bank.Mark, error) {
 	}
 	o, now := &s.outbox, s.now()
 	if epoch != o.epoch || !now.After(o.marked) {
-		return bank.Mark{}, bank.ErrNotFound
+		return bank.Mark{}, bank.ErrNoMark
 	}
 	o.marked = now
 	return bank.Mark{CompleteTo: now.UTC().Truncate(time.Millisecond), LastID: o.lastID}, nil
 }
 
-// Settled implements bank.Marker.
-func (s *Store) Settled(ctx context.Context, mark bank.Mark) (bool, error) {
+// Drained implements bank.Marker.
+func (s *Store) Drained(ctx context.Context, mark bank.Mark) (bool, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	if err := ended(ctx); err != nil {

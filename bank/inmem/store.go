@@ -94,36 +94,36 @@ func (s *Store) Execute(ctx context.Context, keys bank.Keys, decide func(*bank.B
 	return nil
 }
 
-func (s *Store) read(keys *bank.Keys) bank.Snapshot {
-	snapshot := bank.Snapshot{Reversed: make(map[bank.ID]int64)}
+func (s *Store) read(keys *bank.Keys) bank.ReadSet {
+	reads := bank.ReadSet{Reversed: make(map[bank.ID]int64)}
 	for _, id := range keys.Accounts {
 		if account, ok := s.accounts[id]; ok {
-			snapshot.Accounts = append(snapshot.Accounts, account)
+			reads.Accounts = append(reads.Accounts, account)
 		}
 	}
 	for _, id := range keys.Cards {
 		if card, ok := s.cards[id]; ok {
-			snapshot.Cards = append(snapshot.Cards, copyOfCard(card))
+			reads.Cards = append(reads.Cards, copyOfCard(card))
 		}
 	}
 	for _, hash := range keys.Tokens {
 		if token, ok := s.tokens[hash]; ok {
-			snapshot.Tokens = append(snapshot.Tokens, token)
+			reads.Tokens = append(reads.Tokens, token)
 		}
 	}
 	for _, id := range keys.Transactions {
 		for number := range legs {
 			if entry, ok := s.entries[leg{id, uint8(number)}]; ok {
-				snapshot.Entries = append(snapshot.Entries, *entry)
+				reads.Entries = append(reads.Entries, *entry)
 			}
 		}
 	}
 	for _, id := range keys.Originals {
 		if amount, ok := s.givenBack[id]; ok {
-			snapshot.Reversed[id] = amount
+			reads.Reversed[id] = amount
 		}
 	}
-	return snapshot
+	return reads
 }
 
 // apply writes what check has let through.
@@ -153,9 +153,9 @@ func (s *Store) insert(entry bank.Entry) {
 	entry.OccurredAt = stored(entry.OccurredAt)
 	if !entry.Card.ID.IsZero() {
 		// The face of a card is the card's: an entry keeps the id only.
-		entry.Card = bank.CardFace{ID: entry.Card.ID}
+		entry.Card = bank.CardSnapshot{ID: entry.Card.ID}
 		if card, ok := s.cards[entry.Card.ID]; ok {
-			entry.Card = card.CardFace
+			entry.Card = card.CardSnapshot
 		}
 	}
 	key := leg{entry.TransactionID, entry.Leg}

@@ -113,7 +113,7 @@ func fill(t *event.Transaction, entry *bank.Entry, code bank.Code, texts *scratc
 		AmountMinor:           entry.Amount,
 		Currency:              entry.Currency.String(),
 		CardID:                texts.id(entry.Card.ID),
-		CardBrand:             brand(entry.Card),
+		CardBrand:             brandOf(entry.Card),
 		CardLast4:             entry.Card.Last4,
 		CardBIN:               entry.Card.BIN,
 		MerchantID:            entry.Merchant.ID,
@@ -150,9 +150,9 @@ func fill(t *event.Transaction, entry *bank.Entry, code bank.Code, texts *scratc
 }
 
 // brand is null when nothing of a card was presented.
-func brand(face bank.CardFace) event.CardBrand {
-	if face == (bank.CardFace{}) {
+func brandOf(snapshot bank.CardSnapshot) event.CardBrand {
+	if snapshot == (bank.CardSnapshot{}) {
 		return ""
 	}
-	return event.CardBrand(face.Brand.String())
+	return event.CardBrand(snapshot.Brand.String())
 }

@@ -18,7 +18,7 @@ func fullEntry() *bank.Entry {
 		Kind:    bank.KindPurchase, Direction: bank.Debit, Status: bank.Approved, Amount: 400,
 		Currency: money.MustCurrency("BRL"), DebitAccount: bank.ID{2}, CreditAccount: bank.ID{9},
 		BalanceAfter: -400, HeldAfter: 1, CreditLimitAfter: 1000,
-		Card:     bank.CardFace{ID: bank.ID{4}, Brand: bank.Visa, BIN: "411111", Last4: "1111"},
+		Card:     bank.CardSnapshot{ID: bank.ID{4}, Brand: bank.Visa, BIN: "411111", Last4: "1111"},
 		Merchant: bank.Merchant{ID: "m1", Name: "Books", CategoryCode: "5942", City: "Recife", Country: "BR"},
 		Channel:  bank.ChannelECommerce, Description: "three", OriginalID: bank.ID{5}, CounterpartyName: "Ada", EndToEndID: "E1",
 		Attempt: 2, DecisionMicros: 55, OccurredAt: time.UnixMilli(1_790_000_000_123).UTC(), ProducerVersion: "test",
@@ -84,7 +84,7 @@ func read(t *testing.T, version int, body []byte) (tx event.Transaction) {
 func TestARefusalHasNeitherAccountNorFigures(t *testing.T) {
 	entry := &bank.Entry{
 		TransactionID: bank.ID{1}, Kind: bank.KindPurchase, Direction: bank.Debit, Status: bank.Declined, Decline: bank.UnknownCard,
-		Amount: 5, Currency: money.MustCurrency("BRL"), Card: bank.CardFace{Brand: bank.Visa, Last4: "4242"},
+		Amount: 5, Currency: money.MustCurrency("BRL"), Card: bank.CardSnapshot{Brand: bank.Visa, Last4: "4242"},
 		OccurredAt: time.UnixMilli(1).UTC(), ProducerVersion: "test",
 	}
 	_, _, err := NewEncoder("001").Append(nil, entry)

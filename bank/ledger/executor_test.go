@@ -341,18 +341,18 @@ func TestCommandsSubmittedTogetherAreSettledEachByItself(t *testing.T) {
 	executor := newExecutor(t, store, nil)
 	customer := banktest.OpenCustomer(t, store, 100)
 	one, other := banktest.NewID(), banktest.NewID()
-	settled := executor.SubmitAll(t.Context(), []bank.Command{
+	results := executor.SubmitAll(t.Context(), []bank.Command{
 		&spend{id: one, customer: customer, amount: 60},
 		&spend{id: one, customer: customer, amount: 60},
 		&spend{id: other, customer: customer, amount: 60},
 	})
-	require.Len(t, settled, 3)
-	for _, s := range settled {
+	require.Len(t, results, 3)
+	for _, s := range results {
 		require.NoError(t, s.Err)
 	}
-	require.Equal(t, settled[0].Outcome.Entry.Sequence, settled[1].Outcome.Entry.Sequence, "one id, one entry")
-	require.Equal(t, bank.Approved, settled[0].Outcome.Entry.Status)
-	require.NotEqual(t, bank.Approved, settled[2].Outcome.Entry.Status, "the rest does not cover it")
+	require.Equal(t, results[0].Outcome.Entry.Sequence, results[1].Outcome.Entry.Sequence, "one id, one entry")
+	require.Equal(t, bank.Approved, results[0].Outcome.Entry.Status)
+	require.NotEqual(t, bank.Approved, results[2].Outcome.Entry.Status, "the rest does not cover it")
 	require.Empty(t, executor.SubmitAll(t.Context(), nil))
 }
 

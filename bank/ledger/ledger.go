@@ -166,7 +166,7 @@ func (e *Executor) Submit(ctx context.Context, command bank.Command) (bank.Outco
 
 // SubmitAll is Submit for several commands at once, which may share one batch, and
 // which their submitter waits for together. The answers are in the commands' order.
-func (e *Executor) SubmitAll(ctx context.Context, commands []bank.Command) []bank.Settled {
+func (e *Executor) SubmitAll(ctx context.Context, commands []bank.Command) []bank.Result {
 	calls, waiting, group := make([]call, len(commands)), make([]*call, len(commands)), newGroup(len(commands))
 	now := e.config.Now()
 	for i, command := range commands {
@@ -179,20 +179,20 @@ func (e *Executor) SubmitAll(ctx context.Context, commands []bank.Command) []ban
 	e.lanes.add(waiting...)
 	group.ended(turnedAway(calls))
 	left := wait(ctx, group)
-	settled := make([]bank.Settled, len(commands))
+	results := make([]bank.Result, len(commands))
 	for i := range calls {
 		switch c := &calls[i]; {
 		case c.twin != nil:
-			settled[i].Outcome, settled[i].Err = e.Submit(ctx, c.command)
+			results[i].Outcome, results[i].Err = e.Submit(ctx, c.command)
 		case c.refused != nil:
-			settled[i].Err = e.countRefused(c.refused)
+			results[i].Err = e.countRefused(c.refused)
 		case left != nil:
-			settled[i].Err = left
+			results[i].Err = left
 		default:
-			settled[i] = bank.Settled{Outcome: c.outcome, Err: c.err}
+			results[i] = bank.Result{Outcome: c.outcome, Err: c.err}
 		}
 	}
-	return settled
+	return results
 }
 
 // turnedAway returns how many of the calls never waited on a lane.

@@ -205,7 +205,7 @@ func (o fakeOutbox) Acquire(_ context.Context, holder string, ttl time.Duration)
 	now := time.Now()
 	if o.holder != holder {
 		if now.Before(o.expires) {
-			return 0, bank.ErrNotFound
+			return 0, bank.ErrLeaseLost
 		}
 		o.epoch++
 	}
@@ -239,7 +239,7 @@ func (o fakeOutbox) Delete(_ context.Context, epoch int64, ids []int64) error {
 	}
 	defer o.world.mutex.Unlock()
 	if epoch != o.epoch {
-		return bank.ErrNotFound
+		return bank.ErrLeaseLost
 	}
 	for _, id := range ids {
 		if row, ok := o.rows[id]; ok && !o.acked[string(row.Event.Body)] {
@@ -267,13 +267,13 @@ func (o fakeOutbox) Mark(_ context.Context, epoch int64) (bank.Mark, error) {
 	defer o.world.mutex.Unlock()
 	now := time.Now()
 	if epoch != o.epoch || !now.After(o.marked) {
-		return bank.Mark{}, bank.ErrNotFound
+		return bank.Mark{}, bank.ErrNoMark
 	}
 	o.world.marked = now
 	return bank.Mark{CompleteTo: now, LastID: o.nextID}, nil
 }
 
-func (o fakeOutbox) Settled(_ context.Context, mark bank.Mark) (bool, error) {
+func (o fakeOutbox) Drained(_ context.Context, mark bank.Mark) (bool, error) {
 	if err := o.open(); err != nil {
 		return false, err
 	}

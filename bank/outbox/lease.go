@@ -81,7 +81,7 @@ func (r *Relay) acquire(ctx context.Context) (int64, *expiry, bool) {
 		}
 		armed.Stop()
 		next := jitter(r.config.Lease / 5)
-		if !errors.Is(err, bank.ErrNotFound) && ctx.Err() == nil {
+		if !errors.Is(err, bank.ErrLeaseLost) && ctx.Err() == nil {
 			next = wait.next()
 			r.storeAway("lease", err)
 		}
@@ -103,7 +103,7 @@ func (r *Relay) keep(leading context.Context, epoch int64, e *expiry, lose conte
 			e.renew(armed)
 			next = r.config.Lease / 3
 			continue
-		case err == nil, errors.Is(err, bank.ErrNotFound):
+		case err == nil, errors.Is(err, bank.ErrLeaseLost):
 			// A new epoch of our own means that the old one ended: another relay may have
 			// published meanwhile, so what this term remembers is worth nothing.
 			lose(errDeposed)
@@ -124,7 +124,7 @@ func (r *Relay) ask(ctx context.Context, lease time.Duration) (int64, error) {
 
 // release gives the lease back, so that the next relay need not wait for its end.
 func (r *Relay) release(leading context.Context) {
-	if _, err := r.ask(leading, releaseLease); err != nil && !errors.Is(err, bank.ErrNotFound) {
+	if _, err := r.ask(leading, releaseLease); err != nil && !errors.Is(err, bank.ErrLeaseLost) {
 		r.storeAway("release", err)
 	}
 }

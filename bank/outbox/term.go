@@ -184,7 +184,7 @@ func (t *term) deleteOnce(leading context.Context, lose context.CancelCauseFunc)
 			t.relay.storeBack()
 			t.flight.deleted(ids)
 			return
-		case errors.Is(err, bank.ErrNotFound):
+		case errors.Is(err, bank.ErrLeaseLost):
 			lose(errDeposed)
 			return
 		case leading.Err() == nil:

@@ -31,7 +31,7 @@ func (t *term) watermark(leading context.Context) {
 				return
 			}
 			t.announce(leading, mark)
-		case errors.Is(err, bank.ErrNotFound):
+		case errors.Is(err, bank.ErrNoMark):
 			// Deposed, which others find out, or the clock was set back: it has to catch up.
 		case leading.Err() == nil:
 			t.relay.storeAway("mark", err)
@@ -46,7 +46,7 @@ func (t *term) watermark(leading context.Context) {
 func (t *term) awaitSettled(leading context.Context, mark bank.Mark) bool {
 	wait := newBackoff(longestLook)
 	for {
-		settled, err := t.config.Marker.Settled(leading, mark)
+		settled, err := t.config.Marker.Drained(leading, mark)
 		if err == nil && settled {
 			return true
 		}

@@ -46,7 +46,7 @@ func (s *Store) CardByID(ctx context.Context, card bank.ID) (bank.CardFacts, err
 
 func (s *Store) facts(ctx context.Context, st *statement, build func(*parameters)) (facts bank.CardFacts, err error) {
 	err = s.one(ctx, st, build, func(r row) {
-		facts = bank.CardFacts{Face: r.face(), AccountID: r.uuid(), HolderName: r.text(),
+		facts = bank.CardFacts{Card: r.snapshot(), AccountID: r.uuid(), HolderName: r.text(),
 			Expiry: bank.Expiry{Month: int(r.int2()), Year: int(r.int4())}}
 	})
 	return facts, err
@@ -100,10 +100,10 @@ func (s *Store) InsertToken(ctx context.Context, token bank.CardToken) error {
 		column(p, typeBytes, tokens, func(p *parameters, t *bank.CardToken) { p.bytes(t.Hash[:]) })
 		column(p, typeUUID, tokens, func(p *parameters, t *bank.CardToken) { p.optionalUUID(t.CardID) })
 		column(p, typeUUID, tokens, func(p *parameters, t *bank.CardToken) { p.optionalUUID(t.AccountID) })
-		column(p, typeInt2, tokens, func(p *parameters, t *bank.CardToken) { p.int2(uint8(t.Face.Brand)) })
-		column(p, typeText, tokens, func(p *parameters, t *bank.CardToken) { p.text(t.Face.BIN) })
-		column(p, typeText, tokens, func(p *parameters, t *bank.CardToken) { p.text(t.Face.Last4) })
-		column(p, typeInt2, tokens, func(p *parameters, t *bank.CardToken) { p.int2(uint8(t.Verdict.Decline)) })
+		column(p, typeInt2, tokens, func(p *parameters, t *bank.CardToken) { p.int2(uint8(t.Card.Brand)) })
+		column(p, typeText, tokens, func(p *parameters, t *bank.CardToken) { p.text(t.Card.BIN) })
+		column(p, typeText, tokens, func(p *parameters, t *bank.CardToken) { p.text(t.Card.Last4) })
+		column(p, typeInt2, tokens, func(p *parameters, t *bank.CardToken) { p.int2(uint8(t.Check.Decline)) })
 		column(p, typeTimestamp, tokens, func(p *parameters, t *bank.CardToken) { p.timestamp(t.ExpiresAt) })
 		column(p, typeUUID, tokens, func(p *parameters, t *bank.CardToken) { p.optionalUUID(t.UsedBy) })
 	}, nil)

@@ -50,7 +50,7 @@ func (s *Store) presume(ctx context.Context, session *session, keys *bank.Keys, 
 	if err := session.look(ctx, seen, &lacking); err != nil {
 		return notCommitted(err)
 	}
-	book := bank.NewBook(seen.snapshot(bank.Snapshot{}))
+	book := bank.NewBook(seen.snapshot(bank.ReadSet{}))
 	seen.until = time.Now().Add(s.presumedFor)
 	if err := decide(book); err != nil {
 		return errNotPresumed
@@ -128,7 +128,7 @@ func (s *Store) settle(ctx context.Context, session *session, seen *view, change
 func (s *Store) reached(point failpoint.Point) { s.config.Failpoint.At(point) }
 
 // read sends the read set and leaves the transaction open.
-func (s *session) read(ctx context.Context, keys *bank.Keys, epoch int64) (*view, bank.Snapshot, error) {
+func (s *session) read(ctx context.Context, keys *bank.Keys, epoch int64) (*view, bank.ReadSet, error) {
 	b := batch{session: s}
 	reading := reading{view: newView(epoch, len(keys.Accounts))}
 	b.add(begin, nil)

@@ -54,7 +54,7 @@ func (s *Store) Mark(ctx context.Context, epoch int64) (mark bank.Mark, err erro
 			return notCommitted(err)
 		}
 		if mark.Writer == 0 {
-			return bank.ErrNotFound
+			return bank.ErrNoMark
 		}
 		s.reached(failpoints.WatermarkMarked)
 		return nil
@@ -65,8 +65,8 @@ func (s *Store) Mark(ctx context.Context, epoch int64) (mark bank.Mark, err erro
 	return mark, nil
 }
 
-// Settled implements bank.Marker.
-func (s *Store) Settled(ctx context.Context, mark bank.Mark) (settled bool, err error) {
+// Drained implements bank.Marker.
+func (s *Store) Drained(ctx context.Context, mark bank.Mark) (settled bool, err error) {
 	err = s.one(ctx, readUnsettled, func(p *parameters) {
 		p.int8Argument(s.floor.at())
 		p.int8Argument(mark.LastID)

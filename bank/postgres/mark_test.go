@@ -14,7 +14,7 @@ import (
 
 func requireSettled(t *testing.T, store *postgres.Store, mark bank.Mark, want bool) {
 	t.Helper()
-	settled, err := store.Settled(t.Context(), mark)
+	settled, err := store.Drained(t.Context(), mark)
 	require.NoError(t, err)
 	require.Equal(t, want, settled)
 }
@@ -70,7 +70,7 @@ func TestAClockThatWasSetBackMakesNoMark(t *testing.T) {
 	admin := administer(t, url)
 	admin(`UPDATE relay_lease SET marked_at = now() + interval '1 hour'`)
 	_, err = store.Mark(t.Context(), epoch)
-	require.ErrorIs(t, err, bank.ErrNotFound)
+	require.ErrorIs(t, err, bank.ErrNoMark)
 	admin(`UPDATE relay_lease SET marked_at = now()`)
 	_, err = store.Mark(t.Context(), epoch)
 	require.NoError(t, err)

@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"math"
 	"slices"
 	"strconv"
@@ -56,6 +57,9 @@ func (s *Store) Acquire(ctx context.Context, holder string, ttl time.Duration) (
 		epoch = r.int8()
 		s.floor.raise(r.int8())
 	})
+	if errors.Is(err, bank.ErrNotFound) {
+		return 0, bank.ErrLeaseLost
+	}
 	if err == nil {
 		s.reached(failpoints.LeaseWritten)
 		if s.floor.stored(lowest) {
@@ -158,7 +162,7 @@ func (s *Store) Delete(ctx context.Context, epoch int64, ids []int64) error {
 			return notCommitted(err)
 		}
 		if !leads {
-			return bank.ErrNotFound
+			return bank.ErrLeaseLost
 		}
 		s.reached(failpoints.RelayDeleted)
 		s.floor.note(mark, writer)

@@ -104,8 +104,8 @@ func (p *packedCard) card(account bank.ID) bank.Card {
 	text := string(p.text[:int(p.bin)+int(p.last4)+int(p.holder)])
 	last4, holder := int(p.bin), int(p.bin)+int(p.last4)
 	c := bank.Card{
-		CardFace:  bank.CardFace{ID: p.id, Brand: p.brand, BIN: text[:last4], Last4: text[last4:holder]},
-		AccountID: account, HolderName: text[holder:],
+		CardSnapshot: bank.CardSnapshot{ID: p.id, Brand: p.brand, BIN: text[:last4], Last4: text[last4:holder]},
+		AccountID:    account, HolderName: text[holder:],
 		Expiry: bank.Expiry{Month: int(p.month), Year: int(p.year)}, Blocked: p.blocked,
 		LockedUntil: unpackTime(p.lockedUntil), IssuedAt: unpackTime(p.issuedAt), Used: p.used,
 		Rules:     bank.PurchaseRules{Limit: p.limit, Minimum: p.minimum, PerMinute: p.perMinute},

@@ -6,7 +6,7 @@ import "codebank.dev/bank"
 // the read set.
 type reading struct {
 	view     *view
-	snapshot bank.Snapshot
+	snapshot bank.ReadSet
 }
 
 // add queues the read set: locks first, then what they guard. Empty lists ask nothing.
@@ -56,7 +56,7 @@ func (r *row) account() bank.Account {
 // card reads cardColumns.
 func (r *row) card() bank.Card {
 	return bank.Card{
-		CardFace: r.face(), AccountID: r.uuid(), HolderName: r.text(),
+		CardSnapshot: r.snapshot(), AccountID: r.uuid(), HolderName: r.text(),
 		Expiry: bank.Expiry{Month: int(r.int2()), Year: int(r.int4())}, Blocked: r.bool(),
 		WrongAt: r.micros(), LockedUntil: r.timestamp(),
 		Rules:     bank.PurchaseRules{Limit: r.int8(), Minimum: r.int8(), PerMinute: r.int4()},
@@ -64,15 +64,15 @@ func (r *row) card() bank.Card {
 	}
 }
 
-func (r *row) face() bank.CardFace {
-	return bank.CardFace{ID: r.uuid(), Brand: bank.Brand(r.int2()), BIN: r.text(), Last4: r.text()}
+func (r *row) snapshot() bank.CardSnapshot {
+	return bank.CardSnapshot{ID: r.uuid(), Brand: bank.Brand(r.int2()), BIN: r.text(), Last4: r.text()}
 }
 
 // token reads tokenColumns.
 func (r *row) token() bank.CardToken {
 	token := bank.CardToken{Hash: r.hash(), CardID: r.uuid(), AccountID: r.uuid()}
-	token.Face = bank.CardFace{ID: token.CardID, Brand: bank.Brand(r.int2()), BIN: r.text(), Last4: r.text()}
-	token.Verdict = bank.Verdict{Decline: bank.DeclineReason(r.int2())}
+	token.Card = bank.CardSnapshot{ID: token.CardID, Brand: bank.Brand(r.int2()), BIN: r.text(), Last4: r.text()}
+	token.Check = bank.CardCheck{Decline: bank.DeclineReason(r.int2())}
 	token.ExpiresAt, token.UsedBy = r.timestamp(), r.uuid()
 	return token
 }
@@ -86,7 +86,7 @@ func (r *row) entry() bank.Entry {
 		Kind: bank.Kind(r.int2()), Direction: bank.Direction(r.int2()), Status: bank.Status(r.int2()), Decline: bank.DeclineReason(r.int2()),
 		Amount: r.int8(), Currency: r.currency(), DebitAccount: r.uuid(), CreditAccount: r.uuid(),
 		BalanceAfter: r.int8(), HeldAfter: r.int8(), CreditLimitAfter: r.int8(),
-		Card:     r.face(),
+		Card:     r.snapshot(),
 		Merchant: bank.Merchant{ID: r.text(), Name: r.text(), CategoryCode: r.text(), City: r.text(), Country: r.text()},
 		Channel:  bank.Channel(r.int2()), Description: r.text(), OriginalID: r.uuid(),
 		CounterpartyName: r.text(), EndToEndID: r.text(), Attempt: r.int4(),

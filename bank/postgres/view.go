@@ -54,7 +54,7 @@ func (v *view) lackedCards(cards []bank.ID) []bank.ID {
 }
 
 // snapshot adds the accounts and cards of the view to what else was read.
-func (v *view) snapshot(more bank.Snapshot) bank.Snapshot {
+func (v *view) snapshot(more bank.ReadSet) bank.ReadSet {
 	more.Accounts = make([]bank.Account, len(v.known))
 	more.Cards = slices.Grow(more.Cards, len(v.known))
 	for i := range v.known {

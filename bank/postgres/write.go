@@ -199,7 +199,7 @@ func addMovements(p *parameters, entries []*bank.Entry) {
 // standsAlone reports whether an entry has currency or card data that no account
 // and no card keeps for it.
 func standsAlone(e *bank.Entry) bool {
-	return e.IsRefusal() || e.Card.ID.IsZero() && e.Card != bank.CardFace{}
+	return e.IsRefusal() || e.Card.ID.IsZero() && e.Card != bank.CardSnapshot{}
 }
 
 // addCircumstances writes who sold, how it was asked for and when.

@@ -14,11 +14,11 @@ type authorize struct {
 	id      bank.ID
 	request bank.Request
 
-	face     bank.CardFace
-	account  bank.ID // zero when the card is unknown
-	verdict  bank.Verdict
-	token    [32]byte
-	hasToken bool
+	card      bank.CardSnapshot
+	account   bank.ID // zero when the card is unknown
+	cardCheck bank.CardCheck
+	token     [32]byte
+	hasToken  bool
 
 	amount      money.Amount
 	merchant    bank.Merchant
@@ -29,7 +29,7 @@ type authorize struct {
 	// at is when a purchase of a history was made; zero is now.
 	at time.Time
 
-	watch *risk.Watch // nil assesses nothing
+	scorer *risk.Scorer // nil assesses nothing
 	// assessed is kept: a command that is decided again is one attempt.
 	assessed bank.Risk
 }
@@ -38,9 +38,9 @@ type authorize struct {
 // security code, expiry and name: the same purchase by data, token or card id has
 // one fingerprint.
 func (a *authorize) canonical() bank.Canonical {
-	card := "unknown/" + a.face.Last4
-	if !a.face.ID.IsZero() {
-		card = a.face.ID.String()
+	card := "unknown/" + a.card.Last4
+	if !a.card.ID.IsZero() {
+		card = a.card.ID.String()
 	}
 	return bank.NewCanonical("purchase").Text(card).
 		Number(a.amount.Minor).Text(a.amount.Currency.String()).
@@ -63,7 +63,7 @@ func (a *authorize) Keys() bank.Keys {
 	keys := bank.Keys{Transactions: []bank.ID{a.id}}
 	if !a.account.IsZero() {
 		keys.Accounts = []bank.ID{a.account}
-		keys.Cards = []bank.ID{a.face.ID}
+		keys.Cards = []bank.ID{a.card.ID}
 	}
 	if a.hasToken {
 		keys.Tokens = [][32]byte{a.token}
@@ -99,7 +99,7 @@ func (a *authorize) Decide(book *bank.Book, now time.Time) bank.Outcome {
 
 func (a *authorize) decideKnown(book *bank.Book, now time.Time) bank.Outcome {
 	account, okAccount := book.Account(a.account)
-	card, okCard := book.Card(a.face.ID)
+	card, okCard := book.Card(a.card.ID)
 	if !okAccount || !okCard {
 		return bank.Outcome{Err: bank.ErrStale}
 	}
@@ -107,7 +107,7 @@ func (a *authorize) decideKnown(book *bank.Book, now time.Time) bank.Outcome {
 		return bank.Outcome{Err: fault.Invalid("currency", "The currency must be that of the card's account.")}
 	}
 	entry, effect := a.entry(), bank.Effect{}
-	entry.CardUse, entry.Risk = card.Use(), a.assess(a.standing(&card), now)
+	entry.CardUse, entry.Risk = card.Use(), a.assess(a.cardStatus(&card), now)
 	reason, next := a.decline(&account, card, now)
 	if reason == 0 {
 		next.Used = true
@@ -137,10 +137,10 @@ func (a *authorize) decline(account *bank.Account, card bank.Card, now time.Time
 		return bank.Locked, card
 	case card.Blocked:
 		return bank.Blocked, card
-	case a.verdict.CountsAsAttempt():
-		return a.verdict.Decline, card.AfterWrongAttempt(now)
-	case a.verdict.Decline != 0:
-		return a.verdict.Decline, card
+	case a.cardCheck.CountsAsAttempt():
+		return a.cardCheck.Decline, card.AfterWrongAttempt(now)
+	case a.cardCheck.Decline != 0:
+		return a.cardCheck.Decline, card
 	case !now.Before(card.Expiry.End()):
 		return bank.Expired, card
 	case a.amount.Minor < card.Rules.Minimum:
@@ -158,10 +158,10 @@ func (a *authorize) decline(account *bank.Account, card bank.Card, now time.Time
 	return 0, card
 }
 
-// standing is what the attempt says about the card.
-func (a *authorize) standing(card *bank.Card) risk.Standing {
+// cardStatus is what the attempt says about the card.
+func (a *authorize) cardStatus(card *bank.Card) risk.CardStatus {
 	switch {
-	case a.verdict.Decline != 0:
+	case a.cardCheck.Decline != 0:
 		return risk.Wrong
 	case !card.Used:
 		return risk.New
@@ -170,13 +170,13 @@ func (a *authorize) standing(card *bank.Card) risk.Standing {
 	}
 }
 
-// assess returns what the purchase looks like. It changes nothing but what the watch
+// assess returns what the purchase looks like. It changes nothing but what the scorer
 // remembers, and the answer stays for when the command is decided again.
-func (a *authorize) assess(standing risk.Standing, now time.Time) bank.Risk {
-	if a.watch != nil && a.assessed.Rule == 0 {
-		a.assessed = a.watch.Assess(&risk.Attempt{
-			Transaction: a.id, Card: a.face, Merchant: a.merchant.ID,
-			AmountMinor: a.amount.Minor, Standing: standing, At: now,
+func (a *authorize) assess(status risk.CardStatus, now time.Time) bank.Risk {
+	if a.scorer != nil && a.assessed.Rule == 0 {
+		a.assessed = a.scorer.Assess(&risk.Attempt{
+			Transaction: a.id, Card: a.card, Merchant: a.merchant.ID,
+			AmountMinor: a.amount.Minor, CardStatus: status, At: now,
 		})
 	}
 	return a.assessed
@@ -191,7 +191,7 @@ func (a *authorize) entry() bank.Entry {
 		Direction:     bank.Debit,
 		Amount:        a.amount.Minor,
 		Currency:      a.amount.Currency,
-		Card:          a.face,
+		Card:          a.card,
 		Merchant:      a.merchant,
 		Channel:       a.channel,
 		Description:   a.description,

@@ -18,19 +18,19 @@ var (
 func fixture() (bank.Account, bank.Card, *authorize) {
 	account := bank.Account{ID: bank.ID{1}, CustomerID: bank.ID{2}, Kind: bank.AccountCard, Currency: brl, CreditLimit: 1000, Sequence: 1, LastAt: noon}
 	card := bank.Card{
-		CardFace:  bank.CardFace{ID: bank.ID{3}, Brand: bank.Visa, BIN: "411111", Last4: "1111"},
-		AccountID: account.ID, HolderName: "ADA LOVELACE", Expiry: bank.Expiry{Month: 3, Year: 2031},
+		CardSnapshot: bank.CardSnapshot{ID: bank.ID{3}, Brand: bank.Visa, BIN: "411111", Last4: "1111"},
+		AccountID:    account.ID, HolderName: "ADA LOVELACE", Expiry: bank.Expiry{Month: 3, Year: 2031},
 	}
 	command := &authorize{
 		id: bank.ID{4}, request: bank.Request{Caller: "shop", ID: "r1", Fingerprint: [32]byte{1}},
-		face: card.CardFace, account: account.ID, amount: money.Amount{Minor: 400, Currency: brl},
+		card: card.CardSnapshot, account: account.ID, amount: money.Amount{Minor: 400, Currency: brl},
 		merchant: bank.Merchant{ID: "m1", Name: "Books"}, settlement: bank.ID{9}, channel: bank.ChannelECommerce,
 	}
 	return account, card, command
 }
 
 func decide(account bank.Account, card bank.Card, command bank.Command, now time.Time) (bank.Outcome, bank.Changes) {
-	book := bank.NewBook(bank.Snapshot{Accounts: []bank.Account{account}, Cards: []bank.Card{card}})
+	book := bank.NewBook(bank.ReadSet{Accounts: []bank.Account{account}, Cards: []bank.Card{card}})
 	outcome := command.Decide(book, now)
 	return outcome, book.Changes()
 }
@@ -76,8 +76,8 @@ func TestADeclineIsNoUseOfACard(t *testing.T) {
 
 func TestARepeatIsAnsweredWithItsFirstUseAndScore(t *testing.T) {
 	account, card, command := fixture()
-	command.watch = risk.NewWatch()
-	book := bank.NewBook(bank.Snapshot{Accounts: []bank.Account{account}, Cards: []bank.Card{card}})
+	command.scorer = risk.NewScorer()
+	book := bank.NewBook(bank.ReadSet{Accounts: []bank.Account{account}, Cards: []bank.Card{card}})
 	first := command.Decide(book, noon)
 	require.Equal(t, bank.FirstUse, first.Entry.CardUse)
 	require.Equal(t, bank.Risk{Rule: bank.RiskNone}, first.Entry.Risk)
@@ -87,7 +87,7 @@ func TestARepeatIsAnsweredWithItsFirstUseAndScore(t *testing.T) {
 
 func TestACommandDecidedAgainIsOneAttempt(t *testing.T) {
 	account, card, command := fixture()
-	command.watch = risk.NewWatch()
+	command.scorer = risk.NewScorer()
 	for range 20 {
 		outcome, _ := decide(account, card, command, noon)
 		require.Zero(t, outcome.Entry.Risk.Score, "each time on a fresh book: nothing was committed")
@@ -102,7 +102,7 @@ func TestACommandDecidedAgainIsOneAttempt(t *testing.T) {
 
 func TestABatchDecidedAgainHasTheScoresItHad(t *testing.T) {
 	account, card, command := fixture()
-	command.watch = risk.NewWatch()
+	command.scorer = risk.NewScorer()
 	var batch []*authorize
 	for n := byte(1); n <= 8; n++ {
 		other := *command
@@ -110,7 +110,7 @@ func TestABatchDecidedAgainHasTheScoresItHad(t *testing.T) {
 		batch = append(batch, &other)
 	}
 	scores := func() (all []bank.Risk) {
-		book := bank.NewBook(bank.Snapshot{Accounts: []bank.Account{account}, Cards: []bank.Card{card}})
+		book := bank.NewBook(bank.ReadSet{Accounts: []bank.Account{account}, Cards: []bank.Card{card}})
 		for _, one := range batch {
 			all = append(all, one.Decide(book, noon).Entry.Risk)
 		}
@@ -123,7 +123,7 @@ func TestABatchDecidedAgainHasTheScoresItHad(t *testing.T) {
 
 func TestAScoreDeclinesNothing(t *testing.T) {
 	account, card, command := fixture()
-	command.watch = risk.NewWatch()
+	command.scorer = risk.NewScorer()
 	for n := byte(1); n <= 20; n++ {
 		other := *command
 		other.id = bank.ID{9, n}
@@ -137,8 +137,8 @@ func TestAScoreDeclinesNothing(t *testing.T) {
 
 func TestGivingBackHasNeitherUseNorScore(t *testing.T) {
 	account, card, command := fixture()
-	command.watch = risk.NewWatch()
-	book := bank.NewBook(bank.Snapshot{Accounts: []bank.Account{account}, Cards: []bank.Card{card}})
+	command.scorer = risk.NewScorer()
+	book := bank.NewBook(bank.ReadSet{Accounts: []bank.Account{account}, Cards: []bank.Card{card}})
 	require.NoError(t, command.Decide(book, noon).Err)
 	voided := (&void{id: bank.ID{6}, purchase: command.id, account: account.ID}).Decide(book, noon)
 	require.Zero(t, voided.Entry.CardUse)
@@ -152,9 +152,9 @@ func TestEachDeclineReasonHasItsRule(t *testing.T) {
 		reason  bank.DeclineReason
 		arrange func(*bank.Account, *bank.Card, *authorize)
 	}{
-		{bank.NameMismatch, func(_ *bank.Account, _ *bank.Card, a *authorize) { a.verdict.Decline = bank.NameMismatch }},
-		{bank.ExpiryMismatch, func(_ *bank.Account, _ *bank.Card, a *authorize) { a.verdict.Decline = bank.ExpiryMismatch }},
-		{bank.CVVMismatch, func(_ *bank.Account, _ *bank.Card, a *authorize) { a.verdict.Decline = bank.CVVMismatch }},
+		{bank.NameMismatch, func(_ *bank.Account, _ *bank.Card, a *authorize) { a.cardCheck.Decline = bank.NameMismatch }},
+		{bank.ExpiryMismatch, func(_ *bank.Account, _ *bank.Card, a *authorize) { a.cardCheck.Decline = bank.ExpiryMismatch }},
+		{bank.CVVMismatch, func(_ *bank.Account, _ *bank.Card, a *authorize) { a.cardCheck.Decline = bank.CVVMismatch }},
 		{bank.Expired, func(_ *bank.Account, c *bank.Card, _ *authorize) { c.Expiry = bank.Expiry{Month: 2, Year: 2026} }},
 		{bank.Blocked, func(_ *bank.Account, c *bank.Card, _ *authorize) { c.Blocked = true }},
 		{bank.Locked, func(_ *bank.Account, c *bank.Card, _ *authorize) { c.LockedUntil = noon.Add(time.Minute) }},
@@ -178,7 +178,7 @@ func TestEachDeclineReasonHasItsRule(t *testing.T) {
 			require.Equal(t, int64(2), outcome.Entry.Sequence, "a decline takes a sequence too")
 			require.Equal(t, account.Balance, changes.Accounts[0].Balance, "and moves nothing")
 			require.True(t, outcome.Entry.DebitAccount.IsZero())
-			require.Equal(t, command.verdict.CountsAsAttempt(), len(changes.Cards) == 1)
+			require.Equal(t, command.cardCheck.CountsAsAttempt(), len(changes.Cards) == 1)
 		})
 		covered[test.reason] = true
 	}
@@ -189,9 +189,9 @@ func TestEachDeclineReasonHasItsRule(t *testing.T) {
 
 func TestAnUnknownCardIsRefusedWithoutAnAccount(t *testing.T) {
 	_, _, command := fixture()
-	command.account, command.face.ID = bank.ID{}, bank.ID{}
-	command.verdict.Decline = bank.UnknownCard
-	outcome := command.Decide(bank.NewBook(bank.Snapshot{}), noon)
+	command.account, command.card.ID = bank.ID{}, bank.ID{}
+	command.cardCheck.Decline = bank.UnknownCard
+	outcome := command.Decide(bank.NewBook(bank.ReadSet{}), noon)
 	require.Equal(t, bank.UnknownCard, outcome.Entry.Decline)
 	require.True(t, outcome.Entry.IsRefusal())
 	require.Zero(t, outcome.Entry.CardUse)
@@ -209,10 +209,10 @@ func TestTheLastCentMayBeSpentAndNoMore(t *testing.T) {
 }
 
 func TestALockedCardAnswersAlikeForRightAndWrongData(t *testing.T) {
-	for _, verdict := range []bank.DeclineReason{0, bank.CVVMismatch} {
+	for _, check := range []bank.DeclineReason{0, bank.CVVMismatch} {
 		account, card, command := fixture()
 		card.LockedUntil = noon.Add(time.Minute)
-		command.verdict.Decline = verdict
+		command.cardCheck.Decline = check
 		outcome, changes := decide(account, card, command, noon)
 		require.Equal(t, bank.Locked, outcome.Entry.Decline)
 		require.Empty(t, changes.Cards, "nor does guessing prolong the lock")
@@ -231,7 +231,7 @@ func TestATokenIsGoodForOnePurchaseAndItsRepeats(t *testing.T) {
 	account, card, command := fixture()
 	command.token, command.hasToken = [32]byte{7}, true
 	token := bank.CardToken{Hash: command.token, CardID: card.ID, AccountID: account.ID, ExpiresAt: noon.Add(time.Minute)}
-	book := bank.NewBook(bank.Snapshot{Accounts: []bank.Account{account}, Cards: []bank.Card{card}, Tokens: []bank.CardToken{token}})
+	book := bank.NewBook(bank.ReadSet{Accounts: []bank.Account{account}, Cards: []bank.Card{card}, Tokens: []bank.CardToken{token}})
 
 	first := command.Decide(book, noon)
 	require.NoError(t, first.Err)
@@ -243,7 +243,7 @@ func TestATokenIsGoodForOnePurchaseAndItsRepeats(t *testing.T) {
 	other.id = bank.ID{5}
 	require.ErrorContains(t, other.Decide(book, noon).Err, "card_token")
 
-	late := bank.NewBook(bank.Snapshot{Accounts: []bank.Account{account}, Cards: []bank.Card{card}, Tokens: []bank.CardToken{token}})
+	late := bank.NewBook(bank.ReadSet{Accounts: []bank.Account{account}, Cards: []bank.Card{card}, Tokens: []bank.CardToken{token}})
 	require.ErrorContains(t, command.Decide(late, noon.Add(time.Minute)).Err, "card_token")
 	changes := late.Changes()
 	require.True(t, changes.IsEmpty())
@@ -251,7 +251,7 @@ func TestATokenIsGoodForOnePurchaseAndItsRepeats(t *testing.T) {
 
 func TestAnotherRequestUnderTheSameIDIsAborted(t *testing.T) {
 	account, card, command := fixture()
-	book := bank.NewBook(bank.Snapshot{Accounts: []bank.Account{account}, Cards: []bank.Card{card}})
+	book := bank.NewBook(bank.ReadSet{Accounts: []bank.Account{account}, Cards: []bank.Card{card}})
 	require.NoError(t, command.Decide(book, noon).Err)
 	other := *command
 	other.request.Fingerprint = [32]byte{2}
@@ -260,7 +260,7 @@ func TestAnotherRequestUnderTheSameIDIsAborted(t *testing.T) {
 
 func TestGivingBackNeverAsksForFundsOrBlocks(t *testing.T) {
 	account, card, command := fixture()
-	book := bank.NewBook(bank.Snapshot{Accounts: []bank.Account{account}, Cards: []bank.Card{card}})
+	book := bank.NewBook(bank.ReadSet{Accounts: []bank.Account{account}, Cards: []bank.Card{card}})
 	require.NoError(t, command.Decide(book, noon).Err)
 	blocked, _ := book.Card(card.ID)
 	blocked.Blocked = true
@@ -283,7 +283,7 @@ func TestGivingBackNeverAsksForFundsOrBlocks(t *testing.T) {
 
 func TestAVoidOfAnIDNeverSeenIsFinal(t *testing.T) {
 	account, card, command := fixture()
-	book := bank.NewBook(bank.Snapshot{Accounts: []bank.Account{account}, Cards: []bank.Card{card}})
+	book := bank.NewBook(bank.ReadSet{Accounts: []bank.Account{account}, Cards: []bank.Card{card}})
 	voided := (&void{id: bank.ID{6}, purchase: command.id, request: command.request}).Decide(book, noon)
 	require.Equal(t, bank.Voided, voided.Entry.Status)
 	late := command.Decide(book, noon)
@@ -296,7 +296,7 @@ func TestAVoidOfAnIDNeverSeenIsFinal(t *testing.T) {
 func TestAVoidResolvedBeforeThePurchaseWasSeenIsStale(t *testing.T) {
 	account, _, command := fixture()
 	approved := bank.Entry{TransactionID: command.id, AccountID: account.ID, Kind: bank.KindPurchase, Status: bank.Approved, Amount: 5}
-	book := bank.NewBook(bank.Snapshot{Entries: []bank.Entry{approved}})
+	book := bank.NewBook(bank.ReadSet{Entries: []bank.Entry{approved}})
 	outcome := (&void{id: bank.ID{6}, purchase: command.id}).Decide(book, noon)
 	require.ErrorIs(t, outcome.Err, bank.ErrStale)
 }
@@ -321,7 +321,7 @@ func TestOnlyTheCallersOwnApprovedPurchaseIsReversed(t *testing.T) {
 		"voided":           {purchase(func(e *bank.Entry) { e.Status = bank.Voided }), errNotReversible},
 	} {
 		t.Run(name, func(t *testing.T) {
-			book := bank.NewBook(bank.Snapshot{Accounts: []bank.Account{account}, Entries: []bank.Entry{test.entry}})
+			book := bank.NewBook(bank.ReadSet{Accounts: []bank.Account{account}, Entries: []bank.Entry{test.entry}})
 			command := &reverse{id: bank.ID{8}, purchase: command.id, account: account.ID, request: bank.Request{Caller: "shop", ID: "r2"}}
 			require.ErrorIs(t, command.Decide(book, noon).Err, test.want)
 			changes := book.Changes()

@@ -14,7 +14,7 @@ import (
 	"codebank.dev/platform/money"
 )
 
-// Service decides purchases. All fields but History and Watch are required; it is
+// Service decides purchases. All fields but History and Scorer are required; it is
 // safe for concurrent use.
 type Service struct {
 	Code      bank.Code
@@ -24,8 +24,8 @@ type Service struct {
 	Vault     bank.Vault
 	// History lets purchases and reversals be of an earlier time; nil for a bank of the present.
 	History *bank.History
-	// Watch gives every purchase its risk score; nil gives none.
-	Watch *risk.Watch
+	// Scorer gives every purchase its risk score; nil gives none.
+	Scorer *risk.Scorer
 }
 
 // Request is a purchase as a caller asks for it, not yet checked. Exactly one of
@@ -95,31 +95,31 @@ func (s *Service) Authorize(ctx context.Context, request Request) (Purchase, err
 	return Purchase{Entry: *outcome.Entry}, nil
 }
 
-// Settled is what Authorize returns.
-type Settled struct {
+// Result is what Authorize returns.
+type Result struct {
 	Purchase Purchase
 	Err      error
 }
 
 // AuthorizeAll is Authorize for several requests, whose decisions may share a commit.
 // The answers are in the requests' order; each is by itself.
-func (s *Service) AuthorizeAll(ctx context.Context, requests []Request) []Settled {
-	settled := make([]Settled, len(requests))
+func (s *Service) AuthorizeAll(ctx context.Context, requests []Request) []Result {
+	results := make([]Result, len(requests))
 	commands, of := make([]bank.Command, 0, len(requests)), make([]int, 0, len(requests))
 	for i := range requests {
 		command, err := s.resolve(ctx, &requests[i])
 		if err != nil {
-			settled[i].Err = err
+			results[i].Err = err
 			continue
 		}
 		commands, of = append(commands, command), append(of, i)
 	}
 	for i, answer := range s.Ledger.SubmitAll(ctx, commands) {
-		if settled[of[i]].Err = answer.Err; answer.Err == nil {
-			settled[of[i]].Purchase = Purchase{Entry: *answer.Outcome.Entry}
+		if results[of[i]].Err = answer.Err; answer.Err == nil {
+			results[of[i]].Purchase = Purchase{Entry: *answer.Outcome.Entry}
 		}
 	}
-	return settled
+	return results
 }
 
 // resolve checks the request and turns it into a command that rests on immutable facts only.
@@ -140,7 +140,7 @@ func (s *Service) resolve(ctx context.Context, request *Request) (*authorize, er
 		channel:     request.Channel,
 		attempt:     request.Attempt,
 		at:          request.At,
-		watch:       s.Watch,
+		scorer:      s.Scorer,
 	}
 	if err := s.resolveCard(ctx, request, command); err != nil {
 		return nil, err
@@ -159,11 +159,11 @@ func (s *Service) resolveCard(ctx context.Context, request *Request, command *au
 		if err != nil {
 			return err
 		}
-		facts, verdict, err := bank.Examine(ctx, s.Directory, s.Vault, data)
+		facts, check, err := bank.CheckCardData(ctx, s.Directory, s.Vault, data)
 		if err != nil {
 			return err
 		}
-		command.face, command.account, command.verdict = facts.Face, facts.AccountID, verdict
+		command.card, command.account, command.cardCheck = facts.Card, facts.AccountID, check
 		return nil
 	case request.CardToken != "":
 		return s.resolveToken(ctx, request.CardToken, command)
@@ -174,13 +174,13 @@ func (s *Service) resolveCard(ctx context.Context, request *Request, command *au
 		}
 		facts, err := s.Directory.CardByID(ctx, id)
 		if errors.Is(err, bank.ErrNotFound) {
-			command.verdict = bank.Verdict{Decline: bank.UnknownCard}
+			command.cardCheck = bank.CardCheck{Decline: bank.UnknownCard}
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		command.face, command.account = facts.Face, facts.AccountID
+		command.card, command.account = facts.Card, facts.AccountID
 		return nil
 	}
 	return fault.Invalid("card_source", "One of card_data, card_token and card is required.")
@@ -201,8 +201,8 @@ func (s *Service) resolveToken(ctx context.Context, text string, command *author
 	if err != nil {
 		return err
 	}
-	command.face, command.account, command.verdict = token.Face, token.AccountID, token.Verdict
-	command.face.ID = token.CardID
+	command.card, command.account, command.cardCheck = token.Card, token.AccountID, token.Check
+	command.card.ID = token.CardID
 	command.token, command.hasToken = hash, true
 	return nil
 }
@@ -218,7 +218,7 @@ func (s *Service) resolveDecided(ctx context.Context, command *authorize) error 
 	if err != nil {
 		return err
 	}
-	command.face, command.account = entry.Card, entry.AccountID
+	command.card, command.account = entry.Card, entry.AccountID
 	return nil
 }
 

@@ -59,38 +59,38 @@ const (
 	perWrong  = 20
 )
 
-// Standing is what an attempt says about its card.
-type Standing uint8
+// CardStatus is what an attempt says about its card.
+type CardStatus uint8
 
-// The standings, from the best to the worst.
+// The statuses, from the best to the worst.
 const (
 	// Proven is a card that an approved purchase was made with, and right data.
-	Proven Standing = iota
+	Proven CardStatus = iota
 	// New is a card that none was made with, and right data.
 	New
 	// Wrong is a card that the bank does not know, or wrong data.
 	Wrong
 )
 
-// points of a card, by its standing.
+// points of a card, by its status.
 var points = [...]int{Proven: 1, New: 2, Wrong: 4}
 
 // Attempt is one purchase that is being decided.
 type Attempt struct {
 	Transaction bank.ID
 	// Card is what was presented. One without id is told from others by its digits.
-	Card        bank.CardFace
+	Card        bank.CardSnapshot
 	Merchant    string
 	AmountMinor int64
-	Standing    Standing
+	CardStatus  CardStatus
 	// At is the time of the decision.
 	At time.Time
 }
 
-// Watch remembers the attempts of a process, as many as there is room for: the ones
+// Scorer remembers the attempts of a process, as many as there is room for: the ones
 // longest not looked at are forgotten. Its time is that of the attempts, which may
 // jump. It is safe for concurrent use, does no I/O and allocates nothing.
-type Watch struct {
+type Scorer struct {
 	cards   table // attempts of a card, by transaction
 	shops   table // cards of a BIN at a merchant
 	numbers table // cards of a BIN that were wrong
@@ -103,9 +103,9 @@ const (
 	rememberedNumbers = 256
 )
 
-// NewWatch returns a Watch that has seen nothing.
-func NewWatch() *Watch {
-	return &Watch{
+// NewScorer returns a Scorer that has seen nothing.
+func NewScorer() *Scorer {
+	return &Scorer{
 		cards:   newTable(rememberedCards, VelocityWindow),
 		shops:   newTable(rememberedShops, TestingWindow),
 		numbers: newTable(rememberedNumbers, TestingWindow),
@@ -114,40 +114,40 @@ func NewWatch() *Watch {
 
 // Assess remembers an attempt and returns its risk. An attempt that is decided again,
 // known by its transaction, counts once as long as it is remembered.
-func (w *Watch) Assess(a *Attempt) bank.Risk {
+func (s *Scorer) Assess(a *Attempt) bank.Risk {
 	at := a.At.UnixMilli()
-	if a.Card == (bank.CardFace{}) {
+	if a.Card == (bank.CardSnapshot{}) {
 		return bank.Risk{Rule: bank.RiskNone}
 	}
 	card := cardKey(&a.Card)
 	risk := bank.Risk{Rule: bank.RiskNone}
-	if score := w.velocity(card, a, at); score > risk.Score {
+	if score := s.velocity(card, a, at); score > risk.Score {
 		risk = bank.Risk{Score: score, Rule: bank.RiskVelocity}
 	}
 	if a.AmountMinor > SmallMinor || a.Card.BIN == "" {
 		return risk
 	}
-	if score := w.testing(card, a, at); score > 0 && score >= risk.Score {
+	if score := s.testing(card, a, at); score > 0 && score >= risk.Score {
 		risk = bank.Risk{Score: score, Rule: bank.RiskCardTesting}
 	}
 	return risk
 }
 
-func (w *Watch) velocity(card uint64, a *Attempt, at int64) uint8 {
-	seen := w.cards.add(card, idKey(&a.Transaction), Proven, at)
+func (s *Scorer) velocity(card uint64, a *Attempt, at int64) uint8 {
+	seen := s.cards.add(card, idKey(&a.Transaction), Proven, at)
 	return score(perAttempt, seen.all()-freeAttempts)
 }
 
-func (w *Watch) testing(card uint64, a *Attempt, at int64) uint8 {
+func (s *Scorer) testing(card uint64, a *Attempt, at int64) uint8 {
 	number := textKey(startKey, a.Card.BIN)
-	seen := w.shops.add(textKey(number, a.Merchant), card, a.Standing, at)
+	seen := s.shops.add(textKey(number, a.Merchant), card, a.CardStatus, at)
 	sum := seen[Proven]*points[Proven] + seen[New]*points[New] + seen[Wrong]*points[Wrong]
 	highest := score(perPoint, sum-freePoints)
-	switch a.Standing {
+	switch a.CardStatus {
 	case Wrong:
-		seen = w.numbers.add(number, card, Wrong, at)
+		seen = s.numbers.add(number, card, Wrong, at)
 	case New:
-		seen = w.numbers.look(number, at)
+		seen = s.numbers.read(number, at)
 	default:
 		return highest
 	}

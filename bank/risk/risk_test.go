@@ -21,12 +21,12 @@ func id(n int) (id bank.ID) {
 }
 
 // attempt is the n-th, with a card of its own, half a second after the one before.
-func attempt(n int, standing risk.Standing) *risk.Attempt {
+func attempt(n int, status risk.CardStatus) *risk.Attempt {
 	a := &risk.Attempt{
-		Transaction: id(n), Card: bank.CardFace{ID: id(n), BIN: "411111", Last4: "1111"}, Merchant: "postcards",
-		AmountMinor: 100, Standing: standing, At: noon.Add(time.Duration(n) * 500 * time.Millisecond),
+		Transaction: id(n), Card: bank.CardSnapshot{ID: id(n), BIN: "411111", Last4: "1111"}, Merchant: "postcards",
+		AmountMinor: 100, CardStatus: status, At: noon.Add(time.Duration(n) * 500 * time.Millisecond),
 	}
-	if standing == risk.Wrong { // Unknown: no id, its digits tell it apart.
+	if status == risk.Wrong { // Unknown: no id, its digits tell it apart.
 		a.Card.ID, a.Card.Last4 = bank.ID{}, string([]byte{byte('0' + n/1000%10), byte('0' + n/100%10), byte('0' + n/10%10), byte('0' + n%10)})
 	}
 	return a
@@ -38,47 +38,47 @@ func velocity(n int) bank.Risk { return bank.Risk{Score: uint8(n), Rule: bank.Ri
 func of(n int) time.Duration   { return time.Duration(n) * time.Second }
 
 func TestTheExampleOfTheComment(t *testing.T) {
-	watch := risk.NewWatch()
+	scorer := risk.NewScorer()
 	var got []bank.Risk
 	for n := range 4 {
 		a := attempt(n, risk.Wrong)
 		a.At = noon.Add(of(3 * n))
-		got = append(got, watch.Assess(a))
+		got = append(got, scorer.Assess(a))
 	}
 	hit := attempt(4, risk.Proven)
 	hit.At = noon.Add(of(12))
-	got = append(got, watch.Assess(hit))
+	got = append(got, scorer.Assess(hit))
 	require.Equal(t, []bank.Risk{none(), none(), none(), probing(20), probing(25)}, got)
 }
 
 func TestTheFifthAttemptOfACardInAMinuteIsTooQuick(t *testing.T) {
-	watch := risk.NewWatch()
+	scorer := risk.NewScorer()
 	var got []bank.Risk
 	for n := range 11 {
 		a := attempt(n, risk.Proven)
 		a.Card.ID, a.AmountMinor = id(1), 90_000
-		got = append(got, watch.Assess(a))
+		got = append(got, scorer.Assess(a))
 	}
 	require.Equal(t, []bank.Risk{none(), none(), none(), none(), velocity(20), velocity(40), velocity(60), velocity(80),
 		velocity(100), velocity(100), velocity(100)}, got)
 }
 
 func TestOfTheSameTransactionOneAttemptCounts(t *testing.T) {
-	watch := risk.NewWatch()
+	scorer := risk.NewScorer()
 	for range 50 {
-		require.Equal(t, none(), watch.Assess(attempt(1, risk.New)))
+		require.Equal(t, none(), scorer.Assess(attempt(1, risk.New)))
 	}
 }
 
 func TestWhatIsAWindowApartDoesNotCount(t *testing.T) {
 	for name, apart := range map[string]time.Duration{"a minute later": time.Minute, "years earlier": -20_000 * time.Hour} {
 		t.Run(name, func(t *testing.T) {
-			watch := risk.NewWatch()
+			scorer := risk.NewScorer()
 			for n := range 40 {
 				a := attempt(n, risk.Proven)
 				a.Card.ID, a.AmountMinor = id(1), 90_000
 				a.At = noon.Add(time.Duration(n/4) * apart)
-				require.Equal(t, none(), watch.Assess(a), n)
+				require.Equal(t, none(), scorer.Assess(a), n)
 			}
 		})
 	}
@@ -86,27 +86,27 @@ func TestWhatIsAWindowApartDoesNotCount(t *testing.T) {
 
 // Several lanes decide side by side, and a history is told in any order.
 func TestAttemptsCountInWhateverOrderTheyCome(t *testing.T) {
-	watch := risk.NewWatch()
+	scorer := risk.NewScorer()
 	for n := range 4 {
 		a := attempt(n, risk.Proven)
 		a.Card.ID, a.At = id(1), noon.Add(-of(n))
-		require.Equal(t, none(), watch.Assess(a))
+		require.Equal(t, none(), scorer.Assess(a))
 	}
 	a := attempt(9, risk.Proven)
 	a.Card.ID, a.At = id(1), noon.Add(-of(50))
-	require.Equal(t, velocity(20), watch.Assess(a))
+	require.Equal(t, velocity(20), scorer.Assess(a))
 }
 
 func TestOnlySmallAmountsTestACard(t *testing.T) {
-	watch := risk.NewWatch()
+	scorer := risk.NewScorer()
 	for n := range 20 {
 		a := attempt(n, risk.Wrong)
 		a.AmountMinor = risk.SmallMinor + 1
-		require.Equal(t, none(), watch.Assess(a))
+		require.Equal(t, none(), scorer.Assess(a))
 	}
 	a := attempt(20, risk.Wrong)
 	a.AmountMinor = risk.SmallMinor
-	require.Equal(t, none(), watch.Assess(a), "those before were not counted")
+	require.Equal(t, none(), scorer.Assess(a), "those before were not counted")
 }
 
 func TestOtherBINsAndOtherMerchantsAreNoCompany(t *testing.T) {
@@ -115,22 +115,22 @@ func TestOtherBINsAndOtherMerchantsAreNoCompany(t *testing.T) {
 		"merchant": func(a *risk.Attempt, n int) { a.Merchant += string(rune('a' + n)) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			watch := risk.NewWatch()
+			scorer := risk.NewScorer()
 			for n := range 10 {
 				a := attempt(n, risk.New)
 				change(a, n)
-				require.Equal(t, none(), watch.Assess(a))
+				require.Equal(t, none(), scorer.Assess(a))
 			}
 		})
 	}
 }
 
 func TestWrongCardsOfABINCountAcrossMerchants(t *testing.T) {
-	watch := risk.NewWatch()
-	elsewhere := func(n int, standing risk.Standing) bank.Risk {
-		a := attempt(n, standing)
+	scorer := risk.NewScorer()
+	elsewhere := func(n int, status risk.CardStatus) bank.Risk {
+		a := attempt(n, status)
 		a.Merchant += string(rune('a' + n))
-		return watch.Assess(a)
+		return scorer.Assess(a)
 	}
 	for n := range 4 {
 		require.Equal(t, none(), elsewhere(n, risk.Wrong))
@@ -142,20 +142,20 @@ func TestWrongCardsOfABINCountAcrossMerchants(t *testing.T) {
 }
 
 func TestABakerHasSmallAmountsAllDay(t *testing.T) {
-	watch := risk.NewWatch()
+	scorer := risk.NewScorer()
 	highest := uint8(0)
 	for n := range 2000 {
-		highest = max(highest, watch.Assess(attempt(n, risk.Proven)).Score)
+		highest = max(highest, scorer.Assess(attempt(n, risk.Proven)).Score)
 	}
 	require.EqualValues(t, 20, highest)
 }
 
 func TestACardIsCountedOnceByTheWorstOfIt(t *testing.T) {
-	watch := risk.NewWatch()
-	try := func(n, card int, standing risk.Standing) bank.Risk {
-		a := attempt(n, standing)
+	scorer := risk.NewScorer()
+	try := func(n, card int, status risk.CardStatus) bank.Risk {
+		a := attempt(n, status)
 		a.Card.ID, a.At = id(card), noon.Add(of(20*n))
-		return watch.Assess(a)
+		return scorer.Assess(a)
 	}
 	for n := range 3 {
 		require.Equal(t, none(), try(n, n, risk.Wrong))
@@ -167,24 +167,24 @@ func TestACardIsCountedOnceByTheWorstOfIt(t *testing.T) {
 }
 
 func TestWithoutACardThereIsNothingToCompare(t *testing.T) {
-	watch := risk.NewWatch()
+	scorer := risk.NewScorer()
 	for n := range 20 {
 		a := attempt(n, risk.Wrong)
-		a.Card = bank.CardFace{}
-		require.Equal(t, none(), watch.Assess(a))
+		a.Card = bank.CardSnapshot{}
+		require.Equal(t, none(), scorer.Assess(a))
 	}
 }
 
 func TestTheHigherRuleIsTheAttempts(t *testing.T) {
-	watch := risk.NewWatch()
+	scorer := risk.NewScorer()
 	for n := range 6 {
-		watch.Assess(attempt(n, risk.Wrong)) // 24 points: 60 at the sixth
+		scorer.Assess(attempt(n, risk.Wrong)) // 24 points: 60 at the sixth
 	}
 	var got []bank.Risk
 	for n := range 9 {
 		a := attempt(10+n, risk.New)
 		a.Card.ID = id(77)
-		got = append(got, watch.Assess(a)) // 26 points: 70
+		got = append(got, scorer.Assess(a)) // 26 points: 70
 	}
 	require.Equal(t, []bank.Risk{probing(70), probing(70), probing(70), probing(70), probing(70), probing(70),
 		probing(70), velocity(80), velocity(100)}, got)
@@ -193,15 +193,15 @@ func TestTheHigherRuleIsTheAttempts(t *testing.T) {
 // More of anything never lowers a score.
 func TestScoresAreMonotone(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		watch, last := risk.NewWatch(), uint8(0)
-		standing := risk.Standing(rapid.IntRange(int(risk.Proven), int(risk.Wrong)).Draw(t, "standing"))
+		scorer, last := risk.NewScorer(), uint8(0)
+		status := risk.CardStatus(rapid.IntRange(int(risk.Proven), int(risk.Wrong)).Draw(t, "status"))
 		same := rapid.Bool().Draw(t, "one card")
 		for n := range rapid.IntRange(1, 40).Draw(t, "attempts") {
-			a := attempt(n, standing)
+			a := attempt(n, status)
 			if same {
 				a.Card.ID = id(1)
 			}
-			got := watch.Assess(a)
+			got := scorer.Assess(a)
 			if got.Score < last || got.Score > bank.MaxRiskScore || (got.Score == 0) != (got.Rule == bank.RiskNone) {
 				t.Fatalf("attempt %d: %+v after %d", n, got, last)
 			}
@@ -213,9 +213,9 @@ func TestScoresAreMonotone(t *testing.T) {
 // Two that are told the same say the same, whatever it is: decisions can be rehearsed.
 func TestWhatIsSeenAloneDecides(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		first, second := risk.NewWatch(), risk.NewWatch()
+		first, second := risk.NewScorer(), risk.NewScorer()
 		for range rapid.IntRange(1, 200).Draw(t, "attempts") {
-			a := attempt(rapid.IntRange(0, 60).Draw(t, "n"), risk.Standing(rapid.IntRange(0, 2).Draw(t, "standing")))
+			a := attempt(rapid.IntRange(0, 60).Draw(t, "n"), risk.CardStatus(rapid.IntRange(0, 2).Draw(t, "status")))
 			a.Card.ID = id(rapid.IntRange(0, 12).Draw(t, "card"))
 			a.At = noon.Add(time.Duration(rapid.IntRange(-1000, 1000).Draw(t, "at")) * time.Second)
 			if one, other := first.Assess(a), second.Assess(a); one != other {
@@ -226,16 +226,16 @@ func TestWhatIsSeenAloneDecides(t *testing.T) {
 }
 
 func TestAWatchIsBoundedAndForgetsWhatWasNotUsedForLongest(t *testing.T) {
-	watch := risk.NewWatch()
+	scorer := risk.NewScorer()
 	hot := func(n int) bank.Risk {
 		a := attempt(n, risk.Proven)
 		a.Card.ID, a.AmountMinor, a.At = id(-5), 90_000, noon
-		return watch.Assess(a)
+		return scorer.Assess(a)
 	}
 	for n := range 200_000 {
 		a := attempt(n, risk.Proven)
 		a.At = noon
-		watch.Assess(a)
+		scorer.Assess(a)
 		if n%10_000 == 0 {
 			hot(1_000_000 + n)
 		}
@@ -244,7 +244,7 @@ func TestAWatchIsBoundedAndForgetsWhatWasNotUsedForLongest(t *testing.T) {
 }
 
 func TestSeveralLanesMayAssessAtOnce(t *testing.T) {
-	watch := risk.NewWatch()
+	scorer := risk.NewScorer()
 	var group sync.WaitGroup
 	for lane := range 4 {
 		group.Go(func() {
@@ -252,44 +252,44 @@ func TestSeveralLanesMayAssessAtOnce(t *testing.T) {
 				a := attempt(n, risk.Wrong)
 				a.Transaction = id(lane*2000 + n)
 				a.Card.ID = id(n % 7)
-				watch.Assess(a)
+				scorer.Assess(a)
 			}
 		})
 	}
 	group.Wait()
 	a := attempt(2000, risk.Wrong)
 	a.Card.ID = id(3)
-	require.EqualValues(t, bank.MaxRiskScore, watch.Assess(a).Score)
+	require.EqualValues(t, bank.MaxRiskScore, scorer.Assess(a).Score)
 }
 
 func TestAssessingAllocatesNothing(t *testing.T) {
-	watch, n := risk.NewWatch(), 0
+	scorer, n := risk.NewScorer(), 0
 	a := attempt(1, risk.New)
 	require.Zero(t, testing.AllocsPerRun(1000, func() {
 		n++
 		a.Transaction, a.Card.ID = id(n), id(n%100)
-		watch.Assess(a)
+		scorer.Assess(a)
 	}))
 }
 
 func BenchmarkAssess(b *testing.B) {
 	for name, of := range map[string]struct {
-		cards    int
-		amount   int64
-		standing risk.Standing
+		cards  int
+		amount int64
+		status risk.CardStatus
 	}{
 		"large": {10_000, 12_990, risk.Proven}, "small": {10_000, 100, risk.Proven},
 		"attack": {10_000, 100, risk.Wrong}, "hot card": {1, 12_990, risk.Proven},
 	} {
 		b.Run(name, func(b *testing.B) {
-			watch, a, n := risk.NewWatch(), attempt(1, of.standing), 0
+			scorer, a, n := risk.NewScorer(), attempt(1, of.status), 0
 			a.AmountMinor = of.amount
 			b.ReportAllocs()
 			for b.Loop() {
 				n++
 				a.Transaction, a.Card.ID = id(n), id(n*7919%of.cards)
 				a.At = noon.Add(time.Duration(n) * 100 * time.Microsecond)
-				watch.Assess(a)
+				scorer.Assess(a)
 			}
 		})
 	}

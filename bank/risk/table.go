@@ -38,14 +38,14 @@ func idKey(id *bank.ID) uint64 {
 	return mix(binary.LittleEndian.Uint64(id[:8]), binary.LittleEndian.Uint64(id[8:]))
 }
 
-func cardKey(card *bank.CardFace) uint64 {
+func cardKey(card *bank.CardSnapshot) uint64 {
 	if !card.ID.IsZero() {
 		return idKey(&card.ID)
 	}
 	return textKey(textKey(startKey, card.BIN), card.Last4)
 }
 
-// seen is how many members of a group are within a window, by standing.
+// seen is how many members of a group are within a window, by status.
 type seen [Wrong + 1]int
 
 func (s *seen) all() int { return s[Proven] + s[New] + s[Wrong] }
@@ -84,21 +84,21 @@ const room = 16
 type group [room]slot
 
 // slot is a member: from the top 40 bits of its time in milliseconds, 22 of its key
-// and 2 of its standing and 1 more, so that 0 is none. Times are compared around the
+// and 2 of its status and 1 more, so that 0 is none. Times are compared around the
 // corner, which comes after 35 years.
 type slot uint64
 
 const (
-	memberBits   = 22
-	standingBits = 2
-	timeShift    = memberBits + standingBits
+	memberBits = 22
+	statusBits = 2
+	timeShift  = memberBits + statusBits
 )
 
-func newSlot(member uint64, standing Standing, at int64) slot {
-	return slot(uint64(at)<<timeShift | member>>(64-memberBits)<<standingBits | uint64(standing+1))
+func newSlot(member uint64, status CardStatus, at int64) slot {
+	return slot(uint64(at)<<timeShift | member>>(64-memberBits)<<statusBits | uint64(status+1))
 }
 
-func (s slot) standing() Standing { return Standing(s&(1<<standingBits-1)) - 1 }
+func (s slot) status() CardStatus { return CardStatus(s&(1<<statusBits-1)) - 1 }
 
 func (s slot) sameMember(other slot) bool { return (s^other)<<(64-timeShift)>>(64-memberBits) == 0 }
 
@@ -109,33 +109,33 @@ func (s slot) within(other slot, window int64) bool {
 	return s != 0 && distance < window && distance > -window
 }
 
-// add adds a member, or the worse standing of one that is within the window already,
+// add adds a member, or the worse status of one that is within the window already,
 // and returns who is within the window around at.
-func (t *table) add(key, member uint64, standing Standing, at int64) seen {
+func (t *table) add(key, member uint64, status CardStatus, at int64) seen {
 	place, lock := t.place(key)
 	lock.Lock()
 	defer lock.Unlock()
 	way := place.find(key)
-	g, added, into := &place.groups[way], newSlot(member, standing, at), int(place.next[way])
+	g, added, into := &place.groups[way], newSlot(member, status, at), int(place.next[way])
 	found, old := g.count(added, t.window)
 	if old >= 0 {
-		if worse := g[old].standing(); worse > standing {
-			added += slot(worse - standing)
+		if worse := g[old].status(); worse > status {
+			added += slot(worse - status)
 		}
 		into = old
 	} else {
 		place.next[way] = uint8((into + 1) % room)
 		if oldest := g[into]; oldest.within(added, t.window) {
-			found[oldest.standing()]--
+			found[oldest.status()]--
 		}
 	}
 	g[into] = added
-	found[added.standing()]++
+	found[added.status()]++
 	return found
 }
 
-// look returns who is within the window around at, and remembers nothing.
-func (t *table) look(key uint64, at int64) seen {
+// read returns who is within the window around at, and remembers nothing.
+func (t *table) read(key uint64, at int64) seen {
 	place, lock := t.place(key)
 	lock.Lock()
 	defer lock.Unlock()
@@ -143,7 +143,7 @@ func (t *table) look(key uint64, at int64) seen {
 		if place.keys[way] == key {
 			found, old := place.groups[way].count(newSlot(0, Proven, at), t.window)
 			if old >= 0 { // A member like any other.
-				found[place.groups[way][old].standing()]++
+				found[place.groups[way][old].status()]++
 			}
 			return found
 		}
@@ -161,7 +161,7 @@ func (g *group) count(member slot, window int64) (found seen, old int) {
 		case s.sameMember(member):
 			old = i
 		default:
-			found[s.standing()]++
+			found[s.status()]++
 		}
 	}
 	return found, old

@@ -50,7 +50,7 @@ func unary(services ...grpc.ServiceDesc) []string {
 // FuzzRequest: any bytes to any method are answered, by a message or by a refusal
 // that blames the caller or tells of nothing found: never INTERNAL.
 func FuzzRequest(f *testing.F) {
-	face := newFace(f)
+	clients := newClients(f)
 	seed := func(method byte, message proto.Message) {
 		body, err := proto.Marshal(message)
 		require.NoError(f, err)
@@ -75,14 +75,14 @@ func FuzzRequest(f *testing.F) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		var answer []byte
-		err := face.conn.Invoke(ctx, methods[int(method)%len(methods)], body, &answer, grpc.ForceCodecV2(bytesCodec{}))
+		err := clients.conn.Invoke(ctx, methods[int(method)%len(methods)], body, &answer, grpc.ForceCodecV2(bytesCodec{}))
 		requireBlameless(t, err)
 	})
 }
 
 // FuzzStream: so is any message on the stream of purchases.
 func FuzzStream(f *testing.F) {
-	face := newFace(f)
+	clients := newClients(f)
 	body, err := proto.Marshal(&bankv1.AuthorizePurchasesRequest{Purchases: []*bankv1.AuthorizePurchaseRequest{{RequestId: "r1"}, {RequestId: "r1"}}})
 	require.NoError(f, err)
 	f.Add(body)
@@ -91,7 +91,7 @@ func FuzzStream(f *testing.F) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		description := &bankv1.PurchaseService_ServiceDesc.Streams[0]
-		stream, err := face.conn.NewStream(ctx, description, "/"+bankv1.PurchaseService_ServiceDesc.ServiceName+"/"+description.StreamName, grpc.ForceCodecV2(bytesCodec{}))
+		stream, err := clients.conn.NewStream(ctx, description, "/"+bankv1.PurchaseService_ServiceDesc.ServiceName+"/"+description.StreamName, grpc.ForceCodecV2(bytesCodec{}))
 		require.NoError(t, err)
 		require.NoError(t, stream.SendMsg(body))
 		require.NoError(t, stream.CloseSend())
@@ -107,7 +107,7 @@ func FuzzStream(f *testing.F) {
 
 // FuzzREST: any bytes as the body of any path that takes one.
 func FuzzREST(f *testing.F) {
-	face := newFace(f)
+	clients := newClients(f)
 	paths := []string{"/v1/purchases:authorize", "/v1/purchases:void", "/v1/cards:issue", "/v1/cardTokens",
 		"/v1/purchases/3f1c1f0e-8f64-4d5e-9a55-0c8f1b2a7d01:reverse", "/v1/cards/3f1c1f0e-8f64-4d5e-9a55-0c8f1b2a7d01:changeLimit"}
 	for path := range paths {
@@ -115,7 +115,7 @@ func FuzzREST(f *testing.F) {
 		f.Add(byte(path), []byte(`{"requestId":"\u0000","creditLimitMinor":1e3}`))
 	}
 	f.Fuzz(func(t *testing.T, path byte, body []byte) {
-		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, face.rest+paths[int(path)%len(paths)], bytes.NewReader(body))
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, clients.rest+paths[int(path)%len(paths)], bytes.NewReader(body))
 		require.NoError(t, err)
 		request.Header.Set("Content-Type", "application/json")
 		response, err := http.DefaultClient.Do(request)

@@ -34,15 +34,15 @@ func (plainEncoder) Append(dst []byte, entry *bank.Entry) ([]byte, int, error) {
 	return entry.AppendEventID(dst), 1, nil
 }
 
-type face struct {
+type clients struct {
 	cards     bankv1.CardServiceClient
 	purchases bankv1.PurchaseServiceClient
 	conn      *grpc.ClientConn
 	rest      string
 }
 
-// newFace serves a bank in memory over a real connection.
-func newFace(t testing.TB) face {
+// newClients serves a bank in memory over a real connection.
+func newClients(t testing.TB) clients {
 	t.Helper()
 	store := inmem.New(time.Now)
 	keys, err := vault.Generate()
@@ -68,10 +68,10 @@ func newFace(t testing.TB) face {
 		require.NoError(t, <-ended)
 		require.NoError(t, executor.Close(context.Background()))
 	})
-	return face{bankv1.NewCardServiceClient(connection), bankv1.NewPurchaseServiceClient(connection), connection, "http://" + server.HTTPAddress()}
+	return clients{bankv1.NewCardServiceClient(connection), bankv1.NewPurchaseServiceClient(connection), connection, "http://" + server.HTTPAddress()}
 }
 
-func (f face) issue(t *testing.T) *bankv1.IssueCardResponse {
+func (f clients) issue(t *testing.T) *bankv1.IssueCardResponse {
 	t.Helper()
 	issued, err := f.cards.IssueCard(t.Context(), &bankv1.IssueCardRequest{
 		RequestId: banktest.NewID().String(), HolderName: "Ada Lovelace", Currency: "BRL", CreditLimitMinor: 1000,
@@ -90,7 +90,7 @@ func ask(issued *bankv1.IssueCardResponse, amount int64) *bankv1.AuthorizePurcha
 }
 
 func TestAPurchaseLivesThroughEveryCall(t *testing.T) {
-	f := newFace(t)
+	f := newClients(t)
 	issued := f.issue(t)
 	require.Equal(t, bankv1.CardState_CARD_STATE_ACTIVE, issued.GetCard().GetState())
 	require.Equal(t, int64(1000), issued.GetCard().GetCreditLimitMinor())
@@ -137,7 +137,7 @@ func TestAPurchaseLivesThroughEveryCall(t *testing.T) {
 }
 
 func TestATokenBuysOnce(t *testing.T) {
-	f := newFace(t)
+	f := newClients(t)
 	issued := f.issue(t)
 	token, err := f.cards.CreateCardToken(t.Context(), &bankv1.CreateCardTokenRequest{CardData: issued.GetCardData()})
 	require.NoError(t, err)
@@ -163,7 +163,7 @@ func fieldOf(err error) string {
 }
 
 func TestCallersDoNotShareRequestIDs(t *testing.T) {
-	f := newFace(t)
+	f := newClients(t)
 	issued := f.issue(t)
 	request := ask(issued, 10)
 	mine, err := f.purchases.AuthorizePurchase(t.Context(), request)
@@ -177,7 +177,7 @@ func TestCallersDoNotShareRequestIDs(t *testing.T) {
 }
 
 func TestAStreamAnswersEveryPurchaseByItsID(t *testing.T) {
-	f := newFace(t)
+	f := newClients(t)
 	issued := f.issue(t)
 	stream, err := f.purchases.AuthorizePurchases(t.Context())
 	require.NoError(t, err)
@@ -217,7 +217,7 @@ func TestAStreamAnswersEveryPurchaseByItsID(t *testing.T) {
 }
 
 func TestAnOversizedMessageEndsTheStream(t *testing.T) {
-	f := newFace(t)
+	f := newClients(t)
 	stream, err := f.purchases.AuthorizePurchases(t.Context())
 	require.NoError(t, err)
 	batch := &bankv1.AuthorizePurchasesRequest{}
@@ -231,7 +231,7 @@ func TestAnOversizedMessageEndsTheStream(t *testing.T) {
 }
 
 func TestEveryErrorCarriesItsReason(t *testing.T) {
-	f := newFace(t)
+	f := newClients(t)
 	issued := f.issue(t)
 	first := ask(issued, 10)
 	_, err := f.purchases.AuthorizePurchase(t.Context(), first)

@@ -88,14 +88,14 @@ func (p *Purchases) decideShare(ctx context.Context, purchases []*bankv1.Authori
 		request.Caller, request.TraceID = caller, trace
 		requests, of = append(requests, request), append(of, i)
 	}
-	settled := p.Service.AuthorizeAll(ctx, requests)
-	for i := range settled {
+	decided := p.Service.AuthorizeAll(ctx, requests)
+	for i := range decided {
 		result := results[of[i]]
-		if err := settled[i].Err; err != nil {
+		if err := decided[i].Err; err != nil {
 			result.Result = refusedResult(err)
 			continue
 		}
-		result.Result = &bankv1.AuthorizePurchaseResult_Purchase{Purchase: purchaseMessage(&settled[i].Purchase)}
+		result.Result = &bankv1.AuthorizePurchaseResult_Purchase{Purchase: purchaseMessage(&decided[i].Purchase)}
 	}
 }
 

@@ -81,7 +81,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	bankv1.RegisterPurchaseServiceServer(server, &rpc.Purchases{Service: &purchase.Service{
 		Code: config.bankCode, Ledger: executor, Directory: directory, Reader: store, Vault: keys,
 		History: config.past(),
-		Watch:   risk.NewWatch(),
+		Scorer:  risk.NewScorer(),
 	}})
 	if err := server.Gateway(ctx, bankv1.RegisterCardServiceHandler, bankv1.RegisterPurchaseServiceHandler); err != nil {
 		return err

@@ -114,7 +114,7 @@ func (w *town) buy(customer banktest.Customer, amount int64) string {
 	entry := w.commit(banktest.KeysOf(customer, transaction), func(book *bank.Book) (*bank.Entry, error) {
 		card, _ := book.Card(customer.Card)
 		purchase := versioned(banktest.Purchase(customer, transaction, amount))
-		purchase.Card, purchase.Description = card.CardFace, "pão"
+		purchase.Card, purchase.Description = card.CardSnapshot, "pão"
 		purchase.CardUse, purchase.Risk = bank.LaterUse, bank.Risk{Score: 20, Rule: bank.RiskVelocity}
 		return book.Post(purchase, bank.Effect{Balance: -amount}, banktest.Start)
 	})

@@ -103,7 +103,7 @@ func openWithPurchases(t *testing.T, store *postgres.Store, purchases int) bank.
 		entries := []bank.Entry{banktest.Opening(account.ID)}
 		for range purchases {
 			purchase := banktest.Purchase(customer, banktest.NewID(), 0)
-			purchase.Card = issued.Card.CardFace
+			purchase.Card = issued.Card.CardSnapshot
 			entries = append(entries, purchase)
 		}
 		for _, entry := range entries {

@@ -32,14 +32,14 @@ type flaky struct {
 	every, count int64
 }
 
-func (f *flaky) SubmitAll(ctx context.Context, commands []bank.Command) []bank.Settled {
-	settled := f.Submitter.SubmitAll(ctx, commands)
+func (f *flaky) SubmitAll(ctx context.Context, commands []bank.Command) []bank.Result {
+	results := f.Submitter.SubmitAll(ctx, commands)
 	if f.every > 0 && atomic.AddInt64(&f.count, 1)%f.every == 0 {
-		for i := range settled {
-			settled[i] = bank.Settled{Err: fault.New(fault.Unavailable, "AWAY", "Away.")}
+		for i := range results {
+			results[i] = bank.Result{Err: fault.New(fault.Unavailable, "AWAY", "Away.")}
 		}
 	}
-	return settled
+	return results
 }
 
 // seedBank serves a bank in memory and returns its store and address.

@@ -7,34 +7,34 @@ import (
 	"strconv"
 )
 
-// Examine finds the card that presented data belongs to and judges the data. For
-// an unknown card the verdict says so and the facts hold only what was presented:
+// CheckCardData finds the card that presented data belongs to and judges the data. For
+// an unknown card the result says so and the facts hold only what was presented:
 // brand, BIN and last four. It takes no lock: all it rests on never changes.
 // Errors: fault.Unavailable when the directory is away.
-func Examine(ctx context.Context, directory Directory, vault Vault, data CardData) (CardFacts, Verdict, error) {
+func CheckCardData(ctx context.Context, directory Directory, vault Vault, data CardData) (CardFacts, CardCheck, error) {
 	facts, err := directory.CardByLookup(ctx, vault.Lookup(data.PAN))
 	if errors.Is(err, ErrNotFound) {
-		face := CardFace{Brand: data.PAN.Brand(), BIN: data.PAN.BIN(), Last4: data.PAN.Last4()}
-		return CardFacts{Face: face}, Verdict{Decline: UnknownCard}, nil
+		snapshot := CardSnapshot{Brand: data.PAN.Brand(), BIN: data.PAN.BIN(), Last4: data.PAN.Last4()}
+		return CardFacts{Card: snapshot}, CardCheck{Decline: UnknownCard}, nil
 	}
 	if err != nil {
-		return CardFacts{}, Verdict{}, err
+		return CardFacts{}, CardCheck{}, err
 	}
-	return facts, judge(facts, data, vault), nil
+	return facts, compareCardData(facts, data, vault), nil
 }
 
-// judge compares presented data with the card's. The name is compared first: it is
+// compareCardData compares presented data with the card's. The name is compared first: it is
 // no secret, and a wrong one must not tell whether the security code was right.
-func judge(facts CardFacts, data CardData, vault Vault) Verdict {
+func compareCardData(facts CardFacts, data CardData, vault Vault) CardCheck {
 	switch {
 	case FoldName(data.HolderName) != FoldName(facts.HolderName):
-		return Verdict{Decline: NameMismatch}
+		return CardCheck{Decline: NameMismatch}
 	case data.Expiry != facts.Expiry:
-		return Verdict{Decline: ExpiryMismatch}
+		return CardCheck{Decline: ExpiryMismatch}
 	case subtle.ConstantTimeCompare([]byte(vault.CVV(data.PAN, facts.Expiry).Reveal()), []byte(data.CVV.Reveal())) != 1:
-		return Verdict{Decline: CVVMismatch}
+		return CardCheck{Decline: CVVMismatch}
 	}
-	return Verdict{}
+	return CardCheck{}
 }
 
 // Canonical builds the bytes that a request's fingerprint is taken of: every
