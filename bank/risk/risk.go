@@ -147,7 +147,7 @@ func (s *Scorer) testing(card uint64, a *Attempt, at int64) uint8 {
 	case Wrong:
 		seen = s.numbers.add(number, card, Wrong, at)
 	case New:
-		seen = s.numbers.read(number, at)
+		seen = s.numbers.members(number, at)
 	default:
 		return highest
 	}

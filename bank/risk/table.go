@@ -134,8 +134,8 @@ func (t *table) add(key, member uint64, status CardStatus, at int64) seen {
 	return found
 }
 
-// read returns who is within the window around at, and remembers nothing.
-func (t *table) read(key uint64, at int64) seen {
+// members returns who is within the window around at, and remembers nothing.
+func (t *table) members(key uint64, at int64) seen {
 	place, lock := t.place(key)
 	lock.Lock()
 	defer lock.Unlock()
