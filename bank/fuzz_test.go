@@ -10,19 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzParseID: one id has one text.
-func FuzzParseID(f *testing.F) {
-	f.Add("3f1c1f0e-8f64-4d5e-9a55-0c8f1b2a7d01")
-	f.Fuzz(func(t *testing.T, text string) {
-		id, err := bank.ParseID(text)
-		if err != nil {
-			require.ErrorIs(t, err, bank.ErrMalformedID)
-			return
-		}
-		require.Equal(t, text, id.String())
-	})
-}
-
 // FuzzParseCode: three digits and nothing else.
 func FuzzParseCode(f *testing.F) {
 	f.Add("001")

@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/id"
 	"codebank.dev/platform/money"
 )
 
@@ -189,9 +190,9 @@ func CheckID(field, prefix, name string) (ID, error) {
 	if len(name) <= len(prefix) || name[:len(prefix)] != prefix {
 		return ID{}, fault.Invalid(field, "The name must start with "+prefix+" and hold a UUID.")
 	}
-	id, err := ParseID(name[len(prefix):])
-	if err != nil || id.IsZero() {
+	parsed, err := id.Parse(name[len(prefix):])
+	if err != nil || parsed.IsZero() {
 		return ID{}, fault.Invalid(field, "The name must start with "+prefix+" and hold a lower-case UUID.")
 	}
-	return id, nil
+	return parsed, nil
 }

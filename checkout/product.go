@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/id"
 	"codebank.dev/platform/money"
 )
 
@@ -105,9 +106,9 @@ func ParseProductName(field, name string) (string, error) {
 // fault.InvalidArgument naming field.
 func ParseOrderName(field, name string) (ID, error) {
 	text, ok := strings.CutPrefix(name, OrderPrefix)
-	id, err := ParseID(text)
-	if !ok || err != nil || id.IsZero() {
+	order, err := id.Parse(text)
+	if !ok || err != nil || order.IsZero() {
 		return ID{}, fault.Invalid(field, "The name must be orders/ and a lower-case UUID.")
 	}
-	return id, nil
+	return order, nil
 }

@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	codebank.dev/schemas v0.0.0
+	github.com/google/uuid v1.6.0
 	github.com/grpc-ecosystem/grpc-gateway/v2 v2.31.0
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/pressly/goose/v3 v3.29.0

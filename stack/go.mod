@@ -8,6 +8,7 @@ require (
 	codebank.dev/native v0.0.0
 	codebank.dev/schemas v0.0.0
 	github.com/anishathalye/porcupine v1.3.1
+	github.com/google/uuid v1.6.0
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/stretchr/testify v1.12.1
 	github.com/twmb/franz-go v1.22.2

@@ -3,6 +3,8 @@ package statement
 import (
 	"context"
 	"math"
+
+	"codebank.dev/platform/id"
 )
 
 const (
@@ -26,7 +28,7 @@ func NewService(store Store) *Service { return &Service{store: store} }
 // State returns the account as of its complete_to, which it first moves up as far
 // as the events allow. Two calls in a row never go back, whichever processes answer
 // them. ErrNoAccount when no event of the account has arrived.
-func (s *Service) State(ctx context.Context, account AccountID) (State, error) {
+func (s *Service) State(ctx context.Context, account id.ID) (State, error) {
 	for range maxAdvances - 1 {
 		state, more, err := s.store.Advance(ctx, account, advanceStep)
 		if err != nil || !more {
@@ -39,7 +41,7 @@ func (s *Service) State(ctx context.Context, account AccountID) (State, error) {
 
 // PageQuery chooses a page of lines.
 type PageQuery struct {
-	Account AccountID
+	Account id.ID
 	Range   Range
 	// Below is where the page begins: lines of a lower sequence. 0 begins at the newest.
 	Below int64

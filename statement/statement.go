@@ -19,40 +19,16 @@ import (
 	"time"
 
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/id"
 	"codebank.dev/platform/money"
 )
 
 // ErrNoAccount says that no event of the account has arrived.
 var ErrNoAccount = fault.New(fault.NotFound, "ACCOUNT_NOT_FOUND", "There is no such account.")
 
-// AccountID is a UUID in canonical form: lower case, with hyphens. Make one with ParseAccountID.
-type AccountID string
-
-// ParseAccountID returns the account of a UUID in any case, and whether it is one.
-func ParseAccountID(text string) (AccountID, bool) {
-	const length = 36
-	if len(text) != length {
-		return "", false
-	}
-	canonical := make([]byte, length)
-	for i := range length {
-		c := text[i]
-		hyphen := i == 8 || i == 13 || i == 18 || i == 23
-		switch {
-		case hyphen && c == '-', !hyphen && ('0' <= c && c <= '9' || 'a' <= c && c <= 'f'):
-		case !hyphen && 'A' <= c && c <= 'F':
-			c += 'a' - 'A'
-		default:
-			return "", false
-		}
-		canonical[i] = c
-	}
-	return AccountID(canonical), true
-}
-
 // State is an account as of CompleteTo. Amounts are minor units of Currency.
 type State struct {
-	Account AccountID
+	Account id.ID
 	// CompleteTo is the sequence below and at which no event is missing; 0 when the
 	// first has not arrived, and then the amounts and the time are zero.
 	CompleteTo int64
@@ -123,7 +99,8 @@ type Range struct {
 
 // Gap is a number that is missing while a later event of the account is there.
 type Gap struct {
-	Account AccountID
+	// Account is the account's id as the events have it.
+	Account string
 	// Missing is the first sequence that is not there, Next the first one after it that is.
 	Missing int64
 	Next    int64
@@ -149,15 +126,15 @@ type Store interface {
 	// More says that all of them followed on, so that there may be more to look at.
 	// What is returned is durable: no later call on any process returns less.
 	// ErrNoAccount when no event of the account is there.
-	Advance(ctx context.Context, account AccountID, limit int) (state State, more bool, err error)
+	Advance(ctx context.Context, account id.ID, limit int) (state State, more bool, err error)
 
 	// Lines returns up to limit events of the account with a sequence below the given
 	// one, highest first, those not shown included.
-	Lines(ctx context.Context, account AccountID, below int64, limit int) ([]Line, error)
+	Lines(ctx context.Context, account id.ID, below int64, limit int) ([]Line, error)
 
 	// Boundary returns a sequence that divides the account's events in time: all of a
 	// lower sequence happened before the moment, all others at it or after.
-	Boundary(ctx context.Context, account AccountID, moment time.Time) (int64, error)
+	Boundary(ctx context.Context, account id.ID, moment time.Time) (int64, error)
 
 	// FindGaps examines the events that arrived in the next stretch of time, at most
 	// window long and at least age ago, remembers those whose predecessor is missing,

@@ -103,7 +103,7 @@ func (w *Watcher) alarm(gaps Gaps) {
 		if !known || now.Sub(last) >= repeatAlarm {
 			last = now
 			w.Logger.Error("events of an account are missing from the statement",
-				"account", string(gap.Account), "missing_sequence", gap.Missing, "next_sequence", gap.Next,
+				"account", gap.Account, "missing_sequence", gap.Missing, "next_sequence", gap.Next,
 				"age", gap.Age.Round(time.Second).String(), "gaps", gaps.Count,
 				"remedy", fmt.Sprintf("bankctl republish --account %s --from %d", gap.Account, gap.Missing))
 		}
@@ -111,7 +111,7 @@ func (w *Watcher) alarm(gaps Gaps) {
 	}
 	for key := range w.alarmed {
 		if _, open := alarmed[key]; !open && int64(len(gaps.List)) == gaps.Count {
-			w.Logger.Info("a gap has closed or moved", "account", string(key.Account), "missing_sequence", key.Missing)
+			w.Logger.Info("a gap has closed or moved", "account", key.Account, "missing_sequence", key.Missing)
 		}
 	}
 	w.alarmed = alarmed

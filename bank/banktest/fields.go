@@ -18,7 +18,7 @@ func text() *rapid.Generator[string] {
 	return rapid.Map(rapid.String(), func(s string) string { return strings.ReplaceAll(s, "\x00", "0") })
 }
 
-func id() *rapid.Generator[bank.ID] {
+func anyID() *rapid.Generator[bank.ID] {
 	return rapid.Map(rapid.SliceOfN(rapid.Byte(), 16, 16), func(b []byte) bank.ID { return bank.ID(b) })
 }
 
@@ -52,7 +52,7 @@ func cardSnapshot(id bank.ID) *rapid.Generator[bank.CardSnapshot] {
 func keepsCards(t *testing.T, ledger Ledger) {
 	rapid.Check(t, func(t *rapid.T) {
 		account := bank.Account{
-			ID: NewID(), CustomerID: id().Draw(t, "customer"), Currency: BRL,
+			ID: NewID(), CustomerID: anyID().Draw(t, "customer"), Currency: BRL,
 			Kind:        rapid.SampledFrom([]bank.AccountKind{bank.AccountCard, bank.AccountWallet}).Draw(t, "kind"),
 			Balance:     rapid.Int64Range(-bank.MaxMinor, bank.MaxMinor).Draw(t, "balance"),
 			Held:        amount().Draw(t, "held"),
@@ -187,7 +187,7 @@ func Entry(card bank.CardSnapshot, account bank.ID) *rapid.Generator[bank.Entry]
 			Channel:     bank.Channel(rapid.IntRange(0, int(bank.ChannelAPI)).Draw(t, "channel")),
 			Description: text().Draw(t, "description"), CounterpartyName: text().Draw(t, "counterparty"),
 			EndToEndID: text().Draw(t, "end to end"), Attempt: rapid.Int32().Draw(t, "attempt"),
-			OriginalID:      rapid.OneOf(rapid.Just(bank.ID{}), id()).Draw(t, "original"),
+			OriginalID:      rapid.OneOf(rapid.Just(bank.ID{}), anyID()).Draw(t, "original"),
 			DecisionMicros:  rapid.Int64().Draw(t, "micros"),
 			ProducerVersion: text().Draw(t, "version"),
 			CardUse:         bank.CardUse(rapid.IntRange(0, int(bank.LaterUse)).Draw(t, "card use")),
@@ -227,8 +227,8 @@ func agree(t *rapid.T, e *bank.Entry) {
 func keepsTokens(t *testing.T, ledger Ledger) {
 	rapid.Check(t, func(t *rapid.T) {
 		token := bank.CardToken{
-			Hash:   [32]byte(append(id().Draw(t, "hash").Append(nil)[:16], NewID().Append(nil)[:16]...)),
-			CardID: rapid.OneOf(rapid.Just(bank.ID{}), id()).Draw(t, "card"), AccountID: rapid.OneOf(rapid.Just(bank.ID{}), id()).Draw(t, "account"),
+			Hash:   [32]byte(append(anyID().Draw(t, "hash").Append(nil)[:16], NewID().Append(nil)[:16]...)),
+			CardID: rapid.OneOf(rapid.Just(bank.ID{}), anyID()).Draw(t, "card"), AccountID: rapid.OneOf(rapid.Just(bank.ID{}), anyID()).Draw(t, "account"),
 			Check:     bank.CardCheck{Decline: bank.DeclineReason(rapid.IntRange(0, len(bank.DeclineReasons())).Draw(t, "decline"))},
 			ExpiresAt: moment().Draw(t, "expiry"),
 		}

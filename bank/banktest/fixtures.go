@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"codebank.dev/bank"
+	"codebank.dev/platform/id"
 	"codebank.dev/platform/money"
 	"github.com/stretchr/testify/require"
 )
@@ -39,11 +40,11 @@ func Number(i int) bank.PAN {
 
 // NewID returns a random id.
 func NewID() bank.ID {
-	id, err := bank.NewID(rand.Reader)
+	random, err := id.New(rand.Reader)
 	if err != nil {
 		panic("banktest: no randomness")
 	}
-	return id
+	return random
 }
 
 // BRL is the currency of the fixtures.

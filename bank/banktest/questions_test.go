@@ -10,6 +10,7 @@ import (
 	"codebank.dev/bank/card"
 	"codebank.dev/bank/purchase"
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/id"
 	"github.com/stretchr/testify/require"
 )
 
@@ -33,7 +34,7 @@ func (w *pair) draw() question {
 		// The id may be bought with later: the next purchase takes it.
 		return w.void(w.fresh())
 	case "reverse nothing":
-		return w.reverse(bank.DeriveID(bank.ID{}, w.fresh()))
+		return w.reverse(id.Derive(bank.ID{}, w.fresh()))
 	case "block", "unblock":
 		return question{what: kind, ask: func(ctx context.Context, s *side) (any, error) {
 			return s.cards.SetBlocked(ctx, "cards/"+one.card.String(), kind == "block")
@@ -130,7 +131,7 @@ func (w *pair) buy(kind, requestID string, one issued, amount int64) question {
 	case "by card", "wrong currency", "no amount", "broken text":
 		request.CardData, request.Card = nil, "cards/"+one.card.String()
 	case "unknown card":
-		request.CardData, request.Card = nil, "cards/"+bank.DeriveID(bank.ID{}, requestID).String()
+		request.CardData, request.Card = nil, "cards/"+id.Derive(bank.ID{}, requestID).String()
 	case "by token", "used token":
 		if len(w.tokens) > 0 {
 			request.CardData = nil

@@ -13,6 +13,7 @@ import (
 	"codebank.dev/bank"
 	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/id"
 )
 
 // Service serves the issuer's requests. All fields but Failpoint and History are
@@ -87,7 +88,7 @@ func (s *Service) SetBlocked(ctx context.Context, name string, blocked bool) (Vi
 		return View{}, err
 	}
 	command := &setBlocked{card: facts.Card.ID, account: facts.AccountID, blocked: blocked}
-	if command.id, err = bank.NewID(s.Random); err != nil {
+	if command.id, err = id.New(s.Random); err != nil {
 		return View{}, fault.Of(err)
 	}
 	outcome, err := s.Ledger.Submit(ctx, command)

@@ -11,6 +11,7 @@ import (
 	"codebank.dev/bank"
 	"codebank.dev/bank/failpoints"
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/id"
 	"codebank.dev/platform/money"
 )
 
@@ -76,10 +77,10 @@ func (s *Service) newIssue(request *IssueRequest) (*issue, error) {
 	if err := s.History.Check(request.At); err != nil {
 		return nil, err
 	}
-	id := s.Code.TransactionID(request.Caller, request.RequestID)
-	customer := bank.DeriveID(id, "customer")
+	transaction := s.Code.TransactionID(request.Caller, request.RequestID)
+	customer := id.Derive(transaction, "customer")
 	if request.CustomerID != "" {
-		if customer, err = bank.ParseID(request.CustomerID); err != nil || customer.IsZero() {
+		if customer, err = id.Parse(request.CustomerID); err != nil || customer.IsZero() {
 			return nil, fault.Invalid("customer_id", "A customer id is a lower-case UUID.")
 		}
 	}
@@ -87,13 +88,13 @@ func (s *Service) newIssue(request *IssueRequest) (*issue, error) {
 		Number(int64(request.Brand)).Text(request.Currency).Number(request.CreditLimitMinor).
 		Number(request.Rules.Limit).Number(request.Rules.Minimum).Number(int64(request.Rules.PerMinute)).Moment(request.At)
 	return &issue{
-		id: id,
+		id: transaction,
 		request: bank.Request{
 			Caller: request.Caller, ID: request.RequestID, TraceID: request.TraceID,
 			Fingerprint: s.Vault.Fingerprint(canonical),
 		},
 		account: bank.Account{
-			ID: bank.DeriveID(id, "account"), CustomerID: customer, Kind: bank.AccountCard, Currency: currency,
+			ID: id.Derive(transaction, "account"), CustomerID: customer, Kind: bank.AccountCard, Currency: currency,
 		},
 		limit: request.CreditLimitMinor,
 		at:    request.At,
@@ -160,7 +161,7 @@ func (s *Service) newCard(request *IssueRequest, command *issue) (bank.NewCard, 
 		now = request.At
 	}
 	card := bank.Card{
-		CardSnapshot: bank.CardSnapshot{ID: bank.DeriveID(command.id, "card"), Brand: brand, BIN: pan.BIN(), Last4: pan.Last4()},
+		CardSnapshot: bank.CardSnapshot{ID: id.Derive(command.id, "card"), Brand: brand, BIN: pan.BIN(), Last4: pan.Last4()},
 		AccountID:    command.account.ID,
 		HolderName:   request.HolderName,
 		Expiry:       bank.Expiry{Month: int(now.Month()), Year: now.Year() + goodFor},

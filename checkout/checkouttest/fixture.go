@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"codebank.dev/checkout"
+	"codebank.dev/platform/id"
 	"codebank.dev/platform/money"
 	"github.com/stretchr/testify/require"
 )
@@ -56,9 +57,9 @@ func Reais(minor int64) money.Amount {
 // NewID returns a random id.
 func NewID(t testing.TB) checkout.ID {
 	t.Helper()
-	id, err := checkout.NewID(rand.Reader)
+	random, err := id.New(rand.Reader)
 	require.NoError(t, err)
-	return id
+	return random
 }
 
 // Start is where a Clock of this package begins.

@@ -14,6 +14,7 @@ import (
 	"codebank.dev/checkout/failpoints"
 	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/id"
 	"golang.org/x/sync/singleflight"
 )
 
@@ -223,13 +224,13 @@ func (s *Service) token(ctx context.Context, card checkout.CardData) (checkout.C
 
 // open returns the order that a request makes, ready to be stored.
 func (s *Service) open(request *attempt, cart checkout.Cart, token checkout.CardToken) (checkout.Order, error) {
-	id, err := checkout.NewID(s.Random)
+	order, err := id.New(s.Random)
 	if err != nil {
 		return checkout.Order{}, err
 	}
 	now := s.Clock.Now().UTC().Truncate(time.Millisecond)
 	return checkout.Order{
-		ID: id, Caller: request.Caller, RequestID: request.RequestID, TraceID: request.TraceID,
+		ID: order, Caller: request.Caller, RequestID: request.RequestID, TraceID: request.TraceID,
 		Fingerprint: request.fingerprint, State: checkout.Pending,
 		Store: cart.Store, Items: cart.Items, Total: cart.Total, Description: cart.Description(),
 		Attempt:   request.Attempt,

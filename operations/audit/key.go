@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"codebank.dev/bank"
+	"codebank.dev/platform/id"
 	"codebank.dev/schemas/event"
 )
 
@@ -37,11 +38,11 @@ func keyOf(eventID string) key {
 	const uuid = 36
 	switch {
 	case len(eventID) == uuid:
-		if id, err := bank.ParseID(eventID); err == nil {
+		if id, err := id.Parse(eventID); err == nil {
 			return key{class: ofRefusal, id: id}
 		}
 	case len(eventID) > uuid+1 && eventID[uuid] == ':' && eventID[uuid+1] != '0':
-		id, err := bank.ParseID(eventID[:uuid])
+		id, err := id.Parse(eventID[:uuid])
 		sequence, errNumber := strconv.ParseUint(eventID[uuid+1:], 10, 63)
 		if err == nil && errNumber == nil {
 			return key{class: ofAccount, id: id, sequence: int64(sequence)}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/twmb/franz-go/pkg/kgo"
 )
@@ -161,7 +162,7 @@ func (w *world) produce(ctx context.Context, broker *broker, events []outboxEven
 	frame := last[0].Value[:frameSize]
 	records := make([]*kgo.Record, len(events))
 	for i, e := range events {
-		key := fmt.Appendf(nil, "%x-%x-%x-%x-%x", e.key[:4], e.key[4:6], e.key[6:8], e.key[8:10], e.key[10:])
+		key := []byte(uuid.UUID(e.key).String())
 		records[i] = &kgo.Record{Key: key, Value: append(append(make([]byte, 0, frameSize+len(e.body)), frame...), e.body...)}
 	}
 	client, err := kgo.NewClient(kgo.SeedBrokers(broker.seeds), kgo.DefaultProduceTopic(rawTopic),

@@ -2,12 +2,12 @@ package chaos
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"strings"
 
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	checkoutv1 "codebank.dev/schemas/gen/checkout/v1"
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -117,7 +117,7 @@ func (b *book) close() {
 		return
 	}
 	if got := (stand{b.balance, b.limit, b.last}); got != b.standing[b.account] {
-		b.load.seen.report("I8", "account %s stands at %+v, its entries lead to %+v", uuid(b.account), b.standing[b.account], got)
+		b.load.seen.report("I8", "account %s stands at %+v, its entries lead to %+v", uuid.UUID(b.account), b.standing[b.account], got)
 	}
 	delete(b.standing, b.account)
 }
@@ -128,7 +128,7 @@ func (b *book) follow(e *row) {
 	if e.account == nil {
 		b.refusals++
 		if e.debit != nil || e.credit != nil || e.status != statusDeclined && e.status != statusVoided {
-			report("I4", "%s belongs to no account and is no refusal", uuid(e.transaction))
+			report("I4", "%s belongs to no account and is no refusal", uuid.UUID(e.transaction))
 		}
 		return
 	}
@@ -138,27 +138,27 @@ func (b *book) follow(e *row) {
 		b.accounts++
 	}
 	if *e.sequence != b.last+1 {
-		report("I6", "account %s goes from sequence %d to %d", uuid(b.account), b.last, *e.sequence)
+		report("I6", "account %s goes from sequence %d to %d", uuid.UUID(b.account), b.last, *e.sequence)
 	}
 	if (b.last == 0) != (e.kind == kindOpening) {
-		report("I11", "account %s has kind %d at sequence %d", uuid(b.account), e.kind, *e.sequence)
+		report("I11", "account %s has kind %d at sequence %d", uuid.UUID(b.account), e.kind, *e.sequence)
 	}
 	b.last = *e.sequence
 	available := b.balance + b.limit
 	b.move(e)
 	if e.balance != b.balance || e.held != 0 {
-		report("I8", "account %s at %d has balance %d and held %d, and must have %d and 0", uuid(b.account), b.last, e.balance, e.held, b.balance)
+		report("I8", "account %s at %d has balance %d and held %d, and must have %d and 0", uuid.UUID(b.account), b.last, e.balance, e.held, b.balance)
 		b.balance = e.balance
 	}
 	if e.kind != kindOpening && e.kind != kindLimitChange && e.limit != b.limit {
-		report("I8", "account %s at %d has another limit, without a limit change", uuid(b.account), b.last)
+		report("I8", "account %s at %d has another limit, without a limit change", uuid.UUID(b.account), b.last)
 	}
 	b.limit = e.limit
 	if e.kind == kindPurchase && e.status == statusApproved && available < e.amount {
-		report("I2", "account %s at %d: %d approved with %d available", uuid(b.account), b.last, e.amount, available)
+		report("I2", "account %s at %d: %d approved with %d available", uuid.UUID(b.account), b.last, e.amount, available)
 	}
 	if e.decline == int16(bankv1.DeclineReason_DECLINE_REASON_INSUFFICIENT_FUNDS) && available >= e.amount {
-		report("expectations", "account %s at %d: %d declined for want of funds with %d available", uuid(b.account), b.last, e.amount, available)
+		report("expectations", "account %s at %d: %d declined for want of funds with %d available", uuid.UUID(b.account), b.last, e.amount, available)
 	}
 }
 
@@ -167,7 +167,7 @@ func (b *book) move(e *row) {
 	report := b.load.seen.report
 	moves := e.status == statusApproved
 	if moves != (e.debit != nil) || moves != (e.credit != nil) {
-		report("I4", "entry %s has status %d and debit %v, credit %v", uuid(e.transaction), e.status, e.debit, e.credit)
+		report("I4", "entry %s has status %d and debit %v, credit %v", uuid.UUID(e.transaction), e.status, e.debit, e.credit)
 		return
 	}
 	if !moves {
@@ -183,10 +183,10 @@ func (b *book) move(e *row) {
 		b.credits += e.amount
 		side = e.credit
 	default:
-		report("I11", "entry %s moves money and is of kind %d", uuid(e.transaction), e.kind)
+		report("I11", "entry %s moves money and is of kind %d", uuid.UUID(e.transaction), e.kind)
 	}
 	if *side != b.account || *e.debit == *e.credit {
-		report("I1", "entry %s of account %s moves money from %s to %s", uuid(e.transaction), uuid(b.account), uuid(*e.debit), uuid(*e.credit))
+		report("I1", "entry %s of account %s moves money from %s to %s", uuid.UUID(e.transaction), uuid.UUID(b.account), uuid.UUID(*e.debit), uuid.UUID(*e.credit))
 	}
 }
 
@@ -201,7 +201,7 @@ func (b *book) match(e *row) {
 	}
 	number, err := strconv.ParseUint(strings.TrimPrefix(e.request, requestPrefix), 10, 32)
 	if e.caller != caller || err != nil || uint32(number) >= b.load.history.len() {
-		report("I4", "entry %s leads back to no request: %s of %s", uuid(e.transaction), e.request, e.caller)
+		report("I4", "entry %s leads back to no request: %s of %s", uuid.UUID(e.transaction), e.request, e.caller)
 		return
 	}
 	n := uint32(number)
@@ -220,7 +220,7 @@ func (b *book) match(e *row) {
 	}
 	wanted := map[int16]kind{kindOpening: issue, kindLimitChange: limitChange, kindPurchase: purchase, kindReversal: reversal}[e.kind]
 	if op.kind != wanted || b.seen[n] {
-		report("I5", "entry %s of kind %d is for request %s, a %s, once more or by mistake", uuid(e.transaction), e.kind, e.request, kindNames[op.kind])
+		report("I5", "entry %s of kind %d is for request %s, a %s, once more or by mistake", uuid.UUID(e.transaction), e.kind, e.request, kindNames[op.kind])
 	}
 	b.seen[n] = true
 	b.compare(e, n, op)
@@ -282,7 +282,7 @@ func (b *book) complete() {
 		}
 	}
 	for id := range b.standing {
-		report("I4", "account %s has no entries", uuid(id))
+		report("I4", "account %s has no entries", uuid.UUID(id))
 	}
 	b.completeOrders()
 }
@@ -307,7 +307,7 @@ func (b *book) completeOrders() {
 	}
 	for id, e := range b.orders {
 		if e.status == statusApproved {
-			report("I4", "the checkout's purchase %s is approved and belongs to no order", fmt.Sprint(uuid(id)))
+			report("I4", "the checkout's purchase %s is approved and belongs to no order", uuid.UUID(id))
 		}
 	}
 }

@@ -2,7 +2,6 @@ package chaos
 
 import (
 	"context"
-	"encoding/hex"
 	"math/rand/v2"
 	"strings"
 	"sync"
@@ -10,6 +9,7 @@ import (
 	"time"
 
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
+	"github.com/google/uuid"
 )
 
 // load is what the clients do, and what they know.
@@ -164,11 +164,11 @@ func (l *load) purchaseRequest(n uint32, op operation) *bankv1.AuthorizePurchase
 	return request
 }
 
-// idOf reads the UUID at the end of a resource's name; zero when there is none.
-func idOf(name string) (id [16]byte) {
-	raw, err := hex.DecodeString(strings.ReplaceAll(name[strings.LastIndexByte(name, '/')+1:], "-", ""))
-	if err == nil && len(raw) == len(id) {
-		copy(id[:], raw)
+// idOf returns the UUID at the end of a resource's name; zero when there is none.
+func idOf(name string) [16]byte {
+	id, err := uuid.Parse(name[strings.LastIndexByte(name, '/')+1:])
+	if err != nil {
+		return [16]byte{}
 	}
 	return id
 }
@@ -204,10 +204,4 @@ func (p *pacer) wait(ctx context.Context, count int) {
 	if wait := turn.Sub(now); wait > 0 {
 		rest(ctx, wait)
 	}
-}
-
-// uuid writes an id as the names of resources have it.
-func uuid(id [16]byte) string {
-	text := hex.EncodeToString(id[:])
-	return text[:8] + "-" + text[8:12] + "-" + text[12:16] + "-" + text[16:20] + "-" + text[20:]
 }

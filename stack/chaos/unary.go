@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
+	"github.com/google/uuid"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
@@ -185,7 +186,7 @@ func (l *load) reverse(ctx context.Context, worker int, random *rand.Rand, recen
 
 func (l *load) sendReversal(ctx context.Context, worker int, n uint32) bool {
 	op := l.history.get(n)
-	request := &bankv1.ReversePurchaseRequest{RequestId: requestID(n), Name: "purchases/" + uuid(l.history.get(op.target).id), Description: "given back"}
+	request := &bankv1.ReversePurchaseRequest{RequestId: requestID(n), Name: "purchases/" + uuid.UUID(l.history.get(op.target).id).String(), Description: "given back"}
 	var answer *bankv1.ReversePurchaseResponse
 	ok := l.persist(ctx, n, func(ctx context.Context, try int) class {
 		var err error
@@ -314,7 +315,7 @@ func (l *load) reread(ctx context.Context, worker int, n uint32) bool {
 	op := l.history.get(n)
 	once, cancel := call(ctx)
 	defer cancel()
-	answer, err := l.clients.bank(worker, 0).purchases.GetPurchase(once, &bankv1.GetPurchaseRequest{Name: "purchases/" + uuid(op.id)})
+	answer, err := l.clients.bank(worker, 0).purchases.GetPurchase(once, &bankv1.GetPurchaseRequest{Name: "purchases/" + uuid.UUID(op.id).String()})
 	if l.seen.classify("GetPurchase", err, codes.NotFound) != fine {
 		if err != nil && status.Code(err) == codes.NotFound {
 			l.seen.report("I3", "purchase %s was answered and is gone", requestID(n))

@@ -52,7 +52,6 @@ var moreParsers = map[string]string{
 	"checkout/cmd/checkout parse":       "arguments and environment",
 	"bank/vault parseKeyFile":           "the vault's key file",
 	"platform/money ParseCurrency":      "callers' currencies",
-	"statement ParseAccountID":          "callers' names of accounts",
 }
 
 // shownBy names the fuzz target that reaches a parser without calling it by name.

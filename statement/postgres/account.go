@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"codebank.dev/platform/id"
 	"codebank.dev/statement"
 	"codebank.dev/statement/failpoints"
 	"github.com/jackc/pgx/v5"
@@ -48,7 +49,7 @@ RETURNING complete_to, complete_to_time, balance_minor, held_minor, credit_limit
 const firstCurrency = `SELECT currency FROM statement_lines WHERE account_id = $1 ORDER BY sequence LIMIT 1`
 
 // Advance implements statement.Store.
-func (s *Store) Advance(ctx context.Context, account statement.AccountID, limit int) (statement.State, bool, error) {
+func (s *Store) Advance(ctx context.Context, account id.ID, limit int) (statement.State, bool, error) {
 	if _, err := s.prepared(); err != nil {
 		return statement.State{}, false, err
 	}
@@ -58,7 +59,7 @@ func (s *Store) Advance(ctx context.Context, account statement.AccountID, limit 
 	}
 	s.config.Failpoint.At(failpoints.AdvanceFound)
 	moved := statement.State{Account: account}
-	err = s.pool.QueryRow(ctx, moveUp, account, reached.sequence).Scan(&moved.CompleteTo, &moved.CompleteToTime,
+	err = s.pool.QueryRow(ctx, moveUp, account.String(), reached.sequence).Scan(&moved.CompleteTo, &moved.CompleteToTime,
 		&moved.Balance, &moved.Held, &moved.CreditLimit, &moved.Currency)
 	if errors.Is(err, pgx.ErrNoRows) {
 		// Another reader was faster. Look again: what it answered must not be more than what we do.
@@ -74,12 +75,12 @@ type reach struct {
 	more     bool
 }
 
-func (s *Store) lookAhead(ctx context.Context, account statement.AccountID, limit int) (statement.State, reach, error) {
+func (s *Store) lookAhead(ctx context.Context, account id.ID, limit int) (statement.State, reach, error) {
 	var completeTo, balance, held, creditLimit, reached, highest *int64
 	var completeToTime *time.Time
 	var currency *string
 	var count int64
-	err := s.pool.QueryRow(ctx, lookAhead, account, limit).Scan(&completeTo, &completeToTime, &balance, &held,
+	err := s.pool.QueryRow(ctx, lookAhead, account.String(), limit).Scan(&completeTo, &completeToTime, &balance, &held,
 		&creditLimit, &currency, &count, &reached, &highest)
 	if err != nil {
 		return statement.State{}, reach{}, err
@@ -92,7 +93,7 @@ func (s *Store) lookAhead(ctx context.Context, account statement.AccountID, limi
 	case count == 0:
 		return state, reach{}, statement.ErrNoAccount
 	case reached == nil:
-		err := s.pool.QueryRow(ctx, firstCurrency, account).Scan(&state.Currency)
+		err := s.pool.QueryRow(ctx, firstCurrency, account.String()).Scan(&state.Currency)
 		return state, reach{}, err
 	}
 	if reached == nil {
@@ -110,11 +111,11 @@ FROM statement_lines WHERE account_id = $1 AND sequence < $2
 ORDER BY sequence DESC LIMIT $3`
 
 // Lines implements statement.Store.
-func (s *Store) Lines(ctx context.Context, account statement.AccountID, below int64, limit int) ([]statement.Line, error) {
+func (s *Store) Lines(ctx context.Context, account id.ID, below int64, limit int) ([]statement.Line, error) {
 	if _, err := s.prepared(); err != nil {
 		return nil, err
 	}
-	rows, err := s.pool.Query(ctx, selectLines, account, below, limit)
+	rows, err := s.pool.Query(ctx, selectLines, account.String(), below, limit)
 	if err != nil {
 		return nil, failure(err)
 	}
@@ -149,11 +150,11 @@ WITH RECURSIVE bounds (low, high) AS (
 SELECT coalesce(max(low), 0) FROM bounds WHERE low >= high`
 
 // Boundary implements statement.Store.
-func (s *Store) Boundary(ctx context.Context, account statement.AccountID, moment time.Time) (int64, error) {
+func (s *Store) Boundary(ctx context.Context, account id.ID, moment time.Time) (int64, error) {
 	if _, err := s.prepared(); err != nil {
 		return 0, err
 	}
 	var sequence int64
-	err := s.pool.QueryRow(ctx, boundary, account, moment.UTC()).Scan(&sequence)
+	err := s.pool.QueryRow(ctx, boundary, account.String(), moment.UTC()).Scan(&sequence)
 	return sequence, failure(err)
 }

@@ -12,6 +12,7 @@ import (
 	stack "codebank.dev/native/postgres"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/id"
 	"codebank.dev/schemas/event"
 	"codebank.dev/statement"
 	"codebank.dev/statement/postgres"
@@ -21,6 +22,16 @@ import (
 )
 
 const alice = "3f1c1f0e-8f64-4d5e-9a55-0c8f1b2a7d01"
+
+var aliceID = accountID(alice)
+
+func accountID(text string) id.ID {
+	account, err := id.Parse(text)
+	if err != nil {
+		panic(err)
+	}
+	return account
+}
 
 // opened returns a migrated store and a sink into the same new database.
 func opened(t testing.TB) (*postgres.Store, *statementtest.Sink, string) {
@@ -92,20 +103,20 @@ func TestEventsInAnyOrderGiveTheSameState(t *testing.T) {
 	store, sink, _ := opened(t)
 	service := statement.NewService(store)
 	sink.Write(t, purchases(alice, 3, 5)...)
-	state, err := service.State(t.Context(), alice)
+	state, err := service.State(t.Context(), aliceID)
 	require.NoError(t, err)
-	require.Equal(t, statement.State{Account: alice, Currency: "BRL"}, state, "the first is missing: nothing can be trusted")
+	require.Equal(t, statement.State{Account: aliceID, Currency: "BRL"}, state, "the first is missing: nothing can be trusted")
 
 	sink.Write(t, statementtest.Purchase(alice, 1))
-	state, err = service.State(t.Context(), alice)
+	state, err = service.State(t.Context(), aliceID)
 	require.NoError(t, err)
 	require.Equal(t, int64(1), state.CompleteTo)
 
 	sink.Write(t, statementtest.Purchase(alice, 2))
-	state, err = service.State(t.Context(), alice)
+	state, err = service.State(t.Context(), aliceID)
 	require.NoError(t, err)
 	require.Equal(t, statement.State{
-		Account: alice, CompleteTo: 5, CompleteToTime: statementtest.Opened.Add(4 * time.Minute),
+		Account: aliceID, CompleteTo: 5, CompleteToTime: statementtest.Opened.Add(4 * time.Minute),
 		Currency: "BRL", Balance: -500, CreditLimit: 100_000,
 	}, state)
 	available, err := state.Available()
@@ -117,7 +128,7 @@ func TestLinesAboveAGapAreThereButAboveCompleteTo(t *testing.T) {
 	store, sink, _ := opened(t)
 	sink.Write(t, purchases(alice, 1, 2)...)
 	sink.Write(t, purchases(alice, 4, 5)...)
-	page, err := statement.NewService(store).Page(t.Context(), statement.PageQuery{Account: alice, Size: 10})
+	page, err := statement.NewService(store).Page(t.Context(), statement.PageQuery{Account: aliceID, Size: 10})
 	require.NoError(t, err)
 	require.Equal(t, []int64{5, 4, 2, 1}, sequences(page))
 	require.Equal(t, int64(2), page.State.CompleteTo)
@@ -128,12 +139,12 @@ func TestWritingEventsAgainChangesNothing(t *testing.T) {
 	store, sink, _ := opened(t)
 	service := statement.NewService(store)
 	sink.Write(t, purchases(alice, 1, 20)...)
-	before, err := service.Page(t.Context(), statement.PageQuery{Account: alice, Size: 50})
+	before, err := service.Page(t.Context(), statement.PageQuery{Account: aliceID, Size: 50})
 	require.NoError(t, err)
 	again := purchases(alice, 1, 20)
 	slices.Reverse(again)
 	sink.Write(t, again...)
-	after, err := service.Page(t.Context(), statement.PageQuery{Account: alice, Size: 50})
+	after, err := service.Page(t.Context(), statement.PageQuery{Account: aliceID, Size: 50})
 	require.NoError(t, err)
 	require.Equal(t, before, after)
 }
@@ -148,7 +159,7 @@ func TestHiddenEventsCount(t *testing.T) {
 	hold.CreditLimitMinor = event.Some[int64](70_000)
 	refusal := statementtest.Refusal("a-transaction")
 	sink.Write(t, statementtest.Opening(alice), statementtest.Purchase(alice, 2), statementtest.Decline(alice, 3, -200), limit, hold, refusal)
-	page, err := statement.NewService(store).Page(t.Context(), statement.PageQuery{Account: alice, Size: 10})
+	page, err := statement.NewService(store).Page(t.Context(), statement.PageQuery{Account: aliceID, Size: 10})
 	require.NoError(t, err)
 	require.Equal(t, []int64{2}, sequences(page))
 	require.Equal(t, int64(5), page.State.CompleteTo)
@@ -159,7 +170,7 @@ func TestHiddenEventsCount(t *testing.T) {
 func TestAnAccountOfWhichNothingArrivedIsNotThere(t *testing.T) {
 	store, sink, _ := opened(t)
 	sink.Write(t, statementtest.Refusal("a-transaction"))
-	_, err := statement.NewService(store).State(t.Context(), alice)
+	_, err := statement.NewService(store).State(t.Context(), aliceID)
 	require.ErrorIs(t, err, statement.ErrNoAccount)
 }
 
@@ -169,7 +180,7 @@ func TestPagesStayAsTheyAreWhileLinesArrive(t *testing.T) {
 	sink.Write(t, purchases(alice, 1, 30)...)
 	var seen []int64
 	for next, arriving := int64(0), int64(31); ; arriving += 3 {
-		page, err := service.Page(t.Context(), statement.PageQuery{Account: alice, Size: 7, Below: next})
+		page, err := service.Page(t.Context(), statement.PageQuery{Account: aliceID, Size: 7, Below: next})
 		require.NoError(t, err)
 		seen = append(seen, sequences(page)...)
 		sink.Write(t, purchases(alice, arriving, arriving+2)...)
@@ -195,7 +206,7 @@ func TestALongRunOfHiddenEventsEndsAPageEarlyButNotTheList(t *testing.T) {
 	var seen []int64
 	pages := 0
 	for next := int64(0); ; {
-		page, err := service.Page(t.Context(), statement.PageQuery{Account: alice, Size: 5, Below: next})
+		page, err := service.Page(t.Context(), statement.PageQuery{Account: aliceID, Size: 5, Below: next})
 		require.NoError(t, err)
 		seen = append(seen, sequences(page)...)
 		pages++
@@ -230,7 +241,7 @@ func TestDatesChooseTheRangeAndSequenceTheOrder(t *testing.T) {
 		"the year 1 to 9999":   {statement.Range{Start: time.Unix(-62135596799, 0), End: time.Unix(253402300799, 0)}, 60, 51},
 		"in another time zone": {statement.Range{Start: at(55).In(time.FixedZone("", 5*3600)), End: at(57).In(time.FixedZone("", -9*3600))}, 56, 2},
 	} {
-		page, err := service.Page(t.Context(), statement.PageQuery{Account: alice, Size: 100, Range: test.within})
+		page, err := service.Page(t.Context(), statement.PageQuery{Account: aliceID, Size: 100, Range: test.within})
 		require.NoError(t, err, rule)
 		require.Len(t, page.Lines, int(test.all), rule)
 		if test.all > 0 {
@@ -263,7 +274,7 @@ func TestConcurrentReadersAgreeAndNeverGoBack(t *testing.T) {
 				lastSeen.Lock()
 				before := lastSeen.completeTo
 				lastSeen.Unlock()
-				state, err := service.State(t.Context(), alice)
+				state, err := service.State(t.Context(), aliceID)
 				if err != nil {
 					t.Error(err)
 					return
@@ -297,7 +308,7 @@ func TestALongBacklogIsTakenInBoundedSteps(t *testing.T) {
 	store, sink, _ := opened(t)
 	sink.Write(t, purchases(alice, 1, 95)...)
 	for step := int64(1); ; step++ {
-		state, more, err := store.Advance(t.Context(), alice, 10)
+		state, more, err := store.Advance(t.Context(), aliceID, 10)
 		require.NoError(t, err)
 		require.Equal(t, min(step*10, 95), state.CompleteTo)
 		if !more {
@@ -330,7 +341,7 @@ func TestABrokenRowIsAnErrorAndNotAZero(t *testing.T) {
 	broken := statementtest.Purchase(alice, 1)
 	broken.BalanceAfterMinor = event.Optional[int64]{}
 	sink.Write(t, broken)
-	_, err := statement.NewService(store).State(t.Context(), alice)
+	_, err := statement.NewService(store).State(t.Context(), aliceID)
 	require.Equal(t, fault.Internal, fault.CodeOf(err))
 }
 
@@ -365,18 +376,18 @@ func TestAnOutageIsUnavailableAndEndsByItself(t *testing.T) {
 	require.NoError(t, server.CreateDatabase(t.Context(), "statement"))
 	url := server.URL("statement")
 	store := open(t, postgres.Config{URL: url, BankCode: statementtest.Bank})
-	_, err := statement.NewService(store).State(t.Context(), alice)
+	_, err := statement.NewService(store).State(t.Context(), aliceID)
 	require.Equal(t, fault.Unavailable, fault.CodeOf(err), "not migrated yet")
 	require.Positive(t, fault.Of(err).RetryAfter)
 	require.NoError(t, store.Prepare(t.Context(), slog.New(slog.DiscardHandler)))
 	statementtest.NewSink(t, url).Write(t, statementtest.Purchase(alice, 1))
 	service := statement.NewService(store)
-	_, err = service.State(t.Context(), alice)
+	_, err = service.State(t.Context(), aliceID)
 	require.NoError(t, err)
 
 	server.Kill()
 	for range 3 {
-		_, err = service.State(t.Context(), alice)
+		_, err = service.State(t.Context(), aliceID)
 		require.Equal(t, fault.Unavailable, fault.CodeOf(err), "%v", err)
 	}
 	require.Error(t, store.Ping(t.Context()))
@@ -386,7 +397,7 @@ func TestAnOutageIsUnavailableAndEndsByItself(t *testing.T) {
 	require.NoError(t, server.Restart(t.Context()))
 	require.NoError(t, <-prepared, "who starts during an outage waits")
 	require.Eventually(t, func() bool {
-		_, err := service.State(t.Context(), alice)
+		_, err := service.State(t.Context(), aliceID)
 		return err == nil
 	}, 30*time.Second, 10*time.Millisecond)
 }
@@ -404,11 +415,11 @@ func TestAnyArrivalGivesWhatAPlainModelGives(t *testing.T) {
 			limit := rapid.IntRange(1, 8).Draw(t, "limit")
 			for more := true; more; {
 				var err error
-				if _, more, err = store.Advance(t.Context(), statement.AccountID(account), limit); err != nil {
+				if _, more, err = store.Advance(t.Context(), accountID(account), limit); err != nil {
 					t.Fatal(err)
 				}
 			}
-			page, err := service.Page(t.Context(), statement.PageQuery{Account: statement.AccountID(account), Size: rapid.IntRange(1, 40).Draw(t, "size")})
+			page, err := service.Page(t.Context(), statement.PageQuery{Account: accountID(account), Size: rapid.IntRange(1, 40).Draw(t, "size")})
 			if err != nil {
 				t.Fatal(err)
 			}

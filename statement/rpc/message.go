@@ -17,7 +17,7 @@ func statementMessage(state statement.State) (*statementv1.Statement, error) {
 		return nil, fmt.Errorf("available of account %s: %w", state.Account, err)
 	}
 	message := &statementv1.Statement{
-		Name:               accountsPrefix + string(state.Account) + statementSuffix,
+		Name:               accountsPrefix + state.Account.String() + statementSuffix,
 		Currency:           state.Currency,
 		CompleteToSequence: state.CompleteTo,
 		BalanceMinor:       state.Balance,
@@ -45,7 +45,7 @@ func pageMessage(page statement.Page) (*statementv1.ListLinesResponse, error) {
 
 func lineMessage(state statement.State, line *statement.Line) *statementv1.Line {
 	return &statementv1.Line{
-		Name:                  accountsPrefix + string(state.Account) + "/lines/" + strconv.FormatInt(line.Sequence, 10),
+		Name:                  accountsPrefix + state.Account.String() + "/lines/" + strconv.FormatInt(line.Sequence, 10),
 		Sequence:              line.Sequence,
 		OccurTime:             timestamppb.New(line.OccurredAt),
 		Kind:                  statementv1.LineKind(statementv1.LineKind_value["LINE_KIND_"+line.Kind]),

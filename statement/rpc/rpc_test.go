@@ -121,7 +121,7 @@ func TestAStatementIsTheSameOverGRPCAndREST(t *testing.T) {
 func TestAnAccountWhoseFirstEventIsMissingHasNoStateYet(t *testing.T) {
 	f := start(t, postgrestest.Database(t))
 	f.sink.Write(t, statementtest.Purchase(alice, 2))
-	got, err := f.GetStatement(t.Context(), &statementv1.GetStatementRequest{Name: "accounts/" + strings.ToUpper(alice) + "/statement"})
+	got, err := f.GetStatement(t.Context(), &statementv1.GetStatementRequest{Name: "accounts/" + alice + "/statement"})
 	require.NoError(t, err)
 	require.True(t, proto.Equal(&statementv1.Statement{Name: "accounts/" + alice + "/statement", Currency: "BRL"}, got.GetStatement()), got)
 }
@@ -199,6 +199,8 @@ func TestBadInputNamesItsFieldAndNothingElse(t *testing.T) {
 		"a name of something else":      {named("cards/" + alice + "/statement"), fault.InvalidArgument, "name"},
 		"an id that is no UUID":         {named("accounts/1/statement"), fault.InvalidArgument, "name"},
 		"a UUID without hyphens":        {named("accounts/" + strings.ReplaceAll(alice, "-", "") + "/statement"), fault.InvalidArgument, "name"},
+		"a UUID in upper case":          {named("accounts/" + strings.ToUpper(alice) + "/statement"), fault.InvalidArgument, "name"},
+		"a parent in upper case":        {lines(func(r *statementv1.ListLinesRequest) { r.Parent = "accounts/" + strings.ToUpper(alice) }), fault.InvalidArgument, "parent"},
 		"a UUID in braces":              {named("accounts/{" + alice + "}/statement"), fault.InvalidArgument, "name"},
 		"a UUID and a control":          {named("accounts/" + alice[:35] + "\x00/statement"), fault.InvalidArgument, "name"},
 		"an endless name":               {named("accounts/" + strings.Repeat("a", 100_000) + "/statement"), fault.InvalidArgument, "name"},

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/id"
 	"codebank.dev/platform/serve"
 	statementv1 "codebank.dev/schemas/gen/statement/v1"
 	"codebank.dev/statement"
@@ -77,7 +78,7 @@ func (s *Server) ListLines(ctx context.Context, request *statementv1.ListLinesRe
 	if err != nil {
 		return nil, err
 	}
-	binding := []string{statementv1.StatementService_ListLines_FullMethodName, string(query.Account), moment(query.Range.Start), moment(query.Range.End)}
+	binding := []string{statementv1.StatementService_ListLines_FullMethodName, query.Account.String(), moment(query.Range.Start), moment(query.Range.End)}
 	if token := request.GetPageToken(); token != "" {
 		position, err := tokens.Read(token, binding...)
 		if err != nil {
@@ -100,8 +101,8 @@ func (s *Server) ListLines(ctx context.Context, request *statementv1.ListLinesRe
 }
 
 var (
-	errName   = fault.Invalid("name", "The name of a statement is accounts/{uuid}/statement.")
-	errParent = fault.Invalid("parent", "The parent of lines is accounts/{uuid}.")
+	errName   = fault.Invalid("name", "The name of a statement is accounts/{uuid}/statement, the UUID in lower case.")
+	errParent = fault.Invalid("parent", "The parent of lines is accounts/{uuid}, the UUID in lower case.")
 )
 
 // pageQuery reads a request, but not its page token.
@@ -132,12 +133,10 @@ func pageQuery(request *statementv1.ListLinesRequest) (statement.PageQuery, erro
 	return query, nil
 }
 
-func parseAccount(name string) (statement.AccountID, bool) {
-	id, ok := strings.CutPrefix(name, accountsPrefix)
-	if !ok {
-		return "", false
-	}
-	return statement.ParseAccountID(id)
+func parseAccount(name string) (id.ID, bool) {
+	text, ok := strings.CutPrefix(name, accountsPrefix)
+	account, err := id.Parse(text)
+	return account, ok && err == nil && !account.IsZero()
 }
 
 // parseMoment returns the zero time for one that is not given.

@@ -12,6 +12,7 @@ import (
 	"codebank.dev/bank/kafka"
 	"codebank.dev/bank/postgres"
 	"codebank.dev/operations/audit"
+	"codebank.dev/platform/id"
 	"codebank.dev/schemas/event"
 )
 
@@ -92,7 +93,7 @@ func (l *ledgerPlace) find(ctx context.Context, eventID string) (*bank.Entry, er
 	if !ofAccount {
 		return l.transaction(ctx, eventID)
 	}
-	account, err := bank.ParseID(text)
+	account, err := id.Parse(text)
 	sequence, errNumber := strconv.ParseInt(number, 10, 64)
 	if err != nil || errNumber != nil {
 		return nil, nil // The ledger has none with such an id.
@@ -111,7 +112,7 @@ func (l *ledgerPlace) find(ctx context.Context, eventID string) (*bank.Entry, er
 
 // transaction returns leg 0 of a transaction; nil when there is none.
 func (l *ledgerPlace) transaction(ctx context.Context, text string) (*bank.Entry, error) {
-	id, err := bank.ParseID(text)
+	id, err := id.Parse(text)
 	if err != nil {
 		return nil, nil // The ledger has none with such an id.
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"codebank.dev/platform/id"
 	"github.com/spf13/cobra"
 
 	"codebank.dev/bank"
@@ -44,7 +45,7 @@ that an older version cannot tell is refused.`,
 				return app.republish(ctx, postgres.Span{}, version)
 			}
 			var err error
-			if span.AccountID, err = bank.ParseID(account); err != nil {
+			if span.AccountID, err = id.Parse(account); err != nil {
 				return misused("account", err)
 			}
 			if span.From < 1 || span.To != 0 && span.To < span.From {
