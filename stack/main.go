@@ -101,7 +101,7 @@ func commands() []command {
 			place(set, o)
 			o.bench.Bind(set)
 		}, runBench, true},
-		{"chaos", "inject faults at random under a load, and judge every promise", func(set *flag.FlagSet, o *options) {
+		{"chaos", "inject faults at random under a load, and check every promise", func(set *flag.FlagSet, o *options) {
 			place(set, o)
 			o.chaos.bind(set)
 		}, runChaos, false},

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// auditReport is what `bankctl audit` says, as far as it is judged here.
+// auditReport holds the members of the report of `bankctl audit` that this package reads.
 type auditReport struct {
 	Equal    bool  `json:"equal"`
 	Accounts int64 `json:"accounts"`
@@ -33,31 +33,33 @@ type auditReport struct {
 	} `json:"dead_letters"`
 }
 
-// auditPatience is how long the pipes may take to bring everything to its place
-// before what is missing counts.
-const auditPatience = "10m"
+// auditTimeout bounds the wait until every event is in every copy. An event that is missing
+// after it is a finding.
+const auditTimeout = "10m"
 
-// audit has the five places compared by the operators' tool.
+// audit runs `bankctl audit`, which compares the five places event by event. Each finding of
+// the audit is reported under the promises that it breaks.
 func (r *run) audit(ctx context.Context) (*auditReport, error) {
 	var out bytes.Buffer
 	failure := r.system.stack.Bankctl(ctx, &out, "audit",
-		"--wait", auditPatience, "--output", "json", "--temp-dir", r.system.stack.Dir())
+		"--wait", auditTimeout, "--output", "json", "--temp-dir", r.system.stack.Dir())
 	var report auditReport
 	if err := json.NewDecoder(bytes.NewReader(out.Bytes())).Decode(&report); err != nil {
-		return nil, fmt.Errorf("the audit said nothing that could be read: %w: %s", failure, out.String())
+		return nil, fmt.Errorf("the audit's report cannot be read: %w: %s", failure, out.String())
 	}
 	if failure == nil && !report.Equal {
-		return nil, fmt.Errorf("the audit found differences and ended as if it had not")
+		return nil, fmt.Errorf("the audit found differences and exited with status 0")
 	}
 	for _, tally := range report.Tallies {
 		for _, invariant := range auditInvariants[tally.Kind] {
-			r.load.seen.report(invariant, "the audit: %d %s in %v, first %s", tally.Findings, tally.Kind, tally.Store, report.first())
+			r.load.observed.report(invariant, "the audit: %d %s in %v, first %s", tally.Findings, tally.Kind, tally.Store, report.first())
 		}
 	}
 	return &report, nil
 }
 
-// auditInvariants says which promises a finding of the audit breaks.
+// auditInvariants lists, for each kind of finding of the audit, the promises that the finding
+// breaks.
 var auditInvariants = map[string][]string{
 	"missing": {"I3", "I6", "I9"}, "doubled": {"I6", "I9"}, "altered": {"I9"}, "foreign": {"I4", "I9"},
 	"out of order": {"I7"}, "broken": {"I8"},
@@ -65,12 +67,12 @@ var auditInvariants = map[string][]string{
 
 func (a *auditReport) first() string {
 	if len(a.Findings) == 0 {
-		return "none told"
+		return "none shown"
 	}
 	return string(a.Findings[0])
 }
 
-// describe is the audit in a line.
+// describe returns the audit in one line.
 func (a *auditReport) describe() string {
 	var places []string
 	for _, p := range a.Places {
@@ -79,7 +81,7 @@ func (a *auditReport) describe() string {
 	return fmt.Sprintf("%d events of %d accounts and %d refusals; %s", a.Events, a.Accounts, a.Refusals, strings.Join(places, "; "))
 }
 
-// repeats is how many further copies of events the topic holds.
+// repeats returns how many extra copies of events the topic holds.
 func (a *auditReport) repeats() (sum int64) {
 	for _, p := range a.Places {
 		sum += p.Repeats

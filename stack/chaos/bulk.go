@@ -10,32 +10,32 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// bulkSize is the most purchases of one message.
+// bulkSize is the largest number of purchases in one message.
 const bulkSize = 64
 
 type purchaseStream = grpc.BidiStreamingClient[bankv1.AuthorizePurchasesRequest, bankv1.AuthorizePurchasesResponse]
 
-// bulk sends messages full of purchases over a stream, and what was not answered
-// again over the next one.
-func (l *load) bulk(ctx context.Context, worker int, random *rand.Rand) {
+// runBulk sends messages full of purchases over a stream. It sends unanswered purchases again
+// over the next stream.
+func (l *load) runBulk(ctx context.Context, worker int, random *rand.Rand) {
 	b := &bulk{load: l, clients: l.clients, worker: worker}
-	defer b.hangUp()
+	defer b.close()
 	for !l.over(ctx) {
 		size := 1 + random.IntN(bulkSize)
 		l.pace.wait(ctx, size)
 		open := make([]uint32, 0, size)
 		for range size {
-			op := l.draw(random)
+			op := l.drawPurchase(random)
 			if op.variant == byToken {
 				op.variant = byName
 			}
 			open = append(open, l.history.begin(op))
 		}
-		b.settle(ctx, open)
+		b.sendAll(ctx, open)
 	}
 }
 
-// bulk is one worker's stream; it is opened anew when it breaks.
+// bulk is the stream of one worker. It is opened again when it breaks.
 type bulk struct {
 	load    *load
 	clients *clients
@@ -45,28 +45,29 @@ type bulk struct {
 	cancel  context.CancelFunc
 }
 
-func (b *bulk) hangUp() {
+func (b *bulk) close() {
 	if b.cancel != nil {
 		b.cancel()
 	}
 	b.stream, b.cancel = nil, nil
 }
 
-// settle sends purchases until all are answered, for a few tries.
-func (b *bulk) settle(ctx context.Context, open []uint32) {
-	for try := 0; len(open) > 0 && try < tries; try++ {
-		if try > 0 && !rest(ctx, pause<<min(try, 3)) {
+// sendAll sends purchases until all are answered, a few times at most.
+func (b *bulk) sendAll(ctx context.Context, open []uint32) {
+	for try := 0; len(open) > 0 && try < maxTries; try++ {
+		if try > 0 && !sleep(ctx, retryDelay<<min(try, 3)) {
 			break
 		}
-		open = b.exchange(ctx, open)
+		open = b.sendOnce(ctx, open)
 	}
 	for _, n := range open {
-		b.load.history.refuse(n) // unless it was lost before
+		b.load.history.markRefused(n) // has no effect on one that is unknown
 	}
 }
 
-// exchange sends one message and takes its answer; it returns what is still open.
-func (b *bulk) exchange(ctx context.Context, open []uint32) []uint32 {
+// sendOnce sends one message and reads its answer. It returns the purchases that are still
+// open.
+func (b *bulk) sendOnce(ctx context.Context, open []uint32) []uint32 {
 	message := &bankv1.AuthorizePurchasesRequest{}
 	asked := make([]operation, len(open))
 	for i, n := range open {
@@ -74,46 +75,47 @@ func (b *bulk) exchange(ctx context.Context, open []uint32) []uint32 {
 		message.Purchases = append(message.Purchases, b.load.purchaseRequest(n, asked[i]))
 	}
 	answer, err := b.roundTrip(ctx, message)
-	if b.load.seen.classify("AuthorizePurchases", err) != fine {
-		b.hangUp()
+	if b.load.observed.classify("AuthorizePurchases", err) != classOK {
+		b.close()
 		b.try++
 		for _, n := range open {
-			b.load.history.lose(n)
+			b.load.history.markUnknown(n)
 		}
 		return open
 	}
 	if len(answer.GetResults()) != len(open) {
-		b.load.seen.report("I5", "%d purchases of a stream were answered with %d results", len(open), len(answer.GetResults()))
+		b.load.observed.report("I5", "%d purchases of a stream were answered with %d results", len(open), len(answer.GetResults()))
 		return nil
 	}
 	var left []uint32
 	for i, result := range answer.GetResults() {
 		if bought := result.GetPurchase(); bought != nil {
-			b.load.decided(open[i], asked[i], bought)
+			b.load.checkAnswer(open[i], asked[i], bought)
 			continue
 		}
 		left = append(left, open[i])
-		if b.load.seen.classify("AuthorizePurchases", status.FromProto(result.GetError()).Err()) == busy {
+		if b.load.observed.classify("AuthorizePurchases", status.FromProto(result.GetError()).Err()) == classRetryable {
 			b.load.refusedBusy.Add(1)
 		} else {
-			b.load.history.lose(open[i])
+			b.load.history.markUnknown(open[i])
 		}
 	}
 	return left
 }
 
-// roundTrip sends a message and waits for its answer; a stream has no deadline of its own.
+// roundTrip sends a message and waits for its answer. It enforces the deadline, because a
+// stream has none of its own.
 func (b *bulk) roundTrip(ctx context.Context, message *bankv1.AuthorizePurchasesRequest) (*bankv1.AuthorizePurchasesResponse, error) {
 	if b.stream == nil {
 		var life context.Context
-		life, b.cancel = context.WithCancel(asCaller(context.WithoutCancel(ctx)))
+		life, b.cancel = context.WithCancel(withCaller(context.WithoutCancel(ctx)))
 		stream, err := b.clients.bank(b.worker, b.try).purchases.AuthorizePurchases(life)
 		if err != nil {
 			return nil, err
 		}
 		b.stream = stream
 	}
-	late := time.AfterFunc(deadline, b.cancel)
+	late := time.AfterFunc(callTimeout, b.cancel)
 	defer late.Stop()
 	if err := b.stream.Send(message); err != nil {
 		_, err = b.stream.Recv()

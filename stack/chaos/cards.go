@@ -9,87 +9,88 @@ import (
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 )
 
-// holding is what a card of the load is for.
-type holding uint8
+// cardKind says what a card of the load is used for.
+type cardKind uint8
 
 const (
-	// wide cards never reach their limit.
-	wide holding = iota
-	// tight ones live at it.
-	tight
-	// blocked, small (a limit per purchase), large (a least amount) and rare (one
-	// purchase a minute) ones decline for a reason of their own.
-	blocked
-	small
-	large
-	rare
-	// alone are cards whose every operation is watched.
-	alone
-	holdings
+	// highLimit cards never reach their limit.
+	highLimit cardKind = iota
+	// lowLimit cards are at their limit most of the time.
+	lowLimit
+	// Each of these four kinds declines for a reason of its own: blockedCard is blocked,
+	// smallAmounts has a limit per purchase, largeAmounts has a minimum amount, and
+	// oncePerMinute allows one purchase a minute.
+	blockedCard
+	smallAmounts
+	largeAmounts
+	oncePerMinute
+	// recordedCard cards have every operation recorded, for the check of linearizability.
+	recordedCard
+	cardKinds
 )
 
 const (
-	wideLimit  = 10_000_000_00
-	tightLimit = 20_000
-	// smallMost and largeLeast are the amounts that a small card does not and a large
-	// one does let through.
-	smallMost  = 500
-	largeLeast = 5_000
+	highLimitMinor = 10_000_000_00
+	lowLimitMinor  = 20_000
+	// smallAmountMax is the largest amount that a card of smallAmounts accepts. largeAmountMin
+	// is the smallest amount that a card of largeAmounts accepts.
+	smallAmountMax = 500
+	largeAmountMin = 5_000
 )
 
 // card is a card of the load. It is never changed.
 type card struct {
 	index   uint32
-	holding holding
+	kind    cardKind
 	name    string // cards/{uuid}
 	account string // accounts/{uuid}
 	data    *bankv1.CardData
 }
 
-// wallet are the cards of the load.
-type wallet struct {
-	mutex sync.RWMutex
-	all   []*card
-	by    [holdings][]*card
+// cardPool holds the cards of the load. It is safe for concurrent use.
+type cardPool struct {
+	mutex  sync.RWMutex
+	all    []*card
+	byKind [cardKinds][]*card
 }
 
-// reserve keeps an index for a card that is about to be issued.
-func (w *wallet) reserve() uint32 {
+// reserve returns an index for a card that is about to be issued.
+func (w *cardPool) reserve() uint32 {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
 	w.all = append(w.all, nil)
 	return uint32(len(w.all) - 1)
 }
 
-func (w *wallet) add(c *card) {
+func (w *cardPool) add(c *card) {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
 	if w.all[c.index] != nil {
 		return
 	}
 	w.all[c.index] = c
-	w.by[c.holding] = append(w.by[c.holding], c)
+	w.byKind[c.kind] = append(w.byKind[c.kind], c)
 }
 
-// get returns a card by its index; nil when it was never issued.
-func (w *wallet) get(index uint32) *card {
+// get returns the card with an index; nil if it was never issued.
+func (w *cardPool) get(index uint32) *card {
 	w.mutex.RLock()
 	defer w.mutex.RUnlock()
 	return w.all[index]
 }
 
-// draw returns one card of a kind; nil when there is none.
-func (w *wallet) draw(random *rand.Rand, kind holding) *card {
+// draw returns a random card of a kind; nil if there is none.
+func (w *cardPool) draw(random *rand.Rand, kind cardKind) *card {
 	w.mutex.RLock()
 	defer w.mutex.RUnlock()
-	if len(w.by[kind]) == 0 {
+	if len(w.byKind[kind]) == 0 {
 		return nil
 	}
-	return w.by[kind][random.IntN(len(w.by[kind]))]
+	return w.byKind[kind][random.IntN(len(w.byKind[kind]))]
 }
 
-// issued returns all cards that were issued.
-func (w *wallet) issued() []*card {
+// issued returns all issued cards.
+func (w *cardPool) issued() []*card {
 	w.mutex.RLock()
 	defer w.mutex.RUnlock()
 	var cards []*card
@@ -101,71 +102,72 @@ func (w *wallet) issued() []*card {
 	return cards
 }
 
-// issueRequest is the request of an issue, from its line in the history.
+// issueRequest builds the request that issues a card from the operation in the history.
 func issueRequest(n uint32, op operation) *bankv1.IssueCardRequest {
 	request := &bankv1.IssueCardRequest{
 		RequestId: requestID(n), HolderName: "Ada Lovelace", Currency: "BRL",
 		CreditLimitMinor: op.amount, Brand: bankv1.CardBrand(1 + op.account%8),
 	}
-	switch holding(op.variant) {
-	case small:
-		request.PurchaseLimitMinor = smallMost
-	case large:
-		request.PurchaseMinimumMinor = largeLeast
-	case rare:
+	switch cardKind(op.variant) {
+	case smallAmounts:
+		request.PurchaseLimitMinor = smallAmountMax
+	case largeAmounts:
+		request.PurchaseMinimumMinor = largeAmountMin
+	case oncePerMinute:
 		request.PurchasesPerMinute = 1
 	}
 	return request
 }
 
-// issue has a card issued; nil when the outcome stays unknown. The settlement asks again.
-func (l *load) issue(ctx context.Context, worker int, kind holding, limit int64) *card {
-	n := l.history.begin(operation{kind: issue, account: l.wallet.reserve(), amount: limit, variant: uint8(kind)})
-	return l.issueAgain(ctx, worker, n)
+// issue issues a card. It returns nil if the outcome is unknown; resolve asks again at the end.
+func (l *load) issue(ctx context.Context, worker int, kind cardKind, limit int64) *card {
+	n := l.history.begin(operation{kind: issue, account: l.cards.reserve(), amount: limit, variant: uint8(kind)})
+	return l.sendIssue(ctx, worker, n)
 }
 
-// issueAgain sends an issue until it is answered, for a few tries.
-func (l *load) issueAgain(ctx context.Context, worker int, n uint32) *card {
+// sendIssue sends the request until it is answered, a few times at most.
+func (l *load) sendIssue(ctx context.Context, worker int, n uint32) *card {
 	op := l.history.get(n)
 	var issued *bankv1.IssueCardResponse
-	ok := l.persist(ctx, n, func(ctx context.Context, try int) class {
+	ok := l.sendUntilAnswered(ctx, n, func(ctx context.Context, try int) class {
 		var err error
 		issued, err = l.clients.bank(worker, try).cards.IssueCard(ctx, issueRequest(n, op))
-		return l.seen.classify("IssueCard", err)
+		return l.observed.classify("IssueCard", err)
 	})
 	if !ok {
 		return nil
 	}
 	c := &card{
-		index: op.account, holding: holding(op.variant), name: issued.GetCard().GetName(),
+		index: op.account, kind: cardKind(op.variant), name: issued.GetCard().GetName(),
 		account: issued.GetCard().GetAccount(), data: issued.GetCardData(),
 	}
-	l.note(n, outcome{id: idOf(c.account)})
-	if c.holding == blocked && !l.block(ctx, worker, c) {
+	l.recordAnswer(n, outcome{id: idOf(c.account)})
+	if c.kind == blockedCard && !l.block(ctx, worker, c) {
 		return nil
 	}
-	l.wallet.add(c)
+	l.cards.add(c)
 	return c
 }
 
-// block blocks a card, which makes no entry, so it is no operation of the history.
+// block blocks a card. Blocking makes no entry in the ledger, so it is not an operation of the
+// history.
 func (l *load) block(ctx context.Context, worker int, c *card) bool {
 	for try := 0; ctx.Err() == nil; try++ {
-		once, cancel := call(ctx)
+		once, cancel := callContext(ctx)
 		_, err := l.clients.bank(worker, try).cards.BlockCard(once, &bankv1.BlockCardRequest{Name: c.name})
 		cancel()
-		if l.seen.classify("BlockCard", err) == fine {
+		if l.observed.classify("BlockCard", err) == classOK {
 			return true
 		}
-		rest(ctx, pause)
+		sleep(ctx, retryDelay)
 	}
 	return false
 }
 
-// stock issues the cards that the load begins with.
-func (l *load) stock(ctx context.Context, counts [holdings]int) error {
-	limits := [holdings]int64{wide: wideLimit, tight: tightLimit, blocked: wideLimit, small: wideLimit, large: wideLimit, rare: wideLimit}
-	queue := make(chan holding)
+// issueInitialCards issues the cards that the load begins with.
+func (l *load) issueInitialCards(ctx context.Context, counts [cardKinds]int) error {
+	limits := [cardKinds]int64{highLimit: highLimitMinor, lowLimit: lowLimitMinor, blockedCard: highLimitMinor, smallAmounts: highLimitMinor, largeAmounts: highLimitMinor, oncePerMinute: highLimitMinor}
+	queue := make(chan cardKind)
 	var working sync.WaitGroup
 	for worker := range 32 {
 		working.Go(func() {
@@ -178,20 +180,20 @@ func (l *load) stock(ctx context.Context, counts [holdings]int) error {
 	for kind, count := range counts {
 		wanted += count
 		for range count {
-			queue <- holding(kind)
+			queue <- cardKind(kind)
 		}
 	}
 	close(queue)
 	working.Wait()
-	if got := len(l.wallet.issued()); got < wanted {
+	if got := len(l.cards.issued()); got < wanted {
 		return fmt.Errorf("only %d of %d cards were issued before the first fault", got, wanted)
 	}
 	return nil
 }
 
-// first returns the card of a kind that was issued first.
-func (w *wallet) first(kind holding) *card {
+// firstOf returns the card of a kind that was issued first.
+func (w *cardPool) firstOf(kind cardKind) *card {
 	w.mutex.RLock()
 	defer w.mutex.RUnlock()
-	return w.by[kind][0]
+	return w.byKind[kind][0]
 }

@@ -13,11 +13,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// seed is that of the run below; its verdict names it, and how to repeat it.
+// seed is the seed of the run below. Its report names the seed and the command that repeats the
+// run.
 const seed = 1
 
-// TestEverythingPromisedHoldsUnderOneRoundOfEveryFault runs the short form of
-// `go run ./stack chaos`. Only one package at a time may run a stack.
+// TestEverythingPromisedHoldsUnderOneRoundOfEveryFault runs the short form of `go run ./stack
+// chaos`. Only one package at a time may run a stack.
 func TestEverythingPromisedHoldsUnderOneRoundOfEveryFault(t *testing.T) {
 	if testing.Short() {
 		t.Skip("-short: the stack is not started")
@@ -31,22 +32,22 @@ func TestEverythingPromisedHoldsUnderOneRoundOfEveryFault(t *testing.T) {
 	require.NoError(t, err)
 	dir := filepath.Join(root, ".stack", "chaos-test")
 	config := launch.Config{Dir: dir, BasePort: base, Out: os.Stderr}
-	verdict, err := chaos.Run(t.Context(), chaos.Options{
+	report, err := chaos.Run(t.Context(), chaos.Options{
 		Seed: seed, Untimed: true, Stack: config, Pictures: filepath.Join(dir, "pictures"), Out: os.Stderr,
 	})
 	require.NoError(t, err)
 	var text strings.Builder
-	require.NoError(t, verdict.WriteText(&text))
+	require.NoError(t, report.WriteText(&text))
 	t.Log(text.String())
-	require.True(t, verdict.OK, "seed %d; again: %s\n%s", verdict.Seed, verdict.Command, text.String())
-	require.GreaterOrEqual(t, verdict.Acknowledged, int64(20_000))
-	require.GreaterOrEqual(t, verdict.Kills, int64(20))
-	for _, judgement := range verdict.Judgements {
-		if judgement.ID == "I15" {
-			require.GreaterOrEqual(t, judgement.Count, int64(20_000), "operations judged for linearizability")
+	require.True(t, report.OK, "seed %d; to repeat: %s\n%s", report.Seed, report.Command, text.String())
+	require.GreaterOrEqual(t, report.Acknowledged, int64(20_000))
+	require.GreaterOrEqual(t, report.Kills, int64(20))
+	for _, result := range report.Results {
+		if result.ID == "I15" {
+			require.GreaterOrEqual(t, result.Count, int64(20_000), "operations checked for linearizability")
 		}
 	}
 	stack, err := launch.Open(config)
 	require.NoError(t, err)
-	require.NoError(t, stack.Wipe()) // What a failed run leaves stays for a look.
+	require.NoError(t, stack.Wipe()) // a failed run keeps its files
 }

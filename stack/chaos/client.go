@@ -19,15 +19,16 @@ import (
 )
 
 const (
-	// caller is who the load is at the bank.
+	// caller is the name under which the load calls the bank.
 	caller = "chaos"
-	// deadline bounds one call; what is not answered then is asked again elsewhere.
-	deadline = 4 * time.Second
-	// tries is how often a careful client sends one operation before it leaves the
-	// outcome to the end of the run.
-	tries = 6
-	// pause lies between them, so that a dead bank is not hammered.
-	pause = 60 * time.Millisecond
+	// callTimeout bounds one call. A call that is not answered in this time is sent again to
+	// another bank.
+	callTimeout = 4 * time.Second
+	// maxTries is how often a careful client sends one operation. After that the outcome is
+	// resolved at the end of the run.
+	maxTries = 6
+	// retryDelay is the wait between two tries. It keeps the load off a bank that is down.
+	retryDelay = 60 * time.Millisecond
 )
 
 // bankClient is one connection to one bank.
@@ -36,7 +37,7 @@ type bankClient struct {
 	cards     bankv1.CardServiceClient
 }
 
-// clients are the connections of the load.
+// clients holds the connections of the load.
 type clients struct {
 	open       []*grpc.ClientConn
 	banks      []bankClient
@@ -44,7 +45,7 @@ type clients struct {
 	statements statementv1.StatementServiceClient
 }
 
-// dial opens a connection that finds its server again soon after an outage.
+// dial opens a connection that reconnects soon after an outage.
 func dial(address string) (*grpc.ClientConn, error) {
 	return grpc.NewClient(address,
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -54,7 +55,7 @@ func dial(address string) (*grpc.ClientConn, error) {
 		}))
 }
 
-// connect opens the connections: perBank to each bank.
+// connect opens the connections, perBank to each bank.
 func connect(banks []string, checkout, statement string, perBank int) (*clients, error) {
 	c := &clients{}
 	to := func(address string) (*grpc.ClientConn, error) {
@@ -74,17 +75,17 @@ func connect(banks []string, checkout, statement string, perBank int) (*clients,
 			c.banks = append(c.banks, bankClient{bankv1.NewPurchaseServiceClient(connection), bankv1.NewCardServiceClient(connection)})
 		}
 	}
-	shop, err := to(checkout)
+	checkoutConnection, err := to(checkout)
 	if err != nil {
 		c.close()
 		return nil, err
 	}
-	reader, err := to(statement)
+	statementConnection, err := to(statement)
 	if err != nil {
 		c.close()
 		return nil, err
 	}
-	c.checkout, c.statements = checkoutv1.NewCheckoutServiceClient(shop), statementv1.NewStatementServiceClient(reader)
+	c.checkout, c.statements = checkoutv1.NewCheckoutServiceClient(checkoutConnection), statementv1.NewStatementServiceClient(statementConnection)
 	return c, nil
 }
 
@@ -94,32 +95,33 @@ func (c *clients) close() {
 	}
 }
 
-// bank returns a connection for a try of a worker: every try goes elsewhere.
+// bank returns the connection for a try of a worker. Every try goes to another bank.
 func (c *clients) bank(worker, try int) bankClient { return c.banks[(worker+try)%len(c.banks)] }
 
-// class is what an error tells a client to do. The list is closed: an error of any
-// other kind fails the run, so that nothing hides.
+// class says what an error tells a client to do. The list is closed: an error of any other kind
+// fails the run, so that no error goes unnoticed.
 type class string
 
-// The classes.
+// The classes of answers.
 const (
-	fine      class = "ok"
-	busy      class = "retryable" // nothing was done
-	lost      class = "unknown"
-	cancelled class = "cancelled"
-	invalid   class = "refused" // as the request was; nothing was done
-	foreign   class = "unexpected"
+	classOK         class = "ok"
+	classRetryable  class = "retryable" // nothing was done
+	classUnknown    class = "unknown"
+	classCancelled  class = "cancelled"
+	classRefused    class = "refused" // nothing was done, and the same request is refused again
+	classUnexpected class = "unexpected"
 )
 
-// observations counts the errors of clients by class, and keeps the first of what was wrong.
+// observations counts the errors of clients by class. It keeps the first violation of each
+// invariant.
 type observations struct {
 	mutex   sync.Mutex
 	classes map[class]map[string]int64 // by code, then reason
-	// problems are what may never happen, by invariant.
+	// problems holds the violations, by invariant.
 	problems map[string]*problem
 }
 
-// problem is how often something happened that may not, and the first time of it.
+// problem says how often an invariant was violated. It shows the first violation.
 type problem struct {
 	count int64
 	first string
@@ -129,7 +131,7 @@ func newObservations() *observations {
 	return &observations{classes: make(map[class]map[string]int64), problems: make(map[string]*problem)}
 }
 
-// report notes that an invariant did not hold.
+// report records that an invariant did not hold.
 func (o *observations) report(invariant, format string, values ...any) {
 	o.mutex.Lock()
 	defer o.mutex.Unlock()
@@ -139,8 +141,8 @@ func (o *observations) report(invariant, format string, values ...any) {
 	o.problems[invariant].count++
 }
 
-// join adds what was reported to another.
-func (o *observations) join(other *observations) {
+// merge adds the violations of other.
+func (o *observations) merge(other *observations) {
 	o.mutex.Lock()
 	defer o.mutex.Unlock()
 	for invariant, found := range other.problems {
@@ -151,39 +153,39 @@ func (o *observations) join(other *observations) {
 	}
 }
 
-// problemOf returns what was reported of an invariant; nil for nothing.
+// problemOf returns the violations of an invariant; nil if there are none.
 func (o *observations) problemOf(invariant string) *problem {
 	o.mutex.Lock()
 	defer o.mutex.Unlock()
 	return o.problems[invariant]
 }
 
-// classify says what an error is to its caller. Codes in expected are refusals that
-// the request had coming.
+// classify returns the class of an error and counts it. The codes in expected are refusals that
+// the request provokes.
 func (o *observations) classify(method string, err error, expected ...codes.Code) class {
 	if err == nil {
-		return fine
+		return classOK
 	}
 	st := status.Convert(err)
-	kind := foreign
+	kind := classUnexpected
 	switch st.Code() {
 	case codes.Unavailable, codes.DeadlineExceeded:
-		kind = lost
+		kind = classUnknown
 	case codes.Canceled:
-		kind = cancelled
+		kind = classCancelled
 	case codes.ResourceExhausted:
-		kind = busy
+		kind = classRetryable
 		if retryAfter(st) <= 0 {
-			o.report(overload, "%s was refused as too much without being told when to try again: %v", method, err)
+			o.report(overload, "%s was refused without the time after which to try again: %v", method, err)
 		}
 	default:
 		for _, code := range expected {
 			if st.Code() == code {
-				kind = invalid
+				kind = classRefused
 			}
 		}
 	}
-	if kind == foreign {
+	if kind == classUnexpected {
 		o.report(errorClasses, "%s was answered %v", method, err)
 	}
 	o.count(kind, st)
@@ -205,7 +207,7 @@ func (o *observations) count(kind class, st *status.Status) {
 	o.classes[kind][name]++
 }
 
-// retryAfter is how long a refused caller is asked to wait; 0 when it is not told.
+// retryAfter returns how long the server asks a refused caller to wait; 0 if it does not say.
 func retryAfter(st *status.Status) time.Duration {
 	for _, detail := range st.Details() {
 		if info, ok := detail.(*errdetails.RetryInfo); ok {
@@ -215,14 +217,14 @@ func retryAfter(st *status.Status) time.Duration {
 	return 0
 }
 
-// call returns a context for one call of the load.
-func call(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(ctx, deadline)
-	return asCaller(ctx), cancel
+// callContext returns the context of one call of the load.
+func callContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	return withCaller(ctx), cancel
 }
 
-// rest waits; it reports whether ctx still goes on.
-func rest(ctx context.Context, d time.Duration) bool {
+// sleep waits for d. It returns false if ctx ends first.
+func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -233,7 +235,7 @@ func rest(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// asCaller says who calls.
-func asCaller(ctx context.Context) context.Context {
+// withCaller adds the name of the caller to the metadata of a call.
+func withCaller(ctx context.Context) context.Context {
 	return metadata.AppendToOutgoingContext(ctx, "x-codebank-caller", caller)
 }

@@ -23,86 +23,86 @@ var kindNames = map[kind]string{purchase: "purchase", reversal: "reversal", void
 type state uint8
 
 const (
-	// sent: nothing was heard yet; at the end the same as unknown.
+	// sent: there is no answer yet. At the end it counts as unknown.
 	sent state = iota
-	// unknown: it may or may not have happened.
+	// unknown: the operation may or may not have taken effect.
 	unknown
-	// answered: the outcome is known, and durable as the bank says.
+	// answered: the outcome is known. The bank says that it is durable.
 	answered
-	// refused: nothing was done, as the bank says.
+	// refused: the bank says that nothing was done.
 	refused
 )
 
-// operation is one line of the history. There are millions of them, so it is small,
-// and what a request holds is derived from it.
+// operation is one operation of the history. It is small, because there are millions of them.
+// The request is derived from it.
 type operation struct {
-	id      [16]byte // the transaction's, as answered
-	amount  int64    // of a limit change the limit
-	account uint32   // which card, and with it which account
+	id      [16]byte // of the transaction, as answered
+	amount  int64    // for a limit change the new limit
+	account uint32   // index of the card, and so of its account
 	target  uint32   // the purchase that a reversal or void gives back
 	kind    kind
 	state   state
-	// variant says of a purchase how the card is presented, of an issue what card it is.
+	// variant says how the card of a purchase is presented, or of which kind an issued card is.
 	variant uint8
-	// status and reason are the answer to a purchase, by the numbers of the contract.
+	// status and reason are the answer to a purchase, as numbers of the contract.
 	status, reason uint8
-	// voided says of a purchase that its end was asked for.
+	// voided says that a void of this purchase was requested.
 	voided bool
 }
 
-// history is what the clients asked for and heard. The number of an operation is in
-// its request id, so that what the ledger holds leads back to here.
+// history holds the requests of the clients and their answers. The request id contains the
+// number of the operation, so every row of the ledger leads back to its operation.
 type history struct {
 	mutex  sync.Mutex
 	chunks [][]operation
 	last   uint32
 
 	acknowledged atomic.Int64
-	repeats      atomic.Int64 // answers that were known before, and compared
+	repeats      atomic.Int64 // answers to operations that had been answered before, compared with the first
 	unknowns     atomic.Int64 // operations whose outcome was unknown at first
 }
 
-const chunk = 1 << 16
+const chunkSize = 1 << 16
 
-// begin notes that an operation is about to be sent and returns its number.
+// begin adds an operation that is about to be sent and returns its number.
 func (h *history) begin(op operation) uint32 {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
 	n := h.last
-	if n%chunk == 0 {
-		h.chunks = append(h.chunks, make([]operation, chunk))
+	if n%chunkSize == 0 {
+		h.chunks = append(h.chunks, make([]operation, chunkSize))
 	}
-	h.chunks[n/chunk][n%chunk] = op
+	h.chunks[n/chunkSize][n%chunkSize] = op
 	h.last++
 	return n
 }
 
-// get returns an operation as it is known at this moment.
+// get returns a copy of an operation as it is now.
 func (h *history) get(n uint32) operation {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
-	return *h.at(n)
+	return *h.entry(n)
 }
 
-func (h *history) at(n uint32) *operation { return &h.chunks[n/chunk][n%chunk] }
+func (h *history) entry(n uint32) *operation { return &h.chunks[n/chunkSize][n%chunkSize] }
 
 // change changes an operation in place.
 func (h *history) change(n uint32, change func(*operation)) {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
-	change(h.at(n))
+	change(h.entry(n))
 }
 
-// len is how many operations were begun.
+// len returns how many operations were begun.
 func (h *history) len() uint32 {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
 	return h.last
 }
 
-// lose notes that nobody knows what became of an operation. One that was refused may
-// have been sent by another client at the same time.
-func (h *history) lose(n uint32) {
+// markUnknown records that the outcome of an operation is unknown. It also applies to a refused
+// operation, because another client may have sent it at the same time.
+func (h *history) markUnknown(n uint32) {
 	h.change(n, func(op *operation) {
 		if op.state == sent || op.state == refused {
 			op.state = unknown
@@ -111,9 +111,9 @@ func (h *history) lose(n uint32) {
 	})
 }
 
-// refuse notes that the bank said that nothing was done. An operation that was sent
-// before without an answer stays unknown.
-func (h *history) refuse(n uint32) {
+// markRefused records that the bank did nothing. An operation that was sent before without an
+// answer stays unknown.
+func (h *history) markRefused(n uint32) {
 	h.change(n, func(op *operation) {
 		if op.state == sent {
 			op.state = refused
@@ -121,31 +121,31 @@ func (h *history) refuse(n uint32) {
 	})
 }
 
-// outcome is an answer, as far as it may never change.
+// outcome is the part of an answer that may never change.
 type outcome struct {
 	id             [16]byte
 	status, reason uint8
 }
 
-// answer notes an answer. An operation that was answered before must be answered the
-// same, for ever; what differs is returned in words.
-func (h *history) answer(n uint32, told outcome) (difference string) {
+// answer records an answer. A later answer must equal the first; answer returns a text that
+// describes any difference.
+func (h *history) answer(n uint32, given outcome) (difference string) {
 	h.change(n, func(op *operation) {
 		if op.state != answered {
-			op.state, op.id, op.status, op.reason = answered, told.id, told.status, told.reason
+			op.state, op.id, op.status, op.reason = answered, given.id, given.status, given.reason
 			h.acknowledged.Add(1)
 			return
 		}
 		h.repeats.Add(1)
-		if before := (outcome{op.id, op.status, op.reason}); before != told {
+		if before := (outcome{op.id, op.status, op.reason}); before != given {
 			difference = fmt.Sprintf("%s %s was answered %x status %d reason %d, then %x status %d reason %d",
-				kindNames[op.kind], requestID(n), before.id, before.status, before.reason, told.id, told.status, told.reason)
+				kindNames[op.kind], requestID(n), before.id, before.status, before.reason, given.id, given.status, given.reason)
 		}
 	})
 	return difference
 }
 
-// requestPrefix begins every request id of the load; the operation's number follows.
+// requestPrefix begins every request id of the load. The number of the operation follows.
 const requestPrefix = "chaos-"
 
 func requestID(n uint32) string { return fmt.Sprintf("%s%d", requestPrefix, n) }

@@ -7,32 +7,32 @@ import (
 	"time"
 )
 
-// journal is what happened in a run.
+// journal records what happens in a run. It is safe for concurrent use.
 type journal struct {
 	mutex      sync.Mutex
 	out        io.Writer
-	steps      []performed
+	steps      []performedStep
 	kills      map[string]int64
 	recoveries map[string]*Recovery
 	figures    map[string]int64
 	injected   time.Duration
 }
 
-// performed is a step, and when it was taken.
-type performed struct {
+// performedStep is a step with its time.
+type performedStep struct {
 	step
 	at, took time.Duration
 }
 
-// String is the step and how it went, in a line.
-func (p *performed) String() string {
+// String returns the step and its times in one line.
+func (p *performedStep) String() string {
 	return fmt.Sprintf("%s; at %.1f s, took %.1f s", p.step.String(), p.at.Seconds(), p.took.Seconds())
 }
 
-// Recovery is how long it took until something worked again, in milliseconds.
+// Recovery says how long something took until it worked again, in milliseconds.
 type Recovery struct {
-	// Count is how often that was measured, Longest the longest, Median the middle, and
-	// Limit the most it may take.
+	// Count is the number of measurements, Longest the longest, Median the median, and Limit
+	// the longest time allowed.
 	Count   int   `json:"count"`
 	Longest int64 `json:"longest_ms"`
 	Median  int64 `json:"median_ms"`
@@ -48,17 +48,17 @@ func newJournal(out io.Writer) *journal {
 	return &journal{out: out, kills: make(map[string]int64), recoveries: make(map[string]*Recovery), figures: make(map[string]int64)}
 }
 
-// say writes a line of progress. What cannot be written is not worth a run.
-func (j *journal) say(format string, values ...any) {
+// printf writes a line of progress. A failed write does not fail the run.
+func (j *journal) printf(format string, values ...any) {
 	j.mutex.Lock()
 	defer j.mutex.Unlock()
 	_, _ = fmt.Fprintf(j.out, format+"\n", values...)
 }
 
-func (j *journal) performed(s step, at, took time.Duration) {
+func (j *journal) addStep(s step, at, took time.Duration) {
 	j.mutex.Lock()
 	defer j.mutex.Unlock()
-	j.steps = append(j.steps, performed{s, at - took, took})
+	j.steps = append(j.steps, performedStep{s, at - took, took})
 }
 
 func (j *journal) faultsEnded(after time.Duration) {
@@ -67,14 +67,14 @@ func (j *journal) faultsEnded(after time.Duration) {
 	j.injected = after
 }
 
-// killed counts a kill of a process.
-func (j *journal) killed(what string) {
+// addKill counts a kill of a process.
+func (j *journal) addKill(what string) {
 	j.mutex.Lock()
 	defer j.mutex.Unlock()
 	j.kills[what]++
 }
 
-func (j *journal) allKills() (sum int64) {
+func (j *journal) killCount() (sum int64) {
 	j.mutex.Lock()
 	defer j.mutex.Unlock()
 	for _, count := range j.kills {
@@ -83,8 +83,8 @@ func (j *journal) allKills() (sum int64) {
 	return sum
 }
 
-// figure notes a number that was seen.
-func (j *journal) figure(name string, value int64) {
+// setFigure sets a figure.
+func (j *journal) setFigure(name string, value int64) {
 	j.mutex.Lock()
 	defer j.mutex.Unlock()
 	j.figures[name] = value
@@ -96,33 +96,34 @@ func (j *journal) addFigure(name string, value int64) {
 	j.figures[name] += value
 }
 
-// mostFigure notes a number that was seen, if none was greater.
-func (j *journal) mostFigure(name string, value int64) {
+// maxFigure sets a figure unless it has a greater value.
+func (j *journal) maxFigure(name string, value int64) {
 	j.mutex.Lock()
 	defer j.mutex.Unlock()
 	j.figures[name] = max(j.figures[name], value)
 }
 
-// What is measured until it works again, and the most that may take.
+// The recoveries that are measured.
 const (
-	bankBack     = "a bank answers after its restart"
-	databaseBack = "the first success after the database was killed"
-	workerBack   = "all tasks run after the worker was killed"
-	workerLeft   = "all tasks run on one worker after a second one left"
-	taskBack     = "a failed task runs, restarted by the watch"
-	backlogGone  = "what the broker missed is on the topic"
-	poisonPassed = "the latest good line on the statement, with poison on the topic"
+	bankAnswers         = "a bank answers after its restart"
+	databaseAnswers     = "the first success after the database was killed"
+	tasksAfterKill      = "all tasks run after the worker was killed"
+	tasksAfterLeave     = "all tasks run on one worker after a second one left"
+	taskRestarted       = "a failed task runs again after its automatic restart"
+	backlogPublished    = "the events that the broker missed are on the topic"
+	lineDelayWithPoison = "the latest good line on the statement, with poison on the topic"
 )
 
 var recoveryLimits = map[string]time.Duration{
-	bankBack: 3 * time.Second, databaseBack: 10 * time.Second, workerBack: time.Minute, workerLeft: time.Minute, taskBack: time.Minute,
-	backlogGone: time.Minute,
-	// Five seconds more than without poison are what is promised; a line takes some time anyway.
-	poisonPassed: 15 * time.Second,
+	bankAnswers: 3 * time.Second, databaseAnswers: 10 * time.Second, tasksAfterKill: time.Minute, tasksAfterLeave: time.Minute, taskRestarted: time.Minute,
+	backlogPublished: time.Minute,
+	// The promise is at most five seconds more than without poison. A line takes some time in
+	// any case.
+	lineDelayWithPoison: 15 * time.Second,
 }
 
-// recovered notes how long something took to work again.
-func (j *journal) recovered(what string, took time.Duration) {
+// addRecovery records how long a recovery took.
+func (j *journal) addRecovery(what string, took time.Duration) {
 	j.mutex.Lock()
 	defer j.mutex.Unlock()
 	if j.recoveries[what] == nil {

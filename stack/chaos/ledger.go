@@ -24,11 +24,11 @@ const (
 	statusVoided   = 4
 )
 
-// shopCaller is who the checkout is at the bank.
-const shopCaller = "checkout"
+// checkoutCaller is the name under which the checkout calls the bank.
+const checkoutCaller = "checkout"
 
-// entry is a row of the ledger.
-type row struct {
+// entryRow is an entry of the ledger.
+type entryRow struct {
 	transaction                  [16]byte
 	account, debit, credit       *[16]byte
 	original                     *[16]byte
@@ -42,30 +42,31 @@ const ledgerQuery = `SELECT transaction_id, account_id, debit_account, credit_ac
 	kind, status, decline, amount, balance_after, held_after, credit_limit_after, caller, request_id
 	FROM entries ORDER BY account_id, sequence`
 
-// book is what the ledger adds up to, computed anew from its rows.
-type book struct {
+// ledgerCheck computes balances and totals again from the entries of the ledger and compares
+// them.
+type ledgerCheck struct {
 	load *load
 
-	// of the account whose rows are being read
+	// These belong to the account whose entries are being read.
 	account              [16]byte
 	begun                bool
 	balance, limit, last int64
 
 	rows, refusals, accounts int64
 	debits, credits          int64
-	seen                     map[uint32]bool // by kind of request: purchases, reversals, limits, issues
-	voids                    map[uint32]bool // purchases with an entry that gives them back by a void
-	orders                   map[[16]byte]row
-	standing                 map[[16]byte]stand
+	matched                  map[uint32]bool // requests that have an entry: purchases, reversals, limit changes, issues
+	voids                    map[uint32]bool // purchases that have a void entry
+	orderPurchases           map[[16]byte]entryRow
+	accountRows              map[[16]byte]accountState
 }
 
-// stand is an account's row.
-type stand struct{ balance, limit, sequence int64 }
+// accountState holds the columns of an account's row.
+type accountState struct{ balance, limit, sequence int64 }
 
-// readLedger reads every entry, in the order of the accounts, and holds each against
-// its predecessor and against the history.
-func (l *load) readLedger(ctx context.Context, ledger *pgx.Conn) (*book, error) {
-	b := newBook(l)
+// readLedger reads every entry in the order of the accounts. It compares each entry with the
+// one before it and with the history.
+func (l *load) readLedger(ctx context.Context, ledger *pgx.Conn) (*ledgerCheck, error) {
+	b := newLedgerCheck(l)
 	if err := b.readAccounts(ctx, ledger); err != nil {
 		return nil, err
 	}
@@ -75,65 +76,65 @@ func (l *load) readLedger(ctx context.Context, ledger *pgx.Conn) (*book, error) 
 	}
 	defer rows.Close()
 	for rows.Next() {
-		var e row
+		var e entryRow
 		if err := rows.Scan(&e.transaction, &e.account, &e.debit, &e.credit, &e.original, &e.sequence,
 			&e.kind, &e.status, &e.decline, &e.amount, &e.balance, &e.held, &e.limit, &e.caller, &e.request); err != nil {
 			return nil, err
 		}
-		b.take(&e)
+		b.addEntry(&e)
 	}
-	b.close()
+	b.finishAccount()
 	return b, rows.Err()
 }
 
-func newBook(l *load) *book {
-	return &book{load: l, seen: make(map[uint32]bool), voids: make(map[uint32]bool), orders: make(map[[16]byte]row), standing: make(map[[16]byte]stand)}
+func newLedgerCheck(l *load) *ledgerCheck {
+	return &ledgerCheck{load: l, matched: make(map[uint32]bool), voids: make(map[uint32]bool), orderPurchases: make(map[[16]byte]entryRow), accountRows: make(map[[16]byte]accountState)}
 }
 
-// take reads one entry.
-func (b *book) take(e *row) {
+// addEntry reads one entry.
+func (b *ledgerCheck) addEntry(e *entryRow) {
 	b.rows++
-	b.follow(e)
-	b.match(e)
+	b.checkEntry(e)
+	b.matchRequest(e)
 }
 
-func (b *book) readAccounts(ctx context.Context, connection *pgx.Conn) error {
+func (b *ledgerCheck) readAccounts(ctx context.Context, connection *pgx.Conn) error {
 	rows, err := connection.Query(ctx, "SELECT id, balance, credit_limit, sequence FROM accounts")
 	if err != nil {
 		return err
 	}
 	var id [16]byte
-	var s stand
+	var s accountState
 	_, err = pgx.ForEachRow(rows, []any{&id, &s.balance, &s.limit, &s.sequence}, func() error {
-		b.standing[id] = s
+		b.accountRows[id] = s
 		return nil
 	})
 	return err
 }
 
-// close holds the account that was read against its row.
-func (b *book) close() {
+// finishAccount compares the computed state of the current account with the account's row.
+func (b *ledgerCheck) finishAccount() {
 	if !b.begun {
 		return
 	}
-	if got := (stand{b.balance, b.limit, b.last}); got != b.standing[b.account] {
-		b.load.seen.report("I8", "account %s stands at %+v, its entries lead to %+v", uuid.UUID(b.account), b.standing[b.account], got)
+	if got := (accountState{b.balance, b.limit, b.last}); got != b.accountRows[b.account] {
+		b.load.observed.report("I8", "account %s has the state %+v, its entries add up to %+v", uuid.UUID(b.account), b.accountRows[b.account], got)
 	}
-	delete(b.standing, b.account)
+	delete(b.accountRows, b.account)
 }
 
-// follow holds an entry against the one before it of the same account.
-func (b *book) follow(e *row) {
-	report := b.load.seen.report
+// checkEntry compares an entry with the one before it of the same account.
+func (b *ledgerCheck) checkEntry(e *entryRow) {
+	report := b.load.observed.report
 	if e.account == nil {
 		b.refusals++
 		if e.debit != nil || e.credit != nil || e.status != statusDeclined && e.status != statusVoided {
-			report("I4", "%s belongs to no account and is no refusal", uuid.UUID(e.transaction))
+			report("I4", "%s belongs to no account and is not a refusal", uuid.UUID(e.transaction))
 		}
 		return
 	}
 	if !b.begun || *e.account != b.account {
-		b.close()
+		b.finishAccount()
 		b.account, b.begun, b.balance, b.limit, b.last = *e.account, true, 0, 0, 0
 		b.accounts++
 	}
@@ -145,7 +146,7 @@ func (b *book) follow(e *row) {
 	}
 	b.last = *e.sequence
 	available := b.balance + b.limit
-	b.move(e)
+	b.applyMovement(e)
 	if e.balance != b.balance || e.held != 0 {
 		report("I8", "account %s at %d has balance %d and held %d, and must have %d and 0", uuid.UUID(b.account), b.last, e.balance, e.held, b.balance)
 		b.balance = e.balance
@@ -158,13 +159,13 @@ func (b *book) follow(e *row) {
 		report("I2", "account %s at %d: %d approved with %d available", uuid.UUID(b.account), b.last, e.amount, available)
 	}
 	if e.decline == int16(bankv1.DeclineReason_DECLINE_REASON_INSUFFICIENT_FUNDS) && available >= e.amount {
-		report("expectations", "account %s at %d: %d declined for want of funds with %d available", uuid.UUID(b.account), b.last, e.amount, available)
+		report("expectations", "account %s at %d: %d declined for insufficient funds with %d available", uuid.UUID(b.account), b.last, e.amount, available)
 	}
 }
 
-// move adds an entry's movement up, and holds the two sides of it against each other.
-func (b *book) move(e *row) {
-	report := b.load.seen.report
+// applyMovement applies the movement of an entry to the balance and checks its two sides.
+func (b *ledgerCheck) applyMovement(e *entryRow) {
+	report := b.load.observed.report
 	moves := e.status == statusApproved
 	if moves != (e.debit != nil) || moves != (e.credit != nil) {
 		report("I4", "entry %s has status %d and debit %v, credit %v", uuid.UUID(e.transaction), e.status, e.debit, e.credit)
@@ -190,54 +191,54 @@ func (b *book) move(e *row) {
 	}
 }
 
-// match leads an entry back to what a client asked for.
-func (b *book) match(e *row) {
-	report := b.load.seen.report
-	if e.caller == shopCaller {
+// matchRequest finds the request that an entry belongs to.
+func (b *ledgerCheck) matchRequest(e *entryRow) {
+	report := b.load.observed.report
+	if e.caller == checkoutCaller {
 		if e.kind == kindPurchase {
-			b.orders[e.transaction] = *e
+			b.orderPurchases[e.transaction] = *e
 		}
 		return
 	}
 	number, err := strconv.ParseUint(strings.TrimPrefix(e.request, requestPrefix), 10, 32)
 	if e.caller != caller || err != nil || uint32(number) >= b.load.history.len() {
-		report("I4", "entry %s leads back to no request: %s of %s", uuid.UUID(e.transaction), e.request, e.caller)
+		report("I4", "entry %s has no request: %s of %s", uuid.UUID(e.transaction), e.request, e.caller)
 		return
 	}
 	n := uint32(number)
 	op := b.load.history.get(n)
 	if e.kind == kindVoid || e.status == statusVoided {
 		if op.kind != purchase || !op.voided {
-			report("I4", "purchase %s was voided, and nobody asked for it", e.request)
+			report("I4", "purchase %s was voided without a request", e.request)
 		}
 		b.voids[n] = true
 	}
 	if e.kind == kindVoid {
 		if e.original == nil || *e.original != op.id && op.state == answered {
-			report("I11", "the void of %s gives another purchase back", e.request)
+			report("I11", "the void of %s gives back another purchase", e.request)
 		}
 		return
 	}
 	wanted := map[int16]kind{kindOpening: issue, kindLimitChange: limitChange, kindPurchase: purchase, kindReversal: reversal}[e.kind]
-	if op.kind != wanted || b.seen[n] {
-		report("I5", "entry %s of kind %d is for request %s, a %s, once more or by mistake", uuid.UUID(e.transaction), e.kind, e.request, kindNames[op.kind])
+	if op.kind != wanted || b.matched[n] {
+		report("I5", "entry %s of kind %d belongs to request %s, a %s, which has another entry or is of another kind", uuid.UUID(e.transaction), e.kind, e.request, kindNames[op.kind])
 	}
-	b.seen[n] = true
-	b.compare(e, n, op)
+	b.matched[n] = true
+	b.compareWithAnswer(e, n, op)
 }
 
-// compare holds an entry against what its client was answered.
-func (b *book) compare(e *row, n uint32, op operation) {
-	report := b.load.seen.report
+// compareWithAnswer compares an entry with the answer that the client got.
+func (b *ledgerCheck) compareWithAnswer(e *entryRow, n uint32, op operation) {
+	report := b.load.observed.report
 	if op.state == refused && e.status == statusVoided {
-		return // What was refused is the purchase; its id had been voided before.
+		return // The purchase was refused; its id had been voided before.
 	}
 	if op.state == refused {
 		report("I4", "%s %s was refused, and the ledger has it", kindNames[op.kind], requestID(n))
 		return
 	}
 	if op.state != answered {
-		report("I5", "%s %s is in the ledger, and its client never heard of it", kindNames[op.kind], requestID(n))
+		report("I5", "%s %s is in the ledger, and its client has no answer", kindNames[op.kind], requestID(n))
 		return
 	}
 	switch op.kind {
@@ -265,9 +266,9 @@ func (b *book) compare(e *row, n uint32, op operation) {
 	}
 }
 
-// complete looks for what was answered and is not in the ledger.
-func (b *book) complete() {
-	report := b.load.seen.report
+// checkMissing reports answered operations that are not in the ledger.
+func (b *ledgerCheck) checkMissing() {
+	report := b.load.observed.report
 	for n := range b.load.history.len() {
 		op := b.load.history.get(n)
 		switch {
@@ -277,25 +278,25 @@ func (b *book) complete() {
 			if !b.voids[op.target] && !declined {
 				report("I3", "the void of %s was answered and is not in the ledger", requestID(op.target))
 			}
-		case op.state == answered && !b.seen[n]:
+		case op.state == answered && !b.matched[n]:
 			report("I3", "%s %s was answered and is not in the ledger", kindNames[op.kind], requestID(n))
 		}
 	}
-	for id := range b.standing {
+	for id := range b.accountRows {
 		report("I4", "account %s has no entries", uuid.UUID(id))
 	}
-	b.completeOrders()
+	b.checkOrders()
 }
 
-// completeOrders holds the orders against the purchases that the checkout made.
-func (b *book) completeOrders() {
-	report := b.load.seen.report
+// checkOrders compares the orders with the purchases that the checkout made.
+func (b *ledgerCheck) checkOrders() {
+	report := b.load.observed.report
 	for _, order := range b.load.orders.all {
 		if order.purchase == "" {
 			continue
 		}
 		id := idOf(order.purchase)
-		e, there := b.orders[id]
+		e, there := b.orderPurchases[id]
 		approved := order.state == checkoutv1.OrderState_ORDER_STATE_APPROVED
 		switch {
 		case !there:
@@ -303,9 +304,9 @@ func (b *book) completeOrders() {
 		case approved && (e.status != statusApproved || e.amount != order.total):
 			report("I3", "order %s of %d was approved, its purchase has status %d and amount %d", order.id, order.total, e.status, e.amount)
 		}
-		delete(b.orders, id)
+		delete(b.orderPurchases, id)
 	}
-	for id, e := range b.orders {
+	for id, e := range b.orderPurchases {
 		if e.status == statusApproved {
 			report("I4", "the checkout's purchase %s is approved and belongs to no order", uuid.UUID(id))
 		}

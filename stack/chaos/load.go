@@ -12,36 +12,36 @@ import (
 	"github.com/google/uuid"
 )
 
-// load is what the clients do, and what they know.
+// load is the work of the clients and what they know of it.
 type load struct {
-	seed    uint64
-	clients *clients
-	wallet  wallet
-	history history
-	seen    *observations
-	pace    pacer
-	orders  orders
-	watched watched
-	reading sessions
+	seed     uint64
+	clients  *clients
+	cards    cardPool
+	history  history
+	observed *observations
+	pace     pacer
+	orders   orders
+	recorded recordedHistory
+	reads    readCounts
 
 	working sync.WaitGroup
 	started atomic.Bool
 	stopped atomic.Bool
-	// refusedBusy counts the tries that the bank turned away because it had too much to do.
+	// refusedBusy counts the tries that a bank refused because it had too much to do.
 	refusedBusy atomic.Int64
 }
 
-// Where the workers' random numbers begin, so that no two kinds share any.
+// The streams of the workers' random numbers. No two kinds of worker share a number.
 const (
 	unaryStream = 1 << 20 * (iota + 1)
 	bulkStream
-	watchStream
+	recordedStream
 	orderStream
 	readStream
-	awayStream
+	sampleStream
 )
 
-// start lets the workers loose until stop.
+// start starts the workers. They run until stop.
 func (l *load) start(ctx context.Context, counts workers) {
 	l.started.Store(true)
 	begin := func(count int, stream uint64, work func(context.Context, int, *rand.Rand)) {
@@ -50,17 +50,17 @@ func (l *load) start(ctx context.Context, counts workers) {
 			l.working.Go(func() { work(ctx, worker, random) })
 		}
 	}
-	begin(counts.unary, unaryStream, l.unary)
-	begin(counts.bulk, bulkStream, l.bulk)
-	begin(counts.watch, watchStream, l.watch)
-	begin(counts.orders, orderStream, l.order)
-	begin(counts.readers, readStream, l.read)
+	begin(counts.unary, unaryStream, l.runUnary)
+	begin(counts.bulk, bulkStream, l.runBulk)
+	begin(counts.recorded, recordedStream, l.recordOperations)
+	begin(counts.orders, orderStream, l.shop)
+	begin(counts.readers, readStream, l.readRepeatedly)
 }
 
-// workers is how many of each kind are at work.
-type workers struct{ unary, bulk, watch, orders, readers int }
+// workers says how many workers of each kind run.
+type workers struct{ unary, bulk, recorded, orders, readers int }
 
-// stop ends the load; each worker ends the operation that it has begun.
+// stop ends the load. Each worker finishes its current operation.
 func (l *load) stop() {
 	l.stopped.Store(true)
 	l.working.Wait()
@@ -68,65 +68,64 @@ func (l *load) stop() {
 
 func (l *load) over(ctx context.Context) bool { return l.stopped.Load() || ctx.Err() != nil }
 
-// note takes an answer down and reports one that differs from an earlier one.
-func (l *load) note(n uint32, told outcome) {
-	if difference := l.history.answer(n, told); difference != "" {
-		l.seen.report("I5", "%s", difference)
+// recordAnswer records an answer. It reports an answer that differs from an earlier one.
+func (l *load) recordAnswer(n uint32, given outcome) {
+	if difference := l.history.answer(n, given); difference != "" {
+		l.observed.report("I5", "%s", difference)
 	}
 }
 
-// carelessOne is one operation in so many that is sent once only while the load goes
-// on: what became of it stays unknown until the end.
-const carelessOne = 4
+// sentOnceEvery says how often an operation is sent only once while the load runs: one in this
+// many. Its outcome may stay unknown until the end.
+const sentOnceEvery = 4
 
-func (l *load) careless(n uint32) bool {
-	return n%carelessOne == 0 && l.started.Load() && !l.stopped.Load()
+func (l *load) sentOnce(n uint32) bool {
+	return n%sentOnceEvery == 0 && l.started.Load() && !l.stopped.Load()
 }
 
-// persist sends one operation until it is answered, for a few tries, each to
-// another bank. It reports whether there was an answer, and takes down what is
-// known when there was none.
-func (l *load) persist(ctx context.Context, n uint32, send func(context.Context, int) class) bool {
-	most := tries
-	if l.careless(n) {
+// sendUntilAnswered sends one operation until it is answered, a few times at most, each time to
+// another bank. It returns true if there was an answer; otherwise it records what is known.
+func (l *load) sendUntilAnswered(ctx context.Context, n uint32, send func(context.Context, int) class) bool {
+	most := maxTries
+	if l.sentOnce(n) {
 		most = 1
 	}
 	for try := range most {
-		once, cancel := call(ctx)
+		once, cancel := callContext(ctx)
 		class := send(once, try)
 		cancel()
 		switch class {
-		case fine:
+		case classOK:
 			return true
-		case busy:
+		case classRetryable:
 			l.refusedBusy.Add(1)
-		case invalid:
-			l.history.refuse(n)
+		case classRefused:
+			l.history.markRefused(n)
 			return false
 		default:
-			l.history.lose(n)
+			l.history.markUnknown(n)
 		}
-		if !rest(ctx, pause<<min(try, 3)) {
+		if !sleep(ctx, retryDelay<<min(try, 3)) {
 			return false
 		}
 	}
-	l.history.refuse(n)
+	l.history.markRefused(n)
 	return false
 }
 
-// How the card of a purchase is presented.
+// The ways in which the card of a purchase is presented.
 const (
 	byName uint8 = iota
 	byData
 	byToken
-	// byWrongName presents card data with another holder's name, byStranger a number
-	// that this bank never issued: both are declined.
+	// byWrongName presents card data with the name of another holder. byUnissuedNumber presents
+	// a number that this bank never issued. Both are declined.
 	byWrongName
-	byStranger
+	byUnissuedNumber
 )
 
-// strangersNumber is a published test number that this bank never issues.
-const strangersNumber = "4000056655665556"
+// unissuedNumber is a published test number that this bank never issues.
+const unissuedNumber = "4000056655665556"
 
 var merchants = [...]*bankv1.Merchant{
 	{Id: "livraria-aurora", Name: "Livraria Aurora", CategoryCode: "5942", City: "São Paulo", Country: "BR"},
@@ -136,18 +135,18 @@ var merchants = [...]*bankv1.Merchant{
 	{Id: "farmacia-boa-vista", Name: "Farmácia Boa Vista", CategoryCode: "5912", City: "Recife", Country: "BR"},
 }
 
-// purchaseRequest is the request of a purchase, from its line in the history. Sent
-// again, with the card presented in another way, it is the same request to the bank.
+// purchaseRequest builds the request of a purchase from its operation in the history. A request
+// that presents the same card in another way is the same request to the bank.
 func (l *load) purchaseRequest(n uint32, op operation) *bankv1.AuthorizePurchaseRequest {
 	request := &bankv1.AuthorizePurchaseRequest{
 		RequestId: requestID(n), AmountMinor: op.amount, Currency: "BRL",
 		Merchant: merchants[n%uint32(len(merchants))], Channel: bankv1.Channel(1 + n%4), Description: "load",
 	}
-	c := l.wallet.get(op.account)
+	c := l.cards.get(op.account)
 	switch op.variant {
-	case byStranger:
+	case byUnissuedNumber:
 		request.CardSource = &bankv1.AuthorizePurchaseRequest_CardData{CardData: &bankv1.CardData{
-			Number: strangersNumber, HolderName: "Mallory", ExpiryMonth: 1, ExpiryYear: 2031, Cvv: "739",
+			Number: unissuedNumber, HolderName: "Mallory", ExpiryMonth: 1, ExpiryYear: 2031, Cvv: "739",
 		}}
 	case byData, byWrongName:
 		data := &bankv1.CardData{
@@ -164,7 +163,7 @@ func (l *load) purchaseRequest(n uint32, op operation) *bankv1.AuthorizePurchase
 	return request
 }
 
-// idOf returns the UUID at the end of a resource's name; zero when there is none.
+// idOf parses the UUID at the end of a resource name; zero if there is none.
 func idOf(name string) [16]byte {
 	id, err := uuid.Parse(name[strings.LastIndexByte(name, '/')+1:])
 	if err != nil {
@@ -177,7 +176,7 @@ func outcomeOf(p *bankv1.Purchase) outcome {
 	return outcome{id: idOf(p.GetName()), status: uint8(p.GetStatus()), reason: uint8(p.GetDecline().GetReason())}
 }
 
-// pacer lets so many operations through a second.
+// pacer limits how many operations begin in a second.
 type pacer struct {
 	mutex sync.Mutex
 	gap   time.Duration
@@ -190,8 +189,8 @@ func (p *pacer) set(perSecond int) {
 	p.gap = time.Second / time.Duration(max(1, perSecond))
 }
 
-// wait lets count operations through when their turn has come. A turn that nobody
-// took within a while is lost: after an outage the load does not catch up.
+// wait returns when count more operations may begin. A turn that is not used in time is lost,
+// so the load does not catch up after an outage.
 func (p *pacer) wait(ctx context.Context, count int) {
 	p.mutex.Lock()
 	now := time.Now()
@@ -202,6 +201,6 @@ func (p *pacer) wait(ctx context.Context, count int) {
 	p.next = p.next.Add(time.Duration(count) * p.gap)
 	p.mutex.Unlock()
 	if wait := turn.Sub(now); wait > 0 {
-		rest(ctx, wait)
+		sleep(ctx, wait)
 	}
 }

@@ -1,6 +1,6 @@
 package chaos
 
-// What is judged beside the invariants I1 to I18, each with a line of its own.
+// Names of results besides the invariants I1 to I18. Each has a line of its own in the report.
 const (
 	errorClasses = "error classes"
 	overload     = "overload"

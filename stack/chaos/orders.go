@@ -13,37 +13,37 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// orderDeadline is longer than what the checkout takes before it answers "pending".
+// orderDeadline is longer than the checkout takes before it answers "pending".
 const orderDeadline = 15 * time.Second
 
-// products are of the checkout's own catalogue, from cheap to dear.
+// products are products of the checkout's catalogue, from cheap to expensive.
 var products = [...]string{
 	"products/marcador-de-pagina", "products/cafe-coado", "products/livro-dom-casmurro", "products/notebook-14",
 }
 
-// placed is an order and what the client knows of it.
-type placed struct {
+// placedOrder is an order and what the client knows of it.
+type placedOrder struct {
 	id       string
 	account  uint32
 	product  string
 	quantity int32
-	state    checkoutv1.OrderState // unspecified while nothing was heard
+	state    checkoutv1.OrderState // unspecified until the first answer
 	name     string
 	purchase string
 	total    int64
 }
 
-// orders is the history of what was bought at the checkout.
+// orders holds the orders that were placed at the checkout.
 type orders struct {
 	mutex sync.Mutex
-	all   []*placed
+	all   []*placedOrder
 	ended int64
 }
 
-func (o *orders) begin(account uint32, random *rand.Rand) *placed {
+func (o *orders) begin(account uint32, random *rand.Rand) *placedOrder {
 	o.mutex.Lock()
 	defer o.mutex.Unlock()
-	order := &placed{
+	order := &placedOrder{
 		id: fmt.Sprintf("%sorder-%d", requestPrefix, len(o.all)), account: account,
 		product: products[random.IntN(len(products))], quantity: 1 + random.Int32N(3),
 	}
@@ -51,34 +51,34 @@ func (o *orders) begin(account uint32, random *rand.Rand) *placed {
 	return order
 }
 
-// order is a shopper at the checkout.
-func (l *load) order(ctx context.Context, worker int, random *rand.Rand) {
-	var last *placed
+// shop is one shopper at the checkout.
+func (l *load) shop(ctx context.Context, worker int, random *rand.Rand) {
+	var last *placedOrder
 	for !l.over(ctx) {
 		l.pace.wait(ctx, 1)
 		if last != nil && random.IntN(20) == 0 {
-			l.place(ctx, last) // once more, to be answered the same
+			l.placeOrder(ctx, last) // again; the answer must be the same
 			continue
 		}
-		kind := wide
+		kind := highLimit
 		if random.IntN(3) == 0 {
-			kind = tight
+			kind = lowLimit
 		}
-		last = l.orders.begin(l.wallet.draw(random, kind).index, random)
-		for range tries {
-			if l.place(ctx, last) || !rest(ctx, pause) {
+		last = l.orders.begin(l.cards.draw(random, kind).index, random)
+		for range maxTries {
+			if l.placeOrder(ctx, last) || !sleep(ctx, retryDelay) {
 				break
 			}
 		}
 	}
 }
 
-// place sends an order, or sends it again, and reports whether it has ended.
-func (l *load) place(ctx context.Context, order *placed) bool {
+// placeOrder sends an order, or sends it again. It returns true if the order has ended.
+func (l *load) placeOrder(ctx context.Context, order *placedOrder) bool {
 	ctx, cancel := context.WithTimeout(ctx, orderDeadline)
 	defer cancel()
-	ctx = asCaller(ctx)
-	data := l.wallet.get(order.account).data
+	ctx = withCaller(ctx)
+	data := l.cards.get(order.account).data
 	answer, err := l.clients.checkout.PlaceOrder(ctx, &checkoutv1.PlaceOrderRequest{
 		RequestId: order.id, Attempt: 1,
 		Items: []*checkoutv1.PlaceOrderItem{{Product: order.product, Quantity: order.quantity}},
@@ -87,40 +87,40 @@ func (l *load) place(ctx context.Context, order *placed) bool {
 			ExpiryMonth: data.GetExpiryMonth(), ExpiryYear: data.GetExpiryYear(),
 		},
 	})
-	if l.seen.classify("PlaceOrder", err) != fine {
+	if l.observed.classify("PlaceOrder", err) != classOK {
 		return false
 	}
-	return l.placed(order, answer.GetOrder())
+	return l.recordOrder(order, answer.GetOrder())
 }
 
-// follow reads an order that was answered before.
-func (l *load) follow(ctx context.Context, order *placed) bool {
+// readOrder reads an order that was answered before.
+func (l *load) readOrder(ctx context.Context, order *placedOrder) bool {
 	ctx, cancel := context.WithTimeout(ctx, orderDeadline)
 	defer cancel()
-	answer, err := l.clients.checkout.GetOrder(asCaller(ctx), &checkoutv1.GetOrderRequest{Name: order.name})
-	if l.seen.classify("GetOrder", err, codes.NotFound) != fine {
+	answer, err := l.clients.checkout.GetOrder(withCaller(ctx), &checkoutv1.GetOrderRequest{Name: order.name})
+	if l.observed.classify("GetOrder", err, codes.NotFound) != classOK {
 		if status.Code(err) == codes.NotFound {
-			l.seen.report("I3", "order %s was answered and is gone", order.id)
+			l.observed.report("I3", "order %s was answered and is gone", order.id)
 		}
 		return false
 	}
-	return l.placed(order, answer.GetOrder())
+	return l.recordOrder(order, answer.GetOrder())
 }
 
-// placed takes an answer down. An order that has ended stays as it ended.
-func (l *load) placed(order *placed, answer *checkoutv1.Order) bool {
+// recordOrder records an answer. An ended order must not change.
+func (l *load) recordOrder(order *placedOrder, answer *checkoutv1.Order) bool {
 	l.orders.mutex.Lock()
 	defer l.orders.mutex.Unlock()
 	pending := checkoutv1.OrderState_ORDER_STATE_PENDING
 	if order.state > pending {
 		l.history.repeats.Add(1)
 		if order.state != answer.GetState() || order.name != answer.GetName() || order.purchase != answer.GetPurchase() {
-			l.seen.report("I5", "order %s was answered %s, then %s", order.id, order.state, answer.GetState())
+			l.observed.report("I5", "order %s was answered %s, then %s", order.id, order.state, answer.GetState())
 		}
 		return true
 	}
 	if order.name != "" && order.name != answer.GetName() {
-		l.seen.report("I5", "request %s was answered as two orders, %s and %s", order.id, order.name, answer.GetName())
+		l.observed.report("I5", "request %s was answered as two orders, %s and %s", order.id, order.name, answer.GetName())
 	}
 	order.state, order.name = answer.GetState(), answer.GetName()
 	order.purchase, order.total = answer.GetPurchase(), answer.GetTotalMinor()
@@ -132,8 +132,8 @@ func (l *load) placed(order *placed, answer *checkoutv1.Order) bool {
 	return true
 }
 
-// settleOrders follows every order until it has ended.
-func (l *load) settleOrders(ctx context.Context) error {
+// resolveOrders reads every order until it has ended.
+func (l *load) resolveOrders(ctx context.Context) error {
 	l.orders.mutex.Lock()
 	all := l.orders.all
 	l.orders.mutex.Unlock()
@@ -141,8 +141,8 @@ func (l *load) settleOrders(ctx context.Context) error {
 		if order.state > checkoutv1.OrderState_ORDER_STATE_PENDING {
 			continue
 		}
-		err := pipes.Await(ctx, settlePatience, func(ctx context.Context) error {
-			if order.name != "" && l.follow(ctx, order) || l.place(ctx, order) {
+		err := pipes.Await(ctx, resolveTimeout, func(ctx context.Context) error {
+			if order.name != "" && l.readOrder(ctx, order) || l.placeOrder(ctx, order) {
 				return nil
 			}
 			return fmt.Errorf("order %s is %s", order.id, order.state)

@@ -1,9 +1,9 @@
-// Package chaos runs the real stack under a seeded load while faults are injected
-// at random, and then judges, one by one, everything that was promised.
+// Package chaos runs the real stack under a seeded load and injects faults at random. Then it
+// checks every promise, one by one.
 //
-// Clients keep a history of what they asked for and heard; what they do not know is
-// asked again when the last fault is healed. Then the history is held against the
-// ledger, and the ledger, event by event, against all that was made of it.
+// Clients keep a history of their requests and answers. After the last fault is healed they
+// send every request with an unknown outcome again. Then the package compares the history with
+// the ledger, and the ledger with every copy of its events, event by event.
 package chaos
 
 import (
@@ -23,25 +23,25 @@ import (
 
 // Options say what to run.
 type Options struct {
-	// Seed decides the schedule of faults and what the clients do.
+	// Seed decides the schedule of faults and the clients' operations.
 	Seed uint64
 	// Minutes is how long faults are injected; 0 is one short round of every fault.
 	Minutes int
-	// Rate is how many operations a second the clients begin at most; 0 is [DefaultRate],
-	// or half of it in a short run.
+	// Rate is the most operations that the clients begin in a second; 0 is [DefaultRate], or
+	// half of it in a short run.
 	Rate int
-	// Stack is where to run. What is in its folder is wiped first.
+	// Stack describes the stack to run. Everything in its folder is deleted first.
 	Stack launch.Config
 	// Pictures is the folder for the picture of a history that is not linearizable.
 	Pictures string
-	// Untimed has times measured and told, and not judged: on a machine that does other
-	// work they say more about that.
+	// Untimed makes the run measure times and print them without checking them: on a machine
+	// that does other work they say more about that work.
 	Untimed bool
-	// Out is told what happens, in a line each.
+	// Out gets a line for each thing that happens.
 	Out io.Writer
 }
 
-// DefaultRate leaves two processors room for the pipes to keep up.
+// DefaultRate leaves the pipes enough of two processors to keep up.
 const DefaultRate = 3_000
 
 // run is one run of the harness.
@@ -50,28 +50,29 @@ type run struct {
 	system  *system
 	load    *load
 	sinks   *sinks
-	log     *journal
-	// calm is held by every fault of the front, and by what measures without them.
-	calm sync.Mutex
-	// absences are what became of purchases without the broker, spans when poison was on
-	// the topic.
-	absences []absence
-	spans    []span
-	// glimpses are what the index said of itself under load.
-	glimpses glimpses
-	// normal is the most memory that a bank had before the first flood, in kB.
-	normal  atomic.Int64
-	flooded atomic.Bool
-	began   time.Time
+	journal *journal
+	// frontMutex is held by every fault of the front, and by measurements that must run without
+	// such faults.
+	frontMutex sync.Mutex
+	// brokerOutages are the purchases before and during each outage of the broker. poisonSpans
+	// are the times of each poison fault.
+	brokerOutages []brokerOutage
+	poisonSpans   []poisonSpan
+	// indexSamples are the samples of the index under load.
+	indexSamples indexSamples
+	// peakMemory is the largest memory that a bank had before the first flood, in kB.
+	peakMemory atomic.Int64
+	flooded    atomic.Bool
+	began      time.Time
 }
 
-// Run starts a stack, loads it, injects faults, heals it and judges it. The verdict
-// says whether anything was violated; an error is of a run that could not be judged.
-func Run(ctx context.Context, options Options) (*Verdict, error) {
+// Run starts a stack, loads it, injects faults, heals it and checks every promise. The report
+// says whether a promise was violated. An error means that the run could not be checked.
+func Run(ctx context.Context, options Options) (*Report, error) {
 	if options.Rate == 0 {
 		options.Rate = options.rate()
 	}
-	r := &run{options: options, log: newJournal(options.Out)}
+	r := &run{options: options, journal: newJournal(options.Out)}
 	var err error
 	if r.system, err = newSystem(options.Stack); err != nil {
 		return nil, err
@@ -79,15 +80,15 @@ func Run(ctx context.Context, options Options) (*Verdict, error) {
 	if err := r.system.stack.Wipe(); err != nil {
 		return nil, err
 	}
-	r.announce()
+	r.printSchedule()
 	if err := r.system.start(ctx); err != nil {
 		return nil, errors.Join(err, r.system.stop(ctx))
 	}
-	verdict, err := r.play(ctx)
-	return verdict, errors.Join(err, r.system.stop(ctx))
+	report, err := r.loadAndCheck(ctx)
+	return report, errors.Join(err, r.system.stop(ctx))
 }
 
-// rate is what the clients begin when nothing else was asked for.
+// rate returns the rate for a run without an explicit one.
 func (o *Options) rate() int {
 	if o.Minutes == 0 {
 		return DefaultRate / 2
@@ -95,19 +96,19 @@ func (o *Options) rate() int {
 	return DefaultRate
 }
 
-// announce prints the first round of the schedule; the others follow from the seed
-// as this one does.
-func (r *run) announce() {
-	r.log.say("seed %d; the schedule again: %s", r.options.Seed, r.options.Command())
+// printSchedule prints the first round of the schedule. The later rounds follow from the seed
+// too.
+func (r *run) printSchedule() {
+	r.journal.printf("seed %d; to repeat the schedule: %s", r.options.Seed, r.options.Command())
 	for _, lane := range []string{frontLane, pipesLane} {
 		for plan := newSchedule(lane, r.options.Seed, r.options.Minutes == 0); !plan.done(); {
 			s := plan.next()
-			r.log.say("  %s", s.String())
+			r.journal.printf("  %s", s.String())
 		}
 	}
 }
 
-// Command is what repeats the schedule of a run.
+// Command returns the command line that repeats the schedule of a run.
 func (o *Options) Command() string {
 	command := fmt.Sprintf("go run ./stack chaos --seed %d --minutes %d", o.Seed, o.Minutes)
 	if o.Rate != o.rate() && o.Rate != 0 {
@@ -116,10 +117,10 @@ func (o *Options) Command() string {
 	return command
 }
 
-// connections is how many the load has to each bank.
+// connections is how many connections the load has to each bank.
 const connections = 3
 
-func (r *run) play(ctx context.Context) (*Verdict, error) {
+func (r *run) loadAndCheck(ctx context.Context) (*Report, error) {
 	clients, err := r.system.connect(connections)
 	if err != nil {
 		return nil, err
@@ -130,35 +131,36 @@ func (r *run) play(ctx context.Context) (*Verdict, error) {
 		return nil, err
 	}
 	defer r.sinks.client.Close()
-	r.load = &load{seed: r.options.Seed, clients: clients, seen: newObservations()}
-	r.load.watched = watched{began: time.Now(), opened: make(map[int]linear.Account)}
+	r.load = &load{seed: r.options.Seed, clients: clients, observed: newObservations()}
+	r.load.recorded = recordedHistory{began: time.Now(), initial: make(map[int]linear.Account)}
 	r.load.pace.set(r.options.Rate)
-	r.load.watched.pace.set(watchedRate(r.options.Minutes))
-	if err := r.load.stock(ctx, [holdings]int{wide: 1000, tight: 300, blocked: 10, small: 10, large: 10, rare: 10}); err != nil {
+	r.load.recorded.pace.set(recordedRate(r.options.Minutes))
+	if err := r.load.issueInitialCards(ctx, [cardKinds]int{highLimit: 1000, lowLimit: 300, blockedCard: 10, smallAmounts: 10, largeAmounts: 10, oncePerMinute: 10}); err != nil {
 		return nil, err
 	}
-	r.load.start(ctx, workers{unary: 24, bulk: 4, watch: 4 * watchers, orders: 3, readers: 2})
+	r.load.start(ctx, workers{unary: 24, bulk: 4, recorded: 4 * clientsPerAccount, orders: 3, readers: 2})
 	r.began = time.Now()
 	r.inject(ctx)
-	r.log.say("faults end; %d operations are answered", r.load.history.acknowledged.Load())
+	r.journal.printf("the faults have ended; %d operations are answered", r.load.history.acknowledged.Load())
 	if err := r.system.heal(ctx); err != nil {
 		return nil, err
 	}
 	healed := time.Now()
-	if err := pipes.Await(ctx, recoveryPatience, r.sinks.run); err != nil {
-		r.load.seen.report("I18", "after the last fault, with nobody's hand: %v", err)
+	if err := pipes.Await(ctx, recoveryTimeout, r.sinks.requireRunning); err != nil {
+		r.load.observed.report("I18", "after the last fault, without manual help: %v", err)
 	}
-	r.log.figure("milliseconds until all tasks ran after the last fault", time.Since(healed).Milliseconds())
+	r.journal.setFigure("milliseconds until all tasks ran after the last fault", time.Since(healed).Milliseconds())
 	r.load.stop()
-	r.log.faultsEnded(time.Since(r.began))
+	r.journal.faultsEnded(time.Since(r.began))
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	return r.judge(ctx)
+	return r.check(ctx)
 }
 
-// brief leaves the end of a log out of an error: it names this machine's folders.
-func brief(err error) error {
+// withoutLog removes the end of the log from an error, because it names folders of this
+// machine.
+func withoutLog(err error) error {
 	var failure *process.Failure
 	if errors.As(err, &failure) {
 		return fmt.Errorf("%s: %w", failure.Name, failure.Err)
@@ -166,16 +168,16 @@ func brief(err error) error {
 	return err
 }
 
-// inject runs both lanes until the time is over, or in a short run one round of each.
+// inject runs both lanes until the time is over; in a short run it runs one round of each.
 func (r *run) inject(ctx context.Context) {
 	until := r.began.Add(time.Duration(r.options.Minutes) * time.Minute)
 	short := r.options.Minutes == 0
-	var lanes, watching sync.WaitGroup
+	var lanes, sampling sync.WaitGroup
 	ctx, end := context.WithCancel(ctx)
-	defer watching.Wait()
+	defer sampling.Wait()
 	defer end()
-	watching.Go(func() { r.watchMemory(ctx) })
-	watching.Go(func() { r.watchIndex(ctx) })
+	sampling.Go(func() { r.trackMemory(ctx) })
+	sampling.Go(func() { r.sampleIndex(ctx) })
 	for _, lane := range []string{frontLane, pipesLane} {
 		lanes.Go(func() {
 			plan := newSchedule(lane, r.options.Seed, short)
@@ -184,8 +186,8 @@ func (r *run) inject(ctx context.Context) {
 					return
 				}
 				s := plan.next()
-				if rest(ctx, s.after()) {
-					r.perform(ctx, s)
+				if sleep(ctx, s.delay()) {
+					r.runStep(ctx, s)
 				}
 			}
 		})
@@ -193,11 +195,11 @@ func (r *run) inject(ctx context.Context) {
 	lanes.Wait()
 }
 
-// perform injects one fault and takes down how it went.
-func (r *run) perform(ctx context.Context, s step) {
+// runStep injects one fault and records its result.
+func (r *run) runStep(ctx context.Context, s step) {
 	if s.Lane == frontLane {
-		r.calm.Lock()
-		defer r.calm.Unlock()
+		r.frontMutex.Lock()
+		defer r.frontMutex.Unlock()
 	}
 	began := time.Now()
 	err := faults[s.Name](ctx, r, s)
@@ -205,8 +207,8 @@ func (r *run) perform(ctx context.Context, s step) {
 		return
 	}
 	if err != nil {
-		r.load.seen.report("I18", "%s %d, %s: %v", s.Lane, s.Number, s.Name, brief(err))
+		r.load.observed.report("I18", "%s %d, %s: %v", s.Lane, s.Number, s.Name, withoutLog(err))
 	}
-	r.log.performed(s, time.Since(r.began), time.Since(began))
-	r.log.say("%6.1f s  %s  took %.1f s, %d answered", time.Since(r.began).Seconds(), s.String(), time.Since(began).Seconds(), r.load.history.acknowledged.Load())
+	r.journal.addStep(s, time.Since(r.began), time.Since(began))
+	r.journal.printf("%6.1f s  %s  took %.1f s, %d answered", time.Since(r.began).Seconds(), s.String(), time.Since(began).Seconds(), r.load.history.acknowledged.Load())
 }

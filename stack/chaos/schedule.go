@@ -10,54 +10,55 @@ import (
 type step struct {
 	// Number counts the steps of a lane from 1.
 	Number int
-	// Lane is "front" or "pipes": the steps of one lane follow one another, those of
-	// the other go on meanwhile.
+	// Lane is "front" or "pipes". The steps of one lane run one after the other; the two lanes
+	// run at the same time.
 	Lane string
-	// Fault is its number in the list of faults, and Name what it is.
+	// Fault is the id of the fault in the list of faults. Name is its name.
 	Fault string
 	Name  string
-	// After is the wait since the step before, For how long it lasts, in milliseconds.
+	// After is the wait since the step before, and For is how long the fault lasts, both in
+	// milliseconds.
 	After int64
 	For   int64
-	// Draw decides what else there is to choose.
+	// Draw is a random number for all other choices.
 	Draw uint64
 }
 
-func (s *step) after() time.Duration { return time.Duration(s.After) * time.Millisecond }
-func (s *step) lasts() time.Duration { return time.Duration(s.For) * time.Millisecond }
+func (s *step) delay() time.Duration    { return time.Duration(s.After) * time.Millisecond }
+func (s *step) duration() time.Duration { return time.Duration(s.For) * time.Millisecond }
 
-// pick chooses one of so many by the step's draw.
+// pick chooses one of n by the step's draw.
 func (s *step) pick(n int) int { return int(s.Draw % uint64(n)) }
 
-// String is the step in a line.
+// String returns the step in one line.
 func (s *step) String() string {
-	return fmt.Sprintf("%s %3d  %-3s  %s, after %.1f s, for %.1f s", s.Lane, s.Number, s.Fault, s.Name, s.after().Seconds(), s.lasts().Seconds())
+	return fmt.Sprintf("%s %3d  %-3s  %s, after %.1f s, for %.1f s", s.Lane, s.Number, s.Fault, s.Name, s.delay().Seconds(), s.duration().Seconds())
 }
 
-// entry is a fault in the bag that a lane draws from.
-type entry struct {
+// bagItem is a fault in the bag that a lane draws from.
+type bagItem struct {
 	fault, name string
-	// often is how often it is in the bag, first in that of the first round.
+	// often is how many times the fault is in the bag. first is the same for the first round.
 	first, often int
-	// least and most bound how long it lasts, in milliseconds; a short run takes the least,
-	// and a long one the most of what it has only once.
+	// least and most bound the duration in milliseconds. A short run takes the least. A long
+	// run takes the most for a fault that is only in the bag of the first round.
 	least, most int64
 }
 
-// schedule is an endless sequence of steps of one lane, a pure function of the seed
-// and of whether the run is short. Each round empties a bag with every fault in it.
+// schedule is an endless sequence of steps of one lane. It is a pure function of the seed and
+// of whether the run is short. Each round empties a bag that holds every fault.
 type schedule struct {
 	lane   string
-	bag    []entry
+	bag    []bagItem
 	short  bool
 	random *rand.Rand
 	round  int
-	queue  []entry
+	queue  []bagItem
 	number int
 }
 
 func newSchedule(lane string, seed uint64, short bool) *schedule {
-	bags := map[string][]entry{frontLane: frontBag, pipesLane: pipesBag}
+	bags := map[string][]bagItem{frontLane: frontBag, pipesLane: pipesBag}
 	stream := uint64(1)
 	if lane == pipesLane {
 		stream = 2
@@ -70,7 +71,7 @@ const (
 	pipesLane = "pipes"
 )
 
-// rounds is how many rounds were begun.
+// rounds returns how many rounds were begun.
 func (s *schedule) rounds() int { return s.round }
 
 // done reports whether the present round has ended.

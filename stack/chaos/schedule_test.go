@@ -29,7 +29,7 @@ func TestTheScheduleIsAFunctionOfTheSeed(t *testing.T) {
 
 func TestARoundHasEveryFaultOfItsLane(t *testing.T) {
 	named := make(map[string]bool)
-	for lane, bag := range map[string][]entry{frontLane: frontBag, pipesLane: pipesBag} {
+	for lane, bag := range map[string][]bagItem{frontLane: frontBag, pipesLane: pipesBag} {
 		plan := newSchedule(lane, 3, true)
 		seen := make(map[string]int)
 		for !plan.done() {
@@ -50,9 +50,9 @@ func TestAFloodOfALongRunLastsAMinute(t *testing.T) {
 		plan := newSchedule(frontLane, seed, false)
 		floods := 0
 		for !plan.done() {
-			if next := plan.next(); next.Name == tenfold {
+			if next := plan.next(); next.Name == floodAll {
 				floods++
-				require.Equal(t, time.Minute, next.lasts())
+				require.Equal(t, time.Minute, next.duration())
 			}
 		}
 		require.Equal(t, 1, floods)
@@ -61,7 +61,7 @@ func TestAFloodOfALongRunLastsAMinute(t *testing.T) {
 
 func TestEveryFaultOfTheListIsInABag(t *testing.T) {
 	covered := make(map[string]bool)
-	for _, e := range append(append([]entry(nil), frontBag...), pipesBag...) {
+	for _, e := range append(append([]bagItem(nil), frontBag...), pipesBag...) {
 		covered[e.fault] = true
 	}
 	for _, id := range []string{"F1", "F2", "F3", "F4", "F5", "F6", "F7", "F8", "F9", "F10", "F11", "F12", "F16", "F18", "F19", "F20"} {

@@ -15,27 +15,27 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// planted is how many cards' numbers are looked for in everything that is stored.
-const planted = 40
+// searchedCards is how many card numbers are searched for in everything that is stored.
+const searchedCards = 40
 
-// numbers are those of the cards that were used first, in the ways in which a
+// cardNumbers returns the numbers of the cards that were used first, in the forms in which a
 // number could be written.
-func (r *run) numbers() []string {
+func (r *run) cardNumbers() []string {
 	var forms []string
-	for _, c := range r.load.wallet.issued() {
+	for _, c := range r.load.cards.issued() {
 		number := c.data.GetNumber()
-		if len(forms) >= 3*planted || len(number) < 13 {
+		if len(forms) >= 3*searchedCards || len(number) < 13 {
 			continue
 		}
 		spaced := number[:4] + " " + number[4:8] + " " + number[8:12] + " " + number[12:]
 		forms = append(forms, number, spaced, hex.EncodeToString([]byte(number)))
 	}
-	return append(forms, strangersNumber)
+	return append(forms, unissuedNumber)
 }
 
-// judgeSecrets looks for card numbers in every table, topic, log and in the index.
-func (r *run) judgeSecrets(ctx context.Context) (string, error) {
-	numbers := r.numbers()
+// checkSecrets searches every table, topic and log, and the index, for card numbers.
+func (r *run) checkSecrets(ctx context.Context) (string, error) {
+	numbers := r.cardNumbers()
 	tables, err := r.searchTables(ctx, numbers)
 	if err != nil {
 		return "", err
@@ -66,7 +66,7 @@ func (r *run) searchTables(ctx context.Context, numbers []string) (tables int, e
 				err = connection.QueryRow(ctx, fmt.Sprintf("SELECT count(*) FROM %q r WHERE r::text ~ $1", name), pattern).Scan(&found)
 			}
 			if found > 0 {
-				r.load.seen.report("I17", "%d rows of %s.%s hold a card's number", found, database, name)
+				r.load.observed.report("I17", "%d rows of %s.%s hold a card number", found, database, name)
 			}
 			tables++
 		}
@@ -99,8 +99,8 @@ func (r *run) searchTopics(ctx context.Context, numbers []string) (records int64
 				parts = append(parts, header.Value)
 			}
 			for _, part := range parts {
-				if holds(part, numbers) {
-					r.load.seen.report("I17", "%s/%d/%d holds a card's number", topic, record.Partition, record.Offset)
+				if containsNumber(part, numbers) {
+					r.load.observed.report("I17", "%s/%d/%d holds a card number", topic, record.Partition, record.Offset)
 				}
 			}
 		}, topic)
@@ -118,7 +118,7 @@ func (r *run) searchIndex(ctx context.Context, numbers []string) error {
 			return err
 		}
 		if found > 0 {
-			r.load.seen.report("I17", "%d documents hold a card's number", found)
+			r.load.observed.report("I17", "%d documents hold a card number", found)
 		}
 	}
 	return nil
@@ -134,25 +134,25 @@ func (r *run) searchLogs(numbers []string) (files int, err error) {
 		if err != nil {
 			return 0, err
 		}
-		if holds(content, numbers) {
-			r.load.seen.report("I17", "the log %s holds a card's number", filepath.Base(path))
+		if containsNumber(content, numbers) {
+			r.load.observed.report("I17", "the log %s holds a card number", filepath.Base(path))
 		}
 	}
 	return len(logs), nil
 }
 
-// digits is the fewest digits in a row that could be a card's number.
-const digits = 12
+// fewestDigits is the fewest digits in a row that can contain a card number.
+const fewestDigits = 12
 
-// holds reports whether one of the numbers is in a text. Most texts have too few
-// digits to look any closer.
-func holds(text []byte, numbers []string) bool {
+// containsNumber reports whether a text contains one of the numbers. Most texts have too few
+// digits in a row and are not searched.
+func containsNumber(text []byte, numbers []string) bool {
 	run, enough := 0, false
 	for _, b := range text {
 		switch {
 		case b >= '0' && b <= '9':
 			run++
-			enough = enough || run >= digits
+			enough = enough || run >= fewestDigits
 		case b != ' ':
 			run = 0
 		}

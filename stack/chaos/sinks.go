@@ -14,37 +14,38 @@ import (
 
 const transactions = "bank-001.transactions.v1"
 
-// sinkNames are the connectors that carry the events on.
+// sinkNames are the names of the sink connectors.
 var sinkNames = []string{"statement-postgres", "transactions-elasticsearch"}
 
-// sinks is a view of the sinks from outside: through Connect's interface and the
+// sinks observes and controls the sink connectors through Connect's REST API and through the
 // offsets that they commit.
 type sinks struct {
 	worker pipes.Worker
 	broker string
 	client *kgo.Client
 	admin  *kadm.Client
-	// partitions is how many the topic of the bank's events has, and that of its watermarks.
+	// partitions is the number of partitions of the topic of events. The topic of watermarks
+	// has as many.
 	partitions int
 
 	mutex sync.Mutex
-	// poisoned are the records that are no events.
-	poisoned map[place]string
+	// poisoned names the records that are not events, by position.
+	poisoned map[recordPosition]string
 }
 
-// place is where a record is on the topic.
-type place struct {
+// recordPosition is the position of a record on the topic.
+type recordPosition struct {
 	partition int32
 	offset    int64
 }
 
-// newSinks asks the broker, which has to be there, how the topic is divided.
+// newSinks reads the number of partitions from the broker. The broker must run.
 func newSinks(ctx context.Context, connect, broker string) (*sinks, error) {
 	client, err := kgo.NewClient(kgo.SeedBrokers(broker), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err != nil {
 		return nil, err
 	}
-	s := &sinks{worker: pipes.Worker(connect), broker: broker, client: client, admin: kadm.NewClient(client), poisoned: make(map[place]string)}
+	s := &sinks{worker: pipes.Worker(connect), broker: broker, client: client, admin: kadm.NewClient(client), poisoned: make(map[recordPosition]string)}
 	topics, err := s.admin.ListTopics(ctx, transactions)
 	if err == nil {
 		err = topics.Error()
@@ -57,8 +58,8 @@ func newSinks(ctx context.Context, connect, broker string) (*sinks, error) {
 	return s, nil
 }
 
-// failed counts the tasks that have failed for good.
-func (s *sinks) failed(ctx context.Context) (count int, err error) {
+// failedTasks counts the failed tasks.
+func (s *sinks) failedTasks(ctx context.Context) (count int, err error) {
 	for _, connector := range sinkNames {
 		status, err := s.worker.Status(ctx, connector)
 		if err != nil {
@@ -73,8 +74,8 @@ func (s *sinks) failed(ctx context.Context) (count int, err error) {
 	return count, nil
 }
 
-// run fails unless both connectors and all of their tasks are running.
-func (s *sinks) run(ctx context.Context) error {
+// requireRunning returns an error unless both connectors and all their tasks run.
+func (s *sinks) requireRunning(ctx context.Context) error {
 	for _, connector := range sinkNames {
 		if err := s.worker.Are(ctx, connector, "RUNNING"); err != nil {
 			return err
@@ -83,9 +84,9 @@ func (s *sinks) run(ctx context.Context) error {
 	return nil
 }
 
-// placed counts the tasks of both sinks by the worker that they run on. It fails unless
-// all of them run.
-func (s *sinks) placed(ctx context.Context) (map[string]int, error) {
+// tasksByWorker counts the tasks of both sinks by worker. It returns an error unless all of
+// them run.
+func (s *sinks) tasksByWorker(ctx context.Context) (map[string]int, error) {
 	at := make(map[string]int)
 	for _, connector := range sinkNames {
 		status, err := s.worker.Status(ctx, connector)
@@ -102,23 +103,24 @@ func (s *sinks) placed(ctx context.Context) (map[string]int, error) {
 	return at, nil
 }
 
-// runOn returns what fails unless all tasks run, and on the worker with this interface.
-func (s *sinks) runOn(worker string) func(context.Context) error {
+// allTasksOn returns a function that fails unless all tasks run on one worker. The argument is
+// the URL of that worker's REST API.
+func (s *sinks) allTasksOn(worker string) func(context.Context) error {
 	worker = strings.TrimPrefix(worker, "http://")
 	return func(ctx context.Context) error {
-		at, err := s.placed(ctx)
+		at, err := s.tasksByWorker(ctx)
 		if err == nil && (len(at) != 1 || at[worker] == 0) {
-			err = fmt.Errorf("tasks are to run on %s and run on %v", worker, at)
+			err = fmt.Errorf("the tasks must run on %s, and they run on %v", worker, at)
 		}
 		return err
 	}
 }
 
-// committed returns how far each sink says that it has come, as a sum over the partitions
-// of the bank's events.
+// committed returns the sum of the committed offsets of each sink, over the partitions of the
+// topic of events.
 func (s *sinks) committed(ctx context.Context) (map[string]int64, error) {
 	sums := make(map[string]int64)
-	err := pipes.Await(ctx, recoveryPatience, func(ctx context.Context) error {
+	err := pipes.Await(ctx, recoveryTimeout, func(ctx context.Context) error {
 		for _, connector := range sinkNames {
 			offsets, err := s.admin.FetchOffsets(ctx, pipes.Group(connector))
 			if err == nil {
@@ -129,7 +131,7 @@ func (s *sinks) committed(ctx context.Context) (map[string]int64, error) {
 			}
 			sums[connector] = 0
 			offsets.Each(func(o kadm.OffsetResponse) {
-				if o.Topic == transactions { // watermarks come without anything happening
+				if o.Topic == transactions { // watermarks are published even if nothing happens
 					sums[connector] += o.At
 				}
 			})
@@ -139,11 +141,11 @@ func (s *sinks) committed(ctx context.Context) (map[string]int64, error) {
 	return sums, err
 }
 
-// awaitProgress waits until both sinks run and have come further than from: a status
-// alone may be that of the worker before.
+// awaitProgress waits until both sinks run and have committed more than from. A status alone
+// does not prove this: it may be left from the worker before.
 func (s *sinks) awaitProgress(ctx context.Context, from map[string]int64) error {
-	return pipes.Await(ctx, recoveryPatience, func(ctx context.Context) error {
-		if err := s.run(ctx); err != nil {
+	return pipes.Await(ctx, recoveryTimeout, func(ctx context.Context) error {
+		if err := s.requireRunning(ctx); err != nil {
 			return err
 		}
 		now, err := s.committed(ctx)
@@ -159,13 +161,13 @@ func (s *sinks) awaitProgress(ctx context.Context, from map[string]int64) error 
 	})
 }
 
-// awaitEnd waits until a sink has committed everything that is on the topic now.
+// awaitEnd waits until a sink has committed every record that is on the topic now.
 func (s *sinks) awaitEnd(ctx context.Context, connector string) error {
-	return pipes.AwaitEnd(ctx, s.admin, connector, transactions, recoveryPatience)
+	return pipes.AwaitEnd(ctx, s.admin, connector, transactions, recoveryTimeout)
 }
 
-// poison puts one record of each kind that is no event on the topic.
-func (s *sinks) poison(ctx context.Context, draw uint64) error {
+// producePoison puts one record of each kind that is not an event on the topic.
+func (s *sinks) producePoison(ctx context.Context, draw uint64) error {
 	partition := int32(draw % 3)
 	kinds := map[string]*kgo.Record{
 		"not Avro":             {Key: []byte("poison"), Value: []byte("this is not Avro")},
@@ -182,7 +184,7 @@ func (s *sinks) poison(ctx context.Context, draw uint64) error {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		s.mutex.Lock()
-		s.poisoned[place{produced.Partition, produced.Offset}] = name
+		s.poisoned[recordPosition{produced.Partition, produced.Offset}] = name
 		s.mutex.Unlock()
 	}
 	return nil

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// worker answers for Connect with one task of each sink, on the workers named.
-func worker(t *testing.T, tasks map[string]string) *sinks {
+// fakeConnect answers like Kafka Connect, with the given tasks of each sink.
+func fakeConnect(t *testing.T, tasks map[string]string) *sinks {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := strings.Split(r.URL.Path, "/")[2]
@@ -22,27 +22,27 @@ func worker(t *testing.T, tasks map[string]string) *sinks {
 	return &sinks{worker: pipes.Worker(server.URL)}
 }
 
-func TestTasksRunWhereTheyAreSaidToRun(t *testing.T) {
+func TestTasksAreCountedByWorker(t *testing.T) {
 	const here, there = `{"id": 0, "state": "RUNNING", "worker_id": "a:1"}`, `{"id": 1, "state": "RUNNING", "worker_id": "b:2"}`
 	const gone = `{"id": 1, "state": "UNASSIGNED", "worker_id": "b:2"}`
-	for name, told := range map[string]struct {
+	for name, tt := range map[string]struct {
 		statement, index string
-		on               map[string]int // nil when not all of them run
+		on               map[string]int // nil if not all of them run
 		home             bool
 	}{
 		"all on the first":            {here + "," + here, here, map[string]int{"a:1": 3}, true},
-		"one went over":               {here + "," + there, here, map[string]int{"a:1": 2, "b:2": 1}, false},
-		"all went over":               {there, there, map[string]int{"b:2": 2}, false},
-		"one is nowhere":              {here + "," + gone, here, nil, false},
-		"a sink has no tasks as yet":  {here, "", nil, false},
+		"one moved":                   {here + "," + there, here, map[string]int{"a:1": 2, "b:2": 1}, false},
+		"all moved":                   {there, there, map[string]int{"b:2": 2}, false},
+		"one is unassigned":           {here + "," + gone, here, nil, false},
+		"a sink has no tasks yet":     {here, "", nil, false},
 		"a sink's only task is there": {here, there, map[string]int{"a:1": 1, "b:2": 1}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := worker(t, map[string]string{sinkNames[0]: told.statement, sinkNames[1]: told.index})
-			at, err := s.placed(t.Context())
-			require.Equal(t, told.on == nil, err != nil)
-			require.Equal(t, told.on, at)
-			require.Equal(t, told.home, s.runOn("http://a:1")(t.Context()) == nil)
+			s := fakeConnect(t, map[string]string{sinkNames[0]: tt.statement, sinkNames[1]: tt.index})
+			at, err := s.tasksByWorker(t.Context())
+			require.Equal(t, tt.on == nil, err != nil)
+			require.Equal(t, tt.on, at)
+			require.Equal(t, tt.home, s.allTasksOn("http://a:1")(t.Context()) == nil)
 		})
 	}
 }

@@ -18,16 +18,16 @@ import (
 // bankNames are the two banks on one ledger.
 var bankNames = [...]string{launch.Bank, "bank-2"}
 
-// secondBankOffset is where the second bank listens, counted from the base port.
+// secondBankOffset is the first port of the second bank, counted from the base port.
 const secondBankOffset = 50
 
-// server is a process under test, and who may do something to it at the moment.
+// server is a process under test.
 type server struct {
-	row  *process.Process
-	grpc string // its own address
-	http string
-	// busy is held by the fault that is at work on it.
-	busy sync.Mutex
+	process *process.Process
+	grpc    string // its own, not that of a proxy
+	http    string
+	// mutex is held by the fault that acts on the process.
+	mutex sync.Mutex
 }
 
 // system is the stack with proxies between its parts.
@@ -35,27 +35,26 @@ type system struct {
 	stack *launch.Stack
 
 	mutex sync.Mutex
-	// links lead to what their names say, from whom they say.
+	// links are the proxies, by name. The name says who connects to whom.
 	links map[string]*wire.Proxy
 	index *wire.HTTP
-	// points are failpoints for the next start of a process.
+	// points are failpoints for the next start of a process, by process.
 	points map[string]string
 
-	banks []*server
-	rows  map[string]*server
+	banks   []*server
+	servers map[string]*server
 }
 
-// newSystem describes the stack of a run, whose parts reach one another through
-// proxies.
+// newSystem describes the stack of a run. Its parts reach one another through proxies.
 func newSystem(config launch.Config) (*system, error) {
-	s := &system{links: make(map[string]*wire.Proxy), points: make(map[string]string), rows: make(map[string]*server)}
+	s := &system{links: make(map[string]*wire.Proxy), points: make(map[string]string), servers: make(map[string]*server)}
 	config.Adjust = s.adjust
 	var err error
 	s.stack, err = launch.Open(config)
 	return s, err
 }
 
-// link returns the proxy of a name, and opens it the first time.
+// link returns the proxy with a name. It opens the proxy at the first call.
 func (s *system) link(name, target string) (*wire.Proxy, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -69,19 +68,19 @@ func (s *system) link(name, target string) (*wire.Proxy, error) {
 	return s.links[name], nil
 }
 
-// Names of links: from whom, to whom.
+// Names of links. Each says who connects to whom.
 const (
-	clientsTo    = "clients to "
-	shopToBank   = "checkout to bank"
-	toLedger     = " to its ledger"
-	readerToData = "statement to its database"
-	sinkToData   = "sink to the statement's database"
+	clientsTo           = "clients to "
+	checkoutToBank      = "checkout to bank"
+	toLedger            = " to its ledger"
+	statementToDatabase = "statement to its database"
+	sinkToDatabase      = "sink to the statement's database"
 )
 
 var jdbcHost = regexp.MustCompile(`127\.0\.0\.1:[0-9]+`)
 
-// adjust tells a process the addresses of proxies. One that cannot be opened leaves
-// the process with the address that it had.
+// adjust puts the addresses of proxies into the settings of a process. If a proxy cannot be
+// opened, the process keeps the real address.
 func (s *system) adjust(name string, settings map[string]string) {
 	through := func(link, address string) string {
 		proxy, err := s.link(link, address)
@@ -105,12 +104,12 @@ func (s *system) adjust(name string, settings map[string]string) {
 	s.mutex.Unlock()
 	switch name {
 	case launch.Statement:
-		database(readerToData)
+		database(statementToDatabase)
 	case launch.Checkout:
-		settings["bank-address"] = through(shopToBank, settings["bank-address"])
+		settings["bank-address"] = through(checkoutToBank, settings["bank-address"])
 	case launch.Connect, secondWorker:
 		const jdbc = "CODEBANK_STATEMENT_JDBC_URL"
-		settings[jdbc] = jdbcHost.ReplaceAllStringFunc(settings[jdbc], func(host string) string { return through(sinkToData, host) })
+		settings[jdbc] = jdbcHost.ReplaceAllStringFunc(settings[jdbc], func(host string) string { return through(sinkToDatabase, host) })
 		if index, err := s.indexProxy(); err == nil {
 			settings["CODEBANK_ELASTICSEARCH_URL"] = index.URL()
 		}
@@ -119,7 +118,8 @@ func (s *system) adjust(name string, settings map[string]string) {
 	}
 }
 
-// setFailpoint has a process die at a point after its next start; "" takes it back.
+// setFailpoint makes a process die at a failpoint after its next start. The point "" removes
+// the failpoint.
 func (s *system) setFailpoint(name, point string) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -136,7 +136,7 @@ func (s *system) indexProxy() (*wire.HTTP, error) {
 	return s.index, err
 }
 
-// start starts everything, and the second bank.
+// start starts the stack and the second bank.
 func (s *system) start(ctx context.Context) error {
 	if err := s.stack.Start(ctx); err != nil {
 		return err
@@ -148,16 +148,16 @@ func (s *system) start(ctx context.Context) error {
 		return err
 	}
 	s.banks = []*server{
-		{row: s.stack.Process(launch.Bank), grpc: s.stack.Addresses().BankGRPC(), http: s.stack.Addresses().BankHTTP()},
-		{row: row, grpc: fmt.Sprintf("127.0.0.1:%d", second.GRPCPort), http: fmt.Sprintf("127.0.0.1:%d", second.HTTPPort)},
+		{process: s.stack.Process(launch.Bank), grpc: s.stack.Addresses().BankGRPC(), http: s.stack.Addresses().BankHTTP()},
+		{process: row, grpc: fmt.Sprintf("127.0.0.1:%d", second.GRPCPort), http: fmt.Sprintf("127.0.0.1:%d", second.HTTPPort)},
 	}
 	for _, name := range []string{launch.Postgres, launch.Kafka, launch.Registry, launch.Connect, launch.Elasticsearch, launch.Checkout, launch.Statement, launch.Watch} {
-		s.rows[name] = &server{row: s.stack.Process(name)}
+		s.servers[name] = &server{process: s.stack.Process(name)}
 	}
 	return nil
 }
 
-// connect opens the clients' connections, through proxies of their own.
+// connect opens the clients' connections through proxies of their own.
 func (s *system) connect(perBank int) (*clients, error) {
 	var banks []string
 	for i, bank := range s.banks {
@@ -171,13 +171,13 @@ func (s *system) connect(perBank int) (*clients, error) {
 	return connect(banks, addresses.CheckoutGRPC(), addresses.StatementGRPC(), perBank)
 }
 
-// heal takes every fault out of the wires and starts what does not run.
+// heal removes every fault from the connections and starts the processes that do not run.
 func (s *system) heal(ctx context.Context) error {
 	for _, link := range s.links {
 		link.Set(wire.Condition{})
 	}
 	if s.index != nil {
-		s.index.Say(nil)
+		s.index.Override(nil)
 	}
 	for _, row := range s.stack.Processes() {
 		if row.Ready(ctx) == nil {
@@ -188,14 +188,14 @@ func (s *system) heal(ctx context.Context) error {
 				return err
 			}
 		}
-		if err := pipes.Await(ctx, restartPatience, row.Ready); err != nil {
+		if err := pipes.Await(ctx, restartTimeout, row.Ready); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// database opens a connection to one of the databases. Close it.
+// database opens a connection to one of the databases. The caller closes it.
 func (s *system) database(ctx context.Context, name string) (*pgx.Conn, error) {
 	url, err := s.stack.DatabaseURL(ctx, name)
 	if err != nil {
@@ -218,8 +218,8 @@ func (s *system) stop(ctx context.Context) error {
 	return err
 }
 
-// died names the processes that do not run though nobody made them end.
-func (s *system) died() []string {
+// deadProcesses returns the names of the processes that should run and do not.
+func (s *system) deadProcesses() []string {
 	var names []string
 	for _, row := range s.stack.Processes() {
 		if err := row.Ready(context.Background()); err != nil && !row.Running() {

@@ -1,6 +1,6 @@
-// Package linear judges whether what clients saw of accounts can be explained by
-// one order of their operations, in which each takes effect at one moment between
-// its call and its answer.
+// Package linear checks whether the histories of accounts are linearizable: whether one order
+// of the clients' operations explains every answer, when each operation takes effect at one
+// moment between its call and its answer.
 package linear
 
 import (
@@ -18,58 +18,58 @@ type Kind uint8
 
 // The kinds of operation.
 const (
-	// Purchase takes Amount if balance and limit cover it; it takes a sequence either way.
+	// Purchase takes Amount if balance and limit cover it. It takes a sequence in either case.
 	Purchase Kind = iota
-	// GiveBack returns Amount, whatever the balance.
-	GiveBack
+	// Reversal returns Amount, whatever the balance.
+	Reversal
 	// Limit sets the limit to Amount.
 	Limit
-	// Read sees the account.
+	// Read reads the account.
 	Read
 )
 
-// Account is the state of an account, minor units.
+// Account is the state of an account. Balance and Limit are in minor units.
 type Account struct {
 	Balance, Limit, Sequence int64
 }
 
-// Operation is one line of a client's history.
+// Operation is one operation of a client.
 type Operation struct {
-	// Account says which account; operations on different ones do not meet.
+	// Account is the number of the account. Operations on different accounts are independent.
 	Account int
-	// Client is who called; a client waits for one answer before it calls again.
+	// Client is the number of the client. A client waits for one answer before it calls again.
 	Client int
 	Kind   Kind
 	Amount int64
-	// Call and Return are moments of one clock that never goes back. An operation whose
-	// outcome nobody knows has Return [Never], and no answer.
+	// Call and Return are times of one monotonic clock. An operation whose outcome is unknown
+	// has the Return [Never] and no answer.
 	Call, Return time.Duration
-	// Approved is the answer to a Purchase, Seen that to a Read.
+	// Approved is the answer to a Purchase. Seen is the answer to a Read.
 	Approved bool
 	Seen     Account
 }
 
-// Never is the Return of an operation that was not answered: it may take effect at
-// any moment after its call, or not at all.
+// Never is the Return of an operation without an answer. The operation may take effect at any
+// moment after its call, or not at all.
 const Never time.Duration = math.MaxInt64
 
-// Result is what a check found.
+// Result is the result of a check.
 type Result struct {
 	Accounts, Operations int
-	// Unknown is how many of the operations have no answer.
+	// Unknown is the number of operations without an answer.
 	Unknown int
-	// Illegal are the accounts whose history has no explanation; Undecided those for
-	// which the time was not enough to find one.
+	// Illegal are the accounts whose history is not linearizable. Undecided are the accounts
+	// for which the time was too short to decide.
 	Illegal, Undecided []int
-	// Picture shows the first illegal account as a page of HTML; nil when there is none.
+	// Picture writes a page of HTML that shows the first illegal account; nil if there is none.
 	Picture func(path string) error
 }
 
-// input and output are the halves of an operation that the checker sees.
+// input and output are the two halves of an operation for the checker.
 type input struct {
-	kind   Kind
-	amount int64
-	lost   bool
+	kind    Kind
+	amount  int64
+	unknown bool
 }
 
 type output struct {
@@ -77,19 +77,19 @@ type output struct {
 	seen     Account
 }
 
-// Check judges each account's history, beginning at the state that it was opened
-// with. Patience bounds the search for each account.
-func Check(opened map[int]Account, operations []Operation, patience time.Duration) Result {
+// Check checks the history of each account, which begins at its initial state. The timeout
+// bounds the search for each account.
+func Check(initial map[int]Account, operations []Operation, timeout time.Duration) Result {
 	byAccount := make(map[int][]porcupine.Operation)
 	result := Result{Operations: len(operations)}
 	for _, op := range operations {
-		lost := op.Return == Never
-		if lost {
+		unknown := op.Return == Never
+		if unknown {
 			result.Unknown++
 		}
 		byAccount[op.Account] = append(byAccount[op.Account], porcupine.Operation{
 			ClientId: op.Client, Call: int64(op.Call), Return: int64(op.Return),
-			Input: input{op.Kind, op.Amount, lost}, Output: output{op.Approved, op.Seen},
+			Input: input{op.Kind, op.Amount, unknown}, Output: output{op.Approved, op.Seen},
 		})
 	}
 	result.Accounts = len(byAccount)
@@ -99,9 +99,9 @@ func Check(opened map[int]Account, operations []Operation, patience time.Duratio
 	}
 	slices.SortFunc(accounts, cmp.Compare[int])
 	for _, account := range accounts {
-		model := modelOf(opened[account])
-		verdict, info := porcupine.CheckOperationsVerbose(model, byAccount[account], patience)
-		switch verdict {
+		model := modelOf(initial[account])
+		outcome, info := porcupine.CheckOperationsVerbose(model, byAccount[account], timeout)
+		switch outcome {
 		case porcupine.Illegal:
 			result.Illegal = append(result.Illegal, account)
 			if result.Picture == nil {
@@ -114,11 +114,11 @@ func Check(opened map[int]Account, operations []Operation, patience time.Duratio
 	return result
 }
 
-// modelOf is an account as its rules have it. What nobody knows the answer of takes
-// effect by the same rules: one that never did is explained as the last of all.
-func modelOf(opened Account) porcupine.Model {
+// modelOf describes an account by its rules. An operation without an answer takes effect by the
+// same rules; if it never took effect, the checker places it last.
+func modelOf(initial Account) porcupine.Model {
 	return porcupine.Model{
-		Init: func() any { return opened },
+		Init: func() any { return initial },
 		Step: func(state, in, out any) (bool, any) {
 			return step(state.(Account), in.(input), out.(output))
 		},
@@ -136,19 +136,19 @@ func modelOf(opened Account) porcupine.Model {
 
 func step(account Account, in input, out output) (bool, Account) {
 	if in.kind == Read {
-		return in.lost || out.seen == account, account
+		return in.unknown || out.seen == account, account
 	}
 	account.Sequence++
 	switch in.kind {
 	case Purchase:
 		covered := account.Balance+account.Limit >= in.amount
-		if !in.lost && covered != out.approved {
+		if !in.unknown && covered != out.approved {
 			return false, account
 		}
 		if covered {
 			account.Balance -= in.amount
 		}
-	case GiveBack:
+	case Reversal:
 		account.Balance += in.amount
 	case Limit:
 		account.Limit = in.amount
@@ -159,7 +159,7 @@ func step(account Account, in input, out output) (bool, Account) {
 func describe(in input, out output) string {
 	answer := "ok"
 	switch {
-	case in.lost:
+	case in.unknown:
 		answer = "unknown"
 	case in.kind == Read:
 		return fmt.Sprintf("read: balance %d limit %d sequence %d", out.seen.Balance, out.seen.Limit, out.seen.Sequence)
@@ -168,5 +168,5 @@ func describe(in input, out output) string {
 	case in.kind == Purchase:
 		answer = "declined"
 	}
-	return fmt.Sprintf("%s %d: %s", [...]string{"purchase", "give back", "limit"}[in.kind], in.amount, answer)
+	return fmt.Sprintf("%s %d: %s", [...]string{"purchase", "reversal", "limit"}[in.kind], in.amount, answer)
 }

@@ -11,17 +11,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-const patience = time.Minute
+const timeout = time.Minute
 
-var opened = linear.Account{Limit: 1_000, Sequence: 1}
+var initial = linear.Account{Limit: 1_000, Sequence: 1}
 
-// script runs operations of several clients against one true account, each taking
-// effect at a moment between its call and its answer, and returns what they saw.
-func script(seed uint64, accounts, each int, lostEvery int) []linear.Operation {
+// simulate applies the operations of several clients to true accounts and returns the clients'
+// histories. Each operation takes effect at a moment between its call and its answer.
+func simulate(seed uint64, accounts, each int, lostEvery int) []linear.Operation {
 	random := rand.New(rand.NewPCG(seed, seed))
 	var operations []linear.Operation
 	for account := range accounts {
-		truth := opened
+		truth := initial
 		lost := 0
 		for i := range each {
 			at := time.Duration(i) * 10
@@ -54,7 +54,7 @@ func apply(truth *linear.Account, op *linear.Operation) {
 		if op.Approved = truth.Balance+truth.Limit >= op.Amount; op.Approved {
 			truth.Balance -= op.Amount
 		}
-	case linear.GiveBack:
+	case linear.Reversal:
 		truth.Balance += op.Amount
 	case linear.Limit:
 		truth.Limit = op.Amount
@@ -64,13 +64,13 @@ func apply(truth *linear.Account, op *linear.Operation) {
 func check(operations []linear.Operation) linear.Result {
 	states := make(map[int]linear.Account)
 	for _, op := range operations {
-		states[op.Account] = opened
+		states[op.Account] = initial
 	}
-	return linear.Check(states, operations, patience)
+	return linear.Check(states, operations, timeout)
 }
 
-func TestWhatReallyHappenedIsExplained(t *testing.T) {
-	result := check(script(1, 50, 400, 100))
+func TestATrueHistoryIsLinearizable(t *testing.T) {
+	result := check(simulate(1, 50, 400, 100))
 	require.Equal(t, 20_000, result.Operations)
 	require.Equal(t, 50, result.Accounts)
 	require.Greater(t, result.Unknown, 100)
@@ -92,11 +92,11 @@ func TestAPlantedViolationIsFound(t *testing.T) {
 		"a wrong answer": {approved, func(op *linear.Operation) { op.Approved = false }},
 	} {
 		t.Run(name, func(t *testing.T) {
-			operations := script(2, 3, 200, 0)
+			operations := simulate(2, 3, 200, 0)
 			spoilt := -1
 			for i := range operations {
 				if operations[i].Account == 1 && planted.where(operations[i]) {
-					spoilt = i // the last one: nothing after it could explain it away
+					spoilt = i // the last one, so that no later operation can explain it
 				}
 			}
 			require.GreaterOrEqual(t, spoilt, 0)
@@ -112,14 +112,14 @@ func TestAPlantedViolationIsFound(t *testing.T) {
 	}
 }
 
-// A lost update as it really looks: two purchases both approved, one of them gone.
-func TestTwoApprovalsOfWhichOneLeftNoTraceAreFound(t *testing.T) {
+// Two purchases are approved, and one of them left no trace.
+func TestALostUpdateIsFound(t *testing.T) {
 	buy := func(client int) linear.Operation {
 		return linear.Operation{Client: client, Kind: linear.Purchase, Amount: 100, Call: 0, Return: 10, Approved: true}
 	}
 	read := linear.Operation{Kind: linear.Read, Call: 20, Return: 30, Seen: linear.Account{Balance: -100, Limit: 1_000, Sequence: 2}}
 	require.Equal(t, []int{0}, check([]linear.Operation{buy(0), buy(1), read}).Illegal)
-	lost := buy(1)
-	lost.Approved, lost.Return = false, linear.Never
-	require.Empty(t, check([]linear.Operation{buy(0), lost, read}).Illegal, "of an unknown one that is right")
+	unknown := buy(1)
+	unknown.Approved, unknown.Return = false, linear.Never
+	require.Empty(t, check([]linear.Operation{buy(0), unknown, read}).Illegal, "an unknown operation may not have taken effect")
 }

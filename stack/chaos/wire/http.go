@@ -9,23 +9,23 @@ import (
 	"sync/atomic"
 )
 
-// HTTP is a proxy for HTTP that can answer in its server's place. Make one with
-// ListenHTTP. It is safe for concurrent use.
+// HTTP is a proxy for HTTP that can answer instead of its server. Make one with ListenHTTP. It
+// is safe for concurrent use.
 type HTTP struct {
-	server  *http.Server
-	address string
-	answer  atomic.Pointer[Answer]
-	given   atomic.Int64
+	server     *http.Server
+	address    string
+	answer     atomic.Pointer[Answer]
+	overridden atomic.Int64
 }
 
-// Answer is what an [HTTP] proxy says instead of its server.
+// Answer is the answer that an [HTTP] proxy gives instead of its server.
 type Answer struct {
-	// Path is what a request's path must contain for the answer to be given.
+	// Path is a text that the path of a request must contain to get this answer.
 	Path string
-	// Status and Body are the answer; the body is JSON.
+	// Status and Body are the answer. The body is JSON.
 	Status int
 	Body   string
-	// Every gives the answer to one such request in so many only; 0 and 1 to all.
+	// Every limits the answer to one in this many such requests; 0 and 1 mean all of them.
 	Every int64
 }
 
@@ -41,18 +41,18 @@ func ListenHTTP(target string) (*HTTP, error) {
 	}
 	through := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(base) },
-		// Of a server that is away the client hears no answer, as without a proxy.
+		// If the server is down, the client gets no answer, as without a proxy.
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { hangUp(w) },
 	}
 	p := &HTTP{address: listener.Addr().String()}
-	var seen atomic.Int64
+	var matching atomic.Int64
 	p.server = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		answer := p.answer.Load()
-		if answer == nil || !strings.Contains(r.URL.Path, answer.Path) || seen.Add(1)%max(1, answer.Every) != 0 {
+		if answer == nil || !strings.Contains(r.URL.Path, answer.Path) || matching.Add(1)%max(1, answer.Every) != 0 {
 			through.ServeHTTP(w, r)
 			return
 		}
-		p.given.Add(1)
+		p.overridden.Add(1)
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(answer.Status)
 		_, _ = w.Write([]byte(answer.Body))
@@ -70,11 +70,12 @@ func hangUp(w http.ResponseWriter) {
 // URL is the base URL of the proxy.
 func (p *HTTP) URL() string { return "http://" + p.address }
 
-// Say has requests answered; nil lets all of them through again.
-func (p *HTTP) Say(answer *Answer) { p.answer.Store(answer) }
+// Override makes the proxy answer matching requests itself; nil lets all requests through
+// again.
+func (p *HTTP) Override(answer *Answer) { p.answer.Store(answer) }
 
-// Given is how many answers were given in the server's place.
-func (p *HTTP) Given() int64 { return p.given.Load() }
+// Overridden is the number of requests that the proxy has answered itself.
+func (p *HTTP) Overridden() int64 { return p.overridden.Load() }
 
 // Close ends the proxy and its connections.
 func (p *HTTP) Close() { _ = p.server.Close() }

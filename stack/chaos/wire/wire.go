@@ -1,6 +1,6 @@
-// Package wire puts faults into connections: a proxy for TCP that cuts, holds,
-// delays and slices what passes, and one for HTTP that answers in its server's
-// place. A proxy without a fault changes nothing.
+// Package wire puts faults into connections. Proxy is a proxy for TCP that cuts, holds, delays
+// and slices data. HTTP is a proxy for HTTP that can answer instead of its server. A proxy
+// without a fault changes nothing.
 package wire
 
 import (
@@ -10,55 +10,55 @@ import (
 	"time"
 )
 
-// Condition is what happens to the connections of a proxy. The zero value is a
-// wire without faults.
+// Condition is the fault of a proxy's connections. The zero value is no fault.
 type Condition struct {
-	// HoldUp keeps back what clients send, HoldDown what they are sent; both together
-	// is a black hole. Nothing is lost while the connection lives: TCP would send it again.
-	HoldUp, HoldDown bool
+	// HoldUpstream keeps back the data that clients send, and HoldDownstream the data that they
+	// receive. Both together are a black hole. Nothing is lost while the connection lives,
+	// because TCP would send it again.
+	HoldUpstream, HoldDownstream bool
 	// Refuse ends every new connection at once.
 	Refuse bool
-	// Delay holds each piece back for this long, and up to Jitter longer.
+	// Delay delays each piece by this time, and by up to Jitter more.
 	Delay, Jitter time.Duration
-	// BytesPerSecond bounds each direction of each connection; zero does not.
+	// BytesPerSecond limits each direction of each connection; zero is no limit.
 	BytesPerSecond int
-	// Slice writes at most so many bytes at a time; zero does not slice.
+	// Slice is the largest number of bytes in one write; zero is no limit.
 	Slice int
 }
 
-// bufferSize is how much of a connection is on its way inside a proxy.
+// bufferSize is how much data of a connection a proxy holds.
 const bufferSize = 32 << 10
 
-// Proxy passes the connections of one listener on to one target. Make one with
-// Listen. It is safe for concurrent use.
+// Proxy forwards the connections of one listener to one target. Make one with Listen. It is
+// safe for concurrent use.
 type Proxy struct {
 	listener net.Listener
 	target   string
-	passing  sync.WaitGroup
+	working  sync.WaitGroup
 
 	mutex     sync.Mutex
 	condition Condition
-	changed   chan struct{} // closed when the condition is another
+	changed   chan struct{} // closed when the condition changes
 	open      map[net.Conn]bool
 	closed    bool
 }
 
-// Listen opens a proxy to target, host:port, on a free loopback port. The target
-// may be away: connections are then ended at once.
+// Listen opens a proxy to target, host:port, on a free loopback port. If the target is down,
+// connections are ended at once.
 func Listen(target string) (*Proxy, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
 	p := &Proxy{listener: listener, target: target, changed: make(chan struct{}), open: make(map[net.Conn]bool)}
-	p.passing.Go(p.accept)
+	p.working.Go(p.accept)
 	return p, nil
 }
 
-// Address is where the proxy listens, host:port.
+// Address is the address of the proxy, host:port.
 func (p *Proxy) Address() string { return p.listener.Addr().String() }
 
-// Set puts a condition on all connections, those that are open included.
+// Set sets the condition of all connections, the open ones included.
 func (p *Proxy) Set(condition Condition) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
@@ -79,14 +79,14 @@ func (p *Proxy) Reset() {
 	}
 }
 
-// Close ends the proxy and its connections, and returns when none passes any more.
+// Close ends the proxy and its connections. It returns when no connection is left.
 func (p *Proxy) Close() {
 	p.mutex.Lock()
 	p.closed = true
 	p.mutex.Unlock()
 	_ = p.listener.Close()
 	p.Reset()
-	p.passing.Wait()
+	p.working.Wait()
 }
 
 func (p *Proxy) accept() {
@@ -95,19 +95,19 @@ func (p *Proxy) accept() {
 		if err != nil {
 			return
 		}
-		p.passing.Go(func() { p.serve(client) })
+		p.working.Go(func() { p.serve(client) })
 	}
 }
 
-// now returns the condition, and a channel that is closed when it is another.
-func (p *Proxy) now() (Condition, <-chan struct{}) {
+// current returns the condition, and a channel that is closed when the condition changes.
+func (p *Proxy) current() (Condition, <-chan struct{}) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	return p.condition, p.changed
 }
 
-// keep notes an open connection, unless the proxy is closed.
-func (p *Proxy) keep(connection net.Conn) bool {
+// add records an open connection. It returns false if the proxy is closed.
+func (p *Proxy) add(connection net.Conn) bool {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	if p.closed {
@@ -118,43 +118,43 @@ func (p *Proxy) keep(connection net.Conn) bool {
 	return true
 }
 
-func (p *Proxy) drop(connection net.Conn) {
+func (p *Proxy) remove(connection net.Conn) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	delete(p.open, connection)
 	_ = connection.Close()
 }
 
-// dialPatience bounds the wait for a target that does not answer.
-const dialPatience = 5 * time.Second
+// dialTimeout bounds the wait for a target that does not answer.
+const dialTimeout = 5 * time.Second
 
 func (p *Proxy) serve(client net.Conn) {
-	if condition, _ := p.now(); condition.Refuse || !p.keep(client) {
+	if condition, _ := p.current(); condition.Refuse || !p.add(client) {
 		_ = client.Close()
 		return
 	}
-	defer p.drop(client)
-	server, err := net.DialTimeout("tcp", p.target, dialPatience)
-	if err != nil || !p.keep(server) {
+	defer p.remove(client)
+	server, err := net.DialTimeout("tcp", p.target, dialTimeout)
+	if err != nil || !p.add(server) {
 		return
 	}
-	defer p.drop(server)
+	defer p.remove(server)
 	ended := make(chan struct{})
 	var both sync.WaitGroup
-	both.Go(func() { p.pump(passage{client, server, true, ended}) })
-	both.Go(func() { p.pump(passage{server, client, false, ended}) })
+	both.Go(func() { p.copyUntilEnd(direction{client, server, true, ended}) })
+	both.Go(func() { p.copyUntilEnd(direction{server, client, false, ended}) })
 	both.Wait()
 }
 
-// passage is one direction of one connection.
-type passage struct {
+// direction is one direction of one connection.
+type direction struct {
 	from, to net.Conn
 	up       bool
 	ended    chan struct{} // closed when either direction has ended
 }
 
-// pump passes one direction on until either side ends, which ends both.
-func (p *Proxy) pump(way passage) {
+// copyUntilEnd forwards one direction until either side ends; then it ends both.
+func (p *Proxy) copyUntilEnd(way direction) {
 	defer func() {
 		p.mutex.Lock()
 		defer p.mutex.Unlock()
@@ -169,7 +169,7 @@ func (p *Proxy) pump(way passage) {
 	buffer := make([]byte, bufferSize)
 	for {
 		n, err := way.from.Read(buffer)
-		if n > 0 && !p.pass(way, buffer[:n]) {
+		if n > 0 && !p.forward(way, buffer[:n]) {
 			return
 		}
 		if err != nil {
@@ -178,12 +178,12 @@ func (p *Proxy) pump(way passage) {
 	}
 }
 
-// pass writes one piece under the condition of the moment and reports whether the
-// connection goes on.
-func (p *Proxy) pass(way passage, piece []byte) bool {
+// forward writes one piece under the current condition. It returns false if the connection must
+// end.
+func (p *Proxy) forward(way direction, piece []byte) bool {
 	for len(piece) > 0 {
-		condition, changed := p.now()
-		if way.up && condition.HoldUp || !way.up && condition.HoldDown {
+		condition, changed := p.current()
+		if way.up && condition.HoldUpstream || !way.up && condition.HoldDownstream {
 			select {
 			case <-changed:
 				continue
@@ -198,7 +198,7 @@ func (p *Proxy) pass(way passage, piece []byte) bool {
 		if condition.BytesPerSecond > 0 {
 			size = min(size, max(1, condition.BytesPerSecond/10))
 		}
-		if !rest(condition.wait(size), way.ended) {
+		if !sleep(condition.delay(size), way.ended) {
 			return false
 		}
 		if _, err := way.to.Write(piece[:size]); err != nil {
@@ -209,8 +209,8 @@ func (p *Proxy) pass(way passage, piece []byte) bool {
 	return true
 }
 
-// wait is how long a piece of so many bytes is held back.
-func (c Condition) wait(size int) time.Duration {
+// delay returns how long a piece of size bytes is held back.
+func (c Condition) delay(size int) time.Duration {
 	wait := c.Delay
 	if c.Jitter > 0 {
 		wait += rand.N(c.Jitter)
@@ -221,7 +221,7 @@ func (c Condition) wait(size int) time.Duration {
 	return wait
 }
 
-func rest(d time.Duration, ended <-chan struct{}) bool {
+func sleep(d time.Duration, ended <-chan struct{}) bool {
 	if d <= 0 {
 		return true
 	}

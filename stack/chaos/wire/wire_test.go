@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// echo answers every line with itself.
+// echo is a server that sends every line back.
 func echo(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -57,71 +57,71 @@ func dial(t *testing.T, proxy *wire.Proxy) client {
 	return client{connection, bufio.NewReader(connection)}
 }
 
-func (c client) say(t *testing.T, line string) {
+func (c client) send(t *testing.T, line string) {
 	t.Helper()
 	_, err := io.WriteString(c, line+"\n")
 	require.NoError(t, err)
 }
 
-func (c client) hear(t *testing.T) string {
+func (c client) receive(t *testing.T) string {
 	t.Helper()
 	line, err := c.lines.ReadString('\n')
 	require.NoError(t, err)
 	return strings.TrimSpace(line)
 }
 
-func TestAWireWithoutFaultsChangesNothing(t *testing.T) {
+func TestAProxyWithoutAFaultChangesNothing(t *testing.T) {
 	proxy := listen(t)
 	c := dial(t, proxy)
 	for _, text := range []string{"one", "two", strings.Repeat("long ", 50_000)} {
-		c.say(t, text)
-		require.Equal(t, strings.TrimSpace(text), c.hear(t))
+		c.send(t, text)
+		require.Equal(t, strings.TrimSpace(text), c.receive(t))
 	}
 }
 
-func TestWhatIsHeldBackArrivesWhenTheWireHeals(t *testing.T) {
+func TestHeldDataArrivesWhenTheFaultEnds(t *testing.T) {
 	for name, condition := range map[string]wire.Condition{
-		"black hole": {HoldUp: true, HoldDown: true}, "up": {HoldUp: true}, "down": {HoldDown: true},
+		"black hole": {HoldUpstream: true, HoldDownstream: true}, "up": {HoldUpstream: true}, "down": {HoldDownstream: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			proxy := listen(t)
 			c := dial(t, proxy)
-			c.say(t, "before")
-			require.Equal(t, "before", c.hear(t))
+			c.send(t, "before")
+			require.Equal(t, "before", c.receive(t))
 			proxy.Set(condition)
-			c.say(t, "held")
+			c.send(t, "held")
 			require.NoError(t, c.SetReadDeadline(time.Now().Add(50*time.Millisecond)))
 			_, err := c.lines.ReadString('\n')
-			require.ErrorIs(t, err, os.ErrDeadlineExceeded, "nothing came")
+			require.ErrorIs(t, err, os.ErrDeadlineExceeded, "nothing arrived")
 			require.NoError(t, c.SetReadDeadline(time.Time{}))
 			proxy.Set(wire.Condition{})
-			require.Equal(t, "held", c.hear(t))
+			require.Equal(t, "held", c.receive(t))
 		})
 	}
 }
 
-func TestSlicesDelaysAndNarrowWiresLoseNothing(t *testing.T) {
+func TestSlicesDelaysAndLowRatesLoseNothing(t *testing.T) {
 	for name, condition := range map[string]wire.Condition{
-		"sliced":  {Slice: 3},
-		"delayed": {Delay: 5 * time.Millisecond, Jitter: 5 * time.Millisecond},
-		"narrow":  {BytesPerSecond: 20_000},
+		"sliced":   {Slice: 3},
+		"delayed":  {Delay: 5 * time.Millisecond, Jitter: 5 * time.Millisecond},
+		"low rate": {BytesPerSecond: 20_000},
 	} {
 		t.Run(name, func(t *testing.T) {
 			proxy := listen(t)
 			proxy.Set(condition)
 			c := dial(t, proxy)
 			text := strings.Repeat("x", 999)
-			c.say(t, text)
-			require.Equal(t, text, c.hear(t))
+			c.send(t, text)
+			require.Equal(t, text, c.receive(t))
 		})
 	}
 }
 
-func TestAResetEndsWhatIsOpenAndARefusalWhatIsNew(t *testing.T) {
+func TestAResetEndsOpenConnectionsAndARefusalNewOnes(t *testing.T) {
 	proxy := listen(t)
 	c := dial(t, proxy)
-	c.say(t, "before")
-	require.Equal(t, "before", c.hear(t))
+	c.send(t, "before")
+	require.Equal(t, "before", c.receive(t))
 	proxy.Reset()
 	_, err := c.lines.ReadString('\n')
 	require.Error(t, err)
@@ -130,11 +130,11 @@ func TestAResetEndsWhatIsOpenAndARefusalWhatIsNew(t *testing.T) {
 	require.Error(t, err)
 	proxy.Set(wire.Condition{})
 	again := dial(t, proxy)
-	again.say(t, "after")
-	require.Equal(t, "after", again.hear(t))
+	again.send(t, "after")
+	require.Equal(t, "after", again.receive(t))
 }
 
-func TestAnHTTPProxyAnswersInItsServersPlace(t *testing.T) {
+func TestAnHTTPProxyCanAnswerInsteadOfItsServer(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.Path) }))
 	proxy, err := wire.ListenHTTP(server.URL)
 	require.NoError(t, err)
@@ -148,12 +148,12 @@ func TestAnHTTPProxyAnswersInItsServersPlace(t *testing.T) {
 		return answer.StatusCode
 	}
 	require.Equal(t, 200, status("/_bulk"))
-	proxy.Say(&wire.Answer{Path: "_bulk", Status: 429, Body: "{}", Every: 2})
+	proxy.Override(&wire.Answer{Path: "_bulk", Status: 429, Body: "{}", Every: 2})
 	require.Equal(t, 200, status("/_search"))
 	require.Equal(t, 629, status("/_bulk")+status("/_bulk"), "one in two")
-	require.Equal(t, int64(1), proxy.Given())
-	proxy.Say(nil)
+	require.Equal(t, int64(1), proxy.Overridden())
+	proxy.Override(nil)
 	require.Equal(t, 200, status("/_bulk"))
 	server.Close()
-	require.Zero(t, status("/_bulk"), "no answer of its own")
+	require.Zero(t, status("/_bulk"), "the proxy gives no answer of its own")
 }

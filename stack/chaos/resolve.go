@@ -8,30 +8,30 @@ import (
 	"time"
 )
 
-// settlePatience bounds how long one operation may take to be known when no fault
-// is left. An order may wait for its turn with the checkout's settler.
-const settlePatience = 10 * time.Minute
+// resolveTimeout bounds the wait for the outcome of one operation after the last fault. An
+// order may have to wait for its turn with the checkout's reconciler.
+const resolveTimeout = 10 * time.Minute
 
-// settlers is how many ask at the same time.
-const settlers = 32
+// resolvers is how many clients ask at the same time.
+const resolvers = 32
 
-// settle asks for the outcome of every operation that nobody knows, by sending the
-// same request again. It returns how many there were, and fails when one stays unknown.
-func (l *load) settle(ctx context.Context) (int, error) {
+// resolve finds the outcome of every operation that is unknown by sending the same request
+// again. It returns how many there were. It fails if one stays unknown.
+func (l *load) resolve(ctx context.Context) (int, error) {
 	open := make(chan uint32)
 	var asking sync.WaitGroup
 	var failed atomic.Pointer[error]
-	for worker := range settlers {
+	for worker := range resolvers {
 		asking.Go(func() {
 			for n := range open {
-				if err := l.ask(ctx, worker, n); err != nil {
+				if err := l.resolveOne(ctx, worker, n); err != nil {
 					failed.CompareAndSwap(nil, &err)
 				}
 			}
 		})
 	}
 	count := 0
-	// Cards first: what was bought with them, and reversals after the purchases.
+	// Cards come before purchases, and purchases before reversals.
 	for _, pass := range [][]kind{{issue}, {purchase, limitChange}, {reversal, void}} {
 		for n := range l.history.len() {
 			op := l.history.get(n)
@@ -46,20 +46,20 @@ func (l *load) settle(ctx context.Context) (int, error) {
 	if err := failed.Load(); err != nil {
 		return count, *err
 	}
-	return count, l.settleOrders(ctx)
+	return count, l.resolveOrders(ctx)
 }
 
-// ask sends one operation again until it is known.
-func (l *load) ask(ctx context.Context, worker int, n uint32) error {
+// resolveOne sends one operation again until its outcome is known.
+func (l *load) resolveOne(ctx context.Context, worker int, n uint32) error {
 	op := l.history.get(n)
-	until := time.Now().Add(settlePatience)
+	until := time.Now().Add(resolveTimeout)
 	for ctx.Err() == nil && time.Now().Before(until) {
 		known := false
 		switch op.kind {
 		case issue:
-			known = l.issueAgain(ctx, worker, n) != nil
+			known = l.sendIssue(ctx, worker, n) != nil
 		case purchase:
-			known = l.send(ctx, worker, n)
+			known = l.sendPurchase(ctx, worker, n)
 		case reversal:
 			known = l.sendReversal(ctx, worker, n)
 		case void:
