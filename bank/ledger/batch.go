@@ -9,25 +9,25 @@ import (
 	"codebank.dev/platform/fault"
 )
 
-// attempts is how often a batch is decided on fresh reads before it is split.
-const attempts = 3
+// commitAttempts is how often a batch is decided on fresh reads before it is split.
+const commitAttempts = 3
 
-// settle decides a batch and answers every call in it.
+// commitAndAnswer decides and commits a batch and answers every call in it.
 //
-// A conflict (bank.ErrRetry) decides the whole batch again: nobody was answered
-// yet, so only the command that lost the conflict comes out differently. Data the
-// store refuses (bank.ErrRejected) splits the batch, so that one bad command harms
-// no other. Everything else is answered as it is, without splitting.
-func (e *Executor) settle(batch []*call) {
+// After a conflict (bank.ErrRetry) the whole batch is decided again. No caller has an answer yet,
+// so only the command that lost the conflict gets another outcome. When the store refuses the data
+// (bank.ErrRejected), the batch is split, so that one bad command harms no other. Any other error
+// is answered as it is, and the batch is not split.
+func (e *Executor) commitAndAnswer(batch []*call) {
 	err := error(bank.ErrRetry)
-	for try := 0; try < attempts && errors.Is(err, bank.ErrRetry); try++ {
+	for try := 0; try < commitAttempts && errors.Is(err, bank.ErrRetry); try++ {
 		if try > 0 {
 			e.stats.retried.Add(1)
 		}
 		var outcomes []bank.Outcome
-		outcomes, err = e.attempt(batch)
+		outcomes, err = e.commit(batch)
 		if err == nil {
-			e.lanes.settled(batch)
+			e.lanes.forget(batch)
 			for i, c := range batch {
 				c.answer(outcomes[i], outcomes[i].Err)
 			}
@@ -37,23 +37,23 @@ func (e *Executor) settle(batch []*call) {
 	undecided := errors.Is(err, bank.ErrRetry) || errors.Is(err, bank.ErrRejected)
 	if undecided && len(batch) > 1 {
 		e.stats.split.Add(1)
-		e.settle(batch[:len(batch)/2])
-		e.settle(batch[len(batch)/2:])
+		e.commitAndAnswer(batch[:len(batch)/2])
+		e.commitAndAnswer(batch[len(batch)/2:])
 		return
 	}
-	e.lanes.settled(batch)
+	e.lanes.forget(batch)
 	for _, c := range batch {
-		c.answer(bank.Outcome{}, refusal(err))
+		c.answer(bank.Outcome{}, answerFor(err))
 	}
 }
 
-// The final answers for a single command that the store would not take.
+// The final answers to a single command that the store did not commit.
 var (
 	errContended = fault.New(fault.Unavailable, "CONTENDED", "Too much is happening on this account. Nothing was done; please try again.")
 	errRefused   = fault.New(fault.InvalidArgument, "DATA_REFUSED", "The request holds data that cannot be stored. Nothing was done.")
 )
 
-func refusal(err error) error {
+func answerFor(err error) error {
 	switch {
 	case errors.Is(err, bank.ErrRetry):
 		return errContended.Wrap(err)
@@ -64,9 +64,9 @@ func refusal(err error) error {
 	}
 }
 
-// attempt decides batch on one Book and commits. The outcomes are in batch order
-// and valid only when the error is nil.
-func (e *Executor) attempt(batch []*call) ([]bank.Outcome, error) {
+// commit decides the batch on one Book and commits it. The outcomes are in batch order and valid
+// only when the error is nil.
+func (e *Executor) commit(batch []*call) ([]bank.Outcome, error) {
 	var keys bank.Keys
 	for _, c := range batch {
 		keys.Add(c.keys)
@@ -93,7 +93,7 @@ func (e *Executor) attempt(batch []*call) ([]bank.Outcome, error) {
 	return outcomes, err
 }
 
-// decide runs each command on the book in the order of arrival.
+// decide runs each command on the book, in the order of arrival.
 func (e *Executor) decide(book *bank.Book, batch []*call) []bank.Outcome {
 	outcomes := make([]bank.Outcome, len(batch))
 	for i, c := range batch {
@@ -110,8 +110,7 @@ func (e *Executor) decide(book *bank.Book, batch []*call) []bank.Outcome {
 	return outcomes
 }
 
-// emit encodes the events of what was decided into the book's outbox. All bodies
-// share one buffer.
+// emit encodes the events of the new entries into the book's outbox. All bodies share one buffer.
 func (e *Executor) emit(book *bank.Book) (int, error) {
 	posted := book.Posted()
 	body := make([]byte, 0, 320*len(posted))

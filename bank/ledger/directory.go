@@ -7,13 +7,12 @@ import (
 	"codebank.dev/platform/cache"
 )
 
-// cachedFacts is how many cards each generation of the cache holds: two of them
-// bound it to about 100 MB.
+// cachedFacts is how many cards each of the two generations of the cache holds; together they take
+// at most about 100 MB.
 const cachedFacts = 250_000
 
-// CachedDirectory remembers facts about cards, which never change. A miss is never
-// remembered, so a card is known the moment it was issued, on every replica. Safe
-// for concurrent use.
+// CachedDirectory caches the facts about cards, which never change. It never caches that a card is
+// missing, so every replica finds a card as soon as it is issued. It is safe for concurrent use.
 type CachedDirectory struct {
 	bank.Directory
 	byLookup *cache.Map[[32]byte, bank.CardFacts]

@@ -20,14 +20,14 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// plainEncoder writes an event id instead of Avro: enough for what is tested here.
+// plainEncoder writes an event id instead of Avro, which is enough for these tests.
 type plainEncoder struct{}
 
 func (plainEncoder) Append(dst []byte, entry *bank.Entry) ([]byte, int, error) {
 	return entry.AppendEventID(dst), 1, nil
 }
 
-// scripted is a store that first answers what the script says, and waits at a gate.
+// scripted is a store that first returns the errors of its script, and waits at a gate.
 type scripted struct {
 	bank.Store
 	mutex  sync.Mutex
@@ -158,7 +158,7 @@ func TestAConflictDecidesTheBatchAgainOnFreshReads(t *testing.T) {
 	require.Equal(t, int64(2), executor.Stats().Retried)
 }
 
-func TestAConflictThatStaysIsUnavailableAndNothingIsDone(t *testing.T) {
+func TestAConflictThatLastsIsUnavailableAndNothingIsCommitted(t *testing.T) {
 	inner := inmem.New(time.Now)
 	customer := banktest.OpenCustomer(t, inner, 1000)
 	store := &scripted{Store: inner, script: []error{bank.ErrRetry, bank.ErrRetry, bank.ErrRetry}}
@@ -177,7 +177,7 @@ func TestOneBadCommandHarmsNoOtherOfItsBatch(t *testing.T) {
 		<-gate
 		for _, id := range keys.Transactions {
 			if id == bad {
-				return fmt.Errorf("%w: it holds what cannot be stored", bank.ErrRejected)
+				return fmt.Errorf("%w: it holds data that cannot be stored", bank.ErrRejected)
 			}
 		}
 		return nil
@@ -255,7 +255,7 @@ func TestAFullQueueRefusesWithRetryInformation(t *testing.T) {
 	working.Wait()
 }
 
-func TestACallerWhoLeavesDoesNotTakeTheBatchAlong(t *testing.T) {
+func TestTheBatchGoesOnWithoutACallerThatLeft(t *testing.T) {
 	inner := inmem.New(time.Now)
 	customer := banktest.OpenCustomer(t, inner, 1000)
 	gate, entered := make(chan struct{}), make(chan struct{}, 16)
@@ -277,7 +277,7 @@ func TestACallerWhoLeavesDoesNotTakeTheBatchAlong(t *testing.T) {
 	require.Equal(t, int64(2), outcome.Entry.Sequence, "it was decided once, though its caller had left")
 }
 
-func TestCloseDecidesWhatWasAcceptedAndRefusesTheRest(t *testing.T) {
+func TestCloseDecidesAcceptedCommandsAndRefusesOthers(t *testing.T) {
 	inner := inmem.New(time.Now)
 	customer := banktest.OpenCustomer(t, inner, 1000)
 	executor := ledger.New(ledger.Config{Store: inner, Encoder: plainEncoder{}, Now: time.Now})
@@ -322,7 +322,7 @@ func (brokenEncoder) Append(dst []byte, _ *bank.Entry) ([]byte, int, error) {
 	return dst, 0, errors.New("no such symbol")
 }
 
-func TestACardIsKnownTheMomentItExists(t *testing.T) {
+func TestACardIsFoundAsSoonAsItIsIssued(t *testing.T) {
 	store := inmem.New(time.Now)
 	directory := ledger.NewCachedDirectory(store)
 	_, err := directory.CardByID(t.Context(), bank.ID{1})
@@ -336,7 +336,7 @@ func TestACardIsKnownTheMomentItExists(t *testing.T) {
 	require.Equal(t, facts, again)
 }
 
-func TestCommandsSubmittedTogetherAreSettledEachByItself(t *testing.T) {
+func TestCommandsSubmittedTogetherHaveAResultEach(t *testing.T) {
 	store := inmem.New(time.Now)
 	executor := newExecutor(t, store, nil)
 	customer := banktest.OpenCustomer(t, store, 100)
@@ -356,7 +356,7 @@ func TestCommandsSubmittedTogetherAreSettledEachByItself(t *testing.T) {
 	require.Empty(t, executor.SubmitAll(t.Context(), nil))
 }
 
-func TestOfCommandsSubmittedTogetherThoseWithoutRoomAreRefused(t *testing.T) {
+func TestSubmitAllRefusesOnlyTheCommandsThatTheQueueHasNoRoomFor(t *testing.T) {
 	store := inmem.New(time.Now)
 	executor := newExecutor(t, store, func(c *ledger.Config) { c.Lanes, c.QueueLength = 1, 2 })
 	customer := banktest.OpenCustomer(t, store, 1000)

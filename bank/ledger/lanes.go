@@ -6,34 +6,35 @@ import (
 	"codebank.dev/bank"
 )
 
-// lanes hold the commands that wait, by account, and say which of them share the
-// next batch. Commands on one account stand in one lane, and a lane is in one batch
-// at a time, so they do not wait for each other's locks.
+// lanes hold the waiting commands, by account, and choose which of them share the next batch.
+// Commands on one account stand in one lane, and a lane is in one batch at a time, so these
+// commands do not wait for each other's locks.
 //
-// A batch has a price of its own, so what waits goes into one while it fits. A
-// second one is begun beside it only when enough waits to be worth it: then the
-// bank decides one while the store writes the other.
+// Every batch has a fixed cost. So all waiting commands go into one batch as long as they fit. A
+// second batch overlaps with it only when enough commands wait: then the bank decides one batch
+// while the store writes the other.
 type lanes struct {
-	limit int // of commands in a batch
-	bound int // of commands waiting in all lanes
+	maxBatch   int // commands in a batch
+	maxWaiting int // commands waiting in all lanes
 
 	mutex    sync.Mutex
 	ready    *sync.Cond
 	queues   []queue
 	busy     []bool
-	batches  int // under way
+	batches  int // being decided or committed
 	waiting  int
 	closed   bool
 	inFlight map[bank.ID]*call
 }
 
-// besides is which part of a full batch has to wait in a lane to be one beside another.
-const besides = 4
+// overlapShare is the share of a full batch, 1/overlapShare, that must wait in a lane before a
+// second batch overlaps with the first.
+const overlapShare = 4
 
-// all stands for every lane at once.
-const all = -1
+// allLanes stands for every lane at once.
+const allLanes = -1
 
-// queue is a lane: first in, first out.
+// queue is one lane: first in, first out.
 type queue struct {
 	calls []*call
 	head  int
@@ -61,27 +62,27 @@ func (q *queue) pop(batch []*call, n int) []*call {
 
 func newLanes(count, limit, bound int) *lanes {
 	l := &lanes{
-		limit: limit, bound: bound,
+		maxBatch: limit, maxWaiting: bound,
 		queues: make([]queue, count), busy: make([]bool, count), inFlight: make(map[bank.ID]*call),
 	}
 	l.ready = sync.NewCond(&l.mutex)
 	return l
 }
 
-// add puts calls on their lanes. One that cannot wait there is told at once: it has
-// the call in flight with the same key as its twin, or errClosed or errBusy.
+// add puts calls on their lanes. A call that cannot wait is marked at once: duplicateOf is the call
+// in flight with the same key, or refused is errClosed or errBusy.
 func (l *lanes) add(calls ...*call) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	for _, c := range calls {
-		twin, inFlight := l.inFlight[c.key]
+		first, inFlight := l.inFlight[c.key]
 		lane := &l.queues[laneOf(c, len(l.queues))]
 		switch {
 		case l.closed:
 			c.refused = errClosed
 		case inFlight:
-			c.twin = twin
-		case l.waiting >= l.bound:
+			c.duplicateOf = first
+		case l.waiting >= l.maxWaiting:
 			c.refused = errBusy.After(retryAfterBusy)
 		default:
 			lane.push(c)
@@ -92,8 +93,8 @@ func (l *lanes) add(calls ...*call) {
 	l.wake()
 }
 
-// take waits for what makes a batch and appends it to batch. lane, or all of them, is
-// the caller's until done. It reports false when the lanes are closed and empty.
+// take waits until there is a batch and appends its calls to batch. The lane, or all of them,
+// belongs to the caller until done. It reports false when the lanes are closed and empty.
 func (l *lanes) take(batch []*call) (calls []*call, lane int, ok bool) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
@@ -112,15 +113,16 @@ func (l *lanes) take(batch []*call) (calls []*call, lane int, ok bool) {
 	}
 }
 
-// next chooses what the next batch is made of: everything while it fits, else of the
-// free lanes that have enough the one whose first command has waited longest.
+// next chooses the commands of the next batch. While all of them fit, it takes all lanes. Otherwise
+// it takes one lane: of the free lanes with enough commands, the one whose first command has waited
+// longest.
 func (l *lanes) next() (lane int, ok bool) {
-	if l.batches == 0 && l.waiting > 0 && l.waiting <= l.limit {
-		return all, true
+	if l.batches == 0 && l.waiting > 0 && l.waiting <= l.maxBatch {
+		return allLanes, true
 	}
 	enough := 1
 	if l.batches > 0 {
-		enough = max(l.limit/besides, 1)
+		enough = max(l.maxBatch/overlapShare, 1)
 	}
 	for i := range l.queues {
 		if l.busy[i] || l.queues[i].len() < enough {
@@ -136,30 +138,30 @@ func (l *lanes) next() (lane int, ok bool) {
 func (l *lanes) first(lane int) *call { return l.queues[lane].calls[l.queues[lane].head] }
 
 func (l *lanes) pop(batch []*call, lane int) []*call {
-	if lane != all {
+	if lane != allLanes {
 		l.busy[lane] = true
-		return l.queues[lane].pop(batch, l.limit)
+		return l.queues[lane].pop(batch, l.maxBatch)
 	}
 	for i := range l.queues {
 		l.busy[i] = true
-		batch = l.queues[i].pop(batch, l.limit)
+		batch = l.queues[i].pop(batch, l.maxBatch)
 	}
 	return batch
 }
 
-// wake has another batch begun, if there is one to begin.
+// wake starts another batch when one is ready.
 func (l *lanes) wake() {
 	if _, ok := l.next(); ok {
 		l.ready.Signal()
 	}
 }
 
-// done gives back what take took.
+// done releases the lane, or all lanes, that take returned.
 func (l *lanes) done(lane int) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	for i := range l.busy {
-		if lane == all || lane == i {
+		if lane == allLanes || lane == i {
 			l.busy[i] = false
 		}
 	}
@@ -171,8 +173,8 @@ func (l *lanes) done(lane int) {
 	l.wake()
 }
 
-// settled lets the keys of calls be used again.
-func (l *lanes) settled(calls []*call) {
+// forget removes calls from those in flight, so that their keys can be used again.
+func (l *lanes) forget(calls []*call) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	for _, c := range calls {
@@ -180,7 +182,7 @@ func (l *lanes) settled(calls []*call) {
 	}
 }
 
-// close refuses further commands; those that wait are still taken.
+// close refuses further commands; take still returns those that wait.
 func (l *lanes) close() {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()

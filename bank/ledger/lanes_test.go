@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// waiting fills lanes: lane by lane, so many calls, in the order given.
+// waiting fills the lanes: for each lane the given number of calls.
 func waiting(t *testing.T, l *lanes, lengths ...int) {
 	t.Helper()
 	start := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -18,16 +18,16 @@ func waiting(t *testing.T, l *lanes, lengths ...int) {
 			c := &call{key: bank.ID{byte(len(l.inFlight)), byte(len(l.inFlight) >> 8), 15: byte(lane)}, arrived: at}
 			l.add(c)
 			require.NoError(t, c.refused)
-			require.Nil(t, c.twin)
+			require.Nil(t, c.duplicateOf)
 		}
 	}
 }
 
-// begin takes a batch that must be there at once.
+// begin takes a batch that must be ready.
 func begin(t *testing.T, l *lanes) (calls []*call, lane int) {
 	t.Helper()
 	_, ok := l.next()
-	require.True(t, ok, "nothing to begin")
+	require.True(t, ok, "no batch is ready")
 	calls, lane, ok = l.take(nil)
 	require.True(t, ok)
 	return calls, lane
@@ -36,15 +36,15 @@ func begin(t *testing.T, l *lanes) (calls []*call, lane int) {
 func idle(t *testing.T, l *lanes) {
 	t.Helper()
 	_, ok := l.next()
-	require.False(t, ok, "another batch would begin")
+	require.False(t, ok, "another batch is ready")
 }
 
-func TestWhatFitsSharesOneBatch(t *testing.T) {
+func TestCommandsThatFitShareOneBatch(t *testing.T) {
 	l := newLanes(3, 100, 1000)
 	waiting(t, l, 30, 40, 30)
 	calls, lane := begin(t, l)
 	require.Len(t, calls, 100)
-	require.Equal(t, all, lane)
+	require.Equal(t, allLanes, lane)
 	waiting(t, l, 99, 0, 0)
 	idle(t, l)
 	l.done(lane)
@@ -52,7 +52,7 @@ func TestWhatFitsSharesOneBatch(t *testing.T) {
 	require.Len(t, calls, 99)
 }
 
-func TestASecondBatchIsBegunWhenThereIsEnoughForIt(t *testing.T) {
+func TestASecondBatchOverlapsWhenEnoughCommandsWait(t *testing.T) {
 	l := newLanes(3, 100, 1000)
 	waiting(t, l, 150, 24, 60)
 	calls, first := begin(t, l)
@@ -67,8 +67,8 @@ func TestASecondBatchIsBegunWhenThereIsEnoughForIt(t *testing.T) {
 	require.Len(t, calls, 50, "the rest of lane 0")
 }
 
-// A lane with little in it waits for a busy one no longer than for the next batch.
-func TestALaneWithLittleIsNotPassedOverForEver(t *testing.T) {
+// A lane with few commands waits for the next batch at most, even beside a busy lane.
+func TestALaneWithFewCommandsIsNotStarved(t *testing.T) {
 	l := newLanes(2, 100, 10_000)
 	waiting(t, l, 0, 1)
 	waiting(t, l, 500)
@@ -77,7 +77,7 @@ func TestALaneWithLittleIsNotPassedOverForEver(t *testing.T) {
 	require.Equal(t, 1, lane)
 }
 
-func TestAClosedLaneIsEmptiedFirst(t *testing.T) {
+func TestClosedLanesAreEmptiedFirst(t *testing.T) {
 	l := newLanes(2, 100, 1000)
 	waiting(t, l, 5, 5)
 	l.close()

@@ -1,10 +1,18 @@
-// Package ledger is the executor: commands arrive concurrently, one durable
-// commit serves many of them, and the rules stay plain Go.
+// Package ledger is the executor: it takes commands that arrive concurrently, decides them in
+// batches and commits each batch once. The rules stay plain Go.
 //
-// Commands queue on a few lanes by account. A batch takes what has arrived while the
-// one before was committing: no timer, so an idle bank answers after one commit and a
-// busy one shares each commit among up to a batch of callers. Two lanes, or two
-// processes, that touch the same account meet in the Store.
+// Commands queue on a few lanes by account. A batch takes the commands that arrived while the
+// previous batch was committing. There is no timer: an idle bank answers after one commit, and a
+// busy bank shares each commit among up to a full batch of callers. When two lanes or two processes
+// touch the same account, the Store keeps them apart.
+//
+// The files, in reading order:
+//
+//	ledger.go     Submit and SubmitAll: from a command to its outcome
+//	lanes.go      the queues, and which commands share a batch
+//	batch.go      decide, encode, commit, answer; conflicts and splits
+//	directory.go  a cache of the facts about cards
+//	stats.go      the counters
 package ledger
 
 import (
@@ -19,28 +27,29 @@ import (
 	"codebank.dev/platform/fault"
 )
 
-// Config is what an Executor is made of. Store, Encoder and Now are required.
+// Config is the configuration of an Executor. Store, Encoder and Now are required.
 type Config struct {
 	Store   bank.Store
 	Encoder bank.Encoder
-	// Now is the clock; decisions are made in whole milliseconds of it.
+	// Now is the clock; decisions use whole milliseconds of it.
 	Now func() time.Time
-	// Lanes is how many batches may be under way at once; default two for each processor.
-	// A second one is begun only when there is enough for it, for each has a price of its own.
+	// Lanes is how many batches may be decided or committed at once; default two for each
+	// processor. A second batch starts only when enough commands wait for it, because every batch
+	// has a fixed cost.
 	Lanes int
-	// MaxBatch is the most commands that share a commit; default 256.
+	// MaxBatch is the largest number of commands that share a commit; default 256.
 	MaxBatch int
-	// QueueLength is how many commands may wait before Submit refuses; default 2048.
+	// QueueLength is how many commands may wait before Submit refuses more; default 2048.
 	QueueLength int
-	// BatchTimeout bounds one attempt of a batch at the store; default 8 s.
+	// BatchTimeout limits one attempt of a batch at the store; default 8 s.
 	BatchTimeout time.Duration
-	// ProducerVersion is stamped on every entry.
+	// ProducerVersion is written into every entry.
 	ProducerVersion string
-	// Omit takes out of each new entry what its event does not tell, so that the ledger
-	// keeps the same; default nothing.
+	// Omit clears the fields of a new entry that its event does not contain, so that the ledger
+	// stores what the event says and no more; default nothing.
 	Omit func(*bank.Entry)
-	// Committed is called after each commit that put events into the outbox; default nothing.
-	// It must not block.
+	// Committed is called after each commit that put events into the outbox; default nothing. It
+	// must not block.
 	Committed func(events int)
 }
 
@@ -59,49 +68,49 @@ type call struct {
 	keys    bank.Keys
 	arrived time.Time
 	group   *group
-	// twin is the call that was in flight with the same key; this one never waited.
-	twin *call
-	// refused is why this one never waited; outcome and err are of one that did.
+	// duplicateOf is the call in flight with the same key; then this call never waited on a lane.
+	duplicateOf *call
+	// refused is why this call never waited on a lane. outcome and err belong to a call that did.
 	refused error
 	outcome bank.Outcome
 	err     error
 }
 
-// answer must come once for every call on a lane.
+// answer must be called once for every call on a lane.
 func (c *call) answer(outcome bank.Outcome, err error) {
 	c.outcome, c.err = outcome, err
-	c.group.ended(1)
+	c.group.answered(1)
 }
 
-// group is calls whose submitter waits for all of them.
+// group is a set of calls whose submitter waits for all of them.
 type group struct {
-	left atomic.Int64
-	done chan struct{}
+	unanswered atomic.Int64
+	done       chan struct{}
 }
 
 func newGroup(calls int) *group {
 	g := &group{done: make(chan struct{})}
-	g.left.Store(int64(calls))
+	g.unanswered.Store(int64(calls))
 	return g
 }
 
-func (g *group) ended(calls int) {
-	if calls > 0 && g.left.Add(int64(-calls)) == 0 {
+func (g *group) answered(calls int) {
+	if calls > 0 && g.unanswered.Add(int64(-calls)) == 0 {
 		close(g.done)
 	}
 }
 
-// errBusy is the refusal of a full queue.
+// errBusy refuses a command when the queue is full.
 var errBusy = fault.New(fault.ResourceExhausted, "QUEUE_FULL", "The bank is busy. Nothing was done; please try again.")
 
-// errClosed is the refusal of a bank that is shutting down.
+// errClosed refuses a command when the bank is shutting down.
 var errClosed = fault.New(fault.Unavailable, "SHUTTING_DOWN", "The bank is shutting down. Nothing was done; please try again.")
 
-// retryAfterBusy is how long a refused caller is asked to wait: long enough for a
-// full queue to drain at a hundredth of the usual rate.
+// retryAfterBusy is how long a refused caller is asked to wait. In this time a full queue drains
+// even at a hundredth of the usual rate.
 const retryAfterBusy = 250 * time.Millisecond
 
-// New starts an executor's lanes. Close ends them.
+// New starts the lanes of an executor. Close ends them.
 func New(config Config) *Executor {
 	if config.Lanes <= 0 {
 		config.Lanes = 2 * runtime.GOMAXPROCS(0)
@@ -128,21 +137,22 @@ func New(config Config) *Executor {
 	return e
 }
 
-// Submit has command decided and returns its outcome once it is durable.
+// Submit has the command decided and returns its outcome once it is durable.
 //
-// A command whose Key is in flight already waits for the first one; when that
-// fails, or was another request, the command is decided by itself. A caller whose
-// ctx ends gets fault.DeadlineExceeded, which says nothing about the outcome: the
-// batch goes on without it. Errors: the Outcome's own Err; fault.ResourceExhausted
-// with RetryAfter when the queue is full, nothing done; fault.Unavailable when the
-// outcome is unknown or the store is away.
+// When a command with the same Key is in flight, Submit waits for that one and returns its outcome.
+// If that one failed or was a different request, Submit has its own command decided. A caller whose
+// ctx ends gets fault.DeadlineExceeded. This error does not say whether the command takes effect:
+// the batch goes on without the caller.
+//
+// Errors: the Err of the Outcome; fault.ResourceExhausted with RetryAfter when the queue is full
+// and nothing was done; fault.Unavailable when the outcome is unknown or the store does not answer.
 func (e *Executor) Submit(ctx context.Context, command bank.Command) (bank.Outcome, error) {
 	c := &call{key: command.Key(), command: command, keys: command.Keys(), group: newGroup(1)}
 	for {
-		c.arrived, c.twin = e.config.Now(), nil
+		c.arrived, c.duplicateOf = e.config.Now(), nil
 		e.lanes.add(c)
 		switch {
-		case c.twin != nil:
+		case c.duplicateOf != nil:
 		case c.refused != nil:
 			return bank.Outcome{}, e.countRefused(c.refused)
 		default:
@@ -151,21 +161,21 @@ func (e *Executor) Submit(ctx context.Context, command bank.Command) (bank.Outco
 			}
 			return c.outcome, c.err
 		}
-		// Somebody's command with the same key is under way. Its outcome is durable when
-		// it succeeds, so deciding ours then is a look-up; and it is ours to decide when
-		// theirs failed.
-		if err := wait(ctx, c.twin.group); err != nil {
+		// Another caller's command with the same key is in flight. If it succeeds, its outcome is
+		// durable, and deciding ours afterwards only reads that outcome. If it fails, ours is
+		// decided on its own.
+		if err := wait(ctx, c.duplicateOf.group); err != nil {
 			return bank.Outcome{}, err
 		}
-		if twin, ok := c.twin.command.(Twin); ok && c.twin.err == nil && twin.SameAs(command) {
+		if first, ok := c.duplicateOf.command.(Joinable); ok && c.duplicateOf.err == nil && first.SameAs(command) {
 			e.stats.joined.Add(1)
-			return c.twin.outcome, nil
+			return c.duplicateOf.outcome, nil
 		}
 	}
 }
 
-// SubmitAll is Submit for several commands at once, which may share one batch, and
-// which their submitter waits for together. The answers are in the commands' order.
+// SubmitAll is Submit for several commands at once. They may share one batch, and the submitter
+// waits for all of them together. The results are in the order of the commands.
 func (e *Executor) SubmitAll(ctx context.Context, commands []bank.Command) []bank.Result {
 	calls, waiting, group := make([]call, len(commands)), make([]*call, len(commands)), newGroup(len(commands))
 	now := e.config.Now()
@@ -177,12 +187,12 @@ func (e *Executor) SubmitAll(ctx context.Context, commands []bank.Command) []ban
 		return nil
 	}
 	e.lanes.add(waiting...)
-	group.ended(turnedAway(calls))
+	group.answered(countNotQueued(calls))
 	left := wait(ctx, group)
 	results := make([]bank.Result, len(commands))
 	for i := range calls {
 		switch c := &calls[i]; {
-		case c.twin != nil:
+		case c.duplicateOf != nil:
 			results[i].Outcome, results[i].Err = e.Submit(ctx, c.command)
 		case c.refused != nil:
 			results[i].Err = e.countRefused(c.refused)
@@ -195,18 +205,18 @@ func (e *Executor) SubmitAll(ctx context.Context, commands []bank.Command) []ban
 	return results
 }
 
-// turnedAway returns how many of the calls never waited on a lane.
-func turnedAway(calls []call) int {
+// countNotQueued returns how many of the calls never waited on a lane.
+func countNotQueued(calls []call) int {
 	away := 0
 	for i := range calls {
-		if calls[i].twin != nil || calls[i].refused != nil {
+		if calls[i].duplicateOf != nil || calls[i].refused != nil {
 			away++
 		}
 	}
 	return away
 }
 
-// countRefused counts a command for which a lane had no room.
+// countRefused counts a command that a full queue refused.
 func (e *Executor) countRefused(err error) error {
 	if errors.Is(err, errBusy) {
 		e.stats.refused.Add(1)
@@ -214,9 +224,9 @@ func (e *Executor) countRefused(err error) error {
 	return err
 }
 
-// Twin is a command that can tell whether another command asks for exactly the
-// same, so that one decision may answer both.
-type Twin interface {
+// Joinable is a command that can compare itself with another command. When both ask for exactly the
+// same, one decision answers both.
+type Joinable interface {
 	bank.Command
 	SameAs(other bank.Command) bool
 }
@@ -235,7 +245,7 @@ func wait(ctx context.Context, g *group) error {
 	}
 }
 
-// laneOf spreads commands by their first account, so that commands on one account
+// laneOf spreads commands over the lanes by their first account, so that commands on one account
 // share batches instead of waiting for each other's locks.
 func laneOf(c *call, lanes int) int {
 	if len(c.keys.Accounts) > 0 {
@@ -244,7 +254,8 @@ func laneOf(c *call, lanes int) int {
 	return int(c.key[15]) % lanes
 }
 
-// run settles batches, one after the other, until the executor is closed and nothing waits.
+// run takes and commits batches, one after the other, until the executor is closed and no command
+// waits.
 func (e *Executor) run() {
 	batch := make([]*call, 0, e.config.MaxBatch)
 	for {
@@ -252,14 +263,14 @@ func (e *Executor) run() {
 		if !ok {
 			return
 		}
-		e.settle(calls)
+		e.commitAndAnswer(calls)
 		e.lanes.done(lane)
 		clear(calls)
 	}
 }
 
-// Close refuses new commands, decides those that were accepted, and returns when
-// the lanes are empty or ctx ends. Calling it twice is harmless.
+// Close refuses new commands, decides the accepted ones, and returns when the lanes are empty or
+// ctx ends. A second call is harmless.
 func (e *Executor) Close(ctx context.Context) error {
 	e.lanes.close()
 	ended := make(chan struct{})

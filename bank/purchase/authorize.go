@@ -52,7 +52,7 @@ func (a *authorize) canonical() bank.Canonical {
 // Key implements bank.Command.
 func (a *authorize) Key() bank.ID { return a.id }
 
-// SameAs implements ledger.Twin.
+// SameAs implements ledger.Joinable.
 func (a *authorize) SameAs(other bank.Command) bool {
 	b, ok := other.(*authorize)
 	return ok && a.id == b.id && a.request.Fingerprint == b.request.Fingerprint

@@ -25,7 +25,7 @@ type void struct {
 // Key implements bank.Command.
 func (v *void) Key() bank.ID { return v.id }
 
-// SameAs implements ledger.Twin. The account is part of it, for a void resolved
+// SameAs implements ledger.Joinable. The account is part of it, for a void resolved
 // before the purchase was seen must be resolved anew.
 func (v *void) SameAs(other bank.Command) bool {
 	w, ok := other.(*void)
@@ -80,7 +80,7 @@ type reverse struct {
 // Key implements bank.Command.
 func (r *reverse) Key() bank.ID { return r.id }
 
-// SameAs implements ledger.Twin.
+// SameAs implements ledger.Joinable.
 func (r *reverse) SameAs(other bank.Command) bool {
 	s, ok := other.(*reverse)
 	return ok && r.id == s.id && r.request.Fingerprint == s.request.Fingerprint
