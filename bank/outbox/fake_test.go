@@ -16,16 +16,16 @@ var (
 	errDead = errors.New("this process is dead")
 )
 
-// process is what can be frozen and killed: each relay's way to the outside.
+// process can be frozen and killed. Each relay reaches store and broker through one.
 type process struct {
 	mutex  sync.Mutex
 	thawed chan struct{} // nil while running
 	dead   bool
 }
 
-// enter waits while the process is frozen, whatever contexts say: what a frozen
-// process was about to do it does when it wakes up.
-func (p *process) enter() error {
+// awaitThawed waits while the process is frozen, even after a context has ended: a frozen process
+// goes on with its next step when it is thawed.
+func (p *process) awaitThawed() error {
 	for {
 		p.mutex.Lock()
 		thawed, dead := p.thawed, p.dead
@@ -64,10 +64,10 @@ func (p *process) kill() {
 	p.dead = true
 }
 
-// world is the store and the broker, seen by every process alike.
+// world is the store and the broker, shared by all processes.
 type world struct {
 	mutex      sync.Mutex
-	rows       map[int64]bank.OutboxRow // visible ones
+	rows       map[int64]bank.OutboxRow // visible rows
 	nextID     int64
 	committed  map[string]bank.Event
 	holder     string
@@ -81,18 +81,18 @@ type world struct {
 	fetches    int
 	violations []string
 
-	// decided is when ids were taken, named what they became visible as.
-	decided    map[int64]time.Time
-	named      map[int64]string
-	marked     time.Time
-	watermarks []time.Time
-	refuse     bool // no watermark is taken
+	// decided is when each id was taken, bodyOf the body of the row that it became.
+	decided          map[int64]time.Time
+	bodyOf           map[int64]string
+	marked           time.Time
+	watermarks       []time.Time
+	refuseWatermarks bool // every watermark fails
 }
 
 func newWorld() *world {
 	return &world{
 		rows: make(map[int64]bank.OutboxRow), committed: make(map[string]bank.Event), acked: make(map[string]bool),
-		decided: make(map[int64]time.Time), named: make(map[int64]string),
+		decided: make(map[int64]time.Time), bodyOf: make(map[int64]string),
 	}
 }
 
@@ -100,8 +100,8 @@ func (w *world) violation(format string, arguments ...any) {
 	w.violations = append(w.violations, fmt.Sprintf(format, arguments...))
 }
 
-// take returns the next id, as a transaction does before it commits.
-func (w *world) take() int64 {
+// takeID returns the next id, as a transaction does before it commits.
+func (w *world) takeID() int64 {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
 	w.nextID++
@@ -109,8 +109,8 @@ func (w *world) take() int64 {
 	return w.nextID
 }
 
-// show makes a row visible, as a commit does.
-func (w *world) show(id int64, account byte, sequence int64) {
+// makeVisible makes a row visible, as a commit does.
+func (w *world) makeVisible(id int64, account byte, sequence int64) {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
 	event := bank.Event{AccountID: bank.ID{account}, Key: bank.ID{account}, Sequence: sequence}
@@ -120,13 +120,13 @@ func (w *world) show(id int64, account byte, sequence int64) {
 	}
 	w.rows[id] = bank.OutboxRow{ID: id, Event: event}
 	w.committed[string(event.Body)] = event
-	w.named[id] = string(event.Body)
+	w.bodyOf[id] = string(event.Body)
 }
 
-// commit takes and shows at once.
+// commit takes an id and makes its row visible at once.
 func (w *world) commit(account byte, sequences ...int64) {
 	for _, sequence := range sequences {
-		w.show(w.take(), account, sequence)
+		w.makeVisible(w.takeID(), account, sequence)
 	}
 }
 
@@ -142,7 +142,7 @@ func (w *world) waiting() int {
 	return len(w.rows)
 }
 
-// bodies returns what is on the topic, in order.
+// bodies returns the bodies on the topic, in order.
 func (w *world) bodies() []string {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
@@ -153,8 +153,8 @@ func (w *world) bodies() []string {
 	return bodies
 }
 
-// judge returns what went against the promises.
-func (w *world) judge() []string {
+// findViolations returns every broken promise.
+func (w *world) findViolations() []string {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
 	found := slices.Clone(w.violations)
@@ -177,7 +177,7 @@ func (w *world) judge() []string {
 	return found
 }
 
-// fakeOutbox is one process's way to the store.
+// fakeOutbox is the store as one process sees it.
 type fakeOutbox struct {
 	*world
 	*process
@@ -186,7 +186,7 @@ type fakeOutbox struct {
 var _ bank.Outbox = fakeOutbox{}
 
 func (o fakeOutbox) open() error {
-	if err := o.enter(); err != nil {
+	if err := o.awaitThawed(); err != nil {
 		return err
 	}
 	o.world.mutex.Lock()
@@ -280,32 +280,32 @@ func (o fakeOutbox) Drained(_ context.Context, mark bank.Mark) (bool, error) {
 	defer o.world.mutex.Unlock()
 	for id := range o.decided {
 		_, waits := o.rows[id]
-		if id <= mark.LastID && (waits || o.named[id] == "") {
+		if id <= mark.LastID && (waits || o.bodyOf[id] == "") {
 			return false, nil
 		}
 	}
 	return true, nil
 }
 
-// fakeWatermarks is one process's way to the topic of watermarks. It holds each to
-// what is on the topic of events.
+// fakeWatermarks is the topic of watermarks as one process sees it. It compares each watermark with
+// the topic of events.
 type fakeWatermarks struct {
 	world   *world
 	process *process
 }
 
 func (f fakeWatermarks) PublishWatermark(ctx context.Context, completeTo time.Time) error {
-	if err := f.process.enter(); err != nil {
+	if err := f.process.awaitThawed(); err != nil {
 		return err
 	}
 	w := f.world
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
-	if ctx.Err() != nil || w.brokerDown || w.refuse {
+	if ctx.Err() != nil || w.brokerDown || w.refuseWatermarks {
 		return errAway
 	}
 	for id, at := range w.decided {
-		if at.Before(completeTo) && !w.acked[w.named[id]] {
+		if at.Before(completeTo) && !w.acked[w.bodyOf[id]] {
 			w.violation("complete to %s, but row %d of %s is not on the topic", completeTo, id, at)
 		}
 	}
@@ -323,10 +323,9 @@ func (w *world) completeTo() time.Time {
 	return w.watermarks[len(w.watermarks)-1]
 }
 
-// fakePublisher is one process's way to the broker: a queue that one goroutine
-// works off in order, a few milliseconds per event. After a failure it takes
-// nothing more until it is flushed, for a call may be under way that knows nothing
-// of the failure yet.
+// fakePublisher is the broker as one process sees it: a queue that one goroutine works off in
+// order, a few milliseconds per event. After a failure it refuses events until it is flushed,
+// because a call in progress may not know of the failure yet.
 type fakePublisher struct {
 	world   *world
 	process *process
@@ -357,7 +356,7 @@ func newFakePublisher(w *world, p *process) *fakePublisher {
 
 func (f *fakePublisher) Publish(ctx context.Context, event bank.Event, done func(error)) {
 	time.Sleep(200 * time.Microsecond) // so that answers come while a batch is being sent
-	err := f.process.enter()
+	err := f.process.awaitThawed()
 	for err == nil {
 		f.mutex.Lock()
 		if f.failing {
@@ -373,7 +372,7 @@ func (f *fakePublisher) Publish(ctx context.Context, event bank.Event, done func
 			return
 		}
 		f.mutex.Unlock()
-		if !pause(ctx, time.Millisecond) {
+		if !sleep(ctx, time.Millisecond) {
 			err = ctx.Err()
 		}
 	}
@@ -381,7 +380,7 @@ func (f *fakePublisher) Publish(ctx context.Context, event bank.Event, done func
 }
 
 func (f *fakePublisher) Flush(ctx context.Context) error {
-	for pause(ctx, time.Millisecond) {
+	for sleep(ctx, time.Millisecond) {
 		f.mutex.Lock()
 		empty := len(f.queue) == 0
 		f.failing = f.failing && !empty
@@ -409,8 +408,8 @@ func (f *fakePublisher) work() {
 // workOne puts the first queued event on the topic and acknowledges it a little later.
 func (f *fakePublisher) workOne() bool {
 	time.Sleep(time.Millisecond)
-	if f.process.enter() != nil {
-		return false // a dead process hears no answers
+	if f.process.awaitThawed() != nil {
+		return false // a dead process receives no answers
 	}
 	f.world.mutex.Lock()
 	down, failing := f.world.brokerDown, f.world.failures > 0
@@ -419,10 +418,10 @@ func (f *fakePublisher) workOne() bool {
 	if down || len(f.queue) == 0 {
 		again := len(f.queue) > 0
 		f.mutex.Unlock()
-		return again && pauseUnless(f.closed, 10*time.Millisecond)
+		return again && sleepUnless(f.closed, 10*time.Millisecond)
 	}
 	if failing {
-		// What fails takes everything behind it along: the order is kept.
+		// A failure takes every event behind it along, so the order is kept.
 		doomed := f.queue
 		f.queue, f.failing = nil, true
 		f.mutex.Unlock()
@@ -435,8 +434,8 @@ func (f *fakePublisher) workOne() bool {
 	first := f.queue[0]
 	f.mutex.Unlock()
 	f.world.set(func() { f.world.topic = append(f.world.topic, first.event) })
-	time.Sleep(time.Millisecond) // a death here is one between the broker's write and the answer
-	if f.process.enter() != nil {
+	time.Sleep(time.Millisecond) // a death here lies between the broker's write and its answer
+	if f.process.awaitThawed() != nil {
 		return false
 	}
 	f.world.set(func() { f.world.acked[string(first.event.Body)] = true })
@@ -447,7 +446,7 @@ func (f *fakePublisher) workOne() bool {
 	return true
 }
 
-func pauseUnless(closed chan struct{}, wait time.Duration) bool {
+func sleepUnless(closed chan struct{}, wait time.Duration) bool {
 	select {
 	case <-closed:
 		return false
@@ -491,7 +490,7 @@ func (n *node) stop() {
 	<-n.publisher.ended
 }
 
-// die ends the relay as kill -9 does: nothing it does from now on reaches anybody.
+// die ends the relay as kill -9 does: none of its later steps reaches store or broker.
 func (n *node) die() {
 	n.kill()
 	n.stop()

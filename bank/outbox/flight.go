@@ -14,48 +14,48 @@ type stage uint8
 const (
 	taken        stage = iota // fetched
 	outstanding               // given to the publisher
-	failed                    // not published, says the publisher
+	failed                    // the publisher could not publish it
 	acknowledged              // on the broker, not yet deleted
 )
 
-type flying struct {
+type rowInFlight struct {
 	stage stage
 	bytes int32
 }
 
-// flight keeps book of the rows that a fetch must not bring again: those between
-// fetch and delete, and those held back. It is safe for concurrent use.
+// flight keeps the rows that a fetch must leave out: those between fetch and delete, and those held
+// back. It is safe for concurrent use.
 type flight struct {
 	stats *counters
 
 	mutex sync.Mutex
-	rows  map[int64]flying
+	rows  map[int64]rowInFlight
 	held  map[int64]struct{}
 	bytes int64
-	// acked lists acknowledged rows that nobody has begun to delete; enough is how
-	// many of them are waited for.
+	// acked are the acknowledged rows whose delete has not begun; enough is how many of them the
+	// deleter waits for.
 	acked       []int64
 	enough      int
-	outstanding int // rows in that stage
-	undeleted   int // rows acknowledged
+	outstanding int // rows in the stage outstanding
+	undeleted   int // acknowledged rows
 	anyFailed   bool
-	// run counts how often the flight began anew; what was fetched before is void.
-	run int
+	// generation counts the restarts of the flight. Rows that were fetched before a restart are void.
+	generation int
 
-	// Each tells one goroutine that something has changed for it.
-	room, answers, trouble, deletable, settled, released chan struct{}
+	// Each channel tells one goroutine that something has changed for it.
+	room, answers, failures, deletable, deletes, released chan struct{}
 }
 
 func newFlight(stats *counters) *flight {
 	return &flight{
 		stats:     stats,
-		rows:      make(map[int64]flying),
+		rows:      make(map[int64]rowInFlight),
 		held:      make(map[int64]struct{}),
 		room:      make(chan struct{}, 1),
 		answers:   make(chan struct{}, 1),
-		trouble:   make(chan struct{}, 1),
+		failures:  make(chan struct{}, 1),
 		deletable: make(chan struct{}, 1),
-		settled:   make(chan struct{}, 1),
+		deletes:   make(chan struct{}, 1),
 		released:  make(chan struct{}, 1),
 	}
 }
@@ -84,19 +84,19 @@ func (f *flight) await(ctx context.Context, c chan struct{}, condition func() bo
 	return false
 }
 
-// awaitRoom waits until a batch more is within the bounds.
+// awaitRoom waits until another batch is within the limits.
 func (f *flight) awaitRoom(ctx context.Context, config *Config) bool {
 	return f.await(ctx, f.room, func() bool {
 		return len(f.rows)+config.BatchRows <= config.MaxRows && f.bytes < config.MaxBytes && len(f.held) < config.MaxHeld
 	})
 }
 
-// awaitAnswers waits until the publisher has answered for every row it was given.
+// awaitAnswers waits until the publisher has answered for every row that it was given.
 func (f *flight) awaitAnswers(ctx context.Context) bool {
 	return f.await(ctx, f.answers, func() bool { return f.outstanding == 0 })
 }
 
-// awaitAcknowledged waits until there are so many rows to delete.
+// awaitAcknowledged waits until there are at least this many rows to delete.
 func (f *flight) awaitAcknowledged(ctx context.Context, rows int) bool {
 	return f.await(ctx, f.deletable, func() bool {
 		f.enough = rows
@@ -104,7 +104,7 @@ func (f *flight) awaitAcknowledged(ctx context.Context, rows int) bool {
 	})
 }
 
-// skip returns the ids that a fetch must leave out, and the run it belongs to.
+// skip returns the ids that a fetch must leave out, and the current generation.
 func (f *flight) skip() ([]int64, int) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
@@ -115,15 +115,15 @@ func (f *flight) skip() ([]int64, int) {
 	for id := range f.held {
 		ids = append(ids, id)
 	}
-	return ids, f.run
+	return ids, f.generation
 }
 
-// add takes fetched rows into the flight and returns those that were not in it,
-// none when the flight has begun anew since the fetch.
-func (f *flight) add(rows []bank.OutboxRow, run int) []bank.OutboxRow {
+// add takes fetched rows into the flight and returns those that were not in it. It returns none
+// when the flight was restarted since the fetch.
+func (f *flight) add(rows []bank.OutboxRow, generation int) []bank.OutboxRow {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	if run != f.run {
+	if generation != f.generation {
 		return nil
 	}
 	rows = slices.DeleteFunc(rows, func(row bank.OutboxRow) bool {
@@ -133,20 +133,20 @@ func (f *flight) add(rows []bank.OutboxRow, run int) []bank.OutboxRow {
 	})
 	for i := range rows {
 		size := int32(len(rows[i].Event.Body))
-		f.rows[rows[i].ID] = flying{taken, size}
+		f.rows[rows[i].ID] = rowInFlight{taken, size}
 		f.bytes += int64(size)
 	}
 	f.gauge()
 	return rows
 }
 
-// sent notes that the row is about to be given to the publisher; false when it
-// must not be, for the flight has begun anew.
-func (f *flight) sent(id int64, run int) bool {
+// sent notes that the row is about to be given to the publisher. False means that it must not be,
+// because the flight was restarted.
+func (f *flight) sent(id int64, generation int) bool {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	row, ok := f.rows[id]
-	if run != f.run || !ok {
+	if generation != f.generation || !ok {
 		return false
 	}
 	row.stage = outstanding
@@ -164,7 +164,7 @@ func (f *flight) answered(id int64, err error) {
 	if err != nil {
 		row.stage = failed
 		f.anyFailed = true
-		signal(f.trouble)
+		signal(f.failures)
 		f.stats.publishErrors.Add(1)
 	} else {
 		row.stage = acknowledged
@@ -187,34 +187,34 @@ func (f *flight) hasFailed() bool {
 	return f.anyFailed
 }
 
-// beginAnew forgets every row that is not acknowledged, so that the next fetch
-// brings it again. Nothing may be outstanding.
-func (f *flight) beginAnew() {
+// restart removes every row that is not acknowledged, so that the next fetch returns it again. No
+// answer may be outstanding.
+func (f *flight) restart() {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	for id, row := range f.rows {
 		if row.stage != acknowledged {
-			f.forget(id)
+			f.remove(id)
 		}
 	}
 	f.anyFailed = false
-	select { // failures that came while waiting are part of this
-	case <-f.trouble:
+	select { // failures that were reported while waiting are part of this restart
+	case <-f.failures:
 	default:
 	}
-	f.run++
+	f.generation++
 	f.gauge()
 	signal(f.room)
 	signal(f.released)
 }
 
-// forget removes a row; the lock must be held.
-func (f *flight) forget(id int64) {
+// remove removes a row; the lock must be held.
+func (f *flight) remove(id int64) {
 	f.bytes -= int64(f.rows[id].bytes)
 	delete(f.rows, id)
 }
 
-// takeAcknowledged returns up to limit rows to delete. They stay in flight until deleted.
+// takeAcknowledged returns up to limit rows to delete. They stay in flight until they are deleted.
 func (f *flight) takeAcknowledged(limit int) []int64 {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
@@ -224,39 +224,39 @@ func (f *flight) takeAcknowledged(limit int) []int64 {
 	return ids
 }
 
-// awaitDeleted waits until nothing acknowledged is left to delete.
+// awaitDeleted waits until every acknowledged row is deleted.
 func (f *flight) awaitDeleted(ctx context.Context) bool {
-	return f.await(ctx, f.settled, func() bool { return f.undeleted == 0 })
+	return f.await(ctx, f.deletes, func() bool { return f.undeleted == 0 })
 }
 
-// deleted takes rows out of the flight that the store has deleted.
+// deleted removes rows from the flight that the store has deleted.
 func (f *flight) deleted(ids []int64) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	for _, id := range ids {
-		f.forget(id)
+		f.remove(id)
 	}
 	f.undeleted -= len(ids)
 	f.stats.deleted.Add(int64(len(ids)))
 	f.gauge()
 	signal(f.room)
-	signal(f.settled)
+	signal(f.deletes)
 }
 
-// hold moves a fetched row among those held back; false when it is void.
-func (f *flight) hold(id int64, run int) bool {
+// hold moves a fetched row among those held back; false when the row is void.
+func (f *flight) hold(id int64, generation int) bool {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	if _, ok := f.rows[id]; run != f.run || !ok {
+	if _, ok := f.rows[id]; generation != f.generation || !ok {
 		return false
 	}
-	f.forget(id)
+	f.remove(id)
 	f.held[id] = struct{}{}
 	f.gauge()
 	return true
 }
 
-// release lets the next fetch bring rows that were held back.
+// release lets the next fetch return rows that were held back.
 func (f *flight) release(ids []int64) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()

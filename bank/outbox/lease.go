@@ -16,22 +16,22 @@ var (
 	errDeposed      = errors.New("outbox: another relay leads")
 )
 
-// releaseLease is how long a lease lasts that is given back: as good as not at all.
-const releaseLease = time.Millisecond
+// releasedLease is the duration of a released lease: it ends practically at once.
+const releasedLease = time.Millisecond
 
-// expiry ends a term when its lease does. The time runs on the monotonic clock
-// from before the lease was asked for, so it always ends here before it ends at
-// the store; a tenth is left for clocks that run at different speeds.
-type expiry struct {
+// leaseTimer ends a term when its lease does. The time runs on the monotonic clock and starts
+// before the lease is requested, so it always ends here before it ends at the store. A tenth of it
+// is kept as a margin for clocks that run at different speeds.
+type leaseTimer struct {
 	mutex sync.Mutex
 	timer *time.Timer
 	ended bool
 	end   func()
 }
 
-// arm starts the time of a lease about to be asked for. The result becomes the
-// expiry's own by renew, or is to be stopped.
-func (e *expiry) arm(lease time.Duration) *time.Timer {
+// arm starts the timer of a lease that is about to be requested. Either renew makes the result the
+// current timer, or the caller stops it.
+func (e *leaseTimer) arm(lease time.Duration) *time.Timer {
 	return time.AfterFunc(lease-lease/10, func() {
 		e.mutex.Lock()
 		defer e.mutex.Unlock()
@@ -42,8 +42,8 @@ func (e *expiry) arm(lease time.Duration) *time.Timer {
 	})
 }
 
-// renew replaces the running time by the one armed before the renewal.
-func (e *expiry) renew(armed *time.Timer) {
+// renew replaces the current timer by the one that was armed before the renewal.
+func (e *leaseTimer) renew(armed *time.Timer) {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
 	if e.timer != nil {
@@ -52,8 +52,9 @@ func (e *expiry) renew(armed *time.Timer) {
 	e.timer = armed
 }
 
-// onEnd has end called when the time is up, at once if it is up already.
-func (e *expiry) onEnd(end func()) {
+// onEnd sets the function that is called when the time is up. When the time is up already, it calls
+// end at once.
+func (e *leaseTimer) onEnd(end func()) {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
 	e.end = end
@@ -62,19 +63,19 @@ func (e *expiry) onEnd(end func()) {
 	}
 }
 
-func (e *expiry) stop() {
+func (e *leaseTimer) stop() {
 	e.mutex.Lock()
 	defer e.mutex.Unlock()
 	e.timer.Stop()
 }
 
 // acquire waits until this relay leads; false when ctx ended first.
-func (r *Relay) acquire(ctx context.Context) (int64, *expiry, bool) {
+func (r *Relay) acquire(ctx context.Context) (int64, *leaseTimer, bool) {
 	wait := newBackoff(r.config.Lease / 5)
 	for {
-		e := new(expiry)
+		e := new(leaseTimer)
 		armed := e.arm(r.config.Lease)
-		epoch, err := r.ask(ctx, r.config.Lease)
+		epoch, err := r.requestLease(ctx, r.config.Lease)
 		if err == nil {
 			e.renew(armed)
 			return epoch, e, true
@@ -85,27 +86,27 @@ func (r *Relay) acquire(ctx context.Context) (int64, *expiry, bool) {
 			next = wait.next()
 			r.storeAway("lease", err)
 		}
-		if !pause(ctx, next) {
+		if !sleep(ctx, next) {
 			return 0, nil, false
 		}
 	}
 }
 
-// keep renews the lease until leading ends, and ends it by lose when another relay
-// leads. Renewals that fail are tried again; the expiry judges how long.
-func (r *Relay) keep(leading context.Context, epoch int64, e *expiry, lose context.CancelCauseFunc) {
+// keepLease renews the lease until leading ends, and calls lose when another relay leads. It
+// retries failed renewals; the lease timer limits for how long.
+func (r *Relay) keepLease(leading context.Context, epoch int64, e *leaseTimer, lose context.CancelCauseFunc) {
 	next := r.config.Lease / 3
-	for pause(leading, next) {
+	for sleep(leading, next) {
 		armed := e.arm(r.config.Lease)
-		granted, err := r.ask(leading, r.config.Lease)
+		granted, err := r.requestLease(leading, r.config.Lease)
 		switch {
 		case err == nil && granted == epoch:
 			e.renew(armed)
 			next = r.config.Lease / 3
 			continue
 		case err == nil, errors.Is(err, bank.ErrLeaseLost):
-			// A new epoch of our own means that the old one ended: another relay may have
-			// published meanwhile, so what this term remembers is worth nothing.
+			// A new epoch of our own means that the old one ended. Another relay may have published
+			// meanwhile, so the memory of this term is void.
 			lose(errDeposed)
 		case leading.Err() == nil:
 			r.storeAway("lease", err)
@@ -115,33 +116,33 @@ func (r *Relay) keep(leading context.Context, epoch int64, e *expiry, lose conte
 	}
 }
 
-// ask acquires or renews with a deadline well before the lease's own end.
-func (r *Relay) ask(ctx context.Context, lease time.Duration) (int64, error) {
+// requestLease acquires or renews the lease, with a deadline well before the end of the lease.
+func (r *Relay) requestLease(ctx context.Context, lease time.Duration) (int64, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.config.Lease/3)
 	defer cancel()
 	return r.config.Outbox.Acquire(ctx, r.config.Holder, lease)
 }
 
-// release gives the lease back, so that the next relay need not wait for its end.
+// release releases the lease, so that the next relay need not wait for its end.
 func (r *Relay) release(leading context.Context) {
-	if _, err := r.ask(leading, releaseLease); err != nil && !errors.Is(err, bank.ErrLeaseLost) {
+	if _, err := r.requestLease(leading, releasedLease); err != nil && !errors.Is(err, bank.ErrLeaseLost) {
 		r.storeAway("release", err)
 	}
 }
 
-// storeAway counts a failed call to the store. The first of a series is a warning.
+// storeAway counts a failed call to the store. The first of a series is logged as a warning.
 func (r *Relay) storeAway(call string, err error) {
 	level := slog.LevelDebug
 	if r.stats.storeAway.CompareAndSwap(false, true) {
 		level = slog.LevelWarn
 	}
 	r.stats.storeErrors.Add(1)
-	r.logger.Log(context.Background(), level, "outbox store away, waiting", slog.String("call", call), slog.Any("error", err))
+	r.logger.Log(context.Background(), level, "the outbox store is away; the relay waits for it", slog.String("call", call), slog.Any("error", err))
 }
 
 // storeBack notes a call that succeeded.
 func (r *Relay) storeBack() {
 	if r.stats.storeAway.Load() && r.stats.storeAway.CompareAndSwap(true, false) {
-		r.logger.Info("outbox store back")
+		r.logger.Info("the outbox store is back")
 	}
 }

@@ -1,19 +1,28 @@
-// Package outbox is the relay: it takes committed events out of the store and
-// puts them on the broker, at least once, and for each account first occurrences
-// in order and without gaps.
+// Package outbox is the relay: it reads committed events from the store and publishes them on the
+// broker. It publishes every event at least once. For each account, the first occurrences of its
+// events are in order and without gaps.
 //
-// One relay leads at a time, by a lease with an epoch; the others wait. A leader
-// runs a pipeline of three: fetch the lowest visible rows that are not in flight,
-// publish them in id order, delete what the broker acknowledged. The stages overlap
-// and each works in batches, so neither a round trip to the store nor one to the
-// broker is waited for in between.
+// One relay leads at a time, by a lease with an epoch; the others wait. A leader runs a pipeline of
+// three stages: fetch the lowest visible rows that are not in flight, publish them in id order,
+// delete the rows that the broker acknowledged. The stages overlap and each works in batches, so no
+// stage waits for a round trip of another.
 //
-// What may happen twice and what may not: a row is deleted only after its
-// acknowledgement and only while the epoch still leads, so no event is lost. A
-// leader that dies between the two, or wakes up deposed, sends rows again that were
-// sent before; that is legal, for consumers order by sequence. Nothing here is on
-// the path of a request: with the broker away a bounded number of rows is in flight
-// and the rest waits in the store.
+// A row is deleted only after its acknowledgement and only while the epoch still leads, so no event
+// is lost. A leader that dies between the two steps, or wakes up after another has taken over,
+// leads to rows that are sent twice. That is allowed, because consumers order by sequence. No
+// request waits for the relay: when the broker is away, a bounded number of rows is in flight and
+// the rest waits in the store.
+//
+// The files, in reading order:
+//
+//	outbox.go     Config, Relay, and one term from beginning to end
+//	lease.go      take, renew and release the lease
+//	term.go       the pipeline of a leader: fetch, publish, delete
+//	flight.go     the rows between fetch and delete
+//	sequences.go  the last sent sequence of each account
+//	watermark.go  up to which time the topic is complete
+//	pace.go       waits and backoff
+//	stats.go      the counters
 package outbox
 
 import (
@@ -25,47 +34,48 @@ import (
 	"codebank.dev/bank"
 )
 
-// Config is what a Relay is made of. Outbox, Publisher and Holder are required; a
-// zero in any other field means its default.
+// Config is the configuration of a Relay. Outbox, Publisher and Holder are required; a zero in any
+// other field means its default.
 type Config struct {
 	Outbox bank.Outbox
-	// Publisher must fail everything after a failure until Flush returned: an event
-	// that overtakes a failed one of its account would be a gap on the topic.
+	// Publisher must fail every event after a failure until Flush has returned. Otherwise an event
+	// could overtake a failed one of its account and leave a gap on the topic.
 	Publisher bank.Publisher
-	// Holder names this relay in the lease. It must be unique among all that run or
-	// ran a moment ago: a process started anew is a new holder.
+	// Holder names this relay in the lease. It must be unique among all relays that run or ran a
+	// moment ago: a restarted process is a new holder.
 	Holder string
-	// Marker and Watermarks tell up to when the topic is complete, every Watermark (default
-	// 5 s) while leading; without either of them nothing is told.
+	// Marker and Watermarks publish up to which time the topic is complete, every Watermark
+	// (default 5 s) while this relay leads. Without either of them no watermark is published.
 	Marker     bank.Marker
 	Watermarks bank.WatermarkPublisher
 	Watermark  time.Duration
-	// Lease is for how long leading is granted at a time, and so how long a dead
-	// leader is waited for; default 5 s. It is renewed every third of it.
+	// Lease is how long one grant of the lease lasts, and so how long a dead leader blocks the
+	// others; default 5 s. It is renewed every third of that time.
 	Lease time.Duration
-	// BatchRows is the most rows of one fetch and of one delete; default 4096.
+	// BatchRows is the largest number of rows of one fetch and of one delete; default 4096.
 	BatchRows int
-	// MaxRows bounds the rows in flight, that is fetched and not yet deleted; default
-	// four batches. MaxBytes bounds their bodies, give or take a batch; default 64 MiB.
+	// MaxRows limits the rows in flight, which are the rows that are fetched and not yet deleted;
+	// default four batches. MaxBytes limits the bytes of their bodies, give or take a batch;
+	// default 64 MiB.
 	MaxRows  int
 	MaxBytes int64
-	// MaxHeld bounds how many rows may be held back because a predecessor is missing,
-	// give or take three batches; default 100,000. At the bound nothing more is fetched.
+	// MaxHeld limits the rows that are held back because a predecessor is missing, give or take
+	// three batches; default 100,000. At this limit the relay fetches no more.
 	MaxHeld int
-	// Accounts is for how many accounts the last sent sequence is remembered at least;
-	// default 250,000. At most twice as many are.
+	// Accounts is the least number of accounts whose last sent sequence is kept; default 250,000.
+	// At most twice as many are kept.
 	Accounts int
-	// FetchPause and DeletePause are the least time between two fetches, or deletes,
-	// that were not full; default 20 ms and 100 ms. They make batches out of trickles.
+	// FetchPause and DeletePause are the shortest times between two fetches, or two deletes, that
+	// were not full; default 20 ms and 100 ms. With them rows gather into batches.
 	FetchPause, DeletePause time.Duration
-	// Poll is the longest time between two looks into an empty store; default 100 ms.
-	// After Notify the store is looked into at once.
+	// Poll is the longest time between two fetches from an empty store; default 100 ms. After
+	// Notify the next fetch follows at once.
 	Poll time.Duration
-	// Backlog is the time between two measurements of what waits; default 5 s.
+	// Backlog is the time between two measurements of the waiting rows; default 5 s.
 	Backlog time.Duration
-	// Flush bounds how long an ending relay waits for acknowledgements; default 5 s.
+	// Flush limits how long an ending relay waits for acknowledgements; default 5 s.
 	Flush time.Duration
-	// Logger is told of terms, faults and gaps; default none.
+	// Logger receives terms, faults and gaps; default none.
 	Logger *slog.Logger
 }
 
@@ -77,7 +87,7 @@ type Relay struct {
 	stats  counters
 }
 
-// New returns a Relay that does nothing until Run.
+// New returns a Relay that does nothing until Run. It panics when a required field is missing.
 func New(config Config) *Relay {
 	if config.Outbox == nil || config.Publisher == nil || config.Holder == "" {
 		panic("outbox: Outbox, Publisher and Holder are required")
@@ -111,8 +121,8 @@ func setDefault[T int | int64 | time.Duration](value *T, otherwise T) {
 	}
 }
 
-// Notify says that rows were committed. It never blocks, may be called from any
-// goroutine and is a hint: rows of other replicas are found by polling.
+// Notify says that rows were committed. It never blocks and may be called from any goroutine. It is
+// only a hint: rows of other replicas are found by polling.
 func (r *Relay) Notify() {
 	select {
 	case r.wake <- struct{}{}:
@@ -120,10 +130,10 @@ func (r *Relay) Notify() {
 	}
 }
 
-// Run publishes whenever this relay leads, until ctx ends; it returns nil then.
-// Store and broker may be away for any time, it waits for them. When ctx ends it
-// stops fetching, waits up to Config.Flush for what is in flight, deletes what was
-// acknowledged and gives the lease back. A Relay runs once.
+// Run publishes whenever this relay leads, until ctx ends; then it returns nil. Store and broker
+// may be away for any time: Run waits for them. When ctx ends, Run stops fetching, waits up to
+// Config.Flush for the rows in flight, deletes the acknowledged ones and releases the lease. A
+// Relay runs once.
 func (r *Relay) Run(ctx context.Context) error {
 	for ctx.Err() == nil {
 		epoch, expiry, ok := r.acquire(ctx)
@@ -135,14 +145,14 @@ func (r *Relay) Run(ctx context.Context) error {
 	return nil
 }
 
-// lead runs one term: until ctx ends or the lease is lost.
-func (r *Relay) lead(ctx context.Context, epoch int64, expiry *expiry) {
+// lead runs one term, until ctx ends or the lease is lost.
+func (r *Relay) lead(ctx context.Context, epoch int64, expiry *leaseTimer) {
 	t := newTerm(r, epoch)
 	r.logger.Info("relay leads", slog.Int64("epoch", epoch))
 	r.stats.lead(epoch)
 	defer r.stats.follow()
 
-	// The term outlives ctx by the time it takes to end well; the lease does not.
+	// The term outlives ctx until it is drained; the lease does not.
 	leading, lose := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer lose(nil)
 	expiry.onEnd(func() { lose(errLeaseExpired) })
@@ -155,13 +165,13 @@ func (r *Relay) lead(ctx context.Context, epoch int64, expiry *expiry) {
 	var pump, background sync.WaitGroup
 	pump.Go(func() { t.fetch(pumping) })
 	pump.Go(func() { t.publish(pumping) })
-	background.Go(func() { r.keep(leading, epoch, expiry, lose) })
+	background.Go(func() { r.keepLease(leading, epoch, expiry, lose) })
 	background.Go(func() { t.delete(leading, lose) })
-	background.Go(func() { r.measure(leading) })
+	background.Go(func() { r.measureBacklog(leading) })
 	background.Go(func() { t.watermark(pumping) })
 
 	pump.Wait()
-	t.settle(leading)
+	t.drain(leading)
 	if leading.Err() == nil {
 		r.release(leading)
 		r.logger.Info("relay ends", slog.Int64("epoch", epoch))
@@ -172,8 +182,8 @@ func (r *Relay) lead(ctx context.Context, epoch int64, expiry *expiry) {
 	background.Wait()
 }
 
-// measure keeps the figures of what waits up to date while leading.
-func (r *Relay) measure(leading context.Context) {
+// measureBacklog keeps the figures of the waiting rows up to date while this relay leads.
+func (r *Relay) measureBacklog(leading context.Context) {
 	for {
 		rows, oldest, err := r.config.Outbox.Backlog(leading)
 		if err == nil {
@@ -181,7 +191,7 @@ func (r *Relay) measure(leading context.Context) {
 		} else if leading.Err() == nil {
 			r.storeAway("backlog", err)
 		}
-		if !pause(leading, jitter(r.config.Backlog)) {
+		if !sleep(leading, jitter(r.config.Backlog)) {
 			return
 		}
 	}

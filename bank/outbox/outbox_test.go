@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// eventually waits, on the bubble's clock, until condition holds.
+// eventually waits, on the clock of the synctest bubble, until condition holds.
 func eventually(t *testing.T, within time.Duration, condition func() bool, message string) {
 	t.Helper()
 	for deadline := time.Now().Add(within); !condition(); time.Sleep(time.Millisecond) {
@@ -34,7 +34,7 @@ func TestEveryEventIsPublishedInOrderAndDeleted(t *testing.T) {
 		n.stop()
 		require.Len(t, w.bodies(), 101)
 		require.Equal(t, want, w.bodies()[:100])
-		require.Empty(t, w.judge())
+		require.Empty(t, w.findViolations())
 		stats := n.relay.Stats()
 		require.Equal(t, int64(101), stats.Published)
 		require.Equal(t, int64(101), stats.Deleted)
@@ -48,15 +48,15 @@ func TestRowThatBecomesVisibleLateIsNotSkipped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		n := w.start("a", nil)
-		early := w.take()
+		early := w.takeID()
 		for range 50 {
 			w.commit(2, int64(len(w.committed)+1))
 		}
-		eventually(t, time.Minute, drained(w), "later ids wait for nobody")
-		w.show(early, 1, 1)
+		eventually(t, time.Minute, drained(w), "later ids do not wait for it")
+		w.makeVisible(early, 1, 1)
 		eventually(t, time.Minute, drained(w), "the late row is found below the others")
 		n.stop()
-		require.Empty(t, w.judge())
+		require.Empty(t, w.findViolations())
 	})
 }
 
@@ -64,7 +64,7 @@ func TestOneLeadsAndAnotherTakesOverAfterItsDeath(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		first := w.start("first", nil)
-		eventually(t, time.Second, func() bool { return first.relay.Stats().Leading }, "somebody leads at once")
+		eventually(t, time.Second, func() bool { return first.relay.Stats().Leading }, "a single relay leads at once")
 		second := w.start("second", nil)
 		time.Sleep(time.Minute)
 		require.True(t, first.relay.Stats().Leading)
@@ -78,11 +78,11 @@ func TestOneLeadsAndAnotherTakesOverAfterItsDeath(t *testing.T) {
 		require.Greater(t, time.Since(died), time.Second, "but not while the dead one's lease lasts")
 		require.Equal(t, int64(2), second.relay.Stats().Epoch)
 		second.stop()
-		require.Empty(t, w.judge())
+		require.Empty(t, w.findViolations())
 	})
 }
 
-func TestEndInGoodOrderHandsOverAtOnce(t *testing.T) {
+func TestARelayThatEndsInGoodOrderHandsOverAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		first := w.start("first", func(c *Config) { c.Lease = time.Hour })
@@ -92,16 +92,16 @@ func TestEndInGoodOrderHandsOverAtOnce(t *testing.T) {
 		}
 		time.Sleep(10 * time.Millisecond) // some are in flight
 		first.stop()
-		require.Len(t, w.bodies(), 20-w.waiting(), "what was published is deleted, nothing else is")
+		require.Len(t, w.bodies(), 20-w.waiting(), "every published row is deleted, and no other")
 		second := w.start("second", nil)
 		eventually(t, 5*time.Second, drained(w), "a lease given back is free")
 		second.stop()
-		require.Empty(t, w.judge())
+		require.Empty(t, w.findViolations())
 		require.Len(t, w.bodies(), 20, "an end in good order repeats nothing")
 	})
 }
 
-func TestEndIsBoundedWithTheBrokerAway(t *testing.T) {
+func TestARelayEndsInTimeWithTheBrokerAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		w.brokerDown = true
@@ -149,7 +149,7 @@ func TestDeposedLeaderDeletesNothing(t *testing.T) {
 		eventually(t, 10*time.Second, drained(w), "the new leader publishes")
 		old.stop()
 		fresh.stop()
-		require.Empty(t, w.judge())
+		require.Empty(t, w.findViolations())
 	})
 }
 
@@ -158,7 +158,7 @@ func TestGapIsHeldBackAndOthersGoOn(t *testing.T) {
 		w := newWorld()
 		n := w.start("a", nil)
 		w.commit(1, 4) // the first of an account may have any sequence
-		missing := w.take()
+		missing := w.takeID()
 		w.commit(1, 6, 7)
 		w.commit(2, 1, 2, 3)
 		eventually(t, time.Minute, func() bool { return w.waiting() == 2 && n.relay.Stats().Held == 2 }, "two are held back")
@@ -166,7 +166,7 @@ func TestGapIsHeldBackAndOthersGoOn(t *testing.T) {
 		w.commit(1, 8)
 		time.Sleep(time.Minute)
 		require.Equal(t, int64(3), n.relay.Stats().Held)
-		w.show(missing, 1, 5)
+		w.makeVisible(missing, 1, 5)
 		eventually(t, time.Second, drained(w), "they follow their predecessor")
 		n.stop()
 		require.Equal(t, []string{"1:5", "1:6", "1:7", "1:8"}, w.bodies()[4:])
@@ -187,12 +187,12 @@ func TestRepeatIsSent(t *testing.T) {
 	})
 }
 
-func TestTooManyHeldBackStopTheFetchingNotTheProcess(t *testing.T) {
+func TestAtMaxHeldTheRelayStopsFetchingAndGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		n := w.start("a", func(c *Config) { c.MaxHeld = 10 })
 		w.commit(1, 1)
-		missing := w.take()
+		missing := w.takeID()
 		for i := range 100 {
 			w.commit(1, int64(3+i))
 		}
@@ -203,11 +203,11 @@ func TestTooManyHeldBackStopTheFetchingNotTheProcess(t *testing.T) {
 		require.Equal(t, fetches, n.relay.Stats().Fetches)
 		n.stop()
 		require.Equal(t, 101-1, w.waiting())
-		w.show(missing, 1, 2)
+		w.makeVisible(missing, 1, 2)
 		n = w.start("b", nil)
 		eventually(t, time.Minute, drained(w), "not drained")
 		n.stop()
-		require.Empty(t, w.judge())
+		require.Empty(t, w.findViolations())
 	})
 }
 
@@ -224,7 +224,7 @@ func TestFailedPublishSendsAllAgainInOrder(t *testing.T) {
 		w.commit(1, 31) // the last one fails, with nothing behind it
 		eventually(t, time.Minute, drained(w), "not drained")
 		n.stop()
-		require.Empty(t, w.judge())
+		require.Empty(t, w.findViolations())
 		require.NotZero(t, n.relay.Stats().PublishErrors)
 	})
 }
@@ -261,7 +261,7 @@ func TestIdleRelayIsQuiet(t *testing.T) {
 	})
 }
 
-func TestBrokerAwayForLongCostsNoMemory(t *testing.T) {
+func TestABrokerThatIsAwayForLongCostsNoMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		w.brokerDown = true
@@ -280,7 +280,7 @@ func TestBrokerAwayForLongCostsNoMemory(t *testing.T) {
 		w.set(func() { w.brokerDown = false })
 		eventually(t, time.Minute, drained(w), "it goes on when the broker is back")
 		n.stop()
-		require.Empty(t, w.judge())
+		require.Empty(t, w.findViolations())
 		require.Len(t, w.bodies(), 1000)
 	})
 }
@@ -301,7 +301,7 @@ func TestBytesInFlightAreBounded(t *testing.T) {
 	})
 }
 
-func TestStoreAwayIsWaitedForWithoutHaste(t *testing.T) {
+func TestARelayWaitsForAStoreThatIsAwayWithBackoff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		w.storeDown = true
@@ -315,6 +315,6 @@ func TestStoreAwayIsWaitedForWithoutHaste(t *testing.T) {
 	})
 }
 
-func TestConfigWithoutPortsIsABrokenProgramme(t *testing.T) {
+func TestAConfigWithoutItsPortsPanics(t *testing.T) {
 	require.Panics(t, func() { New(Config{}) })
 }

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// pause waits; false when ctx ended first.
-func pause(ctx context.Context, wait time.Duration) bool {
+// sleep waits; false when ctx ended first.
+func sleep(ctx context.Context, wait time.Duration) bool {
 	if ctx.Err() != nil {
 		return false
 	}
@@ -21,12 +21,12 @@ func pause(ctx context.Context, wait time.Duration) bool {
 	}
 }
 
-// jitter returns wait give or take a quarter, so that replicas do not act in step.
+// jitter returns wait give or take a quarter, so that replicas do not act at the same moments.
 func jitter(wait time.Duration) time.Duration {
 	return wait*3/4 + rand.N(wait/2+1)
 }
 
-// backoff gives waits that double from a thirty-second of the longest.
+// backoff returns waits that double, from a thirty-second of the longest up to the longest.
 type backoff struct{ longest, current time.Duration }
 
 func newBackoff(longest time.Duration) *backoff { return &backoff{longest: longest} }

@@ -10,16 +10,16 @@ import (
 	"pgregory.net/rapid"
 )
 
-// step is one thing that happens to the world.
+// step is one event in the world: a commit, a wait or a fault.
 type step struct {
 	What string
-	// Node is which process it happens to, Account which account.
+	// Node is the process and Account the account that it concerns.
 	Node    int
 	Account byte
 	Millis  int
 }
 
-var happenings = []string{
+var faultsAndCommits = []string{
 	"commit", "commit", "commit", "commit", "refusal", "republish", "wait", "wait",
 	"freeze", "thaw", "kill", "restart", "broker down", "broker up", "publish fails", "store down", "store up",
 }
@@ -28,7 +28,7 @@ func drawSteps(t *rapid.T) []step {
 	length := rapid.IntRange(10, 200).Draw(t, "length")
 	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
 		return step{
-			What:    rapid.SampledFrom(happenings).Draw(t, "what"),
+			What:    rapid.SampledFrom(faultsAndCommits).Draw(t, "what"),
 			Node:    rapid.IntRange(0, 2).Draw(t, "node"),
 			Account: byte(rapid.IntRange(1, 4).Draw(t, "account")),
 			Millis:  rapid.IntRange(0, 200).Draw(t, "millis"),
@@ -36,15 +36,15 @@ func drawSteps(t *rapid.T) []step {
 	}), length, length).Draw(t, "steps")
 }
 
-// teller commits the events of one account as the ledger does: one transaction at
-// a time under the account's lock, the id taken some time before the commit shows.
-type teller struct {
+// committer commits the events of one account as the ledger does: one transaction at a time under
+// the account's lock, the id taken some time before the commit makes the row visible.
+type committer struct {
 	account byte
 	world   *world
 	work    chan step
 }
 
-func (l *teller) run(group *sync.WaitGroup) {
+func (l *committer) run(group *sync.WaitGroup) {
 	defer group.Done()
 	last := int64(0)
 	for s := range l.work {
@@ -55,14 +55,14 @@ func (l *teller) run(group *sync.WaitGroup) {
 			continue
 		}
 		last++
-		id := l.world.take()
+		id := l.world.takeID()
 		time.Sleep(time.Duration(s.Millis) * time.Millisecond)
-		l.world.show(id, l.account, last)
+		l.world.makeVisible(id, l.account, last)
 	}
 }
 
-// history plays steps on three relays and returns every broken promise.
-func history(steps []step) []string {
+// play plays steps on three relays and returns every broken promise.
+func play(steps []step) []string {
 	w := newWorld()
 	var nodes [3]*node
 	started := 0
@@ -74,17 +74,17 @@ func history(steps []step) []string {
 		start(i)
 	}
 	var group sync.WaitGroup
-	tellers := make(map[byte]*teller)
+	committers := make(map[byte]*committer)
 	for account := byte(1); account <= 4; account++ {
-		tellers[account] = &teller{account, w, make(chan step, len(steps))}
+		committers[account] = &committer{account, w, make(chan step, len(steps))}
 		group.Add(1)
-		go tellers[account].run(&group)
+		go committers[account].run(&group)
 	}
 	for _, s := range steps {
 		n := nodes[s.Node]
 		switch s.What {
 		case "commit", "republish":
-			tellers[s.Account].work <- s
+			committers[s.Account].work <- s
 			n.relay.Notify()
 		case "refusal":
 			w.commit(0, 0)
@@ -110,14 +110,14 @@ func history(steps []step) []string {
 		}
 		time.Sleep(time.Duration(s.Millis/10) * time.Millisecond)
 	}
-	return heal(w, nodes[:], tellers, &group)
+	return heal(w, nodes[:], committers, &group)
 }
 
-// heal ends every fault, waits for quiet and judges.
-func heal(w *world, nodes []*node, tellers map[byte]*teller, group *sync.WaitGroup) []string {
+// heal ends every fault, waits until the outbox is empty and returns every broken promise.
+func heal(w *world, nodes []*node, committers map[byte]*committer, group *sync.WaitGroup) []string {
 	w.set(func() { w.brokerDown, w.storeDown, w.failures = false, false, 0 })
-	for _, teller := range tellers {
-		close(teller.work)
+	for _, committer := range committers {
+		close(committer.work)
 	}
 	group.Wait()
 	for _, n := range nodes {
@@ -136,17 +136,17 @@ func heal(w *world, nodes []*node, tellers map[byte]*teller, group *sync.WaitGro
 		}
 		n.stop()
 	}
-	return append(found, w.judge()...)
+	return append(found, w.findViolations()...)
 }
 
-// The promises hold for any interleaving of commits, freezes, deaths and outages:
-// nothing lost, first occurrences in order without gaps, nothing deleted before
-// its acknowledgement, and all of it comes to rest.
+// TestPromisesHoldWhateverHappens: the promises hold for any interleaving of commits, freezes,
+// deaths and outages. No event is lost, first occurrences are in order without gaps, no row is
+// deleted before its acknowledgement, and in the end the outbox is empty.
 func TestPromisesHoldWhateverHappens(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		steps := drawSteps(rt)
 		var found []string
-		synctest.Test(t, func(*testing.T) { found = history(steps) })
+		synctest.Test(t, func(*testing.T) { found = play(steps) })
 		if len(found) > 0 {
 			rt.Fatalf("%v", found)
 		}

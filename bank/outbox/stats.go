@@ -14,7 +14,7 @@ type counters struct {
 
 	watermarkFailing            atomic.Bool
 	watermarks, watermarkErrors atomic.Int64
-	completeTo                  atomic.Int64 // milliseconds since 1970; 0 before the term's first
+	completeTo                  atomic.Int64 // milliseconds since 1970; 0 before the first of the term
 }
 
 type backlog struct {
@@ -39,37 +39,38 @@ func (c *counters) setBacklog(rows int64, oldest time.Time) {
 	c.backlog.Store(&backlog{rows, oldest})
 }
 
-// Stats is what a Relay has done since it was made, and its state.
+// Stats is the state of a Relay and what it has done since it was made.
 type Stats struct {
-	// Leading says whether this relay publishes now; Epoch is that of its last term.
+	// Leading says whether this relay publishes now; Epoch is the epoch of its last term.
 	Leading bool
 	Epoch   int64
-	// BacklogRows is how many rows waited at the last measurement, those in flight
-	// among them, and Oldest since when the oldest did: zero when none, or not leading.
+	// BacklogRows is how many rows waited at the last measurement, including those in flight.
+	// Oldest is since when the oldest of them waits. Both are zero when no row waits or another
+	// relay leads.
 	BacklogRows int64
 	Oldest      time.Time
-	// InFlight is how many rows are fetched and not deleted. Held is how many are
-	// held back for want of a predecessor: it stays 0 unless something is wrong.
+	// InFlight is how many rows are fetched and not deleted. Held is how many are held back because
+	// a predecessor is missing: it stays 0 unless something is wrong.
 	InFlight int64
 	Held     int64
-	// Fetches, Published, Deleted count calls, acknowledged events, deleted rows.
+	// Fetches counts calls, Published acknowledged events, Deleted deleted rows.
 	Fetches   int64
 	Published int64
 	Deleted   int64
-	// Repeats counts events sent though this term had sent their sequence before.
+	// Repeats counts events that were sent although this term had sent their sequence before.
 	Repeats int64
-	// StoreErrors and PublishErrors count calls that failed and were tried again.
+	// StoreErrors and PublishErrors count calls that failed and were retried.
 	StoreErrors   int64
 	PublishErrors int64
-	// CompleteTo is the time of the term's last watermark; zero when it has published
-	// none, or not leading. Watermarks counts them, WatermarkErrors those that failed.
+	// CompleteTo is the time of the term's last watermark; zero when there is none yet or another
+	// relay leads. Watermarks counts the published ones, WatermarkErrors those that failed.
 	CompleteTo      time.Time
 	Watermarks      int64
 	WatermarkErrors int64
 }
 
-// Stats returns the counters; each is exact, together they are of about one
-// moment. It is safe for concurrent use and costs nothing to speak of.
+// Stats returns the counters. Each is exact; together they are of about one moment. It is safe for
+// concurrent use and cheap.
 func (r *Relay) Stats() Stats {
 	s := Stats{
 		Leading: r.stats.leading.Load(), Epoch: r.stats.epoch.Load(),

@@ -9,47 +9,47 @@ import (
 	"codebank.dev/bank"
 )
 
-// term is the work of a leader under one epoch. What it remembers ends with it:
-// under another epoch others may have published.
+// term is the work of a leader under one epoch. Its memory ends with it, because under another
+// epoch other relays may have published.
 type term struct {
-	relay   *Relay
-	config  *Config
-	epoch   int64
-	flight  *flight
-	order   *order
-	fetched chan batch
+	relay     *Relay
+	config    *Config
+	epoch     int64
+	flight    *flight
+	sequences *sequences
+	fetched   chan batch
 }
 
-// batch is what one fetch brought. It is void once the flight has begun anew.
+// batch is the result of one fetch. It is void after a restart of the flight.
 type batch struct {
-	rows []bank.OutboxRow
-	run  int
+	rows       []bank.OutboxRow
+	generation int
 }
 
 func newTerm(r *Relay, epoch int64) *term {
 	return &term{
-		relay:  r,
-		config: &r.config,
-		epoch:  epoch,
-		flight: newFlight(&r.stats),
-		order:  newOrder(r.config.Accounts),
+		relay:     r,
+		config:    &r.config,
+		epoch:     epoch,
+		flight:    newFlight(&r.stats),
+		sequences: newSequences(r.config.Accounts),
 		// One batch waits while another is published.
 		fetched: make(chan batch, 1),
 	}
 }
 
-// fetch brings rows until ctx ends: at once while there are many, and after a
-// pause that grows while there are none.
+// fetch fetches rows until ctx ends: without a pause while there are many, and with a growing pause
+// while there are none.
 func (t *term) fetch(ctx context.Context) {
 	faults, idle := newBackoff(t.config.Poll), newBackoff(t.config.Poll)
 	for t.flight.awaitRoom(ctx, t.config) {
-		skip, run := t.flight.skip()
+		skip, generation := t.flight.skip()
 		rows, err := t.config.Outbox.Fetch(ctx, t.config.BatchRows, skip)
 		if err != nil {
 			if ctx.Err() == nil {
 				t.relay.storeAway("fetch", err)
 			}
-			if !pause(ctx, faults.next()) {
+			if !sleep(ctx, faults.next()) {
 				return
 			}
 			continue
@@ -58,24 +58,24 @@ func (t *term) fetch(ctx context.Context) {
 		faults.reset()
 		t.relay.stats.fetches.Add(1)
 		full := len(rows) == t.config.BatchRows
-		if rows = t.flight.add(rows, run); len(rows) > 0 {
+		if rows = t.flight.add(rows, generation); len(rows) > 0 {
 			idle.reset()
 			select {
-			case t.fetched <- batch{rows, run}:
+			case t.fetched <- batch{rows, generation}:
 			case <-ctx.Done():
 				return
 			}
 		}
-		if (!full || len(rows) == 0) && !t.idle(ctx, idle.next()) {
+		if (!full || len(rows) == 0) && !t.awaitRows(ctx, idle.next()) {
 			return
 		}
 	}
 }
 
-// idle waits until rows may have come: a notice, but not sooner than the pause, or
-// the time given. It reports whether ctx goes on.
-func (t *term) idle(ctx context.Context, atMost time.Duration) bool {
-	if !pause(ctx, t.config.FetchPause) {
+// awaitRows waits until there may be new rows: at least FetchPause, then until a notice or for the
+// given time. It reports whether ctx still lasts.
+func (t *term) awaitRows(ctx context.Context, atMost time.Duration) bool {
+	if !sleep(ctx, t.config.FetchPause) {
 		return false
 	}
 	timer := time.NewTimer(atMost)
@@ -93,7 +93,7 @@ func (t *term) idle(ctx context.Context, atMost time.Duration) bool {
 // publish hands rows to the publisher in id order until ctx ends.
 func (t *term) publish(ctx context.Context) {
 	faults := newBackoff(t.config.Lease)
-	// What an earlier term gave to the publisher is answered first.
+	// Wait for the answers to the events of an earlier term.
 	if t.config.Publisher.Flush(ctx) != nil {
 		return
 	}
@@ -105,57 +105,56 @@ func (t *term) publish(ctx context.Context) {
 			if t.sendAll(ctx, b) {
 				faults.reset()
 			}
-		case <-t.flight.trouble:
-			// Something was not published. Nothing more is sent before all else is answered,
-			// and then everything unacknowledged is fetched again, lowest first.
-			if t.config.Publisher.Flush(ctx) != nil || !t.flight.awaitAnswers(ctx) || !pause(ctx, faults.next()) {
+		case <-t.flight.failures:
+			// An event was not published. Wait for all other answers before anything more is sent,
+			// then fetch every unacknowledged row again, lowest id first.
+			if t.config.Publisher.Flush(ctx) != nil || !t.flight.awaitAnswers(ctx) || !sleep(ctx, faults.next()) {
 				return
 			}
-			t.flight.beginAnew()
+			t.flight.restart()
 		}
 	}
 }
 
-// sendAll sends a batch, as far as nothing fails meanwhile. It reports whether
-// the batch went out whole.
+// sendAll sends a batch until something fails. It reports whether the whole batch was sent.
 func (t *term) sendAll(ctx context.Context, b batch) bool {
 	for i := range b.rows {
 		if ctx.Err() != nil || t.flight.hasFailed() {
 			return false
 		}
-		t.send(ctx, &b.rows[i], b.run)
+		t.send(ctx, &b.rows[i], b.generation)
 	}
 	return true
 }
 
 // send publishes one row, or holds it back while its predecessor is missing.
-func (t *term) send(ctx context.Context, row *bank.OutboxRow, run int) {
+func (t *term) send(ctx context.Context, row *bank.OutboxRow, generation int) {
 	event := &row.Event
-	switch t.order.judge(event) {
+	switch t.sequences.check(event) {
 	case ahead:
-		t.hold(row, run)
+		t.hold(row, generation)
 		return
-	case repeat:
+	case repeated:
 		t.relay.stats.repeats.Add(1)
 	}
-	if !t.flight.sent(row.ID, run) {
+	if !t.flight.sent(row.ID, generation) {
 		return
 	}
 	id := row.ID
 	t.config.Publisher.Publish(ctx, *event, func(err error) { t.flight.answered(id, err) })
-	if waiting := t.order.unblocks(event); waiting != nil {
+	if waiting := t.sequences.unblock(event); waiting != nil {
 		t.flight.release(waiting)
 	}
 }
 
-// hold keeps a row out of the way without keeping its body. It is fetched again
-// when an event of its account has been sent.
-func (t *term) hold(row *bank.OutboxRow, run int) {
-	if !t.flight.hold(row.ID, run) {
+// hold sets a row aside without its body. It is fetched again after an event of its account has
+// been sent.
+func (t *term) hold(row *bank.OutboxRow, generation int) {
+	if !t.flight.hold(row.ID, generation) {
 		return
 	}
-	if last, first := t.order.hold(&row.Event, row.ID); first {
-		t.relay.logger.Warn("event held back, its predecessor is missing; if this lasts, publish the account again",
+	if last, first := t.sequences.hold(&row.Event, row.ID); first {
+		t.relay.logger.Warn("event held back because its predecessor is missing; if this lasts, run bankctl republish for this account",
 			slog.String("account_id", row.Event.AccountID.String()),
 			slog.Int64("sequence", row.Event.Sequence), slog.Int64("last_sent", last))
 	}
@@ -165,15 +164,15 @@ func (t *term) hold(row *bank.OutboxRow, run int) {
 func (t *term) delete(leading context.Context, lose context.CancelCauseFunc) {
 	for t.flight.awaitAcknowledged(leading, 1) {
 		t.deleteOnce(leading, lose)
-		// Small deletes would cost as many commits: wait for a batch, but not for long.
+		// Many small deletes would cost as many commits: wait for a batch, but not for long.
 		gathering, cancel := context.WithTimeout(leading, t.config.DeletePause)
 		t.flight.awaitAcknowledged(gathering, t.config.BatchRows)
 		cancel()
 	}
 }
 
-// deleteOnce removes up to a batch of acknowledged rows, trying until it succeeds
-// or leading ends.
+// deleteOnce removes up to a batch of acknowledged rows. It retries until it succeeds or leading
+// ends.
 func (t *term) deleteOnce(leading context.Context, lose context.CancelCauseFunc) {
 	ids := t.flight.takeAcknowledged(t.config.BatchRows)
 	faults := newBackoff(t.config.Lease)
@@ -190,13 +189,13 @@ func (t *term) deleteOnce(leading context.Context, lose context.CancelCauseFunc)
 		case leading.Err() == nil:
 			t.relay.storeAway("delete", err)
 		}
-		pause(leading, faults.next())
+		sleep(leading, faults.next())
 	}
 }
 
-// settle ends a term in good order, unless the lease is lost: it waits a bounded
-// time until what was published is acknowledged, and what was acknowledged deleted.
-func (t *term) settle(leading context.Context) {
+// drain ends a term in good order, unless the lease is lost. For a limited time it waits until the
+// published rows are acknowledged and the acknowledged rows are deleted.
+func (t *term) drain(leading context.Context) {
 	ctx, cancel := context.WithTimeout(leading, t.config.Flush)
 	defer cancel()
 	if ctx.Err() != nil {
@@ -204,6 +203,6 @@ func (t *term) settle(leading context.Context) {
 	}
 	err := t.config.Publisher.Flush(ctx)
 	if !t.flight.awaitDeleted(ctx) || err != nil {
-		t.relay.logger.Warn("relay ends with events in flight, they will be sent again", slog.Any("error", err))
+		t.relay.logger.Warn("relay ends with events in flight; the next leader sends them again", slog.Any("error", err))
 	}
 }

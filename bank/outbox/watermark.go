@@ -9,16 +9,16 @@ import (
 	"codebank.dev/bank"
 )
 
-// longestLook is the longest time between two looks whether a mark is settled.
-const longestLook = time.Second
+// maxDrainPoll is the longest time between two checks whether a mark is drained.
+const maxDrainPoll = time.Second
 
-// watermark tells the readers of the topic, again and again while leading, up to when
-// it is complete. It takes note of the outbox, waits until everything noted is
-// deleted, which means acknowledged, and publishes the time of the note.
+// watermark publishes, again and again while this relay leads, up to which time the topic is
+// complete. It marks the outbox, waits until every row up to the mark is deleted, and so
+// acknowledged, and publishes the time of the mark.
 //
-// It is beside the pipeline and shares nothing with it but the store: an event never
-// waits for a watermark. A row that is held back, a transaction that stays open or a
-// broker that is away holds the watermark up, for the topic is not complete then.
+// It runs beside the pipeline and shares only the store with it: no event waits for a watermark. A
+// row that is held back, a transaction that stays open or a broker that is away delays the
+// watermark, because then the topic is not complete.
 func (t *term) watermark(leading context.Context) {
 	if t.config.Marker == nil || t.config.Watermarks == nil {
 		return
@@ -27,41 +27,42 @@ func (t *term) watermark(leading context.Context) {
 		mark, err := t.config.Marker.Mark(leading, t.epoch)
 		switch {
 		case err == nil:
-			if !t.awaitSettled(leading, mark) {
+			if !t.awaitDrained(leading, mark) {
 				return
 			}
-			t.announce(leading, mark)
+			t.publishWatermark(leading, mark)
 		case errors.Is(err, bank.ErrNoMark):
-			// Deposed, which others find out, or the clock was set back: it has to catch up.
+			// Another relay leads, which the lease finds out, or the clock was set back and has to
+			// catch up.
 		case leading.Err() == nil:
 			t.relay.storeAway("mark", err)
 		}
-		if !pause(leading, t.config.Watermark) {
+		if !sleep(leading, t.config.Watermark) {
 			return
 		}
 	}
 }
 
-// awaitSettled waits until a mark is settled; false when leading ended first.
-func (t *term) awaitSettled(leading context.Context, mark bank.Mark) bool {
-	wait := newBackoff(longestLook)
+// awaitDrained waits until a mark is drained; false when leading ended first.
+func (t *term) awaitDrained(leading context.Context, mark bank.Mark) bool {
+	wait := newBackoff(maxDrainPoll)
 	for {
-		settled, err := t.config.Marker.Drained(leading, mark)
-		if err == nil && settled {
+		drained, err := t.config.Marker.Drained(leading, mark)
+		if err == nil && drained {
 			return true
 		}
 		if err != nil && leading.Err() == nil {
-			t.relay.storeAway("settled", err)
+			t.relay.storeAway("drained", err)
 		}
-		if !pause(leading, wait.next()) {
+		if !sleep(leading, wait.next()) {
 			return false
 		}
 	}
 }
 
-// announce publishes a watermark. One that fails is left to the next mark; the first
-// of a series is a warning.
-func (t *term) announce(leading context.Context, mark bank.Mark) {
+// publishWatermark publishes a watermark. After a failure the next mark replaces it. The first
+// failure of a series is logged as a warning.
+func (t *term) publishWatermark(leading context.Context, mark bank.Mark) {
 	stats := &t.relay.stats
 	err := t.config.Watermarks.PublishWatermark(leading, mark.CompleteTo)
 	if err == nil {
@@ -80,5 +81,5 @@ func (t *term) announce(leading context.Context, mark bank.Mark) {
 	if stats.watermarkFailing.CompareAndSwap(false, true) {
 		level = slog.LevelWarn
 	}
-	t.relay.logger.Log(leading, level, "watermark not published, events are not concerned", slog.Any("error", err))
+	t.relay.logger.Log(leading, level, "watermark not published; events go on", slog.Any("error", err))
 }
