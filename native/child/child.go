@@ -1,9 +1,8 @@
 // Package child starts processes that do not outlive the program that started them.
 //
-// A launcher that is interrupted can stop what it started; one that is killed
-// cannot. On Linux the kernel does it instead: every process started here
-// carries a signal that is sent when its parent dies. The package also knows
-// how to give up root, which the database and the search engine insist on.
+// A launcher that is interrupted can stop its children; a launcher that is killed cannot. On
+// Linux the kernel does it instead: it sends each child a signal when its parent dies. The
+// package also drops root privileges, because Postgres and Elasticsearch refuse to run as root.
 package child
 
 import (
@@ -15,18 +14,19 @@ import (
 	"syscall"
 )
 
-// Options says how a process is started. The zero value is a child with the
-// caller's user that is killed when the caller dies.
+// Options says how a process is started. The zero value is a child that runs as the caller's
+// user and is killed when the caller dies.
 type Options struct {
-	// User runs the process as somebody else. Nil keeps the caller's user; any
-	// other value needs root.
+	// User is the user that the process runs as. Nil is the caller's user; any other value
+	// needs root.
 	User *User
-	// Death is the signal the process gets when this program dies without
-	// stopping it. Zero means SIGKILL. Only Linux can do this; elsewhere it is ignored.
+	// Death is the signal that the process gets when this program dies without stopping it.
+	// Zero means SIGKILL. It works on Linux only and is ignored elsewhere.
 	Death syscall.Signal
-	// Nice is how much the process gives way to others when the processors are short, 0
-	// to 19. Ignored where there is no program nice to start it by. Linux may share the
-	// processors out between sessions first; the child's session then gives way as well.
+	// Nice is the niceness of the process, 0 to 19: a higher value gives it less processor time
+	// when the processors are busy. It is ignored where the program nice is missing. Linux may
+	// divide the processors by session first; then the niceness applies to the child's session
+	// too.
 	Nice int
 }
 
@@ -38,18 +38,17 @@ type Process struct {
 	err  error
 }
 
-// Start starts cmd as the leader of a process group of its own, so that a
-// Ctrl-C at the terminal reaches only the launcher, which then stops its
-// children in order. On Linux it is a session of its own as well, so that the kernel gives
-// it its share of the processors by itself, as a service manager would. The command must not have been started and its
-// SysProcAttr is replaced. The child is waited for in the background: Done
-// tells when it has ended.
+// Start starts cmd as the leader of a process group of its own. A Ctrl-C at the terminal then
+// reaches only the launcher, which stops its children in order. On Linux the child also has a
+// session of its own, so that the kernel schedules it like a service of a service manager. The
+// command must not have been started, and its SysProcAttr is replaced. Start returns when the
+// process runs; a goroutine waits for its end and closes Done.
 func Start(cmd *exec.Cmd, options Options) (*Process, error) {
 	if options.Death == 0 {
 		options.Death = syscall.SIGKILL
 	}
 	cmd.SysProcAttr = attributes(options)
-	giveWay(cmd, options.Nice)
+	startNice(cmd, options.Nice)
 	process := &Process{cmd: cmd, nice: options.Nice, done: make(chan struct{})}
 	started := make(chan error)
 	go process.run(started)
@@ -59,9 +58,9 @@ func Start(cmd *exec.Cmd, options Options) (*Process, error) {
 	return process, nil
 }
 
-// giveWay has cmd started by the program nice, which becomes cmd: a priority set from
-// here would be that of a thread, and go over to whatever else it starts.
-func giveWay(cmd *exec.Cmd, nice int) {
+// startNice changes cmd so that the program nice starts it. A priority that is set from here
+// would apply to one thread, and to everything else that the thread starts.
+func startNice(cmd *exec.Cmd, nice int) {
 	path, err := exec.LookPath("nice")
 	if nice == 0 || err != nil {
 		return
@@ -70,9 +69,9 @@ func giveWay(cmd *exec.Cmd, nice int) {
 	cmd.Path = path
 }
 
-// run starts the command and waits for it on one operating-system thread. The
-// death signal is tied to the thread that forked, not to the program: were
-// that thread to end first, the child would be killed in the middle of its life.
+// run starts the command and waits for it on one operating-system thread. The death signal
+// belongs to the thread that forked, not to the program: if that thread ended first, the kernel
+// would kill a child that is still needed.
 func (p *Process) run(started chan<- error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -80,13 +79,13 @@ func (p *Process) run(started chan<- error) {
 		started <- err
 		return
 	}
-	yield(p.cmd.Process.Pid, p.nice)
+	lowerSessionPriority(p.cmd.Process.Pid, p.nice)
 	started <- nil
 	p.err = p.cmd.Wait()
 	close(p.done)
 }
 
-// Pid is the process id, which is also the id of the process group.
+// Pid is the process id. It is also the id of the process group.
 func (p *Process) Pid() int { return p.cmd.Process.Pid }
 
 // Done is closed when the process has ended and has been reaped.
@@ -102,8 +101,8 @@ func (p *Process) Ended() bool {
 	}
 }
 
-// Err is how the process ended: nil for exit code 0, otherwise usually an
-// [exec.ExitError]. It is nil while the process runs.
+// Err says how the process ended: nil for exit code 0, otherwise usually an [exec.ExitError].
+// It is nil while the process runs.
 func (p *Process) Err() error {
 	if !p.Ended() {
 		return nil
@@ -111,8 +110,7 @@ func (p *Process) Err() error {
 	return p.err
 }
 
-// Signal sends a signal to the process alone. Signalling a process that has
-// ended is not an error.
+// Signal sends a signal to the process alone. It is not an error if the process has ended.
 func (p *Process) Signal(signal os.Signal) error {
 	err := p.cmd.Process.Signal(signal)
 	if errors.Is(err, os.ErrProcessDone) {
@@ -121,10 +119,9 @@ func (p *Process) Signal(signal os.Signal) error {
 	return err
 }
 
-// SignalGroup sends a signal to the process and to every process of its group,
-// which start scripts leave behind when only they are signalled. It does
-// nothing once the process itself has ended, because the number may by then
-// belong to somebody else.
+// SignalGroup sends a signal to the process and to every process of its group. Start scripts
+// leave such processes behind when only the script gets a signal. It does nothing once the
+// process has ended, because its number may belong to another process by then.
 func (p *Process) SignalGroup(signal syscall.Signal) error {
 	if p.Ended() {
 		return nil

@@ -80,28 +80,28 @@ func TestAnOrdinaryUserDropsToNobody(t *testing.T) {
 	require.Equal(t, os.Geteuid() == 0, user != nil)
 }
 
-func TestAFolderIsWhereItsUserReachesIt(t *testing.T) {
+func TestAFolderIsWhereItsUserCanReachIt(t *testing.T) {
 	stranger := &child.User{Name: "stranger", UID: 54321, GID: 54321}
 	closed := t.TempDir()
 	require.NoError(t, os.Chmod(closed, 0o700))
 	wanted := filepath.Join(closed, "data")
-	require.False(t, stranger.Reaches(wanted))
-	require.True(t, stranger.Reaches("/var/tmp"))
+	require.False(t, stranger.CanReach(wanted))
+	require.True(t, stranger.CanReach("/var/tmp"))
 
 	var caller *child.User
-	require.True(t, caller.Reaches(wanted))
+	require.True(t, caller.CanReach(wanted))
 	folder, err := caller.Folder(wanted)
 	require.NoError(t, err)
 	require.Equal(t, wanted, folder)
 
 	if os.Geteuid() != 0 {
-		return // Only root gives folders away.
+		return // only root can give a folder to another user
 	}
 	folder, err = stranger.Folder(wanted)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(folder)) })
 	require.Equal(t, child.Shelter(wanted), folder)
-	require.True(t, stranger.Reaches(folder))
+	require.True(t, stranger.CanReach(folder))
 	again, err := stranger.Folder(wanted)
 	require.NoError(t, err)
 	require.Equal(t, folder, again)
@@ -109,7 +109,7 @@ func TestAFolderIsWhereItsUserReachesIt(t *testing.T) {
 
 func TestAFolderOfSomebodyElseIsNotTaken(t *testing.T) {
 	if os.Geteuid() != 0 {
-		return // Only root drops to another user, and gives folders away.
+		return // only root can run as another user and give folders away
 	}
 	closed := t.TempDir()
 	require.NoError(t, os.Chmod(closed, 0o700))
@@ -137,9 +137,9 @@ func TestTheTailOfALog(t *testing.T) {
 	require.Equal(t, "one\ntwo\nthree", child.Tail(file, 9))
 }
 
-func TestANiceChildGivesWayAndItsParentDoesNot(t *testing.T) {
+func TestOnlyTheChildGetsTheNiceness(t *testing.T) {
 	if _, err := exec.LookPath("nice"); err != nil || runtime.GOOS != "linux" {
-		t.Skip("priorities are read in Linux's way, and set by the program nice")
+		t.Skip("the test needs Linux and the program nice")
 	}
 	process, err := child.Start(exec.Command("sleep", "300"), child.Options{Nice: 7})
 	require.NoError(t, err)
@@ -154,7 +154,8 @@ func TestANiceChildGivesWayAndItsParentDoesNot(t *testing.T) {
 	requireSession(t, plain.Pid(), 0)
 }
 
-// requireSession checks a session's share where the kernel divides by session.
+// requireSession checks the session's priority where the kernel divides the processors by
+// session.
 func requireSession(t *testing.T, pid, nice int) {
 	t.Helper()
 	session, err := os.ReadFile(fmt.Sprintf("/proc/%d/autogroup", pid))
@@ -168,7 +169,7 @@ func requireSession(t *testing.T, pid, nice int) {
 	require.NotEqual(t, string(own), string(session))
 }
 
-// nice returns how nice a process is; the kernel's call gives 20 less of it.
+// nice returns the niceness of a process. The system call returns 20 minus that.
 func nice(t *testing.T, pid int) int {
 	t.Helper()
 	priority, err := syscall.Getpriority(syscall.PRIO_PROCESS, pid)

@@ -12,15 +12,14 @@ import (
 	"time"
 )
 
-// Run starts cmd as [Start] does and waits for it. When ctx ends first, the
-// whole process group is killed and the context's error is returned. A command
-// whose Stdout and Stderr are unset has its output collected, and the end of
-// it becomes part of the error.
+// Run starts cmd as [Start] does and waits for it. If ctx ends first, Run kills the whole
+// process group and returns the context's error. If Stdout and Stderr of cmd are unset, Run
+// collects the output and adds its end to the error.
 func Run(ctx context.Context, cmd *exec.Cmd, options Options) error {
 	output := &tailBuffer{}
 	if cmd.Stdout == nil && cmd.Stderr == nil {
 		cmd.Stdout, cmd.Stderr = output, output
-		// A grandchild that keeps the pipe open must not keep the caller waiting.
+		// A grandchild that keeps the pipe open must not make the caller wait.
 		cmd.WaitDelay = time.Second
 	}
 	process, err := Start(cmd, options)
@@ -40,11 +39,10 @@ func Run(ctx context.Context, cmd *exec.Cmd, options Options) error {
 	return nil
 }
 
-// KillTree ends a process, and all that came out of it, at once and without
-// warning, the way a power failure would. It returns when none of them runs any
-// more. From the top down every process is frozen before its children are
-// counted, so that none can start another or repair what it lost: a Postgres
-// backend that outlived its postmaster would keep the next server from starting.
+// KillTree kills a process and all its descendants at once, as a power failure would. It
+// returns when none of them runs. It freezes every process from the top down before it lists
+// the children, so that no process can start another or repair a loss: a Postgres backend that
+// outlives its postmaster keeps the next server from starting.
 func (p *Process) KillTree() {
 	if p.Ended() {
 		return
@@ -61,7 +59,7 @@ func (p *Process) KillTree() {
 	}
 }
 
-// freeze stops a process and everything below it, and lists them.
+// freeze stops a process and its descendants and lists them.
 func freeze(pid int) []int {
 	_ = syscall.Kill(pid, syscall.SIGSTOP)
 	frozen := []int{pid}

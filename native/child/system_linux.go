@@ -8,8 +8,7 @@ import (
 	"syscall"
 )
 
-// attributes asks the kernel for a session of its own, the other user and the
-// death signal.
+// attributes asks the kernel for a new session, the other user and the death signal.
 func attributes(options Options) *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{Setsid: true, Pdeathsig: options.Death}
 	if options.User != nil {
@@ -18,11 +17,11 @@ func attributes(options Options) *syscall.SysProcAttr {
 	return attr
 }
 
-// yield has the session of a child give way. With automatic grouping, which desktops and
-// many servers have on, the kernel divides the processors between sessions and looks at a
-// process's own priority only within its session. Where there is no such grouping there
-// is no such file, and the process's priority is enough: an error is nobody's.
-func yield(pid, nice int) {
+// lowerSessionPriority sets the niceness of a child's session. With automatic grouping, which
+// is on for desktops and many servers, the kernel divides the processors between sessions and
+// applies the priority of a process only within its session. Without such grouping the file is
+// missing and the priority of the process is enough, so errors are ignored.
+func lowerSessionPriority(pid, nice int) {
 	if nice != 0 {
 		_ = os.WriteFile(autogroup(pid), []byte(strconv.Itoa(nice)), 0)
 	}
@@ -30,16 +29,15 @@ func yield(pid, nice int) {
 
 func autogroup(pid int) string { return filepath.Join("/proc", strconv.Itoa(pid), "autogroup") }
 
-// Running reports whether a process exists and still executes. A zombie does
-// not: it only waits for its parent to take note, which in a container may
-// never happen.
+// Running reports whether a process exists and executes. A zombie does not execute: it waits
+// for its parent to read its status, which in a container may never happen.
 func Running(pid int) bool {
 	state, _, ok := stat(pid)
 	return ok && state != "Z" && state != "X"
 }
 
-// Children lists the processes whose parent is pid, in no order. It is empty
-// when the process is gone.
+// Children lists the processes whose parent is pid, in no particular order. It is empty if the
+// process is gone.
 func Children(pid int) []int {
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
@@ -58,7 +56,7 @@ func Children(pid int) []int {
 	return children
 }
 
-// Command is the short name of a process, empty when it is gone.
+// Command is the short name of a process; empty if it is gone.
 func Command(pid int) string {
 	name, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "comm"))
 	if err != nil {
@@ -67,9 +65,9 @@ func Command(pid int) string {
 	return strings.TrimSpace(string(name))
 }
 
-// stat reads the state letter and the parent of a process. The name before
-// them is in parentheses and may itself hold blanks and parentheses, so the
-// line is cut after the last one.
+// stat reads the state letter and the parent of a process. The name in front of them is in
+// parentheses and may itself contain spaces and parentheses, so the line is cut after the last
+// one.
 func stat(pid int) (state string, parent int, ok bool) {
 	line, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
 	if err != nil {

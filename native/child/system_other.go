@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// attributes asks for a group of its own and the other user. There is no
-// death signal outside Linux.
+// attributes asks for a process group of its own and the other user. Only Linux has a death
+// signal.
 func attributes(options Options) *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{Setpgid: true}
 	if options.User != nil {
@@ -19,17 +19,17 @@ func attributes(options Options) *syscall.SysProcAttr {
 	return attr
 }
 
-// yield does nothing: a priority is a process's own here.
-func yield(int, int) {}
+// lowerSessionPriority does nothing: here the priority of a process is enough.
+func lowerSessionPriority(int, int) {}
 
-// Running reports whether a process exists and still executes; a zombie does not.
+// Running reports whether a process exists and executes. A zombie does not execute.
 func Running(pid int) bool {
 	state := ps("-o", "stat=", "-p", strconv.Itoa(pid))
 	return state != "" && !strings.HasPrefix(state, "Z")
 }
 
-// Children lists the processes whose parent is pid, in no order. It is empty
-// when the process is gone.
+// Children lists the processes whose parent is pid, in no particular order. It is empty if the
+// process is gone.
 func Children(pid int) []int {
 	var children []int
 	for _, line := range strings.Split(ps("-axo", "pid=,ppid="), "\n") {
@@ -44,7 +44,7 @@ func Children(pid int) []int {
 	return children
 }
 
-// Command is the short name of a process, empty when it is gone.
+// Command is the short name of a process; empty if it is gone.
 func Command(pid int) string {
 	path := ps("-o", "comm=", "-p", strconv.Itoa(pid))
 	return path[strings.LastIndexByte(path, '/')+1:]

@@ -9,8 +9,8 @@ import (
 // tailBytes bounds what [Tail] reads of a log, however long its lines are.
 const tailBytes = 64 << 10
 
-// Tail is the end of a log file: at most so many whole lines. It is empty when
-// the file cannot be read, because it only ever adds to another failure.
+// Tail returns the last lines of a log file. It is empty if the file cannot be read, because it
+// only adds detail to another error.
 func Tail(path string, lines int) string {
 	file, err := os.Open(path)
 	if err != nil {

@@ -13,20 +13,19 @@ import (
 	"syscall"
 )
 
-// User is somebody without privileges, to whom root drops for programs that
-// refuse to run as root.
+// User is a user without privileges. Programs that refuse to run as root run as this user.
 type User struct {
 	Name string
 	UID  uint32
 	GID  uint32
 }
 
-// ErrNoUser is returned by [Unprivileged] when the caller is root and the
-// machine knows none of the users it looks for.
-var ErrNoUser = errors.New("no user to drop to: none of nobody, daemon, postgres exists")
+// ErrNoUser is returned by [Unprivileged] if the caller is root and none of the expected users
+// exists.
+var ErrNoUser = errors.New("no user to run as instead of root: none of nobody, daemon and postgres exists")
 
-// Unprivileged finds the user that programs refusing root run as. It is nil
-// when the caller is not root: then everything runs as the caller.
+// Unprivileged returns the user for programs that refuse to run as root. It returns nil if the
+// caller is not root; then everything runs as the caller.
 func Unprivileged() (*User, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
@@ -50,10 +49,9 @@ func (u *User) credential() *syscall.Credential {
 	return &syscall.Credential{Uid: u.UID, Gid: u.GID, Groups: []uint32{u.GID}}
 }
 
-// Reaches reports whether the user can enter every folder that leads to path
-// and path itself. A path that does not exist yet is judged by the folders
-// that do. A nil user is the caller, who can.
-func (u *User) Reaches(path string) bool {
+// CanReach reports whether the user can enter path and every folder above it. If path does not
+// exist yet, only the existing folders count. A nil user is the caller, who always can.
+func (u *User) CanReach(path string) bool {
 	if u == nil {
 		return true
 	}
@@ -63,7 +61,7 @@ func (u *User) Reaches(path string) bool {
 	}
 	for {
 		info, err := os.Stat(path)
-		if err == nil && !u.enters(info) {
+		if err == nil && !u.canEnter(info) {
 			return false
 		}
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -76,8 +74,8 @@ func (u *User) Reaches(path string) bool {
 	}
 }
 
-// enters reads the execute bit that applies to the user.
-func (u *User) enters(info fs.FileInfo) bool {
+// canEnter reads the execute bit that applies to the user.
+func (u *User) canEnter(info fs.FileInfo) bool {
 	owner, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
 		return false
@@ -92,9 +90,9 @@ func (u *User) enters(info fs.FileInfo) bool {
 	}
 }
 
-// Folder makes a folder that the user owns and reaches, and returns where it
-// is: path itself if that can be, otherwise [Shelter] of it. Calling it again
-// finds the same folder. A nil user gets path.
+// Folder makes a folder that the user owns and can reach, and returns its path: the given path
+// if that is possible, otherwise its [Shelter]. A repeated call returns the same folder. A nil
+// user always gets path.
 func (u *User) Folder(path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
@@ -103,7 +101,7 @@ func (u *User) Folder(path string) (string, error) {
 	if u == nil {
 		return path, os.MkdirAll(path, 0o700)
 	}
-	if !u.Reaches(filepath.Dir(path)) {
+	if !u.CanReach(filepath.Dir(path)) {
 		path = Shelter(path)
 	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -112,8 +110,8 @@ func (u *User) Folder(path string) (string, error) {
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", err
 	}
-	// The shelter lies in a folder that everybody may write to and its name can
-	// be guessed: what is found there must not be somebody else's, nor a link.
+	// The shelter is in a folder that everybody may write to, and its name can be guessed. It
+	// must not be a link or a folder of another user.
 	info, err := os.Lstat(path)
 	if err != nil {
 		return "", err
@@ -125,8 +123,8 @@ func (u *User) Folder(path string) (string, error) {
 	return path, os.Chown(path, int(u.UID), int(u.GID))
 }
 
-// WriteFile writes a file that only the user reads, and replaces one that is
-// there. A nil user is the caller.
+// WriteFile writes a file that only the user can read, and replaces an existing one. A nil user
+// is the caller.
 func (u *User) WriteFile(path, content string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -142,7 +140,7 @@ func (u *User) WriteFile(path, content string) error {
 	return errors.Join(err, file.Close())
 }
 
-// CopyFile copies a file to one that only the user reads.
+// CopyFile copies a file to one that only the user can read.
 func (u *User) CopyFile(from, to string) error {
 	content, err := os.ReadFile(from)
 	if err != nil {
@@ -151,8 +149,8 @@ func (u *User) CopyFile(from, to string) error {
 	return u.WriteFile(to, string(content))
 }
 
-// Shelter is where the content of path lives when the user who needs it cannot
-// reach path: a folder under /var/tmp named by a hash of the path.
+// Shelter is the folder that replaces path for a user who cannot reach path. It is under
+// /var/tmp, named by a hash of path.
 func Shelter(path string) string {
 	sum := sha256.Sum256([]byte(filepath.Clean(path)))
 	return filepath.Join("/var/tmp", "codebank-"+hex.EncodeToString(sum[:8]))

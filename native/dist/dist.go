@@ -1,12 +1,10 @@
-// Package dist provides the programs that the stack is made of but that this
-// repository does not build: Postgres, Kafka, the schema registry, the
-// connectors and Elasticsearch.
+// Package dist provides the programs that the stack needs and this repository does not build:
+// Postgres, Kafka, the schema registry, the connectors and Elasticsearch.
 //
-// They are fetched through Maven from wherever the user's Maven fetches, and
-// unpacked once under .stack/dist at the top of the repository. A distribution
-// that is there is complete: it is unpacked under another name and renamed at
-// the end, and one lock lets only one process at a time do so. The name holds
-// the version, so a changed pin is a changed name.
+// Maven fetches them from the repositories of the user's settings. They are unpacked once,
+// under .stack/dist at the top of the repository. An existing folder is always complete: the
+// files are unpacked under another name, which is changed at the end, and one lock admits one
+// process at a time. The name contains the version, so another version has another name.
 package dist
 
 import (
@@ -19,23 +17,22 @@ import (
 	"codebank.dev/native/child"
 )
 
-// scratchPrefix marks folders of distributions in the making. Whoever holds the
-// lock may remove those it finds: their makers are dead.
+// scratchPrefix marks folders that are being filled. The holder of the lock may remove them:
+// the processes that made them are dead.
 const scratchPrefix = ".making-"
 
-// Store is the folder of unpacked distributions. It is safe for concurrent use
-// by goroutines and by processes.
+// Store is the folder of unpacked distributions. Goroutines and processes may use it
+// concurrently.
 type Store struct {
 	root     string
 	progress func(string)
-	// turn lets those who wait in this process go in the order they came, which
-	// the lock between processes does not.
-	turn chan struct{}
+	// queue admits the callers of this process in the order in which they came. The lock
+	// between processes does not keep an order.
+	queue chan struct{}
 }
 
-// Open finds the store of the repository that the working directory is in. It
-// reads and makes nothing. The function is told, in a few words, before
-// anything that takes long; nil keeps silent.
+// Open finds the store of the repository that contains the working directory. It only reads.
+// The function progress gets a short message before each long step; nil means no messages.
 func Open(progress func(string)) (*Store, error) {
 	root, err := Root()
 	if err != nil {
@@ -48,7 +45,7 @@ func Open(progress func(string)) (*Store, error) {
 }
 
 func newStore(root string, progress func(string)) *Store {
-	return &Store{root: root, progress: progress, turn: make(chan struct{}, 1)}
+	return &Store{root: root, progress: progress, queue: make(chan struct{}, 1)}
 }
 
 // Root is the top folder of the repository.
@@ -57,22 +54,22 @@ func (s *Store) Root() string { return s.root }
 // Dir is the folder that holds the distributions.
 func (s *Store) Dir() string { return filepath.Join(s.root, ".stack", "dist") }
 
-// Provide returns the folder of that name in the store. If it is not there,
-// make fills an empty folder, which then takes the name; a failure leaves
-// nothing behind. The name may have slashes. What a name holds never changes:
-// make is not called again for a folder that exists.
-func (s *Store) Provide(ctx context.Context, name string, make func(ctx context.Context, into string) error) (string, error) {
-	return s.provide(ctx, s.Dir(), name, make)
+// Provide returns the folder with a name in the store. If the folder is missing, fill gets an
+// empty folder, which then takes the name; a failure leaves nothing behind. The name may
+// contain slashes. The content of a name never changes: fill is not called again for an
+// existing folder.
+func (s *Store) Provide(ctx context.Context, name string, fill func(ctx context.Context, into string) error) (string, error) {
+	return s.provide(ctx, s.Dir(), name, fill)
 }
 
-func (s *Store) provide(ctx context.Context, dir, name string, make func(ctx context.Context, into string) error) (string, error) {
+func (s *Store) provide(ctx context.Context, dir, name string, fill func(ctx context.Context, into string) error) (string, error) {
 	final := filepath.Join(dir, filepath.FromSlash(name))
 	if isFolder(final) {
 		return final, nil
 	}
 	select {
-	case s.turn <- struct{}{}:
-		defer func() { <-s.turn }()
+	case s.queue <- struct{}{}:
+		defer func() { <-s.queue }()
 	case <-ctx.Done():
 		return "", ctx.Err()
 	}
@@ -96,17 +93,16 @@ func (s *Store) provide(ctx context.Context, dir, name string, make func(ctx con
 	if err := os.Chmod(scratch, folderMode); err != nil {
 		return "", err
 	}
-	if err := make(ctx, scratch); err != nil {
+	if err := fill(ctx, scratch); err != nil {
 		return "", fmt.Errorf("provide %s: %w", name, err)
 	}
 	return final, os.Rename(scratch, final)
 }
 
-// Reachable returns where a user finds a folder of the store: the folder
-// itself, or, when the repository lies where only root can go, a copy of it
-// under /var/tmp.
+// Reachable returns a folder of the store for a user. It is the folder itself, or a copy under
+// /var/tmp if the user cannot reach the repository.
 func (s *Store) Reachable(ctx context.Context, folder string, user *child.User) (string, error) {
-	if user.Reaches(folder) {
+	if user.CanReach(folder) {
 		return folder, nil
 	}
 	name, err := filepath.Rel(s.Dir(), folder)
@@ -114,12 +110,12 @@ func (s *Store) Reachable(ctx context.Context, folder string, user *child.User) 
 		return "", err
 	}
 	return s.provide(ctx, s.Shelter(), name, func(_ context.Context, into string) error {
-		s.progress("copying " + name + " to where " + user.Name + " can read it")
+		s.progress("copying " + name + " to a folder that " + user.Name + " can read")
 		return copyTree(folder, into, ".")
 	})
 }
 
-// Shelter is the folder under /var/tmp that holds the copies which [Store.Reachable] made.
+// Shelter is the folder under /var/tmp with the copies that [Store.Reachable] makes.
 func (s *Store) Shelter() string { return child.Shelter(s.Dir()) }
 
 func isFolder(path string) bool {

@@ -47,7 +47,7 @@ func TestAJavaThatIsNewEnoughIsFound(t *testing.T) {
 	require.Equal(t, java, chosen)
 }
 
-func TestAChosenJavaThatIsNoneIsAnError(t *testing.T) {
+func TestAChosenFolderWithoutAJDKIsAnError(t *testing.T) {
 	t.Setenv("CODEBANK_JAVA_HOME", t.TempDir())
 	_, err := FindJava(t.Context())
 	require.ErrorContains(t, err, "CODEBANK_JAVA_HOME")
@@ -93,7 +93,7 @@ func TestAFailureLeavesNothingAndIsTriedAgain(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, entries)
 
-	// What a killed maker left is removed by the next one.
+	// The next call removes the remains of a killed process.
 	require.NoError(t, os.Mkdir(filepath.Join(store.Dir(), scratchPrefix+"dead"), 0o755))
 	_, err = store.Provide(t.Context(), "one", func(context.Context, string) error { return nil })
 	require.NoError(t, err)

@@ -12,18 +12,18 @@ import (
 	"strconv"
 )
 
-// MinimumJava is the oldest Java that all parts run on.
+// MinimumJava is the oldest Java release that runs all parts.
 const MinimumJava = 21
 
 // Java is an installed Java development kit.
 type Java struct {
-	// Home is its folder; the program is bin/java below it.
+	// Home is its folder. The program is bin/java below it.
 	Home string
-	// Version is the feature release, 21 for example.
+	// Version is the feature release, for example 21.
 	Version int
 }
 
-// ErrNoJava is returned by [FindJava] when no Java is new enough.
+// ErrNoJava is returned by [FindJava] if no installed Java is new enough.
 var ErrNoJava = fmt.Errorf("no JDK %d or newer found: set CODEBANK_JAVA_HOME to one", MinimumJava)
 
 // Program is the path of a program of the kit, such as "java".
@@ -31,29 +31,28 @@ func (j Java) Program(name string) string {
 	return filepath.Join(j.Home, "bin", name)
 }
 
-// FindJava looks for a JDK that is new enough: first the folders named by
-// CODEBANK_JAVA_HOME and JAVA_HOME, then the java on PATH, then the folders
-// where systems install them, newest first. A CODEBANK_JAVA_HOME that does not
-// hold one is an error rather than passed over, for somebody has chosen it.
+// FindJava looks for a JDK that is new enough: first in the folders of CODEBANK_JAVA_HOME and
+// JAVA_HOME, then for the java on PATH, then in the folders where systems install JDKs, newest
+// first. A CODEBANK_JAVA_HOME without such a JDK is an error, because somebody chose it.
 func FindJava(ctx context.Context) (Java, error) {
 	if home := os.Getenv("CODEBANK_JAVA_HOME"); home != "" {
-		java, err := inspect(ctx, home)
+		java, err := readVersion(ctx, home)
 		if err == nil && java.Version < MinimumJava {
-			err = fmt.Errorf("it is Java %d", java.Version)
+			err = fmt.Errorf("its release is %d", java.Version)
 		}
 		if err != nil {
-			return Java{}, fmt.Errorf("CODEBANK_JAVA_HOME=%s is no JDK %d or newer: %w", home, MinimumJava, err)
+			return Java{}, fmt.Errorf("CODEBANK_JAVA_HOME=%s is not a JDK %d or newer: %w", home, MinimumJava, err)
 		}
 		return java, nil
 	}
 	for _, home := range namedHomes() {
-		if java, err := inspect(ctx, home); err == nil && java.Version >= MinimumJava {
+		if java, err := readVersion(ctx, home); err == nil && java.Version >= MinimumJava {
 			return java, nil
 		}
 	}
 	var best Java
 	for _, home := range installedHomes() {
-		java, err := inspect(ctx, home)
+		java, err := readVersion(ctx, home)
 		if err == nil && java.Version >= MinimumJava && java.Version > best.Version {
 			best = java
 		}
@@ -64,14 +63,14 @@ func FindJava(ctx context.Context) (Java, error) {
 	return best, nil
 }
 
-// namedHomes are the folders that the environment points to.
+// namedHomes returns the folders that the environment names.
 func namedHomes() []string {
 	var homes []string
 	if home := os.Getenv("JAVA_HOME"); home != "" {
 		homes = append(homes, home)
 	}
 	if program, err := exec.LookPath("java"); err == nil {
-		// On many systems the one on PATH is a link to a link.
+		// On many systems the java on PATH is a link to a link.
 		if program, err = filepath.EvalSymlinks(program); err == nil {
 			homes = append(homes, filepath.Dir(filepath.Dir(program)))
 		}
@@ -79,7 +78,7 @@ func namedHomes() []string {
 	return homes
 }
 
-// installedHomes are the folders of a system's Java installations.
+// installedHomes returns the folders of the system's Java installations.
 func installedHomes() []string {
 	patterns := []string{
 		"/usr/lib/jvm/*",
@@ -100,13 +99,13 @@ func installedHomes() []string {
 	return homes
 }
 
-// javaVersion finds the feature release in `java -version`: "25.0.1" and
-// "21-ea" name it first, "1.8.0_292" second.
+// javaVersion finds the feature release in the output of `java -version`: "25.0.1" and "21-ea"
+// begin with it, in "1.8.0_292" it comes second.
 var javaVersion = regexp.MustCompile(`version "(?:1\.)?(\d+)`)
 
-// inspect asks the compiler's neighbour for its version. A folder without
-// javac is a runtime only, and the plug-in has to be compiled.
-func inspect(ctx context.Context, home string) (Java, error) {
+// readVersion runs java to read its version. A folder without javac is only a runtime, and the
+// plug-in must be compiled.
+func readVersion(ctx context.Context, home string) (Java, error) {
 	java := Java{Home: home}
 	if _, err := os.Stat(java.Program("javac")); err != nil {
 		return Java{}, err
@@ -117,7 +116,7 @@ func inspect(ctx context.Context, home string) (Java, error) {
 	}
 	match := javaVersion.FindSubmatch(out)
 	if match == nil {
-		return Java{}, errors.New("unknown version: " + string(out))
+		return Java{}, errors.New("unknown version of Java: " + string(out))
 	}
 	java.Version, err = strconv.Atoi(string(match[1]))
 	return java, err

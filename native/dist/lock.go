@@ -10,16 +10,16 @@ import (
 	"time"
 )
 
-// lockPoll is how often a lock that is taken is tried again.
+// lockPoll is the interval at which a taken lock is tried again.
 const lockPoll = 50 * time.Millisecond
 
-// Lock takes an exclusive lock on a file, which is made if needed, and returns
-// what releases it. It waits until the lock is free or ctx ends. The lock holds
-// between processes and between callers in one process, and falls with the
-// process that holds it; the file itself stays and means nothing.
+// Lock takes an exclusive lock on a file and returns the function that releases it. It makes
+// the file if needed and waits until the lock is free or ctx ends. The lock excludes other
+// processes and other callers in this process. It ends with the process that holds it. The file
+// stays and has no meaning of its own.
 func Lock(ctx context.Context, path string) (release func(), err error) {
 	for {
-		// Asking again and again keeps the wait under the caller's control.
+		// Trying again and again lets ctx end the wait.
 		release, ok, err := TryLock(path)
 		if err != nil || ok {
 			return release, err
@@ -32,7 +32,7 @@ func Lock(ctx context.Context, path string) (release func(), err error) {
 	}
 }
 
-// TryLock is [Lock] without the wait: ok is false when somebody else holds the lock.
+// TryLock is [Lock] without the wait. It returns ok false if the lock is taken.
 func TryLock(path string) (release func(), ok bool, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, false, err

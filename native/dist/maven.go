@@ -17,15 +17,15 @@ import (
 // dependencyPlugin is the Maven plug-in that fetches artifacts.
 const dependencyPlugin = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1"
 
-// ErrNoMaven is returned when something has to be fetched and there is no mvn.
+// ErrNoMaven is returned if something must be fetched and there is no mvn.
 var ErrNoMaven = errors.New("no mvn on PATH: install Maven, for example with: apt-get install maven")
 
 // Artifact names a file in a Maven repository.
 type Artifact struct {
 	Group, Name, Version string
-	// Type is the packaging, jar when empty.
+	// Type is the packaging; empty means jar.
 	Type string
-	// Classifier tells several files of one artifact apart; usually empty.
+	// Classifier distinguishes the files of one artifact; usually it is empty.
 	Classifier string
 }
 
@@ -45,8 +45,7 @@ func (a Artifact) kind() string {
 	return a.Type
 }
 
-// fetch puts one artifact into a folder, without what it depends on, and
-// returns the file.
+// fetch puts one artifact into a folder, without its dependencies, and returns the file.
 func (s *Store) fetch(ctx context.Context, artifact Artifact, into string) (string, error) {
 	before, err := filepath.Glob(filepath.Join(into, "*"))
 	if err != nil {
@@ -66,11 +65,11 @@ func (s *Store) fetch(ctx context.Context, artifact Artifact, into string) (stri
 			return file, nil
 		}
 	}
-	return "", fmt.Errorf("maven fetched %s but no file came of it", artifact)
+	return "", fmt.Errorf("Maven fetched %s and left no file", artifact)
 }
 
-// fetchTree puts artifacts and everything they need at run time into a folder,
-// flat, except artifacts of the excluded groups.
+// fetchTree puts artifacts and their runtime dependencies into one folder, without the
+// artifacts of the excluded groups.
 func (s *Store) fetchTree(ctx context.Context, artifacts []Artifact, excludedGroups []string, into string) error {
 	args := []string{dependencyPlugin + ":copy-dependencies", "-DincludeScope=runtime", "-DoutputDirectory=" + into}
 	if len(excludedGroups) > 0 {
@@ -79,8 +78,8 @@ func (s *Store) fetchTree(ctx context.Context, artifacts []Artifact, excludedGro
 	return s.maven(ctx, into, projectOf(artifacts), args...)
 }
 
-// maven runs Maven on a project made up for the purpose. Repositories, mirrors
-// and proxies are the user's own settings; none is named here.
+// maven runs Maven on a temporary project. Repositories, mirrors and proxies come from the
+// user's own settings.
 func (s *Store) maven(ctx context.Context, near string, p project, args ...string) error {
 	folder, err := os.MkdirTemp(filepath.Dir(near), scratchPrefix+"pom-")
 	if err != nil {
@@ -98,9 +97,8 @@ func (s *Store) maven(ctx context.Context, near string, p project, args ...strin
 	return Maven(ctx, folder, append([]string{"-f", pom}, args...)...)
 }
 
-// Maven runs mvn in a folder, quietly and without questions. It runs on the
-// Java that the parts run on when JAVA_HOME does not choose another. The error
-// holds the end of Maven's output.
+// Maven runs mvn in a folder without output and questions. It uses the Java of the parts unless
+// JAVA_HOME names another. The error contains the end of Maven's output.
 func Maven(ctx context.Context, folder string, args ...string) error {
 	program, err := exec.LookPath("mvn")
 	if err != nil {

@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 )
 
-// The releases of the parts that are not built here. They were chosen together:
-// each is the newest that is known to work with the others.
+// The releases of the parts that are not built here. They belong together: each is the newest
+// that works with the others.
 const (
 	kafkaVersion         = "4.3.1"
 	log4jVersion         = "2.25.4"
@@ -16,8 +16,8 @@ const (
 	elasticsearchVersion = "8.19.21"
 )
 
-// Kafka provides the class path of the broker and of Kafka Connect: a folder of
-// jars. They come without a logging backend, so one is added.
+// Kafka provides the class path of the broker and of Kafka Connect: a folder of jars. They have
+// no logging backend, so one is added.
 func (s *Store) Kafka(ctx context.Context) (string, error) {
 	return s.Provide(ctx, "kafka-"+kafkaVersion, func(ctx context.Context, into string) error {
 		s.progress("fetching Kafka and Kafka Connect " + kafkaVersion)
@@ -80,8 +80,8 @@ func (s *Store) fetchAndUnpack(ctx context.Context, artifact Artifact, into stri
 	return os.Remove(archive)
 }
 
-// flatten replaces the one folder at the top of an unpacked archive by what it
-// holds. An archive without such a folder is left as it is.
+// flatten replaces the only folder at the top of an unpacked archive by its content. It leaves
+// an archive without such a folder as it is.
 func flatten(folder string) error {
 	entries, err := os.ReadDir(folder)
 	if err != nil || len(entries) != 1 || !entries[0].IsDir() {

@@ -12,10 +12,9 @@ import (
 	"strings"
 )
 
-// Plugins provides every plug-in of Kafka Connect and returns the folders that
-// belong on the worker's plugin.path: each holds one folder, and that one the
-// plug-in's jars, flat. A changed plug-in is another folder, so a worker that
-// runs keeps what it has loaded.
+// Plugins provides the plug-ins of Kafka Connect and returns the folders for the worker's
+// plugin.path. Each holds one folder with the plug-in's jars. A changed plug-in has another
+// folder, so a running worker keeps what it has loaded.
 func (s *Store) Plugins(ctx context.Context) ([]string, error) {
 	folder, err := s.ownPlugin(ctx)
 	if err != nil || folder == "" {
@@ -24,9 +23,8 @@ func (s *Store) Plugins(ctx context.Context) ([]string, error) {
 	return []string{folder}, nil
 }
 
-// ownPlugin builds the plug-in of this repository, connectors/plugin, unless it
-// has been built from the same sources before. It is empty where the sources
-// are not there.
+// ownPlugin builds the plug-in of this repository, connectors/plugin, unless it was built from
+// the same sources before. It returns "" if the sources are missing.
 func (s *Store) ownPlugin(ctx context.Context) (string, error) {
 	sources := filepath.Join(s.root, "connectors", "plugin")
 	if _, err := os.Stat(filepath.Join(sources, "pom.xml")); errors.Is(err, fs.ErrNotExist) {
@@ -38,8 +36,8 @@ func (s *Store) ownPlugin(ctx context.Context) (string, error) {
 	}
 	return s.Provide(ctx, "plugins/codebank-"+hash, func(ctx context.Context, into string) error {
 		s.progress("building the plug-in connectors/plugin")
-		// In a copy: what is built must be what was hashed, whatever an editor or
-		// another build does to the sources meanwhile.
+		// A copy is built, so that the built files are the hashed ones even if an editor or
+		// another build changes the sources meanwhile.
 		work, err := os.MkdirTemp(filepath.Dir(into), scratchPrefix+"build-")
 		if err != nil {
 			return err
@@ -50,7 +48,7 @@ func (s *Store) ownPlugin(ctx context.Context) (string, error) {
 				return err
 			}
 		}
-		// Its tests run with the tests of the module.
+		// The tests of the module run the plug-in's tests.
 		if err := Maven(ctx, work, "-Dmaven.test.skip=true", "package"); err != nil {
 			return err
 		}
@@ -58,10 +56,10 @@ func (s *Store) ownPlugin(ctx context.Context) (string, error) {
 	})
 }
 
-// pluginSources is what the plug-in's jar is made of.
+// pluginSources are the sources of the plug-in's jar.
 var pluginSources = []string{"pom.xml", filepath.Join("src", "main")}
 
-// hashOf is a short hash over the names and contents of a plug-in's sources.
+// hashOf returns a short hash of the names and contents of a plug-in's sources.
 func hashOf(sources string) (string, error) {
 	sum := sha256.New()
 	for _, name := range pluginSources {

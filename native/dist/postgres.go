@@ -10,8 +10,8 @@ import (
 // postgresVersion is the release of the server programs: 18.6.
 const postgresVersion = "18.6.0"
 
-// Postgres provides the programs of the database server and returns the folder
-// that holds bin/initdb and bin/postgres.
+// Postgres provides the programs of the database server and returns the folder that holds
+// bin/initdb and bin/postgres.
 func (s *Store) Postgres(ctx context.Context) (string, error) {
 	platform, err := postgresPlatform()
 	if err != nil {
@@ -35,7 +35,7 @@ func (s *Store) Postgres(ctx context.Context) (string, error) {
 	})
 }
 
-// postgresPlatform is the artifact's word for this machine.
+// postgresPlatform is the part of the artifact's name that names this machine.
 func postgresPlatform() (string, error) {
 	architecture, ok := map[string]string{"amd64": "amd64", "arm64": "arm64v8"}[runtime.GOARCH]
 	if !ok || (runtime.GOOS != "linux" && runtime.GOOS != "darwin") {

@@ -9,11 +9,11 @@ import (
 )
 
 // ErrNoRoot is returned by [Root] outside the repository.
-var ErrNoRoot = errors.New("not inside the repository: no go.work here or above")
+var ErrNoRoot = errors.New("not inside the repository: there is no go.work in this folder or above it")
 
-// Root is the top folder of the repository: the folder of the go.work file in
-// force, or, where the go command cannot tell, the nearest folder at or above
-// the working directory that has one.
+// Root is the top folder of the repository: the folder of the active go.work file. If the go
+// command names none, it is the nearest folder with a go.work file at or above the working
+// directory.
 func Root() (string, error) {
 	out, err := exec.Command("go", "env", "GOWORK").Output()
 	if file := strings.TrimSpace(string(out)); err == nil && filepath.Base(file) == "go.work" {

@@ -16,8 +16,8 @@ import (
 	"github.com/ulikunitz/xz"
 )
 
-// Unpacked trees are readable by everybody: as root, the programs in them run
-// as somebody else.
+// Everybody can read the unpacked files: if the launcher is root, the programs run as another
+// user.
 const (
 	folderMode = 0o755
 	fileMode   = 0o644
@@ -38,8 +38,8 @@ func unpackTarGz(archive, into string) error {
 	return unpackTar(stream, into)
 }
 
-// unpackJarredTxz unpacks the one .txz file that a jar holds, which is how the
-// Postgres programs come.
+// unpackJarredTxz unpacks the .txz file in a jar. The Postgres programs are published in this
+// form.
 func unpackJarredTxz(jar, into string) error {
 	archive, err := zip.OpenReader(jar)
 	if err != nil {
@@ -61,11 +61,10 @@ func unpackJarredTxz(jar, into string) error {
 		}
 		return unpackTar(stream, into)
 	}
-	return fmt.Errorf("%s holds no .txz", jar)
+	return fmt.Errorf("%s contains no .txz file", jar)
 }
 
-// unpackTar unpacks folders, files and symbolic links; there is nothing else
-// in the archives it is meant for.
+// unpackTar unpacks folders, files and symbolic links. The archives contain nothing else.
 func unpackTar(stream io.Reader, into string) error {
 	root, err := os.OpenRoot(into)
 	if err != nil {
@@ -98,7 +97,7 @@ func unpackTar(stream io.Reader, into string) error {
 	}
 }
 
-// unpackZip unpacks a .zip file into a folder and keeps the run bits.
+// unpackZip unpacks a .zip file into a folder and keeps the execute bits.
 func unpackZip(archive, into string) error {
 	reader, err := zip.OpenReader(archive)
 	if err != nil {
@@ -133,8 +132,8 @@ func unpackZipFile(root *os.Root, name string, entry *zip.File) error {
 	return writeFile(root, name, entry.Mode(), content)
 }
 
-// makeFolder makes a folder and those above it. The mode is set once more
-// because the caller's umask may have taken bits away.
+// makeFolder makes a folder and the folders above it. It sets the mode again, because the
+// caller's umask may have removed bits.
 func makeFolder(root *os.Root, name string) error {
 	if name == "." {
 		return nil
@@ -164,8 +163,8 @@ func writeFile(root *os.Root, name string, mode fs.FileMode, content io.Reader) 
 	return errors.Join(errCopy, file.Chmod(mode), file.Close())
 }
 
-// copyTree copies a tree of folders, files and symbolic links into a folder
-// that exists, under a name there; "." copies what the tree holds.
+// copyTree copies a tree of folders, files and symbolic links into an existing folder, under a
+// name there. With the name "." it copies the content of the tree.
 func copyTree(from, into, name string) error {
 	root, err := os.OpenRoot(into)
 	if err != nil {

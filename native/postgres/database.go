@@ -4,19 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
-	"strconv"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// duplicateDatabase is the SQLSTATE of creating a database that exists.
+// duplicateDatabase is the SQLSTATE for a database that exists already.
 const duplicateDatabase = "42P04"
 
-// CreateDatabase makes an empty database. One that exists is left as it is, so
-// the call may be repeated.
+// CreateDatabase creates an empty database. It leaves an existing one as it is, so the call may
+// be repeated.
 func (s *Server) CreateDatabase(ctx context.Context, name string) error {
 	err := s.do(ctx, "create database "+pgx.Identifier{name}.Sanitize())
 	var refused *pgconn.PgError
@@ -29,8 +27,8 @@ func (s *Server) CreateDatabase(ctx context.Context, name string) error {
 	return nil
 }
 
-// DropDatabase deletes a database with all it holds and ends the sessions in
-// it. Deleting one that does not exist does nothing.
+// DropDatabase deletes a database and ends the sessions in it. It does nothing if the database
+// does not exist.
 func (s *Server) DropDatabase(ctx context.Context, name string) error {
 	err := s.do(ctx, "drop database if exists "+pgx.Identifier{name}.Sanitize()+" with (force)")
 	if err != nil {
@@ -39,27 +37,8 @@ func (s *Server) DropDatabase(ctx context.Context, name string) error {
 	return nil
 }
 
-// freePort finds a port on the loopback address that nobody uses right now.
-func freePort() (int, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port, nil
-}
-
-// portFree reports whether a port on the loopback address can be listened on.
-func portFree(port int) bool {
-	listener, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port))
-	if err != nil {
-		return false
-	}
-	return listener.Close() == nil
-}
-
-// environment is what the server's programs see. The caller's own PG… variables
-// are for another server, and its locale may not exist for the builtin provider.
+// environment is the environment of the server's programs. The caller's PG… variables belong to
+// another server, and the builtin locale provider may not know the caller's locale.
 func environment() []string {
 	return []string{"PATH=" + os.Getenv("PATH"), "LC_ALL=C", "TZ=UTC"}
 }

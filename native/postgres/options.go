@@ -11,26 +11,24 @@ import (
 	"strings"
 )
 
-// User is the name of the database's only role, a superuser.
+// User is the name of the only role, a superuser.
 const User = "codebank"
 
 // Options says what to start. Only Dir is required.
 type Options struct {
-	// Dir is the folder that everything of this server lives in: its data, its
-	// password and its log. What an earlier server left there is used again. As
-	// root, the data goes elsewhere when the user who runs the server cannot
-	// reach Dir; see [Server.Data].
+	// Dir is the folder of this server: its data, its password and its log. The files of an
+	// earlier server are used again. If the caller is root, the data is in another place when
+	// the server's user cannot reach Dir; see [Server.Data].
 	Dir string
-	// Port is the TCP port on the loopback address; zero takes a free one, which
-	// then stays the same over restarts.
+	// Port is the TCP port on the loopback address. Zero takes a free port, which stays the
+	// same over restarts.
 	Port int
-	// Settings are added to the server's configuration, by the names of
-	// postgresql.conf. Commits are durable unless a setting here says otherwise.
+	// Settings are added to the server's configuration, by the names of postgresql.conf.
+	// Commits are durable unless a setting here changes that.
 	Settings map[string]string
-	// Log is the file that the server's messages are added to; empty is
-	// the file postgres.log in Dir.
+	// Log is the file for the server's messages; empty means postgres.log in Dir.
 	Log string
-	// Progress is told before anything that takes long; nil keeps silent.
+	// Progress gets a message before each long step; nil means no messages.
 	Progress func(string)
 }
 
@@ -49,8 +47,8 @@ func (o Options) withDefaults() (Options, error) {
 	return o, nil
 }
 
-// arguments is the server's command line. The server listens on the loopback
-// address only and makes no socket file, whose path could be too long.
+// arguments is the server's command line. The server listens on the loopback address only. It
+// makes no socket file, because the path could be too long.
 func (o Options) arguments(data string, port int) []string {
 	settings := map[string]string{
 		"listen_addresses":        "127.0.0.1",
@@ -69,8 +67,8 @@ func (o Options) arguments(data string, port int) []string {
 	return args
 }
 
-// password returns the role's password, which is made up once per folder and
-// kept in a file that only the owner reads.
+// password returns the role's password. It is generated once per folder and kept in a file that
+// only the owner can read.
 func (o Options) password() (string, error) {
 	file := filepath.Join(o.Dir, "postgres.password")
 	content, err := os.ReadFile(file)

@@ -1,9 +1,9 @@
-// Package postgres runs a real Postgres server as a child process: no
-// container, and nothing to install by hand. The launcher uses it, and so do
-// the tests of every module, through postgrestest.
+// Package postgres runs a real Postgres server as a child process, without a container and
+// without an installation. The launcher uses it. The tests of every module use it through
+// postgrestest.
 //
-// The server listens on the loopback address, keeps its data in a folder that
-// the caller names, and stops when the program that started it dies.
+// The server listens on the loopback address, keeps its data in a folder that the caller names,
+// and stops when the program that started it dies.
 package postgres
 
 import (
@@ -22,28 +22,29 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"codebank.dev/native/child"
+	"codebank.dev/native/process"
 )
 
 const (
-	// readyPoll is how often a starting server is asked whether it answers.
+	// readyPoll is the interval between two pings of a starting server.
 	readyPoll = 20 * time.Millisecond
 	// StopSignal asks the server to end all sessions, write everything to disk and stop.
 	StopSignal = syscall.SIGINT
 
-	// freePortTries bounds how often another free port is taken after somebody
-	// else was quicker to use the one before.
+	// freePortTries bounds how often another free port is taken because another program took
+	// the one before.
 	freePortTries = 5
-	// tailLines is how much of the log an error shows.
+	// tailLines is how many lines of the log an error shows.
 	tailLines = 25
 )
 
-// Server is a running, or stopped, database server. It is safe for concurrent
-// use; starting and stopping exclude each other.
+// Server is a database server, running or stopped. It is safe for concurrent use; starting and
+// stopping exclude each other.
 type Server struct {
 	options Options
 	user    *child.User
 	home    string
-	// folder belongs to the user who runs the server; data, the cluster, is in it.
+	// folder belongs to the user who runs the server. data, the cluster, is in it.
 	folder   string
 	data     string
 	port     int
@@ -53,17 +54,16 @@ type Server struct {
 	process *child.Process
 }
 
-// Start prepares a server as [Prepare] does, starts it and waits until it
-// answers a query. On failure nothing runs, and the error shows the end of the
-// server's log.
+// Start prepares a server as [Prepare] does, starts it and waits until it answers a query. On
+// failure nothing runs, and the error shows the end of the server's log.
 func Start(ctx context.Context, options Options) (*Server, error) {
 	server, err := Prepare(ctx, options)
 	if err != nil {
 		return nil, err
 	}
 	err = server.Restart(ctx)
-	for tries := 1; err != nil && options.Port == 0 && tries < freePortTries && !portFree(server.port); tries++ {
-		if server.port, err = freePort(); err != nil {
+	for tries := 1; err != nil && options.Port == 0 && tries < freePortTries && !process.PortFree(server.port); tries++ {
+		if server.port, err = process.FreePort(); err != nil {
 			return nil, err
 		}
 		err = server.Restart(ctx)
@@ -74,21 +74,19 @@ func Start(ctx context.Context, options Options) (*Server, error) {
 	return server, nil
 }
 
-// Command is what starts the prepared server, and how, for callers who run the
-// process themselves. Its output is not directed anywhere yet. To be asked to
-// stop, the server takes [StopSignal].
+// Command returns the command of the prepared server, for callers that run the process
+// themselves. Its output is not directed anywhere yet. [StopSignal] asks the server to stop.
 func (s *Server) Command() (*exec.Cmd, child.Options) {
 	cmd := exec.Command(filepath.Join(s.home, "bin", "postgres"), s.options.arguments(s.data, s.port)...)
 	cmd.Dir = s.data
 	cmd.Env = environment()
-	// An immediate shutdown: the postmaster takes its backends with it, even one
-	// that is busy and would not notice its death for long.
+	// SIGQUIT is an immediate shutdown: the postmaster ends its backends, even a busy one that
+	// would not notice its death for long.
 	return cmd, child.Options{User: s.user, Death: syscall.SIGQUIT}
 }
 
-// Restart stops the server if it runs and starts it on the same port with the
-// same data. It returns when the server answers a query. It also starts a
-// server that was stopped or killed.
+// Restart stops the server if it runs, and starts it on the same port with the same data. It
+// also starts a server that was stopped or killed. It returns when the server answers a query.
 func (s *Server) Restart(ctx context.Context) error {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -105,11 +103,9 @@ func (s *Server) Restart(ctx context.Context) error {
 	defer log.Close()
 	cmd, how := s.Command()
 	cmd.Stdout, cmd.Stderr = log, log
-	process, err := child.Start(cmd, how)
-	if err != nil {
+	if s.process, err = child.Start(cmd, how); err != nil {
 		return fmt.Errorf("postgres: %w", err)
 	}
-	s.process = process
 	if err := s.awaitReady(ctx); err != nil {
 		s.kill()
 		return fmt.Errorf("postgres on port %d: %w\n%s", s.port, err, child.Tail(s.options.Log, tailLines))
@@ -133,12 +129,12 @@ func (s *Server) awaitReady(ctx context.Context) error {
 	}
 }
 
-// Ping asks the server a query and returns nil if it answers.
+// Ping sends a query to the server and returns nil if the server answers.
 func (s *Server) Ping(ctx context.Context) error {
 	return s.do(ctx, "select 1")
 }
 
-// do runs one statement on a connection of its own to the maintenance database.
+// do runs one statement on a new connection to the maintenance database.
 func (s *Server) do(ctx context.Context, statement string) error {
 	conn, err := pgx.Connect(ctx, s.URL("postgres"))
 	if err != nil {
@@ -148,8 +144,8 @@ func (s *Server) do(ctx context.Context, statement string) error {
 	return errors.Join(err, conn.Close(context.WithoutCancel(ctx)))
 }
 
-// URL is the address of a database, in the form that pgx reads. It holds the
-// password: it is for programs, not for logs.
+// URL is the address of a database, in the form that pgx reads. It contains the password and
+// must not be logged.
 func (s *Server) URL(database string) string {
 	address := url.URL{
 		Scheme:   "postgres",
@@ -167,12 +163,11 @@ func (s *Server) Port() int { return s.port }
 // Password is the password of the role [User].
 func (s *Server) Password() string { return s.password }
 
-// Data is the folder that holds the server's data. It is in Options.Dir, or under
-// /var/tmp when the user who runs the server cannot reach that.
+// Data is the folder with the server's data. It is in Options.Dir, or under /var/tmp if the
+// user who runs the server cannot reach Options.Dir.
 func (s *Server) Data() string { return s.folder }
 
-// Pid is the process id of the server's first process, the postmaster; zero
-// when the server was stopped.
+// Pid is the process id of the postmaster; zero if the server was stopped.
 func (s *Server) Pid() int {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -182,8 +177,7 @@ func (s *Server) Pid() int {
 	return s.process.Pid()
 }
 
-// Done is closed when the server that now runs has ended, for whatever reason;
-// it is nil when none runs.
+// Done is closed when the current server has ended for any reason. It is nil if none runs.
 func (s *Server) Done() <-chan struct{} {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()

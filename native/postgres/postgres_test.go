@@ -85,7 +85,8 @@ func TestSettingsReachTheServer(t *testing.T) {
 	require.Equal(t, "17", value[string](t, connect(t, server.URL("postgres")), "show max_connections"))
 }
 
-// Every way a server can go, and then come back on the same address with what was committed.
+// The server ends in every possible way and starts again at the same address. The committed
+// rows must be there.
 func TestCommittedRowsSurvive(t *testing.T) {
 	ends := map[string]func(t *testing.T, server *postgres.Server){
 		"a stop": func(t *testing.T, server *postgres.Server) {
@@ -116,7 +117,7 @@ func TestCommittedRowsSurvive(t *testing.T) {
 			_, err := conn.Exec(t.Context(), "insert into lives values (1)")
 			require.NoError(t, err)
 			lives++
-			// An open transaction keeps its backend busy and must leave nothing.
+			// An open transaction keeps its backend busy. It must leave nothing behind.
 			tx, err := conn.Begin(t.Context())
 			require.NoError(t, err)
 			_, err = tx.Exec(t.Context(), "insert into lives values (1)")
@@ -153,10 +154,10 @@ func TestASecondStartFindsTheDataAgain(t *testing.T) {
 	require.NoDirExists(t, options.Dir)
 }
 
-func TestAnInterruptedFirstStartIsBegunAgain(t *testing.T) {
+func TestAnInterruptedFirstStartIsRepeated(t *testing.T) {
 	options := postgres.Options{Dir: t.TempDir()}
 	data := ""
-	// Interrupt it later and later, until it comes to an end.
+	// The start is interrupted later and later, until it succeeds.
 	for patience := time.Millisecond; ; patience *= 2 {
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		server, err := postgres.Start(ctx, options)

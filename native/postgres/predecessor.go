@@ -11,18 +11,16 @@ import (
 	"codebank.dev/native/child"
 )
 
-// predecessorPatience bounds how long a server that still runs on the same
-// data is waited for. What remains of a killed one is gone in much less; one
-// that stays belongs to somebody else, and the new server will say so.
-const predecessorPatience = 10 * time.Second
+// predecessorTimeout bounds the wait for another server on the same data. The remains of a
+// killed server are gone much earlier. If a server stays, it is in use, and the new server
+// reports that.
+const predecessorTimeout = 10 * time.Second
 
-// AwaitPredecessor waits until what is left of an earlier server on the same
-// data is gone. After a launcher was killed, its server may still be shutting
-// down when the next one starts, and after a postmaster was killed its
-// backends may hold the shared memory for a moment: either way the next server
-// would refuse to start.
+// AwaitPredecessor waits until an earlier server on the same data is gone. After a launcher was
+// killed, its server may still be shutting down. After a postmaster was killed, its backends
+// may hold the shared memory for a moment. In both cases the next server would refuse to start.
 func (s *Server) AwaitPredecessor(ctx context.Context) error {
-	deadline := time.Now().Add(predecessorPatience)
+	deadline := time.Now().Add(predecessorTimeout)
 	for occupied(s.data) && time.Now().Before(deadline) {
 		select {
 		case <-ctx.Done():
@@ -33,9 +31,8 @@ func (s *Server) AwaitPredecessor(ctx context.Context) error {
 	return nil
 }
 
-// occupied reads the file that a server leaves in its data folder: its first
-// line is the postmaster's process, its seventh the key and the id of the
-// shared memory.
+// occupied reads the file that a server leaves in its data folder. The first line is the
+// process id of the postmaster. The seventh line is the key and the id of the shared memory.
 func occupied(data string) bool {
 	content, err := os.ReadFile(filepath.Join(data, "postmaster.pid"))
 	if err != nil {
@@ -54,8 +51,8 @@ func occupied(data string) bool {
 	return len(memory) == 2 && attached(memory[1])
 }
 
-// attached reports whether any process uses a shared memory segment. Where
-// there is no such list, nobody does.
+// attached reports whether a process uses a shared memory segment. It returns false on systems
+// without this list.
 func attached(id string) bool {
 	list, err := os.ReadFile("/proc/sysvipc/shm")
 	if err != nil {

@@ -9,11 +9,11 @@ import (
 
 	"codebank.dev/native/child"
 	"codebank.dev/native/dist"
+	"codebank.dev/native/process"
 )
 
-// Prepare fetches the server's programs if needed and makes the data folder if
-// it is not there, but starts nothing. Data of an earlier server in the same
-// folder is kept.
+// Prepare fetches the server's programs and makes the data folder, if they are missing. It
+// starts nothing and keeps the data of an earlier server.
 func Prepare(ctx context.Context, options Options) (*Server, error) {
 	options, err := options.withDefaults()
 	if err != nil {
@@ -24,7 +24,7 @@ func Prepare(ctx context.Context, options Options) (*Server, error) {
 		return nil, fmt.Errorf("postgres: %w", err)
 	}
 	if server.port == 0 {
-		server.port, err = freePort()
+		server.port, err = process.FreePort()
 	}
 	return server, err
 }
@@ -54,18 +54,18 @@ func (s *Server) prepare(ctx context.Context) error {
 		return err
 	}
 	s.data = filepath.Join(s.folder, "cluster")
-	return s.initialise(ctx)
+	return s.initialize(ctx)
 }
 
-// initialise runs initdb once per folder. It works under another name, so a
-// cluster that is there is a whole one, and what an interrupted start left is
-// known for what it is.
-func (s *Server) initialise(ctx context.Context) error {
+// initialize runs initdb once per folder. It works under another name and renames the folder at
+// the end, so an existing cluster is complete and the remains of an interrupted start have the
+// other name.
+func (s *Server) initialize(ctx context.Context) error {
 	if _, err := os.Stat(s.data); err == nil {
 		return nil
 	}
-	making := filepath.Join(s.folder, "making")
-	if err := os.RemoveAll(making); err != nil {
+	scratch := filepath.Join(s.folder, "making")
+	if err := os.RemoveAll(scratch); err != nil {
 		return err
 	}
 	password := filepath.Join(s.folder, "password")
@@ -73,7 +73,7 @@ func (s *Server) initialise(ctx context.Context) error {
 	if err := s.user.WriteFile(password, s.password); err != nil {
 		return err
 	}
-	cmd := exec.Command(filepath.Join(s.home, "bin", "initdb"), "-D", making,
+	cmd := exec.Command(filepath.Join(s.home, "bin", "initdb"), "-D", scratch,
 		"--username="+User, "--pwfile="+password, "--auth=scram-sha-256",
 		"--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C",
 		"--data-checksums")
@@ -82,5 +82,5 @@ func (s *Server) initialise(ctx context.Context) error {
 	if err := child.Run(ctx, cmd, child.Options{User: s.user}); err != nil {
 		return err
 	}
-	return os.Rename(making, s.data)
+	return os.Rename(scratch, s.data)
 }

@@ -7,10 +7,9 @@ import (
 	"syscall"
 )
 
-// Stop shuts the server down: sessions are ended, what they had not committed
-// is rolled back, and everything is written to disk. It returns when the
-// server has ended; if ctx ends first, the server is killed, which loses
-// nothing that was committed. Stopping a stopped server does nothing.
+// Stop shuts the server down: it ends the sessions, rolls back uncommitted work and writes
+// everything to disk. It returns when the server has ended. If ctx ends first, it kills the
+// server, which loses nothing that was committed. It does nothing if the server is stopped.
 func (s *Server) Stop(ctx context.Context) error {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -25,7 +24,7 @@ func (s *Server) stop(ctx context.Context) error {
 		s.process = nil
 		return nil
 	}
-	// A server that was frozen could not hear the request to stop.
+	// A frozen server cannot receive the signal.
 	err := errors.Join(s.process.Signal(syscall.SIGCONT), s.process.Signal(StopSignal))
 	if err != nil {
 		s.kill()
@@ -41,9 +40,8 @@ func (s *Server) stop(ctx context.Context) error {
 	}
 }
 
-// Kill ends the server at once and without warning, the way a power failure
-// would. It returns when no process of it runs any more; [Server.Restart]
-// then recovers what was committed.
+// Kill kills the server at once, as a power failure would. It returns when no process of the
+// server runs. [Server.Restart] then recovers the committed data.
 func (s *Server) Kill() {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -57,7 +55,7 @@ func (s *Server) kill() {
 	}
 }
 
-// Remove stops the server at once and deletes its folder with all data.
+// Remove kills the server and deletes its folder with all data.
 func (s *Server) Remove() error {
 	s.Kill()
 	return errors.Join(os.RemoveAll(s.folder), os.RemoveAll(s.options.Dir))

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Group is a table of processes. The table is fixed before Start, except for
-// what [Group.Add] adds later, which is started by its own Start.
+// Group is a table of processes. Rows are added before Start; a row that [Group.Add] adds later
+// is started by its own Start. It is safe for concurrent use.
 type Group struct {
 	logs     string
 	progress func(name, message string)
@@ -22,8 +22,8 @@ type Group struct {
 	rows  []*Process
 }
 
-// NewGroup makes a table whose logs go to a folder, a file per row. The
-// function is told what happens to which row, one call at a time; nil keeps silent.
+// NewGroup makes a table that logs to a folder, one file per row. The function progress gets
+// the name of a row and a message for each event, one call at a time; nil means no messages.
 func NewGroup(logs string, progress func(name, message string)) *Group {
 	if progress == nil {
 		progress = func(string, string) {}
@@ -40,37 +40,37 @@ func NewGroup(logs string, progress func(name, message string)) *Group {
 	}
 }
 
-// Add adds a row. What it needs and uses must have been added before, so the
-// order of the table is an order in which it can be started. It panics on a
-// row that breaks these rules, because tables are written, not read from outside.
+// Add adds a row. The rows that it needs and uses must have been added before, so the order of
+// the table is a valid order to start it. Add panics on a row that breaks this rule, because
+// tables are written in code and not read from outside.
 func (g *Group) Add(spec Spec) *Process {
 	g.mutex.Lock()
 	defer g.mutex.Unlock()
 	for _, name := range slices.Concat(spec.Needs, spec.Uses) {
 		if g.find(name) == nil {
-			panic(fmt.Sprintf("process: %s needs %s, which is not above it", spec.Name, name))
+			panic(fmt.Sprintf("process: %s needs %s, which was not added before it", spec.Name, name))
 		}
 	}
 	if g.find(spec.Name) != nil || (spec.Command == nil) == (spec.Task == nil) {
-		panic("process: " + spec.Name + " is there already, or is not one of process and task")
+		panic("process: " + spec.Name + " exists already, or does not have exactly one of Command and Task")
 	}
 	row := &Process{
 		spec:  spec.withDefaults(),
 		log:   filepath.Join(g.logs, spec.Name+".log"),
-		ended: g.report,
+		ended: g.reportFailure,
 	}
 	g.rows = append(g.rows, row)
 	return row
 }
 
-// Remove takes a row out of the table that was stopped and will not start again.
+// Remove removes a row that was stopped and will not start again.
 func (g *Group) Remove(name string) {
 	g.mutex.Lock()
 	defer g.mutex.Unlock()
 	g.rows = slices.DeleteFunc(g.rows, func(row *Process) bool { return row.spec.Name == name })
 }
 
-// Process returns a row by its name, nil if there is none.
+// Process returns the row with a name; nil if there is none.
 func (g *Group) Process(name string) *Process {
 	g.mutex.Lock()
 	defer g.mutex.Unlock()
@@ -93,25 +93,25 @@ func (g *Group) find(name string) *Process {
 	return nil
 }
 
-// report keeps the first unexpected end; one is enough to stop everything.
-func (g *Group) report(failure *Failure) {
+// reportFailure keeps the first unexpected end. One is enough to stop everything.
+func (g *Group) reportFailure(failure *Failure) {
 	select {
 	case g.failures <- failure:
 	default:
 	}
 }
 
-// Start prepares all rows at once, starts each when what it needs is ready,
-// and returns when all are. With names only those rows start, and what they need.
-// The logs of an earlier start are emptied. When one row fails, the others are
-// stopped again and its failure is returned.
+// Start prepares all rows at once, starts each row when the rows that it needs are ready, and
+// returns when all are ready. With names it starts only those rows and the rows that they need.
+// It empties the logs of an earlier start. If one row fails, Start stops the others and returns
+// the failure.
 func (g *Group) Start(ctx context.Context, only ...string) error {
 	if err := os.MkdirAll(g.logs, 0o755); err != nil {
 		return err
 	}
 	for _, name := range only {
 		if g.Process(name) == nil {
-			return fmt.Errorf("there is no %s to start", name)
+			return fmt.Errorf("there is no process %s to start", name)
 		}
 	}
 	rows := g.needed(only)
@@ -127,23 +127,23 @@ func (g *Group) Start(ctx context.Context, only ...string) error {
 	var group sync.WaitGroup
 	for _, row := range rows {
 		group.Go(func() {
-			if err := g.bring(work, row, ready); err != nil {
+			if err := g.startRow(work, row, ready); err != nil {
 				cancel(err)
 				return
 			}
 			close(ready[row.spec.Name])
 		})
 	}
-	settled := make(chan struct{})
+	finished := make(chan struct{})
 	go func() {
 		group.Wait()
-		close(settled)
+		close(finished)
 	}()
 	select {
-	case <-settled:
+	case <-finished:
 	case failure := <-g.failures:
 		cancel(failure)
-		<-settled
+		<-finished
 	}
 	if err := context.Cause(work); err != nil {
 		return errors.Join(err, g.Stop(context.WithoutCancel(ctx)))
@@ -151,8 +151,8 @@ func (g *Group) Start(ctx context.Context, only ...string) error {
 	return nil
 }
 
-// needed returns the rows of those names and of all that they need, in the order of
-// the table; every row when there are no names.
+// needed returns the rows with these names and all rows that they need, in the order of the
+// table. Without names it returns every row.
 func (g *Group) needed(names []string) []*Process {
 	rows := g.Processes()
 	if len(names) == 0 {
@@ -176,8 +176,8 @@ func (g *Group) needed(names []string) []*Process {
 	return slices.DeleteFunc(rows, func(row *Process) bool { return !wanted[row.spec.Name] })
 }
 
-// bring takes one row from nothing to ready.
-func (g *Group) bring(ctx context.Context, row *Process, ready map[string]chan struct{}) error {
+// startRow prepares and starts one row and waits until it is ready.
+func (g *Group) startRow(ctx context.Context, row *Process, ready map[string]chan struct{}) error {
 	if err := row.spec.Prepare(ctx); err != nil {
 		return row.failure(err)
 	}
@@ -207,8 +207,8 @@ func (g *Group) bring(ctx context.Context, row *Process, ready map[string]chan s
 	return nil
 }
 
-// Wait returns nil when ctx ends, or the failure of the first process that
-// ended though nobody had stopped, killed or signalled it.
+// Wait returns nil when ctx ends. It returns a failure when a process ends that nobody has
+// stopped, killed or signalled.
 func (g *Group) Wait(ctx context.Context) error {
 	select {
 	case failure := <-g.failures:
@@ -218,8 +218,8 @@ func (g *Group) Wait(ctx context.Context) error {
 	}
 }
 
-// Stop stops what runs, each when everything that needs or uses it has
-// stopped, and returns when nothing runs. When ctx ends, what is left is killed.
+// Stop stops the running rows and returns when none runs. A row is stopped after all rows that
+// need or use it. When ctx ends, the remaining rows are killed.
 func (g *Group) Stop(ctx context.Context) error {
 	rows := g.Processes()
 	stopped := make(map[string]chan struct{}, len(rows))

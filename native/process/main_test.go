@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -19,12 +18,12 @@ import (
 	"codebank.dev/native/process"
 )
 
-// role names, in a copy of this test program, which part that copy plays.
-const role = "CODEBANK_TEST_ROLE"
+// roleVariable tells a copy of this test program which role it has.
+const roleVariable = "CODEBANK_TEST_ROLE"
 
 func TestMain(m *testing.M) {
 	var err error
-	switch os.Getenv(role) {
+	switch os.Getenv(roleVariable) {
 	case "":
 		os.Exit(m.Run())
 	case "service":
@@ -44,8 +43,7 @@ func TestMain(m *testing.M) {
 	os.Exit(0)
 }
 
-// serve is the trivial process of these tests: it answers on a port until it
-// is told to stop.
+// serve is the simple service of these tests. It answers on a port until it gets a signal.
 func serve(port string) error {
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer cancel()
@@ -61,8 +59,8 @@ func serve(port string) error {
 	return nil
 }
 
-// launch is a launcher of its own: it runs one service and one behind a shell,
-// says which processes they are, and waits for an end that it does not see.
+// launch is a launcher that is killed by a test: it runs a service and a command, prints their
+// process ids, and waits.
 func launch(dir string) error {
 	group := process.NewGroup(dir, nil)
 	group.Add(service("one", freePort()))
@@ -79,12 +77,12 @@ func launch(dir string) error {
 	return group.Wait(context.Background())
 }
 
-// service is a row that plays one of the parts above and listens on a port.
+// service is a row that runs this program as a service on a port.
 func service(name string, port int, needs ...string) process.Spec {
-	return part("service", name, port, needs...)
+	return newRow("service", name, port, needs...)
 }
 
-func part(play, name string, port int, needs ...string) process.Spec {
+func newRow(role, name string, port int, needs ...string) process.Spec {
 	return process.Spec{
 		Name:  name,
 		Needs: needs,
@@ -92,7 +90,7 @@ func part(play, name string, port int, needs ...string) process.Spec {
 		Command: func(context.Context) (process.Command, error) {
 			return process.Command{
 				Path: os.Args[0],
-				Env:  []string{role + "=" + play, "PORT=" + strconv.Itoa(port)},
+				Env:  []string{roleVariable + "=" + role, "PORT=" + strconv.Itoa(port)},
 			}, nil
 		},
 		Ready: func(ctx context.Context) error {
@@ -109,18 +107,16 @@ func part(play, name string, port int, needs ...string) process.Spec {
 	}
 }
 
-// freePort is a port that nobody uses right now.
+// freePort returns a port that is free now.
 func freePort() int {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := process.FreePort()
 	if err != nil {
 		panic(err)
 	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
+	return port
 }
 
-// newGroup is a group whose logs are removed after the test and whose
-// processes are stopped.
+// newGroup returns a group that is stopped after the test. Its logs are in a temporary folder.
 func newGroup(t *testing.T, progress func(name, message string)) *process.Group {
 	t.Helper()
 	group := process.NewGroup(filepath.Join(t.TempDir(), "logs"), progress)

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -17,37 +15,35 @@ import (
 )
 
 const (
-	// readyPoll is how often a starting process is asked whether it is ready, and
-	// readyAnswer how long it may take to answer.
-	readyPoll   = 100 * time.Millisecond
-	readyAnswer = 5 * time.Second
-	// portPatience is how long a port may still be in use, by what a killed
-	// launcher left and the kernel is about to end.
-	portPatience = 15 * time.Second
-	portPoll     = 100 * time.Millisecond
-	// tailLines is how much of a log a failure shows.
+	// readyPoll is the interval between two readiness checks. readyTimeout bounds one check.
+	readyPoll    = 100 * time.Millisecond
+	readyTimeout = 5 * time.Second
+	// portTimeout bounds the wait for a port that is still in use. The remains of a killed
+	// launcher may hold it for a moment.
+	portTimeout = 15 * time.Second
+	portPoll    = 100 * time.Millisecond
+	// tailLines is how many lines of a log a failure shows.
 	tailLines = 30
 )
 
-// ErrRunning is returned when a process is started that already runs.
+// ErrRunning is returned by Start if the process runs already.
 var ErrRunning = errors.New("it already runs")
 
-// ErrNotRunning is returned when a process must run and does not.
+// ErrNotRunning is returned if a process must run and does not.
 var ErrNotRunning = errors.New("it does not run")
 
-// Process is one row of a table, in whatever state. Tests use it to do to a
-// running system what the world may do to it: kill, freeze, stop and start
-// again. It is safe for concurrent use.
+// Process is one row of a table, running or not. Tests use it to kill, freeze, stop and start
+// parts of a running system. It is safe for concurrent use.
 type Process struct {
 	spec Spec
 	log  string
-	// ended is told about an end that nobody asked for.
+	// ended is called when the process ends unexpectedly.
 	ended func(*Failure)
 
 	mutex   sync.Mutex
 	current *child.Process
-	// wanted is false once the current process was asked, or made, to end.
-	wanted bool
+	// mustRun is false once the current process was asked, or made, to end.
+	mustRun bool
 }
 
 // Name is the name in the table.
@@ -56,7 +52,7 @@ func (p *Process) Name() string { return p.spec.Name }
 // Log is the file that holds the process's output.
 func (p *Process) Log() string { return p.log }
 
-// Pid is the id of the running process, zero when none runs.
+// Pid is the id of the running process; zero if none runs.
 func (p *Process) Pid() int {
 	if running := p.running(); running != nil {
 		return running.Pid()
@@ -64,7 +60,7 @@ func (p *Process) Pid() int {
 	return 0
 }
 
-// Running reports whether the process runs. A frozen one does.
+// Running reports whether the process runs. A frozen process runs.
 func (p *Process) Running() bool { return p.running() != nil }
 
 func (p *Process) running() *child.Process {
@@ -76,17 +72,17 @@ func (p *Process) running() *child.Process {
 	return p.current
 }
 
-// Start starts the process and does not wait until it is ready; see
-// [Process.WaitReady]. Its output is added to its log. A process that already
-// runs is left alone and gives [ErrRunning]; a task is run to its end.
+// Start starts the process and does not wait until it is ready; see [Process.WaitReady]. It
+// appends the output to the log. If the process runs already, it returns [ErrRunning] and
+// changes nothing. A task is run to its end.
 func (p *Process) Start(ctx context.Context) error {
-	if err := p.start(ctx); err != nil {
+	if err := p.startLocked(ctx); err != nil {
 		return p.failure(err)
 	}
 	return nil
 }
 
-func (p *Process) start(ctx context.Context) error {
+func (p *Process) startLocked(ctx context.Context) error {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	if p.current != nil && !p.current.Ended() {
@@ -117,16 +113,16 @@ func (p *Process) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.current, p.wanted = process, true
-	go p.watch(process)
+	p.current, p.mustRun = process, true
+	go p.reportUnexpectedEnd(process)
 	return nil
 }
 
-// watch reports the end of a process that should have gone on.
-func (p *Process) watch(process *child.Process) {
+// reportUnexpectedEnd reports the end of a process that should still run.
+func (p *Process) reportUnexpectedEnd(process *child.Process) {
 	<-process.Done()
 	p.mutex.Lock()
-	unexpected := p.wanted && p.current == process
+	unexpected := p.mustRun && p.current == process
 	p.mutex.Unlock()
 	if unexpected {
 		p.ended(p.failure(endError(process)))
@@ -140,8 +136,8 @@ func endError(process *child.Process) error {
 	return errors.New("it ended by itself")
 }
 
-// WaitReady waits until the process answers that it does its work. It fails
-// when the process ends first, or after the time that its row allows.
+// WaitReady waits until the process is ready. It fails if the process ends first, or after the
+// row's ReadyTimeout.
 func (p *Process) WaitReady(ctx context.Context) error {
 	if p.spec.Task != nil {
 		return nil
@@ -170,7 +166,7 @@ func (p *Process) WaitReady(ctx context.Context) error {
 	}
 }
 
-// Ready asks the process once whether it does its work.
+// Ready checks once whether the process is ready.
 func (p *Process) Ready(ctx context.Context) error {
 	if p.spec.Task != nil {
 		return nil
@@ -185,66 +181,65 @@ func (p *Process) Ready(ctx context.Context) error {
 }
 
 func (p *Process) ask(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, readyAnswer)
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
 	defer cancel()
 	return p.spec.Ready(ctx)
 }
 
-// Stop asks the process to end and waits until it has. After the time that its
-// row allows, or when ctx ends, it is killed, which is no error. Stopping what
-// does not run does nothing.
+// Stop asks the process to end and waits until it has. After the row's StopTimeout, or when ctx
+// ends, it kills the process, which is not an error. It does nothing if the process does not
+// run.
 func (p *Process) Stop(ctx context.Context) error {
-	running := p.release()
+	running := p.expectEnd()
 	if running == nil {
 		return nil
 	}
-	// A frozen process could not hear the request.
+	// A frozen process cannot receive the signal.
 	err := errors.Join(running.Signal(syscall.SIGCONT), running.Signal(p.spec.StopSignal))
-	patience := time.NewTimer(p.spec.StopTimeout)
-	defer patience.Stop()
+	timeout := time.NewTimer(p.spec.StopTimeout)
+	defer timeout.Stop()
 	select {
 	case <-running.Done():
-	case <-patience.C:
+	case <-timeout.C:
 	case <-ctx.Done():
 	}
 	running.KillTree()
 	return err
 }
 
-// Kill ends the process and all that came out of it at once, without a chance
-// to save anything, and returns when none of it runs any more. Killing what
-// does not run does nothing.
+// Kill kills the process and all its descendants at once and returns when none of them runs.
+// They cannot save anything. It does nothing if the process does not run.
 func (p *Process) Kill() {
-	if running := p.release(); running != nil {
+	if running := p.expectEnd(); running != nil {
 		running.KillTree()
 	}
 }
 
-// Signal sends a signal, such as SIGSTOP and SIGCONT, to the process alone. An
-// end that comes of a signal sent here is not reported as a failure.
+// Signal sends a signal, such as SIGSTOP or SIGCONT, to the process alone. If the process ends
+// because of it, no failure is reported.
 func (p *Process) Signal(signal syscall.Signal) error {
 	running := p.running()
 	if running == nil {
 		return p.failure(ErrNotRunning)
 	}
 	if signal != syscall.SIGSTOP && signal != syscall.SIGCONT {
-		p.release()
+		p.expectEnd()
 	}
 	return running.Signal(signal)
 }
 
-// release notes that the running process may end from now on, and returns it.
-func (p *Process) release() *child.Process {
+// expectEnd records that the running process may end now, and returns it.
+func (p *Process) expectEnd() *child.Process {
 	running := p.running()
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	p.wanted = false
+	p.mustRun = false
 	return running
 }
 
-// awaitPorts waits a little for the ports that the process will listen on.
+// awaitPorts waits until the ports of the process are free.
 func (p *Process) awaitPorts(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, portPatience)
+	ctx, cancel := context.WithTimeout(ctx, portTimeout)
 	defer cancel()
 	for _, port := range p.spec.Ports {
 		for !PortFree(port) {
@@ -256,15 +251,6 @@ func (p *Process) awaitPorts(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// PortFree reports whether a port on the loopback address can be listened on.
-func PortFree(port int) bool {
-	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-	if err != nil {
-		return false
-	}
-	return listener.Close() == nil
 }
 
 func (p *Process) failure(err error) *Failure {

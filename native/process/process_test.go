@@ -22,14 +22,14 @@ import (
 	"codebank.dev/native/process"
 )
 
-// happenings collects what a group reports.
-type happenings struct{ lines []string }
+// progressLog collects the messages of a group.
+type progressLog struct{ lines []string }
 
-func (h *happenings) add(name, message string) {
+func (h *progressLog) add(name, message string) {
 	h.lines = append(h.lines, name+" "+strings.Fields(message)[0])
 }
 
-func (h *happenings) before(t *testing.T, first, second string) {
+func (h *progressLog) requireOrder(t *testing.T, first, second string) {
 	t.Helper()
 	require.Contains(t, h.lines, first)
 	require.Contains(t, h.lines, second)
@@ -37,7 +37,7 @@ func (h *happenings) before(t *testing.T, first, second string) {
 }
 
 func TestNeedsAreReadyFirstAndStoppedLast(t *testing.T) {
-	var seen happenings
+	var seen progressLog
 	group := newGroup(t, seen.add)
 	group.Add(service("store", freePort()))
 	group.Add(service("other", freePort()))
@@ -50,8 +50,8 @@ func TestNeedsAreReadyFirstAndStoppedLast(t *testing.T) {
 	group.Add(user)
 
 	require.NoError(t, group.Start(t.Context()))
-	seen.before(t, "store ready", "tables starting")
-	seen.before(t, "tables done", "user starting")
+	seen.requireOrder(t, "store ready", "tables starting")
+	seen.requireOrder(t, "tables done", "user starting")
 	for _, p := range group.Processes() {
 		require.NoError(t, p.Ready(t.Context()))
 	}
@@ -60,14 +60,14 @@ func TestNeedsAreReadyFirstAndStoppedLast(t *testing.T) {
 	require.Equal(t, "made\n", string(log))
 
 	require.NoError(t, group.Stop(t.Context()))
-	seen.before(t, "user stopping", "store stopping")
-	seen.before(t, "user stopping", "other stopping")
+	seen.requireOrder(t, "user stopping", "store stopping")
+	seen.requireOrder(t, "user stopping", "other stopping")
 	for _, p := range group.Processes() {
 		require.False(t, p.Running())
 	}
 }
 
-func TestOnlyWhatIsNamedAndWhatItNeedsIsStarted(t *testing.T) {
+func TestOnlyNamedRowsAndTheirNeedsAreStarted(t *testing.T) {
 	group := newGroup(t, nil)
 	store := group.Add(service("store", freePort()))
 	tables := group.Add(service("tables", freePort(), "store"))
@@ -76,13 +76,13 @@ func TestOnlyWhatIsNamedAndWhatItNeedsIsStarted(t *testing.T) {
 	require.True(t, store.Running())
 	require.True(t, tables.Running())
 	require.False(t, user.Running())
-	require.ErrorContains(t, group.Start(t.Context(), "nobody"), "there is no nobody to start")
+	require.ErrorContains(t, group.Start(t.Context(), "nobody"), "there is no process nobody to start")
 }
 
 func TestAFailureNamesTheProcessShowsItsLogAndStopsTheOthers(t *testing.T) {
 	group := newGroup(t, nil)
 	good := group.Add(service("good", freePort()))
-	group.Add(part("failure", "bad", freePort(), "good"))
+	group.Add(newRow("failure", "bad", freePort(), "good"))
 	group.Add(service("never", freePort(), "bad"))
 
 	err := group.Start(t.Context())
@@ -95,7 +95,7 @@ func TestAFailureNamesTheProcessShowsItsLogAndStopsTheOthers(t *testing.T) {
 	require.False(t, good.Running())
 }
 
-func TestWhatIsNotReadyInTimeFails(t *testing.T) {
+func TestAProcessThatIsNotReadyInTimeFails(t *testing.T) {
 	group := newGroup(t, nil)
 	spec := service("slow", freePort())
 	spec.ReadyTimeout = 50 * time.Millisecond
@@ -133,14 +133,14 @@ func TestAPortThatIsTakenIsNamed(t *testing.T) {
 	port := listener.Addr().(*net.TCPAddr).Port
 	group := newGroup(t, nil)
 	row := group.Add(service("homeless", port))
-	// Long enough to look once, not long enough to wait for it.
+	// Long enough for one check, too short to wait for the port.
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	require.ErrorContains(t, row.Start(ctx), fmt.Sprintf("homeless: port %d is in use", port))
 	require.False(t, row.Running())
 }
 
-func TestAnEndThatNobodyAskedForIsReported(t *testing.T) {
+func TestAnUnexpectedEndIsReported(t *testing.T) {
 	group := newGroup(t, nil)
 	row := group.Add(service("one", freePort()))
 	require.NoError(t, group.Start(t.Context()))
@@ -164,7 +164,7 @@ func TestAProcessThatDiesDuringTheStartEndsIt(t *testing.T) {
 	require.ErrorContains(t, group.Start(t.Context()), "one: it ended: signal: killed")
 }
 
-func TestWhatATestDoesToAProcessIsNoFailure(t *testing.T) {
+func TestAKilledOrStoppedProcessIsNoFailure(t *testing.T) {
 	group := newGroup(t, nil)
 	row := group.Add(service("one", freePort()))
 	require.NoError(t, group.Start(t.Context()))
@@ -209,9 +209,9 @@ func TestAFrozenProcessGoesOnWhenItIsWoken(t *testing.T) {
 	require.Equal(t, before, row.Pid())
 }
 
-func TestWhatDoesNotStopIsKilled(t *testing.T) {
+func TestAProcessThatDoesNotStopIsKilled(t *testing.T) {
 	group := newGroup(t, nil)
-	spec := part("stubborn", "mule", freePort())
+	spec := newRow("stubborn", "mule", freePort())
 	spec.StopTimeout = 50 * time.Millisecond
 	row := group.Add(spec)
 	require.NoError(t, group.Start(t.Context()))
@@ -220,7 +220,7 @@ func TestWhatDoesNotStopIsKilled(t *testing.T) {
 	require.False(t, child.Running(pid))
 }
 
-func TestATableThatCannotBeIsRefused(t *testing.T) {
+func TestAnInvalidTableIsRefused(t *testing.T) {
 	group := newGroup(t, nil)
 	group.Add(service("one", freePort()))
 	require.Panics(t, func() { group.Add(service("two", freePort(), "three")) })
@@ -245,7 +245,7 @@ func TestALogIsEmptiedByAStartAndKeptByARestart(t *testing.T) {
 
 func TestNothingOutlivesALauncherThatIsKilled(t *testing.T) {
 	cmd := exec.Command(os.Args[0], t.TempDir())
-	cmd.Env = append(os.Environ(), role+"=launcher")
+	cmd.Env = append(os.Environ(), roleVariable+"=launcher")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)

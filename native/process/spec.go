@@ -1,7 +1,7 @@
-// Package process runs a table of processes that need one another: started side
-// by side as far as their needs allow, called ready only when they answer a
-// question, stopped in reverse, and named with the end of their log when
-// something goes wrong. It knows nothing about what the processes are.
+// Package process runs a table of processes that depend on one another. It starts them in
+// parallel as far as their needs allow, waits until each answers a readiness check, and stops
+// them in reverse order. An error names the process and shows the end of its log. The package
+// does not know what the processes are.
 package process
 
 import (
@@ -14,36 +14,35 @@ import (
 	"codebank.dev/native/child"
 )
 
-// Spec is one row of the table: a process that runs until it is stopped, or a
-// task that runs once. Exactly one of Command and Task is set.
+// Spec is one row of the table: a process that runs until it is stopped, or a task that runs
+// once. Exactly one of Command and Task is set.
 type Spec struct {
-	// Name is unique in its table and names the log file.
+	// Name is unique in its table. It names the log file.
 	Name string
-	// Needs are the rows that must be ready before this one starts. They are
-	// stopped after it.
+	// Needs are the rows that must be ready before this one starts. They are stopped after it.
 	Needs []string
-	// Uses are rows that this one can start without and are nevertheless stopped
-	// after it, because it talks to them until the end.
+	// Uses are rows that this one can start without. They are stopped after it, because it
+	// talks to them until its end.
 	Uses []string
-	// Ports are the loopback ports it will listen on. They must become free
-	// within a short while, or it is not started.
+	// Ports are the loopback ports that it listens on. If they do not become free within a
+	// short time, it is not started.
 	Ports []int
-	// Prepare does what can be done before the needs are ready, such as fetching
-	// programs. It runs once, at the same time as that of the other rows. Optional.
+	// Prepare does work that does not depend on the needs, such as fetching programs. It runs
+	// once, in parallel with the Prepare of the other rows. Optional.
 	Prepare func(ctx context.Context) error
-	// Command says what to start. It is asked again at every start.
+	// Command returns the command to start. It is called at every start.
 	Command func(ctx context.Context) (Command, error)
 	// Task is work that is done when it returns. It may write to the row's log.
 	Task func(ctx context.Context, log io.Writer) error
-	// Ready asks the started process once whether it does its work. Nil is yes.
+	// Ready checks once whether the started process is ready. Nil means always.
 	Ready func(ctx context.Context) error
-	// ReadyTimeout bounds the wait for Ready; ten minutes when zero, for a first start from
-	// a slow disk takes minutes, and one that dies is noticed at once.
+	// ReadyTimeout bounds the wait for Ready; zero means ten minutes. A first start from a slow
+	// disk takes minutes, and a process that dies is noticed at once.
 	ReadyTimeout time.Duration
-	// StopSignal asks the process to end; SIGTERM when zero.
+	// StopSignal asks the process to end; zero means SIGTERM.
 	StopSignal syscall.Signal
-	// StopTimeout bounds the wait for that, after which it is killed; twenty
-	// seconds when zero.
+	// StopTimeout bounds the wait for the end; then the process is killed. Zero means twenty
+	// seconds.
 	StopTimeout time.Duration
 }
 
@@ -51,11 +50,11 @@ type Spec struct {
 type Command struct {
 	Path string
 	Args []string
-	// Env is the whole environment, "NAME=value" each. Nothing is inherited.
+	// Env is the whole environment, each entry "NAME=value". Nothing is inherited.
 	Env []string
-	// Dir is the working directory; the caller's when empty.
+	// Dir is the working directory; empty means the caller's.
 	Dir string
-	// How says as whom it runs and which signal it gets when this program dies.
+	// How says which user it runs as and which signal it gets when this program dies.
 	How child.Options
 }
 
@@ -83,18 +82,18 @@ func (s Spec) withDefaults() Spec {
 	return s
 }
 
-// Failure is the error of a process that did not start, did not become ready,
-// or ended though nobody stopped it.
+// Failure is the error of a process that did not start, did not become ready, or ended
+// unexpectedly.
 type Failure struct {
 	// Name is the row that failed.
 	Name string
 	// Err is what happened.
 	Err error
-	// Log is the file with its output, and Tail the end of it.
+	// Log is the file with its output. Tail is the end of that file.
 	Log, Tail string
 }
 
-// Error names the process, what happened, and shows the end of its log.
+// Error names the process and the error, and shows the end of the log.
 func (f *Failure) Error() string {
 	text := fmt.Sprintf("%s: %v", f.Name, f.Err)
 	if f.Tail == "" {
@@ -103,5 +102,5 @@ func (f *Failure) Error() string {
 	return fmt.Sprintf("%s\n--- end of %s\n%s\n---", text, f.Log, f.Tail)
 }
 
-// Unwrap is what happened.
+// Unwrap returns Err.
 func (f *Failure) Unwrap() error { return f.Err }

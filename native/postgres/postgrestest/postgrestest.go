@@ -1,6 +1,6 @@
-// Package postgrestest gives every test a database of its own on a real
-// Postgres server. One server is started per test program, by the first test
-// that asks; it ends with the program, however that ends, and its data goes with it.
+// Package postgrestest gives every test a database of its own on a real Postgres server. There
+// is one server per test program. The first test that needs it starts it. It ends with the
+// program, however the program ends, and its data is deleted.
 package postgrestest
 
 import (
@@ -19,27 +19,26 @@ import (
 	"codebank.dev/native/postgres"
 )
 
-// startTimeout bounds the start of the server, its download included.
+// startTimeout bounds the start of the server, including its download.
 const startTimeout = 5 * time.Minute
 
-// shared is the one server of this test program. The functions below take a
-// test and nothing else, so there is no other place it could live.
+// shared is the server of this test program. It is a package variable because the functions
+// below get only a test.
 var shared struct {
 	once      sync.Once
-	server    *watched
+	server    *guardedServer
 	err       error
 	databases atomic.Int64
 }
 
-// Shared returns the server of this test program and starts it when no test
-// has asked before. Its commits are not flushed to the disk: what a crash leaves
-// is tested on a server of its own, see [Own]. The test fails when it does not start. Tests that stop
-// or kill the server take one of their own with [Own] instead.
+// Shared returns the server of this test program and starts it at the first call. The test
+// fails if the server does not start. Its commits are not flushed to disk. A test that stops or
+// kills the server, or tests what a crash leaves, takes a server of its own with [Own].
 func Shared(t testing.TB) *postgres.Server {
 	t.Helper()
 	shared.once.Do(func() {
-		// What a crash would leave is tested on servers of their own. Here every test
-		// makes and drops a database, which is a checkpoint each.
+		// Here every test creates and drops a database, and each is a checkpoint. No test of
+		// this server depends on fsync.
 		shared.server, shared.err = start(postgres.Options{Settings: map[string]string{"fsync": "off"}})
 	})
 	if shared.err != nil {
@@ -48,8 +47,8 @@ func Shared(t testing.TB) *postgres.Server {
 	return shared.server.Server
 }
 
-// Database returns the address of a new, empty database on the shared server.
-// It is dropped at the end of the test, with whatever sessions are left in it.
+// Database returns the address of a new, empty database on the shared server. The database and
+// its sessions are dropped at the end of the test.
 func Database(t testing.TB) string {
 	t.Helper()
 	server := Shared(t)
@@ -65,8 +64,8 @@ func Database(t testing.TB) string {
 	return server.URL(name)
 }
 
-// Own starts a server for one test, which may stop, freeze and kill it. It is
-// removed at the end of the test. Options.Dir is set here.
+// Own starts a server for one test, which may stop, freeze and kill it. It is removed at the
+// end of the test. Options.Dir is set here.
 func Own(t testing.TB, options postgres.Options) *postgres.Server {
 	t.Helper()
 	server, err := start(options)
@@ -81,21 +80,20 @@ func Own(t testing.TB, options postgres.Options) *postgres.Server {
 	return server.Server
 }
 
-// watched is a server with the process that clears up after it.
-type watched struct {
+// guardedServer is a server with a process that cleans up after it.
+type guardedServer struct {
 	*postgres.Server
-	watcher *exec.Cmd
-	// lifeline is held open for as long as the server is wanted; the watcher acts
-	// when it closes.
+	cleaner *exec.Cmd
+	// lifeline is open as long as the server is needed. The cleaner acts when it closes.
 	lifeline io.Closer
 }
 
-func start(options postgres.Options) (*watched, error) {
+func start(options postgres.Options) (*guardedServer, error) {
 	dir, err := os.MkdirTemp("", "codebank-postgres-")
 	if err != nil {
 		return nil, err
 	}
-	// The user who runs the server must be able to pass through.
+	// The user who runs the server must be able to pass through this folder.
 	if err := os.Chmod(dir, 0o711); err != nil {
 		return nil, err
 	}
@@ -106,19 +104,19 @@ func start(options postgres.Options) (*watched, error) {
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	w := &watched{Server: server}
-	if err := w.watch(dir); err != nil {
+	w := &guardedServer{Server: server}
+	if err := w.startCleaner(dir); err != nil {
 		return nil, errors.Join(err, server.Remove())
 	}
 	return w, nil
 }
 
-// afterwards waits until its input ends, which is when the test program does,
-// stops the server if it still runs, and deletes its folders. It is a process
-// of its own because a test that panics, runs into its time limit or is killed
-// runs no deferred function. The server removes its pid file as the last thing
-// it does, so the file tells both whom to stop and when that is done.
-const afterwards = `read -r _
+// cleanupScript waits until its input ends, which happens when the test program ends. Then it
+// stops the server if it still runs, and deletes its folders. It is a process of its own,
+// because a test program that panics, runs into its time limit or is killed runs no deferred
+// function. The server removes its pid file last, so the file says which process to stop and
+// when it has stopped.
+const cleanupScript = `read -r _
 file=$1/cluster/postmaster.pid
 if read -r pid 2>/dev/null <"$file"; then
 	kill -QUIT "$pid" 2>/dev/null
@@ -130,21 +128,20 @@ if read -r pid 2>/dev/null <"$file"; then
 fi
 rm -rf "$1" "$2"`
 
-// watch starts the process that runs afterwards.
-func (w *watched) watch(dir string) error {
-	w.watcher = exec.Command("/bin/sh", "-c", afterwards, "afterwards", w.Data(), dir)
-	// Out of reach of a Ctrl-C at the terminal, which is what it waits for.
-	w.watcher.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	lifeline, err := w.watcher.StdinPipe()
+// startCleaner starts the process that runs cleanupScript.
+func (w *guardedServer) startCleaner(dir string) error {
+	w.cleaner = exec.Command("/bin/sh", "-c", cleanupScript, "afterwards", w.Data(), dir)
+	// A Ctrl-C at the terminal must not reach it, because it waits for the program's end.
+	w.cleaner.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	lifeline, err := w.cleaner.StdinPipe()
 	if err != nil {
 		return err
 	}
 	w.lifeline = lifeline
-	return w.watcher.Start()
+	return w.cleaner.Start()
 }
 
-// remove stops the server and deletes its data without waiting for the end of
-// the program.
-func (w *watched) remove() error {
-	return errors.Join(w.Remove(), w.lifeline.Close(), w.watcher.Wait())
+// remove stops the server and deletes its data before the end of the program.
+func (w *guardedServer) remove() error {
+	return errors.Join(w.Remove(), w.lifeline.Close(), w.cleaner.Wait())
 }

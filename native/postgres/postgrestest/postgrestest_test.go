@@ -19,13 +19,13 @@ import (
 	"codebank.dev/native/postgres/postgrestest"
 )
 
-// ending names, in a copy of this test program, how that copy is to end.
-const ending = "CODEBANK_TEST_ENDING"
+// endingVariable tells a copy of this test program how to end.
+const endingVariable = "CODEBANK_TEST_ENDING"
 
-// TestEnding is the body of the copy: it starts a server, says where it is,
-// and then ends in the way it is told to. Alone it has nothing to show.
+// TestEnding is the body of the copy. It starts a server, prints its process id and folder, and
+// ends in the given way. Without the variable it does nothing.
 func TestEnding(t *testing.T) {
-	how := os.Getenv(ending)
+	how := os.Getenv(endingVariable)
 	if how == "" {
 		return
 	}
@@ -44,12 +44,12 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	for _, how := range []string{"return", "panic", "wait"} {
 		t.Run(how, func(t *testing.T) {
 			cmd := exec.Command(os.Args[0], "-test.run=^TestEnding$")
-			cmd.Env = append(os.Environ(), ending+"="+how)
+			cmd.Env = append(os.Environ(), endingVariable+"="+how)
 			out, err := cmd.StdoutPipe()
 			require.NoError(t, err)
 			require.NoError(t, cmd.Start())
 
-			pid, data := announced(t, bufio.NewScanner(out))
+			pid, data := readServer(t, bufio.NewScanner(out))
 			require.True(t, how == "return" || child.Running(pid))
 			if how == "wait" {
 				require.NoError(t, cmd.Process.Signal(syscall.SIGKILL))
@@ -65,8 +65,8 @@ func TestNothingIsLeftBehind(t *testing.T) {
 	}
 }
 
-// announced reads the line that TestEnding prints about its server.
-func announced(t *testing.T, lines *bufio.Scanner) (pid int, data string) {
+// readServer reads the line that TestEnding prints about its server.
+func readServer(t *testing.T, lines *bufio.Scanner) (pid int, data string) {
 	t.Helper()
 	for lines.Scan() {
 		fields := strings.Fields(lines.Text())
