@@ -1,58 +1,69 @@
-// Package elastic is a small client of Elasticsearch: it brings index templates, the
-// mappings of existing indices and their aliases into the wanted state, and reads
-// documents in bulk. It uses the transport of Elastic's own client and writes the
-// few requests itself, so it also works with a server that has fewer modules; it
-// never asks for `GET /`.
+// Package elasticsearch is a client of Elasticsearch for operators' commands: it brings
+// index templates, the mappings of existing indices and their aliases into the wanted
+// state, and reads documents in bulk. It uses the requests of Elastic's own client, and
+// of those only what a server without optional modules answers too: never `GET /`.
 package elasticsearch
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/elastic/elastic-transport-go/v8/elastictransport"
+	elastic "github.com/elastic/go-elasticsearch/v8"
+	"github.com/elastic/go-elasticsearch/v8/esapi"
 
 	"codebank.dev/operations/httpclient"
 	"codebank.dev/operations/provision"
 )
 
 // server allows for answers that hold the mappings of many indices.
-var server = httpclient.Service{Name: "elastic", TryTimeout: 30 * time.Second, MaxAnswer: 64 << 20}
+var server = httpclient.Service{Name: "elastic", Title: "Elasticsearch", TryTimeout: 30 * time.Second, MaxAnswer: 64 << 20}
 
 // ErrNotFound says that there is no such index, template or alias.
 var ErrNotFound = errors.New("elastic: not found")
 
 // Client speaks to the nodes of one cluster. It is safe for concurrent use.
 type Client struct {
-	transport *elastictransport.Client
+	elastic *elastic.BaseClient
 }
 
 // New returns a client for the nodes at one or more addresses, separated by commas,
 // such as http://127.0.0.1:17026. A name and password in an address are used for
 // basic authentication. Nothing is sent yet.
 func New(addresses string) (*Client, error) {
-	var nodes []*url.URL
+	return open(addresses, http.DefaultTransport)
+}
+
+// open is New over a transport.
+func open(addresses string, over http.RoundTripper) (*Client, error) {
+	var nodes []string
 	for address := range strings.SplitSeq(addresses, ",") {
 		node, err := server.Address(strings.TrimSpace(address))
 		if err != nil {
 			return nil, err
 		}
-		nodes = append(nodes, node)
+		nodes = append(nodes, node.String())
 	}
-	// Every call here is tried again by Await, which waits in between.
-	transport, err := elastictransport.NewClient(
-		elastictransport.WithURLs(nodes...), elastictransport.WithDisableRetry())
+	client, err := elastic.NewBase(
+		elastic.WithAddresses(nodes...),
+		elastic.WithBasicAuth("", ""), // The first node's name and password are for that node only.
+		elastic.WithDisableMetaHeader(),
+		elastic.WithTransportOptions(
+			elastictransport.WithDisableRetry(), // Await tries again, and waits in between.
+			elastictransport.WithTransport(over),
+			// Documents by the million: to compress them costs both sides more than the network between them.
+			elastictransport.WithHeader(http.Header{"Accept-Encoding": {"identity"}})),
+	)
 	if err != nil {
 		return nil, fmt.Errorf("elastic: %w", err)
 	}
-	return &Client{transport: transport}, nil
+	return &Client{elastic: client}, nil
 }
 
 // Await waits until the cluster can serve: health is yellow or green.
@@ -61,8 +72,8 @@ func (c *Client) Await(ctx context.Context) error {
 		TimedOut bool   `json:"timed_out"`
 		Status   string `json:"status"`
 	}
-	return provision.Await(ctx, "Elasticsearch", func(ctx context.Context) error {
-		err := c.once(ctx, http.MethodGet, "/_cluster/health?wait_for_status=yellow&timeout=5s", nil, &health)
+	return provision.Await(ctx, server.Title, func(ctx context.Context) error {
+		err := c.once(ctx, esapi.ClusterHealthRequest{WaitForStatus: "yellow", Timeout: 5 * time.Second}, &health)
 		refusal := new(httpclient.RefusedError)
 		if errors.As(err, &refusal) && refusal.StatusCode == http.StatusRequestTimeout || err == nil && health.TimedOut {
 			return provision.NotReady(errors.New("elastic: the cluster is red"))
@@ -77,48 +88,55 @@ func (c *Client) Count(ctx context.Context, index string) (int64, error) {
 	var answer struct {
 		Count int64 `json:"count"`
 	}
-	err := c.call(ctx, http.MethodGet, "/"+url.PathEscape(index)+"/_count", nil, &answer)
+	err := c.call(ctx, func() esapi.Request { return esapi.CountRequest{Index: escaped(index)} }, &answer)
 	return answer.Count, err
 }
 
 // Refresh makes everything written to an index, alias or pattern so far visible to
 // searches. ErrNotFound as for Count.
 func (c *Client) Refresh(ctx context.Context, index string) error {
-	return c.call(ctx, http.MethodPost, "/"+url.PathEscape(index)+"/_refresh", nil, nil)
+	return c.call(ctx, func() esapi.Request { return esapi.IndicesRefreshRequest{Index: escaped(index)} }, nil)
+}
+
+// escaped returns names as parts of a path: a request takes them as they are.
+func escaped(names ...string) []string {
+	parts := make([]string, len(names))
+	for i, name := range names {
+		parts[i] = url.PathEscape(name)
+	}
+	return parts
 }
 
 // call sends a request that may be repeated until the server answers it for good,
-// and decodes the answer into into, unless that is nil.
-func (c *Client) call(ctx context.Context, method, path string, body []byte, into any) error {
-	return provision.Await(ctx, "Elasticsearch", func(ctx context.Context) error {
-		return c.once(ctx, method, path, body, into)
+// and decodes the answer into into, unless that is nil. ask makes the request anew for
+// each try, because a try reads its body.
+func (c *Client) call(ctx context.Context, ask func() esapi.Request, into any) error {
+	return provision.Await(ctx, server.Title, func(ctx context.Context) error {
+		return c.once(ctx, ask(), into)
 	})
 }
 
 // once sends a request once. Errors that time may cure are marked NotReady.
-func (c *Client) once(ctx context.Context, method, path string, body []byte, into any) error {
-	var content io.Reader
-	if body != nil {
-		content = bytes.NewReader(body)
-	}
-	request, err := http.NewRequestWithContext(ctx, method, path, content)
+func (c *Client) once(ctx context.Context, request esapi.Request, into any) error {
+	answer, err := server.Exchange(ctx, func(ctx context.Context) (*http.Response, error) {
+		response, err := request.Do(ctx, c.elastic)
+		switch {
+		case err == nil:
+			return &http.Response{StatusCode: response.StatusCode, Header: response.Header, Body: response.Body}, nil
+		case strings.Contains(err.Error(), otherProduct):
+			return nil, httpclient.Final(err)
+		}
+		return nil, err
+	}, refusal)
 	if err != nil {
-		return fmt.Errorf("elastic: %w", err)
-	}
-	if body != nil {
-		request.Header.Set("Content-Type", "application/json")
-	}
-	// Documents by the million: compressing them costs both sides more than the network between them.
-	request.Header.Set("Accept-Encoding", "identity")
-	status, answer, err := server.Exchange(c.transport.Perform, request)
-	switch {
-	case err != nil:
 		return err
-	case status >= 300:
-		return refusal(status, answer)
 	}
 	return server.Decode(answer, into)
 }
+
+// otherProduct is part of the error for an answer without the header by which the
+// client knows its server. That error has no other mark.
+const otherProduct = "the server is not Elasticsearch"
 
 // refusal returns the error that an answer is.
 func refusal(status int, answer []byte) error {

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -206,6 +208,50 @@ func TestAddressesAreHTTP(t *testing.T) {
 	}
 	_, err := elasticsearch.New("http://a:1, https://user:word@b:2")
 	require.NoError(t, err)
+}
+
+func TestANodesCredentialsAreForThatNodeOnly(t *testing.T) {
+	asked := make(chan string, 4)
+	node := func() string {
+		web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			name, password, _ := r.BasicAuth()
+			asked <- name + ":" + password
+			w.Header().Set("X-Elastic-Product", "Elasticsearch")
+			_, _ = w.Write([]byte(`{"count":1}`))
+		}))
+		t.Cleanup(web.Close)
+		return web.URL
+	}
+	client, err := elasticsearch.New(strings.Replace(node(), "//", "//user:word@", 1) + "," + node())
+	require.NoError(t, err)
+	var told []string
+	for range 2 {
+		_, err := client.Count(t.Context(), "transactions")
+		require.NoError(t, err)
+		told = append(told, <-asked)
+	}
+	require.ElementsMatch(t, []string{"user:word", ":"}, told)
+}
+
+func TestAnotherProductIsRefusedAtOnce(t *testing.T) {
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte(`{"count":1}`))
+	}))
+	defer web.Close()
+	client, err := elasticsearch.New(web.URL)
+	require.NoError(t, err)
+	_, err = client.Count(t.Context(), "transactions")
+	require.ErrorContains(t, err, "elastic: the client noticed that the server is not Elasticsearch")
+}
+
+func TestAClientWaitsForNodesThatAreAway(t *testing.T) {
+	client, err := elasticsearch.New("http://127.0.0.1:1,http://127.0.0.1:2")
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	_, err = client.Count(ctx, "transactions")
+	require.ErrorContains(t, err, "waiting for Elasticsearch: context deadline exceeded; last: elastic: ")
+	require.ErrorContains(t, err, "connection refused")
 }
 
 func TestMultiSearchAnswersInOrderAndPassesOverWhatIsNotThere(t *testing.T) {

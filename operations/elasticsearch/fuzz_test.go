@@ -5,10 +5,9 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"net/url"
 	"testing"
 
-	"github.com/elastic/elastic-transport-go/v8/elastictransport"
+	"github.com/elastic/go-elasticsearch/v8/esapi"
 	"github.com/stretchr/testify/require"
 )
 
@@ -21,7 +20,8 @@ type answering struct {
 }
 
 func (a *answering) RoundTrip(*http.Request) (*http.Response, error) {
-	return &http.Response{StatusCode: a.code, Header: http.Header{}, Body: &closing{bytes.NewReader(a.body), a.ended}}, nil
+	header := http.Header{"X-Elastic-Product": {"Elasticsearch"}}
+	return &http.Response{StatusCode: a.code, Header: header, Body: &closing{bytes.NewReader(a.body), a.ended}}, nil
 }
 
 type closing struct {
@@ -47,10 +47,8 @@ func FuzzAnswer(f *testing.F) {
 			t.Skip()
 		}
 		server := &answering{code: code, body: body}
-		transport, err := elastictransport.NewClient(elastictransport.WithURLs(&url.URL{Scheme: "http", Host: "index"}),
-			elastictransport.WithTransport(server), elastictransport.WithDisableRetry())
+		client, err := open("http://index", server)
 		require.NoError(t, err)
-		client := &Client{transport: transport}
 		once := func(call func(context.Context) error) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
@@ -66,7 +64,7 @@ func FuzzAnswer(f *testing.F) {
 		})
 		once(func(ctx context.Context) error {
 			var page page
-			if err := client.call(ctx, http.MethodPost, "/_search", nil, &page); err != nil {
+			if err := client.call(ctx, func() esapi.Request { return esapi.SearchRequest{} }, &page); err != nil {
 				return err
 			}
 			return page.whole()

@@ -1,11 +1,12 @@
 package elasticsearch
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
-	"net/url"
+
+	"github.com/elastic/go-elasticsearch/v8/esapi"
 )
 
 // Scan is what documents to read, and how.
@@ -46,7 +47,9 @@ func (c *Client) Scan(ctx context.Context, scan Scan, each func(Document) error)
 	var moment struct {
 		ID string `json:"id"`
 	}
-	err := c.call(ctx, http.MethodPost, "/"+url.PathEscape(scan.Index)+"/_pit?keep_alive="+keepAlive, nil, &moment)
+	err := c.call(ctx, func() esapi.Request {
+		return esapi.OpenPointInTimeRequest{Index: escaped(scan.Index), KeepAlive: keepAlive}
+	}, &moment)
 	if err != nil {
 		return err
 	}
@@ -60,7 +63,8 @@ func (c *Client) Scan(ctx context.Context, scan Scan, each func(Document) error)
 			return fmt.Errorf("elastic: %w", err)
 		}
 		var page page
-		if err := c.call(ctx, http.MethodPost, "/_search", body, &page); err != nil {
+		ask := func() esapi.Request { return esapi.SearchRequest{Body: bytes.NewReader(body)} }
+		if err := c.call(ctx, ask, &page); err != nil {
 			return err
 		}
 		if err := page.whole(); err != nil {
@@ -132,6 +136,6 @@ func (p *page) whole() error {
 func (c *Client) forget(ctx context.Context, id string) {
 	body, err := json.Marshal(map[string]string{"id": id})
 	if err == nil {
-		_ = c.once(ctx, http.MethodDelete, "/_pit", body, nil)
+		_ = c.once(ctx, esapi.ClosePointInTimeRequest{Body: bytes.NewReader(body)}, nil)
 	}
 }

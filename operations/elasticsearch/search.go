@@ -5,7 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
+
+	"github.com/elastic/go-elasticsearch/v8/esapi"
 )
 
 // Search is one search of several.
@@ -41,7 +42,8 @@ func (c *Client) MultiSearch(ctx context.Context, searches []Search) ([]json.Raw
 	var answer struct {
 		Responses []json.RawMessage `json:"responses"`
 	}
-	if err := c.call(ctx, http.MethodPost, "/_msearch", body.Bytes(), &answer); err != nil {
+	ask := func() esapi.Request { return esapi.MsearchRequest{Body: bytes.NewReader(body.Bytes())} }
+	if err := c.call(ctx, ask, &answer); err != nil {
 		return nil, err
 	}
 	if len(answer.Responses) != len(searches) {

@@ -50,13 +50,14 @@ func newServer(t *testing.T) (*server, *elasticsearch.Client) {
 	cluster.HandleFunc("POST /_msearch", s.multiSearch)
 	indices.HandleFunc("GET /{pattern}", s.getIndices)
 	indices.HandleFunc("PUT /{index}/_mapping", s.putMapping)
-	indices.HandleFunc("PUT /{index}/_alias/{alias}", s.putAlias)
+	indices.HandleFunc("PUT /{index}/_aliases/{alias}", s.putAlias)
 	indices.HandleFunc("POST /{index}/_pit", s.openMoment)
-	indices.HandleFunc("GET /{index}/_count", s.count)
+	indices.HandleFunc("POST /{index}/_count", s.count)
 	indices.HandleFunc("POST /{index}/_refresh", s.count)
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		w.Header().Set("X-Elastic-Product", "Elasticsearch")
 		if strings.HasPrefix(r.URL.Path, "/_") {
 			cluster.ServeHTTP(w, r)
 			return

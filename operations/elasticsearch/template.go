@@ -1,16 +1,18 @@
 package elasticsearch
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
 	"net/url"
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/elastic/go-elasticsearch/v8/esapi"
 
 	"codebank.dev/operations/failpoints"
 	"codebank.dev/operations/provision"
@@ -35,7 +37,7 @@ type Template struct {
 // its patterns match, and reports each template and index. A server drops what
 // changes nothing; whether something changed is found by reading before and after,
 // so no notion of ours of how a server writes a mapping has to be right. Whether a
-// field is indexed and has doc values is settled when an index is made: an index that
+// field is indexed and has doc values is decided when an index is made: an index that
 // exists keeps what it has, and the next one is made by the template. Any other change
 // that the server refuses, a field's type above all, is its error: it needs a new
 // index. Apply waits for a server that is starting until ctx ends.
@@ -61,18 +63,22 @@ func (c *Client) putTemplate(ctx context.Context, template Template) (provision.
 		Kind: "template", Name: template.Name, Action: provision.Unchanged,
 		Detail: strings.Join(template.Patterns, " "),
 	}
-	path := "/_index_template/" + url.PathEscape(template.Name)
+	name := url.PathEscape(template.Name)
+	get := func() esapi.Request { return esapi.IndicesGetIndexTemplateRequest{Name: name} }
+	put := func() esapi.Request {
+		return esapi.IndicesPutIndexTemplateRequest{Name: name, Body: bytes.NewReader(template.Body)}
+	}
 	var before, after any
-	err := c.call(ctx, http.MethodGet, path, nil, &before)
+	err := c.call(ctx, get, &before)
 	if errors.Is(err, ErrNotFound) {
 		result.Action, err = provision.Created, nil
 	}
 	if err == nil {
-		err = c.call(ctx, http.MethodPut, path, template.Body, nil)
+		err = c.call(ctx, put, nil)
 		failpoint.From(ctx).After(err, failpoints.TemplatePut)
 	}
 	if err == nil {
-		err = c.call(ctx, http.MethodGet, path, nil, &after)
+		err = c.call(ctx, get, &after)
 	}
 	if result.Action != provision.Created && !reflect.DeepEqual(before, after) {
 		result.Action = provision.Updated
@@ -80,15 +86,15 @@ func (c *Client) putTemplate(ctx context.Context, template Template) (provision.
 	return result, err
 }
 
-// index is what Apply looks at in an index.
+// index is what Apply reads of an index.
 type index struct {
 	Mappings map[string]any `json:"mappings"`
 	Aliases  map[string]any `json:"aliases"`
 }
 
-// settled returns the mappings that are wanted of an index that exists: its fields are
-// indexed, and have doc values, as they were made.
-func settled(wanted json.RawMessage, existing map[string]any) (json.RawMessage, error) {
+// forExisting returns the wanted mappings for an index that exists: its fields keep
+// their index and doc_values parameters.
+func forExisting(wanted json.RawMessage, existing map[string]any) (json.RawMessage, error) {
 	var mappings map[string]any
 	if err := json.Unmarshal(wanted, &mappings); err != nil {
 		return nil, fmt.Errorf("mappings: %w", err)
@@ -134,13 +140,13 @@ func (c *Client) indices(ctx context.Context, patterns []string) (map[string]ind
 	if len(patterns) == 0 {
 		return nil, nil // an empty list would mean every index
 	}
-	escaped := make([]string, len(patterns))
-	for i, pattern := range patterns {
-		escaped[i] = url.PathEscape(pattern)
-	}
 	var found map[string]index
-	err := c.call(ctx, http.MethodGet, "/"+strings.Join(escaped, ",")+
-		"?expand_wildcards=open&ignore_unavailable=true&allow_no_indices=true&features=mappings,aliases", nil, &found)
+	err := c.call(ctx, func() esapi.Request {
+		return esapi.IndicesGetRequest{
+			Index: escaped(patterns...), ExpandWildcards: "open", Features: "mappings,aliases",
+			IgnoreUnavailable: esapi.BoolPtr(true), AllowNoIndices: esapi.BoolPtr(true),
+		}
+	}, &found)
 	return found, err
 }
 
@@ -148,9 +154,11 @@ func (c *Client) applyToIndex(ctx context.Context, name string, before index, te
 	result := provision.Result{Kind: "index", Name: name, Action: provision.Unchanged}
 	var told []string
 	if template.Mappings != nil {
-		mappings, err := settled(template.Mappings, before.Mappings)
+		mappings, err := forExisting(template.Mappings, before.Mappings)
 		if err == nil {
-			err = c.call(ctx, http.MethodPut, "/"+url.PathEscape(name)+"/_mapping", mappings, nil)
+			err = c.call(ctx, func() esapi.Request {
+				return esapi.IndicesPutMappingRequest{Index: escaped(name), Body: bytes.NewReader(mappings)}
+			}, nil)
 		}
 		if err != nil {
 			return result, err
@@ -168,7 +176,9 @@ func (c *Client) applyToIndex(ctx context.Context, name string, before index, te
 		if _, there := before.Aliases[alias]; there {
 			continue
 		}
-		err := c.call(ctx, http.MethodPut, "/"+url.PathEscape(name)+"/_alias/"+url.PathEscape(alias), nil, nil)
+		err := c.call(ctx, func() esapi.Request {
+			return esapi.IndicesPutAliasRequest{Index: escaped(name), Name: url.PathEscape(alias)}
+		}, nil)
 		if err != nil {
 			return result, err
 		}

@@ -1,6 +1,6 @@
-// Package rest is what the clients of services with a REST interface share: what an
-// address is, one exchange of a request and its answer, and the error that a refusal
-// is. What the answers of a service mean is known where its client is.
+// Package httpclient is the common part of the clients of services with a REST
+// interface: it opens a client for an address, exchanges a request and its answer, and
+// turns a refusal into an error. The client of each service knows what its answers mean.
 package httpclient
 
 import (
@@ -20,6 +20,8 @@ import (
 type Service struct {
 	// Name begins every error.
 	Name string
+	// Title is the service's name in the error of a caller whose wait for it ended without success.
+	Title string
 	// TryTimeout bounds one exchange, its answer included.
 	TryTimeout time.Duration
 	// MaxAnswer bounds what is read of an answer, in bytes.
@@ -51,32 +53,51 @@ func (s Service) Address(text string) (*url.URL, error) {
 	return address, nil
 }
 
-// Exchange sends a request once, with what sends requests as [http.Client.Do] does, and
-// returns the status and the whole body of the answer, whatever the status. What time
-// may cure – nobody is there, none answers in time, the answer is cut off – is marked
-// NotReady, unless the request's own context has ended.
-func (s Service) Exchange(do func(*http.Request) (*http.Response, error), request *http.Request) (status int, answer []byte, err error) {
-	ctx := request.Context()
+// Send sends a request once within the context and returns the answer, whose body the
+// caller closes.
+type Send func(context.Context) (*http.Response, error)
+
+// Refused returns the error for an answer whose status is not 2xx.
+type Refused func(status int, answer []byte) error
+
+// Exchange sends a request once and returns the whole body of the answer. The error for
+// a status other than 2xx is that of refused, and the answer is returned with it. An
+// error that time may cure is marked NotReady, unless ctx has ended: the service cannot
+// be reached, does not answer within TryTimeout, or the answer is cut off. Exchange does
+// not change an error that send has marked with [Final].
+func (s Service) Exchange(ctx context.Context, send Send, refused Refused) ([]byte, error) {
 	try, cancel := context.WithTimeout(ctx, s.TryTimeout)
 	defer cancel()
-	response, err := do(request.WithContext(try))
+	response, err := send(try)
 	if err != nil {
+		final := errors.As(err, new(finalError))
 		err = fmt.Errorf("%s: %w", s.Name, err)
-		if ctx.Err() == nil {
+		if ctx.Err() == nil && !final {
 			err = provision.NotReady(err)
 		}
-		return 0, nil, err
+		return nil, err
 	}
 	defer response.Body.Close()
-	answer, err = io.ReadAll(io.LimitReader(response.Body, s.MaxAnswer+1))
+	answer, err := io.ReadAll(io.LimitReader(response.Body, s.MaxAnswer+1))
 	switch {
 	case err != nil:
-		return 0, nil, provision.NotReady(fmt.Errorf("%s: answer cut off: %w", s.Name, err))
+		return nil, provision.NotReady(fmt.Errorf("%s: answer cut off: %w", s.Name, err))
 	case int64(len(answer)) > s.MaxAnswer:
-		return 0, nil, fmt.Errorf("%s: an answer of more than %d bytes", s.Name, s.MaxAnswer)
+		return nil, fmt.Errorf("%s: an answer of more than %d bytes", s.Name, s.MaxAnswer)
+	case response.StatusCode >= http.StatusMultipleChoices:
+		return answer, refused(response.StatusCode, answer)
 	}
-	return response.StatusCode, answer, nil
+	return answer, nil
 }
+
+// finalError marks an error that time does not cure.
+type finalError struct{ cause error }
+
+func (e finalError) Error() string { return e.cause.Error() }
+func (e finalError) Unwrap() error { return e.cause }
+
+// Final marks an error of a [Send] that time does not cure.
+func Final(err error) error { return finalError{err} }
 
 // Decode reads an answer of JSON into a value, nil for none.
 func (s Service) Decode(answer []byte, into any) error {

@@ -3,6 +3,7 @@ package httpclient_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -16,7 +17,7 @@ import (
 )
 
 var (
-	shop = httpclient.Service{Name: "shop", TryTimeout: time.Minute, MaxAnswer: 10}
+	shop = httpclient.Service{Name: "shop", Title: "the shop", TryTimeout: time.Minute, MaxAnswer: 10}
 
 	errNotFound = errors.New("shop: no such thing")
 )
@@ -31,24 +32,38 @@ func TestAddressesAreHTTPAndErrorsTellNoSecret(t *testing.T) {
 	}
 }
 
-// exchange asks a server that does what it is told for an answer.
-func exchange(t *testing.T, of httpclient.Service, do http.HandlerFunc) (status int, answer []byte, err error) {
+// send returns how a request is sent to a server that does as it is told.
+func send(t *testing.T, do http.HandlerFunc) httpclient.Send {
 	t.Helper()
 	server := httptest.NewServer(do)
-	defer server.Close()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL, nil)
-	require.NoError(t, err)
-	return of.Exchange(http.DefaultClient.Do, request)
+	t.Cleanup(server.Close)
+	return func(ctx context.Context) (*http.Response, error) {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL, nil)
+		require.NoError(t, err)
+		return http.DefaultClient.Do(request)
+	}
+}
+
+func refused(status int, answer []byte) error {
+	return shop.Refusal(status, string(answer), errNotFound)
 }
 
 func TestAnAnswerIsReadWhateverItsStatus(t *testing.T) {
-	for _, want := range []int{http.StatusOK, http.StatusConflict, http.StatusServiceUnavailable} {
-		status, answer, err := exchange(t, shop, func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(want)
+	for status, wanted := range map[int]string{
+		http.StatusOK:                 "",
+		http.StatusFound:              "shop: refused with 302: 0123456789",
+		http.StatusConflict:           "shop: refused with 409: 0123456789",
+		http.StatusServiceUnavailable: "shop: refused with 503: 0123456789",
+	} {
+		answer, err := shop.Exchange(t.Context(), send(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(status)
 			_, _ = w.Write([]byte("0123456789"))
-		})
-		require.NoError(t, err)
-		require.Equal(t, want, status)
+		}), refused)
+		if wanted == "" {
+			require.NoError(t, err)
+		} else {
+			require.EqualError(t, err, wanted)
+		}
 		require.Equal(t, "0123456789", string(answer))
 	}
 }
@@ -68,7 +83,7 @@ func TestWhatTimeMayCureIsNotReady(t *testing.T) {
 		"the answer is too large": {shop, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(strings.Repeat("x", 11))) }, false, "more than 10 bytes"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, _, err := exchange(t, tt.of, tt.do)
+			_, err := tt.of.Exchange(t.Context(), send(t, tt.do), refused)
 			require.ErrorContains(t, err, tt.want)
 			require.ErrorContains(t, err, "shop: ")
 			require.Equal(t, tt.cured, provision.IsNotReady(err))
@@ -79,11 +94,56 @@ func TestWhatTimeMayCureIsNotReady(t *testing.T) {
 func TestACallerWhoHasGoneIsNotAServiceThatIsAway(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://127.0.0.1:1", nil)
-	require.NoError(t, err)
-	_, _, err = shop.Exchange(http.DefaultClient.Do, request)
+	_, err := shop.Exchange(ctx, send(t, func(http.ResponseWriter, *http.Request) {}), refused)
 	require.ErrorIs(t, err, context.Canceled)
 	require.False(t, provision.IsNotReady(err))
+}
+
+func TestWhatIsFinalIsNotTriedAgain(t *testing.T) {
+	broken := errors.New("broken")
+	_, err := shop.Exchange(t.Context(), func(context.Context) (*http.Response, error) { return nil, httpclient.Final(broken) }, refused)
+	require.EqualError(t, err, "shop: broken")
+	require.ErrorIs(t, err, broken)
+	require.False(t, provision.IsNotReady(err))
+}
+
+func TestAClientSendsItsHeaderAndItsCredentialsAndTriesAgain(t *testing.T) {
+	var asked []*http.Request
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if asked = append(asked, r); len(asked) == 1 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		body, _ := io.ReadAll(r.Body)
+		_, _ = w.Write(body)
+	}))
+	defer server.Close()
+	client, err := shop.Open(strings.Replace(server.URL, "//", "//ana:secret@", 1) + "/base/")
+	require.NoError(t, err)
+	require.Equal(t, server.URL+"/base", client.Address, "it tells no secret")
+	client.Header.Set("Accept", "text/plain")
+	request := httpclient.Request{Method: http.MethodPut, Path: "/x?y=z", ContentType: "text/csv", Body: []byte("1,2")}
+	answer, err := client.Call(t.Context(), request, refused)
+	require.NoError(t, err)
+	require.Equal(t, "1,2", string(answer))
+	require.Len(t, asked, 2)
+	for _, request := range asked {
+		require.Equal(t, "PUT /base/x?y=z", request.Method+" "+request.URL.String())
+		require.Equal(t, "text/plain", request.Header.Get("Accept"))
+		require.Equal(t, "text/csv", request.Header.Get("Content-Type"))
+		name, password, _ := request.BasicAuth()
+		require.Equal(t, "ana secret", name+" "+password)
+	}
+}
+
+func TestAWaitWithoutSuccessNamesTheService(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }))
+	defer server.Close()
+	client, err := shop.Open(server.URL)
+	require.NoError(t, err)
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err = client.Call(ctx, httpclient.Request{Method: http.MethodGet, Path: "/"}, refused)
+	require.ErrorContains(t, err, "waiting for the shop: context deadline exceeded; last: shop: ")
 }
 
 func TestRefusals(t *testing.T) {

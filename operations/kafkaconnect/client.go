@@ -6,7 +6,6 @@
 package kafkaconnect
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,7 +23,7 @@ import (
 
 // worker bounds a try below the 90 s after which a worker itself gives up: the next one
 // may reach it after its rebalance. A status holds a stack trace for each task.
-var worker = httpclient.Service{Name: "connect", TryTimeout: 30 * time.Second, MaxAnswer: 16 << 20}
+var worker = httpclient.Service{Name: "connect", Title: "Kafka Connect", TryTimeout: 30 * time.Second, MaxAnswer: 16 << 20}
 
 // ErrNotFound says that there is no such connector.
 var ErrNotFound = errors.New("connect: no such connector")
@@ -32,19 +31,19 @@ var ErrNotFound = errors.New("connect: no such connector")
 // Client speaks to one worker, which forwards to the others of its group. It is
 // safe for concurrent use.
 type Client struct {
-	base string
-	http *http.Client
+	worker *httpclient.Client
 }
 
 // New returns a client for the worker at an address such as http://127.0.0.1:17025.
 // A name and password in the address are used for basic authentication. Nothing is
 // sent yet.
 func New(address string) (*Client, error) {
-	base, err := worker.Address(address)
+	client, err := worker.Open(address)
 	if err != nil {
 		return nil, err
 	}
-	return &Client{base: strings.TrimSuffix(base.String(), "/"), http: &http.Client{}}, nil
+	client.Header.Set("Accept", "application/json")
+	return &Client{worker: client}, nil
 }
 
 // Connectors returns the names of all connectors.
@@ -124,34 +123,24 @@ func (c *Client) call(ctx context.Context, method, path string, body, into any) 
 			return fmt.Errorf("connect: %w", err)
 		}
 	}
-	return provision.Await(ctx, "Kafka Connect", func(ctx context.Context) error {
-		request, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(content))
-		if err != nil {
-			return fmt.Errorf("connect: %w", err)
-		}
-		request.Header.Set("Accept", "application/json")
-		request.Header.Set("Content-Type", "application/json")
-		status, answer, err := worker.Exchange(c.http.Do, request)
-		if err != nil {
-			return err
-		}
-		return decode(status, answer, into)
-	})
+	request := httpclient.Request{Method: method, Path: path, ContentType: "application/json", Body: content}
+	answer, err := c.worker.Call(ctx, request, refusal)
+	if err != nil {
+		return err
+	}
+	return worker.Decode(answer, into)
 }
 
-// decode reads an answer, or the error that it is.
-func decode(status int, answer []byte, into any) error {
-	if status < 300 {
-		return worker.Decode(answer, into)
-	}
-	var refusal struct {
+// refusal returns the error that an answer is.
+func refusal(status int, answer []byte) error {
+	var body struct {
 		Message string `json:"message"`
 	}
-	if json.Unmarshal(answer, &refusal) != nil {
-		refusal.Message = ""
+	if json.Unmarshal(answer, &body) != nil {
+		body.Message = ""
 	}
-	err := worker.Refusal(status, refusal.Message, ErrNotFound)
-	if passes(status, refusal.Message) {
+	err := worker.Refusal(status, body.Message, ErrNotFound)
+	if passes(status, body.Message) {
 		return provision.NotReady(err)
 	}
 	return err

@@ -18,7 +18,10 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(404, []byte(`<html>`))
 	f.Fuzz(func(t *testing.T, code int, body []byte) {
 		answer := func(into any) error {
-			return decode(code, body, into)
+			if code >= 300 {
+				return refusal(code, body)
+			}
+			return worker.Decode(body, into)
 		}
 		var status Status
 		if err := answer(&status); err != nil {

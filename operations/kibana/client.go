@@ -8,20 +8,17 @@
 package kibana
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"regexp"
 	"strings"
 	"time"
 
 	"codebank.dev/operations/httpclient"
-	"codebank.dev/operations/provision"
 )
 
 // maxReason bounds what is told of an error's text, which may repeat what was sent.
@@ -29,7 +26,7 @@ const maxReason = 500
 
 // service allows for an import, which writes some hundred objects, and for an export of
 // dashboards, each of which has some hundred kilobytes.
-var service = httpclient.Service{Name: "kibana", TryTimeout: 60 * time.Second, MaxAnswer: 64 << 20}
+var service = httpclient.Service{Name: "kibana", Title: "Kibana", TryTimeout: 60 * time.Second, MaxAnswer: 64 << 20}
 
 // ErrNotFound says that there is no such rule or space.
 var ErrNotFound = errors.New("kibana: not found")
@@ -47,12 +44,9 @@ type Config struct {
 
 // Client speaks to one Kibana. It is safe for concurrent use.
 type Client struct {
-	address string // without the space
-	base    string // with it
-	space   string
-	key     string
-	user    *url.Userinfo
-	http    *http.Client
+	service *httpclient.Client
+	space   string // "" is the default one
+	prefix  string // of the paths that are in the space
 }
 
 // spaceName is what Kibana allows as the name of a space in addresses.
@@ -60,107 +54,70 @@ var spaceName = regexp.MustCompile(`^[a-z0-9_-]{1,100}$`)
 
 // New returns a client. Nothing is sent yet. Errors hold no secret.
 func New(config Config) (*Client, error) {
-	address, err := service.Address(config.Address)
+	client, err := service.Open(config.Address)
 	if err != nil {
 		return nil, err
 	}
 	if strings.ContainsFunc(config.APIKey, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return nil, errors.New("kibana: the API key is not in its encoded form: letters, digits and signs without spaces")
 	}
-	client := &Client{space: config.Space, key: config.APIKey, user: address.User}
-	// Sent as a header of its own, so that no error that repeats the address tells it.
-	address.User = nil
-	client.address = strings.TrimSuffix(address.String(), "/")
-	client.base = client.address
-	if config.Space != "" && config.Space != "default" {
-		if !spaceName.MatchString(config.Space) {
-			return nil, errors.New("kibana: a space is named by small letters, digits, - and _")
-		}
-		client.base += "/s/" + config.Space
-	} else {
-		client.space = ""
+	client.Header.Set("kbn-xsrf", "bankctl") // Without it nothing that changes something is taken.
+	client.Header.Set("Accept", "application/json, application/ndjson")
+	if config.APIKey != "" {
+		client.Header.Set("Authorization", "ApiKey "+config.APIKey)
 	}
-	client.http = &http.Client{
-		// A sign-in page, or a host that is not to have the key.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	// A redirect leads to a sign-in page, or to a host that must not have the key.
+	client.HTTP.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	if config.Space == "" || config.Space == "default" {
+		return &Client{service: client}, nil
 	}
-	return client, nil
+	if !spaceName.MatchString(config.Space) {
+		return nil, errors.New("kibana: a space is named by small letters, digits, - and _")
+	}
+	return &Client{service: client, space: config.Space, prefix: "/s/" + config.Space}, nil
 }
 
 // Await waits until Kibana says that it is ready, and makes sure of the space: objects
 // for one that is not there would be kept where nobody sees them. ErrNotFound then.
 func (c *Client) Await(ctx context.Context) error {
-	status := request{method: http.MethodGet, address: c.address + "/api/status"}
-	if _, err := c.call(ctx, status); err != nil {
+	if err := c.get(ctx, "/api/status"); err != nil || c.space == "" {
 		return err
 	}
-	if c.space == "" {
-		return nil
-	}
-	_, err := c.call(ctx, request{method: http.MethodGet, address: c.address + "/api/spaces/space/" + c.space})
+	err := c.get(ctx, "/api/spaces/space/"+c.space)
 	if errors.Is(err, ErrNotFound) {
 		return fmt.Errorf("%w: there is no space %s", ErrNotFound, c.space)
 	}
 	return err
 }
 
-// request is what is sent, perhaps more than once.
-type request struct {
-	method, address string
-	// kind is the media type of body.
-	kind string
-	body []byte
+// get reads a path that is in no space.
+func (c *Client) get(ctx context.Context, path string) error {
+	_, err := c.service.Call(ctx, httpclient.Request{Method: http.MethodGet, Path: path}, refusal)
+	return err
 }
 
 // callJSON sends a value, unless it is nil, and reads the answer into into.
 func (c *Client) callJSON(ctx context.Context, method, path string, body, into any) error {
-	sent := request{method: method, address: c.base + path}
+	request := httpclient.Request{Method: method, Path: path}
 	if body != nil {
 		content, err := json.Marshal(body)
 		if err != nil {
 			return fmt.Errorf("kibana: %w", err)
 		}
-		sent.kind, sent.body = "application/json", content
+		request.ContentType, request.Body = "application/json", content
 	}
-	answer, err := c.call(ctx, sent)
+	answer, err := c.call(ctx, request)
 	if err != nil {
 		return err
 	}
 	return service.Decode(answer, into)
 }
 
-// call sends a request until Kibana answers it for good, and returns the answer.
-func (c *Client) call(ctx context.Context, sent request) (answer []byte, err error) {
-	err = provision.Await(ctx, "Kibana", func(ctx context.Context) error {
-		answer, err = c.once(ctx, sent)
-		return err
-	})
-	return answer, err
-}
-
-// once sends a request once. Errors that time may cure are marked NotReady.
-func (c *Client) once(ctx context.Context, sent request) ([]byte, error) {
-	asked, err := http.NewRequestWithContext(ctx, sent.method, sent.address, bytes.NewReader(sent.body))
-	if err != nil {
-		return nil, fmt.Errorf("kibana: %w", err)
-	}
-	asked.Header.Set("kbn-xsrf", "bankctl") // Without it nothing that changes something is taken.
-	asked.Header.Set("Accept", "application/json, application/ndjson")
-	if sent.kind != "" {
-		asked.Header.Set("Content-Type", sent.kind)
-	}
-	switch {
-	case c.key != "":
-		asked.Header.Set("Authorization", "ApiKey "+c.key)
-	case c.user != nil:
-		password, _ := c.user.Password()
-		asked.SetBasicAuth(c.user.Username(), password)
-	}
-	status, answer, err := service.Exchange(c.http.Do, asked)
-	if err == nil && status >= 300 {
-		err = refusal(status, answer)
-	}
-	return answer, err
+// call sends a request for a path in the client's space until Kibana answers it for
+// good, and returns the answer.
+func (c *Client) call(ctx context.Context, request httpclient.Request) ([]byte, error) {
+	request.Path = c.prefix + request.Path
+	return c.service.Call(ctx, request, refusal)
 }
 
 // refusal returns the error that an answer is.

@@ -76,8 +76,8 @@ func (c *Client) export(ctx context.Context, asked exportRequest) ([]byte, error
 	if err != nil {
 		return nil, fmt.Errorf("kibana: %w", err)
 	}
-	return c.call(ctx, request{
-		method: http.MethodPost, address: c.base + "/api/saved_objects/_export", kind: "application/json", body: body,
+	return c.call(ctx, httpclient.Request{
+		Method: http.MethodPost, Path: "/api/saved_objects/_export", ContentType: "application/json", Body: body,
 	})
 }
 

@@ -127,8 +127,8 @@ func (c *Client) send(ctx context.Context, objects []Object) (map[Key]bool, erro
 	if err != nil {
 		return nil, err
 	}
-	answer, err := c.call(ctx, request{
-		method: http.MethodPost, address: c.base + "/api/saved_objects/_import?overwrite=true", kind: kind, body: body,
+	answer, err := c.call(ctx, httpclient.Request{
+		Method: http.MethodPost, Path: "/api/saved_objects/_import?overwrite=true", ContentType: kind, Body: body,
 	})
 	if err != nil {
 		return nil, wholeImport(err, objects)

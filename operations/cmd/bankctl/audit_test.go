@@ -237,6 +237,7 @@ func (d *documents) put(id string, document map[string]any) {
 }
 
 func (d *documents) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("X-Elastic-Product", "Elasticsearch")
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch _, action, _ := strings.Cut(r.URL.Path, "/_"); action {

@@ -180,6 +180,7 @@ type heldIndex struct {
 func (s *search) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	w.Header().Set("X-Elastic-Product", "Elasticsearch") // Its client refuses a server that does not say so.
 	name := path.Base(r.URL.Path)
 	template, there := s.templates[name]
 	parts := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
@@ -188,7 +189,7 @@ func (s *search) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case held != nil && r.Method == http.MethodPut && parts[1] == "_mapping":
 		_ = json.NewDecoder(r.Body).Decode(&held.Mappings)
 		answer(w, http.StatusOK, map[string]bool{"acknowledged": true})
-	case held != nil && r.Method == http.MethodPut && parts[1] == "_alias":
+	case held != nil && r.Method == http.MethodPut && parts[1] == "_aliases":
 		held.Aliases[parts[2]] = map[string]any{}
 		answer(w, http.StatusOK, map[string]bool{"acknowledged": true})
 	case len(parts) == 1 && !strings.HasPrefix(parts[0], "_"):

@@ -1,0 +1,80 @@
+package httpclient
+
+import (
+	"bytes"
+	"context"
+	"maps"
+	"net/http"
+	"strings"
+
+	"codebank.dev/operations/provision"
+)
+
+// Client speaks to a service at one address. It is safe for concurrent use, once its
+// fields are set.
+type Client struct {
+	// Address is the service's address without name, password and final slash.
+	Address string
+	// Header is sent with every request.
+	Header http.Header
+	// HTTP sends the requests.
+	HTTP http.Client
+
+	service Service
+}
+
+// Open returns a client for the service at an address such as http://127.0.0.1:17025,
+// with the base path if there is one. A name and password in the address are used for
+// basic authentication: Header holds them, so that no error that repeats the address
+// tells them. Nothing is sent yet.
+func (s Service) Open(text string) (*Client, error) {
+	address, err := s.Address(text)
+	if err != nil {
+		return nil, err
+	}
+	client := &Client{Header: make(http.Header), service: s}
+	if user := address.User; user != nil {
+		password, _ := user.Password()
+		signed := http.Request{Header: client.Header}
+		signed.SetBasicAuth(user.Username(), password)
+		address.User = nil
+	}
+	client.Address = strings.TrimSuffix(address.String(), "/")
+	return client, nil
+}
+
+// Request is a request that may be sent more than once.
+type Request struct {
+	Method string
+	// Path begins with a slash, and follows the service's address.
+	Path string
+	// ContentType is the media type of Body; "" sends none.
+	ContentType string
+	Body        []byte
+}
+
+// Call sends a request until the service answers it for good, and returns the whole body
+// of the answer. The error for a status other than 2xx is that of refused, and the answer
+// is returned with it. Call tries again after an error that is marked NotReady, until ctx
+// ends.
+func (c *Client) Call(ctx context.Context, request Request, refused Refused) (answer []byte, err error) {
+	err = provision.Await(ctx, c.service.Title, func(ctx context.Context) error {
+		answer, err = c.service.Exchange(ctx, c.sender(request), refused)
+		return err
+	})
+	return answer, err
+}
+
+func (c *Client) sender(request Request) Send {
+	return func(ctx context.Context) (*http.Response, error) {
+		sent, err := http.NewRequestWithContext(ctx, request.Method, c.Address+request.Path, bytes.NewReader(request.Body))
+		if err != nil {
+			return nil, Final(err)
+		}
+		maps.Copy(sent.Header, c.Header)
+		if request.ContentType != "" {
+			sent.Header.Set("Content-Type", request.ContentType)
+		}
+		return c.HTTP.Do(sent)
+	}
+}
