@@ -16,7 +16,7 @@ import (
 
 // durableCalls are the calls by which something outlives the process, by the name of
 // what is called; one that is durable in one package only stands behind its folder.
-// SQL that writes and HTTP methods that change something count too, see durableStep.
+// SQL that writes, HTTP methods that change something and requests of Elastic's client count too, see eventsOf.
 var durableCalls = []string{
 	// Postgres.
 	"Exec", "CopyFrom", "BeginFunc", "BeginTxFunc", "Begin", "Commit", "Up", "UpByOne", "UpTo", "Down", "DownTo",
@@ -32,19 +32,23 @@ var durableCalls = []string{
 
 // excusedSteps are functions, and folders, whose steps need no failpoint of their own.
 var excusedSteps = map[string]string{
-	"bank/postgres write":                  "is the step itself; Execute and requeue have the points around it",
-	"bank/kafka takes":                     "buffers only; send has the points around it",
-	"platform/migrate Up":                  "its callers have the point",
-	"bank/vault replaceKeyFile":            "no program calls it: keys are rotated by code that is not written yet",
-	"operations/elasticsearch Refresh":     "changes what searches see, not what is stored",
-	"operations/elasticsearch Scan":        "searches by POST",
-	"operations/elasticsearch forget":      "closes a search",
-	"operations/elasticsearch MultiSearch": "searches by POST",
-	"operations/kibana export":             "reads by POST",
-	"operations/audit/postgres Count":      "counts by the protocol that also writes",
-	"platform/serve allowedMethods":        "names methods for others",
-	"platform/serve observe":               "names methods for others",
-	"statement/statementtest":              "for tests",
+	"bank/postgres write":             "is the step itself; Execute and requeue have the points around it",
+	"bank/kafka takes":                "buffers only; send has the points around it",
+	"platform/migrate Up":             "its callers have the point",
+	"bank/vault replaceKeyFile":       "no program calls it: keys are rotated by code that is not written yet",
+	"operations/kibana export":        "reads by POST",
+	"operations/audit/postgres Count": "counts by the protocol that also writes",
+	"platform/serve allowedMethods":   "names methods for others",
+	"platform/serve observe":          "names methods for others",
+	"statement/statementtest":         "for tests",
+}
+
+// readingRequests are the requests of Elastic's client that store nothing. Every other
+// one is a durable step.
+var readingRequests = []string{
+	"ClusterHealthRequest", "CountRequest", "IndicesGetRequest", "IndicesGetIndexTemplateRequest",
+	"SearchRequest", "MsearchRequest", "OpenPointInTimeRequest", "ClosePointInTimeRequest",
+	"IndicesRefreshRequest", // It changes what searches see.
 }
 
 // writing finds SQL that changes something.
@@ -228,7 +232,8 @@ func eventsOf(s *source, function *ast.FuncDecl, statements map[string]bool) []e
 		case *ast.SelectorExpr:
 			owner, ok := n.X.(*ast.Ident)
 			if ok && n.Pos() > inside && (owner.Name == "os" && slices.Contains(durableCalls, "os:"+n.Sel.Name) ||
-				owner.Name == "http" && slices.Contains([]string{"MethodPut", "MethodPost", "MethodDelete", "MethodPatch"}, n.Sel.Name)) {
+				owner.Name == "http" && slices.Contains([]string{"MethodPut", "MethodPost", "MethodDelete", "MethodPatch"}, n.Sel.Name) ||
+				owner.Name == "esapi" && strings.HasSuffix(n.Sel.Name, "Request") && n.Sel.Name != "Request" && !slices.Contains(readingRequests, n.Sel.Name)) {
 				events = append(events, event{n.End(), n, n.Sel.Name, false})
 			}
 		}
@@ -351,6 +356,9 @@ func TestAStepWithoutAFailpointIsFound(t *testing.T) {
 		{"SQL by its name", `s.pool.QueryRow(ctx, moveUp)`, "durable step moveUp has no failpoint beside it"},
 		{"two writes after a point", `s.reached.At(failpoints.X); s.admin.CreateTopic(ctx); s.admin.CreateTopic(ctx)`, "no failpoint between CreateTopic and CreateTopic"},
 		{"a request that changes", `c.call(ctx, http.MethodPut)`, "durable step MethodPut has no failpoint beside it"},
+		{"a request of Elastic's client", `c.call(ctx, func() { ask(esapi.IndicesPutMappingRequest{}) })`,
+			"durable step IndicesPutMappingRequest has no failpoint beside it"},
+		{"a search", `c.call(ctx, func() { ask(esapi.SearchRequest{}) })`, ""},
 		{"a file", `os.Rename(a, b)`, "durable step Rename has no failpoint beside it"},
 		{"a point between", `s.admin.CreateTopic(ctx); s.reached.At(failpoints.X); s.admin.CreateTopic(ctx)`, ""},
 		{"a transaction is one step", `pgx.BeginFunc(ctx, func() { tx.Exec(ctx, moveUp); tx.Exec(ctx, moveUp) }); s.reached.After(err, failpoints.X)`, ""},
