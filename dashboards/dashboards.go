@@ -1,10 +1,11 @@
-// Package dashboards holds the views as data: the saved objects that Kibana shows
-// the bank's figures with, embedded in the program that imports them.
+// Package dashboards holds the dashboards as data: the saved objects with which Kibana
+// shows the bank's figures, embedded in each program that imports the package.
 //
-// An object is a file: the folder is its type, the file's name its id, and the
-// content the object, for example dashboard/overview.json. Ids never change, so
-// importing again replaces instead of doubling. The files are written by generate, from
-// catalogue; attributes that Kibana keeps as text are JSON in them, see Fold.
+// Each object is a file: the folder is its type, the name of the file its id, and the
+// content the object, for example dashboard/overview.json. Ids never change, so a
+// second import replaces objects and creates no copies. The command generate writes the
+// files from the package catalogue. Some attributes are text that holds JSON in Kibana;
+// the files hold them as JSON, see Fold.
 package dashboards
 
 import (
@@ -22,26 +23,26 @@ var files embed.FS
 // extension ends the name of every object's file.
 const extension = ".json"
 
-// Rule is the type of alert rules. They are no saved objects: the content is the body of
-// POST /api/alerting/rule/{id}, and Kibana has an interface of their own for them.
+// Rule is the type of alert rules. Alert rules are not saved objects: their content is
+// the body of POST /api/alerting/rule/{id}, which is an API of its own in Kibana.
 const Rule = "rule"
 
 // Object is one saved object of Kibana, or an alert rule.
 type Object struct {
-	// Type is Kibana's name of the kind, for example dashboard or index-pattern.
+	// Type is Kibana's name of the type, for example dashboard or index-pattern.
 	Type string
-	// ID is the object's own, unique within its type.
+	// ID is unique within the type.
 	ID string
 	// Body is the object in JSON.
 	Body json.RawMessage
 }
 
-// Objects returns all saved objects and alert rules, ordered by type and id. The caller may change what
-// it gets.
+// Objects returns all saved objects and alert rules, ordered by type and id. The caller may change the
+// result.
 func Objects() ([]Object, error) { return read(files) }
 
-// read returns the objects in a tree of <type>/<id>.json. Any other file, and any
-// that is not JSON, is an error: nothing is passed over in silence.
+// read returns the objects in a tree of <type>/<id>.json. Any other file, and any file
+// that is not JSON, is an error, so that no file is skipped silently.
 func read(tree fs.FS) ([]Object, error) {
 	var objects []Object
 	err := fs.WalkDir(tree, ".", func(name string, entry fs.DirEntry, err error) error {

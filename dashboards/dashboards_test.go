@@ -15,7 +15,7 @@ func TestTheEmbeddedObjectsCanBeRead(t *testing.T) {
 	}
 	for _, object := range objects {
 		if object.Type == "" || object.ID == "" || len(object.Body) == 0 {
-			t.Errorf("%s/%s is not whole", object.Type, object.ID)
+			t.Errorf("%s/%s is incomplete", object.Type, object.ID)
 		}
 	}
 }
@@ -42,7 +42,7 @@ func TestObjectsAreNamedByFolderAndFile(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoObjectIsRefusedByName(t *testing.T) {
+func TestAFileThatIsNotAnObjectIsRefusedByName(t *testing.T) {
 	for name, content := range map[string]string{
 		"overview.json":          `{}`,
 		"dashboard/.json":        `{}`,

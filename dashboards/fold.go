@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// folded says which attributes of each type Kibana keeps as text that holds JSON. In a
-// file they are JSON, so that a change is seen line by line.
+// folded lists, for each type, the attributes that Kibana keeps as text that holds
+// JSON. The files hold them as JSON, so that a diff shows changes line by line.
 var folded = map[string][]string{
 	"dashboard": {
 		"controlGroupInput.ignoreParentSettingsJSON", "controlGroupInput.panelsJSON", "kibanaSavedObjectMeta.searchSourceJSON",
@@ -21,11 +21,12 @@ var folded = map[string][]string{
 	"map":           {"layerListJSON", "mapStateJSON", "uiStateJSON"},
 }
 
-// importOrder is the order of types in which every object comes after what it refers to.
+// importOrder orders the types so that every object follows the objects that it refers
+// to.
 var importOrder = []string{"tag", "index-pattern", "search", "lens", "visualization", "map", "dashboard"}
 
-// NDJSON returns all saved objects in the form that Kibana imports: one in a line, in
-// an order in which what is referred to comes first, with a newline at the end.
+// NDJSON returns all saved objects in Kibana's import format: one object in each line,
+// referenced objects before the objects that refer to them, with a newline at the end.
 func NDJSON() ([]byte, error) {
 	objects, err := Objects()
 	if err != nil {
@@ -34,8 +35,8 @@ func NDJSON() ([]byte, error) {
 	return Lines(objects)
 }
 
-// Lines folds objects and puts each into a line, as NDJSON does. Alert rules are left
-// out: they are no saved objects to be imported.
+// Lines folds objects and writes each into one line, like NDJSON. It leaves out alert
+// rules, because they are not saved objects and cannot be imported.
 func Lines(objects []Object) ([]byte, error) {
 	ordered := slices.DeleteFunc(slices.Clone(objects), func(o Object) bool { return o.Type == Rule })
 	slices.SortStableFunc(ordered, func(a, b Object) int {
@@ -44,7 +45,7 @@ func Lines(objects []Object) ([]byte, error) {
 	var lines bytes.Buffer
 	for _, object := range ordered {
 		if !slices.Contains(importOrder, object.Type) {
-			return nil, fmt.Errorf("dashboards: %s/%s is of a type that has no place in an import", object.Type, object.ID)
+			return nil, fmt.Errorf("dashboards: %s/%s has a type that cannot be imported", object.Type, object.ID)
 		}
 		line, err := Fold(object)
 		if err != nil {
@@ -56,11 +57,11 @@ func Lines(objects []Object) ([]byte, error) {
 	return lines.Bytes(), nil
 }
 
-// Fold returns an object as Kibana keeps it, in one line: what Kibana keeps as text that
-// holds JSON is that text. It is an error if it is text already.
+// Fold returns an object in Kibana's own form, in one line: attributes that Kibana keeps
+// as text become text that holds JSON. An attribute that is already text is an error.
 func Fold(o Object) (Object, error) {
 	return o.changed(func(value any) (any, error) {
-		if _, text := value.(string); text {
+		if _, isText := value.(string); isText {
 			return nil, fmt.Errorf("is folded already")
 		}
 		text, err := compact(value)
@@ -68,7 +69,7 @@ func Fold(o Object) (Object, error) {
 	}, compact)
 }
 
-// Unfold returns an object as its file has it. It undoes Fold.
+// Unfold returns an object in the form of its file. It reverses Fold.
 func Unfold(o Object) (Object, error) {
 	return o.changed(func(value any) (any, error) {
 		text, ok := value.(string)
@@ -79,8 +80,8 @@ func Unfold(o Object) (Object, error) {
 	}, JSON)
 }
 
-// changed applies a change to every attribute that is kept as text, and writes the
-// object anew. Attributes that are not there stay away.
+// changed applies a change to every attribute that Kibana keeps as text, and writes the
+// object again. It does not add attributes that are missing.
 func (o Object) changed(change func(any) (any, error), write func(any) ([]byte, error)) (Object, error) {
 	body, err := decode(o.Body)
 	if err != nil {
@@ -97,8 +98,8 @@ func (o Object) changed(change func(any) (any, error), write func(any) ([]byte, 
 			holder, _ = attributes[outer].(map[string]any)
 			last = inner
 		}
-		value, there := holder[last]
-		if !there {
+		value, present := holder[last]
+		if !present {
 			continue
 		}
 		if holder[last], err = change(value); err != nil {
@@ -109,7 +110,7 @@ func (o Object) changed(change func(any) (any, error), write func(any) ([]byte, 
 	return o, err
 }
 
-// decode reads one JSON document, with numbers as they are written.
+// decode reads one JSON document. Numbers keep the form in which they are written.
 func decode(content []byte) (any, error) {
 	decoder := json.NewDecoder(bytes.NewReader(content))
 	decoder.UseNumber()
@@ -133,7 +134,8 @@ func compact(value any) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// JSON writes a value as the files have it: keys in order, indented, with a newline.
+// JSON writes a value in the form of the files: keys in order, indented, with a newline
+// at the end.
 func JSON(value any) ([]byte, error) {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)

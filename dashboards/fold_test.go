@@ -37,7 +37,7 @@ func TestFoldingIsUndoneByUnfolding(t *testing.T) {
 	require.Equal(t, string(object.Body), string(unfolded.Body))
 }
 
-func TestWhatCannotBeFoldedIsNamed(t *testing.T) {
+func TestAnObjectThatCannotBeFoldedIsNamed(t *testing.T) {
 	for rule, tt := range map[string]struct{ body, want string }{
 		"no attributes":  {`{}`, "dashboard/x has no attributes"},
 		"folded already": {`{"attributes":{"panelsJSON":"[]"}}`, "dashboard/x: attribute panelsJSON is folded already"},

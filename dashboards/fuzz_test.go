@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzRead: an object is JSON, or the whole tree is refused.
+// FuzzRead: each object is JSON, or the whole tree is refused.
 func FuzzRead(f *testing.F) {
 	f.Add([]byte(`{"attributes":{}}`))
 	f.Add([]byte(`{`))
@@ -21,7 +21,8 @@ func FuzzRead(f *testing.F) {
 	})
 }
 
-// FuzzUnfold: what Kibana exports can be unfolded and folded again, or is refused.
+// FuzzUnfold: an object that Kibana exports can be unfolded and folded again, or is
+// refused.
 func FuzzUnfold(f *testing.F) {
 	f.Add([]byte(`{"attributes":{"panelsJSON":"[{\"title\":\"x\"}]"}}`))
 	f.Fuzz(func(t *testing.T, content []byte) {
@@ -34,7 +35,7 @@ func FuzzUnfold(f *testing.F) {
 		}
 		once, err := Fold(unfolded)
 		if err != nil {
-			return // Text in text: a string in the place of JSON.
+			return // A string in the place of JSON is text within text.
 		}
 		again, err := Unfold(once)
 		require.NoError(t, err)

@@ -1,9 +1,9 @@
-// Package alert has the rules that tell operators when a figure of the dashboards is
-// one that somebody must look at, and writes them as Kibana's interface for rules takes
-// them: POST /api/alerting/rule/{id}.
+// Package alert has the rules that alert operators when a figure of the dashboards
+// needs attention. It writes them in the form that Kibana's API takes: POST
+// /api/alerting/rule/{id}.
 //
-// Rules have no actions: whom to tell, and how, is for the operators of a Kibana to
-// say, and is theirs to keep.
+// Rules have no actions. The operators of a Kibana decide who is notified and how, and
+// they keep that setting themselves.
 package alert
 
 import (
@@ -16,50 +16,54 @@ import (
 	"codebank.dev/dashboards/view"
 )
 
-// Rule looks at the last stretch of time, again and again, and is raised when its
-// condition holds.
+// Rule checks a condition over the last window of time, again and again. It is raised
+// when the condition holds.
 type Rule struct {
 	// ID never changes.
 	ID   string
 	Name string
-	// Definition says when the rule is raised, and what it leaves out.
+	// Definition says when the rule is raised and what it leaves out.
 	Definition string
 	Source     view.Source
-	// TimeField is the field of time that Window is of.
+	// TimeField is the time field that Window applies to.
 	TimeField string
-	// Window is the stretch of time that is looked at, up to now; whole minutes.
+	// Window is the time up to now that each check covers, in whole minutes.
 	Window time.Duration
-	// Every is how often; at most Window, so that nothing falls between two looks.
+	// Every is the time between two checks, in whole minutes. It is at most Window, so
+	// that no time lies between two checks.
 	Every     time.Duration
 	Condition Condition
 }
 
-// Condition is when a rule is raised. It is one of Fewer, Largest, Ratio, Rank and
-// Behind.
+// Condition is the condition that raises a rule. It is one of Fewer, Largest, Ratio,
+// Rank and Behind.
 type Condition interface{ condition() }
 
 type (
-	// Fewer documents than Than.
+	// Fewer holds when there are fewer documents than Than.
 	Fewer struct {
 		Query kql.Query
 		Than  int64
 	}
-	// Largest value of a field above Above, for each value of Per by itself.
+	// Largest holds when the largest value of a field is above Above, for each value of
+	// Per by itself.
 	Largest struct {
 		Query kql.Query
 		Field string
 		Above int64
 		Per   string
 	}
-	// Ratio of the documents that Of finds among those of Query below Percent, of at
-	// least AtLeast documents: a few of which one fails say nothing.
+	// Ratio holds when less than Percent of the documents of Query are documents of Of.
+	// It needs at least AtLeast documents, because one failure among a few documents
+	// proves nothing.
 	Ratio struct {
 		Query   kql.Query
 		Of      kql.Query
 		Percent int64
 		AtLeast int64
 	}
-	// Rank is a percentile of a field above Above, of at least AtLeast documents.
+	// Rank holds when a percentile of a field is above Above. It needs at least AtLeast
+	// documents.
 	Rank struct {
 		Query   kql.Query
 		Field   string
@@ -67,7 +71,8 @@ type (
 		Above   int64
 		AtLeast int64
 	}
-	// Behind is the newest Field of a combination of Per more than Seconds ago.
+	// Behind holds when the newest Field of a combination of Per is more than Seconds
+	// old.
 	Behind struct {
 		Field   string
 		Per     []string
@@ -81,7 +86,7 @@ func (Ratio) condition()   {}
 func (Rank) condition()    {}
 func (Behind) condition()  {}
 
-// Body is the rule as Kibana's interface takes it to create it.
+// Body is the body of the request that creates the rule in Kibana.
 func (r Rule) Body() map[string]any {
 	kind, params := r.params()
 	params["timeField"] = r.TimeField
@@ -94,7 +99,7 @@ func (r Rule) Body() map[string]any {
 	}
 }
 
-// The types of rules that every Kibana has.
+// The rule types that every Kibana has.
 const (
 	esQuery        = ".es-query"
 	indexThreshold = ".index-threshold"
@@ -113,14 +118,15 @@ func (r Rule) params() (string, map[string]any) {
 			"filterKuery": kql.Text(c.Query), "thresholdComparator": ">", "threshold": []int64{c.Above},
 		}
 	}
-	// Whatever the query answers is a reason: it answers rows only when there is one.
+	// Any row is a reason to raise the rule: the query returns rows only when the
+	// condition holds.
 	return esQuery, map[string]any{
 		"searchType": "esqlQuery", "esqlQuery": map[string]any{"esql": r.query()}, "size": 100, "aggType": "count", "groupBy": "all",
 		"excludeHitsFromPreviousRun": false, "thresholdComparator": ">", "threshold": []int64{0},
 	}
 }
 
-// query is the rule's condition in ES|QL; Kibana adds the stretch of time.
+// query is the rule's condition in ES|QL. Kibana adds the window of time.
 func (r Rule) query() string {
 	steps := []string{"FROM " + string(r.Source)}
 	switch c := r.Condition.(type) {
@@ -139,8 +145,8 @@ func (r Rule) query() string {
 	return strings.Join(steps, " | ")
 }
 
-// where writes a query in ES|QL; nil is one that all documents pass. Values of Is and
-// OneOf are those of keywords, bounds are numbers.
+// where writes a query in ES|QL. A nil query matches all documents. The values of Is
+// and OneOf are keywords, and bounds are numbers.
 func where(q kql.Query) string {
 	switch q := q.(type) {
 	case kql.And:
@@ -178,20 +184,20 @@ func joined(queries []kql.Query, between, nothing string) string {
 	return "(" + strings.Join(parts, between) + ")"
 }
 
-// Uses returns the fields that a rule needs, with what for.
+// Uses returns the fields that a rule needs, with their purposes.
 func (r Rule) Uses() []view.Use {
-	uses := []view.Use{{Field: r.TimeField, For: view.ToTell}}
+	uses := []view.Use{{Field: r.TimeField, For: view.ToPlaceInTime}}
 	switch c := r.Condition.(type) {
 	case Fewer:
 		uses = append(uses, view.QueryUses(c.Query)...)
 	case Largest:
-		uses = append(append(uses, view.QueryUses(c.Query)...), view.Use{Field: c.Field, For: view.ToReckon}, view.Use{Field: c.Per, For: view.ToGroup})
+		uses = append(append(uses, view.QueryUses(c.Query)...), view.Use{Field: c.Field, For: view.ToCalculate}, view.Use{Field: c.Per, For: view.ToGroup})
 	case Ratio:
 		uses = append(append(uses, view.QueryUses(c.Query)...), view.QueryUses(c.Of)...)
 	case Rank:
-		uses = append(append(uses, view.QueryUses(c.Query)...), view.Use{Field: c.Field, For: view.ToReckon})
+		uses = append(append(uses, view.QueryUses(c.Query)...), view.Use{Field: c.Field, For: view.ToCalculate})
 	case Behind:
-		uses = append(uses, view.Use{Field: c.Field, For: view.ToTell})
+		uses = append(uses, view.Use{Field: c.Field, For: view.ToPlaceInTime})
 		for _, field := range c.Per {
 			uses = append(uses, view.Use{Field: field, For: view.ToList})
 		}
@@ -199,7 +205,7 @@ func (r Rule) Uses() []view.Use {
 	return uses
 }
 
-// Formula says the condition in one line, for people.
+// Formula writes the condition in one line, for people.
 func (r Rule) Formula() string {
 	if kind, _ := r.params(); kind == esQuery {
 		return r.query()
@@ -213,24 +219,24 @@ func (r Rule) Formula() string {
 	return ""
 }
 
-// Check returns what is wrong with a rule by itself; none is what is wanted.
+// Check returns the faults of a rule by itself. A sound rule has none.
 func (r Rule) Check() []string {
 	var findings []string
-	say := func(format string, args ...any) {
+	report := func(format string, args ...any) {
 		findings = append(findings, "rule "+r.ID+": "+fmt.Sprintf(format, args...))
 	}
 	if r.Name == "" || r.Definition == "" {
-		say("has no name or no definition")
+		report("has no name or no definition")
 	}
 	if r.Window < time.Minute || r.Window%time.Minute != 0 || r.Every < time.Minute || r.Every%time.Minute != 0 {
-		say("looks at %s every %s: both must be whole minutes", r.Window, r.Every)
+		report("checks %s every %s: both must be whole minutes", r.Window, r.Every)
 	}
 	if r.Every > r.Window {
-		say("looks every %s at %s: something may fall between", r.Every, r.Window)
+		report("checks %s every %s: the time between two checks is not covered", r.Window, r.Every)
 	}
 	positive := func(what string, n int64) {
 		if n < 1 {
-			say("%s is %d", what, n)
+			report("%s is %d", what, n)
 		}
 	}
 	switch c := r.Condition.(type) {
@@ -241,18 +247,18 @@ func (r Rule) Check() []string {
 	case Ratio:
 		positive("the least number of documents", c.AtLeast)
 		if c.Percent < 1 || c.Percent > 100 {
-			say("the threshold is %d per cent", c.Percent)
+			report("the threshold is %d per cent", c.Percent)
 		}
 	case Rank:
 		positive("the threshold", c.Above)
 		positive("the least number of documents", c.AtLeast)
 		if c.Rank < 1 || c.Rank > 99 {
-			say("the rank is %d", c.Rank)
+			report("the rank is %d", c.Rank)
 		}
 	case Behind:
 		positive("the threshold", c.Seconds)
 	default:
-		say("has no condition")
+		report("has no condition")
 	}
 	return findings
 }

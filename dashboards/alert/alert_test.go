@@ -38,7 +38,7 @@ func TestFormula(t *testing.T) {
 			"max(pipeline_millis, kql='kind: PURCHASE') > 9, for each bank_code"},
 		{"a ratio", alert.Ratio{Query: purchases, Of: approved, Percent: 80, AtLeast: 50}, `FROM transactions | WHERE kind == "PURCHASE" | ` +
 			`STATS documents = COUNT(*), found = COUNT(CASE(status == "APPROVED", 1, NULL)) | WHERE documents >= 50 AND found * 100 < documents * 80`},
-		{"a percentile of all that a query says", alert.Rank{Query: everything, Field: "decision_micros", Rank: 95, Above: 7, AtLeast: 3},
+		{"a percentile with every kind of query", alert.Rank{Query: everything, Field: "decision_micros", Rank: 95, Above: 7, AtLeast: 3},
 			`FROM transactions | WHERE (kind == "PURCHASE" AND (status == "APPROVED" OR status IN ("A", "B")) AND NOT card_id IS NOT NULL AND attempt > 1) | ` +
 				`STATS documents = COUNT(*), figure = PERCENTILE(decision_micros, 95) | WHERE documents >= 3 AND figure > 7`},
 		{"everything", alert.Rank{Field: "decision_micros", Rank: 50, Above: 7, AtLeast: 3},
@@ -63,13 +63,13 @@ func TestCheckNamesTheRuleAndItsFault(t *testing.T) {
 		want  string
 	}{
 		{"no definition", func(r *alert.Rule) { r.Definition = "" }, "rule x: has no name or no definition"},
-		{"half a minute", func(r *alert.Rule) { r.Every = 30 * time.Second }, "rule x: looks at 5m0s every 30s: both must be whole minutes"},
-		{"gaps between looks", func(r *alert.Rule) { r.Every = 6 * time.Minute }, "rule x: looks every 6m0s at 5m0s: something may fall between"},
-		{"more than everything", func(r *alert.Rule) { r.Condition = alert.Ratio{Percent: 101, AtLeast: 1} }, "rule x: the threshold is 101 per cent"},
-		{"a rate of nothing", func(r *alert.Rule) { r.Condition = alert.Ratio{Percent: 80} }, "rule x: the least number of documents is 0"},
+		{"half a minute", func(r *alert.Rule) { r.Every = 30 * time.Second }, "rule x: checks 5m0s every 30s: both must be whole minutes"},
+		{"gaps between checks", func(r *alert.Rule) { r.Every = 6 * time.Minute }, "rule x: checks 5m0s every 6m0s: the time between two checks is not covered"},
+		{"more than all documents", func(r *alert.Rule) { r.Condition = alert.Ratio{Percent: 101, AtLeast: 1} }, "rule x: the threshold is 101 per cent"},
+		{"a rate without documents", func(r *alert.Rule) { r.Condition = alert.Ratio{Percent: 80} }, "rule x: the least number of documents is 0"},
 		{"fewer than none", func(r *alert.Rule) { r.Condition = alert.Fewer{} }, "rule x: the threshold is 0"},
-		{"above nothing", func(r *alert.Rule) { r.Condition = alert.Largest{} }, "rule x: the threshold is 0"},
-		{"a rank that is none", func(r *alert.Rule) { r.Condition = alert.Rank{Rank: 100, Above: 1, AtLeast: 1} }, "rule x: the rank is 100"},
+		{"a maximum without a threshold", func(r *alert.Rule) { r.Condition = alert.Largest{} }, "rule x: the threshold is 0"},
+		{"a rank above 99", func(r *alert.Rule) { r.Condition = alert.Rank{Rank: 100, Above: 1, AtLeast: 1} }, "rule x: the rank is 100"},
 		{"always behind", func(r *alert.Rule) { r.Condition = alert.Behind{} }, "rule x: the threshold is 0"},
 		{"no condition", func(r *alert.Rule) { r.Condition = nil }, "rule x: has no condition"},
 	} {

@@ -16,86 +16,88 @@ func approvals() view.Dashboard {
 				ofDeclines(view.Donut, "decline-reasons", "Reasons to decline", "Each reason's share of all declined payments."),
 				value("declines", "Declines", count(), wholeNumber)), reason())),
 			wide(2*third, by(showing(
-				ofDeclines(view.BarPercentage, "decline-mix", "Mix of reasons over time", "Each reason's share of the declined payments of a stretch of time."),
+				ofDeclines(view.BarPercentage, "decline-mix", "Mix of reasons over time", "Each reason's share of the declined payments in each interval."),
 				value("declines", "Declines", count(), wholeNumber)), reason(), overTime())),
 		}},
 		row{charts, []view.Panel{
 			wide(half, by(showing(
 				ofPayments(view.Line, "rate-by-brand", "Approval rate by brand over time",
-					"Approved payments divided by all payments of each card brand. An unknown card has the brand of the number that was presented."),
-				value("rate", "Approval rate", approvalRate(), percent)), most("Brand", "card_brand", 8), overTime())),
+					"Approved payments divided by all payments, for each card brand. An unknown card counts under the brand of the card number that was presented."),
+				value("rate", "Approval rate", approvalRate(), percent)), topValues("Brand", "card_brand", 8), overTime())),
 			wide(half, by(showing(
-				ofMoney(view.Bar, "rate-by-amount", "Approval rate by amount", "Approved payments divided by all payments of each band of amounts."),
+				ofMoney(view.Bar, "rate-by-amount", "Approval rate by amount", "Approved payments divided by all payments, for each band of amounts."),
 				value("rate", "Approval rate", approvalRate(), percent)), amountBands())),
 		}},
 		row{charts, []view.Panel{wide(half, lostVolume()), wide(half, funnel())}},
 		row{tables, []view.Panel{
 			wide(half, by(showing(
 				ofPayments(view.Table, "bins", "Ranges of card numbers (BIN): payments, rate, declines",
-					"The twenty BINs, the first six digits of a card number, with the most payments. An unknown card has that of the number that was presented; without a number, as by a token, it has none and is left out."),
+					"The twenty BINs with the most payments. A BIN is the first six digits of a card number. An unknown card counts under the BIN of the number that was presented. "+
+						"An unknown card that was presented without a number, such as by token, has no BIN and is left out."),
 				value("payments", "Payments", count(), wholeNumber),
-				lit(value("rate", "Approval rate", approvalRate(), percent), approvalLights),
+				coloured(value("rate", "Approval rate", approvalRate(), percent), approvalThresholds),
 				value("soft", "Soft declines", count(Soft.of()), wholeNumber),
-				value("hard", "Hard declines", count(Hard.of()), wholeNumber)), most("BIN", "card_bin", 20))),
+				value("hard", "Hard declines", count(Hard.of()), wholeNumber)), topValues("BIN", "card_bin", 20))),
 			wide(half, by(showing(
 				ofDeclines(view.Table, "bin-reasons", "The most frequent reason of each BIN",
-					"For the twenty BINs with the most declined payments: the reason that most of them have, and how many."),
-				value("declines", "Declines", count(), wholeNumber)), most("BIN", "card_bin", 20), most("Reason", "decline_reason", 1))),
+					"The twenty BINs with the most declined payments, the most frequent reason of each, and how many declines have it."),
+				value("declines", "Declines", count(), wholeNumber)), topValues("BIN", "card_bin", 20), topValues("Reason", "decline_reason", 1))),
 		}},
 		row{tables, []view.Panel{wide(whole, recentDeclines())}},
 	)
 }
 
-// ofDeclines is a panel of declined payments.
+// ofDeclines returns a panel about declined payments.
 func ofDeclines(chart view.Chart, id, title, definition string) view.Panel {
 	p := ofPayments(chart, id, title, "Only declined payments. "+definition)
 	p.Query = kql.And{purchases, declined}
 	return p
 }
 
-func reason() view.Terms { return most("Reason", "decline_reason", 12) }
+func reason() view.Terms { return topValues("Reason", "decline_reason", 12) }
 
-// rates are the measures of approval that go by different names elsewhere.
+// rates are measures of approval that have different names elsewhere.
 func rates() []view.Panel {
 	one := func(p view.Panel, figure view.Expression) view.Panel {
-		return wide(quarter, showing(p, lit(value("rate", "Rate", figure, percent), approvalLights)))
+		return wide(quarter, showing(p, coloured(value("rate", "Rate", figure, percent), approvalThresholds)))
 	}
 	return []view.Panel{
 		one(ofPayments(view.Metric, "acceptance-rate", "Approval rate: of all tries",
-			"Approved payments divided by all payments, each try for itself. Also called acceptance rate: what the bank's own guards refuse counts against it."),
+			"Approved payments divided by all payments. Each try counts. Also called acceptance rate. Payments that the bank's fraud guards stop lower it."),
 			approvalRate()),
 		one(ofPayments(view.Metric, "authorization-rate", "Authorization rate: without what guards stopped",
-			"Approved payments divided by all payments but those that the bank's own guards against fraud stopped: LOCKED (too many wrong guesses) "+
+			"Approved payments divided by all payments except those that the bank's fraud guards stopped: LOCKED (too many wrong guesses) "+
 				"and TOO_FREQUENT (too many payments of the card)."),
 			view.Ratio(count(approved), count(kql.Not{Query: guarded}))),
 		one(ofPayments(view.Metric, "rate-of-purchases", "Approval rate: each purchase once over its retries",
-			"Approved payments divided by first tries (attempt 1, or not said). A purchase that was declined and approved on a retry counts as one that was approved. "+
-				"A retry whose first try lies before the range counts above only."),
+			"Approved payments divided by first tries (attempt 1, or no attempt number). A purchase that was declined and then approved on a retry counts as approved once. "+
+				"A retry whose first try lies before the range counts in the numerator only."),
 			view.Ratio(count(approved), count(kql.Not{Query: retried}))),
 		one(ofMoney(view.Metric, "rate-by-volume", "Approval rate: by volume",
-			"The sum of approved amounts divided by the sum of all amounts asked for, each try for itself."),
+			"The sum of approved amounts divided by the sum of all requested amounts. Each try counts."),
 			view.Ratio(sum("amount_minor", approved), sum("amount_minor"))),
 	}
 }
 
-// groups are the declines by what they ask of the payer, and what retries brought.
+// groups are the declines by what they ask of the payer, and the payments that a retry
+// recovered.
 func groups() []view.Panel {
 	one := func(group Group, id, title, meaning string) view.Panel {
 		return wide(quarter, showing(
-			ofPayments(view.Metric, id, title, meaning+" Small: their share of all payments."),
+			ofPayments(view.Metric, id, title, meaning+" Small figure: their share of all payments."),
 			value("declines", "Declines", count(group.of()), wholeNumber),
 			value("share", "of payments", view.Ratio(count(group.of()), count()), percent)))
 	}
 	return []view.Panel{
 		one(Soft, "soft-declines", "Soft declines",
-			"Payments that may be approved later as they are: INSUFFICIENT_FUNDS, OVER_PURCHASE_LIMIT, TOO_FREQUENT, LOCKED."),
+			"Declined payments that the bank may approve later, unchanged: INSUFFICIENT_FUNDS, OVER_PURCHASE_LIMIT, TOO_FREQUENT, LOCKED."),
 		one(Hard, "hard-declines", "Hard declines",
-			"Payments that can never be approved as they are: UNKNOWN_CARD, NAME_MISMATCH, EXPIRY_MISMATCH, CVV_MISMATCH, EXPIRED, BLOCKED."),
+			"Declined payments that the bank can never approve unchanged: UNKNOWN_CARD, NAME_MISMATCH, EXPIRY_MISMATCH, CVV_MISMATCH, EXPIRED, BLOCKED."),
 		one(Technical, "technical-declines", "Technical declines",
-			"Payments that should not have been sent (AMOUNT_BELOW_MINIMUM), or whose reason is not known here (UNKNOWN)."),
+			"Declined payments that should not have been sent (AMOUNT_BELOW_MINIMUM), or whose reason is unknown here (UNKNOWN)."),
 		wide(quarter, showing(
 			ofPayments(view.Metric, "recovered", "Recovered by retry: payments and volume",
-				"Approved payments that were not the payer's first try (attempt above 1). Small: the sum of their amounts; only "+Currency+" there."),
+				"Approved payments that were not the payer's first try (attempt above 1). Small figure: the sum of their amounts, in "+Currency+" only."),
 			value("payments", "Payments", count(approved, retried), wholeNumber),
 			value("volume", "volume", volume(approved, retried, inCurrency), money))),
 	}
@@ -103,7 +105,7 @@ func groups() []view.Panel {
 
 func lostVolume() view.Panel {
 	p := ofMoney(view.BarHorizontal, "lost-volume", "Volume lost to declines by reason",
-		"The sum of the amounts of declined payments by reason. Each try counts: a purchase that was tried three times in vain is lost three times here.")
+		"The sum of the amounts of declined payments by reason. Each try counts: a purchase that failed three times counts three times.")
 	p.Query = kql.And{purchases, inCurrency, declined}
 	order := sum("amount_minor")
 	reasons := reason()
@@ -111,7 +113,7 @@ func lostVolume() view.Panel {
 	return by(showing(p, value("volume", "Lost volume", volume(), money)), reasons)
 }
 
-// funnel is the way of a payment through the decision.
+// funnel shows how many payments pass each step of the decision.
 func funnel() view.Panel {
 	list := []view.Filter{{Label: "Received"}}
 	var passed kql.And
@@ -122,15 +124,16 @@ func funnel() view.Panel {
 	list = append(list, view.Filter{Label: "Approved", Query: approved})
 	return by(showing(
 		ofPayments(view.BarHorizontal, "steps", "How far payments come",
-			"The steps of the bank's decision, in its order. Received: all. Card accepted: without LOCKED, BLOCKED, UNKNOWN_CARD, EXPIRED and the mismatches of name, "+
-				"expiry and CVV. Amount allowed: of these, without AMOUNT_BELOW_MINIMUM and OVER_PURCHASE_LIMIT. Covered by credit: of these, without "+
-				"INSUFFICIENT_FUNDS. Approved: of these, those that were not TOO_FREQUENT."),
+			"The steps of the bank's decision, in their order. Received: all payments. Card accepted: payments not declined as LOCKED, BLOCKED, UNKNOWN_CARD, "+
+				"EXPIRED, or for a mismatch of name, expiry or CVV. Amount allowed: of these, payments not declined as AMOUNT_BELOW_MINIMUM or "+
+				"OVER_PURCHASE_LIMIT. Covered by credit: of these, payments not declined as INSUFFICIENT_FUNDS. Approved: of these, payments not declined "+
+				"as TOO_FREQUENT."),
 		value("payments", "Payments", count(), wholeNumber)), view.Filters{Label: "Step", Filters: list})
 }
 
 func recentDeclines() view.Panel {
 	p := ofDeclines(view.Documents, "recent-declines", "Declined payments, newest first",
-		"Single events. The trace id leads to all events of the same request.")
+		"Single events. The trace id links to all events of the same request.")
 	p.Documents = view.DocumentList{ID: "declined-payments", Newest: occurredAt, Fields: []string{
 		"merchant_name", "amount_minor", "currency", "decline_reason", "card_brand", "card_bin", "card_last4", "attempt", "trace_id",
 	}}

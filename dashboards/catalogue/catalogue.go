@@ -1,7 +1,7 @@
-// Package catalogue is what analysts are shown: the dashboards with their panels, each
-// figure with its definition, and the data views they read. What a word means – a
-// payment, an approval rate, a hard decline – is said once, in figures.go and
-// reasons.go, and used everywhere.
+// Package catalogue holds what analysts see: the dashboards with their panels, the
+// definition of each figure, and the data views that the panels read. The meaning of a
+// word, such as payment, approval rate or hard decline, stands once, in figures.go or
+// in reasons.go. Every panel uses it from there.
 package catalogue
 
 import (
@@ -20,16 +20,17 @@ const (
 	Pipeline     = "pipeline"
 )
 
-// TraceURL is where the trace id of an event leads to: all events of the same trace, in
-// Kibana itself. Whoever keeps traces elsewhere puts that address here.
+// TraceURL is the address that the trace id of an event links to. It lists all events
+// of the same trace in Kibana itself. A bank that keeps its traces elsewhere puts that
+// address here.
 const TraceURL = `../app/discover#/?_g=(time:(from:now-90d,to:now))&_a=(index:transactions,query:(language:kuery,query:'trace_id:%20%22{{value}}%22'))`
 
-// Dashboards returns all dashboards, in the order in which their links stand.
+// Dashboards returns all dashboards, in the order of their links.
 func Dashboards() []view.Dashboard {
 	return []view.Dashboard{overview(), approvals(), stores(), risk(), serviceLevel(), pipeline()}
 }
 
-// DataViews returns the sources of all panels as Kibana knows them.
+// DataViews returns the sources of all panels as data views of Kibana.
 func DataViews() []view.DataView {
 	minor := view.FieldFormat{ID: "number", Params: map[string]any{"pattern": "0,0"}}
 	duration := func(counted, shown string, precision int) view.FieldFormat {
@@ -53,8 +54,9 @@ func DataViews() []view.DataView {
 	}}
 }
 
-// board is a dashboard with what all of them have: controls, links, and how complete
-// the index is, above the rows of its own.
+// board returns a dashboard with the parts that all dashboards have: controls, links,
+// and the panel that shows how complete the index is. They stand above the rows of its
+// own.
 func board(id, from string, own ...row) view.Dashboard {
 	top := row{5, []view.Panel{links(), completeTo()}}
 	return view.Dashboard{
@@ -64,10 +66,10 @@ func board(id, from string, own ...row) view.Dashboard {
 }
 
 var titles = map[string][2]string{
-	Overview:     {"Payments overview", "What is paid, where, and how much of it is approved."},
+	Overview:     {"Payments overview", "Payments by time, amount and store, and the share that is approved."},
 	Approvals:    {"Approvals and declines", "How many payments are approved, by which measure, and why others are not."},
-	Stores:       {"Stores and customers", "Who sells, who pays, when, and whether they come back."},
-	Risk:         {"Risk", "Cards that are tried too often, small amounts that test cards, scores, and what is given back."},
+	Stores:       {"Stores and customers", "Which stores sell, which customers pay, when, and whether they return."},
+	Risk:         {"Risk", "Cards with too many tries, small payments that test cards, risk scores, and reversals."},
 	ServiceLevel: {"Service level", "How fast decisions are, against the objective."},
 	Pipeline:     {"Pipeline and data quality", "How fresh and how complete the events in the index are."},
 }
@@ -89,19 +91,19 @@ func controls() []view.Control {
 func links() view.Panel {
 	return view.Panel{
 		ID: "links", Title: "Dashboards", Chart: view.Links, Grid: view.Grid{W: 36},
-		Definition: "Leads to the other dashboards. Each opens with its own range of time.",
+		Definition: "Links to the other dashboards. Each opens with its own range of time.",
 		Links:      []string{Overview, Approvals, Stores, Risk, ServiceLevel, Pipeline},
 	}
 }
 
-// completeTo is the least of the newest watermarks of all partitions: a panel of every
-// dashboard, for a figure above is worth nothing while events are missing.
+// completeTo shows the oldest of the newest watermarks of all partitions. Every
+// dashboard has this panel, because no figure can be trusted while events are missing.
 func completeTo() view.Panel {
 	newest := view.Aggregate{Function: view.Max, Field: "complete_to"}
 	return view.Panel{
 		ID: "complete-up-to", Title: "Complete up to", Chart: view.Metric, Source: view.Watermarks, Grid: view.Grid{W: 12},
-		Definition: "Every event that occurred before this time is in the index. Each partition of each bank says so of itself; shown is the one " +
-			"that is furthest behind, of those that said anything in the last seven days. Filters do not change it.",
+		Definition: "Every event that occurred before this time is in the index. Each partition of each bank reports its own time. The panel shows the oldest " +
+			"of these times, among the partitions that reported anything in the last seven days. Filters do not change it.",
 		From: "now-7d", Unfiltered: true,
 		Layer: view.Layer{
 			Buckets: []view.Bucket{view.Terms{
@@ -112,13 +114,14 @@ func completeTo() view.Panel {
 	}
 }
 
-// row is panels side by side, of one height; their widths fill the dashboard.
+// row is a row of panels of one height. Their widths fill the dashboard.
 type row struct {
 	height int
 	panels []view.Panel
 }
 
-// placed gives the panels of rows their places, the rows below each other.
+// placed sets the places of the panels: side by side within a row, the rows below each
+// other.
 func placed(rows []row) []view.Panel {
 	var list []view.Panel
 	y := 0
@@ -144,11 +147,11 @@ const (
 	half    = view.Columns / 2
 	quarter = view.Columns / 4
 	third   = view.Columns / 3
-	// narrow is one of four beside a quarter.
+	// narrow is the width of one of four panels beside a panel that is a quarter wide.
 	narrow = (view.Columns - quarter) / 4
 )
 
-// wide gives a panel its width.
+// wide sets the width of a panel.
 func wide(width int, p view.Panel) view.Panel {
 	p.Grid.W = width
 	return p

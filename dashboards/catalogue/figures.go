@@ -9,38 +9,39 @@ import (
 
 const occurredAt = "occurred_at"
 
-// Currency is that of all amounts that are shown: amounts of different currencies do
-// not add, so a panel with money leaves every other currency out, and says so.
+// Currency is the currency of all amounts on the dashboards. Amounts of different
+// currencies cannot be added. A panel with money therefore leaves out every other
+// currency, and its definition says so.
 const Currency = "BRL"
 
-// Which events are meant.
+// Queries that choose events.
 var (
-	// purchases are payments by card, each try of a payer for itself.
+	// purchases are payments by card. Each try of a payer is one.
 	purchases = kql.Is{Field: "kind", Value: "PURCHASE"}
 	approved  = kql.Is{Field: "status", Value: "APPROVED"}
 	declined  = kql.Is{Field: "status", Value: "DECLINED"}
 	reversals = kql.OneOf{Field: "kind", Values: []string{"REVERSAL", "VOID"}}
-	// inCurrency is what has an amount that may be added up.
+	// inCurrency are events whose amounts may be added.
 	inCurrency = kql.Is{Field: "currency", Value: Currency}
 	retried    = kql.Compare{Field: "attempt", Operator: kql.Greater, Value: "1"}
-	// live leaves out what was imported or stood still for a day: its lag says nothing
-	// about the pipeline.
+	// live are events that reached the index within a day. An older event was imported
+	// or was held up, and its lag says nothing about the pipeline.
 	live = kql.Compare{Field: "pipeline_millis", Operator: kql.LessOrEqual, Value: "86400000"}
-	// inTime is a decision within the objective.
+	// inTime are decisions within the objective.
 	inTime = kql.Compare{Field: "decision_micros", Operator: kql.LessOrEqual, Value: kql.Number(objectiveMicros)}
-	// guarded are declines by the bank's own guards against fraud.
+	// guarded are declines by the bank's own fraud guards.
 	guarded = kql.OneOf{Field: "decline_reason", Values: []string{"LOCKED", "TOO_FREQUENT"}}
 )
 
-// objectiveMicros is the objective of a decision: 300 ms.
+// objectiveMicros is the objective for the time of a decision: 300 ms.
 const objectiveMicros = 300_000
 
-// What the same words always mean.
+// Phrases of definitions that always mean the same.
 const (
-	ofPurchases = "Of payments, events of kind PURCHASE. "
-	oneMoney    = "Only those in " + Currency + ": amounts of different currencies do not add. "
-	byUnique    = "the number of different values is estimated (HyperLogLog++): next to exact below about 3,000 values, within some per cent above."
-	byDigest    = "percentiles are estimated (t-digest), within about 1 % of the rank, better at the ends."
+	ofPurchases = "Covers payments, which are events of kind PURCHASE. "
+	oneMoney    = "Only amounts in " + Currency + ", because amounts of different currencies cannot be added. "
+	byUnique    = "the number of different values is an estimate (HyperLogLog++): almost exact below about 3,000 values, within a few per cent above."
+	byDigest    = "percentiles are estimates (t-digest): within about 1 % of the rank, more exact at the ends."
 )
 
 func count(filters ...kql.Query) view.Aggregate {
@@ -68,22 +69,22 @@ func filter(filters []kql.Query) kql.Query {
 	return kql.And(filters)
 }
 
-// volume is an amount of money in major units.
+// volume is a sum of money in major units.
 func volume(filters ...kql.Query) view.Expression { return view.Major(sum("amount_minor", filters...)) }
 
-// shifted is an aggregate of a range of time that much earlier.
+// shifted is the same aggregate over an earlier range of time, for example by 1d.
 func shifted(a view.Aggregate, by string) view.Aggregate {
 	a.Shift = by
 	return a
 }
 
-// within is an aggregate of the last stretch of the range of time.
-func within(a view.Aggregate, stretch string) view.Aggregate {
-	a.Within = stretch
+// within is the same aggregate over the last part of the range of time only.
+func within(a view.Aggregate, length string) view.Aggregate {
+	a.Within = length
 	return a
 }
 
-// per is an aggregate divided by the length of time.
+// per divides an aggregate by the length of time in a unit.
 func per(a view.Aggregate, unit string) view.Aggregate {
 	a.Per = unit
 	return a
@@ -105,54 +106,55 @@ var (
 	moment      = view.Format{Kind: view.Moment}
 )
 
-// Lights of figures that stand in several places.
+// Colour thresholds of figures that several panels show.
 var (
-	approvalLights = view.Lights{First: 0.8, Second: 0.9, RisingIsGood: true}
-	decisionLights = view.Lights{First: objectiveMicros / 2, Second: objectiveMicros}
-	lagLights      = view.Lights{First: 10_000, Second: 60_000}
+	approvalThresholds = view.Thresholds{First: 0.8, Second: 0.9, RisingIsGood: true}
+	decisionThresholds = view.Thresholds{First: objectiveMicros / 2, Second: objectiveMicros}
+	lagThresholds      = view.Thresholds{First: 10_000, Second: 60_000}
 )
 
 func value(id, label string, figure view.Expression, format view.Format) view.Value {
 	return view.Value{ID: id, Label: label, Figure: figure, Format: format}
 }
 
-func lit(v view.Value, lights view.Lights) view.Value {
-	v.Lights = &lights
+func coloured(v view.Value, thresholds view.Thresholds) view.Value {
+	v.Thresholds = &thresholds
 	return v
 }
 
 func overTime() view.Time { return view.Time{Label: "Time", Field: occurredAt, Interval: "auto"} }
 
-// most are the values of a field with the most documents. Each month's index names its
-// own first; of fields with many values it is asked for many more than are shown.
-func most(label, field string, size int) view.Terms {
+// topValues divides by the values of a field that have the topValues documents. Each month
+// has its own index, which returns its own top values. For a field with many values,
+// each index returns many more values than the panel shows.
+func topValues(label, field string, size int) view.Terms {
 	all := count()
 	return view.Terms{Label: label, Fields: []string{field}, Size: size, By: &all, Accurate: slices.Contains(manyValued, field)}
 }
 
 var manyValued = []string{"merchant_name", "card_id", "card_bin"}
 
-// ofPayments is a panel of payments.
+// ofPayments returns a panel about payments.
 func ofPayments(chart view.Chart, id, title, definition string) view.Panel {
 	return view.Panel{
 		ID: id, Title: title, Definition: ofPurchases + definition, Chart: chart, Source: view.Transactions, Query: purchases,
 	}
 }
 
-// ofMoney is a panel of payments in one currency.
+// ofMoney returns a panel about payments in one currency.
 func ofMoney(chart view.Chart, id, title, definition string) view.Panel {
 	p := ofPayments(chart, id, title, oneMoney+definition)
 	p.Query = kql.And{purchases, inCurrency}
 	return p
 }
 
-// showing gives a panel its figures.
+// showing sets the figures of a panel.
 func showing(p view.Panel, metrics ...view.Value) view.Panel {
 	p.Layer.Metrics = metrics
 	return p
 }
 
-// by gives a panel its buckets, the outermost first.
+// by sets the buckets of a panel, the outermost first.
 func by(p view.Panel, buckets ...view.Bucket) view.Panel {
 	p.Layer.Buckets = buckets
 	return p
@@ -163,14 +165,14 @@ func approximate(p view.Panel, why string) view.Panel {
 	return p
 }
 
-func drill(p view.Panel, to ...string) view.Panel {
+func withDrilldowns(p view.Panel, to ...string) view.Panel {
 	for _, id := range to {
 		p.Drilldowns = append(p.Drilldowns, view.Drilldown{ID: "to-" + id, Name: "Go to " + titles[id][0], To: id})
 	}
 	return p
 }
 
-// amountBands are bands of an amount; bounds are minor units.
+// amountBands are bands of amounts. Their bounds are minor units.
 func amountBands() view.Ranges {
 	return view.Ranges{Label: "Amount in " + Currency, Field: "amount_minor", Ranges: []view.Range{
 		{Label: "below 10", From: 0, Below: 1_000},

@@ -9,20 +9,21 @@ func pipeline() view.Dashboard {
 	return board(Pipeline, "now-15m",
 		row{figures, []view.Panel{
 			wide(quarter, showing(
-				ofEvents(view.Metric, "newest", "Newest event", "When the newest event in the index happened. With nothing going on this is old, and nothing is wrong: see Complete up to."),
+				ofEvents(view.Metric, "newest", "Newest event", "The time of the newest event in the index. While nothing happens, an old time is no fault: see Complete up to."),
 				value("newest", "Newest event", largest(occurredAt), moment))),
 			wide(narrow, approximate(showing(
-				ofLag(view.Metric, "lag", "From decision to index: 95 of 100 are faster", "Green below 10 s, red from 60 s. Small: the slowest."),
-				lit(value("p95", "p95", percentile("pipeline_millis", 95), lag), lagLights),
+				ofLag(view.Metric, "lag", "From decision to index: 95 of 100 are faster", "Green below 10 s, red from 60 s. Small figure: the slowest."),
+				coloured(value("p95", "p95", percentile("pipeline_millis", 95), lag), lagThresholds),
 				value("slowest", "slowest", largest("pipeline_millis"), lag)), byDigest)),
 			wide(narrow, showing(
-				ofEvents(view.Metric, "events", "Events, and per second", "Events that happened in the range, of every kind. Small: the same, divided by its seconds."),
+				ofEvents(view.Metric, "events", "Events, and per second", "Events that happened in the range, of every kind. Small figure: the same number, divided by the seconds of the range."),
 				value("events", "Events", count(), wholeNumber),
 				value("per-second", "per second", per(count(), "s"), twoDecimals))),
 			wide(narrow, approximate(showing(
 				ofEvents(view.Metric, "duplicates", "Documents beyond one for each event",
-					"Documents less different event ids. Above what the estimate may be off, an event is in the index twice: never, as long as its month is chosen by its own time."),
-				value("duplicates", "Duplicates", view.Difference(count(), unique("event_id")), wholeNumber)), byUnique+" So a difference of some per cent of the events means nothing.")),
+					"The number of documents minus the number of different event ids. A value above the error of the estimate means that an event is in the index twice. "+
+						"That cannot happen while the event's own time chooses its monthly index."),
+				value("duplicates", "Duplicates", view.Difference(count(), unique("event_id")), wholeNumber)), byUnique+" A difference of a few per cent of the events therefore means nothing.")),
 			wide(narrow, future()),
 		}},
 		row{charts, []view.Panel{wide(whole, lagOverTime())}},
@@ -30,22 +31,22 @@ func pipeline() view.Dashboard {
 		row{charts, []view.Panel{wide(2*third, missing()), wide(third, producers())}},
 		row{charts, []view.Panel{wide(whole, by(showing(
 			ofEvents(view.BarStacked, "kinds", "Events by kind over time", "Every event in the index."),
-			value("events", "Events", count(), wholeNumber)), most("Kind", "kind", 15), overTime()))}},
+			value("events", "Events", count(), wholeNumber)), topValues("Kind", "kind", 15), overTime()))}},
 	)
 }
 
-// ofEvents is a panel of all events.
+// ofEvents returns a panel about all events.
 func ofEvents(chart view.Chart, id, title, definition string) view.Panel {
 	return view.Panel{
 		ID: id, Title: title, Chart: chart, Source: view.Transactions,
-		Definition: "Of all events, payments or not. " + definition,
+		Definition: "Covers all events, payments or not. " + definition,
 	}
 }
 
-// ofLag is a panel of how long events take into the index.
+// ofLag returns a panel about the time that events take to reach the index.
 func ofLag(chart view.Chart, id, title, definition string) view.Panel {
 	p := ofEvents(chart, id, title,
-		"Time from when an event happened to when the index sink took it (pipeline_millis). Events older than a day by then are left out: they are imported history, "+
+		"Time from an event until the index sink took it (pipeline_millis). Events that were older than a day by then are left out: they are imported history "+
 			"and say nothing about the pipeline. "+definition)
 	p.Query = live
 	return p
@@ -53,16 +54,16 @@ func ofLag(chart view.Chart, id, title, definition string) view.Panel {
 
 func lagOverTime() view.Panel {
 	p := approximate(by(showing(
-		ofLag(view.Line, "lag-over-time", "From decision to index over time", "Half and 95 of 100 events are faster than this, and the slowest. The line is where the alert is raised, 60 s."),
+		ofLag(view.Line, "lag-over-time", "From decision to index over time", "p50: half of the events are faster. p95: 95 of 100 are faster. The line is the threshold of the alert, 60 s."),
 		value("p50", "p50", percentile("pipeline_millis", 50), lag),
 		value("p95", "p95", percentile("pipeline_millis", 95), lag),
 		value("slowest", "slowest", largest("pipeline_millis"), lag)), overTime()), "p50 and p95: "+byDigest)
-	p.References = []view.Reference{{Label: "Alert", Value: lagLights.Second, Format: lag}}
+	p.References = []view.Reference{{Label: "Alert", Value: lagThresholds.Second, Format: lag}}
 	return p
 }
 
-// partitions shows offsets that are in the index: all of a stretch, if nothing was sent
-// twice.
+// partitions shows the offsets of the events in the index. The offsets of a range of
+// time have no gap if nothing was sent twice.
 func partitions() view.Panel {
 	const offset = "kafka_offset"
 	first := view.Aggregate{Function: view.Min, Field: offset}
@@ -70,18 +71,18 @@ func partitions() view.Panel {
 	between := view.Math{Operator: view.Plus, Left: view.Difference(last, first), Right: view.Constant(1)}
 	return by(showing(
 		ofEvents(view.Table, "partitions", "Events and offsets by partition",
-			"First and last offset of the events of the range, and how many offsets between them are no document. Repeats on the topic are such offsets, and events at "+
-				"the edges of the range that are out of order: a number that grows with neither is a loss, which bankctl audit proves."),
+			"The first and the last offset of the events in the range, and how many offsets between them have no document. Repeats on the topic have no document, and "+
+				"neither have events at the edges of the range that are out of order. A number that grows for neither reason is a loss, which bankctl audit proves."),
 		value("events", "Events", count(), wholeNumber),
 		value("first", "First offset", first, wholeNumber),
 		value("last", "Last offset", last, wholeNumber),
 		value("absent", "Offsets without a document", view.Difference(between, count()), wholeNumber),
 		value("newest", "Newest event", largest(occurredAt), moment)),
-		most("Topic", "kafka_topic", 10), view.Terms{Label: "Partition", Fields: []string{"kafka_partition"}, Numeric: true, Size: 50})
+		topValues("Topic", "kafka_topic", 10), view.Terms{Label: "Partition", Fields: []string{"kafka_partition"}, Numeric: true, Size: 50})
 }
 
-// missing counts events that lack what their kind should have, or hold what a reader
-// does not know.
+// missing counts events that lack a field that their kind should have, or hold a value
+// that a reader does not know.
 func missing() view.Panel {
 	without := func(label, field string, of kql.Query) view.Filter {
 		return view.Filter{Label: label, Query: kql.And{of, kql.Not{Query: kql.Exists{Field: field}}}}
@@ -92,8 +93,8 @@ func missing() view.Panel {
 	}
 	return by(showing(
 		ofEvents(view.Table, "missing", "Events with missing or unknown values",
-			"How many events lack a field that their kind should have, and how many hold a value that was not known to a reader (UNKNOWN). "+
-				"A payment with an unknown card has no account and no card id by right. Dead letters are not in the index: see bankctl dlq list."),
+			"How many events lack a field that their kind should have, and how many hold a value that a reader did not know (UNKNOWN). "+
+				"A payment with an unknown card rightly has no account and no card id. Dead letters are not in the index: see bankctl dlq list."),
 		value("events", "Events", count(), wholeNumber)),
 		view.Filters{Label: "What is missing", Filters: []view.Filter{
 			without("Payment without store", "merchant_id", purchases),
@@ -107,17 +108,17 @@ func missing() view.Panel {
 		}})
 }
 
-// future has a range of its own, the only one in which such events are.
+// future has its own range, because only that range can hold such events.
 func future() view.Panel {
 	p := showing(ofEvents(view.Metric, "future", "Events from the future",
-		"Events that say they happen later than now: a clock of the bank is wrong. Always looks at the year to come."),
-		lit(value("events", "Events", count(), wholeNumber), view.Lights{First: 1, Second: 2}))
+		"Events whose time lies after now: a clock of the bank is wrong. The panel always shows the coming year."),
+		coloured(value("events", "Events", count(), wholeNumber), view.Thresholds{First: 1, Second: 2}))
 	p.From, p.To = "now", "now+1y"
 	return p
 }
 
 func producers() view.Panel {
 	return by(showing(
-		ofEvents(view.Donut, "producers", "Events by version of the bank", "By the version of the program that made the event."),
-		value("events", "Events", count(), wholeNumber)), most("Version", "producer_version", 8))
+		ofEvents(view.Donut, "producers", "Events by version of the bank", "Events by the version of the program that made them."),
+		value("events", "Events", count(), wholeNumber)), topValues("Version", "producer_version", 8))
 }

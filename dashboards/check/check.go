@@ -1,6 +1,6 @@
-// Package check finds faults in saved objects that Kibana would import without a word
-// and then not draw, or draw wrongly: it reads the objects as they are in their files,
-// whoever made them, and knows nothing of how they are made.
+// Package check finds faults in saved objects that Kibana imports without an error and
+// then does not draw, or draws wrongly. It reads the objects as they stand in their
+// files. It does not depend on who made them or how.
 package check
 
 import (
@@ -13,12 +13,12 @@ import (
 	"codebank.dev/dashboards/saved"
 )
 
-// Objects returns what is wrong with the objects, each finding beginning with the
-// object and the panel it is in; none is what is wanted.
+// Objects returns the faults of the objects. Each finding begins with the object and
+// the panel that it is about. Sound objects have none.
 func Objects(objects []dashboards.Object) []string {
-	there := make(map[string]bool)
+	existing := make(map[string]bool)
 	for _, object := range objects {
-		there[object.Type+"/"+object.ID] = true
+		existing[object.Type+"/"+object.ID] = true
 	}
 	var findings []string
 	for _, object := range objects {
@@ -27,17 +27,17 @@ func Objects(objects []dashboards.Object) []string {
 			continue
 		}
 		name := object.Type + "/" + object.ID
-		for _, finding := range slices.Concat(file(object), folding(object), content(object, there)) {
+		for _, finding := range slices.Concat(file(object), folding(object), content(object, existing)) {
 			findings = append(findings, name+finding)
 		}
 	}
 	return findings
 }
 
-// noise is what Kibana adds to an export and no file should have.
-var noise = []string{"updated_at", "updated_by", "created_at", "created_by", "version", "namespaces", "originId", "managed"}
+// exportOnly are the fields that Kibana adds to an export and that no file should have.
+var exportOnly = []string{"updated_at", "updated_by", "created_at", "created_by", "version", "namespaces", "originId", "managed"}
 
-// file checks what every file has, whatever its type.
+// file checks the parts that every file has, whatever its type.
 func file(object dashboards.Object) []string {
 	var whole map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(object.Body))
@@ -46,31 +46,31 @@ func file(object dashboards.Object) []string {
 		return []string{": " + err.Error()}
 	}
 	var findings []string
-	say := func(format string, args ...any) { findings = append(findings, ": "+fmt.Sprintf(format, args...)) }
+	report := func(format string, args ...any) { findings = append(findings, ": "+fmt.Sprintf(format, args...)) }
 	if whole["type"] != object.Type {
-		say("the folder is %s and the type %v", object.Type, whole["type"])
+		report("the folder is %s and the type %v", object.Type, whole["type"])
 	}
 	if whole["id"] != object.ID {
-		say("the file is %s and the id %v", object.ID, whole["id"])
+		report("the file is %s and the id %v", object.ID, whole["id"])
 	}
 	if stamp := saved.Stamps[object.Type]; whole["typeMigrationVersion"] != stamp {
-		say("typeMigrationVersion is %v, want %s", whole["typeMigrationVersion"], stamp)
+		report("typeMigrationVersion is %v, want %s", whole["typeMigrationVersion"], stamp)
 	}
 	if whole["coreMigrationVersion"] != "8.8.0" {
-		say("coreMigrationVersion is %v, want 8.8.0", whole["coreMigrationVersion"])
+		report("coreMigrationVersion is %v, want 8.8.0", whole["coreMigrationVersion"])
 	}
-	for _, field := range noise {
-		if _, there := whole[field]; there {
-			say("%s is noise of an export", field)
+	for _, field := range exportOnly {
+		if _, present := whole[field]; present {
+			report("%s is a field of exports, which a file does not have", field)
 		}
 	}
 	if written, err := dashboards.JSON(whole); err != nil || !bytes.Equal(written, object.Body) {
-		say("is not written as the generator writes: keys in order, two spaces, a newline")
+		report("is not in the generator's form: keys in order, two spaces, a newline")
 	}
 	return findings
 }
 
-// folding checks that nothing is lost on the way into Kibana and back.
+// folding checks that folding and unfolding lose nothing.
 func folding(object dashboards.Object) []string {
 	folded, err := dashboards.Fold(object)
 	if err != nil {
@@ -86,13 +86,13 @@ func folding(object dashboards.Object) []string {
 	return nil
 }
 
-// content checks what an object of a type says.
-func content(object dashboards.Object, there map[string]bool) []string {
+// content checks the attributes and references of an object by its type.
+func content(object dashboards.Object, existing map[string]bool) []string {
 	var b board
 	if err := json.Unmarshal(object.Body, &b); err != nil {
 		return []string{": " + err.Error()}
 	}
-	findings := b.references(object.Type, there)
+	findings := b.references(object.Type, existing)
 	if object.Type != "dashboard" {
 		return findings
 	}
@@ -112,7 +112,8 @@ func content(object dashboards.Object, there map[string]bool) []string {
 	return findings
 }
 
-// board is what is read of an object; of a dashboard all, of others the references.
+// board is the part of an object that is read: all parts of a dashboard, and the
+// references of other objects.
 type board struct {
 	References []reference
 	Attributes struct {
@@ -138,7 +139,7 @@ type board struct {
 
 type reference struct{ Type, ID, Name string }
 
-// text is a query of Kibana.
+// text is a query in Kibana's language.
 type text struct{ Query string }
 
 type panel struct {

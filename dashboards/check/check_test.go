@@ -22,7 +22,7 @@ func TestOurObjectsAreSound(t *testing.T) {
 	require.Empty(t, check.Objects(ours(t)))
 }
 
-// tree is JSON that a test spoils.
+// tree is JSON that a test damages.
 type tree = map[string]any
 
 func at(t *testing.T, node any, path ...string) tree {
@@ -61,7 +61,7 @@ func visualOf(t *testing.T, whole tree, panel string) tree {
 	return at(t, panelOf(t, whole, panel), "embeddableConfig", "attributes", "state", "visualization")
 }
 
-// named finds a reference of a dashboard.
+// named returns a reference of a dashboard.
 func named(t *testing.T, whole tree, name string) tree {
 	t.Helper()
 	for _, reference := range whole["references"].([]any) {
@@ -73,14 +73,14 @@ func named(t *testing.T, whole tree, name string) tree {
 	return nil
 }
 
-// emptied is an object that is only there for others to refer to.
+// emptied returns an object that exists only as the target of references.
 func emptied(object dashboards.Object) dashboards.Object {
 	object.Body = []byte("{}")
 	return object
 }
 
-// TestEachFaultIsFound spoils the dashboard overview in one way, and says what is to be
-// found then.
+// TestEachFaultIsFound damages the dashboard overview in one way, and expects the
+// finding.
 func TestEachFaultIsFound(t *testing.T) {
 	const rate = "approval-rate"
 	for _, tt := range []struct {
@@ -92,11 +92,11 @@ func TestEachFaultIsFound(t *testing.T) {
 		{"another id than the file", func(t *testing.T, o tree) { o["id"] = "x" }, ": the file is overview and the id x"},
 		{"a newer stamp", func(t *testing.T, o tree) { o["typeMigrationVersion"] = "10.9.0" }, ": typeMigrationVersion is 10.9.0, want 8.9.0"},
 		{"no stamp", func(t *testing.T, o tree) { delete(o, "coreMigrationVersion") }, ": coreMigrationVersion is <nil>, want 8.8.0"},
-		{"noise of an export", func(t *testing.T, o tree) { o["updated_at"] = "x" }, ": updated_at is noise of an export"},
+		{"a field of exports", func(t *testing.T, o tree) { o["updated_at"] = "x" }, ": updated_at is a field of exports, which a file does not have"},
 		{"an attribute that is folded", func(t *testing.T, o tree) { at(t, o, "attributes")["panelsJSON"] = "[]" }, ": attribute panelsJSON is folded already"},
-		{"a reference to what is not there", func(t *testing.T, o tree) {
+		{"a reference to a missing object", func(t *testing.T, o tree) {
 			named(t, o, rate+":indexpattern-datasource-layer-layer")["id"] = "x"
-		}, " panel approval-rate: refers to index-pattern/x, which is not there"},
+		}, " panel approval-rate: refers to index-pattern/x, which does not exist"},
 		{"a reference of another type", func(t *testing.T, o tree) {
 			r := named(t, o, "links:link_risk_dashboard")
 			r["type"], r["id"] = "tag", "code-bank"
@@ -115,23 +115,23 @@ func TestEachFaultIsFound(t *testing.T) {
 			at(t, panelOf(t, o, rate), "embeddableConfig", "attributes")["references"].([]any)[0].(tree)["id"] = "watermarks"
 		}, " panel approval-rate: reference indexpattern-datasource-layer-layer of the chart is not one of the dashboard"},
 		{"an accessor that is no column", func(t *testing.T, o tree) { visualOf(t, o, rate)["metricAccessor"] = "x" }, " panel approval-rate: metricAccessor x is no column"},
-		{"a drawn layer that is not there", func(t *testing.T, o tree) { visualOf(t, o, rate)["layerId"] = "x" }, " panel approval-rate: layerId x is no layer"},
-		{"a table's column that is not there", func(t *testing.T, o tree) {
+		{"a drawn layer that does not exist", func(t *testing.T, o tree) { visualOf(t, o, rate)["layerId"] = "x" }, " panel approval-rate: layerId x is no layer"},
+		{"a table's column that does not exist", func(t *testing.T, o tree) {
 			visualOf(t, o, "top-stores")["columns"].([]any)[0].(tree)["columnId"] = "x"
 		}, " panel top-stores: columnId x is no column"},
 		{"a column without a place", func(t *testing.T, o tree) {
 			l := layerOf(t, o, rate)
 			l["columnOrder"] = l["columnOrder"].([]any)[1:]
 		}, " panel approval-rate: columnOrder"},
-		{"a division after a figure", func(t *testing.T, o tree) {
+		{"a bucket after a figure", func(t *testing.T, o tree) {
 			order := layerOf(t, o, "payments-by-status")["columnOrder"].([]any)
 			order[0], order[2] = order[2], order[0]
-		}, " panel payments-by-status: column bucket-2 divides, and stands after one that does not"},
+		}, " panel payments-by-status: column bucket-2 is a bucket, and stands after a figure"},
 		{"a formula of text alone", func(t *testing.T, o tree) { columnOf(t, o, rate, "rate")["references"] = []any{} }, " panel approval-rate: column rate is a formula without parts"},
-		{"a formula whose part is away", func(t *testing.T, o tree) {
+		{"a formula with a missing part", func(t *testing.T, o tree) {
 			delete(at(t, layerOf(t, o, rate), "columns"), "rateX2")
-		}, " panel approval-rate: column rate refers to column rateX2, which is not there"},
-		{"mathematics of nothing", func(t *testing.T, o tree) {
+		}, " panel approval-rate: column rate refers to column rateX2, which does not exist"},
+		{"a math column without parts", func(t *testing.T, o tree) {
 			math := columnOf(t, o, rate, "rateX2")
 			math["references"] = []any{}
 			at(t, math, "params", "tinymathAst")["args"] = []any{1, 2}
@@ -139,31 +139,31 @@ func TestEachFaultIsFound(t *testing.T) {
 		{"an id that begins another", func(t *testing.T, o tree) {
 			columns := at(t, layerOf(t, o, rate), "columns")
 			columns["rate-of-all"] = columns["rateX0"]
-		}, " panel approval-rate: column rate is a formula whose id begins that of column rate-of-all"},
+		}, " panel approval-rate: column rate is a formula whose id begins the id of column rate-of-all"},
 		{"a formula with a field", func(t *testing.T, o tree) { columnOf(t, o, rate, "rate")["sourceField"] = "status" }, " panel approval-rate: column rate is a formula with a sourceField"},
-		{"mathematics with a field", func(t *testing.T, o tree) { columnOf(t, o, rate, "rateX2")["sourceField"] = "status" }, " panel approval-rate: column rateX2 is mathematics with a sourceField"},
-		{"mathematics with other parts than it names", func(t *testing.T, o tree) {
+		{"a math column with a field", func(t *testing.T, o tree) { columnOf(t, o, rate, "rateX2")["sourceField"] = "status" }, " panel approval-rate: column rateX2 is a math column with a sourceField"},
+		{"a math column with other parts than it names", func(t *testing.T, o tree) {
 			at(t, columnOf(t, o, rate, "rateX2"), "params", "tinymathAst")["args"] = []any{"rateX1", "rateX0"}
-		}, " panel approval-rate: column rateX2 reckons with [rateX1 rateX0] and refers to [rateX0 rateX1]"},
+		}, " panel approval-rate: column rateX2 calculates with [rateX1 rateX0] and refers to [rateX0 rateX1]"},
 		{"a part that stands elsewhere in the formula", func(t *testing.T, o tree) {
 			at(t, columnOf(t, o, rate, "rateX2"), "params", "tinymathAst", "location")["min"] = 3
 		}, " panel approval-rate: column rateX2 says that"},
 		{"values ordered by a formula", func(t *testing.T, o tree) {
 			at(t, columnOf(t, o, "top-stores", "bucket-1"), "params", "orderBy")["columnId"] = "rate"
 		}, " panel top-stores: column bucket-1 is ordered by column rate, which is a formula"},
-		{"values ordered by nothing", func(t *testing.T, o tree) {
+		{"values ordered by a missing column", func(t *testing.T, o tree) {
 			at(t, columnOf(t, o, "top-stores", "bucket-1"), "params", "orderBy")["columnId"] = "x"
-		}, " panel top-stores: column bucket-1 is ordered by column x, which is not there"},
-		{"values ordered by a figure that is away", func(t *testing.T, o tree) {
+		}, " panel top-stores: column bucket-1 is ordered by column x, which does not exist"},
+		{"values ordered by a missing figure", func(t *testing.T, o tree) {
 			at(t, columnOf(t, o, "top-stores", "bucket-1"), "params")["orderBy"] = tree{"type": "custom"}
-		}, " panel top-stores: column bucket-1 is ordered by a figure that is not there"},
-		{"a count of no field", func(t *testing.T, o tree) { columnOf(t, o, "payments", "payments")["sourceField"] = "" }, " panel payments: column payments has no sourceField"},
+		}, " panel top-stores: column bucket-1 is ordered by a figure that does not exist"},
+		{"a count without a field", func(t *testing.T, o tree) { columnOf(t, o, "payments", "payments")["sourceField"] = "" }, " panel payments: column payments has no sourceField"},
 		{"a panel over another", func(t *testing.T, o tree) { at(t, panelOf(t, o, "payments"), "gridData")["x"] = 20 }, " panel payments: lies over panel approved-volume"},
 		{"a hole", func(t *testing.T, o tree) { at(t, panelOf(t, o, "top-stores"), "gridData")["w"] = 47 }, ": the layout has holes, 14 fields wide"},
 		{"a panel over the edge", func(t *testing.T, o tree) { at(t, panelOf(t, o, "top-stores"), "gridData")["w"] = 49 }, " panel top-stores: is not inside 48 columns"},
 		{"a figure far down", func(t *testing.T, o tree) { at(t, panelOf(t, o, rate), "gridData")["y"] = 60 }, " panel approval-rate: is a figure and ends in row 66, below the first 24"},
-		{"an id twice", func(t *testing.T, o tree) { panelOf(t, o, rate)["panelIndex"] = "links" }, " panel links: its id is not its own"},
-		{"a title twice", func(t *testing.T, o tree) { panelOf(t, o, rate)["title"] = "Dashboards" }, ` panel approval-rate: its title "Dashboards" is not its own`},
+		{"an id twice", func(t *testing.T, o tree) { panelOf(t, o, rate)["panelIndex"] = "links" }, " panel links: its id is not unique"},
+		{"a title twice", func(t *testing.T, o tree) { panelOf(t, o, rate)["title"] = "Dashboards" }, ` panel approval-rate: its title "Dashboards" is not unique`},
 		{"no definition", func(t *testing.T, o tree) {
 			at(t, panelOf(t, o, rate), "embeddableConfig", "attributes")["description"] = ""
 		}, " panel approval-rate: has no description"},
@@ -191,15 +191,15 @@ func TestEachFaultIsFound(t *testing.T) {
 func TestAFileNotWrittenByTheGeneratorIsFound(t *testing.T) {
 	objects := ours(t)
 	objects[0].Body = []byte(strings.Replace(string(objects[0].Body), "{\n", "{ \n", 1))
-	require.Contains(t, strings.Join(check.Objects(objects), "\n"), "is not written as the generator writes")
+	require.Contains(t, strings.Join(check.Objects(objects), "\n"), "is not in the generator's form")
 }
 
-func TestAnObjectThatOthersNeedIsMissed(t *testing.T) {
+func TestAMissingObjectThatOthersNeedIsFound(t *testing.T) {
 	var left []dashboards.Object
 	for _, object := range ours(t) {
 		if object.Type != "search" {
 			left = append(left, object)
 		}
 	}
-	require.Equal(t, []string{"dashboard/approvals panel recent-declines: refers to search/declined-payments, which is not there"}, check.Objects(left))
+	require.Equal(t, []string{"dashboard/approvals panel recent-declines: refers to search/declined-payments, which does not exist"}, check.Objects(left))
 }

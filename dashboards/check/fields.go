@@ -12,29 +12,29 @@ import (
 	"codebank.dev/dashboards/view"
 )
 
-// Index is what the documents of each source have: their fields by name.
+// Index holds the fields of each source's documents, by name.
 type Index map[view.Source]map[string]Field
 
-// Field is how Elasticsearch has a field.
+// Field is how Elasticsearch stores a field.
 type Field struct {
 	Type string
-	// Indexed fields are searched by their terms or points, those with Values column by
-	// column; what has neither is only shown.
+	// An Indexed field is searched by its terms or points. A field with Values is
+	// searched and aggregated column by column. A field with neither is only shown.
 	Indexed, Values bool
 }
 
-// fitting are the types that a field may have for what it is needed for.
+// fitting lists the types that a field may have for each purpose.
 var fitting = map[view.Purpose][]string{
-	view.ToCompare: {"byte", "short", "integer", "long", "date"},
-	view.ToGroup:   {"keyword"},
-	view.ToCount:   {"keyword"},
-	view.ToReckon:  {"byte", "short", "integer", "long"},
-	view.ToRank:    {"byte", "short", "integer", "long", "date"},
-	view.ToTell:    {"date"},
+	view.ToCompare:     {"byte", "short", "integer", "long", "date"},
+	view.ToGroup:       {"keyword"},
+	view.ToCount:       {"keyword"},
+	view.ToCalculate:   {"byte", "short", "integer", "long"},
+	view.ToRank:        {"byte", "short", "integer", "long", "date"},
+	view.ToPlaceInTime: {"date"},
 }
 
-// Fields returns every use of a field that the index has not, or has in a type that
-// does not fit, by dashboard and panel or control.
+// Fields returns every use of a field that the index does not have, or has with a type
+// that does not fit. Each finding names the dashboard and the panel or control.
 func Fields(boards []view.Dashboard, views []view.DataView, index Index) []string {
 	var findings []string
 	use := func(place string, source view.Source, used view.Use) {
@@ -44,7 +44,7 @@ func Fields(boards []view.Dashboard, views []view.DataView, index Index) []strin
 	}
 	for _, v := range views {
 		place := "data view " + string(v.Source)
-		use(place, v.Source, view.Use{Field: v.TimeField, For: view.ToTell})
+		use(place, v.Source, view.Use{Field: v.TimeField, For: view.ToPlaceInTime})
 		for field := range v.Formats {
 			use(place, v.Source, view.Use{Field: field, For: view.ToList})
 		}
@@ -56,7 +56,7 @@ func Fields(boards []view.Dashboard, views []view.DataView, index Index) []strin
 			case view.Options:
 				use(place, c.Source, view.Use{Field: c.Field, For: view.ToGroup})
 			case view.Slider:
-				use(place, c.Source, view.Use{Field: c.Field, For: view.ToReckon})
+				use(place, c.Source, view.Use{Field: c.Field, For: view.ToCalculate})
 			}
 		}
 		for _, p := range b.Panels {
@@ -69,7 +69,7 @@ func Fields(boards []view.Dashboard, views []view.DataView, index Index) []strin
 	return slices.Compact(findings)
 }
 
-// RuleFields is Fields for alert rules.
+// RuleFields checks alert rules in the same way as Fields.
 func RuleFields(rules []alert.Rule, index Index) []string {
 	var findings []string
 	for _, rule := range rules {
@@ -82,22 +82,23 @@ func RuleFields(rules []alert.Rule, index Index) []string {
 	return findings
 }
 
-// misses says what is wrong with a use of a field; nothing when it is there and fits.
+// misses returns what is wrong with a use of a field. It is empty if the field exists
+// and fits.
 func (i Index) misses(place string, source view.Source, used view.Use) string {
-	have, there := i[source][used.Field]
+	have, exists := i[source][used.Field]
 	types := fitting[used.For]
 	switch {
-	case !there:
-		return fmt.Sprintf("%s: %s has no field %s, wanted to %s", place, source, used.Field, used.For)
+	case !exists:
+		return fmt.Sprintf("%s: %s has no field %s, which is needed for %s", place, source, used.Field, used.For)
 	case types != nil && !slices.Contains(types, have.Type):
-		return fmt.Sprintf("%s: field %s of %s is a %s, which is not to %s", place, used.Field, source, have.Type, used.For)
+		return fmt.Sprintf("%s: field %s of %s has type %s, which does not fit %s", place, used.Field, source, have.Type, used.For)
 	case !have.serves(used.For):
-		return fmt.Sprintf("%s: field %s of %s is not mapped to %s", place, used.Field, source, used.For)
+		return fmt.Sprintf("%s: field %s of %s is not mapped for %s", place, used.Field, source, used.For)
 	}
 	return ""
 }
 
-// serves reports whether a field is kept in a way that is good for a purpose.
+// serves reports whether the field is stored in a way that fits a purpose.
 func (f Field) serves(purpose view.Purpose) bool {
 	switch purpose {
 	case view.ToList:
@@ -109,8 +110,8 @@ func (f Field) serves(purpose view.Purpose) bool {
 	}
 }
 
-// Named returns the fields that saved objects name, by source and place: what Fields
-// reads from the model, read from the files.
+// Named returns the fields that saved objects name, by source and place. Fields reads
+// them from the model; Named reads them from the files.
 func Named(objects []dashboards.Object) (map[view.Source]map[string][]string, error) {
 	named := map[view.Source]map[string][]string{}
 	for _, object := range objects {
@@ -144,7 +145,8 @@ func Named(objects []dashboards.Object) (map[view.Source]map[string][]string, er
 	return named, nil
 }
 
-// source is the data view of the first reference whose name begins so.
+// source returns the data view of the first reference whose name begins with the
+// prefix.
 func (b board) source(prefix string) string {
 	for _, r := range b.References {
 		if strings.HasPrefix(r.Name, prefix) {
@@ -154,7 +156,7 @@ func (b board) source(prefix string) string {
 	return ""
 }
 
-// fields are the names of all fields that a chart asks for.
+// fields returns the names of all fields that a chart reads.
 func (l lens) fields() []string {
 	names := queried(l.State.Query.Query)
 	for _, layer := range l.State.Sources.FormBased.Layers {
@@ -185,8 +187,8 @@ var (
 	fieldName  = regexp.MustCompile(`([A-Za-z_][A-Za-z0-9_.]*)\s*(:|<=?|>=?)`)
 )
 
-// queried finds the fields in a query's text: what stands before a colon or a
-// comparison, outside quotes.
+// queried returns the fields in the text of a query: the words outside of quotes that
+// stand before a colon or a comparison.
 func queried(query string) []string {
 	var names []string
 	for _, match := range fieldName.FindAllStringSubmatch(quotedText.ReplaceAllString(query, `""`), -1) {

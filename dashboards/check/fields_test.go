@@ -16,8 +16,8 @@ import (
 	"codebank.dev/schemas"
 )
 
-// contract is what the dashboards stand on: the newest schema of what is sent, and how
-// the index takes it. A test spoils copies.
+// contract is what the dashboards depend on: the newest schema of the records, and the
+// mapping of the index. Tests damage copies of it.
 type contract struct {
 	schema   []byte
 	template []byte
@@ -38,7 +38,7 @@ func contracts(t *testing.T) map[view.Source]contract {
 	return made
 }
 
-// added are the fields that the sink of a source adds to what was sent.
+// added returns the fields that the sink adds to the records of a source.
 func added(t *testing.T) []string {
 	t.Helper()
 	sinks, err := connectors.Sinks()
@@ -54,7 +54,7 @@ func added(t *testing.T) []string {
 	return names
 }
 
-// index is what documents have: fields that are sent or added, and mapped.
+// index returns the fields of the documents: fields that are sent or added, and mapped.
 func index(t *testing.T, from map[view.Source]contract) check.Index {
 	t.Helper()
 	made := make(check.Index)
@@ -83,11 +83,11 @@ func index(t *testing.T, from map[view.Source]contract) check.Index {
 	return made
 }
 
-// unlessFalse is what Elasticsearch takes when nothing is said.
+// unlessFalse returns Elasticsearch's default, true, unless the mapping says false.
 func unlessFalse(said *bool) bool { return said == nil || *said }
 
-// TestEveryFieldOfADashboardIsSentAndMapped ties three things that change apart from
-// each other: the schema of the events, the mapping of the index, and the dashboards.
+// TestEveryFieldOfADashboardIsSentAndMapped ties together three things that change
+// separately: the schema of the events, the mapping of the index, and the dashboards.
 func TestEveryFieldOfADashboardIsSentAndMapped(t *testing.T) {
 	have := index(t, contracts(t))
 	require.Empty(t, check.Fields(catalogue.Dashboards(), catalogue.DataViews(), have))
@@ -101,8 +101,8 @@ func TestEveryFieldOfADashboardIsSentAndMapped(t *testing.T) {
 	}
 }
 
-// TestTheFilesNameTheFieldsOfTheModel: what is read from queries' text is what the
-// model says, so neither reader misses a field.
+// TestTheFilesNameTheFieldsOfTheModel compares the fields in the text of the queries
+// with the fields of the model, so that neither reader misses a field.
 func TestTheFilesNameTheFieldsOfTheModel(t *testing.T) {
 	named, err := check.Named(ours(t))
 	require.NoError(t, err)
@@ -130,15 +130,15 @@ func TestTheFilesNameTheFieldsOfTheModel(t *testing.T) {
 	}
 }
 
-func TestAFieldThatGoesAwayIsMissedByNameOfThePanel(t *testing.T) {
+func TestAMissingFieldIsReportedWithItsPanel(t *testing.T) {
 	for _, tt := range []struct{ field, want string }{
-		{"decision_micros", "dashboard service-level panel latency-over-time: transactions has no field decision_micros, wanted to reckon with"},
-		{"amount_minor", "dashboard overview control amount: transactions has no field amount_minor, wanted to reckon with"},
-		{"card_use", "dashboard stores panel new-and-returning: transactions has no field card_use, wanted to search"},
-		{"attempt", "dashboard approvals panel recovered: transactions has no field attempt, wanted to compare"},
-		{"trace_id", "data view transactions: transactions has no field trace_id, wanted to list"},
-		{"complete_to", "dashboard risk panel complete-up-to: watermarks has no field complete_to, wanted to rank"},
-		{"merchant_name", "dashboard overview panel top-stores: transactions has no field merchant_name, wanted to group"},
+		{"decision_micros", "dashboard service-level panel latency-over-time: transactions has no field decision_micros, which is needed for calculating"},
+		{"amount_minor", "dashboard overview control amount: transactions has no field amount_minor, which is needed for calculating"},
+		{"card_use", "dashboard stores panel new-and-returning: transactions has no field card_use, which is needed for searching"},
+		{"attempt", "dashboard approvals panel recovered: transactions has no field attempt, which is needed for comparing"},
+		{"trace_id", "data view transactions: transactions has no field trace_id, which is needed for listing"},
+		{"complete_to", "dashboard risk panel complete-up-to: watermarks has no field complete_to, which is needed for ranking"},
+		{"merchant_name", "dashboard overview panel top-stores: transactions has no field merchant_name, which is needed for grouping"},
 	} {
 		t.Run(tt.field+" of the schema", func(t *testing.T) {
 			copies := contracts(t)
@@ -164,7 +164,7 @@ func TestAFieldThatGoesAwayIsMissedByNameOfThePanel(t *testing.T) {
 	}
 }
 
-// without takes a field out of a schema.
+// without removes a field from a schema.
 func without(t *testing.T, schema []byte, field string) []byte {
 	t.Helper()
 	var whole map[string]any
@@ -181,12 +181,12 @@ func TestAFieldOfAnotherTypeIsFound(t *testing.T) {
 		field, kind string
 		want        string
 	}{
-		{view.Transactions, "merchant_name", "text", "dashboard overview panel top-stores: field merchant_name of transactions is a text, which is not to group"},
-		{view.Transactions, "amount_minor", "keyword", "dashboard overview panel average-ticket: field amount_minor of transactions is a keyword, which is not to reckon with"},
-		{view.Transactions, "occurred_at", "long", "dashboard overview panel approval-rate-over-time: field occurred_at of transactions is a long, which is not to tell time"},
-		{view.Transactions, "card_id", "text", "dashboard stores panel active-cards: field card_id of transactions is a text, which is not to count values"},
-		{view.Transactions, "attempt", "keyword", "dashboard approvals panel recovered: field attempt of transactions is a keyword, which is not to compare"},
-		{view.Watermarks, "complete_to", "keyword", "dashboard overview panel complete-up-to: field complete_to of watermarks is a keyword, which is not to rank"},
+		{view.Transactions, "merchant_name", "text", "dashboard overview panel top-stores: field merchant_name of transactions has type text, which does not fit grouping"},
+		{view.Transactions, "amount_minor", "keyword", "dashboard overview panel average-ticket: field amount_minor of transactions has type keyword, which does not fit calculating"},
+		{view.Transactions, "occurred_at", "long", "dashboard overview panel approval-rate-over-time: field occurred_at of transactions has type long, which does not fit placing in time"},
+		{view.Transactions, "card_id", "text", "dashboard stores panel active-cards: field card_id of transactions has type text, which does not fit counting values"},
+		{view.Transactions, "attempt", "keyword", "dashboard approvals panel recovered: field attempt of transactions has type keyword, which does not fit comparing"},
+		{view.Watermarks, "complete_to", "keyword", "dashboard overview panel complete-up-to: field complete_to of watermarks has type keyword, which does not fit ranking"},
 	} {
 		t.Run(tt.field, func(t *testing.T) {
 			have := index(t, contracts(t))
@@ -196,16 +196,16 @@ func TestAFieldOfAnotherTypeIsFound(t *testing.T) {
 	}
 }
 
-func TestAFieldThatIsKeptForSomethingElseIsFound(t *testing.T) {
+func TestAFieldMappedForAnotherPurposeIsFound(t *testing.T) {
 	for _, tt := range []struct {
 		field string
 		kept  check.Field
 		want  string
 	}{
-		{"merchant_name", check.Field{Type: "keyword", Indexed: true}, "dashboard overview panel top-stores: field merchant_name of transactions is not mapped to group"},
-		{"amount_minor", check.Field{Type: "long", Indexed: true}, "dashboard overview control amount: field amount_minor of transactions is not mapped to reckon with"},
-		{"attempt", check.Field{Type: "integer"}, "dashboard approvals panel recovered: field attempt of transactions is not mapped to compare"},
-		{"card_use", check.Field{Type: "keyword"}, "dashboard stores panel new-and-returning: field card_use of transactions is not mapped to search"},
+		{"merchant_name", check.Field{Type: "keyword", Indexed: true}, "dashboard overview panel top-stores: field merchant_name of transactions is not mapped for grouping"},
+		{"amount_minor", check.Field{Type: "long", Indexed: true}, "dashboard overview control amount: field amount_minor of transactions is not mapped for calculating"},
+		{"attempt", check.Field{Type: "integer"}, "dashboard approvals panel recovered: field attempt of transactions is not mapped for comparing"},
+		{"card_use", check.Field{Type: "keyword"}, "dashboard stores panel new-and-returning: field card_use of transactions is not mapped for searching"},
 	} {
 		t.Run(tt.field, func(t *testing.T) {
 			have := index(t, contracts(t))
@@ -224,9 +224,9 @@ func TestEveryReasonToDeclineIsInOneGroup(t *testing.T) {
 	require.ElementsMatch(t, symbols, grouped)
 }
 
-// TestValuesThatAreAskedForExist: a status or a kind with a wrong letter would be found
-// by nobody, a panel of zeros.
-func TestValuesThatAreAskedForExist(t *testing.T) {
+// TestValuesInQueriesExist: a misspelt status or kind would match nothing, and the
+// panel would show zeros.
+func TestValuesInQueriesExist(t *testing.T) {
 	newest := contracts(t)[view.Transactions].schema
 	enums := map[string]string{
 		"kind": "Kind", "status": "Status", "decline_reason": "DeclineReason", "card_use": "CardUse", "risk_rule": "RiskRule",
@@ -247,7 +247,7 @@ func TestValuesThatAreAskedForExist(t *testing.T) {
 	require.Greater(t, asked, 50)
 }
 
-// symbolsOf returns the symbols of an enum, wherever it stands in a schema.
+// symbolsOf returns the symbols of an enum at any depth of a schema.
 func symbolsOf(t *testing.T, schema []byte, enum string) []string {
 	t.Helper()
 	var whole any
@@ -276,7 +276,7 @@ func symbolsOf(t *testing.T, schema []byte, enum string) []string {
 	return symbols
 }
 
-// valuesOf returns the values that a panel asks for, by field.
+// valuesOf returns the values that the queries of a panel name, by field.
 func valuesOf(p view.Panel) map[string][]string {
 	values := make(map[string][]string)
 	var walk func(kql.Query)

@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// lens is a chart by value. A panel of links has its links in the same place.
+// lens is a chart by value. A panel of links keeps its links in the same place.
 type lens struct {
 	Description string
 	References  []reference
@@ -44,7 +44,7 @@ type column struct {
 	}
 }
 
-// check returns what is wrong with a chart.
+// check returns the faults of a chart.
 func (l lens) check() []string {
 	var findings []string
 	if len(l.State.Sources.FormBased.Layers) == 0 {
@@ -62,66 +62,67 @@ func (l lens) check() []string {
 	return append(findings, l.accessors()...)
 }
 
-// order checks that every column has its place, what divides before what is divided.
+// order checks that columnOrder names every column, and that buckets come before
+// figures.
 func (l layer) order() []string {
 	var findings []string
 	sorted := slices.Sorted(slices.Values(l.ColumnOrder))
 	if !slices.Equal(sorted, slices.Sorted(maps.Keys(l.Columns))) {
 		findings = append(findings, fmt.Sprintf("columnOrder %v is not the columns", l.ColumnOrder))
 	}
-	divided := false
+	figures := false
 	for _, id := range l.ColumnOrder {
-		if l.Columns[id].Bucketed && divided {
-			findings = append(findings, "column "+id+" divides, and stands after one that does not")
+		if l.Columns[id].Bucketed && figures {
+			findings = append(findings, "column "+id+" is a bucket, and stands after a figure")
 		}
-		divided = divided || !l.Columns[id].Bucketed
+		figures = figures || !l.Columns[id].Bucketed
 	}
 	return findings
 }
 
-// partName is what Kibana adds to the id of a formula for that of a part.
+// partName is the suffix that Kibana adds to a formula's id for the id of a part.
 var partName = regexp.MustCompile(`^X[0-9]+$`)
 
 func (l layer) column(id string) []string {
 	c := l.Columns[id]
 	var findings []string
-	say := func(format string, args ...any) { findings = append(findings, fmt.Sprintf(format, args...)) }
+	report := func(format string, args ...any) { findings = append(findings, fmt.Sprintf(format, args...)) }
 	for _, r := range c.References {
-		if _, there := l.Columns[r]; !there {
-			say("refers to column %s, which is not there", r)
+		if _, exists := l.Columns[r]; !exists {
+			report("refers to column %s, which does not exist", r)
 		}
 	}
 	switch c.Operation {
 	case "":
-		say("has no operation")
+		report("has no operation")
 	case "formula":
-		if len(c.References) != 1 || !l.reckons(c.References[0], len(l.Columns)) {
-			say("is a formula without parts")
+		if len(c.References) != 1 || !l.endsInDocuments(c.References[0], len(l.Columns)) {
+			report("is a formula without parts")
 		}
 		if c.SourceField != "" {
-			say("is a formula with a sourceField")
+			report("is a formula with a sourceField")
 		}
 		for _, other := range slices.Sorted(maps.Keys(l.Columns)) {
 			if rest, taken := strings.CutPrefix(other, id); taken && other != id && !partName.MatchString(rest) {
-				say("is a formula whose id begins that of column %s: Kibana takes that for one of its parts", other)
+				report("is a formula whose id begins the id of column %s: Kibana takes that column for a part of the formula", other)
 			}
 		}
 	case "math":
 		if c.SourceField != "" {
-			say("is mathematics with a sourceField")
+			report("is a math column with a sourceField")
 		}
 		if have := leaves(c.Params.Tinymath); !slices.Equal(have, c.References) {
-			say("reckons with %v and refers to %v", have, c.References)
+			report("calculates with %v and refers to %v", have, c.References)
 		}
 		for _, fault := range misplaced(c.Params.Tinymath, l.formulaOf(id)) {
-			say("%s", fault)
+			report("%s", fault)
 		}
 	case "terms":
 		findings = append(findings, l.ordered(c)...)
 	case "filters", "static_value", "moving_average", "cumulative_sum", "overall_sum":
 	default:
 		if c.SourceField == "" {
-			say("has no sourceField")
+			report("has no sourceField")
 		}
 	}
 	return findings
@@ -133,15 +134,15 @@ func (l layer) ordered(c column) []string {
 	case "alphabetical":
 	case "custom":
 		if c.Params.OrderAgg == nil {
-			return []string{"is ordered by a figure that is not there"}
+			return []string{"is ordered by a figure that does not exist"}
 		}
 		if c.Params.OrderAgg.Filter.Query != "" {
-			return []string{"is ordered by a figure with a filter, which Kibana leaves out there"}
+			return []string{"is ordered by a figure with a filter, which Kibana ignores there"}
 		}
 	case "column":
-		target, there := l.Columns[by.ColumnID]
-		if !there {
-			return []string{"is ordered by column " + by.ColumnID + ", which is not there"}
+		target, exists := l.Columns[by.ColumnID]
+		if !exists {
+			return []string{"is ordered by column " + by.ColumnID + ", which does not exist"}
 		}
 		if len(target.References) > 0 || target.Operation == "formula" {
 			return []string{"is ordered by column " + by.ColumnID + ", which is a formula"}
@@ -152,21 +153,21 @@ func (l layer) ordered(c column) []string {
 	return nil
 }
 
-// reckons reports whether a part leads to a figure of the documents, in so many steps
-// at most.
-func (l layer) reckons(id string, steps int) bool {
-	c, there := l.Columns[id]
-	if !there || steps == 0 {
+// endsInDocuments reports whether a part leads to a figure of the documents, in at most
+// so many steps.
+func (l layer) endsInDocuments(id string, steps int) bool {
+	c, exists := l.Columns[id]
+	if !exists || steps == 0 {
 		return false
 	}
 	if c.SourceField != "" {
 		return true
 	}
-	return len(c.References) > 0 && !slices.ContainsFunc(c.References, func(r string) bool { return !l.reckons(r, steps-1) })
+	return len(c.References) > 0 && !slices.ContainsFunc(c.References, func(r string) bool { return !l.endsInDocuments(r, steps-1) })
 }
 
-// formulaOf is the text of the formula that a part belongs to; its id begins with the
-// formula's.
+// formulaOf returns the text of the formula that a part belongs to. The id of a part
+// begins with the id of its formula.
 func (l layer) formulaOf(part string) string {
 	at := strings.LastIndexByte(part, 'X')
 	if at < 0 {
@@ -175,7 +176,7 @@ func (l layer) formulaOf(part string) string {
 	return l.Columns[part[:at]].Params.Formula
 }
 
-// leaves are the columns in a tree of mathematics, in their order.
+// leaves returns the columns in a math tree, in their order.
 func leaves(node any) []string {
 	switch node := node.(type) {
 	case string:
@@ -191,7 +192,8 @@ func leaves(node any) []string {
 	return nil
 }
 
-// misplaced returns the nodes of a tree that are not where they say in the formula.
+// misplaced returns the nodes of a math tree that do not stand where they say in the
+// formula.
 func misplaced(node any, formula string) []string {
 	branch, ok := node.(map[string]any)
 	if !ok {
@@ -204,7 +206,7 @@ func misplaced(node any, formula string) []string {
 	}
 	content, err := json.Marshal(branch)
 	if err != nil || json.Unmarshal(content, &place) != nil {
-		return []string{"has a tree that cannot be read"}
+		return []string{"has a math tree that cannot be read"}
 	}
 	var findings []string
 	from, to := place.Location.Min, place.Location.Max
@@ -217,7 +219,7 @@ func misplaced(node any, formula string) []string {
 	return findings
 }
 
-// accessors checks that what is drawn are columns of the layer it is drawn from.
+// accessors checks that a chart draws only columns of its own layers.
 func (l lens) accessors() []string {
 	var findings []string
 	all := make(map[string]bool)
@@ -247,7 +249,7 @@ func (l lens) accessors() []string {
 				}
 			}
 			if strings.HasSuffix(lower, "layerid") {
-				if _, there := l.State.Sources.FormBased.Layers[node]; !there {
+				if _, exists := l.State.Sources.FormBased.Layers[node]; !exists {
 					findings = append(findings, key+" "+node+" is no layer")
 				}
 			}

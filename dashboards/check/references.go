@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// references checks that an object names exactly the objects it needs, by the names
-// under which Kibana looks for them, and that all of them are there.
-func (b board) references(kind string, there map[string]bool) []string {
+// references checks that an object names exactly the objects that it needs, that the
+// names are those by which Kibana finds them, and that all of these objects exist.
+func (b board) references(kind string, existing map[string]bool) []string {
 	var findings []string
 	needed := b.needed(kind)
 	for _, r := range b.References {
 		target := r.Type + "/" + r.ID
-		if !there[target] {
-			findings = append(findings, fmt.Sprintf("%s: refers to %s, which is not there", place(r.Name), target))
+		if !existing[target] {
+			findings = append(findings, fmt.Sprintf("%s: refers to %s, which does not exist", place(r.Name), target))
 		}
 		want, used := needed[r.Name]
 		delete(needed, r.Name)
@@ -39,7 +39,7 @@ func (b board) references(kind string, there map[string]bool) []string {
 	return findings
 }
 
-// place is the panel or control that a reference is of, as findings name it.
+// place returns the panel or control that a reference belongs to, as findings name it.
 func place(name string) string {
 	if control, ok := strings.CutPrefix(name, "controlGroup_"); ok {
 		id, _, _ := strings.Cut(control, ":")
@@ -53,7 +53,7 @@ func place(name string) string {
 
 var controlReferences = map[string]string{"optionsListControl": "optionsListDataView", "rangeSliderControl": "rangeSliderDataView"}
 
-// needed returns the names of the references that the content needs, and their types.
+// needed returns the names and types of the references that the content needs.
 func (b board) needed(kind string) map[string]string {
 	names := make(map[string]string)
 	if kind == "search" {
@@ -83,7 +83,7 @@ func (b board) needed(kind string) map[string]string {
 
 const layerReference = "indexpattern-datasource-layer-"
 
-// inner checks that a chart by value repeats the references of its layers in itself.
+// inner checks that a chart by value repeats the references of its layers.
 func (b board) inner(p panel) []string {
 	if p.Type != "lens" {
 		return nil
@@ -95,7 +95,7 @@ func (b board) inner(p panel) []string {
 		id := strings.TrimPrefix(r.Name, layerReference)
 		have[id] = true
 		outer := reference{r.Type, r.ID, p.Index + ":" + r.Name}
-		if _, there := layers[id]; !there || !slices.Contains(b.References, outer) {
+		if _, exists := layers[id]; !exists || !slices.Contains(b.References, outer) {
 			findings = append(findings, fmt.Sprintf(" panel %s: reference %s of the chart is not one of the dashboard", p.Index, r.Name))
 		}
 	}

@@ -10,8 +10,8 @@ import (
 	"codebank.dev/dashboards"
 )
 
-// rule checks an alert rule: what Kibana asks of one of its type, and that nothing
-// falls between two looks.
+// rule checks an alert rule: that it has what Kibana requires of its type, and that no
+// time lies between two checks.
 func rule(object dashboards.Object) []string {
 	var r struct {
 		Name     string
@@ -31,43 +31,43 @@ func rule(object dashboards.Object) []string {
 		return []string{"rule/" + object.ID + ": " + err.Error()}
 	}
 	var findings []string
-	say := func(format string, args ...any) {
+	report := func(format string, args ...any) {
 		findings = append(findings, "rule/"+object.ID+": "+fmt.Sprintf(format, args...))
 	}
 	p := r.Params
 	if r.Name == "" || r.Consumer != "stackAlerts" {
-		say("has no name, or is not for stackAlerts")
+		report("has no name, or is not for stackAlerts")
 	}
 	every, err := strconv.ParseInt(strings.TrimSuffix(r.Schedule.Interval, "m"), 10, 64)
 	if err != nil || p.TimeWindowUnit != "m" || every < 1 || every > p.TimeWindowSize {
-		say("looks every %s at %d %s", r.Schedule.Interval, p.TimeWindowSize, p.TimeWindowUnit)
+		report("checks %d %s every %s: want minutes, and no time between two checks", p.TimeWindowSize, p.TimeWindowUnit, r.Schedule.Interval)
 	}
 	if len(p.Threshold) != 1 || !slices.Contains([]string{">", ">=", "<", "<="}, p.ThresholdComparator) {
-		say("has no threshold")
+		report("has no threshold")
 	}
 	if p.TimeField == "" {
-		say("has no timeField")
+		report("has no timeField")
 	}
 	switch r.RuleType {
 	case ".index-threshold":
 		if len(p.Index) == 0 {
-			say("has no index")
+			report("has no index")
 		}
 		if p.AggType != "count" && p.AggField == "" {
-			say("takes the %s of no field", p.AggType)
+			report("has no field to take the %s of", p.AggType)
 		}
 		if p.GroupBy == "top" && p.TermField == "" {
-			say("groups by no field")
+			report("has no field to group by")
 		}
 	case ".es-query":
 		if p.SearchType != "esqlQuery" || p.EsqlQuery.Esql == "" {
-			say("has no query")
+			report("has no query")
 		}
 		if p.ThresholdComparator != ">" || !slices.Equal(p.Threshold, []int64{0}) {
-			say("a query in ES|QL is raised by any row: its threshold is > 0")
+			report("has another threshold than > 0: any row of a query in ES|QL raises the rule")
 		}
 	default:
-		say("is of type %q, which is not known here", r.RuleType)
+		report("has the unknown type %q", r.RuleType)
 	}
 	return findings
 }

@@ -1,5 +1,5 @@
-// Package definition writes the page that says what every figure on the dashboards
-// means: how it is reckoned, from which fields, what it leaves out, and how exact it is.
+// Package definition writes the page that explains every figure of the dashboards: how
+// it is calculated, from which fields, what it leaves out, and how exact it is.
 package definition
 
 import (
@@ -17,16 +17,16 @@ func Page(boards []view.Dashboard, rules []alert.Rule) []byte {
 	var b strings.Builder
 	b.WriteString(head)
 	reasons(&b)
-	told := make(map[string]bool)
+	described := make(map[string]bool)
 	for _, board := range boards {
 		fmt.Fprintf(&b, "\n## %s\n\n%s Opens with %s, refreshed every %d s.\n", board.Title, board.Description, span(board.From, ""),
 			int(board.Refresh.Seconds()))
 		for _, p := range board.Panels {
-			// What every dashboard has is told once.
-			if told[p.ID+p.Definition] {
+			// Panels that every dashboard has are described once.
+			if described[p.ID+p.Definition] {
 				continue
 			}
-			told[p.ID+p.Definition] = true
+			described[p.ID+p.Definition] = true
 			panel(&b, p)
 		}
 	}
@@ -35,22 +35,23 @@ func Page(boards []view.Dashboard, rules []alert.Rule) []byte {
 }
 
 func alerts(b *strings.Builder, rules []alert.Rule) {
-	b.WriteString("\n## Alerts\n\nRules of Kibana. They say nothing to anybody until its operators add whom to tell.\n")
+	b.WriteString("\n## Alerts\n\nThese are rules of Kibana. They notify nobody until the operators of Kibana add actions to them.\n")
 	for _, rule := range rules {
-		fmt.Fprintf(b, "\n### %s\n\n%s\n\n- looks at the last %d min, every %d min, by `%s`\n- raised when: `%s`\n",
+		fmt.Fprintf(b, "\n### %s\n\n%s\n\n- checks the last %d min every %d min, by `%s`\n- raised when: `%s`\n",
 			rule.Name, rule.Definition, int(rule.Window.Minutes()), int(rule.Every.Minutes()), rule.TimeField, rule.Formula())
 	}
 }
 
 const head = `# Definitions
 
-What every figure on the dashboards means. This page is made from the panels themselves, by ` + "`go run ./dashboards/generate`" + `:
-it cannot say anything else than they do.
+This page explains every figure on the dashboards. ` + "`go run ./dashboards/generate`" + ` writes it from the panels themselves, so it
+always agrees with them.
 
-- **Payment**: an event of kind PURCHASE. A payer who tries three times made three payments, unless a figure says otherwise.
-- **Filters** that a reader sets by the controls narrow every figure but those that say they do not.
-- **Exact** figures count every document that is in the index. That all are is what "Complete up to" says.
-- **Formulas** are in the language of Kibana's formulas; ` + "`query`" + ` is what chooses the documents of all figures of a panel.
+- **Payment**: an event of kind PURCHASE. A payer who tries three times makes three payments, unless a figure says otherwise.
+- **Filters**: the controls that a reader sets filter every figure, except figures that say they do not.
+- **Exact** figures count every document in the index. "Complete up to" shows up to which time all documents are there.
+- **Formulas** use the language of Kibana's formulas. ` + "`query`" + ` chooses the documents for all figures of a panel.
+- **Small figure**: the smaller of the two figures in a panel.
 `
 
 func reasons(b *strings.Builder) {
@@ -76,7 +77,7 @@ func panel(b *strings.Builder, p view.Panel) {
 		fmt.Fprintf(b, "- query: `%s`\n", text)
 	}
 	if p.From != "" {
-		fmt.Fprintf(b, "- always shows %s\n", span(p.From, p.To))
+		fmt.Fprintf(b, "- always shows: %s\n", span(p.From, p.To))
 	}
 	fmt.Fprintf(b, "- fields: %s\n", strings.Join(view.PanelFields(p), ", "))
 	if p.Approximate == "" {
@@ -86,27 +87,28 @@ func panel(b *strings.Builder, p view.Panel) {
 	}
 }
 
-// unit is what the figure's formula does not say: its unit, and by what it is divided.
+// unit returns what the formula of a figure does not show: its unit, and the length of
+// time that divides it.
 func unit(v view.Value) string {
-	said := ""
+	text := ""
 	if a, ok := v.Figure.(view.Aggregate); ok && a.Per != "" {
-		said = ", divided by the time in " + a.Per
+		text = ", divided by the time in " + a.Per
 	}
 	switch v.Format.Kind {
 	case view.Money:
-		return said + ", in " + v.Format.Unit
+		return text + ", in " + v.Format.Unit
 	case view.Percent:
-		return said + ", in per cent"
+		return text + ", in per cent"
 	case view.Duration:
-		return said + ", in " + v.Format.Unit + ", shown in " + v.Format.As
+		return text + ", in " + v.Format.Unit + ", shown in " + v.Format.As
 	}
-	return said
+	return text
 }
 
 func divided(bucket view.Bucket) string {
 	switch b := bucket.(type) {
 	case view.Time:
-		return "stretch of time of `" + b.Field + "`, " + b.Interval
+		return "interval of `" + b.Field + "`, " + b.Interval
 	case view.Terms:
 		by := "by itself"
 		if b.By != nil {
@@ -116,7 +118,7 @@ func divided(bucket view.Bucket) string {
 			}
 			by = "by " + direction + " `" + view.Formula(*b.By) + "`"
 		}
-		return fmt.Sprintf("%s, value of `%s`, the first %d %s", b.Label, strings.Join(b.Fields, "`, `"), b.Size, by)
+		return fmt.Sprintf("%s: values of `%s`, the first %d %s", b.Label, strings.Join(b.Fields, "`, `"), b.Size, by)
 	case view.Filters:
 		list := make([]string, len(b.Filters))
 		for i, filter := range b.Filters {
@@ -127,13 +129,13 @@ func divided(bucket view.Bucket) string {
 		}
 		return b.Label + ": " + strings.Join(list, ", ")
 	case view.Numbers:
-		return fmt.Sprintf("%s, `%s` %d to %d", b.Label, b.Field, b.First, b.Last)
+		return fmt.Sprintf("%s: `%s` from %d to %d", b.Label, b.Field, b.First, b.Last)
 	case view.Ranges:
 		list := make([]string, len(b.Ranges))
 		for i, r := range b.Ranges {
 			list[i] = r.Label
 		}
-		return fmt.Sprintf("%s, range of `%s`: %s", b.Label, b.Field, strings.Join(list, " | "))
+		return fmt.Sprintf("%s: ranges of `%s`: %s", b.Label, b.Field, strings.Join(list, " | "))
 	}
 	return ""
 }
@@ -146,8 +148,8 @@ func span(from, to string) string {
 	if to != "" {
 		return "the time from " + from + " to " + to
 	}
-	if said := spans[from]; said != "" {
-		return said
+	if text := spans[from]; text != "" {
+		return text
 	}
 	return "the time from " + from
 }

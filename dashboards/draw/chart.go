@@ -13,10 +13,11 @@ import (
 	"codebank.dev/dashboards/view"
 )
 
-// most is how many rows a table or a chart of bars has in a terminal; Kibana pages.
+// most is how many rows a table or a bar chart has in a terminal. Kibana has pages
+// instead.
 const most = 20
 
-// approximately marks figures that are estimates.
+// approximately marks estimates.
 const approximately = "≈ "
 
 func figure(value *float64, column query.Column) string {
@@ -27,25 +28,26 @@ func figure(value *float64, column query.Column) string {
 	return text
 }
 
-// metric draws large figures: for each row the first one, the second behind it.
+// metric draws large figures: the first figure of each row, and the second one behind
+// it.
 func metric(result query.Result, width int) []line {
 	var lines []line
 	for _, row := range result.Table.Rows {
 		var drawn line
 		for i, value := range row.Values {
-			style := light(value, result.Panel.Layer.Metrics[i].Lights)
+			style := thresholdStyle(value, result.Panel.Layer.Metrics[i].Thresholds)
 			text := figure(value, result.Table.Metrics[i])
 			if i == 0 {
 				if style == Plain {
 					style = Strong
 				}
-				drawn = append(drawn, piece{harmless(text), style})
+				drawn = append(drawn, piece{printable(text), style})
 				continue
 			}
-			drawn = append(drawn, piece{harmless("  " + result.Table.Metrics[i].Label + " " + text), Faint})
+			drawn = append(drawn, piece{printable("  " + result.Table.Metrics[i].Label + " " + text), Faint})
 		}
 		if len(row.Keys) > 0 {
-			drawn = append(drawn, piece{"  " + harmless(joined(row.Keys)), Faint})
+			drawn = append(drawn, piece{"  " + printable(joined(row.Keys)), Faint})
 		}
 		lines = append(lines, drawn)
 	}
@@ -72,12 +74,12 @@ func joined(keys []query.Key) string {
 	return strings.Join(texts, " · ")
 }
 
-// eighths are blocks of growing height.
+// eighths are blocks of rising height.
 var eighths = []rune(" ▁▂▃▄▅▆▇█")
 
-// spark draws values as blocks from 0 to the largest; the lowest block is any value
-// above 0, and no block is 0 or no value. Values that do not fit are drawn by the
-// largest of neighbours.
+// spark draws values as blocks, from 0 to the largest value. Any value above 0 has at
+// least the lowest block; 0 and no value have none. If there are more values than
+// columns, each column shows the largest of its values.
 func spark(values []*float64, width int) string {
 	if len(values) == 0 || width <= 0 {
 		return ""
@@ -102,14 +104,14 @@ func spark(values []*float64, width int) string {
 	return string(drawn)
 }
 
-// series are the values of a chart that belong together, by name, in order.
+// series are the values of a chart that belong to one name, in order.
 type series struct {
 	name   string
 	column query.Column
 	values []*float64
 }
 
-// sparklines draws what runs over time: a line for each series, its highest and its
+// sparklines draws series over time: a line for each series, with its highest and its
 // last figure.
 func sparklines(panel view.Panel, t query.Table, width int) []line {
 	if panel.Chart == view.BarPercentage {
@@ -138,14 +140,14 @@ func sparklines(panel view.Panel, t query.Table, width int) []line {
 	}
 	label := 0
 	for _, s := range list[:min(len(list), most)] {
-		label = max(label, min(utf8.RuneCountInString(harmless(s.name)), width/4))
+		label = max(label, min(utf8.RuneCountInString(printable(s.name)), width/4))
 	}
 	var lines []line
 	for _, s := range list[:min(len(list), most)] {
-		told := " max " + figure(highest(s.values), s.column) + ", last " + figure(s.values[len(s.values)-1], s.column)
-		room := max(8, width-label-1-utf8.RuneCountInString(told))
+		note := " max " + figure(highest(s.values), s.column) + ", last " + figure(s.values[len(s.values)-1], s.column)
+		room := max(8, width-label-1-utf8.RuneCountInString(note))
 		lines = append(lines, line{
-			{padded(harmless(s.name), label, false) + " ", Plain}, {spark(s.values, room), Strong}, {harmless(told), Faint},
+			{padded(printable(s.name), label, false) + " ", Plain}, {spark(s.values, room), Strong}, {printable(note), Faint},
 		})
 	}
 	for _, reference := range panel.References {
@@ -155,7 +157,8 @@ func sparklines(panel view.Panel, t query.Table, width int) []line {
 	return append(lines, axis(t)...)
 }
 
-// shares turns figures into their shares of all figures of the same stretch of time.
+// shares converts figures into their shares of all figures in the same interval of
+// time.
 func shares(t query.Table) query.Table {
 	last := len(t.Buckets) - 1
 	totals := map[float64]float64{}
@@ -192,7 +195,7 @@ func axis(t query.Table) []line {
 	return []line{plain(fmt.Sprintf("%s to %s, each %s", moment(first.Number), moment(end.Number), short(t.Interval)), Faint)}
 }
 
-// short writes an interval without what is zero: 30m, not 30m0s.
+// short writes an interval without zero parts: 30m, not 30m0s.
 func short(d time.Duration) string {
 	text := d.String()
 	for _, zero := range []string{"m0s", "h0m"} {
@@ -213,23 +216,24 @@ func highest(values []*float64) *float64 {
 	return top
 }
 
-// bars draws a bar for each row and metric, with its share of all for slices.
+// bars draws a bar for each row and metric. The slices of a donut also show their
+// shares of the whole.
 func bars(panel view.Panel, t query.Table, width int) []line {
 	top, total := 0.0, 0.0
-	label, told := 0, 0
+	label, figures := 0, 0
 	names := make([]string, len(t.Rows))
 	for i, row := range t.Rows {
-		names[i] = harmless(joined(row.Keys))
+		names[i] = printable(joined(row.Keys))
 		label = max(label, min(utf8.RuneCountInString(names[i]), width*2/5))
 		for m, value := range row.Values {
-			told = max(told, utf8.RuneCountInString(figure(value, t.Metrics[m])))
+			figures = max(figures, utf8.RuneCountInString(figure(value, t.Metrics[m])))
 			if value != nil {
 				top, total = max(top, *value), total+*value
 			}
 		}
 	}
 	share := panel.Chart == view.Donut && total > 0
-	room := width - label - told - 2
+	room := width - label - figures - 2
 	if share {
 		room -= 9
 	}
@@ -242,7 +246,7 @@ func bars(panel view.Panel, t query.Table, width int) []line {
 		for m, value := range row.Values {
 			drawn := line{
 				{padded(names[i], label, false) + " ", Plain}, {padded(bar(value, top, room), max(room, 0), false) + " ", Strong},
-				{padded(harmless(figure(value, t.Metrics[m])), told, true), light(value, panel.Layer.Metrics[m].Lights)},
+				{padded(printable(figure(value, t.Metrics[m])), figures, true), thresholdStyle(value, panel.Layer.Metrics[m].Thresholds)},
 			}
 			if share && value != nil {
 				drawn = append(drawn, piece{padded(grouped(100**value/total, 1)+" %", 9, true), Faint})
@@ -260,14 +264,14 @@ func bar(value *float64, top float64, width int) string {
 	return strings.Repeat("█", max(1, min(width, int(math.Round(*value/top*float64(width))))))
 }
 
-// gauge draws a figure on its scale, with a mark at the goal.
+// gauge draws a figure on its scale, and marks the objective.
 func gauge(result query.Result, width int) []line {
 	value := result.Table.Rows[0].Values[0]
 	scale := result.Panel.Gauge
-	text := harmless(figure(value, result.Table.Metrics[0]))
+	text := printable(figure(value, result.Table.Metrics[0]))
 	lines := []line{{
-		{text, cmp.Or(light(value, result.Panel.Layer.Metrics[0].Lights), Strong)},
-		{"  goal " + harmless(Figure(&scale.Goal, result.Table.Metrics[0].Format)), Faint},
+		{text, cmp.Or(thresholdStyle(value, result.Panel.Layer.Metrics[0].Thresholds), Strong)},
+		{"  goal " + printable(Figure(&scale.Goal, result.Table.Metrics[0].Format)), Faint},
 	}}
 	length := scale.Max - scale.Min
 	if value == nil || length <= 0 || width < 2 {

@@ -1,6 +1,7 @@
-// Package draw shows dashboards in a terminal: figures, bars, lines, tables and
-// heatmaps of characters, side by side as they are in Kibana, as wide as the terminal
-// is. It is pure: figures in, text out.
+// Package draw shows dashboards in a terminal, as figures, bars, lines, tables and
+// heatmaps made of characters. Panels stand side by side as they do in Kibana, within
+// the width of the terminal. The package is pure: it turns figures into text and does
+// nothing else.
 package draw
 
 import (
@@ -13,31 +14,31 @@ import (
 	"codebank.dev/dashboards/view"
 )
 
-// Paper is what is drawn on.
-type Paper struct {
-	// Width is how many characters a line has; 0 is 100.
+// Terminal describes the terminal that dashboards are drawn for.
+type Terminal struct {
+	// Width is the number of characters in a line. 0 means 100.
 	Width int
-	// Colours says that codes for colours are welcome.
+	// Colours turns colour codes on.
 	Colours bool
-	// Definitions says that each panel's definition is wanted below its title.
+	// Definitions shows each panel's definition below its title.
 	Definitions bool
 }
 
 const (
 	defaultWidth = 100
-	// narrow is the width below which a panel is not worth putting beside another.
+	// narrow is the smallest width of a panel beside another one.
 	narrow = 24
 	// gap is the space between panels side by side.
 	gap = 2
 )
 
-// Dashboard draws a dashboard of panels whose figures are known.
-func (p Paper) Dashboard(board view.Dashboard, at query.Range, results []query.Result) string {
+// Dashboard draws a dashboard from the results of its panels.
+func (p Terminal) Dashboard(board view.Dashboard, at query.Range, results []query.Result) string {
 	if p.Width <= 0 {
 		p.Width = defaultWidth
 	}
 	lines := []line{
-		{{harmless(board.Title), Strong}, {"  " + moments(at), Faint}},
+		{{printable(board.Title), Strong}, {"  " + moments(at), Faint}},
 	}
 	for _, row := range rows(results) {
 		lines = append(lines, line{})
@@ -71,8 +72,8 @@ func rows(results []query.Result) [][]query.Result {
 	return grouped
 }
 
-// row draws panels side by side, or below each other where there is no room.
-func (p Paper) row(results []query.Result) []line {
+// row draws panels side by side, or below each other where the width is too small.
+func (p Terminal) row(results []query.Result) []line {
 	widths := make([]int, len(results))
 	room := true
 	for i, result := range results {
@@ -112,8 +113,8 @@ func (p Paper) row(results []query.Result) []line {
 	return lines
 }
 
-// panel draws one panel: its title, its figures, and what is to be known of them.
-func (p Paper) panel(result query.Result, width int) []line {
+// panel draws one panel: its title, its figures, and the notes about them.
+func (p Terminal) panel(result query.Result, width int) []line {
 	lines := []line{plain(result.Panel.Title, Strong)}
 	for _, text := range heading(p, result, width) {
 		lines = append(lines, plain(text, Faint))
@@ -137,7 +138,7 @@ func (p Paper) panel(result query.Result, width int) []line {
 	return lines
 }
 
-func heading(p Paper, result query.Result, width int) []string {
+func heading(p Terminal, result query.Result, width int) []string {
 	var lines []string
 	if p.Definitions && result.Panel.Definition != "" {
 		lines = wrapped(result.Panel.Definition, width)
@@ -155,7 +156,7 @@ func chart(result query.Result, width int) []line {
 	panel := result.Panel
 	switch panel.Chart {
 	case view.Links:
-		return lead(panel.Links, width)
+		return linkLines(panel.Links, width)
 	case view.Text:
 		var lines []line
 		for _, text := range wrapped(panel.Text, width) {
@@ -187,7 +188,7 @@ func chart(result query.Result, width int) []line {
 	return bars(panel, result.Table, width)
 }
 
-func lead(ids []string, width int) []line {
+func linkLines(ids []string, width int) []line {
 	var lines []line
 	for _, text := range wrapped(strings.Join(ids, " · "), width) {
 		lines = append(lines, plain(text, Plain))
@@ -195,19 +196,19 @@ func lead(ids []string, width int) []line {
 	return lines
 }
 
-// light is how good a figure is.
-func light(value *float64, lights *view.Lights) Style {
-	if value == nil || lights == nil {
+// thresholdStyle returns the style of a figure by its thresholds.
+func thresholdStyle(value *float64, thresholds *view.Thresholds) Style {
+	if value == nil || thresholds == nil {
 		return Plain
 	}
 	styles := []Style{Good, Fair, Bad}
-	if lights.RisingIsGood {
+	if thresholds.RisingIsGood {
 		styles = []Style{Bad, Fair, Good}
 	}
 	switch {
-	case *value < lights.First:
+	case *value < thresholds.First:
 		return styles[0]
-	case *value < lights.Second:
+	case *value < thresholds.Second:
 		return styles[1]
 	}
 	return styles[2]
@@ -219,7 +220,7 @@ func moments(at query.Range) string {
 
 func moment(millis float64) string {
 	if math.Abs(millis) > 253402300799999 {
-		return None // No year of four digits.
+		return None // The year has more than four digits.
 	}
 	return time.UnixMilli(int64(millis)).UTC().Format("2006-01-02 15:04:05Z")
 }

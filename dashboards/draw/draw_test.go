@@ -53,7 +53,7 @@ func drawn(t *testing.T, panel view.Panel, table query.Table) []string {
 	for _, bucket := range panel.Layer.Buckets {
 		table.Buckets = append(table.Buckets, query.Column{Label: bucket.Title()})
 	}
-	text := draw.Paper{Width: 50}.Dashboard(view.Dashboard{Title: "B"}, span, []query.Result{{Panel: panel, Table: table, Range: span}})
+	text := draw.Terminal{Width: 50}.Dashboard(view.Dashboard{Title: "B"}, span, []query.Result{{Panel: panel, Table: table, Range: span}})
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	require.Equal(t, []string{"B  2026-03-04 11:00:00Z to 2026-03-04 12:00:00Z", "", "Title"}, lines[:3])
 	return lines[3:]
@@ -117,7 +117,7 @@ func TestCharts(t *testing.T) {
 			[]string{"49  goal 90", strings.Repeat("█", 25) + strings.Repeat("░", 20) + "┃░░░░"}},
 		"nothing": {
 			view.Panel{Chart: view.Table, Layer: view.Layer{Metrics: n}}, query.Table{Notes: []string{"a note"}}, []string{"nothing in this range", "a note"}},
-		"what a terminal would obey is no part of a name": {
+		"control characters in a name are replaced": {
 			view.Panel{Chart: view.Table, Layer: view.Layer{Metrics: n, Buckets: []view.Bucket{store}}},
 			query.Table{Rows: rows("\x1b[31mred\nline", 1.0)}, []string{"Store          n", "\uFFFD[31mred line  1"}},
 	} {
@@ -130,27 +130,27 @@ func TestPanelsStandSideBySideWhereThereIsRoom(t *testing.T) {
 		return query.Result{Panel: view.Panel{Title: title, Chart: view.Text, Text: "text of " + title, Grid: view.Grid{X: x, W: 24}}}
 	}
 	results := []query.Result{panel("right", 24), panel("left", 0)}
-	wide := draw.Paper{Width: 60}.Dashboard(view.Dashboard{Title: "Board"}, span, results)
+	wide := draw.Terminal{Width: 60}.Dashboard(view.Dashboard{Title: "Board"}, span, results)
 	require.Contains(t, wide, "left"+strings.Repeat(" ", 27)+"right\n")
-	narrow := draw.Paper{Width: 40}.Dashboard(view.Dashboard{Title: "Board"}, span, results)
+	narrow := draw.Terminal{Width: 40}.Dashboard(view.Dashboard{Title: "Board"}, span, results)
 	require.Contains(t, narrow, "left\ntext of left\n\nright\n")
 }
 
 func TestColoursAreForTerminals(t *testing.T) {
-	lights := &view.Lights{First: 0.8, Second: 0.9, RisingIsGood: true}
+	lights := &view.Thresholds{First: 0.8, Second: 0.9, RisingIsGood: true}
 	figure := func(v float64) string {
 		result := query.Result{
-			Panel: view.Panel{Title: "Rate", Chart: view.Metric, Grid: view.Grid{W: 48}, Layer: view.Layer{Metrics: []view.Value{{Lights: lights}}}},
+			Panel: view.Panel{Title: "Rate", Chart: view.Metric, Grid: view.Grid{W: 48}, Layer: view.Layer{Metrics: []view.Value{{Thresholds: lights}}}},
 			Table: query.Table{Metrics: []query.Column{{Exact: true, Format: view.Format{Decimals: 1}}}, Rows: []query.Row{{Values: []*float64{&v}}}},
 		}
-		return draw.Paper{Colours: true}.Dashboard(view.Dashboard{}, span, []query.Result{result})
+		return draw.Terminal{Colours: true}.Dashboard(view.Dashboard{}, span, []query.Result{result})
 	}
 	require.Contains(t, figure(0.5), "\x1b[31m0.5\x1b[0m")
 	require.Contains(t, figure(0.8), "\x1b[33m0.8\x1b[0m", "a bound belongs to what is above it")
 	require.Contains(t, figure(0.9), "\x1b[32m0.9\x1b[0m")
 }
 
-func TestNoLineOfAnyDashboardIsWiderThanThePaper(t *testing.T) {
+func TestNoLineOfAnyDashboardIsWiderThanTheTerminal(t *testing.T) {
 	for _, board := range catalogue.Dashboards() {
 		var results []query.Result
 		for _, panel := range board.Panels {
@@ -168,7 +168,7 @@ func TestNoLineOfAnyDashboardIsWiderThanThePaper(t *testing.T) {
 			results = append(results, result)
 		}
 		for _, width := range []int{1, 30, 80, 100, 237} {
-			for line := range strings.Lines(draw.Paper{Width: width, Definitions: true}.Dashboard(board, span, results)) {
+			for line := range strings.Lines(draw.Terminal{Width: width, Definitions: true}.Dashboard(board, span, results)) {
 				require.LessOrEqual(t, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")), width, line)
 			}
 		}

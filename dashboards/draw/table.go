@@ -17,24 +17,24 @@ type cell struct {
 	right bool
 }
 
-// table draws rows under their headings. Columns that do not fit are made narrower,
-// the widest first.
+// table draws rows under their headings. If the columns do not fit, the widest ones
+// become narrower first.
 func table(panel view.Panel, t query.Table, width int) []line {
 	heading := []cell{}
 	for _, bucket := range t.Buckets {
-		heading = append(heading, cell{harmless(bucket.Label), Faint, false})
+		heading = append(heading, cell{printable(bucket.Label), Faint, false})
 	}
 	for _, metric := range t.Metrics {
-		heading = append(heading, cell{harmless(metric.Label), Faint, true})
+		heading = append(heading, cell{printable(metric.Label), Faint, true})
 	}
 	grid := [][]cell{heading}
 	for _, row := range t.Rows[:min(len(t.Rows), most)] {
 		cells := []cell{}
 		for _, key := range row.Keys {
-			cells = append(cells, cell{harmless(key.Text), Plain, false})
+			cells = append(cells, cell{printable(key.Text), Plain, false})
 		}
 		for m, value := range row.Values {
-			cells = append(cells, cell{harmless(figure(value, t.Metrics[m])), light(value, panel.Layer.Metrics[m].Lights), true})
+			cells = append(cells, cell{printable(figure(value, t.Metrics[m])), thresholdStyle(value, panel.Layer.Metrics[m].Thresholds), true})
 		}
 		grid = append(grid, cells)
 	}
@@ -56,7 +56,7 @@ func table(panel view.Panel, t query.Table, width int) []line {
 	return lines
 }
 
-// least is how narrow a column may become.
+// least is the smallest width of a column.
 const least = 6
 
 func columns(grid [][]cell, width int) []int {
@@ -79,10 +79,11 @@ func columns(grid [][]cell, width int) []int {
 	return widths
 }
 
-// shades are blocks of growing darkness.
+// shades are blocks of rising darkness.
 var shades = []rune(" ░▒▓█")
 
-// heatmap draws the first bucket down and the second across; darker is more.
+// heatmap draws the first bucket down and the second bucket across. A darker block is a
+// larger value.
 func heatmap(t query.Table, width int) []line {
 	var down, across []query.Key
 	values := map[[2]string]*float64{}
@@ -103,12 +104,12 @@ func heatmap(t query.Table, width int) []line {
 	}
 	label := 0
 	for _, key := range down {
-		label = max(label, min(utf8.RuneCountInString(harmless(key.Text)), width/3))
+		label = max(label, min(utf8.RuneCountInString(printable(key.Text)), width/3))
 	}
 	each := max(1, min(3, (width-label-1)/max(1, len(across))))
 	var lines []line
 	for _, key := range down {
-		drawn := line{{padded(harmless(key.Text), label, false) + " ", Plain}}
+		drawn := line{{padded(printable(key.Text), label, false) + " ", Plain}}
 		for _, other := range across {
 			shade := shaded(values[[2]string{key.Text, other.Text}], bottom, top)
 			drawn = append(drawn, piece{repeated(shade, each), Plain})
@@ -119,11 +120,11 @@ func heatmap(t query.Table, width int) []line {
 		fmt.Sprintf("light %s, dark %s", figure(bottom, t.Metrics[0]), figure(top, t.Metrics[0])), Faint))
 }
 
-// heatAxis names the first column and every sixth after it.
+// heatAxis names the first column, and every sixth column after it.
 func heatAxis(across []query.Key, label, each int) line {
 	drawn := line{{padded("", label+1, false), Plain}}
 	for i := 0; i < len(across); i += 6 {
-		drawn = append(drawn, piece{padded(harmless(across[i].Text), each*min(6, len(across)-i), false), Faint})
+		drawn = append(drawn, piece{padded(printable(across[i].Text), each*min(6, len(across)-i), false), Faint})
 	}
 	return drawn
 }
@@ -143,7 +144,8 @@ func repeated(r rune, n int) string {
 	return string(runes)
 }
 
-// shaded is the block of a value between the smallest and the largest; no value is a dot.
+// shaded returns the block of a value between the smallest and the largest value. A
+// missing value is a dot.
 func shaded(value, bottom, top *float64) rune {
 	switch {
 	case value == nil:

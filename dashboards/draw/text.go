@@ -9,7 +9,7 @@ import (
 	"codebank.dev/dashboards/view"
 )
 
-// Style is how a piece of text looks.
+// Style is the style of a piece of text.
 type Style string
 
 // The styles.
@@ -22,16 +22,16 @@ const (
 	Bad    Style = "bad"
 )
 
-// codes are what a terminal takes for the styles.
+// codes are the terminal codes of the styles.
 var codes = map[Style]string{Strong: "\x1b[1m", Faint: "\x1b[2m", Good: "\x1b[32m", Fair: "\x1b[33m", Bad: "\x1b[31m"}
 
-// piece is text of one style. It holds nothing that a terminal would obey.
+// piece is text of one style. The text holds no control characters.
 type piece struct {
 	text  string
 	style Style
 }
 
-// line is one line of pieces.
+// line is one line, made of pieces.
 type line []piece
 
 func (l line) width() int {
@@ -42,7 +42,7 @@ func (l line) width() int {
 	return width
 }
 
-// write returns the line, with the codes of its styles if colours are welcome.
+// write returns the line. With colours, it adds the codes of the styles.
 func (l line) write(colours bool) string {
 	var b strings.Builder
 	for _, p := range l {
@@ -56,7 +56,7 @@ func (l line) write(colours bool) string {
 	return strings.TrimRight(b.String(), " ")
 }
 
-// fitted returns the line in exactly that width.
+// fitted cuts or fills the line to exactly the width.
 func (l line) fitted(width int) line {
 	var fitted line
 	left := width
@@ -71,11 +71,12 @@ func (l line) fitted(width int) line {
 	return fitted
 }
 
-// plain is a line of one piece.
-func plain(text string, style Style) line { return line{{harmless(text), style}} }
+// plain returns a line of one piece.
+func plain(text string, style Style) line { return line{{printable(text), style}} }
 
-// harmless replaces what a terminal would obey: names come from anywhere.
-func harmless(text string) string {
+// printable replaces control characters, because names come from anywhere and a
+// terminal obeys such characters.
+func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsPrint(r):
@@ -87,7 +88,7 @@ func harmless(text string) string {
 	}, strings.ToValidUTF8(text, "\uFFFD"))
 }
 
-// cut shortens a text to a width, and shows that it did.
+// cut shortens a text to a width, and ends a shortened text with an ellipsis.
 func cut(text string, width int) string {
 	if utf8.RuneCountInString(text) <= width {
 		return text
@@ -108,11 +109,11 @@ func padded(text string, width int, right bool) string {
 	return text + space
 }
 
-// wrapped breaks a text into lines of a width, at spaces.
+// wrapped breaks a text into lines of at most the width, at spaces.
 func wrapped(text string, width int) []string {
 	var lines []string
 	current := ""
-	for _, word := range strings.Fields(harmless(text)) {
+	for _, word := range strings.Fields(printable(text)) {
 		if current != "" && utf8.RuneCountInString(current+" "+word) > width {
 			lines, current = append(lines, current), ""
 		}
@@ -121,10 +122,10 @@ func wrapped(text string, width int) []string {
 	return append(lines, cut(current, width))
 }
 
-// None stands for a figure that has no value, such as a division by 0.
+// None stands for a figure without a value, such as a division by 0.
 const None = "–"
 
-// Figure writes a figure as its format says.
+// Figure writes a figure in its format.
 func Figure(value *float64, format view.Format) string {
 	if value == nil {
 		return None
@@ -145,7 +146,7 @@ func Figure(value *float64, format view.Format) string {
 	return grouped(v, format.Decimals)
 }
 
-// millisIn is how many of each unit of a Duration are a millisecond.
+// millisIn is how many of each unit make one millisecond.
 var millisIn = map[string]float64{view.Microseconds: 1000, view.Milliseconds: 1, view.Seconds: 0.001}
 
 func duration(v float64, format view.Format) string {
@@ -159,7 +160,7 @@ func duration(v float64, format view.Format) string {
 	return grouped(millis, format.Decimals) + " ms"
 }
 
-// grouped writes a number with its thousands apart.
+// grouped writes a number with its thousands separated.
 func grouped(v float64, decimals int) string {
 	text := strconv.FormatFloat(v, 'f', decimals, 64)
 	whole, fraction, _ := strings.Cut(text, ".")

@@ -1,10 +1,10 @@
-// Package figures reckons what the panels of the dashboards show, from events, by hand:
-// each figure is a few lines of Go that share nothing with the panels' own formulas and
-// queries. A test asks Elasticsearch what a panel asks, of documents that were made from
-// the same events, and holds the answer against these.
+// Package figures calculates from events what the panels of the dashboards should show.
+// Each figure is a few lines of Go that share nothing with the formulas and queries of
+// the panels. A test asks Elasticsearch for the figures of a panel, over documents made
+// from the same events, and compares the answer with the figures here.
 //
-// Figures that Elasticsearch estimates – numbers of different values, percentiles – are
-// exact here; who compares has to allow for what the panel says.
+// Elasticsearch estimates numbers of different values and percentiles. These figures are
+// exact here, so a comparison must allow for the error that the panel states.
 package figures
 
 import (
@@ -17,55 +17,57 @@ import (
 	"codebank.dev/schemas/event"
 )
 
-// Document is what the index has of an event.
+// Document is an event in the index.
 type Document struct {
 	event.Transaction
 	// Topic, Partition and Offset are the event's place in Kafka.
 	Topic     string
 	Partition int32
 	Offset    int64
-	// PipelineMillis is the time from the event to the index.
+	// PipelineMillis is the time from the event until the index sink took it.
 	PipelineMillis int64
 }
 
-// Question is what a panel is asked.
-type Question struct {
-	// Documents are all there are, inside the range or not.
+// Input is what a figure is calculated from.
+type Input struct {
+	// Documents are all documents that exist, inside the range or not.
 	Documents []Document
-	// From and To are the range of time that the panel shows, both included: that of
-	// the dashboard, or the panel's own.
+	// From and To are the range of time that the panel shows, both ends included. It is
+	// the range of the dashboard, or the panel's own.
 	From, To time.Time
-	// Interval is the length of a stretch of time, for panels over time.
+	// Interval is the length of an interval, for panels over time.
 	Interval time.Duration
-	// Bound asks, instead of percentiles, for what estimates of them may not leave: -1
-	// for the least, 1 for the most. It is a percentile one higher, and a value more,
-	// for estimates lie between values.
+	// Bound asks for the bounds of a percentile's estimate instead of the percentile:
+	// -1 for the lower bound, 1 for the upper. A bound is the percentile one rank away,
+	// and one value further, because estimates lie between values.
 	Bound int
 }
 
 // Row is the figures of one combination of the panel's buckets.
 type Row struct {
-	// Keys name the buckets as the panel does, the outermost first; a stretch of time
-	// by its beginning in UTC, RFC 3339.
+	// Keys name the buckets as the panel does, the outermost first. An interval is
+	// named by its start in UTC, RFC 3339.
 	Keys []string
-	// Values are the figures by the ids of the panel's metrics; nil is no value.
+	// Values are the figures by the ids of the panel's metrics. nil is a figure without
+	// a value.
 	Values Values
 }
 
-// Values are figures by the ids of metrics.
+// Values are figures, by the ids of their metrics.
 type Values map[string]*float64
 
-// Figure reckons a panel. Rows without documents may be left out; so may those beyond
-// the number that the panel shows, which are the ones with the fewest documents.
-type Figure func(Question) []Row
+// Figure calculates a panel. It may leave out rows without documents, and rows beyond
+// the number that the panel shows, which are the rows with the fewest documents.
+type Figure func(Input) []Row
 
-// Of returns the figure of a panel, or nil when there is none by hand.
+// Of returns the figure of a panel, or nil if this package has none.
 func Of(dashboard, panel string) Figure {
 	return all()[dashboard+"/"+panel]
 }
 
-// Unreckoned are the panels with figures that have none by hand, and why.
-var Unreckoned = map[string]string{
+// WithoutFigure are the panels with figures that this package does not calculate, and
+// why.
+var WithoutFigure = map[string]string{
 	"complete-up-to": "its documents are watermarks, not events",
 }
 
@@ -82,10 +84,10 @@ func all() map[string]Figure {
 	return figures
 }
 
-// set is some of the documents.
+// set is a selection of the documents.
 type set []*Document
 
-func (q Question) between(from, to time.Time) set {
+func (q Input) between(from, to time.Time) set {
 	var s set
 	for i := range q.Documents {
 		at := q.Documents[i].OccurredAtMillis
@@ -96,15 +98,15 @@ func (q Question) between(from, to time.Time) set {
 	return s
 }
 
-// events are the documents of the range.
-func (q Question) events() set { return q.between(q.From, q.To) }
+// events are the documents in the range.
+func (q Input) events() set { return q.between(q.From, q.To) }
 
-func (q Question) payments() set { return q.events().where(purchase) }
+func (q Input) payments() set { return q.events().where(purchase) }
 
-func (q Question) inReais() set { return q.payments().where(reais) }
+func (q Input) inReais() set { return q.payments().where(reais) }
 
-// dayBefore is the same question of a day earlier.
-func (q Question) dayBefore() Question {
+// dayBefore is the same input, one day earlier.
+func (q Input) dayBefore() Input {
 	q.From, q.To = q.From.Add(-24*time.Hour), q.To.Add(-24*time.Hour)
 	return q
 }
@@ -135,7 +137,7 @@ func retry(d *Document) bool { return d.Attempt.Present && d.Attempt.Value >= 2 
 
 func givenBack(d *Document) bool { return d.Kind == event.KindReversal || d.Kind == event.KindVoid }
 
-func because(reasons ...event.DeclineReason) test {
+func declinedFor(reasons ...event.DeclineReason) test {
 	return func(d *Document) bool { return slices.Contains(reasons, d.DeclineReason) }
 }
 
@@ -144,7 +146,7 @@ func number[N int | int64](n N) *float64 {
 	return &f
 }
 
-// share is a ratio; of nothing there is none.
+// share is a ratio. It has no value if the divisor is 0.
 func share(of, by float64) *float64 {
 	if by == 0 {
 		return nil
@@ -172,13 +174,13 @@ func (s set) averageTicket() *float64 {
 	return share(float64(ok.cents())/100, float64(len(ok)))
 }
 
-// perSecond is the number of documents by the seconds of a stretch of time.
-func (s set) perSecond(stretch time.Duration) *float64 {
-	return share(float64(len(s)), stretch.Seconds())
+// perSecond is the number of documents divided by the seconds of a length of time.
+func (s set) perSecond(length time.Duration) *float64 {
+	return share(float64(len(s)), length.Seconds())
 }
 
-// different counts the values of a field; no value is none.
-func (s set) different(field func(*Document) string) *float64 {
+// distinct counts the distinct values of a field. An empty value does not count.
+func (s set) distinct(field func(*Document) string) *float64 {
 	seen := make(map[string]bool)
 	for _, d := range s {
 		if value := field(d); value != "" {
@@ -188,8 +190,9 @@ func (s set) different(field func(*Document) string) *float64 {
 	return number(len(seen))
 }
 
-// quantile is the smallest value that so many per cent of the values do not exceed.
-func (q Question) quantile(s set, rank int, field func(*Document) int64) *float64 {
+// quantile is the smallest value that at least rank per cent of the values do not
+// exceed.
+func (q Input) quantile(s set, rank int, field func(*Document) int64) *float64 {
 	values := s.sorted(field)
 	if len(values) == 0 {
 		return nil
@@ -225,14 +228,14 @@ func (s set) sorted(field func(*Document) int64) []int64 {
 
 func one(values Values) []Row { return []Row{{Values: values}} }
 
-// group is the documents that share a key.
+// group is the documents with the same key.
 type group struct {
 	key string
 	set set
 }
 
-// first groups documents by a field and returns the largest groups, of equal ones the
-// first by key. Documents without the field are in none.
+// first groups documents by a field and returns the largest groups. Groups of the same
+// size are ordered by key. Documents without the field are in no group.
 func (s set) first(size int, field func(*Document) string) []group {
 	byKey := make(map[string]set)
 	for _, d := range s {
@@ -257,13 +260,13 @@ func by(groups []group, values func(set) Values) []Row {
 	return rows
 }
 
-// stretches groups documents by stretches of time, in order; those without documents
-// are there, empty.
-func (q Question) stretches(s set) []group { return q.moved(s, 0) }
+// intervals groups documents by intervals of time, in order. Intervals without
+// documents are included.
+func (q Input) intervals(s set) []group { return q.moved(s, 0) }
 
-// moved groups documents by the stretches of time that they would be in if they had
-// happened that much later.
-func (q Question) moved(s set, by time.Duration) []group {
+// moved groups documents by the intervals in which they would lie if they had happened
+// later by a length of time.
+func (q Input) moved(s set, by time.Duration) []group {
 	byStart := make(map[int64]set)
 	length := q.Interval.Milliseconds()
 	for _, d := range s {
@@ -278,10 +281,10 @@ func (q Question) moved(s set, by time.Duration) []group {
 	return groups
 }
 
-// over makes a row for each stretch of time that has documents.
-func (q Question) over(s set, values func(set) Values) []Row {
+// over makes a row for each interval that has documents.
+func (q Input) over(s set, values func(set) Values) []Row {
 	var rows []Row
-	for _, g := range q.stretches(s) {
+	for _, g := range q.intervals(s) {
 		if len(g.set) > 0 {
 			rows = append(rows, Row{[]string{g.key}, values(g.set)})
 		}
@@ -289,8 +292,8 @@ func (q Question) over(s set, values func(set) Values) []Row {
 	return rows
 }
 
-// each makes rows for each stretch of time of each group.
-func (q Question) each(groups []group, values func(set) Values) []Row {
+// each makes rows for each interval of each group.
+func (q Input) each(groups []group, values func(set) Values) []Row {
 	var rows []Row
 	for _, g := range groups {
 		for _, row := range q.over(g.set, values) {
@@ -325,7 +328,7 @@ func bin(d *Document) string { return d.CardBIN }
 
 func card(d *Document) string { return d.CardID }
 
-// band names the band of an amount, by hand.
+// band returns the name of an amount's band.
 func band(d *Document) string {
 	switch reais := d.AmountMinor / 100; {
 	case reais < 10:
@@ -348,5 +351,5 @@ func hour(d *Document) string { return strconv.Itoa(d.OccurredAt().Hour()) }
 
 func weekday(d *Document) string { return d.OccurredAt().Weekday().String() }
 
-// many is more than any panel shows.
-const many = 1 << 20
+// unlimited is more than any panel shows.
+const unlimited = 1 << 20

@@ -15,14 +15,15 @@ import (
 	"codebank.dev/schemas/event"
 )
 
-// question is one that a panel may be asked: two days of made-up events, of which the
-// second is shown.
-func question(seed uint64, documents int) figures.Question {
+// input is an input of a panel: two days of generated events, of which the panel shows
+// the second.
+func input(seed uint64, documents int) figures.Input {
 	random := rand.New(rand.NewPCG(seed, 1))
 	to := time.Date(2026, 3, 8, 12, 0, 0, 0, time.UTC)
-	q := figures.Question{From: to.Add(-24 * time.Hour), To: to, Interval: 30 * time.Minute}
+	q := figures.Input{From: to.Add(-24 * time.Hour), To: to, Interval: 30 * time.Minute}
 	for i := range documents {
-		// Never on the edge of a range, where what is in depends on a millisecond.
+		// Never at the edge of a range, where a millisecond decides whether an event
+		// belongs to it.
 		at := to.UnixMilli() - 1 - random.Int64N(2*24*3600*1000-2)
 		q.Documents = append(q.Documents, document(random, i, at))
 	}
@@ -67,12 +68,12 @@ func document(random *rand.Rand, i int, at int64) figures.Document {
 	return d
 }
 
-// TestTheModelSaysWhatIsReckonedByHand takes each panel as the model has it, buckets,
-// queries and formulas, and holds it against the figures by hand.
-func TestTheModelSaysWhatIsReckonedByHand(t *testing.T) {
+// TestTheModelAgreesWithTheFiguresByHand evaluates each panel from its model (buckets,
+// queries and formulas) and compares the result with the figures by hand.
+func TestTheModelAgreesWithTheFiguresByHand(t *testing.T) {
 	for _, board := range catalogue.Dashboards() {
 		for _, p := range board.Panels {
-			if len(p.Layer.Metrics) == 0 || figures.Unreckoned[p.ID] != "" {
+			if len(p.Layer.Metrics) == 0 || figures.WithoutFigure[p.ID] != "" {
 				continue
 			}
 			t.Run(board.ID+"/"+p.ID, func(t *testing.T) {
@@ -80,7 +81,7 @@ func TestTheModelSaysWhatIsReckonedByHand(t *testing.T) {
 				require.NotNil(t, figure, "a panel without a figure by hand")
 				filled := 0
 				for seed := range uint64(3) {
-					q := question(seed, 400)
+					q := input(seed, 400)
 					if p.ID == "declines-per-minute" {
 						q.From, q.Interval = q.To.Add(-3*time.Hour), time.Minute
 					}
@@ -92,9 +93,9 @@ func TestTheModelSaysWhatIsReckonedByHand(t *testing.T) {
 	}
 }
 
-// compare holds rows by hand against those of the model, and returns how many figures
-// had a value.
-func compare(t *testing.T, p view.Panel, q figures.Question, byHand []figures.Row) int {
+// compare compares the rows by hand with the rows of the model, and returns how many
+// figures had a value.
+func compare(t *testing.T, p view.Panel, q figures.Input, byHand []figures.Row) int {
 	t.Helper()
 	name := func(keys []string) string { return strings.Join(keys, " | ") }
 	hand := make(map[string]figures.Values)
@@ -104,11 +105,11 @@ func compare(t *testing.T, p view.Panel, q figures.Question, byHand []figures.Ro
 		hand[name(row.Keys)] = row.Values
 	}
 	filled := 0
-	model := asked(p, q)
+	model := evaluated(p, q)
 	for _, row := range model {
 		values, there := hand[name(row.keys)]
 		if !there {
-			require.Zero(t, row.documents, "row %s is not reckoned by hand", name(row.keys))
+			require.Zero(t, row.documents, "row %s is missing by hand", name(row.keys))
 			continue
 		}
 		delete(hand, name(row.keys))
@@ -121,11 +122,11 @@ func compare(t *testing.T, p view.Panel, q figures.Question, byHand []figures.Ro
 			}
 		}
 	}
-	require.Empty(t, hand, "rows that the model has not")
+	require.Empty(t, hand, "rows that the model does not have")
 	return filled
 }
 
-func TestEveryFigureIsThatOfAPanel(t *testing.T) {
+func TestEveryFigureBelongsToAPanel(t *testing.T) {
 	for _, board := range catalogue.Dashboards() {
 		require.Nil(t, figures.Of(board.ID, "complete-up-to"))
 	}

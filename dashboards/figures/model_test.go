@@ -13,8 +13,8 @@ import (
 	"codebank.dev/schemas/event"
 )
 
-// The model of a panel, reckoned as it stands: the slow and plain way, every figure of
-// every row from all documents.
+// The model of a panel, evaluated in the slow and plain way: every figure of every row
+// from all documents.
 
 type row struct {
 	keys      []string
@@ -25,11 +25,11 @@ type row struct {
 
 type model struct {
 	panel view.Panel
-	q     figures.Question
+	q     figures.Input
 	rows  []row
 }
 
-func asked(p view.Panel, q figures.Question) []row {
+func evaluated(p view.Panel, q figures.Input) []row {
 	m := model{panel: p, q: q, rows: []row{{}}}
 	for _, bucket := range p.Layer.Buckets {
 		var divided []row
@@ -42,14 +42,14 @@ func asked(p view.Panel, q figures.Question) []row {
 		m.rows[i].documents = len(m.of(m.rows[i], view.Aggregate{}))
 	}
 	for _, metric := range p.Layer.Metrics {
-		for i, value := range m.reckon(metric.Figure) {
+		for i, value := range m.evaluate(metric.Figure) {
 			m.rows[i].values = append(m.rows[i].values, value)
 		}
 	}
 	return m.rows
 }
 
-// of are the documents of a row that an aggregate is of.
+// of returns the documents of a row that an aggregate covers.
 func (m model) of(r row, a view.Aggregate) []*figures.Document {
 	from, to := m.q.From, m.q.To
 	if a.Within != "" {
@@ -132,8 +132,8 @@ func (m model) terms(r row, b view.Terms) []string {
 	return values[:min(b.Size, len(values))]
 }
 
-// reckon returns a figure of every row.
-func (m model) reckon(e view.Expression) []*float64 {
+// evaluate returns a figure of every row.
+func (m model) evaluate(e view.Expression) []*float64 {
 	values := make([]*float64, len(m.rows))
 	switch e := e.(type) {
 	case view.Constant:
@@ -153,25 +153,25 @@ func (m model) reckon(e view.Expression) []*float64 {
 			}
 		}
 	case view.Math:
-		left, right := m.reckon(e.Left), m.reckon(e.Right)
+		left, right := m.evaluate(e.Left), m.evaluate(e.Right)
 		for i := range values {
 			values[i] = calculated(e.Operator, left[i], right[i])
 		}
 	case view.MovingAverage:
-		of := m.reckon(e.Of)
+		of := m.evaluate(e.Of)
 		for i := range values {
 			values[i] = mean(of[max(0, i-e.Window):i])
 		}
 	case view.CumulativeSum:
 		var sum float64
-		for i, value := range m.reckon(e.Of) {
+		for i, value := range m.evaluate(e.Of) {
 			sum += *value
 			so := sum
 			values[i] = &so
 		}
 	case view.OverallSum:
 		var sum float64
-		for _, value := range m.reckon(e.Of) {
+		for _, value := range m.evaluate(e.Of) {
 			sum += *value
 		}
 		for i := range values {
@@ -235,12 +235,12 @@ func aggregate(a view.Aggregate, of []*figures.Document) *float64 {
 	case a.Function == view.Percentile:
 		result = float64(numbers[max(0, (a.Rank*len(numbers)+99)/100-1)])
 	default:
-		panic("figures_test: no way to reckon " + string(a.Function))
+		panic("figures_test: no way to calculate " + string(a.Function))
 	}
 	return &result
 }
 
-// text is a field as a word, or nothing.
+// text returns a field as text. It is empty if the document has no value.
 func text(d *figures.Document, field string) string {
 	if field == "" {
 		return ""
@@ -258,7 +258,7 @@ func text(d *figures.Document, field string) string {
 	return value.Text
 }
 
-// whole is a field that is a number.
+// whole returns the value of a number field.
 func whole(d *figures.Document, field string) (int64, bool) {
 	switch field {
 	case "":

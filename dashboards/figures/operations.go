@@ -8,45 +8,45 @@ import (
 
 func risk() map[string]Figure {
 	flagged := func(which test) Figure {
-		return func(q Question) []Row {
+		return func(q Input) []Row {
 			found := q.payments().where(which)
 			return one(Values{"payments": number(len(found)), "approved": number(len(found.where(approved)))})
 		}
 	}
 	rule := func(name event.RiskRule) test { return func(d *Document) bool { return d.RiskRule == name } }
-	back := func(q Question) set { return q.events().where(givenBack, approved) }
-	paid := func(q Question) set { return q.payments().where(approved) }
+	back := func(q Input) set { return q.events().where(givenBack, approved) }
+	paid := func(q Input) set { return q.payments().where(approved) }
 	return map[string]Figure{
 		"high-scores":  flagged(func(d *Document) bool { return d.RiskScore.Present && d.RiskScore.Value >= 60 }),
 		"card-testing": flagged(rule(event.RiskRuleCardTesting)),
 		"velocity":     flagged(rule(event.RiskRuleVelocity)),
-		"guarded": func(q Question) []Row {
+		"guarded": func(q Input) []Row {
 			stopped := q.payments().where(guards)
 			return one(Values{"payments": number(len(stopped)), "share": ratio(stopped, q.payments())})
 		},
-		"reversals":       func(q Question) []Row { return one(Values{"reversals": number(len(back(q)))}) },
-		"reversed-volume": func(q Question) []Row { return one(Values{"volume": back(q).where(reais).money()}) },
-		"reversal-rate":   func(q Question) []Row { return one(Values{"rate": ratio(back(q), paid(q))}) },
-		"reversal-rate-by-volume": func(q Question) []Row {
+		"reversals":       func(q Input) []Row { return one(Values{"reversals": number(len(back(q)))}) },
+		"reversed-volume": func(q Input) []Row { return one(Values{"volume": back(q).where(reais).money()}) },
+		"reversal-rate":   func(q Input) []Row { return one(Values{"rate": ratio(back(q), paid(q))}) },
+		"reversal-rate-by-volume": func(q Input) []Row {
 			return one(Values{"rate": share(float64(back(q).where(reais).cents()), float64(paid(q).where(reais).cents()))})
 		},
-		"reversals-over-time": func(q Question) []Row {
+		"reversals-over-time": func(q Input) []Row {
 			return q.each(back(q).first(2, func(d *Document) string { return string(d.Kind) }), counted("reversals"))
 		},
 		"declines-per-minute": declinesPerMinute,
-		"small-declines": func(q Question) []Row {
+		"small-declines": func(q Input) []Row {
 			small := q.inReais().where(declined, func(d *Document) bool { return d.AmountMinor <= 500 })
 			return q.each(small.first(5, bin), counted("declines"))
 		},
-		"scores": func(q Question) []Row {
-			return within(q.payments().first(5, status), func(s set) []group { return s.first(many, score) }, counted("payments"))
+		"scores": func(q Input) []Row {
+			return within(q.payments().first(5, status), func(s set) []group { return s.first(unlimited, score) }, counted("payments"))
 		},
-		"rules": func(q Question) []Row {
+		"rules": func(q Input) []Row {
 			return within(q.payments().first(5, status), func(s set) []group {
 				return s.first(5, func(d *Document) string { return string(d.RiskRule) })
 			}, counted("payments"))
 		},
-		"busy-cards": func(q Question) []Row {
+		"busy-cards": func(q Input) []Row {
 			return by(q.payments().first(20, card), func(s set) Values {
 				scored := s.where(func(d *Document) bool { return d.RiskScore.Present })
 				return Values{
@@ -58,12 +58,12 @@ func risk() map[string]Figure {
 	}
 }
 
-// declinesPerMinute sets each stretch beside the mean of the six before. The first has
-// none before.
-func declinesPerMinute(q Question) []Row {
+// declinesPerMinute shows each interval and the mean of the six intervals before it.
+// The first interval has no mean.
+func declinesPerMinute(q Input) []Row {
 	var rows []Row
 	var before []int
-	for _, g := range q.stretches(q.payments().where(declined)) {
+	for _, g := range q.intervals(q.payments().where(declined)) {
 		sum := 0
 		for _, n := range before {
 			sum += n
@@ -77,7 +77,7 @@ func declinesPerMinute(q Question) []Row {
 	return rows
 }
 
-// score names the range of a score, by hand.
+// score returns the name of a score's range.
 func score(d *Document) string {
 	switch n := d.RiskScore.Value; {
 	case !d.RiskScore.Present:
@@ -101,33 +101,33 @@ func micros(d *Document) int64 { return d.DecisionMicros.Value }
 func millis(d *Document) int64 { return d.PipelineMillis }
 
 func serviceLevel() map[string]Figure {
-	decided := func(q Question) set {
+	decided := func(q Input) set {
 		return q.payments().where(func(d *Document) bool { return d.DecisionMicros.Present })
 	}
 	return map[string]Figure{
-		"latency": func(q Question) []Row {
+		"latency": func(q Input) []Row {
 			return one(Values{"p95": q.quantile(decided(q), 95, micros), "p99": q.quantile(decided(q), 99, micros)})
 		},
-		"in-time": func(q Question) []Row {
+		"in-time": func(q Input) []Row {
 			return one(Values{"share": ratio(decided(q).where(func(d *Document) bool { return micros(d) <= 300_000 }), decided(q))})
 		},
-		"technical-rate": func(q Question) []Row {
+		"technical-rate": func(q Input) []Row {
 			found := q.payments().where(technical)
 			return one(Values{"rate": ratio(found, q.payments()), "declines": number(len(found))})
 		},
-		"rate": func(q Question) []Row {
+		"rate": func(q Input) []Row {
 			return one(Values{"per-second": q.payments().perSecond(q.To.Sub(q.From)), "payments": number(len(q.payments()))})
 		},
-		"latency-over-time": func(q Question) []Row {
+		"latency-over-time": func(q Input) []Row {
 			return q.over(decided(q), func(s set) Values {
 				return Values{"p50": q.quantile(s, 50, micros), "p95": q.quantile(s, 95, micros), "p99": q.quantile(s, 99, micros)}
 			})
 		},
-		"latency-by-channel": func(q Question) []Row {
+		"latency-by-channel": func(q Input) []Row {
 			return by(decided(q).first(7, func(d *Document) string { return string(d.Channel) }),
 				func(s set) Values { return Values{"p95": q.quantile(s, 95, micros)} })
 		},
-		"payments-over-time": func(q Question) []Row {
+		"payments-over-time": func(q Input) []Row {
 			return q.each(q.payments().first(5, status), func(s set) Values { return Values{"per-second": s.perSecond(q.Interval)} })
 		},
 	}
@@ -135,28 +135,28 @@ func serviceLevel() map[string]Figure {
 
 func pipeline() map[string]Figure {
 	newest := func(d *Document) int64 { return d.OccurredAtMillis }
-	taken := func(q Question) set {
+	taken := func(q Input) set {
 		return q.events().where(func(d *Document) bool { return d.PipelineMillis <= 24*60*60*1000 })
 	}
 	return map[string]Figure{
-		"newest": func(q Question) []Row { return one(Values{"newest": q.events().largest(newest)}) },
-		"lag": func(q Question) []Row {
+		"newest": func(q Input) []Row { return one(Values{"newest": q.events().largest(newest)}) },
+		"lag": func(q Input) []Row {
 			return one(Values{"p95": q.quantile(taken(q), 95, millis), "slowest": taken(q).largest(millis)})
 		},
-		"events": func(q Question) []Row {
+		"events": func(q Input) []Row {
 			return one(Values{"events": number(len(q.events())), "per-second": q.events().perSecond(q.To.Sub(q.From))})
 		},
-		"duplicates": func(q Question) []Row {
-			different := q.events().different(func(d *Document) string { return d.EventID })
-			return one(Values{"duplicates": number(len(q.events()) - int(*different))})
+		"duplicates": func(q Input) []Row {
+			distinct := q.events().distinct(func(d *Document) string { return d.EventID })
+			return one(Values{"duplicates": number(len(q.events()) - int(*distinct))})
 		},
-		"future": func(q Question) []Row { return one(Values{"events": number(len(q.events()))}) },
-		"lag-over-time": func(q Question) []Row {
+		"future": func(q Input) []Row { return one(Values{"events": number(len(q.events()))}) },
+		"lag-over-time": func(q Input) []Row {
 			return q.over(taken(q), func(s set) Values {
 				return Values{"p50": q.quantile(s, 50, millis), "p95": q.quantile(s, 95, millis), "slowest": s.largest(millis)}
 			})
 		},
-		"partitions": func(q Question) []Row {
+		"partitions": func(q Input) []Row {
 			offset := func(d *Document) int64 { return d.Offset }
 			return within(q.events().first(10, func(d *Document) string { return d.Topic }), func(s set) []group {
 				return s.first(50, func(d *Document) string { return strconv.Itoa(int(d.Partition)) })
@@ -169,16 +169,16 @@ func pipeline() map[string]Figure {
 			})
 		},
 		"missing": missing,
-		"producers": func(q Question) []Row {
+		"producers": func(q Input) []Row {
 			return by(q.events().first(8, func(d *Document) string { return d.ProducerVersion }), counted("events"))
 		},
-		"kinds": func(q Question) []Row {
+		"kinds": func(q Input) []Row {
 			return q.each(q.events().first(15, func(d *Document) string { return string(d.Kind) }), counted("events"))
 		},
 	}
 }
 
-func missing(q Question) []Row {
+func missing(q Input) []Row {
 	events, payments := q.events(), q.payments()
 	unknown := func(d *Document) bool {
 		return d.Kind == event.KindUnknown || d.Direction == event.DirectionUnknown || d.Status == event.StatusUnknown ||

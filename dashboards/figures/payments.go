@@ -8,30 +8,30 @@ import (
 
 func overview() map[string]Figure {
 	return map[string]Figure{
-		"approval-rate": func(q Question) []Row {
+		"approval-rate": func(q Input) []Row {
 			last := q.between(q.To.Add(-15*time.Minute), q.To).where(purchase)
 			return one(Values{"rate": q.payments().approvalRate(), "last-15m": last.approvalRate()})
 		},
-		"approved-volume": func(q Question) []Row { return one(Values{"volume": q.inReais().where(approved).money()}) },
-		"payments": func(q Question) []Row {
+		"approved-volume": func(q Input) []Row { return one(Values{"volume": q.inReais().where(approved).money()}) },
+		"payments": func(q Input) []Row {
 			return one(Values{"payments": number(len(q.payments())), "per-second": q.payments().perSecond(q.To.Sub(q.From))})
 		},
-		"average-ticket":     func(q Question) []Row { return one(Values{"average-ticket": q.inReais().averageTicket()}) },
-		"payments-by-status": func(q Question) []Row { return q.each(q.payments().first(5, status), counted("payments")) },
-		"approval-rate-over-time": func(q Question) []Row {
+		"average-ticket":     func(q Input) []Row { return one(Values{"average-ticket": q.inReais().averageTicket()}) },
+		"payments-by-status": func(q Input) []Row { return q.each(q.payments().first(5, status), counted("payments")) },
+		"approval-rate-over-time": func(q Input) []Row {
 			return q.against(q.payments(), q.dayBefore().payments(), func(today, before set) Values {
 				return Values{"today": today.approvalRate(), "day-before": before.approvalRate()}
 			})
 		},
-		"volume-today": func(q Question) []Row {
+		"volume-today": func(q Input) []Row {
 			var today, yesterday set
 			return q.against(q.inReais().where(approved), q.dayBefore().inReais().where(approved), func(now, before set) Values {
 				today, yesterday = append(today, now...), append(yesterday, before...)
 				return Values{"today": today.money(), "yesterday": yesterday.money()}
 			})
 		},
-		"amounts": func(q Question) []Row { return by(q.inReais().first(many, band), counted("payments")) },
-		"top-stores": func(q Question) []Row {
+		"amounts": func(q Input) []Row { return by(q.inReais().first(unlimited, band), counted("payments")) },
+		"top-stores": func(q Input) []Row {
 			groups := q.inReais().first(20, store)
 			shown := 0
 			for _, g := range groups {
@@ -47,64 +47,64 @@ func overview() map[string]Figure {
 	}
 }
 
-// against makes a row for each stretch of time, with the documents of a day earlier
-// beside those of the day. Rows without any of both are there too.
-func (q Question) against(today, before set, values func(today, before set) Values) []Row {
+// against makes a row for each interval, with the documents of the day and of the day
+// before. Rows without documents are included.
+func (q Input) against(today, before set, values func(today, before set) Values) []Row {
 	earlier := q.moved(before, 24*time.Hour)
 	var rows []Row
-	for i, g := range q.stretches(today) {
+	for i, g := range q.intervals(today) {
 		rows = append(rows, Row{[]string{g.key}, values(g.set, earlier[i].set)})
 	}
 	return rows
 }
 
 var (
-	soft = because(event.DeclineInsufficientFunds, event.DeclineOverPurchaseLimit, event.DeclineTooFrequent, event.DeclineLocked)
-	hard = because(event.DeclineUnknownCard, event.DeclineNameMismatch, event.DeclineExpiryMismatch, event.DeclineCVVMismatch, event.DeclineExpired,
+	soft = declinedFor(event.DeclineInsufficientFunds, event.DeclineOverPurchaseLimit, event.DeclineTooFrequent, event.DeclineLocked)
+	hard = declinedFor(event.DeclineUnknownCard, event.DeclineNameMismatch, event.DeclineExpiryMismatch, event.DeclineCVVMismatch, event.DeclineExpired,
 		event.DeclineBlocked)
-	technical = because(event.DeclineAmountBelowMinimum, event.DeclineUnknown)
-	guards    = because(event.DeclineLocked, event.DeclineTooFrequent)
+	technical = declinedFor(event.DeclineAmountBelowMinimum, event.DeclineUnknown)
+	guards    = declinedFor(event.DeclineLocked, event.DeclineTooFrequent)
 )
 
 func approvals() map[string]Figure {
-	refused := func(q Question) set { return q.payments().where(declined) }
+	refused := func(q Input) set { return q.payments().where(declined) }
 	some := func(which test) Figure {
-		return func(q Question) []Row {
+		return func(q Input) []Row {
 			found := q.payments().where(which)
 			return one(Values{"declines": number(len(found)), "share": ratio(found, q.payments())})
 		}
 	}
-	rate := func(q Question, by set) []Row { return one(Values{"rate": ratio(q.payments().where(approved), by)}) }
+	rate := func(q Input, by set) []Row { return one(Values{"rate": ratio(q.payments().where(approved), by)}) }
 	return map[string]Figure{
-		"acceptance-rate":    func(q Question) []Row { return rate(q, q.payments()) },
-		"authorization-rate": func(q Question) []Row { return rate(q, q.payments().where(not(guards))) },
-		"rate-of-purchases":  func(q Question) []Row { return rate(q, q.payments().where(not(retry))) },
-		"rate-by-volume": func(q Question) []Row {
+		"acceptance-rate":    func(q Input) []Row { return rate(q, q.payments()) },
+		"authorization-rate": func(q Input) []Row { return rate(q, q.payments().where(not(guards))) },
+		"rate-of-purchases":  func(q Input) []Row { return rate(q, q.payments().where(not(retry))) },
+		"rate-by-volume": func(q Input) []Row {
 			return one(Values{"rate": share(float64(q.inReais().where(approved).cents()), float64(q.inReais().cents()))})
 		},
 		"soft-declines": some(soft), "hard-declines": some(hard), "technical-declines": some(technical),
-		"recovered": func(q Question) []Row {
+		"recovered": func(q Input) []Row {
 			again := q.payments().where(approved, retry)
 			return one(Values{"payments": number(len(again)), "volume": again.where(reais).money()})
 		},
-		"decline-reasons": func(q Question) []Row { return by(refused(q).first(12, reason), counted("declines")) },
-		"decline-mix":     func(q Question) []Row { return q.each(refused(q).first(12, reason), counted("declines")) },
-		"rate-by-brand": func(q Question) []Row {
+		"decline-reasons": func(q Input) []Row { return by(refused(q).first(12, reason), counted("declines")) },
+		"decline-mix":     func(q Input) []Row { return q.each(refused(q).first(12, reason), counted("declines")) },
+		"rate-by-brand": func(q Input) []Row {
 			return q.each(q.payments().first(8, func(d *Document) string { return string(d.CardBrand) }), rated)
 		},
-		"rate-by-amount": func(q Question) []Row { return by(q.inReais().first(many, band), rated) },
-		"lost-volume": func(q Question) []Row {
-			return by(refused(q).where(reais).first(many, reason), func(s set) Values { return Values{"volume": s.money()} })
+		"rate-by-amount": func(q Input) []Row { return by(q.inReais().first(unlimited, band), rated) },
+		"lost-volume": func(q Input) []Row {
+			return by(refused(q).where(reais).first(unlimited, reason), func(s set) Values { return Values{"volume": s.money()} })
 		},
 		"steps": steps,
-		"bins": func(q Question) []Row {
+		"bins": func(q Input) []Row {
 			return by(q.payments().first(20, bin), func(s set) Values {
 				return Values{
 					"payments": number(len(s)), "rate": s.approvalRate(), "soft": number(len(s.where(soft))), "hard": number(len(s.where(hard))),
 				}
 			})
 		},
-		"bin-reasons": func(q Question) []Row {
+		"bin-reasons": func(q Input) []Row {
 			return within(refused(q).first(20, bin), func(s set) []group { return s.first(1, reason) }, counted("declines"))
 		},
 	}
@@ -112,11 +112,11 @@ func approvals() map[string]Figure {
 
 func rated(s set) Values { return Values{"rate": s.approvalRate()} }
 
-func steps(q Question) []Row {
-	card := because(event.DeclineLocked, event.DeclineBlocked, event.DeclineUnknownCard, event.DeclineNameMismatch, event.DeclineExpiryMismatch,
+func steps(q Input) []Row {
+	card := declinedFor(event.DeclineLocked, event.DeclineBlocked, event.DeclineUnknownCard, event.DeclineNameMismatch, event.DeclineExpiryMismatch,
 		event.DeclineCVVMismatch, event.DeclineExpired)
-	amount := because(event.DeclineAmountBelowMinimum, event.DeclineOverPurchaseLimit)
-	funds := because(event.DeclineInsufficientFunds)
+	amount := declinedFor(event.DeclineAmountBelowMinimum, event.DeclineOverPurchaseLimit)
+	funds := declinedFor(event.DeclineInsufficientFunds)
 	received := q.payments()
 	return by([]group{
 		{"Received", received},
@@ -129,12 +129,12 @@ func steps(q Question) []Row {
 
 func stores() map[string]Figure {
 	customers := func(field func(*Document) string) Figure {
-		return func(q Question) []Row {
-			return one(Values{"number": q.payments().different(field), "approved": q.payments().where(approved).different(field)})
+		return func(q Input) []Row {
+			return one(Values{"number": q.payments().distinct(field), "approved": q.payments().where(approved).distinct(field)})
 		}
 	}
 	week := func(values func(set) Values) Figure {
-		return func(q Question) []Row {
+		return func(q Input) []Row {
 			return within(q.payments().first(7, weekday), func(s set) []group { return s.first(24, hour) }, values)
 		}
 	}
@@ -143,31 +143,31 @@ func stores() map[string]Figure {
 		"active-customers": customers(func(d *Document) string { return d.CustomerID }),
 		"active-stores":    customers(func(d *Document) string { return d.MerchantID }),
 		"approved-volume":  overview()["approved-volume"],
-		"volume-by-store": func(q Question) []Row {
+		"volume-by-store": func(q Input) []Row {
 			return q.each(q.inReais().first(10, store), func(s set) Values { return Values{"volume": s.where(approved).money()} })
 		},
 		"hours": week(counted("payments")), "hours-rate": week(rated),
-		"active-cards-over-time": func(q Question) []Row {
-			return q.over(q.payments(), func(s set) Values { return Values{"cards": s.different(card)} })
+		"active-cards-over-time": func(q Input) []Row {
+			return q.over(q.payments(), func(s set) Values { return Values{"cards": s.distinct(card)} })
 		},
-		"new-and-returning": func(q Question) []Row {
+		"new-and-returning": func(q Input) []Row {
 			use := func(d *Document) string {
 				return map[event.CardUse]string{event.CardUseFirst: "New", event.CardUseLater: "Returning"}[d.CardUse]
 			}
 			return q.each(q.payments().where(approved).first(2, use), counted("payments"))
 		},
-		"countries": func(q Question) []Row {
+		"countries": func(q Input) []Row {
 			return by(q.payments().first(10, func(d *Document) string { return d.MerchantCountry }), counted("payments"))
 		},
-		"categories": func(q Question) []Row {
+		"categories": func(q Input) []Row {
 			return by(q.inReais().first(10, func(d *Document) string { return d.MerchantCategoryCode }),
 				func(s set) Values { return Values{"volume": s.where(approved).money()} })
 		},
-		"stores": func(q Question) []Row {
+		"stores": func(q Input) []Row {
 			return by(q.inReais().first(50, store), func(s set) Values {
 				return Values{
 					"payments": number(len(s)), "volume": s.where(approved).money(), "rate": s.approvalRate(), "ticket": s.averageTicket(),
-					"cards": s.different(card),
+					"cards": s.distinct(card),
 				}
 			})
 		},

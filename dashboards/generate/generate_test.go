@@ -21,7 +21,7 @@ func TestTheSameCodeMakesTheSameBytes(t *testing.T) {
 	require.Equal(t, once, again)
 }
 
-func TestWhatDiffersIsNamed(t *testing.T) {
+func TestFilesThatDifferAreNamed(t *testing.T) {
 	wanted, err := files()
 	require.NoError(t, err)
 	const board, foreign = "dashboards/dashboard/overview.json", "dashboards/dashboard/foreign.json"
@@ -34,7 +34,7 @@ func TestWhatDiffersIsNamed(t *testing.T) {
 			return os.WriteFile(filepath.Join(root, board), []byte("{}\n"), 0o644)
 		}, []string{board}},
 		"a missing file": {func(root string) error { return os.Remove(filepath.Join(root, board)) }, []string{board}},
-		"a file that nobody makes": {func(root string) error {
+		"a file that the code does not make": {func(root string) error {
 			return os.WriteFile(filepath.Join(root, foreign), []byte("{}\n"), 0o644)
 		}, []string{foreign}},
 	} {
@@ -52,7 +52,7 @@ func TestWhatDiffersIsNamed(t *testing.T) {
 			}
 			changes, err = differing(root, wanted)
 			require.NoError(t, err)
-			require.Empty(t, changes, "writing mends it")
+			require.Empty(t, changes, "writing repairs it")
 		})
 	}
 }

@@ -1,6 +1,6 @@
-// Command generate writes what is made of the dashboards' code: the saved objects and
-// alert rules, one in a file, and the page of definitions. With --check it writes nothing and fails,
-// naming the files, if they differ from what it would write.
+// Command generate writes the files that are made from the code of the dashboards: the saved objects
+// and alert rules, one in each file, and the page of definitions. With --check it writes nothing. It
+// fails and names the files if any file differs from what it would write.
 //
 //	go run ./dashboards/generate [--check]
 package main
@@ -31,7 +31,7 @@ func main() {
 
 func run(args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("generate", flag.ContinueOnError)
-	check := flags.Bool("check", false, "only say what differs")
+	check := flags.Bool("check", false, "write nothing; fail if a file differs")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -62,7 +62,7 @@ func run(args []string, out io.Writer) error {
 	return nil
 }
 
-// files are all files that are made, by their names below the root.
+// files returns the content of all generated files, by their names below the root.
 func files() (map[string][]byte, error) {
 	boards := catalogue.Dashboards()
 	objects, err := saved.Objects(catalogue.DataViews(), boards)
@@ -82,16 +82,16 @@ func files() (map[string][]byte, error) {
 	return wanted, nil
 }
 
-// differing returns the names of the files that are not as wanted, those included that
-// nobody wants, sorted.
+// differing returns the sorted names of the files that differ from the wanted content.
+// It includes files that are present and not wanted.
 func differing(root string, wanted map[string][]byte) ([]string, error) {
 	var names []string
 	for name, content := range wanted {
-		there, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
+		current, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(name)))
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
 			return nil, err
 		}
-		if err != nil || !bytes.Equal(there, content) {
+		if err != nil || !bytes.Equal(current, content) {
 			names = append(names, name)
 		}
 	}
@@ -112,7 +112,7 @@ func differing(root string, wanted map[string][]byte) ([]string, error) {
 	return names, nil
 }
 
-// write puts the content where it belongs; without content the file goes away.
+// write writes the content to the path. Without content it removes the file.
 func write(path string, content []byte) error {
 	if content == nil {
 		return os.Remove(path)
@@ -123,7 +123,7 @@ func write(path string, content []byte) error {
 	return os.WriteFile(path, content, 0o644)
 }
 
-// rootFolder is the folder of the workspace.
+// rootFolder returns the folder of the workspace.
 func rootFolder() (string, error) {
 	folder, err := os.Getwd()
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package kql is the part of Kibana's query language that the dashboards use, as
-// types: a query is built in Go, written as text for Kibana, and can be walked by
-// whoever asks Elasticsearch the same without Kibana. So nothing has to parse it.
+// Package kql is the part of Kibana's query language that the dashboards use, as types.
+// Go code builds a query. The query is written as text for Kibana, or converted to a
+// search in Elasticsearch without Kibana. So no program has to parse it.
 package kql
 
 import (
@@ -10,29 +10,31 @@ import (
 	"strings"
 )
 
-// Query says which documents are meant. It is one of And, Or, Not, Is, OneOf,
-// Exists and Compare; nil means all documents.
+// Query chooses documents. It is one of And, Or, Not, Is, OneOf, Exists and Compare. A
+// nil Query chooses all documents.
 type Query interface{ write(*strings.Builder) }
 
 type (
-	// And is all of its queries; all documents when it is empty. A nil in it says
-	// nothing.
+	// And chooses the documents that all of its queries choose. An empty And chooses
+	// all documents. A nil element has no effect.
 	And []Query
-	// Or is any of its queries; it must not be empty.
+	// Or chooses the documents that any of its queries chooses. It must not be empty.
 	Or []Query
-	// Not is what Query does not find; Query must not be nil.
+	// Not chooses the documents that Query does not choose. Query must not be nil.
 	Not struct{ Query Query }
-	// Is is a field that has the value, or has it among several.
+	// Is chooses documents whose field has the value, alone or among several values.
 	Is struct{ Field, Value string }
-	// OneOf is a field that has any of the values; there must be one.
+	// OneOf chooses documents whose field has one of the values. Values must not be
+	// empty.
 	OneOf struct {
 		Field  string
 		Values []string
 	}
-	// Exists is a field that has any value.
+	// Exists chooses documents whose field has any value.
 	Exists struct{ Field string }
-	// Compare is a number or a date on one side of a bound. Value is a whole
-	// number or a date as Elasticsearch reads it, for example now.
+	// Compare chooses documents whose field lies on one side of a bound. The field is a
+	// number or a date. Value is a whole number, or a date as Elasticsearch reads it,
+	// for example now.
 	Compare struct {
 		Field    string
 		Operator Operator
@@ -51,10 +53,10 @@ const (
 	GreaterOrEqual Operator = ">="
 )
 
-// Number is the bound of a Compare as text.
+// Number writes a number as the bound of a Compare.
 func Number(n int64) string { return strconv.FormatInt(n, 10) }
 
-// Text writes a query in Kibana's language; nil is the empty text.
+// Text writes a query in Kibana's language. The text of nil is empty.
 func Text(q Query) string {
 	var b strings.Builder
 	if !Empty(q) {
@@ -63,7 +65,7 @@ func Text(q Query) string {
 	return b.String()
 }
 
-// Empty reports whether a query means all documents.
+// Empty reports whether a query chooses all documents.
 func Empty(q Query) bool {
 	if q == nil {
 		return true
@@ -72,7 +74,7 @@ func Empty(q Query) bool {
 	return ok && !slices.ContainsFunc(all, func(one Query) bool { return !Empty(one) })
 }
 
-// Fields returns the names of the fields that a query asks for, sorted, each once.
+// Fields returns the names of the fields that a query reads, sorted, each once.
 func Fields(q Query) []string {
 	var names []string
 	switch q := q.(type) {
@@ -103,7 +105,7 @@ func (q And) write(b *strings.Builder) { join(b, q, " and ") }
 
 func (q Or) write(b *strings.Builder) {
 	if len(q) == 0 {
-		panic("kql: an Or of nothing")
+		panic("kql: an Or without queries")
 	}
 	join(b, q, " or ")
 }
@@ -117,7 +119,7 @@ func (q Is) write(b *strings.Builder) { b.WriteString(q.Field + ": " + literal(q
 
 func (q OneOf) write(b *strings.Builder) {
 	if len(q.Values) == 0 {
-		panic("kql: OneOf nothing of " + q.Field)
+		panic("kql: a OneOf without values for " + q.Field)
 	}
 	literals := make([]string, len(q.Values))
 	for i, value := range q.Values {
@@ -132,15 +134,15 @@ func (q Compare) write(b *strings.Builder) {
 	fmt.Fprintf(b, "%s %s %s", q.Field, q.Operator, literal(q.Value))
 }
 
-// join writes what says something, with brackets where one query could be taken for
-// a part of another.
+// join writes the queries that are not empty. It adds brackets where one query could be
+// taken for a part of another.
 func join(b *strings.Builder, queries []Query, between string) {
-	said := slices.DeleteFunc(slices.Clone(queries), Empty)
-	for i, q := range said {
+	filled := slices.DeleteFunc(slices.Clone(queries), Empty)
+	for i, q := range filled {
 		if i > 0 {
 			b.WriteString(between)
 		}
-		if len(said) == 1 {
+		if len(filled) == 1 {
 			q.write(b)
 		} else {
 			bracketed(b, q)
@@ -165,8 +167,8 @@ func bracketed(b *strings.Builder, q Query) {
 	}
 }
 
-// literal quotes a value unless it is a plain word that the language has no other
-// meaning for.
+// literal quotes a value unless it is a plain word without another meaning in the
+// language.
 func literal(value string) string {
 	plain := func(r rune) bool {
 		return r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_' || r == '-'

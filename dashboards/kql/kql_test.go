@@ -15,14 +15,14 @@ func TestText(t *testing.T) {
 		query kql.Query
 		want  string
 	}{
-		{"nothing is all documents", nil, ""},
+		{"nil is all documents", nil, ""},
 		{"an empty And is all documents", kql.And{nil, kql.And{}}, ""},
 		{"a plain word has no quotes", purchase, "kind: PURCHASE"},
-		{"anything else has", kql.Is{Field: "merchant_name", Value: `São "P" \`}, `merchant_name: "São \"P\" \\"`},
+		{"any other value has quotes", kql.Is{Field: "merchant_name", Value: `São "P" \`}, `merchant_name: "São \"P\" \\"`},
 		{"a word of the language is quoted", kql.Is{Field: "kind", Value: "or"}, `kind: "or"`},
 		{"empty text is quoted", kql.Is{Field: "kind"}, `kind: ""`},
 		{"and", kql.And{purchase, nil, approved}, "kind: PURCHASE and status: APPROVED"},
-		{"one of and stands alone", kql.And{purchase, nil}, "kind: PURCHASE"},
+		{"a single query in And stands alone", kql.And{purchase, nil}, "kind: PURCHASE"},
 		{"or in and has brackets", kql.And{kql.Or{purchase, approved}, approved}, "(kind: PURCHASE or status: APPROVED) and status: APPROVED"},
 		{"and in or has brackets", kql.Or{kql.And{purchase, approved}, approved}, "(kind: PURCHASE and status: APPROVED) or status: APPROVED"},
 		{"not of several has brackets", kql.Not{Query: kql.And{purchase, approved}}, "not (kind: PURCHASE and status: APPROVED)"},
@@ -48,7 +48,7 @@ func TestFieldsAreNamedOnce(t *testing.T) {
 	require.Empty(t, kql.Fields(nil))
 }
 
-func TestAQueryThatCannotFindIsABrokenProgramme(t *testing.T) {
+func TestAnInvalidQueryPanics(t *testing.T) {
 	require.Panics(t, func() { kql.Text(kql.Or{}) })
 	require.Panics(t, func() { kql.Text(kql.OneOf{Field: "status"}) })
 }

@@ -10,7 +10,7 @@ import (
 	"codebank.dev/dashboards/view"
 )
 
-// leaf adds the values of one row, or of the part of it that a shift has.
+// leaf adds the values of one row, or the part of the row that a shift has.
 func (c *cells) leaf(p position, in bucket) error {
 	values := c.row(p.keys)
 	for key, s := range c.q.slots {
@@ -20,7 +20,7 @@ func (c *cells) leaf(p position, in bucket) error {
 		}
 		prefix := "g" + strconv.Itoa(s.group)
 		count, raw := in.count, in.below[prefix+s.metric]
-		if !g.bare() {
+		if !g.unfiltered() {
 			part, err := single(in.below[prefix])
 			if err != nil {
 				return err
@@ -36,11 +36,11 @@ func (c *cells) leaf(p position, in bucket) error {
 	return nil
 }
 
-// row returns the values of the row with these keys, a new one when there is none.
+// row returns the values of the row with these keys. It adds the row if there is none.
 func (c *cells) row(keys []Key) map[string]amount {
 	name := nameOf(keys)
-	at, there := c.place[name]
-	if !there {
+	at, known := c.place[name]
+	if !known {
 		at = len(c.rows)
 		c.place[name] = at
 		c.keys = append(c.keys, keys)
@@ -57,14 +57,15 @@ func nameOf(keys []Key) string {
 	return name.String()
 }
 
-// read reads the value of an aggregate; nothing when the answer has none.
+// read reads the value of an aggregate. The amount is absent if the response has no
+// value.
 func read(s slot, count float64, raw json.RawMessage) (amount, error) {
 	if s.of.Function == view.Count {
-		return amount{value: count, there: true}, nil
+		return amount{value: count, present: true}, nil
 	}
 	if len(raw) == 0 {
-		// The row has no documents: a server leaves such a part out.
-		return amount{there: s.of.Function == view.Sum || s.of.Function == view.Unique}, nil
+		// The row has no documents, and the server leaves such a part out.
+		return amount{present: s.of.Function == view.Sum || s.of.Function == view.Unique}, nil
 	}
 	var of struct {
 		Value  *float64 `json:"value"`
@@ -76,15 +77,15 @@ func read(s slot, count float64, raw json.RawMessage) (amount, error) {
 		} `json:"values"`
 	}
 	if err := json.Unmarshal(raw, &of); err != nil {
-		return amount{}, fmt.Errorf("query: not the value of %s: %w", view.Formula(s.of), err)
+		return amount{}, fmt.Errorf("query: the response has an invalid value of %s: %w", view.Formula(s.of), err)
 	}
 	switch s.of.Function {
 	case view.Average:
-		return amount{value: of.Sum, n: of.Count, there: of.Count > 0}, nil
+		return amount{value: of.Sum, n: of.Count, present: of.Count > 0}, nil
 	case view.Percentile:
 		for _, value := range of.Values {
 			if int(value.Key) == s.of.Rank && value.Value != nil {
-				return amount{value: *value.Value, there: true}, nil
+				return amount{value: *value.Value, present: true}, nil
 			}
 		}
 		return amount{}, nil
@@ -92,12 +93,12 @@ func read(s slot, count float64, raw json.RawMessage) (amount, error) {
 	if of.Value == nil {
 		return amount{}, nil
 	}
-	return amount{value: *of.Value, there: true}, nil
+	return amount{value: *of.Value, present: true}, nil
 }
 
-// other adds the rows of all values that are not shown: what all have together less
-// what the shown have. Numbers of different values, percentiles and extremes cannot be
-// reckoned so and have no value there.
+// other adds the rows of all values that are not shown: the figures of all values minus
+// the figures of the shown values. Numbers of different values, percentiles and
+// extremes cannot be calculated this way, and have no value in these rows.
 func (c *cells) other(p position, raw json.RawMessage, shown []bucket) error {
 	all, err := single(raw)
 	if err != nil {
@@ -110,7 +111,7 @@ func (c *cells) other(p position, raw json.RawMessage, shown []bucket) error {
 	if rest <= 0 {
 		return nil
 	}
-	// Read beside the rows, for the same keys may be there already.
+	// Read into cells of their own, because rows with the same keys may already exist.
 	total := &cells{q: c.q, place: map[string]int{}}
 	below := p.below(Key{Text: "Other", Number: float64(len(shown)), Other: true})
 	for _, bucket := range c.q.panel.Layer.Buckets[below.at:] {
@@ -134,7 +135,7 @@ func (c *cells) other(p position, raw json.RawMessage, shown []bucket) error {
 	return nil
 }
 
-// less takes from a value what the rows of shown values have of it.
+// less subtracts from a value the amounts in the rows of the shown values.
 func (c *cells) less(p position, keys []Key, name string, value amount) amount {
 	switch c.q.slots[name].of.Function {
 	case view.Count, view.Sum, view.Average:
@@ -150,7 +151,7 @@ func (c *cells) less(p position, keys []Key, name string, value amount) amount {
 		value.n -= c.rows[i][name].n
 	}
 	if c.q.slots[name].of.Function == view.Average {
-		value.there = value.n > 0
+		value.present = value.n > 0
 	}
 	return value
 }

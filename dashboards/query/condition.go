@@ -6,10 +6,10 @@ import (
 	"codebank.dev/dashboards/kql"
 )
 
-// object is JSON on its way to Elasticsearch.
+// object is JSON for Elasticsearch.
 type object = map[string]any
 
-// condition returns a query in Elasticsearch's language.
+// condition converts a query to Elasticsearch's language.
 func condition(q kql.Query) object {
 	if kql.Empty(q) {
 		return object{"match_all": object{}}
@@ -17,7 +17,7 @@ func condition(q kql.Query) object {
 	switch q := q.(type) {
 	case kql.And:
 		all := conditions(q)
-		if len(all) == 1 { // The plainer the condition, the more the server makes of it.
+		if len(all) == 1 { // The server optimizes a plain condition better.
 			return all[0]
 		}
 		return object{"bool": object{"filter": all}}
@@ -34,7 +34,7 @@ func condition(q kql.Query) object {
 	case kql.Compare:
 		return object{"range": object{q.Field: object{comparisons[q.Operator]: q.Value}}}
 	}
-	panic("query: a query of another kind")
+	panic("query: unknown kind of query")
 }
 
 var comparisons = map[kql.Operator]string{kql.Less: "lt", kql.LessOrEqual: "lte", kql.Greater: "gt", kql.GreaterOrEqual: "gte"}
@@ -49,15 +49,15 @@ func conditions(queries []kql.Query) []object {
 	return list
 }
 
-// during is a range of time as a condition.
+// during returns a condition for a range of time.
 func during(field string, r Range) object {
 	return object{"range": object{field: object{
 		"gte": r.From.UnixMilli(), "lte": r.To.UnixMilli(), "format": "epoch_millis",
 	}}}
 }
 
-// earlier is the range that much earlier.
+// earlier returns the range moved back by a length of time.
 func (r Range) earlier(by time.Duration) Range { return Range{r.From.Add(-by), r.To.Add(-by)} }
 
-// last is the last stretch of the range.
-func (r Range) last(stretch time.Duration) Range { return Range{r.To.Add(-stretch), r.To} }
+// last returns the last part of the range.
+func (r Range) last(length time.Duration) Range { return Range{r.To.Add(-length), r.To} }

@@ -8,27 +8,27 @@ import (
 	"codebank.dev/dashboards/view"
 )
 
-// reckon returns a figure in every row; nil where it has no value.
-func (c *cells) reckon(e view.Expression) []*float64 {
+// evaluate returns a figure in every row. nil is a figure without a value.
+func (c *cells) evaluate(e view.Expression) []*float64 {
 	switch e := e.(type) {
 	case view.Aggregate:
 		return c.aggregate(e)
 	case view.Constant:
 		return c.each(func(int) *float64 { return number(float64(e)) })
 	case view.Math:
-		left, right := c.reckon(e.Left), c.reckon(e.Right)
+		left, right := c.evaluate(e.Left), c.evaluate(e.Right)
 		return c.each(func(i int) *float64 { return combine(e.Operator, left[i], right[i]) })
 	case view.MovingAverage:
-		return c.movingAverage(c.reckon(e.Of), e.Window)
+		return c.movingAverage(c.evaluate(e.Of), e.Window)
 	case view.CumulativeSum:
-		return c.cumulativeSum(c.reckon(e.Of))
+		return c.cumulativeSum(c.evaluate(e.Of))
 	case view.OverallSum:
-		return c.overallSum(c.reckon(e.Of))
+		return c.overallSum(c.evaluate(e.Of))
 	}
-	panic("query: an expression of another kind")
+	panic("query: unknown kind of expression")
 }
 
-// number is a value, unless it is beyond all numbers.
+// number returns a value, or nil if it is infinite or not a number.
 func number(f float64) *float64 {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return nil
@@ -48,11 +48,11 @@ func (c *cells) aggregate(a view.Aggregate) []*float64 {
 	key, by := keyOf(a), c.q.per(a)
 	return c.each(func(i int) *float64 {
 		value, found := c.rows[i][key]
-		if !found { // A row that the shifted range does not have, or only it has.
-			value = amount{there: a.Function == view.Count || a.Function == view.Sum || a.Function == view.Unique}
+		if !found { // Only one of the two ranges, shifted or not, has this row.
+			value = amount{present: a.Function == view.Count || a.Function == view.Sum || a.Function == view.Unique}
 		}
 		switch {
-		case !value.there:
+		case !value.present:
 			return nil
 		case a.Function == view.Average:
 			return number(value.value / value.n)
@@ -61,23 +61,25 @@ func (c *cells) aggregate(a view.Aggregate) []*float64 {
 	})
 }
 
-// per is what an aggregate is divided by: 1, or how many units of time its stretch has.
-func (q *question) per(a view.Aggregate) float64 {
-	unit, asked := units[a.Per]
-	if !asked {
+// per returns the divisor of an aggregate: 1, or the number of time units in its range
+// or interval.
+func (q *panelQuery) per(a view.Aggregate) float64 {
+	unit, known := units[a.Per]
+	if !known {
 		return 1
 	}
 	length := q.at.To.Sub(q.at.From)
 	if q.interval > 0 {
 		length = q.interval
 	}
-	if within, err := parseStretch(a.Within); err == nil {
+	if within, err := parseLength(a.Within); err == nil {
 		length = min(length, within)
 	}
 	return max(float64(length)/float64(unit), float64(time.Millisecond)/float64(unit))
 }
 
-// combine reckons one step; what has a part without value, or is divided by 0, has none.
+// combine calculates one operation. The result has no value if a part has no value, or
+// if the divisor is 0.
 func combine(operator view.Operator, left, right *float64) *float64 {
 	if left == nil || right == nil {
 		return nil
@@ -90,13 +92,13 @@ func combine(operator view.Operator, left, right *float64) *float64 {
 	case view.Times:
 		return number(*left * *right)
 	case view.Divide:
-		return number(*left / *right) // By 0 it is beyond all numbers.
+		return number(*left / *right) // A division by 0 is infinite or not a number.
 	}
-	panic("query: an operator of another kind")
+	panic("query: unknown operator")
 }
 
-// series returns for each row the series it belongs to: all its keys but the one that
-// runs along the axis. Without time or numbers all rows are one series.
+// series returns the name of each row's series: all keys of the row except the key on
+// the axis. Without a bucket of time or numbers, all rows are one series.
 func (c *cells) series() []string {
 	axis := slices.IndexFunc(c.q.panel.Layer.Buckets, func(b view.Bucket) bool {
 		switch b.(type) {
@@ -114,8 +116,8 @@ func (c *cells) series() []string {
 	return names
 }
 
-// movingAverage is the mean of the window's rows before a row, of those that have a
-// value. A row without value has none, and the first row of a series has none.
+// movingAverage is the mean of the window's rows before a row, among rows that have a
+// value. A row without a value has no mean, and the first row of a series has none.
 func (c *cells) movingAverage(of []*float64, window int) []*float64 {
 	before := map[string][]float64{}
 	names := c.series()
@@ -136,7 +138,7 @@ func (c *cells) movingAverage(of []*float64, window int) []*float64 {
 	})
 }
 
-// cumulativeSum adds up along a series; a row without value adds nothing.
+// cumulativeSum adds up along a series. A row without a value adds nothing.
 func (c *cells) cumulativeSum(of []*float64) []*float64 {
 	sums := map[string]float64{}
 	names := c.series()
@@ -148,7 +150,7 @@ func (c *cells) cumulativeSum(of []*float64) []*float64 {
 	})
 }
 
-// overallSum adds up a whole series, or all rows when none runs along an axis.
+// overallSum adds up a whole series, or all rows if there is no axis.
 func (c *cells) overallSum(of []*float64) []*float64 {
 	sums := map[string]float64{}
 	names := c.series()

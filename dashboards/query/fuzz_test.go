@@ -11,15 +11,15 @@ import (
 	"codebank.dev/dashboards/view"
 )
 
-// FuzzAnswer: whatever a server answers to the search of any panel is a table whose
-// rows are whole, or an error.
+// FuzzAnswer: any response of a server to the search of any panel becomes a table with
+// complete rows, or an error.
 func FuzzAnswer(f *testing.F) {
 	f.Add([]byte(`{"hits":{"total":{"value":3}},"aggregations":{"b":{"buckets":[{"key":"a","doc_count":2,"by":{"doc_count":1,"m0":{"value":1}},"g0m0":{"value":null},"b":{"buckets":[]}}]},"o":{"doc_count":4}}}`))
 	f.Add([]byte(`{"aggregations":{"s0":{"doc_count":1,"b":{"buckets":[{"key":1772622000000,"doc_count":1}]}},"g0":{"doc_count":1,"m0":{"values":[{"key":95.0,"value":null}]}}}}`))
 	f.Add([]byte(`{"error":{"reason":"a","caused_by":{"reason":"b"}},"status":400}`))
 	f.Add([]byte(`{"hits":{"hits":[{"_source":{"occurred_at":1e300}}]}}`))
 	now := time.Date(2026, 3, 4, 12, 0, 0, 0, time.UTC)
-	var questions []*question
+	var queries []*panelQuery
 	count := view.Aggregate{Function: view.Count}
 	panels := []view.Panel{{Source: view.Transactions, Layer: view.Layer{
 		Buckets: []view.Bucket{view.Terms{Fields: []string{"a", "b"}, Size: 2, By: &count, Other: true}, view.Terms{Fields: []string{"c"}, Size: 2, Other: true}},
@@ -32,19 +32,19 @@ func FuzzAnswer(f *testing.F) {
 		if panel.Source == "" {
 			continue
 		}
-		q, err := ask(panel, "occurred_at", Range{now.Add(-time.Hour), now})
+		q, err := newPanelQuery(panel, "occurred_at", Range{now.Add(-time.Hour), now})
 		if err != nil {
 			f.Fatal(err)
 		}
-		questions = append(questions, q)
+		queries = append(queries, q)
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
-		a, err := parseAnswer(raw)
+		a, err := parseResponse(raw)
 		if err != nil {
 			require.NotEmpty(t, err.Error())
 			return
 		}
-		for _, q := range questions {
+		for _, q := range queries {
 			table, err := q.table(a)
 			if err != nil {
 				continue
@@ -61,7 +61,8 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
-// FuzzMoment: a moment is read, or refused, and is in the years that can be written.
+// FuzzMoment: a text is read as a point in time or refused. A result lies in the years
+// that can be written.
 func FuzzMoment(f *testing.F) {
 	for _, text := range []string{"now", "now-24h/d", "2026-01-02", "now+1y", "15m"} {
 		f.Add(text)
@@ -72,7 +73,7 @@ func FuzzMoment(f *testing.F) {
 			require.GreaterOrEqual(t, moment.Year(), 1969)
 			require.LessOrEqual(t, moment.Year(), 9999)
 		}
-		if length, err := parseStretch(text); err == nil {
+		if length, err := parseLength(text); err == nil {
 			require.Positive(t, length)
 		}
 	})

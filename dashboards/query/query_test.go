@@ -22,13 +22,13 @@ func hours(n int) query.Range {
 	return query.Range{From: noon.Add(-time.Duration(n) * time.Hour), To: noon}
 }
 
-// answered asks for a panel of transactions in a range, of a server that gives one
-// answer, and returns the table and the search that was sent.
+// answered requests a panel of transactions over a range, from a server that returns
+// one response. It returns the table and the search that was sent.
 func answered(t *testing.T, panel view.Panel, at query.Range, answer string) (query.Table, map[string]any) {
 	t.Helper()
 	panel.ID, panel.Source = "panel", view.Transactions
 	var sent map[string]any
-	asker := query.Asker{Views: catalogue.DataViews(), Search: func(_ context.Context, requests []query.Request) ([]json.RawMessage, error) {
+	asker := query.Client{Views: catalogue.DataViews(), Search: func(_ context.Context, requests []query.Request) ([]json.RawMessage, error) {
 		require.Len(t, requests, 1)
 		require.Equal(t, "transactions", requests[0].Index)
 		require.NoError(t, json.Unmarshal(requests[0].Body, &sent))
@@ -57,7 +57,7 @@ func written(t *testing.T, value any) string {
 	return string(text)
 }
 
-// figures are the values of rows, none as -1.
+// figures returns the keys and the values of rows. A missing value is -1.
 func figures(table query.Table) (keys [][]string, values [][]float64) {
 	for _, row := range table.Rows {
 		names, numbers := []string{}, []float64{}
@@ -97,7 +97,7 @@ func TestConditions(t *testing.T) {
 		"a bound":    {kql.Compare{Field: "attempt", Operator: kql.Greater, Value: "1"}, `{"range":{"attempt":{"gt":"1"}}}`},
 		"a field":    {kql.Exists{Field: "card_id"}, `{"exists":{"field":"card_id"}}`},
 		"not":        {kql.Not{Query: kql.Exists{Field: "card_id"}}, `{"bool":{"must_not":[{"exists":{"field":"card_id"}}]}}`},
-		"and, without what says nothing": {kql.And{nil, kql.Exists{Field: "a"}, kql.And{}, kql.Exists{Field: "b"}},
+		"and, without empty queries": {kql.And{nil, kql.Exists{Field: "a"}, kql.And{}, kql.Exists{Field: "b"}},
 			`{"bool":{"filter":[{"exists":{"field":"a"}},{"exists":{"field":"b"}}]}}`},
 		"or": {kql.Or{kql.Exists{Field: "a"}, kql.Exists{Field: "b"}},
 			`{"bool":{"minimum_should_match":1,"should":[{"exists":{"field":"a"}},{"exists":{"field":"b"}}]}}`},
@@ -141,10 +141,10 @@ func TestFiguresOfAllDocuments(t *testing.T) {
 		exact[column.ID] = column.Exact
 	}
 	require.True(t, exact["sum"] && exact["rate"])
-	require.False(t, exact["unique"] || exact["p95"] || exact["less"], "estimates are told")
+	require.False(t, exact["unique"] || exact["p95"] || exact["less"], "estimates are marked")
 }
 
-func TestTheLastStretchOfARange(t *testing.T) {
+func TestTheLastPartOfARange(t *testing.T) {
 	within := approved
 	within.Within = "15m"
 	table, sent := answered(t, view.Panel{Layer: view.Layer{Metrics: []view.Value{metric("n", within)}}}, hours(1),
@@ -154,7 +154,7 @@ func TestTheLastStretchOfARange(t *testing.T) {
 		{"range":{"occurred_at":{"format":"epoch_millis","gte":1772624700000,"lte":1772625600000}}}]}}}}`, written(t, sent["aggs"]))
 }
 
-func TestTheLastStretchOfARangeMovesWithIt(t *testing.T) {
+func TestTheLastPartOfARangeMovesWithTheRange(t *testing.T) {
 	before := count
 	before.Within, before.Shift = "15m", "1d"
 	_, sent := answered(t, view.Panel{Layer: view.Layer{Metrics: []view.Value{metric("n", before)}}}, hours(1),
@@ -163,7 +163,7 @@ func TestTheLastStretchOfARangeMovesWithIt(t *testing.T) {
 	require.JSONEq(t, `{"range":{"occurred_at":{"format":"epoch_millis","gte":1772538300000,"lte":1772539200000}}}`, written(t, filters[1]))
 }
 
-func TestFiguresPerUnitOfTimeAreOfTheirStretch(t *testing.T) {
+func TestFiguresPerUnitOfTimeUseTheirOwnInterval(t *testing.T) {
 	perSecond := view.Aggregate{Function: view.Count, Per: "s"}
 	last := perSecond
 	last.Within = "15m"
@@ -178,7 +178,7 @@ func TestFiguresPerUnitOfTimeAreOfTheirStretch(t *testing.T) {
 	require.Equal(t, [][]float64{{2, 2}}, values, "of an hour each")
 }
 
-func TestARangeAgainstThatOfTheDayBefore(t *testing.T) {
+func TestARangeComparedWithTheDayBefore(t *testing.T) {
 	before := count
 	before.Shift = "1d"
 	panel := view.Panel{Query: kql.Exists{Field: "card_id"}, Layer: view.Layer{
@@ -201,7 +201,7 @@ func TestARangeAgainstThatOfTheDayBefore(t *testing.T) {
 	require.Len(t, at(t, filters[1], "bool", "should"), 2)
 }
 
-func TestAShiftThatIsNoMultipleOfTheIntervalMeetsTheSameStretches(t *testing.T) {
+func TestAShiftThatIsNotAMultipleOfTheIntervalKeepsTheSameIntervals(t *testing.T) {
 	before := count
 	before.Shift = "20m"
 	panel := view.Panel{Layer: view.Layer{
@@ -215,7 +215,7 @@ func TestAShiftThatIsNoMultipleOfTheIntervalMeetsTheSameStretches(t *testing.T) 
 	require.Equal(t, [][]float64{{1, 2}}, values)
 }
 
-func TestStretchesOutsideOfTheRangeAreLeftOut(t *testing.T) {
+func TestIntervalsOutsideTheRangeAreLeftOut(t *testing.T) {
 	panel := view.Panel{Layer: view.Layer{
 		Buckets: []view.Bucket{view.Time{Field: "occurred_at", Interval: "1h"}}, Metrics: []view.Value{metric("n", count)},
 	}}
@@ -225,7 +225,7 @@ func TestStretchesOutsideOfTheRangeAreLeftOut(t *testing.T) {
 	require.Equal(t, [][]string{{"2026-03-04T11:00:00Z"}, {"2026-03-04T12:00:00Z"}}, keys)
 }
 
-func TestValuesAreOrderedByTheDocumentsTheOrderIsOf(t *testing.T) {
+func TestTheOrderOfValuesUsesItsOwnDocuments(t *testing.T) {
 	before := count
 	before.Shift = "1d"
 	span := `{"range":{"occurred_at":{"format":"epoch_millis","gte":1772622000000,"lte":1772625600000}}}`
@@ -248,7 +248,7 @@ func TestValuesAreOrderedByTheDocumentsTheOrderIsOf(t *testing.T) {
 	}
 }
 
-func TestValuesWithAllOthersTogether(t *testing.T) {
+func TestTheRowOfAllOtherValues(t *testing.T) {
 	average := view.Aggregate{Function: view.Average, Field: "amount_minor"}
 	panel := view.Panel{Layer: view.Layer{
 		Buckets: []view.Bucket{view.Terms{Label: "Store", Fields: []string{"merchant_name"}, Size: 2, By: &count, Other: true}},
@@ -310,7 +310,7 @@ func TestCombinationsAreOrderedAndCutHere(t *testing.T) {
 	keys, values := figures(table)
 	require.Equal(t, [][]string{{"001 · 1"}, {"002 · 0"}}, keys)
 	require.Equal(t, [][]float64{{10}, {20}}, values)
-	require.Equal(t, []string{"Bank, partition: there are more values than were looked at"}, table.Notes)
+	require.Equal(t, []string{"Bank, partition: more values exist than were read"}, table.Notes)
 }
 
 func TestFiltersNumbersAndRanges(t *testing.T) {
@@ -337,7 +337,7 @@ func TestFiltersNumbersAndRanges(t *testing.T) {
 		written(t, at(t, inner, "aggs", "b", "range")))
 }
 
-func TestAMovingAverageIsOfTheStretchesBefore(t *testing.T) {
+func TestAMovingAverageCoversTheIntervalsBefore(t *testing.T) {
 	panel := view.Panel{Layer: view.Layer{
 		Buckets: []view.Bucket{view.Terms{Fields: []string{"status"}, Size: 5}, view.Numbers{Field: "hour", First: 0, Last: 3}},
 		Metrics: []view.Value{metric("usual", view.MovingAverage{Of: view.Ratio(count, count), Window: 2}), metric("n", view.MovingAverage{Of: count, Window: 2})},
@@ -358,16 +358,16 @@ func TestDocuments(t *testing.T) {
 	require.EqualValues(t, 20, sent["size"])
 }
 
-func TestAnIndexThatIsNotThereYetHasNoRows(t *testing.T) {
+func TestAnIndexThatDoesNotExistYetHasNoRows(t *testing.T) {
 	panel := view.Panel{Layer: view.Layer{Buckets: []view.Bucket{view.Terms{Fields: []string{"kind"}, Size: 1}}, Metrics: []view.Value{metric("n", count)}}}
 	table, _ := answered(t, panel, hours(1), `{"_shards":{"total":0},"hits":{"total":{"value":0}}}`)
 	require.Empty(t, table.Rows)
 	require.Equal(t, []string{"there is no index transactions yet"}, table.Notes)
 }
 
-func TestAPanelOfItsOwnRangeTakesTheEndForNow(t *testing.T) {
+func TestAPanelWithItsOwnRangeUsesTheEndOfTheGivenRangeAsNow(t *testing.T) {
 	for from, want := range map[string]string{"now-15m": "2026-03-04T11:45:00Z", "now/d": "2026-03-04T00:00:00Z"} {
-		asker := query.Asker{Views: catalogue.DataViews(), Search: func(context.Context, []query.Request) ([]json.RawMessage, error) {
+		asker := query.Client{Views: catalogue.DataViews(), Search: func(context.Context, []query.Request) ([]json.RawMessage, error) {
 			return []json.RawMessage{json.RawMessage(`{}`)}, nil
 		}}
 		panel := view.Panel{ID: "p", Source: view.Transactions, From: from, Layer: view.Layer{Metrics: []view.Value{metric("n", count)}}}
@@ -378,12 +378,12 @@ func TestAPanelOfItsOwnRangeTakesTheEndForNow(t *testing.T) {
 	}
 }
 
-func TestErrorsAreThoseOfTheirPanel(t *testing.T) {
+func TestAnErrorBelongsToItsPanel(t *testing.T) {
 	good := view.Panel{ID: "good", Source: view.Transactions, Layer: view.Layer{Metrics: []view.Value{metric("n", count)}}}
 	bad, foreign, text := good, good, view.Panel{ID: "text", Chart: view.Text}
 	bad.Query = kql.Exists{Field: "nothing"}
 	bad.ID, foreign.ID, foreign.Source = "bad", "foreign", "elsewhere"
-	asker := query.Asker{Views: catalogue.DataViews(), Search: func(_ context.Context, requests []query.Request) ([]json.RawMessage, error) {
+	asker := query.Client{Views: catalogue.DataViews(), Search: func(_ context.Context, requests []query.Request) ([]json.RawMessage, error) {
 		require.Len(t, requests, 2)
 		return []json.RawMessage{
 			json.RawMessage(`{"error":{"type":"x","reason":"all shards failed","root_cause":[{"reason":"no such field"}]},"status":400}`),
@@ -396,7 +396,7 @@ func TestErrorsAreThoseOfTheirPanel(t *testing.T) {
 	require.ErrorAs(t, results[0].Err, &refused)
 	require.Equal(t, query.ServerError{Status: 400, Reason: "no such field"}, *refused)
 	require.ErrorContains(t, results[0].Err, "panel bad")
-	require.ErrorContains(t, results[1].Err, `no data view "elsewhere"`)
+	require.ErrorContains(t, results[1].Err, `data view "elsewhere" does not exist`)
 	require.NoError(t, results[2].Err)
 	require.InDelta(t, 4, *results[3].Table.Find("n"), 0)
 
@@ -404,16 +404,16 @@ func TestErrorsAreThoseOfTheirPanel(t *testing.T) {
 		return []json.RawMessage{json.RawMessage(`{"timed_out":true}`)}, nil
 	}
 	_, err = asker.Run(t.Context(), good, hours(1))
-	require.ErrorContains(t, err, "not whole")
+	require.ErrorContains(t, err, "incomplete")
 	asker.Search = func(context.Context, []query.Request) ([]json.RawMessage, error) { return nil, errors.New("away") }
 	_, err = asker.Run(t.Context(), good, hours(1))
 	require.ErrorContains(t, err, "away")
 }
 
-func TestEveryPanelOfTheCatalogueCanBeAsked(t *testing.T) {
-	asked := 0
-	asker := query.Asker{Views: catalogue.DataViews(), Search: func(_ context.Context, requests []query.Request) ([]json.RawMessage, error) {
-		asked += len(requests)
+func TestEveryPanelOfTheCatalogueCanBeQueried(t *testing.T) {
+	requested := 0
+	asker := query.Client{Views: catalogue.DataViews(), Search: func(_ context.Context, requests []query.Request) ([]json.RawMessage, error) {
+		requested += len(requests)
 		answers := make([]json.RawMessage, len(requests))
 		for i, request := range requests {
 			require.True(t, json.Valid(request.Body))
@@ -432,7 +432,7 @@ func TestEveryPanelOfTheCatalogueCanBeAsked(t *testing.T) {
 			}
 		}
 	}
-	require.Greater(t, asked, 80)
+	require.Greater(t, requested, 80)
 }
 
 func TestPanelsOfTheSameDocumentsShareASearch(t *testing.T) {
@@ -443,7 +443,7 @@ func TestPanelsOfTheSameDocumentsShareASearch(t *testing.T) {
 	}
 	before := amount
 	before.Shift = "1d"
-	asker := query.Asker{Views: catalogue.DataViews(), Search: func(_ context.Context, requests []query.Request) ([]json.RawMessage, error) {
+	asker := query.Client{Views: catalogue.DataViews(), Search: func(_ context.Context, requests []query.Request) ([]json.RawMessage, error) {
 		answers := make([]json.RawMessage, len(requests))
 		for i := range requests {
 			answers[i] = json.RawMessage(`{"aggregations":{"b":{"buckets":[{"key":"A","doc_count":` + []string{"4", "9", "1"}[i] + `,"g0m0":{"value":50}}]}}}`)
@@ -469,7 +469,7 @@ func TestATrendIsOfTheFirstFigureOverTime(t *testing.T) {
 	panel := view.Panel{ID: "volume", Source: view.Transactions, Trend: "occurred_at", Layer: view.Layer{
 		Metrics: []view.Value{metric("volume", amount), metric("n", count)},
 	}}
-	asker := query.Asker{Views: catalogue.DataViews(), Search: func(_ context.Context, requests []query.Request) ([]json.RawMessage, error) {
+	asker := query.Client{Views: catalogue.DataViews(), Search: func(_ context.Context, requests []query.Request) ([]json.RawMessage, error) {
 		require.Len(t, requests, 2)
 		require.Contains(t, string(requests[1].Body), `"date_histogram"`)
 		return []json.RawMessage{
@@ -504,7 +504,7 @@ func TestMoments(t *testing.T) {
 	require.ErrorContains(t, err, "not before")
 }
 
-func TestTheIntervalIsThatOfKibanaForTheUsualRanges(t *testing.T) {
+func TestTheIntervalIsKibanasForTheUsualRanges(t *testing.T) {
 	for length, want := range map[time.Duration]time.Duration{
 		15 * time.Minute: 30 * time.Second, time.Hour: time.Minute, 24 * time.Hour: 30 * time.Minute, 7 * 24 * time.Hour: 3 * time.Hour,
 		30 * 24 * time.Hour: 12 * time.Hour, time.Second: time.Second, 200 * 365 * 24 * time.Hour: 365 * 24 * time.Hour,
@@ -517,6 +517,6 @@ func TestAnIntervalTooSmallForItsRangeIsRefused(t *testing.T) {
 	panel := view.Panel{ID: "p", Source: view.Transactions, Layer: view.Layer{
 		Buckets: []view.Bucket{view.Time{Field: "occurred_at", Interval: "1s"}}, Metrics: []view.Value{metric("n", count)},
 	}}
-	_, err := query.Asker{Views: catalogue.DataViews()}.Run(t.Context(), panel, hours(24))
+	_, err := query.Client{Views: catalogue.DataViews()}.Run(t.Context(), panel, hours(24))
 	require.ErrorContains(t, err, "too many")
 }

@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// Range is a stretch of time. Both ends belong to it, as in Kibana.
+// Range is a range of time. Both ends belong to it, as in Kibana.
 type Range struct {
 	From time.Time `json:"from"`
 	To   time.Time `json:"to"`
 }
 
-// Between reads a range as Kibana writes it: now, now-24h, now/d, or a moment such as
-// 2026-01-02T03:04:05Z, in UTC. now is what the word now stands for.
+// Between reads a range in Kibana's notation: now, now-24h, now/d, or a time such as
+// 2026-01-02T03:04:05Z, in UTC. The argument now is the value of the word now.
 func Between(from, to string, now time.Time) (Range, error) {
 	var r Range
 	var err error
@@ -31,11 +31,11 @@ func Between(from, to string, now time.Time) (Range, error) {
 	return r, nil
 }
 
-// step is one step of a moment: +3h, -1d, /d.
+// step is one step after now: +3h, -1d, /d.
 var step = regexp.MustCompile(`^([+-]\d{1,6}|/)([smhdwMy])`)
 
-// ParseMoment reads a moment: now with steps after it, a date, or a date with a time.
-// Milliseconds are the finest that there are.
+// ParseMoment reads a point in time: now with steps after it, a date, or a date with a
+// time. The result is cut to milliseconds.
 func ParseMoment(text string, now time.Time) (time.Time, error) {
 	rest, relative := strings.CutPrefix(text, "now")
 	if !relative {
@@ -44,13 +44,13 @@ func ParseMoment(text string, now time.Time) (time.Time, error) {
 				return moment.UTC().Truncate(time.Millisecond), nil
 			}
 		}
-		return time.Time{}, fmt.Errorf("query: %q is no moment: write now-24h, now/d, 2026-01-02 or 2026-01-02T03:04:05Z", text)
+		return time.Time{}, fmt.Errorf("query: %q is not a point in time: write now-24h, now/d, 2026-01-02 or 2026-01-02T03:04:05Z", text)
 	}
 	moment := now.UTC().Truncate(time.Millisecond)
 	for rest != "" {
 		found := step.FindStringSubmatch(rest)
 		if found == nil {
-			return time.Time{}, fmt.Errorf("query: %q is no moment: %q is no step such as -24h or /d", text, rest)
+			return time.Time{}, fmt.Errorf("query: %q is not a point in time: %q is not a step such as -24h or /d", text, rest)
 		}
 		rest = rest[len(found[0]):]
 		if moment = stepped(moment, found[1], found[2]); moment.Year() < 1970 || moment.Year() > 9999 {
@@ -60,7 +60,7 @@ func ParseMoment(text string, now time.Time) (time.Time, error) {
 	return moment, nil
 }
 
-// stepped moves a moment, or rounds it down.
+// stepped moves a point in time, or rounds it down.
 func stepped(moment time.Time, by, unit string) time.Time {
 	if by == "/" {
 		return floor(moment, unit)
@@ -95,62 +95,62 @@ func floor(moment time.Time, unit string) time.Time {
 	return time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
 }
 
-// units are the stretches of fixed length.
+// units are the units of time with a fixed length.
 var units = map[string]time.Duration{
 	"s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour, "w": 7 * 24 * time.Hour,
 }
 
-var stretch = regexp.MustCompile(`^(\d{1,6})([smhdw])$`)
+var lengthOfTime = regexp.MustCompile(`^(\d{1,6})([smhdw])$`)
 
-// parseStretch reads a length of time of a view: 15m, 1d.
-func parseStretch(text string) (time.Duration, error) {
-	found := stretch.FindStringSubmatch(text)
+// parseLength reads a length of time in a view: 15m, 1d.
+func parseLength(text string) (time.Duration, error) {
+	found := lengthOfTime.FindStringSubmatch(text)
 	if found == nil {
-		return 0, fmt.Errorf("query: %q is no length of time such as 15m or 1d", text)
+		return 0, fmt.Errorf("query: %q is not a length of time such as 15m or 1d", text)
 	}
 	n, _ := strconv.Atoi(found[1])
 	if n == 0 {
-		return 0, fmt.Errorf("query: %q is no length of time", text)
+		return 0, fmt.Errorf("query: %q is not a length of time such as 15m or 1d", text)
 	}
 	return time.Duration(n) * units[found[2]], nil
 }
 
-// mostBuckets is how many stretches of time an automatic interval makes at most.
-const mostBuckets = 60
+// maxIntervals is the largest number of intervals that an automatic interval makes.
+const maxIntervals = 60
 
-// intervals are those that an automatic one is chosen from.
-var intervals = []time.Duration{
+// automaticIntervals are the automaticIntervals to choose an automatic interval from.
+var automaticIntervals = []time.Duration{
 	time.Second, 5 * time.Second, 10 * time.Second, 30 * time.Second,
 	time.Minute, 5 * time.Minute, 10 * time.Minute, 30 * time.Minute,
 	time.Hour, 3 * time.Hour, 12 * time.Hour,
 	24 * time.Hour, 7 * 24 * time.Hour, 30 * 24 * time.Hour, 365 * 24 * time.Hour,
 }
 
-// Interval returns the automatic interval of a range: the smallest of 1, 5, 10, 30 s,
-// 1, 5, 10, 30 min, 1, 3, 12 h, 1, 7, 30, 365 d that divides it into 60 stretches at
-// most. For the usual ranges it is the one that Kibana chooses: 30 s of 15 minutes,
-// 30 min of a day, 3 h of a week.
+// Interval returns the automatic interval of a range. It is the smallest interval of
+// the list that divides the range into at most 60 intervals. The list is 1, 5, 10, 30
+// s, 1, 5, 10, 30 min, 1, 3, 12 h, 1, 7, 30, 365 d. For the usual ranges, Kibana
+// chooses the same interval: 30 s for 15 minutes, 30 min for a day, 3 h for a week.
 func Interval(r Range) time.Duration {
 	length := r.To.Sub(r.From)
-	for _, interval := range intervals {
-		if length <= mostBuckets*interval {
+	for _, interval := range automaticIntervals {
+		if length <= maxIntervals*interval {
 			return interval
 		}
 	}
-	return intervals[len(intervals)-1]
+	return automaticIntervals[len(automaticIntervals)-1]
 }
 
-// limit bounds the stretches of time that a panel may ask for.
+// limit is the largest number of intervals that a panel may request.
 const limit = 10_000
 
-// intervalOf returns the interval that a bucket of time asks for.
+// intervalOf returns the interval of a time bucket.
 func intervalOf(text string, r Range) (time.Duration, error) {
 	if text == "auto" || text == "" {
 		return Interval(r), nil
 	}
-	interval, err := parseStretch(text)
+	interval, err := parseLength(text)
 	if err == nil && r.To.Sub(r.From)/interval > limit {
-		err = fmt.Errorf("query: stretches of %s are too many for %v", text, r.To.Sub(r.From))
+		err = fmt.Errorf("query: an interval of %s makes too many buckets over %v", text, r.To.Sub(r.From))
 	}
 	return interval, err
 }

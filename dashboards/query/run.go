@@ -10,13 +10,13 @@ import (
 	"codebank.dev/dashboards/view"
 )
 
-// Search sends searches, all of them at once, and returns the answers in their order,
-// as _msearch gives them: an answer may be an error of its own.
+// Search sends all searches at once and returns the responses in the same order, as
+// _msearch does. A response may be an error of its own.
 type Search func(context.Context, []Request) ([]json.RawMessage, error)
 
-// Asker asks for panels of some data views.
-type Asker struct {
-	// Views say by which field each source is chosen by time.
+// Client requests the figures of panels from Elasticsearch.
+type Client struct {
+	// Views are the data views of the panels. They name the time field of each source.
 	Views []view.DataView
 	// Search sends the searches.
 	Search Search
@@ -25,61 +25,62 @@ type Asker struct {
 // Result is the figures of one panel.
 type Result struct {
 	Panel view.Panel
-	// Range is the time that the figures are of.
+	// Range is the range of time that the figures cover.
 	Range Range
 	// Table has no rows and no columns for a panel of text or links.
 	Table Table
-	// Trend is the panel's first figure over time, if the panel draws it.
+	// Trend is the panel's first figure over time, if the panel has a trend line.
 	Trend *Table
-	// Err is the error of this panel alone.
+	// Err is an error that concerns only this panel.
 	Err error
 }
 
-// Run asks for one panel. The end of the range is what the panel takes for now, if it
-// has a range of its own.
-func (a Asker) Run(ctx context.Context, panel view.Panel, at Range) (Result, error) {
-	results, err := a.RunAll(ctx, []view.Panel{panel}, at)
+// Run requests the figures of one panel. If the panel has a range of its own, the end
+// of the given range is the panel's now.
+func (c Client) Run(ctx context.Context, panel view.Panel, at Range) (Result, error) {
+	results, err := c.RunAll(ctx, []view.Panel{panel}, at)
 	if err != nil {
 		return Result{}, err
 	}
 	return results[0], results[0].Err
 }
 
-// RunAll asks for panels in one request and returns their figures in the same order.
-// What concerns one panel is in its Result; the error is that of the whole request.
-func (a Asker) RunAll(ctx context.Context, panels []view.Panel, at Range) ([]Result, error) {
+// RunAll requests panels in one call of Search and returns their figures in the same
+// order. An error of one panel is in its Result. The returned error concerns the whole
+// request.
+func (c Client) RunAll(ctx context.Context, panels []view.Panel, at Range) ([]Result, error) {
 	results := make([]Result, len(panels))
 	for i, panel := range panels {
 		results[i] = Result{Panel: panel, Range: at}
 	}
 	var requests []Request
-	var asked []together
+	var sent []sharedSearch
 	for _, some := range shared(panels) {
-		q, request, err := a.prepare(some.panel, at)
+		q, request, err := c.prepare(some.panel, at)
 		if err != nil {
 			some.fail(results, err)
 			continue
 		}
-		some.question = q
-		requests, asked = append(requests, request), append(asked, some)
+		some.query = q
+		requests, sent = append(requests, request), append(sent, some)
 	}
 	if len(requests) == 0 {
 		return results, nil
 	}
-	answers, err := a.Search(ctx, requests)
+	responses, err := c.Search(ctx, requests)
 	if err != nil {
 		return nil, err
 	}
-	if len(answers) != len(requests) {
-		return nil, fmt.Errorf("query: %d answers to %d searches", len(answers), len(requests))
+	if len(responses) != len(requests) {
+		return nil, fmt.Errorf("query: %d responses to %d searches", len(responses), len(requests))
 	}
-	for i, raw := range answers {
-		asked[i].read(raw, results)
+	for i, raw := range responses {
+		sent[i].read(raw, results)
 	}
 	return results, nil
 }
 
-// parts returns the panel, and its trend as a panel if it has one.
+// parts returns the panel and, if it has a trend line, the trend as a second panel.
 func parts(panel view.Panel) []view.Panel {
 	if panel.Trend == "" || len(panel.Layer.Metrics) == 0 {
 		return []view.Panel{panel}
@@ -93,23 +94,23 @@ func parts(panel view.Panel) []view.Panel {
 	return []view.Panel{panel, trend}
 }
 
-func (a Asker) prepare(panel view.Panel, at Range) (*question, Request, error) {
-	for _, of := range a.Views {
+func (c Client) prepare(panel view.Panel, at Range) (*panelQuery, Request, error) {
+	for _, of := range c.Views {
 		if of.Source != panel.Source {
 			continue
 		}
-		q, err := ask(panel, of.TimeField, at)
+		q, err := newPanelQuery(panel, of.TimeField, at)
 		if err != nil {
 			return nil, Request{}, err
 		}
 		request, err := q.request()
 		return q, request, err
 	}
-	return nil, Request{}, fmt.Errorf("query: there is no data view %q", panel.Source)
+	return nil, Request{}, fmt.Errorf("query: data view %q does not exist", panel.Source)
 }
 
-// table reads an answer into a table.
-func (q *question) table(a *answer) (Table, error) {
+// table reads a response into a table.
+func (q *panelQuery) table(a *response) (Table, error) {
 	if q.panel.Chart == view.Documents {
 		return q.list(a), nil
 	}
@@ -131,7 +132,7 @@ func (q *question) table(a *answer) (Table, error) {
 		table.Metrics = append(table.Metrics, Column{
 			ID: metric.ID, Label: metric.Label, Exact: !approximate(metric.Figure), Format: metric.Format,
 		})
-		for i, value := range c.reckon(metric.Figure) {
+		for i, value := range c.evaluate(metric.Figure) {
 			table.Rows[i].Values = append(table.Rows[i].Values, value)
 		}
 	}
@@ -139,7 +140,7 @@ func (q *question) table(a *answer) (Table, error) {
 }
 
 // list reads single documents into a table without figures.
-func (q *question) list(a *answer) Table {
+func (q *panelQuery) list(a *response) Table {
 	fields := append([]string{q.panel.Documents.Newest}, q.panel.Documents.Fields...)
 	table := Table{Buckets: []Column{}, Metrics: []Column{}, Rows: []Row{}}
 	for _, field := range fields {
@@ -162,7 +163,7 @@ func (q *question) list(a *answer) Table {
 	return table
 }
 
-// shown is a value of a document as text.
+// shown returns a value of a document as text.
 func shown(value any) string {
 	switch value := value.(type) {
 	case nil:
@@ -179,7 +180,7 @@ func shown(value any) string {
 	return string(written)
 }
 
-// Since returns the range of a dashboard that is opened at a moment.
+// Since returns the range of a dashboard that is opened at the given time.
 func Since(dashboard view.Dashboard, now time.Time) (Range, error) {
 	return Between(dashboard.From, "now", now)
 }

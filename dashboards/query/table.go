@@ -1,9 +1,9 @@
-// Package query asks Elasticsearch for the figures of panels, without Kibana: a panel
-// becomes the body of one search with aggregations, its answer a table of figures.
-// Formulas – ratios, shifts of time, sums and means over rows – are reckoned here from
-// their parts, by the rules of Kibana's Lens. It is pure: whoever calls it sends the
-// searches. A terminal shows the tables, and tests compare them with figures that were
-// reckoned from the events.
+// Package query requests the figures of panels from Elasticsearch, without Kibana. A
+// panel becomes the body of one search with aggregations, and the response becomes a
+// table of figures. Formulas (ratios, time shifts, sums and means over rows) are
+// calculated here from their parts, by the rules of Kibana's Lens. The package is pure:
+// its caller sends the searches. A terminal shows the tables. Tests compare them with
+// figures calculated from the events.
 package query
 
 import (
@@ -13,27 +13,28 @@ import (
 	"codebank.dev/dashboards/view"
 )
 
-// Table is the figures of a panel: a row for each combination of its buckets' values.
+// Table is the figures of a panel, with a row for each combination of its bucket
+// values.
 type Table struct {
-	// Buckets are the columns of what divides the documents.
+	// Buckets are the columns of the buckets.
 	Buckets []Column `json:"buckets"`
-	// Metrics are the columns of figures.
+	// Metrics are the columns of the figures.
 	Metrics []Column `json:"metrics"`
 	Rows    []Row    `json:"rows"`
-	// Interval is the length of a stretch of time, 0 without a bucket of time.
+	// Interval is the length of an interval, or 0 without a time bucket.
 	Interval time.Duration `json:"-"`
-	// Notes say what is not as exact, or not as complete, as it looks.
+	// Notes say what is less exact or less complete than it seems.
 	Notes []string `json:"notes,omitempty"`
 }
 
 // Column is one column of a table.
 type Column struct {
-	// ID is that of the metric; empty for a bucket.
+	// ID is the id of the metric. It is empty for a bucket.
 	ID    string `json:"id,omitempty"`
 	Label string `json:"label"`
-	// Exact says that a figure is no estimate. Averages are as exact as a float64.
+	// Exact says that a figure is not an estimate. Averages are as exact as a float64.
 	Exact bool `json:"exact"`
-	// Format is how a figure is shown.
+	// Format says how a figure is shown.
 	Format view.Format `json:"-"`
 }
 
@@ -41,26 +42,27 @@ type Column struct {
 type Row struct {
 	// Keys are the values of the buckets, the outermost first.
 	Keys []Key `json:"keys"`
-	// Values are the figures; nil is no value, as of a division by 0.
+	// Values are the figures. nil is a figure without a value, such as a division by 0.
 	Values []*float64 `json:"values"`
 }
 
 // Key is the value of a bucket.
 type Key struct {
-	// Text names it; for a moment it is RFC 3339 in UTC.
+	// Text names the key. A point in time is in RFC 3339, in UTC.
 	Text string `json:"text"`
-	// Number is the value of a bucket by numbers, the beginning of a stretch of time
-	// in milliseconds since 1970, and the place among those of the panel otherwise.
+	// Number is the value of a number bucket, or the start of an interval in
+	// milliseconds since 1970. For other buckets it is the place among the buckets of
+	// the panel.
 	Number float64 `json:"number"`
 	// Other marks the row of all values that are not shown.
 	Other bool `json:"other,omitempty"`
 }
 
-// Moment returns the beginning of a stretch of time.
+// Moment returns the start of an interval.
 func (k Key) Moment() time.Time { return time.UnixMilli(int64(k.Number)).UTC() }
 
-// Find returns the figure of a metric in the row with these keys, by their texts; nil
-// when there is no value or no such row.
+// Find returns the figure of a metric in the row whose keys have these texts. It
+// returns nil if there is no value or no such row.
 func (t Table) Find(metric string, keys ...string) *float64 {
 	for _, row := range t.Rows {
 		if len(row.Keys) != len(keys) {
@@ -82,7 +84,7 @@ func (t Table) Find(metric string, keys ...string) *float64 {
 	return nil
 }
 
-// ServerError is an error that the server gave as the answer to one search.
+// ServerError is an error that the server returned for one search.
 type ServerError struct {
 	Status int
 	Reason string

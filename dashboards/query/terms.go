@@ -8,9 +8,9 @@ import (
 	"codebank.dev/dashboards/view"
 )
 
-// terms divides by values. Those of several fields are asked for one inside the other
-// and put in order here; of one field, the server does.
-func (q *question) terms(b view.Terms, at, shift int) object {
+// terms divides by values. Values of several fields are requested as nested buckets and
+// ordered here. The server orders the values of a single field.
+func (q *panelQuery) terms(b view.Terms, at, shift int) object {
 	below := q.level(at+1, shift)
 	path, order := q.order(b)
 	for name, aggregation := range order {
@@ -18,16 +18,17 @@ func (q *question) terms(b view.Terms, at, shift int) object {
 	}
 	aggregation := below
 	for i := len(b.Fields) - 1; i >= 0; i-- {
-		// What is below is reckoned for the values that a shard sends alone, so few.
-		settings := object{"field": b.Fields[i], "size": b.Size, "shard_size": 3*b.Size + spare, "collect_mode": "breadth_first"}
+		// breadth_first: the levels below are calculated only for the values that a
+		// shard sends, which are few.
+		settings := object{"field": b.Fields[i], "size": b.Size, "shard_size": 3*b.Size + extraShardValues, "collect_mode": "breadth_first"}
 		if b.Accurate {
-			settings["shard_size"] = max(accurate, 3*b.Size)
+			settings["shard_size"] = max(accurateShardValues, 3*b.Size)
 		}
 		if len(b.Fields) == 1 {
 			settings["order"] = path
 			settings["show_term_doc_count_error"] = true
 		} else {
-			settings["size"], settings["shard_size"] = combined, 2*combined
+			settings["size"], settings["shard_size"] = combinationLimit, 2*combinationLimit
 		}
 		aggregation = object{"b": with(object{"terms": settings}, aggregation)}
 	}
@@ -37,9 +38,9 @@ func (q *question) terms(b view.Terms, at, shift int) object {
 	return aggregation
 }
 
-// rest are the figures of all values together; what is not shown is reckoned from them.
-// Other values below have no meaning there.
-func (q *question) rest(at, shift int) object {
+// rest returns the figures of all values together. The figures of the values that are
+// not shown are calculated from them. Levels of values below have no meaning here.
+func (q *panelQuery) rest(at, shift int) object {
 	for _, bucket := range q.panel.Layer.Buckets[at+1:] {
 		if _, values := bucket.(view.Terms); values {
 			return q.level(len(q.panel.Layer.Buckets), max(shift, 0))
@@ -56,9 +57,9 @@ func present(fields []string) []object {
 	return list
 }
 
-// order returns by what values are ordered, and the aggregation that this needs. Only
-// documents of the panel's own range count for it.
-func (q *question) order(b view.Terms) (order, below object) {
+// order returns the order of the values, and the aggregation that the order needs. It
+// uses only documents of the panel's own range.
+func (q *panelQuery) order(b view.Terms) (order, below object) {
 	direction := "desc"
 	if b.Ascending {
 		direction = "asc"
@@ -72,8 +73,8 @@ func (q *question) order(b view.Terms) (order, below object) {
 		return object{"_count": direction}, nil
 	}
 	conditions := []object{during(q.time, q.at), condition(by.Filter)}
-	if stretch, err := parseStretch(by.Within); err == nil {
-		conditions = append(conditions, during(q.time, q.at.last(stretch)))
+	if length, err := parseLength(by.Within); err == nil {
+		conditions = append(conditions, during(q.time, q.at.last(length)))
 	}
 	aggregation := object{"filter": object{"bool": object{"filter": conditions}}}
 	path := "by"
@@ -87,7 +88,7 @@ func (q *question) order(b view.Terms) (order, below object) {
 	return object{path: direction}, object{"by": aggregation}
 }
 
-// suffix chooses one of the values of an aggregate that has several.
+// suffix chooses one of the values of an aggregate with several values.
 func suffix(a view.Aggregate) string {
 	switch a.Function {
 	case view.Average:
@@ -98,5 +99,5 @@ func suffix(a view.Aggregate) string {
 	return ""
 }
 
-// named is the text of several values as one.
+// named joins several values into one text.
 func named(values []string) string { return strings.Join(values, " · ") }

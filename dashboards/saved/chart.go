@@ -6,7 +6,7 @@ import (
 	"codebank.dev/dashboards/view"
 )
 
-// The ids of the layers of a panel, and what every kind of layer is called.
+// The ids of the layers of a panel, and the type of all layers that hold data.
 const (
 	mainLayer      = "layer"
 	trendLayer     = "trend"
@@ -14,22 +14,22 @@ const (
 	data           = "data"
 )
 
-// Colours of lights, readable on both of Kibana's themes.
+// Colours of the thresholds. They are readable in both of Kibana's themes.
 const (
 	green  = "#209280"
 	yellow = "#d6bf57"
 	red    = "#cc5642"
 )
 
-// lens is the state of one panel's Lens chart: its kind, how it is drawn, and the layers
-// of columns it is drawn from.
+// lens is the state of one panel's Lens chart: its type, its drawing settings, and its
+// layers of columns.
 type lens struct {
 	kind   string
 	visual object
 	layers map[string]columns
 }
 
-// lensOf makes the state of a panel with figures.
+// lensOf returns the state of a panel with figures.
 func lensOf(p view.Panel) lens {
 	c := columnsOf(p.Layer, "")
 	l := lens{layers: map[string]columns{mainLayer: c}}
@@ -73,8 +73,8 @@ func (l *lens) metric(p view.Panel, c columns) {
 	if len(c.buckets) > 0 {
 		l.visual["breakdownByAccessor"] = c.buckets[0]
 	}
-	if lights := p.Layer.Metrics[0].Lights; lights != nil {
-		l.visual["palette"] = palette(*lights)
+	if thresholds := p.Layer.Metrics[0].Thresholds; thresholds != nil {
+		l.visual["palette"] = palette(*thresholds)
 	}
 	if p.Trend != "" {
 		behind := columnsOf(view.Layer{
@@ -97,9 +97,9 @@ func (l *lens) table(p view.Panel, c columns) {
 	}
 	for i, id := range c.values {
 		one := object{"columnId": id}
-		if lights := p.Layer.Metrics[i].Lights; lights != nil {
+		if thresholds := p.Layer.Metrics[i].Thresholds; thresholds != nil {
 			one["colorMode"] = "cell"
-			one["palette"] = palette(*lights)
+			one["palette"] = palette(*thresholds)
 		}
 		shown = append(shown, one)
 	}
@@ -116,9 +116,9 @@ func (l *lens) gauge(p view.Panel, c columns) {
 		"shape": "horizontalBullet", "layerId": mainLayer, "layerType": data, "metricAccessor": c.values[0],
 		"minAccessor": "min", "maxAccessor": "max", "goalAccessor": "goal", "ticksPosition": "auto", "labelMajorMode": "auto",
 	}
-	if lights := p.Layer.Metrics[0].Lights; lights != nil {
+	if thresholds := p.Layer.Metrics[0].Thresholds; thresholds != nil {
 		l.visual["colorMode"] = "palette"
-		l.visual["palette"] = palette(*lights)
+		l.visual["palette"] = palette(*thresholds)
 	}
 }
 
@@ -159,7 +159,7 @@ func (l *lens) axes(p view.Panel, c columns) {
 	}
 }
 
-// references are the lines at fixed values, which are a layer of their own.
+// references adds the lines at fixed values, which have a layer of their own.
 func (l *lens) references(lines []view.Reference) object {
 	c := columns{byID: make(map[string]object)}
 	var config []object
@@ -173,22 +173,22 @@ func (l *lens) references(lines []view.Reference) object {
 	return object{"layerId": referenceLayer, "layerType": "referenceLine", "accessors": c.order, "yConfig": config}
 }
 
-// palette is three colours between two bounds, and beyond them.
-func palette(lights view.Lights) object {
+// palette returns three colours: below, between and above the two bounds.
+func palette(thresholds view.Thresholds) object {
 	colours := []string{green, yellow, red}
-	if lights.RisingIsGood {
+	if thresholds.RisingIsGood {
 		colours = []string{red, yellow, green}
 	}
-	beyond := 2*lights.Second - lights.First
+	beyond := 2*thresholds.Second - thresholds.First
 	return object{"type": "palette", "name": "custom", "params": object{
 		"name": "custom", "rangeType": "number", "rangeMin": nil, "rangeMax": nil, "progression": "fixed", "continuity": "all",
 		"reverse": false, "steps": 3, "maxSteps": 5,
-		// Where each colour ends, and where it begins.
+		// The end of each colour, and its start.
 		"stops": []object{
-			{"color": colours[0], "stop": lights.First}, {"color": colours[1], "stop": lights.Second}, {"color": colours[2], "stop": beyond},
+			{"color": colours[0], "stop": thresholds.First}, {"color": colours[1], "stop": thresholds.Second}, {"color": colours[2], "stop": beyond},
 		},
 		"colorStops": []object{
-			{"color": colours[0], "stop": nil}, {"color": colours[1], "stop": lights.First}, {"color": colours[2], "stop": lights.Second},
+			{"color": colours[0], "stop": nil}, {"color": colours[1], "stop": thresholds.First}, {"color": colours[2], "stop": thresholds.Second},
 		},
 	}}
 }

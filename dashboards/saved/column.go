@@ -8,25 +8,25 @@ import (
 	"codebank.dev/dashboards/view"
 )
 
-// object is JSON with its keys in order when it is written.
+// object is JSON. Its keys are in order when it is written.
 type object = map[string]any
 
-// records is what Kibana calls the document itself where a field is asked for.
+// records is Kibana's name for the document itself, in the place of a field.
 const records = "___records___"
 
-// columns is one layer of a Lens state while it is made: columns by id, in the order in
-// which Kibana nests and shows them.
+// columns is one layer of a Lens state under construction: the columns by id, in the
+// order in which Kibana nests and shows them.
 type columns struct {
 	order   []string
 	byID    map[string]object
 	buckets []string
 	values  []string
-	// parts of formulas come after everything that is shown.
+	// parts of formulas come after all columns that are shown.
 	parts []string
 }
 
-// columnsOf makes the columns of a layer: buckets, metrics, parts of formulas. prefix
-// keeps ids of two layers of a panel apart.
+// columnsOf makes the columns of a layer: buckets, metrics, and parts of formulas. The
+// prefix keeps the ids of two layers of a panel apart.
 func columnsOf(layer view.Layer, prefix string) columns {
 	c := columns{byID: make(map[string]object)}
 	for i, bucket := range layer.Buckets {
@@ -43,12 +43,12 @@ func columnsOf(layer view.Layer, prefix string) columns {
 	return c
 }
 
-// layer is the state that Kibana keeps of the columns.
+// layer returns the state that Kibana keeps of the columns.
 func (c columns) layer() object {
 	return object{"columnOrder": c.order, "columns": c.byID, "incompleteColumns": object{}, "sampling": 1}
 }
 
-// fixed adds a column that holds a number, for a scale or a line.
+// fixed adds a column with a fixed number, for a scale or a line.
 func (c *columns) fixed(id, label string, number float64) {
 	text := strconv.FormatFloat(number, 'f', -1, 64)
 	column := column("static_value", label, "number", "ratio")
@@ -85,7 +85,7 @@ func bucketColumn(bucket view.Bucket, metrics []view.Value, prefix string) objec
 	case view.Numbers:
 		c = column("range", b.Label, "number", "interval")
 		c["sourceField"] = b.Field
-		// Whole numbers that span less than maxBars get a bar each.
+		// Kibana gives each whole number a bar if their span is less than maxBars.
 		c["params"] = object{
 			"type": "histogram", "maxBars": b.Last - b.First + 1, "includeEmptyRows": true,
 			"ranges": []object{{"from": b.First, "to": b.Last + 1, "label": ""}},
@@ -136,7 +136,7 @@ func termsColumn(b view.Terms, metrics []view.Value, prefix string) object {
 	return c
 }
 
-// order says what the values are ordered by: themselves, a column that is shown, or a
+// order sets what the values are ordered by: themselves, a column that is shown, or a
 // figure of its own.
 func order(params object, by *view.Aggregate, metrics []view.Value, prefix string) {
 	if by == nil {
@@ -153,7 +153,7 @@ func order(params object, by *view.Aggregate, metrics []view.Value, prefix strin
 	params["orderAgg"] = aggregateColumn(*by, "Order")
 }
 
-// value adds the column of a metric, and the parts if it is a formula.
+// value adds the column of a metric. If the metric is a formula, it adds the parts too.
 func (c *columns) value(id string, value view.Value) {
 	aggregate, simple := value.Figure.(view.Aggregate)
 	if !simple {

@@ -8,7 +8,8 @@ import (
 	"codebank.dev/dashboards/view"
 )
 
-// dashboard makes the object of a page; titles are those of all pages, by id.
+// dashboard makes the saved object of a dashboard. titles are the titles of all
+// dashboards, by id.
 func dashboard(b view.Dashboard, titles map[string]string) made {
 	m := made{kind: "dashboard", id: b.ID, references: []reference{tagged()}}
 	panels := make([]object, len(b.Panels))
@@ -35,7 +36,7 @@ func dashboard(b view.Dashboard, titles map[string]string) made {
 	return m
 }
 
-// panel makes one panel, and says what it needs.
+// panel makes one panel and returns the references that it needs.
 func panel(p view.Panel, titles map[string]string) (object, []reference) {
 	made := object{
 		"panelIndex": p.ID, "title": p.Title,
@@ -61,7 +62,7 @@ func panel(p view.Panel, titles map[string]string) (object, []reference) {
 	return made, needed
 }
 
-// embedded is a Lens chart by value.
+// embedded makes a Lens chart by value.
 func embedded(p view.Panel) (object, []reference) {
 	l := lensOf(p)
 	layers := object{}
@@ -101,7 +102,8 @@ func embedded(p view.Panel) (object, []reference) {
 	return config, needed
 }
 
-// Description is what a panel's description says: its definition, and how exact it is.
+// Description returns the text of a panel's description: its definition, and how exact
+// it is.
 func Description(p view.Panel) string {
 	if p.Approximate == "" {
 		return p.Definition
@@ -151,8 +153,8 @@ func markdown(p view.Panel) object {
 	}
 }
 
-// kinds of controls: Kibana's name, and the end of its reference's name, which is not
-// the same.
+// controlKinds hold Kibana's name of each kind of control, and the end of its
+// reference's name. The two differ.
 var controlKinds = map[view.ControlKind]struct{ kind, reference string }{
 	view.Options:    {"optionsListControl", ":optionsListDataView"},
 	view.Slider:     {"rangeSliderControl", ":rangeSliderDataView"},

@@ -6,8 +6,8 @@ import (
 	"codebank.dev/dashboards/view"
 )
 
-// formula adds a metric that is a formula, and the parts that Kibana reckons it from.
-// Kibana draws nothing for a formula that comes as text alone.
+// formula adds a metric that is a formula, and the parts from which Kibana calculates
+// it. Kibana draws nothing for a formula that is text alone.
 func (c *columns) formula(id string, value view.Value) {
 	text, spans := view.Print(value.Figure)
 	p := parts{columns: c, id: id, label: "Part of " + value.Label, text: text, spans: spans}
@@ -19,20 +19,20 @@ func (c *columns) formula(id string, value view.Value) {
 	c.byID[id] = made
 }
 
-// parts makes the columns behind one formula, in the order in which Kibana's own parser
-// finds them: arguments before what takes them.
+// parts makes the columns behind one formula. Their order is that of Kibana's own
+// parser: arguments before the function that takes them.
 type parts struct {
 	columns *columns
 	id      string
 	label   string
 	text    string
 	spans   []view.Span
-	next    int // the span of the expression that is finished next
+	next    int // the span of the expression that ends next
 	count   int
 }
 
-// of returns what an expression is to the one around it: the id of a column, a number,
-// or a node of Kibana's tree of mathematics.
+// of returns the value that an expression has for the expression around it: the id of a
+// column, a number, or a node of Kibana's math tree.
 func (p *parts) of(e view.Expression) any {
 	var made any
 	switch e := e.(type) {
@@ -71,8 +71,8 @@ func (p *parts) over(operation string, of view.Expression, params object) string
 	return p.add(made)
 }
 
-// asColumn returns the id of the column that holds a part, which mathematics do not
-// have yet.
+// asColumn returns the id of the column that holds a part. A math tree gets a new
+// column.
 func (p *parts) asColumn(part any) string {
 	if id, ok := part.(string); ok {
 		return id
@@ -91,7 +91,7 @@ func (p *parts) add(column object) string {
 	return id
 }
 
-// variables returns the ids of the columns in a tree of mathematics, in their order.
+// variables returns the ids of the columns in a math tree, in their order.
 func variables(node any) []string {
 	switch node := node.(type) {
 	case string:

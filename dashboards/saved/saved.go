@@ -1,6 +1,6 @@
-// Package saved makes Kibana's saved objects of views. Strings that hold JSON are left
-// unfolded here, as they are in the files; dashboards.Fold folds them for an import.
-// The same views always give the same bytes.
+// Package saved makes Kibana's saved objects from views. The objects hold JSON
+// unfolded, in the form of the files; dashboards.Fold folds it for an import. The same
+// views always make the same bytes.
 package saved
 
 import (
@@ -12,22 +12,22 @@ import (
 	"codebank.dev/dashboards/view"
 )
 
-// Stamps are the versions that objects of each type are written in. Kibana refuses a
-// file with a stamp newer than itself, and lifts older ones on import.
+// Stamps are the versions in which objects of each type are written. Kibana refuses a
+// file with a stamp newer than itself, and migrates older objects on import.
 var Stamps = map[string]string{
 	"dashboard": "8.9.0", "index-pattern": "8.0.0", "search": "7.9.3", "tag": "8.0.0",
 }
 
-// core is the version of what all types have in common.
+// core is the version of the format that all types share.
 const core = "8.8.0"
 
-// tagID is the tag that all objects carry.
+// tagID is the id of the tag that all objects have.
 const tagID = "code-bank"
 
 // Objects makes the saved objects of data views and dashboards, ordered by type and id.
 func Objects(views []view.DataView, boards []view.Dashboard) ([]dashboards.Object, error) {
 	list := []made{{"tag", tagID, object{
-		"name": "Code Bank", "description": "Made from code; changed there.", "color": "#209280",
+		"name": "Code Bank", "description": "Generated from code. Change the code, not the object.", "color": "#209280",
 	}, nil}}
 	for _, v := range views {
 		list = append(list, dataView(v))
@@ -58,14 +58,14 @@ func Objects(views []view.DataView, boards []view.Dashboard) ([]dashboards.Objec
 	return objects, nil
 }
 
-// made is an object on its way to be written.
+// made is an object before it is written.
 type made struct {
 	kind, id   string
 	attributes object
 	references []reference
 }
 
-// reference names an object that another one needs.
+// reference names an object that another object needs.
 type reference struct {
 	ID   string `json:"id"`
 	Name string `json:"name"`
@@ -97,12 +97,12 @@ func dataView(v view.DataView) made {
 	return made{"index-pattern", string(v.Source), object{
 		"title": v.Pattern, "name": v.Name, "timeFieldName": v.TimeField, "fieldFormatMap": formats,
 		"fields": []any{}, "fieldAttrs": object{}, "runtimeFieldMap": object{}, "sourceFilters": []any{}, "typeMeta": object{},
-		// A bank without documents yet has a page of zeros, not of errors.
+		// A bank without documents yet shows zeros instead of errors.
 		"allowNoIndex": true,
 	}, nil}
 }
 
-// search is the saved search of a panel that lists documents.
+// search makes the saved search of a panel that lists documents.
 func search(p view.Panel) made {
 	return made{"search", p.Documents.ID, object{
 		"title": p.Title, "description": p.Definition, "columns": p.Documents.Fields, "grid": object{}, "hideChart": true,

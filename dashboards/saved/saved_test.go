@@ -17,7 +17,7 @@ var (
 	amount   = view.Aggregate{Function: view.Sum, Field: "amount_minor"}
 )
 
-// columnsOfFormula are the columns of a layer with one formula m, as JSON.
+// columnsOfFormula returns the columns of a layer with one formula m, as JSON.
 func columnsOfFormula(t *testing.T, figure view.Expression) (columns, string) {
 	t.Helper()
 	c := columnsOf(view.Layer{Metrics: []view.Value{{ID: "m", Label: "M", Figure: figure, Format: view.Format{Kind: view.Percent, Decimals: 2}}}}, "")
@@ -33,18 +33,18 @@ func TestAFormulaComesWithItsParts(t *testing.T) {
 		order  []string
 		has    []string
 	}{
-		{"a ratio ends in mathematics", view.Ratio(approved, all), []string{"m", "mX0", "mX1", "mX2"}, []string{
+		{"a ratio ends in a math column", view.Ratio(approved, all), []string{"m", "mX0", "mX1", "mX2"}, []string{
 			`"formula":"count(kql='status: APPROVED') / count()"`, `"references":["mX2"]`,
 			`"tinymathAst":{"args":["mX0","mX1"],"location":{"max":39,"min":0},"name":"divide","text":"count(kql='status: APPROVED') / count()","type":"function"}`,
 		}},
 		{"a single function points at its last part", view.MovingAverage{Of: amount, Window: 4}, []string{"m", "mX0", "mX1"}, []string{
 			`"formula":"moving_average(sum(amount_minor), window=4)"`, `"references":["mX1"]`, `"operationType":"moving_average","params":{"window":4},"references":["mX0"]`,
 		}},
-		{"mathematics inside a function is a column of its own", view.CumulativeSum{Of: view.Major(amount)}, []string{"m", "mX0", "mX1", "mX2"}, []string{
+		{"a math part inside a function is a column of its own", view.CumulativeSum{Of: view.Major(amount)}, []string{"m", "mX0", "mX1", "mX2"}, []string{
 			`"tinymathAst":{"args":["mX0",100],"location":{"max":38,"min":15},"name":"divide","text":"sum(amount_minor) / 100","type":"function"}`,
 			`"operationType":"cumulative_sum","params":{},"references":["mX1"]`,
 		}},
-		{"mathematics in mathematics is one tree", view.Ratio(view.Major(amount), all), []string{"m", "mX0", "mX1", "mX2"}, []string{
+		{"nested math parts are one tree", view.Ratio(view.Major(amount), all), []string{"m", "mX0", "mX1", "mX2"}, []string{
 			`"args":[{"args":["mX0",100],"location":{"max":24,"min":1},"name":"divide","text":"sum(amount_minor) / 100","type":"function"},"mX1"]`,
 			`"references":["mX0","mX1"]`,
 		}},
@@ -62,7 +62,7 @@ func TestAFormulaComesWithItsParts(t *testing.T) {
 	}
 }
 
-func TestAnAggregateIsAnOperationWithWhatIsSaidOfIt(t *testing.T) {
+func TestAnAggregateIsAnOperationWithItsSettings(t *testing.T) {
 	figure := view.Aggregate{
 		Function: view.Percentile, Field: "decision_micros", Rank: 95, Filter: approved.Filter, Shift: "1d", Within: "15m", Per: "s",
 	}
@@ -119,11 +119,11 @@ func TestAMetricWithATrendHasALinkedLayer(t *testing.T) {
 	}, needed)
 }
 
-func TestLightsBeginWhereTheyAreSaidTo(t *testing.T) {
-	text, err := json.Marshal(palette(view.Lights{First: 0.8, Second: 0.9, RisingIsGood: true}))
+func TestColoursBeginAtTheirThresholds(t *testing.T) {
+	text, err := json.Marshal(palette(view.Thresholds{First: 0.8, Second: 0.9, RisingIsGood: true}))
 	require.NoError(t, err)
 	require.Contains(t, string(text), `"colorStops":[{"color":"#cc5642","stop":null},{"color":"#d6bf57","stop":0.8},{"color":"#209280","stop":0.9}]`)
-	text, err = json.Marshal(palette(view.Lights{First: 10, Second: 60}))
+	text, err = json.Marshal(palette(view.Thresholds{First: 10, Second: 60}))
 	require.NoError(t, err)
 	require.Contains(t, string(text), `"colorStops":[{"color":"#209280","stop":null},{"color":"#d6bf57","stop":10},{"color":"#cc5642","stop":60}]`)
 }

@@ -6,33 +6,34 @@ import (
 	"codebank.dev/dashboards/kql"
 )
 
-// Use is a field that something on a dashboard needs, and what for.
+// Use is a field that a part of a dashboard needs, and the purpose of it.
 type Use struct {
 	Field string
 	For   Purpose
 }
 
-// Purpose is what a field is needed for, which its type must fit.
+// Purpose is why a field is needed. The type of the field must fit it.
 type Purpose string
 
 // The purposes.
 const (
-	// ToSearch: a query asks for the field. Any type will do.
-	ToSearch Purpose = "search"
-	// ToCompare: a query compares it: a number or a date.
-	ToCompare Purpose = "compare"
-	// ToGroup: values of it are listed: a keyword.
-	ToGroup Purpose = "group"
-	// ToCount: its different values are counted: a keyword.
-	ToCount Purpose = "count values"
-	// ToReckon: a number.
-	ToReckon Purpose = "reckon with"
-	// ToRank: its largest or smallest value is taken: a number or a date.
-	ToRank Purpose = "rank"
-	// ToTell is a date.
-	ToTell Purpose = "tell time"
-	// ToList: it is shown as it is. Any type will do.
-	ToList Purpose = "list"
+	// ToSearch: a query searches the field. Any type fits.
+	ToSearch Purpose = "searching"
+	// ToCompare: a query compares the field with a bound. It is a number or a date.
+	ToCompare Purpose = "comparing"
+	// ToGroup: a bucket lists the values of the field. It is a keyword.
+	ToGroup Purpose = "grouping"
+	// ToCount: a figure counts the different values of the field. It is a keyword.
+	ToCount Purpose = "counting values"
+	// ToCalculate: a figure calculates with the field. It is a number.
+	ToCalculate Purpose = "calculating"
+	// ToRank: a figure takes the largest or smallest value of the field. It is a number
+	// or a date.
+	ToRank Purpose = "ranking"
+	// ToPlaceInTime: the field places documents in time. It is a date.
+	ToPlaceInTime Purpose = "placing in time"
+	// ToList: the field is shown as it is. Any type fits.
+	ToList Purpose = "listing"
 )
 
 // PanelFields returns the names of the fields that a panel needs, sorted, each once.
@@ -45,7 +46,7 @@ func PanelFields(p Panel) []string {
 	return slices.Compact(names)
 }
 
-// Uses returns every field that a panel needs with what for, in no order and with
+// Uses returns every field that a panel needs, with its purpose, in no order and with
 // repeats.
 func Uses(p Panel) []Use {
 	uses := QueryUses(p.Query)
@@ -58,10 +59,10 @@ func Uses(p Panel) []Use {
 		}
 	}
 	if p.Trend != "" {
-		uses = append(uses, Use{p.Trend, ToTell})
+		uses = append(uses, Use{p.Trend, ToPlaceInTime})
 	}
 	if p.Chart == Documents {
-		uses = append(uses, Use{p.Documents.Newest, ToTell})
+		uses = append(uses, Use{p.Documents.Newest, ToPlaceInTime})
 		for _, field := range p.Documents.Fields {
 			uses = append(uses, Use{field, ToList})
 		}
@@ -73,12 +74,12 @@ func ofBucket(bucket Bucket) []Use {
 	var uses []Use
 	switch b := bucket.(type) {
 	case Time:
-		uses = append(uses, Use{b.Field, ToTell})
+		uses = append(uses, Use{b.Field, ToPlaceInTime})
 	case Terms:
 		for _, field := range b.Fields {
-			// Combinations take what they find, and so does a list of numbers.
+			// Combinations of fields accept any type, and so does a list of numbers.
 			if b.Numeric {
-				uses = append(uses, Use{field, ToReckon})
+				uses = append(uses, Use{field, ToCalculate})
 			} else if len(b.Fields) > 1 {
 				uses = append(uses, Use{field, ToList})
 			} else {
@@ -93,9 +94,9 @@ func ofBucket(bucket Bucket) []Use {
 			uses = append(uses, QueryUses(filter.Query)...)
 		}
 	case Numbers:
-		uses = append(uses, Use{b.Field, ToReckon})
+		uses = append(uses, Use{b.Field, ToCalculate})
 	case Ranges:
-		uses = append(uses, Use{b.Field, ToReckon})
+		uses = append(uses, Use{b.Field, ToCalculate})
 	}
 	return uses
 }
@@ -109,12 +110,12 @@ func ofAggregate(a Aggregate) []Use {
 	case Max, Min:
 		uses = append(uses, Use{a.Field, ToRank})
 	default:
-		uses = append(uses, Use{a.Field, ToReckon})
+		uses = append(uses, Use{a.Field, ToCalculate})
 	}
 	return uses
 }
 
-// QueryUses returns every field that a query asks for, as Uses does.
+// QueryUses returns every field that a query reads, in the form of Uses.
 func QueryUses(q kql.Query) []Use {
 	var uses []Use
 	switch q := q.(type) {

@@ -6,9 +6,9 @@ import (
 	"codebank.dev/dashboards/kql"
 )
 
-// Expression is how a figure is reckoned. It is one of Aggregate, Constant, Math,
-// MovingAverage, CumulativeSum and OverallSum. An Aggregate alone is an operation of
-// Kibana's; anything else is a formula.
+// Expression is how a figure is calculated. It is one of Aggregate, Constant, Math,
+// MovingAverage, CumulativeSum and OverallSum. In Kibana, an Aggregate alone is an
+// operation, and any other expression is a formula.
 type Expression interface{ expression() }
 
 // Function is what an Aggregate does with the documents of a row.
@@ -18,48 +18,48 @@ type Function string
 const (
 	// Count counts documents.
 	Count Function = "count"
-	// Sum adds the values of a field; 0 without documents.
+	// Sum adds the values of a field. It is 0 without documents.
 	Sum Function = "sum"
 	// Average, Max and Min have no value without documents.
 	Average Function = "average"
 	Max     Function = "max"
 	Min     Function = "min"
-	// Unique counts different values of a field, approximately.
+	// Unique counts the different values of a field. The result is an estimate.
 	Unique Function = "unique_count"
-	// Percentile is the value below which Rank per cent of the values are,
-	// approximately.
+	// Percentile is the value below which Rank per cent of the values lie. The result
+	// is an estimate.
 	Percentile Function = "percentile"
 )
 
-// Aggregate is one figure of the documents of a row.
+// Aggregate is one figure over the documents of a row.
 type Aggregate struct {
 	Function Function
 	// Field is empty for Count.
 	Field string
-	// Rank is that of a Percentile, 1 to 99.
+	// Rank is the rank of a Percentile, 1 to 99.
 	Rank int
-	// Filter chooses documents, besides those the panel's query chooses.
+	// Filter chooses among the documents that the panel's query chooses.
 	Filter kql.Query
-	// Shift takes the figure of a range of time that much earlier, for example 1d.
+	// Shift moves the range of time back by this length, for example 1d.
 	Shift string
-	// Within takes only the last stretch of the range of time, for example 15m.
+	// Within limits the figure to the last part of the range of time, for example 15m.
 	Within string
-	// Per divides by the length of the range, or of the stretch of a Time bucket, in
-	// this unit: s, m, h or d. Not in formulas.
+	// Per divides by the length of the range, or of the interval of a Time bucket, in
+	// this unit: s, m, h or d. Formulas do not support it.
 	Per string
 }
 
 // Constant is a fixed number in a formula.
 type Constant int64
 
-// Math combines two figures. What is divided by 0, or has a part without value, has
-// no value.
+// Math combines two figures. The result has no value if a part has no value, or if the
+// divisor is 0.
 type Math struct {
 	Operator    Operator
 	Left, Right Expression
 }
 
-// Operator is that of a Math.
+// Operator is the operator of a Math.
 type Operator string
 
 // The operators.
@@ -70,15 +70,15 @@ const (
 	Divide Operator = "/"
 )
 
-// MovingAverage is the mean of a figure over the Window buckets of time before a bucket;
-// the bucket itself is not among them. The layer needs a Time bucket.
+// MovingAverage is the mean of a figure over the Window time buckets before a bucket,
+// without the bucket itself. The layer needs a Time bucket.
 type MovingAverage struct {
 	Of     Expression
 	Window int
 }
 
-// CumulativeSum adds a figure up from the first bucket of time. The layer needs a
-// Time bucket.
+// CumulativeSum adds a figure up from the first time bucket. The layer needs a Time
+// bucket.
 type CumulativeSum struct{ Of Expression }
 
 // OverallSum adds a figure up over all rows.
@@ -94,13 +94,14 @@ func (OverallSum) expression()    {}
 // Ratio is one figure divided by another.
 func Ratio(of, by Expression) Math { return Math{Operator: Divide, Left: of, Right: by} }
 
-// Difference is one figure less another.
+// Difference is one figure minus another.
 func Difference(of, less Expression) Math { return Math{Operator: Minus, Left: of, Right: less} }
 
-// Major is an amount in minor units in major ones, for a currency of two decimals.
+// Major converts an amount from minor to major units, for a currency of two decimals.
 func Major(minor Expression) Math { return Ratio(minor, Constant(100)) }
 
-// Aggregates returns the aggregates of a figure, in the order they are written in.
+// Aggregates returns the aggregates of a figure, in the order in which they are
+// written.
 func Aggregates(e Expression) []Aggregate {
 	switch e := e.(type) {
 	case Aggregate:

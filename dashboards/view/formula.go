@@ -7,17 +7,18 @@ import (
 	"codebank.dev/dashboards/kql"
 )
 
-// Span is where an expression stands in the text of a formula, in bytes.
+// Span is the place of an expression in the text of a formula, in bytes.
 type Span struct{ Min, Max int }
 
-// Formula writes a figure in Kibana's language of formulas.
+// Formula writes a figure in Kibana's formula language.
 func Formula(e Expression) string {
 	text, _ := Print(e)
 	return text
 }
 
-// Print writes a formula, and says where each of its expressions stands: parts before
-// what they are part of, the left one first. Brackets around a part are not its own.
+// Print writes a formula and returns the place of each of its expressions. Parts come
+// before the expression that contains them, the left part first. The brackets around a
+// part do not belong to its span.
 func Print(e Expression) (string, []Span) {
 	var p printer
 	p.print(e)
@@ -66,7 +67,7 @@ func (p *printer) operand(e Expression) {
 	p.text.WriteString(")")
 }
 
-// arguments are what stands between the brackets of an aggregate.
+// arguments returns the text between the brackets of an aggregate.
 func arguments(a Aggregate) []string {
 	var list []string
 	if a.Field != "" {

@@ -2,11 +2,12 @@ package view
 
 import "codebank.dev/dashboards/kql"
 
-// Layer is a table of figures: a row for each combination of its buckets' values that
-// there is, and in each row the metrics.
+// Layer is a table of figures. It has a row for each combination of bucket values that
+// occurs. Each row has the metrics.
 type Layer struct {
-	// Buckets divide the documents, the first one outermost: the second divides what
-	// each bucket of the first holds. None: one row for all documents.
+	// Buckets divide the documents, the outermost first: the second bucket divides what
+	// each bucket of the first holds. Without buckets there is one row for all
+	// documents.
 	Buckets []Bucket
 	// Metrics are the figures of each row.
 	Metrics []Value
@@ -14,57 +15,60 @@ type Layer struct {
 
 // Bucket divides documents. It is one of Time, Terms, Filters, Numbers and Ranges.
 type Bucket interface {
-	// Title is what the column or axis is called.
+	// Title is the name of the column or axis.
 	Title() string
 	bucket()
 }
 
 type (
-	// Time divides by equal stretches of time. Stretches without documents are there.
+	// Time divides by intervals of equal length. Intervals without documents are
+	// included.
 	Time struct {
 		Label string
 		Field string
-		// Interval is auto, or a stretch as Elasticsearch writes it: 1m, 1h, 1d.
+		// Interval is auto, or a length as Elasticsearch writes it: 1m, 1h, 1d.
 		Interval string
 	}
 
-	// Terms divides by the values of a field, or by the combinations of those of
-	// several. Documents without the field are left out.
+	// Terms divides by the values of a field, or by the combinations of values of
+	// several fields. Documents without the field are left out.
 	Terms struct {
 		Label string
-		// Fields are one or more; their combinations count.
+		// Fields are one or more fields. Of several fields, each combination of values
+		// counts.
 		Fields []string
 		// Numeric says that the only field holds numbers.
 		Numeric bool
 		// Size is how many values are shown.
 		Size int
-		// By orders the values, the largest first; nil: by the value itself, the
-		// smallest first.
+		// By orders the values by a figure, the largest first. If it is nil, the values
+		// order themselves, the smallest first.
 		By *Aggregate
-		// Ascending turns By round: the smallest first.
+		// Ascending reverses By: the smallest first.
 		Ascending bool
-		// Other gathers the values that are not shown in a last one.
+		// Other adds a last value that gathers all values not shown.
 		Other bool
-		// Accurate asks each shard for many more values than are shown: without it
-		// the smallest by a figure can be missed.
+		// Accurate makes each shard return many more values than are shown. Without it,
+		// the values with the smallest figures can be missing.
 		Accurate bool
 	}
 
-	// Filters divides by queries; a document may be in several, or in none.
+	// Filters divides by queries. A document may belong to several, or to none.
 	Filters struct {
 		Label   string
 		Filters []Filter
 	}
 
-	// Numbers divides by the whole numbers that a field holds, one bucket for each,
-	// from First to Last. Numbers without documents may be there or not.
+	// Numbers divides by the whole numbers that a field holds, with one bucket for each
+	// number from First to Last. Numbers without documents may be included or not.
 	Numbers struct {
 		Label       string
 		Field       string
 		First, Last int
 	}
 
-	// Ranges divides by ranges of a number; a document in none is left out.
+	// Ranges divides by ranges of a number. A document outside of all ranges is left
+	// out.
 	Ranges struct {
 		Label  string
 		Field  string
@@ -82,7 +86,7 @@ type Filter struct {
 type Range struct {
 	Label string
 	From  int64
-	// Below is 0 when there is no upper bound.
+	// Below is 0 if there is no upper bound.
 	Below int64
 }
 
@@ -107,16 +111,16 @@ func (Filters) bucket() {}
 func (Numbers) bucket() {}
 func (Ranges) bucket()  {}
 
-// Value is one metric of a layer: a figure, and how it is shown.
+// Value is one metric of a layer: a figure and how it is shown.
 type Value struct {
 	// ID is unique within the layer.
 	ID     string
 	Label  string
 	Figure Expression
 	Format Format
-	// Lights colour the figure, in a Metric, a Gauge or a Table.
-	Lights *Lights
-	// Right puts a series on a second axis, at the right.
+	// Thresholds colour the figure in a Metric, a Gauge or a Table.
+	Thresholds *Thresholds
+	// Right puts the series on a second axis on the right.
 	Right bool
 }
 
@@ -124,9 +128,9 @@ type Value struct {
 type Format struct {
 	Kind     FormatKind
 	Decimals int
-	// Unit is what a Duration counts, and the currency of Money.
+	// Unit is the unit of a Duration, or the currency of Money.
 	Unit string
-	// As is the unit a Duration is shown in: Milliseconds or Seconds.
+	// As is the unit in which a Duration is shown: Milliseconds or Seconds.
 	As string
 }
 
@@ -135,7 +139,7 @@ type FormatKind string
 
 // The kinds of figures.
 const (
-	// Number is a number without unit.
+	// Number is a number without a unit.
 	Number FormatKind = "number"
 	// Percent shows a ratio: 0.25 is 25 %.
 	Percent FormatKind = "percent"
@@ -145,7 +149,8 @@ const (
 	Duration FormatKind = "duration"
 	// Bytes shows a size.
 	Bytes FormatKind = "bytes"
-	// Moment shows a point in time, in milliseconds since 1970 as Elasticsearch gives it.
+	// Moment shows a point in time. Its value is in milliseconds since 1970, as
+	// Elasticsearch returns it.
 	Moment FormatKind = "moment"
 )
 
@@ -156,10 +161,11 @@ const (
 	Seconds      = "seconds"
 )
 
-// Lights say which figures are good: up to First, up to Second, and beyond are green,
-// yellow and red, or red, yellow and green when RisingIsGood. Bounds are in the unit of
-// the figure before Format, a ratio for a percentage; a bound belongs to what is above it.
-type Lights struct {
+// Thresholds are the bounds of the colours of a figure. Below First the figure is green, below
+// Second yellow, and from Second on red. With RisingIsGood the order is red, yellow,
+// green. The bounds are in the unit of the figure before Format, and a percentage is a
+// ratio.
+type Thresholds struct {
 	First, Second float64
 	RisingIsGood  bool
 }

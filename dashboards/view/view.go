@@ -1,7 +1,7 @@
-// Package view is what an analyst sees, as types: dashboards, their panels, and the
-// figures in them, each with its definition. Whoever draws a dashboard – Kibana by
-// saved objects, a terminal, the page of definitions – and whoever asks Elasticsearch
-// for its figures reads these values, so that nothing is told twice.
+// Package view describes what an analyst sees, as types: dashboards, their panels, and
+// the figures of the panels, each with its definition. Kibana (by saved objects), the
+// terminal and the page of definitions are drawn from these values. The searches in
+// Elasticsearch are made from them too. So each fact stands in one place.
 package view
 
 import (
@@ -13,7 +13,7 @@ import (
 // Columns is the width of a dashboard in units of Grid.
 const Columns = 48
 
-// Source is where a panel's documents come from: the id of a data view of Kibana,
+// Source is where a panel's documents come from. It is the id of a data view in Kibana,
 // and the alias under which Elasticsearch reads the same indices.
 type Source string
 
@@ -21,24 +21,25 @@ type Source string
 const (
 	// Transactions has a document for each event of a customer account.
 	Transactions Source = "transactions"
-	// Watermarks has documents that say up to which time a partition is in the index.
+	// Watermarks has documents that say up to which time the index is complete for a
+	// partition.
 	Watermarks Source = "watermarks"
 )
 
-// DataView is a source as Kibana knows it.
+// DataView is a source in the form of a Kibana data view.
 type DataView struct {
 	Source Source
-	// Name is what people choose it by.
+	// Name is the name under which people choose it.
 	Name string
-	// Pattern is the names of its indices.
+	// Pattern matches the names of its indices.
 	Pattern string
-	// TimeField is the field that ranges of time choose documents by.
+	// TimeField is the field by which a range of time chooses documents.
 	TimeField string
-	// Formats say how values of fields are shown where no panel says otherwise.
+	// Formats say how the values of fields are shown where no panel sets a format.
 	Formats map[string]FieldFormat
 }
 
-// FieldFormat is a format of a data view: Kibana's name of it and its parameters.
+// FieldFormat is a format of a data view: Kibana's name for it, and its parameters.
 type FieldFormat struct {
 	ID     string
 	Params map[string]any
@@ -46,14 +47,14 @@ type FieldFormat struct {
 
 // Dashboard is one page of panels.
 type Dashboard struct {
-	// ID never changes: links and imports find the dashboard by it.
+	// ID never changes, because links and imports find the dashboard by it.
 	ID          string
 	Title       string
 	Description string
-	// From is where the range of time begins when the dashboard is opened, for
-	// example now-24h; it ends now.
+	// From is the start of the range of time when the dashboard opens, for example
+	// now-24h. The range ends now.
 	From string
-	// Refresh is how often an open dashboard asks again.
+	// Refresh is the time after which an open dashboard loads its figures again.
 	Refresh  time.Duration
 	Controls []Control
 	Panels   []Panel
@@ -64,17 +65,17 @@ type Control struct {
 	ID    string
 	Title string
 	Kind  ControlKind
-	// Field is what is filtered, of Source; both are empty for a time slider.
+	// Field is the field of Source that is filtered. Both are empty for a time slider.
 	Field  string
 	Source Source
 }
 
-// ControlKind is the way a control is set.
+// ControlKind is the kind of a control.
 type ControlKind string
 
 // The kinds of controls.
 const (
-	// Options is a list of the values that there are.
+	// Options is a list of the values that exist.
 	Options ControlKind = "options"
 	// Slider is a range of numbers.
 	Slider ControlKind = "slider"
@@ -82,76 +83,82 @@ const (
 	TimeSlider ControlKind = "time slider"
 )
 
-// Grid is a panel's place: columns from the left, rows from the top, and its size.
+// Grid is the place of a panel, in columns from the left and rows from the top, and its
+// size.
 type Grid struct{ X, Y, W, H int }
 
 // Panel is one figure, chart, table or text of a dashboard.
 type Panel struct {
-	// ID never changes; it is unique within the dashboard.
+	// ID never changes. It is unique within the dashboard.
 	ID string
-	// Title says what is shown; it is unique within the dashboard.
+	// Title says what the panel shows. It is unique within the dashboard.
 	Title string
-	// Definition says in a sentence or two how the figure comes about: what is
-	// counted, of what, and what is left out.
+	// Definition explains the figure in a few sentences: what is counted, among what,
+	// and what is left out.
 	Definition string
-	// Approximate says by how much a figure may be off and why; empty when exact.
+	// Approximate says how exact the figure is, and why. It is empty for an exact
+	// figure.
 	Approximate string
 	Grid        Grid
 	Chart       Chart
 	Source      Source
-	// Query chooses the documents that count for everything in the panel.
+	// Query chooses the documents of everything in the panel.
 	Query kql.Query
-	// From begins the panel's own range of time, for example now-15m or now/d; empty:
-	// the dashboard's range.
+	// From is the start of the panel's own range of time, for example now-15m or now/d.
+	// If it is empty, the panel uses the dashboard's range.
 	From string
-	// To ends the panel's own range; empty: now. Only with From.
+	// To is the end of the panel's own range. If it is empty, the range ends now. It
+	// needs From.
 	To string
-	// Unfiltered panels pass over what readers choose by controls, all but time.
+	// Unfiltered panels ignore what readers choose by controls, except the time.
 	Unfiltered bool
-	// Layer holds the figures; it is empty for Links, Text and Documents.
+	// Layer holds the figures. It is empty for Links, Text and Documents.
 	Layer Layer
-	// Trend is the field of time over which a Metric's first figure is also drawn,
-	// behind it; empty: not drawn.
+	// Trend is the time field of a Metric's trend line, which shows the first figure
+	// over time behind the figure. If it is empty, there is no trend line.
 	Trend string
-	// References are lines across a Line, Area or Bar chart, for an objective.
+	// References are lines across a Line, Area or Bar chart, for example an objective.
 	References []Reference
 	// Gauge is the scale of a Gauge.
 	Gauge Scale
-	// Drilldowns lead from a value in the panel to another dashboard, filtered by it.
+	// Drilldowns lead from a value in the panel to another dashboard, which is then
+	// filtered by the value.
 	Drilldowns []Drilldown
-	// Links are the dashboards, by id, that a Links panel leads to, in its order.
+	// Links are the ids of the dashboards that a Links panel leads to, in its order.
 	Links []string
-	// Text is what a Text panel says, in Markdown.
+	// Text is the text of a Text panel, in Markdown.
 	Text string
-	// Documents is what a Documents panel lists.
+	// Documents says what a Documents panel lists.
 	Documents DocumentList
 }
 
 // Chart is the form of a panel.
 type Chart string
 
-// The charts. A chart with axes (Line to BarHorizontal) has the last bucket on its
-// horizontal axis (BarHorizontal: vertical), and the one before it splits the series.
+// The charts. A chart with axes (Line to BarHorizontal) has its last bucket on the
+// horizontal axis, or on the vertical axis for BarHorizontal. The bucket before the
+// last splits the series.
 const (
-	// Metric is a figure: the layer's first metric large, its second one small. A
-	// bucket makes one figure for each of its values.
+	// Metric shows the layer's first metric large and its second metric small. A bucket
+	// makes one such figure for each of its values.
 	Metric Chart = "metric"
 	Line   Chart = "line"
 	Area   Chart = "area"
-	// AreaStacked puts the series on top of each other.
+	// AreaStacked stacks the series.
 	AreaStacked Chart = "stacked area"
 	Bar         Chart = "bar"
 	BarStacked  Chart = "stacked bar"
-	// BarPercentage shows each series' share of the whole bar.
+	// BarPercentage shows the share of each series in the whole bar.
 	BarPercentage Chart = "100 % bar"
 	BarHorizontal Chart = "horizontal bar"
 	// Donut has a slice for each value of its buckets.
 	Donut Chart = "donut"
-	// Table has a column for each bucket, then one for each metric.
+	// Table has a column for each bucket, then a column for each metric.
 	Table Chart = "table"
-	// Heatmap has the first bucket on the vertical axis, the second on the horizontal.
+	// Heatmap has the first bucket on the vertical axis and the second on the
+	// horizontal axis.
 	Heatmap Chart = "heatmap"
-	// Gauge is the layer's only metric on a scale.
+	// Gauge shows the layer's only metric on a scale.
 	Gauge Chart = "gauge"
 	// Links leads to other dashboards.
 	Links Chart = "links"
@@ -172,7 +179,7 @@ type Reference struct {
 // Scale is the scale of a gauge, in the unit of its metric.
 type Scale struct{ Min, Max, Goal float64 }
 
-// Drilldown leads to another dashboard with the value clicked as its filter.
+// Drilldown leads to another dashboard, filtered by the value that the reader clicked.
 type Drilldown struct {
 	ID   string
 	Name string
@@ -182,9 +189,9 @@ type Drilldown struct {
 
 // DocumentList is a list of documents.
 type DocumentList struct {
-	// ID is that of the saved search.
+	// ID is the id of the saved search.
 	ID string
-	// Newest is the field of time that orders them, the newest first.
+	// Newest is the time field that orders the documents, the newest first.
 	Newest string
 	// Fields are the columns, after the time.
 	Fields []string

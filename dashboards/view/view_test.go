@@ -25,7 +25,7 @@ func TestFormula(t *testing.T) {
 		want   string
 	}{
 		{"a ratio", view.Ratio(approved, attempts), "count(kql='status: APPROVED') / count()"},
-		{"a part that is mathematics has brackets", view.Ratio(view.Major(amount), attempts), "(sum(amount_minor) / 100) / count()"},
+		{"a math part has brackets", view.Ratio(view.Major(amount), attempts), "(sum(amount_minor) / 100) / count()"},
 		{"a filter, a shift and a stretch", shifted, `sum(amount_minor, kql='merchant_name: "d\'Ávila"', shift='1d', reducedTimeRange='15m')`},
 		{"a percentile", view.Aggregate{Function: view.Percentile, Field: "decision_micros", Rank: 95}, "percentile(decision_micros, percentile=95)"},
 		{"a mean over buckets", view.MovingAverage{Of: attempts, Window: 6}, "moving_average(count(), window=6)"},

@@ -21,14 +21,14 @@ const patience = time.Minute
 
 // Asker asks the Elasticsearch at an address for panels of the catalogue. An answer
 // may be one that the server has kept of the same search.
-func Asker(address string) query.Asker { return asker(address, true) }
+func Asker(address string) query.Client { return asker(address, true) }
 
 // Fresh is an Asker whose every answer is reckoned anew.
-func Fresh(address string) query.Asker { return asker(address, false) }
+func Fresh(address string) query.Client { return asker(address, false) }
 
-func asker(address string, kept bool) query.Asker {
+func asker(address string, kept bool) query.Client {
 	client := &http.Client{Timeout: patience}
-	return query.Asker{Views: catalogue.DataViews(), Search: func(ctx context.Context, requests []query.Request) ([]json.RawMessage, error) {
+	return query.Client{Views: catalogue.DataViews(), Search: func(ctx context.Context, requests []query.Request) ([]json.RawMessage, error) {
 		body, err := searches(requests, kept)
 		if err != nil {
 			return nil, err

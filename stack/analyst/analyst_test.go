@@ -27,7 +27,7 @@ var day = query.Range{From: time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC), To: tim
 
 func TestAllPanelsAreAskedForInOneRequest(t *testing.T) {
 	for name, tt := range map[string]struct {
-		asker func(string) query.Asker
+		asker func(string) query.Client
 		head  string
 	}{
 		"kept answers will do": {analyst.Asker, `{"index":"transactions","ignore_unavailable":true,"allow_no_indices":true}`},

@@ -69,7 +69,7 @@ func (j *judge) board(board view.Dashboard, results []query.Result) {
 			j.t.Errorf("%s: %v", name, result.Err)
 		case result.Panel.Chart == view.Documents:
 			j.list(name, result)
-		case len(result.Panel.Layer.Metrics) > 0 && figures.Unreckoned[result.Panel.ID] == "":
+		case len(result.Panel.Layer.Metrics) > 0 && figures.WithoutFigure[result.Panel.ID] == "":
 			j.panel(board.ID, result)
 		}
 	}
@@ -84,7 +84,7 @@ func (j *judge) panel(board string, result query.Result) {
 		j.t.Errorf("%s: nobody has reckoned it by hand", name)
 		return
 	}
-	question := figures.Question{
+	question := figures.Input{
 		Documents: j.documents, From: result.Range.From, To: result.Range.To, Interval: result.Table.Interval,
 	}
 	rows := figure(question)
@@ -380,7 +380,7 @@ func (j *judge) requireSomething(zeros bool) {
 	for _, board := range catalogue.Dashboards() {
 		for _, panel := range board.Panels {
 			name := board.ID + "/" + panel.ID
-			if panel.Chart == view.Links || panel.Chart == view.Text || figures.Unreckoned[panel.ID] != "" {
+			if panel.Chart == view.Links || panel.Chart == view.Text || figures.WithoutFigure[panel.ID] != "" {
 				continue
 			}
 			total += j.compared[name]

@@ -78,7 +78,7 @@ func (s *showing) show(ctx context.Context, name string) error {
 	if err != nil {
 		return misused("elasticsearch-url", err)
 	}
-	asker := figures.Asker{Views: catalogue.DataViews(), Search: func(ctx context.Context, requests []figures.Request) ([]json.RawMessage, error) {
+	asker := figures.Client{Views: catalogue.DataViews(), Search: func(ctx context.Context, requests []figures.Request) ([]json.RawMessage, error) {
 		searches := make([]elasticsearch.Search, len(requests))
 		for i, request := range requests {
 			searches[i] = elasticsearch.Search{Index: request.Index, Body: request.Body}
@@ -144,7 +144,7 @@ func (s *showing) print(board view.Dashboard, span figures.Range, results []figu
 		}
 	}
 	if !s.json() {
-		paper := draw.Paper{Width: s.width(), Colours: s.colours(), Definitions: s.define}
+		paper := draw.Terminal{Width: s.width(), Colours: s.colours(), Definitions: s.define}
 		if _, err := fmt.Fprint(s.streams.out, paper.Dashboard(board, span, results)); err != nil {
 			return err
 		}

@@ -13,69 +13,72 @@ import (
 
 // Request is one search.
 type Request struct {
-	// Index is an alias. An alias that is not there is to be passed over: it comes with
-	// the first document.
+	// Index is an alias. A search must ignore an alias that does not exist, because the
+	// first document creates it.
 	Index string
-	// Body is that of _search.
+	// Body is the body of the _search request.
 	Body json.RawMessage
 }
 
 const (
-	// listed is how many documents a list shows.
-	listed = 20
-	// combined bounds the values of each field whose combinations are asked for.
-	combined = 1000
-	// spare is how many values each shard gives besides three times those that are shown,
-	// so that the largest of all are among them; accurate is for those that are rare.
-	spare    = 30
-	accurate = 1000
-	// precision is up to how many values Elasticsearch counts different ones almost
-	// exactly; it allows no more.
-	precision = 40_000
+	// documentLimit is how many documents a list shows.
+	documentLimit = 20
+	// combinationLimit is how many values of each field are read when combinations of
+	// fields are requested.
+	combinationLimit = 1000
+	// extraShardValues is how many values each shard returns in addition to three times
+	// the shown ones, so that the largest values of all shards are among them.
+	// accurateShardValues is for fields whose values are rare.
+	extraShardValues    = 30
+	accurateShardValues = 1000
+	// precisionThreshold is the number of different values up to which Elasticsearch
+	// counts almost exactly. It allows no more than this.
+	precisionThreshold = 40_000
 )
 
-// question is what is asked of Elasticsearch for a panel.
-type question struct {
+// panelQuery is the query for one panel.
+type panelQuery struct {
 	panel    view.Panel
-	time     string // the field that chooses by time
+	time     string // the field that ranges of time apply to
 	at       Range
 	interval time.Duration
-	// shifts are the different shifts of time of the panel's figures, none first.
+	// shifts are the different time shifts of the panel's figures. The first is no
+	// shift.
 	shifts []time.Duration
 	groups []group
-	slots  map[string]slot // by the key of an aggregate
+	slots  map[string]slot // by the key of the aggregate
 }
 
-// group is figures of the same documents of a row.
+// group is the figures over the same documents of a row.
 type group struct {
 	shift, within time.Duration
 	filter        kql.Query
 	metrics       object
-	names         map[string]string // of metrics, by what they reckon
-	ranks         map[string][]int  // of percentiles, by name
+	names         map[string]string // names of the metrics, by operation and field
+	ranks         map[string][]int  // ranks of the percentiles, by the name of the metric
 }
 
-// bare says that the documents are all those of a row.
-func (g *group) bare() bool { return g.within == 0 && kql.Empty(g.filter) }
+// unfiltered reports whether the group covers all documents of a row.
+func (g *group) unfiltered() bool { return g.within == 0 && kql.Empty(g.filter) }
 
-// slot is where the answer has the value of an aggregate.
+// slot is the place of an aggregate's value in the response.
 type slot struct {
 	group  int
 	metric string // empty for a count
 	of     view.Aggregate
 }
 
-// ask works out what is asked for a panel in its own range of time or the dashboard's,
-// whose end is what the panel takes for now.
-func ask(panel view.Panel, timeField string, dashboard Range) (*question, error) {
-	q := &question{panel: panel, time: timeField, at: dashboard, shifts: []time.Duration{0}, slots: map[string]slot{}}
+// newPanelQuery returns the query for a panel, over the panel's own range of time or
+// the dashboard's. The end of the dashboard's range is the panel's now.
+func newPanelQuery(panel view.Panel, timeField string, dashboard Range) (*panelQuery, error) {
+	q := &panelQuery{panel: panel, time: timeField, at: dashboard, shifts: []time.Duration{0}, slots: map[string]slot{}}
 	if panel.From != "" {
 		to := panel.To
 		if to == "" {
 			to = "now"
 		}
 		var err error
-		// now/d at midnight is no stretch yet; the least one is.
+		// At midnight, now/d is an empty range; it becomes one millisecond long.
 		if q.at, err = Between(panel.From, to, dashboard.To); err != nil {
 			from, failed := ParseMoment(panel.From, dashboard.To)
 			if failed != nil || from.After(dashboard.To) || panel.To != "" {
@@ -85,9 +88,9 @@ func ask(panel view.Panel, timeField string, dashboard Range) (*question, error)
 		}
 	}
 	for _, bucket := range panel.Layer.Buckets {
-		if stretches, ok := bucket.(view.Time); ok {
+		if timeBucket, ok := bucket.(view.Time); ok {
 			var err error
-			if q.interval, err = intervalOf(stretches.Interval, q.at); err != nil {
+			if q.interval, err = intervalOf(timeBucket.Interval, q.at); err != nil {
 				return nil, err
 			}
 		}
@@ -102,11 +105,11 @@ func ask(panel view.Panel, timeField string, dashboard Range) (*question, error)
 	return q, nil
 }
 
-// keyOf tells aggregates apart that are different figures.
+// keyOf returns a text that is different for different figures.
 func keyOf(a view.Aggregate) string { return view.Formula(a) }
 
-// add makes sure that an aggregate is among what is asked.
-func (q *question) add(a view.Aggregate) error {
+// add adds an aggregate to the query, unless it is already there.
+func (q *panelQuery) add(a view.Aggregate) error {
 	if _, known := q.slots[keyOf(a)]; known {
 		return nil
 	}
@@ -123,16 +126,16 @@ func (q *question) add(a view.Aggregate) error {
 }
 
 // groupOf returns the place of the group that an aggregate belongs to.
-func (q *question) groupOf(a view.Aggregate) (int, error) {
+func (q *panelQuery) groupOf(a view.Aggregate) (int, error) {
 	var shift, within time.Duration
 	var err error
 	if a.Shift != "" {
-		if shift, err = parseStretch(a.Shift); err != nil {
+		if shift, err = parseLength(a.Shift); err != nil {
 			return 0, err
 		}
 	}
 	if a.Within != "" {
-		if within, err = parseStretch(a.Within); err != nil {
+		if within, err = parseLength(a.Within); err != nil {
 			return 0, err
 		}
 	}
@@ -152,30 +155,31 @@ func (q *question) groupOf(a view.Aggregate) (int, error) {
 	return at, nil
 }
 
-// operations are what Elasticsearch calls the functions. An average is asked for with
-// its parts, for averages do not add up.
+// operations are Elasticsearch's names of the functions. An average is requested as its
+// parts, because averages cannot be added.
 var operations = map[view.Function]string{
 	view.Sum: "sum", view.Average: "stats", view.Max: "max", view.Min: "min", view.Unique: "cardinality", view.Percentile: "percentiles",
 }
 
-// add returns the name of an aggregate in the group; empty for a count, which needs none.
+// add returns the name of an aggregate in the group. The name of a count is empty,
+// because a count needs no aggregation.
 func (g *group) add(a view.Aggregate) (string, error) {
 	if a.Function == view.Count {
 		return "", nil
 	}
 	operation, known := operations[a.Function]
 	if !known || a.Field == "" {
-		return "", fmt.Errorf("query: %s is no function of a field", view.Formula(a))
+		return "", fmt.Errorf("query: %s is not a function of a field", view.Formula(a))
 	}
-	name, there := g.names[operation+" "+a.Field]
-	if !there {
+	name, known := g.names[operation+" "+a.Field]
+	if !known {
 		name = "m" + strconv.Itoa(len(g.names))
 		g.names[operation+" "+a.Field] = name
 	}
 	settings := object{"field": a.Field}
 	switch a.Function {
 	case view.Unique:
-		settings["precision_threshold"] = precision
+		settings["precision_threshold"] = precisionThreshold
 	case view.Percentile:
 		if !slices.Contains(g.ranks[name], a.Rank) {
 			g.ranks[name] = append(g.ranks[name], a.Rank)
@@ -186,8 +190,8 @@ func (g *group) add(a view.Aggregate) (string, error) {
 	return name, nil
 }
 
-// request writes the search.
-func (q *question) request() (Request, error) {
+// request returns the search.
+func (q *panelQuery) request() (Request, error) {
 	var body object
 	if q.panel.Chart == view.Documents {
 		body = q.documents()
@@ -215,18 +219,18 @@ func (q *question) request() (Request, error) {
 	return Request{Index: string(q.panel.Source), Body: written}, nil
 }
 
-func (q *question) documents() object {
+func (q *panelQuery) documents() object {
 	list := q.panel.Documents
 	return object{
-		"size": listed, "track_total_hits": true, "_source": append([]string{list.Newest}, list.Fields...),
+		"size": documentLimit, "track_total_hits": true, "_source": append([]string{list.Newest}, list.Fields...),
 		"query": object{"bool": object{"filter": []object{condition(q.panel.Query), during(q.time, q.at)}}},
 		"sort":  []object{{list.Newest: object{"order": "desc", "unmapped_type": "date"}}},
 	}
 }
 
-// split is the level at which the documents are told apart by shift: outside the
-// stretches of time, which differ, and inside everything else, which does not.
-func (q *question) split() int {
+// split is the level at which the documents are split by shift. It lies outside the
+// time buckets, which differ by shift, and inside all other buckets, which do not.
+func (q *panelQuery) split() int {
 	at := slices.IndexFunc(q.panel.Layer.Buckets, func(b view.Bucket) bool { _, ok := b.(view.Time); return ok })
 	if at < 0 {
 		return len(q.panel.Layer.Buckets)
@@ -234,9 +238,9 @@ func (q *question) split() int {
 	return at
 }
 
-// level returns the aggregations of one level of buckets and all below. shift is the
-// place of the shift that was told apart above, -1 when none was yet.
-func (q *question) level(at, shift int) object {
+// level returns the aggregations of one level of buckets and of all levels below. shift
+// is the place of the shift that a level above split off, or -1 before the split.
+func (q *panelQuery) level(at, shift int) object {
 	if shift < 0 && at == q.split() {
 		if len(q.shifts) == 1 {
 			return q.level(at, 0)
@@ -252,7 +256,7 @@ func (q *question) level(at, shift int) object {
 	}
 	switch b := q.panel.Layer.Buckets[at].(type) {
 	case view.Time:
-		return object{"b": with(q.stretches(b, shift), q.level(at+1, shift))}
+		return object{"b": with(q.intervals(b, shift), q.level(at+1, shift))}
 	case view.Terms:
 		return q.terms(b, at, shift)
 	case view.Filters:
@@ -265,10 +269,10 @@ func (q *question) level(at, shift int) object {
 	case view.Ranges:
 		return object{"b": with(ranges(b), q.level(at+1, shift))}
 	}
-	panic("query: a bucket of another kind")
+	panic("query: unknown kind of bucket")
 }
 
-// with adds what is below to an aggregation, unless it is nothing.
+// with adds the level below to an aggregation, unless the level is empty.
 func with(aggregation, below object) object {
 	if len(below) > 0 {
 		aggregation["aggs"] = below
@@ -276,9 +280,9 @@ func with(aggregation, below object) object {
 	return aggregation
 }
 
-// stretches divides by time such that shifted stretches begin a shift before those
-// they are compared with.
-func (q *question) stretches(b view.Time, shift int) object {
+// intervals divides by time. Shifted intervals begin exactly one shift before the
+// intervals that they are compared with.
+func (q *panelQuery) intervals(b view.Time, shift int) object {
 	by := q.shifts[max(shift, 0)]
 	at := q.at.earlier(by)
 	offset := (q.interval - by%q.interval) % q.interval
@@ -311,26 +315,27 @@ func ranges(b view.Ranges) object {
 }
 
 // leaf returns the aggregations of a row.
-func (q *question) leaf(shift int) object {
+func (q *panelQuery) leaf(shift int) object {
 	leaf := object{}
 	for i := range q.groups {
 		g := &q.groups[i]
 		if g.shift != q.shifts[shift] {
 			continue
 		}
-		if g.bare() {
+		if g.unfiltered() {
 			for name, metric := range g.metrics {
 				leaf["g"+strconv.Itoa(i)+name] = metric
 			}
 			continue
 		}
-		leaf["g"+strconv.Itoa(i)] = with(object{"filter": q.chosen(g)}, g.metrics)
+		leaf["g"+strconv.Itoa(i)] = with(object{"filter": q.groupCondition(g)}, g.metrics)
 	}
 	return leaf
 }
 
-// chosen is the condition of a group's documents besides its row's.
-func (q *question) chosen(g *group) object {
+// groupCondition is the condition that chooses a group's documents among those of its
+// row.
+func (q *panelQuery) groupCondition(g *group) object {
 	if g.within == 0 {
 		return condition(g.filter)
 	}
@@ -339,7 +344,7 @@ func (q *question) chosen(g *group) object {
 	}}}
 }
 
-// approximate says whether a figure is an estimate.
+// approximate reports whether a figure is an estimate.
 func approximate(e view.Expression) bool {
 	return slices.ContainsFunc(view.Aggregates(e), func(a view.Aggregate) bool {
 		return a.Function == view.Unique || a.Function == view.Percentile

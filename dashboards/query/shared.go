@@ -10,28 +10,30 @@ import (
 	"codebank.dev/dashboards/view"
 )
 
-// together is one search for the figures of one or more panels.
-type together struct {
-	// panel has the figures of all of them.
-	panel    view.Panel
-	owners   []owner
-	question *question
+// sharedSearch is one search for the figures of one or more panels.
+type sharedSearch struct {
+	// panel has the figures of all panels.
+	panel  view.Panel
+	owners []owner
+	query  *panelQuery
 }
 
-// owner is whose some of the figures are.
+// owner is the panel that some of the figures belong to.
 type owner struct {
 	panel string
-	// result is the place among the results; trend says that they are its trend.
+	// result is the place among the results. trend says that the figures are the trend
+	// of that result.
 	result int
 	trend  bool
-	// from and to are the places of the figures.
+	// from and to are the places of the figures in the shared panel.
 	from, to int
 }
 
-// shared returns the searches for panels. Panels of the same documents in the same
-// buckets share one: what a search costs is mostly finding and dividing documents.
-func shared(panels []view.Panel) []together {
-	var list []together
+// shared returns the searches for panels. Panels over the same documents in the same
+// buckets share one search, because most of the cost of a search is finding and
+// dividing documents.
+func shared(panels []view.Panel) []sharedSearch {
+	var list []sharedSearch
 	for i, panel := range panels {
 		if panel.Chart == view.Links || panel.Chart == view.Text {
 			continue
@@ -44,7 +46,7 @@ func shared(panels []view.Panel) []together {
 			}
 			if at == len(list) {
 				part.Layer.Metrics = append([]view.Value{}, part.Layer.Metrics...)
-				list = append(list, together{panel: part, owners: []owner{own}})
+				list = append(list, sharedSearch{panel: part, owners: []owner{own}})
 				continue
 			}
 			metrics := &list[at].panel.Layer.Metrics
@@ -56,8 +58,8 @@ func shared(panels []view.Panel) []together {
 	return list
 }
 
-// alike reports whether two panels divide the same documents in the same way. Shifts
-// of time bring documents of another range in, and are left alone.
+// alike reports whether two panels divide the same documents in the same way. Panels
+// with time shifts are never alike, because a shift adds documents of another range.
 func alike(a, b view.Panel) bool {
 	return a.Chart != view.Documents && b.Chart != view.Documents &&
 		a.Source == b.Source && a.From == b.From && a.To == b.To && kql.Text(a.Query) == kql.Text(b.Query) &&
@@ -75,21 +77,21 @@ func shifts(panel view.Panel) bool {
 	return false
 }
 
-// fail gives an error to all panels.
-func (s together) fail(results []Result, err error) {
+// fail gives an error to all panels of the search.
+func (s sharedSearch) fail(results []Result, err error) {
 	for _, own := range s.owners {
 		results[own.result].Err = errors.Join(results[own.result].Err, fmt.Errorf("panel %s: %w", own.panel, err))
 	}
 }
 
-// read gives each panel its figures of an answer.
-func (s together) read(raw json.RawMessage, results []Result) {
-	a, err := parseAnswer(raw)
+// read gives each panel its figures from a response.
+func (s sharedSearch) read(raw json.RawMessage, results []Result) {
+	a, err := parseResponse(raw)
 	if err != nil {
 		s.fail(results, err)
 		return
 	}
-	whole, err := s.question.table(a)
+	whole, err := s.query.table(a)
 	if err != nil {
 		s.fail(results, err)
 		return
@@ -100,11 +102,11 @@ func (s together) read(raw json.RawMessage, results []Result) {
 			results[own.result].Trend = &table
 			continue
 		}
-		results[own.result].Table, results[own.result].Range = table, s.question.at
+		results[own.result].Table, results[own.result].Range = table, s.query.at
 	}
 }
 
-// of returns the table of one owner.
+// of returns the part of the table that belongs to one owner.
 func (t Table) of(own owner) Table {
 	t.Metrics = t.Metrics[own.from:own.to:own.to]
 	rows := make([]Row, len(t.Rows))

@@ -12,8 +12,8 @@ import (
 	"codebank.dev/dashboards/view"
 )
 
-// answer is what the server says to one search.
-type answer struct {
+// response is the server's response to one search.
+type response struct {
 	Status   int             `json:"status"`
 	Error    json.RawMessage `json:"error"`
 	TimedOut bool            `json:"timed_out"`
@@ -32,26 +32,26 @@ type answer struct {
 	Aggregations node `json:"aggregations"`
 }
 
-// node is the answers to the aggregations of one level, by name.
+// node is the results of the aggregations of one level, by name.
 type node map[string]json.RawMessage
 
-// multi is the answer to an aggregation with buckets.
+// multi is the result of an aggregation with buckets.
 type multi struct {
 	Buckets json.RawMessage `json:"buckets"`
 	Others  float64         `json:"sum_other_doc_count"`
 }
 
-// parseAnswer reads an answer, or the error that it is.
-func parseAnswer(raw []byte) (*answer, error) {
-	var a answer
+// parseResponse reads a response, or returns the error that the response holds.
+func parseResponse(raw []byte) (*response, error) {
+	var a response
 	if err := json.Unmarshal(raw, &a); err != nil {
-		return nil, fmt.Errorf("query: not the answer to a search: %w", err)
+		return nil, fmt.Errorf("query: the response is not that of a search: %w", err)
 	}
 	if len(a.Error) > 0 && string(a.Error) != "null" {
 		return nil, &ServerError{Status: a.Status, Reason: reason(a.Error)}
 	}
 	if a.TimedOut || a.Shards.Failed > 0 {
-		return nil, fmt.Errorf("query: the answer is not whole: %d shards failed, timed out: %t", a.Shards.Failed, a.TimedOut)
+		return nil, fmt.Errorf("query: the response is incomplete: %d shards failed, timed out: %t", a.Shards.Failed, a.TimedOut)
 	}
 	return &a, nil
 }
@@ -75,30 +75,32 @@ func reason(raw json.RawMessage) string {
 	return of.Reason
 }
 
-// amount is the value of an aggregate in a row. n counts what an average is of.
+// amount is the value of an aggregate in a row. n is the number of values behind an
+// average.
 type amount struct {
 	value, n float64
-	there    bool
+	present  bool
 }
 
-// cells are the rows of an answer before formulas are reckoned.
+// cells are the rows of a response before the formulas are calculated.
 type cells struct {
-	q     *question
+	q     *panelQuery
 	keys  [][]Key
-	rows  []map[string]amount // by the key of an aggregate
-	place map[string]int      // of a row, by its keys
+	rows  []map[string]amount // by the key of the aggregate
+	place map[string]int      // the place of a row, by its keys
 	notes []string
 }
 
-// bucket is one bucket of an answer: its key, its documents, and what is below.
+// bucket is one bucket of a response: its key, its number of documents, and the level
+// below.
 type bucket struct {
 	key   Key
 	count float64
 	below node
 }
 
-// read turns an answer into cells.
-func (q *question) read(a *answer) (*cells, error) {
+// read converts a response into cells.
+func (q *panelQuery) read(a *response) (*cells, error) {
 	c := &cells{q: q, place: map[string]int{}}
 	if a.Shards.Total == 0 && len(a.Aggregations) == 0 {
 		c.notes = append(c.notes, "there is no index "+string(q.panel.Source)+" yet")
@@ -109,7 +111,7 @@ func (q *question) read(a *answer) (*cells, error) {
 	return c, c.walk(position{shift: -1}, bucket{count: a.Hits.Total.Value, below: a.Aggregations})
 }
 
-// position is where in the levels of buckets a walk is.
+// position is the place of a walk in the levels of buckets.
 type position struct {
 	at, shift int
 	keys      []Key
@@ -160,12 +162,12 @@ func (c *cells) walkShifts(p position, in bucket) error {
 	return nil
 }
 
-// single reads an aggregation of one bucket; one that is not there has no documents.
+// single reads an aggregation with one bucket. A missing one has no documents.
 func single(raw json.RawMessage) (bucket, error) {
 	var below node
 	if len(raw) > 0 {
 		if err := json.Unmarshal(raw, &below); err != nil {
-			return bucket{}, fmt.Errorf("query: not a bucket: %w", err)
+			return bucket{}, fmt.Errorf("query: the response has no bucket where one belongs: %w", err)
 		}
 	}
 	return bucketOf(Key{}, below)
@@ -175,20 +177,20 @@ func bucketOf(key Key, below node) (bucket, error) {
 	b := bucket{key: key, below: below}
 	if raw, ok := below["doc_count"]; ok {
 		if err := json.Unmarshal(raw, &b.count); err != nil {
-			return bucket{}, fmt.Errorf("query: a count of documents: %w", err)
+			return bucket{}, fmt.Errorf("query: a bucket has an invalid count of documents: %w", err)
 		}
 	}
 	return b, nil
 }
 
-// buckets reads the buckets of one level, in the order they are shown in.
+// buckets reads the buckets of one level, in the order in which they are shown.
 func (c *cells) buckets(p position, raw json.RawMessage) ([]bucket, error) {
 	if len(raw) == 0 {
 		return nil, nil
 	}
 	var m multi
 	if err := json.Unmarshal(raw, &m); err != nil {
-		return nil, fmt.Errorf("query: not buckets: %w", err)
+		return nil, fmt.Errorf("query: the response has no buckets where they belong: %w", err)
 	}
 	switch b := c.q.panel.Layer.Buckets[p.at].(type) {
 	case view.Filters:
@@ -201,7 +203,8 @@ func (c *cells) buckets(p position, raw json.RawMessage) ([]bucket, error) {
 		}
 		list, err := listedBuckets(m.Buckets, nil)
 		for _, one := range list {
-			// Of several shards some may not have sent this value. -1 is not known.
+			// Some of several shards may not have sent this value. -1 means that the
+			// error is unknown.
 			if off := one.below["doc_count_error_upper_bound"]; len(off) > 0 && string(off) != "0" && string(off) != "-1" {
 				c.note(fmt.Sprintf("%s: %s may be too small by up to %s", b.Label, one.key.Text, off))
 			}
@@ -223,11 +226,11 @@ func (c *cells) note(text string) {
 	}
 }
 
-// keyed reads buckets that are named by their places.
+// keyed reads buckets that are named by their numbers.
 func keyed(raw json.RawMessage, n int, label func(int) string) ([]bucket, error) {
 	var named map[string]node
 	if err := json.Unmarshal(raw, &named); err != nil {
-		return nil, fmt.Errorf("query: not buckets by name: %w", err)
+		return nil, fmt.Errorf("query: the response has no named buckets where they belong: %w", err)
 	}
 	list := make([]bucket, 0, n)
 	for i := range n {
@@ -240,12 +243,12 @@ func keyed(raw json.RawMessage, n int, label func(int) string) ([]bucket, error)
 	return list, nil
 }
 
-// listedBuckets reads buckets that have keys of their own; keep may change a key, and
-// says whether the bucket is wanted.
+// listedBuckets reads buckets with keys of their own. keep may change a key, and
+// returns whether the bucket is kept.
 func listedBuckets(raw json.RawMessage, keep func(*Key) bool) ([]bucket, error) {
 	var nodes []node
 	if err := json.Unmarshal(raw, &nodes); err != nil {
-		return nil, fmt.Errorf("query: not a list of buckets: %w", err)
+		return nil, fmt.Errorf("query: the response has no list of buckets where one belongs: %w", err)
 	}
 	list := make([]bucket, 0, len(nodes))
 	for i, below := range nodes {
@@ -265,11 +268,11 @@ func listedBuckets(raw json.RawMessage, keep func(*Key) bool) ([]bucket, error) 
 	return list, nil
 }
 
-// keyIn reads the key of a bucket: a text, or a number.
+// keyIn reads the key of a bucket, which is a text or a number.
 func keyIn(below node, place int) (Key, error) {
 	var value any
 	if err := json.Unmarshal(below["key"], &value); err != nil {
-		return Key{}, fmt.Errorf("query: a bucket without a key: %w", err)
+		return Key{}, fmt.Errorf("query: a bucket has no key: %w", err)
 	}
 	switch value := value.(type) {
 	case string:
@@ -280,17 +283,17 @@ func keyIn(below node, place int) (Key, error) {
 	return Key{}, errors.New("query: the key of a bucket is neither text nor number")
 }
 
-// combinations reads buckets inside buckets as one list, puts it in order and cuts it.
+// combinations reads nested buckets as one list, orders it and cuts it to the size.
 func (c *cells) combinations(b view.Terms, raw json.RawMessage) ([]bucket, error) {
 	list := []bucket{}
 	var collect func(raw json.RawMessage, values []string) error
 	collect = func(raw json.RawMessage, values []string) error {
 		var m multi
 		if err := json.Unmarshal(raw, &m); err != nil {
-			return fmt.Errorf("query: not buckets: %w", err)
+			return fmt.Errorf("query: the response has no buckets where they belong: %w", err)
 		}
 		if m.Others > 0 {
-			c.note(b.Label + ": there are more values than were looked at")
+			c.note(b.Label + ": more values exist than were read")
 		}
 		found, err := listedBuckets(m.Buckets, nil)
 		if err != nil {
@@ -320,12 +323,13 @@ func (c *cells) combinations(b view.Terms, raw json.RawMessage) ([]bucket, error
 	return list[:min(len(list), b.Size)], nil
 }
 
-// ordered compares combinations by what they are ordered by; what has no value is last.
+// ordered compares combinations by the figure that orders them. A combination without a
+// value is last.
 func ordered(b view.Terms, x, y bucket) int {
 	left, right := measure(*b.By, x), measure(*b.By, y)
 	switch {
-	case !left.there || !right.there:
-		return cmp.Compare(boolean(!left.there), boolean(!right.there))
+	case !left.present || !right.present:
+		return cmp.Compare(boolean(!left.present), boolean(!right.present))
 	case b.Ascending:
 		return cmp.Compare(left.value, right.value)
 	}
@@ -339,11 +343,11 @@ func boolean(b bool) int {
 	return 0
 }
 
-// measure reads what a combination is ordered by.
+// measure reads the figure that orders a combination.
 func measure(by view.Aggregate, in bucket) amount {
-	raw, asked := in.below["by"]
-	if !asked {
-		return amount{value: in.count, there: true}
+	raw, requested := in.below["by"]
+	if !requested {
+		return amount{value: in.count, present: true}
 	}
 	b, err := single(raw)
 	if err != nil {
@@ -353,7 +357,7 @@ func measure(by view.Aggregate, in bucket) amount {
 	if err != nil {
 		return amount{}
 	}
-	if by.Function == view.Average && value.there {
+	if by.Function == view.Average && value.present {
 		value.value /= value.n
 	}
 	return value
