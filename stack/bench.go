@@ -13,25 +13,24 @@ import (
 	"codebank.dev/stack/bench"
 )
 
-// errNotReached is what bench ends with when a figure is not what it must be; the
-// table has said which.
-var errNotReached = errors.New("not reached")
+// errNotReached is the error of a run in which a figure missed its goal. The table says which.
+var errNotReached = errors.New("goal not reached")
 
-// runBench measures what is named, or everything, prints what came of it, and stops
-// and deletes all that it had started.
+// runBench measures the named rows, or all, prints the report, and stops and deletes everything
+// that it started.
 func runBench(ctx context.Context, o options, out io.Writer) error {
-	place := bench.Place{Dir: o.dir, BasePort: o.basePort, Progress: out}
+	location := bench.Place{Dir: o.dir, BasePort: o.basePort, Progress: out}
 	if o.bench.Format == "json" {
-		place.Progress = os.Stderr
+		location.Progress = os.Stderr
 	}
-	if place.Dir == "" {
+	if location.Dir == "" {
 		root, err := dist.Root()
 		if err != nil {
 			return err
 		}
-		place.Dir = filepath.Join(root, ".stack", "bench")
+		location.Dir = filepath.Join(root, ".stack", "bench")
 	}
-	report, err := bench.Run(ctx, o.bench, place, o.words)
+	report, err := bench.Run(ctx, o.bench, location, o.names)
 	if report == nil {
 		return err
 	}

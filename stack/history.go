@@ -13,23 +13,23 @@ import (
 	"codebank.dev/stack/launch"
 )
 
-// historyOptions say which past the bank is given; bankctl checks them.
+// historyOptions describe the synthetic history. bankctl checks them.
 type historyOptions struct {
 	days, purchases int
 	seed            uint64
 	end             string
-	settle          time.Duration
+	auditTimeout    time.Duration
 }
 
 func (h *historyOptions) bind(set *flag.FlagSet) {
-	set.IntVar(&h.days, "days", 365, "how many days the history has")
-	set.IntVar(&h.purchases, "purchases", 1_000_000, "how many purchases are asked for, declined ones included")
-	set.Uint64Var(&h.seed, "seed", 1, "number that the history is drawn from")
-	set.StringVar(&h.end, "end", "", "date of the day behind the last, UTC (default today)")
-	set.DurationVar(&h.settle, "settle", 20*time.Minute, "how long the copies may take to have everything")
+	set.IntVar(&h.days, "days", 365, "length of the history in days")
+	set.IntVar(&h.purchases, "purchases", 1_000_000, "purchases that are sent, including declined ones")
+	set.Uint64Var(&h.seed, "seed", 1, "number that decides the whole history")
+	set.StringVar(&h.end, "end", "", "the history ends before this date, UTC (default today)")
+	set.DurationVar(&h.auditTimeout, "settle", 20*time.Minute, "longest wait until every copy has everything")
 }
 
-// arguments are those of bankctl.
+// arguments returns the arguments for bankctl.
 func (h *historyOptions) arguments(more ...string) []string {
 	args := []string{"seed", "history", "--days", strconv.Itoa(h.days), "--purchases", strconv.Itoa(h.purchases),
 		"--seed", strconv.FormatUint(h.seed, 10)}
@@ -39,13 +39,14 @@ func (h *historyOptions) arguments(more ...string) []string {
 	return append(args, more...)
 }
 
-// runHistory starts everything empty, gives the bank a past, waits until every copy has
-// all of it, and goes on with a bank that lives in the present.
+// runHistory starts everything empty, seeds the history through the bank, and waits until every
+// copy has all of it. Then it restarts the bank without `history`, so that the bank uses the
+// present time.
 func runHistory(ctx context.Context, o options, out io.Writer) error {
-	var past atomic.Bool
-	past.Store(true)
+	var seeding atomic.Bool
+	seeding.Store(true)
 	stack, err := openWith(o, "history", launch.Config{Out: out, Adjust: func(name string, settings map[string]string) {
-		if name == launch.Bank && past.Load() {
+		if name == launch.Bank && seeding.Load() {
 			settings["history"] = "true"
 		}
 	}})
@@ -56,10 +57,10 @@ func runHistory(ctx context.Context, o options, out io.Writer) error {
 		return err
 	}
 	return serve(ctx, stack, func() error {
-		if err := loadHistory(ctx, stack, o.history, out); err != nil {
+		if err := seedHistory(ctx, stack, o.history, out); err != nil {
 			return err
 		}
-		past.Store(false)
+		seeding.Store(false)
 		bank := stack.Process(launch.Bank)
 		if err := bank.Stop(ctx); err != nil {
 			return err
@@ -70,15 +71,15 @@ func runHistory(ctx context.Context, o options, out io.Writer) error {
 		if err := bank.WaitReady(ctx); err != nil || o.exit {
 			return err
 		}
-		_, _ = fmt.Fprintf(out, "\neverything runs on, and the bank is of the present; logs are in %s; Ctrl-C stops\n"+
+		_, _ = fmt.Fprintf(out, "\neverything runs on, and the bank uses the present time; logs are in %s; Ctrl-C stops\n"+
 			"go run ./stack up --dir %s starts it again\n", filepath.Join(stack.Dir(), "logs"), stack.Dir())
 		return stack.Wait(ctx)
 	})
 }
 
-// loadHistory has the bank decide the history and prints what came of it, and how long
-// it took until ledger, topic, statement and index had the same.
-func loadHistory(ctx context.Context, stack *launch.Stack, o historyOptions, out io.Writer) error {
+// seedHistory seeds the history through the bank. It prints how long the bank took to decide
+// it, and how long it took until ledger, topic, statement and index were equal.
+func seedHistory(ctx context.Context, stack *launch.Stack, o historyOptions, out io.Writer) error {
 	if err := stack.Bankctl(ctx, out, o.arguments("--plan")...); err != nil {
 		return err
 	}
@@ -87,12 +88,12 @@ func loadHistory(ctx context.Context, stack *launch.Stack, o historyOptions, out
 		return err
 	}
 	decided := time.Since(began)
-	if err := stack.Bankctl(ctx, out, "audit", "--wait", o.settle.String()); err != nil {
+	if err := stack.Bankctl(ctx, out, "audit", "--wait", o.auditTimeout.String()); err != nil {
 		return err
 	}
-	everywhere := time.Since(began)
+	copied := time.Since(began)
 	rate := func(d time.Duration) int64 { return int64(o.purchases) * 1000 / max(d.Milliseconds(), 1) }
-	_, err := fmt.Fprintf(out, "\nissued and decided in %v, %d purchases a second; found equal in all five places after %v, %d a second\n",
-		decided.Round(time.Second), rate(decided), everywhere.Round(time.Second), rate(everywhere))
+	_, err := fmt.Fprintf(out, "\ndecided in %v, %d purchases a second; equal in all five places after %v, %d a second\n",
+		decided.Round(time.Second), rate(decided), copied.Round(time.Second), rate(copied))
 	return err
 }

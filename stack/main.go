@@ -1,12 +1,13 @@
 // Command stack runs the whole system on one machine as plain processes.
 //
-//	go run ./stack doctor          what the machine lacks, and how to get it
-//	go run ./stack up              start everything, keep the data in .stack/up
-//	go run ./stack demo [--exit]   start everything empty and show what it does
-//	go run ./stack history [--exit]  start everything empty and give the bank a year of history
-//	go run ./stack apply           declare topics, schemas, indices, connectors
-//	go run ./stack bench [NAME…]   measure the system against yardsticks
-//	go run ./stack clean [--all]   delete what the commands above have stored
+//	go run ./stack doctor            say what the machine lacks, and how to get it
+//	go run ./stack up                start everything and keep the data in .stack/up
+//	go run ./stack demo [--exit]     start everything empty and show what it does
+//	go run ./stack history [--exit]  start everything empty and seed a year of synthetic history
+//	go run ./stack apply             declare topics, schemas, indices and connectors on a running stack
+//	go run ./stack bench [NAME…]     measure the system against yardsticks
+//	go run ./stack chaos             inject faults at random under a load, and check every promise
+//	go run ./stack clean [--all]     delete the data of the other commands
 package main
 
 import (
@@ -29,12 +30,11 @@ import (
 	"codebank.dev/stack/launch"
 )
 
-// stopTimeout bounds the orderly stop of everything; what is left is killed.
+// stopTimeout bounds the orderly stop of everything. What still runs after it is killed.
 const stopTimeout = time.Minute
 
-// errMissing is what doctor ends with when something is missing; its report
-// has said what.
-var errMissing = errors.New("something is missing")
+// errMissing is the error of doctor if something is missing. Its report says what.
+var errMissing = errors.New("something is missing; the report above says how to get it")
 
 func main() {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
@@ -58,51 +58,51 @@ type options struct {
 	exit     bool
 	all      bool
 
-	// words are what follows the command, for those that take any.
-	words []string
+	// names are the arguments of a command that takes names.
+	names []string
 	bench bench.Options
 	chaos chaosOptions
 
 	history historyOptions
 }
 
-// command is one of the words after `stack`.
+// command is a command of `stack`.
 type command struct {
 	name, help string
 	flags      func(*flag.FlagSet, *options)
 	run        func(context.Context, options, io.Writer) error
-	// words says that words may follow the command, before or after the flags.
-	words bool
+	// takesNames says that arguments may follow the command, before or after the flags.
+	takesNames bool
 }
 
 func commands() []command {
-	place := func(set *flag.FlagSet, o *options) {
-		set.IntVar(&o.basePort, "base-port", launch.DefaultBasePort, "first of the hundred ports of the stack")
-		set.StringVar(&o.dir, "dir", "", "folder that holds the data, logs and secrets (default .stack/up, or .stack/demo)")
+	stackFlags := func(set *flag.FlagSet, o *options) {
+		set.IntVar(&o.basePort, "base-port", launch.DefaultBasePort, "first of the 100 ports of the stack")
+		set.StringVar(&o.dir, "dir", "", "folder for data, logs and secrets (default: a folder below .stack, named after the command)")
 	}
 	return []command{
-		{"doctor", "say what this machine lacks, and how to get it", place, runDoctor, false},
-		{"up", "start everything and keep the data", place, runUp, false},
+		{"doctor", "say what this machine lacks, and how to get it", stackFlags, runDoctor, false},
+		{"up", "start everything and keep the data", stackFlags, runUp, false},
 		{"demo", "start everything empty and show what it does", func(set *flag.FlagSet, o *options) {
-			place(set, o)
-			set.BoolVar(&o.exit, "exit", false, "stop after the check instead of running on")
+			stackFlags(set, o)
+			set.BoolVar(&o.exit, "exit", false, "stop after the audit instead of running on")
 		}, runDemo, false},
-		{"history", "start everything empty and give the bank a past, for dashboards", func(set *flag.FlagSet, o *options) {
-			place(set, o)
-			set.BoolVar(&o.exit, "exit", false, "stop when all of it is everywhere instead of running on")
+		{"history", "start everything empty and seed a synthetic history, for dashboards", func(set *flag.FlagSet, o *options) {
+			stackFlags(set, o)
+			set.BoolVar(&o.exit, "exit", false, "stop when every copy has all of it instead of running on")
 			o.history.bind(set)
 		}, runHistory, false},
-		{"apply", "declare topics, schemas, indices and connectors on a running stack", place, runApply, false},
-		{"clean", "delete the data of up, demo and history", func(set *flag.FlagSet, o *options) {
-			place(set, o)
-			set.BoolVar(&o.all, "all", false, "delete what was fetched and built as well")
+		{"apply", "declare topics, schemas, indices and connectors on a running stack", stackFlags, runApply, false},
+		{"clean", "delete the data of up, demo, history, bench and chaos", func(set *flag.FlagSet, o *options) {
+			stackFlags(set, o)
+			set.BoolVar(&o.all, "all", false, "also delete the fetched distributions and the built programs")
 		}, runClean, false},
-		{"bench", "measure the system against yardsticks, all of it or: " + strings.Join(bench.Names(), ", "), func(set *flag.FlagSet, o *options) {
-			place(set, o)
+		{"bench", "measure the system against yardsticks: all rows, or some of " + strings.Join(bench.Names(), ", "), func(set *flag.FlagSet, o *options) {
+			stackFlags(set, o)
 			o.bench.Bind(set)
 		}, runBench, true},
 		{"chaos", "inject faults at random under a load, and check every promise", func(set *flag.FlagSet, o *options) {
-			place(set, o)
+			stackFlags(set, o)
 			o.chaos.bind(set)
 		}, runChaos, false},
 	}
@@ -117,15 +117,15 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 			var o options
 			set := flag.NewFlagSet("stack "+c.name, flag.ContinueOnError)
 			c.flags(set, &o)
-			rest := args[1:]
-			for c.words && len(rest) > 0 && !strings.HasPrefix(rest[0], "-") {
-				o.words, rest = append(o.words, rest[0]), rest[1:]
+			remaining := args[1:]
+			for c.takesNames && len(remaining) > 0 && !strings.HasPrefix(remaining[0], "-") {
+				o.names, remaining = append(o.names, remaining[0]), remaining[1:]
 			}
-			if err := set.Parse(rest); err != nil {
+			if err := set.Parse(remaining); err != nil {
 				return err
 			}
-			if c.words {
-				o.words = append(o.words, set.Args()...)
+			if c.takesNames {
+				o.names = append(o.names, set.Args()...)
 			} else if set.NArg() > 0 {
 				return fmt.Errorf("%s takes no argument %q", c.name, set.Arg(0))
 			}
@@ -139,13 +139,13 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	return errors.New(text)
 }
 
-// open describes the stack of a command; name is the folder below .stack that
-// it uses unless another is chosen.
+// open describes the stack of a command. name is the folder below .stack, unless --dir names
+// another folder.
 func open(o options, name string, out io.Writer) (*launch.Stack, error) {
 	return openWith(o, name, launch.Config{Out: out, LedgerFirst: name == "up"})
 }
 
-// openWith is open with more to say about the stack.
+// openWith is open with a configuration.
 func openWith(o options, name string, config launch.Config) (*launch.Stack, error) {
 	if o.dir == "" {
 		root, err := dist.Root()
@@ -166,7 +166,7 @@ func runDoctor(ctx context.Context, o options, out io.Writer) error {
 		}
 		o.dir = filepath.Join(root, ".stack")
 	}
-	if doctor.Report(out, doctor.Examine(ctx, o.dir, launch.Addresses{BasePort: o.basePort})) > 0 {
+	if doctor.Report(out, doctor.Check(ctx, o.dir, launch.Addresses{BasePort: o.basePort})) > 0 {
 		return errMissing
 	}
 	return nil
@@ -200,14 +200,13 @@ func runDemo(ctx context.Context, o options, out io.Writer) error {
 	})
 }
 
-// serve starts a stack, or only some of it, does something with it, and stops it
-// whatever came of it.
-func serve(ctx context.Context, stack *launch.Stack, while func() error, only ...string) error {
+// serve starts a stack, or only some processes of it, calls work, and always stops the stack.
+func serve(ctx context.Context, stack *launch.Stack, work func() error, only ...string) error {
 	if err := stack.Start(ctx, only...); err != nil {
 		return err
 	}
-	err := while()
-	// The context has usually ended by now; stopping gets a time of its own.
+	err := work()
+	// The context has usually ended by now, so the stop gets a context of its own.
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
 	return errors.Join(err, stack.Stop(stopping))

@@ -20,15 +20,15 @@ import (
 	"codebank.dev/stack/launch"
 )
 
-// role names, in a copy of this test program, which part that copy plays.
-const role = "CODEBANK_TEST_ROLE"
+// roleVariable tells a copy of this test program which role it has.
+const roleVariable = "CODEBANK_TEST_ROLE"
 
 func TestMain(m *testing.M) {
-	switch os.Getenv(role) {
+	switch os.Getenv(roleVariable) {
 	case "":
 		os.Exit(m.Run())
 	case "parent":
-		playParent()
+		actAsParent()
 	case "launcher":
 		ctx, cancel := followParent(context.Background())
 		defer cancel()
@@ -37,10 +37,10 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// playParent starts the launcher as `go run` does, and waits for it.
-func playParent() {
+// actAsParent starts the launcher as `go run` does, and waits for it.
+func actAsParent() {
 	cmd := exec.Command(os.Getenv("PROGRAM"))
-	cmd.Env = append(os.Environ(), role+"=launcher")
+	cmd.Env = append(os.Environ(), roleVariable+"=launcher")
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	if err := cmd.Run(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -58,7 +58,7 @@ func TestTheLauncherEndsWithTheGoCommandThatStartedIt(t *testing.T) {
 	require.NoError(t, os.WriteFile(parent, content, 0o700))
 
 	cmd := exec.Command(parent)
-	cmd.Env = append(os.Environ(), role+"=parent", "PROGRAM="+program)
+	cmd.Env = append(os.Environ(), roleVariable+"=parent", "PROGRAM="+program)
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
@@ -73,7 +73,7 @@ func TestTheLauncherEndsWithTheGoCommandThatStartedIt(t *testing.T) {
 	require.Eventually(t, func() bool { return !child.Running(launcher) }, time.Minute, 10*time.Millisecond)
 }
 
-func TestAWrongCommandLineSaysWhatIsRight(t *testing.T) {
+func TestAWrongCommandLineShowsTheUsage(t *testing.T) {
 	for _, args := range [][]string{nil, {"start"}, {"--help"}} {
 		err := run(t.Context(), args, io.Discard)
 		require.ErrorContains(t, err, "usage: stack <command> [flags]")

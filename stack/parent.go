@@ -8,13 +8,12 @@ import (
 	"codebank.dev/native/child"
 )
 
-// parentPoll is how often the parent is looked for.
+// parentPoll is the interval at which the parent is checked.
 const parentPoll = 200 * time.Millisecond
 
-// followParent returns a context that ends when the `go run` that started this
-// program ends. A signal sent to `go run` alone does not reach the program, and
-// without its parent nobody would stop it. Under any other parent the program
-// lives on alone, as one does that was started in the background.
+// followParent returns a context that ends when the `go run` that started this program ends. A
+// signal to `go run` alone does not reach the program, so nobody would stop it. If the parent
+// is another program, the context does not follow it: the program may run in the background.
 func followParent(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	parent := os.Getppid()

@@ -1,6 +1,5 @@
-// Package analyst asks the Elasticsearch of a stack for the figures of dashboards, as
-// the look of somebody who opens one does: all panels in one request, through the
-// aliases that Kibana's data views are of.
+// Package analyst asks the Elasticsearch of a stack for the figures of dashboards as Kibana
+// does: it sends all panels in one request, through the aliases of Kibana's data views.
 package analyst
 
 import (
@@ -16,20 +15,20 @@ import (
 	"codebank.dev/dashboards/query"
 )
 
-// patience bounds one request: who has waited that long has gone.
-const patience = time.Minute
+// timeout bounds one request.
+const timeout = time.Minute
 
-// Asker asks the Elasticsearch at an address for panels of the catalogue. An answer
-// may be one that the server has kept of the same search.
-func Asker(address string) query.Client { return asker(address, true) }
+// Client returns a client for panels of the catalogue that uses the Elasticsearch at an address.
+// The server may answer from its request cache.
+func Client(address string) query.Client { return newClient(address, true) }
 
-// Fresh is an Asker whose every answer is reckoned anew.
-func Fresh(address string) query.Client { return asker(address, false) }
+// UncachedClient returns a client whose answers never come from the request cache.
+func UncachedClient(address string) query.Client { return newClient(address, false) }
 
-func asker(address string, kept bool) query.Client {
-	client := &http.Client{Timeout: patience}
+func newClient(address string, cached bool) query.Client {
+	client := &http.Client{Timeout: timeout}
 	return query.Client{Views: catalogue.DataViews(), Search: func(ctx context.Context, requests []query.Request) ([]json.RawMessage, error) {
-		body, err := searches(requests, kept)
+		body, err := encodeSearches(requests, cached)
 		if err != nil {
 			return nil, err
 		}
@@ -38,17 +37,17 @@ func asker(address string, kept bool) query.Client {
 			return nil, err
 		}
 		request.Header.Set("Content-Type", "application/x-ndjson")
-		return answers(client, request)
+		return send(client, request)
 	}}
 }
 
-// searches writes searches as the body of one request, two lines each.
-func searches(requests []query.Request, kept bool) (io.Reader, error) {
+// encodeSearches encodes searches as the body of one request, two lines each.
+func encodeSearches(requests []query.Request, cached bool) (io.Reader, error) {
 	var body bytes.Buffer
 	lines := json.NewEncoder(&body)
 	for _, request := range requests {
 		head := map[string]any{"index": request.Index, "ignore_unavailable": true, "allow_no_indices": true}
-		if !kept {
+		if !cached {
 			head["request_cache"] = false
 		}
 		if err := lines.Encode(head); err != nil {
@@ -61,8 +60,8 @@ func searches(requests []query.Request, kept bool) (io.Reader, error) {
 	return &body, nil
 }
 
-// answers sends the request and returns the answers to its searches, in their order.
-func answers(client *http.Client, request *http.Request) ([]json.RawMessage, error) {
+// send sends the request and returns the answers to its searches, in their order.
+func send(client *http.Client, request *http.Request) ([]json.RawMessage, error) {
 	response, err := client.Do(request)
 	if err != nil {
 		return nil, err

@@ -16,8 +16,8 @@ import (
 	"codebank.dev/stack/analyst"
 )
 
-// payments counts the documents of a day.
-func payments(id string) view.Panel {
+// paymentsPanel counts the documents of a day.
+func paymentsPanel(id string) view.Panel {
 	return view.Panel{ID: id, Source: view.Transactions, Chart: view.Metric, Layer: view.Layer{
 		Metrics: []view.Value{{ID: "n", Label: "n", Figure: view.Aggregate{Function: view.Count}}},
 	}}
@@ -30,8 +30,8 @@ func TestAllPanelsAreAskedForInOneRequest(t *testing.T) {
 		asker func(string) query.Client
 		head  string
 	}{
-		"kept answers will do": {analyst.Asker, `{"index":"transactions","ignore_unavailable":true,"allow_no_indices":true}`},
-		"answers are fresh":    {analyst.Fresh, `{"index":"transactions","ignore_unavailable":true,"allow_no_indices":true,"request_cache":false}`},
+		"answers may be cached":  {analyst.Client, `{"index":"transactions","ignore_unavailable":true,"allow_no_indices":true}`},
+		"answers are not cached": {analyst.UncachedClient, `{"index":"transactions","ignore_unavailable":true,"allow_no_indices":true,"request_cache":false}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var lines []string
@@ -44,9 +44,9 @@ func TestAllPanelsAreAskedForInOneRequest(t *testing.T) {
 				fmt.Fprint(w, `{"responses":[{"hits":{"total":{"value":7}}},{"status":400,"error":{"reason":"no"}}]}`)
 			}))
 			defer server.Close()
-			later := payments("later")
+			later := paymentsPanel("later")
 			later.From = "now-1h"
-			results, err := tt.asker(server.URL).RunAll(t.Context(), []view.Panel{payments("all"), later}, day)
+			results, err := tt.asker(server.URL).RunAll(t.Context(), []view.Panel{paymentsPanel("all"), later}, day)
 			require.NoError(t, err)
 			require.InDelta(t, 7, *results[0].Table.Find("n"), 0)
 			require.ErrorContains(t, results[1].Err, "no")
@@ -58,7 +58,7 @@ func TestAllPanelsAreAskedForInOneRequest(t *testing.T) {
 	}
 }
 
-func TestAnAnswerThatIsNoneIsAnError(t *testing.T) {
+func TestAnInvalidAnswerIsAnError(t *testing.T) {
 	for name, tt := range map[string]struct {
 		status int
 		answer string
@@ -74,7 +74,7 @@ func TestAnAnswerThatIsNoneIsAnError(t *testing.T) {
 				fmt.Fprint(w, tt.answer)
 			}))
 			defer server.Close()
-			_, err := analyst.Asker(server.URL).Run(t.Context(), payments("all"), day)
+			_, err := analyst.Client(server.URL).Run(t.Context(), paymentsPanel("all"), day)
 			require.ErrorContains(t, err, tt.want)
 		})
 	}

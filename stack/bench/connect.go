@@ -21,7 +21,7 @@ func (w *world) worker() pipes.Worker { return pipes.Worker(w.stack.Addresses().
 // stopSinks stops connectors, tasks and all.
 func (w *world) stopSinks(ctx context.Context, names ...string) error {
 	for _, name := range names {
-		if err := w.worker().Order(ctx, name, "stop"); err != nil {
+		if err := w.worker().SetState(ctx, name, "stop"); err != nil {
 			return err
 		}
 		err := await(ctx, patience, func() (bool, error) {
@@ -38,7 +38,7 @@ func (w *world) stopSinks(ctx context.Context, names ...string) error {
 // resumeSinks starts connectors and does not wait for their tasks.
 func (w *world) resumeSinks(ctx context.Context, names ...string) error {
 	for _, name := range names {
-		if err := w.worker().Order(ctx, name, "resume"); err != nil {
+		if err := w.worker().SetState(ctx, name, "resume"); err != nil {
 			return err
 		}
 	}
@@ -75,7 +75,7 @@ func (w *world) place(ctx context.Context, name string, offsets map[int32]int64)
 	// The group may still have members that Connect has stopped and the broker remembers.
 	var last error
 	err := await(ctx, patience, func() (bool, error) {
-		last = pipes.Ask(ctx, http.MethodPatch, w.stack.Addresses().Connect()+"/connectors/"+name+"/offsets", map[string]any{"offsets": positions}, nil)
+		last = pipes.Call(ctx, http.MethodPatch, w.stack.Addresses().Connect()+"/connectors/"+name+"/offsets", map[string]any{"offsets": positions}, nil)
 		return last == nil, ctx.Err()
 	})
 	return errors.Join(err, last)

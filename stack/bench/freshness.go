@@ -136,7 +136,7 @@ func (w *world) refreshInterval(ctx context.Context) (longest time.Duration, err
 			} `json:"index"`
 		} `json:"settings"`
 	}
-	if err := pipes.Ask(ctx, http.MethodGet, w.elasticsearch(indexPattern+"/_settings"), nil, &settings); err != nil {
+	if err := pipes.Call(ctx, http.MethodGet, w.elasticsearch(indexPattern+"/_settings"), nil, &settings); err != nil {
 		return 0, err
 	}
 	for name, index := range settings {
@@ -280,7 +280,7 @@ func (s *samples) watchIndex(ctx context.Context) error {
 			} `json:"hits"`
 		}
 		query := map[string]any{"size": len(ids), "_source": false, "query": map[string]any{"ids": map[string]any{"values": ids}}}
-		if err := pipes.Ask(ctx, http.MethodPost, s.world.elasticsearch(indexPattern+"/_search"), query, &found); err != nil {
+		if err := pipes.Call(ctx, http.MethodPost, s.world.elasticsearch(indexPattern+"/_search"), query, &found); err != nil {
 			return ignoreEnd(ctx, err)
 		}
 		ids = ids[:0]

@@ -123,7 +123,7 @@ func (w *world) writeDocuments(ctx context.Context, broker *broker, b backlog) (
 				} `json:"primaries"`
 			} `json:"_all"`
 		}
-		err := pipes.Ask(ctx, http.MethodGet, w.elasticsearch(indexPattern+"/_stats/indexing"), nil, &stats)
+		err := pipes.Call(ctx, http.MethodGet, w.elasticsearch(indexPattern+"/_stats/indexing"), nil, &stats)
 		return stats.All.Primaries.Indexing.Total, err
 	}
 	p, err := w.follow(ctx, indexSink, indexed, func() (bool, error) {
@@ -143,13 +143,13 @@ func (w *world) elasticsearch(path string) string {
 
 // countDocuments makes sure that so many documents can be found.
 func (w *world) countDocuments(ctx context.Context, index string, total int64) error {
-	if err := pipes.Ask(ctx, http.MethodPost, w.elasticsearch(index+"/_refresh"), nil, nil); err != nil {
+	if err := pipes.Call(ctx, http.MethodPost, w.elasticsearch(index+"/_refresh"), nil, nil); err != nil {
 		return err
 	}
 	var counted struct {
 		Count int64 `json:"count"`
 	}
-	if err := pipes.Ask(ctx, http.MethodGet, w.elasticsearch(index+"/_count"), nil, &counted); err != nil {
+	if err := pipes.Call(ctx, http.MethodGet, w.elasticsearch(index+"/_count"), nil, &counted); err != nil {
 		return err
 	}
 	if counted.Count != total {
@@ -161,11 +161,11 @@ func (w *world) countDocuments(ctx context.Context, index string, total int64) e
 // deleteIndices deletes all indices of the template, by name.
 func (w *world) deleteIndices(ctx context.Context) error {
 	indices := map[string]json.RawMessage{}
-	if err := pipes.Ask(ctx, http.MethodGet, w.elasticsearch(indexPattern), nil, &indices); err != nil {
+	if err := pipes.Call(ctx, http.MethodGet, w.elasticsearch(indexPattern), nil, &indices); err != nil {
 		return err
 	}
 	for name := range indices {
-		if err := pipes.Ask(ctx, http.MethodDelete, w.elasticsearch(name), nil, nil); err != nil {
+		if err := pipes.Call(ctx, http.MethodDelete, w.elasticsearch(name), nil, nil); err != nil {
 			return err
 		}
 	}
@@ -195,7 +195,7 @@ func (w *world) readDocuments(ctx context.Context, total int64) (*documents, err
 	read := &documents{}
 	var found hits
 	query := map[string]any{"size": page, "sort": []string{"_doc"}}
-	err := pipes.Ask(ctx, http.MethodPost, w.elasticsearch(indexPattern+"/_search?scroll=5m"), query, &found)
+	err := pipes.Call(ctx, http.MethodPost, w.elasticsearch(indexPattern+"/_search?scroll=5m"), query, &found)
 	for err == nil && len(found.Hits.Hits) > 0 {
 		for _, hit := range found.Hits.Hits {
 			// As many indices as the connector has written to.
@@ -207,7 +207,7 @@ func (w *world) readDocuments(ctx context.Context, total int64) (*documents, err
 		}
 		next := map[string]any{"scroll": "5m", "scroll_id": found.Scroll}
 		found = hits{}
-		err = pipes.Ask(ctx, http.MethodPost, w.elasticsearch("_search/scroll"), next, &found)
+		err = pipes.Call(ctx, http.MethodPost, w.elasticsearch("_search/scroll"), next, &found)
 	}
 	if err != nil {
 		return nil, err
@@ -232,7 +232,7 @@ func (w *world) readDocuments(ctx context.Context, total int64) (*documents, err
 // sendDocuments writes the first n documents to new indices and returns how many a second.
 func (w *world) sendDocuments(ctx context.Context, documents *documents, way indexing, n int) (float64, error) {
 	for _, index := range documents.indices {
-		if err := pipes.Ask(ctx, http.MethodPut, w.elasticsearch(index), nil, nil); err != nil {
+		if err := pipes.Call(ctx, http.MethodPut, w.elasticsearch(index), nil, nil); err != nil {
 			return 0, err
 		}
 	}
@@ -270,7 +270,7 @@ func (w *world) sendDocuments(ctx context.Context, documents *documents, way ind
 		return 0, err
 	}
 	for _, index := range documents.indices {
-		if err := pipes.Ask(ctx, http.MethodDelete, w.elasticsearch(index), nil, nil); err != nil {
+		if err := pipes.Call(ctx, http.MethodDelete, w.elasticsearch(index), nil, nil); err != nil {
 			return 0, err
 		}
 	}

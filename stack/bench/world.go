@@ -209,12 +209,12 @@ func (w *world) startBank(ctx context.Context, database string, settings map[str
 	})
 	if err != nil {
 		if b.row != nil {
-			err = errors.Join(err, w.stack.Retire(ctx, b.row))
+			err = errors.Join(err, w.stack.Remove(ctx, b.row))
 		}
 		return nil, err
 	}
 	if b.client, err = newClient(b.address, w.cards, max(w.options.Callers, openWorkers)); err != nil {
-		return nil, errors.Join(err, w.stack.Retire(ctx, b.row))
+		return nil, errors.Join(err, w.stack.Remove(ctx, b.row))
 	}
 	b.client.bank = b.row.Pid()
 	return b, nil
@@ -223,7 +223,7 @@ func (w *world) startBank(ctx context.Context, database string, settings map[str
 // stop stops the bank; its ledger stays.
 func (b *bank) stop(ctx context.Context) error {
 	b.close()
-	return b.world.stack.Retire(context.WithoutCancel(ctx), b.row)
+	return b.world.stack.Remove(context.WithoutCancel(ctx), b.row)
 }
 
 // end stops the bank and deletes its ledger.

@@ -91,7 +91,7 @@ var goroutinesMetric = regexp.MustCompile(`(?m)^go_goroutines (\d+)$`)
 // closed connection would show here.
 func (r *run) checkGoroutines(ctx context.Context) error {
 	for i, bank := range r.system.banks {
-		text, err := pipes.Page(ctx, "http://"+bank.http+"/metrics")
+		text, err := pipes.Get(ctx, "http://"+bank.http+"/metrics")
 		if err != nil {
 			return err
 		}

@@ -134,7 +134,7 @@ func faultIndexReadOnly(ctx context.Context, r *run, s step) error {
 	_, release := r.lockServer(launch.Elasticsearch)
 	defer release()
 	block := func(value any) error {
-		return pipes.Ask(ctx, http.MethodPut, r.system.stack.Addresses().Elasticsearch()+"/bank-transactions-*/_settings",
+		return pipes.Call(ctx, http.MethodPut, r.system.stack.Addresses().Elasticsearch()+"/bank-transactions-*/_settings",
 			map[string]any{"index.blocks.read_only_allow_delete": value}, nil)
 	}
 	if err := block(true); err != nil {

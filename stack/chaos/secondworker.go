@@ -28,13 +28,13 @@ const (
 func faultSecondWorker(ctx context.Context, r *run, s step) (failed error) {
 	first, release := r.lockServer(launch.Connect)
 	defer release()
-	worker, err := r.system.stack.Worker(ctx, secondWorker, r.system.stack.Addresses().BasePort+secondWorkerOffset)
+	worker, err := r.system.stack.ConnectWorker(ctx, secondWorker, r.system.stack.Addresses().BasePort+secondWorkerOffset)
 	if err != nil {
 		return err
 	}
 	defer func() {
 		// The final healing must not start this worker again.
-		failed = errors.Join(failed, r.system.stack.Retire(context.WithoutCancel(ctx), worker))
+		failed = errors.Join(failed, r.system.stack.Remove(context.WithoutCancel(ctx), worker))
 	}()
 	began := time.Now()
 	for turn := 1; ; turn++ {

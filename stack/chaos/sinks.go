@@ -77,7 +77,7 @@ func (s *sinks) failedTasks(ctx context.Context) (count int, err error) {
 // requireRunning returns an error unless both connectors and all their tasks run.
 func (s *sinks) requireRunning(ctx context.Context) error {
 	for _, connector := range sinkNames {
-		if err := s.worker.Are(ctx, connector, "RUNNING"); err != nil {
+		if err := s.worker.Require(ctx, connector, "RUNNING"); err != nil {
 			return err
 		}
 	}
@@ -91,7 +91,7 @@ func (s *sinks) tasksByWorker(ctx context.Context) (map[string]int, error) {
 	for _, connector := range sinkNames {
 		status, err := s.worker.Status(ctx, connector)
 		if err == nil {
-			err = status.Are("RUNNING")
+			err = status.Require("RUNNING")
 		}
 		if err != nil {
 			return nil, fmt.Errorf("%s %w", connector, err)

@@ -151,7 +151,7 @@ func (s *system) start(ctx context.Context) error {
 		{process: s.stack.Process(launch.Bank), grpc: s.stack.Addresses().BankGRPC(), http: s.stack.Addresses().BankHTTP()},
 		{process: row, grpc: fmt.Sprintf("127.0.0.1:%d", second.GRPCPort), http: fmt.Sprintf("127.0.0.1:%d", second.HTTPPort)},
 	}
-	for _, name := range []string{launch.Postgres, launch.Kafka, launch.Registry, launch.Connect, launch.Elasticsearch, launch.Checkout, launch.Statement, launch.Watch} {
+	for _, name := range []string{launch.Postgres, launch.Kafka, launch.Registry, launch.Connect, launch.Elasticsearch, launch.Checkout, launch.Statement, launch.ConnectorsWatch} {
 		s.servers[name] = &server{process: s.stack.Process(name)}
 	}
 	return nil

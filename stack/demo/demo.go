@@ -1,8 +1,7 @@
-// Package demo is what `stack demo` shows on a stack that has just started and
-// is empty: cards are issued at the bank, people shop at the stores, every way a
-// purchase can be declined is tried, and in the end the five places that know of
-// it are compared. Everything goes the way that a customer's purchase goes; nothing
-// is written to a store directly.
+// Package demo is the demonstration of `stack demo`. It needs a running, empty stack. It issues
+// cards at the bank, shops at the stores, shows every reason for which a purchase can be
+// declined, and compares the five places in the end. Every request goes the way of a customer's
+// request; nothing is written to a store directly.
 package demo
 
 import (
@@ -14,49 +13,48 @@ import (
 	"codebank.dev/stack/launch"
 )
 
-// settleBound is how long the pipeline may take to bring the last event everywhere.
-const settleBound = 60 * time.Second
+// auditTimeout bounds the wait until the last event is in every place.
+const auditTimeout = 60 * time.Second
 
-// Run plays the demonstration on a running, empty stack and writes what it does
-// to out. An error says what did not hold: a decline that came out as another, or
-// places that do not agree.
+// Run runs the demonstration on a running, empty stack and writes what it does to out. It
+// returns an error if a decline has another reason than expected or the places do not agree.
 func Run(ctx context.Context, stack *launch.Stack, out io.Writer) error {
-	town, err := newTown(stack, out)
+	d, err := newDemonstration(stack, out)
 	if err != nil {
 		return err
 	}
-	defer town.close()
-	if err := town.printAddresses(); err != nil {
+	defer d.close()
+	if err := d.printAddresses(); err != nil {
 		return err
 	}
 	for _, step := range []struct {
 		title string
-		play  func(context.Context) error
+		run   func(context.Context) error
 	}{
-		{"Issue cards", town.issueCards},
-		{"Shop", town.shop},
-		{"Be declined, in every way there is", town.beDeclined},
-		{"Give back", town.giveBack},
-		{"How fresh the copies were", town.printFreshness},
-		{"One customer's statement", town.printStatement},
-		{"The five places, side by side", town.audit},
+		{"Issue cards", d.issueCards},
+		{"Shop", d.shop},
+		{"Be declined, in every way there is", d.showDeclines},
+		{"Give back", d.reverse},
+		{"How fresh the copies were", d.printFreshness},
+		{"One customer's statement", d.printStatement},
+		{"The five places, side by side", d.audit},
 	} {
-		town.printf("\n%s\n", step.title)
-		if err := step.play(ctx); err != nil {
+		d.printf("\n%s\n", step.title)
+		if err := step.run(ctx); err != nil {
 			return fmt.Errorf("%s: %w", step.title, err)
 		}
 	}
-	return town.err
+	return d.err
 }
 
-// audit has the operators' tool compare ledger, outbox, topic, statement and index.
-func (t *town) audit(ctx context.Context) error {
-	return t.stack.Bankctl(ctx, t.out, "audit", "--wait", settleBound.String())
+// audit runs `bankctl audit`, which compares ledger, outbox, topic, statement and index.
+func (d *demonstration) audit(ctx context.Context) error {
+	return d.stack.Bankctl(ctx, d.out, "audit", "--wait", auditTimeout.String())
 }
 
-func (t *town) printAddresses() error {
-	a := t.stack.Addresses()
-	t.printf(`
+func (d *demonstration) printAddresses() error {
+	a := d.stack.Addresses()
+	d.printf(`
 bank            grpc %s   http://%s/docs
 statement       grpc %s   http://%s/docs
 checkout        grpc %s   http://%s/docs
@@ -66,5 +64,5 @@ kafka connect   %s
 elasticsearch   %s
 `, a.BankGRPC(), a.BankHTTP(), a.StatementGRPC(), a.StatementHTTP(), a.CheckoutGRPC(), a.CheckoutHTTP(),
 		a.Kafka(), a.RegistryConfluent(), a.Connect(), a.Elasticsearch())
-	return t.err
+	return d.err
 }

@@ -1,9 +1,7 @@
 package demo
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,31 +11,34 @@ import (
 	"time"
 
 	statementv1 "codebank.dev/schemas/gen/statement/v1"
+	"codebank.dev/stack/pipes"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
 
-// lookEvery is how often the copies are looked at, and so how exact the times are.
-const lookEvery = 50 * time.Millisecond
+// pollInterval is the interval at which the copies are read. The times are exact to this
+// interval.
+const pollInterval = 50 * time.Millisecond
 
-// freshness follows approved purchases until they can be read.
+// freshness measures how long approved purchases take until they can be read.
 type freshness struct {
 	statements    statementv1.StatementServiceClient
 	elasticsearch string
 
-	mutex       sync.Mutex
-	onStatement waiting
-	inIndex     waiting
-	failure     error
+	mutex     sync.Mutex
+	statement pending
+	index     pending
+	failure   error
 }
 
-// waiting is what has not been seen at one place yet, and how long the rest took.
-type waiting struct {
-	open map[string]followed // by transaction id
-	took []time.Duration
+// pending holds the purchases that were not found at one place yet, and the delays of the
+// others.
+type pending struct {
+	open   map[string]sample // by transaction id
+	delays []time.Duration
 }
 
-type followed struct {
+type sample struct {
 	account  string
 	answered time.Time
 }
@@ -45,27 +46,27 @@ type followed struct {
 func newFreshness(statements statementv1.StatementServiceClient, elasticsearch string) *freshness {
 	return &freshness{
 		statements: statements, elasticsearch: elasticsearch,
-		onStatement: waiting{open: map[string]followed{}}, inIndex: waiting{open: map[string]followed{}},
+		statement: pending{open: map[string]sample{}}, index: pending{open: map[string]sample{}},
 	}
 }
 
-// follow starts to look for a purchase that was answered at a moment.
-func (f *freshness) follow(account, purchase string, answered time.Time) {
+// add adds a purchase with the time of its answer.
+func (f *freshness) add(account, purchase string, answeredAt time.Time) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	id := strings.TrimPrefix(purchase, "purchases/")
-	f.onStatement.open[id] = followed{account, answered}
-	f.inIndex.open[id] = followed{account, answered}
+	f.statement.open[id] = sample{account, answeredAt}
+	f.index.open[id] = sample{account, answeredAt}
 }
 
-// watch looks until the returned function is called.
-func (f *freshness) watch(ctx context.Context) func() {
+// start begins to poll both places. The returned function ends it.
+func (f *freshness) start(ctx context.Context) func() {
 	ctx, cancel := context.WithCancel(ctx)
 	var working sync.WaitGroup
-	for _, look := range []func(context.Context) error{f.lookAtStatement, f.lookAtIndex} {
+	for _, poll := range []func(context.Context) error{f.pollStatement, f.pollIndex} {
 		working.Go(func() {
-			for pause(ctx, lookEvery) == nil {
-				if err := look(ctx); err != nil && ctx.Err() == nil {
+			for sleep(ctx, pollInterval) == nil {
+				if err := poll(ctx); err != nil && ctx.Err() == nil {
 					f.mutex.Lock()
 					f.failure = err
 					f.mutex.Unlock()
@@ -76,48 +77,48 @@ func (f *freshness) watch(ctx context.Context) func() {
 	return func() { cancel(); working.Wait() }
 }
 
-// settle waits until everything followed was seen at both places.
-func (f *freshness) settle(ctx context.Context, bound time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, bound)
+// await waits until every purchase was found at both places.
+func (f *freshness) await(ctx context.Context, timeout time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	for {
 		f.mutex.Lock()
-		open, failure := len(f.onStatement.open)+len(f.inIndex.open), f.failure
+		open, failure := len(f.statement.open)+len(f.index.open), f.failure
 		f.mutex.Unlock()
 		if open == 0 {
 			return nil
 		}
-		if err := pause(ctx, lookEvery); err != nil {
-			return errors.Join(fmt.Errorf("%d approved purchases were not seen within %s", open, bound), failure)
+		if err := sleep(ctx, pollInterval); err != nil {
+			return errors.Join(fmt.Errorf("%d approved purchases were not found within %s", open, timeout), failure)
 		}
 	}
 }
 
-// seen closes what was found at a place.
-func (f *freshness) seen(place *waiting, ids []string, at time.Time) {
+// record records the purchases that were found at a place.
+func (f *freshness) record(place *pending, ids []string, at time.Time) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	for _, id := range ids {
-		if followed, ok := place.open[id]; ok {
-			place.took = append(place.took, max(0, at.Sub(followed.answered)))
+		if s, ok := place.open[id]; ok {
+			place.delays = append(place.delays, max(0, at.Sub(s.answered)))
 			delete(place.open, id)
 		}
 	}
 }
 
-// open returns what is still looked for at a place: ids by account.
-func (f *freshness) open(place *waiting) map[string][]string {
+// openIDs returns the ids that were not found at a place yet, by account.
+func (f *freshness) openIDs(place *pending) map[string][]string {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	open := map[string][]string{}
-	for id, followed := range place.open {
-		open[followed.account] = append(open[followed.account], id)
+	for id, s := range place.open {
+		open[s.account] = append(open[s.account], id)
 	}
 	return open
 }
 
-func (f *freshness) lookAtStatement(ctx context.Context) error {
-	for account := range f.open(&f.onStatement) {
+func (f *freshness) pollStatement(ctx context.Context) error {
+	for account := range f.openIDs(&f.statement) {
 		page, err := f.statements.ListLines(ctx, &statementv1.ListLinesRequest{Parent: account, PageSize: 100})
 		if status.Code(err) == codes.NotFound {
 			continue // not even the opening has arrived
@@ -129,36 +130,19 @@ func (f *freshness) lookAtStatement(ctx context.Context) error {
 		for _, line := range page.GetLines() {
 			ids = append(ids, line.GetTransactionId())
 		}
-		f.seen(&f.onStatement, ids, time.Now())
+		f.record(&f.statement, ids, time.Now())
 	}
 	return nil
 }
 
-func (f *freshness) lookAtIndex(ctx context.Context) error {
+func (f *freshness) pollIndex(ctx context.Context) error {
 	var wanted []string
-	for _, ids := range f.open(&f.inIndex) {
+	for _, ids := range f.openIDs(&f.index) {
 		wanted = append(wanted, ids...)
 	}
 	if len(wanted) == 0 {
 		return nil
 	}
-	query, err := json.Marshal(map[string]any{
-		"size": 1000, "_source": []string{"transaction_id"},
-		"query": map[string]any{"terms": map[string]any{"transaction_id": wanted[:min(len(wanted), 1000)]}},
-	})
-	if err != nil {
-		return err
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, f.elasticsearch+"/bank-transactions-*/_search", bytes.NewReader(query))
-	if err != nil {
-		return err
-	}
-	request.Header.Set("Content-Type", "application/json")
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return err
-	}
-	defer answer.Body.Close()
 	var found struct {
 		Hits struct {
 			Hits []struct {
@@ -168,18 +152,22 @@ func (f *freshness) lookAtIndex(ctx context.Context) error {
 			} `json:"hits"`
 		} `json:"hits"`
 	}
-	if err := json.NewDecoder(answer.Body).Decode(&found); err != nil {
+	query := map[string]any{
+		"size": 1000, "_source": []string{"transaction_id"},
+		"query": map[string]any{"terms": map[string]any{"transaction_id": wanted[:min(len(wanted), 1000)]}},
+	}
+	if err := pipes.Call(ctx, http.MethodPost, f.elasticsearch+"/bank-transactions-*/_search", query, &found); err != nil {
 		return err
 	}
 	var ids []string
 	for _, hit := range found.Hits.Hits {
 		ids = append(ids, hit.Source.TransactionID)
 	}
-	f.seen(&f.inIndex, ids, time.Now())
+	f.record(&f.index, ids, time.Now())
 	return nil
 }
 
-// percentile returns the value that p of 100 do not exceed.
+// percentile returns the smallest value that p percent of the values do not exceed.
 func percentile(values []time.Duration, p int) time.Duration {
 	if len(values) == 0 {
 		return 0
@@ -188,16 +176,17 @@ func percentile(values []time.Duration, p int) time.Duration {
 	return sorted[(len(sorted)*p+99)/100-1]
 }
 
-// printFreshness says how long approved purchases took from their answer to being readable.
-func (t *town) printFreshness(context.Context) error {
-	f := t.freshness
+// printFreshness prints the delays from the answer to an approved purchase until it can be
+// read.
+func (d *demonstration) printFreshness(context.Context) error {
+	f := d.freshness
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	for _, place := range []struct {
 		name string
 		took []time.Duration
-	}{{"on the statement", f.onStatement.took}, {"in Elasticsearch", f.inIndex.took}} {
-		t.printf("  approved → readable %s  p50 %4d ms   p99 %4d ms   (%d purchases)\n", place.name,
+	}{{"on the statement", f.statement.delays}, {"in Elasticsearch", f.index.delays}} {
+		d.printf("  approved → readable %s  p50 %4d ms   p99 %4d ms   (%d purchases)\n", place.name,
 			percentile(place.took, 50).Milliseconds(), percentile(place.took, 99).Milliseconds(), len(place.took))
 	}
 	return nil

@@ -1,5 +1,5 @@
-// Package doctor checks that a machine has what the stack needs, and says how
-// to get what it lacks.
+// Package doctor checks that a machine has what the stack needs, and says how to get what is
+// missing.
 package doctor
 
 import (
@@ -23,26 +23,25 @@ import (
 	"codebank.dev/stack/launch"
 )
 
-// minimumDisk is the free space that the distributions, the programs and the
-// data of a demonstration take, in bytes, with room to spare.
+// minimumDisk is the free space in bytes that the distributions, the programs and the data of a
+// demonstration need. It includes a margin.
 const minimumDisk = 4 << 30
 
-// Finding is what one check found.
+// Finding is the result of one check.
 type Finding struct {
-	// Subject is what was looked for.
+	// Subject is what was checked.
 	Subject string
-	// Found describes what is there, or what is wrong when Remedy is set.
+	// Found describes what was found, or what is wrong if Remedy is set.
 	Found string
-	// Remedy is the command that helps; empty when nothing is missing.
+	// Remedy is the command that helps; empty if nothing is missing.
 	Remedy string
 }
 
 // Missing reports whether the stack cannot run because of the finding.
 func (f Finding) Missing() bool { return f.Remedy != "" }
 
-// Examine makes all checks for a stack on a folder and a base port. It changes
-// nothing.
-func Examine(ctx context.Context, dir string, addresses launch.Addresses) []Finding {
+// Check makes all checks for a stack with a folder and a base port. It changes nothing.
+func Check(ctx context.Context, dir string, addresses launch.Addresses) []Finding {
 	return []Finding{
 		checkGo(ctx),
 		checkJava(ctx),
@@ -53,7 +52,7 @@ func Examine(ctx context.Context, dir string, addresses launch.Addresses) []Find
 	}
 }
 
-// Report writes the findings, a line each, and returns how many are missing.
+// Report writes the findings, one line each, and returns how many are missing.
 func Report(out io.Writer, findings []Finding) int {
 	missing := 0
 	for _, f := range findings {
@@ -67,7 +66,7 @@ func Report(out io.Writer, findings []Finding) int {
 	return missing
 }
 
-// wantedGo is the line of the workspace file that names the Go release.
+// wantedGo matches the line of the workspace file that names the Go release.
 var wantedGo = regexp.MustCompile(`(?m)^go (\S+)$`)
 
 func checkGo(ctx context.Context) Finding {
@@ -80,7 +79,7 @@ func checkGo(ctx context.Context) Finding {
 	}
 	root, err := dist.Root()
 	if err != nil {
-		f.Found, f.Remedy = err.Error(), "run it inside the repository"
+		f.Found, f.Remedy = err.Error(), "run the command inside the repository"
 		return f
 	}
 	work, err := os.ReadFile(filepath.Join(root, "go.work"))
@@ -101,7 +100,7 @@ func checkJava(ctx context.Context) Finding {
 			Remedy: install(map[string]string{
 				"apt-get": "openjdk-21-jdk-headless", "dnf": "java-21-openjdk-devel", "brew": "openjdk@21",
 				"apk": "openjdk21-jdk", "pacman": "jdk21-openjdk",
-			}) + "   (or unpack any newer one and set CODEBANK_JAVA_HOME)",
+			}) + "   (or unpack a newer one and set CODEBANK_JAVA_HOME)",
 		}
 	}
 	return Finding{Subject: "JDK", Found: fmt.Sprintf("%d in %s", java.Version, java.Home)}
@@ -125,11 +124,11 @@ func checkUser() Finding {
 	case user == nil:
 		return Finding{Subject: "user", Found: "not root"}
 	default:
-		return Finding{Subject: "user", Found: "root, and " + user.Name + " for what refuses to run as root"}
+		return Finding{Subject: "user", Found: "root, and " + user.Name + " for programs that refuse to run as root"}
 	}
 }
 
-// checkDisk looks at the nearest folder that exists.
+// checkDisk checks the nearest folder that exists.
 func checkDisk(dir string) Finding {
 	f := Finding{Subject: "disk"}
 	for {
@@ -146,7 +145,7 @@ func checkDisk(dir string) Finding {
 	free := stat.Bavail * uint64(stat.Bsize)
 	f.Found = fmt.Sprintf("%.1f GB free at %s", float64(free)/(1<<30), dir)
 	if free < minimumDisk {
-		f.Remedy = fmt.Sprintf("make room for %d GB", minimumDisk>>30)
+		f.Remedy = fmt.Sprintf("free at least %d GB", minimumDisk>>30)
 	}
 	return f
 }
@@ -162,13 +161,13 @@ func checkPorts(addresses launch.Addresses) Finding {
 	}
 	if len(taken) > 0 {
 		f.Found = "in use: " + strings.Join(taken, ", ")
-		f.Remedy = "stop what uses them (a stack that runs, perhaps), or choose others with --base-port"
+		f.Remedy = "stop the programs that use them (perhaps another stack), or choose other ports with --base-port"
 	}
 	return f
 }
 
-// install is the command that installs a package on this system, given its
-// name for each package manager.
+// install returns the command that installs a package on this system. names has the name of the
+// package for each package manager.
 func install(names map[string]string) string {
 	for _, manager := range []string{"apt-get", "dnf", "apk", "pacman", "brew"} {
 		if _, err := exec.LookPath(manager); err != nil {

@@ -23,7 +23,7 @@ func find(t *testing.T, findings []Finding, subject string) Finding {
 }
 
 func TestAMachineThatRunsTheTestsHasWhatTheyNeed(t *testing.T) {
-	findings := Examine(t.Context(), t.TempDir(), launch.Addresses{BasePort: 17300})
+	findings := Check(t.Context(), t.TempDir(), launch.Addresses{BasePort: 17300})
 	for _, subject := range []string{"Go", "JDK", "Maven", "user"} {
 		f := find(t, findings, subject)
 		require.False(t, f.Missing(), "%+v", f)
@@ -39,7 +39,7 @@ func TestWhatIsMissingComesWithTheCommandThatHelps(t *testing.T) {
 	defer listener.Close()
 	taken := launch.Addresses{BasePort: listener.Addr().(*net.TCPAddr).Port}
 
-	findings := Examine(t.Context(), t.TempDir(), taken)
+	findings := Check(t.Context(), t.TempDir(), taken)
 	for subject, remedy := range map[string]string{
 		"Go":    "install Go",
 		"JDK":   "CODEBANK_JAVA_HOME",

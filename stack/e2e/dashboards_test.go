@@ -16,7 +16,9 @@ import (
 )
 
 // asker asks the stack's Elasticsearch for panels.
-func asker(stack *launch.Stack) query.Client { return analyst.Asker(stack.Addresses().Elasticsearch()) }
+func asker(stack *launch.Stack) query.Client {
+	return analyst.Client(stack.Addresses().Elasticsearch())
+}
 
 // Every panel's search is one that a real server accepts, on the mapping that the
 // pipeline uses, and the figures are those of the events.

@@ -224,6 +224,6 @@ func replica(t *testing.T, stack *launch.Stack, settings map[string]string) (*pr
 	}
 	row, err := stack.Replica(t.Context(), launch.Bank, copied)
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, stack.Retire(context.Background(), row)) })
+	t.Cleanup(func() { require.NoError(t, stack.Remove(context.Background(), row)) })
 	return row, fmt.Sprintf("127.0.0.1:%d", copied.GRPCPort)
 }

@@ -24,7 +24,7 @@ const patience = 10 * time.Minute
 func call(t *testing.T, method, url string, body any) map[string]any {
 	t.Helper()
 	var decoded map[string]any
-	require.NoError(t, pipes.Ask(context.Background(), method, url, body, &decoded))
+	require.NoError(t, pipes.Call(context.Background(), method, url, body, &decoded))
 	return decoded
 }
 

@@ -240,7 +240,7 @@ func (r *rollout) configure(name string, config map[string]string) {
 	}
 	call(r.T, http.MethodPut, url+"/config", config)
 	if there {
-		require.NoError(r, worker(r.stack).Order(r.Context(), name, "resume"))
+		require.NoError(r, worker(r.stack).SetState(r.Context(), name, "resume"))
 	}
 	awaitConnector(r.T, r.stack, name, "RUNNING")
 }
@@ -254,7 +254,7 @@ func (r *rollout) statement() {
 		Settings: map[string]string{"database-url": r.linesURL, "bank-code": rolloutBank},
 	})
 	require.NoError(r, err)
-	require.NoError(r, r.stack.Retire(r.Context(), row))
+	require.NoError(r, r.stack.Remove(r.Context(), row))
 }
 
 // bankctl runs the operators' tool for this bank.

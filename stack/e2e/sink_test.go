@@ -93,8 +93,8 @@ func TestWhatCanBeNoRowIsReportedOnceAndTheOthersPass(t *testing.T) {
 		require.Contains(t, fmt.Sprint(causes), part)
 	}
 
-	require.NoError(t, worker(stack).Order(t.Context(), probe.name, "pause"))
-	require.NoError(t, worker(stack).Order(t.Context(), probe.name, "resume"))
+	require.NoError(t, worker(stack).SetState(t.Context(), probe.name, "pause"))
+	require.NoError(t, worker(stack).SetState(t.Context(), probe.name, "resume"))
 	call(t, http.MethodPost, probe.url()+"/restart?includeTasks=true", nil)
 	awaitConnector(t, stack, probe.name, "RUNNING")
 	probe.produce(200, 201)
@@ -133,7 +133,7 @@ func TestAFieldOfANewerVersionIsIgnoredUntilItIsNamed(t *testing.T) {
 	probe.exec("alter table " + probe.name + " add column colour text")
 	turn(t, stack, probe.name, "stop", "STOPPED")
 	call(t, http.MethodPut, probe.url()+"/config", config)
-	require.NoError(t, worker(stack).Order(t.Context(), probe.name, "resume"))
+	require.NoError(t, worker(stack).SetState(t.Context(), probe.name, "resume"))
 	probe.send(kgo.SliceRecord(append(framed(second, "p30", 30), 2, 2)), kgo.SliceRecord(framed(probe.schema, "p31", 31)))
 	probe.awaitRows(32)
 	var colours []*string

@@ -105,7 +105,7 @@ func worker(stack *launch.Stack) pipes.Worker { return pipes.Worker(stack.Addres
 // turn orders a connector to stop, pause or resume, and waits until all of it is in the state.
 func turn(t *testing.T, stack *launch.Stack, connector, order, state string) {
 	t.Helper()
-	require.NoError(t, worker(stack).Order(t.Context(), connector, order))
+	require.NoError(t, worker(stack).SetState(t.Context(), connector, order))
 	awaitConnector(t, stack, connector, state)
 }
 
@@ -113,7 +113,7 @@ func turn(t *testing.T, stack *launch.Stack, connector, order, state string) {
 func awaitConnector(t *testing.T, stack *launch.Stack, connector, state string) {
 	t.Helper()
 	require.NoError(t, pipes.Await(t.Context(), patience, func(ctx context.Context) error {
-		return worker(stack).Are(ctx, connector, state)
+		return worker(stack).Require(ctx, connector, state)
 	}))
 }
 

@@ -10,13 +10,13 @@ import (
 	"codebank.dev/native/process"
 )
 
-// DefaultBasePort is the base port when none is chosen.
+// DefaultBasePort is the base port unless another is chosen.
 const DefaultBasePort = 17000
 
-// PortCount is how many ports, from the base port on, belong to one stack.
+// PortCount is the number of ports that belong to one stack, from the base port on.
 const PortCount = 100
 
-// Where each listener is, counted from the base port.
+// The ports, counted from the base port.
 const (
 	bankGRPC = iota
 	bankHTTP
@@ -35,10 +35,9 @@ const (
 	elasticsearchPeerPort  = 27
 )
 
-// Addresses is where the parts of one stack are found. All are on the loopback
-// address.
+// Addresses are the addresses of the parts of one stack. All are on the loopback address.
 type Addresses struct {
-	// BasePort is what all ports are counted from.
+	// BasePort is the first port.
 	BasePort int
 }
 
@@ -66,8 +65,7 @@ func (a Addresses) Kafka() string { return a.host(kafkaPort) }
 // Registry is the base URL of the schema registry.
 func (a Addresses) Registry() string { return a.url(registryPort) }
 
-// RegistryConfluent is the base URL of the registry's interface that
-// Confluent's clients know.
+// RegistryConfluent is the base URL of the registry's Confluent-compatible API.
 func (a Addresses) RegistryConfluent() string { return a.Registry() + "/apis/ccompat/v7" }
 
 // Connect is the base URL of Kafka Connect.
@@ -97,10 +95,10 @@ func (a Addresses) Ports() []int {
 	return ports
 }
 
-// FreeBasePort finds a base port all of whose ports are free right now, for
-// tests that must not meet a stack that somebody runs.
+// FreeBasePort returns a base port whose ports are all free now. Tests use it so that they do
+// not meet a running stack.
 func FreeBasePort() (int, error) {
-	// Below the range that Linux takes the ports of outgoing connections from.
+	// Below the range that Linux uses for outgoing connections.
 	const first, blocks, tries = 20000, 120, 50
 	for range tries {
 		base := first + PortCount*rand.IntN(blocks)
@@ -108,7 +106,7 @@ func FreeBasePort() (int, error) {
 			return base, nil
 		}
 	}
-	return 0, errors.New("no free range of ports found")
+	return 0, errors.New("no range of free ports was found")
 }
 
 func portsFree(ports []int) bool {
@@ -120,7 +118,7 @@ func portsFree(ports []int) bool {
 	return true
 }
 
-// checkBasePort refuses a base port that would lead out of the valid range.
+// checkBasePort returns an error if a port would be outside the valid range.
 func checkBasePort(base int) error {
 	const lowest, highest = 1024, 65535
 	if base < lowest || base+PortCount-1 > highest {

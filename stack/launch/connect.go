@@ -13,10 +13,10 @@ import (
 	"codebank.dev/native/process"
 )
 
-// connect is a worker of Kafka Connect. The stack has one; a test may have another join it.
+// connect is a worker of Kafka Connect. The stack has one; a test may add another.
 type connect struct {
 	stack *Stack
-	// name is its row, port where its interface listens.
+	// name is the name of its row. port is the port of its REST API.
 	name    string
 	port    int
 	java    dist.Java
@@ -28,7 +28,7 @@ func newConnect(s *Stack, name string, port int) *connect {
 	return &connect{stack: s, name: name, port: port}
 }
 
-// listener is where its interface is found, host:port.
+// listener is the address of its REST API, host:port.
 func (c *connect) listener() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(c.port)) }
 
 func (c *connect) folder() string { return filepath.Join(c.stack.dir, c.name) }
@@ -41,7 +41,7 @@ func (c *connect) spec() process.Spec {
 		Ports:   []int{c.port},
 		Prepare: c.prepare,
 		Command: c.command,
-		Ready:   answers("http://" + c.listener() + "/connectors"),
+		Ready:   httpReady("http://" + c.listener() + "/connectors"),
 	}
 }
 
@@ -71,7 +71,7 @@ func (c *connect) command(ctx context.Context) (process.Command, error) {
 	if err != nil {
 		return process.Command{}, err
 	}
-	machine, err := c.stack.kafkaMachine("512m")
+	machine, err := c.stack.kafkaJVM("512m")
 	if err != nil {
 		return process.Command{}, err
 	}
@@ -84,7 +84,7 @@ func (c *connect) command(ctx context.Context) (process.Command, error) {
 	}, nil
 }
 
-// environment is what connector files refer to as ${env:CODEBANK_…}.
+// environment returns the variables that connector files refer to as ${env:CODEBANK_…}.
 func (c *connect) environment(ctx context.Context) (map[string]string, error) {
 	server, err := c.stack.database(ctx)
 	if err != nil {
@@ -104,11 +104,11 @@ func (c *connect) environment(ctx context.Context) (map[string]string, error) {
 	return env, nil
 }
 
-// Worker describes another worker of Kafka Connect in the same group, which shares the
-// connectors and tasks with the stack's own while it runs. It is not started; name is
-// its own in the stack, port that of its interface. It is stopped with the stack, and
-// forgotten by [Stack.Retire].
-func (s *Stack) Worker(ctx context.Context, name string, port int) (*process.Process, error) {
+// ConnectWorker adds another worker of Kafka Connect to the same group. While it runs, it
+// shares connectors and tasks with the stack's own worker. It is not started. name is unique in
+// the stack, and port is the port of its REST API. It is stopped with the stack; [Stack.Remove]
+// removes it.
+func (s *Stack) ConnectWorker(ctx context.Context, name string, port int) (*process.Process, error) {
 	worker := newConnect(s, name, port)
 	if err := worker.prepare(ctx); err != nil {
 		return nil, err

@@ -28,7 +28,7 @@ func (e *elasticsearch) spec() process.Spec {
 		Ports:   []int{a.port(elasticsearchPort), a.port(elasticsearchPeerPort)},
 		Prepare: e.prepare,
 		Command: e.command,
-		Ready:   clusterHealthy(a.Elasticsearch()),
+		Ready:   elasticsearchReady(a.Elasticsearch()),
 	}
 }
 
@@ -57,8 +57,8 @@ func (e *elasticsearch) prepare(ctx context.Context) error {
 	return e.configure()
 }
 
-// configure writes the configuration folder. The virtual machine's options and
-// the logging are the distribution's own.
+// configure writes the configuration folder. The options of the virtual machine and the logging
+// are those of the distribution.
 func (e *elasticsearch) configure() error {
 	config := filepath.Join(e.dir, "config")
 	for _, name := range []string{"jvm.options", "log4j2.properties"} {
@@ -81,9 +81,10 @@ func (e *elasticsearch) command(context.Context) (process.Command, error) {
 			"ES_JAVA_HOME": e.java.Home,
 			"ES_PATH_CONF": filepath.Join(e.dir, "config"),
 			"ES_TMPDIR":    filepath.Join(e.dir, "tmp"),
-			// The starter is a program of its own, with temporary files of its own.
+			// The launcher of the distribution is a Java program with temporary files of its
+			// own.
 			"CLI_JAVA_OPTS": "-Djava.io.tmpdir=" + filepath.Join(e.dir, "tmp"),
-			// Memory is taken as it is needed, not all at the start.
+			// Memory is allocated when it is needed, not all at the start.
 			"ES_JAVA_OPTS": "-Xms256m -Xmx1g -XX:-AlwaysPreTouch",
 			"HOME":         e.dir,
 		}),

@@ -9,12 +9,12 @@ import (
 	"text/template"
 )
 
-// configFiles are the configurations of the parts, as templates.
+// configFiles are the templates of the parts' configurations.
 //
 //go:embed config
 var configFiles embed.FS
 
-// render writes one of the configurations, filled in, to a file.
+// render fills in one of the configuration templates and writes it to a file.
 func render(name, file string, values any) error {
 	parsed, err := template.New(name).Option("missingkey=error").ParseFS(configFiles, "config/"+name)
 	if err != nil {
@@ -33,7 +33,7 @@ func render(name, file string, values any) error {
 // jvm is a Java program that runs from a class path.
 type jvm struct {
 	heapMax string
-	// temp takes what libraries unpack at run time.
+	// temp is the folder for files that libraries unpack at run time.
 	temp string
 	// log4j is the logging configuration; empty for programs with their own.
 	log4j string
@@ -41,12 +41,11 @@ type jvm struct {
 	options []string
 }
 
-// arguments is the command line that starts with the options and ends with
-// what to run.
+// arguments returns the command line: the options, followed by what to run.
 func (j jvm) arguments(run ...string) []string {
 	args := []string{
 		"-Xmx" + j.heapMax,
-		// A part that is out of memory must end and be seen, not limp on.
+		// A part that runs out of memory must end, so that the failure is seen.
 		"-XX:+ExitOnOutOfMemoryError",
 		"-Djava.io.tmpdir=" + j.temp,
 		"-Djava.awt.headless=true",
@@ -58,9 +57,9 @@ func (j jvm) arguments(run ...string) []string {
 	return append(append(args, j.options...), run...)
 }
 
-// environment is what every child sees of the caller's environment, with what
-// is added: enough to find programs and folders, and nothing that would change
-// how a part behaves from one user to the next.
+// environment returns the environment of a child: a few variables of the caller, so that
+// programs and folders are found, and the added ones. Other variables of the caller could
+// change how a part behaves.
 func environment(added map[string]string) []string {
 	var env []string
 	for _, name := range []string{"PATH", "HOME", "USER", "LANG", "TMPDIR"} {
@@ -74,8 +73,8 @@ func environment(added map[string]string) []string {
 	return env
 }
 
-// variables are the environment twins of a program's flags: bank and
-// database-url make BANK_DATABASE_URL.
+// variables returns the environment variables for a program's flags: bank and database-url make
+// BANK_DATABASE_URL.
 func variables(program string, settings map[string]string) map[string]string {
 	twins := make(map[string]string, len(settings))
 	for flag, value := range settings {

@@ -13,7 +13,7 @@ import (
 	"codebank.dev/native/process"
 )
 
-// kafka is the broker, which is its own controller.
+// kafka is the broker. It is its own controller.
 type kafka struct {
 	stack *Stack
 	java  dist.Java
@@ -29,15 +29,14 @@ func (k *kafka) spec() process.Spec {
 		Ports:   []int{a.port(kafkaPort), a.port(kafkaControllerPort)},
 		Prepare: k.prepare,
 		Command: k.command,
-		Ready:   brokerAnswers(a.Kafka()),
+		Ready:   brokerReady(a.Kafka()),
 	}
 }
 
 func (k *kafka) dir() string    { return filepath.Join(k.stack.dir, "kafka") }
 func (k *kafka) config() string { return filepath.Join(k.dir(), "kafka.properties") }
 
-// prepare fetches the broker, writes its configuration and formats its storage
-// once.
+// prepare fetches the broker, writes its configuration and formats its storage once.
 func (k *kafka) prepare(ctx context.Context) error {
 	var err error
 	if k.java, err = dist.FindJava(ctx); err != nil {
@@ -56,20 +55,20 @@ func (k *kafka) prepare(ctx context.Context) error {
 	if _, err := os.Stat(filepath.Join(data, "meta.properties")); err == nil {
 		return nil
 	}
-	machine, err := k.stack.kafkaMachine("128m")
+	machine, err := k.stack.kafkaJVM("128m")
 	if err != nil {
 		return err
 	}
 	var id [16]byte
 	_, _ = rand.Read(id[:])
-	id[0] &= 0x7f // A text that begins with - would be taken for a flag.
+	id[0] &= 0x7f // a text that begins with - would be parsed as a flag
 	format := machine.arguments("-cp", filepath.Join(k.lib, "*"), "kafka.tools.StorageTool", "format",
 		"--cluster-id", base64.RawURLEncoding.EncodeToString(id[:]), "--config", k.config(), "--ignore-formatted")
 	return child.Run(ctx, exec.Command(k.java.Program("java"), format...), child.Options{})
 }
 
 func (k *kafka) command(context.Context) (process.Command, error) {
-	machine, err := k.stack.kafkaMachine("512m")
+	machine, err := k.stack.kafkaJVM("512m")
 	if err != nil {
 		return process.Command{}, err
 	}
@@ -81,8 +80,8 @@ func (k *kafka) command(context.Context) (process.Command, error) {
 	}, nil
 }
 
-// kafkaMachine is a Java machine for a program of Kafka's.
-func (s *Stack) kafkaMachine(heapMax string) (jvm, error) {
+// kafkaJVM returns the settings for a Java program of Kafka.
+func (s *Stack) kafkaJVM(heapMax string) (jvm, error) {
 	temp := filepath.Join(s.dir, "kafka", "tmp")
 	if err := os.MkdirAll(temp, 0o755); err != nil {
 		return jvm{}, err

@@ -52,7 +52,7 @@ func TestAFreeBasePortIsFree(t *testing.T) {
 	require.NoError(t, checkBasePort(base))
 }
 
-func TestABasePortThatCannotBeIsRefused(t *testing.T) {
+func TestAnInvalidBasePortIsRefused(t *testing.T) {
 	for _, base := range []int{-1, 80, 65500, 100000} {
 		_, err := Open(Config{Dir: t.TempDir(), BasePort: base})
 		require.ErrorContains(t, err, "base port")
@@ -78,7 +78,7 @@ func TestOpeningAStackMakesNothing(t *testing.T) {
 }
 
 // Another worker of the group shares no port and no file with the stack's own.
-func TestAnotherWorkerIsDescribedAsTheFirstAndListensElsewhere(t *testing.T) {
+func TestAnotherWorkerHasItsOwnPortAndFolder(t *testing.T) {
 	stack := open(t, t.TempDir())
 	first, second := newConnect(stack, Connect, stack.addresses.port(connectPort)), newConnect(stack, "another", 17399)
 	require.Equal(t, "http://"+first.listener(), stack.Addresses().Connect())
@@ -88,12 +88,12 @@ func TestAnotherWorkerIsDescribedAsTheFirstAndListensElsewhere(t *testing.T) {
 	require.NotEqual(t, first.folder(), second.folder())
 	stack.group.Add(second.spec())
 	require.False(t, stack.Process("another").Running())
-	require.NoError(t, stack.Retire(t.Context(), stack.Process("another")))
+	require.NoError(t, stack.Remove(t.Context(), stack.Process("another")))
 	require.Nil(t, stack.Process("another"))
 }
 
-// The services need their database and nothing of the pipeline behind them.
-func TestTheServicesStartWithBrokerRegistryAndConnectAway(t *testing.T) {
+// The services need their database and no other part of the pipeline.
+func TestTheServicesDoNotNeedBrokerRegistryOrConnect(t *testing.T) {
 	stack := open(t, t.TempDir())
 	for _, program := range []string{"bank", "statement", "checkout"} {
 		needs := stack.serviceSpec(service{name: program, program: program}).Needs
@@ -119,7 +119,7 @@ func TestChildrenSeeLittleOfTheEnvironment(t *testing.T) {
 	}
 }
 
-func TestAConfigurationIsFilledInWholly(t *testing.T) {
+func TestEveryPlaceholderOfAConfigurationIsFilledIn(t *testing.T) {
 	entries, err := configFiles.ReadDir("config")
 	require.NoError(t, err)
 	values := map[string]string{
@@ -150,22 +150,22 @@ func TestAClusterIsHealthyWhenItsPrimariesAreAssigned(t *testing.T) {
 				_, _ = w.Write([]byte(answer))
 			}
 		}))
-		err := clusterHealthy(server.URL)(t.Context())
+		err := elasticsearchReady(server.URL)(t.Context())
 		require.Equal(t, healthy, err == nil, answer)
 		server.Close()
-		require.Error(t, clusterHealthy(server.URL)(t.Context()))
+		require.Error(t, elasticsearchReady(server.URL)(t.Context()))
 	}
 }
 
-func TestAnOpenPortIsNoHealthAnswer(t *testing.T) {
+func TestAnOpenPortIsNotReady(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}))
 	defer server.Close()
-	require.ErrorContains(t, answers(server.URL)(t.Context()), "503")
+	require.ErrorContains(t, httpReady(server.URL)(t.Context()), "503")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.Error(t, brokerAnswers(server.Listener.Addr().String())(ctx))
+	require.Error(t, brokerReady(server.Listener.Addr().String())(ctx))
 }
 
 func TestAFolderInUseIsNeitherStartedNorWiped(t *testing.T) {
@@ -182,10 +182,10 @@ func TestAFolderInUseIsNeitherStartedNorWiped(t *testing.T) {
 	require.ErrorIs(t, stack.Apply(t.Context()), ErrNotRunning)
 }
 
-func TestAFolderThatNoStackHasMadeIsNotDeleted(t *testing.T) {
+func TestAFolderThatIsNotAStacksIsNotDeleted(t *testing.T) {
 	dir := t.TempDir()
 	mine := filepath.Join(dir, "thesis.txt")
 	require.NoError(t, os.WriteFile(mine, nil, 0o600))
-	require.ErrorIs(t, open(t, dir).Wipe(), ErrForeign)
+	require.ErrorIs(t, open(t, dir).Wipe(), ErrNotAStack)
 	require.FileExists(t, mine)
 }

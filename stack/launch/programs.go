@@ -12,8 +12,7 @@ import (
 	"codebank.dev/native/dist"
 )
 
-// programs are the programs of this repository, by name, and where their
-// sources are.
+// programs are the programs of this repository and the folders of their sources, by name.
 var programs = map[string]string{
 	"bank":      "bank/cmd/bank",
 	"statement": "statement/cmd/statement",
@@ -21,41 +20,41 @@ var programs = map[string]string{
 	"checkout":  "checkout/cmd/checkout",
 }
 
-// binaries is the folder that the built programs are put into.
-func binaries(root string) string { return filepath.Join(root, ".stack", "bin") }
+// binariesDir is the folder for the built programs.
+func binariesDir(root string) string { return filepath.Join(root, ".stack", "bin") }
 
-// hasProgram reports whether the sources of a program are there.
-func hasProgram(root, name string) bool {
+// hasSources reports whether the sources of a program exist.
+func hasSources(root, name string) bool {
 	sources, err := filepath.Glob(filepath.Join(root, programs[name], "*.go"))
 	return err == nil && len(sources) > 0
 }
 
-func hasAnyProgram(root string) bool {
+func hasAnySources(root string) bool {
 	for name := range programs {
-		if hasProgram(root, name) {
+		if hasSources(root, name) {
 			return true
 		}
 	}
 	return false
 }
 
-// build builds all programs at once, which lets the compiler share its work.
+// build builds all programs in one call, so that the compiler shares its work.
 func build(ctx context.Context, root string) error {
 	release, err := dist.Lock(ctx, filepath.Join(root, ".stack", "bin.lock"))
 	if err != nil {
 		return err
 	}
 	defer release()
-	into := binaries(root)
+	into := binariesDir(root)
 	if err := os.MkdirAll(into, 0o755); err != nil {
 		return err
 	}
-	if !hasAnyProgram(root) {
+	if !hasAnySources(root) {
 		return nil
 	}
 	args := []string{"build", "-o", into + string(filepath.Separator)}
 	for _, name := range slices.Sorted(maps.Keys(programs)) {
-		if hasProgram(root, name) {
+		if hasSources(root, name) {
 			args = append(args, "./"+programs[name])
 		}
 	}

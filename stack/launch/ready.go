@@ -12,11 +12,11 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// answerLimit bounds how much of a health answer is read.
-const answerLimit = 1 << 20
+// maxAnswer bounds how much of an answer is read.
+const maxAnswer = 1 << 20
 
-// answers asks a URL and is content with status 200.
-func answers(url string) func(context.Context) error {
+// httpReady returns a check that fails unless a URL answers 200.
+func httpReady(url string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		_, err := get(ctx, url)
 		return err
@@ -28,15 +28,14 @@ func get(ctx context.Context, url string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A connection that is kept would tie the next question to a process that may
-	// have been replaced meanwhile.
+	// The next check must use a new connection: the process may have been replaced meanwhile.
 	request.Close = true
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return nil, err
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, answerLimit))
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
 	if err != nil {
 		return nil, err
 	}
@@ -46,8 +45,8 @@ func get(ctx context.Context, url string) ([]byte, error) {
 	return body, nil
 }
 
-// clusterHealthy asks Elasticsearch whether every primary shard is assigned.
-func clusterHealthy(base string) func(context.Context) error {
+// elasticsearchReady returns a check that fails unless every primary shard is assigned.
+func elasticsearchReady(base string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		body, err := get(ctx, base+"/_cluster/health")
 		if err != nil {
@@ -66,9 +65,9 @@ func clusterHealthy(base string) func(context.Context) error {
 	}
 }
 
-// brokerAnswers asks a broker for the cluster's metadata, which it can only
-// give once it is registered with its controller.
-func brokerAnswers(address string) func(context.Context) error {
+// brokerReady returns a check that reads the cluster's metadata from a broker. The broker has
+// metadata only when its controller has registered it.
+func brokerReady(address string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		client, err := kgo.NewClient(kgo.SeedBrokers(address))
 		if err != nil {

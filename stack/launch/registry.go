@@ -10,8 +10,8 @@ import (
 	"codebank.dev/native/process"
 )
 
-// registry is the schema registry. It keeps schemas and their ids in a topic,
-// so that they outlive it.
+// registry is the schema registry. It keeps schemas and ids in a topic, so they survive its
+// restart.
 type registry struct {
 	stack *Stack
 	java  dist.Java
@@ -28,7 +28,7 @@ func (r *registry) spec() process.Spec {
 		Ports:   []int{a.port(registryPort), a.port(registryManagementPort)},
 		Prepare: r.prepare,
 		Command: r.command,
-		Ready:   answers(a.url(registryManagementPort) + "/health/ready"),
+		Ready:   httpReady(a.url(registryManagementPort) + "/health/ready"),
 	}
 }
 
@@ -48,8 +48,8 @@ func (r *registry) command(context.Context) (process.Command, error) {
 	}
 	a := r.stack.addresses
 	machine := jvm{heapMax: "384m", temp: filepath.Join(dir, "tmp"), options: []string{
-		// It starts much and then does little: what the best compiler would gain is
-		// less than what it takes.
+		// It runs much code at the start and little later. The optimizing compiler would cost
+		// more than it saves.
 		"-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC",
 	}}
 	return process.Command{
@@ -62,8 +62,8 @@ func (r *registry) command(context.Context) (process.Command, error) {
 			"QUARKUS_MANAGEMENT_PORT":             strconv.Itoa(a.port(registryManagementPort)),
 			"APICURIO_STORAGE_KIND":               "kafkasql",
 			"APICURIO_KAFKASQL_BOOTSTRAP_SERVERS": a.Kafka(),
-			// It looks for snapshots, of which there are none, for four times this long
-			// (in milliseconds; five seconds by default) before it starts.
+			// It waits for snapshots four times this long before it starts, and there are none.
+			// The unit is milliseconds; the default is five seconds.
 			"APICURIO_KAFKASQL_CONSUMER_POLL_TIMEOUT": "500",
 			"APICURIO_STORAGE_SNAPSHOT_LOCATION":      filepath.Join(dir, "tmp"),
 		}),

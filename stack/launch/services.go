@@ -19,15 +19,15 @@ import (
 
 // service is a program of this repository that serves gRPC and HTTP.
 type service struct {
-	// name is its row, program which program it is: a replica has another name.
+	// name is the name of its row. program is the name of the program, which replicas share.
 	name, program string
 	grpc, http    int
 	// settings replace settings that every copy of the program has.
 	settings map[string]string
 }
 
-// serviceSpec is the row of a service. Settings go by environment, not by
-// flags, because the list of processes shows flags to everybody.
+// serviceSpec returns the row of a service. Settings are environment variables and not flags,
+// because the list of processes shows flags to every user.
 func (s *Stack) serviceSpec(service service) process.Spec {
 	loopback := func(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 	spec := process.Spec{
@@ -48,7 +48,7 @@ func (s *Stack) serviceSpec(service service) process.Spec {
 				Path: cmd.Path, Dir: s.dir, Env: environment(variables(service.program, settings)),
 			}, nil
 		},
-		Ready: answers("http://" + loopback(service.http) + "/readyz"),
+		Ready: httpReady("http://" + loopback(service.http) + "/readyz"),
 	}
 	switch service.program {
 	case "bank":
@@ -62,7 +62,7 @@ func (s *Stack) serviceSpec(service service) process.Spec {
 	return spec
 }
 
-// settings are what the programs have to be told, by the names of their flags.
+// settings returns the settings of a program, by the names of its flags.
 func (s *Stack) settings(ctx context.Context, program string) (map[string]string, error) {
 	server, err := s.database(ctx)
 	if err != nil {
@@ -76,7 +76,7 @@ func (s *Stack) settings(ctx context.Context, program string) (map[string]string
 			"bank-code":      BankCode,
 			"kafka-brokers":  a.Kafka(),
 			"registry-url":   a.RegistryConfluent(),
-			"vault-key-file": s.vaultKey(),
+			"vault-key-file": s.vaultKeyFile(),
 		}, nil
 	case "statement":
 		return map[string]string{"database-url": server.URL(StatementDatabase), "bank-code": BankCode}, nil
@@ -93,34 +93,35 @@ func (s *Stack) settings(ctx context.Context, program string) (map[string]string
 			"bank-code":              BankCode,
 		}, nil
 	}
-	return nil, fmt.Errorf("no program %s", program)
+	return nil, fmt.Errorf("there is no program %s", program)
 }
 
-func (s *Stack) vaultKey() string { return filepath.Join(s.dir, "secrets", "vault.key") }
+func (s *Stack) vaultKeyFile() string { return filepath.Join(s.dir, "secrets", "vault.key") }
 
-// makeKeys makes the key that card numbers are encrypted with, once: without
-// the old key the stored numbers could not be read again.
+// makeKeys makes the key that encrypts card numbers. An existing key is kept, because without
+// it the stored numbers cannot be read.
 func (s *Stack) makeKeys(ctx context.Context, log io.Writer) error {
-	if _, err := os.Stat(s.vaultKey()); !errors.Is(err, fs.ErrNotExist) || !hasProgram(s.Root(), "bankctl") {
+	if _, err := os.Stat(s.vaultKeyFile()); !errors.Is(err, fs.ErrNotExist) || !hasSources(s.Root(), "bankctl") {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(s.vaultKey()), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(s.vaultKeyFile()), 0o700); err != nil {
 		return err
 	}
-	return runProgram(ctx, s.program("bankctl", "keys", "new", "--out", s.vaultKey()), log)
+	return runProgram(ctx, s.program("bankctl", "keys", "new", "--out", s.vaultKeyFile()), log)
 }
 
 // applyTimeout bounds the wait for services that start for the first time, from a slow disk.
 const applyTimeout = 10 * time.Minute
 
-// apply declares topics, schemas, indices and connectors. What is declared
-// already is left as it is.
+// apply declares topics, schemas, indices and connectors. Existing declarations stay as they
+// are.
 func (s *Stack) apply(ctx context.Context, log io.Writer) error {
 	return s.Bankctl(ctx, log, "apply", "all", "--timeout", applyTimeout.String())
 }
 
-// watchCommand is the supervisor that restarts connectors and tasks that failed.
-func (s *Stack) watchCommand(ctx context.Context) (process.Command, error) {
+// connectorsWatchCommand returns the command of the supervisor that restarts failed connectors
+// and tasks.
+func (s *Stack) connectorsWatchCommand(ctx context.Context) (process.Command, error) {
 	cmd := s.program("bankctl", "connectors", "watch")
 	settings := map[string]string{"connect-url": s.addresses.Connect()}
 	return process.Command{
@@ -128,8 +129,8 @@ func (s *Stack) watchCommand(ctx context.Context) (process.Command, error) {
 	}, nil
 }
 
-// Bankctl runs the operators' tool against this stack, which must run, and
-// waits for its end. Its output goes to out.
+// Bankctl runs bankctl against this stack, which must run, and waits for its end. It writes the
+// output to out.
 func (s *Stack) Bankctl(ctx context.Context, out io.Writer, args ...string) error {
 	settings, err := s.settings(ctx, "bankctl")
 	if err != nil {
@@ -140,8 +141,8 @@ func (s *Stack) Bankctl(ctx context.Context, out io.Writer, args ...string) erro
 	return runProgram(ctx, cmd, out)
 }
 
-// Apply runs the provisioning once more, against a stack that another launcher
-// runs on the same folder and ports. It fails with [ErrNotRunning] if there is none.
+// Apply repeats the provisioning of a stack that another launcher runs on the same folder and
+// ports. It fails with [ErrNotRunning] if no stack runs there.
 func (s *Stack) Apply(ctx context.Context) error {
 	if _, err := os.Stat(s.lockFile()); err != nil {
 		return fmt.Errorf("%w: %s", ErrNotRunning, s.dir)
@@ -160,12 +161,12 @@ func (s *Stack) Apply(ctx context.Context) error {
 	return s.apply(ctx, s.out)
 }
 
-// Replica starts another copy of a service of this stack, on ports that the
-// caller has chosen, and waits until it is ready. Settings, by the names of
-// flags, replace those of the original. The copy is stopped with the stack.
+// Replica starts another copy of a service on ports of the caller's choice and waits until it
+// is ready. Settings replace those of the original, by the names of flags. The copy is stopped
+// with the stack.
 func (s *Stack) Replica(ctx context.Context, original string, copied Copy) (*process.Process, error) {
 	if s.Process(original) == nil {
-		return nil, fmt.Errorf("no service %s in this stack", original)
+		return nil, fmt.Errorf("this stack has no service %s", original)
 	}
 	row := s.group.Add(s.serviceSpec(service{
 		name: copied.Name, program: original, grpc: copied.GRPCPort, http: copied.HTTPPort, settings: copied.Settings,
@@ -176,8 +177,8 @@ func (s *Stack) Replica(ctx context.Context, original string, copied Copy) (*pro
 	return row, row.WaitReady(ctx)
 }
 
-// Retire stops a copy that Replica started, if it still runs, and forgets it.
-func (s *Stack) Retire(ctx context.Context, copied *process.Process) error {
+// Remove stops a row that Replica or ConnectWorker added, if it runs, and removes it.
+func (s *Stack) Remove(ctx context.Context, copied *process.Process) error {
 	var err error
 	if copied.Running() {
 		err = copied.Stop(ctx)
@@ -188,10 +189,10 @@ func (s *Stack) Retire(ctx context.Context, copied *process.Process) error {
 
 // Copy says how a copy of a service differs from its original.
 type Copy struct {
-	// Name is the copy's own, unique in the stack.
+	// Name is the name of the copy, unique in the stack.
 	Name string
 	// GRPCPort and HTTPPort are its ports on the loopback address.
 	GRPCPort, HTTPPort int
-	// Settings are added to those of the original, by the names of flags.
+	// Settings are added to the settings of the original, by the names of flags.
 	Settings map[string]string
 }

@@ -1,8 +1,7 @@
-// Package launch runs the whole system on one machine as plain processes:
-// Postgres, Kafka, the schema registry, Kafka Connect and Elasticsearch, and
-// the programs of this repository. Nothing runs in a container and nothing is
-// a stand-in. The command stack uses it, and so do the end-to-end tests, which
-// do to single processes what the world may do to them.
+// Package launch runs the whole system on one machine as plain processes: Postgres, Kafka, the
+// schema registry, Kafka Connect, Elasticsearch, and the programs of this repository. It uses
+// no containers and no fakes. The command stack uses it. The end-to-end tests use it too, and
+// kill, freeze and stop single processes.
 package launch
 
 import (
@@ -25,7 +24,7 @@ import (
 // BankCode is the code of the bank that the stack runs.
 const BankCode = "001"
 
-// The databases in the one Postgres, each owned by one service.
+// The databases on the one Postgres server. Each belongs to one service.
 const (
 	LedgerDatabase    = "bank_" + BankCode
 	StatementDatabase = "statement_" + BankCode
@@ -34,49 +33,48 @@ const (
 
 // The names of the processes and tasks, in the order of the table.
 const (
-	Postgres      = "postgres"
-	Kafka         = "kafka"
-	Elasticsearch = "elasticsearch"
-	Registry      = "registry"
-	Connect       = "connect"
-	Databases     = "databases"
-	Programs      = "programs"
-	Keys          = "keys"
-	Bank          = "bank"
-	Statement     = "statement"
-	Checkout      = "checkout"
-	Apply         = "apply"
-	Watch         = "watch"
+	Postgres        = "postgres"
+	Kafka           = "kafka"
+	Elasticsearch   = "elasticsearch"
+	Registry        = "registry"
+	Connect         = "connect"
+	Databases       = "databases"
+	Programs        = "programs"
+	Keys            = "keys"
+	Bank            = "bank"
+	Statement       = "statement"
+	Checkout        = "checkout"
+	Apply           = "apply"
+	ConnectorsWatch = "watch"
 )
 
-// ErrInUse is returned by [Stack.Start] when another launcher runs on the same folder.
+// ErrInUse is returned by [Stack.Start] if another launcher runs on the same folder.
 var ErrInUse = errors.New("another stack runs on this folder")
 
-// ErrForeign is returned by [Stack.Wipe] for a folder that no stack has made.
-var ErrForeign = errors.New("no stack has made this folder, so it is not deleted")
+// ErrNotAStack is returned by [Stack.Wipe] for a folder that no stack has made.
+var ErrNotAStack = errors.New("the folder was not made by a stack, so it is not deleted")
 
-// ErrNotRunning is returned by what needs a running stack.
+// ErrNotRunning is returned by methods that need a running stack.
 var ErrNotRunning = errors.New("no stack runs on this folder")
 
 // Config says which stack to run.
 type Config struct {
-	// Dir holds everything the stack stores, logs and keeps secret. What an
-	// earlier stack left there is used again. Empty is .stack/up in the repository.
+	// Dir is the folder for all data, logs and secrets of the stack. The files of an earlier
+	// stack are used again. Empty means .stack/up in the repository.
 	Dir string
-	// BasePort is the first of the [PortCount] ports of the stack; zero is
+	// BasePort is the first of the [PortCount] ports of the stack; zero means
 	// [DefaultBasePort].
 	BasePort int
-	// Out is told in a line each what is fetched, started, ready and stopped; nil
-	// keeps silent.
+	// Out gets a line for everything that is fetched, started, ready and stopped; nil means no
+	// lines.
 	Out io.Writer
-	// Adjust may change what a process of the table is about to be told: the settings
-	// of a service by the names of its flags, the variables of Connect. It is asked at
-	// every start, with the name in the table, and may be nil. Tests put proxies between
-	// processes with it.
+	// Adjust may change the settings of a process before each start: the settings of a service,
+	// by the names of its flags, or the variables of Connect. It gets the name in the table. It
+	// may be nil. Tests use it to put proxies between processes.
 	Adjust func(name string, settings map[string]string)
-	// LedgerFirst has Connect and Elasticsearch, which only follow the ledger, give way when
-	// the processors are short: a purchase comes first, and its copies catch up. Without it
-	// they keep up, or nearly so, however busy the machine is with other things.
+	// LedgerFirst lowers the priority of Connect and Elasticsearch, which only follow the
+	// ledger. When the processors are busy, purchases come first and the copies catch up later.
+	// Without it the copies stay almost current, however busy the machine is with other work.
 	LedgerFirst bool
 }
 
@@ -86,23 +84,23 @@ type Stack struct {
 	addresses Addresses
 	out       io.Writer
 	adjust    func(name string, settings map[string]string)
-	nice      int // of what only follows the ledger
-	turn      sync.Mutex
+	nice      int // of the processes that only follow the ledger
+	outMutex  sync.Mutex
 	store     *dist.Store
 	user      *child.User
 	group     *process.Group
 	unlock    func()
 
-	// server is there once the database server was prepared.
+	// server is set when the database server was prepared.
 	server atomic.Pointer[postgres.Server]
 }
 
-// Open describes a stack without starting or making anything. It fails outside
-// the repository and on a port range that cannot be.
+// Open describes a stack and starts nothing. It fails outside the repository and for an invalid
+// base port.
 func Open(config Config) (*Stack, error) {
 	s := &Stack{out: config.Out, adjust: config.Adjust}
 	if config.LedgerFirst {
-		s.nice = giveWay
+		s.nice = followerNice
 	}
 	if s.out == nil {
 		s.out = io.Discard
@@ -118,7 +116,7 @@ func Open(config Config) (*Stack, error) {
 	}
 	s.addresses = Addresses{BasePort: config.BasePort}
 	var err error
-	if s.store, err = dist.Open(func(message string) { s.say("stack", message) }); err != nil {
+	if s.store, err = dist.Open(func(message string) { s.printProgress("stack", message) }); err != nil {
 		return nil, err
 	}
 	if config.Dir == "" {
@@ -130,39 +128,38 @@ func Open(config Config) (*Stack, error) {
 	if s.user, err = child.Unprivileged(); err != nil {
 		return nil, err
 	}
-	s.group = process.NewGroup(filepath.Join(s.dir, "logs"), s.say)
-	s.table()
+	s.group = process.NewGroup(filepath.Join(s.dir, "logs"), s.printProgress)
+	s.addRows()
 	return s, nil
 }
 
-// say writes one line of progress.
-func (s *Stack) say(name, message string) {
-	s.turn.Lock()
-	defer s.turn.Unlock()
+// printProgress writes one line of progress.
+func (s *Stack) printProgress(name, message string) {
+	s.outMutex.Lock()
+	defer s.outMutex.Unlock()
 	_, _ = fmt.Fprintf(s.out, "%-14s %s\n", name, message)
 }
 
-// Dir is the folder that holds everything of this stack.
+// Dir is the folder with all files of this stack.
 func (s *Stack) Dir() string { return s.dir }
 
 // Root is the top folder of the repository.
 func (s *Stack) Root() string { return s.store.Root() }
 
-// Addresses is where the parts are found.
+// Addresses are the addresses of the parts.
 func (s *Stack) Addresses() Addresses { return s.addresses }
 
-// Process returns a process of the table by one of the names above, nil if it
-// is not part of this stack.
+// Process returns a process of the table by one of the names above; nil if this stack does not
+// have it.
 func (s *Stack) Process(name string) *process.Process { return s.group.Process(name) }
 
 // Processes lists the processes and tasks in the order of the table.
 func (s *Stack) Processes() []*process.Process { return s.group.Processes() }
 
-// Start starts everything and waits until all of it answers, the schemas,
-// topics, indices and connectors included. On failure nothing runs, and the
-// error names the process and shows the end of its log. Of two stacks on one
-// folder the second gets [ErrInUse]. With names only those processes start, and
-// what they need.
+// Start starts everything and waits until all of it is ready, including schemas, topics,
+// indices and connectors. With names it starts only those processes and what they need. On
+// failure nothing runs, and the error names the process and shows the end of its log. A second
+// stack on the same folder gets [ErrInUse].
 func (s *Stack) Start(ctx context.Context, only ...string) error {
 	unlock, ok, err := dist.TryLock(s.lockFile())
 	if err != nil {
@@ -179,12 +176,12 @@ func (s *Stack) Start(ctx context.Context, only ...string) error {
 	return nil
 }
 
-// Wait returns nil when ctx ends, or what happened when a process ended that
-// nobody had stopped, killed or signalled through its [process.Process].
+// Wait returns nil when ctx ends. It returns a failure when a process ends that nobody has
+// stopped, killed or signalled through its [process.Process].
 func (s *Stack) Wait(ctx context.Context) error { return s.group.Wait(ctx) }
 
-// Stop stops everything in the reverse order. What does not stop in the time
-// that it has, or when ctx ends, is killed. Data stays.
+// Stop stops everything in the reverse order. A process that does not stop in its time, or
+// before ctx ends, is killed. The data stays.
 func (s *Stack) Stop(ctx context.Context) error {
 	err := s.group.Stop(ctx)
 	if s.unlock != nil {
@@ -194,8 +191,7 @@ func (s *Stack) Stop(ctx context.Context) error {
 	return err
 }
 
-// Healthy asks every running part whether it does its work, and returns what
-// those say that do not.
+// Healthy checks every running process and returns the errors of those that are not ready.
 func (s *Stack) Healthy(ctx context.Context) error {
 	var errs []error
 	for _, row := range s.Processes() {
@@ -204,9 +200,9 @@ func (s *Stack) Healthy(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Wipe deletes what a stack on this folder has stored, wherever it is; an
-// absent folder is fine. It fails with [ErrInUse] while one runs, and with
-// [ErrForeign] on a folder with other things in it.
+// Wipe deletes everything that a stack on this folder has stored. A missing folder is not an
+// error. It fails with [ErrInUse] while a stack runs, and with [ErrNotAStack] for a folder with
+// other files.
 func (s *Stack) Wipe() error {
 	entries, err := os.ReadDir(s.dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -216,7 +212,7 @@ func (s *Stack) Wipe() error {
 		return err
 	}
 	if _, err := os.Stat(s.lockFile()); err != nil && len(entries) > 0 {
-		return fmt.Errorf("%w: %s", ErrForeign, s.dir)
+		return fmt.Errorf("%w: %s", ErrNotAStack, s.dir)
 	}
 	unlock, ok, err := dist.TryLock(s.lockFile())
 	if err != nil {

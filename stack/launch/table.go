@@ -12,17 +12,17 @@ import (
 	"codebank.dev/native/process"
 )
 
-// table is the system, row by row. The services need only their database: they
-// start, and the bank decides, while broker and registry are still on their way
-// or gone. What is slow to start or to fetch stands first.
-func (s *Stack) table() {
+// addRows adds the rows of the system. The services need only their database, so they start,
+// and the bank decides, while the broker and the registry are starting or down. The parts that
+// take longest to fetch or start come first.
+func (s *Stack) addRows() {
 	s.group.Add(s.postgresSpec())
 	s.group.Add(newKafka(s).spec())
 	s.group.Add(newElasticsearch(s).spec())
 	s.group.Add(newRegistry(s).spec())
 	s.group.Add(newConnect(s, Connect, s.addresses.port(connectPort)).spec())
 	s.group.Add(process.Spec{Name: Databases, Needs: []string{Postgres}, Task: s.createDatabases})
-	if !hasAnyProgram(s.Root()) {
+	if !hasAnySources(s.Root()) {
 		return
 	}
 	s.group.Add(process.Spec{Name: Programs, Task: func(ctx context.Context, _ io.Writer) error {
@@ -35,18 +35,18 @@ func (s *Stack) table() {
 		{name: Statement, program: "statement", grpc: a.port(statementGRPC), http: a.port(statementHTTP)},
 		{name: Checkout, program: "checkout", grpc: a.port(checkoutGRPC), http: a.port(checkoutHTTP)},
 	} {
-		if hasProgram(s.Root(), service.program) {
+		if hasSources(s.Root(), service.program) {
 			s.group.Add(s.serviceSpec(service))
 		}
 	}
-	if hasProgram(s.Root(), "bankctl") {
+	if hasSources(s.Root(), "bankctl") {
 		needs := []string{Kafka, Registry, Connect, Elasticsearch, Databases, Programs}
 		// The sink writes to tables that the statement service makes.
 		if s.Process(Statement) != nil {
 			needs = append(needs, Statement)
 		}
 		s.group.Add(process.Spec{Name: Apply, Needs: needs, Task: s.apply})
-		s.group.Add(process.Spec{Name: Watch, Needs: []string{Apply}, Command: s.watchCommand})
+		s.group.Add(process.Spec{Name: ConnectorsWatch, Needs: []string{Apply}, Command: s.connectorsWatchCommand})
 	}
 }
 
@@ -80,7 +80,7 @@ func (s *Stack) postgresSpec() process.Spec {
 	}
 }
 
-// database returns the prepared database server, and prepares it the first time.
+// database returns the database server. The first call prepares it.
 func (s *Stack) database(ctx context.Context) (*postgres.Server, error) {
 	if server := s.server.Load(); server != nil {
 		return server, nil
@@ -88,8 +88,9 @@ func (s *Stack) database(ctx context.Context) (*postgres.Server, error) {
 	server, err := postgres.Prepare(ctx, postgres.Options{
 		Dir:      s.postgresDir(),
 		Port:     s.addresses.port(postgresPort),
-		Progress: func(message string) { s.say(Postgres, message) },
-		// Room for the ledger's indexes. Nothing here makes a commit less durable.
+		Progress: func(message string) { s.printProgress(Postgres, message) },
+		// These give the ledger's indexes enough memory. No setting makes a commit less
+		// durable.
 		Settings: databaseSettings(),
 	})
 	if err != nil {
@@ -102,11 +103,11 @@ func (s *Stack) database(ctx context.Context) (*postgres.Server, error) {
 func databaseSettings() map[string]string {
 	settings := map[string]string{
 		"shared_buffers": "512MB",
-		// After a crash the server repeats what it logged since its last complete checkpoint
-		// began, some 160 MB a second, and nobody is answered before. A minute of ten times
-		// the load logs a gigabyte, so by time: 45 s at most have to be repeated.
-		// By size it would be harder on a large ledger, which logs a page of its indexes
-		// whole at the first change after each checkpoint.
+		// After a crash the server replays its log since the start of the last complete
+		// checkpoint, about 160 MB a second, and answers nobody before it has finished. A
+		// minute of ten times the load logs a gigabyte. So checkpoints are timed: at most 45 s
+		// of log must be replayed. A limit by size would cost a large ledger more, because it
+		// logs whole pages of its indexes at their first change after each checkpoint.
 		"checkpoint_timeout": "30s", "checkpoint_completion_target": "0.5",
 		"max_wal_size": "4GB", "min_wal_size": "1GB",
 	}
@@ -132,8 +133,8 @@ func (s *Stack) createDatabases(ctx context.Context, _ io.Writer) error {
 	return nil
 }
 
-// DatabaseURL is the address of one of the databases, with the password in it.
-// It works while the database server runs.
+// DatabaseURL is the address of a database, including the password. It works while the database
+// server runs.
 func (s *Stack) DatabaseURL(ctx context.Context, database string) (string, error) {
 	server, err := s.database(ctx)
 	if err != nil {
@@ -142,8 +143,8 @@ func (s *Stack) DatabaseURL(ctx context.Context, database string) (string, error
 	return server.URL(database), nil
 }
 
-// CreateDatabase makes an empty database beside those of the services, if there is
-// none of that name. It works while the database server runs.
+// CreateDatabase creates an empty database unless it exists. It works while the database server
+// runs.
 func (s *Stack) CreateDatabase(ctx context.Context, name string) error {
 	server, err := s.database(ctx)
 	if err != nil {
@@ -152,16 +153,16 @@ func (s *Stack) CreateDatabase(ctx context.Context, name string) error {
 	return server.CreateDatabase(ctx, name)
 }
 
-// giveWay is how much the processes that only follow the ledger give way when it comes
-// first (child.Options).
-const giveWay = 10
+// followerNice is the niceness of the processes that only follow the ledger, with LedgerFirst
+// (see child.Options).
+const followerNice = 10
 
-// program is a command that runs one of the programs of this repository.
+// program returns the command that runs a program of this repository.
 func (s *Stack) program(name string, args ...string) *exec.Cmd {
-	return exec.Command(filepath.Join(binaries(s.Root()), name), args...)
+	return exec.Command(filepath.Join(binariesDir(s.Root()), name), args...)
 }
 
-// runProgram runs a program to its end, with its output in the log.
+// runProgram runs a program to its end and writes its output to the log.
 func runProgram(ctx context.Context, cmd *exec.Cmd, log io.Writer) error {
 	cmd.Stdout, cmd.Stderr = log, log
 	return child.Run(ctx, cmd, child.Options{})

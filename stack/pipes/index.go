@@ -8,13 +8,13 @@ import (
 	"net/http"
 )
 
-// Index is the Elasticsearch of a stack, by its address.
+// Index is the Elasticsearch of a stack, named by its address.
 type Index string
 
-// errPartial is answered by an index of which a part is still on its way back.
-var errPartial = errors.New("a part of the index did not answer")
+// errPartial is the error of a request that not all shards have answered.
+var errPartial = errors.New("not all shards of the index answered")
 
-// shards says how much of an index has answered.
+// shards says how many shards have answered.
 type shards struct{ Total, Successful int }
 
 func (s shards) check() error {
@@ -24,28 +24,28 @@ func (s shards) check() error {
 	return nil
 }
 
-// Refresh has searches find every event that was written until now.
+// Refresh makes every event that was written until now visible to searches.
 func (i Index) Refresh(ctx context.Context) error {
-	return Ask(ctx, http.MethodPost, string(i)+"/bank-transactions-*/_refresh", nil, nil)
+	return Call(ctx, http.MethodPost, string(i)+"/bank-transactions-*/_refresh", nil, nil)
 }
 
-// Count returns how many documents of events a query finds, which is written as
-// Elasticsearch has it. What not all of the index has answered is an error.
+// Count returns the number of event documents that a query finds. The query is in
+// Elasticsearch's JSON. It fails if not all shards answered.
 func (i Index) Count(ctx context.Context, query string) (int64, error) {
 	var answer struct {
 		Count  int64
 		Shards shards `json:"_shards"`
 	}
 	body := map[string]any{"query": json.RawMessage(query)}
-	if err := Ask(ctx, http.MethodPost, string(i)+"/bank-transactions-*/_count", body, &answer); err != nil {
+	if err := Call(ctx, http.MethodPost, string(i)+"/bank-transactions-*/_count", body, &answer); err != nil {
 		return 0, err
 	}
 	return answer.Count, answer.Shards.check()
 }
 
-// CompleteTo returns up to when the index says that it has all of a bank's events, in
-// milliseconds since 1970: the least of the partitions' newest watermarks. It is an
-// error while one of so many partitions has none.
+// CompleteTo returns up to when the index says that it has all events of a bank, in
+// milliseconds since 1970. It is the smallest of the partitions' newest watermarks. It fails
+// while a partition has none.
 func (i Index) CompleteTo(ctx context.Context, bank string, partitions int) (millis int64, err error) {
 	query := fmt.Sprintf(`{"size": 0, "query": {"term": {"bank_code": %q}}, "aggs": {"of": {
 		"terms": {"field": "partition", "size": 100}, "aggs": {"newest": {"max": {"field": "complete_to"}}}}}}`, bank)
@@ -57,7 +57,7 @@ func (i Index) CompleteTo(ctx context.Context, bank string, partitions int) (mil
 			}
 		}
 	}
-	if err := Ask(ctx, http.MethodPost, string(i)+"/watermarks/_search", json.RawMessage(query), &answer); err != nil {
+	if err := Call(ctx, http.MethodPost, string(i)+"/watermarks/_search", json.RawMessage(query), &answer); err != nil {
 		return 0, err
 	}
 	buckets := answer.Aggregations.Of.Buckets

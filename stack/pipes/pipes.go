@@ -1,6 +1,6 @@
-// Package pipes looks at what carries the events of a running stack, and turns what can
-// be turned there: the connectors through Connect's interface, the topics through the
-// broker, the index through its own. What a look means is for tests to say.
+// Package pipes reads and controls the parts that carry the events of a running stack: the
+// connectors through Connect's REST API, the topics through the broker, and the index through
+// Elasticsearch. Tests and measurements use it.
 package pipes
 
 import (
@@ -14,44 +14,44 @@ import (
 	"time"
 )
 
-// pause lies between two tries of Await.
-const pause = 100 * time.Millisecond
+// retryDelay is the wait between two calls of Await's check.
+const retryDelay = 100 * time.Millisecond
 
-// Await tries until there is no error. When the patience is over, or ctx ends, it
-// returns the context's error and the last.
-func Await(ctx context.Context, patience time.Duration, try func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+// Await calls check until it returns nil. When the timeout is over or ctx ends, it returns the
+// context's error and the last error of check.
+func Await(ctx context.Context, timeout time.Duration, check func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	for {
-		err := try(ctx)
+		err := check(ctx)
 		if err == nil {
 			return nil
 		}
 		select {
 		case <-ctx.Done():
 			return errors.Join(ctx.Err(), err)
-		case <-time.After(pause):
+		case <-time.After(retryDelay):
 		}
 	}
 }
 
-// Ask sends a request once, with body as JSON, nil for none, and reads the answer's JSON
-// into a value, nil for none; an answer of nothing leaves it as it was. A status of 300
-// or more is an error with the beginning of the answer.
-func Ask(ctx context.Context, method, url string, body, into any) error {
-	answer, err := exchange(ctx, method, url, body)
+// Call sends one request with body as JSON and decodes the JSON answer into a value. A nil body
+// sends none, and a nil value reads none. An empty answer leaves the value as it was. A status
+// of 300 or more is an error with the beginning of the answer.
+func Call(ctx context.Context, method, url string, body, into any) error {
+	answer, err := send(ctx, method, url, body)
 	if err != nil || into == nil || len(answer) == 0 {
 		return err
 	}
 	return json.Unmarshal(answer, into)
 }
 
-// Page returns the text at a URL. A status of 300 or more is an error.
-func Page(ctx context.Context, url string) ([]byte, error) {
-	return exchange(ctx, http.MethodGet, url, nil)
+// Get returns the text at a URL. A status of 300 or more is an error.
+func Get(ctx context.Context, url string) ([]byte, error) {
+	return send(ctx, http.MethodGet, url, nil)
 }
 
-func exchange(ctx context.Context, method, url string, body any) ([]byte, error) {
+func send(ctx context.Context, method, url string, body any) ([]byte, error) {
 	var content []byte
 	if body != nil {
 		var err error

@@ -14,16 +14,16 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 )
 
-// serving answers with what do says, until the test ends.
-func serving(t *testing.T, do http.HandlerFunc) (address string) {
+// serve starts a server that answers with do until the test ends.
+func serve(t *testing.T, do http.HandlerFunc) (address string) {
 	t.Helper()
 	server := httptest.NewServer(do)
 	t.Cleanup(server.Close)
 	return server.URL
 }
 
-func TestAnAnswerIsReadAndARefusalIsAnError(t *testing.T) {
-	address := serving(t, func(w http.ResponseWriter, r *http.Request) {
+func TestAnAnswerIsDecodedAndARefusalIsAnError(t *testing.T) {
+	address := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		sent, _ := io.ReadAll(r.Body)
 		switch r.URL.Path {
 		case "/echo":
@@ -34,18 +34,18 @@ func TestAnAnswerIsReadAndARefusalIsAnError(t *testing.T) {
 		}
 	})
 	var answer struct{ Method, Sent string }
-	require.NoError(t, Ask(t.Context(), http.MethodPost, address+"/echo", map[string]int{"n": 1}, &answer))
+	require.NoError(t, Call(t.Context(), http.MethodPost, address+"/echo", map[string]int{"n": 1}, &answer))
 	require.Equal(t, `{"n":1}`, answer.Sent)
-	require.NoError(t, Ask(t.Context(), http.MethodPut, address+"/echo", nil, &answer))
+	require.NoError(t, Call(t.Context(), http.MethodPut, address+"/echo", nil, &answer))
 	require.Equal(t, http.MethodPut, answer.Method)
 	require.Empty(t, answer.Sent)
 	answer.Sent = "before"
-	require.NoError(t, Ask(t.Context(), http.MethodPut, address+"/nothing", nil, &answer))
+	require.NoError(t, Call(t.Context(), http.MethodPut, address+"/nothing", nil, &answer))
 	require.Equal(t, "before", answer.Sent)
-	require.ErrorContains(t, Ask(t.Context(), http.MethodPut, address+"/refused", nil, &answer), "409 Conflict: rebalancing")
+	require.ErrorContains(t, Call(t.Context(), http.MethodPut, address+"/refused", nil, &answer), "409 Conflict: rebalancing")
 }
 
-func TestAwaitTriesAgainAndTellsTheLastErrorWhenThePatienceIsOver(t *testing.T) {
+func TestAwaitRetriesAndReturnsTheLastErrorAtItsTimeout(t *testing.T) {
 	tries := 0
 	require.NoError(t, Await(t.Context(), time.Minute, func(context.Context) error {
 		if tries++; tries < 3 {
@@ -59,7 +59,7 @@ func TestAwaitTriesAgainAndTellsTheLastErrorWhenThePatienceIsOver(t *testing.T) 
 	require.ErrorContains(t, err, "never")
 }
 
-func TestAConnectorIsInAStateWhenAllOfItIs(t *testing.T) {
+func TestAConnectorIsInAStateWhenAllItsTasksAre(t *testing.T) {
 	status := func(connector string, tasks ...string) *Status {
 		s := &Status{}
 		s.Connector.State = connector
@@ -68,18 +68,18 @@ func TestAConnectorIsInAStateWhenAllOfItIs(t *testing.T) {
 		}
 		return s
 	}
-	require.NoError(t, status("RUNNING", "RUNNING", "RUNNING").Are("RUNNING"))
-	require.NoError(t, status("STOPPED").Are("STOPPED"))
-	require.EqualError(t, status("RUNNING").Are("RUNNING"), "is RUNNING with 0 tasks")
-	require.EqualError(t, status("RUNNING", "RUNNING", "FAILED").Are("RUNNING"), "has a task 1 that is FAILED")
-	require.EqualError(t, status("PAUSED", "RUNNING").Are("RUNNING"), "is PAUSED with 1 tasks")
-	require.Error(t, status("PAUSED", "RUNNING").Are("PAUSED"))
+	require.NoError(t, status("RUNNING", "RUNNING", "RUNNING").Require("RUNNING"))
+	require.NoError(t, status("STOPPED").Require("STOPPED"))
+	require.EqualError(t, status("RUNNING").Require("RUNNING"), "is RUNNING with 0 tasks")
+	require.EqualError(t, status("RUNNING", "RUNNING", "FAILED").Require("RUNNING"), "has a task 1 that is FAILED")
+	require.EqualError(t, status("PAUSED", "RUNNING").Require("RUNNING"), "is PAUSED with 1 tasks")
+	require.Error(t, status("PAUSED", "RUNNING").Require("PAUSED"))
 }
 
-func TestASinkIsRewoundWhenItHasStopped(t *testing.T) {
+func TestASinkIsRewoundAfterItHasStopped(t *testing.T) {
 	var orders []string
 	state, task, refusals := "RUNNING", `{"state": "RUNNING"}`, 1
-	worker := Worker(serving(t, func(w http.ResponseWriter, r *http.Request) {
+	worker := Worker(serve(t, func(w http.ResponseWriter, r *http.Request) {
 		switch order := r.Method + " " + r.URL.Path; order {
 		case "GET /connectors/sink/status":
 			_, _ = fmt.Fprintf(w, `{"connector": {"state": %q}, "tasks": [%s]}`, state, task)
@@ -101,7 +101,7 @@ func TestASinkIsRewoundWhenItHasStopped(t *testing.T) {
 	require.Equal(t, []string{"PUT /connectors/sink/stop", "DELETE /connectors/sink/offsets", "PUT /connectors/sink/resume"}, orders)
 }
 
-func TestASinkIsAtTheEndWhenEveryPartitionIs(t *testing.T) {
+func TestTheLagIsTheSumOverPartitions(t *testing.T) {
 	const topic = "events"
 	ends := kadm.ListedOffsets{topic: {}}
 	for partition, offset := range []int64{7, 0, 5} {
@@ -111,32 +111,32 @@ func TestASinkIsAtTheEndWhenEveryPartitionIs(t *testing.T) {
 	commit := func(partition int32, at int64) {
 		committed.Add(kadm.OffsetResponse{Offset: kadm.Offset{Topic: topic, Partition: partition, At: at}})
 	}
-	require.EqualValues(t, 12, behind(committed, ends))
-	commit(0, 9) // more came meanwhile, which says nothing of the others
-	require.EqualValues(t, 5, behind(committed, ends))
+	require.EqualValues(t, 12, lag(committed, ends))
+	commit(0, 9) // more was written meanwhile; the other partitions are still behind
+	require.EqualValues(t, 5, lag(committed, ends))
 	commit(2, 4)
-	require.EqualValues(t, 1, behind(committed, ends))
+	require.EqualValues(t, 1, lag(committed, ends))
 	commit(2, 5)
-	require.Zero(t, behind(committed, ends))
+	require.Zero(t, lag(committed, ends))
 }
 
-func TestAnIndexOfWhichAPartIsAwaySaysNothing(t *testing.T) {
+func TestAnAnswerOfSomeShardsIsAnError(t *testing.T) {
 	for answered, complete := range map[string]bool{
 		`{"total": 2, "successful": 2}`: true,
 		`{"total": 2, "successful": 1}`: false,
 		`{"total": 0, "successful": 0}`: false,
 	} {
-		index := Index(serving(t, func(w http.ResponseWriter, _ *http.Request) {
+		index := Index(serve(t, func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = fmt.Fprintf(w, `{"count": 7, "_shards": %s, "aggregations": {"of": {"buckets": [{"newest": {"value": 1.5e12}}, {"newest": {"value": 1.4e12}}]}}}`, answered)
 		}))
 		count, counting := index.Count(t.Context(), `{"match_all": {}}`)
-		millis, looking := index.CompleteTo(t.Context(), "001", 2)
+		millis, completing := index.CompleteTo(t.Context(), "001", 2)
 		if !complete {
 			require.ErrorIs(t, counting, errPartial, answered)
-			require.ErrorIs(t, looking, errPartial, answered)
+			require.ErrorIs(t, completing, errPartial, answered)
 			continue
 		}
-		require.NoError(t, errors.Join(counting, looking))
+		require.NoError(t, errors.Join(counting, completing))
 		require.EqualValues(t, 7, count)
 		require.EqualValues(t, 1_400_000_000_000, millis, "the least")
 		_, err := index.CompleteTo(t.Context(), "001", 3)

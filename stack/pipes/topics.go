@@ -12,46 +12,46 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// place is a partition of a topic.
-type place struct {
+// partition is a partition of a topic.
+type partition struct {
 	topic     string
 	partition int32
 }
 
-// ReadAll reads topics from their beginning to where they end now, each partition in its
-// order.
-func ReadAll(ctx context.Context, broker string, each func(*kgo.Record), topics ...string) error {
-	left, offsets, err := spans(ctx, broker, topics)
-	if err != nil || len(left) == 0 {
+// ReadAll reads topics from their beginning to their present end. It visits the records of each
+// partition in order.
+func ReadAll(ctx context.Context, broker string, visit func(*kgo.Record), topics ...string) error {
+	ends, starts, err := offsets(ctx, broker, topics)
+	if err != nil || len(ends) == 0 {
 		return err
 	}
-	// Control records are kept, for the last record of a partition may be one.
-	reader, err := kgo.NewClient(kgo.SeedBrokers(broker), kgo.ConsumePartitions(offsets), kgo.KeepControlRecords())
+	// Control records are kept, because the last record of a partition may be one.
+	reader, err := kgo.NewClient(kgo.SeedBrokers(broker), kgo.ConsumePartitions(starts), kgo.KeepControlRecords())
 	if err != nil {
 		return err
 	}
 	defer reader.Close()
-	for len(left) > 0 {
+	for len(ends) > 0 {
 		fetched := reader.PollFetches(ctx)
 		if err := fetched.Err(); err != nil {
 			return err
 		}
 		fetched.EachRecord(func(record *kgo.Record) {
-			at := place{record.Topic, record.Partition}
-			end := left[at]
+			at := partition{record.Topic, record.Partition}
+			end := ends[at]
 			if record.Offset < end && !record.Attrs.IsControl() {
-				each(record)
+				visit(record)
 			}
 			if record.Offset+1 >= end {
-				delete(left, at)
+				delete(ends, at)
 			}
 		})
 	}
 	return nil
 }
 
-// spans returns where each partition that has records ends, and where each begins.
-func spans(ctx context.Context, broker string, topics []string) (ends map[place]int64, starts map[string]map[int32]kgo.Offset, err error) {
+// offsets returns the end and the start of each partition that has records.
+func offsets(ctx context.Context, broker string, topics []string) (ends map[partition]int64, starts map[string]map[int32]kgo.Offset, err error) {
 	client, err := kgo.NewClient(kgo.SeedBrokers(broker))
 	if err != nil {
 		return nil, nil, err
@@ -66,7 +66,7 @@ func spans(ctx context.Context, broker string, topics []string) (ends map[place]
 	if err != nil {
 		return nil, nil, err
 	}
-	ends, starts = make(map[place]int64), make(map[string]map[int32]kgo.Offset)
+	ends, starts = make(map[partition]int64), make(map[string]map[int32]kgo.Offset)
 	last.Each(func(end kadm.ListedOffset) {
 		start, ok := first.Lookup(end.Topic, end.Partition)
 		if !ok || end.Offset <= start.Offset {
@@ -76,7 +76,7 @@ func spans(ctx context.Context, broker string, topics []string) (ends map[place]
 			starts[end.Topic] = make(map[int32]kgo.Offset)
 		}
 		starts[end.Topic][end.Partition] = kgo.NewOffset().At(start.Offset)
-		ends[place{end.Topic, end.Partition}] = end.Offset
+		ends[partition{end.Topic, end.Partition}] = end.Offset
 	})
 	return ends, starts, nil
 }
@@ -84,8 +84,8 @@ func spans(ctx context.Context, broker string, topics []string) (ends map[place]
 // Group is the consumer group of a connector.
 func Group(connector string) string { return "connect-" + connector }
 
-// AwaitEnd waits until a sink has committed everything that is on a topic now.
-func AwaitEnd(ctx context.Context, admin *kadm.Client, connector, topic string, patience time.Duration) error {
+// AwaitEnd waits until a sink has committed every record that is on a topic now.
+func AwaitEnd(ctx context.Context, admin *kadm.Client, connector, topic string, timeout time.Duration) error {
 	ends, err := admin.ListEndOffsets(ctx, topic)
 	if err == nil {
 		err = ends.Error()
@@ -93,7 +93,7 @@ func AwaitEnd(ctx context.Context, admin *kadm.Client, connector, topic string, 
 	if err != nil {
 		return err
 	}
-	return Await(ctx, patience, func(ctx context.Context) error {
+	return Await(ctx, timeout, func(ctx context.Context) error {
 		committed, err := admin.FetchOffsets(ctx, Group(connector))
 		if err == nil {
 			err = committed.Error()
@@ -101,35 +101,36 @@ func AwaitEnd(ctx context.Context, admin *kadm.Client, connector, topic string, 
 		if err != nil {
 			return err
 		}
-		if left := behind(committed, ends); left > 0 {
-			return fmt.Errorf("%s has %d records before it", connector, left)
+		if left := lag(committed, ends); left > 0 {
+			return fmt.Errorf("%s has not committed %d records", connector, left)
 		}
 		return nil
 	})
 }
 
-// behind is how many records a group has still to go to the ends.
-func behind(committed kadm.OffsetResponses, ends kadm.ListedOffsets) (left int64) {
+// lag returns how many records a group has not committed yet.
+func lag(committed kadm.OffsetResponses, ends kadm.ListedOffsets) (left int64) {
 	ends.Each(func(end kadm.ListedOffset) {
-		at, _ := committed.Lookup(end.Topic, end.Partition) // nowhere is at the beginning
+		at, _ := committed.Lookup(end.Topic, end.Partition) // a partition without a committed offset is read from its beginning
 		left += max(0, end.Offset-max(0, at.At))
 	})
 	return left
 }
 
-// Decoders read events by the schemas that a registry has, each of which is asked for
-// once. It belongs to one goroutine.
+// Decoders decode events. They read each schema from the registry once. They are not safe for
+// concurrent use.
 type Decoders struct {
 	registry string
 	known    map[uint32]*event.Decoder
 }
 
-// NewDecoders asks the registry at the address of its Confluent interface.
+// NewDecoders returns decoders that read schemas from the registry's Confluent API at an
+// address.
 func NewDecoders(registry string) *Decoders {
 	return &Decoders{registry: registry, known: make(map[uint32]*event.Decoder)}
 }
 
-// Decode reads the value of a record, frame and all, into an event.
+// Decode decodes the value of a record, which begins with the registry's frame, into an event.
 func (d *Decoders) Decode(ctx context.Context, value []byte, e *event.Transaction) error {
 	id, body, err := event.ParseFrame(value)
 	if err != nil {
@@ -137,7 +138,7 @@ func (d *Decoders) Decode(ctx context.Context, value []byte, e *event.Transactio
 	}
 	if d.known[id] == nil {
 		var answer struct{ Schema string }
-		if err := Ask(ctx, http.MethodGet, d.registry+"/schemas/ids/"+strconv.Itoa(int(id)), nil, &answer); err != nil {
+		if err := Call(ctx, http.MethodGet, d.registry+"/schemas/ids/"+strconv.Itoa(int(id)), nil, &answer); err != nil {
 			return err
 		}
 		if d.known[id], err = event.NewDecoder(answer.Schema); err != nil {

@@ -1,8 +1,8 @@
-// Command probe asks a program whether it is ready, for containers that hold no
-// shell and no curl.
+// Command probe checks whether a program is ready. It is for containers without a shell and
+// without curl.
 //
-//	probe URL                ends with 0 when the URL answers 200 now, else with 1
-//	probe --wait 5m URL      goes on asking for so long
+//	probe URL                exits with 0 if the URL answers 200 now, else with 1
+//	probe --wait 5m URL      tries again and again for this time
 package main
 
 import (
@@ -19,10 +19,10 @@ import (
 )
 
 const (
-	// patience bounds one question.
-	patience = 3 * time.Second
-	// pace is the time between two questions.
-	pace = time.Second
+	// requestTimeout bounds one request.
+	requestTimeout = 3 * time.Second
+	// interval is the wait between two requests.
+	interval = time.Second
 )
 
 func main() {
@@ -36,11 +36,11 @@ func main() {
 	}
 }
 
-// run returns nil once the URL has answered, or what it answered last.
+// run returns nil when the URL has answered 200. Otherwise it returns the last error.
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("probe", flag.ContinueOnError)
 	flags.SetOutput(out)
-	wait := flags.Duration("wait", 0, "how long to go on asking")
+	wait := flags.Duration("wait", 0, "how long to try again")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -49,21 +49,21 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	deadline := time.Now().Add(*wait)
 	for {
-		err := ask(ctx, flags.Arg(0))
-		if err == nil || !time.Now().Add(pace).Before(deadline) {
+		err := check(ctx, flags.Arg(0))
+		if err == nil || !time.Now().Add(interval).Before(deadline) {
 			return err
 		}
 		select {
 		case <-ctx.Done():
 			return err
-		case <-time.After(pace):
+		case <-time.After(interval):
 		}
 	}
 }
 
-// ask returns nil when the URL answers 200.
-func ask(ctx context.Context, url string) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+// check returns nil if the URL answers 200.
+func check(ctx context.Context, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

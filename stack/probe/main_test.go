@@ -20,7 +20,7 @@ func TestOnlyTwoHundredIsReady(t *testing.T) {
 	}
 }
 
-func TestItGoesOnAskingForAsLongAsItIsTold(t *testing.T) {
+func TestItTriesAgainForTheGivenTime(t *testing.T) {
 	var asked atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		if asked.Add(1) < 3 {

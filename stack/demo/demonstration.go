@@ -1,0 +1,160 @@
+package demo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	bankv1 "codebank.dev/schemas/gen/bank/v1"
+	checkoutv1 "codebank.dev/schemas/gen/checkout/v1"
+	statementv1 "codebank.dev/schemas/gen/statement/v1"
+	"codebank.dev/stack/launch"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+)
+
+// demonstration holds the clients of the services, the customers, and what has happened so far.
+type demonstration struct {
+	stack *launch.Stack
+	out   io.Writer
+	err   error // the first error of a print
+
+	connections []*grpc.ClientConn
+	cards       bankv1.CardServiceClient
+	purchases   bankv1.PurchaseServiceClient
+	checkout    checkoutv1.CheckoutServiceClient
+	statements  statementv1.StatementServiceClient
+
+	customers []*customer
+	stores    map[string][]*checkoutv1.Product // by store
+	freshness *freshness
+
+	mutex             sync.Mutex
+	orders            int
+	approved          int
+	declined          map[string]int // by reason
+	approvedPurchases []purchase
+}
+
+// customer is a customer with a card.
+type customer struct {
+	card *bankv1.Card
+	data *bankv1.CardData
+}
+
+// purchase is an approved purchase.
+type purchase struct {
+	customer *customer
+	order    *checkoutv1.Order
+}
+
+func newDemonstration(stack *launch.Stack, out io.Writer) (*demonstration, error) {
+	d := &demonstration{stack: stack, out: out, declined: map[string]int{}, stores: map[string][]*checkoutv1.Product{}}
+	addresses := stack.Addresses()
+	for _, service := range []struct {
+		address string
+		use     func(*grpc.ClientConn)
+	}{
+		{addresses.BankGRPC(), func(c *grpc.ClientConn) {
+			d.cards, d.purchases = bankv1.NewCardServiceClient(c), bankv1.NewPurchaseServiceClient(c)
+		}},
+		{addresses.CheckoutGRPC(), func(c *grpc.ClientConn) { d.checkout = checkoutv1.NewCheckoutServiceClient(c) }},
+		{addresses.StatementGRPC(), func(c *grpc.ClientConn) { d.statements = statementv1.NewStatementServiceClient(c) }},
+	} {
+		connection, err := grpc.NewClient(service.address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+		if err != nil {
+			d.close()
+			return nil, err
+		}
+		d.connections = append(d.connections, connection)
+		service.use(connection)
+	}
+	d.freshness = newFreshness(d.statements, addresses.Elasticsearch())
+	return d, nil
+}
+
+func (d *demonstration) close() {
+	for _, connection := range d.connections {
+		connection.Close()
+	}
+}
+
+func (d *demonstration) printf(format string, values ...any) {
+	if _, err := fmt.Fprintf(d.out, format, values...); err != nil && d.err == nil {
+		d.err = err
+	}
+}
+
+// checkoutCaller is the name under which the checkout calls the bank.
+const checkoutCaller = "checkout"
+
+// orderTimeout bounds how long one order may take to end.
+const orderTimeout = 30 * time.Second
+
+// buy places one order and waits until it has ended.
+func (d *demonstration) buy(ctx context.Context, who *customer, cart *checkoutv1.PlaceOrderRequest) (*checkoutv1.Order, error) {
+	ctx, cancel := context.WithTimeout(ctx, orderTimeout)
+	defer cancel()
+	d.mutex.Lock()
+	d.orders++
+	cart.RequestId = fmt.Sprintf("demo-%d", d.orders)
+	d.mutex.Unlock()
+	answer, err := d.checkout.PlaceOrder(ctx, cart)
+	for status.Code(err) == codes.Unavailable && ctx.Err() == nil {
+		answer, err = d.checkout.PlaceOrder(ctx, cart)
+	}
+	if err != nil {
+		return nil, err
+	}
+	order := answer.GetOrder()
+	for order.GetState() == checkoutv1.OrderState_ORDER_STATE_PENDING {
+		if err := sleep(ctx, 50*time.Millisecond); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s is still pending", order.GetName()), err)
+		}
+		read, err := d.checkout.GetOrder(ctx, &checkoutv1.GetOrderRequest{Name: order.GetName()})
+		if err != nil {
+			return nil, err
+		}
+		order = read.GetOrder()
+	}
+	d.record(who, order)
+	return order, nil
+}
+
+// record counts an ended order. An approved one is added to the freshness samples.
+func (d *demonstration) record(who *customer, order *checkoutv1.Order) {
+	answered := time.Now()
+	d.mutex.Lock()
+	defer d.mutex.Unlock()
+	if order.GetState() != checkoutv1.OrderState_ORDER_STATE_APPROVED {
+		d.declined[order.GetDeclineReason()]++
+		return
+	}
+	d.approved++
+	d.approvedPurchases = append(d.approvedPurchases, purchase{who, order})
+	d.freshness.add(who.card.GetAccount(), order.GetPurchase(), answered)
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// cardInput returns the card data that the customer enters at the checkout.
+func (p *customer) cardInput() *checkoutv1.Card {
+	return &checkoutv1.Card{
+		Number: p.data.GetNumber(), HolderName: p.data.GetHolderName(), Cvv: p.data.GetCvv(),
+		ExpiryMonth: p.data.GetExpiryMonth(), ExpiryYear: p.data.GetExpiryYear(),
+	}
+}
