@@ -134,8 +134,8 @@ func (d *dialing) outgoing(ctx context.Context) context.Context {
 	if d.caller != "" && len(present.Get(CallerKey)) == 0 {
 		pairs = append(pairs, CallerKey, d.caller)
 	}
-	if trace := TraceID(ctx); trace != "" && len(present.Get(TraceKey)) == 0 {
-		pairs = append(pairs, TraceKey, newTraceparent(trace))
+	if id, _ := ctx.Value(identityKey{}).(identity); id.trace.IsValid() && len(present.Get(TraceKey)) == 0 {
+		pairs = append(pairs, TraceKey, newTraceparent(id.trace))
 	}
 	if pairs == nil {
 		return ctx

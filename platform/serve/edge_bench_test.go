@@ -12,17 +12,23 @@ import (
 )
 
 func BenchmarkEdgeOfAUnaryCall(b *testing.B) {
-	config := Config{Logger: slog.New(slog.DiscardHandler)}.withDefaults()
-	e := newEdge(config, prometheus.NewRegistry())
-	info := &grpc.UnaryServerInfo{FullMethod: "/bank.v1.PurchaseService/AuthorizePurchase"}
-	ctx := metadata.NewIncomingContext(context.Background(), metadata.Pairs(CallerKey, "checkout"))
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
-	defer cancel()
-	handle := func(context.Context, any) (any, error) { return nil, nil }
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := e.unary(ctx, nil, info, handle); err != nil {
-			b.Fatal(err)
-		}
+	for name, sent := range map[string]metadata.MD{
+		"without a trace": metadata.Pairs(CallerKey, "checkout"),
+		"in a trace":      metadata.Pairs(CallerKey, "checkout", TraceKey, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+	} {
+		b.Run(name, func(b *testing.B) {
+			config := Config{Logger: slog.New(slog.DiscardHandler)}.withDefaults()
+			e := newEdge(config, prometheus.NewRegistry())
+			info := &grpc.UnaryServerInfo{FullMethod: "/bank.v1.PurchaseService/AuthorizePurchase"}
+			ctx, cancel := context.WithTimeout(metadata.NewIncomingContext(context.Background(), sent), 20*time.Second)
+			defer cancel()
+			handle := func(ctx context.Context, _ any) (any, error) { return TraceID(ctx), nil }
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := e.unary(ctx, nil, info, handle); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

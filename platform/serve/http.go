@@ -62,7 +62,7 @@ type httpShell struct {
 func (h *httpShell) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	started := time.Now()
 	id := identity{caller: r.Header.Get(CallerKey), trace: parseTraceparent(r.Header.Get(TraceKey))}
-	if id.trace == "" {
+	if !id.trace.IsValid() {
 		id.trace = newTraceID()
 		r.Header.Set(TraceKey, newTraceparent(id.trace))
 	}
@@ -71,14 +71,14 @@ func (h *httpShell) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	r = r.WithContext(context.WithValue(r.Context(), identityKey{}, id))
 	recorder := &responseRecorder{ResponseWriter: w}
-	w.Header().Set(traceHeader, id.trace)
+	w.Header().Set(traceHeader, id.trace.String())
 	h.guarded(recorder, r)
 	elapsed := time.Since(started)
 	h.metrics.observe(r, recorder.code(), elapsed)
 	if h.logger.Enabled(r.Context(), slog.LevelDebug) {
 		h.logger.LogAttrs(r.Context(), slog.LevelDebug, "request",
 			slog.String("method", r.Method), slog.String("pattern", r.Pattern), slog.Int("status", recorder.code()),
-			slog.Int64("duration_micros", elapsed.Microseconds()), slog.String("trace_id", id.trace))
+			slog.Int64("duration_micros", elapsed.Microseconds()), slog.String("trace_id", id.trace.String()))
 	}
 }
 

@@ -1,9 +1,10 @@
-package serve //nolint:testpackage // The parser of traceparent has no exported face.
+package serve //nolint:testpackage // The parser of traceparent is not exported.
 
 import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/metadata"
 )
 
 func TestOnlyAWellFormedTraceparentIsContinued(t *testing.T) {
@@ -22,18 +23,37 @@ func TestOnlyAWellFormedTraceparentIsContinued(t *testing.T) {
 		"00_" + trace + "_" + parent + "_01":                    "",
 		"":                                                      "",
 	} {
-		require.Equal(t, want, parseTraceparent(header), header)
+		ctx, err := identify(metadata.NewIncomingContext(t.Context(), metadata.Pairs(TraceKey, header)))
+		require.NoError(t, err)
+		if want == "" {
+			require.False(t, parseTraceparent(header).IsValid(), header)
+			require.NotContains(t, header, TraceID(ctx), "a new trace begins")
+			continue
+		}
+		require.Equal(t, want, parseTraceparent(header).String(), header)
+		require.Equal(t, want, TraceID(ctx), header)
 	}
 	fresh := newTraceID()
-	require.Equal(t, fresh, parseTraceparent(newTraceparent(fresh)))
+	sent := newTraceparent(fresh)
+	require.Regexp(t, "^00-"+fresh.String()+"-[0-9a-f]{16}-01$", sent)
+	require.Equal(t, fresh, parseTraceparent(sent))
 	require.NotEqual(t, fresh, newTraceID())
+	require.NotEqual(t, sent, newTraceparent(fresh), "each call is a span of its own")
+}
+
+func TestAnIdentityHasOnlyAValidTrace(t *testing.T) {
+	require.Empty(t, TraceID(t.Context()))
+	require.Empty(t, TraceID(ContextWithIdentity(t.Context(), "shop", "")))
+	require.Empty(t, TraceID(ContextWithIdentity(t.Context(), "shop", "no-trace")))
+	const trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+	require.Equal(t, trace, TraceID(ContextWithIdentity(t.Context(), "", trace)))
 }
 
 func FuzzParseTraceparent(f *testing.F) {
 	f.Add("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
 	f.Fuzz(func(t *testing.T, header string) {
-		if trace := parseTraceparent(header); trace != "" {
-			require.Regexp(t, "^[0-9a-f]{32}$", trace)
+		if trace := parseTraceparent(header); trace.IsValid() {
+			require.Equal(t, header[3:35], trace.String())
 		}
 	})
 }
