@@ -6,11 +6,6 @@ import (
 	"codebank.dev/platform/money"
 )
 
-// MaxMinor is the largest amount, limit or price that a request may name, in minor
-// units: fifteen digits. Sums over thousands of such amounts still fit 64 bits, and
-// those that would not are refused by checked arithmetic.
-const MaxMinor = 999_999_999_999_999
-
 // AccountKind says what a customer account is for.
 type AccountKind uint8
 

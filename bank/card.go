@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"codebank.dev/platform/pan"
 )
 
 // The rule against guessing: this many wrong attempts within the window lock a
@@ -14,42 +16,10 @@ const (
 	LockTime            = 15 * time.Minute
 )
 
-// Brand is the scheme a card belongs to. The numbers are stored: append only.
-type Brand uint8
-
-// The brands.
-const (
-	BrandUnknown Brand = iota
-	Visa
-	Mastercard
-	Amex
-	Elo
-	Hipercard
-	Discover
-	Diners
-	JCB
-)
-
-var brandNames = [...]string{"UNKNOWN", "VISA", "MASTERCARD", "AMEX", "ELO", "HIPERCARD", "DISCOVER", "DINERS", "JCB"}
-
-// String returns the brand as the event names it.
-func (b Brand) String() string { return nameOf(brandNames[:], int(b)) }
-
-// Expiry is the last month in which a card is good.
-type Expiry struct {
-	Month int // 1 to 12
-	Year  int // four digits
-}
-
-// End returns the first moment at which the card is no longer good, UTC.
-func (e Expiry) End() time.Time {
-	return time.Date(e.Year, time.Month(e.Month)+1, 1, 0, 0, 0, 0, time.UTC)
-}
-
 // CardSnapshot is what may be seen of a card everywhere: events, statements, logs.
 type CardSnapshot struct {
 	ID    ID
-	Brand Brand
+	Brand pan.Brand
 	BIN   string // first six digits; empty when only the last four are known
 	Last4 string
 }
@@ -60,7 +30,7 @@ type Card struct {
 	CardSnapshot
 	AccountID  ID
 	HolderName string
-	Expiry     Expiry
+	Expiry     pan.Expiry
 	Blocked    bool
 	// WrongAt holds the times of the last wrong attempts, oldest first, at most
 	// WrongAttemptsToLock of them.

@@ -5,16 +5,18 @@ import (
 	"crypto/subtle"
 	"errors"
 	"strconv"
+
+	"codebank.dev/platform/pan"
 )
 
 // CheckCardData finds the card that presented data belongs to and judges the data. For
 // an unknown card the result says so and the facts hold only what was presented:
 // brand, BIN and last four. It takes no lock: all it rests on never changes.
 // Errors: fault.Unavailable when the directory is away.
-func CheckCardData(ctx context.Context, directory Directory, vault Vault, data CardData) (CardFacts, CardCheck, error) {
-	facts, err := directory.CardByLookup(ctx, vault.Lookup(data.PAN))
+func CheckCardData(ctx context.Context, directory Directory, vault Vault, data pan.CardData) (CardFacts, CardCheck, error) {
+	facts, err := directory.CardByLookup(ctx, vault.Lookup(data.Number))
 	if errors.Is(err, ErrNotFound) {
-		snapshot := CardSnapshot{Brand: data.PAN.Brand(), BIN: data.PAN.BIN(), Last4: data.PAN.Last4()}
+		snapshot := CardSnapshot{Brand: data.Number.Brand(), BIN: data.Number.BIN(), Last4: data.Number.Last4()}
 		return CardFacts{Card: snapshot}, CardCheck{Decline: UnknownCard}, nil
 	}
 	if err != nil {
@@ -25,13 +27,13 @@ func CheckCardData(ctx context.Context, directory Directory, vault Vault, data C
 
 // compareCardData compares presented data with the card's. The name is compared first: it is
 // no secret, and a wrong one must not tell whether the security code was right.
-func compareCardData(facts CardFacts, data CardData, vault Vault) CardCheck {
+func compareCardData(facts CardFacts, data pan.CardData, vault Vault) CardCheck {
 	switch {
 	case FoldName(data.HolderName) != FoldName(facts.HolderName):
 		return CardCheck{Decline: NameMismatch}
 	case data.Expiry != facts.Expiry:
 		return CardCheck{Decline: ExpiryMismatch}
-	case subtle.ConstantTimeCompare([]byte(vault.CVV(data.PAN, facts.Expiry).Reveal()), []byte(data.CVV.Reveal())) != 1:
+	case subtle.ConstantTimeCompare([]byte(vault.CVV(data.Number, facts.Expiry).Reveal()), []byte(data.CVV.Reveal())) != 1:
 		return CardCheck{Decline: CVVMismatch}
 	}
 	return CardCheck{}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"codebank.dev/platform/pan"
 )
 
 // The answers of a Store that the executor acts on. Any other error of Execute is
@@ -83,7 +85,7 @@ type CardFacts struct {
 	Card       CardSnapshot
 	AccountID  ID
 	HolderName string
-	Expiry     Expiry
+	Expiry     pan.Expiry
 }
 
 // Parties is whom a transaction concerns.
@@ -124,13 +126,13 @@ type Sealed struct {
 // Vault holds the keys. It is pure computation: no I/O, safe for concurrent use.
 type Vault interface {
 	// Lookup returns the keyed hash under which a number is found.
-	Lookup(pan PAN) [32]byte
+	Lookup(number pan.Number) [32]byte
 	// CVV derives a card's security code.
-	CVV(pan PAN, expiry Expiry) CVV
+	CVV(number pan.Number, expiry pan.Expiry) pan.CVV
 	// Seal encrypts a number, bound to its card.
-	Seal(pan PAN, card ID) (Sealed, error)
+	Seal(number pan.Number, card ID) (Sealed, error)
 	// Open decrypts what Seal made for the same card.
-	Open(sealed Sealed, card ID) (PAN, error)
+	Open(sealed Sealed, card ID) (pan.Number, error)
 	// Fingerprint returns a keyed hash of a canonical request.
 	Fingerprint(canonical []byte) [32]byte
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"codebank.dev/platform/money"
+	"codebank.dev/platform/pan"
 )
 
 // Acquirer is the bank as the merchant side sees it.
@@ -18,7 +19,7 @@ type Acquirer interface {
 	// repeats. It succeeds for any well-formed card data: whether the card exists shows
 	// in the decision of the purchase. A call whose answer was lost leaves a token
 	// nobody knows, which expires by itself.
-	CreateToken(ctx context.Context, card CardData) (CardToken, error)
+	CreateToken(ctx context.Context, card pan.CardData) (CardToken, error)
 	// Authorize has one purchase decided. Idempotent by request id: the same
 	// authorization again answers the first decision, for ever; another one under the
 	// same request id is a refusal. A request id that was voided before it was decided

@@ -7,7 +7,17 @@ import (
 	"unicode/utf8"
 
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/field"
 	"codebank.dev/platform/money"
+)
+
+// The bounds of an order. Together with those of package field they are no wider than
+// the bank's own, so that what was accepted here is not refused there.
+const (
+	MaxItems    = 50
+	MaxQuantity = 999
+	// MaxTotalMinor is the most an order may cost, in minor units.
+	MaxTotalMinor = field.MaxMinor
 )
 
 // Line is a quantity of a product as a payer asks for it, without a price.
@@ -96,7 +106,7 @@ func (c *Cart) Description() string {
 		}
 		text += strconv.Itoa(int(item.Quantity)) + " × " + item.Name
 	}
-	return shorten(text, MaxDescription)
+	return shorten(text, field.MaxDescription)
 }
 
 // shorten cuts text to limit characters, the last of which then is an ellipsis.

@@ -8,6 +8,7 @@ import (
 	"codebank.dev/checkout"
 	"codebank.dev/checkout/checkouttest"
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/field"
 	"codebank.dev/platform/money"
 	"github.com/stretchr/testify/require"
 )
@@ -71,7 +72,7 @@ func TestADescriptionFitsTheBank(t *testing.T) {
 		cart.Items = append(cart.Items, checkout.Item{Name: strings.Repeat("ã", 80), Quantity: 999})
 	}
 	text := cart.Description()
-	require.Equal(t, checkout.MaxDescription, utf8.RuneCountInString(text))
+	require.Equal(t, field.MaxDescription, utf8.RuneCountInString(text))
 	require.True(t, utf8.ValidString(text))
 	require.True(t, strings.HasSuffix(text, "…"))
 }

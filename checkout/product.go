@@ -4,7 +4,7 @@ import (
 	"strings"
 
 	"codebank.dev/platform/fault"
-	"codebank.dev/platform/id"
+	"codebank.dev/platform/field"
 	"codebank.dev/platform/money"
 )
 
@@ -24,19 +24,16 @@ func (s *Store) Check(prefix string) error {
 	if err := CheckSlug(prefix+".slug", s.Slug); err != nil {
 		return err
 	}
-	if err := CheckText(prefix+".display_name", s.Name, MaxName); err != nil {
+	if err := field.Text(prefix+".display_name", s.Name, field.MaxName); err != nil {
 		return err
 	}
-	if len(s.CategoryCode) != 4 || !isDigits(s.CategoryCode) {
-		return fault.Invalid(prefix+".category_code", "An ISO 18245 category code is four digits.")
-	}
-	if err := CheckText(prefix+".city", s.City, MaxCity); err != nil {
+	if err := field.CategoryCode(prefix+".category_code", s.CategoryCode); err != nil {
 		return err
 	}
-	if len(s.Country) != 2 || strings.Trim(s.Country, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
-		return fault.Invalid(prefix+".country", "An ISO 3166-1 country code is two upper-case letters.")
+	if err := field.Text(prefix+".city", s.City, field.MaxCity); err != nil {
+		return err
 	}
-	return nil
+	return field.Country(prefix+".country", s.Country)
 }
 
 // Product is something a store sells, at the price it has now.
@@ -54,10 +51,10 @@ func (p *Product) Check(prefix string) error {
 	if err := CheckSlug(prefix+".slug", p.Slug); err != nil {
 		return err
 	}
-	if err := CheckText(prefix+".display_name", p.Name, MaxName); err != nil {
+	if err := field.Text(prefix+".display_name", p.Name, field.MaxName); err != nil {
 		return err
 	}
-	if err := CheckText(prefix+".description", p.Description, MaxProductText); err != nil {
+	if err := field.Text(prefix+".description", p.Description, MaxProductText); err != nil {
 		return err
 	}
 	if p.Price.Minor < 1 || p.Price.Minor > MaxTotalMinor {
@@ -73,14 +70,14 @@ func (p *Product) Check(prefix string) error {
 const MaxProductText = 500
 
 // CheckSlug returns nil when text is 1 to 64 lower-case letters, digits and single
-// dashes between them; else fault.InvalidArgument naming field.
-func CheckSlug(field, text string) error {
+// dashes between them; else fault.InvalidArgument naming the field.
+func CheckSlug(name, text string) error {
 	if text == "" {
-		return fault.Invalid(field, "This field is required.")
+		return field.Required(name)
 	}
 	plain := strings.Trim(text, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
-	if !plain || len(text) > MaxWord || strings.HasPrefix(text, "-") || strings.HasSuffix(text, "-") || strings.Contains(text, "--") {
-		return fault.Invalid(field, "Only lower-case letters, digits and single dashes between them are allowed, at most 64.")
+	if !plain || len(text) > field.MaxWord || strings.HasPrefix(text, "-") || strings.HasSuffix(text, "-") || strings.Contains(text, "--") {
+		return fault.Invalid(name, "Only lower-case letters, digits and single dashes between them are allowed, at most 64.")
 	}
 	return nil
 }
@@ -103,12 +100,5 @@ func ParseProductName(field, name string) (string, error) {
 }
 
 // ParseOrderName returns the id in a name of the form orders/{uuid}; else
-// fault.InvalidArgument naming field.
-func ParseOrderName(field, name string) (ID, error) {
-	text, ok := strings.CutPrefix(name, OrderPrefix)
-	order, err := id.Parse(text)
-	if !ok || err != nil || order.IsZero() {
-		return ID{}, fault.Invalid(field, "The name must be orders/ and a lower-case UUID.")
-	}
-	return order, nil
-}
+// fault.InvalidArgument naming the field.
+func ParseOrderName(name, text string) (ID, error) { return field.ID(name, OrderPrefix, text) }

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"codebank.dev/bank"
+	"codebank.dev/platform/field"
+	"codebank.dev/platform/pan"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 )
@@ -36,13 +38,13 @@ func sometimes() *rapid.Generator[time.Time] {
 	return rapid.OneOf(rapid.Just(time.Time{}), moment())
 }
 
-func amount() *rapid.Generator[int64] { return rapid.Int64Range(0, bank.MaxMinor) }
+func amount() *rapid.Generator[int64] { return rapid.Int64Range(0, field.MaxMinor) }
 
 func cardSnapshot(id bank.ID) *rapid.Generator[bank.CardSnapshot] {
 	return rapid.Custom(func(t *rapid.T) bank.CardSnapshot {
 		return bank.CardSnapshot{
 			ID:    id,
-			Brand: bank.Brand(rapid.IntRange(0, int(bank.JCB)).Draw(t, "brand")),
+			Brand: pan.Brand(rapid.IntRange(0, int(pan.JCB)).Draw(t, "brand")),
 			BIN:   text().Draw(t, "bin"),
 			Last4: text().Draw(t, "last4"),
 		}
@@ -54,7 +56,7 @@ func keepsCards(t *testing.T, ledger Ledger) {
 		account := bank.Account{
 			ID: NewID(), CustomerID: anyID().Draw(t, "customer"), Currency: BRL,
 			Kind:        rapid.SampledFrom([]bank.AccountKind{bank.AccountCard, bank.AccountWallet}).Draw(t, "kind"),
-			Balance:     rapid.Int64Range(-bank.MaxMinor, bank.MaxMinor).Draw(t, "balance"),
+			Balance:     rapid.Int64Range(-field.MaxMinor, field.MaxMinor).Draw(t, "balance"),
 			Held:        amount().Draw(t, "held"),
 			Sequence:    rapid.Int64Range(1, 1<<40).Draw(t, "sequence"),
 			LastAt:      moment().Draw(t, "last"),
@@ -63,7 +65,7 @@ func keepsCards(t *testing.T, ledger Ledger) {
 		cardID := NewID()
 		card := bank.Card{
 			CardSnapshot: cardSnapshot(cardID).Draw(t, "snapshot"), AccountID: account.ID, HolderName: text().Draw(t, "holder"),
-			Expiry:   bank.Expiry{Month: rapid.IntRange(1, 12).Draw(t, "month"), Year: rapid.IntRange(1990, 9999).Draw(t, "year")},
+			Expiry:   pan.Expiry{Month: rapid.IntRange(1, 12).Draw(t, "month"), Year: rapid.IntRange(1990, 9999).Draw(t, "year")},
 			IssuedAt: moment().Draw(t, "issued"),
 		}
 		drawState(t, &card)
@@ -135,7 +137,7 @@ func keepsEntries(t *testing.T, ledger Ledger) {
 	rapid.Check(t, func(t *rapid.T) {
 		entry := Entry(card.CardSnapshot, customer.Account).Draw(t, "entry")
 		effect := bank.Effect{
-			Balance: rapid.Int64Range(-bank.MaxMinor, bank.MaxMinor).Draw(t, "balance"),
+			Balance: rapid.Int64Range(-field.MaxMinor, field.MaxMinor).Draw(t, "balance"),
 			Held:    amount().Draw(t, "held"), CreditLimit: amount().Draw(t, "limit"),
 		}
 		at := moment().Draw(t, "at").Truncate(time.Millisecond)

@@ -12,6 +12,7 @@ import (
 	"codebank.dev/bank"
 	"codebank.dev/platform/id"
 	"codebank.dev/platform/money"
+	"codebank.dev/platform/pan"
 	"github.com/stretchr/testify/require"
 )
 
@@ -29,13 +30,13 @@ func Numbers() []string {
 }
 
 // Number returns the i-th of Numbers, round and round.
-func Number(i int) bank.PAN {
+func Number(i int) pan.Number {
 	numbers := Numbers()
-	pan, err := bank.ParsePAN(numbers[i%len(numbers)])
+	number, err := pan.Parse(numbers[i%len(numbers)])
 	if err != nil {
 		panic("banktest: a published test number does not parse")
 	}
-	return pan
+	return number
 }
 
 // NewID returns a random id.
@@ -66,13 +67,13 @@ func NewAccount() bank.Account {
 // face, good until the end of 2031, no rules.
 func NewCard(account bank.ID) bank.NewCard {
 	id := NewID()
-	pan := Number(int(binary.BigEndian.Uint16(id[:])))
+	number := Number(int(binary.BigEndian.Uint16(id[:])))
 	return bank.NewCard{
 		Card: bank.Card{
-			CardSnapshot: bank.CardSnapshot{ID: id, Brand: pan.Brand(), BIN: pan.BIN(), Last4: pan.Last4()},
+			CardSnapshot: bank.CardSnapshot{ID: id, Brand: number.Brand(), BIN: number.BIN(), Last4: number.Last4()},
 			AccountID:    account,
 			HolderName:   "MARIA DA SILVA",
-			Expiry:       bank.Expiry{Month: 12, Year: 2031},
+			Expiry:       pan.Expiry{Month: 12, Year: 2031},
 			IssuedAt:     Start,
 		},
 		Lookup: sha256.Sum256(id[:]),
@@ -144,7 +145,7 @@ func Refusal(transaction bank.ID) bank.Entry {
 	entry := Purchase(Customer{}, transaction, 100)
 	entry.Status, entry.Decline, entry.Currency = bank.Declined, bank.UnknownCard, BRL
 	entry.DebitAccount, entry.CreditAccount = bank.ID{}, bank.ID{}
-	entry.Card = bank.CardSnapshot{Brand: bank.Visa, BIN: "411111", Last4: "1111"}
+	entry.Card = bank.CardSnapshot{Brand: pan.Visa, BIN: "411111", Last4: "1111"}
 	return entry
 }
 

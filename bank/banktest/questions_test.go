@@ -10,6 +10,7 @@ import (
 	"codebank.dev/bank/card"
 	"codebank.dev/bank/purchase"
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/field"
 	"codebank.dev/platform/id"
 	"github.com/stretchr/testify/require"
 )
@@ -49,7 +50,7 @@ func (w *pair) draw() question {
 	case "token":
 		return w.token(one)
 	}
-	amount := pick(w, "amount", []int64{1, 1, 9, 10, 20, 50, 50, 100, 250, 901, 5000, bank.MaxMinor})
+	amount := pick(w, "amount", []int64{1, 1, 9, 10, 20, 50, 50, 100, 250, 901, 5000, field.MaxMinor})
 	return w.remember(w.buy(kind, w.requestID(), one, amount))
 }
 
@@ -113,8 +114,8 @@ func (w *pair) buy(kind, requestID string, one issued, amount int64) question {
 		Caller: w.caller, RequestID: requestID, AmountMinor: amount, Currency: "BRL", Channel: bank.ChannelECommerce, Attempt: 1,
 		Merchant: banktest.Merchant, Description: "pão na chapa",
 	}
-	data := bank.RawCardData{
-		Number: one.data.PAN.Reveal(), HolderName: one.data.HolderName, CVV: one.data.CVV.Reveal(),
+	data := field.RawCardData{
+		Number: one.data.Number.Reveal(), HolderName: one.data.HolderName, CVV: one.data.CVV.Reveal(),
 		ExpiryMonth: one.data.Expiry.Month, ExpiryYear: one.data.Expiry.Year,
 	}
 	request.CardData = &data
@@ -183,8 +184,8 @@ func (w *pair) limit(requestID string, one issued, limit int64) question {
 }
 
 func (w *pair) token(one issued) question {
-	data := bank.RawCardData{
-		Number: one.data.PAN.Reveal(), HolderName: one.data.HolderName, CVV: one.data.CVV.Reveal(),
+	data := field.RawCardData{
+		Number: one.data.Number.Reveal(), HolderName: one.data.HolderName, CVV: one.data.CVV.Reveal(),
 		ExpiryMonth: one.data.Expiry.Month, ExpiryYear: one.data.Expiry.Year,
 	}
 	if w.evenly(5, "wrong token") == 0 {

@@ -20,6 +20,7 @@ import (
 	"codebank.dev/bank/postgres"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/pan"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 )
@@ -194,7 +195,7 @@ type pair struct {
 
 type issued struct {
 	card, account bank.ID
-	data          bank.CardData
+	data          pan.CardData
 }
 
 // question is a request that may be asked on either side, and again.

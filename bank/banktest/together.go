@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"codebank.dev/bank"
+	"codebank.dev/platform/field"
 	"github.com/stretchr/testify/require"
 )
 
@@ -18,7 +19,7 @@ import (
 func TestTogether(t *testing.T, ledgers ...Ledger) {
 	const workers, batches, accounts = 8, 40, 16
 	first := ledgers[0]
-	customers := OpenCustomers(t, first, accounts, bank.MaxMinor)
+	customers := OpenCustomers(t, first, accounts, field.MaxMinor)
 	var mutex sync.Mutex
 	spent := make(map[bank.ID]int64)
 	made := make(map[bank.ID]int64)

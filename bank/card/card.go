@@ -13,7 +13,9 @@ import (
 	"codebank.dev/bank"
 	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/field"
 	"codebank.dev/platform/id"
+	"codebank.dev/platform/pan"
 )
 
 // Service serves the issuer's requests. All fields but Failpoint and History are
@@ -56,7 +58,7 @@ type View struct {
 
 // Get returns a card by its name, "cards/{uuid}". fault.NotFound when there is none.
 func (s *Service) Get(ctx context.Context, name string) (View, error) {
-	id, err := bank.CheckID("name", "cards/", name)
+	id, err := field.ID("name", "cards/", name)
 	if err != nil {
 		return View{}, err
 	}
@@ -69,7 +71,7 @@ func (s *Service) Get(ctx context.Context, name string) (View, error) {
 
 // Account returns an account by its name, "accounts/{uuid}". fault.NotFound when there is none.
 func (s *Service) Account(ctx context.Context, name string) (bank.Account, error) {
-	id, err := bank.CheckID("name", "accounts/", name)
+	id, err := field.ID("name", "accounts/", name)
 	if err != nil {
 		return bank.Account{}, err
 	}
@@ -107,10 +109,10 @@ type LimitRequest struct {
 // (caller, request id). Errors: fault.NotFound; fault.InvalidArgument naming the
 // field; fault.Aborted REQUEST_ID_REUSED.
 func (s *Service) ChangeLimit(ctx context.Context, request LimitRequest) (View, error) {
-	if err := bank.CheckWord("request_id", request.RequestID); err != nil {
+	if err := field.Word("request_id", request.RequestID); err != nil {
 		return View{}, err
 	}
-	if err := bank.CheckLimit("credit_limit_minor", request.CreditLimitMinor); err != nil {
+	if err := field.Limit("credit_limit_minor", request.CreditLimitMinor); err != nil {
 		return View{}, err
 	}
 	facts, err := s.facts(ctx, request.Name)
@@ -130,7 +132,7 @@ func (s *Service) ChangeLimit(ctx context.Context, request LimitRequest) (View, 
 }
 
 func (s *Service) facts(ctx context.Context, name string) (bank.CardFacts, error) {
-	id, err := bank.CheckID("name", "cards/", name)
+	id, err := field.ID("name", "cards/", name)
 	if err != nil {
 		return bank.CardFacts{}, err
 	}
@@ -144,7 +146,7 @@ func (s *Service) facts(ctx context.Context, name string) (bank.CardFacts, error
 // Token is a fresh card token, the only moment at which its text is known.
 type Token struct {
 	Text      string
-	Brand     bank.Brand
+	Brand     pan.Brand
 	Last4     string
 	ExpiresAt time.Time
 }
@@ -153,7 +155,7 @@ type Token struct {
 // succeeds for any well-formed card data, so that it tells nobody which cards
 // exist: the verdict waits for the purchase. Not idempotent; a token more is
 // harmless. Errors: fault.InvalidArgument naming the field below card_data.
-func (s *Service) Tokenize(ctx context.Context, raw bank.RawCardData) (Token, error) {
+func (s *Service) Tokenize(ctx context.Context, raw field.RawCardData) (Token, error) {
 	data, err := raw.Check("card_data")
 	if err != nil {
 		return Token{}, err
@@ -178,5 +180,5 @@ func (s *Service) Tokenize(ctx context.Context, raw bank.RawCardData) (Token, er
 	if err := s.Tokens.InsertToken(ctx, token); err != nil {
 		return Token{}, fault.Of(err)
 	}
-	return Token{Text: text, Brand: data.PAN.Brand(), Last4: data.PAN.Last4(), ExpiresAt: token.ExpiresAt}, nil
+	return Token{Text: text, Brand: data.Number.Brand(), Last4: data.Number.Last4(), ExpiresAt: token.ExpiresAt}, nil
 }

@@ -11,8 +11,10 @@ import (
 	"codebank.dev/bank"
 	"codebank.dev/bank/failpoints"
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/field"
 	"codebank.dev/platform/id"
 	"codebank.dev/platform/money"
+	"codebank.dev/platform/pan"
 )
 
 // IssueRequest asks for a new card on a new account.
@@ -21,7 +23,7 @@ type IssueRequest struct {
 
 	CustomerID string // a UUID; empty makes a new customer
 	HolderName string
-	Brand      bank.Brand // BrandUnknown means Visa
+	Brand      pan.Brand // BrandUnknown means Visa
 	Currency   string
 
 	CreditLimitMinor int64
@@ -33,7 +35,7 @@ type IssueRequest struct {
 // Issued is a card with its data, which the issuer hands out in this answer only.
 type Issued struct {
 	View
-	Data bank.CardData
+	Data pan.CardData
 }
 
 // issueAttempts bounds how often another number is drawn because one was taken.
@@ -102,13 +104,13 @@ func (s *Service) newIssue(request *IssueRequest) (*issue, error) {
 }
 
 func (r *IssueRequest) check() (money.Currency, error) {
-	if err := bank.CheckWord("request_id", r.RequestID); err != nil {
+	if err := field.Word("request_id", r.RequestID); err != nil {
 		return money.Currency{}, err
 	}
-	if err := bank.CheckHolderName("holder_name", r.HolderName); err != nil {
+	if err := field.HolderName("holder_name", r.HolderName); err != nil {
 		return money.Currency{}, err
 	}
-	if _, ok := issuingRanges[r.Brand]; !ok && r.Brand != bank.BrandUnknown {
+	if _, ok := issuingRanges[r.Brand]; !ok && r.Brand != pan.BrandUnknown {
 		return money.Currency{}, fault.Invalid("brand", "Cards of this brand are not issued.")
 	}
 	for _, limit := range []struct {
@@ -119,40 +121,40 @@ func (r *IssueRequest) check() (money.Currency, error) {
 		{"purchase_limit_minor", r.Rules.Limit},
 		{"purchase_minimum_minor", r.Rules.Minimum},
 	} {
-		if err := bank.CheckLimit(limit.field, limit.minor); err != nil {
+		if err := field.Limit(limit.field, limit.minor); err != nil {
 			return money.Currency{}, err
 		}
 	}
 	if err := bank.CheckPerMinute("purchases_per_minute", r.Rules.PerMinute); err != nil {
 		return money.Currency{}, err
 	}
-	return bank.CheckCurrency("currency", r.Currency)
+	return field.Currency("currency", r.Currency)
 }
 
 // issuingRanges holds, for each brand, a BIN out of the schemes' published test
 // numbers and the length of a number.
-var issuingRanges = map[bank.Brand]struct {
+var issuingRanges = map[pan.Brand]struct {
 	bin    string
 	digits int
 }{
-	bank.Visa:       {"411111", 16},
-	bank.Mastercard: {"555555", 16},
-	bank.Amex:       {"378282", 15},
-	bank.Elo:        {"636368", 16},
-	bank.Hipercard:  {"606282", 16},
-	bank.Discover:   {"601111", 16},
-	bank.Diners:     {"305693", 14},
-	bank.JCB:        {"353011", 16},
+	pan.Visa:       {"411111", 16},
+	pan.Mastercard: {"555555", 16},
+	pan.Amex:       {"378282", 15},
+	pan.Elo:        {"636368", 16},
+	pan.Hipercard:  {"606282", 16},
+	pan.Discover:   {"601111", 16},
+	pan.Diners:     {"305693", 14},
+	pan.JCB:        {"353011", 16},
 }
 
 // newCard draws a number and seals it. The ids are derived from the request, so
 // that two replicas issuing for one request collide instead of issuing twice.
 func (s *Service) newCard(request *IssueRequest, command *issue) (bank.NewCard, error) {
 	brand := request.Brand
-	if brand == bank.BrandUnknown {
-		brand = bank.Visa
+	if brand == pan.BrandUnknown {
+		brand = pan.Visa
 	}
-	pan, err := drawNumber(s.Random, brand)
+	number, err := drawNumber(s.Random, brand)
 	if err != nil {
 		return bank.NewCard{}, err
 	}
@@ -161,32 +163,32 @@ func (s *Service) newCard(request *IssueRequest, command *issue) (bank.NewCard, 
 		now = request.At
 	}
 	card := bank.Card{
-		CardSnapshot: bank.CardSnapshot{ID: id.Derive(command.id, "card"), Brand: brand, BIN: pan.BIN(), Last4: pan.Last4()},
+		CardSnapshot: bank.CardSnapshot{ID: id.Derive(command.id, "card"), Brand: brand, BIN: number.BIN(), Last4: number.Last4()},
 		AccountID:    command.account.ID,
 		HolderName:   request.HolderName,
-		Expiry:       bank.Expiry{Month: int(now.Month()), Year: now.Year() + goodFor},
+		Expiry:       pan.Expiry{Month: int(now.Month()), Year: now.Year() + goodFor},
 		Rules:        request.Rules,
 		IssuedAt:     now,
 	}
-	sealed, err := s.Vault.Seal(pan, card.ID)
+	sealed, err := s.Vault.Seal(number, card.ID)
 	if err != nil {
 		return bank.NewCard{}, err
 	}
-	return bank.NewCard{Card: card, Lookup: s.Vault.Lookup(pan), Sealed: sealed}, nil
+	return bank.NewCard{Card: card, Lookup: s.Vault.Lookup(number), Sealed: sealed}, nil
 }
 
-func drawNumber(random io.Reader, brand bank.Brand) (bank.PAN, error) {
+func drawNumber(random io.Reader, brand pan.Brand) (pan.Number, error) {
 	issuing := issuingRanges[brand]
 	free := issuing.digits - len(issuing.bin) - 1
 	drawn, err := rand.Int(random, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(free)), nil))
 	if err != nil {
-		return bank.PAN{}, err
+		return pan.Number{}, err
 	}
 	body := drawn.String()
 	for len(body) < free {
 		body = "0" + body
 	}
-	return bank.MakePAN(issuing.bin, body)
+	return pan.Make(issuing.bin, body)
 }
 
 // reveal reads an issued card back with its number opened: the same answer for the
@@ -200,10 +202,10 @@ func (s *Service) reveal(ctx context.Context, id bank.ID) (Issued, error) {
 	if err != nil {
 		return Issued{}, fault.Of(err)
 	}
-	pan, err := s.Vault.Open(sealed, id)
+	number, err := s.Vault.Open(sealed, id)
 	if err != nil {
 		return Issued{}, fault.Of(err)
 	}
-	data := bank.CardData{PAN: pan, HolderName: card.HolderName, Expiry: card.Expiry, CVV: s.Vault.CVV(pan, card.Expiry)}
+	data := pan.CardData{Number: number, HolderName: card.HolderName, Expiry: card.Expiry, CVV: s.Vault.CVV(number, card.Expiry)}
 	return Issued{View: View{Card: card, Account: account}, Data: data}, nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"codebank.dev/bank"
 	"codebank.dev/platform/money"
+	"codebank.dev/platform/pan"
 	"codebank.dev/schemas/event"
 	"github.com/stretchr/testify/require"
 )
@@ -18,7 +19,7 @@ func fullEntry() *bank.Entry {
 		Kind:    bank.KindPurchase, Direction: bank.Debit, Status: bank.Approved, Amount: 400,
 		Currency: money.MustCurrency("BRL"), DebitAccount: bank.ID{2}, CreditAccount: bank.ID{9},
 		BalanceAfter: -400, HeldAfter: 1, CreditLimitAfter: 1000,
-		Card:     bank.CardSnapshot{ID: bank.ID{4}, Brand: bank.Visa, BIN: "411111", Last4: "1111"},
+		Card:     bank.CardSnapshot{ID: bank.ID{4}, Brand: pan.Visa, BIN: "411111", Last4: "1111"},
 		Merchant: bank.Merchant{ID: "m1", Name: "Books", CategoryCode: "5942", City: "Recife", Country: "BR"},
 		Channel:  bank.ChannelECommerce, Description: "three", OriginalID: bank.ID{5}, CounterpartyName: "Ada", EndToEndID: "E1",
 		Attempt: 2, DecisionMicros: 55, OccurredAt: time.UnixMilli(1_790_000_000_123).UTC(), ProducerVersion: "test",
@@ -84,7 +85,7 @@ func read(t *testing.T, version int, body []byte) (tx event.Transaction) {
 func TestARefusalHasNeitherAccountNorFigures(t *testing.T) {
 	entry := &bank.Entry{
 		TransactionID: bank.ID{1}, Kind: bank.KindPurchase, Direction: bank.Debit, Status: bank.Declined, Decline: bank.UnknownCard,
-		Amount: 5, Currency: money.MustCurrency("BRL"), Card: bank.CardSnapshot{Brand: bank.Visa, Last4: "4242"},
+		Amount: 5, Currency: money.MustCurrency("BRL"), Card: bank.CardSnapshot{Brand: pan.Visa, Last4: "4242"},
 		OccurredAt: time.UnixMilli(1).UTC(), ProducerVersion: "test",
 	}
 	_, _, err := NewEncoder("001").Append(nil, entry)
@@ -117,7 +118,7 @@ func TestEverySymbolOfTheBankIsASymbolOfTheSchema(t *testing.T) {
 	for channel := bank.ChannelUnknown; channel <= bank.ChannelAPI; channel++ {
 		encode(func(e *bank.Entry) { e.Channel = channel })
 	}
-	for brand := bank.BrandUnknown; brand <= bank.JCB; brand++ {
+	for brand := pan.BrandUnknown; brand <= pan.JCB; brand++ {
 		encode(func(e *bank.Entry) { e.Card.Brand = brand })
 	}
 	for use := bank.CardUse(0); use <= bank.LaterUse; use++ {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"codebank.dev/platform/pan"
 	"github.com/stretchr/testify/require"
 
 	"codebank.dev/bank"
@@ -65,7 +66,7 @@ func TestBankAndSchemaHaveTheSameSymbols(t *testing.T) {
 		"Direction":     namesOf(bank.Debit),
 		"Status":        statuses,
 		"DeclineReason": namesOf(bank.UnknownCard),
-		"CardBrand":     namesOf(bank.Visa),
+		"CardBrand":     namesOf(pan.Visa),
 		"Channel":       namesOf(bank.ChannelECommerce),
 		"CardUse":       namesOf(bank.FirstUse),
 		"RiskRule":      namesOf(bank.RiskNone),

@@ -6,6 +6,7 @@ import (
 	"codebank.dev/bank"
 	"codebank.dev/bank/banktest"
 	"codebank.dev/native/postgres/postgrestest"
+	"codebank.dev/platform/field"
 	"github.com/stretchr/testify/require"
 )
 
@@ -16,7 +17,7 @@ func TestOutboxRowsAreReadPageByPageUpToAnID(t *testing.T) {
 	require.Zero(t, last)
 
 	const rows = 2500
-	customer := banktest.OpenCustomer(t, store, bank.MaxMinor)
+	customer := banktest.OpenCustomer(t, store, field.MaxMinor)
 	banktest.Commit(t, store, banktest.KeysOf(customer), func(book *bank.Book) error {
 		for range rows {
 			entry, err := book.Post(banktest.Purchase(customer, banktest.NewID(), 1), bank.Effect{Balance: -1}, banktest.Start)

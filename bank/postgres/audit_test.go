@@ -10,6 +10,7 @@ import (
 	"codebank.dev/bank/banktest"
 	"codebank.dev/bank/postgres"
 	"codebank.dev/native/postgres/postgrestest"
+	"codebank.dev/platform/field"
 	"github.com/stretchr/testify/require"
 )
 
@@ -25,7 +26,7 @@ const filledEach = 450
 
 func fill(t *testing.T) filled {
 	f := filled{store: openAt(t, postgrestest.Database(t)), voided: banktest.NewID()}
-	f.customers = banktest.OpenCustomers(t, f.store, 5, bank.MaxMinor)
+	f.customers = banktest.OpenCustomers(t, f.store, 5, field.MaxMinor)
 	slices.SortFunc(f.customers, func(a, b banktest.Customer) int { return bytes.Compare(a.Account[:], b.Account[:]) })
 	var keys bank.Keys
 	for _, customer := range f.customers {

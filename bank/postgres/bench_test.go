@@ -12,6 +12,7 @@ import (
 	"codebank.dev/bank/banktest"
 	"codebank.dev/bank/postgres"
 	"codebank.dev/native/postgres/postgrestest"
+	"codebank.dev/platform/field"
 	"github.com/stretchr/testify/require"
 )
 
@@ -56,7 +57,7 @@ func benchmarkLedger(b *testing.B) (*postgres.Store, []banktest.Customer) {
 	store := openAt(b, postgrestest.Database(b))
 	var customers []banktest.Customer
 	for len(customers) < benchmarkCustomers {
-		customers = append(customers, banktest.OpenCustomers(b, store, 1000, bank.MaxMinor)...)
+		customers = append(customers, banktest.OpenCustomers(b, store, 1000, field.MaxMinor)...)
 	}
 	return store, customers
 }

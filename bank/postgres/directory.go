@@ -7,6 +7,7 @@ import (
 
 	"codebank.dev/bank"
 	"codebank.dev/bank/failpoints"
+	"codebank.dev/platform/pan"
 )
 
 const factColumns = `c.id, c.brand, c.bin, c.last4, c.account_id, c.holder_name, c.expiry_month, c.expiry_year`
@@ -47,7 +48,7 @@ func (s *Store) CardByID(ctx context.Context, card bank.ID) (bank.CardFacts, err
 func (s *Store) facts(ctx context.Context, st *statement, build func(*parameters)) (facts bank.CardFacts, err error) {
 	err = s.one(ctx, st, build, func(r row) {
 		facts = bank.CardFacts{Card: r.snapshot(), AccountID: r.uuid(), HolderName: r.text(),
-			Expiry: bank.Expiry{Month: int(r.int2()), Year: int(r.int4())}}
+			Expiry: pan.Expiry{Month: int(r.int2()), Year: int(r.int4())}}
 	})
 	return facts, err
 }

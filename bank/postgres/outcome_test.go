@@ -13,6 +13,7 @@ import (
 	stack "codebank.dev/native/postgres"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/field"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 )
@@ -224,7 +225,7 @@ func TestADatabaseThatIsAwayIsUnavailableAndComesBack(t *testing.T) {
 func TestNothingAcknowledgedIsLostWhenTheServerIsKilled(t *testing.T) {
 	server := postgrestest.Own(t, stack.Options{})
 	store := openAt(t, server.URL("postgres"))
-	customers := banktest.OpenCustomers(t, store, 4, bank.MaxMinor)
+	customers := banktest.OpenCustomers(t, store, 4, field.MaxMinor)
 	done := make(chan map[bank.ID]error, len(customers))
 	var acknowledged atomic.Int64
 	for _, customer := range customers {

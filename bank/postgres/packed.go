@@ -6,6 +6,7 @@ import (
 
 	"codebank.dev/bank"
 	"codebank.dev/platform/money"
+	"codebank.dev/platform/pan"
 )
 
 // packed is an account with one of its cards, without a single pointer, so that the
@@ -30,7 +31,7 @@ type packedCard struct {
 	wrongAt                   [bank.WrongAttemptsToLock]int64
 	perMinute                 int32
 	month, year               int16
-	brand                     bank.Brand
+	brand                     pan.Brand
 	wrong, bin, last4, holder uint8
 	blocked, used             bool
 	text                      [88]byte
@@ -106,7 +107,7 @@ func (p *packedCard) card(account bank.ID) bank.Card {
 	c := bank.Card{
 		CardSnapshot: bank.CardSnapshot{ID: p.id, Brand: p.brand, BIN: text[:last4], Last4: text[last4:holder]},
 		AccountID:    account, HolderName: text[holder:],
-		Expiry: bank.Expiry{Month: int(p.month), Year: int(p.year)}, Blocked: p.blocked,
+		Expiry: pan.Expiry{Month: int(p.month), Year: int(p.year)}, Blocked: p.blocked,
 		LockedUntil: unpackTime(p.lockedUntil), IssuedAt: unpackTime(p.issuedAt), Used: p.used,
 		Rules:     bank.PurchaseRules{Limit: p.limit, Minimum: p.minimum, PerMinute: p.perMinute},
 		Frequency: bank.Frequency{Level: p.level, At: unpackTime(p.levelAt)},

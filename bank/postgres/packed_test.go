@@ -8,6 +8,7 @@ import (
 
 	"codebank.dev/bank"
 	"codebank.dev/platform/money"
+	"codebank.dev/platform/pan"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 )
@@ -35,9 +36,9 @@ func TestWhatIsRememberedIsWhatWasThere(t *testing.T) {
 		}}
 		if rapid.Bool().Draw(t, "card") {
 			card := bank.Card{
-				CardSnapshot: bank.CardSnapshot{ID: id.Draw(t, "card"), Brand: bank.Brand(rapid.IntRange(0, 6).Draw(t, "brand")), BIN: rapid.StringN(0, 8, 8).Draw(t, "bin"), Last4: rapid.StringN(0, 4, 4).Draw(t, "last4")},
+				CardSnapshot: bank.CardSnapshot{ID: id.Draw(t, "card"), Brand: pan.Brand(rapid.IntRange(0, 6).Draw(t, "brand")), BIN: rapid.StringN(0, 8, 8).Draw(t, "bin"), Last4: rapid.StringN(0, 4, 4).Draw(t, "last4")},
 				AccountID:    account, HolderName: rapid.StringN(0, 60, 76).Draw(t, "holder"),
-				Expiry: bank.Expiry{Month: rapid.IntRange(1, 12).Draw(t, "month"), Year: rapid.IntRange(0, math.MaxInt16).Draw(t, "year")},
+				Expiry: pan.Expiry{Month: rapid.IntRange(1, 12).Draw(t, "month"), Year: rapid.IntRange(0, math.MaxInt16).Draw(t, "year")},
 				Rules:  bank.PurchaseRules{Limit: figure.Draw(t, "most"), Minimum: figure.Draw(t, "least"), PerMinute: rapid.Int32().Draw(t, "minute")},
 				WrongAt: rapid.SliceOfN(rapid.Map(rapid.Int64Range(0, 4e15), func(micros int64) time.Time { return time.UnixMicro(micros).UTC() }),
 					0, bank.WrongAttemptsToLock).Draw(t, "wrong"),

@@ -1,6 +1,10 @@
 package postgres
 
-import "codebank.dev/bank"
+import (
+	"codebank.dev/bank"
+
+	"codebank.dev/platform/pan"
+)
 
 // reading fills a view, and a snapshot of what else was asked for, from the rows of
 // the read set.
@@ -57,7 +61,7 @@ func (r *row) account() bank.Account {
 func (r *row) card() bank.Card {
 	return bank.Card{
 		CardSnapshot: r.snapshot(), AccountID: r.uuid(), HolderName: r.text(),
-		Expiry: bank.Expiry{Month: int(r.int2()), Year: int(r.int4())}, Blocked: r.bool(),
+		Expiry: pan.Expiry{Month: int(r.int2()), Year: int(r.int4())}, Blocked: r.bool(),
 		WrongAt: r.micros(), LockedUntil: r.timestamp(),
 		Rules:     bank.PurchaseRules{Limit: r.int8(), Minimum: r.int8(), PerMinute: r.int4()},
 		Frequency: bank.Frequency{Level: r.int8(), At: r.timestamp()}, IssuedAt: r.timestamp(), Used: r.bool(),
@@ -65,13 +69,13 @@ func (r *row) card() bank.Card {
 }
 
 func (r *row) snapshot() bank.CardSnapshot {
-	return bank.CardSnapshot{ID: r.uuid(), Brand: bank.Brand(r.int2()), BIN: r.text(), Last4: r.text()}
+	return bank.CardSnapshot{ID: r.uuid(), Brand: pan.Brand(r.int2()), BIN: r.text(), Last4: r.text()}
 }
 
 // token reads tokenColumns.
 func (r *row) token() bank.CardToken {
 	token := bank.CardToken{Hash: r.hash(), CardID: r.uuid(), AccountID: r.uuid()}
-	token.Card = bank.CardSnapshot{ID: token.CardID, Brand: bank.Brand(r.int2()), BIN: r.text(), Last4: r.text()}
+	token.Card = bank.CardSnapshot{ID: token.CardID, Brand: pan.Brand(r.int2()), BIN: r.text(), Last4: r.text()}
 	token.Check = bank.CardCheck{Decline: bank.DeclineReason(r.int2())}
 	token.ExpiresAt, token.UsedBy = r.timestamp(), r.uuid()
 	return token

@@ -7,6 +7,7 @@ import (
 	"codebank.dev/bank"
 	"codebank.dev/bank/risk"
 	"codebank.dev/platform/money"
+	"codebank.dev/platform/pan"
 	"github.com/stretchr/testify/require"
 )
 
@@ -18,8 +19,8 @@ var (
 func fixture() (bank.Account, bank.Card, *authorize) {
 	account := bank.Account{ID: bank.ID{1}, CustomerID: bank.ID{2}, Kind: bank.AccountCard, Currency: brl, CreditLimit: 1000, Sequence: 1, LastAt: noon}
 	card := bank.Card{
-		CardSnapshot: bank.CardSnapshot{ID: bank.ID{3}, Brand: bank.Visa, BIN: "411111", Last4: "1111"},
-		AccountID:    account.ID, HolderName: "ADA LOVELACE", Expiry: bank.Expiry{Month: 3, Year: 2031},
+		CardSnapshot: bank.CardSnapshot{ID: bank.ID{3}, Brand: pan.Visa, BIN: "411111", Last4: "1111"},
+		AccountID:    account.ID, HolderName: "ADA LOVELACE", Expiry: pan.Expiry{Month: 3, Year: 2031},
 	}
 	command := &authorize{
 		id: bank.ID{4}, request: bank.Request{Caller: "shop", ID: "r1", Fingerprint: [32]byte{1}},
@@ -155,7 +156,7 @@ func TestEachDeclineReasonHasItsRule(t *testing.T) {
 		{bank.NameMismatch, func(_ *bank.Account, _ *bank.Card, a *authorize) { a.cardCheck.Decline = bank.NameMismatch }},
 		{bank.ExpiryMismatch, func(_ *bank.Account, _ *bank.Card, a *authorize) { a.cardCheck.Decline = bank.ExpiryMismatch }},
 		{bank.CVVMismatch, func(_ *bank.Account, _ *bank.Card, a *authorize) { a.cardCheck.Decline = bank.CVVMismatch }},
-		{bank.Expired, func(_ *bank.Account, c *bank.Card, _ *authorize) { c.Expiry = bank.Expiry{Month: 2, Year: 2026} }},
+		{bank.Expired, func(_ *bank.Account, c *bank.Card, _ *authorize) { c.Expiry = pan.Expiry{Month: 2, Year: 2026} }},
 		{bank.Blocked, func(_ *bank.Account, c *bank.Card, _ *authorize) { c.Blocked = true }},
 		{bank.Locked, func(_ *bank.Account, c *bank.Card, _ *authorize) { c.LockedUntil = noon.Add(time.Minute) }},
 		{bank.InsufficientFunds, func(a *bank.Account, _ *bank.Card, _ *authorize) { a.Balance = -601 }},

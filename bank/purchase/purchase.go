@@ -11,6 +11,7 @@ import (
 	"codebank.dev/bank"
 	"codebank.dev/bank/risk"
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/field"
 	"codebank.dev/platform/money"
 )
 
@@ -35,7 +36,7 @@ type Request struct {
 	RequestID string
 	TraceID   string
 
-	CardData  *bank.RawCardData
+	CardData  *field.RawCardData
 	CardToken string
 	Card      string // cards/{uuid}
 
@@ -51,23 +52,23 @@ type Request struct {
 
 // check returns nil when everything but the card is well formed.
 func (r *Request) check() (money.Currency, error) {
-	if err := bank.CheckWord("request_id", r.RequestID); err != nil {
+	if err := field.Word("request_id", r.RequestID); err != nil {
 		return money.Currency{}, err
 	}
-	if err := bank.CheckAmount("amount_minor", r.AmountMinor); err != nil {
+	if err := field.Amount("amount_minor", r.AmountMinor); err != nil {
 		return money.Currency{}, err
 	}
-	currency, err := bank.CheckCurrency("currency", r.Currency)
+	currency, err := field.Currency("currency", r.Currency)
 	if err != nil {
 		return money.Currency{}, err
 	}
 	if err := r.Merchant.Check("merchant"); err != nil {
 		return money.Currency{}, err
 	}
-	if err := bank.CheckText("description", r.Description, bank.MaxDescription); err != nil {
+	if err := field.OptionalText("description", r.Description, field.MaxDescription); err != nil {
 		return money.Currency{}, err
 	}
-	return currency, bank.CheckAttempt("attempt", r.Attempt)
+	return currency, field.Attempt("attempt", r.Attempt)
 }
 
 // Purchase is a decided purchase and what became of it since.
@@ -168,7 +169,7 @@ func (s *Service) resolveCard(ctx context.Context, request *Request, command *au
 	case request.CardToken != "":
 		return s.resolveToken(ctx, request.CardToken, command)
 	case request.Card != "":
-		id, err := bank.CheckID("card", "cards/", request.Card)
+		id, err := field.ID("card", "cards/", request.Card)
 		if err != nil {
 			return err
 		}
@@ -233,7 +234,7 @@ const resolveAttempts = 4
 // fault.FailedPrecondition when the id belongs to something that is no purchase;
 // those of ledger.Executor.Submit.
 func (s *Service) Void(ctx context.Context, caller, requestID, traceID string) (Purchase, error) {
-	if err := bank.CheckWord("request_id", requestID); err != nil {
+	if err := field.Word("request_id", requestID); err != nil {
 		return Purchase{}, err
 	}
 	purchaseID := s.Code.TransactionID(caller, requestID)
@@ -285,14 +286,14 @@ type Reversal struct {
 // fault.FailedPrecondition when it was declined, voided or reversed before;
 // fault.Aborted REQUEST_ID_REUSED; those of ledger.Executor.Submit.
 func (s *Service) Reverse(ctx context.Context, request ReverseRequest) (Reversal, error) {
-	if err := bank.CheckWord("request_id", request.RequestID); err != nil {
+	if err := field.Word("request_id", request.RequestID); err != nil {
 		return Reversal{}, err
 	}
-	id, err := bank.CheckID("name", "purchases/", request.Name)
+	id, err := field.ID("name", "purchases/", request.Name)
 	if err != nil {
 		return Reversal{}, err
 	}
-	if err := bank.CheckText("description", request.Description, bank.MaxDescription); err != nil {
+	if err := field.OptionalText("description", request.Description, field.MaxDescription); err != nil {
 		return Reversal{}, err
 	}
 	if err := s.History.Check(request.At); err != nil {
@@ -337,7 +338,7 @@ var errNoPurchase = fault.New(fault.NotFound, "PURCHASE_NOT_FOUND", "There is no
 // Get returns a purchase of caller with what was given back since.
 // fault.NotFound when there is none or it is another caller's.
 func (s *Service) Get(ctx context.Context, caller, name string) (Purchase, error) {
-	id, err := bank.CheckID("name", "purchases/", name)
+	id, err := field.ID("name", "purchases/", name)
 	if err != nil {
 		return Purchase{}, err
 	}

@@ -19,6 +19,8 @@ import (
 	"codebank.dev/bank/vault"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/field"
+	"codebank.dev/platform/pan"
 	"github.com/stretchr/testify/require"
 )
 
@@ -106,14 +108,14 @@ func (r *replica) issue(t *testing.T, change func(*card.IssueRequest)) card.Issu
 	return issued
 }
 
-func raw(data bank.CardData) *bank.RawCardData {
-	return &bank.RawCardData{
-		Number: data.PAN.Reveal(), HolderName: data.HolderName, CVV: data.CVV.Reveal(),
+func raw(data pan.CardData) *field.RawCardData {
+	return &field.RawCardData{
+		Number: data.Number.Reveal(), HolderName: data.HolderName, CVV: data.CVV.Reveal(),
 		ExpiryMonth: data.Expiry.Month, ExpiryYear: data.Expiry.Year,
 	}
 }
 
-func request(data bank.CardData, amount int64) purchase.Request {
+func request(data pan.CardData, amount int64) purchase.Request {
 	return purchase.Request{
 		Caller: "shop", RequestID: banktest.NewID().String(), CardData: raw(data), AmountMinor: amount, Currency: "BRL",
 		Merchant: bank.Merchant{ID: "m1", Name: "Books by the River", CategoryCode: "5942", City: "Recife", Country: "BR"},
@@ -128,7 +130,7 @@ func TestAnIssuedCardBuysAndARepeatedIssueAnswersTheSameCard(t *testing.T) {
 		require.NoError(t, err)
 		again, err := two.cards.Issue(t.Context(), ask)
 		require.NoError(t, err)
-		require.Equal(t, issued.Data.PAN.Reveal(), again.Data.PAN.Reveal())
+		require.Equal(t, issued.Data.Number.Reveal(), again.Data.Number.Reveal())
 		require.Equal(t, issued.Data.CVV.Reveal(), again.Data.CVV.Reveal())
 		require.Equal(t, one.clock.Now().Year()+5, issued.Data.Expiry.Year)
 		ask.CreditLimitMinor++
@@ -388,7 +390,7 @@ func TestBadInputIsNamedAndLeavesNothing(t *testing.T) {
 			{"amount_minor", func(r *purchase.Request) { r.AmountMinor = -1 }},
 			{"amount_minor", func(r *purchase.Request) { r.AmountMinor = math.MinInt64 }},
 			{"amount_minor", func(r *purchase.Request) { r.AmountMinor = math.MaxInt64 }},
-			{"amount_minor", func(r *purchase.Request) { r.AmountMinor = bank.MaxMinor + 1 }},
+			{"amount_minor", func(r *purchase.Request) { r.AmountMinor = field.MaxMinor + 1 }},
 			{"currency", func(r *purchase.Request) { r.Currency = "XYZ" }},
 			{"currency", func(r *purchase.Request) { r.Currency = "" }},
 			{"currency", func(r *purchase.Request) { r.Currency = "USD" }},
@@ -432,8 +434,8 @@ func TestBadInputIsNamedAndLeavesNothing(t *testing.T) {
 
 func TestUnknownCardsAreDeclinedAndRemembered(t *testing.T) {
 	onBothStores(t, func(t *testing.T, one, two *replica) {
-		ask := request(bank.CardData{}, 400)
-		ask.CardData = &bank.RawCardData{Number: "4242424242424242", HolderName: "NOBODY", CVV: "123", ExpiryMonth: 1, ExpiryYear: 2030}
+		ask := request(pan.CardData{}, 400)
+		ask.CardData = &field.RawCardData{Number: "4242424242424242", HolderName: "NOBODY", CVV: "123", ExpiryMonth: 1, ExpiryYear: 2030}
 		first, err := one.purchases.Authorize(t.Context(), ask)
 		require.NoError(t, err)
 		require.Equal(t, bank.UnknownCard, first.Entry.Decline)
@@ -445,7 +447,7 @@ func TestUnknownCardsAreDeclinedAndRemembered(t *testing.T) {
 		_, err = two.purchases.Authorize(t.Context(), ask)
 		require.ErrorIs(t, err, bank.ErrRequestIDReused)
 
-		byName := request(bank.CardData{}, 400)
+		byName := request(pan.CardData{}, 400)
 		byName.CardData, byName.Card = nil, "cards/"+banktest.NewID().String()
 		bought, err := one.purchases.Authorize(t.Context(), byName)
 		require.NoError(t, err)

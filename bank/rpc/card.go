@@ -44,7 +44,7 @@ func (c *Cards) IssueCard(ctx context.Context, in *bankv1.IssueCardRequest) (*ba
 	return &bankv1.IssueCardResponse{
 		Card: cardMessage(&issued.View),
 		CardData: &bankv1.CardData{
-			Number:      issued.Data.PAN.Reveal(),
+			Number:      issued.Data.Number.Reveal(),
 			HolderName:  issued.Data.HolderName,
 			ExpiryMonth: int32(issued.Data.Expiry.Month),
 			ExpiryYear:  int32(issued.Data.Expiry.Year),

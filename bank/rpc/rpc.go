@@ -7,6 +7,8 @@ import (
 
 	"codebank.dev/bank"
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/field"
+	"codebank.dev/platform/pan"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
@@ -36,16 +38,16 @@ func timestamp(t time.Time) *timestamppb.Timestamp {
 // brands, channels and reasons pair the enums of the contract with those of the
 // business; a test holds them to completeness.
 var (
-	brands = map[bankv1.CardBrand]bank.Brand{
-		bankv1.CardBrand_CARD_BRAND_UNSPECIFIED: bank.BrandUnknown,
-		bankv1.CardBrand_CARD_BRAND_VISA:        bank.Visa,
-		bankv1.CardBrand_CARD_BRAND_MASTERCARD:  bank.Mastercard,
-		bankv1.CardBrand_CARD_BRAND_AMEX:        bank.Amex,
-		bankv1.CardBrand_CARD_BRAND_ELO:         bank.Elo,
-		bankv1.CardBrand_CARD_BRAND_HIPERCARD:   bank.Hipercard,
-		bankv1.CardBrand_CARD_BRAND_DISCOVER:    bank.Discover,
-		bankv1.CardBrand_CARD_BRAND_DINERS:      bank.Diners,
-		bankv1.CardBrand_CARD_BRAND_JCB:         bank.JCB,
+	brands = map[bankv1.CardBrand]pan.Brand{
+		bankv1.CardBrand_CARD_BRAND_UNSPECIFIED: pan.BrandUnknown,
+		bankv1.CardBrand_CARD_BRAND_VISA:        pan.Visa,
+		bankv1.CardBrand_CARD_BRAND_MASTERCARD:  pan.Mastercard,
+		bankv1.CardBrand_CARD_BRAND_AMEX:        pan.Amex,
+		bankv1.CardBrand_CARD_BRAND_ELO:         pan.Elo,
+		bankv1.CardBrand_CARD_BRAND_HIPERCARD:   pan.Hipercard,
+		bankv1.CardBrand_CARD_BRAND_DISCOVER:    pan.Discover,
+		bankv1.CardBrand_CARD_BRAND_DINERS:      pan.Diners,
+		bankv1.CardBrand_CARD_BRAND_JCB:         pan.JCB,
 	}
 	brandNames = inverse(brands)
 
@@ -100,11 +102,11 @@ func requestTime(named *timestamppb.Timestamp) (time.Time, error) {
 }
 
 // rawCardData returns what the caller wrote, unchecked; nil stays nil.
-func rawCardData(data *bankv1.CardData) *bank.RawCardData {
+func rawCardData(data *bankv1.CardData) *field.RawCardData {
 	if data == nil {
 		return nil
 	}
-	return &bank.RawCardData{
+	return &field.RawCardData{
 		Number:      data.GetNumber(),
 		HolderName:  data.GetHolderName(),
 		CVV:         data.GetCvv(),

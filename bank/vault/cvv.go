@@ -3,7 +3,7 @@ package vault
 import (
 	"strconv"
 
-	"codebank.dev/bank"
+	"codebank.dev/platform/pan"
 )
 
 // serviceCode is what takes the place of a service code when the code is printed
@@ -22,28 +22,25 @@ const serviceCode = "000"
 // for b < 250; other bytes are skipped, for they would favour 0 to 5. When a hash
 // runs out of bytes the next block follows. Equal numbers with another expiry have
 // unrelated codes. One allocation, the code's own.
-func (v *Vault) CVV(pan bank.PAN, expiry bank.Expiry) bank.CVV {
-	length := 3
-	if pan.Brand() == bank.Amex {
-		length = 4
-	}
+func (v *Vault) CVV(number pan.Number, expiry pan.Expiry) pan.CVV {
+	length := number.Brand().CVVLength()
 	s := v.cvv.acquire()
 	var digits [4]byte
 	for n, block := 0, int64(0); n < length; block++ {
-		s.input = appendCVVInput(s.input[:0], pan, expiry, block)
+		s.input = appendCVVInput(s.input[:0], number, expiry, block)
 		s.sum()
 		n = decimalise(digits[:length], n, s.output)
 	}
 	v.cvv.release(s)
-	code, err := bank.ParseCVV(string(digits[:length]))
+	code, err := pan.ParseCVV(string(digits[:length]))
 	if err != nil {
 		panic("vault: a derived code is digits")
 	}
 	return code
 }
 
-func appendCVVInput(dst []byte, pan bank.PAN, expiry bank.Expiry, block int64) []byte {
-	dst = append(dst, pan.Reveal()...)
+func appendCVVInput(dst []byte, number pan.Number, expiry pan.Expiry, block int64) []byte {
+	dst = append(dst, number.Reveal()...)
 	dst = append(dst, ':')
 	dst = strconv.AppendInt(dst, int64(expiry.Year)*100+int64(expiry.Month), 10)
 	dst = append(dst, ":"+serviceCode+":"...)

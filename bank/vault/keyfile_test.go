@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"codebank.dev/platform/pan"
 	"github.com/stretchr/testify/require"
 
 	"codebank.dev/bank"
@@ -31,7 +32,7 @@ func TestKeyFileOutlivesTheProcess(t *testing.T) {
 	require.NoError(t, err)
 	after, err := Load(path)
 	require.NoError(t, err)
-	number, expiry := pan(t, visa), bank.Expiry{Month: 1, Year: 2031}
+	number, expiry := numberOf(t, visa), pan.Expiry{Month: 1, Year: 2031}
 	require.Equal(t, before.Lookup(number), after.Lookup(number))
 	require.Equal(t, before.CVV(number, expiry), after.CVV(number, expiry))
 	require.Equal(t, before.Fingerprint([]byte("x")), after.Fingerprint([]byte("x")))
@@ -82,8 +83,8 @@ func TestGeneratedVaultsDiffer(t *testing.T) {
 	require.NoError(t, err)
 	two, err := Generate()
 	require.NoError(t, err)
-	require.NotEqual(t, one.Lookup(pan(t, visa)), two.Lookup(pan(t, visa)))
-	sealed, err := one.Seal(pan(t, visa), bank.ID{1})
+	require.NotEqual(t, one.Lookup(numberOf(t, visa)), two.Lookup(numberOf(t, visa)))
+	sealed, err := one.Seal(numberOf(t, visa), bank.ID{1})
 	require.NoError(t, err)
 	_, err = two.Open(sealed, bank.ID{1})
 	require.ErrorIs(t, err, ErrUnknownKey)
@@ -93,7 +94,7 @@ func TestRotationSealsWithTheNewKeyAndOpensTheOld(t *testing.T) {
 	path := newFile(t)
 	old, err := Load(path)
 	require.NoError(t, err)
-	number, card := pan(t, visa), bank.ID{1}
+	number, card := numberOf(t, visa), bank.ID{1}
 	sealedOld, err := old.Seal(number, card)
 	require.NoError(t, err)
 
@@ -213,7 +214,7 @@ func FuzzParseKeyFile(f *testing.F) {
 		require.Equal(t, keys, same)
 		v, err := newVault(keys)
 		require.NoError(t, err)
-		sealed, err := v.Seal(pan(t, visa), bank.ID{1})
+		sealed, err := v.Seal(numberOf(t, visa), bank.ID{1})
 		require.NoError(t, err)
 		opened, err := v.Open(sealed, bank.ID{1})
 		require.NoError(t, err)

@@ -25,6 +25,7 @@ import (
 	"log/slog"
 
 	"codebank.dev/bank"
+	"codebank.dev/platform/pan"
 )
 
 // The errors of opening. They never carry what was sealed.
@@ -82,9 +83,9 @@ func Generate() (*Vault, error) {
 
 // Lookup returns the keyed hash under which a number is found: HMAC-SHA-256 of its
 // digits. It makes no garbage.
-func (v *Vault) Lookup(pan bank.PAN) [32]byte {
+func (v *Vault) Lookup(number pan.Number) [32]byte {
 	s := v.lookup.acquire()
-	s.input = append(s.input, pan.Reveal()...)
+	s.input = append(s.input, number.Reveal()...)
 	s.sum()
 	return v.lookup.release(s)
 }
@@ -98,28 +99,28 @@ func (v *Vault) Fingerprint(canonical []byte) [32]byte {
 
 // Seal encrypts a number with the primary key, bound to its card: it opens for the
 // same card only. The same number sealed twice gives different ciphertexts.
-func (v *Vault) Seal(pan bank.PAN, card bank.ID) (bank.Sealed, error) {
+func (v *Vault) Seal(number pan.Number, card bank.ID) (bank.Sealed, error) {
 	aead, ok := v.seals[v.primary]
 	if !ok {
 		return bank.Sealed{}, ErrUnknownKey
 	}
-	ciphertext := aead.Seal(nil, nil, []byte(pan.Reveal()), associated(v.primary, card))
+	ciphertext := aead.Seal(nil, nil, []byte(number.Reveal()), associated(v.primary, card))
 	return bank.Sealed{KeyID: v.primary, Ciphertext: ciphertext}, nil
 }
 
 // Open decrypts what Seal made for the same card, with this or an earlier primary
 // key. Errors: ErrUnknownKey, ErrNotAuthentic.
-func (v *Vault) Open(sealed bank.Sealed, card bank.ID) (bank.PAN, error) {
+func (v *Vault) Open(sealed bank.Sealed, card bank.ID) (pan.Number, error) {
 	aead, ok := v.seals[sealed.KeyID]
 	if !ok {
-		return bank.PAN{}, ErrUnknownKey
+		return pan.Number{}, ErrUnknownKey
 	}
 	digits, err := aead.Open(nil, nil, sealed.Ciphertext, associated(sealed.KeyID, card))
 	if err != nil {
-		return bank.PAN{}, ErrNotAuthentic
+		return pan.Number{}, ErrNotAuthentic
 	}
 	defer clear(digits)
-	return bank.ParsePAN(string(digits))
+	return pan.Parse(string(digits))
 }
 
 // PrimaryKeyID returns the id of the key that Seal uses, for finding what is still

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"codebank.dev/platform/pan"
 	"github.com/stretchr/testify/require"
 
 	"codebank.dev/bank"
@@ -21,9 +22,9 @@ const (
 	amex       = "378282246310005"
 )
 
-func pan(t testing.TB, digits string) bank.PAN {
+func numberOf(t testing.TB, digits string) pan.Number {
 	t.Helper()
-	p, err := bank.ParsePAN(digits)
+	p, err := pan.Parse(digits)
 	require.NoError(t, err)
 	return p
 }
@@ -49,7 +50,7 @@ func fixedVault(t testing.TB) *Vault {
 func TestHashesAreThoseOfAnotherImplementation(t *testing.T) {
 	v := fixedVault(t)
 	for range 3 { // a kept state must answer like a new one
-		lookup := v.Lookup(pan(t, visa))
+		lookup := v.Lookup(numberOf(t, visa))
 		require.Equal(t, "83293cc04eaeef77d4a416cb66315b2447bbefc8cbec33bad42a2e97c4f7cd1f", hex.EncodeToString(lookup[:]))
 		fingerprint := v.Fingerprint([]byte("canonical request"))
 		require.Equal(t, "c98b99cec8c615f562dd85debfefdb9ab5b7f94baf0b8c9a4b99ea2c73a17080", hex.EncodeToString(fingerprint[:]))
@@ -70,7 +71,7 @@ func TestSecurityCodeFollowsNumberAndExpiry(t *testing.T) {
 		{"AMEX with another expiry", amex, 12, "7956"},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
-			got := v.CVV(pan(t, c.number), bank.Expiry{Month: c.month, Year: 2030})
+			got := v.CVV(numberOf(t, c.number), pan.Expiry{Month: c.month, Year: 2030})
 			require.Equal(t, c.code, got.Reveal())
 		})
 	}
@@ -81,9 +82,9 @@ func TestSecurityCodeFavoursNoDigit(t *testing.T) {
 	const cards = 30_000
 	var counts [3][10]int
 	for i := range cards {
-		p, err := bank.MakePAN("411111", fmt.Sprintf("%09d", i))
+		p, err := pan.Make("411111", fmt.Sprintf("%09d", i))
 		require.NoError(t, err)
-		for place, digit := range v.CVV(p, bank.Expiry{Month: 1, Year: 2030}).Reveal() {
+		for place, digit := range v.CVV(p, pan.Expiry{Month: 1, Year: 2030}).Reveal() {
 			counts[place][digit-'0']++
 		}
 	}
@@ -110,9 +111,9 @@ func TestDecimaliseSkipsWhatWouldBias(t *testing.T) {
 func TestSealOpensForItsCardOnly(t *testing.T) {
 	v := fixedVault(t)
 	card, other := bank.ID{1}, bank.ID{2}
-	sealed, err := v.Seal(pan(t, amex), card)
+	sealed, err := v.Seal(numberOf(t, amex), card)
 	require.NoError(t, err)
-	again, err := v.Seal(pan(t, amex), card)
+	again, err := v.Seal(numberOf(t, amex), card)
 	require.NoError(t, err)
 	require.NotEqual(t, sealed.Ciphertext, again.Ciphertext, "equal numbers must not be told by their ciphertexts")
 	require.NotContains(t, string(sealed.Ciphertext), amex)
@@ -132,7 +133,7 @@ func TestSealOpensForItsCardOnly(t *testing.T) {
 func TestEveryAlteredByteIsSeen(t *testing.T) {
 	v := fixedVault(t)
 	card := bank.ID{1}
-	sealed, err := v.Seal(pan(t, visa), card)
+	sealed, err := v.Seal(numberOf(t, visa), card)
 	require.NoError(t, err)
 	for i := range sealed.Ciphertext {
 		altered := bank.Sealed{KeyID: sealed.KeyID, Ciphertext: bytes.Clone(sealed.Ciphertext)}
@@ -149,7 +150,7 @@ func TestCiphertextIsBoundToItsKeyID(t *testing.T) {
 	keys.Seal = append(keys.Seal, sealKey{ID: "second", Key: keys.Seal[0].Key})
 	v, err := newVault(keys) // the same key under two names; a key file refuses that
 	require.NoError(t, err)
-	sealed, err := v.Seal(pan(t, visa), bank.ID{1})
+	sealed, err := v.Seal(numberOf(t, visa), bank.ID{1})
 	require.NoError(t, err)
 	sealed.KeyID = "second"
 	_, err = v.Open(sealed, bank.ID{1})
@@ -176,8 +177,8 @@ func TestNothingIsPrintable(t *testing.T) {
 
 func TestConcurrentCallersGetTheirOwnAnswers(t *testing.T) {
 	v := fixedVault(t)
-	numbers := []bank.PAN{pan(t, visa), pan(t, mastercard), pan(t, amex)}
-	expiry := bank.Expiry{Month: 11, Year: 2030}
+	numbers := []pan.Number{numberOf(t, visa), numberOf(t, mastercard), numberOf(t, amex)}
+	expiry := pan.Expiry{Month: 11, Year: 2030}
 	lookups, codes := make([][32]byte, 3), make([]string, 3)
 	for i, p := range numbers {
 		lookups[i], codes[i] = v.Lookup(p), v.CVV(p, expiry).Reveal()
@@ -201,7 +202,7 @@ func TestConcurrentCallersGetTheirOwnAnswers(t *testing.T) {
 
 func TestHotPathMakesNoGarbage(t *testing.T) {
 	v := fixedVault(t)
-	p, expiry, request := pan(t, visa), bank.Expiry{Month: 11, Year: 2030}, make([]byte, 300)
+	p, expiry, request := numberOf(t, visa), pan.Expiry{Month: 11, Year: 2030}, make([]byte, 300)
 	// Under the race detector a pool drops states at random, so allow a fraction.
 	require.Less(t, testing.AllocsPerRun(1000, func() { v.Lookup(p) }), allocationsAllowed+0.5)
 	require.Less(t, testing.AllocsPerRun(1000, func() { v.Fingerprint(request) }), allocationsAllowed+0.5)
@@ -209,7 +210,7 @@ func TestHotPathMakesNoGarbage(t *testing.T) {
 }
 
 func BenchmarkLookup(b *testing.B) {
-	v, p := fixedVault(b), pan(b, visa)
+	v, p := fixedVault(b), numberOf(b, visa)
 	b.ReportAllocs()
 	for b.Loop() {
 		v.Lookup(p)
@@ -217,7 +218,7 @@ func BenchmarkLookup(b *testing.B) {
 }
 
 func BenchmarkCVV(b *testing.B) {
-	v, p, expiry := fixedVault(b), pan(b, visa), bank.Expiry{Month: 11, Year: 2030}
+	v, p, expiry := fixedVault(b), numberOf(b, visa), pan.Expiry{Month: 11, Year: 2030}
 	b.ReportAllocs()
 	for b.Loop() {
 		v.CVV(p, expiry)
@@ -233,7 +234,7 @@ func BenchmarkFingerprint(b *testing.B) {
 }
 
 func BenchmarkSeal(b *testing.B) {
-	v, p := fixedVault(b), pan(b, visa)
+	v, p := fixedVault(b), numberOf(b, visa)
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := v.Seal(p, bank.ID{1}); err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"codebank.dev/checkout"
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/pan"
 	"codebank.dev/platform/serve"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	"google.golang.org/grpc"
@@ -35,13 +36,13 @@ func broken(what string) error {
 }
 
 // CreateToken implements checkout.Acquirer.
-func (a *Acquirer) CreateToken(ctx context.Context, card checkout.CardData) (checkout.CardToken, error) {
+func (a *Acquirer) CreateToken(ctx context.Context, card pan.CardData) (checkout.CardToken, error) {
 	answer, err := a.cards.CreateCardToken(ctx, &bankv1.CreateCardTokenRequest{CardData: &bankv1.CardData{
 		Number:      card.Number.Reveal(),
 		HolderName:  card.HolderName,
-		ExpiryMonth: card.Expiry.Month,
-		ExpiryYear:  card.Expiry.Year,
-		Cvv:         card.SecurityCode.Reveal(),
+		ExpiryMonth: int32(card.Expiry.Month),
+		ExpiryYear:  int32(card.Expiry.Year),
+		Cvv:         card.CVV.Reveal(),
 	}})
 	if err != nil {
 		return checkout.CardToken{}, ownField(serve.FromStatus(err))

@@ -17,6 +17,7 @@ import (
 	"codebank.dev/checkout"
 	"codebank.dev/checkout/bankrpc"
 	"codebank.dev/checkout/checkouttest"
+	"codebank.dev/platform/pan"
 	"codebank.dev/platform/serve"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	"github.com/stretchr/testify/require"
@@ -86,15 +87,14 @@ func realBank(t testing.TB) *grpc.ClientConn {
 }
 
 // issue has the bank issue a card with a credit limit, in centavos.
-func issue(t testing.TB, conn *grpc.ClientConn, limit int64) checkout.CardData {
+func issue(t testing.TB, conn *grpc.ClientConn, limit int64) pan.CardData {
 	t.Helper()
 	issued, err := bankv1.NewCardServiceClient(conn).IssueCard(t.Context(), &bankv1.IssueCardRequest{
 		RequestId: checkouttest.NewID(t).String(), HolderName: "Maria da Silva", Currency: "BRL", CreditLimitMinor: limit,
 	})
 	require.NoError(t, err)
 	data := issued.GetCardData()
-	read, err := checkout.ParseCardData(data.GetNumber(), data.GetHolderName(),
-		checkout.Expiry{Month: data.GetExpiryMonth(), Year: data.GetExpiryYear()}, data.GetCvv())
+	read, err := checkouttest.ReadCard(data)
 	require.NoError(t, err)
 	return read
 }

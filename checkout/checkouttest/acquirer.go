@@ -6,6 +6,7 @@ import (
 
 	"codebank.dev/checkout"
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/pan"
 	"github.com/stretchr/testify/require"
 )
 
@@ -13,9 +14,9 @@ import (
 type AcquirerFixture struct {
 	Acquirer checkout.Acquirer
 	// Good is a card whose purchases of up to BRL 1.000,00 are approved.
-	Good checkout.CardData
+	Good pan.CardData
 	// Declining is a card whose purchases are declined.
-	Declining checkout.CardData
+	Declining pan.CardData
 }
 
 // TestAcquirer holds an acquirer to its port.
@@ -40,7 +41,7 @@ func TestAcquirer(t *testing.T, open func(testing.TB) AcquirerFixture) {
 }
 
 // authorization returns a purchase with a fresh token of a card.
-func (f AcquirerFixture) authorization(t *testing.T, card checkout.CardData) checkout.Authorization {
+func (f AcquirerFixture) authorization(t *testing.T, card pan.CardData) checkout.Authorization {
 	t.Helper()
 	token, err := f.Acquirer.CreateToken(t.Context(), card)
 	require.NoError(t, err)

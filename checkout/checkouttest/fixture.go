@@ -13,8 +13,10 @@ import (
 	"time"
 
 	"codebank.dev/checkout"
+	"codebank.dev/platform/field"
 	"codebank.dev/platform/id"
 	"codebank.dev/platform/money"
+	"codebank.dev/platform/pan"
 	"github.com/stretchr/testify/require"
 )
 
@@ -26,13 +28,15 @@ const (
 )
 
 // Card returns well-formed data of a card with that number.
-func Card(t testing.TB, number string) checkout.CardData {
+func Card(t testing.TB, number string) pan.CardData {
 	t.Helper()
 	code := "987"
 	if number == AmexNumber {
 		code = "9876"
 	}
-	card, err := checkout.ParseCardData(number, "MARIA DA SILVA", checkout.Expiry{Month: 3, Year: 2030}, code)
+	card, err := field.RawCardData{
+		Number: number, HolderName: "MARIA DA SILVA", CVV: code, ExpiryMonth: 3, ExpiryYear: 2030,
+	}.CheckWithBrand("card")
 	require.NoError(t, err)
 	return card
 }

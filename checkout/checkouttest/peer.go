@@ -9,7 +9,9 @@ import (
 	"codebank.dev/checkout"
 	"codebank.dev/checkout/inmem"
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/field"
 	"codebank.dev/platform/money"
+	"codebank.dev/platform/pan"
 	"codebank.dev/platform/serve"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	"github.com/stretchr/testify/require"
@@ -82,6 +84,14 @@ func (p *Peer) note(ctx context.Context, what func(*Sent)) {
 	what(&p.sent)
 }
 
+// ReadCard returns card data that travels to or from the bank, when it is well formed.
+func ReadCard(data *bankv1.CardData) (pan.CardData, error) {
+	return field.RawCardData{
+		Number: data.GetNumber(), HolderName: data.GetHolderName(), CVV: data.GetCvv(),
+		ExpiryMonth: int(data.GetExpiryMonth()), ExpiryYear: int(data.GetExpiryYear()),
+	}.CheckWithBrand("card_data")
+}
+
 // CreateCardToken implements bankv1.CardServiceServer.
 func (p *Peer) CreateCardToken(ctx context.Context, in *bankv1.CreateCardTokenRequest) (*bankv1.CreateCardTokenResponse, error) {
 	p.note(ctx, func(sent *Sent) { sent.Card = in.GetCardData() })
@@ -89,8 +99,7 @@ func (p *Peer) CreateCardToken(ctx context.Context, in *bankv1.CreateCardTokenRe
 	if data.GetHolderName() == "REFUSED" {
 		return nil, fault.Invalid("card_data.holder_name", "Not this one.")
 	}
-	card, err := checkout.ParseCardData(data.GetNumber(), data.GetHolderName(),
-		checkout.Expiry{Month: data.GetExpiryMonth(), Year: data.GetExpiryYear()}, data.GetCvv())
+	card, err := ReadCard(data)
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"codebank.dev/checkout/order"
 	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/money"
+	"codebank.dev/platform/pan"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 )
@@ -49,7 +50,7 @@ type schedule struct {
 	bank      *inmem.Acquirer
 	clock     *Clock
 	request   order.Request
-	declining checkout.CardData
+	declining pan.CardData
 
 	placed  int
 	answers map[checkout.ID]checkout.Order

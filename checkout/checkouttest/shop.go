@@ -14,6 +14,7 @@ import (
 	"codebank.dev/checkout/order"
 	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/pan"
 	"github.com/stretchr/testify/require"
 )
 
@@ -135,7 +136,7 @@ type mortalAcquirer struct {
 	life *life
 }
 
-func (m mortalAcquirer) CreateToken(ctx context.Context, card checkout.CardData) (checkout.CardToken, error) {
+func (m mortalAcquirer) CreateToken(ctx context.Context, card pan.CardData) (checkout.CardToken, error) {
 	return live(m.life, func() (checkout.CardToken, error) { return m.bank.CreateToken(ctx, card) })
 }
 

@@ -11,6 +11,7 @@ import (
 	"codebank.dev/checkout"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/money"
+	"codebank.dev/platform/pan"
 )
 
 // TokenLifetime is how long a token of the Acquirer is good.
@@ -143,7 +144,7 @@ func (a *Acquirer) Calls() int {
 }
 
 // CreateToken implements checkout.Acquirer.
-func (a *Acquirer) CreateToken(ctx context.Context, card checkout.CardData) (checkout.CardToken, error) {
+func (a *Acquirer) CreateToken(ctx context.Context, card pan.CardData) (checkout.CardToken, error) {
 	return call(ctx, a, func() (checkout.CardToken, error) {
 		text := "ctk_" + rand.Text()
 		created := &token{last4: card.Number.Last4(), expiresAt: a.clock.Now().Add(TokenLifetime)}

@@ -14,7 +14,9 @@ import (
 	"codebank.dev/checkout/failpoints"
 	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/field"
 	"codebank.dev/platform/id"
+	"codebank.dev/platform/pan"
 	"golang.org/x/sync/singleflight"
 )
 
@@ -40,16 +42,16 @@ type Request struct {
 	RequestID string
 	TraceID   string
 	Lines     []checkout.Line
-	Card      checkout.CardData
+	Card      pan.CardData
 	Attempt   int32
 }
 
 // check returns nil when everything is well formed. The card is by its type.
 func (r *Request) check() error {
-	if err := checkout.CheckWord("request_id", r.RequestID); err != nil {
+	if err := field.Word("request_id", r.RequestID); err != nil {
 		return err
 	}
-	if err := checkout.CheckAttempt(r.Attempt); err != nil {
+	if err := field.Attempt("attempt", r.Attempt); err != nil {
 		return err
 	}
 	return checkout.CheckLines(r.Lines)
@@ -201,7 +203,7 @@ func (s *Service) price(ctx context.Context, lines []checkout.Line) (checkout.Ca
 
 // token exchanges card data at the bank. Repeating it is harmless: a token whose
 // answer was lost expires unused.
-func (s *Service) token(ctx context.Context, card checkout.CardData) (checkout.CardToken, error) {
+func (s *Service) token(ctx context.Context, card pan.CardData) (checkout.CardToken, error) {
 	limits := s.Charger.Limits()
 	var err error
 	for tries := int32(1); tries <= tokenTries; tries++ {

@@ -6,7 +6,7 @@ import (
 	"context"
 
 	"codebank.dev/checkout"
-	"codebank.dev/platform/fault"
+	"codebank.dev/platform/field"
 )
 
 // The bounds of a page.
@@ -25,13 +25,10 @@ type Service struct {
 // DefaultPageSize, a size above MaxPageSize means MaxPageSize. Errors:
 // fault.InvalidArgument page_size when negative; fault.Unavailable.
 func (s *Service) List(ctx context.Context, after string, size int32) (page []checkout.Product, next string, err error) {
-	if size < 0 {
-		return nil, "", fault.Invalid("page_size", "The page size must not be negative.")
+	limit, err := field.PageSize("page_size", size, DefaultPageSize, MaxPageSize)
+	if err != nil {
+		return nil, "", err
 	}
-	if size == 0 {
-		size = DefaultPageSize
-	}
-	limit := int(min(size, MaxPageSize))
 	page, err = s.Catalogue.List(ctx, after, limit+1)
 	if err != nil {
 		return nil, "", err

@@ -9,7 +9,8 @@ import (
 	"codebank.dev/checkout"
 	"codebank.dev/checkout/order"
 	"codebank.dev/checkout/product"
-	"codebank.dev/platform/fault"
+	"codebank.dev/platform/field"
+	"codebank.dev/platform/pan"
 	"codebank.dev/platform/serve"
 	checkoutv1 "codebank.dev/schemas/gen/checkout/v1"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -102,12 +103,14 @@ func readLines(items []*checkoutv1.PlaceOrderItem) ([]checkout.Line, error) {
 	return lines, nil
 }
 
-func readCard(card *checkoutv1.Card) (checkout.CardData, error) {
+func readCard(card *checkoutv1.Card) (pan.CardData, error) {
 	if card == nil {
-		return checkout.CardData{}, fault.Invalid("card", "This field is required.")
+		return pan.CardData{}, field.Required("card")
 	}
-	expiry := checkout.Expiry{Month: card.GetExpiryMonth(), Year: card.GetExpiryYear()}
-	return checkout.ParseCardData(card.GetNumber(), card.GetHolderName(), expiry, card.GetCvv())
+	return field.RawCardData{
+		Number: card.GetNumber(), HolderName: card.GetHolderName(), CVV: card.GetCvv(),
+		ExpiryMonth: int(card.GetExpiryMonth()), ExpiryYear: int(card.GetExpiryYear()),
+	}.CheckWithBrand("card")
 }
 
 func productMessage(p *checkout.Product) *checkoutv1.Product {
@@ -147,7 +150,7 @@ func orderMessage(o *checkout.Order) *checkoutv1.Order {
 		Items:            items,
 		TotalMinor:       o.Total.Minor,
 		Currency:         o.Total.Currency.String(),
-		MaskedCardNumber: checkout.MaskedNumber(o.CardLast4),
+		MaskedCardNumber: pan.Masked(o.CardLast4),
 		CardBrand:        o.CardBrand,
 		Purchase:         o.Purchase,
 		DeclineCode:      o.Decline.Code,

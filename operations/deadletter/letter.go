@@ -7,9 +7,8 @@ import (
 	"time"
 	"unicode"
 
+	"codebank.dev/platform/pan"
 	"github.com/twmb/franz-go/pkg/kgo"
-
-	"codebank.dev/bank"
 )
 
 // The headers that Connect adds to a record it puts aside.
@@ -124,7 +123,7 @@ func showable(text string, width int) string {
 		return r
 	}, strings.ToValidUTF8(text, "\uFFFD"))
 	text = number.ReplaceAllStringFunc(text, func(digits string) string {
-		if _, err := bank.ParsePAN(digits); err != nil {
+		if _, err := pan.Parse(digits); err != nil {
 			return digits
 		}
 		return "[number]"

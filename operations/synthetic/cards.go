@@ -5,12 +5,13 @@ import (
 	"time"
 
 	"codebank.dev/bank"
+	"codebank.dev/platform/pan"
 )
 
 // Card is what a customer's card is issued with, and when.
 type Card struct {
 	Holder      string
-	Brand       bank.Brand
+	Brand       pan.Brand
 	Issued      time.Time
 	LimitMinor  int64
 	Rules       bank.PurchaseRules
@@ -65,12 +66,12 @@ var creditLimits = []int64{2_000_000, 3_000_000, 5_000_000, 8_000_000, 12_000_00
 
 // brands are those that the bank issues, by how common they are.
 var (
-	brands       = []bank.Brand{bank.Visa, bank.Mastercard, bank.Elo, bank.Amex, bank.Hipercard, bank.JCB, bank.Discover, bank.Diners}
+	brands       = []pan.Brand{pan.Visa, pan.Mastercard, pan.Elo, pan.Amex, pan.Hipercard, pan.JCB, pan.Discover, pan.Diners}
 	brandWeights = []int{380, 330, 140, 50, 50, 25, 15, 10}
 )
 
 const (
-	burstBrand = bank.Visa
+	burstBrand = pan.Visa
 	// burstBIN is the one under which the bank issues that brand, of the scheme's test numbers.
 	burstBIN = "411111"
 )

@@ -10,6 +10,8 @@ import (
 
 	"codebank.dev/bank"
 	"codebank.dev/operations/synthetic"
+	"codebank.dev/platform/field"
+	"codebank.dev/platform/pan"
 	"github.com/stretchr/testify/require"
 )
 
@@ -77,7 +79,7 @@ func TestEveryRequestIsOneTheBankCanTake(t *testing.T) {
 		bought := map[string]synthetic.Step{}
 		var last time.Time
 		for step := range past.Steps() {
-			require.NoError(t, bank.CheckWord("request_id", step.RequestID))
+			require.NoError(t, field.Word("request_id", step.RequestID))
 			require.False(t, seen[step.RequestID], step.RequestID)
 			seen[step.RequestID] = true
 			require.False(t, step.At.Before(last), "in the order of time")
@@ -98,20 +100,20 @@ func TestEveryRequestIsOneTheBankCanTake(t *testing.T) {
 			purchases++
 			bought[step.RequestID] = step
 			require.NoError(t, step.Merchant.Check("merchant"))
-			require.NoError(t, bank.CheckAmount("amount_minor", step.AmountMinor))
-			require.NoError(t, bank.CheckAttempt("attempt", step.Attempt))
-			require.NoError(t, bank.CheckText("description", step.Description, bank.MaxDescription))
+			require.NoError(t, field.Amount("amount_minor", step.AmountMinor))
+			require.NoError(t, field.Attempt("attempt", step.Attempt))
+			require.NoError(t, field.OptionalText("description", step.Description, field.MaxDescription))
 			require.Positive(t, step.Attempt)
 			if step.Card < 0 {
-				number, err := bank.ParsePAN(step.Number)
+				number, err := pan.Parse(step.Number)
 				require.NoError(t, err)
 				require.Equal(t, plan.Burst.BIN, number.BIN(), "of a test BIN")
 			}
 		}
 		require.Equal(t, options.Purchases, purchases)
 		for i, card := range past.Cards() {
-			require.NoError(t, bank.CheckHolderName("holder_name", card.Holder))
-			require.NoError(t, bank.CheckWord("request_id", past.CardRequest(i)))
+			require.NoError(t, field.HolderName("holder_name", card.Holder))
+			require.NoError(t, field.Word("request_id", past.CardRequest(i)))
 			require.False(t, plan.Outage.Contains(card.Issued))
 		}
 	}
@@ -180,7 +182,7 @@ func TestAHistoryHasTheRhythmItPromises(t *testing.T) {
 	require.Zero(t, c.strays)
 	require.Greater(t, len(c.burstCards), plan.Burst.Purchases/5, "many cards of one BIN")
 	for card := range c.burstCards {
-		require.Equal(t, bank.Visa, past.Cards()[card].Brand)
+		require.Equal(t, pan.Visa, past.Cards()[card].Brand)
 	}
 	require.Positive(t, c.reversals)
 	require.Len(t, c.channels, 4)
@@ -193,7 +195,7 @@ func TestAHistoryHasTheRhythmItPromises(t *testing.T) {
 
 func TestCardsComeAllTheTimeAndOfEveryBrand(t *testing.T) {
 	past := made(t, year(100_000))
-	brands, during, expiring := map[bank.Brand]int{}, 0, 0
+	brands, during, expiring := map[pan.Brand]int{}, 0, 0
 	for _, card := range past.Cards() {
 		brands[card.Brand]++
 		if card.Issued.After(past.Plan().Start) {

@@ -17,11 +17,16 @@ var parserNames = regexp.MustCompile(`^(Parse|parse|Decode|decode|Unmarshal|unma
 
 // moreParsers take bytes from outside and are called otherwise. The value says whose bytes.
 var moreParsers = map[string]string{
-	"bank RawCardData.Check":            "callers' card data",
-	"bank CheckText":                    "callers' texts",
 	"bank CheckToken":                   "callers' card tokens",
-	"bank CheckID":                      "callers' names of resources",
-	"bank CheckHolderName":              "callers' names",
+	"platform/field Word":               "callers' ids",
+	"platform/field Text":               "callers' texts",
+	"platform/field OptionalText":       "callers' texts",
+	"platform/field HolderName":         "callers' names",
+	"platform/field Currency":           "callers' currencies",
+	"platform/field CategoryCode":       "callers' merchants",
+	"platform/field Country":            "callers' merchants",
+	"platform/field ID":                 "callers' names of resources",
+	"platform/field RawCardData.Check":  "callers' card data",
 	"operations/audit keyOf":            "event ids of every store",
 	"operations/audit/index Document":   "the index's documents",
 	"operations/audit/kafka copyOf":     "the topic's records, and the registry's schemas",
@@ -44,7 +49,6 @@ var moreParsers = map[string]string{
 	"operations/schemaregistry verify":  "the registry's answers",
 	"operations/schemaregistry numbers": "the registry's answers",
 	"checkout CheckSlug":                "callers' names of products",
-	"checkout ParseCardData":            "payers' card data",
 	"checkout/product Parse":            "a catalogue file",
 	"platform/failpoint Parse":          "a flag",
 	"bank/cmd/bank parse":               "arguments and environment",
@@ -57,7 +61,6 @@ var moreParsers = map[string]string{
 // shownBy names the fuzz target that reaches a parser without calling it by name.
 var shownBy = map[string]string{
 	"platform/serve readSetting":          "platform/serve FuzzSettings",
-	"statement/rpc parseAccount":          "statement/rpc FuzzRequest",
 	"statement/rpc parseMoment":           "statement/rpc FuzzRequest",
 	"checkout/rpc readLines":              "checkout/rpc FuzzRequest",
 	"checkout/rpc readCard":               "checkout/rpc FuzzRequest",
@@ -71,7 +74,7 @@ var shownBy = map[string]string{
 	"schemas/event parseVersion":          "schemas/event FuzzDecode",
 	"schemas/event NewDecoder":            "operations/audit/kafka FuzzRecord",
 	"schemas/event readerSymbols":         "operations/audit/kafka FuzzRecord",
-	"bank RawCardData.Check":              "bank FuzzRawCardData",
+	"platform/field RawCardData.Check":    "platform/field FuzzRawCardData",
 	"operations/audit/postgres Write":     "operations/audit/postgres FuzzCopy",
 	"operations/audit/postgres Read":      "operations/audit/postgres FuzzCopy",
 	"platform/serve Unmarshal":            "bank/rpc FuzzRequest",

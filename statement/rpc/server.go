@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"codebank.dev/platform/fault"
-	"codebank.dev/platform/id"
+	"codebank.dev/platform/field"
 	"codebank.dev/platform/serve"
 	statementv1 "codebank.dev/schemas/gen/statement/v1"
 	"codebank.dev/statement"
@@ -51,8 +51,8 @@ func (s *Server) GetStatement(ctx context.Context, request *statementv1.GetState
 	if !ok {
 		return nil, errName
 	}
-	account, ok := parseAccount(parent)
-	if !ok {
+	account, err := field.ID("name", accountsPrefix, parent)
+	if err != nil {
 		return nil, errName
 	}
 	state, err := s.service.State(ctx, account)
@@ -100,27 +100,19 @@ func (s *Server) ListLines(ctx context.Context, request *statementv1.ListLinesRe
 	return response, nil
 }
 
-var (
-	errName   = fault.Invalid("name", "The name of a statement is accounts/{uuid}/statement, the UUID in lower case.")
-	errParent = fault.Invalid("parent", "The parent of lines is accounts/{uuid}, the UUID in lower case.")
-)
+// errName is not the text of field.ID, because the name goes on behind the UUID.
+var errName = fault.Invalid("name", "The name must be accounts/, a lower-case UUID and /statement.")
 
 // pageQuery reads a request, but not its page token.
 func pageQuery(request *statementv1.ListLinesRequest) (statement.PageQuery, error) {
-	account, ok := parseAccount(request.GetParent())
-	if !ok {
-		return statement.PageQuery{}, errParent
+	account, err := field.ID("parent", accountsPrefix, request.GetParent())
+	if err != nil {
+		return statement.PageQuery{}, err
 	}
-	query := statement.PageQuery{Account: account, Size: int(request.GetPageSize())}
-	switch {
-	case query.Size < 0:
-		return query, fault.Invalid("page_size", "The page size is 0 or more; 0 leaves it to the service.")
-	case query.Size == 0:
-		query.Size = defaultPageSize
-	case query.Size > maxPageSize:
-		query.Size = maxPageSize
+	query := statement.PageQuery{Account: account}
+	if query.Size, err = field.PageSize("page_size", request.GetPageSize(), defaultPageSize, maxPageSize); err != nil {
+		return query, err
 	}
-	var err error
 	if query.Range.Start, err = parseMoment("start_time", request.GetStartTime()); err != nil {
 		return query, err
 	}
@@ -131,12 +123,6 @@ func pageQuery(request *statementv1.ListLinesRequest) (statement.PageQuery, erro
 		return query, fault.Invalid("end_time", "The end of the range must be after its start.")
 	}
 	return query, nil
-}
-
-func parseAccount(name string) (id.ID, bool) {
-	text, ok := strings.CutPrefix(name, accountsPrefix)
-	account, err := id.Parse(text)
-	return account, ok && err == nil && !account.IsZero()
 }
 
 // parseMoment returns the zero time for one that is not given.

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"codebank.dev/platform/pan"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -188,6 +189,6 @@ func (s *seeder) tell(ctx context.Context, began time.Time) {
 	}
 }
 
-func brandOf(brand bank.Brand) bankv1.CardBrand {
+func brandOf(brand pan.Brand) bankv1.CardBrand {
 	return bankv1.CardBrand(bankv1.CardBrand_value["CARD_BRAND_"+brand.String()])
 }

@@ -1,0 +1,162 @@
+// Package field checks the fields of requests, the same in every service. A check that
+// fails returns fault.InvalidArgument with the name of the field, as the contract has
+// it, and a text that says what is allowed. All checks are pure.
+package field
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"codebank.dev/platform/fault"
+	"codebank.dev/platform/id"
+	"codebank.dev/platform/money"
+)
+
+// The longest texts that a request may hold, in characters.
+const (
+	MaxWord        = 64
+	MaxName        = 80 // of a merchant or a product
+	MaxCity        = 60
+	MaxDescription = 140
+	MaxHolderName  = 60
+)
+
+// MaxMinor is the largest amount, limit or price that a request may name, in minor
+// units: fifteen digits. Sums over thousands of such amounts still fit 64 bits, and
+// those that would not are refused by checked arithmetic.
+const MaxMinor = 999_999_999_999_999
+
+const (
+	maxAttempt     = 1000
+	categoryLength = 4
+	countryLength  = 2
+	digits         = "0123456789"
+	capitals       = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+)
+
+// Required returns the refusal of a field that is empty and must not be.
+func Required(field string) error { return fault.Invalid(field, "This field is required.") }
+
+// Word returns nil when text is 1 to 64 characters out of A-Z a-z 0-9 . _ : -, the form
+// of every id that a caller chooses.
+func Word(field, text string) error {
+	if text == "" {
+		return Required(field)
+	}
+	if len(text) > MaxWord {
+		return fault.Invalid(field, "At most 64 characters are allowed.")
+	}
+	for i := range len(text) {
+		if !isWordByte(text[i]) {
+			return fault.Invalid(field, "Only the characters A-Z a-z 0-9 . _ : - are allowed.")
+		}
+	}
+	return nil
+}
+
+func isWordByte(c byte) bool {
+	return c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c >= '0' && c <= '9' ||
+		c == '.' || c == '_' || c == ':' || c == '-'
+}
+
+// Text returns nil when text is more than spaces, valid UTF-8 without control
+// characters, and no longer than limit characters.
+func Text(field, text string, limit int) error {
+	if strings.TrimSpace(text) == "" {
+		return Required(field)
+	}
+	return OptionalText(field, text, limit)
+}
+
+// OptionalText is Text for a field that may also be empty or spaces.
+func OptionalText(field, text string, limit int) error {
+	if !utf8.ValidString(text) {
+		return fault.Invalid(field, "The text is not valid UTF-8.")
+	}
+	if utf8.RuneCountInString(text) > limit {
+		return fault.Invalid(field, "The text is too long.")
+	}
+	if strings.ContainsFunc(text, unicode.IsControl) {
+		return fault.Invalid(field, "Control characters are not allowed.")
+	}
+	return nil
+}
+
+// HolderName returns nil when name is a Text of 1 to 60 characters.
+func HolderName(field, name string) error { return Text(field, name, MaxHolderName) }
+
+// Amount returns nil when minor is 1 to MaxMinor.
+func Amount(field string, minor int64) error {
+	if minor <= 0 {
+		return fault.Invalid(field, "The amount must be 1 or more.")
+	}
+	return Limit(field, minor)
+}
+
+// Limit returns nil when minor is 0 to MaxMinor.
+func Limit(field string, minor int64) error {
+	if minor < 0 {
+		return fault.Invalid(field, "The amount must not be negative.")
+	}
+	if minor > MaxMinor {
+		return fault.Invalid(field, "The amount is too large.")
+	}
+	return nil
+}
+
+// Currency returns the currency of an ISO 4217 code.
+func Currency(field, code string) (money.Currency, error) {
+	currency, err := money.ParseCurrency(code)
+	if err != nil {
+		return money.Currency{}, fault.Invalid(field, "This is no ISO 4217 currency code.")
+	}
+	return currency, nil
+}
+
+// Attempt returns nil when attempt is 0 (not told) to 1000.
+func Attempt(field string, attempt int32) error {
+	if attempt < 0 || attempt > maxAttempt {
+		return fault.Invalid(field, "The attempt is 1 to 1000, or 0 when not told.")
+	}
+	return nil
+}
+
+// CategoryCode returns nil when code is a merchant category code: four digits (ISO 18245).
+func CategoryCode(field, code string) error {
+	if len(code) != categoryLength || strings.Trim(code, digits) != "" {
+		return fault.Invalid(field, "An ISO 18245 category code is four digits.")
+	}
+	return nil
+}
+
+// Country returns nil when code is two upper-case letters (ISO 3166-1 alpha-2).
+func Country(field, code string) error {
+	if len(code) != countryLength || strings.Trim(code, capitals) != "" {
+		return fault.Invalid(field, "An ISO 3166-1 country code is two upper-case letters.")
+	}
+	return nil
+}
+
+// ID returns the id that the name of a resource holds behind prefix ("cards/" and the
+// like). The zero id is not one.
+func ID(field, prefix, name string) (id.ID, error) {
+	text, ok := strings.CutPrefix(name, prefix)
+	parsed, err := id.Parse(text)
+	if !ok || err != nil || parsed.IsZero() {
+		return id.ID{}, fault.Invalid(field, "The name must be "+prefix+" and a lower-case UUID.")
+	}
+	return parsed, nil
+}
+
+// PageSize returns how many items a page has when a request asks for size: usual for 0,
+// and no more than most.
+func PageSize(field string, size int32, usual, most int) (int, error) {
+	switch {
+	case size < 0:
+		return 0, fault.Invalid(field, "The page size is 0 or more; 0 leaves it to the service.")
+	case size == 0:
+		return usual, nil
+	}
+	return min(int(size), most), nil
+}

@@ -1,0 +1,45 @@
+package pan
+
+import (
+	"errors"
+	"time"
+)
+
+// ErrMalformedCVV says that a text is not a security code. It never repeats the text.
+var ErrMalformedCVV = errors.New("pan: a security code is 3 digits, 4 for AMEX")
+
+// CVV is a card's security code. It is shown as three stars. Reveal is the one way to
+// the digits, for the callers that may reveal a Number.
+type CVV struct{ secret }
+
+// ParseCVV returns the code written as three or four digits. Any other text is
+// ErrMalformedCVV. See CVV.Fits for the length that a card's code has.
+func ParseCVV(text string) (CVV, error) {
+	if len(text) < 3 || len(text) > 4 || !allDigits(text) {
+		return CVV{}, ErrMalformedCVV
+	}
+	return CVV{NewSecret(text)}, nil
+}
+
+// Fits reports whether the code is as long as the codes of the brand are.
+func (c CVV) Fits(brand Brand) bool { return len(c.Reveal()) == brand.CVVLength() }
+
+// Expiry is the last month in which a card is good, as printed on it.
+type Expiry struct {
+	Month int // 1 to 12
+	Year  int // four digits
+}
+
+// End returns the first moment at which the card is no longer good, UTC.
+func (e Expiry) End() time.Time {
+	return time.Date(e.Year, time.Month(e.Month)+1, 1, 0, 0, 0, 0, time.UTC)
+}
+
+// CardData is what is printed on a card. It lives in one request; number and security
+// code are masked wherever they might be printed.
+type CardData struct {
+	Number     Number
+	HolderName string
+	Expiry     Expiry
+	CVV        CVV
+}
