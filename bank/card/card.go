@@ -1,5 +1,8 @@
-// Package card is the use case of the issuer: issue cards, block them, change
-// their limit, and exchange card data for tokens.
+// Package card is the use case of the issuer: issue cards, block them, change their limits, and
+// exchange card data for tokens.
+//
+// card.go has the service, issue.go issues cards, command.go has the commands that decide on a
+// bank.Book.
 package card
 
 import (
@@ -18,8 +21,8 @@ import (
 	"codebank.dev/platform/pan"
 )
 
-// Service serves the issuer's requests. All fields but Failpoint and History are
-// required; it is safe for concurrent use.
+// Service serves the requests of the issuer. All fields but Failpoint and History are required; it
+// is safe for concurrent use.
 type Service struct {
 	Code      bank.Code
 	Ledger    bank.Submitter
@@ -29,28 +32,29 @@ type Service struct {
 	Vault     bank.Vault
 	Random    io.Reader // cryptographic
 	Now       func() time.Time
-	// Failpoint is told of the points between durable steps; nil for none.
+	// Failpoint is called at the points between durable steps; nil for none.
 	Failpoint failpoint.Hook
-	// History lets cards be issued at an earlier time; nil for a bank of the present.
+	// History lets a card be issued at an earlier time; nil means that every request is of the
+	// present.
 	History *bank.History
 }
 
 const (
 	// goodFor is how long a card is good after its issue, in years.
 	goodFor = 5
-	// tokenLife is how long a card token may wait for its purchase.
+	// tokenLife is how long a card token is good.
 	tokenLife = 15 * time.Minute
 	// tokenPrefix makes a leaked token recognisable.
 	tokenPrefix = "ctk_"
 )
 
-// errNoCard answers for a card or account that is not there.
+// errNoCard and errNoAccount answer for a card and an account that do not exist.
 var (
 	errNoCard    = fault.New(fault.NotFound, "CARD_NOT_FOUND", "There is no such card.")
 	errNoAccount = fault.New(fault.NotFound, "ACCOUNT_NOT_FOUND", "There is no such account.")
 )
 
-// View is a card with the account it draws on.
+// View is a card with its account.
 type View struct {
 	Card    bank.Card
 	Account bank.Account
@@ -82,8 +86,8 @@ func (s *Service) Account(ctx context.Context, name string) (bank.Account, error
 	return account, err
 }
 
-// SetBlocked blocks or unblocks a card. Purchases decided after it returns see it,
-// on every replica. Idempotent. fault.NotFound when there is no such card.
+// SetBlocked blocks or unblocks a card. Every purchase that is decided after it returns obeys it,
+// on every replica. It is idempotent. fault.NotFound when there is no such card.
 func (s *Service) SetBlocked(ctx context.Context, name string, blocked bool) (View, error) {
 	facts, err := s.facts(ctx, name)
 	if err != nil {
@@ -104,10 +108,10 @@ type LimitRequest struct {
 	CreditLimitMinor           int64
 }
 
-// ChangeLimit sets the credit limit of a card's account and makes one event. A
-// limit below what is owed is allowed: it only stops new purchases. Idempotent by
-// (caller, request id). Errors: fault.NotFound; fault.InvalidArgument naming the
-// field; fault.Aborted REQUEST_ID_REUSED.
+// ChangeLimit sets the credit limit of a card's account and makes one event. The limit may be lower
+// than what the customer owes: it only stops new purchases. It is idempotent by caller and request
+// id. Errors: fault.NotFound; fault.InvalidArgument with the name of the field; fault.Aborted
+// REQUEST_ID_REUSED.
 func (s *Service) ChangeLimit(ctx context.Context, request LimitRequest) (View, error) {
 	if err := field.Word("request_id", request.RequestID); err != nil {
 		return View{}, err
@@ -143,7 +147,7 @@ func (s *Service) facts(ctx context.Context, name string) (bank.CardFacts, error
 	return facts, err
 }
 
-// Token is a fresh card token, the only moment at which its text is known.
+// Token is a new card token. Its text is known only in this answer.
 type Token struct {
 	Text      string
 	Brand     pan.Brand
@@ -151,10 +155,10 @@ type Token struct {
 	ExpiresAt time.Time
 }
 
-// Tokenize exchanges card data for a single-use token that lives 15 minutes. It
-// succeeds for any well-formed card data, so that it tells nobody which cards
-// exist: the verdict waits for the purchase. Not idempotent; a token more is
-// harmless. Errors: fault.InvalidArgument naming the field below card_data.
+// Tokenize exchanges card data for a single-use token that is good for 15 minutes. It succeeds for
+// any well-formed card data, so that it does not reveal which cards exist: the result of the check
+// is stored and answered with the purchase. It is not idempotent; a second token is harmless.
+// Errors: fault.InvalidArgument with the name of the field below card_data.
 func (s *Service) Tokenize(ctx context.Context, raw field.RawCardData) (Token, error) {
 	data, err := raw.Check("card_data")
 	if err != nil {

@@ -13,7 +13,7 @@ type issue struct {
 	account bank.Account
 	card    bank.NewCard
 	limit   int64
-	at      time.Time // of a history; zero is now
+	at      time.Time // of a loaded history; zero means now
 }
 
 // Key implements bank.Command.
@@ -45,7 +45,7 @@ func (i *issue) Decide(book *bank.Book, now time.Time) bank.Outcome {
 	return bank.Outcome{Entry: opening, Err: err}
 }
 
-// changeLimit is the command that sets an account's credit limit.
+// changeLimit is the command that sets the credit limit of an account.
 type changeLimit struct {
 	id      bank.ID
 	request bank.Request
@@ -89,8 +89,8 @@ func (c *changeLimit) Decide(book *bank.Book, now time.Time) bank.Outcome {
 	return bank.Outcome{Entry: entry, Card: card, Account: account}
 }
 
-// setBlocked is the command that blocks or unblocks a card. It makes no entry: it
-// changes the card, not the account. Its id is random, so equal commands do not join.
+// setBlocked is the command that blocks or unblocks a card. It makes no entry, because it changes
+// the card and not the account. Its id is random, so equal commands do not join.
 type setBlocked struct {
 	id      bank.ID
 	card    bank.ID

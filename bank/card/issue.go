@@ -28,23 +28,24 @@ type IssueRequest struct {
 
 	CreditLimitMinor int64
 	Rules            bank.PurchaseRules
-	// At is when the card was issued, in whole milliseconds; zero is now. See bank.History.
+	// At is when the card was issued, in whole milliseconds; zero means now. See bank.History.
 	At time.Time
 }
 
-// Issued is a card with its data, which the issuer hands out in this answer only.
+// Issued is a card with its data. The issuer reveals this data only in the answer to the request
+// and to its repeats.
 type Issued struct {
 	View
 	Data pan.CardData
 }
 
-// issueAttempts bounds how often another number is drawn because one was taken.
+// issueAttempts limits how often another number is drawn because the last one was taken.
 const issueAttempts = 4
 
-// Issue opens a card account and issues its first card: a fresh number with a test
-// BIN of the brand, good for five years. Idempotent by (caller, request id): a
-// repeat answers the same card, number and security code included. Errors:
-// fault.InvalidArgument naming the field; fault.Aborted REQUEST_ID_REUSED.
+// Issue opens a card account and issues its first card: a new number with a test BIN of the brand,
+// good for five years. It is idempotent by caller and request id: a repeat returns the same card,
+// with number and security code. Errors: fault.InvalidArgument with the name of the field;
+// fault.Aborted REQUEST_ID_REUSED.
 func (s *Service) Issue(ctx context.Context, request IssueRequest) (Issued, error) {
 	command, err := s.newIssue(&request)
 	if err != nil {
@@ -62,7 +63,7 @@ func (s *Service) Issue(ctx context.Context, request IssueRequest) (Issued, erro
 			s.Failpoint.At(failpoints.CardIssued)
 			return s.reveal(ctx, outcome.Entry.Card.ID)
 		}
-		// A number that is taken shows as a conflict that no fresh read mends.
+		// A number that is taken shows as a conflict that remains after fresh reads.
 		if !errors.Is(err, bank.ErrRetry) {
 			return Issued{}, err
 		}
@@ -131,8 +132,8 @@ func (r *IssueRequest) check() (money.Currency, error) {
 	return field.Currency("currency", r.Currency)
 }
 
-// issuingRanges holds, for each brand, a BIN out of the schemes' published test
-// numbers and the length of a number.
+// issuingRanges has, for each brand, a BIN of the schemes' published test numbers and the length of
+// a number.
 var issuingRanges = map[pan.Brand]struct {
 	bin    string
 	digits int
@@ -147,8 +148,8 @@ var issuingRanges = map[pan.Brand]struct {
 	pan.JCB:        {"353011", 16},
 }
 
-// newCard draws a number and seals it. The ids are derived from the request, so
-// that two replicas issuing for one request collide instead of issuing twice.
+// newCard draws a number and seals it. The card's id is derived from the request, so that two
+// replicas with the same request conflict instead of issuing two cards.
 func (s *Service) newCard(request *IssueRequest, command *issue) (bank.NewCard, error) {
 	brand := request.Brand
 	if brand == pan.BrandUnknown {
@@ -191,8 +192,8 @@ func drawNumber(random io.Reader, brand pan.Brand) (pan.Number, error) {
 	return pan.Make(issuing.bin, body)
 }
 
-// reveal reads an issued card back with its number opened: the same answer for the
-// first request and for its repeats.
+// reveal reads an issued card and opens its number. The first request and its repeats get the same
+// answer.
 func (s *Service) reveal(ctx context.Context, id bank.ID) (Issued, error) {
 	card, account, err := s.Reader.Card(ctx, id)
 	if err != nil {

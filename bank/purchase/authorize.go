@@ -26,17 +26,16 @@ type authorize struct {
 	description string
 	channel     bank.Channel
 	attempt     int32
-	// at is when a purchase of a history was made; zero is now.
+	// at is when a purchase of a loaded history was made; zero means now.
 	at time.Time
 
-	scorer *risk.Scorer // nil assesses nothing
-	// assessed is kept: a command that is decided again is one attempt.
+	scorer *risk.Scorer // nil gives no risk
+	// assessed keeps the risk, because a command that is decided again is still one attempt.
 	assessed bank.Risk
 }
 
-// canonical is the request with the number replaced by the card's id, and without
-// security code, expiry and name: the same purchase by data, token or card id has
-// one fingerprint.
+// canonical is the request with the card's id in place of its number, and without security code,
+// expiry and name. So the same purchase by card data, token or card id has one fingerprint.
 func (a *authorize) canonical() bank.Canonical {
 	card := "unknown/" + a.card.Last4
 	if !a.card.ID.IsZero() {
@@ -128,9 +127,9 @@ func (a *authorize) decideKnown(book *bank.Book, now time.Time) bank.Outcome {
 	return bank.Outcome{Entry: posted}
 }
 
-// decline returns why the purchase is declined, or 0, and the card as the attempt
-// leaves it. A locked or blocked card answers so before its data is looked at:
-// guessing goes on telling nothing.
+// decline returns why the purchase is declined, or 0, and the card after the attempt. A locked or
+// blocked card is declined before its data is checked, so that guessing reveals nothing about the
+// data.
 func (a *authorize) decline(account *bank.Account, card bank.Card, now time.Time) (bank.DeclineReason, bank.Card) {
 	switch {
 	case card.IsLocked(now):
@@ -170,8 +169,8 @@ func (a *authorize) cardStatus(card *bank.Card) risk.CardStatus {
 	}
 }
 
-// assess returns what the purchase looks like. It changes nothing but what the scorer
-// remembers, and the answer stays for when the command is decided again.
+// assess returns the risk of the purchase. It changes only the memory of the scorer, and the risk
+// stays the same when the command is decided again.
 func (a *authorize) assess(status risk.CardStatus, now time.Time) bank.Risk {
 	if a.scorer != nil && a.assessed.Rule == 0 {
 		a.assessed = a.scorer.Assess(&risk.Attempt{

@@ -49,7 +49,7 @@ func TestAnApprovedPurchaseMovesItsAmountOnce(t *testing.T) {
 	require.Equal(t, int64(600), changes.Accounts[0].Available())
 }
 
-func TestACardIsWrittenOnceToRememberThatItWasUsed(t *testing.T) {
+func TestACardIsWrittenOnceToRecordItsFirstUse(t *testing.T) {
 	account, card, command := fixture()
 	outcome, changes := decide(account, card, command, noon)
 	require.Equal(t, bank.FirstUse, outcome.Entry.CardUse)
@@ -61,7 +61,7 @@ func TestACardIsWrittenOnceToRememberThatItWasUsed(t *testing.T) {
 	require.Empty(t, changes.Cards, "a card without a frequency rule is not written again")
 }
 
-func TestADeclineIsNoUseOfACard(t *testing.T) {
+func TestADeclineDoesNotUseACard(t *testing.T) {
 	account, card, command := fixture()
 	account.CreditLimit = 0
 	for range 2 {
@@ -75,7 +75,7 @@ func TestADeclineIsNoUseOfACard(t *testing.T) {
 	require.Equal(t, bank.LaterUse, outcome.Entry.CardUse)
 }
 
-func TestARepeatIsAnsweredWithItsFirstUseAndScore(t *testing.T) {
+func TestARepeatHasTheUseAndTheScoreOfItsFirstOutcome(t *testing.T) {
 	account, card, command := fixture()
 	command.scorer = risk.NewScorer()
 	book := bank.NewBook(bank.ReadSet{Accounts: []bank.Account{account}, Cards: []bank.Card{card}})
@@ -86,7 +86,7 @@ func TestARepeatIsAnsweredWithItsFirstUseAndScore(t *testing.T) {
 	require.Same(t, first.Entry, again.Decide(book, noon.Add(time.Second)).Entry)
 }
 
-func TestACommandDecidedAgainIsOneAttempt(t *testing.T) {
+func TestACommandDecidedAgainCountsAsOneAttempt(t *testing.T) {
 	account, card, command := fixture()
 	command.scorer = risk.NewScorer()
 	for range 20 {
@@ -101,7 +101,7 @@ func TestACommandDecidedAgainIsOneAttempt(t *testing.T) {
 	}
 }
 
-func TestABatchDecidedAgainHasTheScoresItHad(t *testing.T) {
+func TestABatchDecidedAgainKeepsItsScores(t *testing.T) {
 	account, card, command := fixture()
 	command.scorer = risk.NewScorer()
 	var batch []*authorize
@@ -136,7 +136,7 @@ func TestAScoreDeclinesNothing(t *testing.T) {
 	}
 }
 
-func TestGivingBackHasNeitherUseNorScore(t *testing.T) {
+func TestVoidsAndReversalsHaveNeitherUseNorScore(t *testing.T) {
 	account, card, command := fixture()
 	command.scorer = risk.NewScorer()
 	book := bank.NewBook(bank.ReadSet{Accounts: []bank.Account{account}, Cards: []bank.Card{card}})
@@ -145,7 +145,7 @@ func TestGivingBackHasNeitherUseNorScore(t *testing.T) {
 	require.Zero(t, voided.Entry.CardUse)
 	require.Zero(t, voided.Entry.Risk)
 	used, _ := book.Card(card.ID)
-	require.True(t, used.Used, "a purchase that is given back was one all the same")
+	require.True(t, used.Used, "a purchase that was given back has still used the card")
 }
 
 func TestEachDeclineReasonHasItsRule(t *testing.T) {
@@ -209,7 +209,7 @@ func TestTheLastCentMayBeSpentAndNoMore(t *testing.T) {
 	require.Equal(t, bank.InsufficientFunds, outcome.Entry.Decline)
 }
 
-func TestALockedCardAnswersAlikeForRightAndWrongData(t *testing.T) {
+func TestALockedCardDeclinesRightAndWrongDataAlike(t *testing.T) {
 	for _, check := range []bank.DeclineReason{0, bank.CVVMismatch} {
 		account, card, command := fixture()
 		card.LockedUntil = noon.Add(time.Minute)
@@ -220,7 +220,7 @@ func TestALockedCardAnswersAlikeForRightAndWrongData(t *testing.T) {
 	}
 }
 
-func TestAnotherCurrencyIsRefusedByName(t *testing.T) {
+func TestAnotherCurrencyIsRefusedByFieldName(t *testing.T) {
 	account, card, command := fixture()
 	command.amount.Currency = money.MustCurrency("USD")
 	outcome, changes := decide(account, card, command, noon)
@@ -259,7 +259,7 @@ func TestAnotherRequestUnderTheSameIDIsAborted(t *testing.T) {
 	require.ErrorIs(t, other.Decide(book, noon).Err, bank.ErrRequestIDReused)
 }
 
-func TestGivingBackNeverAsksForFundsOrBlocks(t *testing.T) {
+func TestVoidsAndReversalsNeverCheckFundsOrBlocks(t *testing.T) {
 	account, card, command := fixture()
 	book := bank.NewBook(bank.ReadSet{Accounts: []bank.Account{account}, Cards: []bank.Card{card}})
 	require.NoError(t, command.Decide(book, noon).Err)
@@ -282,7 +282,7 @@ func TestGivingBackNeverAsksForFundsOrBlocks(t *testing.T) {
 	require.ErrorIs(t, reversed.Err, errAlreadyReversed)
 }
 
-func TestAVoidOfAnIDNeverSeenIsFinal(t *testing.T) {
+func TestAVoidOfAnUnusedIDIsFinal(t *testing.T) {
 	account, card, command := fixture()
 	book := bank.NewBook(bank.ReadSet{Accounts: []bank.Account{account}, Cards: []bank.Card{card}})
 	voided := (&void{id: bank.ID{6}, purchase: command.id, request: command.request}).Decide(book, noon)
@@ -294,7 +294,7 @@ func TestAVoidOfAnIDNeverSeenIsFinal(t *testing.T) {
 	require.Equal(t, account, unspent)
 }
 
-func TestAVoidResolvedBeforeThePurchaseWasSeenIsStale(t *testing.T) {
+func TestAVoidResolvedBeforeItsPurchaseIsStale(t *testing.T) {
 	account, _, command := fixture()
 	approved := bank.Entry{TransactionID: command.id, AccountID: account.ID, Kind: bank.KindPurchase, Status: bank.Approved, Amount: 5}
 	book := bank.NewBook(bank.ReadSet{Entries: []bank.Entry{approved}})

@@ -7,26 +7,26 @@ import (
 	"codebank.dev/platform/fault"
 )
 
-// The refusals of giving back.
+// The errors of voids and reversals.
 var (
 	errNotReversible   = fault.New(fault.FailedPrecondition, "NOT_REVERSIBLE", "Only an approved purchase can be reversed.")
 	errAlreadyReversed = fault.New(fault.FailedPrecondition, "ALREADY_REVERSED", "The purchase was given back before.")
-	errNoSuchVoid      = fault.New(fault.FailedPrecondition, "NOT_A_PURCHASE", "This request id belongs to something that is no purchase.")
+	errNoSuchVoid      = fault.New(fault.FailedPrecondition, "NOT_A_PURCHASE", "This request id belongs to a transaction that is not a purchase.")
 )
 
-// void is the command that ends a purchase's request id.
+// void is the command that ends the request id of a purchase.
 type void struct {
 	id       bank.ID
 	purchase bank.ID
 	request  bank.Request
-	account  bank.ID // zero when the purchase had not been seen, or belongs to no account
+	account  bank.ID // zero when there was no such purchase yet, or when it belongs to no account
 }
 
 // Key implements bank.Command.
 func (v *void) Key() bank.ID { return v.id }
 
-// SameAs implements ledger.Joinable. The account is part of it, for a void resolved
-// before the purchase was seen must be resolved anew.
+// SameAs implements ledger.Joinable. It compares the account too: a void that was resolved before
+// its purchase existed must be resolved again.
 func (v *void) SameAs(other bank.Command) bool {
 	w, ok := other.(*void)
 	return ok && v.id == w.id && v.account == w.account
@@ -74,7 +74,7 @@ type reverse struct {
 	account     bank.ID
 	request     bank.Request
 	description string
-	at          time.Time // of a history; zero is now
+	at          time.Time // of a loaded history; zero means now
 }
 
 // Key implements bank.Command.
@@ -120,8 +120,8 @@ func (r *reverse) Decide(book *bank.Book, now time.Time) bank.Outcome {
 	return bank.Outcome{Entry: posted, Original: purchase, Err: err}
 }
 
-// giveBack returns the mirror of an approved purchase: the movement turned round,
-// everything that describes it kept.
+// giveBack returns the mirror image of an approved purchase: the movement in the other direction,
+// and all other fields as they are.
 func giveBack(purchase *bank.Entry, kind bank.Kind) (bank.Entry, bank.Effect) {
 	entry := bank.Entry{
 		AccountID:     purchase.AccountID,

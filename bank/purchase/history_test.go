@@ -12,16 +12,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// asHistory makes a replica one that loads history.
-func (r *replica) asHistory() {
+// allowHistory lets the requests of a replica name their times.
+func (r *replica) allowHistory() {
 	past := &bank.History{Now: r.clock.Now}
 	r.cards.History, r.purchases.History = past, past
 }
 
-func TestAHistoryIsDecidedAtTheTimesItTells(t *testing.T) {
+func TestAHistoryIsDecidedAtTheTimesOfItsRequests(t *testing.T) {
 	onBothStores(t, func(t *testing.T, one, two *replica) {
-		one.asHistory()
-		two.asHistory()
+		one.allowHistory()
+		two.allowHistory()
 		opened := one.clock.Now().AddDate(-6, 0, 0)
 		issued := one.issue(t, func(r *card.IssueRequest) { r.At, r.Rules = opened, bank.PurchaseRules{PerMinute: 1} })
 		require.Equal(t, opened.Year()+5, issued.Data.Expiry.Year, "good for five years from then")
@@ -39,7 +39,7 @@ func TestAHistoryIsDecidedAtTheTimesItTells(t *testing.T) {
 			require.Equal(t, bought.Entry, again.Entry, "the same request gets the first outcome")
 			ask.At = at.Add(time.Millisecond)
 			_, err = two.purchases.Authorize(t.Context(), ask)
-			require.ErrorIs(t, err, bank.ErrRequestIDReused, "of another time it is another request")
+			require.ErrorIs(t, err, bank.ErrRequestIDReused, "with another time it is a different request")
 			require.NotEqual(t, at, ask.At)
 			return bought.Entry
 		}
@@ -47,9 +47,9 @@ func TestAHistoryIsDecidedAtTheTimesItTells(t *testing.T) {
 		bought := buy(first, nil)
 		require.Equal(t, bank.Approved, bought.Status)
 		require.True(t, first.Equal(bought.OccurredAt))
-		require.Less(t, bought.DecisionMicros, int64(time.Hour/time.Microsecond), "what the decision took is of the present")
+		require.Less(t, bought.DecisionMicros, int64(time.Hour/time.Microsecond), "the duration of the decision is measured now")
 
-		require.Equal(t, bank.TooFrequent, buy(first.Add(time.Second), nil).Decline, "the bucket fills with the time that is told")
+		require.Equal(t, bank.TooFrequent, buy(first.Add(time.Second), nil).Decline, "the bucket fills by the time of the request")
 		require.Equal(t, bank.Approved, buy(first.Add(time.Minute), nil).Status)
 		early := buy(first.Add(-time.Hour), func(r *purchase.Request) { r.CardData.CVV = wrong(r.CardData.CVV) })
 		require.True(t, first.Add(time.Minute).Equal(early.OccurredAt), "time never runs against the sequence")
@@ -83,9 +83,9 @@ func wrong(code string) string {
 	return string(code[0]+1) + code[1:]
 }
 
-func TestATimeThatNoHistoryTellsIsRefusedByName(t *testing.T) {
+func TestATimeThatIsNotAllowedIsRefusedByFieldName(t *testing.T) {
 	onBothStores(t, func(t *testing.T, present, past *replica) {
-		past.asHistory()
+		past.allowHistory()
 		issued := present.issue(t, nil)
 		now := present.clock.Now()
 		for name, test := range map[string]struct {

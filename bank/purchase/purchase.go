@@ -1,5 +1,8 @@
-// Package purchase is the use case of paying by card: authorize, void, reverse,
-// and read again what became of it.
+// Package purchase is the use case of paying by card: authorize a purchase, void it, reverse it,
+// and read it with what was given back since.
+//
+// The commands of its requests decide on a bank.Book: authorize.go decides a purchase, giveback.go
+// a void and a reversal.
 package purchase
 
 import (
@@ -15,22 +18,23 @@ import (
 	"codebank.dev/platform/money"
 )
 
-// Service decides purchases. All fields but History and Scorer are required; it is
-// safe for concurrent use.
+// Service decides purchases. All fields but History and Scorer are required; it is safe for
+// concurrent use.
 type Service struct {
 	Code      bank.Code
 	Ledger    bank.Submitter
 	Directory bank.Directory
 	Reader    bank.Reader
 	Vault     bank.Vault
-	// History lets purchases and reversals be of an earlier time; nil for a bank of the present.
+	// History lets purchases and reversals name an earlier time; nil means that every request is of
+	// the present.
 	History *bank.History
-	// Scorer gives every purchase its risk score; nil gives none.
+	// Scorer gives every purchase its risk; with nil purchases have none.
 	Scorer *risk.Scorer
 }
 
-// Request is a purchase as a caller asks for it, not yet checked. Exactly one of
-// CardData, CardToken and Card is set.
+// Request is a purchase as a caller asks for it, not yet checked. Exactly one of CardData,
+// CardToken and Card is set.
 type Request struct {
 	Caller    string
 	RequestID string
@@ -46,11 +50,11 @@ type Request struct {
 	Description string
 	Channel     bank.Channel
 	Attempt     int32
-	// At is when the purchase was made, in whole milliseconds; zero is now. See bank.History.
+	// At is when the purchase was made, in whole milliseconds; zero means now. See bank.History.
 	At time.Time
 }
 
-// check returns nil when everything but the card is well formed.
+// check returns nil when every field but the card is well formed.
 func (r *Request) check() (money.Currency, error) {
 	if err := field.Word("request_id", r.RequestID); err != nil {
 		return money.Currency{}, err
@@ -71,19 +75,21 @@ func (r *Request) check() (money.Currency, error) {
 	return currency, field.Attempt("attempt", r.Attempt)
 }
 
-// Purchase is a decided purchase and what became of it since.
+// Purchase is a decided purchase with what was given back since.
 type Purchase struct {
 	Entry bank.Entry
-	// Reversed is how much was given back, minor units; 0 in an authorization's own answer.
+	// Reversed is how much was given back, in minor units; 0 in the answer of Authorize.
 	Reversed int64
 }
 
 // Authorize decides one purchase. A decline is a Purchase, not an error.
 //
-// Idempotent by (caller, request id), for ever: an equal request gets the first
-// outcome, another one fault.Aborted REQUEST_ID_REUSED. An id that was voided gets
-// the status VOIDED. Errors: fault.InvalidArgument naming the field, nothing
-// stored; those of ledger.Executor.Submit.
+// It is idempotent by caller and request id, without a time limit: an equal request gets the first
+// outcome, a different one fault.Aborted REQUEST_ID_REUSED. A voided request id gets the status
+// VOIDED.
+//
+// Errors: fault.InvalidArgument with the name of the field, when nothing was stored; those of
+// ledger.Executor.Submit.
 func (s *Service) Authorize(ctx context.Context, request Request) (Purchase, error) {
 	command, err := s.resolve(ctx, &request)
 	if err != nil {
@@ -102,8 +108,8 @@ type Result struct {
 	Err      error
 }
 
-// AuthorizeAll is Authorize for several requests, whose decisions may share a commit.
-// The answers are in the requests' order; each is by itself.
+// AuthorizeAll is Authorize for several requests, whose decisions may share a commit. The results
+// are in the order of the requests, and each request succeeds or fails on its own.
 func (s *Service) AuthorizeAll(ctx context.Context, requests []Request) []Result {
 	results := make([]Result, len(requests))
 	commands, of := make([]bank.Command, 0, len(requests)), make([]int, 0, len(requests))
@@ -123,7 +129,7 @@ func (s *Service) AuthorizeAll(ctx context.Context, requests []Request) []Result
 	return results
 }
 
-// resolve checks the request and turns it into a command that rests on immutable facts only.
+// resolve checks the request and turns it into a command that depends on immutable facts only.
 func (s *Service) resolve(ctx context.Context, request *Request) (*authorize, error) {
 	currency, err := request.check()
 	if err != nil {
@@ -187,7 +193,7 @@ func (s *Service) resolveCard(ctx context.Context, request *Request, command *au
 	return fault.Invalid("card_source", "One of card_data, card_token and card is required.")
 }
 
-// errToken is the refusal of a token that is unknown, spent or too old.
+// errToken refuses a token that is unknown, used or expired.
 var errToken = fault.Invalid("card_token", "The card token is unknown, has been used, or has expired.")
 
 func (s *Service) resolveToken(ctx context.Context, text string, command *authorize) error {
@@ -197,7 +203,7 @@ func (s *Service) resolveToken(ctx context.Context, text string, command *author
 	hash := sha256.Sum256([]byte(text))
 	token, err := s.Directory.Token(ctx, hash)
 	if errors.Is(err, bank.ErrNotFound) {
-		return s.resolveDecided(ctx, command)
+		return s.resolveRepeat(ctx, command)
 	}
 	if err != nil {
 		return err
@@ -208,10 +214,10 @@ func (s *Service) resolveToken(ctx context.Context, text string, command *author
 	return nil
 }
 
-// resolveDecided is for a token that is no longer kept: when the request id was
-// decided before, this is a repeat, which gets the first outcome for ever. The
-// entry that exists keeps the command from deciding anything.
-func (s *Service) resolveDecided(ctx context.Context, command *authorize) error {
+// resolveRepeat handles a token that is no longer stored. If the request id was decided before, the
+// request is a repeat and gets the first outcome. The entry that exists keeps the command from
+// deciding anything new.
+func (s *Service) resolveRepeat(ctx context.Context, command *authorize) error {
 	entry, _, err := s.Reader.Transaction(ctx, command.id)
 	if errors.Is(err, bank.ErrNotFound) {
 		return errToken
@@ -223,16 +229,17 @@ func (s *Service) resolveDecided(ctx context.Context, command *authorize) error 
 	return nil
 }
 
-// resolveAttempts bounds how often a void or reversal is resolved anew because its
-// purchase was decided in between.
+// resolveAttempts limits how often a void is resolved again because its purchase was decided in
+// between.
 const resolveAttempts = 4
 
-// Void ends a request id for good. An approved purchase is given back in full; a
-// declined one is answered as it is; an id never seen is remembered as VOIDED, so
-// that a purchase arriving later gets that outcome. Idempotent. It never tests
-// funds nor whether the card is blocked. Errors: fault.InvalidArgument request_id;
-// fault.FailedPrecondition when the id belongs to something that is no purchase;
-// those of ledger.Executor.Submit.
+// Void ends a request id for good. An approved purchase is given back in full. A declined purchase
+// is returned as it is. An id that was never used is stored as VOIDED, so that a purchase that
+// arrives later gets that outcome. Void is idempotent. It checks neither the available limit nor
+// whether the card is blocked.
+//
+// Errors: fault.InvalidArgument request_id; fault.FailedPrecondition when the id belongs to a
+// transaction that is not a purchase; those of ledger.Executor.Submit.
 func (s *Service) Void(ctx context.Context, caller, requestID, traceID string) (Purchase, error) {
 	if err := field.Word("request_id", requestID); err != nil {
 		return Purchase{}, err
@@ -259,13 +266,14 @@ func (s *Service) Void(ctx context.Context, caller, requestID, traceID string) (
 		}
 		return voided(outcome), nil
 	}
-	return Purchase{}, errUnsettled
+	return Purchase{}, errContended
 }
 
-// errUnsettled answers a void whose purchase kept changing under it.
-var errUnsettled = fault.New(fault.Unavailable, "CONTENDED", "The purchase is being decided at this moment. Please try again.")
+// errContended answers a void that was stale at every attempt, because its purchase was being
+// decided.
+var errContended = fault.New(fault.Unavailable, "CONTENDED", "The purchase is being decided at this moment. Please try again.")
 
-// voided turns the outcome of a void into the purchase as it now stands.
+// voided turns the outcome of a void into the purchase as it is now.
 func voided(outcome bank.Outcome) Purchase {
 	if outcome.Original == nil {
 		return Purchase{Entry: *outcome.Entry}
@@ -275,16 +283,17 @@ func voided(outcome bank.Outcome) Purchase {
 	return purchase
 }
 
-// Reversal is the giving back of a purchase.
+// Reversal is a purchase that was given back on request.
 type Reversal struct {
 	Entry bank.Entry
 }
 
-// Reverse gives an approved purchase of the same caller back in full, once.
-// Idempotent by (caller, request id). It never tests funds nor whether the card is
-// blocked. Errors: fault.NotFound when the caller made no such purchase;
-// fault.FailedPrecondition when it was declined, voided or reversed before;
-// fault.Aborted REQUEST_ID_REUSED; those of ledger.Executor.Submit.
+// Reverse gives an approved purchase of the same caller back in full, once. It is idempotent by
+// caller and request id. It checks neither the available limit nor whether the card is blocked.
+//
+// Errors: fault.NotFound when the caller has no such purchase; fault.FailedPrecondition when it was
+// declined, voided or reversed before; fault.Aborted REQUEST_ID_REUSED; those of
+// ledger.Executor.Submit.
 func (s *Service) Reverse(ctx context.Context, request ReverseRequest) (Reversal, error) {
 	if err := field.Word("request_id", request.RequestID); err != nil {
 		return Reversal{}, err
@@ -329,14 +338,15 @@ type ReverseRequest struct {
 	Caller, RequestID, TraceID string
 	Name                       string // purchases/{uuid}
 	Description                string
-	At                         time.Time // as of Request
+	At                         time.Time // as in Request
 }
 
-// errNoPurchase answers for what is not there and for what is another caller's, alike.
+// errNoPurchase answers for a purchase that does not exist and for one of another caller, with no
+// difference between the two.
 var errNoPurchase = fault.New(fault.NotFound, "PURCHASE_NOT_FOUND", "There is no such purchase.")
 
-// Get returns a purchase of caller with what was given back since.
-// fault.NotFound when there is none or it is another caller's.
+// Get returns a purchase of the caller with what was given back since. fault.NotFound when there is
+// none or it belongs to another caller.
 func (s *Service) Get(ctx context.Context, caller, name string) (Purchase, error) {
 	id, err := field.ID("name", "purchases/", name)
 	if err != nil {

@@ -24,7 +24,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// store is what a bank needs; both implementations are it.
+// store is what a bank needs; both ledgers implement it.
 type store interface {
 	bank.Store
 	bank.Directory
@@ -63,7 +63,7 @@ func newReplica(t *testing.T, store store, keys *vault.Vault, clock *banktest.Cl
 	}
 }
 
-// onBothStores runs a test with two replicas on one store, in memory and on Postgres.
+// onBothStores runs a test with two replicas on one store: once in memory, once in Postgres.
 func onBothStores(t *testing.T, test func(t *testing.T, one, two *replica)) {
 	t.Helper()
 	stores := map[string]func(t *testing.T, clock *banktest.Clock) (store, store){
@@ -218,7 +218,7 @@ func TestTheSamePurchaseByDataTokenOrCardIsOneRequest(t *testing.T) {
 	})
 }
 
-func TestATokenIsForOnePurchaseOnWhateverReplica(t *testing.T) {
+func TestATokenIsForOnePurchaseOnAnyReplica(t *testing.T) {
 	onBothStores(t, func(t *testing.T, one, two *replica) {
 		issued := one.issue(t, nil)
 		token, err := one.cards.Tokenize(t.Context(), *raw(issued.Data))
@@ -247,7 +247,7 @@ func TestATokenIsForOnePurchaseOnWhateverReplica(t *testing.T) {
 	})
 }
 
-func TestARepeatByATokenThatIsLongGoneAnswersTheFirstOutcome(t *testing.T) {
+func TestARepeatByADeletedTokenGetsTheFirstOutcome(t *testing.T) {
 	onBothStores(t, func(t *testing.T, one, _ *replica) {
 		issued := one.issue(t, nil)
 		ask := request(issued.Data, 400)
@@ -376,7 +376,7 @@ func TestOnlyTheOwnerSeesAPurchase(t *testing.T) {
 	})
 }
 
-func TestBadInputIsNamedAndLeavesNothing(t *testing.T) {
+func TestBadInputIsRefusedByFieldNameAndStoresNothing(t *testing.T) {
 	onBothStores(t, func(t *testing.T, one, _ *replica) {
 		issued := one.issue(t, nil)
 		cases := []struct {
@@ -432,7 +432,7 @@ func TestBadInputIsNamedAndLeavesNothing(t *testing.T) {
 	})
 }
 
-func TestUnknownCardsAreDeclinedAndRemembered(t *testing.T) {
+func TestUnknownCardsAreDeclinedAndStored(t *testing.T) {
 	onBothStores(t, func(t *testing.T, one, two *replica) {
 		ask := request(pan.CardData{}, 400)
 		ask.CardData = &field.RawCardData{Number: "4242424242424242", HolderName: "NOBODY", CVV: "123", ExpiryMonth: 1, ExpiryYear: 2030}

@@ -20,13 +20,13 @@ func id(n int) (id bank.ID) {
 	return id
 }
 
-// attempt is the n-th, with a card of its own, half a second after the one before.
+// attempt is the n-th attempt, with a card of its own, half a second after the one before.
 func attempt(n int, status risk.CardStatus) *risk.Attempt {
 	a := &risk.Attempt{
 		Transaction: id(n), Card: bank.CardSnapshot{ID: id(n), BIN: "411111", Last4: "1111"}, Merchant: "postcards",
 		AmountMinor: 100, CardStatus: status, At: noon.Add(time.Duration(n) * 500 * time.Millisecond),
 	}
-	if status == risk.Wrong { // Unknown: no id, its digits tell it apart.
+	if status == risk.Wrong { // An unknown card has no id; its digits tell it apart.
 		a.Card.ID, a.Card.Last4 = bank.ID{}, string([]byte{byte('0' + n/1000%10), byte('0' + n/100%10), byte('0' + n/10%10), byte('0' + n%10)})
 	}
 	return a
@@ -37,7 +37,7 @@ func probing(n int) bank.Risk  { return bank.Risk{Score: uint8(n), Rule: bank.Ri
 func velocity(n int) bank.Risk { return bank.Risk{Score: uint8(n), Rule: bank.RiskVelocity} }
 func of(n int) time.Duration   { return time.Duration(n) * time.Second }
 
-func TestTheExampleOfTheComment(t *testing.T) {
+func TestTheExampleOfThePackageComment(t *testing.T) {
 	scorer := risk.NewScorer()
 	var got []bank.Risk
 	for n := range 4 {
@@ -63,14 +63,14 @@ func TestTheFifthAttemptOfACardInAMinuteIsTooQuick(t *testing.T) {
 		velocity(100), velocity(100), velocity(100)}, got)
 }
 
-func TestOfTheSameTransactionOneAttemptCounts(t *testing.T) {
+func TestOneTransactionCountsAsOneAttempt(t *testing.T) {
 	scorer := risk.NewScorer()
 	for range 50 {
 		require.Equal(t, none(), scorer.Assess(attempt(1, risk.New)))
 	}
 }
 
-func TestWhatIsAWindowApartDoesNotCount(t *testing.T) {
+func TestAttemptsAWindowApartDoNotCount(t *testing.T) {
 	for name, apart := range map[string]time.Duration{"a minute later": time.Minute, "years earlier": -20_000 * time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			scorer := risk.NewScorer()
@@ -84,8 +84,8 @@ func TestWhatIsAWindowApartDoesNotCount(t *testing.T) {
 	}
 }
 
-// Several lanes decide side by side, and a history is told in any order.
-func TestAttemptsCountInWhateverOrderTheyCome(t *testing.T) {
+// Several lanes decide at the same time, and a history may come in any order.
+func TestAttemptsCountInAnyOrder(t *testing.T) {
 	scorer := risk.NewScorer()
 	for n := range 4 {
 		a := attempt(n, risk.Proven)
@@ -109,7 +109,7 @@ func TestOnlySmallAmountsTestACard(t *testing.T) {
 	require.Equal(t, none(), scorer.Assess(a), "those before were not counted")
 }
 
-func TestOtherBINsAndOtherMerchantsAreNoCompany(t *testing.T) {
+func TestOtherBINsAndOtherMerchantsDoNotCount(t *testing.T) {
 	for name, change := range map[string]func(*risk.Attempt, int){
 		"BIN":      func(a *risk.Attempt, n int) { a.Card.BIN = string([]byte{'4', '0', '0', '0', '0', byte('0' + n)}) },
 		"merchant": func(a *risk.Attempt, n int) { a.Merchant += string(rune('a' + n)) },
@@ -141,7 +141,7 @@ func TestWrongCardsOfABINCountAcrossMerchants(t *testing.T) {
 	require.Equal(t, probing(40), elsewhere(7, risk.Wrong))
 }
 
-func TestABakerHasSmallAmountsAllDay(t *testing.T) {
+func TestABakerWithSmallAmountsAllDayScoresLittle(t *testing.T) {
 	scorer := risk.NewScorer()
 	highest := uint8(0)
 	for n := range 2000 {
@@ -150,7 +150,7 @@ func TestABakerHasSmallAmountsAllDay(t *testing.T) {
 	require.EqualValues(t, 20, highest)
 }
 
-func TestACardIsCountedOnceByTheWorstOfIt(t *testing.T) {
+func TestACardCountsOnceByItsWorstAttempt(t *testing.T) {
 	scorer := risk.NewScorer()
 	try := func(n, card int, status risk.CardStatus) bank.Risk {
 		a := attempt(n, status)
@@ -166,7 +166,7 @@ func TestACardIsCountedOnceByTheWorstOfIt(t *testing.T) {
 	require.Equal(t, probing(5), try(6, 9, risk.Proven))
 }
 
-func TestWithoutACardThereIsNothingToCompare(t *testing.T) {
+func TestAnAttemptWithoutACardHasNoScore(t *testing.T) {
 	scorer := risk.NewScorer()
 	for n := range 20 {
 		a := attempt(n, risk.Wrong)
@@ -175,7 +175,7 @@ func TestWithoutACardThereIsNothingToCompare(t *testing.T) {
 	}
 }
 
-func TestTheHigherRuleIsTheAttempts(t *testing.T) {
+func TestTheHigherScoreWins(t *testing.T) {
 	scorer := risk.NewScorer()
 	for n := range 6 {
 		scorer.Assess(attempt(n, risk.Wrong)) // 24 points: 60 at the sixth
@@ -190,7 +190,7 @@ func TestTheHigherRuleIsTheAttempts(t *testing.T) {
 		probing(70), velocity(80), velocity(100)}, got)
 }
 
-// More of anything never lowers a score.
+// More attempts never lower a score.
 func TestScoresAreMonotone(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		scorer, last := risk.NewScorer(), uint8(0)
@@ -210,8 +210,8 @@ func TestScoresAreMonotone(t *testing.T) {
 	})
 }
 
-// Two that are told the same say the same, whatever it is: decisions can be rehearsed.
-func TestWhatIsSeenAloneDecides(t *testing.T) {
+// Two scorers with the same attempts give the same scores, so decisions can be rehearsed.
+func TestEqualAttemptsHaveEqualScores(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		first, second := risk.NewScorer(), risk.NewScorer()
 		for range rapid.IntRange(1, 200).Draw(t, "attempts") {
@@ -225,7 +225,7 @@ func TestWhatIsSeenAloneDecides(t *testing.T) {
 	})
 }
 
-func TestAWatchIsBoundedAndForgetsWhatWasNotUsedForLongest(t *testing.T) {
+func TestAScorerIsBoundedAndDropsTheLeastRecentlyUsed(t *testing.T) {
 	scorer := risk.NewScorer()
 	hot := func(n int) bank.Risk {
 		a := attempt(n, risk.Proven)
@@ -243,7 +243,7 @@ func TestAWatchIsBoundedAndForgetsWhatWasNotUsedForLongest(t *testing.T) {
 	require.Equal(t, bank.RiskVelocity, hot(3_000_000).Rule, "a card that is tried is remembered through a flood of others")
 }
 
-func TestSeveralLanesMayAssessAtOnce(t *testing.T) {
+func TestConcurrentAssessmentsLoseNothing(t *testing.T) {
 	scorer := risk.NewScorer()
 	var group sync.WaitGroup
 	for lane := range 4 {

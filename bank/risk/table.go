@@ -9,21 +9,21 @@ import (
 	"codebank.dev/bank"
 )
 
-// The keys are hashes: a collision makes one of two, which is no more than advice
-// that is a little wrong.
+// The keys are hashes. After a collision two cards count as one, and the advice is a little wrong;
+// nothing depends on it.
 const (
 	startKey = 0x9e3779b97f4a7c15
 	mixKey   = 0xd6e8feb86659fd93
 )
 
-// mix folds the product of two numbers, so that every bit of both counts in every bit
-// of the answer.
+// mix folds the product of two numbers, so that every bit of both counts in every bit of the
+// result.
 func mix(a, b uint64) uint64 {
 	high, low := bits.Mul64(a^startKey, b^mixKey)
 	return high ^ low
 }
 
-// textKey goes on with a key over a text and its length.
+// textKey extends a key by a text and its length.
 func textKey(key uint64, text string) uint64 {
 	key = mix(key, uint64(len(text)))
 	for len(text) > 0 {
@@ -45,10 +45,10 @@ func cardKey(card *bank.CardSnapshot) uint64 {
 	return textKey(textKey(startKey, card.BIN), card.Last4)
 }
 
-// seen is how many members of a group are within a window, by status.
-type seen [Wrong + 1]int
+// counts is how many members of a group are within a window, by status.
+type counts [Wrong + 1]int
 
-func (s *seen) all() int { return s[Proven] + s[New] + s[Wrong] }
+func (s *counts) all() int { return s[Proven] + s[New] + s[Wrong] }
 
 // The shape of a table: groups in sets of a few ways, the sets under a few locks.
 const (
@@ -56,8 +56,8 @@ const (
 	locks = 64
 )
 
-// table remembers groups of members with their times, and tells which of them are
-// within its window, in milliseconds.
+// table keeps groups of members with their times, and counts which of them are within its window,
+// in milliseconds.
 type table struct {
 	sets   []set
 	locks  *[locks]sync.Mutex
@@ -68,8 +68,8 @@ func newTable(groups int, window time.Duration) table {
 	return table{sets: make([]set, groups/ways), locks: new([locks]sync.Mutex), window: window.Milliseconds()}
 }
 
-// set is where a group can be. One that has no place takes that of the group longest
-// not used. What is looked for first lies together.
+// set is where a group can be. A group without a place takes the place of the least recently used
+// one. The keys lie together at the front, because a search reads them first.
 type set struct {
 	keys   [ways]uint64
 	used   [ways]uint32
@@ -78,14 +78,14 @@ type set struct {
 	groups [ways]group
 }
 
-// room is how many members of a group are remembered; then the oldest gives way.
-const room = 16
+// groupSize is how many members of a group are kept; then a new one replaces the oldest.
+const groupSize = 16
 
-type group [room]slot
+type group [groupSize]slot
 
-// slot is a member: from the top 40 bits of its time in milliseconds, 22 of its key
-// and 2 of its status and 1 more, so that 0 is none. Times are compared around the
-// corner, which comes after 35 years.
+// slot is a member. From the top: 40 bits of its time in milliseconds, 22 bits of its key, and 2
+// bits of its status plus 1, so that 0 means no member. Times wrap around after 35 years, and
+// comparisons allow for that.
 type slot uint64
 
 const (
@@ -102,17 +102,17 @@ func (s slot) status() CardStatus { return CardStatus(s&(1<<statusBits-1)) - 1 }
 
 func (s slot) sameMember(other slot) bool { return (s^other)<<(64-timeShift)>>(64-memberBits) == 0 }
 
-// within reports whether two times lie less than a window apart, whichever is first:
-// the attempts of several lanes do not come in the order of their times.
+// within reports whether two times are less than a window apart, whichever is first. The attempts
+// of several lanes do not come in the order of their times.
 func (s slot) within(other slot, window int64) bool {
 	distance := int64(s>>timeShift<<timeShift-other>>timeShift<<timeShift) >> timeShift
 	return s != 0 && distance < window && distance > -window
 }
 
-// add adds a member, or the worse status of one that is within the window already,
-// and returns who is within the window around at.
-func (t *table) add(key, member uint64, status CardStatus, at int64) seen {
-	place, lock := t.place(key)
+// add adds a member, or keeps the worse status of one that is within the window already, and counts
+// the members within the window around at.
+func (t *table) add(key, member uint64, status CardStatus, at int64) counts {
+	place, lock := t.locate(key)
 	lock.Lock()
 	defer lock.Unlock()
 	way := place.find(key)
@@ -124,7 +124,7 @@ func (t *table) add(key, member uint64, status CardStatus, at int64) seen {
 		}
 		into = old
 	} else {
-		place.next[way] = uint8((into + 1) % room)
+		place.next[way] = uint8((into + 1) % groupSize)
 		if oldest := g[into]; oldest.within(added, t.window) {
 			found[oldest.status()]--
 		}
@@ -134,26 +134,26 @@ func (t *table) add(key, member uint64, status CardStatus, at int64) seen {
 	return found
 }
 
-// members returns who is within the window around at, and remembers nothing.
-func (t *table) members(key uint64, at int64) seen {
-	place, lock := t.place(key)
+// members counts the members within the window around at and records nothing.
+func (t *table) members(key uint64, at int64) counts {
+	place, lock := t.locate(key)
 	lock.Lock()
 	defer lock.Unlock()
 	for way := range place.keys {
 		if place.keys[way] == key {
 			found, old := place.groups[way].count(newSlot(0, Proven, at), t.window)
-			if old >= 0 { // A member like any other.
+			if old >= 0 { // This member counts like any other.
 				found[place.groups[way][old].status()]++
 			}
 			return found
 		}
 	}
-	return seen{}
+	return counts{}
 }
 
-// count returns who but a member is within the window around its time, and where the
-// member itself is within it, or -1.
-func (g *group) count(member slot, window int64) (found seen, old int) {
+// count counts the members within the window around a member's time, except the member itself, and
+// returns the place of the member if it is within the window, else -1.
+func (g *group) count(member slot, window int64) (found counts, old int) {
 	old = -1
 	for i, s := range g {
 		switch {
@@ -167,12 +167,12 @@ func (g *group) count(member slot, window int64) (found seen, old int) {
 	return found, old
 }
 
-func (t *table) place(key uint64) (*set, *sync.Mutex) {
+func (t *table) locate(key uint64) (*set, *sync.Mutex) {
 	i := key % uint64(len(t.sets))
 	return &t.sets[i], &t.locks[i%locks]
 }
 
-// find returns where the group with a key is, emptied when it was not there.
+// find returns the way of the group with this key. A group that was not there is empty.
 func (s *set) find(key uint64) int {
 	s.uses++
 	oldest := 0
