@@ -9,8 +9,8 @@ import (
 	"codebank.dev/schemas/event"
 )
 
-// Encoder implements bank.Encoder with one version of the schema. It allocates
-// nothing and is safe for concurrent use.
+// Encoder implements bank.Encoder with one version of the schema. It allocates nothing and is safe
+// for concurrent use.
 type Encoder struct {
 	code    bank.Code
 	version int
@@ -19,40 +19,40 @@ type Encoder struct {
 
 var _ bank.Encoder = (*Encoder)(nil)
 
-// NewEncoder returns the encoder of a bank's events in the schema's newest version.
+// NewEncoder returns the encoder of a bank's events in the newest version of the schema.
 func NewEncoder(code bank.Code) *Encoder { return NewVersionEncoder(code, event.NewestVersion) }
 
-// NewVersionEncoder returns the encoder of a bank's events in a version of the schema,
-// 1 to event.NewestVersion; with another one nothing can be encoded.
+// NewVersionEncoder returns the encoder of a bank's events in a version of the schema, 1 to
+// event.NewestVersion. With any other version it can encode nothing.
 func NewVersionEncoder(code bank.Code, version int) *Encoder {
-	return &Encoder{code: code, version: version, pools: sync.Pool{New: func() any { return new(workspace) }}}
+	return &Encoder{code: code, version: version, pools: sync.Pool{New: func() any { return new(encodeBuffers) }}}
 }
 
-// Omit takes out of an entry what the encoder's version of the event cannot tell, so
-// that the ledger keeps what was told and no more: an event that is made again in a
-// later version says the same then.
+// Omit clears the fields of an entry that the encoder's version of the event does not have, so that
+// the ledger stores what the event says and no more. An event that is encoded again in a later
+// version then says the same.
 func (e *Encoder) Omit(entry *bank.Entry) {
 	if e.version < 2 {
 		entry.CardUse, entry.Risk = 0, bank.Risk{}
 	}
 }
 
-// workspace is what one encoding needs: the event and the texts of its ids.
-type workspace struct {
+// encodeBuffers is what one encoding needs: the event and the texts of its ids.
+type encodeBuffers struct {
 	event event.Transaction
-	texts scratch
+	texts textBuffer
 }
 
-// errTellsMore says that an event of the entry in this version would be another than
-// the one in a later version.
-var errTellsMore = errors.New("kafka: the entry tells more than the version of the event has fields for")
+// errVersionTooOld says that the entry has fields that this version of the event does not have. Its
+// event in a later version would differ.
+var errVersionTooOld = errors.New("kafka: the entry has fields that this version of the event does not have")
 
 // Append implements bank.Encoder. It refuses an entry that Omit would change.
 func (e *Encoder) Append(dst []byte, entry *bank.Entry) ([]byte, int, error) {
 	if e.version < 2 && (entry.CardUse != 0 || entry.Risk != bank.Risk{}) {
-		return dst, e.version, errTellsMore
+		return dst, e.version, errVersionTooOld
 	}
-	w := e.pools.Get().(*workspace)
+	w := e.pools.Get().(*encodeBuffers)
 	defer e.pools.Put(w)
 	w.texts.used = 0
 	fill(&w.event, entry, e.code, &w.texts)
@@ -60,24 +60,24 @@ func (e *Encoder) Append(dst []byte, entry *bank.Entry) ([]byte, int, error) {
 	return body, e.version, err
 }
 
-// FromEntry returns the event that tells of an entry. Every field of an event is
-// held by the ledger, so any event can be made again, with the same content. The
-// entry must not be a voided request id: that makes no event.
+// FromEntry returns the event of an entry. The ledger stores every field of an event, so any event
+// can be made again with the same content. The entry must not be a voided request id, because that
+// has no event.
 func FromEntry(entry *bank.Entry, code bank.Code) event.Transaction {
 	var t event.Transaction
 	fill(&t, entry, code, nil)
 	return t
 }
 
-// scratch holds the texts of the ids of one event, so that they need no memory of
-// their own. It is big enough for all of them; a nil scratch allocates.
-type scratch struct {
+// textBuffer holds the texts of the ids of one event, so that they need no allocation. It has room
+// for all of them; a nil textBuffer allocates.
+type textBuffer struct {
 	used int
 	room [6*36 + 64]byte
 }
 
-// eventID and id return texts that live until the scratch is used again.
-func (s *scratch) eventID(entry *bank.Entry) string {
+// eventID and id return texts that are valid until the buffer is used again.
+func (s *textBuffer) eventID(entry *bank.Entry) string {
 	if s == nil {
 		return entry.EventID()
 	}
@@ -86,7 +86,7 @@ func (s *scratch) eventID(entry *bank.Entry) string {
 	return unsafe.String(&s.room[start], s.used-start)
 }
 
-func (s *scratch) id(id bank.ID) string {
+func (s *textBuffer) id(id bank.ID) string {
 	if id.IsZero() {
 		return ""
 	}
@@ -98,7 +98,7 @@ func (s *scratch) id(id bank.ID) string {
 	return unsafe.String(&s.room[start], s.used-start)
 }
 
-func fill(t *event.Transaction, entry *bank.Entry, code bank.Code, texts *scratch) {
+func fill(t *event.Transaction, entry *bank.Entry, code bank.Code, texts *textBuffer) {
 	*t = event.Transaction{
 		EventID:               texts.eventID(entry),
 		TransactionID:         texts.id(entry.TransactionID),
@@ -149,7 +149,7 @@ func fill(t *event.Transaction, entry *bank.Entry, code bank.Code, texts *scratc
 	t.CreditLimitMinor = event.Some(entry.CreditLimitAfter)
 }
 
-// brand is null when nothing of a card was presented.
+// brandOf returns no brand when no card was presented.
 func brandOf(snapshot bank.CardSnapshot) event.CardBrand {
 	if snapshot == (bank.CardSnapshot{}) {
 		return ""

@@ -52,12 +52,12 @@ func TestEveryFieldOfAnEntryReachesTheEvent(t *testing.T) {
 	require.Equal(t, got, FromEntry(entry, "001"))
 }
 
-// What a version cannot tell is not kept either, so that an event made again in the
-// newest version has no other content.
-func TestAnEventOfAnOlderVersionMadeAgainSaysTheSame(t *testing.T) {
+// The ledger does not store what the version of the event lacks, so an event that is encoded again
+// in the newest version has the same content.
+func TestAnEventOfAnOlderVersionEncodedAgainSaysTheSame(t *testing.T) {
 	entry, encoder := fullEntry(), NewVersionEncoder("001", 1)
 	_, _, err := encoder.Append(nil, entry)
-	require.ErrorIs(t, err, errTellsMore)
+	require.ErrorIs(t, err, errVersionTooOld)
 	encoder.Omit(entry)
 	body, version, err := encoder.Append(nil, entry)
 	require.NoError(t, err)
@@ -100,7 +100,8 @@ func TestARefusalHasNeitherAccountNorFigures(t *testing.T) {
 	}
 }
 
-// TestEverySymbolOfTheBankIsASymbolOfTheSchema encodes each: the encoder refuses unknown ones.
+// TestEverySymbolOfTheBankIsASymbolOfTheSchema encodes every symbol: the encoder refuses unknown
+// ones.
 func TestEverySymbolOfTheBankIsASymbolOfTheSchema(t *testing.T) {
 	encoder := NewEncoder("001")
 	encode := func(change func(*bank.Entry)) {
@@ -136,7 +137,7 @@ func TestEverySymbolOfTheBankIsASymbolOfTheSchema(t *testing.T) {
 
 func TestEncodingAnEntryAllocatesNothing(t *testing.T) {
 	encoder, entry, room := NewEncoder("001"), fullEntry(), make([]byte, 0, 1024)
-	// The pool may drop a workspace at a garbage collection, so allow a fraction.
+	// A garbage collection may empty the pool, so a fraction is allowed.
 	require.Less(t, testing.AllocsPerRun(1000, func() { _, _, _ = encoder.Append(room, entry) }), 0.5)
 }
 

@@ -9,26 +9,26 @@ import (
 	"time"
 )
 
-// dialTimeout bounds the opening of a connection to a broker.
+// dialTimeout limits how long opening a connection to a broker may take.
 const dialTimeout = 10 * time.Second
 
-// gate stands between a producer and its brokers while a group is handed over, so
-// that no record leaves, and no answer arrives, before the producer has them all.
-// Flushing by hand alone does not do that: the producer's sender may still be on
-// its way out of the last group, find the first records of the next one and send
-// them. When those fail, only what was buffered by then would fail with them, and
-// the rest would overtake them.
+// gate stands between a producer and its brokers while a group is handed to the producer. No record
+// leaves, and no answer arrives, before the producer has the whole group.
+//
+// Manual flushing alone does not ensure that. The producer's sender may still be finishing the last
+// group; it then finds the first records of the next group and sends them. If those fail, only the
+// records that were buffered by then fail with them, and the others overtake them.
 type gate struct {
 	mutex  sync.RWMutex
 	broken atomic.Bool
 }
 
-// close makes every connection wait. open lets them go on.
+// close makes every connection wait; open lets them go on.
 func (g *gate) close() { g.mutex.Lock() }
 func (g *gate) open()  { g.mutex.Unlock() }
 
-// breakDown ends every connection at its next step, once the gate is open.
-func (g *gate) breakDown() { g.broken.Store(true) }
+// abort ends every connection at its next step, once the gate is open.
+func (g *gate) abort() { g.broken.Store(true) }
 
 // pass waits while the gate is closed.
 func (g *gate) pass() error {
@@ -40,7 +40,7 @@ func (g *gate) pass() error {
 	return nil
 }
 
-// dialer returns how a producer opens connections through the gate.
+// dialer returns the function with which a producer opens connections through the gate.
 func (g *gate) dialer(security *tls.Config) func(context.Context, string, string) (net.Conn, error) {
 	plain := &net.Dialer{Timeout: dialTimeout}
 	dial := plain.DialContext
@@ -61,7 +61,7 @@ type gatedConn struct {
 	gate *gate
 }
 
-// Read implements net.Conn: what has arrived is not seen before the gate is open.
+// Read implements net.Conn. The caller gets no bytes before the gate is open.
 func (c *gatedConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
 	if err == nil {
@@ -70,7 +70,7 @@ func (c *gatedConn) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// Write implements net.Conn: nothing leaves before the gate is open.
+// Write implements net.Conn. Nothing leaves before the gate is open.
 func (c *gatedConn) Write(b []byte) (int, error) {
 	if err := c.gate.pass(); err != nil {
 		return 0, err

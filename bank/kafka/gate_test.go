@@ -46,13 +46,13 @@ func TestBrokenGateEndsItsConnections(t *testing.T) {
 		_, err := connection.Write([]byte{1})
 		written <- err
 	}()
-	g.breakDown()
+	g.abort()
 	g.open()
 	require.ErrorIs(t, <-written, net.ErrClosed)
 }
 
 func TestConnectionsToTheBrokersCanBeSecured(t *testing.T) {
-	server := httptest.NewTLSServer(nil) // for its certificate
+	server := httptest.NewTLSServer(nil) // a server for its certificate
 	defer server.Close()
 	roots := x509.NewCertPool()
 	roots.AddCert(server.Certificate())

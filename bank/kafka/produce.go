@@ -11,26 +11,26 @@ import (
 	"codebank.dev/schemas/event"
 )
 
-// parcel is an event as a record. Parcels are used again, group after group.
-type parcel struct {
+// pendingRecord is an event as a Kafka record with its answer. It is used again, group after group.
+type pendingRecord struct {
 	record kgo.Record
-	// done is the caller's, err the producer's answer, promise what takes it.
+	// done belongs to the caller, err is the producer's answer, and promise receives that answer.
 	done    func(error)
 	err     error
 	promise func(*kgo.Record, error)
 }
 
-// newParcels makes memory for groups that no earlier producer can still hold.
-func (p *Publisher) newParcels() {
+// newRecords allocates records that no earlier producer can still hold.
+func (p *Publisher) newRecords() {
 	p.arena = nil
-	p.parcels = make([]parcel, p.config.MaxGroup)
-	for i := range p.parcels {
-		one := &p.parcels[i]
-		one.promise = func(_ *kgo.Record, err error) {
-			if one.err = err; err == nil {
-				one.done(nil)
+	p.records = make([]pendingRecord, p.config.MaxGroup)
+	for i := range p.records {
+		pending := &p.records[i]
+		pending.promise = func(_ *kgo.Record, err error) {
+			if pending.err = err; err == nil {
+				pending.done(nil)
 			} else {
-				p.producer.hasFailed()
+				p.producer.recordFailed()
 			}
 			p.unanswered.Done()
 		}
@@ -40,7 +40,7 @@ func (p *Publisher) newParcels() {
 // run sends group after group until the publisher is closed.
 func (p *Publisher) run() {
 	defer close(p.ended)
-	p.newParcels()
+	p.newRecords()
 	var group []publication
 	for {
 		group = p.nextGroup(group)
@@ -52,8 +52,8 @@ func (p *Publisher) run() {
 	}
 }
 
-// nextGroup waits for events and takes up to a group of them; none when the
-// publisher is closed.
+// nextGroup waits for events and takes up to a group of them. It returns none when the publisher is
+// closed.
 func (p *Publisher) nextGroup(into []publication) []publication {
 	for {
 		p.mutex.Lock()
@@ -71,14 +71,14 @@ func (p *Publisher) nextGroup(into []publication) []publication {
 		}
 		select {
 		case <-p.arrived:
-		case <-p.life.Done():
+		case <-p.ctx.Done():
 			return nil
 		}
 	}
 }
 
-// deliver sends a group until every event of it is acknowledged. When the
-// publisher is closed it answers what is left with ErrClosed and returns false.
+// deliver sends a group until every event of it is acknowledged. When the publisher is closed, it
+// answers the remaining events with ErrClosed and returns false.
 func (p *Publisher) deliver(group []publication) bool {
 	wait := backoff{shortest: 50 * time.Millisecond, longest: 5 * time.Second}
 	for {
@@ -86,53 +86,53 @@ func (p *Publisher) deliver(group []publication) bool {
 		if len(failed) == 0 {
 			return true
 		}
-		if p.life.Err() != nil {
+		if p.ctx.Err() != nil {
 			p.answerAll(failed, ErrClosed)
 			return false
 		}
 		p.stats.recoveries.Add(1)
-		p.logger.Warn("events were not taken, sending them again with a new producer",
+		p.logger.Warn("the broker did not take events; sending them again with a new producer",
 			slog.Int("events", len(failed)), slog.Any("error", err))
-		wait.pause(p.life)
+		wait.sleep(p.ctx)
 		if err := p.renew(); err != nil {
-			p.logger.Error("no new producer", slog.Any("error", err))
+			p.logger.Error("a new producer could not be made; trying again", slog.Any("error", err))
 		}
 		group = failed
 	}
 }
 
-// send sends a group once, answers what was acknowledged, and returns what was not
-// in order, with the first error.
+// send sends a group once and answers the acknowledged events. It returns the others, in order,
+// with the first error.
 func (p *Publisher) send(group []publication) ([]publication, error) {
 	if !p.pack(group) {
-		return group, context.Cause(p.life)
+		return group, context.Cause(p.ctx)
 	}
 	p.config.Failpoint.At(failpoints.RelayFetched)
-	reminder := time.AfterFunc(away, p.brokerAway)
+	reminder := time.AfterFunc(brokerAwayAfter, p.brokerAway)
 	p.unanswered.Add(len(group))
-	if !p.producer.takes(p.life, p.parcels[:len(group)]) || p.producer.client.Flush(p.life) != nil {
-		p.producer.close() // it answers everything
+	if !p.producer.bufferGroup(p.ctx, p.records[:len(group)]) || p.producer.client.Flush(p.ctx) != nil {
+		p.producer.close() // it answers every record
 	}
 	p.unanswered.Wait()
 	p.config.Failpoint.At(failpoints.RelayPublished)
 	p.brokerBack(reminder)
 	p.stats.groups.Add(1)
-	return p.settle(group)
+	return p.collectAnswers(group)
 }
 
-// settle counts the acknowledged events of a group and gathers the others.
-func (p *Publisher) settle(group []publication) (failed []publication, first error) {
+// collectAnswers counts the acknowledged events of a group and returns the others.
+func (p *Publisher) collectAnswers(group []publication) (failed []publication, first error) {
 	bytes := 0
 	for i := range group {
-		one := &p.parcels[i]
-		if one.err != nil {
+		pending := &p.records[i]
+		if pending.err != nil {
 			if first == nil {
-				first = one.err
+				first = pending.err
 			}
 			failed = append(failed, group[i])
 			continue
 		}
-		bytes += len(one.record.Value)
+		bytes += len(pending.record.Value)
 	}
 	through := len(group) - len(failed)
 	p.stats.acknowledged.Add(int64(through))
@@ -141,10 +141,10 @@ func (p *Publisher) settle(group []publication) (failed []publication, first err
 	return failed, first
 }
 
-// renew replaces the producer, which has answered for everything.
+// renew replaces the producer, after it has answered every record.
 func (p *Publisher) renew() error {
 	p.producer.close()
-	p.newParcels()
+	p.newRecords()
 	fresh, err := p.newProducer()
 	if err == nil {
 		p.producer = fresh
@@ -152,7 +152,7 @@ func (p *Publisher) renew() error {
 	return err
 }
 
-// abandon answers everything that waits with ErrClosed and closes the producer.
+// abandon answers every waiting event with ErrClosed and closes the producer.
 func (p *Publisher) abandon() {
 	p.mutex.Lock()
 	left := p.waiting
@@ -171,12 +171,12 @@ func (p *Publisher) answerAll(left []publication, err error) {
 	}
 }
 
-// pack makes the records of a group: key, frame and body in one piece of memory.
-// It waits for schema ids; false when the publisher is closed first.
+// pack makes the records of a group: key, frame and body in one piece of memory. It waits for
+// schema ids; false when the publisher is closed first.
 //
-// Records carry no headers. What they could say (the event's id, its type, its
-// source, the trace) is in the body, and the four of CloudEvents cost two fifths
-// more processor time here and a conversion of each in every consumer.
+// Records have no headers. A header could carry the event's id, its type, its source or the trace,
+// and all of these are in the body. The four headers of CloudEvents would cost two fifths more
+// processor time here, and a conversion of each in every consumer.
 func (p *Publisher) pack(group []publication) bool {
 	size := 0
 	for i := range group {
@@ -196,9 +196,9 @@ func (p *Publisher) pack(group []publication) bool {
 		arena = e.Key.Append(arena)
 		middle := len(arena)
 		arena = append(event.AppendFrame(arena, id), e.Body...)
-		one := &p.parcels[i]
-		one.done, one.err = group[i].done, nil
-		one.record = kgo.Record{Topic: p.topic, Key: arena[start:middle], Value: arena[middle:]}
+		pending := &p.records[i]
+		pending.done, pending.err = group[i].done, nil
+		pending.record = kgo.Record{Topic: p.topic, Key: arena[start:middle], Value: arena[middle:]}
 	}
 	p.arena = arena
 	return true
@@ -211,7 +211,7 @@ const (
 
 func (p *Publisher) brokerAway() {
 	p.stats.brokerAway.Store(true)
-	p.logger.Warn("broker away, waiting", slog.String("topic", p.topic))
+	p.logger.Warn("the broker is away; events wait", slog.String("topic", p.topic))
 }
 
 func (p *Publisher) brokerBack(reminder *time.Timer) {
@@ -219,7 +219,7 @@ func (p *Publisher) brokerBack(reminder *time.Timer) {
 		return
 	}
 	p.stats.brokerAway.Store(false)
-	if p.life.Err() == nil {
-		p.logger.Info("broker back", slog.String("topic", p.topic))
+	if p.ctx.Err() == nil {
+		p.logger.Info("the broker is back", slog.String("topic", p.topic))
 	}
 }

@@ -1,8 +1,18 @@
-// Package kafka is the bank's way to the broker: the encoding of entries as Avro
-// events, which the ledger does in its commit, and the publisher, which the relay
-// hands the committed events to. The schema registry is asked by the publisher
-// alone and only for ids, so the bank decides with broker and registry away. Beside
-// the events, watermarks tell the readers how far they are complete.
+// Package kafka publishes the bank's events on Kafka. It encodes entries as Avro events, which the
+// ledger does in its commit, and it publishes the committed events that the relay hands over. Only
+// the publisher uses the schema registry, and only for ids, so the bank decides even when broker
+// and registry are away. Beside the events, watermarks tell the readers up to which time the events
+// are complete.
+//
+// The files, in reading order:
+//
+//	event.go       an entry as an Avro event, in one version of the schema
+//	publisher.go   Publish, Flush, Close: events in, answers out
+//	produce.go     groups of events as records, sent until they are acknowledged
+//	producer.go    the Kafka client, replaced after a failure
+//	gate.go        no record of a group leaves before the producer has the whole group
+//	registry.go    the ids of our schemas
+//	watermarks.go  up to which time each partition is complete
 package kafka
 
 import (
@@ -22,87 +32,86 @@ import (
 	"codebank.dev/schemas"
 )
 
-// The errors of Publish. None of them says that the event is not on the topic: it
-// may be when the publisher was closed meanwhile.
+// The errors of Publish. None of them says that the event is not on the topic: it may be, if the
+// publisher was closed meanwhile.
 var (
 	// ErrClosed says that the publisher was closed before the event was acknowledged.
 	ErrClosed = errors.New("kafka: publisher closed")
-	// ErrRefused says that an earlier event was not taken and Flush was not called since.
+	// ErrRefused says that an earlier event failed and that Flush was not called since.
 	ErrRefused = errors.New("kafka: refused after an earlier failure, until flushed")
 	// ErrTooLarge says that an event is longer than any record may be.
 	ErrTooLarge = errors.New("kafka: event too large")
 )
 
-// maxBody bounds an event: well below what a broker takes by default, a megabyte.
+// maxBody is the longest body of an event: well below a broker's default limit of a megabyte.
 const maxBody = 512 << 10
 
-// PublisherConfig is what a Publisher is made of. Code, Brokers and RegistryURL
-// are required; a zero in any other field means its default.
+// PublisherConfig is the configuration of a Publisher. Code, Brokers and RegistryURL are required;
+// a zero in any other field means its default.
 type PublisherConfig struct {
-	// Code is the bank's: it names the topic.
+	// Code is the code of the bank; it is part of the topic's name.
 	Code bank.Code
 	// Brokers are host:port of some brokers; they may be away.
 	Brokers []string
-	// RegistryURL is the root of the schema registry's Confluent interface; it may be away.
+	// RegistryURL is the root of the schema registry's Confluent API; it may be away.
 	RegistryURL string
 	// TLS secures the connections to the brokers; nil leaves them plain.
 	TLS *tls.Config
-	// ClientOptions add to the producer's, for credentials or another compression. They
-	// must not name a dialer. RegistryOptions add to the registry client's.
+	// ClientOptions are added to the producer's options, for credentials or another compression.
+	// They must not set a dialer. RegistryOptions are added to the options of the registry client.
 	ClientOptions   []kgo.Opt
 	RegistryOptions []sr.ClientOpt
-	// MaxWaiting is how many events may wait for their turn before Publish blocks, those
-	// being sent not counted; default 16,384.
+	// MaxWaiting is how many events may wait before Publish blocks, without those that are being
+	// sent; default 16,384.
 	MaxWaiting int
-	// MaxGroup is the most events that are sent at a time; default 8192.
+	// MaxGroup is the largest number of events that are sent at a time; default 8192.
 	MaxGroup int
-	// Logger is told of outages and recoveries; default none.
+	// Logger receives outages and recoveries; default none.
 	Logger *slog.Logger
-	// Failpoint is told of the points between durable steps; nil for none.
+	// Failpoint is called at the points between durable steps; nil for none.
 	Failpoint failpoint.Hook
 }
 
-// Publisher implements bank.Publisher over an idempotent producer that waits for
-// all replicas in sync, tries without end and knows no deadline.
+// Publisher implements bank.Publisher with an idempotent producer that waits for all replicas in
+// sync and retries without a limit or a deadline.
 //
-// Events are sent in groups: while one is on its way the next one gathers, so an
-// idle publisher sends at once and a busy one shares requests among thousands, with
-// no timer. A group is handed to the producer whole before its first byte is sent
-// (see gate), and the producer fails what it holds for a partition together. So when
-// something fails, for each key a head of the group is on the topic and the rest is
-// not: the rest is sent again, in order, by a new producer, before anything later.
-// Repeats are possible then, gaps are not.
+// Events are sent in groups. While one group is being sent, the next one gathers. There is no
+// timer: an idle publisher sends at once, and a busy one sends thousands of events per request. The
+// producer gets a whole group before its first byte is sent (see gate), and it fails all records of
+// a partition together. So after a failure, for each key the first part of the group is on the
+// topic and the rest is not. A new producer sends the rest again, in order, before any later event.
+// Events may repeat then, but none is missing.
 //
-// Make one with NewPublisher, end it with Close. It is safe for concurrent use; the
-// order of events is that of the calls.
+// Make one with NewPublisher, end it with Close. It is safe for concurrent use; the order of events
+// is the order of the calls.
 type Publisher struct {
 	config PublisherConfig
 	topic  string
 	ids    *schemaIDs
 	logger *slog.Logger
 
-	// The sending goroutine's own.
+	// These belong to the sending goroutine.
 	producer   *producer
-	parcels    []parcel
+	records    []pendingRecord
 	arena      []byte
 	unanswered sync.WaitGroup
 
-	life  context.Context
-	end   context.CancelFunc
-	ended chan struct{}
-	slots chan struct{} // one for each event that waits
+	ctx    context.Context
+	cancel context.CancelFunc
+	ended  chan struct{}
+	slots  chan struct{} // one for each waiting event
 
 	mutex    sync.Mutex
 	waiting  []publication
 	pending  int           // published and not answered
-	idle     chan struct{} // closed while nothing is pending
+	idle     chan struct{} // closed while no event is pending
 	refusing bool
 	arrived  chan struct{}
 
 	stats publisherCounters
 }
 
-// publication is an event with its answer.
+// publication is an event with the function that receives its answer.
 type publication struct {
 	event bank.Event
 	done  func(error)
@@ -113,8 +122,8 @@ var _ bank.Publisher = (*Publisher)(nil)
 // Topic returns the topic of a bank's transaction events.
 func Topic(code bank.Code) string { return "bank-" + string(code) + ".transactions.v1" }
 
-// NewPublisher returns a running Publisher. Broker and registry need not be there;
-// an error means that the configuration cannot be right.
+// NewPublisher returns a running Publisher. Broker and registry need not answer. An error means
+// that the configuration cannot be used.
 func NewPublisher(config PublisherConfig) (*Publisher, error) {
 	if config.MaxWaiting <= 0 {
 		config.MaxWaiting = 16_384
@@ -135,7 +144,7 @@ func NewPublisher(config PublisherConfig) (*Publisher, error) {
 		arrived: make(chan struct{}, 1),
 	}
 	close(p.idle)
-	p.life, p.end = context.WithCancel(context.Background())
+	p.ctx, p.cancel = context.WithCancel(context.Background())
 	var err error
 	if p.ids, err = newSchemaIDs(&config, schemaFolder, schemas.Subject(p.topic)); err != nil {
 		return nil, err
@@ -147,12 +156,12 @@ func NewPublisher(config PublisherConfig) (*Publisher, error) {
 	return p, nil
 }
 
-// Publish implements bank.Publisher. It blocks while too many events wait, until
-// ctx ends. done is called from another goroutine once all replicas in sync have
-// the event, or from this one when the event is not taken: because ctx ended, the
-// publisher is closed or the event is too large. After that every event is refused
-// until Flush has returned nil, so that none overtakes another. The event's body
-// must not change before done is called. done must not block.
+// Publish implements bank.Publisher. It blocks while too many events wait, until ctx ends. It calls
+// done from another goroutine once all replicas in sync have the event. It calls done from the
+// caller's goroutine when it refuses the event because ctx ended, the publisher is closed or the
+// event is too large. After that it refuses every event until Flush has returned nil, so that no
+// event overtakes another. The body of the event must not change before done is called. done must
+// not block.
 func (p *Publisher) Publish(ctx context.Context, event bank.Event, done func(error)) {
 	select {
 	case p.slots <- struct{}{}:
@@ -162,7 +171,7 @@ func (p *Publisher) Publish(ctx context.Context, event bank.Event, done func(err
 		case <-ctx.Done():
 			p.refuse(ctx.Err(), done)
 			return
-		case <-p.life.Done():
+		case <-p.ctx.Done():
 			p.refuse(ErrClosed, done)
 			return
 		}
@@ -177,12 +186,12 @@ func (p *Publisher) enqueue(publication publication) error {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	switch {
-	case p.life.Err() != nil:
+	case p.ctx.Err() != nil:
 		return ErrClosed
 	case p.refusing:
 		return ErrRefused
 	case len(publication.event.Body) > maxBody:
-		p.logger.Error("an event is too large for any record; nothing is published until it is gone",
+		p.logger.Error("an event is too large for any record; nothing is published until its row is gone from the outbox",
 			slog.String("transaction_id", publication.event.TransactionID.String()),
 			slog.Int("bytes", len(publication.event.Body)))
 		p.refusing = true
@@ -218,9 +227,9 @@ func (p *Publisher) answered(n int) {
 	}
 }
 
-// Flush implements bank.Publisher: it waits until done was called for every event
-// that was taken. It returns nil then, and events are taken again after a failure;
-// else the error of ctx.
+// Flush implements bank.Publisher. It waits until done was called for every accepted event. Then it
+// returns nil, and Publish accepts events again after a failure. When ctx ends first, it returns
+// the error of ctx.
 func (p *Publisher) Flush(ctx context.Context) error {
 	for {
 		p.mutex.Lock()
@@ -239,36 +248,36 @@ func (p *Publisher) Flush(ctx context.Context) error {
 	}
 }
 
-// Close ends the publisher without waiting for the broker: what is not acknowledged
-// is answered with ErrClosed. Flush first. Calling it twice is harmless.
+// Close ends the publisher without waiting for the broker: unacknowledged events are answered with
+// ErrClosed. Call Flush first. A second call is harmless.
 func (p *Publisher) Close() {
-	p.end()
+	p.cancel()
 	<-p.ended
 }
 
-// publisherCounters is written by the publisher and read by anyone.
+// publisherCounters is written by the publisher and read by any goroutine.
 type publisherCounters struct {
 	acknowledged, bytes, groups, recoveries, losses atomic.Int64
 	brokerAway, schemaMissing                       atomic.Bool
 }
 
-// PublisherStats is what a Publisher has done since it was made, and its state.
+// PublisherStats is the state of a Publisher and what it has done since it was made.
 type PublisherStats struct {
-	// Acknowledged and Bytes count events that all replicas in sync have, and their
-	// length with the frame. Groups counts the sendings that they shared.
+	// Acknowledged counts the events that all replicas in sync have, Bytes their length with the
+	// frame, Groups the groups in which they were sent.
 	Acknowledged, Bytes, Groups int64
 	// Recoveries counts new producers after a failure: repeats may follow each.
 	Recoveries int64
-	// Losses counts times that a broker had forgotten what it had acknowledged.
+	// Losses counts how often a broker had lost events that it had acknowledged.
 	Losses int64
-	// BrokerAway says that a group has been waiting for the broker for a while;
-	// SchemaMissing that the registry is away or does not know the schema yet.
+	// BrokerAway says that a group has been waiting for the broker for a while; SchemaMissing that
+	// the registry is away or does not know the schema yet.
 	BrokerAway, SchemaMissing bool
 	// Pending is how many events were published and not answered.
 	Pending int
 }
 
-// Stats returns the counters; each is exact, together they are of about one moment.
+// Stats returns the counters. Each is exact; together they are of about one moment.
 func (p *Publisher) Stats() PublisherStats {
 	p.mutex.Lock()
 	pending := p.pending
@@ -281,5 +290,5 @@ func (p *Publisher) Stats() PublisherStats {
 	}
 }
 
-// away is how long a group may be on its way before the broker counts as away.
-const away = 10 * time.Second
+// brokerAwayAfter is how long a group may take before the broker counts as away.
+const brokerAwayAfter = 10 * time.Second

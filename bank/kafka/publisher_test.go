@@ -30,12 +30,12 @@ import (
 
 const partitions = 6
 
-// world is a broker and a registry, with what was published and answered.
+// world is a broker and a registry, with the published and the answered events.
 type world struct {
 	t        *testing.T
 	cluster  *kfake.Cluster
 	brokers  []string
-	options  []kgo.Opt // of the reading client
+	options  []kgo.Opt // options of the reading client
 	registry *srfake.Registry
 	schemaID int
 
@@ -55,7 +55,7 @@ func newWorld(t *testing.T, options ...kfake.Opt) *world {
 	return &world{t: t, cluster: cluster, brokers: cluster.ListenAddrs(), registry: registry, answers: make(map[string]error)}
 }
 
-// register does what the provisioning command does.
+// register registers the schemas as the provisioning command does.
 func (w *world) register() {
 	w.t.Helper()
 	client, err := sr.NewClient(sr.URLs(w.registry.URL()))
@@ -113,7 +113,7 @@ func (w *world) flush(p *Publisher) {
 	require.NoError(w.t, p.Flush(ctx))
 }
 
-// requireAnswered holds every publication to one answer without an error.
+// requireAnswered fails unless every publication has exactly one answer, without an error.
 func (w *world) requireAnswered(n int) {
 	w.t.Helper()
 	w.mutex.Lock()
@@ -125,7 +125,7 @@ func (w *world) requireAnswered(n int) {
 	}
 }
 
-// records returns all that is on the topic, each partition in its order.
+// records returns every record of the topic, each partition in its order.
 func (w *world) records(atLeast int) []*kgo.Record {
 	w.t.Helper()
 	client, err := kgo.NewClient(append([]kgo.Opt{
@@ -145,7 +145,7 @@ func (w *world) records(atLeast int) []*kgo.Record {
 	return records
 }
 
-// requireInOrder holds first occurrences of each account to 1, 2, 3 … up to last.
+// requireInOrder fails unless the first occurrences of each account are 1, 2, 3 … up to last.
 func (w *world) requireInOrder(records []*kgo.Record, accounts int, last int64) {
 	w.t.Helper()
 	seen := make(map[string]int64)
@@ -203,8 +203,7 @@ func TestEachKeyKeepsItsOrder(t *testing.T) {
 	require.Greater(t, p.Stats().Groups, int64(accounts*each/100-1))
 }
 
-// failing answers some produce requests with an error instead of writing, or
-// after writing.
+// failing answers some produce requests with an error, either instead of writing or after writing.
 func failing(w *world, code int16, every, times int64) *atomic.Int64 {
 	var seen, failed atomic.Int64
 	w.cluster.ControlKey(int16(kmsg.Produce), func(request kmsg.Request) (kmsg.Response, error, bool) {
@@ -230,7 +229,7 @@ func failing(w *world, code int16, every, times int64) *atomic.Int64 {
 	return &failed
 }
 
-func TestWhateverTheBrokerAnswersNothingIsLostAndNothingOvertakes(t *testing.T) {
+func TestAfterAnyBrokerErrorNoEventIsLostOrOvertaken(t *testing.T) {
 	for _, code := range []*kerr.Error{
 		kerr.NotLeaderForPartition, kerr.NotEnoughReplicas, kerr.RequestTimedOut, kerr.UnknownTopicOrPartition,
 		kerr.CorruptMessage, kerr.MessageTooLarge, kerr.InvalidRecord, kerr.TopicAuthorizationFailed,
@@ -257,8 +256,8 @@ func TestWhateverTheBrokerAnswersNothingIsLostAndNothingOvertakes(t *testing.T) 
 	}
 }
 
-func TestBrokerThatComesAndGoes(t *testing.T) {
-	// One broker on one port that forgets nothing while it is away.
+func TestABrokerThatRestartsLosesNothing(t *testing.T) {
+	// One broker on one port that keeps its data while it is away.
 	folder := t.TempDir()
 	w := newWorld(t, kfake.DataDir(folder), kfake.SyncWrites())
 	w.register()
@@ -271,7 +270,7 @@ func TestBrokerThatComesAndGoes(t *testing.T) {
 	for sequence := range int64(each) {
 		if sequence%(each/outages) == each/outages/2 {
 			w.cluster.Close()
-			for account := range byte(accounts) { // somebody goes on publishing
+			for account := range byte(accounts) { // publishing goes on
 				w.publish(t.Context(), p, eventOf(account+100, sequence))
 			}
 			w.cluster, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(port), kfake.DataDir(folder),
@@ -291,7 +290,7 @@ func TestBrokerThatComesAndGoes(t *testing.T) {
 	w.requireInOrder(records, accounts, each)
 }
 
-func TestTopicThatIsNotThereYetIsWaitedFor(t *testing.T) {
+func TestPublishingWaitsForATopicThatDoesNotExistYet(t *testing.T) {
 	w := newWorld(t)
 	w.register()
 	require.NoError(t, w.cluster.DeleteTopic(Topic("001")))
@@ -308,15 +307,15 @@ func TestTopicThatIsNotThereYetIsWaitedFor(t *testing.T) {
 	w.requireInOrder(w.records(10), 1, 10)
 }
 
-// front stands before the registry: it answers with errors while told to, counts
-// the questions and lets nothing be registered.
-type front struct {
+// registryProxy stands in front of the registry. It answers with errors while told to, counts the
+// requests and lets no schema be registered.
+type registryProxy struct {
 	http.Handler
 	away  atomic.Bool
 	asked atomic.Int64
 }
 
-func (f *front) ServeHTTP(out http.ResponseWriter, in *http.Request) {
+func (f *registryProxy) ServeHTTP(out http.ResponseWriter, in *http.Request) {
 	f.asked.Add(1)
 	switch {
 	case f.away.Load():
@@ -328,7 +327,7 @@ func (f *front) ServeHTTP(out http.ResponseWriter, in *http.Request) {
 	}
 }
 
-func TestTopicThatIsMadeAnewIsPublishedTo(t *testing.T) {
+func TestPublishingGoesOnWithATopicThatWasMadeAgain(t *testing.T) {
 	w := newWorld(t)
 	w.register()
 	p := w.open(nil)
@@ -344,12 +343,12 @@ func TestTopicThatIsMadeAnewIsPublishedTo(t *testing.T) {
 	w.requireInOrder(w.records(10), 1, 10)
 }
 
-func TestRegistryAway(t *testing.T) {
+func TestPublishingWaitsForARegistryThatIsAway(t *testing.T) {
 	w := newWorld(t)
 	w.register()
 	target, err := url.Parse(w.registry.URL())
 	require.NoError(t, err)
-	f := &front{Handler: httputil.NewSingleHostReverseProxy(target)}
+	f := &registryProxy{Handler: httputil.NewSingleHostReverseProxy(target)}
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
 	f.away.Store(true)
@@ -373,7 +372,7 @@ func TestRegistryAway(t *testing.T) {
 	w.requireInOrder(w.records(20), 1, 20)
 }
 
-func TestSchemaThatIsNotRegisteredYetIsWaitedFor(t *testing.T) {
+func TestPublishingWaitsForASchemaThatIsNotRegisteredYet(t *testing.T) {
 	w := newWorld(t)
 	p := w.open(nil)
 	w.publish(t.Context(), p, eventOf(1, 1))
@@ -387,7 +386,7 @@ func TestSchemaThatIsNotRegisteredYetIsWaitedFor(t *testing.T) {
 }
 
 func TestFullPublisherBlocksUntilTheContextEnds(t *testing.T) {
-	w := newWorld(t) // nothing registered: nothing leaves
+	w := newWorld(t) // no schema is registered, so no event leaves
 	p := w.open(func(c *PublisherConfig) { c.MaxWaiting = 10 })
 	w.publish(t.Context(), p, eventOf(1, 1))
 	require.Eventually(t, func() bool { return p.Stats().SchemaMissing }, time.Minute, time.Millisecond, "one is on its way")
@@ -400,7 +399,7 @@ func TestFullPublisherBlocksUntilTheContextEnds(t *testing.T) {
 	require.ErrorIs(t, w.answer("1:12"), context.DeadlineExceeded)
 	require.Equal(t, 11, p.Stats().Pending)
 
-	// What follows must not overtake it.
+	// Later events must not overtake it.
 	w.register()
 	require.Eventually(t, func() bool { return p.Stats().Pending == 0 }, time.Minute, time.Millisecond)
 	w.publish(t.Context(), p, eventOf(1, 13))
@@ -413,7 +412,7 @@ func TestFullPublisherBlocksUntilTheContextEnds(t *testing.T) {
 	w.requireInOrder(w.records(13), 1, 13)
 }
 
-// answer takes back the answer for a body, so that it may be published again.
+// answer removes the answer for a body, so that it may be published again.
 func (w *world) answer(body string) error {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
@@ -422,7 +421,7 @@ func (w *world) answer(body string) error {
 	return err
 }
 
-func TestEventThatFitsNoRecordIsRefused(t *testing.T) {
+func TestAnEventThatFitsNoRecordIsRefused(t *testing.T) {
 	w := newWorld(t)
 	w.register()
 	p := w.open(nil)
@@ -474,7 +473,7 @@ func TestCloseAnswersEverything(t *testing.T) {
 	}
 }
 
-func TestConfigurationThatCannotBeRight(t *testing.T) {
+func TestAConfigurationThatCannotBeUsedIsAnError(t *testing.T) {
 	_, err := NewPublisher(PublisherConfig{Code: "001", Brokers: []string{"127.0.0.1:notaport"}, RegistryURL: "http://127.0.0.1:1"})
 	require.Error(t, err)
 }

@@ -14,14 +14,14 @@ import (
 	"codebank.dev/schemas"
 )
 
-// schemaFolder is where the schemas of a bank's events are.
+// schemaFolder is the folder of the schemas of a bank's events.
 const schemaFolder = "transactions"
 
-// registryTimeout bounds one question to the registry.
+// registryTimeout limits one request to the registry.
 const registryTimeout = 5 * time.Second
 
-// schemaIDs answers the registry's ids of our schema versions. An id is asked for
-// once: ids never change. It belongs to one goroutine.
+// schemaIDs returns the registry's ids of our schema versions. It asks for each id once, because
+// ids never change. It belongs to one goroutine.
 type schemaIDs struct {
 	registry *sr.Client
 	subject  string
@@ -49,11 +49,11 @@ func newSchemaIDs(config *PublisherConfig, folder, subject string) (*schemaIDs, 
 	return ids, nil
 }
 
-// errUnknownVersion says that an event was written with a schema that this
-// programme does not have: a newer programme wrote it and has to publish it.
-var errUnknownVersion = errors.New("kafka: schema version unknown to this programme")
+// errUnknownVersion says that an event was written with a schema version that this program does not
+// have: a newer program wrote the event and has to publish it.
+var errUnknownVersion = errors.New("kafka: schema version unknown to this program")
 
-// lookUp asks the registry for the id of a version. It never registers anything.
+// lookUp asks the registry for the id of a version. It never registers a schema.
 func (s *schemaIDs) lookUp(ctx context.Context, version int) (uint32, error) {
 	text, ok := s.texts[version]
 	if !ok {
@@ -67,23 +67,23 @@ func (s *schemaIDs) lookUp(ctx context.Context, version int) (uint32, error) {
 	return uint32(found.ID), nil
 }
 
-// schemaID returns the registry's id of a version, waiting for a registry that is
-// away or does not know it yet; false when the publisher is closed first.
+// schemaID returns the registry's id of a version. It waits while the registry is away or does not
+// know the schema yet; false when the publisher is closed first.
 func (p *Publisher) schemaID(version int) (uint32, bool) {
 	if id, ok := p.ids.known[version]; ok {
 		return id, true
 	}
 	wait := backoff{shortest: 100 * time.Millisecond, longest: 5 * time.Second}
-	for told := ""; p.life.Err() == nil; wait.pause(p.life) {
-		id, err := p.ids.lookUp(p.life, version)
+	for logged := ""; p.ctx.Err() == nil; wait.sleep(p.ctx) {
+		id, err := p.ids.lookUp(p.ctx, version)
 		if err == nil {
 			p.stats.schemaMissing.Store(false)
 			p.logger.Info("schema found", slog.Int("version", version), slog.Uint64("id", uint64(id)))
 			return id, true
 		}
 		p.stats.schemaMissing.Store(true)
-		if reason := whyMissing(err); reason != told && p.life.Err() == nil {
-			told = reason
+		if reason := whyMissing(err); reason != logged && p.ctx.Err() == nil {
+			logged = reason
 			p.logger.Warn("events wait: "+reason, slog.String("subject", p.ids.subject),
 				slog.Int("version", version), slog.Any("error", err))
 		}
@@ -91,7 +91,7 @@ func (p *Publisher) schemaID(version int) (uint32, bool) {
 	return 0, false
 }
 
-// whyMissing says in words what has to happen before a schema is found.
+// whyMissing says what has to happen before a schema is found.
 func whyMissing(err error) string {
 	var answer *sr.ResponseError
 	switch {
@@ -104,11 +104,11 @@ func whyMissing(err error) string {
 	}
 }
 
-// backoff gives pauses that double from the shortest to the longest.
+// backoff waits for times that double from the shortest to the longest.
 type backoff struct{ shortest, longest, current time.Duration }
 
-// pause waits, or returns when ctx ends.
-func (b *backoff) pause(ctx context.Context) {
+// sleep waits, or returns when ctx ends.
+func (b *backoff) sleep(ctx context.Context) {
 	b.current = min(max(2*b.current, b.shortest), b.longest)
 	timer := time.NewTimer(b.current*3/4 + rand.N(b.current/2))
 	defer timer.Stop()

@@ -12,7 +12,7 @@ import (
 	"codebank.dev/schemas"
 )
 
-// symbolsOf returns the symbols of every enum in the newest schema, by the enum's name.
+// symbolsOf returns the symbols of every enum in the newest schema, by the name of the enum.
 func symbolsOf(t *testing.T) map[string][]string {
 	t.Helper()
 	versions, err := schemas.Schemas(schemaFolder)
@@ -42,7 +42,7 @@ func symbolsOf(t *testing.T) map[string][]string {
 	return found
 }
 
-// namesOf returns UNKNOWN and the names of a kind's values from 1 on, up to where they end.
+// namesOf returns UNKNOWN and the names of all values of a type, from 1 on.
 func namesOf[T interface {
 	~uint8
 	fmt.Stringer
@@ -57,7 +57,7 @@ func namesOf[T interface {
 func TestBankAndSchemaHaveTheSameSymbols(t *testing.T) {
 	var statuses []string
 	for _, name := range namesOf(bank.Approved) {
-		if name != bank.Voided.String() { // it makes no event
+		if name != bank.Voided.String() { // it has no event
 			statuses = append(statuses, name)
 		}
 	}

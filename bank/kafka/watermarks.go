@@ -16,15 +16,15 @@ import (
 	"codebank.dev/schemas/event"
 )
 
-// watermarkFolder is where the schema of watermarks is.
+// watermarkFolder is the folder of the schema of watermarks.
 const watermarkFolder = "watermarks"
 
-// watermarkTimeout bounds the publishing of one watermark.
+// watermarkTimeout limits the publishing of one watermark.
 const watermarkTimeout = 5 * time.Second
 
-// Watermarks implements bank.WatermarkPublisher with a client of its own, so that a
-// watermark never stands in the way of an event. It takes the Publisher's
-// configuration. One call at a time; end it with Close.
+// Watermarks implements bank.WatermarkPublisher with a client of its own, so that no event waits
+// for a watermark. It takes the configuration of the Publisher. It allows one call at a time; end
+// it with Close.
 type Watermarks struct {
 	config PublisherConfig
 	topic  string
@@ -35,12 +35,12 @@ type Watermarks struct {
 
 var _ bank.WatermarkPublisher = (*Watermarks)(nil)
 
-// WatermarkTopic returns the topic that tells how far a bank's transaction events are
+// WatermarkTopic returns the topic that tells up to which time a bank's transaction events are
 // complete.
 func WatermarkTopic(code bank.Code) string { return "bank-" + string(code) + ".watermarks.v1" }
 
-// NewWatermarks returns a publisher of watermarks. Broker and registry need not be
-// there; an error means that the configuration cannot be right.
+// NewWatermarks returns a publisher of watermarks. Broker and registry need not answer. An error
+// means that the configuration cannot be used.
 func NewWatermarks(config PublisherConfig) (*Watermarks, error) {
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
@@ -53,9 +53,9 @@ func NewWatermarks(config PublisherConfig) (*Watermarks, error) {
 	options := []kgo.Opt{
 		kgo.SeedBrokers(config.Brokers...),
 		kgo.ClientID("codebank-watermarks"),
-		// The k-th partition of one topic speaks of the k-th of the other.
+		// The k-th partition of this topic describes the k-th partition of the events' topic.
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
-		// A late watermark is worth nothing: the next one says more.
+		// A late watermark is worth nothing, because the next one says more.
 		kgo.RecordDeliveryTimeout(watermarkTimeout),
 		kgo.DisableClientMetrics(),
 	}
@@ -69,11 +69,11 @@ func NewWatermarks(config PublisherConfig) (*Watermarks, error) {
 	return w, nil
 }
 
-// Close ends the client; what is not sent is not sent.
+// Close ends the client. A watermark that was not sent yet is dropped.
 func (w *Watermarks) Close() { w.client.Close() }
 
-// PublishWatermark implements bank.WatermarkPublisher. The end of every partition is
-// asked of the broker: whatever was acknowledged before the call stands below it.
+// PublishWatermark implements bank.WatermarkPublisher. It asks the broker for the end of every
+// partition: every event that was acknowledged before the call is below that end.
 func (w *Watermarks) PublishWatermark(ctx context.Context, completeTo time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, watermarkTimeout)
 	defer cancel()
@@ -96,7 +96,7 @@ func (w *Watermarks) PublishWatermark(ctx context.Context, completeTo time.Time)
 	return nil
 }
 
-// records makes a watermark of every partition.
+// records makes one watermark for every partition.
 func (w *Watermarks) records(ctx context.Context, schemaID uint32, completeTo time.Time) ([]*kgo.Record, error) {
 	topic := Topic(w.config.Code)
 	ends, err := w.admin.ListEndOffsets(ctx, topic)

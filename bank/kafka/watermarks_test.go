@@ -13,7 +13,7 @@ import (
 	"codebank.dev/schemas/event"
 )
 
-// watermarks opens a publisher of watermarks; register says whether topic and schema are there.
+// watermarks opens a publisher of watermarks; register says whether topic and schema exist.
 func (w *world) watermarks(register bool) *Watermarks {
 	w.t.Helper()
 	if register {
@@ -39,7 +39,7 @@ func (w *world) registerWatermarks() {
 	require.NoError(w.t, err)
 }
 
-// readWatermarks returns n watermarks from the topic, by partition.
+// readWatermarks reads n watermarks from the topic and returns them by partition.
 func (w *world) readWatermarks(n int) map[int32][]event.Watermark {
 	w.t.Helper()
 	consumer, err := kgo.NewClient(kgo.SeedBrokers(w.brokers...), kgo.ConsumeTopics(WatermarkTopic("001")),
@@ -65,7 +65,7 @@ func (w *world) readWatermarks(n int) map[int32][]event.Watermark {
 	return read
 }
 
-func TestAWatermarkSpeaksOfEveryPartitionsEnd(t *testing.T) {
+func TestAWatermarkNamesTheEndOfEveryPartition(t *testing.T) {
 	w := newWorld(t)
 	w.register()
 	marks := w.watermarks(true)
@@ -96,7 +96,7 @@ func TestAWatermarkSpeaksOfEveryPartitionsEnd(t *testing.T) {
 	}
 }
 
-func TestAWatermarkThatCannotBePublishedIsAnErrorAndNotTheLast(t *testing.T) {
+func TestAFailedWatermarkIsAnErrorAndTheNextOneIsPublished(t *testing.T) {
 	w := newWorld(t)
 	marks := w.watermarks(false)
 	require.ErrorContains(t, marks.PublishWatermark(t.Context(), time.Now()), "not registered")

@@ -168,7 +168,7 @@ func checkAccess(info fs.FileInfo) error {
 		return errors.New("not a regular file")
 	}
 	allowed := fs.FileMode(0o600)
-	if ownedByAnotherRoot(info) {
+	if ownedByRoot(info) {
 		allowed = 0o640
 	}
 	if mode := info.Mode().Perm(); mode&^allowed != 0 {

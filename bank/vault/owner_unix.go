@@ -10,7 +10,7 @@ import (
 
 // ownedByAnotherRoot reports whether root owns the file and the process is not
 // root: then the group is how the file was given to it.
-func ownedByAnotherRoot(info fs.FileInfo) bool {
+func ownedByRoot(info fs.FileInfo) bool {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	return ok && stat.Uid == 0 && os.Geteuid() != 0
 }

@@ -104,7 +104,7 @@ func (v *Vault) Seal(number pan.Number, card bank.ID) (bank.Sealed, error) {
 	if !ok {
 		return bank.Sealed{}, ErrUnknownKey
 	}
-	ciphertext := aead.Seal(nil, nil, []byte(number.Reveal()), associated(v.primary, card))
+	ciphertext := aead.Seal(nil, nil, []byte(number.Reveal()), associatedData(v.primary, card))
 	return bank.Sealed{KeyID: v.primary, Ciphertext: ciphertext}, nil
 }
 
@@ -115,7 +115,7 @@ func (v *Vault) Open(sealed bank.Sealed, card bank.ID) (pan.Number, error) {
 	if !ok {
 		return pan.Number{}, ErrUnknownKey
 	}
-	digits, err := aead.Open(nil, nil, sealed.Ciphertext, associated(sealed.KeyID, card))
+	digits, err := aead.Open(nil, nil, sealed.Ciphertext, associatedData(sealed.KeyID, card))
 	if err != nil {
 		return pan.Number{}, ErrNotAuthentic
 	}
@@ -129,7 +129,7 @@ func (v *Vault) PrimaryKeyID() string { return v.primary }
 
 // associated is what a ciphertext is bound to besides its key: what it is, the
 // key's id and the card.
-func associated(keyID string, card bank.ID) []byte {
+func associatedData(keyID string, card bank.ID) []byte {
 	data := make([]byte, 0, 64)
 	data = append(data, "codebank.dev/pan\x00"...)
 	data = append(data, keyID...)

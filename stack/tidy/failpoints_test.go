@@ -23,7 +23,7 @@ var durableCalls = []string{
 	"bank/postgres:write",
 	// Kafka.
 	"Produce", "TryProduce", "ProduceSync", "CommitAllOffsets", "CommitOffsets", "CommitRecords", "CreateTopic", "CreateTopics",
-	"DeleteTopic", "DeleteTopics", "DeleteRecords", "AlterTopicConfigs", "CreatePartitions", "bank/kafka:takes",
+	"DeleteTopic", "DeleteTopics", "DeleteRecords", "AlterTopicConfigs", "CreatePartitions", "bank/kafka:bufferGroup",
 	// The registry.
 	"RegisterSchema", "CreateSchema", "SetCompatibility", "DeleteSubject", "DeleteSchema",
 	// Files.
@@ -33,7 +33,7 @@ var durableCalls = []string{
 // excusedSteps are functions, and folders, whose steps need no failpoint of their own.
 var excusedSteps = map[string]string{
 	"bank/postgres write":             "is the step itself; Execute and requeue have the points around it",
-	"bank/kafka takes":                "buffers only; send has the points around it",
+	"bank/kafka bufferGroup":          "buffers only; send has the points around it",
 	"platform/migrate Up":             "its callers have the point",
 	"bank/vault replaceKeyFile":       "no program calls it: keys are rotated by code that is not written yet",
 	"operations/kibana export":        "reads by POST",
