@@ -6,22 +6,22 @@ import (
 	"codebank.dev/platform/pan"
 )
 
-// serviceCode is what takes the place of a service code when the code is printed
-// on a card instead of written on its stripe.
+// serviceCode takes the place of the service code, as in a code that is printed on a card and not
+// written on its stripe.
 const serviceCode = "000"
 
 // CVV derives a card's security code: 4 digits for AMEX, 3 for the others.
 //
-// Schemes derive a code from number, expiry, service code and a pair of DES keys,
-// and read decimal digits off the result. This is the same shape with a modern
-// primitive: HMAC-SHA-256 under the cvv key over
+// Schemes derive the code from number, expiry, service code and a pair of DES keys, and take
+// decimal digits from the result. This is the same scheme with a modern primitive: HMAC-SHA-256
+// with the cvv key over
 //
 //	number ":" YYYYMM ":" "000" ":" block
 //
-// with block counting from 0. Digits are read off the hash byte by byte: b mod 10
-// for b < 250; other bytes are skipped, for they would favour 0 to 5. When a hash
-// runs out of bytes the next block follows. Equal numbers with another expiry have
-// unrelated codes. One allocation, the code's own.
+// where block counts from 0. Each byte b of the hash gives the digit b mod 10 if b < 250. Other
+// bytes are skipped, because they would favour the digits 0 to 5. When a hash has no bytes left,
+// the next block follows. The same number with another expiry has an unrelated code. CVV makes one
+// allocation, for the code.
 func (v *Vault) CVV(number pan.Number, expiry pan.Expiry) pan.CVV {
 	length := number.Brand().CVVLength()
 	s := v.cvv.acquire()
@@ -47,8 +47,8 @@ func appendCVVInput(dst []byte, number pan.Number, expiry pan.Expiry, block int6
 	return strconv.AppendInt(dst, block, 10)
 }
 
-// decimalise fills digits from n on with unbiased digits read off source, and
-// returns how many are filled then.
+// decimalise writes unbiased digits from source into digits, beginning at n, and returns how many
+// digits are written then.
 func decimalise(digits []byte, n int, source []byte) int {
 	for _, b := range source {
 		if n == len(digits) {

@@ -19,18 +19,18 @@ import (
 const (
 	// keySize is the length of every key in bytes.
 	keySize = 32
-	// keyFileVersion is the format of the key file.
+	// keyFileVersion is the version of the key file's format.
 	keyFileVersion = 1
-	// maxKeyFile bounds what is read: hundreds of rotations.
+	// maxKeyFile is the largest key file that is read; it has room for hundreds of rotations.
 	maxKeyFile = 64 << 10
 )
 
-// ErrKeyFile says that a key file is missing something, is damaged, or is open to
-// others. The text around it says what; it never repeats the file's content.
+// ErrKeyFile says that a key file is incomplete, damaged or accessible to others. The text around
+// it names the fault and never repeats the content of the file.
 var ErrKeyFile = errors.New("vault: bad key file")
 
-// keyFile is the key file as JSON. It holds keys in clear: it stays in this file
-// and is never printed.
+// keyFile is the key file as JSON. It holds the keys in clear: it never leaves this source file and
+// is never printed.
 type keyFile struct {
 	Version     int       `json:"version"`
 	Primary     string    `json:"primary"`
@@ -45,9 +45,9 @@ type sealKey struct {
 	Key []byte `json:"key"`
 }
 
-// Load reads the key file at path. The file must be the user's own and closed to
-// group and others (0600); one of root's, as secret mounts make them, may be
-// readable by the group (0640). Errors wrap ErrKeyFile or the error of the file system.
+// Load reads the key file at path. The file must belong to the user, with no access for group and
+// others (0600). A file of root, as secret mounts make them, may be readable by the group (0640).
+// Errors wrap ErrKeyFile or the error of the file system.
 func Load(path string) (*Vault, error) {
 	keys, err := readKeyFile(path)
 	if err != nil {
@@ -56,29 +56,29 @@ func Load(path string) (*Vault, error) {
 	return newVault(keys)
 }
 
-// NewKeyFile makes a key file at path, mode 0600, with new keys. It appears whole
-// or not at all, and an existing file is never touched: the error then is fs.ErrExist.
-// reached is told of the points between durable steps; nil for none.
-func NewKeyFile(path string, reached failpoint.Hook) error {
+// NewKeyFile makes a key file with new keys at path, mode 0600. The file appears complete or not at
+// all. It never changes an existing file: then the error is fs.ErrExist. hook is called at the
+// points between durable steps; nil for none.
+func NewKeyFile(path string, hook failpoint.Hook) error {
 	keys, err := generateKeys()
 	if err != nil {
 		return err
 	}
-	// A link, unlike a rename, refuses a name that is taken.
+	// A link, unlike a rename, fails when the name exists.
 	err = writeKeyFile(path, keys, func(from, to string) error {
-		reached.At(KeysWritten)
+		hook.At(KeysWritten)
 		return os.Link(from, to)
 	})
 	if err != nil {
 		return err
 	}
-	reached.At(KeysPublished)
+	hook.At(KeysPublished)
 	return syncFolder(filepath.Dir(path))
 }
 
-// AddKey adds a new seal key to the key file and returns its id. It seals nothing
-// until SetPrimary names it: give the new file to every replica first, so that
-// each can open what any of them seals.
+// AddKey adds a new seal key to the key file and returns its id. The key seals nothing until
+// SetPrimary names it: first give the new file to every replica, so that each can open what any of
+// them seals.
 func AddKey(path string) (string, error) {
 	keys, err := readKeyFile(path)
 	if err != nil {
@@ -92,7 +92,7 @@ func AddKey(path string) (string, error) {
 	return key.ID, replaceKeyFile(path, keys)
 }
 
-// SetPrimary makes the key with this id the one that seals. Doing it again changes
+// SetPrimary makes the key with this id the one that seals. A second call with the same id changes
 // nothing. ErrUnknownKey when the file has no such key.
 func SetPrimary(path, id string) error {
 	keys, err := readKeyFile(path)
@@ -106,7 +106,7 @@ func SetPrimary(path, id string) error {
 	return replaceKeyFile(path, keys)
 }
 
-// replaceKeyFile puts keys in the place of those at path, whole or not at all.
+// replaceKeyFile replaces the file at path by one with these keys, completely or not at all.
 func replaceKeyFile(path string, keys *keyFile) error {
 	if err := writeKeyFile(path, keys, os.Rename); err != nil {
 		return err
@@ -134,7 +134,7 @@ func newSealKey() (sealKey, error) {
 	if _, err := rand.Read(secrets); err != nil {
 		return sealKey{}, err
 	}
-	// Ids are drawn, not counted: "k2" of one file must not pass for "k2" of another.
+	// Ids are random, not counted: "k2" of one file must not pass for "k2" of another.
 	return sealKey{ID: hex.EncodeToString(secrets[keySize:]), Key: secrets[:keySize]}, nil
 }
 
@@ -172,13 +172,13 @@ func checkAccess(info fs.FileInfo) error {
 		allowed = 0o640
 	}
 	if mode := info.Mode().Perm(); mode&^allowed != 0 {
-		return fmt.Errorf("mode %04o lets others at the keys; make it %04o", mode, allowed)
+		return fmt.Errorf("mode %04o gives others access to the keys; make it %04o", mode, allowed)
 	}
 	return nil
 }
 
-// parseKeyFile returns the keys in data. Its errors tell where and what kind,
-// never what is written there.
+// parseKeyFile returns the keys in data. Its errors name the place and the kind of a fault, never
+// the content.
 func parseKeyFile(data []byte) (*keyFile, error) {
 	if len(data) > maxKeyFile {
 		return nil, fmt.Errorf("longer than %d bytes", maxKeyFile)
@@ -190,13 +190,13 @@ func parseKeyFile(data []byte) (*keyFile, error) {
 		return nil, fmt.Errorf("not a key file: malformed near byte %d of %d", decoder.InputOffset(), len(data))
 	}
 	if _, err := decoder.Token(); err != io.EOF {
-		return nil, errors.New("not a key file: something follows the keys")
+		return nil, errors.New("not a key file: there is data after the keys")
 	}
 	return keys, keys.check()
 }
 
-// check holds the keys to their lengths, their ids and to being different: two
-// equal ones are a copying mistake that would join what must stay apart.
+// check checks the length and the id of each key, and that no two keys are equal: equal keys are a
+// copying mistake, with which one answer would help against another.
 func (k *keyFile) check() error {
 	if k.Version != keyFileVersion {
 		return fmt.Errorf("version %d, want %d", k.Version, keyFileVersion)
@@ -235,15 +235,15 @@ func isKeyID(id string) bool {
 	return id != "" && len(id) <= 32
 }
 
-// writeKeyFile writes keys beside path and puts the whole file in place with
-// publish, which is durable once the folder is flushed.
+// writeKeyFile writes the keys into a file beside path and calls publish to give the complete file
+// its name. The name is durable once the folder is flushed.
 func writeKeyFile(path string, keys *keyFile, publish func(from, to string) error) error {
 	data, err := json.MarshalIndent(keys, "", "  ")
 	if err != nil {
 		return fmt.Errorf("vault: key file: %w", err)
 	}
 	folder := filepath.Dir(path)
-	// CreateTemp makes the file 0600, whatever the umask.
+	// CreateTemp makes the file with mode 0600, whatever the umask.
 	file, err := os.CreateTemp(folder, ".vault-*")
 	if err != nil {
 		return fmt.Errorf("vault: key file: %w", err)
@@ -260,7 +260,7 @@ func writeKeyFile(path string, keys *keyFile, publish func(from, to string) erro
 	return nil
 }
 
-// syncFolder makes the new name survive a power cut.
+// syncFolder flushes a folder, so that a new name survives a power failure.
 func syncFolder(folder string) error {
 	dir, err := os.Open(folder)
 	if err != nil {
@@ -273,10 +273,10 @@ func syncFolder(folder string) error {
 	return nil
 }
 
-// The points of writing a key file, which bankctl does.
+// The failpoints of writing a key file, which bankctl does.
 const (
-	// KeysWritten: a key file is written under another name and flushed.
+	// KeysWritten: the key file is written under a temporary name and flushed.
 	KeysWritten failpoint.Point = "keys-written"
-	// KeysPublished: the key file has its name, the folder is not flushed.
+	// KeysPublished: the key file has its name; the folder is not flushed.
 	KeysPublished failpoint.Point = "keys-published"
 )

@@ -22,7 +22,7 @@ func newFile(t *testing.T) string {
 	return path
 }
 
-func TestKeyFileOutlivesTheProcess(t *testing.T) {
+func TestAKeyFileWorksAfterARestart(t *testing.T) {
 	path := newFile(t)
 	info, err := os.Stat(path)
 	require.NoError(t, err)
@@ -56,7 +56,7 @@ func TestKeyFileIsNeverOverwritten(t *testing.T) {
 	require.Len(t, entries, 1, "nothing else is left behind")
 }
 
-func TestOfManyMakersOneMakesTheFile(t *testing.T) {
+func TestOneOfManyConcurrentMakersMakesTheFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "vault.json")
 	var group sync.WaitGroup
 	results := make(chan error, 8)
@@ -129,7 +129,7 @@ func TestRotationSealsWithTheNewKeyAndOpensTheOld(t *testing.T) {
 	require.Equal(t, fs.FileMode(0o600), info.Mode().Perm())
 }
 
-func TestFileOpenToOthersIsRefused(t *testing.T) {
+func TestAKeyFileThatOthersCanReadIsRefused(t *testing.T) {
 	for _, mode := range []fs.FileMode{0o604, 0o640, 0o660, 0o644, 0o700, 0o777} {
 		t.Run(mode.String(), func(t *testing.T) {
 			path := newFile(t)
@@ -144,7 +144,7 @@ func TestFileOpenToOthersIsRefused(t *testing.T) {
 	}
 }
 
-func TestFileThatIsNoFile(t *testing.T) {
+func TestAPathThatIsNotARegularFileIsRefused(t *testing.T) {
 	folder := t.TempDir()
 	_, err := Load(filepath.Join(folder, "absent.json"))
 	require.ErrorIs(t, err, fs.ErrNotExist)
@@ -155,7 +155,7 @@ func TestFileThatIsNoFile(t *testing.T) {
 	require.ErrorIs(t, NewKeyFile(filepath.Join(folder, "absent", "vault.json"), nil), fs.ErrNotExist)
 }
 
-func TestDamagedFileIsRefused(t *testing.T) {
+func TestADamagedKeyFileIsRefused(t *testing.T) {
 	good, err := json.Marshal(fixedKeys())
 	require.NoError(t, err)
 	edit := func(change func(*keyFile)) string {
@@ -171,7 +171,7 @@ func TestDamagedFileIsRefused(t *testing.T) {
 		{"not JSON", "-----BEGIN KEY-----", "malformed"},
 		{"not base64", strings.Replace(string(good), "AQEB", "A!EB", 1), "malformed"},
 		{"a field too many", strings.Replace(string(good), `"version"`, `"secret":1,"version"`, 1), "malformed"},
-		{"something after", string(good) + string(good), "follows"},
+		{"something after", string(good) + string(good), "data after"},
 		{"too long", string(good) + strings.Repeat(" ", maxKeyFile), "longer"},
 		{"another version", edit(func(k *keyFile) { k.Version = 2 }), "version 2"},
 		{"short key", edit(func(k *keyFile) { k.Lookup = k.Lookup[:31] }), "key lookup has 31 bytes"},

@@ -7,8 +7,8 @@ import (
 	"sync"
 )
 
-// mac is HMAC-SHA-256 under one key. States are kept, for preparing one costs
-// two of the four hash blocks of a short message and several allocations.
+// mac is HMAC-SHA-256 with one key. It keeps prepared states, because preparing one costs two of
+// the four hash blocks of a short message and several allocations.
 type mac struct{ states sync.Pool }
 
 type macState struct {
@@ -29,10 +29,10 @@ func newMAC(key []byte) *mac {
 	return m
 }
 
-// acquire returns a state with empty input that no one else uses.
+// acquire returns a state with empty input for exclusive use.
 func (m *mac) acquire() *macState { return m.states.Get().(*macState) }
 
-// release wipes the state's input, gives it back and returns its last output.
+// release wipes the state's input, returns the state to the pool and returns its last output.
 func (m *mac) release(s *macState) [32]byte {
 	sum := [32]byte(s.output)
 	clear(s.input)

@@ -4,5 +4,5 @@ package vault
 
 import "io/fs"
 
-// ownedByAnotherRoot is false where files have no owner by number.
-func ownedByAnotherRoot(fs.FileInfo) bool { return false }
+// ownedByRoot is false on systems where files have no numeric owner.
+func ownedByRoot(fs.FileInfo) bool { return false }

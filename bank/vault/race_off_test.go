@@ -2,5 +2,5 @@
 
 package vault
 
-// allocationsAllowed is what a pool that keeps its states costs.
+// allocationsAllowed is the cost of a pool that keeps its states.
 const allocationsAllowed = 0.0

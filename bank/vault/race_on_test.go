@@ -2,5 +2,5 @@
 
 package vault
 
-// allocationsAllowed is what a pool that drops states at random may cost.
+// allocationsAllowed is the cost of a pool that drops states at random.
 const allocationsAllowed = 20.0

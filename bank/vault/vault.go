@@ -1,20 +1,26 @@
-// Package vault holds the bank's keys and is the one place that handles card
-// numbers in clear. It seals a number to its card, finds a card by its number
-// without knowing the number, derives security codes and fingerprints requests.
-// It is pure computation on keys that were loaded once from a file.
+// Package vault holds the bank's keys. It is the only package that handles card numbers in clear:
+// it seals a number for its card, finds a card by its number through a keyed hash, derives security
+// codes and fingerprints requests. It is pure computation with keys that were loaded once from a
+// file.
 //
-// Four keys with one purpose each, so that no answer of one helps against another:
+// There are four keys with one purpose each, so that no answer of one helps against another:
 //
-//   - seal: AES-256-GCM with a random nonce, several keys by id; the primary one
+//   - seal: AES-256-GCM with a random nonce; several keys, each with an id. The primary one
 //     seals, all of them open. 2³² numbers per key are safe by NIST SP 800-38D.
-//   - lookup: HMAC-SHA-256 over the digits. Changing it means computing every lookup again.
-//   - fingerprint: HMAC-SHA-256 over a canonical request. Never changes.
-//   - cvv: see [Vault.CVV]. Changing it changes the code of every card.
+//   - lookup: HMAC-SHA-256 over the digits. A new key means computing every lookup again.
+//   - fingerprint: HMAC-SHA-256 over a canonical request. This key never changes.
+//   - cvv: see [Vault.CVV]. A new key changes the code of every card.
 //
-// The primitives are those of the standard library, not a keyset library: its
-// AEAD draws nonces itself, the key id is a column of its own (so that what is left
-// under an old key is a query), and keyed hashes keep their prepared state, which
-// the purchase path needs.
+// The primitives come from the standard library, not from a keyset library. Its AEAD draws nonces
+// itself. The key id is a column of its own, so that a query finds the numbers under an old key.
+// The keyed hashes keep their prepared state, which the path of a purchase needs.
+//
+// The files, in reading order:
+//
+//	vault.go    seal, open, lookup and fingerprint
+//	mac.go      HMAC-SHA-256 with prepared states
+//	cvv.go      security codes
+//	keyfile.go  load, make and rotate the keys; owner_*.go checks who owns the file
 package vault
 
 import (
@@ -28,7 +34,7 @@ import (
 	"codebank.dev/platform/pan"
 )
 
-// The errors of opening. They never carry what was sealed.
+// The errors of Open. They never contain the sealed number.
 var (
 	// ErrUnknownKey says that the number was sealed with a key that is not in the key file.
 	ErrUnknownKey = errors.New("vault: sealed with an unknown key")
@@ -36,11 +42,11 @@ var (
 	ErrNotAuthentic = errors.New("vault: ciphertext altered or of another card")
 )
 
-// masked is what a Vault looks like in print.
+// masked is how a Vault is printed.
 const masked = "vault(masked)"
 
-// Vault implements bank.Vault. Make one with Load or Generate; the zero Vault has
-// no keys. It never changes after that and is safe for concurrent use.
+// Vault implements bank.Vault. Make one with Load or Generate; the zero Vault has no keys. It never
+// changes after that and is safe for concurrent use.
 type Vault struct {
 	primary     string
 	seals       map[string]cipher.AEAD
@@ -71,8 +77,8 @@ func newVault(keys *keyFile) (*Vault, error) {
 	return v, nil
 }
 
-// Generate returns a Vault with new keys that end with the process: for tests and
-// for stores that end with it too.
+// Generate returns a Vault with new keys that end with the process: for tests, and for stores that
+// end with the process too.
 func Generate() (*Vault, error) {
 	keys, err := generateKeys()
 	if err != nil {
@@ -81,8 +87,8 @@ func Generate() (*Vault, error) {
 	return newVault(keys)
 }
 
-// Lookup returns the keyed hash under which a number is found: HMAC-SHA-256 of its
-// digits. It makes no garbage.
+// Lookup returns the keyed hash by which a number is found: HMAC-SHA-256 of its digits. It
+// allocates nothing.
 func (v *Vault) Lookup(number pan.Number) [32]byte {
 	s := v.lookup.acquire()
 	s.input = append(s.input, number.Reveal()...)
@@ -90,15 +96,15 @@ func (v *Vault) Lookup(number pan.Number) [32]byte {
 	return v.lookup.release(s)
 }
 
-// Fingerprint returns HMAC-SHA-256 of a canonical request. It makes no garbage.
+// Fingerprint returns HMAC-SHA-256 of a canonical request. It allocates nothing.
 func (v *Vault) Fingerprint(canonical []byte) [32]byte {
 	s := v.fingerprint.acquire()
 	s.sumOf(canonical)
 	return v.fingerprint.release(s)
 }
 
-// Seal encrypts a number with the primary key, bound to its card: it opens for the
-// same card only. The same number sealed twice gives different ciphertexts.
+// Seal encrypts a number with the primary key and binds it to its card: it opens for the same card
+// only. The same number sealed twice gives different ciphertexts.
 func (v *Vault) Seal(number pan.Number, card bank.ID) (bank.Sealed, error) {
 	aead, ok := v.seals[v.primary]
 	if !ok {
@@ -108,8 +114,8 @@ func (v *Vault) Seal(number pan.Number, card bank.ID) (bank.Sealed, error) {
 	return bank.Sealed{KeyID: v.primary, Ciphertext: ciphertext}, nil
 }
 
-// Open decrypts what Seal made for the same card, with this or an earlier primary
-// key. Errors: ErrUnknownKey, ErrNotAuthentic.
+// Open decrypts a number that Seal made for the same card, with this or an earlier primary key.
+// Errors: ErrUnknownKey, ErrNotAuthentic.
 func (v *Vault) Open(sealed bank.Sealed, card bank.ID) (pan.Number, error) {
 	aead, ok := v.seals[sealed.KeyID]
 	if !ok {
@@ -123,12 +129,12 @@ func (v *Vault) Open(sealed bank.Sealed, card bank.ID) (pan.Number, error) {
 	return pan.Parse(string(digits))
 }
 
-// PrimaryKeyID returns the id of the key that Seal uses, for finding what is still
-// sealed with another one.
+// PrimaryKeyID returns the id of the key that Seal uses. With it a query finds the numbers under
+// other keys.
 func (v *Vault) PrimaryKeyID() string { return v.primary }
 
-// associated is what a ciphertext is bound to besides its key: what it is, the
-// key's id and the card.
+// associatedData is the additional data to which a ciphertext is bound: its purpose, the key's id
+// and the card.
 func associatedData(keyID string, card bank.ID) []byte {
 	data := make([]byte, 0, 64)
 	data = append(data, "codebank.dev/pan\x00"...)
@@ -137,17 +143,17 @@ func associatedData(keyID string, card bank.ID) []byte {
 	return append(data, card[:]...)
 }
 
-// String tells nothing.
+// String reveals nothing.
 func (v Vault) String() string { return masked }
 
-// GoString tells nothing.
+// GoString reveals nothing.
 func (v Vault) GoString() string { return masked }
 
-// Format tells nothing, whatever the verb.
+// Format reveals nothing, whatever the verb.
 func (v Vault) Format(s fmt.State, _ rune) { fmt.Fprint(s, masked) }
 
-// LogValue tells nothing.
+// LogValue reveals nothing.
 func (v Vault) LogValue() slog.Value { return slog.StringValue(masked) }
 
-// MarshalText tells nothing.
+// MarshalText reveals nothing.
 func (v Vault) MarshalText() ([]byte, error) { return []byte(masked), nil }

@@ -29,7 +29,7 @@ func numberOf(t testing.TB, digits string) pan.Number {
 	return p
 }
 
-// fixedKeys are keys that vectors were computed with by another implementation.
+// fixedKeys are keys whose test vectors were computed by another implementation.
 func fixedKeys() *keyFile {
 	return &keyFile{
 		Version: 1, Primary: "first",
@@ -47,7 +47,7 @@ func fixedVault(t testing.TB) *Vault {
 	return v
 }
 
-func TestHashesAreThoseOfAnotherImplementation(t *testing.T) {
+func TestHashesEqualThoseOfAnotherImplementation(t *testing.T) {
 	v := fixedVault(t)
 	for range 3 { // a kept state must answer like a new one
 		lookup := v.Lookup(numberOf(t, visa))
@@ -57,7 +57,7 @@ func TestHashesAreThoseOfAnotherImplementation(t *testing.T) {
 	}
 }
 
-func TestSecurityCodeFollowsNumberAndExpiry(t *testing.T) {
+func TestSecurityCodeDependsOnNumberAndExpiry(t *testing.T) {
 	v := fixedVault(t)
 	for _, c := range []struct {
 		rule, number string
@@ -93,13 +93,13 @@ func TestSecurityCodeFavoursNoDigit(t *testing.T) {
 		for _, n := range counts[place] {
 			chiSquare += (float64(n) - expected) * (float64(n) - expected) / expected
 		}
-		// 9 degrees of freedom: 27.9 is passed by chance once in a thousand; the keys are
+		// With 9 degrees of freedom, 27.9 is exceeded by chance once in a thousand. The keys are
 		// fixed, so this test always sees the same figures.
 		require.Less(t, chiSquare, 27.9, "place %d: %v", place, counts[place])
 	}
 }
 
-func TestDecimaliseSkipsWhatWouldBias(t *testing.T) {
+func TestDecimaliseSkipsBiasedBytes(t *testing.T) {
 	digits := []byte("???")
 	n := decimalise(digits, 0, []byte{255, 250, 249, 251, 7})
 	require.Equal(t, 2, n)
@@ -130,7 +130,7 @@ func TestSealOpensForItsCardOnly(t *testing.T) {
 	require.ErrorIs(t, err, ErrNotAuthentic)
 }
 
-func TestEveryAlteredByteIsSeen(t *testing.T) {
+func TestEveryAlteredByteIsDetected(t *testing.T) {
 	v := fixedVault(t)
 	card := bank.ID{1}
 	sealed, err := v.Seal(numberOf(t, visa), card)
@@ -148,7 +148,7 @@ func TestEveryAlteredByteIsSeen(t *testing.T) {
 func TestCiphertextIsBoundToItsKeyID(t *testing.T) {
 	keys := fixedKeys()
 	keys.Seal = append(keys.Seal, sealKey{ID: "second", Key: keys.Seal[0].Key})
-	v, err := newVault(keys) // the same key under two names; a key file refuses that
+	v, err := newVault(keys) // the same key under two ids, which a key file does not allow
 	require.NoError(t, err)
 	sealed, err := v.Seal(numberOf(t, visa), bank.ID{1})
 	require.NoError(t, err)
@@ -200,13 +200,13 @@ func TestConcurrentCallersGetTheirOwnAnswers(t *testing.T) {
 	require.Empty(t, wrong)
 }
 
-func TestHotPathMakesNoGarbage(t *testing.T) {
+func TestTheHotPathAllocatesNothing(t *testing.T) {
 	v := fixedVault(t)
 	p, expiry, request := numberOf(t, visa), pan.Expiry{Month: 11, Year: 2030}, make([]byte, 300)
-	// Under the race detector a pool drops states at random, so allow a fraction.
+	// Under the race detector a pool drops states at random, so a fraction is allowed.
 	require.Less(t, testing.AllocsPerRun(1000, func() { v.Lookup(p) }), allocationsAllowed+0.5)
 	require.Less(t, testing.AllocsPerRun(1000, func() { v.Fingerprint(request) }), allocationsAllowed+0.5)
-	require.Less(t, testing.AllocsPerRun(1000, func() { v.CVV(p, expiry) }), allocationsAllowed+2.5) // the code and what hides it
+	require.Less(t, testing.AllocsPerRun(1000, func() { v.CVV(p, expiry) }), allocationsAllowed+2.5) // the code and its wrapper
 }
 
 func BenchmarkLookup(b *testing.B) {
