@@ -5,8 +5,10 @@ package programtest
 import (
 	"bytes"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
+	"regexp"
 	"sync"
 	"testing"
 	"time"
@@ -115,6 +117,64 @@ func (p *Program) AwaitKilledAt(t *testing.T, point string) {
 	t.Helper()
 	p.AwaitEnd(t)
 	require.Contains(t, p.Log(), "killed at failpoint "+point)
+}
+
+// Addresses are where a program listens, host:port.
+type Addresses struct{ GRPC, HTTP string }
+
+// listening is the line of a program's log that tells its addresses.
+var listening = regexp.MustCompile(`msg=listening .*grpc=(\S+) http=(\S+)`)
+
+// AwaitListening waits until the program has bound its ports, or has ended: then the
+// addresses are empty.
+func (p *Program) AwaitListening(t *testing.T) Addresses {
+	t.Helper()
+	var addresses Addresses
+	p.Await(t, func() bool {
+		found := listening.FindStringSubmatch(p.Log())
+		if found != nil {
+			addresses = Addresses{GRPC: found[1], HTTP: found[2]}
+		}
+		return found != nil
+	})
+	return addresses
+}
+
+// AwaitReady waits until the program says that it is ready, or has ended: then ready is
+// false, and the addresses are empty if it had not even bound its ports.
+func (p *Program) AwaitReady(t *testing.T) (addresses Addresses, ready bool) {
+	t.Helper()
+	addresses = p.AwaitListening(t)
+	if addresses == (Addresses{}) {
+		return addresses, false
+	}
+	p.Await(t, func() bool {
+		answer, _ := Get("http://" + addresses.HTTP + "/readyz")
+		ready = answer.Status == http.StatusOK
+		return ready
+	})
+	return addresses, ready
+}
+
+// Answer is what an HTTP request is answered with, its body read.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   string
+}
+
+// Get asks for a URL. The answer is zero when there is an error.
+func Get(url string) (Answer, error) {
+	response, err := http.Get(url)
+	if err != nil {
+		return Answer{}, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		return Answer{}, err
+	}
+	return Answer{response.StatusCode, response.Header, string(body)}, nil
 }
 
 // Interrupt tells the program to end, as an operator does, and waits until it has.

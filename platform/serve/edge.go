@@ -24,18 +24,22 @@ type edge struct {
 	logger      *slog.Logger
 	maxDeadline time.Duration
 	metrics     *callMetrics
+	start       *start
 	// nextWarning is when, in Unix nanoseconds, an outage may be logged again.
 	nextWarning atomic.Int64
 }
 
-func newEdge(config Config, registry registerer) *edge {
-	return &edge{logger: config.Logger, maxDeadline: config.MaxDeadline, metrics: newCallMetrics(registry)}
+func newEdge(config Config, registry registerer, start *start) *edge {
+	return &edge{logger: config.Logger, maxDeadline: config.MaxDeadline, metrics: newCallMetrics(registry), start: start}
 }
 
 // unary is the interceptor of calls with one request and one answer.
 func (e *edge) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (answer any, err error) {
 	started := time.Now()
 	ctx, err = identify(ctx)
+	if err == nil {
+		err = e.start.admits(info.FullMethod)
+	}
 	if err == nil {
 		if deadline, ok := ctx.Deadline(); !ok || deadline.Sub(started) > e.maxDeadline {
 			var cancel context.CancelFunc
@@ -60,6 +64,9 @@ func (e *edge) callUnary(ctx context.Context, request any, handle grpc.UnaryHand
 func (e *edge) stream(service any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
 	started := time.Now()
 	ctx, err := identify(stream.Context())
+	if err == nil {
+		err = e.start.admits(info.FullMethod)
+	}
 	if err == nil {
 		err = e.callStream(service, &edgeStream{ServerStream: stream, ctx: ctx}, handle)
 	}

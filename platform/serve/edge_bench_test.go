@@ -18,7 +18,9 @@ func BenchmarkEdgeOfAUnaryCall(b *testing.B) {
 	} {
 		b.Run(name, func(b *testing.B) {
 			config := Config{Logger: slog.New(slog.DiscardHandler)}.withDefaults()
-			e := newEdge(config, prometheus.NewRegistry())
+			started := &start{}
+			started.done.Store(true)
+			e := newEdge(config, prometheus.NewRegistry(), started)
 			info := &grpc.UnaryServerInfo{FullMethod: "/bank.v1.PurchaseService/AuthorizePurchase"}
 			ctx, cancel := context.WithTimeout(metadata.NewIncomingContext(context.Background(), sent), 20*time.Second)
 			defer cancel()

@@ -101,7 +101,7 @@ func TestReadinessNamesTheCheckThatFails(t *testing.T) {
 		c.Checks = []serve.Check{
 			{Name: "database", Run: func(context.Context) error {
 				if broken.Load() {
-					return errors.New("dial tcp 10.0.0.1: refused")
+					return fault.New(fault.Unavailable, "AWAY", "waiting for the database").Wrap(errors.New("dial tcp 10.0.0.1: refused"))
 				}
 				return nil
 			}},
@@ -121,7 +121,7 @@ func TestReadinessNamesTheCheckThatFails(t *testing.T) {
 		response, body = r.request(t, "GET", "/readyz", "")
 		return response.StatusCode == 503
 	}, time.Minute, 10*time.Millisecond)
-	require.JSONEq(t, `{"ready":false,"checks":[{"name":"database","status":"failed"},{"name":"slow","status":"failed"}]}`, body)
+	require.JSONEq(t, `{"ready":false,"checks":[{"name":"database","status":"failed","message":"waiting for the database"},{"name":"slow","status":"failed"}]}`, body)
 	require.Contains(t, r.log.String(), "10.0.0.1", "the cause is in the log only")
 	response, _ = r.request(t, "GET", "/livez", "")
 	require.Equal(t, 200, response.StatusCode, "an unready program lives")

@@ -3,11 +3,13 @@ package serve
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net/http"
 	"sync"
 	"time"
 
+	"codebank.dev/platform/fault"
 	"google.golang.org/grpc/health/grpc_health_v1"
 )
 
@@ -17,9 +19,12 @@ const (
 
 	// readinessEvery is how often the gRPC health service learns of readiness.
 	readinessEvery = 2 * time.Second
-	// readinessFresh is how long a verdict serves further askers, so that probes
+	// readinessFresh is how long a report serves further callers, so that probes
 	// cannot become a load of their own.
 	readinessFresh = 250 * time.Millisecond
+
+	// failed is the status of a check that does not hold.
+	failed = "failed"
 )
 
 // Check is one condition of being ready: something without which the program
@@ -29,7 +34,8 @@ type Check struct {
 	Name string
 	// Timeout bounds Run. Default: DefaultCheckTimeout.
 	Timeout time.Duration
-	// Run returns nil when the condition holds. Its error goes to the log, not to the asker.
+	// Run returns nil when the condition holds. Its error goes to the log. The message of
+	// a *fault.Error is shown by /readyz too, because it may be shown to anybody.
 	Run func(context.Context) error
 }
 
@@ -37,22 +43,25 @@ type Check struct {
 type checkResult struct {
 	Name   string `json:"name"`
 	Status string `json:"status"`
+	// Message is what the program waits for; absent when nothing may be said about it.
+	Message string `json:"message,omitempty"`
 }
 
-// verdict is the body of /readyz.
-type verdict struct {
+// report is the body of /readyz.
+type report struct {
 	Ready  bool          `json:"ready"`
 	Checks []checkResult `json:"checks"`
 }
 
-// readiness runs the checks, side by side, for one asker at a time.
+// readiness runs the checks, side by side, for one caller at a time.
 type readiness struct {
 	checks []Check
 	logger *slog.Logger
+	start  *start
 
 	mu       sync.Mutex
 	draining bool
-	last     verdict
+	last     report
 	lastAt   time.Time
 }
 
@@ -63,18 +72,34 @@ func (r *readiness) drain() {
 	r.draining = true
 }
 
-// judge returns a verdict no older than readinessFresh.
-func (r *readiness) judge(ctx context.Context) verdict {
+// check returns a report no older than readinessFresh.
+func (r *readiness) check(ctx context.Context) report {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.draining {
-		return verdict{Checks: []checkResult{{Name: "draining", Status: "failed"}}}
+		return report{Checks: []checkResult{{Name: "draining", Status: failed}}}
 	}
 	if time.Since(r.lastAt) < readinessFresh {
 		return r.last
 	}
-	was := r.last
-	now := verdict{Ready: true, Checks: make([]checkResult, len(r.checks))}
+	before := r.last
+	now := r.run(ctx, before)
+	if now.Ready && !r.start.done.Load() {
+		now.Ready = false
+		now.Checks = append(now.Checks, checkResult{Name: "start", Status: failed, Message: "the program prepares its work"})
+	}
+	if now.Ready && !before.Ready {
+		r.logger.Info("ready")
+	}
+	if ctx.Err() == nil { // A report to a caller who left says nothing about us.
+		r.last, r.lastAt = now, time.Now()
+	}
+	return now
+}
+
+// run runs the checks and reports on them.
+func (r *readiness) run(ctx context.Context, before report) report {
+	now := report{Ready: true, Checks: make([]checkResult, len(r.checks))}
 	failures := make([]error, len(r.checks))
 	var running sync.WaitGroup
 	for i, check := range r.checks {
@@ -84,23 +109,21 @@ func (r *readiness) judge(ctx context.Context) verdict {
 	for i, check := range r.checks {
 		now.Checks[i] = checkResult{Name: check.Name, Status: "ok"}
 		if failures[i] != nil {
-			now.Ready, now.Checks[i].Status = false, "failed"
-			r.logFailure(was, check.Name, failures[i])
+			now.Ready, now.Checks[i].Status = false, failed
+			var known *fault.Error
+			if errors.As(failures[i], &known) {
+				now.Checks[i].Message = known.Message
+			}
+			r.logFailure(before, check.Name, failures[i])
 		}
-	}
-	if now.Ready && !was.Ready {
-		r.logger.Info("ready")
-	}
-	if ctx.Err() == nil { // A verdict of an asker who left says nothing about us.
-		r.last, r.lastAt = now, time.Now()
 	}
 	return now
 }
 
 // logFailure writes about the first failure only: a start as news, an outage as a warning.
-func (r *readiness) logFailure(was verdict, check string, err error) {
+func (r *readiness) logFailure(before report, check string, err error) {
 	switch {
-	case was.Ready:
+	case before.Ready:
 		r.logger.Warn("no longer ready", "check", check, "error", err)
 	case r.lastAt.IsZero():
 		r.logger.Info("not ready yet", "check", check, "error", err)
@@ -117,9 +140,10 @@ func (c Check) run(ctx context.Context) error {
 	return c.Run(ctx)
 }
 
-// ServeHTTP answers 200 when every check holds and 503 with the names of those that do not.
+// ServeHTTP answers 200 when every check holds, and 503 with the names of those that do
+// not and what they wait for.
 func (r *readiness) ServeHTTP(w http.ResponseWriter, request *http.Request) {
-	result := r.judge(request.Context())
+	result := r.check(request.Context())
 	httpStatus := http.StatusOK
 	if !result.Ready {
 		httpStatus = http.StatusServiceUnavailable
@@ -136,7 +160,7 @@ func (s *Server) watchReadiness(ctx context.Context) {
 	defer ticker.Stop()
 	for {
 		serving := grpc_health_v1.HealthCheckResponse_NOT_SERVING
-		if s.ready.judge(ctx).Ready {
+		if s.ready.check(ctx).Ready {
 			serving = grpc_health_v1.HealthCheckResponse_SERVING
 		}
 		if ctx.Err() != nil {

@@ -3,18 +3,10 @@
 // HTTP with health, readiness, metrics, documentation and a clean end; one table of
 // errors for both; page tokens; the identity of the caller; and a client.
 //
-// It imports fault, the standard library, gRPC, grpc-gateway and the Prometheus
-// client, and nothing else of the bank. A program is wired like this:
+// A program is wired like this. It binds its ports first, so that probes are answered
+// from then on, and prepares what its calls need beside the listeners:
 //
-//	func main() {
-//		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-//		defer stop()
-//		err := run(ctx, os.Args[1:], os.Environ(), os.Stdout)
-//		if err != nil && !errors.Is(err, flag.ErrHelp) {
-//			fmt.Fprintln(os.Stderr, "statement:", err)
-//			os.Exit(1)
-//		}
-//	}
+//	func main() { serve.Main("statement", run) }
 //
 //	func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 //		flags := flag.NewFlagSet("statement", flag.ContinueOnError)
@@ -28,7 +20,7 @@
 //		logger, err := settings.Logger(os.Stderr)
 //		…
 //		config := settings.Config("statement", logger)        // addresses, log, drain
-//		config.Checks = []serve.Check{{Name: "database", Run: store.Ping}}
+//		config.Checks = []serve.Check{{Name: "database", Run: store.Ready}}
 //		config.OpenAPI = openapi                              // optional: /docs and /openapi.json
 //		server, err := serve.Listen(config)                   // both ports are bound from here on
 //		…
@@ -38,6 +30,8 @@
 //		…
 //		server.Metrics().MustRegister(collector)              // optional
 //		server.Handle("GET /live", page)                      // optional: other HTTP
+//		server.Prepare(prepare)                               // optional: calls are UNAVAILABLE until it is done
+//		server.Background(watch)                              // optional: work beside the calls, after that
 //		return server.Run(ctx)                                // until ctx ends, then drains
 //	}
 //

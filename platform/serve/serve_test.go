@@ -90,7 +90,7 @@ type running struct {
 	stop func() error
 }
 
-func start(t *testing.T, service *purchases, change func(*serve.Config)) *running {
+func start(t *testing.T, service *purchases, change func(*serve.Config), before ...func(*serve.Server)) *running {
 	t.Helper()
 	log := &logBuffer{}
 	config := serve.Config{
@@ -115,6 +115,9 @@ func start(t *testing.T, service *purchases, change func(*serve.Config)) *runnin
 		_ = http.NewResponseController(w).Flush()
 		<-server.Draining()
 	}))
+	for _, register := range before {
+		register(server)
+	}
 	go func() { ended <- server.Run(ctx) }()
 	t.Cleanup(func() { require.NoError(t, r.stop()) })
 	return r

@@ -96,6 +96,7 @@ type Server struct {
 	edge     *edge
 	health   *health.Server
 	ready    *readiness
+	start    *start
 
 	grpcListener net.Listener
 	httpListener net.Listener
@@ -125,12 +126,14 @@ func Listen(config Config) (*Server, error) {
 		return nil, errors.Join(fmt.Errorf("HTTP listener: %w", err), grpcListener.Close())
 	}
 	registry := newRegistry()
+	start := &start{}
 	s := &Server{
 		config:       config,
 		registry:     registry,
-		edge:         newEdge(config, registry),
+		edge:         newEdge(config, registry, start),
 		health:       health.NewServer(),
-		ready:        &readiness{checks: config.Checks, logger: config.Logger},
+		ready:        &readiness{checks: config.Checks, logger: config.Logger, start: start},
+		start:        start,
 		grpcListener: grpcListener,
 		httpListener: httpListener,
 		mux:          http.NewServeMux(),
@@ -195,16 +198,22 @@ func (s *Server) Draining() <-chan struct{} { return s.draining }
 // Run serves until ctx ends, then drains: readiness turns off, HTTP requests and
 // after them gRPC calls may finish within the drain timeout, and what is left is cut
 // off. It returns nil after a drain, however it went, and the error of a listener
-// that broke. Run may be called once.
+// that broke or of Prepare's steps. Run may be called once.
 func (s *Server) Run(ctx context.Context) error {
 	if !s.hasRoot {
 		s.mux.Handle("/", http.HandlerFunc(notFound))
 	}
-	s.config.Logger.Info("serving", "program", s.config.Name, "grpc", s.GRPCAddress(), "http", s.HTTPAddress())
-	watching, stopWatching := context.WithCancel(ctx)
+	s.config.Logger.Info("listening", "program", s.config.Name, "grpc", s.GRPCAddress(), "http", s.HTTPAddress())
+	s.start.done.Store(s.start.prepare == nil)
+	working, stopWorking := context.WithCancel(ctx)
 	var running sync.WaitGroup
-	running.Go(func() { s.watchReadiness(watching) })
-	failures := make(chan error, 2)
+	running.Go(func() { s.watchReadiness(working) })
+	failures := make(chan error, 3)
+	running.Go(func() {
+		if err := s.start.run(working); err != nil {
+			failures <- err
+		}
+	})
 	running.Go(func() { failures <- s.grpc.Serve(s.grpcListener) })
 	running.Go(func() {
 		if err := s.http.Serve(s.httpListener); !errors.Is(err, http.ErrServerClosed) {
@@ -216,7 +225,7 @@ func (s *Server) Run(ctx context.Context) error {
 	case <-ctx.Done():
 	case failure = <-failures:
 	}
-	stopWatching()
+	stopWorking()
 	s.drain()
 	s.Close()
 	running.Wait()

@@ -1,0 +1,70 @@
+package serve
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"codebank.dev/platform/fault"
+)
+
+// startRetryAfter is how long a caller is asked to wait while the program starts.
+const startRetryAfter = time.Second
+
+// errStarting answers calls that come before the program can take them. Nothing was done.
+var errStarting = fault.New(fault.Unavailable, "STARTING", "The service is starting and takes no calls yet. Please try again.").After(startRetryAfter)
+
+// start is what a program does beside its listeners: first what its calls need, then
+// its own work in the background.
+type start struct {
+	prepare    func(context.Context) error
+	background []func(context.Context)
+	// done is set when calls are taken.
+	done atomic.Bool
+}
+
+// Prepare has Run call steps once, beside the listeners. Until steps has returned nil,
+// every call is answered Unavailable with a wait, and /readyz answers 503; what steps
+// has written by then, handlers may read. An error of steps ends Run and is returned
+// by it. The context of steps ends when the server begins to drain. Only gRPC and the
+// gateway wait for steps: health, reflection and handlers of Handle do not. Call it
+// before Run, once.
+func (s *Server) Prepare(steps func(context.Context) error) { s.start.prepare = steps }
+
+// Background has Run call work after Prepare's steps, beside the calls. Its context
+// ends when the server begins to drain, and Run waits until work has returned. Call it
+// before Run, any number of times.
+func (s *Server) Background(work func(context.Context)) {
+	s.start.background = append(s.start.background, work)
+}
+
+// run prepares and then works until ctx ends. It returns the error of preparing,
+// unless ctx ended first.
+func (s *start) run(ctx context.Context) error {
+	if !s.done.Load() {
+		err := s.prepare(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		s.done.Store(true)
+	}
+	var working sync.WaitGroup
+	for _, work := range s.background {
+		working.Go(func() { work(ctx) })
+	}
+	working.Wait()
+	return nil
+}
+
+// admits returns errStarting for a call of the program's own services that comes too early.
+func (s *start) admits(fullMethod string) error {
+	if s.done.Load() || strings.HasPrefix(fullMethod, "/grpc.") {
+		return nil
+	}
+	return errStarting
+}
