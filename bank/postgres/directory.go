@@ -7,6 +7,7 @@ import (
 
 	"codebank.dev/bank"
 	"codebank.dev/bank/failpoints"
+	"codebank.dev/platform/database"
 	"codebank.dev/platform/pan"
 )
 
@@ -108,7 +109,7 @@ func (s *Store) InsertToken(ctx context.Context, token bank.CardToken) error {
 		column(p, typeTimestamp, tokens, func(p *parameters, t *bank.CardToken) { p.timestamp(t.ExpiresAt) })
 		column(p, typeUUID, tokens, func(p *parameters, t *bank.CardToken) { p.optionalUUID(t.UsedBy) })
 	}, nil)
-	if errors.Is(err, bank.ErrRetry) && sqlState(err) == "23505" {
+	if errors.Is(err, bank.ErrRetry) && database.State(err) == uniqueViolation {
 		return fmt.Errorf("%w: the token exists", bank.ErrRejected)
 	}
 	s.config.Failpoint.After(err, failpoints.TokenStored)

@@ -7,6 +7,7 @@ import (
 
 	"codebank.dev/bank"
 	"codebank.dev/bank/failpoints"
+	"codebank.dev/platform/database"
 	"codebank.dev/platform/failpoint"
 )
 
@@ -66,7 +67,7 @@ func (s *Store) presume(ctx context.Context, session *session, keys *bank.Keys, 
 		s.presumed.Add(1)
 	case errors.Is(err, bank.ErrRetry):
 		s.mistaken.Add(1)
-		if sqlState(err) != uniqueViolation {
+		if database.State(err) != uniqueViolation {
 			s.memory.doubt()
 		}
 		return errNotPresumed
@@ -183,7 +184,7 @@ func (s *session) write(ctx context.Context, seen *view, changes *bank.Changes) 
 		return committing(err)
 	}
 	s.abandon(ctx)
-	if sqlState(err) == "" {
+	if database.State(err) == "" {
 		// The commit was sent with the rest; nobody said that it was not reached.
 		return unavailable(err)
 	}

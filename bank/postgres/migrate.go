@@ -5,38 +5,41 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-
-	"github.com/jackc/pgx/v5"
+	"log/slog"
 
 	"codebank.dev/bank"
 	"codebank.dev/bank/failpoints"
-	"codebank.dev/platform/migrate"
+	"codebank.dev/platform/database"
 )
 
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// ErrOtherBank says that the database is the ledger of another bank.
-var ErrOtherBank = errors.New("postgres: the database belongs to another bank")
+// ErrOtherBank says that the database is the ledger of another bank. No waiting cures it.
+var ErrOtherBank = database.Permanent(errors.New("postgres: the database is the ledger of another bank"))
+
+// Prepare migrates the ledger, and waits for a database that is away; logger and
+// Ready say what it waits for. It returns nil once the ledger can be used, the
+// context's error when ctx ends first, and an error that no waiting cures, such as
+// ErrOtherBank. Call it once, beside the listeners.
+func (s *Store) Prepare(ctx context.Context, logger *slog.Logger) error {
+	return s.pool.Prepare(ctx, logger, s.Migrate)
+}
 
 // Migrate brings the schema up to this program's version and writes down whose
 // ledger it is. It may be repeated, and several processes may call it at once: one
 // works, the others wait up to five minutes. It never undoes a migration. Other
 // errors than ErrOtherBank are the database's own.
 func (s *Store) Migrate(ctx context.Context) error {
-	config, err := pgx.ParseConfig(s.config.URL)
+	err := s.pool.Migrate(ctx, migrations, func() { s.reached(failpoints.LedgerMigrated) })
 	if err != nil {
-		return fmt.Errorf("postgres: %w", err)
-	}
-	config.RuntimeParams["application_name"] = s.config.ApplicationName + " migrate"
-	if err := migrate.Up(ctx, config, migrations, func() { s.reached(failpoints.LedgerMigrated) }); err != nil {
-		return fmt.Errorf("postgres: migrate: %w", err)
+		return err
 	}
 	return s.claim(ctx)
 }
 
 // claim writes the bank's code into a database that has none and compares it with
-// what an older one has.
+// the code in an older one.
 func (s *Store) claim(ctx context.Context) error {
 	if s.config.BankCode == "" {
 		return nil
@@ -48,10 +51,11 @@ func (s *Store) claim(ctx context.Context) error {
 		err = s.pool.QueryRow(ctx, "SELECT code FROM bank").Scan(&code)
 	}
 	if err != nil {
-		return fmt.Errorf("postgres: whose ledger: %w", err)
+		return fmt.Errorf("postgres: read whose ledger it is: %w", err)
 	}
 	if code != s.config.BankCode {
-		return fmt.Errorf("%w: %s", ErrOtherBank, code)
+		return fmt.Errorf("%w: it is bank %s, this program is bank %s: check --database-url and --bank-code",
+			ErrOtherBank, code, s.config.BankCode)
 	}
 	return nil
 }

@@ -209,7 +209,6 @@ func TestADatabaseThatIsAwayIsUnavailableAndComesBack(t *testing.T) {
 		"Fetch":        func() error { _, err := store.Fetch(ctx, 1, nil); return err },
 		"Acquire":      func() error { _, err := store.Acquire(ctx, "one", time.Second); return err },
 		"Backlog":      func() error { _, _, err := store.Backlog(ctx); return err },
-		"Ping":         func() error { return store.Ping(ctx) },
 	} {
 		t.Run(name, func(t *testing.T) { unknown(t, call()) })
 	}

@@ -9,7 +9,7 @@
 //	read.go        the read set: locks and look-ups into a bank.Snapshot
 //	one.go         the write set of a single decision
 //	write.go       the write set: bank.Changes into rows
-//	outcome.go     what an error means: nothing committed, or nobody knows
+//	outcome.go     what an error means for a batch: nothing committed, or nobody knows
 //	statements.go  the SQL of the read and write sets
 //	session.go     a connection with its prepared statements
 //	wire.go        binary parameters and rows
@@ -22,17 +22,13 @@ package postgres
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync/atomic"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"codebank.dev/bank"
+	"codebank.dev/platform/database"
 	"codebank.dev/platform/failpoint"
-	"codebank.dev/platform/reconnect"
-	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5"
 )
 
 // The ports that Store implements.
@@ -70,7 +66,7 @@ type Config struct {
 // of processes may open the same database.
 type Store struct {
 	config Config
-	pool   *pgxpool.Pool
+	pool   *database.Pool
 	memory *memory
 	floor  floor
 	// presumedFor is the constant, but for tests.
@@ -99,56 +95,40 @@ var settings = map[string]string{
 	"timezone":                            "UTC",
 }
 
-// Open prepares a Store on Postgres 17 or later. It does not connect: a database that is away shows in the
-// first call, as fault.Unavailable, and waiting for it is the caller's business
-// (see Ping). An error means that the configuration cannot be used.
+// Open prepares a Store on Postgres 17 or later. It does not connect: a database
+// that is away shows in the first call, as fault.Unavailable; Prepare waits for it.
+// An error means that the URL cannot be read; it does not repeat the URL.
 func Open(ctx context.Context, config Config) (*Store, error) {
-	pool, err := pgxpool.ParseConfig(config.URL)
-	if err != nil {
-		return nil, fmt.Errorf("postgres: %w", err)
-	}
 	if config.ApplicationName == "" {
 		config.ApplicationName = "codebank"
 	}
-	pool.MaxConns = 16
-	if config.MaxConnections > 0 {
-		pool.MaxConns = int32(config.MaxConnections)
-	}
-	pool.ConnConfig.ConnectTimeout = 5 * time.Second
-	pool.ConnConfig.RuntimeParams["application_name"] = config.ApplicationName
-	for name, value := range settings {
-		pool.ConnConfig.RuntimeParams[name] = value
-	}
 	memory := newMemory()
-	pool.AfterConnect = func(context.Context, *pgx.Conn) error {
-		memory.forgetAll()
-		return nil
-	}
-	reconnect.Gently(pool)
-	opened, err := pgxpool.NewWithConfig(ctx, pool)
+	pool, err := database.Open(ctx, database.Config{
+		URL: config.URL, ApplicationName: config.ApplicationName, MaxConnections: config.MaxConnections, Settings: settings,
+		OnConnect: func(context.Context, *pgx.Conn) error {
+			memory.forgetAll()
+			return nil
+		},
+	})
 	if err != nil {
-		return nil, fmt.Errorf("postgres: %w", err)
+		return nil, err
 	}
-	return &Store{config: config, pool: opened, memory: memory, presumedFor: presumedFor}, nil
+	return &Store{config: config, pool: pool, memory: memory, presumedFor: presumedFor}, nil
 }
 
 // Close ends all connections after the calls in flight have ended.
 func (s *Store) Close() { s.pool.Close() }
 
-// Ping returns nil when the database answers, else fault.Unavailable.
-func (s *Store) Ping(ctx context.Context) error {
-	if err := s.pool.Ping(ctx); err != nil {
-		return unavailable(err)
-	}
-	return nil
-}
+// Ready returns nil when Prepare has succeeded and the database answers, else a
+// fault.Unavailable that says what the bank waits for.
+func (s *Store) Ready(ctx context.Context) error { return s.pool.Ready(ctx) }
 
 // with runs work on a connection of the pool. A connection that work leaves in a
 // transaction, busy or broken is closed instead of given back.
 func (s *Store) with(ctx context.Context, work func(*session) error) error {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
-		return unavailable(err)
+		return notCommitted(err)
 	}
 	defer conn.Release()
 	err = work(sessionOf(conn.Conn().PgConn()))
@@ -157,13 +137,4 @@ func (s *Store) with(ctx context.Context, work func(*session) error) error {
 		_ = conn.Conn().Close(context.WithoutCancel(ctx))
 	}
 	return err
-}
-
-// sqlState returns the SQLSTATE that the server answered, or "" when it did not.
-func sqlState(err error) string {
-	var answer *pgconn.PgError
-	if errors.As(err, &answer) {
-		return answer.Code
-	}
-	return ""
 }

@@ -61,7 +61,7 @@ func (s *Store) Replace(ctx context.Context, products []checkout.Product) error 
 		_, err := tx.Exec(ctx, unlistOthers, rows[0])
 		return err
 	})
-	s.reached.After(err, failpoints.CatalogueReplaced)
+	s.failpoint.After(err, failpoints.CatalogueReplaced)
 	return translate(err)
 }
 

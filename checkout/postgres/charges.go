@@ -46,7 +46,7 @@ func (s *Store) Change(ctx context.Context, id checkout.ID, change func(checkout
 	if err != nil {
 		return checkout.Order{}, translate(err)
 	}
-	s.reached.At(failpoints.OrderChanged)
+	s.failpoint.At(failpoints.OrderChanged)
 	return order, refusal
 }
 
@@ -63,7 +63,7 @@ func update(ctx context.Context, tx pgx.Tx, o *checkout.Order) error {
 func (s *Store) Claim(ctx context.Context, now, until time.Time, limit int) ([]checkout.Order, error) {
 	orders, err := collect(ctx, s, scanOrder, claimOrders, now, until, limit)
 	if len(orders) > 0 {
-		s.reached.At(failpoints.OrdersClaimed)
+		s.failpoint.At(failpoints.OrdersClaimed)
 	}
 	return orders, err
 }

@@ -3,12 +3,9 @@ package postgres
 import (
 	"context"
 	"embed"
-	"fmt"
 	"io"
 
 	"codebank.dev/checkout/failpoints"
-	"codebank.dev/platform/migrate"
-	"github.com/jackc/pgx/v5"
 )
 
 //go:embed migrations/*.sql
@@ -21,15 +18,7 @@ const secretBytes = 32
 // several processes may call it at once: one works, the others wait up to five
 // minutes. It never undoes a migration.
 func (s *Store) Migrate(ctx context.Context) error {
-	config, err := pgx.ParseConfig(s.url)
-	if err != nil {
-		return fmt.Errorf("postgres: %w", err)
-	}
-	config.RuntimeParams["application_name"] = "checkout migrate"
-	if err := migrate.Up(ctx, config, migrations, func() { s.reached.At(failpoints.OrdersMigrated) }); err != nil {
-		return fmt.Errorf("postgres: migrate: %w", err)
-	}
-	return nil
+	return s.pool.Migrate(ctx, migrations, func() { s.failpoint.At(failpoints.OrdersMigrated) })
 }
 
 // Secret returns the 32 secret bytes of that name, which all replicas share. The
@@ -42,7 +31,7 @@ func (s *Store) Secret(ctx context.Context, name string, random io.Reader) ([]by
 	if _, err := s.pool.Exec(ctx, "INSERT INTO secrets (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING", name, proposal); err != nil {
 		return nil, translate(err)
 	}
-	s.reached.At(failpoints.SecretStored)
+	s.failpoint.At(failpoints.SecretStored)
 	var value []byte
 	err := s.pool.QueryRow(ctx, "SELECT value FROM secrets WHERE name = $1", name).Scan(&value)
 	return value, translate(err)

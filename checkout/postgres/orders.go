@@ -51,7 +51,7 @@ func (s *Store) Create(ctx context.Context, o checkout.Order) (stored checkout.O
 		return checkout.Order{}, false, translate(err)
 	}
 	if tag.RowsAffected() > 0 {
-		s.reached.At(failpoints.OrderStored)
+		s.failpoint.At(failpoints.OrderStored)
 		return o, true, nil
 	}
 	// The conflicting order is committed, for the insert waited for it.

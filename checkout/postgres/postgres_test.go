@@ -21,7 +21,7 @@ type database struct {
 func openDatabase(t *testing.T) *database {
 	t.Helper()
 	url := postgrestest.Database(t)
-	store, err := postgres.Open(t.Context(), url, 0, nil)
+	store, err := postgres.Open(t.Context(), postgres.Config{URL: url})
 	require.NoError(t, err)
 	t.Cleanup(store.Close)
 	require.NoError(t, store.Migrate(t.Context()))

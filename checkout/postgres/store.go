@@ -3,7 +3,7 @@
 // order is decided by checkout.Order. The database repeats those rules as a second
 // wall.
 //
-//	store.go      the pool, and what an error means
+//	store.go      the pool, and the fault of an error
 //	migrate.go    the schema, and secrets that replicas share
 //	catalogue.go  checkout.Catalogue
 //	orders.go     checkout.Orders
@@ -13,18 +13,13 @@ package postgres
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"strings"
-	"time"
+	"log/slog"
 
 	"codebank.dev/checkout"
+	"codebank.dev/platform/database"
 	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/fault"
-	"codebank.dev/platform/reconnect"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // The ports that Store implements.
@@ -34,87 +29,67 @@ var (
 	_ checkout.Charges   = (*Store)(nil)
 )
 
-const (
-	connectTimeout = 5 * time.Second
-	defaultPool    = 16
-)
-
 // settings hold for every connection: no transaction here waits for anything but
 // the database, so one that lingers belongs to a process that froze.
 var settings = map[string]string{
-	"application_name":                    "checkout",
 	"lock_timeout":                        "1s",
 	"statement_timeout":                   "4s",
 	"idle_in_transaction_session_timeout": "2s",
 	"transaction_timeout":                 "5s",
 	"synchronous_commit":                  "on",
-	"timezone":                            "UTC",
+}
+
+// Config says how to reach the checkout's database. Only URL is required.
+type Config struct {
+	// URL is the database's address as pgx reads it. It holds a password: never log it.
+	URL string
+	// MaxConnections bounds the pool; 0 means database.DefaultMaxConnections.
+	MaxConnections int
+	// Failpoint is told of the points between durable steps; nil for none.
+	Failpoint failpoint.Hook
 }
 
 // Store is catalogue and orders in Postgres. It is safe for concurrent use, and any
 // number of processes may open the same database.
 type Store struct {
-	url     string
-	pool    *pgxpool.Pool
-	reached failpoint.Hook
+	pool      *database.Pool
+	failpoint failpoint.Hook
 }
 
-// Open prepares a Store with at most maxConnections connections, 0 for 16. It does
-// not connect: a database that is away shows in the first call, as
-// fault.Unavailable. An error means that the URL cannot be used; it does not repeat
-// the URL, which holds a password. reached is told of the points between durable
-// steps; nil for none.
-func Open(ctx context.Context, url string, maxConnections int, reached failpoint.Hook) (*Store, error) {
-	config, err := pgxpool.ParseConfig(url)
-	if err != nil { // Its text repeats the URL.
-		return nil, errors.New("postgres: the database URL is not one that pgx reads")
-	}
-	config.MaxConns = defaultPool
-	if maxConnections > 0 {
-		config.MaxConns = int32(maxConnections)
-	}
-	config.ConnConfig.ConnectTimeout = connectTimeout
-	for name, value := range settings {
-		config.ConnConfig.RuntimeParams[name] = value
-	}
-	reconnect.Gently(config)
-	pool, err := pgxpool.NewWithConfig(ctx, config)
+// Open prepares a Store. It does not connect: a database that is away shows in the
+// first call, as fault.Unavailable. An error means that the URL cannot be read; it
+// does not repeat the URL.
+func Open(ctx context.Context, config Config) (*Store, error) {
+	pool, err := database.Open(ctx, database.Config{
+		URL: config.URL, ApplicationName: "checkout", MaxConnections: config.MaxConnections, Settings: settings,
+	})
 	if err != nil {
-		return nil, fmt.Errorf("postgres: %w", err)
+		return nil, err
 	}
-	return &Store{url: url, pool: pool, reached: reached}, nil
+	return &Store{pool: pool, failpoint: config.Failpoint}, nil
 }
 
 // Close ends all connections after the calls in flight have ended.
 func (s *Store) Close() { s.pool.Close() }
 
-// Ping returns nil when the database answers, else fault.Unavailable.
-func (s *Store) Ping(ctx context.Context) error { return translate(s.pool.Ping(ctx)) }
+// Ready returns nil when Prepare has succeeded and the database answers, else a
+// fault.Unavailable that says what the checkout waits for.
+func (s *Store) Ready(ctx context.Context) error { return s.pool.Ready(ctx) }
+
+// Prepare runs steps, which begin with Migrate, and waits for a database that is away;
+// logger and Ready say what it waits for. It returns nil once they have succeeded, the
+// context's error when ctx ends first, and an error that no waiting cures. Steps may
+// be repeated. Call it once, beside the listeners.
+func (s *Store) Prepare(ctx context.Context, logger *slog.Logger, steps func(context.Context) error) error {
+	return s.pool.Prepare(ctx, logger, steps)
+}
 
 // errAway answers when the database is away, or when nobody knows whether it
 // committed: the same request again finds out.
-var errAway = fault.New(fault.Unavailable, "DATABASE_UNAVAILABLE", "The service cannot reach its database at the moment. Please try again.").After(time.Second)
+var errAway = fault.New(fault.Unavailable, "DATABASE_UNAVAILABLE", "The service cannot reach its database at the moment. Please try again.")
 
 // translate turns an error of the database into one that may leave the package.
-// Data that the schema refuses is a broken programme, for it was checked before.
-func translate(err error) error {
-	var known *fault.Error
-	if err == nil || errors.As(err, &known) {
-		return err
-	}
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return fault.Of(err)
-	}
-	var refused *pgconn.PgError
-	if errors.As(err, &refused) {
-		for _, class := range []string{"22", "23", "42"} {
-			if strings.HasPrefix(refused.Code, class) {
-				return fault.New(fault.Internal, "INTERNAL", "Something went wrong on our side.").Wrap(err)
-			}
-		}
-	}
-	return errAway.Wrap(err)
-}
+func translate(err error) error { return database.Fault(err, errAway) }
 
 // collect runs a query and scans every row.
 func collect[T any](ctx context.Context, s *Store, scan pgx.RowToFunc[T], sql string, arguments ...any) ([]T, error) {

@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
@@ -68,7 +69,7 @@ func TestTheDatabaseRepeatsTheRules(t *testing.T) {
 		o.Charge.Voiding = checkout.NotVoiding
 		return o, nil
 	})
-	require.Equal(t, fault.Internal, fault.CodeOf(err), "a broken programme, not an absent database")
+	require.Equal(t, fault.Internal, fault.CodeOf(err), "a broken program, not an absent database")
 }
 
 func TestMigratingAgainChangesNothingAndReplicasShareSecrets(t *testing.T) {
@@ -99,10 +100,11 @@ func (ones) Read(p []byte) (int, error) {
 
 func TestADatabaseThatIsAwayIsUnavailableAndComesBack(t *testing.T) {
 	server := postgrestest.Own(t, stackpostgres.Options{})
-	store, err := postgres.Open(t.Context(), server.URL("postgres"), 0, nil)
+	store, err := postgres.Open(t.Context(), postgres.Config{URL: server.URL("postgres")})
 	require.NoError(t, err)
 	t.Cleanup(store.Close)
-	require.NoError(t, store.Migrate(t.Context()))
+	require.NoError(t, store.Prepare(t.Context(), slog.New(slog.DiscardHandler), store.Migrate))
+	require.NoError(t, store.Ready(t.Context()))
 	order, _, err := store.Create(t.Context(), checkouttest.Order(t, "shop", "r1", checkouttest.Start()))
 	require.NoError(t, err)
 
@@ -113,7 +115,7 @@ func TestADatabaseThatIsAwayIsUnavailableAndComesBack(t *testing.T) {
 	require.Equal(t, fault.Unavailable, fault.CodeOf(err))
 	_, err = store.Change(t.Context(), order.ID, func(o checkout.Order) (checkout.Order, error) { return o, nil })
 	require.Equal(t, fault.Unavailable, fault.CodeOf(err))
-	require.Equal(t, fault.Unavailable, fault.CodeOf(store.Ping(t.Context())))
+	require.Equal(t, fault.Unavailable, fault.CodeOf(store.Ready(t.Context())))
 
 	require.NoError(t, server.Restart(t.Context()))
 	require.Eventually(t, func() bool {

@@ -34,8 +34,8 @@ var arrows = map[string][]string{
 	"platform/id":          {},
 	"platform/pan":         {"platform/fault"},
 	"platform/field":       {"platform/fault", "platform/id", "platform/money", "platform/pan"},
-	"platform/database":    {"platform/fault"},
-	"platform/programtest": {},
+	"platform/database":    {"self", "platform/fault"},
+	"platform/programtest": {"platform/fault"},
 	"platform/serve":       {"platform/fault", "platform/id"},
 
 	"bank":            slices.DeleteFunc(slices.Clone(pure), func(name string) bool { return name == "platform/cache" || name == "platform/failpoint" }),

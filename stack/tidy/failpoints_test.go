@@ -20,7 +20,7 @@ import (
 var durableCalls = []string{
 	// Postgres.
 	"Exec", "CopyFrom", "BeginFunc", "BeginTxFunc", "Begin", "Commit", "Up", "UpByOne", "UpTo", "Down", "DownTo",
-	"bank/postgres:write",
+	"bank/postgres:write", "bank/postgres:Migrate", "checkout/postgres:Migrate", "statement/postgres:Migrate",
 	// Kafka.
 	"Produce", "TryProduce", "ProduceSync", "CommitAllOffsets", "CommitOffsets", "CommitRecords", "CreateTopic", "CreateTopics",
 	"DeleteTopic", "DeleteTopics", "DeleteRecords", "AlterTopicConfigs", "CreatePartitions", "bank/kafka:bufferGroup",
@@ -34,7 +34,7 @@ var durableCalls = []string{
 var excusedSteps = map[string]string{
 	"bank/postgres write":             "is the step itself; Execute and requeue have the points around it",
 	"bank/kafka bufferGroup":          "buffers only; send has the points around it",
-	"platform/migrate Up":             "its callers have the point",
+	"platform/database migrate":       "its callers have the point",
 	"bank/vault replaceKeyFile":       "no program calls it: keys are rotated by code that is not written yet",
 	"operations/kibana export":        "reads by POST",
 	"operations/audit/postgres Count": "counts by the protocol that also writes",

@@ -44,7 +44,7 @@ func opened(t testing.TB) (*postgres.Store, *statementtest.Sink, string) {
 
 func open(t testing.TB, config postgres.Config) *postgres.Store {
 	t.Helper()
-	store, err := postgres.Open(config)
+	store, err := postgres.Open(t.Context(), config)
 	require.NoError(t, err)
 	t.Cleanup(store.Close)
 	return store
@@ -390,12 +390,12 @@ func TestAnOutageIsUnavailableAndEndsByItself(t *testing.T) {
 		_, err = service.State(t.Context(), aliceID)
 		require.Equal(t, fault.Unavailable, fault.CodeOf(err), "%v", err)
 	}
-	require.Error(t, store.Ping(t.Context()))
+	require.Error(t, store.Ready(t.Context()))
 	waiting := open(t, postgres.Config{URL: url, BankCode: statementtest.Bank})
 	prepared := make(chan error, 1)
 	go func() { prepared <- waiting.Prepare(t.Context(), slog.New(slog.DiscardHandler)) }()
 	require.NoError(t, server.Restart(t.Context()))
-	require.NoError(t, <-prepared, "who starts during an outage waits")
+	require.NoError(t, <-prepared, "a store that is opened during an outage waits")
 	require.Eventually(t, func() bool {
 		_, err := service.State(t.Context(), aliceID)
 		return err == nil

@@ -43,13 +43,13 @@ type face struct {
 
 func start(t testing.TB, url string) *face {
 	t.Helper()
-	store, err := postgres.Open(postgres.Config{URL: url, BankCode: statementtest.Bank})
+	store, err := postgres.Open(t.Context(), postgres.Config{URL: url, BankCode: statementtest.Bank})
 	require.NoError(t, err)
 	t.Cleanup(store.Close)
 	require.NoError(t, store.Prepare(t.Context(), slog.New(slog.DiscardHandler)))
 	server, err := serve.Listen(serve.Config{
 		Name: "statement", GRPCAddress: "127.0.0.1:0", HTTPAddress: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler),
-		Checks: []serve.Check{{Name: "database", Run: store.Ping}},
+		Checks: []serve.Check{{Name: "database", Run: store.Ready}},
 	})
 	require.NoError(t, err)
 	statementv1.RegisterStatementServiceServer(server, rpc.NewServer(statement.NewService(store), store))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -75,23 +74,17 @@ func newWorld(t *testing.T) *world {
 // process is a running bank.
 type process struct {
 	*programtest.Program
-	conn *grpc.ClientConn // nil when it ended before it served
+	conn *grpc.ClientConn // nil when it ended before it was ready
 }
 
-var served = regexp.MustCompile(`msg="bank is up".* grpc=(\S+)`)
-
-// start runs the bank until it serves or has ended.
+// start runs the bank until it is ready or has ended.
 func (w *world) start(flags ...string) *process {
 	w.Helper()
 	p := &process{Program: programtest.Start(w.T, nil, append(flags, w.arguments...)...)}
-	var found []string
-	p.Await(w.T, func() bool {
-		found = served.FindStringSubmatch(p.Log())
-		return found != nil
-	})
-	if found != nil {
+	addresses, ready := p.AwaitReady(w.T)
+	if ready {
 		var err error
-		p.conn, err = serve.Dial(found[1], serve.WithCaller("shop"))
+		p.conn, err = serve.Dial(addresses.GRPC, serve.WithCaller("shop"))
 		require.NoError(w, err)
 		w.Cleanup(func() { _ = p.conn.Close() })
 	}

@@ -1,6 +1,7 @@
 // Command bank is the command side: it issues cards, decides purchases over gRPC
-// and REST, and relays the events of what it decided to Kafka. It needs its
-// Postgres and its vault key; broker and registry may be away.
+// and REST, and relays the events of what it decided to Kafka. It needs its vault
+// key and its Postgres. While its database is away it answers UNAVAILABLE and waits;
+// broker and registry may be away.
 package main
 
 import (
@@ -28,6 +29,8 @@ func main() { serve.Main("bank", run) }
 
 // run reads in the order in which things depend on each other, and ends them in
 // reverse: listeners drain first, then the executor, then the relay, then the store.
+// The database is prepared beside the listeners, so that probes are answered while
+// it is away.
 func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	config, err := parse(args, environ, stdout)
 	if err != nil {
@@ -42,13 +45,13 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	store, err := openStore(ctx, config, logger)
+	store, err := openStore(ctx, config)
 	if err != nil {
 		return err
 	}
 	defer store.Close()
 
-	relay, err := startRelay(config, store, logger)
+	relay, err := newRelay(config, store, logger)
 	if err != nil {
 		return err
 	}
@@ -60,11 +63,10 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 		ProducerVersion: version(), Committed: relay.notify,
 	})
 	defer closeExecutor(executor, logger)
-	go sweepTokens(ctx, store, logger)
 	directory := ledger.NewCachedDirectory(store)
 
 	settings := config.server.Config("bank", logger)
-	settings.Checks = []serve.Check{{Name: "database", Run: store.Ping}}
+	settings.Checks = []serve.Check{{Name: "database", Run: store.Ready}}
 	if settings.OpenAPI, err = schemas.OpenAPI("bank.v1"); err != nil {
 		return err
 	}
@@ -91,7 +93,6 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 		server.Handle("/debug/pprof/profile", http.HandlerFunc(pprof.Profile))
 	}
 	server.Metrics().MustRegister(&collector{executor: executor, store: store, relay: relay.relay})
-	logger.Info("bank is up", slog.String("bank_code", string(config.bankCode)),
-		slog.String("grpc", server.GRPCAddress()), slog.String("http", server.HTTPAddress()))
+	begin(server, store, relay, logger.With(slog.String("bank_code", string(config.bankCode))))
 	return server.Run(ctx)
 }

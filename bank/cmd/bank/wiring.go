@@ -8,17 +8,18 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"codebank.dev/bank/kafka"
 	"codebank.dev/bank/ledger"
 	"codebank.dev/bank/outbox"
 	"codebank.dev/bank/postgres"
+	"codebank.dev/platform/serve"
 )
 
-// Pauses and bounds of starting and stopping.
+// Bounds and intervals of work beside the calls.
 const (
-	databaseRetryPause = time.Second
 	executorCloseBound = 15 * time.Second
 	tokenSweepInterval = time.Minute
 	tokenSweepRows     = 5000
@@ -47,28 +48,25 @@ func holder() string {
 	return host + "-" + hex.EncodeToString(unique[:])
 }
 
-// openStore opens the ledger and brings its tables up to date; it waits for a
-// database that is not there yet until ctx ends.
-func openStore(ctx context.Context, config *config, logger *slog.Logger) (*postgres.Store, error) {
-	store, err := postgres.Open(ctx, postgres.Config{
+// openStore opens the ledger without connecting.
+func openStore(ctx context.Context, config *config) (*postgres.Store, error) {
+	return postgres.Open(ctx, postgres.Config{
 		URL: config.databaseURL, MaxConnections: max(config.lanes, 2*runtime.GOMAXPROCS(0)) + spareConnections,
 		BankCode: config.bankCode, ApplicationName: "bank", Failpoint: config.failpoint,
 	})
-	if err != nil {
-		return nil, err
-	}
-	for {
-		if err = store.Migrate(ctx); err == nil {
-			return store, nil
+}
+
+// begin has the server await and migrate the ledger, and then publish and sweep.
+func begin(server *serve.Server, store *postgres.Store, relay *relaying, logger *slog.Logger) {
+	server.Prepare(func(ctx context.Context) error {
+		if err := store.Prepare(ctx, logger); err != nil {
+			return err
 		}
-		logger.Warn("waiting for the database", slog.Any("error", err))
-		select {
-		case <-ctx.Done():
-			store.Close()
-			return nil, ctx.Err()
-		case <-time.After(databaseRetryPause):
-		}
-	}
+		relay.begin()
+		logger.Info("bank is up")
+		return nil
+	})
+	server.Background(func(ctx context.Context) { sweepTokens(ctx, store, logger) })
 }
 
 // spareConnections is what reads, tokens and the relay share beside the lanes.
@@ -102,22 +100,22 @@ func closeExecutor(executor *ledger.Executor, logger *slog.Logger) {
 	}
 }
 
-// relaying is the relay with its publisher; without one (--relay=false) it is nil
-// inside and does nothing.
+// relaying is the relay with its publisher. With --relay=false it has neither and does
+// nothing.
 type relaying struct {
 	relay      *outbox.Relay
 	publisher  *kafka.Publisher
 	watermarks *kafka.Watermarks // nil when there are to be none
-	stop       context.CancelFunc
-	done       chan struct{}
+	logger     *slog.Logger
+	stop       context.CancelFunc // nil until it begins
+	running    sync.WaitGroup
 }
 
-// startRelay publishes what is committed until end is called. Broker and registry
-// may be away: it waits for them.
-func startRelay(config *config, store *postgres.Store, logger *slog.Logger) (*relaying, error) {
-	r := &relaying{done: make(chan struct{})}
+// newRelay makes the relay that publishes what is committed, between begin and end.
+// Broker and registry may be away: it waits for them.
+func newRelay(config *config, store *postgres.Store, logger *slog.Logger) (*relaying, error) {
+	r := &relaying{logger: logger}
 	if !config.relay {
-		close(r.done)
 		return r, nil
 	}
 	brokers := kafka.PublisherConfig{
@@ -137,15 +135,21 @@ func startRelay(config *config, store *postgres.Store, logger *slog.Logger) (*re
 		settings.Marker, settings.Watermarks, settings.Watermark = store, r.watermarks, config.watermarkInterval
 	}
 	r.relay = outbox.New(settings)
-	var ctx context.Context
-	ctx, r.stop = context.WithCancel(context.Background())
-	go func() {
-		defer close(r.done)
-		if err := r.relay.Run(ctx); err != nil {
-			logger.Error("the relay ended", slog.Any("error", err))
-		}
-	}()
 	return r, nil
+}
+
+// begin starts to publish.
+func (r *relaying) begin() {
+	if r.relay == nil {
+		return
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	r.stop = stop
+	r.running.Go(func() {
+		if err := r.relay.Run(ctx); err != nil {
+			r.logger.Error("the relay ended", slog.Any("error", err))
+		}
+	})
 }
 
 // notify tells the relay that events were committed.
@@ -155,13 +159,16 @@ func (r *relaying) notify(int) {
 	}
 }
 
-// end stops the relay after what is in flight, and closes the publisher.
+// end stops the relay after what is in flight, and closes the publisher. A relay that has
+// not begun only closes its publisher.
 func (r *relaying) end() {
 	if r.relay == nil {
 		return
 	}
-	r.stop()
-	<-r.done
+	if r.stop != nil {
+		r.stop()
+	}
+	r.running.Wait()
 	r.publisher.Close()
 	if r.watermarks != nil {
 		r.watermarks.Close()

@@ -1,6 +1,7 @@
 // Command checkout is the merchant side: it shows the catalogue and takes orders
 // paid by card over gRPC and REST, has the bank decide them, and ends every order
-// that a crash or a deadline left open. It needs its Postgres; the bank may be away.
+// that a crash or a deadline left open. While its database is away it answers
+// UNAVAILABLE and waits; the bank may be away.
 package main
 
 import (
@@ -13,6 +14,7 @@ import (
 	"codebank.dev/checkout/charge"
 	"codebank.dev/checkout/clock"
 	"codebank.dev/checkout/order"
+	"codebank.dev/checkout/postgres"
 	"codebank.dev/checkout/product"
 	"codebank.dev/checkout/rpc"
 	"codebank.dev/platform/serve"
@@ -27,7 +29,8 @@ const callerName = "checkout"
 func main() { serve.Main("checkout", run) }
 
 // run reads in the order in which things depend on each other, and ends them in
-// reverse: the listeners drain first, then the settler, the bank, the store.
+// reverse: the listeners and the settler first, then the bank, the store. The database
+// is prepared beside the listeners, so that probes are answered while it is away.
 func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	config, err := parse(args, environ, stdout)
 	if err != nil {
@@ -37,15 +40,13 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	store, err := openStore(ctx, config, logger)
+	store, err := postgres.Open(ctx, postgres.Config{
+		URL: config.databaseURL, MaxConnections: config.maxConnections, Failpoint: config.failpoint,
+	})
 	if err != nil {
 		return err
 	}
 	defer store.Close()
-	pages, err := pageTokens(ctx, store)
-	if err != nil {
-		return err
-	}
 	bank, err := serve.Dial(config.bankAddress, serve.WithCaller(callerName))
 	if err != nil {
 		return err
@@ -61,7 +62,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 		return err
 	}
 	settings := config.server.Config("checkout", logger)
-	settings.Checks = []serve.Check{{Name: "database", Run: store.Ping}}
+	settings.Checks = []serve.Check{{Name: "database", Run: store.Ready}}
 	if settings.OpenAPI, err = schemas.OpenAPI("checkout.v1"); err != nil {
 		return err
 	}
@@ -70,19 +71,21 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 		return err
 	}
 	defer server.Close()
-	checkoutv1.RegisterCheckoutServiceServer(server, &rpc.Server{
+	handler := &rpc.Server{
 		Products: &product.Service{Catalogue: store},
 		Orders: &order.Service{
 			Catalogue: store, Orders: store, Acquirer: acquirer, Charger: charger,
 			Clock: clock.System{}, Random: rand.Reader, Failpoint: config.failpoint,
 		},
-		Pages: pages,
-	})
+	}
+	checkoutv1.RegisterCheckoutServiceServer(server, handler)
 	if err := server.Gateway(ctx, checkoutv1.RegisterCheckoutServiceHandler); err != nil {
 		return err
 	}
 	server.Metrics().MustRegister(&collector{charger: charger})
-	stopSettler := runSettler(ctx, charge.NewSettler(charger))
-	defer stopSettler()
+	server.Prepare(func(ctx context.Context) error {
+		return store.Prepare(ctx, logger, func(ctx context.Context) error { return prepare(ctx, store, config, handler) })
+	})
+	server.Background(charge.NewSettler(charger).Run)
 	return server.Run(ctx)
 }

@@ -14,6 +14,7 @@ import (
 	"codebank.dev/checkout/clock"
 	"codebank.dev/checkout/failpoints"
 	"codebank.dev/checkout/inmem"
+	native "codebank.dev/native/postgres"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/fault"
@@ -27,14 +28,12 @@ import (
 
 func TestMain(m *testing.M) { programtest.Main(m, main) }
 
-// programme is a running copy of the program.
-type programme struct {
+// process is a running copy of the program.
+type process struct {
 	*programtest.Program
 	client checkoutv1.CheckoutServiceClient
 	http   string
 }
-
-var addresses = regexp.MustCompile(`msg=serving program=checkout grpc=(\S+) http=(\S+)`)
 
 // launch starts the program and does not wait for anything.
 func launch(t *testing.T, databaseURL, bankAddress string, flags ...string) *programtest.Program {
@@ -44,19 +43,16 @@ func launch(t *testing.T, databaseURL, bankAddress string, flags ...string) *pro
 	}, flags...)...)
 }
 
-func start(t *testing.T, databaseURL, bankAddress string, flags ...string) *programme {
+// start runs the program until it is ready.
+func start(t *testing.T, databaseURL, bankAddress string, flags ...string) *process {
 	t.Helper()
-	p := &programme{Program: launch(t, databaseURL, bankAddress, flags...)}
-	var found []string
-	p.Await(t, func() bool {
-		found = addresses.FindStringSubmatch(p.Log())
-		return found != nil
-	})
-	require.NotNil(t, found, "not serving")
-	conn, err := serve.Dial(found[1], serve.WithCaller("shop"))
+	p := &process{Program: launch(t, databaseURL, bankAddress, flags...)}
+	addresses, ready := p.AwaitReady(t)
+	require.True(t, ready)
+	conn, err := serve.Dial(addresses.GRPC, serve.WithCaller("shop"))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
-	p.client, p.http = checkoutv1.NewCheckoutServiceClient(conn), "http://"+found[2]
+	p.client, p.http = checkoutv1.NewCheckoutServiceClient(conn), "http://"+addresses.HTTP
 	return p
 }
 
@@ -86,7 +82,7 @@ func TestTheProgramSellsAndKeepsNoCardData(t *testing.T) {
 	bank, peer := newBank(t)
 	p := start(t, databaseURL, peer.Address)
 	for _, path := range []string{"/livez", "/readyz", "/docs", "/openapi.json", "/v1/products"} {
-		require.Equal(t, http.StatusOK, get(t, p.http+path).status, path)
+		require.Equal(t, http.StatusOK, get(t, p.http+path).Status, path)
 	}
 	placed, err := p.client.PlaceOrder(t.Context(), request("r1"))
 	require.NoError(t, err)
@@ -104,7 +100,7 @@ func TestTheProgramSellsAndKeepsNoCardData(t *testing.T) {
 	_, err = p.client.PlaceOrder(t.Context(), bad)
 	require.Equal(t, fault.InvalidArgument, fault.CodeOf(err))
 
-	metrics := get(t, p.http+"/metrics").body
+	metrics := get(t, p.http+"/metrics").Body
 	require.Contains(t, metrics, `codebank_checkout_orders_ended_total{outcome="approved"} 1`)
 	require.Contains(t, metrics, `codebank_checkout_orders_ended_total{outcome="given_up"} 1`)
 	require.Contains(t, metrics, "codebank_checkout_open_orders 0")
@@ -201,27 +197,26 @@ func TestWrongSettingsAreRefused(t *testing.T) {
 }
 
 func TestTheProgramWaitsForItsDatabase(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-	defer cancel()
-	err := run(ctx, []string{"--database-url=postgres://nobody@127.0.0.1:1/none", "--log-level=error"}, nil, io.Discard)
-	require.ErrorIs(t, err, context.DeadlineExceeded)
+	_, peer := newBank(t)
+	programtest.TestAwaitsDatabase(t, programtest.Waiting{
+		Server: postgrestest.Own(t, native.Options{}),
+		Start:  func(url string) *programtest.Program { return launch(t, url, peer.Address) },
+		Call: func(address string) error {
+			conn, err := serve.Dial(address)
+			require.NoError(t, err)
+			defer conn.Close()
+			_, err = checkoutv1.NewCheckoutServiceClient(conn).ListProducts(t.Context(), &checkoutv1.ListProductsRequest{})
+			return err
+		},
+		Path: "/v1/products",
+	})
 }
 
-type answer struct {
-	status int
-	body   string
-}
-
-func get(t *testing.T, url string) answer {
+func get(t *testing.T, url string) programtest.Answer {
 	t.Helper()
-	in, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	answer, err := programtest.Get(url)
 	require.NoError(t, err)
-	out, err := http.DefaultClient.Do(in)
-	require.NoError(t, err)
-	defer out.Body.Close()
-	body, err := io.ReadAll(out.Body)
-	require.NoError(t, err)
-	return answer{out.StatusCode, string(body)}
+	return answer
 }
 
 // everything returns every row of every table as text.

@@ -21,7 +21,7 @@ import (
 func open(t testing.TB) (*postgres.Statement, *pgx.Conn) {
 	t.Helper()
 	url := postgrestest.Database(t)
-	store, err := statement.Open(statement.Config{URL: url, BankCode: "001"})
+	store, err := statement.Open(t.Context(), statement.Config{URL: url, BankCode: "001"})
 	require.NoError(t, err)
 	defer store.Close()
 	require.NoError(t, store.Migrate(t.Context()))

@@ -53,7 +53,7 @@ func newTown(t *testing.T) *town {
 	require.NoError(t, err)
 	t.Cleanup(town.store.Close)
 	require.NoError(t, town.store.Migrate(t.Context()))
-	lines, err := statement.Open(statement.Config{URL: statementURL, BankCode: "001"})
+	lines, err := statement.Open(t.Context(), statement.Config{URL: statementURL, BankCode: "001"})
 	require.NoError(t, err)
 	require.NoError(t, lines.Migrate(t.Context()))
 	lines.Close()

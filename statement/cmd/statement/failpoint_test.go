@@ -19,25 +19,23 @@ func TestMain(m *testing.M) { programtest.Main(m, main) }
 // process is the running program.
 type process struct {
 	*programtest.Program
-	address string // of HTTP; "" when it ended before it served
+	address string // of HTTP; "" when it ended before it was ready
 }
 
-var listens = regexp.MustCompile(`msg=serving .*http=(\S+)`)
+// launch runs the program and waits for nothing.
+func launch(t *testing.T, url string, flags ...string) *programtest.Program {
+	t.Helper()
+	return programtest.Start(t, nil,
+		append(flags, "--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0", "--database-url="+url)...)
+}
 
 // start runs the program until it is ready or has ended.
 func start(t *testing.T, url string, flags ...string) *process {
 	t.Helper()
-	p := &process{Program: programtest.Start(t, nil,
-		append(flags, "--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0", "--database-url="+url)...)}
-	p.Await(t, func() bool {
-		found := listens.FindStringSubmatch(p.Log())
-		if found == nil {
-			return false
-		}
-		p.address = found[1]
-		code, _ := status(p.address, "/readyz")
-		return code == 200
-	})
+	p := &process{Program: launch(t, url, flags...)}
+	if addresses, ready := p.AwaitReady(t); ready {
+		p.address = addresses.HTTP
+	}
 	return p
 }
 

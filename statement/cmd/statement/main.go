@@ -9,7 +9,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"io"
 	"os"
 	"time"
@@ -20,7 +19,6 @@ import (
 	"codebank.dev/statement"
 	"codebank.dev/statement/postgres"
 	"codebank.dev/statement/rpc"
-	"golang.org/x/sync/errgroup"
 )
 
 func main() { serve.Main("statement", run) }
@@ -36,14 +34,14 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	store, err := postgres.Open(config.database)
+	store, err := postgres.Open(ctx, config.database)
 	if err != nil {
 		return err
 	}
 	defer store.Close()
 
 	settings := config.server.Config("statement", logger)
-	settings.Checks = []serve.Check{{Name: "database", Run: store.Ping}}
+	settings.Checks = []serve.Check{{Name: "database", Run: store.Ready}}
 	if settings.OpenAPI, err = schemas.OpenAPI("statement.v1"); err != nil {
 		return err
 	}
@@ -60,17 +58,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 		Store: store, Logger: logger, Now: time.Now,
 		Observe: statement.NewGauges(server.Metrics()).Observe,
 	}
-	running, ctx := errgroup.WithContext(ctx)
-	running.Go(func() error { return server.Run(ctx) })
-	running.Go(func() error {
-		if err := store.Prepare(ctx, logger); err != nil {
-			return err
-		}
-		watcher.Run(ctx)
-		return nil
-	})
-	if err := running.Wait(); !errors.Is(err, context.Canceled) {
-		return err
-	}
-	return nil
+	server.Prepare(func(ctx context.Context) error { return store.Prepare(ctx, logger) })
+	server.Background(watcher.Run)
+	return server.Run(ctx)
 }

@@ -6,13 +6,15 @@ import (
 	"flag"
 	"io"
 	"net"
-	"net/http"
 	"strings"
 	"testing"
 	"time"
 
 	stack "codebank.dev/native/postgres"
 	"codebank.dev/native/postgres/postgrestest"
+	"codebank.dev/platform/programtest"
+	"codebank.dev/platform/serve"
+	statementv1 "codebank.dev/schemas/gen/statement/v1"
 	"codebank.dev/statement/postgres"
 	"codebank.dev/statement/statementtest"
 	"github.com/stretchr/testify/require"
@@ -30,13 +32,8 @@ func free(t *testing.T) string {
 }
 
 func status(address, path string) (int, string) {
-	response, err := http.Get("http://" + address + path)
-	if err != nil {
-		return 0, err.Error()
-	}
-	defer response.Body.Close()
-	body, _ := io.ReadAll(response.Body)
-	return response.StatusCode, string(body)
+	answer, _ := programtest.Get("http://" + address + path)
+	return answer.Status, answer.Body
 }
 
 func TestTheProgramServesWhatTheSinkWrites(t *testing.T) {
@@ -65,31 +62,24 @@ func TestTheProgramServesWhatTheSinkWrites(t *testing.T) {
 }
 
 func TestTheProgramWaitsForItsDatabase(t *testing.T) {
-	server := postgrestest.Own(t, stack.Options{})
-	require.NoError(t, server.CreateDatabase(t.Context(), "statement"))
-	url := server.URL("statement")
-	server.Kill()
-	web := free(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	ended := make(chan error, 1)
-	go func() {
-		ended <- run(ctx, []string{"--grpc-address", "127.0.0.1:0", "--http-address", web, "--database-url", url, "--log-level", "error"}, nil, io.Discard)
-	}()
-	require.Eventually(t, func() bool { code, _ := status(web, "/livez"); return code == 200 }, time.Minute, 10*time.Millisecond)
-	code, _ := status(web, "/readyz")
-	require.Equal(t, 503, code)
-	code, _ = status(web, "/v1/accounts/"+account+"/statement")
-	require.Equal(t, 503, code)
-	require.NoError(t, server.Restart(t.Context()))
-	require.Eventually(t, func() bool { code, _ := status(web, "/readyz"); return code == 200 }, time.Minute, 10*time.Millisecond)
-	cancel()
-	require.NoError(t, <-ended)
+	programtest.TestAwaitsDatabase(t, programtest.Waiting{
+		Server: postgrestest.Own(t, stack.Options{}),
+		Start:  func(url string) *programtest.Program { return launch(t, url) },
+		Call: func(address string) error {
+			conn, err := serve.Dial(address)
+			require.NoError(t, err)
+			defer conn.Close()
+			_, err = statementv1.NewStatementServiceClient(conn).GetStatement(t.Context(),
+				&statementv1.GetStatementRequest{Name: "accounts/" + account + "/statement"})
+			return err
+		},
+		Path: "/v1/accounts/" + account + "/statement",
+	})
 }
 
 func TestTheProgramEndsWhenTheDatabaseIsAnotherBanks(t *testing.T) {
 	url := postgrestest.Database(t)
-	store, err := postgres.Open(postgres.Config{URL: url, BankCode: "002"})
+	store, err := postgres.Open(t.Context(), postgres.Config{URL: url, BankCode: "002"})
 	require.NoError(t, err)
 	require.NoError(t, store.Migrate(t.Context()))
 	store.Close()

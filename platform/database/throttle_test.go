@@ -1,4 +1,4 @@
-package reconnect
+package database
 
 import (
 	"context"
@@ -27,52 +27,53 @@ func plain(t *testing.T) *pgxpool.Config {
 	return config
 }
 
-func gentle(t *testing.T) *pgxpool.Config {
+// throttled returns the hooks of the same pool with the throttle.
+func throttled(t *testing.T) *pgxpool.Config {
 	t.Helper()
 	config := plain(t)
-	Gently(config)
+	throttleConnections(config)
 	return config
 }
 
-// inVain plays an attempt of the pool that the network refuses.
-func inVain(t *testing.T, config *pgxpool.Config) {
+// fail plays an attempt of the pool that the network refuses.
+func fail(t *testing.T, config *pgxpool.Config) {
 	t.Helper()
 	require.NoError(t, config.BeforeConnect(t.Context(), nil))
 	_, err := config.ConnConfig.DialFunc(t.Context(), "tcp", "localhost:1")
 	require.Error(t, err)
 }
 
-func TestAServerThatIsAwayIsTriedOnceInAPause(t *testing.T) {
+func TestAServerThatIsAwayIsTriedOnceInAnInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		config := gentle(t)
-		inVain(t, config)
-		var attempts, turnedAway atomic.Int64
+		config := throttled(t)
+		fail(t, config)
+		var attempts, refused atomic.Int64
 		began := time.Now()
 		var crowd sync.WaitGroup
 		for range 50 {
 			crowd.Go(func() {
-				for time.Since(began) < 10*Pause {
+				for time.Since(began) < 10*ThrottleInterval {
 					if config.BeforeConnect(t.Context(), nil) == nil {
-						attempts.Add(1) // and in vain
+						attempts.Add(1) // and fails
 					} else {
-						turnedAway.Add(1)
+						refused.Add(1)
 					}
 				}
 			})
 		}
 		crowd.Wait()
 		require.InDelta(t, 10, attempts.Load(), 1)
-		require.InDelta(t, 490, turnedAway.Load(), 60, "each has waited a pause")
-		require.Less(t, time.Since(began), 12*Pause, "nobody waits for long")
+		require.InDelta(t, 490, refused.Load(), 60, "each has waited an interval")
+		require.Less(t, time.Since(began), 12*ThrottleInterval, "nobody waits for long")
 	})
 }
 
 func TestAnAttemptThatTakesItsTimeKeepsNobodyWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		config := gentle(t)
+		config := throttled(t)
 		began := time.Now()
 		for range 50 {
-			require.NoError(t, config.BeforeConnect(t.Context(), nil), "nothing was in vain yet")
+			require.NoError(t, config.BeforeConnect(t.Context(), nil), "nothing has failed yet")
 		}
 		require.Zero(t, time.Since(began))
 	})
@@ -80,8 +81,8 @@ func TestAnAttemptThatTakesItsTimeKeepsNobodyWaiting(t *testing.T) {
 
 func TestASuccessLetsEverybodyThrough(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		config := gentle(t)
-		inVain(t, config)
+		config := throttled(t)
+		fail(t, config)
 		began := time.Now()
 		var passed atomic.Int64
 		var crowd sync.WaitGroup
@@ -105,7 +106,7 @@ func TestASuccessLetsEverybodyThrough(t *testing.T) {
 	})
 }
 
-func TestWhatIsInVain(t *testing.T) {
+func TestWhatCountsAsAFailedAttempt(t *testing.T) {
 	waits := func(t *testing.T, config *pgxpool.Config) bool {
 		began := time.Now()
 		_ = config.BeforeConnect(t.Context(), nil)
@@ -114,7 +115,7 @@ func TestWhatIsInVain(t *testing.T) {
 	fatal := func(code string) *pgconn.PgError { return &pgconn.PgError{Severity: "FATAL", Code: code} }
 	for name, c := range map[string]struct {
 		happen func(*testing.T, *pgxpool.Config)
-		inVain bool
+		failed bool
 	}{
 		"the server repairs itself": {func(_ *testing.T, c *pgxpool.Config) { c.ConnConfig.OnPgError(nil, fatal("57P03")) }, true},
 		"the server is full":        {func(_ *testing.T, c *pgxpool.Config) { c.ConnConfig.OnPgError(nil, fatal("53300")) }, true},
@@ -130,20 +131,20 @@ func TestWhatIsInVain(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				config := gentle(t)
+				config := throttled(t)
 				require.NoError(t, config.BeforeConnect(t.Context(), nil))
 				c.happen(t, config)
-				require.Equal(t, c.inVain, waits(t, config))
+				require.Equal(t, c.failed, waits(t, config))
 			})
 		})
 	}
 }
 
-func TestWhoHasGoneDoesNotWait(t *testing.T) {
+func TestACallerThatHasGoneDoesNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		config := gentle(t)
-		inVain(t, config)
-		ctx, cancel := context.WithTimeout(t.Context(), Pause/2)
+		config := throttled(t)
+		fail(t, config)
+		ctx, cancel := context.WithTimeout(t.Context(), ThrottleInterval/2)
 		defer cancel()
 		require.ErrorIs(t, config.BeforeConnect(ctx, nil), context.DeadlineExceeded)
 	})
@@ -164,9 +165,24 @@ func TestHooksThatWereThereAreKept(t *testing.T) {
 		called = append(called, "answered")
 		return false
 	}
-	Gently(config)
+	throttleConnections(config)
 	require.NoError(t, config.BeforeConnect(t.Context(), nil))
 	require.NoError(t, config.AfterConnect(t.Context(), nil))
 	require.False(t, config.ConnConfig.OnPgError(nil, &pgconn.PgError{Code: "57P03"}))
 	require.Equal(t, []string{"before", "after", "answered"}, called)
+}
+
+func TestACallerThatIsThrottledGetsTheLastFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		config := throttled(t)
+		require.NoError(t, config.BeforeConnect(t.Context(), nil))
+		config.ConnConfig.OnPgError(nil, &pgconn.PgError{Severity: "FATAL", Code: "57P03"})
+		errs := make(chan error, 2)
+		for range 2 {
+			go func() { errs <- config.BeforeConnect(t.Context(), nil) }()
+		}
+		refused := errors.Join(<-errs, <-errs)
+		require.Error(t, refused, "one of two may try")
+		require.Equal(t, "57P03", State(refused))
+	})
 }

@@ -1,0 +1,112 @@
+// Package database is how every program opens, migrates and awaits its Postgres, and
+// the one list of what an SQLSTATE means to all of them.
+//
+//	database.go  Config, Open: a pool of connections that all programs set up alike
+//	throttle.go  the connection throttle: one attempt at a time while a server is away
+//	migrate.go   Migrate: the schema up to what the program knows
+//	prepare.go   Prepare: a database that is away is awaited; Ready: what it waits for
+//	class.go     Classify and Fault: what an error means
+//
+// A program opens its pool, binds its ports, and calls Prepare beside its listeners.
+package database
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sync/atomic"
+	"time"
+
+	"codebank.dev/platform/fault"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// What a Config takes for a field that is zero.
+const (
+	// DefaultMaxConnections bounds a pool.
+	DefaultMaxConnections = 16
+	// DefaultConnectTimeout bounds one attempt to connect.
+	DefaultConnectTimeout = 5 * time.Second
+)
+
+// commonSettings hold for every connection of every program unless its Config says
+// otherwise. A session that hangs ends by itself, so that it holds no lock for long.
+var commonSettings = map[string]string{
+	"timezone":                            "UTC",
+	"statement_timeout":                   "10s",
+	"idle_in_transaction_session_timeout": "10s",
+}
+
+// errURL does not repeat the URL, because the URL may hold a password. Nor does it
+// wrap pgx's error, which repeats the URL.
+var errURL = errors.New("database: the database URL cannot be read: it must look like postgres://USER:PASSWORD@HOST:5432/DATABASE")
+
+// Config says how to reach a database. URL and ApplicationName are required.
+type Config struct {
+	// URL is the database's address as pgx reads it. It holds a password: never log it.
+	URL string
+	// ApplicationName is what the server's activity view shows.
+	ApplicationName string
+	// MaxConnections bounds the pool. 0: DefaultMaxConnections.
+	MaxConnections int
+	// ConnectTimeout bounds one attempt to connect. 0: DefaultConnectTimeout.
+	ConnectTimeout time.Duration
+	// Settings are session settings for every connection, by their Postgres names. They
+	// replace those that all programs have in common: timezone UTC, statement_timeout and
+	// idle_in_transaction_session_timeout 10 s.
+	Settings map[string]string
+	// OnConnect is called for every new connection before its first use. A connection
+	// for which it returns an error is closed. Nil for none.
+	OnConnect func(context.Context, *pgx.Conn) error
+}
+
+// poolConfig returns the configuration of a pool.
+func (c Config) poolConfig() (*pgxpool.Config, error) {
+	pool, err := pgxpool.ParseConfig(c.URL)
+	if err != nil {
+		return nil, errURL
+	}
+	pool.MaxConns = DefaultMaxConnections
+	if c.MaxConnections > 0 {
+		pool.MaxConns = int32(c.MaxConnections)
+	}
+	pool.ConnConfig.ConnectTimeout = DefaultConnectTimeout
+	if c.ConnectTimeout > 0 {
+		pool.ConnConfig.ConnectTimeout = c.ConnectTimeout
+	}
+	parameters := pool.ConnConfig.RuntimeParams
+	maps.Copy(parameters, commonSettings)
+	maps.Copy(parameters, c.Settings)
+	parameters["application_name"] = c.ApplicationName
+	pool.AfterConnect = c.OnConnect
+	return pool, nil
+}
+
+// Pool is a program's connections to its database. It is safe for concurrent use.
+type Pool struct {
+	*pgxpool.Pool
+	config Config
+	// pending is what the program still waits for; nil once Prepare has succeeded.
+	pending atomic.Pointer[fault.Error]
+}
+
+// Open returns a pool without connecting, so the database may be away. While the
+// server takes no connection, attempts are throttled to one in each
+// ThrottleInterval. An error means that the URL cannot be read; it does not repeat
+// the URL. Close the pool when it is no longer used.
+func Open(ctx context.Context, config Config) (*Pool, error) {
+	parsed, err := config.poolConfig()
+	if err != nil {
+		return nil, err
+	}
+	throttleConnections(parsed)
+	opened, err := pgxpool.NewWithConfig(ctx, parsed)
+	if err != nil {
+		return nil, fmt.Errorf("database: %w", err)
+	}
+	pool := &Pool{Pool: opened, config: config}
+	pool.pending.Store(waiting("the first connection"))
+	return pool, nil
+}

@@ -1,0 +1,130 @@
+package database
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// ThrottleInterval is the time between two attempts to connect while the server is away.
+const ThrottleInterval = 100 * time.Millisecond
+
+// throttleConnections adds the connection throttle to the hooks of a pool's
+// configuration. After an attempt that failed, the pool tries to connect only once
+// in each ThrottleInterval, until an attempt succeeds. A caller that needs a
+// connection meanwhile waits for up to a ThrottleInterval, and then gets the last
+// failure as its error. An attempt fails when the network refuses it or when the
+// server turns it away; an attempt that takes long does not count as failed. While
+// attempts succeed the throttle changes nothing.
+//
+// The reason is how Postgres starts. After a crash it repairs itself first, and
+// meanwhile turns every connection away with a process of its own. Hundreds of such
+// processes a second take the processor from the repair, and the database is away
+// several times as long.
+func throttleConnections(config *pgxpool.Config) {
+	t := &throttle{interval: ThrottleInterval, opened: make(chan struct{})}
+	before, after := config.BeforeConnect, config.AfterConnect
+	config.BeforeConnect = func(ctx context.Context, connection *pgx.ConnConfig) error {
+		if err := t.wait(ctx); err != nil || before == nil {
+			return err
+		}
+		return before(ctx, connection)
+	}
+	config.AfterConnect = func(ctx context.Context, connection *pgx.Conn) error {
+		t.succeeded()
+		if after == nil {
+			return nil
+		}
+		return after(ctx, connection)
+	}
+	dial, onError := config.ConnConfig.DialFunc, config.ConnConfig.OnPgError
+	config.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		// An attempt that its caller gave up says nothing about the server.
+		if err != nil && ctx.Err() == nil {
+			t.failed(err)
+		}
+		return conn, err
+	}
+	config.ConnConfig.OnPgError = func(conn *pgconn.PgConn, err *pgconn.PgError) bool {
+		if turnsAway(err) {
+			t.failed(err)
+		}
+		return onError == nil || onError(conn, err)
+	}
+}
+
+// turnsAway reports whether a server says that it takes no further connection: it
+// starts, repairs itself or stops (57P03), or it has too many (53300).
+func turnsAway(err *pgconn.PgError) bool { return err.Code == "57P03" || err.Code == "53300" }
+
+// throttle says which caller may try to connect.
+type throttle struct {
+	interval time.Duration
+
+	mutex     sync.Mutex
+	failure   error // of the last attempt; nil after a success
+	attempted time.Time
+	opened    chan struct{} // closed by the next success
+}
+
+// wait returns nil when the caller may try to connect.
+func (t *throttle) wait(ctx context.Context) error {
+	opened, left, _ := t.take()
+	if left <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(left)
+	defer timer.Stop()
+	select {
+	case <-opened:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+	}
+	if _, left, failure := t.take(); left > 0 {
+		return fmt.Errorf("database: no attempt to connect, because the last one failed: %w", failure)
+	}
+	return nil
+}
+
+// take takes the next attempt if it is free. Otherwise it returns how long the caller
+// has to wait at most, what ends the wait early, and why the last attempt failed.
+func (t *throttle) take() (opened <-chan struct{}, left time.Duration, failure error) {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	now := time.Now()
+	if t.failure != nil {
+		left = t.interval - now.Sub(t.attempted)
+	}
+	if left <= 0 {
+		t.attempted = now
+	}
+	return t.opened, left, t.failure
+}
+
+func (t *throttle) failed(err error) {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	t.failure = err
+}
+
+// succeeded lets every caller through, those that wait and those to come, until the
+// next failure.
+func (t *throttle) succeeded() {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	if t.failure == nil {
+		return
+	}
+	t.failure = nil
+	close(t.opened)
+	t.opened = make(chan struct{})
+}

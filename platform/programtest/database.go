@@ -1,0 +1,91 @@
+package programtest
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"codebank.dev/platform/fault"
+	"github.com/stretchr/testify/require"
+)
+
+// Server is a Postgres that a test may kill, such as native/postgres has it.
+type Server interface {
+	// URL returns the address of one of its databases, with user and password.
+	URL(database string) string
+	// CreateDatabase makes an empty database.
+	CreateDatabase(ctx context.Context, name string) error
+	// Kill ends the server at once, and Restart starts it again on the same address.
+	Kill()
+	Restart(ctx context.Context) error
+}
+
+// Waiting is what TestAwaitsDatabase has to know of a program.
+type Waiting struct {
+	// Server is a server of its own, running.
+	Server Server
+	// Start starts the program on a database and waits for nothing.
+	Start func(databaseURL string) *Program
+	// Call makes one call to the program's gRPC address that needs the database, and
+	// returns its error.
+	Call func(address string) error
+	// Path is what the same call is by REST.
+	Path string
+}
+
+// TestAwaitsDatabase shows that a program that is started with its database away is
+// alive and not ready, says what it waits for, answers calls UNAVAILABLE with a retry
+// time, and serves when the database comes, without a restart.
+func TestAwaitsDatabase(t *testing.T, w Waiting) {
+	const name = "late"
+	address := w.Server.URL(name)
+	w.Server.Kill()
+	program := w.Start(address)
+	addresses := program.AwaitListening(t)
+	require.NotEmpty(t, addresses, "it has ended")
+	at := "http://" + addresses.HTTP
+	answer, err := Get(at + "/livez")
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, answer.Status, "it lives")
+	requireWaiting(t, at, "the server cannot be reached")
+	early := fault.Of(w.Call(addresses.GRPC))
+	require.Equal(t, fault.Unavailable, early.Code, "%v", early)
+	require.Positive(t, early.RetryAfter)
+	answer, err = Get(at + w.Path)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusServiceUnavailable, answer.Status, answer.Body)
+	require.NotEmpty(t, answer.Header.Get("Retry-After"))
+
+	require.NoError(t, w.Server.Restart(t.Context()))
+	requireWaiting(t, at, "it does not exist on the server (SQLSTATE 3D000)")
+	require.NoError(t, w.Server.CreateDatabase(t.Context(), name))
+	_, ready := program.AwaitReady(t)
+	require.True(t, ready, "ready without a restart")
+	if err := w.Call(addresses.GRPC); err != nil { // Such as a thing that is not there.
+		require.NotEqual(t, fault.Unavailable, fault.CodeOf(err), "%v", err)
+	}
+	program.Interrupt(t)
+
+	wrong, err := url.Parse(address)
+	require.NoError(t, err)
+	wrong.User = url.UserPassword(wrong.User.Username(), "wrong-password")
+	refused := w.Start(wrong.String())
+	requireWaiting(t, "http://"+refused.AwaitListening(t).HTTP, "the server refuses the password (SQLSTATE 28P01)")
+	refused.Interrupt(t)
+	require.NotContains(t, program.Log()+refused.Log(), "wrong-password")
+}
+
+// requireWaiting waits until /readyz says why the database cannot be used.
+func requireWaiting(t *testing.T, at, why string) {
+	t.Helper()
+	want := `{"name":"database","status":"failed","message":"waiting for the database: ` + why + `"}`
+	var answer Answer
+	require.Eventually(t, func() bool {
+		var err error
+		answer, err = Get(at + "/readyz")
+		return err == nil && answer.Status == http.StatusServiceUnavailable && strings.Contains(answer.Body, want)
+	}, patience, 10*time.Millisecond, "want %s", want)
+}
