@@ -1,28 +1,78 @@
-// Package bank is the language of the business: accounts, cards, entries,
-// commands, the book they are decided on, and the ports through which the outside
-// is reached. It is pure: no I/O, no clock, no environment. Every rule about money
-// lives here or in a command's Decide, never in SQL and never in a handler.
-//
-// The life of a purchase, and the file to open for each step:
-//
-//	purchase.Service   checks the request, resolves immutable facts   purchase/
-//	ledger.Executor    queues it, batches it, answers it              ledger/
-//	Book               what a batch reads, decides on and changes     book.go
-//	Store              one durable transaction per batch              postgres/, inmem/
-//	outbox.Relay       committed events to the broker                 outbox/
 package bank
 
 import (
 	"errors"
+	"time"
 
 	"codebank.dev/platform/id"
+	"codebank.dev/platform/money"
 )
+
+// Account is a customer account as of its last sequence. All figures are minor
+// units of Currency.
+type Account struct {
+	ID         ID
+	CustomerID ID
+	Kind       AccountKind
+	Currency   money.Currency
+	// Balance is as the customer sees it: what the customer owes is negative. A refund may make it positive.
+	Balance int64
+	// Held is set aside by holds, never negative.
+	Held        int64
+	CreditLimit int64
+	// Sequence is that of the account's last entry: 1, 2, 3 … without a gap.
+	Sequence int64
+	// LastAt is when the last entry occurred, whole milliseconds, UTC.
+	LastAt time.Time
+}
+
+// AccountKind says what a customer account is for.
+type AccountKind uint8
+
+// The kinds of customer account.
+const (
+	AccountCard AccountKind = iota + 1
+	AccountWallet
+)
+
+// Available returns what a new debit or hold may take: balance − held + credit limit.
+func (a *Account) Available() int64 { return a.Balance - a.Held + a.CreditLimit }
+
+// Covers reports whether a new debit or hold of amount is within what is
+// available. Credits, captures, voids, reversals and limit changes never ask.
+func (a *Account) Covers(amount int64) bool { return amount <= a.Available() }
+
+// Effect is what an entry does to its account, in minor units; each may be negative.
+type Effect struct {
+	Balance     int64
+	Held        int64
+	CreditLimit int64
+}
+
+// After returns the account with effect applied, or money.ErrOverflow.
+func (a Account) After(effect Effect) (Account, error) {
+	var err error
+	if a.Balance, err = money.Add(a.Balance, effect.Balance); err != nil {
+		return Account{}, err
+	}
+	if a.Held, err = money.Add(a.Held, effect.Held); err != nil {
+		return Account{}, err
+	}
+	if a.CreditLimit, err = money.Add(a.CreditLimit, effect.CreditLimit); err != nil {
+		return Account{}, err
+	}
+	free, err := money.Subtract(a.Balance, a.Held)
+	if err != nil {
+		return Account{}, err
+	}
+	if _, err = money.Add(free, a.CreditLimit); err != nil {
+		return Account{}, err
+	}
+	return a, nil
+}
 
 // ID is the id of everything that the bank keeps. The zero ID means "none".
 type ID = id.ID
-
-// namespace is the root of every derived id of Code Bank.
-var namespace = ID{0x9b, 0x1d, 0x5c, 0x2e, 0x4f, 0x6a, 0x4c, 0x1b, 0x8d, 0x37, 0x60, 0x52, 0xa4, 0xe1, 0x7f, 0x90}
 
 // Code is a bank's own code, three digits.
 type Code string
@@ -57,3 +107,6 @@ func (c Code) VoidID(purchase ID) ID {
 func (c Code) SettlementAccount(merchant, currency string) ID {
 	return id.Derive(namespace, string(c), "settlement", merchant, currency)
 }
+
+// namespace is the root of every derived id of Code Bank.
+var namespace = ID{0x9b, 0x1d, 0x5c, 0x2e, 0x4f, 0x6a, 0x4c, 0x1b, 0x8d, 0x37, 0x60, 0x52, 0xa4, 0xe1, 0x7f, 0x90}

@@ -53,9 +53,9 @@ type Event struct {
 
 // Book is the state that a batch of commands is decided on: what the Store read,
 // plus what earlier commands of the same batch decided. It is not safe for
-// concurrent use. A command that fails must not have changed it; Post and the
-// other changing methods check first and change last, so one of them as the last
-// step of a Decide is enough.
+// concurrent use. A command that fails must not have changed it. Post and the other
+// changing methods check first and change last, so it is enough that one of them is the
+// last step of a Decide.
 type Book struct {
 	accounts map[ID]*tracked[Account]
 	cards    map[ID]*tracked[Card]
@@ -223,8 +223,8 @@ func (b *Book) Issue(card NewCard) {
 	b.cardOrder = append(b.cardOrder, card.Card.ID)
 }
 
-// SetCard replaces a card that was read. Its account must be among the command's
-// Keys too, for the account's lock guards the card.
+// SetCard replaces a card that was read. Its account must be among the command's Keys
+// too, because the account's lock guards the card.
 func (b *Book) SetCard(card Card) {
 	t := b.cards[card.ID]
 	t.value = card
@@ -250,7 +250,7 @@ func (b *Book) Posted() []*Entry { return b.posted }
 // Emit puts an event into the outbox of this batch.
 func (b *Book) Emit(event Event) { b.events = append(b.events, event) }
 
-// Changes returns all that has to be written.
+// Changes returns everything that has to be written.
 func (b *Book) Changes() Changes {
 	changes := Changes{Entries: b.posted, Events: b.events}
 	for _, id := range b.accountOrder {
@@ -283,14 +283,13 @@ func (c *Changes) IsEmpty() bool {
 		len(c.Entries)+len(c.Tokens)+len(c.Events) == 0
 }
 
-// Keys names all that a command reads. Commands list what they know; duplicates
-// are allowed.
+// Keys names everything that a command reads. Duplicates are allowed.
 type Keys struct {
 	Accounts []ID // locked, in id order
 	Cards    []ID // guarded by their account's lock: name that account too
-	// Transactions are looked up: their earlier entries, every leg.
+	// Transactions are those whose earlier entries are read, every leg.
 	Transactions []ID
-	// Originals are the transactions of which is asked how much was given back.
+	// Originals are the transactions for which Decide asks how much was given back.
 	Originals []ID
 	Tokens    [][32]byte // locked
 }

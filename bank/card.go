@@ -16,7 +16,7 @@ const (
 	LockTime            = 15 * time.Minute
 )
 
-// CardSnapshot is what may be seen of a card everywhere: events, statements, logs.
+// CardSnapshot is what everybody may see of a card, in events, statements and logs.
 type CardSnapshot struct {
 	ID    ID
 	Brand pan.Brand
@@ -24,8 +24,8 @@ type CardSnapshot struct {
 	Last4 string
 }
 
-// Card is a card's state. Its number is not part of it: that lives in the vault alone.
-// A card changes only under the lock of its account.
+// Card is a card's state. The card's number is not part of it: only the vault can read
+// it. A card changes only under the lock of its account.
 type Card struct {
 	CardSnapshot
 	AccountID  ID
@@ -43,7 +43,7 @@ type Card struct {
 	Used bool
 }
 
-// Use says what an attempt with the card, as it stands before it, is to it.
+// Use returns what the next purchase with the card is: its first use or a later one.
 func (c *Card) Use() CardUse {
 	if c.Used {
 		return LaterUse

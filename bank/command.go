@@ -6,21 +6,21 @@ import (
 	"codebank.dev/platform/fault"
 )
 
-// Command is one request to change the ledger. It is pure: Decide sees the Book
-// and the time it is given, nothing else (only a purchase's risk, which decides nothing,
-// comes from what the process has seen before), and may be called again on a fresh Book
-// when the first attempt did not commit.
+// Command is one request to change the ledger. It is pure: Decide sees the Book and the
+// time that it is given, and nothing else. The one exception is the risk score of a
+// purchase, which decides nothing and comes from what the process has seen before.
+// Decide may be called again on a fresh Book when the first attempt did not commit.
 type Command interface {
 	// Key identifies the command: of two with the same key in flight in one process,
 	// the second waits for the first.
 	Key() ID
-	// Keys names what Decide reads. It may rest on immutable facts only.
+	// Keys names what Decide reads. It depends on immutable facts only.
 	Keys() Keys
-	// Decide changes the Book and says what came out. An Outcome with Err must have left the Book as it was.
+	// Decide changes the Book and returns the outcome. When that has an Err, the Book must be as it was.
 	Decide(book *Book, now time.Time) Outcome
 }
 
-// Outcome is what a command came to.
+// Outcome is the result of a command.
 type Outcome struct {
 	// Entry is the decision: a new one, or the first one when the request is a repeat.
 	// It must not be changed. Nil for commands that make none.
@@ -31,7 +31,7 @@ type Outcome struct {
 	Card Card
 	// Account is the account after the command, when the command is about one.
 	Account Account
-	// Err is why the command was refused; nothing was stored then.
+	// Err is why the command was refused; nothing is stored then.
 	Err error
 }
 
@@ -39,14 +39,14 @@ type Outcome struct {
 var (
 	// ErrRequestIDReused says that the request id was used before with another request.
 	ErrRequestIDReused = fault.New(fault.Aborted, "REQUEST_ID_REUSED", "This request id was used before with another request.")
-	// ErrStale says that a fact resolved before the lock no longer holds: resolve and submit again.
-	// It never leaves the process.
+	// ErrStale says that a fact resolved before the lock is no longer true: resolve it and submit
+	// the command again. It never leaves the process.
 	ErrStale = fault.New(fault.Internal, "STALE", "Something went wrong on our side.")
 )
 
-// Repeat returns the first outcome's entry when the request was decided before:
-// nil when it was not, ErrRequestIDReused when that was another request or the id
-// was voided unseen.
+// Repeat returns the entry of the first decision when the request was decided before,
+// and nil when it was not. It returns ErrRequestIDReused when the request id belongs to
+// another request, or was voided before it was decided.
 func (b *Book) Repeat(transaction ID, request *Request) (*Entry, error) {
 	first := b.Entry(transaction)
 	switch {

@@ -20,7 +20,7 @@ const (
 )
 
 // declines holds, for each reason, its name, its ISO 8583 code and what may be
-// shown to the payer. What could help to guess card data reads alike.
+// shown to the payer. Reasons that could help to guess card data have the same text.
 var declines = [...]struct{ name, code, text string }{
 	{"", "", ""},
 	{"UNKNOWN_CARD", "14", "The card data is not right."},
@@ -36,7 +36,7 @@ var declines = [...]struct{ name, code, text string }{
 	{"AMOUNT_BELOW_MINIMUM", "13", "The amount is below the card's minimum."},
 }
 
-// DeclineReasons returns the closed list, for tests that hold a table to completeness.
+// DeclineReasons returns the closed list, for tests that check a table for completeness.
 func DeclineReasons() []DeclineReason {
 	reasons := make([]DeclineReason, 0, len(declines)-1)
 	for i := 1; i < len(declines); i++ {

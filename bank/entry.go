@@ -60,7 +60,7 @@ const (
 	Approved Status = iota + 1
 	// Declined changed nothing but the sequence.
 	Declined
-	// Applied is for what is no decision: an opening, a limit change.
+	// Applied marks an entry that is not a decision: an opening, a limit change.
 	Applied
 	// Voided marks a request id that was voided before it was ever decided. It makes no event.
 	Voided
@@ -99,17 +99,17 @@ func nameOf(names []string, i int) string {
 
 // Request is the identity of what a caller asked for.
 type Request struct {
-	// Caller is who asked; request ids of two callers never meet.
+	// Caller is the program that asked. Every caller has request ids of its own.
 	Caller string
 	// ID is the caller's own id of the request.
 	ID string
 	// Fingerprint is a keyed hash of the canonical request: equal for equal requests.
 	Fingerprint [32]byte
-	// TraceID is the W3C trace id, or empty. It is no part of the identity.
+	// TraceID is the W3C trace id, or empty. It is not part of the identity.
 	TraceID string
 }
 
-// Merchant is who sells.
+// Merchant is the seller.
 type Merchant struct {
 	ID           string
 	Name         string
@@ -118,10 +118,10 @@ type Merchant struct {
 	Country      string // ISO 3166-1 alpha-2
 }
 
-// Entry is one change of one customer account, and at the same time the event
-// that tells of it. A transaction that touches two customer accounts has two
-// entries, told apart by Leg; the movement counts once, on leg 0. An entry never
-// changes after it was written.
+// Entry is one change of one customer account, and at the same time the content of
+// its event. A transaction that touches two customer accounts has two entries, told
+// apart by Leg; the movement counts once, on leg 0. An entry never changes after it
+// was written.
 //
 // An entry without an account (AccountID zero, Sequence 0) is a refusal: the
 // decline of an unknown card, or a request id voided before it was decided.

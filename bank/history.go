@@ -6,18 +6,18 @@ import (
 	"codebank.dev/platform/fault"
 )
 
-// earliestHistory is the first moment that a history may tell of.
+// earliestHistory is the earliest time that a request may name.
 var earliestHistory = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// History lets requests say when they were made, so that a bank can be given a past.
-// A nil History lets none.
+// History allows requests to name the time at which they were made, so that a bank can
+// be loaded with a past. A nil *History allows no request to.
 type History struct {
-	// Now is the present, which no request may pass. Required.
+	// Now returns the present; no request may name a later time. Required.
 	Now func() time.Time
 }
 
-// Check returns nil when a request that names no time (zero), or at, may be decided;
-// else fault.InvalidArgument naming request_time.
+// Check returns nil when a request that names the time at may be decided; the zero time
+// is none. Otherwise it returns fault.InvalidArgument naming request_time.
 func (h *History) Check(at time.Time) error {
 	const field = "request_time"
 	switch {
@@ -33,13 +33,4 @@ func (h *History) Check(at time.Time) error {
 		return fault.Invalid(field, "The time must not lie in the future.")
 	}
 	return nil
-}
-
-// Moment appends the time that a request says it was made at, when it says one: a
-// request that says none has the form it always had.
-func (c Canonical) Moment(at time.Time) Canonical {
-	if at.IsZero() {
-		return c
-	}
-	return c.Text("at").Number(at.UnixMilli())
 }

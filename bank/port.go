@@ -8,11 +8,11 @@ import (
 	"codebank.dev/platform/pan"
 )
 
-// The answers of a Store that the executor acts on. Any other error of Execute is
-// a fault: fault.Unavailable when the outcome is unknown or the store is away.
+// The errors of a Store that the executor acts on. Any other error of Execute is a
+// fault: fault.Unavailable when the outcome is unknown or the store is away.
 var (
 	// ErrRetry says that nothing was committed and a fresh read may succeed: a conflict
-	// over a unique key, a deadlock, a lock not had in time.
+	// over a unique key, a deadlock, a lock that was not granted in time.
 	ErrRetry = errors.New("bank: not committed, decide again on fresh reads")
 	// ErrRejected says that nothing was committed because the data itself was refused:
 	// one command of the batch is bad.
@@ -28,9 +28,9 @@ var (
 
 // Store is the durable state of the ledger.
 type Store interface {
-	// Execute calls decide with a Book over what keys name and writes the Book's changes
-	// in one durable commit, in which what decide saw still stands. decide may be called
-	// again, on a new Book, when what it saw first does not; only its last call counts.
+	// Execute calls decide with a Book over what keys name, and writes the Book's changes in
+	// one durable commit. It commits only if everything that decide saw is still true;
+	// otherwise decide may be called again on a new Book, and only its last call counts.
 	// keys must be sorted (Keys.Sort).
 	// An error of decide is returned as it is and nothing is written. nil means
 	// committed. ErrRetry and ErrRejected mean certainly not committed. After any
@@ -38,33 +38,32 @@ type Store interface {
 	Execute(ctx context.Context, keys Keys, decide func(*Book) error) error
 }
 
-// Submitter has commands decided and answers once the outcome is durable;
-// ledger.Executor is one, and says which errors there are.
+// Submitter has commands decided and returns once the outcome is durable.
+// ledger.Executor is one, and documents the errors.
 type Submitter interface {
 	Submit(ctx context.Context, command Command) (Outcome, error)
-	// SubmitAll is Submit for several commands that are waited for together.
+	// SubmitAll is Submit for several commands; it returns when all have a result.
 	SubmitAll(ctx context.Context, commands []Command) []Result
 }
 
-// Result is what Submit returns.
+// Result is what Submit returns for one command.
 type Result struct {
 	Outcome Outcome
 	Err     error
 }
 
-// Directory answers immutable facts without locks. ErrNotFound when there is none
+// Directory reads immutable facts without locks. ErrNotFound when there is none
 // (never to be cached); fault.Unavailable when the store is away.
 type Directory interface {
 	CardByLookup(ctx context.Context, lookup [32]byte) (CardFacts, error)
 	CardByID(ctx context.Context, card ID) (CardFacts, error)
-	// Token returns the token with this hash; all but UsedBy is immutable.
+	// Token returns the token with this hash; everything but UsedBy is immutable.
 	Token(ctx context.Context, hash [32]byte) (CardToken, error)
 	// Parties returns the customer account and card of a transaction's leg 0; zero ids for a refusal.
 	Parties(ctx context.Context, transaction ID) (Parties, error)
 }
 
-// Reader answers the present state without locks, as of some moment during the
-// call. ErrNotFound and fault.Unavailable as for Directory.
+// Reader reads the present state without locks, as of some moment during the call. ErrNotFound and fault.Unavailable as for Directory.
 type Reader interface {
 	Account(ctx context.Context, account ID) (Account, error)
 	Card(ctx context.Context, card ID) (Card, Account, error)
@@ -74,8 +73,8 @@ type Reader interface {
 	SealedNumber(ctx context.Context, card ID) (Sealed, error)
 }
 
-// TokenStore keeps card tokens. Insert is durable when it returns; a hash that
-// exists already is ErrRejected.
+// TokenStore keeps card tokens. A token is durable when InsertToken returns nil; a hash
+// that exists already is ErrRejected.
 type TokenStore interface {
 	InsertToken(ctx context.Context, token CardToken) error
 }
@@ -88,7 +87,7 @@ type CardFacts struct {
 	Expiry     pan.Expiry
 }
 
-// Parties is whom a transaction concerns.
+// Parties are the customer account and the card of a transaction.
 type Parties struct {
 	AccountID ID
 	CardID    ID
@@ -105,16 +104,16 @@ type CardToken struct {
 	UsedBy    ID // the transaction that used it; zero while unused
 }
 
-// CardCheck is the result of the check of presented card data, made where the data is and
-// turned into a decline where the lock is.
+// CardCheck is the result of comparing presented card data with the card. The comparison
+// happens before the account is locked; Decide turns the result into a decline.
 type CardCheck struct {
 	// Decline is 0 when the data is right, else UnknownCard, NameMismatch, ExpiryMismatch or CVVMismatch.
 	Decline DeclineReason
 }
 
-// CountsAsAttempt reports whether the result is a guess at what only the holder knows.
-func (v CardCheck) CountsAsAttempt() bool {
-	return v.Decline == CVVMismatch || v.Decline == ExpiryMismatch
+// CountsAsAttempt reports whether the data was a wrong guess at what only the holder knows.
+func (c CardCheck) CountsAsAttempt() bool {
+	return c.Decline == CVVMismatch || c.Decline == ExpiryMismatch
 }
 
 // Sealed is a card number encrypted by the vault.
@@ -137,29 +136,29 @@ type Vault interface {
 	Fingerprint(canonical []byte) [32]byte
 }
 
-// Encoder turns an entry into the bare body of its event. Append must not keep
-// dst or the entry, and appends nothing on error.
+// Encoder turns an entry into the bare body of its event. Append keeps neither dst nor
+// the entry, and appends nothing on error.
 type Encoder interface {
 	// Append appends the body to dst and returns the schema version it was written with.
 	Append(dst []byte, entry *Entry) ([]byte, int, error)
 }
 
-// OutboxRow is an event waiting to be published. IDs grow in the order of
-// decisions within an account, but become visible in any order.
+// OutboxRow is an event that waits to be published. Within an account, ids grow in the
+// order of the decisions. Rows become visible in any order.
 type OutboxRow struct {
 	ID    int64
 	Event Event
 }
 
-// Outbox is the relay's view of the store: committed events that are not known
-// to be published. One relay leads at a time by a lease; a higher epoch fences
-// the lower ones off.
+// Outbox is the relay's view of the store: committed events that are not known to be
+// published. One relay at a time leads, by a lease. A higher epoch fences off the lower ones.
 type Outbox interface {
 	// Acquire takes or renews the lease for holder until ttl from now and returns its
 	// epoch; ErrLeaseLost while another holder has it.
 	Acquire(ctx context.Context, holder string, ttl time.Duration) (epoch int64, err error)
 	// Fetch returns up to limit visible rows with the lowest ids that are not among skip,
-	// lowest first. Never rows above a remembered id only: ids are taken before commit.
+	// lowest first. It must not begin at the last id that it returned: ids are taken before
+	// the commit, so a row with a lower id may become visible later.
 	Fetch(ctx context.Context, limit int, skip []int64) ([]OutboxRow, error)
 	// Delete removes acknowledged rows if epoch still leads; ErrLeaseLost when it does not.
 	Delete(ctx context.Context, epoch int64, ids []int64) error
@@ -167,32 +166,33 @@ type Outbox interface {
 	Backlog(ctx context.Context) (rows int64, oldest time.Time, err error)
 }
 
-// Mark is a state of the outbox that a Marker took note of.
+// Mark is a state of the outbox as a Marker recorded it.
 type Mark struct {
 	// CompleteTo is a time such that every event decided before it has an id up to
 	// LastID, or none and never will: by the database's clock, whole milliseconds.
 	CompleteTo time.Time
 	LastID     int64
-	// Writer is the store's own: what has to end before every id up to LastID is settled.
+	// Writer belongs to the store: the transaction that must end before no id up to LastID
+	// can become visible any more.
 	Writer uint64
 }
 
-// Marker tells up to when the outbox's events are known to be published.
+// Marker finds the time up to which all events are known to be published.
 type Marker interface {
-	// Mark takes note of the outbox as it is, for the leader with this epoch. CompleteTo
-	// grows from mark to mark, whoever leads. ErrNoMark when epoch does not lead, or when
+	// Mark records the outbox as it is, for the leader with this epoch. CompleteTo grows
+	// from mark to mark, also when the leader changes. ErrNoMark when epoch does not lead, or when
 	// the clock has not passed the last mark.
 	Mark(ctx context.Context, epoch int64) (Mark, error)
-	// Drained reports whether no row up to the mark waits, nor can still show up: a row is
-	// deleted only after its acknowledgement, so all that were are on the broker then.
+	// Drained reports whether no row up to the mark waits or can still become visible. A row
+	// is deleted only after its acknowledgement, so all those events are on the broker then.
 	Drained(ctx context.Context, mark Mark) (bool, error)
 }
 
-// WatermarkPublisher tells the readers of the events how far they are complete.
+// WatermarkPublisher tells consumers up to when the events are complete.
 type WatermarkPublisher interface {
-	// PublishWatermark says of every partition that all events which occurred before
-	// completeTo stand below its present end. They must be acknowledged. It gives up after
-	// some seconds; a watermark that is lost is made up for by the next one.
+	// PublishWatermark states for every partition that all events that occurred before
+	// completeTo lie below its present end. These events must be acknowledged. It gives up
+	// after some seconds; the next watermark makes up for a lost one.
 	PublishWatermark(ctx context.Context, completeTo time.Time) error
 }
 
@@ -202,6 +202,6 @@ type Publisher interface {
 	// have it. Events of one key arrive in the order of the calls. After an error every
 	// event is refused until Flush has returned nil, so that none overtakes another.
 	Publish(ctx context.Context, event Event, done func(error))
-	// Flush waits until done was called for everything published, or until ctx ends.
+	// Flush waits until done was called for every event, or until ctx ends.
 	Flush(ctx context.Context) error
 }

@@ -4,12 +4,11 @@ package bank
 // before. The numbers are stored: append only.
 type CardUse uint8
 
-// The uses of a card. 0 is for what is no purchase with a card of the bank.
+// The uses of a card. 0 marks an entry that is not a purchase with a card of the bank.
 const (
-	// FirstUse is an attempt before the card's first approved purchase was made.
+	// FirstUse is an attempt before the card's first approved purchase.
 	FirstUse CardUse = iota + 1
-	// LaterUse is an attempt with a card that an approved purchase was made with,
-	// whether or not that was given back since.
+	// LaterUse is an attempt after the card's first approved purchase, even one that was given back.
 	LaterUse
 )
 
@@ -21,9 +20,9 @@ func (u CardUse) String() string { return nameOf(cardUseNames[:], int(u)) }
 // RiskRule is the rule that gave a purchase its score. The numbers are stored: append only.
 type RiskRule uint8
 
-// The rules, see package risk. 0 is for what was not assessed.
+// The rules, see package risk. 0 means not assessed.
 const (
-	// RiskNone goes with the score 0: no rule saw anything.
+	// RiskNone goes with the score 0: no rule matched.
 	RiskNone RiskRule = iota + 1
 	RiskCardTesting
 	RiskVelocity
@@ -38,8 +37,8 @@ func (r RiskRule) String() string { return nameOf(riskRuleNames[:], int(r)) }
 const MaxRiskScore = 100
 
 // Risk is how much a purchase looked like a part of an attack when it was decided. It
-// is advice, kept with the decision: it declines nothing. The zero Risk is that of
-// what is no purchase.
+// is advice, stored with the decision, and declines nothing. An entry that is not a
+// purchase has the zero Risk.
 type Risk struct {
 	Score uint8 // 0 to MaxRiskScore
 	Rule  RiskRule

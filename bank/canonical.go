@@ -1,0 +1,37 @@
+package bank
+
+import (
+	"strconv"
+	"time"
+)
+
+// Canonical builds the bytes that a request's fingerprint is taken of: every
+// field with its length, so that no two requests share them.
+type Canonical []byte
+
+// NewCanonical starts the canonical form of a request of the given kind.
+func NewCanonical(kind string) Canonical {
+	return make(Canonical, 0, 256).Text(kind)
+}
+
+// Text appends a text field.
+func (c Canonical) Text(field string) Canonical {
+	c = strconv.AppendInt(c, int64(len(field)), 10)
+	c = append(c, ':')
+	return append(c, field...)
+}
+
+// Number appends a whole number.
+func (c Canonical) Number(field int64) Canonical {
+	c = strconv.AppendInt(c, field, 10)
+	return append(c, ';')
+}
+
+// Moment appends the time that a request names. For the zero time it appends nothing, so
+// a request that names none keeps the form that it had before requests could name one.
+func (c Canonical) Moment(at time.Time) Canonical {
+	if at.IsZero() {
+		return c
+	}
+	return c.Text("at").Number(at.UnixMilli())
+}
