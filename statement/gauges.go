@@ -2,8 +2,8 @@ package statement
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// Gauges are the watcher's findings as metrics: statement_gaps, how many gaps are
-// older than GapAge, and statement_gap_seconds, the age of the oldest, 0 for none.
+// Gauges are the watcher's findings as metrics: codebank_statement_gaps, the number of gaps
+// older than GapAge, and codebank_statement_gap_seconds, the age of the oldest, 0 for none.
 type Gauges struct {
 	gaps   prometheus.Gauge
 	oldest prometheus.Gauge
@@ -13,10 +13,10 @@ type Gauges struct {
 func NewGauges(registry prometheus.Registerer) *Gauges {
 	g := &Gauges{
 		gaps: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "statement_gaps", Help: "Gaps in accounts' sequences that have been open for more than a minute.",
+			Name: "codebank_statement_gaps", Help: "Gaps in the sequences of accounts that are older than a minute.",
 		}),
 		oldest: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "statement_gap_seconds", Help: "Age of the oldest gap; 0 when there is none.",
+			Name: "codebank_statement_gap_seconds", Help: "Age of the oldest gap in the sequence of an account; 0 when there is none.",
 		}),
 	}
 	registry.MustRegister(g.gaps, g.oldest)

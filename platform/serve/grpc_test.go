@@ -74,7 +74,7 @@ func TestARequestThatCannotBeDecodedIsTheCallersMistake(t *testing.T) {
 		})
 	}
 	_, metrics := r.request(t, "GET", "/metrics", "")
-	require.Contains(t, metrics, `grpc_server_handled_total{grpc_code="InvalidArgument",grpc_method="AuthorizePurchase",grpc_service="bank.v1.PurchaseService"} 5`,
+	require.Contains(t, metrics, `codebank_grpc_server_handled_total{grpc_code="InvalidArgument",grpc_method="AuthorizePurchase",grpc_service="bank.v1.PurchaseService"} 5`,
 		"a refusal is counted like any other answer")
 	require.NotContains(t, r.log.String(), "level=ERROR")
 }

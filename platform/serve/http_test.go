@@ -190,8 +190,8 @@ func TestHTTPIsCountedByPatternAndNotByPath(t *testing.T) {
 	r.request(t, "GET", "/v1/purchases/one", "")
 	r.request(t, "BREW", "/v1/purchases/two", "")
 	_, metrics := r.request(t, "GET", "/metrics", "")
-	require.Contains(t, metrics, `http_server_requests_total{method="GET",pattern="/v1/"`)
-	require.Contains(t, metrics, `http_server_requests_total{method="other",pattern="/v1/"`)
+	require.Contains(t, metrics, `codebank_http_server_requests_total{method="GET",pattern="/v1/"`)
+	require.Contains(t, metrics, `codebank_http_server_requests_total{method="other",pattern="/v1/"`)
 	require.NotContains(t, metrics, "purchases/one")
 	require.Contains(t, metrics, "go_goroutines")
 }

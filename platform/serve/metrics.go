@@ -33,8 +33,8 @@ func durationBuckets() []float64 { // tidy:float seconds of a histogram, not mon
 	}
 }
 
-// callMetrics are rate, errors and duration of gRPC calls, under the names that
-// gRPC dashboards know.
+// callMetrics are rate, errors and duration of gRPC calls. After the prefix they have the
+// names of the usual gRPC metrics.
 type callMetrics struct {
 	handled *prometheus.CounterVec
 	seconds *prometheus.HistogramVec
@@ -44,13 +44,13 @@ type callMetrics struct {
 func newCallMetrics(registry registerer) *callMetrics {
 	m := &callMetrics{
 		handled: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "grpc_server_handled_total", Help: "gRPC calls by method and code.",
+			Name: "codebank_grpc_server_handled_total", Help: "gRPC calls that were answered, by method and code.",
 		}, []string{"grpc_service", "grpc_method", "grpc_code"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "grpc_server_handling_seconds", Help: "How long gRPC calls took.", Buckets: durationBuckets(),
+			Name: "codebank_grpc_server_handling_seconds", Help: "Duration of gRPC calls, by method.", Buckets: durationBuckets(),
 		}, []string{"grpc_service", "grpc_method"}),
 		panics: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "codebank_panics_total", Help: "Panics in handlers, each answered INTERNAL.",
+			Name: "codebank_panics_total", Help: "Panics in handlers. Each was answered with INTERNAL.",
 		}),
 	}
 	registry.MustRegister(m.handled, m.seconds, m.panics)
@@ -74,10 +74,10 @@ type requestMetrics struct {
 func newRequestMetrics(registry registerer) *requestMetrics {
 	m := &requestMetrics{
 		handled: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "http_server_requests_total", Help: "HTTP requests by pattern, method and status.",
+			Name: "codebank_http_server_requests_total", Help: "HTTP requests that were answered, by pattern, method and status.",
 		}, []string{"pattern", "method", "status"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "http_server_request_seconds", Help: "How long HTTP requests took.", Buckets: durationBuckets(),
+			Name: "codebank_http_server_request_seconds", Help: "Duration of HTTP requests, by pattern.", Buckets: durationBuckets(),
 		}, []string{"pattern"}),
 	}
 	registry.MustRegister(m.handled, m.seconds)

@@ -58,8 +58,8 @@ func TestAGapIsNamedWithItsRemedyAndForgottenWhenItCloses(t *testing.T) {
 	for _, family := range families {
 		metrics[family.GetName()] = family.GetMetric()[0].GetGauge().GetValue()
 	}
-	require.Contains(t, metrics, "statement_gap_seconds")
-	require.InDelta(t, 2, metrics["statement_gaps"], 0)
+	require.Contains(t, metrics, "codebank_statement_gap_seconds")
+	require.InDelta(t, 2, metrics["codebank_statement_gaps"], 0)
 
 	log.Reset()
 	look(t, watcher)

@@ -11,7 +11,7 @@ import (
 // backlogTimeout bounds the query that a scrape makes.
 const backlogTimeout = 2 * time.Second
 
-// collector shows what became of orders, and what is open, to Prometheus.
+// collector shows the orders that ended, and those that are open, to Prometheus.
 type collector struct{ charger *charge.Charger }
 
 var _ prometheus.Collector = (*collector)(nil)
@@ -21,10 +21,10 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	ordersEnded = describe("orders_ended_total", "Orders ended by this process: approved, declined by the bank, or given up and voided.", "outcome")
-	bankCalls   = describe("bank_calls_total", "Calls to the bank about orders, repeats included.", "call", "result")
-	openOrders  = describe("open_orders", "Orders that are still pending, whoever is at work on them.")
-	oldestOpen  = describe("oldest_open_order_seconds", "The age of the oldest of them; 0 when there is none.")
+	ordersEnded = describe("orders_ended_total", "Orders that this process ended, by outcome: approved, declined by the bank, or given up and voided.", "outcome")
+	bankCalls   = describe("bank_calls_total", "Calls to the bank about orders, by call and result. Repeats count.", "call", "result")
+	openOrders  = describe("open_orders", "Orders of all processes that are still pending.")
+	oldestOpen  = describe("oldest_open_order_seconds", "Age of the oldest order that is still pending; 0 when there is none.")
 )
 
 // Describe implements prometheus.Collector.

@@ -56,7 +56,7 @@ func TestTheProgramServesWhatTheSinkWrites(t *testing.T) {
 	require.True(t, strings.Contains(body, "StatementService"))
 	code, body = status(web, "/metrics")
 	require.Equal(t, 200, code)
-	require.True(t, strings.Contains(body, "statement_gaps 0"))
+	require.True(t, strings.Contains(body, "codebank_statement_gaps 0"))
 	cancel()
 	require.NoError(t, <-ended)
 }
