@@ -1,10 +1,11 @@
-// Package connectors holds the pipes as data: what Kafka Connect is to run and the
-// index templates its documents need, embedded in the programs that register them.
+// Package connectors holds the pipelines as data: the connectors that Kafka Connect
+// runs, and the index templates of their documents. They are embedded in the programs
+// that register them.
 //
-// A sink is a file of sinks/, named as its connector; its content is exactly the
-// body of PUT /connectors/{name}/config. An index is a file of indices/, named as
-// its template; its content is the body of PUT /_index_template/{name}. The Java
-// plug-in that one of the sinks runs is built from plugin/ with Maven.
+// A sink is a file in sinks/, with the name of its connector. Its content is the body
+// of PUT /connectors/{name}/config. An index template is a file in indices/, with the
+// name of the template. Its content is the body of PUT /_index_template/{name}. Both
+// sinks run in the Java plug-in, which Maven builds from plugin/.
 package connectors
 
 import (
@@ -26,14 +27,14 @@ var files embed.FS
 
 // Sink is one connector of Kafka Connect.
 type Sink struct {
-	// Name is the connector's name, and that of its file without the ending.
+	// Name is the name of the connector and, without the extension, of its file.
 	Name string
-	// Config is the connector's configuration. Secrets and addresses are not in it:
-	// they are variables the worker fills in, see Variables.
+	// Config is the connector's configuration. It holds no secrets and no addresses.
+	// They are variables that the worker fills in, see Variables.
 	Config map[string]string
 }
 
-// Sinks returns all connectors, ordered by name. The caller may change what it gets.
+// Sinks returns all connectors, ordered by name. The caller may change the result.
 func Sinks() ([]Sink, error) {
 	documents, err := read("sinks")
 	if err != nil {
@@ -50,18 +51,18 @@ func Sinks() ([]Sink, error) {
 	return sinks, nil
 }
 
-// DeadLetterTopic returns the topic that takes what the sink cannot, or "" if it
-// names none.
+// DeadLetterTopic returns the topic for the records that the sink cannot write. It is
+// empty if the sink names no such topic.
 func (s Sink) DeadLetterTopic() string {
 	return s.Config["errors.deadletterqueue.topic.name"]
 }
 
-// variable is how a configuration refers to the worker's environment.
+// variable matches a reference to the worker's environment.
 var variable = regexp.MustCompile(`\$\{env:([A-Za-z0-9_]+)\}`)
 
-// Variables returns the names of the environment variables that the worker needs
-// to run the sink, sorted, each once. One that is unset is not an error to Connect:
-// the sink would be given the reference itself.
+// Variables returns the names of the environment variables that the worker needs to run
+// the sink, sorted, each once. If a variable is unset, Connect reports no error: it
+// gives the sink the reference itself.
 func (s Sink) Variables() []string {
 	var names []string
 	for _, value := range s.Config {
@@ -75,21 +76,22 @@ func (s Sink) Variables() []string {
 
 // Index is one composable index template of Elasticsearch.
 type Index struct {
-	// Name is the template's name, and that of its file without the ending.
+	// Name is the name of the template and, without the extension, of its file.
 	Name string
-	// Template is the whole template, ready to be sent.
+	// Template is the whole template, as the request body.
 	Template json.RawMessage
-	// Patterns are the index names the template is for. They can stand in a request
-	// path, which is how a new mapping reaches the indices that exist already.
+	// Patterns match the names of the template's indices. A pattern can stand in a
+	// request path: that is how a new mapping reaches existing indices.
 	Patterns []string
-	// Mappings is the template's own mapping, ready to be sent to such an index.
+	// Mappings is the mapping of the template alone, as the request body for an
+	// existing index.
 	Mappings json.RawMessage
 	// Aliases are the names under which all indices of the template are read.
 	Aliases []string
 }
 
-// Indices returns all index templates, ordered by name. The caller may change what
-// it gets.
+// Indices returns all index templates, ordered by name. The caller may change the
+// result.
 func Indices() ([]Index, error) {
 	documents, err := read("indices")
 	if err != nil {
@@ -157,8 +159,8 @@ func read(folder string) ([]document, error) {
 	return documents, nil
 }
 
-// strictly reads a document that may hold nothing but what the target has a place
-// for: a key that is misspelt is an error here rather than silence there.
+// strictly reads a document and refuses unknown keys. Kafka Connect and Elasticsearch
+// would ignore a misspelt key silently.
 func strictly(content []byte, into any) error {
 	decoder := json.NewDecoder(bytes.NewReader(content))
 	decoder.DisallowUnknownFields()

@@ -16,12 +16,12 @@ import (
 	"codebank.dev/schemas"
 )
 
-// notOnStatement are the event's fields that no customer's statement stores: they
-// tell how the bank's programs worked, or what the bank thinks of a payer, not what
+// notOnStatement are the fields of the event that no statement stores. They describe
+// the work of the bank's programs or the bank's assessment of a payer, not what
 // happened to the account.
 var notOnStatement = []string{"attempt", "decision_micros", "trace_id", "producer_version", "risk_score", "risk_rule"}
 
-// addedBySink are the fields a document has and its event has not.
+// addedBySink are the fields that a document has and its event does not have.
 var addedBySink = map[string]string{
 	"hour": "byte", "weekday": "byte",
 	"kafka_topic": "keyword", "kafka_partition": "integer", "kafka_offset": "long",
@@ -41,7 +41,7 @@ func TestEveryFileIsAConnectorOrATemplate(t *testing.T) {
 	}
 }
 
-func TestASinkKeepsTheHouseRules(t *testing.T) {
+func TestEverySinkFollowsTheCommonRules(t *testing.T) {
 	for _, sink := range sinks(t) {
 		t.Run(sink.Name, func(t *testing.T) {
 			config := sink.Config
@@ -139,8 +139,8 @@ func TestEveryFieldOfTheEventIsMappedByItsType(t *testing.T) {
 	requireMapped(t, "watermarks", nil)
 }
 
-// requireMapped holds a template to the newest schema of the same name, and what the
-// sink adds.
+// requireMapped compares a template with the newest schema of the same name, plus the
+// fields that the sink adds.
 func requireMapped(t *testing.T, name string, added map[string]string) {
 	t.Helper()
 	var mappings struct {
@@ -166,9 +166,10 @@ func requireMapped(t *testing.T, name string, added map[string]string) {
 	require.Equal(t, want, mapped)
 }
 
-// The task that has a partition of the watermarks has that of the events too: both
-// topics have as many, and the assignor gives out each topic by the same rule.
-func TestWatermarksMeetTheirEventsInOneTask(t *testing.T) {
+// One task must have the same partition of the watermarks and of the events. So both
+// topics have the same number of partitions, and the assignor assigns each topic by the
+// same rule.
+func TestOneTaskReadsAPartitionsEventsAndItsWatermarks(t *testing.T) {
 	config := sink(t, "transactions-elasticsearch").Config
 	require.Equal(t, "org.apache.kafka.clients.consumer.RangeAssignor", config["consumer.override.partition.assignment.strategy"])
 	topics, err := schemas.Topics("001")
@@ -214,7 +215,7 @@ func TestTheSinkWritesIntoIndicesOfTheTemplate(t *testing.T) {
 	require.Equal(t, "date", fields[config["index.timestamp.field"]])
 }
 
-func TestThePlugInHasTheClassesTheSinksName(t *testing.T) {
+func TestThePlugInHasTheClassesThatTheSinksName(t *testing.T) {
 	var provided []string
 	names, err := os.ReadFile("plugin/src/main/resources/META-INF/services/org.apache.kafka.connect.sink.SinkConnector")
 	require.NoError(t, err)
@@ -232,7 +233,7 @@ func TestThePlugInHasTheClassesTheSinksName(t *testing.T) {
 	require.ElementsMatch(t, provided, slices.Compact(used))
 }
 
-func TestEveryFileIsExplained(t *testing.T) {
+func TestTheReadmeExplainsEveryFile(t *testing.T) {
 	readme, err := os.ReadFile("README.md")
 	require.NoError(t, err)
 	for _, name := range names(t) {
@@ -253,8 +254,9 @@ type eventField struct {
 	Type json.RawMessage `json:"type"`
 }
 
-// indexType returns how Elasticsearch is to store the field: what is counted or
-// summed as a number, a time as a date, everything else as an exact word.
+// indexType returns the type that Elasticsearch should store the field in: a number for
+// a field that is counted or summed, a date for a time, an exact word for any other
+// field.
 func (f eventField) indexType(t *testing.T) string {
 	t.Helper()
 	raw := f.Type
@@ -336,7 +338,7 @@ func names(t *testing.T) []string {
 	return names
 }
 
-// list splits a comma-separated value; an empty one has no elements.
+// list splits a comma-separated value. An empty value has no elements.
 func list(value string) []string {
 	if value == "" {
 		return nil

@@ -7,7 +7,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzParseIndex: an index template is read strictly, and what is read can be sent.
+// FuzzParseIndex: an index template is read strictly, and a template that was read can
+// be sent.
 func FuzzParseIndex(f *testing.F) {
 	documents, err := read("indices")
 	require.NoError(f, err)
@@ -26,7 +27,8 @@ func FuzzParseIndex(f *testing.F) {
 	})
 }
 
-// FuzzSink: so is a connector's configuration.
+// FuzzSink: the configuration of a connector is read strictly too, and every variable
+// in it has a name.
 func FuzzSink(f *testing.F) {
 	documents, err := read("sinks")
 	require.NoError(f, err)

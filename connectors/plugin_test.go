@@ -10,13 +10,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestThePlugInPassesItsTestsAndBringsNothingOfTheWorkers builds the plug-in as anybody would, its
-// own tests included, in a copy, so that it meets no build that is under way.
-func TestThePlugInPassesItsTestsAndBringsNothingOfTheWorkers(t *testing.T) {
+// TestThePlugInPassesItsTestsAndHasNoClassOfTheWorker builds and tests the plug-in in a copy, so
+// that it does not disturb another build.
+func TestThePlugInPassesItsTestsAndHasNoClassOfTheWorker(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs Maven and a JDK; -short runs without a JVM")
 	}
-	// Its tests read the released events where they are in the repository.
+	// The tests read the released events at their place in the repository.
 	repository := t.TempDir()
 	for _, folder := range []string{"avro", "event/testdata"} {
 		require.NoError(t, os.CopyFS(filepath.Join(repository, "schemas", folder), os.DirFS("../schemas/"+folder)))
@@ -34,7 +34,7 @@ func TestThePlugInPassesItsTestsAndBringsNothingOfTheWorkers(t *testing.T) {
 
 	jars, err := filepath.Glob(filepath.Join(build, "target", "plugin", "*"))
 	require.NoError(t, err)
-	require.Len(t, jars, 2, "a jar of another would win over the worker's: %s", jars)
+	require.Len(t, jars, 2, "a copy of a worker's class would win over the worker's: %s", jars)
 	require.True(t, strings.HasPrefix(filepath.Base(jars[0]), "codebank-connect-"), jars[0])
 	require.True(t, strings.HasPrefix(filepath.Base(jars[1]), "postgresql-"), jars[1])
 	reports, err := filepath.Glob(filepath.Join(build, "target", "surefire-reports", "TEST-*.xml"))

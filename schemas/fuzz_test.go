@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzParseTopics: what is read keeps the rules.
+// FuzzParseTopics: topics that were read keep the rules.
 func FuzzParseTopics(f *testing.F) {
 	body, err := contracts.ReadFile("topics.yaml")
 	require.NoError(f, err)

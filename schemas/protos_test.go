@@ -17,10 +17,10 @@ import (
 	_ "codebank.dev/schemas/gen/statement/v1"
 )
 
-// `generate --check` holds the protos against the newest release with all of
-// buf's rules. This is the part a test can do without tools: what any release
-// had is still in the generated code, under its name and number.
-func TestTheGeneratedCodeHasEverythingReleased(t *testing.T) {
+// `generate --check` compares the protos with the newest release by all of buf's rules.
+// This test does the part that needs no tools: everything in any release is still in
+// the generated code, under its name and number.
+func TestTheGeneratedCodeHasEverythingThatWasReleased(t *testing.T) {
 	images, err := filepath.Glob("released/*.binpb")
 	require.NoError(t, err)
 	require.NotEmpty(t, images)
@@ -47,7 +47,7 @@ func requireFile(t *testing.T, file *descriptorpb.FileDescriptorProto) {
 	t.Helper()
 	pkg := protoreflect.FullName(file.GetPackage())
 	for _, message := range file.GetMessageType() {
-		require.Empty(t, message.GetNestedType(), "nested messages are not looked into")
+		require.Empty(t, message.GetNestedType(), "nested messages are not checked")
 		found, ok := find(t, pkg.Append(protoreflect.Name(message.GetName()))).(protoreflect.MessageDescriptor)
 		require.True(t, ok)
 		for _, field := range message.GetField() {
@@ -88,8 +88,8 @@ func find(t *testing.T, name protoreflect.FullName) protoreflect.Descriptor {
 	return found
 }
 
-// Card data that shows up in a log is the worst thing a contract can cause.
-func TestCardDataIsMarkedAsNotToBePrinted(t *testing.T) {
+// Card data in a log is the worst result that a contract can have.
+func TestCardDataIsMarkedAsNotPrintable(t *testing.T) {
 	secret := map[protoreflect.Name]bool{"number": true, "cvv": true, "card_token": true}
 	seen := 0
 	protoregistry.GlobalFiles.RangeFiles(func(file protoreflect.FileDescriptor) bool {

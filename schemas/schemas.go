@@ -1,12 +1,12 @@
-// Package schemas holds the contracts between the programs: every byte that
-// crosses a process boundary is described here. It imports no other module of
-// the project.
+// Package schemas holds the contracts between the programs. Every byte that crosses a
+// process boundary is described here. The package imports no other module of the
+// project.
 //
-//   - proto and gen: the calls, as protos and as the Go code made from them
+//   - proto and gen: the calls, as protos and as the Go code generated from them
 //   - avro and event: the events, as Avro schemas and as Go types with their encoding
 //   - topics.yaml: the topics that carry the events
 //
-// Everything released is only added to, never changed; see README.md.
+// New contracts are added. Released ones never change; see README.md.
 package schemas
 
 import (
@@ -28,9 +28,9 @@ type Version struct {
 	Schema string
 }
 
-// Schemas answers every version of the Avro schema in a folder of avro, such as
-// "transactions", oldest first. It is an error when the folder is not there, or
-// holds anything but v1.avsc, v2.avsc … without a gap.
+// Schemas returns every version of the Avro schema in a folder of avro, such as
+// "transactions", oldest first. It is an error if the folder does not exist, or if it
+// holds anything except v1.avsc, v2.avsc and so on without a gap.
 func Schemas(subjectFolder string) ([]Version, error) {
 	dir := path.Join("avro", subjectFolder)
 	entries, err := contracts.ReadDir(dir)
@@ -51,11 +51,11 @@ func Schemas(subjectFolder string) ([]Version, error) {
 	return versions, nil
 }
 
-// Subject names the registry's subject for the values of a topic.
+// Subject returns the registry's subject for the values of a topic.
 func Subject(topic string) string { return topic + "-value" }
 
-// OpenAPI answers the OpenAPI 3.1 document, as JSON, of a proto package such as
-// "bank.v1". It is an error when there is no such package.
+// OpenAPI returns the OpenAPI 3.1 document of a proto package such as "bank.v1", as
+// JSON. It is an error if the package does not exist.
 func OpenAPI(protoPackage string) ([]byte, error) {
 	body, err := contracts.ReadFile(path.Join("gen/openapi", protoPackage+".json"))
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// readSums reads a list in the form of sha256sum: name to sum.
+// readSums reads a list in the form of sha256sum, as sums by name.
 func readSums(t *testing.T, path string) map[string]string {
 	t.Helper()
 	list, err := os.ReadFile(path)
@@ -39,7 +39,7 @@ func requireSum(t *testing.T, want, name, remedy string) {
 	require.Equal(t, want, hex.EncodeToString(sum[:]), "%s has changed: %s", name, remedy)
 }
 
-func TestWhatIsReleasedNeverChanges(t *testing.T) {
+func TestReleasedFilesNeverChange(t *testing.T) {
 	sums := readSums(t, "released/SHA256SUMS")
 	require.Contains(t, sums, "avro/transactions/v1.avsc")
 	require.Contains(t, sums, "released/protos-0001.binpb")
@@ -53,7 +53,8 @@ func TestWhatIsReleasedNeverChanges(t *testing.T) {
 	}
 }
 
-// An unreleased version may still change, but only the newest of a subject.
+// An unreleased version may still change, but only the newest one of a subject may be
+// unreleased.
 func TestOnlyTheNewestVersionMayBeUnreleased(t *testing.T) {
 	sums := readSums(t, "released/SHA256SUMS")
 	folders, err := os.ReadDir("avro")
@@ -81,7 +82,7 @@ func TestGeneratedCodeIsNotStale(t *testing.T) {
 	}))
 }
 
-func TestSchemasAnswersEveryVersionOldestFirst(t *testing.T) {
+func TestSchemasReturnsEveryVersionOldestFirst(t *testing.T) {
 	versions, err := Schemas("transactions")
 	require.NoError(t, err)
 	files, err := filepath.Glob("avro/transactions/*")
@@ -130,7 +131,7 @@ func TestEveryProtoPackageHasAnOpenAPIDocument(t *testing.T) {
 	require.Error(t, err)
 }
 
-// requireReferences proves that the documents were put together whole.
+// requireReferences checks that every reference in a document has its target.
 func requireReferences(t *testing.T, body []byte) {
 	t.Helper()
 	var document struct {
@@ -145,7 +146,7 @@ func requireReferences(t *testing.T, body []byte) {
 	}
 }
 
-func TestTopicsAreThoseOfTheBank(t *testing.T) {
+func TestTopicsBelongToTheBank(t *testing.T) {
 	first, err := Topics("001")
 	require.NoError(t, err)
 	second, err := Topics("002")
@@ -154,7 +155,7 @@ func TestTopicsAreThoseOfTheBank(t *testing.T) {
 	require.GreaterOrEqual(t, i, 0)
 	require.Equal(t, "bank-002.transactions.v1", second[i].Name)
 	require.Equal(t, "bank-001.transactions.v1-value", Subject(first[i].Name))
-	require.EqualValues(t, UnlimitedRetention, first[i].RetentionMillis, "events are kept for ever")
+	require.EqualValues(t, UnlimitedRetention, first[i].RetentionMillis, "events are kept forever")
 	require.Equal(t, "delete", first[i].Cleanup)
 	folder, ok := first[i].SchemaFolder()
 	require.True(t, ok)
@@ -166,7 +167,7 @@ func TestTopicsAreThoseOfTheBank(t *testing.T) {
 	}
 	j := slices.IndexFunc(first, func(t Topic) bool { return t.Name == "bank-001.watermarks.v1" })
 	require.GreaterOrEqual(t, j, 0)
-	require.Equal(t, first[i].Partitions, first[j].Partitions, "the k-th partition of the watermarks speaks of the k-th of the transactions")
+	require.Equal(t, first[i].Partitions, first[j].Partitions, "the k-th partition of the watermarks is about the k-th of the transactions")
 	for _, code := range []string{"", "1", "0001", "a01", "{bank}"} {
 		_, err := Topics(code)
 		require.Error(t, err, code)
@@ -178,22 +179,22 @@ func TestTopicsBreakNoRule(t *testing.T) {
 	_, err := parseTopics([]byte(good), "001")
 	require.NoError(t, err)
 	for name, change := range map[string][2]string{
-		"a key that is not known": {"owner: bank", "owner: bank, replicas: 3"},
-		"no owner":                {"owner: bank, ", ""},
-		"no key":                  {"key: id, ", ""},
-		"no value":                {"value: text, ", ""},
-		"no partitions":           {"partitions: 1, ", ""},
-		"no partition":            {"partitions: 1", "partitions: 0"},
-		"no retention":            {", retention_ms: -1", ""},
-		"retention -2":            {"retention_ms: -1", "retention_ms: -2"},
-		"no cleanup":              {"cleanup: delete, ", ""},
-		"another cleanup":         {"cleanup: delete", "cleanup: shred"},
-		"a name with a space":     {"a-{bank}", "a {bank}"},
-		"a folder that is not":    {"value: text", "value: avro/nothing"},
-		"the same topic twice":    {"topics: [", `topics: [{name: a-001, owner: b, key: k, value: v, partitions: 1, cleanup: delete, retention_ms: 1},`},
-		"two documents":           {"topics: [", "topics: []\n---\ntopics: ["},
-		"not a list":              {good, "topics: none"},
-		"nothing":                 {good, ""},
+		"an unknown key":               {"owner: bank", "owner: bank, replicas: 3"},
+		"no owner":                     {"owner: bank, ", ""},
+		"no key":                       {"key: id, ", ""},
+		"no value":                     {"value: text, ", ""},
+		"no partitions":                {"partitions: 1, ", ""},
+		"no partition":                 {"partitions: 1", "partitions: 0"},
+		"no retention":                 {", retention_ms: -1", ""},
+		"retention -2":                 {"retention_ms: -1", "retention_ms: -2"},
+		"no cleanup":                   {"cleanup: delete, ", ""},
+		"another cleanup":              {"cleanup: delete", "cleanup: shred"},
+		"a name with a space":          {"a-{bank}", "a {bank}"},
+		"a folder that does not exist": {"value: text", "value: avro/nothing"},
+		"the same topic twice":         {"topics: [", `topics: [{name: a-001, owner: b, key: k, value: v, partitions: 1, cleanup: delete, retention_ms: 1},`},
+		"two documents":                {"topics: [", "topics: []\n---\ntopics: ["},
+		"not a list":                   {good, "topics: none"},
+		"nothing":                      {good, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			broken := strings.Replace(good, change[0], change[1], 1)

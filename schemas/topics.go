@@ -11,20 +11,21 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// UnlimitedRetention is the RetentionMillis of a topic that keeps its records for ever.
+// UnlimitedRetention is the RetentionMillis of a topic that keeps its records forever.
 const UnlimitedRetention = -1
 
-// Topic is what topics.yaml says about one topic.
+// Topic is one topic in topics.yaml.
 type Topic struct {
-	// Name is the topic's name, with the bank's code filled in.
+	// Name is the name of the topic, with the bank's code filled in.
 	Name string `yaml:"name"`
-	// Owner is the folder whose programs write the topic.
+	// Owner is the folder of the programs that write the topic.
 	Owner string `yaml:"owner"`
-	// Key tells, in words, what the key of a record is.
+	// Key describes the key of a record, in words.
 	Key string `yaml:"key"`
-	// Value is avro/<folder> for records with a schema, else it tells in words what a value is.
+	// Value is avro/<folder> for records with a schema. Otherwise it describes the value, in
+	// words.
 	Value string `yaml:"value"`
-	// Partitions never change in place.
+	// Partitions is the number of partitions. It never changes in place.
 	Partitions int `yaml:"partitions"`
 	// Cleanup is Kafka's cleanup.policy.
 	Cleanup string `yaml:"cleanup"`
@@ -32,8 +33,8 @@ type Topic struct {
 	RetentionMillis int64 `yaml:"retention_ms"`
 }
 
-// SchemaFolder answers the folder for Schemas that describes the topic's values;
-// false when they have no schema.
+// SchemaFolder returns the folder, as Schemas takes it, that describes the topic's
+// values. The result is false if the values have no schema.
 func (t Topic) SchemaFolder() (string, bool) { return strings.CutPrefix(t.Value, "avro/") }
 
 var (
@@ -41,9 +42,9 @@ var (
 	topicNamePattern = regexp.MustCompile(`^[a-z0-9][a-z0-9.-]{0,248}$`)
 )
 
-// Topics answers the topics of a bank by its code of three digits, those that
-// all banks share among them, in the order of topics.yaml. It is an error when
-// the code is malformed or topics.yaml breaks a rule; a test proves it does not.
+// Topics returns the topics of a bank by its code of three digits, in the order of
+// topics.yaml. Topics that all banks share are included. It is an error if the code is
+// malformed, or if topics.yaml breaks a rule. A test proves that it breaks none.
 func Topics(bankCode string) ([]Topic, error) {
 	if !bankCodePattern.MatchString(bankCode) {
 		return nil, fmt.Errorf("schemas: bank code %q is not three digits", bankCode)
@@ -59,7 +60,7 @@ func Topics(bankCode string) ([]Topic, error) {
 	return topics, nil
 }
 
-// parseTopics reads one document with no key it does not know.
+// parseTopics reads one document and refuses unknown keys.
 func parseTopics(body []byte, bankCode string) ([]Topic, error) {
 	var list struct {
 		Topics []Topic `yaml:"topics"`
@@ -80,7 +81,7 @@ func parseTopics(body []byte, bankCode string) ([]Topic, error) {
 			return nil, fmt.Errorf("topic %q: %w", topic.Name, err)
 		}
 		if seen[topic.Name] {
-			return nil, fmt.Errorf("topic %q is there twice", topic.Name)
+			return nil, fmt.Errorf("topic %q is listed twice", topic.Name)
 		}
 		seen[topic.Name] = true
 	}

@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// change makes one field differ.
+// change changes the value of one field.
 func change(t *Transaction, f *field) {
 	switch value := f.get(t); {
 	case f.Type == Integer:
@@ -30,7 +30,7 @@ func TestEveryFieldCountsInTheDigestAndTheDiff(t *testing.T) {
 			other := original
 			change(&other, f)
 			digest := Digest(&other)
-			require.NotContains(t, seen, digest, "%s gives the digest of %s", f.Name, seen[digest])
+			require.NotContains(t, seen, digest, "%s has the digest of %s", f.Name, seen[digest])
 			seen[digest] = f.Name
 			differences := Diff(&original, &other)
 			require.Len(t, differences, 1, f.Name)
@@ -77,7 +77,7 @@ func TestEqualEventsHaveEqualDigests(t *testing.T) {
 	})
 }
 
-// The form is written down in the comment of Digest; here it is put together by hand.
+// The comment of Digest documents the form. This test builds the form by hand.
 func TestTheDigestHasTheDocumentedForm(t *testing.T) {
 	tx := Transaction{EventID: "é", Sequence: Some[int64](-2), Kind: KindVoid}
 	number := func(n int64) string { return string(binary.BigEndian.AppendUint64(nil, uint64(n))) }
@@ -90,7 +90,7 @@ func TestTheDigestHasTheDocumentedForm(t *testing.T) {
 	require.Equal(t, sha256.Sum256([]byte(form)), Digest(&tx))
 }
 
-// Copies made years ago are compared with this digest: it may not change.
+// The digest may not change, because copies from years ago are compared with it.
 func TestTheDigestIsStable(t *testing.T) {
 	for version, want := range map[int]string{
 		1: "b87c11a7cd1b076568157eb372c3d0d3b7956319c69d444e1942cdb95b36c4b7",
@@ -102,7 +102,7 @@ func TestTheDigestIsStable(t *testing.T) {
 	}
 }
 
-func TestADigesterLooksAtItsFieldsOnly(t *testing.T) {
+func TestADigesterUsesOnlyItsFields(t *testing.T) {
 	omitted := []string{"attempt", "decision_micros", "trace_id", "producer_version"}
 	without, err := NewDigesterWithout(omitted...)
 	require.NoError(t, err)
@@ -134,22 +134,22 @@ func TestADigesterLooksAtItsFieldsOnly(t *testing.T) {
 	require.Error(t, err)
 }
 
-func TestAFieldTakesValuesOfItsTypeOnly(t *testing.T) {
+func TestAFieldTakesOnlyValuesOfItsType(t *testing.T) {
 	for name, set := range map[string]struct {
 		field string
 		value Value
 		ok    bool
 	}{
-		"text":                     {"currency", TextValue("USD"), true},
-		"no text":                  {"currency", Value{}, true},
-		"a symbol not known":       {"kind", TextValue("GIFT"), true},
-		"null":                     {"sequence", Value{}, true},
-		"an int":                   {"attempt", IntegerValue(1<<31 - 1), true},
-		"an int too large":         {"attempt", IntegerValue(1 << 31), false},
-		"null for what is never":   {"amount_minor", Value{}, false},
-		"a number for text":        {"currency", IntegerValue(1), false},
-		"text for a number":        {"amount_minor", TextValue("1"), false},
-		"a field that there isn't": {"pan", TextValue("1"), false},
+		"text":                        {"currency", TextValue("USD"), true},
+		"no text":                     {"currency", Value{}, true},
+		"an unknown symbol":           {"kind", TextValue("GIFT"), true},
+		"null":                        {"sequence", Value{}, true},
+		"an int":                      {"attempt", IntegerValue(1<<31 - 1), true},
+		"an int too large":            {"attempt", IntegerValue(1 << 31), false},
+		"null for a required number":  {"amount_minor", Value{}, false},
+		"a number for text":           {"currency", IntegerValue(1), false},
+		"text for a number":           {"amount_minor", TextValue("1"), false},
+		"a field that does not exist": {"pan", TextValue("1"), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tx := purchase()

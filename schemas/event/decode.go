@@ -7,21 +7,21 @@ import (
 	"unicode/utf8"
 )
 
-// Decoder reads bodies that were written with one schema into the newest
-// Transaction. It never changes after it was made: any number of goroutines may
-// use it, on a Transaction each.
+// Decoder reads bodies that were written with one schema into the newest Transaction.
+// It is immutable. Any number of goroutines may use it, each with a Transaction of its
+// own.
 type Decoder struct {
-	// empty holds the defaults of the fields that the writer did not know.
+	// empty holds the defaults of the fields that the writer does not have.
 	empty Transaction
 	steps []step
 }
 
-// Decode reads a bare Avro body, all of it, into t and overwrites every field.
-// Fields the writer did not have get their default, fields that are not known
-// here are passed over, and a symbol that is not known becomes UNKNOWN.
+// Decode reads a complete Avro body without a frame into t, and overwrites every field.
+// A field that the writer does not have gets its default. A field that is unknown here
+// is skipped. A symbol that is unknown here becomes UNKNOWN.
 //
-// The texts of t share one copy of the body, which is the only allocation. After
-// an error t holds nothing of use.
+// The texts of t share one copy of the body, which is the only allocation. After an
+// error the content of t is undefined.
 func (d *Decoder) Decode(body []byte, t *Transaction) error {
 	*t = d.empty
 	r := reader{rest: string(body)}
@@ -39,19 +39,19 @@ func (d *Decoder) Decode(body []byte, t *Transaction) error {
 // step reads one field of the writer.
 type step struct {
 	name string
-	// into is nil when the field is not known here.
+	// into is nil if the field is unknown here.
 	into *field
-	// A field that is no union has one branch and no branch number on the wire.
+	// A field that is not a union has one branch, and no branch number on the wire.
 	union    bool
 	branches []branch
 }
 
-// branch is one type a field can have on the wire.
+// branch is one type that a field can have on the wire.
 type branch struct {
 	wire wireType
-	// symbols are, by the writer's number, those of the reader.
+	// symbols are the reader's symbols, by the writer's numbers.
 	symbols []string
-	// size of a wireSkip.
+	// size is the number of bytes of a wireSkip.
 	size int
 }
 
@@ -59,10 +59,10 @@ type wireType int
 
 const (
 	wireNull  wireType = iota
-	wireSkip           // a fixed number of bytes that nobody here reads
+	wireSkip           // a fixed number of bytes that are skipped
 	wireInt            // a varint of 32 bits
 	wireLong           // a varint of 64 bits
-	wireBytes          // a length and so many bytes, text or not
+	wireBytes          // a length and that many bytes, text or not
 	wireEnum           // a varint
 )
 
@@ -129,7 +129,7 @@ func (b *branch) read(r *reader) (Value, error) {
 	}
 }
 
-// reader takes values off the front of what is left of a body.
+// reader reads values from the front of the rest of a body.
 type reader struct{ rest string }
 
 func (r *reader) take(size int64) (string, error) {

@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestWhatIsWrittenIsRead(t *testing.T) {
+func TestAnEventIsReadAsWritten(t *testing.T) {
 	for version := 1; version <= NewestVersion; version++ {
 		decoder, err := NewVersionDecoder(version)
 		require.NoError(t, err)
@@ -22,13 +22,13 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			// What was there before must not show through.
+			// Earlier content of the Transaction must not remain.
 			read := purchase()
 			if err := decoder.Decode(body, &read); err != nil {
 				t.Fatal(err)
 			}
 			if want := asOf(version, drawn); read != want {
-				t.Fatalf("read otherwise than written: %v", Diff(&want, &read))
+				t.Fatalf("the event was read differently: %v", Diff(&want, &read))
 			}
 		})
 	}
@@ -54,16 +54,16 @@ func TestBrokenBytesAreRefused(t *testing.T) {
 	require.NoError(t, err)
 	var read Transaction
 	for name, body := range map[string][]byte{
-		"a text longer than the body":      {0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 'a'},
-		"a text of negative length":        {0x01},
-		"a length of eleven bytes":         bytes.Repeat([]byte{0x80}, 11),
-		"a length beyond 64 bits":          append(bytes.Repeat([]byte{0xff}, 9), 0x7f),
-		"a length of 65 bits":              append(bytes.Repeat([]byte{0x80}, 9), 0x02),
-		"text that is not UTF-8":           {0x02, 0xff},
-		"a branch the union has not":       {0x02, 'e', 0x02, 't', 0x04},
-		"a branch below zero":              {0x02, 'e', 0x02, 't', 0x01},
-		"a branch number of more than int": {0x02, 'e', 0x02, 't', 0xff, 0xff, 0xff, 0xff, 0x7f},
-		"a symbol the enum has not":        {0x02, 'e', 0x02, 't', 0, 0, 0x02, 'b', 0, 0x7e},
+		"a text longer than the body":           {0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01, 'a'},
+		"a text of negative length":             {0x01},
+		"a length of eleven bytes":              bytes.Repeat([]byte{0x80}, 11),
+		"a length beyond 64 bits":               append(bytes.Repeat([]byte{0xff}, 9), 0x7f),
+		"a length of 65 bits":                   append(bytes.Repeat([]byte{0x80}, 9), 0x02),
+		"text that is not UTF-8":                {0x02, 0xff},
+		"a branch that the union does not have": {0x02, 'e', 0x02, 't', 0x04},
+		"a branch below zero":                   {0x02, 'e', 0x02, 't', 0x01},
+		"a branch number of more than int":      {0x02, 'e', 0x02, 't', 0xff, 0xff, 0xff, 0xff, 0x7f},
+		"a symbol that the enum does not have":  {0x02, 'e', 0x02, 't', 0, 0, 0x02, 'b', 0, 0x7e},
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.Error(t, decoder.Decode(body, &read))
@@ -71,7 +71,7 @@ func TestBrokenBytesAreRefused(t *testing.T) {
 	}
 }
 
-// edit answers the newest schema as JSON after a change of its fields.
+// edit returns the newest schema as JSON, after a change to its fields.
 func edit(t testing.TB, change func(fields []map[string]any) []map[string]any) string {
 	t.Helper()
 	versions, err := schemas.Schemas(subjectFolder)
@@ -93,8 +93,8 @@ func named(fields []map[string]any, name string) map[string]any {
 	return fields[i]
 }
 
-// otherWriter is a schema as another version could have it: fields in another
-// order, some missing, some more, a symbol more, a narrower number.
+// otherWriter returns a schema as another version could have it: the fields in another
+// order, some fields missing, some added, one symbol added, one number narrower.
 func otherWriter(t testing.TB) string {
 	return edit(t, func(fields []map[string]any) []map[string]any {
 		slices.Reverse(fields)
@@ -119,7 +119,7 @@ func otherWriter(t testing.TB) string {
 	})
 }
 
-func TestAnotherWritersSchemaIsResolvedAsAvroSays(t *testing.T) {
+func TestAnotherWritersSchemaIsResolvedByAvrosRules(t *testing.T) {
 	source := otherWriter(t)
 	decoder, err := NewDecoder(source)
 	require.NoError(t, err)
@@ -136,8 +136,8 @@ func TestAnotherWritersSchemaIsResolvedAsAvroSays(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// What was there before must not show through, least of all here, where
-		// the writer lacks fields.
+		// Earlier content must not remain, above all here, where the writer lacks
+		// fields.
 		read := purchase()
 		if err := decoder.Decode(body, &read); err != nil {
 			t.Fatal(err)
@@ -150,7 +150,8 @@ func TestAnotherWritersSchemaIsResolvedAsAvroSays(t *testing.T) {
 	})
 }
 
-// writeGeneric writes with hamba what another version of the bank would write.
+// writeGeneric writes with hamba the record that another version of the bank would
+// write.
 func writeGeneric(t *rapid.T, writer *avro.RecordSchema, drawn *Transaction) []byte {
 	record := map[string]any{
 		"more_flag":    rapid.Bool().Draw(t, "more_flag"),
@@ -190,7 +191,7 @@ func writeGeneric(t *rapid.T, writer *avro.RecordSchema, drawn *Transaction) []b
 	return body
 }
 
-// inUnions names the enums that are in a union, as hamba wants to have them.
+// inUnions names the enums inside unions in the form that hamba needs.
 func inUnions(record map[string]any) {
 	for field, enum := range map[string]string{
 		"decline_reason": "DeclineReason", "card_brand": "CardBrand", "card_use": "CardUse", "risk_rule": "RiskRule",
@@ -201,7 +202,7 @@ func inUnions(record map[string]any) {
 	}
 }
 
-func TestASymbolThatIsNotKnownIsReadAsUnknown(t *testing.T) {
+func TestAnUnknownSymbolIsReadAsUnknown(t *testing.T) {
 	source := edit(t, func(fields []map[string]any) []map[string]any {
 		for name, symbol := range map[string]string{"kind": "GIFT", "channel": "WATCH"} {
 			enum := named(fields, name)["type"].(map[string]any)
@@ -239,7 +240,7 @@ func TestASymbolThatIsNotKnownIsReadAsUnknown(t *testing.T) {
 	require.Equal(t, want, read)
 }
 
-func TestANumberOf32BitsHasNoMore(t *testing.T) {
+func TestANumberOf32BitsIsLimitedTo32Bits(t *testing.T) {
 	for _, fits := range []string{"\xfe\xff\xff\xff\x0f", "\xff\xff\xff\xff\x0f"} {
 		_, err := (&reader{rest: fits}).int()
 		require.NoError(t, err)
@@ -250,8 +251,8 @@ func TestANumberOf32BitsHasNoMore(t *testing.T) {
 	}
 }
 
-// A later version may bring a required field with a default: it is what a reader
-// sees in the events before it.
+// A later version may add a required field with a default. A reader gets the default
+// for earlier events.
 func TestAFieldTheWriterLacksHasItsDefault(t *testing.T) {
 	reader, err := parseRecord(edit(t, func(fields []map[string]any) []map[string]any {
 		named(fields, "currency")["default"] = "BRL"
@@ -325,8 +326,8 @@ func TestDecodingAllocatesOneCopyOfTheBody(t *testing.T) {
 	require.Equal(t, tx, read, "the event must not share the caller's memory")
 }
 
-// FuzzDecode: whatever the bytes, an event or an error. What is accepted hamba
-// reads the same, and can be written and read again.
+// FuzzDecode: any bytes are an event or an error. hamba reads each accepted event
+// equally, and the event can be written and read again.
 func FuzzDecode(f *testing.F) {
 	var schemas []*avro.RecordSchema
 	var decoders []*Decoder
@@ -364,7 +365,8 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// FuzzDecodeOtherWriter does the same where fields are passed over and promoted.
+// FuzzDecodeOtherWriter does the same with a schema whose fields are skipped and
+// promoted.
 func FuzzDecodeOtherWriter(f *testing.F) {
 	source := otherWriter(f)
 	decoder, err := NewDecoder(source)
@@ -395,7 +397,7 @@ func FuzzDecodeOtherWriter(f *testing.F) {
 	})
 }
 
-// FuzzRecord: a frame and whatever follows it.
+// FuzzRecord: any record is parsed into a frame and a body, or is refused.
 func FuzzRecord(f *testing.F) {
 	decoder, err := NewVersionDecoder(1)
 	require.NoError(f, err)

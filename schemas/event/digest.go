@@ -7,32 +7,33 @@ import (
 	"slices"
 )
 
-// digestDomain keeps these digests apart from any other and names their form.
+// digestDomain separates these digests from all others, and names the version of their
+// form.
 const digestDomain = "codebank.dev/transaction/1\n"
 
-// Digester makes digests over chosen fields of events. It never changes after it
-// was made and is safe for concurrent use.
+// Digester calculates digests over some fields of events. It is immutable and safe for
+// concurrent use.
 type Digester struct {
 	fields []*field
 }
 
-// NewDigester makes a digester over the named fields: those that every copy that
-// is to be compared has. The order of the names does not matter. A name that is
-// no field of the event, or is there twice, is an error.
+// NewDigester returns a digester over the named fields. Name the fields that all copies
+// to compare have. The order of the names does not matter. A name that is not a field
+// of the event, or is given twice, is an error.
 func NewDigester(names ...string) (*Digester, error) {
 	for i, name := range names {
 		if fieldNamed(name) == nil {
 			return nil, fmt.Errorf("event: no field %q", name)
 		}
 		if slices.Contains(names[:i], name) {
-			return nil, fmt.Errorf("event: field %q is there twice", name)
+			return nil, fmt.Errorf("event: field %q is named twice", name)
 		}
 	}
 	return digester(func(name string) bool { return slices.Contains(names, name) }), nil
 }
 
-// NewDigesterWithout makes a digester over all fields but the named: those that
-// one of the copies does not keep. A name that is no field is an error.
+// NewDigesterWithout returns a digester over all fields except the named ones. Name the
+// fields that one of the copies does not keep. A name that is not a field is an error.
 func NewDigesterWithout(names ...string) (*Digester, error) {
 	for _, name := range names {
 		if fieldNamed(name) == nil {
@@ -52,18 +53,18 @@ func digester(in func(name string) bool) *Digester {
 	return d
 }
 
-// Digest is the digest of t over every field. Copies with equal content have
-// equal digests, wherever they were read from.
+// Digest returns the digest of t over every field. Copies with equal content have equal
+// digests, wherever they were read from.
 //
-// It is the SHA-256 of "codebank.dev/transaction/1\n" and then, for each field
+// The digest is the SHA-256 of "codebank.dev/transaction/1\n" followed by each field
 // that is not null, in the order of the schema:
 //
 //	name 0x00 'T' length text      text and enums; length in bytes of UTF-8
 //	name 0x00 'I' number           integers, timestamps in milliseconds
 //
-// with length and number in eight bytes, big-endian, the number in two's
-// complement. A null field adds nothing, so a field added later leaves the
-// digests of the events before it as they were.
+// Length and number have eight bytes, big-endian, the number in two's complement. A
+// null field adds nothing. So a new field does not change the digests of earlier
+// events.
 func Digest(t *Transaction) [32]byte {
 	var room [2048]byte
 	form := append(room[:0], digestDomain...)
@@ -73,8 +74,8 @@ func Digest(t *Transaction) [32]byte {
 	return sha256.Sum256(form)
 }
 
-// Digest is the digest of t over the digester's fields, in the form described at
-// the function Digest.
+// Digest returns the digest of t over the digester's fields, in the form that the
+// function Digest describes.
 func (d *Digester) Digest(t *Transaction) [32]byte {
 	var room [2048]byte
 	form := append(room[:0], digestDomain...)

@@ -10,7 +10,7 @@ import (
 
 // FieldError says which field of an event cannot be written, and why.
 type FieldError struct {
-	// Field is the name on the wire.
+	// Field is the name of the field on the wire.
 	Field string
 	// Problem completes the sentence "the field …".
 	Problem string
@@ -19,18 +19,21 @@ type FieldError struct {
 // Error implements error.
 func (e *FieldError) Error() string { return "event: field " + e.Field + " " + e.Problem }
 
-// AppendTransaction appends the bare Avro body of t in a version of the schema to
-// dst: without the frame, whose schema id only the registry knows. It allocates
-// nothing when dst has room; 1 KiB always is enough for texts within the limits
-// of the bank's interface.
+// AppendTransaction appends the Avro body of t, in a version of the schema, to dst. It
+// writes no frame, because only the registry knows the schema id in the frame. It
+// allocates nothing if dst has enough capacity; 1 KiB is always enough for texts within
+// the limits of the bank's API. Fields that are newer than the version are not written.
 //
-// It refuses, with a FieldError, what would break the contract and could then be
-// taken back by nobody: a required text that is empty, a symbol outside its enum,
-// a text that is not UTF-8 or holds U+0000, a negative amount, and ids that do
-// not fit together (account_id and sequence are set or null as one, the latter
-// only for a decline; event_id follows from them; risk_score and risk_rule are set
-// or null as one). It refuses a version that does not exist. dst is then answered as
-// it was. Fields that are younger than the version are not written.
+// It refuses a version that does not exist. With a FieldError it also refuses an event
+// that breaks the contract, because nobody could take the event back later:
+//
+//   - a required text that is empty, a symbol outside its enum, or a negative amount
+//   - a text that is not UTF-8, or that holds U+0000
+//   - account_id without sequence, or sequence without account_id; both are null only for a decline
+//   - an event_id that does not follow from account_id and sequence
+//   - risk_score without risk_rule, or risk_rule without risk_score
+//
+// If it refuses, it returns dst unchanged.
 func AppendTransaction(dst []byte, version int, t *Transaction) ([]byte, error) {
 	if version < 1 || version > NewestVersion {
 		return dst, fmt.Errorf("event: no version %d of the transaction's schema", version)
@@ -57,7 +60,7 @@ func AppendTransaction(dst []byte, version int, t *Transaction) ([]byte, error) 
 // maxRiskScore is the highest risk score.
 const maxRiskScore = 100
 
-// checkIdentity holds an event's ids against each other.
+// checkIdentity checks that the ids of an event fit together.
 func checkIdentity(t *Transaction) error {
 	if t.AmountMinor < 0 {
 		return &FieldError{Field: "amount_minor", Problem: "is negative"}
@@ -65,7 +68,7 @@ func checkIdentity(t *Transaction) error {
 	if t.AccountID == "" {
 		switch {
 		case t.Status != StatusDeclined:
-			return &FieldError{Field: "account_id", Problem: "is null, but this is no decline"}
+			return &FieldError{Field: "account_id", Problem: "is null, but the event is not a decline"}
 		case t.Sequence.Present:
 			return &FieldError{Field: "sequence", Problem: "is set, but account_id is null"}
 		case t.EventID != t.TransactionID:
@@ -85,8 +88,8 @@ func checkIdentity(t *Transaction) error {
 	return nil
 }
 
-// writer appends Avro values and remembers the first one that cannot be written.
-// The order of its calls is the order of the schema's fields.
+// writer appends Avro values and keeps the first error. The order of its calls is the
+// order of the schema's fields.
 type writer struct {
 	out            []byte
 	field, problem string
@@ -146,11 +149,11 @@ func (w *writer) rest(t *Transaction) {
 	w.text("producer_version", t.ProducerVersion)
 }
 
-// risk writes what version 2 added.
+// risk writes the fields that version 2 added.
 func (w *writer) risk(t *Transaction) {
 	w.optionalEnum("card_use", cardUseSymbols, string(t.CardUse))
 	if score := t.RiskScore; score.Present != (t.RiskRule != "") {
-		w.fail("risk_score", "is set or null other than risk_rule")
+		w.fail("risk_score", "must be set exactly when risk_rule is set")
 	} else if score.Value < 0 || score.Value > maxRiskScore {
 		w.fail("risk_score", "is not 0 to 100")
 	}
@@ -164,7 +167,7 @@ func (w *writer) fail(field, problem string) {
 	}
 }
 
-// long writes an Avro int or long: on the wire they are the same.
+// long writes an Avro int or long. Both have the same form on the wire.
 func (w *writer) long(n int64) { w.out = binary.AppendVarint(w.out, n) }
 
 func (w *writer) text(field, s string) {
@@ -195,7 +198,7 @@ func (w *writer) enum(field string, symbols []string, symbol string) {
 	w.fail(field, "has no symbol "+strconv.Quote(symbol))
 }
 
-// Every union of the schema is [null, T]: branch 0 is null.
+// Every union of the schema is [null, T], so branch 0 is null.
 func (w *writer) optionalText(field, s string) {
 	if s == "" {
 		w.long(0)

@@ -66,7 +66,7 @@ func TestEncodingAppends(t *testing.T) {
 	require.Equal(t, append([]byte("before"), alone...), after)
 }
 
-func TestWhatWouldBreakTheContractIsNotWritten(t *testing.T) {
+func TestAnEventThatBreaksTheContractIsNotWritten(t *testing.T) {
 	for name, broken := range map[string]struct {
 		field  string
 		change func(*Transaction)
@@ -74,9 +74,9 @@ func TestWhatWouldBreakTheContractIsNotWritten(t *testing.T) {
 		"no currency":                      {"currency", func(t *Transaction) { t.Currency = "" }},
 		"no producer version":              {"producer_version", func(t *Transaction) { t.ProducerVersion = "" }},
 		"no kind":                          {"kind", func(t *Transaction) { t.Kind = "" }},
-		"a kind of its own":                {"kind", func(t *Transaction) { t.Kind = "GIFT" }},
-		"a brand of its own":               {"card_brand", func(t *Transaction) { t.CardBrand = "VISTA" }},
-		"a reason of its own":              {"decline_reason", func(t *Transaction) { t.DeclineReason = "MOOD" }},
+		"an invalid kind":                  {"kind", func(t *Transaction) { t.Kind = "GIFT" }},
+		"an invalid brand":                 {"card_brand", func(t *Transaction) { t.CardBrand = "VISTA" }},
+		"an invalid reason":                {"decline_reason", func(t *Transaction) { t.DeclineReason = "MOOD" }},
 		"broken UTF-8":                     {"description", func(t *Transaction) { t.Description = "a\xff" }},
 		"U+0000":                           {"merchant_name", func(t *Transaction) { t.MerchantName = "a\x00b" }},
 		"a negative amount":                {"amount_minor", func(t *Transaction) { t.AmountMinor = -1 }},
@@ -92,8 +92,8 @@ func TestWhatWouldBreakTheContractIsNotWritten(t *testing.T) {
 		"no account, but its event id": {"event_id", func(t *Transaction) {
 			t.AccountID, t.Status, t.Sequence = "", StatusDeclined, Optional[int64]{}
 		}},
-		"a use of its own":       {"card_use", func(t *Transaction) { t.CardUse = "AGAIN" }},
-		"a rule of its own":      {"risk_rule", func(t *Transaction) { t.RiskRule = "MOOD" }},
+		"an invalid use":         {"card_use", func(t *Transaction) { t.CardUse = "AGAIN" }},
+		"an invalid rule":        {"risk_rule", func(t *Transaction) { t.RiskRule = "MOOD" }},
 		"a score without a rule": {"risk_score", func(t *Transaction) { t.RiskRule = "" }},
 		"a rule without a score": {"risk_score", func(t *Transaction) { t.RiskScore = Optional[int32]{} }},
 		"a score above 100":      {"risk_score", func(t *Transaction) { t.RiskScore.Value = 101 }},
@@ -119,8 +119,8 @@ func TestAVersionThatDoesNotExistIsNotWritten(t *testing.T) {
 	}
 }
 
-// The goldens say, byte for byte, what each version looks like for ever. A new one
-// is written with -update; those that exist are never written again.
+// The goldens hold the bytes of each version, forever. -update writes the goldens of a
+// new version and never changes existing ones.
 func TestGolden(t *testing.T) {
 	for version := 1; version <= NewestVersion; version++ {
 		for name, fixture := range map[string]Transaction{"purchase": purchase(), "unknown-card": unknownCard()} {

@@ -1,9 +1,9 @@
 package event
 
-// The enums of the event, with the symbols of the newest schema in its order.
-// UNKNOWN is what a reader sees for a symbol that was added after its time.
+// The enums of the event, with the symbols of the newest schema in its order. A reader
+// gets UNKNOWN for a symbol that is newer than the reader.
 
-// Kind is what moved, or changed, the account.
+// Kind is the kind of movement on the account, or of change to it.
 type Kind string
 
 // The kinds of events.
@@ -25,8 +25,9 @@ const (
 	KindPixReturn   Kind = "PIX_RETURN"
 )
 
-// Direction is seen from the customer account. A decline keeps the direction it
-// would have had; NONE is for what moves no money.
+// Direction is the direction of money, seen from the customer account. A decline keeps
+// the direction that the movement would have had. NONE is the direction of events that
+// move no money.
 type Direction string
 
 // The directions of money.
@@ -37,8 +38,8 @@ const (
 	DirectionNone    Direction = "NONE"
 )
 
-// Status is what was decided; APPLIED is for what is no decision (an opening, a
-// limit change).
+// Status is the decision. An event without a decision (an opening, a limit change) has
+// the status APPLIED.
 type Status string
 
 // The statuses of events.
@@ -49,7 +50,8 @@ const (
 	StatusApplied  Status = "APPLIED"
 )
 
-// DeclineReason says why; null (empty) unless the status is DECLINED.
+// DeclineReason is the reason of a decline. It is null (empty) unless the status is
+// DECLINED.
 type DeclineReason string
 
 // The reasons to decline.
@@ -68,7 +70,7 @@ const (
 	DeclineAmountBelowMinimum DeclineReason = "AMOUNT_BELOW_MINIMUM"
 )
 
-// CardBrand is the scheme a card belongs to; null (empty) when no card is known.
+// CardBrand is the card scheme. It is null (empty) if no card is known.
 type CardBrand string
 
 // The card brands.
@@ -84,7 +86,7 @@ const (
 	CardBrandJCB        CardBrand = "JCB"
 )
 
-// Channel is how the command reached the bank.
+// Channel is the way on which the command reached the bank.
 type Channel string
 
 // The channels.
@@ -98,33 +100,33 @@ const (
 	ChannelAPI             Channel = "API"
 )
 
-// CardUse says whether a purchase was attempted with a card that had been used
-// before; null (empty) when the event is no purchase with a card of the bank.
+// CardUse says whether the card had an approved purchase before this one. It is null
+// (empty) if the event is not a purchase with a card of the bank.
 type CardUse string
 
 // The uses of a card.
 const (
 	CardUseUnknown CardUse = "UNKNOWN"
-	// CardUseFirst is an attempt before the card's first approved purchase was made.
+	// CardUseFirst is an attempt before the card's first approved purchase.
 	CardUseFirst CardUse = "FIRST"
 	CardUseLater CardUse = "LATER"
 )
 
-// RiskRule is the rule that gave a purchase its risk score; null (empty) for what
-// is no purchase.
+// RiskRule is the rule that set the risk score of a purchase. It is null (empty) if the
+// event is not a purchase.
 type RiskRule string
 
-// The rules of risk.
+// The risk rules.
 const (
 	RiskRuleUnknown RiskRule = "UNKNOWN"
-	// RiskRuleNone goes with the score 0: nothing was seen.
+	// RiskRuleNone belongs to the score 0: no rule applied.
 	RiskRuleNone        RiskRule = "NONE"
 	RiskRuleCardTesting RiskRule = "CARD_TESTING"
 	RiskRuleVelocity    RiskRule = "VELOCITY"
 )
 
-// The position of a symbol is its number on the wire. A test holds these lists
-// against the schema; a new version only appends.
+// The position of a symbol is its number on the wire. A test compares these lists with
+// the schema. A new version only appends symbols.
 var (
 	kindSymbols = []string{
 		string(KindUnknown), string(KindOpening), string(KindLimitChange), string(KindPurchase),

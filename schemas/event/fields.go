@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// Type is the kind of values a field holds.
+// Type is the type of a field's values.
 type Type int
 
 // The types of fields. A timestamp is an Integer of milliseconds.
@@ -17,16 +17,16 @@ const (
 	Integer
 )
 
-// Field describes one field of the event, by the name it has on the wire, in a
-// statement's table and in the index.
+// Field describes one field of the event. Its name is the same on the wire, in the
+// table of a statement and in the index.
 type Field struct {
 	Name     string
 	Type     Type
 	Nullable bool
 }
 
-// Value is the value of one field. The zero value is null. Values are equal when
-// == says so.
+// Value is the value of one field. The zero value is null. Two values are equal if ==
+// holds.
 type Value struct {
 	// Type is 0 for null, Text (also for an enum) or Integer.
 	Type    Type
@@ -34,7 +34,7 @@ type Value struct {
 	Integer int64
 }
 
-// TextValue is a value for a field of type Text or Enum; null when the text is empty.
+// TextValue returns a value for a field of type Text or Enum. An empty text gives null.
 func TextValue(text string) Value {
 	if text == "" {
 		return Value{}
@@ -42,10 +42,10 @@ func TextValue(text string) Value {
 	return Value{Type: Text, Text: text}
 }
 
-// IntegerValue is a value for a field of type Integer.
+// IntegerValue returns a value for a field of type Integer.
 func IntegerValue(n int64) Value { return Value{Type: Integer, Integer: n} }
 
-// String is the value as a person reads it: null, a number, or quoted text.
+// String returns the value as text for people: null, a number, or quoted text.
 func (v Value) String() string {
 	switch v.Type {
 	case Text:
@@ -57,7 +57,7 @@ func (v Value) String() string {
 	}
 }
 
-// Fields answers every field of the event in the order of the schema.
+// Fields returns every field of the event, in the order of the schema.
 func Fields() []Field {
 	list := make([]Field, len(fields))
 	for i := range fields {
@@ -66,7 +66,7 @@ func Fields() []Field {
 	return list
 }
 
-// Get answers the field of t with that name. An error says there is none.
+// Get returns the field of t with the name. It is an error if there is no such field.
 func (t *Transaction) Get(name string) (Value, error) {
 	f := fieldNamed(name)
 	if f == nil {
@@ -75,10 +75,10 @@ func (t *Transaction) Get(name string) (Value, error) {
 	return f.get(t), nil
 }
 
-// Set puts a value into the field of t with that name: for a copy of an event
-// that is read back field by field. An enum symbol that is not known here is
-// kept as it is, so that a comparison shows it. It is an error, and changes
-// nothing, when there is no such field or the value has not the field's type.
+// Set sets the field of t with the name. It is for a copy of an event that is read back
+// field by field. An enum symbol that is unknown here is kept as it is, so that a
+// comparison shows it. If there is no such field, or if the value does not have the
+// field's type, Set returns an error and changes nothing.
 func (t *Transaction) Set(name string, value Value) error {
 	f := fieldNamed(name)
 	if f == nil {
@@ -97,12 +97,12 @@ func (t *Transaction) Set(name string, value Value) error {
 	return nil
 }
 
-// field is a Field with the way to it in a Transaction. set takes values of the
-// field's type or null.
+// field is a Field with the functions that read and write it in a Transaction. set
+// takes null, or a value of the field's type.
 type field struct {
 	Field
-	narrow  bool     // an Avro int, not a long
-	symbols []string // of an enum
+	narrow  bool     // the field is an Avro int, not a long
+	symbols []string // the symbols of an enum
 	get     func(*Transaction) Value
 	set     func(*Transaction, Value)
 }
@@ -115,7 +115,7 @@ func fieldNamed(name string) *field {
 	return &fields[i]
 }
 
-// texts makes a field of text, or of an enum when there are symbols.
+// texts returns a text field, or an enum field if there are symbols.
 func texts[S ~string](name string, symbols []string, at func(*Transaction) *S) field {
 	f := field{
 		Field:   Field{Name: name, Type: Text},
@@ -139,7 +139,7 @@ func long(name string, at func(*Transaction) *int64) field {
 	}
 }
 
-// optionals makes a nullable field of integers.
+// optionals returns a nullable field of integers.
 func optionals[I int32 | int64](name string, at func(*Transaction) *Optional[I]) field {
 	_, narrow := any(I(0)).(int32)
 	return field{
@@ -162,8 +162,8 @@ func nullable(f field) field {
 	return f
 }
 
-// fields is every field of the newest schema, in its order. A test holds it
-// against the schema.
+// fields are all fields of the newest schema, in its order. A test compares them with
+// the schema.
 var fields = []field{
 	text("event_id", func(t *Transaction) *string { return &t.EventID }),
 	text("transaction_id", func(t *Transaction) *string { return &t.TransactionID }),

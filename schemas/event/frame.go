@@ -11,18 +11,19 @@ const (
 	frameSize  = 5
 )
 
-// ErrNotFramed says that a record does not start with a Confluent frame: it was
-// not written by a program of the bank.
+// ErrNotFramed says that a record does not start with a Confluent frame. No program of
+// the bank wrote it.
 var ErrNotFramed = errors.New("event: not a Confluent frame")
 
-// AppendFrame appends the Confluent frame to dst: the magic byte 0 and the
-// schema's id in the registry, four bytes, big-endian. The Avro body follows it.
+// AppendFrame appends the Confluent frame to dst: the magic byte 0 and the id of the
+// schema in the registry, in four bytes, big-endian. The Avro body follows the frame.
 func AppendFrame(dst []byte, schemaID uint32) []byte {
 	return binary.BigEndian.AppendUint32(append(dst, frameMagic), schemaID)
 }
 
-// ParseFrame takes the frame off a record. The body shares the record's memory.
-// The error is ErrNotFramed when the record is too short or starts otherwise.
+// ParseFrame splits a record into the schema id and the body. The body shares the
+// memory of the record. The error is ErrNotFramed if the record is too short, or if its
+// first byte is not the magic byte.
 func ParseFrame(record []byte) (schemaID uint32, body []byte, err error) {
 	if len(record) < frameSize {
 		return 0, nil, fmt.Errorf("%w: %d bytes", ErrNotFramed, len(record))

@@ -9,14 +9,14 @@ import (
 	"github.com/hamba/avro/v2"
 )
 
-// subjectFolder is where the schema's versions lie in schemas/avro.
+// subjectFolder is the folder of the schema's versions in schemas/avro.
 const subjectFolder = "transactions"
 
-// NewDecoder makes a decoder for bodies written with an Avro schema: the one the
-// registry has under the id of the record's frame. Make it once a schema, not
-// once a record. It is an error when the schema is malformed, is not compatible
-// with the newest one here, or is not flat: an event has no records, arrays or
-// maps inside, so that decoding never takes more than the body's own size.
+// NewDecoder returns a decoder for bodies that were written with an Avro schema. The
+// registry has that schema under the id in the record's frame. Make one decoder for
+// each schema, not for each record. It is an error if the schema is malformed, is not
+// compatible with the newest schema here, or is not flat. An event holds no records,
+// arrays or maps, so decoding never uses more memory than the body has.
 func NewDecoder(writerSchema string) (*Decoder, error) {
 	writer, err := parseRecord(writerSchema)
 	if err != nil {
@@ -29,8 +29,8 @@ func NewDecoder(writerSchema string) (*Decoder, error) {
 	return resolve(newest, writer)
 }
 
-// NewVersionDecoder makes a decoder for bodies that AppendTransaction wrote in a
-// version. It is an error when there is no such version.
+// NewVersionDecoder returns a decoder for bodies that AppendTransaction wrote in a
+// version. It is an error if the version does not exist.
 func NewVersionDecoder(version int) (*Decoder, error) {
 	newest, err := parseVersion(NewestVersion)
 	if err != nil {
@@ -54,7 +54,7 @@ func parseVersion(number int) (*avro.RecordSchema, error) {
 	return parseRecord(versions[number-1].Schema)
 }
 
-// parseRecord parses with a cache of its own: versions share the names of their
+// parseRecord parses with a cache of its own. The versions share the names of their
 // types, and a shared cache would mix them up.
 func parseRecord(schema string) (*avro.RecordSchema, error) {
 	parsed, err := avro.ParseWithCache(schema, "", &avro.SchemaCache{})
@@ -68,8 +68,8 @@ func parseRecord(schema string) (*avro.RecordSchema, error) {
 	return record, nil
 }
 
-// resolve follows Avro's rules for reading with another schema than was written
-// with. newest describes the fields of Transaction, which a test proves.
+// resolve applies Avro's rules for reading with another schema than the writer's.
+// newest describes the fields of Transaction, as a test proves.
 func resolve(newest, writer *avro.RecordSchema) (*Decoder, error) {
 	if err := avro.NewSchemaCompatibility().Compatible(newest, writer); err != nil {
 		return nil, fmt.Errorf("event: the writer's schema: %w", err)
@@ -102,7 +102,8 @@ func recordField(record *avro.RecordSchema, name string) *avro.Field {
 	return record.Fields()[i]
 }
 
-// newStep reads the field written; known is the newest schema's, or nil.
+// newStep returns the step that reads the field written. known is the field of the
+// newest schema, or nil.
 func newStep(known, written *avro.Field) (step, error) {
 	s := step{name: written.Name()}
 	if known != nil {
@@ -140,12 +141,12 @@ func newBranch(known *avro.Field, written avro.Schema) (branch, error) {
 	case avro.Enum:
 		return branch{wire: wireEnum, symbols: readerSymbols(known, written.(*avro.EnumSchema).Symbols())}, nil
 	default:
-		return branch{}, fmt.Errorf("an event is flat, it holds no %s", written.Type())
+		return branch{}, fmt.Errorf("an event is flat and cannot hold a %s", written.Type())
 	}
 }
 
-// readerSymbols are the writer's, with those that are not known here replaced by
-// the reader's default.
+// readerSymbols returns the writer's symbols. The reader's default replaces symbols
+// that are unknown here.
 func readerSymbols(known *avro.Field, written []string) []string {
 	if known == nil {
 		return written
@@ -163,7 +164,8 @@ func readerSymbols(known *avro.Field, written []string) []string {
 	return symbols
 }
 
-// enumOf answers the enum that a type is or, as a union, holds; else nil.
+// enumOf returns the enum that a type is, or that a union holds. It returns nil if
+// there is none.
 func enumOf(typ avro.Schema) *avro.EnumSchema {
 	for _, single := range singles(typ) {
 		if enum, ok := single.(*avro.EnumSchema); ok {
@@ -173,7 +175,7 @@ func enumOf(typ avro.Schema) *avro.EnumSchema {
 	return nil
 }
 
-// sameUnit fails when a known number was written as something else: Avro's rules
+// sameUnit returns an error if a known number was written in another unit. Avro's rules
 // would read microseconds as milliseconds.
 func sameUnit(known *avro.Field, written avro.Schema) error {
 	if known == nil {
@@ -197,7 +199,7 @@ func logicalType(typ avro.Schema) avro.LogicalType {
 	return ""
 }
 
-// singles are the types a type stands for: those of a union, or itself.
+// singles returns the types of a union, or the type itself.
 func singles(typ avro.Schema) []avro.Schema {
 	typ = deref(typ)
 	union, ok := typ.(*avro.UnionSchema)

@@ -10,14 +10,14 @@ import (
 	"pgregory.net/rapid"
 )
 
-// someText draws text that may be written: UTF-8, not empty, no U+0000.
+// someText draws a text that may be written: UTF-8, not empty, without U+0000.
 func someText() *rapid.Generator[string] {
 	return rapid.String().Filter(func(s string) bool {
 		return s != "" && utf8.ValidString(s) && !strings.Contains(s, "\x00")
 	})
 }
 
-// draw fills every field of an event at random, so that it may be written.
+// draw fills every field of an event at random, with values that may be written.
 func draw(t *rapid.T) Transaction {
 	var drawn Transaction
 	for _, f := range fields {
@@ -55,7 +55,7 @@ func draw(t *rapid.T) Transaction {
 	return drawn
 }
 
-// asOf answers what is left of an event that was written in a version.
+// asOf returns the event as a reader gets it after it was written in a version.
 func asOf(version int, t Transaction) Transaction {
 	if version < 2 {
 		t.CardUse, t.RiskScore, t.RiskRule = "", Optional[int32]{}, ""
@@ -63,8 +63,9 @@ func asOf(version int, t Transaction) Transaction {
 	return t
 }
 
-// foreign reads a body with hamba's generic decoder: a second opinion on the
-// bytes that shares no code with this package. It answers what Get would.
+// foreign reads a body with hamba's generic decoder. It is a second opinion on the
+// bytes and shares no code with this package. It returns the values that Get should
+// return.
 func foreign(schema avro.Schema, body []byte) (map[string]Value, error) {
 	var decoded map[string]any
 	if err := avro.Unmarshal(schema, body, &decoded); err != nil {
@@ -98,7 +99,7 @@ func foreignValue(value any) (Value, error) {
 	case time.Time:
 		return IntegerValue(value.UnixMilli()), nil
 	case map[string]any:
-		// The generic form of a union's value: its type's name and the value.
+		// The generic form of a union's value is the name of its type and the value.
 		if len(value) == 1 {
 			for _, inner := range value {
 				return foreignValue(inner)
@@ -108,7 +109,7 @@ func foreignValue(value any) (Value, error) {
 	return Value{}, fmt.Errorf("unexpected %T", value)
 }
 
-// values answers what Get answers for every field.
+// values returns the result of Get for every field.
 func values(t *Transaction) map[string]Value {
 	list := make(map[string]Value, len(fields))
 	for _, f := range fields {
@@ -117,7 +118,7 @@ func values(t *Transaction) map[string]Value {
 	return list
 }
 
-// purchase is a usual event; its encoding is the golden one.
+// purchase is a usual event. Its encoding is the golden one.
 func purchase() Transaction {
 	return Transaction{
 		EventID:              "5a1f3c1e-9d2b-4c56-8a53-0d6a5f7f2b10:42",
@@ -157,7 +158,7 @@ func purchase() Transaction {
 	}
 }
 
-// unknownCard is a decline that belongs to no account: most of its fields are null.
+// unknownCard is a decline that belongs to no account. Most of its fields are null.
 func unknownCard() Transaction {
 	return Transaction{
 		EventID:          "3d0c5a64-5c5e-5b62-b8b1-0d5a3f9e7c02",

@@ -8,28 +8,27 @@ import (
 // NewestVersion is the version of the schema that Transaction mirrors, field by field.
 const NewestVersion = 2
 
-// Optional is a value that may be null on the wire. The zero value is null, and
-// a null has Value zero, so that two Transactions can be compared with ==.
+// Optional is a value that may be null on the wire. The zero value is null. A null
+// always has the Value zero, so that == compares two Transactions.
 type Optional[T any] struct {
-	// Value is meaningful when Present.
+	// Value is valid only if Present is true.
 	Value T
 	// Present is false for null.
 	Present bool
 }
 
-// Some is a value that is not null; it may be zero.
+// Some returns a value that is not null. The value may be zero.
 func Some[T any](value T) Optional[T] { return Optional[T]{Value: value, Present: true} }
 
-// Transaction is one change of one customer account: what was decided and what
-// the account looked like afterwards. It mirrors the newest schema in
-// schemas/avro/transactions, where each field is described; what follows says
-// how null is represented.
+// Transaction is one change of one customer account: the decision, and the state of the
+// account after it. It mirrors the newest schema in schemas/avro/transactions, which
+// describes each field.
 //
-// A text that the schema allows to be null is null when it is empty: an empty
-// text is never written, and is read as if it were null. A number that may be
-// null is an Optional. Amounts are minor units of Currency.
+// Null has these forms. A text that may be null is null if it is empty; an empty text
+// is never written, and is read as null. A number that may be null is an Optional.
+// Amounts are minor units of Currency.
 //
-// The zero value is not a valid event. Two events are equal when == says so.
+// The zero value is not a valid event. Two events are equal if == holds.
 type Transaction struct {
 	EventID               string
 	TransactionID         string
@@ -72,12 +71,12 @@ type Transaction struct {
 	RiskRule              RiskRule        // since version 2; null when RiskScore is
 }
 
-// OccurredAt is OccurredAtMillis as a UTC time.
+// OccurredAt returns OccurredAtMillis as a UTC time.
 func (t *Transaction) OccurredAt() time.Time { return time.UnixMilli(t.OccurredAtMillis).UTC() }
 
-// Key is the record's key on the topic: the account's id, or the transaction's
-// for a decline that belongs to no account. It decides the partition, and with
-// it that an account's events stay in order.
+// Key returns the key of the record on the topic. It is the account id, or the
+// transaction id of a decline that belongs to no account. The key decides the
+// partition, which keeps the events of an account in order.
 func (t *Transaction) Key() string {
 	if t.AccountID == "" {
 		return t.TransactionID
@@ -85,8 +84,8 @@ func (t *Transaction) Key() string {
 	return t.AccountID
 }
 
-// ID is the event_id of an account's event. A decline that belongs to no account
-// has its transaction id instead.
+// ID returns the event_id of an account's event. The event_id of a decline that belongs
+// to no account is its transaction id.
 func ID(accountID string, sequence int64) string {
 	return accountID + ":" + strconv.FormatInt(sequence, 10)
 }

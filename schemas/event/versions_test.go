@@ -15,7 +15,7 @@ func allVersions(t *testing.T) []*avro.RecordSchema {
 	t.Helper()
 	versions, err := schemas.Schemas(subjectFolder)
 	require.NoError(t, err)
-	require.Len(t, versions, NewestVersion, "NewestVersion and the folder of the schema go together")
+	require.Len(t, versions, NewestVersion, "NewestVersion must match the folder of the schema")
 	records := make([]*avro.RecordSchema, len(versions))
 	for i := range versions {
 		records[i], err = parseVersion(i + 1)
@@ -24,7 +24,7 @@ func allVersions(t *testing.T) []*avro.RecordSchema {
 	return records
 }
 
-// BACKWARD_TRANSITIVE: a reader that knows version n reads all before it.
+// BACKWARD_TRANSITIVE: a reader of version n reads all earlier versions.
 func TestEveryVersionReadsAllItsPredecessors(t *testing.T) {
 	for n, reader := range allVersions(t) {
 		for m, writer := range allVersions(t)[:n+1] {
@@ -33,7 +33,7 @@ func TestEveryVersionReadsAllItsPredecessors(t *testing.T) {
 	}
 }
 
-// Nobody is forced to deploy a new reader before a new writer.
+// No reader has to be deployed before a new writer.
 func TestTheFirstVersionReadsTheNewest(t *testing.T) {
 	versions := allVersions(t)
 	requireReads(t, versions[0], versions[len(versions)-1], "version 1 reads the newest", NewestVersion)
@@ -97,7 +97,7 @@ func TestTheGoTypeMirrorsTheNewestSchema(t *testing.T) {
 	}
 }
 
-// AppendTransaction writes the fields in one order: a version may only append.
+// AppendTransaction writes the fields in one order, so a version may only append.
 func TestAVersionOnlyAppendsFieldsAndSymbols(t *testing.T) {
 	versions := allVersions(t)
 	for n := 1; n < len(versions); n++ {
@@ -112,8 +112,8 @@ func TestAVersionOnlyAppendsFieldsAndSymbols(t *testing.T) {
 	}
 }
 
-// What the registry and Connect read are the files, not what hamba made of them.
-func TestTheFilesSayWhatIsParsed(t *testing.T) {
+// The registry and Connect read the files themselves, not hamba's view of them.
+func TestTheFilesEqualTheParsedSchemas(t *testing.T) {
 	versions, err := schemas.Schemas(subjectFolder)
 	require.NoError(t, err)
 	for _, version := range versions {

@@ -11,27 +11,29 @@ import (
 // WatermarkVersion is the version of the schema that AppendWatermark writes.
 const WatermarkVersion = 1
 
-// Watermark says how far a partition of a bank's transactions topic is complete:
-// every event of it that occurred before CompleteToMillis stands below Offset. The
-// fields are those of avro/watermarks, in their order.
+// Watermark states how far a partition of a bank's transactions topic is complete.
+// Every event of the partition that occurred before CompleteToMillis has an offset
+// below Offset. The fields are those of avro/watermarks, in their order.
 type Watermark struct {
 	BankCode string
-	// Partition is that of the transactions topic, and of the topic of watermarks.
+	// Partition is a partition of the transactions topic, and has the same number in
+	// the topic of watermarks.
 	Partition int32
-	// Offset is the first that may hold a later event; 0 when the partition is empty.
+	// Offset is the first offset that may hold a later event. It is 0 if the partition
+	// is empty.
 	Offset int64
 	// CompleteToMillis and PublishedAtMillis are milliseconds since 1970, UTC.
 	CompleteToMillis  int64
 	PublishedAtMillis int64
 }
 
-// Key answers the key of the watermark's record: the newest of one key is all that
+// Key returns the key of the watermark's record. Only the newest watermark of a key
 // matters.
 func (w *Watermark) Key() string { return w.BankCode + ":" + strconv.Itoa(int(w.Partition)) }
 
-// AppendWatermark appends the bare Avro body of a watermark to dst, without the
-// frame. It refuses, with a FieldError, what says nothing: no bank, a negative
-// partition, offset or time. dst is then answered as it was.
+// AppendWatermark appends the Avro body of a watermark to dst, without a frame. With a
+// FieldError it refuses an invalid watermark: no bank code, or a negative partition,
+// offset or time. If it refuses, it returns dst unchanged.
 func AppendWatermark(dst []byte, mark *Watermark) ([]byte, error) {
 	if err := mark.check(); err != nil {
 		return dst, err
@@ -64,8 +66,8 @@ func (w *Watermark) check() error {
 	return nil
 }
 
-// DecodeWatermark reads a bare Avro body, all of it, that AppendWatermark wrote.
-// What AppendWatermark refuses is an error here too.
+// DecodeWatermark reads a complete Avro body that AppendWatermark wrote. A watermark
+// that AppendWatermark would refuse is an error.
 func DecodeWatermark(body []byte) (Watermark, error) {
 	r := reader{rest: string(body)}
 	size, err := r.long()

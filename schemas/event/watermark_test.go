@@ -50,7 +50,7 @@ func TestAWatermarkIsReadAsWrittenByAnotherDecoderToo(t *testing.T) {
 	})
 }
 
-func TestAWatermarkThatSaysNothingIsRefused(t *testing.T) {
+func TestAnInvalidWatermarkIsRefused(t *testing.T) {
 	for field, change := range map[string]func(*Watermark){
 		"bank_code":    func(w *Watermark) { w.BankCode = "" },
 		"partition":    func(w *Watermark) { w.Partition = -1 },
@@ -94,8 +94,8 @@ func TestTheKeyOfAWatermarkNamesBankAndPartition(t *testing.T) {
 	require.Equal(t, "001:5", mark.Key())
 }
 
-// FuzzDecodeWatermark: what is read keeps the rules, and is written the same again
-// unless a number was written longer than needed.
+// FuzzDecodeWatermark: a watermark that was read keeps the rules. Writing it gives the
+// same bytes, unless a number was written with more bytes than needed.
 func FuzzDecodeWatermark(f *testing.F) {
 	mark := watermark()
 	body, err := AppendWatermark(nil, &mark)

@@ -7,7 +7,8 @@ import (
 	"sort"
 )
 
-// compare tells, one line a file, how have differs from want. Both are folders.
+// compare returns the differences between the folders want and have, one line for each
+// file.
 func compare(want, have string) ([]string, error) {
 	wanted, err := files(want)
 	if err != nil {
@@ -35,8 +36,8 @@ func compare(want, have string) ([]string, error) {
 	return differences, nil
 }
 
-// mirror makes to hold the files of from and no others. Equal files are not
-// touched. It answers how many files it wrote or removed.
+// mirror makes the folder to equal the folder from. It does not touch equal files. It
+// returns how many files it wrote or removed.
 func mirror(from, to string) (int, error) {
 	wanted, err := files(from)
 	if err != nil {

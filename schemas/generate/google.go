@@ -15,8 +15,8 @@ import (
 	"strings"
 )
 
-// The google protos that ours may import: HTTP routes, required fields, the
-// status inside a stream. A new import of ours is added here.
+// importable are the google protos that our protos may import: HTTP routes, required
+// fields, and the status inside a stream. A new import must be added here.
 var importable = []string{
 	"google/api/annotations.proto",
 	"google/api/field_behavior.proto",
@@ -27,9 +27,9 @@ var importable = []string{
 
 var hashPattern = regexp.MustCompile(`--hash=sha256:([0-9a-f]{64})`)
 
-// googleProtos answers the archive of google's protos in the folder store,
-// downloading it when it is not there. Its content is pinned by
-// tools/requirements.txt: anything else is an error.
+// googleProtos returns the archive of google's protos in the folder store, and
+// downloads it if it is missing. tools/requirements.txt pins the content of the
+// archive. Any other content is an error.
 func googleProtos(ctx context.Context, root, store string) (string, error) {
 	requirements := filepath.Join(root, "tools", "requirements.txt")
 	pin, err := os.ReadFile(requirements)
@@ -62,7 +62,7 @@ func googleProtos(ctx context.Context, root, store string) (string, error) {
 	return archive, os.Rename(found[0], archive)
 }
 
-// unpackProtos writes the importable protos out of the archive into dir.
+// unpackProtos writes the importable protos from the archive into dir.
 func unpackProtos(archive, dir string) error {
 	reader, err := zip.OpenReader(archive)
 	if err != nil {

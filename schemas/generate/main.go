@@ -1,13 +1,12 @@
-// Command generate writes everything in schemas/gen from the protos, proves that
-// what is committed there is what the protos say, and records releases.
+// Command generate writes everything in schemas/gen from the protos, checks that the committed
+// files are up to date, and records releases.
 //
 //	go run ./schemas/generate            lint, then write gen/
-//	go run ./schemas/generate --check    lint, compatibility, and gen/ is up to date; writes nothing
-//	go run ./schemas/generate --release  check, then record what is new as released
+//	go run ./schemas/generate --check    check lint, compatibility, and that gen/ is up to date; write nothing
+//	go run ./schemas/generate --release  check, then record new protos and schemas as released
 //
-// It needs Go and, until the google protos are in .stack, Python with pip and a
-// network. The tools are those that schemas/tools/go.mod pins; building buf the
-// first time takes about two minutes.
+// It needs Go. Until the google protos are in .stack, it also needs Python with pip and a network.
+// schemas/tools/go.mod pins the tools. The first run builds buf, which takes about two minutes.
 package main
 
 import (
@@ -33,12 +32,12 @@ func main() {
 	}
 }
 
-// run does what the flags ask for and tells out what it did.
+// run runs the command that the flags choose, and writes its results to out.
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("generate", flag.ContinueOnError)
 	flags.SetOutput(out)
-	check := flags.Bool("check", false, "write nothing; fail when gen/ is not what the protos say or breaks a release")
-	release := flags.Bool("release", false, "after the check, record the protos and Avro schemas that are new as released")
+	check := flags.Bool("check", false, "write nothing; fail if gen/ is not up to date or breaks a release")
+	release := flags.Bool("release", false, "after the check, record new protos and Avro schemas as released")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -68,7 +67,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err := verify(ctx, w, root); err != nil {
 		return err
 	}
-	fmt.Fprintln(out, "generate: lint, compatibility and gen/ are in order")
+	fmt.Fprintln(out, "generate: lint and compatibility passed, and gen/ is up to date")
 	if !*release {
 		return nil
 	}
@@ -79,15 +78,15 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	return err
 }
 
-// verify compares gen/ with what was generated just now, and the protos with
-// the newest released image.
+// verify compares gen/ with the files generated now, and the protos with the newest
+// released image.
 func verify(ctx context.Context, w *workspace, root string) error {
 	differences, err := compare(w.path("gen"), filepath.Join(root, "gen"))
 	if err != nil {
 		return err
 	}
 	if len(differences) > 0 {
-		return fmt.Errorf("gen/ is not what the protos say; run `go run ./schemas/generate`:\n  %s",
+		return fmt.Errorf("gen/ is not up to date with the protos; run `go run ./schemas/generate`:\n  %s",
 			strings.Join(differences, "\n  "))
 	}
 	if err := checkSums(root); err != nil {
@@ -100,7 +99,7 @@ func verify(ctx context.Context, w *workspace, root string) error {
 	return w.buf(ctx, "breaking", w.path("proto"), "--against", image, "--exclude-imports")
 }
 
-// moduleRoot is the folder of this module, asked from the go command so that the
+// moduleRoot returns the folder of this module. It asks the go command, so that the
 // program runs from any folder of the workspace.
 func moduleRoot(ctx context.Context) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", "list", "-m", "-f", "{{.Dir}}", "codebank.dev/schemas")

@@ -13,8 +13,8 @@ import (
 	"strings"
 )
 
-// document is an OpenAPI document as far as it is put together here; what is
-// below a path or a schema is carried over as it came.
+// document is the part of an OpenAPI document that is merged here. The content below a
+// path or a schema is copied unchanged.
 type document struct {
 	OpenAPI    string                    `json:"openapi"`
 	Info       map[string]any            `json:"info"`
@@ -25,9 +25,9 @@ type document struct {
 	} `json:"components"`
 }
 
-// mergeOpenAPI replaces the documents that the plug-in wrote, one a proto file,
-// with one a package: bank/v1/card.openapi.json and its neighbours become
-// bank.v1.json. Every operation gets the error body that REST callers see.
+// mergeOpenAPI replaces the documents that the plug-in wrote, one for each proto file,
+// with one document for each package: bank/v1/card.openapi.json and its neighbours
+// become bank.v1.json. Every operation gets the error body that REST callers see.
 func mergeOpenAPI(dir string) error {
 	parts, err := files(dir)
 	if err != nil {
@@ -75,7 +75,7 @@ func newDocument(pkg string) *document {
 	return doc
 }
 
-// add takes over the paths and schemas of one document of the plug-in.
+// add copies the paths and schemas of one document of the plug-in.
 func (d *document) add(body []byte) error {
 	var part document
 	decoder := json.NewDecoder(bytes.NewReader(body))
@@ -92,7 +92,7 @@ func (d *document) add(body []byte) error {
 		}
 		for method, operation := range item {
 			if _, taken := d.Paths[route][method]; taken {
-				return fmt.Errorf("%s %s is there twice", method, route)
+				return fmt.Errorf("%s %s is defined twice", method, route)
 			}
 			if err := addProblem(operation); err != nil {
 				return fmt.Errorf("%s %s: %w", method, route, err)
@@ -102,7 +102,7 @@ func (d *document) add(body []byte) error {
 	}
 	for name, schema := range part.Components.Schemas {
 		if known, taken := d.Components.Schemas[name]; taken && !reflect.DeepEqual(known, schema) {
-			return fmt.Errorf("schema %s is there twice and differs", name)
+			return fmt.Errorf("schema %s is defined twice, with different content", name)
 		}
 		d.Components.Schemas[name] = schema
 	}
@@ -120,7 +120,7 @@ func (d *document) write(path string) error {
 	return os.WriteFile(path, body.Bytes(), 0o644)
 }
 
-// addProblem gives an operation the response of every failure.
+// addProblem adds the response that every failure of an operation has.
 func addProblem(operation any) error {
 	fields, ok := operation.(map[string]any)
 	if !ok {
@@ -141,8 +141,8 @@ func addProblem(operation any) error {
 	return nil
 }
 
-// problemSchema is the error body of RFC 9457, section 3.1; its extension
-// members are open, as the standard has it.
+// problemSchema is the error body of RFC 9457, section 3.1. As in the standard, it
+// allows extension members.
 func problemSchema() map[string]any {
 	text := func(description string) map[string]any {
 		return map[string]any{"type": "string", "description": description}

@@ -13,13 +13,13 @@ import (
 
 const (
 	// releasedSums lists every released file with its SHA-256, in the form of
-	// sha256sum, from the module's root. Lines are only ever added.
+	// sha256sum, by the path from the module's root. Lines are added and never changed.
 	releasedSums = "released/SHA256SUMS"
 	imagePattern = "released/protos-%04d.binpb"
 )
 
-// inputSums lists everything the content of gen/ follows from, so that a test
-// without any tool can tell that gen/ is stale.
+// inputSums returns the sums of everything that gen/ is made from. So a test can detect
+// a stale gen/ without any tool.
 func inputSums(root string) (string, error) {
 	protos, err := files(filepath.Join(root, "proto"))
 	if err != nil {
@@ -41,7 +41,8 @@ func inputSums(root string) (string, error) {
 	return list.String(), nil
 }
 
-// readSums reads the released files and their sums; none when nothing is released.
+// readSums returns the released files and their sums. The result is empty if nothing is
+// released.
 func readSums(root string) (map[string]string, error) {
 	body, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(releasedSums)))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -61,7 +62,7 @@ func readSums(root string) (map[string]string, error) {
 	return sums, nil
 }
 
-// checkSums fails when a released file is gone or differs.
+// checkSums returns an error if a released file is missing or differs.
 func checkSums(root string) error {
 	sums, err := readSums(root)
 	if err != nil {
@@ -79,7 +80,7 @@ func checkSums(root string) error {
 	return nil
 }
 
-// newestImage is the path of the last released image of the protos, or "".
+// newestImage returns the path of the last released image of the protos, or "".
 func newestImage(root string) (string, error) {
 	found, err := filepath.Glob(filepath.Join(root, "released", "protos-*.binpb"))
 	if err != nil || len(found) == 0 {
@@ -89,9 +90,9 @@ func newestImage(root string) (string, error) {
 	return found[len(found)-1], nil
 }
 
-// recordRelease adds an image when the protos differ from the newest one, and
-// the sums of the image and of every Avro schema not listed yet. It answers the
-// names it added; a second run adds none.
+// recordRelease adds an image if the protos differ from the newest image. It also adds
+// the sums of the image and of every Avro schema that is not listed yet. It returns the
+// names that it added. A second run adds none.
 func recordRelease(ctx context.Context, w *workspace, root string) ([]string, error) {
 	if err := os.MkdirAll(filepath.Join(root, "released"), 0o755); err != nil {
 		return nil, err

@@ -11,14 +11,14 @@ import (
 	"strings"
 )
 
-// workspace is a temporary folder in which our protos lie beside the google ones
-// they import, as buf.yaml says, and into which is generated.
+// workspace is a temporary folder with our protos, the google protos that they import,
+// and the generated files. buf.yaml describes its layout.
 type workspace struct {
 	dir  string
 	root string
 }
 
-// newWorkspace lays out a workspace under .stack. The caller removes it.
+// newWorkspace creates a workspace under .stack. The caller removes it.
 func newWorkspace(ctx context.Context, root string) (*workspace, error) {
 	store := filepath.Join(filepath.Dir(root), ".stack", "schemas")
 	if err := os.MkdirAll(store, 0o755); err != nil {
@@ -58,11 +58,12 @@ func (w *workspace) fill(archive string) error {
 
 func (w *workspace) path(name string) string { return filepath.Join(w.dir, name) }
 
-// remove deletes the workspace; what is left over does no harm and lies under .stack.
+// remove deletes the workspace. A workspace that remains does no harm and lies under
+// .stack.
 func (w *workspace) remove() { _ = os.RemoveAll(w.dir) }
 
-// generate writes the workspace's gen folder: Go code, one OpenAPI document for
-// each package, and the sums of what it was made from.
+// generate writes the workspace's folder gen: Go code, one OpenAPI document for each
+// package, and the sums of the inputs.
 func (w *workspace) generate(ctx context.Context) error {
 	gen := w.path("gen")
 	if err := w.buf(ctx, "generate", w.path("proto"), "--template", w.path("buf.gen.yaml"), "-o", gen); err != nil {
@@ -78,8 +79,9 @@ func (w *workspace) generate(ctx context.Context) error {
 	return os.WriteFile(filepath.Join(gen, "inputs.sha256"), []byte(inputs), 0o644)
 }
 
-// buf runs buf in the folder of the tools module, where `go tool` finds it and
-// the plug-ins, and names the files in its complaints as they are named here.
+// buf runs buf in the folder of the tools module, where `go tool` finds buf and the
+// plug-ins. In error texts it replaces the paths of the workspace with the paths of the
+// module.
 func (w *workspace) buf(ctx context.Context, args ...string) error {
 	cmd := exec.CommandContext(ctx, "go", append([]string{"tool", "buf"}, args...)...)
 	cmd.Dir = filepath.Join(w.root, "tools")
@@ -96,8 +98,8 @@ func (w *workspace) buf(ctx context.Context, args ...string) error {
 	return fmt.Errorf("buf %s: %w\n%s", args[0], err, strings.TrimSpace(text))
 }
 
-// files answers the regular files under dir by slash-separated path. A folder
-// that is not there has none.
+// files returns the regular files under dir, by slash-separated path. A folder that
+// does not exist has none.
 func files(dir string) (map[string][]byte, error) {
 	found := map[string][]byte{}
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
