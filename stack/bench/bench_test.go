@@ -17,9 +17,9 @@ import (
 // quick are the rows that need no Java.
 var quick = []string{"purchases", "bulk", "hot", "latency", "encode", "scale"}
 
-// A short run says nothing about speed. It shows that the rows work, that nothing is
-// missing from the report, and that both forms of it can be read.
-func TestTheRowsWithoutJavaRunAndAreComplete(t *testing.T) {
+// A quick run says nothing about speed. It shows that the rows work, that the report is
+// complete, and that both output formats can be parsed.
+func TestTheRowsWithoutJavaRunAndTheirReportIsComplete(t *testing.T) {
 	base, err := launch.FreeBasePort()
 	require.NoError(t, err)
 	place := bench.Place{Dir: t.TempDir(), BasePort: base, Progress: t.Output()}
@@ -61,7 +61,7 @@ func requireDurable(t *testing.T, report *bench.Report) {
 	require.Subset(t, report.Settings, []bench.Setting{{Name: "fsync", Value: "on"}, {Name: "synchronous_commit", Value: "on"}})
 }
 
-// requireReadable reads the report as machines do: as JSON, and as lines of Go benchmarks.
+// requireReadable parses the report as JSON and as lines of Go benchmarks.
 func requireReadable(t *testing.T, report *bench.Report, rounds map[string]int) {
 	t.Helper()
 	var text bytes.Buffer
@@ -81,18 +81,18 @@ func requireReadable(t *testing.T, report *bench.Report, rounds map[string]int) 
 		for i := 0; i < len(fields); i += 2 {
 			_, err := strconv.ParseFloat(fields[i], 64)
 			require.NoError(t, err)
-			require.False(t, units[fields[i+1]], "the unit %s stands twice in %q", fields[i+1], match[0])
+			require.False(t, units[fields[i+1]], "the unit %s is twice in %q", fields[i+1], match[0])
 			units[fields[i+1]] = true
 		}
 	}
 	require.Equal(t, rounds, found)
 }
 
-func TestWhatCannotBeMeasuredIsRefused(t *testing.T) {
+func TestInvalidOptionsAreRefused(t *testing.T) {
 	place := bench.Place{Dir: t.TempDir(), Progress: t.Output()}
 	good := bench.Options{Callers: 1, Cards: 1, Rounds: 1, Window: 1, Messages: 1, Scale: bench.Sizes{1, 2}, Backlog: 1, Documents: 1, Drain: 1, Soak: 1, Format: "table"}
 	_, err := bench.Run(t.Context(), good, place, []string{"purchase"})
-	require.ErrorContains(t, err, `"purchase" is none of [purchases`)
+	require.ErrorContains(t, err, `there is no row "purchase"; the rows are [purchases`)
 	bad := good
 	bad.Format = "xml"
 	_, err = bench.Run(t.Context(), bad, place, nil)
@@ -112,7 +112,7 @@ func TestMedians(t *testing.T) {
 	}
 }
 
-func TestSizesAreReadAsTheyAreWritten(t *testing.T) {
+func TestSizesAreParsedAsTheyAreWritten(t *testing.T) {
 	var sizes bench.Sizes
 	require.NoError(t, sizes.Set("10,2000"))
 	require.Equal(t, bench.Sizes{10, 2000}, sizes)

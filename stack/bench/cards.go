@@ -10,14 +10,14 @@ import (
 )
 
 const (
-	// issuers is how many cards are being issued at any moment.
+	// issuers is how many cards are being issued at a time.
 	issuers = 256
-	// plenty is a credit limit that no run reaches, in minor units.
-	plenty = 999_999_999_999
+	// unlimitedCredit is a credit limit in minor units that no run reaches.
+	unlimitedCredit = 999_999_999_999
 )
 
-// issue has cards issued at a bank, with no rule that could decline a purchase.
-func issue(ctx context.Context, address string, n int) ([]card, error) {
+// issueCards issues cards at a bank. They have no rule that could decline a purchase.
+func issueCards(ctx context.Context, address string, n int) ([]card, error) {
 	connection, err := dial(address)
 	if err != nil {
 		return nil, err
@@ -34,7 +34,7 @@ func issue(ctx context.Context, address string, n int) ([]card, error) {
 			for i := int(next.Add(1)) - 1; i < n && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
 				issued, err := service.IssueCard(ctx, &bankv1.IssueCardRequest{
 					RequestId: "card-" + strconv.Itoa(i), HolderName: "BENCH " + strconv.Itoa(i),
-					Currency: "BRL", CreditLimitMinor: plenty,
+					Currency: "BRL", CreditLimitMinor: unlimitedCredit,
 				})
 				if err != nil {
 					cancel(err)

@@ -16,24 +16,24 @@ import (
 const (
 	// connections is how many HTTP/2 connections the unary callers share.
 	connections = 2
-	// streamWindow is how much of an answer may be under way before it is read: a
-	// message of the stream is larger than what HTTP/2 allows by itself.
+	// streamWindow is the flow-control window. A message of the stream is larger than the
+	// default window of HTTP/2.
 	streamWindow = 4 << 20
 )
 
-// client buys at a bank. Request ids are unique over all clients of a run.
+// client buys at a bank. Its request ids are unique over all clients of a run.
 type client struct {
 	connections []*grpc.ClientConn
 	cards       []card
 	requests    []*request
 	run         string
-	bank        int // its process id
+	bank        int // process id of the bank
 }
 
-// card is one that was issued: its name and that of its account.
+// card is an issued card: its name and the name of its account.
 type card struct{ name, account string }
 
-// numbers makes the request ids of all clients differ.
+// numbers makes the request ids of all clients unique.
 var numbers atomic.Int64
 
 func newClient(address string, cards []card, callers int) (*client, error) {
@@ -62,7 +62,7 @@ func dial(address string) (*grpc.ClientConn, error) {
 		grpc.WithInitialWindowSize(streamWindow), grpc.WithInitialConnWindowSize(streamWindow))
 }
 
-// fill makes a request's purchases new ones, on the cards that the function picks.
+// fill gives the purchases of a request new ids and the cards that pick returns.
 func (c *client) fill(r *request, pick func() card) {
 	last := numbers.Add(int64(len(r.ids)))
 	for i, id := range r.ids {
@@ -80,7 +80,7 @@ func (c *client) fill(r *request, pick func() card) {
 func (c *client) anyCard() card { return c.cards[rand.IntN(len(c.cards))] }
 func (c *client) oneCard() card { return c.cards[0] }
 
-// send asks for one purchase and fails unless it is approved.
+// send sends one purchase and fails unless it is approved.
 func (c *client) send(ctx context.Context, caller int, pick func() card) error {
 	r := c.requests[caller]
 	c.fill(r, pick)
@@ -88,24 +88,24 @@ func (c *client) send(ctx context.Context, caller int, pick func() card) error {
 		r, &answer{request: r}, grpc.ForceCodecV2(codec{}))
 }
 
-// uniform is one purchase on any card.
+// uniform buys once with a random card.
 func (c *client) uniform(ctx context.Context, caller int) error {
 	return c.send(ctx, caller, c.anyCard)
 }
 
-// hot is one purchase on always the same card.
+// hot buys once with always the same card.
 func (c *client) hot(ctx context.Context, caller int) error { return c.send(ctx, caller, c.oneCard) }
 
-// empty is a call of the same server that does nothing: gRPC's own question for health.
-func (c *client) empty(ctx context.Context, caller int) error {
+// emptyCall makes a call to the same server that does nothing: gRPC's health check.
+func (c *client) emptyCall(ctx context.Context, caller int) error {
 	_, err := grpc_health_v1.NewHealthClient(c.connections[caller%connections]).Check(ctx, &grpc_health_v1.HealthCheckRequest{})
 	return err
 }
 
-// meet buys once with every card, over the stream: a bank that has been running for a
-// while knows its cards, and that is the bank to be measured.
-func (c *client) meet(ctx context.Context) error {
-	count, next := new(tally), 0
+// buyWithEveryCard buys once with every card, over the stream. A bank that has been running for
+// a while has its cards in the account cache, and that is the bank to measure.
+func (c *client) buyWithEveryCard(ctx context.Context) error {
+	count, next := new(counter), 0
 	return c.stream(ctx, 1, count, func() card {
 		next++
 		if next >= len(c.cards) {
@@ -115,10 +115,10 @@ func (c *client) meet(ctx context.Context) error {
 	})
 }
 
-// stream buys over one stream with some messages in flight until the tally says stop.
-// One goroutine sends and receives: with fewer messages in flight than the bank takes
-// (16), sending never waits for receiving.
-func (c *client) stream(ctx context.Context, messages int, count *tally, pick func() card) error {
+// stream buys over one stream until the counter is stopped, with several messages in flight.
+// One goroutine sends and receives. This cannot block, because the bank accepts 16 messages in
+// flight and there are fewer.
+func (c *client) stream(ctx context.Context, messages int, count *counter, pick func() card) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stream, err := c.connections[0].NewStream(ctx, &bankv1.PurchaseService_ServiceDesc.Streams[0],
@@ -142,7 +142,7 @@ func (c *client) stream(ctx context.Context, messages int, count *tally, pick fu
 			return err
 		}
 		if err := send(r); err != nil {
-			return received(stream, err)
+			return streamError(stream, err)
 		}
 	}
 	for len(open) > 0 {
@@ -151,19 +151,19 @@ func (c *client) stream(ctx context.Context, messages int, count *tally, pick fu
 			return err
 		}
 		delete(open, string(a.request.ids[0]))
-		count.done(perMessage)
+		count.add(perMessage)
 		if count.stopped() {
 			continue
 		}
 		if err := send(a.request); err != nil {
-			return received(stream, err)
+			return streamError(stream, err)
 		}
 	}
 	return stream.CloseSend()
 }
 
-// received returns why a stream ended, which sending does not tell.
-func received(stream grpc.ClientStream, err error) error {
+// streamError returns the reason why a stream ended. An error of sending does not contain it.
+func streamError(stream grpc.ClientStream, err error) error {
 	if answered := stream.RecvMsg(&answer{stream: true, find: func([]byte) *request { return nil }}); answered != nil {
 		return answered
 	}

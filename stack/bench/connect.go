@@ -9,22 +9,21 @@ import (
 	"codebank.dev/stack/pipes"
 )
 
-// The connectors that are measured, by the names under which they are registered:
-// what is behind a name does not matter here.
+// The names of the measured connectors.
 const (
 	statementSink = "statement-postgres"
 	indexSink     = "transactions-elasticsearch"
 )
 
-func (w *world) worker() pipes.Worker { return pipes.Worker(w.stack.Addresses().Connect()) }
+func (w *workbench) worker() pipes.Worker { return pipes.Worker(w.stack.Addresses().Connect()) }
 
-// stopSinks stops connectors, tasks and all.
-func (w *world) stopSinks(ctx context.Context, names ...string) error {
+// stopSinks stops connectors with their tasks.
+func (w *workbench) stopSinks(ctx context.Context, names ...string) error {
 	for _, name := range names {
 		if err := w.worker().SetState(ctx, name, "stop"); err != nil {
 			return err
 		}
-		err := await(ctx, patience, func() (bool, error) {
+		err := await(ctx, pipelineTimeout, func() (bool, error) {
 			s, err := w.worker().Status(ctx, name)
 			return s.Connector.State == "STOPPED" && len(s.Tasks) == 0, err
 		})
@@ -36,7 +35,7 @@ func (w *world) stopSinks(ctx context.Context, names ...string) error {
 }
 
 // resumeSinks starts connectors and does not wait for their tasks.
-func (w *world) resumeSinks(ctx context.Context, names ...string) error {
+func (w *workbench) resumeSinks(ctx context.Context, names ...string) error {
 	for _, name := range names {
 		if err := w.worker().SetState(ctx, name, "resume"); err != nil {
 			return err
@@ -45,8 +44,8 @@ func (w *world) resumeSinks(ctx context.Context, names ...string) error {
 	return nil
 }
 
-// failedTask returns why a task of a connector has failed, nil if none has.
-func (w *world) failedTask(ctx context.Context, name string) error {
+// failedTask returns the failure of a task of a connector; nil if none has failed.
+func (w *workbench) failedTask(ctx context.Context, name string) error {
 	s, err := w.worker().Status(ctx, name)
 	if err != nil {
 		return err
@@ -59,8 +58,8 @@ func (w *world) failedTask(ctx context.Context, name string) error {
 	return nil
 }
 
-// place sets where a stopped connector reads on: these offsets by partition.
-func (w *world) place(ctx context.Context, name string, offsets map[int32]int64) error {
+// setOffsets sets the offsets at which a stopped connector continues, by partition.
+func (w *workbench) setOffsets(ctx context.Context, name string, offsets map[int32]int64) error {
 	type position struct {
 		Partition map[string]any `json:"partition"`
 		Offset    map[string]any `json:"offset"`
@@ -72,9 +71,9 @@ func (w *world) place(ctx context.Context, name string, offsets map[int32]int64)
 			Offset:    map[string]any{"kafka_offset": offset},
 		})
 	}
-	// The group may still have members that Connect has stopped and the broker remembers.
+	// Members of the group that Connect has stopped may still be known to the broker.
 	var last error
-	err := await(ctx, patience, func() (bool, error) {
+	err := await(ctx, pipelineTimeout, func() (bool, error) {
 		last = pipes.Call(ctx, http.MethodPatch, w.stack.Addresses().Connect()+"/connectors/"+name+"/offsets", map[string]any{"offsets": positions}, nil)
 		return last == nil, ctx.Err()
 	})

@@ -13,16 +13,17 @@ import (
 	"time"
 )
 
-// encodeBenchmark is the Go benchmark that encodes a purchase's event as Avro, and where it is.
+// encodeBenchmark is the Go benchmark that encodes the event of a purchase as Avro.
+// encodePackage is its package.
 const (
 	encodeBenchmark = "BenchmarkAppendTransaction"
 	encodePackage   = "./schemas/event"
-	// maxEncoding is how long each run takes at most: it is steady within less.
+	// maxEncoding is the longest time of each run. The result is steady in less.
 	maxEncoding = time.Second
 )
 
-// encode runs the Go benchmark of the events' encoding.
-func (w *world) encode(ctx context.Context) ([]Figure, error) {
+// encode runs the Go benchmark of the encoding of events.
+func (w *workbench) encode(ctx context.Context) ([]Figure, error) {
 	run := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", "^"+encodeBenchmark+"$", "-benchmem",
 		"-count", strconv.Itoa(w.options.Rounds), "-benchtime", min(w.options.Window, maxEncoding).String(), encodePackage)
 	run.Dir = w.stack.Root()
@@ -35,14 +36,14 @@ func (w *world) encode(ctx context.Context) ([]Figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	const setting = "one purchase's event, " + encodeBenchmark + " of " + encodePackage
-	took := Series{"time of it", "ns/op", nanoseconds}
+	const setting = "the event of one purchase, " + encodeBenchmark + " of " + encodePackage
+	took := Series{"time", "ns/op", nanoseconds}
 	return []Figure{
 		{Name: "EncodeAllocations", Setting: setting, Terms: []Series{took}, Values: allocations, Unit: "allocs/op"},
 	}, nil
 }
 
-// benchmarked reads the lines of a Go benchmark.
+// benchmarked reads the output of a Go benchmark.
 func benchmarked(out []byte) (nanoseconds, allocations []float64, err error) {
 	lines := bufio.NewScanner(bytes.NewReader(out))
 	for lines.Scan() {
@@ -64,7 +65,7 @@ func benchmarked(out []byte) (nanoseconds, allocations []float64, err error) {
 		}
 	}
 	if len(nanoseconds) == 0 || len(nanoseconds) != len(allocations) {
-		return nil, nil, errors.New("the benchmark has printed no figures")
+		return nil, nil, errors.New("the benchmark printed no figures")
 	}
 	return nanoseconds, allocations, nil
 }

@@ -6,38 +6,38 @@ import (
 	"slices"
 )
 
-// Figure is one result with the terms it was made of, a value per round.
+// Figure is one result with the terms that it was computed from, one value per round.
 type Figure struct {
-	// Name is unique among all figures, fit for the name of a Go benchmark.
+	// Name is unique among all figures and fit for the name of a Go benchmark.
 	Name string `json:"name"`
-	// Setting says under which conditions, in a line.
+	// Setting describes the conditions in one line.
 	Setting string `json:"setting"`
-	// Terms are what was measured.
+	// Terms are the measured terms.
 	Terms []Series `json:"terms"`
-	// Values is what came of them, round by round: a ratio unless Unit says otherwise.
+	// Values are the values of the figure, round by round: ratios unless Unit says otherwise.
 	Values []float64 `json:"values"`
 	Unit   string    `json:"unit"`
-	// Goal is what it must be; nil for a figure that is there for comparison.
+	// Goal is the goal of the figure; nil for a figure that is for comparison.
 	Goal *Goal `json:"goal,omitempty"`
-	// Median, Reached and Hoped are set when the row is done: the middle of the values,
-	// and whether it is what it must be, and what was aimed at.
-	Median  float64 `json:"median"`
-	Reached bool    `json:"must_reached"`
-	Hoped   bool    `json:"aim_reached"`
+	// Median, MustReached and AimReached are set when the row is done: the median of the
+	// values, and whether it reaches the goal's Must and Aim.
+	Median      float64 `json:"median"`
+	MustReached bool    `json:"must_reached"`
+	AimReached  bool    `json:"aim_reached"`
 }
 
-// Series is a term's value in each round.
+// Series holds the value of a term in each round.
 type Series struct {
 	Name   string    `json:"name"`
 	Unit   string    `json:"unit"`
 	Values []float64 `json:"values"`
 }
 
-// Goal is what a figure must be, and what is aimed at.
+// Goal says what a figure must reach, and what it should reach.
 type Goal struct {
 	Must float64 `json:"must"`
 	Aim  float64 `json:"aim"`
-	// AtMost says that less is better.
+	// AtMost says that smaller values are better.
 	AtMost bool `json:"at_most"`
 }
 
@@ -60,7 +60,7 @@ func (g Goal) sign() string {
 	return "≥"
 }
 
-// ratio is the figure of a term against the sum of others, round by round.
+// ratio divides a term by the sum of other terms, round by round.
 func ratio(name, setting string, numerator Series, denominators ...Series) Figure {
 	f := Figure{Name: name, Setting: setting, Unit: "ratio", Terms: append([]Series{numerator}, denominators...)}
 	for i, value := range numerator.Values {
@@ -73,7 +73,8 @@ func ratio(name, setting string, numerator Series, denominators ...Series) Figur
 	return f
 }
 
-// Median returns the middle value; of an even number the lower of the two, of none 0.
+// Median returns the median. Of an even number of values it returns the lower of the two middle
+// ones, and 0 of none.
 func Median(values []float64) float64 {
 	if len(values) == 0 {
 		return 0
@@ -82,8 +83,8 @@ func Median(values []float64) float64 {
 	return sorted[(len(sorted)-1)/2]
 }
 
-// quantile returns the smallest of the sorted values that the share q of them does not
-// exceed: of 20 values, the 19th for 0.95.
+// quantile returns the smallest value that the share q of the sorted values does not exceed:
+// the 19th of 20 values for 0.95.
 func quantile[T any](sorted []T, q float64) (value T) {
 	if len(sorted) == 0 {
 		return value
@@ -91,10 +92,10 @@ func quantile[T any](sorted []T, q float64) (value T) {
 	return sorted[max(0, int(math.Ceil(q*float64(len(sorted))))-1)]
 }
 
-// judge gives the figures their goals and says which are reached. A goal without a
-// figure is an error: nothing that must be reached may go missing.
-func judge(figures []Figure, goals map[string]Goal) error {
-	found := 0
+// applyGoals sets the goals of the figures and whether they are reached. A goal without its
+// figure is an error, so that no figure with a goal can be missing unnoticed.
+func applyGoals(figures []Figure, goals map[string]Goal) error {
+	applied := 0
 	for i := range figures {
 		f := &figures[i]
 		f.Median = Median(f.Values)
@@ -102,12 +103,12 @@ func judge(figures []Figure, goals map[string]Goal) error {
 		if !ok {
 			continue
 		}
-		found++
+		applied++
 		f.Goal = &goal
-		f.Reached, f.Hoped = goal.met(f.Median, goal.Must), goal.met(f.Median, goal.Aim)
+		f.MustReached, f.AimReached = goal.met(f.Median, goal.Must), goal.met(f.Median, goal.Aim)
 	}
-	if found != len(goals) {
-		return fmt.Errorf("%d figures were measured of %d that have a goal", found, len(goals))
+	if applied != len(goals) {
+		return fmt.Errorf("%d of %d figures with a goal were measured", applied, len(goals))
 	}
 	return nil
 }

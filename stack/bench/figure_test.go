@@ -8,7 +8,7 @@ import (
 	"codebank.dev/dashboards/query"
 )
 
-func TestQuantilesAreValuesThatWereSeen(t *testing.T) {
+func TestAQuantileIsOneOfTheValues(t *testing.T) {
 	twenty := make([]int, 20)
 	for i := range twenty {
 		twenty[i] = i + 1
@@ -22,18 +22,18 @@ func TestQuantilesAreValuesThatWereSeen(t *testing.T) {
 	}
 }
 
-func TestADashboardWithoutAFigureIsNotFast(t *testing.T) {
+func TestADashboardWithoutAFigureIsAnError(t *testing.T) {
 	one := 1.0
 	row := func(values ...*float64) query.Result {
 		return query.Result{Table: query.Table{Rows: []query.Row{{Values: values}}}}
 	}
-	n, err := values([]query.Result{row(&one, nil), {}, row(&one)})
+	n, err := countValues([]query.Result{row(&one, nil), {}, row(&one)})
 	require.NoError(t, err)
 	require.Equal(t, 2, n)
-	_, err = values([]query.Result{row(nil), {}})
+	_, err = countValues([]query.Result{row(nil), {}})
 	require.ErrorContains(t, err, "no panel shows a figure")
 	refused := row(&one)
 	refused.Err = &query.ServerError{Status: 400, Reason: "too many buckets"}
-	_, err = values([]query.Result{row(&one), refused})
+	_, err = countValues([]query.Result{row(&one), refused})
 	require.ErrorContains(t, err, "too many buckets")
 }

@@ -18,32 +18,32 @@ import (
 )
 
 const (
-	// samplesPerSecond is how many of the purchases are looked for.
+	// samplesPerSecond is how many of the purchases in a second are samples.
 	samplesPerSecond = 100
-	// lookAtStatement and lookAtIndex are the pauses between two looks; a look may
-	// find what came just after the one before. The index is asked more rarely, for
-	// searching by hundreds of ids takes processor time from what is measured.
-	lookAtStatement = 5 * time.Millisecond
-	lookAtIndex     = 100 * time.Millisecond
-	// mostWanted is how many documents one search asks for.
-	mostWanted = 1000
+	// statementInterval and indexInterval are the waits between two polls. A poll may find a
+	// sample that arrived just after the poll before. The index is polled less often, because
+	// searching for hundreds of ids takes processor time from the measured system.
+	statementInterval = 5 * time.Millisecond
+	indexInterval     = 100 * time.Millisecond
+	// maxIDs is how many documents one search requests.
+	maxIDs = 1000
 )
 
-// freshness is how long after its commit a purchase can be read, at half the rate of
-// the row purchases, started at a constant rate.
+// freshness measures how long after its commit a purchase can be read, at a constant rate of
+// half the row purchases.
 //
-// Some purchases are samples: each on a card that nobody else uses, so that the id of
-// its event, account and next sequence, is known beforehand and can be looked for by
-// key. Time counts from when the purchase was sent, which is before the commit, to
-// the look that found it: so the figures are upper bounds. Of the index, whose
-// documents can be found after the next refresh, the refresh interval is taken off.
-func (w *world) freshness(ctx context.Context) (figures []Figure, err error) {
+// Some purchases are samples. Each is on a card that no other purchase uses, so the id of its
+// event (account and next sequence) is known beforehand and can be looked up by key. The time
+// counts from when the purchase was sent, which is before its commit, to the poll that found
+// it. So the figures are upper bounds. A document becomes visible at the next refresh of the
+// index, so the refresh interval is subtracted.
+func (w *workbench) freshness(ctx context.Context) (figures []Figure, err error) {
 	broker, err := w.broker()
 	if err != nil {
 		return nil, err
 	}
 	defer broker.close()
-	bank, err := w.flowing(ctx, broker)
+	bank, err := w.startFollowedBank(ctx, broker)
 	if err != nil {
 		return nil, err
 	}
@@ -52,28 +52,28 @@ func (w *world) freshness(ctx context.Context) (figures []Figure, err error) {
 	if err != nil {
 		return nil, err
 	}
-	statement := Series{Name: "on the statement after, median", Unit: "statement50-ms"}
-	index := Series{Name: "in the index after, median, less the refresh interval", Unit: "index50-ms"}
+	statement := Series{Name: "until on the statement, median", Unit: "statement50-ms"}
+	index := Series{Name: "until in the index, less the refresh interval, median", Unit: "index50-ms"}
 	rate := Series{Name: "purchases answered", Unit: "bank/s"}
 	var statement99, index99 []float64
 	for range w.options.freshRounds() {
-		if err := w.quiet(ctx, broker); err != nil {
+		if err := w.awaitQuiet(ctx, broker); err != nil {
 			return nil, err
 		}
 		s, err := w.newSamples(ctx, bank, half)
 		if err != nil {
 			return nil, err
 		}
-		if err := s.take(ctx, half); err != nil {
+		if err := s.measure(ctx, half); err != nil {
 			return nil, err
 		}
 		rate.Values = append(rate.Values, s.rate)
-		statement.Values = append(statement.Values, milliseconds(quantile(s.onStatement.took, 0.5)))
-		index.Values = append(index.Values, milliseconds(quantile(s.inIndex.took, 0.5)-s.refresh))
-		statement99 = append(statement99, milliseconds(quantile(s.onStatement.took, 0.99)))
-		index99 = append(index99, milliseconds(quantile(s.inIndex.took, 0.99)-s.refresh))
+		statement.Values = append(statement.Values, milliseconds(quantile(s.statement.delays, 0.5)))
+		index.Values = append(index.Values, milliseconds(quantile(s.index.delays, 0.5)-s.refresh))
+		statement99 = append(statement99, milliseconds(quantile(s.statement.delays, 0.99)))
+		index99 = append(index99, milliseconds(quantile(s.index.delays, 0.99)-s.refresh))
 	}
-	setting := fmt.Sprintf("at %.0f purchases a second for %s a round, %d of them looked for each second; 99 of 100 at most",
+	setting := fmt.Sprintf("at %.0f purchases a second for %s a round, %d samples a second; 99 of 100 take at most",
 		half, w.options.freshWindow(), samplesPerSecond)
 	return []Figure{
 		{Name: "FreshnessStatement", Setting: setting, Terms: []Series{statement, rate}, Values: statement99, Unit: "ms"},
@@ -81,35 +81,35 @@ func (w *world) freshness(ctx context.Context) (figures []Figure, err error) {
 	}, nil
 }
 
-// samples are purchases that are looked for.
+// samples are the purchases that are polled for.
 type samples struct {
-	world *world
-	bank  *bank
-	// cards are those of the samples, events the ids of what comes of them.
+	workbench *workbench
+	bank      *bank
+	// cards are the cards of the samples. events are the ids of their events.
 	cards  []card
 	events []string
-	// every is which of the purchases are samples, one in so many.
+	// every says which purchases are samples: one in this many.
 	every   int64
 	refresh time.Duration
-	// rate is how many purchases a second were answered.
+	// rate is how many purchases were answered in a second.
 	rate float64
 
-	onStatement, inIndex lookout
+	statement, index sampleSet
 }
 
-// lookout is one place where samples are looked for.
-type lookout struct {
-	mutex sync.Mutex
-	open  map[string]time.Time
-	took  []time.Duration
+// sampleSet holds the samples of one place.
+type sampleSet struct {
+	mutex  sync.Mutex
+	open   map[string]time.Time
+	delays []time.Duration
 }
 
-// newSamples sets cards aside and reads where their accounts stand.
-func (w *world) newSamples(ctx context.Context, b *bank, rate float64) (*samples, error) {
-	s := &samples{world: w, bank: b, every: max(1, int64(rate/samplesPerSecond))}
+// newSamples reserves cards and reads the sequences of their accounts.
+func (w *workbench) newSamples(ctx context.Context, b *bank, rate float64) (*samples, error) {
+	s := &samples{workbench: w, bank: b, every: max(1, int64(rate/samplesPerSecond))}
 	n := min(int(rate*w.options.freshWindow().Seconds()*1.1)/int(s.every)+1, len(w.cards)/2)
 	s.cards = w.cards[len(w.cards)-n:]
-	s.onStatement.open, s.inIndex.open = map[string]time.Time{}, map[string]time.Time{}
+	s.statement.open, s.index.open = map[string]time.Time{}, map[string]time.Time{}
 	connection, err := w.connect(ctx, publishedDatabase)
 	if err != nil {
 		return nil, err
@@ -127,8 +127,8 @@ func (w *world) newSamples(ctx context.Context, b *bank, rate float64) (*samples
 	return s, err
 }
 
-// refreshInterval is the longest that the indices themselves say.
-func (w *world) refreshInterval(ctx context.Context) (longest time.Duration, err error) {
+// refreshInterval returns the longest refresh interval of the indices.
+func (w *workbench) refreshInterval(ctx context.Context) (longest time.Duration, err error) {
 	var settings map[string]struct {
 		Settings struct {
 			Index struct {
@@ -149,14 +149,14 @@ func (w *world) refreshInterval(ctx context.Context) (longest time.Duration, err
 	return longest, nil
 }
 
-// take makes purchases at a rate, and looks for the samples until all are found.
-func (s *samples) take(ctx context.Context, rate float64) error {
-	looking, stop := context.WithCancelCause(ctx)
+// measure makes purchases at a rate and polls until all samples are found.
+func (s *samples) measure(ctx context.Context, rate float64) error {
+	polling, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var working sync.WaitGroup
-	for _, look := range []func(context.Context) error{s.watchStatement, s.watchIndex} {
+	for _, poll := range []func(context.Context) error{s.pollStatement, s.pollIndex} {
 		working.Go(func() {
-			if err := look(looking); err != nil {
+			if err := poll(polling); err != nil {
 				stop(err)
 			}
 		})
@@ -164,45 +164,45 @@ func (s *samples) take(ctx context.Context, rate float64) error {
 	others := s.bank.client.cards
 	s.bank.client.cards = others[:len(others)-len(s.cards)]
 	defer func() { s.bank.client.cards = others }()
-	var all, taken atomic.Int64
+	var all, sampled atomic.Int64
 	began := time.Now()
-	_, err := steadily(looking, rate, s.world.options.freshWindow(), func(ctx context.Context, caller int) error {
+	_, err := atConstantRate(polling, rate, s.workbench.options.freshWindow(), func(ctx context.Context, caller int) error {
 		if all.Add(1)%s.every == 0 {
-			if i := int(taken.Add(1)) - 1; i < len(s.cards) {
-				return s.sample(ctx, caller, i)
+			if i := int(sampled.Add(1)) - 1; i < len(s.cards) {
+				return s.buySample(ctx, caller, i)
 			}
 		}
 		return s.bank.uniform(ctx, caller)
 	})
 	s.rate = float64(all.Load()) / time.Since(began).Seconds()
-	if errors.Is(err, errRate) {
+	if errors.Is(err, errRateNotKept) {
 		err = nil // the rate that was kept is a term of the figure
 	}
 	if err == nil {
-		err = await(looking, patience, func() (bool, error) {
-			return s.onStatement.found() && s.inIndex.found(), nil
+		err = await(polling, pipelineTimeout, func() (bool, error) {
+			return s.statement.empty() && s.index.empty(), nil
 		})
 	}
 	stop(nil)
 	working.Wait()
-	if cause := context.Cause(looking); cause != nil && !errors.Is(cause, context.Canceled) {
+	if cause := context.Cause(polling); cause != nil && !errors.Is(cause, context.Canceled) {
 		err = errors.Join(err, cause)
 	}
-	slices.Sort(s.onStatement.took)
-	slices.Sort(s.inIndex.took)
-	if err == nil && len(s.onStatement.took) == 0 {
-		err = errors.New("no purchase was looked for")
+	slices.Sort(s.statement.delays)
+	slices.Sort(s.index.delays)
+	if err == nil && len(s.statement.delays) == 0 {
+		err = errors.New("no sample was taken")
 	}
 	return err
 }
 
-// sample is one purchase that is looked for from now on.
-func (s *samples) sample(ctx context.Context, caller, i int) error {
+// buySample makes the purchase of a sample and adds the sample to both places.
+func (s *samples) buySample(ctx context.Context, caller, i int) error {
 	sent := time.Now()
 	if err := s.bank.send(ctx, caller, func() card { return s.cards[i] }); err != nil {
 		return err
 	}
-	for _, at := range []*lookout{&s.onStatement, &s.inIndex} {
+	for _, at := range []*sampleSet{&s.statement, &s.index} {
 		at.mutex.Lock()
 		at.open[s.events[i]] = sent
 		at.mutex.Unlock()
@@ -210,19 +210,19 @@ func (s *samples) sample(ctx context.Context, caller, i int) error {
 	return nil
 }
 
-func (p *lookout) found() bool {
+func (p *sampleSet) empty() bool {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	return len(p.open) == 0
 }
 
-// wanted returns some of what is still looked for.
-func (p *lookout) wanted() []string {
+// openIDs returns some of the ids that were not found yet.
+func (p *sampleSet) openIDs() []string {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
-	ids := make([]string, 0, min(len(p.open), mostWanted))
+	ids := make([]string, 0, min(len(p.open), maxIDs))
 	for id := range p.open {
-		if len(ids) == mostWanted {
+		if len(ids) == maxIDs {
 			break
 		}
 		ids = append(ids, id)
@@ -230,27 +230,27 @@ func (p *lookout) wanted() []string {
 	return ids
 }
 
-// seen notes what was found by a look that has just ended.
-func (p *lookout) seen(ids []string) {
+// record records the ids that a poll has found.
+func (p *sampleSet) record(ids []string) {
 	now := time.Now()
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	for _, id := range ids {
 		if sent, ok := p.open[id]; ok {
-			p.took = append(p.took, now.Sub(sent))
+			p.delays = append(p.delays, now.Sub(sent))
 			delete(p.open, id)
 		}
 	}
 }
 
-func (s *samples) watchStatement(ctx context.Context) error {
-	connection, err := s.world.connect(ctx, launch.StatementDatabase)
+func (s *samples) pollStatement(ctx context.Context) error {
+	connection, err := s.workbench.connect(ctx, launch.StatementDatabase)
 	if err != nil {
 		return err
 	}
 	defer connection.Close(context.WithoutCancel(ctx))
-	for ; ctx.Err() == nil; wait(ctx, lookAtStatement) {
-		ids := s.onStatement.wanted()
+	for ; ctx.Err() == nil; wait(ctx, statementInterval) {
+		ids := s.statement.openIDs()
 		if len(ids) == 0 {
 			continue
 		}
@@ -259,16 +259,16 @@ func (s *samples) watchStatement(ctx context.Context) error {
 			ids, err = pgx.CollectRows(rows, pgx.RowTo[string])
 		}
 		if err != nil {
-			return ignoreEnd(ctx, err)
+			return ignoreCancelled(ctx, err)
 		}
-		s.onStatement.seen(ids)
+		s.statement.record(ids)
 	}
 	return nil
 }
 
-func (s *samples) watchIndex(ctx context.Context) error {
-	for ; ctx.Err() == nil; wait(ctx, lookAtIndex) {
-		ids := s.inIndex.wanted()
+func (s *samples) pollIndex(ctx context.Context) error {
+	for ; ctx.Err() == nil; wait(ctx, indexInterval) {
+		ids := s.index.openIDs()
 		if len(ids) == 0 {
 			continue
 		}
@@ -280,20 +280,20 @@ func (s *samples) watchIndex(ctx context.Context) error {
 			} `json:"hits"`
 		}
 		query := map[string]any{"size": len(ids), "_source": false, "query": map[string]any{"ids": map[string]any{"values": ids}}}
-		if err := pipes.Call(ctx, http.MethodPost, s.world.elasticsearch(indexPattern+"/_search"), query, &found); err != nil {
-			return ignoreEnd(ctx, err)
+		if err := pipes.Call(ctx, http.MethodPost, s.workbench.elasticsearch(indexPattern+"/_search"), query, &found); err != nil {
+			return ignoreCancelled(ctx, err)
 		}
 		ids = ids[:0]
 		for _, hit := range found.Hits.Hits {
 			ids = append(ids, hit.ID)
 		}
-		s.inIndex.seen(ids)
+		s.index.record(ids)
 	}
 	return nil
 }
 
-// ignoreEnd is for looks that are cut off because there is nothing left to look for.
-func ignoreEnd(ctx context.Context, err error) error {
+// ignoreCancelled drops the error of a poll that was cancelled because all samples were found.
+func ignoreCancelled(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil
 	}

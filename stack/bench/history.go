@@ -6,12 +6,12 @@ import (
 	"strconv"
 )
 
-// days is how long the histories are.
-const days = 365
+// historyDays is the length of the synthetic histories.
+const historyDays = 365
 
-// history is index on events that are a year apart: the connector finds an index by the
-// time of each, and every request goes to many.
-func (w *world) history(ctx context.Context) ([]Figure, error) {
+// history measures the same as index on a year of events: the connector chooses an index by the
+// time of each event, and every request goes to many indices.
+func (w *workbench) history(ctx context.Context) ([]Figure, error) {
 	broker, err := w.broker()
 	if err != nil {
 		return nil, err
@@ -24,14 +24,14 @@ func (w *world) history(ctx context.Context) ([]Figure, error) {
 	if err != nil {
 		return nil, err
 	}
-	return w.indexing(ctx, broker, year)
+	return w.measureIndexing(ctx, broker, year)
 }
 
-// seedHistory has the bank whose events are published decide a year of so many purchases,
-// and waits until its events, and nothing else, are on the topic from where the backlog
-// begins. More are further flags of bankctl.
-func (w *world) seedHistory(ctx context.Context, broker *broker, purchases int, more ...string) (year backlog, err error) {
-	bank, err := w.publishing(ctx, map[string]string{"relay": "true", "history": "true"})
+// seedHistory seeds a year of purchases through the bank whose events are published. It waits
+// until exactly these events are on the topic behind the start of the backlog. more are further
+// flags for bankctl.
+func (w *workbench) seedHistory(ctx context.Context, broker *broker, purchases int, more ...string) (year backlog, err error) {
+	bank, err := w.startPublishing(ctx, map[string]string{"relay": "true", "history": "true"})
 	if err != nil {
 		return backlog{}, err
 	}
@@ -39,12 +39,12 @@ func (w *world) seedHistory(ctx context.Context, broker *broker, purchases int, 
 	if err := w.awaitPublished(ctx, publishedDatabase); err != nil {
 		return backlog{}, err
 	}
-	from, before, err := broker.ends(ctx)
+	from, before, err := broker.endOffsets(ctx)
 	if err != nil {
 		return backlog{}, err
 	}
-	err = w.stack.Bankctl(ctx, w.where.Progress, append([]string{
-		"seed", "history", "--bank-address", bank.address, "--days", strconv.Itoa(days), "--purchases", strconv.Itoa(purchases),
+	err = w.stack.Bankctl(ctx, w.location.Progress, append([]string{
+		"seed", "history", "--bank-address", bank.address, "--days", strconv.Itoa(historyDays), "--purchases", strconv.Itoa(purchases),
 	}, more...)...)
 	if err == nil {
 		err = w.awaitPublished(ctx, publishedDatabase)
@@ -52,6 +52,6 @@ func (w *world) seedHistory(ctx context.Context, broker *broker, purchases int, 
 	if err != nil {
 		return backlog{}, err
 	}
-	_, after, err := broker.ends(ctx)
+	_, after, err := broker.endOffsets(ctx)
 	return backlog{figure: "HistorySink", from: from, total: after - before}, err
 }

@@ -17,59 +17,60 @@ import (
 )
 
 const (
-	// indexPattern is what the indices of the template are called.
+	// indexPattern matches the indices of the template.
 	indexPattern = "bank-transactions-*"
-	// rawIndex begins the names of indices of the same template, for documents that no connector writes.
-	rawIndex = "bank-transactions-bench-"
-	// trial is how many documents it takes to find out how `_bulk` is fastest.
-	trial = 60_000
-	// warmings is how many rounds warm worker and index up and are not counted: in the
-	// second the connector is still a fifth slower than in the fourth.
-	warmings = 2
-	// page is how many documents are read at once.
-	page = 5_000
+	// yardstickIndex is the prefix of indices of the same template, for documents that the
+	// yardstick writes.
+	yardstickIndex = "bank-transactions-bench-"
+	// trialDocuments is how many documents are sent to find the fastest `_bulk` settings.
+	trialDocuments = 60_000
+	// warmupRounds is how many rounds warm up worker and index and are not counted. In the
+	// second round the connector is still a fifth slower than in the fourth.
+	warmupRounds = 2
+	// pageSize is how many documents are read at once.
+	pageSize = 5_000
 )
 
-// indexing is a way to send `_bulk` requests.
-type indexing struct{ workers, bytes int }
+// bulkSettings are the number of workers and the size of a request in bytes for `_bulk`.
+type bulkSettings struct{ workers, bytes int }
 
-// ways are those that are tried; the fastest is the yardstick.
-var ways = []indexing{{2, 5 << 20}, {2, 2 << 20}, {2, 10 << 20}, {4, 5 << 20}}
+// bulkVariants are the settings that are tried. The fastest is the yardstick.
+var bulkVariants = []bulkSettings{{2, 5 << 20}, {2, 2 << 20}, {2, 10 << 20}, {4, 5 << 20}}
 
 // bulkClient keeps a connection for every worker.
 var bulkClient = &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}}
 
-// index holds the connector that writes the index against `_bulk` requests with the
-// very documents it wrote, into an index of the same template.
-func (w *world) index(ctx context.Context) (figures []Figure, err error) {
+// index compares the connector that writes the index with `_bulk` requests. The requests send
+// the documents that the connector wrote to an index of the same template.
+func (w *workbench) index(ctx context.Context) (figures []Figure, err error) {
 	broker, err := w.broker()
 	if err != nil {
 		return nil, err
 	}
 	defer broker.close()
-	total, err := w.prepared(ctx, broker)
+	total, err := w.prepareBacklog(ctx, broker)
 	if err != nil {
 		return nil, err
 	}
-	return w.indexing(ctx, broker, backlog{figure: "IndexSink", total: total})
+	return w.measureIndexing(ctx, broker, backlog{figure: "IndexSink", total: total})
 }
 
-// backlog is a part of the topic that a sink is to write, up to its end.
+// backlog is a part of the topic, up to its end, that a sink must write.
 type backlog struct {
-	// figure is what is measured with it.
+	// figure is the name of the figure that uses it.
 	figure string
-	// from is where it begins, by partition; nil is the topic's beginning.
+	// from is the start by partition; nil is the beginning of the topic.
 	from  map[int32]int64
 	total int64
 }
 
-// indexing measures the connector on a backlog, in turn with `_bulk`.
-func (w *world) indexing(ctx context.Context, broker *broker, b backlog) (figures []Figure, err error) {
+// measureIndexing measures the connector on a backlog, in turn with `_bulk`.
+func (w *workbench) measureIndexing(ctx context.Context, broker *broker, b backlog) (figures []Figure, err error) {
 	total := b.total
 	sink := Series{Name: fmt.Sprintf("the connector, %d documents, from the first seen to the last", total), Unit: "sink-docs/s"}
-	raw := Series{Unit: "raw-docs/s"}
+	yardstick := Series{Unit: "raw-docs/s"}
 	var documents *documents
-	for range warmings {
+	for range warmupRounds {
 		if _, err := w.writeDocuments(ctx, broker, b); err != nil {
 			return nil, err
 		}
@@ -88,21 +89,22 @@ func (w *world) indexing(ctx context.Context, broker *broker, b backlog) (figure
 		if err := w.deleteIndices(ctx); err != nil {
 			return nil, err
 		}
-		if rate, err = w.sendDocuments(ctx, documents, documents.way, int(total)); err != nil {
+		if rate, err = w.sendDocuments(ctx, documents, documents.settings, int(total)); err != nil {
 			return nil, err
 		}
-		raw.Values = append(raw.Values, rate)
-		raw.Name = fmt.Sprintf("_bulk of the same documents from Go, %d workers, %d MB, the fastest of %d ways",
-			documents.way.workers, documents.way.bytes>>20, len(ways))
+		yardstick.Values = append(yardstick.Values, rate)
+		yardstick.Name = fmt.Sprintf("_bulk of the same documents from Go, %d workers, %d MB, the fastest of %d settings",
+			documents.settings.workers, documents.settings.bytes>>20, len(bulkVariants))
 	}
-	return []Figure{ratio(b.figure, "every round the same backlog into empty indices", sink, raw)}, w.deleteIndices(ctx)
+	return []Figure{ratio(b.figure, "the same backlog into empty indices in every round", sink, yardstick)}, w.deleteIndices(ctx)
 }
 
-// writeDocuments has the connector write a backlog into empty indices.
-func (w *world) writeDocuments(ctx context.Context, broker *broker, b backlog) (rate float64, err error) {
-	begin := func() error { return w.fromStart(ctx, broker, indexSink) }
+// writeDocuments lets the connector write a backlog into empty indices. It returns the rate in
+// documents a second.
+func (w *workbench) writeDocuments(ctx context.Context, broker *broker, b backlog) (rate float64, err error) {
+	begin := func() error { return w.rewindSink(ctx, broker, indexSink) }
 	if b.from != nil {
-		begin = func() error { return w.place(ctx, indexSink, b.from) }
+		begin = func() error { return w.setOffsets(ctx, indexSink, b.from) }
 	}
 	total := b.total
 	if err := errors.Join(begin(), w.deleteIndices(ctx)); err != nil {
@@ -112,7 +114,7 @@ func (w *world) writeDocuments(ctx context.Context, broker *broker, b backlog) (
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, w.stopSinks(ctx, indexSink)) }()
-	// What is indexed is counted at once; searches would show it a refresh later.
+	// The index counts a document at once; a search would find it only after a refresh.
 	indexed := func() (int64, error) {
 		var stats struct {
 			All struct {
@@ -126,8 +128,8 @@ func (w *world) writeDocuments(ctx context.Context, broker *broker, b backlog) (
 		err := pipes.Call(ctx, http.MethodGet, w.elasticsearch(indexPattern+"/_stats/indexing"), nil, &stats)
 		return stats.All.Primaries.Indexing.Total, err
 	}
-	p, err := w.follow(ctx, indexSink, indexed, func() (bool, error) {
-		wait(ctx, lookAtIndex) // a question costs the index more than it does a database
+	p, err := w.awaitProgress(ctx, indexSink, indexed, func() (bool, error) {
+		wait(ctx, indexInterval) // such a request costs the index more than it costs a database
 		n, err := indexed()
 		return n >= total, err
 	})
@@ -137,12 +139,12 @@ func (w *world) writeDocuments(ctx context.Context, broker *broker, b backlog) (
 	return p.rate(), w.countDocuments(ctx, indexPattern, total)
 }
 
-func (w *world) elasticsearch(path string) string {
+func (w *workbench) elasticsearch(path string) string {
 	return w.stack.Addresses().Elasticsearch() + "/" + path
 }
 
-// countDocuments makes sure that so many documents can be found.
-func (w *world) countDocuments(ctx context.Context, index string, total int64) error {
+// countDocuments returns an error unless a search finds exactly total documents.
+func (w *workbench) countDocuments(ctx context.Context, index string, total int64) error {
 	if err := pipes.Call(ctx, http.MethodPost, w.elasticsearch(index+"/_refresh"), nil, nil); err != nil {
 		return err
 	}
@@ -153,13 +155,13 @@ func (w *world) countDocuments(ctx context.Context, index string, total int64) e
 		return err
 	}
 	if counted.Count != total {
-		return fmt.Errorf("%d documents of %d are in %s", counted.Count, total, index)
+		return fmt.Errorf("%d of %d documents are in %s", counted.Count, total, index)
 	}
 	return nil
 }
 
 // deleteIndices deletes all indices of the template, by name.
-func (w *world) deleteIndices(ctx context.Context) error {
+func (w *workbench) deleteIndices(ctx context.Context) error {
 	indices := map[string]json.RawMessage{}
 	if err := pipes.Call(ctx, http.MethodGet, w.elasticsearch(indexPattern), nil, &indices); err != nil {
 		return err
@@ -172,16 +174,16 @@ func (w *world) deleteIndices(ctx context.Context) error {
 	return nil
 }
 
-// documents are lines of `_bulk` requests, an action and a document each.
+// documents holds lines of `_bulk` requests, an action and a document each.
 type documents struct {
 	lines [][]byte
-	// indices are those that the lines name.
-	indices []string
-	way     indexing
+	// indices are the indices that the lines name.
+	indices  []string
+	settings bulkSettings
 }
 
-// readDocuments reads what the connector wrote, and finds the fastest way to write it.
-func (w *world) readDocuments(ctx context.Context, total int64) (*documents, error) {
+// readDocuments reads what the connector wrote, and finds the fastest settings to write it.
+func (w *workbench) readDocuments(ctx context.Context, total int64) (*documents, error) {
 	type hits struct {
 		Scroll string `json:"_scroll_id"`
 		Hits   struct {
@@ -194,12 +196,12 @@ func (w *world) readDocuments(ctx context.Context, total int64) (*documents, err
 	}
 	read := &documents{}
 	var found hits
-	query := map[string]any{"size": page, "sort": []string{"_doc"}}
+	query := map[string]any{"size": pageSize, "sort": []string{"_doc"}}
 	err := pipes.Call(ctx, http.MethodPost, w.elasticsearch(indexPattern+"/_search?scroll=5m"), query, &found)
 	for err == nil && len(found.Hits.Hits) > 0 {
 		for _, hit := range found.Hits.Hits {
-			// As many indices as the connector has written to.
-			index := rawIndex + strings.TrimPrefix(hit.Index, strings.TrimSuffix(indexPattern, "*"))
+			// The yardstick writes to as many indices as the connector.
+			index := yardstickIndex + strings.TrimPrefix(hit.Index, strings.TrimSuffix(indexPattern, "*"))
 			if !slices.Contains(read.indices, index) {
 				read.indices = append(read.indices, index)
 			}
@@ -213,24 +215,24 @@ func (w *world) readDocuments(ctx context.Context, total int64) (*documents, err
 		return nil, err
 	}
 	if int64(len(read.lines)) != total {
-		return nil, fmt.Errorf("%d documents were read of %d", len(read.lines), total)
+		return nil, fmt.Errorf("%d of %d documents were read", len(read.lines), total)
 	}
 	fastest := 0.0
-	for _, way := range ways {
-		rate, err := w.sendDocuments(ctx, read, way, min(trial, len(read.lines)))
+	for _, settings := range bulkVariants {
+		rate, err := w.sendDocuments(ctx, read, settings, min(trialDocuments, len(read.lines)))
 		if err != nil {
 			return nil, err
 		}
-		w.say("_bulk by %d workers, %d MB: %.0f documents/s", way.workers, way.bytes>>20, rate)
+		w.printf("_bulk by %d workers, %d MB: %.0f documents/s", settings.workers, settings.bytes>>20, rate)
 		if rate > fastest {
-			fastest, read.way = rate, way
+			fastest, read.settings = rate, settings
 		}
 	}
 	return read, nil
 }
 
 // sendDocuments writes the first n documents to new indices and returns how many a second.
-func (w *world) sendDocuments(ctx context.Context, documents *documents, way indexing, n int) (float64, error) {
+func (w *workbench) sendDocuments(ctx context.Context, documents *documents, settings bulkSettings, n int) (float64, error) {
 	for _, index := range documents.indices {
 		if err := pipes.Call(ctx, http.MethodPut, w.elasticsearch(index), nil, nil); err != nil {
 			return 0, err
@@ -239,7 +241,7 @@ func (w *world) sendDocuments(ctx context.Context, documents *documents, way ind
 	bodies := make(chan []byte, n)
 	for lines := documents.lines[:n]; len(lines) > 0; {
 		size, count := 0, 0
-		for count < len(lines) && (count == 0 || size+len(lines[count]) <= way.bytes) {
+		for count < len(lines) && (count == 0 || size+len(lines[count]) <= settings.bytes) {
 			size += len(lines[count])
 			count++
 		}
@@ -251,7 +253,7 @@ func (w *world) sendDocuments(ctx context.Context, documents *documents, way ind
 	defer cancel(nil)
 	var working sync.WaitGroup
 	began := time.Now()
-	for range way.workers {
+	for range settings.workers {
 		working.Go(func() {
 			for body := range bodies {
 				if err := w.sendBulk(ctx, body); err != nil {
@@ -266,7 +268,7 @@ func (w *world) sendDocuments(ctx context.Context, documents *documents, way ind
 	if err := context.Cause(ctx); err != nil {
 		return 0, err
 	}
-	if err := w.countDocuments(ctx, rawIndex+"*", int64(n)); err != nil {
+	if err := w.countDocuments(ctx, yardstickIndex+"*", int64(n)); err != nil {
 		return 0, err
 	}
 	for _, index := range documents.indices {
@@ -277,9 +279,9 @@ func (w *world) sendDocuments(ctx context.Context, documents *documents, way ind
 	return float64(n) / elapsed.Seconds(), nil
 }
 
-// sendBulk sends one `_bulk` request, all of whose documents must be taken. Of the
-// answer it has only that told.
-func (w *world) sendBulk(ctx context.Context, body []byte) error {
+// sendBulk sends one `_bulk` request. It fails unless all documents are accepted. The answer
+// contains only that.
+func (w *workbench) sendBulk(ctx context.Context, body []byte) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.elasticsearch("_bulk?filter_path=errors"), bytes.NewReader(body))
 	if err != nil {
 		return err

@@ -10,52 +10,52 @@ import (
 	"time"
 )
 
-// operation does one unit of work for a caller, numbered from 0.
+// operation does one unit of work for a caller. Callers are numbered from 0.
 type operation func(ctx context.Context, caller int) error
 
-// term is one side of a figure: work that is kept in flight as long as it is measured.
+// term is one side of a figure: work that is kept in flight while it is measured.
 type term struct {
 	name string
-	// unit is that of its rate, short, and different among the terms of a figure.
+	// unit is the unit of its rate. It is short and unique among the terms of a figure.
 	unit string
-	// workers is how many of work run side by side.
+	// workers is how many instances of work run at the same time.
 	workers int
-	// work goes on until the tally says stop, and counts what it has done.
-	work func(ctx context.Context, worker int, count *tally) error
-	// bank is the process id of the bank that serves it, for the account of processor time; 0 is none.
+	// work runs until the counter is stopped, and counts what it has done.
+	work func(ctx context.Context, worker int, count *counter) error
+	// bank is the process id of the bank that serves it, for its processor time; 0 is none.
 	bank int
-	// before is done ahead of every window, and not measured. Optional.
+	// before runs before every window and is not measured. Optional.
 	before func(context.Context) error
 }
 
-// closed is a term of callers each of which does one operation after the other.
-func closed(name string, callers int, do operation) term {
-	return term{name: name, unit: "yardstick/s", workers: callers, work: func(ctx context.Context, caller int, count *tally) error {
+// closedTerm is a closed-loop term: each caller does one operation after the other.
+func closedTerm(name string, callers int, do operation) term {
+	return term{name: name, unit: "yardstick/s", workers: callers, work: func(ctx context.Context, caller int, count *counter) error {
 		for !count.stopped() {
 			if err := do(ctx, caller); err != nil {
 				return err
 			}
-			count.done(1)
+			count.add(1)
 		}
 		return nil
 	}}
 }
 
-// tally counts what the workers of a term have done.
-type tally struct {
+// counter counts the operations of the workers of a term.
+type counter struct {
 	n    atomic.Int64
 	stop atomic.Bool
 }
 
-func (t *tally) done(n int)    { t.n.Add(int64(n)) }
-func (t *tally) stopped() bool { return t.stop.Load() }
+func (t *counter) add(n int)     { t.n.Add(int64(n)) }
+func (t *counter) stopped() bool { return t.stop.Load() }
 
-// run keeps the term's workers busy while the function is running, and waits for them.
-// The first error of a worker ends the context that the function has, and is returned.
-func (t term) run(ctx context.Context, while func(context.Context, *tally)) error {
+// runWhile keeps the term's workers busy while the function runs, and then waits for them. The
+// first error of a worker ends the context of the function and is returned.
+func (t term) runWhile(ctx context.Context, while func(context.Context, *counter)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	count := new(tally)
+	count := new(counter)
 	var working sync.WaitGroup
 	for worker := range t.workers {
 		working.Go(func() {
@@ -73,42 +73,42 @@ func (t term) run(ctx context.Context, while func(context.Context, *tally)) erro
 	return nil
 }
 
-// measured is what one window of a term has shown.
-type measured struct {
-	rate float64
-	n    int64
-	used processors
+// windowResult is the result of one window of a term.
+type windowResult struct {
+	rate       float64
+	n          int64
+	processors processorTime
 }
 
-// window measures the term once: a lead to warm up, then the window itself.
-func (t term) window(ctx context.Context, lead, window time.Duration, meter *meter) (measured, error) {
+// window measures the term once: a warm-up of length lead, then the window.
+func (t term) window(ctx context.Context, lead, window time.Duration, meter *meter) (windowResult, error) {
 	if t.before != nil {
 		if err := t.before(ctx); err != nil {
-			return measured{}, fmt.Errorf("%s: %w", t.name, err)
+			return windowResult{}, fmt.Errorf("%s: %w", t.name, err)
 		}
 	}
-	var m measured
-	err := t.run(ctx, func(ctx context.Context, count *tally) {
+	var m windowResult
+	err := t.runWhile(ctx, func(ctx context.Context, count *counter) {
 		wait(ctx, lead)
 		began, first, before := time.Now(), count.n.Load(), meter.read(t.bank)
 		wait(ctx, window)
 		last, elapsed := count.n.Load(), time.Since(began)
-		m.n, m.used = last-first, meter.read(t.bank).less(before)
+		m.n, m.processors = last-first, meter.read(t.bank).less(before)
 		m.rate = float64(m.n) / elapsed.Seconds()
 	})
 	return m, err
 }
 
-// alternate measures terms in turn and returns their rates round by round. Every
-// second round goes backwards, so that none always comes after the same other.
-func (w *world) alternate(ctx context.Context, terms ...term) ([]Series, error) {
+// alternate measures terms in turn and returns their rates, round by round. Every second round
+// runs in the reverse order, so that no term always follows the same other one.
+func (w *workbench) alternate(ctx context.Context, terms ...term) ([]Series, error) {
 	series := make([]Series, len(terms))
 	order := make([]int, len(terms))
 	for i, t := range terms {
 		series[i] = Series{Name: t.name, Unit: t.unit}
 		order[i] = i
 		if _, err := t.window(ctx, 0, w.options.Window/4, w.meter); err != nil {
-			return nil, err // this first window warms up and is not counted
+			return nil, err // the first window is a warm-up and is not counted
 		}
 	}
 	for range w.options.Rounds {
@@ -121,14 +121,14 @@ func (w *world) alternate(ctx context.Context, terms ...term) ([]Series, error) 
 				return nil, err
 			}
 			series[i].Values = append(series[i].Values, m.rate)
-			w.account(terms[i], m)
+			w.addProcessorTime(terms[i], m)
 		}
 		slices.Reverse(order)
 	}
 	return series, nil
 }
 
-// wait returns after a while, or when ctx ends.
+// wait returns after a time, or when ctx ends.
 func wait(ctx context.Context, d time.Duration) {
 	select {
 	case <-ctx.Done():
@@ -136,9 +136,9 @@ func wait(ctx context.Context, d time.Duration) {
 	}
 }
 
-// await asks until the answer is yes, and gives up when it has not come in the time.
+// await calls ask until it returns true. It fails after the bound.
 func await(ctx context.Context, bound time.Duration, ask func() (bool, error)) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, bound, errors.New("it did not come about within "+bound.String()))
+	ctx, cancel := context.WithTimeoutCause(ctx, bound, errors.New("it did not happen within "+bound.String()))
 	defer cancel()
 	for {
 		ok, err := ask()

@@ -13,20 +13,20 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// The client shares the processors with what it measures. So a request is encoded
-// once, and only its id and card are written anew; an answer is read for what is
-// checked and not turned into objects. The bank sees the same bytes as ever.
+// The client shares the processors with the measured bank, so it must be cheap. It encodes a
+// request once and writes only the id and the card again. It reads from an answer only what it
+// checks and decodes no objects. The bank receives the same bytes as from any client.
 
 const (
-	// idLength is the length of every request id: of the run, a dash, a number.
+	// idLength is the length of every request id: the run, a dash, and a number.
 	idLength = 24
-	// cardLength is the length of every card's name: cards/ and a UUID.
+	// cardLength is the length of every card name: cards/ and a UUID.
 	cardLength = 42
-	// perMessage is how many purchases a message of the stream holds, the most it may.
+	// perMessage is how many purchases a message of the stream holds. It is the maximum.
 	perMessage = 256
 )
 
-// newPurchase is the purchase that is asked for, with an id and a card to be replaced.
+// newPurchase returns the purchase of every request. Its id and card are placeholders.
 func newPurchase() *bankv1.AuthorizePurchaseRequest {
 	return &bankv1.AuthorizePurchaseRequest{
 		RequestId:   strings.Repeat("#", idLength),
@@ -39,8 +39,8 @@ func newPurchase() *bankv1.AuthorizePurchaseRequest {
 	}
 }
 
-// request is an encoded message of one or more purchases. It may be changed again
-// when it was answered.
+// request is an encoded message of one or more purchases. It may be filled again after it was
+// answered.
 type request struct {
 	encoded []byte
 	// ids and cards point into encoded.
@@ -67,19 +67,19 @@ func newRequest(message proto.Message) (*request, error) {
 	}
 }
 
-// answer is what a request was answered; only whether all of it was approved matters.
+// answer checks the answer to a request: every purchase must be approved.
 type answer struct {
 	request *request
-	// stream says that it is a message of the stream.
+	// stream says that the answer is a message of the stream.
 	stream bool
-	// find gives the request of an answer of the stream, by the id of its first purchase.
+	// find returns the request of an answer of the stream, by the id of its first purchase.
 	find func(id []byte) *request
 }
 
-// errAnswer says that an answer is not an approval of what was asked for.
-var errAnswer = errors.New("not approved")
+// errNotApproved is the error of an answer that is not an approval of the request.
+var errNotApproved = errors.New("not approved")
 
-// read checks an encoded answer: every purchase, in order, with its id, approved.
+// read checks an encoded answer: every purchase in order, with its id, approved.
 func (a *answer) read(encoded []byte) error {
 	if !a.stream {
 		purchase, _ := field(encoded, 1)
@@ -89,21 +89,21 @@ func (a *answer) read(encoded []byte) error {
 	for len(encoded) > 0 {
 		_, _, tag := protowire.ConsumeTag(encoded)
 		if tag < 0 {
-			return errAnswer
+			return errNotApproved
 		}
 		result, n := protowire.ConsumeBytes(encoded[tag:])
 		if n < 0 {
-			return errAnswer
+			return errNotApproved
 		}
 		encoded = encoded[tag+n:]
 		id, _ := field(result, 1)
 		if count == 0 {
 			if a.request = a.find(id); a.request == nil {
-				return fmt.Errorf("an answer to %q, which nobody asked", id)
+				return fmt.Errorf("an answer to %q, which was not sent", id)
 			}
 		}
 		if count == len(a.request.ids) {
-			return fmt.Errorf("more answers than the %d purchases", count)
+			return fmt.Errorf("more answers than purchases (%d)", count)
 		}
 		purchase, _ := field(result, 2)
 		if err := approved(purchase, a.request.ids[count], result); err != nil {
@@ -117,16 +117,16 @@ func (a *answer) read(encoded []byte) error {
 	return nil
 }
 
-// approved checks an encoded Purchase; all is what to show if it is not approved.
+// approved checks an encoded Purchase. all is shown if it is not approved.
 func approved(purchase, id, all []byte) error {
 	answered, _ := field(purchase, 2)
 	if _, status := field(purchase, 3); status != uint64(bankv1.PurchaseStatus_PURCHASE_STATUS_APPROVED) || !bytes.Equal(answered, id) {
-		return fmt.Errorf("purchase %s: %w: %q", id, errAnswer, all)
+		return fmt.Errorf("purchase %s: %w: %q", id, errNotApproved, all)
 	}
 	return nil
 }
 
-// field finds a field of an encoded message: its bytes, or its number.
+// field finds a field of an encoded message. It returns its bytes or its number.
 func field(message []byte, number protowire.Number) (content []byte, value uint64) {
 	for len(message) > 0 {
 		found, kind, tag := protowire.ConsumeTag(message)
@@ -151,19 +151,19 @@ func field(message []byte, number protowire.Number) (content []byte, value uint6
 	return nil, 0
 }
 
-// codec sends requests and reads answers as they are above.
+// codec encodes requests and checks answers.
 type codec struct{}
 
 var _ encoding.CodecV2 = codec{}
 
-// Name is the content's, which stays that of the contract.
+// Name is the name of the content type, the same as that of the contract.
 func (codec) Name() string { return "proto" }
 
-// Marshal hands out the request's own memory.
+// Marshal returns the request's own memory.
 func (codec) Marshal(v any) (mem.BufferSlice, error) {
 	r, ok := v.(*request)
 	if !ok {
-		return nil, fmt.Errorf("bench: a %T is no request", v)
+		return nil, fmt.Errorf("bench: a %T is not a request", v)
 	}
 	return mem.BufferSlice{mem.SliceBuffer(r.encoded)}, nil
 }
@@ -172,7 +172,7 @@ func (codec) Marshal(v any) (mem.BufferSlice, error) {
 func (codec) Unmarshal(data mem.BufferSlice, v any) error {
 	a, ok := v.(*answer)
 	if !ok {
-		return fmt.Errorf("bench: a %T is no answer", v)
+		return fmt.Errorf("bench: a %T is not an answer", v)
 	}
 	buffer := data.MaterializeToBuffer(mem.DefaultBufferPool())
 	defer buffer.Free()

@@ -25,8 +25,8 @@ func marshal(t *testing.T, message proto.Message) []byte {
 	return encoded
 }
 
-// What is written into the encoded bytes is what the contract's own code reads.
-func TestAFilledRequestIsTheContracts(t *testing.T) {
+// The contract's own code must decode the bytes of a filled request.
+func TestAFilledRequestIsValid(t *testing.T) {
 	c := testClient()
 	r, err := newRequest(newPurchase())
 	require.NoError(t, err)
@@ -57,7 +57,7 @@ func TestAFilledRequestIsTheContracts(t *testing.T) {
 	require.Len(t, r.ids, perMessage)
 }
 
-func TestOnlyAnApprovalOfWhatWasAskedCounts(t *testing.T) {
+func TestOnlyAnApprovalOfTheRequestCounts(t *testing.T) {
 	c := testClient()
 	r, err := newRequest(newPurchase())
 	require.NoError(t, err)
@@ -67,12 +67,12 @@ func TestOnlyAnApprovalOfWhatWasAskedCounts(t *testing.T) {
 		return (&answer{request: r}).read(marshal(t, &bankv1.AuthorizePurchaseResponse{Purchase: purchase}))
 	}
 	require.NoError(t, read(&bankv1.Purchase{Name: "purchases/x", RequestId: id, Status: approvedStatus, AmountMinor: 100}))
-	require.ErrorIs(t, read(&bankv1.Purchase{RequestId: id, Status: declinedStatus}), errAnswer)
-	require.ErrorIs(t, read(&bankv1.Purchase{RequestId: "another", Status: approvedStatus}), errAnswer)
-	require.ErrorIs(t, read(nil), errAnswer)
+	require.ErrorIs(t, read(&bankv1.Purchase{RequestId: id, Status: declinedStatus}), errNotApproved)
+	require.ErrorIs(t, read(&bankv1.Purchase{RequestId: "another", Status: approvedStatus}), errNotApproved)
+	require.ErrorIs(t, read(nil), errNotApproved)
 }
 
-func TestAMessageOfTheStreamIsCheckedWhole(t *testing.T) {
+func TestEveryAnswerOfAMessageIsChecked(t *testing.T) {
 	c := testClient()
 	bulk := &bankv1.AuthorizePurchasesRequest{}
 	for range perMessage {
@@ -99,15 +99,15 @@ func TestAMessageOfTheStreamIsCheckedWhole(t *testing.T) {
 	type results = []*bankv1.AuthorizePurchaseResult
 	require.NoError(t, answered(func(all results) results { return all }))
 	require.Error(t, answered(func(all results) results { return all[:perMessage-1] }), "one is missing")
-	require.Error(t, answered(func(all results) results { return all[1:] }), "nobody asked that")
+	require.Error(t, answered(func(all results) results { return all[1:] }), "the first id was not sent")
 	require.ErrorIs(t, answered(func(all results) results {
 		all[7].GetPurchase().Status = declinedStatus
 		return all
-	}), errAnswer)
+	}), errNotApproved)
 	require.ErrorIs(t, answered(func(all results) results {
 		all[3], all[4] = all[4], all[3]
 		return all
-	}), errAnswer, "out of order")
+	}), errNotApproved, "out of order")
 }
 
 func TestTheIDOfAnEventIsItsFirstField(t *testing.T) {
@@ -122,9 +122,9 @@ func TestTheIDOfAnEventIsItsFirstField(t *testing.T) {
 
 func TestAGoalWithoutItsFigureIsAnError(t *testing.T) {
 	figures := []Figure{{Name: "Fast", Values: []float64{3, 1, 2}}, {Name: "Slow", Values: []float64{3}}}
-	require.NoError(t, judge(figures, map[string]Goal{"Fast": atLeast(2, 3), "Slow": atMost(2, 1)}))
-	require.True(t, figures[0].Reached)
-	require.False(t, figures[0].Hoped)
-	require.False(t, figures[1].Reached)
-	require.Error(t, judge(figures, map[string]Goal{"Gone": atLeast(1, 1)}))
+	require.NoError(t, applyGoals(figures, map[string]Goal{"Fast": atLeast(2, 3), "Slow": atMost(2, 1)}))
+	require.True(t, figures[0].MustReached)
+	require.False(t, figures[0].AimReached)
+	require.False(t, figures[1].MustReached)
+	require.Error(t, applyGoals(figures, map[string]Goal{"Gone": atLeast(1, 1)}))
 }

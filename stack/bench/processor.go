@@ -10,112 +10,112 @@ import (
 	"time"
 )
 
-// tick is the unit in which Linux tells processor time, on every machine it runs on.
+// tick is the unit of processor time in /proc. It is the same on every Linux machine.
 const tick = 10 * time.Millisecond
 
-// processors is processor time by who spent it.
-type processors struct {
+// processorTime is processor time by process.
+type processorTime struct {
 	bank, client, postgres time.Duration
 }
 
-func (p processors) less(q processors) processors {
-	return processors{p.bank - q.bank, p.client - q.client, p.postgres - q.postgres}
+func (p processorTime) less(q processorTime) processorTime {
+	return processorTime{p.bank - q.bank, p.client - q.client, p.postgres - q.postgres}
 }
 
-func (p processors) plus(q processors) processors {
-	return processors{p.bank + q.bank, p.client + q.client, p.postgres + q.postgres}
+func (p processorTime) plus(q processorTime) processorTime {
+	return processorTime{p.bank + q.bank, p.client + q.client, p.postgres + q.postgres}
 }
 
-// meter reads the processor time of this program, of a bank, and of Postgres with
-// all its children. Where the system does not tell, it reads 0.
+// meter reads the processor time of this program, of a bank, and of Postgres with all its
+// children. It reads 0 where the system does not provide it.
 type meter struct {
 	postgres int
 }
 
-func (m *meter) read(bank int) processors {
+func (m *meter) read(bank int) processorTime {
 	var own syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &own) != nil {
-		return processors{}
+		return processorTime{}
 	}
-	p := processors{client: time.Duration(own.Utime.Nano() + own.Stime.Nano())}
+	p := processorTime{client: time.Duration(own.Utime.Nano() + own.Stime.Nano())}
 	if bank > 0 {
-		p.bank = stat(bank).used
+		p.bank = readStat(bank).own
 	}
 	if m == nil || m.postgres == 0 {
 		return p
 	}
-	server := stat(m.postgres)
-	p.postgres = server.used + server.children
+	server := readStat(m.postgres)
+	p.postgres = server.own + server.children
 	entries, err := os.ReadDir("/proc")
 	if err != nil {
 		return p
 	}
 	for _, entry := range entries {
 		if pid, err := strconv.Atoi(entry.Name()); err == nil {
-			if one := stat(pid); one.parent == m.postgres {
-				p.postgres += one.used
+			if one := readStat(pid); one.parent == m.postgres {
+				p.postgres += one.own
 			}
 		}
 	}
 	return p
 }
 
-// spent is what the system knows of a process: its own processor time and that of its
-// children that have ended.
-type spent struct {
-	parent         int
-	used, children time.Duration
+// processStat is the processor time of a process: its own and that of its children that have
+// ended.
+type processStat struct {
+	parent        int
+	own, children time.Duration
 }
 
-func stat(pid int) spent {
+func readStat(pid int) processStat {
 	content, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
-		return spent{}
+		return processStat{}
 	}
-	// The name, in brackets, may hold spaces and brackets itself.
+	// The name is in parentheses and may itself contain spaces and parentheses.
 	fields := bytes.Fields(content[bytes.LastIndexByte(content, ')')+1:])
 	if len(fields) < 15 {
-		return spent{}
+		return processStat{}
 	}
 	number := func(i int) int {
 		n, _ := strconv.Atoi(string(fields[i]))
 		return n
 	}
-	return spent{
+	return processStat{
 		parent:   number(1),
-		used:     time.Duration(number(11)+number(12)) * tick,
+		own:      time.Duration(number(11)+number(12)) * tick,
 		children: time.Duration(number(13)+number(14)) * tick,
 	}
 }
 
-// Spending is the processor time of one operation of a term, by process.
-type Spending struct {
+// TermTime is the processor time of one operation of a term, by process.
+type TermTime struct {
 	Term           string  `json:"term"`
 	BankMicros     float64 `json:"bank_micros"`
 	ClientMicros   float64 `json:"client_micros"`
 	PostgresMicros float64 `json:"postgres_micros"`
 	operations     int64
-	used           processors
+	total          processorTime
 }
 
-// account adds a window to what its term has spent in this row.
-func (w *world) account(t term, m measured) {
+// addProcessorTime adds the processor time of a window to the total of its term in this row.
+func (w *workbench) addProcessorTime(t term, m windowResult) {
 	i := 0
-	for i < len(w.spent) && w.spent[i].Term != t.name {
+	for i < len(w.processorTimes) && w.processorTimes[i].Term != t.name {
 		i++
 	}
-	if i == len(w.spent) {
-		w.spent = append(w.spent, Spending{Term: t.name})
+	if i == len(w.processorTimes) {
+		w.processorTimes = append(w.processorTimes, TermTime{Term: t.name})
 	}
-	s := &w.spent[i]
+	s := &w.processorTimes[i]
 	s.operations += m.n
-	s.used = s.used.plus(m.used)
+	s.total = s.total.plus(m.processors)
 	each := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 / float64(max(1, s.operations)) }
-	s.BankMicros, s.ClientMicros, s.PostgresMicros = each(s.used.bank), each(s.used.client), each(s.used.postgres)
+	s.BankMicros, s.ClientMicros, s.PostgresMicros = each(s.total.bank), each(s.total.client), each(s.total.postgres)
 }
 
-// busy is the load of the machine in the last minute, as the system tells it.
-func busy() string {
+// loadAverage returns the load averages of the machine.
+func loadAverage() string {
 	content, err := os.ReadFile("/proc/loadavg")
 	if err != nil {
 		return "unknown"
@@ -123,7 +123,7 @@ func busy() string {
 	return strings.Join(strings.Fields(string(content))[:3], " ")
 }
 
-func (s Spending) line() string {
+func (s TermTime) line() string {
 	return fmt.Sprintf("  %-56s %7.1f %7.1f %9.1f %7.1f", s.Term, s.BankMicros, s.ClientMicros, s.PostgresMicros,
 		s.BankMicros+s.ClientMicros+s.PostgresMicros)
 }

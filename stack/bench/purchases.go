@@ -6,37 +6,37 @@ import (
 	"fmt"
 )
 
-// yardstickDatabase is where the yardstick keeps its tables, on the bank's own server.
+// yardstickDatabase is the database of the yardstick, on the same server as the bank's.
 const yardstickDatabase = "bench_yardstick"
 
-// hotConnections is how many of the yardstick's connections want the one card: more
-// of them only wait for its row longer.
+// hotConnections is how many connections of the yardstick use the one card. More connections
+// would only wait longer for its row.
 const hotConnections = 16
 
-// rivals are a bank and the yardstick on the same server.
-type rivals struct {
+// bankAndYardstick is a bank and the yardstick on the same server.
+type bankAndYardstick struct {
 	*bank
 	yardstick *yardstick
 }
 
-// rivals starts a bank on a fresh ledger and makes the yardstick's tables.
-func (w *world) rivals(ctx context.Context) (*rivals, error) {
+// startBankAndYardstick starts a bank on a new ledger and creates the yardstick's tables.
+func (w *workbench) startBankAndYardstick(ctx context.Context) (*bankAndYardstick, error) {
 	bank, err := w.newBank(ctx, "ledger", nil)
 	if err != nil {
 		return nil, err
 	}
 	yardstick, err := w.newYardstick(ctx)
 	if err == nil {
-		err = bank.meet(ctx)
+		err = bank.buyWithEveryCard(ctx)
 	}
 	if err != nil {
-		return nil, errors.Join(err, bank.end(ctx))
+		return nil, errors.Join(err, bank.remove(ctx))
 	}
-	return &rivals{bank, yardstick}, nil
+	return &bankAndYardstick{bank, yardstick}, nil
 }
 
-func (w *world) newYardstick(ctx context.Context) (*yardstick, error) {
-	err := errors.Join(w.drop(ctx, yardstickDatabase), w.stack.CreateDatabase(ctx, yardstickDatabase))
+func (w *workbench) newYardstick(ctx context.Context) (*yardstick, error) {
+	err := errors.Join(w.dropDatabase(ctx, yardstickDatabase), w.stack.CreateDatabase(ctx, yardstickDatabase))
 	if err != nil {
 		return nil, err
 	}
@@ -47,29 +47,29 @@ func (w *world) newYardstick(ctx context.Context) (*yardstick, error) {
 	return newYardstick(ctx, url, w.options.Callers, w.options.Cards)
 }
 
-func (r *rivals) end(ctx context.Context) error {
+func (r *bankAndYardstick) end(ctx context.Context) error {
 	r.yardstick.close()
-	return errors.Join(r.bank.end(ctx), r.world.drop(context.WithoutCancel(ctx), yardstickDatabase))
+	return errors.Join(r.bank.remove(ctx), r.workbench.dropDatabase(context.WithoutCancel(ctx), yardstickDatabase))
 }
 
-// plain is the yardstick that every figure of purchases is held against.
-func (r *rivals) plain() term {
-	callers := r.world.options.Callers
-	return closed(fmt.Sprintf("one SQL transaction per purchase, %d connections", callers), callers, r.yardstick.plain)
+// plainTerm is the yardstick for every figure of purchases.
+func (r *bankAndYardstick) plainTerm() term {
+	callers := r.workbench.options.Callers
+	return closedTerm(fmt.Sprintf("one SQL transaction per purchase, %d connections", callers), callers, r.yardstick.plain)
 }
 
-// purchases measures unary calls against the yardstick, in both of its forms.
-func (w *world) purchases(ctx context.Context) (figures []Figure, err error) {
-	r, err := w.rivals(ctx)
+// purchases compares unary calls with the yardstick in both of its forms.
+func (w *workbench) purchases(ctx context.Context) (figures []Figure, err error) {
+	r, err := w.startBankAndYardstick(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.end(ctx)) }()
 	callers := w.options.Callers
 	series, err := w.alternate(ctx,
-		r.term("unary purchases, commits shared", callers, r.uniform),
-		r.plain(),
-		closed("the yardstick in two round trips", callers, r.yardstick.pipelined))
+		r.term("unary purchases, group commit", callers, r.uniform),
+		r.plainTerm(),
+		closedTerm("the yardstick in two round trips", callers, r.yardstick.pipelined))
 	if err != nil {
 		return nil, err
 	}
@@ -81,14 +81,14 @@ func (w *world) purchases(ctx context.Context) (figures []Figure, err error) {
 	}, nil
 }
 
-// bulk measures the stream against the yardstick.
-func (w *world) bulk(ctx context.Context) (figures []Figure, err error) {
-	r, err := w.rivals(ctx)
+// bulk compares the stream with the yardstick.
+func (w *workbench) bulk(ctx context.Context) (figures []Figure, err error) {
+	r, err := w.startBankAndYardstick(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.end(ctx)) }()
-	series, err := w.alternate(ctx, r.bulkTerm(), r.plain())
+	series, err := w.alternate(ctx, r.bulkTerm(), r.plainTerm())
 	if err != nil {
 		return nil, err
 	}
@@ -96,17 +96,18 @@ func (w *world) bulk(ctx context.Context) (figures []Figure, err error) {
 	return []Figure{ratio("Bulk", setting, series[0], series[1])}, nil
 }
 
-// bulkTerm is purchases over one stream.
+// bulkTerm is a term of purchases over one stream.
 func (b *bank) bulkTerm() term {
 	return term{name: "purchases over the stream", unit: "bank/s", workers: 1, bank: b.client.bank,
-		work: func(ctx context.Context, _ int, count *tally) error {
-			return b.stream(ctx, b.world.options.Messages, count, b.anyCard)
+		work: func(ctx context.Context, _ int, count *counter) error {
+			return b.stream(ctx, b.workbench.options.Messages, count, b.anyCard)
 		}}
 }
 
-// hot measures one card against all cards, and against the yardstick on one card.
-func (w *world) hot(ctx context.Context) (figures []Figure, err error) {
-	r, err := w.rivals(ctx)
+// hot compares purchases on one card with purchases on all cards, and with the yardstick on one
+// card.
+func (w *workbench) hot(ctx context.Context) (figures []Figure, err error) {
+	r, err := w.startBankAndYardstick(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -117,11 +118,11 @@ func (w *world) hot(ctx context.Context) (figures []Figure, err error) {
 	series, err := w.alternate(ctx,
 		r.term("unary purchases on one card", callers, r.client.hot),
 		uniform,
-		closed(fmt.Sprintf("one SQL transaction per purchase on one card, %d connections", few), few, r.yardstick.oneCard))
+		closedTerm(fmt.Sprintf("one SQL transaction per purchase on one card, %d connections", few), few, r.yardstick.oneCard))
 	if err != nil {
 		return nil, err
 	}
-	setting := fmt.Sprintf("%d in flight, %d cards otherwise", callers, len(w.cards))
+	setting := fmt.Sprintf("%d in flight; all cards are %d", callers, len(w.cards))
 	return []Figure{
 		ratio("HotUniform", setting, series[0], series[1]),
 		ratio("HotYardstick", setting, series[0], series[2]),

@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// Report is everything that a run has shown.
+// Report is the result of a run.
 type Report struct {
-	// Settings are those of the database server that make commits durable, and its size.
+	// Settings are the settings of the database server that affect durability and size.
 	Settings []Setting `json:"settings"`
 	Rows     []Result  `json:"rows"`
 }
@@ -21,21 +21,21 @@ type Setting struct {
 	Value string `json:"value"`
 }
 
-// Result is what came of one row.
+// Result is the result of one row.
 type Result struct {
-	Name     string     `json:"name"`
-	Measures string     `json:"measures"`
-	Figures  []Figure   `json:"figures"`
-	Spent    []Spending `json:"processor_micros_per_operation,omitempty"`
+	Name           string     `json:"name"`
+	Measures       string     `json:"measures"`
+	Figures        []Figure   `json:"figures"`
+	ProcessorTimes []TermTime `json:"processor_micros_per_operation,omitempty"`
 	// Load is the machine's load average when the row began and when it ended.
 	Load string `json:"load"`
-	// Seconds is how long the row took, with all it had to prepare.
+	// Seconds is the duration of the row, including its preparation.
 	Seconds float64 `json:"seconds"`
 	// Error says why figures are missing.
 	Error string `json:"error,omitempty"`
 }
 
-// Missed names the figures that are below what they must be, and the rows that failed.
+// Missed names the figures that missed their goal and the rows that failed.
 func (r *Report) Missed() []string {
 	var missed []string
 	for _, row := range r.Rows {
@@ -43,7 +43,7 @@ func (r *Report) Missed() []string {
 			missed = append(missed, row.Name+" (failed)")
 		}
 		for _, f := range row.Figures {
-			if f.Goal != nil && !f.Reached {
+			if f.Goal != nil && !f.MustReached {
 				missed = append(missed, f.Name)
 			}
 		}
@@ -58,7 +58,7 @@ func (r *Report) PrintJSON(out io.Writer) error {
 	return encoder.Encode(r)
 }
 
-// Print writes the report as a table, followed by lines that benchstat reads.
+// Print writes the report as a table, followed by lines for benchstat.
 func (r *Report) Print(out io.Writer) error {
 	var text strings.Builder
 	for _, setting := range r.Settings {
@@ -83,25 +83,25 @@ func (r *Result) print(out io.Writer) {
 	for _, f := range r.Figures {
 		fmt.Fprintf(out, "  %s, %s\n", f.Name, f.Setting)
 		for _, term := range f.Terms {
-			fmt.Fprintf(out, "    %-60s %s\n", term.Name, spread(term.Values, term.Unit))
+			fmt.Fprintf(out, "    %-60s %s\n", term.Name, formatValues(term.Values, term.Unit))
 		}
-		fmt.Fprintf(out, "    %-60s %s   %s\n", "→", spread(f.Values, f.Unit), f.verdict())
+		fmt.Fprintf(out, "    %-60s %s   %s\n", "→", formatValues(f.Values, f.Unit), f.goalText())
 	}
 	if r.Error != "" {
 		fmt.Fprintf(out, "  FAILED: %s\n", r.Error)
 	}
-	if len(r.Spent) > 0 {
+	if len(r.ProcessorTimes) > 0 {
 		fmt.Fprintf(out, "  %-56s %7s %7s %9s %7s\n", "processor time per operation, µs", "bank", "client", "Postgres", "sum")
-		for _, s := range r.Spent {
+		for _, s := range r.ProcessorTimes {
 			fmt.Fprintln(out, s.line())
 		}
 	}
 }
 
-// spread writes a median and the values it lies among.
-func spread(values []float64, unit string) string {
+// formatValues formats the median of values, with the smallest and the largest.
+func formatValues(values []float64, unit string) string {
 	if len(values) == 0 {
-		return "nothing"
+		return "no values"
 	}
 	digits := 3
 	if slices.Max(values) >= 1000 {
@@ -110,22 +110,22 @@ func spread(values []float64, unit string) string {
 	return fmt.Sprintf("%10.*f %-11s (%.*f … %.*f)", digits, Median(values), unit, digits, slices.Min(values), digits, slices.Max(values))
 }
 
-// verdict says what the figure must be, and whether it is.
-func (f *Figure) verdict() string {
+// goalText says what the figure must reach and whether it does.
+func (f *Figure) goalText() string {
 	if f.Goal == nil {
 		return "for comparison"
 	}
-	word := "NOT REACHED"
+	status := "NOT REACHED"
 	switch {
-	case f.Hoped:
-		word = "reached, and the aim"
-	case f.Reached:
-		word = "reached"
+	case f.AimReached:
+		status = "reached, and the aim"
+	case f.MustReached:
+		status = "reached"
 	}
-	return fmt.Sprintf("must be %s %g, aim %g: %s", f.Goal.sign(), f.Goal.Must, f.Goal.Aim, word)
+	return fmt.Sprintf("must be %s %g, aim %g: %s", f.Goal.sign(), f.Goal.Must, f.Goal.Aim, status)
 }
 
-// printLines writes one line per round in the form of Go's benchmarks.
+// printLines writes one line per round in the format of Go benchmarks.
 func (f *Figure) printLines(out io.Writer) {
 	for round, value := range f.Values {
 		fmt.Fprintf(out, "Benchmark%s 1", f.Name)

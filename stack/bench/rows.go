@@ -2,59 +2,60 @@ package bench
 
 import "context"
 
-// row is one line of the table of what is measured.
+// row is one line of the table of measurements.
 type row struct {
 	name string
-	// measures says what in a line, for people.
-	measures string
-	// on is what has to run.
-	on system
-	// goals are the figures that must be reached, by name; others are for comparison.
+	// description says in one line what the row measures.
+	description string
+	// needs is the part of the system that must run.
+	needs system
+	// goals are the goals of figures, by name. Figures without a goal are for comparison.
 	goals map[string]Goal
-	run   func(*world, context.Context) ([]Figure, error)
+	run   func(*workbench, context.Context) ([]Figure, error)
 }
 
-// system is what a row needs to be running before it begins.
+// system is the part of the system that must run before a row begins.
 type system int
 
 const (
-	// nothing is the machine alone.
-	nothing system = iota
-	// database is Postgres; the row starts the banks it wants, which publish nothing.
-	database
-	// everything is database, broker, registry, Connect, index and statement.
-	everything
+	// noSystem: the row needs no running part.
+	noSystem system = iota
+	// databaseOnly: Postgres runs. The row starts the banks that it needs; they publish
+	// nothing.
+	databaseOnly
+	// wholeSystem: database, broker, registry, Connect, index and statement run.
+	wholeSystem
 )
 
-// rows is what is measured, in that order: what needs no Java first, so that
-// nothing else takes memory and processors meanwhile.
+// rows returns the rows in their order. The rows that need no Java come first, so that nothing
+// else uses memory and processors meanwhile.
 func rows() []row {
 	return []row{
 		{"purchases", "unary purchases/s, 64 in flight, against one SQL transaction per purchase on 64 connections",
-			database, map[string]Goal{"Purchases": atLeast(2.5, 3.5)}, (*world).purchases},
+			databaseOnly, map[string]Goal{"Purchases": atLeast(2.5, 3.5)}, (*workbench).purchases},
 		{"bulk", "purchases/s over the stream, against the same yardstick",
-			database, map[string]Goal{"Bulk": atLeast(8, 12)}, (*world).bulk},
+			databaseOnly, map[string]Goal{"Bulk": atLeast(8, 12)}, (*workbench).bulk},
 		{"hot", "64 in flight on one card, against the same on all cards, and against the yardstick on one card",
-			database, map[string]Goal{"HotUniform": atLeast(0.9, 1.1), "HotYardstick": atLeast(10, 20)}, (*world).hot},
+			databaseOnly, map[string]Goal{"HotUniform": atLeast(0.9, 1.1), "HotYardstick": atLeast(10, 20)}, (*workbench).hot},
 		{"latency", "a purchase against an empty call and a commit of one row: median alone, 99 % at half rate",
-			database, map[string]Goal{"LatencyMedian": atMost(1.5, 1.3), "Latency99": atMost(2, 1.7)}, (*world).latency},
+			databaseOnly, map[string]Goal{"LatencyMedian": atMost(1.5, 1.3), "Latency99": atMost(2, 1.7)}, (*workbench).latency},
 		{"encode", "Avro encoding of an event",
-			nothing, map[string]Goal{"EncodeAllocations": atMost(0, 0)}, (*world).encode},
-		{"scale", "purchases/s on a ledger full of transactions, against a nearly empty one",
-			database, map[string]Goal{"Scale": atLeast(0.9, 1)}, (*world).scale},
+			noSystem, map[string]Goal{"EncodeAllocations": atMost(0, 0)}, (*workbench).encode},
+		{"scale", "purchases/s on a ledger with many transactions, against a nearly empty one",
+			databaseOnly, map[string]Goal{"Scale": atLeast(0.9, 1)}, (*workbench).scale},
 		{"statement", "rows/s of the statement's connector, against COPY of the same rows",
-			everything, map[string]Goal{"StatementSink": atLeast(0.85, 0.95)}, (*world).statements},
+			wholeSystem, map[string]Goal{"StatementSink": atLeast(0.85, 0.95)}, (*workbench).statements},
 		{"index", "documents/s of the index's connector, against _bulk of the same documents",
-			everything, map[string]Goal{"IndexSink": atLeast(0.8, 0.95)}, (*world).index},
+			wholeSystem, map[string]Goal{"IndexSink": atLeast(0.8, 0.95)}, (*workbench).index},
 		{"history", "documents/s of the index's connector on a year of purchases, against _bulk into as many indices",
-			everything, map[string]Goal{"HistorySink": atLeast(0.8, 0.95)}, (*world).history},
-		{"dashboards", "all figures of each dashboard, of a year of a million events",
-			everything, dashboardGoals(), (*world).dashboards},
+			wholeSystem, map[string]Goal{"HistorySink": atLeast(0.8, 0.95)}, (*workbench).history},
+		{"dashboards", "time until all figures of a dashboard are there, on a year of a million events",
+			wholeSystem, dashboardGoals(), (*workbench).dashboards},
 		{"relay", "events that wait after the stream, and draining an outbox against producing the same bytes",
-			everything, map[string]Goal{"RelayBacklog": atMost(1, 0.2), "RelayDrain": atLeast(0.2, 0.35)}, (*world).relay},
-		{"interference", "purchases/s with relay and both sinks following, against the same without",
-			everything, map[string]Goal{"Interference": atLeast(0.7, 0.8)}, (*world).interference},
-		{"freshness", "from the commit to the statement, and to the index less the refresh interval",
-			everything, map[string]Goal{"FreshnessStatement": atMost(1000, 250), "FreshnessIndex": atMost(1000, 250)}, (*world).freshness},
+			wholeSystem, map[string]Goal{"RelayBacklog": atMost(1, 0.2), "RelayDrain": atLeast(0.2, 0.35)}, (*workbench).relay},
+		{"interference", "purchases/s while relay and both sinks follow, against the same without them",
+			wholeSystem, map[string]Goal{"Interference": atLeast(0.7, 0.8)}, (*workbench).interference},
+		{"freshness", "time from the commit to the statement, and to the index less the refresh interval",
+			wholeSystem, map[string]Goal{"FreshnessStatement": atMost(1000, 250), "FreshnessIndex": atMost(1000, 250)}, (*workbench).freshness},
 	}
 }

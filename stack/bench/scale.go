@@ -11,16 +11,16 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// chunk is how many transactions are made by one statement.
-const chunk = 250_000
+// chunkSize is how many transactions one statement inserts.
+const chunkSize = 250_000
 
-// scale measures purchases on ledgers of different size, side by side on one server:
-// every round goes through all of them.
-func (w *world) scale(ctx context.Context) (figures []Figure, err error) {
+// scale measures purchases on ledgers of different sizes on one server. Every round measures
+// all of them.
+func (w *workbench) scale(ctx context.Context) (figures []Figure, err error) {
 	var banks []*bank
 	defer func() {
 		for _, b := range banks {
-			err = errors.Join(err, b.end(ctx))
+			err = errors.Join(err, b.remove(ctx))
 		}
 	}()
 	var terms []term
@@ -33,8 +33,9 @@ func (w *world) scale(ctx context.Context) (figures []Figure, err error) {
 		if err := b.fillLedger(ctx, size); err != nil {
 			return nil, fmt.Errorf("filling a ledger with %d transactions: %w", size, err)
 		}
-		// As for the row purchases: else the rounds differ in how many cards are strangers yet.
-		if err := b.meet(ctx); err != nil {
+		// As in the row purchases. Otherwise the rounds would differ in how many accounts are
+		// cached.
+		if err := b.buyWithEveryCard(ctx); err != nil {
 			return nil, err
 		}
 		t := b.term(fmt.Sprintf("purchases on %d transactions", size), w.options.Callers, b.uniform)
@@ -45,7 +46,7 @@ func (w *world) scale(ctx context.Context) (figures []Figure, err error) {
 	if err != nil {
 		return nil, err
 	}
-	setting := fmt.Sprintf("%d in flight, %d cards; the ledgers lie side by side", w.options.Callers, len(w.cards))
+	setting := fmt.Sprintf("%d in flight, %d cards; all ledgers are on one server", w.options.Callers, len(w.cards))
 	for i, size := range w.options.Scale[1:] {
 		name := "Scale"
 		if i < len(w.options.Scale)-2 {
@@ -56,14 +57,14 @@ func (w *world) scale(ctx context.Context) (figures []Figure, err error) {
 	return figures, nil
 }
 
-// targets is a table of the accounts in random order, for ids are random.
-const targets = `CREATE TABLE bench_targets AS
+// createTargets creates a table of the accounts. Its order is random, because ids are random.
+const createTargets = `CREATE TABLE bench_targets AS
 	SELECT row_number() OVER (ORDER BY a.id) - 1 AS n, a.id AS account, c.id AS card, a.sequence, a.balance, a.last_at
 	FROM accounts a JOIN cards c ON c.account_id = a.id`
 
-// overridden are the columns in which a transaction differs from the model, a real
-// one that the bank has made; k counts transactions from 0, each account has its turn.
-var overridden = map[string]string{
+// overriddenColumns are the columns in which a copy differs from the model, a real transaction
+// of the bank. k counts transactions from 0; the accounts take turns.
+var overriddenColumns = map[string]string{
 	"transaction_id": "gen_random_uuid()",
 	"account_id":     "t.account",
 	"debit_account":  "t.account",
@@ -74,43 +75,43 @@ var overridden = map[string]string{
 	"request_id":     "'fill-' || lpad(k::text, 19, '0')",
 }
 
-// followUp brings the accounts up to their last transaction.
-const followUp = `UPDATE accounts a SET sequence = e.sequence, balance = e.balance_after, last_at = e.occurred_at
+// updateAccounts sets the accounts to the state after their last transaction.
+const updateAccounts = `UPDATE accounts a SET sequence = e.sequence, balance = e.balance_after, last_at = e.occurred_at
 	FROM bench_targets t JOIN entries e ON e.account_id = t.account
 		AND e.sequence = t.sequence + $1::bigint / $2::bigint + CASE WHEN t.n < $1::bigint % $2::bigint THEN 1 ELSE 0 END
 	WHERE a.id = t.account`
 
-// fillLedger makes a ledger hold that many purchases, as if all of its cards had
-// been buying in turn: the bank makes one, and the others are copies with an id, an
-// account, a place in its sequence, and a balance of their own.
+// fillLedger fills a ledger with purchases, as if all its cards had bought in turn. The bank
+// makes one purchase. The others are copies of it with an id, an account, a sequence and a
+// balance of their own.
 func (b *bank) fillLedger(ctx context.Context, size int) error {
 	if err := b.uniform(ctx, 0); err != nil {
 		return err
 	}
-	if err := b.world.do(ctx, b.database, targets); err != nil {
+	if err := b.workbench.exec(ctx, b.database, createTargets); err != nil {
 		return err
 	}
-	if err := b.world.do(ctx, b.database, "ALTER TABLE bench_targets ADD PRIMARY KEY (n); ANALYZE bench_targets"); err != nil {
+	if err := b.workbench.exec(ctx, b.database, "ALTER TABLE bench_targets ADD PRIMARY KEY (n); ANALYZE bench_targets"); err != nil {
 		return err
 	}
 	if err := b.insertEntries(ctx, size); err != nil {
 		return err
 	}
-	connection, err := b.world.connect(ctx, b.database)
+	connection, err := b.workbench.connect(ctx, b.database)
 	if err != nil {
 		return err
 	}
 	defer connection.Close(context.WithoutCancel(ctx))
-	if _, err := connection.Exec(ctx, followUp, size, len(b.cards)); err != nil {
+	if _, err := connection.Exec(ctx, updateAccounts, size, len(b.cards)); err != nil {
 		return err
 	}
 	if _, err := connection.Exec(ctx, "DROP TABLE bench_targets"); err != nil {
 		return err
 	}
-	return b.world.tidyUp(ctx, b.database)
+	return b.workbench.vacuum(ctx, b.database)
 }
 
-// insertEntries makes the purchases, in the order in which they would have come.
+// insertEntries inserts the purchases in their chronological order.
 func (b *bank) insertEntries(ctx context.Context, size int) error {
 	statement, err := b.insertStatement(ctx)
 	if err != nil {
@@ -118,22 +119,22 @@ func (b *bank) insertEntries(ctx context.Context, size int) error {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	chunks := make(chan int, size/chunk+1)
-	for from := 0; from < size; from += chunk {
+	chunks := make(chan int, size/chunkSize+1)
+	for from := 0; from < size; from += chunkSize {
 		chunks <- from
 	}
 	close(chunks)
 	var working sync.WaitGroup
 	for range 2 {
 		working.Go(func() {
-			connection, err := b.world.connect(ctx, b.database)
+			connection, err := b.workbench.connect(ctx, b.database)
 			if err != nil {
 				cancel(err)
 				return
 			}
 			defer connection.Close(context.WithoutCancel(ctx))
 			for from := range chunks {
-				if _, err := connection.Exec(ctx, statement, from, min(from+chunk, size)-1, len(b.cards)); err != nil {
+				if _, err := connection.Exec(ctx, statement, from, min(from+chunkSize, size)-1, len(b.cards)); err != nil {
 					cancel(err)
 					return
 				}
@@ -144,9 +145,10 @@ func (b *bank) insertEntries(ctx context.Context, size int) error {
 	return context.Cause(ctx)
 }
 
-// insertStatement copies all columns of the model but those that are overridden.
+// insertStatement returns a statement that copies all columns of the model except the
+// overridden ones.
 func (b *bank) insertStatement(ctx context.Context) (string, error) {
-	connection, err := b.world.connect(ctx, b.database)
+	connection, err := b.workbench.connect(ctx, b.database)
 	if err != nil {
 		return "", err
 	}
@@ -163,13 +165,13 @@ func (b *bank) insertStatement(ctx context.Context) (string, error) {
 	values := make([]string, len(columns))
 	for i, column := range columns {
 		values[i] = "m." + column
-		if value, ok := overridden[column]; ok {
+		if value, ok := overriddenColumns[column]; ok {
 			values[i] = value
 		}
 	}
-	for column := range overridden {
+	for column := range overriddenColumns {
 		if !slices.Contains(columns, column) {
-			return "", fmt.Errorf("the ledger's entries have no column %s any more: this row has to follow", column)
+			return "", fmt.Errorf("the ledger's table entries has no column %s; change overriddenColumns in scale.go", column)
 		}
 	}
 	return `INSERT INTO entries (` + strings.Join(columns, ", ") + `)

@@ -17,16 +17,16 @@ const (
 	copiedTable = "bench_lines"
 )
 
-// statements holds the connector that writes statements against COPY of the very
-// rows it wrote, in binary, over one connection, into an empty table with the same
-// columns and indexes. Each round the connector reads the same backlog anew.
-func (w *world) statements(ctx context.Context) (figures []Figure, err error) {
+// statements compares the connector that writes statements with COPY of the same rows, in
+// binary, over one connection, into an empty table with the same columns and indexes. In each
+// round the connector reads the same backlog again.
+func (w *workbench) statements(ctx context.Context) (figures []Figure, err error) {
 	broker, err := w.broker()
 	if err != nil {
 		return nil, err
 	}
 	defer broker.close()
-	total, err := w.prepared(ctx, broker)
+	total, err := w.prepareBacklog(ctx, broker)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func (w *world) statements(ctx context.Context) (figures []Figure, err error) {
 	copied := Series{Name: "COPY of the same rows by pgx, binary, one connection", Unit: "copy-rows/s"}
 	var rows *copyRows
 	if _, err := w.writeLines(ctx, broker, lines, lasts); err != nil {
-		return nil, err // this round warms the worker up and is not counted
+		return nil, err // this round warms up the worker and is not counted
 	}
 	for range w.options.longRounds() {
 		rate, err := w.writeLines(ctx, broker, lines, lasts)
@@ -57,19 +57,19 @@ func (w *world) statements(ctx context.Context) (figures []Figure, err error) {
 			}
 		}
 		if int64(len(rows.values)) != total {
-			return nil, fmt.Errorf("%d rows were written of %d events", len(rows.values), total)
+			return nil, fmt.Errorf("%d rows were written for %d events", len(rows.values), total)
 		}
 		if rate, err = copyLines(ctx, lines, rows); err != nil {
 			return nil, err
 		}
 		copied.Values = append(copied.Values, rate)
 	}
-	return []Figure{ratio("StatementSink", "every round the same backlog into empty tables", sink, copied)}, nil
+	return []Figure{ratio("StatementSink", "the same backlog into empty tables in every round", sink, copied)}, nil
 }
 
-// writeLines has the connector write the whole topic into an empty table.
-func (w *world) writeLines(ctx context.Context, broker *broker, lines *pgx.Conn, lasts []string) (rate float64, err error) {
-	if err := w.fromStart(ctx, broker, statementSink); err != nil {
+// writeLines lets the connector write the whole topic into an empty table.
+func (w *workbench) writeLines(ctx context.Context, broker *broker, lines *pgx.Conn, lasts []string) (rate float64, err error) {
+	if err := w.rewindSink(ctx, broker, statementSink); err != nil {
 		return 0, err
 	}
 	for _, statement := range []string{"TRUNCATE " + linesTable, "CHECKPOINT"} {
@@ -81,7 +81,7 @@ func (w *world) writeLines(ctx context.Context, broker *broker, lines *pgx.Conn,
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, w.stopSinks(ctx, statementSink)) }()
-	p, err := w.follow(ctx, statementSink, func() (n int64, err error) {
+	p, err := w.awaitProgress(ctx, statementSink, func() (n int64, err error) {
 		return n, lines.QueryRow(ctx, "SELECT count(*) FROM "+linesTable).Scan(&n)
 	}, func() (bool, error) {
 		var there int
@@ -91,7 +91,7 @@ func (w *world) writeLines(ctx context.Context, broker *broker, lines *pgx.Conn,
 	return p.rate(), err
 }
 
-// copyRows are rows as CopyFrom takes them. Values that many rows share are kept once.
+// copyRows holds rows for CopyFrom. Equal strings share memory.
 type copyRows struct {
 	columns []string
 	values  [][]any

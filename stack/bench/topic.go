@@ -15,22 +15,22 @@ import (
 )
 
 const (
-	// topic is where the bank's events go.
+	// topic is the topic of the bank's events.
 	topic = "bank-" + launch.BankCode + ".transactions.v1"
-	// rawTopic is where the same bytes go without a bank.
-	rawTopic = "bench.raw"
-	// patience bounds every wait for the pipeline.
-	patience = 10 * time.Minute
+	// yardstickTopic is the topic for the same bytes without a bank.
+	yardstickTopic = "bench.raw"
+	// pipelineTimeout bounds every wait for the pipeline.
+	pipelineTimeout = 10 * time.Minute
 )
 
-// broker asks the broker what is on the topic.
+// broker reads and changes topics and offsets.
 type broker struct {
 	client *kgo.Client
 	admin  *kadm.Client
 	seeds  string
 }
 
-func (w *world) broker() (*broker, error) {
+func (w *workbench) broker() (*broker, error) {
 	seeds := w.stack.Addresses().Kafka()
 	client, err := kgo.NewClient(kgo.SeedBrokers(seeds), kgo.DisableClientMetrics())
 	if err != nil {
@@ -41,9 +41,9 @@ func (w *world) broker() (*broker, error) {
 
 func (b *broker) close() { b.client.Close() }
 
-// ends returns the end of each partition of the bank's topic, and their sum, which is
+// endOffsets returns the end of each partition of the bank's topic. sum is their sum, which is
 // how many records were ever produced.
-func (b *broker) ends(ctx context.Context) (ends map[int32]int64, sum int64, err error) {
+func (b *broker) endOffsets(ctx context.Context) (ends map[int32]int64, sum int64, err error) {
 	listed, err := b.admin.ListEndOffsets(ctx, topic)
 	if err == nil {
 		err = listed.Error()
@@ -59,9 +59,9 @@ func (b *broker) ends(ctx context.Context) (ends map[int32]int64, sum int64, err
 	return ends, sum, nil
 }
 
-// last returns the last record of every partition that has any.
-func (b *broker) last(ctx context.Context) ([]*kgo.Record, error) {
-	ends, _, err := b.ends(ctx)
+// lastRecords returns the last record of every partition that has records.
+func (b *broker) lastRecords(ctx context.Context) ([]*kgo.Record, error) {
+	ends, _, err := b.endOffsets(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -87,10 +87,10 @@ func (b *broker) last(ctx context.Context) ([]*kgo.Record, error) {
 	return records, nil
 }
 
-// lastEvents returns the ids of the last event of every partition: whoever takes each
+// lastEvents returns the id of the last event of every partition. A sink that reads each
 // partition in order has everything when it has these.
 func (b *broker) lastEvents(ctx context.Context) ([]string, error) {
-	records, err := b.last(ctx)
+	records, err := b.lastRecords(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -103,22 +103,23 @@ func (b *broker) lastEvents(ctx context.Context) ([]string, error) {
 	return ids, nil
 }
 
-// frameSize is the registry's frame ahead of every event.
+// frameSize is the size of the registry's frame in front of every event.
 const frameSize = 5
 
-// eventID reads an event's id, the first field of its Avro body: a length and as many bytes.
+// eventID reads the id of an event, the first field of its Avro body: a length and that many
+// bytes.
 func eventID(value []byte) (string, error) {
 	body := value[min(frameSize, len(value)):]
 	length, n := binary.Varint(body)
 	if n <= 0 || length < 1 || length > int64(len(body)-n) {
-		return "", errors.New("a record on the topic is no event")
+		return "", errors.New("a record on the topic is not an event")
 	}
 	return string(body[n : n+int(length)]), nil
 }
 
-// lag is how many records the connectors' groups have not committed yet.
+// lag returns how many records the connectors' groups have not committed yet.
 func (b *broker) lag(ctx context.Context, connectors ...string) (int64, error) {
-	_, sum, err := b.ends(ctx)
+	_, sum, err := b.endOffsets(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -138,30 +139,30 @@ func (b *broker) lag(ctx context.Context, connectors ...string) (int64, error) {
 	return behind, nil
 }
 
-// makeRawTopic makes an empty topic like the bank's.
-func (b *broker) makeRawTopic(ctx context.Context) error {
-	if _, err := b.admin.DeleteTopic(ctx, rawTopic); err != nil && ctx.Err() != nil {
+// createYardstickTopic creates an empty topic like the bank's.
+func (b *broker) createYardstickTopic(ctx context.Context) error {
+	if _, err := b.admin.DeleteTopic(ctx, yardstickTopic); err != nil && ctx.Err() != nil {
 		return err
 	}
-	ends, _, err := b.ends(ctx)
+	ends, _, err := b.endOffsets(ctx)
 	if err != nil {
 		return err
 	}
 	forever := "-1"
-	return await(ctx, patience, func() (bool, error) {
-		_, err := b.admin.CreateTopic(ctx, int32(len(ends)), 1, map[string]*string{"retention.ms": &forever}, rawTopic)
-		return err == nil, ctx.Err() // the old one takes a moment to go
+	return await(ctx, pipelineTimeout, func() (bool, error) {
+		_, err := b.admin.CreateTopic(ctx, int32(len(ends)), 1, map[string]*string{"retention.ms": &forever}, yardstickTopic)
+		return err == nil, ctx.Err() // deleting the old topic takes a moment
 	})
 }
 
 // awaitPublished waits until the outbox of a ledger is empty.
-func (w *world) awaitPublished(ctx context.Context, database string) error {
+func (w *workbench) awaitPublished(ctx context.Context, database string) error {
 	connection, err := w.connect(ctx, database)
 	if err != nil {
 		return err
 	}
 	defer connection.Close(context.WithoutCancel(ctx))
-	err = await(ctx, patience, func() (bool, error) {
+	err = await(ctx, pipelineTimeout, func() (bool, error) {
 		var empty bool
 		err := connection.QueryRow(ctx, "SELECT NOT EXISTS (SELECT FROM outbox)").Scan(&empty)
 		return empty, err

@@ -11,9 +11,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// yardstickSchema is the least that one purchase needs when each has a transaction
-// of its own: the account, the purchase with the unique keys that make it safe to
-// repeat, and the event in an outbox. It has fewer columns and checks than the bank's.
+// yardstickSchema is the least that one purchase needs in a transaction of its own: the
+// account, the purchase with the unique keys that make a repeat safe, and the event in an
+// outbox. It has fewer columns and checks than the bank's schema.
 const yardstickSchema = `
 CREATE TABLE accounts (
 	id           uuid PRIMARY KEY,
@@ -52,10 +52,9 @@ const (
 	insertCommit   = `INSERT INTO commits (at) VALUES ($1)`
 )
 
-// yardstick is one SQL transaction per purchase on the same server: lock and read
-// the account, decide, then insert, update, outbox insert and commit, with prepared
-// statements. It comes in two forms: written plainly, statement by statement, and
-// with whatever can share a round trip sharing one.
+// yardstick makes one SQL transaction per purchase on the same server: lock and read the
+// account, decide, then insert, update, outbox insert and commit, with prepared statements. It
+// has two forms: plain with one statement per round trip, and pipelined with two round trips.
 type yardstick struct {
 	pool     *pgxpool.Pool
 	accounts [][16]byte
@@ -74,22 +73,22 @@ func newYardstick(ctx context.Context, url string, connections, accounts int) (*
 		return nil, err
 	}
 	y := &yardstick{pool: pool, accounts: make([][16]byte, accounts), event: make([]byte, 300)}
-	if err := y.fill(ctx); err != nil {
+	if err := y.createTables(ctx); err != nil {
 		pool.Close()
 		return nil, fmt.Errorf("yardstick: %w", err)
 	}
 	return y, nil
 }
 
-// fill makes the tables and the accounts.
-func (y *yardstick) fill(ctx context.Context) error {
+// createTables creates the tables and the accounts.
+func (y *yardstick) createTables(ctx context.Context) error {
 	if _, err := y.pool.Exec(ctx, yardstickSchema); err != nil {
 		return err
 	}
 	rows := make([][]any, len(y.accounts))
 	for i := range y.accounts {
 		y.accounts[i] = randomID()
-		rows[i] = []any{y.accounts[i], int64(0), int64(plenty), int64(0)}
+		rows[i] = []any{y.accounts[i], int64(0), int64(unlimitedCredit), int64(0)}
 	}
 	columns := []string{"id", "balance", "credit_limit", "sequence"}
 	if _, err := y.pool.CopyFrom(ctx, pgx.Identifier{"accounts"}, columns, pgx.CopyFromRows(rows)); err != nil {
@@ -109,15 +108,15 @@ func randomID() (id [16]byte) {
 	return id
 }
 
-// plain is one purchase on any card.
+// plain makes one purchase on a random account.
 func (y *yardstick) plain(ctx context.Context, _ int) error {
 	return y.purchase(ctx, y.accounts[rand.IntN(len(y.accounts))])
 }
 
-// oneCard is one purchase on always the same card.
+// oneCard makes one purchase on always the same account.
 func (y *yardstick) oneCard(ctx context.Context, _ int) error { return y.purchase(ctx, y.accounts[0]) }
 
-// purchase is one purchase in one transaction, a statement at a time.
+// purchase makes one purchase in one transaction, one statement at a time.
 func (y *yardstick) purchase(ctx context.Context, account [16]byte) error {
 	const amount = 100
 	return pgx.BeginFunc(ctx, y.pool, func(tx pgx.Tx) error {
@@ -140,7 +139,7 @@ func (y *yardstick) purchase(ctx context.Context, account [16]byte) error {
 	})
 }
 
-// pipelined is one purchase in one transaction of two round trips.
+// pipelined makes one purchase in one transaction with two round trips.
 func (y *yardstick) pipelined(ctx context.Context, _ int) error {
 	account, amount := y.accounts[rand.IntN(len(y.accounts))], int64(100)
 	connection, err := y.pool.Acquire(ctx)
@@ -168,7 +167,7 @@ func (y *yardstick) pipelined(ctx context.Context, _ int) error {
 	return connection.SendBatch(ctx, write).Close()
 }
 
-// commit is the least that is durable: one row, by itself.
+// commit makes the smallest durable commit: one row.
 func (y *yardstick) commit(ctx context.Context, _ int) error {
 	_, err := y.pool.Exec(ctx, insertCommit, time.Now())
 	return err

@@ -11,17 +11,18 @@ import (
 )
 
 const (
-	// openWorkers is how many operations of a constant rate may be unanswered at once.
+	// openWorkers is how many operations at a constant rate may be unanswered at once.
 	openWorkers = 512
-	// lateness is how late the last operation may start before the rate counts as not kept.
-	lateness = time.Second
+	// maxLateness is how late the last operation may start. If it starts later, the rate was
+	// not kept.
+	maxLateness = time.Second
 )
 
-// errRate says that a rate was asked for that what is measured cannot keep.
-var errRate = errors.New("the rate was not kept")
+// errRateNotKept is the error of a measurement that could not keep the requested rate.
+var errRateNotKept = errors.New("the rate was not kept")
 
-// oneByOne does one operation after the other for a while and returns how long each
-// took, sorted. A tenth of the time ahead of it warms up.
+// oneByOne does one operation after the other for a while and returns how long each took,
+// sorted. An extra tenth of the time before it is a warm-up.
 func oneByOne(ctx context.Context, window time.Duration, do operation) ([]time.Duration, error) {
 	var took []time.Duration
 	for began := time.Now(); time.Since(began) < window+window/10; {
@@ -37,11 +38,11 @@ func oneByOne(ctx context.Context, window time.Duration, do operation) ([]time.D
 	return took, nil
 }
 
-// steadily starts operations at a constant rate, whether or not earlier ones have
-// been answered, and returns how long each took, sorted. Time counts from when an
-// operation was to start, so that one that had to wait for a slow one shows it. When
-// the rate was not kept it returns errRate, and the times all the same.
-func steadily(ctx context.Context, rate float64, window time.Duration, do operation) ([]time.Duration, error) {
+// atConstantRate starts operations at a constant rate, whether or not earlier ones have been
+// answered. It returns how long each took, sorted. The time of an operation counts from its
+// planned start, so that it includes the wait for slow earlier ones. If the rate was not kept,
+// it returns errRateNotKept together with the times.
+func atConstantRate(ctx context.Context, rate float64, window time.Duration, do operation) ([]time.Duration, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	lead := int(rate * window.Seconds() / 10)
@@ -65,11 +66,11 @@ func steadily(ctx context.Context, rate float64, window time.Duration, do operat
 			}
 		})
 	}
-	// A thread of its own sleeps to the microsecond.
+	// A locked thread sleeps exactly to the microsecond.
 	runtime.LockOSThread()
 	for i := 0; i < n && ctx.Err() == nil; i++ {
 		for left := time.Until(due(i)); left > 0; left = time.Until(due(i)) {
-			pause(left)
+			sleepExactly(left)
 		}
 		starts <- i
 	}
@@ -79,11 +80,11 @@ func steadily(ctx context.Context, rate float64, window time.Duration, do operat
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
-	late := took[n-1]
+	lateness := took[n-1]
 	took = took[lead:]
 	slices.Sort(took)
-	if late > lateness {
-		return took, fmt.Errorf("%w: at %.0f a second the last of %d was %s late", errRate, rate, n, late)
+	if lateness > maxLateness {
+		return took, fmt.Errorf("%w: at %.0f a second the last of %d operations was %s late", errRateNotKept, rate, n, lateness)
 	}
 	return took, nil
 }
