@@ -2,7 +2,7 @@ package statement
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// Gauges are the watcher's findings as metrics: codebank_statement_gaps, the number of gaps
+// Gauges are what the GapDetector finds, as metrics: codebank_statement_gaps, the number of gaps
 // older than GapAge, and codebank_statement_gap_seconds, the age of the oldest, 0 for none.
 type Gauges struct {
 	gaps   prometheus.Gauge
@@ -23,7 +23,7 @@ func NewGauges(registry prometheus.Registerer) *Gauges {
 	return g
 }
 
-// Observe takes a finding over; it fits Watcher.Observe.
+// Observe sets the gauges to the result of a check; it fits GapDetector.Observe.
 func (g *Gauges) Observe(found Gaps) {
 	g.gaps.Set(float64(found.Count)) // tidy:float a count for Prometheus, not money
 	g.oldest.Set(found.Oldest.Seconds())

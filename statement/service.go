@@ -8,13 +8,14 @@ import (
 )
 
 const (
-	// advanceStep is how many events one look ahead may read.
+	// advanceStep is how many events one Advance may read.
 	advanceStep = 10_000
-	// maxAdvances bounds the looks ahead of one call; the next call goes on from there.
+	// maxAdvances bounds the Advances of one call; the next call goes on from there.
 	maxAdvances = 20
 	// maxScan bounds how many hidden events a page may pass over; it then ends early.
 	maxScan = 10_000
-	// minFetch keeps small pages from many trips over hidden events.
+	// minFetch is the least number of events to fetch at once, so that a small page needs
+	// few round trips over hidden events.
 	minFetch = 64
 )
 
@@ -59,9 +60,9 @@ type Page struct {
 	Next int64
 }
 
-// Page returns a page of the lines a customer sees. Later events come above, so
-// pages stay as they are while new lines arrive; an event that arrives late below
-// complete_to cannot be. Errors as of State.
+// Page returns a page of the lines a customer sees. Later events come above, so pages
+// stay as they are while new lines arrive. No event can arrive late below complete_to.
+// Errors as of State.
 func (s *Service) Page(ctx context.Context, query PageQuery) (Page, error) {
 	state, err := s.State(ctx, query.Account)
 	if err != nil {
@@ -123,7 +124,7 @@ func (s *Service) bounds(ctx context.Context, query PageQuery) (below, floor int
 	return below, floor, err
 }
 
-// holds repeats the bounds for a line that arrived since they were looked up.
+// holds repeats the bounds for a line that arrived after they were read.
 func (r Range) holds(line *Line) bool {
 	return (r.Start.IsZero() || !line.OccurredAt.Before(r.Start)) && (r.End.IsZero() || line.OccurredAt.Before(r.End))
 }

@@ -1,17 +1,17 @@
-// Package statement is the read side: what the events of customer accounts add up
-// to for their owners. The events arrive as rows from a sink that may repeat them,
-// late and in any order; each event says itself what the account looked like
-// afterwards, so nothing here adds amounts up.
+// Package statement is the read side: the lines and the balance of customer accounts,
+// for their owners. A sink writes the events as rows. It may repeat them, and they come
+// late and in any order. Each event tells the state of the account after it, so nothing
+// here adds amounts up.
 //
-// Its one idea is complete_to: an account's events are numbered 1, 2, 3 … without a
-// gap, so the highest number below which none is missing says how far the copy can
-// be trusted. The balance is the one as of that number, and lines above it are
-// marked provisional. complete_to never goes back, because rows are only ever added.
+// Its one idea is complete_to. The events of an account are numbered 1, 2, 3 … without
+// a gap. The highest number below which none is missing says how far the copy can be
+// trusted: the balance is the one as of that number, and lines above it are marked
+// provisional. complete_to never goes back, because rows are only ever added.
 //
 //   - Service answers statements and pages of lines
-//   - Watcher looks for gaps that do not close and raises the alarm
-//   - Store is what both need of a database; the folder postgres has it
-//   - the folder rpc is the gRPC face
+//   - GapDetector finds gaps that do not close and raises the alarm
+//   - Store is the port to a database that both need; the folder postgres implements it
+//   - the folder rpc has the gRPC and REST APIs
 package statement
 
 import (
@@ -76,9 +76,9 @@ type Line struct {
 }
 
 // Shown reports whether a customer sees the line: it was approved and moved money.
-// Declines, openings, limit changes, and what only holds money or lets it go, count
-// for the sequence and for the balance but are no lines. A kind that is not known
-// here is shown when it moved money, for else the balance would not add up.
+// Declines, openings, limit changes, and events that only hold money or let it go,
+// count for the sequence and for the balance but are not shown. An unknown kind is
+// shown when it moved money, because otherwise the balance would not add up.
 func (l *Line) Shown() bool {
 	if l.Status != "APPROVED" || l.Direction != "DEBIT" && l.Direction != "CREDIT" {
 		return false
@@ -108,9 +108,9 @@ type Gap struct {
 	Age time.Duration
 }
 
-// Gaps is what is missing at some moment.
+// Gaps are the gaps of all accounts at some moment.
 type Gaps struct {
-	// Count is how many there are, Oldest the age of the oldest, List the oldest few.
+	// Count is how many there are, Oldest is the age of the oldest, List has the oldest few.
 	Count  int64
 	Oldest time.Duration
 	List   []Gap
@@ -121,10 +121,10 @@ type Gaps struct {
 // not yet migrated, and may be repeated. Safe for concurrent use, by any number of
 // processes on one database.
 type Store interface {
-	// Advance looks at no more than limit events above the account's complete_to,
-	// moves it up to the last one before a gap, and returns the account as of it.
-	// More says that all of them followed on, so that there may be more to look at.
-	// What is returned is durable: no later call on any process returns less.
+	// Advance reads no more than limit events above the account's complete_to, moves it
+	// up to the last one before a gap, and returns the account as of it. More says that
+	// all of them followed on, so that there may be more to read. The state that is
+	// returned is durable: no later call on any process returns less.
 	// ErrNoAccount when no event of the account is there.
 	Advance(ctx context.Context, account id.ID, limit int) (state State, more bool, err error)
 
@@ -137,12 +137,12 @@ type Store interface {
 	Boundary(ctx context.Context, account id.ID, moment time.Time) (int64, error)
 
 	// FindGaps examines the events that arrived in the next stretch of time, at most
-	// window long and at least age ago, remembers those whose predecessor is missing,
-	// and forgets those whose predecessor has come. It returns how many events it
-	// examined and whether it has caught up. While another process is at it, nothing
-	// is done and caughtUp is true.
+	// window long and at least age ago. It stores a gap for each event whose predecessor
+	// is missing, and deletes the gaps whose predecessor has arrived. It returns how many
+	// events it examined and whether it has caught up. While another process does the
+	// same, it does nothing and caughtUp is true.
 	FindGaps(ctx context.Context, age, window time.Duration) (examined int64, caughtUp bool, err error)
 
-	// Gaps returns what FindGaps remembers, the oldest limit of it in full.
+	// Gaps returns the gaps that FindGaps has stored, the oldest limit of them in full.
 	Gaps(ctx context.Context, limit int) (Gaps, error)
 }

@@ -11,10 +11,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// lookAhead reads the account and, from the index alone, the next events above its
+// readAhead reads the account and, from the index alone, the next events above its
 // complete_to: how many there are (at most the limit) and up to which sequence they
 // follow on. Events that follow on keep the same distance from their rank.
-const lookAhead = `
+const readAhead = `
 WITH account AS MATERIALIZED (
 	SELECT complete_to, complete_to_time, balance_minor, held_minor, credit_limit_minor, currency
 	FROM statement_accounts WHERE account_id = $1
@@ -53,37 +53,38 @@ func (s *Store) Advance(ctx context.Context, account id.ID, limit int) (statemen
 	if _, err := s.prepared(); err != nil {
 		return statement.State{}, false, err
 	}
-	state, reached, err := s.lookAhead(ctx, account, limit)
-	if err != nil || reached.sequence == 0 {
+	state, next, err := s.readAhead(ctx, account, limit)
+	if err != nil || next.sequence == 0 {
 		return state, false, failure(err)
 	}
 	s.config.Failpoint.At(failpoints.AdvanceFound)
 	moved := statement.State{Account: account}
-	err = s.pool.QueryRow(ctx, moveUp, account.String(), reached.sequence).Scan(&moved.CompleteTo, &moved.CompleteToTime,
+	err = s.pool.QueryRow(ctx, moveUp, account.String(), next.sequence).Scan(&moved.CompleteTo, &moved.CompleteToTime,
 		&moved.Balance, &moved.Held, &moved.CreditLimit, &moved.Currency)
 	if errors.Is(err, pgx.ErrNoRows) {
-		// Another reader was faster. Look again: what it answered must not be more than what we do.
+		// Another reader was faster. The caller reads again, so that this answer is not less
+		// than what that reader got.
 		return state, true, nil
 	}
 	s.config.Failpoint.At(failpoints.AdvanceStored)
-	return moved, reached.more, failure(err)
+	return moved, next.more, failure(err)
 }
 
-// reach is how far the events ahead follow on; sequence is 0 when none does.
-type reach struct {
+// ahead is how far the next events follow on; sequence is 0 when none does.
+type ahead struct {
 	sequence int64
 	more     bool
 }
 
-func (s *Store) lookAhead(ctx context.Context, account id.ID, limit int) (statement.State, reach, error) {
-	var completeTo, balance, held, creditLimit, reached, highest *int64
+func (s *Store) readAhead(ctx context.Context, account id.ID, limit int) (statement.State, ahead, error) {
+	var completeTo, balance, held, creditLimit, last, highest *int64
 	var completeToTime *time.Time
 	var currency *string
 	var count int64
-	err := s.pool.QueryRow(ctx, lookAhead, account.String(), limit).Scan(&completeTo, &completeToTime, &balance, &held,
-		&creditLimit, &currency, &count, &reached, &highest)
+	err := s.pool.QueryRow(ctx, readAhead, account.String(), limit).Scan(&completeTo, &completeToTime, &balance, &held,
+		&creditLimit, &currency, &count, &last, &highest)
 	if err != nil {
-		return statement.State{}, reach{}, err
+		return statement.State{}, ahead{}, err
 	}
 	state := statement.State{Account: account}
 	switch {
@@ -91,15 +92,15 @@ func (s *Store) lookAhead(ctx context.Context, account id.ID, limit int) (statem
 		state.CompleteTo, state.CompleteToTime, state.Currency = *completeTo, *completeToTime, *currency
 		state.Balance, state.Held, state.CreditLimit = *balance, *held, *creditLimit
 	case count == 0:
-		return state, reach{}, statement.ErrNoAccount
-	case reached == nil:
+		return state, ahead{}, statement.ErrNoAccount
+	case last == nil:
 		err := s.pool.QueryRow(ctx, firstCurrency, account.String()).Scan(&state.Currency)
-		return state, reach{}, err
+		return state, ahead{}, err
 	}
-	if reached == nil {
-		return state, reach{}, nil
+	if last == nil {
+		return state, ahead{}, nil
 	}
-	return state, reach{sequence: *reached, more: count == int64(limit) && *reached == *highest}, nil
+	return state, ahead{sequence: *last, more: count == int64(limit) && *last == *highest}, nil
 }
 
 const selectLines = `
@@ -131,8 +132,8 @@ func (s *Store) Lines(ctx context.Context, account id.ID, below int64, limit int
 }
 
 // boundary halves the account's sequences until the two sides of the moment meet.
-// Where numbers are missing it probes the next one that is there; that none lies
-// between lets the middle itself become the upper bound.
+// Where sequences are missing it reads the next one that is there. When there is none
+// in the upper half, the middle itself becomes the upper bound.
 const boundary = `
 WITH RECURSIVE bounds (low, high) AS (
 	(SELECT (SELECT sequence FROM statement_lines WHERE account_id = $1 ORDER BY sequence LIMIT 1),

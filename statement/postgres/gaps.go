@@ -10,27 +10,28 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// nextStretch locks the watch and returns where the next stretch begins and the
-// latest moment it may end. A row's arrived_at is when its transaction began, so the
-// stretch ends before the oldest transaction that may still commit rows.
+// nextStretch locks the position of the check and returns where the next stretch of
+// time begins and the latest moment it may end. The arrived_at of a row is when its
+// transaction began, so the stretch ends before the oldest transaction that may still
+// commit rows.
 const nextStretch = `
 SELECT checked_to, least(now() - $1::interval, (
 	SELECT min(xact_start) FROM pg_stat_activity
 	WHERE datname = current_database() AND backend_xid IS NOT NULL AND pid <> pg_backend_pid()))
 FROM statement_watch FOR UPDATE SKIP LOCKED`
 
-// The predecessor is looked up one by one: a join would invite a plan that reads the
-// whole table. LIMIT keeps the look-up from being turned into one.
+// The predecessor is read one by one, because for a join the planner may read the
+// whole table. LIMIT keeps the planner from making a join of it.
 const predecessor = `(
 	SELECT before.sequence FROM statement_lines AS before
 	WHERE before.account_id = line.account_id AND before.sequence < line.sequence
 	ORDER BY before.sequence DESC LIMIT 1)`
 
-const forgetGaps = `DELETE FROM statement_gaps AS line WHERE ` + predecessor + ` = line.sequence - 1`
+const deleteGaps = `DELETE FROM statement_gaps AS line WHERE ` + predecessor + ` = line.sequence - 1`
 
-// rememberGaps looks into the index only for events that do not follow on within the
-// stretch itself.
-const rememberGaps = `
+// insertGaps reads the index only for events that do not follow on within the stretch
+// itself.
+const insertGaps = `
 WITH arrived AS MATERIALIZED (
 	SELECT account_id, sequence, arrived_at,
 		lag(sequence) OVER (PARTITION BY account_id ORDER BY sequence) AS previous
@@ -53,7 +54,7 @@ func (s *Store) FindGaps(ctx context.Context, age, window time.Duration) (examin
 		var from, latest time.Time
 		err := tx.QueryRow(ctx, nextStretch, age).Scan(&from, &latest)
 		if errors.Is(err, pgx.ErrNoRows) {
-			caughtUp = true // Another replica is at it.
+			caughtUp = true // Another replica does it.
 			return nil
 		}
 		if err != nil {
@@ -67,12 +68,12 @@ func (s *Store) FindGaps(ctx context.Context, age, window time.Duration) (examin
 			to = from // Nothing new is old enough yet.
 		}
 		batch := &pgx.Batch{}
-		// A stretch of time is a small part of the table, which the planner cannot know,
-		// and the work is not worth a second processor.
+		// The planner cannot know that a stretch of time is a small part of the table. The
+		// work is not worth a second processor.
 		batch.Queue("SET LOCAL enable_seqscan = off")
 		batch.Queue("SET LOCAL max_parallel_workers_per_gather = 0")
-		batch.Queue(forgetGaps)
-		batch.Queue(rememberGaps, from, to).QueryRow(func(row pgx.Row) error { return row.Scan(&examined) })
+		batch.Queue(deleteGaps)
+		batch.Queue(insertGaps, from, to).QueryRow(func(row pgx.Row) error { return row.Scan(&examined) })
 		batch.Queue("UPDATE statement_watch SET checked_to = $1", to)
 		err = tx.SendBatch(ctx, batch).Close()
 		s.config.Failpoint.After(err, failpoints.GapsFound)

@@ -18,17 +18,17 @@ import (
 
 const bob = "9a7d2c44-0d5b-4f0e-8a43-5f4e7b6c2d02"
 
-// look examines everything that has arrived before the call.
-func look(t *testing.T, watcher *statement.Watcher) statement.Gaps {
+// check examines everything that has arrived before the call.
+func check(t *testing.T, detector *statement.GapDetector) statement.Gaps {
 	t.Helper()
-	require.NoError(t, watcher.Look(t.Context(), 0))
-	gaps, err := watcher.Store.Gaps(t.Context(), 100)
+	require.NoError(t, detector.Check(t.Context(), 0))
+	gaps, err := detector.Store.Gaps(t.Context(), 100)
 	require.NoError(t, err)
 	return gaps
 }
 
-func watch(store statement.Store, log *bytes.Buffer, now func() time.Time) *statement.Watcher {
-	return &statement.Watcher{Store: store, Logger: slog.New(slog.NewTextHandler(log, nil)), Now: now}
+func detect(store statement.Store, log *bytes.Buffer, now func() time.Time) *statement.GapDetector {
+	return &statement.GapDetector{Store: store, Logger: slog.New(slog.NewTextHandler(log, nil)), Now: now}
 }
 
 func TestAGapIsNamedWithItsRemedyAndForgottenWhenItCloses(t *testing.T) {
@@ -36,17 +36,17 @@ func TestAGapIsNamedWithItsRemedyAndForgottenWhenItCloses(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	var log bytes.Buffer
 	clock := time.Now()
-	watcher := watch(store, &log, func() time.Time { return clock })
-	watcher.Observe = statement.NewGauges(registry).Observe
+	detector := detect(store, &log, func() time.Time { return clock })
+	detector.Observe = statement.NewGauges(registry).Observe
 
 	sink.Write(t, purchases(alice, 1, 3)...)
 	sink.Write(t, statementtest.Refusal("a-transaction"))
-	require.Zero(t, look(t, watcher).Count, "what is complete has no gap")
+	require.Zero(t, check(t, detector).Count, "what is complete has no gap")
 	require.Empty(t, log.String())
 
 	sink.Write(t, purchases(alice, 7, 9)...)
 	sink.Write(t, statementtest.Purchase(bob, 2))
-	gaps := look(t, watcher)
+	gaps := check(t, detector)
 	require.Equal(t, int64(2), gaps.Count)
 	require.Len(t, gaps.List, 2)
 	require.Equal(t, statement.Gap{Account: alice, Missing: 4, Next: 7}, statement.Gap{Account: gaps.List[0].Account, Missing: gaps.List[0].Missing, Next: gaps.List[0].Next})
@@ -62,38 +62,38 @@ func TestAGapIsNamedWithItsRemedyAndForgottenWhenItCloses(t *testing.T) {
 	require.InDelta(t, 2, metrics["codebank_statement_gaps"], 0)
 
 	log.Reset()
-	look(t, watcher)
+	check(t, detector)
 	require.Empty(t, log.String(), "an alarm is not repeated at once")
 	clock = clock.Add(time.Hour)
-	look(t, watcher)
+	check(t, detector)
 	require.Equal(t, 2, strings.Count(log.String(), "level=ERROR"), "but it is after a while")
 
 	sink.Write(t, statementtest.Purchase(alice, 4))
-	gaps = look(t, watcher)
+	gaps = check(t, detector)
 	require.Equal(t, int64(5), gaps.List[0].Missing, "a gap that closes from below names what is still missing")
 	sink.Write(t, purchases(alice, 5, 6)...)
 	sink.Write(t, statementtest.Purchase(bob, 1))
-	require.Zero(t, look(t, watcher).Count)
+	require.Zero(t, check(t, detector).Count)
 	require.Contains(t, log.String(), "a gap has closed")
 }
 
 func TestWhatIsOnlyLateIsNoGap(t *testing.T) {
 	store, sink, _ := opened(t)
 	var log bytes.Buffer
-	watcher := watch(store, &log, time.Now)
+	detector := detect(store, &log, time.Now)
 	sink.Write(t, statementtest.Purchase(alice, 2))
-	require.NoError(t, watcher.Look(t.Context(), statement.GapAge))
+	require.NoError(t, detector.Check(t.Context(), statement.GapAge))
 	gaps, err := store.Gaps(t.Context(), 10)
 	require.NoError(t, err)
 	require.Zero(t, gaps.Count)
 	require.Empty(t, log.String())
-	require.Equal(t, int64(1), look(t, watcher).Count, "the event is examined when it is old enough, not passed over")
+	require.Equal(t, int64(1), check(t, detector).Count, "the event is examined when it is old enough, not passed over")
 }
 
 func TestEventsThatAreNotCommittedYetAreNotPassedOver(t *testing.T) {
 	store, sink, _ := opened(t)
 	var log bytes.Buffer
-	watcher := watch(store, &log, time.Now)
+	detector := detect(store, &log, time.Now)
 	tx, err := sink.Pool().Begin(t.Context())
 	require.NoError(t, err)
 	defer func() { _ = tx.Rollback(context.Background()) }()
@@ -101,9 +101,9 @@ func TestEventsThatAreNotCommittedYetAreNotPassedOver(t *testing.T) {
 	_, err = tx.Exec(t.Context(), "INSERT INTO statement_lines (event_id, transaction_id, account_id, sequence, bank_code, kind, direction, status, amount_minor, currency, channel, occurred_at) VALUES ($1, 'x', $2, 5, '001', 'PURCHASE', 'DEBIT', 'APPROVED', 1, 'BRL', 'API', now())", alice+":5", alice)
 	require.NoError(t, err)
 	sink.Write(t, statementtest.Purchase(bob, 3)) // It moves the arrivals on.
-	look(t, watcher)
+	check(t, detector)
 	require.NoError(t, tx.Commit(t.Context()))
-	require.Equal(t, int64(2), look(t, watcher).Count)
+	require.Equal(t, int64(2), check(t, detector).Count)
 }
 
 func TestStretchesOfTimeAreExaminedOneByOne(t *testing.T) {
@@ -114,15 +114,15 @@ func TestStretchesOfTimeAreExaminedOneByOne(t *testing.T) {
 	require.NoError(t, err)
 	_, err = sink.Pool().Exec(t.Context(), "UPDATE statement_watch SET checked_to = now() - interval '2 hours'")
 	require.NoError(t, err)
-	total, looks := int64(0), 0
-	for caughtUp := false; !caughtUp; looks++ {
+	total, checks := int64(0), 0
+	for caughtUp := false; !caughtUp; checks++ {
 		var examined int64
 		examined, caughtUp, err = store.FindGaps(t.Context(), 0, 10*time.Minute)
 		require.NoError(t, err)
 		total += examined
 	}
 	require.Equal(t, int64(5), total, "each event once")
-	require.InDelta(t, 13, looks, 1)
+	require.InDelta(t, 13, checks, 1)
 	gaps, err := store.Gaps(t.Context(), 10)
 	require.NoError(t, err)
 	require.Equal(t, int64(1), gaps.Count)
@@ -151,13 +151,13 @@ func TestOneReplicaLooksAndAllKnow(t *testing.T) {
 	require.Equal(t, int64(1), gaps.Count)
 }
 
-func TestAWatcherWaitsForItsDatabaseInSilence(t *testing.T) {
+func TestAGapDetectorWaitsForItsDatabaseInSilence(t *testing.T) {
 	store := open(t, postgres.Config{URL: "postgres://127.0.0.1:1/nothing", BankCode: statementtest.Bank})
 	var log bytes.Buffer
-	watcher := watch(store, &log, time.Now)
-	require.Equal(t, fault.Unavailable, fault.CodeOf(watcher.Look(t.Context(), 0)))
+	detector := detect(store, &log, time.Now)
+	require.Equal(t, fault.Unavailable, fault.CodeOf(detector.Check(t.Context(), 0)))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	watcher.Run(ctx)
+	detector.Run(ctx)
 	require.Empty(t, log.String())
 }

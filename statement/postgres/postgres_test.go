@@ -268,7 +268,7 @@ func TestConcurrentReadersAgreeAndNeverGoBack(t *testing.T) {
 			for finished := false; !finished; {
 				select {
 				case <-done:
-					finished = true // and one look more
+					finished = true // and one read more
 				default:
 				}
 				lastSeen.Lock()

@@ -34,9 +34,9 @@ func (bytesCodec) Name() string { return "proto" }
 // FuzzRequest: any bytes to any method are answered, by a message or by a refusal
 // that blames the caller or tells of nothing found: never INTERNAL.
 func FuzzRequest(f *testing.F) {
-	face := start(f, postgrestest.Database(f))
-	face.sink.Write(f, statementtest.Opening(alice), statementtest.Purchase(alice, 2))
-	conn, methods := face.conn, statementv1.StatementService_ServiceDesc.Methods
+	service := start(f, postgrestest.Database(f))
+	service.sink.Write(f, statementtest.Opening(alice), statementtest.Purchase(alice, 2))
+	conn, methods := service.conn, statementv1.StatementService_ServiceDesc.Methods
 	for method := range methods {
 		for _, message := range []proto.Message{
 			&statementv1.GetStatementRequest{Name: "accounts/" + alice + "/statement"},

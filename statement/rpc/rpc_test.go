@@ -32,8 +32,8 @@ const (
 	bob   = "9a7d2c44-0d5b-4f0e-8a43-5f4e7b6c2d02"
 )
 
-// face is a running service on a database of its own.
-type face struct {
+// running is a service on a database of its own.
+type running struct {
 	statementv1.StatementServiceClient
 	sink  *statementtest.Sink
 	store *postgres.Store
@@ -41,7 +41,7 @@ type face struct {
 	conn  *grpc.ClientConn
 }
 
-func start(t testing.TB, url string) *face {
+func start(t testing.TB, url string) *running {
 	t.Helper()
 	store, err := postgres.Open(t.Context(), postgres.Config{URL: url, BankCode: statementtest.Bank})
 	require.NoError(t, err)
@@ -64,16 +64,16 @@ func start(t testing.TB, url string) *face {
 		cancel()
 		require.NoError(t, <-ended)
 	})
-	return &face{
+	return &running{
 		StatementServiceClient: statementv1.NewStatementServiceClient(conn),
 		sink:                   statementtest.NewSink(t, url), store: store, http: "http://" + server.HTTPAddress(), conn: conn,
 	}
 }
 
 // get sends one REST request and returns the status and the body.
-func (f *face) get(t *testing.T, path string) (*http.Response, []byte) {
+func (r *running) get(t *testing.T, path string) (*http.Response, []byte) {
 	t.Helper()
-	response, err := http.Get(f.http + path)
+	response, err := http.Get(r.http + path)
 	require.NoError(t, err)
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
@@ -82,11 +82,11 @@ func (f *face) get(t *testing.T, path string) (*http.Response, []byte) {
 }
 
 func TestAStatementIsTheSameOverGRPCAndREST(t *testing.T) {
-	f := start(t, postgrestest.Database(t))
-	f.sink.Write(t, statementtest.Opening(alice), statementtest.Purchase(alice, 2), statementtest.Decline(alice, 3, -200))
-	f.sink.Write(t, statementtest.Purchase(alice, 5))
+	r := start(t, postgrestest.Database(t))
+	r.sink.Write(t, statementtest.Opening(alice), statementtest.Purchase(alice, 2), statementtest.Decline(alice, 3, -200))
+	r.sink.Write(t, statementtest.Purchase(alice, 5))
 
-	got, err := f.GetStatement(t.Context(), &statementv1.GetStatementRequest{Name: "accounts/" + alice + "/statement"})
+	got, err := r.GetStatement(t.Context(), &statementv1.GetStatementRequest{Name: "accounts/" + alice + "/statement"})
 	require.NoError(t, err)
 	want := &statementv1.Statement{
 		Name: "accounts/" + alice + "/statement", Currency: "BRL", CompleteToSequence: 3,
@@ -94,12 +94,12 @@ func TestAStatementIsTheSameOverGRPCAndREST(t *testing.T) {
 		BalanceMinor:   -200, CreditLimitMinor: 100_000, AvailableMinor: 99_800,
 	}
 	require.True(t, proto.Equal(want, got.GetStatement()), got)
-	_, body := f.get(t, "/v1/accounts/"+alice+"/statement")
+	_, body := r.get(t, "/v1/accounts/"+alice+"/statement")
 	var overREST statementv1.GetStatementResponse
 	require.NoError(t, protojson.Unmarshal(body, &overREST))
 	require.True(t, proto.Equal(got, &overREST), string(body))
 
-	lines, err := f.ListLines(t.Context(), &statementv1.ListLinesRequest{Parent: "accounts/" + alice})
+	lines, err := r.ListLines(t.Context(), &statementv1.ListLinesRequest{Parent: "accounts/" + alice})
 	require.NoError(t, err)
 	require.True(t, proto.Equal(want, lines.GetStatement()))
 	require.Empty(t, lines.GetNextPageToken())
@@ -112,24 +112,24 @@ func TestAStatementIsTheSameOverGRPCAndREST(t *testing.T) {
 		CardBrand: "VISA", CardLast4: "1111", TransactionId: "transaction-5", Provisional: true,
 	}, lines.GetLines()[0]), lines.GetLines()[0])
 	require.False(t, lines.GetLines()[1].GetProvisional())
-	_, body = f.get(t, "/v1/accounts/"+alice+"/lines")
+	_, body = r.get(t, "/v1/accounts/"+alice+"/lines")
 	var linesOverREST statementv1.ListLinesResponse
 	require.NoError(t, protojson.Unmarshal(body, &linesOverREST))
 	require.True(t, proto.Equal(lines, &linesOverREST), string(body))
 }
 
 func TestAnAccountWhoseFirstEventIsMissingHasNoStateYet(t *testing.T) {
-	f := start(t, postgrestest.Database(t))
-	f.sink.Write(t, statementtest.Purchase(alice, 2))
-	got, err := f.GetStatement(t.Context(), &statementv1.GetStatementRequest{Name: "accounts/" + alice + "/statement"})
+	r := start(t, postgrestest.Database(t))
+	r.sink.Write(t, statementtest.Purchase(alice, 2))
+	got, err := r.GetStatement(t.Context(), &statementv1.GetStatementRequest{Name: "accounts/" + alice + "/statement"})
 	require.NoError(t, err)
 	require.True(t, proto.Equal(&statementv1.Statement{Name: "accounts/" + alice + "/statement", Currency: "BRL"}, got.GetStatement()), got)
 }
 
 func TestPagesFollowOnOverREST(t *testing.T) {
-	f := start(t, postgrestest.Database(t))
+	r := start(t, postgrestest.Database(t))
 	for sequence := int64(1); sequence <= 8; sequence++ {
-		f.sink.Write(t, statementtest.Purchase(alice, sequence))
+		r.sink.Write(t, statementtest.Purchase(alice, sequence))
 	}
 	within := url.Values{
 		"pageSize":  {"3"},
@@ -138,7 +138,7 @@ func TestPagesFollowOnOverREST(t *testing.T) {
 	}
 	var seen []int64
 	for {
-		response, body := f.get(t, "/v1/accounts/"+alice+"/lines?"+within.Encode())
+		response, body := r.get(t, "/v1/accounts/"+alice+"/lines?"+within.Encode())
 		require.Equal(t, 200, response.StatusCode, string(body))
 		var page statementv1.ListLinesResponse
 		require.NoError(t, protojson.Unmarshal(body, &page))
@@ -154,16 +154,16 @@ func TestPagesFollowOnOverREST(t *testing.T) {
 }
 
 func TestTheServiceSettlesThePageSize(t *testing.T) {
-	f := start(t, postgrestest.Database(t))
+	r := start(t, postgrestest.Database(t))
 	var events []int64
 	for sequence := int64(1); sequence <= 510; sequence++ {
 		events = append(events, sequence)
 	}
 	for _, sequence := range events {
-		f.sink.Write(t, statementtest.Purchase(alice, sequence))
+		r.sink.Write(t, statementtest.Purchase(alice, sequence))
 	}
 	for size, want := range map[int32]int{0: 50, 1: 1, 500: 500, 501: 500, 1 << 30: 500} {
-		page, err := f.ListLines(t.Context(), &statementv1.ListLinesRequest{Parent: "accounts/" + alice, PageSize: size})
+		page, err := r.ListLines(t.Context(), &statementv1.ListLinesRequest{Parent: "accounts/" + alice, PageSize: size})
 		require.NoError(t, err)
 		require.Len(t, page.GetLines(), want, size)
 		require.NotEmpty(t, page.GetNextPageToken())
@@ -171,20 +171,20 @@ func TestTheServiceSettlesThePageSize(t *testing.T) {
 }
 
 func TestBadInputNamesItsFieldAndNothingElse(t *testing.T) {
-	f := start(t, postgrestest.Database(t))
-	f.sink.Write(t, statementtest.Purchase(alice, 1), statementtest.Purchase(alice, 2), statementtest.Purchase(bob, 1))
-	page, err := f.ListLines(t.Context(), &statementv1.ListLinesRequest{Parent: "accounts/" + alice, PageSize: 1})
+	r := start(t, postgrestest.Database(t))
+	r.sink.Write(t, statementtest.Purchase(alice, 1), statementtest.Purchase(alice, 2), statementtest.Purchase(bob, 1))
+	page, err := r.ListLines(t.Context(), &statementv1.ListLinesRequest{Parent: "accounts/" + alice, PageSize: 1})
 	require.NoError(t, err)
 	token := page.GetNextPageToken()
 	require.NotEmpty(t, token)
 	lines := func(change func(*statementv1.ListLinesRequest)) func(context.Context) error {
 		request := &statementv1.ListLinesRequest{Parent: "accounts/" + alice, PageSize: 1}
 		change(request)
-		return func(ctx context.Context) error { _, err := f.ListLines(ctx, request); return err }
+		return func(ctx context.Context) error { _, err := r.ListLines(ctx, request); return err }
 	}
 	named := func(name string) func(context.Context) error {
 		return func(ctx context.Context) error {
-			_, err := f.GetStatement(ctx, &statementv1.GetStatementRequest{Name: name})
+			_, err := r.GetStatement(ctx, &statementv1.GetStatementRequest{Name: name})
 			return err
 		}
 	}
@@ -207,7 +207,7 @@ func TestBadInputNamesItsFieldAndNothingElse(t *testing.T) {
 		"an account that is not there":  {named("accounts/00000000-0000-4000-8000-000000000000/statement"), fault.NotFound, ""},
 		"no parent":                     {lines(func(r *statementv1.ListLinesRequest) { r.Parent = "" }), fault.InvalidArgument, "parent"},
 		"a parent with a path":          {lines(func(r *statementv1.ListLinesRequest) { r.Parent += "/lines" }), fault.InvalidArgument, "parent"},
-		"lines of nobody":               {lines(func(r *statementv1.ListLinesRequest) { r.Parent = "accounts/00000000-0000-4000-8000-000000000000" }), fault.NotFound, ""},
+		"lines of no account":           {lines(func(r *statementv1.ListLinesRequest) { r.Parent = "accounts/00000000-0000-4000-8000-000000000000" }), fault.NotFound, ""},
 		"a negative page size":          {lines(func(r *statementv1.ListLinesRequest) { r.PageSize = -1 }), fault.InvalidArgument, "page_size"},
 		"a token that is none":          {lines(func(r *statementv1.ListLinesRequest) { r.PageToken = "next" }), fault.InvalidArgument, "page_token"},
 		"a token of another account":    {lines(func(r *statementv1.ListLinesRequest) { r.Parent, r.PageToken = "accounts/"+bob, token }), fault.InvalidArgument, "page_token"},
@@ -249,7 +249,7 @@ func TestBadInputNamesItsFieldAndNothingElse(t *testing.T) {
 		"/v1/accounts/" + alice + "/lines?startTime=2026-01-01T00:00:00": {400, ""},
 	} {
 		t.Run(path, func(t *testing.T) {
-			response, body := f.get(t, path)
+			response, body := r.get(t, path)
 			require.Equal(t, want.status, response.StatusCode, string(body))
 			var problem serve.Problem
 			require.NoError(t, json.Unmarshal(body, &problem))
@@ -261,21 +261,21 @@ func TestBadInputNamesItsFieldAndNothingElse(t *testing.T) {
 func TestWithoutItsDatabaseTheServiceSaysWhenToComeAgain(t *testing.T) {
 	server := postgrestest.Own(t, stack.Options{})
 	require.NoError(t, server.CreateDatabase(t.Context(), "statement"))
-	f := start(t, server.URL("statement"))
-	f.sink.Write(t, statementtest.Purchase(alice, 1))
+	r := start(t, server.URL("statement"))
+	r.sink.Write(t, statementtest.Purchase(alice, 1))
 	path := "/v1/accounts/" + alice + "/statement"
-	response, _ := f.get(t, path)
+	response, _ := r.get(t, path)
 	require.Equal(t, 200, response.StatusCode)
 
 	server.Kill()
-	response, body := f.get(t, path)
+	response, body := r.get(t, path)
 	require.Equal(t, 503, response.StatusCode, string(body))
 	require.Equal(t, "1", response.Header.Get("Retry-After"))
-	_, err := f.GetStatement(t.Context(), &statementv1.GetStatementRequest{Name: "accounts/" + alice + "/statement"})
+	_, err := r.GetStatement(t.Context(), &statementv1.GetStatementRequest{Name: "accounts/" + alice + "/statement"})
 	require.Equal(t, fault.Unavailable, fault.CodeOf(err))
 	require.Positive(t, fault.Of(err).RetryAfter)
 	status := func(path string) int {
-		response, _ := f.get(t, path)
+		response, _ := r.get(t, path)
 		return response.StatusCode
 	}
 	require.Eventually(t, func() bool { return status("/readyz") == 503 }, 30*time.Second, 10*time.Millisecond)

@@ -1,6 +1,6 @@
-// Package rpc is the gRPC face of the statement service, and through grpc-gateway
-// its REST face: it reads requests, refuses what is malformed by the name of its
-// field, and writes answers. It decides nothing.
+// Package rpc is the gRPC API of the statement service and, through grpc-gateway, its
+// REST API. It reads requests, refuses a malformed one with the name of its field, and
+// writes answers. It decides nothing.
 package rpc
 
 import (
@@ -25,7 +25,7 @@ const (
 	statementSuffix = "/statement"
 )
 
-// Keys knows the key that signs page tokens; all replicas must know the same.
+// Keys has the key that signs page tokens; all replicas must have the same.
 type Keys interface {
 	// PageTokenKey returns the key, or fault.Unavailable while it cannot be read.
 	PageTokenKey() ([]byte, error)
@@ -125,7 +125,7 @@ func pageQuery(request *statementv1.ListLinesRequest) (statement.PageQuery, erro
 	return query, nil
 }
 
-// parseMoment returns the zero time for one that is not given.
+// parseMoment returns the zero time when none is given.
 func parseMoment(field string, given *timestamppb.Timestamp) (time.Time, error) {
 	if given == nil {
 		return time.Time{}, nil

@@ -162,5 +162,5 @@ func (s *Sink) row(t TB, e *event.Transaction) []any {
 	return row
 }
 
-// Pool returns the sink's connections, for tests that look into the tables.
+// Pool returns the sink's connections, for tests that read the tables.
 func (s *Sink) Pool() *pgxpool.Pool { return s.pool }

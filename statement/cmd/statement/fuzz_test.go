@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// FuzzConfig: arguments and environment, one a line. Every setting is judged, and
+// FuzzConfig: arguments and environment, one a line. Every setting is checked, and
 // none of them makes the program panic; files that are named are not read.
 func FuzzConfig(f *testing.F) {
 	f.Add("--database-url=postgres://x", "STATEMENT_BANK_CODE=01")

@@ -1,7 +1,7 @@
-// Command statement is the read side of one bank: it serves the statements that the
-// bank's events build, over gRPC and REST. It owns the statement's database and its
-// tables, into which the sink statement-postgres writes; it never opens the bank's
-// database. While its database is away it answers UNAVAILABLE and waits.
+// Command statement is the read side of one bank: it serves statements over gRPC and
+// REST. It owns the statement's database and its tables; the sink statement-postgres
+// writes the bank's events into them. It never opens the bank's database. While its own
+// database is away it answers UNAVAILABLE and waits.
 //
 // Any number of replicas may run on one database. They share the key that signs page
 // tokens: the one given by --page-token-key, or else one that the database keeps.
@@ -54,11 +54,11 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	if err := server.Gateway(ctx, statementv1.RegisterStatementServiceHandler); err != nil {
 		return err
 	}
-	watcher := &statement.Watcher{
+	detector := &statement.GapDetector{
 		Store: store, Logger: logger, Now: time.Now,
 		Observe: statement.NewGauges(server.Metrics()).Observe,
 	}
 	server.Prepare(func(ctx context.Context) error { return store.Prepare(ctx, logger) })
-	server.Background(watcher.Run)
+	server.Background(detector.Run)
 	return server.Run(ctx)
 }

@@ -22,7 +22,7 @@ import (
 
 const account = "3f1c1f0e-8f64-4d5e-9a55-0c8f1b2a7d01"
 
-// free returns an address that nobody listens on.
+// free returns an address that no program listens on.
 func free(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

@@ -1,0 +1,120 @@
+package statement
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"codebank.dev/platform/fault"
+)
+
+const (
+	// GapAge is how long a gap may be open before it is an alarm. An event that is merely
+	// late has arrived by then.
+	GapAge = 60 * time.Second
+
+	checkEvery   = 10 * time.Second
+	checkSteps   = 20
+	alarmedGaps  = 20
+	repeatAlarm  = 10 * time.Minute
+	firstWindow  = 10 * time.Second
+	leastWindow  = 100 * time.Millisecond
+	widestWindow = time.Hour
+	// A stretch of time with more than manyEvents is made shorter, one with fewer than
+	// fewEvents longer.
+	manyEvents = 200_000
+	fewEvents  = 20_000
+)
+
+// GapDetector finds sequences that are missing from accounts and do not arrive. It
+// examines each event once, GapAge after it arrived, whether or not its account is read.
+type GapDetector struct {
+	// Store is the database that it checks.
+	Store Store
+	// Logger gets the alarm: the account, what is missing, and the command that
+	// publishes it again.
+	Logger *slog.Logger
+	// Observe gets the result of every check, for metrics. It may be nil.
+	Observe func(Gaps)
+	// Now is the clock that spaces repeated alarms.
+	Now func() time.Time
+
+	window  time.Duration
+	alarmed map[Gap]time.Time
+}
+
+// Run checks every ten seconds until ctx ends. While the database is away it waits.
+func (d *GapDetector) Run(ctx context.Context) {
+	ticker := time.NewTicker(checkEvery)
+	defer ticker.Stop()
+	for {
+		if err := d.Check(ctx, GapAge); err != nil && ctx.Err() == nil && fault.CodeOf(err) != fault.Unavailable {
+			d.Logger.Error("the check for gaps failed", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+	}
+}
+
+// Check examines the events that have arrived since the last check and at least age
+// ago, reports the gaps, and raises the alarm for new ones. One check does a bounded
+// amount of work; the next goes on where it ended. Errors as of Store.FindGaps.
+func (d *GapDetector) Check(ctx context.Context, age time.Duration) error {
+	if d.window == 0 {
+		d.window = firstWindow
+	}
+	for range checkSteps {
+		examined, caughtUp, err := d.Store.FindGaps(ctx, age, d.window)
+		if err != nil {
+			// The stretch may have held too many events for one statement.
+			d.window = max(d.window/2, leastWindow)
+			return err
+		}
+		if examined > manyEvents {
+			d.window = max(d.window/2, leastWindow)
+		}
+		if caughtUp {
+			break
+		}
+		if examined < fewEvents {
+			d.window = min(d.window*2, widestWindow)
+		}
+	}
+	gaps, err := d.Store.Gaps(ctx, alarmedGaps)
+	if err != nil {
+		return err
+	}
+	if d.Observe != nil {
+		d.Observe(gaps)
+	}
+	d.alarm(gaps)
+	return nil
+}
+
+// alarm writes one line for each gap that is new or was last named a while ago.
+func (d *GapDetector) alarm(gaps Gaps) {
+	now := d.Now()
+	alarmed := make(map[Gap]time.Time, len(gaps.List))
+	for _, gap := range gaps.List {
+		key := Gap{Account: gap.Account, Missing: gap.Missing, Next: gap.Next}
+		last, known := d.alarmed[key]
+		if !known || now.Sub(last) >= repeatAlarm {
+			last = now
+			d.Logger.Error("events of an account are missing from the statement",
+				"account", gap.Account, "missing_sequence", gap.Missing, "next_sequence", gap.Next,
+				"age", gap.Age.Round(time.Second).String(), "gaps", gaps.Count,
+				"remedy", fmt.Sprintf("bankctl republish --account %s --from %d", gap.Account, gap.Missing))
+		}
+		alarmed[key] = last
+	}
+	for key := range d.alarmed {
+		if _, open := alarmed[key]; !open && int64(len(gaps.List)) == gaps.Count {
+			d.Logger.Info("a gap has closed or moved", "account", key.Account, "missing_sequence", key.Missing)
+		}
+	}
+	d.alarmed = alarmed
+}
