@@ -11,10 +11,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// readAhead reads the account and, from the index alone, the next events above its
+// selectAhead reads the account and, from the index alone, the next events above its
 // complete_to: how many there are (at most the limit) and up to which sequence they
 // follow on. Events that follow on keep the same distance from their rank.
-const readAhead = `
+const selectAhead = `
 WITH account AS MATERIALIZED (
 	SELECT complete_to, complete_to_time, balance_minor, held_minor, credit_limit_minor, currency
 	FROM statement_accounts WHERE account_id = $1
@@ -53,7 +53,7 @@ func (s *Store) Advance(ctx context.Context, account id.ID, limit int) (statemen
 	if _, err := s.prepared(); err != nil {
 		return statement.State{}, false, err
 	}
-	state, next, err := s.readAhead(ctx, account, limit)
+	state, next, err := s.nextEvents(ctx, account, limit)
 	if err != nil || next.sequence == 0 {
 		return state, false, failure(err)
 	}
@@ -76,12 +76,12 @@ type ahead struct {
 	more     bool
 }
 
-func (s *Store) readAhead(ctx context.Context, account id.ID, limit int) (statement.State, ahead, error) {
+func (s *Store) nextEvents(ctx context.Context, account id.ID, limit int) (statement.State, ahead, error) {
 	var completeTo, balance, held, creditLimit, last, highest *int64
 	var completeToTime *time.Time
 	var currency *string
 	var count int64
-	err := s.pool.QueryRow(ctx, readAhead, account.String(), limit).Scan(&completeTo, &completeToTime, &balance, &held,
+	err := s.pool.QueryRow(ctx, selectAhead, account.String(), limit).Scan(&completeTo, &completeToTime, &balance, &held,
 		&creditLimit, &currency, &count, &last, &highest)
 	if err != nil {
 		return statement.State{}, ahead{}, err
