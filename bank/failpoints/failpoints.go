@@ -1,50 +1,52 @@
-// Package failpoints lists the points at which a test can kill the bank: each lies between
-// two durable steps. Package failpoint says how.
+// Package failpoints lists the points at which a test can kill the bank. Each lies between two
+// durable steps. Package failpoint describes how it works.
 package failpoints
 
 import "codebank.dev/platform/failpoint"
 
-// The points of the bank, in the order in which an event passes them.
+// The failpoints of the bank, in the order in which an event passes them.
 const (
 	// LedgerMigrated: a migration of the ledger is committed, the next is not begun.
 	LedgerMigrated failpoint.Point = "ledger-migrated"
-	// LedgerClaimed: whose ledger it is, is written down; nothing is served.
+	// LedgerClaimed: the bank's code is written into the ledger, nothing is served.
 	LedgerClaimed failpoint.Point = "ledger-claimed"
 	// CardSealed: a card's number is drawn and sealed, nothing is stored.
 	CardSealed failpoint.Point = "card-sealed"
-	// BatchLocked: a batch has locked and read, nothing is decided.
+	// BatchLocked: a batch has locked and read its rows, nothing is decided.
 	BatchLocked failpoint.Point = "batch-locked"
 	// BatchDecided: a batch is decided, its writes and its commit are not sent.
 	BatchDecided failpoint.Point = "batch-decided"
-	// BatchCommitted: a batch is committed, nobody is answered.
+	// BatchCommitted: a batch is committed, no caller has an answer.
 	BatchCommitted failpoint.Point = "batch-committed"
 	// CardIssued: a card is committed, its number is not read back.
 	CardIssued failpoint.Point = "card-issued"
 	// TokenMade: a card token is made, not stored.
 	TokenMade failpoint.Point = "token-made"
-	// TokenStored: a card token is stored, its text is not answered.
+	// TokenStored: a card token is stored, its text is not sent.
 	TokenStored failpoint.Point = "token-stored"
 	// TokensSwept: expired tokens are deleted, perhaps not all.
 	TokensSwept failpoint.Point = "tokens-swept"
-	// LeaseWritten: the relay's lease is taken, renewed or given back; the relay does not know.
+	// LeaseWritten: the relay's lease is taken, renewed or released, and the relay does not know it
+	// yet.
 	LeaseWritten failpoint.Point = "lease-written"
 	// RelayFetched: events are fetched, none of them is sent to the broker.
 	RelayFetched failpoint.Point = "relay-fetched"
-	// RelayPublished: the broker has acknowledged a group, nobody waits for it any more.
+	// RelayPublished: the broker has answered for a whole group, and the publisher has not counted
+	// the answers.
 	RelayPublished failpoint.Point = "relay-published"
 	// RelayAcknowledged: events are acknowledged, their rows are not deleted.
 	RelayAcknowledged failpoint.Point = "relay-acknowledged"
-	// RelayDeleted: their rows are deleted, the relay does not know.
+	// RelayDeleted: their rows are deleted, and the relay does not know it yet.
 	RelayDeleted failpoint.Point = "relay-deleted"
-	// FloorMoved: the lowest id that fetches look at is stored higher than before.
+	// FloorMoved: the stored floor, the lowest id that fetches read, is higher than before.
 	FloorMoved failpoint.Point = "floor-moved"
-	// WatermarkMarked: the time of a mark is noted, nothing is published of it.
+	// WatermarkMarked: the time of a mark is stored, no watermark is published for it.
 	WatermarkMarked failpoint.Point = "watermark-marked"
 	// WatermarkPublished: the broker has a watermark of every partition.
 	WatermarkPublished failpoint.Point = "watermark-published"
 )
 
-// All returns the points of the bank, in the order in which an event passes them.
+// All returns the failpoints of the bank, in the order in which an event passes them.
 func All() []failpoint.Point {
 	return []failpoint.Point{
 		LedgerMigrated, LedgerClaimed, CardSealed, BatchLocked, BatchDecided, BatchCommitted, CardIssued, TokenMade,

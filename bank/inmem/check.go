@@ -12,13 +12,12 @@ import (
 	"codebank.dev/bank"
 )
 
-// legs is how many entries a transaction may have.
-const legs = 2
+// maxLegs is how many entries a transaction may have.
+const maxLegs = 2
 
-// check holds the changes to what the database of package postgres holds them to:
-// keys that exist already are bank.ErrRetry, broken invariants bank.ErrRejected. When
-// both befall a batch the first one counts, in the order in which the database comes
-// upon them. It changes nothing.
+// check applies the constraints of the database of package postgres to the changes. A key that
+// exists is bank.ErrRetry, a broken invariant bank.ErrRejected. When a batch has several faults,
+// the first one counts, in the order in which the database finds them. check changes nothing.
 func (s *Store) check(changes *bank.Changes) error {
 	for i := range changes.Accounts {
 		if err := checkAccount(&changes.Accounts[i]); err != nil {
@@ -59,7 +58,7 @@ func conflict(what string) error { return fmt.Errorf("%w: %s exists", bank.ErrRe
 
 func rejected(rule string) error { return fmt.Errorf("%w: %s", bank.ErrRejected, rule) }
 
-// rule is a condition with the sentence it stands for.
+// rule is a condition with the sentence that it stands for.
 type rule struct {
 	holds bool
 	text  string
@@ -67,8 +66,8 @@ type rule struct {
 
 func must(holds bool, text string) rule { return rule{holds, text} }
 
-// first refuses the data by the first rule that does not hold.
-func first(rules ...rule) error {
+// firstBroken refuses the data by the first rule that does not hold.
+func firstBroken(rules ...rule) error {
 	for _, r := range rules {
 		if !r.holds {
 			return rejected(r.text)
@@ -78,8 +77,8 @@ func first(rules ...rule) error {
 }
 
 func checkAccount(a *bank.Account) error {
-	return first(
-		must(a.Held >= 0, "what is held is not negative"),
+	return firstBroken(
+		must(a.Held >= 0, "the held amount is not negative"),
 		must(a.Sequence >= 1, "an account begins with its opening"),
 		must(a.Kind >= 1, "an account has a kind"),
 		must(a.Currency.String() != "", "an account has a currency"),
@@ -111,11 +110,11 @@ func (s *Store) checkNewCards(issued []bank.NewCard, opened map[bank.ID]bool) er
 }
 
 func checkCard(c *bank.Card) error {
-	return first(
+	return firstBroken(
 		must(c.Rules.Limit >= 0 && c.Rules.Minimum >= 0 && c.Rules.PerMinute >= 0, "a card's rules are not negative"),
 		must(c.Expiry.Month >= 1 && c.Expiry.Month <= 12, "an expiry has a month"),
 		must(int(int32(c.Expiry.Year)) == c.Expiry.Year, "a year fits 32 bits"),
-		must(len(c.WrongAt) <= bank.WrongAttemptsToLock, "a card remembers a few wrong attempts"),
+		must(len(c.WrongAt) <= bank.WrongAttemptsToLock, "a card keeps a limited number of wrong attempts"),
 		must(storable(c.BIN, c.Last4, c.HolderName), "text is UTF-8 without U+0000"),
 		must(storableTime(c.IssuedAt) && storableTime(c.LockedUntil) && storableTime(c.Frequency.At), "a time is within the calendar"),
 	)
@@ -130,12 +129,12 @@ func (s *Store) checkEntries(entries []*bank.Entry) error {
 	entries = slices.SortedFunc(slices.Values(entries), func(x, y *bank.Entry) int {
 		return cmp.Or(bytes.Compare(x.TransactionID[:], y.TransactionID[:]), cmp.Compare(x.Leg, y.Leg))
 	})
-	keys, places := make(map[leg]bool), make(map[place]bool)
+	keys, places := make(map[leg]bool), make(map[position]bool)
 	for _, e := range entries {
 		if err := checkEntry(e); err != nil {
 			return err
 		}
-		key, at := leg{e.TransactionID, e.Leg}, place{e.AccountID, e.Sequence}
+		key, at := leg{e.TransactionID, e.Leg}, position{e.AccountID, e.Sequence}
 		if _, exists := s.entries[key]; exists || keys[key] {
 			return conflict("transaction")
 		}
@@ -143,7 +142,7 @@ func (s *Store) checkEntries(entries []*bank.Entry) error {
 		if e.IsRefusal() {
 			continue
 		}
-		if _, exists := s.places[at]; exists || places[at] {
+		if _, exists := s.positions[at]; exists || places[at] {
 			return conflict("sequence")
 		}
 		places[at] = true
@@ -151,10 +150,10 @@ func (s *Store) checkEntries(entries []*bank.Entry) error {
 	return nil
 }
 
-// checkTexts is apart from checkEntry because values that cannot be sent are refused
-// before the first row is written.
+// checkTexts is apart from checkEntry, because a value that cannot be sent is refused before the
+// first row is written.
 func checkTexts(e *bank.Entry) error {
-	return first(
+	return firstBroken(
 		must(storable(e.Request.Caller, e.Request.ID, e.Request.TraceID, e.Merchant.ID, e.Merchant.Name, e.Merchant.CategoryCode,
 			e.Merchant.City, e.Merchant.Country, e.Description, e.CounterpartyName, e.EndToEndID, e.ProducerVersion,
 			e.Currency.String(), e.Card.BIN, e.Card.Last4), "text is UTF-8 without U+0000"),
@@ -164,8 +163,8 @@ func checkTexts(e *bank.Entry) error {
 
 func checkEntry(e *bank.Entry) error {
 	moves := !e.DebitAccount.IsZero() || !e.CreditAccount.IsZero()
-	return first(
-		must(e.Leg < legs, "a transaction has at most two legs"),
+	return firstBroken(
+		must(e.Leg < maxLegs, "a transaction has at most two legs"),
 		must(e.Kind >= 1 && e.Direction >= bank.Debit && e.Direction <= bank.NoDirection, "an entry has kind and direction"),
 		must(e.Status >= bank.Approved && e.Status <= bank.Voided, "an entry has a status"),
 		must(e.Amount >= 0 && e.HeldAfter >= 0, "amounts are not negative"),
@@ -173,10 +172,10 @@ func checkEntry(e *bank.Entry) error {
 		must(!moves || !e.DebitAccount.IsZero() && !e.CreditAccount.IsZero() && e.DebitAccount != e.CreditAccount, "a movement has two ends"),
 		must((e.Status == bank.Declined) == (e.Decline > 0), "a decline has a reason"),
 		must(!e.IsRefusal() || e.Status == bank.Declined || e.Status == bank.Voided, "a refusal is declined or voided"),
-		must(e.Status != bank.Voided || e.IsRefusal(), "what was voided before it was decided has no account"),
-		must(e.Status == bank.Approved || !moves, "only what is approved moves money"),
-		must(e.Status != bank.Applied || e.Amount == 0, "what is no decision has no amount"),
-		must(withinLimit(e), "a new debit or hold is within what is available"),
+		must(e.Status != bank.Voided || e.IsRefusal(), "a voided request id has no account"),
+		must(e.Status == bank.Approved || !moves, "only an approved entry moves money"),
+		must(e.Status != bank.Applied || e.Amount == 0, "an applied entry has no amount"),
+		must(withinLimit(e), "a new debit or hold is within the available amount"),
 	)
 }
 
@@ -200,6 +199,5 @@ func storable(texts ...string) bool {
 	return true
 }
 
-// storableTime reports whether a time lies within what Postgres knows; the year 1
-// is where the zero time stands.
+// storableTime reports whether Postgres can store a time. The zero time is in the year 1.
 func storableTime(at time.Time) bool { return at.Year() >= 1 && at.Year() < 294_000 }

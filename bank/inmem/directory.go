@@ -22,14 +22,14 @@ func (s *Store) CardByID(ctx context.Context, card bank.ID) (bank.CardFacts, err
 }
 
 func (s *Store) facts(ctx context.Context, id bank.ID) (bank.CardFacts, error) {
-	card, err := found(ctx, s.cards, id)
+	card, err := lookUp(ctx, s.cards, id)
 	return bank.CardFacts{Card: card.CardSnapshot, AccountID: card.AccountID, HolderName: card.HolderName, Expiry: card.Expiry}, err
 }
 
-// found looks a key up in a table of the store, whose mutex is held.
-func found[K comparable, V any](ctx context.Context, table map[K]V, key K) (V, error) {
+// lookUp finds a key in a table of the store. The caller holds the mutex.
+func lookUp[K comparable, V any](ctx context.Context, table map[K]V, key K) (V, error) {
 	value, ok := table[key]
-	if err := ended(ctx); err != nil {
+	if err := contextFault(ctx); err != nil {
 		return *new(V), err
 	}
 	if !ok {
@@ -42,14 +42,14 @@ func found[K comparable, V any](ctx context.Context, table map[K]V, key K) (V, e
 func (s *Store) Token(ctx context.Context, hash [32]byte) (bank.CardToken, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	return found(ctx, s.tokens, hash)
+	return lookUp(ctx, s.tokens, hash)
 }
 
 // Parties implements bank.Directory.
 func (s *Store) Parties(ctx context.Context, transaction bank.ID) (bank.Parties, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	entry, err := found(ctx, s.entries, leg{transaction: transaction})
+	entry, err := lookUp(ctx, s.entries, leg{transaction: transaction})
 	if err != nil {
 		return bank.Parties{}, err
 	}
@@ -60,14 +60,14 @@ func (s *Store) Parties(ctx context.Context, transaction bank.ID) (bank.Parties,
 func (s *Store) Account(ctx context.Context, account bank.ID) (bank.Account, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	return found(ctx, s.accounts, account)
+	return lookUp(ctx, s.accounts, account)
 }
 
 // Card implements bank.Reader.
 func (s *Store) Card(ctx context.Context, id bank.ID) (bank.Card, bank.Account, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	card, err := found(ctx, s.cards, id)
+	card, err := lookUp(ctx, s.cards, id)
 	if err != nil {
 		return bank.Card{}, bank.Account{}, err
 	}
@@ -78,7 +78,7 @@ func (s *Store) Card(ctx context.Context, id bank.ID) (bank.Card, bank.Account, 
 func (s *Store) Transaction(ctx context.Context, transaction bank.ID) (bank.Entry, int64, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	entry, err := found(ctx, s.entries, leg{transaction: transaction})
+	entry, err := lookUp(ctx, s.entries, leg{transaction: transaction})
 	if err != nil {
 		return bank.Entry{}, 0, err
 	}
@@ -89,14 +89,14 @@ func (s *Store) Transaction(ctx context.Context, transaction bank.ID) (bank.Entr
 func (s *Store) SealedNumber(ctx context.Context, card bank.ID) (bank.Sealed, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	return found(ctx, s.sealed, card)
+	return lookUp(ctx, s.sealed, card)
 }
 
 // InsertToken implements bank.TokenStore.
 func (s *Store) InsertToken(ctx context.Context, token bank.CardToken) error {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	if err := ended(ctx); err != nil {
+	if err := contextFault(ctx); err != nil {
 		return err
 	}
 	if _, exists := s.tokens[token.Hash]; exists {
@@ -111,11 +111,11 @@ func (s *Store) InsertToken(ctx context.Context, token bank.CardToken) error {
 	return nil
 }
 
-// DeleteExpiredTokens removes up to limit tokens whose time is over and returns how many.
+// DeleteExpiredTokens deletes up to limit expired tokens and returns how many.
 func (s *Store) DeleteExpiredTokens(ctx context.Context, limit int) (deleted int64, err error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	if err := ended(ctx); err != nil {
+	if err := contextFault(ctx); err != nil {
 		return 0, err
 	}
 	now := s.now()

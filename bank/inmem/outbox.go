@@ -8,10 +8,10 @@ import (
 	"codebank.dev/bank"
 )
 
-// outbox holds the events that wait, lowest id first, and the lease on them.
+// outbox holds the waiting events, lowest id first, and the lease on them.
 type outbox struct {
 	lastID  int64
-	waiting []waiting
+	waiting []waitingRow
 
 	holder  string
 	epoch   int64
@@ -19,7 +19,7 @@ type outbox struct {
 	marked  time.Time
 }
 
-type waiting struct {
+type waitingRow struct {
 	row   bank.OutboxRow
 	since time.Time
 }
@@ -29,7 +29,7 @@ func (o *outbox) add(events []bank.Event, now time.Time) {
 		// The bodies of a batch share one buffer.
 		event.Body = slices.Clone(event.Body)
 		o.lastID++
-		o.waiting = append(o.waiting, waiting{bank.OutboxRow{ID: o.lastID, Event: event}, now})
+		o.waiting = append(o.waiting, waitingRow{bank.OutboxRow{ID: o.lastID, Event: event}, now})
 	}
 }
 
@@ -37,7 +37,7 @@ func (o *outbox) add(events []bank.Event, now time.Time) {
 func (s *Store) Acquire(ctx context.Context, holder string, ttl time.Duration) (int64, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	if err := ended(ctx); err != nil {
+	if err := contextFault(ctx); err != nil {
 		return 0, err
 	}
 	o, now := &s.outbox, s.now()
@@ -56,7 +56,7 @@ func (s *Store) Acquire(ctx context.Context, holder string, ttl time.Duration) (
 func (s *Store) Fetch(ctx context.Context, limit int, skip []int64) ([]bank.OutboxRow, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	if err := ended(ctx); err != nil {
+	if err := contextFault(ctx); err != nil {
 		return nil, err
 	}
 	skipped := make(map[int64]bool, len(skip))
@@ -81,7 +81,7 @@ func (s *Store) Fetch(ctx context.Context, limit int, skip []int64) ([]bank.Outb
 func (s *Store) Delete(ctx context.Context, epoch int64, ids []int64) error {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	if err := ended(ctx); err != nil {
+	if err := contextFault(ctx); err != nil {
 		return err
 	}
 	if epoch != s.outbox.epoch {
@@ -91,7 +91,7 @@ func (s *Store) Delete(ctx context.Context, epoch int64, ids []int64) error {
 	for _, id := range ids {
 		gone[id] = true
 	}
-	s.outbox.waiting = slices.DeleteFunc(s.outbox.waiting, func(w waiting) bool { return gone[w.row.ID] })
+	s.outbox.waiting = slices.DeleteFunc(s.outbox.waiting, func(w waitingRow) bool { return gone[w.row.ID] })
 	return nil
 }
 
@@ -99,7 +99,7 @@ func (s *Store) Delete(ctx context.Context, epoch int64, ids []int64) error {
 func (s *Store) Backlog(ctx context.Context) (rows int64, oldest time.Time, err error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	if err := ended(ctx); err != nil {
+	if err := contextFault(ctx); err != nil {
 		return 0, time.Time{}, err
 	}
 	if len(s.outbox.waiting) == 0 {
@@ -108,12 +108,12 @@ func (s *Store) Backlog(ctx context.Context) (rows int64, oldest time.Time, err 
 	return int64(len(s.outbox.waiting)), s.outbox.waiting[0].since, nil
 }
 
-// Mark implements bank.Marker. What is decided is written under the same lock, so the
-// present time is the mark's.
+// Mark implements bank.Marker. Decisions are written under the same mutex, so the mark has the
+// present time.
 func (s *Store) Mark(ctx context.Context, epoch int64) (bank.Mark, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	if err := ended(ctx); err != nil {
+	if err := contextFault(ctx); err != nil {
 		return bank.Mark{}, err
 	}
 	o, now := &s.outbox, s.now()
@@ -128,7 +128,7 @@ func (s *Store) Mark(ctx context.Context, epoch int64) (bank.Mark, error) {
 func (s *Store) Drained(ctx context.Context, mark bank.Mark) (bool, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	if err := ended(ctx); err != nil {
+	if err := contextFault(ctx); err != nil {
 		return false, err
 	}
 	// The lowest id comes first.

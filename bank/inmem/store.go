@@ -1,7 +1,7 @@
-// Package inmem keeps the bank's ledger in memory: the same ports with the same
-// answers as package postgres, for tests that need speed and no database. Nothing
-// survives the process. One mutex stands for all locks, so a decision that calls
-// the Store it is decided in waits for ever.
+// Package inmem keeps the bank's ledger in memory. It implements the same ports with the same
+// results as package postgres, for tests that need speed and no database. Nothing outlives the
+// process. One mutex stands for all locks: a decision that calls the Store that it is decided in
+// blocks for ever.
 package inmem
 
 import (
@@ -30,8 +30,8 @@ type leg struct {
 	number      uint8
 }
 
-// place is where an entry stands in its account.
-type place struct {
+// position is the place of an entry in its account.
+type position struct {
 	account  bank.ID
 	sequence int64
 }
@@ -47,7 +47,7 @@ type Store struct {
 	lookups   map[[32]byte]bank.ID
 	tokens    map[[32]byte]bank.CardToken
 	entries   map[leg]*bank.Entry
-	places    map[place]leg
+	positions map[position]leg
 	givenBack map[bank.ID]int64
 	outbox    outbox
 }
@@ -62,13 +62,13 @@ func New(now func() time.Time) *Store {
 		lookups:   make(map[[32]byte]bank.ID),
 		tokens:    make(map[[32]byte]bank.CardToken),
 		entries:   make(map[leg]*bank.Entry),
-		places:    make(map[place]leg),
+		positions: make(map[position]leg),
 		givenBack: make(map[bank.ID]int64),
 	}
 }
 
-// ended returns the fault of a call whose context is over.
-func ended(ctx context.Context) error {
+// contextFault returns the fault of a call whose context has ended.
+func contextFault(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return fault.New(fault.Unavailable, "LEDGER_UNAVAILABLE", "The call ended before its answer; the outcome is unknown.").Wrap(err)
 	}
@@ -79,7 +79,7 @@ func ended(ctx context.Context) error {
 func (s *Store) Execute(ctx context.Context, keys bank.Keys, decide func(*bank.Book) error) error {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	if err := ended(ctx); err != nil {
+	if err := contextFault(ctx); err != nil {
 		return err
 	}
 	book := bank.NewBook(s.read(&keys))
@@ -112,7 +112,7 @@ func (s *Store) read(keys *bank.Keys) bank.ReadSet {
 		}
 	}
 	for _, id := range keys.Transactions {
-		for number := range legs {
+		for number := range maxLegs {
 			if entry, ok := s.entries[leg{id, uint8(number)}]; ok {
 				reads.Entries = append(reads.Entries, *entry)
 			}
@@ -126,7 +126,7 @@ func (s *Store) read(keys *bank.Keys) bank.ReadSet {
 	return reads
 }
 
-// apply writes what check has let through.
+// apply writes changes that check has accepted.
 func (s *Store) apply(changes *bank.Changes) {
 	for _, account := range slices.Concat(changes.NewAccounts, changes.Accounts) {
 		account.LastAt = stored(account.LastAt)
@@ -152,7 +152,7 @@ func (s *Store) apply(changes *bank.Changes) {
 func (s *Store) insert(entry bank.Entry) {
 	entry.OccurredAt = stored(entry.OccurredAt)
 	if !entry.Card.ID.IsZero() {
-		// The face of a card is the card's: an entry keeps the id only.
+		// An entry stores only the id of its card; the other fields come from the card itself.
 		entry.Card = bank.CardSnapshot{ID: entry.Card.ID}
 		if card, ok := s.cards[entry.Card.ID]; ok {
 			entry.Card = card.CardSnapshot
@@ -161,14 +161,14 @@ func (s *Store) insert(entry bank.Entry) {
 	key := leg{entry.TransactionID, entry.Leg}
 	s.entries[key] = &entry
 	if !entry.IsRefusal() {
-		s.places[place{entry.AccountID, entry.Sequence}] = key
+		s.positions[position{entry.AccountID, entry.Sequence}] = key
 	}
 	if !entry.OriginalID.IsZero() && entry.Status == bank.Approved && entry.Leg == 0 {
 		s.givenBack[entry.OriginalID] += entry.Amount
 	}
 }
 
-// stored returns a time as a store keeps it: microseconds, UTC.
+// stored returns a time as the database stores it: in microseconds, UTC.
 func stored(at time.Time) time.Time {
 	if at.IsZero() {
 		return time.Time{}
@@ -176,7 +176,7 @@ func stored(at time.Time) time.Time {
 	return time.UnixMicro(at.UnixMicro()).UTC()
 }
 
-// copyOfCard returns a card that shares nothing with the one given.
+// copyOfCard returns a deep copy of a card.
 func copyOfCard(card bank.Card) bank.Card {
 	var wrong []time.Time
 	for _, at := range card.WrongAt {

@@ -13,7 +13,7 @@ import (
 // Cards serves bank.v1.CardService.
 type Cards struct {
 	bankv1.UnimplementedCardServiceServer
-	// Service is the use case behind it; required.
+	// Service is the use case; required.
 	Service *card.Service
 }
 
@@ -23,7 +23,7 @@ var _ bankv1.CardServiceServer = (*Cards)(nil)
 func (c *Cards) IssueCard(ctx context.Context, in *bankv1.IssueCardRequest) (*bankv1.IssueCardResponse, error) {
 	brand, ok := brands[in.GetBrand()]
 	if !ok {
-		return nil, fault.Invalid("brand", "This is no card brand.")
+		return nil, fault.Invalid("brand", "This is not a card brand.")
 	}
 	at, err := requestTime(in.GetRequestTime())
 	if err != nil {

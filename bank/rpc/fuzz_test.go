@@ -18,7 +18,7 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// bytesCodec sends bytes as they are, as any program can, and keeps what comes back.
+// bytesCodec sends bytes as they are, as any program can, and keeps the bytes of the answer.
 type bytesCodec struct{}
 
 func (bytesCodec) Marshal(v any) (mem.BufferSlice, error) {
@@ -34,7 +34,7 @@ func (bytesCodec) Name() string { return "proto" }
 
 var _ encoding.CodecV2 = bytesCodec{}
 
-// methods are those of the bank that take one message.
+// methods are the methods of the bank that take one message.
 var methods = unary(bankv1.CardService_ServiceDesc, bankv1.PurchaseService_ServiceDesc)
 
 func unary(services ...grpc.ServiceDesc) []string {
@@ -47,8 +47,8 @@ func unary(services ...grpc.ServiceDesc) []string {
 	return names
 }
 
-// FuzzRequest: any bytes to any method are answered, by a message or by a refusal
-// that blames the caller or tells of nothing found: never INTERNAL.
+// FuzzRequest sends any bytes to any method. The answer is a message, an error that blames the
+// caller, or an error for something that does not exist: never INTERNAL.
 func FuzzRequest(f *testing.F) {
 	clients := newClients(f)
 	seed := func(method byte, message proto.Message) {
@@ -76,11 +76,11 @@ func FuzzRequest(f *testing.F) {
 		defer cancel()
 		var answer []byte
 		err := clients.conn.Invoke(ctx, methods[int(method)%len(methods)], body, &answer, grpc.ForceCodecV2(bytesCodec{}))
-		requireBlameless(t, err)
+		requireNotOurFault(t, err)
 	})
 }
 
-// FuzzStream: so is any message on the stream of purchases.
+// FuzzStream does the same with messages on the stream of purchases.
 func FuzzStream(f *testing.F) {
 	clients := newClients(f)
 	body, err := proto.Marshal(&bankv1.AuthorizePurchasesRequest{Purchases: []*bankv1.AuthorizePurchaseRequest{{RequestId: "r1"}, {RequestId: "r1"}}})
@@ -100,12 +100,12 @@ func FuzzStream(f *testing.F) {
 			err = stream.RecvMsg(&answer)
 		}
 		if err != io.EOF {
-			requireBlameless(t, err)
+			requireNotOurFault(t, err)
 		}
 	})
 }
 
-// FuzzREST: any bytes as the body of any path that takes one.
+// FuzzREST sends any bytes as the body to any path that takes one.
 func FuzzREST(f *testing.F) {
 	clients := newClients(f)
 	paths := []string{"/v1/purchases:authorize", "/v1/purchases:void", "/v1/cards:issue", "/v1/cardTokens",
@@ -127,7 +127,7 @@ func FuzzREST(f *testing.F) {
 	})
 }
 
-func requireBlameless(t *testing.T, err error) {
+func requireNotOurFault(t *testing.T, err error) {
 	t.Helper()
 	switch code := status.Code(err); code {
 	case codes.OK, codes.InvalidArgument, codes.NotFound, codes.Aborted, codes.FailedPrecondition, codes.ResourceExhausted:

@@ -13,7 +13,7 @@ import (
 // Purchases serves bank.v1.PurchaseService.
 type Purchases struct {
 	bankv1.UnimplementedPurchaseServiceServer
-	// Service is the use case behind it; required.
+	// Service is the use case; required.
 	Service *purchase.Service
 }
 
@@ -44,7 +44,7 @@ func (p *Purchases) authorize(ctx context.Context, in *bankv1.AuthorizePurchaseR
 func purchaseRequest(in *bankv1.AuthorizePurchaseRequest) (purchase.Request, error) {
 	channel, ok := channels[in.GetChannel()]
 	if !ok {
-		return purchase.Request{}, fault.Invalid("channel", "This is no channel.")
+		return purchase.Request{}, fault.Invalid("channel", "This is not a channel.")
 	}
 	at, err := requestTime(in.GetRequestTime())
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package rpc speaks bank.v1 for the bank: it turns messages into requests of the
-// use cases and their outcomes into messages. It decides nothing.
+// Package rpc serves bank.v1 over gRPC. It turns messages into requests of the use cases and their
+// outcomes into messages. It decides nothing.
 package rpc
 
 import (
@@ -13,7 +13,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-// The names of resources: a prefix and a UUID.
+// The names of resources are a prefix and a UUID.
 const (
 	cardPrefix     = "cards/"
 	accountPrefix  = "accounts/"
@@ -35,8 +35,8 @@ func timestamp(t time.Time) *timestamppb.Timestamp {
 	return timestamppb.New(t)
 }
 
-// brands, channels and reasons pair the enums of the contract with those of the
-// business; a test holds them to completeness.
+// brands, channels and reasons map the enums of the contract to those of the domain. A test ensures
+// that they are complete.
 var (
 	brands = map[bankv1.CardBrand]pan.Brand{
 		bankv1.CardBrand_CARD_BRAND_UNSPECIFIED: pan.BrandUnknown,
@@ -89,19 +89,19 @@ func inverse[A, B comparable](table map[A]B) map[B]A {
 	return turned
 }
 
-// requestTime returns when a request of a history was made; the zero time when it does not say.
+// requestTime returns the time that a request names, or the zero time when it names none.
 func requestTime(named *timestamppb.Timestamp) (time.Time, error) {
 	if named == nil {
 		return time.Time{}, nil
 	}
-	// The first moment of the year 1 is what the business takes for "not said".
+	// The domain takes the first moment of the year 1 for "no time named".
 	if !named.IsValid() || named.AsTime().IsZero() {
 		return time.Time{}, fault.Invalid("request_time", "This is no time at which a request can have been made.")
 	}
 	return named.AsTime(), nil
 }
 
-// rawCardData returns what the caller wrote, unchecked; nil stays nil.
+// rawCardData returns the data as the caller wrote it, unchecked; nil stays nil.
 func rawCardData(data *bankv1.CardData) *field.RawCardData {
 	if data == nil {
 		return nil

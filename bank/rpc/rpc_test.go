@@ -71,9 +71,9 @@ func newClients(t testing.TB) clients {
 	return clients{bankv1.NewCardServiceClient(connection), bankv1.NewPurchaseServiceClient(connection), connection, "http://" + server.HTTPAddress()}
 }
 
-func (f clients) issue(t *testing.T) *bankv1.IssueCardResponse {
+func (c clients) issue(t *testing.T) *bankv1.IssueCardResponse {
 	t.Helper()
-	issued, err := f.cards.IssueCard(t.Context(), &bankv1.IssueCardRequest{
+	issued, err := c.cards.IssueCard(t.Context(), &bankv1.IssueCardRequest{
 		RequestId: banktest.NewID().String(), HolderName: "Ada Lovelace", Currency: "BRL", CreditLimitMinor: 1000,
 		Brand: bankv1.CardBrand_CARD_BRAND_MASTERCARD, PurchaseLimitMinor: 900, PurchaseMinimumMinor: 5, PurchasesPerMinute: 600,
 	})
@@ -89,63 +89,63 @@ func ask(issued *bankv1.IssueCardResponse, amount int64) *bankv1.AuthorizePurcha
 	}
 }
 
-func TestAPurchaseLivesThroughEveryCall(t *testing.T) {
-	f := newClients(t)
-	issued := f.issue(t)
+func TestAPurchaseByEveryCallOfItsLife(t *testing.T) {
+	c := newClients(t)
+	issued := c.issue(t)
 	require.Equal(t, bankv1.CardState_CARD_STATE_ACTIVE, issued.GetCard().GetState())
 	require.Equal(t, int64(1000), issued.GetCard().GetCreditLimitMinor())
 	require.Len(t, issued.GetCardData().GetNumber(), 16)
 
-	bought, err := f.purchases.AuthorizePurchase(t.Context(), ask(issued, 400))
+	bought, err := c.purchases.AuthorizePurchase(t.Context(), ask(issued, 400))
 	require.NoError(t, err)
 	require.Equal(t, bankv1.PurchaseStatus_PURCHASE_STATUS_APPROVED, bought.GetPurchase().GetStatus())
 	require.Equal(t, issued.GetCard().GetName(), bought.GetPurchase().GetCard())
 	require.Equal(t, "Recife", bought.GetPurchase().GetMerchant().GetCity())
 
 	name := bought.GetPurchase().GetName()
-	reversed, err := f.purchases.ReversePurchase(t.Context(), &bankv1.ReversePurchaseRequest{RequestId: "r", Name: name})
+	reversed, err := c.purchases.ReversePurchase(t.Context(), &bankv1.ReversePurchaseRequest{RequestId: "r", Name: name})
 	require.NoError(t, err)
 	require.Equal(t, name, reversed.GetReversal().GetPurchase())
-	read, err := f.purchases.GetPurchase(t.Context(), &bankv1.GetPurchaseRequest{Name: name})
+	read, err := c.purchases.GetPurchase(t.Context(), &bankv1.GetPurchaseRequest{Name: name})
 	require.NoError(t, err)
 	require.Equal(t, int64(400), read.GetPurchase().GetReversedMinor())
 
-	account, err := f.cards.GetAccount(t.Context(), &bankv1.GetAccountRequest{Name: issued.GetCard().GetAccount()})
+	account, err := c.cards.GetAccount(t.Context(), &bankv1.GetAccountRequest{Name: issued.GetCard().GetAccount()})
 	require.NoError(t, err)
 	require.Equal(t, int64(1000), account.GetAccount().GetAvailableMinor())
 	require.Equal(t, int64(3), account.GetAccount().GetSequence())
-	changed, err := f.cards.ChangeLimit(t.Context(), &bankv1.ChangeLimitRequest{RequestId: "l", Name: issued.GetCard().GetName(), CreditLimitMinor: 10})
+	changed, err := c.cards.ChangeLimit(t.Context(), &bankv1.ChangeLimitRequest{RequestId: "l", Name: issued.GetCard().GetName(), CreditLimitMinor: 10})
 	require.NoError(t, err)
 	require.Equal(t, int64(10), changed.GetCard().GetCreditLimitMinor())
-	declined, err := f.purchases.AuthorizePurchase(t.Context(), ask(issued, 11))
+	declined, err := c.purchases.AuthorizePurchase(t.Context(), ask(issued, 11))
 	require.NoError(t, err)
 	require.Equal(t, "51", declined.GetPurchase().GetDecline().GetCode())
 	require.Equal(t, bankv1.DeclineReason_DECLINE_REASON_INSUFFICIENT_FUNDS, declined.GetPurchase().GetDecline().GetReason())
 	require.NotEmpty(t, declined.GetPurchase().GetDecline().GetMessage())
 
-	_, err = f.cards.BlockCard(t.Context(), &bankv1.BlockCardRequest{Name: issued.GetCard().GetName()})
+	_, err = c.cards.BlockCard(t.Context(), &bankv1.BlockCardRequest{Name: issued.GetCard().GetName()})
 	require.NoError(t, err)
-	got, err := f.cards.GetCard(t.Context(), &bankv1.GetCardRequest{Name: issued.GetCard().GetName()})
+	got, err := c.cards.GetCard(t.Context(), &bankv1.GetCardRequest{Name: issued.GetCard().GetName()})
 	require.NoError(t, err)
 	require.Equal(t, bankv1.CardState_CARD_STATE_BLOCKED, got.GetCard().GetState())
-	_, err = f.cards.UnblockCard(t.Context(), &bankv1.UnblockCardRequest{Name: issued.GetCard().GetName()})
+	_, err = c.cards.UnblockCard(t.Context(), &bankv1.UnblockCardRequest{Name: issued.GetCard().GetName()})
 	require.NoError(t, err)
 
-	voided, err := f.purchases.VoidPurchase(t.Context(), &bankv1.VoidPurchaseRequest{RequestId: "never-seen"})
+	voided, err := c.purchases.VoidPurchase(t.Context(), &bankv1.VoidPurchaseRequest{RequestId: "never-seen"})
 	require.NoError(t, err)
 	require.Equal(t, bankv1.PurchaseStatus_PURCHASE_STATUS_VOIDED, voided.GetPurchase().GetStatus())
 }
 
 func TestATokenBuysOnce(t *testing.T) {
-	f := newClients(t)
-	issued := f.issue(t)
-	token, err := f.cards.CreateCardToken(t.Context(), &bankv1.CreateCardTokenRequest{CardData: issued.GetCardData()})
+	c := newClients(t)
+	issued := c.issue(t)
+	token, err := c.cards.CreateCardToken(t.Context(), &bankv1.CreateCardTokenRequest{CardData: issued.GetCardData()})
 	require.NoError(t, err)
 	require.Equal(t, issued.GetCard().GetLast4(), token.GetLast4())
 	by := func(id string) error {
 		request := ask(issued, 10)
 		request.RequestId, request.CardSource = id, &bankv1.AuthorizePurchaseRequest_CardToken{CardToken: token.GetCardToken()}
-		_, err := f.purchases.AuthorizePurchase(t.Context(), request)
+		_, err := c.purchases.AuthorizePurchase(t.Context(), request)
 		return err
 	}
 	require.NoError(t, by("one"))
@@ -163,23 +163,23 @@ func fieldOf(err error) string {
 }
 
 func TestCallersDoNotShareRequestIDs(t *testing.T) {
-	f := newClients(t)
-	issued := f.issue(t)
+	c := newClients(t)
+	issued := c.issue(t)
 	request := ask(issued, 10)
-	mine, err := f.purchases.AuthorizePurchase(t.Context(), request)
+	mine, err := c.purchases.AuthorizePurchase(t.Context(), request)
 	require.NoError(t, err)
 	other := metadata.AppendToOutgoingContext(t.Context(), "x-codebank-caller", "other")
-	theirs, err := f.purchases.AuthorizePurchase(other, request)
+	theirs, err := c.purchases.AuthorizePurchase(other, request)
 	require.NoError(t, err)
 	require.NotEqual(t, mine.GetPurchase().GetName(), theirs.GetPurchase().GetName())
-	_, err = f.purchases.GetPurchase(other, &bankv1.GetPurchaseRequest{Name: mine.GetPurchase().GetName()})
+	_, err = c.purchases.GetPurchase(other, &bankv1.GetPurchaseRequest{Name: mine.GetPurchase().GetName()})
 	require.Equal(t, codes.NotFound, status.Code(err))
 }
 
 func TestAStreamAnswersEveryPurchaseByItsID(t *testing.T) {
-	f := newClients(t)
-	issued := f.issue(t)
-	stream, err := f.purchases.AuthorizePurchases(t.Context())
+	c := newClients(t)
+	issued := c.issue(t)
+	stream, err := c.purchases.AuthorizePurchases(t.Context())
 	require.NoError(t, err)
 	const messages, each = 20, 40
 	for message := range messages {
@@ -217,8 +217,8 @@ func TestAStreamAnswersEveryPurchaseByItsID(t *testing.T) {
 }
 
 func TestAnOversizedMessageEndsTheStream(t *testing.T) {
-	f := newClients(t)
-	stream, err := f.purchases.AuthorizePurchases(t.Context())
+	c := newClients(t)
+	stream, err := c.purchases.AuthorizePurchases(t.Context())
 	require.NoError(t, err)
 	batch := &bankv1.AuthorizePurchasesRequest{}
 	for range 257 {
@@ -231,13 +231,13 @@ func TestAnOversizedMessageEndsTheStream(t *testing.T) {
 }
 
 func TestEveryErrorCarriesItsReason(t *testing.T) {
-	f := newClients(t)
-	issued := f.issue(t)
+	c := newClients(t)
+	issued := c.issue(t)
 	first := ask(issued, 10)
-	_, err := f.purchases.AuthorizePurchase(t.Context(), first)
+	_, err := c.purchases.AuthorizePurchase(t.Context(), first)
 	require.NoError(t, err)
 	first.AmountMinor = 11
-	_, err = f.purchases.AuthorizePurchase(t.Context(), first)
+	_, err = c.purchases.AuthorizePurchase(t.Context(), first)
 	require.Equal(t, codes.Aborted, status.Code(err))
 	require.Equal(t, "REQUEST_ID_REUSED", fault.Of(serve.FromStatus(err)).Reason)
 
@@ -249,24 +249,24 @@ func TestEveryErrorCarriesItsReason(t *testing.T) {
 	} {
 		request := ask(issued, 10)
 		change(request)
-		_, err := f.purchases.AuthorizePurchase(t.Context(), request)
+		_, err := c.purchases.AuthorizePurchase(t.Context(), request)
 		require.Equal(t, codes.InvalidArgument, status.Code(err), field)
 		require.Equal(t, field, fieldOf(err))
 	}
 	for _, moment := range []*timestamppb.Timestamp{{Nanos: -1}, timestamppb.New(time.Time{}), timestamppb.New(time.Unix(0, 0))} {
 		request := ask(issued, 10)
 		request.RequestTime = moment
-		_, err := f.purchases.AuthorizePurchase(t.Context(), request)
+		_, err := c.purchases.AuthorizePurchase(t.Context(), request)
 		require.Equal(t, "request_time", fieldOf(err))
-		_, err = f.purchases.ReversePurchase(t.Context(), &bankv1.ReversePurchaseRequest{
+		_, err = c.purchases.ReversePurchase(t.Context(), &bankv1.ReversePurchaseRequest{
 			RequestId: "r", Name: "purchases/" + banktest.NewID().String(), RequestTime: moment,
 		})
 		require.Equal(t, "request_time", fieldOf(err))
-		_, err = f.cards.IssueCard(t.Context(), &bankv1.IssueCardRequest{RequestId: "y", HolderName: "A", Currency: "BRL", RequestTime: moment})
+		_, err = c.cards.IssueCard(t.Context(), &bankv1.IssueCardRequest{RequestId: "y", HolderName: "A", Currency: "BRL", RequestTime: moment})
 		require.Equal(t, "request_time", fieldOf(err))
 	}
-	_, err = f.cards.IssueCard(t.Context(), &bankv1.IssueCardRequest{RequestId: "x", HolderName: "A", Currency: "BRL", Brand: 77})
+	_, err = c.cards.IssueCard(t.Context(), &bankv1.IssueCardRequest{RequestId: "x", HolderName: "A", Currency: "BRL", Brand: 77})
 	require.Equal(t, "brand", fieldOf(err))
-	_, err = f.cards.CreateCardToken(t.Context(), &bankv1.CreateCardTokenRequest{})
+	_, err = c.cards.CreateCardToken(t.Context(), &bankv1.CreateCardTokenRequest{})
 	require.Equal(t, "card_data", fieldOf(err))
 }

@@ -16,15 +16,15 @@ import (
 const (
 	// maxPerMessage is how many purchases one message of the stream may hold.
 	maxPerMessage = 256
-	// maxMessagesInFlight is how many messages of one stream are decided at once: beyond
-	// it the stream is read no further and flow control slows the caller down.
+	// maxMessagesInFlight is how many messages of one stream are decided at once. At this limit the
+	// stream is not read any further, and flow control slows the caller down.
 	maxMessagesInFlight = 16
 )
 
-// AuthorizePurchases implements bankv1.PurchaseServiceServer. One message in is
-// answered by one message out, whose results are in the order of the purchases;
-// messages are answered in any order. A refused purchase is an error in its own
-// result; a message with too many purchases ends the stream.
+// AuthorizePurchases implements bankv1.PurchaseServiceServer. Each message is answered by one
+// message, with the results in the order of its purchases. The messages are answered in any order.
+// A refused purchase is an error in its own result; a message with too many purchases ends the
+// stream.
 func (p *Purchases) AuthorizePurchases(stream grpc.BidiStreamingServer[bankv1.AuthorizePurchasesRequest, bankv1.AuthorizePurchasesResponse]) error {
 	var (
 		slots   = make(chan struct{}, maxMessagesInFlight)
@@ -58,17 +58,17 @@ func (p *Purchases) AuthorizePurchases(stream grpc.BidiStreamingServer[bankv1.Au
 	}
 }
 
-// share is how many purchases of a message are decided by one goroutine: more save
-// work, fewer find unknown cards side by side.
-const share = 32
+// shareSize is how many purchases of a message one goroutine decides. A larger share costs less
+// work; with smaller ones more unknown cards are looked up at the same time.
+const shareSize = 32
 
-// decideAll submits the purchases of a message in shares, before it waits for any, so
+// decideAll submits the purchases of a message in shares, all of them before it waits for any, so
 // that they share batches.
 func (p *Purchases) decideAll(stream grpc.ServerStream, purchases []*bankv1.AuthorizePurchaseRequest) *bankv1.AuthorizePurchasesResponse {
 	out := &bankv1.AuthorizePurchasesResponse{Results: make([]*bankv1.AuthorizePurchaseResult, len(purchases))}
 	var working sync.WaitGroup
-	for first := 0; first < len(purchases); first += share {
-		last := min(first+share, len(purchases))
+	for first := 0; first < len(purchases); first += shareSize {
+		last := min(first+shareSize, len(purchases))
 		working.Go(func() { p.decideShare(stream.Context(), purchases[first:last], out.Results[first:last]) })
 	}
 	working.Wait()

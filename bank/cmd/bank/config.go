@@ -15,10 +15,10 @@ import (
 	"codebank.dev/schemas/event"
 )
 
-// environmentPrefix begins the environment twin of every flag: BANK_DATABASE_URL.
+// environmentPrefix begins the environment variable of every flag: BANK_DATABASE_URL.
 const environmentPrefix = "BANK"
 
-// config is everything the bank can be told. `bank --help` prints it.
+// config has all settings of the bank. `bank --help` prints them.
 type config struct {
 	server       serve.Settings
 	databaseURL  string
@@ -48,19 +48,19 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	flags.SetOutput(stdout)
 	c := &config{}
 	c.server.Bind(flags, "127.0.0.1:17000", "127.0.0.1:17001")
-	flags.StringVar(&c.databaseURL, "database-url", "", "the ledger's Postgres `url`; required, a secret: prefer BANK_DATABASE_URL or its _FILE twin")
-	flags.StringVar(&c.vaultKeyFile, "vault-key-file", "", "the vault's key `file`, mode 0600; required, made by `bankctl keys new`")
+	flags.StringVar(&c.databaseURL, "database-url", "", "`url` of the ledger's Postgres; required. It is a secret: prefer BANK_DATABASE_URL or BANK_DATABASE_URL_FILE")
+	flags.StringVar(&c.vaultKeyFile, "vault-key-file", "", "`file` with the vault's keys, mode 0600; required. Make it with `bankctl keys new`")
 	code := flags.String("bank-code", "001", "the bank's own `code`, three digits")
 	brokers := flags.String("kafka-brokers", "", "`host:port,…` of the brokers; they may be away")
 	flags.StringVar(&c.registryURL, "registry-url", "", "the schema registry's `url` (Confluent API); it may be away")
 	flags.BoolVar(&c.relay, "relay", true, "publish committed events from this process; one process leads at a time")
-	flags.DurationVar(&c.watermarkInterval, "watermark-interval", 5*time.Second, "how often the readers of the events are told up to when they are complete; 0 for never")
-	flags.IntVar(&c.eventVersion, "event-version", event.NewestVersion, "the `version` of the schema that events are written in; while replicas or readers are upgraded, the older one")
-	flags.DurationVar(&c.clockOffset, "clock-offset", 0, "added to the system's clock, for rehearsals: decisions are made and cards issued at that time")
-	flags.BoolVar(&c.history, "history", false, "let cards, purchases and reversals say when they were made (request_time), to load a history; no watermarks are published meanwhile; never for a bank with callers")
+	flags.DurationVar(&c.watermarkInterval, "watermark-interval", 5*time.Second, "how often a watermark tells the readers up to which time the events are complete; 0 for never")
+	flags.IntVar(&c.eventVersion, "event-version", event.NewestVersion, "`version` of the schema in which events are written; keep the older one while replicas or readers are upgraded")
+	flags.DurationVar(&c.clockOffset, "clock-offset", 0, "added to the system's clock, for rehearsals: decisions and new cards have that time")
+	flags.BoolVar(&c.history, "history", false, "load a history: cards, purchases and reversals may name their own time (request_time), and no watermarks are published. Never use it for a bank with other callers")
 	flags.BoolVar(&c.profile, "profile", false, "serve the runtime's profiles at /debug/pprof/ on the HTTP address")
 	flags.IntVar(&c.lanes, "lanes", 0, "how many batches may be committing at once; 0 means two for each processor")
-	flags.IntVar(&c.maxBatch, "max-batch", 256, "the most commands that share a commit")
+	flags.IntVar(&c.maxBatch, "max-batch", 256, "largest number of commands that share a commit")
 	flags.IntVar(&c.queueLength, "queue-length", 2048, "how many commands may wait before callers are refused")
 	point := flags.String("failpoint", "", failpoint.Usage(failpoints.All()))
 	if err := serve.Parse(flags, environmentPrefix, args, environ); err != nil {
@@ -81,11 +81,12 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 		}
 	}
 	if c.history {
-		// What is decided next may lie before any moment that the topic was said to be complete up to.
+		// A later decision may be of any time, also of a time up to which the topic would have been
+		// called complete.
 		c.watermarkInterval = 0
 	}
 	if c.watermarkInterval < 0 {
-		return nil, errors.New("--watermark-interval is negative")
+		return nil, errors.New("--watermark-interval must not be negative")
 	}
 	if c.eventVersion < 1 || c.eventVersion > event.NewestVersion {
 		return nil, fmt.Errorf("--event-version: there are versions 1 to %d", event.NewestVersion)
@@ -94,18 +95,18 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 		c.kafkaBrokers = strings.Split(*brokers, ",")
 	}
 	if c.relay && (len(c.kafkaBrokers) == 0 || c.registryURL == "") {
-		return nil, errors.New("--kafka-brokers and --registry-url are required, or --relay=false")
+		return nil, errors.New("--kafka-brokers and --registry-url are required; or set --relay=false")
 	}
 	return c, nil
 }
 
-// past is what lets requests be of an earlier time; nil when none may.
-func (c *config) past() *bank.History {
+// requestHistory lets requests name an earlier time; nil when none may.
+func (c *config) requestHistory() *bank.History {
 	if !c.history {
 		return nil
 	}
 	return &bank.History{Now: c.now}
 }
 
-// now is the bank's clock.
+// now is the clock of the bank.
 func (c *config) now() time.Time { return time.Now().Add(c.clockOffset) }

@@ -10,7 +10,7 @@ import (
 	"codebank.dev/schemas/event"
 )
 
-func TestTheEventVersionIsOneThatThereIs(t *testing.T) {
+func TestTheEventVersionMustExist(t *testing.T) {
 	required := []string{"--database-url=postgres://x", "--vault-key-file=k", "--relay=false"}
 	config, err := parse(required, nil, io.Discard)
 	require.NoError(t, err)
@@ -26,16 +26,16 @@ func TestTheEventVersionIsOneThatThereIs(t *testing.T) {
 	}
 }
 
-func TestOnlyABankStartedForItTakesTimesOfThePastAndThenTellsNoWatermark(t *testing.T) {
+func TestOnlyABankWithHistoryAllowsTimesOfThePastAndThenPublishesNoWatermark(t *testing.T) {
 	args := []string{"--database-url=postgres://x", "--vault-key-file=k", "--relay=false"}
 	present, err := parse(args, nil, io.Discard)
 	require.NoError(t, err)
-	require.Nil(t, present.past())
+	require.Nil(t, present.requestHistory())
 	require.Positive(t, present.watermarkInterval)
 
 	past, err := parse(append(args, "--history"), nil, io.Discard)
 	require.NoError(t, err)
-	require.NoError(t, past.past().Check(time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)))
-	require.Error(t, past.past().Check(time.Now().Add(time.Hour)))
+	require.NoError(t, past.requestHistory().Check(time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)))
+	require.Error(t, past.requestHistory().Check(time.Now().Add(time.Hour)))
 	require.Zero(t, past.watermarkInterval)
 }

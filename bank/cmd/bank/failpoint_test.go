@@ -36,7 +36,7 @@ const (
 	watermarkTopic = "bank-001.watermarks.v1"
 )
 
-// world is what outlives the bank: its database, its keys, the broker, the registry.
+// world outlives the bank: its database, its keys, the broker, the registry.
 type world struct {
 	*testing.T
 	arguments []string
@@ -91,8 +91,8 @@ func (w *world) start(flags ...string) *process {
 	return p
 }
 
-// dead gives the lease of a killed bank up, instead of waiting until it runs out.
-func (w *world) dead() {
+// expireLease ends the lease of a killed bank at once.
+func (w *world) expireLease() {
 	w.Helper()
 	_, err := w.database.Exec(w.Context(), "UPDATE relay_lease SET expires_at = now()")
 	if err != nil {
@@ -100,7 +100,7 @@ func (w *world) dead() {
 	}
 }
 
-// customer is the history of one customer: what was asked, and what was answered.
+// customer has the card of one customer and the answers to its requests.
 type customer struct {
 	card    *bankv1.Card
 	data    *bankv1.CardData
@@ -144,8 +144,8 @@ func byUnknown(request *bankv1.AuthorizePurchaseRequest, c *customer) {
 	request.CardSource = &bankv1.AuthorizePurchaseRequest_CardData{CardData: data}
 }
 
-// steps are a customer's life: it ends with a balance of -2000 at sequence 8, one
-// decline without an account, and one request voided before it was made.
+// steps are all requests of a customer. They end with a balance of -2000 at sequence 8, one decline
+// without an account, and one request that was voided before it was made.
 func steps() []step {
 	return []step{
 		{"issue", func(ctx context.Context, conn grpc.ClientConnInterface, c *customer) (proto.Message, error) {
@@ -157,7 +157,7 @@ func steps() []step {
 		}},
 		{"token", func(ctx context.Context, conn grpc.ClientConnInterface, c *customer) (proto.Message, error) {
 			if c.token != "" {
-				return c.answers["token"], nil // It was answered; the purchase shows that it is good.
+				return c.answers["token"], nil // It was answered; the purchase shows that the token is good.
 			}
 			answer, err := bankv1.NewCardServiceClient(conn).CreateCardToken(ctx, &bankv1.CreateCardTokenRequest{CardData: c.data})
 			c.token = answer.GetCardToken()
@@ -182,15 +182,15 @@ func steps() []step {
 		}},
 		{"limit", func(ctx context.Context, conn grpc.ClientConnInterface, c *customer) (proto.Message, error) {
 			return bankv1.NewCardServiceClient(conn).ChangeLimit(ctx, &bankv1.ChangeLimitRequest{
-				RequestId: "limit", Name: c.card.GetName(), CreditLimitMinor: 100_000, // As before: IssueCard answers with the card as it is.
+				RequestId: "limit", Name: c.card.GetName(), CreditLimitMinor: 100_000, // As before: IssueCard answers with the card as it is now.
 			})
 		}},
 	}
 }
 
-// live asks for every step in order, until one is not answered. What was answered
-// before has to be answered the same.
-func (w *world) live(p *process, c *customer) (whole bool) {
+// runSteps sends the requests in order, until one is not answered. A request that was answered
+// before must get the same answer.
+func (w *world) runSteps(p *process, c *customer) (whole bool) {
 	w.Helper()
 	if p.conn == nil {
 		return false
@@ -211,9 +211,9 @@ func (w *world) live(p *process, c *customer) (whole bool) {
 	return true
 }
 
-// armings are the points with how often each is passed before the bank dies: a batch
-// is of other kinds at other times, and so is a write of the lease.
-func armings() []string {
+// killPoints are the failpoints, some of them at a later passage too: batches differ over time, and
+// so do writes of the lease.
+func killPoints() []string {
 	more := map[failpoint.Point][]string{
 		failpoints.BatchLocked:    {"2", "4"},
 		failpoints.BatchDecided:   {"4", "9"},
@@ -231,27 +231,27 @@ func armings() []string {
 }
 
 func TestKilledAtAnyFailpointNothingIsLostOrDoubled(t *testing.T) {
-	for _, setting := range armings() {
+	for _, setting := range killPoints() {
 		t.Run(setting, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			c := &customer{answers: make(map[string]proto.Message)}
 			dying := w.start("--failpoint=" + setting)
-			w.live(dying, c)
+			w.runSteps(dying, c)
 			name, _, _ := strings.Cut(setting, ":")
 			dying.AwaitKilledAt(t, name)
-			w.dead()
+			w.expireLease()
 
 			p := w.start()
-			require.True(t, w.live(p, c), "after the restart every request is answered")
-			require.True(t, w.live(p, c), "and answered the same again")
+			require.True(t, w.runSteps(p, c), "after the restart every request is answered")
+			require.True(t, w.runSteps(p, c), "and answered the same again")
 			w.verify(p, c)
 			p.Interrupt(t)
 		})
 	}
 }
 
-// verify holds ledger, outbox and topic to what was answered.
+// verify compares ledger, outbox and topic with the answers.
 func (w *world) verify(p *process, c *customer) {
 	w.Helper()
 	account, err := bankv1.NewCardServiceClient(p.conn).GetAccount(w.Context(), &bankv1.GetAccountRequest{Name: c.card.GetAccount()})
@@ -279,8 +279,8 @@ func (w *world) verify(p *process, c *customer) {
 	w.verifyTopic()
 }
 
-// verifyTopic reads the whole topic: every event is there, first occurrences are in
-// order, and a repeat is the same event again.
+// verifyTopic reads the whole topic: every event is there, first occurrences are in order, and a
+// repeat is the same event again.
 func (w *world) verifyTopic() {
 	w.Helper()
 	consumer, err := kgo.NewClient(kgo.SeedBrokers(w.brokers...), kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
@@ -315,7 +315,7 @@ func (w *world) verifyTopic() {
 	require.Len(w, seen, 9)
 }
 
-func TestAFailpointThatIsNoneIsRefusedWithTheList(t *testing.T) {
+func TestAnUnknownFailpointIsRefusedWithTheList(t *testing.T) {
 	for _, setting := range []string{"nowhere", "batch-decided:0", "batch-decided:x", "after-token"} {
 		err := run(t.Context(), []string{"--failpoint=" + setting}, nil, io.Discard)
 		require.ErrorContains(t, err, "failpoint")

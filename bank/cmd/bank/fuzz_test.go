@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// FuzzConfig: arguments and environment, one a line. Every setting is judged, and
-// none of them makes the program panic; files that are named are not read.
+// FuzzConfig parses arguments and environment, one a line. Every setting is accepted or refused,
+// and none of them makes the program panic. Files that are named are not read.
 func FuzzConfig(f *testing.F) {
 	f.Add("--database-url=postgres://x\n--vault-key-file=k\n--relay=false", "BANK_BANK_CODE=001")
 	f.Add("--failpoint=batch-decided:2", "BANK_DATABASE_URL=x\nBANK_LANES=-1\nBANK_KAFKA_BROKERS=a:1,b:2")

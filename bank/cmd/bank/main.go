@@ -1,7 +1,14 @@
-// Command bank is the command side: it issues cards, decides purchases over gRPC
-// and REST, and relays the events of what it decided to Kafka. It needs its vault
-// key and its Postgres. While its database is away it answers UNAVAILABLE and waits;
-// broker and registry may be away.
+// Command bank is the command side: it issues cards, decides purchases over gRPC and REST, and
+// relays the events of its decisions to Kafka. It needs its vault key and its Postgres. While its
+// database is away it answers UNAVAILABLE and waits; broker and registry may be away.
+//
+// The files, in reading order:
+//
+//	main.go     run: open, wire and serve, in the order of the dependencies
+//	config.go   flags and environment
+//	wiring.go   the database, the relay and the executor: start and stop
+//	metrics.go  the counters of executor, ledger and relay for Prometheus
+//	memory.go   the garbage collector's settings
 package main
 
 import (
@@ -27,10 +34,9 @@ import (
 
 func main() { serve.Main("bank", run) }
 
-// run reads in the order in which things depend on each other, and ends them in
-// reverse: listeners drain first, then the executor, then the relay, then the store.
-// The database is prepared beside the listeners, so that probes are answered while
-// it is away.
+// run starts everything in the order of the dependencies and ends it in reverse: first the
+// listeners drain, then the executor ends, then the relay, then the store. The database is prepared
+// after the listeners are open, so that probes are answered while it is away.
 func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	config, err := parse(args, environ, stdout)
 	if err != nil {
@@ -40,7 +46,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	collectLess(ctx, environ)
+	tuneCollector(ctx, environ)
 	keys, err := vault.Load(config.vaultKeyFile)
 	if err != nil {
 		return err
@@ -78,11 +84,11 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	bankv1.RegisterCardServiceServer(server, &rpc.Cards{Service: &card.Service{
 		Code: config.bankCode, Ledger: executor, Directory: directory, Reader: store, Tokens: store,
 		Vault: keys, Random: rand.Reader, Now: config.now, Failpoint: config.failpoint,
-		History: config.past(),
+		History: config.requestHistory(),
 	}})
 	bankv1.RegisterPurchaseServiceServer(server, &rpc.Purchases{Service: &purchase.Service{
 		Code: config.bankCode, Ledger: executor, Directory: directory, Reader: store, Vault: keys,
-		History: config.past(),
+		History: config.requestHistory(),
 		Scorer:  risk.NewScorer(),
 	}})
 	if err := server.Gateway(ctx, bankv1.RegisterCardServiceHandler, bankv1.RegisterPurchaseServiceHandler); err != nil {

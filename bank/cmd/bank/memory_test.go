@@ -12,10 +12,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestTheMemoryBoundLeavesTheCollectorAsMuchRoomAsUsual(t *testing.T) {
+func TestTheMemoryBoundLeavesTheCollectorItsUsualRoom(t *testing.T) {
 	for _, alive := range []uint64{0, 20 << 20, 500 << 20} {
 		bound := memoryBound(alive, 2)
-		require.EqualValues(t, 2*alive+garbageRoom, bound)
+		require.EqualValues(t, 2*alive+garbageAllowance, bound)
 		require.Greater(t, memoryBound(alive, 4), bound, "more processors make more garbage")
 		require.Equal(t, bound, memoryBound(alive, 1))
 	}
@@ -23,7 +23,7 @@ func TestTheMemoryBoundLeavesTheCollectorAsMuchRoomAsUsual(t *testing.T) {
 }
 
 func TestTheMemoryLimitFollowsWhatIsAlive(t *testing.T) {
-	runtime.GC() // What earlier tests left is not alive.
+	runtime.GC() // Garbage of earlier tests is not alive.
 	restored := debug.SetMemoryLimit(math.MaxInt64)
 	ctx, stop := context.WithCancel(t.Context())
 	var bounding sync.WaitGroup
@@ -43,10 +43,10 @@ func TestTheMemoryLimitFollowsWhatIsAlive(t *testing.T) {
 	runtime.KeepAlive(alive)
 }
 
-func TestAnOperatorDecidesAboutTheMemoryAlone(t *testing.T) {
+func TestAnOperatorsSettingsAreKept(t *testing.T) {
 	for _, told := range []string{"GOGC=50", "GOMEMLIMIT=1GiB"} {
 		percent := debug.SetGCPercent(50)
-		collectLess(t.Context(), []string{told})
+		tuneCollector(t.Context(), []string{told})
 		require.Equal(t, 50, debug.SetGCPercent(percent), told)
 	}
 }

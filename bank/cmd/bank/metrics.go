@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// collector shows the executor's and the relay's counters to Prometheus.
+// collector shows the counters of executor, ledger and relay to Prometheus.
 type collector struct {
 	executor *ledger.Executor
 	store    *postgres.Store

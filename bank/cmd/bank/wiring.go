@@ -18,14 +18,14 @@ import (
 	"codebank.dev/platform/serve"
 )
 
-// Bounds and intervals of work beside the calls.
+// Intervals and limits of the work beside the calls.
 const (
 	executorCloseBound = 15 * time.Second
 	tokenSweepInterval = time.Minute
 	tokenSweepRows     = 5000
 )
 
-// version is the commit that the program was built of, or "devel".
+// version is the commit that the program was built from, or "devel".
 func version() string {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, setting := range info.Settings {
@@ -37,7 +37,7 @@ func version() string {
 	return "bank/devel"
 }
 
-// holder names this process in the relay's lease: a process started anew is a new holder.
+// holder names this process in the relay's lease: a restarted process is a new holder.
 func holder() string {
 	host, err := os.Hostname()
 	if err != nil {
@@ -56,8 +56,9 @@ func openStore(ctx context.Context, config *config) (*postgres.Store, error) {
 	})
 }
 
-// begin has the server await and migrate the ledger, and then publish and sweep.
-func begin(server *serve.Server, store *postgres.Store, relay *relaying, logger *slog.Logger) {
+// begin makes the server wait for the ledger and migrate it. After that the relay publishes, and expired
+// tokens are swept.
+func begin(server *serve.Server, store *postgres.Store, relay *relayRunner, logger *slog.Logger) {
 	server.Prepare(func(ctx context.Context) error {
 		if err := store.Prepare(ctx, logger); err != nil {
 			return err
@@ -69,7 +70,8 @@ func begin(server *serve.Server, store *postgres.Store, relay *relaying, logger 
 	server.Background(func(ctx context.Context) { sweepTokens(ctx, store, logger) })
 }
 
-// spareConnections is what reads, tokens and the relay share beside the lanes.
+// spareConnections is how many connections reads, tokens and the relay share, beside those of the
+// lanes.
 const spareConnections = 12
 
 // sweepTokens deletes expired card tokens until ctx ends.
@@ -80,7 +82,7 @@ func sweepTokens(ctx context.Context, store *postgres.Store, logger *slog.Logger
 		for deleted := int64(tokenSweepRows); deleted == tokenSweepRows; {
 			var err error
 			if deleted, err = store.DeleteExpiredTokens(ctx, tokenSweepRows); err != nil && ctx.Err() == nil {
-				logger.Warn("expired card tokens stay", slog.Any("error", err))
+				logger.Warn("expired card tokens could not be deleted; trying again in a minute", slog.Any("error", err))
 			}
 		}
 		select {
@@ -91,30 +93,30 @@ func sweepTokens(ctx context.Context, store *postgres.Store, logger *slog.Logger
 	}
 }
 
-// closeExecutor lets accepted commands be decided before the store goes.
+// closeExecutor lets the executor decide the accepted commands before the store is closed.
 func closeExecutor(executor *ledger.Executor, logger *slog.Logger) {
 	ctx, cancel := context.WithTimeout(context.Background(), executorCloseBound)
 	defer cancel()
 	if err := executor.Close(ctx); err != nil {
-		logger.Error("commands were still waiting at the end", slog.Any("error", err))
+		logger.Error("the executor did not end in time; accepted commands have no answer, their callers must send them again", slog.Any("error", err))
 	}
 }
 
-// relaying is the relay with its publisher. With --relay=false it has neither and does
-// nothing.
-type relaying struct {
+// relayRunner is the relay with its publishers. With --relay=false its relay is nil, and its methods
+// do nothing.
+type relayRunner struct {
 	relay      *outbox.Relay
 	publisher  *kafka.Publisher
-	watermarks *kafka.Watermarks // nil when there are to be none
+	watermarks *kafka.Watermarks // nil when watermarks are off
 	logger     *slog.Logger
 	stop       context.CancelFunc // nil until it begins
 	running    sync.WaitGroup
 }
 
-// newRelay makes the relay that publishes what is committed, between begin and end.
-// Broker and registry may be away: it waits for them.
-func newRelay(config *config, store *postgres.Store, logger *slog.Logger) (*relaying, error) {
-	r := &relaying{logger: logger}
+// newRelay makes the relay that publishes committed events between begin and end. Broker and
+// registry may be away: it waits for them.
+func newRelay(config *config, store *postgres.Store, logger *slog.Logger) (*relayRunner, error) {
+	r := &relayRunner{logger: logger}
 	if !config.relay {
 		return r, nil
 	}
@@ -139,7 +141,7 @@ func newRelay(config *config, store *postgres.Store, logger *slog.Logger) (*rela
 }
 
 // begin starts to publish.
-func (r *relaying) begin() {
+func (r *relayRunner) begin() {
 	if r.relay == nil {
 		return
 	}
@@ -153,15 +155,15 @@ func (r *relaying) begin() {
 }
 
 // notify tells the relay that events were committed.
-func (r *relaying) notify(int) {
+func (r *relayRunner) notify(int) {
 	if r.relay != nil {
 		r.relay.Notify()
 	}
 }
 
-// end stops the relay after what is in flight, and closes the publisher. A relay that has
-// not begun only closes its publisher.
-func (r *relaying) end() {
+// end stops the relay after it has drained the events in flight, and closes the publishers. A relay
+// that has not begun only closes its publishers.
+func (r *relayRunner) end() {
 	if r.relay == nil {
 		return
 	}
