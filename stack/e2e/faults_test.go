@@ -15,20 +15,20 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// kills is how often the bank dies in its test.
-const kills = 6
+// killCount is how often the bank is killed in its test.
+const killCount = 6
 
 func TestABankKilledUnderLoadLosesNothingAndDoublesNothing(t *testing.T) {
 	stack := running(t)
 	bank := stack.Process(launch.Bank)
 	load := startLoad(t, 32, 8, stack.Addresses().BankGRPC())
-	for range kills {
+	for range killCount {
 		load.progress(300)
 		bank.Kill()
 		restart(t, bank)
 	}
 	load.progress(300)
-	load.settle()
+	load.resolveUnknown()
 	load.verify(stack)
 }
 
@@ -39,14 +39,14 @@ func TestPurchasesGoOnWithoutABrokerAndTheirEventsArriveLater(t *testing.T) {
 	load.progress(100)
 	require.NoError(t, kafka.Stop(t.Context()))
 	load.progress(1000)
-	require.Empty(t, load.unknown, "no purchase noticed")
+	require.Empty(t, load.unknown, "no purchase failed")
 	restart(t, kafka)
 	load.progress(100)
-	load.settle()
+	load.resolveUnknown()
 	load.verify(stack)
 }
 
-func TestTheBankStartsAndDecidesWithEverythingElseAway(t *testing.T) {
+func TestTheBankStartsAndDecidesWithEverythingElseDown(t *testing.T) {
 	stack := running(t)
 	away := []string{launch.Connect, launch.Registry, launch.Elasticsearch, launch.Kafka}
 	for _, name := range away {
@@ -57,7 +57,7 @@ func TestTheBankStartsAndDecidesWithEverythingElseAway(t *testing.T) {
 	restart(t, bank)
 	load := startLoad(t, 4, 2, stack.Addresses().BankGRPC())
 	load.progress(200)
-	load.settle()
+	load.resolveUnknown()
 	require.Empty(t, load.unknown)
 	for _, wave := range [][]string{{launch.Kafka, launch.Elasticsearch}, {launch.Registry}, {launch.Connect}} {
 		for _, name := range wave {
@@ -101,11 +101,11 @@ func TestTwoBanksOnOneLedgerActAsOne(t *testing.T) {
 
 	load := startLoad(t, 32, 4, first, second)
 	load.progress(2000)
-	load.settle()
+	load.resolveUnknown()
 	load.verify(stack)
 }
 
-func TestABankFrozenInTheMiddleOfABatchHoldsNobodyUp(t *testing.T) {
+func TestABankFrozenInTheMiddleOfABatchDelaysNoOtherBank(t *testing.T) {
 	stack := running(t)
 	frozen, second := replica(t, stack, nil)
 	first := stack.Addresses().BankGRPC()
@@ -117,7 +117,7 @@ func TestABankFrozenInTheMiddleOfABatchHoldsNobodyUp(t *testing.T) {
 		require.NoError(t, frozen.Signal(syscall.SIGCONT))
 	}
 	load.progress(200)
-	load.settle()
+	load.resolveUnknown()
 	load.verify(stack)
 }
 
@@ -127,7 +127,7 @@ func TestALeadingRelayThatDiesOrFreezesIsReplaced(t *testing.T) {
 	_, second := replica(t, stack, nil)
 	load := startLoad(t, 8, 4, second)
 	load.progress(200)
-	// Frozen for longer than its lease, then woken: it must not publish as leader again.
+	// It is frozen for longer than its lease. After it wakes it must not publish as leader.
 	require.NoError(t, leader.Signal(syscall.SIGSTOP))
 	load.progress(500)
 	requirePublished(t, stack)
@@ -137,19 +137,19 @@ func TestALeadingRelayThatDiesOrFreezesIsReplaced(t *testing.T) {
 	load.progress(500)
 	requirePublished(t, stack)
 	restart(t, leader)
-	load.settle()
+	load.resolveUnknown()
 	load.verify(stack)
 }
 
-// requirePublished waits until every event that is committed at this moment has left the outbox.
+// requirePublished waits until every event that is committed now has left the outbox.
 func requirePublished(t *testing.T, stack *launch.Stack) {
 	t.Helper()
-	pool := ledger(t, stack)
+	pool := ledgerPool(t, stack)
 	var last int64
 	require.NoError(t, pool.QueryRow(t.Context(), "SELECT coalesce(max(id), 0) FROM outbox").Scan(&last))
 	require.Eventually(t, func() bool {
 		var waiting int64
 		err := pool.QueryRow(context.Background(), "SELECT count(*) FROM outbox WHERE id <= $1", last).Scan(&waiting)
 		return err == nil && waiting == 0
-	}, patience, 50*time.Millisecond)
+	}, timeout, 50*time.Millisecond)
 }

@@ -23,32 +23,32 @@ import (
 	"codebank.dev/stack/launch"
 )
 
-// quiet are the panels that show nothing but zeros, or nothing at all, of the history.
-var quiet = map[string]string{
-	"pipeline/duplicates":    "no event is in the index twice; only the estimate of very many is not 0",
-	"pipeline/lag":           "a history is older than a day when it comes: see the live events",
-	"pipeline/lag-over-time": "a history is older than a day when it comes: see the live events",
+// emptyPanels are the panels that show only zeros or nothing for the history, with the reason.
+var emptyPanels = map[string]string{
+	"pipeline/duplicates":    "no event is in the index twice; only the estimate of a large number is not 0",
+	"pipeline/lag":           "the history is older than a day when it arrives; see the live events",
+	"pipeline/lag-over-time": "the history is older than a day when it arrives; see the live events",
 }
 
-// wrongs bounds how many wrong figures of a panel are told.
-const wrongs = 5
+// maxFaults bounds how many wrong figures of a panel are reported.
+const maxFaults = 5
 
-// judge holds panels against figures that were reckoned from the events of one bank.
-type judge struct {
+// figureCheck compares panels with figures that are computed from the events of one bank.
+type figureCheck struct {
 	t         *testing.T
 	bank      string
 	documents []figures.Document
-	// compared counts the figures that had a value, and shown those that are not 0 too,
-	// by dashboard and panel.
-	compared, shown map[string]int
+	// compared counts the figures that had a value. nonZero counts those that were not 0. Both
+	// are by dashboard and panel.
+	compared, nonZero map[string]int
 }
 
-func newJudge(t *testing.T, bank string, documents []figures.Document) *judge {
-	return &judge{t: t, bank: bank, documents: documents, compared: map[string]int{}, shown: map[string]int{}}
+func newFigureCheck(t *testing.T, bank string, documents []figures.Document) *figureCheck {
+	return &figureCheck{t: t, bank: bank, documents: documents, compared: map[string]int{}, nonZero: map[string]int{}}
 }
 
-// filtered are the panels of a dashboard as a reader sees them who chose one bank.
-func filtered(board view.Dashboard, bank string) []view.Panel {
+// panelsOfBank returns the panels of a dashboard with a filter for one bank.
+func panelsOfBank(board view.Dashboard, bank string) []view.Panel {
 	panels := slices.Clone(board.Panels)
 	for i := range panels {
 		if panels[i].Unfiltered || panels[i].Source == "" {
@@ -59,37 +59,37 @@ func filtered(board view.Dashboard, bank string) []view.Panel {
 	return panels
 }
 
-// board holds a whole dashboard against the events.
-func (j *judge) board(board view.Dashboard, results []query.Result) {
-	j.t.Helper()
+// checkDashboard compares all panels of a dashboard with the events.
+func (c *figureCheck) checkDashboard(board view.Dashboard, results []query.Result) {
+	c.t.Helper()
 	for _, result := range results {
 		name := board.ID + "/" + result.Panel.ID
 		switch {
 		case result.Err != nil:
-			j.t.Errorf("%s: %v", name, result.Err)
+			c.t.Errorf("%s: %v", name, result.Err)
 		case result.Panel.Chart == view.Documents:
-			j.list(name, result)
+			c.checkDocuments(name, result)
 		case len(result.Panel.Layer.Metrics) > 0 && figures.WithoutFigure[result.Panel.ID] == "":
-			j.panel(board.ID, result)
+			c.checkPanel(board.ID, result)
 		}
 	}
 }
 
-// panel holds one panel against its figure by hand.
-func (j *judge) panel(board string, result query.Result) {
-	j.t.Helper()
+// checkPanel compares one panel with its computed figure.
+func (c *figureCheck) checkPanel(board string, result query.Result) {
+	c.t.Helper()
 	name := board + "/" + result.Panel.ID
 	figure := figures.Of(board, result.Panel.ID)
 	if figure == nil {
-		j.t.Errorf("%s: nobody has reckoned it by hand", name)
+		c.t.Errorf("%s: figures.Of has no computation for it", name)
 		return
 	}
 	question := figures.Input{
-		Documents: j.documents, From: result.Range.From, To: result.Range.To, Interval: result.Table.Interval,
+		Documents: c.documents, From: result.Range.From, To: result.Range.To, Interval: result.Table.Interval,
 	}
 	rows := figure(question)
-	hand := byKeys(rows)
-	least, most := hand, hand
+	computedRows := byKeys(rows)
+	least, most := computedRows, computedRows
 	if approximate(result.Panel) {
 		question.Bound = -1
 		least = byKeys(figure(question))
@@ -98,44 +98,44 @@ func (j *judge) panel(board string, result query.Result) {
 	}
 	var faults []string
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Sprintf(format, args...)) }
-	events := j.between(result.Range)
+	events := c.documentsIn(result.Range)
 	for i, row := range result.Table.Rows {
 		key := keysOf(row)
 		if byNumber(result.Panel) && (i >= len(rows) || key != strings.Join(rows[i].Keys, " | ")) {
 			fault("row %q is not the %dth by its number of events", key, i+1)
 		}
-		values := hand[key]
+		values := computedRows[key]
 		for i, metric := range result.Panel.Layer.Metrics {
-			shown, reckoned := row.Values[i], values[metric.ID]
+			shown, computed := row.Values[i], values[metric.ID]
 			if values == nil && (shown == nil || *shown == 0) {
-				continue // A row without documents.
+				continue // a row without documents
 			}
-			if shown != nil || reckoned != nil {
-				j.compared[name]++
+			if shown != nil || computed != nil {
+				c.compared[name]++
 			}
 			if shown != nil && *shown != 0 {
-				j.shown[name]++
+				c.nonZero[name]++
 			}
-			if !agree(metric.Figure, shown, reckoned, least[key][metric.ID], most[key][metric.ID], len(events)) {
-				fault("row %q, %s: shows %s, reckoned %s", key, metric.ID, said(shown), said(reckoned))
+			if !matches(metric.Figure, shown, computed, least[key][metric.ID], most[key][metric.ID], len(events)) {
+				fault("row %q, %s: shows %s, computed %s", key, metric.ID, formatValue(shown), formatValue(computed))
 			}
 		}
-		delete(hand, key)
+		delete(computedRows, key)
 	}
-	for key, values := range hand {
+	for key, values := range computedRows {
 		for id, value := range values {
 			if value != nil && *value != 0 {
-				fault("row %q, %s: not shown, reckoned %s", key, id, said(value))
+				fault("row %q, %s: not shown, computed %s", key, id, formatValue(value))
 			}
 		}
 	}
-	if sum := summed(result.Trend); result.Trend != nil && !same(sum, *result.Table.Rows[0].Values[0]) {
+	if sum := sumOf(result.Trend); result.Trend != nil && !equalRounded(sum, *result.Table.Rows[0].Values[0]) {
 		fault("its trend adds up to %v, the figure is %v", sum, *result.Table.Rows[0].Values[0])
 	}
-	j.tell(name, result.Range, faults)
+	c.reportFaults(name, result.Range, faults)
 }
 
-// byNumber says that the rows of a panel are in the order of their numbers of events.
+// byNumber reports whether the rows of a panel are ordered by their numbers of events.
 func byNumber(panel view.Panel) bool {
 	if len(panel.Layer.Buckets) != 1 {
 		return false
@@ -144,24 +144,24 @@ func byNumber(panel view.Panel) bool {
 	return is && terms.By != nil && terms.By.Function == view.Count && kql.Empty(terms.By.Filter)
 }
 
-func (j *judge) tell(name string, span query.Range, faults []string) {
-	j.t.Helper()
+func (c *figureCheck) reportFaults(name string, span query.Range, faults []string) {
+	c.t.Helper()
 	slices.Sort(faults)
 	for i, one := range faults {
-		if i == wrongs {
-			j.t.Errorf("%s, %s to %s: and %d more", name, moment(span.From), moment(span.To), len(faults)-wrongs)
+		if i == maxFaults {
+			c.t.Errorf("%s, %s to %s: and %d more", name, formatTime(span.From), formatTime(span.To), len(faults)-maxFaults)
 			break
 		}
-		j.t.Errorf("%s, %s to %s: %s", name, moment(span.From), moment(span.To), one)
+		c.t.Errorf("%s, %s to %s: %s", name, formatTime(span.From), formatTime(span.To), one)
 	}
 }
 
-func moment(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+func formatTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
-// between are the events of a range.
-func (j *judge) between(span query.Range) []figures.Document {
+// documentsIn returns the events of a range.
+func (c *figureCheck) documentsIn(span query.Range) []figures.Document {
 	var found []figures.Document
-	for _, d := range j.documents {
+	for _, d := range c.documents {
 		if at := d.OccurredAt(); !at.Before(span.From) && !at.After(span.To) {
 			found = append(found, d)
 		}
@@ -169,7 +169,7 @@ func (j *judge) between(span query.Range) []figures.Document {
 	return found
 }
 
-// byKeys are the rows of a figure by their keys.
+// byKeys returns the rows of a figure by their keys.
 func byKeys(rows []figures.Row) map[string]figures.Values {
 	named := map[string]figures.Values{}
 	for _, row := range rows {
@@ -186,14 +186,14 @@ func keysOf(row query.Row) string {
 	return strings.Join(texts, " | ")
 }
 
-func said(value *float64) string {
+func formatValue(value *float64) string {
 	if value == nil {
 		return "no value"
 	}
 	return strconv.FormatFloat(*value, 'f', -1, 64)
 }
 
-func summed(table *query.Table) (sum float64) {
+func sumOf(table *query.Table) (sum float64) {
 	if table == nil {
 		return 0
 	}
@@ -205,50 +205,50 @@ func summed(table *query.Table) (sum float64) {
 	return sum
 }
 
-// same allows for the rounding of sums and quotients of float64.
-func same(a, b float64) bool { return math.Abs(a-b) <= 1e-9*max(1, math.Abs(a), math.Abs(b)) }
+// equalRounded compares two values and allows for the rounding of float64 sums and quotients.
+func equalRounded(a, b float64) bool { return math.Abs(a-b) <= 1e-9*max(1, math.Abs(a), math.Abs(b)) }
 
 func approximate(panel view.Panel) bool {
-	return slices.ContainsFunc(panel.Layer.Metrics, func(v view.Value) bool { return has(v.Figure, view.Percentile) })
+	return slices.ContainsFunc(panel.Layer.Metrics, func(v view.Value) bool { return uses(v.Figure, view.Percentile) })
 }
 
-func has(figure view.Expression, function view.Function) bool {
+func uses(figure view.Expression, function view.Function) bool {
 	return slices.ContainsFunc(view.Aggregates(figure), func(a view.Aggregate) bool { return a.Function == function })
 }
 
-// agree says whether a figure is what was reckoned: exactly, or, of those that
-// Elasticsearch estimates, within what the panels say of them. A percentile is within
-// 1 % of its rank; a number of different values next to exact up to 3,000 and within
-// 3 % above. events is how many events there are to be different.
-func agree(figure view.Expression, shown, reckoned, least, most *float64, events int) bool {
-	if shown == nil || reckoned == nil {
-		return shown == nil && reckoned == nil
+// matches reports whether a shown figure equals the computed one. Figures that Elasticsearch
+// estimates may differ as the panels say: a percentile by 1 % of its rank, and a number of
+// distinct values hardly at all up to 3,000 and by 3 % above. events bounds the number of
+// distinct values.
+func matches(figure view.Expression, shown, computed, least, most *float64, events int) bool {
+	if shown == nil || computed == nil {
+		return shown == nil && computed == nil
 	}
 	switch {
-	case has(figure, view.Percentile):
+	case uses(figure, view.Percentile):
 		return *least <= *shown && *shown <= *most
-	case has(figure, view.Unique):
-		different := *reckoned
+	case uses(figure, view.Unique):
+		different := *computed
 		if _, alone := figure.(view.Aggregate); !alone {
 			different = float64(events)
 		}
-		return math.Abs(*shown-*reckoned) <= uncertain(different)
+		return math.Abs(*shown-*computed) <= uncertainty(different)
 	}
-	return same(*shown, *reckoned)
+	return equalRounded(*shown, *computed)
 }
 
-func uncertain(different float64) float64 {
+func uncertainty(different float64) float64 {
 	if different <= 3_000 {
 		return max(1, different/200)
 	}
 	return 0.03 * different
 }
 
-// list holds a list of single documents against the newest events.
-func (j *judge) list(name string, result query.Result) {
-	j.t.Helper()
+// checkDocuments compares a list of single documents with the newest events.
+func (c *figureCheck) checkDocuments(name string, result query.Result) {
+	c.t.Helper()
 	var found []figures.Document
-	for _, d := range j.between(result.Range) {
+	for _, d := range c.documentsIn(result.Range) {
 		if d.Kind == event.KindPurchase && d.Status == event.StatusDeclined {
 			found = append(found, d)
 		}
@@ -257,8 +257,8 @@ func (j *judge) list(name string, result query.Result) {
 	written := map[string]bool{}
 	for _, d := range found {
 		written[strings.Join([]string{
-			moment(d.OccurredAt()), d.MerchantName, strconv.FormatInt(d.AmountMinor, 10), d.Currency, string(d.DeclineReason), string(d.CardBrand),
-			d.CardBIN, d.CardLast4, number(d.Attempt), d.TraceID,
+			formatTime(d.OccurredAt()), d.MerchantName, strconv.FormatInt(d.AmountMinor, 10), d.Currency, string(d.DeclineReason), string(d.CardBrand),
+			d.CardBIN, d.CardLast4, formatOptional(d.Attempt), d.TraceID,
 		}, " | ")] = true
 	}
 	var faults []string
@@ -266,52 +266,40 @@ func (j *judge) list(name string, result query.Result) {
 		faults = append(faults, fmt.Sprintf("shows %d documents of %d", len(result.Table.Rows), len(found)))
 	}
 	for i, row := range result.Table.Rows {
-		j.compared[name]++
-		j.shown[name]++
+		c.compared[name]++
+		c.nonZero[name]++
 		if !written[keysOf(row)] {
-			faults = append(faults, fmt.Sprintf("row %d is no event: %s", i, keysOf(row)))
+			faults = append(faults, fmt.Sprintf("row %d is not an event: %s", i, keysOf(row)))
 		}
-		if i < len(found) && row.Keys[0].Text != moment(found[i].OccurredAt()) {
-			faults = append(faults, fmt.Sprintf("row %d is of %s, reckoned %s", i, row.Keys[0].Text, moment(found[i].OccurredAt())))
+		if i < len(found) && row.Keys[0].Text != formatTime(found[i].OccurredAt()) {
+			faults = append(faults, fmt.Sprintf("row %d is of %s, computed %s", i, row.Keys[0].Text, formatTime(found[i].OccurredAt())))
 		}
 	}
-	j.tell(name, result.Range, faults)
+	c.reportFaults(name, result.Range, faults)
 }
 
-func number(n event.Optional[int32]) string {
+func formatOptional(n event.Optional[int32]) string {
 	if !n.Present {
 		return ""
 	}
 	return strconv.Itoa(int(n.Value))
 }
 
-// lags gives the documents of a bank what only the index knows of them.
-func lags(t *testing.T, stack *launch.Stack, bank string, since time.Time, documents []figures.Document) []figures.Document {
+// withPipelineMillis returns the documents of a bank with the pipeline_millis that only the
+// index knows.
+func withPipelineMillis(t *testing.T, stack *launch.Stack, bank string, since time.Time, documents []figures.Document) []figures.Document {
 	t.Helper()
 	millis := map[string]int64{}
-	var after []any
-	for {
-		search := map[string]any{
-			"size": 10_000, "_source": []string{"pipeline_millis"}, "sort": []any{map[string]any{"event_id": "asc"}},
-			"query": map[string]any{"bool": map[string]any{"filter": []any{
-				map[string]any{"term": map[string]any{"bank_code": bank}},
-				map[string]any{"range": map[string]any{"occurred_at": map[string]any{"gte": since.UnixMilli(), "format": "epoch_millis"}}},
-			}}},
-		}
-		if after != nil {
-			search["search_after"] = after
-		}
-		answer := call(t, http.MethodPost, stack.Addresses().Elasticsearch()+"/bank-transactions-*/_search", search)
-		hits := answer["hits"].(map[string]any)["hits"].([]any)
-		if len(hits) == 0 {
-			break
-		}
-		for _, hit := range hits {
-			document := hit.(map[string]any)
-			after = document["sort"].([]any)
-			millis[after[0].(string)] = int64(document["_source"].(map[string]any)["pipeline_millis"].(float64))
-		}
-	}
+	scanIndex(t, stack, map[string]any{
+		"_source": []string{"pipeline_millis"},
+		"query": map[string]any{"bool": map[string]any{"filter": []any{
+			map[string]any{"term": map[string]any{"bank_code": bank}},
+			map[string]any{"range": map[string]any{"occurred_at": map[string]any{"gte": since.UnixMilli(), "format": "epoch_millis"}}},
+		}}},
+	}, func(document map[string]any) {
+		source := document["_source"].(map[string]any)
+		millis[document["_id"].(string)] = int64(source["pipeline_millis"].(float64))
+	})
 	found := slices.Clone(documents)
 	found = slices.DeleteFunc(found, func(d figures.Document) bool { return d.OccurredAt().Before(since) })
 	for i := range found {
@@ -322,15 +310,15 @@ func lags(t *testing.T, stack *launch.Stack, bank string, since time.Time, docum
 	return found
 }
 
-// opened is a dashboard and the range it is looked at in.
-type opened struct {
+// opening is a way to open a dashboard: it returns the range to show.
+type opening struct {
 	name string
 	at   func(view.Dashboard) (query.Range, error)
 }
 
-// looks are the ways in which each dashboard is looked at: the whole history, a part
-// that begins and ends on no round time, and as it opens at moments of some kind.
-func looks(p *past) []opened {
+// openings are the ranges in which each dashboard is checked: the whole history, a part that
+// does not begin and end at a round time, and the default range at several moments.
+func openings(p *syntheticHistory) []opening {
 	whole := query.Range{From: p.plan.Start, To: p.plan.End}
 	part := query.Range{From: p.plan.Start.Add(100*24*time.Hour + 7*time.Hour + 123*time.Millisecond)}
 	part.To = part.From.Add(40*24*time.Hour + 11*time.Minute)
@@ -340,7 +328,7 @@ func looks(p *past) []opened {
 	at := func(now time.Time) func(view.Dashboard) (query.Range, error) {
 		return func(board view.Dashboard) (query.Range, error) { return query.Since(board, now) }
 	}
-	return []opened{
+	return []opening{
 		{"the whole history", same(whole)},
 		{"a part of it", same(part)},
 		{"opened after the burst", at(p.plan.Burst.To)},
@@ -350,32 +338,31 @@ func looks(p *past) []opened {
 	}
 }
 
-// What each panel shows of a year is what was reckoned from the events of the topic.
-func TestEveryFigureIsThatOfTheEvents(t *testing.T) {
-	p := pastOf(t)
+// Every panel shows for a year what is computed from the events on the topic.
+func TestEveryFigureEqualsThatOfTheEvents(t *testing.T) {
+	p := syntheticHistoryOf(t)
 	stack := running(t)
-	judge := newJudge(t, historyBank, lags(t, stack, historyBank, p.plan.Start.Add(-24*time.Hour), p.documents))
-	ask := asker(stack)
-	for _, look := range looks(p) {
+	check := newFigureCheck(t, historyBank, withPipelineMillis(t, stack, historyBank, p.plan.Start.Add(-24*time.Hour), p.documents))
+	ask := dashboardClient(stack)
+	for _, opening := range openings(p) {
 		began, asking := time.Now(), time.Duration(0)
 		for _, board := range catalogue.Dashboards() {
-			span, err := look.at(board)
+			span, err := opening.at(board)
 			require.NoError(t, err)
 			asked := time.Now()
-			results, err := ask.RunAll(t.Context(), filtered(board, historyBank), span)
+			results, err := ask.RunAll(t.Context(), panelsOfBank(board, historyBank), span)
 			require.NoError(t, err)
 			asking += time.Since(asked)
-			judge.board(board, results)
+			check.checkDashboard(board, results)
 		}
-		t.Logf("%s: %v, of which the index %v", look.name, time.Since(began).Round(time.Millisecond), asking.Round(time.Millisecond))
+		t.Logf("%s: %v, of which the index %v", opening.name, time.Since(began).Round(time.Millisecond), asking.Round(time.Millisecond))
 	}
-	judge.requireSomething(true)
+	check.requireFigures(true)
 }
 
-// requireSomething fails for panels of which nothing was compared, or which showed
-// nothing but zeros.
-func (j *judge) requireSomething(zeros bool) {
-	j.t.Helper()
+// requireFigures fails for a panel that was never compared, or that showed only zeros.
+func (c *figureCheck) requireFigures(zeros bool) {
+	c.t.Helper()
 	total := 0
 	for _, board := range catalogue.Dashboards() {
 		for _, panel := range board.Panels {
@@ -383,53 +370,53 @@ func (j *judge) requireSomething(zeros bool) {
 			if panel.Chart == view.Links || panel.Chart == view.Text || figures.WithoutFigure[panel.ID] != "" {
 				continue
 			}
-			total += j.compared[name]
-			if zeros && j.shown[name] == 0 && quiet[name] == "" {
-				j.t.Errorf("%s shows nothing of the whole history", name)
+			total += c.compared[name]
+			if zeros && c.nonZero[name] == 0 && emptyPanels[name] == "" {
+				c.t.Errorf("%s shows nothing of the whole history", name)
 			}
-			if zeros && j.shown[name] > 0 && quiet[name] != "" && panel.Approximate == "" {
-				j.t.Errorf("%s shows something, other than is said: %s", name, quiet[name])
+			if zeros && c.nonZero[name] > 0 && emptyPanels[name] != "" && panel.Approximate == "" {
+				c.t.Errorf("%s shows something, although it should not: %s", name, emptyPanels[name])
 			}
 		}
 	}
-	j.t.Logf("%d figures compared", total)
-	require.Positive(j.t, total)
+	c.t.Logf("%d figures compared", total)
+	require.Positive(c.t, total)
 }
 
-// The panels that a history says nothing about are right of events that just happened.
-func TestEveryFigureOfLiveEventsIsThatOfTheEvents(t *testing.T) {
+// The panels that are empty for the history are correct for events of the present.
+func TestEveryFigureOfLiveEventsEqualsThatOfTheEvents(t *testing.T) {
 	stack := running(t)
 	began := time.Now().Truncate(time.Millisecond)
 	load := startLoad(t, 4, 2, stack.Addresses().BankGRPC())
 	load.progress(200)
-	load.settle()
+	load.resolveUnknown()
 	load.verify(stack)
 	ended := time.Now()
 	call(t, http.MethodPost, stack.Addresses().Elasticsearch()+"/bank-transactions-*/_refresh", nil)
 	documents := documentsOnTopic(t, stack, "bank-001.transactions.v1", 0)
-	judge := newJudge(t, launch.BankCode, lags(t, stack, launch.BankCode, began, documents))
+	check := newFigureCheck(t, launch.BankCode, withPipelineMillis(t, stack, launch.BankCode, began, documents))
 	span := query.Range{From: began, To: ended}
 	for _, board := range catalogue.Dashboards() {
-		panels := slices.DeleteFunc(filtered(board, launch.BankCode), func(p view.Panel) bool { return p.From != "" })
-		results, err := asker(stack).RunAll(t.Context(), panels, span)
+		panels := slices.DeleteFunc(panelsOfBank(board, launch.BankCode), func(p view.Panel) bool { return p.From != "" })
+		results, err := dashboardClient(stack).RunAll(t.Context(), panels, span)
 		require.NoError(t, err)
-		judge.board(board, results)
+		check.checkDashboard(board, results)
 	}
-	judge.requireSomething(false)
+	check.requireFigures(false)
 	for _, name := range []string{"pipeline/lag", "pipeline/lag-over-time", "service-level/latency", "pipeline/partitions"} {
-		require.Positive(t, judge.shown[name], name)
+		require.Positive(t, check.nonZero[name], name)
 	}
 }
 
-// printed is what the operators' tool prints of a panel.
-type printed struct {
+// printedPanel is the output of bankctl for a panel.
+type printedPanel struct {
 	Dashboard, Panel, Error string
 	Range                   query.Range
 	Table, Trend            *query.Table
 }
 
-// interval is how long a stretch of time of a panel is, which the tool does not print.
-func interval(t *testing.T, panel view.Panel, span query.Range) time.Duration {
+// intervalOf returns the length of a panel's time buckets, which bankctl does not print.
+func intervalOf(t *testing.T, panel view.Panel, span query.Range) time.Duration {
 	for _, bucket := range panel.Layer.Buckets {
 		stretches, is := bucket.(view.Time)
 		if is && stretches.Interval != "auto" {
@@ -444,12 +431,11 @@ func interval(t *testing.T, panel view.Panel, span query.Range) time.Duration {
 	return 0
 }
 
-// The operators' tool shows the same figures, of all banks: in this stretch of time
-// there is one.
-func TestTheToolShowsTheFiguresOfTheEvents(t *testing.T) {
-	p := pastOf(t)
+// bankctl shows the same figures for all banks. Only one bank has events in this range.
+func TestBankctlShowsTheFiguresOfTheEvents(t *testing.T) {
+	p := syntheticHistoryOf(t)
 	stack := running(t)
-	judge := newJudge(t, historyBank, lags(t, stack, historyBank, p.plan.Start.Add(-24*time.Hour), p.documents))
+	check := newFigureCheck(t, historyBank, withPipelineMillis(t, stack, historyBank, p.plan.Start.Add(-24*time.Hour), p.documents))
 	span := query.Range{From: p.plan.Burst.To.Add(-48 * time.Hour), To: p.plan.Burst.To}
 	for _, board := range catalogue.Dashboards() {
 		var out bytes.Buffer
@@ -458,20 +444,20 @@ func TestTheToolShowsTheFiguresOfTheEvents(t *testing.T) {
 		var results []query.Result
 		lines := json.NewDecoder(&out)
 		for _, panel := range board.Panels {
-			var line printed
+			var line printedPanel
 			require.NoError(t, lines.Decode(&line))
 			require.Equal(t, board.ID, line.Dashboard)
 			require.Equal(t, panel.ID, line.Panel)
 			require.Empty(t, line.Error, panel.ID)
 			require.NotNil(t, line.Table, panel.ID)
-			line.Table.Interval = interval(t, panel, line.Range)
+			line.Table.Interval = intervalOf(t, panel, line.Range)
 			if line.Range.To.After(span.To) {
-				continue // The future holds what the other bank does now.
+				continue // after the history the other banks have events
 			}
 			results = append(results, query.Result{Panel: panel, Range: line.Range, Table: *line.Table, Trend: line.Trend})
 		}
 		require.False(t, lines.More())
-		judge.board(board, results)
+		check.checkDashboard(board, results)
 	}
-	judge.requireSomething(false)
+	check.requireFigures(false)
 }

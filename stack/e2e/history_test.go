@@ -20,18 +20,18 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// The bank of the history is another than that of the other tests: its events are on
-// a topic of their own, and in the index they have its code.
+// The synthetic history has a bank of its own. Its events are on a topic of their own and have
+// its code in the index.
 const (
 	historyBank  = "002"
 	historyTopic = "bank-" + historyBank + ".transactions.v1"
-	// historyPurchases make some 50,000 events together with cards and reversals.
+	// historyPurchases make about 50,000 events, together with cards and reversals.
 	historyPurchases = 49_000
-	// seedBound is how long deciding them may take.
-	seedBound = time.Minute
+	// seedLimit is the longest time in which the bank may decide them.
+	seedLimit = time.Minute
 )
 
-// plan is what bankctl says is to be found in the history.
+// plan is the output of `bankctl seed history --plan`.
 type plan struct {
 	Purchases, Cards int
 	Start, End       time.Time
@@ -44,52 +44,52 @@ type plan struct {
 	}
 }
 
-// seeded is what bankctl says came of it.
-type seeded struct {
+// seedResult is the output of `bankctl seed history`.
+type seedResult struct {
 	Purchases, Approved, Reversals, Events int
 	Declined                               map[string]int
 	Milliseconds                           int64
 }
 
-// past is the history that is seeded once for all tests.
-type past struct {
+// syntheticHistory is the history that is seeded once for all tests.
+type syntheticHistory struct {
 	plan   plan
-	seeded seeded
+	seeded seedResult
 	events []event.Transaction
-	// documents are the same events with what only the pipeline knows of them.
+	// documents are the same events with their position on the topic.
 	documents []figures.Document
 	took      time.Duration
 }
 
 var (
-	pastOnce sync.Once
-	thePast  *past
+	sharedHistoryOnce sync.Once
+	sharedHistory     *syntheticHistory
 )
 
-// historyOf returns all events of the history's topic, partition by partition, each once;
-// all of them are in the index too. The first call has the history seeded by a bank that
-// runs from then on.
-func historyOf(t *testing.T) []event.Transaction {
+// historyEvents returns all events on the history's topic, partition by partition, each once.
+// All of them are in the index too. The first call starts the bank of the history, which keeps
+// running, and seeds the history.
+func historyEvents(t *testing.T) []event.Transaction {
 	t.Helper()
-	return pastOf(t).events
+	return syntheticHistoryOf(t).events
 }
 
-func pastOf(t *testing.T) *past {
+func syntheticHistoryOf(t *testing.T) *syntheticHistory {
 	t.Helper()
 	stack := running(t)
-	pastOnce.Do(func() { thePast = makePast(t, stack) })
-	require.NotNil(t, thePast, "seeding the history has failed in another test")
-	return thePast
+	sharedHistoryOnce.Do(func() { sharedHistory = seedSyntheticHistory(t, stack) })
+	require.NotNil(t, sharedHistory, "seeding the history has failed in another test")
+	return sharedHistory
 }
 
-func makePast(t *testing.T, stack *launch.Stack) *past {
+func seedSyntheticHistory(t *testing.T, stack *launch.Stack) *syntheticHistory {
 	t.Helper()
 	database := "bank_" + historyBank
 	require.NoError(t, stack.CreateDatabase(t.Context(), database))
 	url, err := stack.DatabaseURL(t.Context(), database)
 	require.NoError(t, err)
 	for _, what := range []string{"topics", "schemas"} {
-		historyCtl(t, stack, "apply", what)
+		historyBankctl(t, stack, "apply", what)
 	}
 	base := stack.Addresses().BasePort
 	_, err = stack.Replica(context.Background(), launch.Bank, launch.Copy{
@@ -97,19 +97,20 @@ func makePast(t *testing.T, stack *launch.Stack) *past {
 		Settings: map[string]string{"bank-code": historyBank, "database-url": url, "history": "true"},
 	})
 	require.NoError(t, err)
-	p := &past{}
-	require.NoError(t, json.Unmarshal(historyCtl(t, stack, seedArguments(stack, "--plan")...), &p.plan))
+	p := &syntheticHistory{}
+	require.NoError(t, json.Unmarshal(historyBankctl(t, stack, seedArguments(stack, "--plan")...), &p.plan))
 	began := time.Now()
 	p.seeded = seedHistory(t, stack)
 	p.took = time.Since(began)
-	require.Eventually(t, func() bool { return indexedHistory(t, stack) >= p.seeded.Events }, patience, 500*time.Millisecond)
+	require.Eventually(t, func() bool { return indexedDocuments(t, stack) >= p.seeded.Events }, timeout, 500*time.Millisecond)
 	p.documents = documentsOnTopic(t, stack, historyTopic, p.seeded.Events)
 	p.events = eventsOf(p.documents)
 	return p
 }
 
-// historyCtl runs the operators' tool on the bank of the history and returns its last line.
-func historyCtl(t *testing.T, stack *launch.Stack, arguments ...string) []byte {
+// historyBankctl runs bankctl for the bank of the history and returns the last line of its
+// output.
+func historyBankctl(t *testing.T, stack *launch.Stack, arguments ...string) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	err := stack.Bankctl(t.Context(), &out, append(arguments, "--bank-code", historyBank, "-o", "json")...)
@@ -125,15 +126,15 @@ func seedArguments(stack *launch.Stack, more ...string) []string {
 	}, more...)
 }
 
-func seedHistory(t *testing.T, stack *launch.Stack) seeded {
+func seedHistory(t *testing.T, stack *launch.Stack) seedResult {
 	t.Helper()
-	var s seeded
-	require.NoError(t, json.Unmarshal(historyCtl(t, stack, seedArguments(stack)...), &s))
+	var s seedResult
+	require.NoError(t, json.Unmarshal(historyBankctl(t, stack, seedArguments(stack)...), &s))
 	return s
 }
 
-// indexedHistory is how many documents of that bank can be found.
-func indexedHistory(t *testing.T, stack *launch.Stack) int {
+// indexedDocuments returns how many documents of that bank a search finds.
+func indexedDocuments(t *testing.T, stack *launch.Stack) int {
 	t.Helper()
 	elasticsearch := stack.Addresses().Elasticsearch()
 	call(t, http.MethodPost, elasticsearch+"/bank-transactions-*/_refresh", nil)
@@ -142,7 +143,8 @@ func indexedHistory(t *testing.T, stack *launch.Stack) int {
 	return int(counted["count"].(float64))
 }
 
-// eventsOnTopic reads a topic to its end and returns each event once: at least so many.
+// eventsOnTopic reads a topic to its end and returns each event once. It waits for atLeast
+// events.
 func eventsOnTopic(t *testing.T, stack *launch.Stack, topic string, atLeast int) []event.Transaction {
 	t.Helper()
 	return eventsOf(documentsOnTopic(t, stack, topic, atLeast))
@@ -156,7 +158,7 @@ func eventsOf(documents []figures.Document) []event.Transaction {
 	return events
 }
 
-// documentsOnTopic is eventsOnTopic with each event's first place on the topic.
+// documentsOnTopic is eventsOnTopic with the first position of each event on the topic.
 func documentsOnTopic(t *testing.T, stack *launch.Stack, topic string, atLeast int) []figures.Document {
 	t.Helper()
 	client, err := kgo.NewClient(kgo.SeedBrokers(stack.Addresses().Kafka()))
@@ -165,8 +167,8 @@ func documentsOnTopic(t *testing.T, stack *launch.Stack, topic string, atLeast i
 	admin := kadm.NewClient(client)
 	require.Eventually(t, func() bool {
 		return endOffsets(t, admin, []string{topic})[topic] >= int64(atLeast)
-	}, patience, 100*time.Millisecond)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	}, timeout, 100*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	decoders := pipes.NewDecoders(stack.Addresses().RegistryConfluent())
 	var documents []figures.Document
@@ -182,14 +184,14 @@ func documentsOnTopic(t *testing.T, stack *launch.Stack, topic string, atLeast i
 	return documents
 }
 
-func TestAHistoryTravelsLikeEveryPurchaseAndOnce(t *testing.T) {
-	p := pastOf(t)
+func TestASyntheticHistoryReachesEveryCopyOnce(t *testing.T) {
+	p := syntheticHistoryOf(t)
 	stack := running(t)
 	t.Logf("%d events, seeded in %v, decided in %d ms", p.seeded.Events, p.took, p.seeded.Milliseconds)
-	require.Less(t, p.took, seedBound)
+	require.Less(t, p.took, seedLimit)
 	require.GreaterOrEqual(t, p.seeded.Events, 50_000)
 	require.Len(t, p.events, p.seeded.Events)
-	require.Equal(t, p.seeded.Events, indexedHistory(t, stack))
+	require.Equal(t, p.seeded.Events, indexedDocuments(t, stack))
 
 	sequences := map[string]int64{}
 	latest := map[string]time.Time{}
@@ -233,12 +235,12 @@ func TestAHistoryTravelsLikeEveryPurchaseAndOnce(t *testing.T) {
 	require.True(t, maps.Equal(before, historyVersions(t, stack)), "no document was written again")
 }
 
-// historyVersions are the versions of the documents of that bank.
+// historyVersions returns the versions of the documents of that bank.
 func historyVersions(t *testing.T, stack *launch.Stack) map[string]float64 {
 	t.Helper()
 	versions := indexState(t, stack)
 	own := map[string]bool{}
-	for _, e := range thePast.events {
+	for _, e := range sharedHistory.events {
 		own[e.EventID] = true
 	}
 	maps.DeleteFunc(versions, func(id string, _ float64) bool { return !own[id] })

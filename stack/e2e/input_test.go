@@ -15,8 +15,8 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// TestBadInputIsRefusedByNameOrDeclined sends what a caller might get wrong, over a
-// real connection to the real bank, and shows that nothing of it was stored.
+// TestBadInputIsRefusedByNameOrDeclined sends invalid requests to the real bank over a real
+// connection and checks that none of them was stored.
 func TestBadInputIsRefusedByNameOrDeclined(t *testing.T) {
 	stack := running(t)
 	connection := dial(t, stack.Addresses().BankGRPC())
@@ -38,8 +38,8 @@ func TestBadInputIsRefusedByNameOrDeclined(t *testing.T) {
 		"merchant.name":          func(r *bankv1.AuthorizePurchaseRequest) { r.Merchant.Name = strings.Repeat("ç", 81) },
 		"merchant.name ":         func(r *bankv1.AuthorizePurchaseRequest) { r.Merchant.Name = "a\x00b" },
 		"description":            func(r *bankv1.AuthorizePurchaseRequest) { r.Description = strings.Repeat("d", 141) },
-		"card_data.number":       func(r *bankv1.AuthorizePurchaseRequest) { withData(r, issued).Number = "4111111111111112" },
-		"card_data.expiry_month": func(r *bankv1.AuthorizePurchaseRequest) { withData(r, issued).ExpiryMonth = 13 },
+		"card_data.number":       func(r *bankv1.AuthorizePurchaseRequest) { setCardData(r, issued).Number = "4111111111111112" },
+		"card_data.expiry_month": func(r *bankv1.AuthorizePurchaseRequest) { setCardData(r, issued).ExpiryMonth = 13 },
 	}
 	bank := bankv1.NewPurchaseServiceClient(connection)
 	for field, change := range refused {
@@ -47,7 +47,7 @@ func TestBadInputIsRefusedByNameOrDeclined(t *testing.T) {
 		change(request)
 		_, err := bank.AuthorizePurchase(t.Context(), request)
 		require.Equal(t, codes.InvalidArgument, status.Code(err), "%s: %v", field, err)
-		require.Equal(t, strings.TrimSpace(field), violated(err))
+		require.Equal(t, strings.TrimSpace(field), violatedField(err))
 	}
 	requireBrokenTextRefused(t, connection, card)
 	account, err := bankv1.NewCardServiceClient(connection).GetAccount(t.Context(), &bankv1.GetAccountRequest{Name: issued.GetCard().GetAccount()})
@@ -55,9 +55,9 @@ func TestBadInputIsRefusedByNameOrDeclined(t *testing.T) {
 	require.Equal(t, int64(1), account.GetAccount().GetSequence(), "nothing was stored")
 
 	declined := map[bankv1.DeclineReason]func(*bankv1.AuthorizePurchaseRequest){
-		bankv1.DeclineReason_DECLINE_REASON_UNKNOWN_CARD: func(r *bankv1.AuthorizePurchaseRequest) { withData(r, issued).Number = "4000056655665556" },
+		bankv1.DeclineReason_DECLINE_REASON_UNKNOWN_CARD: func(r *bankv1.AuthorizePurchaseRequest) { setCardData(r, issued).Number = "4000056655665556" },
 		bankv1.DeclineReason_DECLINE_REASON_CVV_MISMATCH: func(r *bankv1.AuthorizePurchaseRequest) {
-			data := withData(r, issued)
+			data := setCardData(r, issued)
 			data.Cvv = string('0'+(data.Cvv[0]-'0'+1)%10) + data.Cvv[1:]
 		},
 	}
@@ -76,13 +76,13 @@ func TestBadInputIsRefusedByNameOrDeclined(t *testing.T) {
 	require.True(t, stack.Process(launch.Bank).Running())
 }
 
-func withData(r *bankv1.AuthorizePurchaseRequest, issued *bankv1.IssueCardResponse) *bankv1.CardData {
+func setCardData(r *bankv1.AuthorizePurchaseRequest, issued *bankv1.IssueCardResponse) *bankv1.CardData {
 	data := proto.CloneOf(issued.GetCardData())
 	r.CardSource = &bankv1.AuthorizePurchaseRequest_CardData{CardData: data}
 	return data
 }
 
-func violated(err error) string {
+func violatedField(err error) string {
 	for _, detail := range status.Convert(err).Details() {
 		if bad, ok := detail.(*errdetails.BadRequest); ok {
 			return bad.GetFieldViolations()[0].GetField()
@@ -91,7 +91,7 @@ func violated(err error) string {
 	return ""
 }
 
-// rawCodec sends bytes as they are: a client that does not check its texts.
+// rawCodec sends bytes as they are, like a client that does not validate its texts.
 type rawCodec struct{}
 
 func (rawCodec) Marshal(v any) ([]byte, error)      { return *v.(*[]byte), nil }

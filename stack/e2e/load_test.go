@@ -30,14 +30,14 @@ func dial(t *testing.T, address string) *grpc.ClientConn {
 	return connection
 }
 
-// unique makes request ids of one test differ from those of every other.
-var unique atomic.Int64
+// lastID makes the request ids of all tests unique.
+var lastID atomic.Int64
 
 func newRequestID() string {
-	return fmt.Sprintf("e2e-%d-%d", time.Now().UnixNano(), unique.Add(1))
+	return fmt.Sprintf("e2e-%d-%d", time.Now().UnixNano(), lastID.Add(1))
 }
 
-// issue has a card issued; change may set rules.
+// issue issues a card. change may set rules.
 func issue(t *testing.T, connection *grpc.ClientConn, limit int64, change func(*bankv1.IssueCardRequest)) *bankv1.IssueCardResponse {
 	t.Helper()
 	request := &bankv1.IssueCardRequest{
@@ -61,8 +61,8 @@ func purchase(card string, amount int64) *bankv1.AuthorizePurchaseRequest {
 	}
 }
 
-// load buys without a pause and keeps the history of every request: what was
-// answered, and what nobody knows yet.
+// load buys without a pause and records every request: the answered ones with their answer, and
+// the ones with an unknown outcome.
 type load struct {
 	t         *testing.T
 	purchases []bankv1.PurchaseServiceClient
@@ -77,8 +77,8 @@ type load struct {
 	unknown  []*bankv1.AuthorizePurchaseRequest
 }
 
-// startLoad keeps workers busy over the banks at addresses, on a few cards with a
-// limit that the load reaches.
+// startLoad starts workers that buy at the banks at addresses, with a few cards. Their limit is
+// so low that the load reaches it.
 func startLoad(t *testing.T, workers, cards int, addresses ...string) *load {
 	t.Helper()
 	l := &load{t: t, limit: 5_000, outcomes: make(map[string]*bankv1.Purchase)}
@@ -109,18 +109,18 @@ func (l *load) work(worker int) {
 		l.mutex.Lock()
 		l.unknown = append(l.unknown, request)
 		l.mutex.Unlock()
-		l.awaitBank(worker, request)
+		l.sendUntilAnswered(worker, request)
 	}
 }
 
-// awaitBank sends a request whose outcome is unknown until it is answered, as a
-// careful client does; its answer is taken when the load is settled.
-func (l *load) awaitBank(worker int, request *bankv1.AuthorizePurchaseRequest) {
+// sendUntilAnswered sends a request with an unknown outcome until it is answered, as a careful
+// client does. The answer is recorded later, by resolveUnknown.
+func (l *load) sendUntilAnswered(worker int, request *bankv1.AuthorizePurchaseRequest) {
 	for !l.stopped.Load() {
 		if _, err := l.send(worker, request); err == nil {
 			return
 		}
-		time.Sleep(20 * time.Millisecond) // a client's pause, so that a dead bank is not hammered
+		time.Sleep(20 * time.Millisecond) // does not hammer a bank that is down
 	}
 }
 
@@ -147,7 +147,7 @@ func (l *load) record(request *bankv1.AuthorizePurchaseRequest, answer *bankv1.P
 func (l *load) progress(n int64) {
 	l.t.Helper()
 	goal := l.answered.Load() + n
-	require.Eventually(l.t, func() bool { return l.answered.Load() >= goal }, patience, 10*time.Millisecond)
+	require.Eventually(l.t, func() bool { return l.answered.Load() >= goal }, timeout, 10*time.Millisecond)
 }
 
 func (l *load) stop() {
@@ -155,8 +155,9 @@ func (l *load) stop() {
 	l.ended.Wait()
 }
 
-// settle ends the load and sends what nobody knows again, until it is known.
-func (l *load) settle() {
+// resolveUnknown ends the load and sends every request with an unknown outcome again until it
+// is answered.
+func (l *load) resolveUnknown() {
 	l.t.Helper()
 	l.stop()
 	for i, request := range l.unknown {
@@ -166,13 +167,13 @@ func (l *load) settle() {
 				l.record(request, answer)
 			}
 			return err == nil
-		}, patience, 50*time.Millisecond)
+		}, timeout, 50*time.Millisecond)
 	}
 	l.t.Logf("%d purchases, %d of them unknown at first", len(l.outcomes), len(l.unknown))
 }
 
-// verify shows that nothing answered was lost or charged twice, that no limit was
-// passed, and that the five places agree.
+// verify checks that no answered purchase was lost or charged twice, that no limit was passed,
+// and that the five places agree.
 func (l *load) verify(stack *launch.Stack) {
 	l.t.Helper()
 	connection := dial(l.t, stack.Addresses().BankGRPC())
@@ -198,26 +199,26 @@ func (l *load) verify(stack *launch.Stack) {
 	requireAuditEqual(l.t, stack)
 }
 
-// requireAuditEqual waits for the pipeline and has the five places compared.
+// requireAuditEqual runs the audit, which waits for the pipeline and compares the five places.
 func requireAuditEqual(t *testing.T, stack *launch.Stack) {
 	t.Helper()
 	var report bytes.Buffer
-	err := stack.Bankctl(t.Context(), &report, "audit", "--wait", patience.String())
+	err := stack.Bankctl(t.Context(), &report, "audit", "--wait", timeout.String())
 	require.NoError(t, err, report.String())
 	require.Contains(t, report.String(), "audit: equal")
 }
 
-// restart starts a process again and waits until it answers.
+// restart starts a process and waits until it is ready.
 func restart(t *testing.T, row *process.Process) {
 	t.Helper()
 	require.NoError(t, row.Start(t.Context()))
 	require.NoError(t, row.WaitReady(t.Context()))
 }
 
-// replica starts another bank on this stack and stops it when the test ends.
+// replica starts another bank on this stack and stops it at the end of the test.
 func replica(t *testing.T, stack *launch.Stack, settings map[string]string) (*process.Process, string) {
 	t.Helper()
-	n := int(unique.Add(1))
+	n := int(lastID.Add(1))
 	base := stack.Addresses().BasePort + 50
 	copied := launch.Copy{
 		Name: "bank-" + strconv.Itoa(n), GRPCPort: base + 2*(n%20), HTTPPort: base + 2*(n%20) + 1, Settings: settings,

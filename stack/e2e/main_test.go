@@ -1,6 +1,5 @@
-// Package e2e tests the whole system as it really runs: one stack, started
-// once for all tests, on ports of its own. With -short nothing is started and
-// every test says that it was skipped.
+// Package e2e tests the whole system with real processes. One stack is started for all tests,
+// on ports of its own. With -short nothing is started and every test is skipped.
 package e2e
 
 import (
@@ -17,8 +16,7 @@ import (
 )
 
 const (
-	// startTimeout covers fetching and building everything on a machine that has
-	// done neither.
+	// startTimeout includes fetching and building everything on a new machine.
 	startTimeout = 30 * time.Minute
 	stopTimeout  = 2 * time.Minute
 )
@@ -39,10 +37,9 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// withStack runs the tests between a start and a stop. Only one package does
-// so at a time, for go test runs packages side by side and a machine has room
-// for one stack. What a failed run leaves stays for a look at its logs until
-// the next run.
+// withStack starts the stack, runs the tests, and stops the stack. A lock admits one package at
+// a time: go test runs packages in parallel, and a machine has room for one stack only. The
+// files of a failed run stay until the next run.
 func withStack(m *testing.M) (code int, err error) {
 	root, err := dist.Root()
 	if err != nil {
@@ -79,7 +76,7 @@ func withStack(m *testing.M) (code int, err error) {
 	return code, system.Wipe()
 }
 
-// running returns the stack, or skips the test where there is none.
+// running returns the stack. Without one it skips the test.
 func running(t *testing.T) *launch.Stack {
 	t.Helper()
 	if system == nil {

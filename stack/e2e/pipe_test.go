@@ -17,10 +17,10 @@ import (
 	"codebank.dev/stack/pipes"
 )
 
-// patience bounds the wait for what takes a moment on a busy machine.
-const patience = 10 * time.Minute
+// timeout bounds each wait on a busy machine.
+const timeout = 10 * time.Minute
 
-// call sends a JSON request and reads the answer into one of the same kind.
+// call sends a JSON request and decodes the JSON answer.
 func call(t *testing.T, method, url string, body any) map[string]any {
 	t.Helper()
 	var decoded map[string]any
@@ -28,16 +28,16 @@ func call(t *testing.T, method, url string, body any) map[string]any {
 	return decoded
 }
 
-// The parts fit, and what they store outlives them: records whose schema the
-// registry knows go through Kafka and Connect into a table, with an address and
-// a password that the worker takes from its environment. Then the power fails,
-// and the same schema, topic, connector and rows are there again.
-func TestRegisteredRecordsReachATableAlsoAfterAPowerFailure(t *testing.T) {
+// The parts work together, and their data survives a power failure. Records with a registered
+// schema go through Kafka and Connect into a table. The worker takes the address and the
+// password from its environment. After all parts were killed and started again, the schema, the
+// topic, the connector and the rows are still there.
+func TestRecordsReachATableAlsoAfterAPowerFailure(t *testing.T) {
 	stack := running(t)
-	probe := newProbe(t, stack)
-	probe.connect()
-	probe.produce(0, 10)
-	probe.awaitRows(10)
+	sink := newTestSink(t, stack)
+	sink.connect()
+	sink.produce(0, 10)
+	sink.awaitRows(10)
 
 	parts := []string{launch.Connect, launch.Registry, launch.Elasticsearch, launch.Kafka, launch.Postgres}
 	for _, name := range parts {
@@ -55,12 +55,12 @@ func TestRegisteredRecordsReachATableAlsoAfterAPowerFailure(t *testing.T) {
 		}
 	}
 	require.NoError(t, stack.Healthy(t.Context()))
-	probe.produce(10, 20)
-	probe.awaitRows(20)
+	sink.produce(10, 20)
+	sink.awaitRows(20)
 }
 
-// probe is a topic of its own with a sink into a table of its own.
-type probe struct {
+// testSink is a sink connector with its own topic and its own table.
+type testSink struct {
 	t      *testing.T
 	stack  *launch.Stack
 	name   string
@@ -70,9 +70,9 @@ type probe struct {
 	schema uint32
 }
 
-func newProbe(t *testing.T, stack *launch.Stack) *probe {
+func newTestSink(t *testing.T, stack *launch.Stack) *testSink {
 	t.Helper()
-	p := &probe{t: t, stack: stack, name: fmt.Sprintf("probe_%d", unique.Add(1))}
+	p := &testSink{t: t, stack: stack, name: fmt.Sprintf("testsink_%d", lastID.Add(1))}
 	url, err := stack.DatabaseURL(t.Context(), launch.StatementDatabase)
 	require.NoError(t, err)
 	p.pool, err = pgxpool.New(t.Context(), url)
@@ -84,17 +84,17 @@ func newProbe(t *testing.T, stack *launch.Stack) *probe {
 	require.NoError(t, err)
 	t.Cleanup(p.client.Close)
 	p.admin = kadm.NewClient(p.client)
-	created, err := p.admin.CreateTopics(t.Context(), 1, 1, nil, p.name, p.deadLetters())
+	created, err := p.admin.CreateTopics(t.Context(), 1, 1, nil, p.name, p.deadLetterTopic())
 	require.NoError(t, err)
 	require.NoError(t, created.Error())
 	p.schema = p.register("")
 	return p
 }
 
-func (p *probe) deadLetters() string { return "dlq." + p.name }
+func (p *testSink) deadLetterTopic() string { return "dlq." + p.name }
 
-// register tells the registry a version of the schema, with further fields.
-func (p *probe) register(more string) uint32 {
+// register registers a version of the schema with more fields.
+func (p *testSink) register(more string) uint32 {
 	p.t.Helper()
 	answer := call(p.t, http.MethodPost, p.stack.Addresses().RegistryConfluent()+"/subjects/"+p.name+"-value/versions", map[string]any{
 		"schema": `{"type":"record","name":"` + p.name + `","fields":[{"name":"id","type":"string"},{"name":"n","type":"long"},` +
@@ -103,9 +103,9 @@ func (p *probe) register(more string) uint32 {
 	return uint32(answer["id"].(float64))
 }
 
-func (p *probe) url() string { return p.stack.Addresses().Connect() + "/connectors/" + p.name }
+func (p *testSink) url() string { return p.stack.Addresses().Connect() + "/connectors/" + p.name }
 
-func (p *probe) config() map[string]any {
+func (p *testSink) config() map[string]any {
 	return map[string]any{
 		"connector.class":     "dev.codebank.connect.PostgresSinkConnector",
 		"topics":              p.name,
@@ -120,56 +120,57 @@ func (p *probe) config() map[string]any {
 		"value.converter":     "org.apache.kafka.connect.converters.ByteArrayConverter",
 		"errors.tolerance":    "all",
 
-		"errors.deadletterqueue.topic.name":               p.deadLetters(),
+		"errors.deadletterqueue.topic.name":               p.deadLetterTopic(),
 		"errors.deadletterqueue.topic.replication.factor": "1",
 		"errors.deadletterqueue.context.headers.enable":   "true",
 	}
 }
 
 // connect registers the sink.
-func (p *probe) connect() {
+func (p *testSink) connect() {
 	p.t.Helper()
 	call(p.t, http.MethodPut, p.url()+"/config", p.config())
 	p.t.Cleanup(func() { call(p.t, http.MethodDelete, p.url(), nil) })
 }
 
-func (p *probe) produce(from, to int64) {
+func (p *testSink) produce(from, to int64) {
 	p.t.Helper()
 	var records []*kgo.Record
 	for n := from; n < to; n++ {
-		records = append(records, kgo.SliceRecord(framed(p.schema, fmt.Sprintf("p%d", n), n)))
+		records = append(records, kgo.SliceRecord(frameRecord(p.schema, fmt.Sprintf("p%d", n), n)))
 	}
 	p.send(records...)
 }
 
-func (p *probe) send(records ...*kgo.Record) {
+func (p *testSink) send(records ...*kgo.Record) {
 	p.t.Helper()
 	require.NoError(p.t, p.client.ProduceSync(p.t.Context(), records...).FirstErr())
 }
 
-func (p *probe) awaitRows(count int64) {
+func (p *testSink) awaitRows(count int64) {
 	p.t.Helper()
 	require.Eventually(p.t, func() bool {
 		rows, sum := p.rows()
 		return rows == count && sum == count*(count-1)/2
-	}, patience, 100*time.Millisecond)
+	}, timeout, 100*time.Millisecond)
 }
 
-// rows returns how many there are and what they add up to; nothing while the database is away.
-func (p *probe) rows() (rows, sum int64) {
+// rows returns the number of rows and the sum of their numbers; zeros while the database is
+// down.
+func (p *testSink) rows() (rows, sum int64) {
 	_ = p.pool.QueryRow(context.Background(), "select count(*), coalesce(sum(n), 0) from "+p.name).Scan(&rows, &sum)
 	return rows, sum
 }
 
-func (p *probe) exec(statement string) {
+func (p *testSink) exec(statement string) {
 	p.t.Helper()
 	_, err := p.pool.Exec(context.Background(), statement)
 	require.NoError(p.t, err)
 }
 
-// framed is a probe's record in Avro, behind the mark and the schema id that
-// Confluent's clients put before every record; the note is null.
-func framed(schema uint32, id string, n int64) []byte {
+// frameRecord encodes a record of the test topic in Avro, behind the magic byte and the schema
+// id of Confluent's clients. The note is null.
+func frameRecord(schema uint32, id string, n int64) []byte {
 	record := binary.BigEndian.AppendUint32([]byte{0}, schema)
 	record = binary.AppendVarint(record, int64(len(id)))
 	record = append(record, id...)
@@ -177,9 +178,9 @@ func framed(schema uint32, id string, n int64) []byte {
 	return append(record, 0)
 }
 
-// noted is the same with a note.
-func noted(schema uint32, id string, n int64, note string) []byte {
-	record := framed(schema, id, n)
+// framedWithNote is frameRecord with a note.
+func framedWithNote(schema uint32, id string, n int64, note string) []byte {
+	record := frameRecord(schema, id, n)
 	record = binary.AppendVarint(record[:len(record)-1], 1)
 	record = binary.AppendVarint(record, int64(len(note)))
 	return append(record, note...)

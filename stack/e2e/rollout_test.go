@@ -30,20 +30,19 @@ import (
 	"codebank.dev/stack/pipes"
 )
 
-// What version 2 brought: fields of the event, and one that the index sink adds.
+// Version 2 added fields to the event, and the index sink added a field of its own.
 var (
-	broughtByVersion2 = []string{"card_use", "risk_score", "risk_rule"}
-	addedByTheSink    = "pipeline_millis"
+	fieldsOfVersion2 = []string{"card_use", "risk_score", "risk_rule"}
+	fieldOfTheSink   = "pipeline_millis"
 )
 
-// rolloutAge is how far the bank of the roll-out lives in the past.
-const rolloutAge = 15 * 365 * 24 * time.Hour
+// rolloutClockOffset is how far the clock of the roll-out's bank is in the past.
+const rolloutClockOffset = 15 * 365 * 24 * time.Hour
 
-// A version of the event is rolled out as schemas/README.md says, through all that
-// reads it. A bank of its own, 003, is as it was before version 2: the statement's
-// table, the sinks' settings, the index's mapping and the registry. It lives fifteen
-// years ago, so that its old events and its new ones share an index that was there before,
-// and no other test's.
+// A new version of the event is rolled out as schemas/README.md describes, through everything
+// that reads it. Bank 003 is set up as it was before version 2: the statement's table, the
+// settings of the sinks, the mapping of the index, and the registry. Its clock is fifteen years
+// back, so that its old and new events share an existing index which no other test uses.
 func TestANewVersionOfTheEventIsRolledOut(t *testing.T) {
 	stack := running(t)
 	r := newRollout(t, stack)
@@ -51,7 +50,7 @@ func TestANewVersionOfTheEventIsRolledOut(t *testing.T) {
 	stopOld, old := r.bank("1")
 	card := issue(t, old, 100_000, nil)
 	requests := []*bankv1.AuthorizePurchaseRequest{
-		purchase(card.GetCard().GetName(), 100), purchase(card.GetCard().GetName(), 1_000_000), unknown(),
+		purchase(card.GetCard().GetName(), 100), purchase(card.GetCard().GetName(), 1_000_000), unknownCardPurchase(),
 	}
 	buy := func(purchases bankv1.PurchaseServiceClient, request *bankv1.AuthorizePurchaseRequest) *bankv1.Purchase {
 		answer, err := purchases.AuthorizePurchase(t.Context(), request)
@@ -64,28 +63,28 @@ func TestANewVersionOfTheEventIsRolledOut(t *testing.T) {
 	}
 	r.awaitCopies(4)
 	for _, document := range r.documents() {
-		for _, field := range append(slices.Clone(broughtByVersion2), addedByTheSink) {
+		for _, field := range append(slices.Clone(fieldsOfVersion2), fieldOfTheSink) {
 			require.NotContains(t, document, field)
 		}
 	}
 	before := r.mapping()
-	require.NotContains(t, before, "card_use", "the index is of the time before")
+	require.NotContains(t, before, "card_use", "the index was created before version 2")
 
 	// In this order every reader is ready before the first new event.
-	r.statement()                             // 1: the statement's migration
-	r.sink(fieldsOf(t, "statement-postgres")) // 2: its connector's field list
-	report := r.bankctl("apply", "indices")   // 3: the template, and the mapping of every index
+	r.migrateStatement()                               // 1: migrate the statement's database
+	r.configureSink(fieldsOf(t, "statement-postgres")) // 2: extend the field list of its connector
+	report := r.bankctl("apply", "indices")            // 3: apply the template and the mapping of every index
 	require.Regexp(t, `index +`+r.index()+` +updated +mapping`, report)
 	after := r.mapping()
 	require.Contains(t, after, "card_use")
-	require.Equal(t, before["account_id"], after["account_id"], "how a field is searched stays with its index")
+	require.Equal(t, before["account_id"], after["account_id"], "an existing index keeps how a field is indexed")
 	require.NotContains(t, after["account_id"], "index")
 	r.configure("transactions-elasticsearch", sinkOf(t, "transactions-elasticsearch"))
 	require.Regexp(t, `transactions-elasticsearch +unchanged`, r.bankctl("apply", "connectors"))
 	require.Contains(t, r.bankctl("apply", "schemas"), "2 versions")
-	require.Equal(t, "BACKWARD_TRANSITIVE", r.compatibility()) // 4
+	require.Equal(t, "BACKWARD_TRANSITIVE", r.compatibility()) // 4: register the schema
 	stopOld()
-	_, next := r.bank("2") // 5
+	_, next := r.bank("2") // 5: start the bank with version 2
 
 	purchases := bankv1.NewPurchaseServiceClient(next)
 	for i, request := range requests {
@@ -96,23 +95,23 @@ func TestANewVersionOfTheEventIsRolledOut(t *testing.T) {
 		buy(purchases, purchase(fresh.GetCard().GetName(), 20_000))
 	}
 	buy(purchases, purchase(card.GetCard().GetName(), 100))
-	buy(purchases, unknown())
+	buy(purchases, unknownCardPurchase())
 
 	r.requireAudit()
 	r.requireCardUses(map[string]int{"": 6, "FIRST": 1, "LATER": 6})
 	r.requireDocuments(map[string]int{"": 5, "NONE 0": 6, "VELOCITY 20": 1, "VELOCITY 40": 1})
 	require.Equal(t, []int{4, 9}, r.recordsBySchema(), "both versions are on one topic")
 
-	// Old events made again are written in version 2, with the content they had.
+	// Republished old events are written in version 2, with their old content.
 	r.bankctl("republish", "--account", strings.TrimPrefix(card.GetCard().GetAccount(), "accounts/"))
 	r.requireAudit()
-	require.Eventually(t, func() bool { return r.ends(rolloutTopic) == 17 }, patience, 100*time.Millisecond)
+	require.Eventually(t, func() bool { return r.recordCount(rolloutTopic) == 17 }, timeout, 100*time.Millisecond)
 	require.Equal(t, []int{4, 13}, r.recordsBySchema())
-	require.Zero(t, r.ends("dlq."+rolloutSink), "and nothing was refused")
+	require.Zero(t, r.recordCount("dlq."+rolloutSink), "and nothing was refused")
 }
 
-// unknown is a purchase with a card that the bank never issued.
-func unknown() *bankv1.AuthorizePurchaseRequest {
+// unknownCardPurchase returns a purchase with a card that the bank never issued.
+func unknownCardPurchase() *bankv1.AuthorizePurchaseRequest {
 	request := purchase("", 200)
 	request.CardSource = &bankv1.AuthorizePurchaseRequest_CardData{CardData: &bankv1.CardData{
 		Number: "4000056655665556", HolderName: "Mallory", ExpiryMonth: 1, ExpiryYear: 2031, Cvv: "739",
@@ -120,7 +119,7 @@ func unknown() *bankv1.AuthorizePurchaseRequest {
 	return request
 }
 
-// rollout is bank 003 with its statement, on the stack of the others.
+// rollout is bank 003 with its statement, on the shared stack.
 type rollout struct {
 	*testing.T
 	stack               *launch.Stack
@@ -135,8 +134,7 @@ const (
 	rolloutSink  = "statement-" + rolloutBank
 )
 
-// newRollout brings everything that reads the bank's events to where it was while
-// there was version 1 only.
+// newRollout sets everything that reads the bank's events to its state before version 2.
 func newRollout(t *testing.T, stack *launch.Stack) *rollout {
 	t.Helper()
 	r := &rollout{T: t, stack: stack}
@@ -148,7 +146,7 @@ func newRollout(t *testing.T, stack *launch.Stack) *rollout {
 	require.NoError(t, err)
 	r.linesURL, err = stack.DatabaseURL(t.Context(), "statement_"+rolloutBank)
 	require.NoError(t, err)
-	r.lines = database(t, stack, "statement_"+rolloutBank)
+	r.lines = databasePool(t, stack, "statement_"+rolloutBank)
 	r.kafka, err = kgo.NewClient(kgo.SeedBrokers(stack.Addresses().Kafka()))
 	require.NoError(t, err)
 	t.Cleanup(r.kafka.Close)
@@ -159,21 +157,21 @@ func newRollout(t *testing.T, stack *launch.Stack) *rollout {
 	call(t, http.MethodPost, stack.Addresses().RegistryConfluent()+"/subjects/"+schemas.Subject(rolloutTopic)+"/versions",
 		map[string]any{"schema": versions[0].Schema})
 
-	r.statement()
+	r.migrateStatement()
 	for _, undo := range []string{"ALTER TABLE statement_lines DROP COLUMN card_use", "DELETE FROM migrations WHERE version_id = 2"} {
 		_, err = r.lines.Exec(t.Context(), undo)
 		require.NoError(t, err)
 	}
 	fields := slices.DeleteFunc(strings.Split(fieldsOf(t, "statement-postgres"), ","), func(field string) bool {
-		return slices.Contains(broughtByVersion2, field)
+		return slices.Contains(fieldsOfVersion2, field)
 	})
-	r.sink(strings.Join(fields, ","))
+	r.configureSink(strings.Join(fields, ","))
 	t.Cleanup(func() { call(t, http.MethodDelete, stack.Addresses().Connect()+"/connectors/"+rolloutSink, nil) })
 	r.oldIndex()
 	return r
 }
 
-// oldIndex puts the template and the settings of the index sink as they were.
+// oldIndex sets the template and the settings of the index sink to their old state.
 func (r *rollout) oldIndex() {
 	r.Helper()
 	r.Cleanup(func() {
@@ -186,11 +184,11 @@ func (r *rollout) oldIndex() {
 	var template map[string]any
 	require.NoError(r, json.Unmarshal(indices[i].Template, &template))
 	properties := template["template"].(map[string]any)["mappings"].(map[string]any)["properties"].(map[string]any)
-	for _, field := range append(slices.Clone(broughtByVersion2), addedByTheSink) {
+	for _, field := range append(slices.Clone(fieldsOfVersion2), fieldOfTheSink) {
 		require.Contains(r, properties, field)
 		delete(properties, field)
 	}
-	for _, property := range properties { // Each was indexed and had columns.
+	for _, property := range properties { // every field was indexed and had doc values
 		delete(property.(map[string]any), "index")
 		delete(property.(map[string]any), "doc_values")
 	}
@@ -212,8 +210,8 @@ func sinkOf(t *testing.T, name string) map[string]string {
 
 func fieldsOf(t *testing.T, name string) string { return sinkOf(t, name)["field.include.list"] }
 
-// sink registers the statement's sink, or gives it another list of fields.
-func (r *rollout) sink(fields string) {
+// configureSink registers the statement's sink with a list of fields.
+func (r *rollout) configureSink(fields string) {
 	r.Helper()
 	server, err := pgxpool.ParseConfig(r.linesURL)
 	require.NoError(r, err)
@@ -226,8 +224,8 @@ func (r *rollout) sink(fields string) {
 	r.configure(rolloutSink, config)
 }
 
-// configure registers a connector, or stops it for other settings, so that no task with
-// the old ones is left when it returns.
+// configure registers a connector. An existing connector is stopped first, so that no task with
+// the old settings is left.
 func (r *rollout) configure(name string, config map[string]string) {
 	r.Helper()
 	url := r.stack.Addresses().Connect() + "/connectors/" + name
@@ -236,7 +234,7 @@ func (r *rollout) configure(name string, config map[string]string) {
 	require.NoError(r, answer.Body.Close())
 	there := answer.StatusCode == http.StatusOK
 	if there {
-		turn(r.T, r.stack, name, "stop", "STOPPED")
+		setConnectorState(r.T, r.stack, name, "stop", "STOPPED")
 	}
 	call(r.T, http.MethodPut, url+"/config", config)
 	if there {
@@ -245,8 +243,8 @@ func (r *rollout) configure(name string, config map[string]string) {
 	awaitConnector(r.T, r.stack, name, "RUNNING")
 }
 
-// statement runs the statement service, which migrates its tables, and ends it.
-func (r *rollout) statement() {
+// migrateStatement runs the statement service, which migrates its tables, and stops it.
+func (r *rollout) migrateStatement() {
 	r.Helper()
 	base := r.stack.Addresses().BasePort + 50
 	row, err := r.stack.Replica(r.Context(), launch.Statement, launch.Copy{
@@ -257,7 +255,7 @@ func (r *rollout) statement() {
 	require.NoError(r, r.stack.Remove(r.Context(), row))
 }
 
-// bankctl runs the operators' tool for this bank.
+// bankctl runs bankctl for this bank.
 func (r *rollout) bankctl(args ...string) string {
 	r.Helper()
 	var report bytes.Buffer
@@ -268,11 +266,11 @@ func (r *rollout) bankctl(args ...string) string {
 	return report.String()
 }
 
-// bank starts the bank so that it writes its events in a version of the schema.
+// bank starts the bank with a version of the event's schema.
 func (r *rollout) bank(version string) (stop func(), connection *grpc.ClientConn) {
 	r.Helper()
 	row, address := replica(r.T, r.stack, map[string]string{
-		"bank-code": rolloutBank, "database-url": r.ledgerURL, "event-version": version, "clock-offset": (-rolloutAge).String(),
+		"bank-code": rolloutBank, "database-url": r.ledgerURL, "event-version": version, "clock-offset": (-rolloutClockOffset).String(),
 	})
 	return func() { require.NoError(r, row.Stop(r.Context())) }, dial(r.T, address)
 }
@@ -284,19 +282,20 @@ func (r *rollout) compatibility() string {
 	return answer["compatibilityLevel"].(string)
 }
 
-// awaitCopies waits until so many events are in the statement and in the index.
+// awaitCopies waits until the statement and the index have so many events.
 func (r *rollout) awaitCopies(count int) {
 	r.Helper()
 	require.Eventually(r, func() bool {
 		rows := 0
 		err := r.lines.QueryRow(r.Context(), "SELECT count(*) FROM statement_lines").Scan(&rows)
-		// An index that has just been made cannot be searched for a moment.
-		return err == nil && rows == count && r.count() == count
-	}, patience, 200*time.Millisecond)
+		// A new index cannot be searched for a moment.
+		return err == nil && rows == count && r.documentCount() == count
+	}, timeout, 200*time.Millisecond)
 }
 
-// count is how many documents of the bank there are, or -1 when nobody can say.
-func (r *rollout) count() int {
+// documentCount returns how many documents of the bank there are, or -1 if the index does not
+// answer.
+func (r *rollout) documentCount() int {
 	r.Helper()
 	found, err := pipes.Index(r.stack.Addresses().Elasticsearch()).Count(r.Context(), `{"term": {"bank_code": "`+rolloutBank+`"}}`)
 	if err != nil {
@@ -305,8 +304,8 @@ func (r *rollout) count() int {
 	return int(found)
 }
 
-// hits are the bank's documents with their indices.
-func (r *rollout) hits() []any {
+// searchHits returns the bank's documents with their indices.
+func (r *rollout) searchHits() []any {
 	r.Helper()
 	elasticsearch := r.stack.Addresses().Elasticsearch()
 	call(r.T, http.MethodPost, elasticsearch+"/bank-transactions-*/_refresh", nil)
@@ -318,24 +317,24 @@ func (r *rollout) hits() []any {
 
 func (r *rollout) documents() (documents []map[string]any) {
 	r.Helper()
-	for _, hit := range r.hits() {
+	for _, hit := range r.searchHits() {
 		documents = append(documents, hit.(map[string]any)["_source"].(map[string]any))
 	}
 	return documents
 }
 
-// index is the one that holds all the bank's documents.
+// index returns the only index with the bank's documents.
 func (r *rollout) index() string {
 	r.Helper()
 	names := map[string]bool{}
-	for _, hit := range r.hits() {
+	for _, hit := range r.searchHits() {
 		names[hit.(map[string]any)["_index"].(string)] = true
 	}
 	require.Len(r, names, 1)
 	return slices.Collect(maps.Keys(names))[0]
 }
 
-// mapping is that of the bank's index, field by field.
+// mapping returns the mapping of the bank's index, by field.
 func (r *rollout) mapping() map[string]any {
 	r.Helper()
 	index := r.index()
@@ -345,7 +344,7 @@ func (r *rollout) mapping() map[string]any {
 
 func (r *rollout) requireAudit() {
 	r.Helper()
-	require.Contains(r, r.bankctl("audit", "--wait", patience.String()), "audit: equal")
+	require.Contains(r, r.bankctl("audit", "--wait", timeout.String()), "audit: equal")
 }
 
 // requireCardUses counts the statement's lines by card_use.
@@ -364,8 +363,9 @@ func (r *rollout) requireCardUses(want map[string]int) {
 	require.Equal(r, want, got)
 }
 
-// requireDocuments counts the documents by rule and score. Those that came by the new
-// settings of the sink say how long they took, which by this bank's clock is rolloutAge.
+// requireDocuments counts the documents by rule and score. The documents that were written with
+// the new settings of the sink contain their delay, which is about rolloutClockOffset for this
+// bank.
 func (r *rollout) requireDocuments(want map[string]int) {
 	r.Helper()
 	got, timed := map[string]int{}, 0
@@ -375,17 +375,16 @@ func (r *rollout) requireDocuments(want map[string]int) {
 			key = fmt.Sprintf("%s %v", rule, document["risk_score"])
 		}
 		got[key]++
-		if millis, ok := document[addedByTheSink].(float64); ok {
+		if millis, ok := document[fieldOfTheSink].(float64); ok {
 			timed++
-			require.InDelta(r, rolloutAge.Milliseconds(), int64(millis), float64(time.Hour.Milliseconds()))
+			require.InDelta(r, rolloutClockOffset.Milliseconds(), int64(millis), float64(time.Hour.Milliseconds()))
 		}
 	}
 	require.Equal(r, want, got)
 	require.Equal(r, len(r.documents())-4, timed)
 }
 
-// recordsBySchema counts the topic's records by the schema they were written with, the
-// oldest first.
+// recordsBySchema counts the topic's records by their schema, oldest schema first.
 func (r *rollout) recordsBySchema() []int {
 	r.Helper()
 	counts := map[uint32]int{}
@@ -399,8 +398,8 @@ func (r *rollout) recordsBySchema() []int {
 	return sizes
 }
 
-// ends is how many records a topic has got.
-func (r *rollout) ends(topic string) int64 {
+// recordCount returns how many records a topic has.
+func (r *rollout) recordCount(topic string) int64 {
 	r.Helper()
 	return endOffsets(r.T, kadm.NewClient(r.kafka), []string{topic})[topic]
 }

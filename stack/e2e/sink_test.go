@@ -17,150 +17,151 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-// many is enough for a few dozen transactions of a probe's sink.
-const many = 50_000
+// manyRecords is enough for a few dozen transactions of a sink.
+const manyRecords = 50_000
 
 func TestADatabaseKilledInTheMiddleOfABatchLosesNoRowAndFailsNoTask(t *testing.T) {
 	stack := running(t)
-	probe := newProbe(t, stack)
-	probe.produce(0, many)
-	probe.connect()
-	require.Eventually(t, func() bool { rows, _ := probe.rows(); return rows > 0 }, patience, time.Millisecond)
+	sink := newTestSink(t, stack)
+	sink.produce(0, manyRecords)
+	sink.connect()
+	require.Eventually(t, func() bool { rows, _ := sink.rows(); return rows > 0 }, timeout, time.Millisecond)
 	database := stack.Process(launch.Postgres)
-	before := probe.deliveries("RetriableException")
+	before := sink.countInLog("RetriableException")
 	database.Kill()
-	// Away for long enough to be asked in vain, which Connect's log tells.
-	require.Eventually(t, func() bool { return probe.deliveries("RetriableException") > before }, patience, 100*time.Millisecond)
-	probe.requireRunning()
+	// The database is down until a write has failed, which Connect's log shows.
+	require.Eventually(t, func() bool { return sink.countInLog("RetriableException") > before }, timeout, 100*time.Millisecond)
+	sink.requireRunning()
 	restart(t, database)
-	probe.awaitRows(many)
-	probe.requireRunning()
-	require.Empty(t, probe.letters(0))
+	sink.awaitRows(manyRecords)
+	sink.requireRunning()
+	require.Empty(t, sink.readDeadLetters(0))
 }
 
-func TestARowThatIsThereStaysAsItIs(t *testing.T) {
+func TestAnExistingRowIsNotChanged(t *testing.T) {
 	stack := running(t)
-	probe := newProbe(t, stack)
-	probe.connect()
-	probe.produce(0, 1000)
-	probe.awaitRows(1000)
-	before := probe.digest()
+	sink := newTestSink(t, stack)
+	sink.connect()
+	sink.produce(0, 1000)
+	sink.awaitRows(1000)
+	before := sink.digest()
 
-	// Repeats, also of another content, alone and among new ones, and twice in one batch.
-	probe.send(kgo.SliceRecord(framed(probe.schema, "p7", 7)), kgo.SliceRecord(framed(probe.schema, "p8", 1_000_000)))
-	probe.awaitCommitted()
-	require.Equal(t, before, probe.digest())
-	probe.send(kgo.SliceRecord(framed(probe.schema, "p9", 9)), kgo.SliceRecord(framed(probe.schema, "p1000", 1000)),
-		kgo.SliceRecord(framed(probe.schema, "p1000", 1000)), kgo.SliceRecord(framed(probe.schema, "p1001", 1001)))
-	probe.awaitRows(1002)
-	before = probe.digest()
+	// These repeat existing rows, some with other content: alone, among new ones, and twice in
+	// one batch.
+	sink.send(kgo.SliceRecord(frameRecord(sink.schema, "p7", 7)), kgo.SliceRecord(frameRecord(sink.schema, "p8", 1_000_000)))
+	sink.awaitCommitted()
+	require.Equal(t, before, sink.digest())
+	sink.send(kgo.SliceRecord(frameRecord(sink.schema, "p9", 9)), kgo.SliceRecord(frameRecord(sink.schema, "p1000", 1000)),
+		kgo.SliceRecord(frameRecord(sink.schema, "p1000", 1000)), kgo.SliceRecord(frameRecord(sink.schema, "p1001", 1001)))
+	sink.awaitRows(1002)
+	before = sink.digest()
 
-	require.NoError(t, worker(stack).Rewind(t.Context(), probe.name, patience))
-	probe.awaitCommitted()
-	require.Equal(t, before, probe.digest())
-	require.Empty(t, probe.letters(0))
+	require.NoError(t, worker(stack).Rewind(t.Context(), sink.name, timeout))
+	sink.awaitCommitted()
+	require.Equal(t, before, sink.digest())
+	require.Empty(t, sink.readDeadLetters(0))
 }
 
-func TestWhatCanBeNoRowIsReportedOnceAndTheOthersPass(t *testing.T) {
+func TestARecordThatCannotBeARowIsReportedOnceAndTheOthersPass(t *testing.T) {
 	stack := running(t)
-	probe := newProbe(t, stack)
-	probe.produce(0, 100)
+	sink := newTestSink(t, stack)
+	sink.produce(0, 100)
 	bad := map[string][]byte{
 		"frame, which begins with": []byte("this is not Avro"),
 		"has no schema":            {0, 0x7f, 0xff, 0xff, 0xff, 1, 2, 3},
-		"length of 3 where 1":      framed(probe.schema, "cut", 1)[:7],
-		"check constraint":         framed(probe.schema, "negative", -5),
-		"too long for type":        noted(probe.schema, "long", 1, "eleven bytes"),
-		"sequence for encoding":    noted(probe.schema, "zero", 1, "a\x00b"),
+		"length of 3 where 1":      frameRecord(sink.schema, "cut", 1)[:7],
+		"check constraint":         frameRecord(sink.schema, "negative", -5),
+		"too long for type":        framedWithNote(sink.schema, "long", 1, "eleven bytes"),
+		"sequence for encoding":    framedWithNote(sink.schema, "zero", 1, "a\x00b"),
 		"tombstone":                nil,
-		"no field for column id":   stranger(t, stack, probe),
-		"goes on after its end":    append(framed(probe.schema, "more", 1), 1),
-		"encoding \"UTF8\": 0xff":  noted(probe.schema, "latin", 1, "\xff"),
-		"length of -":              {0, 0, 0, 0, byte(probe.schema), 1},
+		"no field for column id":   recordOfAnotherSchema(t, stack, sink),
+		"goes on after its end":    append(frameRecord(sink.schema, "more", 1), 1),
+		"encoding \"UTF8\": 0xff":  framedWithNote(sink.schema, "latin", 1, "\xff"),
+		"length of -":              {0, 0, 0, 0, byte(sink.schema), 1},
 	}
 	for _, value := range bad {
-		probe.send(&kgo.Record{Value: value})
+		sink.send(&kgo.Record{Value: value})
 	}
-	probe.produce(100, 200)
-	// The last of its partition is a bad one too.
+	sink.produce(100, 200)
+	// The last record of the partition is a bad one too.
 	bad["length of -1 "] = bad["length of -"]
-	probe.send(&kgo.Record{Value: bad["length of -"]})
-	probe.connect()
-	probe.awaitRows(200)
-	probe.awaitCommitted()
-	causes := probe.letters(len(bad))
+	sink.send(&kgo.Record{Value: bad["length of -"]})
+	sink.connect()
+	sink.awaitRows(200)
+	sink.awaitCommitted()
+	causes := sink.readDeadLetters(len(bad))
 	for part := range bad {
 		require.Contains(t, fmt.Sprint(causes), part)
 	}
 
-	require.NoError(t, worker(stack).SetState(t.Context(), probe.name, "pause"))
-	require.NoError(t, worker(stack).SetState(t.Context(), probe.name, "resume"))
-	call(t, http.MethodPost, probe.url()+"/restart?includeTasks=true", nil)
-	awaitConnector(t, stack, probe.name, "RUNNING")
-	probe.produce(200, 201)
-	probe.awaitRows(201)
-	require.Len(t, probe.letters(len(bad)), len(bad), "each once")
+	require.NoError(t, worker(stack).SetState(t.Context(), sink.name, "pause"))
+	require.NoError(t, worker(stack).SetState(t.Context(), sink.name, "resume"))
+	call(t, http.MethodPost, sink.url()+"/restart?includeTasks=true", nil)
+	awaitConnector(t, stack, sink.name, "RUNNING")
+	sink.produce(200, 201)
+	sink.awaitRows(201)
+	require.Len(t, sink.readDeadLetters(len(bad)), len(bad), "each once")
 }
 
-// stranger is a good record of a schema that is not the table's.
-func stranger(t *testing.T, stack *launch.Stack, p *probe) []byte {
+// recordOfAnotherSchema returns a valid record whose schema does not fit the table.
+func recordOfAnotherSchema(t *testing.T, stack *launch.Stack, p *testSink) []byte {
 	t.Helper()
-	answer := call(t, http.MethodPost, stack.Addresses().RegistryConfluent()+"/subjects/"+p.name+"-stranger/versions",
-		map[string]any{"schema": `{"type":"record","name":"Stranger","fields":[{"name":"elsewhere","type":"long"},{"name":"also","type":"string"}]}`})
+	answer := call(t, http.MethodPost, stack.Addresses().RegistryConfluent()+"/subjects/"+p.name+"-other/versions",
+		map[string]any{"schema": `{"type":"record","name":"Other","fields":[{"name":"elsewhere","type":"long"},{"name":"also","type":"string"}]}`})
 	return append(binary.BigEndian.AppendUint32([]byte{0}, uint32(answer["id"].(float64))), 2, 0)
 }
 
 func TestAFieldOfANewerVersionIsIgnoredUntilItIsNamed(t *testing.T) {
 	stack := running(t)
-	probe := newProbe(t, stack)
-	probe.connect()
-	probe.produce(0, 10)
-	second := probe.register(`,{"name":"colour","type":["null",{"type":"enum","name":"Colour","symbols":["RED","BLUE"]}],"default":null}`)
+	sink := newTestSink(t, stack)
+	sink.connect()
+	sink.produce(0, 10)
+	second := sink.register(`,{"name":"colour","type":["null",{"type":"enum","name":"Colour","symbols":["RED","BLUE"]}],"default":null}`)
 	for n := range int64(10) {
-		// Both versions in one batch.
-		probe.send(kgo.SliceRecord(append(framed(second, fmt.Sprintf("p%d", 10+2*n), 10+2*n), 2, 2)),
-			kgo.SliceRecord(framed(probe.schema, fmt.Sprintf("p%d", 11+2*n), 11+2*n)))
+		// Both versions are in one batch.
+		sink.send(kgo.SliceRecord(append(frameRecord(second, fmt.Sprintf("p%d", 10+2*n), 10+2*n), 2, 2)),
+			kgo.SliceRecord(frameRecord(sink.schema, fmt.Sprintf("p%d", 11+2*n), 11+2*n)))
 	}
-	probe.awaitRows(30)
-	require.Empty(t, probe.letters(0))
+	sink.awaitRows(30)
+	require.Empty(t, sink.readDeadLetters(0))
 
-	// The order of a roll-out: a field that is named before its column is refused, and
-	// nothing changes; after the migration it is written.
-	config := probe.config()
+	// The roll-out has an order: a field that is named before its column exists is refused, and
+	// nothing changes. After the migration it is written.
+	config := sink.config()
 	config["field.include.list"] = "id,n,note,colour"
-	refused := refusal(t, probe.url()+"/config", config)
+	refused := refusal(t, sink.url()+"/config", config)
 	require.Contains(t, refused, "has no column colour")
-	probe.exec("alter table " + probe.name + " add column colour text")
-	turn(t, stack, probe.name, "stop", "STOPPED")
-	call(t, http.MethodPut, probe.url()+"/config", config)
-	require.NoError(t, worker(stack).SetState(t.Context(), probe.name, "resume"))
-	probe.send(kgo.SliceRecord(append(framed(second, "p30", 30), 2, 2)), kgo.SliceRecord(framed(probe.schema, "p31", 31)))
-	probe.awaitRows(32)
+	sink.exec("alter table " + sink.name + " add column colour text")
+	setConnectorState(t, stack, sink.name, "stop", "STOPPED")
+	call(t, http.MethodPut, sink.url()+"/config", config)
+	require.NoError(t, worker(stack).SetState(t.Context(), sink.name, "resume"))
+	sink.send(kgo.SliceRecord(append(frameRecord(second, "p30", 30), 2, 2)), kgo.SliceRecord(frameRecord(sink.schema, "p31", 31)))
+	sink.awaitRows(32)
 	var colours []*string
-	require.NoError(t, probe.pool.QueryRow(t.Context(), "select array_agg(colour order by id) from "+probe.name+" where n >= 30").Scan(&colours))
+	require.NoError(t, sink.pool.QueryRow(t.Context(), "select array_agg(colour order by id) from "+sink.name+" where n >= 30").Scan(&colours))
 	blue := "BLUE"
 	require.Equal(t, []*string{&blue, nil}, colours)
 }
 
 func TestRecordsWaitForTheRegistryThroughARestartOfTheirSink(t *testing.T) {
 	stack := running(t)
-	probe := newProbe(t, stack)
+	sink := newTestSink(t, stack)
 	registry := stack.Process(launch.Registry)
-	probe.produce(0, 1000)
+	sink.produce(0, 1000)
 	require.NoError(t, registry.Stop(t.Context()))
-	probe.connect()
+	sink.connect()
 	for range 2 {
-		awaitConnector(t, stack, probe.name, "RUNNING")
-		waiting := probe.deliveries("cannot ask for schema")
-		require.Eventually(t, func() bool { return probe.deliveries("cannot ask for schema") > waiting }, patience, 100*time.Millisecond)
-		call(t, http.MethodPost, probe.url()+"/restart?includeTasks=true", nil)
+		awaitConnector(t, stack, sink.name, "RUNNING")
+		waiting := sink.countInLog("cannot ask for schema")
+		require.Eventually(t, func() bool { return sink.countInLog("cannot ask for schema") > waiting }, timeout, 100*time.Millisecond)
+		call(t, http.MethodPost, sink.url()+"/restart?includeTasks=true", nil)
 	}
 	restart(t, registry)
-	probe.awaitRows(1000)
-	require.Empty(t, probe.letters(0))
+	sink.awaitRows(1000)
+	require.Empty(t, sink.readDeadLetters(0))
 }
 
-// refusal sends a configuration that is not taken and returns the answer.
+// refusal sends a configuration that must be refused and returns the answer.
 func refusal(t *testing.T, url string, config map[string]any) string {
 	t.Helper()
 	body, err := json.Marshal(config)
@@ -177,7 +178,7 @@ func refusal(t *testing.T, url string, config map[string]any) string {
 	return string(content)
 }
 
-func (p *probe) digest() (digest string) {
+func (p *testSink) digest() (digest string) {
 	p.t.Helper()
 	require.NoError(p.t, p.pool.QueryRow(p.t.Context(),
 		"select md5(string_agg(r::text, chr(10) order by id)) from "+p.name+" r").Scan(&digest))
@@ -185,17 +186,17 @@ func (p *probe) digest() (digest string) {
 }
 
 // awaitCommitted waits until the sink has committed the end of the topic.
-func (p *probe) awaitCommitted() {
+func (p *testSink) awaitCommitted() {
 	p.t.Helper()
-	require.NoError(p.t, pipes.AwaitEnd(p.t.Context(), p.admin, p.name, p.name, patience))
+	require.NoError(p.t, pipes.AwaitEnd(p.t.Context(), p.admin, p.name, p.name, timeout))
 }
 
-// letters waits for so many dead letters and returns the causes of all that there are.
-func (p *probe) letters(count int) []string {
+// readDeadLetters waits for at least count dead letters and returns the causes of all.
+func (p *testSink) readDeadLetters(count int) []string {
 	p.t.Helper()
 	require.Eventually(p.t, func() bool {
-		return endOffsets(p.t, p.admin, []string{p.deadLetters()})[p.deadLetters()] >= int64(count)
-	}, patience, 100*time.Millisecond)
+		return endOffsets(p.t, p.admin, []string{p.deadLetterTopic()})[p.deadLetterTopic()] >= int64(count)
+	}, timeout, 100*time.Millisecond)
 	var causes []string
 	require.NoError(p.t, pipes.ReadAll(p.t.Context(), p.stack.Addresses().Kafka(), func(record *kgo.Record) {
 		for _, header := range record.Headers {
@@ -203,20 +204,20 @@ func (p *probe) letters(count int) []string {
 				causes = append(causes, string(header.Value))
 			}
 		}
-	}, p.deadLetters()))
+	}, p.deadLetterTopic()))
 	return causes
 }
 
-// deliveries counts how often the worker's log has a text.
-func (p *probe) deliveries(text string) int {
+// countInLog counts how often a text is in the worker's log.
+func (p *testSink) countInLog(text string) int {
 	p.t.Helper()
 	log, err := os.ReadFile(p.stack.Process(launch.Connect).Log())
 	require.NoError(p.t, err)
 	return bytes.Count(log, []byte(text))
 }
 
-// requireRunning shows that no task of the sink has failed.
-func (p *probe) requireRunning() {
+// requireRunning checks that no task of the sink has failed.
+func (p *testSink) requireRunning() {
 	p.t.Helper()
 	status, err := json.Marshal(call(p.t, http.MethodGet, p.url()+"/status", nil))
 	require.NoError(p.t, err)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -23,7 +22,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 )
 
-func database(t *testing.T, stack *launch.Stack, name string) *pgxpool.Pool {
+func databasePool(t *testing.T, stack *launch.Stack, name string) *pgxpool.Pool {
 	t.Helper()
 	url, err := stack.DatabaseURL(t.Context(), name)
 	require.NoError(t, err)
@@ -33,13 +32,13 @@ func database(t *testing.T, stack *launch.Stack, name string) *pgxpool.Pool {
 	return pool
 }
 
-func ledger(t *testing.T, stack *launch.Stack) *pgxpool.Pool {
-	return database(t, stack, launch.LedgerDatabase)
+func ledgerPool(t *testing.T, stack *launch.Stack) *pgxpool.Pool {
+	return databasePool(t, stack, launch.LedgerDatabase)
 }
 
 const transactions = "bank-001.transactions.v1"
 
-// statementDigest is over every column of every line, in one order.
+// statementDigest returns a digest of all columns of all lines in a fixed order.
 func statementDigest(t *testing.T, pool *pgxpool.Pool) (count int64, digest string) {
 	t.Helper()
 	require.NoError(t, pool.QueryRow(t.Context(),
@@ -47,29 +46,36 @@ func statementDigest(t *testing.T, pool *pgxpool.Pool) (count int64, digest stri
 	return count, digest
 }
 
-// indexState is every document's version: a document that was written again has another.
+// indexState returns the version of every document. A document that is written again has
+// another version.
 func indexState(t *testing.T, stack *launch.Stack) map[string]float64 {
 	t.Helper()
-	elasticsearch := stack.Addresses().Elasticsearch()
-	require.NoError(t, pipes.Index(elasticsearch).Refresh(t.Context()))
+	require.NoError(t, pipes.Index(stack.Addresses().Elasticsearch()).Refresh(t.Context()))
 	versions := make(map[string]float64)
-	var after []any
+	scanIndex(t, stack, map[string]any{"version": true, "_source": false}, func(document map[string]any) {
+		id := document["_id"].(string)
+		_, twice := versions[id] // NotContains would search all of them each time
+		require.False(t, twice, "one document per event")
+		versions[id] = document["_version"].(float64)
+	})
+	return versions
+}
+
+// scanIndex visits every event document that a search finds, in the order of the event ids.
+// A document has the members of a hit, such as _id and _source.
+func scanIndex(t *testing.T, stack *launch.Stack, search map[string]any, visit func(document map[string]any)) {
+	t.Helper()
+	search["size"], search["sort"] = 5000, []any{map[string]any{"event_id": "asc"}}
 	for {
-		query := map[string]any{"size": 5000, "version": true, "_source": false, "sort": []any{map[string]any{"event_id": "asc"}}}
-		if after != nil {
-			query["search_after"] = after
-		}
-		hits := call(t, http.MethodPost, elasticsearch+"/bank-transactions-*/_search", query)["hits"].(map[string]any)["hits"].([]any)
+		answer := call(t, http.MethodPost, stack.Addresses().Elasticsearch()+"/bank-transactions-*/_search", search)
+		hits := answer["hits"].(map[string]any)["hits"].([]any)
 		if len(hits) == 0 {
-			return versions
+			return
 		}
 		for _, hit := range hits {
 			document := hit.(map[string]any)
-			id := document["_id"].(string)
-			_, twice := versions[id] // NotContains would walk over all of them each time
-			require.False(t, twice, "one document per event")
-			versions[id] = document["_version"].(float64)
-			after = document["sort"].([]any)
+			visit(document)
+			search["search_after"] = document["sort"]
 		}
 	}
 }
@@ -78,10 +84,10 @@ func TestReadingTheTopicFromTheBeginningAgainChangesNothing(t *testing.T) {
 	stack := running(t)
 	load := startLoad(t, 8, 4, stack.Addresses().BankGRPC())
 	load.progress(500)
-	load.settle()
+	load.resolveUnknown()
 	load.verify(stack)
 
-	statements := database(t, stack, launch.StatementDatabase)
+	statements := databasePool(t, stack, launch.StatementDatabase)
 	rows, digest := statementDigest(t, statements)
 	documents := indexState(t, stack)
 	client, err := kgo.NewClient(kgo.SeedBrokers(stack.Addresses().Kafka()))
@@ -89,8 +95,8 @@ func TestReadingTheTopicFromTheBeginningAgainChangesNothing(t *testing.T) {
 	defer client.Close()
 	admin := kadm.NewClient(client)
 	for _, connector := range []string{"statement-postgres", "transactions-elasticsearch"} {
-		require.NoError(t, worker(stack).Rewind(t.Context(), connector, patience))
-		require.NoError(t, pipes.AwaitEnd(t.Context(), admin, connector, transactions, patience))
+		require.NoError(t, worker(stack).Rewind(t.Context(), connector, timeout))
+		require.NoError(t, pipes.AwaitEnd(t.Context(), admin, connector, transactions, timeout))
 	}
 	againRows, againDigest := statementDigest(t, statements)
 	require.Equal(t, rows, againRows)
@@ -102,17 +108,18 @@ func TestReadingTheTopicFromTheBeginningAgainChangesNothing(t *testing.T) {
 // worker is the stack's Kafka Connect.
 func worker(stack *launch.Stack) pipes.Worker { return pipes.Worker(stack.Addresses().Connect()) }
 
-// turn orders a connector to stop, pause or resume, and waits until all of it is in the state.
-func turn(t *testing.T, stack *launch.Stack, connector, order, state string) {
+// setConnectorState makes a connector stop, pause or resume, and waits until it and its tasks
+// are in the state.
+func setConnectorState(t *testing.T, stack *launch.Stack, connector, order, state string) {
 	t.Helper()
 	require.NoError(t, worker(stack).SetState(t.Context(), connector, order))
 	awaitConnector(t, stack, connector, state)
 }
 
-// awaitConnector waits until a connector and all of its tasks are in a state.
+// awaitConnector waits until a connector and all its tasks are in a state.
 func awaitConnector(t *testing.T, stack *launch.Stack, connector, state string) {
 	t.Helper()
-	require.NoError(t, pipes.Await(t.Context(), patience, func(ctx context.Context) error {
+	require.NoError(t, pipes.Await(t.Context(), timeout, func(ctx context.Context) error {
 		return worker(stack).Require(ctx, connector, state)
 	}))
 }
@@ -132,17 +139,17 @@ func TestAPoisonRecordGoesToItsDeadLetterTopicOnceAndTheOthersPass(t *testing.T)
 	require.NoError(t, client.ProduceSync(t.Context(), poison...).FirstErr())
 	load := startLoad(t, 8, 4, stack.Addresses().BankGRPC())
 	load.progress(300)
-	load.settle()
+	load.resolveUnknown()
 	load.verify(stack)
 	for _, queue := range queues {
 		require.Eventually(t, func() bool {
 			return endOffsets(t, admin, queues)[queue] >= before[queue]+int64(len(poison))
-		}, patience, 100*time.Millisecond, queue)
+		}, timeout, 100*time.Millisecond, queue)
 	}
-	// What comes behind passes too, and nothing is reported a second time meanwhile.
+	// Later events pass too, and no record is reported a second time.
 	behind := startLoad(t, 8, 12, stack.Addresses().BankGRPC())
 	behind.progress(300)
-	behind.settle()
+	behind.resolveUnknown()
 	behind.verify(stack)
 	for _, queue := range queues {
 		require.Equal(t, before[queue]+int64(len(poison)), endOffsets(t, admin, queues)[queue], "%s: each once", queue)
@@ -158,18 +165,19 @@ func endOffsets(t *testing.T, admin *kadm.Client, topics []string) map[string]in
 	return ends
 }
 
-// securityCode is a code with its name: three digits alone are in every file.
+// securityCode matches a security code with its name, because three digits alone are in every
+// file.
 var securityCode = regexp.MustCompile(`(?i)(cvv|cvc|security_?code)\W{0,6}[0-9]{3}`)
 
-// TestNoCardDataLeavesTheVault plants numbers and codes that are known, buys with
-// them in every way, right and wrong, and searches everything that is stored.
+// TestNoCardDataLeavesTheVault buys with known card numbers and codes in every way, correct and
+// wrong, and searches everything that is stored for them.
 func TestNoCardDataLeavesTheVault(t *testing.T) {
 	stack := running(t)
 	bank := dial(t, stack.Addresses().BankGRPC())
 	issued := issue(t, bank, 1_000_000, nil)
-	const stranger, strangersCode = "4000056655665556", "739"
-	secrets := []string{issued.GetCardData().GetNumber(), stranger}
-	plantCardData(t, stack, issued.GetCardData(), stranger, strangersCode)
+	const unissuedNumber, unissuedCode = "4000056655665556", "739"
+	secrets := []string{issued.GetCardData().GetNumber(), unissuedNumber}
+	plantCardData(t, stack, issued.GetCardData(), unissuedNumber, unissuedCode)
 	requireAuditEqual(t, stack)
 
 	searched := 0
@@ -196,13 +204,13 @@ func TestNoCardDataLeavesTheVault(t *testing.T) {
 	require.Greater(t, searched, 30, "everything was searched")
 }
 
-// plantCardData buys by data, by token and through the checkout, with right data
-// and with wrong.
-func plantCardData(t *testing.T, stack *launch.Stack, data *bankv1.CardData, stranger, strangersCode string) {
+// plantCardData buys by card data, by token and through the checkout, with correct and with
+// wrong data.
+func plantCardData(t *testing.T, stack *launch.Stack, data *bankv1.CardData, unissuedNumber, unissuedCode string) {
 	t.Helper()
 	bank := dial(t, stack.Addresses().BankGRPC())
 	wrong := &bankv1.CardData{
-		Number: stranger, HolderName: "Mallory", ExpiryMonth: 1, ExpiryYear: 2031, Cvv: strangersCode,
+		Number: unissuedNumber, HolderName: "Mallory", ExpiryMonth: 1, ExpiryYear: 2031, Cvv: unissuedCode,
 	}
 	for _, presented := range []*bankv1.CardData{data, wrong} {
 		request := purchase("", 100)
@@ -225,7 +233,7 @@ func plantCardData(t *testing.T, stack *launch.Stack, data *bankv1.CardData, str
 		})
 		require.NoError(t, err)
 	}
-	// Malformed requests must not be echoed into a log either.
+	// A log must not contain the data of a malformed request either.
 	request := purchase("", -1)
 	request.CardSource = &bankv1.AuthorizePurchaseRequest_CardData{CardData: data}
 	_, err := bankv1.NewPurchaseServiceClient(bank).AuthorizePurchase(t.Context(), request)
@@ -235,7 +243,7 @@ func plantCardData(t *testing.T, stack *launch.Stack, data *bankv1.CardData, str
 func searchTables(t *testing.T, stack *launch.Stack, search func(string, []byte)) {
 	t.Helper()
 	for _, name := range []string{launch.LedgerDatabase, launch.StatementDatabase, launch.CheckoutDatabase} {
-		pool := database(t, stack, name)
+		pool := databasePool(t, stack, name)
 		rows, err := pool.Query(t.Context(), `SELECT table_name FROM information_schema.tables
 			WHERE table_schema = 'public' AND table_type = 'BASE TABLE'`)
 		require.NoError(t, err)
@@ -250,7 +258,7 @@ func searchTables(t *testing.T, stack *launch.Stack, search func(string, []byte)
 			var content string
 			require.NoError(t, pool.QueryRow(t.Context(), fmt.Sprintf(`SELECT coalesce(string_agg(r::text, chr(10)), '') FROM %q r`, table)).Scan(&content))
 			search(name+"."+table, []byte(content))
-			// bytea is written in hexadecimal; what is inside is searched too.
+			// bytea is shown in hexadecimal, so its decoded content is searched too.
 			var raw []byte
 			require.NoError(t, pool.QueryRow(t.Context(), fmt.Sprintf(
 				`SELECT coalesce(string_agg(decode(m[1], 'hex'), ''::bytea), ''::bytea) FROM %q r, regexp_matches(r::text, '\\\\x([0-9a-f]+)', 'g') m`, table)).Scan(&raw))
@@ -276,30 +284,9 @@ func searchTopics(t *testing.T, stack *launch.Stack, search func(string, []byte)
 
 func searchIndices(t *testing.T, stack *launch.Stack, search func(string, []byte)) {
 	t.Helper()
-	elasticsearch := stack.Addresses().Elasticsearch()
-	var after any
-	for {
-		query := map[string]any{"size": 2000, "sort": []any{map[string]any{"event_id": "asc"}}}
-		if after != nil {
-			query["search_after"] = after
-		}
-		body, err := json.Marshal(query)
+	scanIndex(t, stack, map[string]any{}, func(document map[string]any) {
+		content, err := json.Marshal(document)
 		require.NoError(t, err)
-		answer, err := http.Post(elasticsearch+"/bank-transactions-*/_search", "application/json", bytes.NewReader(body))
-		require.NoError(t, err)
-		content, err := io.ReadAll(answer.Body)
-		require.NoError(t, err)
-		require.NoError(t, answer.Body.Close())
 		search("index", content)
-		var found struct {
-			Hits struct {
-				Hits []struct{ Sort []any }
-			}
-		}
-		require.NoError(t, json.Unmarshal(content, &found))
-		if len(found.Hits.Hits) == 0 {
-			return
-		}
-		after = found.Hits.Hits[len(found.Hits.Hits)-1].Sort
-	}
+	})
 }

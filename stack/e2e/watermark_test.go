@@ -17,11 +17,11 @@ import (
 
 const watermarks, partitions = "bank-001.watermarks.v1", 6
 
-// completeTo is the least of the partitions' newest watermarks in the index: up to
-// when a dashboard is complete. The zero time while a partition has none, or the
-// index cannot be searched.
+// completeTo returns the smallest of the partitions' newest watermarks in the index: up to this
+// time a dashboard is complete. It returns the zero time if a partition has none or the index
+// cannot be searched.
 func completeTo(t *testing.T, stack *launch.Stack) time.Time {
-	// An index that is being made answers 503, and one that is not there yet 404.
+	// An index that is being created answers 503, and a missing one 404.
 	millis, err := pipes.Index(stack.Addresses().Elasticsearch()).CompleteTo(t.Context(), launch.BankCode, partitions)
 	if err != nil {
 		return time.Time{}
@@ -29,8 +29,8 @@ func completeTo(t *testing.T, stack *launch.Stack) time.Time {
 	return time.UnixMilli(millis)
 }
 
-// requireComplete holds the index to the ledger: every event that occurred from one
-// moment up to another, not included, can be searched for. It returns how many.
+// requireComplete compares the index with the ledger: a search must find every event that
+// occurred at or after from and before to. It returns their number.
 func requireComplete(t *testing.T, stack *launch.Stack, pool *pgxpool.Pool, from, to time.Time) int64 {
 	t.Helper()
 	index := pipes.Index(stack.Addresses().Elasticsearch())
@@ -52,15 +52,15 @@ func awaitCompleteTo(t *testing.T, stack *launch.Stack, moment time.Time) time.T
 	require.Eventually(t, func() bool {
 		reached = completeTo(t, stack)
 		return reached.After(moment)
-	}, patience, 100*time.Millisecond)
+	}, timeout, 100*time.Millisecond)
 	return reached
 }
 
-// What the index says about itself is true at every moment, under load too, and
-// comes within seconds.
-func TestTheIndexSaysUpToWhenItIsComplete(t *testing.T) {
+// The watermark of the index is true at every moment, also under load, and advances within
+// seconds.
+func TestTheWatermarkOfTheIndexIsTrue(t *testing.T) {
 	stack := running(t)
-	pool := ledger(t, stack)
+	pool := ledgerPool(t, stack)
 	began := time.Now().Truncate(time.Millisecond)
 	load := startLoad(t, 8, 4, stack.Addresses().BankGRPC())
 	seen, last := int64(0), began
@@ -69,46 +69,47 @@ func TestTheIndexSaysUpToWhenItIsComplete(t *testing.T) {
 		seen = requireComplete(t, stack, pool, began, last)
 	}
 	require.Positive(t, seen)
-	load.settle()
+	load.resolveUnknown()
 	ended := time.Now()
 	to := awaitCompleteTo(t, stack, ended)
 	t.Logf("%d events; complete %s after the last", requireComplete(t, stack, pool, began, to), time.Since(ended).Round(time.Second/10))
 }
 
-// While nothing reaches the index its watermark stands still, whatever the relay says.
-func TestTheWatermarkOfTheIndexStandsStillWhileTheSinkIsPaused(t *testing.T) {
+// While nothing reaches the index, its watermark does not advance, whatever the relay
+// publishes.
+func TestTheWatermarkOfTheIndexDoesNotAdvanceWhileTheSinkIsPaused(t *testing.T) {
 	stack := running(t)
-	pool := ledger(t, stack)
+	pool := ledgerPool(t, stack)
 	began := time.Now().Truncate(time.Millisecond)
 	awaitCompleteTo(t, stack, began)
 	const sink = "transactions-elasticsearch"
-	turn(t, stack, sink, "pause", "PAUSED")
-	defer turn(t, stack, sink, "resume", "RUNNING")
-	// A request that was under way may still be written.
+	setConnectorState(t, stack, sink, "pause", "PAUSED")
+	defer setConnectorState(t, stack, sink, "resume", "RUNNING")
+	// A request that was already sent may still be written.
 	time.Sleep(2 * time.Second)
 	stood := completeTo(t, stack)
 
 	load := startLoad(t, 4, 4, stack.Addresses().BankGRPC())
 	load.progress(200)
-	load.settle()
+	load.resolveUnknown()
 	ended := time.Now()
 	awaitPublished(t, stack, ended)
 	require.Equal(t, stood, completeTo(t, stack))
 
-	turn(t, stack, sink, "resume", "RUNNING")
+	setConnectorState(t, stack, sink, "resume", "RUNNING")
 	to := awaitCompleteTo(t, stack, ended)
 	require.GreaterOrEqual(t, requireComplete(t, stack, pool, began, to), int64(200))
 }
 
-// awaitPublished waits until the relay has said of every partition that it is
-// complete up to a moment.
+// awaitPublished waits until the relay has published for every partition that it is complete up
+// to a moment.
 func awaitPublished(t *testing.T, stack *launch.Stack, moment time.Time) {
 	t.Helper()
 	reader, err := kgo.NewClient(kgo.SeedBrokers(stack.Addresses().Kafka()), kgo.ConsumeTopics(watermarks),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	require.NoError(t, err)
 	defer reader.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	passed := make(map[int32]bool)
 	for len(passed) < partitions {
