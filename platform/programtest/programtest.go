@@ -1,5 +1,6 @@
-// Package programtest runs the program that a test is of as a process of its own, so
-// that it can be killed: a copy of the test program, which behaves as the program.
+// Package programtest runs programs as processes of their own, so that a test can kill
+// them. The program under test is a copy of the test program, which behaves as the
+// program. Any other program of the workspace is built from its package.
 package programtest
 
 import (
@@ -36,11 +37,11 @@ func Main(m *testing.M, program func()) {
 	program()
 }
 
-// Program is a copy that was started.
+// Program is a program that was started.
 type Program struct {
-	process *os.Process
+	process interface{ Signal(os.Signal) error }
 	log     *logs
-	gone    chan struct{}
+	gone    <-chan struct{}
 }
 
 // logs is what the program wrote; it may be read while the program writes.
@@ -60,7 +61,8 @@ func (l *logs) Write(p []byte) (int, error) {
 // package's TestMain must call Main.
 func Start(t *testing.T, environ []string, args ...string) *Program {
 	t.Helper()
-	p := &Program{log: &logs{}, gone: make(chan struct{})}
+	gone := make(chan struct{})
+	p := &Program{log: &logs{}, gone: gone}
 	command := exec.Command(os.Args[0], args...)
 	command.Env = append(append(os.Environ(), asProgram+"=1"), environ...)
 	command.Stdout, command.Stderr = p.log, p.log
@@ -69,7 +71,7 @@ func Start(t *testing.T, environ []string, args ...string) *Program {
 	require.NoError(t, command.Start())
 	p.process = command.Process
 	go func() {
-		defer close(p.gone)
+		defer close(gone)
 		_ = command.Wait()
 	}()
 	t.Cleanup(func() {
@@ -89,7 +91,7 @@ func (p *Program) Log() string {
 }
 
 // Await waits until the program is ready, or has ended.
-func (p *Program) Await(t *testing.T, ready func() bool) {
+func (p *Program) Await(t testing.TB, ready func() bool) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		select {
@@ -103,7 +105,7 @@ func (p *Program) Await(t *testing.T, ready func() bool) {
 }
 
 // AwaitEnd waits until the program has ended.
-func (p *Program) AwaitEnd(t *testing.T) {
+func (p *Program) AwaitEnd(t testing.TB) {
 	t.Helper()
 	select {
 	case <-p.gone:
@@ -113,7 +115,7 @@ func (p *Program) AwaitEnd(t *testing.T) {
 }
 
 // AwaitKilledAt waits until the program has ended, which must have been at a failpoint.
-func (p *Program) AwaitKilledAt(t *testing.T, point string) {
+func (p *Program) AwaitKilledAt(t testing.TB, point string) {
 	t.Helper()
 	p.AwaitEnd(t)
 	require.Contains(t, p.Log(), "killed at failpoint "+point)
@@ -178,7 +180,7 @@ func Get(url string) (Answer, error) {
 }
 
 // Interrupt tells the program to end, as an operator does, and waits until it has.
-func (p *Program) Interrupt(t *testing.T) {
+func (p *Program) Interrupt(t testing.TB) {
 	t.Helper()
 	require.NoError(t, p.process.Signal(os.Interrupt))
 	p.AwaitEnd(t)
