@@ -60,6 +60,22 @@ func (e *Encoder) Append(dst []byte, entry *bank.Entry) ([]byte, int, error) {
 	return body, e.version, err
 }
 
+// Event returns the event of an entry as it goes into the outbox, in the encoder's version
+// of the schema. It refuses what Append refuses.
+func (e *Encoder) Event(entry *bank.Entry) (bank.Event, error) {
+	body, version, err := e.Append(nil, entry)
+	return bank.Event{
+		TransactionID: entry.TransactionID, AccountID: entry.AccountID, Sequence: entry.Sequence,
+		Key: entry.EventKey(), SchemaVersion: version, Body: body,
+	}, err
+}
+
+// Converter returns FromEntry for the entries of one bank. It takes the bank's code as a
+// text, for programs that name no type of package bank.
+func Converter(code string) func(*bank.Entry) event.Transaction {
+	return func(entry *bank.Entry) event.Transaction { return FromEntry(entry, bank.Code(code)) }
+}
+
 // FromEntry returns the event of an entry. The ledger stores every field of an event, so any event
 // can be made again with the same content. The entry must not be a voided request id, because that
 // has no event.

@@ -50,6 +50,13 @@ func TestEveryFieldOfAnEntryReachesTheEvent(t *testing.T) {
 		CardUse: event.CardUseLater, RiskScore: event.Some(int32(40)), RiskRule: event.RiskRuleCardTesting,
 	}, got)
 	require.Equal(t, got, FromEntry(entry, "001"))
+	require.Equal(t, got, Converter("001")(entry))
+	waiting, err := NewEncoder("001").Event(entry)
+	require.NoError(t, err)
+	require.Equal(t, bank.Event{
+		TransactionID: entry.TransactionID, AccountID: entry.AccountID, Sequence: entry.Sequence,
+		Key: entry.AccountID, SchemaVersion: version, Body: body[len("before"):],
+	}, waiting)
 }
 
 // The ledger does not store what the version of the event lacks, so an event that is encoded again

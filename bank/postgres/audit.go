@@ -29,7 +29,7 @@ var (
 	allowLong     = &statement{"allow_long", `SELECT set_config('statement_timeout', '60s', true), set_config('transaction_timeout', '120s', true)`}
 	cutOfAccounts = &statement{"cut_of_accounts", `SELECT ` + accountColumns + ` FROM accounts a ORDER BY a.id`}
 	cutOfRefusals = &statement{"cut_of_refusals", `SELECT e.transaction_id FROM entries e WHERE e.account_id IS NULL AND e.status = 2 ORDER BY e.transaction_id`}
-	cutOfOutbox   = &statement{"cut_of_outbox", `SELECT o.id, o.transaction_id, o.account_id, o.sequence FROM outbox o
+	cutOfOutbox   = &statement{"cut_of_outbox", `SELECT o.id FROM outbox o
 		WHERE o.id >= (SELECT floor FROM relay_lease) ORDER BY o.id`}
 	assignTransaction = &statement{"assign_transaction", `SELECT pg_current_xact_id()`}
 )
@@ -116,15 +116,23 @@ func (s *Store) Accounts(ctx context.Context, after bank.ID) iter.Seq2[*bank.Acc
 	}
 }
 
-// Cut is what a reader of the ledger is shown of one moment. Every function is
-// called for each thing that was there, in the order of the ids; none may be nil.
+// Figures are an account's figures as of a moment, in minor units.
+type Figures struct {
+	AccountID bank.ID
+	// Sequence is that of the account's last entry.
+	Sequence                   int64
+	Balance, Held, CreditLimit int64
+}
+
+// Cut receives one moment of the ledger. Every function is called for each thing that
+// was there, in the order of the ids; none may be nil.
 type Cut struct {
-	// Account gets every account: its sequence is where the audit of it ends.
-	Account func(bank.Account)
+	// Account gets every account.
+	Account func(Figures)
 	// Refused gets the transaction of every decline without an account.
 	Refused func(transaction bank.ID)
-	// Waiting gets every event in the outbox, without its body.
-	Waiting func(bank.OutboxRow)
+	// Waiting gets the id of every row in the outbox.
+	Waiting func(outboxID int64)
 }
 
 // Cut shows one moment of the ledger: accounts, refusals and what is not known to
@@ -138,11 +146,12 @@ func (s *Store) Cut(ctx context.Context, cut Cut) error {
 		b := batch{session: session}
 		b.add(beginSnapshot, nil)
 		b.add(allowLong, nil)
-		b.add(cutOfAccounts, func(r row) { cut.Account(r.account()) })
-		b.add(cutOfRefusals, func(r row) { cut.Refused(r.uuid()) })
-		b.add(cutOfOutbox, func(r row) {
-			cut.Waiting(bank.OutboxRow{ID: r.int8(), Event: bank.Event{TransactionID: r.uuid(), AccountID: r.uuid(), Sequence: r.int8()}})
+		b.add(cutOfAccounts, func(r row) {
+			a := r.account()
+			cut.Account(Figures{a.ID, a.Sequence, a.Balance, a.Held, a.CreditLimit})
 		})
+		b.add(cutOfRefusals, func(r row) { cut.Refused(r.uuid()) })
+		b.add(cutOfOutbox, func(r row) { cut.Waiting(r.int8()) })
 		b.add(rollback, nil)
 		_, _, err := b.run(ctx)
 		return answered(err)

@@ -17,21 +17,41 @@ func (s *Store) LastOutboxID(ctx context.Context) (id int64, err error) {
 	return id, err
 }
 
-// OutboxRows returns the rows of the outbox with ids above after and up to through,
-// by id, like Entries. Rows that are published while it reads may be missing; every
+// OutboxEvent is an event that waits in the outbox.
+type OutboxEvent struct {
+	// ID is the row's.
+	ID int64
+	// EventID, TransactionID and Key are what the row's columns say. Where nothing was
+	// altered, the body says the same, and the key is the first part of the event id.
+	EventID, TransactionID, Key string
+	// SchemaVersion is the version that Body is encoded in.
+	SchemaVersion int
+	Body          []byte
+}
+
+// OutboxEvents returns the events in the outbox with ids above after and up to through,
+// by id, like Entries. Events that are published while it reads may be missing; every
 // one that was committed before the call and is not returned was published.
-func (s *Store) OutboxRows(ctx context.Context, after, through int64) iter.Seq2[*bank.OutboxRow, error] {
-	return func(yield func(*bank.OutboxRow, error) bool) {
+func (s *Store) OutboxEvents(ctx context.Context, after, through int64) iter.Seq2[*OutboxEvent, error] {
+	return func(yield func(*OutboxEvent, error) bool) {
 		for {
-			var rows []bank.OutboxRow
+			var rows []OutboxEvent
 			err := s.query(ctx, pageOfOutbox, func(p *parameters) {
 				p.int8Argument(after)
 				p.int8Argument(through)
-			}, func(r row) { rows = append(rows, bank.OutboxRow{ID: r.int8(), Event: r.event()}) })
+			}, func(r row) { rows = append(rows, outboxEvent(r.int8(), r.event())) })
 			if !yieldAll(rows, err, yield) || len(rows) < page {
 				return
 			}
 			after = rows[len(rows)-1].ID
 		}
+	}
+}
+
+func outboxEvent(id int64, e bank.Event) OutboxEvent {
+	columns := bank.Entry{TransactionID: e.TransactionID, AccountID: e.AccountID, Sequence: e.Sequence}
+	return OutboxEvent{
+		ID: id, EventID: columns.EventID(), TransactionID: e.TransactionID.String(), Key: e.Key.String(),
+		SchemaVersion: e.SchemaVersion, Body: e.Body,
 	}
 }

@@ -33,9 +33,9 @@ func TestOutboxRowsAreReadPageByPageUpToAnID(t *testing.T) {
 	require.EqualValues(t, rows, last)
 
 	read := func(after, through int64) (ids []int64) {
-		for row, err := range store.OutboxRows(t.Context(), after, through) {
+		for row, err := range store.OutboxEvents(t.Context(), after, through) {
 			require.NoError(t, err)
-			require.NotEmpty(t, row.Event.Body)
+			require.NotEmpty(t, row.Body)
 			ids = append(ids, row.ID)
 		}
 		return ids

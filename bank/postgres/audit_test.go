@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -93,29 +94,30 @@ func TestEveryEntryIsReadInOrder(t *testing.T) {
 
 func TestACutIsOfOneMoment(t *testing.T) {
 	f := fill(t)
-	bought := banktest.Buy(t, f.store, f.customers[2], 1)
-	var accounts []bank.Account
+	banktest.Buy(t, f.store, f.customers[2], 1)
+	var accounts []postgres.Figures
 	var refused []bank.ID
-	var waiting []bank.OutboxRow
+	var waiting []int64
 	require.NoError(t, f.store.Cut(t.Context(), postgres.Cut{
-		Account: func(account bank.Account) {
+		Account: func(account postgres.Figures) {
 			if accounts = append(accounts, account); len(accounts) == 1 {
 				banktest.Buy(t, f.store, f.customers[4], 1)
 			}
 		},
 		Refused: func(transaction bank.ID) { refused = append(refused, transaction) },
-		Waiting: func(row bank.OutboxRow) { waiting = append(waiting, row) },
+		Waiting: func(outboxID int64) { waiting = append(waiting, outboxID) },
 	}))
 	require.Len(t, accounts, len(f.customers))
 	for i, customer := range f.customers {
-		require.Equal(t, customer.Account, accounts[i].ID)
+		require.Equal(t, customer.Account, accounts[i].AccountID)
 	}
 	require.EqualValues(t, filledEach+2, accounts[2].Sequence)
 	require.EqualValues(t, filledEach+1, accounts[4].Sequence, "what came later is not in it")
 	require.Equal(t, f.refused, refused, "what was voided before it was decided has no event")
-	require.Len(t, waiting, 1)
-	require.Equal(t, bought.AccountID, waiting[0].Event.AccountID)
-	require.Equal(t, bought.Sequence, waiting[0].Event.Sequence)
+	rows, err := f.store.Fetch(t.Context(), 10, nil)
+	require.NoError(t, err)
+	require.Len(t, rows, 2)
+	require.Equal(t, []int64{rows[0].ID}, waiting)
 }
 
 func TestEventsAreMadeAgainFromTheLedger(t *testing.T) {
@@ -153,4 +155,43 @@ func TestEventsAreMadeAgainFromTheLedger(t *testing.T) {
 	requeued, err = f.store.RequeueEvents(ctx, postgres.Span{AccountID: banktest.NewID(), From: 1}, encode)
 	require.NoError(t, err)
 	require.Zero(t, requeued)
+}
+
+func TestAJournalIsTheLedgerAsItsReaderWantsIt(t *testing.T) {
+	f := fill(t)
+	ctx := t.Context()
+	journal := postgres.NewJournal(f.store, (*bank.Entry).EventID)
+	count := 0
+	for id, err := range journal.Entries(ctx, postgres.Position{AccountID: f.customers[3].Account, Sequence: filledEach}) {
+		require.NoError(t, err)
+		if count++; count == 1 {
+			require.Equal(t, fmt.Sprintf("%s:%d", f.customers[3].Account, filledEach+1), id)
+		}
+	}
+	require.Equal(t, 1+filledEach+1, count)
+	var refused []string
+	for id, err := range journal.Refusals(ctx) {
+		require.NoError(t, err)
+		refused = append(refused, id)
+	}
+	require.Len(t, refused, len(f.refused), "what was voided before it was decided has no event")
+
+	id, found, err := journal.Entry(ctx, f.customers[0].Account, 7)
+	require.NoError(t, err)
+	require.True(t, found)
+	require.Equal(t, f.customers[0].Account.String()+":7", id)
+	id, found, err = journal.Transaction(ctx, f.refused[0])
+	require.NoError(t, err)
+	require.True(t, found)
+	require.Equal(t, f.refused[0].String(), id)
+	for _, none := range []bank.ID{f.voided, banktest.NewID()} {
+		_, found, err = journal.Transaction(ctx, none)
+		require.NoError(t, err)
+		require.False(t, found)
+	}
+	for _, customer := range []banktest.Customer{f.customers[0], f.customers[4], {Account: banktest.NewID()}} {
+		_, found, err = journal.Entry(ctx, customer.Account, filledEach+2)
+		require.NoError(t, err)
+		require.False(t, found)
+	}
 }

@@ -4,18 +4,18 @@ import (
 	"bytes"
 	"fmt"
 
-	"codebank.dev/bank"
+	"codebank.dev/platform/id"
 )
 
-// account is the one whose events are being judged.
+// account is the account whose events are being checked.
 type account struct {
 	open  bool
-	id    bank.ID
+	id    id.ID
 	inCut bool
-	// stands is the account as of the cut, if inCut.
-	stands cutAccount
-	// reached is the sequence up to which all were seen or told of.
-	reached int64
+	// atCut is the account as of the cut, if inCut.
+	atCut cutAccount
+	// checked is the sequence up to which every event is checked or reported as missing.
+	checked int64
 	totals  [stores]totals
 	differs bool
 
@@ -24,13 +24,14 @@ type account struct {
 	last         figures
 	lastSequence int64
 
-	// What is known of the topic's order.
+	// published says that an event before was on the topic, at position; waiting says that
+	// an event since then is in the outbox only.
 	published bool
 	position  Position
 	waiting   bool
 }
 
-func (a *account) begin(id bank.ID) {
+func (a *account) begin(id id.ID) {
 	kept := a.totals
 	*a = account{open: true, id: id, totals: kept}
 	for i := range a.totals {
@@ -38,26 +39,26 @@ func (a *account) begin(id bank.ID) {
 	}
 }
 
-func compareIDs(a, b bank.ID) int { return bytes.Compare(a[:], b[:]) }
+func compareIDs(a, b id.ID) int { return bytes.Compare(a[:], b[:]) }
 
 const inNoStore = "in none of the five places"
 
-// gapThrough tells of the sequences from where the account was reached up to last: no
-// place has them.
+// gapThrough reports the sequences that are not checked yet, up to last: no place has
+// them.
 func (c *comparison) gapThrough(last int64) {
 	a := &c.account
-	if last <= a.reached {
+	if last <= a.checked {
 		return
 	}
-	s := suspect{kind: Missing, store: InLedger, key: key{class: ofAccount, id: a.id, sequence: a.reached + 1}, detail: inNoStore}
-	if s.events = last - a.reached; s.events > 1 {
+	s := suspect{kind: Missing, store: InLedger, key: key{class: ofAccount, id: a.id, sequence: a.checked + 1}, detail: inNoStore}
+	if s.events = last - a.checked; s.events > 1 {
 		s.detail = fmt.Sprintf("%s, nor is any up to sequence %d", inNoStore, last)
 	}
 	c.suspect(s)
 }
 
-// leaveAccount ends the account that is open: what is missing at its end, its last
-// figures, and the account as a whole if anything was found.
+// leaveAccount ends the account that is open: it reports what is missing at its end,
+// compares its last figures with the cut, and keeps the account if it has findings.
 func (c *comparison) leaveAccount() {
 	a := &c.account
 	if !a.open {
@@ -67,17 +68,17 @@ func (c *comparison) leaveAccount() {
 	if !a.inCut {
 		return
 	}
-	c.gapThrough(a.stands.sequence)
-	if a.lastSequence == a.stands.sequence {
-		c.breaches(key{class: ofAccount, id: a.id, sequence: a.lastSequence}, a.last.ends(&a.stands))
+	c.gapThrough(a.atCut.sequence)
+	if a.lastSequence == a.atCut.sequence {
+		c.breaches(key{class: ofAccount, id: a.id, sequence: a.lastSequence}, a.last.compareWith(&a.atCut))
 	}
 	if a.differs && len(c.differing) < c.audit.maxFindings() {
 		c.differing = append(c.differing, a.difference())
 	}
 }
 
-// chain checks that the ledger's figures follow from those before.
-func (c *comparison) chain(g *group, sound bool) {
+// checkFigures checks that the ledger's figures follow from those of the event before.
+func (c *comparison) checkFigures(g *group, sound bool) {
 	a := &c.account
 	if !sound || !g.has(InLedger) || g.key.class != ofAccount {
 		a.lastSequence = 0
@@ -98,9 +99,9 @@ func (c *comparison) breaches(k key, list []breach) {
 	}
 }
 
-// order checks that an account's events came onto the topic in their order: those in
-// the outbox come behind, and all are in one partition.
-func (c *comparison) order(g *group) {
+// checkOrder checks that an account's events came onto the topic in the order of their
+// sequences and in one partition, and that only the last ones are still in the outbox.
+func (c *comparison) checkOrder(g *group) {
 	a := &c.account
 	if !g.has(InTopic) {
 		a.waiting = a.waiting || g.has(InOutbox)

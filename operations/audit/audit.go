@@ -1,23 +1,16 @@
-// Package audit compares the five places where an event of a customer account is
-// kept: the ledger, the outbox, the topic, the statement and the index.
-//
-// It goes like this (Run):
-//
-//  1. The cut: one short look at the ledger says up to which sequence each account
-//     is compared. What is decided later is ignored everywhere.
-//  2. The outbox is read, then topic, statement and index side by side. Of every copy
-//     a record of fixed width is kept (key, digests, amount, position), sorted on disk.
-//  3. The ledger is read last and in order, while the records are merged with it
-//     (join.go). So an event that nobody decided is told from one decided meanwhile.
-//  4. Each event is judged (judge.go). What is suspicious is read again, whole, to
-//     name the fields (explain.go).
-//
-// Because an event not in the outbox was on the topic before the outbox was read,
-// and the topic's end is looked up after that, no committed event can hide between
-// the two.
-//
-// Memory does not grow with the number of events. The package knows no technology:
-// the places are reached through Ledger and Source. It reads no clock.
+// Package audit compares the five places that keep a bank's events: the ledger, the
+// outbox, the topic, the statement and the index. Run takes a cut first: one snapshot of
+// the ledger says up to which sequence each account is compared, and later events are
+// ignored everywhere. Then it reads the outbox, and after that topic, statement and index
+// side by side. It keeps a record of fixed width of every copy (key, digests, amount,
+// position) and sorts the records on disk. The ledger is read last and in order, while the
+// records are merged with it (join.go); so an event that the bank never decided is told
+// from an event decided meanwhile. Each event is checked (check.go), and the events with a
+// finding are read again in full to name the fields that differ (explain.go). No committed
+// event is missed between outbox and topic: an event that is not in the outbox was on the
+// topic before the outbox was read, and the topic's end is read after that. Memory does not
+// grow with the number of events. The package knows no technology: it reaches the places
+// through Ledger and Source. It reads no clock.
 package audit
 
 import (
@@ -28,22 +21,30 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"codebank.dev/bank"
 	"codebank.dev/operations/audit/spool"
+	"codebank.dev/platform/id"
 )
 
-// Cut is what a ledger shows of one moment. Neither function is nil; an error of one
-// ends the call and is returned as it is.
+// Account is a customer account as of a moment. Amounts are minor units.
+type Account struct {
+	ID id.ID
+	// Sequence is that of the account's last event.
+	Sequence                   int64
+	Balance, Held, CreditLimit int64
+}
+
+// Cut receives one moment of a ledger. Neither function is nil; an error of one ends the
+// call and is returned as it is.
 type Cut struct {
-	// Account gets every customer account: its sequence is where its audit ends.
-	Account func(bank.Account) error
+	// Account gets every customer account. Its events are compared up to its sequence.
+	Account func(Account) error
 	// Refused gets the transaction of every decline without an account.
-	Refused func(transaction bank.ID) error
+	Refused func(transaction id.ID) error
 }
 
 // Ledger is the place that all others are compared with.
 type Ledger interface {
-	// Cut shows one moment: all of it is from one snapshot, in any order.
+	// Cut passes one snapshot of the ledger to cut, in any order.
 	Cut(ctx context.Context, cut Cut) error
 	// Events returns the events of all accounts, ordered by the bytes of the account's
 	// id and then by sequence. Whatever was committed before the call is among them.
@@ -60,11 +61,11 @@ type Ledger interface {
 // Source is one of the other places.
 type Source interface {
 	// Read calls each for every copy that was there before the call, in any order,
-	// from one goroutine or several. A copy need not outlive its call. An error of each
+	// from one goroutine or several. A copy is valid until each returns. An error of each
 	// ends the reading and is returned as it is.
 	Read(ctx context.Context, each func(*Copy) error) error
-	// Find returns the wanted copies as they are now, whichever bank they say they
-	// belong to; none when there are none.
+	// Find returns the wanted copies as they are now, of whichever bank they are; none when
+	// there are none.
 	Find(ctx context.Context, wanted Wanted) ([]Copy, error)
 }
 
@@ -92,14 +93,14 @@ func (e *AwayError) Error() string { return fmt.Sprintf("audit: %s: %v", e.Store
 // Unwrap returns the place's own error.
 func (e *AwayError) Unwrap() error { return e.Cause }
 
-// ownError is an error of the audit's own, such as a full disk, that comes back
-// through a place.
+// ownError is an error of the audit itself, such as a full disk, that a place's Read
+// returns.
 type ownError struct{ cause error }
 
 func (e *ownError) Error() string { return e.cause.Error() }
 func (e *ownError) Unwrap() error { return e.cause }
 
-// away names the place of an error; our own and the end of ctx are nobody's.
+// away names the place of an error. The audit's own errors and the end of ctx have none.
 func away(ctx context.Context, store Store, err error) error {
 	if err == nil || errors.As(err, new(*AwayError)) || errors.As(err, new(*ownError)) {
 		return err
@@ -112,28 +113,28 @@ func away(ctx context.Context, store Store, err error) error {
 
 // Audit is one comparison to be made. All places are required.
 type Audit struct {
-	// BankCode is whose events are compared, for the report.
-	BankCode bank.Code
+	// BankCode is the code of the bank whose events are compared, for the report.
+	BankCode string
 	// Ledger and the Sources are the five places.
 	Ledger                          Ledger
 	Outbox, Topic, Statement, Index Source
-	// MaxFindings is how many findings are told in full; 0 is 20.
+	// MaxFindings is how many findings the report holds; 0 is 20. All are counted.
 	MaxFindings int
 	// TempDir is the folder for sorted runs; empty is the system's for temporary files.
 	TempDir string
 	// Records is how many records a place keeps in memory before it sorts them on
 	// disk; 0 is 65,536.
 	Records int
-	// Wait, if not nil, is called after the cut and before each comparison with the
-	// number of events of the cut. It returns once the places seem to have them, and
-	// says whether there is time for another comparison should this one find something
-	// missing: an event on its way is not lost.
+	// Wait, if not nil, is called after the cut and before each comparison, with the
+	// number of events of the cut. It returns once the places seem to have that many, and
+	// says whether there is time for another comparison if this one finds events missing:
+	// an event in flight is not lost.
 	Wait func(ctx context.Context, events int64) (again bool, err error)
 }
 
-// Run compares the places and reports. An error is an AwayError, an error of the
-// disk, or the end of ctx; that the places differ is no error. Nothing is written
-// to any place, and no temporary file is left.
+// Run compares the places and returns the report. An error is an AwayError, an error of
+// the disk, or the end of ctx; a difference between the places is not an error. Run writes
+// to no place and leaves no temporary file.
 func (a *Audit) Run(ctx context.Context) (*Report, error) {
 	cut, err := a.cut(ctx)
 	if err != nil {
@@ -182,7 +183,7 @@ func (a *Audit) compare(ctx context.Context, cut *cut) (*Report, error) {
 	defer c.close()
 	err := c.join()
 	if ctx.Err() != nil {
-		// The ledger's events ended with ctx, not because there are no more.
+		// The ledger's events ended because ctx did.
 		return nil, context.Cause(ctx)
 	}
 	if err != nil {
@@ -195,8 +196,8 @@ func (a *Audit) source(store Store) Source {
 	return [...]Source{InOutbox: a.Outbox, InTopic: a.Topic, InStatement: a.Statement, InIndex: a.Index}[store]
 }
 
-// leastKept is how many suspects are kept at least, so that two that belong together
-// meet although their keys are far apart.
+// leastKept is how many suspects are kept at least, so that a missing event and a foreign
+// one can be paired although their keys are far apart.
 const leastKept = 1000
 
 func (a *Audit) maxFindings() int {

@@ -6,11 +6,11 @@ import (
 	"strings"
 	"sync"
 
-	"codebank.dev/bank"
 	"codebank.dev/operations/audit/spool"
+	"codebank.dev/platform/id"
 )
 
-// maxStrays is how many event ids of no known form are remembered for a place.
+// maxStrays is how many event ids of no known form are kept for a place.
 const maxStrays = 1000
 
 // gathered are the records of one place.
@@ -33,7 +33,7 @@ func (g *gathered) close() {
 	}
 }
 
-// gather reads a place into records.
+// gather reads all copies of a place into records.
 func (a *Audit) gather(ctx context.Context, store Store, into *gathered) error {
 	digests, err := newDigesters()
 	if err != nil {
@@ -48,7 +48,7 @@ func (a *Audit) gather(ctx context.Context, store Store, into *gathered) error {
 		}
 		r := digests.record(c)
 		if r.key.class == stray {
-			into.remember(r.key, c.ID)
+			into.keepStray(r.key, c.ID)
 		}
 		var room [recordLength]byte
 		return own(into.sorter.Add(r.appendTo(room[:0])))
@@ -64,7 +64,7 @@ func own(err error) error {
 	return &ownError{err}
 }
 
-func (g *gathered) remember(k key, id string) {
+func (g *gathered) keepStray(k key, id string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if len(g.strays) < maxStrays {
@@ -72,7 +72,7 @@ func (g *gathered) remember(k key, id string) {
 	}
 }
 
-// cut is a ledger's moment, sorted by id.
+// cut holds a ledger's cut, sorted by id.
 type cut struct {
 	accounts  *spool.Sorter
 	refusals  *spool.Sorter
@@ -87,7 +87,7 @@ const (
 func (a *Audit) cut(ctx context.Context) (*cut, error) {
 	c := &cut{accounts: a.spool(accountLength, 16), refusals: a.spool(refusalLength, refusalLength)}
 	err := a.Ledger.Cut(ctx, Cut{
-		Account: func(account bank.Account) error {
+		Account: func(account Account) error {
 			c.sequences = addCapped(c.sequences, account.Sequence)
 			form := append(make([]byte, 0, accountLength), account.ID[:]...)
 			for _, n := range []int64{account.Sequence, account.Balance, account.Held, account.CreditLimit} {
@@ -95,7 +95,7 @@ func (a *Audit) cut(ctx context.Context) (*cut, error) {
 			}
 			return own(c.accounts.Add(form))
 		},
-		Refused: func(transaction bank.ID) error { return own(c.refusals.Add(transaction[:])) },
+		Refused: func(transaction id.ID) error { return own(c.refusals.Add(transaction[:])) },
 	})
 	if err != nil {
 		c.close()
@@ -104,7 +104,7 @@ func (a *Audit) cut(ctx context.Context) (*cut, error) {
 	return c, nil
 }
 
-// events is how many there must be.
+// events returns how many events there must be.
 func (c *cut) events() int64 { return addCapped(c.sequences, c.refusals.Count()) }
 
 func (c *cut) close() {
@@ -114,7 +114,7 @@ func (c *cut) close() {
 
 // cutAccount is an account as of the cut.
 type cutAccount struct {
-	id                         bank.ID
+	id                         id.ID
 	sequence                   int64
 	balance, held, creditLimit int64
 }

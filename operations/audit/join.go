@@ -3,10 +3,10 @@ package audit
 import (
 	"context"
 
-	"codebank.dev/bank"
+	"codebank.dev/platform/id"
 )
 
-// comparison merges the places, event by event in the order of their keys.
+// comparison merges the places event by event, in the order of the keys.
 type comparison struct {
 	audit   *Audit
 	keep    int // how many suspects
@@ -32,7 +32,7 @@ type counted struct {
 	later   int64
 }
 
-// group is all there is of one event.
+// group is everything that the places have of one event.
 type group struct {
 	key     key
 	figures figures
@@ -113,7 +113,7 @@ func (c *comparison) collect(k key, g *group) error {
 	return nil
 }
 
-// join judges every event there is, and every one that ought to be.
+// join checks every event that a place has, and every event that must be there.
 func (c *comparison) join() error {
 	var g group
 	for {
@@ -130,9 +130,9 @@ func (c *comparison) join() error {
 		}
 		switch {
 		case inCut:
-			c.judge(&g)
+			c.check(&g)
 		case g.has(InLedger):
-			c.pass(&g)
+			c.countLater(&g)
 		default:
 			c.foreign(&g)
 		}
@@ -141,12 +141,12 @@ func (c *comparison) join() error {
 	return err
 }
 
-// approach moves the cut up to a key, tells of all that the cut has before it, and
-// reports whether the key itself belongs to the cut.
+// approach moves the cut up to a key, reports as missing what the cut has before it, and
+// returns whether the key itself belongs to the cut.
 func (c *comparison) approach(k key) (inCut bool, err error) {
 	switch {
 	case k.class != ofAccount:
-		if err := c.leaveAccounts(bank.ID{}, true); err != nil {
+		if err := c.leaveAccounts(id.ID{}, true); err != nil {
 			return false, err
 		}
 		return c.approachRefusal(k)
@@ -158,17 +158,17 @@ func (c *comparison) approach(k key) (inCut bool, err error) {
 			return false, err
 		}
 	}
-	if !c.account.inCut || k.sequence > c.account.stands.sequence {
+	if !c.account.inCut || k.sequence > c.account.atCut.sequence {
 		return false, nil
 	}
 	c.gapThrough(k.sequence - 1)
-	c.account.reached = k.sequence
+	c.account.checked = k.sequence
 	return true, nil
 }
 
-// leaveAccounts ends the account that is open, and all of the cut up to an id, or
-// all there are: nothing is left of them anywhere.
-func (c *comparison) leaveAccounts(upTo bank.ID, all bool) error {
+// leaveAccounts ends the account that is open, and all accounts of the cut before an id,
+// or all that are left. No place has an event of these.
+func (c *comparison) leaveAccounts(upTo id.ID, all bool) error {
 	c.leaveAccount()
 	for !c.cut.accountsDone && (all || compareIDs(c.cut.account.id, upTo) < 0) {
 		if err := c.enterAccount(c.cut.account.id); err != nil {
@@ -179,18 +179,18 @@ func (c *comparison) leaveAccounts(upTo bank.ID, all bool) error {
 	return nil
 }
 
-// enterAccount opens an account, with what the cut knows of it.
-func (c *comparison) enterAccount(id bank.ID) error {
+// enterAccount opens an account, with its state as of the cut if the cut has it.
+func (c *comparison) enterAccount(id id.ID) error {
 	c.account.begin(id)
 	if c.cut.accountsDone || c.cut.account.id != id {
 		return nil
 	}
-	c.account.inCut, c.account.stands = true, c.cut.account
+	c.account.inCut, c.account.atCut = true, c.cut.account
 	c.accounts++
 	return c.cut.nextAccount()
 }
 
-// approachRefusal is approach for keys behind those of accounts.
+// approachRefusal is approach for a key of no account.
 func (c *comparison) approachRefusal(k key) (inCut bool, err error) {
 	for !c.cut.refusalsDone && (k.class == stray || compareIDs(c.cut.refusal, k.id) < 0) {
 		c.suspect(suspect{kind: Missing, store: InLedger, key: key{class: ofRefusal, id: c.cut.refusal}, detail: inNoStore})

@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"strconv"
 
-	"codebank.dev/bank"
 	"codebank.dev/platform/id"
 	"codebank.dev/schemas/event"
 )
@@ -24,16 +23,16 @@ const (
 	stray
 )
 
-// key is an event id in a form that sorts: accounts by their ids and within them by
-// sequence, then refusals, then what is no event id.
+// key is an event id in a form that sorts: events of accounts by account and sequence,
+// then refusals, then ids of no known form.
 type key struct {
 	class    class
-	id       bank.ID
+	id       id.ID
 	sequence int64
 }
 
-// keyOf reads an event id. Spellings other than the one the bank writes are strays,
-// for they are other ids; of those the key is a digest.
+// keyOf parses an event id. An id that the bank does not write is a stray, and so is
+// another spelling of one that it writes. The key of a stray is a digest.
 func keyOf(eventID string) key {
 	const uuid = 36
 	switch {
@@ -49,7 +48,7 @@ func keyOf(eventID string) key {
 		}
 	}
 	digest := sha256.Sum256([]byte(eventID))
-	return key{class: stray, id: bank.ID(digest[:16]), sequence: int64(binary.BigEndian.Uint64(digest[16:]) >> 1)}
+	return key{class: stray, id: id.ID(digest[:16]), sequence: int64(binary.BigEndian.Uint64(digest[16:]) >> 1)}
 }
 
 // String returns the event id; "" for a stray.

@@ -5,36 +5,34 @@ import (
 	"context"
 	"encoding/hex"
 	"slices"
-
-	"codebank.dev/bank"
 )
 
 // Report is the outcome of an audit.
 type Report struct {
-	// BankCode is whose events were compared.
-	BankCode bank.Code `json:"bank_code"`
+	// BankCode is the code of the bank whose events were compared.
+	BankCode string `json:"bank_code"`
 	// Equal is true when nothing was found.
 	Equal bool `json:"equal"`
-	// Accounts and Refusals are those of the cut; Events is how many events there
-	// must be: all accounts' sequences, and the refusals.
+	// Accounts and Refusals count those of the cut. Events is how many events there must
+	// be: the sum of all accounts' sequences, and the refusals.
 	Accounts int64 `json:"accounts"`
 	Refusals int64 `json:"refusals"`
 	Events   int64 `json:"events"`
 	// Places are the five, ledger first.
 	Places []Place `json:"places"`
-	// DeadLetters are filled in by whoever looks at them; they are no findings.
+	// DeadLetters are set by the caller of Run; they are not findings.
 	DeadLetters []DeadLetters `json:"dead_letters"`
 	// FindingCount is how many findings there are; Findings are the first of them, by
 	// account and sequence.
 	FindingCount int64     `json:"finding_count"`
 	Findings     []Finding `json:"findings"`
-	// Tallies say how many findings of which kind are in which place.
+	// Tallies count the findings by kind and place.
 	Tallies []Tally `json:"tallies"`
 	// DifferingAccounts are the first accounts with findings.
 	DifferingAccounts []AccountDifference `json:"differing_accounts"`
 }
 
-// onlyMissing reports whether nothing was found but events that may be on their way.
+// onlyMissing reports whether all findings are missing events that may be in flight.
 func (r *Report) onlyMissing() bool {
 	return !r.Equal && !slices.ContainsFunc(r.Tallies, func(t Tally) bool { return t.Kind != Missing || t.Store <= InOutbox })
 }
@@ -46,7 +44,7 @@ type Tally struct {
 	Findings int64 `json:"findings"`
 }
 
-// Figures are what one place adds up to. A repeat counts once.
+// Figures are the sums over the events of one place. A repeat counts once.
 type Figures struct {
 	// Store is the place.
 	Store Store `json:"store"`
@@ -59,16 +57,16 @@ type Figures struct {
 	Digest string `json:"digest"`
 }
 
-// Place is what an audit saw in one place.
+// Place is what an audit found in one place.
 type Place struct {
 	Figures
 	// Refusals are the declines without an account.
 	Refusals int64 `json:"refusals"`
-	// Repeats are further copies of events that the outbox or the topic has already.
+	// Repeats are further copies of events that the outbox or the topic has.
 	Repeats int64 `json:"repeats"`
-	// Unreadable are records that are no events.
+	// Unreadable are records that are not events.
 	Unreadable int64 `json:"unreadable"`
-	// Later are copies of events decided after the cut; nothing else counts them.
+	// Later are copies of events decided after the cut. No other figure counts them.
 	Later int64 `json:"later"`
 }
 
@@ -91,29 +89,29 @@ type Kind string
 
 // The kinds of findings.
 const (
-	// Missing is an event that a place ought to have and has not.
+	// Missing is an event that a place must have and does not have.
 	Missing Kind = "missing"
-	// Doubled is an event that a place has twice and may have once.
+	// Doubled is an event that a place has more than once and may have only once.
 	Doubled Kind = "doubled"
-	// Altered is an event whose content is not what most other places have; between
-	// two places, not what the ledger has.
+	// Altered is an event whose content differs from that of most places; without a
+	// majority, from that of the ledger.
 	Altered Kind = "altered"
-	// Foreign is an event that leads back to nothing in the ledger.
+	// Foreign is an event that the ledger does not have.
 	Foreign Kind = "foreign"
-	// OutOfOrder is an event that came onto the topic before one that precedes it.
+	// OutOfOrder is an event that came onto the topic before an earlier event of its account.
 	OutOfOrder Kind = "out of order"
-	// Broken is an event of the ledger whose figures do not follow from those before it.
+	// Broken is an event of the ledger whose figures do not follow from the event before.
 	Broken Kind = "broken"
 )
 
-// Finding is one thing that is wrong, with one event in one place.
+// Finding is what is wrong with one event in one place.
 type Finding struct {
 	Kind    Kind   `json:"kind"`
 	Store   Store  `json:"store"`
 	EventID string `json:"event_id"`
-	// Fields are those that differ, if content does.
+	// Fields are the fields that differ, if any do.
 	Fields []Field `json:"fields,omitempty"`
-	// Detail says more in words; it may be empty.
+	// Detail says more in words. It may be empty.
 	Detail string `json:"detail,omitempty"`
 }
 
@@ -166,7 +164,7 @@ func (t *totals) figures(store Store) Figures {
 }
 
 func (a *account) difference() AccountDifference {
-	d := AccountDifference{AccountID: a.id.String(), Sequence: a.stands.sequence}
+	d := AccountDifference{AccountID: a.id.String(), Sequence: a.atCut.sequence}
 	for store := range stores {
 		d.Places = append(d.Places, a.totals[store].figures(store))
 	}

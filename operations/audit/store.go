@@ -29,8 +29,8 @@ func (s Store) String() string {
 // MarshalText implements encoding.TextMarshaler.
 func (s Store) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// omitted are the fields that a statement does not keep: how the bank's programs
-// worked, and what the bank thinks of a payer.
+// omitted are the fields that a statement does not keep: those about the bank's programs
+// and about the risk of a payer.
 var omitted = []string{"attempt", "decision_micros", "trace_id", "producer_version", "risk_score", "risk_rule"}
 
 // StatementFields returns the fields that a statement keeps, in the order of the
@@ -65,19 +65,19 @@ type Copy struct {
 	ID string
 	// Event is the content.
 	Event event.Transaction
-	// Problems are stored values that are no value of their field.
+	// Problems are stored values that their fields cannot hold.
 	Problems []Problem
 	// Position tells copies of one event apart; zero where the place has no positions.
 	Position Position
-	// Unreadable says why a record is no event at all; the rest is then without meaning.
-	// Such records are counted and otherwise passed over.
+	// Unreadable says why a record is not an event; the other fields then mean nothing.
+	// Such records are counted and not compared.
 	Unreadable string
 }
 
 // Problem is a stored value that an Event cannot hold, such as a time with
 // microseconds. It makes the copy differ from every other.
 type Problem struct {
-	// Field is the event's field, or what else the place keeps beside it.
+	// Field is the event's field, or something that the place keeps beside the event.
 	Field string
 	// Stored is the value as the place has it.
 	Stored string
@@ -85,8 +85,8 @@ type Problem struct {
 
 // Position is where in a place a copy is.
 type Position struct {
-	// Partition is a topic's; 0 elsewhere.
+	// Partition is that of a topic; 0 elsewhere.
 	Partition int32
-	// Offset is a topic's, or an outbox row's id.
+	// Offset is that of a topic, or the id of an outbox row.
 	Offset int64
 }

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"iter"
 
-	"codebank.dev/bank"
 	"codebank.dev/operations/audit/spool"
+	"codebank.dev/platform/id"
 	"codebank.dev/schemas/event"
 )
 
-// recordStream stands at a record of a place, or behind the last.
+// recordStream reads the records of a place in order. It is at a record, or done.
 type recordStream struct {
 	cursor *spool.Cursor
 	head   record
@@ -37,14 +37,14 @@ func (s *recordStream) next() error {
 	return nil
 }
 
-// ledgerRecord is a ledger's copy with what its account's figures are checked by.
+// ledgerRecord is the record of a ledger's copy, with the account's figures after it.
 type ledgerRecord struct {
 	record
 	figures figures
 }
 
-// ledgerStream stands at an event of the ledger, or behind the last. The ledger is
-// read ahead by a goroutine of its own, which ends with the context.
+// ledgerStream reads the events of the ledger in order. It is at an event, or done. A
+// goroutine reads the ledger ahead and ends with the context.
 type ledgerStream struct {
 	head    ledgerRecord
 	done    bool
@@ -58,7 +58,7 @@ type ledgerBatch struct {
 	err     error
 }
 
-// batchLength is how many records the reader of the ledger hands over at a time.
+// batchLength is how many records the goroutine passes on at a time.
 const batchLength = 256
 
 var errLedgerOrder = errors.New("its events are not in the order of their ids")
@@ -83,7 +83,7 @@ func openLedger(ctx context.Context, ledger Ledger) (*ledgerStream, error) {
 	return s, nil
 }
 
-// read hands a sequence over in batches and reports whether it ended well.
+// read passes a sequence on in batches and reports whether it read all of it.
 func (s *ledgerStream) read(ctx context.Context, digests digesters, copies iter.Seq2[*Copy, error]) bool {
 	var batch ledgerBatch
 	send := func() bool {
@@ -130,19 +130,19 @@ func (s *ledgerStream) next() error {
 	return nil
 }
 
-// close ends the reader and waits for it.
+// close ends the goroutine and waits for it.
 func (s *ledgerStream) close() {
 	s.stop()
 	for range s.batches {
-		// What was read ahead is not wanted any more.
+		// Nobody needs what was read ahead.
 	}
 }
 
-// cutStream stands at an account of the cut, and at a refusal.
+// cutStream reads the accounts of the cut, and its refusals, in order.
 type cutStream struct {
 	accounts, refusals         *spool.Cursor
 	account                    cutAccount
-	refusal                    bank.ID
+	refusal                    id.ID
 	accountsDone, refusalsDone bool
 }
 
@@ -174,7 +174,7 @@ func (s *cutStream) nextRefusal() error {
 	return err
 }
 
-// figuresOf takes from an event what its account's figures are checked by.
+// figuresOf returns the account's figures after an event.
 func figuresOf(t *event.Transaction) figures {
 	f := figures{
 		balance: t.BalanceAfterMinor.Value, held: t.HeldAfterMinor.Value,

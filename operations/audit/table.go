@@ -12,8 +12,8 @@ import (
 // shownDigest is how many characters of a digest a table has room for.
 const shownDigest = 12
 
-// WriteTable writes the report for people: the places side by side, what was found,
-// and the verdict as the last line, "audit: equal" or "audit: DIFFERENT (n findings)".
+// WriteTable writes the report for people: the places side by side, the findings, and
+// Conclusion as the last line.
 func (r *Report) WriteTable(out io.Writer) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "bank %s: %s of %s and %s\n\n", r.BankCode,
@@ -41,13 +41,13 @@ func (r *Report) WriteTable(out io.Writer) error {
 			fmt.Fprintf(&text, "%d %s\n", tally.Findings, where(tally.Kind, tally.Store))
 		}
 	}
-	text.WriteString(r.Verdict() + "\n")
+	text.WriteString(r.Conclusion() + "\n")
 	_, err := io.WriteString(out, text.String())
 	return err
 }
 
-// Verdict returns the last line of the table.
-func (r *Report) Verdict() string {
+// Conclusion returns "audit: equal" or "audit: DIFFERENT (n findings)".
+func (r *Report) Conclusion() string {
 	if r.Equal {
 		return "audit: equal"
 	}

@@ -12,8 +12,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"codebank.dev/bank"
 	"codebank.dev/operations/audit"
+	"codebank.dev/platform/id"
 	"codebank.dev/schemas/event"
 )
 
@@ -23,8 +23,8 @@ const (
 	price  = 1290
 )
 
-func idOf(space byte, n int) bank.ID {
-	id := bank.ID{6: 0x40, 8: 0x80, 15: space}
+func idOf(space byte, n int) id.ID {
+	id := id.ID{6: 0x40, 8: 0x80, 15: space}
 	// Numbers that follow each other are not to be ids that do.
 	binary.BigEndian.PutUint32(id[:], uint32(n)*2_654_435_761)
 	return id
@@ -103,8 +103,8 @@ func copyOf(t event.Transaction) *audit.Copy { return &audit.Copy{ID: t.EventID,
 // world is a ledger and the four other places in memory.
 type world struct {
 	t         testing.TB
-	accounts  []bank.Account
-	refused   []bank.ID
+	accounts  []audit.Account
+	refused   []id.ID
 	ledger    []*audit.Copy
 	outbox    memory
 	topic     memory
@@ -135,9 +135,9 @@ func newWorld(t testing.TB, accounts, events, refusals int) *world {
 	return w
 }
 
-func accountOf(account, sequence int) bank.Account {
-	return bank.Account{
-		ID: idOf(1, account), CustomerID: idOf(3, account), Sequence: int64(sequence),
+func accountOf(account, sequence int) audit.Account {
+	return audit.Account{
+		ID: idOf(1, account), Sequence: int64(sequence),
 		Balance: balanceAfter(sequence), CreditLimit: credit,
 	}
 }

@@ -1,10 +1,9 @@
-// Package deadletter reads the topics that take what a sink could not, and sends
-// their records to where they came from again, once the cause is gone.
-//
-// Not everything there is poison: with the registry away, a converter fails on good
-// records, and Connect puts those aside as well. So dead letters are counted, looked
-// at and sent again by a command. A sink takes effect once however often an event
-// comes, so sending too much is harmless; sending too little is a loss.
+// Package deadletter reads the dead-letter topics, to which Connect writes the records
+// that a sink could not take, and sends the records to their origin again once the cause
+// is gone. Not every dead letter is a bad record: while the registry is away, a converter
+// fails on good records, and Connect writes those to the dead-letter topic too. An event
+// takes effect once in each sink, so sending a letter too often is harmless; not sending it
+// loses an event in that sink.
 package deadletter
 
 import (
@@ -22,8 +21,8 @@ import (
 const (
 	// Prefix begins the name of every dead-letter topic; the connector's name follows.
 	Prefix = "dlq."
-	// groupPrefix begins the name of the consumer group whose offsets mark how far a
-	// topic was dealt with; the topic's name follows.
+	// groupPrefix begins the name of the consumer group whose offsets mark up to where a
+	// topic's letters are dealt with; the topic's name follows.
 	groupPrefix = "bankctl-redrive."
 )
 
@@ -53,7 +52,7 @@ func (c *Client) Topics(ctx context.Context) ([]string, error) {
 // Count is how many letters a topic holds.
 type Count struct {
 	Topic string `json:"topic"`
-	// Total is how many there are; Waiting how many of them no redrive has dealt with.
+	// Total is how many there are. Waiting is how many of them no redrive has dealt with.
 	Total   int64 `json:"total"`
 	Waiting int64 `json:"waiting"`
 }
@@ -72,20 +71,35 @@ func (c *Client) Count(ctx context.Context, topic string) (Count, error) {
 	return count, nil
 }
 
-// span is what there is in one partition: offsets from start up to, not including,
-// end, of which those before mark were dealt with; mark is -1 when none ever was.
+// CountAll returns the count of every dead-letter topic of the cluster, ordered by name.
+func (c *Client) CountAll(ctx context.Context) ([]Count, error) {
+	topics, err := c.Topics(ctx)
+	if err != nil {
+		return nil, err
+	}
+	counts := make([]Count, len(topics))
+	for i, topic := range topics {
+		if counts[i], err = c.Count(ctx, topic); err != nil {
+			return nil, err
+		}
+	}
+	return counts, nil
+}
+
+// span are the offsets of one partition, from start, inclusive, to end, exclusive. Those
+// before mark are dealt with; mark is -1 when none ever was.
 type span struct{ start, mark, end int64 }
 
-// from returns the offset to begin at: of all letters, or of those waiting.
+// from returns the first offset of all letters, or of those waiting.
 func (s span) from(all bool) int64 {
 	if all {
 		return s.start
 	}
-	// The mark is outside when records were deleted, or the topic was made anew.
+	// The mark is outside when records were deleted, or the topic was created again.
 	return max(s.start, min(s.mark, s.end))
 }
 
-// spans returns what there is now, by partition.
+// spans returns the present span of each partition.
 func (c *Client) spans(ctx context.Context, topic string) (map[int32]span, error) {
 	starts, err := c.admin.ListStartOffsets(ctx, topic)
 	if err == nil {
@@ -117,8 +131,7 @@ func (c *Client) spans(ctx context.Context, topic string) (map[int32]span, error
 	return spans, nil
 }
 
-// marks returns how far the partitions were dealt with; those that never were are
-// not in it.
+// marks returns the mark of each partition that has one.
 func (c *Client) marks(ctx context.Context, topic string) (kadm.Offsets, error) {
 	committed, err := c.admin.FetchOffsetsForTopics(ctx, groupPrefix+topic, topic)
 	if err == nil {
@@ -136,12 +149,12 @@ func (c *Client) marks(ctx context.Context, topic string) (kadm.Offsets, error) 
 	return marks, nil
 }
 
-// Selection is which letters of a topic to deal with.
+// Selection says which letters of a topic to take.
 type Selection struct {
-	// All takes letters that a redrive has dealt with already as well.
+	// All takes letters too that a redrive has dealt with.
 	All bool
-	// Limit is how many letters to take at most, the oldest first; 0 takes all there
-	// were when the call began.
+	// Limit is how many letters to take at most, the oldest first; 0 takes all that there
+	// are when the call begins.
 	Limit int
 }
 
@@ -203,8 +216,8 @@ func (c *Client) read(ctx context.Context, topic string, spans map[int32]span, s
 	return nil
 }
 
-// take returns the letters in fetches that lie before the ends, and forgets the
-// partitions that were read to theirs.
+// take returns the letters in fetches that lie within their spans, and removes from unread
+// the partitions that are read to the end of theirs.
 func take(fetches kgo.Fetches, spans map[int32]span, unread map[int32]kgo.Offset) []Letter {
 	var letters []Letter
 	fetches.EachRecord(func(record *kgo.Record) {

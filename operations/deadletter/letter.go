@@ -7,11 +7,12 @@ import (
 	"time"
 	"unicode"
 
-	"codebank.dev/platform/pan"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"codebank.dev/platform/pan"
 )
 
-// The headers that Connect adds to a record it puts aside.
+// The headers that Connect adds to a record that it writes to a dead-letter topic.
 const (
 	headerPrefix    = "__connect.errors."
 	headerTopic     = headerPrefix + "topic"
@@ -35,26 +36,27 @@ func (p Place) String() string {
 	return p.Topic + "/" + strconv.Itoa(int(p.Partition)) + "/" + strconv.FormatInt(p.Offset, 10)
 }
 
-// Letter is what may be shown of a dead letter. The value is not part of it: it may
-// be anything. Texts are bounded, without control characters, and with what looks
-// like a card number masked.
+// Letter is what may be shown of a dead letter. The value is not part of it, because it
+// may be anything. Texts are bounded and without control characters, and card numbers in
+// them are masked.
 type Letter struct {
 	// At is where the letter lies.
 	At Place `json:"at"`
-	// Origin is where it came from; nil when its headers do not say.
+	// Origin is where it came from; nil when its headers do not say where.
 	Origin *Place `json:"origin"`
-	// Time is the record's own, which is that of the original.
+	// Time is that of the record, which is that of the original.
 	Time time.Time `json:"time"`
 	// Key is the record's key.
 	Key string `json:"key"`
-	// Connector could not handle it, in Stage (VALUE_CONVERTER, TASK_PUT …).
+	// Connector is the connector that could not handle it, and Stage is where it failed
+	// (VALUE_CONVERTER, TASK_PUT …).
 	Connector string `json:"connector"`
 	Stage     string `json:"stage"`
 	// Exception is the class of the error, Message its text.
 	Exception string `json:"exception"`
 	Message   string `json:"message"`
-	// Readable tells that the value begins as an event does. One that does not can
-	// only come back.
+	// Readable says that the value begins as an event does. Any other value would come
+	// back.
 	Readable bool `json:"readable"`
 
 	record *kgo.Record
@@ -86,8 +88,8 @@ func parse(record *kgo.Record) Letter {
 	}
 }
 
-// origin reads where a letter came from; nil when that is not told, or is told to be
-// a dead-letter topic, where nothing may be sent by way of here.
+// origin reads where a letter came from. It is nil when the headers do not say where, or
+// name a dead-letter topic: a redrive must not write to one.
 func origin(headers map[string]string) *Place {
 	partition, err := strconv.ParseInt(headers[headerPartition], 10, 32)
 	if err != nil || partition < 0 {
@@ -107,7 +109,7 @@ func origin(headers map[string]string) *Place {
 // framed reports whether a value has the Confluent frame: a zero byte and four more.
 func framed(value []byte) bool { return len(value) > 5 && value[0] == 0 }
 
-// number finds what may be a card number, in one piece or in groups of four.
+// number matches digits that may be a card number, in one piece or in groups of four.
 var number = regexp.MustCompile(`[0-9]{13,19}|[0-9]{4}([ -][0-9]{4}){2}[ -][0-9]{1,7}`)
 
 // showable returns text as it may be printed: at most width bytes, one line, valid,

@@ -19,38 +19,36 @@ type Outcome string
 const (
 	// Sent went to its origin again.
 	Sent Outcome = "sent"
-	// Due would be sent; nothing was, for it was only asked.
+	// Due is a letter that Redrive.Send would send.
 	Due Outcome = "due"
-	// Shared was not sent, because another letter of the same origin was, or would be:
-	// all sinks read the origin, and what one could not take, another often could not.
+	// Shared was not sent, because another letter of the same origin was or would be. All
+	// sinks read the origin, so one record often has a letter from each of them.
 	Shared Outcome = "shared"
-	// Unreadable was passed over: its value cannot be an event, so it would come back.
+	// Unreadable was not sent: its value cannot be an event, so it would come back.
 	Unreadable Outcome = "unreadable"
-	// NoOrigin was passed over: it does not tell where it came from, or there is no
-	// such topic.
+	// NoOrigin was not sent: it does not say where it came from, or there is no such topic.
 	NoOrigin Outcome = "no origin"
 )
 
-// Redrive is how to redrive.
+// Redrive says which letters to redrive, and how.
 type Redrive struct {
 	Selection
-	// Send makes it so; without it nothing is sent or marked.
+	// Send sends the letters; without it nothing is sent or marked.
 	Send bool
-	// Unreadable sends letters whose value cannot be an event, too.
+	// Unreadable sends letters too whose value cannot be an event.
 	Unreadable bool
 }
 
 // Redrive sends the selected letters of topics to where they came from: the same
-// bytes, key, headers and time, to the same partition, each origin once. What Connect
-// added is left out. Letters that arrive after the call began, those among them that
-// come back, are not looked at. It calls each for every letter in turn, after it is
-// done with.
+// bytes, key, headers and time, to the same partition, each origin once. It leaves out the
+// headers that Connect added. It does not read letters that arrive after the call began,
+// so none that comes back. It calls each for every letter, after the letter is dealt with.
 //
 // Progress is marked after the brokers have acknowledged, in the offsets of the
-// consumer group bankctl-redrive.<topic>; letters passed over are marked as well.
+// consumer group bankctl-redrive.<topic>; letters that are not sent are marked as well.
 // So another redrive takes up where this one ended, unless Selection.All; after a
 // crash in between, some letters are sent again. The brokers forget the marks of a
-// group that nobody used for offsets.retention.minutes, a week by default.
+// group that is not used for offsets.retention.minutes, a week by default.
 func (c *Client) Redrive(ctx context.Context, topics []string, how Redrive, each func(Letter, Outcome)) error {
 	known, err := c.admin.ListTopics(ctx)
 	if err != nil {
@@ -89,12 +87,12 @@ type redrive struct {
 	done     map[Place]bool // origins
 }
 
-// batch deals with some letters of one topic.
+// batch redrives some letters of one topic.
 func (r *redrive) batch(ctx context.Context, letters []Letter, each func(Letter, Outcome)) error {
 	outcomes := make([]Outcome, len(letters))
 	var records []*kgo.Record
 	for i, letter := range letters {
-		outcomes[i] = r.judge(letter)
+		outcomes[i] = r.outcomeOf(letter)
 		if outcomes[i] == Due {
 			r.done[*letter.Origin] = true
 			records = append(records, original(letter))
@@ -102,7 +100,7 @@ func (r *redrive) batch(ctx context.Context, letters []Letter, each func(Letter,
 	}
 	if r.how.Send {
 		topic := letters[0].At.Topic
-		// One that fails leaves the whole batch unmarked: sending again is harmless.
+		// When one fails, the whole batch stays unmarked: sending it again is harmless.
 		if err := r.producer.ProduceSync(ctx, records...).FirstErr(); err != nil {
 			return fmt.Errorf("deadletter: sending from %s again: %w", topic, err)
 		}
@@ -120,8 +118,8 @@ func (r *redrive) batch(ctx context.Context, letters []Letter, each func(Letter,
 	return nil
 }
 
-// judge returns what is to become of a letter; Due is for sending.
-func (r *redrive) judge(letter Letter) Outcome {
+// outcomeOf returns what to do with a letter; Due is to send it.
+func (r *redrive) outcomeOf(letter Letter) Outcome {
 	if letter.Origin == nil {
 		return NoOrigin
 	}
@@ -138,7 +136,7 @@ func (r *redrive) judge(letter Letter) Outcome {
 	return Due
 }
 
-// original returns the record as it was before Connect put it aside.
+// original returns the record as it was before Connect wrote it to the dead-letter topic.
 func original(letter Letter) *kgo.Record {
 	was := letter.record
 	record := &kgo.Record{
@@ -156,8 +154,8 @@ func original(letter Letter) *kgo.Record {
 	return record
 }
 
-// mark writes down that the letters, and all before them, were dealt with. It never
-// goes back, which dealing with all letters once more would otherwise do.
+// mark records that the letters, and all before them, are dealt with. A mark never goes
+// back, even when old letters are redriven once more.
 func (c *Client) mark(ctx context.Context, topic string, letters []Letter) error {
 	offsets, err := c.marks(ctx, topic)
 	if err != nil {

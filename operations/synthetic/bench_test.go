@@ -2,12 +2,12 @@ package synthetic_test
 
 import "testing"
 
-// A step has to cost little beside its decision.
+// Making a step must cost little compared with its decision.
 func BenchmarkSteps(b *testing.B) {
-	past := made(b, year(100_000))
+	load := made(b, year(100_000))
 	b.ReportAllocs()
 	for b.Loop() {
-		for range past.Steps() {
+		for range load.Steps() {
 			continue
 		}
 	}

@@ -4,11 +4,12 @@ import "time"
 
 const day = 24 * time.Hour
 
-// local is how far the customers' clocks are behind UTC: São Paulo, without summer time.
+// local is by how many hours the customers' clocks are behind UTC: the time of São Paulo,
+// which has no summer time.
 const local = 3
 
-// weekdays, months and monthDays say how busy a day is, in hundredths, Sunday and
-// January first.
+// weekdays, months and monthDays say how busy a day is, in hundredths. Sunday and
+// January come first.
 var (
 	weekdays = [7]int{76, 86, 88, 94, 102, 130, 124}
 	months   = [12]int{94, 90, 95, 97, 103, 101, 98, 99, 98, 101, 112, 128}
@@ -16,10 +17,11 @@ var (
 	monthDays = map[int]int{5: 165, 6: 145, 7: 122, 20: 140, 21: 120}
 )
 
+// payDays are the days of a month on which salaries and advances are paid.
 func payDays() []int { return []int{5, 20} }
 
-// busyness says how busy a day is, as a whole number without a unit: season, weekday,
-// pay-day, feasts, and a bank that grows by half over its history.
+// busyness says how busy a day is, as a whole number without a unit. It depends on the
+// month, the weekday, pay-days and feasts, and grows by half over the load's days.
 func busyness(date time.Time, number, days int) int {
 	busy := weekdays[date.Weekday()] * months[date.Month()-1]
 	if percent, ok := monthDays[date.Day()]; ok {
@@ -29,7 +31,7 @@ func busyness(date time.Time, number, days int) int {
 	return busy * (2*days + number) / (2 * days)
 }
 
-// feast is what a day of the year is worth beside its month, in hundredths.
+// feast says how busy a day is because of a feast, in hundredths.
 func feast(date time.Time) int {
 	month, of := date.Month(), date.Day()
 	switch {
@@ -43,8 +45,8 @@ func feast(date time.Time) int {
 	return 100
 }
 
-// spread shares the purchases of a plan among its days; each entry is how many there
-// are up to the end of that day.
+// spread shares the purchases of a plan among its days. Each entry is how many purchases
+// there are up to the end of that day.
 func spread(plan *Plan) []int {
 	weights, total := make([]int, plan.Days), 0
 	for number := range weights {
@@ -57,7 +59,7 @@ func spread(plan *Plan) []int {
 	return weights
 }
 
-// profile says how much is bought in each hour of the customers' day.
+// profile is the weight of each hour of the customers' day.
 type profile [24]int
 
 // The profiles.
@@ -65,13 +67,13 @@ var (
 	shopHours   = profile{0, 0, 0, 0, 0, 0, 1, 6, 16, 30, 42, 50, 52, 44, 42, 44, 50, 60, 64, 48, 26, 10, 3, 1}
 	mealHours   = profile{5, 2, 1, 0, 0, 1, 10, 26, 22, 14, 14, 40, 80, 56, 20, 16, 20, 30, 50, 70, 64, 40, 22, 11}
 	onlineHours = profile{16, 9, 5, 3, 2, 2, 4, 9, 18, 28, 35, 36, 34, 32, 34, 36, 36, 37, 40, 46, 56, 60, 48, 30}
-	// Subscriptions are collected before anybody is up.
+	// Subscriptions are collected before the customers get up.
 	nightHours = profile{0, 0, 2, 30, 70, 60, 20, 4, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 )
 
-// moment draws a time of a day by a profile; at weekends everybody is an hour later.
-// It is never within the outage.
-func (h *History) moment(d draw, date time.Time, hours *profile) time.Time {
+// moment draws a time of a day by a profile. At weekends the profile is an hour later.
+// The time is never within the outage.
+func (l *Load) moment(d draw, date time.Time, hours *profile) time.Time {
 	late := local
 	if weekday := date.Weekday(); weekday == time.Saturday || weekday == time.Sunday {
 		late++
@@ -79,7 +81,7 @@ func (h *History) moment(d draw, date time.Time, hours *profile) time.Time {
 	for {
 		hour := (d.pick(hours[:]) + late) % 24
 		at := date.Add(time.Duration(hour)*time.Hour + time.Duration(d.below(int(time.Hour/time.Millisecond)))*time.Millisecond)
-		if !h.plan.Outage.Contains(at) {
+		if !l.plan.Outage.Contains(at) {
 			return at
 		}
 	}

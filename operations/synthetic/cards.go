@@ -4,53 +4,62 @@ import (
 	"sort"
 	"time"
 
-	"codebank.dev/bank"
-	"codebank.dev/platform/pan"
+	bankv1 "codebank.dev/schemas/gen/bank/v1"
 )
 
-// Card is what a customer's card is issued with, and when.
+// Card is what a customer's card is issued with, and when. Amounts are minor units.
 type Card struct {
-	Holder      string
-	Brand       pan.Brand
-	Issued      time.Time
-	LimitMinor  int64
-	Rules       bank.PurchaseRules
-	BlockedSoon bool // the customer loses it before the first purchase
-	// city is where its holder lives, an index of the cities.
+	Holder     string
+	Brand      bankv1.CardBrand
+	Issued     time.Time
+	LimitMinor int64
+	// Rules are the card's own limits for a purchase; zero when it has none.
+	Rules PurchaseRules
+	// BlockedSoon says that the customer loses the card before the first purchase.
+	BlockedSoon bool
+	// city is where the holder lives, an index of cities.
 	city int
 	kind kind
-	// came is since when it is used: the order of all cards.
+	// came is when the holder begins to use the card. Cards are in this order.
 	came time.Time
-	// activity is how often it is used, 1 to maxActivity.
+	// activity is how often the card is used, 1 to maxActivity.
 	activity int
 }
 
-// Currency is that of all accounts.
+// PurchaseRules are the limits that a card has for one purchase; 0 is no limit.
+type PurchaseRules struct {
+	LimitMinor   int64
+	MinimumMinor int64
+	PerMinute    int32
+}
+
+// Currency is the currency of all accounts.
 const Currency = "BRL"
 
-// cardYears is for how long the bank issues a card.
+// cardYears is for how many years the bank issues a card.
 const cardYears = 5
 
-// kind is what a card is there for.
+// kind is which visits a card is used for.
 type kind int
 
 const (
-	// usual cards buy, and little stands in their way.
+	// usual cards have limits that are rarely met.
 	usual kind = iota
-	// ruled ones have limits of their own for a purchase.
+	// ruled cards have limits of their own for a purchase.
 	ruled
-	// tight ones have a credit limit that is soon reached.
+	// tight cards have a low credit limit.
 	tight
-	// lost ones are blocked.
+	// lost cards are blocked.
 	lost
-	// old ones end during the history.
+	// old cards expire within the days of the load.
 	old
 )
 
-// kinds repeat in this order, so that at any time there are cards of each.
+// kinds are the kinds of a hundred cards in a row, so that at any time there are cards of
+// each kind. The entries that are not named are usual.
 var kinds = [100]kind{old, lost, tight, tight, ruled, ruled, ruled, ruled, ruled, ruled}
 
-// fewKinds is how many of them are not usual; those come first.
+// fewKinds is how many of them are not usual. They come first.
 const fewKinds = 10
 
 const maxActivity = 4
@@ -64,15 +73,20 @@ const (
 
 var creditLimits = []int64{2_000_000, 3_000_000, 5_000_000, 8_000_000, 12_000_000}
 
-// brands are those that the bank issues, by how common they are.
+// brands are the brands that the bank issues, with how common each is.
 var (
-	brands       = []pan.Brand{pan.Visa, pan.Mastercard, pan.Elo, pan.Amex, pan.Hipercard, pan.JCB, pan.Discover, pan.Diners}
+	brands = []bankv1.CardBrand{
+		bankv1.CardBrand_CARD_BRAND_VISA, bankv1.CardBrand_CARD_BRAND_MASTERCARD, bankv1.CardBrand_CARD_BRAND_ELO,
+		bankv1.CardBrand_CARD_BRAND_AMEX, bankv1.CardBrand_CARD_BRAND_HIPERCARD, bankv1.CardBrand_CARD_BRAND_JCB,
+		bankv1.CardBrand_CARD_BRAND_DISCOVER, bankv1.CardBrand_CARD_BRAND_DINERS,
+	}
 	brandWeights = []int{380, 330, 140, 50, 50, 25, 15, 10}
 )
 
 const (
-	burstBrand = pan.Visa
-	// burstBIN is the one under which the bank issues that brand, of the scheme's test numbers.
+	burstBrand = bankv1.CardBrand_CARD_BRAND_VISA
+	// burstBIN is the BIN under which the bank issues that brand. It belongs to the
+	// scheme's test numbers.
 	burstBIN = "411111"
 )
 
@@ -81,8 +95,8 @@ var (
 	surnames   = []string{"Almeida", "Barbosa", "Cardoso", "Duarte", "Esteves", "Ferreira", "Gonçalves", "Lima", "Moura", "Nunes", "Oliveira", "Pereira", "Queiroz", "Ribeiro", "Souza", "Teixeira", "Vieira", "Xavier"}
 )
 
-// newCards makes the cards of a plan in the order in which their holders come: most are
-// there when the history begins, the others come one by one.
+// newCards makes the cards of a plan, in the order in which their holders come. Three in
+// four are there when the load begins; the others come one by one.
 func newCards(plan *Plan) []Card {
 	cards := make([]Card, plan.Cards)
 	there := len(cards) * 3 / 4
@@ -106,7 +120,7 @@ func newCards(plan *Plan) []Card {
 		c.LimitMinor = creditLimits[d.below(len(creditLimits))]
 		switch c.kind {
 		case ruled:
-			c.Rules = bank.PurchaseRules{Limit: ruledMost, Minimum: ruledLeast, PerMinute: ruledRate}
+			c.Rules = PurchaseRules{LimitMinor: ruledMost, MinimumMinor: ruledLeast, PerMinute: ruledRate}
 		case tight:
 			c.LimitMinor = int64(d.between(30, 90)) * 1000
 		case lost:
@@ -118,8 +132,8 @@ func newCards(plan *Plan) []Card {
 	return cards
 }
 
-// firstIssue is when the old cards were issued. A card is good to the end of its month;
-// in a short history that is the one before it begins.
+// firstIssue is when the old cards were issued. A card expires at the end of a month. In
+// a load of few days that is the month before the load begins.
 func firstIssue(plan *Plan) time.Time {
 	const long = 62
 	year, month, _ := plan.Start.Date()
@@ -130,29 +144,29 @@ func firstIssue(plan *Plan) time.Time {
 }
 
 // customers returns how many cards were in use at a time.
-func (h *History) customers(at time.Time) int {
-	return sort.Search(len(h.cards), func(i int) bool { return h.cards[i].came.After(at) })
+func (l *Load) customers(at time.Time) int {
+	return sort.Search(len(l.cards), func(i int) bool { return l.cards[i].came.After(at) })
 }
 
 // someone draws a card for an ordinary purchase.
-func (h *History) someone(d draw, at time.Time) int {
-	there := h.customers(at)
+func (l *Load) someone(d draw, at time.Time) int {
+	there := l.customers(at)
 	for {
 		i := d.below(there)
-		c := &h.cards[i]
+		c := &l.cards[i]
 		if (c.kind == usual || c.kind == ruled) && d.below(maxActivity) < c.activity {
 			return i
 		}
 	}
 }
 
-// oneOf draws a card of a kind.
-func (h *History) oneOf(d draw, at time.Time, of kind) int {
-	there := h.customers(at)
+// oneOf draws a card of a kind that is not usual.
+func (l *Load) oneOf(d draw, at time.Time, of kind) int {
+	there := l.customers(at)
 	for {
 		round := d.below(there/len(kinds) + 1)
 		i := round*len(kinds) + d.below(fewKinds)
-		if i < there && h.cards[i].kind == of {
+		if i < there && l.cards[i].kind == of {
 			return i
 		}
 	}

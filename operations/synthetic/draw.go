@@ -5,34 +5,34 @@ import (
 	"math/rand/v2"
 )
 
-// The subjects that draws are about: each has a stream of its own, so that what is
-// drawn for one changes nothing of another.
+// The subjects of draws. Each subject has a stream of its own, so that a draw for one
+// changes nothing for another.
 const (
 	aboutDay  = 1 << 40
 	aboutCard = 2 << 40
 )
 
-// draw draws whole numbers. Only the generator's own 64 bits are taken from the
-// library, for what the library makes of them may change.
+// draw draws whole numbers. It takes only the generator's 64 bits from the library,
+// because another version of the library may derive other numbers from them.
 type draw struct{ source *rand.PCG }
 
 func newDraw(seed uint64, subject int) draw {
 	return draw{rand.NewPCG(seed, uint64(subject))}
 }
 
-// below returns one of 0 … n-1, each as likely.
+// below returns one of 0 … n-1, all equally likely.
 func (d draw) below(n int) int {
 	high, _ := bits.Mul64(d.source.Uint64(), uint64(n))
 	return int(high)
 }
 
-// between returns one of low … high, each as likely.
+// between returns one of low … high, all equally likely.
 func (d draw) between(low, high int) int { return low + d.below(high-low+1) }
 
-// chance is true so many times in a thousand.
+// chance is true inThousand times in a thousand.
 func (d draw) chance(inThousand int) bool { return d.below(1000) < inThousand }
 
-// pick returns one of the indices, each as likely as its weight says.
+// pick returns an index of weights, as often as its weight says.
 func (d draw) pick(weights []int) int {
 	total := 0
 	for _, weight := range weights {
@@ -47,8 +47,8 @@ func (d draw) pick(weights []int) int {
 	panic("synthetic: a draw beyond all weights")
 }
 
-// normal returns a normally distributed number, with unit as its standard deviation: the
-// sum of twelve even ones has the variance 1.
+// normal returns a normally distributed number with the standard deviation unit: the sum
+// of twelve uniform numbers has the variance 1.
 func (d draw) normal() int {
 	const bitsEach, mean = 10, 12 * (unit - 1) / 2
 	sum := 0
@@ -65,8 +65,8 @@ func (d draw) normal() int {
 // unit is 1 in the fixed-point numbers here.
 const unit = 1024
 
-// amount returns a log-normally distributed amount with that median; spread is how much
-// one standard deviation is, in 64ths of a doubling.
+// amount returns a log-normally distributed amount with this median. spread is one
+// standard deviation, in 64ths of a doubling.
 func (d draw) amount(median int64, spread int) int64 {
 	exponent := d.normal() * spread / unit
 	doublings, rest := exponent>>6, exponent&63
@@ -77,7 +77,7 @@ func (d draw) amount(median int64, spread int) int64 {
 	return amount >> -doublings
 }
 
-// maxDoublings keeps the rare large amount one that somebody could pay by card.
+// maxDoublings bounds the rare large amounts, so that a card could pay them.
 const maxDoublings = 5
 
 // powers are 2^(k/64), as fixed-point numbers.

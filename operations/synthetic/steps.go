@@ -6,68 +6,70 @@ import (
 	"strconv"
 	"time"
 
-	"codebank.dev/bank"
+	bankv1 "codebank.dev/schemas/gen/bank/v1"
 )
 
-// Presented says how a card is shown to the bank.
+// Presented says how a card is presented to the bank.
 type Presented uint8
 
-// The ways; all but the first two are wrong.
+// The ways to present a card. All but OnFile and Typed are wrong.
 const (
-	// OnFile is the card's id: the merchant, or its terminal, has no more to show.
+	// OnFile is the card's name in the bank: the merchant keeps it.
 	OnFile Presented = iota
-	// Typed is the card's data.
+	// Typed is the card's data, as its holder types it.
 	Typed
-	// WrongCVV, WrongExpiry and WrongName are its data but for that.
+	// WrongCVV, WrongExpiry and WrongName are the card's data with one mistake.
 	WrongCVV
 	WrongExpiry
 	WrongName
-	// Unknown is Step.Number, which no card has.
+	// Unknown is Step.Number. No card has that number.
 	Unknown
 )
 
-// Step is one request of the history: a purchase, or a reversal when Reverses is set.
+// Step is one request of the load: a reversal when Reverses is set, else a purchase.
 type Step struct {
-	// RequestID is a request id of the bank, unique in all histories.
+	// RequestID is unique among the requests of all loads.
 	RequestID string
-	// At is when the request was made, whole milliseconds, UTC.
+	// At is when the request is made, whole milliseconds, UTC.
 	At time.Time
-	// Card is the index of the card, or -1 with Unknown.
+	// Card is the index of the card in Load.Cards; -1 with Unknown.
 	Card int
-	// Reverses is the request id of the purchase that is given back.
+	// Reverses is the request id of the purchase that is given back; empty for a purchase.
 	Reverses string
 
 	Presented   Presented
 	Number      string
-	Merchant    *bank.Merchant
+	Merchant    *bankv1.Merchant
 	AmountMinor int64
-	Channel     bank.Channel
+	Channel     bankv1.Channel
 	Description string
 	Attempt     int32
 
-	// backAt is when a purchase will be given back; zero is never.
+	// backAt is when the purchase is given back; zero when it never is.
 	backAt time.Time
 }
 
-// Steps yields every request in the order of its time, a day at a time: however long
-// the history is, no more than a day and what is given back later is kept. Those of a
-// card never have the same RequestID, and their times never run backwards.
-func (h *History) Steps() iter.Seq[Step] {
+// GivenBack reports whether a later step reverses this purchase.
+func (s *Step) GivenBack() bool { return !s.backAt.IsZero() }
+
+// Steps yields every request in the order of time. It makes one day after the other:
+// the memory that it needs does not grow with the number of days.
+func (l *Load) Steps() iter.Seq[Step] {
 	return func(yield func(Step) bool) {
 		number := 0
-		back := make(map[int][]Step) // by day
-		for at := range h.plan.Days {
-			steps := append(h.day(at), back[at]...)
+		back := make(map[int][]Step) // reversals by day
+		for at := range l.plan.Days {
+			steps := append(l.day(at), back[at]...)
 			delete(back, at)
 			slices.SortStableFunc(steps, func(a, b Step) int { return a.At.Compare(b.At) })
 			for i := range steps {
 				step := &steps[i]
 				if step.RequestID == "" {
 					number++
-					step.RequestID = h.name + "-" + strconv.Itoa(number)
+					step.RequestID = l.name + "-" + strconv.Itoa(number)
 				}
 				if !step.backAt.IsZero() {
-					due := int(step.backAt.Sub(h.plan.Start) / day)
+					due := int(step.backAt.Sub(l.plan.Start) / day)
 					back[due] = append(back[due], Step{
 						RequestID: step.RequestID + "-back", At: step.backAt, Card: step.Card, Reverses: step.RequestID,
 						Description: "Devolução",
@@ -81,16 +83,16 @@ func (h *History) Steps() iter.Seq[Step] {
 	}
 }
 
-// day makes the purchases of one day, in no order and without request ids.
-func (h *History) day(number int) []Step {
-	d, date := newDraw(h.plan.Seed, aboutDay+number), h.plan.Start.AddDate(0, 0, number)
-	count := h.until[number]
+// day makes the purchases of one day. They have no order and no request ids yet.
+func (l *Load) day(number int) []Step {
+	d, date := newDraw(l.plan.Seed, aboutDay+number), l.plan.Start.AddDate(0, 0, number)
+	count := l.until[number]
 	if number > 0 {
-		count -= h.until[number-1]
+		count -= l.until[number-1]
 	}
-	steps := make([]Step, 0, count+count/50+h.plan.Burst.Purchases)
+	steps := make([]Step, 0, count+count/50+l.plan.Burst.Purchases)
 	for len(steps) < count {
-		h.visit(d, date, func(step Step) bool {
+		l.visit(d, date, func(step Step) bool {
 			if len(steps) == count {
 				return false
 			}
@@ -98,33 +100,34 @@ func (h *History) day(number int) []Step {
 			return true
 		})
 	}
-	if h.plan.Burst.From.Truncate(day).Equal(date) {
-		steps = append(steps, h.burst(d)...)
+	if l.plan.Burst.From.Truncate(day).Equal(date) {
+		steps = append(steps, l.burst(d)...)
 	}
 	return steps
 }
 
-// burst is somebody who tries numbers, one after the other: most belong to nobody, some
-// to a card whose security code is not known, a few are stolen with all there is to them.
-func (h *History) burst(d draw) []Step {
-	plan := &h.plan.Burst
+// burst makes the purchases of somebody who tries card numbers one after the other. Most
+// numbers belong to no card. Some belong to a card whose security code is not known, and
+// a few are stolen with all the card's data.
+func (l *Load) burst(d draw) []Step {
+	plan := &l.plan.Burst
 	steps := make([]Step, plan.Purchases)
 	gap := plan.To.Sub(plan.From) / time.Duration(plan.Purchases)
 	at := plan.From
-	stolen := d.below(len(h.cards) / 2)
+	stolen := d.below(len(l.cards) / 2)
 	for i := range steps {
 		step := &steps[i]
 		*step = Step{
 			At: at.Add(time.Duration(d.below(int(gap/time.Millisecond))) * time.Millisecond).Truncate(time.Millisecond), Card: -1, Presented: Unknown,
-			Merchant: &burstMerchant, AmountMinor: int64(d.between(100, 490)), Channel: bank.ChannelECommerce, Attempt: 1,
+			Merchant: burstMerchant, AmountMinor: int64(d.between(100, 490)), Channel: online, Attempt: 1,
 		}
 		at = at.Add(gap)
 		if !d.chance(350) {
 			step.Number = guessed(d)
 			continue
 		}
-		for stolen = (stolen + 1) % len(h.cards); h.cards[stolen].Brand != burstBrand || h.cards[stolen].came.After(plan.From); {
-			stolen = (stolen + 1) % len(h.cards)
+		for stolen = (stolen + 1) % len(l.cards); l.cards[stolen].Brand != burstBrand || l.cards[stolen].came.After(plan.From); {
+			stolen = (stolen + 1) % len(l.cards)
 		}
 		step.Card, step.Presented = stolen, WrongCVV
 		if d.chance(200) {
@@ -134,7 +137,7 @@ func (h *History) burst(d draw) []Step {
 	return steps
 }
 
-// guessed returns a number with the right check digit under the BIN of the burst.
+// guessed returns a number under the BIN of the burst, with the right check digit.
 func guessed(d draw) string {
 	const digits = 16
 	number := []byte(burstBIN)
@@ -144,7 +147,8 @@ func guessed(d draw) string {
 	return string(append(number, checkDigit(number)))
 }
 
-// checkDigit is the last digit of a number that begins so (ISO/IEC 7812-1, annex B).
+// checkDigit returns the last digit of a card number that begins with these digits
+// (ISO/IEC 7812-1, annex B).
 func checkDigit(number []byte) byte {
 	sum := 0
 	for i := range number {

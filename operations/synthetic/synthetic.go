@@ -1,14 +1,12 @@
-// Package history makes up the past of a bank: who its customers are and what they
-// bought, day by day, with a rhythm that is worth looking at. Nights are quiet, Fridays
-// busy, pay-days busier and December the busiest; cards are declined for every reason
-// there is; once somebody tests stolen numbers, and once the bank is away.
-//
-// It is a function of its options: the same options give the same cards and the same
-// requests, on every machine and for ever. It keeps no clock and does nothing; what a
-// bank makes of the requests is the bank's to decide.
-//
-// Everything is drawn with whole numbers (draw.go) out of tables: when (calendar.go),
-// by whom (cards.go), where (merchants.go), and how it goes (visits.go).
+// Package synthetic makes up the requests of a bank's past: which cards it issued and
+// what the customers bought with them, day by day. Nights are quiet, Fridays busy,
+// pay-days busier, and December is the busiest month. Cards are declined for every
+// reason there is. Once somebody tests stolen numbers, and once nobody buys because the
+// bank is away. A load is a function of its options: the same options give the same
+// requests, byte for byte, on every machine. The package has no clock and sends nothing;
+// package sender does. All draws are whole numbers (draw.go) out of tables: when
+// (calendar.go), by whom (cards.go), where (merchants.go), and how a visit goes
+// (visits.go). File requests.go turns them into the bank's contract.
 package synthetic
 
 import (
@@ -25,19 +23,19 @@ const (
 	MaxPurchases = 100_000_000
 )
 
-// Options say which history. They are its identity: another option, another history.
+// Options identify a load: with another option it is another load.
 type Options struct {
 	Seed uint64
-	// Days is how many there are, MinDays to MaxDays.
+	// Days is how many days there are, MinDays to MaxDays.
 	Days int
-	// Purchases is how many are asked for, retries and declines included, MinPurchases to
-	// MaxPurchases. Reversals come on top.
+	// Purchases is how many purchases are requested, retries and declines included,
+	// MinPurchases to MaxPurchases. Reversals are not counted.
 	Purchases int
-	// End is the midnight, UTC, behind the last day.
+	// End is the midnight after the last day, UTC.
 	End time.Time
 }
 
-// Check returns nil when there is such a history, else an error of the form "option: why".
+// Check returns nil when New accepts the options, else an error of the form "option: why".
 func (o Options) Check() error {
 	switch {
 	case o.Days < MinDays || o.Days > MaxDays:
@@ -52,48 +50,49 @@ func (o Options) Check() error {
 	return nil
 }
 
-// name is a short name of the history, which its request ids begin with.
+// name is a short name of the load. Its request ids begin with it.
 func (o Options) name() string {
 	sum := fnv.New64a()
 	fmt.Fprintf(sum, "%d %d %d %d", o.Seed, o.Days, o.Purchases, o.End.Unix())
 	return fmt.Sprintf("h%012x", sum.Sum64()>>16)
 }
 
-// History is one past. Make it with New; it never changes and is safe for concurrent use.
-type History struct {
+// Load is one made-up load. New makes it; it never changes and is safe for concurrent use.
+type Load struct {
 	options   Options
 	name      string
 	plan      Plan
 	cards     []Card
 	merchants *merchants
-	// until holds, for each day, how many purchases there are up to its end, the burst's not counted.
+	// until holds, for each day, how many purchases there are up to the end of that day,
+	// without those of the burst.
 	until []int
 }
 
-// New makes the history of these options up, without its purchases: those are made when
-// they are asked for. An error is that of Options.Check.
-func New(options Options) (*History, error) {
+// New returns the load of these options. Its purchases are made when Steps is read. An
+// error is that of Options.Check.
+func New(options Options) (*Load, error) {
 	options.End = options.End.UTC()
 	if err := options.Check(); err != nil {
 		return nil, err
 	}
-	h := &History{options: options, name: options.name(), plan: newPlan(options), merchants: newMerchants()}
-	h.cards = newCards(&h.plan)
-	h.until = spread(&h.plan)
-	return h, nil
+	l := &Load{options: options, name: options.name(), plan: newPlan(options), merchants: newMerchants()}
+	l.cards = newCards(&l.plan)
+	l.until = spread(&l.plan)
+	return l, nil
 }
 
-// Plan says what is to be found in the history, and where.
-func (h *History) Plan() Plan { return h.plan }
+// Plan returns what the load holds, and when.
+func (l *Load) Plan() Plan { return l.plan }
 
-// Cards returns the customers' cards in the order in which they are issued; the index is what Step.Card
-// names. They must not be changed.
-func (h *History) Cards() []Card { return h.cards }
+// Cards returns the customers' cards, oldest customer first. Step.Card is an index of
+// it. The caller must not change them.
+func (l *Load) Cards() []Card { return l.cards }
 
-// CardRequest returns the request id with which a card is issued.
-func (h *History) CardRequest(card int) string { return fmt.Sprintf("%s-card-%d", h.name, card) }
+// CardRequest returns the request id with which the card of this index is issued.
+func (l *Load) CardRequest(card int) string { return fmt.Sprintf("%s-card-%d", l.name, card) }
 
-// Plan is what a history holds. Times are UTC.
+// Plan is what a load holds. Times are UTC.
 type Plan struct {
 	Seed      uint64    `json:"seed"`
 	Days      int       `json:"days"`
@@ -101,13 +100,13 @@ type Plan struct {
 	Cards     int       `json:"cards"`
 	Start     time.Time `json:"start"`
 	End       time.Time `json:"end"`
-	// PayDays are the days of a month on which many are paid, and buy.
+	// PayDays are the days of a month on which salaries are paid.
 	PayDays []int  `json:"pay_days"`
 	Outage  Window `json:"outage"`
 	Burst   Burst  `json:"burst"`
 }
 
-// Window is a time from From up to, but not including, To.
+// Window is the time from From, inclusive, to To, exclusive.
 type Window struct {
 	From time.Time `json:"from"`
 	To   time.Time `json:"to"`
@@ -116,8 +115,8 @@ type Window struct {
 // Contains reports whether at lies in the window.
 func (w Window) Contains(at time.Time) bool { return !at.Before(w.From) && at.Before(w.To) }
 
-// Burst is somebody who tries stolen and guessed numbers of one BIN at one merchant,
-// which sells to nobody else.
+// Burst is a short time in which somebody tries stolen and guessed numbers of one BIN
+// at one merchant. Nobody else buys there.
 type Burst struct {
 	Window
 	BIN        string `json:"bin"`
@@ -149,7 +148,7 @@ func newPlan(o Options) Plan {
 		PayDays: payDays(),
 		Outage:  Window{outage, outage.Add(outageTime)},
 		Burst: Burst{
-			Window: Window{burst, burst.Add(burstTime)}, BIN: burstBIN, MerchantID: burstMerchant.ID,
+			Window: Window{burst, burst.Add(burstTime)}, BIN: burstBIN, MerchantID: burstMerchant.Id,
 			Purchases: min(max(o.Purchases/800, minBurst), maxBurst),
 		},
 	}

@@ -1,17 +1,15 @@
 package synthetic
 
-import (
-	"time"
+import "time"
 
-	"codebank.dev/bank"
-)
-
-// visit is somebody who wants to buy: one purchase, or as many tries as it takes. It
-// ends when enough was bought that day, when the day ends, and when the bank is away.
+// visit is a customer who wants to buy something: it makes one purchase, or several
+// tries. It ends early when the day has its purchases, when the day ends, and when the
+// bank is away.
 type visit struct {
 	draw
-	h    *History
+	load *Load
 	date time.Time
+	// take takes a try and reports whether it was taken.
 	take func(Step) bool
 	// step is the next try.
 	step Step
@@ -19,18 +17,18 @@ type visit struct {
 	over bool
 }
 
-// course is how visits go, and how many in a thousand go so.
+// course is a way in which visits go, and how many of a thousand go that way.
 type course struct {
 	inThousand int
 	follow     func(*visit)
 }
 
-// courses are all the ways. What a bank does with them is its own decision; each is
-// meant for one.
+// courses are all the ways. Each but the first is meant to bring about one reason for a
+// decline; the bank decides by its own rules.
 var courses = []course{
 	{904, (*visit).plain},
 	{18, (*visit).mistyped},
-	{8, (*visit).mistaken},
+	{8, (*visit).wrongDetail},
 	{1, (*visit).guess},
 	{12, (*visit).tooMuch},
 	{3, (*visit).tooLittle},
@@ -41,9 +39,9 @@ var courses = []course{
 	{10, (*visit).unknown},
 }
 
-// visit makes one visit of a day and gives its tries to take until that wants no more.
-func (h *History) visit(d draw, date time.Time, take func(Step) bool) {
-	v := &visit{draw: d, h: h, date: date, take: take}
+// visit makes one visit of a day and passes its tries to take until take refuses one.
+func (l *Load) visit(d draw, date time.Time, take func(Step) bool) {
+	v := &visit{draw: d, load: l, date: date, take: take}
 	at := d.below(1000)
 	for _, course := range courses {
 		if at -= course.inThousand; at < 0 {
@@ -53,29 +51,29 @@ func (h *History) visit(d draw, date time.Time, take func(Step) bool) {
 	}
 }
 
-// goTo sets out to a merchant of a category, with a card that choose draws.
+// goTo begins the visit: at a merchant of a category, with a card that choose draws.
 func (v *visit) goTo(of int, choose func(draw, time.Time) int) {
 	kind := &categories[of]
-	at := v.h.moment(v.draw, v.date, kind.hours)
+	at := v.load.moment(v.draw, v.date, kind.hours)
 	card := choose(v.draw, at)
 	v.step = Step{
-		At: at, Card: card, Merchant: v.h.merchants.sell(v.draw, of, v.h.cards[card].city),
+		At: at, Card: card, Merchant: v.load.merchants.sell(v.draw, of, v.load.cards[card].city),
 		AmountMinor: v.price(kind.median, kind.spread), Channel: kind.channel, Attempt: 1,
 	}
-	if kind.channel == bank.ChannelECommerce && v.chance(250) {
+	if kind.channel == online && v.chance(250) {
 		v.step.Presented = Typed
 	}
-	if kind.channel == bank.ChannelRecurring {
+	if kind.channel == recurring {
 		v.step.Description = "Assinatura mensal"
 	}
 }
 
-// goAnywhere is goTo a category as the next one goes.
+// goAnywhere is goTo with a category that is drawn by its weight.
 func (v *visit) goAnywhere(choose func(draw, time.Time) int) {
-	v.goTo(v.pick(v.h.merchants.weights), choose)
+	v.goTo(v.pick(v.load.merchants.weights), choose)
 }
 
-// price draws an amount, as prices are: in tens, often just below the next whole one.
+// price draws an amount in minor units. It is a multiple of ten and often ends in 90.
 func (v *visit) price(median int64, spread int) int64 {
 	amount := max(v.amount(median, spread), 150) / 10 * 10
 	if v.chance(300) {
@@ -84,7 +82,7 @@ func (v *visit) price(median int64, spread int) int64 {
 	return amount
 }
 
-// try presents the card, and readies another try some seconds later.
+// try presents the card, and prepares another try some seconds later.
 func (v *visit) try(presented Presented) {
 	if v.over {
 		return
@@ -97,21 +95,22 @@ func (v *visit) try(presented Presented) {
 	v.step.Attempt++
 }
 
-// wait lets seconds pass.
+// wait moves the next try by a number of seconds.
 func (v *visit) wait(least, most int) {
 	v.step.At = v.step.At.Add(time.Duration(v.between(least*1000, most*1000)) * time.Millisecond)
-	if !v.step.At.Before(v.date.Add(day)) || v.h.plan.Outage.Contains(v.step.At) {
+	if !v.step.At.Before(v.date.Add(day)) || v.load.plan.Outage.Contains(v.step.At) {
 		v.over = true
 	}
 }
 
-// goesBack is how many of a thousand purchases are given back, some days later.
+// goesBack is how many of a thousand plain purchases are given back some days later.
 const goesBack = 13
 
+// plain is a purchase with nothing wrong.
 func (v *visit) plain() {
-	v.goAnywhere(v.h.someone)
+	v.goAnywhere(v.load.someone)
 	if v.chance(goesBack) {
-		if back := v.step.At.Add(time.Duration(v.between(20, 240)) * time.Hour); back.Before(v.h.plan.End) && !v.h.plan.Outage.Contains(back) {
+		if back := v.step.At.Add(time.Duration(v.between(20, 240)) * time.Hour); back.Before(v.load.plan.End) && !v.load.plan.Outage.Contains(back) {
 			v.step.backAt = back
 		}
 	}
@@ -120,7 +119,7 @@ func (v *visit) plain() {
 
 // mistyped is a wrong security code, once or twice, and then the right one.
 func (v *visit) mistyped() {
-	v.goTo(shopOnline, v.h.someone)
+	v.goTo(shopOnline, v.load.someone)
 	v.try(WrongCVV)
 	if v.chance(250) {
 		v.try(WrongCVV)
@@ -130,22 +129,26 @@ func (v *visit) mistyped() {
 	}
 }
 
-// mistaken is another detail that is wrong.
-func (v *visit) mistaken() {
-	v.goTo(shopOnline, v.h.someone)
+// wrongDetail is a wrong expiry or a wrong name, and then the right one.
+func (v *visit) wrongDetail() {
+	v.goTo(shopOnline, v.load.someone)
 	v.try([]Presented{WrongExpiry, WrongName}[v.below(2)])
 	v.try(Typed)
 }
 
-// guess is somebody who has a card's number only, until it is locked.
+// guesses is how many security codes are tried in a row. A bank locks a card after five
+// wrong ones.
+const guesses = 7
+
+// guess is somebody who has a card's number and guesses its security code.
 func (v *visit) guess() {
-	v.goTo(shopOnline, v.h.someone)
-	for range bank.WrongAttemptsToLock + 2 {
+	v.goTo(shopOnline, v.load.someone)
+	for range guesses {
 		v.try(WrongCVV)
 	}
 }
 
-// tooMuch is more than the card allows for one purchase.
+// tooMuch is an amount above the card's limit for one purchase.
 func (v *visit) tooMuch() {
 	v.goTo(electronics, v.ruledCard)
 	v.step.AmountMinor = int64(v.between(ruledMost/100+10, ruledMost/40)) * 100
@@ -156,13 +159,14 @@ func (v *visit) tooMuch() {
 	}
 }
 
+// tooLittle is an amount below the card's minimum for one purchase.
 func (v *visit) tooLittle() {
 	v.goAnywhere(v.ruledCard)
 	v.step.AmountMinor = int64(v.between(ruledLeast/5, ruledLeast-10)) / 10 * 10
 	v.try(OnFile)
 }
 
-// inHaste is more purchases within a minute than the card allows.
+// inHaste makes more purchases within a minute than the card allows.
 func (v *visit) inHaste() {
 	v.goTo(shopOnline, v.ruledCard)
 	for range ruledRate + 2 {
@@ -175,10 +179,10 @@ func (v *visit) inHaste() {
 	}
 }
 
-// outOfFunds is more than there is on the card; some then take less.
+// outOfFunds is an amount above the card's credit limit; some then buy for less.
 func (v *visit) outOfFunds() {
-	v.goAnywhere(func(d draw, at time.Time) int { return v.h.oneOf(d, at, tight) })
-	limit := int(v.h.cards[v.step.Card].LimitMinor)
+	v.goAnywhere(func(d draw, at time.Time) int { return v.load.oneOf(d, at, tight) })
+	limit := int(v.load.cards[v.step.Card].LimitMinor)
 	v.step.AmountMinor = int64(limit+v.between(10, limit)) / 10 * 10
 	v.try(OnFile)
 	if v.chance(400) {
@@ -187,23 +191,24 @@ func (v *visit) outOfFunds() {
 	}
 }
 
-// expired is a subscription that goes on when its card does not.
+// expired is a subscription that is collected from a card after its last month.
 func (v *visit) expired() {
-	v.goTo(streaming, func(d draw, at time.Time) int { return v.h.oneOf(d, at, old) })
+	v.goTo(streaming, func(d draw, at time.Time) int { return v.load.oneOf(d, at, old) })
 	for range 2 {
 		v.try(OnFile)
 		v.wait(600, 3600)
 	}
 }
 
+// blocked is a purchase with a card that was lost.
 func (v *visit) blocked() {
-	v.goAnywhere(func(d draw, at time.Time) int { return v.h.oneOf(d, at, lost) })
+	v.goAnywhere(func(d draw, at time.Time) int { return v.load.oneOf(d, at, lost) })
 	v.try(OnFile)
 }
 
-// unknown is a number with a slip in it.
+// unknown is a card number with a mistake in it: no card has that number.
 func (v *visit) unknown() {
-	v.goTo(shopOnline, v.h.someone)
+	v.goTo(shopOnline, v.load.someone)
 	typed := v.step
 	v.step.Card, v.step.Number = -1, guessed(v.draw)
 	v.try(Unknown)
@@ -213,4 +218,5 @@ func (v *visit) unknown() {
 	}
 }
 
-func (v *visit) ruledCard(d draw, at time.Time) int { return v.h.oneOf(d, at, ruled) }
+// ruledCard draws a card that has limits of its own.
+func (v *visit) ruledCard(d draw, at time.Time) int { return v.load.oneOf(d, at, ruled) }

@@ -129,7 +129,7 @@ var listening = regexp.MustCompile(`msg=listening .*grpc=(\S+) http=(\S+)`)
 
 // AwaitListening waits until the program has bound its ports, or has ended: then the
 // addresses are empty.
-func (p *Program) AwaitListening(t *testing.T) Addresses {
+func (p *Program) AwaitListening(t testing.TB) Addresses {
 	t.Helper()
 	var addresses Addresses
 	p.Await(t, func() bool {
@@ -144,7 +144,7 @@ func (p *Program) AwaitListening(t *testing.T) Addresses {
 
 // AwaitReady waits until the program says that it is ready, or has ended: then ready is
 // false, and the addresses are empty if it had not even bound its ports.
-func (p *Program) AwaitReady(t *testing.T) (addresses Addresses, ready bool) {
+func (p *Program) AwaitReady(t testing.TB) (addresses Addresses, ready bool) {
 	t.Helper()
 	addresses = p.AwaitListening(t)
 	if addresses == (Addresses{}) {

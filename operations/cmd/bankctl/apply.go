@@ -4,20 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
-	"codebank.dev/connectors"
+	"codebank.dev/operations/declared"
 	"codebank.dev/operations/elasticsearch"
 	"codebank.dev/operations/kafkaconnect"
 	"codebank.dev/operations/schemaregistry"
 	"codebank.dev/operations/topics"
-	"codebank.dev/schemas"
 )
 
-// kinds are what can be applied, in the order in which one needs the other: a schema
-// belongs to a topic, and a connector wants all three.
+// kinds are the kinds of object that can be applied, in the order in which one needs the
+// other: a schema belongs to a topic, and a connector needs all three.
 var kinds = []string{"topics", "schemas", "indices", "connectors"}
 
 func newApply(app *application) *cobra.Command {
@@ -30,16 +28,16 @@ state that the files of the repository describe, and print a line for each:
 created, updated or unchanged. Doing it again changes nothing. Nothing is ever
 removed, and the partitions of a topic are never changed.
 
-Services that are starting are waited for. Connectors are waited for until every
-task runs; a task that fails ends the command with 1 and the beginning of its
-trace.`,
+The command waits for services that are starting. It waits for connectors until
+every task runs; when a task fails, it prints the beginning of the task's trace
+and ends with status 1.`,
 		ValidArgs: append([]string{"all"}, kinds...),
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
 		RunE: work(func(ctx context.Context, args []string) error {
 			if replication < 1 || replication > 32 {
 				return misused("replication-factor", fmt.Errorf("%d is not 1 to 32", replication))
 			}
-			ctx, cancel := app.patiently(ctx)
+			ctx, cancel := app.limited(ctx)
 			defer cancel()
 			wanted := args
 			if args[0] == "all" {
@@ -72,70 +70,40 @@ func (a *application) apply(ctx context.Context, kind string, replication int) e
 }
 
 func (a *application) applyTopics(ctx context.Context, replication int) error {
-	declared, err := schemas.Topics(a.bankCode)
+	wanted, err := declared.Topics(a.bankCode)
 	if err != nil {
 		return err
-	}
-	wanted := make([]topics.Topic, len(declared))
-	for i, topic := range declared {
-		wanted[i] = topics.Topic{Name: topic.Name, Partitions: topic.Partitions, Config: map[string]string{
-			"cleanup.policy": topic.Cleanup,
-			"retention.ms":   strconv.FormatInt(topic.RetentionMillis, 10),
-		}}
 	}
 	client, err := a.kafka(ctx)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	return topics.New(client, replication).Apply(ctx, wanted, a.result)
+	return topics.New(client, replication).Apply(ctx, wanted, a.printer().Result)
 }
 
 func (a *application) applySchemas(ctx context.Context) error {
-	declared, err := schemas.Topics(a.bankCode)
+	wanted, err := declared.Subjects(a.bankCode)
 	if err != nil {
 		return err
-	}
-	var wanted []schemaregistry.Subject
-	for _, topic := range declared {
-		folder, ok := topic.SchemaFolder()
-		if !ok {
-			continue
-		}
-		versions, err := schemas.Schemas(folder)
-		if err != nil {
-			return err
-		}
-		subject := schemaregistry.Subject{Name: schemas.Subject(topic.Name)}
-		for _, version := range versions {
-			subject.Versions = append(subject.Versions, version.Schema)
-		}
-		wanted = append(wanted, subject)
 	}
 	client, err := schemaregistry.New(a.registryURL)
 	if err != nil {
 		return misused("registry-url", err)
 	}
-	return client.Apply(ctx, wanted, a.result)
+	return client.Apply(ctx, wanted, a.printer().Result)
 }
 
 func (a *application) applyIndices(ctx context.Context) error {
-	declared, err := connectors.Indices()
+	wanted, err := declared.Templates()
 	if err != nil {
 		return err
-	}
-	wanted := make([]elasticsearch.Template, len(declared))
-	for i, index := range declared {
-		wanted[i] = elasticsearch.Template{
-			Name: index.Name, Body: index.Template, Patterns: index.Patterns,
-			Mappings: index.Mappings, Aliases: index.Aliases,
-		}
 	}
 	client, err := elasticsearch.New(a.elasticsearchURL)
 	if err != nil {
 		return misused("elasticsearch-url", err)
 	}
-	return client.Apply(ctx, wanted, a.result)
+	return client.Apply(ctx, wanted, a.printer().Result)
 }
 
 func (a *application) applyConnectors(ctx context.Context) error {
@@ -143,22 +111,5 @@ func (a *application) applyConnectors(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return client.Apply(ctx, wanted, kafkaconnect.DefaultPace(), a.result)
-}
-
-// connect returns a client of the worker and the connectors that the files describe.
-func (a *application) connect() (*kafkaconnect.Client, []kafkaconnect.Connector, error) {
-	client, err := kafkaconnect.New(a.connectURL)
-	if err != nil {
-		return nil, nil, misused("connect-url", err)
-	}
-	sinks, err := connectors.Sinks()
-	if err != nil {
-		return nil, nil, err
-	}
-	wanted := make([]kafkaconnect.Connector, len(sinks))
-	for i, sink := range sinks {
-		wanted[i] = kafkaconnect.Connector{Name: sink.Name, Config: sink.Config}
-	}
-	return client, wanted, nil
+	return client.Apply(ctx, wanted, kafkaconnect.DefaultPace(), a.printer().Result)
 }

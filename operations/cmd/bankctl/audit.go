@@ -3,19 +3,21 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"codebank.dev/bank"
 	"codebank.dev/operations/audit"
-	topic "codebank.dev/operations/audit/kafka"
-	statement "codebank.dev/operations/audit/postgres"
+	"codebank.dev/operations/audit/index"
+	"codebank.dev/operations/audit/ledger"
+	"codebank.dev/operations/audit/statement"
+	"codebank.dev/operations/audit/topic"
+	"codebank.dev/operations/audit/waiting"
 	"codebank.dev/operations/deadletter"
 	"codebank.dev/operations/elasticsearch"
+	"codebank.dev/operations/output"
 	"codebank.dev/operations/schemaregistry"
 )
 
@@ -34,16 +36,16 @@ func newAudit(app *application) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "audit [--wait DURATION]",
 		Short: "Compare ledger, outbox, topic, statement and index, event by event",
-		Long: `Compare the five places where a bank's events are kept: the ledger, the outbox,
-the topic, the statement and the index. The ledger is looked at first, and what is
-decided after that is left out everywhere, so the bank may go on meanwhile.
+		Long: `Compare the five places that keep a bank's events: the ledger, the outbox, the
+topic, the statement and the index. The audit begins with a snapshot of the ledger
+and ignores later events everywhere, so the bank may go on meanwhile.
 
-What is committed and not yet published is the outbox's share. Repeats on the topic
-with equal content are counted, not found fault with. Everything else that is missing,
-doubled, altered, out of order or leads back to nothing in the ledger is told by
-place, event and field.
+An event that is committed and not yet published counts for the outbox. A repeat on
+the topic with equal content is counted and is not a finding. Every event that is
+missing, doubled, altered, out of order or unknown to the ledger is reported with
+its place, its id and the fields that differ.
 
-With --wait, the pipeline is given time to bring everything to its place first.
+With --wait, the audit first waits until no event is in flight.
 
 The last line is "audit: equal", with status 0, or "audit: DIFFERENT (n findings)",
 with status 1. Status 2 says that a place could not be read, and names it.`,
@@ -51,8 +53,8 @@ with status 1. Status 2 says that a place could not be read, and names it.`,
 		RunE: work(func(ctx context.Context, _ []string) error { return app.audit(ctx, options) }),
 	}
 	flags := command.Flags()
-	flags.DurationVar(&options.wait, "wait", 0, "how long to let the pipeline settle before what is missing counts")
-	flags.IntVar(&options.maxFindings, "max-findings", 20, "findings to tell in full; all are counted")
+	flags.DurationVar(&options.wait, "wait", 0, "how long to wait for events in flight before what is missing counts")
+	flags.IntVar(&options.maxFindings, "max-findings", 20, "findings to show in full; all are counted")
 	flags.StringVar(&options.tempDir, "temp-dir", "", "`folder` for temporary files, some 80 bytes an event and place (default the system's)")
 	return command
 }
@@ -64,12 +66,12 @@ func (a *application) audit(ctx context.Context, options auditOptions) error {
 	if err != nil {
 		return err
 	}
-	if a.json() {
-		err = a.object(report)
+	if a.printer().JSON() {
+		err = a.printer().Object(report)
 	} else {
 		var text strings.Builder
 		if err = report.WriteTable(&text); err == nil {
-			_, err = fmt.Fprint(a.streams.out, harmless(text.String()))
+			err = a.printer().Text(output.Harmless(text.String()))
 		}
 	}
 	if err == nil && !report.Equal {
@@ -91,7 +93,7 @@ func (a *application) compare(ctx context.Context, options auditOptions) (*audit
 	if err != nil {
 		return nil, misused("elasticsearch-url", err)
 	}
-	schemas, err := schemaregistry.New(a.registryURL)
+	registry, err := schemaregistry.New(a.registryURL)
 	if err != nil {
 		return nil, misused("registry-url", err)
 	}
@@ -106,15 +108,17 @@ func (a *application) compare(ctx context.Context, options auditOptions) (*audit
 	}
 	defer brokers.Close()
 
-	code := bank.Code(a.bankCode)
-	ledger := &ledgerPlace{store: store, code: code}
-	documents := &indexPlace{client: search, code: code}
-	settling := &settling{ledger: ledger, statement: lines, index: documents, wait: options.wait}
+	entries := ledger.New(store, a.bankCode)
+	documents := index.New(search, a.bankCode)
+	delivery := &waiting.Delivery{
+		Published: entries.Outbox().Published, Counts: []waiting.Count{lines.Count, documents.Count}, AtMost: options.wait,
+	}
 	report, err := (&audit.Audit{
-		BankCode: code, Ledger: ledger, Outbox: &outboxPlace{ledger: ledger},
-		Topic:     topic.New(brokers, "bank-"+a.bankCode+".transactions.v1", a.schemasOf(schemas)),
-		Statement: watched{lines, a.timeout}, Index: watched{documents, a.timeout},
-		MaxFindings: options.maxFindings, TempDir: options.tempDir, Wait: settling.settle,
+		BankCode: a.bankCode, Ledger: entries, Outbox: entries.Outbox(),
+		Topic:       topic.New(brokers, "bank-"+a.bankCode+".transactions.v1", a.schemasOf(registry)),
+		Statement:   waiting.Limited{Source: lines, Limit: a.timeout},
+		Index:       waiting.Limited{Source: documents, Limit: a.timeout},
+		MaxFindings: options.maxFindings, TempDir: options.tempDir, Wait: delivery.Wait,
 	}).Run(ctx)
 	if err != nil {
 		return nil, err
@@ -123,16 +127,17 @@ func (a *application) compare(ctx context.Context, options auditOptions) (*audit
 	return report, err
 }
 
-// schemasOf asks a registry for schemas, and waits for each as long as for any service.
+// schemasOf returns the schemas of a registry. Each call waits for a registry that is away,
+// as long as --timeout.
 func (a *application) schemasOf(registry *schemaregistry.Registry) topic.SchemaByID {
 	return func(ctx context.Context, id uint32) (schema string, found bool, err error) {
-		limited, cancel := a.patiently(ctx)
+		limited, cancel := a.limited(ctx)
 		defer cancel()
 		return registry.Schema(limited, id)
 	}
 }
 
-// awayInTime names the place of an error when the time to wait for it is over.
+// awayInTime names the place of an error when --timeout is over.
 func awayInTime(ctx context.Context, store audit.Store, err error) error {
 	if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 		return &audit.AwayError{Store: store, Cause: err}
@@ -141,32 +146,23 @@ func awayInTime(ctx context.Context, store audit.Store, err error) error {
 }
 
 func (a *application) auditedBrokers(ctx context.Context) (*kgo.Client, error) {
-	limited, cancel := a.patiently(ctx)
+	limited, cancel := a.limited(ctx)
 	defer cancel()
 	client, err := a.kafka(limited)
 	return client, awayInTime(ctx, audit.InTopic, err)
 }
 
-// countLetters counts the records of all dead-letter topics, those of other banks'
-// events among them.
+// countLetters counts the records of all dead-letter topics, of all banks.
 func countLetters(ctx context.Context, brokers *kgo.Client) ([]audit.DeadLetters, error) {
-	letters := deadletter.New(brokers)
-	topics, err := letters.Topics(ctx)
-	if err != nil {
-		return nil, err
+	counts, err := deadletter.New(brokers).CountAll(ctx)
+	letters := make([]audit.DeadLetters, len(counts))
+	for i, count := range counts {
+		letters[i] = audit.DeadLetters{Topic: count.Topic, Records: count.Total}
 	}
-	counted := []audit.DeadLetters{}
-	for _, topic := range topics {
-		count, err := letters.Count(ctx, topic)
-		if err != nil {
-			return nil, err
-		}
-		counted = append(counted, audit.DeadLetters{Topic: topic, Records: count.Total})
-	}
-	return counted, nil
+	return letters, err
 }
 
-// statusOf returns the status that a failure ends with.
+// statusOf returns the exit status of a failure.
 func statusOf(err error) int {
 	if errors.As(err, new(*audit.AwayError)) {
 		return exitAway

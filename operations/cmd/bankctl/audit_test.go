@@ -18,23 +18,23 @@ import (
 	"github.com/twmb/franz-go/pkg/sr"
 	"github.com/twmb/franz-go/pkg/sr/srfake"
 
-	"codebank.dev/bank"
-	"codebank.dev/bank/banktest"
 	"codebank.dev/bank/kafka"
 	"codebank.dev/bank/postgres"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/operations/audit"
+	"codebank.dev/operations/audit/ledger"
+	"codebank.dev/operations/pipelinetest"
 	"codebank.dev/schemas"
 	"codebank.dev/schemas/event"
-	statement "codebank.dev/statement/postgres"
 )
 
 const auditedTopic = "bank-001.transactions.v1"
 
-// town is a bank with real databases; broker, registry and index are stand-ins that
-// speak their protocols. What is committed goes its way when deliver is called.
+// town is a real bank with real databases; broker, registry and index are stand-ins that
+// speak their protocols. Events stay in the outbox until deliver is called.
 type town struct {
 	t         *testing.T
+	bank      *pipelinetest.Bank
 	store     *postgres.Store
 	ledger    *pgx.Conn
 	statement *pgx.Conn
@@ -48,15 +48,12 @@ func newTown(t *testing.T) *town {
 	t.Helper()
 	town := &town{t: t, documents: &documents{byID: map[string]map[string]any{}}}
 	ledgerURL, statementURL := postgrestest.Database(t), postgrestest.Database(t)
+	town.bank = pipelinetest.StartBank(t, ledgerURL)
 	var err error
 	town.store, err = postgres.Open(t.Context(), postgres.Config{URL: ledgerURL, BankCode: "001"})
 	require.NoError(t, err)
 	t.Cleanup(town.store.Close)
-	require.NoError(t, town.store.Migrate(t.Context()))
-	lines, err := statement.Open(t.Context(), statement.Config{URL: statementURL, BankCode: "001"})
-	require.NoError(t, err)
-	require.NoError(t, lines.Migrate(t.Context()))
-	lines.Close()
+	pipelinetest.MigrateStatement(t, statementURL)
 	town.ledger, town.statement = dial(t, ledgerURL), dial(t, statementURL)
 
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(6, auditedTopic), kfake.SeedTopics(1, "dlq.statement-postgres"))
@@ -90,75 +87,36 @@ func dial(t *testing.T, url string) *pgx.Conn {
 	return conn
 }
 
-// open opens an account with a card; buy posts a purchase on it, refuse one of nobody.
-func (w *town) open() banktest.Customer {
-	account := banktest.NewAccount()
-	issued := banktest.NewCard(account.ID)
-	w.commit(bank.Keys{}, func(book *bank.Book) (*bank.Entry, error) {
-		book.Open(account)
-		book.Issue(issued)
-		return book.Post(versioned(banktest.Opening(account.ID)), bank.Effect{CreditLimit: 1_000_000}, banktest.Start)
-	})
-	return banktest.Customer{Account: account.ID, Card: issued.Card.ID, Lookup: issued.Lookup}
-}
-
-// versioned returns the entry with what an event must have and the fixtures lack.
-func versioned(entry bank.Entry) bank.Entry {
-	entry.ProducerVersion = "bank/test"
-	entry.Request.TraceID = "4bf92f3577b34da6a3ce929d0e0e4736"
-	return entry
-}
-
-func (w *town) buy(customer banktest.Customer, amount int64) string {
-	transaction := banktest.NewID()
-	entry := w.commit(banktest.KeysOf(customer, transaction), func(book *bank.Book) (*bank.Entry, error) {
-		card, _ := book.Card(customer.Card)
-		purchase := versioned(banktest.Purchase(customer, transaction, amount))
-		purchase.Card, purchase.Description = card.CardSnapshot, "pão"
-		purchase.CardUse, purchase.Risk = bank.LaterUse, bank.Risk{Score: 20, Rule: bank.RiskVelocity}
-		return book.Post(purchase, bank.Effect{Balance: -amount}, banktest.Start)
-	})
-	return entry.EventID()
+// buy makes a purchase and returns its event's id; refuse does so with a card that is not
+// known.
+func (w *town) buy(customer pipelinetest.Customer, amount int64) string {
+	w.t.Helper()
+	w.bank.Buy(w.t, customer, amount)
+	return w.newest()
 }
 
 func (w *town) refuse() string {
-	return w.commit(bank.Keys{}, func(book *bank.Book) (*bank.Entry, error) {
-		return book.Refuse(versioned(banktest.Refusal(banktest.NewID())), banktest.Start), nil
-	}).EventID()
+	w.t.Helper()
+	w.bank.Refuse(w.t)
+	return w.newest()
 }
 
-func (w *town) commit(keys bank.Keys, decide func(*bank.Book) (*bank.Entry, error)) (posted *bank.Entry) {
-	encoder := kafka.NewEncoder("001")
-	banktest.Commit(w.t, w.store, keys, func(book *bank.Book) error {
-		entry, err := decide(book)
-		if err != nil {
-			return err
-		}
-		body, version, err := encoder.Append(nil, entry)
-		if err != nil {
-			return err
-		}
-		book.Emit(bank.Event{
-			TransactionID: entry.TransactionID, AccountID: entry.AccountID, Sequence: entry.Sequence,
-			Key: entry.EventKey(), SchemaVersion: version, Body: body,
-		})
-		posted = entry
-		return nil
-	})
-	return posted
+// newest returns the id of the event that came into the outbox last.
+func (w *town) newest() string {
+	w.t.Helper()
+	rows := outboxEvents(w.t, w.store)
+	require.NotEmpty(w.t, rows)
+	return rows[len(rows)-1].EventID
 }
 
 // deliver is relay and sinks: from the outbox to the topic, to statement and index.
 func (w *town) deliver() {
 	decoder, err := event.NewVersionDecoder(event.NewestVersion)
 	require.NoError(w.t, err)
-	last, err := w.store.LastOutboxID(w.t.Context())
-	require.NoError(w.t, err)
-	for row, err := range w.store.OutboxRows(w.t.Context(), 0, last) {
-		require.NoError(w.t, err)
-		w.produce(row.Event.Key.String(), row.Event.Body)
+	for _, row := range outboxEvents(w.t, w.store) {
+		w.produce(row.Key, row.Body)
 		var e event.Transaction
-		require.NoError(w.t, decoder.Decode(row.Event.Body, &e))
+		require.NoError(w.t, decoder.Decode(row.Body, &e))
 		w.sink(e)
 	}
 	_, err = w.ledger.Exec(w.t.Context(), "DELETE FROM outbox")
@@ -297,7 +255,7 @@ func TestAuditOfEqualPlaces(t *testing.T) {
 	w := newTown(t)
 	require.Contains(t, w.audit(exitOK), "bank 001: 0 events of 0 accounts and 0 refusals\n")
 	for range 5 {
-		customer := w.open()
+		customer := w.bank.Issue(w.t)
 		for amount := range int64(7) {
 			w.buy(customer, 100+amount)
 		}
@@ -306,7 +264,7 @@ func TestAuditOfEqualPlaces(t *testing.T) {
 	waiting := w.audit(exitOK)
 	require.Contains(t, waiting, "events                       41             41              0              0              0\n", "all is the outbox's share")
 	w.deliver()
-	last := w.open()
+	last := w.bank.Issue(w.t)
 	w.buy(last, 100)
 	letter := &kgo.Record{Topic: "dlq.statement-postgres", Value: []byte("poison")}
 	require.NoError(t, w.brokers.ProduceSync(t.Context(), letter, &kgo.Record{Topic: auditedTopic, Value: []byte("poison")}).FirstErr())
@@ -332,22 +290,23 @@ func TestAuditOfEqualPlaces(t *testing.T) {
 }
 
 // deliverAgain publishes an account's events once more, as `bankctl republish` does.
-func (w *town) deliverAgain(customer banktest.Customer) {
-	encoder := kafka.NewEncoder("001")
-	for entry, err := range w.store.Entries(w.t.Context(), postgres.Position{AccountID: customer.Account}) {
+func (w *town) deliverAgain(customer pipelinetest.Customer) {
+	journal := postgres.NewJournal(w.store, kafka.Converter("001"))
+	for e, err := range journal.Entries(w.t.Context(), postgres.Position{}) {
 		require.NoError(w.t, err)
-		if entry.AccountID != customer.Account {
-			return
+		if e.AccountID != customer.AccountID() {
+			continue
 		}
-		body, _, err := encoder.Append(nil, entry)
+		body, err := event.AppendTransaction(nil, event.NewestVersion, &e)
 		require.NoError(w.t, err)
-		w.produce(entry.EventKey().String(), body)
+		w.produce(e.Key(), body)
 	}
 }
 
 func TestAuditNamesASingleChangedFieldInAnyPlace(t *testing.T) {
 	w := newTown(t)
-	customer := w.open()
+	customer := w.bank.Issue(w.t)
+	w.buy(customer, 50)
 	id := w.buy(customer, 100)
 	refused := w.refuse()
 	w.deliver()
@@ -360,21 +319,22 @@ func TestAuditNamesASingleChangedFieldInAnyPlace(t *testing.T) {
 		require.Contains(t, text, strings.Join(append(lines, "audit: DIFFERENT (1 finding)", ""), "\n"))
 	}
 	t.Run("ledger", func(t *testing.T) {
-		account := customer.Account.String()
-		exec(t, w.ledger, "UPDATE entries SET description = 'altered' WHERE account_id = $1 AND sequence = 2", account)
+		account := customer.AccountID()
+		exec(t, w.ledger, "UPDATE entries SET description = 'altered' WHERE account_id = $1 AND sequence = 3", account)
 		different(t, "altered in the ledger: "+id,
 			`    description: ledger "altered", topic "pão", statement "pão", index "pão"`)
-		exec(t, w.ledger, "UPDATE entries SET description = 'pão' WHERE account_id = $1 AND sequence = 2", account)
-		exec(t, w.ledger, "UPDATE entries SET sequence = 9 WHERE account_id = $1 AND sequence = 2", account)
+		exec(t, w.ledger, "UPDATE entries SET description = 'pão' WHERE account_id = $1 AND sequence = 3", account)
+		exec(t, w.ledger, "UPDATE entries SET sequence = 9 WHERE account_id = $1 AND sequence = 3", account)
 		different(t, "altered in the ledger: "+id,
-			fmt.Sprintf("    event_id: ledger %q, topic %q", account+":9", id), "    sequence: ledger 9, topic 2")
-		exec(t, w.ledger, "UPDATE entries SET sequence = 2 WHERE account_id = $1 AND sequence = 9", account)
+			fmt.Sprintf("    event_id: ledger %q, topic %q", account+":9", id), "    sequence: ledger 9, topic 3")
+		exec(t, w.ledger, "UPDATE entries SET sequence = 3 WHERE account_id = $1 AND sequence = 9", account)
 		exec(t, w.ledger, "UPDATE entries SET attempt = 3 WHERE transaction_id = $1", refused)
 		different(t, "altered in the ledger: "+refused, "    attempt: ledger 3, topic 1, index 1")
 		exec(t, w.ledger, "UPDATE entries SET attempt = 1 WHERE transaction_id = $1", refused)
-		exec(t, w.ledger, "UPDATE entries SET risk_score = 21 WHERE account_id = $1 AND sequence = 2", account)
-		different(t, "altered in the ledger: "+id, "    risk_score: ledger 21, topic 20, index 20")
-		exec(t, w.ledger, "UPDATE entries SET risk_score = 20 WHERE account_id = $1 AND sequence = 2", account)
+		score := w.documents.byID[id]["risk_score"]
+		exec(t, w.ledger, "UPDATE entries SET risk_score = risk_score + 1 WHERE account_id = $1 AND sequence = 3", account)
+		different(t, "altered in the ledger: "+id, fmt.Sprintf("    risk_score: ledger %d, topic %[2]d, index %[2]d", score.(int64)+1, score))
+		exec(t, w.ledger, "UPDATE entries SET risk_score = risk_score - 1 WHERE account_id = $1 AND sequence = 3", account)
 	})
 	t.Run("outbox", func(t *testing.T) {
 		var body []byte
@@ -409,10 +369,10 @@ func TestAuditNamesASingleChangedFieldInAnyPlace(t *testing.T) {
 			value any
 			line  string
 		}{
-			"trace_id":  {"altered", `    trace_id: ledger "4bf92f3577b34da6a3ce929d0e0e4736", topic "4bf92f3577b34da6a3ce929d0e0e4736", index "altered"`},
+			"trace_id":  {"altered", fmt.Sprintf(`    trace_id: ledger %q, topic %[1]q, index "altered"`, document["trace_id"])},
 			"bank_code": {"002", `    bank_code: ledger "001", index "002"`},
 			"event_id":  {"x", fmt.Sprintf(`    event_id: ledger %q, topic %q, statement %q, index "x"`, id, id, id)},
-			"sequence":  {"2", `    sequence: ledger 2, topic 2, statement 2, index "\"2\""`},
+			"sequence":  {"3", `    sequence: ledger 3, topic 3, statement 3, index "\"3\""`},
 		} {
 			was := document[field]
 			document[field] = change.value
@@ -426,7 +386,7 @@ func TestAuditNamesASingleChangedFieldInAnyPlace(t *testing.T) {
 	})
 	// Last, for a topic forgets nothing: an altered repeat.
 	t.Run("topic", func(t *testing.T) {
-		found, err := (&ledgerPlace{store: w.store, code: "001"}).Find(t.Context(), audit.Wanted{EventID: id})
+		found, err := ledger.New(w.store, "001").Find(t.Context(), audit.Wanted{EventID: id})
 		require.NoError(t, err)
 		e := found[0].Event
 		e.MerchantCity = "Recife"
@@ -440,7 +400,7 @@ func TestAuditNamesASingleChangedFieldInAnyPlace(t *testing.T) {
 
 func TestAuditNamesAPlaceThatIsAway(t *testing.T) {
 	w := newTown(t)
-	w.buy(w.open(), 100)
+	w.buy(w.bank.Issue(w.t), 100)
 	w.deliver()
 	for flag, away := range map[string]struct{ value, place string }{
 		"--ledger-database-url":    {"postgres://nobody@127.0.0.1:1/none", "audit: ledger: "},
@@ -460,7 +420,7 @@ func TestAuditNamesAPlaceThatIsAway(t *testing.T) {
 
 func TestAuditWaitsForThePipelineToSettle(t *testing.T) {
 	w := newTown(t)
-	id := w.buy(w.open(), 100)
+	id := w.buy(w.bank.Issue(w.t), 100)
 	w.deliver()
 	document := w.documents.byID[id]
 	delete(w.documents.byID, id)

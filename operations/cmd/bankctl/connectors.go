@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"codebank.dev/operations/kafkaconnect"
+	"codebank.dev/operations/output"
 	"codebank.dev/operations/provision"
 )
 
@@ -24,10 +25,10 @@ func newConnectors(app *application) *cobra.Command {
 func newConnectorsPlan(app *application) *cobra.Command {
 	return &cobra.Command{
 		Use:   "plan",
-		Short: "Tell where the running connectors differ from the files; 1 if they do",
+		Short: "Show where the running connectors differ from the files; status 1 if they do",
 		Args:  cobra.NoArgs,
 		RunE: work(func(ctx context.Context, _ []string) error {
-			ctx, cancel := app.patiently(ctx)
+			ctx, cancel := app.limited(ctx)
 			defer cancel()
 			client, wanted, err := app.connect()
 			if err != nil {
@@ -43,23 +44,14 @@ func newConnectorsPlan(app *application) *cobra.Command {
 }
 
 func (a *application) showPlans(plans []kafkaconnect.Plan) error {
+	heading := []string{"CONNECTOR", "PLAN", "KEY", "RUNNING", "WANTED"}
+	if err := output.List(a.printer(), plans, heading, planRows); err != nil {
+		return err
+	}
 	differing := 0
-	var rows [][]string
 	for _, plan := range plans {
 		if plan.Action != provision.Unchanged {
 			differing++
-		}
-		if a.json() {
-			if err := a.object(plan); err != nil {
-				return err
-			}
-			continue
-		}
-		rows = append(rows, planRows(plan)...)
-	}
-	if !a.json() {
-		if err := a.table([]string{"CONNECTOR", "PLAN", "KEY", "RUNNING", "WANTED"}, rows); err != nil {
-			return err
 		}
 	}
 	if differing > 0 {
@@ -68,8 +60,8 @@ func (a *application) showPlans(plans []kafkaconnect.Plan) error {
 	return nil
 }
 
-// planRows tells what would be done to a connector. All keys of a new one are new;
-// they are in its file.
+// planRows returns what would be done to a connector. Of a new one it gives the number of
+// keys only, because all of them are new.
 func planRows(plan kafkaconnect.Plan) [][]string {
 	switch plan.Action {
 	case provision.Unchanged:
@@ -84,6 +76,7 @@ func planRows(plan kafkaconnect.Plan) [][]string {
 	return rows
 }
 
+// side is one side of a difference; "-" when it lacks the key.
 func side(value *string) string {
 	if value == nil {
 		return "-"
@@ -97,7 +90,7 @@ func newConnectorsApply(app *application) *cobra.Command {
 		Short: "The same as 'bankctl apply connectors'",
 		Args:  cobra.NoArgs,
 		RunE: work(func(ctx context.Context, _ []string) error {
-			ctx, cancel := app.patiently(ctx)
+			ctx, cancel := app.limited(ctx)
 			defer cancel()
 			return app.applyConnectors(ctx)
 		}),
@@ -107,10 +100,10 @@ func newConnectorsApply(app *application) *cobra.Command {
 func newConnectorsStatus(app *application) *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
-		Short: "Tell how the connectors and their tasks are; 1 unless all run",
+		Short: "Show the state of the connectors and their tasks; status 1 unless all run",
 		Args:  cobra.NoArgs,
 		RunE: work(func(ctx context.Context, _ []string) error {
-			ctx, cancel := app.patiently(ctx)
+			ctx, cancel := app.limited(ctx)
 			defer cancel()
 			client, wanted, err := app.connect()
 			if err != nil {
@@ -130,29 +123,20 @@ func newConnectorsStatus(app *application) *cobra.Command {
 	}
 }
 
-func (a *application) showStatuses(statuses map[string]kafkaconnect.Status) error {
+func (a *application) showStatuses(byName map[string]kafkaconnect.Status) error {
+	var statuses []kafkaconnect.Status
 	idle := 0
-	var rows [][]string
-	for _, name := range slices.Sorted(maps.Keys(statuses)) {
-		status := statuses[name]
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		status := byName[name]
+		status.Name = name
+		statuses = append(statuses, status)
 		if !status.Runs() {
 			idle++
 		}
-		if a.json() {
-			if err := a.object(status); err != nil {
-				return err
-			}
-			continue
-		}
-		rows = append(rows, []string{name, "", status.Connector.State, status.Connector.WorkerID, cause(status.Connector)})
-		for _, task := range status.Tasks {
-			rows = append(rows, []string{name, strconv.Itoa(task.ID), task.State.State, task.WorkerID, cause(task.State)})
-		}
 	}
-	if !a.json() {
-		if err := a.table([]string{"CONNECTOR", "TASK", "STATE", "WORKER", "CAUSE"}, rows); err != nil {
-			return err
-		}
+	heading := []string{"CONNECTOR", "TASK", "STATE", "WORKER", "CAUSE"}
+	if err := output.List(a.printer(), statuses, heading, statusRows); err != nil {
+		return err
 	}
 	if idle > 0 {
 		return fmt.Errorf("%d of %d connectors do not run whole", idle, len(statuses))
@@ -160,7 +144,15 @@ func (a *application) showStatuses(statuses map[string]kafkaconnect.Status) erro
 	return nil
 }
 
-// cause gives the innermost reason of a failure.
+func statusRows(status kafkaconnect.Status) [][]string {
+	rows := [][]string{{status.Name, "", status.Connector.State, status.Connector.WorkerID, cause(status.Connector)}}
+	for _, task := range status.Tasks {
+		rows = append(rows, []string{status.Name, strconv.Itoa(task.ID), task.State.State, task.WorkerID, cause(task.State)})
+	}
+	return rows
+}
+
+// cause returns the innermost reason of a failure.
 func cause(state kafkaconnect.State) string {
 	if state.State != kafkaconnect.Failed {
 		return ""
@@ -172,7 +164,7 @@ func newConnectorsRestart(app *application) *cobra.Command {
 	var whole bool
 	command := &cobra.Command{
 		Use:   "restart NAME...",
-		Short: "Restart what failed of connectors and wait until they run",
+		Short: "Restart the failed parts of connectors and wait until they run",
 		Args:  cobra.MinimumNArgs(1),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			_, wanted, _ := app.connect()
@@ -183,7 +175,7 @@ func newConnectorsRestart(app *application) *cobra.Command {
 			return names, cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: work(func(ctx context.Context, names []string) error {
-			ctx, cancel := app.patiently(ctx)
+			ctx, cancel := app.limited(ctx)
 			defer cancel()
 			client, _, err := app.connect()
 			if err != nil {
@@ -196,7 +188,7 @@ func newConnectorsRestart(app *application) *cobra.Command {
 			return errors.Join(failures...)
 		}),
 	}
-	command.Flags().BoolVar(&whole, "whole", false, "restart what runs as well")
+	command.Flags().BoolVar(&whole, "whole", false, "restart also the parts that run")
 	return command
 }
 
@@ -208,11 +200,10 @@ func (a *application) restart(ctx context.Context, client *kafkaconnect.Client, 
 	if err != nil {
 		return err
 	}
-	if a.json() {
-		return a.object(map[string]any{"kind": "connector", "name": name, "action": "restarted", "tasks": tasks})
+	if a.printer().JSON() {
+		return a.printer().Object(map[string]any{"kind": "connector", "name": name, "action": "restarted", "tasks": tasks})
 	}
-	_, err = fmt.Fprintf(a.streams.out, "%s runs, tasks: %d\n", harmless(name), tasks)
-	return err
+	return a.printer().Text(fmt.Sprintf("%s runs, tasks: %d\n", output.Harmless(name), tasks))
 }
 
 func newConnectorsWatch(app *application) *cobra.Command {
@@ -226,7 +217,7 @@ func newConnectorsWatch(app *application) *cobra.Command {
 				return err
 			}
 			var handler slog.Handler = slog.NewTextHandler(app.streams.err, nil)
-			if app.json() {
+			if app.printer().JSON() {
 				handler = slog.NewJSONHandler(app.streams.err, nil)
 			}
 			log := slog.New(handler)

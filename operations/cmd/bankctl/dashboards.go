@@ -4,132 +4,91 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
-	"codebank.dev/dashboards"
 	"codebank.dev/operations/kibana"
+	"codebank.dev/operations/kibana/files"
+	"codebank.dev/operations/output"
 	"codebank.dev/operations/provision"
 )
 
-// views are the settings that the commands for dashboards share.
-type views struct {
+// kibanaSettings are the flags that the commands for Kibana share.
+type kibanaSettings struct {
 	*application
 	url, apiKey, space string
 	folder             string
 }
 
 func newDashboards(app *application) *cobra.Command {
-	v := &views{application: app}
+	k := &kibanaSettings{application: app}
 	command := group("dashboards", "The dashboards and alert rules of Kibana",
-		newDashboardsPlan(v), newDashboardsApply(v), newDashboardsExport(v), newDashboardsShow(app))
+		newDashboardsPlan(k), newDashboardsApply(k), newDashboardsExport(k), newDashboardsShow(app))
 	flags := command.PersistentFlags()
-	flags.StringVar(&v.url, "kibana-url", "http://127.0.0.1:17028", "`URL` of Kibana, with name and password if it wants them")
-	flags.StringVar(&v.apiKey, "kibana-api-key", "", "API `key` for Kibana, encoded; better from BANKCTL_KIBANA_API_KEY_FILE")
-	flags.StringVar(&v.space, "kibana-space", "", "`space` of Kibana; the default one if empty")
-	flags.StringVar(&v.folder, "folder", "", "read the objects from this `folder` instead of those in the program")
+	flags.StringVar(&k.url, "kibana-url", "http://127.0.0.1:17028", "`URL` of Kibana, with name and password if it requires them")
+	flags.StringVar(&k.apiKey, "kibana-api-key", "", "API `key` for Kibana, encoded; better from BANKCTL_KIBANA_API_KEY_FILE")
+	flags.StringVar(&k.space, "kibana-space", "", "`space` of Kibana; the default one if empty")
+	flags.StringVar(&k.folder, "folder", "", "read the objects from this `folder` instead of those in the program")
 	_ = command.MarkPersistentFlagDirname("folder")
 	return command
 }
 
-// client returns a client of Kibana.
-func (v *views) client() (*kibana.Client, error) {
-	client, err := kibana.New(kibana.Config{Address: v.url, Space: v.space, APIKey: v.apiKey})
-	if err != nil {
-		return nil, misused("kibana-url", err)
-	}
-	return client, nil
-}
-
-// files returns the objects and rules that are wanted, as their files have them.
-func (v *views) files() ([]dashboards.Object, error) {
-	if v.folder == "" {
-		return dashboards.Objects()
-	}
-	found, err := dashboards.Read(os.DirFS(v.folder))
-	if err != nil {
-		return nil, misused("folder", err)
-	}
-	return found, nil
-}
-
-// wanted returns them as Kibana takes them.
-func (v *views) wanted() ([]kibana.Object, []kibana.Rule, error) {
-	found, err := v.files()
-	if err != nil {
-		return nil, nil, err
-	}
-	var objects []kibana.Object
-	var rules []kibana.Rule
-	for _, file := range found {
-		if file.Type == dashboards.Rule {
-			rules = append(rules, kibana.Rule{ID: file.ID, Body: file.Body})
-			continue
-		}
-		folded, err := dashboards.Fold(file)
-		if err != nil {
-			return nil, nil, err
-		}
-		objects = append(objects, kibana.Object{Type: folded.Type, ID: folded.ID, Body: folded.Body})
-	}
-	return objects, rules, nil
-}
-
-// withKibana makes a command of do, which holds a Kibana against what is wanted. A wrong
-// setting or file is told before anything is sent.
-func (v *views) withKibana(
-	do func(context.Context, *kibana.Client, []kibana.Object, []kibana.Rule) error,
+// withKibana returns the work of a command that compares a Kibana with files. It reports a
+// wrong setting or file before it sends anything.
+func (k *kibanaSettings) withKibana(
+	do func(ctx context.Context, client *kibana.Client, wanted *files.Files, args []string) error,
 ) func(*cobra.Command, []string) error {
-	return work(func(ctx context.Context, _ []string) error {
-		ctx, cancel := v.patiently(ctx)
+	return work(func(ctx context.Context, args []string) error {
+		ctx, cancel := k.limited(ctx)
 		defer cancel()
-		client, err := v.client()
+		client, err := kibana.New(kibana.Config{Address: k.url, Space: k.space, APIKey: k.apiKey})
+		if err != nil {
+			return misused("kibana-url", err)
+		}
+		wanted, err := k.files()
 		if err != nil {
 			return err
 		}
-		objects, rules, err := v.wanted()
-		if err != nil {
-			return err
-		}
-		return do(ctx, client, objects, rules)
+		return do(ctx, client, wanted, args)
 	})
 }
 
-func newDashboardsPlan(v *views) *cobra.Command {
+func (k *kibanaSettings) files() (*files.Files, error) {
+	if k.folder == "" {
+		return files.Embedded()
+	}
+	wanted, err := files.Read(k.folder)
+	if err != nil {
+		return nil, misused("folder", err)
+	}
+	return wanted, nil
+}
+
+func newDashboardsPlan(k *kibanaSettings) *cobra.Command {
 	return &cobra.Command{
 		Use:   "plan",
-		Short: "Tell where Kibana differs from the files; 1 if it does",
+		Short: "Show where Kibana differs from the files; status 1 if it does",
 		Args:  cobra.NoArgs,
-		RunE: v.withKibana(func(ctx context.Context, client *kibana.Client, objects []kibana.Object, rules []kibana.Rule) error {
-			plans, err := client.Plan(ctx, objects)
+		RunE: k.withKibana(func(ctx context.Context, client *kibana.Client, wanted *files.Files, _ []string) error {
+			plans, err := client.Plan(ctx, wanted.Objects)
 			if err != nil {
 				return err
 			}
-			more, err := client.PlanRules(ctx, rules)
-			return errors.Join(v.showViewPlans(append(plans, more...)), err)
+			ofRules, err := client.PlanRules(ctx, wanted.Rules)
+			return errors.Join(k.showKibanaPlans(append(plans, ofRules...)), err)
 		}),
 	}
 }
 
-func (v *views) showViewPlans(plans []kibana.Plan) error {
+func (a *application) showKibanaPlans(plans []kibana.Plan) error {
+	heading := []string{"OBJECT", "PLAN", "KEY", "KIBANA", "WANTED"}
+	if err := output.List(a.printer(), plans, heading, kibanaPlanRows); err != nil {
+		return err
+	}
 	differing := 0
-	var rows [][]string
 	for _, plan := range plans {
 		if plan.Action != provision.Unchanged {
 			differing++
-		}
-		if v.json() {
-			if err := v.object(plan); err != nil {
-				return err
-			}
-			continue
-		}
-		rows = append(rows, viewPlanRows(plan)...)
-	}
-	if !v.json() {
-		if err := v.table([]string{"OBJECT", "PLAN", "KEY", "KIBANA", "WANTED"}, rows); err != nil {
-			return err
 		}
 	}
 	if differing > 0 {
@@ -138,15 +97,15 @@ func (v *views) showViewPlans(plans []kibana.Plan) error {
 	return nil
 }
 
-// maxDifferences is how many lines a table spends on one object; JSON has them all.
+// maxDifferences is how many differences of one object a table shows; JSON has all.
 const maxDifferences = 10
 
-func viewPlanRows(plan kibana.Plan) [][]string {
+func kibanaPlanRows(plan kibana.Plan) [][]string {
 	name := plan.Key().String()
-	switch {
-	case plan.Action == provision.Unchanged:
+	switch plan.Action {
+	case provision.Unchanged:
 		return [][]string{{name, "unchanged"}}
-	case plan.Action == provision.Created:
+	case provision.Created:
 		return [][]string{{name, "create"}}
 	}
 	var rows [][]string
@@ -160,25 +119,46 @@ func viewPlanRows(plan kibana.Plan) [][]string {
 	return rows
 }
 
-func newDashboardsApply(v *views) *cobra.Command {
+func newDashboardsApply(k *kibanaSettings) *cobra.Command {
 	return &cobra.Command{
 		Use:   "apply",
 		Short: "Bring Kibana's dashboards and alert rules into the state that the files describe",
-		Long: `Import the dashboards with all they refer to, and make or change the alert
-rules, as the files describe them, and print a line for each: created, updated
-or unchanged. What is as wanted is not imported again; doing it again changes
-nothing. Nothing is removed. A rule that someone switched off stays off.
+		Long: `Import the dashboards and the objects that they refer to, create or change the
+alert rules as the files describe them, and print a line for each: created,
+updated or unchanged. An object that is as wanted is not imported again; doing it
+again changes nothing. Nothing is removed. A rule that is switched off stays off.
 
-A Kibana that is starting is waited for. What it refuses is told object by
-object, and ends the command with 1.`,
+The command waits for a Kibana that is starting. When Kibana refuses an object,
+the command says which and why, and ends with status 1.`,
 		Args: cobra.NoArgs,
-		RunE: v.withKibana(func(ctx context.Context, client *kibana.Client, objects []kibana.Object, rules []kibana.Rule) error {
-			refused := client.Apply(ctx, objects, v.result)
+		RunE: k.withKibana(func(ctx context.Context, client *kibana.Client, wanted *files.Files, _ []string) error {
+			refused := client.Apply(ctx, wanted.Objects, k.printer().Result)
 			if refused != nil && !errors.As(refused, new(*kibana.ObjectError)) {
 				return refused
 			}
-			// An object that is refused does not keep the alerts.
-			return errors.Join(refused, client.ApplyRules(ctx, rules, v.result))
+			// The rules are applied although an object was refused.
+			return errors.Join(refused, client.ApplyRules(ctx, wanted.Rules, k.printer().Result))
 		}),
 	}
+}
+
+func newDashboardsExport(k *kibanaSettings) *cobra.Command {
+	var out string
+	command := &cobra.Command{
+		Use:   "export --out FOLDER [DASHBOARD...]",
+		Short: "Write dashboards as they are in Kibana into files, one for each object",
+		Long: `Write what Kibana has into FOLDER/<type>/<id>.json, in the form of the files of
+the repository, so that a change that was made in Kibana comes back as a
+difference. Without names it is everything that the files describe; with names,
+those dashboards and all that they refer to. An object that is as its file says
+is written as the file is. Nothing is removed.`,
+		RunE: k.withKibana(func(ctx context.Context, client *kibana.Client, wanted *files.Files, names []string) error {
+			exporter := &files.Exporter{Client: client, Folder: out, Report: k.printer().Result}
+			return exporter.Export(ctx, wanted, names)
+		}),
+	}
+	command.Flags().StringVar(&out, "out", "", "`folder` to write into")
+	_ = command.MarkFlagRequired("out")
+	_ = command.MarkFlagDirname("out")
+	return command
 }

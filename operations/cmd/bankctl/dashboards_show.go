@@ -2,56 +2,53 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sys/unix"
 
 	"codebank.dev/dashboards/catalogue"
 	"codebank.dev/dashboards/draw"
-	figures "codebank.dev/dashboards/query"
+	"codebank.dev/dashboards/query"
 	"codebank.dev/dashboards/view"
 	"codebank.dev/operations/elasticsearch"
+	"codebank.dev/operations/figures"
 )
 
-// showing are the settings of show.
-type showing struct {
+// showSettings are the flags of show.
+type showSettings struct {
 	*application
 	from, to string
 	define   bool
 }
 
 func newDashboardsShow(app *application) *cobra.Command {
-	s := &showing{application: app}
+	s := &showSettings{application: app}
 	command := &cobra.Command{
 		Use:   "show NAME",
 		Short: "Draw a dashboard in the terminal, from Elasticsearch, without Kibana",
-		Long: `Ask Elasticsearch for the figures of a dashboard, in one request, and draw them
+		Long: `Read the figures of a dashboard from Elasticsearch, in one request, and draw them
 in the terminal, or with -o json print an object for each panel. Figures marked
 with ≈ are estimates; – is a figure without value, such as a rate of nothing.
 
 --from and --to are moments such as now-24h, now/d, 2026-01-02 or
-2026-01-02T03:04:05Z, in UTC. Panels with a range of their own take --to for now.`,
+2026-01-02T03:04:05Z, in UTC. For a panel with a range of its own, --to is now.`,
 		Args: cobra.ExactArgs(1),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return boardNames(), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: work(func(ctx context.Context, args []string) error {
-			ctx, cancel := app.patiently(ctx)
+			ctx, cancel := app.limited(ctx)
 			defer cancel()
 			return s.show(ctx, args[0])
 		}),
 	}
 	command.Flags().StringVar(&s.from, "from", "", "`moment` to begin at; the dashboard's own if empty")
 	command.Flags().StringVar(&s.to, "to", "now", "`moment` to end at")
-	command.Flags().BoolVar(&s.define, "define", false, "say of each panel how its figures come about")
+	command.Flags().BoolVar(&s.define, "define", false, "say for each panel how its figures are computed")
 	return command
 }
 
@@ -63,7 +60,7 @@ func boardNames() []string {
 	return names
 }
 
-func (s *showing) show(ctx context.Context, name string) error {
+func (s *showSettings) show(ctx context.Context, name string) error {
 	boards := catalogue.Dashboards()
 	at := slices.IndexFunc(boards, func(b view.Dashboard) bool { return b.ID == name })
 	if at < 0 {
@@ -78,93 +75,70 @@ func (s *showing) show(ctx context.Context, name string) error {
 	if err != nil {
 		return misused("elasticsearch-url", err)
 	}
-	asker := figures.Client{Views: catalogue.DataViews(), Search: func(ctx context.Context, requests []figures.Request) ([]json.RawMessage, error) {
-		searches := make([]elasticsearch.Search, len(requests))
-		for i, request := range requests {
-			searches[i] = elasticsearch.Search{Index: request.Index, Body: request.Body}
-		}
-		return client.MultiSearch(ctx, searches)
-	}}
-	results, err := asker.RunAll(ctx, board.Panels, span)
+	results, err := figures.Read(ctx, client, board, span)
 	if err != nil {
 		return err
 	}
 	return s.print(board, span, results)
 }
 
-// span is the range of time to show.
-func (s *showing) span(board view.Dashboard) (figures.Range, error) {
+// span returns the range of time to show.
+func (s *showSettings) span(board view.Dashboard) (query.Range, error) {
 	now := time.Now()
-	to, err := figures.ParseMoment(s.to, now)
+	to, err := query.ParseMoment(s.to, now)
 	if err != nil {
-		return figures.Range{}, misused("to", err)
+		return query.Range{}, misused("to", err)
 	}
 	if s.from == "" {
-		// As if the dashboard were opened then.
-		return figures.Since(board, to)
+		// The range that the dashboard has when it is opened at that moment.
+		return query.Since(board, to)
 	}
-	from, err := figures.ParseMoment(s.from, now)
+	from, err := query.ParseMoment(s.from, now)
 	if err != nil {
-		return figures.Range{}, misused("from", err)
+		return query.Range{}, misused("from", err)
 	}
 	if !from.Before(to) {
-		return figures.Range{}, misused("from", errors.New("is not before --to"))
+		return query.Range{}, misused("from", errors.New("is not before --to"))
 	}
-	return figures.Range{From: from, To: to}, nil
+	return query.Range{From: from, To: to}, nil
 }
 
-// printed is a panel in JSON.
-type printed struct {
-	Dashboard string         `json:"dashboard"`
-	Panel     string         `json:"panel"`
-	Title     string         `json:"title"`
-	Chart     view.Chart     `json:"chart"`
-	Range     figures.Range  `json:"range"`
-	Table     *figures.Table `json:"table,omitempty"`
-	Trend     *figures.Table `json:"trend,omitempty"`
-	Error     string         `json:"error,omitempty"`
+// printedPanel is a panel in JSON.
+type printedPanel struct {
+	Dashboard string       `json:"dashboard"`
+	Panel     string       `json:"panel"`
+	Title     string       `json:"title"`
+	Chart     view.Chart   `json:"chart"`
+	Range     query.Range  `json:"range"`
+	Table     *query.Table `json:"table,omitempty"`
+	Trend     *query.Table `json:"trend,omitempty"`
+	Error     string       `json:"error,omitempty"`
 }
 
-func (s *showing) print(board view.Dashboard, span figures.Range, results []figures.Result) error {
+func (s *showSettings) print(board view.Dashboard, span query.Range, results []query.Result) error {
+	printer := s.printer()
 	var failures []error
 	for _, result := range results {
 		failures = append(failures, result.Err)
-		if !s.json() {
+		if !printer.JSON() {
 			continue
 		}
-		panel := printed{
+		panel := printedPanel{
 			Dashboard: board.ID, Panel: result.Panel.ID, Title: result.Panel.Title, Chart: result.Panel.Chart,
 			Range: result.Range, Table: &result.Table, Trend: result.Trend,
 		}
 		if result.Err != nil {
 			panel.Table, panel.Error = nil, result.Err.Error()
 		}
-		if err := s.object(panel); err != nil {
+		if err := printer.Object(panel); err != nil {
 			return err
 		}
 	}
-	if !s.json() {
-		paper := draw.Terminal{Width: s.width(), Colours: s.colours(), Definitions: s.define}
-		if _, err := fmt.Fprint(s.streams.out, paper.Dashboard(board, span, results)); err != nil {
+	if !printer.JSON() {
+		terminal := draw.Terminal{Width: printer.Width(), Colours: printer.Colours(), Definitions: s.define}
+		if err := printer.Text(terminal.Dashboard(board, span, results)); err != nil {
 			return err
 		}
 	}
 	return errors.Join(failures...)
-}
-
-// width is how wide the terminal is: what COLUMNS says, else what the terminal itself
-// says; 0 when neither does.
-func (a *application) width() int {
-	if columns, err := strconv.Atoi(a.variable("COLUMNS")); err == nil && columns > 0 && columns <= 1000 {
-		return columns
-	}
-	file, ok := a.streams.out.(*os.File)
-	if !ok || !isTerminal(file) {
-		return 0
-	}
-	size, err := unix.IoctlGetWinsize(int(file.Fd()), unix.TIOCGWINSZ)
-	if err != nil {
-		return 0
-	}
-	return int(size.Col)
 }

@@ -9,16 +9,15 @@ import (
 	"codebank.dev/platform/serve"
 )
 
-// prefix begins the names of bankctl's environment variables, before an underscore.
+// prefix begins the names of bankctl's environment variables. An underscore follows.
 const prefix = "BANKCTL"
 
-// byHand annotates flags that must be given on the command line each time.
+// byHand marks flags that must be given on the command line each time.
 const byHand = "by-hand"
 
-// fromEnvironment sets the flags of a command that were not given from their twins
-// in the environment. A variable that begins with the prefix and belongs to no flag
-// of any command is an error, so that a misspelt setting is not silently ignored.
-// Errors never hold a value.
+// fromEnvironment sets the flags that were not given from their variables in the
+// environment. A variable with the prefix that belongs to no flag of any command is an
+// error, so that a misspelt setting is not ignored. Errors never hold a value.
 func fromEnvironment(command *cobra.Command, environ []string) error {
 	environment, err := serve.NewEnvironment(prefix, withTwins(command.Root()), environ)
 	failures := []error{err}
@@ -30,8 +29,8 @@ func fromEnvironment(command *cobra.Command, environ []string) error {
 	return errors.Join(failures...)
 }
 
-// withTwins are the names of the flags of a command, and of those below it, that may be
-// set in the environment.
+// withTwins returns the names of the flags that the environment may set, those of the
+// commands below included.
 func withTwins(command *cobra.Command) []string {
 	var names []string
 	command.LocalFlags().VisitAll(func(flag *pflag.Flag) {

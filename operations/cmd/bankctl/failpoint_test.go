@@ -23,6 +23,7 @@ import (
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/operations/failpoints"
 	"codebank.dev/operations/kibana/kibanatest"
+	"codebank.dev/operations/pipelinetest"
 	"codebank.dev/platform/failpoint"
 )
 
@@ -258,30 +259,25 @@ func redriveAgain(p *plant, point failpoint.Point) {
 // republishAgain: every event is in the outbox, repeats of it with the same content.
 func republishAgain(p *plant, point failpoint.Point) {
 	const purchases = 1100 // more than a page
-	store, err := postgres.Open(p.Context(), postgres.Config{URL: p.database, BankCode: "001"})
-	require.NoError(p, err)
-	defer store.Close()
-	require.NoError(p, store.Migrate(p.Context()))
-	account := openWithPurchases(p.T, store, purchases)
-	p.killed(point, "republish", "--account", account.String())
-	p.well("republish", "--account", account.String())
-	last, err := store.LastOutboxID(p.Context())
-	require.NoError(p, err)
-	events := make(map[int64]string)
-	total := 0
-	for row, err := range store.OutboxRows(p.Context(), 0, last) {
-		require.NoError(p, err)
-		total++
-		body := string(row.Event.Body)
-		if before, repeated := events[row.Event.Sequence]; repeated {
+	bank := pipelinetest.StartBank(p, p.database)
+	customer := bank.Issue(p)
+	bank.BuyMany(p, customer, purchases)
+	published(p.T, p.database)
+	p.killed(point, "republish", "--account", customer.AccountID())
+	p.well("republish", "--account", customer.AccountID())
+	events := make(map[string]string)
+	rows := outboxEvents(p.T, openStore(p.T, p.database))
+	for _, row := range rows {
+		body := string(row.Body)
+		if before, repeated := events[row.EventID]; repeated {
 			require.Equal(p, before, body)
 		}
-		events[row.Event.Sequence] = body
+		events[row.EventID] = body
 	}
 	require.Len(p, events, purchases+1)
 	repeats := 0
 	if point == postgres.RequeueCommitted {
 		repeats = 1000
 	}
-	require.Equal(p, purchases+1+repeats, total, "what was not committed is not there")
+	require.Len(p, rows, purchases+1+repeats, "what was not committed is not there")
 }

@@ -20,11 +20,10 @@ func newKeysNew(app *application) *cobra.Command {
 	var path string
 	command := &cobra.Command{
 		Use:   "new --out FILE",
-		Short: "Make a key file for a new bank; an existing file is never touched",
-		Long: `Make a file with new keys for sealing and finding card numbers, readable by
-this user alone. An existing file is never touched: without the keys in it, the
-numbers that a bank has stored can never be read again. Keep a copy of it in a
-safe place.`,
+		Short: "Make a key file for a new bank; an existing file is never changed",
+		Long: `Make a file with new keys for sealing and finding card numbers. Only this user
+can read the file. An existing file is never changed: without its keys, the numbers
+that a bank has stored can never be read again. Keep a copy of it in a safe place.`,
 		Args: cobra.NoArgs,
 		RunE: work(func(ctx context.Context, _ []string) error {
 			err := vault.NewKeyFile(path, failpoint.From(ctx))
@@ -34,11 +33,10 @@ safe place.`,
 			if err != nil {
 				return err
 			}
-			if app.json() {
-				return app.object(map[string]string{"kind": "key file", "name": path, "action": "created"})
+			if app.printer().JSON() {
+				return app.printer().Object(map[string]string{"kind": "key file", "name": path, "action": "created"})
 			}
-			_, err = fmt.Fprintln(app.streams.out, "created", path)
-			return err
+			return app.printer().Text("created " + path + "\n")
 		}),
 	}
 	command.Flags().StringVar(&path, "out", "", "`file` to make")

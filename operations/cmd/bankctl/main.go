@@ -1,10 +1,10 @@
-// Command bankctl is the operators' tool: it makes keys, declares topics, schemas,
-// indices and connectors, tells how the connectors are and restarts what failed,
-// brings dashboards into Kibana and back, sends dead letters again, and has events
-// published again.
-//
-// Doing a thing twice changes nothing more. It ends with 0 when all is well, 1 when
-// something failed or was found wanting, 2 when it was called wrongly.
+// Command bankctl is the operators' tool. It makes vault keys; applies topics, schemas,
+// indices and connectors; shows the state of the connectors and restarts those that
+// failed; writes dashboards to Kibana and back to files; sends dead letters again; has
+// events published again; compares the five places of a bank's events; and fills a bank
+// with a synthetic load. Every command may be repeated: the second time changes nothing
+// more. The exit status is 0 when all is well, 1 when something failed or is not as it
+// should be, and 2 when the command line is wrong.
 package main
 
 import (
@@ -16,9 +16,11 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+
+	"codebank.dev/operations/output"
 )
 
-// The statuses that bankctl ends with.
+// The exit statuses.
 const (
 	exitOK = iota
 	exitFailed
@@ -32,11 +34,11 @@ func main() {
 	os.Exit(status)
 }
 
-// streams are where bankctl writes: results to out, everything else to err.
+// streams are what bankctl writes to: results to out, everything else to err.
 type streams struct{ out, err io.Writer }
 
-// run runs the command that args name, with environ standing in for flags that are
-// not given, and returns the status to end with.
+// run runs the command that args name and returns the exit status. environ sets the flags
+// that are not given.
 func run(ctx context.Context, args, environ []string, streams streams) int {
 	root := newRoot(environ, streams)
 	root.SetArgs(args)
@@ -46,11 +48,11 @@ func run(ctx context.Context, args, environ []string, streams streams) int {
 	}
 	failed := new(failure)
 	if !errors.As(err, &failed) {
-		fmt.Fprintf(streams.err, "bankctl: %s\nRun '%s --help' for usage.\n", harmless(err.Error()), command.CommandPath())
+		fmt.Fprintf(streams.err, "bankctl: %s\nRun '%s --help' for usage.\n", output.Harmless(err.Error()), command.CommandPath())
 		return exitUsage
 	}
 	for line := range strings.Lines(failed.Error()) {
-		fmt.Fprintf(streams.err, "bankctl: %s\n", harmless(strings.TrimSuffix(line, "\n")))
+		fmt.Fprintf(streams.err, "bankctl: %s\n", output.Harmless(strings.TrimSuffix(line, "\n")))
 	}
 	return statusOf(failed)
 }

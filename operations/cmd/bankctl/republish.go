@@ -5,61 +5,52 @@ import (
 	"errors"
 	"fmt"
 
-	"codebank.dev/platform/id"
 	"github.com/spf13/cobra"
 
-	"codebank.dev/bank"
-	"codebank.dev/bank/kafka"
 	"codebank.dev/bank/postgres"
-	"codebank.dev/operations/provision"
-	"codebank.dev/platform/failpoint"
-	"codebank.dev/platform/fault"
+	"codebank.dev/operations/republish"
+	"codebank.dev/platform/id"
 	"codebank.dev/schemas/event"
 )
 
+// republishSettings are the flags of republish.
+type republishSettings struct {
+	account  string
+	span     postgres.Span
+	refusals bool
+	version  int
+}
+
 func newRepublish(app *application) *cobra.Command {
-	var account string
-	var span postgres.Span
-	var refusals bool
-	var version int
+	var s republishSettings
 	command := &cobra.Command{
 		Use:   "republish --account ID [--from SEQUENCE] [--to SEQUENCE] | --refusals",
 		Short: "Have events published again, with the ids they had",
-		Long: `Write events of an account into the outbox again. The bank's relay publishes them;
-every copy downstream takes each event once, by its id, so what is there already
-stays as it is and what is missing arrives.
+		Long: `Write events of an account into the outbox again. The bank's relay publishes them.
+Every copy downstream takes each event once, by its id: what is there already stays
+as it is, and what is missing arrives.
 
 The events are made again from the ledger, which holds every field of them. Doing
-it again is harmless. With --refusals, the declines that belong to no account are
-published again, all of them.
+it again is harmless. With --refusals, all declines that belong to no account are
+published again.
 
-While a version of the event is rolled out, --event-version has to be the one that
-the bank writes: the relay waits for a schema that is not registered yet. An event
-that an older version cannot tell is refused.`,
+While a new version of the event is rolled out, --event-version must be the version
+that the bank writes, because the relay waits for a schema that is not registered
+yet. An event that does not fit into an older version is refused.`,
 		Args: cobra.NoArgs,
 		RunE: work(func(ctx context.Context, _ []string) error {
-			if version < 1 || version > event.NewestVersion {
-				return misused("event-version", fmt.Errorf("there are versions 1 to %d", event.NewestVersion))
+			if err := s.check(); err != nil {
+				return err
 			}
-			if refusals {
-				return app.republish(ctx, postgres.Span{}, version)
-			}
-			var err error
-			if span.AccountID, err = id.Parse(account); err != nil {
-				return misused("account", err)
-			}
-			if span.From < 1 || span.To != 0 && span.To < span.From {
-				return misused("from", errors.New("a span begins at 1 or above and ends at or behind its beginning"))
-			}
-			return app.republish(ctx, span, version)
+			return app.republish(ctx, &s)
 		}),
 	}
 	flags := command.Flags()
-	flags.StringVar(&account, "account", "", "`id` of the account")
-	flags.Int64Var(&span.From, "from", 1, "`sequence` of the first event")
-	flags.Int64Var(&span.To, "to", 0, "`sequence` of the last event; 0 for the account's last")
-	flags.IntVar(&version, "event-version", event.NewestVersion, "`version` of the schema that the events are written in")
-	flags.BoolVar(&refusals, "refusals", false, "the declines that belong to no account")
+	flags.StringVar(&s.account, "account", "", "`id` of the account")
+	flags.Int64Var(&s.span.From, "from", 1, "`sequence` of the first event")
+	flags.Int64Var(&s.span.To, "to", 0, "`sequence` of the last event; 0 for the account's last")
+	flags.IntVar(&s.version, "event-version", event.NewestVersion, "`version` of the schema that the events are written in")
+	flags.BoolVar(&s.refusals, "refusals", false, "the declines that belong to no account")
 	command.MarkFlagsOneRequired("account", "refusals")
 	for _, flag := range []string{"account", "from", "to"} {
 		command.MarkFlagsMutuallyExclusive(flag, "refusals")
@@ -67,32 +58,43 @@ that an older version cannot tell is refused.`,
 	return command
 }
 
-// republish writes the events of a span, or all refusals when it names no account,
-// into the outbox again, in a version of the schema.
-func (a *application) republish(ctx context.Context, span postgres.Span, schema int) error {
+func (s *republishSettings) check() error {
+	if s.version < 1 || s.version > event.NewestVersion {
+		return misused("event-version", fmt.Errorf("there are versions 1 to %d", event.NewestVersion))
+	}
+	if s.refusals {
+		return nil
+	}
+	var err error
+	if s.span.AccountID, err = id.Parse(s.account); err != nil {
+		return misused("account", err)
+	}
+	if s.span.From < 1 || s.span.To != 0 && s.span.To < s.span.From {
+		return misused("from", errors.New("a span begins at 1 or above and ends at or behind its beginning"))
+	}
+	return nil
+}
+
+func (a *application) republish(ctx context.Context, s *republishSettings) error {
 	store, err := a.ledger(ctx)
 	if err != nil {
 		return err
 	}
 	defer store.Close()
-	if err := a.checkOwner(ctx, store); err != nil {
+	waiting, cancel := a.limited(ctx)
+	defer cancel()
+	ledger, err := republish.Open(waiting, store, a.bankCode, s.version)
+	if err != nil {
 		return err
-	}
-	encoder := kafka.NewVersionEncoder(bank.Code(a.bankCode), schema)
-	encode := func(entry *bank.Entry) (bank.Event, error) {
-		body, version, err := encoder.Append(nil, entry)
-		return bank.Event{
-			TransactionID: entry.TransactionID, AccountID: entry.AccountID, Sequence: entry.Sequence,
-			Key: entry.EventKey(), SchemaVersion: version, Body: body,
-		}, err
 	}
 	var count int
 	whose := "declines without an account"
-	if span.AccountID.IsZero() {
-		count, err = store.RequeueRefusals(ctx, bank.ID{}, encode)
+	if s.refusals {
+		s.span = postgres.Span{}
+		count, err = ledger.Refusals(ctx)
 	} else {
-		whose = "events of account " + span.AccountID.String()
-		count, err = store.RequeueEvents(ctx, span, encode)
+		whose = "events of account " + s.span.AccountID.String()
+		count, err = ledger.Account(ctx, s.span)
 	}
 	if err != nil {
 		return fmt.Errorf("after %d %s: %w", count, whose, err)
@@ -100,42 +102,8 @@ func (a *application) republish(ctx context.Context, span postgres.Span, schema 
 	if count == 0 {
 		return fmt.Errorf("there are no such %s", whose)
 	}
-	if a.json() {
-		return a.object(map[string]any{"account_id": span.AccountID.String(), "from_sequence": span.From, "events": count})
+	if a.printer().JSON() {
+		return a.printer().Object(map[string]any{"account_id": s.span.AccountID.String(), "from_sequence": s.span.From, "events": count})
 	}
-	_, err = fmt.Fprintf(a.streams.out, "%d %s are in the outbox again\n", count, whose)
-	return err
-}
-
-// ledger prepares a client of the bank's database, which may be away. The caller
-// closes it.
-func (a *application) ledger(ctx context.Context) (*postgres.Store, error) {
-	if a.ledgerDatabaseURL == "" {
-		return nil, misused("ledger-database-url", errors.New("is missing"))
-	}
-	store, err := postgres.Open(ctx, postgres.Config{URL: a.ledgerDatabaseURL, MaxConnections: 2, ApplicationName: "bankctl",
-		Failpoint: failpoint.From(ctx)})
-	if err != nil {
-		return nil, misused("ledger-database-url", err)
-	}
-	return store, nil
-}
-
-// checkOwner waits until the ledger answers and refuses that of another bank: the
-// bank's code is part of every event, and an event never changes.
-func (a *application) checkOwner(ctx context.Context, store *postgres.Store) error {
-	ctx, cancel := a.patiently(ctx)
-	defer cancel()
-	var owner bank.Code
-	err := provision.Await(ctx, "the ledger's database", func(ctx context.Context) (err error) {
-		owner, err = store.Owner(ctx)
-		if err != nil && fault.CodeOf(err) == fault.Unavailable && ctx.Err() == nil {
-			return provision.NotReady(err)
-		}
-		return err
-	})
-	if err == nil && owner != bank.Code(a.bankCode) {
-		err = fmt.Errorf("the ledger is that of bank %s, not %s", owner, a.bankCode)
-	}
-	return err
+	return a.printer().Text(fmt.Sprintf("%d %s are in the outbox again\n", count, whose))
 }

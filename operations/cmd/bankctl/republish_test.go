@@ -6,15 +6,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"codebank.dev/bank"
-	"codebank.dev/bank/banktest"
-	"codebank.dev/bank/kafka"
 	"codebank.dev/bank/postgres"
 	"codebank.dev/native/postgres/postgrestest"
+	"codebank.dev/operations/pipelinetest"
 )
 
-// republish runs the command against a database and returns its status and output.
-func republish(t *testing.T, url string, args ...string) (status int, stdout, stderr string) {
+// runRepublish runs the command against a database and returns its status and output.
+func runRepublish(t *testing.T, url string, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
 	var out, err strings.Builder
 	environ := []string{"BANKCTL_LEDGER_DATABASE_URL=" + url, "BANKCTL_TIMEOUT=30s"}
@@ -24,50 +22,52 @@ func republish(t *testing.T, url string, args ...string) (status int, stdout, st
 
 func TestRepublishMakesEventsAgainFromTheLedger(t *testing.T) {
 	url := postgrestest.Database(t)
-	store, err := postgres.Open(t.Context(), postgres.Config{URL: url, BankCode: "001"})
-	require.NoError(t, err)
-	defer store.Close()
-	require.NoError(t, store.Migrate(t.Context()))
-	account := openWithPurchases(t, store, 4)
-	require.Empty(t, waiting(t, store))
+	bank := pipelinetest.StartBank(t, url)
+	store := openStore(t, url)
+	customer := bank.Issue(t)
+	for range 4 {
+		bank.Buy(t, customer, 100)
+	}
+	first := outboxEvents(t, store)
+	require.Len(t, first, 5)
+	published(t, url)
 
-	status, stdout, stderr := republish(t, url, "--account", account.String(), "--from", "3", "--to", "4")
+	account := customer.AccountID()
+	status, stdout, stderr := runRepublish(t, url, "--account", account, "--from", "3", "--to", "4")
 	require.Zero(t, status, stderr)
-	require.Equal(t, "2 events of account "+account.String()+" are in the outbox again\n", stdout)
-	again := waiting(t, store)
+	require.Equal(t, "2 events of account "+account+" are in the outbox again\n", stdout)
+	again := outboxEvents(t, store)
 	require.Len(t, again, 2)
-	encoder := kafka.NewEncoder("001")
-	for entry, err := range store.Entries(t.Context(), postgres.Position{}) {
-		require.NoError(t, err)
-		if entry.Sequence != 3 && entry.Sequence != 4 {
-			continue
-		}
-		body, version, err := encoder.Append(nil, entry)
-		require.NoError(t, err)
-		require.Equal(t, bank.Event{
-			TransactionID: entry.TransactionID, AccountID: entry.AccountID, Sequence: entry.Sequence,
-			Key: entry.AccountID, SchemaVersion: version, Body: body,
-		}, again[entry.Sequence-3].Event)
+	for i, row := range again {
+		row.ID = first[2+i].ID
+		require.Equal(t, first[2+i], row)
 	}
 
-	status, _, stderr = republish(t, url, "--account", account.String(), "--to", "1", "--event-version", "1")
+	status, _, stderr = runRepublish(t, url, "--account", account, "--to", "1", "--event-version", "1")
 	require.Zero(t, status, stderr)
-	older := waiting(t, store)
-	require.Equal(t, 1, older[len(older)-1].Event.SchemaVersion)
+	older := outboxEvents(t, store)
+	require.Equal(t, 1, older[len(older)-1].SchemaVersion)
 
-	status, stdout, _ = republish(t, url, "--account", account.String(), "-o", "json")
+	status, stdout, _ = runRepublish(t, url, "--account", account, "-o", "json")
 	require.Zero(t, status)
-	require.JSONEq(t, `{"account_id":"`+account.String()+`","from_sequence":1,"events":5}`, stdout)
+	require.JSONEq(t, `{"account_id":"`+account+`","from_sequence":1,"events":5}`, stdout)
+
+	bank.Refuse(t)
+	refused := outboxEvents(t, store)
+	status, stdout, stderr = runRepublish(t, url, "--refusals")
+	require.Zero(t, status, stderr)
+	require.Equal(t, "1 declines without an account are in the outbox again\n", stdout)
+	again = outboxEvents(t, store)
+	require.Len(t, again, len(refused)+1)
+	require.Equal(t, refused[len(refused)-1].Body, again[len(refused)].Body)
 }
 
 func TestRepublishSaysWhenThereIsNothing(t *testing.T) {
 	url := postgrestest.Database(t)
-	store, err := postgres.Open(t.Context(), postgres.Config{URL: url, BankCode: "001"})
-	require.NoError(t, err)
-	defer store.Close()
+	store := openStore(t, url)
 	require.NoError(t, store.Migrate(t.Context()))
 
-	nobody := banktest.NewID().String()
+	const nobody = "5a1f3c1e-9d2b-4c56-8a53-0d6a5f7f2b10"
 	for _, tt := range []struct {
 		rule   string
 		args   []string
@@ -84,42 +84,38 @@ func TestRepublishSaysWhenThereIsNothing(t *testing.T) {
 		{"a span from nothing", []string{"--account", nobody, "--from", "0"}, exitUsage, "--from"},
 		{"no database", []string{"--account", nobody, "--ledger-database-url", ""}, exitUsage, "--ledger-database-url"},
 	} {
-		status, _, stderr := republish(t, url, tt.args...)
+		status, _, stderr := runRepublish(t, url, tt.args...)
 		require.Equal(t, tt.status, status, "%s: %s", tt.rule, stderr)
 		require.Contains(t, stderr, tt.told, tt.rule)
 	}
-	require.Empty(t, waiting(t, store))
+	require.Empty(t, outboxEvents(t, store))
 }
 
-// openWithPurchases opens an account that buys, and leaves no events of it.
-func openWithPurchases(t *testing.T, store *postgres.Store, purchases int) bank.ID {
+// openStore opens the ledger in a database, for reading.
+func openStore(t *testing.T, url string) *postgres.Store {
 	t.Helper()
-	account := banktest.NewAccount()
-	issued := banktest.NewCard(account.ID)
-	customer := banktest.Customer{Account: account.ID, Card: issued.Card.ID, Lookup: issued.Lookup}
-	banktest.Commit(t, store, bank.Keys{}, func(book *bank.Book) error {
-		book.Open(account)
-		book.Issue(issued)
-		entries := []bank.Entry{banktest.Opening(account.ID)}
-		for range purchases {
-			purchase := banktest.Purchase(customer, banktest.NewID(), 0)
-			purchase.Card = issued.Card.CardSnapshot
-			entries = append(entries, purchase)
-		}
-		for _, entry := range entries {
-			entry.ProducerVersion = "bank/test"
-			if _, err := book.Post(entry, bank.Effect{}, banktest.Start); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return account.ID
-}
-
-func waiting(t *testing.T, store *postgres.Store) []bank.OutboxRow {
-	t.Helper()
-	rows, err := store.Fetch(t.Context(), 1000, nil)
+	store, err := postgres.Open(t.Context(), postgres.Config{URL: url, BankCode: "001"})
 	require.NoError(t, err)
-	return rows
+	t.Cleanup(store.Close)
+	return store
+}
+
+// outboxEvents returns the events in the outbox.
+func outboxEvents(t *testing.T, store *postgres.Store) []postgres.OutboxEvent {
+	t.Helper()
+	last, err := store.LastOutboxID(t.Context())
+	require.NoError(t, err)
+	var events []postgres.OutboxEvent
+	for row, err := range store.OutboxEvents(t.Context(), 0, last) {
+		require.NoError(t, err)
+		events = append(events, *row)
+	}
+	return events
+}
+
+// published removes all events from the outbox, as the relay does.
+func published(t *testing.T, url string) {
+	t.Helper()
+	_, err := dial(t, url).Exec(t.Context(), "DELETE FROM outbox")
+	require.NoError(t, err)
 }

@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"codebank.dev/bank"
 	"codebank.dev/operations/failpoints"
+	"codebank.dev/operations/output"
 	"codebank.dev/platform/failpoint"
 )
 
@@ -34,16 +35,20 @@ type application struct {
 	environ []string
 }
 
+// printer returns where and how the commands write their results.
+func (a *application) printer() *output.Printer {
+	return output.New(a.streams.out, a.output == "json", a.environ)
+}
+
 const long = `bankctl provisions, watches and repairs the pipeline of a bank.
 
 Every flag but --yes has a twin in the environment: --connect-url is
-BANKCTL_CONNECT_URL, and BANKCTL_CONNECT_URL_FILE names a file that holds the
-value, which is the way for addresses with a password in them. A flag goes
-before the environment.
+BANKCTL_CONNECT_URL. BANKCTL_CONNECT_URL_FILE names a file that holds the value;
+use it for addresses that contain a password. A flag overrides the environment.
 
 Results go to standard output, as a table or, with -o json, as one JSON object
-a line. The exit status is 0 when all is well, 1 when something failed or was
-found wanting, 2 for wrong usage.`
+a line. The exit status is 0 when all is well, 1 when something failed or is not
+as it should be, and 2 for wrong usage.`
 
 // newRoot returns the command tree.
 func newRoot(environ []string, streams streams) *cobra.Command {
@@ -90,13 +95,15 @@ func (a *application) bind(root *cobra.Command) {
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
+var threeDigits = regexp.MustCompile(`^[0-9]{3}$`)
+
 // check refuses shared settings that no command could use.
 func (a *application) check() error {
 	if a.output != "table" && a.output != "json" {
 		return fmt.Errorf("--output: %q is neither table nor json", a.output)
 	}
-	if _, err := bank.ParseCode(a.bankCode); err != nil {
-		return misused("bank-code", err)
+	if !threeDigits.MatchString(a.bankCode) {
+		return misused("bank-code", errors.New("a bank code is three digits"))
 	}
 	if a.timeout <= 0 {
 		return fmt.Errorf("--timeout: %v is not a time to wait", a.timeout)
@@ -104,7 +111,7 @@ func (a *application) check() error {
 	return nil
 }
 
-// group is a command that only has others below it.
+// group returns a command that only has other commands below it.
 func group(use, short string, below ...*cobra.Command) *cobra.Command {
 	command := &cobra.Command{
 		Use: use, Short: short, Args: cobra.NoArgs,
@@ -116,13 +123,13 @@ func group(use, short string, below ...*cobra.Command) *cobra.Command {
 	return command
 }
 
-// failure marks an error as that of the work itself: the command was called rightly.
+// failure is an error of the work itself: the command line was right.
 type failure struct{ cause error }
 
 func (f *failure) Error() string { return f.cause.Error() }
 func (f *failure) Unwrap() error { return f.cause }
 
-// misuse marks an error as that of a setting that only the work could judge.
+// misuse is an error of a flag's value that only the work could find.
 type misuse struct {
 	flag  string
 	cause error
@@ -133,7 +140,7 @@ func (m *misuse) Unwrap() error { return m.cause }
 
 func misused(flag string, err error) error { return &misuse{flag, err} }
 
-// work makes a command's work of a function whose errors are failures, or misuse.
+// work returns what a command runs. Errors of do are failures, except misuse.
 func work(do func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
 	return func(command *cobra.Command, args []string) error {
 		err := do(command.Context(), args)

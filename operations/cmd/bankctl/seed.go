@@ -14,139 +14,124 @@ import (
 	"github.com/spf13/cobra"
 
 	"codebank.dev/operations/synthetic"
+	"codebank.dev/operations/synthetic/sender"
 )
-
-// seedCaller is who asks for a history's purchases: its request ids meet no shop's.
-const seedCaller = "history"
 
 func newSeed(app *application) *cobra.Command {
 	return group("seed", "Give a bank something to show", newSeedHistory(app))
 }
 
+// seedSettings are the flags of seed history.
+type seedSettings struct {
+	options      synthetic.Options
+	address, end string
+	shares       int
+	planned      bool
+}
+
 func newSeedHistory(app *application) *cobra.Command {
-	var options synthetic.Options
-	var address, end string
-	var shares int
-	var planned bool
+	var s seedSettings
 	command := &cobra.Command{
 		Use:   "history",
 		Short: "Have a bank decide the purchases of a past that is made up",
-		Long: `Issue cards and ask for purchases as of times that have passed, for dashboards
-worth looking at: hours, weekdays, pay-days and seasons, every kind of decline, an
-outage, and a few minutes of somebody testing stolen numbers. --plan tells when.
+		Long: `Issue cards and request purchases as of times that have passed, so that dashboards
+show something: hours, weekdays, pay-days and seasons, every kind of decline, an
+outage, and a few minutes in which somebody tests stolen numbers. --plan says when.
 
 The bank must have been started with --history. It decides each purchase by its
-rules, and its events travel as all events do. The same options are the same
-requests, so a run that was cut off is done by doing it again, and one that was
-whole changes nothing; --end is today's midnight, so name it to do so tomorrow.`,
+rules, and its events travel as all events do. The same options make the same
+requests: a run that was cut off is finished by doing it again, and doing a whole run
+again changes nothing. --end is today's midnight; to repeat a run on another day, set
+it.`,
 		Args: cobra.NoArgs,
-		RunE: work(func(ctx context.Context, _ []string) error {
-			var err error
-			if options.End, err = time.Parse(time.DateOnly, cmp.Or(end, time.Now().UTC().Format(time.DateOnly))); err != nil {
-				return misused("end", fmt.Errorf("%q is no date such as 2026-01-31", end))
-			}
-			if shares < 1 || shares > maxShares {
-				return misused("shares", fmt.Errorf("%d is not 1 to %d", shares, maxShares))
-			}
-			past, err := synthetic.New(options)
-			if err != nil {
-				option, why, _ := strings.Cut(err.Error(), ": ")
-				return misused(option, errors.New(why))
-			}
-			if planned {
-				return app.showPlan(past.Plan())
-			}
-			return app.seed(ctx, past, address, shares)
-		}),
+		RunE: work(func(ctx context.Context, _ []string) error { return app.seed(ctx, &s) }),
 	}
 	flags := command.Flags()
-	flags.Uint64Var(&options.Seed, "seed", 1, "`number` that the history is drawn from")
-	flags.IntVar(&options.Days, "days", 365, "how many `days` it has")
-	flags.IntVar(&options.Purchases, "purchases", 1_000_000, "how `many` are asked for, declined ones included")
-	flags.StringVar(&end, "end", "", "`date` of the day behind the last, UTC; today by default")
-	flags.StringVar(&address, "bank-address", "127.0.0.1:17000", "`host:port` of the bank's gRPC")
-	flags.IntVar(&shares, "shares", 6, "how `many` messages of 256 purchases are under way; those of a card follow one another")
-	flags.BoolVar(&planned, "plan", false, "only tell what there will be, and when")
+	flags.Uint64Var(&s.options.Seed, "seed", 1, "`number` that the history is drawn from")
+	flags.IntVar(&s.options.Days, "days", 365, "how many `days` it has")
+	flags.IntVar(&s.options.Purchases, "purchases", 1_000_000, "how `many` are requested, declined ones included")
+	flags.StringVar(&s.end, "end", "", "`date` of the day behind the last, UTC; today by default")
+	flags.StringVar(&s.address, "bank-address", "127.0.0.1:17000", "`host:port` of the bank's gRPC")
+	flags.IntVar(&s.shares, "shares", 6, "how `many` messages of 256 purchases are under way; those of a card follow one another")
+	flags.BoolVar(&s.planned, "plan", false, "only show what there will be, and when")
 	return command
 }
 
-// showPlan writes what is to be found in a history.
-func (a *application) showPlan(plan synthetic.Plan) error {
-	if a.json() {
-		return a.object(plan)
+// load returns the load that the flags name.
+func (s *seedSettings) load() (*synthetic.Load, error) {
+	var err error
+	if s.options.End, err = time.Parse(time.DateOnly, cmp.Or(s.end, time.Now().UTC().Format(time.DateOnly))); err != nil {
+		return nil, misused("end", fmt.Errorf("%q is no date such as 2026-01-31", s.end))
 	}
-	window := func(w synthetic.Window) []string { return []string{moment(w.From), moment(w.To)} }
-	return a.table([]string{"WHAT", "FROM", "TO", "HOW MUCH"}, [][]string{
-		append([]string{"history"}, append(window(synthetic.Window{From: plan.Start, To: plan.End}),
-			fmt.Sprintf("%d purchases on %d cards", plan.Purchases, plan.Cards))...),
-		append([]string{"outage"}, append(window(plan.Outage), "nothing")...),
-		append([]string{"card testing"}, append(window(plan.Burst.Window),
-			fmt.Sprintf("%d purchases with BIN %s at %s", plan.Burst.Purchases, plan.Burst.BIN, plan.Burst.MerchantID))...),
+	if s.shares < 1 || s.shares > sender.MaxShares {
+		return nil, misused("shares", fmt.Errorf("%d is not 1 to %d", s.shares, sender.MaxShares))
+	}
+	load, err := synthetic.New(s.options)
+	if err != nil {
+		option, why, _ := strings.Cut(err.Error(), ": ")
+		return nil, misused(option, errors.New(why))
+	}
+	return load, nil
+}
+
+func (a *application) seed(ctx context.Context, s *seedSettings) error {
+	load, err := s.load()
+	if err != nil {
+		return err
+	}
+	plan := load.Plan()
+	if s.planned {
+		return a.showPlan(plan)
+	}
+	to, err := sender.Dial(s.address)
+	if err != nil {
+		return misused("bank-address", err)
+	}
+	defer to.Close()
+	result, err := to.Send(ctx, load, sender.Options{Shares: s.shares, Patience: a.timeout, Progress: func(p sender.Progress) {
+		fmt.Fprintf(a.streams.err, "%s  %d of %d purchases, %d a second\n", minute(p.At), p.Sent, plan.Purchases, p.PerSecond)
+	}})
+	if err != nil {
+		return err
+	}
+	return a.showResult(result)
+}
+
+// showPlan writes what a load holds.
+func (a *application) showPlan(plan synthetic.Plan) error {
+	if a.printer().JSON() {
+		return a.printer().Object(plan)
+	}
+	burst := plan.Burst
+	return a.printer().Table([]string{"WHAT", "FROM", "TO", "HOW MUCH"}, [][]string{
+		{"history", minute(plan.Start), minute(plan.End), fmt.Sprintf("%d purchases on %d cards", plan.Purchases, plan.Cards)},
+		{"outage", minute(plan.Outage.From), minute(plan.Outage.To), "nothing"},
+		{"card testing", minute(burst.From), minute(burst.To),
+			fmt.Sprintf("%d purchases with BIN %s at %s", burst.Purchases, burst.BIN, burst.MerchantID)},
 		{"pay-days", fmt.Sprintf("day %d", plan.PayDays[0]), fmt.Sprintf("day %d", plan.PayDays[1]), "of every month"},
 	})
 }
 
-func moment(at time.Time) string { return at.UTC().Format("2006-01-02 15:04") }
+func minute(at time.Time) string { return at.UTC().Format("2006-01-02 15:04") }
 
-// seeded is what came of seeding a history.
-type seeded struct {
-	Seed      uint64         `json:"seed"`
-	Days      int            `json:"days"`
-	Cards     int            `json:"cards"`
-	Purchases int            `json:"purchases"`
-	Approved  int            `json:"approved"`
-	Declined  map[string]int `json:"declined"`
-	Reversals int            `json:"reversals"`
-	// Events is how many the bank has made of it all; those of an earlier run of the same history included.
-	Events    int   `json:"events"`
-	Millis    int64 `json:"milliseconds"`
-	PerSecond int64 `json:"purchases_per_second"`
-}
-
-// seed has a bank issue the cards and decide the requests of a history, and says what
-// came of it.
-func (a *application) seed(ctx context.Context, past *synthetic.History, address string, shares int) error {
-	s, err := newSeeder(a, past, address)
-	if err != nil {
-		return misused("bank-address", err)
-	}
-	defer s.connection.Close()
-	if err := s.issueCards(ctx); err != nil {
-		return explained(err)
-	}
-	began := time.Now()
-	told := make(chan struct{})
-	telling, stop := context.WithCancel(ctx)
-	go func() {
-		defer close(told)
-		s.tell(telling, began)
-	}()
-	err = s.sendAll(ctx, shares)
-	stop()
-	<-told
-	if err != nil {
-		return explained(err)
-	}
-	return a.showSeeded(s.result(time.Since(began)))
-}
-
-func (a *application) showSeeded(done seeded) error {
-	if a.json() {
-		return a.object(done)
+// showResult writes what came of sending a load.
+func (a *application) showResult(result *sender.Result) error {
+	if a.printer().JSON() {
+		return a.printer().Object(result)
 	}
 	declined := 0
-	for _, count := range done.Declined {
+	for _, count := range result.Declined {
 		declined += count
 	}
 	rows := [][]string{
-		{"days", strconv.Itoa(done.Days)}, {"cards", strconv.Itoa(done.Cards)},
-		{"purchases", strconv.Itoa(done.Purchases)}, {"approved", strconv.Itoa(done.Approved)}, {"declined", strconv.Itoa(declined)},
+		{"days", strconv.Itoa(result.Days)}, {"cards", strconv.Itoa(result.Cards)},
+		{"purchases", strconv.Itoa(result.Purchases)}, {"approved", strconv.Itoa(result.Approved)}, {"declined", strconv.Itoa(declined)},
 	}
-	for _, reason := range slices.Sorted(maps.Keys(done.Declined)) {
-		rows = append(rows, []string{"  " + reason, strconv.Itoa(done.Declined[reason])})
+	for _, reason := range slices.Sorted(maps.Keys(result.Declined)) {
+		rows = append(rows, []string{"  " + reason, strconv.Itoa(result.Declined[reason])})
 	}
-	return a.table([]string{"WHAT", "HOW MANY"}, append(rows,
-		[]string{"reversals", strconv.Itoa(done.Reversals)},
-		[]string{"events", strconv.Itoa(done.Events)},
-		[]string{"purchases a second", strconv.FormatInt(done.PerSecond, 10)}))
+	return a.printer().Table([]string{"WHAT", "HOW MANY"}, append(rows,
+		[]string{"reversals", strconv.Itoa(result.Reversals)},
+		[]string{"events", strconv.Itoa(result.Events)},
+		[]string{"purchases a second", strconv.FormatInt(result.PerSecond, 10)}))
 }

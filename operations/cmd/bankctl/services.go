@@ -2,43 +2,49 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"codebank.dev/bank/postgres"
+	"codebank.dev/operations/declared"
+	"codebank.dev/operations/kafkaconnect"
+	"codebank.dev/operations/output"
 	"codebank.dev/operations/provision"
+	"codebank.dev/platform/failpoint"
 )
 
 const (
-	// quiet is how long waiting goes on before it is told, and repeat how often after.
-	quiet  = 2 * time.Second
-	repeat = 10 * time.Second
+	// quiet is how long a command waits for a service before it says so; noticeEvery is
+	// the time between two such notices.
+	quiet       = 2 * time.Second
+	noticeEvery = 10 * time.Second
 	// pingTimeout bounds one try to reach a broker.
 	pingTimeout = 3 * time.Second
 )
 
-// patiently returns a context that ends after --timeout and tells, on the error
-// stream, what is being waited for.
-func (a *application) patiently(ctx context.Context) (context.Context, context.CancelFunc) {
+// limited returns a context that ends after --timeout. While a command waits with it, the
+// error stream says for what.
+func (a *application) limited(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	since := time.Now()
-	told := since.Add(quiet - repeat)
+	noticed := since.Add(quiet - noticeEvery)
 	return provision.WithWaiting(ctx, func(what string, err error) {
-		if time.Since(told) < repeat {
+		if time.Since(noticed) < noticeEvery {
 			return
 		}
-		told = time.Now()
+		noticed = time.Now()
 		fmt.Fprintf(a.streams.err, "waiting for %s (%v so far): %s\n",
-			what, time.Since(since).Round(time.Second), harmless(err.Error()))
+			what, time.Since(since).Round(time.Second), output.Harmless(err.Error()))
 	}), cancel
 }
 
-// kafka returns a client of brokers that have answered; it waits for those that are
-// starting. The caller closes it.
+// kafka returns a client of the brokers once they answer. The caller closes it.
 func (a *application) kafka(ctx context.Context) (*kgo.Client, error) {
 	client, err := kgo.NewClient(kgo.SeedBrokers(a.kafkaBrokers...), kgo.ClientID("bankctl"),
-		// The commands ask about what was changed a moment ago.
+		// The commands read what was changed a moment ago.
 		kgo.MetadataMinAge(250*time.Millisecond))
 	if err != nil {
 		return nil, misused("kafka-brokers", err)
@@ -57,4 +63,28 @@ func (a *application) kafka(ctx context.Context) (*kgo.Client, error) {
 		return nil, err
 	}
 	return client, nil
+}
+
+// ledger returns a client of the bank's database, which may be away. The caller closes it.
+func (a *application) ledger(ctx context.Context) (*postgres.Store, error) {
+	if a.ledgerDatabaseURL == "" {
+		return nil, misused("ledger-database-url", errors.New("is missing"))
+	}
+	store, err := postgres.Open(ctx, postgres.Config{URL: a.ledgerDatabaseURL, MaxConnections: 2, ApplicationName: "bankctl",
+		Failpoint: failpoint.From(ctx)})
+	if err != nil {
+		return nil, misused("ledger-database-url", err)
+	}
+	return store, nil
+}
+
+// connect returns a client of the Connect worker, and the connectors that the files
+// declare.
+func (a *application) connect() (*kafkaconnect.Client, []kafkaconnect.Connector, error) {
+	client, err := kafkaconnect.New(a.connectURL)
+	if err != nil {
+		return nil, nil, misused("connect-url", err)
+	}
+	wanted, err := declared.Connectors()
+	return client, wanted, err
 }

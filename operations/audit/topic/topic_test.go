@@ -1,4 +1,4 @@
-package kafka_test
+package topic_test
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"codebank.dev/operations/audit"
-	"codebank.dev/operations/audit/kafka"
+	"codebank.dev/operations/audit/topic"
 	"codebank.dev/schemas"
 	"codebank.dev/schemas/event"
 )
@@ -81,11 +81,11 @@ func (r *registry) schema(_ context.Context, id uint32) (string, bool, error) {
 }
 
 // read returns all copies by their event ids, and the unreadable ones.
-func read(t *testing.T, topic *kafka.Topic) (map[string][]audit.Copy, []string) {
+func read(t *testing.T, source *topic.Topic) (map[string][]audit.Copy, []string) {
 	t.Helper()
 	var mu sync.Mutex
 	copies, unreadable := map[string][]audit.Copy{}, []string{}
-	require.NoError(t, topic.Read(t.Context(), func(c *audit.Copy) error {
+	require.NoError(t, source.Read(t.Context(), func(c *audit.Copy) error {
 		mu.Lock()
 		defer mu.Unlock()
 		if c.Unreadable != "" {
@@ -101,8 +101,8 @@ func read(t *testing.T, topic *kafka.Topic) (map[string][]audit.Copy, []string) 
 func TestEveryRecordIsReadWithItsPlace(t *testing.T) {
 	client := broker(t)
 	schemas := &registry{}
-	topic := kafka.New(client, name, schemas.schema)
-	copies, unreadable := read(t, topic)
+	source := topic.New(client, name, schemas.schema)
+	copies, unreadable := read(t, source)
 	require.Empty(t, copies)
 	require.Empty(t, unreadable)
 
@@ -116,7 +116,7 @@ func TestEveryRecordIsReadWithItsPlace(t *testing.T) {
 		}
 	}
 	require.NoError(t, client.ProduceSync(t.Context(), record(t, purchase("account-1", 1))).FirstErr())
-	copies, unreadable = read(t, topic)
+	copies, unreadable = read(t, source)
 	require.Empty(t, unreadable)
 	require.Len(t, copies, 200)
 	require.Len(t, copies["account-1:1"], 2)
@@ -127,7 +127,7 @@ func TestEveryRecordIsReadWithItsPlace(t *testing.T) {
 	require.Equal(t, purchase("account-3", 7), copies["account-3:7"][0].Event)
 	require.Equal(t, map[uint32]int{schemaID: 1}, schemas.asked, "a schema is asked for once")
 
-	found, err := topic.Find(t.Context(), audit.Wanted{Positions: []audit.Position{sent["account-3:7"], sent["account-4:1"]}})
+	found, err := source.Find(t.Context(), audit.Wanted{Positions: []audit.Position{sent["account-3:7"], sent["account-4:1"]}})
 	require.NoError(t, err)
 	require.Len(t, found, 2)
 	require.Equal(t, []string{"account-3:7", "account-4:1"}, []string{found[0].ID, found[1].ID})
@@ -135,10 +135,10 @@ func TestEveryRecordIsReadWithItsPlace(t *testing.T) {
 
 func TestWhatComesAfterTheStartOfReadingIsNotRead(t *testing.T) {
 	client := broker(t)
-	topic := kafka.New(client, name, (&registry{}).schema)
+	source := topic.New(client, name, (&registry{}).schema)
 	require.NoError(t, client.ProduceSync(t.Context(), record(t, purchase("a", 1))).FirstErr())
 	seen := 0
-	require.NoError(t, topic.Read(t.Context(), func(c *audit.Copy) error {
+	require.NoError(t, source.Read(t.Context(), func(c *audit.Copy) error {
 		seen++
 		return client.ProduceSync(t.Context(), record(t, purchase("a", 2))).FirstErr()
 	}))
@@ -154,7 +154,7 @@ func TestWhatIsNoEventIsUnreadable(t *testing.T) {
 		require.NoError(t, client.ProduceSync(t.Context(), &kgo.Record{Key: []byte("a"), Value: value}).FirstErr())
 	}
 	require.NoError(t, client.ProduceSync(t.Context(), good).FirstErr())
-	copies, unreadable := read(t, kafka.New(client, name, (&registry{}).schema))
+	copies, unreadable := read(t, topic.New(client, name, (&registry{}).schema))
 	require.Len(t, copies, 1)
 	require.Len(t, unreadable, 5)
 }
@@ -164,7 +164,7 @@ func TestAKeyThatIsNotTheEventsIsAProblem(t *testing.T) {
 	r := record(t, purchase("a", 1))
 	r.Key = []byte("b")
 	require.NoError(t, client.ProduceSync(t.Context(), r).FirstErr())
-	copies, _ := read(t, kafka.New(client, name, (&registry{}).schema))
+	copies, _ := read(t, topic.New(client, name, (&registry{}).schema))
 	require.Equal(t, []audit.Problem{{Field: "record key", Stored: "b"}}, copies["a:1"][0].Problems)
 }
 
@@ -184,7 +184,7 @@ func TestATopicWhoseBeginningIsGoneIsReadFromWhatIsLeft(t *testing.T) {
 	})
 	_, err = admin.DeleteRecords(t.Context(), offsets)
 	require.NoError(t, err)
-	copies, _ := read(t, kafka.New(client, name, (&registry{}).schema))
+	copies, _ := read(t, topic.New(client, name, (&registry{}).schema))
 	require.Len(t, copies, 2)
 }
 
@@ -194,14 +194,14 @@ func TestAwayIsAnError(t *testing.T) {
 	each := func(*audit.Copy) error { return nil }
 
 	away := errors.New("no route")
-	err := kafka.New(client, name, (&registry{away: away}).schema).Read(t.Context(), each)
+	err := topic.New(client, name, (&registry{away: away}).schema).Read(t.Context(), each)
 	require.ErrorIs(t, err, away)
 	require.ErrorContains(t, err, "schema registry")
 
-	err = kafka.New(client, "bank-002.transactions.v1", (&registry{}).schema).Read(t.Context(), each)
+	err = topic.New(client, "bank-002.transactions.v1", (&registry{}).schema).Read(t.Context(), each)
 	require.ErrorContains(t, err, "bank-002.transactions.v1")
 
 	enough := errors.New("enough")
-	err = kafka.New(client, name, (&registry{}).schema).Read(t.Context(), func(*audit.Copy) error { return enough })
+	err = topic.New(client, name, (&registry{}).schema).Read(t.Context(), func(*audit.Copy) error { return enough })
 	require.ErrorIs(t, err, enough)
 }

@@ -1,4 +1,4 @@
-package postgres_test
+package statement_test
 
 import (
 	"context"
@@ -12,23 +12,20 @@ import (
 
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/operations/audit"
-	"codebank.dev/operations/audit/postgres"
+	"codebank.dev/operations/audit/statement"
+	"codebank.dev/operations/pipelinetest"
 	"codebank.dev/schemas/event"
-	statement "codebank.dev/statement/postgres"
 )
 
 // open returns a statement's migrated database, with a connection to change it.
-func open(t testing.TB) (*postgres.Statement, *pgx.Conn) {
+func open(t testing.TB) (*statement.Statement, *pgx.Conn) {
 	t.Helper()
 	url := postgrestest.Database(t)
-	store, err := statement.Open(t.Context(), statement.Config{URL: url, BankCode: "001"})
-	require.NoError(t, err)
-	defer store.Close()
-	require.NoError(t, store.Migrate(t.Context()))
+	pipelinetest.MigrateStatement(t, url)
 	conn, err := pgx.Connect(t.Context(), url)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, conn.Close(context.Background())) })
-	source, err := postgres.New(url)
+	source, err := statement.New(url)
 	require.NoError(t, err)
 	return source, conn
 }
@@ -92,7 +89,7 @@ func renew(t testing.TB, conn *pgx.Conn) {
 	insert(t, conn, full())
 }
 
-func read(t testing.TB, source *postgres.Statement) []audit.Copy {
+func read(t testing.TB, source *statement.Statement) []audit.Copy {
 	t.Helper()
 	var copies []audit.Copy
 	require.NoError(t, source.Read(t.Context(), func(c *audit.Copy) error {
@@ -174,17 +171,17 @@ func TestManyRowsAreReadInPieces(t *testing.T) {
 }
 
 func TestAwayIsAnError(t *testing.T) {
-	source, err := postgres.New("postgres://nobody:secret@127.0.0.1:1/none")
+	source, err := statement.New("postgres://nobody:secret@127.0.0.1:1/none")
 	require.NoError(t, err)
 	require.Error(t, source.Read(t.Context(), nil))
 	_, err = source.Count(t.Context())
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), "secret")
-	_, err = postgres.New("postgres://nobody:secret@127.0.0.1:port/none")
+	_, err = statement.New("postgres://nobody:secret@127.0.0.1:port/none")
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), "secret")
 
-	empty, err := postgres.New(postgrestest.Database(t))
+	empty, err := statement.New(postgrestest.Database(t))
 	require.NoError(t, err)
 	require.ErrorContains(t, empty.Read(t.Context(), nil), "statement_lines")
 }

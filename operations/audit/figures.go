@@ -25,7 +25,7 @@ type breach struct {
 // with the sequence one less.
 func (f *figures) follow(before *figures) []breach {
 	var breaches []breach
-	if expected := before.balance + f.movement; f.balance != expected && !(f.mayRest() && f.balance == before.balance) {
+	if expected := before.balance + f.movement; f.balance != expected && !(f.mayKeepBalance() && f.balance == before.balance) {
 		breaches = append(breaches, breach{"balance_after_minor",
 			fmt.Sprintf("%d, but %d and the amount make %d", f.balance, before.balance, expected)})
 	}
@@ -35,7 +35,7 @@ func (f *figures) follow(before *figures) []breach {
 	return append(breaches, f.agree()...)
 }
 
-// agree returns where the figures do not agree with each other.
+// agree returns where the figures contradict each other.
 func (f *figures) agree() []breach {
 	if expected := f.balance - f.held + f.creditLimit; f.available != expected {
 		return []breach{{"available_after_minor", fmt.Sprintf("%d, but the other figures make %d", f.available, expected)}}
@@ -43,9 +43,9 @@ func (f *figures) agree() []breach {
 	return nil
 }
 
-// mayRest reports whether an approved event may leave the balance alone: what is
-// about a hold moves money between held and available.
-func (f *figures) mayRest() bool {
+// mayKeepBalance reports whether an approved event may leave the balance as it is: an
+// event of a hold moves money between held and available.
+func (f *figures) mayKeepBalance() bool {
 	switch f.kind {
 	case event.KindHold, event.KindVoid, event.KindExpiry:
 		return true
@@ -53,20 +53,20 @@ func (f *figures) mayRest() bool {
 	return false
 }
 
-// ends returns where an account, as of the cut, does not agree with its last event.
-func (f *figures) ends(account *cutAccount) []breach {
+// compareWith returns where an account, as of the cut, does not agree with its last event.
+func (f *figures) compareWith(account *cutAccount) []breach {
 	var breaches []breach
 	for _, figure := range []struct {
-		field         string
-		event, stands int64
+		field        string
+		event, atCut int64
 	}{
 		{"balance_after_minor", f.balance, account.balance},
 		{"held_after_minor", f.held, account.held},
 		{"credit_limit_minor", f.creditLimit, account.creditLimit},
 	} {
-		if figure.event != figure.stands {
+		if figure.event != figure.atCut {
 			breaches = append(breaches, breach{figure.field,
-				fmt.Sprintf("%d after the account's last event, but the account stands at %d", figure.event, figure.stands)})
+				fmt.Sprintf("%d after the account's last event, but the account stands at %d", figure.event, figure.atCut)})
 		}
 	}
 	return breaches

@@ -1,4 +1,4 @@
-package postgres
+package statement
 
 import (
 	"bytes"
@@ -18,7 +18,7 @@ const (
 	copyEnd = 0xffff
 )
 
-var errCopy = errors.New("postgres: not the answer of COPY")
+var errCopy = errors.New("statement: not the answer of COPY")
 
 // copiedRows takes what COPY sends, in pieces of any size, and hands on row by row.
 type copiedRows struct {

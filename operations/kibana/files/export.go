@@ -1,4 +1,4 @@
-package main
+package files
 
 import (
 	"bytes"
@@ -14,8 +14,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/spf13/cobra"
-
 	"codebank.dev/dashboards"
 	"codebank.dev/operations/failpoints"
 	"codebank.dev/operations/kibana"
@@ -23,38 +21,21 @@ import (
 	"codebank.dev/platform/failpoint"
 )
 
-func newDashboardsExport(v *views) *cobra.Command {
-	var out string
-	command := &cobra.Command{
-		Use:   "export --out FOLDER [DASHBOARD...]",
-		Short: "Write dashboards as they are in Kibana into files, one for each object",
-		Long: `Write what Kibana has into FOLDER/<type>/<id>.json, in the form of the files of
-the repository, so that a change that somebody made in Kibana comes back as a
-difference. Without names it is everything that the files describe; with names,
-those dashboards and all they refer to. What is as its file says is written as
-the file is. Nothing is removed.`,
-		RunE: work(func(ctx context.Context, names []string) error {
-			ctx, cancel := v.patiently(ctx)
-			defer cancel()
-			return v.export(ctx, out, names)
-		}),
-	}
-	command.Flags().StringVar(&out, "out", "", "`folder` to write into")
-	_ = command.MarkFlagRequired("out")
-	_ = command.MarkFlagDirname("out")
-	return command
+// Exporter writes what a Kibana has into the files <type>/<id>.json of a folder.
+type Exporter struct {
+	Client *kibana.Client
+	Folder string
+	// Report gets a result for each file.
+	Report provision.Report
 }
 
-func (v *views) export(ctx context.Context, out string, names []string) error {
-	client, err := v.client()
-	if err != nil {
-		return err
-	}
-	files, err := v.files()
-	if err != nil {
-		return err
-	}
-	unchanged, err := v.unchanged(ctx, client, files)
+// Export writes the dashboards with these names and all that they refer to, or without
+// names everything that f describes. An object that is as f describes it is written as f
+// has it. Each file is made whole or left as it was; nothing is removed. An error names
+// the objects that could not be written or that Kibana does not have; the others are
+// written.
+func (e *Exporter) Export(ctx context.Context, f *Files, names []string) error {
+	unchanged, err := e.unchanged(ctx, f)
 	if err != nil {
 		return err
 	}
@@ -64,19 +45,16 @@ func (v *views) export(ctx context.Context, out string, names []string) error {
 		asked = append(asked, kibana.Key{Type: "dashboard", ID: name})
 	}
 	if len(names) == 0 {
-		for _, file := range files {
-			if file.Type == dashboards.Rule {
-				rules = append(rules, kibana.Rule{ID: file.ID, Body: file.Body})
-				continue
-			}
-			asked = append(asked, kibana.Key{Type: file.Type, ID: file.ID})
+		rules = f.Rules
+		for _, object := range f.Objects {
+			asked = append(asked, object.Key())
 		}
 	}
-	found, err := client.Export(ctx, asked, len(names) > 0)
+	found, err := e.Client.Export(ctx, asked, len(names) > 0)
 	if err != nil {
 		return err
 	}
-	kept, err := client.ExportRules(ctx, rules)
+	kept, err := e.Client.ExportRules(ctx, rules)
 	if err != nil {
 		return err
 	}
@@ -87,7 +65,7 @@ func (v *views) export(ctx context.Context, out string, names []string) error {
 			found[key] = kibana.Object{Type: key.Type, ID: key.ID, Body: is.Body}
 		}
 	}
-	failures := v.writeAll(ctx, out, slices.SortedFunc(maps.Values(found), func(a, b kibana.Object) int {
+	failures := e.writeAll(ctx, slices.SortedFunc(maps.Values(found), func(a, b kibana.Object) int {
 		return cmp.Or(strings.Compare(a.Type, b.Type), strings.Compare(a.ID, b.ID))
 	}), unchanged)
 	for _, key := range asked {
@@ -98,38 +76,31 @@ func (v *views) export(ctx context.Context, out string, names []string) error {
 	return failures
 }
 
-// unchanged returns the files of the objects that Kibana has as the files say.
-func (v *views) unchanged(ctx context.Context, client *kibana.Client, files []dashboards.Object) (map[kibana.Key][]byte, error) {
-	objects, rules, err := v.wanted()
+// unchanged returns the files of the objects that Kibana has as the files describe them.
+func (e *Exporter) unchanged(ctx context.Context, f *Files) (map[kibana.Key][]byte, error) {
+	plans, err := e.Client.Plan(ctx, f.Objects)
 	if err != nil {
 		return nil, err
 	}
-	plans, err := client.Plan(ctx, objects)
+	ofRules, err := e.Client.PlanRules(ctx, f.Rules)
 	if err != nil {
 		return nil, err
 	}
-	of, err := client.PlanRules(ctx, rules)
-	if err != nil {
-		return nil, err
+	same := make(map[kibana.Key]bool)
+	for _, plan := range append(plans, ofRules...) {
+		same[plan.Key()] = plan.Action == provision.Unchanged
 	}
-	plans = append(plans, of...)
-	same := make(map[kibana.Key][]byte)
-	for _, plan := range plans {
-		if plan.Action == provision.Unchanged {
-			same[plan.Key()] = nil
+	files := make(map[kibana.Key][]byte)
+	for _, file := range f.All {
+		if key := (kibana.Key{Type: file.Type, ID: file.ID}); same[key] {
+			files[key] = file.Body
 		}
 	}
-	for _, file := range files {
-		key := kibana.Key{Type: file.Type, ID: file.ID}
-		if _, is := same[key]; is {
-			same[key] = file.Body
-		}
-	}
-	return same, nil
+	return files, nil
 }
 
 // writeAll writes each object into its file and reports it.
-func (v *views) writeAll(ctx context.Context, out string, objects []kibana.Object, unchanged map[kibana.Key][]byte) error {
+func (e *Exporter) writeAll(ctx context.Context, objects []kibana.Object, unchanged map[kibana.Key][]byte) error {
 	var failures error
 	for _, object := range objects {
 		body, same := unchanged[object.Key()]
@@ -140,27 +111,27 @@ func (v *views) writeAll(ctx context.Context, out string, objects []kibana.Objec
 				continue
 			}
 		}
-		action, err := writeObject(ctx, out, object.Key(), body)
+		action, err := write(ctx, e.Folder, object.Key(), body)
 		if err != nil {
 			failures = errors.Join(failures, fmt.Errorf("%s: %w", object.Key(), err))
 			continue
 		}
-		v.result(provision.Result{Kind: object.Type, Name: object.ID, Action: action, Detail: fileName(object.Key())})
+		e.Report(provision.Result{Kind: object.Type, Name: object.ID, Action: action, Detail: fileName(object.Key())})
 	}
 	return failures
 }
 
 func fileName(key kibana.Key) string { return filepath.Join(key.Type, key.ID+".json") }
 
-// writeObject makes a file whole or leaves it as it was. A name that would lead out of
-// the folder is refused: it comes from Kibana.
-func writeObject(ctx context.Context, out string, key kibana.Key, body []byte) (provision.Action, error) {
+// write makes a file whole or leaves it as it was. It refuses a name that leads out of the
+// folder: the name comes from Kibana.
+func write(ctx context.Context, folder string, key kibana.Key, body []byte) (provision.Action, error) {
 	for _, part := range []string{key.Type, key.ID} {
 		if !filepath.IsLocal(part) || strings.ContainsAny(part, `/\`) || strings.HasPrefix(part, ".") {
 			return "", errors.New("cannot be the name of a file")
 		}
 	}
-	path := filepath.Join(out, fileName(key))
+	path := filepath.Join(folder, fileName(key))
 	before, err := os.ReadFile(path)
 	action := provision.Updated
 	switch {

@@ -1,4 +1,4 @@
-package postgres
+package statement
 
 import (
 	"encoding/binary"

@@ -1,5 +1,5 @@
 // Package postgres reads a statement's lines for an audit. Its connections only read.
-package postgres
+package statement
 
 import (
 	"context"
@@ -33,7 +33,7 @@ var _ audit.Source = (*Statement)(nil)
 func New(url string) (*Statement, error) {
 	config, err := pgconn.ParseConfig(url)
 	if err != nil {
-		return nil, errors.New("postgres: the database URL cannot be read")
+		return nil, errors.New("statement: the database URL cannot be read")
 	}
 	config.ConnectTimeout = connectTimeout
 	for name, value := range map[string]string{
@@ -133,7 +133,7 @@ func (f *field) set(c *audit.Copy, value string, null bool) error {
 	case f.Type != event.Integer:
 		return f.put(c, event.TextValue(value))
 	case len(value) != 8:
-		return fmt.Errorf("postgres: column %s is %d bytes wide, not 8", f.Name, len(value))
+		return fmt.Errorf("statement: column %s is %d bytes wide, not 8", f.Name, len(value))
 	}
 	number := int64(bigEndian(value))
 	if !f.time {

@@ -1,7 +1,7 @@
 // Package kafka reads a bank's topic for an audit: from the beginning to where it
 // ends at the moment of the call, without a consumer group, so that an audit leaves
 // no trace on the brokers.
-package kafka
+package topic
 
 import (
 	"context"

@@ -7,24 +7,24 @@ import (
 	"codebank.dev/platform/money"
 )
 
-// suspect is a finding before its event was read again.
+// suspect is a finding whose event has not been read again yet.
 type suspect struct {
 	kind  Kind
 	store Store
 	key   key
-	// events is how many events it stands for; 0 is 1.
+	// events is how many events it is about; 0 is 1.
 	events int64
-	// held and positions say where copies of the event are.
+	// held and positions say which places have copies of the event, and where.
 	held      [stores]bool
 	positions [stores][]Position
-	// blamed are the places whose copies differ from the others', if Altered.
+	// blamed are the places whose copies differ from the others', of an Altered one.
 	blamed [stores]bool
 	field  string
 	detail string
 }
 
-// suspect counts a finding, an altered event once for each place to blame, and keeps
-// it while there is room.
+// suspect counts a finding and keeps it while there is room. An altered event counts once
+// for each place that is blamed.
 func (c *comparison) suspect(s suspect) {
 	if s.kind == Altered {
 		for store, blamed := range s.blamed {
@@ -52,8 +52,8 @@ func (c *comparison) tally(kind Kind, store Store, findings int64) {
 	c.tallies[at].Findings = addCapped(c.tallies[at].Findings, findings)
 }
 
-// addCapped adds without running over: an account's sequence may have been altered to
-// anything, and every number below it is then missing.
+// addCapped adds without overflow. An account's sequence may have been altered to any
+// number, and every sequence below it is then missing.
 func addCapped(a, b int64) int64 {
 	if sum, err := money.Add(a, b); err == nil {
 		return sum
@@ -61,7 +61,7 @@ func addCapped(a, b int64) int64 {
 	return math.MaxInt64
 }
 
-// about begins a suspect that is about a group.
+// about returns a suspect about a group's event.
 func (g *group) about(kind Kind, store Store) suspect {
 	s := suspect{kind: kind, store: store, key: g.key}
 	for at := range g.piles {
@@ -78,8 +78,8 @@ func (g *group) about(kind Kind, store Store) suspect {
 	return s
 }
 
-// judge tells what is wrong with an event that the cut has.
-func (c *comparison) judge(g *group) {
+// check finds what is wrong with an event that belongs to the cut.
+func (c *comparison) check(g *group) {
 	c.count(g)
 	if !g.has(InLedger) {
 		c.suspect(g.about(Missing, InLedger))
@@ -102,13 +102,13 @@ func (c *comparison) judge(g *group) {
 		c.suspect(s)
 	}
 	if g.key.class == ofAccount {
-		c.chain(g, sound)
-		c.order(g)
+		c.checkFigures(g, sound)
+		c.checkOrder(g)
 	}
 }
 
-// count adds an event to the totals. One that is on the topic is the topic's, even
-// if the outbox has it too.
+// count adds an event to the totals. An event that both outbox and topic have counts for
+// the topic alone.
 func (c *comparison) count(g *group) {
 	for store := range stores {
 		pile := &g.piles[store]
@@ -128,15 +128,15 @@ func (c *comparison) count(g *group) {
 	}
 }
 
-// pass counts what was decided after the cut, and otherwise leaves it alone.
-func (c *comparison) pass(g *group) {
+// countLater counts an event that was decided after the cut. It is not checked.
+func (c *comparison) countLater(g *group) {
 	for store := range stores {
 		c.places[store].later += g.piles[store].count
 	}
 }
 
-// foreign tells of an event that leads back to nothing in the ledger. It counts for
-// its places, so that their totals differ too.
+// foreign reports an event that the ledger does not have. It counts for its places, so
+// that their totals differ too.
 func (c *comparison) foreign(g *group) {
 	c.count(g)
 	for store := InOutbox; store < stores; store++ {
@@ -146,8 +146,8 @@ func (c *comparison) foreign(g *group) {
 	}
 }
 
-// blame returns the places whose copy is not like that of most others; where there
-// is no most, the ledger is right. sound is true when all copies are alike.
+// blame returns the places whose copy differs from that of most places; without a
+// majority, the ledger's copy counts as right. sound is true when all copies are equal.
 func (g *group) blame() (blamed [stores]bool, sound bool) {
 	core, _ := elect(g, func(s Store, r *record) (coreDigest, bool) { return r.core, true })
 	rest, elected := elect(g, func(s Store, r *record) (restDigest, bool) { return r.rest, s != InStatement })
@@ -166,8 +166,8 @@ func (g *group) blame() (blamed [stores]bool, sound bool) {
 	return blamed, sound
 }
 
-// elect returns what most places have, one vote each; of equals the earliest place's,
-// so the ledger's before all others'.
+// elect returns what most places have. Each place has one vote. Of a tie it returns what
+// the first place has, and the ledger is the first of all.
 func elect[D comparable](g *group, vote func(Store, *record) (D, bool)) (winner D, elected bool) {
 	best := 0
 	for store := range stores {

@@ -1,0 +1,90 @@
+// Package waiting decides how long an audit waits: for the pipeline to deliver the events
+// that are in flight (Delivery), and for a place that sends nothing (Limited).
+package waiting
+
+import (
+	"context"
+	"time"
+
+	"codebank.dev/operations/audit"
+)
+
+// checkEvery is the time between two checks whether anything is in flight.
+const checkEvery = 250 * time.Millisecond
+
+// Count returns how many events a place has.
+type Count func(context.Context) (int64, error)
+
+// Delivery waits until no event of the cut seems to be in flight. Wait is meant for one
+// audit; its time begins with the first call.
+type Delivery struct {
+	// Published reports whether all events that were in the outbox at the cut have left it.
+	Published func(context.Context) (bool, error)
+	// Counts are those of the places behind the topic.
+	Counts []Count
+	// AtMost is how long to wait in all; 0 or less is not at all.
+	AtMost time.Duration
+
+	deadline time.Time
+}
+
+// Wait is the Wait of an audit.Audit: it returns once nothing seems to be in flight, or the
+// time is over, and says whether there is time for another comparison.
+func (d *Delivery) Wait(ctx context.Context, events int64) (again bool, err error) {
+	if d.AtMost <= 0 {
+		return false, nil
+	}
+	if d.deadline.IsZero() {
+		d.deadline = time.Now().Add(d.AtMost)
+	} else if err := pause(ctx); err != nil {
+		return false, err
+	}
+	for {
+		delivered, err := d.delivered(ctx, events)
+		left := time.Until(d.deadline) > 0
+		if err != nil || delivered || !left {
+			return left, err
+		}
+		if err := pause(ctx); err != nil {
+			return false, err
+		}
+	}
+}
+
+// delivered reports whether everything is published that waited at the cut, and each place
+// has as many events as the cut. This is quick and not exact: later events may stand in
+// for some that are missing. The audit itself is exact.
+func (d *Delivery) delivered(ctx context.Context, events int64) (bool, error) {
+	published, err := d.Published(ctx)
+	if err != nil {
+		return false, &audit.AwayError{Store: audit.InOutbox, Cause: err}
+	}
+	if !published {
+		return false, nil
+	}
+	for _, count := range d.Counts {
+		try, cancel := context.WithTimeout(ctx, max(time.Until(d.deadline), checkEvery))
+		n, err := count(try)
+		cancel()
+		if ctx.Err() != nil {
+			return false, ctx.Err()
+		}
+		// A place that is away may be back before the time is over. If it is not, the audit
+		// says so.
+		if err != nil || n < events {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+func pause(ctx context.Context) error {
+	timer := time.NewTimer(checkEvery)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

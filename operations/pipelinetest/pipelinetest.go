@@ -1,0 +1,138 @@
+// Package pipelinetest gives tests parts of the real pipeline: the bank's own program, and
+// the tables of the statement. Tests see the ledger, the outbox and the statement as the
+// services make them, without importing the services.
+package pipelinetest
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"codebank.dev/bank/vault"
+	"codebank.dev/platform/database"
+	"codebank.dev/platform/programtest"
+	"codebank.dev/platform/serve"
+	bankv1 "codebank.dev/schemas/gen/bank/v1"
+)
+
+// MigrateStatement makes the statement's tables in the database at url, as the statement's
+// program does.
+func MigrateStatement(t testing.TB, url string) {
+	t.Helper()
+	folder, err := os.Getwd()
+	require.NoError(t, err)
+	for !exists(filepath.Join(folder, "go.work")) {
+		require.NotEqual(t, filepath.Dir(folder), folder, "no go.work above")
+		folder = filepath.Dir(folder)
+	}
+	pool, err := database.Open(t.Context(), database.Config{URL: url, ApplicationName: "test"})
+	require.NoError(t, err)
+	defer pool.Close()
+	require.NoError(t, pool.Migrate(t.Context(), os.DirFS(filepath.Join(folder, "statement", "postgres")), func() {}))
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// Bank is a running bank, code 001, that publishes nothing: its events wait in the outbox.
+type Bank struct {
+	*programtest.Program
+	// Address is where its gRPC is.
+	Address   string
+	cards     bankv1.CardServiceClient
+	purchases bankv1.PurchaseServiceClient
+	requests  atomic.Int64
+}
+
+// Customer is a customer's card as the bank issued it.
+type Customer struct {
+	Card *bankv1.Card
+	Data *bankv1.CardData
+}
+
+// AccountID returns the id of the customer's account.
+func (c Customer) AccountID() string { return strings.TrimPrefix(c.Card.GetAccount(), "accounts/") }
+
+// StartBank starts the bank's program on the database at url, with further flags, and
+// waits until it serves. It ends with the test.
+func StartBank(t testing.TB, url string, flags ...string) *Bank {
+	t.Helper()
+	keys := filepath.Join(t.TempDir(), "vault.json")
+	require.NoError(t, vault.NewKeyFile(keys, nil))
+	b := &Bank{Program: programtest.StartPackage(t, "codebank.dev/bank/cmd/bank", []string{"BANK_DATABASE_URL=" + url}, append(flags,
+		"--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0", "--vault-key-file="+keys, "--relay=false")...)}
+	addresses, ready := b.AwaitReady(t)
+	require.True(t, ready, b.Log())
+	b.Address = addresses.GRPC
+	connection, err := serve.Dial(b.Address, serve.WithCaller("shop"))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = connection.Close() })
+	b.cards, b.purchases = bankv1.NewCardServiceClient(connection), bankv1.NewPurchaseServiceClient(connection)
+	return b
+}
+
+// Issue issues a card with an account of its own.
+func (b *Bank) Issue(t testing.TB) Customer {
+	t.Helper()
+	issued, err := b.cards.IssueCard(t.Context(), &bankv1.IssueCardRequest{
+		RequestId: b.requestID(), HolderName: "MARIA SILVA", Brand: bankv1.CardBrand_CARD_BRAND_VISA, Currency: "BRL", CreditLimitMinor: 100_000_000,
+	})
+	require.NoError(t, err)
+	return Customer{Card: issued.GetCard(), Data: issued.GetCardData()}
+}
+
+// Buy makes a purchase of an amount in minor units, which the bank approves.
+func (b *Bank) Buy(t testing.TB, customer Customer, amount int64) {
+	t.Helper()
+	answer, err := b.purchases.AuthorizePurchase(t.Context(), b.purchase(customer, amount))
+	require.NoError(t, err)
+	require.Equal(t, bankv1.PurchaseStatus_PURCHASE_STATUS_APPROVED, answer.GetPurchase().GetStatus())
+}
+
+// BuyMany makes many purchases of 1 minor unit each. The bank may decline some.
+func (b *Bank) BuyMany(t testing.TB, customer Customer, purchases int) {
+	t.Helper()
+	stream, err := b.purchases.AuthorizePurchases(t.Context())
+	require.NoError(t, err)
+	for purchases > 0 {
+		message := &bankv1.AuthorizePurchasesRequest{}
+		for ; purchases > 0 && len(message.Purchases) < 256; purchases-- {
+			message.Purchases = append(message.Purchases, b.purchase(customer, 1))
+		}
+		require.NoError(t, stream.Send(message))
+		answer, err := stream.Recv()
+		require.NoError(t, err)
+		for _, result := range answer.GetResults() {
+			require.NotNil(t, result.GetPurchase(), result.GetError())
+		}
+	}
+}
+
+// Refuse tries a purchase with a number that no card has: a decline without an account.
+func (b *Bank) Refuse(t testing.TB) {
+	t.Helper()
+	request := b.purchase(Customer{}, 500)
+	request.CardSource = &bankv1.AuthorizePurchaseRequest_CardData{CardData: &bankv1.CardData{
+		Number: "5555555555554444", HolderName: "NOBODY", Cvv: "123", ExpiryMonth: 12, ExpiryYear: 2040,
+	}}
+	answer, err := b.purchases.AuthorizePurchase(t.Context(), request)
+	require.NoError(t, err)
+	require.Equal(t, bankv1.DeclineReason_DECLINE_REASON_UNKNOWN_CARD, answer.GetPurchase().GetDecline().GetReason())
+}
+
+func (b *Bank) purchase(customer Customer, amount int64) *bankv1.AuthorizePurchaseRequest {
+	return &bankv1.AuthorizePurchaseRequest{
+		RequestId: b.requestID(), AmountMinor: amount, Currency: "BRL", Description: "pão", Channel: bankv1.Channel_CHANNEL_ECOMMERCE, Attempt: 1,
+		Merchant:   &bankv1.Merchant{Id: "padaria", Name: "Padaria do Bairro", CategoryCode: "5462", City: "São Paulo", Country: "BR"},
+		CardSource: &bankv1.AuthorizePurchaseRequest_Card{Card: customer.Card.GetName()},
+	}
+}
+
+func (b *Bank) requestID() string { return "request-" + strconv.FormatInt(b.requests.Add(1), 10) }

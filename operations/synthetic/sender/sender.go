@@ -1,0 +1,174 @@
+// Package sender sends the requests of a synthetic load to a running bank over gRPC and
+// waits for every decision. It issues the cards first, then sends the purchases in
+// messages of up to 256 over several streams, and the reversals beside them. The requests
+// of one card are decided in the order of their times. A request whose outcome is unknown
+// is sent again with the same request id, so sending a load twice changes nothing.
+package sender
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"google.golang.org/grpc"
+
+	"codebank.dev/operations/synthetic"
+	"codebank.dev/platform/fault"
+	"codebank.dev/platform/serve"
+	bankv1 "codebank.dev/schemas/gen/bank/v1"
+)
+
+const (
+	// caller is the caller of all requests: their request ids never meet those of a shop.
+	caller = "history"
+	// MaxShares is how many messages can be on their way at once: the bank's queue has no
+	// room for more.
+	MaxShares = 64
+	// issuers is how many cards are being issued at once.
+	issuers = 64
+	// window is how many bytes of an answer can be on their way before it is read. HTTP/2's
+	// own window is smaller than one answer of the stream.
+	window = 4 << 20
+	// progressEvery is the time between two calls of Options.Progress.
+	progressEvery = 2 * time.Second
+)
+
+// Sender has a connection to a bank.
+type Sender struct{ connection *grpc.ClientConn }
+
+// Dial returns a sender to the bank whose gRPC is at address, host:port. It does not wait
+// for the bank; an error means that the address cannot be read. The caller closes the
+// sender.
+func Dial(address string) (*Sender, error) {
+	connection, err := serve.Dial(address, serve.WithCaller(caller),
+		serve.WithRetry("bank.v1.CardService", "bank.v1.PurchaseService/ReversePurchase"),
+		serve.WithGRPC(grpc.WithInitialWindowSize(window), grpc.WithInitialConnWindowSize(window)))
+	if err != nil {
+		return nil, err
+	}
+	return &Sender{connection}, nil
+}
+
+// Close closes the connection.
+func (s *Sender) Close() error { return s.connection.Close() }
+
+// Options say how to send a load. All are required.
+type Options struct {
+	// Shares is into how many parts the cards are divided, 1 to MaxShares. Each part has a
+	// stream with one message on its way.
+	Shares int
+	// Patience is how long the bank may leave all requests of a message without an outcome.
+	Patience time.Duration
+	// Progress is called every two seconds while purchases are being sent, by one goroutine.
+	Progress func(Progress)
+}
+
+// Progress is how far a load is sent.
+type Progress struct {
+	// At is the time of the latest request that was decided.
+	At time.Time
+	// Sent is how many purchases are decided, and PerSecond how many that is in a second.
+	Sent, PerSecond int64
+}
+
+// Result is what the bank decided. What an earlier sending of the same load brought about
+// is included.
+type Result struct {
+	Seed      uint64 `json:"seed"`
+	Days      int    `json:"days"`
+	Cards     int    `json:"cards"`
+	Purchases int    `json:"purchases"`
+	Approved  int    `json:"approved"`
+	// Declined is how many purchases were declined, by reason.
+	Declined  map[string]int `json:"declined"`
+	Reversals int            `json:"reversals"`
+	// Events is how many events the bank has made of the load.
+	Events int `json:"events"`
+	// Millis is how long the purchases took.
+	Millis    int64 `json:"milliseconds"`
+	PerSecond int64 `json:"purchases_per_second"`
+}
+
+// Send has the bank issue the cards of a load and decide all of its purchases and
+// reversals. It returns when everything is decided, or with the first error that another
+// try cannot cure; a second call with the same load then takes up where this one ended.
+func (s *Sender) Send(ctx context.Context, load *synthetic.Load, options Options) (*Result, error) {
+	w := newSending(s.connection, load, options)
+	if err := w.issueCards(ctx); err != nil {
+		return nil, explained(err)
+	}
+	began := time.Now()
+	watched := make(chan struct{})
+	watching, stop := context.WithCancel(ctx)
+	go func() {
+		defer close(watched)
+		w.tellProgress(watching, began)
+	}()
+	err := w.sendAll(ctx)
+	stop()
+	<-watched
+	if err != nil {
+		return nil, explained(err)
+	}
+	return w.result(time.Since(began)), nil
+}
+
+// explained adds to a refusal what an operator can do about it.
+func explained(err error) error {
+	switch refused := fault.Of(err); {
+	case refused.Field == "request_time":
+		return fmt.Errorf("%w (start the bank with --history, and end the history before today)", err)
+	case refused.Reason == "REQUEST_ID_REUSED":
+		return fmt.Errorf("%w (this bank was seeded by another version of bankctl: take another --seed)", err)
+	}
+	return err
+}
+
+// sending is one call of Send.
+type sending struct {
+	connection *grpc.ClientConn
+	load       *synthetic.Load
+	options    Options
+	cards      []*bankv1.IssueCardResponse
+	counts     counts
+
+	sent   atomic.Int64 // purchases decided
+	latest atomic.Int64 // Unix milliseconds of the latest request decided
+}
+
+func newSending(connection *grpc.ClientConn, load *synthetic.Load, options Options) *sending {
+	return &sending{
+		connection: connection, load: load, options: options,
+		cards:  make([]*bankv1.IssueCardResponse, len(load.Cards())),
+		counts: counts{declined: make(map[bankv1.DeclineReason]int)},
+	}
+}
+
+// noteDecided notes that a share's requests are decided up to a time. Another share may
+// be further.
+func (w *sending) noteDecided(at time.Time) {
+	for {
+		before := w.latest.Load()
+		if at.UnixMilli() <= before || w.latest.CompareAndSwap(before, at.UnixMilli()) {
+			return
+		}
+	}
+}
+
+// tellProgress calls Options.Progress until ctx ends.
+func (w *sending) tellProgress(ctx context.Context, began time.Time) {
+	tick := time.NewTicker(progressEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		sent := w.sent.Load()
+		w.options.Progress(Progress{
+			At: time.UnixMilli(w.latest.Load()), Sent: sent, PerSecond: sent * 1000 / max(time.Since(began).Milliseconds(), 1),
+		})
+	}
+}
