@@ -9,9 +9,10 @@ import (
 )
 
 // errUnavailable is the fault of a database that is away, or that did not say
-// whether a commit took place.
+// whether a commit took place. A payer waits for the answer, so its retry time is as
+// short as that of the connections.
 var errUnavailable = fault.New(fault.Unavailable, "LEDGER_UNAVAILABLE",
-	"The ledger did not answer; the outcome is unknown. Please send the same request again.").After(database.RetryAfter)
+	"The ledger did not answer; the outcome is unknown. Please send the same request again.").After(database.ThrottleInterval)
 
 // errInternal is the fault of a program and a schema that do not fit together.
 var errInternal = fault.New(fault.Internal, "LEDGER_BROKEN", "Something went wrong on our side.")

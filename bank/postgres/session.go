@@ -11,15 +11,15 @@ import (
 // statement is an SQL text with the name it is prepared under.
 type statement struct{ name, sql string }
 
-// session is a connection with what it has prepared and the buffer that its
-// parameters are built in. It lives as long as the connection.
+// session is a connection with its prepared statements and the buffer in which its
+// parameters are built. It lives as long as the connection.
 type session struct {
 	conn       *pgconn.PgConn
 	prepared   map[string]*pgconn.StatementDescription
 	parameters parameters
 }
 
-// sessionKey is where a connection carries its session.
+// sessionKey is the key of the session in a connection's custom data.
 const sessionKey = "codebank.session"
 
 func sessionOf(conn *pgconn.PgConn) *session {
@@ -31,8 +31,8 @@ func sessionOf(conn *pgconn.PgConn) *session {
 	return s
 }
 
-// prepare makes the statements ready that are not yet, one round trip each, once
-// per connection.
+// prepare prepares the statements that are not prepared yet: once per connection, one
+// round trip each.
 func (s *session) prepare(ctx context.Context, statements ...*statement) error {
 	for _, st := range statements {
 		if s.prepared[st.name] != nil {
@@ -47,7 +47,7 @@ func (s *session) prepare(ctx context.Context, statements ...*statement) error {
 	return nil
 }
 
-// binaryFormat is for all parameters and all results.
+// binaryFormat is the format of all parameters and all results.
 var binaryFormat = []int16{1}
 
 // batch collects statements for one round trip.
@@ -58,13 +58,14 @@ type batch struct {
 	err     error
 }
 
-// add queues a prepared statement with the session's parameters, which may be
-// built anew afterwards. each sees every row of its result; nil when it has none.
+// add queues a prepared statement with the session's parameters; the next parameters
+// may be built afterwards. It calls each for every row of the result; each is nil for a
+// statement without rows.
 func (b *batch) add(st *statement, each func(row)) {
 	b.queue(st, b.session.parameters.list(), each)
 }
 
-// queue is add with the values that the session's parameters stand for.
+// queue is add with values that were built from the session's parameters.
 func (b *batch) queue(st *statement, values [][]byte, each func(row)) {
 	p := &b.session.parameters
 	if b.err == nil {
@@ -75,8 +76,8 @@ func (b *batch) queue(st *statement, values [][]byte, each func(row)) {
 	p.reset()
 }
 
-// run sends what was added and reads the answers in order. It returns how many
-// statements completed, the last one's tag, and the first error.
+// run sends the batch and reads the answers in order. It returns how many statements
+// completed, the tag of the last one that did, and the first error.
 func (b *batch) run(ctx context.Context) (done int, tag string, err error) {
 	if b.err != nil {
 		return 0, "", b.err
@@ -99,15 +100,15 @@ func (b *batch) run(ctx context.Context) (done int, tag string, err error) {
 	return done, tag, answers.Close()
 }
 
-// closeAfter reads up to the end of the batch, so that the connection is usable
-// again, and returns the error that came first.
+// closeAfter reads to the end of the batch, so that the connection can be used again,
+// and returns the error that came first.
 func closeAfter(answers *pgconn.MultiResultReader, first error) error {
 	_ = answers.Close()
 	return first
 }
 
 // query runs one statement on a connection of the pool, outside a transaction, and
-// shows every row to each. build writes its parameters.
+// calls each for every row. build writes the parameters.
 func (s *Store) query(ctx context.Context, st *statement, build func(*parameters), each func(row)) error {
 	return s.with(ctx, func(session *session) error {
 		if err := session.prepare(ctx, st); err != nil {
@@ -121,7 +122,7 @@ func (s *Store) query(ctx context.Context, st *statement, build func(*parameters
 	})
 }
 
-// one is query for at most one row; bank.ErrNotFound when there is none.
+// one is query for at most one row. It returns bank.ErrNotFound when there is none.
 func (s *Store) one(ctx context.Context, st *statement, build func(*parameters), each func(row)) error {
 	found := false
 	err := s.query(ctx, st, build, func(row row) {

@@ -1,6 +1,6 @@
 // Package postgres keeps the bank's ledger in Postgres: the state, the outbox and
-// the vault's rows, one commit for all. It holds no rules: what may happen to an
-// account was decided on a bank.Book before anything is written here.
+// the vault's rows, in one commit. It holds no rules: a bank.Book has decided what may
+// happen to an account before anything is written here.
 //
 // A map of the package:
 //
@@ -44,14 +44,14 @@ var (
 // Config says how to reach the ledger's database. Only URL is required.
 type Config struct {
 	// URL is the database's address as pgx reads it. It holds a password: never log it.
-	// It must lead to the server itself: a pooler that shares server sessions would mix up
-	// prepared statements and settings.
+	// It must be the address of the server itself. A pooler that shares server sessions
+	// would mix up prepared statements and settings.
 	URL string
-	// MaxConnections bounds the pool; 0 means 16. Every lane of the executor holds one
-	// while its batch runs.
+	// MaxConnections bounds the pool; 0 means database.DefaultMaxConnections. Every lane
+	// of the executor holds one connection while its batch runs.
 	MaxConnections int
-	// BankCode, when given, is written into a new database by Migrate and compared in an
-	// old one, so that two banks never share a ledger.
+	// BankCode is the bank whose ledger this is. Migrate writes it into a new database and
+	// compares it in an old one, so that two banks never share a ledger. Empty: neither.
 	BankCode bank.Code
 	// LockAlways has every batch decided under locks, never on what is remembered: two
 	// round trips instead of one.
@@ -76,9 +76,9 @@ type Store struct {
 }
 
 // settings hold for every connection. A replica that freezes between its two round
-// trips must not keep others waiting: its transaction ends by itself. Every query
-// here looks rows up by key, so a plan made while a table was small must not stay a
-// scan when it is large; and a plan is made once per connection, not per batch.
+// trips must not keep others waiting, so its transaction ends by itself. Every query
+// here finds rows by key. A plan is made once per connection, not per batch, and a plan
+// that was made while a table was small must not be a scan when the table is large.
 var settings = map[string]string{
 	"lock_timeout":                        "500ms",
 	"statement_timeout":                   "4s",
@@ -92,7 +92,6 @@ var settings = map[string]string{
 	"enable_hashjoin":                     "off",
 	"enable_mergejoin":                    "off",
 	"jit":                                 "off",
-	"timezone":                            "UTC",
 }
 
 // Open prepares a Store on Postgres 17 or later. It does not connect: a database
@@ -124,7 +123,7 @@ func (s *Store) Close() { s.pool.Close() }
 func (s *Store) Ready(ctx context.Context) error { return s.pool.Ready(ctx) }
 
 // with runs work on a connection of the pool. A connection that work leaves in a
-// transaction, busy or broken is closed instead of given back.
+// transaction, busy or broken is closed and not given back.
 func (s *Store) with(ctx context.Context, work func(*session) error) error {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
@@ -133,7 +132,7 @@ func (s *Store) with(ctx context.Context, work func(*session) error) error {
 	defer conn.Release()
 	err = work(sessionOf(conn.Conn().PgConn()))
 	if errors.Is(err, errInternal) {
-		// What was prepared may be older than the schema: the next call begins anew.
+		// The prepared statements may be older than the schema: the next call prepares anew.
 		_ = conn.Conn().Close(context.WithoutCancel(ctx))
 	}
 	return err

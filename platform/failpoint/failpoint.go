@@ -101,7 +101,7 @@ func With(ctx context.Context, hook Hook) context.Context {
 }
 
 // From returns the Hook that ctx carries, the nil Hook when it carries none. It
-// looks through the whole context: not for the path of a purchase.
+// searches the whole context: do not use it on the path of a purchase.
 func From(ctx context.Context) Hook {
 	hook, _ := ctx.Value(key{}).(Hook)
 	return hook

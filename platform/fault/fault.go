@@ -17,7 +17,7 @@ type Code uint8
 
 // The codes. Their meaning is the caller's next step.
 const (
-	// Internal is a broken programme or an unforeseen failure: report it.
+	// Internal is a broken program or an unforeseen failure: report it.
 	Internal Code = iota
 	// InvalidArgument is a request that can never succeed as it is; Field names what is wrong.
 	InvalidArgument
@@ -65,7 +65,7 @@ func (c Code) String() string {
 // show; the cause is for logs only.
 type Error struct {
 	Code Code
-	// Reason is a stable UPPER_SNAKE word for programmes, for example REQUEST_ID_REUSED.
+	// Reason is a stable UPPER_SNAKE word for programs, for example REQUEST_ID_REUSED.
 	Reason string
 	// Field is the path of the request field at fault, for example card_data.number; empty when none is.
 	Field string

@@ -18,18 +18,18 @@ import (
 var errUndecodable = fault.New(fault.InvalidArgument, "UNDECODABLE_REQUEST",
 	"The request is not a well-formed message: it is cut short, of another type, or holds a string that is not UTF-8.")
 
-// gRPC answers INTERNAL when its codec fails, for it takes that for a bug. Here it
-// is the caller's mistake, so a request is decoded into an envelope: the codec
-// keeps its verdict there and reports success, and whoever asked for the message
-// looks at the verdict and answers INVALID_ARGUMENT.
+// envelope is what a request is decoded into. gRPC answers INTERNAL when its codec
+// fails, because it takes the failure for a bug, but here it is the caller's mistake.
+// So the codec puts its error into the envelope and reports success, and the receiver
+// of the message reads the error and answers INVALID_ARGUMENT.
 type envelope struct {
 	message any
-	verdict error
+	failure error
 }
 
 // open receives one message with receive and decodes it into message. What gRPC
 // calls an internal error while receiving (broken compression, no message where one
-// is due) is the sender's mistake as well. io.EOF passes: it is the end of a stream.
+// is due) is the caller's mistake as well. io.EOF passes: it is the end of a stream.
 func open(receive func(any) error, message any) error {
 	sealed := envelope{message: message}
 	if err := receive(&sealed); err != nil {
@@ -38,13 +38,13 @@ func open(receive func(any) error, message any) error {
 		}
 		return err
 	}
-	if sealed.verdict != nil {
-		return errUndecodable.Wrap(sealed.verdict)
+	if sealed.failure != nil {
+		return errUndecodable.Wrap(sealed.failure)
 	}
 	return nil
 }
 
-// codec is the usual codec, knowing envelopes.
+// codec is the usual codec that also knows envelopes.
 type codec struct{ encoding.CodecV2 }
 
 // newCodec returns the codec that open depends on.
@@ -56,7 +56,7 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	if !ok {
 		return c.CodecV2.Unmarshal(data, v)
 	}
-	sealed.verdict = c.CodecV2.Unmarshal(data, sealed.message)
+	sealed.failure = c.CodecV2.Unmarshal(data, sealed.message)
 	return nil
 }
 

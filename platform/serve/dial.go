@@ -145,14 +145,14 @@ func (d *dialing) outgoing(ctx context.Context) context.Context {
 
 // unary is the interceptor of calls with one request and one answer.
 //
-// tidy:parameters gRPC settles the signature
+// tidy:parameters gRPC decides the signature
 func (d *dialing) unary(ctx context.Context, method string, request, answer any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
 	return FromStatus(invoke(d.outgoing(ctx), method, request, answer, conn, options...))
 }
 
 // stream is the interceptor of all other calls.
 //
-// tidy:parameters gRPC settles the signature
+// tidy:parameters gRPC decides the signature
 func (d *dialing) stream(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, options ...grpc.CallOption) (grpc.ClientStream, error) {
 	stream, err := open(d.outgoing(ctx), desc, conn, method, options...)
 	if err != nil {

@@ -15,7 +15,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// unavailableLogEvery thins the warnings of an outage, which come with every call.
+// unavailableLogEvery is the least time between two warnings about an outage; without
+// it every call would write one.
 const unavailableLogEvery = time.Second
 
 // edge is what every gRPC call passes: identity, deadline, recovery from panics,
@@ -105,8 +106,8 @@ func (e *edge) finish(ctx context.Context, fullMethod string, started time.Time,
 	return traced.Err()
 }
 
-// log writes one line per call at debug, without bodies; what a person must look at
-// is written louder.
+// log writes one line per call at debug, without bodies. An internal error is written
+// as an error, an outage as a warning.
 func (e *edge) log(ctx context.Context, fullMethod string, elapsed time.Duration, st *status.Status, err error) {
 	level := slog.LevelDebug
 	switch {
@@ -145,8 +146,8 @@ type edgeStream struct {
 // Context returns the call's context with its identity.
 func (s *edgeStream) Context() context.Context { return s.ctx }
 
-// RecvMsg receives one message; one that cannot be decoded is an InvalidArgument
-// fault that names nothing, and ends the stream when the handler returns it.
+// RecvMsg receives one message. A message that cannot be decoded is an InvalidArgument
+// fault that names no field; it ends the stream when the handler returns it.
 func (s *edgeStream) RecvMsg(message any) error {
 	err := open(s.ServerStream.RecvMsg, message)
 	var known *fault.Error

@@ -20,8 +20,8 @@ type Flags interface {
 	Set(name, value string) error
 }
 
-// Environment is what a program's environment says of its flags, each of which has two
-// twins there, as Parse describes them.
+// Environment holds the values that a program's environment gives its flags. Each flag
+// has two twins there, as Parse describes them.
 type Environment struct {
 	prefix    string
 	variables map[string]string
@@ -30,7 +30,7 @@ type Environment struct {
 // NewEnvironment takes from environ (entries KEY=value, as os.Environ returns them)
 // the twins of the flags of these names. The error names every other variable that
 // begins with PREFIX_, except for what Kubernetes injects for a Service of that name;
-// the environment can be used beside it.
+// the environment can be used all the same.
 func NewEnvironment(prefix string, flags, environ []string) (*Environment, error) {
 	known := make(map[string]bool)
 	for _, name := range flags {
@@ -90,7 +90,7 @@ func readSetting(path string) (string, error) {
 		return "", err
 	}
 	defer file.Close()
-	// Not by its size: a pipe has none, a device has no end.
+	// The size of the file does not bound it: a pipe has none, a device has no end.
 	content, err := io.ReadAll(io.LimitReader(file, maxSettingBytes+1))
 	if err != nil {
 		return "", err

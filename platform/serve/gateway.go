@@ -22,7 +22,7 @@ const answerTimeout = time.Minute
 // GatewayRegistrar is the type of the generated Register…Handler functions of grpc-gateway.
 type GatewayRegistrar func(ctx context.Context, mux *runtime.ServeMux, conn *grpc.ClientConn) error
 
-// Gateway serves the REST face of services under /v1/. Its requests are calls to
+// Gateway serves the REST API of services under /v1/. Its requests are calls to
 // the server's own gRPC listener, so they pass the same edge as any other. Fields
 // are named as protojson does, unknown ones are refused, and errors are problem
 // details. ctx is only for the registration.
@@ -48,7 +48,8 @@ func (s *Server) Gateway(ctx context.Context, services ...GatewayRegistrar) erro
 }
 
 func (s *Server) serveGateway(w http.ResponseWriter, r *http.Request) {
-	// The gateway would drop a caller that gRPC cannot carry, and with it a request id's owner.
+	// The gateway would drop a caller that gRPC cannot carry, and the request id would
+	// belong to another caller.
 	if callers := r.Header.Values(CallerKey); len(callers) > 1 || len(callers) == 1 && !ValidCaller(callers[0]) {
 		WriteProblem(w, r, errCaller)
 		return
@@ -89,7 +90,7 @@ func incomingHeader(name string) (string, bool) {
 
 // gatewayError answers a call's error, or the gateway's own refusal of a request.
 //
-// tidy:parameters the gateway settles the signature
+// tidy:parameters the gateway decides the signature
 func gatewayError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
 	if body, ok := r.Body.(*boundedBody); ok && body.exceeded {
 		writeProblem(w, r, http.StatusRequestEntityTooLarge, bodyTooLarge(body.limit))
@@ -108,7 +109,7 @@ func gatewayError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w
 
 // gatewayRoutingError answers a path or a method that no service has.
 //
-// tidy:parameters the gateway settles the signature
+// tidy:parameters the gateway decides the signature
 func gatewayRoutingError(_ context.Context, mux *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, httpStatus int) {
 	if _, probing := r.Context().Value(probeKey{}).(*bool); probing {
 		return
@@ -125,8 +126,9 @@ func gatewayRoutingError(_ context.Context, mux *runtime.ServeMux, _ runtime.Mar
 	}
 }
 
-// RFC 9110 asks for the methods that a path does take. The gateway does not tell,
-// so it is asked with each method, and a middleware answers in place of the handler.
+// probeKey marks a request that only asks whether a path takes a method. RFC 9110 wants
+// the methods that a path does take. The gateway does not tell them, so it is asked with
+// each method, and a middleware answers in place of the handler.
 type probeKey struct{}
 
 func allowedMethods(mux *runtime.ServeMux, r *http.Request) string {
@@ -156,7 +158,7 @@ func answerProbe(next runtime.HandlerFunc) runtime.HandlerFunc {
 // discard is the writer of a probe.
 type discard struct{}
 
-// Header returns headers that nobody reads.
+// Header returns headers that are not read.
 func (discard) Header() http.Header { return http.Header{} }
 
 // Write drops p.

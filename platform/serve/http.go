@@ -108,7 +108,7 @@ func (h *httpShell) guarded(w *responseRecorder, r *http.Request) {
 		return
 	}
 	if r.Body != nil && r.ContentLength != 0 {
-		// No deadline for what has no body: it would end long answers.
+		// A request without a body gets no deadline, because it would end long answers.
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(bodyTimeout))
 		r.Body = &boundedBody{ReadCloser: http.MaxBytesReader(w, r.Body, h.maxBody), limit: h.maxBody}
 	}
@@ -140,7 +140,7 @@ func textual(r *http.Request) (field string, ok bool) {
 	return "", true
 }
 
-// boundedBody remembers that a body was cut off, for whoever words the refusal.
+// boundedBody records that a body was cut off, so that the refusal can say so.
 type boundedBody struct {
 	io.ReadCloser
 	limit    int64
@@ -161,14 +161,14 @@ func bodyTooLarge(limit int64) *fault.Error {
 	return fault.New(fault.InvalidArgument, "BODY_TOO_LARGE", fmt.Sprintf("The body is larger than %d bytes.", limit))
 }
 
-// responseRecorder remembers the status of an answer. http.ResponseController and
+// responseRecorder keeps the status of an answer. http.ResponseController and
 // Flush reach the writer beneath.
 type responseRecorder struct {
 	http.ResponseWriter
 	status int
 }
 
-// WriteHeader remembers the status.
+// WriteHeader keeps the status.
 func (w *responseRecorder) WriteHeader(httpStatus int) {
 	if w.status == 0 && httpStatus >= http.StatusOK {
 		w.status = httpStatus

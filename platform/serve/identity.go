@@ -13,7 +13,7 @@ import (
 // The same name is an HTTP header.
 const CallerKey = "x-codebank-caller"
 
-// Anonymous is the caller of a call that does not say who calls.
+// Anonymous is the caller of a call that names none.
 const Anonymous = "anonymous"
 
 const maxCallerBytes = 64
@@ -28,8 +28,8 @@ type identity struct {
 
 type identityKey struct{}
 
-// Caller returns who makes the call, Anonymous when it did not say. It is a name
-// for the idempotency of request ids, not an authentication.
+// Caller returns the name of the caller, Anonymous when the call names none. Request
+// ids belong to that name; it is no authentication.
 func Caller(ctx context.Context) string {
 	if id, ok := ctx.Value(identityKey{}).(identity); ok && id.caller != "" {
 		return id.caller

@@ -11,7 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// registerer is the part of a registry that metrics need to be made.
+// registerer is what metrics need of a registry.
 type registerer = prometheus.Registerer
 
 // newRegistry returns a registry with the figures of the process itself.
@@ -25,8 +25,8 @@ func newRegistry() *prometheus.Registry {
 	return registry
 }
 
-// durationBuckets are in seconds: a decision takes a millisecond or a few, and what
-// takes longer than ten seconds is all the same.
+// durationBuckets are in seconds. A decision takes a few milliseconds; calls of more
+// than ten seconds need no distinction.
 func durationBuckets() []float64 { // tidy:float seconds of a histogram, not money
 	return []float64{ // tidy:float seconds of a histogram, not money
 		.0005, .001, .002, .004, .008, .016, .032, .064, .128, .25, .5, 1, 2.5, 5, 10,

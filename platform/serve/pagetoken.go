@@ -30,7 +30,7 @@ var errPageToken = fault.Invalid("page_token", "The page token was not issued fo
 type PageTokens struct{ key []byte }
 
 // NewPageTokens returns tokens under the given key, which must have at least
-// MinPageTokenKey bytes and be secret: whoever knows it can make tokens.
+// MinPageTokenKey bytes and be secret: it is all that is needed to make tokens.
 func NewPageTokens(key []byte) (*PageTokens, error) {
 	if len(key) < MinPageTokenKey {
 		return nil, fmt.Errorf("a page token key needs at least %d bytes, this one has %d", MinPageTokenKey, len(key))
@@ -40,8 +40,8 @@ func NewPageTokens(key []byte) (*PageTokens, error) {
 
 // Issue returns the token of a position within a query. The query is every part of
 // the request that must not change from page to page: its method, parent and
-// filters, but not the page size. The position can be read by whoever holds the
-// token; put nothing secret there.
+// filters, but not the page size. Everyone who has the token can read the position,
+// so put nothing secret there.
 func (p *PageTokens) Issue(position []byte, query ...string) string {
 	token := make([]byte, 0, 1+pageTokenMAC+len(position))
 	token = append(token, pageTokenVersion)

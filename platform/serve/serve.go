@@ -35,9 +35,8 @@
 //		return server.Run(ctx)                                // until ctx ends, then drains
 //	}
 //
-// Handlers take and return plain errors: return a *fault.Error (or wrap one) and
-// the edge turns it into google.rpc.Status with details, or into problem details
-// for REST; any other error is INTERNAL to the caller and logged whole. Caller(ctx)
-// says who calls, TraceID(ctx) under which trace. Clients call Dial and get
-// *fault.Error back.
+// Handlers return plain errors. The edge turns a *fault.Error, wrapped or not, into
+// google.rpc.Status with details, or into problem details for REST. Any other error is
+// INTERNAL to the caller and logged whole. Caller(ctx) is the name of the caller,
+// TraceID(ctx) the trace of the call. Clients call Dial and get *fault.Error back.
 package serve

@@ -33,7 +33,7 @@ func (s *Settings) Bind(fs *flag.FlagSet, grpcAddress, httpAddress string) {
 	fs.DurationVar(&s.MaxDeadline, "max-deadline", DefaultMaxDeadline, "the longest a unary call may take")
 }
 
-// Config returns the part of a server's configuration that the shared flags settle.
+// Config returns the part of a server's configuration that the shared flags set.
 func (s *Settings) Config(name string, logger *slog.Logger) Config {
 	return Config{
 		Name:         name,
