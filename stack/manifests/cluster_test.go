@@ -14,7 +14,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// manifest is what the rules look at of an object of k8s/.
+// manifest holds the members of an object of k8s/ that the rules use.
 type manifest struct {
 	Kind     string
 	Metadata struct {
@@ -25,20 +25,20 @@ type manifest struct {
 }
 
 type spec struct {
-	// Of what runs pods.
+	// For objects that run pods.
 	Template struct {
 		Metadata struct{ Labels map[string]string }
 		Spec     pod
 	}
 	VolumeClaimTemplates []struct{ Metadata struct{ Name string } } `yaml:"volumeClaimTemplates"`
-	// Of a Service a label to value map, of others one with matchLabels.
+	// In a Service it maps labels to values; in other objects it has matchLabels.
 	Selector yaml.Node
 	Ports    []struct {
 		Name   string
 		Port   int
 		Target string `yaml:"targetPort"`
 	}
-	// Of a NetworkPolicy.
+	// For a NetworkPolicy.
 	PodSelector struct {
 		MatchLabels map[string]string `yaml:"matchLabels"`
 	} `yaml:"podSelector"`
@@ -54,11 +54,11 @@ type spec struct {
 }
 
 type peer struct {
-	PodSelector       labelled `yaml:"podSelector"`
-	NamespaceSelector labelled `yaml:"namespaceSelector"`
+	PodSelector       labels `yaml:"podSelector"`
+	NamespaceSelector labels `yaml:"namespaceSelector"`
 }
 
-type labelled struct {
+type labels struct {
 	MatchLabels map[string]string `yaml:"matchLabels"`
 }
 
@@ -101,8 +101,8 @@ type container struct {
 	VolumeMounts []struct{ Name, MountPath string } `yaml:"volumeMounts"`
 }
 
-// app is the label by which parts are told apart.
-const app = "app.kubernetes.io/name"
+// nameLabel is the label that names a part.
+const nameLabel = "app.kubernetes.io/name"
 
 // readCluster returns every object of k8s/ that runs pods.
 func readCluster(t *testing.T) []manifest {
@@ -180,7 +180,7 @@ func TestTheKustomizationIsWhole(t *testing.T) {
 	for _, m := range readCluster(t) {
 		for _, volume := range m.Spec.Template.Spec.Volumes {
 			if from, ok := volume["configMap"].(map[string]any); ok {
-				require.True(t, maps[from["name"].(string)], "%s wants the ConfigMap %v", m.Metadata.Name, from["name"])
+				require.True(t, maps[from["name"].(string)], "%s needs the ConfigMap %v", m.Metadata.Name, from["name"])
 			}
 		}
 	}
@@ -231,9 +231,9 @@ func hasVolume(m manifest, name string) bool {
 	return false
 }
 
-func TestPodsSayWhetherTheyAreReady(t *testing.T) {
+func TestPodsHaveProbes(t *testing.T) {
 	for _, m := range readCluster(t) {
-		if slices.Contains(silent, m.Metadata.Name) {
+		if slices.Contains(withoutReadiness, m.Metadata.Name) {
 			continue
 		}
 		for _, c := range m.Spec.Template.Spec.Containers {
@@ -255,7 +255,7 @@ func TestNoSecretStandsInTheCluster(t *testing.T) {
 		for _, c := range m.Spec.Template.Spec.Containers {
 			for _, setting := range c.Env {
 				if setting.ValueFrom == nil {
-					require.False(t, leaks(setting.Name, setting.Value), "%s %s", m.Metadata.Name, setting.Name)
+					require.False(t, containsSecret(setting.Name, setting.Value), "%s %s", m.Metadata.Name, setting.Name)
 				}
 			}
 		}
@@ -286,13 +286,13 @@ func TestEverySecretIsMadeByTheScript(t *testing.T) {
 		}
 		for _, volume := range m.Spec.Template.Spec.Volumes {
 			if from, ok := volume["secret"].(map[string]any); ok {
-				require.Equal(t, m.Metadata.Name, from["secretName"], "a part sees its own secrets only")
+				require.Equal(t, m.Metadata.Name, from["secretName"], "a part must see only its own secrets")
 			}
 		}
 	}
 }
 
-// ports returns what a part listens on.
+// ports returns the ports that a part listens on.
 func ports(m manifest) map[string]int {
 	found := map[string]int{}
 	for _, c := range m.Spec.Template.Spec.Containers {
@@ -306,8 +306,8 @@ func ports(m manifest) map[string]int {
 func TestServicesReachTheirPods(t *testing.T) {
 	parts := map[string]manifest{}
 	for _, m := range readCluster(t) {
-		require.Equal(t, m.Metadata.Name, m.Spec.Template.Metadata.Labels[app])
-		var selector labelled
+		require.Equal(t, m.Metadata.Name, m.Spec.Template.Metadata.Labels[nameLabel])
+		var selector labels
 		if m.Kind != "Job" {
 			require.NoError(t, m.Spec.Selector.Decode(&selector))
 			require.Equal(t, m.Spec.Template.Metadata.Labels, selector.MatchLabels)
@@ -320,7 +320,7 @@ func TestServicesReachTheirPods(t *testing.T) {
 		}
 		var selector map[string]string
 		require.NoError(t, m.Spec.Selector.Decode(&selector))
-		part, ok := parts[selector[app]]
+		part, ok := parts[selector[nameLabel]]
 		require.True(t, ok, m.Metadata.Name)
 		for _, port := range m.Spec.Ports {
 			require.Equal(t, port.Port, ports(part)[port.Target], "%s %s", m.Metadata.Name, port.Target)
@@ -328,25 +328,25 @@ func TestServicesReachTheirPods(t *testing.T) {
 	}
 }
 
-// talk is one way that one part may reach another.
-type talk struct {
+// connection is a connection from one part to a port of another.
+type connection struct {
 	from, to string
 	port     int
 }
 
-func TestNothingIsReachableThatNeedNotBe(t *testing.T) {
+func TestOnlyNeededConnectionsAreAllowed(t *testing.T) {
 	require.ElementsMatch(t, []string{"Ingress", "Egress"}, find(t, "NetworkPolicy", "default-deny").Spec.PolicyTypes)
 	require.Empty(t, find(t, "NetworkPolicy", "default-deny").Spec.PodSelector.MatchLabels)
-	out, in := map[talk]bool{}, map[talk]bool{}
+	out, in := map[connection]bool{}, map[connection]bool{}
 	for _, m := range readCluster(t) {
 		name := m.Metadata.Name
 		policy := find(t, "NetworkPolicy", name)
-		require.Equal(t, map[string]string{app: name}, policy.Spec.PodSelector.MatchLabels)
+		require.Equal(t, map[string]string{nameLabel: name}, policy.Spec.PodSelector.MatchLabels)
 		require.ElementsMatch(t, []string{"Ingress", "Egress"}, policy.Spec.PolicyTypes)
 		for _, rule := range policy.Spec.Egress {
 			for _, to := range rule.To {
 				for _, port := range rule.Ports {
-					out[talk{name, to.PodSelector.MatchLabels[app], port.Port}] = true
+					out[connection{name, to.PodSelector.MatchLabels[nameLabel], port.Port}] = true
 				}
 			}
 		}
@@ -356,13 +356,13 @@ func TestNothingIsReachableThatNeedNotBe(t *testing.T) {
 				for _, port := range rule.Ports {
 					require.Contains(t, values(ports(m)), port.Port, name)
 					if from.NamespaceSelector.MatchLabels == nil {
-						in[talk{from.PodSelector.MatchLabels[app], name, port.Port}] = true
+						in[connection{from.PodSelector.MatchLabels[nameLabel], name, port.Port}] = true
 					}
 				}
 			}
 		}
 	}
-	require.Equal(t, out, in, "what may go out and what may come in")
+	require.Equal(t, out, in, "egress and ingress rules must match")
 }
 
 func values(from map[string]int) []int {

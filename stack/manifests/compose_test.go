@@ -12,7 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// compose is what the rules look at of docker-compose.yml.
+// compose holds the members of docker-compose.yml that the rules use.
 type compose struct {
 	Services map[string]service
 	Volumes  map[string]any
@@ -41,9 +41,9 @@ type service struct {
 	}
 }
 
-// silent are the parts that serve nothing, so that there is nothing to ask. They end,
-// or are started again when they do.
-var silent = []string{"keys", "apply", "watch"}
+// withoutReadiness are the parts that serve nothing, so they have no readiness check. They end,
+// or are restarted when they end.
+var withoutReadiness = []string{"keys", "apply", "watch"}
 
 // root is the top folder of the repository.
 func root(t *testing.T) string {
@@ -89,7 +89,7 @@ func TestComposeContainersAreConfined(t *testing.T) {
 func TestComposeServicesSayWhetherTheyAreReady(t *testing.T) {
 	c := readCompose(t)
 	for name, s := range c.Services {
-		if slices.Contains(silent, name) {
+		if slices.Contains(withoutReadiness, name) {
 			require.Empty(t, s.Ports, name)
 			continue
 		}
@@ -104,7 +104,7 @@ func TestComposeServicesSayWhetherTheyAreReady(t *testing.T) {
 		for needed, how := range s.DependsOn {
 			require.Contains(t, c.Services, needed, name)
 			want := "service_healthy"
-			if slices.Contains(silent, needed) {
+			if slices.Contains(withoutReadiness, needed) {
 				want = "service_completed_successfully"
 			}
 			require.Equal(t, want, how["condition"], "%s needs %s", name, needed)
@@ -131,20 +131,20 @@ func TestComposeMountsWhatThereIs(t *testing.T) {
 			require.FileExists(t, filepath.Join(root(t), dockerfile), name)
 		}
 	}
-	require.Len(t, used, len(c.Volumes), "a volume that nobody mounts")
+	require.Len(t, used, len(c.Volumes), "a volume that no service mounts")
 	keys := c.Services["keys"]
 	require.Equal(t, []string{"setup"}, keys.Profiles, "made by hand, once")
 	require.Equal(t, []string{"/bankctl", "keys", "new", "--out", c.Services["bank"].Environment["BANK_VAULT_KEY_FILE"]}, keys.Command)
 	require.Contains(t, c.Services["bank"].Volumes, "vault:/var/lib/codebank:ro")
 }
 
-// asked matches the variables that docker-compose.yml wants from its environment.
-var asked = regexp.MustCompile(`\$\{(\w+)(:\?[^}]*)?\}`)
+// composeVariable matches the variables that docker-compose.yml takes from its environment.
+var composeVariable = regexp.MustCompile(`\$\{(\w+)(:\?[^}]*)?\}`)
 
 func TestTheExampleNamesEverySecretAndHoldsNone(t *testing.T) {
 	var wanted []string
-	for _, match := range asked.FindAllStringSubmatch(read(t, "docker-compose.yml"), -1) {
-		require.NotEmpty(t, match[2], "%s may be missing in silence", match[1])
+	for _, match := range composeVariable.FindAllStringSubmatch(read(t, "docker-compose.yml"), -1) {
+		require.NotEmpty(t, match[2], "%s has no error for a missing value", match[1])
 		wanted = append(wanted, match[1])
 	}
 	slices.Sort(wanted)
@@ -166,16 +166,16 @@ func TestTheExampleNamesEverySecretAndHoldsNone(t *testing.T) {
 	require.Contains(t, strings.Split(read(t, ".dockerignore"), "\n"), ".env")
 }
 
-// secretName matches names of settings whose value must not stand in a file, and
-// userInfo a password in an address.
+// secretName matches the names of settings whose value must not be in a file. userInfo matches
+// a password in an address.
 var (
 	secretName = regexp.MustCompile(`(?i)passw|secret|token|_KEY$|DATABASE_URL$`)
 	userInfo   = regexp.MustCompile(`://[^/\s:@]+:([^/\s@]+)@`)
 	reference  = regexp.MustCompile(`\$\{\w+:\?[^}]*\}`)
 )
 
-// leaks reports whether the value of a setting holds a secret.
-func leaks(name, value string) bool {
+// containsSecret reports whether the value of a setting contains a secret.
+func containsSecret(name, value string) bool {
 	if secretName.MatchString(name) && !reference.MatchString(value) {
 		return true
 	}
@@ -184,12 +184,12 @@ func leaks(name, value string) bool {
 }
 
 func TestNoSecretStandsInCompose(t *testing.T) {
-	require.True(t, leaks("DB_PASSWORD_BANK", "hunter2"))
-	require.True(t, leaks("X", "postgres://bank:hunter2@postgres/bank"))
-	require.False(t, leaks("BANK_DATABASE_URL", "postgres://bank:${DB_PASSWORD_BANK:?needed}@postgres/bank"))
+	require.True(t, containsSecret("DB_PASSWORD_BANK", "hunter2"))
+	require.True(t, containsSecret("X", "postgres://bank:hunter2@postgres/bank"))
+	require.False(t, containsSecret("BANK_DATABASE_URL", "postgres://bank:${DB_PASSWORD_BANK:?needed}@postgres/bank"))
 	for name, s := range readCompose(t).Services {
 		for setting, value := range s.Environment {
-			require.False(t, leaks(setting, value), "%s %s", name, setting)
+			require.False(t, containsSecret(setting, value), "%s %s", name, setting)
 		}
 	}
 }

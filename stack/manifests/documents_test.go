@@ -34,13 +34,13 @@ func documents(t *testing.T) map[string]string {
 	return found
 }
 
-// link matches a link to a file, and place a folder or file that a table says to open.
+// link matches a link to a file. namedPath matches a folder or file in a table.
 var (
-	link  = regexp.MustCompile(`\]\(([^)#:]+)\)`)
-	place = regexp.MustCompile("`([a-z][\\w-]*/[\\w./*-]*)`")
+	link      = regexp.MustCompile(`\]\(([^)#:]+)\)`)
+	namedPath = regexp.MustCompile("`([a-z][\\w-]*/[\\w./*-]*)`")
 )
 
-func TestDocumentsPointAtWhatThereIs(t *testing.T) {
+func TestDocumentsNameExistingFiles(t *testing.T) {
 	for path, text := range documents(t) {
 		for _, match := range link.FindAllStringSubmatch(text, -1) {
 			_, err := os.Stat(filepath.Join(filepath.Dir(path), match[1]))
@@ -48,7 +48,7 @@ func TestDocumentsPointAtWhatThereIs(t *testing.T) {
 		}
 	}
 	for line := range strings.Lines(section(t, "README.md", "Where each step lives")) {
-		for _, match := range place.FindAllStringSubmatch(line, -1) {
+		for _, match := range namedPath.FindAllStringSubmatch(line, -1) {
 			_, err := os.Stat(filepath.Join(root(t), match[1]))
 			require.NoError(t, err, "README.md says to open %s", match[1])
 		}
@@ -58,7 +58,7 @@ func TestDocumentsPointAtWhatThereIs(t *testing.T) {
 		if len(cells) < 3 {
 			continue
 		}
-		for _, match := range place.FindAllStringSubmatch(cells[1], -1) {
+		for _, match := range namedPath.FindAllStringSubmatch(cells[1], -1) {
 			require.DirExists(t, filepath.Join(root(t), match[1]), "DESIGN.md's map")
 		}
 	}
@@ -73,14 +73,14 @@ func section(t *testing.T, name, heading string) string {
 	return part
 }
 
-func TestDocumentsPromiseWhatCanBeKept(t *testing.T) {
+func TestDocumentsDoNotPromiseExactlyOnce(t *testing.T) {
 	for path, text := range documents(t) {
 		require.NotRegexp(t, `(?i)\bexactly[ -]once\b`, text, path)
 	}
 	require.Contains(t, read(t, "README.md"), "delivered at least once and takes effect once")
 }
 
-func TestWhatIsCheckedIsTheTestCommandOfTheReadme(t *testing.T) {
+func TestCIRunsTheTestCommandOfTheReadme(t *testing.T) {
 	command := regexp.MustCompile(`(?m)^    (go test [^#\n]*work) *#`).FindStringSubmatch(read(t, "README.md"))
 	require.NotNil(t, command)
 	require.Contains(t, strings.Split(read(t, ".ci/run"), "\n"), command[1])

@@ -12,15 +12,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// pinned matches a tag that names a release. The base of our own image has none: its
-// releases are those of Debian, whose number is in its name.
+// pinned matches a tag that names a release. The base of our own image has no such tag: its
+// name contains the release of Debian.
 var pinned = regexp.MustCompile(`:v?\d+\.\d+(\.\d+)?[-\w.]*$|/static-debian\d+:nonroot$`)
 
-// from matches the images that a Dockerfile builds on.
-var from = regexp.MustCompile(`(?m)^FROM (\S+)`)
+// baseImage matches the base images of a Dockerfile.
+var baseImage = regexp.MustCompile(`(?m)^FROM (\S+)`)
 
-// images returns every image that is run, by part, of compose and of the cluster.
-func images(t *testing.T) (inCompose, inCluster map[string]string) {
+// imagesInUse returns the images of Compose and of the cluster, by part.
+func imagesInUse(t *testing.T) (inCompose, inCluster map[string]string) {
 	inCompose, inCluster = map[string]string{}, map[string]string{}
 	for name, s := range readCompose(t).Services {
 		inCompose[name] = s.Image
@@ -35,13 +35,13 @@ func images(t *testing.T) (inCompose, inCluster map[string]string) {
 }
 
 func TestImagesArePinnedAndTheSameEverywhere(t *testing.T) {
-	inCompose, inCluster := images(t)
+	inCompose, inCluster := imagesInUse(t)
 	require.Equal(t, inCompose, inCluster)
 	for part, image := range inCompose {
 		require.Regexp(t, pinned, image, part)
 	}
 	for _, name := range []string{"Dockerfile", "Dockerfile.connect"} {
-		bases := from.FindAllStringSubmatch(read(t, name), -1)
+		bases := baseImage.FindAllStringSubmatch(read(t, name), -1)
 		require.NotEmpty(t, bases, name)
 		for _, base := range bases {
 			require.Regexp(t, pinned, base[1], name)
@@ -58,7 +58,7 @@ func TestImagesAreTheReleasesThatTheLauncherRuns(t *testing.T) {
 	kafka := release("native/dist/parts.go", "kafkaVersion")
 	search := release("native/dist/parts.go", "elasticsearchVersion")
 	database := strings.TrimSuffix(release("native/dist/postgres.go", "postgresVersion"), ".0")
-	inCompose, _ := images(t)
+	inCompose, _ := imagesInUse(t)
 	for part, want := range map[string]string{
 		"kafka": "apache/kafka:" + kafka, "postgres": "postgres:" + database,
 		"registry":      "apicurio/apicurio-registry:" + release("native/dist/parts.go", "registryVersion"),
@@ -69,19 +69,20 @@ func TestImagesAreTheReleasesThatTheLauncherRuns(t *testing.T) {
 	}
 	worker := read(t, "Dockerfile.connect")
 	require.Contains(t, worker, "\nFROM apache/kafka:"+kafka+"\n")
-	require.NotContains(t, worker, "-Dartifact=", "the worker's only plug-in is built here")
+	require.NotContains(t, worker, "-Dartifact=", "the worker's only plug-in is built in this repository")
 	for _, program := range sources {
 		require.Contains(t, read(t, "Dockerfile"), program)
 	}
 }
 
-// sources are the programs of the image, by the command that runs them.
+// sources are the programs of the image with their folders.
 var sources = map[string]string{
 	"bank": "./bank/cmd/bank", "statement": "./statement/cmd/statement", "checkout": "./checkout/cmd/checkout",
 	"bankctl": "./operations/cmd/bankctl", "probe": "./stack/probe",
 }
 
-// programOf returns the program of ours that serves and that a command runs.
+// programOf returns the program that a command runs. It returns false unless the program is one
+// of our servers.
 func programOf(command []string) (string, bool) {
 	if len(command) == 0 {
 		return "", false
@@ -90,14 +91,15 @@ func programOf(command []string) (string, bool) {
 	return name, name == "bank" || name == "statement" || name == "checkout"
 }
 
-// listed matches a flag's twin as our servers list it, and long a flag as bankctl does.
+// serverVariable matches an environment variable in the help of our servers. bankctlFlag
+// matches a flag in the help of bankctl.
 var (
-	listed = regexp.MustCompile(`(?m)^ +environment: (\w+)`)
-	long   = regexp.MustCompile(`(?m)^ +(?:-\w, )?--([a-z-]+)`)
+	serverVariable = regexp.MustCompile(`(?m)^ +environment: (\w+)`)
+	bankctlFlag    = regexp.MustCompile(`(?m)^ +(?:-\w, )?--([a-z-]+)`)
 )
 
-// twins asks the programs themselves for the variables that they know.
-func twins(t *testing.T) map[string][]string {
+// knownVariables returns the variables that each program knows, from its help.
+func knownVariables(t *testing.T) map[string][]string {
 	t.Helper()
 	folder := t.TempDir()
 	args := []string{"build", "-o", folder + string(filepath.Separator)}
@@ -117,18 +119,18 @@ func twins(t *testing.T) map[string][]string {
 	}
 	known := map[string][]string{}
 	for _, server := range []string{"bank", "statement", "checkout"} {
-		for _, match := range listed.FindAllStringSubmatch(help(server), -1) {
+		for _, match := range serverVariable.FindAllStringSubmatch(help(server), -1) {
 			known[server] = append(known[server], match[1])
 		}
 	}
-	for _, match := range long.FindAllStringSubmatch(help("bankctl", "apply"), -1) {
+	for _, match := range bankctlFlag.FindAllStringSubmatch(help("bankctl", "apply"), -1) {
 		known["bankctl"] = append(known["bankctl"], "BANKCTL_"+strings.ToUpper(strings.ReplaceAll(match[1], "-", "_")))
 	}
 	return known
 }
 
 func TestEverySettingIsAFlagOfItsProgram(t *testing.T) {
-	known := twins(t)
+	known := knownVariables(t)
 	check := func(where string, command, settings []string) {
 		if len(command) == 0 {
 			return
@@ -140,7 +142,7 @@ func TestEverySettingIsAFlagOfItsProgram(t *testing.T) {
 		require.NotEmpty(t, known[program])
 		for _, setting := range settings {
 			ok := slices.Contains(known[program], setting) || slices.Contains(known[program], strings.TrimSuffix(setting, "_FILE"))
-			require.True(t, ok, "%s: %s is no setting of %s", where, setting, program)
+			require.True(t, ok, "%s: %s is not a setting of %s", where, setting, program)
 		}
 	}
 	for name, s := range readCompose(t).Services {
@@ -161,15 +163,15 @@ func TestEverySettingIsAFlagOfItsProgram(t *testing.T) {
 	}
 }
 
-func TestOneProvisioningCommand(t *testing.T) {
+func TestEveryPlaceProvisionsWithOneCommand(t *testing.T) {
 	want := []string{"/bankctl", "apply", "all"}
 	require.Equal(t, want, readCompose(t).Services["apply"].Command[:3])
 	require.Equal(t, want, find(t, "Job", "apply").Spec.Template.Spec.Containers[0].Command[:3])
 	require.Contains(t, read(t, "stack/launch/services.go"), `"apply", "all"`)
 }
 
-// variable is how a connector's file refers to the worker's environment.
-var variable = regexp.MustCompile(`\$\{env:(\w+)\}`)
+// workerVariable matches a reference to the worker's environment in a connector's file.
+var workerVariable = regexp.MustCompile(`\$\{env:(\w+)\}`)
 
 func TestTheWorkerGetsEveryVariableOfTheConnectors(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(root(t), "connectors", "sinks", "*.json"))
@@ -182,15 +184,15 @@ func TestTheWorkerGetsEveryVariableOfTheConnectors(t *testing.T) {
 	for _, file := range append(files, filepath.Join(root(t), "k8s", "config", "connect.properties")) {
 		content, err := os.ReadFile(file)
 		require.NoError(t, err)
-		for _, match := range variable.FindAllStringSubmatch(string(content), -1) {
+		for _, match := range workerVariable.FindAllStringSubmatch(string(content), -1) {
 			require.Contains(t, readCompose(t).Services["connect"].Environment, match[1], file)
-			require.True(t, inCluster[match[1]], "%s wants %s", file, match[1])
+			require.True(t, inCluster[match[1]], "%s needs %s", file, match[1])
 		}
 	}
 }
 
-func TestBrokerAndWorkerAreSetUpAsTheLauncherDoes(t *testing.T) {
-	// Where things are differs, and nothing else.
+func TestBrokerAndWorkerHaveTheLaunchersSettings(t *testing.T) {
+	// Only addresses and folders may differ.
 	places := []string{
 		"bootstrap.servers", "listeners", "advertised.listeners", "rest.advertised.host.name", "plugin.path", "log.dirs",
 		"controller.quorum.voters", "listener.security.protocol.map", "value.converter.schema.registry.url",

@@ -8,19 +8,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Shorthands of the table below. "self" stands for the folder's own subtree, a
-// target that ends in "/" for everything below it.
+// Abbreviations for the tables below. "self" is the folder and everything below it. A target
+// that ends in "/" is everything below it.
 var (
-	// pure is the part of the platform that does no input or output.
+	// pure is the part of the platform without input and output.
 	pure = []string{"platform/cache", "platform/failpoint", "platform/fault", "platform/field", "platform/id", "platform/money", "platform/pan"}
-	// language is what a use case of the bank speaks.
+	// language is what every use case of the bank may import.
 	language = slices.Concat([]string{"bank", "bank/failpoints"}, pure)
-	// service is what any program but the bank's parts may import of ours.
+	// service is what any program except the bank's parts may import.
 	service = []string{"self", "platform/", "schemas"}
 )
 
-// arrows says which own packages each folder may import; a folder not named here
-// takes the rule of the longest prefix.
+// arrows says which packages of this repository each folder may import. A folder that is not
+// listed has the rule of its longest listed prefix.
 var arrows = map[string][]string{
 	"schemas":    {"self"},
 	"connectors": {"self", "schemas"},
@@ -61,7 +61,7 @@ var arrows = map[string][]string{
 	"stack": {"self", "native/", "schemas", "connectors", "dashboards"},
 }
 
-// testArrows says what the tests of a module may import of ours beside their own module.
+// testArrows says which packages of other modules the tests of a module may import.
 var testArrows = map[string][]string{
 	"schemas":    {},
 	"connectors": {"schemas"},
@@ -89,7 +89,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 func againstArrows(s *source) []string {
 	rule := ruleOf(s.folder)
 	if rule == "" {
-		return []string{s.folder + " has no arrows: say what it may import"}
+		return []string{s.folder + " has no entry in arrows: add what it may import"}
 	}
 	var findings []string
 	for _, spec := range s.file.Imports {
@@ -147,27 +147,27 @@ func within(targets []string, rule, imported string) bool {
 	})
 }
 
-// TestEveryModuleIsGuarded plants an offender in each module of the workspace and
-// has the guards find it, so that none falls silent when a module is added or moved.
+// TestEveryModuleIsGuarded plants an offender in each module of the workspace. The guards must
+// find it, so that no guard misses a module that is added or moved.
 func TestEveryModuleIsGuarded(t *testing.T) {
 	for _, module := range modules(t) {
-		require.Contains(t, testArrows, module, "say what the tests of this module may import")
+		require.Contains(t, testArrows, module, "add what the tests of this module may import")
 		for _, test := range []bool{false, true} {
-			planted := parsed(t, module+"/x", `package x; import _ "codebank.dev/elsewhere"`)
+			planted := parseText(t, module+"/x", `package x; import _ "codebank.dev/elsewhere"`)
 			planted.test = test
 			require.Len(t, againstArrows(planted), 1, "an arrow that is not allowed in %s", module)
 		}
-		planted := parsed(t, module+"/x", "package x\nfunc Shown() { panic(1) }\nfunc init() {}\nfunc f(a, b, c, d, e int) {}\ntype i interface { A(); B(); C(); D(); E(); F() }")
+		planted := parseText(t, module+"/x", "package x\nfunc Shown() { panic(1) }\nfunc init() {}\nfunc f(a, b, c, d, e int) {}\ntype i interface { A(); B(); C(); D(); E(); F() }")
 		require.NotEmpty(t, lengthsOf(planted), "too many parameters in %s", module)
 		require.NotEmpty(t, undocumentedIn(planted), "a name without a comment in %s", module)
 		require.NotEmpty(t, largeInterfaces(planted), "a large interface in %s", module)
 		require.Len(t, forbiddenIn(planted), 2, "init and panic in %s", module)
-		require.NotEmpty(t, banned(parsed(t, module+"/util", "package util")), "a folder named by nothing in %s", module)
-		step := parsed(t, module+"/x", `package x; func f() { os.Rename("a", "b") }`)
-		require.Equal(t, !slices.Contains(nothingDurable, module), len(stepsWithoutPoints(step, nil)) > 0, "a durable step in %s", module)
-		parser := parsed(t, module+"/x", "package x; func ParseNumber(text string) {}")
-		require.Equal(t, !slices.Contains(noOutsideBytes, module), len(parsersIn(parser)) > 0, "a parser in %s", module)
-		amount := parsed(t, module+"/x", "package x; var amount float64")
-		require.Equal(t, !slices.Contains(farFromMoney, module), len(forbiddenIn(amount)) > 0, "a float in %s", module)
+		require.NotEmpty(t, bannedFolder(parseText(t, module+"/util", "package util")), "a folder named by nothing in %s", module)
+		step := parseText(t, module+"/x", `package x; func f() { os.Rename("a", "b") }`)
+		require.Equal(t, !slices.Contains(withoutDurableSteps, module), len(stepsWithoutPoints(step, nil)) > 0, "a durable step in %s", module)
+		parser := parseText(t, module+"/x", "package x; func ParseNumber(text string) {}")
+		require.Equal(t, !slices.Contains(withoutOutsideBytes, module), len(parsersIn(parser)) > 0, "a parser in %s", module)
+		amount := parseText(t, module+"/x", "package x; var amount float64")
+		require.Equal(t, !slices.Contains(withoutMoney, module), len(forbiddenIn(amount)) > 0, "a float in %s", module)
 	}
 }

@@ -14,9 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// durableCalls are the calls by which something outlives the process, by the name of
-// what is called; one that is durable in one package only stands behind its folder.
-// SQL that writes, HTTP methods that change something and requests of Elastic's client count too, see eventsOf.
+// durableCalls are the names of the functions whose effect outlives the process. A name with a
+// folder in front is durable only in that folder. SQL that writes, HTTP methods that change
+// something and requests of Elastic's client count too; see eventsOf.
 var durableCalls = []string{
 	// Postgres.
 	"Exec", "CopyFrom", "BeginFunc", "BeginTxFunc", "Begin", "Commit", "Up", "UpByOne", "UpTo", "Down", "DownTo",
@@ -30,7 +30,8 @@ var durableCalls = []string{
 	"os:Link", "os:Rename", "os:WriteFile", "os:Create", "os:OpenFile",
 }
 
-// excusedSteps are functions, and folders, whose steps need no failpoint of their own.
+// excusedSteps are functions and folders whose durable steps need no failpoint of their own,
+// with the reason.
 var excusedSteps = map[string]string{
 	"bank/postgres write":              "is the step itself; Execute and requeue have the points around it",
 	"bank/kafka bufferGroup":           "buffers only; send has the points around it",
@@ -43,18 +44,18 @@ var excusedSteps = map[string]string{
 	"statement/statementtest":          "for tests",
 }
 
-// readingRequests are the requests of Elastic's client that store nothing. Every other
-// one is a durable step.
+// readingRequests are the requests of Elastic's client that store nothing. All others are
+// durable steps.
 var readingRequests = []string{
 	"ClusterHealthRequest", "CountRequest", "IndicesGetRequest", "IndicesGetIndexTemplateRequest",
 	"SearchRequest", "MsearchRequest", "OpenPointInTimeRequest", "ClosePointInTimeRequest",
-	"IndicesRefreshRequest", // It changes what searches see.
+	"IndicesRefreshRequest", // it changes what searches see, not what is stored
 }
 
-// writing finds SQL that changes something.
+// writing matches SQL that changes something.
 var writing = regexp.MustCompile(`(?i)^COMMIT$|\b(INSERT\s+INTO|UPDATE\s+\w+(\s+\w+)?\s+SET|DELETE\s+FROM|TRUNCATE|CREATE\s+(TABLE|INDEX)|ALTER\s+TABLE|DROP\s+)`)
 
-// event is a durable step or a failpoint, where it ends in the source.
+// event is a durable step or a failpoint, with the position of its end in the source.
 type event struct {
 	at    token.Pos
 	node  ast.Node
@@ -62,8 +63,8 @@ type event struct {
 	point bool
 }
 
-// nothingDurable are the modules that are no programs which a test kills.
-var nothingDurable = []string{"connectors", "dashboards", "native", "schemas", "stack"}
+// withoutDurableSteps are the modules without programs that a test kills.
+var withoutDurableSteps = []string{"connectors", "dashboards", "native", "schemas", "stack"}
 
 func TestDurableStepsHaveFailpoints(t *testing.T) {
 	sources := tree(t)
@@ -86,32 +87,33 @@ func TestDurableStepsHaveFailpoints(t *testing.T) {
 			excuses[excuse] = true
 		}
 	}
-	used := reachedPoints(sources)
+	used := countPointUses(sources)
 	for _, point := range points {
 		if used[point] != 1 {
-			findings = append(findings, fmt.Sprintf("failpoint %s is reached in %d places, want 1", point, used[point]))
+			findings = append(findings, fmt.Sprintf("failpoint %s is used in %d places, want 1", point, used[point]))
 		}
 	}
 	for name := range excusedSteps {
 		if !excuses[name] {
-			findings = append(findings, name+" is excused and has nothing to be excused for")
+			findings = append(findings, name+" is in excusedSteps and has no such step")
 		}
 	}
 	report(t, findings)
 }
 
-// stepWithoutPoint is a durable step that no test can kill its program beside.
+// stepWithoutPoint is a durable step without a failpoint beside it, so that no test can kill
+// the program there.
 type stepWithoutPoint struct{ function, problem string }
 
-// stepsWithoutPoints returns the steps of a file that have no failpoint beside them.
+// stepsWithoutPoints returns the durable steps of a file that have no failpoint beside them.
 func stepsWithoutPoints(s *source, statements map[string]bool) []stepWithoutPoint {
-	if slices.Contains(nothingDurable, moduleOf(s.folder)) {
+	if slices.Contains(withoutDurableSteps, moduleOf(s.folder)) {
 		return nil
 	}
 	var found []stepWithoutPoint
 	for _, declaration := range s.file.Decls {
 		function, ok := declaration.(*ast.FuncDecl)
-		if !ok || function.Body == nil || joinsAnother(function) {
+		if !ok || function.Body == nil || usesGivenTransaction(function) {
 			continue
 		}
 		for _, problem := range unguarded(s, function, eventsOf(s, function, statements)) {
@@ -121,8 +123,8 @@ func stepsWithoutPoints(s *source, statements map[string]bool) []stepWithoutPoin
 	return found
 }
 
-// reachedPoints counts the places where each point is reached.
-func reachedPoints(sources []*source) map[string]int {
+// countPointUses counts in how many places each failpoint is used.
+func countPointUses(sources []*source) map[string]int {
 	used := make(map[string]int)
 	for _, s := range sources {
 		if s.test {
@@ -140,8 +142,8 @@ func reachedPoints(sources []*source) map[string]int {
 	return used
 }
 
-// writingStatements returns, by folder, the names of constants and variables that
-// hold SQL that writes.
+// writingStatements returns the names of constants and variables that hold SQL that writes, by
+// folder.
 func writingStatements(sources []*source) map[string]map[string]bool {
 	found := make(map[string]map[string]bool)
 	for _, s := range sources {
@@ -181,9 +183,9 @@ func writes(expression ast.Node) bool {
 	return found
 }
 
-// joinsAnother reports whether a function works in a transaction or batch that it was
-// given: whoever gave it has the points.
-func joinsAnother(function *ast.FuncDecl) bool {
+// usesGivenTransaction reports whether a function works in a transaction or batch of its
+// caller. Then the caller has the failpoints.
+func usesGivenTransaction(function *ast.FuncDecl) bool {
 	return slices.ContainsFunc(function.Type.Params.List, func(field *ast.Field) bool {
 		switch given := field.Type.(type) {
 		case *ast.SelectorExpr:
@@ -196,11 +198,12 @@ func joinsAnother(function *ast.FuncDecl) bool {
 	})
 }
 
-// eventsOf returns the durable steps and failpoints of a function in their order. A
-// transaction that a function literal fills is one step, where it ends.
+// eventsOf returns the durable steps and failpoints of a function in their order. A transaction
+// that a function literal fills is one step, at its end.
 func eventsOf(s *source, function *ast.FuncDecl, statements map[string]bool) []event {
 	var events []event
-	// The ends of transactions: steps inside belong to them.
+	// inside is the end of the transaction or call that contains the present node. Steps inside
+	// it belong to it.
 	inside := token.NoPos
 	ast.Inspect(function.Body, func(n ast.Node) bool {
 		switch n := n.(type) {
@@ -211,14 +214,14 @@ func eventsOf(s *source, function *ast.FuncDecl, statements map[string]bool) []e
 			}
 			name := called(n)
 			if name == "prepare" || name == "NewProvider" {
-				return false // Statements are made ready, nothing is done.
+				return false // statements are only prepared
 			}
 			if n.Pos() > inside && isDurable(s.folder, n) {
 				events = append(events, event{n.End(), n, name, false})
 				if strings.HasPrefix(name, "Begin") {
 					inside = n.End()
 				}
-				// Its SQL is part of it.
+				// The SQL in its arguments is part of the step.
 				inside = max(inside, n.End())
 			}
 		case *ast.Ident:
@@ -243,8 +246,8 @@ func eventsOf(s *source, function *ast.FuncDecl, statements map[string]bool) []e
 	return events
 }
 
-// pointOf returns the name of the failpoint that a call tells a hook of: of the
-// program's package failpoints, or one that the package itself declares.
+// pointOf returns the name of the failpoint in a call to a failpoint hook. The failpoint is in
+// the program's package failpoints, or the package declares it.
 func pointOf(call *ast.CallExpr) string {
 	if !slices.Contains([]string{"At", "After", "reached"}, called(call)) || len(call.Args) == 0 {
 		return ""
@@ -282,13 +285,13 @@ func isDurable(folder string, call *ast.CallExpr) bool {
 		return false
 	}
 	if owner, ok := selector.X.(*ast.Ident); ok && owner.Name == "os" {
-		return false // Seen where it is named, for it may be handed on as a value.
+		return false // these are found by their name, because they may also be used as values
 	}
 	return slices.Contains(durableCalls, name)
 }
 
-// unguarded returns the steps that have no failpoint between them and the next, or
-// all of a function that has no failpoint at all.
+// unguarded returns the steps without a failpoint between them and the next step. If the
+// function has no failpoint at all, it returns all its steps.
 func unguarded(s *source, function *ast.FuncDecl, events []event) []string {
 	var problems []string
 	hasPoint := slices.ContainsFunc(events, func(e event) bool { return e.point })
@@ -309,8 +312,8 @@ func unguarded(s *source, function *ast.FuncDecl, events []event) []string {
 	return problems
 }
 
-// declaredPoints returns the names of all points. Each stands in the list of one
-// program, and no two have the same text.
+// declaredPoints returns the names of all failpoints. Each must be in the list of exactly one
+// program, and their texts must be unique.
 func declaredPoints(t *testing.T, sources []*source) []string {
 	t.Helper()
 	var names []string
@@ -349,7 +352,7 @@ func declaredPoints(t *testing.T, sources []*source) []string {
 	return names
 }
 
-// TestAStepWithoutAFailpointIsFound shows what the test above finds, on source made for it.
+// TestAStepWithoutAFailpointIsFound checks the test above with sources made for it.
 func TestAStepWithoutAFailpointIsFound(t *testing.T) {
 	for _, tt := range []struct{ rule, body, found string }{
 		{"a write without a point", `s.pool.Exec(ctx, "INSERT INTO x")`, "durable step Exec has no failpoint beside it"},
@@ -364,7 +367,7 @@ func TestAStepWithoutAFailpointIsFound(t *testing.T) {
 		{"a transaction is one step", `pgx.BeginFunc(ctx, func() { tx.Exec(ctx, moveUp); tx.Exec(ctx, moveUp) }); s.reached.After(err, failpoints.X)`, ""},
 		{"reading", `s.pool.QueryRow(ctx, "SELECT 1")`, ""},
 	} {
-		s := parsed(t, "bank/x", "package x\nfunc f() { "+tt.body+" }")
+		s := parseText(t, "bank/x", "package x\nfunc f() { "+tt.body+" }")
 		function := s.file.Decls[0].(*ast.FuncDecl)
 		problems := strings.Join(unguarded(s, function, eventsOf(s, function, map[string]bool{"moveUp": true})), "\n")
 		if tt.found == "" {

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// metricPrefix begins the name of every metric of every program. Those of the Prometheus
-// client itself are not named here.
+// metricPrefix is the prefix of the name of every metric of every program. The metrics that the
+// Prometheus client adds have names of their own.
 const metricPrefix = "codebank_"
 
 func TestMetricsHaveOnePrefix(t *testing.T) {
@@ -23,8 +23,8 @@ func TestMetricsHaveOnePrefix(t *testing.T) {
 		}
 		for _, name := range metricNames(s) {
 			named++
-			if !strings.HasPrefix(text(name), metricPrefix) {
-				findings = append(findings, s.at(name)+" "+text(name)+" does not begin with "+metricPrefix)
+			if !strings.HasPrefix(literalStart(name), metricPrefix) {
+				findings = append(findings, s.at(name)+" "+literalStart(name)+" does not begin with "+metricPrefix)
 			}
 		}
 	}
@@ -40,13 +40,13 @@ func TestAMetricWithoutThePrefixIsFound(t *testing.T) {
 		`prometheus.NewDesc(name, help, nil, nil)`:                                    "",
 		`other.Settings{Name: "gaps"}`:                                                "none",
 	} {
-		names := metricNames(parsed(t, "bank/x", "package x\nfunc f() { "+body+" }"))
+		names := metricNames(parseText(t, "bank/x", "package x\nfunc f() { "+body+" }"))
 		if found == "none" {
 			require.Empty(t, names, body)
 			continue
 		}
 		require.Len(t, names, 1, body)
-		require.Equal(t, found, text(names[0]), body)
+		require.Equal(t, found, literalStart(names[0]), body)
 	}
 }
 
@@ -57,7 +57,7 @@ func metricNames(s *source) []ast.Expr {
 	ast.Inspect(s.file, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.CompositeLit:
-			if !strings.HasSuffix(ofPrometheus(n.Type), "Opts") {
+			if !strings.HasSuffix(prometheusName(n.Type), "Opts") {
 				return true
 			}
 			for _, element := range n.Elts {
@@ -70,7 +70,7 @@ func metricNames(s *source) []ast.Expr {
 				}
 			}
 		case *ast.CallExpr:
-			if ofPrometheus(n.Fun) == "NewDesc" && len(n.Args) > 0 {
+			if prometheusName(n.Fun) == "NewDesc" && len(n.Args) > 0 {
 				names = append(names, n.Args[0])
 			}
 		}
@@ -79,8 +79,9 @@ func metricNames(s *source) []ast.Expr {
 	return names
 }
 
-// ofPrometheus returns the name of something of the Prometheus client, "" for all else.
-func ofPrometheus(expression ast.Expr) string {
+// prometheusName returns the name of an identifier of the Prometheus client; "" for any other
+// expression.
+func prometheusName(expression ast.Expr) string {
 	selector, ok := expression.(*ast.SelectorExpr)
 	if !ok {
 		return ""
@@ -91,11 +92,12 @@ func ofPrometheus(expression ast.Expr) string {
 	return selector.Sel.Name
 }
 
-// text returns how a text begins: the literal that it is, or that it is put together from.
-func text(expression ast.Expr) string {
+// literalStart returns the string literal, or the first literal of a concatenation; "" if there
+// is none.
+func literalStart(expression ast.Expr) string {
 	switch expression := expression.(type) {
 	case *ast.BinaryExpr:
-		return text(expression.X)
+		return literalStart(expression.X)
 	case *ast.BasicLit:
 		if expression.Kind == token.STRING {
 			value, err := strconv.Unquote(expression.Value)

@@ -12,10 +12,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// parserNames is how functions are called that make sense of bytes or text.
+// parserNames matches the names of functions that parse bytes or text.
 var parserNames = regexp.MustCompile(`^(Parse|parse|Decode|decode|Unmarshal|unmarshal|Read|read|Scan|scan)([A-Z].*)?$`)
 
-// moreParsers take bytes from outside and are called otherwise. The value says whose bytes.
+// moreParsers are parsers of outside bytes with other names. The value says where the bytes
+// come from.
 var moreParsers = map[string]string{
 	"bank CheckToken":                   "callers' card tokens",
 	"platform/field Word":               "callers' ids",
@@ -80,7 +81,7 @@ var shownBy = map[string]string{
 	"platform/serve Unmarshal":            "bank/rpc FuzzRequest",
 }
 
-// ownBytes are parsers of what the same program wrote.
+// ownBytes are parsers of bytes that the same program wrote.
 var ownBytes = map[string]string{
 	"bank/postgres read":            "rows of the bank's own ledger",
 	"checkout/postgres scanProduct": "rows of checkout's own database",
@@ -102,8 +103,8 @@ var ownBytes = map[string]string{
 	"bank/kafka Read":               "holds bytes of a connection back",
 }
 
-// noOutsideBytes are the modules that read what they wrote themselves.
-var noOutsideBytes = []string{"native", "stack"}
+// withoutOutsideBytes are the modules that only read what they wrote themselves.
+var withoutOutsideBytes = []string{"native", "stack"}
 
 func TestParsersOfOutsideBytesAreFuzzed(t *testing.T) {
 	sources := tree(t)
@@ -128,12 +129,12 @@ func TestParsersOfOutsideBytesAreFuzzed(t *testing.T) {
 	}
 	for name, target := range shownBy {
 		if _, exists := targets[target]; !exists {
-			findings = append(findings, name+" is said to be shown by "+target+", which is not there")
+			findings = append(findings, name+" has the target "+target+" in shownBy, which does not exist")
 		}
 	}
 	for name := range ownBytes {
 		if !known[name] {
-			findings = append(findings, name+" is excused and not there")
+			findings = append(findings, name+" is in ownBytes and does not exist")
 		}
 	}
 	report(t, findings)
@@ -146,10 +147,10 @@ func TestParsersOfOutsideBytesAreFuzzed(t *testing.T) {
 	require.Greater(t, len(targets), 40)
 }
 
-// parsersIn returns the functions of a file that make sense of bytes or text.
+// parsersIn returns the functions of a file that parse bytes or text.
 func parsersIn(s *source) map[string]*ast.FuncDecl {
 	found := make(map[string]*ast.FuncDecl)
-	if slices.Contains(noOutsideBytes, moduleOf(s.folder)) || strings.Contains(s.folder, "test") {
+	if slices.Contains(withoutOutsideBytes, moduleOf(s.folder)) || strings.Contains(s.folder, "test") {
 		return found
 	}
 	for _, declaration := range s.file.Decls {
@@ -165,7 +166,7 @@ func parsersIn(s *source) map[string]*ast.FuncDecl {
 	return found
 }
 
-// fuzzTargets returns the names that each fuzz target of each folder mentions.
+// fuzzTargets returns the names that each fuzz target mentions, by folder and target.
 func fuzzTargets(sources []*source) map[string]map[string]bool {
 	targets := make(map[string]map[string]bool)
 	for _, s := range sources {
@@ -190,8 +191,8 @@ func fuzzTargets(sources []*source) map[string]map[string]bool {
 	return targets
 }
 
-// fuzzed reports whether a target of the parser's folder mentions it, or another one
-// is said to reach it.
+// fuzzed reports whether a fuzz target of the parser's folder mentions it, or shownBy names a
+// target.
 func fuzzed(parser string, targets map[string]map[string]bool) bool {
 	if shownBy[parser] != "" {
 		return true

@@ -1,8 +1,7 @@
-// Package tidy holds the house style as a test over the whole tree: lengths,
-// documentation, names of folders, the arrows between packages, and what may not
-// be read or used where. It has no code of its own.
+// Package tidy tests the house style over the whole tree: lengths, documentation, names of
+// folders, imports between packages, and what may not be used where. It has tests only.
 //
-// An exception stands beside the code it excuses, with its reason:
+// An exception is beside the code that it concerns, with its reason:
 //
 //	// tidy:float durations of a histogram, not money
 package tidy

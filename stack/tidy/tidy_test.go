@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The numbers of the house style.
+// The limits of the house style.
 const (
 	maxFunctionLines    = 70
 	maxFileLines        = 400
@@ -43,7 +43,8 @@ func (s *source) at(node ast.Node) string {
 	return fmt.Sprintf("%s:%d", s.path, s.positions.Position(node.Pos()).Line)
 }
 
-// excused reports whether the line of node, or the one above, carries an exception for rule.
+// excused reports whether the line of node, or the line above it, has an exception from rule
+// with a reason.
 func (s *source) excused(node ast.Node, rule string) bool {
 	lines := strings.Split(s.text, "\n")
 	line := s.positions.Position(node.Pos()).Line
@@ -122,8 +123,8 @@ func modules(t *testing.T) []string {
 	return found
 }
 
-// parsed returns source text as if it lay in a folder.
-func parsed(t *testing.T, folder, text string) *source {
+// parseText parses a text as a file of a folder.
+func parseText(t *testing.T, folder, text string) *source {
 	t.Helper()
 	s := &source{path: folder + "/x.go", folder: folder, text: text, positions: token.NewFileSet()}
 	var err error
@@ -132,7 +133,7 @@ func parsed(t *testing.T, folder, text string) *source {
 	return s
 }
 
-// reportEach reports what find finds in the files that are not tests.
+// reportEach reports the findings in all files that are not tests.
 func reportEach(t *testing.T, find func(*source) []string) {
 	t.Helper()
 	var findings []string
@@ -156,7 +157,8 @@ func TestFilesAndFunctionsAreShort(t *testing.T) {
 	reportEach(t, lengthsOf)
 }
 
-// lengthsOf returns what is too long in a file.
+// lengthsOf returns the files and functions that are too long, and functions with too many
+// parameters.
 func lengthsOf(s *source) []string {
 	var findings []string
 	limit := maxFileLines
@@ -182,7 +184,7 @@ func lengthsOf(s *source) []string {
 	return findings
 }
 
-// parameters counts those a reader has to tell apart: a leading context is known to everyone.
+// parameters counts the parameters that a reader has to tell apart. A context does not count.
 func parameters(function *ast.FuncType) int {
 	count := 0
 	for _, field := range function.Params.List {
@@ -198,7 +200,7 @@ func TestInterfacesAreSmall(t *testing.T) {
 	reportEach(t, largeInterfaces)
 }
 
-// largeInterfaces returns the interfaces of a file that have too many methods.
+// largeInterfaces returns the interfaces with too many methods.
 func largeInterfaces(s *source) []string {
 	var findings []string
 	ast.Inspect(s.file, func(node ast.Node) bool {
@@ -289,22 +291,23 @@ func receiverIsExported(function *ast.FuncDecl) bool {
 func TestFoldersAreNamedByWhatTheyHold(t *testing.T) {
 	var findings []string
 	for _, s := range tree(t) {
-		findings = append(findings, banned(s)...)
+		findings = append(findings, bannedFolder(s)...)
 	}
 	report(t, slices.Compact(findings))
 }
 
-// banned returns the file's folder when its name says nothing.
-func banned(s *source) []string {
+// bannedFolder returns the file's folder if its name says nothing.
+func bannedFolder(s *source) []string {
 	for _, part := range strings.Split(s.folder, "/") {
 		if slices.Contains(bannedFolders, part) {
-			return []string{s.folder + " is named by no business and no technology"}
+			return []string{s.folder + " has a name that says neither a business nor a technology"}
 		}
 	}
 	return nil
 }
 
-// domain are the folders in which nothing but the arguments may decide: no clock, no environment.
+// domain are the folders in which only the arguments may decide: they read no clock and no
+// environment.
 var domain = []string{
 	"platform/fault", "platform/field", "platform/id", "platform/money", "platform/pan",
 	"bank", "bank/card", "bank/ledger", "bank/outbox", "bank/purchase", "bank/risk",
@@ -312,10 +315,10 @@ var domain = []string{
 	"checkout", "checkout/charge", "checkout/order", "checkout/product",
 }
 
-// farFromMoney are the modules in which a float needs no excuse.
-var farFromMoney = []string{"connectors", "dashboards", "native", "stack"}
+// withoutMoney are the modules in which a float needs no exception.
+var withoutMoney = []string{"connectors", "dashboards", "native", "stack"}
 
-func TestTheDomainIsWhereItIsSaidToBe(t *testing.T) {
+func TestTheFoldersOfTheDomainExist(t *testing.T) {
 	folders := make(map[string]bool)
 	for _, s := range tree(t) {
 		folders[s.folder] = true
@@ -329,7 +332,7 @@ func TestNothingForbiddenIsUsed(t *testing.T) {
 	reportEach(t, forbiddenIn)
 }
 
-// leftOver are the marks of work that is not finished.
+// leftOver are the marks of unfinished work.
 var leftOver = []string{"TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK"}
 
 // forbiddenIn returns what a file may not use.
@@ -344,7 +347,7 @@ func forbiddenIn(s *source) []string {
 		case *ast.CallExpr:
 			findings = append(findings, forbiddenCall(s, n)...)
 		case *ast.Ident:
-			near := !slices.Contains(farFromMoney, moduleOf(s.folder))
+			near := !slices.Contains(withoutMoney, moduleOf(s.folder))
 			if near && (n.Name == "float64" || n.Name == "float32") && !s.excused(n, "float") {
 				findings = append(findings, s.at(n)+" "+n.Name+" near money")
 			}
@@ -382,8 +385,8 @@ func forbiddenCall(s *source, call *ast.CallExpr) []string {
 	return nil
 }
 
-// mayPanic allows panics in Must functions and those whose message starts with the
-// package's name: they speak of a broken program.
+// mayPanic allows a panic in Must functions, and a panic whose message begins with the name of
+// the package, because it reports a broken program.
 func mayPanic(s *source, call *ast.CallExpr) bool {
 	for _, declaration := range s.file.Decls {
 		function, ok := declaration.(*ast.FuncDecl)
