@@ -36,6 +36,7 @@ var arrows = map[string][]string{
 	"platform/field":       {"platform/fault", "platform/id", "platform/money", "platform/pan"},
 	"platform/database":    {"self", "platform/fault"},
 	"platform/programtest": {"native/child", "platform/fault"},
+	"platform/rpctest":     {},
 	"platform/serve":       {"platform/fault", "platform/id"},
 
 	"bank":            slices.DeleteFunc(slices.Clone(pure), func(name string) bool { return name == "platform/cache" || name == "platform/failpoint" }),

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"codebank.dev/platform/programtest"
 )
 
 // FuzzEnvironment: settings of a command that only reads them. An error names the
@@ -13,15 +15,8 @@ func FuzzEnvironment(f *testing.F) {
 	f.Add("BANKCTL_TIMEOUT=3s\nBANKCTL_OUTPUT=json", "001")
 	f.Add("BANKCTL_TIMEOUT=planted\nBANKCTL_NOTHING=planted", "1")
 	f.Fuzz(func(t *testing.T, environment, code string) {
-		var environ []string
-		for line := range strings.Lines(environment) {
-			name, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "=")
-			if !strings.HasSuffix(name, "_FILE") {
-				environ = append(environ, name+"="+value)
-			}
-		}
 		var written strings.Builder
-		status := run(t.Context(), []string{"connectors", "--bank-code", code}, environ, streams{out: &written, err: &written})
+		status := run(t.Context(), []string{"connectors", "--bank-code", code}, programtest.Environ(environment), streams{out: &written, err: &written})
 		require.Equal(t, exitUsage, status, written.String())
 	})
 }
