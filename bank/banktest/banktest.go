@@ -1,10 +1,24 @@
-// Package banktest states the contract of the bank's ports as tests that every
-// adapter passes, and has what tests of the bank need: a clock that can be set,
-// published test card numbers, and builders for accounts, cards and entries.
+// Package banktest states the contract of the bank's ports as tests that every adapter passes. It
+// also has what tests of the bank need: a clock that can be set, published test card numbers, and
+// builders for accounts, cards and entries.
 //
-// An adapter's own test opens an empty ledger and hands it over:
+// The test of an adapter passes a function that opens an empty ledger:
 //
 //	banktest.TestStore(t, func(t *testing.T) banktest.Ledger { return inmem.New(time.Now) })
+//
+// The files, in reading order:
+//
+//	banktest.go     Ledger, and a clock for tests
+//	store.go        the contract of bank.Store, bank.Directory, bank.Reader and bank.TokenStore
+//	store_rules.go  more rules of the same contract
+//	fields.go       every field is stored: generators of random values
+//	outbox.go       the contract of bank.Outbox and bank.Marker
+//	concurrency.go  random batches from many goroutines
+//	equivalence.go  two ledgers give the same results
+//	fixtures.go     accounts, cards, entries and batches for tests
+//
+// Its own tests run random operations of all use cases on both ledgers and compare them with a
+// model (sequences_test.go).
 package banktest
 
 import (
@@ -15,7 +29,7 @@ import (
 	"codebank.dev/bank"
 )
 
-// Ledger is all that an adapter that keeps the ledger has to offer.
+// Ledger is everything that an adapter for the ledger implements.
 type Ledger interface {
 	bank.Store
 	bank.Directory
@@ -24,7 +38,7 @@ type Ledger interface {
 	Outbox
 }
 
-// Outbox is what a ledger offers to the relay.
+// Outbox is the part of a ledger that the relay uses.
 type Outbox interface {
 	bank.Outbox
 	bank.Marker
@@ -33,18 +47,18 @@ type Outbox interface {
 // Open returns an empty ledger that lasts as long as the test.
 type Open func(t *testing.T) Ledger
 
-// rule is one sentence of a contract with the test that shows it.
+// rule is one sentence of a contract, with the test that proves it.
 type rule struct {
 	name string
-	show func(t *testing.T, ledger Ledger)
+	test func(t *testing.T, ledger Ledger)
 }
 
-// run shows each rule on a ledger of its own, several at a time.
+// run tests each rule on a ledger of its own, several at a time.
 func run(t *testing.T, open Open, rules []rule) {
 	for _, rule := range rules {
 		t.Run(rule.name, func(t *testing.T) {
 			t.Parallel()
-			rule.show(t, open(t))
+			rule.test(t, open(t))
 		})
 	}
 }
@@ -55,20 +69,20 @@ type Clock struct {
 	now   time.Time
 }
 
-// Start is where a new Clock stands: an ordinary afternoon, UTC, whole milliseconds.
+// Start is the time of a new Clock: an ordinary afternoon, UTC, whole milliseconds.
 var Start = time.Date(2026, time.March, 4, 15, 6, 7, 89_000_000, time.UTC)
 
 // NewClock returns a Clock that stands at Start.
 func NewClock() *Clock { return &Clock{now: Start} }
 
-// Now returns where the clock stands. Its method value is what a Config asks for.
+// Now returns the time of the clock. Its method value is the Now of a Config.
 func (c *Clock) Now() time.Time {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	return c.now
 }
 
-// Advance moves the clock by d, which may be negative, and returns where it stands then.
+// Advance moves the clock by d, which may be negative, and returns the new time.
 func (c *Clock) Advance(d time.Duration) time.Time {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
@@ -76,7 +90,7 @@ func (c *Clock) Advance(d time.Duration) time.Time {
 	return c.now
 }
 
-// Set moves the clock to now.
+// Set sets the clock to now.
 func (c *Clock) Set(now time.Time) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()

@@ -12,8 +12,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The generators make every value that a store has to keep, not only those that
-// today's commands produce.
+// The generators make every value that a store must keep, not only the values that today's commands
+// produce.
 
 // text is any UTF-8 without U+0000.
 func text() *rapid.Generator[string] {
@@ -28,14 +28,14 @@ func hash() *rapid.Generator[[32]byte] {
 	return rapid.Map(rapid.SliceOfN(rapid.Byte(), 32, 32), func(b []byte) [32]byte { return [32]byte(b) })
 }
 
-// moment is a time between 1970 and 2100, in whole microseconds.
-func moment() *rapid.Generator[time.Time] {
+// timestamp is a time between 1970 and 2100, in whole microseconds.
+func timestamp() *rapid.Generator[time.Time] {
 	return rapid.Map(rapid.Int64Range(1, 4_102_444_800_000_000), func(micros int64) time.Time { return time.UnixMicro(micros).UTC() })
 }
 
-// sometimes is the zero time or a moment.
-func sometimes() *rapid.Generator[time.Time] {
-	return rapid.OneOf(rapid.Just(time.Time{}), moment())
+// optionalTimestamp is the zero time or a timestamp.
+func optionalTimestamp() *rapid.Generator[time.Time] {
+	return rapid.OneOf(rapid.Just(time.Time{}), timestamp())
 }
 
 func amount() *rapid.Generator[int64] { return rapid.Int64Range(0, field.MaxMinor) }
@@ -59,14 +59,14 @@ func keepsCards(t *testing.T, ledger Ledger) {
 			Balance:     rapid.Int64Range(-field.MaxMinor, field.MaxMinor).Draw(t, "balance"),
 			Held:        amount().Draw(t, "held"),
 			Sequence:    rapid.Int64Range(1, 1<<40).Draw(t, "sequence"),
-			LastAt:      moment().Draw(t, "last"),
+			LastAt:      timestamp().Draw(t, "last"),
 			CreditLimit: amount().Draw(t, "limit"),
 		}
 		cardID := NewID()
 		card := bank.Card{
 			CardSnapshot: cardSnapshot(cardID).Draw(t, "snapshot"), AccountID: account.ID, HolderName: text().Draw(t, "holder"),
 			Expiry:   pan.Expiry{Month: rapid.IntRange(1, 12).Draw(t, "month"), Year: rapid.IntRange(1990, 9999).Draw(t, "year")},
-			IssuedAt: moment().Draw(t, "issued"),
+			IssuedAt: timestamp().Draw(t, "issued"),
 		}
 		drawState(t, &card)
 		issued := bank.NewCard{
@@ -96,22 +96,23 @@ func keepsCards(t *testing.T, ledger Ledger) {
 	})
 }
 
-// drawState draws all that may change of a card.
+// drawState draws every field of a card that may change.
 func drawState(t *rapid.T, card *bank.Card) {
 	card.Blocked = rapid.Bool().Draw(t, "blocked")
 	card.Used = rapid.Bool().Draw(t, "used")
 	card.WrongAt = nil
-	if times := rapid.SliceOfN(moment(), 0, bank.WrongAttemptsToLock).Draw(t, "wrong"); len(times) > 0 {
+	if times := rapid.SliceOfN(timestamp(), 0, bank.WrongAttemptsToLock).Draw(t, "wrong"); len(times) > 0 {
 		card.WrongAt = times
 	}
-	card.LockedUntil = sometimes().Draw(t, "locked")
+	card.LockedUntil = optionalTimestamp().Draw(t, "locked")
 	card.Rules = bank.PurchaseRules{
 		Limit: amount().Draw(t, "limit"), Minimum: amount().Draw(t, "minimum"), PerMinute: rapid.Int32Range(0, 1<<31-1).Draw(t, "rate"),
 	}
-	card.Frequency = bank.Frequency{Level: rapid.Int64().Draw(t, "level"), At: sometimes().Draw(t, "at")}
+	card.Frequency = bank.Frequency{Level: rapid.Int64().Draw(t, "level"), At: optionalTimestamp().Draw(t, "at")}
 }
 
-// requireCard holds a card and its account to what is read without locks and with them.
+// requireCard reads a card and its account without locks and with them, and compares both with what
+// was written.
 func requireCard(t *rapid.T, ledger Ledger, card bank.Card, account bank.Account) {
 	read, its, err := ledger.Card(t.Context(), card.ID)
 	require.NoError(t, err)
@@ -140,7 +141,7 @@ func keepsEntries(t *testing.T, ledger Ledger) {
 			Balance: rapid.Int64Range(-field.MaxMinor, field.MaxMinor).Draw(t, "balance"),
 			Held:    amount().Draw(t, "held"), CreditLimit: amount().Draw(t, "limit"),
 		}
-		at := moment().Draw(t, "at").Truncate(time.Millisecond)
+		at := timestamp().Draw(t, "at").Truncate(time.Millisecond)
 		keys := bank.Keys{Accounts: []bank.ID{customer.Account}, Transactions: []bank.ID{entry.TransactionID}}
 		var posted bank.Entry
 		require.NoError(t, ledger.Execute(t.Context(), keys, func(book *bank.Book) error {
@@ -167,8 +168,8 @@ func keepsEntries(t *testing.T, ledger Ledger) {
 	})
 }
 
-// Entry generates entries that a store has to keep in every field, with a random
-// transaction id: about the account with the card, or refusals.
+// Entry generates entries with random values in every field that a store must keep, each with a
+// random transaction id. They belong to the account and the card, or are refusals.
 func Entry(card bank.CardSnapshot, account bank.ID) *rapid.Generator[bank.Entry] {
 	return rapid.Custom(func(t *rapid.T) bank.Entry {
 		e := bank.Entry{
@@ -197,16 +198,16 @@ func Entry(card bank.CardSnapshot, account bank.ID) *rapid.Generator[bank.Entry]
 		if rule := rapid.IntRange(0, int(bank.RiskVelocity)).Draw(t, "risk rule"); rule > 0 {
 			e.Risk = bank.Risk{Rule: bank.RiskRule(rule), Score: rapid.Uint8Range(0, bank.MaxRiskScore).Draw(t, "risk score")}
 		}
-		agree(t, &e)
+		fitFields(t, &e)
 		return e
 	})
 }
 
-// agree makes an entry's fields fit each other.
-func agree(t *rapid.T, e *bank.Entry) {
+// fitFields makes the fields of an entry fit each other.
+func fitFields(t *rapid.T, e *bank.Entry) {
 	switch e.Status {
 	case bank.Approved:
-		// Credits are beyond the limit's wall, whatever the balance.
+		// The limit does not apply to credits, whatever the balance.
 		e.Direction = bank.Credit
 		if rapid.Bool().Draw(t, "moves") {
 			e.DebitAccount, e.CreditAccount = NewID(), NewID()
@@ -232,7 +233,7 @@ func keepsTokens(t *testing.T, ledger Ledger) {
 			Hash:   [32]byte(append(anyID().Draw(t, "hash").Append(nil)[:16], NewID().Append(nil)[:16]...)),
 			CardID: rapid.OneOf(rapid.Just(bank.ID{}), anyID()).Draw(t, "card"), AccountID: rapid.OneOf(rapid.Just(bank.ID{}), anyID()).Draw(t, "account"),
 			Check:     bank.CardCheck{Decline: bank.DeclineReason(rapid.IntRange(0, len(bank.DeclineReasons())).Draw(t, "decline"))},
-			ExpiresAt: moment().Draw(t, "expiry"),
+			ExpiresAt: timestamp().Draw(t, "expiry"),
 		}
 		token.Card = cardSnapshot(token.CardID).Draw(t, "snapshot")
 		require.NoError(t, ledger.InsertToken(t.Context(), token))

@@ -16,8 +16,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Numbers returns card numbers that the schemes and processors publish for tests.
-// No real card has one of them.
+// Numbers returns card numbers that schemes and processors publish for tests. No real card has one
+// of them.
 func Numbers() []string {
 	return []string{
 		"4111111111111111", "4012888888881881", "4222222222222", // Visa
@@ -29,7 +29,7 @@ func Numbers() []string {
 	}
 }
 
-// Number returns the i-th of Numbers, round and round.
+// Number returns the i-th of Numbers, and begins again after the last.
 func Number(i int) pan.Number {
 	numbers := Numbers()
 	number, err := pan.Parse(numbers[i%len(numbers)])
@@ -51,20 +51,20 @@ func NewID() bank.ID {
 // BRL is the currency of the fixtures.
 var BRL = money.MustCurrency("BRL")
 
-// Customer is an opened card account with its card.
+// Customer is an open card account with its card.
 type Customer struct {
 	Account bank.ID
 	Card    bank.ID
 	Lookup  [32]byte
 }
 
-// NewAccount returns an account to be opened, with nothing on it.
+// NewAccount returns an account to be opened, with zero figures.
 func NewAccount() bank.Account {
 	return bank.Account{ID: NewID(), CustomerID: NewID(), Kind: bank.AccountCard, Currency: BRL}
 }
 
-// NewCard returns a card to be issued on an account: random id, a published number's
-// face, good until the end of 2031, no rules.
+// NewCard returns a card to be issued on an account, with a random id, the snapshot of a published
+// number, an expiry at the end of 2031 and no rules.
 func NewCard(account bank.ID) bank.NewCard {
 	id := NewID()
 	number := Number(int(binary.BigEndian.Uint16(id[:])))
@@ -88,7 +88,7 @@ func OpenCustomer(t testing.TB, store bank.Store, limit int64) Customer {
 	return customers[0]
 }
 
-// OpenCustomers is OpenCustomer n times in one commit. The opening entries emit no events.
+// OpenCustomers does the same n times in one commit. The opening entries emit no events.
 func OpenCustomers(t testing.TB, store bank.Store, n int, limit int64) []Customer {
 	t.Helper()
 	customers := make([]Customer, n)
@@ -108,19 +108,19 @@ func OpenCustomers(t testing.TB, store bank.Store, n int, limit int64) []Custome
 	return customers
 }
 
-// Opening returns the entry with which an account begins.
+// Opening returns the first entry of an account.
 func Opening(account bank.ID) bank.Entry {
 	return bank.Entry{TransactionID: NewID(), AccountID: account, Kind: bank.KindOpening, Direction: bank.NoDirection, Status: bank.Applied}
 }
 
-// Merchant is where the fixtures buy.
+// Merchant is the merchant of the fixtures.
 var Merchant = bank.Merchant{ID: "m-1", Name: "Padaria do Bairro", CategoryCode: "5462", City: "São Paulo", Country: "BR"}
 
-// Settlement is the internal account that Merchant's sales go to.
+// Settlement is the internal account that collects the merchant's sales.
 var Settlement = bank.Code("001").SettlementAccount(Merchant.ID, "BRL")
 
-// Purchase returns an approved purchase by a customer, still to be posted with an
-// effect of −amount on the balance.
+// Purchase returns an approved purchase by a customer. Post it with an effect of −amount on the
+// balance.
 func Purchase(customer Customer, transaction bank.ID, amount int64) bank.Entry {
 	return bank.Entry{
 		TransactionID: transaction, AccountID: customer.Account,
@@ -131,8 +131,8 @@ func Purchase(customer Customer, transaction bank.ID, amount int64) bank.Entry {
 	}
 }
 
-// GiveBack returns an approved reversal of a part of a purchase, still to be posted
-// with an effect of +amount on the balance.
+// GiveBack returns an approved reversal of a part of a purchase. Post it with an effect of +amount
+// on the balance.
 func GiveBack(customer Customer, purchase bank.ID, amount int64) bank.Entry {
 	entry := Purchase(customer, NewID(), amount)
 	entry.Kind, entry.Direction, entry.OriginalID = bank.KindReversal, bank.Credit, purchase
@@ -140,7 +140,7 @@ func GiveBack(customer Customer, purchase bank.ID, amount int64) bank.Entry {
 	return entry
 }
 
-// Refusal returns a declined purchase with a card that nobody knows.
+// Refusal returns a declined purchase with an unknown card.
 func Refusal(transaction bank.ID) bank.Entry {
 	entry := Purchase(Customer{}, transaction, 100)
 	entry.Status, entry.Decline, entry.Currency = bank.Declined, bank.UnknownCard, BRL
@@ -149,7 +149,7 @@ func Refusal(transaction bank.ID) bank.Entry {
 	return entry
 }
 
-// EventOf returns an event for an entry, with a body that tells what it is of.
+// EventOf returns an event for an entry, with the event's id as its body.
 func EventOf(entry *bank.Entry) bank.Event {
 	return bank.Event{
 		TransactionID: entry.TransactionID, AccountID: entry.AccountID, Sequence: entry.Sequence,
@@ -164,21 +164,21 @@ func KeysOf(customer Customer, transactions ...bank.ID) bank.Keys {
 	return keys
 }
 
-// askingSums are KeysOf that also ask how much of the transactions was given back.
-func askingSums(customer Customer, transactions ...bank.ID) bank.Keys {
+// keysWithSums returns KeysOf, and also asks how much of the transactions was given back.
+func keysWithSums(customer Customer, transactions ...bank.ID) bank.Keys {
 	keys := KeysOf(customer, transactions...)
 	keys.Originals = slices.Clone(keys.Transactions)
 	return keys
 }
 
-// Commit executes decide until it is not a conflict, as the executor does, and
-// fails the test on any other error.
+// Commit executes decide and retries after conflicts, as the executor does. It fails the test on
+// any other error.
 func Commit(t testing.TB, store bank.Store, keys bank.Keys, decide func(*bank.Book) error) {
 	t.Helper()
 	require.NoError(t, Try(t.Context(), store, keys, decide))
 }
 
-// Try executes decide until it is not a conflict.
+// Try executes decide and retries after conflicts.
 func Try(ctx context.Context, store bank.Store, keys bank.Keys, decide func(*bank.Book) error) error {
 	keys.Sort()
 	for {
@@ -189,7 +189,7 @@ func Try(ctx context.Context, store bank.Store, keys bank.Keys, decide func(*ban
 	}
 }
 
-// Buy posts an approved purchase with its event in a commit of its own and returns its entry.
+// Buy posts an approved purchase with its event, in a commit of its own, and returns its entry.
 func Buy(t testing.TB, store bank.Store, customer Customer, amount int64) bank.Entry {
 	t.Helper()
 	var posted bank.Entry

@@ -26,8 +26,8 @@ func newVault(t *rapid.T) *vault.Vault {
 	return keys
 }
 
-// side is one bank of the two: its use cases on its ledger, with a submitter that
-// decides at once, or holds commands to be decided in one batch.
+// side is one of the two banks: its use cases on its ledger, with a submitter that decides at once,
+// or holds commands to decide them in one batch.
 type side struct {
 	store     banktest.Ledger
 	clock     *banktest.Clock
@@ -36,7 +36,7 @@ type side struct {
 
 	holding bool
 	held    []bank.Command
-	// What was decided since begin.
+	// The decisions since reset.
 	commands []bank.Command
 	outcomes []bank.Outcome
 	posted   []bank.Entry
@@ -53,9 +53,9 @@ func newSide(store banktest.Ledger, clock *banktest.Clock, keys *vault.Vault, se
 	return s
 }
 
-func (s *side) begin() { s.held, s.commands, s.outcomes, s.posted = nil, nil, nil, nil }
+func (s *side) reset() { s.held, s.commands, s.outcomes, s.posted = nil, nil, nil, nil }
 
-// errHeld answers for a command that is to be decided later.
+// errHeld answers for a command that is decided later.
 var errHeld = fault.New(fault.Unavailable, "HELD", "The command is decided with others.")
 
 // SubmitAll implements bank.Submitter.
@@ -74,7 +74,7 @@ func (s *side) Submit(ctx context.Context, command bank.Command) (bank.Outcome, 
 		return bank.Outcome{}, errHeld
 	}
 	outcomes := s.decide(ctx, []bank.Command{command})
-	// A command that is resolved anew stands for the one before.
+	// A command that is resolved again replaces the one before.
 	s.commands, s.outcomes = []bank.Command{command}, outcomes
 	return outcomes[0], outcomes[0].Err
 }
@@ -85,8 +85,8 @@ func (s *side) decideHeld(ctx context.Context) {
 	}
 }
 
-// decide settles a batch as the executor does: again after a conflict, in halves
-// after a refusal of its data.
+// decide decides and commits a batch as the executor does: again after a conflict, in halves after
+// a refusal of its data.
 func (s *side) decide(ctx context.Context, commands []bank.Command) []bank.Outcome {
 	var keys bank.Keys
 	for _, command := range commands {
@@ -136,15 +136,15 @@ func (s *side) decideOn(book *bank.Book, commands []bank.Command) ([]bank.Outcom
 	return outcomes, posted
 }
 
-// model is what entries must add up to, kept apart from the code that makes them.
+// model computes what the entries must add up to, independently of the code that makes them.
 type model struct {
 	accounts map[bank.ID]*accountModel
-	// internal is what has moved to the accounts that are no customer's.
+	// internal is the sum of the movements to internal accounts.
 	internal  int64
 	entries   map[bank.ID]bank.Entry
 	givenBack map[bank.ID]int64
 	events    []string
-	// used are the cards that an approved purchase was made with.
+	// used are the cards that have an approved purchase.
 	used map[bank.ID]bool
 }
 
@@ -160,29 +160,29 @@ func newModel() *model {
 	}
 }
 
-// apply takes an entry that was just committed, or says which invariant it breaks.
+// apply adds an entry that was just committed, or says which invariant it breaks.
 func (m *model) apply(e *bank.Entry) error {
 	if _, exists := m.entries[e.TransactionID]; exists {
 		return fmt.Errorf("I5: transaction %v has a second entry", e.TransactionID)
 	}
-	if err := m.move(e); err != nil {
+	if err := m.checkMovement(e); err != nil {
 		return fmt.Errorf("%w: %+v", err, *e)
 	}
-	if err := m.live(e); err != nil {
+	if err := m.checkGiveBack(e); err != nil {
 		return fmt.Errorf("%w: %+v", err, *e)
 	}
-	if err := m.told(e); err != nil {
+	if err := m.checkRisk(e); err != nil {
 		return fmt.Errorf("%w: %+v", err, *e)
 	}
 	m.entries[e.TransactionID] = *e
 	if e.Status != bank.Voided {
 		m.events = append(m.events, e.EventID())
 	}
-	return m.trial()
+	return m.checkTrialBalance()
 }
 
-// told holds what an entry says of its card's use and its risk to what it is.
-func (m *model) told(e *bank.Entry) error {
+// checkRisk checks the card use and the risk of an entry.
+func (m *model) checkRisk(e *bank.Entry) error {
 	purchase := e.Kind == bank.KindPurchase && e.Status != bank.Voided
 	want := bank.CardUse(0)
 	if purchase && !e.IsRefusal() {
@@ -200,12 +200,12 @@ func (m *model) told(e *bank.Entry) error {
 	case (e.Risk.Score == 0) != (e.Risk.Rule <= bank.RiskNone) || e.Risk.Score > bank.MaxRiskScore:
 		return errors.New("I7: a score above 0 has a rule")
 	}
-	seen.add("risk " + e.Risk.Rule.String())
+	coverage.add("risk " + e.Risk.Rule.String())
 	return nil
 }
 
-// move applies what the entry moves.
-func (m *model) move(e *bank.Entry) error {
+// checkMovement applies the movement of an entry and checks the figures after it.
+func (m *model) checkMovement(e *bank.Entry) error {
 	moves := !e.DebitAccount.IsZero() || !e.CreditAccount.IsZero()
 	switch {
 	case moves && (e.DebitAccount.IsZero() || e.CreditAccount.IsZero() || e.DebitAccount == e.CreditAccount || e.Amount <= 0):
@@ -255,9 +255,9 @@ func (m *model) move(e *bank.Entry) error {
 	return nil
 }
 
-// live is I11: a purchase is given back once and whole, by void or by reversal, and
-// only if it was approved.
-func (m *model) live(e *bank.Entry) error {
+// checkGiveBack is I11: an approved purchase is given back once and in full, by void or by
+// reversal.
+func (m *model) checkGiveBack(e *bank.Entry) error {
 	switch e.Kind {
 	case bank.KindReversal, bank.KindVoid:
 	default:
@@ -279,8 +279,8 @@ func (m *model) live(e *bank.Entry) error {
 	return nil
 }
 
-// trial is I1: what customers have and what went to others add up to nothing.
-func (m *model) trial() error {
+// checkTrialBalance is I1: the balances of customers and internal accounts sum to zero.
+func (m *model) checkTrialBalance() error {
 	sum := m.internal
 	for _, account := range m.accounts {
 		sum += account.balance
@@ -291,8 +291,8 @@ func (m *model) trial() error {
 	return nil
 }
 
-// stands holds an account as it was read to the last of its entries.
-func (m *model) stands(account *bank.Account) error {
+// checkAccount compares an account, as it was read, with the last of its entries.
+func (m *model) checkAccount(account *bank.Account) error {
 	want := m.accounts[account.ID]
 	if want == nil {
 		return errors.New("I4: an account that nobody opened")

@@ -11,20 +11,20 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestOutbox shows that a ledger keeps the contract of bank.Outbox.
+// TestOutbox proves that a ledger keeps the contracts of bank.Outbox and bank.Marker.
 func TestOutbox(t *testing.T, open Open) {
 	run(t, open, []rule{
 		{"an empty outbox answers empty", fetchesNothing},
 		{"rows come lowest id first, in the order of decisions", fetchesInOrder},
-		{"what is in flight is skipped", skipsInFlight},
+		{"rows in flight are skipped", skipsInFlight},
 		{"deleted rows are gone, and deleting again is no error", deletesRows},
-		{"one holder leads until its time is over", leadsAlone},
-		{"a higher epoch fences the lower ones off", fencesOldLeaders},
+		{"one holder leads until its lease ends", leadsAlone},
+		{"a higher epoch fences off the lower ones", fencesOldLeaders},
 		{"the backlog is counted", countsBacklog},
 		{"a relay beside busy writers sends everything in order", relaysEverything},
-		{"a mark is settled when all that was there is deleted, whatever came later", settlesMarks},
-		{"the leader alone marks, and no mark is before another", marksForward},
-		{"what was decided before a settled mark's time is not in the outbox", marksTruly},
+		{"a mark is drained when every row up to it is deleted, whatever comes later", drainsMarks},
+		{"only the leader marks, and marks never go back", marksForward},
+		{"no event that was decided before the time of a drained mark is in the outbox", marksCompleteTimes},
 	})
 }
 
@@ -120,7 +120,7 @@ func deletesRows(t *testing.T, ledger Ledger) {
 	}
 	require.NoError(t, ledger.Delete(t.Context(), epoch, nil))
 	require.Equal(t, []bank.OutboxRow{all[0], all[2], all[3], all[5]}, fetchAll(t, ledger, nil))
-	// Again and again, so that whatever the store remembers about the low end has moved.
+	// One by one, so that the floor that a store keeps has moved.
 	for {
 		left := fetchAll(t, ledger, nil)
 		if len(left) == 0 {
@@ -182,7 +182,7 @@ func countsBacklog(t *testing.T, ledger Ledger) {
 	require.WithinDuration(t, before, oldest, 10*time.Second)
 }
 
-// fetchAll fetches with room for everything.
+// fetchAll fetches every row.
 func fetchAll(t testing.TB, ledger bank.Outbox, skip []int64) []bank.OutboxRow {
 	t.Helper()
 	waiting, err := ledger.Fetch(t.Context(), 100_000, skip)
@@ -190,8 +190,8 @@ func fetchAll(t testing.TB, ledger bank.Outbox, skip []int64) []bank.OutboxRow {
 	return waiting
 }
 
-// relaysEverything is a small relay: it keeps a few rows in flight, deletes them out
-// of order, and must see every account's events without a gap in the end.
+// relaysEverything is a small relay. It keeps a few rows in flight and deletes them out of order.
+// In the end it must have seen the events of every account without a gap.
 func relaysEverything(t *testing.T, ledger Ledger) {
 	const writers, each = 6, 30
 	customers := OpenCustomers(t, ledger, writers, 1000)
@@ -213,7 +213,7 @@ func relaysEverything(t *testing.T, ledger Ledger) {
 		waiting, err := ledger.Fetch(t.Context(), 7, flying)
 		require.NoError(t, err)
 		for _, row := range waiting {
-			require.NotContains(t, sent, row.ID, "what is in flight or deleted never comes again")
+			require.NotContains(t, sent, row.ID, "a row in flight or deleted is never fetched again")
 			require.Equal(t, max(last[row.Event.AccountID], 1)+1, row.Event.Sequence)
 			last[row.Event.AccountID] = row.Event.Sequence
 			sent[row.ID] = row.Event
@@ -230,43 +230,43 @@ func relaysEverything(t *testing.T, ledger Ledger) {
 	require.Empty(t, fetchAll(t, ledger, nil))
 }
 
-func settlesMarks(t *testing.T, ledger Ledger) {
+func drainsMarks(t *testing.T, ledger Ledger) {
 	ctx := t.Context()
 	epoch, err := ledger.Acquire(ctx, "one", time.Minute)
 	require.NoError(t, err)
 	empty, err := ledger.Mark(ctx, epoch)
 	require.NoError(t, err)
-	requireSettled(t, ledger, empty, true)
+	requireDrained(t, ledger, empty, true)
 	customer := OpenCustomer(t, ledger, 1000)
 	for range 3 {
 		Buy(t, ledger, customer, 1)
 	}
-	requireSettled(t, ledger, empty, true)
+	requireDrained(t, ledger, empty, true)
 	mark, err := ledger.Mark(ctx, epoch)
 	require.NoError(t, err)
 	early := fetchAll(t, ledger, nil)
 	Buy(t, ledger, customer, 1)
 	for _, row := range early {
-		requireSettled(t, ledger, mark, false)
+		requireDrained(t, ledger, mark, false)
 		require.NoError(t, ledger.Delete(ctx, epoch, []int64{row.ID}))
 	}
-	requireSettled(t, ledger, mark, true)
+	requireDrained(t, ledger, mark, true)
 	require.Len(t, fetchAll(t, ledger, nil), 1, "the later one waits still")
 }
 
-func requireSettled(t *testing.T, ledger Ledger, mark bank.Mark, want bool) {
+func requireDrained(t *testing.T, ledger Ledger, mark bank.Mark, want bool) {
 	t.Helper()
-	settled, err := ledger.Drained(t.Context(), mark)
+	drained, err := ledger.Drained(t.Context(), mark)
 	require.NoError(t, err)
-	if want && !settled {
-		// Another test's transaction in the same database server may run for a moment.
+	if want && !drained {
+		// A transaction of another test on the same database server may run for a moment.
 		require.Eventually(t, func() bool {
-			settled, err := ledger.Drained(t.Context(), mark)
-			return err == nil && settled
+			drained, err := ledger.Drained(t.Context(), mark)
+			return err == nil && drained
 		}, 10*time.Second, 5*time.Millisecond)
 		return
 	}
-	require.Equal(t, want, settled)
+	require.Equal(t, want, drained)
 }
 
 func marksForward(t *testing.T, ledger Ledger) {
@@ -274,7 +274,7 @@ func marksForward(t *testing.T, ledger Ledger) {
 	first, err := ledger.Acquire(ctx, "one", time.Millisecond)
 	require.NoError(t, err)
 	_, err = ledger.Mark(ctx, first+1)
-	require.ErrorIs(t, err, bank.ErrNoMark, "an epoch that nobody has")
+	require.ErrorIs(t, err, bank.ErrNoMark, "an epoch that does not exist")
 	var last time.Time
 	for range 5 {
 		mark, err := ledger.Mark(ctx, first)
@@ -292,13 +292,14 @@ func marksForward(t *testing.T, ledger Ledger) {
 	require.ErrorIs(t, err, bank.ErrNoMark, "a deposed leader")
 	mark, err := ledger.Mark(ctx, second)
 	require.NoError(t, err)
-	require.False(t, mark.CompleteTo.Before(last), "another leader goes on where the first was")
+	require.False(t, mark.CompleteTo.Before(last), "the next leader continues the marks")
 }
 
-// marksTruly is a relay beside busy writers that marks all the time. Nothing shows up
-// below a settled mark, nor was anything that shows up decided before its time.
-func marksTruly(t *testing.T, ledger Ledger) {
-	// The writers go on until marks were settled beside them.
+// marksCompleteTimes is a relay beside busy writers that marks all the time. No row may appear
+// below a drained mark, and no row that appears later may have been decided before the time of a
+// drained mark.
+func marksCompleteTimes(t *testing.T, ledger Ledger) {
+	// The writers go on until enough marks were drained beside them.
 	const writers, marks = 6, 3
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -308,12 +309,12 @@ func marksTruly(t *testing.T, ledger Ledger) {
 	var mutex sync.Mutex
 	decided := make(map[bank.ID]time.Time)
 	var group sync.WaitGroup
-	var settledOften atomic.Int64
-	// Writers that were far faster than the one who deletes would never let it end.
+	var drainedMarks atomic.Int64
+	// If the writers were far faster than the deletes, the test would never end.
 	waiting := make(chan struct{}, 10*writers)
 	for _, customer := range customers {
 		group.Go(func() {
-			for settledOften.Load() < marks && ctx.Err() == nil {
+			for drainedMarks.Load() < marks && ctx.Err() == nil {
 				waiting <- struct{}{}
 				before := time.Now()
 				entry := Buy(t, ledger, customer, 1)
@@ -328,7 +329,7 @@ func marksTruly(t *testing.T, ledger Ledger) {
 		completeTo  time.Time
 	}
 	var found []late
-	var settled bank.Mark
+	var drained bank.Mark
 	written := make(chan struct{})
 	go func() {
 		group.Wait()
@@ -339,8 +340,8 @@ func marksTruly(t *testing.T, ledger Ledger) {
 		require.NoError(t, err)
 		rows := fetchAll(t, ledger, nil)
 		for _, row := range rows {
-			require.Greater(t, row.ID, settled.LastID, "a row below a settled mark")
-			found = append(found, late{row.Event.TransactionID, settled.CompleteTo})
+			require.Greater(t, row.ID, drained.LastID, "a row below a drained mark")
+			found = append(found, late{row.Event.TransactionID, drained.CompleteTo})
 			require.NoError(t, ledger.Delete(ctx, epoch, []int64{row.ID}))
 			<-waiting
 		}
@@ -352,14 +353,14 @@ func marksTruly(t *testing.T, ledger Ledger) {
 			all = true
 		default:
 		}
-		if is, err := ledger.Drained(ctx, mark); err == nil && is && mark.LastID > settled.LastID {
-			settled = mark
-			settledOften.Add(1)
+		if is, err := ledger.Drained(ctx, mark); err == nil && is && mark.LastID > drained.LastID {
+			drained = mark
+			drainedMarks.Add(1)
 		}
 	}
 	require.Len(t, found, len(decided))
 	for _, l := range found {
-		// Buy began a moment before it was decided.
+		// Buy began a moment before its decision.
 		require.False(t, decided[l.transaction].Add(time.Second).Before(l.completeTo))
 	}
 }

@@ -25,8 +25,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// How much is shown: so many sequences of so many commands each, by so many workers
-// side by side.
+// The extent of the test: the number of sequences, of commands in each, and of concurrent workers.
 const (
 	sequences       = 1024
 	shortSequences  = 16
@@ -34,17 +33,16 @@ const (
 	sequenceWorkers = 2
 )
 
-// TestSequences runs random sequences of all that the bank can be asked for on a
-// ledger in memory and on one in Postgres, alike. After each command, or batch of
-// them, both must have answered the same and stand the same, and the invariants
-// must hold; after each sequence everything is read back. A failure names the seed
-// and the file with which it is repeated.
+// TestSequences runs random sequences of all operations of the bank on a ledger in memory and on
+// one in Postgres. After each command or batch, both ledgers must have the same answers and the
+// same state, and the invariants must hold. After each sequence everything is read back. A failure
+// names the seed and the file that repeat it.
 func TestSequences(t *testing.T) {
 	wanted := sequences
 	checks := wanted / sequenceWorkers
 	if testing.Short() {
 		wanted = shortSequences
-		checks = 5 * wanted / sequenceWorkers // The library itself takes a fifth.
+		checks = 5 * wanted / sequenceWorkers // Generating takes a fifth of the time.
 	}
 	require.NoError(t, flag.Set("rapid.checks", strconv.Itoa(checks)))
 	var ran, commands atomic.Int64
@@ -62,22 +60,23 @@ func TestSequences(t *testing.T) {
 	})
 	require.GreaterOrEqual(t, ran.Load(), int64(wanted))
 	require.GreaterOrEqual(t, commands.Load(), int64(wanted*commandsEach))
-	t.Logf("%d sequences, %d commands, %v", ran.Load(), commands.Load(), seen.counts)
+	t.Logf("%d sequences, %d commands, %v", ran.Load(), commands.Load(), coverage.counts)
 	if testing.Short() {
 		return
 	}
-	// What never came up was not shown.
+	// A case that never occurred was not tested.
 	for _, reason := range bank.DeclineReasons() {
-		require.NotZero(t, seen.counts["DECLINED "+reason.String()], reason)
+		require.NotZero(t, coverage.counts["DECLINED "+reason.String()], reason)
 	}
 	for _, outcome := range []string{"PURCHASE APPROVED", "PURCHASE VOIDED", "VOID APPROVED", "REVERSAL APPROVED", "LIMIT_CHANGE APPLIED", "OPENING APPLIED",
 		"risk NONE", "risk VELOCITY", "risk CARD_TESTING",
 		"ABORTED", "FAILED_PRECONDITION", "INVALID_ARGUMENT", "NOT_FOUND", "again"} {
-		require.NotZero(t, seen.counts[outcome], outcome)
+		require.NotZero(t, coverage.counts[outcome], outcome)
 	}
 }
 
-// FuzzSequences looks for such a sequence by coverage: a short one, that it may try many.
+// FuzzSequences searches for a failing sequence by coverage. The sequences are short, so that it
+// tries many.
 func FuzzSequences(f *testing.F) {
 	for seed := range byte(4) {
 		draws := make([]byte, 4096)
@@ -92,8 +91,8 @@ func FuzzSequences(f *testing.F) {
 	})
 }
 
-// seen counts what the sequences brought about.
-var seen = tally{counts: map[string]int{}}
+// coverage counts the outcomes of the sequences.
+var coverage = tally{counts: map[string]int{}}
 
 type tally struct {
 	mutex  sync.Mutex
@@ -106,12 +105,12 @@ func (t *tally) add(what string) {
 	t.counts[what]++
 }
 
-// database is a ledger in Postgres that one sequence after another runs on.
+// database is a ledger in Postgres for one sequence after another.
 type database struct {
 	store *postgres.Store
 	epoch int64
 	run   uint64
-	whole bool
+	clean bool
 }
 
 var runs atomic.Uint64
@@ -123,15 +122,15 @@ func newDatabase(t testing.TB) *database {
 	require.NoError(t, store.Migrate(t.Context()))
 	epoch, err := store.Acquire(t.Context(), "sequences", 24*time.Hour)
 	require.NoError(t, err)
-	return &database{store: store, epoch: epoch, whole: true}
+	return &database{store: store, epoch: epoch, clean: true}
 }
 
 // sequence runs one sequence and returns how many commands it had.
 func (d *database) sequence(t *rapid.T, commands int) int64 {
-	if !d.whole {
-		d.empty(t) // The one before failed half-way.
+	if !d.clean {
+		d.drainOutbox(t) // The previous sequence failed half-way.
 	}
-	d.whole, d.run = false, runs.Add(1)
+	d.clean, d.run = false, runs.Add(1)
 	clock := banktest.NewClock()
 	w := &pair{
 		T: t, clock: clock, caller: "shop-" + strconv.FormatUint(d.run, 10), database: d,
@@ -146,18 +145,18 @@ func (d *database) sequence(t *rapid.T, commands int) int64 {
 		{CreditLimitMinor: 2000, Rules: bank.PurchaseRules{Limit: 900, Minimum: 10, PerMinute: 3}},
 		{CreditLimitMinor: 300},
 	} {
-		w.alone(w.issue(terms))
+		w.runOne(w.issue(terms))
 	}
 	for w.commands < int64(commands) {
 		w.step()
 	}
 	w.readBack()
-	d.whole = true
+	d.clean = true
 	return w.commands
 }
 
-// empty takes everything out of the outbox.
-func (d *database) empty(t *rapid.T) []bank.Event {
+// drainOutbox deletes every row of the outbox and returns the events.
+func (d *database) drainOutbox(t *rapid.T) []bank.Event {
 	var events []bank.Event
 	for {
 		rows, err := d.store.Fetch(t.Context(), 10_000, nil)
@@ -174,8 +173,7 @@ func (d *database) empty(t *rapid.T) []bank.Event {
 	}
 }
 
-// pair is the two ledgers of one sequence, what was asked of them, and the model
-// that both are held to.
+// pair is the two ledgers of one sequence, the operations on them, and the model of both.
 type pair struct {
 	*rapid.T
 	sides    [2]*side
@@ -187,7 +185,7 @@ type pair struct {
 	commands int64
 	requests int
 	cards    []issued
-	asked    []question
+	earlier  []operation
 	// first is the first outcome of every request id, by its transaction.
 	first  map[bank.ID]bank.Entry
 	tokens []string
@@ -198,21 +196,21 @@ type issued struct {
 	data          pan.CardData
 }
 
-// question is a request that may be asked on either side, and again.
-type question struct {
-	what string
-	// requestID is the caller's; empty for what has none.
+// operation is a request that may run on either side, and again.
+type operation struct {
+	name string
+	// requestID is the caller's id of the request; empty for operations without one.
 	requestID string
-	// pays tells a purchase, which alone may be voided.
-	pays bool
-	ask  func(context.Context, *side) (any, error)
-	// known is called with the answer of what succeeded alone.
-	known func(answer any)
+	// isPurchase tells a purchase, because only a purchase can be voided.
+	isPurchase bool
+	run        func(context.Context, *side) (any, error)
+	// onSuccess is called with the answer of an operation that succeeded.
+	onSuccess func(answer any)
 }
 
-// evenly draws a number below n, up to 256, each as likely as the others: ranges
-// favour small numbers.
-func (w *pair) evenly(n int, label string) int {
+// uniform draws a number below n, n up to 256, each equally likely. rapid's ranges favour small
+// numbers.
+func (w *pair) uniform(n int, label string) int {
 	drawn := 0
 	for range 8 {
 		drawn <<= 1
@@ -223,61 +221,61 @@ func (w *pair) evenly(n int, label string) int {
 	return drawn * n >> 8
 }
 
-func pick[T any](w *pair, label string, from []T) T { return from[w.evenly(len(from), label)] }
+func pick[T any](w *pair, label string, from []T) T { return from[w.uniform(len(from), label)] }
 
-// step draws what comes next: one question, several in one batch, or time.
+// step draws the next event: one operation, several in one batch, or the passage of time.
 func (w *pair) step() {
-	switch n := w.evenly(256, "step"); {
-	case n == 255 && w.evenly(8, "years") == 0:
+	switch n := w.uniform(256, "step"); {
+	case n == 255 && w.uniform(8, "years") == 0:
 		w.clock.Advance(6 * 366 * 24 * time.Hour) // Cards expire.
 	case n >= 250:
 		w.clock.Advance(pick(w, "time", []time.Duration{
 			time.Second, 20 * time.Second, 16 * time.Minute, -time.Minute, time.Millisecond, time.Minute,
 		}))
 	case n >= 180:
-		questions := make([]question, 2+w.evenly(7, "batch"))
-		for i := range questions {
-			questions[i] = w.draw()
+		operations := make([]operation, 2+w.uniform(7, "batch"))
+		for i := range operations {
+			operations[i] = w.draw()
 		}
-		w.together(questions)
+		w.runBatch(operations)
 	default:
-		w.alone(w.draw())
+		w.runOne(w.draw())
 	}
 }
 
-// alone asks one question on both sides.
-func (w *pair) alone(q question) {
+// runOne runs one operation on both sides.
+func (w *pair) runOne(q operation) {
 	w.commands++
 	var answers [2]any
 	var errs [2]error
 	for i, side := range w.sides {
-		side.begin()
-		answers[i], errs[i] = q.ask(w.Context(), side)
+		side.reset()
+		answers[i], errs[i] = q.run(w.Context(), side)
 	}
-	w.same(q.what, "error", text(errs[0]), text(errs[1]))
-	w.same(q.what, "answer", answers[0], answers[1])
-	w.judge([]question{q})
+	w.requireSame(q.name, "error", text(errs[0]), text(errs[1]))
+	w.requireSame(q.name, "answer", answers[0], answers[1])
+	w.checkStep([]operation{q})
 	if errs[0] != nil {
-		seen.add(fault.CodeOf(errs[0]).String())
+		coverage.add(fault.CodeOf(errs[0]).String())
 	}
-	if errs[0] == nil && q.known != nil {
-		q.known(answers[0])
+	if errs[0] == nil && q.onSuccess != nil {
+		q.onSuccess(answers[0])
 	}
 }
 
-// together asks several questions whose commands are decided in one batch, those
-// excepted that are refused before they are commands.
-func (w *pair) together(questions []question) {
-	w.commands += int64(len(questions))
-	var held [2][]int // the question of each command
+// runBatch runs several operations and decides their commands in one batch. Operations that are
+// refused before they become commands are not part of the batch.
+func (w *pair) runBatch(operations []operation) {
+	w.commands += int64(len(operations))
+	var held [2][]int // the operation of each command
 	var answers [2][]any
 	for i, side := range w.sides {
-		side.begin()
+		side.reset()
 		side.holding = true
-		answers[i] = make([]any, len(questions))
-		for n, q := range questions {
+		answers[i] = make([]any, len(operations))
+		for n, q := range operations {
 			before := len(side.held)
-			answer, err := q.ask(w.Context(), side)
+			answer, err := q.run(w.Context(), side)
 			if len(side.held) > before {
 				held[i] = append(held[i], n)
 				continue
@@ -290,48 +288,48 @@ func (w *pair) together(questions []question) {
 		side.holding = false
 		side.decideHeld(w.Context())
 	}
-	w.same("a batch", "commands", held[0], held[1])
-	w.same("a batch", "answers without a command", answers[0], answers[1])
+	w.requireSame("a batch", "commands", held[0], held[1])
+	w.requireSame("a batch", "answers without a command", answers[0], answers[1])
 	for n := range w.sides[0].outcomes {
-		w.same(questions[held[0][n]].what, "outcome", plain(w.sides[0].outcomes[n]), plain(w.sides[1].outcomes[n]))
+		w.requireSame(operations[held[0][n]].name, "outcome", plain(w.sides[0].outcomes[n]), plain(w.sides[1].outcomes[n]))
 	}
 	for n, answer := range answers[0] {
-		if _, refused := answer.(string); answer != nil && !refused && questions[n].known != nil {
-			questions[n].known(answer)
+		if _, refused := answer.(string); answer != nil && !refused && operations[n].onSuccess != nil {
+			operations[n].onSuccess(answer)
 		}
 	}
-	asked := make([]question, len(held[0]))
+	decided := make([]operation, len(held[0]))
 	for n, at := range held[0] {
-		asked[n] = questions[at]
+		decided[n] = operations[at]
 	}
-	stale := make([]bool, len(asked))
+	stale := make([]bool, len(decided))
 	for n, outcome := range w.sides[0].outcomes {
 		stale[n] = outcome.Err == bank.ErrStale
 	}
-	w.judge(asked)
-	for n, q := range asked {
-		// A void that was resolved before its purchase was decided is resolved anew; what
-		// tells something by its answer is asked again for it.
-		if stale[n] || q.known != nil {
-			w.alone(q)
+	w.checkStep(decided)
+	for n, q := range decided {
+		// A void that was resolved before its purchase was decided is resolved again. An operation
+		// whose answer is needed runs again on its own.
+		if stale[n] || q.onSuccess != nil {
+			w.runOne(q)
 		}
 	}
 }
 
-// judge holds what was just decided to the model, and both ledgers to each other.
-func (w *pair) judge(questions []question) {
+// checkStep compares the latest decisions with the model, and both ledgers with each other.
+func (w *pair) checkStep(operations []operation) {
 	memory, stored := w.sides[0], w.sides[1]
-	w.same("all", "entries", memory.posted, stored.posted)
+	w.requireSame("all", "entries", memory.posted, stored.posted)
 	for i := range memory.posted {
 		if err := w.model.apply(&memory.posted[i]); err != nil {
-			w.Fatalf("%v: %v", names(questions), err)
+			w.Fatalf("%v: %v", namesOf(operations), err)
 		}
 	}
 	for i := range memory.outcomes {
 		if err := memory.outcomes[i].Err; errors.Is(err, bank.ErrRetry) || errors.Is(err, bank.ErrRejected) {
-			w.Fatalf("%s: the store had to refuse what was decided: %v", questions[i].what, err)
+			w.Fatalf("%s: the store had to refuse what was decided: %v", operations[i].name, err)
 		}
-		w.judgeOutcome(questions[i], memory.commands[i], &memory.outcomes[i])
+		w.checkIdempotency(operations[i], memory.commands[i], &memory.outcomes[i])
 	}
 	touched := make(map[bank.ID]bool)
 	for i := range memory.commands {
@@ -349,24 +347,24 @@ func (w *pair) judge(questions []question) {
 	}
 }
 
-// judgeOutcome is I5: an equal request gets its first outcome, another one under
-// the same id is refused.
-func (w *pair) judgeOutcome(q question, command bank.Command, outcome *bank.Outcome) {
+// checkIdempotency is I5: an equal request gets its first outcome, a different one under the same
+// id is refused.
+func (w *pair) checkIdempotency(q operation, command bank.Command, outcome *bank.Outcome) {
 	if q.requestID == "" || outcome.Err != nil || outcome.Entry == nil {
 		return
 	}
 	id := command.Key()
-	if first, asked := w.first[id]; asked {
+	if first, decided := w.first[id]; decided {
 		if !reflect.DeepEqual(first, *outcome.Entry) {
-			w.Fatalf("%s: the first outcome was\n%+v\nand now\n%+v", q.what, first, *outcome.Entry)
+			w.Fatalf("%s: the first outcome was\n%+v\nand now\n%+v", q.name, first, *outcome.Entry)
 		}
-		seen.add("again")
+		coverage.add("again")
 		return
 	}
 	w.first[id] = *outcome.Entry
 }
 
-// compareCard holds a card and its account on both ledgers to each other and to the model.
+// compareCard compares a card and its account on both ledgers with each other and with the model.
 func (w *pair) compareCard(one issued) {
 	var cards [2]bank.Card
 	var accounts [2]bank.Account
@@ -375,46 +373,46 @@ func (w *pair) compareCard(one issued) {
 		cards[i], accounts[i], err = side.store.Card(w.Context(), one.card)
 		require.NoError(w, err)
 	}
-	w.same("reading", "card", cards[0], cards[1])
-	w.same("reading", "account", accounts[0], accounts[1])
-	if err := w.model.stands(&accounts[1]); err != nil {
+	w.requireSame("reading", "card", cards[0], cards[1])
+	w.requireSame("reading", "account", accounts[0], accounts[1])
+	if err := w.model.checkAccount(&accounts[1]); err != nil {
 		w.Fatalf("%v", err)
 	}
 }
 
-// same fails when the two sides differ.
-func (w *pair) same(what, part string, memory, stored any) {
+// requireSame fails when the two sides differ.
+func (w *pair) requireSame(what, part string, memory, stored any) {
 	if !reflect.DeepEqual(memory, stored) {
 		w.Fatalf("%s: the %s differs\nin memory:   %+v\nin Postgres: %+v", what, part, memory, stored)
 	}
 }
 
-// readBack holds all that can be read of a sequence to the model and to each other:
-// every transaction, every event, in order, once, and not one more.
+// readBack reads every transaction and every event of a sequence from both ledgers and compares
+// them with the model and with each other: in order, each once, and no other.
 func (w *pair) readBack() {
-	if err := w.model.trial(); err != nil {
+	if err := w.model.checkTrialBalance(); err != nil {
 		w.Fatalf("%v", err)
 	}
 	for _, one := range w.cards {
 		w.compareCard(one)
 	}
 	for id, want := range w.model.entries {
-		seen.add(outcomeOf(&want))
+		coverage.add(outcomeOf(&want))
 		for _, side := range w.sides {
 			entry, reversed, err := side.store.Transaction(w.Context(), id)
 			require.NoError(w, err)
-			w.same("reading back", "entry", want, entry)
-			w.same("reading back", "amount given back", w.model.givenBack[id], reversed)
+			w.requireSame("reading back", "entry", want, entry)
+			w.requireSame("reading back", "amount given back", w.model.givenBack[id], reversed)
 		}
 	}
 	memory, err := w.sides[0].store.Fetch(w.Context(), 100_000, nil)
 	require.NoError(w, err)
-	stored := w.database.empty(w.T)
+	stored := w.database.drainOutbox(w.T)
 	require.Len(w, memory, len(w.model.events))
 	require.Len(w, stored, len(w.model.events), "events in the outbox")
 	for i, event := range w.model.events {
-		w.same("the outbox", "event", memory[i].Event, stored[i])
-		w.same("the outbox", "event's id", event, string(stored[i].Body))
+		w.requireSame("the outbox", "event", memory[i].Event, stored[i])
+		w.requireSame("the outbox", "event's id", event, string(stored[i].Body))
 	}
 }
 
@@ -432,7 +430,7 @@ func text(err error) string {
 	return fault.CodeOf(err).String() + " " + err.Error()
 }
 
-// plain returns an outcome with its error as text: errors are made anew each time.
+// plain returns an outcome with its error as text, because every error is a new value.
 func plain(outcome bank.Outcome) any {
 	cause := text(outcome.Err)
 	outcome.Err = nil
@@ -442,15 +440,15 @@ func plain(outcome bank.Outcome) any {
 	}{outcome, cause}
 }
 
-func names(questions []question) []string {
+func namesOf(operations []operation) []string {
 	var all []string
-	for _, q := range questions {
-		all = append(all, q.what)
+	for _, q := range operations {
+		all = append(all, q.name)
 	}
 	return all
 }
 
-func (w *pair) fresh() string {
+func (w *pair) newRequestID() string {
 	w.requests++
 	return fmt.Sprintf("r%d", w.requests)
 }

@@ -13,41 +13,41 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestStore shows that a ledger keeps the contracts of bank.Store, bank.Directory,
-// bank.Reader and bank.TokenStore.
+// TestStore proves that a ledger keeps the contracts of bank.Store, bank.Directory, bank.Reader and
+// bank.TokenStore.
 func TestStore(t *testing.T, open Open) {
 	run(t, open, []rule{
-		{"what a batch decided on still stands when it is written", decidesOnWhatStands},
+		{"a batch is written only if the state that it was decided on is still current", decidesOnCurrentState},
 		{"no change of a card is lost", losesNoChangeOfACard},
-		{"an answer that changes nothing is of what stands", answersFromWhatStands},
-		{"a batch that waited sees what was committed meanwhile", seesWhatItWaitedFor},
+		{"a batch without changes is answered from the current state", answersFromCurrentState},
+		{"a batch that waited for a lock sees what was committed meanwhile", seesCommitsItWaitedFor},
 		{"no change of an account is lost", losesNoChange},
-		{"a transaction id is decided once, whatever the accounts", arbitratesTransactions},
-		{"of equal transaction ids at once one is written", arbitratesAtOnce},
-		{"an error of decide leaves nothing", leavesNothing},
+		{"a transaction id is decided once, on whatever account", arbitratesTransactions},
+		{"of concurrent batches with one transaction id one is written", arbitratesAtOnce},
+		{"an error of decide writes nothing", leavesNothing},
 		{"a decision that changes nothing writes nothing", writesNothing},
-		{"a batch is seen whole or not at all", showsWholeBatches},
-		{"a decline without an account is kept under its transaction", keepsRefusals},
-		{"a request voided before it was decided is kept", keepsTombstones},
+		{"a batch is visible completely or not at all", showsWholeBatches},
+		{"a decline without an account is stored under its transaction", keepsRefusals},
+		{"a request that was voided before it was decided is stored", keepsTombstones},
 		{"a token is used once", usesTokensOnce},
 		{"a token is inserted once", insertsTokensOnce},
-		{"what was given back is summed", sumsGivenBack},
+		{"the amounts given back are summed", sumsGivenBack},
 		{"two legs of a transaction are read together", readsAllLegs},
-		{"data that is refused harms nothing else", refusesBadData},
+		{"a batch with bad data is refused as a whole", refusesBadData},
 		{"a card number is issued once", issuesNumbersOnce},
-		{"keys that do not exist read as absent", readsAbsence},
-		{"what is not there is not found", findsNothing},
-		{"the end of the context is an unknown outcome", endsWithContext},
-		{"every field of a card and its account is kept", keepsCards},
-		{"every field of an entry is kept", keepsEntries},
-		{"every field of a token is kept", keepsTokens},
-		{"random batches over many accounts lose nothing", func(t *testing.T, ledger Ledger) { TestTogether(t, ledger) }},
+		{"keys without a row read as absent", readsAbsence},
+		{"a missing row is ErrNotFound", findsNothing},
+		{"after the end of the context the outcome is unknown", endsWithContext},
+		{"every field of a card and its account is stored", keepsCards},
+		{"every field of an entry is stored", keepsEntries},
+		{"every field of a token is stored", keepsTokens},
+		{"random batches over many accounts lose nothing", func(t *testing.T, ledger Ledger) { TestConcurrency(t, ledger) }},
 	})
 }
 
-// decidesOnWhatStands lets batches on one account run at once: each entry's balance
-// must follow from the one that its decision saw, whoever was in between.
-func decidesOnWhatStands(t *testing.T, ledger Ledger) {
+// decidesOnCurrentState runs batches on one account at the same time. The balance of each entry
+// must follow from the balance that its decision saw, whatever other batches did in between.
+func decidesOnCurrentState(t *testing.T, ledger Ledger) {
 	const writers, each = 6, 20
 	customer := OpenCustomer(t, ledger, 1_000_000)
 	var group sync.WaitGroup
@@ -73,7 +73,7 @@ func decidesOnWhatStands(t *testing.T, ledger Ledger) {
 	group.Wait()
 }
 
-// losesNoChangeOfACard changes a card and nothing else of its account.
+// losesNoChangeOfACard changes only a card, and nothing else of its account.
 func losesNoChangeOfACard(t *testing.T, ledger Ledger) {
 	const writers, each = 6, 20
 	customer := OpenCustomer(t, ledger, 1_000_000)
@@ -101,9 +101,9 @@ func losesNoChangeOfACard(t *testing.T, ledger Ledger) {
 	require.Equal(t, before.Rules.Limit+writers*each, after.Rules.Limit)
 }
 
-// answersFromWhatStands asks, without a change, for what another ledger on the same
-// state may have changed since: the last committed state is the answer.
-func answersFromWhatStands(t *testing.T, ledger Ledger) {
+// answersFromCurrentState reads, without a change, rows that another ledger on the same database
+// may have changed since. The answer must be the last committed state.
+func answersFromCurrentState(t *testing.T, ledger Ledger) {
 	customer := OpenCustomer(t, ledger, 1000)
 	for amount := int64(1); amount < 20; amount++ {
 		Commit(t, ledger, KeysOf(customer), func(book *bank.Book) error {
@@ -226,7 +226,7 @@ func leavesNothing(t *testing.T, ledger Ledger) {
 		book.Emit(EventOf(entry))
 		return stop
 	})
-	require.True(t, err == stop, "the error itself: %v", err) //nolint:errorlint // it must not even be wrapped
+	require.True(t, err == stop, "the error itself: %v", err) // it must not even be wrapped
 
 	ctx := t.Context()
 	_, err = ledger.Account(ctx, account.ID)
@@ -290,9 +290,9 @@ func showsWholeBatches(t *testing.T, ledger Ledger) {
 			return nil
 		})
 		require.NoError(t, err)
-		// Of the calls of decide only the last one counts: an earlier one may have been
-		// shown what turned out not to stand.
-		require.Zero(t, first.Balance+second.Balance, "half a batch")
+		// Only the last call of decide counts. An earlier one may have seen a state that was not
+		// committed.
+		require.Zero(t, first.Balance+second.Balance, "half a batch is visible")
 		require.Equal(t, first.Sequence, second.Sequence)
 	}
 	group.Wait()

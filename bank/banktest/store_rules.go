@@ -122,13 +122,13 @@ func sumsGivenBack(t *testing.T, ledger Ledger) {
 	give(GiveBack(customer, NewID(), 7), 7)
 
 	var first, then int64
-	Commit(t, ledger, askingSums(customer, purchase), func(book *bank.Book) error {
+	Commit(t, ledger, keysWithSums(customer, purchase), func(book *bank.Book) error {
 		first = book.Reversed(purchase)
 		_, err := book.Post(GiveBack(customer, purchase, 45), bank.Effect{Balance: 45}, Start)
 		then = book.Reversed(purchase)
 		return err
 	})
-	require.EqualValues(t, 55, first, "approved ones, each once")
+	require.EqualValues(t, 55, first, "the approved ones, each once")
 	require.EqualValues(t, 100, then, "those of this batch too")
 	_, reversed, err := ledger.Transaction(t.Context(), purchase)
 	require.NoError(t, err)
@@ -162,10 +162,10 @@ func readsAllLegs(t *testing.T, ledger Ledger) {
 
 func issuesNumbersOnce(t *testing.T, ledger Ledger) {
 	customer := OpenCustomer(t, ledger, 1000)
-	twin := NewCard(customer.Account)
-	twin.Lookup = customer.Lookup
+	second := NewCard(customer.Account)
+	second.Lookup = customer.Lookup
 	err := ledger.Execute(t.Context(), KeysOf(customer), func(book *bank.Book) error {
-		book.Issue(twin)
+		book.Issue(second)
 		return nil
 	})
 	require.ErrorIs(t, err, bank.ErrRetry)
@@ -212,8 +212,8 @@ func findsNothing(t *testing.T, ledger Ledger) {
 	}
 }
 
-// refusesBadData writes a bad entry next to a good one: nothing of the batch is
-// written, and the good one alone goes through afterwards.
+// refusesBadData writes a bad entry beside a good one. Nothing of the batch is written, and the
+// good entry alone is written afterwards.
 func refusesBadData(t *testing.T, ledger Ledger) {
 	customer := OpenCustomer(t, ledger, 1000)
 	sequence := int64(1)
@@ -247,34 +247,33 @@ func refusesBadData(t *testing.T, ledger Ledger) {
 	}
 }
 
-// badEntries spoils an approved purchase of 1 in each way that a store must refuse.
+// badEntries break an approved purchase of 1 in each way that a store must refuse.
 var badEntries = map[string]func(*bank.Entry){
-	"U+0000 in a text":                         func(e *bank.Entry) { e.Description = "a\x00b" },
-	"text that is not UTF-8":                   func(e *bank.Entry) { e.Merchant.Name = "caf\xe9" },
-	"a negative amount":                        func(e *bank.Entry) { e.Amount = -1 },
-	"a debit beyond what is available":         func(e *bank.Entry) { e.Amount = 100_000 },
-	"a movement with one end":                  func(e *bank.Entry) { e.CreditAccount = bank.ID{} },
-	"a movement within one account":            func(e *bank.Entry) { e.CreditAccount = e.DebitAccount },
-	"a decline that moves money":               func(e *bank.Entry) { e.Status, e.Decline = bank.Declined, bank.Blocked },
-	"a decline without a reason":               func(e *bank.Entry) { e.Status, e.DebitAccount, e.CreditAccount = bank.Declined, bank.ID{}, bank.ID{} },
-	"an approval with a reason":                func(e *bank.Entry) { e.Decline = bank.Blocked },
-	"a third leg":                              func(e *bank.Entry) { e.Leg = 2 },
-	"no kind":                                  func(e *bank.Entry) { e.Kind = 0 },
-	"no direction":                             func(e *bank.Entry) { e.Direction = 0 },
-	"no status":                                func(e *bank.Entry) { e.Status = 0 },
-	"an approval without an account":           func(e *bank.Entry) { e.AccountID = bank.ID{} },
-	"a tombstone with an account":              func(e *bank.Entry) { e.Status, e.DebitAccount, e.CreditAccount = bank.Voided, bank.ID{}, bank.ID{} },
-	"an amount where nothing is to be decided": func(e *bank.Entry) { e.Status, e.DebitAccount, e.CreditAccount = bank.Applied, bank.ID{}, bank.ID{} },
+	"U+0000 in a text":                 func(e *bank.Entry) { e.Description = "a\x00b" },
+	"text that is not UTF-8":           func(e *bank.Entry) { e.Merchant.Name = "caf\xe9" },
+	"a negative amount":                func(e *bank.Entry) { e.Amount = -1 },
+	"a debit beyond what is available": func(e *bank.Entry) { e.Amount = 100_000 },
+	"a movement with one end":          func(e *bank.Entry) { e.CreditAccount = bank.ID{} },
+	"a movement within one account":    func(e *bank.Entry) { e.CreditAccount = e.DebitAccount },
+	"a decline that moves money":       func(e *bank.Entry) { e.Status, e.Decline = bank.Declined, bank.Blocked },
+	"a decline without a reason":       func(e *bank.Entry) { e.Status, e.DebitAccount, e.CreditAccount = bank.Declined, bank.ID{}, bank.ID{} },
+	"an approval with a reason":        func(e *bank.Entry) { e.Decline = bank.Blocked },
+	"a third leg":                      func(e *bank.Entry) { e.Leg = 2 },
+	"no kind":                          func(e *bank.Entry) { e.Kind = 0 },
+	"no direction":                     func(e *bank.Entry) { e.Direction = 0 },
+	"no status":                        func(e *bank.Entry) { e.Status = 0 },
+	"an approval without an account":   func(e *bank.Entry) { e.AccountID = bank.ID{} },
+	"a tombstone with an account":      func(e *bank.Entry) { e.Status, e.DebitAccount, e.CreditAccount = bank.Voided, bank.ID{}, bank.ID{} },
+	"an applied entry with an amount":  func(e *bank.Entry) { e.Status, e.DebitAccount, e.CreditAccount = bank.Applied, bank.ID{}, bank.ID{} },
 }
 
-// seesWhatItWaitedFor has a batch wait for the lock of another that decides the same
-// transaction: it must see that decision, the card and the sums as they are then, at
-// the first attempt.
-func seesWhatItWaitedFor(t *testing.T, ledger Ledger) {
+// seesCommitsItWaitedFor makes a batch wait for the lock of another batch that decides the same
+// transaction. At its first attempt it must see the decision, the card and the sums of that batch.
+func seesCommitsItWaitedFor(t *testing.T, ledger Ledger) {
 	customer := OpenCustomer(t, ledger, 1000)
 	purchase := Buy(t, ledger, customer, 100).TransactionID
 	reversal := GiveBack(customer, purchase, 100)
-	keys := askingSums(customer, purchase, reversal.TransactionID)
+	keys := keysWithSums(customer, purchase, reversal.TransactionID)
 	waited := make(chan error, 1)
 	Commit(t, ledger, keys, func(book *bank.Book) error {
 		go func() {
@@ -287,7 +286,7 @@ func seesWhatItWaitedFor(t *testing.T, ledger Ledger) {
 				return nil
 			})
 		}()
-		time.Sleep(50 * time.Millisecond) // long enough for the other to queue up, and nothing fails if it is not
+		time.Sleep(50 * time.Millisecond) // long enough for the other batch to queue; if it is not, the test still passes
 		card, _ := book.Card(customer.Card)
 		card.Blocked = true
 		book.SetCard(card)

@@ -41,10 +41,10 @@ func TestOutbox(t *testing.T)          { banktest.TestOutbox(t, open) }
 
 func TestTwoProcessesOnOneLedger(t *testing.T) {
 	url := postgrestest.Database(t)
-	banktest.TestTogether(t, openAt(t, url), openAt(t, url))
-	banktest.TestTogether(t, openAt(t, url), openWith(t, postgres.Config{URL: url, LockAlways: true}))
+	banktest.TestConcurrency(t, openAt(t, url), openAt(t, url))
+	banktest.TestConcurrency(t, openAt(t, url), openWith(t, postgres.Config{URL: url, LockAlways: true}))
 }
 
 func TestMemoryAndPostgresAnswerAlike(t *testing.T) {
-	banktest.TestAlike(t, inmem.New(time.Now), open(t))
+	banktest.TestEquivalence(t, inmem.New(time.Now), open(t))
 }

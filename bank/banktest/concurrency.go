@@ -12,11 +12,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestTogether runs random batches over a few accounts from many goroutines through
-// several handles of one ledger, as several processes would, and then holds the
-// accounts to what was answered: nothing lost, no sequence with a gap, every event
-// there once. The only errors allowed on the way are conflicts.
-func TestTogether(t *testing.T, ledgers ...Ledger) {
+// TestConcurrency runs random batches over a few accounts from many goroutines through several
+// handles of one ledger, as several processes would. Then it compares the accounts with the
+// results: no batch is lost, no sequence has a gap, and every event is there once. Only conflicts
+// are allowed as errors on the way.
+func TestConcurrency(t *testing.T, ledgers ...Ledger) {
 	const workers, batches, accounts = 8, 40, 16
 	first := ledgers[0]
 	customers := OpenCustomers(t, first, accounts, field.MaxMinor)
@@ -28,7 +28,7 @@ func TestTogether(t *testing.T, ledgers ...Ledger) {
 		group.Go(func() {
 			random := rand.New(rand.NewPCG(uint64(worker), 7))
 			for range batches {
-				chosen := someOf(random, customers)
+				chosen := pickCustomers(random, customers)
 				if err := spendOn(t, ledgers[worker%len(ledgers)], chosen); err != nil {
 					t.Errorf("a batch over %d accounts: %v", len(chosen), err)
 					return
@@ -63,8 +63,8 @@ func TestTogether(t *testing.T, ledgers ...Ledger) {
 	}
 }
 
-// someOf returns one to eight of the customers, in no order.
-func someOf(random *rand.Rand, customers []Customer) []Customer {
+// pickCustomers returns one to eight of the customers, in random order.
+func pickCustomers(random *rand.Rand, customers []Customer) []Customer {
 	shuffled := slices.Clone(customers)
 	random.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
 	return shuffled[:1+random.IntN(min(8, len(shuffled)))]

@@ -12,17 +12,16 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestAlike runs the same random batches, good and bad ones, on two ledgers and
-// holds every answer of the one to the other's: outcomes, accounts, cards, entries,
-// tokens and events. Both must be empty.
-func TestAlike(t *testing.T, first, second Ledger) {
+// TestEquivalence runs the same random batches, good and bad ones, on two ledgers and compares
+// every result: outcomes, accounts, cards, entries, tokens and events. Both ledgers must be empty.
+func TestEquivalence(t *testing.T, first, second Ledger) {
 	rapid.Check(t, func(t *rapid.T) {
 		world := newWorld()
 		for range rapid.IntRange(1, 12).Draw(t, "batches") {
 			step := world.draw(t)
 			outcomes := [2]string{}
 			for i, ledger := range []Ledger{first, second} {
-				outcomes[i] = classOf(ledger.Execute(t.Context(), step.keys, step.decide))
+				outcomes[i] = resultClass(ledger.Execute(t.Context(), step.keys, step.decide))
 			}
 			require.Equal(t, outcomes[0], outcomes[1], "%v", step.what)
 		}
@@ -31,8 +30,8 @@ func TestAlike(t *testing.T, first, second Ledger) {
 	require.Equal(t, eventsOf(t, first), eventsOf(t, second))
 }
 
-// classOf names what an executor would make of an error.
-func classOf(err error) string {
+// resultClass names what an executor would do with an error.
+func resultClass(err error) string {
 	switch {
 	case err == nil:
 		return "committed"
@@ -52,7 +51,7 @@ func eventsOf(t testing.TB, ledger Ledger) []bank.Event {
 	return events
 }
 
-// world is a handful of ids that the batches of one run meet in.
+// world is a few ids that all batches of one run share.
 type world struct {
 	accounts     []bank.Account
 	cards        []bank.NewCard
@@ -80,7 +79,8 @@ func newWorld() *world {
 	return w
 }
 
-// draw makes a batch of a few changes. What it refers to may not exist yet, or exist already.
+// draw makes a batch of a few changes. The accounts, cards and transactions that it names may not
+// exist yet, or exist already.
 func (w *world) draw(t *rapid.T) step {
 	var s step
 	var changes []func(*bank.Book) error
@@ -96,7 +96,7 @@ func (w *world) draw(t *rapid.T) step {
 		s.what = append(s.what, fmt.Sprintf("%s %d", kind, i))
 		entry := Entry(issued.Card.CardSnapshot, account.ID).Draw(t, "entry")
 		entry.TransactionID = transaction
-		spoil(t, &entry)
+		breakRule(t, &entry)
 		effect := bank.Effect{Balance: rapid.Int64Range(-1000, 1000).Draw(t, "effect"), Held: rapid.Int64Range(-3, 5).Draw(t, "held")}
 		changes = append(changes, w.change(kind, i, entry, effect))
 	}
@@ -112,8 +112,8 @@ func (w *world) draw(t *rapid.T) step {
 	return s
 }
 
-// spoil breaks an entry now and then.
-func spoil(t *rapid.T, entry *bank.Entry) {
+// breakRule breaks an entry now and then.
+func breakRule(t *rapid.T, entry *bank.Entry) {
 	switch rapid.IntRange(0, 19).Draw(t, "spoil") {
 	case 0:
 		entry.Description += "\x00"
@@ -130,15 +130,15 @@ func spoil(t *rapid.T, entry *bank.Entry) {
 	}
 }
 
-// change returns one change of a book. A change that cannot be made on the book as
-// it is, is left out, the same way on every ledger.
+// change returns one change of a book. A change that is impossible on the book as it is does
+// nothing, in the same way on every ledger.
 func (w *world) change(kind string, i int, entry bank.Entry, effect bank.Effect) func(*bank.Book) error {
 	account, issued := w.accounts[i], w.cards[i]
 	return func(book *bank.Book) error {
 		_, opened := book.Account(account.ID)
 		card, exists := book.Card(issued.Card.ID)
 		if !exists && !entry.Card.ID.IsZero() {
-			// An entry never names a card that is not there.
+			// An entry never names a card that does not exist.
 			entry.Card = bank.CardSnapshot{}
 		}
 		switch {
@@ -164,13 +164,13 @@ func (w *world) change(kind string, i int, entry bank.Entry, effect bank.Effect)
 	}
 }
 
-// compare holds all that can be read of the world on the first ledger to the second.
+// compare reads everything about the world from both ledgers and requires the same.
 func (w *world) compare(t *rapid.T, first, second Ledger) {
 	ctx := t.Context()
 	same := func(read func(Ledger) (any, error)) {
 		want, wantErr := read(first)
 		got, gotErr := read(second)
-		require.Equal(t, classOf(wantErr), classOf(gotErr))
+		require.Equal(t, resultClass(wantErr), resultClass(gotErr))
 		require.Equal(t, want, got)
 	}
 	for i := range w.accounts {
