@@ -3,7 +3,6 @@ module codebank.dev/checkout
 go 1.26.0
 
 require (
-	codebank.dev/bank v0.0.0
 	codebank.dev/native v0.0.0
 	codebank.dev/platform v0.0.0
 	codebank.dev/schemas v0.0.0
@@ -42,8 +41,6 @@ require (
 	google.golang.org/genproto/googleapis/api v0.0.0-20261005182115-fad411399dd8 // indirect
 	google.golang.org/genproto/googleapis/rpc v0.0.0-20261005182115-fad411399dd8 // indirect
 )
-
-replace codebank.dev/bank => ../bank
 
 replace codebank.dev/native => ../native
 

@@ -1,33 +1,28 @@
 package bankrpc_test
 
 import (
-	"context"
 	"crypto/rand"
-	"log/slog"
+	"encoding/json"
+	"os"
+	"path/filepath"
 	"testing"
-	"time"
 
-	"codebank.dev/bank"
-	"codebank.dev/bank/card"
-	bankinmem "codebank.dev/bank/inmem"
-	"codebank.dev/bank/ledger"
-	"codebank.dev/bank/purchase"
-	"codebank.dev/bank/rpc"
-	"codebank.dev/bank/vault"
 	"codebank.dev/checkout"
 	"codebank.dev/checkout/bankrpc"
 	"codebank.dev/checkout/checkouttest"
+	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/pan"
+	"codebank.dev/platform/programtest"
 	"codebank.dev/platform/serve"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
 )
 
-// The bank itself, with its ledger in memory, holds to the port as well as the fake.
+// The bank's own program, on its own database, holds to the port as well as the fake.
 func TestTheRealBankHoldsToThePort(t *testing.T) {
+	conn := startBank(t)
 	checkouttest.TestAcquirer(t, func(t testing.TB) checkouttest.AcquirerFixture {
-		conn := realBank(t)
 		return checkouttest.AcquirerFixture{
 			Acquirer:  bankrpc.New(conn),
 			Good:      issue(t, conn, 1_000_000),
@@ -37,7 +32,7 @@ func TestTheRealBankHoldsToThePort(t *testing.T) {
 }
 
 func TestAnUnknownCardIsDeclinedByTheRealBank(t *testing.T) {
-	acquirer := bankrpc.New(realBank(t))
+	acquirer := bankrpc.New(startBank(t))
 	order := checkouttest.Order(t, "shop", "r1", checkouttest.Start())
 	token, err := acquirer.CreateToken(t.Context(), checkouttest.Card(t, checkouttest.VisaNumber))
 	require.NoError(t, err)
@@ -49,41 +44,36 @@ func TestAnUnknownCardIsDeclinedByTheRealBank(t *testing.T) {
 	require.Equal(t, "14", decision.Decline.Code)
 }
 
-// eventNames stands in for the events, which nobody reads here.
-type eventNames struct{}
-
-func (eventNames) Append(dst []byte, entry *bank.Entry) ([]byte, int, error) {
-	return entry.AppendEventID(dst), 1, nil
+// startBank starts the bank's program, which publishes nothing, and waits until it serves.
+func startBank(t *testing.T) *grpc.ClientConn {
+	t.Helper()
+	bank := programtest.StartPackage(t, "codebank.dev/bank/cmd/bank",
+		[]string{"BANK_DATABASE_URL=" + postgrestest.Database(t)},
+		"--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0", "--vault-key-file="+keyFile(t), "--relay=false")
+	addresses, ready := bank.AwaitReady(t)
+	require.True(t, ready, bank.Log())
+	conn, err := serve.Dial(addresses.GRPC, serve.WithCaller("checkout"))
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
 }
 
-func realBank(t testing.TB) *grpc.ClientConn {
+// keyFile writes a file with the keys of a bank's vault, as bankctl keys new does.
+func keyFile(t *testing.T) string {
 	t.Helper()
-	store := bankinmem.New(time.Now)
-	keys, err := vault.Generate()
-	require.NoError(t, err)
-	executor := ledger.New(ledger.Config{Store: store, Encoder: eventNames{}, Now: time.Now})
-	server, err := serve.Listen(serve.Config{
-		Name: "bank", GRPCAddress: "127.0.0.1:0", HTTPAddress: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler),
+	key := func() []byte {
+		random := make([]byte, 32)
+		_, _ = rand.Read(random)
+		return random
+	}
+	content, err := json.Marshal(map[string]any{
+		"version": 1, "primary": "first", "seal": []map[string]any{{"id": "first", "key": key()}},
+		"lookup": key(), "fingerprint": key(), "cvv": key(),
 	})
 	require.NoError(t, err)
-	bankv1.RegisterCardServiceServer(server, &rpc.Cards{Service: &card.Service{
-		Code: "001", Ledger: executor, Directory: store, Reader: store, Tokens: store, Vault: keys, Random: rand.Reader, Now: time.Now,
-	}})
-	bankv1.RegisterPurchaseServiceServer(server, &rpc.Purchases{Service: &purchase.Service{
-		Code: "001", Ledger: executor, Directory: store, Reader: store, Vault: keys,
-	}})
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- server.Run(ctx) }()
-	conn, err := serve.Dial(server.GRPCAddress(), serve.WithCaller("checkout"))
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		_ = conn.Close()
-		stop()
-		require.NoError(t, <-ended)
-		require.NoError(t, executor.Close(context.Background()))
-	})
-	return conn
+	path := filepath.Join(t.TempDir(), "vault.key")
+	require.NoError(t, os.WriteFile(path, content, 0o600))
+	return path
 }
 
 // issue has the bank issue a card with a credit limit, in centavos.
