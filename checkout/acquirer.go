@@ -17,18 +17,18 @@ import (
 type Acquirer interface {
 	// CreateToken exchanges card data for a token that is good for one purchase and its
 	// repeats. It succeeds for any well-formed card data: whether the card exists shows
-	// in the decision of the purchase. A call whose answer was lost leaves a token
-	// nobody knows, which expires by itself.
+	// in the decision of the purchase. A call whose answer was lost leaves a token that
+	// no caller has; it expires by itself.
 	CreateToken(ctx context.Context, card pan.CardData) (CardToken, error)
 	// Authorize has one purchase decided. Idempotent by request id: the same
 	// authorization again answers the first decision, for ever; another one under the
 	// same request id is a refusal. A request id that was voided before it was decided
-	// answers OutcomeVoided; one that was voided after its approval goes on answering
-	// the approval, so an approval is not to be believed after a void.
+	// answers OutcomeVoided. One that was voided after its approval goes on answering
+	// the approval, so an approval does not count after a void.
 	Authorize(ctx context.Context, authorization Authorization) (Decision, error)
-	// Void ends a request id for good: an approved purchase is given back, a request id
-	// never seen is remembered, so that a purchase arriving later is answered
-	// OutcomeVoided. Answers OutcomeVoided, or OutcomeDeclined when the purchase had
+	// Void ends a request id for good. It gives an approved purchase back. It stores a
+	// request id that the bank has never seen, so that a purchase arriving later is
+	// answered OutcomeVoided. Answers OutcomeVoided, or OutcomeDeclined when the purchase had
 	// been declined. Idempotent.
 	Void(ctx context.Context, requestID, traceID string) (Decision, error)
 }

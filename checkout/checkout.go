@@ -1,18 +1,17 @@
 // Package checkout is the language of the merchant side: stores and their products,
-// cards as a payer types them, orders and the states they pass through, and the
-// ports through which the outside is reached. It is pure: no I/O, no clock, no
-// environment. Every rule about an order lives here, never in SQL and never in a
-// handler.
+// cards as a payer types them, orders and their states, and the ports to stores, bank
+// and clock. It is pure: no I/O, no clock, no environment. Every rule about an order
+// lives here, never in SQL and never in a handler.
 //
 // The life of an order, and the file to open for each step:
 //
 //	rpc.Server       reads the request                                   rpc/
 //	order.Service    prices it, trades the card for a token, stores it   order/
 //	charge.Charger   asks the bank, again and again within a deadline    charge/charger.go
-//	charge.Settler   ends what a crash or a deadline left open           charge/settler.go
+//	charge.Reconciler   ends what a crash or a deadline left open           charge/reconciler.go
 //	Order            which change is legal                               order.go
 //	Acquirer         the bank as this side sees it                       acquirer.go, bankrpc/
-//	Orders, Charges  one durable transaction per change                  port.go, postgres/, inmem/
+//	Orders, PendingCharges  one durable transaction per change                  port.go, postgres/, inmem/
 package checkout
 
 import "codebank.dev/platform/id"

@@ -58,23 +58,23 @@ type Order struct {
 	Purchase string
 	Decline  Decline // zero unless Declined
 
-	Charge Charge // zero once ended
+	PendingCharge PendingCharge // zero once ended
 
 	CreatedAt time.Time // UTC, whole milliseconds
 	EndedAt   time.Time // zero while Pending
 }
 
-// Charge is the work an open order still needs. It goes when the order ends, the
-// token with it.
-type Charge struct {
+// PendingCharge is the work that an open order still needs. It is deleted when the
+// order ends, and the token with it.
+type PendingCharge struct {
 	Token          Token
 	TokenExpiresAt time.Time
 	// Tries counts the finished attempts to reach the bank.
 	Tries int32
-	// NextAt is when the Settler may look at the order: never unset while it is open.
+	// NextAt is when the Reconciler may take the order up. It is set while the order is open.
 	NextAt time.Time
 	// Voiding is why the order is being voided; NotVoiding while it may still be
-	// charged. Once set it stays, and nothing is sent but the void.
+	// charged. Once it is set it stays, and only the void is sent.
 	Voiding VoidReason
 }
 
@@ -127,34 +127,34 @@ var (
 	ErrVoiding = errors.New("checkout: the order is being voided")
 	// ErrKept says that the bank answered a void and kept the purchase all the same.
 	ErrKept = errors.New("checkout: the bank kept a voided purchase")
-	// ErrNotVoiding says that nobody decided to void the order.
+	// ErrNotVoiding says that there is no decision to void the order.
 	ErrNotVoiding = errors.New("checkout: the order is not being voided")
 )
 
 // Answered returns the order after the bank decided its purchase. An approval that
-// comes after the decision to void is not honoured, for the void will give it back.
+// comes after the decision to void does not count, because the void will give it back.
 // Errors: ErrEnded, ErrVoiding.
 func (o Order) Answered(decision Decision, now time.Time) (Order, error) {
 	if o.State != Pending {
 		return o, ErrEnded
 	}
-	if o.Charge.Voiding != NotVoiding {
+	if o.PendingCharge.Voiding != NotVoiding {
 		return o, ErrVoiding
 	}
 	return o.end(decision, now), nil
 }
 
 // GivenUp returns the order after the decision to void it for a reason, to be
-// stored before the bank is told. A second decision keeps the first reason. Whoever decided
-// voids now; should that fail, the void is due at next. Error: ErrEnded.
+// stored before the bank is told. A second decision keeps the first reason. The caller
+// voids at once; if that fails, the void is due at next. Error: ErrEnded.
 func (o Order) GivenUp(reason VoidReason, next time.Time) (Order, error) {
 	if o.State != Pending {
 		return o, ErrEnded
 	}
-	if o.Charge.Voiding == NotVoiding {
-		o.Charge.Voiding = reason
-		o.Charge.Tries = 0
-		o.Charge.NextAt = moment(next)
+	if o.PendingCharge.Voiding == NotVoiding {
+		o.PendingCharge.Voiding = reason
+		o.PendingCharge.Tries = 0
+		o.PendingCharge.NextAt = moment(next)
 	}
 	return o, nil
 }
@@ -166,7 +166,7 @@ func (o Order) Voided(decision Decision, now time.Time) (Order, error) {
 	if o.State != Pending {
 		return o, ErrEnded
 	}
-	if o.Charge.Voiding == NotVoiding {
+	if o.PendingCharge.Voiding == NotVoiding {
 		return o, ErrNotVoiding
 	}
 	if decision.Outcome == OutcomeApproved {
@@ -175,20 +175,20 @@ func (o Order) Voided(decision Decision, now time.Time) (Order, error) {
 	return o.end(decision, now), nil
 }
 
-// Postponed returns the order after an attempt whose outcome is unknown, to be
-// looked at again at next. Error: ErrEnded.
+// Postponed returns the order after an attempt whose outcome is unknown. The next
+// attempt is due at next. Error: ErrEnded.
 func (o Order) Postponed(next time.Time) (Order, error) {
 	if o.State != Pending {
 		return o, ErrEnded
 	}
-	o.Charge.Tries++
-	o.Charge.NextAt = moment(next)
+	o.PendingCharge.Tries++
+	o.PendingCharge.NextAt = moment(next)
 	return o, nil
 }
 
 func (o Order) end(decision Decision, now time.Time) Order {
-	reason := o.Charge.Voiding
-	o.Charge = Charge{}
+	reason := o.PendingCharge.Voiding
+	o.PendingCharge = PendingCharge{}
 	o.EndedAt = moment(now)
 	o.Purchase = decision.Purchase
 	switch decision.Outcome {
@@ -221,7 +221,7 @@ func (o *Order) Authorization() Authorization {
 	return Authorization{
 		RequestID:   o.ID.String(),
 		TraceID:     o.TraceID,
-		Token:       o.Charge.Token,
+		Token:       o.PendingCharge.Token,
 		Amount:      o.Total,
 		Merchant:    o.Store,
 		Description: o.Description,

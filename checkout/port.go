@@ -20,9 +20,9 @@ var (
 
 // Catalogue is what can be bought.
 type Catalogue interface {
-	// Replace makes products the whole catalogue in one commit: what is there already
-	// is changed, what is no longer named cannot be bought or seen any more. Idempotent.
-	// Slugs must be unique; the stores are those the products name.
+	// Replace makes products the whole catalogue in one commit. It changes the products
+	// that are there already; a product that is no longer named can be neither bought nor
+	// seen. Idempotent. Slugs must be unique; the stores are those the products name.
 	Replace(ctx context.Context, products []Product) error
 	// Products returns those of the named products that can be bought, by slug.
 	Products(ctx context.Context, slugs []string) (map[string]Product, error)
@@ -31,7 +31,7 @@ type Catalogue interface {
 	List(ctx context.Context, after string, limit int) ([]Product, error)
 }
 
-// Orders is where orders are kept for those who placed them.
+// Orders stores orders for the callers that placed them.
 type Orders interface {
 	// Create stores a new order durably. When caller and request id are taken it stores
 	// nothing and returns the order that has them; created then is false.
@@ -42,8 +42,8 @@ type Orders interface {
 	ByID(ctx context.Context, caller string, id ID) (Order, error)
 }
 
-// Charges is where open orders are worked on.
-type Charges interface {
+// PendingCharges stores the work that open orders still need.
+type PendingCharges interface {
 	// Change locks an order, applies change to it and stores the result durably, in one
 	// short transaction. When change fails nothing is stored, and Change returns the
 	// order as it is with that error. change may be called more than once; it must be pure.
@@ -52,7 +52,7 @@ type Charges interface {
 	// Claim takes up to limit open orders that are due at now, the longest due first,
 	// and sets their NextAt to until: a lease, so that other replicas leave them alone.
 	// Orders that another Claim is taking at this moment are passed over. The lease
-	// only saves work; what keeps an order right is Change.
+	// only saves work; Change keeps an order right.
 	Claim(ctx context.Context, now, until time.Time, limit int) ([]Order, error)
 	// Backlog returns how many orders are open and since when the oldest is.
 	Backlog(ctx context.Context) (Backlog, error)

@@ -16,7 +16,7 @@ func TestATokenIsMaskedHoweverItIsShown(t *testing.T) {
 	const planted = "ctk_planted"
 	type hiding struct{ token checkout.Token }
 	token := checkout.NewToken(planted)
-	order := checkout.Order{CardLast4: "0005", Charge: checkout.Charge{Token: token}}
+	order := checkout.Order{CardLast4: "0005", PendingCharge: checkout.PendingCharge{Token: token}}
 	var shown []string
 	for _, value := range []any{token, &token, order, order.Authorization(), hiding{token}, []checkout.Token{token}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d", "%T %v"} {

@@ -107,8 +107,8 @@ func (a *Acquirer) Void(ctx context.Context, requestID, traceID string) (checkou
 	return decision(answer.GetPurchase(), requestID)
 }
 
-// inTrace returns ctx within the trace of the order, which is that of the request
-// that placed it, however much later and by whom it is settled.
+// inTrace returns ctx within the trace of the order: that of the request that placed it,
+// even when another process ends the order much later.
 func inTrace(ctx context.Context, traceID string) context.Context {
 	return serve.ContextWithIdentity(ctx, "", traceID)
 }

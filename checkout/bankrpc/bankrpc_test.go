@@ -48,7 +48,7 @@ func TestTheBankIsSentWhatTheOrderSays(t *testing.T) {
 	require.EqualValues(t, 2030, peer.Sent().Card.GetExpiryYear())
 
 	order := checkouttest.Order(t, "shop", "r1", checkouttest.Start())
-	order.Charge.Token = token.Token
+	order.PendingCharge.Token = token.Token
 	_, err = acquirer.Authorize(t.Context(), order.Authorization())
 	require.NoError(t, err)
 	_, err = acquirer.Void(t.Context(), order.ID.String(), order.TraceID)
@@ -94,7 +94,7 @@ func TestAnAnswerThatCannotBeTrustedLeavesTheOutcomeUnknown(t *testing.T) {
 			order := checkouttest.Order(t, "shop", "r1", checkouttest.Start())
 			token, err := acquirer.CreateToken(t.Context(), checkouttest.Card(t, checkouttest.VisaNumber))
 			require.NoError(t, err)
-			order.Charge.Token = token.Token
+			order.PendingCharge.Token = token.Token
 			_, err = acquirer.Authorize(t.Context(), order.Authorization())
 			require.Equal(t, fault.Internal, fault.CodeOf(err))
 		})
@@ -110,7 +110,7 @@ func TestADeclineWithoutDetailsStillSaysSomething(t *testing.T) {
 	order := checkouttest.Order(t, "shop", "r1", checkouttest.Start())
 	token, err := acquirer.CreateToken(t.Context(), checkouttest.Card(t, checkouttest.DecliningNumber))
 	require.NoError(t, err)
-	order.Charge.Token = token.Token
+	order.PendingCharge.Token = token.Token
 	decision, err := acquirer.Authorize(t.Context(), order.Authorization())
 	require.NoError(t, err)
 	require.Equal(t, "05", decision.Decline.Code)

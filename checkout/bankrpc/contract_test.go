@@ -36,7 +36,7 @@ func TestAnUnknownCardIsDeclinedByTheRealBank(t *testing.T) {
 	order := checkouttest.Order(t, "shop", "r1", checkouttest.Start())
 	token, err := acquirer.CreateToken(t.Context(), checkouttest.Card(t, checkouttest.VisaNumber))
 	require.NoError(t, err)
-	order.Charge.Token = token.Token
+	order.PendingCharge.Token = token.Token
 	decision, err := acquirer.Authorize(t.Context(), order.Authorization())
 	require.NoError(t, err)
 	require.Equal(t, checkout.OutcomeDeclined, decision.Outcome)

@@ -1,13 +1,13 @@
 // Package charge is the use case of getting an order paid, or ended without being
-// paid. It drives every open order to an end: at once for the payer who waits
-// (Charger.Charge), and later for what a crash or a deadline left open (Settler).
+// paid. It brings every open order to an end: the Charger at once, while the payer
+// waits; the Reconciler later, after a crash or a deadline.
 //
-// The rule that keeps money and orders together: an order is one request id at the
-// bank. While the order may be charged, the same request is sent again and again,
-// which the bank answers with its first decision. Once it may not, that is stored
-// first, and from then on only Void is sent, which is final at the bank whatever is
-// still under way. So however calls are lost, repeated, delayed or done twice by
-// two replicas, an order ends APPROVED exactly when the bank keeps its purchase.
+// One rule keeps money and orders together: an order is one request id at the bank.
+// While the order may be charged, the same request is sent again and again, and the
+// bank answers each with its first decision. The decision not to charge it is stored
+// before the bank is told. From then on only Void is sent. Void is final at the bank,
+// whatever is still under way. So an order ends APPROVED exactly when the bank keeps
+// its purchase, however calls are lost, repeated, delayed or made by two replicas.
 package charge
 
 import (
@@ -31,8 +31,8 @@ type Limits struct {
 	TokenMargin time.Duration
 	// Retry is the wait between the tries of a payer who waits.
 	Retry Backoff
-	// Settle is the wait between the tries of an order that nobody waits for.
-	Settle Backoff
+	// Reconcile is the wait between the tries of an order for which no payer waits.
+	Reconcile Backoff
 	// Batch is how many due orders are claimed at once, Workers how many of them are
 	// worked on at a time, and Poll how long to wait when none was due.
 	Batch   int
@@ -48,7 +48,7 @@ func Default() Limits {
 		SendAgain:   5 * time.Minute,
 		TokenMargin: 30 * time.Second,
 		Retry:       Backoff{First: 50 * time.Millisecond, Most: time.Second},
-		Settle:      Backoff{First: time.Second, Most: time.Minute},
+		Reconcile:   Backoff{First: time.Second, Most: time.Minute},
 		Batch:       64,
 		Workers:     8,
 		Poll:        time.Second,
@@ -63,7 +63,7 @@ func (l Limits) Check() error {
 	}{
 		{"deadline", l.Deadline}, {"try", l.Try}, {"send-again", l.SendAgain}, {"token margin", l.TokenMargin},
 		{"first retry", l.Retry.First}, {"most retry", l.Retry.Most},
-		{"first settle", l.Settle.First}, {"most settle", l.Settle.Most}, {"poll", l.Poll},
+		{"first reconcile", l.Reconcile.First}, {"most reconcile", l.Reconcile.Most}, {"poll", l.Poll},
 	} {
 		if limit.value <= 0 {
 			return errors.New("charge: the limit " + limit.name + " must be more than zero")
@@ -79,18 +79,18 @@ func (l Limits) Check() error {
 // to the bank and a change, for the purchase and for the void.
 func (l Limits) work() time.Duration { return 4 * l.Try }
 
-// Lease is how long a claimed order is left alone by others: as long as the work on
+// Lease is how long other replicas leave a claimed order alone: as long as the work on
 // its whole batch can take.
 func (l Limits) Lease() time.Duration {
 	rounds := (l.Batch + l.Workers - 1) / l.Workers
 	return time.Duration(rounds) * l.work()
 }
 
-// Backoff is a wait that doubles with each try up to a most.
+// Backoff is a wait that doubles with each try, up to Most.
 type Backoff struct{ First, Most time.Duration }
 
-// After returns the wait after so many tries, 1 or more: half of it certain, half
-// of it by chance, so that callers who failed together do not come back together.
+// After returns the wait after so many tries, 1 or more. Half of it is fixed and half
+// random, so that callers who failed together do not come back together.
 func (b Backoff) After(tries int32) time.Duration {
 	wait := b.Most
 	if doublings := max(tries, 1) - 1; doublings < 30 {
@@ -99,8 +99,8 @@ func (b Backoff) After(tries int32) time.Duration {
 	return wait/2 + rand.N(wait/2+1)
 }
 
-// isRefusal reports whether the bank understood a request, did nothing and will say
-// so again. Everything else leaves the outcome unknown.
+// isRefusal reports whether the bank understood a request, did nothing and will refuse
+// it again. Any other error leaves the outcome unknown.
 func isRefusal(err error) bool {
 	switch fault.CodeOf(err) {
 	case fault.InvalidArgument, fault.NotFound, fault.Aborted, fault.FailedPrecondition:

@@ -51,9 +51,9 @@ func TestLimitsThatMakeNoSenseAreRefused(t *testing.T) {
 	}
 }
 
-// awayStore is a store that cannot be reached at first.
+// awayStore is a store that is away at first.
 type awayStore struct {
-	checkout.Charges
+	checkout.PendingCharges
 	failures atomic.Int32
 }
 
@@ -61,10 +61,10 @@ func (s *awayStore) Claim(ctx context.Context, now, until time.Time, limit int) 
 	if s.failures.Add(-1) >= 0 {
 		return nil, fault.New(fault.Unavailable, "AWAY", "Away.")
 	}
-	return s.Charges.Claim(ctx, now, until, limit)
+	return s.PendingCharges.Claim(ctx, now, until, limit)
 }
 
-func TestTheSettlerWaitsForItsStoreAndWorksThroughWhatIsDue(t *testing.T) {
+func TestTheReconcilerWaitsForItsStoreAndTriesEveryOrderThatIsDue(t *testing.T) {
 	const orders = 50
 	memory := inmem.NewStore()
 	bank := inmem.NewAcquirer(clock.System{})
@@ -72,21 +72,21 @@ func TestTheSettlerWaitsForItsStoreAndWorksThroughWhatIsDue(t *testing.T) {
 		order := checkouttest.Order(t, "shop", string(rune('a'+i)), time.Now().UTC())
 		token, err := bank.CreateToken(t.Context(), checkouttest.Card(t, checkouttest.VisaNumber))
 		require.NoError(t, err)
-		order.Charge.Token = token.Token
+		order.PendingCharge.Token = token.Token
 		_, _, err = memory.Create(t.Context(), order)
 		require.NoError(t, err)
 	}
-	store := &awayStore{Charges: memory}
+	store := &awayStore{PendingCharges: memory}
 	store.failures.Store(3)
 	limits := checkouttest.Limits()
 	limits.Poll = time.Millisecond
 	charger, err := charge.New(charge.Config{
-		Acquirer: bank, Charges: store, Clock: clock.System{}, Logger: slog.New(slog.DiscardHandler), Limits: limits,
+		Acquirer: bank, PendingCharges: store, Clock: clock.System{}, Logger: slog.New(slog.DiscardHandler), Limits: limits,
 	})
 	require.NoError(t, err)
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
-	running.Go(func() { charge.NewSettler(charger).Run(ctx) })
+	running.Go(func() { charge.NewReconciler(charger).Run(ctx) })
 	require.Eventually(t, func() bool { return len(bank.Kept()) == orders }, time.Minute, time.Millisecond)
 	stop()
 	running.Wait()

@@ -14,22 +14,22 @@ import (
 // Charger has orders decided by the bank. Make one with New; it is safe for
 // concurrent use.
 type Charger struct {
-	acquirer checkout.Acquirer
-	charges  checkout.Charges
-	clock    checkout.Clock
-	limits   Limits
-	logger   *slog.Logger
-	reached  failpoint.Hook
-	stats    stats
+	acquirer  checkout.Acquirer
+	pending   checkout.PendingCharges
+	clock     checkout.Clock
+	limits    Limits
+	logger    *slog.Logger
+	failpoint failpoint.Hook
+	stats     stats
 }
 
-// Config is what a Charger needs. Acquirer, Charges, Clock and Logger are required.
+// Config is what a Charger needs. Acquirer, PendingCharges, Clock and Logger are required.
 type Config struct {
-	Acquirer checkout.Acquirer
-	Charges  checkout.Charges
-	Clock    checkout.Clock
-	Logger   *slog.Logger
-	Limits   Limits
+	Acquirer       checkout.Acquirer
+	PendingCharges checkout.PendingCharges
+	Clock          checkout.Clock
+	Logger         *slog.Logger
+	Limits         Limits
 	// Failpoint is called at the points where a crash is most instructive; nil for none.
 	Failpoint failpoint.Hook
 }
@@ -40,12 +40,12 @@ func New(config Config) (*Charger, error) {
 		return nil, err
 	}
 	return &Charger{
-		acquirer: config.Acquirer,
-		charges:  config.Charges,
-		clock:    config.Clock,
-		limits:   config.Limits,
-		logger:   config.Logger,
-		reached:  config.Failpoint,
+		acquirer:  config.Acquirer,
+		pending:   config.PendingCharges,
+		clock:     config.Clock,
+		limits:    config.Limits,
+		logger:    config.Logger,
+		failpoint: config.Failpoint,
 	}, nil
 }
 
@@ -53,10 +53,10 @@ func New(config Config) (*Charger, error) {
 func (c *Charger) Limits() Limits { return c.limits }
 
 // Charge has a stored, pending order decided and returns it as it then is. It tries
-// until the deadline, the end of ctx or a decision, whichever comes first; an order
-// still pending then is left to the Settler. What a try has begun it finishes: a
-// cancelled ctx does not tear an answer off. It never fails: the order is stored,
-// and its state says how far it came.
+// until the deadline, the end of ctx or a decision, whichever comes first. An order
+// that is still pending then is left to the Reconciler. A try that has begun is
+// finished: a canceled ctx does not tear an answer off. Charge never fails, because the
+// order is stored and its state says how far it came.
 func (c *Charger) Charge(ctx context.Context, order checkout.Order) checkout.Order {
 	deadline := c.clock.Now().Add(c.limits.Deadline)
 	ctx, cancel := context.WithTimeout(ctx, c.limits.Deadline)
@@ -76,23 +76,23 @@ func (c *Charger) Charge(ctx context.Context, order checkout.Order) checkout.Ord
 // step makes one try to end an order and returns the order as it is afterwards. An
 // error says that the outcome is unknown.
 func (c *Charger) step(ctx context.Context, order checkout.Order) (checkout.Order, error) {
-	if order.Charge.Voiding != checkout.NotVoiding {
+	if order.PendingCharge.Voiding != checkout.NotVoiding {
 		return c.void(ctx, order)
 	}
-	c.reached.At(failpoints.BeforeBankCall)
+	c.failpoint.At(failpoints.BeforeBankCall)
 	try, cancel := c.try(ctx)
 	decision, err := c.acquirer.Authorize(try, order.Authorization())
 	cancel()
 	c.stats.sent(err)
 	switch {
 	case err == nil:
-		c.reached.At(failpoints.AfterBankAnswer)
+		c.failpoint.At(failpoints.AfterBankAnswer)
 		return c.end(ctx, order, func(o checkout.Order) (checkout.Order, error) {
 			return o.Answered(decision, c.clock.Now())
 		})
 	case isRefusal(err):
-		// A refusal is not stored at the bank, so a try that is still under way could
-		// find the reason gone and be approved. The void makes the no final there too.
+		// A refusal is not stored at the bank. A try that is still under way could find the
+		// reason gone and be approved. The void makes the refusal final there too.
 		c.logger.Warn("the bank refused an order", "order", order.ID, "cause", err)
 		return c.giveUp(ctx, order, checkout.Refused)
 	}
@@ -107,7 +107,7 @@ func (c *Charger) giveUp(ctx context.Context, order checkout.Order, reason check
 	if err != nil || isFinal(order) {
 		return order, err
 	}
-	c.reached.At(failpoints.AfterVoidDecision)
+	c.failpoint.At(failpoints.AfterVoidDecision)
 	return c.void(ctx, order)
 }
 
@@ -123,14 +123,14 @@ func (c *Charger) void(ctx context.Context, order checkout.Order) (checkout.Orde
 		}
 		return order, err
 	}
-	c.reached.At(failpoints.AfterVoidAnswer)
+	c.failpoint.At(failpoints.AfterVoidAnswer)
 	return c.end(ctx, order, func(o checkout.Order) (checkout.Order, error) {
 		return o.Voided(decision, c.clock.Now())
 	})
 }
 
-// end stores the end of an order. When another was quicker, or the decision to void
-// was, the order is returned as they left it.
+// end stores the end of an order. When another process has ended it or has decided to
+// void it, end returns the order as that process left it.
 func (c *Charger) end(ctx context.Context, order checkout.Order, change func(checkout.Order) (checkout.Order, error)) (checkout.Order, error) {
 	ended := false
 	order, err := c.change(ctx, order, func(o checkout.Order) (checkout.Order, error) {
@@ -144,12 +144,12 @@ func (c *Charger) end(ctx context.Context, order checkout.Order, change func(che
 	return order, err
 }
 
-// change stores a change of an order. That another was quicker is no failure here.
-// An order whose change failed is returned as it was known before.
+// change stores a change of an order. It is no error when another process was quicker.
+// An order whose change failed is returned as it was before.
 func (c *Charger) change(ctx context.Context, order checkout.Order, change func(checkout.Order) (checkout.Order, error)) (checkout.Order, error) {
 	try, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.limits.Try)
 	defer cancel()
-	stored, err := c.charges.Change(try, order.ID, change)
+	stored, err := c.pending.Change(try, order.ID, change)
 	if errors.Is(err, checkout.ErrEnded) || errors.Is(err, checkout.ErrVoiding) {
 		return stored, nil
 	}
@@ -160,17 +160,17 @@ func (c *Charger) change(ctx context.Context, order checkout.Order, change func(
 	return stored, nil
 }
 
-// postpone puts an order's next attempt off. When that cannot be stored, the lease
-// that the order was placed or claimed with still brings it back.
+// postpone puts an order's next attempt off. When that cannot be stored, the order
+// comes due at the end of the lease with which it was placed or claimed.
 func (c *Charger) postpone(ctx context.Context, order checkout.Order, cause error) checkout.Order {
-	next := c.clock.Now().Add(waitFor(c.limits.Settle, order.Charge.Tries+1, cause))
-	c.logger.Info("an order stays open", "order", order.ID, "tries", order.Charge.Tries+1, "next", next, "cause", cause)
+	next := c.clock.Now().Add(waitFor(c.limits.Reconcile, order.PendingCharge.Tries+1, cause))
+	c.logger.Info("an order stays open", "order", order.ID, "tries", order.PendingCharge.Tries+1, "next", next, "cause", cause)
 	order, _ = c.change(ctx, order, func(o checkout.Order) (checkout.Order, error) { return o.Postponed(next) })
 	return order
 }
 
 // try returns a context for one call to the bank. It ends at the caller's deadline,
-// but not when the caller goes away, for an answer on its way is worth having.
+// but not when the caller goes away, because an answer on its way still counts.
 func (c *Charger) try(ctx context.Context) (context.Context, context.CancelFunc) {
 	try, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.limits.Try)
 	if deadline, ok := ctx.Deadline(); ok {
@@ -180,8 +180,8 @@ func (c *Charger) try(ctx context.Context) (context.Context, context.CancelFunc)
 	return try, cancel
 }
 
-// DueAfter returns when an order placed at now is to be looked at by the Settler:
-// after whoever placed it can no longer be at work on it.
+// DueAfter returns when the Reconciler may take up an order that is placed at now: when
+// the process that placed it can no longer work on it.
 func (c *Charger) DueAfter(now time.Time) time.Time {
 	return now.Add(c.limits.Deadline + c.limits.work())
 }

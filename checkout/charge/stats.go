@@ -58,10 +58,11 @@ func (c *Charger) Stats() Stats {
 	}
 }
 
-// Backlog returns how much work is open in the store, whoever is at work on it.
+// Backlog returns how many orders are open in the store, those included that another
+// process works on.
 // fault.Unavailable when the store is away.
 func (c *Charger) Backlog(ctx context.Context) (checkout.Backlog, error) {
-	backlog, err := c.charges.Backlog(ctx)
+	backlog, err := c.pending.Backlog(ctx)
 	if err != nil {
 		return checkout.Backlog{}, fault.Of(err)
 	}

@@ -46,7 +46,7 @@ func (f AcquirerFixture) authorization(t *testing.T, card pan.CardData) checkout
 	token, err := f.Acquirer.CreateToken(t.Context(), card)
 	require.NoError(t, err)
 	order := Order(t, "shop", "r1", Start())
-	order.Charge.Token = token.Token
+	order.PendingCharge.Token = token.Token
 	return order.Authorization()
 }
 

@@ -65,13 +65,13 @@ func hasty() charge.Limits {
 	return charge.Limits{
 		Deadline: 200 * time.Millisecond, Try: 250 * time.Millisecond,
 		SendAgain: time.Second, TokenMargin: time.Second,
-		Retry:  charge.Backoff{First: 5 * time.Millisecond, Most: 20 * time.Millisecond},
-		Settle: charge.Backoff{First: 20 * time.Millisecond, Most: 100 * time.Millisecond},
-		Batch:  16, Workers: 4, Poll: 10 * time.Millisecond,
+		Retry:     charge.Backoff{First: 5 * time.Millisecond, Most: 20 * time.Millisecond},
+		Reconcile: charge.Backoff{First: 20 * time.Millisecond, Most: 100 * time.Millisecond},
+		Batch:     16, Workers: 4, Poll: 10 * time.Millisecond,
 	}
 }
 
-// sideBySide lets two processes place and settle at once, with a bank that fails
+// sideBySide lets two processes place and reconcile at once, with a bank that fails
 // every other call, and then heals.
 func sideBySide(t *testing.T, store Store) {
 	const orders, callers = 60, 12
@@ -81,8 +81,8 @@ func sideBySide(t *testing.T, store Store) {
 		bank.Script(inmem.Fault(rand.IntN(2*int(inmem.LastFault+1)) % int(inmem.LastFault+1)))
 	}
 	ctx, stop := context.WithCancel(t.Context())
-	var settling, placing sync.WaitGroup
-	defer settling.Wait()
+	var reconciling, placing sync.WaitGroup
+	defer reconciling.Wait()
 	defer stop()
 	requests := make(chan int)
 	for range callers {
@@ -95,7 +95,7 @@ func sideBySide(t *testing.T, store Store) {
 	}
 	for range 2 {
 		shop := NewShop(t, Setting{Store: store, Bank: bank, Clock: clock.System{}, Limits: hasty()})
-		settling.Go(func() { shop.Settler.Run(ctx) })
+		reconciling.Go(func() { shop.Reconciler.Run(ctx) })
 	}
 	for number := range 2 * orders { // Each request is made twice.
 		requests <- number

@@ -86,14 +86,14 @@ func Order(t testing.TB, caller, requestID string, now time.Time) checkout.Order
 		State:       checkout.Pending,
 		Store:       cart.Store, Items: cart.Items, Total: cart.Total, Description: cart.Description(),
 		Attempt: 1, CardBrand: "VISA", CardLast4: "1111",
-		Charge: checkout.Charge{
+		PendingCharge: checkout.PendingCharge{
 			Token: checkout.NewToken("ctk_" + rand.Text()), TokenExpiresAt: now.Add(15 * time.Minute), NextAt: now,
 		},
 		CreatedAt: now,
 	}
 }
 
-// Clock is a clock that moves when told, and when somebody sleeps on it: a sleeper
+// Clock is a clock that moves when told, and when a caller sleeps on it: the caller
 // wakes at once, at the time it asked for. It is safe for concurrent use.
 type Clock struct {
 	mutex sync.Mutex

@@ -34,10 +34,10 @@ func (s *scene) shop(hook failpoint.Hook) *Shop {
 	return NewShop(s, Setting{Store: s.store, Bank: s.bank, Clock: s.clock, Hook: hook})
 }
 
-// settled returns an order after a new process has ended everything that was open.
-func (s *scene) settled(requestID string) checkout.Order {
+// reconciled returns an order after a new process has ended every open order.
+func (s *scene) reconciled(requestID string) checkout.Order {
 	s.Helper()
-	open, err := s.shop(nil).Settle(s.Context(), s.clock, 10)
+	open, err := s.shop(nil).ReconcileAll(s.Context(), s.clock, 10)
 	require.NoError(s, err)
 	require.Zero(s, open, "orders left open")
 	return s.stored(requestID)
@@ -77,7 +77,7 @@ func TestLifecycle(t *testing.T, open func(testing.TB) Store) {
 	}
 	t.Run("a hundred equal requests at once charge once and are answered alike", func(t *testing.T) { hundredAtOnce(t, open(t)) })
 	t.Run("a caller out of time is answered with the pending order", func(t *testing.T) { outOfTime(t, open(t)) })
-	t.Run("two processes place and settle side by side while calls fail", func(t *testing.T) { sideBySide(t, open(t)) })
+	t.Run("two processes place and reconcile side by side while calls fail", func(t *testing.T) { sideBySide(t, open(t)) })
 }
 
 func approved(s *scene) {
@@ -88,7 +88,7 @@ func approved(s *scene) {
 	require.Equal(s, "2 × Romance", placed.Description)
 	require.Equal(s, "1111", placed.CardLast4)
 	require.NotEmpty(s, placed.Purchase)
-	require.Equal(s, checkout.Charge{}, placed.Charge)
+	require.Equal(s, checkout.PendingCharge{}, placed.PendingCharge)
 	require.Equal(s, placed, s.stored("r1"))
 	require.Equal(s, s.bank.Kept()[placed.ID.String()], placed.Total)
 }
@@ -163,7 +163,7 @@ func sentAgain(s *scene) {
 	s.placePending("r1", inmem.Unreached)
 	require.Empty(s, s.bank.Kept())
 	s.clock.Advance(10 * time.Second)
-	claimed, err := s.shop(nil).Settler.Pass(s.Context())
+	claimed, err := s.shop(nil).Reconciler.Pass(s.Context())
 	require.NoError(s, err)
 	require.Equal(s, 1, claimed)
 	require.Equal(s, checkout.Approved, s.stored("r1").State)
@@ -174,7 +174,7 @@ func voidedWhenOld(s *scene) {
 	s.placePending("r1", inmem.LostAnswer)
 	require.Len(s, s.bank.Kept(), 1)
 	s.clock.Advance(Limits().SendAgain)
-	ended := s.settled("r1")
+	ended := s.reconciled("r1")
 	require.Equal(s, checkout.Declined, ended.State)
 	require.Equal(s, checkout.ReasonTimedOut, ended.Decline.Reason)
 	require.Empty(s, s.bank.Kept())
@@ -184,7 +184,7 @@ func declinedWhileVoiding(s *scene) {
 	s.bank.Decline("1111", checkout.Decline{Code: "54", Reason: "EXPIRED", Message: "Vencido."})
 	s.placePending("r1", inmem.LostAnswer)
 	s.clock.Advance(Limits().SendAgain)
-	require.Equal(s, "EXPIRED", s.settled("r1").Decline.Reason)
+	require.Equal(s, "EXPIRED", s.reconciled("r1").Decline.Reason)
 }
 
 func refused(s *scene) {
@@ -204,7 +204,7 @@ func lateApproval(s *scene) {
 		}
 		require.Len(s, s.bank.Kept(), 1, "the bank has approved")
 		s.clock.Advance(Limits().SendAgain)
-		_, err := voider.Settler.Pass(s.Context())
+		_, err := voider.Reconciler.Pass(s.Context())
 		require.NoError(s, err)
 	}
 	placed, err := s.shop(interlude).Orders.Place(s.Context(), Request(s, "r1", VisaNumber))
@@ -223,14 +223,14 @@ func voidDecisionStands(s *scene) {
 			dying.Kill(0)
 		}
 	})
-	_, err := dying.Settler.Pass(s.Context())
+	_, err := dying.Reconciler.Pass(s.Context())
 	require.NoError(s, err)
-	require.Equal(s, checkout.TimedOut, s.stored("r1").Charge.Voiding)
+	require.Equal(s, checkout.TimedOut, s.stored("r1").PendingCharge.Voiding)
 	require.Equal(s, checkout.Pending, s.stored("r1").State)
 	require.Len(s, s.bank.Kept(), 1, "the bank has not been told")
 
 	calls := s.bank.Calls()
-	require.Equal(s, checkout.ReasonTimedOut, s.settled("r1").Decline.Reason)
+	require.Equal(s, checkout.ReasonTimedOut, s.reconciled("r1").Decline.Reason)
 	require.Equal(s, calls+1, s.bank.Calls(), "one void and nothing else")
 	require.Empty(s, s.bank.Kept())
 }
@@ -238,8 +238,8 @@ func voidDecisionStands(s *scene) {
 func crashed(s *scene) {
 	for _, point := range failpoints.Order() {
 		var dying *Shop
-		dying = s.shop(func(reached failpoint.Point) {
-			if reached == point {
+		dying = s.shop(func(passed failpoint.Point) {
+			if passed == point {
 				dying.Kill(0)
 			}
 		})
@@ -255,7 +255,7 @@ func crashed(s *scene) {
 			continue
 		}
 		require.Equal(s, checkout.Pending, s.stored(requestID).State, point)
-		ended := s.settled(requestID)
+		ended := s.reconciled(requestID)
 		want := checkout.Approved
 		if voids {
 			want = checkout.Declined
@@ -274,14 +274,14 @@ func voidedInTheEnd(s *scene) {
 	s.placePending("r1", inmem.LostAnswer)
 	s.clock.Advance(Limits().SendAgain)
 	s.bank.Script(inmem.Unreached, inmem.LostAnswer, inmem.Breaking, inmem.Refusing)
-	require.Equal(s, checkout.ReasonTimedOut, s.settled("r1").Decline.Reason)
+	require.Equal(s, checkout.ReasonTimedOut, s.reconciled("r1").Decline.Reason)
 	require.Empty(s, s.bank.Kept())
 }
 
 func arrivesAfterVoid(s *scene) {
 	s.placePending("r1", inmem.Late)
 	s.clock.Advance(Limits().SendAgain)
-	require.Equal(s, checkout.ReasonTimedOut, s.settled("r1").Decline.Reason)
+	require.Equal(s, checkout.ReasonTimedOut, s.reconciled("r1").Decline.Reason)
 	s.bank.DeliverLate()
 	require.Empty(s, s.bank.Kept())
 }

@@ -18,7 +18,7 @@ import (
 )
 
 // TestSchedules shows that whatever fails whenever, in the end every order is ended,
-// the bank keeps exactly the purchases of the approved ones, and nobody was told
+// the bank keeps exactly the purchases of the approved ones, and no caller was told
 // anything else. store may hold orders of earlier runs as long as they have ended.
 func TestSchedules(t *testing.T, store Store) {
 	require.NoError(t, store.Replace(t.Context(), Products()))
@@ -38,7 +38,7 @@ func TestSchedules(t *testing.T, store Store) {
 		for range rapid.IntRange(1, 25).Draw(r, "steps") {
 			s.step()
 		}
-		s.judge()
+		s.verify()
 	})
 }
 
@@ -61,7 +61,7 @@ func (s *schedule) step() {
 	s.bank.Script(rapid.SliceOfN(rapid.SampledFrom([]inmem.Fault{
 		inmem.NoFault, inmem.Unreached, inmem.LostAnswer, inmem.Late, inmem.Refusing, inmem.Breaking,
 	}), 0, 4).Draw(s.T, "faults")...)
-	switch rapid.SampledFrom([]string{"place", "place", "repeat", "settle", "settle", "wait", "deliver", "away"}).Draw(s.T, "what") {
+	switch rapid.SampledFrom([]string{"place", "place", "repeat", "reconcile", "reconcile", "wait", "deliver", "away"}).Draw(s.T, "what") {
 	case "place":
 		s.place(s.placed)
 		s.placed++
@@ -69,8 +69,8 @@ func (s *schedule) step() {
 		if s.placed > 0 {
 			s.place(rapid.IntRange(0, s.placed-1).Draw(s.T, "which"))
 		}
-	case "settle":
-		_, _ = s.process().Settler.Pass(s.ctx)
+	case "reconcile":
+		_, _ = s.process().Reconciler.Pass(s.ctx)
 	case "wait":
 		s.clock.Advance(time.Duration(rapid.IntRange(1, 1200).Draw(s.T, "seconds")) * time.Second)
 	case "deliver":
@@ -85,7 +85,7 @@ func (s *schedule) step() {
 func (s *schedule) process() *Shop {
 	interlude := rapid.SampledFrom(append(failpoints.Order(), "")).Draw(s.T, "interlude")
 	wait := rapid.SampledFrom([]time.Duration{0, time.Minute, 10 * time.Minute}).Draw(s.T, "before interlude")
-	// Drawn here, for the hook runs on a goroutine of its own.
+	// Drawn here, because the hook runs on a goroutine of its own.
 	other := s.mortal(nil)
 	return s.mortal(func(point failpoint.Point) {
 		if point != interlude {
@@ -93,7 +93,7 @@ func (s *schedule) process() *Shop {
 		}
 		interlude = ""
 		s.clock.Advance(wait)
-		_, _ = other.Settler.Pass(s.ctx)
+		_, _ = other.Reconciler.Pass(s.ctx)
 	})
 }
 
@@ -118,7 +118,7 @@ func (s *schedule) place(number int) {
 	}
 }
 
-// told remembers what a caller was told. Nobody is told two different ends.
+// told keeps what a caller was told. No caller is told two different ends.
 func (s *schedule) told(placed checkout.Order) {
 	if earlier, ok := s.answers[placed.ID]; ok && earlier.State != checkout.Pending {
 		require.Equal(s.T, earlier, placed)
@@ -126,10 +126,10 @@ func (s *schedule) told(placed checkout.Order) {
 	s.answers[placed.ID] = placed
 }
 
-// judge lets everything heal and looks at what is left.
-func (s *schedule) judge() {
+// verify lets everything heal and checks what is left.
+func (s *schedule) verify() {
 	s.bank.Heal()
-	open, err := NewShop(s.T, Setting{Store: s.store, Bank: s.bank, Clock: s.clock}).Settle(s.ctx, s.clock, 30)
+	open, err := NewShop(s.T, Setting{Store: s.store, Bank: s.bank, Clock: s.clock}).ReconcileAll(s.ctx, s.clock, 30)
 	require.NoError(s.T, err)
 	require.Zero(s.T, open, "orders left open")
 	approved := make(map[string]money.Amount)
@@ -140,7 +140,7 @@ func (s *schedule) judge() {
 			continue
 		}
 		s.told(ended)
-		require.True(s.T, ended.Charge.Token.IsZero())
+		require.True(s.T, ended.PendingCharge.Token.IsZero())
 		if ended.State == checkout.Approved {
 			approved[ended.ID.String()] = ended.Total
 		}

@@ -39,10 +39,10 @@ func Limits() charge.Limits {
 
 // Shop is one process of the merchant side, on a store and a bank that outlive it.
 type Shop struct {
-	Store   Store
-	Orders  *order.Service
-	Charger *charge.Charger
-	Settler *charge.Settler
+	Store      Store
+	Orders     *order.Service
+	Charger    *charge.Charger
+	Reconciler *charge.Reconciler
 
 	life *life
 }
@@ -56,11 +56,11 @@ func NewShop(t require.TestingT, setting Setting) *Shop {
 	store, bank := mortalStore{setting.Store, s.life}, mortalAcquirer{setting.Bank, s.life}
 	var err error
 	s.Charger, err = charge.New(charge.Config{
-		Acquirer: bank, Charges: store, Clock: setting.Clock,
+		Acquirer: bank, PendingCharges: store, Clock: setting.Clock,
 		Logger: slog.New(slog.DiscardHandler), Limits: setting.Limits, Failpoint: setting.Hook,
 	})
 	require.NoError(t, err)
-	s.Settler = charge.NewSettler(s.Charger)
+	s.Reconciler = charge.NewReconciler(s.Charger)
 	s.Orders = &order.Service{
 		Catalogue: store, Orders: store, Acquirer: bank,
 		Charger: s.Charger, Clock: setting.Clock, Random: rand.Reader, Failpoint: setting.Hook,
@@ -84,12 +84,12 @@ func Request(t testing.TB, requestID, number string) order.Request {
 	}
 }
 
-// Settle makes passes until no order is open, at most so many, moving the clock in
+// ReconcileAll makes passes until no order is open, at most so many, moving the clock in
 // between so that every order comes due. It returns how many orders are left open.
-func (s *Shop) Settle(ctx context.Context, clock *Clock, passes int) (open int64, err error) {
+func (s *Shop) ReconcileAll(ctx context.Context, clock *Clock, passes int) (open int64, err error) {
 	for range passes {
 		clock.Advance(time.Minute + s.Charger.Limits().Lease())
-		if _, err := s.Settler.Pass(ctx); err != nil {
+		if _, err := s.Reconciler.Pass(ctx); err != nil {
 			return 0, err
 		}
 		backlog, err := s.Store.Backlog(ctx)

@@ -15,7 +15,7 @@ import (
 type Store interface {
 	checkout.Catalogue
 	checkout.Orders
-	checkout.Charges
+	checkout.PendingCharges
 }
 
 // TestStore holds a store to its ports. open returns an empty store.
@@ -110,7 +110,7 @@ func orderComesBack(t *testing.T, store Store) {
 	byID, err = store.ByID(ctx, "shop", order.ID)
 	require.NoError(t, err)
 	require.Equal(t, ended, byID)
-	require.True(t, byID.Charge.Token.IsZero(), "the token goes when the order ends")
+	require.True(t, byID.PendingCharge.Token.IsZero(), "the token goes when the order ends")
 }
 
 func declineIt(o checkout.Order) (checkout.Order, error) {
@@ -204,7 +204,7 @@ func changesFollowEachOther(t *testing.T, store Store) {
 	running.Wait()
 	order, err = store.ByID(t.Context(), "shop", order.ID)
 	require.NoError(t, err)
-	require.EqualValues(t, changes, order.Charge.Tries)
+	require.EqualValues(t, changes, order.PendingCharge.Tries)
 }
 
 func claimTakesWhatIsDue(t *testing.T, store Store) {
@@ -212,7 +212,7 @@ func claimTakesWhatIsDue(t *testing.T, store Store) {
 	var placed []checkout.Order
 	for i := range 4 {
 		order := Order(t, "shop", "r"+strconv.Itoa(i), Start())
-		order.Charge.NextAt = Start().Add(time.Duration(3-i) * time.Minute)
+		order.PendingCharge.NextAt = Start().Add(time.Duration(3-i) * time.Minute)
 		_, _, err := store.Create(ctx, order)
 		require.NoError(t, err)
 		placed = append(placed, order)
@@ -226,11 +226,11 @@ func claimTakesWhatIsDue(t *testing.T, store Store) {
 	require.Empty(t, claimed, "the only one due has ended")
 	claimed, err = store.Claim(ctx, now, until, 1)
 	require.NoError(t, err)
-	placed[2].Charge.NextAt = until
+	placed[2].PendingCharge.NextAt = until
 	require.Equal(t, []checkout.Order{placed[2]}, claimed)
 	claimed, err = store.Claim(ctx, now, until, 10)
 	require.NoError(t, err)
-	placed[1].Charge.NextAt = until
+	placed[1].PendingCharge.NextAt = until
 	require.Equal(t, []checkout.Order{placed[1]}, claimed)
 	claimed, err = store.Claim(ctx, now, until, 10)
 	require.NoError(t, err)

@@ -28,7 +28,7 @@ const (
 	SecretStored failpoint.Point = "secret-stored"
 	// OrderStored: an order is stored, nothing was done about it.
 	OrderStored failpoint.Point = "order-stored"
-	// OrderChanged: a change of an order is stored, nobody was told.
+	// OrderChanged: a change of an order is stored, the caller was not told.
 	OrderChanged failpoint.Point = "order-changed"
 	// OrdersClaimed: open orders are claimed, nothing was done about them.
 	OrdersClaimed failpoint.Point = "orders-claimed"

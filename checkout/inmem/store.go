@@ -26,9 +26,9 @@ type Store struct {
 type request struct{ caller, id string }
 
 var (
-	_ checkout.Catalogue = (*Store)(nil)
-	_ checkout.Orders    = (*Store)(nil)
-	_ checkout.Charges   = (*Store)(nil)
+	_ checkout.Catalogue      = (*Store)(nil)
+	_ checkout.Orders         = (*Store)(nil)
+	_ checkout.PendingCharges = (*Store)(nil)
 )
 
 // NewStore returns an empty store.
@@ -112,7 +112,7 @@ func (s *Store) ByID(_ context.Context, caller string, id checkout.ID) (checkout
 	return clone(order), nil
 }
 
-// Change implements checkout.Charges.
+// Change implements checkout.PendingCharges.
 func (s *Store) Change(_ context.Context, id checkout.ID, change func(checkout.Order) (checkout.Order, error)) (checkout.Order, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -128,28 +128,28 @@ func (s *Store) Change(_ context.Context, id checkout.ID, change func(checkout.O
 	return changed, nil
 }
 
-// Claim implements checkout.Charges.
+// Claim implements checkout.PendingCharges.
 func (s *Store) Claim(_ context.Context, now, until time.Time, limit int) ([]checkout.Order, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	var due []checkout.Order
 	for _, order := range s.orders {
-		if order.State == checkout.Pending && !order.Charge.NextAt.After(now) {
+		if order.State == checkout.Pending && !order.PendingCharge.NextAt.After(now) {
 			due = append(due, clone(order))
 		}
 	}
 	slices.SortFunc(due, func(a, b checkout.Order) int {
-		return cmp.Or(a.Charge.NextAt.Compare(b.Charge.NextAt), slices.Compare(a.ID[:], b.ID[:]))
+		return cmp.Or(a.PendingCharge.NextAt.Compare(b.PendingCharge.NextAt), slices.Compare(a.ID[:], b.ID[:]))
 	})
 	due = due[:min(limit, len(due))]
 	for i := range due {
-		due[i].Charge.NextAt = until
+		due[i].PendingCharge.NextAt = until
 		s.orders[due[i].ID] = clone(due[i])
 	}
 	return due, nil
 }
 
-// Backlog implements checkout.Charges.
+// Backlog implements checkout.PendingCharges.
 func (s *Store) Backlog(context.Context) (checkout.Backlog, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()

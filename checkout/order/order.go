@@ -1,4 +1,4 @@
-// Package order is the use case of placing an order and looking at it afterwards.
+// Package order is the use case of placing an order and reading it afterwards.
 package order
 
 import (
@@ -58,15 +58,15 @@ func (r *Request) check() error {
 }
 
 const (
-	// tokenTries bounds how often card data is offered to a bank that does not answer.
-	// Nothing is stored yet, so it is better to say so soon.
+	// tokenTries bounds how often card data is sent to a bank that does not answer.
+	// Nothing is stored yet, so the caller should know soon.
 	tokenTries = 3
-	// answerMargin is the part of the caller's time that is kept for the way back: one
-	// in so many, and never more than maxMargin.
+	// The time that is kept for the answer's way back is one part in answerMargin of the
+	// caller's time, and at most maxMargin.
 	answerMargin = 10
 	maxMargin    = 250 * time.Millisecond
-	// pollFirst and pollMost are the waits between looks at an order that another
-	// process is at work on.
+	// pollFirst and pollMost are the waits between two reads of an order that another
+	// process works on.
 	pollFirst = 25 * time.Millisecond
 	pollMost  = 250 * time.Millisecond
 )
@@ -79,7 +79,7 @@ var (
 
 // Place prices an order, stores it and has it decided by the bank. It returns the
 // order as it stands when it ends, or when the time is up: then it is Pending, and
-// the Settler ends it.
+// the Reconciler ends it.
 //
 // Idempotent by (caller, request id), for ever: an equal request gets the same
 // order in its present state and charges nothing; while that order is Pending the
@@ -170,8 +170,8 @@ func (s *Service) place(ctx context.Context, request *attempt) (checkout.Order, 
 	return s.Charger.Charge(ctx, stored), nil
 }
 
-// repeat answers a request whose id made an order before. While that is pending,
-// whoever placed it or the Settler is at work on it.
+// repeat answers a request whose id made an order before. While that order is pending,
+// the process that placed it or the Reconciler works on it.
 func (s *Service) repeat(ctx context.Context, request *attempt, earlier checkout.Order) (checkout.Order, error) {
 	if earlier.Fingerprint != request.fingerprint {
 		return checkout.Order{}, errReused
@@ -182,7 +182,7 @@ func (s *Service) repeat(ctx context.Context, request *attempt, earlier checkout
 		}
 		order, err := s.Orders.ByID(ctx, earlier.Caller, earlier.ID)
 		if err != nil {
-			break // What is known is an answer too.
+			break // The order as it was read last is an answer too.
 		}
 		earlier = order
 	}
@@ -237,7 +237,7 @@ func (s *Service) open(request *attempt, cart checkout.Cart, token checkout.Card
 		Store: cart.Store, Items: cart.Items, Total: cart.Total, Description: cart.Description(),
 		Attempt:   request.Attempt,
 		CardBrand: token.Brand, CardLast4: token.Last4,
-		Charge: checkout.Charge{
+		PendingCharge: checkout.PendingCharge{
 			Token: token.Token, TokenExpiresAt: token.ExpiresAt.UTC().Truncate(time.Millisecond),
 			NextAt: s.Charger.DueAfter(now),
 		},

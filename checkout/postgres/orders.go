@@ -44,8 +44,8 @@ func (s *Store) Create(ctx context.Context, o checkout.Order) (stored checkout.O
 		[16]byte(o.ID), o.Caller, o.RequestID, o.Fingerprint[:], o.TraceID, int16(o.State),
 		o.Store.Slug, o.Store.Name, o.Store.CategoryCode, o.Store.City, o.Store.Country,
 		o.Total.Minor, o.Total.Currency.String(), o.Description, o.Attempt, o.CardBrand, o.CardLast4,
-		nullToken(o.Charge.Token), nullTime(o.Charge.TokenExpiresAt), o.Charge.Tries, nullTime(o.Charge.NextAt),
-		int16(o.Charge.Voiding), o.CreatedAt,
+		nullToken(o.PendingCharge.Token), nullTime(o.PendingCharge.TokenExpiresAt), o.PendingCharge.Tries, nullTime(o.PendingCharge.NextAt),
+		int16(o.PendingCharge.Voiding), o.CreatedAt,
 		products, names, quantities, prices)
 	if err != nil {
 		return checkout.Order{}, false, translate(err)
@@ -54,7 +54,7 @@ func (s *Store) Create(ctx context.Context, o checkout.Order) (stored checkout.O
 		s.failpoint.At(failpoints.OrderStored)
 		return o, true, nil
 	}
-	// The conflicting order is committed, for the insert waited for it.
+	// The conflicting order is committed, because the insert waited for it.
 	stored, err = s.ByRequest(ctx, o.Caller, o.RequestID)
 	return stored, false, err
 }

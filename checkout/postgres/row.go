@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// columns are what scanOrder reads of an order o. Items come as one value, so that
-// an order is one row.
+// columns are the columns of an order o that scanOrder reads. Items come as one value,
+// so that an order is one row.
 const columns = `o.id, o.caller, o.request_id, o.fingerprint, o.trace_id, o.state,
 	o.store_slug, o.store_name, o.store_category_code, o.store_city, o.store_country,
 	o.total_minor, o.currency, o.description, o.attempt, o.card_brand, o.card_last4,
@@ -44,7 +44,7 @@ func scanOrder(row pgx.CollectableRow) (checkout.Order, error) {
 		&o.Store.Slug, &o.Store.Name, &o.Store.CategoryCode, &o.Store.City, &o.Store.Country,
 		&o.Total.Minor, &currency, &o.Description, &o.Attempt, &o.CardBrand, &o.CardLast4,
 		&o.Purchase, &o.Decline.Code, &o.Decline.Reason, &o.Decline.Message,
-		&token, &tokenExpiresAt, &o.Charge.Tries, &nextAt, &voiding, &o.CreatedAt, &endedAt, &items)
+		&token, &tokenExpiresAt, &o.PendingCharge.Tries, &nextAt, &voiding, &o.CreatedAt, &endedAt, &items)
 	if err != nil {
 		return checkout.Order{}, err
 	}
@@ -52,10 +52,10 @@ func scanOrder(row pgx.CollectableRow) (checkout.Order, error) {
 	copy(o.Fingerprint[:], fingerprint)
 	o.State = checkout.OrderState(state)
 	o.CreatedAt, o.EndedAt = o.CreatedAt.UTC(), timeOf(endedAt)
-	o.Charge.TokenExpiresAt, o.Charge.NextAt = timeOf(tokenExpiresAt), timeOf(nextAt)
-	o.Charge.Voiding = checkout.VoidReason(voiding)
+	o.PendingCharge.TokenExpiresAt, o.PendingCharge.NextAt = timeOf(tokenExpiresAt), timeOf(nextAt)
+	o.PendingCharge.Voiding = checkout.VoidReason(voiding)
 	if token != nil {
-		o.Charge.Token = checkout.NewToken(*token)
+		o.PendingCharge.Token = checkout.NewToken(*token)
 	}
 	if o.Total.Currency, err = money.ParseCurrency(currency); err != nil {
 		return checkout.Order{}, err

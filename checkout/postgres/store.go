@@ -1,14 +1,13 @@
 // Package postgres keeps the merchant side in Postgres: the catalogue, the orders
-// and the work they still need. It holds no rules of its own: what may become of an
-// order is decided by checkout.Order. The database repeats those rules as a second
-// wall.
+// and the work they still need. It holds no rules of its own: checkout.Order decides
+// what may become of an order. The database repeats those rules as a second wall.
 //
-//	store.go      the pool, and the fault of an error
-//	migrate.go    the schema, and secrets that replicas share
-//	catalogue.go  checkout.Catalogue
-//	orders.go     checkout.Orders
-//	charges.go    checkout.Charges
-//	row.go        an order as a row, both ways
+//	store.go           the pool, and the fault of an error
+//	migrate.go         the schema, and secrets that replicas share
+//	catalogue.go       checkout.Catalogue
+//	orders.go          checkout.Orders
+//	pendingcharges.go  checkout.PendingCharges
+//	row.go             an order as a row, both ways
 package postgres
 
 import (
@@ -24,13 +23,13 @@ import (
 
 // The ports that Store implements.
 var (
-	_ checkout.Catalogue = (*Store)(nil)
-	_ checkout.Orders    = (*Store)(nil)
-	_ checkout.Charges   = (*Store)(nil)
+	_ checkout.Catalogue      = (*Store)(nil)
+	_ checkout.Orders         = (*Store)(nil)
+	_ checkout.PendingCharges = (*Store)(nil)
 )
 
-// settings hold for every connection: no transaction here waits for anything but
-// the database, so one that lingers belongs to a process that froze.
+// settings hold for every connection. A transaction here waits only for the database,
+// so one that lasts longer belongs to a process that froze.
 var settings = map[string]string{
 	"lock_timeout":                        "1s",
 	"statement_timeout":                   "4s",
@@ -84,7 +83,7 @@ func (s *Store) Prepare(ctx context.Context, logger *slog.Logger, steps func(con
 	return s.pool.Prepare(ctx, logger, steps)
 }
 
-// errAway answers when the database is away, or when nobody knows whether it
+// errAway is the answer while the database is away, and when it did not say whether it
 // committed: the same request again finds out.
 var errAway = fault.New(fault.Unavailable, "DATABASE_UNAVAILABLE", "The service cannot reach its database at the moment. Please try again.")
 

@@ -66,7 +66,7 @@ func TestTheDatabaseRepeatsTheRules(t *testing.T) {
 		})
 	}
 	_, err := d.store.Change(t.Context(), voiding.ID, func(o checkout.Order) (checkout.Order, error) {
-		o.Charge.Voiding = checkout.NotVoiding
+		o.PendingCharge.Voiding = checkout.NotVoiding
 		return o, nil
 	})
 	require.Equal(t, fault.Internal, fault.CodeOf(err), "a broken program, not an absent database")

@@ -43,7 +43,7 @@ func start(t testing.TB) *service {
 	require.NoError(t, s.store.Replace(t.Context(), checkouttest.Products()))
 	s.bank.Decline("1881", checkout.Decline{Code: "51", Reason: "INSUFFICIENT_FUNDS", Message: "Não há limite."})
 	charger, err := charge.New(charge.Config{
-		Acquirer: s.bank, Charges: s.store, Clock: clock.System{}, Logger: slog.New(slog.DiscardHandler), Limits: checkouttest.Limits(),
+		Acquirer: s.bank, PendingCharges: s.store, Clock: clock.System{}, Logger: slog.New(slog.DiscardHandler), Limits: checkouttest.Limits(),
 	})
 	require.NoError(t, err)
 	pages, err := serve.NewPageTokens([]byte("a key for tests only, 32 bytes.."))

@@ -41,8 +41,8 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	flags.DurationVar(&c.limits.Deadline, "charge-deadline", c.limits.Deadline, "how long a payer waits for the bank's decision; after that the order is answered PENDING")
 	flags.DurationVar(&c.limits.Try, "try-timeout", c.limits.Try, "how long one call to the bank may take")
 	flags.DurationVar(&c.limits.SendAgain, "send-again", c.limits.SendAgain, "how old an open order may be to be sent to the bank again; an older one is voided")
-	flags.DurationVar(&c.limits.Poll, "settle-every", c.limits.Poll, "how often open orders are looked for")
-	flags.DurationVar(&c.limits.Settle.Most, "settle-backoff", c.limits.Settle.Most, "the longest wait between two tries to end an open order")
+	flags.DurationVar(&c.limits.Poll, "settle-every", c.limits.Poll, "how often open orders that are due are claimed")
+	flags.DurationVar(&c.limits.Reconcile.Most, "settle-backoff", c.limits.Reconcile.Most, "the longest wait between two tries to end an open order")
 	failpointName := flags.String("failpoint", "", failpoint.Usage(failpoints.All()))
 	if err := serve.Parse(flags, environmentPrefix, args, environ); err != nil {
 		return nil, err
@@ -53,7 +53,7 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	if c.bankAddress == "" {
 		return nil, errors.New("--bank-address is required")
 	}
-	c.limits.Settle.First = min(c.limits.Settle.First, max(c.limits.Settle.Most, time.Millisecond))
+	c.limits.Reconcile.First = min(c.limits.Reconcile.First, max(c.limits.Reconcile.Most, time.Millisecond))
 	if err := c.limits.Check(); err != nil {
 		return nil, err
 	}

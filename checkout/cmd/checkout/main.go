@@ -22,14 +22,14 @@ import (
 	checkoutv1 "codebank.dev/schemas/gen/checkout/v1"
 )
 
-// callerName is who this program is to the bank. Request ids there belong to it, so
-// every replica has the same.
+// callerName is the name of this program at the bank. Request ids there belong to the
+// name, so every replica has the same.
 const callerName = "checkout"
 
 func main() { serve.Main("checkout", run) }
 
 // run reads in the order in which things depend on each other, and ends them in
-// reverse: the listeners and the settler first, then the bank, the store. The database
+// reverse: the listeners and the reconciler first, then the bank, then the store. The database
 // is prepared beside the listeners, so that probes are answered while it is away.
 func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	config, err := parse(args, environ, stdout)
@@ -55,7 +55,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	acquirer := bankrpc.New(bank)
 
 	charger, err := charge.New(charge.Config{
-		Acquirer: acquirer, Charges: store, Clock: clock.System{}, Logger: logger,
+		Acquirer: acquirer, PendingCharges: store, Clock: clock.System{}, Logger: logger,
 		Limits: config.limits, Failpoint: config.failpoint,
 	})
 	if err != nil {
@@ -86,6 +86,6 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	server.Prepare(func(ctx context.Context) error {
 		return store.Prepare(ctx, logger, func(ctx context.Context) error { return prepare(ctx, store, config, handler) })
 	})
-	server.Background(charge.NewSettler(charger).Run)
+	server.Background(charge.NewReconciler(charger).Run)
 	return server.Run(ctx)
 }

@@ -56,7 +56,7 @@ func start(t *testing.T, databaseURL, bankAddress string, flags ...string) *proc
 	return p
 }
 
-// The planted card. Its security code has four digits, so that no time looks like it.
+// The planted card. Its security code has four digits, so that no time can be mistaken for it.
 const (
 	plantedNumber = checkouttest.AmexNumber
 	plantedCode   = "7391"
@@ -144,7 +144,7 @@ func killedAt(t *testing.T, point failpoint.Point) {
 		dying := launch(t, databaseURL, peer.Address, armed...)
 		dying.AwaitKilledAt(t, string(point))
 	case failpoints.OrdersClaimed:
-		// An order that was left open, for a settler to claim.
+		// An order that was left open, for the Reconciler to claim.
 		died := start(t, databaseURL, peer.Address, append(impatient, "--failpoint="+string(failpoints.BeforeBankCall))...)
 		_, err := died.client.PlaceOrder(t.Context(), request("r1"))
 		require.Equal(t, fault.Unavailable, fault.CodeOf(err))

@@ -24,7 +24,7 @@ const (
 	openOrders = `SELECT count(*), min(created_at) FROM orders WHERE state = 1`
 )
 
-// Change implements checkout.Charges.
+// Change implements checkout.PendingCharges.
 func (s *Store) Change(ctx context.Context, id checkout.ID, change func(checkout.Order) (checkout.Order, error)) (checkout.Order, error) {
 	var order checkout.Order
 	var refusal error
@@ -54,12 +54,12 @@ func (s *Store) Change(ctx context.Context, id checkout.ID, change func(checkout
 func update(ctx context.Context, tx pgx.Tx, o *checkout.Order) error {
 	_, err := tx.Exec(ctx, updateOrder, [16]byte(o.ID), int16(o.State), o.Purchase,
 		o.Decline.Code, o.Decline.Reason, o.Decline.Message,
-		nullToken(o.Charge.Token), nullTime(o.Charge.TokenExpiresAt), o.Charge.Tries, nullTime(o.Charge.NextAt),
-		int16(o.Charge.Voiding), nullTime(o.EndedAt))
+		nullToken(o.PendingCharge.Token), nullTime(o.PendingCharge.TokenExpiresAt), o.PendingCharge.Tries, nullTime(o.PendingCharge.NextAt),
+		int16(o.PendingCharge.Voiding), nullTime(o.EndedAt))
 	return err
 }
 
-// Claim implements checkout.Charges.
+// Claim implements checkout.PendingCharges.
 func (s *Store) Claim(ctx context.Context, now, until time.Time, limit int) ([]checkout.Order, error) {
 	orders, err := collect(ctx, s, scanOrder, claimOrders, now, until, limit)
 	if len(orders) > 0 {
@@ -68,7 +68,7 @@ func (s *Store) Claim(ctx context.Context, now, until time.Time, limit int) ([]c
 	return orders, err
 }
 
-// Backlog implements checkout.Charges.
+// Backlog implements checkout.PendingCharges.
 func (s *Store) Backlog(ctx context.Context) (checkout.Backlog, error) {
 	var backlog checkout.Backlog
 	var oldest *time.Time
