@@ -1,38 +1,15 @@
 package elasticsearch
 
 import (
-	"bytes"
 	"context"
-	"io"
 	"net/http"
 	"testing"
 
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 	"github.com/stretchr/testify/require"
+
+	"codebank.dev/operations/httpclient/httpclienttest"
 )
-
-// answering is a server that gives one answer to everything, and ends the call's
-// patience with it.
-type answering struct {
-	code  int
-	body  []byte
-	ended func()
-}
-
-func (a *answering) RoundTrip(*http.Request) (*http.Response, error) {
-	header := http.Header{"X-Elastic-Product": {"Elasticsearch"}}
-	return &http.Response{StatusCode: a.code, Header: header, Body: &closing{bytes.NewReader(a.body), a.ended}}, nil
-}
-
-type closing struct {
-	io.Reader
-	ended func()
-}
-
-func (c *closing) Close() error {
-	c.ended()
-	return nil
-}
 
 // FuzzAnswer: whatever a server answers is read or is an error, by every call.
 func FuzzAnswer(f *testing.F) {
@@ -46,23 +23,17 @@ func FuzzAnswer(f *testing.F) {
 		if code < 200 || code > 599 {
 			t.Skip()
 		}
-		server := &answering{code: code, body: body}
+		server := &httpclienttest.Server{Code: code, Header: http.Header{"X-Elastic-Product": {"Elasticsearch"}}, Body: body}
 		client, err := open("http://index", server)
 		require.NoError(t, err)
-		once := func(call func(context.Context) error) {
-			ctx, cancel := context.WithCancel(t.Context())
-			defer cancel()
-			server.ended = cancel
-			_ = call(ctx)
-		}
-		once(func(ctx context.Context) error { _, err := client.Count(ctx, "i"); return err })
-		once(func(ctx context.Context) error { _, err := client.indices(ctx, []string{"i-*"}); return err })
-		once(client.Await)
-		once(func(ctx context.Context) error {
+		server.Once(t, func(ctx context.Context) error { _, err := client.Count(ctx, "i"); return err })
+		server.Once(t, func(ctx context.Context) error { _, err := client.indices(ctx, []string{"i-*"}); return err })
+		server.Once(t, client.Await)
+		server.Once(t, func(ctx context.Context) error {
 			_, err := client.MultiSearch(ctx, []Search{{Index: "i", Body: []byte(`{"size":0}`)}})
 			return err
 		})
-		once(func(ctx context.Context) error {
+		server.Once(t, func(ctx context.Context) error {
 			var page page
 			if err := client.call(ctx, func() esapi.Request { return esapi.SearchRequest{} }, &page); err != nil {
 				return err
