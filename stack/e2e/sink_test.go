@@ -152,8 +152,8 @@ func TestRecordsWaitForTheRegistryThroughARestartOfTheirSink(t *testing.T) {
 	sink.connect()
 	for range 2 {
 		awaitConnector(t, stack, sink.name, "RUNNING")
-		waiting := sink.countInLog("cannot ask for schema")
-		require.Eventually(t, func() bool { return sink.countInLog("cannot ask for schema") > waiting }, timeout, 100*time.Millisecond)
+		waiting := sink.countInLog("cannot fetch schema")
+		require.Eventually(t, func() bool { return sink.countInLog("cannot fetch schema") > waiting }, timeout, 100*time.Millisecond)
 		call(t, http.MethodPost, sink.url()+"/restart?includeTasks=true", nil)
 	}
 	restart(t, registry)

@@ -6,9 +6,10 @@ import org.apache.kafka.connect.errors.DataException;
 import org.apache.kafka.connect.sink.SinkRecord;
 
 /**
- * What a document has and its event has not: the hour and the weekday of the event's time in UTC, so that an index can draw
- * "when do people pay" without a script or a runtime field, how long the event took to get here, and where in Kafka the
- * record stands. Each only if the settings give it a name. Not safe for concurrent use.
+ * The fields that a document has and its event does not have: the hour and the weekday of the event's time in UTC, the
+ * time that the event took to reach the sink, and the record's position in Kafka. With hour and weekday an index can
+ * show when people pay, without a script or a runtime field. Only fields that the settings name are added. Not safe for
+ * concurrent use.
  */
 final class AddedFields {
     private static final long MILLIS_PER_HOUR = 3_600_000L;
@@ -27,9 +28,9 @@ final class AddedFields {
     private byte[] latestTopicText;
 
     /**
-     * Makes the fields that the settings name.
+     * Creates the fields that the settings name.
      *
-     * @param clock tells the time in milliseconds since 1970, for how long an event took
+     * @param clock returns the time in milliseconds since 1970; the time taken is measured with it
      */
     AddedFields(ElasticsearchSinkConfig config, LongSupplier clock) {
         this.clock = clock;
@@ -45,7 +46,7 @@ final class AddedFields {
      * Adds the fields to a document that is still open.
      *
      * @param time the event's time
-     * @throws DataException if hour, weekday or the time taken are wanted and the event's time is none
+     * @throws DataException if hour, weekday or the time taken are requested and the event has no time
      */
     void write(SinkRecord record, Object time, JsonBuffer json) {
         if (hour != null || weekday != null || pipelineMillis != null) {
@@ -99,6 +100,6 @@ final class AddedFields {
         if (time instanceof Long millis) {
             return millis;
         }
-        throw new DataException("the event has no time to take hour, weekday and the time taken from");
+        throw new DataException("the event has no time, which hour, weekday and the time taken need");
     }
 }

@@ -8,35 +8,35 @@ import java.util.Arrays;
 import org.apache.kafka.connect.errors.DataException;
 
 /**
- * The bytes of one value in Avro's binary encoding, read from front to back (Apache Avro 1.12 specification, "Binary
- * encoding"). Whatever is wrong with them is a {@link DataException}.
+ * Reads the bytes of one value in Avro's binary encoding from front to back (Apache Avro 1.12 specification, "Binary
+ * encoding"). Any fault in the bytes is a {@link DataException}. Not safe for concurrent use.
  */
 final class AvroInput {
     private byte[] bytes;
     private int at;
 
-    /** Begins to read at a position of the array. */
+    /** Starts to read at a position in the array. */
     AvroInput(byte[] bytes, int from) {
         begin(bytes, from);
     }
 
-    /** Begins again, with another value. */
+    /** Starts again with another value. */
     void begin(byte[] bytes, int from) {
         this.bytes = bytes;
         at = from;
     }
 
-    /** Refuses bytes that no one has read: the value was not written with this schema. */
+    /** Refuses bytes that remain unread: the value was not written with this schema. */
     void end() {
         if (at != bytes.length) {
-            throw new DataException("the value goes on after its end: " + (bytes.length - at) + " bytes are left");
+            throw new DataException("the value has " + (bytes.length - at) + " bytes after its end");
         }
     }
 
     boolean bool() {
         int value = next();
         if (value > 1) {
-            throw new DataException("a truth value that is neither 0 nor 1");
+            throw new DataException("a boolean is neither 0 nor 1");
         }
         return value == 1;
     }
@@ -44,7 +44,7 @@ final class AvroInput {
     int integer() {
         long value = varint(5);
         if (value != (int) value) {
-            throw new DataException("a number that does not fit 32 bits");
+            throw new DataException("a number does not fit into 32 bits");
         }
         return (int) value;
     }
@@ -53,15 +53,15 @@ final class AvroInput {
         return varint(10);
     }
 
-    float single() {
+    float float32() {
         return ByteBuffer.wrap(bytes, take(4), 4).order(ByteOrder.LITTLE_ENDIAN).getFloat();
     }
 
-    double twice() {
+    double float64() {
         return ByteBuffer.wrap(bytes, take(8), 8).order(ByteOrder.LITTLE_ENDIAN).getDouble();
     }
 
-    /** Reads which branch of a union of two follows. */
+    /** Reads the branch number of a union of two types. */
     int branch() {
         int branch = integer();
         if (branch != 0 && branch != 1) {
@@ -70,7 +70,7 @@ final class AvroInput {
         return branch;
     }
 
-    /** Reads which symbol of an enum it is. */
+    /** Reads the number of an enum's symbol. */
     int symbol(int symbols) {
         int symbol = integer();
         if (symbol < 0 || symbol >= symbols) {
@@ -79,19 +79,19 @@ final class AvroInput {
         return symbol;
     }
 
-    /** Passes over a text or a byte string and returns its size; it lies before {@link #position}. */
+    /** Skips a text or a byte string and returns its size. It lies before {@link #position}. */
     int skipBytes() {
         int size = length();
         take(size);
         return size;
     }
 
-    /** The array that is read. */
+    /** Returns the array that is read. */
     byte[] array() {
         return bytes;
     }
 
-    /** Where in the array the next read begins. */
+    /** Returns the position in the array where the next read starts. */
     int position() {
         return at;
     }
@@ -105,7 +105,7 @@ final class AvroInput {
         return Arrays.copyOfRange(bytes, from, from + size);
     }
 
-    /** Reads a text. Bytes that are not UTF-8 are refused rather than replaced. */
+    /** Reads a text. Bytes that are not UTF-8 are refused, not replaced. */
     String text() {
         int size = length();
         int from = take(size);
@@ -117,17 +117,18 @@ final class AvroInput {
         return new String(bytes, from, size, StandardCharsets.ISO_8859_1);
     }
 
-    /** Reads how many elements the next block of an array or a map has; 0 ends it. */
+    /** Reads the number of elements in the next block of an array or a map. 0 ends the array or map. */
     int blockCount() {
         long count = longInteger();
         if (count < 0) {
-            // A negative count comes with the block's size, for readers that skip it.
+            // A negative count is followed by the block's size, for readers that skip the block.
             count = -count;
             longInteger();
         }
-        // An element takes at least a byte, except those that hold nothing: this bounds what broken bytes can ask for.
+        // An element takes at least one byte, unless it has no content. This bounds the memory that broken bytes can
+        // request.
         if (count < 0 || count > bytes.length - at) {
-            throw new DataException("a block of more elements than there are bytes");
+            throw new DataException("a block has more elements than bytes");
         }
         return (int) count;
     }
@@ -136,20 +137,20 @@ final class AvroInput {
         try {
             return StandardCharsets.UTF_8.newDecoder().decode(ByteBuffer.wrap(bytes, from, size)).toString();
         } catch (CharacterCodingException e) {
-            throw new DataException("a text that is not UTF-8", e);
+            throw new DataException("a text is not UTF-8", e);
         }
     }
 
     private int length() {
         long length = longInteger();
         if (length < 0 || length > bytes.length - at) {
-            throw new DataException("a length of " + length + " where " + (bytes.length - at) + " bytes are left");
+            throw new DataException("a length is " + length + ", but " + (bytes.length - at) + " bytes are left");
         }
         return (int) length;
     }
 
     private long varint(int longest) {
-        // Most numbers are a length or a branch: one byte.
+        // Most numbers are a length or a branch, which takes one byte.
         if (at < bytes.length && bytes[at] >= 0) {
             int small = bytes[at++];
             return small >>> 1 ^ -(small & 1);
@@ -162,7 +163,7 @@ final class AvroInput {
                 return raw >>> 1 ^ -(raw & 1);
             }
         }
-        throw new DataException("a number of more than " + longest + " bytes");
+        throw new DataException("a number has more than " + longest + " bytes");
     }
 
     private int next() {

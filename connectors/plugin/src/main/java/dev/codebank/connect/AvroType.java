@@ -23,14 +23,16 @@ import org.apache.kafka.connect.data.Timestamp;
 import org.apache.kafka.connect.errors.DataException;
 
 /**
- * What an Avro schema is, what it is in Connect, and how its values are read. A record is a structure of its full name, an enum its
- * symbol as a text, {@code [null, T]} an optional T; {@code timestamp-millis}, {@code date}, {@code time-millis} and
- * {@code decimal} are Connect's own types, any other logical type is the type it annotates. A union of several types and a
- * record that contains itself have no counterpart and are refused.
+ * An Avro schema, its counterpart in Connect, and the reader of its values.
+ *
+ * <p>A record is a structure with the record's full name. An enum is the text of its symbol. {@code [null, T]} is an
+ * optional T. {@code timestamp-millis}, {@code date}, {@code time-millis} and {@code decimal} are Connect's own types.
+ * Any other logical type is the type that it annotates. A union of several types, and a record that contains itself,
+ * have no counterpart and are refused.
  *
  * @param schema the Connect schema
- * @param reader reads a value of it
- * @param shape what Connect's schema does not tell, for who reads the bytes himself
+ * @param reader reads a value of the schema
+ * @param shape the facts that Connect's schema does not have, for code that reads the bytes itself
  */
 record AvroType(Schema schema, Reader reader, Shape shape) {
     /** Reads one value. */
@@ -38,20 +40,20 @@ record AvroType(Schema schema, Reader reader, Shape shape) {
         Object read(AvroInput in);
     }
 
-    /** A field of a record, in the order in which they are written. */
+    /** A field of a record. Fields are in the order in which they are written. */
     record Part(String name, AvroType type) {
     }
 
     /**
      * How a type is written.
      *
-     * @param some of a union with null, the other type; else null
-     * @param empty which branch of such a union is null
-     * @param parts of a record, its fields; else null
-     * @param symbols of an enum, its symbols; else null
+     * @param nonNull the other type of a union with null, or null
+     * @param nullBranch the number of the null branch of such a union
+     * @param parts the fields of a record, or null
+     * @param symbols the symbols of an enum, or null
      * @param logical the logical type, or null
      */
-    record Shape(AvroType some, int empty, List<Part> parts, String[] symbols, Object logical) {
+    record Shape(AvroType nonNull, int nullBranch, List<Part> parts, String[] symbols, Object logical) {
         static final Shape PLAIN = new Shape(null, -1, null, null, null);
 
         static Shape logical(Object logical) {
@@ -62,27 +64,27 @@ record AvroType(Schema schema, Reader reader, Shape shape) {
     private static final long MILLIS_PER_DAY = 86_400_000L;
 
     /**
-     * Works out a schema.
+     * Parses a schema.
      *
-     * @throws DataException if it is no Avro schema, or one without a counterpart
+     * @throws DataException if it is not an Avro schema, or has no counterpart in Connect
      */
     static AvroType parse(String json) {
         Object tree;
         try {
             tree = new JsonReader(json.getBytes(StandardCharsets.UTF_8)).value();
         } catch (IOException e) {
-            throw new DataException("the schema is no JSON: " + e.getMessage(), e);
+            throw new DataException("the schema is not JSON: " + e.getMessage(), e);
         }
         try {
             return new Parser().type(tree, "", false);
         } catch (ClassCastException | NullPointerException | ArithmeticException e) {
-            throw new DataException("the schema is no Avro schema", e);
+            throw new DataException("the schema is not an Avro schema", e);
         }
     }
 
-    /** The names seen so far, while one schema is worked out. */
+    /** Parses one schema and keeps the names that it has defined so far. */
     private static final class Parser {
-        /** A type that has a name, and the namespace it was defined in. */
+        /** A named type, and the namespace in which it was defined. */
         private record Named(Map<?, ?> definition, String namespace) {
         }
 
@@ -102,13 +104,13 @@ record AvroType(Schema schema, Reader reader, Shape shape) {
         }
 
         private AvroType union(List<?> branches, String namespace) {
-            int empty = branches.indexOf("null");
-            if (branches.size() != 2 || empty < 0) {
-                throw new DataException("a union is only read when it is of null and one type");
+            int nullBranch = branches.indexOf("null");
+            if (branches.size() != 2 || nullBranch < 0) {
+                throw new DataException("a union must have null and one other type");
             }
-            AvroType some = type(branches.get(1 - empty), namespace, true);
-            return new AvroType(some.schema, in -> in.branch() == empty ? null : some.reader.read(in),
-                new Shape(some, empty, null, null, null));
+            AvroType nonNull = type(branches.get(1 - nullBranch), namespace, true);
+            return new AvroType(nonNull.schema, in -> in.branch() == nullBranch ? null : nonNull.reader.read(in),
+                new Shape(nonNull, nullBranch, null, null, null));
         }
 
         private AvroType complex(Map<?, ?> json, String namespace, boolean optional) {
@@ -164,7 +166,7 @@ record AvroType(Schema schema, Reader reader, Shape shape) {
             define(json, namespace);
             int size = ((BigDecimal) json.get("size")).intValueExact();
             if (size < 0) {
-                throw new DataException("a fixed of " + size + " bytes");
+                throw new DataException("a fixed type has the size " + size);
             }
             return bytes(json, in -> in.fixed(size), optional);
         }
@@ -195,7 +197,7 @@ record AvroType(Schema schema, Reader reader, Shape shape) {
             }, Shape.PLAIN);
         }
 
-        /** Notes a definition under its name and returns the full one. */
+        /** Stores a definition under its name and returns the full name. */
         private String define(Map<?, ?> json, String namespace) {
             String space = json.get("namespace") instanceof String own ? own : namespace;
             String name = fullName((String) json.get("name"), space);
@@ -216,11 +218,11 @@ record AvroType(Schema schema, Reader reader, Shape shape) {
             case "long" -> "timestamp-millis".equals(logical)
                 ? of(Timestamp.builder(), in -> new java.util.Date(in.longInteger()), optional, logical)
                 : of(SchemaBuilder.int64(), AvroInput::longInteger, optional, logical);
-            case "float" -> of(SchemaBuilder.float32(), AvroInput::single, optional, null);
-            case "double" -> of(SchemaBuilder.float64(), AvroInput::twice, optional, null);
+            case "float" -> of(SchemaBuilder.float32(), AvroInput::float32, optional, null);
+            case "double" -> of(SchemaBuilder.float64(), AvroInput::float64, optional, null);
             case "string" -> of(SchemaBuilder.string(), AvroInput::text, optional, logical);
             case "bytes" -> bytes(json, AvroInput::byteString, optional);
-            default -> throw new DataException("a type that is not read: " + name);
+            default -> throw new DataException("unknown type: " + name);
         };
     }
 
@@ -242,7 +244,7 @@ record AvroType(Schema schema, Reader reader, Shape shape) {
         return of(Decimal.builder(scale), in -> {
             byte[] unscaled = read.apply(in);
             if (unscaled.length == 0) {
-                throw new DataException("a decimal without digits");
+                throw new DataException("a decimal has no digits");
             }
             return new BigDecimal(new BigInteger(unscaled), scale);
         }, optional, "decimal");

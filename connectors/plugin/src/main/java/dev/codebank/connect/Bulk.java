@@ -7,14 +7,14 @@ import java.util.function.Consumer;
 import org.apache.kafka.connect.sink.SinkRecord;
 
 /**
- * The documents of one bulk request and its body. It is filled by one thread and then only read. Its bytes are never used
- * for another request: the HTTP client may still be reading the body of one that has timed out.
+ * The documents of one bulk request, and its body. One thread fills it; after that it is only read. Its bytes are never
+ * used for a second request, because the HTTP client may still be reading the body of a request that timed out.
  */
 final class Bulk {
-    /** A record on its way to being a document. */
+    /** A record that becomes a document. */
     static final class Document {
         final SinkRecord record;
-        /** Set once Elasticsearch has the document; read after the delivery has ended. */
+        /** True when Elasticsearch has the document. It is read after the delivery has ended. */
         boolean acknowledged;
 
         Document(SinkRecord record) {
@@ -26,7 +26,7 @@ final class Bulk {
     private final List<Document> documents = new ArrayList<>();
     private int[] ends = new int[256];
 
-    /** Makes an empty bulk with room for {@code capacity} bytes before it grows. */
+    /** Creates an empty bulk with space for {@code capacity} bytes before it grows. */
     Bulk(int capacity) {
         body = new JsonBuffer(capacity);
     }
@@ -39,7 +39,7 @@ final class Bulk {
         return body.size();
     }
 
-    /** The array whose first {@link #bytes} bytes are the body. */
+    /** Returns the array whose first {@link #bytes} bytes are the body. */
     byte[] array() {
         return body.array();
     }
@@ -55,20 +55,21 @@ final class Bulk {
     /**
      * Adds a record's document at the end.
      *
-     * @throws org.apache.kafka.connect.errors.DataException if the record can be no document; the bulk is then as it was
+     * @throws org.apache.kafka.connect.errors.DataException if the record cannot be a document; the bulk is then
+     *     unchanged
      */
     void add(SinkRecord record, DocumentRenderer renderer) {
         renderer.render(record, body);
         added(new Document(record));
     }
 
-    /** Adds a document, made of a record, that writes its two lines itself. */
+    /** Adds the document of a record, whose two lines the consumer writes. */
     void add(SinkRecord record, Consumer<JsonBuffer> lines) {
         lines.accept(body);
         added(new Document(record));
     }
 
-    /** Takes the last document away and returns a new bulk that starts with it. */
+    /** Removes the last document and returns a new bulk that starts with it. */
     Bulk splitLast(int capacity) {
         int last = count() - 1;
         Bulk next = new Bulk(capacity);
@@ -87,7 +88,7 @@ final class Bulk {
         return part;
     }
 
-    /** Returns a bulk of the documents at the positions given. */
+    /** Returns a bulk of the documents at the given positions. */
     Bulk only(List<Integer> positions) {
         Bulk part = new Bulk(positions.stream().mapToInt(i -> ends[i] - start(i)).sum());
         positions.forEach(i -> part.copy(this, i));

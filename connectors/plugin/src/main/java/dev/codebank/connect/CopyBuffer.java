@@ -6,9 +6,9 @@ import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
-/** Bytes that grow at their end, in the byte order of Postgres' binary formats. Not safe for concurrent use. */
+/** A growing array of bytes in the byte order of Postgres' binary formats. Not safe for concurrent use. */
 final class CopyBuffer {
-    /** What a binary COPY begins with: a signature, no flags, no extension (Postgres manual, COPY, "Binary Format"). */
+    /** The start of a binary COPY: a signature, no flags, no extension (Postgres manual, COPY, "Binary Format"). */
     private static final byte[] HEADER = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0\0".getBytes(StandardCharsets.ISO_8859_1);
     private static final VarHandle SHORTS = MethodHandles.byteArrayViewVarHandle(short[].class, ByteOrder.BIG_ENDIAN);
     private static final VarHandle INTS = MethodHandles.byteArrayViewVarHandle(int[].class, ByteOrder.BIG_ENDIAN);
@@ -21,7 +21,7 @@ final class CopyBuffer {
         bytes = new byte[capacity];
     }
 
-    /** The array whose first {@link #size} bytes are the content. */
+    /** Returns the array whose first {@link #size} bytes are the content. */
     byte[] array() {
         return bytes;
     }
@@ -30,12 +30,12 @@ final class CopyBuffer {
         return size;
     }
 
-    /** Forgets what comes after a size it had before. */
+    /** Removes the content after an earlier size. */
     void truncate(int earlier) {
         size = earlier;
     }
 
-    /** Begins a COPY. */
+    /** Starts a COPY. */
     void header() {
         raw(HEADER, 0, HEADER.length);
     }
@@ -46,11 +46,11 @@ final class CopyBuffer {
     }
 
     /** Adds a field that is null. */
-    void empty() {
+    void nullField() {
         int32(-1);
     }
 
-    /** Adds a field of so many bytes. */
+    /** Adds a field of {@code count} bytes. */
     void field(byte[] source, int from, int count) {
         room(4 + count);
         INTS.set(bytes, size, count);

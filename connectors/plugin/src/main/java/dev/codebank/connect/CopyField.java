@@ -9,23 +9,23 @@ import org.apache.kafka.connect.data.Time;
 import org.apache.kafka.connect.data.Timestamp;
 import org.apache.kafka.connect.errors.DataException;
 
-/** From one field in Avro's binary encoding to one field in that of Postgres, for every pair of types that fits. */
+/** Converts one field from Avro's binary encoding to that of Postgres, for every pair of types that fits. */
 final class CopyField {
-    /** From 1970 to 2000, which is where Postgres counts from. */
+    /** The time from 1970 to 2000, where Postgres starts to count. */
     private static final long EPOCH_MILLIS = 946_684_800_000L;
     private static final int EPOCH_DAYS = 10_957;
 
     private CopyField() {
     }
 
-    /** Returns what passes over a field. */
+    /** Returns the step that skips a field. */
     static CopyPlan.Step skip(AvroType type) {
         AvroType.Shape shape = type.shape();
-        if (shape.some() != null) {
-            CopyPlan.Step some = skip(shape.some());
+        if (shape.nonNull() != null) {
+            CopyPlan.Step nonNull = skip(shape.nonNull());
             return (in, out) -> {
-                if (in.branch() != shape.empty()) {
-                    some.run(in, out);
+                if (in.branch() != shape.nullBranch()) {
+                    nonNull.run(in, out);
                 }
             };
         }
@@ -37,51 +37,51 @@ final class CopyField {
     }
 
     /**
-     * Returns what rewrites a field for its column.
+     * Returns the step that converts a field for its column.
      *
-     * @throws DataException if values of that type are none of the column's
+     * @throws DataException if values of the type do not fit the column
      */
     static CopyPlan.Step of(AvroType type, PostgresTable.Column column) {
         AvroType.Shape shape = type.shape();
-        CopyPlan.Step step = present(shape.some() == null ? type : shape.some(), column);
+        CopyPlan.Step step = convert(shape.nonNull() == null ? type : shape.nonNull(), column);
         if (step == null) {
-            throw new DataException("field " + column.name() + " holds " + named(type) + ", which column type "
-                + column.typeName() + " does not take");
+            throw new DataException("field " + column.name() + " has the type " + typeName(type)
+                + ", which does not fit the column type " + column.typeName());
         }
-        if (shape.some() == null) {
+        if (shape.nonNull() == null) {
             return step;
         }
-        int empty = shape.empty();
+        int nullBranch = shape.nullBranch();
         if (column.required()) {
             return (in, out) -> {
-                if (in.branch() == empty) {
-                    throw new DataException("field " + column.name() + " is null, which its column does not take");
+                if (in.branch() == nullBranch) {
+                    throw new DataException("field " + column.name() + " is null, but its column is NOT NULL");
                 }
                 step.run(in, out);
             };
         }
         return (in, out) -> {
-            if (in.branch() == empty) {
-                out.empty();
+            if (in.branch() == nullBranch) {
+                out.nullField();
             } else {
                 step.run(in, out);
             }
         };
     }
 
-    private static CopyPlan.Step present(AvroType type, PostgresTable.Column column) {
+    private static CopyPlan.Step convert(AvroType type, PostgresTable.Column column) {
         return switch (column.type()) {
             case TEXT -> text(type);
             case UUID -> isText(type) ? uuid(column.name()) : null;
             case INT2, INT4, INT8 -> integer(type, column);
             case FLOAT4, FLOAT8 -> floating(type, column.type() == PostgresTable.Type.FLOAT4);
-            case BOOL -> named(type).equals("BOOLEAN") ? (in, out) -> out.byteField(in.bool() ? 1 : 0) : null;
-            case BYTEA -> named(type).equals("BYTES") ? (in, out) -> {
+            case BOOL -> typeName(type).equals("BOOLEAN") ? (in, out) -> out.byteField(in.bool() ? 1 : 0) : null;
+            case BYTEA -> typeName(type).equals("BYTES") ? (in, out) -> {
                 byte[] value = (byte[]) type.reader().read(in);
                 out.field(value, 0, value.length);
             } : null;
             case TIMESTAMP -> timestamp(type, column.name());
-            case DATE -> named(type).equals(Date.LOGICAL_NAME)
+            case DATE -> typeName(type).equals(Date.LOGICAL_NAME)
                 ? (in, out) -> out.intField(exact(in.integer() - (long) EPOCH_DAYS, column.name())) : null;
         };
     }
@@ -95,7 +95,7 @@ final class CopyField {
                 out.field(text, 0, text.length);
             };
         }
-        // Whether it is UTF-8 and has no zero byte is looked at by the server in any case.
+        // The server checks in any case whether the text is UTF-8 and has no zero byte.
         return isText(type) ? (in, out) -> {
             int size = in.skipBytes();
             out.field(in.array(), in.position() - size, size);
@@ -108,7 +108,7 @@ final class CopyField {
             try {
                 value = UUID.fromString(in.text());
             } catch (IllegalArgumentException e) {
-                throw new DataException("field " + name + " holds a text that is no UUID", e);
+                throw new DataException("field " + name + " holds a text that is not a UUID", e);
             }
             byte[] bytes = java.nio.ByteBuffer.allocate(16).putLong(value.getMostSignificantBits())
                 .putLong(value.getLeastSignificantBits()).array();
@@ -117,8 +117,8 @@ final class CopyField {
     }
 
     private static CopyPlan.Step integer(AvroType type, PostgresTable.Column column) {
-        boolean wide = named(type).equals("INT64");
-        if (!wide && !named(type).equals("INT32")) {
+        boolean wide = typeName(type).equals("INT64");
+        if (!wide && !typeName(type).equals("INT32")) {
             return null;
         }
         return switch (column.type()) {
@@ -136,19 +136,19 @@ final class CopyField {
     }
 
     private static CopyPlan.Step floating(AvroType type, boolean single) {
-        boolean one = named(type).equals("FLOAT32");
+        boolean one = typeName(type).equals("FLOAT32");
         if (single) {
-            return one ? (in, out) -> out.intField(Float.floatToRawIntBits(in.single())) : null;
+            return one ? (in, out) -> out.intField(Float.floatToRawIntBits(in.float32())) : null;
         }
         if (one) {
-            return (in, out) -> out.longField(Double.doubleToRawLongBits(in.single()));
+            return (in, out) -> out.longField(Double.doubleToRawLongBits(in.float32()));
         }
-        return named(type).equals("FLOAT64")
-            ? (in, out) -> out.longField(Double.doubleToRawLongBits(in.twice())) : null;
+        return typeName(type).equals("FLOAT64")
+            ? (in, out) -> out.longField(Double.doubleToRawLongBits(in.float64())) : null;
     }
 
     private static CopyPlan.Step timestamp(AvroType type, String name) {
-        boolean millis = named(type).equals(Timestamp.LOGICAL_NAME);
+        boolean millis = typeName(type).equals(Timestamp.LOGICAL_NAME);
         if (!millis && !"timestamp-micros".equals(type.shape().logical())) {
             return null;
         }
@@ -171,15 +171,15 @@ final class CopyField {
     }
 
     private static DataException tooLarge(String name) {
-        return new DataException("field " + name + " holds a number that its column does not");
+        return new DataException("field " + name + " holds a number that does not fit its column");
     }
 
     private static boolean isText(AvroType type) {
-        return named(type).equals("STRING") && type.shape().symbols() == null;
+        return typeName(type).equals("STRING") && type.shape().symbols() == null;
     }
 
-    /** Returns the type's name: Connect's, or that of a logical type Connect has. */
-    private static String named(AvroType type) {
+    /** Returns Connect's name of the type, or the name of a logical type that Connect has. */
+    private static String typeName(AvroType type) {
         String logical = type.schema().name();
         boolean known = Timestamp.LOGICAL_NAME.equals(logical) || Date.LOGICAL_NAME.equals(logical)
             || Time.LOGICAL_NAME.equals(logical) || Decimal.LOGICAL_NAME.equals(logical);

@@ -8,9 +8,9 @@ import java.util.stream.Collectors;
 import org.apache.kafka.connect.errors.DataException;
 
 /**
- * How events of one Avro schema become rows of one table: the fields in the order in which they are written, each either
- * rewritten for its column or passed over. The bytes of an event are read once and no object is made of them. Not safe for
- * concurrent use.
+ * How events of one Avro schema become rows of one table. The fields stand in the order in which they are written. Each
+ * is converted for its column or skipped. The bytes of an event are read once, and no objects are created for them. Not
+ * safe for concurrent use.
  */
 final class CopyPlan {
     /** Reads one field and writes its column, if it has one. */
@@ -24,7 +24,7 @@ final class CopyPlan {
     private final String columns;
 
     /**
-     * Makes a plan.
+     * Creates a plan.
      *
      * @throws DataException if no event of this schema can be a row of this table
      */
@@ -46,18 +46,18 @@ final class CopyPlan {
         Set<String> written = new HashSet<>(names);
         for (PostgresTable.Column column : table.columns()) {
             if (column.required() && !column.hasDefault() && !written.contains(column.name())) {
-                throw new DataException("the event has no field for column " + column.name() + ", which takes no null");
+                throw new DataException("the event has no field for column " + column.name() + ", which is NOT NULL");
             }
         }
         if (names.isEmpty()) {
-            throw new DataException("the event has no field that the table has a column for");
+            throw new DataException("no field of the event has a column in the table");
         }
         steps = all.toArray(new Step[0]);
         count = names.size();
         columns = names.stream().map(PostgresTable::quoted).collect(Collectors.joining(", "));
     }
 
-    /** The columns that are written, quoted, separated by commas. */
+    /** Returns the written columns, quoted and separated by commas. */
     String columns() {
         return columns;
     }
@@ -66,7 +66,7 @@ final class CopyPlan {
      * Appends an event's row.
      *
      * @param value the event in the registry's frame
-     * @throws DataException if it can be no row; the buffer is then as it was
+     * @throws DataException if the event cannot be a row; the buffer is then unchanged
      */
     void encode(byte[] value, CopyBuffer out) {
         int start = out.size();

@@ -8,17 +8,17 @@ import org.apache.kafka.connect.data.Timestamp;
 import org.apache.kafka.connect.errors.DataException;
 
 /**
- * How events of one Avro schema become JSON: the bytes of an event are read once, in the order in which they were written,
- * and no object is made of the usual types. A field that is null is left out. Not safe for concurrent use.
+ * How events of one Avro schema become JSON. The bytes of an event are read once, in the order in which they were
+ * written. No objects are created for the usual types. A field that is null is left out. Not safe for concurrent use.
  */
 final class DocumentPlan {
-    /** Reads one field and writes its value; the name is written already. */
+    /** Reads one field and writes its value. The name has been written already. */
     private interface Value {
         void write(AvroInput in, JsonBuffer json);
     }
 
-    /** A field: what is written before its value, and which branch of a union is null, or -1. */
-    private record Step(byte[] name, int empty, Value value) {
+    /** A field: the bytes before its value, and the number of the null branch of its union, or -1. */
+    private record Step(byte[] name, int nullBranch, Value value) {
     }
 
     private final AvroInput in = new AvroInput(new byte[0], 0);
@@ -31,10 +31,10 @@ final class DocumentPlan {
     private long time;
 
     /**
-     * Makes a plan.
+     * Creates a plan.
      *
-     * @param id the field that is the document's id, a text, or null when it is none of the fields
-     * @param time the field that is the event's time, or null when none is needed
+     * @param id the field with the document's id, a text; null if no field has the id
+     * @param time the field with the event's time; null if no time is needed
      * @throws DataException if no event of this schema can be a document
      */
     DocumentPlan(AvroType type, String id, String time) {
@@ -48,18 +48,18 @@ final class DocumentPlan {
         steps = new Step[parts.size()];
         for (int i = 0; i < steps.length; i++) {
             AvroType of = parts.get(i).type();
-            int empty = of.shape().some() == null ? -1 : of.shape().empty();
-            AvroType some = of.shape().some() == null ? of : of.shape().some();
+            int nullBranch = of.shape().nonNull() == null ? -1 : of.shape().nullBranch();
+            AvroType nonNull = of.shape().nonNull() == null ? of : of.shape().nonNull();
             JsonBuffer name = new JsonBuffer(64).raw(',').string(names.get(i)).raw(':');
-            steps[i] = new Step(name.slice(0, name.size()), empty, i == timeStep ? time(some, time) : value(some));
+            steps[i] = new Step(name.slice(0, name.size()), nullBranch, i == timeStep ? time(nonNull, time) : value(nonNull));
         }
         if (idStep >= 0 && (parts.get(idStep).type().schema().type() != Schema.Type.STRING)) {
-            throw new DataException("field " + id + " holds no id: it has to be a text");
+            throw new DataException("field " + id + " holds no id: it must be a text");
         }
     }
 
     /**
-     * Writes an event's fields, an opening brace before them and no closing one after.
+     * Writes an event's fields, with an opening brace before them and without a closing brace.
      *
      * @param value the event in the registry's frame
      */
@@ -70,7 +70,7 @@ final class DocumentPlan {
         timeKnown = false;
         for (int i = 0; i < steps.length; i++) {
             Step step = steps[i];
-            if (step.empty >= 0 && in.branch() == step.empty) {
+            if (step.nullBranch >= 0 && in.branch() == step.nullBranch) {
                 continue;
             }
             json.raw(step.name);
@@ -85,7 +85,10 @@ final class DocumentPlan {
         json.open(start);
     }
 
-    /** Where in the buffer the last event's id stands, quotes included; equal to {@link #idEnd} when it has none. */
+    /**
+     * Returns the start of the last event's id in the buffer, quotes included. It equals {@link #idEnd} if there is no
+     * id.
+     */
     int idStart() {
         return idStart;
     }

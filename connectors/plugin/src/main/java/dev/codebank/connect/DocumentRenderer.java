@@ -14,18 +14,20 @@ import org.apache.kafka.connect.errors.DataException;
 import org.apache.kafka.connect.sink.SinkRecord;
 
 /**
- * Turns a record into the two lines of a bulk request that create its document. Which index and which id is decided by the
- * record alone, and so is all that the document says of the event; only how long the event took is of the moment. Not safe
- * for concurrent use.
+ * Converts a record into the two lines of a bulk request that create its document. The record alone decides the index,
+ * the id and everything that the document says about the event. Only the time that the event took depends on the
+ * moment. Not safe for concurrent use.
  */
 final class DocumentRenderer {
     private static final byte[] END_OF_ACTION = "}}\n".getBytes(StandardCharsets.US_ASCII);
     private static final byte[] END_OF_DOCUMENT = "}\n".getBytes(StandardCharsets.US_ASCII);
-    private static final int REMEMBERED = 1_000;
-    /** Elasticsearch refuses a whole request for one longer id. */
-    private static final int LONGEST_ID_BYTES = 512;
+    private static final int MAX_PLANS = 1_000;
+    /** Elasticsearch refuses a whole request because of one longer id. */
+    private static final int MAX_ID_BYTES = 512;
 
-    /** What a schema says about documents: where id and time are, and how to write the rest. */
+    /**
+     * How documents of one schema are written: the fields of the id and the time, and the writer of the whole value.
+     */
     private record Plan(Field id, Field time, JsonValues.Writer writer) {
     }
 
@@ -41,18 +43,18 @@ final class DocumentRenderer {
     private final JsonValues.Writer schemaless = JsonValues.writerFor(null);
 
     /**
-     * Makes a renderer.
+     * Creates a renderer.
      *
-     * @param registry knows the schemas of values that come as they stand on the topic; null, and such values are refused
+     * @param registry returns the schemas of values in the registry's frame; if it is null, such values are refused
      */
     DocumentRenderer(ElasticsearchSinkConfig config, SchemaRegistry registry) {
         this(config, registry, System::currentTimeMillis);
     }
 
     /**
-     * Makes a renderer with a clock of its own.
+     * Creates a renderer with the given clock.
      *
-     * @param clock tells the time in milliseconds since 1970
+     * @param clock returns the time in milliseconds since 1970
      */
     DocumentRenderer(ElasticsearchSinkConfig config, SchemaRegistry registry, LongSupplier clock) {
         this.registry = registry;
@@ -66,8 +68,8 @@ final class DocumentRenderer {
     /**
      * Appends the record's action line and document to the buffer.
      *
-     * @throws DataException if the record can be no document: it is a tombstone or no structure, or has no id or time. The
-     *     buffer is then as it was.
+     * @throws DataException if the record cannot be a document: it is a tombstone or not a structure, or has no id or
+     *     no time. The buffer is then unchanged.
      */
     void render(SinkRecord record, JsonBuffer json) {
         int start = json.size();
@@ -79,7 +81,7 @@ final class DocumentRenderer {
             } else if (record.value() instanceof Map<?, ?> map) {
                 renderMap(record, map, json);
             } else if (record.value() == null) {
-                throw new DataException("a tombstone is no document: documents are never deleted");
+                throw new DataException("a tombstone cannot be a document: documents are never deleted");
             } else {
                 throw new DataException("only a structure or a map can be a document, not a "
                     + record.value().getClass().getSimpleName());
@@ -112,7 +114,7 @@ final class DocumentRenderer {
         json.raw(END_OF_DOCUMENT);
     }
 
-    /** The document comes before its action line: the id and the time are in it. */
+    /** The document is rendered before its action line, because the id and the time are in it. */
     private void renderFrame(SinkRecord record, byte[] frame, JsonBuffer json) {
         DocumentPlan plan = framedPlan(SchemaRegistry.idOf(frame));
         scratch.truncate(0);
@@ -122,7 +124,7 @@ final class DocumentRenderer {
         } else {
             json.raw(index.action(record.topic(), index.needsTime() ? millis(plan.time()) : 0));
             if (plan.idEnd() - plan.idStart() <= 2) {
-                throw new DataException("field " + idField + " holds no id: it has to be a text or a number");
+                throw new DataException("field " + idField + " holds no id: it must be a text or a number");
             }
             checkId(plan.idEnd() - plan.idStart());
             json.raw(scratch.array(), plan.idStart(), plan.idEnd()).raw(END_OF_ACTION);
@@ -136,7 +138,7 @@ final class DocumentRenderer {
         DocumentPlan plan = framed.get(id);
         if (plan == null) {
             plan = new DocumentPlan(registry.byId(id), idField, timeField);
-            if (framed.size() >= REMEMBERED) {
+            if (framed.size() >= MAX_PLANS) {
                 framed.clear();
             }
             framed.put(id, plan);
@@ -153,8 +155,8 @@ final class DocumentRenderer {
     }
 
     private static void checkId(int quotedBytes) {
-        if (quotedBytes > LONGEST_ID_BYTES + 2) {
-            throw new DataException("the id is longer than " + LONGEST_ID_BYTES + " bytes");
+        if (quotedBytes > MAX_ID_BYTES + 2) {
+            throw new DataException("the id has more than " + MAX_ID_BYTES + " bytes");
         }
     }
 
@@ -170,7 +172,7 @@ final class DocumentRenderer {
             }
         }
         String where = idField == null ? "the record's key" : "field " + idField;
-        throw new DataException(where + " holds no id: it has to be a text or a number");
+        throw new DataException(where + " holds no id: it must be a text or a number");
     }
 
     private long millis(Object time) {
@@ -184,7 +186,7 @@ final class DocumentRenderer {
             try {
                 return Instant.parse(text).toEpochMilli();
             } catch (DateTimeException | ArithmeticException e) {
-                throw new DataException("field " + timeField + " holds a text that is no time", e);
+                throw new DataException("field " + timeField + " holds a text that is not a time", e);
             }
         }
         throw new DataException("field " + timeField + " holds no time");

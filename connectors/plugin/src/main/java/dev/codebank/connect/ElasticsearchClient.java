@@ -8,7 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.zip.Deflater;
 import java.util.zip.GZIPOutputStream;
 
-/** The requests this plug-in has for Elasticsearch. It retries nothing. Safe for concurrent use. */
+/** The requests of this plug-in to Elasticsearch. The client retries nothing. Safe for concurrent use. */
 final class ElasticsearchClient implements AutoCloseable {
     private static final String NDJSON = "application/x-ndjson";
 
@@ -19,18 +19,19 @@ final class ElasticsearchClient implements AutoCloseable {
     ElasticsearchClient(ElasticsearchSinkConfig config) {
         nodes = new HttpNodes(config.urls(), config.connectionTimeout(), config.readTimeout(), config.credentials());
         compressed = config.getBoolean(ElasticsearchSinkConfig.COMPRESSION);
-        // Elasticsearch waits a minute for a shard that is away. It had better give up before this client does, so
-        // that the documents of the other shards are not sent again.
-        long patience = Math.max(1, config.readTimeout().toMillis() * 3 / 4);
-        bulkPath = "/_bulk?filter_path=" + BulkAnswer.FILTER + "&timeout=" + patience + "ms";
+        // Elasticsearch waits up to a minute for a missing shard. It must give up before this client does. Otherwise
+        // the documents of the other shards would be sent again.
+        long shardTimeout = Math.max(1, config.readTimeout().toMillis() * 3 / 4);
+        bulkPath = "/_bulk?filter_path=" + BulkResponse.FILTER + "&timeout=" + shardTimeout + "ms";
     }
 
     /**
      * Sends a bulk request.
      *
-     * @throws IOException if the connection failed or no whole answer came in time; the request may have been carried out
+     * @throws IOException if the connection failed or no complete response arrived in time; Elasticsearch may have
+     *     executed the request
      */
-    HttpNodes.Answer bulk(Bulk bulk) throws IOException, InterruptedException {
+    HttpNodes.Response bulk(Bulk bulk) throws IOException, InterruptedException {
         HttpRequest.Builder request = HttpRequest.newBuilder().header("Content-Type", NDJSON);
         if (compressed) {
             request.header("Content-Encoding", "gzip").POST(HttpRequest.BodyPublishers.ofByteArray(gzip(bulk)));
@@ -41,22 +42,22 @@ final class ElasticsearchClient implements AutoCloseable {
     }
 
     /**
-     * Asks whether the cluster has an index template.
+     * Requests an index template.
      *
-     * @return the answer: 200 it has, 404 it has not
+     * @return the response: 200 if the cluster has the template, 404 if it does not
      */
-    HttpNodes.Answer indexTemplate(String name) throws IOException, InterruptedException {
+    HttpNodes.Response indexTemplate(String name) throws IOException, InterruptedException {
         String encoded = URLEncoder.encode(name, StandardCharsets.UTF_8);
         return nodes.send(HttpRequest.newBuilder().GET(), "/_index_template/" + encoded
             + "?filter_path=index_templates.name");
     }
 
-    /** Asks for nothing in particular: what matters is whether the caller is let in. */
-    HttpNodes.Answer root() throws IOException, InterruptedException {
+    /** Requests the root page, to check whether Elasticsearch accepts the credentials. */
+    HttpNodes.Response root() throws IOException, InterruptedException {
         return nodes.send(HttpRequest.newBuilder().GET(), "/");
     }
 
-    /** Closes idle connections. No request may be under way. */
+    /** Closes idle connections. The caller ensures that no request is running. */
     @Override
     public void close() {
         nodes.close();

@@ -15,9 +15,9 @@ import org.apache.kafka.common.config.ConfigDef.Width;
 import org.apache.kafka.common.config.ConfigException;
 
 /**
- * The sink's settings. A key that users of Confluent's Elasticsearch sink know has the same name and meaning here; the
- * defaults are this sink's own. What that sink can do and this one will not – dropping a document, overwriting one – is
- * refused with a reason rather than ignored.
+ * The settings of the sink. A setting that users of Confluent's Elasticsearch sink know has the same name and meaning
+ * here. The defaults are this sink's own. That sink can drop or overwrite a document; such settings are refused here
+ * with a reason, not ignored.
  */
 final class ElasticsearchSinkConfig extends AbstractConfig {
     static final String URLS = "connection.url";
@@ -54,22 +54,18 @@ final class ElasticsearchSinkConfig extends AbstractConfig {
     static final String KEY_IGNORE = "key.ignore";
     static final String ON_MALFORMED = "behavior.on.malformed.documents";
 
-    /** Hand a refused record to the dead-letter topic; without one, fail the task. */
+    /** Sends a refused record to the dead-letter topic. Without such a topic, the task fails. */
     static final String REPORT = "report";
-    /** Fail the task at the first refused record. */
+    /** Fails the task at the first refused record. */
     static final String FAIL = "fail";
 
     static final ConfigDef DEFINITION = definition();
 
-    /** The one value of a setting of the other sink that this one can honour, and why. */
-    private record Fixed(String value, String reason) {
-    }
-
-    private static final Map<String, Fixed> FIXED = Map.of(
-        "write.method", new Fixed("insert", "documents are immutable and only ever created"),
-        "drop.invalid.message", new Fixed("false", "no record is dropped"),
-        "behavior.on.null.values", new Fixed("fail", "a tombstone is a malformed record here, see " + ON_MALFORMED),
-        "flush.synchronously", new Fixed("true", "every put ends with all its records acknowledged"));
+    private static final Map<String, FixedSetting> FIXED = Map.of(
+        "write.method", new FixedSetting("insert", "documents are immutable and only ever created"),
+        "drop.invalid.message", new FixedSetting("false", "no record is dropped"),
+        "behavior.on.null.values", new FixedSetting("fail", "a tombstone is a malformed record here, see " + ON_MALFORMED),
+        "flush.synchronously", new FixedSetting("true", "every put ends with all its records acknowledged"));
 
     ElasticsearchSinkConfig(Map<String, String> settings) {
         super(DEFINITION, settings);
@@ -82,7 +78,7 @@ final class ElasticsearchSinkConfig extends AbstractConfig {
         return HttpAddresses.parse(getList(URLS));
     }
 
-    /** Returns {@code user:password}, or null when none is configured. */
+    /** Returns {@code user:password}, or null if no user is configured. */
     String credentials() {
         String user = getString(USERNAME);
         return user == null || user.isEmpty() ? null : user + ":" + getPassword(PASSWORD).value();
@@ -104,7 +100,7 @@ final class ElasticsearchSinkConfig extends AbstractConfig {
         return new IndexName(getString(INDEX_NAME_FORMAT), getString(INDEX_TIMESTAMP_FORMAT));
     }
 
-    /** Returns whether some of the topics hold watermarks of the others. */
+    /** Returns whether some of the topics hold watermarks. */
     boolean hasWatermarks() {
         return isSet(originalsStrings(), WATERMARK_SUFFIX);
     }
@@ -117,19 +113,14 @@ final class ElasticsearchSinkConfig extends AbstractConfig {
         return FAIL.equals(getString(ON_MALFORMED).toLowerCase(Locale.ROOT));
     }
 
-    /** Returns what is wrong with settings that are each well formed by themselves: key → message. */
+    /** Returns the faults of settings that are valid one by one but do not fit together: key → message. */
     static Map<String, String> problems(Map<String, String> settings) {
         Map<String, String> problems = new LinkedHashMap<>();
         if (isSet(settings, USERNAME) != isSet(settings, PASSWORD)) {
             problems.put(isSet(settings, USERNAME) ? PASSWORD : USERNAME,
-                "is missing; " + USERNAME + " and " + PASSWORD + " are given together or not at all");
+                "is missing; " + USERNAME + " and " + PASSWORD + " must be set together or not at all");
         }
-        FIXED.forEach((key, fixed) -> {
-            String value = settings.get(key);
-            if (value != null && !value.equalsIgnoreCase(fixed.value)) {
-                problems.put(key, "only '" + fixed.value + "' is possible: " + fixed.reason);
-            }
-        });
+        FixedSetting.check(FIXED, settings, problems);
         nameProblem(settings, problems);
         watermarkProblems(settings, problems);
         return problems;
@@ -138,8 +129,8 @@ final class ElasticsearchSinkConfig extends AbstractConfig {
     private static void watermarkProblems(Map<String, String> settings, Map<String, String> problems) {
         for (String key : new String[] {WATERMARK_SUFFIX, WATERMARK_EVENTS_SUFFIX, WATERMARK_INDEX_NAME_FORMAT}) {
             if (isSet(settings, WATERMARK_SUFFIX) != isSet(settings, key) && !problems.containsKey(key)) {
-                problems.put(key, "is given without the other; " + WATERMARK_SUFFIX + ", " + WATERMARK_EVENTS_SUFFIX + " and "
-                    + WATERMARK_INDEX_NAME_FORMAT + " are given together or not at all");
+                problems.put(key, "is not set together with the others; " + WATERMARK_SUFFIX + ", " + WATERMARK_EVENTS_SUFFIX
+                    + " and " + WATERMARK_INDEX_NAME_FORMAT + " must be set together or not at all");
             }
         }
         if (!problems.isEmpty() || !isSet(settings, WATERMARK_SUFFIX)) {
@@ -147,7 +138,7 @@ final class ElasticsearchSinkConfig extends AbstractConfig {
         }
         if (settings.get(WATERMARK_SUFFIX).endsWith(settings.get(WATERMARK_EVENTS_SUFFIX))
             || settings.get(WATERMARK_EVENTS_SUFFIX).endsWith(settings.get(WATERMARK_SUFFIX))) {
-            problems.put(WATERMARK_EVENTS_SUFFIX, "a topic could end with this and with " + WATERMARK_SUFFIX + " both");
+            problems.put(WATERMARK_EVENTS_SUFFIX, "a topic could end with both this and " + WATERMARK_SUFFIX);
         }
         try {
             new IndexName(settings.get(WATERMARK_INDEX_NAME_FORMAT), settings.getOrDefault(INDEX_TIMESTAMP_FORMAT, "yyyy.MM"));
@@ -165,7 +156,7 @@ final class ElasticsearchSinkConfig extends AbstractConfig {
             IndexName name = new IndexName(format, settings.getOrDefault(INDEX_TIMESTAMP_FORMAT, "yyyy.MM"));
             if (name.needsTime() && !isSet(settings, INDEX_TIMESTAMP_FIELD)) {
                 problems.put(INDEX_TIMESTAMP_FIELD, "is missing; " + INDEX_NAME_FORMAT + " has "
-                    + IndexName.TIMESTAMP + " in it, which is taken from this field of the record");
+                    + IndexName.TIMESTAMP + ", which is made from this field of the record");
             }
         } catch (IllegalArgumentException e) {
             problems.put(INDEX_NAME_FORMAT, e.getMessage());
@@ -191,83 +182,90 @@ final class ElasticsearchSinkConfig extends AbstractConfig {
     private static void defineAddedFields(ConfigDef definition) {
         String group = "Added fields";
         definition.define(HOUR_FIELD, Type.STRING, null, Importance.LOW,
-            "The field to add for the hour of the event's time in UTC, 0 to 23; unset, it is not added.",
+            "The name of the added field with the hour of the event's time in UTC, 0 to 23. If unset, it is not added.",
             group, 1, Width.SHORT, "Hour");
         definition.define(WEEKDAY_FIELD, Type.STRING, null, Importance.LOW,
-            "The field to add for the weekday in UTC, 1 for Monday to 7 for Sunday (ISO 8601); unset, it is not added.",
+            "The name of the added field with the weekday in UTC, 1 for Monday to 7 for Sunday (ISO 8601). If unset, it is not"
+                + " added.",
             group, 2, Width.SHORT, "Weekday");
         definition.define(TOPIC_FIELD, Type.STRING, null, Importance.LOW,
-            "The field to add for the record's topic; unset, it is not added.", group, 3, Width.SHORT, "Topic");
+            "The name of the added field with the record's topic. If unset, it is not added.", group, 3, Width.SHORT, "Topic");
         definition.define(PARTITION_FIELD, Type.STRING, null, Importance.LOW,
-            "The field to add for the record's partition; unset, it is not added.", group, 4, Width.SHORT, "Partition");
+            "The name of the added field with the record's partition. If unset, it is not added.",
+            group, 4, Width.SHORT, "Partition");
         definition.define(OFFSET_FIELD, Type.STRING, null, Importance.LOW,
-            "The field to add for the record's offset; unset, it is not added.", group, 5, Width.SHORT, "Offset");
+            "The name of the added field with the record's offset. If unset, it is not added.",
+            group, 5, Width.SHORT, "Offset");
         definition.define(PIPELINE_MILLIS_FIELD, Type.STRING, null, Importance.LOW,
-            "The field to add for the milliseconds from the event's time to the moment its document was made, by this"
-                + " worker's clock and never negative; unset, it is not added. Of a record that is read again the document"
-                + " that is there stays.", group, 6, Width.SHORT, "Time taken");
+            "The name of the added field with the milliseconds from the event's time until the sink made its document, by this"
+                + " worker's clock and never negative. If unset, it is not added. When a record is read again, the existing"
+                + " document stays as it is.", group, 6, Width.SHORT, "Time taken");
     }
 
     private static void defineWatermarks(ConfigDef definition) {
         String group = "Watermarks";
         definition.define(WATERMARK_SUFFIX, Type.STRING, null, Importance.MEDIUM,
-            "How the names of topics end that hold watermarks: how far the topic of events with the same beginning is"
-                + " complete, partition by partition. Unset, every record is an event.", group, 1, Width.MEDIUM, "Topic ends with");
+            "The end of the names of topics that hold watermarks. A watermark states how far a partition of the events' topic"
+                + " is complete; both topics' names begin alike. If unset, every record is an event.",
+            group, 1, Width.MEDIUM, "Topic ends with");
         definition.define(WATERMARK_EVENTS_SUFFIX, Type.STRING, null, Importance.MEDIUM,
-            "How the topics of events end that they speak of. Both need the same number of partitions, and the consumer the"
-                + " range assignor, so that one task has both of a number.", group, 2, Width.MEDIUM, "Events' topic ends with");
+            "The end of the names of the topics of events that the watermarks are about. Both topics need the same number of"
+                + " partitions, and the consumer needs the range assignor, so that one task has partition k of both.",
+            group, 2, Width.MEDIUM, "Events' topic ends with");
         definition.define(WATERMARK_INDEX_NAME_FORMAT, Type.STRING, null, Importance.MEDIUM,
-            "The index of a watermark, as " + INDEX_NAME_FORMAT + "; " + IndexName.TIMESTAMP + " is the time to which the"
-                + " events are complete.", group, 3, Width.LONG, "Index");
+            "The index of a watermark, in the form of " + INDEX_NAME_FORMAT + "; " + IndexName.TIMESTAMP
+                + " is the time up to which the events are complete.", group, 3, Width.LONG, "Index");
         definition.define(WATERMARK_TEMPLATE, Type.STRING, null, Importance.LOW,
-            "An index template that must be there before the first watermark is written. As long as it is not, watermarks are"
-                + " held back and events go on. Unset, nothing is checked.", group, 4, Width.MEDIUM, "Template");
+            "An index template that must exist before the first watermark is written. While it is missing, watermarks are held"
+                + " back and events are written. If unset, nothing is checked.", group, 4, Width.MEDIUM, "Template");
         definition.define(WATERMARK_INTERVAL_MS, Type.LONG, 4_000L, Range.atLeast(0), Importance.LOW,
-            "A partition's watermark is written only if it is later than the last one by this much, in milliseconds.",
+            "A partition's watermark is written only if its time is at least this many milliseconds after the last one.",
             group, 5, Width.SHORT, "Interval");
     }
 
     private static void defineConnection(ConfigDef definition) {
         String group = "Connection";
         definition.define(URLS, Type.LIST, ConfigDef.NO_DEFAULT_VALUE, HttpAddresses.VALIDATOR, Importance.HIGH,
-            "The nodes of one cluster, separated by commas. A node that does not answer is passed over for the next one.",
+            "The nodes of one cluster, separated by commas. If a node does not respond, the next request goes to the"
+                + " next node.",
             group, 1, Width.LONG, "Addresses");
         definition.define(USERNAME, Type.STRING, null, Importance.MEDIUM,
-            "The user to sign in as; unset, no credentials are sent.", group, 2, Width.MEDIUM, "User");
+            "The user to sign in as. If unset, no credentials are sent.", group, 2, Width.MEDIUM, "User");
         definition.define(PASSWORD, Type.PASSWORD, null, Importance.MEDIUM,
             "The user's password.", group, 3, Width.MEDIUM, "Password");
         definition.define(CONNECTION_TIMEOUT_MS, Type.INT, 3_000, Range.atLeast(1), Importance.LOW,
-            "How long to wait for a connection, in milliseconds.", group, 4, Width.SHORT, "Connection timeout");
+            "The longest wait for a connection, in milliseconds.", group, 4, Width.SHORT, "Connection timeout");
         definition.define(READ_TIMEOUT_MS, Type.INT, 15_000, Range.atLeast(1), Importance.LOW,
-            "How long to wait for the whole answer to a request, in milliseconds.", group, 5, Width.SHORT, "Read timeout");
+            "The longest wait for the complete response to a request, in milliseconds.", group, 5, Width.SHORT, "Read timeout");
         definition.define(COMPRESSION, Type.BOOLEAN, false, Importance.LOW,
-            "Whether to compress requests with gzip: less network for more processor time.",
+            "Whether to compress requests with gzip: this saves network traffic and costs processor time.",
             group, 6, Width.SHORT, "Compression");
     }
 
     private static void defineBatching(ConfigDef definition) {
         String group = "Batching";
         definition.define(BATCH_SIZE, Type.INT, 2_000, Range.between(1, 100_000), Importance.MEDIUM,
-            "The most documents in one bulk request. consumer.override.max.poll.records decides how many there can be.",
+            "The most documents in one bulk request. consumer.override.max.poll.records limits how many records a put has.",
             group, 1, Width.SHORT, "Documents in a request");
         definition.define(BULK_SIZE_BYTES, Type.LONG, 5L * 1024 * 1024, Range.between(1, 100L * 1024 * 1024),
-            Importance.LOW, "The most bytes in one bulk request, before compression. A larger document goes alone.",
+            Importance.LOW, "The most bytes in one bulk request, before compression. A larger document is sent alone.",
             group, 2, Width.SHORT, "Bytes in a request");
         definition.define(MAX_IN_FLIGHT, Type.INT, 4, Range.between(1, 64), Importance.MEDIUM,
-            "The most bulk requests of one task under way at the same time.", group, 3, Width.SHORT, "Requests in flight");
+            "The most bulk requests of one task that run at the same time.", group, 3, Width.SHORT, "Requests in flight");
     }
 
     private static void defineRetries(ConfigDef definition) {
         String group = "Retries";
         definition.define(MAX_RETRIES, Type.INT, 5, Range.between(0, 1_000), Importance.MEDIUM,
-            "How often a put sends again what was lost or turned away for now, before it hands the records back to"
-                + " Connect. Connect then delivers the same records again, for as long as it takes.",
+            "How often a put sends documents again that were lost or refused temporarily, before it hands the records back to"
+                + " Connect. Connect then delivers the same records again, for as long as necessary.",
             group, 1, Width.SHORT, "Retries");
         definition.define(RETRY_BACKOFF_MS, Type.LONG, 100L, Range.between(0, 60_000), Importance.LOW,
-            "The wait before the first retry, in milliseconds; it doubles with each, up to ten seconds, less a random part.",
+            "The wait before the first retry, in milliseconds. It doubles with each retry up to ten seconds,"
+                + " minus a random part.",
             group, 2, Width.SHORT, "First back-off");
         definition.define(FLUSH_TIMEOUT_MS, Type.LONG, 120_000L, Range.atLeast(1), Importance.LOW,
-            "The longest a put goes on retrying, in milliseconds; it has to be well below the consumer's"
+            "The longest time that a put retries, in milliseconds. It must be well below the consumer's"
                 + " max.poll.interval.ms.", group, 3, Width.SHORT, "Flush timeout");
     }
 
@@ -277,24 +275,24 @@ final class ElasticsearchSinkConfig extends AbstractConfig {
             "The index of a record; " + IndexName.TOPIC + " and " + IndexName.TIMESTAMP + " are filled in.",
             group, 1, Width.LONG, "Index");
         definition.define(INDEX_TIMESTAMP_FIELD, Type.STRING, null, Importance.HIGH,
-            "The field of the record, a Timestamp or milliseconds since 1970, that " + IndexName.TIMESTAMP
-                + " is made from.", group, 2, Width.MEDIUM, "Time field");
+            "The field of the record, a Timestamp or milliseconds since 1970, from which " + IndexName.TIMESTAMP
+                + " is made.", group, 2, Width.MEDIUM, "Time field");
         definition.define(INDEX_TIMESTAMP_FORMAT, Type.STRING, "yyyy.MM", new ConfigDef.NonEmptyString(), Importance.LOW,
-            "How " + IndexName.TIMESTAMP + " is written, as a pattern of Java's DateTimeFormatter, in UTC.",
+            "The format of " + IndexName.TIMESTAMP + ", as a pattern of Java's DateTimeFormatter, in UTC.",
             group, 3, Width.SHORT, "Time pattern");
         definition.define(INDEX_TEMPLATE, Type.STRING, null, Importance.MEDIUM,
-            "An index template that must be there before the first document is written. Without it Elasticsearch would"
-                + " guess the mapping of a new index. Unset, nothing is checked.", group, 4, Width.MEDIUM, "Template");
+            "An index template that must exist before the first document is written. Without it, Elasticsearch would guess the"
+                + " mapping of a new index. If unset, nothing is checked.", group, 4, Width.MEDIUM, "Template");
         definition.define(DOCUMENT_ID_FIELD, Type.STRING, null, Importance.HIGH,
-            "The field of the record that is the document's id. Unset, " + KEY_IGNORE + " decides.",
+            "The field of the record that holds the document's id. If unset, " + KEY_IGNORE + " decides.",
             group, 5, Width.MEDIUM, "Id field");
         definition.define(KEY_IGNORE, Type.BOOLEAN, false, Importance.MEDIUM,
-            "Without " + DOCUMENT_ID_FIELD + ": false takes the record's key as the id, true its topic, partition and"
+            "Without " + DOCUMENT_ID_FIELD + ": false uses the record's key as the id; true uses its topic, partition and"
                 + " offset.", group, 6, Width.SHORT, "Ignore the key");
         definition.define(ON_MALFORMED, Type.STRING, REPORT, ConfigDef.CaseInsensitiveValidString.in(REPORT, FAIL),
             Importance.MEDIUM,
-            "What happens to a record that can be no document, or that the mapping refuses: '" + REPORT
-                + "' hands it to the dead-letter topic and fails the task if there is none, '" + FAIL
-                + "' fails the task. Nothing drops it.", group, 7, Width.SHORT, "Malformed documents");
+            "What happens to a record that cannot be a document, or that the mapping refuses. '" + REPORT
+                + "' sends it to the dead-letter topic, and fails the task if there is no such topic. '" + FAIL
+                + "' fails the task. A record is never dropped.", group, 7, Width.SHORT, "Malformed documents");
     }
 }

@@ -25,23 +25,24 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Writes records to Elasticsearch, one immutable document each.
+ * Writes records to Elasticsearch, each as one immutable document.
  *
- * <p>{@link #put} returns when every record is acknowledged by Elasticsearch or reported to the dead-letter topic, so Connect
- * commits the offsets of such records only. While Elasticsearch is away or busy it throws a {@link RetriableException} and
- * Connect delivers the same records again, without end and without a dead letter. Records are reported last, when the others
- * are through, so an outage in between does not report one twice.
+ * <p>{@link #put} returns when Elasticsearch has acknowledged every record or the record was reported to the
+ * dead-letter topic. So Connect commits only the offsets of such records. While Elasticsearch is down or busy, put
+ * throws a {@link RetriableException}, and Connect delivers the same records again, without end and without a dead
+ * letter. Refused records are reported last, when all others are written. So an outage in between does not report a
+ * record twice.
  */
 public final class ElasticsearchSinkTask extends SinkTask {
     private static final Logger LOG = LoggerFactory.getLogger(ElasticsearchSinkTask.class);
-    /** How long Connect waits before it delivers the same records again. */
+    /** The time after which Connect delivers the same records again. */
     private static final Duration REDELIVERY_DELAY = Duration.ofSeconds(2);
-    private static final int LARGEST_FIRST_BUFFER = 1 << 20;
+    private static final int MAX_FIRST_BUFFER = 1 << 20;
 
-    /** Where a record stands in Kafka. */
-    private record Place(String topic, Integer partition, long offset) {
-        static Place of(SinkRecord record) {
-            return new Place(record.originalTopic(), record.originalKafkaPartition(), record.originalKafkaOffset());
+    /** The position of a record in Kafka. */
+    private record Position(String topic, Integer partition, long offset) {
+        static Position of(SinkRecord record) {
+            return new Position(record.originalTopic(), record.originalKafkaPartition(), record.originalKafkaOffset());
         }
     }
 
@@ -55,14 +56,17 @@ public final class ElasticsearchSinkTask extends SinkTask {
     private ExecutorService senders;
     private Semaphore inFlight;
     private ErrantRecordReporter reporter;
-    private boolean templateSeen;
-    /** Null when every record is an event; and how they are written. */
+    private boolean templateFound;
+    /** Null if every record is an event. The delivery writes the watermarks. */
     private Watermarks watermarks;
     private WatermarkDelivery watermarkDelivery;
-    /** What a put that failed had already written. Connect delivers all its records again; these need not be sent again. */
-    private final Set<Place> acknowledged = new HashSet<>();
+    /**
+     * The records that a failed put has already written. Connect delivers all of the put's records again; these are not
+     * sent again.
+     */
+    private final Set<Position> acknowledged = new HashSet<>();
 
-    /** Makes a task; Connect starts it next. */
+    /** Creates a task. Connect starts it next. */
     public ElasticsearchSinkTask() {
     }
 
@@ -91,7 +95,7 @@ public final class ElasticsearchSinkTask extends SinkTask {
         watermarks = config.hasWatermarks() ? new Watermarks(config) : null;
         watermarkDelivery = watermarks == null ? null : new WatermarkDelivery(config, client);
         reporter = config.failOnMalformed() ? null : context.errantRecordReporter();
-        templateSeen = config.getString(ElasticsearchSinkConfig.INDEX_TEMPLATE) == null;
+        templateFound = config.getString(ElasticsearchSinkConfig.INDEX_TEMPLATE) == null;
     }
 
     @Override
@@ -113,7 +117,7 @@ public final class ElasticsearchSinkTask extends SinkTask {
     }
 
     private void write(Collection<SinkRecord> records) throws InterruptedException {
-        awaitTemplate();
+        checkTemplate();
         Put put = new Put();
         try {
             put.render(records);
@@ -123,25 +127,28 @@ public final class ElasticsearchSinkTask extends SinkTask {
         put.finish();
         acknowledged.clear();
         if (watermarks != null) {
-            watermarks.done(records);
+            watermarks.processed(records);
         }
     }
 
-    /** The offsets are those of records that a put is done with, or where a partition began: all below is in the index. */
+    /**
+     * The offsets are those of records that a put has processed, or the start of a partition. All events below them are
+     * in the index.
+     */
     @Override
     public Map<TopicPartition, OffsetAndMetadata> preCommit(Map<TopicPartition, OffsetAndMetadata> offsets) {
         if (watermarks != null) {
-            offsets.forEach((partition, offset) -> watermarks.reached(partition, offset.offset()));
+            offsets.forEach((partition, offset) -> watermarks.advance(partition, offset.offset()));
         }
         return super.preCommit(offsets);
     }
 
     @Override
     public void close(Collection<TopicPartition> partitions) {
-        // Whoever has the partitions next starts from the committed offsets.
+        // The next owner of the partitions starts from the committed offsets.
         acknowledged.clear();
         if (watermarks != null) {
-            watermarks.forget(partitions);
+            watermarks.revoke(partitions);
         }
     }
 
@@ -158,31 +165,34 @@ public final class ElasticsearchSinkTask extends SinkTask {
         }
     }
 
-    /** Before the first document: an index made without its template would have a mapping guessed by Elasticsearch. */
-    private void awaitTemplate() throws InterruptedException {
-        if (templateSeen) {
+    /**
+     * Checks the template before the first document. Without the template, Elasticsearch would guess the mapping of a
+     * new index.
+     */
+    private void checkTemplate() throws InterruptedException {
+        if (templateFound) {
             return;
         }
         String name = config.getString(ElasticsearchSinkConfig.INDEX_TEMPLATE);
-        HttpNodes.Answer answer;
+        HttpNodes.Response response;
         try {
-            answer = client.indexTemplate(name);
+            response = client.indexTemplate(name);
         } catch (IOException e) {
-            throw new RetriableException("cannot ask for the index template " + name + ": " + e.getMessage(), e);
+            throw new RetriableException("cannot read the index template " + name + ": " + e.getMessage(), e);
         }
-        if (answer.status() == 404) {
-            throw new ConnectException(ElasticsearchSinkConfig.INDEX_TEMPLATE + ": " + answer.node()
-                + " has no index template " + name + "; put it there, then restart the task");
+        if (response.status() == 404) {
+            throw new ConnectException(ElasticsearchSinkConfig.INDEX_TEMPLATE + ": " + response.node()
+                + " has no index template " + name + "; create it, then restart the task");
         }
-        if (answer.status() != 200) {
-            String problem = "asked for the index template " + name + ", " + answer.node() + " answered " + answer.status();
-            throw answer.status() == 429 || answer.status() >= 500 ? new RetriableException(problem)
+        if (response.status() != 200) {
+            String problem = "cannot read the index template " + name + ": " + response.node() + " responded " + response.status();
+            throw response.status() == 429 || response.status() >= 500 ? new RetriableException(problem)
                 : new ConnectException(problem);
         }
-        templateSeen = true;
+        templateFound = true;
     }
 
-    /** One call of {@link #put}: its requests under way and what came of them. */
+    /** One call of {@link #put}: its running requests and their results. */
     private final class Put {
         private final long deadline = System.nanoTime() + config.flushTimeout().toNanos();
         private final List<Bulk> bulks = new ArrayList<>();
@@ -191,18 +201,18 @@ public final class ElasticsearchSinkTask extends SinkTask {
         private ConnectException failure;
         private volatile boolean failing;
 
-        /** Renders the records and sends a bulk as soon as it is full, while the ones before are under way. */
+        /** Renders the records, and sends a bulk as soon as it is full, while earlier bulks are still being sent. */
         void render(Collection<SinkRecord> records) throws InterruptedException {
             Bulk bulk = new Bulk(4096);
             for (SinkRecord record : records) {
                 if (failing) {
                     return;
                 }
-                if (!acknowledged.isEmpty() && acknowledged.contains(Place.of(record))) {
+                if (!acknowledged.isEmpty() && acknowledged.contains(Position.of(record))) {
                     continue;
                 }
-                if (watermarks != null && watermarks.claims(record)) {
-                    hold(record);
+                if (watermarks != null && watermarks.isWatermark(record)) {
+                    holdBack(record);
                 } else {
                     bulk = add(bulk, record);
                 }
@@ -210,13 +220,13 @@ public final class ElasticsearchSinkTask extends SinkTask {
             send(bulk);
         }
 
-        private void hold(SinkRecord record) {
+        private void holdBack(SinkRecord record) {
             try {
-                watermarks.offer(Watermark.of(record, registry), context.assignment());
+                watermarks.add(Watermark.of(record, registry), context.assignment());
             } catch (DataException e) {
                 refusals.add(new Refusal(record, e));
             } catch (RetriableException e) {
-                LOG.debug("a watermark is passed over, the next one says more", e);
+                LOG.debug("a watermark is skipped, the next one is newer", e);
             }
         }
 
@@ -240,14 +250,14 @@ public final class ElasticsearchSinkTask extends SinkTask {
         }
 
         private int capacityAfter(Bulk bulk) {
-            return Math.min(bulk.bytes() + bulk.bytes() / 8, LARGEST_FIRST_BUFFER);
+            return Math.min(bulk.bytes() + bulk.bytes() / 8, MAX_FIRST_BUFFER);
         }
 
         private void send(Bulk bulk) throws InterruptedException {
             if (bulk.count() == 0 || failing) {
                 return;
             }
-            // Bounds the memory: no more bulks are rendered than can be sent.
+            // This limits the memory: no more bulks are rendered than can be sent.
             inFlight.acquire();
             bulks.add(bulk);
             deliveries.add(senders.submit(() -> {
@@ -262,11 +272,14 @@ public final class ElasticsearchSinkTask extends SinkTask {
             }));
         }
 
-        /** Waits until nothing is under way. A failure that needs an operator outweighs one that Connect can retry. */
+        /**
+         * Waits until no request is running. A failure that needs an operator takes precedence over one that Connect
+         * can retry.
+         */
         void await() throws InterruptedException {
-            for (Future<List<Refusal>> answer : deliveries) {
+            for (Future<List<Refusal>> response : deliveries) {
                 try {
-                    refusals.addAll(answer.get());
+                    refusals.addAll(response.get());
                 } catch (ExecutionException e) {
                     ConnectException problem = e.getCause() instanceof ConnectException known ? known
                         : new ConnectException("a bulk request failed", e.getCause());
@@ -277,13 +290,13 @@ public final class ElasticsearchSinkTask extends SinkTask {
             }
         }
 
-        /** Reports what was refused, or throws what went wrong. */
+        /** Reports the refused records, or throws the failure. */
         void finish() {
             if (failure != null) {
                 for (Bulk bulk : bulks) {
                     for (Bulk.Document document : bulk.documents()) {
                         if (document.acknowledged) {
-                            acknowledged.add(Place.of(document.record));
+                            acknowledged.add(Position.of(document.record));
                         }
                     }
                 }
@@ -295,10 +308,10 @@ public final class ElasticsearchSinkTask extends SinkTask {
 
     private void report(Refusal refusal) {
         if (reporter == null) {
-            throw new ConnectException("record " + refusal.place() + " can be no document and there is no dead-letter"
-                + " topic to put it: " + refusal.cause().getMessage(), refusal.cause());
+            throw new ConnectException("record " + refusal.position() + " cannot be a document and there is no dead-letter"
+                + " topic for it: " + refusal.cause().getMessage(), refusal.cause());
         }
-        LOG.warn("record {} goes to the dead-letter topic", refusal.place());
+        LOG.warn("record {} goes to the dead-letter topic", refusal.position());
         reporter.report(refusal.record(), refusal.cause());
     }
 }

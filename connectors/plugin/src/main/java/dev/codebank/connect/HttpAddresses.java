@@ -6,16 +6,16 @@ import java.util.List;
 import org.apache.kafka.common.config.ConfigDef;
 import org.apache.kafka.common.config.ConfigException;
 
-/** A setting that lists addresses of the form {@code http(s)://host:port}, separated by commas. */
+/** A setting with a list of addresses of the form {@code http(s)://host:port}, separated by commas. */
 final class HttpAddresses {
-    /** Refuses what is no such list, in messages that name the setting and never show a password. */
+    /** Refuses any other value. The messages name the setting and never show a password. */
     static final ConfigDef.Validator VALIDATOR =
         ConfigDef.LambdaValidator.with(HttpAddresses::check, () -> "http(s)://host:port, …");
 
     private HttpAddresses() {
     }
 
-    /** Returns the addresses of a setting that has passed {@link #VALIDATOR}, each without a slash at its end. */
+    /** Returns the addresses of a setting that has passed {@link #VALIDATOR}, without a slash at the end. */
     static List<URI> parse(List<String> addresses) {
         return addresses.stream()
             .map(url -> URI.create(url.endsWith("/") ? url.substring(0, url.length() - 1) : url)).toList();
@@ -34,9 +34,9 @@ final class HttpAddresses {
         try {
             url = new URI(text);
         } catch (URISyntaxException e) {
-            throw new ConfigException(key + ": no address, '" + e.getReason() + "'");
+            throw new ConfigException(key + ": not an address, '" + e.getReason() + "'");
         }
-        // The address itself stays out of this message: it holds a password.
+        // The message does not show the address, because the address holds a password.
         if (url.getUserInfo() != null) {
             throw new ConfigException(key + ": credentials belong in a setting of their own, where they are not logged");
         }

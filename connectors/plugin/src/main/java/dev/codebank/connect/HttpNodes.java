@@ -16,16 +16,16 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * The nodes of one server, any of which can be asked. One request goes to one node; a node that was lost is passed over by the
- * next request. Nothing is retried. Safe for concurrent use.
+ * The nodes of one server. Each request goes to one node, and any node can serve it. After a lost connection, the next
+ * request goes to the next node. Nothing is retried. Safe for concurrent use.
  */
 final class HttpNodes implements AutoCloseable {
     /**
-     * An answer, whatever its status.
+     * A response with any status.
      *
-     * @param node the address it came from
+     * @param node the address that sent the response
      */
-    record Answer(URI node, int status, byte[] body) {
+    record Response(URI node, int status, byte[] body) {
     }
 
     private final HttpClient http;
@@ -35,14 +35,14 @@ final class HttpNodes implements AutoCloseable {
     private final AtomicInteger current = new AtomicInteger();
 
     /**
-     * Makes a client; it connects when it is first used.
+     * Creates a client. It connects when it is first used.
      *
      * @param nodes addresses without a slash at the end
-     * @param readTimeout how long a whole answer may take
+     * @param readTimeout the longest time until a complete response has arrived
      * @param credentials {@code user:password}, or null to send none
      */
     HttpNodes(List<URI> nodes, Duration connectionTimeout, Duration readTimeout, String credentials) {
-        // The servers speak HTTP/1.1; offering HTTP/2 would cost a header on every request.
+        // The servers speak HTTP/1.1. An offer of HTTP/2 would add a header to every request.
         http = HttpClient.newBuilder().version(HttpClient.Version.HTTP_1_1).connectTimeout(connectionTimeout).build();
         this.nodes = nodes;
         this.readTimeout = readTimeout;
@@ -53,9 +53,10 @@ final class HttpNodes implements AutoCloseable {
     /**
      * Sends a request to a path of one of the nodes.
      *
-     * @throws IOException if the connection failed or no whole answer came in time; the request may have been carried out
+     * @throws IOException if the connection failed or no complete response arrived in time; the node may have executed
+     *     the request
      */
-    Answer send(HttpRequest.Builder request, String path) throws IOException, InterruptedException {
+    Response send(HttpRequest.Builder request, String path) throws IOException, InterruptedException {
         int chosen = current.get();
         URI address = nodes.get(Math.floorMod(chosen, nodes.size()));
         if (authorization != null) {
@@ -64,35 +65,37 @@ final class HttpNodes implements AutoCloseable {
         request.uri(URI.create(address + path));
         try {
             HttpResponse<byte[]> response = await(http.sendAsync(request.build(), HttpResponse.BodyHandlers.ofByteArray()));
-            return new Answer(address, response.statusCode(), response.body());
+            return new Response(address, response.statusCode(), response.body());
         } catch (IOException e) {
             current.compareAndSet(chosen, chosen + 1);
             throw new IOException(address + ": " + (e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage()), e);
         }
     }
 
-    /** Closes idle connections. No request may be under way. */
+    /** Closes idle connections. The caller ensures that no request is running. */
     @Override
     public void close() {
-        // The JDK's client can be closed from Java 21 on; before, it ends when it is no longer used.
+        // The JDK's client can be closed since Java 21. In earlier versions it ends when it is no longer used.
         if ((Object) http instanceof AutoCloseable closeable) {
             try {
                 closeable.close();
             } catch (Exception e) {
-                throw new IllegalStateException("the HTTP client does not close", e);
+                throw new IllegalStateException("the HTTP client cannot be closed", e);
             }
         }
     }
 
-    /** Waits for the whole answer: the request's own timeout would end with its headers, and a body can stall as well. */
-    private <T> T await(CompletableFuture<T> answer) throws IOException, InterruptedException {
+    /**
+     * Waits for the complete response. The request's own timeout ends with the headers, but a body can stall as well.
+     */
+    private <T> T await(CompletableFuture<T> response) throws IOException, InterruptedException {
         try {
-            return answer.get(readTimeout.toMillis(), TimeUnit.MILLISECONDS);
+            return response.get(readTimeout.toMillis(), TimeUnit.MILLISECONDS);
         } catch (TimeoutException e) {
-            answer.cancel(true);
-            throw new IOException("no whole answer within " + readTimeout.toMillis() + " ms", e);
+            response.cancel(true);
+            throw new IOException("no complete response within " + readTimeout.toMillis() + " ms", e);
         } catch (InterruptedException e) {
-            answer.cancel(true);
+            response.cancel(true);
             throw e;
         } catch (ExecutionException e) {
             if (e.getCause() instanceof IOException lost) {

@@ -3,16 +3,15 @@ package dev.codebank.connect;
 import java.nio.charset.StandardCharsets;
 import java.time.LocalDate;
 import java.time.format.DateTimeFormatter;
-import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.regex.Pattern;
 import org.apache.kafka.connect.errors.DataException;
 
 /**
- * The index an event belongs to, from its topic and its own time in UTC: {@code bank-transactions-${timestamp}} and
- * {@code yyyy.MM} give {@code bank-transactions-2026.11}. An event's index never depends on when it is written, so writing it
- * again finds the document already there. Not safe for concurrent use.
+ * The index of an event, by its topic and its own time in UTC: {@code bank-transactions-${timestamp}} and {@code
+ * yyyy.MM} give {@code bank-transactions-2026.11}. The index never depends on the moment when the event is written. So
+ * a second write finds the document of the first. Not safe for concurrent use.
  */
 final class IndexName {
     static final String TIMESTAMP = "${timestamp}";
@@ -20,10 +19,10 @@ final class IndexName {
 
     private static final long MILLIS_PER_DAY = 86_400_000L;
     private static final long LAST_DAY = LocalDate.of(9999, 12, 31).toEpochDay();
-    private static final int LONGEST = 255;
-    private static final int REMEMBERED = 1024;
-    /** Lower case, no sign that Elasticsearch forbids, none of - _ + . at the beginning. */
-    private static final Pattern LEGAL = Pattern.compile("[a-z0-9][a-z0-9._+-]*");
+    private static final int MAX_LENGTH = 255;
+    private static final int MAX_ACTIONS = 1024;
+    /** Lower case, no character that Elasticsearch forbids, none of - _ + . at the start. */
+    private static final Pattern VALID = Pattern.compile("[a-z0-9][a-z0-9._+-]*");
 
     private record Key(String topic, long day) {
     }
@@ -31,21 +30,14 @@ final class IndexName {
     private final String format;
     private final boolean byTopic;
     private final DateTimeFormatter timestampFormat;
-    private final Map<Key, byte[]> known = new LinkedHashMap<>(16, 0.75f, true) {
-        private static final long serialVersionUID = 1L;
-
-        @Override
-        protected boolean removeEldestEntry(Map.Entry<Key, byte[]> eldest) {
-            return size() > REMEMBERED;
-        }
-    };
+    private final Map<Key, byte[]> known = new BoundedCache<>(MAX_ACTIONS);
     private Key latest = new Key(null, Long.MIN_VALUE);
     private byte[] latestAction;
 
     /**
-     * Makes a namer.
+     * Creates the names' format.
      *
-     * @throws IllegalArgumentException if the pattern asks for more than a date, or the names would not be legal
+     * @throws IllegalArgumentException if the pattern is finer than a day, or the names are not valid
      */
     IndexName(String format, String timestampFormat) {
         this.format = format;
@@ -54,21 +46,21 @@ final class IndexName {
         try {
             checked(name("topic", 0));
         } catch (java.time.DateTimeException e) {
-            throw new IllegalArgumentException("a day is the finest an index can be cut by: " + timestampFormat, e);
+            throw new IllegalArgumentException("the finest period of an index is a day: " + timestampFormat, e);
         } catch (DataException e) {
             throw new IllegalArgumentException(e.getMessage(), e);
         }
     }
 
-    /** Returns whether the name has a date in it, so that it needs a record's time. */
+    /** Returns whether the name contains a date, so that it needs a record's time. */
     boolean needsTime() {
         return format.contains(TIMESTAMP);
     }
 
     /**
-     * Returns the head of a bulk action line up to the id: <code>{"create":{"_index":"…","_id":</code>.
+     * Returns the start of a bulk action line up to the id: <code>{"create":{"_index":"…","_id":</code>.
      *
-     * @throws DataException if the time is outside 1970 to 9999 or the topic does not make a legal name
+     * @throws DataException if the time is outside 1970 to 9999, or the topic does not make a valid name
      */
     byte[] action(String topic, long millis) {
         long day = Math.floorDiv(millis, MILLIS_PER_DAY);
@@ -97,8 +89,8 @@ final class IndexName {
     }
 
     private static String checked(String name) {
-        if (name.length() > LONGEST || !LEGAL.matcher(name).matches()) {
-            throw new DataException("no legal name for an index: " + name);
+        if (name.length() > MAX_LENGTH || !VALID.matcher(name).matches()) {
+            throw new DataException("not a valid name for an index: " + name);
         }
         return name;
     }

@@ -6,8 +6,8 @@ import java.util.Arrays;
 import org.apache.kafka.connect.errors.DataException;
 
 /**
- * A growing array of UTF-8 bytes that JSON is written into. It knows values, not structure: commas and braces are the
- * caller's. Nothing is copied but by {@link #slice}. Not safe for concurrent use.
+ * A growing array of UTF-8 bytes for JSON. It writes values; the caller writes commas and braces. Only {@link #slice}
+ * copies the content. Not safe for concurrent use.
  */
 final class JsonBuffer {
     private static final byte[] HEX = "0123456789abcdef".getBytes(StandardCharsets.US_ASCII);
@@ -15,9 +15,9 @@ final class JsonBuffer {
     private static final byte[] FALSE = "false".getBytes(StandardCharsets.US_ASCII);
     private static final byte[] LOWEST = Long.toString(Long.MIN_VALUE).getBytes(StandardCharsets.US_ASCII);
     private static final int REPLACEMENT = 0xFFFD;
-    private static final int LONGEST_LONG = 20;
+    private static final int MAX_LONG_BYTES = 20;
     private static final long MILLIS_PER_DAY = 86_400_000L;
-    /** The first and last day that ISO 8601 writes with four digits for the year. */
+    /** The first and the last day whose year ISO 8601 writes with four digits. */
     private static final long FIRST_DAY = LocalDate.of(0, 1, 1).toEpochDay();
     private static final long LAST_DAY = LocalDate.of(9999, 12, 31).toEpochDay();
 
@@ -26,7 +26,7 @@ final class JsonBuffer {
     private long writtenDay = Long.MIN_VALUE;
     private byte[] writtenDate;
 
-    /** Makes an empty buffer that holds {@code capacity} bytes before it grows. */
+    /** Creates an empty buffer with space for {@code capacity} bytes before it grows. */
     JsonBuffer(int capacity) {
         bytes = new byte[Math.max(capacity, 64)];
     }
@@ -35,12 +35,12 @@ final class JsonBuffer {
         return size;
     }
 
-    /** The array behind the buffer, of which the first {@link #size} bytes are written. */
+    /** Returns the array of the buffer. Its first {@link #size} bytes are the content. */
     byte[] array() {
         return bytes;
     }
 
-    /** Forgets everything written after the first {@code length} bytes. */
+    /** Removes everything after the first {@code length} bytes. */
     void truncate(int length) {
         size = length;
     }
@@ -74,7 +74,7 @@ final class JsonBuffer {
         if (value == Long.MIN_VALUE) {
             return raw(LOWEST);
         }
-        ensure(LONGEST_LONG);
+        ensure(MAX_LONG_BYTES);
         long rest = value;
         if (rest < 0) {
             bytes[size++] = '-';
@@ -93,7 +93,7 @@ final class JsonBuffer {
         return this;
     }
 
-    /** Writes a floating-point number; JSON has no word for infinities and not-a-number. */
+    /** Writes a floating-point number. JSON has no form for infinities and not-a-number, so they are refused. */
     JsonBuffer number(double value) {
         if (!Double.isFinite(value)) {
             throw new DataException("JSON has no number " + value);
@@ -101,10 +101,10 @@ final class JsonBuffer {
         return raw(Double.toString(value).getBytes(StandardCharsets.US_ASCII));
     }
 
-    /** Writes a text in quotes. A lone surrogate, which is no character, becomes U+FFFD. */
+    /** Writes a text in quotes. A lone surrogate is not a character and becomes U+FFFD. */
     JsonBuffer string(CharSequence text) {
         int length = text.length();
-        // An escape takes six bytes, a char in UTF-8 at most three, the quotes two.
+        // An escape takes six bytes, a char in UTF-8 at most three, and the quotes take two.
         ensure(Math.addExact(Math.multiplyExact(6, length), 2));
         bytes[size++] = '"';
         for (int i = 0; i < length; i++) {
@@ -126,7 +126,7 @@ final class JsonBuffer {
         return this;
     }
 
-    /** Writes a text in quotes if it is ASCII without anything that has to be escaped; if not, writes nothing. */
+    /** Writes a text in quotes if it is ASCII and needs no escape. Otherwise it writes nothing and returns false. */
     boolean plain(byte[] source, int from, int count) {
         ensure(count + 2);
         int at = size;
@@ -143,7 +143,9 @@ final class JsonBuffer {
         return true;
     }
 
-    /** Makes an object, still open, of what was written since {@code start}: names and values, each after a comma. */
+    /**
+     * Converts the content since {@code start}, names and values each after a comma, into an object that is still open.
+     */
     void open(int start) {
         if (size == start) {
             raw('{');
@@ -170,9 +172,9 @@ final class JsonBuffer {
 
     private JsonBuffer day(long epochDay) {
         if (epochDay < FIRST_DAY || epochDay > LAST_DAY) {
-            throw new DataException("a time outside the years 0 to 9999: day " + epochDay + " since 1970");
+            throw new DataException("a time is outside the years 0 to 9999: day " + epochDay + " since 1970");
         }
-        // The events of one batch are nearly all of one day.
+        // Nearly all events of one batch are from the same day.
         if (epochDay != writtenDay) {
             writtenDate = LocalDate.ofEpochDay(epochDay).toString().getBytes(StandardCharsets.US_ASCII);
             writtenDay = epochDay;

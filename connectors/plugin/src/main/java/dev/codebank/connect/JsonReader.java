@@ -9,15 +9,16 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * A pull parser over the UTF-8 bytes of one JSON document, as far as the answers of Elasticsearch and of the registry need it.
- * The caller asks for what it expects and skips the rest; anything else is an {@link IOException} that names the byte.
+ * A pull parser over the UTF-8 bytes of one JSON document. It has the parts that the responses of Elasticsearch and of
+ * the registry need. The caller reads what it expects and skips the rest. Any other content is an {@link IOException}
+ * that names the byte.
  */
 final class JsonReader {
-    private static final int DEEPEST = 64;
+    private static final int MAX_DEPTH = 64;
 
     private final byte[] bytes;
     private int at;
-    /** Whether a value has been read since the innermost brace or bracket was opened. */
+    /** Whether a value was read since the innermost brace or bracket. */
     private boolean started;
     private int depth;
 
@@ -33,7 +34,7 @@ final class JsonReader {
         open('[');
     }
 
-    /** Returns the next name of the object being read, or null after closing the object. */
+    /** Returns the next name of the current object, or null at the end of the object. */
     String nextName() throws IOException {
         if (!advance('}')) {
             return null;
@@ -43,7 +44,7 @@ final class JsonReader {
         return name;
     }
 
-    /** Tells whether the array being read has another value; if not, the array is closed. */
+    /** Returns whether the current array has another value. At the end it closes the array. */
     boolean nextElement() throws IOException {
         return advance(']');
     }
@@ -57,7 +58,7 @@ final class JsonReader {
         return false;
     }
 
-    /** Reads a whole number that fits an int. */
+    /** Reads a whole number that fits into an int. */
     int integer() throws IOException {
         int from = begin();
         while (at < bytes.length && (bytes[at] == '-' || bytes[at] >= '0' && bytes[at] <= '9')) {
@@ -70,7 +71,7 @@ final class JsonReader {
         }
     }
 
-    /** Reads a string; anything else, null included, is skipped and gives null. */
+    /** Reads a string. Any other value, also null, is skipped and gives null. */
     String stringOrNull() throws IOException {
         if (peek() == '"') {
             return string();
@@ -79,7 +80,7 @@ final class JsonReader {
         return null;
     }
 
-    /** Reads over one value of any kind. */
+    /** Skips one value of any kind. */
     void skip() throws IOException {
         switch (peek()) {
             case '{' -> {
@@ -102,9 +103,7 @@ final class JsonReader {
         }
     }
 
-    /**
-     * Reads one value of any kind: a LinkedHashMap, an ArrayList, a String, a Boolean, a BigDecimal, or null.
-     */
+    /** Reads one value of any kind: a LinkedHashMap, an ArrayList, a String, a Boolean, a BigDecimal, or null. */
     Object value() throws IOException {
         return switch (peek()) {
             case '{' -> {
@@ -145,8 +144,8 @@ final class JsonReader {
 
     private void open(char bracket) throws IOException {
         expect(bracket);
-        if (++depth > DEEPEST) {
-            throw broken("at most " + DEEPEST + " levels");
+        if (++depth > MAX_DEPTH) {
+            throw broken("at most " + MAX_DEPTH + " levels");
         }
         started = false;
     }
@@ -243,7 +242,7 @@ final class JsonReader {
         return (char) code;
     }
 
-    /** Returns where the next token begins. */
+    /** Returns the position of the next token. */
     private int begin() throws IOException {
         peek();
         return at;
@@ -267,6 +266,6 @@ final class JsonReader {
     }
 
     private IOException broken(String expected) {
-        return new IOException("the answer is not the JSON expected: at byte " + at + " " + expected + " should stand");
+        return new IOException("the response is not the expected JSON: at byte " + at + " there is no " + expected);
     }
 }

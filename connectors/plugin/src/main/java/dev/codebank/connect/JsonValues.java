@@ -17,15 +17,15 @@ import org.apache.kafka.connect.data.Timestamp;
 import org.apache.kafka.connect.errors.DataException;
 
 /**
- * How Connect's values look in JSON. A Timestamp is ISO 8601 in UTC with milliseconds, a Date and a Time likewise, a Decimal
- * a number with all its digits, bytes are Base64. A field that is null is left out: for Elasticsearch the two are the same,
- * and the document is smaller.
+ * The JSON form of Connect's values. A Timestamp is ISO 8601 in UTC with milliseconds; a Date and a Time are ISO 8601
+ * too. A Decimal is a number with all its digits, and bytes are Base64. A field that is null is left out: for
+ * Elasticsearch both mean the same, and the document is smaller.
  *
- * <p>The work is split in two. {@link #writerFor} looks at a schema once and returns a writer; the writer then only moves
- * bytes. A writer keeps no state and may be used by several threads.
+ * <p>The work has two steps. {@link #writerFor} reads a schema once and returns a writer. The writer then only moves
+ * bytes. It keeps no state, and several threads may use it.
  */
 final class JsonValues {
-    /** Writes one value, never null, that fits the schema the writer was made for. */
+    /** Writes one value. The value is not null and fits the schema of the writer. */
     interface Writer {
         void write(JsonBuffer json, Object value);
     }
@@ -36,7 +36,7 @@ final class JsonValues {
     private JsonValues() {
     }
 
-    /** Returns the writer for values of a schema; null, for no schema, gives one that looks at each value. */
+    /** Returns the writer for values of a schema. If the schema is null, the writer checks the type of each value. */
     static Writer writerFor(Schema schema) {
         if (schema == null) {
             return JsonValues::schemaless;
@@ -90,7 +90,7 @@ final class JsonValues {
                 json.raw(',');
             }
             first = false;
-            // Leaving a null out would move the elements behind it.
+            // Without the null, the elements after it would move.
             if (value == null) {
                 json.raw(NULL);
             } else {
@@ -121,11 +121,11 @@ final class JsonValues {
         if (key instanceof String || key instanceof Number || key instanceof Boolean) {
             return key.toString();
         }
-        throw new DataException("a map key that is no text, number or truth value has no form in JSON");
+        throw new DataException("a map key that is not a text, number or boolean has no form in JSON");
     }
 
     private static void floating(JsonBuffer json, Object value) {
-        // A float by way of double would show digits that it does not have.
+        // A conversion to double would add digits that the float does not have.
         if (value instanceof Float single && Float.isFinite(single)) {
             ascii(json, single.toString());
         } else {
@@ -174,7 +174,7 @@ final class JsonValues {
         }
     }
 
-    /** Writes structures of one schema, with the names already in bytes. */
+    /** Writes structures of one schema. The names are prepared as bytes. */
     private static final class StructWriter implements Writer {
         private final Field[] fields;
         private final byte[][] names;

@@ -16,12 +16,12 @@ import org.postgresql.util.PSQLException;
 import org.postgresql.util.PSQLState;
 
 /**
- * A connection, and the two ways in which rows get into the table: straight, which refuses all of them when one is there
- * already, and by way of a temporary table, which leaves alone what is there. After an error it is closed and made anew,
- * unless the error was a row's. Not safe for concurrent use.
+ * A connection, and the two ways to write rows into the table. The direct way refuses all rows if one of them exists
+ * already. The way by a temporary table keeps existing rows. After an error the session is closed and a new one is
+ * opened, unless a row caused the error. Not safe for concurrent use.
  */
 final class PostgresSession implements AutoCloseable {
-    /** How much is sent at a time: the server works on one piece while the next is made. */
+    /** The size of one piece. The server works on a piece while the next one is made. */
     private static final int CHUNK_BYTES = 64 * 1024;
     private static final String STAGING = "pg_temp.codebank_rows";
 
@@ -33,16 +33,17 @@ final class PostgresSession implements AutoCloseable {
     private boolean staged;
 
     /**
-     * Connects and asks what the table looks like.
+     * Connects, and reads the columns of the table.
      *
-     * @throws org.apache.kafka.common.config.ConfigException if it is not as the settings say
+     * @throws org.apache.kafka.common.config.ConfigException if the table does not fit the settings
      */
     PostgresSession(PostgresSinkConfig config) throws SQLException {
         connection = connect(config);
         try {
             manager = connection.unwrap(PGConnection.class).getCopyAPI();
             try (Statement set = connection.createStatement()) {
-                // Whoever holds the table, or this worker when it is frozen, does not hold the other up for ever.
+                // A long lock on the table must not block this worker forever. A frozen worker must not block others
+                // forever.
                 set.execute("SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '60s'");
             }
             table = PostgresTable.read(connection, config.getString(PostgresSinkConfig.TABLE), config.fields());
@@ -57,7 +58,7 @@ final class PostgresSession implements AutoCloseable {
     private static Connection connect(PostgresSinkConfig config) throws SQLException {
         Connection made = new Driver().connect(config.getString(PostgresSinkConfig.URL), config.driverProperties());
         if (made == null) {
-            throw new PSQLException("the driver does not take " + PostgresSinkConfig.URL, PSQLState.INVALID_PARAMETER_VALUE);
+            throw new PSQLException("the driver does not accept " + PostgresSinkConfig.URL, PSQLState.INVALID_PARAMETER_VALUE);
         }
         return made;
     }
@@ -66,36 +67,36 @@ final class PostgresSession implements AutoCloseable {
         for (String field : fields) {
             if (table.column(field) == null) {
                 throw new org.apache.kafka.common.config.ConfigException(PostgresSinkConfig.KEY_FIELDS
-                    + ": " + field + " is not among the fields that are written");
+                    + ": " + field + " is not one of the written fields");
             }
         }
     }
 
-    /** The table, as it was when the connection was made. */
+    /** Returns the table as it was when the connection was opened. */
     PostgresTable table() {
         return table;
     }
 
     /**
-     * Writes records straight into the table, all or, on an error, none.
+     * Writes records directly into the table. On an error, none of them is written.
      *
-     * @param refusals takes those that can be no row; those in it already are passed over
+     * @param refusals gets the records that cannot be rows; records that it already holds are skipped
      */
     void append(CopyPlan plan, List<SinkRecord> records, Map<SinkRecord, DataException> refusals) throws SQLException {
-        // Outside a transaction block a COPY is a transaction, with two round trips less.
+        // Outside a transaction block, a COPY is a transaction of its own. This saves two round trips.
         copy(table.name(), plan, records, refusals);
     }
 
     /**
-     * Writes those of the records whose key is not there yet, all or, on an error, none.
+     * Writes the records whose key does not exist yet. On an error, none of them is written.
      *
-     * @param refusals takes those that can be no row; those in it already are passed over
-     * @return whether there was none whose key was there
+     * @param refusals gets the records that cannot be rows; records that it already holds are skipped
+     * @return whether no key existed already
      */
     boolean merge(CopyPlan plan, List<SinkRecord> records, Map<SinkRecord, DataException> refusals) throws SQLException {
         try (Statement statement = connection.createStatement()) {
             if (!staged) {
-                // Without constraints and defaults: those are the table's own.
+                // The temporary table has no constraints and no defaults. The table itself has them.
                 statement.execute("CREATE TEMPORARY TABLE " + STAGING + " ON COMMIT DELETE ROWS AS SELECT "
                     + allColumns() + " FROM " + table.name() + " WITH NO DATA");
                 staged = true;
@@ -178,13 +179,13 @@ final class PostgresSession implements AutoCloseable {
         }
     }
 
-    /** Closes the connection; one that is lost already is no error. */
+    /** Closes the connection. A lost connection is no error. */
     @Override
     public void close() {
         try {
             connection.close();
         } catch (SQLException e) {
-            // It is of no more use either way.
+            // The connection is of no use in either case.
             return;
         }
     }

@@ -13,8 +13,9 @@ import org.apache.kafka.common.config.ConfigDef.Width;
 import org.apache.kafka.common.config.ConfigException;
 
 /**
- * The sink's settings. A key that users of JDBC sinks know has the same name and meaning here; the defaults are this sink's
- * own. What those sinks can do and this one will not – change a row, delete one, alter a table – is refused with a reason.
+ * The settings of the sink. A setting that users of JDBC sinks know has the same name and meaning here. The defaults
+ * are this sink's own. Those sinks can change or delete a row, or alter a table; such settings are refused here with a
+ * reason.
  */
 final class PostgresSinkConfig extends AbstractConfig {
     static final String URL = "connection.url";
@@ -32,16 +33,12 @@ final class PostgresSinkConfig extends AbstractConfig {
 
     private static final String SCHEME = "jdbc:postgresql:";
 
-    /** The one value of a setting of other sinks that this one can honour, and why. */
-    private record Fixed(String value, String reason) {
-    }
-
-    private static final Map<String, Fixed> FIXED = Map.of(
-        "insert.mode", new Fixed("insert", "a row that is there stays as it is"),
-        "delete.enabled", new Fixed("false", "events are never deleted"),
-        "schema.evolution", new Fixed("none", "the table belongs to its migrations"),
-        "auto.create", new Fixed("false", "the table belongs to its migrations"),
-        "auto.evolve", new Fixed("false", "the table belongs to its migrations"));
+    private static final Map<String, FixedSetting> FIXED = Map.of(
+        "insert.mode", new FixedSetting("insert", "an existing row stays as it is"),
+        "delete.enabled", new FixedSetting("false", "events are never deleted"),
+        "schema.evolution", new FixedSetting("none", "the table belongs to its migrations"),
+        "auto.create", new FixedSetting("false", "the table belongs to its migrations"),
+        "auto.evolve", new FixedSetting("false", "the table belongs to its migrations"));
 
     PostgresSinkConfig(Map<String, String> settings) {
         super(DEFINITION, settings);
@@ -50,19 +47,14 @@ final class PostgresSinkConfig extends AbstractConfig {
         });
     }
 
-    /** Returns what is wrong with settings that are each well formed by themselves: key → message. */
+    /** Returns the faults of settings that are valid one by one but do not fit together: key → message. */
     static Map<String, String> problems(Map<String, String> settings) {
         Map<String, String> problems = new LinkedHashMap<>();
-        FIXED.forEach((key, fixed) -> {
-            String value = settings.get(key);
-            if (value != null && !value.equalsIgnoreCase(fixed.value)) {
-                problems.put(key, "only '" + fixed.value + "' is possible: " + fixed.reason);
-            }
-        });
+        FixedSetting.check(FIXED, settings, problems);
         return problems;
     }
 
-    /** Returns the driver's own settings. */
+    /** Returns the settings of the driver. */
     Properties driverProperties() {
         Properties properties = new Properties();
         put(properties, "user", getString(USERNAME));
@@ -71,7 +63,7 @@ final class PostgresSinkConfig extends AbstractConfig {
         put(properties, "socketTimeout", seconds(getInt(READ_TIMEOUT_MS)));
         put(properties, "tcpKeepAlive", "true");
         put(properties, "ApplicationName", "codebank-connect");
-        // A detail quotes the row, and messages get into logs.
+        // The error detail quotes the row, and error messages are logged.
         put(properties, "logServerErrorDetail", "false");
         return properties;
     }
@@ -90,7 +82,7 @@ final class PostgresSinkConfig extends AbstractConfig {
         }
     }
 
-    /** The driver counts in seconds, and takes 0 for no limit. */
+    /** The driver counts in seconds, and 0 means no limit. */
     private static String seconds(int millis) {
         return Integer.toString(Math.max(1, (millis + 999) / 1_000));
     }
@@ -113,12 +105,12 @@ final class PostgresSinkConfig extends AbstractConfig {
         definition.define(PASSWORD, Type.PASSWORD, null, Importance.HIGH, "The role's password.",
             group, 3, Width.MEDIUM, "Password");
         definition.define(CONNECTION_TIMEOUT_MS, Type.INT, 5_000, Range.atLeast(1), Importance.LOW,
-            "How long to wait for a connection, in milliseconds.", group, 4, Width.SHORT, "Connection timeout");
+            "The longest wait for a connection, in milliseconds.", group, 4, Width.SHORT, "Connection timeout");
         definition.define(READ_TIMEOUT_MS, Type.INT, 60_000, Range.atLeast(1), Importance.LOW,
-            "How long the server may be silent, in milliseconds, before the connection counts as lost.",
+            "The longest silence of the server, in milliseconds, before the connection counts as lost.",
             group, 5, Width.SHORT, "Read timeout");
         definition.define(RETRY_BACKOFF_MS, Type.LONG, 1_000L, Range.between(1, 60_000), Importance.LOW,
-            "The wait before records are delivered again after the database was lost, in milliseconds; it doubles each"
+            "The wait before records are delivered again after the database was lost, in milliseconds. It doubles each"
                 + " time, up to ten seconds.", group, 6, Width.SHORT, "Back-off");
     }
 
@@ -126,17 +118,17 @@ final class PostgresSinkConfig extends AbstractConfig {
         String group = "Rows";
         definition.define(TABLE, Type.STRING, ConfigDef.NO_DEFAULT_VALUE,
             ConfigDef.LambdaValidator.with(PostgresSinkConfig::checkTable, () -> "table or schema.table"), Importance.HIGH,
-            "The table, or its schema and the table with a dot between them, written as they are stored. It has to be there.",
+            "The table, or its schema and the table with a dot between them, spelt as they are stored. It must exist.",
             group, 1, Width.LONG, "Table");
         definition.define(KEY_FIELDS, Type.LIST, ConfigDef.NO_DEFAULT_VALUE, ConfigDef.ValidList.anyNonDuplicateValues(false, false),
-            Importance.HIGH, "The fields that tell one row from another, separated by commas; the table has a unique"
+            Importance.HIGH, "The fields that identify a row, separated by commas. The table needs a unique"
                 + " constraint on their columns.", group, 2, Width.MEDIUM, "Key");
         definition.define(FIELDS, Type.LIST, "", ConfigDef.ValidList.anyNonDuplicateValues(true, false), Importance.MEDIUM,
-            "The fields that are written, each to the column of its name, separated by commas. Others are ignored, also"
-                + " those that a later version of the schema adds. Empty: every field that has a column.",
+            "The written fields, separated by commas. Each goes to the column of its name. Other fields are ignored, including"
+                + " fields that a later version of the schema adds. If empty, every field with a column is written.",
             group, 3, Width.LONG, "Fields");
         definition.define(BATCH_SIZE, Type.INT, 10_000, Range.between(1, 1_000_000), Importance.MEDIUM,
-            "The most rows in one transaction. consumer.override.max.poll.records decides how many there can be.",
+            "The most rows in one transaction. consumer.override.max.poll.records limits how many records a put has.",
             group, 4, Width.SHORT, "Rows in a transaction");
     }
 
@@ -151,7 +143,7 @@ final class PostgresSinkConfig extends AbstractConfig {
 
     private static void checkTable(String key, Object value) {
         if (value == null || value.toString().isEmpty() || value.toString().contains("${")) {
-            throw new ConfigException(key + ": one table is named; nothing is filled in");
+            throw new ConfigException(key + ": must name one table; placeholders are not supported");
         }
     }
 }

@@ -18,17 +18,17 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Writes events to a table, one row each.
+ * Writes events to a table, each as one row.
  *
- * <p>{@link #put} returns when every record is committed or reported to the dead-letter topic, so Connect commits the offsets
- * of such records only. While the database or the registry is away it throws a {@link RetriableException} and Connect delivers
- * the same records again, without end and without a dead letter. Records are reported last, when the others are through, so an
- * outage in between does not report one twice.
+ * <p>{@link #put} returns when every record is committed or was reported to the dead-letter topic. So Connect commits
+ * only the offsets of such records. While the database or the registry is down, put throws a {@link
+ * RetriableException}, and Connect delivers the same records again, without end and without a dead letter. Refused
+ * records are reported last, when all others are written. So an outage in between does not report a record twice.
  */
 public final class PostgresSinkTask extends SinkTask {
     private static final Logger LOG = LoggerFactory.getLogger(PostgresSinkTask.class);
-    private static final long LONGEST_BACKOFF_MS = 10_000;
-    private static final int REMEMBERED = 1_000;
+    private static final long MAX_BACKOFF_MS = 10_000;
+    private static final int MAX_PLANS = 1_000;
 
     private PostgresSinkConfig config;
     private int batchSize;
@@ -36,11 +36,11 @@ public final class PostgresSinkTask extends SinkTask {
     private ErrantRecordReporter reporter;
     private PostgresSession session;
     private final RowDelivery delivery = new RowDelivery();
-    /** What the schemas' events are in the table of this session. */
+    /** How events become rows of this session's table, by the id of their schema. */
     private final Map<Integer, CopyPlan> plans = new HashMap<>();
     private int failures;
 
-    /** Makes a task; Connect starts it next. */
+    /** Creates a task. Connect starts it next. */
     public PostgresSinkTask() {
     }
 
@@ -67,9 +67,9 @@ public final class PostgresSinkTask extends SinkTask {
             write(records, refusals);
         } catch (SQLException e) {
             disconnect();
-            throw later(SqlFault.toThrow(e));
+            throw retryLater(SqlFault.toThrow(e));
         } catch (RetriableException e) {
-            throw later(e);
+            throw retryLater(e);
         }
         failures = 0;
         refusals.forEach(this::report);
@@ -95,7 +95,7 @@ public final class PostgresSinkTask extends SinkTask {
         }
     }
 
-    /** Sorts records by how they become rows: rows of one statement have the same columns. */
+    /** Groups the records by their plan, because all rows of one statement have the same columns. */
     private Map<CopyPlan, List<SinkRecord>> planned(Collection<SinkRecord> records, Map<SinkRecord, DataException> refusals) {
         Map<CopyPlan, List<SinkRecord>> groups = new LinkedHashMap<>();
         CopyPlan latest = null;
@@ -119,7 +119,7 @@ public final class PostgresSinkTask extends SinkTask {
 
     private CopyPlan plan(SinkRecord record) {
         if (record.value() == null) {
-            throw new DataException("a tombstone is no event: events are never deleted");
+            throw new DataException("a tombstone is not an event: events are never deleted");
         }
         if (!(record.value() instanceof byte[] value)) {
             throw new ConnectException("value.converter: this sink reads the registry's frame itself; set"
@@ -129,7 +129,7 @@ public final class PostgresSinkTask extends SinkTask {
         CopyPlan plan = plans.get(id);
         if (plan == null) {
             plan = new CopyPlan(registry.byId(id), session.table());
-            if (plans.size() >= REMEMBERED) {
+            if (plans.size() >= MAX_PLANS) {
                 plans.clear();
             }
             plans.put(id, plan);
@@ -137,11 +137,11 @@ public final class PostgresSinkTask extends SinkTask {
         return plan;
     }
 
-    /** Tells Connect when to deliver the same records again, if that is what the error is for. */
-    private ConnectException later(ConnectException error) {
+    /** Tells Connect when to deliver the same records again, if the error can be retried. */
+    private ConnectException retryLater(ConnectException error) {
         if (error instanceof RetriableException) {
-            long most = config.getLong(PostgresSinkConfig.RETRY_BACKOFF_MS) << Math.min(failures++, 16);
-            context.timeout(Math.min(most, LONGEST_BACKOFF_MS));
+            long wait = config.getLong(PostgresSinkConfig.RETRY_BACKOFF_MS) << Math.min(failures++, 16);
+            context.timeout(Math.min(wait, MAX_BACKOFF_MS));
         }
         return error;
     }
@@ -155,12 +155,12 @@ public final class PostgresSinkTask extends SinkTask {
     }
 
     private void report(SinkRecord record, DataException cause) {
-        String place = new Refusal(record, cause).place();
+        String position = new Refusal(record, cause).position();
         if (reporter == null) {
-            throw new ConnectException("record " + place + " can be no row and there is no dead-letter topic to put it: "
+            throw new ConnectException("record " + position + " cannot be a row and there is no dead-letter topic for it: "
                 + cause.getMessage(), cause);
         }
-        LOG.warn("record {} goes to the dead-letter topic", place);
+        LOG.warn("record {} goes to the dead-letter topic", position);
         reporter.report(record, cause);
     }
 }

@@ -10,17 +10,17 @@ import java.util.List;
 import java.util.Map;
 import org.apache.kafka.common.config.ConfigException;
 
-/** The table that rows are written to, as far as they are written: its columns, or those of them that are asked for. */
+/** The table that rows are written to: its columns, or those of them that the settings name. */
 final class PostgresTable {
-    /** What a column holds, as its binary format goes. */
+    /** The type of a column, by its binary format. */
     enum Type { BOOL, BYTEA, INT2, INT4, INT8, FLOAT4, FLOAT8, TEXT, DATE, TIMESTAMP, UUID }
 
     /**
      * A column.
      *
-     * @param typeName what the server calls its type
-     * @param required whether it takes no null
-     * @param hasDefault whether it may be left out of a row all the same
+     * @param typeName the server's name of the type
+     * @param required whether the column is NOT NULL
+     * @param hasDefault whether a row may leave the column out anyway
      */
     record Column(String name, Type type, String typeName, boolean required, boolean hasDefault) {
     }
@@ -51,11 +51,11 @@ final class PostgresTable {
     }
 
     /**
-     * Asks the server what a table looks like.
+     * Reads a table's columns from the server.
      *
      * @param table the name, or schema and name with a dot between them
-     * @param fields the columns that are to be written; empty for all
-     * @throws ConfigException if there is no such table, or it has no such column, or one of a type that is not known
+     * @param fields the columns to write; empty for all columns
+     * @throws ConfigException if the table or a column does not exist, or a column has an unknown type
      */
     static PostgresTable read(Connection connection, String table, List<String> fields) throws SQLException {
         String quoted = quotedTable(table);
@@ -71,7 +71,7 @@ final class PostgresTable {
             }
         }
         if (found.isEmpty()) {
-            throw new ConfigException(PostgresSinkConfig.TABLE + ": there is no table " + table);
+            throw new ConfigException(PostgresSinkConfig.TABLE + ": table " + table + " does not exist");
         }
         for (String field : fields) {
             if (!found.containsKey(field)) {
@@ -88,13 +88,13 @@ final class PostgresTable {
         String typeName = row.getString(2);
         Type type = TYPES.get(typeName);
         if (type == null) {
-            throw new ConfigException(PostgresSinkConfig.FIELDS + ": column " + row.getString(1) + " is of type "
-                + typeName + ", which this sink does not write");
+            throw new ConfigException(PostgresSinkConfig.FIELDS + ": column " + row.getString(1) + " has the type "
+                + typeName + ", which this sink cannot write");
         }
         return new Column(row.getString(1), type, typeName, row.getBoolean(3), row.getBoolean(4));
     }
 
-    /** The table's name as it stands in a statement. */
+    /** Returns the table's name for use in a statement. */
     String name() {
         return name;
     }
@@ -103,7 +103,7 @@ final class PostgresTable {
         return columns.values();
     }
 
-    /** Returns the column of that name, or null when there is none or it is not to be written. */
+    /** Returns the column with the name, or null if it does not exist or is not written. */
     Column column(String name) {
         return columns.get(name);
     }
@@ -113,7 +113,7 @@ final class PostgresTable {
         return dot < 0 ? quoted(table) : quoted(table.substring(0, dot)) + "." + quoted(table.substring(dot + 1));
     }
 
-    /** Returns a name as it stands in a statement, whatever letters it has. */
+    /** Returns a name quoted for use in a statement, with any characters. */
     static String quoted(String name) {
         return '"' + name.replace("\"", "\"\"") + '"';
     }

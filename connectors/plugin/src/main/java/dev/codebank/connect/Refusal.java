@@ -4,14 +4,14 @@ import org.apache.kafka.connect.errors.DataException;
 import org.apache.kafka.connect.sink.SinkRecord;
 
 /**
- * A record that will never be a document, however often it is sent.
+ * A record that can never be a document or a row, however often it is sent.
  *
  * @param record the record
- * @param cause why; its message is what the dead-letter topic shows
+ * @param cause the reason; the dead-letter topic shows its message
  */
 record Refusal(SinkRecord record, DataException cause) {
-    /** Returns where the record stands, which is all of it that may be logged. */
-    String place() {
+    /** Returns the position of the record, which is the only part of it that may be logged. */
+    String position() {
         return record.originalTopic() + "-" + record.originalKafkaPartition() + "@" + record.originalKafkaOffset();
     }
 }

@@ -7,36 +7,37 @@ import org.apache.kafka.connect.errors.DataException;
 import org.apache.kafka.connect.sink.SinkRecord;
 
 /**
- * Gets records into the table, each once. New ones are the rule, so they are written straight; when one is there already, the
- * same records go the way that leaves alone what is there, and so do the next ones, until none of a delivery was there:
- * whoever reads a topic again meets a repeat every time. Not safe for concurrent use.
+ * Writes records into the table, each once. Usually the records are new, so they are written directly. If one of them
+ * exists already, the same records are written in the way that keeps existing rows. So are all later records, until a
+ * delivery has no existing row, because a consumer that reads a topic again meets expectRepeats in every delivery. Not safe
+ * for concurrent use.
  */
 final class RowDelivery {
-    private boolean repeats;
+    private boolean expectRepeats;
 
-    /** Makes a delivery that expects new records. */
+    /** Creates a delivery that expects new records. */
     RowDelivery() {
     }
 
     /**
      * Writes every record that can be a row.
      *
-     * @param refusals takes the others, with the reason
-     * @throws SQLException if the database is away, or the error is no row's; some records may have been written
+     * @param refusals gets the other records, with the reasons
+     * @throws SQLException if the database is down, or no row caused the error; some records may have been written
      */
     void deliver(PostgresSession session, CopyPlan plan, List<SinkRecord> records, Map<SinkRecord, DataException> refusals)
             throws SQLException {
-        if (!repeats) {
+        if (!expectRepeats) {
             try {
                 session.append(plan, records, refusals);
                 return;
             } catch (SQLException e) {
-                if (!SqlFault.isOfARow(e)) {
+                if (!SqlFault.isRowFault(e)) {
                     throw e;
                 }
             }
         }
-        repeats = !merge(session, plan, records, refusals);
+        expectRepeats = !merge(session, plan, records, refusals);
     }
 
     private static boolean merge(PostgresSession session, CopyPlan plan, List<SinkRecord> records,
@@ -44,7 +45,7 @@ final class RowDelivery {
         try {
             return session.merge(plan, records, refusals);
         } catch (SQLException e) {
-            if (!SqlFault.isOfARow(e)) {
+            if (!SqlFault.isRowFault(e)) {
                 throw e;
             }
             if (records.size() == 1) {
@@ -52,7 +53,7 @@ final class RowDelivery {
                 return true;
             }
         }
-        // One record can be the cause: halves find it, and the others pass.
+        // One record can be the cause: halving the records finds it, and the others are written.
         int half = records.size() / 2;
         boolean first = merge(session, plan, records.subList(0, half), refusals);
         return merge(session, plan, records.subList(half, records.size()), refusals) && first;

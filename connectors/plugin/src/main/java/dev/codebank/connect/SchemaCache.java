@@ -1,26 +1,18 @@
 package dev.codebank.connect;
 
-import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.function.Function;
 import org.apache.kafka.connect.data.Schema;
 
 /**
- * What has been worked out for a schema, kept for the next record that has it. Bounded, and not safe for concurrent use:
- * a task and its transformations run on one thread.
+ * Keeps the result that was calculated for a schema, for later records with the same schema. The cache is bounded. It
+ * is not safe for concurrent use, because a task and its transformations run on one thread.
  */
 final class SchemaCache<T> {
     private static final int LIMIT = 64;
 
     private final Function<Schema, T> make;
-    private final Map<Schema, T> known = new LinkedHashMap<>(16, 0.75f, true) {
-        private static final long serialVersionUID = 1L;
-
-        @Override
-        protected boolean removeEldestEntry(Map.Entry<Schema, T> eldest) {
-            return size() > LIMIT;
-        }
-    };
+    private final Map<Schema, T> known = new BoundedCache<>(LIMIT);
     private Schema latest;
     private T latestResult;
 
@@ -28,9 +20,9 @@ final class SchemaCache<T> {
         this.make = make;
     }
 
-    /** Returns what was made for an equal schema before, or makes it. */
+    /** Returns the result for an equal schema, and calculates it if there is none. */
     T get(Schema schema) {
-        // Converters hand out one instance per schema, so nearly every call ends here, without hashing a whole schema.
+        // Converters return one instance for each schema, so nearly every call ends here and hashes no schema.
         if (schema == latest) {
             return latestResult;
         }

@@ -6,38 +6,41 @@ import org.apache.kafka.connect.errors.ConnectException;
 import org.apache.kafka.connect.errors.DataException;
 import org.apache.kafka.connect.errors.RetriableException;
 
-/** Whose fault an error of the database is, by its SQLSTATE: a row's, a bad moment's, or one that only an operator can mend. */
+/**
+ * Classifies an error of the database by its SQLSTATE. The cause is a row, or the error is temporary, or an operator
+ * must act.
+ */
 final class SqlFault {
-    /** Connection, resources, operator's intervention, failure of the server's system, transaction rolled back. */
-    private static final List<String> MOMENTS = List.of("08", "53", "57", "58", "40");
-    /** A lock that did not come in time; a transaction that was idle or took too long; a server that only reads for now. */
-    private static final List<String> MOMENTARY = List.of("55P03", "25P03", "25P04", "25006");
-    /** A value that does not fit, a constraint that refuses it. */
-    private static final List<String> ROWS = List.of("22", "23");
+    /** Connection, resources, operator intervention, system error, transaction rollback. */
+    private static final List<String> TRANSIENT_CLASSES = List.of("08", "53", "57", "58", "40");
+    /** A lock timeout; a transaction that was idle or took too long; a server that is read-only for now. */
+    private static final List<String> TRANSIENT_STATES = List.of("55P03", "25P03", "25P04", "25006");
+    /** A value that does not fit; a violated constraint. */
+    private static final List<String> ROW_CLASSES = List.of("22", "23");
 
     private SqlFault() {
     }
 
-    /** Tells whether a row brought it upon itself. */
-    static boolean isOfARow(SQLException error) {
-        return isOf(error, ROWS);
+    /** Returns whether a row caused the error. */
+    static boolean isRowFault(SQLException error) {
+        return isOf(error, ROW_CLASSES);
     }
 
-    /** Tells whether the same statement may succeed later. */
-    static boolean isOfTheMoment(SQLException error) {
-        // Without a state it is the driver's own: a stream that ended.
-        return error.getSQLState() == null || isOf(error, MOMENTS) || MOMENTARY.contains(error.getSQLState());
+    /** Returns whether the same statement may succeed later. */
+    static boolean isTransient(SQLException error) {
+        // An error without a state comes from the driver: the connection ended.
+        return error.getSQLState() == null || isOf(error, TRANSIENT_CLASSES) || TRANSIENT_STATES.contains(error.getSQLState());
     }
 
-    /** Returns what a record that the database refuses is reported with. */
+    /** Returns the error that is reported for a record that the database refuses. */
     static DataException refusal(SQLException error) {
         return new DataException("the database refused the row: " + describe(error), error);
     }
 
-    /** Returns what a task throws: to be called again, or to stop. */
+    /** Returns the exception for a task to throw: a retriable one, or one that stops the task. */
     static ConnectException toThrow(SQLException error) {
-        return isOfTheMoment(error) ? new RetriableException("the database is away or busy: " + describe(error), error)
-            : new ConnectException("the database does not take rows: " + describe(error) + hint(error.getSQLState()), error);
+        return isTransient(error) ? new RetriableException("the database is down or busy: " + describe(error), error)
+            : new ConnectException("the database does not accept rows: " + describe(error) + hint(error.getSQLState()), error);
     }
 
     private static String describe(SQLException error) {
@@ -47,7 +50,7 @@ final class SqlFault {
     private static String hint(String state) {
         return switch (state.substring(0, 2)) {
             case "28", "42" -> " – see " + PostgresSinkConfig.USERNAME + ", " + PostgresSinkConfig.TABLE
-                + ", and what that role may do";
+                + ", and the privileges of that role";
             case "3D" -> " – see " + PostgresSinkConfig.URL;
             default -> "";
         };

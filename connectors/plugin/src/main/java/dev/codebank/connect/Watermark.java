@@ -8,14 +8,14 @@ import org.apache.kafka.connect.errors.DataException;
 import org.apache.kafka.connect.sink.SinkRecord;
 
 /**
- * A record that says how far a partition of events is complete: every event of it that occurred before a time stands below an
- * offset.
+ * A record that states how far a partition of events is complete: every event that occurred before {@code completeTo}
+ * has an offset below {@code offset}.
  *
- * @param record the record it was read from, in the partition with the same number
- * @param bank the code of the bank whose events they are
+ * @param record the record that it was read from, in the partition with the same number
+ * @param bank the code of the events' bank
  * @param offset the first offset that may hold a later event
- * @param completeTo the time, in milliseconds since 1970
- * @param publishedAt when it was written, likewise
+ * @param completeTo the time up to which the events are complete, in milliseconds since 1970
+ * @param publishedAt the time when the watermark was written, in milliseconds since 1970
  */
 record Watermark(SinkRecord record, String bank, int partition, long offset, long completeTo, long publishedAt) {
     private static final byte[] END_OF_ACTION = "}}\n".getBytes(StandardCharsets.US_ASCII);
@@ -26,10 +26,10 @@ record Watermark(SinkRecord record, String bank, int partition, long offset, lon
 
     Watermark {
         if (!BANK.matcher(bank).matches()) {
-            throw new DataException("field bank_code holds no code of a bank");
+            throw new DataException("field bank_code is not a bank code");
         }
         if (partition != record.originalKafkaPartition()) {
-            throw new DataException("it speaks of partition " + partition + " and is in partition "
+            throw new DataException("the watermark is about partition " + partition + " but is in partition "
                 + record.originalKafkaPartition());
         }
         if (offset < 0) {
@@ -43,9 +43,9 @@ record Watermark(SinkRecord record, String bank, int partition, long offset, lon
     /**
      * Reads a record.
      *
-     * @param registry knows the schemas of values that come as they stand on the topic; may be null
-     * @throws DataException if it is no watermark
-     * @throws org.apache.kafka.connect.errors.RetriableException if the registry could not be asked
+     * @param registry returns the schemas of values in the registry's frame; may be null
+     * @throws DataException if the record is not a watermark
+     * @throws org.apache.kafka.connect.errors.RetriableException if the registry could not be reached
      */
     static Watermark of(SinkRecord record, SchemaRegistry registry) {
         Object value = record.value();
@@ -57,11 +57,11 @@ record Watermark(SinkRecord record, String bank, int partition, long offset, lon
             in.end();
         }
         if (!(value instanceof Struct struct)) {
-            throw new DataException("a watermark is a record with fields");
+            throw new DataException("the value is not a record with fields, so it is not a watermark");
         }
         Object bank = struct.get("bank_code");
         if (!(bank instanceof String code)) {
-            throw new DataException("field bank_code holds no text");
+            throw new DataException("field bank_code is not a text");
         }
         int partition = (int) Math.max(-1, Math.min(number(struct, "partition"), Integer.MAX_VALUE));
         return new Watermark(record, code, partition, number(struct, "offset"), number(struct, "complete_to"),
@@ -76,10 +76,12 @@ record Watermark(SinkRecord record, String bank, int partition, long offset, lon
         if (value instanceof Long || value instanceof Integer) {
             return ((Number) value).longValue();
         }
-        throw new DataException("field " + name + " holds no whole number");
+        throw new DataException("field " + name + " is not a whole number");
     }
 
-    /** Appends the two lines of a bulk request that create its document. The same watermark always gives the same bytes. */
+    /**
+     * Appends the two lines of a bulk request that create the document. The same watermark always gives the same bytes.
+     */
     void render(IndexName index, JsonBuffer json) {
         json.raw(index.action(record.topic(), completeTo)).string(bank + ":" + partition + ":" + completeTo).raw(END_OF_ACTION);
         json.raw('{').string("bank_code").raw(':').string(bank);

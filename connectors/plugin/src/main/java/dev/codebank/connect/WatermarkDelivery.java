@@ -8,18 +8,18 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Writes watermarks into their index, one immutable document each. Whatever goes wrong is told and left for later: events do
- * not wait for a watermark, and the next one says more. Not safe for concurrent use.
+ * Writes watermarks into their index, each as one immutable document. A failure is logged and retried later. Events do
+ * not wait for a watermark, and the next watermark is newer anyway. Not safe for concurrent use.
  */
 final class WatermarkDelivery {
     private static final Logger LOG = LoggerFactory.getLogger(WatermarkDelivery.class);
-    private static final Duration PAUSE = Duration.ofSeconds(1);
+    private static final Duration BACKOFF = Duration.ofSeconds(1);
 
     private final ElasticsearchClient client;
     private final BulkDelivery delivery;
     private final IndexName index;
     private final String template;
-    private boolean templateSeen;
+    private boolean templateFound;
     private boolean failing;
     private long notBefore = System.nanoTime();
 
@@ -28,13 +28,13 @@ final class WatermarkDelivery {
         delivery = new BulkDelivery(client, 0, Duration.ZERO);
         index = config.watermarkIndexName();
         template = config.getString(ElasticsearchSinkConfig.WATERMARK_TEMPLATE);
-        templateSeen = template == null;
+        templateFound = template == null;
     }
 
     /**
-     * Writes what is due.
+     * Writes the watermarks that are due.
      *
-     * @return the watermarks that the index refuses for their own sake
+     * @return the watermarks that the index refuses because of their own content
      */
     List<Refusal> deliver(Watermarks watermarks) throws InterruptedException {
         if (System.nanoTime() - notBefore < 0) {
@@ -49,34 +49,34 @@ final class WatermarkDelivery {
             Bulk bulk = new Bulk(512 * due.size());
             due.forEach(watermark -> bulk.add(watermark.record(), json -> watermark.render(index, json)));
             List<Refusal> refusals = delivery.deliver(bulk, System.nanoTime());
-            due.forEach(watermarks::shown);
+            due.forEach(watermarks::written);
             failing = false;
             return refusals;
         } catch (ConnectException e) {
-            later(e.getMessage());
+            retryLater(e.getMessage());
         } catch (IOException e) {
-            later(e.getMessage());
+            retryLater(e.getMessage());
         }
         return List.of();
     }
 
     private void checkTemplate() throws IOException, InterruptedException {
-        if (templateSeen) {
+        if (templateFound) {
             return;
         }
-        HttpNodes.Answer answer = client.indexTemplate(template);
-        if (answer.status() != 200) {
-            throw new IOException("asked for the index template " + template + ", " + answer.node() + " answered "
-                + answer.status());
+        HttpNodes.Response response = client.indexTemplate(template);
+        if (response.status() != 200) {
+            throw new IOException("cannot read the index template " + template + ": " + response.node() + " responded "
+                + response.status());
         }
-        templateSeen = true;
+        templateFound = true;
     }
 
-    private void later(String problem) {
+    private void retryLater(String problem) {
         if (!failing) {
-            LOG.warn("watermarks are not written, events are not concerned: {}", problem);
+            LOG.warn("watermarks are not written (events are not affected): {}", problem);
         }
         failing = true;
-        notBefore = System.nanoTime() + PAUSE.toNanos();
+        notBefore = System.nanoTime() + BACKOFF.toNanos();
     }
 }

@@ -13,31 +13,31 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Holds watermarks back until they are true of the index: until every event below their offset was accepted by Elasticsearch
- * or reported to the dead-letter topic, after which nothing more comes of it. How far that is, is known of a partition from
- * the records of successful puts and from the offsets that Connect is about to commit, which also are where a partition
- * begins that nothing comes from. Not safe for concurrent use.
+ * Holds watermarks back until the index has the events below their offset. Each of these events must be accepted by
+ * Elasticsearch or reported to the dead-letter topic, after which nothing more comes of it. The position of a partition
+ * is known from the records of successful puts, and from the offsets that Connect is about to commit. The latter also
+ * give the position of a partition that receives no records. Not safe for concurrent use.
  */
 final class Watermarks {
     private static final Logger LOG = LoggerFactory.getLogger(Watermarks.class);
-    /** How many are held back of a partition at most. */
-    private static final int MOST_HELD = 64;
+    /** The most watermarks that are held back for one partition. */
+    private static final int MAX_HELD = 64;
 
     private final String suffix;
     private final String eventsSuffix;
     private final long intervalMillis;
     private final Map<TopicPartition, Partition> partitions = new HashMap<>();
-    private final Set<TopicPartition> strange = new HashSet<>();
+    private final Set<TopicPartition> unassigned = new HashSet<>();
     private String latestTopic;
     private boolean latestIsWatermark;
 
     /** A partition of events. */
     private static final class Partition {
-        /** Every event below it is done with; -1 as long as that is not known. */
+        /** Every event below this offset has been processed. It is -1 while that is unknown. */
         long position = -1;
-        /** The time of the last watermark that is in the index. */
-        long shownTo = Long.MIN_VALUE;
-        /** Those held back: later ones have a later time and a higher offset. */
+        /** The time of the last watermark in the index. */
+        long writtenTo = Long.MIN_VALUE;
+        /** The watermarks that are held back. Later ones have a later time and a higher offset. */
         final List<Watermark> held = new ArrayList<>();
     }
 
@@ -47,8 +47,8 @@ final class Watermarks {
         intervalMillis = config.getLong(ElasticsearchSinkConfig.WATERMARK_INTERVAL_MS);
     }
 
-    /** Returns whether a record is a watermark, not an event. */
-    boolean claims(SinkRecord record) {
+    /** Returns whether a record is a watermark and not an event. */
+    boolean isWatermark(SinkRecord record) {
         String topic = record.originalTopic();
         if (!topic.equals(latestTopic)) {
             latestTopic = topic;
@@ -58,19 +58,19 @@ final class Watermarks {
     }
 
     /**
-     * Takes a watermark to hold. One that says no more than another that is held or shown is passed over.
+     * Adds a watermark. It is skipped if its time is not after that of a watermark that is held or written.
      *
-     * @param assigned the partitions that come to this task
+     * @param assigned the partitions that are assigned to this task
      */
-    void offer(Watermark watermark, Set<TopicPartition> assigned) {
+    void add(Watermark watermark, Set<TopicPartition> assigned) {
         TopicPartition events = eventsOf(watermark.record());
         Partition partition = partitions.computeIfAbsent(events, any -> new Partition());
-        if (partition.position < 0 && !assigned.contains(events) && strange.add(events)) {
-            LOG.warn("watermarks of {} come to a task that its events do not come to, and are not shown: both topics need"
-                + " the same number of partitions, and the consumer the range assignor", events);
+        if (partition.position < 0 && !assigned.contains(events) && unassigned.add(events)) {
+            LOG.warn("the watermarks of {} come to a task that does not have the partition of their events, so they are not"
+                + " written: both topics need the same number of partitions, and the consumer needs the range assignor", events);
         }
         List<Watermark> held = partition.held;
-        if (watermark.completeTo() <= partition.shownTo
+        if (watermark.completeTo() <= partition.writtenTo
             || !held.isEmpty() && watermark.completeTo() <= held.get(held.size() - 1).completeTo()) {
             return;
         }
@@ -78,12 +78,12 @@ final class Watermarks {
             held.remove(held.size() - 1);
         }
         held.add(watermark);
-        if (held.size() > MOST_HELD) {
+        if (held.size() > MAX_HELD) {
             thin(held);
         }
     }
 
-    /** Lets go the one whose neighbours are nearest to each other, so that what is left moves evenly with the events. */
+    /** Removes the watermark whose neighbours are nearest to each other, so that the others stay evenly spread. */
     private static void thin(List<Watermark> held) {
         int least = 1;
         long nearest = Long.MAX_VALUE;
@@ -97,35 +97,39 @@ final class Watermarks {
         held.remove(least);
     }
 
-    /** Takes note that every event of these records is done with. They are in the order of their partitions. */
-    void done(Collection<SinkRecord> records) {
+    /**
+     * Records that every event of these records has been processed. The records are in the order of their partitions.
+     */
+    void processed(Collection<SinkRecord> records) {
         SinkRecord last = null;
         for (SinkRecord record : records) {
             if (last != null && !(record.originalKafkaPartition().equals(last.originalKafkaPartition())
                 && record.originalTopic().equals(last.originalTopic()))) {
-                done(last);
+                processed(last);
             }
             last = record;
         }
         if (last != null) {
-            done(last);
+            processed(last);
         }
     }
 
-    private void done(SinkRecord last) {
-        reached(new TopicPartition(last.originalTopic(), last.originalKafkaPartition()), last.originalKafkaOffset() + 1);
+    private void processed(SinkRecord last) {
+        advance(new TopicPartition(last.originalTopic(), last.originalKafkaPartition()), last.originalKafkaOffset() + 1);
     }
 
-    /** Takes note that every event of a partition below an offset is done with. */
-    void reached(TopicPartition events, long offset) {
+    /** Records that every event of a partition below an offset has been processed. */
+    void advance(TopicPartition events, long offset) {
         if (events.topic().endsWith(eventsSuffix)) {
             partitions.computeIfAbsent(events, any -> new Partition()).position = offset;
         }
     }
 
-    /** Forgets what came from partitions that go elsewhere: others may move on with them. */
-    void forget(Collection<TopicPartition> gone) {
-        for (TopicPartition partition : gone) {
+    /**
+     * Removes the state of partitions that are assigned to other tasks, because those tasks may process further events.
+     */
+    void revoke(Collection<TopicPartition> revoked) {
+        for (TopicPartition partition : revoked) {
             partitions.remove(partition);
             if (partition.topic().endsWith(suffix)) {
                 Partition events = partitions.get(eventsOf(partition.topic(), partition.partition()));
@@ -136,7 +140,10 @@ final class Watermarks {
         }
     }
 
-    /** Returns of each partition the latest watermark that is true of the index, if it is time to show one. */
+    /**
+     * Returns, for each partition, the latest watermark that is true of the index, if enough time has passed since the
+     * last one.
+     */
     List<Watermark> due() {
         List<Watermark> due = new ArrayList<>();
         for (Partition partition : partitions.values()) {
@@ -145,19 +152,19 @@ final class Watermarks {
                 held.remove(0);
             }
             if (!held.isEmpty() && held.get(0).offset() <= partition.position
-                && (partition.shownTo == Long.MIN_VALUE || held.get(0).completeTo() - partition.shownTo >= intervalMillis)) {
+                && (partition.writtenTo == Long.MIN_VALUE || held.get(0).completeTo() - partition.writtenTo >= intervalMillis)) {
                 due.add(held.get(0));
             }
         }
         return due;
     }
 
-    /** Takes note that a watermark is in the index, or never will be. */
-    void shown(Watermark watermark) {
+    /** Records that a watermark is in the index, or never will be. */
+    void written(Watermark watermark) {
         Partition partition = partitions.get(eventsOf(watermark.record()));
         if (partition != null) {
             partition.held.remove(watermark);
-            partition.shownTo = Math.max(partition.shownTo, watermark.completeTo());
+            partition.writtenTo = Math.max(partition.writtenTo, watermark.completeTo());
         }
     }
 

@@ -11,7 +11,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** How long an event took; the other fields are tested with the task. */
+/** The time that an event took. The other fields are tested with the task. */
 class AddedFieldsTest {
     private static final String OCCURRED_AT = "2026-11-21T10:15:30.123Z";
 
@@ -19,13 +19,13 @@ class AddedFieldsTest {
     @CsvSource({
         "2026-11-21T10:15:30.123Z, 0", "2026-11-21T10:15:31.124Z, 1001", "2026-12-21T10:15:30.123Z, 2592000000",
         "2026-11-21T10:15:30.122Z, 0", "1970-01-01T00:00:00Z, 0"})
-    void theTimeTakenIsByTheClockAndNeverNegative(String now, long taken) {
+    void theTimeTakenUsesTheClockAndIsNeverNegative(String now, long taken) {
         String document = render(now, OCCURRED_AT);
         assertTrue(document.endsWith(",\"pipeline_millis\":" + taken + "}\n"), document);
     }
 
     @Test
-    void anEventWithoutATimeTookNone() {
+    void anEventWithoutATimeIsRefused() {
         assertThrows(DataException.class, () -> render(OCCURRED_AT, null));
     }
 

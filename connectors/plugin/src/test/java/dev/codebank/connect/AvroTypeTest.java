@@ -49,7 +49,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** Values as they stand on a topic: the registry's frame, and Avro in it. */
+/** Values as the topic holds them: the registry's frame with Avro in it. */
 @Timeout(30)
 class AvroTypeTest {
     private static final String EVERYTHING = """
@@ -76,23 +76,23 @@ class AvroTypeTest {
 
     private final HttpServer server;
     private final Map<Integer, String> schemas = new HashMap<>();
-    private final AtomicInteger asked = new AtomicInteger();
+    private final AtomicInteger requests = new AtomicInteger();
     private final SchemaRegistry registry;
     private volatile int status = 200;
-    private volatile String answer;
+    private volatile String response;
 
     AvroTypeTest() throws IOException {
         server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
         server.createContext("/", exchange -> {
-            asked.incrementAndGet();
+            requests.incrementAndGet();
             String path = exchange.getRequestURI().getPath();
             String schema = schemas.get(Integer.parseInt(path.substring(path.lastIndexOf('/') + 1)));
-            if (answer != null) {
-                ElasticsearchStub.answer(exchange, status, answer);
+            if (response != null) {
+                ElasticsearchStub.respond(exchange, status, response);
             } else if (schema == null || !path.startsWith("/ccompat/schemas/ids/")) {
-                ElasticsearchStub.answer(exchange, 404, "{\"error_code\":40403,\"message\":\"Schema not found\"}");
+                ElasticsearchStub.respond(exchange, 404, "{\"error_code\":40403,\"message\":\"Schema not found\"}");
             } else {
-                ElasticsearchStub.answer(exchange, 200, new ObjectMapper().writeValueAsString(Map.of("schema", schema)));
+                ElasticsearchStub.respond(exchange, 200, new ObjectMapper().writeValueAsString(Map.of("schema", schema)));
             }
         });
         server.start();
@@ -135,7 +135,7 @@ class AvroTypeTest {
     }
 
     @Test
-    void whatAnotherWriterWritesIsReadAsItIs() throws IOException {
+    void aValueOfAnotherWriterIsReadUnchanged() throws IOException {
         org.apache.avro.Schema schema = new org.apache.avro.Schema.Parser().parse(EVERYTHING);
         schemas.put(1, EVERYTHING);
         Random random = new Random(20261121);
@@ -154,7 +154,7 @@ class AvroTypeTest {
             assertArrayEquals(((GenericData.Fixed) record.get("hash")).bytes(), (byte[]) value.get("hash"));
             assertEquals(((GenericRecord) record.get("inner")).get("kind").toString(), value.getStruct("inner").get("kind"));
         }
-        assertEquals(1, asked.get(), "a schema is asked for once");
+        assertEquals(1, requests.get(), "a schema is requested once");
     }
 
     @Test
@@ -165,7 +165,7 @@ class AvroTypeTest {
     }
 
     @Test
-    void anyCutOrChangeOfAValueIsReadOrRefusedAndNothingElse() throws IOException {
+    void aCutOrChangedValueIsReadOrRefused() throws IOException {
         org.apache.avro.Schema schema = new org.apache.avro.Schema.Parser().parse(EVERYTHING);
         schemas.put(1, EVERYTHING);
         Random random = new Random(3);
@@ -187,7 +187,7 @@ class AvroTypeTest {
     }
 
     @Test
-    void aFewBytesCannotAskForMoreElementsThanTheyAre() {
+    void aFewBytesCannotRequestMoreElementsThanBytes() {
         schemas.put(3, "{\"type\":\"array\",\"items\":{\"type\":\"record\",\"name\":\"Empty\",\"fields\":[]}}");
         byte[] twoThousandMillion = {0, 0, 0, 0, 3, (byte) 0xFE, (byte) 0xFF, (byte) 0xFF, (byte) 0xFF, 0x0E, 0};
         assertThrows(DataException.class, () -> read(twoThousandMillion));
@@ -202,15 +202,15 @@ class AvroTypeTest {
     }
 
     @Test
-    void whatIsNotInTheFrameIsRefusedWithoutAskingTheRegistry() {
+    void aValueWithoutAFrameIsRefusedWithoutARequestToTheRegistry() {
         for (String value : List.of("", "hello", "\0\0\0")) {
             assertThrows(DataException.class, () -> read(value.getBytes()));
         }
-        assertEquals(0, asked.get());
+        assertEquals(0, requests.get());
     }
 
     @Test
-    void anIdTheRegistryNeverGaveOutIsTheRecordsFault() {
+    void anIdThatTheRegistryNeverAssignedIsTheRecordsFault() {
         DataException e = assertThrows(DataException.class, () -> read(new byte[] {0, 0, 0, 0, 9, 0}));
         assertEquals("the registry has no schema 9", e.getMessage());
     }
@@ -219,18 +219,18 @@ class AvroTypeTest {
     @CsvSource(delimiter = '|', quoteCharacter = '`', value = {
         "500 | {\"error_code\":50001,\"message\":\"store\"}", "503 | <html>", "404 | <html>", "404 | {\"error_code\":404}",
         "401 | {}", "429 | ``", "200 | {}", "200 | welcome", "200 | []"})
-    void aRegistryThatCannotTellIsNoFaultOfTheRecord(int status, String body) throws IOException {
+    void aRegistryWithoutAClearResponseIsNotTheRecordsFault(int status, String body) throws IOException {
         schemas.put(3, "\"string\"");
         byte[] value = framed(3, "a");
         this.status = status;
-        answer = body;
+        response = body;
         assertThrows(RetriableException.class, () -> read(value));
-        answer = null;
+        response = null;
         assertEquals("a", read(value).value());
     }
 
     @Test
-    void aRegistryThatIsAwayIsNoFaultOfTheRecordAndAKnownSchemaStaysKnown() throws IOException {
+    void aRegistryThatIsDownIsNotTheRecordsFaultAndAKnownSchemaStaysKnown() throws IOException {
         schemas.put(3, "\"string\"");
         byte[] known = framed(3, "a");
         read(known);
@@ -249,7 +249,7 @@ class AvroTypeTest {
         "{\"schema\":\"{\\\"type\\\":\\\"record\\\",\\\"name\\\":\\\"R\\\",\\\"fields\\\":"
             + "[{\\\"name\\\":\\\"next\\\",\\\"type\\\":[\\\"null\\\",\\\"R\\\"]}]}\"}"})
     void aSchemaWithoutACounterpartIsRefused(String body) {
-        answer = body;
+        response = body;
         assertThrows(DataException.class, () -> read(new byte[] {0, 0, 0, 0, 3, 0}));
     }
 
@@ -262,7 +262,7 @@ class AvroTypeTest {
     }
 
     @Test
-    void bytesAndTheStructureOfThemGiveTheSameDocument() throws IOException {
+    void bytesAndTheirStructureGiveTheSameDocument() throws IOException {
         org.apache.avro.Schema schema = new org.apache.avro.Schema.Parser().parse(EVERYTHING);
         schemas.put(1, EVERYTHING);
         Random random = new Random(20261121);

@@ -37,7 +37,7 @@ class CopyPlanTest {
         "[\"null\",\"long\"]                                    | int8        | 0204           | 0000000000000002",
         "[\"long\",\"null\"]                                    | int8        | 0004           | 0000000000000002",
     })
-    void aFieldIsRewrittenForItsColumn(String type, String column, String avro, String binary) {
+    void aFieldIsConvertedForItsColumn(String type, String column, String avro, String binary) {
         String field = binary.strip();
         assertEquals("0001" + HexFormat.of().toHexDigits(field.length() / 2) + field,
             encode(plan("[{\"name\":\"f\",\"type\":" + type + "}]", column("f", column, true)), avro));
@@ -50,7 +50,7 @@ class CopyPlanTest {
         "{\"type\":\"enum\",\"name\":\"E\",\"symbols\":[\"A\"]} | uuid", "{\"type\":\"array\",\"items\":\"long\"} | text",
         "{\"type\":\"bytes\",\"logicalType\":\"decimal\",\"precision\":9,\"scale\":2} | bytea",
     })
-    void aTypeThatIsNotTheColumnsIsRefused(String type, String column) {
+    void aTypeThatDoesNotFitTheColumnIsRefused(String type, String column) {
         assertThrows(DataException.class,
             () -> plan("[{\"name\":\"f\",\"type\":" + type + "}]", column("f", column, false)));
     }
@@ -60,7 +60,7 @@ class CopyPlanTest {
         "\"long\" | int4 | 80808080808001", "\"long\" | int2 | 8080808001", "\"string\" | uuid | 0478797a",
         "{\"type\":\"long\",\"logicalType\":\"timestamp-millis\"} | timestamp | feffffffffffffffff01",
     })
-    void aValueThatTheColumnCannotHoldIsRefusedAndLeavesNothingBehind(String type, String column, String avro) {
+    void aValueThatDoesNotFitTheColumnIsRefusedAndLeavesTheBufferUnchanged(String type, String column, String avro) {
         CopyPlan plan = plan("[{\"name\":\"f\",\"type\":" + type + "}]", column("f", column, true));
         CopyBuffer out = new CopyBuffer(1);
         assertThrows(DataException.class, () -> plan.encode(framed(avro), out));
@@ -68,19 +68,19 @@ class CopyPlanTest {
     }
 
     @Test
-    void fieldsWithoutAColumnArePassedOver() {
+    void fieldsWithoutAColumnAreSkipped() {
         CopyPlan plan = plan("""
             [{"name": "more", "type": {"type": "array", "items": "string"}}, {"name": "b", "type": "int"},
              {"name": "text", "type": ["null", "string"]}, {"name": "a", "type": "int"},
              {"name": "inner", "type": {"type": "record", "name": "I", "fields": [{"name": "x", "type": "double"}]}}]""",
             column("a", "int4", true), column("odd \"name", "int4", false), column("b", "int4", true));
-        assertEquals("\"b\", \"a\"", plan.columns(), "in the order they are written; the table fills in the rest");
+        assertEquals("\"b\", \"a\"", plan.columns(), "in the order in which they are written; the table fills the others");
         assertEquals("0002" + "00000004" + "00000001" + "00000004" + "00000002",
             encode(plan, "0202" + "7800" + "02" + "0202" + "79" + "04" + "0000000000000000"));
     }
 
     @Test
-    void aNullIsOneOnlyWhereTheColumnTakesIt() {
+    void aNullNeedsANullableColumn() {
         String fields = "[{\"name\":\"f\",\"type\":[\"null\",\"long\"]}]";
         assertEquals("0001ffffffff", encode(plan(fields, column("f", "int8", false)), "00"));
         CopyPlan required = plan(fields, column("f", "int8", true));
@@ -89,7 +89,7 @@ class CopyPlanTest {
     }
 
     @Test
-    void aColumnThatTakesNoNullNeedsAFieldOrADefault() {
+    void aNotNullColumnNeedsAFieldOrADefault() {
         String fields = "[{\"name\":\"f\",\"type\":\"long\"}]";
         assertThrows(DataException.class, () -> plan(fields, column("f", "int8", true), column("g", "int8", true)));
         plan(fields, column("f", "int8", true),
@@ -106,10 +106,10 @@ class CopyPlanTest {
     }
 
     @Test
-    void aBufferGrowsAndKeepsWhatItHas() {
+    void aBufferGrowsAndKeepsItsContent() {
         CopyBuffer out = new CopyBuffer(1);
         out.header();
-        assertEquals("5047434f50590aff0d0a000000000000000000", hex(out), "the signature that Postgres asks for");
+        assertEquals("5047434f50590aff0d0a000000000000000000", hex(out), "the signature that Postgres requires");
         byte[] text = "x".repeat(1000).getBytes(StandardCharsets.US_ASCII);
         out.field(text, 0, text.length);
         out.trailer();

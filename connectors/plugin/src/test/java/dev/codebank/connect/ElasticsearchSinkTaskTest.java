@@ -9,7 +9,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -23,7 +22,6 @@ import org.apache.kafka.connect.data.Schema;
 import org.apache.kafka.connect.errors.ConnectException;
 import org.apache.kafka.connect.errors.RetriableException;
 import org.apache.kafka.connect.sink.SinkRecord;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -32,38 +30,21 @@ import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 @Timeout(30)
-class ElasticsearchSinkTaskTest {
+class ElasticsearchSinkTaskTest extends ElasticsearchSinkTaskSetup {
     private static final String REFUSED = "{\"type\":\"document_parsing_exception\",\"reason\":\"failed to parse field [x]\","
         + "\"caused_by\":{\"type\":\"illegal_argument_exception\",\"reason\":\"not a number\"}}";
     private static final String BUSY = "{\"type\":\"es_rejected_execution_exception\",\"reason\":\"queue full\"}";
 
-    private final ElasticsearchStub elasticsearch;
-    private final Map<String, String> settings = new HashMap<>();
-    private final TestContext context = new TestContext();
-    private final List<ElasticsearchSinkTask> started = new ArrayList<>();
-
     ElasticsearchSinkTaskTest() throws Exception {
-        elasticsearch = new ElasticsearchStub();
     }
 
     @BeforeEach
     void configure() {
-        settings.put("connection.url", elasticsearch.url());
-        settings.put("index.name.format", "bank-transactions-${timestamp}");
-        settings.put("index.timestamp.field", "occurred_at");
-        settings.put("document.id.field", "event_id");
-        settings.put("retry.backoff.ms", "1");
         settings.put("max.retries", "2");
     }
 
-    @AfterEach
-    void close() {
-        started.forEach(ElasticsearchSinkTask::stop);
-        elasticsearch.close();
-    }
-
     @Test
-    void theEventsOwnTimeChoosesTheMonthAndItsIdTheDocument() {
+    void theEventsTimeChoosesTheMonthAndItsIdTheDocument() {
         put(List.of(Events.record(0, Events.event("a:1", "2026-10-31T23:59:59.999Z")),
             Events.record(1, Events.event("a:2", "2026-11-01T00:00:00Z"))));
 
@@ -82,7 +63,7 @@ class ElasticsearchSinkTaskTest {
         "2026-11-23T00:00:00Z,      0, 1",
         "2026-11-22T23:59:59.999Z, 23, 7",
         "2028-02-29T12:30:00Z,     12, 2"})
-    void hourAndWeekdayOfUtcAndThePlaceInKafkaAreAdded(String time, int hour, int weekday) {
+    void hourAndWeekdayInUtcAndThePositionInKafkaAreAdded(String time, int hour, int weekday) {
         settings.put("hour.field", "h");
         settings.put("weekday.field", "d");
         settings.put("topic.field", "topic");
@@ -97,7 +78,7 @@ class ElasticsearchSinkTaskTest {
     }
 
     @Test
-    void recordsWaitForARegistryThatIsAway() throws Exception {
+    void recordsWaitForARegistryThatIsDown() throws Exception {
         try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             settings.put("schema.registry.url", "http://127.0.0.1:" + socket.getLocalPort());
         }
@@ -113,7 +94,7 @@ class ElasticsearchSinkTaskTest {
     }
 
     @Test
-    void aDocumentThatIsThereAlreadyCountsAsWritten() {
+    void anExistingDocumentCountsAsWritten() {
         ElasticsearchSinkTask task = put(records(3));
         var before = elasticsearch.stored();
 
@@ -125,7 +106,7 @@ class ElasticsearchSinkTaskTest {
     }
 
     @Test
-    void onlyTheDocumentsTurnedAwayAreSentAgain() {
+    void onlyTemporarilyRefusedDocumentsAreSentAgain() {
         elasticsearch.refused.put("e1", new ElasticsearchStub.Refused(429, BUSY, 1));
         elasticsearch.refused.put("e3", new ElasticsearchStub.Refused(503, BUSY, 2));
 
@@ -137,7 +118,7 @@ class ElasticsearchSinkTaskTest {
 
     @ParameterizedTest
     @ValueSource(ints = {408, 429, 500, 502, 503, 504})
-    void aServerThatIsBusyOrAwayIsAskedAgain(int status) {
+    void aRequestToABusyOrUnavailableServerIsSentAgain(int status) {
         elasticsearch.reactions.add(ElasticsearchStub.status(status, "<html>not now</html>"));
 
         put(records(2));
@@ -147,7 +128,7 @@ class ElasticsearchSinkTaskTest {
     }
 
     @Test
-    void aConnectionLostInTheMiddleOfTheAnswerIsNoLoss() {
+    void aConnectionLostDuringTheResponseLosesNoDocument() {
         elasticsearch.reactions.add(elasticsearch.cutAfterWriting());
 
         put(records(3));
@@ -158,7 +139,7 @@ class ElasticsearchSinkTaskTest {
     }
 
     @Test
-    void anAnswerThatStallsIsGivenUp() {
+    void aResponseThatStallsEndsAtTheTimeout() {
         settings.put("read.timeout.ms", "300");
         CountDownLatch end = new CountDownLatch(1);
         elasticsearch.reactions.add((exchange, request) -> {
@@ -178,7 +159,7 @@ class ElasticsearchSinkTaskTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"welcome", "{\"errors\":true,\"items\":[]}", "{\"errors\":true,\"items\":[{}]}", "{}"})
-    void anAnswerThatIsNoneIsAskedForAgain(String body) {
+    void aRequestWithAnInvalidResponseIsSentAgain(String body) {
         elasticsearch.reactions.add(ElasticsearchStub.status(200, body));
 
         put(records(1));
@@ -187,7 +168,7 @@ class ElasticsearchSinkTaskTest {
     }
 
     @Test
-    void anOutageGivesTheRecordsBackAndLaterOnlyTheMissingAreSent() {
+    void afterAnOutageOnlyTheMissingDocumentsAreSent() {
         settings.put("batch.size", "2");
         settings.put("max.in.flight.requests", "1");
         elasticsearch.refused.put("e1", new ElasticsearchStub.Refused(429, BUSY, 3));
@@ -204,7 +185,7 @@ class ElasticsearchSinkTaskTest {
     }
 
     @Test
-    void afterARebalanceEverythingDeliveredIsSent() {
+    void afterARebalanceEveryDeliveredRecordIsSent() {
         settings.put("max.retries", "0");
         elasticsearch.refused.put("e1", new ElasticsearchStub.Refused(429, BUSY, 1));
         ElasticsearchSinkTask task = start();
@@ -217,7 +198,7 @@ class ElasticsearchSinkTaskTest {
     }
 
     @Test
-    void aNodeThatIsAwayIsPassedOver() throws Exception {
+    void aNodeThatIsDownIsSkipped() throws Exception {
         int nobody;
         try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             nobody = socket.getLocalPort();
@@ -230,7 +211,7 @@ class ElasticsearchSinkTaskTest {
     }
 
     @Test
-    void nobodyThereAtAllIsRetriable() throws Exception {
+    void anOutageOfAllNodesIsRetriable() throws Exception {
         try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             settings.put("connection.url", "http://127.0.0.1:" + socket.getLocalPort());
         }
@@ -240,7 +221,7 @@ class ElasticsearchSinkTaskTest {
     }
 
     @Test
-    void aDocumentTheMappingRefusesIsReportedWithTheCauseAndTheOthersPass() {
+    void aDocumentThatTheMappingRefusesIsReportedWithTheCauseAndTheOthersAreWritten() {
         elasticsearch.refused.put("e1", new ElasticsearchStub.Refused(400, REFUSED, 99));
 
         put(records(4));
@@ -252,7 +233,7 @@ class ElasticsearchSinkTaskTest {
     }
 
     @Test
-    void aRefusedDocumentIsReportedOnceAlthoughAnOutageComesBetween() {
+    void aRefusedDocumentIsReportedOnceDespiteAnOutage() {
         settings.put("max.retries", "0");
         elasticsearch.refused.put("e0", new ElasticsearchStub.Refused(400, REFUSED, 99));
         elasticsearch.refused.put("e1", new ElasticsearchStub.Refused(429, BUSY, 2));
@@ -276,11 +257,11 @@ class ElasticsearchSinkTaskTest {
         ConnectException e = assertThrows(ConnectException.class, () -> task.put(records(2)));
 
         assertFalse(e instanceof RetriableException);
-        assertTrue(e.getMessage().startsWith("record bank-001.transactions.v1-0@1 can be no document"), e.getMessage());
+        assertTrue(e.getMessage().startsWith("record bank-001.transactions.v1-0@1 cannot be a document"), e.getMessage());
     }
 
     @Test
-    void toFailOnMalformedDocumentsCanBeChosen() {
+    void aSettingMakesMalformedDocumentsFailTheTask() {
         settings.put("behavior.on.malformed.documents", "FAIL");
         ElasticsearchSinkTask task = start();
 
@@ -290,7 +271,7 @@ class ElasticsearchSinkTaskTest {
     }
 
     @Test
-    void aRecordThatCanBeNoDocumentIsReportedAndTheOthersPass() {
+    void aRecordThatCannotBeADocumentIsReportedAndTheOthersAreWritten() {
         put(List.of(
             tombstone(0),
             Events.record(1, Events.event(null, "2026-11-21T10:15:30Z")),
@@ -303,18 +284,18 @@ class ElasticsearchSinkTaskTest {
 
         assertEquals(List.of(0L, 1L, 2L, 3L, 4L, 5L, 6L), context.reportedOffsets());
         assertEquals(Set.of("e7"), storedIds());
-        assertEquals("field event_id holds no id: it has to be a text or a number",
+        assertEquals("field event_id holds no id: it must be a text or a number",
             context.reported.get(1).cause().getMessage());
     }
 
     @ParameterizedTest
     @CsvSource({"400, action_request_validation_exception", "413, ''"})
-    void aRequestRejectedWholeIsHalvedUntilOneDocumentIsLeft(int status, String error) {
+    void aRequestRejectedAsAWholeIsHalvedUntilOneDocumentIsLeft(int status, String error) {
         ElasticsearchStub.Reaction reaction = (exchange, request) -> {
             if (request.documents().stream().noneMatch(sent -> sent.id().equals("e5"))) {
                 return false;
             }
-            ElasticsearchStub.answer(exchange, status, "{\"error\":{\"type\":\"" + error + "\",\"reason\":\"id\"}}");
+            ElasticsearchStub.respond(exchange, status, "{\"error\":{\"type\":\"" + error + "\",\"reason\":\"id\"}}");
             return true;
         };
         IntStream.range(0, 20).forEach(i -> elasticsearch.reactions.add(reaction));
@@ -329,7 +310,7 @@ class ElasticsearchSinkTaskTest {
     @CsvSource({
         "400, validation_exception", "400, index_closed_exception", "403, security_exception",
         "404, index_not_found_exception", "409, resource_already_exists_exception"})
-    void whatIsNotTheDocumentsFaultStopsTheTaskInsteadOfFillingTheDeadLetterTopic(int status, String error) {
+    void anErrorThatIsNotADocumentsFaultStopsTheTask(int status, String error) {
         elasticsearch.refused.put("e1",
             new ElasticsearchStub.Refused(status, "{\"type\":\"" + error + "\",\"reason\":\"no\"}", 99));
         ElasticsearchSinkTask task = start();
@@ -342,7 +323,7 @@ class ElasticsearchSinkTaskTest {
     }
 
     @Test
-    void whatOnlyAnOperatorCanMendOutweighsWhatPassesByItself() {
+    void anErrorForAnOperatorTakesPrecedenceOverATemporaryOne() {
         settings.put("batch.size", "1");
         settings.put("max.retries", "0");
         CountDownLatch both = new CountDownLatch(2);
@@ -350,7 +331,7 @@ class ElasticsearchSinkTaskTest {
             elasticsearch.reactions.add((exchange, request) -> {
                 both.countDown();
                 awaitLatch(both);
-                ElasticsearchStub.answer(exchange, request.documents().get(0).id().equals("e0") ? 503 : 401, "");
+                ElasticsearchStub.respond(exchange, request.documents().get(0).id().equals("e0") ? 503 : 401, "");
                 return true;
             });
         }
@@ -362,7 +343,7 @@ class ElasticsearchSinkTaskTest {
     }
 
     @Test
-    void aClusterThatIsReadOnlyForNowIsWaitedFor() {
+    void recordsWaitForAClusterThatIsReadOnly() {
         elasticsearch.refused.put("e0", new ElasticsearchStub.Refused(403,
             "{\"type\":\"cluster_block_exception\",\"reason\":\"read-only\"}", 1));
 
@@ -373,7 +354,7 @@ class ElasticsearchSinkTaskTest {
 
     @ParameterizedTest
     @CsvSource({"401, connection.username", "403, connection.username", "404, connection.url", "301, connection.url"})
-    void aRefusalOfTheWholeConnectionNamesTheSetting(int status, String key) {
+    void aRefusedConnectionNamesTheSetting(int status, String key) {
         elasticsearch.reactions.add(ElasticsearchStub.status(status, ""));
         ElasticsearchSinkTask task = start();
 
@@ -384,7 +365,7 @@ class ElasticsearchSinkTaskTest {
     }
 
     @Test
-    void aRequestHasNoMoreBytesAndDocumentsThanAllowed() {
+    void aRequestKeepsTheLimitsOfBytesAndDocuments() {
         settings.put("bulk.size.bytes", "1000");
         settings.put("batch.size", "4");
         List<SinkRecord> records = new ArrayList<>(records(20));
@@ -400,7 +381,7 @@ class ElasticsearchSinkTaskTest {
     }
 
     @Test
-    void severalRequestsAreUnderWayAtOnceButNoMoreThanAllowed() {
+    void requestsRunConcurrentlyUpToTheLimit() {
         settings.put("batch.size", "1");
         settings.put("max.in.flight.requests", "3");
         CountDownLatch three = new CountDownLatch(3);
@@ -421,7 +402,7 @@ class ElasticsearchSinkTaskTest {
     }
 
     @Test
-    void requestsCarryTheCredentialsAndAreCompressedIfAsked() {
+    void requestsHaveTheCredentialsAndAreCompressedIfConfigured() {
         settings.put("connection.compression", "true");
         settings.put("connection.username", "sink");
         settings.put("connection.password", "secret:ü");
@@ -437,7 +418,7 @@ class ElasticsearchSinkTaskTest {
     }
 
     @Test
-    void nothingIsWrittenBeforeTheTemplateIsThere() {
+    void nothingIsWrittenBeforeTheTemplateExists() {
         settings.put("index.template.name", "transactions");
         ElasticsearchSinkTask task = start();
 
@@ -454,7 +435,7 @@ class ElasticsearchSinkTaskTest {
     }
 
     @Test
-    void withoutAnIdFieldTheKeyOrThePlaceIsTheId() {
+    void withoutAnIdFieldTheKeyOrThePositionIsTheId() {
         settings.remove("document.id.field");
         put(List.of(Events.record(5)));
         settings.put("key.ignore", "true");
@@ -464,7 +445,7 @@ class ElasticsearchSinkTaskTest {
     }
 
     @Test
-    void recordsWithoutSchemaAreDocumentsToo() {
+    void recordsWithoutASchemaBecomeDocuments() {
         put(List.of(new SinkRecord(Events.TOPIC, 0, null, null, null,
             Map.of("event_id", 7, "occurred_at", "2026-01-02T03:04:05Z"), 0)));
 
@@ -474,14 +455,6 @@ class ElasticsearchSinkTaskTest {
     private ElasticsearchSinkTask put(List<SinkRecord> records) {
         ElasticsearchSinkTask task = start();
         task.put(records);
-        return task;
-    }
-
-    private ElasticsearchSinkTask start() {
-        ElasticsearchSinkTask task = new ElasticsearchSinkTask();
-        task.initialize(context);
-        task.start(settings);
-        started.add(task);
         return task;
     }
 

@@ -22,13 +22,14 @@ import java.util.concurrent.Executors;
 import java.util.zip.GZIPInputStream;
 
 /**
- * A server on the loopback interface that answers bulk requests as Elasticsearch does: it creates documents, says 409 to an
- * id it has, and refuses the ids it is told to. Before that it plays the reactions queued, one per bulk request.
+ * A server on the loopback interface that responds to bulk requests as Elasticsearch does. It creates documents,
+ * responds 409 to an id that exists, and refuses the ids that a test names. Queued reactions come first, one for each
+ * bulk request.
  */
 final class ElasticsearchStub implements AutoCloseable {
-    /** What a test wants to happen instead of an ordinary answer. */
+    /** A reaction that a test sets in place of an ordinary response. */
     interface Reaction {
-        /** Returns true if the exchange has been answered, or cut. */
+        /** Returns true if it has responded to the exchange or cut it. */
         boolean play(HttpExchange exchange, Request request) throws IOException;
     }
 
@@ -42,12 +43,12 @@ final class ElasticsearchStub implements AutoCloseable {
 
     final Queue<Reaction> reactions = new ConcurrentLinkedQueue<>();
     final Queue<Request> requests = new ConcurrentLinkedQueue<>();
-    /** id → the error object this document is answered with, once or for ever. */
+    /** id → the error object in the response for this document, once or forever. */
     final Map<String, Refused> refused = new HashMap<>();
     final Map<String, Integer> templates = new HashMap<>();
     volatile int rootStatus = 404;
 
-    /** The answer to one document; {@code times} is counted down. */
+    /** The response for one document. {@code times} is counted down. */
     static final class Refused {
         final int status;
         final String error;
@@ -76,7 +77,7 @@ final class ElasticsearchStub implements AutoCloseable {
         return "http://127.0.0.1:" + server.getAddress().getPort();
     }
 
-    /** index/id → source of everything created so far. */
+    /** Returns index/id → source of every document created so far. */
     synchronized Map<String, JsonNode> stored() {
         return new TreeMap<>(stored);
     }
@@ -93,12 +94,12 @@ final class ElasticsearchStub implements AutoCloseable {
 
     static Reaction status(int status, String body) {
         return (exchange, request) -> {
-            answer(exchange, status, body);
+            respond(exchange, status, body);
             return true;
         };
     }
 
-    /** Promises a whole answer, sends a piece of it and cuts the connection, after the documents were written. */
+    /** Writes the documents, announces a complete response, sends a part of it and cuts the connection. */
     Reaction cutAfterWriting() {
         return (exchange, request) -> {
             create(request);
@@ -110,7 +111,7 @@ final class ElasticsearchStub implements AutoCloseable {
         };
     }
 
-    static void answer(HttpExchange exchange, int status, String body) throws IOException {
+    static void respond(HttpExchange exchange, int status, String body) throws IOException {
         byte[] bytes = body.getBytes(StandardCharsets.UTF_8);
         exchange.getResponseHeaders().add("Content-Type", "application/json");
         exchange.sendResponseHeaders(status, bytes.length == 0 ? -1 : bytes.length);
@@ -122,11 +123,11 @@ final class ElasticsearchStub implements AutoCloseable {
     private void handle(HttpExchange exchange) throws IOException {
         String path = exchange.getRequestURI().getPath();
         if (path.startsWith("/_index_template/")) {
-            answer(exchange, templates.getOrDefault(path.substring("/_index_template/".length()), 404), "{}");
+            respond(exchange, templates.getOrDefault(path.substring("/_index_template/".length()), 404), "{}");
         } else if (path.equals("/_bulk")) {
             bulk(exchange);
         } else {
-            answer(exchange, rootStatus, "{\"error\":\"no handler found for uri [/]\"}");
+            respond(exchange, rootStatus, "{\"error\":\"no handler found for uri [/]\"}");
         }
     }
 
@@ -135,7 +136,7 @@ final class ElasticsearchStub implements AutoCloseable {
         requests.add(request);
         Reaction reaction = reactions.poll();
         if (reaction == null || !reaction.play(exchange, request)) {
-            answer(exchange, 200, create(request));
+            respond(exchange, 200, create(request));
         }
     }
 

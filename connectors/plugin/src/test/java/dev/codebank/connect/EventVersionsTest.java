@@ -16,13 +16,13 @@ import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** The released versions of the bank's event, as they lie in the repository, and what both sinks make of each. */
+/** The released versions of the bank's event, as the repository holds them, and the output of both sinks for each. */
 class EventVersionsTest {
     private static final Path SCHEMAS = Path.of("..", "..", "schemas");
 
     @ParameterizedTest
     @CsvSource({"1,", "2,LATER"})
-    void anEventOfEachVersionIsADocument(int version, String cardUse) throws IOException {
+    void anEventOfEachVersionBecomesADocument(int version, String cardUse) throws IOException {
         DocumentPlan plan = new DocumentPlan(schema(version), "event_id", "occurred_at");
         JsonBuffer json = new JsonBuffer(1);
         plan.write(golden(version), json);
@@ -43,7 +43,7 @@ class EventVersionsTest {
 
     @ParameterizedTest
     @CsvSource({"1,", "2,LATER"})
-    void anEventOfEachVersionIsARowOfTheTableOfTheNewest(int version, String cardUse) throws IOException {
+    void anEventOfEachVersionBecomesARowOfTheNewestTable(int version, String cardUse) throws IOException {
         PostgresTable table = new PostgresTable("\"t\"", List.of(
             new PostgresTable.Column("event_id", PostgresTable.Type.TEXT, "text", true, false),
             new PostgresTable.Column("card_use", PostgresTable.Type.TEXT, "text", false, false)));

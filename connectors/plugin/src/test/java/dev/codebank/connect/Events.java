@@ -9,7 +9,7 @@ import org.apache.kafka.connect.data.Struct;
 import org.apache.kafka.connect.data.Timestamp;
 import org.apache.kafka.connect.sink.SinkRecord;
 
-/** Records as the bank's topic has them, with fewer fields. */
+/** Records like those of the bank's topic, with fewer fields. */
 final class Events {
     static final String TOPIC = "bank-001.transactions.v1";
     static final Schema SCHEMA = SchemaBuilder.struct().name("dev.codebank.bank.TransactionEvent")

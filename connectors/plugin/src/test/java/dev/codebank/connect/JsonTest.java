@@ -30,7 +30,7 @@ class JsonTest {
     private static final ObjectMapper JACKSON = new ObjectMapper();
 
     @Test
-    void everyTypeHasItsForm() {
+    void everyTypeHasAJsonForm() {
         Schema inner = SchemaBuilder.struct().field("a", Schema.INT8_SCHEMA).optional().build();
         Schema schema = SchemaBuilder.struct()
             .field("int", Schema.INT32_SCHEMA).field("long", Schema.INT64_SCHEMA)
@@ -57,7 +57,7 @@ class JsonTest {
     }
 
     @Test
-    void valuesWithoutSchemaHaveTheSameForms() {
+    void valuesWithoutASchemaHaveTheSameForms() {
         assertEquals("{\"a\":1,\"b\":[true,null,\"x\",1.5,0.1],\"c\":{\"1\":\"2026-11-21T10:15:30.005Z\"},\"d\":1.20,\"e\":\"AQ==\"}",
             write(null, map("a", 1, "b", Arrays.asList(true, null, "x", 1.5, 0.1f),
                 "c", map(1, new java.util.Date(1_795_256_130_005L), 2, null), "d", new BigDecimal("1.20"),
@@ -65,7 +65,7 @@ class JsonTest {
     }
 
     @Test
-    void whatHasNoFormIsRefused() {
+    void aValueWithoutAJsonFormIsRefused() {
         assertThrows(DataException.class, () -> write(Schema.FLOAT64_SCHEMA, Double.NaN));
         assertThrows(DataException.class, () -> write(Schema.FLOAT32_SCHEMA, Float.POSITIVE_INFINITY));
         assertThrows(DataException.class, () -> write(null, new Object()));
@@ -79,7 +79,7 @@ class JsonTest {
     }
 
     @Test
-    void textsAndNumbersComeBackFromAnotherParser() throws IOException {
+    void anotherParserReadsTheSameTextsAndNumbers() throws IOException {
         Random random = new Random(1);
         for (int i = 0; i < 2_000; i++) {
             String text = random.ints(random.nextInt(20), 0, 0x11000).filter(c -> c < 0xD800 || c > 0xDFFF)
@@ -91,7 +91,7 @@ class JsonTest {
     }
 
     @Test
-    void whatIsWrittenCanBeReadBack() throws IOException {
+    void writtenJsonCanBeReadBack() throws IOException {
         JsonReader json = reader("{\"a\" : [1, -2 ,3], \"b\": {\"x\": [true, null, 1.5e-3, {}]}, \"c\": \"é\\u00e9\\n\\\"\\/😀\", \"d\": false}");
         json.beginObject();
         assertEquals("a", json.nextName());
@@ -124,21 +124,21 @@ class JsonTest {
     }
 
     @Test
-    void anyCutOfAnAnswerIsAnIoExceptionAndNothingElse() throws IOException {
-        byte[] answer = ("{\"errors\":true,\"items\":[{\"create\":{\"status\":201}},{\"create\":{\"status\":400,\"error\":"
+    void anyCutOfAResponseIsAnIoException() throws IOException {
+        byte[] response = ("{\"errors\":true,\"items\":[{\"create\":{\"status\":201}},{\"create\":{\"status\":400,\"error\":"
             + "{\"type\":\"t\",\"reason\":\"r \\\"x\\\"\",\"caused_by\":{\"type\":\"u\",\"reason\":\"s\"}}}}]}")
             .getBytes(StandardCharsets.UTF_8);
-        assertEquals(new BulkAnswer.Item(400, "t", "r \"x\"; s"), BulkAnswer.read(answer, 2).items().get(1));
-        for (int length = 0; length < answer.length; length++) {
-            byte[] cut = Arrays.copyOf(answer, length);
-            assertThrows(IOException.class, () -> BulkAnswer.read(cut, 2));
+        assertEquals(new BulkResponse.Item(400, "t", "r \"x\"; s"), BulkResponse.read(response, 2).items().get(1));
+        for (int length = 0; length < response.length; length++) {
+            byte[] cut = Arrays.copyOf(response, length);
+            assertThrows(IOException.class, () -> BulkResponse.read(cut, 2));
         }
         Random random = new Random(2);
         for (int i = 0; i < 20_000; i++) {
-            byte[] changed = answer.clone();
+            byte[] changed = response.clone();
             changed[random.nextInt(changed.length)] = (byte) random.nextInt();
             try {
-                BulkAnswer.read(changed, 2);
+                BulkResponse.read(changed, 2);
             } catch (IOException e) {
                 assertEquals(true, e.getMessage() != null);
             }
@@ -146,7 +146,7 @@ class JsonTest {
     }
 
     @Test
-    void nestingWithoutEndIsAnIoException() {
+    void endlessNestingIsAnIoException() {
         assertThrows(IOException.class, () -> reader("[".repeat(100_000)).skip());
     }
 

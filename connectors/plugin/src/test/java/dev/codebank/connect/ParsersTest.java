@@ -9,7 +9,7 @@ import org.apache.kafka.connect.errors.DataException;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** What a registry or a proxy sends may be anything: it is read or refused, and nothing else. */
+/** A registry or a proxy may send any bytes. They are read or refused. */
 @Timeout(60)
 class ParsersTest {
     private static final int TRIES = 50_000;
@@ -20,14 +20,14 @@ class ParsersTest {
         {"name":"e","type":{"type":"map","values":["null","long"]}},
         {"name":"f","type":{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}},
         {"name":"g","type":{"type":"record","name":"S","fields":[{"name":"h","type":{"type":"int","logicalType":"date"}}]}}]}""";
-    /** What a broken schema is made of: its own signs and values of other types. */
+    /** The parts of a broken schema: JSON's own signs, and values of other types. */
     private static final String[] PIECES = {
         "\"string\"", "\"null\"", "\"R\"", "\"n.E\"", "null", "true", "-1", "9223372036854775808", "0.5", "1e999", "[]", "{}",
         "[\"null\"]", "[1,2]", "{\"type\":\"R\"}", "{\"type\":\"record\"}", "\"\"", "\"\\u0000\"",
     };
 
     @Test
-    void aBrokenSchemaIsRefusedOrReadsValuesOrRefusesThem() {
+    void aBrokenSchemaIsRefusedOrItsValuesAreReadOrRefused() {
         Random random = new Random(20261121);
         byte[] value = new byte[64];
         for (int i = 0; i < TRIES; i++) {
@@ -44,7 +44,7 @@ class ParsersTest {
         }
     }
 
-    /** Changes a byte, or puts a piece where a value was, a few times. */
+    /** Changes a byte, or replaces a value by a piece, a few times. */
     private static String broken(Random random) {
         String schema = SCHEMA;
         for (int times = 1 + random.nextInt(3); times > 0; times--) {
@@ -69,16 +69,16 @@ class ParsersTest {
     }
 
     @Test
-    void whateverFailsAsAWholeHasAtLeastItsStatus() {
-        byte[] answer = "{\"error\":{\"type\":\"t\",\"reason\":\"r\",\"caused_by\":{\"reason\":\"s\"}},\"status\":400}"
+    void aFailureOfAWholeRequestHasAtLeastItsStatus() {
+        byte[] response = "{\"error\":{\"type\":\"t\",\"reason\":\"r\",\"caused_by\":{\"reason\":\"s\"}},\"status\":400}"
             .getBytes(StandardCharsets.UTF_8);
         Random random = new Random(20261121);
         for (int i = 0; i < TRIES; i++) {
-            byte[] changed = answer.clone();
+            byte[] changed = response.clone();
             for (int times = 1 + random.nextInt(4); times > 0; times--) {
                 changed[random.nextInt(changed.length)] = (byte) random.nextInt();
             }
-            assertEquals(503, BulkAnswer.failure(503, changed).status());
+            assertEquals(503, BulkResponse.failure(503, changed).status());
         }
     }
 }

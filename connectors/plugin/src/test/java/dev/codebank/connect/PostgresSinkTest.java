@@ -24,7 +24,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What the sink does without a database; with one it is tested end to end, in stack/e2e. */
+/** The behaviour of the sink without a database. The tests with a database are end-to-end tests in stack/e2e. */
 @Timeout(30)
 class PostgresSinkTest {
     private final Map<String, String> settings = new HashMap<>();
@@ -40,7 +40,7 @@ class PostgresSinkTest {
     }
 
     @Test
-    void aDatabaseThatIsAwayIsNoFaultOfTheSettings() {
+    void aDatabaseThatIsDownIsNotAFaultOfTheSettings() {
         assertEquals(List.of(), problems());
     }
 
@@ -52,7 +52,7 @@ class PostgresSinkTest {
         "primary.key.fields,''",
         "table.name.format,${topic}", "table.name.format,''", "schema.registry.url,localhost",
     })
-    void aSettingThatCannotBeIsNamed(String key, String value) {
+    void anInvalidSettingIsNamed(String key, String value) {
         settings.put(key, value);
         List<String> problems = problems();
         assertEquals(1, problems.size(), problems.toString());
@@ -62,18 +62,18 @@ class PostgresSinkTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"connection.url", "table.name.format", "primary.key.fields", "schema.registry.url"})
-    void whatHasNoDefaultIsAskedFor(String key) {
+    void aSettingWithoutADefaultIsRequired(String key) {
         settings.remove(key);
         assertTrue(problems().toString().contains(key), problems().toString());
     }
 
     @Test
-    void aPasswordIsInNoText() {
+    void noTextShowsThePassword() {
         assertFalse(new PostgresSinkConfig(settings).values().toString().contains("s3cret-of-the-test"));
     }
 
     @Test
-    void everyTaskHasTheSettings() {
+    void everyTaskGetsAllSettings() {
         PostgresSinkConnector connector = new PostgresSinkConnector();
         connector.start(settings);
         assertEquals(List.of(settings, settings), connector.taskConfigs(2));
@@ -81,7 +81,7 @@ class PostgresSinkTest {
     }
 
     @Test
-    void recordsAreDeliveredAgainWhileTheDatabaseIsAway() {
+    void recordsAreDeliveredAgainWhileTheDatabaseIsDown() {
         PostgresSinkTask task = new PostgresSinkTask();
         TestContext context = new TestContext();
         task.initialize(context);
@@ -97,10 +97,10 @@ class PostgresSinkTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"08001", "08006", "53300", "57P01", "57P03", "58030", "40001", "40P01", "55P03", "25006"})
-    void aBadMomentPasses(String state) {
+    void aTemporaryErrorIsRetriable(String state) {
         SQLException error = new SQLException("for now", state);
         assertInstanceOf(RetriableException.class, SqlFault.toThrow(error));
-        assertFalse(SqlFault.isOfARow(error));
+        assertFalse(SqlFault.isRowFault(error));
     }
 
     @Test
@@ -110,18 +110,18 @@ class PostgresSinkTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"22001", "22021", "23502", "23505", "23514"})
-    void aRowCanBeAtFault(String state) {
-        assertTrue(SqlFault.isOfARow(new SQLException("no", state)));
+    void aRowsErrorIsRecognized(String state) {
+        assertTrue(SqlFault.isRowFault(new SQLException("no", state)));
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"28P01", "3D000", "42P01", "42501", "42703", "XX000"})
-    void theRestIsForAnOperator(String state) {
+    void anyOtherErrorNeedsAnOperator(String state) {
         SQLException error = new SQLException("no", state);
         ConnectException thrown = SqlFault.toThrow(error);
         assertFalse(thrown instanceof RetriableException);
         assertTrue(thrown.getMessage().contains(state));
-        assertFalse(SqlFault.isOfARow(error));
+        assertFalse(SqlFault.isRowFault(error));
     }
 
     private List<String> problems() {
@@ -129,7 +129,7 @@ class PostgresSinkTest {
             .flatMap(value -> value.errorMessages().stream()).toList();
     }
 
-    /** Returns a port on which nobody listens. */
+    /** Returns a port on which no server listens. */
     private static int closedPort() {
         try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             return socket.getLocalPort();

@@ -12,8 +12,8 @@ import org.apache.kafka.connect.json.JsonConverter;
 import org.apache.kafka.connect.sink.SinkRecord;
 
 /**
- * How fast a record becomes the two lines of a bulk request, beside Connect's own JSON converter, which leaves the action line
- * to be made. Not a test: run its main class with the test class path.
+ * Measures how fast a record becomes the two lines of a bulk request, compared with Connect's own JSON converter, which
+ * makes no action line. It is not a test: run its main class with the test class path.
  */
 final class RenderBenchmark {
     private static final int TEXTS = 28;

@@ -13,7 +13,7 @@ import org.apache.kafka.connect.sink.ErrantRecordReporter;
 import org.apache.kafka.connect.sink.SinkRecord;
 import org.apache.kafka.connect.sink.SinkTaskContext;
 
-/** What Connect is to a task under test: it keeps what the task says to it. */
+/** Stands in for Connect in tests of a task, and keeps what the task reports. */
 final class TestContext implements SinkTaskContext {
     final List<Refusal> reported = new ArrayList<>();
     boolean reporting = true;

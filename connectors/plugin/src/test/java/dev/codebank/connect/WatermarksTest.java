@@ -13,7 +13,6 @@ import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Date;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -30,14 +29,13 @@ import org.apache.kafka.connect.data.Timestamp;
 import org.apache.kafka.connect.errors.DataException;
 import org.apache.kafka.connect.errors.RetriableException;
 import org.apache.kafka.connect.sink.SinkRecord;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** A watermark is in the index when it is true of the index, and not before. */
+/** A watermark is in the index only when it is true of the index. */
 @Timeout(30)
-class WatermarksTest {
+class WatermarksTest extends ElasticsearchSinkTaskSetup {
     private static final String TOPIC = "bank-001.watermarks.v1";
     private static final TopicPartition EVENTS = new TopicPartition(Events.TOPIC, 0);
     private static final TopicPartition MARKS = new TopicPartition(TOPIC, 0);
@@ -51,22 +49,11 @@ class WatermarksTest {
         {"name":"complete_to","type":{"type":"long","logicalType":"timestamp-millis"}},
         {"name":"published_at","type":{"type":"long","logicalType":"timestamp-millis"}}]}""";
 
-    private final ElasticsearchStub elasticsearch;
-    private final Map<String, String> settings = new HashMap<>();
-    private final TestContext context = new TestContext();
-    private final List<ElasticsearchSinkTask> started = new ArrayList<>();
-
     WatermarksTest() throws Exception {
-        elasticsearch = new ElasticsearchStub();
     }
 
     @BeforeEach
     void configure() {
-        settings.put("connection.url", elasticsearch.url());
-        settings.put("index.name.format", "bank-transactions-${timestamp}");
-        settings.put("index.timestamp.field", "occurred_at");
-        settings.put("document.id.field", "event_id");
-        settings.put("retry.backoff.ms", "1");
         settings.put("max.retries", "0");
         settings.put("watermark.topic.suffix", ".watermarks.v1");
         settings.put("watermark.events.topic.suffix", ".transactions.v1");
@@ -76,23 +63,17 @@ class WatermarksTest {
         context.assignment = Set.of(EVENTS, MARKS);
     }
 
-    @AfterEach
-    void close() {
-        started.forEach(ElasticsearchSinkTask::stop);
-        elasticsearch.close();
-    }
-
     @Test
     void isHeldUntilEveryEventBelowItIsAccepted() {
         ElasticsearchSinkTask task = start();
 
         task.put(both(events(0, 3), mark(5, 0)));
-        assertEquals(List.of(), shown());
+        assertEquals(List.of(), written());
         task.put(events(3, 4));
-        assertEquals(List.of(), shown());
+        assertEquals(List.of(), written());
         task.put(events(4, 5));
 
-        assertEquals(List.of(0L), shown());
+        assertEquals(List.of(0L), written());
         assertEquals("{\"bank_code\":\"001\",\"partition\":0,\"offset\":5,\"complete_to\":\"2026-11-21T12:00:00.000Z\","
             + "\"published_at\":\"2026-11-21T12:00:10.000Z\"}",
             elasticsearch.stored().get("bank-watermarks-2026.11/001:0:" + NOON).toString());
@@ -100,137 +81,137 @@ class WatermarksTest {
     }
 
     @Test
-    void ofTheSamePutAsItsEventsIsShownAtOnce() {
+    void isWrittenAtOnceWhenItComesWithItsEvents() {
         start().put(both(events(0, 5), mark(5, 0)));
 
-        assertEquals(List.of(0L), shown());
+        assertEquals(List.of(0L), written());
     }
 
     @Test
-    void isHeldWhileItsEventsAreTurnedAway() {
+    void isHeldWhileItsEventsAreRefusedTemporarily() {
         ElasticsearchSinkTask task = start();
         elasticsearch.refused.put("e1", new ElasticsearchStub.Refused(503, "{\"type\":\"busy\"}", 1));
         List<SinkRecord> records = both(events(0, 3), mark(3, 0));
 
         assertThrows(RetriableException.class, () -> task.put(records));
-        assertEquals(List.of(), shown());
+        assertEquals(List.of(), written());
         task.put(records);
 
-        assertEquals(List.of(0L), shown());
+        assertEquals(List.of(0L), written());
     }
 
     @Test
-    void eventsThatAreThereAlreadyCount() {
+    void existingEventsCountAsAccepted() {
         start().put(events(0, 5));
 
         start().put(both(events(0, 5), mark(5, 0)));
 
-        assertEquals(List.of(0L), shown());
+        assertEquals(List.of(0L), written());
     }
 
     @Test
-    void eventsThatWentToTheDeadLettersCount() {
+    void eventsInTheDeadLetterTopicCountAsAccepted() {
         elasticsearch.refused.put("e1", new ElasticsearchStub.Refused(400, "{\"type\":\"mapper_parsing_exception\"}", 9));
 
         start().put(both(List.of(Events.record(0), Events.record(1), Events.record(2, Events.event(null, null))), mark(3, 0)));
 
         assertEquals(List.of(1L, 2L), context.reportedOffsets());
-        assertEquals(List.of(0L), shown());
+        assertEquals(List.of(0L), written());
     }
 
     @Test
-    void ofAPartitionThatNothingComesFromIsShownWhenConnectSaysWhereItStands() {
+    void ofAnIdlePartitionIsWrittenWhenConnectCommitsItsPosition() {
         ElasticsearchSinkTask task = start();
         task.put(List.of(mark(10, 0)));
         task.put(List.of());
-        assertEquals(List.of(), shown(), "nobody knows where the partition stands");
+        assertEquals(List.of(), written(), "the position of the partition is unknown");
 
         task.preCommit(Map.of(EVENTS, new OffsetAndMetadata(9), MARKS, new OffsetAndMetadata(99)));
         task.put(List.of());
-        assertEquals(List.of(), shown(), "one is missing");
+        assertEquals(List.of(), written(), "one event is missing");
         task.preCommit(Map.of(EVENTS, new OffsetAndMetadata(10)));
         task.put(List.of());
 
-        assertEquals(List.of(0L), shown());
+        assertEquals(List.of(0L), written());
     }
 
     @Test
-    void whereAPartitionStoodIsForgottenWhenItGoes() {
+    void aRevokedPartitionLosesItsPosition() {
         ElasticsearchSinkTask task = start();
         task.put(events(0, 5));
 
         task.close(List.of(EVENTS, MARKS));
         task.put(List.of(mark(5, 0)));
 
-        assertEquals(List.of(), shown());
+        assertEquals(List.of(), written());
     }
 
     @Test
-    void ofAnotherPartitionOrBankIsNotShown() {
+    void ofAnotherPartitionOrBankIsNotWritten() {
         ElasticsearchSinkTask task = start();
         task.put(events(0, 5));
 
         task.put(List.of(mark(TOPIC, 1, 1, 1, 0), mark("bank-002.watermarks.v1", 0, 0, 1, 0)));
         task.put(List.of());
 
-        assertEquals(List.of(), shown());
+        assertEquals(List.of(), written());
         assertEquals(List.of(), context.reported);
     }
 
     @Test
-    void onlyTheLatestOfThoseThatAreTrueIsShown() {
+    void onlyTheLatestTrueWatermarkIsWritten() {
         ElasticsearchSinkTask task = start();
 
         task.put(both(events(0, 3), mark(1, 0), mark(2, 5), mark(3, 10), mark(4, 15), mark(9, 20)));
-        assertEquals(List.of(10L), shown());
+        assertEquals(List.of(10L), written());
         task.put(events(3, 9));
 
-        assertEquals(List.of(10L, 20L), shown());
+        assertEquals(List.of(10L, 20L), written());
     }
 
     @Test
-    void isNotShownTooSoonAfterTheLast() {
+    void isNotWrittenTooSoonAfterTheLastOne() {
         ElasticsearchSinkTask task = start();
         task.put(both(events(0, 1), mark(1, 0)));
         task.put(List.of(mark(1, 3)));
-        assertEquals(List.of(0L), shown());
+        assertEquals(List.of(0L), written());
 
         task.put(List.of(mark(1, 4)));
 
-        assertEquals(List.of(0L, 4L), shown());
+        assertEquals(List.of(0L, 4L), written());
     }
 
     @Test
-    void thatSaysNoMoreThanAnotherIsPassedOver() {
+    void thatIsNotLaterThanAnotherIsSkipped() {
         ElasticsearchSinkTask task = start();
         task.put(both(events(0, 1), mark(1, 60)));
 
         task.put(List.of(mark(1, 30), mark(1, 60)));
 
-        assertEquals(List.of(60L), shown());
+        assertEquals(List.of(60L), written());
     }
 
     @Test
-    void manyThatAreHeldAreThinnedAndFollowTheEvents() {
+    void manyHeldWatermarksAreThinnedAndFollowTheEvents() {
         ElasticsearchSinkTask task = start();
         task.put(LongStream.range(1, 5_000).mapToObj(i -> mark(i, 5 * i)).toList());
-        assertEquals(List.of(), shown());
+        assertEquals(List.of(), written());
 
         for (long i = 0; i < 5_000; i += 500) {
             task.put(events(i, i + 500));
-            List<Long> shown = shown();
-            if (!shown.isEmpty()) {
-                assertTrue(shown.get(shown.size() - 1) <= 5 * (i + 500), "never ahead");
+            List<Long> written = written();
+            if (!written.isEmpty()) {
+                assertTrue(written.get(written.size() - 1) <= 5 * (i + 500), "never ahead of the events");
             }
         }
 
-        List<Long> shown = shown();
-        assertTrue(shown.size() >= 8, "it moves with the events: " + shown);
-        assertEquals(5L * 4_999, shown.get(shown.size() - 1));
+        List<Long> written = written();
+        assertTrue(written.size() >= 8, "it moves with the events: " + written);
+        assertEquals(5L * 4_999, written.get(written.size() - 1));
     }
 
     @Test
-    void thatIsNoneGoesToTheDeadLettersAndHoldsNothingUp() {
+    void thatIsInvalidGoesToTheDeadLetterTopicAndBlocksNothing() {
         Struct good = value(0, 1, 0);
         List<SinkRecord> records = new ArrayList<>(List.of(
             record(TOPIC, 0, 0, null), record(TOPIC, 0, 1, new Struct(Events.SCHEMA)),
@@ -242,12 +223,12 @@ class WatermarksTest {
         start().put(records);
 
         assertEquals(List.of(0L, 1L, 2L, 3L, 4L, 5L, 6L), context.reportedOffsets());
-        assertEquals(List.of(0L), shown());
+        assertEquals(List.of(0L), written());
         assertEquals(1 + 1, elasticsearch.stored().size());
     }
 
     @Test
-    void thatTheIndexRefusesGoesToTheDeadLetters() {
+    void thatTheIndexRefusesGoesToTheDeadLetterTopic() {
         elasticsearch.refused.put("001:0:" + NOON,
             new ElasticsearchStub.Refused(400, "{\"type\":\"mapper_parsing_exception\"}", 9));
         ElasticsearchSinkTask task = start();
@@ -257,43 +238,43 @@ class WatermarksTest {
 
         assertEquals(1, context.reported.size());
         assertEquals(TOPIC, context.reported.get(0).record().topic());
-        assertEquals(List.of(5L), shown());
+        assertEquals(List.of(5L), written());
     }
 
     @Test
-    void waitsForItsTemplateAndForAnIndexThatIsClosedWhileEventsGoOn() throws Exception {
+    void waitsForItsTemplateAndForAClosedIndexWhileEventsAreWritten() throws Exception {
         elasticsearch.templates.remove("watermarks");
         ElasticsearchSinkTask task = start();
         task.put(both(events(0, 1), mark(1, 0)));
-        assertEquals(List.of(), shown());
+        assertEquals(List.of(), written());
         assertEquals(1, elasticsearch.stored().size());
 
         elasticsearch.templates.put("watermarks", 200);
         elasticsearch.refused.put("001:0:" + NOON,
             new ElasticsearchStub.Refused(400, "{\"type\":\"index_closed_exception\"}", 1));
-        for (long i = 1; shown().isEmpty(); i++) {
+        for (long i = 1; written().isEmpty(); i++) {
             task.put(events(i, i + 1));
             Thread.sleep(20);
         }
 
-        assertEquals(List.of(0L), shown());
+        assertEquals(List.of(0L), written());
         assertEquals(List.of(), context.reported);
     }
 
     @Test
-    void withoutSettingsForThemEveryRecordIsAnEvent() {
+    void withoutTheirSettingsEveryRecordIsAnEvent() {
         settings.keySet().removeIf(key -> key.startsWith("watermark."));
 
         start().put(both(events(0, 1), mark(1, 0)));
 
-        assertEquals(1, context.reported.size(), "it has no event_id");
+        assertEquals(1, context.reported.size(), "the watermark has no event_id");
         assertEquals(1, elasticsearch.stored().size());
     }
 
     @Test
     void isReadInTheRegistrysFrameAndBrokenBytesAreRefused() throws Exception {
         HttpServer server = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
-        server.createContext("/schemas/ids/7", exchange -> ElasticsearchStub.answer(exchange, 200,
+        server.createContext("/schemas/ids/7", exchange -> ElasticsearchStub.respond(exchange, 200,
             "{\"schema\":\"" + AVRO.replace("\n", "").replace("\"", "\\\"") + "\"}"));
         server.start();
         try (SchemaRegistry registry = new SchemaRegistry(new AbstractConfig(SchemaRegistry.define(new ConfigDef(), true),
@@ -339,18 +320,10 @@ class WatermarksTest {
         out.write((int) bits);
     }
 
-    /** The watermarks in the index, in seconds after noon. */
-    private List<Long> shown() {
+    /** Returns the watermarks in the index, in seconds after noon. */
+    private List<Long> written() {
         return elasticsearch.stored().keySet().stream().filter(key -> key.startsWith("bank-watermarks-2026.11/001:0:"))
             .map(key -> (Long.parseLong(key.substring(key.lastIndexOf(':') + 1)) - NOON) / 1_000).sorted().toList();
-    }
-
-    private ElasticsearchSinkTask start() {
-        ElasticsearchSinkTask task = new ElasticsearchSinkTask();
-        task.initialize(context);
-        task.start(settings);
-        started.add(task);
-        return task;
     }
 
     private static List<SinkRecord> events(long from, long to) {
@@ -363,7 +336,7 @@ class WatermarksTest {
         return records;
     }
 
-    /** A watermark of partition 0: complete to so many seconds after noon, below the offset. */
+    /** Returns a watermark of partition 0, complete up to {@code seconds} after noon, below the offset. */
     private static SinkRecord mark(long offset, long seconds) {
         return mark(TOPIC, 0, 0, offset, seconds);
     }

@@ -5,22 +5,25 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * What Elasticsearch said to a bulk request, document by document.
+ * Elasticsearch's response to a bulk request, document by document.
  *
  * @param allDone whether every document was created; then {@code items} is empty
- * @param items one per document, in the order of the request
+ * @param items one item for each document, in the order of the request
  */
-record BulkAnswer(boolean allDone, List<Item> items) {
-    /** The parts of the answer that are asked for; nothing else is sent back, which matters at thousands of documents. */
+record BulkResponse(boolean allDone, List<Item> items) {
+    /**
+     * The requested parts of the response. Elasticsearch sends nothing else back, which matters with thousands of
+     * documents.
+     */
     static final String FILTER = "errors,items.*.status,items.*.error.type,items.*.error.reason,"
         + "items.*.error.caused_by.type,items.*.error.caused_by.reason";
 
     /**
-     * What became of one document.
+     * The result of one document.
      *
-     * @param status an HTTP status: 201 created, 409 already there, 429 not now, 400 refused …
-     * @param error the error's type, or null
-     * @param reason the error's text with its cause, or null
+     * @param status an HTTP status: 201 created, 409 exists already, 429 try later, 400 refused …
+     * @param error the type of the error, or null
+     * @param reason the text of the error with its cause, or null
      */
     record Item(int status, String error, String reason) {
     }
@@ -28,16 +31,16 @@ record BulkAnswer(boolean allDone, List<Item> items) {
     /**
      * Reads the body of a successful bulk request.
      *
-     * @throws IOException if it is not the answer to a bulk request of {@code count} documents
+     * @throws IOException if it is not the response to a bulk request of {@code count} documents
      */
-    static BulkAnswer read(byte[] body, int count) throws IOException {
+    static BulkResponse read(byte[] body, int count) throws IOException {
         JsonReader json = new JsonReader(body);
         List<Item> items = null;
         json.beginObject();
         for (String name = json.nextName(); name != null; name = json.nextName()) {
             if (name.equals("errors")) {
                 if (!json.bool()) {
-                    return new BulkAnswer(true, List.of());
+                    return new BulkResponse(true, List.of());
                 }
             } else if (name.equals("items")) {
                 items = items(json, count);
@@ -46,12 +49,15 @@ record BulkAnswer(boolean allDone, List<Item> items) {
             }
         }
         if (items == null || items.size() != count) {
-            throw new IOException("the answer speaks of " + (items == null ? "no" : items.size()) + " documents, not " + count);
+            throw new IOException("the response has " + (items == null ? "no" : items.size()) + " documents, not " + count);
         }
-        return new BulkAnswer(false, items);
+        return new BulkResponse(false, items);
     }
 
-    /** Reads the {@code error} of a request that failed as a whole; gives an item without error if there is none to read. */
+    /**
+     * Reads the {@code error} of a request that failed as a whole. If there is none, it returns an item without an
+     * error.
+     */
     static Item failure(int status, byte[] body) {
         try {
             JsonReader json = new JsonReader(body);
@@ -63,7 +69,7 @@ record BulkAnswer(boolean allDone, List<Item> items) {
                 json.skip();
             }
         } catch (IOException e) {
-            // A proxy's page rather than Elasticsearch's words: the status has to do.
+            // A proxy's page, not a response of Elasticsearch: only the status is known.
             return new Item(status, null, null);
         }
         return new Item(status, null, null);
@@ -73,14 +79,14 @@ record BulkAnswer(boolean allDone, List<Item> items) {
         List<Item> items = new ArrayList<>(count);
         json.beginArray();
         while (json.nextElement()) {
-            // {"create": {"status": 201}}: an object with the operation as its only name.
+            // {"create": {"status": 201}}: the operation is the only name in the object.
             Item item = null;
             json.beginObject();
             while (json.nextName() != null) {
                 item = item(json);
             }
             if (item == null) {
-                throw new IOException("the answer has a document without a result");
+                throw new IOException("the response has a document without a result");
             }
             items.add(item);
         }
