@@ -1,6 +1,7 @@
 // Package pipes reads and controls the parts that carry the events of a running stack: the
 // connectors through Connect's REST API, the topics through the broker, and the index through
-// Elasticsearch. Tests and measurements use it.
+// Elasticsearch. Tests and measurements use it, so it sends plain HTTP requests: what a test
+// observes must not depend on the clients of the operators' commands.
 package pipes
 
 import (
