@@ -1,13 +1,14 @@
 #!/bin/bash
-# Makes up the passwords of the databases and the keys of the vault, and writes them as
-# Secrets into k8s/secrets.yaml, which git ignores. It never overwrites: without the vault's
-# keys the stored card numbers can never be read again. Keep a copy in a safe place.
+# Generates the passwords of the databases and the keys of the vault, and writes them as
+# Secrets into k8s/secrets.yaml. Git ignores that file. The script never overwrites it:
+# without the vault's keys, nobody can read the stored card numbers again. Keep a copy in a
+# safe place.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 readonly file=k8s/secrets.yaml
 if [[ -e $file ]]; then
-  echo "$file is there already, and is never overwritten" >&2
+  echo "$file exists already and is never overwritten" >&2
   exit 1
 fi
 umask 077

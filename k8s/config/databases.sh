@@ -1,7 +1,8 @@
 #!/bin/bash
-# Run once by the database's image, when the data folder is empty: a database and its
-# owner for each service, so that none can open another's. The passwords come from the
-# environment and go to psql on its input: a command line is shown to every process.
+# The image of the database runs this script once, when the data folder is empty. It
+# creates a database and its owner for each service, so that no service can open the
+# database of another. The passwords come from the environment and go to psql on its
+# standard input, because every process can read a command line.
 set -eo pipefail
 
 create() {
