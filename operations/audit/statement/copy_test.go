@@ -1,6 +1,7 @@
 package statement
 
 import (
+	"context"
 	"encoding/binary"
 	"fmt"
 	"testing"
@@ -32,8 +33,9 @@ func sent(s *Statement, rows int) []byte {
 }
 
 func newRows(t require.TestingT, each func(*audit.Copy) error) *copiedRows {
-	s, err := New("postgres://u@h/d")
+	s, err := New(context.Background(), "postgres://u@h/d")
 	require.NoError(t, err)
+	s.Close() // The rows need its columns only.
 	return &copiedRows{statement: s, each: each}
 }
 

@@ -1,9 +1,8 @@
-// Package postgres reads a statement's lines for an audit. Its connections only read.
+// Package statement reads a statement's lines for an audit. Its connections only read.
 package statement
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -12,15 +11,14 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"codebank.dev/operations/audit"
+	"codebank.dev/platform/database"
 	"codebank.dev/schemas/event"
 )
-
-const connectTimeout = 5 * time.Second
 
 // Statement is a statement's database. It is safe for concurrent use: every call has
 // a connection of its own.
 type Statement struct {
-	config *pgconn.Config
+	pool   *database.Pool
 	fields []field
 	// columns are those of the fields, in their order.
 	columns string
@@ -29,21 +27,18 @@ type Statement struct {
 var _ audit.Source = (*Statement)(nil)
 
 // New returns the statement in the database at url, as pgx reads it. It does not
-// connect. An error means that the URL cannot be read; it does not repeat it.
-func New(url string) (*Statement, error) {
-	config, err := pgconn.ParseConfig(url)
+// connect. An error means that the URL cannot be read; it does not repeat it. Close it
+// when it is no longer used.
+func New(ctx context.Context, url string) (*Statement, error) {
+	pool, err := database.Open(ctx, database.Config{
+		URL: url, ApplicationName: "bankctl audit",
+		// Reading all lines takes as long as it takes.
+		Settings: map[string]string{"default_transaction_read_only": "on", "statement_timeout": "0"},
+	})
 	if err != nil {
-		return nil, errors.New("statement: the database URL cannot be read")
+		return nil, err
 	}
-	config.ConnectTimeout = connectTimeout
-	for name, value := range map[string]string{
-		"application_name":              "bankctl audit",
-		"default_transaction_read_only": "on",
-		"statement_timeout":             "0",
-	} {
-		config.RuntimeParams[name] = value
-	}
-	s := &Statement{config: config}
+	s := &Statement{pool: pool}
 	var columns []string
 	for _, f := range audit.StatementFields() {
 		s.fields = append(s.fields, field{Field: f, time: f.Name == "occurred_at"})
@@ -53,13 +48,16 @@ func New(url string) (*Statement, error) {
 	return s, nil
 }
 
+// Close ends the connections after the calls in flight have ended.
+func (s *Statement) Close() { s.pool.Close() }
+
 func (s *Statement) connect(ctx context.Context, work func(*pgconn.PgConn) error) error {
-	conn, err := pgconn.ConnectConfig(ctx, s.config)
+	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return err
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	return work(conn)
+	defer conn.Release()
+	return work(conn.Conn().PgConn())
 }
 
 // Read implements audit.Source, from one goroutine, as of one moment.

@@ -25,8 +25,9 @@ func open(t testing.TB) (*statement.Statement, *pgx.Conn) {
 	conn, err := pgx.Connect(t.Context(), url)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, conn.Close(context.Background())) })
-	source, err := statement.New(url)
+	source, err := statement.New(t.Context(), url)
 	require.NoError(t, err)
+	t.Cleanup(source.Close)
 	return source, conn
 }
 
@@ -171,18 +172,20 @@ func TestManyRowsAreReadInPieces(t *testing.T) {
 }
 
 func TestAwayIsAnError(t *testing.T) {
-	source, err := statement.New("postgres://nobody:secret@127.0.0.1:1/none")
+	source, err := statement.New(t.Context(), "postgres://nobody:secret@127.0.0.1:1/none")
 	require.NoError(t, err)
+	defer source.Close()
 	require.Error(t, source.Read(t.Context(), nil))
 	_, err = source.Count(t.Context())
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), "secret")
-	_, err = statement.New("postgres://nobody:secret@127.0.0.1:port/none")
+	_, err = statement.New(t.Context(), "postgres://nobody:secret@127.0.0.1:port/none")
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), "secret")
 
-	empty, err := statement.New(postgrestest.Database(t))
+	empty, err := statement.New(t.Context(), postgrestest.Database(t))
 	require.NoError(t, err)
+	defer empty.Close()
 	require.ErrorContains(t, empty.Read(t.Context(), nil), "statement_lines")
 }
 

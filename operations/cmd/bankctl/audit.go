@@ -85,10 +85,11 @@ func (a *application) compare(ctx context.Context, options auditOptions) (*audit
 	if a.statementDatabaseURL == "" {
 		return nil, misused("statement-database-url", errors.New("is missing"))
 	}
-	lines, err := statement.New(a.statementDatabaseURL)
+	lines, err := statement.New(ctx, a.statementDatabaseURL)
 	if err != nil {
 		return nil, misused("statement-database-url", err)
 	}
+	defer lines.Close()
 	search, err := elasticsearch.New(a.elasticsearchURL)
 	if err != nil {
 		return nil, misused("elasticsearch-url", err)
