@@ -5,7 +5,8 @@
 //	go run ./stack demo [--exit]     start everything empty and show what it does
 //	go run ./stack history [--exit]  start everything empty and seed a year of synthetic history
 //	go run ./stack apply             declare topics, schemas, indices and connectors on a running stack
-//	go run ./stack bench [NAME…]     measure the system against yardsticks
+//	go run ./stack bench [NAME…]     measure the system against yardsticks, or with --against FOLDER this
+//	                                 build against another
 //	go run ./stack chaos             inject faults at random under a load, and check every promise
 //	go run ./stack clean [--all]     delete the data of the other commands
 package main

@@ -45,6 +45,9 @@ type Options struct {
 	Soak time.Duration
 	// Quick makes a short run of everything, to see that it works. Its figures mean nothing.
 	Quick bool
+	// Against is a folder with the program bank of another build. If it is set, each row compares
+	// the two builds.
+	Against string
 	// Format is the output format: "table" or "json".
 	Format string
 }
@@ -88,6 +91,7 @@ func (o *Options) Bind(set *flag.FlagSet) {
 	set.IntVar(&o.Drain, "drain", 500_000, "events that the relay drains in a round")
 	set.DurationVar(&o.Soak, "soak", time.Minute, "how long the relay must keep up with the stream, and how long a load warms up broker, worker and index")
 	set.BoolVar(&o.Quick, "quick", false, "a short run of everything, to see that it works")
+	set.StringVar(&o.Against, "against", "", "compare this build's bank with the program bank in `folder`, which another checkout has built")
 	set.StringVar(&o.Format, "o", "table", "output format: table or json")
 }
 
@@ -118,9 +122,11 @@ func (o *Options) freshRounds() int { return min(o.Rounds, 2) }
 func (o *Options) freshWindow() time.Duration { return o.Soak / 2 }
 
 // Names lists the rows in the order in which they are measured.
-func Names() []string {
+func Names() []string { return namesOf(rows()) }
+
+func namesOf(rows []row) []string {
 	var names []string
-	for _, row := range rows() {
+	for _, row := range rows {
 		names = append(names, row.name)
 	}
 	return names
@@ -133,17 +139,21 @@ func Run(ctx context.Context, options Options, place Place, names []string) (*Re
 	if err := options.Check(); err != nil {
 		return nil, err
 	}
+	table, err := options.rows()
+	if err != nil {
+		return nil, err
+	}
 	for _, name := range names {
-		if !slices.Contains(Names(), name) {
-			return nil, fmt.Errorf("there is no row %q; the rows are %v", name, Names())
+		if !slices.Contains(namesOf(table), name) {
+			return nil, fmt.Errorf("there is no row %q; the rows are %v", name, namesOf(table))
 		}
 	}
 	workbench, err := newWorkbench(options, place)
 	if err != nil {
 		return nil, err
 	}
-	report := &Report{}
-	for _, row := range rows() {
+	report := &Report{Against: options.Against}
+	for _, row := range table {
 		if len(names) > 0 && !slices.Contains(names, row.name) {
 			continue
 		}

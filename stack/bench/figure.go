@@ -19,6 +19,8 @@ type Figure struct {
 	Unit   string    `json:"unit"`
 	// Goal is the goal of the figure; nil for a figure that is for comparison.
 	Goal *Goal `json:"goal,omitempty"`
+	// Comparison describes the values of a comparison of two builds; nil for other figures.
+	Comparison *Comparison `json:"comparison,omitempty"`
 	// Median, MustReached and AimReached are set when the row is done: the median of the
 	// values, and whether it reaches the goal's Must and Aim.
 	Median      float64 `json:"median"`

@@ -19,7 +19,7 @@ func (w *workbench) startPublisher(ctx context.Context, relay bool) (*bank, erro
 // startPublishing starts the bank on the published ledger with settings.
 func (w *workbench) startPublishing(ctx context.Context, settings map[string]string) (*bank, error) {
 	if !w.published {
-		if err := w.copyCards(ctx, publishedDatabase); err != nil {
+		if err := w.copyLedger(ctx, cardsDatabase, publishedDatabase); err != nil {
 			return nil, err
 		}
 		w.published = true

@@ -67,7 +67,7 @@ func (w *workbench) purchases(ctx context.Context) (figures []Figure, err error)
 	defer func() { err = errors.Join(err, r.end(ctx)) }()
 	callers := w.options.Callers
 	series, err := w.alternate(ctx,
-		r.term("unary purchases, group commit", callers, r.uniform),
+		r.unaryTerm(),
 		r.plainTerm(),
 		closedTerm("the yardstick in two round trips", callers, r.yardstick.pipelined))
 	if err != nil {
@@ -79,6 +79,11 @@ func (w *workbench) purchases(ctx context.Context) (figures []Figure, err error)
 		ratio("Purchases", setting, series[0], series[1]),
 		ratio("PurchasesPipelined", setting, series[0], series[2]),
 	}, nil
+}
+
+// unaryTerm is a term of unary purchases on all cards.
+func (b *bank) unaryTerm() term {
+	return b.term("unary purchases, group commit", b.workbench.options.Callers, b.uniform)
 }
 
 // bulk compares the stream with the yardstick.
@@ -104,6 +109,11 @@ func (b *bank) bulkTerm() term {
 		}}
 }
 
+// hotTerm is a term of unary purchases on one card.
+func (b *bank) hotTerm() term {
+	return b.term("unary purchases on one card", b.workbench.options.Callers, b.client.hot)
+}
+
 // hot compares purchases on one card with purchases on all cards, and with the yardstick on one
 // card.
 func (w *workbench) hot(ctx context.Context) (figures []Figure, err error) {
@@ -116,7 +126,7 @@ func (w *workbench) hot(ctx context.Context) (figures []Figure, err error) {
 	uniform := r.term("unary purchases on all cards", callers, r.uniform)
 	uniform.unit = "uniform/s"
 	series, err := w.alternate(ctx,
-		r.term("unary purchases on one card", callers, r.client.hot),
+		r.hotTerm(),
 		uniform,
 		closedTerm(fmt.Sprintf("one SQL transaction per purchase on one card, %d connections", few), few, r.yardstick.oneCard))
 	if err != nil {

@@ -12,7 +12,9 @@ import (
 type Report struct {
 	// Settings are the settings of the database server that affect durability and size.
 	Settings []Setting `json:"settings"`
-	Rows     []Result  `json:"rows"`
+	// Against is the folder of the other build, if two builds were compared.
+	Against string   `json:"against,omitempty"`
+	Rows    []Result `json:"rows"`
 }
 
 // Setting is one setting of the database server.
@@ -65,6 +67,9 @@ func (r *Report) Print(out io.Writer) error {
 		fmt.Fprintf(&text, "%s=%s ", setting.Name, setting.Value)
 	}
 	text.WriteString("\n")
+	if r.Against != "" {
+		fmt.Fprintf(&text, "\nnew is this build, old is the build in %s\n", r.Against)
+	}
 	for _, row := range r.Rows {
 		row.print(&text)
 	}
@@ -86,6 +91,9 @@ func (r *Result) print(out io.Writer) {
 			fmt.Fprintf(out, "    %-60s %s\n", term.Name, formatValues(term.Values, term.Unit))
 		}
 		fmt.Fprintf(out, "    %-60s %s   %s\n", "→", formatValues(f.Values, f.Unit), f.goalText())
+		if f.Comparison != nil {
+			fmt.Fprintf(out, "    round by round: %s\n", formatRounds(f.Values))
+		}
 	}
 	if r.Error != "" {
 		fmt.Fprintf(out, "  FAILED: %s\n", r.Error)
@@ -112,6 +120,9 @@ func formatValues(values []float64, unit string) string {
 
 // goalText says what the figure must reach and whether it does.
 func (f *Figure) goalText() string {
+	if f.Comparison != nil {
+		return f.Comparison.text()
+	}
 	if f.Goal == nil {
 		return "for comparison"
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"time"
 
@@ -41,6 +42,8 @@ type workbench struct {
 	rate float64
 	// published says that the ledger whose events are published exists.
 	published bool
+	// other is the build to compare with, once it has issued its cards.
+	other *build
 }
 
 func newWorkbench(options Options, place Place) (*workbench, error) {
@@ -106,7 +109,8 @@ func (w *workbench) startSystem(ctx context.Context, wanted system) error {
 	if err := w.checkDurability(ctx); err != nil || w.cards != nil {
 		return err
 	}
-	return w.issueCards(ctx)
+	w.cards, err = w.issueCards(ctx, bankStart{database: cardsDatabase})
+	return err
 }
 
 // stop stops the running parts.
@@ -143,19 +147,18 @@ func (w *workbench) checkDurability(ctx context.Context) error {
 	return nil
 }
 
-// issueCards makes the ledger that all others are copied from.
-func (w *workbench) issueCards(ctx context.Context) error {
+// issueCards makes a ledger with all cards, which others are copied from.
+func (w *workbench) issueCards(ctx context.Context, start bankStart) ([]card, error) {
 	w.printf("issuing %d cards", w.options.Cards)
-	bank, err := w.startBank(ctx, cardsDatabase, nil)
+	bank, err := w.start(ctx, start)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	w.cards, err = issueCards(ctx, bank.address, w.options.Cards)
+	cards, err := issueCards(ctx, bank.address, w.options.Cards)
 	if err = errors.Join(err, bank.stop(ctx)); err != nil {
-		w.cards = nil
-		return err
+		return nil, err
 	}
-	return w.vacuum(ctx, cardsDatabase)
+	return cards, w.vacuum(ctx, start.database)
 }
 
 // vacuum vacuums and analyses a database and makes a checkpoint.
@@ -174,39 +177,53 @@ type bank struct {
 
 // newBank starts a bank on a new copy of the ledger with all cards.
 func (w *workbench) newBank(ctx context.Context, name string, settings map[string]string) (*bank, error) {
-	if err := w.copyCards(ctx, "bench_"+name); err != nil {
+	if err := w.copyLedger(ctx, cardsDatabase, "bench_"+name); err != nil {
 		return nil, err
 	}
 	return w.startBank(ctx, "bench_"+name, settings)
 }
 
-func (w *workbench) copyCards(ctx context.Context, name string) error {
+// copyLedger replaces a database by a copy of another.
+func (w *workbench) copyLedger(ctx context.Context, template, name string) error {
 	if err := w.dropDatabase(ctx, name); err != nil {
 		return err
 	}
-	copied := "CREATE DATABASE " + pgx.Identifier{name}.Sanitize() + " TEMPLATE " + cardsDatabase
+	copied := "CREATE DATABASE " + pgx.Identifier{name}.Sanitize() + " TEMPLATE " + template
 	return errors.Join(w.exec(ctx, "postgres", copied), w.vacuum(ctx, name))
 }
 
-// startBank starts a bank on a database, which it creates if needed. The bank publishes nothing
-// unless the settings say so.
+// bankStart says which bank to start.
+type bankStart struct {
+	// folder holds the program of another build; empty means this build.
+	folder   string
+	database string
+	settings map[string]string
+	// cards are the cards in the database that the bank's client uses.
+	cards []card
+}
+
+// startBank starts a bank of this build on a database with the cards of the workbench.
 func (w *workbench) startBank(ctx context.Context, database string, settings map[string]string) (*bank, error) {
-	if err := w.stack.CreateDatabase(ctx, database); err != nil {
+	return w.start(ctx, bankStart{database: database, settings: settings, cards: w.cards})
+}
+
+// start starts a bank on a database, which it creates if needed. The bank publishes nothing
+// unless the settings say so.
+func (w *workbench) start(ctx context.Context, start bankStart) (*bank, error) {
+	if err := w.stack.CreateDatabase(ctx, start.database); err != nil {
 		return nil, err
 	}
-	url, err := w.stack.DatabaseURL(ctx, database)
+	url, err := w.stack.DatabaseURL(ctx, start.database)
 	if err != nil {
 		return nil, err
 	}
-	all := map[string]string{"database-url": url, "relay": "false"}
-	for name, value := range settings {
-		all[name] = value
-	}
+	settings := map[string]string{"database-url": url, "relay": "false"}
+	maps.Copy(settings, start.settings)
 	port := w.location.BasePort + firstPort + 2*(w.banks%20)
 	w.banks++
-	b := &bank{workbench: w, database: database, address: "127.0.0.1:" + strconv.Itoa(port)}
+	b := &bank{workbench: w, database: start.database, address: "127.0.0.1:" + strconv.Itoa(port)}
 	b.process, err = w.stack.Replica(ctx, launch.Bank, launch.Copy{
-		Name: "bank-" + strconv.Itoa(w.banks), GRPCPort: port, HTTPPort: port + 1, Settings: all,
+		Name: "bank-" + strconv.Itoa(w.banks), GRPCPort: port, HTTPPort: port + 1, Settings: settings, Folder: start.folder,
 	})
 	if err != nil {
 		if b.process != nil {
@@ -214,7 +231,7 @@ func (w *workbench) startBank(ctx context.Context, database string, settings map
 		}
 		return nil, err
 	}
-	if b.client, err = newClient(b.address, w.cards, max(w.options.Callers, openWorkers)); err != nil {
+	if b.client, err = newClient(b.address, start.cards, max(w.options.Callers, openWorkers)); err != nil {
 		return nil, errors.Join(err, w.stack.Remove(ctx, b.process))
 	}
 	b.client.bank = b.process.Pid()

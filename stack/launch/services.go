@@ -24,6 +24,8 @@ type service struct {
 	grpc, http    int
 	// settings replace settings that every copy of the program has.
 	settings map[string]string
+	// folder holds the program; empty means the folder of the programs built here.
+	folder string
 }
 
 // serviceSpec returns the row of a service. Settings are environment variables and not flags,
@@ -43,9 +45,12 @@ func (s *Stack) serviceSpec(service service) process.Spec {
 			settings["http-address"] = loopback(service.http)
 			maps.Copy(settings, service.settings)
 			s.adjust(service.name, settings)
-			cmd := s.program(service.program)
+			path := s.program(service.program).Path
+			if service.folder != "" {
+				path = filepath.Join(service.folder, service.program)
+			}
 			return process.Command{
-				Path: cmd.Path, Dir: s.dir, Env: environment(variables(service.program, settings)),
+				Path: path, Dir: s.dir, Env: environment(variables(service.program, settings)),
 			}, nil
 		},
 		Ready: httpReady("http://" + loopback(service.http) + "/readyz"),
@@ -169,7 +174,8 @@ func (s *Stack) Replica(ctx context.Context, original string, copied Copy) (*pro
 		return nil, fmt.Errorf("this stack has no service %s", original)
 	}
 	row := s.group.Add(s.serviceSpec(service{
-		name: copied.Name, program: original, grpc: copied.GRPCPort, http: copied.HTTPPort, settings: copied.Settings,
+		name: copied.Name, program: original, grpc: copied.GRPCPort, http: copied.HTTPPort,
+		settings: copied.Settings, folder: copied.Folder,
 	}))
 	if err := row.Start(ctx); err != nil {
 		return nil, err
@@ -195,4 +201,7 @@ type Copy struct {
 	GRPCPort, HTTPPort int
 	// Settings are added to the settings of the original, by the names of flags.
 	Settings map[string]string
+	// Folder holds the program of another build, as an absolute path; empty means the program
+	// that this launcher has built.
+	Folder string
 }
