@@ -9,8 +9,8 @@ import (
 	"codebank.dev/platform/failpoint"
 )
 
-// page is how many rows are read at a time by whoever reads everything. It stands in
-// the statements as a number, for the planner guesses badly about a parameter there.
+// page is how many rows a reader of the whole ledger reads at a time. The statements contain it as
+// a number, because the planner estimates badly with a parameter there.
 const page = 1000
 
 var (
@@ -34,17 +34,17 @@ var (
 	assignTransaction = &statement{"assign_transaction", `SELECT pg_current_xact_id()`}
 )
 
-// Position is where a reader of all entries stands: behind this account's sequence.
-// The zero Position is before the first entry.
+// Position is the position of a reader of all entries: after this sequence of this account. The
+// zero Position is before the first entry.
 type Position struct {
 	AccountID bank.ID
 	Sequence  int64
 }
 
-// Entries returns all entries that belong to an account and come after a position,
-// by account and then by sequence. It reads a page at a time, each as of its own
-// moment, holds no connection between pages and keeps one page in memory. An error
-// ends the sequence. Entries stay valid after the loop; they must not be changed.
+// Entries returns all entries of accounts after a position, by account and then by sequence. It
+// reads a page at a time, each page as of its own moment. It holds no connection between pages and
+// keeps one page in memory. An error ends the sequence. The entries stay valid after the loop; they
+// must not be changed.
 func (s *Store) Entries(ctx context.Context, after Position) iter.Seq2[*bank.Entry, error] {
 	return func(yield func(*bank.Entry, error) bool) {
 		for {
@@ -61,8 +61,8 @@ func (s *Store) Entries(ctx context.Context, after Position) iter.Seq2[*bank.Ent
 	}
 }
 
-// Refusals returns all entries without an account whose transaction id is above
-// after, in the order of these ids, like Entries.
+// Refusals returns all entries without an account whose transaction id is above after, in the order
+// of these ids. It reads like Entries.
 func (s *Store) Refusals(ctx context.Context, after bank.ID) iter.Seq2[*bank.Entry, error] {
 	return func(yield func(*bank.Entry, error) bool) {
 		for {
@@ -80,7 +80,7 @@ func (s *Store) entries(ctx context.Context, st *statement, build func(*paramete
 	return entries, err
 }
 
-// yieldAll hands on a page and reports whether there may be another.
+// yieldAll yields a page and reports whether there may be another one.
 func yieldAll[T any](page []T, err error, yield func(*T, error) bool) bool {
 	if err != nil {
 		yield(nil, err)
@@ -94,14 +94,14 @@ func yieldAll[T any](page []T, err error, yield func(*T, error) bool) bool {
 	return true
 }
 
-// Owner returns whose ledger the database is; bank.ErrNotFound before Migrate has
-// written it down.
+// Owner returns the code of the bank whose ledger this is; bank.ErrNotFound before Migrate has
+// written it.
 func (s *Store) Owner(ctx context.Context) (code bank.Code, err error) {
 	err = s.one(ctx, readOwner, func(*parameters) {}, func(r row) { code = bank.Code(r.text()) })
 	return code, err
 }
 
-// Accounts returns all accounts whose id is above after, by id, like Entries.
+// Accounts returns all accounts whose id is above after, by id. It reads like Entries.
 func (s *Store) Accounts(ctx context.Context, after bank.ID) iter.Seq2[*bank.Account, error] {
 	return func(yield func(*bank.Account, error) bool) {
 		for {
@@ -116,16 +116,16 @@ func (s *Store) Accounts(ctx context.Context, after bank.ID) iter.Seq2[*bank.Acc
 	}
 }
 
-// Figures are an account's figures as of a moment, in minor units.
+// Figures are the figures of an account at one moment, in minor units.
 type Figures struct {
 	AccountID bank.ID
-	// Sequence is that of the account's last entry.
+	// Sequence is the sequence of the account's last entry.
 	Sequence                   int64
 	Balance, Held, CreditLimit int64
 }
 
-// Cut receives one moment of the ledger. Every function is called for each thing that
-// was there, in the order of the ids; none may be nil.
+// Cut receives the ledger as of one moment. Every function is called for each row of its kind, in
+// the order of the ids; none may be nil.
 type Cut struct {
 	// Account gets every account.
 	Account func(Figures)
@@ -135,9 +135,9 @@ type Cut struct {
 	Waiting func(outboxID int64)
 }
 
-// Cut shows one moment of the ledger: accounts, refusals and what is not known to
-// be published, from one snapshot. The functions run while the snapshot is held, so
-// they must be quick. At most two minutes.
+// Cut reads the ledger as of one moment, from one snapshot: accounts, refusals, and the events that
+// are not known to be published. The functions run while the snapshot is held, so they must be
+// quick. It takes at most two minutes.
 func (s *Store) Cut(ctx context.Context, cut Cut) error {
 	return s.with(ctx, func(session *session) error {
 		if err := session.prepare(ctx, beginSnapshot, allowLong, cutOfAccounts, cutOfRefusals, cutOfOutbox, rollback); err != nil {
@@ -158,18 +158,18 @@ func (s *Store) Cut(ctx context.Context, cut Cut) error {
 	})
 }
 
-// Span is a row of an account's entries.
+// Span is a range of an account's entries.
 type Span struct {
 	AccountID bank.ID
-	// From and To are the first and last sequence; a To of 0 is the account's last.
+	// From and To are the first and the last sequence; a To of 0 means the account's last.
 	From, To int64
 }
 
-// RequeueEvents writes the events of an account's entries within a span into the
-// outbox again, with the ids they had, and returns how many. encode makes the
-// event of an entry; its error ends the work. The work is done in pages of 1,000
-// entries, each in a commit of its own under the account's lock, so an interrupted
-// call has written a beginning and may be repeated: repeats of events are legal.
+// RequeueEvents writes the events of an account's entries within a span into the outbox again, with
+// the ids they had, and returns how many. encode makes the event of an entry; its error ends the
+// work. The work is done in pages of 1,000 entries, each in a commit of its own under the account's
+// lock. An interrupted call has written a part of the events and may be repeated, because repeats
+// of events are allowed.
 func (s *Store) RequeueEvents(ctx context.Context, span Span, encode func(*bank.Entry) (bank.Event, error)) (requeued int, err error) {
 	if span.To == 0 {
 		span.To = math.MaxInt64
@@ -188,8 +188,8 @@ func (s *Store) RequeueEvents(ctx context.Context, span Span, encode func(*bank.
 	}
 }
 
-// RequeueRefusals does for the declines without an account, from a transaction id
-// on, what RequeueEvents does for an account. What was voided before it was decided has no event.
+// RequeueRefusals does the same for the declines without an account, after a transaction id. A
+// request id that was voided before it was decided has no event.
 func (s *Store) RequeueRefusals(ctx context.Context, after bank.ID, encode func(*bank.Entry) (bank.Event, error)) (requeued int, err error) {
 	for {
 		entries, err := s.requeue(ctx, bank.ID{}, pageOfRefusals, func(p *parameters) { p.uuidArgument(after) }, encode)
@@ -215,7 +215,7 @@ func (s *Store) requeue(ctx context.Context, account bank.ID, st *statement, bui
 		b.add(begin, nil)
 		session.parameters.uuids([]bank.ID{account})
 		b.add(lockAccounts, nil)
-		// The floor rests on it that a transaction has an id before it takes one of the outbox.
+		// The floor depends on this: a transaction has an id before it takes an id of the outbox.
 		b.add(assignTransaction, nil)
 		build(&session.parameters)
 		b.add(st, func(r row) { entries = append(entries, r.entry()) })
@@ -223,7 +223,7 @@ func (s *Store) requeue(ctx context.Context, account bank.ID, st *statement, bui
 			session.abandon(ctx)
 			return notCommitted(err)
 		}
-		s.reached(RequeueLocked)
+		s.config.Failpoint.At(RequeueLocked)
 		var changes bank.Changes
 		for i := range entries {
 			if entries[i].Status == bank.Voided {
@@ -240,21 +240,21 @@ func (s *Store) requeue(ctx context.Context, account bank.ID, st *statement, bui
 			session.abandon(ctx)
 			return nil
 		}
-		s.reached(RequeueDecided)
+		s.config.Failpoint.At(RequeueDecided)
 		return session.write(ctx, &view{}, &changes)
 	})
 	if err != nil {
 		return nil, err
 	}
-	s.reached(RequeueCommitted)
+	s.config.Failpoint.At(RequeueCommitted)
 	return entries, nil
 }
 
-// The points of Requeue and RequeueRefusals, which bankctl runs.
+// The failpoints of RequeueEvents and RequeueRefusals, which bankctl runs.
 const (
 	// RequeueLocked: entries are read under their account's lock, no event is written.
 	RequeueLocked failpoint.Point = "requeue-locked"
-	// RequeueDecided: events are made again, their writes and their commit are not sent.
+	// RequeueDecided: the events are made, their writes and their commit are not sent.
 	RequeueDecided failpoint.Point = "requeue-decided"
 	// RequeueCommitted: a page of events is in the outbox again, the next is not.
 	RequeueCommitted failpoint.Point = "requeue-committed"

@@ -10,8 +10,8 @@ import (
 var pageOfOutbox = &statement{"page_of_outbox", `SELECT ` + eventColumns + ` FROM outbox o
 	WHERE o.id > $1::bigint AND o.id >= (SELECT floor FROM relay_lease) AND o.id <= $2::bigint ORDER BY o.id LIMIT 1000`}
 
-// LastOutboxID returns the last id that an event in the outbox took, whether its
-// transaction was committed or not; 0 when none ever did.
+// LastOutboxID returns the last id that an event in the outbox took, whether its transaction was
+// committed or not; 0 when there was none.
 func (s *Store) LastOutboxID(ctx context.Context) (id int64, err error) {
 	err = s.one(ctx, readMark, func(*parameters) {}, func(r row) { id = r.int8() })
 	return id, err
@@ -19,19 +19,19 @@ func (s *Store) LastOutboxID(ctx context.Context) (id int64, err error) {
 
 // OutboxEvent is an event that waits in the outbox.
 type OutboxEvent struct {
-	// ID is the row's.
+	// ID is the id of the row.
 	ID int64
-	// EventID, TransactionID and Key are what the row's columns say. Where nothing was
-	// altered, the body says the same, and the key is the first part of the event id.
+	// EventID, TransactionID and Key come from the columns of the row. If nothing was altered, the
+	// body says the same, and the key is the first part of the event id.
 	EventID, TransactionID, Key string
-	// SchemaVersion is the version that Body is encoded in.
+	// SchemaVersion is the version of the schema in which Body is encoded.
 	SchemaVersion int
 	Body          []byte
 }
 
-// OutboxEvents returns the events in the outbox with ids above after and up to through,
-// by id, like Entries. Events that are published while it reads may be missing; every
-// one that was committed before the call and is not returned was published.
+// OutboxEvents returns the events in the outbox with ids above after and up to through, by id. It
+// reads like Entries. Events that are published while it reads may be missing. An event that was
+// committed before the call and is not returned was published.
 func (s *Store) OutboxEvents(ctx context.Context, after, through int64) iter.Seq2[*OutboxEvent, error] {
 	return func(yield func(*OutboxEvent, error) bool) {
 		for {

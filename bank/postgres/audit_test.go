@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// filled is a ledger with entries of several accounts, over several pages, and refusals.
+// filled is a ledger with entries of several accounts over several pages, and refusals.
 type filled struct {
 	store     *postgres.Store
 	customers []banktest.Customer
@@ -92,7 +92,7 @@ func TestEveryEntryIsReadInOrder(t *testing.T) {
 	require.Len(t, accounts, len(f.customers)-1)
 }
 
-func TestACutIsOfOneMoment(t *testing.T) {
+func TestACutShowsOneMoment(t *testing.T) {
 	f := fill(t)
 	banktest.Buy(t, f.store, f.customers[2], 1)
 	var accounts []postgres.Figures
@@ -157,7 +157,7 @@ func TestEventsAreMadeAgainFromTheLedger(t *testing.T) {
 	require.Zero(t, requeued)
 }
 
-func TestAJournalIsTheLedgerAsItsReaderWantsIt(t *testing.T) {
+func TestAJournalConvertsTheEntriesOfTheLedger(t *testing.T) {
 	f := fill(t)
 	ctx := t.Context()
 	journal := postgres.NewJournal(f.store, (*bank.Entry).EventID)

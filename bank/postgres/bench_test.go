@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// benchmarkCustomers is how many cards purchases are spread over.
+// benchmarkCustomers is the number of cards that the purchases are spread over.
 const benchmarkCustomers = 20_000
 
 // benchmarkBody is about as long as the event of a purchase.
@@ -62,7 +62,7 @@ func benchmarkLedger(b *testing.B) (*postgres.Store, []banktest.Customer) {
 	return store, customers
 }
 
-// purchaseBatch does what the executor does with a full batch: keys, decisions, events.
+// purchaseBatch does the executor's work for a full batch: keys, decisions, events.
 func purchaseBatch(b *testing.B, store *postgres.Store, random *rand.Rand, customers []banktest.Customer, size int) error {
 	var keys bank.Keys
 	batch := make([]bank.Entry, size)

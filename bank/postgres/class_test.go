@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// An error before the commit was reached means to the ledger what it means to every
-// program, in the ledger's own words.
+// An error before the commit was reached has the same class for the ledger as for every program, as
+// an error of the ledger.
 func TestEveryErrorBeforeTheCommitHasItsClass(t *testing.T) {
 	for name, c := range databasetest.Errors() {
 		err := notCommitted(c.Err)
@@ -30,7 +30,7 @@ func TestEveryErrorBeforeTheCommitHasItsClass(t *testing.T) {
 	}
 }
 
-// The answer to the commit itself is certain only where the server says that it rolled back.
+// The answer to the commit is certain only where the server says that it rolled back.
 func TestOnlyARollbackAnswersTheCommitForCertain(t *testing.T) {
 	for name, c := range databasetest.Errors() {
 		err := committing(c.Err)

@@ -11,9 +11,8 @@ import (
 	"codebank.dev/native/postgres/postgrestest"
 )
 
-// processorTime returns how much processor time this program and the server's
-// backends have used. On a machine that does other things too it tells more than
-// the clock on the wall.
+// processorTime returns how much processor time this program and the server's backends have used.
+// On a machine that does other work too, it is more reliable than elapsed time.
 func processorTime(b *testing.B) (client, server time.Duration) {
 	var usage syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
@@ -30,7 +29,7 @@ func processorTime(b *testing.B) (client, server time.Duration) {
 		if err != nil {
 			continue
 		}
-		// Behind the name in brackets: state, parent, …; user and system time are the 12th and 13th.
+		// After the name in brackets: state, parent, …; user and system time are the 12th and 13th.
 		fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
 		if len(fields) < 13 || fields[1] != postmaster {
 			continue

@@ -48,7 +48,7 @@ func (s *Store) CardByID(ctx context.Context, card bank.ID) (bank.CardFacts, err
 
 func (s *Store) facts(ctx context.Context, st *statement, build func(*parameters)) (facts bank.CardFacts, err error) {
 	err = s.one(ctx, st, build, func(r row) {
-		facts = bank.CardFacts{Card: r.snapshot(), AccountID: r.uuid(), HolderName: r.text(),
+		facts = bank.CardFacts{Card: r.cardSnapshot(), AccountID: r.uuid(), HolderName: r.text(),
 			Expiry: pan.Expiry{Month: int(r.int2()), Year: int(r.int4())}}
 	})
 	return facts, err
@@ -80,7 +80,7 @@ func (s *Store) Card(ctx context.Context, id bank.ID) (card bank.Card, account b
 	return card, account, err
 }
 
-// Transaction implements bank.Reader; both answers are as of the same moment.
+// Transaction implements bank.Reader; both results are as of the same moment.
 func (s *Store) Transaction(ctx context.Context, id bank.ID) (entry bank.Entry, reversed int64, err error) {
 	err = s.one(ctx, transactionByID, func(p *parameters) { p.uuidArgument(id) },
 		func(r row) { entry, reversed = r.entry(), r.int8() })
@@ -96,7 +96,7 @@ func (s *Store) SealedNumber(ctx context.Context, card bank.ID) (sealed bank.Sea
 
 // InsertToken implements bank.TokenStore.
 func (s *Store) InsertToken(ctx context.Context, token bank.CardToken) error {
-	s.reached(failpoints.TokenMade)
+	s.config.Failpoint.At(failpoints.TokenMade)
 	tokens := []bank.CardToken{token}
 	err := s.query(ctx, insertToken, func(p *parameters) {
 		column(p, typeBytes, tokens, func(p *parameters, t *bank.CardToken) { p.bytes(t.Hash[:]) })
@@ -116,10 +116,9 @@ func (s *Store) InsertToken(ctx context.Context, token bank.CardToken) error {
 	return err
 }
 
-// DeleteExpiredTokens removes up to limit tokens whose time is over by the
-// database's clock and returns how many. Call it now and then; fewer than limit
-// means that none is left. A purchase is repeated by its request id, never by its
-// token, so nothing needs them any more.
+// DeleteExpiredTokens deletes up to limit tokens that have expired by the database's clock, and
+// returns how many. Call it now and then; fewer than limit means that none is left. No one needs an
+// expired token: a purchase is repeated by its request id, never by its token.
 func (s *Store) DeleteExpiredTokens(ctx context.Context, limit int) (deleted int64, err error) {
 	err = s.with(ctx, func(session *session) error {
 		if err := session.prepare(ctx, deleteExpiredTokens); err != nil {

@@ -2,9 +2,9 @@ package postgres
 
 import "time"
 
-// Floor shows the tests below which outbox id a Store looks no more.
+// Floor returns the outbox id below which a Store does not read any more.
 func (s *Store) Floor() int64 { return s.floor.at() }
 
-// PresumeFor has batches that were presumed refused from now on unless they are
-// written so soon.
-func (s *Store) PresumeFor(limit time.Duration) { s.presumedFor = limit }
+// OptimisticFor makes the store refuse optimistic batches that are written later than limit after
+// their decision.
+func (s *Store) OptimisticFor(limit time.Duration) { s.optimisticFor = limit }

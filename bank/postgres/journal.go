@@ -9,27 +9,27 @@ import (
 	"codebank.dev/platform/id"
 )
 
-// Journal reads a ledger for a program outside the bank, such as an audit: as values of
-// type E, which convert makes of the entries, so that the program names no type of
-// package bank. A voided request id makes no event and is left out everywhere. A Journal
-// is safe for concurrent use if convert is.
+// Journal reads a ledger for a program outside the bank, such as an audit. It returns values of
+// type E, which convert makes of the entries, so that the program names no type of package bank.
+// Voided request ids have no event and are left out everywhere. A Journal is safe for concurrent
+// use if convert is.
 type Journal[E any] struct {
 	store   *Store
 	convert func(*bank.Entry) E
 }
 
-// NewJournal returns the journal of a store's ledger. The store stays the caller's.
+// NewJournal returns the journal of a store's ledger. The store still belongs to the caller.
 // convert must not keep the entry.
 func NewJournal[E any](store *Store, convert func(*bank.Entry) E) *Journal[E] {
 	return &Journal[E]{store: store, convert: convert}
 }
 
-// Entries returns what Store.Entries does.
+// Entries returns the entries of Store.Entries.
 func (j *Journal[E]) Entries(ctx context.Context, after Position) iter.Seq2[E, error] {
 	return j.converted(j.store.Entries(ctx, after))
 }
 
-// Refusals returns what Store.Refusals does, from the first on.
+// Refusals returns the entries of Store.Refusals, from the first on.
 func (j *Journal[E]) Refusals(ctx context.Context) iter.Seq2[E, error] {
 	return j.converted(j.store.Refusals(ctx, id.ID{}))
 }
@@ -49,8 +49,7 @@ func (j *Journal[E]) converted(entries iter.Seq2[*bank.Entry, error]) iter.Seq2[
 	}
 }
 
-// Entry returns the entry of an account with this sequence; found is false when there is
-// none.
+// Entry returns the entry of an account with this sequence; found is false when there is none.
 func (j *Journal[E]) Entry(ctx context.Context, account id.ID, sequence int64) (entry E, found bool, err error) {
 	for next, err := range j.store.Entries(ctx, Position{AccountID: account, Sequence: sequence - 1}) {
 		if err != nil || next.AccountID != account || next.Sequence != sequence {

@@ -19,7 +19,7 @@ func requireSettled(t *testing.T, store *postgres.Store, mark bank.Mark, want bo
 	require.Equal(t, want, settled)
 }
 
-// An id is taken before the commit: what may still show up holds the mark back.
+// An id is taken before the commit, so a row that may still become visible holds the mark back.
 func TestATransactionThatTookAnIDHoldsTheMarkBack(t *testing.T) {
 	url := postgrestest.Database(t)
 	store := openAt(t, url)
@@ -39,7 +39,7 @@ func TestATransactionThatTookAnIDHoldsTheMarkBack(t *testing.T) {
 	requireSettled(t, store, mark, true)
 }
 
-// One that begins to write after the mark does not hold it back.
+// A transaction that begins to write after the mark does not hold it back.
 func TestALaterTransactionDoesNotHoldTheMarkBack(t *testing.T) {
 	url := postgrestest.Database(t)
 	store := openAt(t, url)
@@ -51,7 +51,7 @@ func TestALaterTransactionDoesNotHoldTheMarkBack(t *testing.T) {
 	requireSettled(t, store, mark, true)
 }
 
-func TestAMarkLiesBackByWhatADecisionMayTakeToBeWritten(t *testing.T) {
+func TestAMarkLiesBackByTheLongestTimeToWriteADecision(t *testing.T) {
 	store := openAt(t, postgrestest.Database(t))
 	epoch, err := store.Acquire(t.Context(), "relay", time.Minute)
 	require.NoError(t, err)
@@ -61,7 +61,7 @@ func TestAMarkLiesBackByWhatADecisionMayTakeToBeWritten(t *testing.T) {
 	require.WithinRange(t, mark.CompleteTo, before.Add(-11*time.Second), time.Now().Add(-10*time.Second+time.Millisecond))
 }
 
-// The clock of the database was set back, or another one took over.
+// The clock of the database was set back, or another database took over.
 func TestAClockThatWasSetBackMakesNoMark(t *testing.T) {
 	url := postgrestest.Database(t)
 	store := openAt(t, url)
@@ -76,9 +76,9 @@ func TestAClockThatWasSetBackMakesNoMark(t *testing.T) {
 	require.NoError(t, err)
 }
 
-// A batch that is decided outside of a transaction and not written for long, because
-// the process was frozen, must not be written at all: a mark may have passed it.
-func TestWhatWasPresumedTooLongAgoIsDecidedAgain(t *testing.T) {
+// An optimistic batch that is not written for a long time, because the process was frozen, must not
+// be written at all: a mark may have passed it.
+func TestAnOptimisticBatchThatIsTooOldIsDecidedAgain(t *testing.T) {
 	refused := banktest.Refusal(banktest.NewID())
 	for name, batch := range map[string]struct {
 		customers int
@@ -99,8 +99,8 @@ func TestWhatWasPresumedTooLongAgoIsDecidedAgain(t *testing.T) {
 				keys.Add(banktest.KeysOf(customer))
 			}
 			keys.Sort()
-			store.PresumeFor(-time.Millisecond)
-			before, tries := store.Ways(), 0
+			store.OptimisticFor(-time.Millisecond)
+			before, tries := store.Stats(), 0
 			require.NoError(t, store.Execute(t.Context(), keys, func(book *bank.Book) error {
 				tries++
 				for _, customer := range customers {
@@ -114,9 +114,9 @@ func TestWhatWasPresumedTooLongAgoIsDecidedAgain(t *testing.T) {
 				return nil
 			}))
 			require.Equal(t, 2, tries)
-			require.Equal(t, before.Mistaken+1, store.Ways().Mistaken)
-			require.Equal(t, before.Locked+1, store.Ways().Locked)
-			require.Equal(t, before.Presumed, store.Ways().Presumed)
+			require.Equal(t, before.Conflicts+1, store.Stats().Conflicts)
+			require.Equal(t, before.Locked+1, store.Stats().Locked)
+			require.Equal(t, before.Optimistic, store.Stats().Optimistic)
 		})
 	}
 }

@@ -50,8 +50,8 @@ func TestAnAddressThatCannotBeReadIsRefusedWithoutItsPassword(t *testing.T) {
 	require.NotContains(t, err.Error(), "s3cret")
 }
 
-// The database refuses by itself what no rule would ever write.
-func TestTheSecondWall(t *testing.T) {
+// The database itself refuses entries that no rule would ever write.
+func TestTheDatabaseRefusesBrokenInvariants(t *testing.T) {
 	url := postgrestest.Database(t)
 	store := openAt(t, url)
 	customer := banktest.OpenCustomer(t, store, 1000)
@@ -79,8 +79,8 @@ func TestTheSecondWall(t *testing.T) {
 		Balance: -10, CreditLimit: 1000, Sequence: 2, LastAt: banktest.Start}, account)
 }
 
-// A ledger of the time before version 2 of the event: its cards are known by their
-// purchases, and its entries read as they were.
+// In a ledger from before version 2 of the event, the cards that were used are known by their
+// purchases, and the entries read as they were.
 func TestCardsThatWereUsedBeforeTheMigrationAreKnown(t *testing.T) {
 	url := postgrestest.Database(t)
 	store := openAt(t, url)

@@ -15,7 +15,7 @@ import (
 
 const (
 	eventColumns = `o.id, o.transaction_id, o.account_id, o.sequence, o.key, o.schema_version, o.body`
-	// lastID is the last id taken; a sequence that was never used has a last_value all the same.
+	// lastID is the last id that was taken. A sequence that was never used has a last_value too.
 	lastID = `(SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM outbox_id_seq)`
 )
 
@@ -28,8 +28,8 @@ var (
 
 	// readRunning comes before fetchEvents and so has an older snapshot.
 	readRunning = &statement{"read_running", `SELECT pg_snapshot_xmin(pg_current_snapshot()), ` + lastID + `::bigint`}
-	// fetchEvents looks into the gaps between the ids to skip, each by itself, so that
-	// rows in flight cost nothing.
+	// fetchEvents reads each gap between the skipped ids by itself, so that rows in flight cost
+	// nothing.
 	fetchEvents = &statement{"fetch_events", `SELECT ` + eventColumns + `
 		FROM unnest($1::bigint[], $2::bigint[]) AS gap (low, high)
 		CROSS JOIN LATERAL (SELECT * FROM outbox WHERE id BETWEEN gap.low AND gap.high ORDER BY id LIMIT $3::bigint) AS o
@@ -45,8 +45,8 @@ var (
 		FROM (SELECT id, created_at FROM outbox WHERE id >= greatest($1::bigint, (SELECT floor FROM relay_lease)) ORDER BY id LIMIT $2::bigint) o`}
 )
 
-// Acquire implements bank.Outbox, by the database's clock. The epoch grows when the
-// holder changes, so every process needs a holder name of its own.
+// Acquire implements bank.Outbox, by the database's clock. The epoch grows when the holder changes,
+// so every process needs a holder name of its own.
 func (s *Store) Acquire(ctx context.Context, holder string, ttl time.Duration) (epoch int64, err error) {
 	lowest := s.floor.at()
 	err = s.one(ctx, acquireLease, func(p *parameters) {
@@ -55,31 +55,31 @@ func (s *Store) Acquire(ctx context.Context, holder string, ttl time.Duration) (
 		p.int8Argument(lowest)
 	}, func(r row) {
 		epoch = r.int8()
-		s.floor.raise(r.int8())
+		s.floor.adopt(r.int8())
 	})
 	if errors.Is(err, bank.ErrNotFound) {
 		return 0, bank.ErrLeaseLost
 	}
 	if err == nil {
-		s.reached(failpoints.LeaseWritten)
+		s.config.Failpoint.At(failpoints.LeaseWritten)
 		if s.floor.stored(lowest) {
-			s.reached(failpoints.FloorMoved)
+			s.config.Failpoint.At(failpoints.FloorMoved)
 		}
 	}
 	return epoch, err
 }
 
-// Fetch implements bank.Outbox. Its cost depends on limit and on the number of gaps
-// between the ids to skip, not on how many rows were deleted before.
+// Fetch implements bank.Outbox. Its cost depends on limit and on the number of gaps between the
+// skipped ids, not on how many rows were deleted before.
 func (s *Store) Fetch(ctx context.Context, limit int, skip []int64) ([]bank.OutboxRow, error) {
 	if limit <= 0 {
-		// What is fetched first is taken for the lowest there is.
+		// fetch takes the first row for the lowest there is, so a fetch of nothing must not run.
 		return nil, nil
 	}
 	fetched, last, err := s.fetch(ctx, limit, skip)
 	if err == nil && last+1 < s.floor.at() {
-		// The last id went back: another copy of the database has taken over.
-		s.floor.forget()
+		// The last id is lower than before: this is another copy of the database.
+		s.floor.reset()
 		fetched, _, err = s.fetch(ctx, limit, skip)
 	}
 	return fetched, err
@@ -103,7 +103,7 @@ func (s *Store) fetch(ctx context.Context, limit int, skip []int64) (fetched []b
 		if _, _, err := b.run(ctx); err != nil {
 			return notCommitted(err)
 		}
-		s.floor.settle(running, lowestOf(fetched, skip))
+		s.floor.raise(running, lowestOf(fetched, skip))
 		return nil
 	})
 	return fetched, last, err
@@ -141,10 +141,10 @@ func (r *row) event() bank.Event {
 	}
 }
 
-// Delete implements bank.Outbox. Whether epoch leads is seen by the same statement
-// that deletes. Ids that are gone already are no error.
+// Delete implements bank.Outbox. The same statement checks whether epoch leads and deletes. Ids
+// that are already deleted are not an error.
 func (s *Store) Delete(ctx context.Context, epoch int64, ids []int64) error {
-	s.reached(failpoints.RelayAcknowledged)
+	s.config.Failpoint.At(failpoints.RelayAcknowledged)
 	return s.with(ctx, func(session *session) error {
 		if err := session.prepare(ctx, readMark, deleteEvents, readWriter); err != nil {
 			return notCommitted(err)
@@ -164,7 +164,7 @@ func (s *Store) Delete(ctx context.Context, epoch int64, ids []int64) error {
 		if !leads {
 			return bank.ErrLeaseLost
 		}
-		s.reached(failpoints.RelayDeleted)
+		s.config.Failpoint.At(failpoints.RelayDeleted)
 		s.floor.note(mark, writer)
 		return nil
 	})
@@ -173,10 +173,10 @@ func (s *Store) Delete(ctx context.Context, epoch int64, ids []int64) error {
 // countedExactly is how many waiting rows are counted one by one.
 const countedExactly = 10_000
 
-// Backlog implements bank.Outbox. Up to 10,000 rows are counted; beyond that the
-// answer is the distance between the first id and the last, which is too high by
-// the ids of failed transactions and of rows deleted out of order. The time is when
-// the oldest row's transaction began, the zero time when none waits.
+// Backlog implements bank.Outbox. It counts up to 10,000 rows. Beyond that the number is the
+// distance between the first and the last id, which is too high by the ids of failed transactions
+// and of rows deleted out of order. The time is the beginning of the oldest row's transaction, the
+// zero time when no row waits.
 func (s *Store) Backlog(ctx context.Context) (rows int64, oldest time.Time, err error) {
 	err = s.one(ctx, countEvents, func(p *parameters) {
 		p.int8Argument(s.floor.at())

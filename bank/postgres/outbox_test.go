@@ -27,8 +27,8 @@ func opened(t testing.TB, url, begin string) pgx.Tx {
 	return tx
 }
 
-// queue puts n events without an account into the outbox and returns the lowest id.
-// Like the adapter it writes before it takes an id.
+// queue puts n events without an account into the outbox and returns the lowest id. Like the
+// adapter, it writes before it takes an id.
 func queue(t testing.TB, tx pgx.Tx, n int) (lowest int64) {
 	t.Helper()
 	_, err := tx.Exec(t.Context(), `SELECT pg_current_xact_id()`)
@@ -39,7 +39,7 @@ func queue(t testing.TB, tx pgx.Tx, n int) (lowest int64) {
 	return lowest
 }
 
-// relay fetches and deletes everything, a few times over, as long as there is something.
+// relay fetches and deletes every row, a few times over, as long as there are any.
 func relay(t testing.TB, store *postgres.Store, epoch int64) (ids []int64) {
 	t.Helper()
 	for {
@@ -57,8 +57,8 @@ func relay(t testing.TB, store *postgres.Store, epoch int64) (ids []int64) {
 	}
 }
 
-// An id is taken before the commit, so lower ids can show up late. They are fetched
-// however much was fetched and deleted above them in the meantime.
+// An id is taken before the commit, so a lower id can become visible late. It is fetched, however
+// many rows above it were fetched and deleted in the meantime.
 func TestARowCommittedLateIsStillFetched(t *testing.T) {
 	url := postgrestest.Database(t)
 	store := openAt(t, url)
@@ -84,14 +84,14 @@ func TestARowCommittedLateIsStillFetched(t *testing.T) {
 	require.Len(t, waiting, 1)
 	require.Equal(t, lateID, waiting[0].ID)
 	require.Equal(t, []int64{lateID}, relay(t, store, epoch))
-	// Now nothing holds the floor.
+	// No transaction holds the floor back any more.
 	banktest.Buy(t, store, customer, 1)
 	relay(t, store, epoch)
 	relay(t, store, epoch)
 	require.Greater(t, store.Floor(), failedID)
 }
 
-func TestAFloorMovesPastDeadRowsAndOverToTheNextLeader(t *testing.T) {
+func TestAFloorMovesPastDeadRowsAndToTheNextLeader(t *testing.T) {
 	url := postgrestest.Database(t)
 	store := openAt(t, url)
 	snapshot := opened(t, url, "SET default_transaction_isolation = 'repeatable read'")
@@ -118,9 +118,9 @@ func TestAFloorMovesPastDeadRowsAndOverToTheNextLeader(t *testing.T) {
 	require.Equal(t, store.Floor(), next.Floor())
 }
 
-// When a copy of the database takes over that never saw the last ids, what was
-// learnt about the other one is forgotten.
-func TestAFloorOfAnotherDatabaseIsForgotten(t *testing.T) {
+// When a copy of the database takes over that never had the last ids, the floor of the other one is
+// forgotten.
+func TestTheFloorOfAnotherDatabaseIsReset(t *testing.T) {
 	url := postgrestest.Database(t)
 	store := openAt(t, url)
 	customer := banktest.OpenCustomer(t, store, 1000)
@@ -150,8 +150,8 @@ func TestALargeBacklogIsEstimated(t *testing.T) {
 	require.WithinDuration(t, time.Now(), oldest, time.Minute)
 }
 
-// Transaction ids are taken by every way into the outbox before ids of the outbox
-// are: the floor rests on it.
+// On every path into the outbox a transaction takes its own id before an id of the outbox. The
+// floor depends on it.
 func TestATransactionHasAnIDBeforeItTakesOneOfTheOutbox(t *testing.T) {
 	url := postgrestest.Database(t)
 	store := openAt(t, url)
@@ -180,8 +180,7 @@ func TestATransactionHasAnIDBeforeItTakesOneOfTheOutbox(t *testing.T) {
 	require.Len(t, waiting, 5)
 }
 
-// BenchmarkFetch compares an empty outbox with one whose deleted rows an old
-// snapshot keeps from being removed.
+// BenchmarkFetch compares an empty outbox with one whose deleted rows are kept by an old snapshot.
 func BenchmarkFetch(b *testing.B) {
 	fetch := func(b *testing.B, store *postgres.Store) {
 		for b.Loop() {

@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// administer returns a connection of its own for what the adapter never does.
+// administer returns a connection of its own, for statements that the adapter never sends.
 func administer(t testing.TB, url string) func(sql string, args ...any) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), url)
@@ -42,7 +42,7 @@ func spend(customer banktest.Customer, transaction bank.ID) func(*bank.Book) err
 	}
 }
 
-// requireUnwritten shows that nothing of a transaction is there and that the ledger works on.
+// requireUnwritten checks that nothing of a transaction is stored and that the ledger still works.
 func requireUnwritten(t *testing.T, store *postgres.Store, customer banktest.Customer, transaction bank.ID) {
 	t.Helper()
 	_, _, err := store.Transaction(t.Context(), transaction)
@@ -53,14 +53,13 @@ func requireUnwritten(t *testing.T, store *postgres.Store, customer banktest.Cus
 	require.NoError(t, store.Execute(t.Context(), banktest.KeysOf(customer, transaction), spend(customer, transaction)))
 }
 
-// A check that is deferred to the commit makes the commit fail in the way that the
-// test wants.
+// A deferred check makes the commit fail in the way that the test needs.
 const failAtCommit = `
 	CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN %s; RETURN NULL; END $$;
 	CREATE CONSTRAINT TRIGGER fail AFTER INSERT ON entries DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
 		WHEN (NEW.description = 'fail') EXECUTE FUNCTION fail()`
 
-func TestWhatTheAnswerToTheCommitMeans(t *testing.T) {
+func TestTheAnswerToTheCommitDecidesTheOutcome(t *testing.T) {
 	for name, test := range map[string]struct {
 		body string
 		want func(t *testing.T, err error)
@@ -101,7 +100,7 @@ func unknown(t *testing.T, err error) {
 	require.Contains(t, fault.Of(err).Message, "unknown")
 }
 
-func TestWhatAnErrorBeforeTheCommitMeans(t *testing.T) {
+func TestAnErrorBeforeTheCommitWritesNothing(t *testing.T) {
 	const failAtOnce = `
 		CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN %s; RETURN NULL; END $$;
 		CREATE TRIGGER fail BEFORE INSERT ON outbox EXECUTE FUNCTION fail()`
@@ -140,7 +139,7 @@ func broken(t *testing.T, err error) {
 	require.Equal(t, fault.Internal, fault.CodeOf(err), "%v", err)
 }
 
-func TestABackendThatDiesWhileABatchDecidesHasWrittenNothing(t *testing.T) {
+func TestABackendThatDiesDuringADecisionWritesNothing(t *testing.T) {
 	url := postgrestest.Database(t)
 	store := openWith(t, postgres.Config{URL: url, LockAlways: true})
 	admin := administer(t, url)
@@ -153,7 +152,7 @@ func TestABackendThatDiesWhileABatchDecidesHasWrittenNothing(t *testing.T) {
 	requireUnwritten(t, store, customer, transaction)
 }
 
-func TestALockThatIsNotHadInTimeIsAConflict(t *testing.T) {
+func TestALockTimeoutIsAConflict(t *testing.T) {
 	store := openWith(t, postgres.Config{URL: postgrestest.Database(t), LockAlways: true})
 	customer := banktest.OpenCustomer(t, store, 1000)
 	require.NoError(t, store.Execute(t.Context(), banktest.KeysOf(customer), func(*bank.Book) error {
@@ -163,8 +162,8 @@ func TestALockThatIsNotHadInTimeIsAConflict(t *testing.T) {
 	}))
 }
 
-// A process that is frozen between its two round trips loses its locks, and what it
-// writes after waking is not written.
+// A process that is frozen between its two round trips loses its locks, and its write after it
+// wakes up is refused.
 func TestAFrozenBatchDoesNotHoldOthersForLong(t *testing.T) {
 	url := postgrestest.Database(t)
 	frozen, other := openWith(t, postgres.Config{URL: url, LockAlways: true}), openAt(t, url)
@@ -183,7 +182,7 @@ func TestAFrozenBatchDoesNotHoldOthersForLong(t *testing.T) {
 	banktest.Buy(t, frozen, customer, 1)
 }
 
-func TestADecisionThatPanicsHoldsNothing(t *testing.T) {
+func TestADecisionThatPanicsReleasesItsLocks(t *testing.T) {
 	store := openAt(t, postgrestest.Database(t))
 	customer := banktest.OpenCustomer(t, store, 1000)
 	require.Panics(t, func() {
@@ -192,7 +191,7 @@ func TestADecisionThatPanicsHoldsNothing(t *testing.T) {
 	banktest.Buy(t, store, customer, 1)
 }
 
-func TestADatabaseThatIsAwayIsUnavailableAndComesBack(t *testing.T) {
+func TestADatabaseThatIsAwayIsUnavailableUntilItIsBack(t *testing.T) {
 	server := postgrestest.Own(t, stack.Options{})
 	store := openAt(t, server.URL("postgres"))
 	customer := banktest.OpenCustomer(t, store, 1000)
@@ -219,8 +218,8 @@ func TestADatabaseThatIsAwayIsUnavailableAndComesBack(t *testing.T) {
 	banktest.Buy(t, store, customer, 10)
 }
 
-// The server is killed in the middle of a load. What was answered with success is
-// there after the recovery, what was answered with a conflict is not.
+// The server is killed under load. After the recovery, every batch that was answered with success
+// is stored, and none that was answered with a conflict.
 func TestNothingAcknowledgedIsLostWhenTheServerIsKilled(t *testing.T) {
 	server := postgrestest.Own(t, stack.Options{})
 	store := openAt(t, server.URL("postgres"))

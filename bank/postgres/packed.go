@@ -9,8 +9,8 @@ import (
 	"codebank.dev/platform/pan"
 )
 
-// packed is an account with one of its cards, without a single pointer, so that the
-// collector does not look into the hundred thousand of them that a process remembers.
+// packed is an account with one of its cards, without a single pointer, so that the garbage
+// collector need not scan the hundreds of thousands of them in the cache.
 type packed struct {
 	customer                   bank.ID
 	balance, held, creditLimit int64
@@ -21,8 +21,8 @@ type packed struct {
 	hasCard                    bool
 }
 
-// packedCard is a card; its account is the one it is packed with. Times are
-// microseconds since 1970, and never stands for the zero time.
+// packedCard is a card; its account is the one that it is packed with. Times are microseconds since
+// 1970; never stands for the zero time.
 type packedCard struct {
 	id                        bank.ID
 	limit, minimum            int64
@@ -53,20 +53,20 @@ func unpackTime(micros int64) time.Time {
 	return time.UnixMicro(micros).UTC()
 }
 
-// pack reports false for a card that does not fit; it is read when it is needed. Of
-// several cards the last one is kept.
-func pack(k *known) (packed, bool) {
-	a := &k.account
+// pack reports false for a card that does not fit; such an account is not cached, but read when it
+// is needed. Of several cards it packs the last one.
+func pack(state *accountState) (packed, bool) {
+	a := &state.account
 	p := packed{
 		customer: a.CustomerID, kind: a.Kind, currency: a.Currency,
 		balance: a.Balance, held: a.Held, creditLimit: a.CreditLimit,
-		sequence: a.Sequence, lastAt: packTime(a.LastAt), version: k.version,
+		sequence: a.Sequence, lastAt: packTime(a.LastAt), version: state.version,
 	}
-	if len(k.cards) == 0 {
+	if len(state.cards) == 0 {
 		return p, true
 	}
 	p.hasCard = true
-	return p, p.card.fill(&k.cards[len(k.cards)-1])
+	return p, p.card.fill(&state.cards[len(state.cards)-1])
 }
 
 func (p *packedCard) fill(c *bank.Card) bool {
@@ -89,16 +89,16 @@ func (p *packedCard) fill(c *bank.Card) bool {
 }
 
 // unpack is the inverse of pack.
-func (p *packed) unpack(account bank.ID) known {
-	k := known{version: p.version, account: bank.Account{
+func (p *packed) unpack(account bank.ID) accountState {
+	state := accountState{version: p.version, account: bank.Account{
 		ID: account, CustomerID: p.customer, Kind: p.kind, Currency: p.currency,
 		Balance: p.balance, Held: p.held, CreditLimit: p.creditLimit,
 		Sequence: p.sequence, LastAt: unpackTime(p.lastAt),
 	}}
 	if p.hasCard {
-		k.cards = []bank.Card{p.card.card(account)}
+		state.cards = []bank.Card{p.card.card(account)}
 	}
-	return k
+	return state
 }
 
 func (p *packedCard) card(account bank.ID) bank.Card {

@@ -13,7 +13,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-func TestWhatIsRememberedIsWhatWasThere(t *testing.T) {
+func TestPackAndUnpackAreInverse(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		moment := rapid.Custom(func(t *rapid.T) time.Time {
 			if rapid.Bool().Draw(t, "never") {
@@ -29,7 +29,7 @@ func TestWhatIsRememberedIsWhatWasThere(t *testing.T) {
 		account := id.Draw(t, "account")
 		var currency money.Currency
 		copy(currency[:], "BRL")
-		k := known{version: figure.Draw(t, "version"), account: bank.Account{
+		k := accountState{version: figure.Draw(t, "version"), account: bank.Account{
 			ID: account, CustomerID: id.Draw(t, "customer"), Kind: bank.AccountKind(rapid.IntRange(1, 2).Draw(t, "kind")), Currency: currency,
 			Balance: figure.Draw(t, "balance"), Held: figure.Draw(t, "held"), CreditLimit: figure.Draw(t, "limit"),
 			Sequence: figure.Draw(t, "sequence"), LastAt: moment.Draw(t, "last"),
@@ -57,8 +57,8 @@ func TestWhatIsRememberedIsWhatWasThere(t *testing.T) {
 	})
 }
 
-func TestACardThatDoesNotFitIsNotRemembered(t *testing.T) {
-	k := known{cards: []bank.Card{{HolderName: strings.Repeat("é", 60)}}}
+func TestACardThatDoesNotFitIsNotCached(t *testing.T) {
+	k := accountState{cards: []bank.Card{{HolderName: strings.Repeat("é", 60)}}}
 	_, ok := pack(&k)
 	require.False(t, ok)
 }

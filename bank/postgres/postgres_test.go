@@ -19,7 +19,7 @@ func openLocking(t *testing.T) banktest.Ledger {
 	return openWith(t, postgres.Config{URL: postgrestest.Database(t), LockAlways: true})
 }
 
-// openAt returns the ledger at an address, migrated. The bank's code is 001.
+// openAt returns the migrated ledger at a URL. The bank's code is 001.
 func openAt(t testing.TB, url string) *postgres.Store {
 	t.Helper()
 	return openWith(t, postgres.Config{URL: url})
@@ -45,6 +45,6 @@ func TestTwoProcessesOnOneLedger(t *testing.T) {
 	banktest.TestConcurrency(t, openAt(t, url), openWith(t, postgres.Config{URL: url, LockAlways: true}))
 }
 
-func TestMemoryAndPostgresAnswerAlike(t *testing.T) {
+func TestMemoryAndPostgresAreEquivalent(t *testing.T) {
 	banktest.TestEquivalence(t, inmem.New(time.Now), open(t))
 }

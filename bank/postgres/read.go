@@ -6,26 +6,27 @@ import (
 	"codebank.dev/platform/pan"
 )
 
-// reading fills a view, and a snapshot of what else was asked for, from the rows of
-// the read set.
+// reading fills a view with accounts and cards, and a bank.ReadSet with all other rows of the read
+// set.
 type reading struct {
-	view     *view
-	snapshot bank.ReadSet
+	view  *view
+	reads bank.ReadSet
 }
 
-// add queues the read set: locks first, then what they guard. Empty lists ask nothing.
+// add queues the read set: the locks first, then the rows that they guard. For an empty list it
+// queues nothing.
 func (r *reading) add(b *batch, keys *bank.Keys) {
 	p := &b.session.parameters
 	if len(keys.Accounts) > 0 {
 		p.uuids(keys.Accounts)
-		b.add(lockAccounts, func(row row) { r.view.add(known{account: row.account(), version: row.int8()}) })
+		b.add(lockAccounts, func(row row) { r.view.add(accountState{account: row.account(), version: row.int8()}) })
 	}
 	if len(keys.Tokens) > 0 {
 		p.array(typeBytes, len(keys.Tokens))
 		for i := range keys.Tokens {
 			p.bytes(keys.Tokens[i][:])
 		}
-		b.add(lockTokens, func(row row) { r.snapshot.Tokens = append(r.snapshot.Tokens, row.token()) })
+		b.add(lockTokens, func(row row) { r.reads.Tokens = append(r.reads.Tokens, row.token()) })
 	}
 	if len(keys.Cards) > 0 {
 		p.uuids(keys.Cards)
@@ -33,12 +34,12 @@ func (r *reading) add(b *batch, keys *bank.Keys) {
 	}
 	if len(keys.Transactions) > 0 {
 		p.uuids(keys.Transactions)
-		b.add(readEntries, func(row row) { r.snapshot.Entries = append(r.snapshot.Entries, row.entry()) })
+		b.add(readEntries, func(row row) { r.reads.Entries = append(r.reads.Entries, row.entry()) })
 	}
 	if len(keys.Originals) > 0 {
-		r.snapshot.Reversed = make(map[bank.ID]int64)
+		r.reads.Reversed = make(map[bank.ID]int64)
 		p.uuids(keys.Originals)
-		b.add(readGivenBack, func(row row) { r.snapshot.Reversed[row.uuid()] = row.int8() })
+		b.add(readGivenBack, func(row row) { r.reads.Reversed[row.uuid()] = row.int8() })
 	}
 }
 
@@ -60,7 +61,7 @@ func (r *row) account() bank.Account {
 // card reads cardColumns.
 func (r *row) card() bank.Card {
 	return bank.Card{
-		CardSnapshot: r.snapshot(), AccountID: r.uuid(), HolderName: r.text(),
+		CardSnapshot: r.cardSnapshot(), AccountID: r.uuid(), HolderName: r.text(),
 		Expiry: pan.Expiry{Month: int(r.int2()), Year: int(r.int4())}, Blocked: r.bool(),
 		WrongAt: r.micros(), LockedUntil: r.timestamp(),
 		Rules:     bank.PurchaseRules{Limit: r.int8(), Minimum: r.int8(), PerMinute: r.int4()},
@@ -68,7 +69,7 @@ func (r *row) card() bank.Card {
 	}
 }
 
-func (r *row) snapshot() bank.CardSnapshot {
+func (r *row) cardSnapshot() bank.CardSnapshot {
 	return bank.CardSnapshot{ID: r.uuid(), Brand: pan.Brand(r.int2()), BIN: r.text(), Last4: r.text()}
 }
 
@@ -90,7 +91,7 @@ func (r *row) entry() bank.Entry {
 		Kind: bank.Kind(r.int2()), Direction: bank.Direction(r.int2()), Status: bank.Status(r.int2()), Decline: bank.DeclineReason(r.int2()),
 		Amount: r.int8(), Currency: r.currency(), DebitAccount: r.uuid(), CreditAccount: r.uuid(),
 		BalanceAfter: r.int8(), HeldAfter: r.int8(), CreditLimitAfter: r.int8(),
-		Card:     r.snapshot(),
+		Card:     r.cardSnapshot(),
 		Merchant: bank.Merchant{ID: r.text(), Name: r.text(), CategoryCode: r.text(), City: r.text(), Country: r.text()},
 		Channel:  bank.Channel(r.int2()), Description: r.text(), OriginalID: r.uuid(),
 		CounterpartyName: r.text(), EndToEndID: r.text(), Attempt: r.int4(),

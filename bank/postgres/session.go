@@ -8,11 +8,11 @@ import (
 	"codebank.dev/bank"
 )
 
-// statement is an SQL text with the name it is prepared under.
+// statement is an SQL text with the name under which it is prepared.
 type statement struct{ name, sql string }
 
-// session is a connection with its prepared statements and the buffer in which its
-// parameters are built. It lives as long as the connection.
+// session is a connection with its prepared statements and the buffer in which its parameters are
+// built. It lives as long as the connection.
 type session struct {
 	conn       *pgconn.PgConn
 	prepared   map[string]*pgconn.StatementDescription

@@ -18,9 +18,9 @@ func migrated(t *testing.T) *Store {
 	return store
 }
 
-// The server answers the COMMIT of a transaction that failed before with ROLLBACK,
-// and with no error.
-func TestACommitThatIsAnsweredWithARollbackIsNoSuccess(t *testing.T) {
+// The server answers the COMMIT of a transaction that failed before with ROLLBACK and without an
+// error.
+func TestACommitThatIsAnsweredWithARollbackIsAConflict(t *testing.T) {
 	store := migrated(t)
 	require.NoError(t, store.with(t.Context(), func(s *session) error {
 		require.NoError(t, s.prepare(t.Context(), executed...))
@@ -34,9 +34,9 @@ func TestACommitThatIsAnsweredWithARollbackIsNoSuccess(t *testing.T) {
 	}))
 }
 
-// A plan made for empty tables is kept for the life of a connection, so it must
-// already be the one for large tables.
-func TestEveryStatementLooksRowsUpByKey(t *testing.T) {
+// A plan that is made for empty tables is kept as long as the connection, so it must already be the
+// plan for large tables.
+func TestEveryStatementFindsItsRowsByKey(t *testing.T) {
 	store := migrated(t)
 	statements := append([]*statement{
 		factsByLookup, factsByID, tokenByHash, parties, accountByID, cardByID, transactionByID, sealedByCard, deleteExpiredTokens,
@@ -74,9 +74,9 @@ func TestEveryStatementLooksRowsUpByKey(t *testing.T) {
 	}))
 }
 
-// A migration may change what a prepared statement stands on. One call fails then,
-// and the next one prepares again.
-func TestAConnectionForgetsStatementsThatNoLongerFit(t *testing.T) {
+// A migration may change a table that a prepared statement uses. Then one call fails, and the next
+// one prepares again.
+func TestAConnectionPreparesStatementsAgainAfterAMigration(t *testing.T) {
 	store := migrated(t)
 	_, err := store.Account(t.Context(), bank.ID{1})
 	require.ErrorIs(t, err, bank.ErrNotFound)

@@ -1,10 +1,9 @@
 package postgres
 
-// The statements of a batch. Lists of values travel as arrays, so that one
-// statement, planned once, serves a batch of any size. They are unnested in the
-// select list, side by side: in FROM each array would first be copied into a store
-// of rows, which costs more than the insert. The order of columns is that
-// of the functions in read.go and write.go.
+// The statements of a batch. Lists of values are sent as arrays, so that one statement, planned
+// once, serves a batch of any size. The arrays are unnested in the select list, side by side. In
+// FROM each array would first be copied into a row store, which costs more than the insert. The
+// order of the columns is the order in the functions of read.go and write.go.
 
 const (
 	accountColumns = `a.id, a.customer_id, a.kind, a.currency, a.balance, a.held, a.credit_limit, a.sequence, a.last_at`
@@ -26,7 +25,7 @@ const (
 
 	entryTables = ` FROM entries e LEFT JOIN accounts a ON a.id = e.account_id LEFT JOIN cards c ON c.id = e.card_id `
 
-	// givenBack is true of the entries that give back a part of another transaction.
+	// givenBack is true for entries that give back a part of another transaction.
 	givenBack = `status = 1 AND leg = 0`
 )
 
@@ -35,13 +34,14 @@ var (
 	commit   = &statement{"commit", "COMMIT"}
 	rollback = &statement{"rollback", "ROLLBACK"}
 
-	// lockAccounts comes first: the later statements see what was committed while it waited.
+	// lockAccounts comes first: the later statements see the commits that it waited for.
 	lockAccounts = &statement{"lock_accounts", `SELECT ` + accountColumns + `, a.version
 		FROM accounts a WHERE a.id = ANY($1::uuid[]) ORDER BY a.id FOR NO KEY UPDATE`}
-	// readAccounts locks nothing: what is decided on it is written under its version.
+	// readAccounts takes no lock: a batch that is decided on these rows is written only at their
+	// versions.
 	readAccounts = &statement{"read_accounts", `SELECT ` + accountColumns + `, a.version
 		FROM accounts a WHERE a.id = ANY($1::uuid[])`}
-	// readCards locks nothing: a card changes under its account's lock only.
+	// readCards takes no lock: a card changes only under its account's lock.
 	readCards  = &statement{"read_cards", `SELECT ` + cardColumns + ` FROM cards c WHERE c.id = ANY($1::uuid[])`}
 	lockTokens = &statement{"lock_tokens", `SELECT ` + tokenColumns + `
 		FROM card_tokens t WHERE t.hash = ANY($1::bytea[]) ORDER BY t.hash FOR NO KEY UPDATE`}
@@ -64,15 +64,16 @@ var (
 	insertSealed = &statement{"insert_sealed", `INSERT INTO vault (card_id, lookup, key_id, ciphertext)
 		SELECT unnest($1::uuid[]), unnest($2::bytea[]), unnest($3::text[]), unnest($4::bytea[])`}
 
-	// insertEntries is for batches whose entries all have an account, and a card that
-	// is known if any: four columns less for every row.
+	// insertEntries is for batches in which every entry has an account, and a card of the bank if
+	// any. It has four columns less for every row.
 	insertEntries = &statement{"insert_entries", `INSERT INTO entries (` + insertedColumns + `)
 		SELECT ` + insertedValues}
 	insertAnyEntries = &statement{"insert_any_entries", `INSERT INTO entries (` + insertedColumns + `,
 			refused_currency, presented_brand, presented_bin, presented_last4)
 		SELECT ` + insertedValues + `, unnest($37::text[]), unnest($38::smallint[]), unnest($39::text[]), unnest($40::text[])`}
 
-	// insertEvents takes the ids in the order of the decisions: they are drawn above the sort.
+	// insertEvents takes the ids in the order of the decisions, because they are drawn after the
+	// sort.
 	insertEvents = &statement{"insert_events", `INSERT INTO outbox (transaction_id, account_id, sequence, key, schema_version, body)
 		SELECT transaction_id, account_id, sequence, key, schema_version, body
 		FROM (SELECT unnest($1::uuid[]) AS transaction_id, unnest($2::uuid[]) AS account_id, unnest($3::bigint[]) AS sequence,
@@ -80,9 +81,9 @@ var (
 			generate_subscripts($1::uuid[], 1) AS decision) u
 		ORDER BY decision`}
 
-	// updateAccounts refuses (40001) when a row is not as it was when the batch was decided.
-	// The rows are met, and so locked, in the order of the arrays. It refuses as well when
-	// it is too late to write what was presumed (see writtenWithin).
+	// updateAccounts fails with 40001 when a row has another version than the one the batch was
+	// decided on. It updates, and so locks, the rows in the order of the arrays. It also fails when
+	// it is too late to write an optimistic batch (see writtenWithin).
 	updateAccounts = &statement{"update_accounts", `WITH written AS (UPDATE accounts a
 		SET balance = u.balance, held = u.held, credit_limit = u.credit_limit, sequence = u.sequence, last_at = u.last_at,
 			version = u.version + 1
@@ -121,9 +122,10 @@ const (
 		unnest($34::smallint[]), unnest($35::smallint[]), unnest($36::smallint[])`
 )
 
-// executed lists all that Execute needs, prepared before a connection's first batch.
+// executed lists the statements that Execute needs. They are prepared before the first batch of a
+// connection.
 var executed = []*statement{
 	begin, commit, rollback, lockAccounts, readAccounts, readCards, lockTokens, readEntries, readGivenBack,
 	insertAccounts, insertCards, insertSealed, insertEntries, insertAnyEntries, insertEvents,
-	updateAccounts, updateCards, useTokens, writeOne,
+	updateAccounts, updateCards, useTokens, writeSingle,
 }

@@ -1,22 +1,25 @@
-// Package postgres keeps the bank's ledger in Postgres: the state, the outbox and
-// the vault's rows, in one commit. It holds no rules: a bank.Book has decided what may
-// happen to an account before anything is written here.
+// Package postgres keeps the bank's ledger in Postgres: the state, the outbox and the vault's rows,
+// in one commit. It holds no rules: a bank.Book has decided what may happen to an account before
+// anything is written here.
 //
-// A map of the package:
+// The files, in reading order:
 //
-//	execute.go     one batch: by memory in one round trip, or read set, decision, write set
-//	memory.go      what the last commits left of the accounts; view.go is a batch's part of it
-//	read.go        the read set: locks and look-ups into a bank.Snapshot
-//	one.go         the write set of a single decision
-//	write.go       the write set: bank.Changes into rows
-//	outcome.go     what an error means for a batch: nothing committed, or nobody knows
-//	statements.go  the SQL of the read and write sets
-//	session.go     a connection with its prepared statements
-//	wire.go        binary parameters and rows
-//	directory.go   bank.Directory, bank.Reader, bank.TokenStore
-//	outbox.go      bank.Outbox; floor.go keeps its fetches cheap
-//	mark.go        bank.Marker: up to when all events are published
-//	audit.go       everything there is, page by page, and events made again
+//	store.go          Config, Open and the connections
+//	execute.go        one batch: the optimistic path in one round trip, the locked path in two
+//	account_cache.go  accounts as the last commits left them; packed.go stores them without pointers
+//	view.go           the accounts and versions that one batch is decided on
+//	read.go           the read set: locked rows as a bank.ReadSet
+//	write.go          the write set: bank.Changes as rows; single.go for a single decision
+//	outcome.go        whether a batch with an error was certainly not committed
+//	statements.go     the SQL of the read and write sets
+//	session.go        a connection with its prepared statements
+//	wire.go           binary parameters and rows
+//	directory.go      bank.Directory, bank.Reader, bank.TokenStore
+//	outbox.go         bank.Outbox; floor.go keeps its fetches cheap
+//	mark.go           bank.Marker: up to which time all events are published
+//	migrate.go        the schema, and whose ledger it is
+//	audit.go          the whole ledger, page by page, and events made again; audit_outbox.go the outbox
+//	journal.go        the entries for programs outside the bank
 package postgres
 
 import (
@@ -41,7 +44,7 @@ var (
 	_ bank.Marker     = (*Store)(nil)
 )
 
-// Config says how to reach the ledger's database. Only URL is required.
+// Config is the configuration of a Store. Only URL is required.
 type Config struct {
 	// URL is the database's address as pgx reads it. It holds a password: never log it.
 	// It must be the address of the server itself. A pooler that shares server sessions
@@ -53,37 +56,36 @@ type Config struct {
 	// BankCode is the bank whose ledger this is. Migrate writes it into a new database and
 	// compares it in an old one, so that two banks never share a ledger. Empty: neither.
 	BankCode bank.Code
-	// LockAlways has every batch decided under locks, never on what is remembered: two
-	// round trips instead of one.
+	// LockAlways makes every batch take the locked path, in two round trips instead of one.
 	LockAlways bool
-	// ApplicationName is what the server's activity view shows; empty means "codebank".
+	// ApplicationName is shown in the server's activity view; empty means "codebank".
 	ApplicationName string
-	// Failpoint is told of the points between durable steps; nil for none.
+	// Failpoint is called at the points between durable steps; nil for none.
 	Failpoint failpoint.Hook
 }
 
-// Store is the ledger in Postgres. It is safe for concurrent use, and any number
-// of processes may open the same database.
+// Store is the ledger in Postgres. It is safe for concurrent use, and any number of processes may
+// open the same database.
 type Store struct {
 	config Config
 	pool   *database.Pool
-	memory *memory
+	cache  *accountCache
 	floor  floor
-	// presumedFor is the constant, but for tests.
-	presumedFor time.Duration
+	// optimisticFor is the constant of that name, except in tests.
+	optimisticFor time.Duration
 
-	presumed, locked, mistaken atomic.Int64
+	optimistic, locked, conflicts atomic.Int64
 }
 
-// settings hold for every connection. A replica that freezes between its two round
-// trips must not keep others waiting, so its transaction ends by itself. Every query
-// here finds rows by key. A plan is made once per connection, not per batch, and a plan
-// that was made while a table was small must not be a scan when the table is large.
-var settings = map[string]string{
+// sessionSettings apply to every connection. A replica that freezes between its two round trips
+// must not keep others waiting, so its transaction ends by itself. Every query here finds rows by
+// key. A plan is made once per connection, not per batch, and a plan that was made while a table
+// was small must not be a scan when the table is large.
+var sessionSettings = map[string]string{
 	"lock_timeout":                        "500ms",
 	"statement_timeout":                   "4s",
 	"idle_in_transaction_session_timeout": "2s",
-	"transaction_timeout":                 "5s", // writtenWithin counts on it
+	"transaction_timeout":                 "5s", // writtenWithin depends on it
 	"synchronous_commit":                  "on",
 	"default_transaction_isolation":       "read committed",
 	"plan_cache_mode":                     "force_generic_plan",
@@ -94,25 +96,25 @@ var settings = map[string]string{
 	"jit":                                 "off",
 }
 
-// Open prepares a Store on Postgres 17 or later. It does not connect: a database
-// that is away shows in the first call, as fault.Unavailable; Prepare waits for it.
-// An error means that the URL cannot be read; it does not repeat the URL.
+// Open prepares a Store on Postgres 17 or later. It does not connect: while the database is away,
+// every call returns fault.Unavailable, and Prepare waits. An error means that the URL cannot be
+// read; it does not repeat the URL.
 func Open(ctx context.Context, config Config) (*Store, error) {
 	if config.ApplicationName == "" {
 		config.ApplicationName = "codebank"
 	}
-	memory := newMemory()
+	cache := newAccountCache()
 	pool, err := database.Open(ctx, database.Config{
-		URL: config.URL, ApplicationName: config.ApplicationName, MaxConnections: config.MaxConnections, Settings: settings,
+		URL: config.URL, ApplicationName: config.ApplicationName, MaxConnections: config.MaxConnections, Settings: sessionSettings,
 		OnConnect: func(context.Context, *pgx.Conn) error {
-			memory.forgetAll()
+			cache.clear()
 			return nil
 		},
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &Store{config: config, pool: pool, memory: memory, presumedFor: presumedFor}, nil
+	return &Store{config: config, pool: pool, cache: cache, optimisticFor: optimisticFor}, nil
 }
 
 // Close ends all connections after the calls in flight have ended.

@@ -7,74 +7,75 @@ import (
 	"codebank.dev/bank"
 )
 
-// view is what one batch is decided on: rows read under locks, or presumed from
-// memory. known is in the order of Keys.Accounts; accounts that do not exist are left out.
+// view is the accounts that one batch is decided on: rows read under locks, or cached and unlocked
+// rows of an optimistic batch. accounts is in the order of Keys.Accounts; accounts that do not
+// exist are left out.
 type view struct {
-	known    []known
-	index    map[bank.ID]int
-	epoch    int64
-	presumed bool
-	// until is when what was presumed may be written at the latest; zero for rows that
-	// are locked: their transaction has an end of its own.
-	until time.Time
+	accounts   []accountState
+	index      map[bank.ID]int
+	epoch      int64
+	optimistic bool
+	// deadline is when an optimistic batch may be written at the latest. It is zero for locked
+	// rows, because their transaction has an end of its own.
+	deadline time.Time
 }
 
 func newView(epoch int64, accounts int) *view {
-	return &view{known: make([]known, 0, accounts), index: make(map[bank.ID]int, accounts), epoch: epoch}
+	return &view{accounts: make([]accountState, 0, accounts), index: make(map[bank.ID]int, accounts), epoch: epoch}
 }
 
-func (v *view) add(k known) {
-	v.index[k.account.ID] = len(v.known)
-	v.known = append(v.known, k)
+func (v *view) add(state accountState) {
+	v.index[state.account.ID] = len(v.accounts)
+	v.accounts = append(v.accounts, state)
 }
 
-// addCard adds a card to its account. One whose account was not read is not the
-// view's business: nothing guards it.
+// addCard adds a card to its account. It ignores a card whose account was not read, because no
+// version guards it.
 func (v *view) addCard(card bank.Card) {
 	if i, ok := v.index[card.AccountID]; ok {
-		v.known[i] = v.known[i].with(card)
+		v.accounts[i] = v.accounts[i].withCard(card)
 	}
 }
 
-// lackedCards returns those of cards that are not in the view.
-func (v *view) lackedCards(cards []bank.ID) []bank.ID {
-	have := make(map[bank.ID]bool, len(v.known))
-	for i := range v.known {
-		for j := range v.known[i].cards {
-			have[v.known[i].cards[j].ID] = true
+// missingCards returns the ids of cards that are not in the view.
+func (v *view) missingCards(cards []bank.ID) []bank.ID {
+	have := make(map[bank.ID]bool, len(v.accounts))
+	for i := range v.accounts {
+		for j := range v.accounts[i].cards {
+			have[v.accounts[i].cards[j].ID] = true
 		}
 	}
-	var lacked []bank.ID
+	var missing []bank.ID
 	for _, id := range cards {
 		if !have[id] {
-			lacked = append(lacked, id)
+			missing = append(missing, id)
 		}
 	}
-	return lacked
+	return missing
 }
 
-// snapshot adds the accounts and cards of the view to what else was read.
-func (v *view) snapshot(more bank.ReadSet) bank.ReadSet {
-	more.Accounts = make([]bank.Account, len(v.known))
-	more.Cards = slices.Grow(more.Cards, len(v.known))
-	for i := range v.known {
-		more.Accounts[i] = v.known[i].account
-		more.Cards = append(more.Cards, v.known[i].cards...)
+// fillReadSet adds the accounts and cards of the view to the other rows of a read set.
+func (v *view) fillReadSet(reads bank.ReadSet) bank.ReadSet {
+	reads.Accounts = make([]bank.Account, len(v.accounts))
+	reads.Cards = slices.Grow(reads.Cards, len(v.accounts))
+	for i := range v.accounts {
+		reads.Accounts[i] = v.accounts[i].account
+		reads.Cards = append(reads.Cards, v.accounts[i].cards...)
 	}
-	return more
+	return reads
 }
 
-// version returns the version that an account's row had.
+// version returns the version of an account's row in the view.
 func (v *view) version(account bank.ID) int64 {
 	if i, ok := v.index[account]; ok {
-		return v.known[i].version
+		return v.accounts[i].version
 	}
 	return 0
 }
 
-// guard adds to the accounts to be written those of which only a card changed, so
-// that their version tells of it. It leaves all of them in the order of locks.
-func (v *view) guard(changes *bank.Changes) {
+// addCardAccounts adds the accounts of changed cards to the accounts to be written, so that their
+// versions grow. It sorts all of them in the order of locks.
+func (v *view) addCardAccounts(changes *bank.Changes) {
 	written := make(map[bank.ID]bool, len(changes.Accounts))
 	for i := range changes.Accounts {
 		written[changes.Accounts[i].ID] = true
@@ -82,16 +83,16 @@ func (v *view) guard(changes *bank.Changes) {
 	for i := range changes.Cards {
 		id := changes.Cards[i].AccountID
 		if at, read := v.index[id]; read && !written[id] {
-			changes.Accounts = append(changes.Accounts, v.known[at].account)
+			changes.Accounts = append(changes.Accounts, v.accounts[at].account)
 			written[id] = true
 		}
 	}
 	slices.SortFunc(changes.Accounts, func(a, b bank.Account) int { return slices.Compare(a.ID[:], b.ID[:]) })
 }
 
-// proves reports whether writing changes proves everything that was presumed: every
-// account that was looked at is written under its version, and every transaction
-// that was taken for new is inserted under its key.
+// proves reports whether writing the changes proves everything that an optimistic batch was decided
+// on: every account that was read is written at its version, and every transaction that was taken
+// for new is inserted under its key.
 func (v *view) proves(keys *bank.Keys, changes *bank.Changes) bool {
 	if len(changes.Accounts) < len(keys.Accounts) {
 		return false
@@ -103,19 +104,19 @@ func (v *view) proves(keys *bank.Keys, changes *bank.Changes) bool {
 	return !slices.ContainsFunc(keys.Transactions, func(id bank.ID) bool { return !posted[id] })
 }
 
-// after returns what is known of the accounts once changes are committed.
+// after returns the accounts as they are once the changes are committed.
 func (v *view) after(changes *bank.Changes) *view {
-	left := newView(v.epoch, len(v.known)+len(changes.NewAccounts))
-	for i := range v.known {
-		left.add(v.known[i])
+	left := newView(v.epoch, len(v.accounts)+len(changes.NewAccounts))
+	for i := range v.accounts {
+		left.add(v.accounts[i])
 	}
 	for i := range changes.NewAccounts {
-		left.add(known{account: changes.NewAccounts[i]})
+		left.add(accountState{account: changes.NewAccounts[i]})
 	}
 	for i := range changes.Accounts {
-		k := &left.known[left.index[changes.Accounts[i].ID]]
-		k.account = changes.Accounts[i]
-		k.version++
+		state := &left.accounts[left.index[changes.Accounts[i].ID]]
+		state.account = changes.Accounts[i]
+		state.version++
 	}
 	for i := range changes.NewCards {
 		left.addCard(changes.NewCards[i].Card)

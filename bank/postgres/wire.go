@@ -23,13 +23,12 @@ const (
 	typeUUID      = 2950
 )
 
-// epochMicros is 2000-01-01T00:00:00Z, from which Postgres counts, in microseconds since 1970.
+// epochMicros is 2000-01-01T00:00:00Z, the epoch of Postgres, in microseconds since 1970.
 const epochMicros = 946_684_800_000_000
 
-// parameters builds the binary parameters of one statement in one buffer, which is
-// used again and again: a batch writes some thirty arrays of hundreds of values,
-// and the driver's general way costs several allocations for each value. Every
-// value is written behind its length, as the wire wants it.
+// parameters builds the binary parameters of one statement in one buffer that is used again. A
+// batch writes some thirty arrays of hundreds of values, and the driver's own encoding costs
+// several allocations for each value. Every value follows its length, as the protocol requires.
 type parameters struct {
 	buffer []byte
 	starts []int
@@ -41,7 +40,7 @@ func (p *parameters) reset() {
 	p.buffer, p.starts, p.err = p.buffer[:0], p.starts[:0], nil
 }
 
-// list returns the parameters written since reset; it is valid until the next one.
+// list returns the parameters written since reset. They are valid until the next reset.
 func (p *parameters) list() [][]byte {
 	p.values = p.values[:0]
 	for i, start := range p.starts {
@@ -54,8 +53,8 @@ func (p *parameters) list() [][]byte {
 	return p.values
 }
 
-// elements is list for parameters that are arrays of one element each: it returns the
-// elements, whose bytes stand behind the array's header and their own length.
+// elements returns the values of parameters that are arrays of one element each: the bytes after
+// the array's header and the element's length.
 func (p *parameters) elements() [][]byte {
 	const header, length = 20, 4
 	values := p.list()
@@ -68,7 +67,7 @@ func (p *parameters) elements() [][]byte {
 	return values
 }
 
-// array begins a parameter: a one-dimensional array of n elements, to be written next.
+// array begins a parameter that is a one-dimensional array of n elements. Write the elements next.
 func (p *parameters) array(element uint32, n int) {
 	p.starts = append(p.starts, len(p.buffer))
 	dimensions := uint32(1)
@@ -84,7 +83,7 @@ func (p *parameters) array(element uint32, n int) {
 	}
 }
 
-// argument begins a parameter that is no array: append its bytes next, without a length.
+// argument begins a parameter that is a single value. Append its bytes next, without a length.
 func (p *parameters) argument() { p.starts = append(p.starts, len(p.buffer)) }
 
 func (p *parameters) uuidArgument(id bank.ID) {
@@ -135,7 +134,7 @@ func (p *parameters) int2(value uint8) {
 	p.buffer = append(p.buffer, 0, 0, 0, 2, 0, value)
 }
 
-// optionalInt2 writes null for what is not present.
+// optionalInt2 writes null for a value that is not present.
 func (p *parameters) optionalInt2(value uint8, present bool) {
 	if !present {
 		p.null()
@@ -144,7 +143,7 @@ func (p *parameters) optionalInt2(value uint8, present bool) {
 	p.int2(value)
 }
 
-// int4 refuses what does not fit, as the server would.
+// int4 refuses a value that does not fit, as the server would.
 func (p *parameters) int4(value int) {
 	if value < math.MinInt32 || value > math.MaxInt32 {
 		p.err = fmt.Errorf("%w: %d does not fit 32 bits", bank.ErrRejected, value)
@@ -167,7 +166,7 @@ func (p *parameters) optionalInt8(value int64) {
 	p.int8(value)
 }
 
-// timestamp keeps microseconds.
+// timestamp writes a time in microseconds.
 func (p *parameters) timestamp(at time.Time) { p.int8(at.UnixMicro() - epochMicros) }
 
 // optionalTimestamp writes the zero time as null.
@@ -189,8 +188,8 @@ func (p *parameters) bytes(value []byte) {
 	p.buffer = append(p.buffer, value...)
 }
 
-// micros writes times as the text of a bigint array, for an array of arrays must
-// not be ragged.
+// micros writes times as the text of a bigint array, because the rows of an array of arrays must
+// have equal lengths.
 func (p *parameters) micros(times []time.Time) {
 	at := len(p.buffer)
 	p.buffer = append(p.buffer, 0, 0, 0, 0, '{')
@@ -204,9 +203,9 @@ func (p *parameters) micros(times []time.Time) {
 	binary.BigEndian.PutUint32(p.buffer[at:], uint32(len(p.buffer)-at-4))
 }
 
-// row reads the columns of a row from left to right. Null reads as the zero value.
-// The values are in the binary format and come from our own statements, so their
-// widths are known; a broken connection never shows as a short value.
+// row reads the columns of a row from left to right. Null reads as the zero value. The values are
+// in the binary format and come from our own statements, so their lengths are known; a broken
+// connection never shows as a short value.
 type row struct {
 	values [][]byte
 	next   int
@@ -272,7 +271,7 @@ func (r *row) timestamp() time.Time {
 
 func (r *row) text() string { return string(r.value()) }
 
-// bytes returns a copy: the row's own bytes are gone with the next row.
+// bytes returns a copy, because the row's own bytes are reused by the next row.
 func (r *row) bytes() []byte { return append([]byte(nil), r.value()...) }
 
 // micros reads a bigint array of microseconds since 1970.

@@ -9,14 +9,14 @@ import (
 	"codebank.dev/bank"
 )
 
-// addChanges queues the write set. New rows go in by key, the same order for
-// everyone, so that batches waiting for each other's keys never wait in a circle.
+// addChanges queues the write set. New rows are inserted in the order of their keys, the same for
+// every batch, so that batches that wait for each other's keys never deadlock.
 //
-// The accounts come first, in the order of their locks: what was presumed of them is
-// proved, or the rest is not tried. That it is not too late is proved with them, and
-// so by no account at all if need be.
+// The accounts come first, in the order of their locks. The rest of the write set runs only if
+// their versions are unchanged. The same statement checks the deadline of an optimistic batch, so
+// it is sent even if no account changes.
 func addChanges(b *batch, seen *view, changes *bank.Changes) {
-	if len(changes.Accounts) > 0 || seen.presumed {
+	if len(changes.Accounts) > 0 || seen.optimistic {
 		addAccounts(b, seen, changes.Accounts)
 	}
 	if len(changes.NewAccounts) > 0 {
@@ -58,7 +58,7 @@ func addNewAccounts(b *batch, accounts []bank.Account) {
 	b.add(insertAccounts, nil)
 }
 
-// addFigures writes what changes of an account.
+// addFigures writes the figures of accounts.
 func addFigures(p *parameters, accounts []bank.Account) {
 	column(p, typeInt8, accounts, func(p *parameters, a *bank.Account) { p.int8(a.Balance) })
 	column(p, typeInt8, accounts, func(p *parameters, a *bank.Account) { p.int8(a.Held) })
@@ -69,21 +69,21 @@ func addFigures(p *parameters, accounts []bank.Account) {
 
 func addAccounts(b *batch, seen *view, accounts []bank.Account) {
 	addVersions(&b.session.parameters, seen, accounts)
-	addUntil(&b.session.parameters, seen)
+	addDeadline(&b.session.parameters, seen)
 	b.add(updateAccounts, nil)
 }
 
-// addUntil writes when the batch may be written at the latest: an array of one.
-func addUntil(p *parameters, seen *view) {
+// addDeadline writes the deadline of a batch, as an array of one.
+func addDeadline(p *parameters, seen *view) {
 	p.array(typeTimestamp, 1)
-	if seen.until.IsZero() {
+	if seen.deadline.IsZero() {
 		p.int8(math.MaxInt64) // infinity
 		return
 	}
-	p.timestamp(seen.until)
+	p.timestamp(seen.deadline)
 }
 
-// addVersions writes what changes of accounts, and the versions they were seen with.
+// addVersions writes the figures of accounts and the versions that the batch was decided on.
 func addVersions(p *parameters, seen *view, accounts []bank.Account) {
 	column(p, typeUUID, accounts, func(p *parameters, a *bank.Account) { p.uuid(a.ID) })
 	addFigures(p, accounts)
@@ -91,7 +91,7 @@ func addVersions(p *parameters, seen *view, accounts []bank.Account) {
 }
 
 func addNewCards(b *batch, issued []bank.NewCard) {
-	// The look-up is unique too, so it is the order; the ids of new cards are random.
+	// The lookup is unique too, so it is the order; the ids of new cards are random.
 	issued = slices.SortedFunc(slices.Values(issued), func(x, y bank.NewCard) int { return bytes.Compare(x.Lookup[:], y.Lookup[:]) })
 	cards := make([]bank.Card, len(issued))
 	for i := range issued {
@@ -117,7 +117,7 @@ func addNewCards(b *batch, issued []bank.NewCard) {
 	b.add(insertSealed, nil)
 }
 
-// addCardState writes what changes of a card.
+// addCardState writes the fields of cards that may change.
 func addCardState(p *parameters, cards []bank.Card) {
 	column(p, typeBool, cards, func(p *parameters, c *bank.Card) { p.bool(c.Blocked) })
 	column(p, typeText, cards, func(p *parameters, c *bank.Card) { p.micros(c.WrongAt) })
@@ -165,7 +165,7 @@ func addEntries(b *batch, entries []*bank.Entry) {
 	})
 	p := &b.session.parameters
 	addMovements(p, entries)
-	if !slices.ContainsFunc(entries, standsAlone) {
+	if !slices.ContainsFunc(entries, hasOwnData) {
 		b.add(insertEntries, nil)
 		return
 	}
@@ -196,13 +196,13 @@ func addMovements(p *parameters, entries []*bank.Entry) {
 	addCircumstances(p, entries)
 }
 
-// standsAlone reports whether an entry has currency or card data that no account
-// and no card keeps for it.
-func standsAlone(e *bank.Entry) bool {
+// hasOwnData reports whether an entry has a currency or card data that no account or card keeps for
+// it.
+func hasOwnData(e *bank.Entry) bool {
 	return e.IsRefusal() || e.Card.ID.IsZero() && e.Card != bank.CardSnapshot{}
 }
 
-// addCircumstances writes who sold, how it was asked for and when.
+// addCircumstances writes merchant, channel, request and time of entries.
 func addCircumstances(p *parameters, entries []*bank.Entry) {
 	column(p, typeText, entries, func(p *parameters, e **bank.Entry) { p.text((*e).Merchant.ID) })
 	column(p, typeText, entries, func(p *parameters, e **bank.Entry) { p.text((*e).Merchant.Name) })
@@ -225,7 +225,7 @@ func addCircumstances(p *parameters, entries []*bank.Entry) {
 	addRisk(p, entries)
 }
 
-// addRisk writes what a purchase looked like: null for what is none.
+// addRisk writes card use and risk, as null for entries without them.
 func addRisk(p *parameters, entries []*bank.Entry) {
 	column(p, typeInt2, entries, func(p *parameters, e **bank.Entry) { p.optionalInt2(uint8((*e).CardUse), (*e).CardUse != 0) })
 	column(p, typeInt2, entries, func(p *parameters, e **bank.Entry) { p.optionalInt2((*e).Risk.Score, (*e).Risk.Rule != 0) })

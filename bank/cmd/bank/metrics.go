@@ -68,10 +68,10 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	count(splitTotal, ledger.Split)
 	count(refusedTotal, ledger.Refused)
 	gauge(waiting, ledger.Waiting)
-	ways := c.store.Ways()
-	count(optimisticTotal, ways.Presumed)
-	count(lockedTotal, ways.Locked)
-	count(conflictsTotal, ways.Mistaken)
+	batches := c.store.Stats()
+	count(optimisticTotal, batches.Optimistic)
+	count(lockedTotal, batches.Locked)
+	count(conflictsTotal, batches.Conflicts)
 	if c.relay == nil {
 		return
 	}

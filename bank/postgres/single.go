@@ -2,10 +2,10 @@ package postgres
 
 import "codebank.dev/bank"
 
-// writeOne is the write set of a single decision, as an idle bank has them: one
-// statement instead of three, whose parameters are single values. Each part is fed by the one before, so
-// the account is met first, and the outbox id is taken last (see floor).
-var writeOne = &statement{"write_one", `WITH written AS (UPDATE accounts
+// writeSingle is the write set of a single decision, the usual batch of an idle bank: one statement
+// instead of three, with single values as parameters. Each part reads the result of the one before,
+// so the account is updated first and the outbox id is taken last (see floor).
+var writeSingle = &statement{"write_single", `WITH written AS (UPDATE accounts
 		SET balance = $2, held = $3, credit_limit = $4, sequence = $5, last_at = $6, version = $7::bigint + 1
 		WHERE id = $1 AND version = $7::bigint RETURNING id),
 	posted AS (INSERT INTO entries (` + insertedColumns + `)
@@ -17,17 +17,17 @@ var writeOne = &statement{"write_one", `WITH written AS (UPDATE accounts
 		SELECT $44::uuid, $45::uuid, $46::bigint, $47::uuid, $48::integer, $49::bytea FROM posted RETURNING id)
 	SELECT require_all(CASE WHEN clock_timestamp() < $50::timestamptz THEN count(*) ELSE -1 END, 1) FROM emitted`}
 
-// isOne reports whether changes are a single decision on a known account.
-func isOne(changes *bank.Changes) bool {
-	return len(changes.Accounts) == 1 && len(changes.Entries) == 1 && len(changes.Events) == 1 && !standsAlone(changes.Entries[0]) &&
+// isSingle reports whether changes are a single decision on an existing account.
+func isSingle(changes *bank.Changes) bool {
+	return len(changes.Accounts) == 1 && len(changes.Entries) == 1 && len(changes.Events) == 1 && !hasOwnData(changes.Entries[0]) &&
 		len(changes.NewAccounts)+len(changes.NewCards)+len(changes.Cards)+len(changes.Tokens) == 0
 }
 
-func addOne(b *batch, seen *view, changes *bank.Changes) {
+func addSingle(b *batch, seen *view, changes *bank.Changes) {
 	p := &b.session.parameters
 	addVersions(p, seen, changes.Accounts)
 	addMovements(p, changes.Entries)
 	addBodies(p, changes.Events)
-	addUntil(p, seen)
-	b.queue(writeOne, p.elements(), nil)
+	addDeadline(p, seen)
+	b.queue(writeSingle, p.elements(), nil)
 }

@@ -11,9 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A process that remembers an account decides on it without a lock. What happened to
-// it elsewhere meanwhile must come before, whether or not it took a sequence.
-func TestWhatIsRememberedIsProvedByTheWrite(t *testing.T) {
+// A process decides on a cached account without a lock. A change by another process in the meantime
+// must come first, whether or not it took a sequence.
+func TestTheWriteProvesThatCachedAccountsAreCurrent(t *testing.T) {
 	sets := map[string]func(t *testing.T, other *postgres.Store, customer banktest.Customer){
 		"a purchase": func(t *testing.T, other *postgres.Store, customer banktest.Customer) {
 			banktest.Buy(t, other, customer, 900)
@@ -43,7 +43,7 @@ func TestWhatIsRememberedIsProvedByTheWrite(t *testing.T) {
 				blocked = card.Blocked
 				return spend(customer, transaction)(book)
 			})
-			require.Equal(t, 2, calls, "the first decision was on what no longer stood")
+			require.Equal(t, 2, calls, "the first decision was on an outdated account")
 			entry, _, err := store.Transaction(t.Context(), transaction)
 			require.NoError(t, err)
 			require.Equal(t, seen.Sequence+1, entry.Sequence)
@@ -53,7 +53,7 @@ func TestWhatIsRememberedIsProvedByTheWrite(t *testing.T) {
 	}
 }
 
-func TestATransactionTakenForNewIsFoundByItsKey(t *testing.T) {
+func TestATransactionOfAnotherProcessIsFoundByItsKey(t *testing.T) {
 	url := postgrestest.Database(t)
 	store, other := openAt(t, url), openAt(t, url)
 	customer := banktest.OpenCustomer(t, store, 1000)
@@ -74,9 +74,8 @@ func TestATransactionTakenForNewIsFoundByItsKey(t *testing.T) {
 	require.EqualValues(t, -10, account.Balance)
 }
 
-// Nobody knows what became of a commit whose connection broke, so what was
-// remembered of its accounts counts no longer.
-func TestAnUnknownOutcomeIsNotRemembered(t *testing.T) {
+// The outcome of a commit whose connection broke is unknown, so its accounts are no longer cached.
+func TestAccountsWithAnUnknownOutcomeAreNotCached(t *testing.T) {
 	url := postgrestest.Database(t)
 	store := openAt(t, url)
 	admin := administer(t, url)
