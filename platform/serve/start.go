@@ -16,8 +16,8 @@ const startRetryAfter = time.Second
 // errStarting answers calls that come before the program can take them. Nothing was done.
 var errStarting = fault.New(fault.Unavailable, "STARTING", "The service is starting and takes no calls yet. Please try again.").After(startRetryAfter)
 
-// start is what a program does beside its listeners: first what its calls need, then
-// its own work in the background.
+// start is the work of a program beside its listeners: first the steps that its calls
+// need, then its own work in the background.
 type start struct {
 	prepare    func(context.Context) error
 	background []func(context.Context)
@@ -26,11 +26,11 @@ type start struct {
 }
 
 // Prepare has Run call steps once, beside the listeners. Until steps has returned nil,
-// every call is answered Unavailable with a wait, and /readyz answers 503; what steps
-// has written by then, handlers may read. An error of steps ends Run and is returned
-// by it. The context of steps ends when the server begins to drain. Only gRPC and the
-// gateway wait for steps: health, reflection and handlers of Handle do not. Call it
-// before Run, once.
+// every call is answered Unavailable with a wait, and /readyz answers 503. Handlers of
+// calls may read what steps has written. An error of steps ends Run, which returns it.
+// The context of steps ends when the server begins to drain. Only gRPC and the gateway
+// wait for steps: health, reflection and handlers of Handle do not. Call it before Run,
+// once.
 func (s *Server) Prepare(steps func(context.Context) error) { s.start.prepare = steps }
 
 // Background has Run call work after Prepare's steps, beside the calls. Its context

@@ -39,16 +39,16 @@ var states = map[database.Class]string{
 }
 
 // Errors returns an error for every SQLSTATE and for every other way in which a
-// database fails, each with the class that it is of. The keys say what it is.
+// database fails, each with its class. The keys say what it is.
 func Errors() map[string]Case {
 	cases := map[string]Case{
-		"the network ends":              {io.ErrUnexpectedEOF, database.Unavailable},
-		"no attempt to connect":         {errors.New("throttled"), database.Unavailable},
-		"the caller canceled":           {fmt.Errorf("query: %w", context.Canceled), database.Ended},
-		"the caller's deadline passed":  {fmt.Errorf("query: %w", context.DeadlineExceeded), database.Ended},
-		"a column that does not fit":    {pgx.ScanArgError{Err: errors.New("text into int")}, database.Broken},
-		"a row that is not there":       {fmt.Errorf("read: %w", pgx.ErrNoRows), database.Broken},
-		"a state that nobody has heard": {&pgconn.PgError{Code: "ZZ999"}, database.Broken},
+		"the network ends":             {io.ErrUnexpectedEOF, database.Unavailable},
+		"no attempt to connect":        {errors.New("throttled"), database.Unavailable},
+		"the caller canceled":          {fmt.Errorf("query: %w", context.Canceled), database.Ended},
+		"the caller's deadline passed": {fmt.Errorf("query: %w", context.DeadlineExceeded), database.Ended},
+		"a column that does not fit":   {pgx.ScanArgError{Err: errors.New("text into int")}, database.Broken},
+		"a row that is not there":      {fmt.Errorf("read: %w", pgx.ErrNoRows), database.Broken},
+		"an unknown state":             {&pgconn.PgError{Code: "ZZ999"}, database.Broken},
 		"a connection attempt that takes too long": {
 			fmt.Errorf("acquire: %w", connectTimeout()), database.Unavailable,
 		},
@@ -61,7 +61,7 @@ func Errors() map[string]Case {
 	return cases
 }
 
-// Case is an error of the database and the class that it is of.
+// Case is an error of the database and its class.
 type Case struct {
 	Err   error
 	Class database.Class
