@@ -48,14 +48,19 @@ func (a *application) showPlans(plans []kafkaconnect.Plan) error {
 	if err := output.List(a.printer(), plans, heading, planRows); err != nil {
 		return err
 	}
+	return allUnchanged(plans, "connectors", func(plan kafkaconnect.Plan) provision.Action { return plan.Action })
+}
+
+// allUnchanged returns an error unless nothing has to be done for any of the plans.
+func allUnchanged[P any](plans []P, what string, action func(P) provision.Action) error {
 	differing := 0
 	for _, plan := range plans {
-		if plan.Action != provision.Unchanged {
+		if action(plan) != provision.Unchanged {
 			differing++
 		}
 	}
 	if differing > 0 {
-		return fmt.Errorf("%d of %d connectors are not as wanted", differing, len(plans))
+		return fmt.Errorf("%d of %d %s are not as wanted", differing, len(plans), what)
 	}
 	return nil
 }

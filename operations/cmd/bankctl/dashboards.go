@@ -85,16 +85,7 @@ func (a *application) showKibanaPlans(plans []kibana.Plan) error {
 	if err := output.List(a.printer(), plans, heading, kibanaPlanRows); err != nil {
 		return err
 	}
-	differing := 0
-	for _, plan := range plans {
-		if plan.Action != provision.Unchanged {
-			differing++
-		}
-	}
-	if differing > 0 {
-		return fmt.Errorf("%d of %d objects are not as wanted", differing, len(plans))
-	}
-	return nil
+	return allUnchanged(plans, "objects", func(plan kibana.Plan) provision.Action { return plan.Action })
 }
 
 // maxDifferences is how many differences of one object a table shows; JSON has all.
