@@ -37,8 +37,8 @@ type Object struct {
 	Body json.RawMessage
 }
 
-// Objects returns all saved objects and alert rules, ordered by type and id. The caller may change the
-// result.
+// Objects returns all saved objects and alert rules, ordered by type and id. The caller
+// may change the result.
 func Objects() ([]Object, error) { return read(files) }
 
 // read returns the objects in a tree of <type>/<id>.json. Any other file, and any file

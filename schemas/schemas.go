@@ -44,7 +44,7 @@ func Schemas(subjectFolder string) ([]Version, error) {
 	for number := 1; number <= len(entries); number++ {
 		body, err := contracts.ReadFile(path.Join(dir, fmt.Sprintf("v%d.avsc", number)))
 		if err != nil {
-			return nil, fmt.Errorf("schemas: %d files in %s, but: %w", len(entries), dir, err)
+			return nil, fmt.Errorf("schemas: %s has %d files, but one is missing: %w", dir, len(entries), err)
 		}
 		versions = append(versions, Version{Number: number, Schema: string(body)})
 	}

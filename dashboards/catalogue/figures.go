@@ -124,9 +124,9 @@ func coloured(v view.Value, thresholds view.Thresholds) view.Value {
 
 func overTime() view.Time { return view.Time{Label: "Time", Field: occurredAt, Interval: "auto"} }
 
-// topValues divides by the values of a field that have the topValues documents. Each month
-// has its own index, which returns its own top values. For a field with many values,
-// each index returns many more values than the panel shows.
+// topValues divides by the values of a field with the most documents. Each month has its
+// own index, which returns its own top values. For a field with many values, each index
+// returns many more values than the panel shows.
 func topValues(label, field string, size int) view.Terms {
 	all := count()
 	return view.Terms{Label: label, Fields: []string{field}, Size: size, By: &all, Accurate: slices.Contains(manyValued, field)}

@@ -48,7 +48,7 @@ func stores() view.Dashboard {
 	)
 }
 
-// distinctCount returns a panel that counts the distinctCount values of a field.
+// distinctCount returns a panel that counts the different values of a field.
 func distinctCount(id, title, definition, field string) view.Panel {
 	return approximate(showing(
 		ofPayments(view.Metric, id, title, definition),

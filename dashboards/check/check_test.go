@@ -79,14 +79,34 @@ func emptied(object dashboards.Object) dashboards.Object {
 	return object
 }
 
+// findingsAfter damages one of our objects and returns the findings, one in each line.
+// All other objects are empty.
+func findingsAfter(t *testing.T, name string, damage func(*testing.T, tree)) string {
+	t.Helper()
+	objects := ours(t)
+	for i, object := range objects {
+		if object.Type+"/"+object.ID != name {
+			objects[i] = emptied(object)
+			continue
+		}
+		var whole tree
+		require.NoError(t, json.Unmarshal(object.Body, &whole))
+		damage(t, whole)
+		body, err := dashboards.JSON(whole)
+		require.NoError(t, err)
+		objects[i].Body = body
+	}
+	return strings.Join(check.Objects(objects), "\n")
+}
+
 // TestEachFaultIsFound damages the dashboard overview in one way, and expects the
 // finding.
 func TestEachFaultIsFound(t *testing.T) {
 	const rate = "approval-rate"
 	for _, tt := range []struct {
-		fault string
-		spoil func(*testing.T, tree)
-		want  string
+		fault  string
+		damage func(*testing.T, tree)
+		want   string
 	}{
 		{"another type than the folder", func(t *testing.T, o tree) { o["type"] = "lens" }, ": the folder is dashboard and the type lens"},
 		{"another id than the file", func(t *testing.T, o tree) { o["id"] = "x" }, ": the file is overview and the id x"},
@@ -159,7 +179,7 @@ func TestEachFaultIsFound(t *testing.T) {
 		}, " panel top-stores: column bucket-1 is ordered by a figure that does not exist"},
 		{"a count without a field", func(t *testing.T, o tree) { columnOf(t, o, "payments", "payments")["sourceField"] = "" }, " panel payments: column payments has no sourceField"},
 		{"a panel over another", func(t *testing.T, o tree) { at(t, panelOf(t, o, "payments"), "gridData")["x"] = 20 }, " panel payments: lies over panel approved-volume"},
-		{"a hole", func(t *testing.T, o tree) { at(t, panelOf(t, o, "top-stores"), "gridData")["w"] = 47 }, ": the layout has holes, 14 fields wide"},
+		{"a hole", func(t *testing.T, o tree) { at(t, panelOf(t, o, "top-stores"), "gridData")["w"] = 47 }, ": the layout has holes of 14 grid cells"},
 		{"a panel over the edge", func(t *testing.T, o tree) { at(t, panelOf(t, o, "top-stores"), "gridData")["w"] = 49 }, " panel top-stores: is not inside 48 columns"},
 		{"a figure far down", func(t *testing.T, o tree) { at(t, panelOf(t, o, rate), "gridData")["y"] = 60 }, " panel approval-rate: is a figure and ends in row 66, below the first 24"},
 		{"an id twice", func(t *testing.T, o tree) { panelOf(t, o, rate)["panelIndex"] = "links" }, " panel links: its id is not unique"},
@@ -169,21 +189,7 @@ func TestEachFaultIsFound(t *testing.T) {
 		}, " panel approval-rate: has no description"},
 	} {
 		t.Run(tt.fault, func(t *testing.T) {
-			objects := ours(t)
-			for i, object := range objects {
-				if object.Type+"/"+object.ID != "dashboard/overview" {
-					objects[i] = emptied(object)
-					continue
-				}
-				var whole tree
-				require.NoError(t, json.Unmarshal(object.Body, &whole))
-				tt.spoil(t, whole)
-				body, err := dashboards.JSON(whole)
-				require.NoError(t, err)
-				objects[i].Body = body
-			}
-			findings := strings.Join(check.Objects(objects), "\n")
-			require.Contains(t, findings, "dashboard/overview"+tt.want)
+			require.Contains(t, findingsAfter(t, "dashboard/overview", tt.damage), "dashboard/overview"+tt.want)
 		})
 	}
 }

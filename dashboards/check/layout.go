@@ -50,7 +50,7 @@ func (b board) layout() []string {
 		}
 	}
 	if holes := bottom*gridColumns - len(taken); holes > 0 {
-		findings = append(findings, fmt.Sprintf(": the layout has holes, %d fields wide", holes))
+		findings = append(findings, fmt.Sprintf(": the layout has holes of %d grid cells", holes))
 	}
 	return findings
 }

@@ -68,7 +68,7 @@ func (l layer) order() []string {
 	var findings []string
 	sorted := slices.Sorted(slices.Values(l.ColumnOrder))
 	if !slices.Equal(sorted, slices.Sorted(maps.Keys(l.Columns))) {
-		findings = append(findings, fmt.Sprintf("columnOrder %v is not the columns", l.ColumnOrder))
+		findings = append(findings, fmt.Sprintf("columnOrder %v does not name the columns", l.ColumnOrder))
 	}
 	figures := false
 	for _, id := range l.ColumnOrder {

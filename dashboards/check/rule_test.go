@@ -1,8 +1,6 @@
 package check_test
 
 import (
-	"encoding/json"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -36,7 +34,7 @@ func TestAMissingFieldIsReportedWithItsRule(t *testing.T) {
 func TestEachFaultOfARuleIsFound(t *testing.T) {
 	for _, tt := range []struct {
 		fault, rule string
-		spoil       func(*testing.T, tree)
+		damage      func(*testing.T, tree)
 		want        string
 	}{
 		{"another consumer", "no-payments", func(t *testing.T, r tree) { r["consumer"] = "x" }, "has no name, or is not for stackAlerts"},
@@ -52,20 +50,8 @@ func TestEachFaultOfARuleIsFound(t *testing.T) {
 		{"an unknown type", "no-payments", func(t *testing.T, r tree) { r["rule_type_id"] = ".other" }, `has the unknown type ".other"`},
 	} {
 		t.Run(tt.fault, func(t *testing.T) {
-			objects := ours(t)
-			for i, object := range objects {
-				if object.Type != dashboards.Rule || object.ID != tt.rule {
-					objects[i] = emptied(object)
-					continue
-				}
-				var whole tree
-				require.NoError(t, json.Unmarshal(object.Body, &whole))
-				tt.spoil(t, whole)
-				body, err := dashboards.JSON(whole)
-				require.NoError(t, err)
-				objects[i].Body = body
-			}
-			require.Contains(t, strings.Join(check.Objects(objects), "\n"), "rule/"+tt.rule+": "+tt.want)
+			name := dashboards.Rule + "/" + tt.rule
+			require.Contains(t, findingsAfter(t, name, tt.damage), name+": "+tt.want)
 		})
 	}
 }

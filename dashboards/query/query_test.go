@@ -28,13 +28,13 @@ func answered(t *testing.T, panel view.Panel, at query.Range, answer string) (qu
 	t.Helper()
 	panel.ID, panel.Source = "panel", view.Transactions
 	var sent map[string]any
-	asker := query.Client{Views: catalogue.DataViews(), Search: func(_ context.Context, requests []query.Request) ([]json.RawMessage, error) {
+	client := query.Client{Views: catalogue.DataViews(), Search: func(_ context.Context, requests []query.Request) ([]json.RawMessage, error) {
 		require.Len(t, requests, 1)
 		require.Equal(t, "transactions", requests[0].Index)
 		require.NoError(t, json.Unmarshal(requests[0].Body, &sent))
 		return []json.RawMessage{json.RawMessage(answer)}, nil
 	}}
-	result, err := asker.Run(t.Context(), panel, at)
+	result, err := client.Run(t.Context(), panel, at)
 	require.NoError(t, err)
 	return result.Table, sent
 }
@@ -367,11 +367,11 @@ func TestAnIndexThatDoesNotExistYetHasNoRows(t *testing.T) {
 
 func TestAPanelWithItsOwnRangeUsesTheEndOfTheGivenRangeAsNow(t *testing.T) {
 	for from, want := range map[string]string{"now-15m": "2026-03-04T11:45:00Z", "now/d": "2026-03-04T00:00:00Z"} {
-		asker := query.Client{Views: catalogue.DataViews(), Search: func(context.Context, []query.Request) ([]json.RawMessage, error) {
+		client := query.Client{Views: catalogue.DataViews(), Search: func(context.Context, []query.Request) ([]json.RawMessage, error) {
 			return []json.RawMessage{json.RawMessage(`{}`)}, nil
 		}}
 		panel := view.Panel{ID: "p", Source: view.Transactions, From: from, Layer: view.Layer{Metrics: []view.Value{metric("n", count)}}}
-		result, err := asker.Run(t.Context(), panel, hours(1))
+		result, err := client.Run(t.Context(), panel, hours(1))
 		require.NoError(t, err)
 		require.Equal(t, want, result.Range.From.Format(time.RFC3339))
 		require.Equal(t, noon, result.Range.To)
@@ -383,14 +383,14 @@ func TestAnErrorBelongsToItsPanel(t *testing.T) {
 	bad, foreign, text := good, good, view.Panel{ID: "text", Chart: view.Text}
 	bad.Query = kql.Exists{Field: "nothing"}
 	bad.ID, foreign.ID, foreign.Source = "bad", "foreign", "elsewhere"
-	asker := query.Client{Views: catalogue.DataViews(), Search: func(_ context.Context, requests []query.Request) ([]json.RawMessage, error) {
+	client := query.Client{Views: catalogue.DataViews(), Search: func(_ context.Context, requests []query.Request) ([]json.RawMessage, error) {
 		require.Len(t, requests, 2)
 		return []json.RawMessage{
 			json.RawMessage(`{"error":{"type":"x","reason":"all shards failed","root_cause":[{"reason":"no such field"}]},"status":400}`),
 			json.RawMessage(`{"hits":{"total":{"value":4}}}`),
 		}, nil
 	}}
-	results, err := asker.RunAll(t.Context(), []view.Panel{bad, foreign, text, good}, hours(1))
+	results, err := client.RunAll(t.Context(), []view.Panel{bad, foreign, text, good}, hours(1))
 	require.NoError(t, err)
 	refused := new(query.ServerError)
 	require.ErrorAs(t, results[0].Err, &refused)
@@ -400,19 +400,21 @@ func TestAnErrorBelongsToItsPanel(t *testing.T) {
 	require.NoError(t, results[2].Err)
 	require.InDelta(t, 4, *results[3].Table.Find("n"), 0)
 
-	asker.Search = func(context.Context, []query.Request) ([]json.RawMessage, error) {
+	client.Search = func(context.Context, []query.Request) ([]json.RawMessage, error) {
 		return []json.RawMessage{json.RawMessage(`{"timed_out":true}`)}, nil
 	}
-	_, err = asker.Run(t.Context(), good, hours(1))
+	_, err = client.Run(t.Context(), good, hours(1))
 	require.ErrorContains(t, err, "incomplete")
-	asker.Search = func(context.Context, []query.Request) ([]json.RawMessage, error) { return nil, errors.New("away") }
-	_, err = asker.Run(t.Context(), good, hours(1))
-	require.ErrorContains(t, err, "away")
+	client.Search = func(context.Context, []query.Request) ([]json.RawMessage, error) {
+		return nil, errors.New("server is down")
+	}
+	_, err = client.Run(t.Context(), good, hours(1))
+	require.ErrorContains(t, err, "server is down")
 }
 
 func TestEveryPanelOfTheCatalogueCanBeQueried(t *testing.T) {
 	requested := 0
-	asker := query.Client{Views: catalogue.DataViews(), Search: func(_ context.Context, requests []query.Request) ([]json.RawMessage, error) {
+	client := query.Client{Views: catalogue.DataViews(), Search: func(_ context.Context, requests []query.Request) ([]json.RawMessage, error) {
 		requested += len(requests)
 		answers := make([]json.RawMessage, len(requests))
 		for i, request := range requests {
@@ -425,7 +427,7 @@ func TestEveryPanelOfTheCatalogueCanBeQueried(t *testing.T) {
 		for _, now := range []time.Time{noon, noon.Truncate(24 * time.Hour)} {
 			span, err := query.Since(board, now)
 			require.NoError(t, err)
-			results, err := asker.RunAll(t.Context(), board.Panels, span)
+			results, err := client.RunAll(t.Context(), board.Panels, span)
 			require.NoError(t, err)
 			for _, result := range results {
 				require.NoError(t, result.Err, board.ID)
@@ -443,7 +445,7 @@ func TestPanelsOfTheSameDocumentsShareASearch(t *testing.T) {
 	}
 	before := amount
 	before.Shift = "1d"
-	asker := query.Client{Views: catalogue.DataViews(), Search: func(_ context.Context, requests []query.Request) ([]json.RawMessage, error) {
+	client := query.Client{Views: catalogue.DataViews(), Search: func(_ context.Context, requests []query.Request) ([]json.RawMessage, error) {
 		answers := make([]json.RawMessage, len(requests))
 		for i := range requests {
 			answers[i] = json.RawMessage(`{"aggregations":{"b":{"buckets":[{"key":"A","doc_count":` + []string{"4", "9", "1"}[i] + `,"g0m0":{"value":50}}]}}}`)
@@ -451,7 +453,7 @@ func TestPanelsOfTheSameDocumentsShareASearch(t *testing.T) {
 		require.Len(t, requests, 3, "another query and a shift of time are searches of their own")
 		return answers, nil
 	}}
-	results, err := asker.RunAll(t.Context(), []view.Panel{
+	results, err := client.RunAll(t.Context(), []view.Panel{
 		panel("one", nil, metric("n", count)), panel("foreign", kql.Exists{Field: "card_id"}, metric("n", count)),
 		panel("two", kql.And{}, metric("sum", amount), metric("ticket", view.Ratio(amount, count))), panel("shifted", nil, metric("before", before)),
 	}, hours(1))
@@ -469,7 +471,7 @@ func TestATrendIsOfTheFirstFigureOverTime(t *testing.T) {
 	panel := view.Panel{ID: "volume", Source: view.Transactions, Trend: "occurred_at", Layer: view.Layer{
 		Metrics: []view.Value{metric("volume", amount), metric("n", count)},
 	}}
-	asker := query.Client{Views: catalogue.DataViews(), Search: func(_ context.Context, requests []query.Request) ([]json.RawMessage, error) {
+	client := query.Client{Views: catalogue.DataViews(), Search: func(_ context.Context, requests []query.Request) ([]json.RawMessage, error) {
 		require.Len(t, requests, 2)
 		require.Contains(t, string(requests[1].Body), `"date_histogram"`)
 		return []json.RawMessage{
@@ -477,7 +479,7 @@ func TestATrendIsOfTheFirstFigureOverTime(t *testing.T) {
 			json.RawMessage(`{"aggregations":{"b":{"buckets":[{"key":1772622000000,"doc_count":2,"g0m0":{"value":20}},{"key":1772622060000,"doc_count":1,"g0m0":{"value":30}}]}}}`),
 		}, nil
 	}}
-	result, err := asker.Run(t.Context(), panel, hours(1))
+	result, err := client.Run(t.Context(), panel, hours(1))
 	require.NoError(t, err)
 	_, values := figures(result.Table)
 	require.Equal(t, [][]float64{{50, 3}}, values)

@@ -118,7 +118,7 @@ func parseLength(text string) (time.Duration, error) {
 // maxIntervals is the largest number of intervals that an automatic interval makes.
 const maxIntervals = 60
 
-// automaticIntervals are the automaticIntervals to choose an automatic interval from.
+// automaticIntervals are the lengths that an automatic interval is chosen from.
 var automaticIntervals = []time.Duration{
 	time.Second, 5 * time.Second, 10 * time.Second, 30 * time.Second,
 	time.Minute, 5 * time.Minute, 10 * time.Minute, 30 * time.Minute,

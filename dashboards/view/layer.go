@@ -161,10 +161,10 @@ const (
 	Seconds      = "seconds"
 )
 
-// Thresholds are the bounds of the colours of a figure. Below First the figure is green, below
-// Second yellow, and from Second on red. With RisingIsGood the order is red, yellow,
-// green. The bounds are in the unit of the figure before Format, and a percentage is a
-// ratio.
+// Thresholds are the bounds of the colours of a figure. Below First the figure is green,
+// below Second yellow, and from Second on red. With RisingIsGood the order is red,
+// yellow, green. The bounds are in the unit of the figure before Format, and a
+// percentage is a ratio.
 type Thresholds struct {
 	First, Second float64
 	RisingIsGood  bool

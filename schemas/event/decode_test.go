@@ -17,11 +17,7 @@ func TestAnEventIsReadAsWritten(t *testing.T) {
 		decoder, err := NewVersionDecoder(version)
 		require.NoError(t, err)
 		rapid.Check(t, func(t *rapid.T) {
-			drawn := draw(t)
-			body, err := AppendTransaction(nil, version, &drawn)
-			if err != nil {
-				t.Fatal(err)
-			}
+			drawn, body := drawBody(t, version)
 			// Earlier content of the Transaction must not remain.
 			read := purchase()
 			if err := decoder.Decode(body, &read); err != nil {

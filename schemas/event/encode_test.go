@@ -21,11 +21,7 @@ func TestEveryFieldIsWrittenWhereTheSchemaHasIt(t *testing.T) {
 		schema, err := parseVersion(version)
 		require.NoError(t, err)
 		rapid.Check(t, func(t *rapid.T) {
-			drawn := draw(t)
-			body, err := AppendTransaction(nil, version, &drawn)
-			if err != nil {
-				t.Fatal(err)
-			}
+			drawn, body := drawBody(t, version)
 			read, err := foreign(schema, body)
 			if err != nil {
 				t.Fatal(err)

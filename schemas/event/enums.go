@@ -3,7 +3,7 @@ package event
 // The enums of the event, with the symbols of the newest schema in its order. A reader
 // gets UNKNOWN for a symbol that is newer than the reader.
 
-// Kind is the kind of movement on the account, or of change to it.
+// Kind says what moved money on the account, or changed the account.
 type Kind string
 
 // The kinds of events.
@@ -86,7 +86,7 @@ const (
 	CardBrandJCB        CardBrand = "JCB"
 )
 
-// Channel is the way on which the command reached the bank.
+// Channel is the channel by which the command reached the bank.
 type Channel string
 
 // The channels.

@@ -55,6 +55,16 @@ func draw(t *rapid.T) Transaction {
 	return drawn
 }
 
+// drawBody draws an event and writes it in a version.
+func drawBody(t *rapid.T, version int) (Transaction, []byte) {
+	drawn := draw(t)
+	body, err := AppendTransaction(nil, version, &drawn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return drawn, body
+}
+
 // asOf returns the event as a reader gets it after it was written in a version.
 func asOf(version int, t Transaction) Transaction {
 	if version < 2 {

@@ -57,7 +57,7 @@ func googleProtos(ctx context.Context, root, store string) (string, error) {
 	}
 	found, err := filepath.Glob(filepath.Join(download, "*.whl"))
 	if err != nil || len(found) != 1 {
-		return "", fmt.Errorf("download the google protos: %d archives came", len(found))
+		return "", fmt.Errorf("download the google protos: got %d archives, want 1", len(found))
 	}
 	return archive, os.Rename(found[0], archive)
 }
