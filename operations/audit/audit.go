@@ -4,8 +4,8 @@
 // ignored everywhere. Then it reads the outbox, and after that topic, statement and index
 // side by side. It keeps a record of fixed width of every copy (key, digests, amount,
 // position) and sorts the records on disk. The ledger is read last and in order, while the
-// records are merged with it (join.go); so an event that the bank never decided is told
-// from an event decided meanwhile. Each event is checked (check.go), and the events with a
+// records are merged with it (join.go); so the audit can tell an event that the bank never
+// decided from one decided meanwhile. Each event is checked (check.go), and the events with a
 // finding are read again in full to name the fields that differ (explain.go). No committed
 // event is missed between outbox and topic: an event that is not in the outbox was on the
 // topic before the outbox was read, and the topic's end is read after that. Memory does not
@@ -47,7 +47,7 @@ type Ledger interface {
 	// Cut passes one snapshot of the ledger to cut, in any order.
 	Cut(ctx context.Context, cut Cut) error
 	// Events returns the events of all accounts, ordered by the bytes of the account's
-	// id and then by sequence. Whatever was committed before the call is among them.
+	// id and then by sequence. Every event committed before the call is among them.
 	// An error ends the sequence. A copy is valid until the next one.
 	Events(ctx context.Context) iter.Seq2[*Copy, error]
 	// Refusals returns the events of declines without an account, ordered by the bytes
@@ -64,8 +64,7 @@ type Source interface {
 	// from one goroutine or several. A copy is valid until each returns. An error of each
 	// ends the reading and is returned as it is.
 	Read(ctx context.Context, each func(*Copy) error) error
-	// Find returns the wanted copies as they are now, of whichever bank they are; none when
-	// there are none.
+	// Find returns the wanted copies as they are now, of any bank; none when there are none.
 	Find(ctx context.Context, wanted Wanted) ([]Copy, error)
 }
 
@@ -111,7 +110,7 @@ func away(ctx context.Context, store Store, err error) error {
 	return &AwayError{Store: store, Cause: err}
 }
 
-// Audit is one comparison to be made. All places are required.
+// Audit is one comparison. All places are required.
 type Audit struct {
 	// BankCode is the code of the bank whose events are compared, for the report.
 	BankCode string

@@ -333,7 +333,7 @@ func TestEventsAfterTheCutAreIgnoredEverywhere(t *testing.T) {
 			w.ledger = append(w.ledger, copyOf(later))
 			w.publish(later)
 		}
-		// One is in the index only, in another form: it is not looked at.
+		// One is in the index only, in another form: it is not compared.
 		late := eventOf(0, 13)
 		w.ledger = append(w.ledger, copyOf(late))
 		late.Description = "not yet comparable"
@@ -422,7 +422,7 @@ func TestFindingsAreCountedBeyondThoseTold(t *testing.T) {
 	require.Equal(t, "there by now: it was still on its way", arrived(w).Detail)
 }
 
-// arrived runs an audit of one event that arrives just after it was looked for.
+// arrived runs an audit of one event that arrives just after the place was read.
 func arrived(w *world) audit.Finding {
 	w = newWorld(w.t, 1, 1, 0)
 	w.index.hidden, w.index.copies = w.index.copies, nil

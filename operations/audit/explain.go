@@ -48,7 +48,7 @@ func (e *explainer) findings(ctx context.Context, s *suspect) []Finding {
 	return []Finding{plain}
 }
 
-// eventID returns the id a suspect's event is kept under.
+// eventID returns the id of a suspect's event.
 func (e *explainer) eventID(s *suspect) string {
 	if s.key.class != stray {
 		return s.key.String()
@@ -81,7 +81,7 @@ func (e *explainer) altered(ctx context.Context, s *suspect) []Finding {
 		}
 		wanted := Wanted{}
 		if s.blamed[store] && s.store == store {
-			wanted.EventID = s.detail // a pair: the id it is kept under
+			wanted.EventID = s.detail // of a pair: the id of the foreign event
 		}
 		copies[store], failed[store] = e.find(ctx, s, store, wanted)
 	}

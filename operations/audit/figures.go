@@ -9,7 +9,7 @@ import (
 // figures are an account's, after an event of the ledger.
 type figures struct {
 	balance, held, available, creditLimit int64
-	// movement is the amount as it changes the balance; 0 for what was not approved.
+	// movement is the change of the balance; 0 when the event was not approved.
 	movement   int64
 	occurredAt int64
 	kind       event.Kind
@@ -21,8 +21,7 @@ type breach struct {
 	detail string
 }
 
-// follow returns where f does not follow from before, the figures after the event
-// with the sequence one less.
+// follow returns where f does not follow from before, the figures after the event before.
 func (f *figures) follow(before *figures) []breach {
 	var breaches []breach
 	if expected := before.balance + f.movement; f.balance != expected && !(f.mayKeepBalance() && f.balance == before.balance) {

@@ -29,7 +29,7 @@ func (a *Audit) gathering() *gathered {
 
 func (g *gathered) close() {
 	if g != nil {
-		_ = g.sorter.Close() // nothing that was read depends on it
+		_ = g.sorter.Close() // Nothing that was read depends on it.
 	}
 }
 

@@ -7,8 +7,8 @@ import (
 	"codebank.dev/schemas/event"
 )
 
-// The layout of a record. Its beginning is what records are sorted by: the key, and
-// among equal keys the position.
+// The layout of a record. Records are sorted by its beginning: the key, and among equal
+// keys the position.
 const (
 	keyEnd       = 1 + 16 + 8
 	positionEnd  = keyEnd + 4 + 8
@@ -26,7 +26,7 @@ type (
 	restDigest [8]byte
 )
 
-// movement is what an approved event moves.
+// movement is the direction in which an approved event moves money.
 type movement uint8
 
 const (
@@ -35,7 +35,7 @@ const (
 	movesCredit
 )
 
-// record is all that is kept of a copy while it is sorted.
+// record is what is kept of a copy while copies are sorted.
 type record struct {
 	key      key
 	position Position

@@ -30,8 +30,8 @@ func (s Sum) String() string {
 // MarshalJSON writes the sum as a number of minor units.
 func (s Sum) MarshalJSON() ([]byte, error) { return []byte(s.String()), nil }
 
-// Format returns the sum with the decimal places of its currency, where that is
-// known and the sum is one that a single amount could be; else in minor units.
+// Format returns the sum with the decimal places of its currency. When the currency is not
+// known, or the sum does not fit an amount, it returns minor units.
 func (s Sum) Format(code string) string {
 	known, err := money.ParseCurrency(code)
 	if err != nil || s.high != int64(s.low)>>63 {
@@ -42,14 +42,14 @@ func (s Sum) Format(code string) string {
 
 // CurrencySum is what was approved in one currency.
 type CurrencySum struct {
-	// Currency is an ISO 4217 code, or "???" for what is none.
+	// Currency is an ISO 4217 code, or "???" when it is not a code.
 	Currency string `json:"currency"`
 	// Debits and Credits are minor units.
 	Debits  Sum `json:"debits_minor"`
 	Credits Sum `json:"credits_minor"`
 }
 
-// totals are what is added up over events.
+// totals are sums over events.
 type totals struct {
 	events   int64
 	refusals int64
@@ -81,7 +81,7 @@ func (t *totals) add(r *record) {
 	}
 }
 
-// maxCurrencies bounds the codes that are told apart; there are fewer real ones.
+// maxCurrencies bounds how many codes have a sum of their own. There are fewer real codes.
 const maxCurrencies = 500
 
 func (t *totals) in(code currency) *currencyTotal {

@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// shownDigest is how many characters of a digest a table has room for.
+// shownDigest is how many characters of a digest a table shows.
 const shownDigest = 12
 
 // WriteTable writes the report for people: the places side by side, the findings, and
@@ -54,7 +54,7 @@ func (r *Report) Conclusion() string {
 	return fmt.Sprintf("audit: DIFFERENT (%s)", howMany(r.FindingCount, "finding"))
 }
 
-// howMany returns a number of things in words.
+// howMany returns a number of things, for example "2 findings".
 func howMany(n int64, thing string) string {
 	if n == 1 {
 		return "1 " + thing

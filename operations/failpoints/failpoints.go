@@ -1,5 +1,5 @@
-// Package failpoints lists the points at which a test can kill bankctl: each lies between
-// two durable steps. Package failpoint says how.
+// Package failpoints lists the points at which a test can kill bankctl. Each lies between
+// two durable steps. Package failpoint has the mechanism.
 package failpoints
 
 import (
@@ -10,41 +10,41 @@ import (
 
 // The points of bankctl.
 const (
-	// TopicCreated: a topic is created, it may have no leaders yet.
+	// TopicCreated: a topic is created and may have no leaders yet.
 	TopicCreated failpoint.Point = "topic-created"
 	// TopicAltered: a topic's settings are changed.
 	TopicAltered failpoint.Point = "topic-altered"
 	// SchemaRegistered: a version of a subject is registered.
 	SchemaRegistered failpoint.Point = "schema-registered"
-	// SubjectHeld: a subject is held to its compatibility.
+	// SubjectHeld: a subject's compatibility is set.
 	SubjectHeld failpoint.Point = "subject-held"
-	// TemplatePut: an index template is put, existing indices are as before.
+	// TemplatePut: an index template is put; existing indices are as before.
 	TemplatePut failpoint.Point = "template-put"
-	// MappingPut: an index has the new mapping, not yet all aliases.
+	// MappingPut: an index has the new mapping, but not all aliases yet.
 	MappingPut failpoint.Point = "mapping-put"
 	// AliasPut: an index has one alias more.
 	AliasPut failpoint.Point = "alias-put"
-	// ConnectorPut: a connector's configuration is put, others may not be.
+	// ConnectorPut: a connector's configuration is put; others may not be.
 	ConnectorPut failpoint.Point = "connector-put"
-	// ConnectorRestarted: the restart of a connector is accepted, not waited for.
+	// ConnectorRestarted: the restart of a connector is accepted; bankctl has not waited for it.
 	ConnectorRestarted failpoint.Point = "connector-restarted"
-	// ObjectsImported: Kibana has taken saved objects, nothing is reported.
+	// ObjectsImported: Kibana has taken saved objects; nothing is reported.
 	ObjectsImported failpoint.Point = "objects-imported"
-	// RuleCreated: an alert rule is made, others may not be.
+	// RuleCreated: an alert rule is created; others may not be.
 	RuleCreated failpoint.Point = "rule-created"
-	// RuleUpdated: an alert rule is changed, others may not be.
+	// RuleUpdated: an alert rule is changed; others may not be.
 	RuleUpdated failpoint.Point = "rule-updated"
 	// ExportWritten: an exported object is written under another name and flushed.
 	ExportWritten failpoint.Point = "export-written"
-	// ExportPublished: an exported object has its name, others may not be written.
+	// ExportPublished: an exported object has its name; others may not be written.
 	ExportPublished failpoint.Point = "export-published"
-	// RedriveProduced: dead letters are sent again, not marked as dealt with.
+	// RedriveProduced: dead letters are sent again and not marked as dealt with.
 	RedriveProduced failpoint.Point = "redrive-produced"
-	// RedriveMarked: dead letters are marked as dealt with, nothing is told.
+	// RedriveMarked: dead letters are marked as dealt with; nothing is reported.
 	RedriveMarked failpoint.Point = "redrive-marked"
 )
 
-// All returns the points of bankctl, those that it reaches in packages of the bank included.
+// All returns the points of bankctl, those in packages of the bank included.
 func All() []failpoint.Point {
 	return []failpoint.Point{
 		vault.KeysWritten, vault.KeysPublished, TopicCreated, TopicAltered, SchemaRegistered, SubjectHeld, TemplatePut,

@@ -49,23 +49,23 @@ func (c *Client) Plan(ctx context.Context, wanted []Connector) ([]Plan, error) {
 	return plans, nil
 }
 
-// Pace is how Apply watches connectors come up.
+// Pace says how Apply reads statuses while it waits for connectors.
 type Pace struct {
-	// Poll is the time between two looks at a status.
+	// Poll is the time between two reads of a status.
 	Poll time.Duration
-	// Settle is how long the status of a changed connector must stay the same before it
-	// is believed: until the worker has acted on the change it tells of the old tasks.
-	Settle time.Duration
+	// Stable is how long the status of a changed connector must stay the same before it
+	// counts: until the worker has acted on the change, it reports the old tasks.
+	Stable time.Duration
 }
 
-// DefaultPace looks four times a second and believes after three seconds.
-func DefaultPace() Pace { return Pace{Poll: 250 * time.Millisecond, Settle: 3 * time.Second} }
+// DefaultPace reads four times a second; a status counts after three seconds.
+func DefaultPace() Pace { return Pace{Poll: 250 * time.Millisecond, Stable: 3 * time.Second} }
 
 // Apply puts the configurations that differ, waits until each connector and all its
-// tasks run, and reports each. A connector that is as wanted is not touched; a
-// failed one is not restarted. The failure of a task is a *FailedError, and a
-// paused connector an error: someone wanted it so. All connectors are put before the
-// first is waited for, and waited for whatever became of the others.
+// tasks run, and reports each. It does not change a connector that is as wanted, and
+// does not restart one that failed. The failure of a task is a *FailedError. A paused
+// connector is an error, because an operator paused it. Apply puts all connectors before
+// it waits for the first, and waits for each even when others fail.
 func (c *Client) Apply(ctx context.Context, wanted []Connector, pace Pace, report provision.Report) error {
 	plans, err := c.Plan(ctx, wanted)
 	if err != nil {
@@ -87,11 +87,11 @@ func (c *Client) Apply(ctx context.Context, wanted []Connector, pace Pace, repor
 		if !put[i] {
 			continue
 		}
-		settle := time.Duration(0)
+		stable := time.Duration(0)
 		if plan.Action == provision.Updated {
-			settle = pace.Settle
+			stable = pace.Stable
 		}
-		tasks, err := c.awaitRunning(ctx, plan.Name, pace.Poll, settle)
+		tasks, err := c.awaitRunning(ctx, plan.Name, pace.Poll, stable)
 		if err != nil {
 			failures = append(failures, err)
 			continue
@@ -121,26 +121,27 @@ func detail(plan Plan, tasks int) string {
 // Await waits until the connector and all its tasks run and returns how many tasks
 // there are. A failure is a *FailedError, a paused or stopped connector an error.
 func (c *Client) Await(ctx context.Context, name string, pace Pace) (int, error) {
-	return c.awaitRunning(ctx, name, pace.Poll, pace.Settle)
+	return c.awaitRunning(ctx, name, pace.Poll, pace.Stable)
 }
 
-// awaitRunning looks until the connector ran, failed or was halted for as long as settle.
-func (c *Client) awaitRunning(ctx context.Context, name string, poll, settle time.Duration) (int, error) {
+// awaitRunning waits until the connector has been running, failed or halted for as long as
+// stable.
+func (c *Client) awaitRunning(ctx context.Context, name string, poll, stable time.Duration) (int, error) {
 	ticker := time.NewTicker(poll)
 	defer ticker.Stop()
 	var since time.Time
 	before := ""
 	for {
-		status, tasks, err := c.look(ctx, name)
+		status, tasks, err := c.current(ctx, name)
 		if err != nil {
 			return 0, fmt.Errorf("connector %s: %w", name, err)
 		}
-		now := verdict(status, tasks)
+		now := lasting(status, tasks)
 		if now != before {
 			before, since = now, time.Now()
 		}
-		if now != "" && time.Since(since) >= settle {
-			return tasks, conclude(name, status)
+		if now != "" && time.Since(since) >= stable {
+			return tasks, notRunning(name, status)
 		}
 		select {
 		case <-ticker.C:
@@ -150,9 +151,9 @@ func (c *Client) awaitRunning(ctx context.Context, name string, poll, settle tim
 	}
 }
 
-// look returns how the connector is and how many tasks it has; zeros while a new one
-// is not known to be anything.
-func (c *Client) look(ctx context.Context, name string) (status Status, tasks int, err error) {
+// current returns the connector's status and how many tasks it has; zeros while the worker has
+// no status of a new one.
+func (c *Client) current(ctx context.Context, name string) (status Status, tasks int, err error) {
 	if tasks, err = c.Tasks(ctx, name); err == nil {
 		status, err = c.Status(ctx, name)
 	}
@@ -162,9 +163,10 @@ func (c *Client) look(ctx context.Context, name string) (status Status, tasks in
 	return status, tasks, err
 }
 
-// verdict sums a status up; "" while it is bound to change. Tasks tell of themselves
-// one by one, so some may run while others are not heard of.
-func verdict(status Status, tasks int) string {
+// lasting returns the state that a connector is in as a whole; "" while that is going to
+// change. Tasks report their states one by one, so some may run while others have no state
+// yet.
+func lasting(status Status, tasks int) string {
 	switch {
 	case status.Failure() != nil:
 		return Failed
@@ -176,7 +178,8 @@ func verdict(status Status, tasks int) string {
 	return ""
 }
 
-func conclude(name string, status Status) error {
+// notRunning returns why a connector does not run; nil when it does.
+func notRunning(name string, status Status) error {
 	if err := status.Failure(); err != nil {
 		return err
 	}
@@ -186,7 +189,7 @@ func conclude(name string, status Status) error {
 	return nil
 }
 
-// describe tells a status in a few words.
+// describe returns a status in a few words.
 func describe(status Status) string {
 	if status.Connector.State == "" {
 		return "the worker does not know it yet"

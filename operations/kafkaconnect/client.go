@@ -1,8 +1,8 @@
-// Package connect is a client of Kafka Connect's REST interface: it brings
-// connectors into the wanted state, tells how they are, and restarts what failed.
-//
-// A worker that is starting or whose group is rebalancing answers 503, 409 or lets a
-// request time out; every call here waits for such a worker until its context ends.
+// Package kafkaconnect is a client of Kafka Connect's REST interface: it brings connectors
+// into the wanted state, reads their states, and restarts those that failed. A worker that
+// is starting or whose group is rebalancing answers 503 or 409, or lets a request time out;
+// every call waits for such a worker until its context ends. Supervisor does so all the
+// time, as a daemon.
 package kafkaconnect
 
 import (
@@ -21,15 +21,16 @@ import (
 	"codebank.dev/platform/failpoint"
 )
 
-// worker bounds a try below the 90 s after which a worker itself gives up: the next one
-// may reach it after its rebalance. A status holds a stack trace for each task.
+// worker is the service. A try ends before the 90 s after which a worker itself gives up,
+// because the next try may reach the worker after its rebalance. An answer may be large: a
+// status holds a stack trace for each task.
 var worker = httpclient.Service{Name: "connect", Title: "Kafka Connect", TryTimeout: 30 * time.Second, MaxAnswer: 16 << 20}
 
 // ErrNotFound says that there is no such connector.
 var ErrNotFound = errors.New("connect: no such connector")
 
-// Client speaks to one worker, which forwards to the others of its group. It is
-// safe for concurrent use.
+// Client sends requests to one worker, which forwards them to the others of its group. It
+// is safe for concurrent use.
 type Client struct {
 	worker *httpclient.Client
 }
@@ -53,31 +54,31 @@ func (c *Client) Connectors(ctx context.Context) ([]string, error) {
 	return names, err
 }
 
-// Config returns a connector's configuration as it was given, references to secrets
-// unresolved. ErrNotFound when there is none.
+// Config returns a connector's configuration as it was put: references to secrets are not
+// resolved. ErrNotFound when there is no such connector.
 func (c *Client) Config(ctx context.Context, name string) (map[string]string, error) {
 	var config map[string]string
 	err := c.call(ctx, http.MethodGet, path(name)+"/config", nil, &config)
 	return config, err
 }
 
-// Put creates the connector or replaces its configuration. Doing it again is
-// harmless, though it restarts the connector.
+// Put creates the connector or replaces its configuration. Doing it again is harmless,
+// but restarts the connector.
 func (c *Client) Put(ctx context.Context, connector Connector) error {
 	err := c.call(ctx, http.MethodPut, path(connector.Name)+"/config", connector.Config, nil)
 	failpoint.From(ctx).After(err, failpoints.ConnectorPut)
 	return err
 }
 
-// Status returns how a connector and its tasks are. ErrNotFound when there is no
-// such connector, or while a new one is not known to be anything yet.
+// Status returns the state of a connector and its tasks. ErrNotFound when there is no such
+// connector, and while the worker has no status of a new one.
 func (c *Client) Status(ctx context.Context, name string) (Status, error) {
 	var status Status
 	err := c.call(ctx, http.MethodGet, path(name)+"/status", nil, &status)
 	return status, err
 }
 
-// Tasks returns how many tasks the connector was divided into; 0 while it is not yet.
+// Tasks returns how many tasks the connector has; 0 until the worker has made them.
 // ErrNotFound when there is no such connector.
 func (c *Client) Tasks(ctx context.Context, name string) (int, error) {
 	var connector struct {
@@ -87,7 +88,7 @@ func (c *Client) Tasks(ctx context.Context, name string) (int, error) {
 	return len(connector.Tasks), err
 }
 
-// Statuses returns how all connectors are, by name.
+// Statuses returns the status of all connectors, by name.
 func (c *Client) Statuses(ctx context.Context) (map[string]Status, error) {
 	var expanded map[string]struct {
 		Status Status `json:"status"`
@@ -102,8 +103,8 @@ func (c *Client) Statuses(ctx context.Context) (map[string]Status, error) {
 	return statuses, nil
 }
 
-// Restart restarts a connector and its tasks; with onlyFailed, just those that
-// failed. It returns when the request is accepted, not when it is done.
+// Restart restarts a connector and its tasks; with onlyFailed, only those that failed. It
+// returns when the worker has accepted the request, not when the restart is done.
 func (c *Client) Restart(ctx context.Context, name string, onlyFailed bool) error {
 	err := c.call(ctx, http.MethodPost,
 		fmt.Sprintf("%s/restart?includeTasks=true&onlyFailed=%t", path(name), onlyFailed), nil, nil)
@@ -113,8 +114,8 @@ func (c *Client) Restart(ctx context.Context, name string, onlyFailed bool) erro
 
 func path(name string) string { return "/connectors/" + url.PathEscape(name) }
 
-// call sends a request until the worker answers it for good and decodes the answer
-// into into, unless that is nil.
+// call sends a request until the worker gives a final answer, and decodes the answer into
+// into, unless that is nil.
 func (c *Client) call(ctx context.Context, method, path string, body, into any) error {
 	var content []byte
 	if body != nil {
@@ -131,7 +132,7 @@ func (c *Client) call(ctx context.Context, method, path string, body, into any) 
 	return worker.Decode(answer, into)
 }
 
-// refusal returns the error that an answer is.
+// refusal returns the error of an answer.
 func refusal(status int, answer []byte) error {
 	var body struct {
 		Message string `json:"message"`
@@ -140,16 +141,16 @@ func refusal(status int, answer []byte) error {
 		body.Message = ""
 	}
 	err := worker.Refusal(status, body.Message, ErrNotFound)
-	if passes(status, body.Message) {
+	if mayPass(status, body.Message) {
 		return provision.NotReady(err)
 	}
 	return err
 }
 
-// passes reports whether an answer is that of a worker whose group is rebalancing. One
-// whose own time ran out, or that some calls find before a rebalance, answers 500, as it
-// does for what is broken for good; only the message differs.
-func passes(status int, message string) bool {
+// mayPass reports whether an answer is that of a worker whose group is rebalancing. A
+// worker that times out during a rebalance, or expects one, answers 500, as it does for a
+// permanent error; only the message differs.
+func mayPass(status int, message string) bool {
 	switch status {
 	case http.StatusConflict:
 		return true

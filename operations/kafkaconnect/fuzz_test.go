@@ -10,7 +10,7 @@ import (
 )
 
 // FuzzAnswer: whatever a worker, or a proxy before it, answers is read or is an
-// error; a status that was read can be judged and told.
+// error; every method of a status that was read works.
 func FuzzAnswer(f *testing.F) {
 	f.Add(200, []byte(`{"name":"x","connector":{"state":"RUNNING","worker_id":"w:1"},"tasks":[{"id":0,"state":"FAILED","trace":"a.B: c\n\tat d\nCaused by: e"}]}`))
 	f.Add(409, []byte(`{"error_code":409,"message":"rebalancing"}`))

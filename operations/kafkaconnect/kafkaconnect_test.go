@@ -34,7 +34,7 @@ func apply(t *testing.T, client *kafkaconnect.Client, wanted ...kafkaconnect.Con
 	t.Helper()
 	var results []provision.Result
 	err := client.Apply(within(t, 30*time.Second), wanted,
-		kafkaconnect.Pace{Poll: 5 * time.Millisecond, Settle: 100 * time.Millisecond},
+		kafkaconnect.Pace{Poll: 5 * time.Millisecond, Stable: 100 * time.Millisecond},
 		func(r provision.Result) { results = append(results, r) })
 	return results, err
 }

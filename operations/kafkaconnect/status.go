@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// The states of a connector or task, as the worker names them. There are more,
-// which pass: UNASSIGNED, RESTARTING.
+// The states of a connector or task that last, as the worker names them. Others pass:
+// UNASSIGNED, RESTARTING.
 const (
 	Running = "RUNNING"
 	Failed  = "FAILED"
@@ -14,7 +14,7 @@ const (
 	Stopped = "STOPPED"
 )
 
-// Status is how a connector and its tasks are.
+// Status is the state of a connector and its tasks.
 type Status struct {
 	Name      string `json:"name"`
 	Type      string `json:"type"`
@@ -22,7 +22,7 @@ type Status struct {
 	Tasks     []Task `json:"tasks"`
 }
 
-// State is how a connector or a task is.
+// State is the state of a connector or a task.
 type State struct {
 	State    string `json:"state"`
 	WorkerID string `json:"worker_id"`
@@ -30,14 +30,14 @@ type State struct {
 	Trace string `json:"trace,omitempty"`
 }
 
-// Task is how one task is.
+// Task is the state of one task.
 type Task struct {
 	ID int `json:"id"`
 	State
 }
 
-// Runs reports whether the connector and all its tasks, of which there is at least
-// one, run.
+// Runs reports whether the connector and all its tasks run. There must be at least one
+// task.
 func (s Status) Runs() bool {
 	for _, task := range s.Tasks {
 		if task.State.State != Running {
@@ -47,7 +47,7 @@ func (s Status) Runs() bool {
 	return s.Connector.State == Running && len(s.Tasks) > 0
 }
 
-// Failure returns an error that tells what failed, nil when nothing did.
+// Failure returns a *FailedError for the first part that failed; nil when none did.
 func (s Status) Failure() error {
 	if s.Connector.State == Failed {
 		return &FailedError{Connector: s.Name, Task: -1, Trace: s.Connector.Trace}
@@ -60,7 +60,7 @@ func (s Status) Failure() error {
 	return nil
 }
 
-// Halted reports whether someone paused or stopped the connector on purpose.
+// Halted reports whether an operator paused or stopped the connector.
 func (s Status) Halted() bool {
 	return s.Connector.State == Paused || s.Connector.State == Stopped
 }
@@ -83,8 +83,8 @@ func (e *FailedError) Error() string {
 	return what + " FAILED: " + Reasons(e.Trace)
 }
 
-// Reason returns the innermost cause that a Java stack trace tells, in one line; ""
-// when it tells none.
+// Reason returns the innermost cause in a Java stack trace, in one line; "" when there is
+// none.
 func Reason(trace string) string {
 	reason := ""
 	for line := range strings.Lines(trace) {
@@ -97,14 +97,14 @@ func Reason(trace string) string {
 }
 
 const (
-	// reasonLines is how many lines of a trace are worth reading first.
+	// reasonLines is how many lines Reasons returns at most.
 	reasonLines = 6
 	// reasonWidth bounds such a line, in bytes: a message may repeat a whole record.
 	reasonWidth = 500
 )
 
-// Reasons returns what a Java stack trace says before and between its frames, the
-// exception and its causes, in a few lines.
+// Reasons returns the exception of a Java stack trace and its causes, without the frames,
+// in a few lines.
 func Reasons(trace string) string {
 	var reasons []string
 	for line := range strings.Lines(trace) {

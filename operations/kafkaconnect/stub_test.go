@@ -32,9 +32,9 @@ type running struct {
 	config map[string]string
 	state  kafkaconnect.State
 	tasks  []kafkaconnect.Task
-	// unheard is how many looks at the status still lack the last task.
+	// unheard is how many reads of the status still lack the last task.
 	unheard int
-	// stale is how many looks at the status still tell of before the last change.
+	// stale is how many reads still return the status from before the last change.
 	stale  int
 	before []kafkaconnect.Task
 }
@@ -102,7 +102,7 @@ func (w *worker) list(rw http.ResponseWriter, r *http.Request) {
 	}
 	expanded := map[string]any{}
 	for name, c := range w.connectors {
-		expanded[name] = map[string]any{"status": c.told(name)}
+		expanded[name] = map[string]any{"status": c.report(name)}
 	}
 	_ = json.NewEncoder(rw).Encode(expanded)
 }
@@ -145,11 +145,11 @@ func (w *worker) put(rw http.ResponseWriter, r *http.Request) {
 
 func (w *worker) status(rw http.ResponseWriter, r *http.Request) {
 	if c := w.known(rw, r); c != nil {
-		_ = json.NewEncoder(rw).Encode(c.told(r.PathValue("name")))
+		_ = json.NewEncoder(rw).Encode(c.report(r.PathValue("name")))
 	}
 }
 
-func (c *running) told(name string) kafkaconnect.Status {
+func (c *running) report(name string) kafkaconnect.Status {
 	status := kafkaconnect.Status{Name: name, Type: "sink", Connector: c.state, Tasks: c.tasks}
 	if c.unheard > 0 {
 		c.unheard--
@@ -171,5 +171,5 @@ func (w *worker) restart(rw http.ResponseWriter, r *http.Request) {
 	w.restarts = append(w.restarts, name+"?"+r.URL.RawQuery)
 	c.tasks = w.tasks(name, c.config)
 	rw.WriteHeader(http.StatusAccepted)
-	_ = json.NewEncoder(rw).Encode(c.told(name))
+	_ = json.NewEncoder(rw).Encode(c.report(name))
 }

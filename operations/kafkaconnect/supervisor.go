@@ -7,24 +7,24 @@ import (
 	"time"
 )
 
-// Supervisor restarts what fails. Connect itself never does: a task that met a
-// database error stays FAILED until someone acts.
+// Supervisor restarts connectors and tasks that fail. Connect itself never does: a task
+// that failed on a database error stays FAILED until it is restarted.
 type Supervisor struct {
 	// Client reaches the workers.
 	Client *Client
-	// Log is told of failures, restarts and recoveries.
+	// Log gets failures, restarts and recoveries.
 	Log *slog.Logger
-	// Interval is the time between two looks at all connectors.
+	// Interval is the time between two reads of all statuses.
 	Interval time.Duration
-	// FirstDelay is the wait between a first restart and the next one of the same
-	// connector; it doubles up to MostDelay while the connector keeps failing. A
-	// connector that was well for as long as its present delay starts anew.
+	// FirstDelay is the wait between the first restart of a connector and the next. It
+	// doubles up to MostDelay while the connector keeps failing. A connector that has run
+	// for as long as its present delay counts as recovered.
 	FirstDelay, MostDelay time.Duration
 }
 
-// NewSupervisor returns a supervisor that looks every two seconds, restarts at once
-// and then after 2 s, 4 s … 30 s. A restart that fails costs little, and a cure should
-// show within a minute.
+// NewSupervisor returns a supervisor that reads the statuses every two seconds and restarts
+// at once and then after 2 s, 4 s … 30 s. A restart without success costs little, and a
+// repaired database must take effect within a minute.
 func NewSupervisor(client *Client, log *slog.Logger) *Supervisor {
 	return &Supervisor{
 		Client: client, Log: log,
@@ -32,15 +32,15 @@ func NewSupervisor(client *Client, log *slog.Logger) *Supervisor {
 	}
 }
 
-// Run supervises all connectors until ctx ends, whose error it returns. It outlives
-// any outage of the workers. Several supervisors at once are harmless.
+// Run supervises all connectors until ctx ends, and returns the error of ctx. It goes on
+// through any outage of the workers. Several supervisors at once are harmless.
 func (s *Supervisor) Run(ctx context.Context) error {
 	ticker := time.NewTicker(s.Interval)
 	defer ticker.Stop()
-	cases := make(map[string]*patient)
+	failing := make(map[string]*failingConnector)
 	away := false
 	for {
-		err := s.round(ctx, cases)
+		err := s.round(ctx, failing)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -58,16 +58,16 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	}
 }
 
-// patient is a connector that failed and is not known to be cured.
-type patient struct {
-	delay    time.Duration
-	restart  time.Time // not before
-	wellFrom time.Time // zero while it fails
+// failingConnector is a connector that failed and has not recovered yet.
+type failingConnector struct {
+	delay     time.Duration
+	restart   time.Time // not before
+	runsSince time.Time // zero while it fails
 }
 
-// round looks at all connectors once and restarts those that are due.
-func (s *Supervisor) round(ctx context.Context, cases map[string]*patient) error {
-	// A worker that is away must not stretch one round without end.
+// round reads all statuses once and restarts the connectors that are due.
+func (s *Supervisor) round(ctx context.Context, failing map[string]*failingConnector) error {
+	// A worker that is away must not make a round endless.
 	ctx, cancel := context.WithTimeout(ctx, worker.TryTimeout)
 	defer cancel()
 	statuses, err := s.Client.Statuses(ctx)
@@ -77,44 +77,44 @@ func (s *Supervisor) round(ctx context.Context, cases map[string]*patient) error
 	var failures []error
 	for name, status := range statuses {
 		failure := status.Failure()
-		if !s.due(cases, name, failure != nil, time.Now()) {
+		if !s.due(failing, name, failure != nil, time.Now()) {
 			continue
 		}
-		s.Log.Warn("restarting", "connector", name, "failure", failure, "next_delay", cases[name].delay)
+		s.Log.Warn("restarting", "connector", name, "failure", failure, "next_delay", failing[name].delay)
 		failures = append(failures, s.Client.Restart(ctx, name, true))
 	}
-	for name := range cases {
+	for name := range failing {
 		if _, there := statuses[name]; !there {
-			delete(cases, name)
+			delete(failing, name)
 		}
 	}
 	return errors.Join(failures...)
 }
 
-// due records how a connector is at a time and reports whether it is to be restarted.
-func (s *Supervisor) due(cases map[string]*patient, name string, failed bool, now time.Time) bool {
-	p := cases[name]
+// due records the state of a connector at a time and reports whether to restart it.
+func (s *Supervisor) due(failing map[string]*failingConnector, name string, failed bool, now time.Time) bool {
+	c := failing[name]
 	switch {
-	case !failed && p == nil:
+	case !failed && c == nil:
 		return false
-	case !failed && p.wellFrom.IsZero():
-		p.wellFrom = now
+	case !failed && c.runsSince.IsZero():
+		c.runsSince = now
 		return false
 	case !failed:
-		if now.Sub(p.wellFrom) >= p.delay {
-			delete(cases, name)
+		if now.Sub(c.runsSince) >= c.delay {
+			delete(failing, name)
 			s.Log.Info("recovered", "connector", name)
 		}
 		return false
-	case p == nil:
-		cases[name] = &patient{delay: s.FirstDelay, restart: now.Add(s.FirstDelay)}
+	case c == nil:
+		failing[name] = &failingConnector{delay: s.FirstDelay, restart: now.Add(s.FirstDelay)}
 		return true
 	}
-	p.wellFrom = time.Time{}
-	if now.Before(p.restart) {
+	c.runsSince = time.Time{}
+	if now.Before(c.restart) {
 		return false
 	}
-	p.delay = min(2*p.delay, s.MostDelay)
-	p.restart = now.Add(p.delay)
+	c.delay = min(2*c.delay, s.MostDelay)
+	c.restart = now.Add(c.delay)
 	return true
 }

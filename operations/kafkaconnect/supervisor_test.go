@@ -12,7 +12,7 @@ import (
 
 func TestRestartsBackOffUntilAConnectorStaysWell(t *testing.T) {
 	s := &Supervisor{Log: slog.New(slog.DiscardHandler), FirstDelay: 5 * time.Second, MostDelay: 20 * time.Second}
-	cases := make(map[string]*patient)
+	failing := make(map[string]*failingConnector)
 	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	steps := []struct {
 		second       int
@@ -38,7 +38,7 @@ func TestRestartsBackOffUntilAConnectorStaysWell(t *testing.T) {
 	}
 	for _, step := range steps {
 		at := start.Add(time.Duration(step.second) * time.Second)
-		require.Equal(t, step.want, s.due(cases, "x", step.failed, at), "second %d: %s", step.second, step.rule)
+		require.Equal(t, step.want, s.due(failing, "x", step.failed, at), "second %d: %s", step.second, step.rule)
 	}
 }
 

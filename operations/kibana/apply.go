@@ -14,17 +14,17 @@ import (
 type Plan struct {
 	Type string `json:"type"`
 	ID   string `json:"id"`
-	// Action is Unchanged when what Kibana has is what is wanted.
+	// Action is Unchanged when Kibana has the object as wanted.
 	Action provision.Action `json:"action"`
-	// Differences are where it is not, by path; none for a new object.
+	// Differences are the differences by path; none for a new object.
 	Differences []provision.Difference `json:"differences,omitempty"`
 }
 
 // Key returns the name of the object.
 func (p Plan) Key() Key { return Key{p.Type, p.ID} }
 
-// Plan compares the wanted objects with those that Kibana has and changes nothing.
-// Names are unique among the wanted.
+// Plan compares the wanted objects with those that Kibana has and changes nothing. The
+// wanted objects must have different names.
 func (c *Client) Plan(ctx context.Context, wanted []Object) ([]Plan, error) {
 	plans, _, err := c.plan(ctx, wanted)
 	return plans, err
@@ -48,7 +48,7 @@ func (c *Client) plan(ctx context.Context, wanted []Object) ([]Plan, record, err
 	known := readRecord(found)
 	plans := make([]Plan, 0, len(wanted))
 	for _, object := range inOrder(wanted) {
-		plan, err := judge(object, found, known)
+		plan, err := planObject(object, found, known)
 		if err != nil {
 			return nil, nil, fmt.Errorf("kibana: %s: %w", object.Key(), err)
 		}
@@ -61,15 +61,15 @@ func distinct(wanted []Object) error {
 	seen := map[Key]bool{recordKey: true}
 	for _, object := range wanted {
 		if seen[object.Key()] {
-			return fmt.Errorf("kibana: %s is wanted twice, or is bankctl's own", object.Key())
+			return fmt.Errorf("kibana: %s is wanted twice, or bankctl uses the name itself", object.Key())
 		}
 		seen[object.Key()] = true
 	}
 	return nil
 }
 
-// judge compares one object with what was found.
-func judge(object Object, found map[Key]Object, known record) (Plan, error) {
+// planObject compares one object with what Kibana has.
+func planObject(object Object, found map[Key]Object, known record) (Plan, error) {
 	plan := Plan{Type: object.Type, ID: object.ID, Action: provision.Created}
 	should, err := meaning(object.Body)
 	if err != nil {
@@ -85,7 +85,7 @@ func judge(object Object, found map[Key]Object, known record) (Plan, error) {
 	}
 	plan.Action = provision.Unchanged
 	sent, kept := digest(should), digest(is)
-	if sent == kept || known[object.Key().String()] == (lifted{Sent: sent, Kept: kept}) {
+	if sent == kept || known[object.Key().String()] == (migrated{Sent: sent, Kept: kept}) {
 		return plan, nil
 	}
 	plan.Action = provision.Updated
@@ -93,9 +93,9 @@ func judge(object Object, found map[Key]Object, known record) (Plan, error) {
 	return plan, nil
 }
 
-// Apply imports the objects that are not as wanted and reports each; when all are,
-// it imports nothing. Objects that are not wanted stay. The errors are those of
-// Import, and only what Kibana took is reported.
+// Apply imports the objects that are not as wanted and reports each; when all are as
+// wanted, it imports nothing. Other objects of Kibana stay. The errors are those of
+// Import. An object that Kibana refused is not reported.
 func (c *Client) Apply(ctx context.Context, wanted []Object, report provision.Report) error {
 	plans, known, err := c.plan(ctx, wanted)
 	if err != nil {
@@ -108,13 +108,13 @@ func (c *Client) Apply(ctx context.Context, wanted []Object, report provision.Re
 		}
 	}
 	taken, failure := c.send(ctx, changed)
-	if failure == nil { // Some answers do not list what was taken.
+	if failure == nil { // Some answers do not list the objects that were taken.
 		taken = keysOf(changed)
 	}
 	changed = slices.DeleteFunc(changed, func(object Object) bool { return !taken[object.Key()] })
 	if len(changed) > 0 {
-		if err := c.remember(ctx, known, changed); err != nil {
-			failure = errors.Join(failure, fmt.Errorf("imported, and what Kibana made of it is not known: %w", err))
+		if err := c.updateRecord(ctx, known, changed); err != nil {
+			failure = errors.Join(failure, fmt.Errorf("imported, but not read back: %w", err))
 		}
 	}
 	for _, plan := range plans {
@@ -133,14 +133,14 @@ func keysOf(objects []Object) map[Key]bool {
 	return keys
 }
 
-// maxTold is how many differences a line names.
-const maxTold = 3
+// maxNamed is how many differences a Detail names.
+const maxNamed = 3
 
-// Detail names the first places at which an object differs.
+// Detail names the first members that differ.
 func (p Plan) Detail() string {
 	var keys []string
 	for i, difference := range p.Differences {
-		if i == maxTold {
+		if i == maxNamed {
 			keys = append(keys, fmt.Sprintf("and %d more", len(p.Differences)-i))
 			break
 		}

@@ -1,10 +1,8 @@
-// Package kibana is a client of Kibana's interfaces for saved objects and alert
-// rules: it brings the views that are kept as files into a Kibana, tells where the
-// two differ, and brings back what was changed there.
-//
-// A Kibana that is starting answers 503 or not at all; every call here waits for it
-// until its context ends. An import that is answered 200 may have failed all the
-// same; only what the answer says object by object is believed.
+// Package kibana is a client of Kibana's interfaces for saved objects and alert rules: it
+// brings dashboards and rules into a Kibana, compares what Kibana has with what is wanted,
+// and reads back what was changed there. A Kibana that is starting answers 503 or not at
+// all; every call waits for it until its context ends. Kibana may answer a failed import
+// with 200, so the client reads the result of each object in the answer.
 package kibana
 
 import (
@@ -21,28 +19,28 @@ import (
 	"codebank.dev/operations/httpclient"
 )
 
-// maxReason bounds what is told of an error's text, which may repeat what was sent.
+// maxReason bounds how much of an error's text is shown. The text may repeat the request.
 const maxReason = 500
 
-// service allows for an import, which writes some hundred objects, and for an export of
-// dashboards, each of which has some hundred kilobytes.
+// service is the service. A try may take as long as an import of some hundred objects, and
+// an answer may be as large as an export of dashboards of some hundred kilobytes each.
 var service = httpclient.Service{Name: "kibana", Title: "Kibana", TryTimeout: 60 * time.Second, MaxAnswer: 64 << 20}
 
 // ErrNotFound says that there is no such rule or space.
 var ErrNotFound = errors.New("kibana: not found")
 
-// Config says which Kibana, which part of it, and as whom.
+// Config says which Kibana to use, which space of it, and with which credentials.
 type Config struct {
-	// Address is such as http://127.0.0.1:17028, with the base path if there is one. A
+	// Address is, for example, http://127.0.0.1:17028, with the base path if there is one. A
 	// name and password in it are used for basic authentication.
 	Address string
 	// Space is the space to work in; "" is the default one.
 	Space string
-	// APIKey is a key in its encoded form; "" sends none. It goes before a password.
+	// APIKey is a key in its encoded form; "" sends none. It overrides a password.
 	APIKey string
 }
 
-// Client speaks to one Kibana. It is safe for concurrent use.
+// Client is a client of one Kibana. It is safe for concurrent use.
 type Client struct {
 	service *httpclient.Client
 	space   string // "" is the default one
@@ -61,12 +59,12 @@ func New(config Config) (*Client, error) {
 	if strings.ContainsFunc(config.APIKey, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return nil, errors.New("kibana: the API key is not in its encoded form: letters, digits and signs without spaces")
 	}
-	client.Header.Set("kbn-xsrf", "bankctl") // Without it nothing that changes something is taken.
+	client.Header.Set("kbn-xsrf", "bankctl") // Without it Kibana refuses every change.
 	client.Header.Set("Accept", "application/json, application/ndjson")
 	if config.APIKey != "" {
 		client.Header.Set("Authorization", "ApiKey "+config.APIKey)
 	}
-	// A redirect leads to a sign-in page, or to a host that must not have the key.
+	// A redirect leads to a sign-in page, or to a host that must not get the key.
 	client.HTTP.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	if config.Space == "" || config.Space == "default" {
 		return &Client{service: client}, nil
@@ -77,8 +75,8 @@ func New(config Config) (*Client, error) {
 	return &Client{service: client, space: config.Space, prefix: "/s/" + config.Space}, nil
 }
 
-// Await waits until Kibana says that it is ready, and makes sure of the space: objects
-// for one that is not there would be kept where nobody sees them. ErrNotFound then.
+// Await waits until Kibana says that it is ready, and checks that the space exists, because
+// nobody would see the objects of a space that does not. ErrNotFound when it does not.
 func (c *Client) Await(ctx context.Context) error {
 	if err := c.get(ctx, "/api/status"); err != nil || c.space == "" {
 		return err
@@ -90,7 +88,7 @@ func (c *Client) Await(ctx context.Context) error {
 	return err
 }
 
-// get reads a path that is in no space.
+// get reads a path outside the spaces.
 func (c *Client) get(ctx context.Context, path string) error {
 	_, err := c.service.Call(ctx, httpclient.Request{Method: http.MethodGet, Path: path}, refusal)
 	return err
@@ -113,14 +111,14 @@ func (c *Client) callJSON(ctx context.Context, method, path string, body, into a
 	return service.Decode(answer, into)
 }
 
-// call sends a request for a path in the client's space until Kibana answers it for
-// good, and returns the answer.
+// call sends a request for a path in the client's space until Kibana gives a final answer,
+// and returns the answer.
 func (c *Client) call(ctx context.Context, request httpclient.Request) ([]byte, error) {
 	request.Path = c.prefix + request.Path
 	return c.service.Call(ctx, request, refusal)
 }
 
-// refusal returns the error that an answer is.
+// refusal returns the error of an answer.
 func refusal(status int, answer []byte) error {
 	var body struct {
 		Message string `json:"message"`
@@ -131,9 +129,9 @@ func refusal(status int, answer []byte) error {
 	message := shortened(cmp.Or(body.Message, http.StatusText(status)))
 	switch {
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		message += "; it wants other credentials: an API key, or a name and password in the address"
+		message += "; it requires other credentials: an API key, or a name and password in the address"
 	case status < 400:
-		message = "it sends elsewhere; is a sign-in or a base path missing?"
+		message = "it redirects; is a sign-in or a base path missing?"
 	}
 	return service.Refusal(status, message, ErrNotFound)
 }

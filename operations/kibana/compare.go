@@ -19,26 +19,26 @@ import (
 	"codebank.dev/operations/provision"
 )
 
-// noise are the members of a saved object that tell of the one Kibana it was in.
+// noise are the members of a saved object that belong to the one Kibana it was in.
 var noise = []string{
 	"updated_at", "updated_by", "created_at", "created_by", "version", "namespaces", "originId", "managed", "accessControl",
 }
 
-// stamps say which version an object is written in. A Kibana lifts them on import, so
-// they differ where the meaning does not.
+// stamps say which version an object is written in. An import raises them, so they may
+// differ although the meaning does not.
 var stamps = []string{"coreMigrationVersion", "typeMigrationVersion", "migrationVersion"}
 
 const (
-	// maxUnfold is how many texts of JSON may be inside each other; Kibana has three.
+	// maxUnfold is how deeply texts of JSON may be nested; Kibana nests three.
 	maxUnfold = 8
-	// maxShown bounds a side of a difference that is told.
+	// maxShown bounds how much of a side of a difference is shown, in bytes.
 	maxShown = 120
 	// maxNumber bounds the numbers whose value is compared; longer ones are compared as text.
 	maxNumber = 40
 )
 
-// Clean returns an object without what tells of one Kibana only, keys sorted: the
-// dates, the namespaces, and how often each field of a data view was clicked on.
+// Clean returns an object with its keys sorted and without the members that belong to one
+// Kibana only: the dates, the namespaces, and how often each field of a data view was used.
 func Clean(body []byte) (json.RawMessage, error) {
 	object, err := decodeObject(body)
 	if err != nil {
@@ -47,7 +47,7 @@ func Clean(body []byte) (json.RawMessage, error) {
 	for _, name := range noise {
 		delete(object, name)
 	}
-	forgetPopularity(object)
+	dropPopularity(object)
 	return encode(object)
 }
 
@@ -76,9 +76,8 @@ func decodeObject(body []byte) (map[string]any, error) {
 	return object, nil
 }
 
-// forgetPopularity drops the counts that Kibana keeps of a data view's fields while
-// people use them.
-func forgetPopularity(object map[string]any) {
+// dropPopularity drops the counts of how often people used a data view's fields.
+func dropPopularity(object map[string]any) {
 	attributes, _ := object["attributes"].(map[string]any)
 	text, ok := attributes["fieldAttrs"].(string)
 	if !ok {
@@ -105,8 +104,8 @@ func forgetPopularity(object map[string]any) {
 	}
 }
 
-// meaning returns what of an object is compared: no noise, no stamps, texts of JSON
-// read, references in one order.
+// meaning returns the part of an object that is compared: without noise and stamps, with
+// texts of JSON decoded, and with references in one order.
 func meaning(body []byte) (map[string]any, error) {
 	clean, err := Clean(body)
 	if err != nil {
@@ -134,8 +133,8 @@ func name(reference any) string {
 	return fmt.Sprint(of["name"], " ", of["type"], " ", of["id"])
 }
 
-// unfold returns a value with every text that is JSON read, and every number in one
-// form, so that neither the order of keys nor 1.0 for 1 is a difference.
+// unfold returns a value with every text of JSON decoded and every number in one form, so
+// that neither the order of keys nor 1.0 for 1 is a difference.
 func unfold(value any, depth int) any {
 	switch value := value.(type) {
 	case map[string]any:
@@ -156,7 +155,7 @@ func unfold(value any, depth int) any {
 	return value
 }
 
-// folded reads a text that is a JSON object or list.
+// folded decodes a text that is a JSON object or list.
 func folded(text string) (any, bool) {
 	trimmed := strings.TrimSpace(text)
 	if !strings.HasPrefix(trimmed, "{") && !strings.HasPrefix(trimmed, "[") {
@@ -187,7 +186,7 @@ func plain(number string) string {
 	return strings.TrimSuffix(written, ".")
 }
 
-// digest returns a short name of an object's meaning.
+// digest returns a short hash of an object's meaning.
 func digest(meaning map[string]any) string {
 	written, err := encode(meaning)
 	if err != nil {
@@ -197,14 +196,14 @@ func digest(meaning map[string]any) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// differences tells where two meanings differ, by path.
+// differences returns where two meanings differ, by path.
 func differences(is, wanted map[string]any) []provision.Difference {
 	running, asked := make(map[string]string), make(map[string]string)
 	compare("", is, wanted, sides{running, asked})
 	return provision.Differences(running, asked)
 }
 
-// sides collect the differing members of both.
+// sides collect the members of both that differ, by path.
 type sides struct{ running, wanted map[string]string }
 
 // compare adds the paths below path at which two values differ.
@@ -246,8 +245,8 @@ func compare(path string, is, wanted any, into sides) {
 	}
 }
 
-// lists returns two lists as objects: by their members' panelIndex when all have one,
-// so that a panel more is one difference and not one for each that comes after it.
+// lists returns two lists as objects: by their members' panelIndex when all have one. So
+// one panel more is one difference, and not one for each panel after it.
 func lists(is, wanted any) (left, right map[string]any, ok bool) {
 	a, isList := is.([]any)
 	b, wantsList := wanted.([]any)
@@ -283,7 +282,7 @@ func byPlace(list []any) map[string]any {
 	return placed
 }
 
-// brief writes a value in one line of bounded length.
+// brief returns a value in one line of bounded length.
 func brief(value any) string {
 	written, err := encode(value)
 	if err != nil {

@@ -22,12 +22,12 @@ type exportRequest struct {
 	Bare bool `json:"excludeExportDetails"`
 }
 
-// Export returns those of the named objects that are there, as Kibana keeps them but
-// without what differs from one Kibana to the next (Clean), by name; with deep, those
-// that they refer to as well.
+// Export returns the named objects that Kibana has, by name; with deep, also the objects
+// that they refer to. They are as Kibana has them, without the members that belong to one
+// Kibana only (Clean).
 func (c *Client) Export(ctx context.Context, names []Key, deep bool) (map[Key]Object, error) {
 	asked := exportRequest{Objects: slices.Clone(names), Deep: deep, Bare: true}
-	// Kibana refuses to export anything when one object is not there.
+	// Kibana refuses the whole export when one object is not there.
 	for range 2 {
 		if len(asked.Objects) == 0 {
 			return map[Key]Object{}, nil
@@ -49,8 +49,8 @@ func (c *Client) Export(ctx context.Context, names []Key, deep bool) (map[Key]Ob
 	return c.exportEach(ctx, asked)
 }
 
-// exportEach asks for one object after the other: what is refused for want of an
-// object is then certain to be that one.
+// exportEach exports one object after the other, so that a refusal because of a missing
+// object can only mean that object.
 func (c *Client) exportEach(ctx context.Context, asked exportRequest) (map[Key]Object, error) {
 	found := make(map[Key]Object)
 	for _, name := range asked.Objects {
@@ -70,7 +70,7 @@ func (c *Client) exportEach(ctx context.Context, asked exportRequest) (map[Key]O
 	return found, nil
 }
 
-// export returns the answer of Kibana, with an error also what the error was made of.
+// export returns Kibana's answer, together with the error when the answer is one.
 func (c *Client) export(ctx context.Context, asked exportRequest) ([]byte, error) {
 	body, err := json.Marshal(asked)
 	if err != nil {
@@ -81,8 +81,8 @@ func (c *Client) export(ctx context.Context, asked exportRequest) ([]byte, error
 	})
 }
 
-// readMissing reports whether an export was refused because objects are not there,
-// and which, as far as the answer says.
+// readMissing reports whether an export was refused because objects are not there, and
+// returns those that the answer names.
 func readMissing(answer []byte, err error) (map[Key]bool, bool) {
 	refused := new(httpclient.RefusedError)
 	if !errors.As(err, &refused) || refused.StatusCode != http.StatusBadRequest ||
@@ -105,14 +105,14 @@ func readMissing(answer []byte, err error) (map[Key]bool, bool) {
 	}
 	for _, object := range body.Attributes.Objects {
 		if status := object.Error.StatusCode; status != 0 && status != http.StatusNotFound {
-			return nil, false // There, and not for these credentials.
+			return nil, false // It is there, but not for these credentials.
 		}
 		missing[object.Key] = true
 	}
 	return missing, true
 }
 
-// readExport returns the objects of an export, cleaned, by name.
+// readExport returns the objects of an export by name, after Clean.
 func readExport(answer []byte) (map[Key]Object, error) {
 	found := make(map[Key]Object)
 	number := 0

@@ -17,15 +17,15 @@ import (
 	"codebank.dev/platform/failpoint"
 )
 
-// Object is a saved object as Kibana takes it: what Kibana keeps as text inside the
-// JSON is text in Body.
+// Object is a saved object in Kibana's form: members that Kibana keeps as JSON inside a
+// text are texts in Body.
 type Object struct {
 	Type string
 	ID   string
 	Body json.RawMessage
 }
 
-// Key names an object among those of all types.
+// Key names an object. Ids are unique within a type.
 type Key struct {
 	Type string `json:"type"`
 	ID   string `json:"id"`
@@ -37,15 +37,15 @@ func (o Object) Key() Key { return Key{o.Type, o.ID} }
 // String returns type/id.
 func (k Key) String() string { return k.Type + "/" + k.ID }
 
-// The kinds of an ObjectError, as Kibana names them, and two of ours.
+// The kinds of an ObjectError: Kibana's own, and NewerStamp and Refused.
 const (
-	// Conflict is an object that is there, where no overwriting was asked for.
+	// Conflict is an object that exists, when the import does not overwrite.
 	Conflict = "conflict"
-	// MissingReferences is an object that refers to one that is not there.
+	// MissingReferences is an object that refers to one that does not exist.
 	MissingReferences = "missing_references"
 	// UnsupportedType is a type that this Kibana does not know or does not import.
 	UnsupportedType = "unsupported_type"
-	// NewerStamp is an object written by or for a newer Kibana.
+	// NewerStamp is an object that was written for a newer Kibana.
 	NewerStamp = "newer_stamp"
 	// Refused is anything else, such as an attribute that is not in the type's schema.
 	Refused = "refused"
@@ -53,17 +53,17 @@ const (
 
 // ObjectError says why one object was not imported.
 type ObjectError struct {
-	// Object is the one; the zero Key when Kibana does not say which.
+	// Object is the object; the zero Key when Kibana does not say which.
 	Object Key
-	// Kind is one of the constants, or what a newer Kibana calls it.
+	// Kind is one of the constants, or the word of a newer Kibana.
 	Kind string
 	// Field is what the error is about, "" when Kibana does not say.
 	Field string
-	// Message is Kibana's own, or says the kind in words.
+	// Message is Kibana's own, or describes the kind.
 	Message string
 }
 
-// Error tells the object, the field and why.
+// Error names the object, the field and the reason.
 func (e *ObjectError) Error() string {
 	text := "kibana: "
 	if e.Object != (Key{}) {
@@ -75,7 +75,7 @@ func (e *ObjectError) Error() string {
 	return text + e.Message + " (" + e.Kind + ")"
 }
 
-// importAnswer is what Kibana says about an import.
+// importAnswer is Kibana's answer to an import.
 type importAnswer struct {
 	Success      bool          `json:"success"`
 	SuccessCount int           `json:"successCount"`
@@ -93,8 +93,8 @@ type importError struct {
 	} `json:"error"`
 }
 
-// order is in what order types are imported: what is referred to comes first, so that
-// a person who reads the file meets nothing unknown. Kibana itself does not mind.
+// order is the order in which types are imported: an object comes after those that it refers
+// to, for people who read the file. Kibana accepts any order.
 var order = []string{"tag", "index-pattern", "search", "visualization", "lens", "map", "dashboard"}
 
 // inOrder returns the objects as they are sent.
@@ -110,15 +110,15 @@ func inOrder(objects []Object) []Object {
 	return sorted
 }
 
-// Import creates the objects or puts them in the place of those that are there. The
-// errors are *ObjectError, joined, one for each object that Kibana did not take; the
-// others may have been taken. Doing it again is harmless.
+// Import creates the objects or replaces those that exist. The errors are *ObjectError,
+// joined, one for each object that Kibana refused; Kibana may have taken the others. Doing
+// it again is harmless.
 func (c *Client) Import(ctx context.Context, objects []Object) error {
 	_, err := c.send(ctx, objects)
 	return err
 }
 
-// send is Import, and returns which objects were taken.
+// send is Import, and returns which objects Kibana took.
 func (c *Client) send(ctx context.Context, objects []Object) (map[Key]bool, error) {
 	if len(objects) == 0 {
 		return nil, nil
@@ -137,8 +137,8 @@ func (c *Client) send(ctx context.Context, objects []Object) (map[Key]bool, erro
 	return readImport(answer, len(objects))
 }
 
-// form returns objects as a form with one file, whose name has to end as it does, and
-// the form's media type.
+// form returns objects as a form with one file, and the form's media type. Kibana requires
+// the ending of the file's name.
 func form(objects []Object) (kind string, body []byte, err error) {
 	var written bytes.Buffer
 	form := multipart.NewWriter(&written)
@@ -162,8 +162,8 @@ func form(objects []Object) (kind string, body []byte, err error) {
 	return form.FormDataContentType(), written.Bytes(), nil
 }
 
-// readImport returns which objects were taken and the errors of the others, by an
-// answer that came with 200.
+// readImport returns which objects were taken, and the errors of the others, from an answer
+// with status 200.
 func readImport(answer []byte, sent int) (map[Key]bool, error) {
 	var said importAnswer
 	if err := json.Unmarshal(answer, &said); err != nil {
@@ -175,7 +175,7 @@ func readImport(answer []byte, sent int) (map[Key]bool, error) {
 	}
 	var failures []error
 	for _, failure := range said.Errors {
-		failures = append(failures, failure.told()...)
+		failures = append(failures, failure.objectErrors()...)
 	}
 	switch {
 	case len(failures) > 0:
@@ -188,49 +188,50 @@ func readImport(answer []byte, sent int) (map[Key]bool, error) {
 	return taken, nil
 }
 
-// field finds what a message of Kibana's schemas is about: [attributes.bogus]: …
+// field matches the member that a message of Kibana's schemas is about: [attributes.bogus]: …
 var field = regexp.MustCompile(`\[([A-Za-z_][\w.-]{0,200})\]:\s*`)
 
-// told returns the error in words: one for each object that is missing, else one.
-func (e importError) told() []error {
-	told := ObjectError{Object: e.Key, Kind: e.Error.Type}
+// objectErrors returns the *ObjectError of the error: one for each missing reference, else
+// one.
+func (e importError) objectErrors() []error {
+	failure := ObjectError{Object: e.Key, Kind: e.Error.Type}
 	switch e.Error.Type {
 	case Conflict:
-		told.Message = "it is there already"
+		failure.Message = "it is there already"
 	case UnsupportedType:
-		told.Message = "this Kibana has no objects of this type to import"
+		failure.Message = "this Kibana has no objects of this type to import"
 	case MissingReferences:
 		var failures []error
 		for _, missing := range e.Error.References {
-			one := told
+			one := failure
 			one.Field, one.Message = "references", missing.String()+" is not there"
 			failures = append(failures, &one)
 		}
 		if len(failures) > 0 {
 			return failures
 		}
-		told.Message = "it refers to what is not there"
+		failure.Message = "it refers to what is not there"
 	default:
-		told.Message = shortened(e.Error.Message)
-		if told.Kind == "" || told.Kind == "unknown" {
-			told.Kind = Refused
+		failure.Message = shortened(e.Error.Message)
+		if failure.Kind == "" || failure.Kind == "unknown" {
+			failure.Kind = Refused
 		}
-		if told.Message == "" {
-			told.Message = http.StatusText(e.Error.StatusCode)
+		if failure.Message == "" {
+			failure.Message = http.StatusText(e.Error.StatusCode)
 		}
-		if at := field.FindStringSubmatchIndex(told.Message); at != nil {
-			told.Field = told.Message[at[2]:at[3]]
-			told.Message = strings.TrimSpace(told.Message[:at[0]] + told.Message[at[1]:])
+		if at := field.FindStringSubmatchIndex(failure.Message); at != nil {
+			failure.Field = failure.Message[at[2]:at[3]]
+			failure.Message = strings.TrimSpace(failure.Message[:at[0]] + failure.Message[at[1]:])
 		}
 	}
-	return []error{&told}
+	return []error{&failure}
 }
 
-// newer finds the object and the stamps in the refusal of a whole file.
+// newer matches the object in the refusal of a whole file because of its stamps.
 var newer = regexp.MustCompile(`(?s)Document "([^"]+)" (?:belongs to a more recent version|has a "coreMigrationVersion")`)
 
-// wholeImport tells the refusal of a whole file by the object that is to blame, as far
-// as Kibana says.
+// wholeImport returns the error of a file that Kibana refused as a whole, with the object
+// that caused it if Kibana names one.
 func wholeImport(err error, objects []Object) error {
 	refused := new(httpclient.RefusedError)
 	if !errors.As(err, &refused) {
@@ -238,14 +239,14 @@ func wholeImport(err error, objects []Object) error {
 	}
 	switch refused.StatusCode {
 	case http.StatusUnprocessableEntity:
-		told := &ObjectError{Kind: NewerStamp, Field: "typeMigrationVersion", Message: refused.Message}
+		failure := &ObjectError{Kind: NewerStamp, Field: "typeMigrationVersion", Message: refused.Message}
 		if strings.Contains(refused.Message, "coreMigrationVersion") {
-			told.Field = "coreMigrationVersion"
+			failure.Field = "coreMigrationVersion"
 		}
 		if found := newer.FindStringSubmatch(refused.Message); found != nil {
-			told.Object = named(found[1], objects)
+			failure.Object = named(found[1], objects)
 		}
-		return told
+		return failure
 	case http.StatusInternalServerError:
 		return fmt.Errorf("%w; Kibana does so when objects have no stamps: %s", err, unstamped(objects))
 	}
@@ -282,7 +283,7 @@ func unstamped(objects []Object) string {
 		}
 	}
 	if len(names) == 0 {
-		return "here all have; its own log says more"
+		return "here all objects have them; Kibana's log says more"
 	}
 	return strings.Join(names, ", ")
 }

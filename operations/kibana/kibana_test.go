@@ -54,29 +54,29 @@ func client(t *testing.T, config kibana.Config) *kibana.Client {
 	return c
 }
 
-// told collects what is reported.
-type told []string
+// reported collects the results.
+type reported []string
 
-func (l *told) report(result provision.Result) {
+func (l *reported) report(result provision.Result) {
 	*l = append(*l, strings.TrimSpace(fmt.Sprintf("%s/%s %s %s", result.Kind, result.Name, result.Action, result.Detail)))
 }
 
 func apply(t *testing.T, c *kibana.Client, wanted []kibana.Object) []string {
 	t.Helper()
-	var list told
+	var list reported
 	require.NoError(t, c.Apply(t.Context(), wanted, list.report))
 	return list
 }
 
 func TestApplyingTwiceImportsOnce(t *testing.T) {
-	for name, lift := range map[string]func(string, map[string]any){
+	for name, migrate := range map[string]func(string, map[string]any){
 		"a Kibana that keeps what it is sent": nil,
 		"a newer one that adds and moves": func(kind string, attributes map[string]any) {
 			if kind == "index-pattern" {
-				attributes["name"] = "lifted"
+				attributes["name"] = "migrated"
 			}
 			if kind == "dashboard" {
-				attributes["description"] = "lifted"
+				attributes["description"] = "migrated"
 				attributes["controlGroupInput"] = map[string]any{"chainingSystem": "HIERARCHICAL"}
 			}
 		},
@@ -88,7 +88,7 @@ func TestApplyingTwiceImportsOnce(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := kibanatest.Start(t)
-			server.Lift = lift
+			server.Migrate = migrate
 			c := client(t, kibana.Config{Address: server.URL})
 			require.Equal(t, []string{"tag/codebank created", "index-pattern/transactions created", "dashboard/overview created"}, apply(t, c, views()))
 			imports := server.Imports()
@@ -108,18 +108,18 @@ func TestWhatIsKeptAsItWasSentLeavesNoRecord(t *testing.T) {
 }
 
 func TestAChangeOnEitherSideIsFoundAndMended(t *testing.T) {
-	lifts := map[string]func(string, map[string]any){
+	migrations := map[string]func(string, map[string]any){
 		"kept as sent": nil,
-		"lifted": func(kind string, attributes map[string]any) {
+		"migrated": func(kind string, attributes map[string]any) {
 			if kind == "dashboard" {
-				attributes["description"] = "lifted"
+				attributes["description"] = "migrated"
 			}
 		},
 	}
-	for name, lift := range lifts {
+	for name, migrate := range migrations {
 		t.Run(name, func(t *testing.T) {
 			server := kibanatest.Start(t)
-			server.Lift = lift
+			server.Migrate = migrate
 			c := client(t, kibana.Config{Address: server.URL})
 			apply(t, c, views())
 
@@ -198,7 +198,7 @@ func TestEveryRefusalNamesObjectAndField(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.rule, func(t *testing.T) {
 			server := kibanatest.Start(t)
-			var list told
+			var list reported
 			err := client(t, kibana.Config{Address: server.URL}).Apply(t.Context(), append(views()[1:], tt.object), list.report)
 			got := new(kibana.ObjectError)
 			require.ErrorAs(t, err, &got)
@@ -319,7 +319,7 @@ func TestCredentialsDoNotFollowARedirect(t *testing.T) {
 	server := httptest.NewServer(http.RedirectHandler(elsewhere.URL, http.StatusFound))
 	defer server.Close()
 	err := client(t, kibana.Config{Address: server.URL, APIKey: "key"}).Await(t.Context())
-	require.ErrorContains(t, err, "sends elsewhere")
+	require.ErrorContains(t, err, "it redirects")
 	require.False(t, asked)
 }
 
@@ -375,7 +375,7 @@ func TestRules(t *testing.T) {
 			`{"name":"No payments","rule_type_id":".es-query","consumer":"alerts","enabled":true,"schedule":{"interval":"1m"},"params":{"size":0,"timeWindowSize":%d},"actions":[],"tags":["codebank"]}`, minutes))}}
 	}
 	lines := func(rules []kibana.Rule) []string {
-		var list told
+		var list reported
 		require.NoError(t, c.ApplyRules(t.Context(), rules, list.report))
 		return list
 	}

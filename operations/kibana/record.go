@@ -7,22 +7,23 @@ import (
 	"maps"
 )
 
-// A newer Kibana lifts what it imports: it adds defaults and moves members. Read
-// back, such an object is not what was sent, though nobody touched it. So when, and
-// only when, an object comes back otherwise than it went, both are remembered: while
-// the file is still the one sent and Kibana still has what it then made of it,
-// nothing has changed. The memory is in the description of a tag, which every Kibana
-// keeps as it is, in the same space and the same backup as the objects.
+// recordKey names the tag whose description holds the record. A newer Kibana migrates the
+// objects that it imports: it adds defaults and moves members. Such an object, read back,
+// differs from what was sent although nobody changed it. The record therefore holds the
+// digests of both, for the objects that come back changed. As long as the file has the one
+// digest and Kibana's object the other, nothing has changed. Every Kibana keeps the
+// description of a tag as it is, and the tag is in the same space and the same backup as
+// the objects.
 var recordKey = Key{Type: "tag", ID: "bankctl-applied"}
 
-// lifted is what was sent and what Kibana made of it, both as digests.
-type lifted struct {
+// migrated are the digests of an object as it was sent and as Kibana has it.
+type migrated struct {
 	Sent string `json:"sent"`
 	Kept string `json:"kept"`
 }
 
-// record is the memory, by type/id.
-type record map[string]lifted
+// record are the objects that Kibana migrated, by type/id.
+type record map[string]migrated
 
 // recordName and recordColour are how the tag looks in Kibana's list of tags.
 const (
@@ -30,11 +31,11 @@ const (
 	recordColour = "#98A2B3"
 )
 
-// maxRecorded bounds how many objects are remembered.
+// maxRecorded bounds how many objects a record has.
 const maxRecorded = 10_000
 
-// readRecord returns what is remembered; nothing when the object is not there or not
-// ours to read: then what was lifted is imported once more.
+// readRecord returns the record; an empty one when its tag is not there or cannot be read.
+// Objects that Kibana migrated are then imported once more.
 func readRecord(found map[Key]Object) record {
 	object, ok := found[recordKey]
 	if !ok {
@@ -69,9 +70,9 @@ func (r record) object() (Object, error) {
 	return Object{Type: recordKey.Type, ID: recordKey.ID, Body: body}, err
 }
 
-// remember reads back what was just imported and keeps what Kibana made of it, if it
-// made something of it.
-func (c *Client) remember(ctx context.Context, before record, sent []Object) error {
+// updateRecord reads back the objects that were just imported, and records those that
+// Kibana migrated.
+func (c *Client) updateRecord(ctx context.Context, before record, sent []Object) error {
 	names := make([]Key, len(sent))
 	for i, object := range sent {
 		names[i] = object.Key()
@@ -96,7 +97,7 @@ func (c *Client) remember(ctx context.Context, before record, sent []Object) err
 		}
 		name := object.Key().String()
 		delete(after, name)
-		if pair := (lifted{Sent: digest(should), Kept: digest(is)}); pair.Sent != pair.Kept {
+		if pair := (migrated{Sent: digest(should), Kept: digest(is)}); pair.Sent != pair.Kept {
 			after[name] = pair
 		}
 	}

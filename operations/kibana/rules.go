@@ -17,28 +17,28 @@ import (
 	"codebank.dev/platform/failpoint"
 )
 
-// RuleKind is how an alert rule is called in reports.
+// RuleKind is the kind of alert rules in reports.
 const RuleKind = "rule"
 
-// Rule is an alert rule as it is wanted. It has its own interface: a rule that is
-// imported as a saved object lies still, for it lacks the key that it runs with.
+// Rule is an alert rule as it is wanted. Rules have an interface of their own: a rule that
+// is imported as a saved object never runs, because it has no key to run with.
 type Rule struct {
 	ID string
 	// Body is the body that creates the rule.
 	Body json.RawMessage
 }
 
-// fixed are the members of a rule that only its creation takes. Whether it is on is
-// the operators' business after that.
+// fixed are the members of a rule that cannot be changed after its creation.
 var fixed = []string{"rule_type_id", "consumer"}
 
+// enabled says whether a rule is switched on. After its creation, operators decide that.
 const enabled = "enabled"
 
 // errDiffers says that a member that cannot be changed is not as wanted.
-var errDiffers = errors.New("cannot be changed; delete the rule in Kibana, and it is made anew")
+var errDiffers = errors.New("cannot be changed; delete the rule in Kibana, and apply creates it again")
 
-// PlanRules compares the wanted rules with those that Kibana has. Members that are not
-// in the file are Kibana's own: it fills in what is left out.
+// PlanRules compares the wanted rules with those that Kibana has. It does not compare
+// members that the file does not have: Kibana adds their defaults.
 func (c *Client) PlanRules(ctx context.Context, wanted []Rule) ([]Plan, error) {
 	if len(wanted) == 0 {
 		return nil, nil
@@ -99,8 +99,7 @@ func side(value *string) string {
 	return *value
 }
 
-// within returns the part of is that wanted speaks of: objects keep the members that
-// wanted has, everything else is as it is.
+// within returns is without the members that wanted does not have, in objects at any depth.
 func within(is, wanted any) any {
 	left, isObject := is.(map[string]any)
 	right, wantsObject := wanted.(map[string]any)
@@ -116,8 +115,8 @@ func within(is, wanted any) any {
 	return part
 }
 
-// ExportRules returns those of the named rules that are there, by id, with the members
-// that the wanted ones have: the others are Kibana's own.
+// ExportRules returns the wanted rules that Kibana has, by id, with the members that the
+// wanted ones have.
 func (c *Client) ExportRules(ctx context.Context, wanted []Rule) (map[string]Rule, error) {
 	found := make(map[string]Rule)
 	for _, rule := range wanted {
@@ -146,9 +145,9 @@ func (c *Client) ExportRules(ctx context.Context, wanted []Rule) (map[string]Rul
 	return found, nil
 }
 
-// ApplyRules creates the rules that are not there, changes those that differ, and
-// reports each. A rule that someone switched off stays off. One that fails does not
-// keep the others.
+// ApplyRules creates the rules that do not exist, changes those that differ, and reports
+// each. A rule that is switched off stays off. After the failure of a rule it applies the
+// others.
 func (c *Client) ApplyRules(ctx context.Context, wanted []Rule, report provision.Report) error {
 	if len(wanted) == 0 {
 		return nil
@@ -179,7 +178,7 @@ func (c *Client) createRule(ctx context.Context, rule Rule) error {
 	err := c.callJSON(ctx, http.MethodPost, rulePath(rule.ID), rule.Body, nil)
 	refused := new(httpclient.RefusedError)
 	if errors.As(err, &refused) && refused.StatusCode == http.StatusConflict {
-		err = nil // It was made by the try before, whose answer was lost.
+		err = nil // An earlier try created it, and its answer was lost.
 	}
 	failpoint.From(ctx).After(err, failpoints.RuleCreated)
 	return err

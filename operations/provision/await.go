@@ -13,14 +13,14 @@ const (
 	mostWait  = time.Second
 )
 
-// notReady marks an error that time may cure.
+// notReady marks an error after which another try may succeed.
 type notReady struct{ cause error }
 
 func (e notReady) Error() string { return e.cause.Error() }
 func (e notReady) Unwrap() error { return e.cause }
 
-// NotReady marks err as that of a service that is starting, rebalancing or out of
-// reach, so that Await tries again. NotReady(nil) is nil.
+// NotReady marks err as the error of a service that is starting, rebalancing or
+// unreachable, so that Await tries again. NotReady(nil) is nil.
 func NotReady(err error) error {
 	if err == nil {
 		return nil
@@ -31,11 +31,11 @@ func NotReady(err error) error {
 // IsNotReady reports whether err was marked by NotReady.
 func IsNotReady(err error) bool { return errors.As(err, new(notReady)) }
 
-// waitingKey is under which a context carries whom to tell about waiting.
+// waitingKey is the key under which a context carries the function of WithWaiting.
 type waitingKey struct{}
 
-// WithWaiting returns a context whose Await calls tell about each try that has to be
-// repeated: what is waited for and why. tell is called by the goroutine that waits.
+// WithWaiting returns a context whose Await calls report each try that they repeat: what
+// they wait for, and why. tell is called by the goroutine that waits.
 func WithWaiting(ctx context.Context, tell func(what string, err error)) context.Context {
 	return context.WithValue(ctx, waitingKey{}, tell)
 }
@@ -53,7 +53,7 @@ func Await(ctx context.Context, what string, try func(context.Context) error) er
 		case err == nil:
 			return nil
 		case ctx.Err() != nil && errors.Is(err, ctx.Err()) && last != nil:
-			// The last try was cut short; what the one before said is the better reason.
+			// The last try was cut short; the error of the one before is the better reason.
 			return fmt.Errorf("waiting for %s: %w; last: %w", what, ctx.Err(), last)
 		case !IsNotReady(err):
 			return err

@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// Concealed stands for a value that is not shown.
+// Concealed replaces a value that is not shown.
 const Concealed = "(concealed)"
 
 // Difference is one key on which a wanted configuration and the running one differ.
-// A side that lacks the key is nil. Values that may be secrets are Concealed.
+// A side without the key is nil. Values that may be secrets are Concealed.
 type Difference struct {
 	Key     string  `json:"key"`
 	Running *string `json:"running"`
@@ -18,7 +18,8 @@ type Difference struct {
 }
 
 // Differences compares two configurations by key and returns where they differ,
-// ordered by key; none when they are equal. Equality is judged on the true values.
+// ordered by key; none when they are equal. It compares the true values, also those that
+// it conceals.
 func Differences(running, wanted map[string]string) []Difference {
 	keys := make(map[string]struct{}, len(wanted))
 	for key := range running {
@@ -41,14 +42,14 @@ func Differences(running, wanted map[string]string) []Difference {
 	return differences
 }
 
-// secretKey recognises keys whose values are secrets, by the words that Kafka,
-// Connect and their plug-ins use for them.
+// secretKey matches keys whose values are secrets, by the words that Kafka, Connect and
+// their plug-ins use.
 var secretKey = regexp.MustCompile(`(?i)password|passphrase|secret|credential|token|api[._-]?key|private[._-]?key|keystore\.key|jaas|basic\.auth|userinfo|user\.info`)
 
-// reference is a value that only names where the true one is.
+// reference matches a value that only names where the true one is.
 var reference = regexp.MustCompile(`^\$\{[^{}]+\}$`)
 
-// userInfo is a name and password inside an address.
+// userInfo matches a name and password inside an address.
 var userInfo = regexp.MustCompile(`//[^/@\s]+@`)
 
 func shown(key, value string, there bool) *string {

@@ -1,10 +1,8 @@
-// Package provision holds what bringing a service into a wanted state has in common,
-// whatever the service: what was done to an object, how two configurations differ,
-// and waiting for a service that is still starting. It knows no service itself; the
-// adapters topics, registry, elastic and connect speak its words.
-//
-// Provisioning is declarative: an object that is as wanted is left alone, so doing
-// everything again changes nothing.
+// Package provision has the common parts of bringing a service into a wanted state: what
+// was done to an object, how two configurations differ, and waiting for a service that is
+// still starting. It knows no service; packages topics, schemaregistry, elasticsearch,
+// kafkaconnect and kibana use it. Provisioning is declarative: an object that is as wanted
+// is not changed, so doing everything again changes nothing.
 package provision
 
 // Action is what was done to an object.
@@ -22,7 +20,7 @@ const (
 
 // Result is what happened to one object.
 type Result struct {
-	// Kind is the sort of object in words: topic, subject, template, index, connector.
+	// Kind is the kind of object in words: topic, subject, template, index, connector.
 	Kind string `json:"kind"`
 	// Name is the object's name within its service.
 	Name string `json:"name"`
@@ -32,5 +30,6 @@ type Result struct {
 	Detail string `json:"detail,omitempty"`
 }
 
-// Report takes results as they come, one call an object, never two at once.
+// Report receives one result for each object, as soon as there is one. Calls never
+// overlap.
 type Report func(Result)

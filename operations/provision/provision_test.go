@@ -46,12 +46,12 @@ func TestDifferences(t *testing.T) {
 
 func TestAwait(t *testing.T) {
 	starting := errors.New("connection refused")
-	t.Run("a service that is starting is tried again, and the wait is told", func(t *testing.T) {
-		told := 0
+	t.Run("a service that is starting is tried again, and the wait is reported", func(t *testing.T) {
+		reported := 0
 		ctx := provision.WithWaiting(t.Context(), func(what string, err error) {
 			require.Equal(t, "the registry", what)
 			require.ErrorIs(t, err, starting)
-			told++
+			reported++
 		})
 		tries := 0
 		err := provision.Await(ctx, "the registry", func(context.Context) error {
@@ -62,7 +62,7 @@ func TestAwait(t *testing.T) {
 		})
 		require.NoError(t, err)
 		require.Equal(t, 3, tries)
-		require.Equal(t, 2, told)
+		require.Equal(t, 2, reported)
 	})
 	t.Run("any other error ends it at once", func(t *testing.T) {
 		refused := errors.New("refused")

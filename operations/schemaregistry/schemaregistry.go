@@ -1,7 +1,7 @@
-// Package registry registers the schemas of events with a schema registry that
-// speaks Confluent's interface, and reads them there. Programs that publish never
-// register: they would make whatever they hold the truth. It is done by a command,
-// before the rollout.
+// Package schemaregistry registers the schemas of events in a schema registry with
+// Confluent's interface, and reads them. An operator's command registers a schema before
+// the programs that use it are rolled out. The programs themselves never register, because
+// then the registry would hold whatever schema a program happens to have.
 package schemaregistry
 
 import (
@@ -20,15 +20,15 @@ import (
 )
 
 const (
-	// Level is the compatibility that every subject is held to: a reader with any
-	// version's schema, the newest above all, reads what was ever written.
+	// Level is the compatibility level of every subject: a reader with the schema of any
+	// version can read the events of all earlier versions.
 	Level = sr.CompatBackwardTransitive
 
 	// tryTimeout bounds one request.
 	tryTimeout = 15 * time.Second
 )
 
-// ErrDiverged says that a subject holds other schemas than the ones it should.
+// ErrDiverged says that a version of a subject is another schema than the wanted one.
 var ErrDiverged = errors.New("registry: the subject holds another schema")
 
 // Subject is a subject with all its versions.
@@ -55,7 +55,7 @@ func New(address string) (*Registry, error) {
 	if user := base.User; user != nil {
 		password, _ := user.Password()
 		options = append(options, sr.BasicAuth(user.Username(), password))
-		base.User = nil // the address appears in errors
+		base.User = nil // Errors repeat the address.
 	}
 	client, err := sr.NewClient(append(options, sr.URLs(base.String()))...)
 	if err != nil {
@@ -64,12 +64,12 @@ func New(address string) (*Registry, error) {
 	return &Registry{client: client}, nil
 }
 
-// Apply makes each subject hold exactly the wanted versions, in their order, and be
-// held to Level, and reports each. Versions that are there are not registered again.
-// Versions beyond the wanted ones are left alone and told in the report, for a newer
-// program may have registered them. A version that is another schema than the wanted
-// one is ErrDiverged; one that the registry finds incompatible is its error. Apply
-// waits for a registry that is starting until ctx ends.
+// Apply registers the wanted versions of each subject that are missing, in their order,
+// sets the subject's compatibility to Level, and reports each. Versions beyond the wanted
+// ones stay and are in the report, because a newer bankctl may have registered them. A
+// version that is another schema than the wanted one is ErrDiverged. When the registry
+// finds a version incompatible, the error is the registry's. Apply waits for a registry
+// that is starting until ctx ends.
 func (r *Registry) Apply(ctx context.Context, wanted []Subject, report provision.Report) error {
 	var failures []error
 	for _, subject := range wanted {
@@ -100,9 +100,9 @@ func (r *Registry) applyOne(ctx context.Context, subject Subject) (provision.Res
 			lastID, err = r.register(ctx, subject.Name, schema)
 		}
 		if err == nil && i == 0 {
-			// The level can only be set on a subject that exists, and must be before a
-			// second version is let in.
-			err = r.holdTo(ctx, subject.Name, &result)
+			// The level can only be set on a subject that exists, and it must be set before a
+			// second version is registered.
+			err = r.setLevel(ctx, subject.Name, &result)
 		}
 		if err != nil {
 			return result, fmt.Errorf("version %d: %w", i+1, err)
@@ -176,9 +176,9 @@ func (r *Registry) register(ctx context.Context, subject, schema string) (int, e
 	return id, err
 }
 
-// holdTo sets the subject's own level unless it is set already, and reads it back:
-// a registry's default lets anything in.
-func (r *Registry) holdTo(ctx context.Context, subject string, result *provision.Result) error {
+// setLevel sets the subject's own level unless it is set already, and reads it back. The
+// registry's default level accepts any schema.
+func (r *Registry) setLevel(ctx context.Context, subject string, result *provision.Result) error {
 	level, err := r.level(ctx, subject)
 	if err != nil || level == Level {
 		return err
@@ -194,7 +194,7 @@ func (r *Registry) holdTo(ctx context.Context, subject string, result *provision
 		return err
 	}
 	if level != Level {
-		return fmt.Errorf("the registry was told %v and answers %v", Level, level)
+		return fmt.Errorf("the compatibility was set to %v, and the registry answers %v", Level, level)
 	}
 	if result.Action == provision.Unchanged {
 		result.Action = provision.Updated
@@ -222,7 +222,7 @@ func isNotFound(err error) bool {
 	return errors.As(err, &refusal) && refusal.StatusCode == http.StatusNotFound
 }
 
-// await tries until the registry answers for good.
+// await calls try until the registry gives a final answer.
 func await(ctx context.Context, try func(context.Context) error) error {
 	return provision.Await(ctx, "schema registry", func(ctx context.Context) error {
 		err := try(ctx)

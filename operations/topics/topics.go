@@ -1,6 +1,6 @@
-// Package topics brings the topics of a Kafka cluster into the wanted state. The
-// brokers create no topic by themselves, so whatever is produced to, the dead-letter
-// topics among it, is created here.
+// Package topics brings the topics of a Kafka cluster into the wanted state. The brokers
+// create no topic by themselves, so this package creates every topic that a program
+// produces to, the dead-letter topics included.
 package topics
 
 import (
@@ -22,7 +22,7 @@ import (
 	"codebank.dev/platform/failpoint"
 )
 
-// tryTimeout bounds one request, so that a broker that is starting is asked again.
+// tryTimeout bounds one request, so that a broker that is starting gets another.
 const tryTimeout = 5 * time.Second
 
 // ErrPartitions says that a topic exists with another number of partitions.
@@ -33,8 +33,8 @@ var ErrPartitions = errors.New("topics: the number of partitions is not the want
 type Topic struct {
 	Name       string
 	Partitions int
-	// Config holds the topic's own settings by Kafka's names. Settings that are not
-	// here are left as they are.
+	// Config holds the topic's own settings by Kafka's names. Other settings stay as they
+	// are.
 	Config map[string]string
 }
 
@@ -55,11 +55,11 @@ func New(client *kgo.Client, replication int) *Admin {
 
 // Apply creates what is missing, sets the settings that differ, reports each topic,
 // and waits until each new one has leaders. It waits for brokers that are starting
-// until ctx ends. A topic with another number of partitions is ErrPartitions; the
-// other topics are dealt with all the same. Replicas of existing topics stay as they are.
+// until ctx ends. A topic with another number of partitions is ErrPartitions; Apply then
+// still applies the other topics. Replicas of existing topics stay as they are.
 func (a *Admin) Apply(ctx context.Context, wanted []Topic, report provision.Report) error {
 	if len(wanted) == 0 {
-		return nil // an empty list would ask Kafka for every topic
+		return nil // To Kafka an empty list means every topic.
 	}
 	running, err := a.running(ctx, wanted)
 	if err != nil {
@@ -77,7 +77,7 @@ func (a *Admin) Apply(ctx context.Context, wanted []Topic, report provision.Repo
 	return errors.Join(failures...)
 }
 
-// state is a topic as it runs.
+// state is the present state of a topic.
 type state struct {
 	partitions int
 	config     map[string]string
@@ -96,7 +96,7 @@ func (a *Admin) complete(topic Topic) Topic {
 	return topic
 }
 
-// running reads those of the wanted topics that exist.
+// running returns the present states of the wanted topics that exist.
 func (a *Admin) running(ctx context.Context, wanted []Topic) (map[string]state, error) {
 	names := make([]string, len(wanted))
 	for i, topic := range wanted {
@@ -164,23 +164,23 @@ func (a *Admin) applyOne(ctx context.Context, topic Topic, running state) (provi
 		return result, fmt.Errorf("%w (there are %d, wanted %d)", ErrPartitions, running.partitions, topic.Partitions)
 	}
 	var changes []kadm.AlterConfig
-	var told []string
+	var described []string
 	for key, value := range topic.Config {
 		if was := running.config[key]; was != value {
 			changes = append(changes, kadm.AlterConfig{Op: kadm.SetConfig, Name: key, Value: &value})
-			told = append(told, fmt.Sprintf("%s %s → %s", key, was, value))
+			described = append(described, fmt.Sprintf("%s %s → %s", key, was, value))
 		}
 	}
 	if len(changes) == 0 {
 		return result, nil
 	}
-	slices.Sort(told)
-	result.Action, result.Detail = provision.Updated, strings.Join(told, ", ")
+	slices.Sort(described)
+	result.Action, result.Detail = provision.Updated, strings.Join(described, ", ")
 	return result, a.alter(ctx, topic.Name, changes)
 }
 
-// create makes the topic and waits until every partition has a leader: a producer
-// or connector that starts next finds it whole.
+// create creates the topic and waits until every partition has a leader, so that a producer
+// or connector that starts next can use it.
 func (a *Admin) create(ctx context.Context, topic Topic) error {
 	config := make(map[string]*string, len(topic.Config))
 	for key, value := range topic.Config {
@@ -189,7 +189,7 @@ func (a *Admin) create(ctx context.Context, topic Topic) error {
 	err := await(ctx, func(ctx context.Context) error {
 		_, err := a.admin.CreateTopic(ctx, int32(topic.Partitions), int16(a.replication), config, topic.Name)
 		if errors.Is(err, kerr.TopicAlreadyExists) {
-			return nil // by another apply at the same time, or by a try whose answer was lost
+			return nil // Another apply did, or an earlier try whose answer was lost.
 		}
 		return err
 	})
@@ -202,12 +202,12 @@ func (a *Admin) create(ctx context.Context, topic Topic) error {
 		if err != nil {
 			return err
 		}
-		return led(metadata[0], topic.Partitions)
+		return checkLeaders(metadata[0], topic.Partitions)
 	})
 }
 
-// led returns nil when the topic has the wanted partitions and each a leader.
-func led(topic kmsg.MetadataResponseTopic, wanted int) error {
+// checkLeaders returns nil when the topic has the wanted partitions and each has a leader.
+func checkLeaders(topic kmsg.MetadataResponseTopic, wanted int) error {
 	if is := len(topic.Partitions); is > 0 && is != wanted {
 		return fmt.Errorf("%w (there are %d, wanted %d)", ErrPartitions, is, wanted)
 	}
@@ -223,8 +223,8 @@ func led(topic kmsg.MetadataResponseTopic, wanted int) error {
 	return nil
 }
 
-// metadata asks for the named topics and returns one answer for each. It goes past
-// the client's cache, which may be seconds old.
+// metadata requests the metadata of the named topics and returns one answer for each. It
+// does not use the client's cache, which may be seconds old.
 func (a *Admin) metadata(ctx context.Context, names ...string) ([]kmsg.MetadataResponseTopic, error) {
 	request := kmsg.NewPtrMetadataRequest()
 	for _, name := range names {
@@ -237,7 +237,7 @@ func (a *Admin) metadata(ctx context.Context, names ...string) ([]kmsg.MetadataR
 		return nil, err
 	}
 	if len(response.Topics) != len(names) {
-		return nil, provision.NotReady(fmt.Errorf("asked for %d topics, told of %d", len(names), len(response.Topics)))
+		return nil, provision.NotReady(fmt.Errorf("requested %d topics, and the answer has %d", len(names), len(response.Topics)))
 	}
 	return response.Topics, nil
 }
@@ -261,22 +261,22 @@ func (a *Admin) alter(ctx context.Context, name string, changes []kadm.AlterConf
 	return err
 }
 
-// await tries until the brokers answer for good.
+// await calls try until the brokers give a final answer.
 func await(ctx context.Context, try func(context.Context) error) error {
 	return provision.Await(ctx, "Kafka", func(ctx context.Context) error {
 		once, cancel := context.WithTimeout(ctx, tryTimeout)
 		defer cancel()
 		err := try(once)
-		if err != nil && ctx.Err() == nil && passes(err) {
+		if err != nil && ctx.Err() == nil && mayPass(err) {
 			return provision.NotReady(err)
 		}
 		return err
 	})
 }
 
-// passes reports whether time may cure err: everything but a refusal by a broker
-// that knows its mind.
-func passes(err error) bool {
+// mayPass reports whether another try may succeed: always, except after a refusal that the
+// broker does not call retriable.
+func mayPass(err error) bool {
 	if errors.Is(err, ErrPartitions) {
 		return false
 	}

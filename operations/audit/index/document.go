@@ -1,5 +1,5 @@
-// Package index reads the documents of the search index as copies of events for an
-// audit. It knows what a document looks like, not how one is fetched.
+// Package index reads the documents of a bank in the search index, as copies of events for
+// an audit.
 package index
 
 import (
@@ -12,13 +12,13 @@ import (
 	"codebank.dev/schemas/event"
 )
 
-// beside are the fields of a document that are none of the event's: they say where
-// the event was read from and how long it took, or follow from its time.
+// beside are the fields of a document that are not the event's: they say where the event was
+// read from and how long it took, or are derived from its time.
 var beside = []string{"hour", "weekday", "kafka_topic", "kafka_partition", "kafka_offset", "pipeline_millis"}
 
-// Document fills c with the document of an id. Values that no event has, and fields
-// that no document has, become problems. An error means that source is no JSON
-// object; what a server of documents answers always is one.
+// Document fills c with the document of an id. Values that no event can have, and unknown
+// fields, become problems. An error means that source is not a JSON object; a document of
+// the server always is one.
 //
 // The texts of c share one copy of source.
 func Document(c *audit.Copy, id string, source []byte) error {
@@ -42,7 +42,7 @@ func put(c *audit.Copy, name string, value value) {
 		}
 		return
 	case value.kind == isNull:
-		return // as good as not there
+		return // The same as a missing field.
 	case name == "occurred_at":
 		millis, ok := value.millis()
 		if !ok {
@@ -58,7 +58,7 @@ func put(c *audit.Copy, name string, value value) {
 	}
 }
 
-// types are those of the event's fields, by name.
+// types are the types of the event's fields, by name.
 var types = typesOf(event.Fields())
 
 func typesOf(fields []event.Field) map[string]event.Type {
@@ -69,7 +69,7 @@ func typesOf(fields []event.Field) map[string]event.Type {
 	return byName
 }
 
-// event returns the value as a field of a type has it.
+// event returns the value as that of a field of a type.
 func (v value) event(kind event.Type) (event.Value, bool) {
 	if kind == event.Integer {
 		n, err := strconv.ParseInt(v.raw, 10, 64)
@@ -78,8 +78,8 @@ func (v value) event(kind event.Type) (event.Value, bool) {
 	return event.TextValue(v.text), v.kind == isText && v.text != ""
 }
 
-// millis returns the time that the value is: ISO 8601 in UTC, or milliseconds since
-// 1970, the two forms that the index takes.
+// millis returns the value as a time, in milliseconds since 1970. The index accepts ISO 8601
+// in UTC, and milliseconds since 1970.
 func (v value) millis() (int64, bool) {
 	if v.kind == isNumber {
 		n, err := strconv.ParseInt(v.raw, 10, 64)

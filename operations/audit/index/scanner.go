@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// kind is what sort of JSON a value is.
+// kind is the kind of a JSON value.
 type kind uint8
 
 const (
@@ -17,7 +17,7 @@ const (
 	isOther
 )
 
-// value is a value of an object: as it is written, and what a text says.
+// value is a value of an object: raw as it is written, and text decoded if it is one.
 type value struct {
 	kind kind
 	raw  string
@@ -26,11 +26,11 @@ type value struct {
 
 var errJSON = errors.New("not a JSON object")
 
-// scanner reads a flat object off the front of rest. A library's decoder takes several
-// times as long as everything else an audit does with a document.
+// scanner reads a flat object from the front of rest. A library's decoder would take several
+// times as long as everything else that an audit does with a document.
 type scanner struct{ rest string }
 
-// object calls each for every name of an object, in the order they are written.
+// object calls each for every member of an object, in their order.
 func (s *scanner) object(each func(name string, value value)) error {
 	if !s.next('{') {
 		return errJSON
@@ -71,7 +71,7 @@ func (s *scanner) skip() {
 	}
 }
 
-// next takes a sign, if it is what comes next.
+// next takes a sign, if it comes next.
 func (s *scanner) next(sign byte) bool {
 	s.skip()
 	if s.rest == "" || s.rest[0] != sign {
@@ -97,7 +97,7 @@ func (s *scanner) value() (value, error) {
 	}
 }
 
-// text takes a text. Those with escapes, which are few, are left to the library.
+// text takes a text. The library decodes the few texts with escapes.
 func (s *scanner) text() (value, error) {
 	escaped := false
 	for i := 1; i < len(s.rest); i++ {
@@ -144,8 +144,7 @@ func (s *scanner) bare() (value, error) {
 	return v, nil
 }
 
-// plain reports whether text is a number of the usual kind: 0, or digits that do not
-// begin with it.
+// plain reports whether text is 0, or digits that do not begin with 0.
 func plain(text string) bool {
 	for i := range len(text) {
 		if text[i] < '0' || text[i] > '9' {
@@ -155,7 +154,7 @@ func plain(text string) bool {
 	return text != "" && (text[0] != '0' || len(text) == 1)
 }
 
-// nested takes an object or an array whole.
+// nested takes a whole object or array.
 func (s *scanner) nested() (value, error) {
 	decoder := json.NewDecoder(strings.NewReader(s.rest))
 	var raw json.RawMessage

@@ -12,7 +12,7 @@ import (
 // Cursor reads a Sorter's records in order. It is for one goroutine.
 type Cursor struct {
 	sorter *Sorter
-	// at counts the records given out, where all are in memory.
+	// at counts the records returned, when all records are in memory.
 	at   int
 	heap runs
 	last *runReader
@@ -50,7 +50,7 @@ func (c *Cursor) push(reader *runReader) {
 	heap.Push(&c.heap, reader)
 }
 
-// runReader stands at a record of a run; the record is nil behind the last.
+// runReader reads a run. record is the present one; nil after the last.
 type runReader struct {
 	in     *bufio.Reader
 	record []byte
@@ -67,7 +67,7 @@ func (r *runReader) advance() error {
 	return nil
 }
 
-// runs is a heap of runs, the one with the lowest key first.
+// runs is a heap of runs by the keys of their present records, lowest first.
 type runs struct {
 	readers  []*runReader
 	keyWidth int

@@ -1,8 +1,7 @@
-// Package spool sorts any number of records of one width in bounded memory: what
-// does not fit is sorted in runs on disk, which are merged while they are read.
-//
-// The disk space is given back however the program ends, where the system lets a
-// file be used that has no name any more; elsewhere by Close.
+// Package spool sorts any number of records of one width in bounded memory. Records that
+// do not fit into memory are sorted in runs on disk, and the runs are merged while they are
+// read. On a system where a file without a name can be used, the disk space is freed
+// however the program ends; elsewhere Close frees it.
 package spool
 
 import (
@@ -26,10 +25,10 @@ const (
 	writeBuffer = 256 << 10
 )
 
-// Config says what to sort, and where.
+// Config describes the records, and where they are sorted.
 type Config struct {
-	// Width is the length of a record in bytes; KeyWidth how many of its first bytes
-	// decide the order. Records with equal keys come in any order.
+	// Width is the length of a record in bytes. KeyWidth is how many of its first bytes
+	// decide the order; records with equal keys come in any order.
 	Width, KeyWidth int
 	// Records is how many records are kept in memory; 0 is 65,536.
 	Records int
@@ -55,7 +54,7 @@ type Sorter struct {
 // run is a stretch of the file whose records are sorted.
 type run struct{ offset, length int64 }
 
-// New returns a Sorter without records. Nothing is written yet.
+// New returns a Sorter without records. It writes nothing yet.
 func New(config Config) *Sorter {
 	if config.Records <= 0 {
 		config.Records = 1 << 16
@@ -63,8 +62,8 @@ func New(config Config) *Sorter {
 	return &Sorter{config: config}
 }
 
-// Add copies a record, of Width bytes, into the sorter. An error is one of the disk
-// and ends the sorter's use.
+// Add copies a record of Width bytes into the sorter. After an error, which is one of the
+// disk, the sorter cannot be used any more.
 func (s *Sorter) Add(record []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,7 +87,7 @@ func (s *Sorter) Count() int64 {
 	return s.count
 }
 
-// Close gives back memory and disk. Cursors are of no use afterwards.
+// Close frees memory and disk. Cursors cannot be used afterwards.
 func (s *Sorter) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -99,7 +98,7 @@ func (s *Sorter) Close() error {
 	if s.file == nil {
 		return nil
 	}
-	// The name is gone already where the system allows it.
+	// On most systems open has removed the name already.
 	return errors.Join(s.file.Close(), remove(s.file.Name()))
 }
 
@@ -110,7 +109,7 @@ func remove(name string) error {
 	return nil
 }
 
-// flush sorts what is in memory and writes it as a run.
+// flush sorts the records in memory and writes them as a run.
 func (s *Sorter) flush() error {
 	if err := s.open(); err != nil {
 		return err
@@ -135,14 +134,14 @@ func (s *Sorter) open() error {
 	if err != nil {
 		return fmt.Errorf("spool: %w", err)
 	}
-	// An open file without a name lives as long as the process. A system that refuses
-	// has the file removed by Close.
+	// An open file without a name exists as long as the process. Where the system refuses
+	// this, Close removes the file.
 	_ = os.Remove(file.Name())
 	s.file = file
 	return nil
 }
 
-// write appends a run that fill produces.
+// write appends the run that fill writes.
 func (s *Sorter) write(fill func(*bufio.Writer) error) error {
 	end := &appender{file: s.file, at: s.size}
 	out := bufio.NewWriterSize(end, writeBuffer)
@@ -154,7 +153,7 @@ func (s *Sorter) write(fill func(*bufio.Writer) error) error {
 	return nil
 }
 
-// appender writes behind what is there and leaves the file's position alone.
+// appender writes at the end of a file and does not use the file's position.
 type appender struct {
 	file *os.File
 	at   int64
@@ -173,7 +172,7 @@ func (s *Sorter) record(at int32) []byte {
 
 func (s *Sorter) key(at int32) []byte { return s.record(at)[:s.config.KeyWidth] }
 
-// sort orders what is in memory by moving numbers of records, not records.
+// sort orders the records in memory by moving their numbers, not the records.
 func (s *Sorter) sort() {
 	s.order = s.order[:0]
 	for at := range len(s.buffer) / s.config.Width {
@@ -182,8 +181,8 @@ func (s *Sorter) sort() {
 	slices.SortFunc(s.order, func(a, b int32) int { return bytes.Compare(s.key(a), s.key(b)) })
 }
 
-// Sorted returns a cursor before the first record. It may be called again, for
-// another cursor over the same records; Add may not.
+// Sorted returns a cursor before the first record. It may be called again for another
+// cursor over the same records. Add must not be called any more.
 func (s *Sorter) Sorted() (*Cursor, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -204,8 +203,8 @@ func (s *Sorter) Sorted() (*Cursor, error) {
 	return s.merge(s.runs)
 }
 
-// combine merges the oldest runs into one, which goes to the end: all runs are of
-// about one size until every one has been merged once.
+// combine merges the oldest runs into one and appends it, so that all runs have about the
+// same size until each has been merged once.
 func (s *Sorter) combine() error {
 	cursor, err := s.merge(s.runs[:fanIn])
 	if err != nil {

@@ -8,19 +8,19 @@ import (
 	"codebank.dev/operations/audit"
 )
 
-// copySignature begins what COPY sends in its binary format; 4 bytes of flags and the
-// length of an extension follow it.
+// copySignature is the beginning of COPY's binary format. 4 bytes of flags and the length of
+// an extension follow.
 var copySignature = []byte("PGCOPY\n\xff\r\n\x00")
 
 const (
 	copyHeader = 11 + 4 + 4
-	// copyEnd stands where a row's number of columns would.
+	// copyEnd is in the place of a row's number of columns at the end.
 	copyEnd = 0xffff
 )
 
 var errCopy = errors.New("statement: not the answer of COPY")
 
-// copiedRows takes what COPY sends, in pieces of any size, and hands on row by row.
+// copiedRows receives the output of COPY, in pieces of any size, and passes on each row.
 type copiedRows struct {
 	statement *Statement
 	each      func(*audit.Copy) error
@@ -50,7 +50,7 @@ func (r *copiedRows) Write(piece []byte) (int, error) {
 	}
 }
 
-// whole returns an error unless the end was seen.
+// whole returns an error unless the output was complete.
 func (r *copiedRows) whole() error {
 	if !r.ended || len(r.pending) > 0 {
 		return errCopy
@@ -58,8 +58,8 @@ func (r *copiedRows) whole() error {
 	return nil
 }
 
-// take handles the header, a row or the end at the front of data and returns its
-// length; 0 when it is not all there.
+// take handles the header, a row or the end at the front of data and returns its length; 0
+// when data does not have all of it.
 func (r *copiedRows) take(data []byte) (int, error) {
 	if !r.begun {
 		return r.takeHeader(data)
@@ -100,8 +100,8 @@ func (r *copiedRows) takeHeader(data []byte) (int, error) {
 // null is the length of a value that is null.
 const null = 0xffffffff
 
-// rowLength returns how long a row's values are with their lengths; 0 when they are
-// not all there.
+// rowLength returns the length of a row's values, their own lengths included; 0 when data
+// does not have all of them.
 func rowLength(data []byte, columns int) int {
 	const width = 4
 	at := 0
@@ -121,7 +121,7 @@ func rowLength(data []byte, columns int) int {
 	return at
 }
 
-// row hands on a row. Its texts share one copy of it.
+// row passes on a row. Its texts share one copy of data.
 func (r *copiedRows) row(data []byte) error {
 	text := string(data)
 	var c audit.Copy

@@ -26,13 +26,13 @@ type Statement struct {
 
 var _ audit.Source = (*Statement)(nil)
 
-// New returns the statement in the database at url, as pgx reads it. It does not
-// connect. An error means that the URL cannot be read; it does not repeat it. Close it
-// when it is no longer used.
+// New returns the statement in the database at url, as pgx reads it. It does not connect. An
+// error means that the URL cannot be read, and does not repeat the URL. The caller closes
+// the statement.
 func New(ctx context.Context, url string) (*Statement, error) {
 	pool, err := database.Open(ctx, database.Config{
 		URL: url, ApplicationName: "bankctl audit",
-		// Reading all lines takes as long as it takes.
+		// Reading all lines has no limit of time.
 		Settings: map[string]string{"default_transaction_read_only": "on", "statement_timeout": "0"},
 	})
 	if err != nil {
@@ -60,7 +60,7 @@ func (s *Statement) connect(ctx context.Context, work func(*pgconn.PgConn) error
 	return work(conn.Conn().PgConn())
 }
 
-// Read implements audit.Source, from one goroutine, as of one moment.
+// Read implements audit.Source, from one goroutine and from one snapshot.
 func (s *Statement) Read(ctx context.Context, each func(*audit.Copy) error) error {
 	return s.connect(ctx, func(conn *pgconn.PgConn) error {
 		rows := &copiedRows{statement: s, each: each}
@@ -119,8 +119,9 @@ type field struct {
 // epochMicros is 2000-01-01T00:00:00Z, from which Postgres counts, in microseconds since 1970.
 const epochMicros = 946_684_800_000_000
 
-// set puts a column's value in the binary format into a copy. A value that no event
-// can have becomes a problem; an error means that the column has not the type it should.
+// set puts a column's value, in the binary format, into a copy. A value that no event can
+// have becomes a problem. An error means that the column has another type than it must
+// have.
 func (f *field) set(c *audit.Copy, value string, null bool) error {
 	switch {
 	case null:
@@ -148,7 +149,7 @@ func (f *field) set(c *audit.Copy, value string, null bool) error {
 
 func (f *field) put(c *audit.Copy, value event.Value) error {
 	if err := c.Event.Set(f.Name, value); err != nil {
-		// Such as a null that the event does not allow and the table must not either.
+		// Such as a null in a field that an event must have.
 		c.Problems = append(c.Problems, audit.Problem{Field: f.Name, Stored: value.String()})
 	}
 	return nil
@@ -161,7 +162,7 @@ func bigEndian(text string) (n uint64) {
 	return n
 }
 
-// describe returns a timestamp that is no event's as text.
+// describe returns a timestamp that no event can have, as text.
 func describe(micros int64) string {
 	const infinity, beginning = 1<<63 - 1, -1 << 63
 	switch micros {

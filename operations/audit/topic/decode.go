@@ -12,7 +12,7 @@ import (
 	"codebank.dev/schemas/event"
 )
 
-// decoders are those of the schemas that records name, made once each.
+// decoders are the decoders of the schemas that records name. Each is made once.
 type decoders struct {
 	schema SchemaByID
 
@@ -30,8 +30,9 @@ func newDecoders(schema SchemaByID) *decoders {
 	return &decoders{schema: schema, known: make(map[uint32]decoder)}
 }
 
-// of returns a schema's decoder. Asking the registry once is enough: an id always
-// names the same schema, and one that is not there now was not when it was written.
+// of returns a schema's decoder. One request to the registry is enough for each id: an id
+// always names the same schema, and an id that the registry does not have now was not there
+// when the record was written.
 func (d *decoders) of(ctx context.Context, id uint32) (decoder, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -53,8 +54,8 @@ func (d *decoders) of(ctx context.Context, id uint32) (decoder, error) {
 	return made, nil
 }
 
-// copyOf turns a record into a copy. What is no event becomes an unreadable one; an
-// error means that the registry is away.
+// copyOf fills c with the copy of a record. The copy of a record that is not an event is
+// unreadable. An error means that the registry is away.
 func (d *decoders) copyOf(ctx context.Context, record *kgo.Record, c *audit.Copy) error {
 	*c = audit.Copy{Position: audit.Position{Partition: record.Partition, Offset: record.Offset}}
 	id, body, err := event.ParseFrame(record.Value)

@@ -11,8 +11,8 @@ import (
 	"codebank.dev/schemas"
 )
 
-// FuzzRecord: a record is a copy of an event or is told to be unreadable, whatever
-// its bytes and whatever the registry says its schema is.
+// FuzzRecord: a record is a copy of an event or unreadable, whatever its bytes are and
+// whatever schema the registry returns.
 func FuzzRecord(f *testing.F) {
 	versions, err := schemas.Schemas("transactions")
 	require.NoError(f, err)

@@ -1,6 +1,5 @@
-// Package kafka reads a bank's topic for an audit: from the beginning to where it
-// ends at the moment of the call, without a consumer group, so that an audit leaves
-// no trace on the brokers.
+// Package topic reads a bank's topic for an audit, from its beginning to its end at the
+// moment of the call. It uses no consumer group, so an audit leaves nothing on the brokers.
 package topic
 
 import (
@@ -18,17 +17,17 @@ import (
 )
 
 const (
-	// fetchBytes and partitionBytes bound what is read ahead, for memory's sake.
+	// fetchBytes and partitionBytes bound the memory for what is read ahead.
 	fetchBytes     = 8 << 20
 	partitionBytes = 2 << 20
-	// stall is how long brokers may take to send anything at all.
+	// stall is how long the brokers may send nothing.
 	stall = 30 * time.Second
 )
 
 var errStalled = fmt.Errorf("nothing came for %v", stall)
 
-// SchemaByID returns the Avro schema that a registry has under an id; found is false
-// when it has none. An error means that the registry is away.
+// SchemaByID returns the Avro schema with an id; found is false when the registry has none.
+// An error means that the registry is away.
 type SchemaByID func(ctx context.Context, id uint32) (schema string, found bool, err error)
 
 // Topic reads one topic. It is safe for concurrent use.
@@ -40,13 +39,13 @@ type Topic struct {
 
 var _ audit.Source = (*Topic)(nil)
 
-// New returns the topic of a name on the cluster of client, which stays the caller's
-// and must not be one that consumes.
+// New returns the topic with a name. client stays the caller's and must not be one that
+// consumes.
 func New(client *kgo.Client, name string, schema SchemaByID) *Topic {
 	return &Topic{client: client, name: name, decoders: newDecoders(schema)}
 }
 
-// span is what there is of a partition: offsets from next up to, not including, end.
+// span are the offsets of a partition from next, inclusive, to end, exclusive.
 type span struct{ next, end int64 }
 
 // spans returns the partitions that are not empty.
@@ -76,8 +75,8 @@ func (t *Topic) spans(ctx context.Context) (map[int32]*span, error) {
 	return spans, nil
 }
 
-// Read implements audit.Source. Partitions are decoded side by side, each in the
-// order of its offsets.
+// Read implements audit.Source. It decodes the partitions concurrently, each in the order
+// of its offsets.
 func (t *Topic) Read(ctx context.Context, each func(*audit.Copy) error) error {
 	spans, err := t.spans(ctx)
 	if err != nil || len(spans) == 0 {
@@ -86,13 +85,13 @@ func (t *Topic) Read(ctx context.Context, each func(*audit.Copy) error) error {
 	return t.consume(ctx, spans, each)
 }
 
-// consume reads spans, which it moves on, to their ends.
+// consume reads spans to their ends. It changes them.
 func (t *Topic) consume(ctx context.Context, spans map[int32]*span, each func(*audit.Copy) error) error {
 	offsets := make(map[int32]kgo.Offset, len(spans))
 	for partition, span := range spans {
 		offsets[partition] = kgo.NewOffset().At(span.next)
 	}
-	// Control records are kept, or the end might never be seen.
+	// Without control records the end of a span might never be reached.
 	client, err := kgo.NewClient(append(t.client.Opts(), kgo.KeepControlRecords(),
 		kgo.FetchMaxBytes(fetchBytes), kgo.FetchMaxPartitionBytes(partitionBytes),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{t.name: offsets}))...)
@@ -125,7 +124,7 @@ func (t *Topic) consume(ctx context.Context, spans map[int32]*span, each func(*a
 	return nil
 }
 
-// poll returns what has come, and an error when nothing does.
+// poll returns the records that have come, and an error when none come for a while.
 func poll(ctx context.Context, client *kgo.Client) (kgo.Fetches, error) {
 	try, cancel := context.WithTimeoutCause(ctx, stall, errStalled)
 	defer cancel()
@@ -139,7 +138,7 @@ func poll(ctx context.Context, client *kgo.Client) (kgo.Fetches, error) {
 	return fetches, nil
 }
 
-// decode hands on the records of a partition that are within its span.
+// decode passes on the copies of a partition's records that are within its span.
 func (t *Topic) decode(ctx context.Context, records []*kgo.Record, span *span, each func(*audit.Copy) error) error {
 	var c audit.Copy
 	for _, record := range records {
@@ -161,8 +160,8 @@ func (t *Topic) decode(ctx context.Context, records []*kgo.Record, span *span, e
 	return nil
 }
 
-// Find implements audit.Source: it reads the wanted positions again. A topic cannot
-// be asked for an event id.
+// Find implements audit.Source. It reads the wanted positions again, because a topic cannot
+// be searched for an event id.
 func (t *Topic) Find(ctx context.Context, wanted audit.Wanted) ([]audit.Copy, error) {
 	var found []audit.Copy
 	for _, position := range wanted.Positions {

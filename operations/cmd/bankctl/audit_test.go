@@ -170,7 +170,7 @@ func (w *town) audit(status int, arguments ...string) string {
 	return stdout.String()
 }
 
-// exec changes something behind everybody's back: the ledger's triggers do not see it.
+// exec changes something without the ledger's triggers, which refuse it.
 func exec(t *testing.T, conn *pgx.Conn, sql string, arguments ...any) {
 	t.Helper()
 	_, err := conn.Exec(t.Context(), "SET session_replication_role = replica")
@@ -384,7 +384,7 @@ func TestAuditNamesASingleChangedFieldInAnyPlace(t *testing.T) {
 		delete(document, "kafka_partition")
 		w.audit(exitOK)
 	})
-	// Last, for a topic forgets nothing: an altered repeat.
+	// This comes last, because an altered repeat stays on the topic.
 	t.Run("topic", func(t *testing.T) {
 		found, err := ledger.New(w.store, "001").Find(t.Context(), audit.Wanted{EventID: id})
 		require.NoError(t, err)
@@ -418,7 +418,7 @@ func TestAuditNamesAPlaceThatIsAway(t *testing.T) {
 	}
 }
 
-func TestAuditWaitsForThePipelineToSettle(t *testing.T) {
+func TestAuditWaitsUntilNothingIsInFlight(t *testing.T) {
 	w := newTown(t)
 	id := w.buy(w.bank.Issue(w.t), 100)
 	w.deliver()

@@ -72,7 +72,7 @@ func TestRepublishSaysWhenThereIsNothing(t *testing.T) {
 		rule   string
 		args   []string
 		status int
-		told   string
+		says   string
 	}{
 		{"no such account", []string{"--account", nobody}, exitFailed, "there are no such"},
 		{"no refusals", []string{"--refusals"}, exitFailed, "there are no such"},
@@ -86,7 +86,7 @@ func TestRepublishSaysWhenThereIsNothing(t *testing.T) {
 	} {
 		status, _, stderr := runRepublish(t, url, tt.args...)
 		require.Equal(t, tt.status, status, "%s: %s", tt.rule, stderr)
-		require.Contains(t, stderr, tt.told, tt.rule)
+		require.Contains(t, stderr, tt.says, tt.rule)
 	}
 	require.Empty(t, outboxEvents(t, store))
 }

@@ -1,6 +1,6 @@
-// Package kibanatest is a Kibana for tests: its interfaces for saved objects, spaces
-// and alert rules, as a Kibana 8.12 was seen to answer. It is strict: what a Kibana
-// refuses it refuses, with the same status and words.
+// Package kibanatest is a Kibana for tests, with the interfaces for saved objects, spaces
+// and alert rules. It answers as a Kibana 8.12 was observed to answer, and refuses what that
+// refuses, with the same status and message.
 package kibanatest
 
 import (
@@ -13,21 +13,22 @@ import (
 	"testing"
 )
 
-// Kibana is one that runs until the test ends. Its fields are set before the first
-// request; what it holds is read and changed by its methods.
+// Kibana is a Kibana that runs until the test ends. Its fields are set before the first
+// request.
 type Kibana struct {
 	// URL is its address.
 	URL string
-	// Starting is how many requests are answered that it is not ready.
+	// Starting is how many requests get the answer that it is not ready.
 	Starting int
-	// APIKey, User and Password are the credentials that it wants; without any it is open.
+	// APIKey, User and Password are the credentials that it requires; it requires none if all
+	// are empty.
 	APIKey, User, Password string
-	// Spaces are those besides the default one.
+	// Spaces are the spaces apart from the default one.
 	Spaces []string
-	// Lift, unless nil, changes the attributes of what is imported, as a newer Kibana
-	// does with what was written for an older one.
-	Lift func(kind string, attributes map[string]any)
-	// Newest are the newest versions of types that it knows; those of 8.12 when nil.
+	// Migrate, unless nil, changes the attributes of an imported object, as a newer Kibana
+	// does with an object of an older one.
+	Migrate func(kind string, attributes map[string]any)
+	// Newest are the newest versions of the types that it knows; those of 8.12 when nil.
 	Newest map[string]string
 
 	mu      sync.Mutex
@@ -46,7 +47,7 @@ type object struct {
 	References []map[string]any `json:"references"`
 	Core       string           `json:"coreMigrationVersion,omitempty"`
 	Typed      string           `json:"typeMigrationVersion,omitempty"`
-	// What differs from one Kibana to the next.
+	// The members that belong to one Kibana.
 	UpdatedAt  string   `json:"updated_at,omitempty"`
 	CreatedAt  string   `json:"created_at,omitempty"`
 	Version    string   `json:"version,omitempty"`
@@ -54,7 +55,7 @@ type object struct {
 	Managed    bool     `json:"managed"`
 }
 
-// Start returns a Kibana that listens.
+// Start returns a Kibana that listens at URL.
 func Start(t *testing.T) *Kibana {
 	t.Helper()
 	k := New()
@@ -64,7 +65,7 @@ func Start(t *testing.T) *Kibana {
 	return k
 }
 
-// New returns a Kibana that is to be served.
+// New returns a Kibana that does not listen: the caller serves it.
 func New() *Kibana {
 	return &Kibana{objects: map[string]*object{}, rules: map[string]map[string]any{}}
 }
@@ -170,7 +171,7 @@ func (k *Kibana) AttributesIn(space, kind, id string) map[string]any {
 	return nil
 }
 
-// Change lets somebody change an object of the default space by hand.
+// Change changes an object of the default space, as a user does.
 func (k *Kibana) Change(kind, id string, change func(attributes map[string]any)) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

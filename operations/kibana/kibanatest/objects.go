@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// newest are the versions that 8.12 knows, by type. An empty one is a type without
-// migrations, which takes any up to the server's own.
+// newest are the newest versions that 8.12 knows, by type. A type with an empty one has no
+// migrations and accepts any version up to the server's own.
 var newest = map[string]string{
 	"index-pattern": "8.0.0", "dashboard": "8.9.0", "lens": "8.9.0", "visualization": "8.5.0",
 	"map": "8.4.0", "tag": "8.0.0", "search": "7.9.3",
@@ -20,8 +20,8 @@ var newest = map[string]string{
 // core is the version of the format of all objects.
 const core = "8.8.0"
 
-// texts are the attributes of each type that must be text, those of any type under "".
-// Others that a type has are in others; what is in neither is refused.
+// texts are the attributes of each type that must be text; those of all types are under "".
+// others are the other attributes. Any other is refused.
 var texts = map[string][]string{
 	"index-pattern": {"title", "name", "timeFieldName", "fields", "fieldFormatMap", "runtimeFieldMap", "fieldAttrs", "sourceFilters", "typeMeta"},
 	"dashboard":     {"title", "description", "panelsJSON", "optionsJSON", "timeFrom", "timeTo"},
@@ -102,7 +102,7 @@ func (k *Kibana) newest() map[string]string {
 	return newest
 }
 
-// importAll keeps what can be kept and says what cannot.
+// importAll stores the objects that it accepts, and returns the errors of the others.
 func (k *Kibana) importAll(w http.ResponseWriter, space string, objects []*object, overwrite bool) {
 	results, failures := []any{}, []any{}
 	var taken []*object
@@ -135,7 +135,7 @@ func (k *Kibana) importAll(w http.ResponseWriter, space string, objects []*objec
 	answer(w, http.StatusOK, body)
 }
 
-// refusal returns the error of one object; nil when it can be kept.
+// refusal returns the error of one object; nil when it is accepted.
 func (k *Kibana) refusal(space string, o *object, among []*object) map[string]any {
 	if _, known := k.newest()[o.Type]; !known {
 		return map[string]any{"type": "unsupported_type"}
@@ -167,10 +167,10 @@ func refused(message string) map[string]any {
 	return map[string]any{"type": "unknown", "statusCode": 400, "error": "Bad Request", "message": message}
 }
 
-// keep stores an object as Kibana would: lifted, dated and stamped.
+// keep stores an object as Kibana does: migrated, dated and stamped.
 func (k *Kibana) keep(space string, o *object) {
-	if k.Lift != nil {
-		k.Lift(o.Type, o.Attributes)
+	if k.Migrate != nil {
+		k.Migrate(o.Type, o.Attributes)
 	}
 	if o.References == nil {
 		o.References = []map[string]any{}
@@ -222,7 +222,7 @@ func (k *Kibana) giveExport(w http.ResponseWriter, r *http.Request, space string
 	}
 }
 
-// deep adds what objects refer to, and what that refers to.
+// deep adds the objects that objects refer to, directly or not.
 func (k *Kibana) deep(space string, found []*object) []*object {
 	for i := 0; i < len(found); i++ {
 		for _, reference := range found[i].References {
@@ -235,7 +235,7 @@ func (k *Kibana) deep(space string, found []*object) []*object {
 	return found
 }
 
-// compare orders versions of three numbers; none is the lowest.
+// compare orders versions of three numbers; an empty version is the lowest.
 func compare(a, b string) int {
 	number := func(version string) int {
 		sum := 0

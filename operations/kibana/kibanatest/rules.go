@@ -7,15 +7,15 @@ import (
 	"slices"
 )
 
-// required are the members that the creation of a rule must have, and changeable those
-// that its change may have.
+// required are the members that the creation of a rule must have; changeable are those that
+// its change may have.
 var (
 	required   = []string{"name", "rule_type_id", "consumer", "schedule", "params"}
 	changeable = []string{"name", "schedule", "params", "actions", "tags", "throttle", "notify_when", "alert_delay", "flapping"}
 	allowed    = append([]string{"rule_type_id", "consumer", "enabled"}, changeable...)
 )
 
-// rule answers what is asked of one rule.
+// rule answers the requests for one rule.
 func (k *Kibana) rule(w http.ResponseWriter, r *http.Request, name string) {
 	held := k.rules[name]
 	if r.Method == http.MethodGet {
@@ -63,7 +63,7 @@ func (k *Kibana) rule(w http.ResponseWriter, r *http.Request, name string) {
 	}
 	k.writes++
 	maps.Copy(held, body)
-	// What the type of rule fills in.
+	// The members that the rule's type adds.
 	params := held["params"].(map[string]any)
 	if _, given := params["excludeHitsFromPreviousRun"]; !given {
 		params["excludeHitsFromPreviousRun"] = true
