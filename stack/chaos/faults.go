@@ -8,6 +8,7 @@ import (
 	"time"
 
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
+	"codebank.dev/stack/launch"
 	"codebank.dev/stack/pipes"
 )
 
@@ -49,8 +50,8 @@ var faults = map[string]fault{
 	killBank: faultKillBank, killBanks: faultKillBanks, failpointBank: faultFailpointBank, freezeBank: faultFreezeBank,
 	failpointCheckout: faultFailpointCheckout, failpointRelay: faultFailpointRelay, killDatabase: faultKillDatabase, databaseDown: faultDatabaseDown,
 	connectionFault: faultConnection, floodAll: faultFlood, floodOneCard: faultFlood,
-	killBroker: faultKillBroker, brokerDown: faultBrokerDown, registryDown: faultRegistryDown, registryDownAtStart: faultRegistryDownAtStart,
-	killWorker: faultKillWorker, joinWorker: faultSecondWorker, killIndex: faultKillIndex, indexBusy: faultIndexBusy, indexReadOnly: faultIndexReadOnly,
+	killBroker: faultKill(launch.Kafka), brokerDown: faultBrokerDown, registryDown: faultRegistryDown, registryDownAtStart: faultRegistryDownAtStart,
+	killWorker: faultKillWorker, joinWorker: faultSecondWorker, killIndex: faultKill(launch.Elasticsearch), indexBusy: faultIndexBusy, indexReadOnly: faultIndexReadOnly,
 	taskFails: faultTaskFails, poison: faultPoison, replay: faultReplay, republishOld: faultRepublishOld,
 }
 

@@ -14,12 +14,15 @@ import (
 	"codebank.dev/stack/pipes"
 )
 
-func faultKillBroker(ctx context.Context, r *run, s step) error {
-	broker, release := r.lockServer(launch.Kafka)
-	defer release()
-	r.kill(broker)
-	sleep(ctx, s.duration())
-	return restart(ctx, broker)
+// faultKill returns the fault that kills a process, which stays down for the length of the step.
+func faultKill(name string) fault {
+	return func(ctx context.Context, r *run, s step) error {
+		server, release := r.lockServer(name)
+		defer release()
+		r.kill(server)
+		sleep(ctx, s.duration())
+		return restart(ctx, server)
+	}
 }
 
 func faultRegistryDown(ctx context.Context, r *run, s step) error {
@@ -101,14 +104,6 @@ func faultTaskFails(ctx context.Context, r *run, _ step) error {
 	}
 	r.journal.addRecovery(taskRestarted, time.Since(began))
 	return worker.process.Ready(ctx)
-}
-
-func faultKillIndex(ctx context.Context, r *run, s step) error {
-	index, release := r.lockServer(launch.Elasticsearch)
-	defer release()
-	r.kill(index)
-	sleep(ctx, s.duration())
-	return restart(ctx, index)
 }
 
 // faultIndexBusy answers two of three bulk requests with 429 instead of the index.

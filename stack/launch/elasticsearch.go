@@ -19,8 +19,6 @@ type elasticsearch struct {
 	dir string
 }
 
-func newElasticsearch(s *Stack) *elasticsearch { return &elasticsearch{stack: s} }
-
 func (e *elasticsearch) spec() process.Spec {
 	a := e.stack.addresses
 	return process.Spec{

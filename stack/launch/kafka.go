@@ -20,8 +20,6 @@ type kafka struct {
 	lib   string
 }
 
-func newKafka(s *Stack) *kafka { return &kafka{stack: s} }
-
 func (k *kafka) spec() process.Spec {
 	a := k.stack.addresses
 	return process.Spec{

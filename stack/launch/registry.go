@@ -18,8 +18,6 @@ type registry struct {
 	home  string
 }
 
-func newRegistry(s *Stack) *registry { return &registry{stack: s} }
-
 func (r *registry) spec() process.Spec {
 	a := r.stack.addresses
 	return process.Spec{

@@ -17,9 +17,9 @@ import (
 // take longest to fetch or start come first.
 func (s *Stack) addRows() {
 	s.group.Add(s.postgresSpec())
-	s.group.Add(newKafka(s).spec())
-	s.group.Add(newElasticsearch(s).spec())
-	s.group.Add(newRegistry(s).spec())
+	s.group.Add((&kafka{stack: s}).spec())
+	s.group.Add((&elasticsearch{stack: s}).spec())
+	s.group.Add((&registry{stack: s}).spec())
 	s.group.Add(newConnect(s, Connect, s.addresses.port(connectPort)).spec())
 	s.group.Add(process.Spec{Name: Databases, Needs: []string{Postgres}, Task: s.createDatabases})
 	if !hasAnySources(s.Root()) {
