@@ -66,7 +66,7 @@ func TestAnInvalidAnswerIsAnError(t *testing.T) {
 	}{
 		"refused":    {http.StatusTooManyRequests, `{"error":"too many"}`, "429 Too Many Requests"},
 		"no JSON":    {http.StatusOK, `<html>`, "invalid character"},
-		"not enough": {http.StatusOK, `{"responses":[]}`, "0 answers to 1 searches"},
+		"not enough": {http.StatusOK, `{"responses":[]}`, "0 responses to 1 searches"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
