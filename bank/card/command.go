@@ -14,6 +14,9 @@ type issue struct {
 	card    bank.NewCard
 	limit   int64
 	at      time.Time // of a loaded history; zero means now
+	// notCurrent refuses a currency that was withdrawn. It counts only when the request is not a
+	// repeat: a card that was issued while the currency was current keeps its answer.
+	notCurrent error
 }
 
 // Key implements bank.Command.
@@ -30,6 +33,9 @@ func (i *issue) Decide(book *bank.Book, now time.Time) bank.Outcome {
 	first, err := book.Repeat(i.id, &i.request)
 	if first != nil || err != nil {
 		return bank.Outcome{Entry: first, Err: err}
+	}
+	if i.notCurrent != nil {
+		return bank.Outcome{Err: i.notCurrent}
 	}
 	book.Open(i.account)
 	book.Issue(i.card)

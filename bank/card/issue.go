@@ -87,6 +87,7 @@ func (s *Service) newIssue(request *IssueRequest) (*issue, error) {
 			return nil, fault.Invalid("customer_id", "A customer id is a lower-case UUID.")
 		}
 	}
+	_, notCurrent := field.Currency("currency", request.Currency)
 	canonical := bank.NewCanonical("issue").Text(request.CustomerID).Text(request.HolderName).
 		Number(int64(request.Brand)).Text(request.Currency).Number(request.CreditLimitMinor).
 		Number(request.Rules.Limit).Number(request.Rules.Minimum).Number(int64(request.Rules.PerMinute)).Moment(request.At)
@@ -99,8 +100,9 @@ func (s *Service) newIssue(request *IssueRequest) (*issue, error) {
 		account: bank.Account{
 			ID: id.Derive(transaction, "account"), CustomerID: customer, Kind: bank.AccountCard, Currency: currency,
 		},
-		limit: request.CreditLimitMinor,
-		at:    request.At,
+		limit:      request.CreditLimitMinor,
+		at:         request.At,
+		notCurrent: notCurrent,
 	}, nil
 }
 
@@ -129,7 +131,7 @@ func (r *IssueRequest) check() (money.Currency, error) {
 	if err := bank.CheckPerMinute("purchases_per_minute", r.Rules.PerMinute); err != nil {
 		return money.Currency{}, err
 	}
-	return field.Currency("currency", r.Currency)
+	return field.KnownCurrency("currency", r.Currency)
 }
 
 // issuingRanges has, for each brand, a BIN of the schemes' published test numbers and the length of

@@ -14,8 +14,11 @@ type authorize struct {
 	id      bank.ID
 	request bank.Request
 
-	card      bank.CardSnapshot
-	account   bank.ID // zero when the card is unknown
+	vault   bank.Vault // makes fingerprints
+	card    bank.CardSnapshot
+	account bank.ID // zero when the card is unknown
+	// namedCard is the card that the request names by its id, whether it exists or not.
+	namedCard bank.ID
 	cardCheck bank.CardCheck
 	token     [32]byte
 	hasToken  bool
@@ -34,18 +37,50 @@ type authorize struct {
 	assessed bank.Risk
 }
 
-// canonical is the request with the card's id in place of its number, and without security code,
-// expiry and name. So the same purchase by card data, token or card id has one fingerprint.
-func (a *authorize) canonical() bank.Canonical {
-	card := "unknown/" + a.card.Last4
-	if !a.card.ID.IsZero() {
-		card = a.card.ID.String()
+// unknownCard stands for a card without an id in a canonical request.
+func unknownCard(last4 string) string { return "unknown/" + last4 }
+
+// fingerprint returns the fingerprint of the request with the card's id in place of its number, and
+// without security code, expiry and name. So the same purchase by card data, token or card id has one
+// fingerprint.
+func (a *authorize) fingerprint() [32]byte {
+	switch {
+	case !a.card.ID.IsZero():
+		return a.fingerprintWith(a.card.ID.String())
+	case !a.namedCard.IsZero():
+		return a.fingerprintWith(a.namedCard.String())
 	}
-	return bank.NewCanonical("purchase").Text(card).
+	return a.fingerprintWith(unknownCard(a.card.Last4))
+}
+
+// fingerprintWith returns the fingerprint of the request with a text in place of its card.
+func (a *authorize) fingerprintWith(card string) [32]byte {
+	return a.vault.Fingerprint(bank.NewCanonical("purchase").Text(card).
 		Number(a.amount.Minor).Text(a.amount.Currency.String()).
 		Text(a.merchant.ID).Text(a.merchant.Name).Text(a.merchant.CategoryCode).
 		Text(a.merchant.City).Text(a.merchant.Country).
-		Text(a.description).Number(int64(a.channel)).Number(int64(a.attempt)).Moment(a.at)
+		Text(a.description).Number(int64(a.channel)).Number(int64(a.attempt)).Moment(a.at))
+}
+
+// asKnownTo returns the request with the fingerprint that it had when first was decided. A card may
+// have been issued between a token, the first decision and this repeat; whether the request is the
+// same must not depend on that.
+func (a *authorize) asKnownTo(first *bank.Entry) bank.Request {
+	request := a.request
+	if first == nil || first.Request.Fingerprint == request.Fingerprint {
+		return request
+	}
+	sameNumber := a.card.Last4 != "" && a.card.Last4 == first.Card.Last4 && a.card.BIN == first.Card.BIN
+	switch wasKnown := !first.Card.ID.IsZero(); {
+	case wasKnown && a.card.ID.IsZero() && sameNumber:
+		request.Fingerprint = a.fingerprintWith(first.Card.ID.String())
+	case !wasKnown && sameNumber:
+		request.Fingerprint = a.fingerprintWith(unknownCard(first.Card.Last4))
+	case !wasKnown && !a.namedCard.IsZero() && first.Card.Last4 == "":
+		// Version 0.1.0 did not tell one missing card id from another.
+		request.Fingerprint = a.fingerprintWith(unknownCard(""))
+	}
+	return request
 }
 
 // Key implements bank.Command.
@@ -75,10 +110,12 @@ func (a *authorize) Decide(book *bank.Book, now time.Time) bank.Outcome {
 	if !a.at.IsZero() {
 		now = a.at
 	}
-	if before := book.Entry(a.id); before != nil && before.Status == bank.Voided {
+	before := book.Entry(a.id)
+	if before != nil && before.Status == bank.Voided {
 		return bank.Outcome{Entry: before}
 	}
-	first, err := book.Repeat(a.id, &a.request)
+	request := a.asKnownTo(before)
+	first, err := book.Repeat(a.id, &request)
 	if first != nil || err != nil {
 		return bank.Outcome{Entry: first, Err: err}
 	}

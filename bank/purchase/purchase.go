@@ -62,7 +62,7 @@ func (r *Request) check() (money.Currency, error) {
 	if err := field.Amount("amount_minor", r.AmountMinor); err != nil {
 		return money.Currency{}, err
 	}
-	currency, err := field.Currency("currency", r.Currency)
+	currency, err := field.KnownCurrency("currency", r.Currency)
 	if err != nil {
 		return money.Currency{}, err
 	}
@@ -148,13 +148,14 @@ func (s *Service) resolve(ctx context.Context, request *Request) (*authorize, er
 		attempt:     request.Attempt,
 		at:          request.At,
 		scorer:      s.Scorer,
+		vault:       s.Vault,
 	}
 	if err := s.resolveCard(ctx, request, command); err != nil {
 		return nil, err
 	}
 	command.request = bank.Request{
 		Caller: request.Caller, ID: request.RequestID, TraceID: request.TraceID,
-		Fingerprint: s.Vault.Fingerprint(command.canonical()),
+		Fingerprint: command.fingerprint(),
 	}
 	return command, nil
 }
@@ -179,6 +180,7 @@ func (s *Service) resolveCard(ctx context.Context, request *Request, command *au
 		if err != nil {
 			return err
 		}
+		command.namedCard = id
 		facts, err := s.Directory.CardByID(ctx, id)
 		if errors.Is(err, bank.ErrNotFound) {
 			command.cardCheck = bank.CardCheck{Decline: bank.UnknownCard}

@@ -66,6 +66,12 @@ func newReplica(t *testing.T, store store, keys *vault.Vault, clock *banktest.Cl
 // onBothStores runs a test with two replicas on one store: once in memory, once in Postgres.
 func onBothStores(t *testing.T, test func(t *testing.T, one, two *replica)) {
 	t.Helper()
+	onBothStoresWithKeys(t, func(t *testing.T, _ *vault.Vault, one, two *replica) { test(t, one, two) })
+}
+
+// onBothStoresWithKeys is onBothStores for a test that computes with the bank's keys itself.
+func onBothStoresWithKeys(t *testing.T, test func(t *testing.T, keys *vault.Vault, one, two *replica)) {
+	t.Helper()
 	stores := map[string]func(t *testing.T, clock *banktest.Clock) (store, store){
 		"inmem": func(_ *testing.T, clock *banktest.Clock) (store, store) {
 			s := inmem.New(clock.Now)
@@ -90,7 +96,7 @@ func onBothStores(t *testing.T, test func(t *testing.T, one, two *replica)) {
 			require.NoError(t, err)
 			clock := banktest.NewClock()
 			one, two := open(t, clock)
-			test(t, newReplica(t, one, keys, clock), newReplica(t, two, keys, clock))
+			test(t, keys, newReplica(t, one, keys, clock), newReplica(t, two, keys, clock))
 		})
 	}
 }

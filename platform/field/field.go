@@ -4,6 +4,7 @@
 package field
 
 import (
+	"errors"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -105,13 +106,27 @@ func Limit(field string, minor int64) error {
 	return nil
 }
 
-// Currency returns the currency of an ISO 4217 code.
+// Currency returns the currency of an ISO 4217 code in which a new account may be opened. The
+// refusal of a code that the standard has, or once had, says why it is not taken.
 func Currency(field, code string) (money.Currency, error) {
+	currency, err := money.ParseCurrentCurrency(code)
+	return currency, currencyRefusal(field, err)
+}
+
+// KnownCurrency is Currency for a request about an account that exists: the account may be in
+// a currency that was withdrawn since.
+func KnownCurrency(field, code string) (money.Currency, error) {
 	currency, err := money.ParseCurrency(code)
-	if err != nil {
-		return money.Currency{}, fault.Invalid(field, "This is no ISO 4217 currency code.")
+	return currency, currencyRefusal(field, err)
+}
+
+// currencyRefusal turns the error of a parser of currencies into the refusal of a field.
+func currencyRefusal(field string, err error) error {
+	var refused *money.CodeError
+	if errors.As(err, &refused) {
+		return fault.Invalid(field, refused.Reason)
 	}
-	return currency, nil
+	return err
 }
 
 // Attempt returns nil when attempt is 0 (not told) to 1000.

@@ -87,6 +87,16 @@ func TestCodesAreThoseOfTheirStandards(t *testing.T) {
 		_, err := field.Currency("f", bad)
 		refused(t, err, bad)
 	}
+	for _, bad := range []string{"CLF", "ANG"} {
+		_, err := field.Currency("f", bad)
+		refused(t, err, bad)
+		require.Contains(t, fault.Of(err).Message, bad, "the refusal says why this code is not taken")
+	}
+	known, err := field.KnownCurrency("f", "ANG")
+	require.NoError(t, err, "an account may still be in a withdrawn currency")
+	require.Equal(t, "ANG", known.String())
+	_, err = field.KnownCurrency("f", "CLF")
+	refused(t, err)
 	require.NoError(t, field.CategoryCode("f", "0742"))
 	for _, bad := range []string{"", "742", "07421", "074a", "-742", "０7"} {
 		refused(t, field.CategoryCode("f", bad), bad)
@@ -131,10 +141,11 @@ func FuzzTexts(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		storable := utf8.ValidString(text) && !strings.ContainsRune(text, 0)
 		_, currency := field.Currency("f", text)
+		_, known := field.KnownCurrency("f", text)
 		id, name := field.ID("f", "cards/", text)
 		for check, err := range map[string]error{
 			"text": field.Text("f", text, field.MaxDescription), "optional": field.OptionalText("f", text, field.MaxDescription),
-			"word": field.Word("f", text), "holder": field.HolderName("f", text), "currency": currency, "id": name,
+			"word": field.Word("f", text), "holder": field.HolderName("f", text), "currency": currency, "known": known, "id": name,
 			"category": field.CategoryCode("f", text), "country": field.Country("f", text),
 		} {
 			if err == nil {

@@ -7,11 +7,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// FuzzParseCurrency: what is a currency is written as it was read.
+// FuzzParseCurrency: what is a currency is written as it was read, and what is current is a currency.
 func FuzzParseCurrency(f *testing.F) {
 	f.Add("BRL")
 	f.Fuzz(func(t *testing.T, text string) {
 		currency, err := money.ParseCurrency(text)
+		current, notCurrent := money.ParseCurrentCurrency(text)
+		if notCurrent == nil {
+			require.NoError(t, err)
+			require.Equal(t, currency, current)
+		}
 		if err != nil {
 			return
 		}

@@ -15,7 +15,7 @@ var (
 	ErrOverflow = errors.New("money: overflow")
 	// ErrCurrencyMismatch says that amounts of two currencies were to be added.
 	ErrCurrencyMismatch = errors.New("money: currencies differ")
-	// ErrUnknownCurrency says that a code is not an active ISO 4217 code.
+	// ErrUnknownCurrency says that a code is not taken as a currency; a CodeError has the reason.
 	ErrUnknownCurrency = errors.New("money: unknown currency")
 )
 

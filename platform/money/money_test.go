@@ -3,6 +3,9 @@ package money_test
 import (
 	"math"
 	"math/big"
+	"os"
+	"strconv"
+	"strings"
 	"testing"
 
 	"codebank.dev/platform/money"
@@ -57,9 +60,73 @@ func TestAnAmountIsWrittenWithItsCurrencysDecimalPlaces(t *testing.T) {
 	}
 }
 
-func TestOnlyActiveUpperCaseCodesAreCurrencies(t *testing.T) {
-	for _, code := range []string{"", "BR", "brl", "BRLX", "XXX", "XTS", "ZZZ"} {
+func TestOnlyUpperCaseCodesOfTheStandardAreCurrencies(t *testing.T) {
+	for _, code := range []string{"", "BR", "brl", "BRLX", "XXX", "XTS", "ZZZ", "CLF", "XAU"} {
 		_, err := money.ParseCurrency(code)
 		require.ErrorIs(t, err, money.ErrUnknownCurrency, code)
 	}
+}
+
+func TestACodeThatIsRefusedSaysWhy(t *testing.T) {
+	for code, want := range map[string]string{
+		"ZZZ": "This is no ISO 4217 currency code.",
+		"brl": "This is no ISO 4217 currency code.",
+		"XXX": "XXX stands for no currency.",
+		"XTS": "XTS is a code for tests, not a currency that anybody pays with.",
+		"XAU": "XAU is a metal, not a currency that anybody pays with.",
+		"CLF": "CLF is a unit of account, not a currency in which cards are issued.",
+		"UYW": "UYW is a unit of account, not a currency in which cards are issued.",
+	} {
+		_, err := money.ParseCurrency(code)
+		var refused *money.CodeError
+		require.ErrorAs(t, err, &refused, code)
+		require.Equal(t, want, refused.Reason, code)
+	}
+	for code, want := range map[string]string{
+		"ANG": "ANG was withdrawn from ISO 4217 in 2025; XCG took its place.",
+		"CLF": "CLF is a unit of account, not a currency in which cards are issued.",
+	} {
+		_, err := money.ParseCurrentCurrency(code)
+		var refused *money.CodeError
+		require.ErrorAs(t, err, &refused, code)
+		require.Equal(t, want, refused.Reason, code)
+	}
+}
+
+func TestACurrencyOfTodayIsTaken(t *testing.T) {
+	for code, digits := range map[string]int{"XCG": 2, "ZWG": 2, "VED": 2, "BRL": 2, "JPY": 0, "TND": 3} {
+		currency, err := money.ParseCurrentCurrency(code)
+		require.NoError(t, err, code)
+		require.Equal(t, digits, currency.Exponent(), code)
+	}
+}
+
+func TestAWithdrawnCurrencyStaysReadable(t *testing.T) {
+	guilder, err := money.ParseCurrency("ANG")
+	require.NoError(t, err)
+	require.Equal(t, "ANG 12.34", money.Amount{Minor: 1234, Currency: guilder}.String())
+}
+
+// TestEveryCodeThatWasEverTakenStaysReadable compares with testdata/taken.txt, which is only added to: accounts
+// may be in any of its currencies. A code that a new list of ISO 4217 no longer has goes into the list of
+// withdrawn codes; a code that it adds goes into the file.
+func TestEveryCodeThatWasEverTakenStaysReadable(t *testing.T) {
+	content, err := os.ReadFile("testdata/taken.txt")
+	require.NoError(t, err)
+	taken := make(map[string]bool)
+	for line := range strings.Lines(string(content)) {
+		code, digits, _ := strings.Cut(strings.TrimSpace(line), " ")
+		currency, err := money.ParseCurrency(code)
+		require.NoError(t, err, code)
+		require.Equal(t, digits, strconv.Itoa(currency.Exponent()), code)
+		taken[code] = true
+	}
+	for _, currency := range money.CurrentCurrencies() {
+		require.True(t, taken[currency.String()], "%s is not in testdata/taken.txt: add it with its digits", currency)
+	}
+}
+
+func TestAStoredCodeThatThisVersionDoesNotKnowKeepsItsText(t *testing.T) {
+	require.Equal(t, "QQQ", money.Currency{'Q', 'Q', 'Q'}.String())
+	require.Empty(t, money.Currency{}.String())
 }

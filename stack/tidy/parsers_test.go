@@ -24,6 +24,7 @@ var moreParsers = map[string]string{
 	"platform/field OptionalText":       "callers' texts",
 	"platform/field HolderName":         "callers' names",
 	"platform/field Currency":           "callers' currencies",
+	"platform/field KnownCurrency":      "callers' currencies",
 	"platform/field CategoryCode":       "callers' merchants",
 	"platform/field Country":            "callers' merchants",
 	"platform/field ID":                 "callers' names of resources",
