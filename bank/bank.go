@@ -8,8 +8,8 @@ import (
 	"codebank.dev/platform/money"
 )
 
-// Account is a customer account as of its last sequence. All figures are minor
-// units of Currency.
+// Account is a customer account as of its last sequence. All figures are in minor units of
+// Currency.
 type Account struct {
 	ID         ID
 	CustomerID ID
@@ -17,12 +17,12 @@ type Account struct {
 	Currency   money.Currency
 	// Balance is as the customer sees it: what the customer owes is negative. A refund may make it positive.
 	Balance int64
-	// Held is set aside by holds, never negative.
+	// Held is the amount that holds have set aside; it is never negative.
 	Held        int64
 	CreditLimit int64
-	// Sequence is that of the account's last entry: 1, 2, 3 … without a gap.
+	// Sequence is the sequence of the account's last entry: 1, 2, 3 … without a gap.
 	Sequence int64
-	// LastAt is when the last entry occurred, whole milliseconds, UTC.
+	// LastAt is when the last entry occurred, in whole milliseconds, UTC.
 	LastAt time.Time
 }
 
@@ -38,11 +38,12 @@ const (
 // Available returns what a new debit or hold may take: balance − held + credit limit.
 func (a *Account) Available() int64 { return a.Balance - a.Held + a.CreditLimit }
 
-// Covers reports whether a new debit or hold of amount is within what is
-// available. Credits, captures, voids, reversals and limit changes never ask.
+// Covers reports whether the available amount covers a new debit or hold of amount. Credits,
+// captures, voids, reversals and limit changes are never checked.
 func (a *Account) Covers(amount int64) bool { return amount <= a.Available() }
 
-// Effect is what an entry does to its account, in minor units; each may be negative.
+// Effect is the change that an entry makes to its account, in minor units. Each figure may be
+// negative.
 type Effect struct {
 	Balance     int64
 	Held        int64
@@ -90,14 +91,14 @@ func ParseCode(text string) (Code, error) {
 	return Code(text), nil
 }
 
-// TransactionID returns the id of the transaction that a caller's request makes:
-// the same bank, caller and request id always give the same transaction.
+// TransactionID returns the id of the transaction of a caller's request. The same bank, caller and
+// request id always give the same transaction.
 func (c Code) TransactionID(caller, requestID string) ID {
 	return id.Derive(namespace, string(c), "transaction", caller, requestID)
 }
 
-// VoidID returns the id of the transaction by which a purchase is voided. It is
-// derived from the purchase, so that a purchase can be voided once only.
+// VoidID returns the id of the transaction that voids a purchase. It is derived from the purchase,
+// so that a purchase can be voided only once.
 func (c Code) VoidID(purchase ID) ID {
 	return id.Derive(namespace, string(c), "void", purchase.String())
 }

@@ -7,29 +7,31 @@ import (
 	"codebank.dev/platform/fault"
 )
 
-// ReadSet is what a Store read for a batch, under the locks of its accounts.
+// ReadSet is what a Store read for a batch: rows under the locks of their accounts, or rows whose
+// versions the write proves to be current.
 type ReadSet struct {
 	Accounts []Account
 	Cards    []Card
-	// Entries are earlier entries of the transactions asked for, every leg.
+	// Entries are the earlier entries, every leg, of the transactions in Keys.Transactions.
 	Entries []Entry
-	// Reversed is how much of each of Keys.Originals was given back so far, minor units.
+	// Reversed is how much of each transaction in Keys.Originals was given back so far, in minor
+	// units.
 	Reversed map[ID]int64
 	Tokens   []CardToken
 }
 
-// Changes is what a batch decided, for the Store to write in one commit. The
-// slices are in the order of the decisions.
+// Changes is what a batch decided: its write set. The Store writes it in one commit. The slices are
+// in the order of the decisions.
 type Changes struct {
 	NewAccounts []Account
 	NewCards    []NewCard
-	// Accounts and Cards are existing ones in their final state.
+	// Accounts and Cards existed before and are in their final state.
 	Accounts []Account
 	Cards    []Card
 	Entries  []*Entry
-	// Tokens are those that were used.
+	// Tokens are the tokens that were used.
 	Tokens []CardToken
-	// Events are to be published, in this order.
+	// Events are published in this order, per account.
 	Events []Event
 }
 
@@ -112,7 +114,7 @@ func NewBook(reads ReadSet) *Book {
 	return b
 }
 
-// Account returns an account that was asked for by Keys and exists.
+// Account returns an account that Keys names and that exists.
 func (b *Book) Account(id ID) (Account, bool) {
 	if t, ok := b.accounts[id]; ok {
 		return t.value, true
@@ -120,7 +122,7 @@ func (b *Book) Account(id ID) (Account, bool) {
 	return Account{}, false
 }
 
-// Card returns a card that was asked for by Keys and exists.
+// Card returns a card that Keys names and that exists.
 func (b *Book) Card(id ID) (Card, bool) {
 	if t, ok := b.cards[id]; ok {
 		return t.value, true
@@ -128,7 +130,7 @@ func (b *Book) Card(id ID) (Card, bool) {
 	return Card{}, false
 }
 
-// Token returns a card token that was asked for by Keys and exists.
+// Token returns a card token that Keys names and that exists.
 func (b *Book) Token(hash [32]byte) (CardToken, bool) {
 	if t, ok := b.tokens[hash]; ok {
 		return t.value, true
@@ -136,8 +138,8 @@ func (b *Book) Token(hash [32]byte) (CardToken, bool) {
 	return CardToken{}, false
 }
 
-// Entry returns leg 0 of a transaction that was asked for by Keys, or was decided
-// earlier in this batch; nil when there is none.
+// Entry returns leg 0 of a transaction that Keys names, or that was decided earlier in this batch;
+// nil when there is none.
 func (b *Book) Entry(transaction ID) *Entry {
 	for _, e := range b.entries[transaction] {
 		if e.Leg == 0 {
@@ -147,15 +149,14 @@ func (b *Book) Entry(transaction ID) *Entry {
 	return nil
 }
 
-// Reversed returns how much of a transaction that is among Keys.Originals has been
-// given back, minor units.
+// Reversed returns how much of a transaction in Keys.Originals has been given back, in minor units.
 func (b *Book) Reversed(transaction ID) int64 { return b.reversed[transaction] }
 
-// Post applies effect to the entry's account, gives the entry the account's next
-// sequence, its time and the figures after, and records it. now is raised to the
-// account's last time when it lies before it. The entry must name its account.
-// Errors: fault.Internal when the account was not read, fault.InvalidArgument
-// amount_minor when a figure would overflow; the Book is then unchanged.
+// Post applies effect to the account of the entry and records the entry. It gives the entry the
+// account's next sequence, its time and the figures after the effect. The entry must name its
+// account. When now lies before the account's last time, the entry gets that last time. Errors:
+// fault.Internal when the account was not read; fault.InvalidArgument amount_minor when a figure
+// would overflow. After an error the Book is unchanged.
 func (b *Book) Post(entry Entry, effect Effect, now time.Time) (*Entry, error) {
 	account, ok := b.accounts[entry.AccountID]
 	if !ok {
@@ -180,8 +181,8 @@ func (b *Book) Post(entry Entry, effect Effect, now time.Time) (*Entry, error) {
 	return b.record(entry), nil
 }
 
-// Refuse records an entry that belongs to no account: the decline of an unknown
-// card, or a request id voided before it was decided.
+// Refuse records an entry without an account: the decline of an unknown card, or a request id that
+// was voided before it was decided.
 func (b *Book) Refuse(entry Entry, now time.Time) *Entry {
 	entry.AccountID, entry.CustomerID, entry.Sequence = ID{}, ID{}, 0
 	entry.OccurredAt = now
@@ -198,7 +199,7 @@ func (b *Book) record(entry Entry) *Entry {
 	return e
 }
 
-// latest returns the later of now and last, in whole milliseconds UTC.
+// latest returns the later of now and last, in whole milliseconds, UTC.
 func latest(now, last time.Time) time.Time {
 	now = now.UTC().Truncate(time.Millisecond)
 	if now.Before(last) {
@@ -207,13 +208,13 @@ func latest(now, last time.Time) time.Time {
 	return now
 }
 
-// Open adds a new account; it must not exist. Post its opening entry next.
+// Open adds a new account, which must not exist. Post its opening entry next.
 func (b *Book) Open(account Account) {
 	b.accounts[account.ID] = &tracked[Account]{value: account, state: created}
 	b.accountOrder = append(b.accountOrder, account.ID)
 }
 
-// Issue adds a new card; it must not exist.
+// Issue adds a new card, which must not exist.
 func (b *Book) Issue(card NewCard) {
 	if b.newCards == nil {
 		b.newCards = make(map[ID]NewCard)
@@ -234,7 +235,7 @@ func (b *Book) SetCard(card Card) {
 	}
 }
 
-// UseToken marks a token as used by a transaction, for good.
+// UseToken marks a token as used by a transaction. This cannot be undone.
 func (b *Book) UseToken(hash [32]byte, transaction ID) {
 	t := b.tokens[hash]
 	t.value.UsedBy = transaction
@@ -303,8 +304,8 @@ func (k *Keys) Add(other Keys) {
 	k.Tokens = append(k.Tokens, other.Tokens...)
 }
 
-// Sort orders every list by bytes and removes duplicates: the one order in which
-// locks are taken.
+// Sort orders every list by bytes and removes duplicates. Every batch takes its locks in this
+// order.
 func (k *Keys) Sort() {
 	k.Accounts = sortIDs(k.Accounts)
 	k.Cards = sortIDs(k.Cards)

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Canonical builds the bytes that a request's fingerprint is taken of: every
-// field with its length, so that no two requests share them.
+// Canonical is the form of a request from which its fingerprint is computed. Every field has its
+// length, so that two different requests never have the same form.
 type Canonical []byte
 
 // NewCanonical starts the canonical form of a request of the given kind.

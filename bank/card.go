@@ -24,8 +24,8 @@ type CardSnapshot struct {
 	Last4 string
 }
 
-// Card is a card's state. The card's number is not part of it: only the vault can read
-// it. A card changes only under the lock of its account.
+// Card is the state of a card. Its number is not part of it: only the vault can read it. A card
+// changes only together with its account, whose lock or version guards it.
 type Card struct {
 	CardSnapshot
 	AccountID  ID
@@ -64,13 +64,13 @@ func (c *Card) IsLocked(now time.Time) bool { return now.Before(c.LockedUntil) }
 // AfterWrongAttempt returns the card with one more wrong attempt at now: the
 // fifth within the window locks it and starts the count anew.
 func (c Card) AfterWrongAttempt(now time.Time) Card {
-	recent := make([]time.Time, 0, WrongAttemptsToLock)
+	attempts := make([]time.Time, 0, WrongAttemptsToLock)
 	for _, at := range c.WrongAt {
 		if now.Sub(at) < WrongAttemptWindow {
-			recent = append(recent, at)
+			attempts = append(attempts, at)
 		}
 	}
-	c.WrongAt = append(recent, now)
+	c.WrongAt = append(attempts, now)
 	if len(c.WrongAt) >= WrongAttemptsToLock {
 		c.WrongAt, c.LockedUntil = nil, now.Add(LockTime)
 	}

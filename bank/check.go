@@ -47,7 +47,7 @@ func CheckPerMinute(name string, n int32) error {
 // CheckToken returns nil when text could be a card token; else fault.InvalidArgument naming the field.
 func CheckToken(name, text string) error {
 	if text == "" || len(text) > maxTokenLength || field.OptionalText(name, text, maxTokenLength) != nil {
-		return fault.Invalid(name, "This is no card token.")
+		return fault.Invalid(name, "This is not a card token.")
 	}
 	return nil
 }

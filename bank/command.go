@@ -6,17 +6,18 @@ import (
 	"codebank.dev/platform/fault"
 )
 
-// Command is one request to change the ledger. It is pure: Decide sees the Book and the
-// time that it is given, and nothing else. The one exception is the risk score of a
-// purchase, which decides nothing and comes from what the process has seen before.
-// Decide may be called again on a fresh Book when the first attempt did not commit.
+// Command is one request to change the ledger. It is pure: Decide uses only the Book and the time
+// that it is given. The one exception is the risk score of a purchase, which decides nothing and
+// depends on earlier attempts in this process. Decide may be called again on a new Book when the
+// first attempt did not commit.
 type Command interface {
-	// Key identifies the command: of two with the same key in flight in one process,
-	// the second waits for the first.
+	// Key identifies the command. When a command with the same key is in flight in this process, a
+	// second one waits for it.
 	Key() ID
-	// Keys names what Decide reads. It depends on immutable facts only.
+	// Keys names the rows that Decide reads. It depends on immutable facts only.
 	Keys() Keys
-	// Decide changes the Book and returns the outcome. When that has an Err, the Book must be as it was.
+	// Decide changes the Book and returns the outcome. If the outcome has an Err, the Book must be
+	// unchanged.
 	Decide(book *Book, now time.Time) Outcome
 }
 

@@ -156,7 +156,7 @@ type Entry struct {
 	OriginalID       ID // what a reversal, void, capture or return refers to
 	CounterpartyName string
 	EndToEndID       string
-	Attempt          int32 // which try of the payer, from 1; 0 = not told
+	Attempt          int32 // the number of the payer's try, from 1; 0 means not known
 	CardUse          CardUse
 	Risk             Risk
 

@@ -24,7 +24,7 @@ func (h *History) Check(at time.Time) error {
 	case at.IsZero():
 		return nil
 	case h == nil:
-		return fault.Invalid(field, "This bank loads no history: a request is of the time at which it comes.")
+		return fault.Invalid(field, "This bank loads no history: leave this field empty.")
 	case at.Nanosecond()%int(time.Millisecond) != 0:
 		return fault.Invalid(field, "The time must be in whole milliseconds.")
 	case at.Before(earliestHistory):

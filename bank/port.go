@@ -63,7 +63,8 @@ type Directory interface {
 	Parties(ctx context.Context, transaction ID) (Parties, error)
 }
 
-// Reader reads the present state without locks, as of some moment during the call. ErrNotFound and fault.Unavailable as for Directory.
+// Reader reads the present state without locks, as of some moment during the call. ErrNotFound and
+// fault.Unavailable as for Directory.
 type Reader interface {
 	Account(ctx context.Context, account ID) (Account, error)
 	Card(ctx context.Context, card ID) (Card, Account, error)
@@ -79,7 +80,7 @@ type TokenStore interface {
 	InsertToken(ctx context.Context, token CardToken) error
 }
 
-// CardFacts is what never changes about a card.
+// CardFacts are the fields of a card that never change.
 type CardFacts struct {
 	Card       CardSnapshot
 	AccountID  ID
@@ -98,7 +99,7 @@ type CardToken struct {
 	Hash      [32]byte // SHA-256 of the token
 	CardID    ID       // zero when the card is unknown
 	AccountID ID
-	Card      CardSnapshot // brand, BIN and last four of what was presented
+	Card      CardSnapshot // brand, BIN and last four of the presented number
 	Check     CardCheck
 	ExpiresAt time.Time
 	UsedBy    ID // the transaction that used it; zero while unused
@@ -128,9 +129,9 @@ type Vault interface {
 	Lookup(number pan.Number) [32]byte
 	// CVV derives a card's security code.
 	CVV(number pan.Number, expiry pan.Expiry) pan.CVV
-	// Seal encrypts a number, bound to its card.
+	// Seal encrypts a number and binds it to its card.
 	Seal(number pan.Number, card ID) (Sealed, error)
-	// Open decrypts what Seal made for the same card.
+	// Open decrypts a number that Seal made for the same card.
 	Open(sealed Sealed, card ID) (pan.Number, error)
 	// Fingerprint returns a keyed hash of a canonical request.
 	Fingerprint(canonical []byte) [32]byte
@@ -162,7 +163,7 @@ type Outbox interface {
 	Fetch(ctx context.Context, limit int, skip []int64) ([]OutboxRow, error)
 	// Delete removes acknowledged rows if epoch still leads; ErrLeaseLost when it does not.
 	Delete(ctx context.Context, epoch int64, ids []int64) error
-	// Backlog returns how many rows wait and since when the oldest does.
+	// Backlog returns how many rows wait, and since when the oldest one waits.
 	Backlog(ctx context.Context) (rows int64, oldest time.Time, err error)
 }
 
@@ -179,16 +180,16 @@ type Mark struct {
 
 // Marker finds the time up to which all events are known to be published.
 type Marker interface {
-	// Mark records the outbox as it is, for the leader with this epoch. CompleteTo grows
-	// from mark to mark, also when the leader changes. ErrNoMark when epoch does not lead, or when
-	// the clock has not passed the last mark.
+	// Mark records the outbox as it is, for the leader with this epoch. CompleteTo grows from mark
+	// to mark, also when the leader changes. ErrNoMark when epoch does not lead, or when the clock
+	// has not passed the last mark.
 	Mark(ctx context.Context, epoch int64) (Mark, error)
 	// Drained reports whether no row up to the mark waits or can still become visible. A row
 	// is deleted only after its acknowledgement, so all those events are on the broker then.
 	Drained(ctx context.Context, mark Mark) (bool, error)
 }
 
-// WatermarkPublisher tells consumers up to when the events are complete.
+// WatermarkPublisher tells consumers up to which time the events are complete.
 type WatermarkPublisher interface {
 	// PublishWatermark states for every partition that all events that occurred before
 	// completeTo lie below its present end. These events must be acknowledged. It gives up

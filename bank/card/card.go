@@ -164,7 +164,7 @@ func (s *Service) Tokenize(ctx context.Context, raw field.RawCardData) (Token, e
 	if err != nil {
 		return Token{}, err
 	}
-	facts, verdict, err := bank.CheckCardData(ctx, s.Directory, s.Vault, data)
+	facts, check, err := bank.CheckCardData(ctx, s.Directory, s.Vault, data)
 	if err != nil {
 		return Token{}, err
 	}
@@ -178,7 +178,7 @@ func (s *Service) Tokenize(ctx context.Context, raw field.RawCardData) (Token, e
 		CardID:    facts.Card.ID,
 		AccountID: facts.AccountID,
 		Card:      facts.Card,
-		Check:     verdict,
+		Check:     check,
 		ExpiresAt: s.Now().UTC().Add(tokenLife).Truncate(time.Millisecond),
 	}
 	if err := s.Tokens.InsertToken(ctx, token); err != nil {

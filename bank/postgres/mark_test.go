@@ -14,9 +14,9 @@ import (
 
 func requireSettled(t *testing.T, store *postgres.Store, mark bank.Mark, want bool) {
 	t.Helper()
-	settled, err := store.Drained(t.Context(), mark)
+	drained, err := store.Drained(t.Context(), mark)
 	require.NoError(t, err)
-	require.Equal(t, want, settled)
+	require.Equal(t, want, drained)
 }
 
 // An id is taken before the commit, so a row that may still become visible holds the mark back.

@@ -68,7 +68,7 @@ func TestTheAnswerToTheCommitDecidesTheOutcome(t *testing.T) {
 		"a deferred key is taken":           {`RAISE EXCEPTION 'no' USING ERRCODE = '23505'`, is(bank.ErrRetry)},
 		"a serialization failure":           {`RAISE EXCEPTION 'no' USING ERRCODE = '40001'`, is(bank.ErrRetry)},
 		"the outcome itself is unknown":     {`RAISE EXCEPTION 'no' USING ERRCODE = '40003'`, unknown},
-		"the data class is no promise here": {`RAISE EXCEPTION 'no' USING ERRCODE = '22000'`, unknown},
+		"the class of data errors proves nothing here": {`RAISE EXCEPTION 'no' USING ERRCODE = '22000'`, unknown},
 		"the disk is full":                  {`RAISE EXCEPTION 'no' USING ERRCODE = '53100'`, unknown},
 		"the backend is terminated":         {`PERFORM pg_terminate_backend(pg_backend_pid())`, unknown},
 	} {

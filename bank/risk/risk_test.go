@@ -240,7 +240,7 @@ func TestAScorerIsBoundedAndDropsTheLeastRecentlyUsed(t *testing.T) {
 			hot(1_000_000 + n)
 		}
 	}
-	require.Equal(t, bank.RiskVelocity, hot(3_000_000).Rule, "a card that is tried is remembered through a flood of others")
+	require.Equal(t, bank.RiskVelocity, hot(3_000_000).Rule, "a card that is tried is kept during a flood of other cards")
 }
 
 func TestConcurrentAssessmentsLoseNothing(t *testing.T) {

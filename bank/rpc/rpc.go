@@ -96,7 +96,7 @@ func requestTime(named *timestamppb.Timestamp) (time.Time, error) {
 	}
 	// The domain takes the first moment of the year 1 for "no time named".
 	if !named.IsValid() || named.AsTime().IsZero() {
-		return time.Time{}, fault.Invalid("request_time", "This is no time at which a request can have been made.")
+		return time.Time{}, fault.Invalid("request_time", "A request cannot have been made at this time.")
 	}
 	return named.AsTime(), nil
 }

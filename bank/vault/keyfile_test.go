@@ -121,7 +121,7 @@ func TestRotationSealsWithTheNewKeyAndOpensTheOld(t *testing.T) {
 	}
 	_, err = old.Open(sealedNew, card)
 	require.ErrorIs(t, err, ErrUnknownKey)
-	require.Equal(t, old.Lookup(number), rotated.Lookup(number), "rotation leaves look-ups alone")
+	require.Equal(t, old.Lookup(number), rotated.Lookup(number), "rotation changes no lookup")
 	require.ErrorIs(t, SetPrimary(path, "nobody"), ErrUnknownKey)
 
 	info, err := os.Stat(path)

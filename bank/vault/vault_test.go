@@ -115,7 +115,7 @@ func TestSealOpensForItsCardOnly(t *testing.T) {
 	require.NoError(t, err)
 	again, err := v.Seal(numberOf(t, amex), card)
 	require.NoError(t, err)
-	require.NotEqual(t, sealed.Ciphertext, again.Ciphertext, "equal numbers must not be told by their ciphertexts")
+	require.NotEqual(t, sealed.Ciphertext, again.Ciphertext, "equal numbers must not show by equal ciphertexts")
 	require.NotContains(t, string(sealed.Ciphertext), amex)
 
 	opened, err := v.Open(sealed, card)

@@ -44,9 +44,9 @@ func TestTheMemoryLimitFollowsWhatIsAlive(t *testing.T) {
 }
 
 func TestAnOperatorsSettingsAreKept(t *testing.T) {
-	for _, told := range []string{"GOGC=50", "GOMEMLIMIT=1GiB"} {
+	for _, setting := range []string{"GOGC=50", "GOMEMLIMIT=1GiB"} {
 		percent := debug.SetGCPercent(50)
-		tuneCollector(t.Context(), []string{told})
-		require.Equal(t, 50, debug.SetGCPercent(percent), told)
+		tuneCollector(t.Context(), []string{setting})
+		require.Equal(t, 50, debug.SetGCPercent(percent), setting)
 	}
 }
