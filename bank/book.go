@@ -287,7 +287,7 @@ func (c *Changes) IsEmpty() bool {
 // Keys names everything that a command reads. Duplicates are allowed.
 type Keys struct {
 	Accounts []ID // locked, in id order
-	Cards    []ID // guarded by their account's lock: name that account too
+	Cards    []ID // guarded by the lock or version of their account: name that account too
 	// Transactions are those whose earlier entries are read, every leg.
 	Transactions []ID
 	// Originals are the transactions for which Decide asks how much was given back.

@@ -8,8 +8,8 @@ import (
 	"codebank.dev/platform/pan"
 )
 
-// The rule against guessing: this many wrong attempts within the window lock a
-// card for the lock time.
+// The rule against guessing card data: this many wrong attempts within the window lock a card for
+// the lock time.
 const (
 	WrongAttemptsToLock = 5
 	WrongAttemptWindow  = 15 * time.Minute
@@ -51,18 +51,18 @@ func (c *Card) Use() CardUse {
 	return FirstUse
 }
 
-// PurchaseRules is what a card allows per purchase; 0 switches a rule off.
+// PurchaseRules is what a card allows for each purchase. A 0 switches a rule off.
 type PurchaseRules struct {
-	Limit     int64 // the most one purchase may cost, minor units
-	Minimum   int64 // the least one purchase may cost, minor units
-	PerMinute int32 // how many purchases a minute
+	Limit     int64 // largest amount of one purchase, minor units
+	Minimum   int64 // smallest amount of one purchase, minor units
+	PerMinute int32 // purchases a minute
 }
 
 // IsLocked reports whether wrong attempts keep the card locked at now.
 func (c *Card) IsLocked(now time.Time) bool { return now.Before(c.LockedUntil) }
 
-// AfterWrongAttempt returns the card with one more wrong attempt at now: the
-// fifth within the window locks it and starts the count anew.
+// AfterWrongAttempt returns the card after one more wrong attempt at now. The fifth attempt within
+// the window locks the card and starts the count again.
 func (c Card) AfterWrongAttempt(now time.Time) Card {
 	attempts := make([]time.Time, 0, WrongAttemptsToLock)
 	for _, at := range c.WrongAt {
@@ -90,19 +90,19 @@ func (c *Card) Equal(other *Card) bool {
 		a.Frequency.At.Equal(b.Frequency.At) && a.IssuedAt.Equal(b.IssuedAt) && a.Used == b.Used
 }
 
-// costPerPurchase is what one purchase takes out of the bucket. With this unit a
-// bucket of n per minute gains n a millisecond: whole numbers all the way.
+// costPerPurchase is how much one purchase takes from the bucket. With this unit a bucket of n
+// purchases a minute gains n units a millisecond, so all numbers are whole.
 const costPerPurchase = 60_000
 
-// Frequency is a token bucket kept in the card's row. The zero Frequency is a full bucket.
+// Frequency is a token bucket in the card's row. The zero Frequency is a full bucket.
 type Frequency struct {
-	// Level is what was in the bucket at At, in units of 1/60,000 purchase.
+	// Level is the level of the bucket at the time At, in units of 1/60,000 purchase.
 	Level int64
 	At    time.Time
 }
 
-// Take returns the bucket after one purchase at now, and whether it held enough.
-// perMinute is both capacity and refill per minute; 0 lets everything through.
+// Take returns the bucket after one purchase at now, and whether the bucket held enough. perMinute
+// is both the capacity and the refill per minute; 0 means no limit.
 func (f Frequency) Take(perMinute int32, now time.Time) (Frequency, bool) {
 	if perMinute <= 0 {
 		return f, true
@@ -119,8 +119,8 @@ func (f Frequency) Take(perMinute int32, now time.Time) (Frequency, bool) {
 	return Frequency{Level: level - costPerPurchase, At: now}, true
 }
 
-// FoldName returns a holder's name as it is compared: upper case, spaces
-// collapsed. It does not transliterate.
+// FoldName returns a holder's name in the form in which names are compared: upper case, with single
+// spaces. It does not transliterate.
 func FoldName(name string) string {
 	return strings.ToUpper(strings.Join(strings.Fields(name), " "))
 }

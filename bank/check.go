@@ -10,8 +10,8 @@ const (
 	maxPerMinute   = 10_000
 )
 
-// Check returns nil when the merchant is well formed; else fault.InvalidArgument
-// naming the field below prefix.
+// Check returns nil when the merchant is well formed. Otherwise it returns fault.InvalidArgument
+// with the name of the field below prefix.
 func (m *Merchant) Check(prefix string) error {
 	if err := field.Word(prefix+".id", m.ID); err != nil {
 		return err
@@ -36,7 +36,8 @@ func (m *Merchant) Check(prefix string) error {
 	return nil
 }
 
-// CheckPerMinute returns nil when n is 0 (no limit) to 10,000.
+// CheckPerMinute returns nil when n is 1 to 10,000, or 0 for no limit. Otherwise it returns
+// fault.InvalidArgument with the name of the field.
 func CheckPerMinute(name string, n int32) error {
 	if n < 0 || n > maxPerMinute {
 		return fault.Invalid(name, "The frequency is 1 to 10000 a minute, or 0 for no limit.")
@@ -44,7 +45,8 @@ func CheckPerMinute(name string, n int32) error {
 	return nil
 }
 
-// CheckToken returns nil when text could be a card token; else fault.InvalidArgument naming the field.
+// CheckToken returns nil when text has the form of a card token. Otherwise it returns
+// fault.InvalidArgument with the name of the field.
 func CheckToken(name, text string) error {
 	if text == "" || len(text) > maxTokenLength || field.OptionalText(name, text, maxTokenLength) != nil {
 		return fault.Invalid(name, "This is not a card token.")

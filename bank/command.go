@@ -23,8 +23,8 @@ type Command interface {
 
 // Outcome is the result of a command.
 type Outcome struct {
-	// Entry is the decision: a new one, or the first one when the request is a repeat.
-	// It must not be changed. Nil for commands that make none.
+	// Entry is the decision: a new entry, or the first one when the request is a repeat. It must
+	// not be changed. It is nil for commands that make no entry.
 	Entry *Entry
 	// Original is the entry that Entry gives back, when there is one.
 	Original *Entry

@@ -7,7 +7,7 @@ import (
 	"codebank.dev/platform/money"
 )
 
-// Kind is what an entry is about. The numbers are stored: append only.
+// Kind says what an entry is. The numbers are stored: append only.
 type Kind uint8
 
 // The kinds of entry, in the order of the event schema's enum.
@@ -36,10 +36,10 @@ var kindNames = [...]string{
 // String returns the kind as the event names it.
 func (k Kind) String() string { return nameOf(kindNames[:], int(k)) }
 
-// Direction is an entry's sign as the customer sees it. The numbers are stored: append only.
+// Direction is the sign of an entry from the customer's view. The numbers are stored: append only.
 type Direction uint8
 
-// The directions. A decline keeps the direction it would have had.
+// The directions. A decline keeps the direction that the approval would have had.
 const (
 	Debit Direction = iota + 1
 	Credit
@@ -51,7 +51,7 @@ var directionNames = [...]string{"UNKNOWN", "DEBIT", "CREDIT", "NONE"}
 // String returns the direction as the event names it.
 func (d Direction) String() string { return nameOf(directionNames[:], int(d)) }
 
-// Status is what was decided. The numbers are stored: append only.
+// Status is the decision. The numbers are stored: append only.
 type Status uint8
 
 // The statuses.
@@ -141,7 +141,8 @@ type Entry struct {
 
 	Amount   int64 // minor units, never negative
 	Currency money.Currency
-	// DebitAccount and CreditAccount are the movement; both zero when nothing moves.
+	// DebitAccount and CreditAccount are the ends of the movement; both are zero when no money
+	// moves.
 	DebitAccount  ID
 	CreditAccount ID
 
@@ -153,7 +154,7 @@ type Entry struct {
 	Merchant         Merchant
 	Channel          Channel
 	Description      string
-	OriginalID       ID // what a reversal, void, capture or return refers to
+	OriginalID       ID // the transaction that a reversal, void, capture or return refers to
 	CounterpartyName string
 	EndToEndID       string
 	Attempt          int32 // the number of the payer's try, from 1; 0 means not known
@@ -161,15 +162,15 @@ type Entry struct {
 	Risk             Risk
 
 	DecisionMicros  int64     // from arrival in the ledger to the decision
-	OccurredAt      time.Time // UTC, whole milliseconds, never before the account's last
+	OccurredAt      time.Time // UTC, whole milliseconds, never before the account's previous entry
 	ProducerVersion string
 }
 
 // IsRefusal reports whether the entry belongs to no account.
 func (e *Entry) IsRefusal() bool { return e.AccountID.IsZero() }
 
-// EventID returns the id of the entry's event: account and sequence, or the
-// transaction id of a refusal. An event id is never emitted with other content.
+// EventID returns the id of the entry's event: account and sequence, or the transaction id of a
+// refusal. No second event with other content ever has this id.
 func (e *Entry) EventID() string {
 	if e.IsRefusal() {
 		return e.TransactionID.String()

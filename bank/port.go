@@ -59,7 +59,8 @@ type Directory interface {
 	CardByID(ctx context.Context, card ID) (CardFacts, error)
 	// Token returns the token with this hash; everything but UsedBy is immutable.
 	Token(ctx context.Context, hash [32]byte) (CardToken, error)
-	// Parties returns the customer account and card of a transaction's leg 0; zero ids for a refusal.
+	// Parties returns the customer account and the card of a transaction's leg 0; zero ids for a
+	// refusal.
 	Parties(ctx context.Context, transaction ID) (Parties, error)
 }
 
@@ -94,7 +95,7 @@ type Parties struct {
 	CardID    ID
 }
 
-// CardToken stands for card data once. It holds neither number nor security code.
+// CardToken replaces card data in one purchase. It contains neither number nor security code.
 type CardToken struct {
 	Hash      [32]byte // SHA-256 of the token
 	CardID    ID       // zero when the card is unknown
@@ -169,8 +170,8 @@ type Outbox interface {
 
 // Mark is a state of the outbox as a Marker recorded it.
 type Mark struct {
-	// CompleteTo is a time such that every event decided before it has an id up to
-	// LastID, or none and never will: by the database's clock, whole milliseconds.
+	// CompleteTo is a time by the database's clock, in whole milliseconds. Every event that was
+	// decided before it either has an id up to LastID, or has no id and never gets one.
 	CompleteTo time.Time
 	LastID     int64
 	// Writer belongs to the store: the transaction that must end before no id up to LastID
