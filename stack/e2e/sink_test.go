@@ -67,25 +67,25 @@ func TestARecordThatCannotBeARowIsReportedOnceAndTheOthersPass(t *testing.T) {
 	sink := newTestSink(t, stack)
 	sink.produce(0, 100)
 	bad := map[string][]byte{
-		"frame, which begins with": []byte("this is not Avro"),
-		"has no schema":            {0, 0x7f, 0xff, 0xff, 0xff, 1, 2, 3},
-		"length of 3 where 1":      frameRecord(sink.schema, "cut", 1)[:7],
-		"check constraint":         frameRecord(sink.schema, "negative", -5),
-		"too long for type":        framedWithNote(sink.schema, "long", 1, "eleven bytes"),
-		"sequence for encoding":    framedWithNote(sink.schema, "zero", 1, "a\x00b"),
-		"tombstone":                nil,
-		"no field for column id":   recordOfAnotherSchema(t, stack, sink),
-		"goes on after its end":    append(frameRecord(sink.schema, "more", 1), 1),
-		"encoding \"UTF8\": 0xff":  framedWithNote(sink.schema, "latin", 1, "\xff"),
-		"length of -":              {0, 0, 0, 0, byte(sink.schema), 1},
+		"frame: a zero byte":      []byte("this is not Avro"),
+		"has no schema":           {0, 0x7f, 0xff, 0xff, 0xff, 1, 2, 3},
+		"a length is 3, but 1":    frameRecord(sink.schema, "cut", 1)[:7],
+		"check constraint":        frameRecord(sink.schema, "negative", -5),
+		"too long for type":       framedWithNote(sink.schema, "long", 1, "eleven bytes"),
+		"sequence for encoding":   framedWithNote(sink.schema, "zero", 1, "a\x00b"),
+		"tombstone":               nil,
+		"no field for column id":  recordOfAnotherSchema(t, stack, sink),
+		"bytes after its end":     append(frameRecord(sink.schema, "more", 1), 1),
+		"encoding \"UTF8\": 0xff": framedWithNote(sink.schema, "latin", 1, "\xff"),
+		"a length is -":           {0, 0, 0, 0, byte(sink.schema), 1},
 	}
 	for _, value := range bad {
 		sink.send(&kgo.Record{Value: value})
 	}
 	sink.produce(100, 200)
 	// The last record of the partition is a bad one too.
-	bad["length of -1 "] = bad["length of -"]
-	sink.send(&kgo.Record{Value: bad["length of -"]})
+	bad["a length is -1, but"] = bad["a length is -"]
+	sink.send(&kgo.Record{Value: bad["a length is -"]})
 	sink.connect()
 	sink.awaitRows(200)
 	sink.awaitCommitted()
