@@ -32,6 +32,7 @@ func (p *Publisher) newProducer() (*producer, error) {
 		kgo.SeedBrokers(p.config.Brokers...),
 		kgo.ClientID("codebank-relay"),
 		kgo.Dialer(made.gate.dialer(p.config.TLS)),
+		kgo.WithLogger(clientLog{p.logger}),
 		kgo.WithHooks(made),
 		// Idempotence and acks=all are the client's defaults, as are unlimited retries without a
 		// deadline. A topic that does not exist yet is waited for too.

@@ -53,6 +53,7 @@ func NewWatermarks(config PublisherConfig) (*Watermarks, error) {
 	options := []kgo.Opt{
 		kgo.SeedBrokers(config.Brokers...),
 		kgo.ClientID("codebank-watermarks"),
+		kgo.WithLogger(clientLog{config.Logger}),
 		// The k-th partition of this topic describes the k-th partition of the events' topic.
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		// A late watermark is worth nothing, because the next one says more.

@@ -15,9 +15,18 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// unavailableLogEvery is the least time between two warnings about an outage; without
-// it every call would write one.
-const unavailableLogEvery = time.Second
+// warnEvery is the least time between two warnings of one kind; without it every call
+// would write one while something is away.
+const warnEvery = time.Second
+
+// sparing allows one warning of a kind in each warnEvery. It is safe for concurrent use.
+type sparing struct{ next atomic.Int64 } // Unix nanoseconds
+
+// allows reports whether a warning may be logged now.
+func (s *sparing) allows(now time.Time) bool {
+	next := s.next.Load()
+	return now.UnixNano() >= next && s.next.CompareAndSwap(next, now.Add(warnEvery).UnixNano())
+}
 
 // edge is what every gRPC call passes: identity, deadline, recovery from panics,
 // translation of errors, metrics and log.
@@ -26,8 +35,8 @@ type edge struct {
 	maxDeadline time.Duration
 	metrics     *callMetrics
 	start       *start
-	// nextWarning is when, in Unix nanoseconds, an outage may be logged again.
-	nextWarning atomic.Int64
+	// outages are the warnings about calls that are Unavailable.
+	outages sparing
 }
 
 func newEdge(config Config, registry registerer, start *start) *edge {
@@ -114,7 +123,7 @@ func (e *edge) log(ctx context.Context, fullMethod string, elapsed time.Duration
 	case err == nil:
 	case CodeFromGRPC(st.Code()) == fault.Internal:
 		level = slog.LevelError
-	case CodeFromGRPC(st.Code()) == fault.Unavailable && e.mayWarn(time.Now()):
+	case CodeFromGRPC(st.Code()) == fault.Unavailable && e.outages.allows(time.Now()):
 		level = slog.LevelWarn
 	}
 	if !e.logger.Enabled(ctx, level) {
@@ -129,12 +138,6 @@ func (e *edge) log(ctx context.Context, fullMethod string, elapsed time.Duration
 		attributes = append(attributes, slog.String("error", err.Error()))
 	}
 	e.logger.LogAttrs(ctx, level, "call", attributes...)
-}
-
-// mayWarn reports whether an outage may be logged at this moment.
-func (e *edge) mayWarn(now time.Time) bool {
-	next := e.nextWarning.Load()
-	return now.UnixNano() >= next && e.nextWarning.CompareAndSwap(next, now.Add(unavailableLogEvery).UnixNano())
 }
 
 // edgeStream is a stream whose messages are received through envelopes.

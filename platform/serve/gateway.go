@@ -3,17 +3,18 @@ package serve
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"time"
 
 	"codebank.dev/platform/fault"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/encoding/protojson"
 )
 
 // answerTimeout bounds how long a REST client may take to read its answer.
@@ -24,19 +25,21 @@ type GatewayRegistrar func(ctx context.Context, mux *runtime.ServeMux, conn *grp
 
 // Gateway serves the REST API of services under /v1/. Its requests are calls to
 // the server's own gRPC listener, so they pass the same edge as any other. Fields
-// are named as protojson does, unknown ones are refused, and errors are problem
-// details. ctx is only for the registration.
+// are named as protojson does. A field or a query parameter that is not known is
+// refused, and so is anything behind the one JSON value of a body. HEAD is GET without
+// the body of the answer. Errors are problem details. ctx is only for the registration.
 func (s *Server) Gateway(ctx context.Context, services ...GatewayRegistrar) error {
 	if s.gateway == nil {
 		conn, err := grpc.NewClient("passthrough:///"+s.GRPCAddress(),
 			grpc.WithTransportCredentials(insecure.NewCredentials()),
 			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxResponseBytes)),
+			grpc.WithChainUnaryInterceptor(refuseUnknownParameters),
 			grpc.WithConnectParams(connectParams()))
 		if err != nil {
 			return fmt.Errorf("gateway: %w", err)
 		}
 		s.gatewayConn = conn
-		s.gateway = newGatewayMux()
+		s.gateway = s.newGatewayMux()
 		s.mux.HandleFunc("/v1/", s.serveGateway)
 	}
 	for _, register := range services {
@@ -54,23 +57,31 @@ func (s *Server) serveGateway(w http.ResponseWriter, r *http.Request) {
 		WriteProblem(w, r, errCaller)
 		return
 	}
+	r, err := withQuery(r)
+	if err != nil {
+		WriteProblem(w, r, err)
+		return
+	}
+	if r.Method == http.MethodHead {
+		// No service has a rule for HEAD. The server leaves out the body.
+		r = r.WithContext(r.Context())
+		r.Method = http.MethodGet
+	}
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(bodyTimeout + answerTimeout))
 	s.gateway.ServeHTTP(w, r)
 }
 
-func newGatewayMux() *runtime.ServeMux {
+func (s *Server) newGatewayMux() *runtime.ServeMux {
 	return runtime.NewServeMux(
-		runtime.WithMarshalerOption(runtime.MIMEWildcard, &runtime.JSONPb{
-			MarshalOptions:   protojson.MarshalOptions{EmitDefaultValues: true},
-			UnmarshalOptions: protojson.UnmarshalOptions{},
-		}),
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, newMarshaler()),
+		runtime.WithWriteContentLength(),
 		runtime.WithIncomingHeaderMatcher(incomingHeader),
 		runtime.WithOutgoingHeaderMatcher(func(string) (string, bool) { return "", false }),
 		runtime.WithOutgoingTrailerMatcher(func(string) (string, bool) { return "", false }),
-		runtime.WithErrorHandler(gatewayError),
+		runtime.WithErrorHandler(s.gatewayError),
 		runtime.WithRoutingErrorHandler(gatewayRoutingError),
 		runtime.WithStreamErrorHandler(func(_ context.Context, err error) *status.Status { return ToStatus(FromStatus(err)) }),
-		runtime.WithMiddlewares(answerProbe),
+		runtime.WithMiddlewares(answerProbe, checkContent),
 		// A form post must not pass for a GET, nor a header for a method.
 		runtime.WithDisablePathLengthFallback(),
 		runtime.WithDisableHTTPMethodOverride(),
@@ -81,7 +92,7 @@ func newGatewayMux() *runtime.ServeMux {
 // else becomes metadata but Authorization, which the gateway passes by itself.
 func incomingHeader(name string) (string, bool) {
 	switch lower := strings.ToLower(name); lower {
-	case CallerKey, TraceKey, "tracestate":
+	case CallerKey, TraceKey:
 		return lower, true
 	default:
 		return "", false
@@ -91,7 +102,7 @@ func incomingHeader(name string) (string, bool) {
 // gatewayError answers a call's error, or the gateway's own refusal of a request.
 //
 // tidy:parameters the gateway decides the signature
-func gatewayError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
+func (s *Server) gatewayError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
 	if body, ok := r.Body.(*boundedBody); ok && body.exceeded {
 		writeProblem(w, r, http.StatusRequestEntityTooLarge, bodyTooLarge(body.limit))
 		return
@@ -99,12 +110,37 @@ func gatewayError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w
 	st := status.Convert(err)
 	if st.Code() == codes.InvalidArgument && len(st.Details()) == 0 {
 		// Only the gateway refuses without details: a body, a path or a query it cannot read.
-		refusal := fault.New(fault.InvalidArgument, "MALFORMED_REQUEST",
-			"The request cannot be read: "+strings.TrimPrefix(printable(st.Message()), "proto: "))
-		WriteProblem(w, r, refusal)
+		WriteProblem(w, r, malformed(st.Message()))
 		return
 	}
+	s.logUnlogged(r, st, err)
 	WriteProblem(w, r, FromStatus(err))
+}
+
+// malformed is the refusal of a request that the gateway cannot read, and why.
+func malformed(why string) *fault.Error {
+	return fault.New(fault.InvalidArgument, "MALFORMED_REQUEST", "The request cannot be read: "+strings.TrimPrefix(printable(why), "proto: "))
+}
+
+// logUnlogged logs a failure that the edge of the calls has not logged: the call did not
+// reach it, or its answer cannot be written as JSON. The edge names the trace in every
+// error that it answers.
+func (s *Server) logUnlogged(r *http.Request, st *status.Status, err error) {
+	for _, detail := range st.Details() {
+		if _, answered := detail.(*errdetails.RequestInfo); answered {
+			return
+		}
+	}
+	level := slog.LevelError
+	switch code := fault.CodeOf(FromStatus(err)); {
+	case code == fault.Internal:
+	case code == fault.Unavailable && s.edge.outages.allows(time.Now()):
+		level = slog.LevelWarn
+	default:
+		return
+	}
+	s.config.Logger.LogAttrs(r.Context(), level, "the gateway could not answer a request",
+		slog.String("method", r.Method), slog.String("error", err.Error()), slog.String("trace_id", TraceID(r.Context())))
 }
 
 // gatewayRoutingError answers a path or a method that no service has.
@@ -140,6 +176,9 @@ func allowedMethods(mux *runtime.ServeMux, r *http.Request) string {
 		mux.ServeHTTP(discard{}, probe)
 		if found {
 			allowed = append(allowed, method)
+		}
+		if found && method == http.MethodGet {
+			allowed = append(allowed, http.MethodHead)
 		}
 	}
 	return strings.Join(allowed, ", ")

@@ -203,6 +203,36 @@ func TestATooLargeMessageIsRefused(t *testing.T) {
 	require.Equal(t, fault.ResourceExhausted, fault.CodeOf(err))
 }
 
+func TestACompressedMessageIsReadWithinTheSameBound(t *testing.T) {
+	r := start(t, newPurchases(), func(c *serve.Config) { c.MaxRequestBytes = 4096 })
+	client := r.dial(t, serve.WithGRPC(grpc.WithDefaultCallOptions(grpc.UseCompressor("gzip"))))
+	answer, err := client.AuthorizePurchase(t.Context(), &bankv1.AuthorizePurchaseRequest{RequestId: "r1"})
+	require.NoError(t, err)
+	require.Equal(t, "r1", answer.GetPurchase().GetRequestId())
+
+	large := strings.Repeat("a", 8<<20) // 8 kB when compressed, but with a bound of 4 kB that is too much too.
+	for _, size := range []int{5000, len(large)} {
+		_, err = client.AuthorizePurchase(t.Context(), &bankv1.AuthorizePurchaseRequest{Description: large[:size]})
+		require.Equal(t, fault.ResourceExhausted, fault.CodeOf(err), size)
+		stream, err := client.AuthorizePurchases(t.Context())
+		require.NoError(t, err)
+		require.NoError(t, stream.Send(&bankv1.AuthorizePurchasesRequest{Purchases: []*bankv1.AuthorizePurchaseRequest{{Description: large[:size]}}}))
+		_, err = stream.Recv()
+		require.Equal(t, fault.ResourceExhausted, fault.CodeOf(err), size)
+	}
+	for _, other := range []string{"identity", ""} {
+		_, err = client.AuthorizePurchase(t.Context(), &bankv1.AuthorizePurchaseRequest{}, grpc.UseCompressor(other))
+		require.NoError(t, err)
+	}
+}
+
+func TestMetadataBeyondTheBoundOfRESTIsTaken(t *testing.T) {
+	client := start(t, newPurchases(), nil).dial(t)
+	ctx := metadata.AppendToOutgoingContext(t.Context(), "authorization", strings.Repeat("a", 33_000))
+	_, err := client.AuthorizePurchase(ctx, &bankv1.AuthorizePurchaseRequest{})
+	require.NoError(t, err)
+}
+
 func TestTheHealthServiceFollowsReadinessAndReflectionIsThere(t *testing.T) {
 	r := start(t, newPurchases(), nil)
 	client := grpc_health_v1.NewHealthClient(r.conn(t))

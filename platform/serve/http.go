@@ -36,13 +36,14 @@ func (s *Server) newHTTPServer() (*http.Server, error) {
 	shell := &httpShell{
 		next: s.mux, logger: s.config.Logger, metrics: newRequestMetrics(s.registry),
 		panics: s.edge.metrics.panics.Inc, maxBody: int64(s.config.MaxRequestBytes),
+		origins: http.NewCrossOriginProtection(),
 	}
 	return &http.Server{
 		Handler:           shell,
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
-		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(s.config.Logger.Handler(), slog.LevelDebug),
+		MaxHeaderBytes:    unreadHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(s.config.Logger.Handler(), slog.LevelWarn),
 	}, nil
 }
 
@@ -56,6 +57,10 @@ type httpShell struct {
 	metrics *requestMetrics
 	panics  func()
 	maxBody int64
+	// origins tells the pages of other origins apart.
+	origins *http.CrossOriginProtection
+	// warnings are about headers that are too large: anybody may send them.
+	warnings sparing
 }
 
 // ServeHTTP serves one request.
@@ -99,12 +104,8 @@ func (h *httpShell) guarded(w *responseRecorder, r *http.Request) {
 			WriteProblem(w, r, errPanicked)
 		}
 	}()
-	if field, ok := textual(r); !ok {
-		WriteProblem(w, r, fault.Invalid(field, "Not UTF-8."))
-		return
-	}
-	if r.ContentLength > h.maxBody {
-		writeProblem(w, r, http.StatusRequestEntityTooLarge, bodyTooLarge(h.maxBody))
+	if httpStatus, refusal := h.refusal(r); refusal != nil {
+		writeProblem(w, r, httpStatus, refusal)
 		return
 	}
 	if r.Body != nil && r.ContentLength != 0 {

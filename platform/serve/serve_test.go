@@ -90,7 +90,7 @@ type running struct {
 	stop func() error
 }
 
-func start(t *testing.T, service *purchases, change func(*serve.Config), before ...func(*serve.Server)) *running {
+func start(t *testing.T, service bankv1.PurchaseServiceServer, change func(*serve.Config), before ...func(*serve.Server)) *running {
 	t.Helper()
 	log := &logBuffer{}
 	config := serve.Config{
@@ -136,13 +136,22 @@ func (r *running) conn(t *testing.T, options ...serve.DialOption) *grpc.ClientCo
 	return conn
 }
 
-// request sends one HTTP request and returns the answer with its body read.
+// request sends one HTTP request and returns the answer with its body read. A header
+// that is given twice is sent twice.
 func (r *running) request(t *testing.T, method, path, body string, headers ...string) (*http.Response, string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, "http://"+r.HTTPAddress()+path, strings.NewReader(body))
 	require.NoError(t, err)
+	if method == http.MethodPost {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	given := make(map[string]bool)
 	for i := 0; i+1 < len(headers); i += 2 {
-		request.Header.Set(headers[i], headers[i+1])
+		if !given[headers[i]] {
+			request.Header.Del(headers[i])
+		}
+		given[headers[i]] = true
+		request.Header.Add(headers[i], headers[i+1])
 	}
 	response, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)

@@ -13,6 +13,7 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
+	_ "google.golang.org/grpc/encoding/gzip" // Callers may compress; MaxRecvMsgSize bounds what comes out.
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
@@ -31,10 +32,17 @@ const (
 
 // Limits that no program has had a reason to change.
 const (
-	readHeaderTimeout   = 5 * time.Second
-	bodyTimeout         = 30 * time.Second
-	idleTimeout         = 2 * time.Minute
-	maxHeaderBytes      = 32 << 10
+	readHeaderTimeout = 5 * time.Second
+	bodyTimeout       = 30 * time.Second
+	idleTimeout       = 2 * time.Minute
+	// maxHeaderBytes bounds what a request has before its body. The edge answers a larger
+	// one as it answers everything. Beyond unreadHeaderBytes net/http stops reading and
+	// answers 431 by itself, in plain text and without a log line.
+	maxHeaderBytes    = 32 << 10
+	unreadHeaderBytes = 1 << 20
+	// maxMetadataBytes bounds the metadata of a call. Whatever headers the gateway may pass
+	// on, with those that it adds itself, has room in it.
+	maxMetadataBytes    = 2 * maxHeaderBytes
 	maxStreamsPerClient = 1000
 	streamWorkers       = 256
 	maxResponseBytes    = 16 << 20
@@ -114,9 +122,11 @@ type Server struct {
 var _ grpc.ServiceRegistrar = (*Server)(nil)
 
 // Listen binds both addresses and returns a server that serves nothing yet; callers
-// that connect wait until Run. Close it when it is not run.
+// that connect wait until Run. Close it when it is not run. Listen makes the logger the
+// default of package slog, so that the lines of libraries have the program's format.
 func Listen(config Config) (*Server, error) {
 	config = config.withDefaults()
+	slog.SetDefault(config.Logger)
 	grpcListener, err := net.Listen("tcp", config.GRPCAddress)
 	if err != nil {
 		return nil, fmt.Errorf("gRPC listener: %w", err)
@@ -159,7 +169,7 @@ func newGRPCServer(config Config, e *edge) *grpc.Server {
 		grpc.MaxConcurrentStreams(maxStreamsPerClient),
 		// Calls run on goroutines whose stacks have grown already.
 		grpc.NumStreamWorkers(streamWorkers),
-		grpc.MaxHeaderListSize(maxHeaderBytes),
+		grpc.MaxHeaderListSize(maxMetadataBytes),
 		grpc.InitialWindowSize(streamWindow),
 		grpc.InitialConnWindowSize(connectionWindow),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingInterval, Timeout: pingTimeout}),

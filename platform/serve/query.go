@@ -1,0 +1,139 @@
+package serve
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"codebank.dev/platform/fault"
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/genproto/googleapis/api/annotations"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
+)
+
+// queryKey is under which the context of a REST request holds its query, if it has one.
+type queryKey struct{}
+
+// withQuery returns r with its query in its context. It returns an error when the
+// query cannot be read: net/http drops the pairs that it cannot read.
+func withQuery(r *http.Request) (*http.Request, error) {
+	if r.URL.RawQuery == "" {
+		return r, nil
+	}
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return r, malformed(err.Error())
+	}
+	return r.WithContext(context.WithValue(r.Context(), queryKey{}, query)), nil
+}
+
+// refuseUnknownParameters is the interceptor of the gateway's calls. The gateway leaves out
+// a query parameter that it does not know; a filter that was misspelt would then show
+// everything. Only here is known which method the request calls.
+//
+// tidy:parameters gRPC decides the signature
+func refuseUnknownParameters(ctx context.Context, method string, request, answer any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
+	if query, ok := ctx.Value(queryKey{}).(url.Values); ok {
+		if err := checkQuery(ctx, method, query); err != nil {
+			return err
+		}
+	}
+	return invoke(ctx, method, request, answer, conn, options...)
+}
+
+// checkQuery returns a fault.InvalidArgument that names the first parameter, by name, that
+// the method does not take from its query, or that is given under two names.
+func checkQuery(ctx context.Context, fullMethod string, query url.Values) error {
+	name := protoreflect.FullName(strings.ReplaceAll(strings.TrimPrefix(fullMethod, "/"), "/", "."))
+	descriptor, err := protoregistry.GlobalFiles.FindDescriptorByName(name)
+	if err != nil {
+		return fault.Of(err)
+	}
+	method, ok := descriptor.(protoreflect.MethodDescriptor)
+	if !ok {
+		return fault.Of(protoregistry.NotFound)
+	}
+	elsewhere := boundElsewhere(ctx, method)
+	given := make(map[string]bool)
+	parameters := make([]string, 0, len(query))
+	for parameter := range query {
+		parameters = append(parameters, parameter)
+	}
+	slices.Sort(parameters)
+	for _, parameter := range parameters {
+		field, known := queryField(method.Input(), parameter)
+		if !known || elsewhere(field) {
+			if parameter == "" {
+				parameter = "query"
+			}
+			return fault.Invalid(printable(parameter), "This path takes no such query parameter.")
+		}
+		if given[field] {
+			return fault.Invalid(field, "This query parameter is given twice.")
+		}
+		given[field] = true
+	}
+	return nil
+}
+
+// queryField returns the field, by its names in the contract, that a query parameter sets.
+func queryField(message protoreflect.MessageDescriptor, parameter string) (field string, known bool) {
+	if name, key, ok := strings.Cut(parameter, "["); ok && strings.HasSuffix(key, "]") {
+		parameter = name // An entry of a map.
+	}
+	var names []string
+	for part := range strings.SplitSeq(parameter, ".") {
+		if message == nil {
+			return "", false
+		}
+		descriptor := message.Fields().ByName(protoreflect.Name(part))
+		if descriptor == nil {
+			descriptor = message.Fields().ByJSONName(part)
+		}
+		if descriptor == nil {
+			return "", false
+		}
+		names = append(names, string(descriptor.Name()))
+		message = descriptor.Message()
+	}
+	return strings.Join(names, "."), true
+}
+
+// pathVariable is a variable in the path of a google.api.http rule.
+var pathVariable = regexp.MustCompile(`\{([^=}]+)`)
+
+// boundElsewhere tells which fields the method takes from the path or from the body.
+func boundElsewhere(ctx context.Context, method protoreflect.MethodDescriptor) func(field string) bool {
+	rule, _ := proto.GetExtension(method.Options(), annotations.E_Http).(*annotations.HttpRule)
+	pattern, _ := runtime.HTTPPathPattern(ctx)
+	for _, binding := range append([]*annotations.HttpRule{rule}, rule.GetAdditionalBindings()...) {
+		if pathOf(binding) == pattern {
+			rule = binding
+		}
+	}
+	bound := []string{rule.GetBody()}
+	for _, match := range pathVariable.FindAllStringSubmatch(pathOf(rule), -1) {
+		bound = append(bound, match[1])
+	}
+	return func(field string) bool {
+		return slices.ContainsFunc(bound, func(name string) bool {
+			return name == "*" || name != "" && (name == field || strings.HasPrefix(field, name+"."))
+		})
+	}
+}
+
+// pathOf returns the path of a rule.
+func pathOf(rule *annotations.HttpRule) string {
+	for _, path := range []string{rule.GetGet(), rule.GetPost(), rule.GetPut(), rule.GetPatch(), rule.GetDelete(), rule.GetCustom().GetPath()} {
+		if path != "" {
+			return path
+		}
+	}
+	return ""
+}
