@@ -243,7 +243,7 @@ func TestBadInputNamesItsFieldAndNothingElse(t *testing.T) {
 		"/v1/accounts/" + alice + "/lines?pageToken=next":                {400, "page_token"},
 		"/v1/accounts/" + alice + "/lines?pageToken=%FF":                 {400, "pageToken"},
 		"/v1/accounts/" + alice + "/lines?startTime=yesterday":           {400, ""},
-		"/v1/accounts/" + alice + "/lines?unheard=of":                    {200, ""},
+		"/v1/accounts/" + alice + "/lines?unheard=of":                    {400, "unheard"},
 		"/v1/accounts/%00/lines":                                         {400, "parent"},
 		"/v1/accounts/00000000-0000-4000-8000-000000000000/statement":    {404, ""},
 		"/v1/accounts/" + alice + "/lines?startTime=2026-01-01T00:00:00": {400, ""},
