@@ -274,6 +274,7 @@ func (s *service) call(t *testing.T, method, path, body string) (int, string) {
 	in, err := http.NewRequestWithContext(t.Context(), method, s.rest+path, strings.NewReader(body))
 	require.NoError(t, err)
 	in.Header.Set(serve.CallerKey, "shop")
+	in.Header.Set("Content-Type", "application/json")
 	out, err := http.DefaultClient.Do(in)
 	require.NoError(t, err)
 	defer out.Body.Close()
