@@ -39,10 +39,10 @@
 //   - Request id: the caller's id of a request; a second request with the same id is a repeat and gets the first answer.
 //   - Fingerprint: a keyed hash of everything a request asks for; it tells a repeat from another request with the same id.
 //   - Transaction: the result of one request in the ledger; its id is derived from the bank, the caller and the request id.
-//   - Merchant: the seller; the caller names it, and the bank keeps nothing about it but what stands in entries.
+//   - Merchant: the seller; the caller names it, and the bank stores it only in entries.
 //   - Purchase: a debit to a customer in favor of a merchant.
 //   - Decline: the decision that a purchase does not happen, with a reason; it takes a sequence like an approval.
-//   - Refusal: an entry of no account: the decline of an unknown card, or the void of a request id that was never decided.
+//   - Refusal: an entry without an account: the decline of an unknown card, or the void of a request id that was never decided.
 //   - Reversal: a credit that gives back a purchase or a part of it.
 //   - Void: the end of a request id for good: its purchase is given back, or can never be made.
 //   - Hold: an amount that is set aside until it is captured, voided or expires.
@@ -72,7 +72,7 @@
 //
 //   - Event: what is published about an entry; its id is account and sequence, and its content never changes.
 //   - Outbox: the table of committed events that are not known to be on the broker.
-//   - Relay: the worker that publishes the events of the outbox; of all replicas one relays at a time.
+//   - Relay: the worker that publishes the events of the outbox; one replica at a time relays.
 //   - Lease: the right to relay for a short time; an epoch that grows with every holder fences off the earlier ones.
 //   - Watermark: a time up to which all events are on the topic.
 package bank

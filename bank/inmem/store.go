@@ -1,7 +1,7 @@
 // Package inmem keeps the bank's ledger in memory. It implements the same ports with the same
 // results as package postgres, for tests that need speed and no database. Nothing outlives the
-// process. One mutex stands for all locks: a decision that calls the Store that it is decided in
-// blocks for ever.
+// process. One mutex stands for all locks, so a Decide function that calls the Store blocks for
+// ever.
 package inmem
 
 import (

@@ -1,8 +1,8 @@
 // Package kafka publishes the bank's events on Kafka. It encodes entries as Avro events, which the
 // ledger does in its commit, and it publishes the committed events that the relay hands over. Only
 // the publisher uses the schema registry, and only for ids, so the bank decides even when broker
-// and registry are away. Beside the events, watermarks tell the readers up to which time the events
-// are complete.
+// and registry are away. It also publishes watermarks, which tell readers up to which time the
+// topic is complete.
 //
 // The files, in reading order:
 //

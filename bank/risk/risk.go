@@ -14,7 +14,7 @@
 // Four attempts a minute score 0, the fifth scores 20, the ninth and all after it score 100.
 //
 // CARD_TESTING: an attacker finds out which card numbers are good, with amounts too small to be
-// noticed. The rule looks at attempts of at most SmallMinor that are less than five minutes apart.
+// noticed. The rule covers attempts of at most SmallMinor that are less than five minutes apart.
 // It counts the distinct cards with one BIN (the first six digits of the number), each by its worst
 // attempt:
 //

@@ -3,7 +3,7 @@
 // codes and fingerprints requests. It is pure computation with keys that were loaded once from a
 // file.
 //
-// There are four keys with one purpose each, so that no answer of one helps against another:
+// There are four keys with one purpose each, so that the output of one reveals nothing about another:
 //
 //   - seal: AES-256-GCM with a random nonce; several keys, each with an id. The primary one
 //     seals, all of them open. 2³² numbers per key are safe by NIST SP 800-38D.
@@ -13,7 +13,7 @@
 //
 // The primitives come from the standard library, not from a keyset library. Its AEAD draws nonces
 // itself. The key id is a column of its own, so that a query finds the numbers under an old key.
-// The keyed hashes keep their prepared state, which the path of a purchase needs.
+// The keyed hashes keep their prepared state, so that a purchase does not prepare them again.
 //
 // The files, in reading order:
 //
