@@ -5,12 +5,12 @@
 //
 // The life of an order, and the file to open for each step:
 //
-//	rpc.Server       reads the request                                   rpc/
-//	order.Service    prices it, trades the card for a token, stores it   order/
-//	charge.Charger   asks the bank, again and again within a deadline    charge/charger.go
-//	charge.Reconciler   ends what a crash or a deadline left open           charge/reconciler.go
-//	Order            which change is legal                               order.go
-//	Acquirer         the bank as this side sees it                       acquirer.go, bankrpc/
+//	rpc.Server              reads the request                                   rpc/
+//	order.Service           prices it, trades the card for a token, stores it   order/
+//	charge.Charger          asks the bank, again and again within a deadline    charge/charger.go
+//	charge.Reconciler       ends orders that a crash or a deadline left open    charge/reconciler.go
+//	Order                   which change is legal                               order.go
+//	Acquirer                the bank as this side sees it                       acquirer.go, bankrpc/
 //	Orders, PendingCharges  one durable transaction per change                  port.go, postgres/, inmem/
 package checkout
 

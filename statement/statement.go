@@ -1,12 +1,12 @@
 // Package statement is the read side: the lines and the balance of customer accounts,
 // for their owners. A sink writes the events as rows. It may repeat them, and they come
-// late and in any order. Each event tells the state of the account after it, so nothing
-// here adds amounts up.
+// late and in any order. Each event has the state of the account after it, so the
+// statement adds no amounts up.
 //
 // Its one idea is complete_to. The events of an account are numbered 1, 2, 3 … without
-// a gap. The highest number below which none is missing says how far the copy can be
-// trusted: the balance is the one as of that number, and lines above it are marked
-// provisional. complete_to never goes back, because rows are only ever added.
+// a gap. complete_to is the highest number up to which no event is missing. The balance
+// is the one after that event, and lines above it are marked provisional. complete_to
+// never goes back, because rows are only ever added.
 //
 //   - Service answers statements and pages of lines
 //   - GapDetector finds gaps that do not close and raises the alarm

@@ -1,6 +1,6 @@
-// Package checkouttest holds the merchant side to its contracts: suites for stores
-// and acquirers, and one for the whole life of an order on any store. It also has
-// what tests share: a catalogue, cards, a clock that moves when told.
+// Package checkouttest tests the contracts of the merchant side: suites for stores
+// and acquirers, and one for the whole life of an order on any store. It also has a
+// catalogue, cards and a clock that tests set.
 //
 // The card numbers are the ones that schemes and processors publish for tests.
 package checkouttest

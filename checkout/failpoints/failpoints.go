@@ -1,5 +1,5 @@
-// Package failpoints lists the points at which a test can kill checkout: each lies between
-// two durable steps. Package failpoint says how.
+// Package failpoints lists the points at which a test can kill checkout. Each lies between
+// two durable steps. Package failpoint describes how it works.
 package failpoints
 
 import "codebank.dev/platform/failpoint"

@@ -1,6 +1,6 @@
-// Package inmem keeps the merchant side in memory: a store that passes the same
-// suite as the one on Postgres, and a bank whose calls fail as a test wishes. It is
-// for tests; nothing survives the process.
+// Package inmem keeps the merchant side in memory, for tests. It has a store that
+// passes the same suite as the one on Postgres, and a bank whose calls fail as a test
+// sets them to. Nothing survives the process.
 package inmem
 
 import (

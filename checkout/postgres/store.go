@@ -1,6 +1,6 @@
 // Package postgres keeps the merchant side in Postgres: the catalogue, the orders
-// and the work they still need. It holds no rules of its own: checkout.Order decides
-// what may become of an order. The database repeats those rules as a second wall.
+// and their pending charges. It has no rules of its own: checkout.Order decides which
+// change of an order is legal. The schema repeats those rules as a second check.
 //
 //	store.go           the pool, and the fault of an error
 //	migrate.go         the schema, and secrets that replicas share

@@ -1,5 +1,5 @@
-// Package product is the use case of the catalogue: reading one from a file, and
-// looking at what is in it.
+// Package product is the use case of the catalogue: it reads a catalogue from a file,
+// and it reads and lists the products.
 package product
 
 import (

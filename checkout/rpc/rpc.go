@@ -1,5 +1,5 @@
-// Package rpc serves the merchant side over gRPC: it reads requests, hands them to
-// the use cases, and writes what these answer. It has no rules of its own.
+// Package rpc serves the merchant side over gRPC. It reads requests, calls the use
+// cases, and writes their results as answers. It has no rules of its own.
 package rpc
 
 import (

@@ -1,5 +1,5 @@
-// Package failpoints lists the points at which a test can kill the statement service: each lies between
-// two durable steps. Package failpoint says how.
+// Package failpoints lists the points at which a test can kill the statement service. Each lies
+// between two durable steps. Package failpoint describes how it works.
 package failpoints
 
 import "codebank.dev/platform/failpoint"

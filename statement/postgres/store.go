@@ -1,8 +1,8 @@
-// Package postgres keeps statements in Postgres: the lines a sink writes, and what
-// the statement service derives from them. A map of the package:
+// Package postgres keeps statements in Postgres: the lines that a sink writes, and the
+// data that the statement service derives from them. A map of the package:
 //
 //	store.go    the pool, and the fault of an error
-//	migrate.go  the tables, and whose they are
+//	migrate.go  the tables, and which bank they belong to
 //	account.go  complete_to and pages
 //	gaps.go     events whose predecessor is missing
 package postgres

@@ -1,7 +1,7 @@
-// Command checkout is the merchant side: it shows the catalogue and takes orders
-// paid by card over gRPC and REST, has the bank decide them, and ends every order
-// that a crash or a deadline left open. While its database is away it answers
-// UNAVAILABLE and waits; the bank may be away.
+// Command checkout is the merchant side, over gRPC and REST. It shows the catalogue,
+// takes orders paid by card, sends each to the bank for a decision, and ends every
+// order that a crash or a deadline left open. While its database is away it answers
+// UNAVAILABLE and waits. It starts without the bank.
 package main
 
 import (
