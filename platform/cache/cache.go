@@ -1,12 +1,12 @@
-// Package recent has a bounded map for what was used of late.
+// Package cache has a bounded map that keeps the entries that were used last.
 package cache
 
 import "sync"
 
-// Map keeps at most twice its size of entries: when the young generation is full the
-// old one is dropped, and what is in use moves to the young one again. It is cheaper
-// than an exact order of use, and as good where what matters is a bound. Make one
-// with New; it is safe for concurrent use.
+// Map keeps at most twice as many entries as its size, in two generations. When the young
+// generation is full, the old one is dropped and the young one becomes old. An entry that is
+// read moves to the young generation again. This costs less than an exact order of use, and
+// it bounds the memory as well. Make one with New; it is safe for concurrent use.
 type Map[K comparable, V any] struct {
 	size       int
 	mutex      sync.RWMutex

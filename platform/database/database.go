@@ -1,10 +1,10 @@
-// Package database is how every program opens, migrates and awaits its Postgres, and
-// the one list of what an SQLSTATE means to all of them.
+// Package database opens, migrates and awaits the Postgres of a program. It has the one
+// list of what an SQLSTATE means to all programs.
 //
-//	database.go  Config, Open: a pool of connections that all programs set up alike
+//	database.go  Config, Open: a pool of connections with the same settings in all programs
 //	throttle.go  the connection throttle: one attempt at a time while a server is away
-//	migrate.go   Migrate: the schema up to what the program knows
-//	prepare.go   Prepare: a database that is away is awaited; Ready: what it waits for
+//	migrate.go   Migrate: brings the schema to the program's version
+//	prepare.go   Prepare: waits for a database that is away; Ready: what the program waits for
 //	class.go     Classify and Fault: what an error means
 //
 // A program opens its pool, binds its ports, and calls Prepare beside its listeners.

@@ -1,11 +1,11 @@
-// Package failpoint lets a test kill a program at a named point, between two steps
-// that each are durable by themselves: where a crash is most instructive. It is off
-// unless a program is started with --failpoint, and costs a nil check then.
+// Package failpoint lets a test kill a program at a named point between two durable
+// steps, because a crash there shows most faults. It is off unless a program is started
+// with --failpoint; a point then costs a nil check.
 //
-// All programs share it, so it imports the standard library alone. What runs for
-// long carries a Hook in its configuration; what a command does once finds it in its
-// context (From). Each program lists its points in a package failpoints of its own; a
-// test holds every durable step of the source to having one beside it.
+// All programs share it, so it imports only the standard library. Parts that run for
+// long have a Hook in their configuration; the work of a single command finds the Hook in
+// its context (From). Each program lists its points in a package failpoints of its own. A
+// test in stack/tidy checks that every durable step of the source has a point beside it.
 package failpoint
 
 import (

@@ -1,7 +1,7 @@
-// Package fault is the one error type of Code Bank: a code out of a closed list,
-// a stable reason, a message that may be shown to the caller, and the cause that
-// may not. Transports translate codes by a table of their own; nothing else about
-// an error crosses a process boundary.
+// Package fault is the one error type of Code Bank: a code from a closed list, a
+// stable reason, a message that may be shown to the caller, and a cause that may not.
+// Each transport translates codes by its own table. Nothing else about an error crosses
+// a process boundary.
 package fault
 
 import (

@@ -1,6 +1,6 @@
 // Package programtest runs programs as processes of their own, so that a test can kill
-// them. The program under test is a copy of the test program, which behaves as the
-// program. Any other program of the workspace is built from its package.
+// them. The program under test is a second process of the test program that runs the
+// program's main. Any other program of the workspace is built from its package.
 package programtest
 
 import (

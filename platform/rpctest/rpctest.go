@@ -1,5 +1,6 @@
-// Package rpctest is for fuzz tests of gRPC interfaces: it sends any bytes to the methods
-// of a program, as any client can, and checks that the program takes no blame.
+// Package rpctest is for fuzz tests of gRPC interfaces. It sends any bytes to the methods
+// of a program, as any client can, and checks that the answer blames the request and not
+// the program.
 package rpctest
 
 import (

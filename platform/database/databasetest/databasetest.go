@@ -1,5 +1,5 @@
-// Package databasetest holds every store to the one list of what an error of the
-// database means.
+// Package databasetest tests that every store follows the one list of what an error of
+// the database means.
 package databasetest
 
 import (
