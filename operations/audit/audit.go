@@ -1,16 +1,20 @@
 // Package audit compares the five places that keep a bank's events: the ledger, the
-// outbox, the topic, the statement and the index. Run takes a cut first: one snapshot of
-// the ledger says up to which sequence each account is compared, and later events are
-// ignored everywhere. Then it reads the outbox, and after that topic, statement and index
-// side by side. It keeps a record of fixed width of every copy (key, digests, amount,
-// position) and sorts the records on disk. The ledger is read last and in order, while the
-// records are merged with it (join.go); so the audit can tell an event that the bank never
-// decided from one decided meanwhile. Each event is checked (check.go), and the events with a
-// finding are read again in full to name the fields that differ (explain.go). No committed
-// event is missed between outbox and topic: an event that is not in the outbox was on the
-// topic before the outbox was read, and the topic's end is read after that. Memory does not
-// grow with the number of events. The package knows no technology: it reaches the places
-// through Ledger and Source. It reads no clock.
+// outbox, the topic, the statement and the index. Run does this in four steps:
+//
+//  1. It takes a cut: one snapshot of the ledger says up to which sequence each account is
+//     compared. Later events are ignored in every place.
+//  2. It reads the outbox, then topic, statement and index in parallel. It keeps a record of
+//     fixed width of every copy (key, digests, amount, position) and sorts the records on disk.
+//  3. It reads the ledger last and in order, merges the records with it (join.go) and checks
+//     each event (check.go). So it can tell an event that the bank never decided from an event
+//     that was decided after the cut.
+//  4. It reads the events with a finding again in full, to name the fields that differ
+//     (explain.go).
+//
+// No committed event is missed between outbox and topic: an event that is not in the outbox
+// was on the topic before the outbox was read, and the topic's end is read after that. Memory
+// does not grow with the number of events. The package depends on no technology: it reads the
+// places through Ledger and Source. It reads no clock.
 package audit
 
 import (

@@ -1,7 +1,7 @@
 // Package elasticsearch is a client of Elasticsearch for operators' commands: it brings
 // index templates, the mappings of existing indices and their aliases into the wanted
-// state, and reads documents in bulk. It uses the requests of Elastic's own client, and
-// of those only what a server without optional modules answers too: never `GET /`.
+// state, and reads documents in bulk. It uses Elastic's own client. It sends only requests
+// that a server without optional modules answers, so it never sends `GET /`.
 package elasticsearch
 
 import (

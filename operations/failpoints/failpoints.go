@@ -1,5 +1,5 @@
 // Package failpoints lists the points at which a test can kill bankctl. Each lies between
-// two durable steps. Package failpoint has the mechanism.
+// two durable steps. Package failpoint describes how it works.
 package failpoints
 
 import (

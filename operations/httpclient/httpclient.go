@@ -1,6 +1,6 @@
 // Package httpclient is the common part of the clients of services with a REST
-// interface: it opens a client for an address, exchanges a request and its answer, and
-// turns a refusal into an error. The client of each service knows what its answers mean.
+// interface. It opens a client for an address, sends a request, reads the answer, and
+// returns a refusal as an error. The client of each service knows what its answers mean.
 package httpclient
 
 import (

@@ -1,8 +1,8 @@
 // Package kafkaconnect is a client of Kafka Connect's REST interface: it brings connectors
 // into the wanted state, reads their states, and restarts those that failed. A worker that
 // is starting or whose group is rebalancing answers 503 or 409, or lets a request time out;
-// every call waits for such a worker until its context ends. Supervisor does so all the
-// time, as a daemon.
+// every call waits for such a worker until its context ends. Supervisor is a daemon that
+// restarts failed connectors and tasks as long as it runs.
 package kafkaconnect
 
 import (

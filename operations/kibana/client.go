@@ -1,8 +1,8 @@
 // Package kibana is a client of Kibana's interfaces for saved objects and alert rules: it
-// brings dashboards and rules into a Kibana, compares what Kibana has with what is wanted,
-// and reads back what was changed there. A Kibana that is starting answers 503 or not at
-// all; every call waits for it until its context ends. Kibana may answer a failed import
-// with 200, so the client reads the result of each object in the answer.
+// brings dashboards and rules into a Kibana, compares Kibana's objects with the wanted
+// ones, and exports objects that were changed in Kibana. A Kibana that is starting answers
+// 503 or not at all; every call waits for it until its context ends. Kibana may answer a
+// failed import with 200, so the client reads the result of each object in the answer.
 package kibana
 
 import (

@@ -1,6 +1,6 @@
 // Package pipelinetest gives tests parts of the real pipeline: the bank's own program, and
-// the tables of the statement. Tests see the ledger, the outbox and the statement as the
-// services make them, without importing the services.
+// the tables of the statement. So tests use the ledger, the outbox and the statement that
+// the services make, without importing the services.
 package pipelinetest
 
 import (

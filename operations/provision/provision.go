@@ -1,8 +1,8 @@
-// Package provision has the common parts of bringing a service into a wanted state: what
-// was done to an object, how two configurations differ, and waiting for a service that is
-// still starting. It knows no service; packages topics, schemaregistry, elasticsearch,
-// kafkaconnect and kibana use it. Provisioning is declarative: an object that is as wanted
-// is not changed, so doing everything again changes nothing.
+// Package provision has the common parts of bringing a service into a wanted state: it
+// reports what was done to an object, compares two configurations, and waits for a service
+// that is still starting. It knows no service; packages topics, schemaregistry,
+// elasticsearch, kafkaconnect and kibana use it. Provisioning is declarative: an object in
+// its wanted state is not changed, so a second run changes nothing.
 package provision
 
 // Action is what was done to an object.

@@ -1,7 +1,7 @@
 // Package schemaregistry registers the schemas of events in a schema registry with
 // Confluent's interface, and reads them. An operator's command registers a schema before
-// the programs that use it are rolled out. The programs themselves never register, because
-// then the registry would hold whatever schema a program happens to have.
+// the programs that use it are rolled out. The programs themselves never register a schema,
+// so the registry holds only schemas that an operator has chosen.
 package schemaregistry
 
 import (

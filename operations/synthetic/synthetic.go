@@ -1,12 +1,16 @@
-// Package synthetic makes up the requests of a bank's past: which cards it issued and
-// what the customers bought with them, day by day. Nights are quiet, Fridays busy,
-// pay-days busier, and December is the busiest month. Cards are declined for every
-// reason there is. Once somebody tests stolen numbers, and once nobody buys because the
-// bank is away. A load is a function of its options: the same options give the same
-// requests, byte for byte, on every machine. The package has no clock and sends nothing;
-// package sender does. All draws are whole numbers (draw.go) out of tables: when
-// (calendar.go), by whom (cards.go), where (merchants.go), and how a visit goes
-// (visits.go). File requests.go turns them into the bank's contract.
+// Package synthetic makes the requests of a synthetic history: which cards the bank issued
+// and what the customers bought with them, day by day. Nights are quiet, Fridays are busy,
+// pay-days are busier, and December is the busiest month. Cards are declined for every
+// reason there is. There is one attack that tests stolen numbers, and one outage of the bank
+// without purchases.
+//
+// A load is a function of its options: the same options give the same requests, byte for
+// byte, on every machine. The package reads no clock and sends nothing; package sender sends
+// the requests.
+//
+// All random draws are whole numbers (draw.go) from tables: when (calendar.go), by whom
+// (cards.go), where (merchants.go), and how a visit goes (visits.go). The file requests.go
+// turns them into requests of the bank's contract.
 package synthetic
 
 import (

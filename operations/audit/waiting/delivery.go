@@ -1,5 +1,6 @@
-// Package waiting decides how long an audit waits: for the pipeline to deliver the events
-// that are in flight (Delivery), and for a place that sends nothing (Limited).
+// Package waiting decides how long an audit waits until the pipeline has delivered the
+// events in flight (Delivery), and how long it waits for a place that sends nothing
+// (Limited).
 package waiting
 
 import (

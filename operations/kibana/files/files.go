@@ -1,6 +1,6 @@
-// Package files connects Kibana's saved objects and alert rules with the files of package
-// dashboards: it reads the files in the form in which Kibana takes them, and writes what
-// Kibana has into files of the same form.
+// Package files converts between Kibana's saved objects and alert rules and the files of
+// package dashboards. It reads the files in the form that Kibana imports, and writes
+// Kibana's objects as files of the same form.
 package files
 
 import (

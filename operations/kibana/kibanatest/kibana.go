@@ -1,6 +1,6 @@
-// Package kibanatest is a Kibana for tests, with the interfaces for saved objects, spaces
-// and alert rules. It answers as a Kibana 8.12 was observed to answer, and refuses what that
-// refuses, with the same status and message.
+// Package kibanatest is a fake Kibana for tests, with the interfaces for saved objects,
+// spaces and alert rules. It gives the answers that were observed of a Kibana 8.12. It
+// refuses the same requests, with the same status and message.
 package kibanatest
 
 import (
