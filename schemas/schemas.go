@@ -1,6 +1,5 @@
-// Package schemas holds the contracts between the programs. Every byte that crosses a
-// process boundary is described here. The package imports no other module of the
-// project.
+// Package schemas holds the contracts between the programs. It describes every byte that
+// crosses a process boundary. It imports no other module of the project.
 //
 //   - proto and gen: the calls, as protos and as the Go code generated from them
 //   - avro and event: the events, as Avro schemas and as Go types with their encoding

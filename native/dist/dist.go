@@ -2,9 +2,9 @@
 // Postgres, Kafka, the schema registry, the connectors and Elasticsearch.
 //
 // Maven fetches them from the repositories of the user's settings. They are unpacked once,
-// under .stack/dist at the top of the repository. An existing folder is always complete: the
-// files are unpacked under another name, which is changed at the end, and one lock admits one
-// process at a time. The name contains the version, so another version has another name.
+// under .stack/dist at the top of the repository. An existing folder is always complete, because
+// the files are unpacked into a folder with another name, which is renamed at the end. One lock
+// admits one process at a time. The name contains the version, so another version has another name.
 package dist
 
 import (

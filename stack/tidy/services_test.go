@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// services are the modules that are run. What two of them need is a contract, in schemas,
-// or belongs to platform.
+// services are the modules with programs. Code that two of them need is a contract, in
+// schemas, or belongs to platform.
 var services = []string{"bank", "statement", "checkout", "operations"}
 
 // shared are the packages of a service that another one may import too.
@@ -25,7 +25,7 @@ func TestNoPackageServesTwoServices(t *testing.T) {
 
 // servingTwo returns the imports of packages, outside platform and schemas, that more than
 // one service imports. A package counts as imported by the service that it belongs to.
-// native is for tests alone, and may serve those of all.
+// Only tests may import native, and the tests of all services may.
 func servingTwo(sources []*source) []string {
 	users := make(map[string]map[string]bool)
 	for _, s := range sources {
@@ -57,7 +57,8 @@ func servingTwo(sources []*source) []string {
 	return findings
 }
 
-// ownImports returns the packages of ours that a file imports, without the domain.
+// ownImports returns the packages of this repository that a file imports, without the
+// prefix of the modules.
 func ownImports(s *source) []string {
 	var imported []string
 	for _, spec := range s.file.Imports {
@@ -68,7 +69,7 @@ func ownImports(s *source) []string {
 	return imported
 }
 
-// required finds the modules of ours that a go.mod requires or replaces.
+// required finds the modules of this repository that a go.mod requires or replaces.
 var required = regexp.MustCompile(`(?m)^\s*(?:require |replace )?codebank\.dev/(\S+) (?:v|=>)`)
 
 func TestServicesDependOnNoOtherService(t *testing.T) {

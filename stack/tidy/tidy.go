@@ -1,7 +1,9 @@
 // Package tidy tests the house style over the whole tree: lengths, documentation, names of
-// folders, imports between packages, and what may not be used where. It has tests only.
+// folders, imports between packages, and things that are forbidden in some folders (clocks,
+// floats, panics). It also finds durable steps without a failpoint and parsers without a fuzz
+// target. It has tests only.
 //
-// An exception is beside the code that it concerns, with its reason:
+// An exception from a rule is a comment beside the code, with the reason:
 //
 //	// tidy:float durations of a histogram, not money
 package tidy

@@ -1,6 +1,6 @@
-// Package postgrestest gives every test a database of its own on a real Postgres server. There
-// is one server per test program. The first test that needs it starts it. It ends with the
-// program, however the program ends, and its data is deleted.
+// Package postgrestest gives every test a database of its own on a real Postgres server. Each
+// test program has one server. The first test that needs the server starts it. The server stops
+// with the program, even if the program is killed, and its data is deleted.
 package postgrestest
 
 import (

@@ -1,6 +1,6 @@
-// Package linear checks whether the histories of accounts are linearizable: whether one order
-// of the clients' operations explains every answer, when each operation takes effect at one
-// moment between its call and its answer.
+// Package linear checks whether the histories of accounts are linearizable. A history is
+// linearizable if every operation can take effect at one moment between its call and its answer,
+// so that the order of these moments explains every answer.
 package linear
 
 import (
