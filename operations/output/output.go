@@ -1,6 +1,6 @@
 // Package output writes the results of an operator's command: as a table for people, or as
-// JSON with one object a line. It removes control characters from the texts of other
-// services, so that they cannot control the terminal.
+// JSON with one object a line. It replaces control characters in the texts of
+// other services, so that they cannot control the terminal.
 package output
 
 import (
