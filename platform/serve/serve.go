@@ -1,7 +1,7 @@
 // Package serve is what every program of Code Bank needs around its own business:
 // settings from flags, environment and files; one listener for gRPC and one for
-// HTTP with health, readiness, metrics, documentation and a clean end; one table of
-// errors for both; page tokens; the identity of the caller; and a client.
+// HTTP with health, readiness, metrics and documentation; a clean shutdown; one table
+// of errors for both; page tokens; the identity of the caller; and a client.
 //
 // A program is wired like this. It binds its ports first, so that probes are answered
 // from then on, and prepares what its calls need beside the listeners:
@@ -39,4 +39,24 @@
 // google.rpc.Status with details, or into problem details for REST. Any other error is
 // INTERNAL to the caller and logged whole. Caller(ctx) is the name of the caller,
 // TraceID(ctx) the trace of the call. Clients call Dial and get *fault.Error back.
+//
+// The files, in reading order:
+//
+//	main.go      Main: signals and the exit status
+//	settings.go  the flags that all programs share
+//	flags.go     Parse: flags, environment and files; environment.go for other flag packages
+//	server.go    Config, Listen and Run; start.go prepares while calls are UNAVAILABLE
+//	edge.go      every gRPC call: identity, deadline, log, metrics, panics, errors
+//	codec.go     requests that do not decode
+//	errors.go    fault codes as gRPC and HTTP codes, and back
+//	http.go      the HTTP listener with /livez, /readyz and /metrics
+//	request.go   refuses malformed HTTP requests; query.go refuses unknown query parameters
+//	gateway.go   REST by grpc-gateway; marshaler.go is its JSON, problem.go its errors
+//	identity.go  the caller and the trace; trace.go W3C trace context
+//	ready.go     the checks behind /readyz
+//	metrics.go   the metrics of calls and requests
+//	docs.go      /docs and /openapi.json
+//	pagetoken.go page tokens
+//	dial.go      a client's connection
+//	library.go   the log lines of gRPC and its gateway
 package serve
