@@ -1,5 +1,5 @@
 // Package purchase is the use case of paying by card: authorize a purchase, void it, reverse it,
-// and read it with what was given back since.
+// and read it with the amount that was given back since.
 //
 // The commands of its requests decide on a bank.Book: authorize.go decides a purchase, giveback.go
 // a void and a reversal.

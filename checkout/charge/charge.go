@@ -1,6 +1,6 @@
-// Package charge is the use case of getting an order paid, or ended without being
-// paid. It brings every open order to an end: the Charger at once, while the payer
-// waits; the Reconciler later, after a crash or a deadline.
+// Package charge is the use case of ending an order: it is paid, or it ends unpaid. The
+// Charger works on an order at once, while the payer waits. The Reconciler works on open
+// orders later, after a crash or a deadline.
 //
 // One rule keeps money and orders together: an order is one request id at the bank.
 // While the order may be charged, the same request is sent again and again, and the

@@ -1,9 +1,9 @@
 // Package deadletter reads the dead-letter topics, to which Connect writes the records
 // that a sink could not take, and sends the records to their origin again once the cause
-// is gone. Not every dead letter is a bad record: while the registry is away, a converter
-// fails on good records, and Connect writes those to the dead-letter topic too. An event
-// takes effect once in each sink, so sending a letter too often is harmless; not sending it
-// loses an event in that sink.
+// is gone. Not every dead letter is a bad record: while a table or an index template does
+// not fit the events, the sink refuses good events too. An event takes effect once in each
+// sink, so it is harmless to send a letter too often. A letter that is never sent is an event
+// that the sink has lost.
 package deadletter
 
 import (
