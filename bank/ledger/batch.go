@@ -3,115 +3,68 @@ package ledger
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"codebank.dev/bank"
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/groupcommit"
 )
 
-// commitAttempts is how often a batch is decided on fresh reads before it is split.
-const commitAttempts = 3
+// call is a command in a batch.
+type call = groupcommit.Call[submitted, bank.Result]
 
-// commitAndAnswer decides and commits a batch and answers every call in it.
-//
-// After a conflict (bank.ErrRetry) the whole batch is decided again. No caller has an answer yet,
-// so only the command that lost the conflict gets another outcome. When the store refuses the data
-// (bank.ErrRejected), the batch is split, so that one bad command harms no other. Any other error
-// is answered as it is, and the batch is not split.
-func (e *Executor) commitAndAnswer(batch []*call) {
-	err := error(bank.ErrRetry)
-	for try := 0; try < commitAttempts && errors.Is(err, bank.ErrRetry); try++ {
-		if try > 0 {
-			e.stats.retried.Add(1)
-		}
-		var outcomes []bank.Outcome
-		outcomes, err = e.commit(batch)
-		if err == nil {
-			e.lanes.forget(batch)
-			for i, c := range batch {
-				c.answer(outcomes[i], outcomes[i].Err)
-			}
-			return
-		}
-	}
-	undecided := errors.Is(err, bank.ErrRetry) || errors.Is(err, bank.ErrRejected)
-	if undecided && len(batch) > 1 {
-		e.stats.split.Add(1)
-		e.commitAndAnswer(batch[:len(batch)/2])
-		e.commitAndAnswer(batch[len(batch)/2:])
-		return
-	}
-	e.lanes.forget(batch)
-	for _, c := range batch {
-		c.answer(bank.Outcome{}, answerFor(err))
-	}
-}
+// decider decides and commits batches.
+type decider struct{ config Config }
 
-// The final answers to a single command that the store did not commit.
-var (
-	errContended = fault.New(fault.Unavailable, "CONTENDED", "Too much is happening on this account. Nothing was done; please try again.")
-	errRefused   = fault.New(fault.InvalidArgument, "DATA_REFUSED", "The request holds data that cannot be stored. Nothing was done.")
-)
+var _ groupcommit.Store[submitted, bank.Result] = (*decider)(nil)
 
-func answerFor(err error) error {
-	switch {
-	case errors.Is(err, bank.ErrRetry):
-		return errContended.Wrap(err)
-	case errors.Is(err, bank.ErrRejected):
-		return errRefused.Wrap(err)
-	default:
-		return fault.Of(err)
-	}
-}
-
-// commit decides the batch on one Book and commits it. The outcomes are in batch order and valid
-// only when the error is nil.
-func (e *Executor) commit(batch []*call) ([]bank.Outcome, error) {
+// Commit implements groupcommit.Store: it decides the batch on one Book and commits it.
+func (d *decider) Commit(ctx context.Context, batch []*call) error {
 	var keys bank.Keys
 	for _, c := range batch {
-		keys.Add(c.keys)
+		keys.Add(c.Command.keys)
 	}
 	keys.Sort()
-	ctx, cancel := context.WithTimeout(context.Background(), e.config.BatchTimeout)
-	defer cancel()
-
-	var outcomes []bank.Outcome
 	events := 0
-	err := e.config.Store.Execute(ctx, keys, func(book *bank.Book) error {
-		outcomes = e.decide(book, batch)
+	err := d.config.Store.Execute(ctx, keys, func(book *bank.Book) error {
+		d.decide(book, batch)
 		var err error
-		events, err = e.emit(book)
+		events, err = d.emit(book)
 		return err
 	})
-	if err == nil {
-		e.stats.batches.Add(1)
-		e.stats.commands.Add(int64(len(batch)))
+	switch {
+	case err == nil:
 		if events > 0 {
-			e.config.Committed(events)
+			d.config.Committed(events)
 		}
+		return nil
+	case errors.Is(err, bank.ErrRetry):
+		return fmt.Errorf("%w: %w", groupcommit.ErrRetry, err)
+	case errors.Is(err, bank.ErrRejected):
+		return fmt.Errorf("%w: %w", groupcommit.ErrRejected, err)
 	}
-	return outcomes, err
+	return err
 }
 
 // decide runs each command on the book, in the order of arrival.
-func (e *Executor) decide(book *bank.Book, batch []*call) []bank.Outcome {
-	outcomes := make([]bank.Outcome, len(batch))
-	for i, c := range batch {
+func (d *decider) decide(book *bank.Book, batch []*call) {
+	for _, c := range batch {
 		before := len(book.Posted())
-		now := e.config.Now().UTC()
-		outcomes[i] = c.command.Decide(book, now.Truncate(time.Millisecond))
-		spent := max(now.Sub(c.arrived).Microseconds(), 0)
+		now := d.config.Now().UTC()
+		c.Result.Outcome = c.Command.command.Decide(book, now.Truncate(time.Millisecond))
+		c.Result.Err = c.Result.Outcome.Err
+		spent := max(now.Sub(c.Arrived).Microseconds(), 0)
 		for _, entry := range book.Posted()[before:] {
 			entry.DecisionMicros = spent
-			entry.ProducerVersion = e.config.ProducerVersion
-			e.config.Omit(entry)
+			entry.ProducerVersion = d.config.ProducerVersion
+			d.config.Omit(entry)
 		}
 	}
-	return outcomes
 }
 
 // emit encodes the events of the new entries into the book's outbox. All bodies share one buffer.
-func (e *Executor) emit(book *bank.Book) (int, error) {
+func (d *decider) emit(book *bank.Book) (int, error) {
 	posted := book.Posted()
 	body := make([]byte, 0, 320*len(posted))
 	events := 0
@@ -122,7 +75,7 @@ func (e *Executor) emit(book *bank.Book) (int, error) {
 		start := len(body)
 		var version int
 		var err error
-		if body, version, err = e.config.Encoder.Append(body, entry); err != nil {
+		if body, version, err = d.config.Encoder.Append(body, entry); err != nil {
 			return 0, fault.New(fault.Internal, "ENCODING", "Something went wrong on our side.").Wrap(err)
 		}
 		book.Emit(bank.Event{

@@ -1,4 +1,4 @@
-package ledger
+package groupcommit
 
 import "sync/atomic"
 
@@ -8,7 +8,7 @@ type stats struct {
 
 // Stats counts what an executor has done since it was made.
 type Stats struct {
-	Commands int64 // decided and committed
+	Commands int64 // committed
 	Batches  int64 // commits of these commands
 	Joined   int64 // answered by an equal command in flight
 	Retried  int64 // batches decided again after a conflict
@@ -18,7 +18,7 @@ type Stats struct {
 }
 
 // Stats returns the counters. Each is exact; together they are of about one moment.
-func (e *Executor) Stats() Stats {
+func (e *Executor[C, R]) Stats() Stats {
 	return Stats{
 		Commands: e.stats.commands.Load(), Batches: e.stats.batches.Load(), Joined: e.stats.joined.Load(),
 		Retried: e.stats.retried.Load(), Split: e.stats.split.Load(), Refused: e.stats.refused.Load(),

@@ -1,31 +1,37 @@
-package ledger
+package groupcommit
 
 import (
+	"errors"
 	"sync"
 
-	"codebank.dev/bank"
+	"codebank.dev/platform/id"
 )
 
-// lanes hold the waiting commands, by account, and choose which of them share the next batch.
-// Commands on one account stand in one lane, and a lane is in one batch at a time, so these
-// commands do not wait for each other's locks.
+// lanes hold the waiting commands and choose which of them share the next batch. A lane is in one
+// batch at a time, so commands of one lane do not wait for each other's locks.
 //
 // Every batch has a fixed cost. So all waiting commands go into one batch as long as they fit. A
-// second batch overlaps with it only when enough commands wait: then the bank decides one batch
+// second batch overlaps with it only when enough commands wait: then the service decides one batch
 // while the store writes the other.
-type lanes struct {
+type lanes[C, R any] struct {
 	maxBatch   int // commands in a batch
 	maxWaiting int // commands waiting in all lanes
 
 	mutex    sync.Mutex
 	ready    *sync.Cond
-	queues   []queue
+	queues   []queue[C, R]
 	busy     []bool
 	batches  int // being decided or committed
 	waiting  int
 	closed   bool
-	inFlight map[bank.ID]*call
+	inFlight map[id.ID]*Call[C, R]
 }
+
+// Why a call never waited on a lane.
+var (
+	errBusy   = errors.New("groupcommit: the queue is full")
+	errClosed = errors.New("groupcommit: the executor is closed")
+)
 
 // overlapShare is the share of a full batch, 1/overlapShare, that must wait in a lane before a
 // second batch overlaps with the first.
@@ -35,17 +41,17 @@ const overlapShare = 4
 const allLanes = -1
 
 // queue is one lane: first in, first out.
-type queue struct {
-	calls []*call
+type queue[C, R any] struct {
+	calls []*Call[C, R]
 	head  int
 }
 
-func (q *queue) len() int { return len(q.calls) - q.head }
+func (q *queue[C, R]) len() int { return len(q.calls) - q.head }
 
-func (q *queue) push(c *call) { q.calls = append(q.calls, c) }
+func (q *queue[C, R]) push(c *Call[C, R]) { q.calls = append(q.calls, c) }
 
 // pop moves up to n calls to batch.
-func (q *queue) pop(batch []*call, n int) []*call {
+func (q *queue[C, R]) pop(batch []*Call[C, R], n int) []*Call[C, R] {
 	end := min(q.head+n, len(q.calls))
 	batch = append(batch, q.calls[q.head:end]...)
 	clear(q.calls[q.head:end])
@@ -60,10 +66,10 @@ func (q *queue) pop(batch []*call, n int) []*call {
 	return batch
 }
 
-func newLanes(count, limit, bound int) *lanes {
-	l := &lanes{
+func newLanes[C, R any](count, limit, bound int) *lanes[C, R] {
+	l := &lanes[C, R]{
 		maxBatch: limit, maxWaiting: bound,
-		queues: make([]queue, count), busy: make([]bool, count), inFlight: make(map[bank.ID]*call),
+		queues: make([]queue[C, R], count), busy: make([]bool, count), inFlight: make(map[id.ID]*Call[C, R]),
 	}
 	l.ready = sync.NewCond(&l.mutex)
 	return l
@@ -71,22 +77,22 @@ func newLanes(count, limit, bound int) *lanes {
 
 // add puts calls on their lanes. A call that cannot wait is marked at once: duplicateOf is the call
 // in flight with the same key, or refused is errClosed or errBusy.
-func (l *lanes) add(calls ...*call) {
+func (l *lanes[C, R]) add(calls ...*Call[C, R]) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	for _, c := range calls {
-		first, inFlight := l.inFlight[c.key]
-		lane := &l.queues[laneOf(c, len(l.queues))]
+		first, inFlight := l.inFlight[c.Key]
+		lane := &l.queues[int(c.Lane)%len(l.queues)]
 		switch {
 		case l.closed:
 			c.refused = errClosed
 		case inFlight:
 			c.duplicateOf = first
 		case l.waiting >= l.maxWaiting:
-			c.refused = errBusy.After(retryAfterBusy)
+			c.refused = errBusy
 		default:
 			lane.push(c)
-			l.inFlight[c.key] = c
+			l.inFlight[c.Key] = c
 			l.waiting++
 		}
 	}
@@ -95,7 +101,7 @@ func (l *lanes) add(calls ...*call) {
 
 // take waits until there is a batch and appends its calls to batch. The lane, or all of them,
 // belongs to the caller until done. It reports false when the lanes are closed and empty.
-func (l *lanes) take(batch []*call) (calls []*call, lane int, ok bool) {
+func (l *lanes[C, R]) take(batch []*Call[C, R]) (calls []*Call[C, R], lane int, ok bool) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	for {
@@ -116,7 +122,7 @@ func (l *lanes) take(batch []*call) (calls []*call, lane int, ok bool) {
 // next chooses the commands of the next batch. While all of them fit, it takes all lanes. Otherwise
 // it takes one lane: of the free lanes with enough commands, the one whose first command has waited
 // longest.
-func (l *lanes) next() (lane int, ok bool) {
+func (l *lanes[C, R]) next() (lane int, ok bool) {
 	if l.batches == 0 && l.waiting > 0 && l.waiting <= l.maxBatch {
 		return allLanes, true
 	}
@@ -128,16 +134,16 @@ func (l *lanes) next() (lane int, ok bool) {
 		if l.busy[i] || l.queues[i].len() < enough {
 			continue
 		}
-		if !ok || l.first(i).arrived.Before(l.first(lane).arrived) {
+		if !ok || l.first(i).Arrived.Before(l.first(lane).Arrived) {
 			lane, ok = i, true
 		}
 	}
 	return lane, ok
 }
 
-func (l *lanes) first(lane int) *call { return l.queues[lane].calls[l.queues[lane].head] }
+func (l *lanes[C, R]) first(lane int) *Call[C, R] { return l.queues[lane].calls[l.queues[lane].head] }
 
-func (l *lanes) pop(batch []*call, lane int) []*call {
+func (l *lanes[C, R]) pop(batch []*Call[C, R], lane int) []*Call[C, R] {
 	if lane != allLanes {
 		l.busy[lane] = true
 		return l.queues[lane].pop(batch, l.maxBatch)
@@ -150,14 +156,14 @@ func (l *lanes) pop(batch []*call, lane int) []*call {
 }
 
 // wake starts another batch when one is ready.
-func (l *lanes) wake() {
+func (l *lanes[C, R]) wake() {
 	if _, ok := l.next(); ok {
 		l.ready.Signal()
 	}
 }
 
 // done releases the lane, or all lanes, that take returned.
-func (l *lanes) done(lane int) {
+func (l *lanes[C, R]) done(lane int) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	for i := range l.busy {
@@ -174,16 +180,16 @@ func (l *lanes) done(lane int) {
 }
 
 // forget removes calls from those in flight, so that their keys can be used again.
-func (l *lanes) forget(calls []*call) {
+func (l *lanes[C, R]) forget(calls []*Call[C, R]) {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	for _, c := range calls {
-		delete(l.inFlight, c.key)
+		delete(l.inFlight, c.Key)
 	}
 }
 
 // close refuses further commands; take still returns those that wait.
-func (l *lanes) close() {
+func (l *lanes[C, R]) close() {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	l.closed = true
@@ -191,7 +197,7 @@ func (l *lanes) close() {
 }
 
 // length returns how many commands wait.
-func (l *lanes) length() int {
+func (l *lanes[C, R]) length() int {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	return l.waiting
