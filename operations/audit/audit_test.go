@@ -63,7 +63,8 @@ func TestTheTableShowsThePlacesSideBySide(t *testing.T) {
 	w.produce(eventOf(1, 3))
 	w.topic.copies = append(w.topic.copies, &audit.Copy{Unreadable: "no frame"})
 	report := w.run()
-	report.DeadLetters = []audit.DeadLetters{{Topic: "dlq.statement-postgres", Records: 1}}
+	report.DeadLetters = []audit.DeadLetters{{Topic: "dlq.statement-postgres", Records: 1, Waiting: 1},
+		{Topic: "dlq.transactions-elasticsearch", Records: 5, Waiting: 2, Discarded: 1}}
 	digest := report.Places[0].Digest[:12]
 	require.Equal(t, strings.Join([]string{
 		"bank 001: 23 events of 2 accounts and 1 refusal",
@@ -78,6 +79,7 @@ func TestTheTableShowsThePlacesSideBySide(t *testing.T) {
 		"unreadable                    -              -              1              -              -",
 		"",
 		"1 dead letter in dlq.statement-postgres",
+		"5 dead letters in dlq.transactions-elasticsearch: 2 waiting, 1 discarded",
 		"audit: equal",
 		"",
 	}, "\n"), table(t, report))

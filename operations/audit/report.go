@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/hex"
+	"fmt"
 	"slices"
 )
 
@@ -82,6 +83,22 @@ type AccountDifference struct {
 type DeadLetters struct {
 	Topic   string `json:"topic"`
 	Records int64  `json:"records"`
+	// Waiting is how many of them nobody has dealt with, Discarded how many an operator discarded.
+	Waiting   int64 `json:"waiting"`
+	Discarded int64 `json:"discarded"`
+}
+
+// String returns for example "3 dead letters in dlq.statement-postgres: 1 waiting, 1 discarded".
+func (d *DeadLetters) String() string {
+	text := howMany(d.Records, "dead letter") + " in " + d.Topic
+	if d.Waiting == d.Records {
+		return text
+	}
+	text += fmt.Sprintf(": %d waiting", d.Waiting)
+	if d.Discarded > 0 {
+		text += fmt.Sprintf(", %d discarded", d.Discarded)
+	}
+	return text
 }
 
 // Kind is what is wrong.

@@ -24,8 +24,8 @@ func (r *Report) WriteTable(out io.Writer) error {
 		text.WriteString(strings.TrimRight(strings.Join(row, "   "), " ") + "\n")
 	}
 	text.WriteByte('\n')
-	for _, letters := range r.DeadLetters {
-		fmt.Fprintf(&text, "%s in %s\n", howMany(letters.Records, "dead letter"), letters.Topic)
+	for i := range r.DeadLetters {
+		text.WriteString(r.DeadLetters[i].String() + "\n")
 	}
 	for _, place := range r.Places {
 		if place.Later > 0 {

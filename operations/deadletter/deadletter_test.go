@@ -9,8 +9,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"codebank.dev/operations/deadletter"
 )
@@ -26,13 +28,21 @@ var at = time.UnixMilli(1_790_000_000_123).UTC()
 // cluster is a cluster with a topic of events, three partitions, and one of dead letters.
 func cluster(t *testing.T) (*kgo.Client, *deadletter.Client) {
 	t.Helper()
-	brokers, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(3, events), kfake.SeedTopics(1, dead, "dlq.empty"))
+	client, letters, _ := clusterWithBrokers(t)
+	return client, letters
+}
+
+// clusterWithBrokers is cluster for a test that changes how the brokers answer.
+func clusterWithBrokers(t *testing.T) (*kgo.Client, *deadletter.Client, *kfake.Cluster) {
+	t.Helper()
+	brokers, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(3, events),
+		kfake.SeedTopics(1, dead, "dlq.empty", deadletter.ActionsTopic))
 	require.NoError(t, err)
 	t.Cleanup(brokers.Close)
 	client, err := kgo.NewClient(kgo.SeedBrokers(brokers.ListenAddrs()...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	require.NoError(t, err)
 	t.Cleanup(client.Close)
-	return client, deadletter.New(client)
+	return client, deadletter.New(client), brokers
 }
 
 // letter is a record as Connect puts it aside.
@@ -140,20 +150,99 @@ func TestARedriveSendsTheSameRecordToWhereItCameFrom(t *testing.T) {
 	first := byKey["a"]
 	require.Equal(t, value("one"), string(first.Value))
 	require.EqualValues(t, 2, first.Partition)
-	require.Equal(t, at, first.Timestamp.UTC())
-	require.Equal(t, []kgo.RecordHeader{{Key: "of.the.producer", Value: []byte("kept")}}, first.Headers)
+	require.Equal(t, map[string]string{
+		"of.the.producer": "kept", "codebank.redrive.to": "statement-postgres", "codebank.redrive.count": "1",
+		"codebank.redrive.time": "2026-09-21T14:13:20.123Z", "codebank.redrive.origin": "bank-001.transactions.v1/2/97",
+	}, headersOf(t, first))
 	require.EqualValues(t, 0, byKey["b"].Partition)
+}
+
+// headersOf returns the headers of a record, each of which must be there once.
+func headersOf(t *testing.T, record *kgo.Record) map[string]string {
+	t.Helper()
+	headers := make(map[string]string)
+	for _, header := range record.Headers {
+		require.NotContains(t, headers, header.Key)
+		headers[header.Key] = string(header.Value)
+	}
+	return headers
+}
+
+// TestAnOldLetterIsSentWithATimeThatTheTopicTakes has brokers that refuse a record that is older than an hour, as a
+// topic with message.timestamp.before.max.ms does.
+func TestAnOldLetterIsSentWithATimeThatTheTopicTakes(t *testing.T) {
+	client, letters, brokers := clusterWithBrokers(t)
+	old := letter("a", value("one"), 2)
+	old.Timestamp = time.Now().Add(-72 * time.Hour).Truncate(time.Millisecond)
+	put(t, client, old)
+	brokers.ControlKey(int16(kmsg.Produce), func(request kmsg.Request) (kmsg.Response, error, bool) {
+		brokers.KeepControl()
+		produce := request.(*kmsg.ProduceRequest)
+		response := produce.ResponseKind().(*kmsg.ProduceResponse)
+		refused := false
+		for _, topic := range produce.Topics {
+			answer := kmsg.NewProduceResponseTopic()
+			answer.Topic, answer.TopicID = topic.Topic, topic.TopicID
+			for _, partition := range topic.Partitions {
+				var batch kmsg.RecordBatch
+				if err := batch.ReadFrom(partition.Records); err != nil {
+					return nil, err, true
+				}
+				one := kmsg.NewProduceResponseTopicPartition()
+				one.Partition = partition.Partition
+				if time.Since(time.UnixMilli(batch.FirstTimestamp)) > time.Hour {
+					one.ErrorCode, refused = kerr.InvalidTimestamp.Code, true
+				}
+				answer.Partitions = append(answer.Partitions, one)
+			}
+			response.Topics = append(response.Topics, answer)
+		}
+		return response, nil, refused
+	})
+	require.Equal(t, []deadletter.Outcome{deadletter.Sent}, outcomes(t, letters, deadletter.Redrive{Send: true}))
+	records := arrived(t, client)
+	require.Len(t, records, 1)
+	require.WithinDuration(t, time.Now(), records[0].Timestamp, time.Minute)
+	require.Equal(t, old.Timestamp.UTC().Format("2006-01-02T15:04:05.000Z"), headersOf(t, records[0])["codebank.redrive.time"])
+}
+
+// TestALetterThatComesBackIsOneLetterOfTheSameSink refuses a redriven record as Connect does: with its headers, and
+// with the place where it lies now.
+func TestALetterThatComesBackIsOneLetterOfTheSameSink(t *testing.T) {
+	client, letters := cluster(t)
+	put(t, client, letter("a", value("one"), 2))
+	require.Equal(t, []deadletter.Outcome{deadletter.Sent}, outcomes(t, letters, deadletter.Redrive{Send: true}))
+	sent := arrived(t, client)[0]
+	back := letter("a", value("one"), 2)
+	back.Headers = append(back.Headers[1:], sent.Headers...)
+	back.Timestamp = sent.Timestamp
+	put(t, client, back)
+	require.Equal(t, deadletter.Count{Topic: dead, Total: 2, Waiting: 1, Sent: 1}, count(t, letters))
+
+	var listed []deadletter.Letter
+	require.NoError(t, letters.List(within(t), dead, deadletter.Selection{}, func(l deadletter.Letter) error {
+		listed = append(listed, l)
+		return nil
+	}))
+	require.Len(t, listed, 1)
+	require.Equal(t, 1, listed[0].Redrives)
+	require.Equal(t, at, listed[0].Time, "the time of the first record")
+	require.Equal(t, []deadletter.Outcome{deadletter.Sent}, outcomes(t, letters, deadletter.Redrive{Send: true}))
+	again := headersOf(t, arrived(t, client)[1])
+	require.Equal(t, "2", again["codebank.redrive.count"])
+	require.Equal(t, "2026-09-21T14:13:20.123Z", again["codebank.redrive.time"])
+	require.Equal(t, "bank-001.transactions.v1/2/97", again["codebank.redrive.origin"])
 }
 
 func TestASecondRedriveSendsOnlyWhatCameSince(t *testing.T) {
 	client, letters := cluster(t)
 	put(t, client, letter("a", value("one"), 0))
 	require.Len(t, outcomes(t, letters, deadletter.Redrive{Send: true}), 1)
-	require.Equal(t, deadletter.Count{Topic: dead, Total: 1}, count(t, letters))
+	require.Equal(t, deadletter.Count{Topic: dead, Total: 1, Sent: 1}, count(t, letters))
 	require.Empty(t, outcomes(t, letters, deadletter.Redrive{Send: true}))
 
 	put(t, client, letter("b", value("two"), 0))
-	require.Equal(t, deadletter.Count{Topic: dead, Total: 2, Waiting: 1}, count(t, letters))
+	require.Equal(t, deadletter.Count{Topic: dead, Total: 2, Waiting: 1, Sent: 1}, count(t, letters))
 	require.Len(t, outcomes(t, letters, deadletter.Redrive{Send: true}), 1)
 	require.Len(t, arrived(t, client), 2)
 
@@ -228,7 +317,7 @@ func origin(topic, partition string) *kgo.Record {
 	return record
 }
 
-func TestAnOriginIsSentOnceHoweverManySinksCouldNotTakeIt(t *testing.T) {
+func TestALetterGoesToTheSinkThatRefusedItAndToNoOther(t *testing.T) {
 	client, letters := cluster(t)
 	other := letter("a", value("one"), 2)
 	other.Topic = "dlq.empty"
@@ -238,13 +327,32 @@ func TestAnOriginIsSentOnceHoweverManySinksCouldNotTakeIt(t *testing.T) {
 	err := letters.Redrive(within(t), both, deadletter.Redrive{Send: true},
 		func(_ deadletter.Letter, o deadletter.Outcome) { got = append(got, o) })
 	require.NoError(t, err)
-	require.Equal(t, []deadletter.Outcome{deadletter.Sent, deadletter.Shared, deadletter.Sent, deadletter.Shared}, got)
-	require.Len(t, arrived(t, client), 2)
+	require.Equal(t, []deadletter.Outcome{deadletter.Sent, deadletter.Shared, deadletter.Sent, deadletter.Sent}, got)
+	sent := map[string]int{}
+	for _, record := range arrived(t, client) {
+		sent[string(record.Key)+" to "+headersOf(t, record)["codebank.redrive.to"]]++
+	}
+	require.Equal(t, map[string]int{"a to statement-postgres": 1, "b to statement-postgres": 1, "a to empty": 1}, sent)
 	for _, topic := range both {
 		count, err := letters.Count(t.Context(), topic)
 		require.NoError(t, err)
 		require.Zero(t, count.Waiting)
 	}
+}
+
+func TestALetterOfAConnectorThatIsGoneMayGoToAllSinks(t *testing.T) {
+	client, letters := cluster(t)
+	other := letter("a", value("one"), 2)
+	other.Topic = "dlq.empty"
+	put(t, client, letter("a", value("one"), 2), other)
+	var got []deadletter.Outcome
+	err := letters.Redrive(within(t), []string{dead, "dlq.empty"}, deadletter.Redrive{Send: true, AllSinks: true},
+		func(_ deadletter.Letter, o deadletter.Outcome) { got = append(got, o) })
+	require.NoError(t, err)
+	require.Equal(t, []deadletter.Outcome{deadletter.Sent, deadletter.Shared}, got)
+	records := arrived(t, client)
+	require.Len(t, records, 1)
+	require.NotContains(t, headersOf(t, records[0]), deadletter.HeaderTo)
 }
 
 func TestAnEmptyTopicHasNothingToRedrive(t *testing.T) {

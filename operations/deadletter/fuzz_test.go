@@ -35,10 +35,46 @@ func FuzzLetter(f *testing.F) {
 		number, err := strconv.Atoi(partition)
 		require.NoError(t, err)
 		require.EqualValues(t, number, letter.Origin.Partition)
-		again := original(letter)
-		require.Equal(t, value, again.Value)
-		for _, header := range again.Headers {
+		record = again(letter, "x")
+		require.Equal(t, value, record.Value)
+		to := 0
+		for _, header := range record.Headers {
 			require.False(t, strings.HasPrefix(header.Key, headerPrefix))
+			if header.Key == HeaderTo {
+				require.Equal(t, "x", string(header.Value))
+				to++
+			}
+		}
+		require.Equal(t, 1, to)
+	})
+}
+
+// FuzzParsePlace: what is a place is written as it was read.
+func FuzzParsePlace(f *testing.F) {
+	f.Add("dlq.statement-postgres/0/17")
+	f.Add("dlq.x/-1/2")
+	f.Fuzz(func(t *testing.T, text string) {
+		place, err := ParsePlace(text)
+		if err != nil {
+			return
+		}
+		again, err := ParsePlace(place.String())
+		require.NoError(t, err)
+		require.Equal(t, place, again)
+	})
+}
+
+// FuzzParseAction: what is shown of a recorded action can be shown.
+func FuzzParseAction(f *testing.F) {
+	f.Add([]byte(`{"letter":{"topic":"dlq.x","partition":0,"offset":3},"topic_id":"a","action":"discarded","at":"2026-01-02T03:04:05Z","by":"ada","reason":"old"}`))
+	f.Add([]byte(`{`))
+	f.Fuzz(func(t *testing.T, value []byte) {
+		action, ok := parseAction(value)
+		if !ok {
+			return
+		}
+		for _, r := range action.By + action.Reason {
+			require.True(t, unicode.IsPrint(r), "%U", r)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package deadletter
 
 import (
+	"errors"
 	"regexp"
 	"strconv"
 	"strings"
@@ -24,6 +25,39 @@ const (
 	headerMessage   = headerPrefix + "exception.message"
 )
 
+// The headers of a record that was sent again. Our sinks skip a record whose HeaderTo names
+// another connector.
+const (
+	redrivePrefix = "codebank.redrive."
+	// HeaderTo is the connector that takes the record.
+	HeaderTo = redrivePrefix + "to"
+	// headerTime is the time of the first record, RFC 3339 in milliseconds. The record that is sent
+	// has the present time, because a topic may refuse an old one.
+	headerTime = redrivePrefix + "time"
+	// headerFirst is where the first record lay, headerCount how often it was sent again.
+	headerFirst = redrivePrefix + "origin"
+	headerCount = redrivePrefix + "count"
+)
+
+// timeFormat is RFC 3339 in milliseconds.
+const timeFormat = "2006-01-02T15:04:05.000Z07:00"
+
+// State is what became of a letter.
+type State string
+
+// The states.
+const (
+	// Waiting is a letter that nobody has dealt with.
+	Waiting State = "waiting"
+	// WasSent is a letter that was sent again.
+	WasSent State = "sent"
+	// Discarded is a letter that nobody needs.
+	Discarded State = "discarded"
+	// PassedOver is a letter that a redrive did not send, or that was sent before actions were
+	// recorded.
+	PassedOver State = "passed over"
+)
+
 // Place is where a record lies.
 type Place struct {
 	Topic     string `json:"topic"`
@@ -44,8 +78,12 @@ type Letter struct {
 	At Place `json:"at"`
 	// Origin is where it came from; nil when its headers do not say where.
 	Origin *Place `json:"origin"`
-	// Time is that of the record, which is that of the original.
+	// Time is that of the first record.
 	Time time.Time `json:"time"`
+	// State is what became of the letter; Redrives is how often the record had been sent again
+	// before it became this letter.
+	State    State `json:"state"`
+	Redrives int   `json:"redrives"`
 	// Key is the record's key.
 	Key string `json:"key"`
 	// Connector is the connector that could not handle it, and Stage is where it failed
@@ -67,6 +105,7 @@ const (
 	keyWidth     = 80
 	wordWidth    = 200
 	messageWidth = 400
+	valueWidth   = 4000
 )
 
 func parse(record *kgo.Record) Letter {
@@ -77,7 +116,8 @@ func parse(record *kgo.Record) Letter {
 	return Letter{
 		At:        Place{record.Topic, record.Partition, record.Offset},
 		Origin:    origin(headers),
-		Time:      record.Timestamp.UTC(),
+		Time:      firstTime(record, headers),
+		Redrives:  redrives(headers),
 		Key:       showable(string(record.Key), keyWidth),
 		Connector: showable(headers[headerConnector], wordWidth),
 		Stage:     showable(headers[headerStage], wordWidth),
@@ -87,6 +127,43 @@ func parse(record *kgo.Record) Letter {
 		record:    record,
 	}
 }
+
+// firstTime returns the time of the first record: the letter's own, unless it was sent again.
+func firstTime(record *kgo.Record, headers map[string]string) time.Time {
+	if first, err := time.Parse(timeFormat, headers[headerTime]); err == nil {
+		return first.UTC()
+	}
+	return record.Timestamp.UTC()
+}
+
+// redrives returns how often a record was sent again. It is bounded, because anybody may write
+// headers.
+func redrives(headers map[string]string) int {
+	count, err := strconv.ParseUint(headers[headerCount], 10, 16)
+	if err != nil {
+		return 0
+	}
+	return int(count)
+}
+
+// ParsePlace reads a place as String writes it: topic/partition/offset.
+func ParsePlace(text string) (Place, error) {
+	parts := strings.Split(text, "/")
+	if len(parts) != 3 || parts[0] == "" {
+		return Place{}, errNoPlace
+	}
+	partition, err := strconv.ParseUint(parts[1], 10, 31)
+	if err != nil {
+		return Place{}, errNoPlace
+	}
+	offset, err := strconv.ParseUint(parts[2], 10, 63)
+	if err != nil {
+		return Place{}, errNoPlace
+	}
+	return Place{Topic: parts[0], Partition: int32(partition), Offset: int64(offset)}, nil
+}
+
+var errNoPlace = errors.New("deadletter: a letter is named by topic/partition/offset, as bankctl dlq list shows it")
 
 // origin reads where a letter came from. It is nil when the headers do not say where, or
 // name a dead-letter topic: a redrive must not write to one.

@@ -3,6 +3,8 @@ package deadletter
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -17,12 +19,12 @@ type Outcome string
 
 // The outcomes.
 const (
-	// Sent went to its origin again.
+	// Sent went to its sink again.
 	Sent Outcome = "sent"
 	// Due is a letter that Redrive.Send would send.
 	Due Outcome = "due"
-	// Shared was not sent, because another letter of the same origin was or would be. All
-	// sinks read the origin, so one record often has a letter from each of them.
+	// Shared was not sent, because another letter of the same sink and origin was or would be. A
+	// sink may report a record more than once.
 	Shared Outcome = "shared"
 	// Unreadable was not sent: its value cannot be an event, so it would come back.
 	Unreadable Outcome = "unreadable"
@@ -37,40 +39,49 @@ type Redrive struct {
 	Send bool
 	// Unreadable sends letters too whose value cannot be an event.
 	Unreadable bool
+	// AllSinks sends the letters to every sink, for a letter whose connector is there no more.
+	AllSinks bool
+	// Operator is who sends them.
+	Operator Operator
 }
 
-// Redrive sends the selected letters of topics to where they came from: the same
-// bytes, key, headers and time, to the same partition, each origin once. It leaves out the
-// headers that Connect added. It does not read letters that arrive after the call began,
-// so none that comes back. It calls each for every letter, after the letter is dealt with.
+// Redrive sends the selected letters of topics to the sinks that refused them: the same bytes, key
+// and headers, to the partition that they came from, each origin once for each sink. It leaves out
+// the headers that Connect added, and adds HeaderTo. The record has the present time, and the time
+// of the first record is in a header. It does not read letters that arrive after the call began, so
+// none that comes back. It calls each for every letter, after the letter is dealt with.
 //
-// Progress is marked after the brokers have acknowledged, in the offsets of the
-// consumer group bankctl-redrive.<topic>; letters that are not sent are marked as well.
-// So another redrive takes up where this one ended, unless Selection.All; after a
-// crash in between, some letters are sent again. The brokers forget the marks of a
-// group that is not used for offsets.retention.minutes, a week by default.
+// After the brokers have acknowledged, each sent letter is recorded in ActionsTopic. Progress is
+// also marked in the offsets of the consumer group bankctl-redrive.<topic>; letters that are not
+// sent are marked as well, unless Selection.Only. So another redrive takes up where this one ended,
+// unless Selection.All; after a crash in between, some letters are sent again. The brokers forget
+// the marks of a group that is not used for offsets.retention.minutes, a week by default. A letter
+// that was discarded is sent only if Selection.All and Selection.Only name it.
 func (c *Client) Redrive(ctx context.Context, topics []string, how Redrive, each func(Letter, Outcome)) error {
-	known, err := c.admin.ListTopics(ctx)
+	known, err := c.actionable(ctx)
 	if err != nil {
-		return fmt.Errorf("deadletter: %w", err)
+		return err
 	}
-	all := make([]map[int32]span, len(topics))
+	dealt, err := c.dealt(ctx, known)
+	if err != nil {
+		return err
+	}
+	readings := make([]reading, len(topics))
 	for i, topic := range topics {
-		if all[i], err = c.spans(ctx, topic); err != nil {
+		spans, err := c.spans(ctx, topic, how.Selection)
+		if err != nil {
 			return err
 		}
+		readings[i] = reading{spans, how.Selection, dealt}
 	}
-	producer, err := kgo.NewClient(append(c.client.Opts(),
-		kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.RequiredAcks(kgo.AllISRAcks()))...)
+	producer, err := c.producer()
 	if err != nil {
-		return fmt.Errorf("deadletter: %w", err)
+		return err
 	}
 	defer producer.Close()
-	run := redrive{client: c, producer: producer, how: how, known: known, done: make(map[Place]bool)}
+	run := redrive{client: c, producer: producer, how: how, known: known, done: make(map[addressed]bool)}
 	for i, topic := range topics {
-		err := c.read(ctx, topic, all[i], how.Selection, func(letters []Letter) error {
-			return run.batch(ctx, letters, each)
-		})
+		err := c.read(ctx, topic, readings[i], func(letters []Letter) error { return run.batch(ctx, letters, each) })
 		if err != nil {
 			return err
 		}
@@ -84,29 +95,47 @@ type redrive struct {
 	producer *kgo.Client
 	how      Redrive
 	known    kadm.TopicDetails
-	done     map[Place]bool // origins
+	done     map[addressed]bool
 }
+
+// addressed is a record of an origin for one sink, or for all.
+type addressed struct {
+	to     string // a connector; empty for all
+	origin Place
+}
+
+// to returns the connector that a letter goes to: that of its topic, because headers may be
+// anybody's. It is empty for all sinks.
+func (r *redrive) to(letter Letter) string {
+	if r.how.AllSinks {
+		return ""
+	}
+	return strings.TrimPrefix(letter.At.Topic, Prefix)
+}
+
+func (r *redrive) addressed(letter Letter) addressed { return addressed{r.to(letter), *letter.Origin} }
 
 // batch redrives some letters of one topic.
 func (r *redrive) batch(ctx context.Context, letters []Letter, each func(Letter, Outcome)) error {
+	if r.how.Only == nil {
+		letters = slices.DeleteFunc(letters, func(l Letter) bool { return l.State == Discarded })
+	}
+	if len(letters) == 0 {
+		return nil
+	}
 	outcomes := make([]Outcome, len(letters))
 	var records []*kgo.Record
+	var sent []Place
 	for i, letter := range letters {
 		outcomes[i] = r.outcomeOf(letter)
 		if outcomes[i] == Due {
-			r.done[*letter.Origin] = true
-			records = append(records, original(letter))
+			r.done[r.addressed(letter)] = true
+			records, sent = append(records, again(letter, r.to(letter))), append(sent, letter.At)
 		}
 	}
 	if r.how.Send {
-		topic := letters[0].At.Topic
-		// When one fails, the whole batch stays unmarked: sending it again is harmless.
-		if err := r.producer.ProduceSync(ctx, records...).FirstErr(); err != nil {
-			return fmt.Errorf("deadletter: sending from %s again: %w", topic, err)
-		}
-		failpoint.From(ctx).At(failpoints.RedriveProduced)
-		if err := r.client.mark(ctx, topic, letters); err != nil {
-			return fmt.Errorf("deadletter: sent from %s, but not marked: %w", topic, err)
+		if err := r.send(ctx, letters, records, sent); err != nil {
+			return err
 		}
 	}
 	for i, letter := range letters {
@@ -114,6 +143,26 @@ func (r *redrive) batch(ctx context.Context, letters []Letter, each func(Letter,
 			outcomes[i] = Sent
 		}
 		each(letter, outcomes[i])
+	}
+	return nil
+}
+
+// send sends the records of some letters of one topic, and records and marks that.
+func (r *redrive) send(ctx context.Context, letters []Letter, records []*kgo.Record, sent []Place) error {
+	topic := letters[0].At.Topic
+	// When one fails, the whole batch stays unmarked: sending it again is harmless.
+	if err := r.producer.ProduceSync(ctx, records...).FirstErr(); err != nil {
+		return fmt.Errorf("deadletter: sending from %s again: %w", topic, err)
+	}
+	failpoint.From(ctx).At(failpoints.RedriveProduced)
+	if err := r.client.record(ctx, r.known, ActionSent, r.how.Operator, sent...); err != nil {
+		return fmt.Errorf("deadletter: sent from %s, but not recorded: %w", topic, err)
+	}
+	if r.how.Only != nil {
+		return nil // Letters before this one still wait.
+	}
+	if err := r.client.mark(ctx, topic, letters); err != nil {
+		return fmt.Errorf("deadletter: sent from %s, but not marked: %w", topic, err)
 	}
 	return nil
 }
@@ -130,26 +179,31 @@ func (r *redrive) outcomeOf(letter Letter) Outcome {
 	if !letter.Readable && !r.how.Unreadable {
 		return Unreadable
 	}
-	if r.done[*letter.Origin] {
+	if r.done[r.addressed(letter)] {
 		return Shared
 	}
 	return Due
 }
 
-// original returns the record as it was before Connect wrote it to the dead-letter topic.
-func original(letter Letter) *kgo.Record {
+// again returns the record of a letter for a connector, or for all sinks when to is empty.
+func again(letter Letter, to string) *kgo.Record {
 	was := letter.record
-	record := &kgo.Record{
-		Topic:     letter.Origin.Topic,
-		Partition: letter.Origin.Partition,
-		Key:       was.Key,
-		Value:     was.Value,
-		Timestamp: was.Timestamp,
-	}
+	record := &kgo.Record{Topic: letter.Origin.Topic, Partition: letter.Origin.Partition, Key: was.Key, Value: was.Value}
+	first := letter.Origin.String()
 	for _, header := range was.Headers {
-		if !strings.HasPrefix(header.Key, headerPrefix) {
+		switch {
+		case header.Key == headerFirst:
+			first = string(header.Value)
+		case !strings.HasPrefix(header.Key, headerPrefix) && !strings.HasPrefix(header.Key, redrivePrefix):
 			record.Headers = append(record.Headers, header)
 		}
+	}
+	record.Headers = append(record.Headers,
+		kgo.RecordHeader{Key: headerTime, Value: []byte(letter.Time.Format(timeFormat))},
+		kgo.RecordHeader{Key: headerFirst, Value: []byte(first)},
+		kgo.RecordHeader{Key: headerCount, Value: []byte(strconv.Itoa(letter.Redrives + 1))})
+	if to != "" {
+		record.Headers = append(record.Headers, kgo.RecordHeader{Key: HeaderTo, Value: []byte(to)})
 	}
 	return record
 }

@@ -38,8 +38,11 @@ const (
 	ExportWritten failpoint.Point = "export-written"
 	// ExportPublished: an exported object has its name; others may not be written.
 	ExportPublished failpoint.Point = "export-published"
-	// RedriveProduced: dead letters are sent again and not marked as dealt with.
+	// RedriveProduced: dead letters are sent again, and that is not recorded.
 	RedriveProduced failpoint.Point = "redrive-produced"
+	// ActionRecorded: it is recorded what an operator did with dead letters; those that were sent again are not
+	// marked as dealt with.
+	ActionRecorded failpoint.Point = "action-recorded"
 	// RedriveMarked: dead letters are marked as dealt with; nothing is reported.
 	RedriveMarked failpoint.Point = "redrive-marked"
 )
@@ -49,7 +52,7 @@ func All() []failpoint.Point {
 	return []failpoint.Point{
 		vault.KeysWritten, vault.KeysPublished, TopicCreated, TopicAltered, SchemaRegistered, SubjectHeld, TemplatePut,
 		MappingPut, AliasPut, ConnectorPut, ConnectorRestarted, ObjectsImported, RuleCreated, RuleUpdated, ExportWritten,
-		ExportPublished, RedriveProduced, RedriveMarked, postgres.RequeueLocked, postgres.RequeueDecided,
+		ExportPublished, RedriveProduced, ActionRecorded, RedriveMarked, postgres.RequeueLocked, postgres.RequeueDecided,
 		postgres.RequeueCommitted,
 	}
 }

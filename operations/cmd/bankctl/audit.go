@@ -158,7 +158,7 @@ func countLetters(ctx context.Context, brokers *kgo.Client) ([]audit.DeadLetters
 	counts, err := deadletter.New(brokers).CountAll(ctx)
 	letters := make([]audit.DeadLetters, len(counts))
 	for i, count := range counts {
-		letters[i] = audit.DeadLetters{Topic: count.Topic, Records: count.Total}
+		letters[i] = audit.DeadLetters{Topic: count.Topic, Records: count.Total, Waiting: count.Waiting, Discarded: count.Discarded}
 	}
 	return letters, err
 }

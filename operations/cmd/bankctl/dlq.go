@@ -15,7 +15,8 @@ import (
 )
 
 func newDeadLetters(app *application) *cobra.Command {
-	return group("dlq", "The records that the sinks could not take", newDeadLettersList(app), newDeadLettersRedrive(app))
+	return group("dlq", "The records that the sinks could not take", newDeadLettersList(app), newDeadLettersShow(app),
+		newDeadLettersDiscard(app), newDeadLettersRedrive(app))
 }
 
 func newDeadLettersList(app *application) *cobra.Command {
@@ -30,7 +31,7 @@ func newDeadLettersList(app *application) *cobra.Command {
 		}),
 	}
 	command.Flags().IntVar(&selection.Limit, "limit", 20, "letters to show of a topic, the oldest first; 0 for all")
-	command.Flags().BoolVar(&selection.All, "all", false, "show also those that a redrive has dealt with")
+	command.Flags().BoolVar(&selection.All, "all", false, "show also those that were dealt with")
 	return command
 }
 
@@ -74,7 +75,7 @@ func (a *application) listLetters(ctx context.Context, letters *deadletter.Clien
 		if err != nil {
 			return err
 		}
-		counts = append(counts, []string{topic, strconv.FormatInt(count.Total, 10), strconv.FormatInt(count.Waiting, 10)})
+		counts = append(counts, countRow(count))
 		if printer.JSON() {
 			if err := printer.Object(count); err != nil {
 				return err
@@ -94,41 +95,71 @@ func (a *application) listLetters(ctx context.Context, letters *deadletter.Clien
 	if printer.JSON() {
 		return nil
 	}
-	if err := printer.Table([]string{"TOPIC", "TOTAL", "WAITING"}, counts); err != nil || len(rows) == 0 {
+	if err := printer.Table([]string{"TOPIC", "TOTAL", "WAITING", "SENT", "DISCARDED"}, counts); err != nil || len(rows) == 0 {
 		return err
 	}
 	if err := printer.Text("\n"); err != nil {
 		return err
 	}
-	return printer.Table([]string{"LETTER", "ORIGIN", "KEY", "STAGE", "EXCEPTION", "MESSAGE"}, rows)
+	return printer.Table([]string{"LETTER", "STATE", "ORIGIN", "KEY", "STAGE", "EXCEPTION", "MESSAGE"}, rows)
+}
+
+func countRow(count deadletter.Count) []string {
+	row := []string{count.Topic}
+	for _, figure := range []int64{count.Total, count.Waiting, count.Sent, count.Discarded} {
+		row = append(row, strconv.FormatInt(figure, 10))
+	}
+	return row
 }
 
 func letterRow(letter deadletter.Letter) []string {
-	origin := "unknown"
-	if letter.Origin != nil {
-		origin = letter.Origin.String()
-	}
 	// The class without its package; the message says the rest.
 	exception := letter.Exception[strings.LastIndexByte(letter.Exception, '.')+1:]
-	return []string{letter.At.String(), origin, letter.Key, letter.Stage, exception, letter.Message}
+	return []string{letter.At.String(), string(letter.State), originOf(letter), letter.Key, letter.Stage, exception, letter.Message}
+}
+
+func originOf(letter deadletter.Letter) string {
+	if letter.Origin == nil {
+		return "unknown"
+	}
+	return letter.Origin.String()
 }
 
 func newDeadLettersRedrive(app *application) *cobra.Command {
 	var how deadletter.Redrive
 	var dry bool
 	command := &cobra.Command{
-		Use:   "redrive [TOPIC|CONNECTOR]...",
-		Short: "Send dead letters to where they came from again; only with --yes",
-		Long: `Send dead letters to the topic and partition they came from again: the same
-bytes, key and time. An event takes effect once in each sink, however often it comes.
-A record that several sinks could not take is sent once.
+		Use:   "redrive [LETTER | TOPIC|CONNECTOR ...]",
+		Short: "Send dead letters to the sink that refused them again; only with --yes",
+		Long: `Send dead letters to the sink that refused them again: the same bytes and key, on
+the topic and partition that they came from. A header names the sink, and the other
+sinks skip the record. An event takes effect once in each sink, however often it
+comes. A letter that is refused again waits as one letter of the same sink.
+--all-sinks sends without that header, for letters of a connector that is gone.
 
-Without --yes the command sends nothing and shows what it would send. It marks what
-it sent in the offsets of the consumer group bankctl-redrive.TOPIC, so doing it again
-sends only what came since. It does not send a letter that is not an event, because
-such a letter would come back; --unreadable sends it.`,
+The record has the present time, because a topic may refuse an old one; a header
+holds the time of the first record.
+
+Without --yes the command sends nothing and shows what it would send. It records
+what it sent in the topic ` + deadletter.ActionsTopic + `, so doing it again sends only what
+came since. It does not send a letter that is not an event, because such a letter
+would come back; --unreadable sends it. It does not send a discarded letter, unless
+--again and the name of the letter ask for it.`,
+		Args: func(command *cobra.Command, names []string) error {
+			if namesLetter(names) {
+				return oneLetter(command, names)
+			}
+			return nil
+		},
 		RunE: work(func(ctx context.Context, names []string) error {
-			how.Send = how.Send && !dry
+			how.Send, how.Operator = how.Send && !dry, deadletter.Operator{By: operator()}
+			if namesLetter(names) {
+				letter, err := deadletter.ParsePlace(names[0])
+				if err != nil {
+					return err
+				}
+				how.Only, names = &letter, []string{letter.Topic}
+			}
 			return app.withLetters(ctx, names, func(letters *deadletter.Client, topics []string) error {
 				return app.redrive(ctx, letters, topics, how)
 			})
@@ -139,9 +170,15 @@ such a letter would come back; --unreadable sends it.`,
 	_ = flags.SetAnnotation("yes", byHand, []string{})
 	flags.BoolVar(&dry, "dry-run", false, "send nothing, even with --yes")
 	flags.BoolVar(&how.Unreadable, "unreadable", false, "send also letters that are not events")
+	flags.BoolVar(&how.AllSinks, "all-sinks", false, "send to every sink, not only to the one that refused the letter")
 	flags.BoolVar(&how.All, "again", false, "send also letters that were dealt with before")
 	flags.IntVar(&how.Limit, "limit", 0, "letters to send of a topic, the oldest first; 0 for all")
 	return command
+}
+
+// namesLetter reports whether one of the names is that of a letter.
+func namesLetter(names []string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return strings.Contains(name, "/") })
 }
 
 func (a *application) redrive(ctx context.Context, letters *deadletter.Client, topics []string, how deadletter.Redrive) error {

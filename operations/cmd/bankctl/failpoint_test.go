@@ -109,7 +109,7 @@ func TestKilledAtAnyFailpointDoingItAgainBringsItAbout(t *testing.T) {
 		failpoints.ConnectorPut: applyAgain, failpoints.ConnectorRestarted: restartAgain,
 		failpoints.ObjectsImported: viewsAgain, failpoints.RuleCreated: viewsAgain, failpoints.RuleUpdated: viewsAgain,
 		failpoints.ExportWritten: exportAgain, failpoints.ExportPublished: exportAgain,
-		failpoints.RedriveProduced: redriveAgain, failpoints.RedriveMarked: redriveAgain,
+		failpoints.RedriveProduced: redriveAgain, failpoints.ActionRecorded: redriveAgain, failpoints.RedriveMarked: redriveAgain,
 		postgres.RequeueLocked: republishAgain, postgres.RequeueDecided: republishAgain, postgres.RequeueCommitted: republishAgain,
 	}
 	for _, point := range failpoints.All() {
@@ -228,7 +228,7 @@ func exportAgain(p *plant, point failpoint.Point) {
 	}
 }
 
-// redriveAgain: no letter is lost; one that was sent and not marked is sent again.
+// redriveAgain: no letter is lost; one that was sent and not recorded is sent again.
 func redriveAgain(p *plant, point failpoint.Point) {
 	p.well("apply", "topics")
 	for value, offset := range map[string]string{"one": "1", "two": "2"} {

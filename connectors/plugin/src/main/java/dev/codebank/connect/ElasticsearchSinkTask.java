@@ -47,6 +47,7 @@ public final class ElasticsearchSinkTask extends SinkTask {
     }
 
     private ElasticsearchSinkConfig config;
+    private Addressee addressee;
     private int batchSize;
     private long bulkBytes;
     private SchemaRegistry registry;
@@ -78,6 +79,7 @@ public final class ElasticsearchSinkTask extends SinkTask {
     @Override
     public void start(Map<String, String> settings) {
         config = new ElasticsearchSinkConfig(settings);
+        addressee = new Addressee(settings.get("name"));
         batchSize = config.getInt(ElasticsearchSinkConfig.BATCH_SIZE);
         bulkBytes = config.getLong(ElasticsearchSinkConfig.BULK_SIZE_BYTES);
         registry = config.getList(SchemaRegistry.URLS) == null ? null : new SchemaRegistry(config);
@@ -208,7 +210,7 @@ public final class ElasticsearchSinkTask extends SinkTask {
                 if (failing) {
                     return;
                 }
-                if (!acknowledged.isEmpty() && acknowledged.contains(Position.of(record))) {
+                if (!acknowledged.isEmpty() && acknowledged.contains(Position.of(record)) || !addressee.takes(record)) {
                     continue;
                 }
                 if (watermarks != null && watermarks.isWatermark(record)) {

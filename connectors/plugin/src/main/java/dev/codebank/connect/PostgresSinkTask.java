@@ -31,6 +31,7 @@ public final class PostgresSinkTask extends SinkTask {
     private static final int MAX_PLANS = 1_000;
 
     private PostgresSinkConfig config;
+    private Addressee addressee;
     private int batchSize;
     private SchemaRegistry registry;
     private ErrantRecordReporter reporter;
@@ -52,13 +53,15 @@ public final class PostgresSinkTask extends SinkTask {
     @Override
     public void start(Map<String, String> settings) {
         config = new PostgresSinkConfig(settings);
+        addressee = new Addressee(settings.get("name"));
         batchSize = config.getInt(PostgresSinkConfig.BATCH_SIZE);
         registry = new SchemaRegistry(config);
         reporter = context.errantRecordReporter();
     }
 
     @Override
-    public void put(Collection<SinkRecord> records) {
+    public void put(Collection<SinkRecord> delivered) {
+        Collection<SinkRecord> records = addressee.taken(delivered);
         if (records.isEmpty()) {
             return;
         }

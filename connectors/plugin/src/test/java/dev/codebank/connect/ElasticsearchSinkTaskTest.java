@@ -94,6 +94,26 @@ class ElasticsearchSinkTaskTest extends ElasticsearchSinkTaskSetup {
     }
 
     @Test
+    void aRecordThatWasSentAgainForAnotherSinkIsSkipped() {
+        settings.put("name", "transactions-elasticsearch");
+
+        put(List.of(Events.record(0), Events.addressed(1, "statement-postgres"), Events.addressed(2, "transactions-elasticsearch"),
+            Events.addressed(3, "")));
+
+        assertEquals(Set.of("bank-transactions-2026.11/e0", "bank-transactions-2026.11/e2"), elasticsearch.stored().keySet());
+        assertEquals(List.of(), context.reported);
+    }
+
+    @Test
+    void poisonThatWasSentAgainIsReportedByItsOwnSinkOnly() {
+        settings.put("name", "transactions-elasticsearch");
+
+        put(List.of(Events.poison(1, "statement-postgres"), Events.poison(2, "transactions-elasticsearch")));
+
+        assertEquals(List.of(2L), context.reportedOffsets());
+    }
+
+    @Test
     void anExistingDocumentCountsAsWritten() {
         ElasticsearchSinkTask task = put(records(3));
         var before = elasticsearch.stored();

@@ -1,5 +1,6 @@
 package dev.codebank.connect;
 
+import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.Date;
 import org.apache.kafka.common.record.TimestampType;
@@ -35,5 +36,19 @@ final class Events {
 
     static SinkRecord record(long offset) {
         return record(offset, event("e" + offset, "2026-11-21T10:15:30.123Z"));
+    }
+
+    /** A record that was sent again for one connector. The value of its header is bytes, as the sinks' converter makes it. */
+    static SinkRecord addressed(long offset, String connector) {
+        SinkRecord record = record(offset);
+        record.headers().add(Addressee.HEADER, connector.getBytes(StandardCharsets.UTF_8), Schema.OPTIONAL_BYTES_SCHEMA);
+        return record;
+    }
+
+    /** A record without a value that was sent again for one connector. */
+    static SinkRecord poison(long offset, String connector) {
+        SinkRecord record = new SinkRecord(TOPIC, 0, null, null, null, null, offset);
+        record.headers().add(Addressee.HEADER, connector.getBytes(StandardCharsets.UTF_8), Schema.OPTIONAL_BYTES_SCHEMA);
+        return record;
     }
 }

@@ -95,6 +95,20 @@ class PostgresSinkTest {
         task.stop();
     }
 
+    @Test
+    void recordsThatWereSentAgainForAnotherSinkNeedNoDatabase() {
+        settings.put("name", "statement-postgres");
+        PostgresSinkTask task = new PostgresSinkTask();
+        task.initialize(new TestContext());
+        task.start(settings);
+
+        task.put(List.of(Events.addressed(1, "transactions-elasticsearch"), Events.poison(2, "transactions-elasticsearch")));
+
+        List<SinkRecord> own = List.of(Events.poison(2, "statement-postgres"), Events.poison(3, "transactions-elasticsearch"));
+        assertThrows(RetriableException.class, () -> task.put(own));
+        task.stop();
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"08001", "08006", "53300", "57P01", "57P03", "58030", "40001", "40P01", "55P03", "25006"})
     void aTemporaryErrorIsRetriable(String state) {
