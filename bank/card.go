@@ -2,7 +2,6 @@ package bank
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"codebank.dev/platform/pan"
@@ -117,10 +116,4 @@ func (f Frequency) Take(perMinute int32, now time.Time) (Frequency, bool) {
 		return f, false
 	}
 	return Frequency{Level: level - costPerPurchase, At: now}, true
-}
-
-// FoldName returns a holder's name in the form in which names are compared: upper case, with single
-// spaces. It does not transliterate.
-func FoldName(name string) string {
-	return strings.ToUpper(strings.Join(strings.Fields(name), " "))
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/subtle"
 	"errors"
 
+	"codebank.dev/platform/field"
 	"codebank.dev/platform/pan"
 )
 
@@ -28,7 +29,7 @@ func CheckCardData(ctx context.Context, directory Directory, vault Vault, data p
 // tell whether the security code was right.
 func compareCardData(facts CardFacts, data pan.CardData, vault Vault) CardCheck {
 	switch {
-	case FoldName(data.HolderName) != FoldName(facts.HolderName):
+	case !field.SameName(data.HolderName, facts.HolderName):
 		return CardCheck{Decline: NameMismatch}
 	case data.Expiry != facts.Expiry:
 		return CardCheck{Decline: ExpiryMismatch}

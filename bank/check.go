@@ -11,29 +11,30 @@ const (
 )
 
 // Check returns nil when the merchant is well formed. Otherwise it returns fault.InvalidArgument
-// with the name of the field below prefix.
+// with the name of the field below prefix, as field.First chooses it.
 func (m *Merchant) Check(prefix string) error {
-	if err := field.Word(prefix+".id", m.ID); err != nil {
-		return err
-	}
+	return field.First(
+		field.Word(prefix+".id", m.ID),
+		m.checkName(prefix+".name"),
+		optional(m.CategoryCode, prefix+".category_code", field.CategoryCode),
+		field.OptionalText(prefix+".city", m.City, field.MaxCity),
+		optional(m.Country, prefix+".country", field.Country),
+	)
+}
+
+func (m *Merchant) checkName(name string) error {
 	if m.Name == "" {
-		return field.Required(prefix + ".name")
+		return field.Required(name)
 	}
-	if err := field.OptionalText(prefix+".name", m.Name, field.MaxName); err != nil {
-		return err
+	return field.OptionalText(name, m.Name, field.MaxName)
+}
+
+// optional checks a field that may be empty.
+func optional(text, name string, check func(field, text string) error) error {
+	if text == "" {
+		return nil
 	}
-	if m.CategoryCode != "" {
-		if err := field.CategoryCode(prefix+".category_code", m.CategoryCode); err != nil {
-			return err
-		}
-	}
-	if err := field.OptionalText(prefix+".city", m.City, field.MaxCity); err != nil {
-		return err
-	}
-	if m.Country != "" {
-		return field.Country(prefix+".country", m.Country)
-	}
-	return nil
+	return check(name, text)
 }
 
 // CheckPerMinute returns nil when n is 1 to 10,000, or 0 for no limit. Otherwise it returns

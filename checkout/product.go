@@ -69,8 +69,8 @@ func (p *Product) Check(prefix string) error {
 // MaxProductText is the longest description of a product, in characters.
 const MaxProductText = 500
 
-// CheckSlug returns nil when text is 1 to 64 lower-case letters, digits and single
-// dashes between them; else fault.InvalidArgument naming the field.
+// CheckSlug returns nil when text is a field.Word of 1 to 64 lower-case letters, digits
+// and single dashes between them; else fault.InvalidArgument naming the field.
 func CheckSlug(name, text string) error {
 	if text == "" {
 		return field.Required(name)
@@ -79,7 +79,7 @@ func CheckSlug(name, text string) error {
 	if !plain || len(text) > field.MaxWord || strings.HasPrefix(text, "-") || strings.HasSuffix(text, "-") || strings.Contains(text, "--") {
 		return fault.Invalid(name, "Only lower-case letters, digits and single dashes between them are allowed, at most 64.")
 	}
-	return nil
+	return field.Word(name, text)
 }
 
 // The collections that the names of resources begin with.

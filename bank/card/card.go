@@ -113,11 +113,11 @@ type LimitRequest struct {
 // id. Errors: fault.NotFound; fault.InvalidArgument with the name of the field; fault.Aborted
 // REQUEST_ID_REUSED.
 func (s *Service) ChangeLimit(ctx context.Context, request LimitRequest) (View, error) {
-	if err := field.Word("request_id", request.RequestID); err != nil {
-		return View{}, err
-	}
-	if err := field.Limit("credit_limit_minor", request.CreditLimitMinor); err != nil {
-		return View{}, err
+	content := field.First(
+		field.Word("request_id", request.RequestID), field.Limit("credit_limit_minor", request.CreditLimitMinor),
+	)
+	if content != nil && !field.IsContent(content) {
+		return View{}, content
 	}
 	facts, err := s.facts(ctx, request.Name)
 	if err != nil {
@@ -130,7 +130,7 @@ func (s *Service) ChangeLimit(ctx context.Context, request LimitRequest) (View, 
 			Caller: request.Caller, ID: request.RequestID, TraceID: request.TraceID,
 			Fingerprint: s.Vault.Fingerprint(canonical),
 		},
-		card: facts.Card, account: facts.AccountID, limit: request.CreditLimitMinor,
+		card: facts.Card, account: facts.AccountID, limit: request.CreditLimitMinor, refusal: content,
 	})
 	return View{Card: outcome.Card, Account: outcome.Account}, err
 }

@@ -14,9 +14,9 @@ type issue struct {
 	card    bank.NewCard
 	limit   int64
 	at      time.Time // of a loaded history; zero means now
-	// notCurrent refuses a currency that was withdrawn. It counts only when the request is not a
-	// repeat: a card that was issued while the currency was current keeps its answer.
-	notCurrent error
+	// refusal refuses a currency that was withdrawn, or what a text holds. It counts only when the
+	// request is not a repeat: a card that was issued before keeps its answer.
+	refusal error
 }
 
 // Key implements bank.Command.
@@ -34,8 +34,8 @@ func (i *issue) Decide(book *bank.Book, now time.Time) bank.Outcome {
 	if first != nil || err != nil {
 		return bank.Outcome{Entry: first, Err: err}
 	}
-	if i.notCurrent != nil {
-		return bank.Outcome{Err: i.notCurrent}
+	if i.refusal != nil {
+		return bank.Outcome{Err: i.refusal}
 	}
 	book.Open(i.account)
 	book.Issue(i.card)
@@ -58,6 +58,7 @@ type changeLimit struct {
 	card    bank.CardSnapshot
 	account bank.ID
 	limit   int64
+	refusal error // refuses to store the request id, if it is new
 }
 
 // Key implements bank.Command.
@@ -76,6 +77,9 @@ func (c *changeLimit) Decide(book *bank.Book, now time.Time) bank.Outcome {
 		return bank.Outcome{Err: bank.ErrStale}
 	}
 	entry, err := book.Repeat(c.id, &c.request)
+	if entry == nil && err == nil && c.refusal != nil {
+		return bank.Outcome{Err: c.refusal}
+	}
 	if entry == nil && err == nil {
 		entry, err = book.Post(bank.Entry{
 			TransactionID: c.id,

@@ -73,9 +73,9 @@ func (s *Service) Issue(ctx context.Context, request IssueRequest) (Issued, erro
 
 // newIssue checks the request and returns the command without its card.
 func (s *Service) newIssue(request *IssueRequest) (*issue, error) {
-	currency, err := request.check()
-	if err != nil {
-		return nil, err
+	currency, content := request.check()
+	if content != nil && !field.IsContent(content) {
+		return nil, content
 	}
 	if err := s.History.Check(request.At); err != nil {
 		return nil, err
@@ -83,6 +83,7 @@ func (s *Service) newIssue(request *IssueRequest) (*issue, error) {
 	transaction := s.Code.TransactionID(request.Caller, request.RequestID)
 	customer := id.Derive(transaction, "customer")
 	if request.CustomerID != "" {
+		var err error
 		if customer, err = id.Parse(request.CustomerID); err != nil || customer.IsZero() {
 			return nil, fault.Invalid("customer_id", "A customer id is a lower-case UUID.")
 		}
@@ -100,38 +101,32 @@ func (s *Service) newIssue(request *IssueRequest) (*issue, error) {
 		account: bank.Account{
 			ID: id.Derive(transaction, "account"), CustomerID: customer, Kind: bank.AccountCard, Currency: currency,
 		},
-		limit:      request.CreditLimitMinor,
-		at:         request.At,
-		notCurrent: notCurrent,
+		limit:   request.CreditLimitMinor,
+		at:      request.At,
+		refusal: field.First(notCurrent, content),
 	}, nil
 }
 
+// check returns nil when every field is well formed, and holds nothing that is not allowed in it.
 func (r *IssueRequest) check() (money.Currency, error) {
-	if err := field.Word("request_id", r.RequestID); err != nil {
-		return money.Currency{}, err
-	}
-	if err := field.HolderName("holder_name", r.HolderName); err != nil {
-		return money.Currency{}, err
-	}
+	currency, err := field.KnownCurrency("currency", r.Currency)
+	return currency, field.First(
+		field.Word("request_id", r.RequestID),
+		field.HolderName("holder_name", r.HolderName),
+		r.checkBrand(),
+		field.Limit("credit_limit_minor", r.CreditLimitMinor),
+		field.Limit("purchase_limit_minor", r.Rules.Limit),
+		field.Limit("purchase_minimum_minor", r.Rules.Minimum),
+		bank.CheckPerMinute("purchases_per_minute", r.Rules.PerMinute),
+		err,
+	)
+}
+
+func (r *IssueRequest) checkBrand() error {
 	if _, ok := issuingRanges[r.Brand]; !ok && r.Brand != pan.BrandUnknown {
-		return money.Currency{}, fault.Invalid("brand", "Cards of this brand are not issued.")
+		return fault.Invalid("brand", "Cards of this brand are not issued.")
 	}
-	for _, limit := range []struct {
-		field string
-		minor int64
-	}{
-		{"credit_limit_minor", r.CreditLimitMinor},
-		{"purchase_limit_minor", r.Rules.Limit},
-		{"purchase_minimum_minor", r.Rules.Minimum},
-	} {
-		if err := field.Limit(limit.field, limit.minor); err != nil {
-			return money.Currency{}, err
-		}
-	}
-	if err := bank.CheckPerMinute("purchases_per_minute", r.Rules.PerMinute); err != nil {
-		return money.Currency{}, err
-	}
-	return field.KnownCurrency("currency", r.Currency)
+	return nil
 }
 
 // issuingRanges has, for each brand, a BIN of the schemes' published test numbers and the length of
@@ -165,11 +160,15 @@ func (s *Service) newCard(request *IssueRequest, command *issue) (bank.NewCard, 
 	if !request.At.IsZero() {
 		now = request.At
 	}
+	expiry, err := pan.NewExpiry(int(now.Month()), now.Year()+goodFor)
+	if err != nil {
+		return bank.NewCard{}, err
+	}
 	card := bank.Card{
 		CardSnapshot: bank.CardSnapshot{ID: id.Derive(command.id, "card"), Brand: brand, BIN: number.BIN(), Last4: number.Last4()},
 		AccountID:    command.account.ID,
 		HolderName:   request.HolderName,
-		Expiry:       pan.Expiry{Month: int(now.Month()), Year: now.Year() + goodFor},
+		Expiry:       expiry,
 		Rules:        request.Rules,
 		IssuedAt:     now,
 	}

@@ -31,6 +31,9 @@ type authorize struct {
 	attempt     int32
 	// at is when a purchase of a loaded history was made; zero means now.
 	at time.Time
+	// refusal refuses what a text holds. It counts only when the request is not a repeat, because
+	// requests were accepted before texts were checked for it.
+	refusal error
 
 	scorer *risk.Scorer // nil gives no risk
 	// assessed keeps the risk, because a command that is decided again is still one attempt.
@@ -89,7 +92,7 @@ func (a *authorize) Key() bank.ID { return a.id }
 // SameAs implements ledger.Joinable.
 func (a *authorize) SameAs(other bank.Command) bool {
 	b, ok := other.(*authorize)
-	return ok && a.id == b.id && a.request.Fingerprint == b.request.Fingerprint
+	return ok && a.id == b.id && a.request.Fingerprint == b.request.Fingerprint && (a.refusal == nil) == (b.refusal == nil)
 }
 
 // Keys implements bank.Command.
@@ -118,6 +121,9 @@ func (a *authorize) Decide(book *bank.Book, now time.Time) bank.Outcome {
 	first, err := book.Repeat(a.id, &request)
 	if first != nil || err != nil {
 		return bank.Outcome{Entry: first, Err: err}
+	}
+	if a.refusal != nil {
+		return bank.Outcome{Err: a.refusal}
 	}
 	if err := a.checkToken(book, now); err != nil {
 		return bank.Outcome{Err: err}

@@ -20,6 +20,7 @@ type void struct {
 	purchase bank.ID
 	request  bank.Request
 	account  bank.ID // zero when there was no such purchase yet, or when it belongs to no account
+	refusal  error   // refuses to store the request id, if it is new
 }
 
 // Key implements bank.Command.
@@ -45,6 +46,8 @@ func (v *void) Keys() bank.Keys {
 func (v *void) Decide(book *bank.Book, now time.Time) bank.Outcome {
 	purchase := book.Entry(v.purchase)
 	switch {
+	case purchase == nil && v.refusal != nil:
+		return bank.Outcome{Err: v.refusal}
 	case purchase == nil:
 		tombstone := bank.Entry{
 			TransactionID: v.purchase, Request: v.request,
@@ -75,6 +78,7 @@ type reverse struct {
 	request     bank.Request
 	description string
 	at          time.Time // of a loaded history; zero means now
+	refusal     error     // as in authorize
 }
 
 // Key implements bank.Command.
@@ -101,6 +105,9 @@ func (r *reverse) Decide(book *bank.Book, now time.Time) bank.Outcome {
 	first, err := book.Repeat(r.id, &r.request)
 	if first != nil || err != nil {
 		return bank.Outcome{Entry: first, Err: err}
+	}
+	if r.refusal != nil {
+		return bank.Outcome{Err: r.refusal}
 	}
 	purchase := book.Entry(r.purchase)
 	switch {

@@ -54,25 +54,18 @@ type Request struct {
 	At time.Time
 }
 
-// check returns nil when every field but the card is well formed.
+// check returns nil when every field but the card is well formed, and holds nothing that is not
+// allowed in it.
 func (r *Request) check() (money.Currency, error) {
-	if err := field.Word("request_id", r.RequestID); err != nil {
-		return money.Currency{}, err
-	}
-	if err := field.Amount("amount_minor", r.AmountMinor); err != nil {
-		return money.Currency{}, err
-	}
 	currency, err := field.KnownCurrency("currency", r.Currency)
-	if err != nil {
-		return money.Currency{}, err
-	}
-	if err := r.Merchant.Check("merchant"); err != nil {
-		return money.Currency{}, err
-	}
-	if err := field.OptionalText("description", r.Description, field.MaxDescription); err != nil {
-		return money.Currency{}, err
-	}
-	return currency, field.Attempt("attempt", r.Attempt)
+	return currency, field.First(
+		field.Word("request_id", r.RequestID),
+		field.Amount("amount_minor", r.AmountMinor),
+		err,
+		r.Merchant.Check("merchant"),
+		field.OptionalText("description", r.Description, field.MaxDescription),
+		field.Attempt("attempt", r.Attempt),
+	)
 }
 
 // Purchase is a decided purchase with what was given back since.
@@ -131,9 +124,9 @@ func (s *Service) AuthorizeAll(ctx context.Context, requests []Request) []Result
 
 // resolve checks the request and turns it into a command that depends on immutable facts only.
 func (s *Service) resolve(ctx context.Context, request *Request) (*authorize, error) {
-	currency, err := request.check()
-	if err != nil {
-		return nil, err
+	currency, content := request.check()
+	if content != nil && !field.IsContent(content) {
+		return nil, content
 	}
 	if err := s.History.Check(request.At); err != nil {
 		return nil, err
@@ -147,6 +140,7 @@ func (s *Service) resolve(ctx context.Context, request *Request) (*authorize, er
 		channel:     request.Channel,
 		attempt:     request.Attempt,
 		at:          request.At,
+		refusal:     content,
 		scorer:      s.Scorer,
 		vault:       s.Vault,
 	}
@@ -163,10 +157,11 @@ func (s *Service) resolve(ctx context.Context, request *Request) (*authorize, er
 func (s *Service) resolveCard(ctx context.Context, request *Request, command *authorize) error {
 	switch {
 	case request.CardData != nil:
-		data, err := request.CardData.Check("card_data")
-		if err != nil {
-			return err
+		data, content := request.CardData.Check("card_data")
+		if content != nil && !field.IsContent(content) {
+			return content
 		}
+		command.refusal = field.First(command.refusal, content)
 		facts, check, err := bank.CheckCardData(ctx, s.Directory, s.Vault, data)
 		if err != nil {
 			return err
@@ -243,11 +238,13 @@ const resolveAttempts = 4
 // Errors: fault.InvalidArgument request_id; fault.FailedPrecondition when the id belongs to a
 // transaction that is not a purchase; those of ledger.Executor.Submit.
 func (s *Service) Void(ctx context.Context, caller, requestID, traceID string) (Purchase, error) {
-	if err := field.Word("request_id", requestID); err != nil {
-		return Purchase{}, err
+	content := field.Word("request_id", requestID)
+	if content != nil && !field.IsContent(content) {
+		return Purchase{}, content
 	}
 	purchaseID := s.Code.TransactionID(caller, requestID)
 	command := &void{
+		refusal:  content,
 		id:       s.Code.VoidID(purchaseID),
 		purchase: purchaseID,
 		request:  bank.Request{Caller: caller, ID: requestID, TraceID: traceID},
@@ -297,15 +294,13 @@ type Reversal struct {
 // declined, voided or reversed before; fault.Aborted REQUEST_ID_REUSED; those of
 // ledger.Executor.Submit.
 func (s *Service) Reverse(ctx context.Context, request ReverseRequest) (Reversal, error) {
-	if err := field.Word("request_id", request.RequestID); err != nil {
-		return Reversal{}, err
-	}
 	id, err := field.ID("name", "purchases/", request.Name)
-	if err != nil {
-		return Reversal{}, err
-	}
-	if err := field.OptionalText("description", request.Description, field.MaxDescription); err != nil {
-		return Reversal{}, err
+	content := field.First(
+		field.Word("request_id", request.RequestID), err,
+		field.OptionalText("description", request.Description, field.MaxDescription),
+	)
+	if content != nil && !field.IsContent(content) {
+		return Reversal{}, content
 	}
 	if err := s.History.Check(request.At); err != nil {
 		return Reversal{}, err
@@ -323,6 +318,7 @@ func (s *Service) Reverse(ctx context.Context, request ReverseRequest) (Reversal
 		account:     parties.AccountID,
 		description: request.Description,
 		at:          request.At,
+		refusal:     content,
 	}
 	command.request = bank.Request{
 		Caller: request.Caller, ID: request.RequestID, TraceID: request.TraceID,

@@ -23,10 +23,13 @@ func cardToCome() (card.IssueRequest, bank.ID) {
 
 // issueNumber issues a card with a number that is known before, as it happens when a card is brought over from
 // another system.
-func issueNumber(t *testing.T, at *replica, keys *vault.Vault, number pan.Number) pan.CardData {
+func issueNumber(t *testing.T, at *replica, keys *vault.Vault, number pan.Number, change ...func(*bank.Card)) pan.CardData {
 	t.Helper()
 	account := banktest.NewAccount()
 	issued := banktest.NewCard(account.ID)
+	for _, change := range change {
+		change(&issued.Card)
+	}
 	issued.Card.Brand, issued.Card.BIN, issued.Card.Last4 = number.Brand(), number.BIN(), number.Last4()
 	issued.Lookup = keys.Lookup(number)
 	banktest.Commit(t, at.store, bank.Keys{}, func(book *bank.Book) error {

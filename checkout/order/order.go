@@ -43,18 +43,18 @@ type Request struct {
 	TraceID   string
 	Lines     []checkout.Line
 	Card      pan.CardData
-	Attempt   int32
+	// Refusal refuses what the card's name holds; nil for none. It counts only when the
+	// request is not a repeat: orders were placed before names were checked for it.
+	Refusal error
+	Attempt int32
 }
 
-// check returns nil when everything is well formed. The card is by its type.
+// check returns nil when everything is well formed, and holds nothing that is not allowed
+// in it. The card is by its type.
 func (r *Request) check() error {
-	if err := field.Word("request_id", r.RequestID); err != nil {
-		return err
-	}
-	if err := field.Attempt("attempt", r.Attempt); err != nil {
-		return err
-	}
-	return checkout.CheckLines(r.Lines)
+	return field.First(
+		field.Word("request_id", r.RequestID), field.Attempt("attempt", r.Attempt), checkout.CheckLines(r.Lines), r.Refusal,
+	)
 }
 
 const (
@@ -90,12 +90,15 @@ var (
 // BANK_UNAVAILABLE when the bank gave no token, nothing stored; fault.Unavailable
 // when the store is away. A caller that goes away does not stop what it has begun.
 func (s *Service) Place(ctx context.Context, request Request) (checkout.Order, error) {
-	if err := request.check(); err != nil {
-		return checkout.Order{}, err
+	if request.Refusal = request.check(); request.Refusal != nil && !field.IsContent(request.Refusal) {
+		return checkout.Order{}, request.Refusal
 	}
 	fingerprint := checkout.Fingerprint(request.Lines, request.Attempt, request.Card.Number.Last4())
 	// Equal requests inside this process are one: they share its work and its answer.
 	key := request.Caller + "\x00" + request.RequestID + "\x00" + string(fingerprint[:])
+	if request.Refusal != nil {
+		key += "\x00refused"
+	}
 	flight := s.flights.DoChan(key, func() (placed any, err error) {
 		// A flight is on a goroutine of its own, where the edge cannot catch a panic.
 		defer func() {
@@ -146,6 +149,9 @@ func (s *Service) place(ctx context.Context, request *attempt) (checkout.Order, 
 	}
 	if !errors.Is(err, checkout.ErrNoOrder) {
 		return checkout.Order{}, err
+	}
+	if request.Refusal != nil {
+		return checkout.Order{}, request.Refusal
 	}
 	cart, err := s.price(ctx, request.Lines)
 	if err != nil {

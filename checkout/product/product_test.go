@@ -57,6 +57,9 @@ func TestACatalogueIsReadStrictly(t *testing.T) {
 		"a product named twice":    {`{"slug":"p"`, `{"slug":"p","display_name":"P","description":"D","price_minor":1},{"slug":"p"`},
 		"a store named twice":      {`[{"slug":"s"`, `[{"slug":"s","display_name":"S","category_code":"5942","city":"C","country":"BR","currency":"BRL","products":[{"slug":"q","display_name":"P","description":"D","price_minor":1}]},{"slug":"s"`},
 		"a control character":      {`"D"`, `"D\u0000"`},
+		"an invisible name":        {`"display_name":"P"`, `"display_name":"\u200b"`},
+		"a card number in a text":  {`"D"`, `"paid 4111 1111 1111 1111"`},
+		"a card number as a slug":  {`"slug":"s"`, `"slug":"4111-1111-1111-1111"`},
 	} {
 		changed := strings.Replace(oneStore, replace[0], replace[1], 1)
 		require.NotEqual(t, oneStore, changed, name)

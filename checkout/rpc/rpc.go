@@ -68,13 +68,13 @@ func (s *Server) PlaceOrder(ctx context.Context, in *checkoutv1.PlaceOrderReques
 	if err != nil {
 		return nil, err
 	}
-	card, err := readCard(in.GetCard())
-	if err != nil {
-		return nil, err
+	card, refusal := readCard(in.GetCard())
+	if refusal != nil && !field.IsContent(refusal) {
+		return nil, refusal
 	}
 	placed, err := s.Orders.Place(ctx, order.Request{
 		Caller: serve.Caller(ctx), RequestID: in.GetRequestId(), TraceID: serve.TraceID(ctx),
-		Lines: lines, Card: card, Attempt: in.GetAttempt(),
+		Lines: lines, Card: card, Refusal: refusal, Attempt: in.GetAttempt(),
 	})
 	if err != nil {
 		return nil, err

@@ -169,6 +169,12 @@ func TestBadRequestsAreRefusedByTheFieldAtFault(t *testing.T) {
 		{"a short code", "card.cvv", func(r *checkoutv1.PlaceOrderRequest) { r.Card.Cvv = "12" }},
 		{"no holder", "card.holder_name", func(r *checkoutv1.PlaceOrderRequest) { r.Card.HolderName = "" }},
 		{"a holder with a control character", "card.holder_name", func(r *checkoutv1.PlaceOrderRequest) { r.Card.HolderName = "A\u0000B" }},
+		{"a holder that cannot be seen", "card.holder_name", func(r *checkoutv1.PlaceOrderRequest) { r.Card.HolderName = "\u200b" }},
+		{"a holder written backwards", "card.holder_name", func(r *checkoutv1.PlaceOrderRequest) { r.Card.HolderName = "\u202eMARIA" }},
+		{"a card number as holder", "card.holder_name", func(r *checkoutv1.PlaceOrderRequest) { r.Card.HolderName = checkouttest.VisaNumber }},
+		{"a card number with a name", "card.holder_name", func(r *checkoutv1.PlaceOrderRequest) { r.Card.HolderName = "MARIA 3782 822463 10005" }},
+		{"a card number as request id", "request_id", func(r *checkoutv1.PlaceOrderRequest) { r.RequestId = checkouttest.VisaNumber }},
+		{"a card number in the request id", "request_id", func(r *checkoutv1.PlaceOrderRequest) { r.RequestId = "shop:3782-822463-10005" }},
 		{"a holder too long", "card.holder_name", func(r *checkoutv1.PlaceOrderRequest) { r.Card.HolderName = strings.Repeat("x", 5000) }},
 	} {
 		t.Run(rule.name, func(t *testing.T) {
@@ -208,6 +214,22 @@ func TestBrokenUTF8IsTheCallersFault(t *testing.T) {
 	var answer []byte
 	err = conn.Invoke(t.Context(), checkoutv1.CheckoutService_PlaceOrder_FullMethodName, wire, &answer)
 	require.Equal(t, fault.InvalidArgument, fault.CodeOf(err))
+}
+
+// TestARepeatIsAnsweredWhateverTheNameHolds: the name is no part of an order, and names were not always checked for what
+// they hold.
+func TestARepeatIsAnsweredWhateverTheNameHolds(t *testing.T) {
+	s := start(t)
+	placed, err := s.shop.PlaceOrder(t.Context(), request("r1", checkouttest.VisaNumber))
+	require.NoError(t, err)
+	again := request("r1", checkouttest.VisaNumber)
+	again.Card.HolderName = "MARIA\u200b DA SILVA"
+	repeated, err := s.shop.PlaceOrder(t.Context(), again)
+	require.NoError(t, err)
+	require.True(t, proto.Equal(placed, repeated))
+	again.Items[0].Quantity++
+	_, err = s.shop.PlaceOrder(t.Context(), again)
+	require.Equal(t, "REQUEST_ID_REUSED", fault.Of(err).Reason)
 }
 
 func TestAnotherBodyUnderOneRequestIDIsAborted(t *testing.T) {

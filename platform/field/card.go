@@ -7,11 +7,6 @@ import (
 	"codebank.dev/platform/pan"
 )
 
-const (
-	earliestExpiry = 2000
-	latestExpiry   = 2099
-)
-
 // RawCardData is card data as a caller wrote it, before any check. It is not masked.
 type RawCardData struct {
 	Number, HolderName, CVV string
@@ -20,34 +15,37 @@ type RawCardData struct {
 
 // Check returns the card data when it is well formed; the fields are those below prefix.
 // It does not say whether such a card exists or has expired. A security code has three
-// or four digits, whatever the brand: a bank answers a wrong length like a wrong code.
+// or four digits, whatever the brand: a bank answers a wrong length like a wrong code. A
+// name that is presented need not have a letter, because cards were issued to such names.
+// With an error that IsContent, which is about the name, the card data is returned too.
 func (r RawCardData) Check(prefix string) (pan.CardData, error) {
 	number, err := pan.Parse(r.Number)
 	if err != nil {
 		return pan.CardData{}, fault.Invalid(prefix+".number", "A card number is 13 to 19 digits with a valid check digit.")
 	}
-	if err := HolderName(prefix+".holder_name", r.HolderName); err != nil {
-		return pan.CardData{}, err
+	name := Text(prefix+".holder_name", r.HolderName, MaxHolderName)
+	if name != nil && !IsContent(name) {
+		return pan.CardData{}, name
 	}
-	if r.ExpiryMonth < 1 || r.ExpiryMonth > int(time.December) {
+	expiry, err := pan.NewExpiry(r.ExpiryMonth, r.ExpiryYear)
+	if err != nil && (r.ExpiryMonth < 1 || r.ExpiryMonth > int(time.December)) {
 		return pan.CardData{}, fault.Invalid(prefix+".expiry_month", "The month is 1 to 12.")
 	}
-	if r.ExpiryYear < earliestExpiry || r.ExpiryYear > latestExpiry {
-		return pan.CardData{}, fault.Invalid(prefix+".expiry_year", "The year is four digits, 2000 to 2099.")
+	if err != nil {
+		return pan.CardData{}, fault.Invalid(prefix+".expiry_year", "The year is four digits, 2000 or later.")
 	}
 	cvv, err := pan.ParseCVV(r.CVV)
 	if err != nil {
 		return pan.CardData{}, errCVV(prefix)
 	}
-	expiry := pan.Expiry{Month: r.ExpiryMonth, Year: r.ExpiryYear}
-	return pan.CardData{Number: number, HolderName: r.HolderName, Expiry: expiry, CVV: cvv}, nil
+	return pan.CardData{Number: number, HolderName: r.HolderName, Expiry: expiry, CVV: cvv}, name
 }
 
 // CheckWithBrand is Check that also refuses a security code whose length is not that of
 // the number's brand, so that a payer who mistyped it is told at once.
 func (r RawCardData) CheckWithBrand(prefix string) (pan.CardData, error) {
 	card, err := r.Check(prefix)
-	if err == nil && !card.CVV.Fits(card.Number.Brand()) {
+	if (err == nil || IsContent(err)) && !card.CVV.Fits(card.Number.Brand()) {
 		return pan.CardData{}, errCVV(prefix)
 	}
 	return card, err

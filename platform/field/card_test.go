@@ -60,7 +60,7 @@ func TestCardDataIsRefusedByTheFieldAtFault(t *testing.T) {
 
 func TestMonthAndYearAreOneDateThatTheBankChecks(t *testing.T) {
 	for month := 1; month <= 12; month++ {
-		for _, year := range []int{2000, 2025, 2030, 2099} {
+		for _, year := range []int{2000, 2025, 2030, 2099, 2101, 9999} {
 			raw := good
 			raw.ExpiryMonth, raw.ExpiryYear = month, year
 			card, err := raw.CheckWithBrand("card")

@@ -6,8 +6,6 @@ package field
 import (
 	"errors"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/id"
@@ -38,54 +36,6 @@ const (
 
 // Required returns the refusal of a field that is empty and must not be.
 func Required(field string) error { return fault.Invalid(field, "This field is required.") }
-
-// Word returns nil when text is 1 to 64 characters out of A-Z a-z 0-9 . _ : -, the form
-// of every id that a caller chooses.
-func Word(field, text string) error {
-	if text == "" {
-		return Required(field)
-	}
-	if len(text) > MaxWord {
-		return fault.Invalid(field, "At most 64 characters are allowed.")
-	}
-	for i := range len(text) {
-		if !isWordByte(text[i]) {
-			return fault.Invalid(field, "Only the characters A-Z a-z 0-9 . _ : - are allowed.")
-		}
-	}
-	return nil
-}
-
-func isWordByte(c byte) bool {
-	return c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z' || c >= '0' && c <= '9' ||
-		c == '.' || c == '_' || c == ':' || c == '-'
-}
-
-// Text returns nil when text is more than spaces, valid UTF-8 without control
-// characters, and no longer than limit characters.
-func Text(field, text string, limit int) error {
-	if strings.TrimSpace(text) == "" {
-		return Required(field)
-	}
-	return OptionalText(field, text, limit)
-}
-
-// OptionalText is Text for a field that may also be empty or spaces.
-func OptionalText(field, text string, limit int) error {
-	if !utf8.ValidString(text) {
-		return fault.Invalid(field, "The text is not valid UTF-8.")
-	}
-	if utf8.RuneCountInString(text) > limit {
-		return fault.Invalid(field, "The text is too long.")
-	}
-	if strings.ContainsFunc(text, unicode.IsControl) {
-		return fault.Invalid(field, "Control characters are not allowed.")
-	}
-	return nil
-}
-
-// HolderName returns nil when name is a Text of 1 to 60 characters.
-func HolderName(field, name string) error { return Text(field, name, MaxHolderName) }
 
 // Amount returns nil when minor is 1 to MaxMinor.
 func Amount(field string, minor int64) error {

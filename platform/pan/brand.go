@@ -35,9 +35,27 @@ func (b Brand) CVVLength() int {
 	return 3
 }
 
+// hasLength reports whether numbers of the brand have so many digits.
+func (b Brand) hasLength(digits int) bool {
+	switch b {
+	case Visa, Hipercard:
+		return digits == 13 || digits == 16 || digits == 19
+	case Mastercard, Elo:
+		return digits == 16
+	case Amex:
+		return digits == 15
+	case Discover, JCB:
+		return digits >= 16
+	case Diners:
+		return digits >= 14
+	}
+	return false
+}
+
 // Brand returns the scheme that the number's first digits belong to.
-func (n Number) Brand() Brand {
-	digits := n.Reveal()
+func (n Number) Brand() Brand { return brandOf(n.Reveal()) }
+
+func brandOf(digits string) Brand {
 	for _, r := range brandRanges {
 		if len(digits) >= len(r.from) && digits[:len(r.from)] >= r.from && digits[:len(r.to)] <= r.to {
 			return r.brand

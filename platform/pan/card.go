@@ -24,10 +24,28 @@ func ParseCVV(text string) (CVV, error) {
 // Fits reports whether the code is as long as the codes of the brand are.
 func (c CVV) Fits(brand Brand) bool { return len(c.Reveal()) == brand.CVVLength() }
 
-// Expiry is the last month in which a card is good, as printed on it.
+// ErrExpiry says that a month and a year are not an expiry.
+var ErrExpiry = errors.New("pan: an expiry is a month, 1 to 12, of a year, 2000 to 9999")
+
+// The years in which cards expire. They bound what a bank issues and what a payer
+// presents alike.
+const (
+	EarliestExpiryYear = 2000
+	LatestExpiryYear   = 9999
+)
+
+// NewExpiry returns an expiry. It returns ErrExpiry when month or year is out of bounds.
+func NewExpiry(month, year int) (Expiry, error) {
+	if month < 1 || month > int(time.December) || year < EarliestExpiryYear || year > LatestExpiryYear {
+		return Expiry{}, ErrExpiry
+	}
+	return Expiry{Month: month, Year: year}, nil
+}
+
+// Expiry is the last month in which a card is good, as printed on it. Make one with NewExpiry.
 type Expiry struct {
 	Month int // 1 to 12
-	Year  int // four digits
+	Year  int // four digits, 2000 or later
 }
 
 // End returns the first moment at which the card is no longer good, UTC.

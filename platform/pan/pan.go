@@ -13,9 +13,11 @@ import (
 // ErrMalformed says that a text is not a card number. It never repeats the text.
 var ErrMalformed = errors.New("pan: a card number is 13 to 19 digits with a valid check digit")
 
+// Shortest is how many digits a card number has at least.
+const Shortest = 13
+
 const (
-	shortest = 13
-	longest  = 19
+	longest = 19
 	// longestText leaves room for separators between the digits.
 	longestText = 32
 )
@@ -35,7 +37,7 @@ func Parse(text string) (Number, error) {
 		return Number{}, ErrMalformed
 	}
 	digits := separators.Replace(text)
-	if len(digits) < shortest || len(digits) > longest || !allDigits(digits) || !luhnValid(digits) {
+	if len(digits) < Shortest || len(digits) > longest || !allDigits(digits) || !luhnValid(digits) {
 		return Number{}, ErrMalformed
 	}
 	return Number{NewSecret(digits)}, nil
@@ -45,7 +47,7 @@ func Parse(text string) (Number, error) {
 // Both must be digits, 12 to 18 together, else ErrMalformed.
 func Make(prefix, body string) (Number, error) {
 	partial := prefix + body
-	if len(partial) < shortest-1 || len(partial) > longest-1 || !allDigits(partial) {
+	if len(partial) < Shortest-1 || len(partial) > longest-1 || !allDigits(partial) {
 		return Number{}, ErrMalformed
 	}
 	for check := byte('0'); check <= '9'; check++ {
@@ -66,7 +68,7 @@ func allDigits(text string) bool {
 }
 
 // luhnValid implements the check of ISO/IEC 7812-1 annex B (Luhn's formula).
-func luhnValid(digits string) bool {
+func luhnValid[T string | []byte](digits T) bool {
 	sum := 0
 	for i := range len(digits) {
 		d := int(digits[len(digits)-1-i] - '0')

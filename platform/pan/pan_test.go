@@ -88,6 +88,18 @@ func TestAnExpiryEndsWithItsMonth(t *testing.T) {
 	require.Equal(t, time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC), end)
 }
 
+func TestAnExpiryIsAMonthOfAYearFrom2000On(t *testing.T) {
+	for _, good := range []pan.Expiry{{1, 2000}, {12, 2099}, {1, 2101}, {12, 9999}} {
+		made, err := pan.NewExpiry(good.Month, good.Year)
+		require.NoError(t, err)
+		require.Equal(t, good, made)
+	}
+	for _, bad := range []pan.Expiry{{0, 2030}, {13, 2030}, {-1, 2030}, {1, 1999}, {1, 10000}, {1, 30}} {
+		_, err := pan.NewExpiry(bad.Month, bad.Year)
+		require.ErrorIs(t, err, pan.ErrExpiry)
+	}
+}
+
 // Addresses and times may look like a security code by chance.
 var noise = regexp.MustCompile(`0[xX][0-9a-fA-F]+|[0-9a-fA-F]{9,}|time\S+|[0-9]{6,}`)
 

@@ -27,14 +27,20 @@ func (r *run) cardNumbers() []string {
 		if len(forms) >= 3*searchedCards || len(number) < 13 {
 			continue
 		}
-		spaced := number[:4] + " " + number[4:8] + " " + number[8:12] + " " + number[12:]
-		forms = append(forms, number, spaced, hex.EncodeToString([]byte(number)))
+		forms = append(forms, number, inGroups(number, " "), hex.EncodeToString([]byte(number)))
 	}
 	return append(forms, unissuedNumber)
 }
 
-// checkSecrets searches every table, topic and log, and the index, for card numbers.
+// inGroups returns a card number in groups of four digits.
+func inGroups(number, separator string) string {
+	return number[:4] + separator + number[4:8] + separator + number[8:12] + separator + number[12:]
+}
+
+// checkSecrets sends card numbers in texts, which must be refused. It then searches every table,
+// topic and log, and the index, for card numbers.
 func (r *run) checkSecrets(ctx context.Context) (string, error) {
+	planted := r.plantNumbers(ctx)
 	numbers := r.cardNumbers()
 	tables, err := r.searchTables(ctx, numbers)
 	if err != nil {
@@ -48,8 +54,8 @@ func (r *run) checkSecrets(ctx context.Context) (string, error) {
 		return "", err
 	}
 	files, err := r.searchLogs(numbers)
-	return fmt.Sprintf("%d ways to write the numbers of cards, in %d tables, %d records of all topics, %d logs and the index",
-		len(numbers), tables, records, files), err
+	return fmt.Sprintf("%d ways to write the numbers of cards, in %d tables, %d records of all topics, %d logs and the index; %d requests with a number in a text were refused",
+		len(numbers), tables, records, files, planted), err
 }
 
 func (r *run) searchTables(ctx context.Context, numbers []string) (tables int, err error) {

@@ -38,6 +38,12 @@ func TestBadInputIsRefusedByNameOrDeclined(t *testing.T) {
 		"merchant.name":          func(r *bankv1.AuthorizePurchaseRequest) { r.Merchant.Name = strings.Repeat("ç", 81) },
 		"merchant.name ":         func(r *bankv1.AuthorizePurchaseRequest) { r.Merchant.Name = "a\x00b" },
 		"description":            func(r *bankv1.AuthorizePurchaseRequest) { r.Description = strings.Repeat("d", 141) },
+		"request_id ":            func(r *bankv1.AuthorizePurchaseRequest) { r.RequestId = "4111111111111111" },
+		"merchant.id":            func(r *bankv1.AuthorizePurchaseRequest) { r.Merchant.Id = "4111-1111-1111-1111" },
+		"merchant.name  ":        func(r *bankv1.AuthorizePurchaseRequest) { r.Merchant.Name = "a\u202eb" },
+		"merchant.city":          func(r *bankv1.AuthorizePurchaseRequest) { r.Merchant.City = "4111 1111 1111 1111" },
+		"description ":           func(r *bankv1.AuthorizePurchaseRequest) { r.Description = "paid 4111 1111 1111 1111" },
+		"card_data.holder_name":  func(r *bankv1.AuthorizePurchaseRequest) { setCardData(r, issued).HolderName = "\u200b" },
 		"card_data.number":       func(r *bankv1.AuthorizePurchaseRequest) { setCardData(r, issued).Number = "4111111111111112" },
 		"card_data.expiry_month": func(r *bankv1.AuthorizePurchaseRequest) { setCardData(r, issued).ExpiryMonth = 13 },
 	}

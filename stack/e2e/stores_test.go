@@ -20,6 +20,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 )
 
 func databasePool(t *testing.T, stack *launch.Stack, name string) *pgxpool.Pool {
@@ -232,6 +235,23 @@ func plantCardData(t *testing.T, stack *launch.Stack, data *bankv1.CardData, uni
 			},
 		})
 		require.NoError(t, err)
+	}
+	for _, number := range []string{data.GetNumber(), unissuedNumber} {
+		for field, plant := range map[string]func(*bankv1.AuthorizePurchaseRequest, string){
+			"description":           func(r *bankv1.AuthorizePurchaseRequest, text string) { r.Description = text },
+			"request_id":            func(r *bankv1.AuthorizePurchaseRequest, text string) { r.RequestId = text },
+			"merchant.id":           func(r *bankv1.AuthorizePurchaseRequest, text string) { r.Merchant.Id = text },
+			"merchant.name":         func(r *bankv1.AuthorizePurchaseRequest, text string) { r.Merchant.Name = text },
+			"merchant.city":         func(r *bankv1.AuthorizePurchaseRequest, text string) { r.Merchant.City = text },
+			"card_data.holder_name": func(r *bankv1.AuthorizePurchaseRequest, text string) { r.GetCardData().HolderName = text },
+		} {
+			request := purchase("", 100)
+			request.CardSource = &bankv1.AuthorizePurchaseRequest_CardData{CardData: proto.CloneOf(data)}
+			plant(request, number)
+			_, err := bankv1.NewPurchaseServiceClient(bank).AuthorizePurchase(t.Context(), request)
+			require.Equal(t, codes.InvalidArgument, status.Code(err), field)
+			require.Equal(t, field, violatedField(err))
+		}
 	}
 	// A log must not contain the data of a malformed request either.
 	request := purchase("", -1)

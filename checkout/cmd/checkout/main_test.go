@@ -95,10 +95,19 @@ func TestTheProgramSellsAndKeepsNoCardData(t *testing.T) {
 	refused, err := p.client.PlaceOrder(t.Context(), request("r2"))
 	require.NoError(t, err)
 	require.Equal(t, checkout.ReasonRefused, refused.GetOrder().GetDeclineReason())
-	bad := request("r3")
-	bad.Card.HolderName = "\u0001"
-	_, err = p.client.PlaceOrder(t.Context(), bad)
-	require.Equal(t, fault.InvalidArgument, fault.CodeOf(err))
+	for field, change := range map[string]func(*checkoutv1.PlaceOrderRequest){
+		"card.holder_name":   func(r *checkoutv1.PlaceOrderRequest) { r.Card.HolderName = "\u0001" },
+		"card.holder_name ":  func(r *checkoutv1.PlaceOrderRequest) { r.Card.HolderName = plantedNumber },
+		"card.holder_name  ": func(r *checkoutv1.PlaceOrderRequest) { r.Card.HolderName = "MARIA 3782-822463-10005" },
+		"request_id":         func(r *checkoutv1.PlaceOrderRequest) { r.RequestId = plantedNumber },
+		"items[0].product":   func(r *checkoutv1.PlaceOrderRequest) { r.Items[0].Product = "products/" + plantedNumber },
+	} {
+		bad := request("r3")
+		change(bad)
+		_, err = p.client.PlaceOrder(t.Context(), bad)
+		require.Equal(t, fault.InvalidArgument, fault.CodeOf(err), field)
+		require.Equal(t, strings.TrimSpace(field), fault.Of(err).Field)
+	}
 
 	metrics := get(t, p.http+"/metrics").Body
 	require.Contains(t, metrics, `codebank_checkout_orders_ended_total{outcome="approved"} 1`)

@@ -1,0 +1,173 @@
+package pan
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
+)
+
+// maxSeparators is how many separators may stand between two groups of digits.
+const maxSeparators = 3
+
+// In reports whether a text holds something that reads as a card number: 13 to 19 digits
+// with the right check digit. Digits of every script count, by their value. Digits may stand
+// in groups: up to three spaces, dashes, dots, slashes and underscores may be between two
+// groups. What is compatible with such a character counts as it (NFKC); combining and
+// invisible characters count as nothing.
+//
+// A run of digits without separators is taken whole: a longer number is not searched for
+// a shorter one. Groups are taken together when they are as long as those on cards
+// (4-4-4-4, 4-6-5 and the like), or when number and length are those of a known brand.
+// So a date beside a telephone number is seldom taken for a card number. One in ten of all
+// other numbers of 13 to 19 digits is. In allocates nothing for an ordinary text.
+func In(text string) bool {
+	// No character is compatible with more digits than it has bytes. Those that begin with
+	// the byte C3 are the letters with accents of western Europe.
+	mayBeDigits := 0
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == 0xC3:
+			i++
+		case '0' <= c && c <= '9' || c >= utf8.RuneSelf:
+			mayBeDigits++
+		}
+	}
+	if mayBeDigits < Shortest {
+		return false
+	}
+	var found finder
+	for _, r := range norm.NFKC.String(text) {
+		if found.next(r) {
+			return true
+		}
+	}
+	return found.numbered()
+}
+
+// finder keeps the groups of digits that belong together, as far back as a number may reach.
+type finder struct {
+	digits     [longest]byte // the last ones, to the right
+	groups     [longest]int  // their lengths, to the right
+	count      int           // how many groups there are
+	separators int           // how many there are since the last digit
+}
+
+// next takes the next character. It reports true when the character ends a number.
+func (f *finder) next(r rune) bool {
+	if digit, ok := digitValue(r); ok {
+		if f.separators > 0 || f.count == 0 {
+			copy(f.groups[:], f.groups[1:])
+			f.groups[longest-1], f.separators = 0, 0
+			f.count = min(f.count+1, longest)
+		}
+		f.groups[longest-1]++
+		copy(f.digits[:], f.digits[1:])
+		f.digits[longest-1] = digit
+		return false
+	}
+	if r >= utf8.RuneSelf && unicode.In(r, unicode.M, unicode.Cf) {
+		return false
+	}
+	numbered := f.separators == 0 && f.numbered()
+	if f.separators < maxSeparators && isSeparator(r) {
+		f.separators++
+	} else {
+		f.count, f.separators = 0, 0
+	}
+	return numbered
+}
+
+// numbered reports whether the last groups are a number.
+func (f *finder) numbered() bool {
+	length := 0
+	for first := longest - 1; first >= longest-f.count; first-- {
+		if length += f.groups[first]; length > longest {
+			return false
+		}
+		digits, groups := f.digits[longest-length:], f.groups[first:]
+		if length >= Shortest && luhnValid(digits) &&
+			(len(groups) == 1 || isGroupedLikeCard(groups) || KnownBrand(string(digits))) {
+			return true
+		}
+	}
+	return false
+}
+
+// isGroupedLikeCard reports whether groups are as long as those printed on cards.
+func isGroupedLikeCard(groups []int) bool {
+	for i, length := range groups {
+		isLast := i == len(groups)-1
+		if length > 6 || length < 4 && !isLast || i == 0 && length != 4 {
+			return false
+		}
+	}
+	return true
+}
+
+// digitValue returns the ASCII digit of the same value as a digit of any script.
+func digitValue(r rune) (byte, bool) {
+	switch {
+	case '0' <= r && r <= '9':
+		return byte(r), true
+	case r < utf8.RuneSelf || !unicode.IsDigit(r):
+		return 0, false
+	}
+	// Each range has the ten digits of one script or of several, from zero on.
+	for _, digits := range unicode.Nd.R16 {
+		if low := rune(digits.Lo); low <= r && r <= rune(digits.Hi) {
+			return '0' + byte((r-low)%10), true
+		}
+	}
+	for _, digits := range unicode.Nd.R32 {
+		if low := rune(digits.Lo); low <= r && r <= rune(digits.Hi) {
+			return '0' + byte((r-low)%10), true
+		}
+	}
+	return 0, false
+}
+
+// isSeparator reports whether a character may stand between the groups of a number.
+func isSeparator(r rune) bool {
+	if r < utf8.RuneSelf {
+		return r == ' ' || r == '-' || r == '.' || r == '/' || r == '_' || '\t' <= r && r <= '\r'
+	}
+	return unicode.In(r, unicode.White_Space, unicode.Pd) || strings.ContainsRune("·•‧∙⋅・。−⁄∕", r)
+}
+
+// InID reports whether an id of ASCII letters, digits and marks reads as a card number: all
+// of it, or a part between two marks, or parts that are as long as the groups on cards. The
+// number must have the right check digit, and first digits and length of a known brand.
+//
+// It is stricter than In, because an id is not free text. It may be a number; one number in
+// ten has the right check digit; and what is refused because of its id cannot be sent again
+// under another one. A date, a count that begins with 0 or 1, or a UUID is never refused.
+func InID(id string) bool {
+	parts := strings.FieldsFunc(id, func(r rune) bool {
+		return !('0' <= r && r <= '9' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z')
+	})
+	for first := range parts {
+		digits, groups := "", []int(nil)
+		for last := first; last < len(parts) && allDigits(parts[last]); last++ {
+			digits += parts[last]
+			groups = append(groups, len(parts[last]))
+			if len(digits) > longest {
+				break
+			}
+			if isOne := len(groups) == 1 || len(groups) == len(parts) || isGroupedLikeCard(groups); isOne && KnownBrand(digits) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// KnownBrand reports whether digits are the number of a card of a brand that Brand
+// knows: of the brand's length, with the right check digit.
+func KnownBrand(digits string) bool {
+	if len(digits) < Shortest || len(digits) > longest || !allDigits(digits) || !luhnValid(digits) {
+		return false
+	}
+	return brandOf(digits).hasLength(len(digits))
+}
