@@ -16,8 +16,8 @@ const RetryAfter = time.Second
 // Class is what an error of the database means to the program that gets it.
 type Class uint8
 
-// The classes. What each says about a commit holds only when the error did not come
-// as the answer to the commit itself.
+// The classes. They say whether something was committed. This does not hold for an error
+// that is the answer to the commit itself.
 const (
 	// Broken: the program and the schema do not fit together, or the server is
 	// damaged. Trying again does not help.
@@ -68,10 +68,10 @@ func State(err error) string {
 	return ""
 }
 
-// Classify returns the class of err, which must not be nil. An error without an
-// SQLSTATE is a network that failed, and Unavailable. Two are not: the end of the
-// caller's context is Ended (the time limit of a connection attempt is not, because
-// it is the pool's own), and a result that does not fit the program is Broken.
+// Classify returns the class of err, which must not be nil. An error without an SQLSTATE
+// is Unavailable, because the network failed. There are two exceptions. The end of the
+// caller's context is Ended, but the time limit of a connection attempt is Unavailable,
+// because it is the pool's own. A result that does not fit the program is Broken.
 func Classify(err error) Class {
 	if state := State(err); len(state) >= 2 {
 		if class, ok := classes[state]; ok {

@@ -20,14 +20,14 @@ const (
 	repeatLog = time.Minute
 )
 
-// permanent is an error that no waiting cures.
+// permanent is an error that remains however long the program waits.
 type permanent struct{ error }
 
 // Unwrap returns the error as it was before it was marked.
 func (p permanent) Unwrap() error { return p.error }
 
-// Permanent marks err as one that no waiting cures, so that Prepare gives up on it,
-// such as a database that belongs to another bank.
+// Permanent marks an error that remains however long the program waits, for example that
+// the database belongs to another bank. Prepare returns such an error at once.
 func Permanent(err error) error { return permanent{err} }
 
 // gaveUp reports whether waiting is of no use. A missing privilege is Broken to a
@@ -45,13 +45,13 @@ func gaveUp(err error) bool {
 	return false
 }
 
-// Prepare runs steps once the database answers: migrations, and what else has to be
-// there before the first call. While the database is away it tries again, after
+// Prepare runs steps once the database answers: migrations, and everything else that must
+// be there before the first call. While the database is away it tries again, after
 // waits that grow from 100 ms to 2 s, and starts from the first step each time, so
 // steps must be repeatable. Log and Ready say what it waits for. It returns nil once
-// the steps have succeeded, the context's error when ctx ends first, and otherwise
-// an error that no waiting cures: one marked Permanent, or of the classes Refused and
-// Broken. Call it once for each pool, beside the listeners.
+// the steps have succeeded, and the context's error when ctx ends first. It also returns
+// an error that remains however long the program waits: one marked Permanent, or of the
+// classes Refused and Broken. Call it once for each pool, beside the listeners.
 func (p *Pool) Prepare(ctx context.Context, logger *slog.Logger, steps func(context.Context) error) error {
 	var logged string
 	var loggedAt time.Time

@@ -20,19 +20,19 @@ import (
 // Point is a place between two durable steps.
 type Point string
 
-// Hook is told each time a point is reached. The nil Hook does nothing. It is safe
-// for concurrent use when the function is.
+// Hook is called each time a point is reached. The nil Hook does nothing. It is safe
+// for concurrent use if its function is.
 type Hook func(Point)
 
-// At tells the hook that a point is reached.
+// At calls the hook with a point that is reached.
 func (h Hook) At(point Point) {
 	if h != nil {
 		h(point)
 	}
 }
 
-// After is At for the end of a step that may have failed: it tells only of one that
-// did not.
+// After is At for the end of a step that may have failed. It calls the hook only if err is
+// nil.
 func (h Hook) After(err error, point Point) {
 	if err == nil {
 		h.At(point)
@@ -45,8 +45,9 @@ func Usage(points []Point) string {
 }
 
 // Parse returns the Hook that kills the program, at once and without clearing up,
-// when it reaches the point named by setting: NAME for the first time, NAME:N for
-// the N-th. The nil Hook for "", an error that lists the points for what is none.
+// when it reaches the point that setting names: NAME for the first time, NAME:N for
+// the N-th time. For "" it returns the nil Hook. For any other text the error lists the
+// points.
 func Parse(setting string, points []Point) (Hook, error) {
 	if setting == "" {
 		return nil, nil

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Code is the class of an error. The list is closed: every transport's table
-// covers it whole, and a test over Codes holds them to it.
+// Code is the class of an error. The list is closed: the table of every transport has
+// every code, and a test over Codes checks that.
 type Code uint8
 
 // The codes. Their meaning is the caller's next step.

@@ -8,12 +8,12 @@ import (
 // hidden is what a secret is shown as.
 const hidden = "***"
 
-// Secret is a text that is never shown: printed, logged or marshalled in any way it is
-// three stars. Reveal is the one way to the text. The zero Secret is none.
+// Secret is a text that is never shown: it is printed, logged and marshalled as three
+// stars. Only Reveal returns the text. The zero Secret has no text.
 //
-// The text stands behind a pointer because package fmt cannot call the methods of a
-// value in an unexported field: it would print what is there, and there is only an
-// address. It is a pointer to a string because fmt follows a pointer to a struct.
+// The Secret holds a pointer to the text, because package fmt cannot call the methods of a
+// value in an unexported field. It prints the value itself, which is only an address. The
+// pointer is to a string, because fmt follows a pointer to a struct and prints its fields.
 // Compare two secrets by what Reveal returns, not with ==.
 type Secret struct{ text *string }
 

@@ -18,14 +18,14 @@ import (
 )
 
 const (
-	// asProgram is what a copy finds in its environment.
+	// asProgram is the variable that makes the test program run as the program.
 	asProgram = "CODEBANK_TEST_AS_PROGRAM"
 	// patience bounds the wait for a program to serve or to end.
 	patience = time.Minute
 )
 
-// Main is a TestMain: it runs the tests or, in a copy, the program. A copy ends when its
-// input does, so that it never outlives the tests.
+// Main is a TestMain. It runs the tests or, in a process that Start has started, the
+// program. That process ends when its input ends, so it never outlives the tests.
 func Main(m *testing.M, program func()) {
 	if os.Getenv(asProgram) == "" {
 		os.Exit(m.Run())

@@ -70,7 +70,7 @@ func (e *edge) callUnary(ctx context.Context, request any, handle grpc.UnaryHand
 	return handle(ctx, request)
 }
 
-// stream is the interceptor of all other calls. They have no deadline of ours.
+// stream is the interceptor of all other calls. The edge sets no deadline for them.
 func (e *edge) stream(service any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
 	started := time.Now()
 	ctx, err := identify(stream.Context())

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// fileSuffix is what the name of an environment variable ends in when its value is
-// the path of a file that holds the setting.
+// fileSuffix ends the name of an environment variable whose value is the path of a file
+// that holds the setting.
 const fileSuffix = "_FILE"
 
 // maxSettingBytes bounds a setting that is read from a file.
@@ -21,16 +21,16 @@ type Flags interface {
 }
 
 // Environment holds the values that a program's environment gives its flags. Each flag
-// has two twins there, as Parse describes them.
+// has two variables, as Parse describes them.
 type Environment struct {
 	prefix    string
 	variables map[string]string
 }
 
 // NewEnvironment takes from environ (entries KEY=value, as os.Environ returns them)
-// the twins of the flags of these names. The error names every other variable that
-// begins with PREFIX_, except for what Kubernetes injects for a Service of that name;
-// the environment can be used all the same.
+// the variables of the flags with these names. The error names every other variable that
+// begins with PREFIX_, except those that Kubernetes injects for a Service of that name.
+// After an error the environment can still be used.
 func NewEnvironment(prefix string, flags, environ []string) (*Environment, error) {
 	known := make(map[string]bool)
 	for _, name := range flags {
@@ -58,8 +58,8 @@ func twin(prefix, flag string) string {
 	return prefix + "_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// Set sets one flag from its twins, if either is there. Both are an error, and so is a
-// value that the flag does not take; no error holds the value.
+// Set sets one flag from its variables, if one of them is set. It is an error if both are
+// set, or if the flag does not take the value. No error holds the value.
 func (e *Environment) Set(flags Flags, flag string) error {
 	variable := twin(e.prefix, flag)
 	value, direct := e.variables[variable]

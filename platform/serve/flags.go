@@ -8,16 +8,17 @@ import (
 )
 
 // Parse fills fs from args and, for each flag not given there, from environ
-// (entries KEY=value, as os.Environ returns them). The flag page-token-key has the
-// twins PREFIX_PAGE_TOKEN_KEY, its value, and PREFIX_PAGE_TOKEN_KEY_FILE, the path
-// of a file whose content is the value without its last line break: that is how
-// secrets come in. A flag beats the environment, which beats the default.
+// (entries KEY=value, as os.Environ returns them). Each flag has two variables. For
+// page-token-key, PREFIX_PAGE_TOKEN_KEY is the value, and PREFIX_PAGE_TOKEN_KEY_FILE is
+// the path of a file whose content is the value; the last line break does not count.
+// Secrets come from such files. A flag overrides the environment, and the environment
+// overrides the default.
 //
-// Parse refuses positional arguments, both twins of one flag at once, and any other
+// Parse refuses positional arguments, both variables of one flag at once, and any other
 // variable that begins with PREFIX_, so that a misspelt setting is not silently
-// ignored; what Kubernetes injects for a Service of that name (PREFIX_PORT…,
-// PREFIX_SERVICE_…) is let pass. For -h and --help it prints every flag with its
-// twin and default to fs.Output() and returns flag.ErrHelp. Errors name the setting
+// ignored. It allows the variables that Kubernetes injects for a Service of that name
+// (PREFIX_PORT…, PREFIX_SERVICE_…). For -h and --help it prints every flag with its
+// variable and default to fs.Output() and returns flag.ErrHelp. Errors name the setting
 // and never hold a value that came from the environment or from a file.
 //
 // fs must be made with flag.ContinueOnError.
@@ -46,7 +47,7 @@ func Parse(fs *flag.FlagSet, prefix string, args, environ []string) error {
 	return errors.Join(failures...)
 }
 
-// usage prints every flag with its environment twin and default.
+// usage prints every flag with its environment variable and default.
 func usage(fs *flag.FlagSet, prefix string) {
 	out := fs.Output()
 	fmt.Fprintf(out, "Usage of %s:\n", fs.Name())

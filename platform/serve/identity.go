@@ -48,7 +48,7 @@ func TraceID(ctx context.Context) string {
 
 // ContextWithIdentity returns ctx with a caller and a trace id, as the edge makes
 // one for each call; for tests and for work that continues a call. Either may be "". A
-// trace id that is not 32 small hexadecimal digits is as good as none.
+// trace id that is not 32 lower-case hexadecimal digits is ignored.
 func ContextWithIdentity(ctx context.Context, caller, traceID string) context.Context {
 	parsed, _ := trace.TraceIDFromHex(traceID)
 	return context.WithValue(ctx, identityKey{}, identity{caller: caller, trace: parsed})

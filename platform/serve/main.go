@@ -13,11 +13,11 @@ import (
 	"google.golang.org/grpc/grpclog"
 )
 
-// Main is a program's main: it calls run with what the program was started with, and a
-// context that ends when the program is told to end, by SIGINT or SIGTERM. An error is
-// written to standard error behind the program's name, and the status is 1; that help
-// was asked for is none. What gRPC logs goes to the default logger of package slog, which
-// Listen sets.
+// Main is a program's main. It calls run with the program's arguments, environment and
+// standard output, and a context that ends at SIGINT or SIGTERM. It writes an error of run
+// to standard error after the program's name and exits with status 1; flag.ErrHelp does
+// not count as an error. The log lines of gRPC go to the default logger of package slog,
+// which Listen sets.
 func Main(name string, run func(ctx context.Context, args, environ []string, stdout io.Writer) error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -17,7 +17,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
-// queryKey is under which the context of a REST request holds its query, if it has one.
+// queryKey is the context key of the query of a REST request.
 type queryKey struct{}
 
 // withQuery returns r with its query in its context. It returns an error when the

@@ -27,8 +27,8 @@ const (
 	failed = "failed"
 )
 
-// Check is one condition of being ready: something without which the program
-// cannot answer. What it can do without (a broker, for the bank) is no check.
+// Check is one condition of being ready: something without which the program cannot
+// answer. Parts that the program can do without, such as the bank's broker, have no check.
 type Check struct {
 	// Name is what /readyz calls it.
 	Name string
@@ -43,7 +43,7 @@ type Check struct {
 type checkResult struct {
 	Name   string `json:"name"`
 	Status string `json:"status"`
-	// Message is what the program waits for; absent when nothing may be said about it.
+	// Message says what the program waits for; absent if the error may not be shown.
 	Message string `json:"message,omitempty"`
 }
 

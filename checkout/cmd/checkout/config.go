@@ -15,7 +15,7 @@ import (
 	"codebank.dev/platform/serve"
 )
 
-// environmentPrefix begins the environment twin of every flag: CHECKOUT_DATABASE_URL.
+// environmentPrefix begins the environment variable of every flag: CHECKOUT_DATABASE_URL.
 const environmentPrefix = "CHECKOUT"
 
 // config is everything the program can be told. `checkout --help` prints it.

@@ -79,9 +79,10 @@ func connectTimeout() error {
 	return err
 }
 
-// TestFault holds the function by which a store makes faults to the list: what may be
-// tried again is UNAVAILABLE with a retry time, the end of the caller's context is
-// DEADLINE_EXCEEDED, everything else is INTERNAL. The cause is kept for the log.
+// TestFault tests the function with which a store makes faults of database errors. An error
+// that may be tried again must be UNAVAILABLE with a retry time. The end of the caller's
+// context must be DEADLINE_EXCEEDED. Every other error must be INTERNAL. The cause must be
+// kept for the log.
 func TestFault(t *testing.T, toFault func(error) error) {
 	codes := map[database.Class]fault.Code{
 		database.Conflict: fault.Unavailable, database.Unavailable: fault.Unavailable,
