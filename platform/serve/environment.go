@@ -34,7 +34,7 @@ type Environment struct {
 func NewEnvironment(prefix string, flags, environ []string) (*Environment, error) {
 	known := make(map[string]bool)
 	for _, name := range flags {
-		known[twin(prefix, name)], known[twin(prefix, name)+fileSuffix] = true, true
+		known[variable(prefix, name)], known[variable(prefix, name)+fileSuffix] = true, true
 	}
 	e := &Environment{prefix: prefix, variables: make(map[string]string)}
 	var unknown []error
@@ -53,34 +53,45 @@ func NewEnvironment(prefix string, flags, environ []string) (*Environment, error
 	return e, errors.Join(unknown...)
 }
 
-// twin returns the environment variable of a flag.
-func twin(prefix, flag string) string {
+// variable returns the environment variable of a flag.
+func variable(prefix, flag string) string {
 	return prefix + "_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
 // Set sets one flag from its variables, if one of them is set. It is an error if both are
 // set, or if the flag does not take the value. No error holds the value.
 func (e *Environment) Set(flags Flags, flag string) error {
-	variable := twin(e.prefix, flag)
-	value, direct := e.variables[variable]
-	path, byFile := e.variables[variable+fileSuffix]
+	name := variable(e.prefix, flag)
+	value, direct := e.variables[name]
+	path, byFile := e.variables[name+fileSuffix]
 	switch {
 	case direct && byFile:
-		return fmt.Errorf("both %s and %s are set; keep one", variable, variable+fileSuffix)
+		return fmt.Errorf("both %s and %s are set; keep one", name, name+fileSuffix)
 	case byFile:
 		content, err := readSetting(path)
 		if err != nil {
-			return fmt.Errorf("%s: %w", variable+fileSuffix, err)
+			return fmt.Errorf("%s: %w", name+fileSuffix, err)
 		}
-		value, variable = content, variable+fileSuffix
+		value, name = content, name+fileSuffix
 	case !direct:
 		return nil
 	}
 	if err := flags.Set(flag, value); err != nil {
 		// The flag package's own message repeats the value, which may be a secret.
-		return fmt.Errorf("%s: not a valid value for --%s", variable, flag)
+		return fmt.Errorf("%s: not a valid value for --%s", name, flag)
 	}
 	return nil
+}
+
+// given returns the variable that is set for a flag, or "" if there is none.
+func (e *Environment) given(flag string) string {
+	name := variable(e.prefix, flag)
+	for _, name := range []string{name, name + fileSuffix} {
+		if _, ok := e.variables[name]; ok {
+			return name
+		}
+	}
+	return ""
 }
 
 // readSetting returns the content of a small file without its last line break.

@@ -40,7 +40,9 @@ func Parse(fs *flag.FlagSet, prefix string, args, environ []string) error {
 	fs.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	var failures []error
 	for _, name := range names {
-		if !given[name] {
+		if renamed, ok := fs.Lookup(name).Value.(*oldName); ok {
+			failures = append(failures, renamed.fromEnvironment(environment, given))
+		} else if !given[name] {
 			failures = append(failures, environment.Set(fs, name))
 		}
 	}
@@ -52,16 +54,19 @@ func usage(fs *flag.FlagSet, prefix string) {
 	out := fs.Output()
 	fmt.Fprintf(out, "Usage of %s:\n", fs.Name())
 	fs.VisitAll(func(f *flag.Flag) {
+		if _, renamed := f.Value.(*oldName); renamed {
+			return
+		}
 		argument, text := flag.UnquoteUsage(f)
 		if argument != "" {
 			argument = " " + argument
 		}
 		fmt.Fprintf(out, "  --%s%s\n        %s\n", f.Name, argument, strings.ReplaceAll(text, "\n", "\n        "))
-		fmt.Fprintf(out, "        environment: %s", twin(prefix, f.Name))
+		fmt.Fprintf(out, "        environment: %s", variable(prefix, f.Name))
 		if f.DefValue != "" {
 			fmt.Fprintf(out, "; default: %s", f.DefValue)
 		}
 		fmt.Fprintln(out)
 	})
-	fmt.Fprintf(out, "Each variable has a twin NAME%s: the path of a file that holds the value.\n", fileSuffix)
+	fmt.Fprintf(out, "In place of each variable, NAME%s may be set to the path of a file that holds the value.\n", fileSuffix)
 }

@@ -62,7 +62,7 @@ func TestSettingsThatCannotBeMeantAreRefused(t *testing.T) {
 		"an unknown variable":     {nil, []string{"TEST_PAGE_TOKEN=x"}, "TEST_PAGE_TOKEN"},
 		"an unknown flag":         {[]string{"--sise=3"}, nil, "sise"},
 		"a positional argument":   {[]string{"serve"}, nil, `"serve"`},
-		"both twins":              {nil, []string{"TEST_SIZE=1", "TEST_SIZE_FILE=/x"}, "TEST_SIZE_FILE"},
+		"both variables":          {nil, []string{"TEST_SIZE=1", "TEST_SIZE_FILE=/x"}, "TEST_SIZE_FILE"},
 		"a file that is not":      {nil, []string{"TEST_SIZE_FILE=/no/such/file"}, "TEST_SIZE_FILE"},
 		"a file that is too big":  {nil, []string{"TEST_PAGE_TOKEN_KEY_FILE=" + large}, "larger"},
 		"a value of another kind": {nil, []string{"TEST_SIZE=secret"}, "TEST_SIZE"},
@@ -77,7 +77,7 @@ func TestWhatKubernetesInjectsIsLetPass(t *testing.T) {
 	require.NoError(t, newFlags().parse(nil, "TEST_PORT=tcp://10.0.0.1:80", "TEST_PORT_80_TCP_ADDR=10.0.0.1", "TEST_SERVICE_HOST=10.0.0.1"))
 }
 
-func TestHelpNamesEveryFlagItsTwinAndItsDefault(t *testing.T) {
+func TestHelpNamesEveryFlagItsVariableAndItsDefault(t *testing.T) {
 	f := newFlags()
 	require.ErrorIs(t, f.parse([]string{"--help"}), flag.ErrHelp)
 	for _, want := range []string{"--size lines", "TEST_SIZE", "default: 5", "--page-token-key", "TEST_PAGE_TOKEN_KEY", "_FILE"} {

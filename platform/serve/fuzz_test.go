@@ -17,6 +17,7 @@ import (
 func FuzzSettings(f *testing.F) {
 	f.Add("--log-level=debug\n--drain-timeout\n3s", "X_LOG_FORMAT=json\nPATH=/bin", []byte("secret\r\n"))
 	f.Add("", "X_SECRET_FILE=given\nX_COUNT=99999999999999999999", []byte("not-a-number"))
+	f.Add("--number=3", "X_NUMBER_FILE=given", []byte("4\n"))
 	f.Add("now", "X_UNKNOWN=1\nX_SERVICE_HOST=h", []byte{})
 	f.Fuzz(func(t *testing.T, arguments, environment string, content []byte) {
 		path := filepath.Join(t.TempDir(), "setting")
@@ -35,6 +36,7 @@ func FuzzSettings(f *testing.F) {
 		settings.Bind(flags, "127.0.0.1:0", "127.0.0.1:0")
 		secret := flags.String("secret", "", "a `secret`")
 		count := flags.Int("count", 0, "a number")
+		serve.Renamed(flags, "number", "count")
 		err := serve.Parse(flags, "X", strings.Split(arguments, "\n"), environ)
 		if err != nil {
 			return

@@ -45,6 +45,7 @@
 //	main.go      Main: signals and the exit status
 //	settings.go  the flags that all programs share
 //	flags.go     Parse: flags, environment and files; environment.go for other flag packages
+//	renamed.go   the old name of a setting goes on working
 //	server.go    Config, Listen and Run; start.go prepares while calls are UNAVAILABLE
 //	edge.go      every gRPC call: identity, deadline, log, metrics, panics, errors
 //	codec.go     requests that do not decode

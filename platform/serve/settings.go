@@ -21,10 +21,13 @@ type Settings struct {
 	DrainTimeout time.Duration
 	// MaxDeadline bounds a unary call, whatever deadline its caller set.
 	MaxDeadline time.Duration
+
+	flags *flag.FlagSet
 }
 
 // Bind defines the shared flags on fs with the program's own default addresses.
 func (s *Settings) Bind(fs *flag.FlagSet, grpcAddress, httpAddress string) {
+	s.flags = fs
 	fs.StringVar(&s.GRPCAddress, "grpc-address", grpcAddress, "`host:port` to serve gRPC on; port 0 takes a free one")
 	fs.StringVar(&s.HTTPAddress, "http-address", httpAddress, "`host:port` to serve HTTP on: REST, /docs, /livez, /readyz, /metrics")
 	fs.StringVar(&s.LogLevel, "log-level", "info", "debug, info, warn or error; debug logs every call, without bodies")
@@ -46,19 +49,38 @@ func (s *Settings) Config(name string, logger *slog.Logger) Config {
 }
 
 // Logger returns a logger that writes to w as the flags say, or an error that names
-// the flag it cannot understand.
+// the flag it cannot understand. It logs a warning for each old name of a setting that
+// was used; see Renamed.
 func (s *Settings) Logger(w io.Writer) (*slog.Logger, error) {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(s.LogLevel)); err != nil {
 		return nil, fmt.Errorf("--log-level: %q is none of debug, info, warn, error", s.LogLevel)
 	}
 	options := &slog.HandlerOptions{Level: level}
+	var logger *slog.Logger
 	switch s.LogFormat {
 	case "text":
-		return slog.New(slog.NewTextHandler(w, options)), nil
+		logger = slog.New(slog.NewTextHandler(w, options))
 	case "json":
-		return slog.New(slog.NewJSONHandler(w, options)), nil
+		logger = slog.New(slog.NewJSONHandler(w, options))
 	default:
 		return nil, fmt.Errorf("--log-format: %q is neither text nor json", s.LogFormat)
 	}
+	for _, line := range s.oldNames() {
+		logger.Warn(line)
+	}
+	return logger, nil
+}
+
+// oldNames returns a line for each old name of a setting that was used.
+func (s *Settings) oldNames() (used []string) {
+	if s.flags == nil {
+		return nil
+	}
+	s.flags.VisitAll(func(f *flag.Flag) {
+		if renamed, ok := f.Value.(*oldName); ok {
+			used = append(used, renamed.used...)
+		}
+	})
+	return used
 }

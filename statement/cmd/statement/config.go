@@ -24,7 +24,7 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	flags.SetOutput(stdout)
 	var c config
 	c.server.Bind(flags, "127.0.0.1:17002", "127.0.0.1:17003")
-	flags.StringVar(&c.database.URL, "database-url", "", "the statement's Postgres `url`; required, a secret: prefer STATEMENT_DATABASE_URL or its _FILE twin")
+	flags.StringVar(&c.database.URL, "database-url", "", "the statement's Postgres `url`; required, a secret: prefer STATEMENT_DATABASE_URL or STATEMENT_DATABASE_URL_FILE")
 	flags.StringVar(&c.database.BankCode, "bank-code", "001", "the `code` of the bank whose statement this is, three digits")
 	key := flags.String("page-token-key", "", "signs page tokens, 16 `bytes` or more, the same for all replicas; empty: the database keeps one")
 	point := flags.String("failpoint", "", failpoint.Usage(failpoints.All()))
