@@ -34,15 +34,17 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	flags.SetOutput(stdout)
 	c := &config{limits: charge.Default()}
 	c.server.Bind(flags, "127.0.0.1:17004", "127.0.0.1:17005")
-	flags.StringVar(&c.databaseURL, "database-url", "", "the Postgres `url` of catalogue and orders; required, a secret: prefer CHECKOUT_DATABASE_URL or its _FILE twin")
+	flags.StringVar(&c.databaseURL, "database-url", "", "the Postgres `url` of catalogue and orders; required, a secret: prefer CHECKOUT_DATABASE_URL or CHECKOUT_DATABASE_URL_FILE")
 	flags.IntVar(&c.maxConnections, "max-connections", 16, "the most connections to the database")
 	flags.StringVar(&c.bankAddress, "bank-address", "127.0.0.1:17000", "`host:port` of the bank's gRPC; it may be away")
 	cataloguePath := flags.String("catalogue", "", "a catalogue `file` in JSON; empty takes the one built in")
 	flags.DurationVar(&c.limits.Deadline, "charge-deadline", c.limits.Deadline, "how long a payer waits for the bank's decision; after that the order is answered PENDING")
 	flags.DurationVar(&c.limits.Try, "try-timeout", c.limits.Try, "how long one call to the bank may take")
 	flags.DurationVar(&c.limits.SendAgain, "send-again", c.limits.SendAgain, "how old an open order may be to be sent to the bank again; an older one is voided")
-	flags.DurationVar(&c.limits.Poll, "settle-every", c.limits.Poll, "how often open orders that are due are claimed")
-	flags.DurationVar(&c.limits.Reconcile.Most, "settle-backoff", c.limits.Reconcile.Most, "the longest wait between two tries to end an open order")
+	flags.DurationVar(&c.limits.Poll, "reconcile-every", c.limits.Poll, "how often open orders that are due are claimed")
+	flags.DurationVar(&c.limits.Reconcile.Most, "reconcile-backoff", c.limits.Reconcile.Most, "the longest wait between two tries to end an open order")
+	serve.Renamed(flags, "settle-every", "reconcile-every")
+	serve.Renamed(flags, "settle-backoff", "reconcile-backoff")
 	failpointName := flags.String("failpoint", "", failpoint.Usage(failpoints.All()))
 	if err := serve.Parse(flags, environmentPrefix, args, environ); err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 func FuzzConfig(f *testing.F) {
 	f.Add("--database-url=postgres://x\n--charge-deadline=-1s", "CHECKOUT_BANK_ADDRESS=b")
 	f.Add("--failpoint=after-token:9", "CHECKOUT_DATABASE_URL=x\nCHECKOUT_SETTLE_BACKOFF=1ns")
+	f.Add("--reconcile-every=1h", "CHECKOUT_DATABASE_URL=x\nCHECKOUT_RECONCILE_BACKOFF=1ns")
 	f.Fuzz(func(t *testing.T, arguments, environment string) {
 		programtest.CheckSettings(t, arguments, environment, func(args, environ []string) (string, error) {
 			config, err := parse(args, environ, io.Discard)

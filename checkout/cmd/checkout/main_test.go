@@ -145,7 +145,7 @@ func killedAt(t *testing.T, point failpoint.Point) {
 	databaseURL := postgrestest.Database(t)
 	bank, peer := newBank(t)
 	// Impatient, so that what a killed program left is taken up soon.
-	impatient := []string{"--charge-deadline=500ms", "--try-timeout=200ms", "--settle-every=50ms", "--settle-backoff=200ms"}
+	impatient := []string{"--charge-deadline=500ms", "--try-timeout=200ms", "--reconcile-every=50ms", "--reconcile-backoff=200ms"}
 	want, kept := checkoutv1.OrderState_ORDER_STATE_APPROVED, 1
 	armed := append(impatient, "--failpoint="+string(point))
 	switch point {
@@ -186,6 +186,13 @@ func killedAt(t *testing.T, point failpoint.Point) {
 	require.Len(t, bank.Kept(), kept)
 	require.True(t, proto.Equal(ended, place()), "an answer stands")
 	p.Interrupt(t)
+}
+
+func TestTheOldNamesOfSettingsAreStillAccepted(t *testing.T) {
+	config, err := parse([]string{"--settle-every=50ms"}, []string{"CHECKOUT_DATABASE_URL=x", "CHECKOUT_SETTLE_BACKOFF=200ms"}, io.Discard)
+	require.NoError(t, err)
+	require.Equal(t, 50*time.Millisecond, config.limits.Poll)
+	require.Equal(t, 200*time.Millisecond, config.limits.Reconcile.Most)
 }
 
 func TestWrongSettingsAreRefused(t *testing.T) {
