@@ -26,7 +26,8 @@ func (h *historyOptions) bind(set *flag.FlagSet) {
 	set.IntVar(&h.purchases, "purchases", 1_000_000, "purchases that are sent, including declined ones")
 	set.Uint64Var(&h.seed, "seed", 1, "number that decides the whole history")
 	set.StringVar(&h.end, "end", "", "the history ends before this date, UTC (default today)")
-	set.DurationVar(&h.auditTimeout, "settle", 20*time.Minute, "longest wait until every copy has everything")
+	set.DurationVar(&h.auditTimeout, "audit-timeout", 20*time.Minute, "longest wait until every copy has everything")
+	renamed(set, "settle", "audit-timeout")
 }
 
 // arguments returns the arguments for bankctl.

@@ -109,6 +109,15 @@ func commands() []command {
 	}
 }
 
+// renamed keeps old as a second name of the flag name for one version. A use of the old name
+// sets that flag and prints one line with the new name.
+func renamed(set *flag.FlagSet, old, name string) {
+	set.Func(old, "the old name of --"+name, func(value string) error {
+		_, _ = fmt.Fprintf(set.Output(), "--%s is now called --%s\n", old, name)
+		return set.Set(name, value)
+	})
+}
+
 func run(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) > 0 {
 		for _, c := range commands() {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -83,6 +84,26 @@ func TestAWrongCommandLineShowsTheUsage(t *testing.T) {
 	}
 	require.ErrorContains(t, run(t.Context(), []string{"up", "now"}, io.Discard), `up takes no argument "now"`)
 	require.ErrorContains(t, run(t.Context(), []string{"up", "--base-port", "80"}, io.Discard), "base port 80")
+}
+
+func TestTheOldNamesOfFlagsAreStillAccepted(t *testing.T) {
+	var o options
+	for _, tt := range []struct {
+		bind      func(*flag.FlagSet)
+		arg, said string
+	}{
+		{o.history.bind, "--settle=3m", "--settle is now called --audit-timeout\n"},
+		{o.chaos.bind, "--verdict=report.json", "--verdict is now called --report\n"},
+	} {
+		var said bytes.Buffer
+		set := flag.NewFlagSet("stack", flag.ContinueOnError)
+		set.SetOutput(&said)
+		tt.bind(set)
+		require.NoError(t, set.Parse([]string{tt.arg}))
+		require.Equal(t, tt.said, said.String())
+	}
+	require.Equal(t, 3*time.Minute, o.history.auditTimeout)
+	require.Equal(t, "report.json", o.chaos.reportFile)
 }
 
 func TestApplyNeedsARunningStack(t *testing.T) {
