@@ -75,7 +75,7 @@ func TestLifecycle(t *testing.T, open func(testing.TB) Store) {
 	} {
 		t.Run(rule.name, func(t *testing.T) { rule.show(newScene(t, open(t))) })
 	}
-	t.Run("a hundred equal requests at once charge once and are answered alike", func(t *testing.T) { hundredAtOnce(t, open(t)) })
+	t.Run("a hundred equal requests at once charge once and get the same answer", func(t *testing.T) { hundredAtOnce(t, open(t)) })
 	t.Run("a caller out of time is answered with the pending order", func(t *testing.T) { outOfTime(t, open(t)) })
 	t.Run("two processes place and reconcile side by side while calls fail", func(t *testing.T) { sideBySide(t, open(t)) })
 }

@@ -18,7 +18,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-// Peer speaks bank.v1 on a real connection for a bank in memory, and remembers what
+// Peer speaks bank.v1 on a real connection for a bank in memory, and records what
 // it was sent. Card data whose holder is REFUSED is refused.
 type Peer struct {
 	bankv1.UnimplementedCardServiceServer

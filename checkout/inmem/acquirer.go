@@ -63,7 +63,7 @@ type token struct {
 	usedBy    string
 }
 
-// purchase is what the bank remembers of a request id.
+// purchase is what the bank stores for a request id.
 type purchase struct {
 	authorization checkout.Authorization
 	decision      checkout.Decision
@@ -257,7 +257,7 @@ func (a *Acquirer) nextFault() Fault {
 	return NoFault
 }
 
-// Requests returns every request id the bank remembers.
+// Requests returns every request id that the bank stores.
 func (a *Acquirer) Requests() []string {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()

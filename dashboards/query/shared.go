@@ -41,7 +41,7 @@ func shared(panels []view.Panel) []sharedSearch {
 		for n, part := range parts(panel) {
 			own := owner{panel: panel.ID, result: i, trend: n > 0, to: len(part.Layer.Metrics)}
 			at := 0
-			for at < len(list) && !alike(list[at].panel, part) {
+			for at < len(list) && !sameDocuments(list[at].panel, part) {
 				at++
 			}
 			if at == len(list) {
@@ -58,9 +58,9 @@ func shared(panels []view.Panel) []sharedSearch {
 	return list
 }
 
-// alike reports whether two panels divide the same documents in the same way. Panels
-// with time shifts are never alike, because a shift adds documents of another range.
-func alike(a, b view.Panel) bool {
+// sameDocuments reports whether two panels divide the same documents in the same way. For
+// panels with time shifts it returns false, because a shift adds documents of another range.
+func sameDocuments(a, b view.Panel) bool {
 	return a.Chart != view.Documents && b.Chart != view.Documents &&
 		a.Source == b.Source && a.From == b.From && a.To == b.To && kql.Text(a.Query) == kql.Text(b.Query) &&
 		!shifts(a) && !shifts(b) && reflect.DeepEqual(a.Layer.Buckets, b.Layer.Buckets)

@@ -221,6 +221,6 @@ func TestTheSupervisorRestartsOnlyWhatFailed(t *testing.T) {
 	require.ErrorIs(t, <-done, context.Canceled)
 	const restart = "statement-postgres?includeTasks=true&onlyFailed=true"
 	require.Equal(t, []string{restart, restart, restart}, worker.restarts)
-	require.Contains(t, log.String(), "cannot look after the connectors")
+	require.Contains(t, log.String(), "cannot watch the connectors")
 	require.Contains(t, log.String(), "still gone")
 }

@@ -45,9 +45,9 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err != nil && !away:
-			s.Log.Warn("cannot look after the connectors", "error", err)
+			s.Log.Warn("cannot watch the connectors", "error", err)
 		case err == nil && away:
-			s.Log.Info("looking after the connectors again")
+			s.Log.Info("watching the connectors again")
 		}
 		away = err != nil
 		select {

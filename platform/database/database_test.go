@@ -81,7 +81,7 @@ func TestEveryNewConnectionIsTold(t *testing.T) {
 	require.Equal(t, 2, connected)
 }
 
-// steps are two migrations. The second looks at the settings it runs under.
+// steps are two migrations. The second checks the settings that it runs under.
 var steps = fstest.MapFS{
 	"migrations/00001_one.sql": {Data: []byte("-- +goose Up\nCREATE TABLE one (n integer);")},
 	"migrations/00002_two.sql": {Data: []byte("-- +goose Up\nINSERT INTO one SELECT 2 WHERE current_setting('statement_timeout') = '0';")},

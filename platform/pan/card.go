@@ -27,8 +27,8 @@ func (c CVV) Fits(brand Brand) bool { return len(c.Reveal()) == brand.CVVLength(
 // ErrExpiry says that a month and a year are not an expiry.
 var ErrExpiry = errors.New("pan: an expiry is a month, 1 to 12, of a year, 2000 to 9999")
 
-// The years in which cards expire. They bound what a bank issues and what a payer
-// presents alike.
+// The years in which cards expire. They bound both what a bank issues and what
+// a payer presents.
 const (
 	EarliestExpiryYear = 2000
 	LatestExpiryYear   = 9999

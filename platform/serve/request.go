@@ -14,7 +14,8 @@ import (
 )
 
 // headerOverhead is what HTTP/2 counts for each header beside its name and its value
-// (RFC 9113, section 6.5.2). A header that becomes metadata is counted alike on both sides.
+// (RFC 9113, section 6.5.2). Both sides count a header that becomes metadata
+// in the same way.
 const headerOverhead = 32
 
 // jsonType is the one media type of a body.

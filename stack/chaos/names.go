@@ -1,6 +1,6 @@
 package chaos
 
-// Names of results besides the invariants I1 to I18. Each has a line of its own in the report.
+// The names of the results that are not of an invariant I1 to I18. Each has a line of its own in the report.
 const (
 	errorClasses = "error classes"
 	overload     = "overload"

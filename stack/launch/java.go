@@ -76,10 +76,10 @@ func environment(added map[string]string) []string {
 // variables returns the environment variables for a program's flags: bank and database-url make
 // BANK_DATABASE_URL.
 func variables(program string, settings map[string]string) map[string]string {
-	twins := make(map[string]string, len(settings))
+	named := make(map[string]string, len(settings))
 	for flag, value := range settings {
 		name := program + "_" + strings.ReplaceAll(flag, "-", "_")
-		twins[strings.ToUpper(name)] = value
+		named[strings.ToUpper(name)] = value
 	}
-	return twins
+	return named
 }

@@ -104,7 +104,7 @@ func TestTheServicesDoNotNeedBrokerRegistryOrConnect(t *testing.T) {
 	}
 }
 
-func TestFlagsHaveEnvironmentTwins(t *testing.T) {
+func TestEveryFlagHasAVariable(t *testing.T) {
 	require.Equal(t, map[string]string{"BANK_DATABASE_URL": "x", "BANK_BANK_CODE": "001"},
 		variables("bank", map[string]string{"database-url": "x", "bank-code": "001"}))
 }

@@ -250,7 +250,7 @@ func eventsOf(s *source, function *ast.FuncDecl, statements map[string]bool) []e
 // pointOf returns the name of the failpoint in a call to a failpoint hook. The failpoint is in
 // the program's package failpoints, or the package declares it.
 func pointOf(call *ast.CallExpr) string {
-	if !slices.Contains([]string{"At", "After", "reached"}, called(call)) || len(call.Args) == 0 {
+	if !slices.Contains([]string{"At", "After"}, called(call)) || len(call.Args) == 0 {
 		return ""
 	}
 	switch point := call.Args[len(call.Args)-1].(type) {
@@ -358,14 +358,14 @@ func TestAStepWithoutAFailpointIsFound(t *testing.T) {
 	for _, tt := range []struct{ rule, body, found string }{
 		{"a write without a point", `s.pool.Exec(ctx, "INSERT INTO x")`, "durable step Exec has no failpoint beside it"},
 		{"SQL by its name", `s.pool.QueryRow(ctx, moveUp)`, "durable step moveUp has no failpoint beside it"},
-		{"two writes after a point", `s.reached.At(failpoints.X); s.admin.CreateTopic(ctx); s.admin.CreateTopic(ctx)`, "no failpoint between CreateTopic and CreateTopic"},
+		{"two writes after a point", `s.hook.At(failpoints.X); s.admin.CreateTopic(ctx); s.admin.CreateTopic(ctx)`, "no failpoint between CreateTopic and CreateTopic"},
 		{"a request that changes", `c.call(ctx, http.MethodPut)`, "durable step MethodPut has no failpoint beside it"},
 		{"a request of Elastic's client", `c.call(ctx, func() { ask(esapi.IndicesPutMappingRequest{}) })`,
 			"durable step IndicesPutMappingRequest has no failpoint beside it"},
 		{"a search", `c.call(ctx, func() { ask(esapi.SearchRequest{}) })`, ""},
 		{"a file", `os.Rename(a, b)`, "durable step Rename has no failpoint beside it"},
-		{"a point between", `s.admin.CreateTopic(ctx); s.reached.At(failpoints.X); s.admin.CreateTopic(ctx)`, ""},
-		{"a transaction is one step", `pgx.BeginFunc(ctx, func() { tx.Exec(ctx, moveUp); tx.Exec(ctx, moveUp) }); s.reached.After(err, failpoints.X)`, ""},
+		{"a point between", `s.admin.CreateTopic(ctx); s.hook.At(failpoints.X); s.admin.CreateTopic(ctx)`, ""},
+		{"a transaction is one step", `pgx.BeginFunc(ctx, func() { tx.Exec(ctx, moveUp); tx.Exec(ctx, moveUp) }); s.hook.After(err, failpoints.X)`, ""},
 		{"reading", `s.pool.QueryRow(ctx, "SELECT 1")`, ""},
 	} {
 		s := parseText(t, "bank/x", "package x\nfunc f() { "+tt.body+" }")

@@ -153,7 +153,7 @@ func TestPagesFollowOnOverREST(t *testing.T) {
 	require.Equal(t, []int64{7, 6, 5, 4, 3, 2}, seen)
 }
 
-func TestTheServiceSettlesThePageSize(t *testing.T) {
+func TestTheServiceBoundsThePageSize(t *testing.T) {
 	r := start(t, postgrestest.Database(t))
 	var events []int64
 	for sequence := int64(1); sequence <= 510; sequence++ {

@@ -226,7 +226,7 @@ func newConnectorsWatch(app *application) *cobra.Command {
 				handler = slog.NewJSONHandler(app.streams.err, nil)
 			}
 			log := slog.New(handler)
-			log.Info("looking after the connectors")
+			log.Info("watching the connectors")
 			if err := kafkaconnect.NewSupervisor(client, log).Run(ctx); !errors.Is(err, context.Canceled) {
 				return err
 			}

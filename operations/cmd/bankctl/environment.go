@@ -19,31 +19,31 @@ const byHand = "by-hand"
 // environment. A variable with the prefix that belongs to no flag of any command is an
 // error, so that a misspelt setting is not ignored. Errors never hold a value.
 func fromEnvironment(command *cobra.Command, environ []string) error {
-	environment, err := serve.NewEnvironment(prefix, withTwins(command.Root()), environ)
+	environment, err := serve.NewEnvironment(prefix, withVariables(command.Root()), environ)
 	failures := []error{err}
 	command.Flags().VisitAll(func(flag *pflag.Flag) {
-		if !flag.Changed && hasTwin(flag) {
+		if !flag.Changed && hasVariable(flag) {
 			failures = append(failures, environment.Set(command.Flags(), flag.Name))
 		}
 	})
 	return errors.Join(failures...)
 }
 
-// withTwins returns the names of the flags that the environment may set, those of the
+// withVariables returns the names of the flags that the environment may set, those of the
 // commands below included.
-func withTwins(command *cobra.Command) []string {
+func withVariables(command *cobra.Command) []string {
 	var names []string
 	command.LocalFlags().VisitAll(func(flag *pflag.Flag) {
-		if hasTwin(flag) {
+		if hasVariable(flag) {
 			names = append(names, flag.Name)
 		}
 	})
 	for _, below := range command.Commands() {
-		names = append(names, withTwins(below)...)
+		names = append(names, withVariables(below)...)
 	}
 	return names
 }
 
-func hasTwin(flag *pflag.Flag) bool {
+func hasVariable(flag *pflag.Flag) bool {
 	return flag.Name != "help" && flag.Annotations[byHand] == nil
 }

@@ -42,7 +42,7 @@ func (a *application) printer() *output.Printer {
 
 const long = `bankctl provisions, watches and repairs the pipeline of a bank.
 
-Every flag but --yes has a twin in the environment: --connect-url is
+Every flag but --yes has a variable in the environment: --connect-url has
 BANKCTL_CONNECT_URL. BANKCTL_CONNECT_URL_FILE names a file that holds the value;
 use it for addresses that contain a password. A flag overrides the environment.
 

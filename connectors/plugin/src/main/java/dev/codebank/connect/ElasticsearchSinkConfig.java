@@ -206,7 +206,7 @@ final class ElasticsearchSinkConfig extends AbstractConfig {
         String group = "Watermarks";
         definition.define(WATERMARK_SUFFIX, Type.STRING, null, Importance.MEDIUM,
             "The end of the names of topics that hold watermarks. A watermark states how far a partition of the events' topic"
-                + " is complete; both topics' names begin alike. If unset, every record is an event.",
+                + " is complete; the names of both topics begin with the same text. If unset, every record is an event.",
             group, 1, Width.MEDIUM, "Topic ends with");
         definition.define(WATERMARK_EVENTS_SUFFIX, Type.STRING, null, Importance.MEDIUM,
             "The end of the names of the topics of events that the watermarks are about. Both topics need the same number of"
