@@ -118,7 +118,17 @@ func renamed(set *flag.FlagSet, old, name string) {
 	})
 }
 
+// run runs the command that args name. A command whose results could not be written has failed.
 func run(ctx context.Context, args []string, out io.Writer) error {
+	results := &checked{to: out}
+	err := dispatch(ctx, args, results)
+	if lost := results.err(); lost != nil && !errors.Is(err, lost) {
+		err = errors.Join(err, lost)
+	}
+	return err
+}
+
+func dispatch(ctx context.Context, args []string, out io.Writer) error {
 	if len(args) > 0 {
 		for _, c := range commands() {
 			if c.name != args[0] {

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -123,4 +124,15 @@ func TestDoctorSaysWhatItFound(t *testing.T) {
 	err := run(t.Context(), []string{"doctor", "--base-port", "17300"}, &out)
 	require.True(t, err == nil || strings.Contains(out.String(), "MISSING"), out.String())
 	require.Contains(t, out.String(), "JDK")
+}
+
+// full is a device without space.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+func TestACommandWhoseResultsAreLostFails(t *testing.T) {
+	err := run(t.Context(), []string{"doctor", "--dir", t.TempDir()}, full{})
+	require.ErrorIs(t, err, syscall.ENOSPC)
+	require.ErrorContains(t, err, "standard output")
 }

@@ -16,7 +16,7 @@ func (p *Printer) Colours() bool {
 	if p.variable("NO_COLOR") != "" || p.variable("TERM") == "dumb" {
 		return false
 	}
-	return isTerminal(p.out)
+	return terminal(p.out) != nil
 }
 
 // Width returns how many characters a line of the terminal has: what COLUMNS says, else
@@ -25,8 +25,8 @@ func (p *Printer) Width() int {
 	if columns, err := strconv.Atoi(p.variable("COLUMNS")); err == nil && columns > 0 && columns <= 1000 {
 		return columns
 	}
-	file, ok := p.out.(*os.File)
-	if !ok || !isTerminal(file) {
+	file := terminal(p.out)
+	if file == nil {
 		return 0
 	}
 	size, err := unix.IoctlGetWinsize(int(file.Fd()), unix.TIOCGWINSZ)
@@ -45,11 +45,17 @@ func (p *Printer) variable(name string) string {
 	return p.environ[at][len(name)+1:]
 }
 
-func isTerminal(writer io.Writer) bool {
+// terminal returns the terminal that a writer writes to; nil when that is none.
+func terminal(writer io.Writer) *os.File {
+	if checked, ok := writer.(*Checked); ok {
+		writer = checked.to
+	}
 	file, ok := writer.(*os.File)
 	if !ok {
-		return false
+		return nil
 	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	if info, err := file.Stat(); err != nil || info.Mode()&os.ModeCharDevice == 0 {
+		return nil
+	}
+	return file
 }

@@ -31,6 +31,11 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	status := run(ctx, os.Args[1:], os.Environ(), streams{out: os.Stdout, err: os.Stderr})
 	stop()
+	// Some file systems tell only now that a write has failed.
+	if err := os.Stdout.Close(); err != nil && status == exitOK {
+		fmt.Fprintln(os.Stderr, "bankctl: the results cannot be written to standard output:", err)
+		status = exitFailed
+	}
 	os.Exit(status)
 }
 
@@ -38,20 +43,30 @@ func main() {
 type streams struct{ out, err io.Writer }
 
 // run runs the command that args name and returns the exit status. environ sets the flags
-// that are not given.
+// that are not given. A command whose results could not be written has failed.
 func run(ctx context.Context, args, environ []string, streams streams) int {
+	results := output.NewChecked(streams.out)
+	streams.out = results
 	root := newRoot(environ, streams)
 	root.SetArgs(args)
 	command, err := root.ExecuteContextC(ctx)
+	lost := results.Err()
+	if lost != nil && !errors.Is(err, lost) {
+		err = errors.Join(err, &failure{lost})
+	}
 	if err == nil {
 		return exitOK
 	}
 	failed := new(failure)
-	if !errors.As(err, &failed) {
+	switch {
+	case errors.As(err, &failed):
+	case lost != nil:
+		failed.cause = err
+	default:
 		fmt.Fprintf(streams.err, "bankctl: %s\nRun '%s --help' for usage.\n", output.Harmless(err.Error()), command.CommandPath())
 		return exitUsage
 	}
-	for line := range strings.Lines(failed.Error()) {
+	for line := range strings.Lines(err.Error()) {
 		fmt.Fprintf(streams.err, "bankctl: %s\n", output.Harmless(strings.TrimSuffix(line, "\n")))
 	}
 	return statusOf(failed)

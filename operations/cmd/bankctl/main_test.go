@@ -7,14 +7,18 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	programs "os/exec"
 	"path"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sr/srfake"
@@ -24,6 +28,24 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"bankctl": main})
+}
+
+// TestAFullDeviceFailsTheProgram runs the program itself: its standard output is a device without space.
+func TestAFullDeviceFailsTheProgram(t *testing.T) {
+	device, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip("this system has no /dev/full")
+	}
+	defer device.Close()
+	program, err := os.Executable()
+	require.NoError(t, err)
+	var stderr strings.Builder
+	command := programs.CommandContext(t.Context(), program)
+	command.Args = []string{"bankctl", "seed", "history", "--plan", "--end", "2026-11-01"}
+	command.Stdout, command.Stderr = device, &stderr
+	require.Error(t, command.Run())
+	require.Equal(t, exitFailed, command.ProcessState.ExitCode())
+	require.Contains(t, stderr.String(), "bankctl: the results cannot be written to standard output: write /dev/stdout: no space left on device")
 }
 
 // TestScripts runs testdata/script: what an operator types, sees and gets as a status.
@@ -37,6 +59,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"status": status,
 			"put":    put,
+			"lost":   lost,
 		},
 	})
 }
@@ -44,6 +67,16 @@ func TestScripts(t *testing.T) {
 // status runs bankctl and asserts the status it ends with: status N args...
 func status(ts *testscript.TestScript, _ bool, args []string) {
 	var stdout, stderr strings.Builder
+	got := runIn(ts, args[1:], streams{out: &stdout, err: &stderr})
+	_, _ = ts.Stdout().Write([]byte(stdout.String()))
+	_, _ = ts.Stderr().Write([]byte(stderr.String()))
+	if args[0] != string(rune('0'+got)) {
+		ts.Fatalf("status %d, want %s\n%s%s", got, args[0], stdout.String(), stderr.String())
+	}
+}
+
+// runIn runs bankctl in the environment of a script and returns the status it ends with.
+func runIn(ts *testscript.TestScript, args []string, streams streams) int {
 	environ := []string{}
 	for _, name := range []string{
 		"BANKCTL_KAFKA_BROKERS", "BANKCTL_REGISTRY_URL", "BANKCTL_CONNECT_URL", "BANKCTL_ELASTICSEARCH_URL", "BANKCTL_KIBANA_URL",
@@ -52,11 +85,20 @@ func status(ts *testscript.TestScript, _ bool, args []string) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	got := run(ctx, args[1:], environ, streams{out: &stdout, err: &stderr})
-	_, _ = ts.Stdout().Write([]byte(stdout.String()))
-	_, _ = ts.Stderr().Write([]byte(stderr.String()))
-	if args[0] != string(rune('0'+got)) {
-		ts.Fatalf("status %d, want %s\n%s%s", got, args[0], stdout.String(), stderr.String())
+	return run(ctx, args, environ, streams)
+}
+
+// full is a device without space.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, syscall.ENOSPC }
+
+// lost runs bankctl with an output that cannot be written, and asserts that it fails and says so once: lost args...
+func lost(ts *testscript.TestScript, _ bool, args []string) {
+	var stderr strings.Builder
+	got := runIn(ts, args, streams{out: full{}, err: &stderr})
+	if got != exitFailed || strings.Count(stderr.String(), syscall.ENOSPC.Error()) != 1 {
+		ts.Fatalf("status %d, want 1 and one message\n%s", got, stderr.String())
 	}
 }
 
