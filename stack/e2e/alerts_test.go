@@ -13,7 +13,7 @@ import (
 
 	"codebank.dev/dashboards/alert"
 	"codebank.dev/dashboards/catalogue"
-	"codebank.dev/dashboards/figures"
+	"codebank.dev/dashboards/expected"
 	"codebank.dev/dashboards/kql"
 	"codebank.dev/dashboards/query"
 	"codebank.dev/dashboards/view"
@@ -119,8 +119,8 @@ func (r ruleCheck) esqlRows(t *testing.T) [][]any {
 }
 
 // expectedConditions compute the condition of each rule from the events of its window.
-var expectedConditions = map[string]func([]figures.Document) bool{
-	"approval-rate-low": func(events []figures.Document) bool {
+var expectedConditions = map[string]func([]expected.Document) bool{
+	"approval-rate-low": func(events []expected.Document) bool {
 		payments, approved := 0, 0
 		for _, d := range events {
 			if d.Kind == event.KindPurchase {
@@ -132,10 +132,10 @@ var expectedConditions = map[string]func([]figures.Document) bool{
 		}
 		return payments >= 50 && approved*10 < payments*8
 	},
-	"no-payments": func(events []figures.Document) bool {
-		return !slices.ContainsFunc(events, func(d figures.Document) bool { return d.Kind == event.KindPurchase })
+	"no-payments": func(events []expected.Document) bool {
+		return !slices.ContainsFunc(events, func(d expected.Document) bool { return d.Kind == event.KindPurchase })
 	},
-	"decisions-slow": func(events []figures.Document) bool {
+	"decisions-slow": func(events []expected.Document) bool {
 		var micros []int64
 		for _, d := range events {
 			if d.Kind == event.KindPurchase && d.DecisionMicros.Present {
@@ -146,7 +146,7 @@ var expectedConditions = map[string]func([]figures.Document) bool{
 		return len(micros) >= 50 && micros[len(micros)*95/100] > 300_000
 	},
 	// All events of the history are older than a day.
-	"index-slow": func([]figures.Document) bool { return false },
+	"index-slow": func([]expected.Document) bool { return false },
 }
 
 // Every rule is raised when its condition holds in the year, and only then.
@@ -168,7 +168,7 @@ func TestAlertsAreRaisedWhenTheirConditionHolds(t *testing.T) {
 		require.NotNil(t, holds, "expectedConditions has no %s", rule.ID)
 		raised[rule.ID] = map[string]bool{}
 		for name, now := range moments {
-			var window []figures.Document
+			var window []expected.Document
 			for _, d := range p.documents {
 				if at := d.OccurredAt(); at.After(now.Add(-rule.Window)) && !at.After(now) {
 					window = append(window, d)
@@ -187,7 +187,7 @@ func TestAlertsAreRaisedWhenTheirConditionHolds(t *testing.T) {
 }
 
 // endOfBusiestMinutes returns the end of the five minutes with the most payments.
-func endOfBusiestMinutes(documents []figures.Document, from, to time.Time) time.Time {
+func endOfBusiestMinutes(documents []expected.Document, from, to time.Time) time.Time {
 	counts := map[int64]int{}
 	for _, d := range documents {
 		if at := d.OccurredAt(); d.Kind == event.KindPurchase && at.After(from) && at.Before(to) {

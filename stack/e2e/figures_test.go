@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"codebank.dev/dashboards/catalogue"
-	"codebank.dev/dashboards/figures"
+	"codebank.dev/dashboards/expected"
 	"codebank.dev/dashboards/kql"
 	"codebank.dev/dashboards/query"
 	"codebank.dev/dashboards/view"
@@ -37,13 +37,13 @@ const maxFaults = 5
 type figureCheck struct {
 	t         *testing.T
 	bank      string
-	documents []figures.Document
+	documents []expected.Document
 	// compared counts the figures that had a value. nonZero counts those that were not 0. Both
 	// are by dashboard and panel.
 	compared, nonZero map[string]int
 }
 
-func newFigureCheck(t *testing.T, bank string, documents []figures.Document) *figureCheck {
+func newFigureCheck(t *testing.T, bank string, documents []expected.Document) *figureCheck {
 	return &figureCheck{t: t, bank: bank, documents: documents, compared: map[string]int{}, nonZero: map[string]int{}}
 }
 
@@ -69,7 +69,7 @@ func (c *figureCheck) checkDashboard(board view.Dashboard, results []query.Resul
 			c.t.Errorf("%s: %v", name, result.Err)
 		case result.Panel.Chart == view.Documents:
 			c.checkDocuments(name, result)
-		case len(result.Panel.Layer.Metrics) > 0 && figures.WithoutFigure[result.Panel.ID] == "":
+		case len(result.Panel.Layer.Metrics) > 0 && expected.WithoutFigure[result.Panel.ID] == "":
 			c.checkPanel(board.ID, result)
 		}
 	}
@@ -79,12 +79,12 @@ func (c *figureCheck) checkDashboard(board view.Dashboard, results []query.Resul
 func (c *figureCheck) checkPanel(board string, result query.Result) {
 	c.t.Helper()
 	name := board + "/" + result.Panel.ID
-	figure := figures.Of(board, result.Panel.ID)
+	figure := expected.Of(board, result.Panel.ID)
 	if figure == nil {
-		c.t.Errorf("%s: figures.Of has no computation for it", name)
+		c.t.Errorf("%s: expected.Of has no computation for it", name)
 		return
 	}
-	question := figures.Input{
+	question := expected.Input{
 		Documents: c.documents, From: result.Range.From, To: result.Range.To, Interval: result.Table.Interval,
 	}
 	rows := figure(question)
@@ -159,8 +159,8 @@ func (c *figureCheck) reportFaults(name string, span query.Range, faults []strin
 func formatTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
 
 // documentsIn returns the events of a range.
-func (c *figureCheck) documentsIn(span query.Range) []figures.Document {
-	var found []figures.Document
+func (c *figureCheck) documentsIn(span query.Range) []expected.Document {
+	var found []expected.Document
 	for _, d := range c.documents {
 		if at := d.OccurredAt(); !at.Before(span.From) && !at.After(span.To) {
 			found = append(found, d)
@@ -170,8 +170,8 @@ func (c *figureCheck) documentsIn(span query.Range) []figures.Document {
 }
 
 // byKeys returns the rows of a figure by their keys.
-func byKeys(rows []figures.Row) map[string]figures.Values {
-	named := map[string]figures.Values{}
+func byKeys(rows []expected.Row) map[string]expected.Values {
+	named := map[string]expected.Values{}
 	for _, row := range rows {
 		named[strings.Join(row.Keys, " | ")] = row.Values
 	}
@@ -247,13 +247,13 @@ func uncertainty(different float64) float64 {
 // checkDocuments compares a list of single documents with the newest events.
 func (c *figureCheck) checkDocuments(name string, result query.Result) {
 	c.t.Helper()
-	var found []figures.Document
+	var found []expected.Document
 	for _, d := range c.documentsIn(result.Range) {
 		if d.Kind == event.KindPurchase && d.Status == event.StatusDeclined {
 			found = append(found, d)
 		}
 	}
-	slices.SortStableFunc(found, func(a, b figures.Document) int { return b.OccurredAt().Compare(a.OccurredAt()) })
+	slices.SortStableFunc(found, func(a, b expected.Document) int { return b.OccurredAt().Compare(a.OccurredAt()) })
 	written := map[string]bool{}
 	for _, d := range found {
 		written[strings.Join([]string{
@@ -287,7 +287,7 @@ func formatOptional(n event.Optional[int32]) string {
 
 // withPipelineMillis returns the documents of a bank with the pipeline_millis that only the
 // index knows.
-func withPipelineMillis(t *testing.T, stack *launch.Stack, bank string, since time.Time, documents []figures.Document) []figures.Document {
+func withPipelineMillis(t *testing.T, stack *launch.Stack, bank string, since time.Time, documents []expected.Document) []expected.Document {
 	t.Helper()
 	millis := map[string]int64{}
 	scanIndex(t, stack, map[string]any{
@@ -301,7 +301,7 @@ func withPipelineMillis(t *testing.T, stack *launch.Stack, bank string, since ti
 		millis[document["_id"].(string)] = int64(source["pipeline_millis"].(float64))
 	})
 	found := slices.Clone(documents)
-	found = slices.DeleteFunc(found, func(d figures.Document) bool { return d.OccurredAt().Before(since) })
+	found = slices.DeleteFunc(found, func(d expected.Document) bool { return d.OccurredAt().Before(since) })
 	for i := range found {
 		lag, there := millis[found[i].EventID]
 		require.True(t, there, "%s is not in the index", found[i].EventID)
@@ -367,7 +367,7 @@ func (c *figureCheck) requireFigures(zeros bool) {
 	for _, board := range catalogue.Dashboards() {
 		for _, panel := range board.Panels {
 			name := board.ID + "/" + panel.ID
-			if panel.Chart == view.Links || panel.Chart == view.Text || figures.WithoutFigure[panel.ID] != "" {
+			if panel.Chart == view.Links || panel.Chart == view.Text || expected.WithoutFigure[panel.ID] != "" {
 				continue
 			}
 			total += c.compared[name]

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"codebank.dev/dashboards/figures"
+	"codebank.dev/dashboards/expected"
 	"codebank.dev/schemas/event"
 	"codebank.dev/stack/launch"
 	"codebank.dev/stack/pipes"
@@ -57,7 +57,7 @@ type syntheticHistory struct {
 	seeded seedResult
 	events []event.Transaction
 	// documents are the same events with their position on the topic.
-	documents []figures.Document
+	documents []expected.Document
 	took      time.Duration
 }
 
@@ -150,7 +150,7 @@ func eventsOnTopic(t *testing.T, stack *launch.Stack, topic string, atLeast int)
 	return eventsOf(documentsOnTopic(t, stack, topic, atLeast))
 }
 
-func eventsOf(documents []figures.Document) []event.Transaction {
+func eventsOf(documents []expected.Document) []event.Transaction {
 	events := make([]event.Transaction, len(documents))
 	for i, d := range documents {
 		events[i] = d.Transaction
@@ -159,7 +159,7 @@ func eventsOf(documents []figures.Document) []event.Transaction {
 }
 
 // documentsOnTopic is eventsOnTopic with the first position of each event on the topic.
-func documentsOnTopic(t *testing.T, stack *launch.Stack, topic string, atLeast int) []figures.Document {
+func documentsOnTopic(t *testing.T, stack *launch.Stack, topic string, atLeast int) []expected.Document {
 	t.Helper()
 	client, err := kgo.NewClient(kgo.SeedBrokers(stack.Addresses().Kafka()))
 	require.NoError(t, err)
@@ -171,14 +171,14 @@ func documentsOnTopic(t *testing.T, stack *launch.Stack, topic string, atLeast i
 	ctx, cancel := context.WithTimeout(t.Context(), timeout)
 	defer cancel()
 	decoders := pipes.NewDecoders(stack.Addresses().RegistryConfluent())
-	var documents []figures.Document
+	var documents []expected.Document
 	seen := map[string]bool{}
 	require.NoError(t, pipes.ReadAll(ctx, stack.Addresses().Kafka(), func(record *kgo.Record) {
 		var e event.Transaction
 		require.NoError(t, decoders.Decode(ctx, record.Value, &e))
 		if !seen[e.EventID] {
 			seen[e.EventID] = true
-			documents = append(documents, figures.Document{Transaction: e, Topic: topic, Partition: record.Partition, Offset: record.Offset})
+			documents = append(documents, expected.Document{Transaction: e, Topic: topic, Partition: record.Partition, Offset: record.Offset})
 		}
 	}, topic))
 	return documents

@@ -99,7 +99,7 @@ var ownBytes = map[string]string{
 	"operations/audit/index scan":   "passes documents on; each is parsed by Document",
 	"operations/audit/ledger Read":  "rows of the bank's own outbox",
 	"operations/audit/waiting Read": "passes on what a source has parsed",
-	"operations/figures Read":       "answers; each is parsed by dashboards/query",
+	"operations/panels Read":        "answers; each is parsed by dashboards/query",
 	"operations/kibana/files Read":  "files; each is parsed by package dashboards",
 	"bank/kafka Read":               "holds bytes of a connection back",
 }

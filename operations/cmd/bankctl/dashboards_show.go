@@ -15,7 +15,7 @@ import (
 	"codebank.dev/dashboards/query"
 	"codebank.dev/dashboards/view"
 	"codebank.dev/operations/elasticsearch"
-	"codebank.dev/operations/figures"
+	"codebank.dev/operations/panels"
 )
 
 // showSettings are the flags of show.
@@ -75,7 +75,7 @@ func (s *showSettings) show(ctx context.Context, name string) error {
 	if err != nil {
 		return misused("elasticsearch-url", err)
 	}
-	results, err := figures.Read(ctx, client, board, span)
+	results, err := panels.Read(ctx, client, board, span)
 	if err != nil {
 		return err
 	}

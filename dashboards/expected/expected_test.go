@@ -1,4 +1,4 @@
-package figures_test
+package expected_test
 
 import (
 	"fmt"
@@ -10,17 +10,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"codebank.dev/dashboards/catalogue"
-	"codebank.dev/dashboards/figures"
+	"codebank.dev/dashboards/expected"
 	"codebank.dev/dashboards/view"
 	"codebank.dev/schemas/event"
 )
 
 // input is an input of a panel: two days of generated events, of which the panel shows
 // the second.
-func input(seed uint64, documents int) figures.Input {
+func input(seed uint64, documents int) expected.Input {
 	random := rand.New(rand.NewPCG(seed, 1))
 	to := time.Date(2026, 3, 8, 12, 0, 0, 0, time.UTC)
-	q := figures.Input{From: to.Add(-24 * time.Hour), To: to, Interval: 30 * time.Minute}
+	q := expected.Input{From: to.Add(-24 * time.Hour), To: to, Interval: 30 * time.Minute}
 	for i := range documents {
 		// Never at the edge of a range, where a millisecond decides whether an event
 		// belongs to it.
@@ -32,8 +32,8 @@ func input(seed uint64, documents int) figures.Input {
 
 func pick[T any](random *rand.Rand, of ...T) T { return of[random.IntN(len(of))] }
 
-func document(random *rand.Rand, i int, at int64) figures.Document {
-	d := figures.Document{
+func document(random *rand.Rand, i int, at int64) expected.Document {
+	d := expected.Document{
 		Transaction: event.Transaction{
 			EventID: fmt.Sprint("e", i), TransactionID: fmt.Sprint("t", i), BankCode: pick(random, "001", "002"), OccurredAtMillis: at,
 			Kind:      pick(random, event.KindPurchase, event.KindPurchase, event.KindPurchase, event.KindReversal, event.KindVoid, event.KindOpening),
@@ -73,11 +73,11 @@ func document(random *rand.Rand, i int, at int64) figures.Document {
 func TestTheModelAgreesWithTheFiguresByHand(t *testing.T) {
 	for _, board := range catalogue.Dashboards() {
 		for _, p := range board.Panels {
-			if len(p.Layer.Metrics) == 0 || figures.WithoutFigure[p.ID] != "" {
+			if len(p.Layer.Metrics) == 0 || expected.WithoutFigure[p.ID] != "" {
 				continue
 			}
 			t.Run(board.ID+"/"+p.ID, func(t *testing.T) {
-				figure := figures.Of(board.ID, p.ID)
+				figure := expected.Of(board.ID, p.ID)
 				require.NotNil(t, figure, "a panel without a figure by hand")
 				filled := 0
 				for seed := range uint64(3) {
@@ -95,10 +95,10 @@ func TestTheModelAgreesWithTheFiguresByHand(t *testing.T) {
 
 // compare compares the rows by hand with the rows of the model, and returns how many
 // figures had a value.
-func compare(t *testing.T, p view.Panel, q figures.Input, byHand []figures.Row) int {
+func compare(t *testing.T, p view.Panel, q expected.Input, byHand []expected.Row) int {
 	t.Helper()
 	name := func(keys []string) string { return strings.Join(keys, " | ") }
-	hand := make(map[string]figures.Values)
+	hand := make(map[string]expected.Values)
 	for _, row := range byHand {
 		require.Len(t, row.Keys, len(p.Layer.Buckets))
 		require.Len(t, row.Values, len(p.Layer.Metrics))
@@ -128,7 +128,7 @@ func compare(t *testing.T, p view.Panel, q figures.Input, byHand []figures.Row) 
 
 func TestEveryFigureBelongsToAPanel(t *testing.T) {
 	for _, board := range catalogue.Dashboards() {
-		require.Nil(t, figures.Of(board.ID, "complete-up-to"))
+		require.Nil(t, expected.Of(board.ID, "complete-up-to"))
 	}
-	require.Nil(t, figures.Of("overview", "none"))
+	require.Nil(t, expected.Of("overview", "none"))
 }

@@ -1,4 +1,4 @@
-package figures
+package expected
 
 import (
 	"time"

@@ -1,6 +1,6 @@
-// Package figures reads the figures of a dashboard's panels from Elasticsearch, in one
+// Package panels reads the figures of a dashboard's panels from Elasticsearch, in one
 // request.
-package figures
+package panels
 
 import (
 	"context"

@@ -1,11 +1,11 @@
-// Package figures calculates from events what the panels of the dashboards should show.
-// Each figure is a few lines of Go that share nothing with the formulas and queries of
-// the panels. A test asks Elasticsearch for the figures of a panel, over documents made
-// from the same events, and compares the answer with the figures here.
+// Package expected calculates from events the figures that the panels of the dashboards
+// should show. Each figure is a few lines of Go that share nothing with the formulas and
+// queries of the panels. A test asks Elasticsearch for the figures of a panel, over
+// documents made from the same events, and compares the answer with the figures here.
 //
 // Elasticsearch estimates numbers of different values and percentiles. These figures are
 // exact here, so a comparison must allow for the error that the panel states.
-package figures
+package expected
 
 import (
 	"cmp"

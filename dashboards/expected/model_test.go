@@ -1,4 +1,4 @@
-package figures_test
+package expected_test
 
 import (
 	"cmp"
@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"time"
 
-	"codebank.dev/dashboards/figures"
+	"codebank.dev/dashboards/expected"
 	"codebank.dev/dashboards/kql"
 	"codebank.dev/dashboards/view"
 	"codebank.dev/schemas/event"
@@ -18,18 +18,18 @@ import (
 
 type row struct {
 	keys      []string
-	tests     []func(d *figures.Document, shift time.Duration) bool
+	tests     []func(d *expected.Document, shift time.Duration) bool
 	documents int
 	values    []*float64
 }
 
 type model struct {
 	panel view.Panel
-	q     figures.Input
+	q     expected.Input
 	rows  []row
 }
 
-func evaluated(p view.Panel, q figures.Input) []row {
+func evaluated(p view.Panel, q expected.Input) []row {
 	m := model{panel: p, q: q, rows: []row{{}}}
 	for _, bucket := range p.Layer.Buckets {
 		var divided []row
@@ -50,7 +50,7 @@ func evaluated(p view.Panel, q figures.Input) []row {
 }
 
 // of returns the documents of a row that an aggregate covers.
-func (m model) of(r row, a view.Aggregate) []*figures.Document {
+func (m model) of(r row, a view.Aggregate) []*expected.Document {
 	from, to := m.q.From, m.q.To
 	if a.Within != "" {
 		within, _ := time.ParseDuration(a.Within)
@@ -60,14 +60,14 @@ func (m model) of(r row, a view.Aggregate) []*figures.Document {
 	if a.Shift == "1d" {
 		shift = 24 * time.Hour
 	}
-	var found []*figures.Document
+	var found []*expected.Document
 	for i := range m.q.Documents {
 		d := &m.q.Documents[i]
 		at := d.OccurredAt().Add(shift)
 		if at.Before(from) || at.After(to) || !matches(m.panel.Query, d) || !matches(a.Filter, d) {
 			continue
 		}
-		if !slices.ContainsFunc(r.tests, func(test func(*figures.Document, time.Duration) bool) bool { return !test(d, shift) }) {
+		if !slices.ContainsFunc(r.tests, func(test func(*expected.Document, time.Duration) bool) bool { return !test(d, shift) }) {
 			found = append(found, d)
 		}
 	}
@@ -76,34 +76,34 @@ func (m model) of(r row, a view.Aggregate) []*figures.Document {
 
 func (m model) divide(r row, bucket view.Bucket) []row {
 	var rows []row
-	add := func(key string, test func(*figures.Document, time.Duration) bool) {
+	add := func(key string, test func(*expected.Document, time.Duration) bool) {
 		rows = append(rows, row{keys: append(slices.Clone(r.keys), key), tests: append(slices.Clone(r.tests), test)})
 	}
-	plain := func(test func(*figures.Document) bool) func(*figures.Document, time.Duration) bool {
-		return func(d *figures.Document, _ time.Duration) bool { return test(d) }
+	plain := func(test func(*expected.Document) bool) func(*expected.Document, time.Duration) bool {
+		return func(d *expected.Document, _ time.Duration) bool { return test(d) }
 	}
 	switch b := bucket.(type) {
 	case view.Time:
 		for start := m.q.From.Truncate(m.q.Interval); !start.After(m.q.To); start = start.Add(m.q.Interval) {
-			add(start.Format(time.RFC3339), func(d *figures.Document, shift time.Duration) bool {
+			add(start.Format(time.RFC3339), func(d *expected.Document, shift time.Duration) bool {
 				return d.OccurredAt().Add(shift).Truncate(m.q.Interval).Equal(start)
 			})
 		}
 	case view.Terms:
 		for _, value := range m.terms(r, b) {
-			add(value, plain(func(d *figures.Document) bool { return text(d, b.Fields[0]) == value }))
+			add(value, plain(func(d *expected.Document) bool { return text(d, b.Fields[0]) == value }))
 		}
 	case view.Filters:
 		for _, filter := range b.Filters {
-			add(filter.Label, plain(func(d *figures.Document) bool { return matches(filter.Query, d) }))
+			add(filter.Label, plain(func(d *expected.Document) bool { return matches(filter.Query, d) }))
 		}
 	case view.Numbers:
 		for n := b.First; n <= b.Last; n++ {
-			add(strconv.Itoa(n), plain(func(d *figures.Document) bool { return text(d, b.Field) == strconv.Itoa(n) }))
+			add(strconv.Itoa(n), plain(func(d *expected.Document) bool { return text(d, b.Field) == strconv.Itoa(n) }))
 		}
 	case view.Ranges:
 		for _, one := range b.Ranges {
-			add(one.Label, plain(func(d *figures.Document) bool {
+			add(one.Label, plain(func(d *expected.Document) bool {
 				n, there := whole(d, b.Field)
 				return there && n >= one.From && (one.Below == 0 || n < one.Below)
 			}))
@@ -113,7 +113,7 @@ func (m model) divide(r row, bucket view.Bucket) []row {
 }
 
 func (m model) terms(r row, b view.Terms) []string {
-	groups := make(map[string][]*figures.Document)
+	groups := make(map[string][]*expected.Document)
 	for _, d := range m.of(r, view.Aggregate{}) {
 		if value := text(d, b.Fields[0]); value != "" {
 			groups[value] = append(groups[value], d)
@@ -204,7 +204,7 @@ func mean(values []*float64) *float64 {
 	return &sum
 }
 
-func aggregate(a view.Aggregate, of []*figures.Document) *float64 {
+func aggregate(a view.Aggregate, of []*expected.Document) *float64 {
 	var numbers []int64
 	different := make(map[string]bool)
 	for _, d := range of {
@@ -241,7 +241,7 @@ func aggregate(a view.Aggregate, of []*figures.Document) *float64 {
 }
 
 // text returns a field as text. It is empty if the document has no value.
-func text(d *figures.Document, field string) string {
+func text(d *expected.Document, field string) string {
 	if field == "" {
 		return ""
 	}
@@ -259,7 +259,7 @@ func text(d *figures.Document, field string) string {
 }
 
 // whole returns the value of a number field.
-func whole(d *figures.Document, field string) (int64, bool) {
+func whole(d *expected.Document, field string) (int64, bool) {
 	switch field {
 	case "":
 		return 0, false
@@ -278,7 +278,7 @@ func whole(d *figures.Document, field string) (int64, bool) {
 	return value.Integer, err == nil && value.Type == event.Integer
 }
 
-func matches(q kql.Query, d *figures.Document) bool {
+func matches(q kql.Query, d *expected.Document) bool {
 	switch q := q.(type) {
 	case nil:
 		return true
