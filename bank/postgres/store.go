@@ -96,6 +96,12 @@ var sessionSettings = map[string]string{
 	"jit":                                 "off",
 }
 
+// needs is what the ledger's calls do with its tables; the bank is not ready without it.
+var needs = database.Needs{
+	"accounts": "SELECT INSERT UPDATE", "cards": "SELECT INSERT UPDATE", "entries": "SELECT INSERT",
+	"outbox": "SELECT INSERT", "vault": "SELECT INSERT",
+}
+
 // Open prepares a Store on Postgres 17 or later. It does not connect: while the database is away,
 // every call returns fault.Unavailable, and Prepare waits. An error means that the URL cannot be
 // read; it does not repeat the URL.
@@ -106,6 +112,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	cache := newAccountCache()
 	pool, err := database.Open(ctx, database.Config{
 		URL: config.URL, ApplicationName: config.ApplicationName, MaxConnections: config.MaxConnections, Settings: sessionSettings,
+		Needs: needs,
 		OnConnect: func(context.Context, *pgx.Conn) error {
 			cache.clear()
 			return nil

@@ -38,6 +38,11 @@ var settings = map[string]string{
 	"synchronous_commit":                  "on",
 }
 
+// needs is what calls do with the tables; the checkout is not ready without it.
+var needs = database.Needs{
+	"products": "SELECT", "stores": "SELECT", "orders": "SELECT INSERT UPDATE", "order_items": "SELECT INSERT",
+}
+
 // Config says how to reach the checkout's database. Only URL is required.
 type Config struct {
 	// URL is the database's address as pgx reads it. It holds a password: never log it.
@@ -61,6 +66,7 @@ type Store struct {
 func Open(ctx context.Context, config Config) (*Store, error) {
 	pool, err := database.Open(ctx, database.Config{
 		URL: config.URL, ApplicationName: "checkout", MaxConnections: config.MaxConnections, Settings: settings,
+		Needs: needs,
 	})
 	if err != nil {
 		return nil, err

@@ -5,6 +5,7 @@
 //	throttle.go  the connection throttle: one attempt at a time while a server is away
 //	migrate.go   Migrate: brings the schema to the program's version
 //	prepare.go   Prepare: waits for a database that is away; Ready: what the program waits for
+//	needs.go     Needs: what calls need of a database that answers
 //	class.go     Classify and Fault: what an error means
 //
 // A program opens its pool, binds its ports, and calls Prepare beside its listeners.
@@ -60,6 +61,9 @@ type Config struct {
 	// OnConnect is called for every new connection before its first use. A connection
 	// for which it returns an error is closed. Nil for none.
 	OnConnect func(context.Context, *pgx.Conn) error
+	// Needs is what the program's calls need of the database. The program is not ready
+	// without it. Nil: a database that answers is enough.
+	Needs Needs
 }
 
 // poolConfig returns the configuration of a pool.

@@ -97,17 +97,14 @@ func (p *Pool) answers(ctx context.Context) error {
 	return p.Ping(limited)
 }
 
-// Ready returns nil when Prepare has succeeded and the database answers. Otherwise it
-// returns a fault.Unavailable whose message says what the program waits for, without
+// Ready returns nil when Prepare has succeeded, the database answers, and calls find in it
+// what they need (Config.Needs). Otherwise it returns a fault.Unavailable whose message says what the program waits for, without
 // addresses and names, so that /readyz can show it.
 func (p *Pool) Ready(ctx context.Context) error {
 	if pending := p.pending.Load(); pending != nil {
 		return pending
 	}
-	if err := p.Ping(ctx); err != nil {
-		return waiting(reason(err)).Wrap(err)
-	}
-	return nil
+	return p.meets(ctx, p.config.Needs)
 }
 
 // waiting is the fault of a database that a program waits for.

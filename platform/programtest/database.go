@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"codebank.dev/platform/fault"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 )
 
@@ -38,7 +39,8 @@ type Waiting struct {
 
 // TestAwaitsDatabase shows that a program that is started with its database away is
 // alive and not ready, says what it waits for, answers calls UNAVAILABLE with a retry
-// time, and serves when the database comes, without a restart.
+// time, and serves when the database comes, without a restart. While the database is
+// read-only the program is not ready.
 func TestAwaitsDatabase(t *testing.T, w Waiting) {
 	const name = "late"
 	address := w.Server.URL(name)
@@ -67,6 +69,7 @@ func TestAwaitsDatabase(t *testing.T, w Waiting) {
 	if err := w.Call(addresses.GRPC); err != nil { // Such as a thing that is not there.
 		require.NotEqual(t, fault.Unavailable, fault.CodeOf(err), "%v", err)
 	}
+	requireReadyToWrite(t, program, address, at)
 	program.Interrupt(t)
 
 	wrong, err := url.Parse(address)
@@ -76,6 +79,26 @@ func TestAwaitsDatabase(t *testing.T, w Waiting) {
 	requireWaiting(t, "http://"+refused.AwaitListening(t).HTTP, "the server refuses the password (SQLSTATE 28P01)")
 	refused.Interrupt(t)
 	require.NotContains(t, program.Log()+refused.Log(), "wrong-password")
+}
+
+// requireReadyToWrite makes the database read-only, as a server is after a failover. The program must
+// not be ready then, and it must be ready again afterwards.
+func requireReadyToWrite(t *testing.T, program *Program, address, at string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), address)
+	require.NoError(t, err)
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	for _, value := range []string{"on", "off"} {
+		_, err = conn.Exec(t.Context(), "ALTER SYSTEM SET default_transaction_read_only = "+value)
+		require.NoError(t, err)
+		_, err = conn.Exec(t.Context(), "SELECT pg_reload_conf()")
+		require.NoError(t, err)
+		if value == "on" {
+			requireWaiting(t, at, "it is read-only")
+		}
+	}
+	_, ready := program.AwaitReady(t)
+	require.True(t, ready, "ready when it may write again")
 }
 
 // requireWaiting waits until /readyz says why the database cannot be used.

@@ -24,6 +24,9 @@ var _ statement.Store = (*Store)(nil)
 // connectTimeout is shorter than elsewhere, because a customer waits for an answer.
 const connectTimeout = 2 * time.Second
 
+// needs is what calls do with the tables; the statement is not ready without it.
+var needs = database.Needs{"statement_lines": "SELECT", "statement_accounts": "SELECT INSERT UPDATE"}
+
 // Config says how to reach the statement's database. URL and BankCode are required.
 type Config struct {
 	// URL is the database's address as pgx reads it. It holds a password: never log it.
@@ -58,6 +61,7 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	pool, err := database.Open(ctx, database.Config{
 		URL: config.URL, ApplicationName: config.ApplicationName,
 		MaxConnections: config.MaxConnections, ConnectTimeout: connectTimeout,
+		Needs: needs,
 	})
 	if err != nil {
 		return nil, err

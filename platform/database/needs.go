@@ -1,0 +1,65 @@
+package database
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
+	"codebank.dev/platform/fault"
+)
+
+// Needs says what a program's calls do with tables: the table's name, and the privileges
+// SELECT, INSERT, UPDATE and DELETE that they need on it, with spaces between them.
+type Needs map[string]string
+
+// unmet finds what a program needs and does not have: a database that takes writes, a
+// table, a privilege, and that nobody locks a table against it. $1 and $2 are tables and
+// privileges, pair by pair. A lock of a moment is found too; so an answer says how things are,
+// not how they will be.
+const unmet = `
+WITH need AS (SELECT name, privilege, to_regclass(name) AS found FROM unnest($1::text[], $2::text[]) AS needs(name, privilege))
+SELECT current_setting('transaction_read_only')::boolean AND EXISTS (SELECT FROM need WHERE privilege <> 'SELECT'),
+	coalesce((SELECT string_agg(privilege || ' on ' || name, ', ') FROM need
+		WHERE found IS NULL OR NOT has_table_privilege(found, privilege)), ''),
+	coalesce((SELECT string_agg(DISTINCT name || ' in ' || mode, ', ') FROM need JOIN pg_locks ON relation = found
+		WHERE granted AND locktype = 'relation' AND pid <> pg_backend_pid()
+		AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+		AND (mode = 'AccessExclusiveLock' OR privilege <> 'SELECT' AND mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock'))), '')`
+
+// Why a database that answers cannot be used. The cause, which names the table, is for the log.
+var (
+	errReadOnly = waiting("it is read-only")
+	errMissing  = waiting("a table is missing, or the user lacks a privilege on it; the log says which")
+	errLocked   = waiting("a table is locked against this program; the log says which")
+)
+
+// meets returns nil when calls find what they need. Otherwise it returns the fault that
+// Ready answers.
+func (p *Pool) meets(ctx context.Context, needs Needs) error {
+	var tables, privileges []string
+	for _, table := range slices.Sorted(maps.Keys(needs)) {
+		for privilege := range strings.FieldsSeq(needs[table]) {
+			tables, privileges = append(tables, table), append(privileges, privilege)
+		}
+	}
+	var readOnly bool
+	var missing, locked string
+	err := p.QueryRow(ctx, unmet, tables, privileges).Scan(&readOnly, &missing, &locked)
+	for _, unmet := range []struct {
+		is    bool
+		why   *fault.Error
+		cause error
+	}{
+		{err != nil, waiting(reason(err)), err},
+		{readOnly, errReadOnly, errors.New("transaction_read_only is on")},
+		{missing != "", errMissing, errors.New("missing: " + missing)},
+		{locked != "", errLocked, errors.New("locked: " + locked)},
+	} {
+		if unmet.is {
+			return unmet.why.Wrap(unmet.cause)
+		}
+	}
+	return nil
+}
