@@ -27,7 +27,10 @@ const predecessor = `(
 	WHERE before.account_id = line.account_id AND before.sequence < line.sequence
 	ORDER BY before.sequence DESC LIMIT 1)`
 
-const deleteGaps = `DELETE FROM statement_gaps AS line WHERE ` + predecessor + ` = line.sequence - 1`
+// deleteGaps ends a gap when its predecessor has arrived. It also ends one whose own event is
+// gone, because somebody has deleted it: before an event that is not there nothing is missing.
+const deleteGaps = `DELETE FROM statement_gaps AS line WHERE ` + predecessor + ` = line.sequence - 1 OR NOT EXISTS (
+	SELECT FROM statement_lines AS own WHERE own.account_id = line.account_id AND own.sequence = line.sequence)`
 
 // insertGaps reads the index only for events that do not follow on within the stretch
 // itself.

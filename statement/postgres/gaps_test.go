@@ -12,6 +12,7 @@ import (
 	"codebank.dev/statement"
 	"codebank.dev/statement/postgres"
 	"codebank.dev/statement/statementtest"
+	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 )
@@ -75,6 +76,25 @@ func TestAGapIsNamedWithItsRemedyAndForgottenWhenItCloses(t *testing.T) {
 	sink.Write(t, statementtest.Purchase(bob, 1))
 	require.Zero(t, check(t, detector).Count)
 	require.Contains(t, log.String(), "a gap has closed")
+}
+
+func TestAGapEndsWithTheEventThatStandsBehindIt(t *testing.T) {
+	store, sink, url := opened(t)
+	conn, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	defer conn.Close(context.Background())
+	var log bytes.Buffer
+	detector := detect(store, &log, time.Now)
+	sink.Write(t, purchases(alice, 1, 3)...)
+	sink.Write(t, statementtest.Purchase(alice, 1_000_000_000))
+	require.Equal(t, int64(1), check(t, detector).Count)
+	_, err = conn.Exec(t.Context(), "DELETE FROM statement_lines WHERE sequence = 1000000000")
+	require.NoError(t, err)
+	log.Reset()
+	gaps := check(t, detector)
+	require.Zero(t, gaps.Count, "nothing is missing before an event that is not there")
+	require.Empty(t, gaps.List)
+	require.NotContains(t, log.String(), "level=ERROR")
 }
 
 func TestWhatIsOnlyLateIsNoGap(t *testing.T) {
