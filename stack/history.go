@@ -72,9 +72,9 @@ func runHistory(ctx context.Context, o options, out io.Writer) error {
 		if err := bank.WaitReady(ctx); err != nil || o.exit {
 			return err
 		}
-		_, _ = fmt.Fprintf(out, "\neverything runs on, and the bank uses the present time; logs are in %s; Ctrl-C stops\n"+
-			"go run ./stack up --dir %s starts it again\n", filepath.Join(stack.Dir(), "logs"), stack.Dir())
-		return stack.Wait(ctx)
+		_, _ = fmt.Fprintf(out, "\neverything runs on, and the bank uses the present time; logs are in %s; %s\n"+
+			"go run ./stack up --dir %s starts it again\n", filepath.Join(stack.Dir(), "logs"), howToStop, stack.Dir())
+		return waitFor(ctx, stack)
 	})
 }
 

@@ -83,7 +83,7 @@ func commands() []command {
 	}
 	return []command{
 		{"doctor", "say what this machine lacks, and how to get it", stackFlags, runDoctor, false},
-		{"up", "start everything and keep the data", stackFlags, runUp, false},
+		{"up", "start everything and keep the data; the end of one process stops everything", stackFlags, runUp, false},
 		{"demo", "start everything empty and show what it does", func(set *flag.FlagSet, o *options) {
 			stackFlags(set, o)
 			set.BoolVar(&o.exit, "exit", false, "stop after the audit instead of running on")
@@ -198,8 +198,8 @@ func runUp(ctx context.Context, o options, out io.Writer) error {
 		return err
 	}
 	return serve(ctx, stack, func() error {
-		_, _ = fmt.Fprintf(out, "\neverything runs; logs are in %s; Ctrl-C stops\n", filepath.Join(stack.Dir(), "logs"))
-		return stack.Wait(ctx)
+		_, _ = fmt.Fprintf(out, "\neverything runs; logs are in %s; %s\n", filepath.Join(stack.Dir(), "logs"), howToStop)
+		return waitFor(ctx, stack)
 	})
 }
 
@@ -215,9 +215,21 @@ func runDemo(ctx context.Context, o options, out io.Writer) error {
 		if err := demo.Run(ctx, stack, out); err != nil || o.exit {
 			return err
 		}
-		_, _ = fmt.Fprintf(out, "\neverything runs on; logs are in %s; Ctrl-C stops\n", filepath.Join(stack.Dir(), "logs"))
-		return stack.Wait(ctx)
+		_, _ = fmt.Fprintf(out, "\neverything runs on; logs are in %s; %s\n", filepath.Join(stack.Dir(), "logs"), howToStop)
+		return waitFor(ctx, stack)
 	})
+}
+
+// howToStop says what stops a stack that runs on.
+const howToStop = "Ctrl-C stops everything, and so does the end of any process"
+
+// waitFor returns nil when ctx ends. When a process ends that nobody has stopped, it says that this
+// stops everything, and why the process ended.
+func waitFor(ctx context.Context, stack interface{ Wait(context.Context) error }) error {
+	if err := stack.Wait(ctx); err != nil {
+		return fmt.Errorf("everything is stopped because a process has ended: %w", err)
+	}
+	return nil
 }
 
 // serve starts a stack, or only some processes of it, calls work, and always stops the stack.

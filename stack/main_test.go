@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -19,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"codebank.dev/native/child"
+	"codebank.dev/native/process"
 	"codebank.dev/stack/launch"
 )
 
@@ -48,6 +50,20 @@ func actAsParent() {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+// endless waits like a stack in which one process is killed, or in which none is.
+type endless struct{ failure error }
+
+func (e endless) Wait(context.Context) error { return e.failure }
+
+func TestTheEndOfOneProcessIsSaidToStopEverything(t *testing.T) {
+	require.NoError(t, waitFor(t.Context(), endless{}))
+	killed := &process.Failure{Name: launch.Statement, Err: errors.New("signal: killed")}
+	err := waitFor(t.Context(), endless{killed})
+	require.ErrorIs(t, err, killed)
+	require.EqualError(t, err, "everything is stopped because a process has ended: statement: signal: killed")
+	require.Contains(t, howToStop, "the end of any process")
 }
 
 // A signal to `go run` does not reach the program that it runs.
