@@ -24,6 +24,8 @@ var (
 	// ErrNoMark says that no mark was taken: the epoch does not lead, or the clock has not
 	// passed the last mark.
 	ErrNoMark = errors.New("bank: no mark taken")
+	// ErrEventTooLarge says that the broker does not take an event, because it is too long.
+	ErrEventTooLarge = errors.New("bank: the event is larger than the broker takes")
 )
 
 // Store is the durable state of the ledger.
@@ -146,10 +148,13 @@ type Encoder interface {
 }
 
 // OutboxRow is an event that waits to be published. Within an account, ids grow in the
-// order of the decisions. Rows become visible in any order.
+// order of the decisions, except those of republished rows. Rows become visible in any order.
 type OutboxRow struct {
 	ID    int64
 	Event Event
+	// Republished says that an operator had the event published again, so that an earlier row had
+	// the same event. It says nothing about what was sent of its account last.
+	Republished bool
 }
 
 // Outbox is the relay's view of the store: committed events that are not known to be
@@ -174,9 +179,9 @@ type Mark struct {
 	// decided before it either has an id up to LastID, or has no id and never gets one.
 	CompleteTo time.Time
 	LastID     int64
-	// Writer belongs to the store: the transaction that must end before no id up to LastID
+	// Writers belongs to the store: the transactions that must end before no id up to LastID
 	// can become visible any more.
-	Writer uint64
+	Writers []string
 }
 
 // Marker finds the time up to which all events are known to be published.
@@ -202,7 +207,8 @@ type WatermarkPublisher interface {
 type Publisher interface {
 	// Publish sends one event and calls done exactly once: nil when all replicas in sync
 	// have it. Events of one key arrive in the order of the calls. After an error every
-	// event is refused until Flush has returned nil, so that none overtakes another.
+	// later event is refused until Flush has returned nil, so that none overtakes another
+	// of its key. ErrEventTooLarge says that sending the event again does not help.
 	Publish(ctx context.Context, event Event, done func(error))
 	// Flush waits until done was called for every event, or until ctx ends.
 	Flush(ctx context.Context) error

@@ -75,7 +75,8 @@ type world struct {
 	expires    time.Time
 	storeDown  bool
 	brokerDown bool
-	failures   int // how many of the next publishes fail
+	failures   int                   // how many of the next publishes fail
+	tooLarge   func(bank.Event) bool // nil when every event fits
 	topic      []bank.Event
 	acked      map[string]bool
 	fetches    int
@@ -111,6 +112,17 @@ func (w *world) takeID() int64 {
 
 // makeVisible makes a row visible, as a commit does.
 func (w *world) makeVisible(id int64, account byte, sequence int64) {
+	w.show(id, account, sequence, false)
+}
+
+// republish writes events again, as an operator's republish does.
+func (w *world) republish(account byte, sequences ...int64) {
+	for _, sequence := range sequences {
+		w.show(w.takeID(), account, sequence, true)
+	}
+}
+
+func (w *world) show(id int64, account byte, sequence int64, republished bool) {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
 	event := bank.Event{AccountID: bank.ID{account}, Key: bank.ID{account}, Sequence: sequence}
@@ -118,7 +130,7 @@ func (w *world) makeVisible(id int64, account byte, sequence int64) {
 	if account == 0 {
 		event.AccountID, event.Body = bank.ID{}, fmt.Appendf(nil, "refusal %d", id)
 	}
-	w.rows[id] = bank.OutboxRow{ID: id, Event: event}
+	w.rows[id] = bank.OutboxRow{ID: id, Event: event, Republished: republished}
 	w.committed[string(event.Body)] = event
 	w.bodyOf[id] = string(event.Body)
 }
@@ -415,19 +427,24 @@ func (f *fakePublisher) workOne() bool {
 	down, failing := f.world.brokerDown, f.world.failures > 0
 	f.world.mutex.Unlock()
 	f.mutex.Lock()
+	why := errAway
 	if down || len(f.queue) == 0 {
 		again := len(f.queue) > 0
 		f.mutex.Unlock()
 		return again && sleepUnless(f.closed, 10*time.Millisecond)
+	}
+	if f.fails(f.queue[0].event) {
+		failing, why = true, bank.ErrEventTooLarge
 	}
 	if failing {
 		// A failure takes every event behind it along, so the order is kept.
 		doomed := f.queue
 		f.queue, f.failing = nil, true
 		f.mutex.Unlock()
-		f.world.set(func() { f.world.failures-- })
+		f.world.set(func() { f.world.failures = max(f.world.failures-1, 0) })
 		for _, p := range doomed {
-			p.done(errAway)
+			p.done(why)
+			why = errAway
 		}
 		return true
 	}
@@ -444,6 +461,13 @@ func (f *fakePublisher) workOne() bool {
 	f.queue = f.queue[1:]
 	f.mutex.Unlock()
 	return true
+}
+
+// fails reports whether an event is too large.
+func (f *fakePublisher) fails(event bank.Event) bool {
+	f.world.mutex.Lock()
+	defer f.world.mutex.Unlock()
+	return f.world.tooLarge != nil && f.world.tooLarge(event)
 }
 
 func sleepUnless(closed chan struct{}, wait time.Duration) bool {

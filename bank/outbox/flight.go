@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 
@@ -39,6 +40,7 @@ type flight struct {
 	outstanding int // rows in the stage outstanding
 	undeleted   int // acknowledged rows
 	anyFailed   bool
+	tooLarge    []int64 // failed rows whose event the broker refuses by its size
 	// generation counts the restarts of the flight. Rows that were fetched before a restart are void.
 	generation int
 
@@ -164,6 +166,9 @@ func (f *flight) answered(id int64, err error) {
 	if err != nil {
 		row.stage = failed
 		f.anyFailed = true
+		if errors.Is(err, bank.ErrEventTooLarge) {
+			f.tooLarge = append(f.tooLarge, id)
+		}
 		signal(f.failures)
 		f.stats.publishErrors.Add(1)
 	} else {
@@ -185,6 +190,23 @@ func (f *flight) hasFailed() bool {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	return f.anyFailed
+}
+
+// has reports whether a row is between fetch and delete.
+func (f *flight) has(id int64) bool {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	_, ok := f.rows[id]
+	return ok
+}
+
+// takeTooLarge returns the rows whose event was refused by its size since the last call.
+func (f *flight) takeTooLarge() []int64 {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	ids := f.tooLarge
+	f.tooLarge = nil
+	return ids
 }
 
 // restart removes every row that is not acknowledged, so that the next fetch returns it again. No
@@ -258,6 +280,9 @@ func (f *flight) hold(id int64, generation int) bool {
 
 // release lets the next fetch return rows that were held back.
 func (f *flight) release(ids []int64) {
+	if len(ids) == 0 {
+		return
+	}
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
 	for _, id := range ids {

@@ -2,11 +2,16 @@ package outbox
 
 import (
 	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"codebank.dev/bank"
 )
 
 // eventually waits, on the clock of the synctest bubble, until condition holds.
@@ -179,11 +184,149 @@ func TestRepeatIsSent(t *testing.T) {
 		w := newWorld()
 		n := w.start("a", nil)
 		w.commit(1, 1, 2, 3)
-		w.commit(1, 1, 2, 3, 4)
+		w.republish(1, 1, 2, 3)
+		w.commit(1, 4)
 		eventually(t, time.Minute, drained(w), "not drained")
 		n.stop()
 		require.Equal(t, []string{"1:1", "1:2", "1:3", "1:1", "1:2", "1:3", "1:4"}, w.bodies())
 		require.Equal(t, int64(3), n.relay.Stats().Repeats)
+	})
+}
+
+// A new leader knows nothing of an account. The events of a republish are older than those that it
+// sent last, so they must not count as the last ones sent.
+func TestARepublishHoldsNoLaterEventBackUnderANewLeader(t *testing.T) {
+	for _, republished := range [][]int64{{2, 3}, {1}, {11}, {5, 6, 7}, {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, {2, 3, 2, 3, 9}} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorld()
+			first := w.start("first", nil)
+			w.commit(1, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11)
+			eventually(t, time.Minute, drained(w), "the first leader sends everything")
+			first.stop()
+			second := w.start("second", nil)
+			w.republish(1, republished...)
+			eventually(t, time.Minute, drained(w), "republished events are sent")
+			w.commit(1, 12)
+			eventually(t, time.Minute, drained(w), fmt.Sprintf("a purchase after a republish of %v", republished))
+			second.stop()
+			require.Empty(t, w.findViolations())
+			require.Len(t, w.bodies(), 12+len(republished))
+		})
+	}
+}
+
+// A row that was lost from the outbox is made again by a republish, as the warning says. What waits
+// for it follows, whatever else is republished.
+func TestARepublishOfWhatIsMissingEndsTheWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		n := w.start("a", nil)
+		w.commit(1, 1, 2, 3)
+		w.commit(1, 7, 8)
+		eventually(t, time.Minute, func() bool { return n.relay.Stats().Held == 2 }, "4 to 6 are missing")
+		w.republish(1, 1, 2)
+		w.republish(1, 6)
+		eventually(t, time.Minute, func() bool { return n.relay.Stats().Held == 3 }, "one out of order waits too")
+		w.republish(1, 4, 5, 6)
+		eventually(t, time.Minute, drained(w), "not drained")
+		n.stop()
+		require.Empty(t, w.findViolations())
+	})
+}
+
+// logged collects the log of a relay.
+type logged struct {
+	mutex sync.Mutex
+	lines []string
+}
+
+func (l *logged) Write(line []byte) (int, error) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	l.lines = append(l.lines, string(line))
+	return len(line), nil
+}
+
+func (l *logged) with(text string) (lines []string) {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	for _, line := range l.lines {
+		if strings.Contains(line, text) {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+func TestTheWarningOfAnEventThatIsHeldBackPrintsTheRemedy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, log := newWorld(), new(logged)
+		n := w.start("a", func(c *Config) { c.Logger = slog.New(slog.NewTextHandler(log, nil)) })
+		w.commit(1, 3)
+		w.commit(1, 7, 8)
+		w.commit(2, 1)
+		eventually(t, time.Minute, func() bool { return n.relay.Stats().Held == 2 }, "held back")
+		remedy := fmt.Sprintf(`remedy="bankctl republish --account %s --from 4 --to 6"`, bank.ID{1})
+		require.Len(t, log.with(remedy), 1)
+		time.Sleep(time.Hour)
+		again := log.with("level=ERROR")
+		require.GreaterOrEqual(t, len(again), 5, "it is repeated while it lasts")
+		require.LessOrEqual(t, len(again), 7)
+		require.Contains(t, again[0], remedy)
+		w.republish(1, 4, 5, 6)
+		eventually(t, time.Minute, drained(w), "the remedy mends it")
+		time.Sleep(time.Hour)
+		require.Len(t, log.with("level=ERROR"), len(again))
+		n.stop()
+	})
+}
+
+// The broker's limit was lowered below the size of an event.
+func TestOnlyTheAccountOfAnEventThatIsTooLargeWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, log := newWorld(), new(logged)
+		w.tooLarge = func(e bank.Event) bool { return e.AccountID == bank.ID{1} && e.Sequence == 3 }
+		n := w.start("a", func(c *Config) { c.Logger = slog.New(slog.NewTextHandler(log, nil)) })
+		for i := range 30 {
+			w.commit(byte(1+i%3), int64(1+i/3))
+		}
+		eventually(t, time.Minute, func() bool { return w.waiting() == 8 }, "the other accounts go on")
+		w.republish(1, 3)
+		w.commit(2, 11)
+		w.commit(1, 11)
+		eventually(t, time.Minute, func() bool { return w.waiting() == 10 }, "they go on after it, too")
+		time.Sleep(time.Hour)
+		require.Equal(t, 10, w.waiting())
+		require.EqualValues(t, 10, n.relay.Stats().Held)
+		require.Less(t, n.relay.Stats().PublishErrors, int64(60*2*10), "tries in an hour")
+		alarms := log.with("level=ERROR")
+		require.LessOrEqual(t, len(alarms), 2*7, "the alarm is repeated every ten minutes for each of two rows")
+		require.Contains(t, alarms[0], "an event is larger than the broker takes")
+		require.Contains(t, alarms[0], "sequence=3 bytes=3")
+		require.Empty(t, log.with("bankctl republish"), "a republish does not mend it")
+		w.set(func() { w.tooLarge = nil })
+		eventually(t, 2*time.Minute, drained(w), "the limit was raised")
+		n.stop()
+		require.Empty(t, w.findViolations())
+	})
+}
+
+// An operator deletes the row of an event that is too large. Then the event is missing.
+func TestARowThatIsTooLargeAndDeletedByHandIsMissing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w, log := newWorld(), new(logged)
+		w.tooLarge = func(e bank.Event) bool { return e.Sequence == 2 }
+		n := w.start("a", func(c *Config) { c.Logger = slog.New(slog.NewTextHandler(log, nil)) })
+		w.commit(1, 1, 2, 3)
+		eventually(t, time.Minute, func() bool { return n.relay.Stats().Held == 2 }, "2 is too large and 3 waits")
+		w.set(func() { delete(w.rows, 2) })
+		remedy := fmt.Sprintf(`remedy="bankctl republish --account %s --from 2 --to 2"`, bank.ID{1})
+		eventually(t, 5*time.Minute, func() bool { return len(log.with(remedy)) == 1 }, "the alarm names the remedy")
+		w.set(func() { w.tooLarge = nil })
+		w.republish(1, 2)
+		eventually(t, 2*time.Minute, drained(w), "the remedy mends it")
+		n.stop()
+		require.Empty(t, w.findViolations())
 	})
 }
 

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"codebank.dev/bank"
 )
 
 // step is one event in the world: a commit, a wait or a fault.
@@ -17,11 +19,15 @@ type step struct {
 	Node    int
 	Account byte
 	Millis  int
+	// From, To and Cut choose what a republish writes: a range of sequences, as hundredths of what
+	// there is, and how many pages it writes before it is cut off.
+	From, To, Cut int
 }
 
 var faultsAndCommits = []string{
-	"commit", "commit", "commit", "commit", "refusal", "republish", "wait", "wait",
+	"commit", "commit", "commit", "commit", "refusal", "republish", "republish", "wait", "wait",
 	"freeze", "thaw", "kill", "restart", "broker down", "broker up", "publish fails", "store down", "store up",
+	"large events refused", "large events taken",
 }
 
 func drawSteps(t *rapid.T) []step {
@@ -32,6 +38,9 @@ func drawSteps(t *rapid.T) []step {
 			Node:    rapid.IntRange(0, 2).Draw(t, "node"),
 			Account: byte(rapid.IntRange(1, 4).Draw(t, "account")),
 			Millis:  rapid.IntRange(0, 200).Draw(t, "millis"),
+			From:    rapid.IntRange(0, 100).Draw(t, "from"),
+			To:      rapid.IntRange(0, 100).Draw(t, "to"),
+			Cut:     rapid.IntRange(1, 10).Draw(t, "cut"),
 		}
 	}), length, length).Draw(t, "steps")
 }
@@ -49,15 +58,31 @@ func (l *committer) run(group *sync.WaitGroup) {
 	last := int64(0)
 	for s := range l.work {
 		if s.What == "republish" {
-			for sequence := int64(1); sequence <= last; sequence++ {
-				l.world.commit(l.account, sequence)
-			}
+			l.republish(s, last)
 			continue
 		}
 		last++
 		id := l.world.takeID()
 		time.Sleep(time.Duration(s.Millis) * time.Millisecond)
 		l.world.makeVisible(id, l.account, last)
+	}
+}
+
+// republishedPage is how many events a republish commits at a time.
+const republishedPage = 3
+
+// republish writes a range of the account's events again, page by page, until it is cut off.
+func (l *committer) republish(s step, last int64) {
+	from, to := 1+last*int64(s.From)/100, last*int64(s.To)/100
+	for range s.Cut {
+		for range republishedPage {
+			if from > to {
+				return
+			}
+			l.world.republish(l.account, from)
+			from++
+		}
+		time.Sleep(time.Duration(s.Millis/4) * time.Millisecond)
 	}
 }
 
@@ -105,6 +130,12 @@ func play(steps []step) []string {
 			w.set(func() { w.brokerDown = s.What == "broker down" })
 		case "publish fails":
 			w.set(func() { w.failures++ })
+		case "large events refused":
+			w.set(func() {
+				w.tooLarge = func(e bank.Event) bool { return e.AccountID[0] == s.Account && e.Sequence%5 == 3 }
+			})
+		case "large events taken":
+			w.set(func() { w.tooLarge = nil })
 		case "store down", "store up":
 			w.set(func() { w.storeDown = s.What == "store down" })
 		}
@@ -115,7 +146,7 @@ func play(steps []step) []string {
 
 // heal ends every fault, waits until the outbox is empty and returns every broken promise.
 func heal(w *world, nodes []*node, committers map[byte]*committer, group *sync.WaitGroup) []string {
-	w.set(func() { w.brokerDown, w.storeDown, w.failures = false, false, 0 })
+	w.set(func() { w.brokerDown, w.storeDown, w.failures, w.tooLarge = false, false, 0, nil })
 	for _, committer := range committers {
 		close(committer.work)
 	}
@@ -124,7 +155,7 @@ func heal(w *world, nodes []*node, committers map[byte]*committer, group *sync.W
 		n.thaw()
 	}
 	var found []string
-	for deadline := time.Now().Add(2 * time.Minute); w.waiting() > 0; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Minute); w.waiting() > 0; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			found = append(found, fmt.Sprintf("%d rows are stuck", w.waiting()))
 			break

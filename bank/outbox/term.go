@@ -17,6 +17,8 @@ type term struct {
 	epoch     int64
 	flight    *flight
 	sequences *sequences
+	oversized oversized
+	round     round
 	fetched   chan batch
 }
 
@@ -33,6 +35,7 @@ func newTerm(r *Relay, epoch int64) *term {
 		epoch:     epoch,
 		flight:    newFlight(&r.stats),
 		sequences: newSequences(r.config.Accounts),
+		oversized: make(oversized),
 		// One batch waits while another is published.
 		fetched: make(chan batch, 1),
 	}
@@ -93,6 +96,8 @@ func (t *term) awaitRows(ctx context.Context, atMost time.Duration) bool {
 // publish hands rows to the publisher in id order until ctx ends.
 func (t *term) publish(ctx context.Context) {
 	faults := newBackoff(t.config.Lease)
+	rounds := time.NewTicker(roundInterval)
+	defer rounds.Stop()
 	// Wait for the answers to the events of an earlier term.
 	if t.config.Publisher.Flush(ctx) != nil {
 		return
@@ -111,7 +116,14 @@ func (t *term) publish(ctx context.Context) {
 			if t.config.Publisher.Flush(ctx) != nil || !t.flight.awaitAnswers(ctx) || !sleep(ctx, faults.next()) {
 				return
 			}
+			tooLarge := t.flight.takeTooLarge()
+			t.oversized.note(tooLarge, t.round)
+			t.sequences.unsentMended(tooLarge)
 			t.flight.restart()
+		case <-rounds.C:
+			t.round++
+			t.releaseOversized()
+			t.alarm()
 		}
 	}
 }
@@ -130,7 +142,10 @@ func (t *term) sendAll(ctx context.Context, b batch) bool {
 // send publishes one row, or holds it back while its predecessor is missing.
 func (t *term) send(ctx context.Context, row *bank.OutboxRow, generation int) {
 	event := &row.Event
-	switch t.sequences.check(event) {
+	if t.setAside(row, generation) {
+		return
+	}
+	switch t.sequences.check(row) {
 	case ahead:
 		t.hold(row, generation)
 		return
@@ -153,10 +168,13 @@ func (t *term) hold(row *bank.OutboxRow, generation int) {
 	if !t.flight.hold(row.ID, generation) {
 		return
 	}
-	if last, first := t.sequences.hold(&row.Event, row.ID); first {
-		t.relay.logger.Warn("event held back because its predecessor is missing; if this lasts, run bankctl republish for this account",
-			slog.String("account_id", row.Event.AccountID.String()),
-			slog.Int64("sequence", row.Event.Sequence), slog.Int64("last_sent", last))
+	held, first := t.sequences.hold(&row.Event, row.ID)
+	if !first {
+		return
+	}
+	held.alarm = t.round + firstAlarm
+	if held.oversized = t.oversized.blocks(row.Event.AccountID); !held.oversized {
+		t.logHeld(slog.LevelWarn, row.Event.AccountID, held)
 	}
 }
 

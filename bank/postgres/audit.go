@@ -31,7 +31,6 @@ var (
 	cutOfRefusals = &statement{"cut_of_refusals", `SELECT e.transaction_id FROM entries e WHERE e.account_id IS NULL AND e.status = 2 ORDER BY e.transaction_id`}
 	cutOfOutbox   = &statement{"cut_of_outbox", `SELECT o.id FROM outbox o
 		WHERE o.id >= (SELECT floor FROM relay_lease) ORDER BY o.id`}
-	assignTransaction = &statement{"assign_transaction", `SELECT pg_current_xact_id()`}
 )
 
 // Position is the position of a reader of all entries: after this sequence of this account. The
@@ -208,15 +207,13 @@ func (s *Store) RequeueRefusals(ctx context.Context, after bank.ID, encode func(
 // requeue writes the events of one page of entries and returns the page once it is committed.
 func (s *Store) requeue(ctx context.Context, account bank.ID, st *statement, build func(*parameters), encode func(*bank.Entry) (bank.Event, error)) (entries []bank.Entry, err error) {
 	err = s.with(ctx, func(session *session) error {
-		if err := session.prepare(ctx, begin, commit, rollback, lockAccounts, assignTransaction, insertEvents, st); err != nil {
+		if err := session.prepare(ctx, begin, commit, rollback, lockAccounts, insertRepublished, st); err != nil {
 			return notCommitted(err)
 		}
 		b := batch{session: session}
 		b.add(begin, nil)
 		session.parameters.uuids([]bank.ID{account})
 		b.add(lockAccounts, nil)
-		// The floor depends on this: a transaction has an id before it takes an id of the outbox.
-		b.add(assignTransaction, nil)
 		build(&session.parameters)
 		b.add(st, func(r row) { entries = append(entries, r.entry()) })
 		if _, _, err := b.run(ctx); err != nil {
@@ -241,7 +238,7 @@ func (s *Store) requeue(ctx context.Context, account bank.ID, st *statement, bui
 			return nil
 		}
 		s.config.Failpoint.At(RequeueDecided)
-		return session.write(ctx, &view{}, &changes)
+		return session.write(ctx, &view{republished: true}, &changes)
 	})
 	if err != nil {
 		return nil, err

@@ -8,19 +8,19 @@ import "sync"
 // row.
 //
 // The last visible id is not a floor, because ids are taken before the commit, and a lower one may
-// become visible later. This is safe: note the last id that was taken (mark), and the id of a
-// transaction that began to write after that (writer). Every transaction that takes outbox ids has
-// written before, and so has a transaction id below writer. Once no transaction up to writer runs
-// any more, every id up to mark is final: it is visible, or never will be.
+// become visible later. This is safe: note the last id that was taken (mark), and then the
+// transactions that may have taken it or a lower one (see readWriters). Once none of them runs any
+// more, every id up to mark is final: it is visible, or never will be.
 //
 // Delete makes the note in its own transaction. Its commit is flushed, so a crash cannot set the
 // sequence back behind mark.
 type floor struct {
 	mutex  sync.Mutex
 	lowest int64
-	// mark and writer are the current note; writer is 0 when there is none.
-	mark   int64
-	writer uint64
+	// mark and writers are the current note, if there is one.
+	noted   bool
+	mark    int64
+	writers []string
 	// kept is the highest floor that was stored in the database.
 	kept int64
 }
@@ -49,23 +49,30 @@ func (f *floor) stored(lowest int64) bool {
 	return moved
 }
 
-// note keeps the last id that was taken and a transaction that began to write after it. It does not
-// replace a current note, because that one ends earlier.
-func (f *floor) note(mark int64, writer uint64) {
+// note keeps the last id that was taken and the transactions that may still make it or a lower one
+// visible. It does not replace a current note, because that one ends earlier.
+func (f *floor) note(mark int64, running *writers) {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	if f.writer == 0 && writer != 0 && mark >= f.lowest {
-		f.mark, f.writer = mark, writer
+	if !f.noted && mark >= f.lowest {
+		f.noted, f.mark, f.writers = true, mark, running.ids
 	}
 }
 
-// raise raises the floor when no transaction up to the noted one runs any more. running is the
-// lowest transaction id that still ran at some moment. visible is the lowest outbox id that was
-// visible at a later moment, 0 when there was none.
-func (f *floor) raise(running uint64, visible int64) {
+// hasNote reports whether raise may raise the floor.
+func (f *floor) hasNote() bool {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	if f.writer == 0 || running <= f.writer {
+	return f.noted
+}
+
+// raise raises the floor when none of the noted transactions runs any more. running are the
+// transactions that ran at some moment. visible is the lowest outbox id that was visible at a later
+// moment, 0 when there was none.
+func (f *floor) raise(running *writers, visible int64) {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	if !f.noted || running.includeAny(f.writers) {
 		return
 	}
 	lowest := f.mark + 1
@@ -73,12 +80,13 @@ func (f *floor) raise(running uint64, visible int64) {
 		lowest = min(lowest, visible)
 	}
 	f.lowest = max(f.lowest, lowest)
-	f.writer = 0
+	f.noted, f.writers = false, nil
 }
 
 // reset forgets the floor, because this is not the database that it was found in.
 func (f *floor) reset() {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
-	f.lowest, f.mark, f.writer, f.kept = 0, 0, 0, 0
+	f.lowest, f.mark, f.kept = 0, 0, 0
+	f.noted, f.writers = false, nil
 }

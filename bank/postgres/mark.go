@@ -28,21 +28,18 @@ const (
 )
 
 var (
-	// readMoment comes before noteMark: every id up to the last one was taken by a transaction that
-	// began to write before (see floor).
 	readMoment = &statement{"read_moment", `SELECT now(), ` + lastID + `::bigint`}
-	noteMark   = &statement{"note_mark", `UPDATE relay_lease SET marked_at = now()
-		WHERE epoch = $1::bigint AND marked_at < now() RETURNING pg_current_xact_id()`}
-	// readUndrained reads both in one snapshot.
-	readUndrained = &statement{"read_undrained", `SELECT pg_snapshot_xmin(pg_current_snapshot()),
-		EXISTS (SELECT FROM outbox WHERE id BETWEEN $1::bigint AND $2::bigint)`}
+	noteMark   = &statement{"note_mark", `UPDATE relay_lease SET marked_at = now() WHERE epoch = $1::bigint AND marked_at < now() RETURNING 1`}
+	readWaits  = &statement{"read_waits", `SELECT EXISTS (SELECT FROM outbox WHERE id BETWEEN $1::bigint AND $2::bigint)`}
 )
 
 // Mark implements bank.Marker. The time is the time of the database, which all replicas share,
-// minus writtenWithin, the longest time between a decision and its outbox id.
+// minus writtenWithin, the longest time between a decision and its outbox id. The writers are read
+// after the last id (see readWriters). The commit is flushed, so a crash cannot set the sequence of
+// the ids back behind the mark.
 func (s *Store) Mark(ctx context.Context, epoch int64) (mark bank.Mark, err error) {
 	err = s.with(ctx, func(session *session) error {
-		if err := session.prepare(ctx, readMoment, noteMark); err != nil {
+		if err := session.prepare(ctx, readMoment, noteMark, readWriters); err != nil {
 			return notCommitted(err)
 		}
 		b := batch{session: session}
@@ -51,13 +48,17 @@ func (s *Store) Mark(ctx context.Context, epoch int64) (mark bank.Mark, err erro
 			mark.LastID = r.int8()
 		})
 		session.parameters.int8Argument(epoch)
-		b.add(noteMark, func(r row) { mark.Writer = uint64(r.int8()) })
+		leads := false
+		b.add(noteMark, func(row) { leads = true })
+		var running writers
+		b.add(readWriters, running.add)
 		if _, _, err := b.run(ctx); err != nil {
 			return notCommitted(err)
 		}
-		if mark.Writer == 0 {
+		if !leads {
 			return bank.ErrNoMark
 		}
+		mark.Writers = running.ids
 		s.config.Failpoint.At(failpoints.WatermarkMarked)
 		return nil
 	})
@@ -67,14 +68,25 @@ func (s *Store) Mark(ctx context.Context, epoch int64) (mark bank.Mark, err erro
 	return mark, nil
 }
 
-// Drained implements bank.Marker.
+// Drained implements bank.Marker. It reads the writers before the rows: a writer that has ended by
+// then is visible or has failed.
 func (s *Store) Drained(ctx context.Context, mark bank.Mark) (drained bool, err error) {
-	err = s.one(ctx, readUndrained, func(p *parameters) {
-		p.int8Argument(s.floor.at())
-		p.int8Argument(mark.LastID)
-	}, func(r row) {
-		running, waits := uint64(r.int8()), r.bool()
-		drained = running > mark.Writer && !waits
+	err = s.with(ctx, func(session *session) error {
+		if err := session.prepare(ctx, readWriters, readWaits); err != nil {
+			return notCommitted(err)
+		}
+		b := batch{session: session}
+		var running writers
+		b.add(readWriters, running.add)
+		session.parameters.int8Argument(s.floor.at())
+		session.parameters.int8Argument(mark.LastID)
+		waits := true
+		b.add(readWaits, func(r row) { waits = r.bool() })
+		if _, _, err := b.run(ctx); err != nil {
+			return notCommitted(err)
+		}
+		drained = !waits && !running.includeAny(mark.Writers)
+		return nil
 	})
 	return drained, err
 }

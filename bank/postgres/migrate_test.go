@@ -100,7 +100,7 @@ func TestCardsThatWereUsedBeforeTheMigrationAreKnown(t *testing.T) {
 	for _, undo := range []string{
 		`DROP VIEW refusals`, `ALTER TABLE entries DROP COLUMN card_use, DROP COLUMN risk_score, DROP COLUMN risk_rule`,
 		`CREATE VIEW refusals AS SELECT * FROM entries WHERE account_id IS NULL`,
-		`ALTER TABLE cards DROP COLUMN used`, `DELETE FROM migrations WHERE version_id = 4`,
+		`ALTER TABLE cards DROP COLUMN used`, `ALTER TABLE outbox DROP COLUMN republished`, `DELETE FROM migrations WHERE version_id >= 4`,
 	} {
 		_, err := conn.Exec(t.Context(), undo)
 		require.NoError(t, err, undo)

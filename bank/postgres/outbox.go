@@ -26,11 +26,9 @@ var (
 		WHERE holder = $1::text OR expires_at <= clock_timestamp()
 		RETURNING epoch, floor`}
 
-	// readRunning comes before fetchEvents and so has an older snapshot.
-	readRunning = &statement{"read_running", `SELECT pg_snapshot_xmin(pg_current_snapshot()), ` + lastID + `::bigint`}
 	// fetchEvents reads each gap between the skipped ids by itself, so that rows in flight cost
 	// nothing.
-	fetchEvents = &statement{"fetch_events", `SELECT ` + eventColumns + `
+	fetchEvents = &statement{"fetch_events", `SELECT ` + eventColumns + `, o.republished
 		FROM unnest($1::bigint[], $2::bigint[]) AS gap (low, high)
 		CROSS JOIN LATERAL (SELECT * FROM outbox WHERE id BETWEEN gap.low AND gap.high ORDER BY id LIMIT $3::bigint) AS o
 		ORDER BY o.id LIMIT $3::bigint`}
@@ -39,7 +37,6 @@ var (
 	deleteEvents = &statement{"delete_events", `WITH leader AS MATERIALIZED (SELECT FROM relay_lease WHERE epoch = $1::bigint),
 			gone AS (DELETE FROM outbox WHERE id = ANY($2::bigint[]) AND EXISTS (SELECT FROM leader))
 		SELECT FROM leader`}
-	readWriter = &statement{"read_writer", `SELECT pg_current_xact_id_if_assigned()`}
 
 	countEvents = &statement{"count_events", `SELECT count(*), min(created_at), min(id), ` + lastID + `::bigint
 		FROM (SELECT id, created_at FROM outbox WHERE id >= greatest($1::bigint, (SELECT floor FROM relay_lease)) ORDER BY id LIMIT $2::bigint) o`}
@@ -89,21 +86,30 @@ func (s *Store) fetch(ctx context.Context, limit int, skip []int64) (fetched []b
 	skip = slices.Sorted(slices.Values(skip))
 	lows, highs := gaps(s.floor.at(), skip)
 	err = s.with(ctx, func(session *session) error {
-		if err := session.prepare(ctx, readRunning, fetchEvents); err != nil {
+		if err := session.prepare(ctx, readMark, readWriters, fetchEvents); err != nil {
 			return notCommitted(err)
 		}
-		var running uint64
 		b := batch{session: session}
-		b.add(readRunning, func(r row) { running, last = uint64(r.int8()), r.int8() })
+		b.add(readMark, func(r row) { last = r.int8() })
+		// The writers come before the rows: who has ended by then is visible or has failed.
+		var running writers
+		noted := s.floor.hasNote()
+		if noted {
+			b.add(readWriters, running.add)
+		}
 		p := &session.parameters
 		column(p, typeInt8, lows, func(p *parameters, low *int64) { p.int8(*low) })
 		column(p, typeInt8, highs, func(p *parameters, high *int64) { p.int8(*high) })
 		p.int8Argument(int64(limit))
-		b.add(fetchEvents, func(r row) { fetched = append(fetched, bank.OutboxRow{ID: r.int8(), Event: r.event()}) })
+		b.add(fetchEvents, func(r row) {
+			fetched = append(fetched, bank.OutboxRow{ID: r.int8(), Event: r.event(), Republished: r.bool()})
+		})
 		if _, _, err := b.run(ctx); err != nil {
 			return notCommitted(err)
 		}
-		s.floor.raise(running, lowestOf(fetched, skip))
+		if noted {
+			s.floor.raise(&running, lowestOf(fetched, skip))
+		}
 		return nil
 	})
 	return fetched, last, err
@@ -146,18 +152,18 @@ func (r *row) event() bank.Event {
 func (s *Store) Delete(ctx context.Context, epoch int64, ids []int64) error {
 	s.config.Failpoint.At(failpoints.RelayAcknowledged)
 	return s.with(ctx, func(session *session) error {
-		if err := session.prepare(ctx, readMark, deleteEvents, readWriter); err != nil {
+		if err := session.prepare(ctx, readMark, deleteEvents, readWriters); err != nil {
 			return notCommitted(err)
 		}
 		var mark int64
-		var writer uint64
+		var running writers
 		leads := false
 		b := batch{session: session}
 		b.add(readMark, func(r row) { mark = r.int8() })
 		session.parameters.int8Argument(epoch)
 		column(&session.parameters, typeInt8, ids, func(p *parameters, id *int64) { p.int8(*id) })
 		b.add(deleteEvents, func(row) { leads = true })
-		b.add(readWriter, func(r row) { writer = uint64(r.int8()) })
+		b.add(readWriters, running.add)
 		if _, _, err := b.run(ctx); err != nil {
 			return notCommitted(err)
 		}
@@ -165,7 +171,7 @@ func (s *Store) Delete(ctx context.Context, epoch int64, ids []int64) error {
 			return bank.ErrLeaseLost
 		}
 		s.config.Failpoint.At(failpoints.RelayDeleted)
-		s.floor.note(mark, writer)
+		s.floor.note(mark, &running)
 		return nil
 	})
 }

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"codebank.dev/bank"
 	"codebank.dev/bank/banktest"
 	"codebank.dev/bank/postgres"
 	"codebank.dev/native/postgres/postgrestest"
@@ -27,12 +26,9 @@ func opened(t testing.TB, url, begin string) pgx.Tx {
 	return tx
 }
 
-// queue puts n events without an account into the outbox and returns the lowest id. Like the
-// adapter, it writes before it takes an id.
+// queue puts n events without an account into the outbox and returns the lowest id.
 func queue(t testing.TB, tx pgx.Tx, n int) (lowest int64) {
 	t.Helper()
-	_, err := tx.Exec(t.Context(), `SELECT pg_current_xact_id()`)
-	require.NoError(t, err)
 	require.NoError(t, tx.QueryRow(t.Context(), `WITH queued AS (
 		INSERT INTO outbox (transaction_id, key, schema_version, body)
 		SELECT gen_random_uuid(), gen_random_uuid(), 1, 'late' FROM generate_series(1, $1) RETURNING id) SELECT min(id) FROM queued`, n).Scan(&lowest))
@@ -148,36 +144,6 @@ func TestALargeBacklogIsEstimated(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 12_345, rows)
 	require.WithinDuration(t, time.Now(), oldest, time.Minute)
-}
-
-// On every path into the outbox a transaction takes its own id before an id of the outbox. The
-// floor depends on it.
-func TestATransactionHasAnIDBeforeItTakesOneOfTheOutbox(t *testing.T) {
-	url := postgrestest.Database(t)
-	store := openAt(t, url)
-	administer(t, url)(`
-		CREATE FUNCTION need_id() RETURNS bigint LANGUAGE plpgsql AS $$
-		BEGIN
-			IF pg_current_xact_id_if_assigned() IS NULL THEN RAISE EXCEPTION 'no transaction id' USING ERRCODE = '22000'; END IF;
-			RETURN nextval('outbox_id_seq');
-		END $$;
-		ALTER TABLE outbox ALTER COLUMN id DROP IDENTITY;
-		CREATE SEQUENCE outbox_id_seq;
-		ALTER TABLE outbox ALTER COLUMN id SET DEFAULT need_id()`)
-	customer := banktest.OpenCustomer(t, store, 1000)
-	banktest.Buy(t, store, customer, 1)
-	banktest.Commit(t, store, bank.Keys{}, func(book *bank.Book) error {
-		book.Emit(banktest.EventOf(book.Refuse(banktest.Refusal(banktest.NewID()), banktest.Start)))
-		return nil
-	})
-	encode := func(entry *bank.Entry) (bank.Event, error) { return banktest.EventOf(entry), nil }
-	_, err := store.RequeueEvents(t.Context(), postgres.Span{AccountID: customer.Account, From: 1}, encode)
-	require.NoError(t, err)
-	_, err = store.RequeueRefusals(t.Context(), bank.ID{}, encode)
-	require.NoError(t, err)
-	waiting, err := store.Fetch(t.Context(), 10, nil)
-	require.NoError(t, err)
-	require.Len(t, waiting, 5)
 }
 
 // BenchmarkFetch compares an empty outbox with one whose deleted rows are kept by an old snapshot.

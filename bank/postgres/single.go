@@ -4,7 +4,7 @@ import "codebank.dev/bank"
 
 // writeSingle is the write set of a single decision, the usual batch of an idle bank: one statement
 // instead of three, with single values as parameters. Each part reads the result of the one before,
-// so the account is updated first and the outbox id is taken last (see floor).
+// so the account is updated first and the outbox id is taken last.
 var writeSingle = &statement{"write_single", `WITH written AS (UPDATE accounts
 		SET balance = $2, held = $3, credit_limit = $4, sequence = $5, last_at = $6, version = $7::bigint + 1
 		WHERE id = $1 AND version = $7::bigint RETURNING id),

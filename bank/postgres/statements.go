@@ -76,10 +76,10 @@ var (
 	// sort.
 	insertEvents = &statement{"insert_events", `INSERT INTO outbox (transaction_id, account_id, sequence, key, schema_version, body)
 		SELECT transaction_id, account_id, sequence, key, schema_version, body
-		FROM (SELECT unnest($1::uuid[]) AS transaction_id, unnest($2::uuid[]) AS account_id, unnest($3::bigint[]) AS sequence,
-			unnest($4::uuid[]) AS key, unnest($5::integer[]) AS schema_version, unnest($6::bytea[]) AS body,
-			generate_subscripts($1::uuid[], 1) AS decision) u
-		ORDER BY decision`}
+		FROM (` + eventsInOrder + `) u ORDER BY decision`}
+	insertRepublished = &statement{"insert_republished", `INSERT INTO outbox (transaction_id, account_id, sequence, key, schema_version, body, republished)
+		SELECT transaction_id, account_id, sequence, key, schema_version, body, true
+		FROM (` + eventsInOrder + `) u ORDER BY decision`}
 
 	// updateAccounts fails with 40001 when a row has another version than the one the batch was
 	// decided on. It updates, and so locks, the rows in the order of the arrays. It also fails when
@@ -107,6 +107,9 @@ var (
 )
 
 const (
+	eventsInOrder = `SELECT unnest($1::uuid[]) AS transaction_id, unnest($2::uuid[]) AS account_id, unnest($3::bigint[]) AS sequence,
+			unnest($4::uuid[]) AS key, unnest($5::integer[]) AS schema_version, unnest($6::bytea[]) AS body,
+			generate_subscripts($1::uuid[], 1) AS decision`
 	insertedColumns = `transaction_id, leg, account_id, sequence, kind, direction, status, decline, amount,
 		debit_account, credit_account, balance_after, held_after, credit_limit_after, card_id,
 		merchant_id, merchant_name, merchant_category_code, merchant_city, merchant_country,

@@ -17,6 +17,7 @@
 //	directory.go      bank.Directory, bank.Reader, bank.TokenStore
 //	outbox.go         bank.Outbox; floor.go keeps its fetches cheap
 //	mark.go           bank.Marker: up to which time all events are published
+//	writers.go        who may still make a row of the outbox visible
 //	migrate.go        the schema, and which bank the ledger belongs to
 //	audit.go          the whole ledger, page by page, and events made again; audit_outbox.go the outbox
 //	journal.go        the entries for programs outside the bank

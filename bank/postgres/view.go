@@ -15,6 +15,8 @@ type view struct {
 	index      map[bank.ID]int
 	epoch      int64
 	optimistic bool
+	// republished says that the events are published again.
+	republished bool
 	// deadline is when an optimistic batch may be written at the latest. It is zero for locked
 	// rows, because their transaction has an end of its own.
 	deadline time.Time

@@ -29,7 +29,7 @@ func addChanges(b *batch, seen *view, changes *bank.Changes) {
 		addEntries(b, changes.Entries)
 	}
 	if len(changes.Events) > 0 {
-		addEvents(b, changes.Events)
+		addEvents(b, seen, changes.Events)
 	}
 	if len(changes.Cards) > 0 {
 		addCards(b, changes.Cards)
@@ -144,8 +144,12 @@ func addTokens(b *batch, tokens []bank.CardToken) {
 	b.add(useTokens, nil)
 }
 
-func addEvents(b *batch, events []bank.Event) {
+func addEvents(b *batch, seen *view, events []bank.Event) {
 	addBodies(&b.session.parameters, events)
+	if seen.republished {
+		b.add(insertRepublished, nil)
+		return
+	}
 	b.add(insertEvents, nil)
 }
 
