@@ -2,6 +2,8 @@ package tidy_test
 
 import (
 	"go/ast"
+	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -15,8 +17,8 @@ import (
 // parserNames matches the names of functions that parse bytes or text.
 var parserNames = regexp.MustCompile(`^(Parse|parse|Decode|decode|Unmarshal|unmarshal|Read|read|Scan|scan)([A-Z].*)?$`)
 
-// moreParsers are parsers of outside bytes with other names. The value says where the bytes
-// come from.
+// moreParsers are parsers of outside bytes with other names, "folder Function" or "folder
+// Type.Method". The value says where the bytes come from.
 var moreParsers = map[string]string{
 	"bank CheckToken":                   "callers' card tokens",
 	"platform/field Word":               "callers' ids",
@@ -41,23 +43,12 @@ var moreParsers = map[string]string{
 	"operations/kibana refusal":         "Kibana's errors",
 	"operations/kibana Clean":           "Kibana's objects",
 	"operations/kibana within":          "Kibana's rules",
-	"bank/rpc Invoke":                   "messages to the bank",
-	"statement/rpc Invoke":              "messages to the statement service",
-	"checkout/rpc Invoke":               "messages to checkout",
 	"platform/serve FromProblem":        "a service's answers over REST",
 	"schemas/event NewDecoder":          "schemas that the registry has",
-	"schemas/event Decode":              "the topic's events",
 	"connectors strictly":               "the files of the repository",
 	"operations/schemaregistry verify":  "the registry's answers",
 	"operations/schemaregistry numbers": "the registry's answers",
 	"checkout CheckSlug":                "callers' names of products",
-	"checkout/product Parse":            "a catalogue file",
-	"platform/failpoint Parse":          "a flag",
-	"bank/cmd/bank parse":               "arguments and environment",
-	"statement/cmd/statement parse":     "arguments and environment",
-	"checkout/cmd/checkout parse":       "arguments and environment",
-	"bank/vault parseKeyFile":           "the vault's key file",
-	"platform/money ParseCurrency":      "callers' currencies",
 }
 
 // shownBy names the fuzz target that reaches a parser without calling it by name.
@@ -68,16 +59,9 @@ var shownBy = map[string]string{
 	"checkout/rpc readCard":               "checkout/rpc FuzzRequest",
 	"bank/vault readKeyFile":              "bank/vault FuzzParseKeyFile",
 	"operations/elasticsearch Scan":       "operations/elasticsearch FuzzAnswer",
-	"connectors read":                     "connectors FuzzParseIndex",
 	"dashboards Read":                     "dashboards FuzzRead",
-	"dashboards/query read":               "dashboards/query FuzzAnswer",
 	"checkout/cmd/checkout readCatalogue": "checkout/product FuzzParse",
 	"schemas/event read":                  "schemas/event FuzzDecode",
-	"schemas/event parseVersion":          "schemas/event FuzzDecode",
-	"schemas/event NewDecoder":            "operations/audit/topic FuzzRecord",
-	"schemas/event readerSymbols":         "operations/audit/topic FuzzRecord",
-	"platform/field RawCardData.Check":    "platform/field FuzzRawCardData",
-	"operations/audit/statement Write":    "operations/audit/statement FuzzCopy",
 	"operations/audit/statement Read":     "operations/audit/statement FuzzCopy",
 	"platform/serve Unmarshal":            "bank/rpc FuzzRequest",
 }
@@ -110,35 +94,14 @@ var withoutOutsideBytes = []string{"native", "stack"}
 func TestParsersOfOutsideBytesAreFuzzed(t *testing.T) {
 	sources := tree(t)
 	targets := fuzzTargets(sources)
-	var findings []string
-	known := make(map[string]bool)
+	parsers := make(map[string]bool)
 	for _, s := range sources {
-		if s.test {
-			continue
-		}
-		for name, function := range parsersIn(s) {
-			known[name] = true
-			if ownBytes[name] == "" && !fuzzed(name, targets) {
-				findings = append(findings, s.at(function)+" "+name+" has no fuzz target")
-			}
+		for name := range parsersIn(s) {
+			parsers[name] = true
 		}
 	}
-	for name := range moreParsers {
-		if !fuzzed(name, targets) {
-			findings = append(findings, name+" has no fuzz target")
-		}
-	}
-	for name, target := range shownBy {
-		if _, exists := targets[target]; !exists {
-			findings = append(findings, name+" has the target "+target+" in shownBy, which does not exist")
-		}
-	}
-	for name := range ownBytes {
-		if !known[name] {
-			findings = append(findings, name+" is in ownBytes and does not exist")
-		}
-	}
-	report(t, findings)
+	entries := exceptions{moreParsers: moreParsers, shownBy: shownBy, ownBytes: ownBytes}
+	report(t, append(withoutTarget(sources, targets), entries.wrong(parsers, targets)...))
 	for target := range targets {
 		folder, name, _ := strings.Cut(target, " ")
 		seeds, err := os.ReadDir(filepath.Join(root(t), folder, "testdata", "fuzz", name))
@@ -148,10 +111,111 @@ func TestParsersOfOutsideBytesAreFuzzed(t *testing.T) {
 	require.Greater(t, len(targets), 40)
 }
 
-// parsersIn returns the functions of a file that parse bytes or text.
-func parsersIn(s *source) map[string]*ast.FuncDecl {
-	found := make(map[string]*ast.FuncDecl)
-	if slices.Contains(withoutOutsideBytes, moduleOf(s.folder)) || strings.Contains(s.folder, "test") {
+// withoutTarget returns the parsers that no fuzz target reaches.
+func withoutTarget(sources []*source, targets map[string]map[string]bool) []string {
+	var findings []string
+	for _, s := range sources {
+		for name, node := range parsersIn(s) {
+			if ownBytes[name] == "" && !fuzzed(name, targets) {
+				findings = append(findings, s.at(node)+" "+name+" has no fuzz target")
+			}
+		}
+	}
+	return findings
+}
+
+// exceptions are the tables above.
+type exceptions struct{ moreParsers, shownBy, ownBytes map[string]string }
+
+// wrong returns the entries that name a parser or a target that does not exist, and those of
+// parsers that are found, or fuzzed, without the entry.
+func (e exceptions) wrong(parsers map[string]bool, targets map[string]map[string]bool) []string {
+	var findings []string
+	for table, entries := range map[string]map[string]string{"moreParsers": e.moreParsers, "shownBy": e.shownBy, "ownBytes": e.ownBytes} {
+		for name := range entries {
+			if !parsers[name] {
+				findings = append(findings, name+" is in "+table+" and is not a parser")
+			}
+		}
+	}
+	for name := range e.moreParsers {
+		if parserNames.MatchString(lastName(name)) {
+			findings = append(findings, name+" is in moreParsers, and parserNames matches it")
+		}
+	}
+	for name, target := range e.shownBy {
+		switch {
+		case targets[target] == nil:
+			findings = append(findings, name+" has the target "+target+" in shownBy, which does not exist")
+		case mentionedBesideIt(name, targets):
+			findings = append(findings, name+" is in shownBy, and a target of its folder mentions it")
+		}
+	}
+	return findings
+}
+
+func TestAWrongEntryForAParserIsFound(t *testing.T) {
+	parsers := map[string]bool{"bank/x CheckToken": true, "bank/x ParseCode": true, "bank/x readKeys": true}
+	targets := map[string]map[string]bool{"bank/x FuzzParseCode": {"ParseCode": true}}
+	one := func(name, value string) map[string]string { return map[string]string{name: value} }
+	for rule, tt := range map[string]struct {
+		exceptions
+		found []string
+	}{
+		"right":                   {exceptions{one("bank/x CheckToken", "tokens"), one("bank/x readKeys", "bank/x FuzzParseCode"), nil}, nil},
+		"a parser that is gone":   {exceptions{one("bank/x CheckKey", "keys"), nil, nil}, []string{"bank/x CheckKey is in moreParsers and is not a parser"}},
+		"an excuse that is gone":  {exceptions{nil, one("bank/x readAll", "bank/x FuzzParseCode"), nil}, []string{"bank/x readAll is in shownBy and is not a parser"}},
+		"own bytes that are gone": {exceptions{nil, nil, one("bank/x readAll", "rows")}, []string{"bank/x readAll is in ownBytes and is not a parser"}},
+		"a name of a parser":      {exceptions{one("bank/x ParseCode", "codes"), nil, nil}, []string{"bank/x ParseCode is in moreParsers, and parserNames matches it"}},
+		"a target that is gone": {exceptions{nil, one("bank/x readKeys", "bank/x FuzzKeys"), nil},
+			[]string{"bank/x readKeys has the target bank/x FuzzKeys in shownBy, which does not exist"}},
+		"an excuse without need": {exceptions{nil, one("bank/x ParseCode", "bank/x FuzzParseCode"), nil},
+			[]string{"bank/x ParseCode is in shownBy, and a target of its folder mentions it"}},
+	} {
+		require.Equal(t, tt.found, tt.wrong(parsers, targets), rule)
+	}
+}
+
+func TestAServiceWithoutAFuzzTargetIsFound(t *testing.T) {
+	service := parseText(t, "bank/x", "package x; type Server struct { bankv1.UnimplementedCardServiceServer }")
+	target := parseText(t, "bank/x", "package x; func FuzzRequest(f *testing.F) { methods.Invoke(t, conn, method, body) }")
+	target.test = true
+	require.Equal(t, []string{"bank/x/x.go:1 bank/x Invoke has no fuzz target"}, withoutTarget([]*source{service}, nil))
+	require.Empty(t, withoutTarget([]*source{service, target}, fuzzTargets([]*source{service, target})))
+}
+
+func TestAVariableDoesNotMentionAParser(t *testing.T) {
+	target := parseText(t, "bank/x", "package x; func FuzzCode(f *testing.F) { read := decode(code); _ = read }")
+	target.test = true
+	require.True(t, mentionedBesideIt("bank/x decode", fuzzTargets([]*source{target})))
+	require.False(t, mentionedBesideIt("bank/x read", fuzzTargets([]*source{target})))
+}
+
+// namesOf returns the names that the tables may have for a function: "folder Function", and for
+// a method also "folder Type.Method".
+func namesOf(s *source, function *ast.FuncDecl) []string {
+	names := []string{s.folder + " " + function.Name.Name}
+	if function.Recv == nil {
+		return names
+	}
+	receiver := function.Recv.List[0].Type
+	if pointer, ok := receiver.(*ast.StarExpr); ok {
+		receiver = pointer.X
+	}
+	if name, ok := receiver.(*ast.Ident); ok {
+		names = append(names, s.folder+" "+name.Name+"."+function.Name.Name)
+	}
+	return names
+}
+
+// lastName returns the name of a function without its folder and its type.
+func lastName(name string) string { return name[strings.LastIndexAny(name, " .")+1:] }
+
+// parsersIn returns the functions of a file that parse bytes or text. A gRPC service of the file
+// is in it as "folder Invoke": rpctest's Invoke sends any bytes to its methods.
+func parsersIn(s *source) map[string]ast.Node {
+	found := make(map[string]ast.Node)
+	if s.test || slices.Contains(withoutOutsideBytes, moduleOf(s.folder)) || strings.Contains(s.folder, "test") {
 		return found
 	}
 	for _, declaration := range s.file.Decls {
@@ -159,11 +223,25 @@ func parsersIn(s *source) map[string]*ast.FuncDecl {
 		if !ok {
 			continue
 		}
-		name := s.folder + " " + function.Name.Name
-		if parserNames.MatchString(function.Name.Name) || moreParsers[name] != "" {
-			found[name] = function
+		names := namesOf(s, function)
+		if parserNames.MatchString(function.Name.Name) {
+			found[names[0]] = function
+		}
+		for _, name := range names {
+			if moreParsers[name] != "" {
+				found[name] = function
+			}
 		}
 	}
+	ast.Inspect(s.file, func(n ast.Node) bool {
+		if field, ok := n.(*ast.Field); ok && len(field.Names) == 0 {
+			embedded, ok := field.Type.(*ast.SelectorExpr)
+			if ok && strings.HasPrefix(embedded.Sel.Name, "Unimplemented") && strings.HasSuffix(embedded.Sel.Name, "Server") {
+				found[s.folder+" Invoke"] = field
+			}
+		}
+		return true
+	})
 	return found
 }
 
@@ -179,28 +257,48 @@ func fuzzTargets(sources []*source) map[string]map[string]bool {
 			if !ok || !strings.HasPrefix(function.Name.Name, "Fuzz") {
 				continue
 			}
-			mentioned := make(map[string]bool)
-			ast.Inspect(function.Body, func(n ast.Node) bool {
-				if name, ok := n.(*ast.Ident); ok {
-					mentioned[name.Name] = true
-				}
-				return true
-			})
-			targets[s.folder+" "+function.Name.Name] = mentioned
+			targets[s.folder+" "+function.Name.Name] = mentionedIn(function.Body)
 		}
 	}
 	return targets
 }
 
+// mentionedIn returns the names in a function's body, without those of its own variables: a
+// variable called read does not mention a parser read.
+func mentionedIn(body *ast.BlockStmt) map[string]bool {
+	mentioned, variables := make(map[string]bool), make(map[string]bool)
+	ast.Inspect(body, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.Ident:
+			mentioned[n.Name] = true
+		case *ast.AssignStmt:
+			for _, left := range n.Lhs {
+				if name, ok := left.(*ast.Ident); ok && n.Tok == token.DEFINE {
+					variables[name.Name] = true
+				}
+			}
+		case *ast.ValueSpec:
+			for _, name := range n.Names {
+				variables[name.Name] = true
+			}
+		}
+		return true
+	})
+	maps.DeleteFunc(mentioned, func(name string, _ bool) bool { return variables[name] })
+	return mentioned
+}
+
 // fuzzed reports whether a fuzz target of the parser's folder mentions it, or shownBy names a
 // target.
 func fuzzed(parser string, targets map[string]map[string]bool) bool {
-	if shownBy[parser] != "" {
-		return true
-	}
-	folder, name, _ := strings.Cut(parser, " ")
+	return shownBy[parser] != "" || mentionedBesideIt(parser, targets)
+}
+
+// mentionedBesideIt reports whether a fuzz target of the parser's folder mentions the parser.
+func mentionedBesideIt(parser string, targets map[string]map[string]bool) bool {
+	folder, _, _ := strings.Cut(parser, " ")
 	for target, mentioned := range targets {
-		if strings.HasPrefix(target, folder+" ") && mentioned[name] {
+		if strings.HasPrefix(target, folder+" ") && mentioned[lastName(parser)] {
 			return true
 		}
 	}
