@@ -40,6 +40,8 @@ var (
 	namedPath = regexp.MustCompile("`([a-z][\\w-]*/[\\w./*-]*)`")
 )
 
+// TestDocumentsNameExistingFiles checks links and the README's map. TestTablesNameExistingFiles
+// checks every map of the documents by its columns.
 func TestDocumentsNameExistingFiles(t *testing.T) {
 	for path, text := range documents(t) {
 		for _, match := range link.FindAllStringSubmatch(text, -1) {
@@ -51,15 +53,6 @@ func TestDocumentsNameExistingFiles(t *testing.T) {
 		for _, match := range namedPath.FindAllStringSubmatch(line, -1) {
 			_, err := os.Stat(filepath.Join(root(t), match[1]))
 			require.NoError(t, err, "README.md says to open %s", match[1])
-		}
-	}
-	for line := range strings.Lines(section(t, "DESIGN.md", "File map")) {
-		cells := strings.Split(line, "|")
-		if len(cells) < 3 {
-			continue
-		}
-		for _, match := range namedPath.FindAllStringSubmatch(cells[1], -1) {
-			require.DirExists(t, filepath.Join(root(t), match[1]), "DESIGN.md's map")
 		}
 	}
 }
