@@ -34,18 +34,21 @@ func (c *Client) plan(ctx context.Context, wanted []Object) ([]Plan, record, err
 	if err := c.Await(ctx); err != nil {
 		return nil, nil, err
 	}
-	if err := distinct(wanted); err != nil {
+	if err := c.distinct(wanted); err != nil {
 		return nil, nil, err
 	}
-	names := []Key{recordKey}
-	for _, object := range wanted {
-		names = append(names, object.Key())
-	}
-	found, err := c.Export(ctx, names, false)
+	known, err := c.fetchRecord(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	known := readRecord(found)
+	places := make([]Key, len(wanted))
+	for i, object := range wanted {
+		places[i] = known.place(object.Key())
+	}
+	found, err := c.exportNamed(ctx, places, false, known.names())
+	if err != nil {
+		return nil, nil, err
+	}
 	plans := make([]Plan, 0, len(wanted))
 	for _, object := range inOrder(wanted) {
 		plan, err := planObject(object, found, known)
@@ -57,8 +60,8 @@ func (c *Client) plan(ctx context.Context, wanted []Object) ([]Plan, record, err
 	return plans, known, nil
 }
 
-func distinct(wanted []Object) error {
-	seen := map[Key]bool{recordKey: true}
+func (c *Client) distinct(wanted []Object) error {
+	seen := map[Key]bool{c.recordKey(): true}
 	for _, object := range wanted {
 		if seen[object.Key()] {
 			return fmt.Errorf("kibana: %s is wanted twice, or bankctl uses the name itself", object.Key())
@@ -84,8 +87,8 @@ func planObject(object Object, found map[Key]Object, known record) (Plan, error)
 		return plan, err
 	}
 	plan.Action = provision.Unchanged
-	sent, kept := digest(should), digest(is)
-	if sent == kept || known[object.Key().String()] == (migrated{Sent: sent, Kept: kept}) {
+	of := known[object.Key().String()]
+	if sent, has := digest(should), digest(is); sent == has || of.Sent == sent && of.Kept == has {
 		return plan, nil
 	}
 	plan.Action = provision.Updated
@@ -95,7 +98,7 @@ func planObject(object Object, found map[Key]Object, known record) (Plan, error)
 
 // Apply imports the objects that are not as wanted and reports each; when all are as
 // wanted, it imports nothing. Other objects of Kibana stay. The errors are those of
-// Import. An object that Kibana refused is not reported.
+// Import. An object that Kibana refused, or that cannot be read back, is not reported.
 func (c *Client) Apply(ctx context.Context, wanted []Object, report provision.Report) error {
 	plans, known, err := c.plan(ctx, wanted)
 	if err != nil {
@@ -107,30 +110,20 @@ func (c *Client) Apply(ctx context.Context, wanted []Object, report provision.Re
 			changed = append(changed, object)
 		}
 	}
-	taken, failure := c.send(ctx, changed)
-	if failure == nil { // Some answers do not list the objects that were taken.
-		taken = keysOf(changed)
-	}
-	changed = slices.DeleteFunc(changed, func(object Object) bool { return !taken[object.Key()] })
+	taken, failure := c.send(ctx, changed, known.places())
+	changed = slices.DeleteFunc(changed, func(object Object) bool { return taken[object.Key()] == Key{} })
+	there := map[Key]bool{}
 	if len(changed) > 0 {
-		if err := c.updateRecord(ctx, known, changed); err != nil {
-			failure = errors.Join(failure, fmt.Errorf("imported, but not read back: %w", err))
+		if there, err = c.updateRecord(ctx, known, changed, taken); err != nil {
+			failure = errors.Join(failure, err)
 		}
 	}
 	for _, plan := range plans {
-		if plan.Action == provision.Unchanged || taken[plan.Key()] {
+		if plan.Action == provision.Unchanged || there[plan.Key()] {
 			report(provision.Result{Kind: plan.Type, Name: plan.ID, Action: plan.Action, Detail: plan.Detail()})
 		}
 	}
 	return failure
-}
-
-func keysOf(objects []Object) map[Key]bool {
-	keys := make(map[Key]bool, len(objects))
-	for _, object := range objects {
-		keys[object.Key()] = true
-	}
-	return keys
 }
 
 // maxNamed is how many differences a Detail names.

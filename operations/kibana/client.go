@@ -47,6 +47,16 @@ type Client struct {
 	prefix  string // of the paths that are in the space
 }
 
+// recordKey returns the name of the tag that holds the record of the client's space. Names are
+// unique over all spaces, so every space has its own.
+func (c *Client) recordKey() Key {
+	id := "bankctl-applied"
+	if c.space != "" {
+		id += "-" + c.space
+	}
+	return Key{Type: "tag", ID: id}
+}
+
 // spaceName is what Kibana allows as the name of a space in addresses.
 var spaceName = regexp.MustCompile(`^[a-z0-9_-]{1,100}$`)
 

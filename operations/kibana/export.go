@@ -24,8 +24,38 @@ type exportRequest struct {
 
 // Export returns the named objects that Kibana has, by name; with deep, also the objects
 // that they refer to. They are as Kibana has them, without the members that belong to one
-// Kibana only (Clean).
+// Kibana only (Clean). An object that the space has under another id comes back under the
+// id that it was applied with, and so do the references to it.
 func (c *Client) Export(ctx context.Context, names []Key, deep bool) (map[Key]Object, error) {
+	known, err := c.fetchRecord(ctx)
+	if err != nil {
+		return nil, err
+	}
+	places := make([]Key, len(names))
+	for i, name := range names {
+		places[i] = known.place(name)
+	}
+	return c.exportNamed(ctx, places, deep, known.names())
+}
+
+// exportNamed returns the objects at places of the space, under the names of the files.
+func (c *Client) exportNamed(ctx context.Context, places []Key, deep bool, names map[Key]Key) (map[Key]Object, error) {
+	found, err := c.exportAll(ctx, places, deep)
+	if err != nil {
+		return nil, err
+	}
+	objects := make(map[Key]Object, len(found))
+	for _, object := range found {
+		if object, err = renamed(object, names); err != nil {
+			return nil, err
+		}
+		objects[object.Key()] = object
+	}
+	return objects, nil
+}
+
+// exportAll returns the objects at places of the space, as they are there.
+func (c *Client) exportAll(ctx context.Context, names []Key, deep bool) (map[Key]Object, error) {
 	asked := exportRequest{Objects: slices.Clone(names), Deep: deep, Bare: true}
 	// Kibana refuses the whole export when one object is not there.
 	for range 2 {

@@ -35,8 +35,12 @@ func FuzzAnswer(f *testing.F) {
 			for key, object := range found {
 				require.Equal(t, key, object.Key())
 				require.True(t, json.Valid(object.Body))
+				known := parseRecord(object)
+				again, err := renamed(object, known.places())
+				require.NoError(t, err)
+				require.True(t, json.Valid(again.Body))
+				_ = known.names()
 			}
-			_ = readRecord(found)
 		}
 	})
 }

@@ -2,6 +2,7 @@ package kibana
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -41,6 +42,8 @@ func (k Key) String() string { return k.Type + "/" + k.ID }
 const (
 	// Conflict is an object that exists, when the import does not overwrite.
 	Conflict = "conflict"
+	// AmbiguousConflict is an object of which the space has several copies.
+	AmbiguousConflict = "ambiguous_conflict"
 	// MissingReferences is an object that refers to one that does not exist.
 	MissingReferences = "missing_references"
 	// UnsupportedType is a type that this Kibana does not know or does not import.
@@ -79,8 +82,15 @@ func (e *ObjectError) Error() string {
 type importAnswer struct {
 	Success      bool          `json:"success"`
 	SuccessCount int           `json:"successCount"`
-	Taken        []Key         `json:"successResults"`
+	Taken        []takenObject `json:"successResults"`
 	Errors       []importError `json:"errors"`
+}
+
+// takenObject is an object that was imported. DestinationID is the id that Kibana gave it,
+// when that is not the one that it was sent with.
+type takenObject struct {
+	Key
+	DestinationID string `json:"destinationId"`
 }
 
 type importError struct {
@@ -90,6 +100,10 @@ type importError struct {
 		StatusCode int    `json:"statusCode"`
 		Message    string `json:"message"`
 		References []Key  `json:"references"`
+		// Destinations are the objects that Kibana cannot choose among.
+		Destinations []struct {
+			ID string `json:"id"`
+		} `json:"destinations"`
 	} `json:"error"`
 }
 
@@ -114,16 +128,24 @@ func inOrder(objects []Object) []Object {
 // joined, one for each object that Kibana refused; Kibana may have taken the others. Doing
 // it again is harmless.
 func (c *Client) Import(ctx context.Context, objects []Object) error {
-	_, err := c.send(ctx, objects)
+	_, err := c.send(ctx, objects, nil)
 	return err
 }
 
-// send is Import, and returns which objects Kibana took.
-func (c *Client) send(ctx context.Context, objects []Object) (map[Key]bool, error) {
+// send is Import of objects under the names that they have in the space, where these are
+// others. It returns the name in the space of each object that Kibana took.
+func (c *Client) send(ctx context.Context, objects []Object, places map[Key]Key) (map[Key]Key, error) {
 	if len(objects) == 0 {
 		return nil, nil
 	}
-	kind, body, err := form(objects)
+	placed := make([]Object, len(objects))
+	for i, object := range objects {
+		var err error
+		if placed[i], err = renamed(object, places); err != nil {
+			return nil, err
+		}
+	}
+	kind, body, err := form(placed)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +156,18 @@ func (c *Client) send(ctx context.Context, objects []Object) (map[Key]bool, erro
 		return nil, wholeImport(err, objects)
 	}
 	failpoint.From(ctx).At(failpoints.ObjectsImported)
-	return readImport(answer, len(objects))
+	got, err := readImport(answer, len(placed))
+	taken := make(map[Key]Key, len(objects))
+	for i, object := range placed {
+		place, listed := got[object.Key()]
+		if !listed && err == nil { // Some answers do not list the objects that were taken.
+			place = object.Key()
+		}
+		if place != (Key{}) {
+			taken[objects[i].Key()] = place
+		}
+	}
+	return taken, err
 }
 
 // form returns objects as a form with one file, and the form's media type. Kibana requires
@@ -162,16 +195,16 @@ func form(objects []Object) (kind string, body []byte, err error) {
 	return form.FormDataContentType(), written.Bytes(), nil
 }
 
-// readImport returns which objects were taken, and the errors of the others, from an answer
-// with status 200.
-func readImport(answer []byte, sent int) (map[Key]bool, error) {
+// readImport returns the names that the taken objects got, and the errors of the others, from
+// an answer with status 200.
+func readImport(answer []byte, sent int) (map[Key]Key, error) {
 	var said importAnswer
 	if err := json.Unmarshal(answer, &said); err != nil {
 		return nil, fmt.Errorf("kibana: not the answer to an import: %w", err)
 	}
-	taken := make(map[Key]bool, len(said.Taken))
+	taken := make(map[Key]Key, len(said.Taken))
 	for _, object := range said.Taken {
-		taken[object] = true
+		taken[object.Key] = Key{object.Type, cmp.Or(object.DestinationID, object.ID)}
 	}
 	var failures []error
 	for _, failure := range said.Errors {
@@ -198,6 +231,12 @@ func (e importError) objectErrors() []error {
 	switch e.Error.Type {
 	case Conflict:
 		failure.Message = "it is there already"
+	case AmbiguousConflict:
+		ids := make([]string, len(e.Error.Destinations))
+		for i, copied := range e.Error.Destinations {
+			ids[i] = copied.ID
+		}
+		failure.Message = shortened("the space has several copies of it, " + strings.Join(ids, ", ") + "; delete all but one")
 	case UnsupportedType:
 		failure.Message = "this Kibana has no objects of this type to import"
 	case MissingReferences:

@@ -245,8 +245,9 @@ func TestAnAnswerOf200IsNotSuccess(t *testing.T) {
 		`{"success":false,"successCount":0}`: "does not say why",
 		`{"success":true,"successCount":0}`:  "0 objects were imported of 1",
 		`<html>`:                             "not the answer",
-		`{"success":false,"errors":[{"type":"tag","id":"x","error":{"type":"conflict"}}]}`:           "tag/x: it is there already (conflict)",
-		`{"success":false,"errors":[{"type":"tag","id":"x","error":{"type":"ambiguous_conflict"}}]}`: "ambiguous_conflict",
+		`{"success":false,"errors":[{"type":"tag","id":"x","error":{"type":"conflict"}}]}`:                                                  "tag/x: it is there already (conflict)",
+		`{"success":false,"errors":[{"type":"tag","id":"x","error":{"type":"ambiguous_conflict"}}]}`:                                        "ambiguous_conflict",
+		`{"success":false,"errors":[{"type":"tag","id":"x","error":{"type":"ambiguous_conflict","destinations":[{"id":"a"},{"id":"b"}]}}]}`: "tag/x: the space has several copies of it, a, b; delete all but one (ambiguous_conflict)",
 	} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(body)) }))
 		err := client(t, kibana.Config{Address: server.URL}).Import(t.Context(), []kibana.Object{object("tag", "x", nil)})
@@ -279,6 +280,82 @@ func TestSpaces(t *testing.T) {
 	require.ErrorContains(t, err, "space none")
 	apply(t, client(t, kibana.Config{Address: server.URL, Space: "default"}), views())
 	require.NotNil(t, server.Attributes("dashboard", "overview"))
+}
+
+// TestASpaceWhoseObjectsHaveOtherIDsIsAppliedOnce has two spaces. An id is unique over all spaces, so the objects of
+// the second get new ones.
+func TestASpaceWhoseObjectsHaveOtherIDsIsAppliedOnce(t *testing.T) {
+	for name, migrate := range map[string]func(string, map[string]any){
+		"kept as sent": nil,
+		"migrated": func(kind string, attributes map[string]any) {
+			if kind == "dashboard" {
+				attributes["description"] = "migrated"
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := kibanatest.Start(t)
+			server.Spaces, server.Migrate = []string{"risk", "fraud"}, migrate
+			created := []string{"tag/codebank created", "index-pattern/transactions created", "dashboard/overview created"}
+			unchanged := []string{"tag/codebank unchanged", "index-pattern/transactions unchanged", "dashboard/overview unchanged"}
+			for _, space := range []string{"", "risk", "fraud"} {
+				require.Equal(t, created, apply(t, client(t, kibana.Config{Address: server.URL, Space: space}), views()), space)
+			}
+			writes := server.Writes()
+			for _, space := range []string{"", "risk", "fraud"} {
+				require.Equal(t, unchanged, apply(t, client(t, kibana.Config{Address: server.URL, Space: space}), views()), space)
+			}
+			require.Equal(t, writes, server.Writes(), "nothing is written when nothing differs")
+
+			// One object changes. What it refers to is not sent again, and is found.
+			wanted := views()
+			wanted[0] = object("dashboard", "overview", map[string]any{"title": "All payments"}, "index-pattern/transactions", "tag/codebank")
+			risk := client(t, kibana.Config{Address: server.URL, Space: "risk"})
+			require.Contains(t, apply(t, risk, wanted)[2], "dashboard/overview updated")
+			require.Contains(t, apply(t, risk, wanted)[2], "dashboard/overview unchanged")
+			require.Equal(t, "All payments", server.AttributesIn("risk", "dashboard", "overview")["title"])
+			require.Equal(t, "Overview", server.AttributesIn("fraud", "dashboard", "overview")["title"])
+
+			// What comes back has the names of the files.
+			dashboard := kibana.Key{Type: "dashboard", ID: "overview"}
+			found, err := risk.Export(t.Context(), []kibana.Key{dashboard}, true)
+			require.NoError(t, err)
+			require.Len(t, found, 3)
+			require.Contains(t, string(found[dashboard].Body), `"id":"overview"`)
+			require.Contains(t, string(found[dashboard].Body), `"id":"transactions"`)
+		})
+	}
+}
+
+func TestAnImportedObjectThatCannotBeReadBackIsNotReported(t *testing.T) {
+	server := kibanatest.New()
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "_import") {
+			_, _ = w.Write([]byte(`{"success":true,"successCount":3}`))
+			return
+		}
+		server.ServeHTTP(w, r)
+	}))
+	defer web.Close()
+	var list reported
+	err := client(t, kibana.Config{Address: web.URL}).Apply(t.Context(), views(), list.report)
+	for _, name := range []string{"dashboard/overview", "tag/codebank", "index-pattern/transactions"} {
+		require.ErrorContains(t, err, name+" was imported and cannot be read back: another space may have an object with this id")
+	}
+	require.Empty(t, list)
+}
+
+func TestARuleWhoseIDAnotherSpaceHasIsRefusedWithTheCause(t *testing.T) {
+	server := kibanatest.Start(t)
+	server.Spaces = []string{"risk"}
+	rules := []kibana.Rule{{ID: "x", Body: json.RawMessage(`{"name":"x","rule_type_id":".es-query","consumer":"alerts","schedule":{"interval":"1m"},"params":{}}`)}}
+	require.NoError(t, client(t, kibana.Config{Address: server.URL}).ApplyRules(t.Context(), rules, func(provision.Result) {}))
+	for range 2 {
+		var list reported
+		err := client(t, kibana.Config{Address: server.URL, Space: "risk"}).ApplyRules(t.Context(), rules, list.report)
+		require.ErrorContains(t, err, "rule x: another space of this Kibana has a rule with this id")
+		require.Empty(t, list)
+	}
 }
 
 func TestCredentials(t *testing.T) {

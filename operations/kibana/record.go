@@ -3,27 +3,98 @@ package kibana
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
+	"strings"
 )
 
-// recordKey names the tag whose description holds the record. A newer Kibana migrates the
-// objects that it imports: it adds defaults and moves members. Such an object, read back,
-// differs from what was sent although nobody changed it. The record therefore holds the
-// digests of both, for the objects that come back changed. As long as the file has the one
-// digest and Kibana's object the other, nothing has changed. Every Kibana keeps the
-// description of a tag as it is, and the tag is in the same space and the same backup as
-// the objects.
-var recordKey = Key{Type: "tag", ID: "bankctl-applied"}
+// A record says what is particular about the objects of a space. It is kept in the
+// description of a tag of that space (recordKey).
+//
+// A newer Kibana migrates the objects that it imports: it adds defaults and moves members.
+// Such an object, read back, differs from what was sent although nobody changed it. The
+// record therefore holds the digests of both, for the objects that come back changed. As
+// long as the file has the one digest and Kibana's object the other, nothing has changed.
+//
+// An id is unique over all spaces of a Kibana. When another space has an object with the
+// id of an imported one, Kibana imports it under a new id and answers with that id. The
+// record holds the new id.
+//
+// Every Kibana keeps the description of a tag as it is, and the tag is in the same space
+// and the same backup as the objects.
 
-// migrated are the digests of an object as it was sent and as Kibana has it.
-type migrated struct {
-	Sent string `json:"sent"`
-	Kept string `json:"kept"`
+// kept is what the record says of an object. Sent and Kept are the digests of the object as
+// it was sent and as Kibana has it, both empty when these do not differ. ID is the id that
+// the object has in the space, empty when that is its own.
+type kept struct {
+	Sent string `json:"sent,omitempty"`
+	Kept string `json:"kept,omitempty"`
+	ID   string `json:"id,omitempty"`
 }
 
-// record are the objects that Kibana migrated, by type/id.
-type record map[string]migrated
+// record holds the objects that are particular, by type/id.
+type record map[string]kept
+
+// place returns the name that a wanted object has in the space.
+func (r record) place(key Key) Key {
+	if id := r[key.String()].ID; id != "" {
+		return Key{key.Type, id}
+	}
+	return key
+}
+
+// places returns the names that wanted objects have in the space, where these are others.
+func (r record) places() map[Key]Key {
+	places := make(map[Key]Key)
+	for name, of := range r {
+		if kind, id, ok := strings.Cut(name, "/"); ok && of.ID != "" {
+			places[Key{kind, id}] = Key{kind, of.ID}
+		}
+	}
+	return places
+}
+
+// names returns the names of the files by the names in the space, where these are others.
+func (r record) names() map[Key]Key {
+	names := make(map[Key]Key)
+	for name, place := range r.places() {
+		names[place] = name
+	}
+	return names
+}
+
+// renamed returns an object, and its references to others, under other names. It returns the
+// object itself when no name is another.
+func renamed(object Object, names map[Key]Key) (Object, error) {
+	if len(names) == 0 {
+		return object, nil
+	}
+	body, err := decodeObject(object.Body)
+	if err != nil {
+		return Object{}, fmt.Errorf("kibana: %s: %w", object.Key(), err)
+	}
+	rename(body, names)
+	references, _ := body["references"].([]any)
+	for _, reference := range references {
+		if to, ok := reference.(map[string]any); ok {
+			rename(to, names)
+		}
+	}
+	if name, ok := names[object.Key()]; ok {
+		object.ID = name.ID
+	}
+	object.Body, err = encode(body)
+	return object, err
+}
+
+func rename(named map[string]any, names map[Key]Key) {
+	kind, _ := named["type"].(string)
+	id, _ := named["id"].(string)
+	if name, ok := names[Key{kind, id}]; ok {
+		named["id"] = name.ID
+	}
+}
 
 // recordName and recordColour are how the tag looks in Kibana's list of tags.
 const (
@@ -34,79 +105,109 @@ const (
 // maxRecorded bounds how many objects a record has.
 const maxRecorded = 10_000
 
-// readRecord returns the record; an empty one when its tag is not there or cannot be read.
-// Objects that Kibana migrated are then imported once more.
-func readRecord(found map[Key]Object) record {
-	object, ok := found[recordKey]
-	if !ok {
-		return record{}
+// fetchRecord returns the record of the client's space; an empty one when its tag is not there
+// or cannot be read. Objects that Kibana migrated or renamed are then imported once more.
+func (c *Client) fetchRecord(ctx context.Context) (record, error) {
+	found, err := c.exportAll(ctx, []Key{c.recordKey()}, false)
+	if err != nil {
+		return nil, err
 	}
+	return parseRecord(found[c.recordKey()]), nil
+}
+
+func parseRecord(object Object) record {
 	var tag struct {
 		Attributes struct {
 			Description string `json:"description"`
 		} `json:"attributes"`
 	}
-	var kept record
-	if json.Unmarshal(object.Body, &tag) != nil || json.Unmarshal([]byte(tag.Attributes.Description), &kept) != nil ||
-		len(kept) > maxRecorded || kept == nil {
+	var said record
+	if json.Unmarshal(object.Body, &tag) != nil || json.Unmarshal([]byte(tag.Attributes.Description), &said) != nil ||
+		len(said) > maxRecorded || said == nil {
 		return record{}
 	}
-	return kept
+	return said
 }
 
 // object returns the tag that holds the record.
-func (r record) object() (Object, error) {
+func (r record) object(key Key) (Object, error) {
 	description, err := json.Marshal(r)
 	if err != nil {
 		return Object{}, fmt.Errorf("kibana: %w", err)
 	}
 	body, err := json.Marshal(map[string]any{
-		"type": recordKey.Type, "id": recordKey.ID, "references": []any{},
+		"type": key.Type, "id": key.ID, "references": []any{},
 		"attributes": map[string]string{
 			"name": recordName, "color": recordColour, "description": string(description),
 		},
 		"coreMigrationVersion": "8.8.0", "typeMigrationVersion": "8.0.0",
 	})
-	return Object{Type: recordKey.Type, ID: recordKey.ID, Body: body}, err
+	return Object{Type: key.Type, ID: key.ID, Body: body}, err
+}
+
+// notReadBack says that Kibana took an object and does not have it under the name that it said.
+func notReadBack(key Key) error {
+	return fmt.Errorf("kibana: %s was imported and cannot be read back: another space may have an object with this id, "+
+		"and Kibana did not say which id it gave to this one; look for it in Kibana's list of saved objects", key)
 }
 
 // updateRecord reads back the objects that were just imported, and records those that
-// Kibana migrated.
-func (c *Client) updateRecord(ctx context.Context, before record, sent []Object) error {
-	names := make([]Key, len(sent))
-	for i, object := range sent {
-		names[i] = object.Key()
-	}
-	found, err := c.Export(ctx, names, false)
-	if err != nil {
-		return err
-	}
+// Kibana migrated or renamed. taken has the name that each got. It returns the objects that
+// Kibana has.
+func (c *Client) updateRecord(ctx context.Context, before record, sent []Object, taken map[Key]Key) (map[Key]bool, error) {
 	after := maps.Clone(before)
-	for _, object := range sent {
-		back, there := found[object.Key()]
-		if !there {
-			return fmt.Errorf("kibana: %s was imported and is not there", object.Key())
-		}
-		should, err := meaning(object.Body)
-		if err != nil {
-			return fmt.Errorf("kibana: %s: %w", object.Key(), err)
-		}
-		is, err := meaning(back.Body)
-		if err != nil {
-			return fmt.Errorf("kibana: %s: %w", object.Key(), err)
-		}
-		name := object.Key().String()
-		delete(after, name)
-		if pair := (migrated{Sent: digest(should), Kept: digest(is)}); pair.Sent != pair.Kept {
-			after[name] = pair
+	places := make([]Key, len(sent))
+	for i, object := range sent {
+		places[i] = taken[object.Key()]
+		after[object.Key().String()] = kept{ID: places[i].ID}
+		if places[i] == object.Key() {
+			delete(after, object.Key().String())
 		}
 	}
-	if maps.Equal(before, after) {
-		return nil
-	}
-	tag, err := after.object()
+	found, err := c.exportNamed(ctx, places, false, after.names())
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return c.Import(ctx, []Object{tag})
+	there := make(map[Key]bool)
+	var failures []error
+	for _, object := range sent {
+		back, ok := found[object.Key()]
+		if !ok {
+			delete(after, object.Key().String())
+			failures = append(failures, notReadBack(object.Key()))
+			continue
+		}
+		there[object.Key()] = true
+		if err := after.note(object, back); err != nil {
+			return nil, err
+		}
+	}
+	if !maps.Equal(before, after) {
+		tag, err := after.object(c.recordKey())
+		if err == nil {
+			err = c.Import(ctx, []Object{tag})
+		}
+		failures = append(failures, err)
+	}
+	return there, errors.Join(failures...)
+}
+
+// note records how an object came back.
+func (r record) note(sent, back Object) error {
+	should, err := meaning(sent.Body)
+	if err != nil {
+		return fmt.Errorf("kibana: %s: %w", sent.Key(), err)
+	}
+	is, err := meaning(back.Body)
+	if err != nil {
+		return fmt.Errorf("kibana: %s: %w", sent.Key(), err)
+	}
+	of := kept{ID: r[sent.Key().String()].ID}
+	if first, second := digest(should), digest(is); first != second {
+		of.Sent, of.Kept = first, second
+	}
+	if of != (kept{}) {
+		r[sent.Key().String()] = of
+	}
+	return nil
 }

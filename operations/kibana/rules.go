@@ -174,14 +174,33 @@ func (c *Client) ApplyRules(ctx context.Context, wanted []Rule, report provision
 	return errors.Join(failures...)
 }
 
+// errElsewhere says why a rule can neither be created nor be read.
+var errElsewhere = errors.New("another space of this Kibana has a rule with this id, and ids of rules are unique over all spaces; " +
+	"delete that rule, or keep the rules in its space")
+
 func (c *Client) createRule(ctx context.Context, rule Rule) error {
 	err := c.callJSON(ctx, http.MethodPost, rulePath(rule.ID), rule.Body, nil)
 	refused := new(httpclient.RefusedError)
 	if errors.As(err, &refused) && refused.StatusCode == http.StatusConflict {
-		err = nil // An earlier try created it, and its answer was lost.
+		return c.conflictingRule(ctx, rule)
 	}
 	failpoint.From(ctx).After(err, failpoints.RuleCreated)
 	return err
+}
+
+// conflictingRule handles the answer that a rule exists. An earlier try may have created it, and
+// its answer was lost: the rule then is in this space, and as wanted or changed since.
+func (c *Client) conflictingRule(ctx context.Context, rule Rule) error {
+	plan, err := c.planRule(ctx, rule)
+	switch {
+	case err != nil:
+		return err
+	case plan.Action == provision.Created:
+		return errElsewhere
+	case plan.Action == provision.Updated:
+		return c.updateRule(ctx, rule)
+	}
+	return nil
 }
 
 func (c *Client) updateRule(ctx context.Context, rule Rule) error {

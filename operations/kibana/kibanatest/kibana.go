@@ -1,6 +1,8 @@
 // Package kibanatest is a fake Kibana for tests, with the interfaces for saved objects,
 // spaces and alert rules. It gives the answers that were observed of a Kibana 8.12. It
-// refuses the same requests, with the same status and message.
+// refuses the same requests, with the same status and message. As in Kibana since 8.0, an
+// id is unique over all spaces: an object whose id another space has is imported under a
+// new id, and a rule whose id another space has is refused.
 package kibanatest
 
 import (
@@ -36,6 +38,7 @@ type Kibana struct {
 	rules   map[string]map[string]any
 	imports int
 	writes  int
+	newIDs  int
 	seen    []string // headers of every request that names credentials
 }
 
@@ -45,8 +48,10 @@ type object struct {
 	ID         string           `json:"id"`
 	Attributes map[string]any   `json:"attributes"`
 	References []map[string]any `json:"references"`
-	Core       string           `json:"coreMigrationVersion,omitempty"`
-	Typed      string           `json:"typeMigrationVersion,omitempty"`
+	// OriginID is the id that the object was imported under, when it has another.
+	OriginID string `json:"originId,omitempty"`
+	Core     string `json:"coreMigrationVersion,omitempty"`
+	Typed    string `json:"typeMigrationVersion,omitempty"`
 	// The members that belong to one Kibana.
 	UpdatedAt  string   `json:"updated_at,omitempty"`
 	CreatedAt  string   `json:"created_at,omitempty"`
@@ -165,7 +170,7 @@ func (k *Kibana) Attributes(kind, id string) map[string]any {
 func (k *Kibana) AttributesIn(space, kind, id string) map[string]any {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if o := k.objects[place(space, kind, id)]; o != nil {
+	if o := k.destination(space, kind, id); o != nil {
 		return o.Attributes
 	}
 	return nil

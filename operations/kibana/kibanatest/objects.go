@@ -105,10 +105,11 @@ func (k *Kibana) newest() map[string]string {
 // importAll stores the objects that it accepts, and returns the errors of the others.
 func (k *Kibana) importAll(w http.ResponseWriter, space string, objects []*object, overwrite bool) {
 	results, failures := []any{}, []any{}
+	ids := make(map[string]string) // the new id of each object that gets one, by type and id
 	var taken []*object
 	for _, o := range objects {
 		failure := k.refusal(space, o, objects)
-		before := k.objects[place(space, o.Type, o.ID)]
+		before := k.destination(space, o.Type, o.ID)
 		if failure == nil && before != nil && !overwrite {
 			failure = map[string]any{"type": "conflict"}
 		}
@@ -122,10 +123,14 @@ func (k *Kibana) importAll(w http.ResponseWriter, space string, objects []*objec
 		if before != nil {
 			result["overwrite"] = true
 		}
+		if id := k.idFor(space, o, before); id != o.ID {
+			ids[o.Type+" "+o.ID], result["destinationId"] = id, id
+		}
 		results = append(results, result)
 		taken = append(taken, o)
 	}
 	for _, o := range taken {
+		o.rename(ids)
 		k.keep(space, o)
 	}
 	body := map[string]any{"success": len(failures) == 0, "successCount": len(results), "successResults": results, "warnings": []any{}}
@@ -133,6 +138,47 @@ func (k *Kibana) importAll(w http.ResponseWriter, space string, objects []*objec
 		body["errors"] = failures
 	}
 	answer(w, http.StatusOK, body)
+}
+
+// destination returns the object of a space that an import under an id replaces: the one
+// with that id, or else the one that came from it.
+func (k *Kibana) destination(space, kind, id string) *object {
+	if o := k.objects[place(space, kind, id)]; o != nil {
+		return o
+	}
+	for at, o := range k.objects {
+		if strings.HasPrefix(at, space+" ") && o.Type == kind && o.OriginID == id {
+			return o
+		}
+	}
+	return nil
+}
+
+// idFor returns the id under which an object is stored: that of the object before it, its
+// own, or a new one when another space has its own.
+func (k *Kibana) idFor(space string, o, before *object) string {
+	if before != nil {
+		return before.ID
+	}
+	for at, other := range k.objects {
+		if !strings.HasPrefix(at, space+" ") && other.Type == o.Type && other.ID == o.ID {
+			k.newIDs++
+			return fmt.Sprintf("00000000-0000-4000-8000-%012d", k.newIDs)
+		}
+	}
+	return o.ID
+}
+
+// rename gives an object its new id, and its references those of the objects that they mean.
+func (o *object) rename(ids map[string]string) {
+	for _, reference := range o.References {
+		if id, renamed := ids[fmt.Sprint(reference["type"], " ", reference["id"])]; renamed {
+			reference["id"] = id
+		}
+	}
+	if id, renamed := ids[o.Type+" "+o.ID]; renamed {
+		o.ID, o.OriginID = id, o.ID
+	}
 }
 
 // refusal returns the error of one object; nil when it is accepted.
@@ -174,6 +220,9 @@ func (k *Kibana) keep(space string, o *object) {
 	}
 	if o.References == nil {
 		o.References = []map[string]any{}
+	}
+	if before := k.objects[place(space, o.Type, o.ID)]; before != nil && o.OriginID == "" {
+		o.OriginID = before.OriginID
 	}
 	k.writes++
 	o.Core, o.Typed = core, k.newest()[o.Type]

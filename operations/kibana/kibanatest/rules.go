@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 )
 
 // required are the members that the creation of a rule must have; changeable are those that
@@ -42,7 +43,7 @@ func (k *Kibana) rule(w http.ResponseWriter, r *http.Request, name string) {
 		}
 	}
 	switch {
-	case r.Method == "POST" && held != nil:
+	case r.Method == "POST" && (held != nil || k.elsewhere(name)):
 		refuse(w, http.StatusConflict, "Saved object [alert/"+name+"] conflict")
 		return
 	case r.Method == "PUT" && held == nil:
@@ -69,4 +70,15 @@ func (k *Kibana) rule(w http.ResponseWriter, r *http.Request, name string) {
 		params["excludeHitsFromPreviousRun"] = true
 	}
 	answer(w, http.StatusOK, held)
+}
+
+// elsewhere reports whether another space has a rule with the id of this one.
+func (k *Kibana) elsewhere(name string) bool {
+	_, id, _ := strings.Cut(name, " ")
+	for other := range k.rules {
+		if _, has, _ := strings.Cut(other, " "); has == id && other != name {
+			return true
+		}
+	}
+	return false
 }
