@@ -1,5 +1,11 @@
 package outbox
 
+// Only the relay that holds the lease may publish, and one relay of a bank holds it at a time. The
+// store grants the lease and gives each new holder the next epoch. A relay stops publishing when
+// its own clock says that the lease has ended, which is before the store grants it to another. The
+// epoch fences off a relay that was frozen meanwhile: it may send rows again, but the store deletes
+// no row for an old epoch.
+
 import (
 	"context"
 	"errors"
