@@ -11,7 +11,8 @@
 //	charge.Reconciler       ends orders that a crash or a deadline left open    charge/reconciler.go
 //	Order                   which change is legal                               order.go
 //	Acquirer                the bank as this side sees it                       acquirer.go, bankrpc/
-//	Orders, PendingCharges  one durable transaction per change                  port.go, postgres/, inmem/
+//	batch.Orders            one commit for what is placed and ended together    batch/
+//	OrderStore              writes sets of orders; one order under its lock     port.go, postgres/, inmem/
 package checkout
 
 import "codebank.dev/platform/id"

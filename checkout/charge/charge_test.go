@@ -66,7 +66,7 @@ func (s *awayStore) Claim(ctx context.Context, now, until time.Time, limit int) 
 
 func TestTheReconcilerWaitsForItsStoreAndTriesEveryOrderThatIsDue(t *testing.T) {
 	const orders = 50
-	memory := inmem.NewStore()
+	memory := checkouttest.Batched(t, inmem.NewStore())
 	bank := inmem.NewAcquirer(clock.System{})
 	for i := range orders {
 		order := checkouttest.Order(t, "shop", string(rune('a'+i)), time.Now().UTC())

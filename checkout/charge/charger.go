@@ -149,7 +149,7 @@ func (c *Charger) end(ctx context.Context, order checkout.Order, change func(che
 func (c *Charger) change(ctx context.Context, order checkout.Order, change func(checkout.Order) (checkout.Order, error)) (checkout.Order, error) {
 	try, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.limits.Try)
 	defer cancel()
-	stored, err := c.pending.Change(try, order.ID, change)
+	stored, err := c.pending.Change(try, order, change)
 	if errors.Is(err, checkout.ErrEnded) || errors.Is(err, checkout.ErrVoiding) {
 		return stored, nil
 	}

@@ -9,14 +9,29 @@ import (
 	"time"
 
 	"codebank.dev/checkout"
+	"codebank.dev/checkout/batch"
 	"codebank.dev/checkout/charge"
 	"codebank.dev/checkout/inmem"
 	"codebank.dev/checkout/order"
+	"codebank.dev/checkout/product"
 	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/pan"
 	"github.com/stretchr/testify/require"
 )
+
+// T is what a test has that starts processes: *testing.T, *rapid.T.
+type T interface {
+	require.TestingT
+	Cleanup(func())
+}
+
+// Batched returns orders that are written to a store in batches, until the test ends.
+func Batched(t T, store batch.Store) *batch.Orders {
+	orders := batch.New(batch.Config{Store: store})
+	t.Cleanup(func() { require.NoError(t, orders.Close(context.Background())) })
+	return orders
+}
 
 // Setting is what a process of the merchant side is started with.
 type Setting struct {
@@ -48,21 +63,22 @@ type Shop struct {
 }
 
 // NewShop starts a process, which may be killed with Kill.
-func NewShop(t require.TestingT, setting Setting) *Shop {
+func NewShop(t T, setting Setting) *Shop {
 	if setting.Limits == (charge.Limits{}) {
 		setting.Limits = Limits()
 	}
 	s := &Shop{Store: setting.Store, life: &life{}}
 	store, bank := mortalStore{setting.Store, s.life}, mortalAcquirer{setting.Bank, s.life}
+	orders := Batched(t, store)
 	var err error
 	s.Charger, err = charge.New(charge.Config{
-		Acquirer: bank, PendingCharges: store, Clock: setting.Clock,
+		Acquirer: bank, PendingCharges: orders, Clock: setting.Clock,
 		Logger: slog.New(slog.DiscardHandler), Limits: setting.Limits, Failpoint: setting.Hook,
 	})
 	require.NoError(t, err)
 	s.Reconciler = charge.NewReconciler(s.Charger)
 	s.Orders = &order.Service{
-		Catalogue: store, Orders: store, Acquirer: bank,
+		Catalogue: product.NewCache(store, setting.Clock), Orders: orders, Acquirer: bank,
 		Charger: s.Charger, Clock: setting.Clock, Random: rand.Reader, Failpoint: setting.Hook,
 	}
 	return s
@@ -153,12 +169,9 @@ type mortalStore struct {
 	life *life
 }
 
-func (m mortalStore) Create(ctx context.Context, o checkout.Order) (stored checkout.Order, created bool, err error) {
-	stored, err = live(m.life, func() (checkout.Order, error) {
-		stored, created, err = m.Store.Create(ctx, o)
-		return stored, err
-	})
-	return stored, created, err
+func (m mortalStore) Write(ctx context.Context, set []*checkout.OrderWrite) error {
+	_, err := live(m.life, func() (any, error) { return nil, m.Store.Write(ctx, set) })
+	return err
 }
 
 func (m mortalStore) ByRequest(ctx context.Context, caller, requestID string) (checkout.Order, error) {

@@ -2,95 +2,61 @@ package checkouttest
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
 	"time"
 
 	"codebank.dev/checkout"
+	"codebank.dev/checkout/batch"
 	"github.com/stretchr/testify/require"
 )
 
 // Store is everything a store of the merchant side implements.
 type Store interface {
-	checkout.Catalogue
-	checkout.Orders
-	checkout.PendingCharges
+	checkout.CatalogueStore
+	checkout.OrderStore
+	checkout.Claims
+}
+
+// shelf is a store with orders that are written to it in batches.
+type shelf struct {
+	checkout.CatalogueStore
+	*batch.Orders
+	store Store
 }
 
 // TestStore holds a store to its ports. open returns an empty store.
 func TestStore(t *testing.T, open func(testing.TB) Store) {
 	for _, rule := range []struct {
 		name string
-		show func(*testing.T, Store)
+		show func(*testing.T, shelf)
 	}{
 		{"the catalogue is what the last file said", catalogueIsReplaced},
 		{"the catalogue is read in pages without gaps or repeats", catalogueIsPaged},
+		{"a change of the catalogue makes a new version, and nothing else does", changeMakesVersion},
+		{"an order is priced by one version of the catalogue", pricedByOneVersion},
 		{"an order comes back as it was stored", orderComesBack},
 		{"an order is its caller's alone", orderIsItsCallers},
 		{"a request makes one order", requestMakesOneOrder},
 		{"a change is stored whole or not at all", changeIsWhole},
 		{"changes of one order follow each other", changesFollowEachOther},
+		{"a set is written but for what is taken or has changed", setIsWritten},
+		{"a change made from an order as it was is made again from the order as it is", changeIsMadeAgain},
+		{"orders of many callers share writes", manyShareWrites},
 		{"claiming takes what is due, longest due first, and leases it", claimTakesWhatIsDue},
 		{"claims made at once do not overlap", claimsDoNotOverlap},
 		{"the backlog counts what is open", backlogCountsOpen},
 	} {
-		t.Run(rule.name, func(t *testing.T) { rule.show(t, open(t)) })
+		t.Run(rule.name, func(t *testing.T) {
+			store := open(t)
+			rule.show(t, shelf{store, Batched(t, store), store})
+		})
 	}
 }
 
-func catalogueIsReplaced(t *testing.T, store Store) {
-	ctx := t.Context()
-	products := Products()
-	for range 2 {
-		require.NoError(t, store.Replace(ctx, products))
-	}
-	found, err := store.Products(ctx, []string{"novel", "atlas", "nothing"})
-	require.NoError(t, err)
-	require.Equal(t, map[string]checkout.Product{"atlas": products[0], "novel": products[2]}, found)
-
-	placed, _, err := store.Create(ctx, Order(t, "shop", "before", Start()))
-	require.NoError(t, err)
-	changed := products[1:]
-	changed[1].Price = Reais(5990)
-	changed[1].Store.City = "Santos"
-	require.NoError(t, store.Replace(ctx, changed))
-	all, err := store.List(ctx, "", 10)
-	require.NoError(t, err)
-	require.Equal(t, changed, all)
-	found, err = store.Products(ctx, []string{"atlas"})
-	require.NoError(t, err)
-	require.Empty(t, found, "no longer named, no longer sold")
-	kept, err := store.ByID(ctx, "shop", placed.ID)
-	require.NoError(t, err)
-	require.Equal(t, placed, kept, "an order keeps its prices")
-
-	require.NoError(t, store.Replace(ctx, Products()))
-	all, err = store.List(ctx, "", 10)
-	require.NoError(t, err)
-	require.Equal(t, Products(), all)
-}
-
-func catalogueIsPaged(t *testing.T, store Store) {
-	ctx := t.Context()
-	require.NoError(t, store.Replace(ctx, Products()))
-	var slugs []string
-	for after := ""; ; {
-		page, err := store.List(ctx, after, 2)
-		require.NoError(t, err)
-		if len(page) == 0 {
-			break
-		}
-		require.LessOrEqual(t, len(page), 2)
-		for _, product := range page {
-			slugs = append(slugs, product.Slug)
-		}
-		after = page[len(page)-1].Slug
-	}
-	require.Equal(t, []string{"atlas", "espresso", "novel"}, slugs)
-}
-
-func orderComesBack(t *testing.T, store Store) {
+func orderComesBack(t *testing.T, store shelf) {
 	ctx := t.Context()
 	order := Order(t, "shop", "r1", Start())
 	stored, created, err := store.Create(ctx, order)
@@ -104,7 +70,7 @@ func orderComesBack(t *testing.T, store Store) {
 	require.NoError(t, err)
 	require.Equal(t, order, byRequest)
 
-	ended, err := store.Change(ctx, order.ID, declineIt)
+	ended, err := store.Change(ctx, order, declineIt)
 	require.NoError(t, err)
 	require.Equal(t, checkout.Declined, ended.State)
 	byID, err = store.ByID(ctx, "shop", order.ID)
@@ -124,7 +90,7 @@ func approveIt(o checkout.Order) (checkout.Order, error) {
 	return o.Answered(checkout.Decision{Outcome: checkout.OutcomeApproved, Purchase: "purchases/2"}, o.CreatedAt.Add(time.Second))
 }
 
-func orderIsItsCallers(t *testing.T, store Store) {
+func orderIsItsCallers(t *testing.T, store shelf) {
 	ctx := t.Context()
 	order, _, err := store.Create(ctx, Order(t, "shop", "r1", Start()))
 	require.NoError(t, err)
@@ -139,7 +105,7 @@ func orderIsItsCallers(t *testing.T, store Store) {
 	require.True(t, created, "request ids of two callers never meet")
 }
 
-func requestMakesOneOrder(t *testing.T, store Store) {
+func requestMakesOneOrder(t *testing.T, store shelf) {
 	const callers = 40
 	orders := make([]checkout.Order, callers)
 	firsts := make([]bool, callers)
@@ -165,28 +131,28 @@ func requestMakesOneOrder(t *testing.T, store Store) {
 	require.Equal(t, 1, created)
 }
 
-func changeIsWhole(t *testing.T, store Store) {
+func changeIsWhole(t *testing.T, store shelf) {
 	ctx := t.Context()
 	order, _, err := store.Create(ctx, Order(t, "shop", "r1", Start()))
 	require.NoError(t, err)
 	refusal := errors.New("no")
-	same, err := store.Change(ctx, order.ID, func(o checkout.Order) (checkout.Order, error) {
+	same, err := store.Change(ctx, order, func(o checkout.Order) (checkout.Order, error) {
 		changed, _ := approveIt(o)
 		return changed, refusal
 	})
 	require.ErrorIs(t, err, refusal)
 	require.Equal(t, order, same)
-	_, err = store.Change(ctx, NewID(t), approveIt)
+	_, err = store.Change(ctx, Order(t, "shop", "nowhere", Start()), approveIt)
 	require.ErrorIs(t, err, checkout.ErrNoOrder)
 
-	approved, err := store.Change(ctx, order.ID, approveIt)
+	approved, err := store.Change(ctx, order, approveIt)
 	require.NoError(t, err)
-	again, err := store.Change(ctx, order.ID, declineIt)
+	again, err := store.Change(ctx, order, declineIt)
 	require.ErrorIs(t, err, checkout.ErrEnded)
 	require.Equal(t, approved, again)
 }
 
-func changesFollowEachOther(t *testing.T, store Store) {
+func changesFollowEachOther(t *testing.T, store shelf) {
 	const changes = 50
 	order, _, err := store.Create(t.Context(), Order(t, "shop", "r1", Start()))
 	require.NoError(t, err)
@@ -194,7 +160,7 @@ func changesFollowEachOther(t *testing.T, store Store) {
 	for i := range changes {
 		running.Go(func() {
 			next := Start().Add(time.Duration(i) * time.Second)
-			if _, err := store.Change(t.Context(), order.ID, func(o checkout.Order) (checkout.Order, error) {
+			if _, err := store.Change(t.Context(), order, func(o checkout.Order) (checkout.Order, error) {
 				return o.Postponed(next)
 			}); err != nil {
 				t.Error(err)
@@ -207,7 +173,107 @@ func changesFollowEachOther(t *testing.T, store Store) {
 	require.EqualValues(t, changes, order.PendingCharge.Tries)
 }
 
-func claimTakesWhatIsDue(t *testing.T, store Store) {
+func setIsWritten(t *testing.T, store shelf) {
+	ctx := t.Context()
+	taken, _, err := store.Create(ctx, Order(t, "shop", "taken", Start()))
+	require.NoError(t, err)
+	moved, _, err := store.Create(ctx, Order(t, "shop", "moved", Start()))
+	require.NoError(t, err)
+	ended, err := store.Change(ctx, Order(t, "shop", "nowhere", Start()), approveIt)
+	require.ErrorIs(t, err, checkout.ErrNoOrder)
+	ended, _, err = store.Create(ctx, Order(t, "shop", "ended", Start()))
+	require.NoError(t, err)
+	_, err = store.Change(ctx, ended, approveIt)
+	require.NoError(t, err)
+	postponed, err := store.store.Change(ctx, moved.ID, func(o checkout.Order) (checkout.Order, error) { return o.Postponed(Start()) })
+	require.NoError(t, err)
+
+	change := func(from checkout.Order) *checkout.OrderWrite {
+		after, err := declineIt(from)
+		require.NoError(t, err)
+		return &checkout.OrderWrite{Before: &from, After: &after, Written: true}
+	}
+	create := func(requestID string) *checkout.OrderWrite {
+		order := Order(t, "shop", requestID, Start())
+		return &checkout.OrderWrite{After: &order, Written: true}
+	}
+	set := []*checkout.OrderWrite{
+		create("new"), create("taken"), create("twice"), create("twice"),
+		change(taken), change(moved), change(ended), change(Order(t, "shop", "nowhere", Start())),
+	}
+	require.NoError(t, store.store.Write(ctx, slices.Clone(set)))
+	var written []bool
+	for _, write := range set {
+		written = append(written, write.Written)
+	}
+	one := written[2] != written[3]
+	require.True(t, one, "of two orders of one request one is written")
+	written[2], written[3] = true, false
+	require.Equal(t, []bool{true, false, true, false, true, false, false, false}, written)
+	for _, want := range []*checkout.Order{set[0].After, set[4].After, &postponed} {
+		found, err := store.ByID(ctx, "shop", want.ID)
+		require.NoError(t, err)
+		require.Equal(t, *want, found)
+	}
+	require.NoError(t, store.store.Write(ctx, []*checkout.OrderWrite{change(postponed)}), "a set may be a change alone")
+}
+
+func changeIsMadeAgain(t *testing.T, store shelf) {
+	ctx := t.Context()
+	known, _, err := store.Create(ctx, Order(t, "shop", "r1", Start()))
+	require.NoError(t, err)
+	claimed, err := store.Claim(ctx, Start(), Start().Add(time.Hour), 1)
+	require.NoError(t, err)
+	require.Len(t, claimed, 1)
+	postponed, err := store.Change(ctx, known, func(o checkout.Order) (checkout.Order, error) { return o.Postponed(Start()) })
+	require.NoError(t, err)
+	require.EqualValues(t, 1, postponed.PendingCharge.Tries)
+	voiding, err := store.Change(ctx, known, func(o checkout.Order) (checkout.Order, error) { return o.GivenUp(checkout.TimedOut, Start()) })
+	require.NoError(t, err)
+	require.Equal(t, checkout.TimedOut, voiding.PendingCharge.Voiding)
+	same, err := store.Change(ctx, known, approveIt)
+	require.ErrorIs(t, err, checkout.ErrVoiding, "an approval does not count after the decision to void")
+	require.Equal(t, voiding, same)
+	ended, err := store.Change(ctx, voiding, func(o checkout.Order) (checkout.Order, error) {
+		return o.Voided(checkout.Decision{Outcome: checkout.OutcomeVoided, Purchase: "purchases/1"}, Start())
+	})
+	require.NoError(t, err)
+	for _, stale := range []checkout.Order{known, postponed, voiding, ended} {
+		same, err = store.Change(ctx, stale, approveIt)
+		require.ErrorIs(t, err, checkout.ErrEnded)
+		require.Equal(t, ended, same)
+	}
+}
+
+// manyShareWrites has many callers place and end orders at once, some under the same request id.
+func manyShareWrites(t *testing.T, store shelf) {
+	const callers, each, requests = 32, 12, 200
+	var working sync.WaitGroup
+	for caller := range callers {
+		working.Go(func() {
+			for i := range each {
+				proposal := Order(t, "shop", "r"+strconv.Itoa((caller*each+i)%requests), Start())
+				order, _, err := store.Create(t.Context(), proposal)
+				if err == nil {
+					_, err = store.Change(t.Context(), order, approveIt)
+				}
+				if err != nil && !errors.Is(err, checkout.ErrEnded) {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	working.Wait()
+	for i := range requests {
+		order, err := store.ByRequest(t.Context(), "shop", "r"+strconv.Itoa(i))
+		require.NoError(t, err)
+		require.Equal(t, checkout.Approved, order.State)
+		require.Len(t, order.Items, 2)
+	}
+	require.LessOrEqual(t, store.Stats().Batches, store.Stats().Commands)
+}
+
+func claimTakesWhatIsDue(t *testing.T, store shelf) {
 	ctx := t.Context()
 	var placed []checkout.Order
 	for i := range 4 {
@@ -217,7 +283,7 @@ func claimTakesWhatIsDue(t *testing.T, store Store) {
 		require.NoError(t, err)
 		placed = append(placed, order)
 	}
-	_, err := store.Change(ctx, placed[3].ID, approveIt)
+	_, err := store.Change(ctx, placed[3], approveIt)
 	require.NoError(t, err)
 
 	now, until := Start().Add(2*time.Minute), Start().Add(time.Hour)
@@ -241,7 +307,7 @@ func claimTakesWhatIsDue(t *testing.T, store Store) {
 	require.Equal(t, placed[0].ID, claimed[0].ID)
 }
 
-func claimsDoNotOverlap(t *testing.T, store Store) {
+func claimsDoNotOverlap(t *testing.T, store shelf) {
 	const orders, claimers = 60, 6
 	for i := range orders {
 		_, _, err := store.Create(t.Context(), Order(t, "shop", "r"+strconv.Itoa(i), Start()))
@@ -273,7 +339,7 @@ func claimsDoNotOverlap(t *testing.T, store Store) {
 	}
 }
 
-func backlogCountsOpen(t *testing.T, store Store) {
+func backlogCountsOpen(t *testing.T, store shelf) {
 	ctx := t.Context()
 	backlog, err := store.Backlog(ctx)
 	require.NoError(t, err)
@@ -285,7 +351,7 @@ func backlogCountsOpen(t *testing.T, store Store) {
 		require.NoError(t, err)
 		orders = append(orders, order)
 	}
-	_, err = store.Change(ctx, orders[0].ID, approveIt)
+	_, err = store.Change(ctx, orders[0], approveIt)
 	require.NoError(t, err)
 	backlog, err = store.Backlog(ctx)
 	require.NoError(t, err)

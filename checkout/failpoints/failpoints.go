@@ -26,10 +26,13 @@ const (
 	CatalogueReplaced failpoint.Point = "catalogue-replaced"
 	// SecretStored: a secret that replicas share is in the database.
 	SecretStored failpoint.Point = "secret-stored"
-	// OrderStored: an order is stored, nothing was done about it.
+	// OrderStored: a batch with new orders is stored, nothing was done about them.
 	OrderStored failpoint.Point = "order-stored"
-	// OrderChanged: a change of an order is stored, the caller was not told.
+	// OrderChanged: a batch with changes of orders is stored, their callers were not told.
 	OrderChanged failpoint.Point = "order-changed"
+	// OrderChangedUnderLock: a change that was made again from the stored order is stored, the
+	// caller was not told.
+	OrderChangedUnderLock failpoint.Point = "order-changed-under-lock"
 	// OrdersClaimed: open orders are claimed, nothing was done about them.
 	OrdersClaimed failpoint.Point = "orders-claimed"
 )
@@ -41,5 +44,5 @@ func Order() []failpoint.Point {
 
 // All returns the points of checkout.
 func All() []failpoint.Point {
-	return append(Order(), OrdersMigrated, CatalogueReplaced, SecretStored, OrderStored, OrderChanged, OrdersClaimed)
+	return append(Order(), OrdersMigrated, CatalogueReplaced, SecretStored, OrderStored, OrderChanged, OrderChangedUnderLock, OrdersClaimed)
 }

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"maps"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -19,6 +20,7 @@ import (
 type Store struct {
 	mutex     sync.Mutex
 	catalogue map[string]checkout.Product
+	version   int64
 	orders    map[checkout.ID]checkout.Order
 	byRequest map[request]checkout.ID
 }
@@ -26,9 +28,9 @@ type Store struct {
 type request struct{ caller, id string }
 
 var (
-	_ checkout.Catalogue      = (*Store)(nil)
-	_ checkout.Orders         = (*Store)(nil)
-	_ checkout.PendingCharges = (*Store)(nil)
+	_ checkout.CatalogueStore = (*Store)(nil)
+	_ checkout.OrderStore     = (*Store)(nil)
+	_ checkout.Claims         = (*Store)(nil)
 )
 
 // NewStore returns an empty store.
@@ -40,57 +42,61 @@ func NewStore() *Store {
 	}
 }
 
-// Replace implements checkout.Catalogue.
+// Replace implements checkout.CatalogueStore.
 func (s *Store) Replace(_ context.Context, products []checkout.Product) error {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	s.catalogue = make(map[string]checkout.Product, len(products))
+	catalogue := make(map[string]checkout.Product, len(products))
 	for _, product := range products {
-		s.catalogue[product.Slug] = product
+		catalogue[product.Slug] = product
+	}
+	if !maps.Equal(s.catalogue, catalogue) {
+		s.catalogue = catalogue
+		s.version++
 	}
 	return nil
 }
 
-// Products implements checkout.Catalogue.
-func (s *Store) Products(_ context.Context, slugs []string) (map[string]checkout.Product, error) {
+// Version implements checkout.CatalogueStore.
+func (s *Store) Version(context.Context) (int64, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	found := make(map[string]checkout.Product)
-	for _, slug := range slugs {
-		if product, ok := s.catalogue[slug]; ok {
-			found[slug] = product
-		}
-	}
-	return found, nil
+	return s.version, nil
 }
 
-// List implements checkout.Catalogue.
-func (s *Store) List(_ context.Context, after string, limit int) ([]checkout.Product, error) {
+// Load implements checkout.CatalogueStore.
+func (s *Store) Load(context.Context) ([]checkout.Product, int64, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	var page []checkout.Product
+	var products []checkout.Product
 	for _, slug := range slices.Sorted(maps.Keys(s.catalogue)) {
-		if slug > after && len(page) < limit {
-			page = append(page, s.catalogue[slug])
-		}
+		products = append(products, s.catalogue[slug])
 	}
-	return page, nil
+	return products, s.version, nil
 }
 
-// Create implements checkout.Orders.
-func (s *Store) Create(_ context.Context, order checkout.Order) (checkout.Order, bool, error) {
+// Write implements checkout.OrderStore.
+func (s *Store) Write(_ context.Context, set []*checkout.OrderWrite) error {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	key := request{order.Caller, order.RequestID}
-	if id, ok := s.byRequest[key]; ok {
-		return clone(s.orders[id]), false, nil
+	for _, write := range set {
+		key := request{write.After.Caller, write.After.RequestID}
+		if write.Before == nil {
+			_, taken := s.byRequest[key]
+			write.Written = !taken
+		} else {
+			stored, ok := s.orders[write.After.ID]
+			write.Written = ok && stored.State == checkout.Pending && reflect.DeepEqual(stored, *write.Before)
+		}
+		if write.Written {
+			s.byRequest[key] = write.After.ID
+			s.orders[write.After.ID] = clone(*write.After)
+		}
 	}
-	s.byRequest[key] = order.ID
-	s.orders[order.ID] = clone(order)
-	return clone(order), true, nil
+	return nil
 }
 
-// ByRequest implements checkout.Orders.
+// ByRequest implements checkout.OrderStore.
 func (s *Store) ByRequest(_ context.Context, caller, requestID string) (checkout.Order, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -101,7 +107,7 @@ func (s *Store) ByRequest(_ context.Context, caller, requestID string) (checkout
 	return clone(s.orders[id]), nil
 }
 
-// ByID implements checkout.Orders.
+// ByID implements checkout.OrderStore.
 func (s *Store) ByID(_ context.Context, caller string, id checkout.ID) (checkout.Order, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -112,7 +118,7 @@ func (s *Store) ByID(_ context.Context, caller string, id checkout.ID) (checkout
 	return clone(order), nil
 }
 
-// Change implements checkout.PendingCharges.
+// Change implements checkout.OrderStore.
 func (s *Store) Change(_ context.Context, id checkout.ID, change func(checkout.Order) (checkout.Order, error)) (checkout.Order, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -128,7 +134,7 @@ func (s *Store) Change(_ context.Context, id checkout.ID, change func(checkout.O
 	return changed, nil
 }
 
-// Claim implements checkout.PendingCharges.
+// Claim implements checkout.Claims.
 func (s *Store) Claim(_ context.Context, now, until time.Time, limit int) ([]checkout.Order, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
@@ -149,7 +155,7 @@ func (s *Store) Claim(_ context.Context, now, until time.Time, limit int) ([]che
 	return due, nil
 }
 
-// Backlog implements checkout.PendingCharges.
+// Backlog implements checkout.Claims.
 func (s *Store) Backlog(context.Context) (checkout.Backlog, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()

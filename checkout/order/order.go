@@ -142,24 +142,28 @@ func (s *Service) patience(ctx context.Context) time.Duration {
 	return min(most, remaining-min(remaining/answerMargin, maxMargin))
 }
 
+// place stores the order of a request and has it decided. It does not look for an order that the
+// request has already: the unique key finds it when the new one is stored, and before that it is
+// looked for only if something is in the way.
 func (s *Service) place(ctx context.Context, request *attempt) (checkout.Order, error) {
-	earlier, err := s.Orders.ByRequest(ctx, request.Caller, request.RequestID)
-	if err == nil {
-		return s.repeat(ctx, request, earlier)
-	}
-	if !errors.Is(err, checkout.ErrNoOrder) {
-		return checkout.Order{}, err
-	}
 	if request.Refusal != nil {
-		return checkout.Order{}, request.Refusal
+		return s.repeatInstead(ctx, request, request.Refusal)
 	}
 	cart, err := s.price(ctx, request.Lines)
 	if err != nil {
-		return checkout.Order{}, err
+		return s.repeatInstead(ctx, request, err)
 	}
 	token, err := s.token(ctx, request.Card)
+	if err != nil && fault.CodeOf(err) != fault.InvalidArgument {
+		// The bank is not needed to answer a repeat.
+		earlier, missing := s.Orders.ByRequest(ctx, request.Caller, request.RequestID)
+		if missing == nil {
+			return s.repeat(ctx, request, earlier)
+		}
+		token, err = s.tokenAgain(ctx, request.Card, err)
+	}
 	if err != nil {
-		return checkout.Order{}, err
+		return s.repeatInstead(ctx, request, err)
 	}
 	s.Failpoint.At(failpoints.AfterToken)
 	order, err := s.open(request, cart, token)
@@ -170,10 +174,23 @@ func (s *Service) place(ctx context.Context, request *attempt) (checkout.Order, 
 	if err != nil {
 		return checkout.Order{}, err
 	}
-	if !created { // Another process was quicker; the token is never used.
+	if !created { // The request has an order; the token is never used.
 		return s.repeat(ctx, request, stored)
 	}
 	return s.Charger.Charge(ctx, stored), nil
+}
+
+// repeatInstead answers a request that cannot be placed: with the order that it has made before, or
+// with the reason.
+func (s *Service) repeatInstead(ctx context.Context, request *attempt, reason error) (checkout.Order, error) {
+	earlier, err := s.Orders.ByRequest(ctx, request.Caller, request.RequestID)
+	switch {
+	case err == nil:
+		return s.repeat(ctx, request, earlier)
+	case errors.Is(err, checkout.ErrNoOrder):
+		return checkout.Order{}, reason
+	}
+	return checkout.Order{}, err
 }
 
 // repeat answers a request whose id made an order before. While that order is pending,
@@ -207,24 +224,23 @@ func (s *Service) price(ctx context.Context, lines []checkout.Line) (checkout.Ca
 	return checkout.Price(lines, products)
 }
 
-// token exchanges card data at the bank. Repeating it is harmless: a token whose
-// answer was lost expires unused.
+// token exchanges card data at the bank, once.
 func (s *Service) token(ctx context.Context, card pan.CardData) (checkout.CardToken, error) {
-	limits := s.Charger.Limits()
-	var err error
-	for tries := int32(1); tries <= tokenTries; tries++ {
-		try, cancel := context.WithTimeout(ctx, limits.Try)
-		var token checkout.CardToken
-		token, err = s.Acquirer.CreateToken(try, card)
-		cancel()
-		if err == nil {
-			return token, nil
-		}
-		if fault.CodeOf(err) == fault.InvalidArgument {
-			return checkout.CardToken{}, err
-		}
-		if tries == tokenTries || s.Clock.Sleep(ctx, limits.Retry.After(tries)) != nil {
+	try, cancel := context.WithTimeout(ctx, s.Charger.Limits().Try)
+	defer cancel()
+	return s.Acquirer.CreateToken(try, card)
+}
+
+// tokenAgain exchanges card data after a first try that failed with err. Repeating it is harmless:
+// a token whose answer was lost expires unused.
+func (s *Service) tokenAgain(ctx context.Context, card pan.CardData, err error) (checkout.CardToken, error) {
+	for tries := int32(1); tries < tokenTries; tries++ {
+		if s.Clock.Sleep(ctx, s.Charger.Limits().Retry.After(tries)) != nil {
 			break
+		}
+		var token checkout.CardToken
+		if token, err = s.token(ctx, card); err == nil || fault.CodeOf(err) == fault.InvalidArgument {
+			return token, err
 		}
 	}
 	return checkout.CardToken{}, errNoBank.Wrap(err)

@@ -26,14 +26,15 @@ const (
 			IS DISTINCT FROM (excluded.store_slug, excluded.name, excluded.description, excluded.price_minor, excluded.currency, true)`
 	unlistOthers = `UPDATE products SET listed = false WHERE listed AND NOT slug = ANY($1::text[])`
 
-	productColumns = `SELECT p.slug, p.name, p.description, p.price_minor, p.currency,
-		s.slug, s.name, s.category_code, s.city, s.country
-		FROM products p JOIN stores s ON s.slug = p.store_slug WHERE p.listed AND `
-	productsBySlug = productColumns + `p.slug = ANY($1::text[])`
-	productsAfter  = productColumns + `p.slug > $1 ORDER BY p.slug LIMIT $2`
+	catalogueVersion = `SELECT version FROM catalogue`
+	// listedProducts is one statement, so that products and version are of one moment.
+	listedProducts = `SELECT c.version, p.slug, p.name, p.description, p.price_minor, p.currency,
+			s.slug, s.name, s.category_code, s.city, s.country
+		FROM catalogue c, products p JOIN stores s ON s.slug = p.store_slug
+		WHERE p.listed ORDER BY p.slug`
 )
 
-// Replace implements checkout.Catalogue. Replicas that start together take turns.
+// Replace implements checkout.CatalogueStore. Replicas that start together take turns.
 func (s *Store) Replace(ctx context.Context, products []checkout.Product) error {
 	var stores, rows [5][]string
 	var currencies []string
@@ -65,29 +66,30 @@ func (s *Store) Replace(ctx context.Context, products []checkout.Product) error 
 	return translate(err)
 }
 
-// Products implements checkout.Catalogue.
-func (s *Store) Products(ctx context.Context, slugs []string) (map[string]checkout.Product, error) {
-	products, err := collect(ctx, s, scanProduct, productsBySlug, slugs)
-	found := make(map[string]checkout.Product, len(products))
-	for _, product := range products {
-		found[product.Slug] = product
-	}
-	return found, err
+// Version implements checkout.CatalogueStore.
+func (s *Store) Version(ctx context.Context) (int64, error) {
+	var version int64
+	err := s.pool.QueryRow(ctx, catalogueVersion).Scan(&version)
+	return version, translate(err)
 }
 
-// List implements checkout.Catalogue.
-func (s *Store) List(ctx context.Context, after string, limit int) ([]checkout.Product, error) {
-	return collect(ctx, s, scanProduct, productsAfter, after, limit)
-}
-
-func scanProduct(row pgx.CollectableRow) (checkout.Product, error) {
-	var p checkout.Product
-	var currency string
-	err := row.Scan(&p.Slug, &p.Name, &p.Description, &p.Price.Minor, &currency,
-		&p.Store.Slug, &p.Store.Name, &p.Store.CategoryCode, &p.Store.City, &p.Store.Country)
+// Load implements checkout.CatalogueStore.
+func (s *Store) Load(ctx context.Context) ([]checkout.Product, int64, error) {
+	// Of a catalogue without products. When it has changed since, the next comparison finds out.
+	version, err := s.Version(ctx)
 	if err != nil {
-		return checkout.Product{}, err
+		return nil, 0, err
 	}
-	p.Price.Currency, err = money.ParseCurrency(currency)
-	return p, err
+	products, err := collect(ctx, s, func(row pgx.CollectableRow) (checkout.Product, error) {
+		var p checkout.Product
+		var currency string
+		err := row.Scan(&version, &p.Slug, &p.Name, &p.Description, &p.Price.Minor, &currency,
+			&p.Store.Slug, &p.Store.Name, &p.Store.CategoryCode, &p.Store.City, &p.Store.Country)
+		if err != nil {
+			return checkout.Product{}, err
+		}
+		p.Price.Currency, err = money.ParseCurrency(currency)
+		return p, err
+	}, listedProducts)
+	return products, version, err
 }

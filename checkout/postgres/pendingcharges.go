@@ -24,7 +24,7 @@ const (
 	openOrders = `SELECT count(*), min(created_at) FROM orders WHERE state = 1`
 )
 
-// Change implements checkout.PendingCharges.
+// Change implements checkout.OrderStore.
 func (s *Store) Change(ctx context.Context, id checkout.ID, change func(checkout.Order) (checkout.Order, error)) (checkout.Order, error) {
 	var order checkout.Order
 	var refusal error
@@ -46,7 +46,7 @@ func (s *Store) Change(ctx context.Context, id checkout.ID, change func(checkout
 	if err != nil {
 		return checkout.Order{}, translate(err)
 	}
-	s.failpoint.At(failpoints.OrderChanged)
+	s.failpoint.At(failpoints.OrderChangedUnderLock)
 	return order, refusal
 }
 
@@ -59,7 +59,7 @@ func update(ctx context.Context, tx pgx.Tx, o *checkout.Order) error {
 	return err
 }
 
-// Claim implements checkout.PendingCharges.
+// Claim implements checkout.Claims.
 func (s *Store) Claim(ctx context.Context, now, until time.Time, limit int) ([]checkout.Order, error) {
 	orders, err := collect(ctx, s, scanOrder, claimOrders, now, until, limit)
 	if len(orders) > 0 {
@@ -68,7 +68,7 @@ func (s *Store) Claim(ctx context.Context, now, until time.Time, limit int) ([]c
 	return orders, err
 }
 
-// Backlog implements checkout.PendingCharges.
+// Backlog implements checkout.Claims.
 func (s *Store) Backlog(ctx context.Context) (checkout.Backlog, error) {
 	var backlog checkout.Backlog
 	var oldest *time.Time

@@ -4,9 +4,10 @@
 //
 //	store.go           the pool, and the fault of an error
 //	migrate.go         the schema, and secrets that replicas share
-//	catalogue.go       checkout.Catalogue
-//	orders.go          checkout.Orders
-//	pendingcharges.go  checkout.PendingCharges
+//	catalogue.go       checkout.CatalogueStore
+//	write.go           checkout.OrderStore: a set of new orders and changes in one commit
+//	orders.go          checkout.OrderStore: one order
+//	pendingcharges.go  checkout.Claims, and a change under the order's lock
 //	row.go             an order as a row, both ways
 package postgres
 
@@ -23,9 +24,9 @@ import (
 
 // The ports that Store implements.
 var (
-	_ checkout.Catalogue      = (*Store)(nil)
-	_ checkout.Orders         = (*Store)(nil)
-	_ checkout.PendingCharges = (*Store)(nil)
+	_ checkout.CatalogueStore = (*Store)(nil)
+	_ checkout.OrderStore     = (*Store)(nil)
+	_ checkout.Claims         = (*Store)(nil)
 )
 
 // settings hold for every connection. A transaction here waits only for the database,
@@ -36,6 +37,14 @@ var settings = map[string]string{
 	"idle_in_transaction_session_timeout": "2s",
 	"transaction_timeout":                 "5s",
 	"synchronous_commit":                  "on",
+	// Every query finds its rows by key. A plan is made once per connection, perhaps while a
+	// table is small, and must not be a scan when the table is large.
+	"plan_cache_mode":   "force_generic_plan",
+	"enable_seqscan":    "off",
+	"enable_bitmapscan": "off",
+	"enable_hashjoin":   "off",
+	"enable_mergejoin":  "off",
+	"jit":               "off",
 }
 
 // needs is what calls do with the tables; the checkout is not ready without it.

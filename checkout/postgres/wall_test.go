@@ -20,12 +20,13 @@ import (
 func TestTheDatabaseRepeatsTheRules(t *testing.T) {
 	d := openDatabase(t)
 	now := checkouttest.Start()
+	orders := checkouttest.Batched(t, d.store)
 	create := func(requestID string, change func(checkout.Order) (checkout.Order, error)) checkout.Order {
-		order, created, err := d.store.Create(t.Context(), checkouttest.Order(t, "shop", requestID, now))
+		order, created, err := orders.Create(t.Context(), checkouttest.Order(t, "shop", requestID, now))
 		require.NoError(t, err)
 		require.True(t, created)
 		if change != nil {
-			order, err = d.store.Change(t.Context(), order.ID, change)
+			order, err = orders.Change(t.Context(), order, change)
 			require.NoError(t, err)
 		}
 		return order
@@ -65,11 +66,14 @@ func TestTheDatabaseRepeatsTheRules(t *testing.T) {
 			require.Equal(t, "23", refused.Code[:2], refused.Message)
 		})
 	}
-	_, err := d.store.Change(t.Context(), voiding.ID, func(o checkout.Order) (checkout.Order, error) {
+	takeBack := func(o checkout.Order) (checkout.Order, error) {
 		o.PendingCharge.Voiding = checkout.NotVoiding
 		return o, nil
-	})
+	}
+	_, err := d.store.Change(t.Context(), voiding.ID, takeBack)
 	require.Equal(t, fault.Internal, fault.CodeOf(err), "a broken program, not an absent database")
+	_, err = orders.Change(t.Context(), voiding, takeBack)
+	require.Equal(t, fault.Internal, fault.CodeOf(err), "in a batch too")
 }
 
 func TestMigratingAgainChangesNothingAndReplicasShareSecrets(t *testing.T) {
@@ -105,15 +109,19 @@ func TestADatabaseThatIsAwayIsUnavailableAndComesBack(t *testing.T) {
 	t.Cleanup(store.Close)
 	require.NoError(t, store.Prepare(t.Context(), slog.New(slog.DiscardHandler), store.Migrate))
 	require.NoError(t, store.Ready(t.Context()))
-	order, _, err := store.Create(t.Context(), checkouttest.Order(t, "shop", "r1", checkouttest.Start()))
+	orders := checkouttest.Batched(t, store)
+	order, _, err := orders.Create(t.Context(), checkouttest.Order(t, "shop", "r1", checkouttest.Start()))
 	require.NoError(t, err)
 
 	require.NoError(t, server.Stop(t.Context()))
 	_, err = store.ByID(t.Context(), "shop", order.ID)
 	require.Equal(t, fault.Unavailable, fault.CodeOf(err))
-	_, _, err = store.Create(t.Context(), checkouttest.Order(t, "shop", "r2", checkouttest.Start()))
+	_, _, err = orders.Create(t.Context(), checkouttest.Order(t, "shop", "r2", checkouttest.Start()))
 	require.Equal(t, fault.Unavailable, fault.CodeOf(err))
-	_, err = store.Change(t.Context(), order.ID, func(o checkout.Order) (checkout.Order, error) { return o, nil })
+	unchanged := func(o checkout.Order) (checkout.Order, error) { return o, nil }
+	_, err = store.Change(t.Context(), order.ID, unchanged)
+	require.Equal(t, fault.Unavailable, fault.CodeOf(err))
+	_, err = orders.Change(t.Context(), order, unchanged)
 	require.Equal(t, fault.Unavailable, fault.CodeOf(err))
 	require.Equal(t, fault.Unavailable, fault.CodeOf(store.Ready(t.Context())))
 

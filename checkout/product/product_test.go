@@ -1,10 +1,16 @@
 package product_test
 
 import (
+	"context"
+	"log/slog"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
+	"codebank.dev/checkout"
 	"codebank.dev/checkout/checkouttest"
+	"codebank.dev/checkout/clock"
 	"codebank.dev/checkout/inmem"
 	"codebank.dev/checkout/product"
 	"codebank.dev/platform/fault"
@@ -85,7 +91,7 @@ func FuzzParse(f *testing.F) {
 func TestProductsAreListedInPages(t *testing.T) {
 	store := inmem.NewStore()
 	require.NoError(t, store.Replace(t.Context(), checkouttest.Products()))
-	service := &product.Service{Catalogue: store}
+	service := &product.Service{Catalogue: product.NewCache(store, checkouttest.NewClock())}
 	page, next, err := service.List(t.Context(), "", 2)
 	require.NoError(t, err)
 	require.Equal(t, checkouttest.Products()[:2], page)
@@ -105,7 +111,7 @@ func TestProductsAreListedInPages(t *testing.T) {
 func TestAProductIsFoundByName(t *testing.T) {
 	store := inmem.NewStore()
 	require.NoError(t, store.Replace(t.Context(), checkouttest.Products()))
-	service := &product.Service{Catalogue: store}
+	service := &product.Service{Catalogue: product.NewCache(store, checkouttest.NewClock())}
 	found, err := service.Get(t.Context(), "products/atlas")
 	require.NoError(t, err)
 	require.Equal(t, checkouttest.Products()[0], found)
@@ -115,4 +121,88 @@ func TestAProductIsFoundByName(t *testing.T) {
 		_, err = service.Get(t.Context(), bad)
 		require.Equal(t, "name", fault.Of(err).Field, bad)
 	}
+}
+
+// countedStore counts how often the catalogue is read, and fails while it is away.
+type countedStore struct {
+	*inmem.Store
+	versions, loads int
+	away            bool
+}
+
+func (s *countedStore) Version(ctx context.Context) (int64, error) {
+	s.versions++
+	if s.away {
+		return 0, fault.New(fault.Unavailable, "AWAY", "Away.")
+	}
+	return s.Store.Version(ctx)
+}
+
+func (s *countedStore) Load(ctx context.Context) ([]checkout.Product, int64, error) {
+	s.loads++
+	if s.away {
+		return nil, 0, fault.New(fault.Unavailable, "AWAY", "Away.")
+	}
+	return s.Store.Load(ctx)
+}
+
+func TestTheCatalogueIsInMemoryAndNoOlderThanStated(t *testing.T) {
+	store := &countedStore{Store: inmem.NewStore(), away: true}
+	require.NoError(t, store.Replace(t.Context(), checkouttest.Products()))
+	clock := checkouttest.NewClock()
+	cache := product.NewCache(store, clock)
+	price := func() (int64, error) {
+		found, err := cache.Products(t.Context(), []string{"atlas"})
+		return found["atlas"].Price.Minor, err
+	}
+	_, err := price()
+	require.Equal(t, fault.Unavailable, fault.CodeOf(err), "nothing is loaded")
+	store.away, store.loads = false, 0
+	for range 100 {
+		sold, err := price()
+		require.NoError(t, err)
+		require.EqualValues(t, 12990, sold)
+	}
+	require.Equal(t, 1, store.loads)
+	require.Zero(t, store.versions)
+
+	changed := checkouttest.Products()
+	changed[0].Price.Minor = 1
+	require.NoError(t, store.Replace(t.Context(), changed))
+	clock.Advance(product.MaxAge)
+	sold, err := price()
+	require.NoError(t, err)
+	require.EqualValues(t, 12990, sold, "within the time")
+	clock.Advance(1)
+	sold, err = price()
+	require.NoError(t, err)
+	require.EqualValues(t, 1, sold)
+	require.Equal(t, 2, store.loads)
+
+	store.away = true
+	clock.Advance(product.MaxAge)
+	_, err = price()
+	require.NoError(t, err, "a short outage is not noticed")
+	clock.Advance(1)
+	_, err = price()
+	require.Equal(t, fault.Unavailable, fault.CodeOf(err), "no order at a price that may be old")
+	store.away = false
+	_, err = price()
+	require.NoError(t, err)
+	require.Equal(t, 2, store.loads, "the version is still the same")
+}
+
+func TestTheCatalogueIsRefreshedBesideTheCalls(t *testing.T) {
+	store := inmem.NewStore()
+	cache := product.NewCache(store, clock.System{})
+	ctx, stop := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() { cache.Run(ctx, slog.New(slog.DiscardHandler)) })
+	require.NoError(t, store.Replace(t.Context(), checkouttest.Products()))
+	require.Eventually(t, func() bool {
+		page, err := cache.List(t.Context(), "", 10)
+		return err == nil && len(page) == 3
+	}, product.MaxAge, time.Millisecond)
+	stop()
+	running.Wait()
 }

@@ -42,8 +42,9 @@ func start(t testing.TB) *service {
 	s := &service{store: inmem.NewStore(), bank: inmem.NewAcquirer(clock.System{})}
 	require.NoError(t, s.store.Replace(t.Context(), checkouttest.Products()))
 	s.bank.Decline("1881", checkout.Decline{Code: "51", Reason: "INSUFFICIENT_FUNDS", Message: "Não há limite."})
+	orders, catalogue := checkouttest.Batched(t, s.store), product.NewCache(s.store, clock.System{})
 	charger, err := charge.New(charge.Config{
-		Acquirer: s.bank, PendingCharges: s.store, Clock: clock.System{}, Logger: slog.New(slog.DiscardHandler), Limits: checkouttest.Limits(),
+		Acquirer: s.bank, PendingCharges: orders, Clock: clock.System{}, Logger: slog.New(slog.DiscardHandler), Limits: checkouttest.Limits(),
 	})
 	require.NoError(t, err)
 	pages, err := serve.NewPageTokens([]byte("a key for tests only, 32 bytes.."))
@@ -53,9 +54,9 @@ func start(t testing.TB) *service {
 	})
 	require.NoError(t, err)
 	checkoutv1.RegisterCheckoutServiceServer(server, &rpc.Server{
-		Products: &product.Service{Catalogue: s.store},
+		Products: &product.Service{Catalogue: catalogue},
 		Orders: &order.Service{
-			Catalogue: s.store, Orders: s.store, Acquirer: s.bank, Charger: charger, Clock: clock.System{}, Random: rand.Reader,
+			Catalogue: catalogue, Orders: orders, Acquirer: s.bank, Charger: charger, Clock: clock.System{}, Random: rand.Reader,
 		},
 		Pages: pages,
 	})

@@ -20,7 +20,7 @@ import (
 var durableCalls = []string{
 	// Postgres.
 	"Exec", "CopyFrom", "BeginFunc", "BeginTxFunc", "Begin", "Commit", "Up", "UpByOne", "UpTo", "Down", "DownTo",
-	"bank/postgres:write", "bank/postgres:Migrate", "checkout/postgres:Migrate", "statement/postgres:Migrate",
+	"bank/postgres:write", "bank/postgres:Migrate", "checkout/postgres:Migrate", "checkout/postgres:SendBatch", "statement/postgres:Migrate",
 	// Kafka.
 	"Produce", "TryProduce", "ProduceSync", "CommitAllOffsets", "CommitOffsets", "CommitRecords", "CreateTopic", "CreateTopics",
 	"DeleteTopic", "DeleteTopics", "DeleteRecords", "AlterTopicConfigs", "CreatePartitions", "bank/kafka:bufferGroup",
@@ -193,8 +193,12 @@ func usesGivenTransaction(function *ast.FuncDecl) bool {
 		case *ast.SelectorExpr:
 			return given.Sel.Name == "Tx"
 		case *ast.StarExpr:
-			name, ok := given.X.(*ast.Ident)
-			return ok && name.Name == "batch"
+			switch name := given.X.(type) {
+			case *ast.Ident:
+				return name.Name == "batch"
+			case *ast.SelectorExpr:
+				return name.Sel.Name == "Batch"
+			}
 		}
 		return false
 	})

@@ -69,7 +69,6 @@ var shownBy = map[string]string{
 // ownBytes are parsers of bytes that the same program wrote.
 var ownBytes = map[string]string{
 	"bank/postgres read":            "rows of the bank's own ledger",
-	"checkout/postgres scanProduct": "rows of checkout's own database",
 	"checkout/postgres scanOrder":   "rows of checkout's own database",
 	"checkout/postgres scanItems":   "rows of checkout's own database",
 	"schemas/generate readSums":     "a file of the repository, by a tool for developers",

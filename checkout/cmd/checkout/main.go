@@ -29,8 +29,8 @@ const callerName = "checkout"
 func main() { serve.Main("checkout", run) }
 
 // run reads in the order in which things depend on each other, and ends them in
-// reverse: the listeners and the reconciler first, then the bank, then the store. The database
-// is prepared beside the listeners, so that probes are answered while it is away.
+// reverse: the listeners and the reconciler first, then the batches, then the bank,
+// then the store. The database is prepared beside the listeners, so that probes are answered while it is away.
 func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	config, err := parse(args, environ, stdout)
 	if err != nil {
@@ -53,9 +53,12 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	}
 	defer bank.Close()
 	acquirer := bankrpc.New(bank)
+	orders := newOrders(store, config)
+	defer closeOrders(orders, logger)
+	catalogue := product.NewCache(store, clock.System{})
 
 	charger, err := charge.New(charge.Config{
-		Acquirer: acquirer, PendingCharges: store, Clock: clock.System{}, Logger: logger,
+		Acquirer: acquirer, PendingCharges: orders, Clock: clock.System{}, Logger: logger,
 		Limits: config.limits, Failpoint: config.failpoint,
 	})
 	if err != nil {
@@ -72,9 +75,9 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	}
 	defer server.Close()
 	handler := &rpc.Server{
-		Products: &product.Service{Catalogue: store},
+		Products: &product.Service{Catalogue: catalogue},
 		Orders: &order.Service{
-			Catalogue: store, Orders: store, Acquirer: acquirer, Charger: charger,
+			Catalogue: catalogue, Orders: orders, Acquirer: acquirer, Charger: charger,
 			Clock: clock.System{}, Random: rand.Reader, Failpoint: config.failpoint,
 		},
 	}
@@ -82,10 +85,16 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	if err := server.Gateway(ctx, checkoutv1.RegisterCheckoutServiceHandler); err != nil {
 		return err
 	}
-	server.Metrics().MustRegister(&collector{charger: charger})
+	server.Metrics().MustRegister(&collector{charger: charger, orders: orders})
 	server.Prepare(func(ctx context.Context) error {
-		return store.Prepare(ctx, logger, func(ctx context.Context) error { return prepare(ctx, store, config, handler) })
+		return store.Prepare(ctx, logger, func(ctx context.Context) error {
+			if err := prepare(ctx, store, config, handler); err != nil {
+				return err
+			}
+			return catalogue.Refresh(ctx)
+		})
 	})
+	server.Background(func(ctx context.Context) { catalogue.Run(ctx, logger) })
 	server.Background(charge.NewReconciler(charger).Run)
 	return server.Run(ctx)
 }

@@ -5,7 +5,9 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,6 +22,7 @@ import (
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/programtest"
 	"codebank.dev/platform/serve"
+	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	checkoutv1 "codebank.dev/schemas/gen/checkout/v1"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -161,6 +164,9 @@ func killedAt(t *testing.T, point failpoint.Point) {
 		dying := launch(t, databaseURL, peer.Address, armed...)
 		dying.AwaitKilledAt(t, string(point))
 	default:
+		if point == failpoints.OrderChangedUnderLock {
+			peer.Falsify(moveLease(t, databaseURL))
+		}
 		if point == failpoints.AfterVoidDecision || point == failpoints.AfterVoidAnswer {
 			bank.Script(inmem.NoFault, inmem.Refusing)
 			want, kept = checkoutv1.OrderState_ORDER_STATE_DECLINED, 0
@@ -193,6 +199,81 @@ func TestTheOldNamesOfSettingsAreStillAccepted(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 50*time.Millisecond, config.limits.Poll)
 	require.Equal(t, 200*time.Millisecond, config.limits.Reconcile.Most)
+}
+
+// moveLease changes every open order before the bank's answer, as the claim of another process
+// does, and leaves the answer as it is.
+func moveLease(t *testing.T, databaseURL string) func(*bankv1.Purchase) *bankv1.Purchase {
+	conn, err := pgx.Connect(t.Context(), databaseURL)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	var one sync.Mutex
+	return func(purchase *bankv1.Purchase) *bankv1.Purchase {
+		one.Lock()
+		defer one.Unlock()
+		_, err := conn.Exec(context.Background(), "UPDATE orders SET next_at = next_at + interval '1 ms' WHERE state = 1")
+		if err != nil {
+			t.Error(err)
+		}
+		return purchase
+	}
+}
+
+// Orders of many callers share the batch after which the program dies. None of them is lost, and
+// none is charged twice.
+func TestKilledBetweenTheBatchesOfManyOrders(t *testing.T) {
+	for _, point := range []failpoint.Point{failpoints.OrderStored, failpoints.OrderChanged} {
+		t.Run(string(point), func(t *testing.T) {
+			t.Parallel()
+			databaseURL := postgrestest.Database(t)
+			bank, peer := newBank(t)
+			impatient := []string{"--charge-deadline=500ms", "--try-timeout=200ms", "--reconcile-every=50ms", "--reconcile-backoff=200ms"}
+			dying := start(t, databaseURL, peer.Address, append(impatient, "--failpoint="+string(point)+":2")...)
+			const orders = 64
+			place := func(p *process, each func(*checkoutv1.Order, error)) {
+				var placing sync.WaitGroup
+				for i := range orders {
+					placing.Go(func() {
+						answer, err := p.client.PlaceOrder(t.Context(), request("r"+strconv.Itoa(i)))
+						each(answer.GetOrder(), err)
+					})
+				}
+				placing.Wait()
+			}
+			var mutex sync.Mutex
+			told := make(map[string]*checkoutv1.Order)
+			place(dying, func(order *checkoutv1.Order, err error) {
+				mutex.Lock()
+				defer mutex.Unlock()
+				if err == nil && order.GetState() != checkoutv1.OrderState_ORDER_STATE_PENDING {
+					told[order.GetRequestId()] = order
+				}
+			})
+			dying.AwaitKilledAt(t, string(point))
+
+			p := start(t, databaseURL, peer.Address, impatient...)
+			approved := make(map[string]bool)
+			require.Eventually(t, func() bool {
+				clear(approved)
+				place(p, func(order *checkoutv1.Order, err error) {
+					mutex.Lock()
+					defer mutex.Unlock()
+					if err == nil && order.GetState() == checkoutv1.OrderState_ORDER_STATE_APPROVED {
+						approved[strings.TrimPrefix(order.GetName(), "orders/")] = true
+						if earlier := told[order.GetRequestId()]; earlier != nil && !proto.Equal(earlier, order) {
+							t.Error("an answer stands")
+						}
+					}
+				})
+				return len(approved) == orders
+			}, time.Minute, 20*time.Millisecond)
+			require.Len(t, bank.Kept(), orders)
+			for id := range bank.Kept() {
+				require.True(t, approved[id])
+			}
+			p.Interrupt(t)
+		})
+	}
 }
 
 func TestWrongSettingsAreRefused(t *testing.T) {

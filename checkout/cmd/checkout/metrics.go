@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"codebank.dev/checkout/batch"
 	"codebank.dev/checkout/charge"
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -12,7 +13,10 @@ import (
 const backlogTimeout = 2 * time.Second
 
 // collector shows the orders that ended, and those that are open, to Prometheus.
-type collector struct{ charger *charge.Charger }
+type collector struct {
+	charger *charge.Charger
+	orders  *batch.Orders
+}
 
 var _ prometheus.Collector = (*collector)(nil)
 
@@ -23,13 +27,16 @@ func describe(name, help string, labels ...string) *prometheus.Desc {
 var (
 	ordersEnded = describe("orders_ended_total", "Orders that this process ended, by outcome: approved, declined by the bank, or given up and voided.", "outcome")
 	bankCalls   = describe("bank_calls_total", "Calls to the bank about orders, by call and result. Repeats count.", "call", "result")
+	writes      = describe("writes_total", "New orders and changes of orders that this process stored in batches.")
+	batches     = describe("batches_total", "Durable commits of these writes.")
+	waiting     = describe("waiting_writes", "New orders and changes that wait for a batch now.")
 	openOrders  = describe("open_orders", "Orders of all processes that are still pending.")
 	oldestOpen  = describe("oldest_open_order_seconds", "Age of the oldest order that is still pending; 0 when there is none.")
 )
 
 // Describe implements prometheus.Collector.
 func (c *collector) Describe(out chan<- *prometheus.Desc) {
-	for _, desc := range []*prometheus.Desc{ordersEnded, bankCalls, openOrders, oldestOpen} {
+	for _, desc := range []*prometheus.Desc{ordersEnded, bankCalls, writes, batches, waiting, openOrders, oldestOpen} {
 		out <- desc
 	}
 }
@@ -48,6 +55,10 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	emit(bankCalls, prometheus.CounterValue, stats.UnknownSends, "authorize", "unknown")
 	emit(bankCalls, prometheus.CounterValue, stats.Voids-stats.UnknownVoids, "void", "answered")
 	emit(bankCalls, prometheus.CounterValue, stats.UnknownVoids, "void", "unknown")
+	written := c.orders.Stats()
+	emit(writes, prometheus.CounterValue, written.Commands)
+	emit(batches, prometheus.CounterValue, written.Batches)
+	emit(waiting, prometheus.GaugeValue, written.Waiting)
 	ctx, cancel := context.WithTimeout(context.Background(), backlogTimeout)
 	defer cancel()
 	backlog, err := c.charger.Backlog(ctx)

@@ -3,7 +3,11 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"log/slog"
+	"runtime"
+	"time"
 
+	"codebank.dev/checkout/batch"
 	"codebank.dev/checkout/postgres"
 	"codebank.dev/checkout/rpc"
 	"codebank.dev/platform/serve"
@@ -28,4 +32,26 @@ func prepare(ctx context.Context, store *postgres.Store, config *config, handler
 	}
 	handler.Pages, err = serve.NewPageTokens(key)
 	return err
+}
+
+// closeBound is how long the batches may take to end.
+const closeBound = 10 * time.Second
+
+// newOrders returns orders on the store. Batches hold half of the connections at most; reads, claims
+// and changes under a lock have the others.
+func newOrders(store *postgres.Store, config *config) *batch.Orders {
+	lanes := 2 * runtime.GOMAXPROCS(0)
+	if config.maxConnections > 0 {
+		lanes = max(1, min(lanes, config.maxConnections/2))
+	}
+	return batch.New(batch.Config{Store: store, Lanes: lanes})
+}
+
+// closeOrders lets the accepted writes become durable before the store is closed.
+func closeOrders(orders *batch.Orders, logger *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), closeBound)
+	defer cancel()
+	if err := orders.Close(ctx); err != nil {
+		logger.Error("the last orders were not stored in time; the reconciler of another process ends what was stored", "cause", err)
+	}
 }

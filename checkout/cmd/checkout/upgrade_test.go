@@ -1,0 +1,86 @@
+package main
+
+import (
+	"testing"
+	"time"
+
+	"codebank.dev/checkout"
+	"codebank.dev/checkout/checkouttest"
+	"codebank.dev/native/postgres/postgrestest"
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+)
+
+// insertOpenOrder writes an order and its item as every version of the program does.
+const insertOpenOrder = `WITH created AS (
+		INSERT INTO orders (id, caller, request_id, fingerprint, trace_id, state, store_slug, store_name, store_category_code,
+			store_city, store_country, total_minor, currency, description, attempt, card_brand, card_last4,
+			purchase, decline_code, decline_reason, decline_message, token, token_expires_at, tries, next_at, voiding, created_at)
+		VALUES ($1, 'shop', $2, decode(repeat('00', 32), 'hex'), '4bf92f3577b34da6a3ce929d0e0e4736', 1, 'cafe-da-serra', 'Café da Serra', '5814',
+			'São Paulo', 'BR', 1500, 'BRL', '2 × Café coado', 1, 'VISA', '1111',
+			'', '', '', '', $3, now() + interval '10 minutes', 1, now() - interval '1 second', $4, now() - interval '20 seconds')
+		RETURNING id)
+	INSERT INTO order_items (order_id, line, product, name, quantity, unit_price_minor)
+	SELECT id, 1, 'cafe-coado', 'Café coado', 2, 750 FROM created`
+
+// Orders that the version before left open in each way end, and are charged at most once.
+func TestOrdersLeftOpenByAnEarlierVersionEnd(t *testing.T) {
+	databaseURL := postgrestest.Database(t)
+	bank, peer := newBank(t)
+	start(t, databaseURL, peer.Address).Interrupt(t)
+	conn, err := pgx.Connect(t.Context(), databaseURL)
+	require.NoError(t, err)
+	defer conn.Close(t.Context())
+
+	type left struct {
+		id     checkout.ID
+		sent   bool // the bank has approved it, and the answer was lost
+		voided bool // the decision to void it is stored
+		want   checkout.OrderState
+	}
+	cases := map[string]left{
+		"never sent":             {want: checkout.Approved},
+		"sent":                   {sent: true, want: checkout.Approved},
+		"to be voided":           {voided: true, want: checkout.Declined},
+		"sent, and to be voided": {sent: true, voided: true, want: checkout.Declined},
+	}
+	for requestID, order := range cases {
+		token, err := bank.CreateToken(t.Context(), checkouttest.Card(t, checkouttest.VisaNumber))
+		require.NoError(t, err)
+		order.id = checkouttest.NewID(t)
+		voiding := 0
+		if order.voided {
+			voiding = int(checkout.TimedOut)
+		}
+		_, err = conn.Exec(t.Context(), insertOpenOrder, [16]byte(order.id), requestID, token.Token.Reveal(), voiding)
+		require.NoError(t, err)
+		if order.sent {
+			_, err = bank.Authorize(t.Context(), checkout.Authorization{
+				RequestID: order.id.String(), Token: token.Token, Amount: checkouttest.Reais(1500),
+				Merchant: checkout.Store{Slug: "cafe-da-serra"}, Description: "2 × Café coado",
+			})
+			require.NoError(t, err)
+		}
+		cases[requestID] = order
+	}
+
+	p := start(t, databaseURL, peer.Address, "--reconcile-every=20ms")
+	require.Eventually(t, func() bool {
+		var open int
+		err := conn.QueryRow(t.Context(), "SELECT count(*) FROM orders WHERE state = 1").Scan(&open)
+		return err == nil && open == 0
+	}, time.Minute, 20*time.Millisecond)
+	p.Interrupt(t)
+	kept := 0
+	for requestID, order := range cases {
+		var state int
+		require.NoError(t, conn.QueryRow(t.Context(), "SELECT state FROM orders WHERE request_id = $1", requestID).Scan(&state))
+		require.EqualValues(t, order.want, state, requestID)
+		_, charged := bank.Kept()[order.id.String()]
+		require.Equal(t, order.want == checkout.Approved, charged, requestID)
+		if charged {
+			kept++
+		}
+	}
+	require.Len(t, bank.Kept(), kept)
+}
