@@ -88,7 +88,8 @@ var (
 //
 // Errors: fault.InvalidArgument naming the field, nothing stored; fault.Unavailable
 // BANK_UNAVAILABLE when the bank gave no token, nothing stored; fault.Unavailable
-// when the store is away. A caller that goes away does not stop what it has begun.
+// when the store is away; fault.ResourceExhausted when too many writes wait, nothing
+// stored. A caller that goes away does not stop what it has begun.
 func (s *Service) Place(ctx context.Context, request Request) (checkout.Order, error) {
 	if request.Refusal = request.check(); request.Refusal != nil && !field.IsContent(request.Refusal) {
 		return checkout.Order{}, request.Refusal
