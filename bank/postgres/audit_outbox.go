@@ -3,11 +3,13 @@ package postgres
 import (
 	"context"
 	"iter"
+	"time"
 
 	"codebank.dev/bank"
 )
 
-var pageOfOutbox = &statement{"page_of_outbox", `SELECT ` + eventColumns + ` FROM outbox o
+var pageOfOutbox = &statement{"page_of_outbox", `SELECT ` + eventColumns + `,
+		(1000000 * extract(epoch FROM clock_timestamp() - o.created_at))::bigint FROM outbox o
 	WHERE o.id > $1::bigint AND o.id >= (SELECT floor FROM relay_lease) AND o.id <= $2::bigint ORDER BY o.id LIMIT 1000`}
 
 // LastOutboxID returns the last id that an event in the outbox took, whether its transaction was
@@ -27,6 +29,8 @@ type OutboxEvent struct {
 	// SchemaVersion is the version of the schema in which Body is encoded.
 	SchemaVersion int
 	Body          []byte
+	// Waited is how long ago the row was written, by the database's clock.
+	Waited time.Duration
 }
 
 // OutboxEvents returns the events in the outbox with ids above after and up to through, by id. It
@@ -39,7 +43,7 @@ func (s *Store) OutboxEvents(ctx context.Context, after, through int64) iter.Seq
 			err := s.query(ctx, pageOfOutbox, func(p *parameters) {
 				p.int8Argument(after)
 				p.int8Argument(through)
-			}, func(r row) { rows = append(rows, outboxEvent(r.int8(), r.event())) })
+			}, func(r row) { rows = append(rows, outboxEvent(r)) })
 			if !yieldAll(rows, err, yield) || len(rows) < page {
 				return
 			}
@@ -48,10 +52,11 @@ func (s *Store) OutboxEvents(ctx context.Context, after, through int64) iter.Seq
 	}
 }
 
-func outboxEvent(id int64, e bank.Event) OutboxEvent {
+func outboxEvent(r row) OutboxEvent {
+	id, e, waited := r.int8(), r.event(), r.int8()
 	columns := bank.Entry{TransactionID: e.TransactionID, AccountID: e.AccountID, Sequence: e.Sequence}
 	return OutboxEvent{
 		ID: id, EventID: columns.EventID(), TransactionID: e.TransactionID.String(), Key: e.Key.String(),
-		SchemaVersion: e.SchemaVersion, Body: e.Body,
+		SchemaVersion: e.SchemaVersion, Body: e.Body, Waited: time.Duration(waited) * time.Microsecond,
 	}
 }

@@ -152,7 +152,7 @@ func (a *Audit) Run(ctx context.Context) (*Report, error) {
 			}
 		}
 		report, err := a.compare(ctx, cut)
-		if err != nil || !again || !report.onlyMissing() {
+		if err != nil || !again || !report.onlyInFlight() {
 			return report, err
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -197,6 +198,46 @@ func TestWhatWaitsInTheOutboxIsItsShare(t *testing.T) {
 	require.EqualValues(t, 3, report.Places[audit.InOutbox].Events)
 	require.EqualValues(t, 36, report.Places[audit.InTopic].Events)
 	require.EqualValues(t, 39, report.Places[audit.InLedger].Events)
+}
+
+// An event that is held back, or that nobody publishes, waits in the outbox.
+func TestAnEventThatWaitsForLongIsFound(t *testing.T) {
+	w := newWorld(t, 3, 12, 3)
+	held, refused := eventOf(1, 12), refusalOf(2)
+	for _, e := range []event.Transaction{held, refused} {
+		for _, store := range downstream {
+			w.memory(store).lose(e.EventID)
+		}
+		w.enqueue(e).Waited = audit.MaxWait
+	}
+	require.True(t, w.run().Equal, "a minute is not long")
+
+	w.copyIn(audit.InOutbox, held.EventID).Waited = audit.MaxWait + 5*time.Second
+	found := only(t, w.run())
+	require.Equal(t, "waiting in the outbox: "+held.EventID+": for 1m5s; the bank's log says why it is not published; "+
+		"if the event is held back, run: bankctl republish --account "+held.AccountID, found.String())
+	w.copyIn(audit.InOutbox, refused.EventID).Waited = math.MaxInt64
+	require.EqualValues(t, 2, w.run().FindingCount)
+
+	rounds := 0
+	w.wait = func(context.Context, int64) (bool, error) {
+		if rounds++; rounds == 3 {
+			for _, e := range []event.Transaction{held, refused} {
+				w.outbox.lose(e.EventID)
+				w.publish(e)
+			}
+		}
+		return rounds < 5, nil
+	}
+	require.True(t, w.run().Equal, "it is published in time")
+	require.Equal(t, 3, rounds)
+}
+
+// A republished event waits in the outbox although it is on the topic. It holds up the watermark.
+func TestARepeatThatWaitsForLongIsFound(t *testing.T) {
+	w := newWorld(t, 3, 12, 0)
+	w.enqueue(eventOf(2, 12)).Waited = time.Hour
+	require.Equal(t, audit.Waiting, only(t, w.run()).Kind)
 }
 
 // changed returns the value with which one field of an event is altered.

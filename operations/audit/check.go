@@ -1,8 +1,10 @@
 package audit
 
 import (
+	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"codebank.dev/platform/money"
 )
@@ -90,6 +92,7 @@ func (c *comparison) check(g *group) {
 			c.suspect(g.about(Missing, store))
 		}
 	}
+	c.checkWait(g)
 	for _, store := range []Store{InStatement, InIndex} {
 		if g.piles[store].count > 1 {
 			c.suspect(g.about(Doubled, store))
@@ -105,6 +108,23 @@ func (c *comparison) check(g *group) {
 		c.checkFigures(g, sound)
 		c.checkOrder(g)
 	}
+}
+
+// MaxWait is how long an event may wait in the outbox before it is a finding.
+const MaxWait = time.Minute
+
+// checkWait reports an event that has waited in the outbox for long. The first copy is the oldest.
+func (c *comparison) checkWait(g *group) {
+	waited := time.Duration(g.piles[InOutbox].first.waited) * time.Second
+	if !g.has(InOutbox) || waited <= MaxWait {
+		return
+	}
+	s := g.about(Waiting, InOutbox)
+	s.detail = fmt.Sprintf("for %v; the bank's log says why it is not published", waited)
+	if g.key.class == ofAccount {
+		s.detail += fmt.Sprintf("; if the event is held back, run: bankctl republish --account %s", g.key.id)
+	}
+	c.suspect(s)
 }
 
 // count adds an event to the totals. An event that both outbox and topic have counts for

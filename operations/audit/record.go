@@ -3,6 +3,8 @@ package audit
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"math"
+	"time"
 
 	"codebank.dev/schemas/event"
 )
@@ -16,7 +18,8 @@ const (
 	restEnd      = coreEnd + len(restDigest{})
 	amountEnd    = restEnd + 8
 	currencyEnd  = amountEnd + 3
-	recordLength = currencyEnd + 1
+	movementEnd  = currencyEnd + 1
+	recordLength = movementEnd + 4
 )
 
 // coreDigest is over the fields that every place keeps; restDigest over the others.
@@ -44,6 +47,7 @@ type record struct {
 	amount   int64
 	currency currency
 	movement movement
+	waited   uint32 // seconds
 }
 
 // currency is a currency code as a place has it; noCode when it is not three bytes.
@@ -61,7 +65,8 @@ func (r *record) appendTo(dst []byte) []byte {
 	dst = append(dst, r.rest[:]...)
 	dst = binary.BigEndian.AppendUint64(dst, uint64(r.amount))
 	dst = append(dst, r.currency[:]...)
-	return append(dst, byte(r.movement))
+	dst = append(dst, byte(r.movement))
+	return binary.BigEndian.AppendUint32(dst, r.waited)
 }
 
 func (r *record) parse(from []byte) {
@@ -75,6 +80,7 @@ func (r *record) parse(from []byte) {
 	r.amount = int64(binary.BigEndian.Uint64(from[restEnd:]))
 	copy(r.currency[:], from[amountEnd:])
 	r.movement = movement(from[currencyEnd])
+	r.waited = binary.BigEndian.Uint32(from[movementEnd:])
 }
 
 // digesters make the digests of records.
@@ -91,7 +97,7 @@ func newDigesters() (digesters, error) {
 
 // record returns the record of a readable copy.
 func (d digesters) record(c *Copy) record {
-	r := record{key: keyOf(c.ID), position: c.Position, amount: c.Event.AmountMinor, currency: noCode}
+	r := record{key: keyOf(c.ID), position: c.Position, amount: c.Event.AmountMinor, currency: noCode, waited: secondsOf(c.Waited)}
 	core, rest := d.core.Digest(&c.Event), d.rest.Digest(&c.Event)
 	if len(c.Problems) > 0 {
 		core = withProblems(core, c.Problems)
@@ -110,6 +116,11 @@ func (d digesters) record(c *Copy) record {
 		}
 	}
 	return r
+}
+
+// secondsOf returns a wait in whole seconds, between 0 and the most that a record holds.
+func secondsOf(wait time.Duration) uint32 {
+	return uint32(min(max(wait/time.Second, 0), math.MaxUint32))
 }
 
 func withProblems(digest [32]byte, problems []Problem) [32]byte {

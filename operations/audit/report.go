@@ -33,9 +33,10 @@ type Report struct {
 	DifferingAccounts []AccountDifference `json:"differing_accounts"`
 }
 
-// onlyMissing reports whether all findings are missing events that may be in flight.
-func (r *Report) onlyMissing() bool {
-	return !r.Equal && !slices.ContainsFunc(r.Tallies, func(t Tally) bool { return t.Kind != Missing || t.Store <= InOutbox })
+// onlyInFlight reports whether all findings are events that may be in flight.
+func (r *Report) onlyInFlight() bool {
+	inFlight := func(t Tally) bool { return t.Kind == Waiting || t.Kind == Missing && t.Store > InOutbox }
+	return !r.Equal && !slices.ContainsFunc(r.Tallies, func(t Tally) bool { return !inFlight(t) })
 }
 
 // Tally is how many findings of a kind are in a place.
@@ -119,6 +120,9 @@ const (
 	OutOfOrder Kind = "out of order"
 	// Broken is an event of the ledger whose figures do not follow from the event before.
 	Broken Kind = "broken"
+	// Waiting is an event that has been in the outbox for more than MaxWait: the relay holds it back,
+	// or none publishes.
+	Waiting Kind = "waiting"
 )
 
 // Finding is what is wrong with one event in one place.

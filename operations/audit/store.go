@@ -1,6 +1,10 @@
 package audit
 
-import "codebank.dev/schemas/event"
+import (
+	"time"
+
+	"codebank.dev/schemas/event"
+)
 
 // Store is one of the five places.
 type Store uint8
@@ -69,6 +73,8 @@ type Copy struct {
 	Problems []Problem
 	// Position tells copies of one event apart; zero where the place has no positions.
 	Position Position
+	// Waited is how long an event has waited in the outbox; 0 in every other place.
+	Waited time.Duration
 	// Unreadable says why a record is not an event; the other fields then mean nothing.
 	// Such records are counted and not compared.
 	Unreadable string

@@ -62,7 +62,7 @@ func (r *run) audit(ctx context.Context) (*auditReport, error) {
 // breaks.
 var auditInvariants = map[string][]string{
 	"missing": {"I3", "I6", "I9"}, "doubled": {"I6", "I9"}, "altered": {"I9"}, "foreign": {"I4", "I9"},
-	"out of order": {"I7"}, "broken": {"I8"},
+	"out of order": {"I7"}, "broken": {"I8"}, "waiting": {"I3"},
 }
 
 func (a *auditReport) first() string {

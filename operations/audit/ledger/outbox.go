@@ -75,7 +75,7 @@ func (o *Outbox) between(ctx context.Context, after, through int64, each func(*a
 // copyOf returns a row's copy. Its id is what the columns say. Where body and columns do
 // not agree, there is a problem.
 func copyOf(row *postgres.OutboxEvent, decoder *event.Decoder) audit.Copy {
-	c := audit.Copy{ID: row.EventID, Position: audit.Position{Offset: row.ID}}
+	c := audit.Copy{ID: row.EventID, Position: audit.Position{Offset: row.ID}, Waited: row.Waited}
 	if err := decoder.Decode(row.Body, &c.Event); err != nil {
 		c.Problems = append(c.Problems, audit.Problem{Field: "body", Stored: err.Error()})
 		return c

@@ -43,7 +43,8 @@ and ignores later events everywhere, so the bank may go on meanwhile.
 An event that is committed and not yet published counts for the outbox. A repeat on
 the topic with equal content is counted and is not a finding. Every event that is
 missing, doubled, altered, out of order or unknown to the ledger is reported with
-its place, its id and the fields that differ.
+its place, its id and the fields that differ. So is an event that has waited in the
+outbox for more than a minute.
 
 With --wait, the audit first waits until no event is in flight.
 

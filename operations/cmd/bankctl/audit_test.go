@@ -289,6 +289,20 @@ func TestAuditOfEqualPlaces(t *testing.T) {
 	require.Equal(t, report.Places[0].Digest, report.Places[4].Digest)
 }
 
+// The relay holds an event back for longer than a minute.
+func TestAuditTellsOfAnEventThatIsHeldBack(t *testing.T) {
+	w := newTown(t)
+	customer := w.bank.Issue(w.t)
+	w.buy(customer, 100)
+	w.deliver()
+	id := w.buy(customer, 200)
+	require.Contains(t, w.audit(exitOK), "audit: equal\n", "it may be in flight")
+	exec(t, w.ledger, "UPDATE outbox SET created_at = created_at - interval '61 seconds'")
+	text := w.audit(exitFailed)
+	require.Contains(t, text, "\nwaiting in the outbox: "+id+": for 1m1s; ")
+	require.Contains(t, text, "bankctl republish --account "+customer.AccountID()+"\naudit: DIFFERENT (1 finding)\n")
+}
+
 // deliverAgain publishes an account's events once more, as `bankctl republish` does.
 func (w *town) deliverAgain(customer pipelinetest.Customer) {
 	journal := postgres.NewJournal(w.store, kafka.Converter("001"))
