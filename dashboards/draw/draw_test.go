@@ -1,6 +1,8 @@
 package draw_test
 
 import (
+	"context"
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
@@ -172,5 +174,25 @@ func TestNoLineOfAnyDashboardIsWiderThanTheTerminal(t *testing.T) {
 				require.LessOrEqual(t, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")), width, line)
 			}
 		}
+	}
+}
+
+func TestASumThatIsRoundedIsMarked(t *testing.T) {
+	panel := view.Panel{
+		ID: "volume", Title: "Volume", Source: view.Transactions, Chart: view.Metric, Grid: view.Grid{W: view.Columns},
+		Layer: view.Layer{Metrics: []view.Value{{
+			ID: "sum", Label: "Approved", Figure: view.Major(view.Aggregate{Function: view.Sum, Field: "amount_minor"}),
+			Format: view.Format{Kind: view.Money, Decimals: 2, Unit: "BRL"},
+		}}},
+	}
+	for sum, want := range map[string]string{"123456": "\n1,234.56 BRL\n", "9.007199254740994E15": "\n≈ 90,071,992,547,409.94 BRL\nApproved: a figure here is rounded"} {
+		client := query.Client{Views: catalogue.DataViews(), Search: func(context.Context, []query.Request) ([]json.RawMessage, error) {
+			return []json.RawMessage{json.RawMessage(`{"hits":{"total":{"value":1}},"_shards":{"total":1},"aggregations":{"g0m0":{"value":` + sum + `}}}`)}, nil
+		}}
+		at := query.Range{From: time.Unix(0, 0), To: time.Unix(3600, 0)}
+		results, err := client.RunAll(t.Context(), []view.Panel{panel}, at)
+		require.NoError(t, err)
+		drawn := draw.Terminal{}.Dashboard(view.Dashboard{Title: "Board"}, at, results)
+		require.Contains(t, drawn, want)
 	}
 }

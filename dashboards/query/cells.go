@@ -81,7 +81,7 @@ func read(s slot, count float64, raw json.RawMessage) (amount, error) {
 	}
 	switch s.of.Function {
 	case view.Average:
-		return amount{value: of.Sum, n: of.Count, present: of.Count > 0}, nil
+		return amount{value: of.Sum, n: of.Count, present: of.Count > 0, rounded: mayBeRounded(of.Sum)}, nil
 	case view.Percentile:
 		for _, value := range of.Values {
 			if int(value.Key) == s.of.Rank && value.Value != nil {
@@ -93,7 +93,7 @@ func read(s slot, count float64, raw json.RawMessage) (amount, error) {
 	if of.Value == nil {
 		return amount{}, nil
 	}
-	return amount{value: *of.Value, present: true}, nil
+	return amount{value: *of.Value, present: true, rounded: mayBeRounded(*of.Value)}, nil
 }
 
 // other adds the rows of all values that are not shown: the figures of all values minus
@@ -147,6 +147,7 @@ func (c *cells) less(p position, keys []Key, name string, value amount) amount {
 		if row[p.at].Other || !sameKeys(row[:p.at], keys[:p.at]) || !summed && !sameKeys(row[p.at+1:], keys[p.at+1:]) {
 			continue
 		}
+		value.rounded = value.rounded || c.rows[i][name].rounded
 		value.value -= c.rows[i][name].value
 		value.n -= c.rows[i][name].n
 	}

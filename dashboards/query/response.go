@@ -26,7 +26,7 @@ type response struct {
 			Value float64 `json:"value"`
 		} `json:"total"`
 		Documents []struct {
-			Source map[string]any `json:"_source"`
+			Source map[string]json.RawMessage `json:"_source"`
 		} `json:"hits"`
 	} `json:"hits"`
 	Aggregations node `json:"aggregations"`
@@ -76,10 +76,11 @@ func reason(raw json.RawMessage) string {
 }
 
 // amount is the value of an aggregate in a row. n is the number of values behind an
-// average.
+// average. rounded says that value may be another one than was added up.
 type amount struct {
 	value, n float64
 	present  bool
+	rounded  bool
 }
 
 // cells are the rows of a response before the formulas are calculated.
@@ -268,17 +269,24 @@ func listedBuckets(raw json.RawMessage, keep func(*Key) bool) ([]bucket, error) 
 	return list, nil
 }
 
+// errNoValue says that a member of the response is missing.
+var errNoValue = errors.New("it is missing")
+
 // keyIn reads the key of a bucket, which is a text or a number.
 func keyIn(below node, place int) (Key, error) {
-	var value any
-	if err := json.Unmarshal(below["key"], &value); err != nil {
-		return Key{}, fmt.Errorf("query: a bucket has no key: %w", err)
+	value, err := decoded(below["key"])
+	if err != nil || below["key"] == nil {
+		return Key{}, fmt.Errorf("query: a bucket has no key: %w", cmp.Or(err, errNoValue))
 	}
 	switch value := value.(type) {
 	case string:
 		return Key{Text: value, Number: float64(place)}, nil
-	case float64:
-		return Key{Text: strconv.FormatFloat(value, 'f', -1, 64), Number: value}, nil
+	case json.Number:
+		number, err := value.Float64()
+		if err != nil {
+			return Key{}, fmt.Errorf("query: the key of a bucket: %w", err)
+		}
+		return Key{Text: plainNumber(value), Number: number}, nil
 	}
 	return Key{}, errors.New("query: the key of a bucket is neither text nor number")
 }

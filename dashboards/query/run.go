@@ -1,6 +1,7 @@
 package query
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -129,10 +130,12 @@ func (q *panelQuery) table(a *response) (Table, error) {
 		table.Buckets = append(table.Buckets, Column{Label: bucket.Title(), Exact: true})
 	}
 	for _, metric := range q.panel.Layer.Metrics {
+		values := c.evaluate(metric.Figure)
+		rounded := c.rounds(metric.Figure, values, metric.Format)
 		table.Metrics = append(table.Metrics, Column{
-			ID: metric.ID, Label: metric.Label, Exact: !approximate(metric.Figure), Format: metric.Format,
+			ID: metric.ID, Label: metric.Label, Exact: !rounded && !approximate(metric.Figure), Rounded: rounded, Format: metric.Format,
 		})
-		for i, value := range c.evaluate(metric.Figure) {
+		for i, value := range values {
 			table.Rows[i].Values = append(table.Rows[i].Values, value)
 		}
 	}
@@ -149,11 +152,11 @@ func (q *panelQuery) list(a *response) Table {
 	for i, document := range a.Hits.Documents {
 		row := Row{Values: []*float64{}}
 		for _, field := range fields {
-			value := document.Source[field]
-			if millis, isNumber := value.(float64); isNumber && field == q.panel.Documents.Newest {
-				value = time.UnixMilli(int64(millis)).UTC().Format("2006-01-02T15:04:05.000Z")
+			text := shown(document.Source[field])
+			if millis, err := strconv.ParseFloat(text, 64); err == nil && field == q.panel.Documents.Newest {
+				text = time.UnixMilli(int64(millis)).UTC().Format("2006-01-02T15:04:05.000Z")
 			}
-			row.Keys = append(row.Keys, Key{Text: shown(value), Number: float64(i)})
+			row.Keys = append(row.Keys, Key{Text: text, Number: float64(i)})
 		}
 		table.Rows = append(table.Rows, row)
 	}
@@ -163,21 +166,48 @@ func (q *panelQuery) list(a *response) Table {
 	return table
 }
 
-// shown returns a value of a document as text.
-func shown(value any) string {
+// shown returns a value of a document as text. A whole number keeps all its digits.
+func shown(raw json.RawMessage) string {
+	value, err := decoded(raw)
+	if err != nil {
+		return ""
+	}
 	switch value := value.(type) {
 	case nil:
 		return ""
 	case string:
 		return value
-	case float64:
-		return strconv.FormatFloat(value, 'f', -1, 64)
+	case json.Number:
+		return plainNumber(value)
 	}
 	written, err := json.Marshal(value)
 	if err != nil {
 		return ""
 	}
 	return string(written)
+}
+
+// decoded reads one value of JSON, numbers as they are written.
+func decoded(raw json.RawMessage) (value any, err error) {
+	if len(raw) == 0 {
+		return nil, nil
+	}
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	err = decoder.Decode(&value)
+	return value, err
+}
+
+// plainNumber writes a number without an exponent.
+func plainNumber(number json.Number) string {
+	if whole, err := number.Int64(); err == nil {
+		return strconv.FormatInt(whole, 10)
+	}
+	float, err := number.Float64()
+	if err != nil {
+		return number.String()
+	}
+	return strconv.FormatFloat(float, 'f', -1, 64)
 }
 
 // Since returns the range of a dashboard that is opened at the given time.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"codebank.dev/dashboards/kql"
 	"codebank.dev/dashboards/view"
@@ -109,6 +110,12 @@ func (s sharedSearch) read(raw json.RawMessage, results []Result) {
 // of returns the part of the table that belongs to one owner.
 func (t Table) of(own owner) Table {
 	t.Metrics = t.Metrics[own.from:own.to:own.to]
+	t.Notes = slices.Clone(t.Notes)
+	for _, metric := range t.Metrics {
+		if metric.Rounded {
+			t.Notes = append(t.Notes, roundedNote(metric.Label))
+		}
+	}
 	rows := make([]Row, len(t.Rows))
 	for i, row := range t.Rows {
 		rows[i] = Row{Keys: row.Keys, Values: row.Values[own.from:own.to:own.to]}

@@ -32,8 +32,10 @@ type Column struct {
 	// ID is the id of the metric. It is empty for a bucket.
 	ID    string `json:"id,omitempty"`
 	Label string `json:"label"`
-	// Exact says that a figure is not an estimate. Averages are as exact as a float64.
+	// Exact says that no figure is an estimate or rounded. Averages are as exact as a float64.
 	Exact bool `json:"exact"`
+	// Rounded says that a figure is too large to be exact in the decimals that are shown.
+	Rounded bool `json:"rounded,omitempty"`
 	// Format says how a figure is shown.
 	Format view.Format `json:"-"`
 }

@@ -32,7 +32,8 @@ func newDashboardsShow(app *application) *cobra.Command {
 		Short: "Draw a dashboard in the terminal, from Elasticsearch, without Kibana",
 		Long: `Read the figures of a dashboard from Elasticsearch, in one request, and draw them
 in the terminal, or with -o json print an object for each panel. Figures marked
-with ≈ are estimates; – is a figure without value, such as a rate of nothing.
+with ≈ are estimates, or sums too large to be exact; – is a figure without value,
+such as a rate of nothing.
 
 --from and --to are moments such as now-24h, now/d, 2026-01-02 or
 2026-01-02T03:04:05Z, in UTC. For a panel with a range of its own, --to is now.`,
