@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	// GapAge is how long a gap may be open before it is an alarm. An event that is merely
+	// GapAge is how long a gap may be open before it raises an alarm. An event that is only
 	// late has arrived by then.
 	GapAge = 60 * time.Second
 
@@ -21,14 +21,15 @@ const (
 	firstWindow  = 10 * time.Second
 	leastWindow  = 100 * time.Millisecond
 	widestWindow = time.Hour
-	// A stretch of time with more than manyEvents is made shorter, one with fewer than
-	// fewEvents longer.
+	// After a stretch of time with more than manyEvents the next one is shorter; after one
+	// with fewer than fewEvents it is longer.
 	manyEvents = 200_000
 	fewEvents  = 20_000
 )
 
 // GapDetector finds sequences that are missing from accounts and do not arrive. It
-// examines each event once, GapAge after it arrived, whether or not its account is read.
+// examines each event once, GapAge after it arrived, whether or not anybody reads its
+// account.
 type GapDetector struct {
 	// Store is the database that it checks.
 	Store Store
@@ -37,7 +38,7 @@ type GapDetector struct {
 	Logger *slog.Logger
 	// Observe gets the result of every check, for metrics. It may be nil.
 	Observe func(Gaps)
-	// Now is the clock that spaces repeated alarms.
+	// Now is the clock by which alarms are repeated.
 	Now func() time.Time
 
 	window  time.Duration
@@ -60,9 +61,9 @@ func (d *GapDetector) Run(ctx context.Context) {
 	}
 }
 
-// Check examines the events that have arrived since the last check and at least age
-// ago, reports the gaps, and raises the alarm for new ones. One check does a bounded
-// amount of work; the next goes on where it ended. Errors as of Store.FindGaps.
+// Check examines the events that have arrived since the last check and at least age ago.
+// It reports the gaps and raises the alarm for new ones. One check does a bounded amount
+// of work; the next one goes on where it ended. Errors are those of Store.FindGaps.
 func (d *GapDetector) Check(ctx context.Context, age time.Duration) error {
 	if d.window == 0 {
 		d.window = firstWindow
@@ -95,7 +96,8 @@ func (d *GapDetector) Check(ctx context.Context, age time.Duration) error {
 	return nil
 }
 
-// alarm writes one line for each gap that is new or was last named a while ago.
+// alarm logs one line for each gap that is new or that it has not logged for
+// repeatAlarm.
 func (d *GapDetector) alarm(gaps Gaps) {
 	now := d.Now()
 	alarmed := make(map[Gap]time.Time, len(gaps.List))

@@ -2,8 +2,9 @@ package statement
 
 import "github.com/prometheus/client_golang/prometheus"
 
-// Gauges are what the GapDetector finds, as metrics: codebank_statement_gaps, the number of gaps
-// older than GapAge, and codebank_statement_gap_seconds, the age of the oldest, 0 for none.
+// Gauges are the metrics of the GapDetector: codebank_statement_gaps is the number of gaps older
+// than GapAge, and codebank_statement_gap_seconds is the age of the oldest gap, or 0 when there
+// is none.
 type Gauges struct {
 	gaps   prometheus.Gauge
 	oldest prometheus.Gauge
@@ -23,7 +24,7 @@ func NewGauges(registry prometheus.Registerer) *Gauges {
 	return g
 }
 
-// Observe sets the gauges to the result of a check; it fits GapDetector.Observe.
+// Observe sets the gauges to the result of a check. It can be used as GapDetector.Observe.
 func (g *Gauges) Observe(found Gaps) {
 	g.gaps.Set(float64(found.Count)) // tidy:float a count for Prometheus, not money
 	g.oldest.Set(found.Oldest.Seconds())

@@ -10,25 +10,25 @@ import (
 const (
 	// advanceStep is how many events one Advance may read.
 	advanceStep = 10_000
-	// maxAdvances bounds the Advances of one call; the next call goes on from there.
+	// maxAdvances bounds the Advances of one call; the next call goes on where it ended.
 	maxAdvances = 20
-	// maxScan bounds how many hidden events a page may pass over; it then ends early.
+	// maxScan is how many hidden events a page may pass over. A page that reaches it ends early.
 	maxScan = 10_000
 	// minFetch is the least number of events to fetch at once, so that a small page needs
 	// few round trips over hidden events.
 	minFetch = 64
 )
 
-// Service answers what an account's events add up to. Make one with NewService.
-// Safe for concurrent use.
+// Service returns the state and the lines of accounts. Make one with NewService. It is safe
+// for concurrent use.
 type Service struct{ store Store }
 
 // NewService returns a service over the given database.
 func NewService(store Store) *Service { return &Service{store: store} }
 
-// State returns the account as of its complete_to, which it first moves up as far
-// as the events allow. Two calls in a row never go back, whichever processes answer
-// them. ErrNoAccount when no event of the account has arrived.
+// State first moves the account's complete_to up as far as the events allow, and then returns
+// the account as of it. A later call never returns an earlier state, even if another process
+// answers it. The error is ErrNoAccount when no event of the account has arrived.
 func (s *Service) State(ctx context.Context, account id.ID) (State, error) {
 	for range maxAdvances - 1 {
 		state, more, err := s.store.Advance(ctx, account, advanceStep)
@@ -44,7 +44,8 @@ func (s *Service) State(ctx context.Context, account id.ID) (State, error) {
 type PageQuery struct {
 	Account id.ID
 	Range   Range
-	// Below is where the page begins: lines of a lower sequence. 0 begins at the newest.
+	// Below is where the page begins: its lines have lower sequences. 0 begins at the newest
+	// line.
 	Below int64
 	// Size is the most lines of the page, 1 or more.
 	Size int
@@ -55,14 +56,14 @@ type Page struct {
 	// State is the account at the time of the page. Lines above State.CompleteTo are provisional.
 	State State
 	Lines []Line
-	// Next is the Below of the page after, or 0 when there is none. A page can be
-	// short, even empty, and still have a next one.
+	// Next is the Below of the next page, or 0 when there is none. A page can be short or even
+	// empty, and still have a next one.
 	Next int64
 }
 
-// Page returns a page of the lines a customer sees. Later events come above, so pages
-// stay as they are while new lines arrive. No event can arrive late below complete_to.
-// Errors as of State.
+// Page returns a page of the lines that a customer sees. Later events come above, so pages
+// stay as they are while new lines arrive. No event can arrive late below complete_to. Errors
+// are those of State.
 func (s *Service) Page(ctx context.Context, query PageQuery) (Page, error) {
 	state, err := s.State(ctx, query.Account)
 	if err != nil {
@@ -104,8 +105,8 @@ func (s *Service) Page(ctx context.Context, query PageQuery) (Page, error) {
 	return page, nil
 }
 
-// bounds returns where a page begins and the lowest sequence it may reach: dates
-// only choose the range, and time never runs against the sequence.
+// bounds returns where a page begins and the lowest sequence that it may reach. Dates can be
+// turned into sequences, because time never goes back within an account.
 func (s *Service) bounds(ctx context.Context, query PageQuery) (below, floor int64, err error) {
 	below = query.Below
 	if below <= 0 {
@@ -124,7 +125,8 @@ func (s *Service) bounds(ctx context.Context, query PageQuery) (below, floor int
 	return below, floor, err
 }
 
-// holds repeats the bounds for a line that arrived after they were read.
+// holds reports whether a line is in the range. The bounds do not cover a line that arrived
+// after they were read.
 func (r Range) holds(line *Line) bool {
 	return (r.Start.IsZero() || !line.OccurredAt.Before(r.Start)) && (r.End.IsZero() || line.OccurredAt.Before(r.End))
 }

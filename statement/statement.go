@@ -29,8 +29,8 @@ var ErrNoAccount = fault.New(fault.NotFound, "ACCOUNT_NOT_FOUND", "There is no s
 // State is an account as of CompleteTo. Amounts are minor units of Currency.
 type State struct {
 	Account id.ID
-	// CompleteTo is the sequence below and at which no event is missing; 0 when the
-	// first has not arrived, and then the amounts and the time are zero.
+	// CompleteTo is the highest sequence up to which no event is missing. It is 0 when the
+	// first event has not arrived; then the amounts and the time are zero.
 	CompleteTo int64
 	// CompleteToTime is when that event happened, UTC.
 	CompleteToTime time.Time
@@ -76,9 +76,9 @@ type Line struct {
 }
 
 // Shown reports whether a customer sees the line: it was approved and moved money.
-// Declines, openings, limit changes, and events that only hold money or let it go,
-// count for the sequence and for the balance but are not shown. An unknown kind is
-// shown when it moved money, because otherwise the balance would not add up.
+// Declines, openings, limit changes, and events that only hold or release money count for
+// the sequence and for the balance, but they are not shown. A line of an unknown kind is
+// shown if it moved money, because otherwise the balance would not add up.
 func (l *Line) Shown() bool {
 	if l.Status != "APPROVED" || l.Direction != "DEBIT" && l.Direction != "CREDIT" {
 		return false
@@ -97,11 +97,12 @@ type Range struct {
 	End   time.Time // exclusive
 }
 
-// Gap is a number that is missing while a later event of the account is there.
+// Gap is one or more missing sequences of an account that has a later event.
 type Gap struct {
 	// Account is the account's id as the events have it.
 	Account string
-	// Missing is the first sequence that is not there, Next the first one after it that is.
+	// Missing is the first sequence that is missing. Next is the first sequence after it
+	// that is there.
 	Missing int64
 	Next    int64
 	// Age is how long ago Next arrived.
@@ -110,30 +111,31 @@ type Gap struct {
 
 // Gaps are the gaps of all accounts at some moment.
 type Gaps struct {
-	// Count is how many there are, Oldest is the age of the oldest, List has the oldest few.
+	// Count is how many gaps there are, Oldest is the age of the oldest one, and List has
+	// the oldest few.
 	Count  int64
 	Oldest time.Duration
 	List   []Gap
 }
 
-// Store is the statement's database. Rows come into it from elsewhere and are never
-// taken out. Every method answers fault.Unavailable while the database is away or
-// not yet migrated, and may be repeated. Safe for concurrent use, by any number of
-// processes on one database.
+// Store is the statement's database. A sink adds its rows, and rows are never deleted.
+// Every method answers fault.Unavailable while the database is away or not yet migrated,
+// and may be repeated. Safe for concurrent use, by any number of processes on one
+// database.
 type Store interface {
-	// Advance reads no more than limit events above the account's complete_to, moves it
-	// up to the last one before a gap, and returns the account as of it. More says that
-	// all of them followed on, so that there may be more to read. The state that is
-	// returned is durable: no later call on any process returns less.
-	// ErrNoAccount when no event of the account is there.
+	// Advance reads at most limit events above the account's complete_to. It moves
+	// complete_to up to the last event before a gap, and returns the account as of that
+	// event. more says that there was no gap among limit events, so there may be more to
+	// read. The returned state is durable: no later call of any process returns an earlier
+	// one. The error is ErrNoAccount when no event of the account is there.
 	Advance(ctx context.Context, account id.ID, limit int) (state State, more bool, err error)
 
-	// Lines returns up to limit events of the account with a sequence below the given
-	// one, highest first, those not shown included.
+	// Lines returns up to limit events of the account with sequences below the given one,
+	// highest first. Lines that are not shown are among them.
 	Lines(ctx context.Context, account id.ID, below int64, limit int) ([]Line, error)
 
-	// Boundary returns a sequence that divides the account's events in time: all of a
-	// lower sequence happened before the moment, all others at it or after.
+	// Boundary returns a sequence that divides the account's events at a moment: events with
+	// lower sequences happened before it, and all others at it or after it.
 	Boundary(ctx context.Context, account id.ID, moment time.Time) (int64, error)
 
 	// FindGaps examines the events that arrived in the next stretch of time, at most
@@ -143,6 +145,7 @@ type Store interface {
 	// same, it does nothing and caughtUp is true.
 	FindGaps(ctx context.Context, age, window time.Duration) (examined int64, caughtUp bool, err error)
 
-	// Gaps returns the gaps that FindGaps has stored, the oldest limit of them in full.
+	// Gaps returns the gaps that FindGaps has stored: the number of all, and the oldest
+	// ones, at most limit.
 	Gaps(ctx context.Context, limit int) (Gaps, error)
 }

@@ -16,7 +16,7 @@ var _ checkout.Clock = System{}
 // Now returns the time in UTC.
 func (System) Now() time.Time { return time.Now().UTC() }
 
-// Sleep returns nil after wait, or the context's error when that ends before.
+// Sleep returns nil after wait, or the context's error if the context ends first.
 func (System) Sleep(ctx context.Context, wait time.Duration) error {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()

@@ -14,10 +14,10 @@ import (
 	"codebank.dev/platform/pan"
 )
 
-// TokenLifetime is how long a token of the Acquirer is good.
+// TokenLifetime is how long a token of the Acquirer is valid.
 const TokenLifetime = 15 * time.Minute
 
-// Fault is what goes wrong with one call to the Acquirer.
+// Fault is a failure of one call to the Acquirer.
 type Fault uint8
 
 // The faults.
@@ -26,23 +26,23 @@ const (
 	NoFault Fault = iota
 	// Unreached: the request never arrives.
 	Unreached
-	// LostAnswer: the request is done, its answer does not come back.
+	// LostAnswer: the request is executed, but its answer does not come back.
 	LostAnswer
 	// Late: the call fails, and the request arrives when DeliverLate is called.
 	Late
-	// Hanging: the request is done, its answer comes only after the caller's context
-	// ends, as the context's error.
+	// Hanging: the request is executed, but the call returns only when the caller's context
+	// ends, with the context's error.
 	Hanging
-	// Refusing: the request is refused and not done.
+	// Refusing: the request is refused and not executed.
 	Refusing
-	// Breaking: the call answers INTERNAL, and the request is not done.
+	// Breaking: the call answers INTERNAL, and the request is not executed.
 	Breaking
 	// LastFault is the greatest Fault.
 	LastFault = Breaking
 )
 
-// Acquirer is a bank in memory. It knows any card, and approves every purchase but
-// those of cards it was told to decline. Make one with NewAcquirer; it is safe for
+// Acquirer is a bank in memory. It knows every card, and approves every purchase except
+// those with cards that Decline names. Make one with NewAcquirer; it is safe for
 // concurrent use.
 type Acquirer struct {
 	clock checkout.Clock
@@ -72,7 +72,7 @@ type purchase struct {
 
 var _ checkout.Acquirer = (*Acquirer)(nil)
 
-// NewAcquirer returns a bank that no purchase was made at.
+// NewAcquirer returns a bank without purchases.
 func NewAcquirer(clock checkout.Clock) *Acquirer {
 	return &Acquirer{
 		clock:     clock,
@@ -82,28 +82,30 @@ func NewAcquirer(clock checkout.Clock) *Acquirer {
 	}
 }
 
-// Decline makes every later purchase of cards that end in last4 decline so.
+// Decline makes the bank decline every later purchase with a card that ends in last4.
+// The answer is decline.
 func (a *Acquirer) Decline(last4 string, decline checkout.Decline) {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	a.declines[last4] = decline
 }
 
-// Script makes the next calls go wrong, one fault each, in their order.
+// Script sets the faults of the next calls: one fault for each call, in order.
 func (a *Acquirer) Script(faults ...Fault) {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	a.script = append(a.script, faults...)
 }
 
-// SetAway makes every call without a scripted fault Unreached, until told otherwise.
+// SetAway(true) makes every call without a scripted fault Unreached, until
+// SetAway(false).
 func (a *Acquirer) SetAway(away bool) {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	a.away = away
 }
 
-// DeliverLate lets the requests arrive that were Late until now, the last one first.
+// DeliverLate delivers the requests that were Late until now, the last one first.
 func (a *Acquirer) DeliverLate() {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
@@ -113,8 +115,8 @@ func (a *Acquirer) DeliverLate() {
 	a.late = nil
 }
 
-// Heal ends every fault: the script is forgotten, late requests arrive, and the bank
-// is there.
+// Heal ends every fault: it delivers late requests, drops the script, and ends
+// SetAway(true).
 func (a *Acquirer) Heal() {
 	a.DeliverLate()
 	a.mutex.Lock()
@@ -122,8 +124,8 @@ func (a *Acquirer) Heal() {
 	a.script, a.away = nil, false
 }
 
-// Kept returns the purchases that are approved and were not given back: request id
-// and amount.
+// Kept returns the amounts of the purchases that were approved and not given back, by
+// request id.
 func (a *Acquirer) Kept() map[string]money.Amount {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
@@ -136,7 +138,7 @@ func (a *Acquirer) Kept() map[string]money.Amount {
 	return kept
 }
 
-// Calls returns how many calls were made, whatever became of them.
+// Calls returns how many calls were made, including those that failed.
 func (a *Acquirer) Calls() int {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
@@ -180,7 +182,8 @@ func (a *Acquirer) authorize(authorization checkout.Authorization) (checkout.Dec
 	return decision, nil
 }
 
-// same reports whether two authorizations ask for the same. Trace ids are no part of it.
+// same reports whether two authorizations ask for the same. It does not compare trace
+// ids.
 func same(a, b checkout.Authorization) bool {
 	sameToken := a.Token.Reveal() == b.Token.Reveal()
 	a.Token, a.TraceID = b.Token, b.TraceID
@@ -208,12 +211,12 @@ func (a *Acquirer) nextName() string {
 	return fmt.Sprintf("purchases/00000000-0000-4000-8000-%012d", len(a.purchases)+1)
 }
 
-// lost is what a call answers whose outcome its caller cannot know.
+// lost returns the error of a call whose outcome the caller cannot know.
 func lost() error {
 	return fault.New(fault.Unavailable, "UNAVAILABLE", "The bank cannot be reached at the moment.")
 }
 
-// call does one request under the lock, with the fault that is due.
+// call executes one request under the lock, with the next fault of the script.
 func call[T any](ctx context.Context, a *Acquirer, do func() (T, error)) (T, error) {
 	var none T
 	if err := ctx.Err(); err != nil {

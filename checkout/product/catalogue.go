@@ -15,13 +15,13 @@ import (
 //go:embed catalogue.json
 var embedded []byte
 
-// maxCatalogueBytes and maxProducts bound a catalogue: it is read whole.
+// maxCatalogueBytes and maxProducts bound a catalogue, because it is read whole.
 const (
 	maxCatalogueBytes = 4 << 20
 	maxProducts       = 10_000
 )
 
-// The catalogue as it is written in a file: stores, each with what it sells.
+// The catalogue as a file has it: stores with their products.
 type (
 	catalogueFile struct {
 		Stores []storeEntry `json:"stores"`
@@ -53,9 +53,9 @@ func Embedded() ([]checkout.Product, error) { return Parse(bytes.NewReader(embed
 //	  "products": [{"slug": "…", "display_name": "…", "description": "…", "price_minor": 4990}]
 //	}]}
 //
-// It is strict: an unknown or missing field, a slug used twice, a price that is no
-// whole number of minor units from 1 up, or anything after the object is an error
-// that says where. A store without products is an error too.
+// It is strict. It is an error if a field is unknown or missing, if a slug is used
+// twice, if a price is not a whole number of minor units from 1 up, if a store has no
+// products, or if anything follows the object. The error says where.
 func Parse(r io.Reader) ([]checkout.Product, error) {
 	content, err := io.ReadAll(io.LimitReader(r, maxCatalogueBytes+1))
 	if err != nil {

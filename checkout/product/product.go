@@ -20,10 +20,11 @@ type Service struct {
 	Catalogue checkout.Catalogue
 }
 
-// List returns a page of products in the order of their slugs, beginning after the
-// given slug, and the slug to go on after, or "" when nothing follows. Size 0 means
-// DefaultPageSize, a size above MaxPageSize means MaxPageSize. Errors:
-// fault.InvalidArgument page_size when negative; fault.Unavailable.
+// List returns a page of products in the order of their slugs. The page begins behind
+// the slug in after. next is the slug behind which the following page begins, or ""
+// when there is none. Size 0 means DefaultPageSize, and a size above MaxPageSize means
+// MaxPageSize. Errors: fault.InvalidArgument page_size for a negative size;
+// fault.Unavailable.
 func (s *Service) List(ctx context.Context, after string, size int32) (page []checkout.Product, next string, err error) {
 	limit, err := field.PageSize("page_size", size, DefaultPageSize, MaxPageSize)
 	if err != nil {

@@ -6,17 +6,18 @@ import "codebank.dev/platform/failpoint"
 
 // The points of the statement service.
 const (
-	// StatementMigrated: a migration of the statement is committed, the next is not begun.
+	// StatementMigrated: a migration of the statement is committed, and the next one has not
+	// begun.
 	StatementMigrated failpoint.Point = "statement-migrated"
-	// StatementClaimed: whose statement it is, is written down; nothing is served.
+	// StatementClaimed: the code of the bank is stored in the database; nothing is served yet.
 	StatementClaimed failpoint.Point = "statement-claimed"
-	// AdvanceFound: it is known how far an account's events follow on, not stored.
+	// AdvanceFound: the events of an account are read up to the first gap; nothing is stored.
 	AdvanceFound failpoint.Point = "advance-found"
-	// AdvanceStored: an account's complete_to is moved up, nobody is answered.
+	// AdvanceStored: an account's complete_to is moved up; the caller has no answer.
 	AdvanceStored failpoint.Point = "advance-stored"
-	// GapsFound: a stretch of time is examined for gaps, not committed.
+	// GapsFound: a stretch of time is examined for gaps; nothing is committed.
 	GapsFound failpoint.Point = "gaps-found"
-	// GapsStored: the gaps of a stretch are committed, nobody is told.
+	// GapsStored: the gaps of a stretch are committed; no alarm is raised.
 	GapsStored failpoint.Point = "gaps-stored"
 )
 

@@ -11,9 +11,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// selectAhead reads the account and, from the index alone, the next events above its
-// complete_to: how many there are (at most the limit) and up to which sequence they
-// follow on. Events that follow on keep the same distance from their rank.
+// selectAhead reads the account. From the index alone it also reads the next events
+// above the account's complete_to, at most the limit: how many there are, the last one
+// before a gap, and the last one of all. As long as no sequence is missing, the
+// distance between an event's sequence and its rank stays the same.
 const selectAhead = `
 WITH account AS MATERIALIZED (
 	SELECT complete_to, complete_to_time, balance_minor, held_minor, credit_limit_minor, currency
@@ -32,8 +33,8 @@ SELECT account.complete_to, account.complete_to_time, account.balance_minor, acc
 	(SELECT max(sequence) FROM ahead)
 FROM (SELECT) AS one LEFT JOIN account ON true`
 
-// moveUp sets the account to the state that the event of a sequence left behind,
-// unless another reader has moved it as far already.
+// moveUp sets the account to its state after the event with the given sequence, unless
+// another reader has moved it that far already.
 const moveUp = `
 INSERT INTO statement_accounts AS account
 	(account_id, complete_to, complete_to_time, balance_minor, held_minor, credit_limit_minor, currency)
@@ -70,7 +71,8 @@ func (s *Store) Advance(ctx context.Context, account id.ID, limit int) (statemen
 	return moved, next.more, failure(err)
 }
 
-// ahead is how far the next events follow on; sequence is 0 when none does.
+// ahead is the last event that follows complete_to without a gap; sequence is 0 when
+// there is none. more says that more such events may follow.
 type ahead struct {
 	sequence int64
 	more     bool
@@ -131,9 +133,9 @@ func (s *Store) Lines(ctx context.Context, account id.ID, below int64, limit int
 	return lines, failure(err)
 }
 
-// boundary halves the account's sequences until the two sides of the moment meet.
-// Where sequences are missing it reads the next one that is there. When there is none
-// in the upper half, the middle itself becomes the upper bound.
+// boundary finds the first sequence at or after a moment by halving the account's
+// sequences. If the sequence in the middle is missing, it reads the next one that is
+// there. If the upper half has none, the middle becomes the upper bound.
 const boundary = `
 WITH RECURSIVE bounds (low, high) AS (
 	(SELECT (SELECT sequence FROM statement_lines WHERE account_id = $1 ORDER BY sequence LIMIT 1),

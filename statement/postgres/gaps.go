@@ -10,10 +10,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// nextStretch locks the position of the check and returns where the next stretch of
-// time begins and the latest moment it may end. The arrived_at of a row is when its
-// transaction began, so the stretch ends before the oldest transaction that may still
-// commit rows.
+// nextStretch locks the position of the check. It returns where the next stretch of time
+// begins, and the latest moment at which it may end. The arrived_at of a row is the time at
+// which its transaction began, so the stretch ends before the oldest transaction that may
+// still commit rows.
 const nextStretch = `
 SELECT checked_to, least(now() - $1::interval, (
 	SELECT min(xact_start) FROM pg_stat_activity
@@ -27,8 +27,8 @@ const predecessor = `(
 	WHERE before.account_id = line.account_id AND before.sequence < line.sequence
 	ORDER BY before.sequence DESC LIMIT 1)`
 
-// deleteGaps ends a gap when its predecessor has arrived. It also ends one whose own event is
-// gone, because somebody has deleted it: before an event that is not there nothing is missing.
+// deleteGaps ends a gap when its predecessor has arrived. It also ends a gap whose own event
+// somebody has deleted, because nothing is missing before an event that does not exist.
 const deleteGaps = `DELETE FROM statement_gaps AS line WHERE ` + predecessor + ` = line.sequence - 1 OR NOT EXISTS (
 	SELECT FROM statement_lines AS own WHERE own.account_id = line.account_id AND own.sequence = line.sequence)`
 
@@ -68,7 +68,7 @@ func (s *Store) FindGaps(ctx context.Context, age, window time.Duration) (examin
 			to = latest
 		}
 		if to.Before(from) {
-			to = from // Nothing new is old enough yet.
+			to = from // No new event is old enough yet.
 		}
 		batch := &pgx.Batch{}
 		// The planner cannot know that a stretch of time is a small part of the table. The

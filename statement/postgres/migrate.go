@@ -16,31 +16,32 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// ErrOtherBank says that the database is the statement of another bank. No waiting
-// cures it.
+// ErrOtherBank says that the database is the statement of another bank. Waiting does
+// not help.
 var ErrOtherBank = database.Permanent(errors.New("postgres: the database is the statement of another bank"))
 
 // randomKeyBytes is the length of a page token key that the database keeps.
 const randomKeyBytes = 32
 
-// settings are the database's own: whose statement it is, and the key of page tokens.
+// settings are stored in the database: the code of the bank, and the key of page
+// tokens.
 type settings struct {
 	bankCode     string
 	pageTokenKey []byte
 }
 
-// Prepare migrates the database, and waits for one that is away; logger and Ready say
-// what it waits for. It returns nil once the store can be used, the context's error
-// when ctx ends first, and an error that no waiting cures, such as ErrOtherBank. Call
-// it once, beside the listeners.
+// Prepare migrates the database. While the database is away it waits; the log and Ready
+// say for what. It returns nil once the store can be used, and the context's error when
+// ctx ends first. If waiting does not help, it returns the error at once, for example
+// ErrOtherBank. Call it once, beside the listeners.
 func (s *Store) Prepare(ctx context.Context, logger *slog.Logger) error {
 	return s.pool.Prepare(ctx, logger, s.Migrate)
 }
 
-// Migrate brings the tables up to this program's version and reads the settings. It
-// may be repeated, and several processes may call it at once: one works, the others
-// wait up to five minutes. It never undoes a migration. Errors: ErrOtherBank, or the
-// database's own.
+// Migrate brings the tables up to this program's version and reads the settings. It may
+// be repeated, and several processes may call it at once: one works, and the others
+// wait up to five minutes. It never undoes a migration. Errors are ErrOtherBank and
+// those of the database.
 func (s *Store) Migrate(ctx context.Context) error {
 	err := s.pool.Migrate(ctx, migrations, func() { s.config.Failpoint.At(failpoints.StatementMigrated) })
 	if err != nil {
@@ -49,8 +50,8 @@ func (s *Store) Migrate(ctx context.Context) error {
 	return s.claim(ctx)
 }
 
-// claim writes the settings into a database that has none, and reads those of a
-// database that has some.
+// claim stores the settings in a database that has none, and reads the settings that
+// the database then has. If they are another bank's, the error is ErrOtherBank.
 func (s *Store) claim(ctx context.Context) error {
 	key := make([]byte, randomKeyBytes)
 	if _, err := rand.Read(key); err != nil {

@@ -24,24 +24,25 @@ var _ statement.Store = (*Store)(nil)
 // connectTimeout is shorter than elsewhere, because a customer waits for an answer.
 const connectTimeout = 2 * time.Second
 
-// needs is what calls do with the tables; the statement is not ready without it.
+// needs are the privileges that calls need on the tables. Without them the statement is
+// not ready.
 var needs = database.Needs{"statement_lines": "SELECT", "statement_accounts": "SELECT INSERT UPDATE"}
 
 // Config says how to reach the statement's database. URL and BankCode are required.
 type Config struct {
 	// URL is the database's address as pgx reads it. It holds a password: never log it.
 	URL string
-	// BankCode is the bank whose statement this is. It is written into a new database
-	// and compared in an old one.
+	// BankCode is the bank whose statement this is. It is stored in a new database, and
+	// compared with the code that an old database has.
 	BankCode string
-	// PageTokenKey signs page tokens. Empty: the database keeps one, made at random
-	// once, for all replicas.
+	// PageTokenKey signs page tokens. If it is empty, the first replica makes a random key
+	// and the database stores it for all replicas.
 	PageTokenKey []byte
 	// MaxConnections bounds the pool; 0 means database.DefaultMaxConnections.
 	MaxConnections int
 	// ApplicationName is what the server's activity view shows; empty means "statement".
 	ApplicationName string
-	// Failpoint is told of the points between durable steps; nil for none.
+	// Failpoint is called at the points between durable steps; nil for none.
 	Failpoint failpoint.Hook
 }
 
@@ -52,8 +53,8 @@ type Store struct {
 	settings atomic.Pointer[settings]
 }
 
-// Open returns a store without connecting: the database may be away. The error is a
-// URL that cannot be read; it does not repeat the URL.
+// Open returns a store without connecting, so the database may be away. An error means
+// that the URL cannot be read; it does not repeat the URL.
 func Open(ctx context.Context, config Config) (*Store, error) {
 	if config.ApplicationName == "" {
 		config.ApplicationName = "statement"
@@ -72,12 +73,12 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 // Close ends the store's connections, after the calls that use them.
 func (s *Store) Close() { s.pool.Close() }
 
-// Ready returns nil when Prepare has succeeded and the database answers, else a
-// fault.Unavailable that says what the statement waits for.
+// Ready returns nil when Prepare has succeeded and the database answers. Otherwise it
+// returns a fault.Unavailable that says what the statement waits for.
 func (s *Store) Ready(ctx context.Context) error { return s.pool.Ready(ctx) }
 
 // PageTokenKey returns the key that signs page tokens: the configured one, or the
-// database's. fault.Unavailable before Prepare has succeeded.
+// database's. It returns fault.Unavailable before Prepare has succeeded.
 func (s *Store) PageTokenKey() ([]byte, error) {
 	known, err := s.prepared()
 	if err != nil {
@@ -98,6 +99,6 @@ func (s *Store) prepared() (*settings, error) {
 // errAway is the answer while the database cannot be used.
 var errAway = fault.New(fault.Unavailable, "STATEMENT_AWAY", "Statements cannot be read at the moment.")
 
-// failure returns an error of the database as a fault. All that is done here may be
+// failure returns an error of the database as a fault. Every call of this package may be
 // repeated, so a conflict is Unavailable too.
 func failure(err error) error { return database.Fault(err, errAway) }

@@ -9,8 +9,8 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-// statementMessage returns an account's state as the contract has it. The error is
-// an available amount that does not fit 64 bits.
+// statementMessage returns an account's state in the form of the contract. It returns
+// an error if the available amount does not fit 64 bits.
 func statementMessage(state statement.State) (*statementv1.Statement, error) {
 	available, err := state.Available()
 	if err != nil {

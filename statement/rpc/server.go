@@ -31,7 +31,7 @@ type Keys interface {
 	PageTokenKey() ([]byte, error)
 }
 
-// Server is statement.v1.StatementService. Make one with NewServer.
+// Server implements statement.v1.StatementService. Make one with NewServer.
 type Server struct {
 	statementv1.UnimplementedStatementServiceServer
 	service *statement.Service
@@ -40,12 +40,12 @@ type Server struct {
 
 var _ statementv1.StatementServiceServer = (*Server)(nil)
 
-// NewServer returns a server that answers from service.
+// NewServer returns a server that reads from service.
 func NewServer(service *statement.Service, keys Keys) *Server {
 	return &Server{service: service, keys: keys}
 }
 
-// GetStatement answers the account's state. InvalidArgument name, NotFound.
+// GetStatement returns the account's state. Errors: InvalidArgument name; NotFound.
 func (s *Server) GetStatement(ctx context.Context, request *statementv1.GetStatementRequest) (*statementv1.GetStatementResponse, error) {
 	parent, ok := strings.CutSuffix(request.GetName(), statementSuffix)
 	if !ok {
@@ -63,7 +63,7 @@ func (s *Server) GetStatement(ctx context.Context, request *statementv1.GetState
 	return &statementv1.GetStatementResponse{Statement: message}, err
 }
 
-// ListLines answers a page of lines. InvalidArgument parent, page_size, page_token,
+// ListLines returns a page of lines. Errors: InvalidArgument parent, page_size, page_token,
 // start_time or end_time; NotFound.
 func (s *Server) ListLines(ctx context.Context, request *statementv1.ListLinesRequest) (*statementv1.ListLinesResponse, error) {
 	query, err := pageQuery(request)
@@ -100,7 +100,7 @@ func (s *Server) ListLines(ctx context.Context, request *statementv1.ListLinesRe
 	return response, nil
 }
 
-// errName is not the text of field.ID, because the name goes on behind the UUID.
+// errName replaces the text of field.ID, because in this name something follows the UUID.
 var errName = fault.Invalid("name", "The name must be accounts/, a lower-case UUID and /statement.")
 
 // pageQuery reads a request, but not its page token.
@@ -136,11 +136,12 @@ func parseMoment(field string, given *timestamppb.Timestamp) (time.Time, error) 
 	if moment := given.AsTime(); !moment.IsZero() {
 		return moment, nil
 	}
-	// The first moment of the year 1 would read as none given; nothing happened in its first second.
+	// The first moment of the year 1 is Go's zero time, which here means that none was given. No
+	// event happened in the second after it.
 	return given.AsTime().Add(time.Second), nil
 }
 
-// moment writes a bound of a range as part of what a page token belongs to.
+// moment returns a bound of a range as text, for the query that a page token belongs to.
 func moment(t time.Time) string {
 	if t.IsZero() {
 		return ""

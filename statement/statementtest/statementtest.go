@@ -23,8 +23,8 @@ const Bank = "001"
 // happens n-1 minutes later.
 var Opened = time.Date(2026, time.January, 31, 23, 58, 0, 0, time.UTC)
 
-// NotStored are the event's fields that the statement has no column for: they tell
-// how the bank's programs worked, or what the bank thinks of a payer, not what
+// NotStored returns the event's fields for which the statement has no column. They say
+// how the bank's programs worked or how risky the bank finds a payer, and not what
 // happened to the account.
 func NotStored() []string {
 	return []string{"attempt", "decision_micros", "trace_id", "producer_version", "risk_score", "risk_rule"}
@@ -65,7 +65,8 @@ func Purchase(account string, sequence int64) event.Transaction {
 	}
 }
 
-// Decline returns a declined purchase: it moves nothing, so the balance is given.
+// Decline returns a declined purchase. It moves no money, so the caller gives the
+// balance.
 func Decline(account string, sequence, balance int64) event.Transaction {
 	e := Purchase(account, sequence)
 	e.Status, e.DeclineCode, e.DeclineReason = "DECLINED", "51", "INSUFFICIENT_FUNDS"
@@ -123,7 +124,8 @@ func NewSink(t testing.TB, url string) *Sink {
 	return s
 }
 
-// TB is the part of a test that a sink needs; a property has it too.
+// TB is the part of a test that a sink needs. The checks of a property test have it
+// too.
 type TB interface {
 	Helper()
 	Errorf(format string, args ...any)

@@ -18,7 +18,7 @@ import (
 // environmentPrefix begins the environment variable of every flag: CHECKOUT_DATABASE_URL.
 const environmentPrefix = "CHECKOUT"
 
-// config is everything the program can be told. `checkout --help` prints it.
+// config has all settings of checkout. `checkout --help` prints it.
 type config struct {
 	server         serve.Settings
 	databaseURL    string

@@ -22,15 +22,16 @@ import (
 	checkoutv1 "codebank.dev/schemas/gen/checkout/v1"
 )
 
-// callerName is the name of this program at the bank. Request ids there belong to the
-// name, so every replica has the same.
+// callerName is the name of this program at the bank. Request ids at the bank belong to
+// that name, so every replica has the same name.
 const callerName = "checkout"
 
 func main() { serve.Main("checkout", run) }
 
-// run reads in the order in which things depend on each other, and ends them in
-// reverse: the listeners and the reconciler first, then the batches, then the bank,
-// then the store. The database is prepared beside the listeners, so that probes are answered while it is away.
+// run opens what the program needs, in order of dependence, and closes it in reverse
+// order: first the listeners and the reconciler, then the batches, then the bank, then
+// the store. It prepares the database beside the listeners, so that probes are answered
+// while the database is away.
 func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	config, err := parse(args, environ, stdout)
 	if err != nil {

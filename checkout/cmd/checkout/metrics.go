@@ -12,7 +12,8 @@ import (
 // backlogTimeout bounds the query that a scrape makes.
 const backlogTimeout = 2 * time.Second
 
-// collector shows the orders that ended, and those that are open, to Prometheus.
+// collector gives Prometheus the number of orders that ended and of orders that are
+// open.
 type collector struct {
 	charger *charge.Charger
 	orders  *batch.Orders
@@ -41,8 +42,8 @@ func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect implements prometheus.Collector. The backlog is left out while the
-// database is away: no figure is better than a wrong one.
+// Collect implements prometheus.Collector. It leaves the backlog out while the database
+// is away, because a missing figure is better than a wrong one.
 func (c *collector) Collect(out chan<- prometheus.Metric) {
 	emit := func(desc *prometheus.Desc, kind prometheus.ValueType, n int64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(desc, kind, float64(n), labels...) // tidy:float the metrics library counts in floats

@@ -13,12 +13,12 @@ import (
 	"codebank.dev/platform/serve"
 )
 
-// pageTokenSecret names the secret in the database under which page tokens are made.
+// pageTokenSecret is the name of the secret in the database that signs page tokens.
 const pageTokenSecret = "page-tokens"
 
-// prepare brings the database's tables up to date and the catalogue into it, and
-// gives the handler its page tokens, under a key that all replicas find in the
-// database. It may be repeated.
+// prepare migrates the database, stores the catalogue in it, and gives the handler its
+// page tokens. The key of the tokens is in the database, so all replicas have the same
+// key. prepare may be repeated.
 func prepare(ctx context.Context, store *postgres.Store, config *config, handler *rpc.Server) error {
 	if err := store.Migrate(ctx); err != nil {
 		return err

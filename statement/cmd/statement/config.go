@@ -13,7 +13,7 @@ import (
 	"codebank.dev/statement/postgres"
 )
 
-// config is everything the program can be told. `statement --help` prints it.
+// config has all settings of the statement service. `statement --help` prints it.
 type config struct {
 	server   serve.Settings
 	database postgres.Config

@@ -4,7 +4,8 @@
 // database is away it answers UNAVAILABLE and waits.
 //
 // Any number of replicas may run on one database. They share the key that signs page
-// tokens: the one given by --page-token-key, or else one that the database keeps.
+// tokens. It is the key of --page-token-key or, without that flag, a key that the
+// database stores.
 package main
 
 import (
@@ -23,8 +24,8 @@ import (
 
 func main() { serve.Main("statement", run) }
 
-// run serves until ctx ends. The database is prepared beside the listeners, so that
-// probes are answered while it is away.
+// run serves until ctx ends. It prepares the database beside the listeners, so that
+// probes are answered while the database is away.
 func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	config, err := parse(args, environ, stdout)
 	if err != nil {
