@@ -18,7 +18,7 @@ func New[K comparable, V any](size int) *Map[K, V] {
 	return &Map[K, V]{size: size, young: make(map[K]V)}
 }
 
-// Get returns the value put last, as long as it is kept.
+// Get returns the value that was put last for key, if it is still kept.
 func (m *Map[K, V]) Get(key K) (V, bool) {
 	m.mutex.RLock()
 	value, young := m.young[key]
@@ -46,7 +46,7 @@ func (m *Map[K, V]) rejuvenate(key K) {
 	}
 }
 
-// Put keeps value for key, for a while.
+// Put keeps value for key until newer entries drop it.
 func (m *Map[K, V]) Put(key K, value V) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()

@@ -41,8 +41,8 @@ func (c Class) String() string {
 	return [...]string{"broken", "conflict", "refused", "unavailable", "ended"}[c]
 }
 
-// classes is the one list of what an SQLSTATE means. A state of five characters goes
-// before its class of two; what is not listed is Broken.
+// classes is the one list of what an SQLSTATE means. A state of five characters
+// overrides its class of two characters. Any other state is Broken.
 var classes = map[string]Class{
 	"08":    Unavailable, // connection exception
 	"22":    Refused,     // data exception
@@ -54,12 +54,12 @@ var classes = map[string]Class{
 	"40":    Conflict,    // transaction rollback: serialization failure, deadlock
 	"53":    Unavailable, // insufficient resources
 	"55":    Unavailable, // object not in prerequisite state
-	"55P03": Conflict,    // lock not available: not had within lock_timeout
+	"55P03": Conflict,    // lock not available within lock_timeout
 	"57":    Unavailable, // operator intervention: shutdown, startup, statement_timeout
 	"58":    Unavailable, // system error
 }
 
-// State returns the SQLSTATE that the server answered, or "" when err holds none.
+// State returns the SQLSTATE in err, or "" when err has none.
 func State(err error) string {
 	var answer *pgconn.PgError
 	if errors.As(err, &answer) {

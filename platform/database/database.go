@@ -24,7 +24,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// What a Config takes for a field that is zero.
+// The defaults of a Config.
 const (
 	// DefaultMaxConnections bounds a pool.
 	DefaultMaxConnections = 16
@@ -92,7 +92,7 @@ func (c Config) poolConfig() (*pgxpool.Config, error) {
 type Pool struct {
 	*pgxpool.Pool
 	config Config
-	// pending is what the program still waits for; nil once Prepare has succeeded.
+	// pending says what the program still waits for. It is nil once Prepare has succeeded.
 	pending atomic.Pointer[fault.Error]
 }
 

@@ -12,23 +12,24 @@ import (
 )
 
 const (
-	// lockTries and unlockTries are how often a process asks for the lock of the
-	// migrations, and how often it tries to give it back: once a second.
+	// lockTries is how often a process asks for the lock of the migrations, once a second.
+	// unlockTries is how often it tries to release the lock.
 	lockTries   = 300
 	unlockTries = 10
 )
 
-// migrationSettings let a migration take its time: an index on a large table does.
+// migrationSettings lift the time limits for migrations, because an index on a large
+// table takes long.
 var migrationSettings = map[string]string{
 	"statement_timeout":                   "0",
 	"idle_in_transaction_session_timeout": "0",
 }
 
-// Migrate applies the migrations that the database has not had, in order: the SQL
-// files in the folder migrations. It calls committed after each, on a connection of
-// its own without the pool's session settings. It may be repeated, and several
-// processes may call it at once: one works, the others wait up to five minutes. It
-// never undoes a migration. Errors are the database's own.
+// Migrate applies, in order, the SQL files in the folder migrations that the database
+// has not had yet. It works on a connection of its own without the pool's session
+// settings, and calls committed after each file. It may be repeated, and several
+// processes may call it at once: one works, and the others wait up to five minutes. It
+// never undoes a migration. Errors are those of the database.
 func (p *Pool) Migrate(ctx context.Context, migrations fs.FS, committed func()) error {
 	config := p.config
 	config.ApplicationName += " migrate"
@@ -46,7 +47,7 @@ func migrate(ctx context.Context, config Config, migrations fs.FS, committed fun
 	}
 	database := stdlib.OpenDB(*parsed.ConnConfig)
 	defer database.Close()
-	// The lock is the session's, so a killed process gives it back.
+	// The lock belongs to the session, so it is free when its process is killed.
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(1, lockTries), lock.WithUnlockTimeout(1, unlockTries))
 	if err != nil {
 		return err

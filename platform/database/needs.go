@@ -10,14 +10,13 @@ import (
 	"codebank.dev/platform/fault"
 )
 
-// Needs says what a program's calls do with tables: the table's name, and the privileges
-// SELECT, INSERT, UPDATE and DELETE that they need on it, with spaces between them.
+// Needs are the privileges that a program's calls need on tables, by table. A value is a list
+// of SELECT, INSERT, UPDATE and DELETE, separated by spaces.
 type Needs map[string]string
 
-// unmet finds what a program needs and does not have: a database that takes writes, a
-// table, a privilege, and that nobody locks a table against it. $1 and $2 are tables and
-// privileges, pair by pair. A lock of a moment is found too; so an answer says how things are,
-// not how they will be.
+// unmet finds why calls would fail: the database takes no writes, a table or a privilege is
+// missing, or somebody has locked a table. $1 and $2 are tables and privileges, pair by pair.
+// It also finds a lock that is held for a moment only, so the result is about the present.
 const unmet = `
 WITH need AS (SELECT name, privilege, to_regclass(name) AS found FROM unnest($1::text[], $2::text[]) AS needs(name, privilege))
 SELECT current_setting('transaction_read_only')::boolean AND EXISTS (SELECT FROM need WHERE privilege <> 'SELECT'),
@@ -35,8 +34,8 @@ var (
 	errLocked   = waiting("a table is locked against this program; the log says which")
 )
 
-// meets returns nil when calls find what they need. Otherwise it returns the fault that
-// Ready answers.
+// meets returns nil when the database meets the needs. Otherwise it returns the fault that
+// Ready returns.
 func (p *Pool) meets(ctx context.Context, needs Needs) error {
 	var tables, privileges []string
 	for _, table := range slices.Sorted(maps.Keys(needs)) {

@@ -12,21 +12,21 @@ import (
 )
 
 const (
-	// firstWait and longestWait are the waits between two tries to prepare a database;
-	// each is twice the one before.
+	// firstWait and longestWait bound the wait between two tries to prepare a database. Each
+	// wait is twice the one before.
 	firstWait   = 100 * time.Millisecond
 	longestWait = 2 * time.Second
 	// repeatLog is how often the log repeats what a program waits for.
 	repeatLog = time.Minute
 )
 
-// permanent is an error that remains however long the program waits.
+// permanent is an error that stays however long the program waits.
 type permanent struct{ error }
 
 // Unwrap returns the error as it was before it was marked.
 func (p permanent) Unwrap() error { return p.error }
 
-// Permanent marks an error that remains however long the program waits, for example that
+// Permanent marks an error that stays however long the program waits, for example because
 // the database belongs to another bank. Prepare returns such an error at once.
 func Permanent(err error) error { return permanent{err} }
 
@@ -46,12 +46,12 @@ func gaveUp(err error) bool {
 }
 
 // Prepare runs steps once the database answers: migrations, and everything else that must
-// be there before the first call. While the database is away it tries again, after
-// waits that grow from 100 ms to 2 s, and starts from the first step each time, so
-// steps must be repeatable. Log and Ready say what it waits for. It returns nil once
-// the steps have succeeded, and the context's error when ctx ends first. It also returns
-// an error that remains however long the program waits: one marked Permanent, or of the
-// classes Refused and Broken. Call it once for each pool, beside the listeners.
+// be there before the first call. While the database is away it tries again, after waits
+// that grow from 100 ms to 2 s, and starts from the first step each time, so steps must be
+// repeatable. Log and Ready say what it waits for. It returns nil once the steps have
+// succeeded, and the context's error when ctx ends first. It returns at once an error that
+// stays however long the program waits: one marked Permanent, or one of the classes
+// Refused and Broken. Call it once for each pool, beside the listeners.
 func (p *Pool) Prepare(ctx context.Context, logger *slog.Logger, steps func(context.Context) error) error {
 	var logged string
 	var loggedAt time.Time
@@ -80,7 +80,7 @@ func (p *Pool) Prepare(ctx context.Context, logger *slog.Logger, steps func(cont
 	}
 }
 
-// attempt asks the database for an answer, and runs the steps when there is one.
+// attempt runs the steps if the database answers.
 func (p *Pool) attempt(ctx context.Context, steps func(context.Context) error) error {
 	if err := p.answers(ctx); err != nil {
 		return err
@@ -98,8 +98,9 @@ func (p *Pool) answers(ctx context.Context) error {
 }
 
 // Ready returns nil when Prepare has succeeded, the database answers, and calls find in it
-// what they need (Config.Needs). Otherwise it returns a fault.Unavailable whose message says what the program waits for, without
-// addresses and names, so that /readyz can show it.
+// what they need (Config.Needs). Otherwise it returns a fault.Unavailable. Its message
+// says what the program waits for and has no addresses and names, so that /readyz can show
+// it.
 func (p *Pool) Ready(ctx context.Context) error {
 	if pending := p.pending.Load(); pending != nil {
 		return pending
@@ -107,14 +108,14 @@ func (p *Pool) Ready(ctx context.Context) error {
 	return p.meets(ctx, p.config.Needs)
 }
 
-// waiting is the fault of a database that a program waits for.
+// waiting returns the fault of a database that the program waits for.
 func waiting(why string) *fault.Error {
 	return fault.New(fault.Unavailable, "DATABASE_AWAITED", "waiting for the database: "+why).After(RetryAfter)
 }
 
 const insufficientPrivilege = "42501"
 
-// reasons are what the states say that an operator can mend, or only has to wait for.
+// reasons are the texts for SQLSTATEs that an operator can mend or has to wait for.
 var reasons = map[string]string{
 	"25006":               "it is read-only",
 	"28000":               "the server refuses the user",

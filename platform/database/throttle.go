@@ -23,10 +23,10 @@ const ThrottleInterval = 100 * time.Millisecond
 // server turns it away; an attempt that takes long does not count as failed. While
 // attempts succeed the throttle changes nothing.
 //
-// The reason is how Postgres starts. After a crash it repairs itself first, and
-// meanwhile turns every connection away with a process of its own. Hundreds of such
-// processes a second take the processor from the repair, and the database is away
-// several times as long.
+// The throttle is there because of how Postgres starts. After a crash it repairs itself
+// first. Meanwhile it starts a process for every connection, only to turn the connection
+// away. Hundreds of such processes a second take the processor from the repair, and the
+// database is away several times as long.
 func throttleConnections(config *pgxpool.Config) {
 	t := &throttle{interval: ThrottleInterval, opened: make(chan struct{})}
 	before, after := config.BeforeConnect, config.AfterConnect
@@ -46,7 +46,7 @@ func throttleConnections(config *pgxpool.Config) {
 	dial, onError := config.ConnConfig.DialFunc, config.ConnConfig.OnPgError
 	config.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dial(ctx, network, address)
-		// An attempt that its caller gave up says nothing about the server.
+		// A failed attempt says nothing about the server if its caller gave up.
 		if err != nil && ctx.Err() == nil {
 			t.failed(err)
 		}
@@ -95,8 +95,9 @@ func (t *throttle) wait(ctx context.Context) error {
 	return nil
 }
 
-// take takes the next attempt if it is free. Otherwise it returns how long the caller
-// has to wait at most, what ends the wait early, and why the last attempt failed.
+// take gives the next attempt to the caller if nobody has it. Otherwise it returns what
+// ends the wait early (opened), how long to wait at most (left), and why the last
+// attempt failed.
 func (t *throttle) take() (opened <-chan struct{}, left time.Duration, failure error) {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
@@ -116,8 +117,7 @@ func (t *throttle) failed(err error) {
 	t.failure = err
 }
 
-// succeeded lets every caller through, those that wait and those to come, until the
-// next failure.
+// succeeded lets all callers through, waiting and future ones, until the next failure.
 func (t *throttle) succeeded() {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()

@@ -1,6 +1,6 @@
-// Package failpoint lets a test kill a program at a named point between two durable
-// steps, because a crash there shows most faults. It is off unless a program is started
-// with --failpoint; a point then costs a nil check.
+// Package failpoint lets a test kill a program at a named point between two durable steps,
+// because a crash there shows most faults. It is off unless a program is started with
+// --failpoint. While it is off, a point costs a nil check.
 //
 // All programs share it, so it imports only the standard library. Parts that run for
 // long have a Hook in their configuration; the work of a single command finds the Hook in
@@ -93,7 +93,8 @@ func killAt(chosen Point, hit int64) Hook {
 // key is where a context carries a Hook.
 type key struct{}
 
-// With returns a context that carries hook. Default: none, and nothing happens.
+// With returns a context that carries hook. A context without a hook does nothing at a
+// point.
 func With(ctx context.Context, hook Hook) context.Context {
 	if hook == nil {
 		return ctx
@@ -101,8 +102,8 @@ func With(ctx context.Context, hook Hook) context.Context {
 	return context.WithValue(ctx, key{}, hook)
 }
 
-// From returns the Hook that ctx carries, the nil Hook when it carries none. It
-// searches the whole context: do not use it on the path of a purchase.
+// From returns the Hook that ctx carries, or the nil Hook if it carries none. Do not use
+// it on the path of a purchase, because it searches the whole context.
 func From(ctx context.Context) Hook {
 	hook, _ := ctx.Value(key{}).(Hook)
 	return hook

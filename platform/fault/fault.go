@@ -21,7 +21,7 @@ const (
 	Internal Code = iota
 	// InvalidArgument is a request that can never succeed as it is; Field names what is wrong.
 	InvalidArgument
-	// NotFound is a thing that is not there, or not the caller's.
+	// NotFound is a thing that does not exist or is not the caller's.
 	NotFound
 	// Aborted is a request id that was used before with another request.
 	Aborted
@@ -33,9 +33,9 @@ const (
 	Unavailable
 	// DeadlineExceeded is an unknown outcome after the caller's own deadline or cancellation.
 	DeadlineExceeded
-	// Unauthenticated is a caller who did not say who it is.
+	// Unauthenticated is a caller that did not say who it is.
 	Unauthenticated
-	// PermissionDenied is a caller who may not do this.
+	// PermissionDenied is a caller that may not do this.
 	PermissionDenied
 )
 
@@ -44,7 +44,7 @@ var codeNames = [...]string{
 	"RESOURCE_EXHAUSTED", "UNAVAILABLE", "DEADLINE_EXCEEDED", "UNAUTHENTICATED", "PERMISSION_DENIED",
 }
 
-// Codes returns every code, for tests that hold a table to completeness.
+// Codes returns every code, for tests that check that a table is complete.
 func Codes() []Code {
 	codes := make([]Code, len(codeNames))
 	for i := range codes {
@@ -71,7 +71,7 @@ type Error struct {
 	Field string
 	// Message is a sentence for people. It never holds card data, secrets or addresses.
 	Message string
-	// RetryAfter is how long to wait before trying again; 0 says nothing.
+	// RetryAfter is how long to wait before trying again; 0 if there is no advice.
 	RetryAfter time.Duration
 
 	cause error
@@ -124,8 +124,8 @@ func (e *Error) Is(target error) bool {
 	return ok && other.Code == e.Code && other.Reason == e.Reason && other.Field == e.Field
 }
 
-// Of returns err as a fault. A context's end becomes DeadlineExceeded; any other
-// foreign error becomes Internal with a message that tells nothing. Of(nil) is nil.
+// Of returns err as a fault. The end of a context becomes DeadlineExceeded. Any other foreign error
+// becomes Internal with a message that tells nothing. Of(nil) is nil.
 func Of(err error) *Error {
 	if err == nil {
 		return nil
@@ -140,5 +140,5 @@ func Of(err error) *Error {
 	return New(Internal, "INTERNAL", "Something went wrong on our side.").Wrap(err)
 }
 
-// CodeOf returns the code of err as Of would classify it. The code of nil is undefined; do not ask.
+// CodeOf returns the code that Of gives err, which must not be nil.
 func CodeOf(err error) Code { return Of(err).Code }

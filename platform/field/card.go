@@ -14,10 +14,11 @@ type RawCardData struct {
 }
 
 // Check returns the card data when it is well formed; the fields are those below prefix.
-// It does not say whether such a card exists or has expired. A security code has three
-// or four digits, whatever the brand: a bank answers a wrong length like a wrong code. A
+// It does not say whether such a card exists or has expired. A security code has three or
+// four digits, whatever the brand: a bank answers a wrong length like a wrong code. A
 // name that is presented need not have a letter, because cards were issued to such names.
-// With an error that IsContent, which is about the name, the card data is returned too.
+// If only the content of the name is wrong (IsContent), Check returns the card data with
+// the error.
 func (r RawCardData) Check(prefix string) (pan.CardData, error) {
 	number, err := pan.Parse(r.Number)
 	if err != nil {
@@ -41,8 +42,8 @@ func (r RawCardData) Check(prefix string) (pan.CardData, error) {
 	return pan.CardData{Number: number, HolderName: r.HolderName, Expiry: expiry, CVV: cvv}, name
 }
 
-// CheckWithBrand is Check that also refuses a security code whose length is not that of
-// the number's brand, so that a payer who mistyped it is told at once.
+// CheckWithBrand does what Check does. It also refuses a security code whose length does
+// not fit the number's brand, so that a payer who mistyped it knows at once.
 func (r RawCardData) CheckWithBrand(prefix string) (pan.CardData, error) {
 	card, err := r.Check(prefix)
 	if (err == nil || IsContent(err)) && !card.CVV.Fits(card.Number.Brand()) {

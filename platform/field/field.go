@@ -21,9 +21,9 @@ const (
 	MaxHolderName  = 60
 )
 
-// MaxMinor is the largest amount, limit or price that a request may name, in minor
-// units: fifteen digits. Sums over thousands of such amounts still fit 64 bits, and
-// those that would not are refused by checked arithmetic.
+// MaxMinor is the largest amount, limit or price that a request may name, in minor units:
+// fifteen digits. Sums of thousands of such amounts fit 64 bits. Checked arithmetic refuses a
+// sum that does not fit.
 const MaxMinor = 999_999_999_999_999
 
 const (
@@ -34,7 +34,7 @@ const (
 	capitals       = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 )
 
-// Required returns the refusal of a field that is empty and must not be.
+// Required returns the refusal of an empty field that is required.
 func Required(field string) error { return fault.Invalid(field, "This field is required.") }
 
 // Amount returns nil when minor is 1 to MaxMinor.
@@ -56,15 +56,15 @@ func Limit(field string, minor int64) error {
 	return nil
 }
 
-// Currency returns the currency of an ISO 4217 code in which a new account may be opened. The
-// refusal of a code that the standard has, or once had, says why it is not taken.
+// Currency returns the currency of an ISO 4217 code in which a new account may be opened. If
+// the standard has or had a code that is refused, the refusal says why.
 func Currency(field, code string) (money.Currency, error) {
 	currency, err := money.ParseCurrentCurrency(code)
 	return currency, currencyRefusal(field, err)
 }
 
-// KnownCurrency is Currency for a request about an account that exists: the account may be in
-// a currency that was withdrawn since.
+// KnownCurrency is Currency for a request about an existing account, whose currency may be
+// withdrawn by now.
 func KnownCurrency(field, code string) (money.Currency, error) {
 	currency, err := money.ParseCurrency(code)
 	return currency, currencyRefusal(field, err)
@@ -79,7 +79,7 @@ func currencyRefusal(field string, err error) error {
 	return err
 }
 
-// Attempt returns nil when attempt is 0 (not told) to 1000.
+// Attempt returns nil when attempt is 0 (not given) to 1000.
 func Attempt(field string, attempt int32) error {
 	if attempt < 0 || attempt > maxAttempt {
 		return fault.Invalid(field, "The attempt is 1 to 1000, or 0 when not told.")
@@ -114,8 +114,8 @@ func ID(field, prefix, name string) (id.ID, error) {
 	return parsed, nil
 }
 
-// PageSize returns how many items a page has when a request asks for size: usual for 0,
-// and no more than most.
+// PageSize returns how many items a page has if a request asks for size. It is usual for size
+// 0, and never more than most.
 func PageSize(field string, size int32, usual, most int) (int, error) {
 	switch {
 	case size < 0:

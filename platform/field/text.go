@@ -10,17 +10,17 @@ import (
 	"codebank.dev/platform/pan"
 )
 
-// errContent is the cause of a refusal that is about what a text holds.
+// errContent is the cause of a refusal because of the content of a text.
 var errContent = errors.New("the text holds what no text may hold")
 
-// IsContent reports whether err refuses what a text holds: a card number, an invisible
-// character, or no visible one. Every other refusal is about the form of a field. Requests
-// were accepted before these rules were there; a repeat of such a request is still answered
-// with its first outcome.
+// IsContent reports whether err refuses the content of a text: it has a card number, an
+// invisible character, or no visible character. Every other refusal is about the form of a
+// field. Requests with such content were accepted before these rules existed. A repeat of
+// such a request is still answered with its first outcome.
 func IsContent(err error) bool { return errors.Is(err, errContent) }
 
-// First returns the first of several refusals that is about the form of a field. If there
-// is none it returns the first one about the content of a text, or nil.
+// First returns the first refusal because of the form of a field. If there is none, it
+// returns the first refusal because of the content of a text, or nil.
 func First(refusals ...error) error {
 	var content error
 	for _, refusal := range refusals {
@@ -48,7 +48,7 @@ func Word(field, text string) error {
 	if len(text) > MaxWord {
 		return fault.Invalid(field, "At most 64 characters are allowed.")
 	}
-	// In a row are the digits of the parts, between marks, that have no letter.
+	// inRow counts the digits of successive parts without a letter. Marks separate parts.
 	inRow, longest, hasLetter := 0, 0, false
 	for i := range len(text) {
 		switch c := text[i]; {
@@ -159,8 +159,8 @@ func hasInvisible(text string) bool {
 // isInvisible reports whether a character has no shape of its own: zero-width and
 // bidirectional characters, joiners, fillers, tags, the byte order mark, separators of lines.
 // These are the default ignorable code points of the Unicode Standard, section 5.21, and all
-// other format characters but those that show a mark. A variation selector behind a symbol
-// is let pass, because keyboards write it behind many of their pictures.
+// other format characters but those that show a mark. A variation selector behind a symbol is
+// allowed, because keyboards write one behind many of their pictures.
 func isInvisible(r, before rune) bool {
 	switch {
 	case unicode.Is(unicode.Variation_Selector, r):

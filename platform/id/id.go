@@ -11,7 +11,7 @@ import (
 // ID is a UUID. The zero ID means "none".
 type ID uuid.UUID
 
-// ErrMalformed says that a text is not a UUID in its canonical form.
+// ErrMalformed says that a text is not a UUID in canonical form.
 var ErrMalformed = errors.New("id: not a UUID of 36 characters in lower case")
 
 // textLength is the length of the canonical text.
@@ -61,7 +61,7 @@ func Derive(namespace ID, parts ...string) ID {
 
 // Append appends the canonical text of id to dst.
 func (id ID) Append(dst []byte) []byte {
-	text, _ := uuid.UUID(id).MarshalText() // It has no error, and inlined no allocation.
+	text, _ := uuid.UUID(id).MarshalText() // It returns no error. Inlined, it allocates nothing.
 	return append(dst, text...)
 }
 

@@ -11,7 +11,8 @@ import (
 // value is no currency.
 type Currency [3]byte
 
-// CodeError says why a code is not taken as a currency. It is ErrUnknownCurrency to errors.Is.
+// CodeError says why a code is not accepted as a currency. errors.Is finds ErrUnknownCurrency in
+// it.
 type CodeError struct {
 	// Reason is a sentence that may be shown to the caller.
 	Reason string
@@ -23,7 +24,7 @@ func (e *CodeError) Error() string { return "money: " + e.Reason }
 // Is reports whether target is ErrUnknownCurrency.
 func (e *CodeError) Is(target error) bool { return target == ErrUnknownCurrency }
 
-// The reasons why a code of ISO 4217 is not taken.
+// The reasons why a code of ISO 4217 is not accepted.
 const (
 	unitOfAccount = " is a unit of account, not a currency in which cards are issued."
 	metal         = " is a metal, not a currency that anybody pays with."
@@ -43,8 +44,9 @@ var notPaidWith = map[string]string{
 	"XXX": " stands for no currency.",
 }
 
-// withdrawn lists codes that ISO 4217 no longer has. Accounts may still be in them: what is
-// stored stays readable, and no new account is opened in one. A code is never taken out.
+// withdrawn lists codes that ISO 4217 no longer has. Existing accounts may be in them, so stored
+// amounts stay readable, but no new account is opened in one. A code is never removed from the
+// list.
 var withdrawn = map[string]currency{
 	"ANG": {exponent: 2, gone: " was withdrawn from ISO 4217 in 2025; XCG took its place."},
 	"BGN": {exponent: 2, gone: " was withdrawn from ISO 4217 in 2026; EUR took its place."},
@@ -80,8 +82,8 @@ func buildCurrencies() map[Currency]currency {
 	return table
 }
 
-// ParseCurrency returns the currency of an upper-case ISO 4217 code: a current one, or a
-// withdrawn one that accounts may still be in. Other codes get a CodeError.
+// ParseCurrency returns the currency of an upper-case ISO 4217 code, current or withdrawn. The
+// error of any other code is a CodeError.
 func ParseCurrency(code string) (Currency, error) {
 	if len(code) != len(Currency{}) {
 		return Currency{}, &CodeError{Reason: notACode}
@@ -96,7 +98,8 @@ func ParseCurrency(code string) (Currency, error) {
 	return Currency{}, &CodeError{Reason: notACode}
 }
 
-// ParseCurrentCurrency is ParseCurrency for new accounts: a withdrawn code gets a CodeError too.
+// ParseCurrentCurrency is ParseCurrency for new accounts: for a withdrawn code too the error is
+// a CodeError.
 func ParseCurrentCurrency(code string) (Currency, error) {
 	c, err := ParseCurrency(code)
 	if err != nil {
@@ -120,7 +123,7 @@ func CurrentCurrencies() []Currency {
 	return current
 }
 
-// MustCurrency is ParseCurrency for codes written in source; it panics on an unknown one.
+// MustCurrency is ParseCurrency for codes in source. It panics if a code is unknown.
 func MustCurrency(code string) Currency {
 	c, err := ParseCurrency(code)
 	if err != nil {
@@ -129,8 +132,8 @@ func MustCurrency(code string) Currency {
 	return c
 }
 
-// String returns the code, or "" for no currency. It allocates nothing for a code that is known.
-// A stored code that only a later version knows keeps its text.
+// String returns the code, or "" for no currency. A stored code that only a later version knows
+// keeps its text. String allocates nothing for a known code.
 func (c Currency) String() string {
 	if known, ok := currencies[c]; ok {
 		return known.text

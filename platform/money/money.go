@@ -1,6 +1,6 @@
-// Package money holds amounts as whole minor units of an ISO 4217 currency.
-// Arithmetic is checked: an overflow or a mix of currencies is an error, never a
-// number. There is no float in this package and none near it.
+// Package money holds amounts as whole minor units of an ISO 4217 currency. Arithmetic is
+// checked: an overflow or a mix of currencies is an error, never a number. The package has no
+// floats.
 package money
 
 import (
@@ -13,9 +13,10 @@ import (
 var (
 	// ErrOverflow says that a result does not fit 64 bits.
 	ErrOverflow = errors.New("money: overflow")
-	// ErrCurrencyMismatch says that amounts of two currencies were to be added.
+	// ErrCurrencyMismatch says that two amounts to be added have different currencies.
 	ErrCurrencyMismatch = errors.New("money: currencies differ")
-	// ErrUnknownCurrency says that a code is not taken as a currency; a CodeError has the reason.
+	// ErrUnknownCurrency says that a code is not accepted as a currency; a CodeError has the
+	// reason.
 	ErrUnknownCurrency = errors.New("money: unknown currency")
 )
 

@@ -18,7 +18,7 @@ const (
 
 var brandNames = [...]string{"UNKNOWN", "VISA", "MASTERCARD", "AMEX", "ELO", "HIPERCARD", "DISCOVER", "DINERS", "JCB"}
 
-// String returns the brand as events name it; UNKNOWN for what is not a brand.
+// String returns the brand as events name it, or UNKNOWN if it is not a brand.
 func (b Brand) String() string {
 	if int(b) >= len(brandNames) {
 		b = BrandUnknown
@@ -35,7 +35,7 @@ func (b Brand) CVVLength() int {
 	return 3
 }
 
-// hasLength reports whether numbers of the brand have so many digits.
+// hasLength reports whether numbers of the brand may have that many digits.
 func (b Brand) hasLength(digits int) bool {
 	switch b {
 	case Visa, Hipercard:

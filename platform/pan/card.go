@@ -12,8 +12,8 @@ var ErrMalformedCVV = errors.New("pan: a security code is 3 digits, 4 for AMEX")
 // the digits, for the callers that may reveal a Number.
 type CVV struct{ secret }
 
-// ParseCVV returns the code written as three or four digits. Any other text is
-// ErrMalformedCVV. See CVV.Fits for the length that a card's code has.
+// ParseCVV reads a code of three or four digits. Any other text is ErrMalformedCVV. CVV.Fits
+// checks the length against a brand.
 func ParseCVV(text string) (CVV, error) {
 	if len(text) < 3 || len(text) > 4 || !allDigits(text) {
 		return CVV{}, ErrMalformedCVV
@@ -21,7 +21,7 @@ func ParseCVV(text string) (CVV, error) {
 	return CVV{NewSecret(text)}, nil
 }
 
-// Fits reports whether the code is as long as the codes of the brand are.
+// Fits reports whether the code has as many digits as the brand's codes.
 func (c CVV) Fits(brand Brand) bool { return len(c.Reveal()) == brand.CVVLength() }
 
 // ErrExpiry says that a month and a year are not an expiry.
@@ -42,13 +42,14 @@ func NewExpiry(month, year int) (Expiry, error) {
 	return Expiry{Month: month, Year: year}, nil
 }
 
-// Expiry is the last month in which a card is good, as printed on it. Make one with NewExpiry.
+// Expiry is the last month in which a card is valid, as printed on it. Make one with
+// NewExpiry.
 type Expiry struct {
 	Month int // 1 to 12
 	Year  int // four digits, 2000 or later
 }
 
-// End returns the first moment at which the card is no longer good, UTC.
+// End returns the first moment at which the card is no longer valid, UTC.
 func (e Expiry) End() time.Time {
 	return time.Date(e.Year, time.Month(e.Month)+1, 1, 0, 0, 0, 0, time.UTC)
 }

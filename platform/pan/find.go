@@ -14,17 +14,18 @@ const maxSeparators = 3
 // In reports whether a text holds something that reads as a card number: 13 to 19 digits
 // with the right check digit. Digits of every script count, by their value. Digits may stand
 // in groups: up to three spaces, dashes, dots, slashes and underscores may be between two
-// groups. What is compatible with such a character counts as it (NFKC); combining and
-// invisible characters count as nothing.
+// groups. A character that is compatible with a digit or separator counts as that one
+// (NFKC). Combining and invisible characters do not count.
 //
-// A run of digits without separators is taken whole: a longer number is not searched for
-// a shorter one. Groups are taken together when they are as long as those on cards
-// (4-4-4-4, 4-6-5 and the like), or when number and length are those of a known brand.
-// So a date beside a telephone number is seldom taken for a card number. One in ten of all
-// other numbers of 13 to 19 digits is. In allocates nothing for an ordinary text.
+// A run of digits without separators is checked as a whole. In does not search a longer
+// number for a shorter one. Groups are taken together when they are as long as those on
+// cards (4-4-4-4, 4-6-5 and the like), or when number and length are those of a known brand.
+// So it seldom takes a date beside a telephone number for a card number. Of all other
+// numbers of 13 to 19 digits it takes one in ten for a card number. In allocates nothing for
+// an ordinary text.
 func In(text string) bool {
-	// No character is compatible with more digits than it has bytes. Those that begin with
-	// the byte C3 are the letters with accents of western Europe.
+	// No character is compatible with more digits than it has bytes. Characters that begin with
+	// the byte C3 are the accented letters of western Europe.
 	mayBeDigits := 0
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
@@ -140,9 +141,10 @@ func isSeparator(r rune) bool {
 // of it, or a part between two marks, or parts that are as long as the groups on cards. The
 // number must have the right check digit, and first digits and length of a known brand.
 //
-// It is stricter than In, because an id is not free text. It may be a number; one number in
-// ten has the right check digit; and what is refused because of its id cannot be sent again
-// under another one. A date, a count that begins with 0 or 1, or a UUID is never refused.
+// InID finds less than In, because an id is not free text. An id may be a number, and one
+// number in ten has the right check digit. A request that is refused because of its id
+// cannot be sent again under another id. InID never finds a card number in a date, in a
+// count that begins with 0 or 1, or in a UUID.
 func InID(id string) bool {
 	parts := strings.FieldsFunc(id, func(r rune) bool {
 		return !('0' <= r && r <= '9' || 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z')

@@ -13,7 +13,7 @@ import (
 // ErrMalformed says that a text is not a card number. It never repeats the text.
 var ErrMalformed = errors.New("pan: a card number is 13 to 19 digits with a valid check digit")
 
-// Shortest is how many digits a card number has at least.
+// Shortest is the least number of digits of a card number.
 const Shortest = 13
 
 const (
@@ -30,8 +30,8 @@ type Number struct{ secret }
 
 var separators = strings.NewReplacer(" ", "", "-", "")
 
-// Parse returns the number written as 13 to 19 digits with the right check digit. Spaces
-// and dashes between groups are allowed. Any other text is ErrMalformed.
+// Parse reads a number of 13 to 19 digits with the right check digit. Spaces and dashes
+// between groups are allowed. Any other text is ErrMalformed.
 func Parse(text string) (Number, error) {
 	if len(text) > longestText {
 		return Number{}, ErrMalformed
@@ -43,8 +43,9 @@ func Parse(text string) (Number, error) {
 	return Number{NewSecret(digits)}, nil
 }
 
-// Make returns the number made of prefix followed by body and the right check digit.
-// Both must be digits, 12 to 18 together, else ErrMalformed.
+// Make returns the number that consists of prefix, body and the right check digit.
+// prefix and body must be digits, 12 to 18 together; otherwise the error is
+// ErrMalformed.
 func Make(prefix, body string) (Number, error) {
 	partial := prefix + body
 	if len(partial) < Shortest-1 || len(partial) > longest-1 || !allDigits(partial) {

@@ -5,7 +5,7 @@ import (
 	"log/slog"
 )
 
-// hidden is what a secret is shown as.
+// hidden stands for a secret where it would be shown.
 const hidden = "***"
 
 // Secret is a text that is never shown: it is printed, logged and marshalled as three
@@ -17,7 +17,8 @@ const hidden = "***"
 // Compare two secrets by what Reveal returns, not with ==.
 type Secret struct{ text *string }
 
-// secret is Secret for the types of this package: other packages cannot set it.
+// secret is Secret for the types of this package. Other packages cannot set a field of
+// this name.
 type secret = Secret
 
 // NewSecret returns the secret with that text; "" is none.

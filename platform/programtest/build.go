@@ -16,11 +16,11 @@ import (
 	"codebank.dev/native/child"
 )
 
-// StartPackage builds the program of a package, for example codebank.dev/bank/cmd/bank,
-// and starts it with these arguments and further variables, KEY=value. It waits for the
-// build and not for the program. The program ends with the test, which shows its log when
-// it failed. One test program builds a package once; the executable is removed when the
-// test program ends, however that ends.
+// StartPackage builds the program of a package, for example codebank.dev/bank/cmd/bank, and
+// starts it with these arguments and further variables, KEY=value. It waits for the build
+// and not for the program. The program ends with the test; a test that failed shows the
+// program's log. A test program builds a package once. The executable is removed when the
+// test program ends, however it ends.
 func StartPackage(t testing.TB, pkg string, environ []string, args ...string) *Program {
 	t.Helper()
 	executable, err := built.executable(pkg)
@@ -42,8 +42,8 @@ func StartPackage(t testing.TB, pkg string, environ []string, args ...string) *P
 	return p
 }
 
-// built are the executables of this test program. A test has no other place for what all
-// tests share.
+// built has the executables of this test program. It is a variable because tests have no
+// other place to share them.
 var built builds
 
 // builds builds each package once, into one folder.
@@ -51,7 +51,7 @@ type builds struct {
 	mutex       sync.Mutex
 	folder      string
 	executables map[string]string
-	// lifeline is open as long as the folder is wanted.
+	// lifeline is open as long as the folder is needed.
 	lifeline io.Closer
 }
 
@@ -74,8 +74,9 @@ func (b *builds) executable(pkg string) (string, error) {
 	return path, nil
 }
 
-// removal waits until its input ends, when the test program does, and removes the folder.
-// A test that panics or is killed runs no deferred function, so it is a process of its own.
+// removal waits until its input ends, which it does with the test program, and then removes
+// the folder. It is a process of its own, because a test that panics or is killed runs no
+// deferred function.
 const removal = `read -r _; rm -rf "$1"`
 
 func (b *builds) makeFolder() error {
@@ -93,8 +94,8 @@ func (b *builds) makeFolder() error {
 	return remover.Start()
 }
 
-// build compiles a program in the folder of its own module, so that its module's
-// requirements count and not those of the test's module.
+// build compiles a program in the folder of its own module, so that the requirements of
+// that module count and not those of the test's module.
 func build(pkg, path string) error {
 	const parts = 3 // domain, module and the folder below it
 	elements := strings.SplitN(pkg, "/", parts)

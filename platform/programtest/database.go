@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Server is a Postgres that a test may kill, such as native/postgres has it.
+// Server is a Postgres that a test may kill. native/postgres has one.
 type Server interface {
 	// URL returns the address of one of its databases, with user and password.
 	URL(database string) string
@@ -24,7 +24,7 @@ type Server interface {
 	Restart(ctx context.Context) error
 }
 
-// Waiting is what TestAwaitsDatabase has to know of a program.
+// Waiting says how TestAwaitsDatabase starts and calls a program.
 type Waiting struct {
 	// Server is a server of its own, running.
 	Server Server
@@ -33,14 +33,14 @@ type Waiting struct {
 	// Call makes one call to the program's gRPC address that needs the database, and
 	// returns its error.
 	Call func(address string) error
-	// Path is what the same call is by REST.
+	// Path is the path of the same call by REST.
 	Path string
 }
 
-// TestAwaitsDatabase shows that a program that is started with its database away is
-// alive and not ready, says what it waits for, answers calls UNAVAILABLE with a retry
-// time, and serves when the database comes, without a restart. While the database is
-// read-only the program is not ready.
+// TestAwaitsDatabase starts a program while its database is away. The program must be
+// alive and not ready, say what it waits for, and answer calls UNAVAILABLE with a retry
+// time. When the database is there it must serve without a restart. While the database
+// is read-only it must not be ready.
 func TestAwaitsDatabase(t *testing.T, w Waiting) {
 	const name = "late"
 	address := w.Server.URL(name)
@@ -66,7 +66,7 @@ func TestAwaitsDatabase(t *testing.T, w Waiting) {
 	require.NoError(t, w.Server.CreateDatabase(t.Context(), name))
 	_, ready := program.AwaitReady(t)
 	require.True(t, ready, "ready without a restart")
-	if err := w.Call(addresses.GRPC); err != nil { // Such as a thing that is not there.
+	if err := w.Call(addresses.GRPC); err != nil { // For example NotFound.
 		require.NotEqual(t, fault.Unavailable, fault.CodeOf(err), "%v", err)
 	}
 	requireReadyToWrite(t, program, address, at)

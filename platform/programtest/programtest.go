@@ -24,8 +24,8 @@ const (
 	patience = time.Minute
 )
 
-// Main is a TestMain. It runs the tests or, in a process that Start has started, the
-// program. That process ends when its input ends, so it never outlives the tests.
+// Main is a TestMain. It runs the tests or, in a process that Start started, the
+// program. Such a process ends when its input ends, so it never outlives the tests.
 func Main(m *testing.M, program func()) {
 	if os.Getenv(asProgram) == "" {
 		os.Exit(m.Run())
@@ -44,7 +44,7 @@ type Program struct {
 	gone    <-chan struct{}
 }
 
-// logs is what the program wrote; it may be read while the program writes.
+// logs holds what the program wrote. It may be read while the program writes.
 type logs struct {
 	mutex sync.Mutex
 	text  bytes.Buffer
@@ -57,8 +57,8 @@ func (l *logs) Write(p []byte) (int, error) {
 }
 
 // Start starts the program with these arguments and further variables, KEY=value, and
-// waits for nothing. It ends with the test, which shows its log when it failed. The
-// package's TestMain must call Main.
+// waits for nothing. The program ends with the test; a test that failed shows the
+// program's log. The package's TestMain must call Main.
 func Start(t *testing.T, environ []string, args ...string) *Program {
 	t.Helper()
 	gone := make(chan struct{})
@@ -96,7 +96,7 @@ func (p *Program) Await(t testing.TB, ready func() bool) {
 	require.Eventually(t, func() bool {
 		select {
 		case <-p.gone:
-			ready() // What it wrote last counts.
+			ready() // It may have become ready with its last output.
 			return true
 		default:
 			return ready()
@@ -114,7 +114,8 @@ func (p *Program) AwaitEnd(t testing.TB) {
 	}
 }
 
-// AwaitKilledAt waits until the program has ended, which must have been at a failpoint.
+// AwaitKilledAt waits until the program has ended, and fails the test unless it was
+// killed at the failpoint.
 func (p *Program) AwaitKilledAt(t testing.TB, point string) {
 	t.Helper()
 	p.AwaitEnd(t)
@@ -127,8 +128,8 @@ type Addresses struct{ GRPC, HTTP string }
 // listening is the line of a program's log that tells its addresses.
 var listening = regexp.MustCompile(`msg=listening .*grpc=(\S+) http=(\S+)`)
 
-// AwaitListening waits until the program has bound its ports, or has ended: then the
-// addresses are empty.
+// AwaitListening waits until the program has bound its ports or has ended. If it has
+// ended, the addresses are empty.
 func (p *Program) AwaitListening(t testing.TB) Addresses {
 	t.Helper()
 	var addresses Addresses
@@ -142,8 +143,8 @@ func (p *Program) AwaitListening(t testing.TB) Addresses {
 	return addresses
 }
 
-// AwaitReady waits until the program says that it is ready, or has ended: then ready is
-// false, and the addresses are empty if it had not even bound its ports.
+// AwaitReady waits until the program says that it is ready or has ended. If it has
+// ended, ready is false; the addresses are empty if it never bound its ports.
 func (p *Program) AwaitReady(t testing.TB) (addresses Addresses, ready bool) {
 	t.Helper()
 	addresses = p.AwaitListening(t)
@@ -158,14 +159,14 @@ func (p *Program) AwaitReady(t testing.TB) (addresses Addresses, ready bool) {
 	return addresses, ready
 }
 
-// Answer is what an HTTP request is answered with, its body read.
+// Answer is the answer to an HTTP request, with the body read.
 type Answer struct {
 	Status int
 	Header http.Header
 	Body   string
 }
 
-// Get asks for a URL. The answer is zero when there is an error.
+// Get requests a URL. The Answer is zero if there is an error.
 func Get(url string) (Answer, error) {
 	response, err := http.Get(url)
 	if err != nil {
@@ -179,7 +180,8 @@ func Get(url string) (Answer, error) {
 	return Answer{response.StatusCode, response.Header, string(body)}, nil
 }
 
-// Interrupt tells the program to end, as an operator does, and waits until it has.
+// Interrupt tells the program to end, as an operator does, and waits until it has
+// ended.
 func (p *Program) Interrupt(t testing.TB) {
 	t.Helper()
 	require.NoError(t, p.process.Signal(os.Interrupt))

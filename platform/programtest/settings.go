@@ -5,10 +5,10 @@ import (
 	"testing"
 )
 
-// CheckSettings has a program read its settings from arguments and environment, one a
-// line, for a fuzz test. Whatever they are, they are accepted or refused, and they are not
-// accepted without the URL of a database. parse returns that URL. Settings that name files
-// are left out, because a fuzz test reads no other file of this machine.
+// CheckSettings is for a fuzz test. It lets parse read a program's settings from arguments
+// and environment, one a line. parse must accept or refuse them, and must not accept
+// settings without the URL of a database, which it returns. Settings that name files are
+// left out, because a fuzz test reads no other file of this machine.
 func CheckSettings(t *testing.T, arguments, environment string, parse func(args, environ []string) (databaseURL string, err error)) {
 	t.Helper()
 	if strings.Contains(arguments, "catalogue") {

@@ -58,8 +58,8 @@ func (m Methods) Invoke(t *testing.T, conn grpc.ClientConnInterface, method byte
 	RequireCallersFault(t, name, conn.Invoke(ctx, name, body, &answer, Bytes()))
 }
 
-// RequireCallersFault fails the test unless err is nil or a refusal for a reason that lies
-// with the caller, or says that there is no such thing.
+// RequireCallersFault fails the test unless err is nil, NotFound, or a refusal whose
+// reason lies with the caller.
 func RequireCallersFault(t *testing.T, method string, err error) {
 	t.Helper()
 	switch code := status.Code(err); code {
@@ -69,8 +69,8 @@ func RequireCallersFault(t *testing.T, method string, err error) {
 	}
 }
 
-// Bytes is the option of a call whose request is a []byte, and whose answer is read into a
-// *[]byte, without a check whether they are messages.
+// Bytes is the option of a call whose request is a []byte and whose answer is a *[]byte.
+// It does not check whether they are messages.
 func Bytes() grpc.CallOption { return grpc.ForceCodecV2(bytesCodec{}) }
 
 type bytesCodec struct{}
@@ -88,5 +88,5 @@ func (bytesCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	return nil
 }
 
-// Name is the codec's that it stands in for.
+// Name returns the name of the codec that it replaces.
 func (bytesCodec) Name() string { return "proto" }

@@ -14,22 +14,23 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// errUndecodable is the answer to bytes that are no message of the method's type.
+// errUndecodable is the answer to bytes that are not a message of the method's type.
 var errUndecodable = fault.New(fault.InvalidArgument, "UNDECODABLE_REQUEST",
 	"The request is not a well-formed message: it is cut short, of another type, or holds a string that is not UTF-8.")
 
-// envelope is what a request is decoded into. gRPC answers INTERNAL when its codec
-// fails, because it takes the failure for a bug, but here it is the caller's mistake.
-// So the codec puts its error into the envelope and reports success, and the receiver
-// of the message reads the error and answers INVALID_ARGUMENT.
+// envelope is what a request is decoded into. When a codec fails, gRPC takes that for a
+// bug and answers INTERNAL, but here it is the caller's mistake. So the codec puts its
+// error into the envelope and reports success. The receiver of the message reads the
+// error and answers INVALID_ARGUMENT.
 type envelope struct {
 	message any
 	failure error
 }
 
-// open receives one message with receive and decodes it into message. What gRPC
-// calls an internal error while receiving (broken compression, no message where one
-// is due) is the caller's mistake as well. io.EOF passes: it is the end of a stream.
+// open receives one message with receive and decodes it into message. If gRPC reports
+// an internal error while it receives (broken compression, a message that is missing),
+// that is the caller's mistake as well. open returns io.EOF, the end of a stream, as it
+// is.
 func open(receive func(any) error, message any) error {
 	sealed := envelope{message: message}
 	if err := receive(&sealed); err != nil {
@@ -61,8 +62,8 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 }
 
 // forgiving returns a copy of the service whose unary methods receive through
-// envelopes. A refusal runs through the interceptor like any other call, so that it
-// is counted and logged. Streams are dealt with by the stream interceptor.
+// envelopes. A refusal passes the interceptor like any other call, so that it is
+// counted and logged. The stream interceptor does the same for streams.
 func forgiving(service *grpc.ServiceDesc) *grpc.ServiceDesc {
 	wrapped := *service
 	wrapped.Methods = make([]grpc.MethodDesc, len(service.Methods))

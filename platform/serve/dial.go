@@ -15,7 +15,7 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
-// How a method named by WithRetry is tried again.
+// How often and how soon a method of WithRetry is tried again.
 const (
 	retryAttempts       = 5
 	retryInitialBackoff = "0.05s"
@@ -32,14 +32,14 @@ type dialing struct {
 	grpc   []grpc.DialOption
 }
 
-// WithCaller names the program in every call (CallerKey), unless a call already
-// carries a caller. Default: no name, which the other side reads as Anonymous.
+// WithCaller names the program in every call (CallerKey), unless a call already carries a
+// caller. Without a name, the other side takes the caller for Anonymous.
 func WithCaller(name string) DialOption { return func(d *dialing) { d.caller = name } }
 
-// WithRetry lets the client itself repeat calls of these methods on UNAVAILABLE, at
-// most five times within the call's deadline. Each is "package.Service/Method", or
-// "package.Service" for all of its methods. Name only methods that are idempotent:
-// reads, and writes with a request_id. Default: nothing is repeated.
+// WithRetry lets the client repeat calls of these methods on UNAVAILABLE, at most five
+// times within the call's deadline. A method is "package.Service/Method";
+// "package.Service" stands for all methods of a service. Name only idempotent methods:
+// reads, and writes with a request_id. By default nothing is repeated.
 func WithRetry(methods ...string) DialOption {
 	return func(d *dialing) { d.retry = append(d.retry, methods...) }
 }
@@ -49,12 +49,12 @@ func WithGRPC(options ...grpc.DialOption) DialOption {
 	return func(d *dialing) { d.grpc = append(d.grpc, options...) }
 }
 
-// Dial returns a client connection to a gRPC address: host:port, or any gRPC target
-// such as dns:///name:port, over whose addresses calls are spread. It does not wait
-// for the other side, and finds it again after an outage within about two seconds.
+// Dial returns a client connection to a gRPC address: host:port, or any gRPC target such
+// as dns:///name:port, whose addresses share the calls. It does not wait for the other
+// side. After an outage it reconnects within about two seconds.
 //
-// Every error of a call is a *fault.Error (read back with FromStatus), io.EOF at the
-// end of a stream excepted. A call continues the trace of its context.
+// Every error of a call is a *fault.Error (see FromStatus), except io.EOF at the end of a
+// stream. A call continues the trace of its context.
 //
 // The connection is not encrypted; it is meant for one machine or a network that
 // encrypts by itself. WithGRPC(grpc.WithTransportCredentials(…)) changes that.
@@ -83,7 +83,8 @@ func Dial(address string, options ...DialOption) (*grpc.ClientConn, error) {
 	}, d.grpc...)...)
 }
 
-// connectParams reconnect sooner than gRPC's two minutes: the other side is near.
+// connectParams make the client reconnect sooner than gRPC's two minutes, because the
+// other side is near.
 func connectParams() grpc.ConnectParams {
 	return grpc.ConnectParams{
 		Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 2 * time.Second},
@@ -91,7 +92,7 @@ func connectParams() grpc.ConnectParams {
 	}
 }
 
-// serviceConfig is gRPC's own format, in JSON.
+// serviceConfig returns the retries in gRPC's own format, in JSON.
 func (d *dialing) serviceConfig() (string, error) {
 	type name struct {
 		Service string `json:"service"`
@@ -170,12 +171,13 @@ func (s *dialedStream) Header() (metadata.MD, error) {
 	return header, FromStatus(err)
 }
 
-// SendMsg sends one message; io.EOF says that the stream has ended and RecvMsg knows why.
+// SendMsg sends one message. io.EOF says that the stream has ended; RecvMsg then returns
+// why.
 func (s *dialedStream) SendMsg(message any) error {
 	return streamError(s.ClientStream.SendMsg(message))
 }
 
-// RecvMsg receives one message; io.EOF is the end of a stream that went well.
+// RecvMsg receives one message. io.EOF is the end of a stream without an error.
 func (s *dialedStream) RecvMsg(message any) error {
 	return streamError(s.ClientStream.RecvMsg(message))
 }

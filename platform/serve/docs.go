@@ -15,7 +15,7 @@ import (
 //go:embed docs.html
 var docsPage string
 
-// apiDocument is what the page needs of an OpenAPI 3 document.
+// apiDocument is the part of an OpenAPI 3 document that the page shows.
 type apiDocument struct {
 	Info struct {
 		Title, Version, Description string
@@ -82,7 +82,8 @@ func (s *apiSchema) Target() string {
 	}
 }
 
-// Kind returns the type of s in a few words, without the name of what it refers to.
+// Kind returns the type of s in a few words, without the name of the schema that it
+// refers to.
 func (s *apiSchema) Kind() string {
 	switch {
 	case s == nil || s.Ref != "":
@@ -113,8 +114,8 @@ func (d *apiDocument) Operations(tag string) []apiOperation {
 	return operations
 }
 
-// handleDocs serves an OpenAPI document and a page made of it. The page is made
-// once, needs no script and loads nothing from elsewhere.
+// handleDocs serves an OpenAPI document and a page that is made from it, once. The page
+// needs no script and loads nothing from elsewhere.
 func (s *Server) handleDocs(openAPI []byte) error {
 	var document apiDocument
 	if err := json.Unmarshal(openAPI, &document); err != nil {

@@ -15,8 +15,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// warnEvery is the least time between two warnings of one kind; without it every call
-// would write one while something is away.
+// warnEvery is the least time between two warnings of one kind. Without it every call
+// would log a warning while something is away.
 const warnEvery = time.Second
 
 // sparing allows one warning of a kind in each warnEvery. It is safe for concurrent use.
@@ -35,7 +35,7 @@ type edge struct {
 	maxDeadline time.Duration
 	metrics     *callMetrics
 	start       *start
-	// outages are the warnings about calls that are Unavailable.
+	// outages spares the warnings about calls that are Unavailable.
 	outages sparing
 }
 
@@ -99,7 +99,8 @@ func (e *edge) recovered(ctx context.Context, panicked any, err error) error {
 	return fault.Of(fmt.Errorf("panic: %v", panicked))
 }
 
-// finish counts and logs a call and returns its error as it goes over the wire.
+// finish counts and logs a call, and returns its error in the form in which it goes over
+// the wire.
 func (e *edge) finish(ctx context.Context, fullMethod string, started time.Time, err error) error {
 	elapsed := time.Since(started)
 	st := ToStatus(err)
@@ -115,8 +116,8 @@ func (e *edge) finish(ctx context.Context, fullMethod string, started time.Time,
 	return traced.Err()
 }
 
-// log writes one line per call at debug, without bodies. An internal error is written
-// as an error, an outage as a warning.
+// log logs one line for each call at debug, without bodies. It logs an internal error as
+// an error and an outage as a warning.
 func (e *edge) log(ctx context.Context, fullMethod string, elapsed time.Duration, st *status.Status, err error) {
 	level := slog.LevelDebug
 	switch {

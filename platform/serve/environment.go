@@ -15,7 +15,7 @@ const fileSuffix = "_FILE"
 // maxSettingBytes bounds a setting that is read from a file.
 const maxSettingBytes = 64 << 10
 
-// Flags is a set of flags, of package flag or of another.
+// Flags is a set of flags of package flag or of another package.
 type Flags interface {
 	Set(name, value string) error
 }
@@ -101,7 +101,7 @@ func readSetting(path string) (string, error) {
 		return "", err
 	}
 	defer file.Close()
-	// The size of the file does not bound it: a pipe has none, a device has no end.
+	// The size of a file is no bound: a pipe has no size, and a device has no end.
 	content, err := io.ReadAll(io.LimitReader(file, maxSettingBytes+1))
 	if err != nil {
 		return "", err

@@ -14,7 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 )
 
-// ErrorDomain is the domain of every google.rpc.ErrorInfo this system writes.
+// ErrorDomain is the domain of every google.rpc.ErrorInfo that this system writes.
 const ErrorDomain = "codebank.dev"
 
 // translation is one row of the table of errors.
@@ -22,14 +22,14 @@ type translation struct {
 	fault fault.Code
 	grpc  codes.Code
 	http  int
-	// title is the RFC 9457 title of the class: the same for every occurrence.
+	// title is the title of RFC 9457. It is the same for every error of the class.
 	title string
 }
 
-// translations is the one table between fault codes, gRPC codes and HTTP statuses.
-// Each column holds a value once, so that clients can read it backwards. Among the
-// HTTP statuses 422 stands for FailedPrecondition, because 412 is about conditional
-// headers and 409 is taken by Aborted.
+// translations is the one table between fault codes, gRPC codes and HTTP statuses. No value
+// is twice in a column, so clients can translate it back. The HTTP status of
+// FailedPrecondition is 422, because 412 is about conditional headers and 409 is the status
+// of Aborted.
 var translations = [...]translation{
 	{fault.Internal, codes.Internal, http.StatusInternalServerError, "Internal error"},
 	{fault.InvalidArgument, codes.InvalidArgument, http.StatusBadRequest, "Invalid argument"},
@@ -59,10 +59,10 @@ func GRPCCode(code fault.Code) codes.Code { return translate(code).grpc }
 // HTTPStatus returns the HTTP status of a fault code.
 func HTTPStatus(code fault.Code) int { return translate(code).http }
 
-// CodeFromGRPC returns the fault code that a gRPC code stands for. Codes that this
-// system never sends are read by what they tell the caller to do: Canceled is an
-// unknown outcome, OutOfRange and AlreadyExists will not succeed as they are, the
-// rest is a broken peer.
+// CodeFromGRPC returns the fault code of a gRPC code. A code that this system never sends is
+// translated by the caller's next step: Canceled is an unknown outcome, a request with
+// OutOfRange or AlreadyExists can never succeed as it is, and any other code is a broken
+// peer.
 func CodeFromGRPC(code codes.Code) fault.Code {
 	for _, row := range translations {
 		if row.grpc == code {
@@ -81,8 +81,8 @@ func CodeFromGRPC(code codes.Code) fault.Code {
 	}
 }
 
-// CodeFromHTTP returns the fault code that an HTTP status stands for; an unlisted
-// status is InvalidArgument among the 4xx and Internal otherwise.
+// CodeFromHTTP returns the fault code of an HTTP status. A status that is not in the table
+// is InvalidArgument if it is 4xx, and Internal otherwise.
 func CodeFromHTTP(httpStatus int) fault.Code {
 	for _, row := range translations {
 		if row.http == httpStatus {
@@ -95,7 +95,7 @@ func CodeFromHTTP(httpStatus int) fault.Code {
 	return fault.Internal
 }
 
-// codeFromName returns the code written as name, for example NOT_FOUND.
+// codeFromName returns the code with a name, for example NOT_FOUND.
 func codeFromName(name string) (fault.Code, bool) {
 	for _, code := range fault.Codes() {
 		if code.String() == name {
@@ -105,12 +105,12 @@ func codeFromName(name string) (fault.Code, bool) {
 	return fault.Internal, false
 }
 
-// ToStatus returns err as it goes over the wire: its code and message, an ErrorInfo
-// with its reason and ErrorDomain, a BadRequest violation when it names a field, and
-// a RetryInfo when it says how long to wait. The cause stays here. An error that is
-// no fault is Internal with a message that tells nothing; one that is a gRPC status
-// (the library's own: message too large, method not implemented) passes as it is.
-// ToStatus(nil) is nil, which is OK.
+// ToStatus returns err in the form in which it goes over the wire: its code and message, an
+// ErrorInfo with its reason and ErrorDomain, a BadRequest violation if it names a field, and
+// a RetryInfo if it says how long to wait. The cause stays in the process. An error that is
+// not a fault becomes Internal with a message that tells nothing. A gRPC status, such as the
+// library makes for a message that is too large, stays as it is. ToStatus(nil) is nil, which
+// is OK.
 func ToStatus(err error) *status.Status {
 	if err == nil {
 		return nil
@@ -133,16 +133,16 @@ func ToStatus(err error) *status.Status {
 		details = append(details, &errdetails.RetryInfo{RetryDelay: durationpb.New(known.RetryAfter)})
 	}
 	detailed, err := plain.WithDetails(details...)
-	if err != nil { // A reason that is not UTF-8: the code still stands.
+	if err != nil { // The reason is not UTF-8. The code is still right.
 		return plain
 	}
 	return detailed
 }
 
-// FromStatus is the inverse of ToStatus for clients: it returns the *fault.Error
-// that a call's error stands for, with the original as its cause, or nil for nil.
-// The message is kept only when the peer is one of ours, since any other text (a
-// dial error with an address in it) is not meant for people; it stays in the cause.
+// FromStatus is the inverse of ToStatus for clients. It returns the *fault.Error of a call's
+// error, with the original as its cause. FromStatus(nil) is nil. It keeps the message only
+// of a peer of this system. Any other text, such as a dial error with an address in it, is
+// not meant for people and stays in the cause.
 func FromStatus(err error) error {
 	if err == nil {
 		return nil
@@ -174,7 +174,7 @@ func FromStatus(err error) error {
 	return result.Wrap(err)
 }
 
-// plainMessage is what may be shown when the peer's own words may not.
+// plainMessage returns a message that may be shown in place of the peer's own.
 func plainMessage(code fault.Code) string {
 	switch code {
 	case fault.Unavailable:

@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// Parse fills fs from args and, for each flag not given there, from environ
-// (entries KEY=value, as os.Environ returns them). Each flag has two variables. For
-// page-token-key, PREFIX_PAGE_TOKEN_KEY is the value, and PREFIX_PAGE_TOKEN_KEY_FILE is
-// the path of a file whose content is the value; the last line break does not count.
-// Secrets come from such files. A flag overrides the environment, and the environment
-// overrides the default.
+// Parse sets the flags of fs from args. It sets a flag that is not in args from
+// environ, whose entries are KEY=value, as os.Environ returns them. Each flag has two
+// variables. For page-token-key, PREFIX_PAGE_TOKEN_KEY is the value, and
+// PREFIX_PAGE_TOKEN_KEY_FILE is the path of a file whose content, without the last line
+// break, is the value. Secrets come from such files. A flag overrides the environment,
+// and the environment overrides the default.
 //
 // Parse refuses positional arguments, both variables of one flag at once, and any other
 // variable that begins with PREFIX_, so that a misspelt setting is not silently

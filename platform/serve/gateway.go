@@ -23,11 +23,11 @@ const answerTimeout = time.Minute
 // GatewayRegistrar is the type of the generated Register…Handler functions of grpc-gateway.
 type GatewayRegistrar func(ctx context.Context, mux *runtime.ServeMux, conn *grpc.ClientConn) error
 
-// Gateway serves the REST API of services under /v1/. Its requests are calls to
-// the server's own gRPC listener, so they pass the same edge as any other. Fields
-// are named as protojson does. A field or a query parameter that is not known is
-// refused, and so is anything behind the one JSON value of a body. HEAD is GET without
-// the body of the answer. Errors are problem details. ctx is only for the registration.
+// Gateway serves the REST API of services under /v1/. Its requests are calls to the
+// server's own gRPC listener, so they pass the same edge as any other. Fields have the
+// names of protojson. A request is refused if it has an unknown field or query parameter,
+// or anything behind the one JSON value of its body. HEAD is GET without the body of the
+// answer. Errors are problem details. ctx is used for the registration only.
 func (s *Server) Gateway(ctx context.Context, services ...GatewayRegistrar) error {
 	if s.gateway == nil {
 		conn, err := grpc.NewClient("passthrough:///"+s.GRPCAddress(),
@@ -82,14 +82,14 @@ func (s *Server) newGatewayMux() *runtime.ServeMux {
 		runtime.WithRoutingErrorHandler(gatewayRoutingError),
 		runtime.WithStreamErrorHandler(func(_ context.Context, err error) *status.Status { return ToStatus(FromStatus(err)) }),
 		runtime.WithMiddlewares(answerProbe, checkContent),
-		// A form post must not pass for a GET, nor a header for a method.
+		// A form must not stand for a GET, nor a header for a method.
 		runtime.WithDisablePathLengthFallback(),
 		runtime.WithDisableHTTPMethodOverride(),
 	)
 }
 
-// incomingHeader passes the identity of a request on under its own name. Nothing
-// else becomes metadata but Authorization, which the gateway passes by itself.
+// incomingHeader passes on the headers of the identity under their own names. No other
+// header becomes metadata, except Authorization, which the gateway passes on by itself.
 func incomingHeader(name string) (string, bool) {
 	switch lower := strings.ToLower(name); lower {
 	case CallerKey, TraceKey:
@@ -99,7 +99,7 @@ func incomingHeader(name string) (string, bool) {
 	}
 }
 
-// gatewayError answers a call's error, or the gateway's own refusal of a request.
+// gatewayError answers a request with a call's error or with the gateway's own refusal.
 //
 // tidy:parameters the gateway decides the signature
 func (s *Server) gatewayError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
@@ -109,7 +109,8 @@ func (s *Server) gatewayError(_ context.Context, _ *runtime.ServeMux, _ runtime.
 	}
 	st := status.Convert(err)
 	if st.Code() == codes.InvalidArgument && len(st.Details()) == 0 {
-		// Only the gateway refuses without details: a body, a path or a query it cannot read.
+		// Only a refusal of the gateway has no details. It could not read a body, a path or a
+		// query.
 		WriteProblem(w, r, malformed(st.Message()))
 		return
 	}
@@ -117,14 +118,15 @@ func (s *Server) gatewayError(_ context.Context, _ *runtime.ServeMux, _ runtime.
 	WriteProblem(w, r, FromStatus(err))
 }
 
-// malformed is the refusal of a request that the gateway cannot read, and why.
+// malformed returns the refusal of a request that the gateway cannot read for the reason
+// why.
 func malformed(why string) *fault.Error {
 	return fault.New(fault.InvalidArgument, "MALFORMED_REQUEST", "The request cannot be read: "+strings.TrimPrefix(printable(why), "proto: "))
 }
 
-// logUnlogged logs a failure that the edge of the calls has not logged: the call did not
-// reach it, or its answer cannot be written as JSON. The edge names the trace in every
-// error that it answers.
+// logUnlogged logs a failure that the edge has not logged, because the call did not reach
+// the edge or because its answer cannot be written as JSON. Every error from the edge names
+// the trace.
 func (s *Server) logUnlogged(r *http.Request, st *status.Status, err error) {
 	for _, detail := range st.Details() {
 		if _, answered := detail.(*errdetails.RequestInfo); answered {
@@ -143,7 +145,7 @@ func (s *Server) logUnlogged(r *http.Request, st *status.Status, err error) {
 		slog.String("method", r.Method), slog.String("error", err.Error()), slog.String("trace_id", TraceID(r.Context())))
 }
 
-// gatewayRoutingError answers a path or a method that no service has.
+// gatewayRoutingError answers a request whose path or method no service has.
 //
 // tidy:parameters the gateway decides the signature
 func gatewayRoutingError(_ context.Context, mux *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, httpStatus int) {
@@ -162,9 +164,9 @@ func gatewayRoutingError(_ context.Context, mux *runtime.ServeMux, _ runtime.Mar
 	}
 }
 
-// probeKey marks a request that only asks whether a path takes a method. RFC 9110 wants
-// the methods that a path does take. The gateway does not tell them, so it is asked with
-// each method, and a middleware answers in place of the handler.
+// probeKey marks a request that only asks whether a path takes a method. RFC 9110 requires
+// an answer to list the methods that a path takes. The gateway does not tell them, so it
+// gets a probe with each method, and a middleware answers in place of the handler.
 type probeKey struct{}
 
 func allowedMethods(mux *runtime.ServeMux, r *http.Request) string {
@@ -194,7 +196,7 @@ func answerProbe(next runtime.HandlerFunc) runtime.HandlerFunc {
 	}
 }
 
-// discard is the writer of a probe.
+// discard is the response writer of a probe.
 type discard struct{}
 
 // Header returns headers that are not read.

@@ -15,7 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// traceHeader tells an HTTP client under which trace its request is logged.
+// traceHeader is the header that tells an HTTP client the trace id of its request.
 const traceHeader = "X-Trace-Id"
 
 var (
@@ -57,9 +57,10 @@ type httpShell struct {
 	metrics *requestMetrics
 	panics  func()
 	maxBody int64
-	// origins tells the pages of other origins apart.
+	// origins refuses requests of pages of other origins.
 	origins *http.CrossOriginProtection
-	// warnings are about headers that are too large: anybody may send them.
+	// warnings spares the warnings about headers that are too large, because anybody may
+	// send such headers.
 	warnings sparing
 }
 
@@ -72,7 +73,7 @@ func (h *httpShell) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r.Header.Set(TraceKey, newTraceparent(id.trace))
 	}
 	if !ValidCaller(id.caller) {
-		id.caller = "" // What needs a caller refuses it there, by name.
+		id.caller = "" // A handler that needs a caller refuses the request and names the header.
 	}
 	r = r.WithContext(context.WithValue(r.Context(), identityKey{}, id))
 	recorder := &responseRecorder{ResponseWriter: w}
@@ -120,7 +121,7 @@ func (h *httpShell) guarded(w *responseRecorder, r *http.Request) {
 func mustAbort() { panic(http.ErrAbortHandler) }
 
 // textual reports whether path and query are UTF-8, and names the part that is not.
-// gRPC cannot carry anything else and would call it an internal error.
+// gRPC cannot carry any other text and would report an internal error.
 func textual(r *http.Request) (field string, ok bool) {
 	if !utf8.ValidString(r.URL.Path) {
 		return "path", false
@@ -141,7 +142,7 @@ func textual(r *http.Request) (field string, ok bool) {
 	return "", true
 }
 
-// boundedBody records that a body was cut off, so that the refusal can say so.
+// boundedBody records that a body was too long, so that the refusal can say so.
 type boundedBody struct {
 	io.ReadCloser
 	limit    int64
@@ -162,14 +163,14 @@ func bodyTooLarge(limit int64) *fault.Error {
 	return fault.New(fault.InvalidArgument, "BODY_TOO_LARGE", fmt.Sprintf("The body is larger than %d bytes.", limit))
 }
 
-// responseRecorder keeps the status of an answer. http.ResponseController and
-// Flush reach the writer beneath.
+// responseRecorder stores the status of an answer. http.ResponseController and Flush
+// reach the writer beneath it.
 type responseRecorder struct {
 	http.ResponseWriter
 	status int
 }
 
-// WriteHeader keeps the status.
+// WriteHeader stores the status.
 func (w *responseRecorder) WriteHeader(httpStatus int) {
 	if w.status == 0 && httpStatus >= http.StatusOK {
 		w.status = httpStatus
@@ -177,7 +178,7 @@ func (w *responseRecorder) WriteHeader(httpStatus int) {
 	w.ResponseWriter.WriteHeader(httpStatus)
 }
 
-// Write is an implicit 200.
+// Write implies the status 200.
 func (w *responseRecorder) Write(p []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
@@ -185,7 +186,7 @@ func (w *responseRecorder) Write(p []byte) (int, error) {
 	return w.ResponseWriter.Write(p)
 }
 
-// Flush sends what is buffered, for server-sent events.
+// Flush sends the buffer, for server-sent events.
 func (w *responseRecorder) Flush() { _ = http.NewResponseController(w.ResponseWriter).Flush() }
 
 // Unwrap lets http.ResponseController find the writer beneath.

@@ -13,7 +13,7 @@ import (
 // The same name is an HTTP header.
 const CallerKey = "x-codebank-caller"
 
-// Anonymous is the caller of a call that names none.
+// Anonymous is the caller of a call that names no caller.
 const Anonymous = "anonymous"
 
 const maxCallerBytes = 64
@@ -28,8 +28,8 @@ type identity struct {
 
 type identityKey struct{}
 
-// Caller returns the name of the caller, Anonymous when the call names none. Request
-// ids belong to that name; it is no authentication.
+// Caller returns the name of the caller, or Anonymous if the call names none. Request ids
+// belong to that name. The name is not authenticated.
 func Caller(ctx context.Context) string {
 	if id, ok := ctx.Value(identityKey{}).(identity); ok && id.caller != "" {
 		return id.caller
@@ -46,16 +46,16 @@ func TraceID(ctx context.Context) string {
 	return id.trace.String()
 }
 
-// ContextWithIdentity returns ctx with a caller and a trace id, as the edge makes
-// one for each call; for tests and for work that continues a call. Either may be "". A
-// trace id that is not 32 lower-case hexadecimal digits is ignored.
+// ContextWithIdentity returns ctx with a caller and a trace id, such as the edge makes for
+// each call. It is for tests and for work that continues a call. Either may be "". A trace
+// id that is not 32 lower-case hexadecimal digits is ignored.
 func ContextWithIdentity(ctx context.Context, caller, traceID string) context.Context {
 	parsed, _ := trace.TraceIDFromHex(traceID)
 	return context.WithValue(ctx, identityKey{}, identity{caller: caller, trace: parsed})
 }
 
-// identify reads the identity from the metadata of a call. A broken traceparent is
-// replaced, as the standard asks; a broken caller is refused.
+// identify reads the identity from the metadata of a call. It replaces a malformed
+// traceparent, as the standard asks, and refuses a malformed caller.
 func identify(ctx context.Context) (context.Context, error) {
 	id := identity{caller: Anonymous}
 	if traces := metadata.ValueFromIncomingContext(ctx, TraceKey); len(traces) == 1 {

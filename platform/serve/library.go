@@ -10,9 +10,9 @@ import (
 )
 
 // libraryLog is the log of gRPC and of its gateway. Its lines go to the default logger of
-// package slog, so they have the program's format. An error is an error there; everything
-// else is for those who debug. The libraries do not know the trace of a request: the edge
-// logs the failure of a request under its trace beside such a line.
+// package slog, so they have the program's format. Errors have the level error, and all
+// other lines have the level debug. The libraries do not know the trace of a request, so
+// the edge logs the failure of a request once more, under its trace.
 type libraryLog struct{}
 
 var _ grpclog.LoggerV2 = libraryLog{}
@@ -63,10 +63,12 @@ func (l libraryLog) Fatalln(args ...any) { l.print(slog.LevelError, args) }
 // Fatalf implements grpclog.LoggerV2. Package grpclog then ends the program.
 func (l libraryLog) Fatalf(format string, args ...any) { l.print(slog.LevelError, text(format, args)) }
 
-// V implements grpclog.LoggerV2: what gRPC tells only on request is left out.
+// V implements grpclog.LoggerV2. It leaves out the lines that gRPC writes only on
+// request.
 func (libraryLog) V(int) bool { return false }
 
-// text is the one argument of a formatted line. It is formatted when it is printed.
+// text returns a formatted line as one argument. The line is formatted when it is
+// printed.
 func text(format string, args []any) []any { return []any{formatted{format, args}} }
 
 type formatted struct {

@@ -8,8 +8,8 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 )
 
-// marshaler reads and writes the bodies of the gateway. Fields are named as protojson
-// does, and unknown ones are refused.
+// marshaler reads and writes the bodies of the gateway. Fields have the names of protojson,
+// and unknown fields are refused.
 type marshaler struct{ *runtime.JSONPb }
 
 func newMarshaler() marshaler {
@@ -19,9 +19,10 @@ func newMarshaler() marshaler {
 	}}
 }
 
-// NewDecoder returns a decoder of a body that is exactly one JSON value. The decoder of the
-// gateway stops behind the first value, and would execute a body that goes on. An empty
-// body is io.EOF, which the gateway reads as a message without fields.
+// NewDecoder returns a decoder of a body that is exactly one JSON value. The gateway's own
+// decoder stops behind the first value, so a body with more than that would be executed.
+// For an empty body it returns io.EOF, which the gateway takes for a message without
+// fields.
 func (m marshaler) NewDecoder(body io.Reader) runtime.Decoder {
 	return runtime.DecoderFunc(func(message any) error {
 		text, err := io.ReadAll(body)

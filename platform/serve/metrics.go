@@ -14,7 +14,7 @@ import (
 // registerer is what metrics need of a registry.
 type registerer = prometheus.Registerer
 
-// newRegistry returns a registry with the figures of the process itself.
+// newRegistry returns a registry with the metrics of the process itself.
 func newRegistry() *prometheus.Registry {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
@@ -25,8 +25,8 @@ func newRegistry() *prometheus.Registry {
 	return registry
 }
 
-// durationBuckets are in seconds. A decision takes a few milliseconds; calls of more
-// than ten seconds need no distinction.
+// durationBuckets are in seconds. A decision takes a few milliseconds. Calls of more than
+// ten seconds are not told apart.
 func durationBuckets() []float64 { // tidy:float seconds of a histogram, not money
 	return []float64{ // tidy:float seconds of a histogram, not money
 		.0005, .001, .002, .004, .008, .016, .032, .064, .128, .25, .5, 1, 2.5, 5, 10,
@@ -57,15 +57,16 @@ func newCallMetrics(registry registerer) *callMetrics {
 	return m
 }
 
-// observe counts one call. Only registered methods come here, so labels are bounded.
+// observe counts one call. It is called for registered methods only, so the number of
+// labels is bounded.
 func (m *callMetrics) observe(fullMethod string, code codes.Code, elapsed time.Duration) {
 	service, method, _ := strings.Cut(strings.TrimPrefix(fullMethod, "/"), "/")
 	m.handled.WithLabelValues(service, method, code.String()).Inc()
 	m.seconds.WithLabelValues(service, method).Observe(elapsed.Seconds())
 }
 
-// requestMetrics are rate, errors and duration of HTTP requests, by the pattern
-// that matched and not by path, so that labels are bounded.
+// requestMetrics are rate, errors and duration of HTTP requests, by the pattern that
+// matched and not by path, so that the number of labels is bounded.
 type requestMetrics struct {
 	handled *prometheus.CounterVec
 	seconds *prometheus.HistogramVec

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	// MinPageTokenKey is the fewest bytes a page token key may have.
+	// MinPageTokenKey is the least number of bytes of a page token key.
 	MinPageTokenKey = 16
 
 	pageTokenVersion = 1
@@ -20,17 +20,19 @@ const (
 	maxPageToken     = 1024
 )
 
-// errPageToken is one answer for every kind of wrong token: a caller has no use for more.
+// errPageToken is the one answer for every kind of wrong token, because a caller has no
+// use for more.
 var errPageToken = fault.Invalid("page_token", "The page token was not issued for this query; ask for the first page again.")
 
-// PageTokens makes and reads page tokens. A token holds a position (where the next
-// page begins) and a MAC over the position and the query it belongs to, so a token
-// that was altered, made up or taken from another query is refused. All replicas of
-// a service need the same key. Safe for concurrent use.
+// PageTokens makes and reads page tokens. A token holds a position, which says where the
+// next page begins, and a MAC over the position and the query. So a token that was
+// altered, made up or taken from another query is refused. All replicas of a service need
+// the same key. PageTokens is safe for concurrent use.
 type PageTokens struct{ key []byte }
 
 // NewPageTokens returns tokens under the given key, which must have at least
-// MinPageTokenKey bytes and be secret: it is all that is needed to make tokens.
+// MinPageTokenKey bytes. The key must be secret, because anybody who has it can make
+// tokens.
 func NewPageTokens(key []byte) (*PageTokens, error) {
 	if len(key) < MinPageTokenKey {
 		return nil, fmt.Errorf("a page token key needs at least %d bytes, this one has %d", MinPageTokenKey, len(key))
@@ -38,10 +40,10 @@ func NewPageTokens(key []byte) (*PageTokens, error) {
 	return &PageTokens{key: append([]byte(nil), key...)}, nil
 }
 
-// Issue returns the token of a position within a query. The query is every part of
-// the request that must not change from page to page: its method, parent and
-// filters, but not the page size. Everyone who has the token can read the position,
-// so put nothing secret there.
+// Issue returns the token of a position within a query. The query is every part of the
+// request that must not change from page to page: its method, parent and filters, but not
+// the page size. Anybody who has the token can read the position, so the position must
+// not be secret.
 func (p *PageTokens) Issue(position []byte, query ...string) string {
 	token := make([]byte, 0, 1+pageTokenMAC+len(position))
 	token = append(token, pageTokenVersion)
@@ -67,8 +69,8 @@ func (p *PageTokens) Read(token string, query ...string) ([]byte, error) {
 	return position, nil
 }
 
-// mac covers the version, the position and each part of the query, with their
-// lengths, so that no two queries run into the same bytes.
+// mac covers the version, the position and each part of the query. The lengths are part
+// of it, so that no two queries have the same bytes.
 func (p *PageTokens) mac(position []byte, query []string) []byte {
 	h := hmac.New(sha256.New, p.key)
 	h.Write([]byte{pageTokenVersion})

@@ -10,10 +10,10 @@ import (
 	"codebank.dev/platform/fault"
 )
 
-// problemType is where the type URI of a problem begins; the code follows in lower case.
+// problemType is the beginning of the type URI of a problem. The code follows in lower case.
 const problemType = "https://" + ErrorDomain + "/problems/"
 
-// maxProblemText bounds what a problem repeats of the reason for its refusal.
+// maxProblemText bounds the reason of a refusal that a problem repeats.
 const maxProblemText = 512
 
 // Problem is the body of every REST error: problem details as in RFC 9457, media
@@ -25,7 +25,8 @@ type Problem struct {
 	Status int    `json:"status"`
 	// Detail is the sentence for people.
 	Detail string `json:"detail"`
-	// Code and Reason are for programs: the class, and the stable word within it.
+	// Code and Reason are for programs: Code is the class, and Reason is a stable word within the
+	// class.
 	Code   string `json:"code"`
 	Reason string `json:"reason"`
 	// Field is the path of the field at fault by its name in the contract, for example card_data.number.
@@ -34,8 +35,8 @@ type Problem struct {
 	TraceID string `json:"traceId,omitempty"`
 }
 
-// WriteProblem answers r with err as problem details. The HTTP status is the one of
-// the table, a wait becomes a Retry-After header, and the cause is not shown.
+// WriteProblem answers r with err as problem details. The HTTP status comes from the table, a
+// wait becomes a Retry-After header, and the cause is not shown.
 func WriteProblem(w http.ResponseWriter, r *http.Request, err error) {
 	known := fault.Of(err)
 	writeProblem(w, r, HTTPStatus(known.Code), known)
@@ -59,7 +60,7 @@ func writeProblem(w http.ResponseWriter, r *http.Request, httpStatus int, known 
 		TraceID: TraceID(r.Context()),
 	})
 	if err != nil {
-		body = []byte("{}") // Strings and one number always marshal; this is for the compiler.
+		body = []byte("{}") // This never happens, because strings and one number always marshal.
 	}
 	header := w.Header()
 	header.Del("Content-Length")
@@ -76,10 +77,9 @@ func writeProblem(w http.ResponseWriter, r *http.Request, httpStatus int, known 
 	_, _ = w.Write(append(body, '\n'))
 }
 
-// FromProblem is the inverse of WriteProblem for clients: it returns the
-// *fault.Error of a response whose status is 400 or above. A body that is no
-// problem of ours is read by its status alone. The wait is the Retry-After header,
-// in whole seconds.
+// FromProblem is the inverse of WriteProblem for clients. It returns the *fault.Error of a
+// response whose status is 400 or above. If the body is not a problem of this system, only the
+// status counts. The wait is the Retry-After header, in whole seconds.
 func FromProblem(httpStatus int, header http.Header, body []byte) error {
 	code := CodeFromHTTP(httpStatus)
 	result := fault.New(code, code.String(), plainMessage(code))
@@ -96,8 +96,9 @@ func FromProblem(httpStatus int, header http.Header, body []byte) error {
 	return result
 }
 
-// printable returns text cut to a length that may be shown, with every control or
-// unusual space replaced: what a library says about a request repeats the request.
+// printable returns text cut to maxProblemText, with control characters and unusual spaces
+// replaced. This is necessary because a library's text about a request repeats parts of the
+// request.
 func printable(text string) string {
 	text = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || r == '\u00a0' {

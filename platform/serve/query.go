@@ -20,8 +20,8 @@ import (
 // queryKey is the context key of the query of a REST request.
 type queryKey struct{}
 
-// withQuery returns r with its query in its context. It returns an error when the
-// query cannot be read: net/http drops the pairs that it cannot read.
+// withQuery returns r with its query in its context. It returns an error if the query
+// cannot be read, because net/http would drop the pairs that it cannot read.
 func withQuery(r *http.Request) (*http.Request, error) {
 	if r.URL.RawQuery == "" {
 		return r, nil
@@ -33,9 +33,9 @@ func withQuery(r *http.Request) (*http.Request, error) {
 	return r.WithContext(context.WithValue(r.Context(), queryKey{}, query)), nil
 }
 
-// refuseUnknownParameters is the interceptor of the gateway's calls. The gateway leaves out
-// a query parameter that it does not know; a filter that was misspelt would then show
-// everything. Only here is known which method the request calls.
+// refuseUnknownParameters is the interceptor of the gateway's calls. The gateway ignores a
+// query parameter that it does not know, so a misspelt filter would show everything. The
+// check is here because only here the method of the request is known.
 //
 // tidy:parameters gRPC decides the signature
 func refuseUnknownParameters(ctx context.Context, method string, request, answer any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
@@ -47,8 +47,9 @@ func refuseUnknownParameters(ctx context.Context, method string, request, answer
 	return invoke(ctx, method, request, answer, conn, options...)
 }
 
-// checkQuery returns a fault.InvalidArgument that names the first parameter, by name, that
-// the method does not take from its query, or that is given under two names.
+// checkQuery returns a fault.InvalidArgument that names a parameter if the method does not
+// take it from its query, or if it is given under two names. Of several such parameters it
+// names the first by alphabet.
 func checkQuery(ctx context.Context, fullMethod string, query url.Values) error {
 	name := protoreflect.FullName(strings.ReplaceAll(strings.TrimPrefix(fullMethod, "/"), "/", "."))
 	descriptor, err := protoregistry.GlobalFiles.FindDescriptorByName(name)
@@ -108,7 +109,8 @@ func queryField(message protoreflect.MessageDescriptor, parameter string) (field
 // pathVariable is a variable in the path of a google.api.http rule.
 var pathVariable = regexp.MustCompile(`\{([^=}]+)`)
 
-// boundElsewhere tells which fields the method takes from the path or from the body.
+// boundElsewhere returns a function that reports whether the method takes a field from the
+// path or from the body.
 func boundElsewhere(ctx context.Context, method protoreflect.MethodDescriptor) func(field string) bool {
 	rule, _ := proto.GetExtension(method.Options(), annotations.E_Http).(*annotations.HttpRule)
 	pattern, _ := runtime.HTTPPathPattern(ctx)

@@ -17,18 +17,18 @@ const (
 	// DefaultCheckTimeout is how long a readiness check may take.
 	DefaultCheckTimeout = time.Second
 
-	// readinessEvery is how often the gRPC health service learns of readiness.
+	// readinessEvery is how often the gRPC health service gets the readiness.
 	readinessEvery = 2 * time.Second
-	// readinessFresh is how long a report serves further callers, so that probes
-	// cannot become a load of their own.
+	// readinessFresh is how long a report is used for further callers, so that many probes
+	// are no load.
 	readinessFresh = 250 * time.Millisecond
 
 	// failed is the status of a check that does not hold.
 	failed = "failed"
 )
 
-// Check is one condition of being ready: something without which the program cannot
-// answer. Parts that the program can do without, such as the bank's broker, have no check.
+// Check is one condition of readiness: a part without which the program cannot answer. A
+// part that the program can do without, such as the bank's broker, has no check.
 type Check struct {
 	// Name is what /readyz calls it.
 	Name string
@@ -72,7 +72,7 @@ func (r *readiness) drain() {
 	r.draining = true
 }
 
-// check returns a report no older than readinessFresh.
+// check returns a report that is not older than readinessFresh.
 func (r *readiness) check(ctx context.Context) report {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -91,7 +91,7 @@ func (r *readiness) check(ctx context.Context) report {
 	if now.Ready && !before.Ready {
 		r.logger.Info("ready")
 	}
-	if ctx.Err() == nil { // A report to a caller who left says nothing about us.
+	if ctx.Err() == nil { // A report to a caller that has left says nothing about the program.
 		r.last, r.lastAt = now, time.Now()
 	}
 	return now
@@ -120,7 +120,8 @@ func (r *readiness) run(ctx context.Context, before report) report {
 	return now
 }
 
-// logFailure writes about the first failure only: a start as news, an outage as a warning.
+// logFailure logs the first failure only: at info during the start, as a warning in an
+// outage.
 func (r *readiness) logFailure(before report, check string, err error) {
 	switch {
 	case before.Ready:
@@ -140,8 +141,8 @@ func (c Check) run(ctx context.Context) error {
 	return c.Run(ctx)
 }
 
-// ServeHTTP answers 200 when every check holds, and 503 with the names of those that do
-// not and what they wait for.
+// ServeHTTP answers 200 if every check holds. Otherwise it answers 503 with the names of
+// the checks that do not hold and what they wait for.
 func (r *readiness) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	result := r.check(request.Context())
 	httpStatus := http.StatusOK

@@ -13,9 +13,9 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 )
 
-// headerOverhead is what HTTP/2 counts for each header beside its name and its value
-// (RFC 9113, section 6.5.2). Both sides count a header that becomes metadata
-// in the same way.
+// headerOverhead is the number of bytes that HTTP/2 counts for each header in addition to
+// its name and its value (RFC 9113, section 6.5.2). Both sides count a header that becomes
+// metadata in the same way.
 const headerOverhead = 32
 
 // jsonType is the one media type of a body.
@@ -70,9 +70,9 @@ func headerSize(r *http.Request) int {
 	return size
 }
 
-// checkContent is a middleware of the gateway. It refuses a command that is not JSON:
-// a form or a text of a foreign page needs no permission of the browser. It refuses a
-// read that has a body, because nobody would read it.
+// checkContent is a middleware of the gateway. It refuses a command that is not JSON,
+// because a browser sends a form or a text of a foreign page without asking. It refuses a
+// read with a body, because nobody would read the body.
 func checkContent(next runtime.HandlerFunc) runtime.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request, parameters map[string]string) {
 		isRead := r.Method == http.MethodGet // HEAD has become GET.
@@ -84,14 +84,15 @@ func checkContent(next runtime.HandlerFunc) runtime.HandlerFunc {
 			WriteProblem(w, r, errBodyOfRead)
 			return
 		case isRead:
-			// The gateway would parse it and log what it cannot parse.
+			// The gateway would parse it, and log it if it cannot be parsed.
 			r.Header.Del("Content-Type")
 		}
 		next(w, r, parameters)
 	}
 }
 
-// isJSON reports whether the headers say that the body is JSON in UTF-8, as it is.
+// isJSON reports whether the headers say that the body is JSON in UTF-8 without an
+// encoding.
 func isJSON(header http.Header) bool {
 	types := header.Values("Content-Type")
 	if len(types) != 1 || header.Get("Content-Encoding") != "" {

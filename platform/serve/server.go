@@ -13,14 +13,14 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
-	_ "google.golang.org/grpc/encoding/gzip" // Callers may compress; MaxRecvMsgSize bounds what comes out.
+	_ "google.golang.org/grpc/encoding/gzip" // Callers may compress. MaxRecvMsgSize bounds a message after decompression.
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
 )
 
-// The limits a Config takes for what it leaves at zero.
+// The default limits of a Config.
 const (
 	// DefaultDrainTimeout bounds the wait for running calls at the end.
 	DefaultDrainTimeout = 10 * time.Second
@@ -35,13 +35,13 @@ const (
 	readHeaderTimeout = 5 * time.Second
 	bodyTimeout       = 30 * time.Second
 	idleTimeout       = 2 * time.Minute
-	// maxHeaderBytes bounds what a request has before its body. The edge answers a larger
-	// one as it answers everything. Beyond unreadHeaderBytes net/http stops reading and
-	// answers 431 by itself, in plain text and without a log line.
+	// maxHeaderBytes bounds the part of a request before its body. If it is larger, the edge
+	// refuses the request with a problem and a log line. Beyond unreadHeaderBytes net/http
+	// stops reading and answers 431 by itself, in plain text and without a log line.
 	maxHeaderBytes    = 32 << 10
 	unreadHeaderBytes = 1 << 20
-	// maxMetadataBytes bounds the metadata of a call. Whatever headers the gateway may pass
-	// on, with those that it adds itself, has room in it.
+	// maxMetadataBytes bounds the metadata of a call. It has room for all headers that the
+	// gateway passes on or adds.
 	maxMetadataBytes    = 2 * maxHeaderBytes
 	maxStreamsPerClient = 1000
 	streamWorkers       = 256
@@ -49,36 +49,41 @@ const (
 	pingInterval        = 30 * time.Second
 	pingTimeout         = 10 * time.Second
 	minClientPing       = 5 * time.Second
-	// How much may be under way before it is read. gRPC would estimate it, with a ping
-	// beside nearly every message: for a single call a third of all reads and writes.
+	// The windows are how many bytes may be under way before they are read. gRPC would
+	// estimate them with a ping beside nearly every message. For a single call the pings are a
+	// third of all reads and writes.
 	streamWindow     = 1 << 20
 	connectionWindow = 4 << 20
 )
 
-// Config is what a Server needs to know. Only Name and the addresses are required.
+// Config is the configuration of a Server. Only Name and the addresses are required.
 type Config struct {
-	// Name is the program's, in logs.
+	// Name is the program's name in logs.
 	Name string
 	// GRPCAddress and HTTPAddress are host:port; port 0 takes a free one.
 	GRPCAddress string
 	HTTPAddress string
-	// Logger receives starts, ends, panics and internal errors; calls at debug. Default: slog.Default().
+	// Logger gets starts, ends, panics and internal errors, and calls at debug. Default:
+	// slog.Default().
 	Logger *slog.Logger
 	// Checks decide whether /readyz and the gRPC health service say ready. None: always ready.
 	Checks []Check
-	// OpenAPI is an OpenAPI document in JSON, served at /openapi.json and as a page at /docs. Nil: neither is there.
+	// OpenAPI is an OpenAPI document in JSON, served at /openapi.json and as a page at /docs.
+	// Nil: neither is served.
 	OpenAPI []byte
-	// MaxDeadline bounds a unary call whatever its caller asks for. Streams have no such bound. Default: DefaultMaxDeadline.
+	// MaxDeadline bounds a unary call, whatever deadline its caller sets. Streams have no such
+	// bound. Default: DefaultMaxDeadline.
 	MaxDeadline time.Duration
 	// DrainTimeout bounds the wait for running calls after Run's context ends. Default: DefaultDrainTimeout.
 	DrainTimeout time.Duration
 	// MaxRequestBytes bounds a gRPC message and an HTTP body. Default: DefaultMaxRequestBytes.
 	MaxRequestBytes int
-	// GRPCOptions are applied after the server's own. Interceptors among them run inside the server's own.
+	// GRPCOptions are applied after the server's own options. Their interceptors run inside
+	// the server's own.
 	GRPCOptions []grpc.ServerOption
 }
 
-// withDefaults returns the config with its zero values filled in.
+// withDefaults returns the config with defaults in place of zero values.
 func (c Config) withDefaults() Config {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
@@ -95,8 +100,8 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Server is a gRPC listener and an HTTP listener with everything around them. Make
-// one with Listen, register services and handlers, then Run it once. It is a
+// Server is a gRPC listener and an HTTP listener with all that programs have in common.
+// Make one with Listen, register services and handlers, then Run it once. It is a
 // grpc.ServiceRegistrar.
 type Server struct {
 	config   Config
@@ -121,8 +126,8 @@ type Server struct {
 
 var _ grpc.ServiceRegistrar = (*Server)(nil)
 
-// Listen binds both addresses and returns a server that serves nothing yet; callers
-// that connect wait until Run. Close it when it is not run. Listen makes the logger the
+// Listen binds both addresses and returns a server that serves nothing yet: callers that
+// connect wait until Run. Call Close if Run is not called. Listen makes the logger the
 // default of package slog, so that the lines of libraries have the program's format.
 func Listen(config Config) (*Server, error) {
 	config = config.withDefaults()
@@ -151,7 +156,7 @@ func Listen(config Config) (*Server, error) {
 	}
 	s.grpc = newGRPCServer(config, s.edge)
 	grpc_health_v1.RegisterHealthServer(s, s.health)
-	reflection.Register(s.grpc) // Streams only: they pass the stream interceptor as they are.
+	reflection.Register(s.grpc) // Reflection has only streams, which the stream interceptor handles.
 	if s.http, err = s.newHTTPServer(); err != nil {
 		s.Close()
 		return nil, err
@@ -167,7 +172,7 @@ func newGRPCServer(config Config, e *edge) *grpc.Server {
 		grpc.MaxRecvMsgSize(config.MaxRequestBytes),
 		grpc.MaxSendMsgSize(maxResponseBytes),
 		grpc.MaxConcurrentStreams(maxStreamsPerClient),
-		// Calls run on goroutines whose stacks have grown already.
+		// Calls run on goroutines whose stacks have already grown.
 		grpc.NumStreamWorkers(streamWorkers),
 		grpc.MaxHeaderListSize(maxMetadataBytes),
 		grpc.InitialWindowSize(streamWindow),
@@ -193,7 +198,7 @@ func (s *Server) Handle(pattern string, handler http.Handler) {
 	s.hasRoot = s.hasRoot || pattern == "/"
 }
 
-// Metrics returns where the program registers its own collectors; /metrics serves them.
+// Metrics returns the registry for the program's own collectors. /metrics serves them.
 func (s *Server) Metrics() *prometheus.Registry { return s.registry }
 
 // GRPCAddress returns the bound address of the gRPC listener.
@@ -205,10 +210,10 @@ func (s *Server) HTTPAddress() string { return s.httpListener.Addr().String() }
 // Draining is closed when the server begins to end, so that long answers can end too.
 func (s *Server) Draining() <-chan struct{} { return s.draining }
 
-// Run serves until ctx ends, then drains: readiness turns off, HTTP requests and
-// after them gRPC calls may finish within the drain timeout, and what is left is cut
-// off. It returns nil after a drain, however it went, and the error of a listener
-// that broke or of Prepare's steps. Run may be called once.
+// Run serves until ctx ends, and then drains. It turns readiness off and lets HTTP requests
+// and after them gRPC calls finish within the drain timeout. It cuts off those that do not
+// finish. It returns nil after a drain, whether or not calls were cut off. Otherwise it
+// returns the error of a listener or of Prepare's steps. Call it once.
 func (s *Server) Run(ctx context.Context) error {
 	if !s.hasRoot {
 		s.mux.Handle("/", http.HandlerFunc(notFound))
@@ -243,8 +248,8 @@ func (s *Server) Run(ctx context.Context) error {
 	return failure
 }
 
-// drain lets running work finish, HTTP first because the gateway's requests are
-// gRPC calls themselves, and cuts off what has not finished in time.
+// drain lets running requests and calls finish, and cuts off those that do not finish in
+// time. HTTP comes first, because the gateway's requests are gRPC calls themselves.
 func (s *Server) drain() {
 	s.ready.drain()
 	s.health.Shutdown()
@@ -265,8 +270,8 @@ func (s *Server) drain() {
 	}
 }
 
-// Close releases the ports and connections at once. It is for a server that is not
-// run; Run ends with it. Calling it again does nothing.
+// Close releases the ports and connections at once. It is for a server that never ran; Run
+// calls it at its end. A second call does nothing.
 func (s *Server) Close() {
 	s.closing.Do(func() {
 		if s.gatewayConn != nil {

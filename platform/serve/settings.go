@@ -10,7 +10,8 @@ import (
 
 // Settings are the flags that all programs share. Bind them before Parse, read them after.
 type Settings struct {
-	// GRPCAddress and HTTPAddress are where to listen, host:port; port 0 takes a free one.
+	// GRPCAddress and HTTPAddress are the addresses to listen on, host:port. Port 0 takes a
+	// free port.
 	GRPCAddress string
 	HTTPAddress string
 	// LogLevel is debug, info, warn or error; debug logs every call, without bodies.
@@ -48,8 +49,8 @@ func (s *Settings) Config(name string, logger *slog.Logger) Config {
 	}
 }
 
-// Logger returns a logger that writes to w as the flags say, or an error that names
-// the flag it cannot understand. It logs a warning for each old name of a setting that
+// Logger returns a logger that writes to w as the flags say. If a flag has an unknown
+// value, the error names the flag. It logs a warning for each old name of a setting that
 // was used; see Renamed.
 func (s *Settings) Logger(w io.Writer) (*slog.Logger, error) {
 	var level slog.Level

@@ -13,8 +13,8 @@ import (
 // HTTP header.
 const TraceKey = "traceparent"
 
-// traceparent is the one header of a trace context that is read and sent here. It is a
-// carrier for the propagator.
+// traceparent is the only header of a trace context that programs read and send. It is
+// a carrier for the propagator.
 type traceparent struct{ header string }
 
 var _ propagation.TextMapCarrier = (*traceparent)(nil)
@@ -37,8 +37,8 @@ func (p *traceparent) Set(key, value string) {
 // Keys returns the header's name.
 func (*traceparent) Keys() []string { return []string{TraceKey} }
 
-// parseTraceparent returns the trace id of a traceparent header. It is not valid when
-// the header is not as W3C Trace Context, section 3.2, has it.
+// parseTraceparent returns the trace id of a traceparent header. The id is not valid if
+// the header does not follow W3C Trace Context, section 3.2.
 func parseTraceparent(header string) trace.TraceID {
 	if header == "" {
 		return trace.TraceID{}
@@ -55,7 +55,7 @@ func newTraceparent(of trace.TraceID) string {
 	return sent.header
 }
 
-// newTraceID returns a fresh trace id. It is an identity, not a secret.
+// newTraceID returns a new trace id. The id need not be secret.
 func newTraceID() (id trace.TraceID) {
 	binary.NativeEndian.PutUint64(id[:8], rand.Uint64()|1)
 	binary.NativeEndian.PutUint64(id[8:], rand.Uint64())

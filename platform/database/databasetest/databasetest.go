@@ -17,7 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// states are all SQLSTATEs that Postgres knows as errors, by what they mean.
+// states are all SQLSTATEs of Postgres that are errors, by class.
 var states = map[database.Class]string{
 	database.Conflict: `23505 40000 40001 40002 40003 40P01 55P03`,
 	database.Refused: `22000 22001 22002 22003 22004 22005 22007 22008 22009 2200B 2200C 2200D 2200F 2200G 2200H 2200L 2200M 2200N
@@ -38,8 +38,8 @@ var states = map[database.Class]string{
 		P0000 P0001 P0002 P0003 P0004 XX000 XX001 XX002`,
 }
 
-// Errors returns an error for every SQLSTATE and for every other way in which a
-// database fails, each with its class. The keys say what it is.
+// Errors returns an error for every SQLSTATE and for every other way in which a database
+// fails, each with its class. The keys name the errors.
 func Errors() map[string]Case {
 	cases := map[string]Case{
 		"the network ends":             {io.ErrUnexpectedEOF, database.Unavailable},
