@@ -57,6 +57,9 @@ func (p *Publisher) run() {
 func (p *Publisher) nextGroup(into []publication) []publication {
 	for {
 		p.mutex.Lock()
+		if !p.refusing { // It was flushed.
+			clear(p.blocked)
+		}
 		n := min(len(p.waiting), p.config.MaxGroup)
 		group := append(into[:0], p.waiting[:n]...)
 		left := copy(p.waiting, p.waiting[n:])
@@ -77,28 +80,46 @@ func (p *Publisher) nextGroup(into []publication) []publication {
 	}
 }
 
-// deliver sends a group until every event of it is acknowledged. When the publisher is closed, it
-// answers the remaining events with ErrClosed and returns false.
+// deliver sends a group until every event of it is acknowledged or refused. When the publisher is
+// closed, it answers the remaining events with ErrClosed and returns false.
 func (p *Publisher) deliver(group []publication) bool {
 	wait := backoff{shortest: 50 * time.Millisecond, longest: 5 * time.Second}
-	for {
-		failed, err := p.send(group)
-		if len(failed) == 0 {
-			return true
+	alone := false // the first event was refused by its size, and nothing with it
+	for left := p.withoutBlocked(group); len(left) > 0; left = p.withoutBlocked(left) {
+		n := p.limit.fits(left)
+		if alone {
+			n = 1
 		}
+		failed, err := p.send(left[:n])
+		alone = len(failed) == 1 && n > 1 && isTooLarge(err)
+		if len(failed) == 0 {
+			left = left[n:]
+			p.limit.succeeded(time.Now())
+			continue
+		}
+		left = append(failed, left[n:]...)
 		if p.ctx.Err() != nil {
-			p.answerAll(failed, ErrClosed)
+			p.answerAll(left, ErrClosed)
 			return false
 		}
 		p.stats.recoveries.Add(1)
-		p.logger.Warn("the broker did not take events; sending them again with a new producer",
-			slog.Int("events", len(failed)), slog.Any("error", err))
-		wait.sleep(p.ctx)
+		switch {
+		case alone:
+		case n == 1 && isTooLarge(err):
+			p.refuseAsTooLarge(left[0])
+			left = left[1:]
+		case isTooLarge(err):
+			p.lowerLimit(failed, err)
+		default:
+			p.logger.Warn("the broker did not take events; sending them again with a new producer",
+				slog.Int("events", len(failed)), slog.Any("error", err))
+			wait.sleep(p.ctx)
+		}
 		if err := p.renew(); err != nil {
 			p.logger.Error("a new producer could not be made; trying again", slog.Any("error", err))
 		}
-		group = failed
 	}
+	return true
 }
 
 // send sends a group once and answers the acknowledged events. It returns the others, in order,
@@ -120,13 +141,14 @@ func (p *Publisher) send(group []publication) ([]publication, error) {
 	return p.collectAnswers(group)
 }
 
-// collectAnswers counts the acknowledged events of a group and returns the others.
+// collectAnswers counts the acknowledged events of a group and returns the others, with the first
+// refusal by size, or else the first error.
 func (p *Publisher) collectAnswers(group []publication) (failed []publication, first error) {
 	bytes := 0
 	for i := range group {
 		pending := &p.records[i]
 		if pending.err != nil {
-			if first == nil {
+			if first == nil || isTooLarge(pending.err) && !isTooLarge(first) {
 				first = pending.err
 			}
 			failed = append(failed, group[i])

@@ -9,6 +9,7 @@
 //	event.go       an entry as an Avro event, in one version of the schema
 //	publisher.go   Publish, Flush, Close: events in, answers out
 //	produce.go     groups of events as records, sent until they are acknowledged
+//	size.go        smaller groups after a broker has refused one by its size
 //	producer.go    the Kafka client, replaced after a failure
 //	gate.go        no record of a group leaves before the producer has the whole group
 //	registry.go    the ids of our schemas
@@ -39,11 +40,10 @@ var (
 	ErrClosed = errors.New("kafka: publisher closed")
 	// ErrRefused says that an earlier event failed and that Flush was not called since.
 	ErrRefused = errors.New("kafka: refused after an earlier failure, until flushed")
-	// ErrTooLarge says that an event is longer than any record may be.
-	ErrTooLarge = errors.New("kafka: event too large")
 )
 
-// maxBody is the longest body of an event: well below a broker's default limit of a megabyte.
+// maxBody is the longest body of an event: well below a broker's default limit of a megabyte. A
+// longer one is bank.ErrEventTooLarge.
 const maxBody = 512 << 10
 
 // PublisherConfig is the configuration of a Publisher. Code, Brokers and RegistryURL are required;
@@ -82,6 +82,9 @@ type PublisherConfig struct {
 // topic and the rest is not. A new producer sends the rest again, in order, before any later event.
 // Events may repeat then, but none is missing.
 //
+// A group whose batch the broker refuses by its size is sent again in smaller ones, down to single
+// events. A single event that does not fit is answered with bank.ErrEventTooLarge.
+//
 // Make one with NewPublisher, end it with Close. It is safe for concurrent use; the order of events
 // is the order of the calls.
 type Publisher struct {
@@ -95,6 +98,9 @@ type Publisher struct {
 	records    []pendingRecord
 	arena      []byte
 	unanswered sync.WaitGroup
+	limit      sizeLimit
+	// blocked are the keys whose next event was too large, until the publisher is flushed.
+	blocked map[bank.ID]struct{}
 
 	ctx    context.Context
 	cancel context.CancelFunc
@@ -142,6 +148,7 @@ func NewPublisher(config PublisherConfig) (*Publisher, error) {
 		slots:   make(chan struct{}, config.MaxWaiting),
 		idle:    make(chan struct{}),
 		arrived: make(chan struct{}, 1),
+		blocked: make(map[bank.ID]struct{}),
 	}
 	close(p.idle)
 	p.ctx, p.cancel = context.WithCancel(context.Background())
@@ -191,11 +198,8 @@ func (p *Publisher) enqueue(publication publication) error {
 	case p.refusing:
 		return ErrRefused
 	case len(publication.event.Body) > maxBody:
-		p.logger.Error("an event is too large for any record; nothing is published until its row is gone from the outbox",
-			slog.String("transaction_id", publication.event.TransactionID.String()),
-			slog.Int("bytes", len(publication.event.Body)))
 		p.refusing = true
-		return ErrTooLarge
+		return bank.ErrEventTooLarge
 	}
 	if p.pending == 0 {
 		p.idle = make(chan struct{})

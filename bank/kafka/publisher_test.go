@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,6 +18,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -229,10 +232,11 @@ func failing(w *world, code int16, every, times int64) *atomic.Int64 {
 	return &failed
 }
 
+// A refusal by size is told of a single event; it has tests of its own.
 func TestAfterAnyBrokerErrorNoEventIsLostOrOvertaken(t *testing.T) {
 	for _, code := range []*kerr.Error{
 		kerr.NotLeaderForPartition, kerr.NotEnoughReplicas, kerr.RequestTimedOut, kerr.UnknownTopicOrPartition,
-		kerr.CorruptMessage, kerr.MessageTooLarge, kerr.InvalidRecord, kerr.TopicAuthorizationFailed,
+		kerr.CorruptMessage, kerr.InvalidRecord, kerr.TopicAuthorizationFailed,
 		kerr.OutOfOrderSequenceNumber, kerr.UnknownProducerID, kerr.InvalidProducerEpoch, kerr.ProducerFenced,
 		kerr.ClusterAuthorizationFailed, kerr.UnknownServerError,
 	} {
@@ -429,9 +433,145 @@ func TestAnEventThatFitsNoRecordIsRefused(t *testing.T) {
 	big.Body = make([]byte, maxBody+1)
 	var got error
 	p.Publish(t.Context(), big, func(err error) { got = err })
-	require.ErrorIs(t, got, ErrTooLarge)
+	require.ErrorIs(t, got, bank.ErrEventTooLarge)
 	p.Publish(t.Context(), eventOf(1, 2), func(err error) { got = err })
 	require.ErrorIs(t, got, ErrRefused)
+}
+
+// random returns an event whose body does not get smaller by compression.
+func random(account byte, sequence int64, length int) bank.Event {
+	e := eventOf(account, sequence)
+	e.Body = append(e.Body, ' ')
+	for len(e.Body) < length {
+		e.Body = append(e.Body, byte('a'+rand.IntN(26)))
+	}
+	return e
+}
+
+// limitTopic sets the longest batch that the topic of events takes.
+func (w *world) limitTopic(bytes int) {
+	w.t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(w.brokers...))
+	require.NoError(w.t, err)
+	defer client.Close()
+	limit := strconv.Itoa(bytes)
+	_, err = kadm.NewClient(client).AlterTopicConfigs(w.t.Context(), []kadm.AlterConfig{{Name: "max.message.bytes", Value: &limit}}, Topic("001"))
+	require.NoError(w.t, err)
+}
+
+// The limit of the topic was lowered: each event fits, and the groups do not.
+func TestAGroupThatIsTooLargeIsSentInSmallerOnes(t *testing.T) {
+	w := newWorld(t)
+	w.register()
+	w.limitTopic(2000)
+	p := w.open(nil)
+	const accounts, each = 12, 60
+	publish := func(from int64) {
+		for sequence := from; sequence < from+each; sequence++ {
+			for account := range byte(accounts) {
+				w.publish(t.Context(), p, random(account, sequence, 500))
+			}
+		}
+		w.flush(p)
+	}
+	publish(1)
+	w.requireAnswered(accounts * each)
+	recoveries := p.Stats().Recoveries
+	require.Positive(t, recoveries)
+	require.Less(t, recoveries, int64(20))
+	publish(each + 1)
+	w.requireAnswered(2 * accounts * each)
+	require.Equal(t, recoveries, p.Stats().Recoveries, "the limit is known by now")
+	w.requireInOrder(w.records(2*accounts*each), accounts, 2*each)
+}
+
+// One event of a group is too large. The groups of the others stay large.
+func TestAnEventThatIsTooLargeMakesNoOtherGroupSmall(t *testing.T) {
+	w := newWorld(t)
+	w.register()
+	w.limitTopic(20_000)
+	p := w.open(nil)
+	w.publish(t.Context(), p, random(1, 1, 30_000))
+	w.flush(p)
+	for sequence := range int64(100) {
+		w.publish(t.Context(), p, random(2, sequence+1, 100))
+	}
+	w.publish(t.Context(), p, random(3, 1, 30_000))
+	w.flush(p)
+	for account := range byte(50) {
+		w.publish(t.Context(), p, random(10+account, 1, 100))
+	}
+	w.flush(p)
+	require.Greater(t, p.limit.fits(make([]publication, 1000)), 100, "%d", p.limit.bytes)
+}
+
+// A single event is larger than the topic takes. Only the later events of its key wait for it.
+func TestASingleEventThatIsTooLargeIsToldAsSuch(t *testing.T) {
+	w := newWorld(t)
+	w.register()
+	w.limitTopic(2000)
+	p := w.open(nil)
+	const accounts, each = 12, 20
+	large := random(3, 7, 2500)
+	var events []bank.Event
+	for sequence := range int64(each) {
+		for account := range byte(accounts) {
+			e := random(account, sequence+1, 100)
+			if account == 3 && sequence+1 == 7 {
+				e = large
+			}
+			events = append(events, e)
+			w.publish(t.Context(), p, e)
+		}
+	}
+	w.flush(p)
+	require.ErrorIs(t, w.answer(string(large.Body)), bank.ErrEventTooLarge)
+	again := 0
+	for _, e := range events {
+		switch err := w.answer(string(e.Body)); {
+		case e.AccountID == large.AccountID && e.Sequence > 7:
+			require.ErrorIs(t, err, ErrRefused)
+		case e.AccountID == large.AccountID:
+			require.NoError(t, err)
+		case err != nil:
+			require.ErrorIs(t, err, ErrRefused)
+			again++
+			w.publish(t.Context(), p, e)
+		}
+	}
+	w.flush(p)
+	w.requireAnswered(again)
+	w.limitTopic(1 << 20)
+	for _, e := range events {
+		if e.AccountID == large.AccountID && e.Sequence >= 7 {
+			w.publish(t.Context(), p, e)
+		}
+	}
+	w.flush(p)
+	w.requireInOrder(w.records(accounts*each), accounts, each)
+}
+
+func TestTheLimitOfAGroupGrowsAgain(t *testing.T) {
+	now := time.Unix(0, 0)
+	limit := sizeLimit{}
+	group := make([]publication, 100)
+	for i := range group {
+		group[i].event.Body = make([]byte, 100)
+	}
+	require.Equal(t, 100, limit.fits(group))
+	require.True(t, limit.lower(group, now))
+	require.Equal(t, 50, limit.fits(group))
+	for range 20 {
+		limit.lower(group[:max(limit.fits(group), 2)], now)
+	}
+	require.Equal(t, 1, limit.fits(group), "at least one event is sent")
+	for i := range 20 {
+		limit.succeeded(now)
+		require.LessOrEqual(t, limit.fits(group), 1<<i)
+		now = now.Add(growLimit)
+	}
+	require.Equal(t, 100, limit.fits(group))
+	require.False(t, limit.lower(group, now), "nothing new to tell")
 }
 
 func TestCloseAnswersEverything(t *testing.T) {
