@@ -1,7 +1,6 @@
 package bank
 
 import (
-	"slices"
 	"time"
 
 	"codebank.dev/platform/fault"
@@ -17,7 +16,9 @@ type ReadSet struct {
 	// Reversed is how much of each transaction in Keys.Originals was given back so far, in minor
 	// units.
 	Reversed map[ID]int64
-	Tokens   []CardToken
+	// TokenUses are the uses of the tokens in Keys.Tokens. A store that leaves them out must write
+	// the uses in Changes under their unique key.
+	TokenUses []TokenUse
 }
 
 // Changes is what a batch decided: its write set. The Store writes it in one commit. The slices are
@@ -29,8 +30,8 @@ type Changes struct {
 	Accounts []Account
 	Cards    []Card
 	Entries  []*Entry
-	// Tokens are the tokens that were used.
-	Tokens []CardToken
+	// TokenUses are the tokens that were used, each for the first time.
+	TokenUses []TokenUse
 	// Events are published in this order, per account.
 	Events []Event
 }
@@ -63,14 +64,15 @@ type Book struct {
 	cards    map[ID]*tracked[Card]
 	entries  map[ID][]*Entry
 	reversed map[ID]int64
-	tokens   map[[32]byte]*tracked[CardToken]
+	users    map[ID]ID // the transaction that used a token, by the nonce's id
 
 	accountOrder []ID
 	cardOrder    []ID
-	tokenOrder   [][32]byte
 	newCards     map[ID]NewCard
 	posted       []*Entry
+	tokenUses    []TokenUse
 	events       []Event
+	basis        basis
 }
 
 type state uint8
@@ -84,6 +86,8 @@ const (
 type tracked[T any] struct {
 	value T
 	state state
+	// read is set when a decision rests on an account, and written when a card of it has changed.
+	read, written bool
 }
 
 // NewBook returns a Book over reads.
@@ -92,7 +96,7 @@ func NewBook(reads ReadSet) *Book {
 		accounts: make(map[ID]*tracked[Account], len(reads.Accounts)),
 		cards:    make(map[ID]*tracked[Card], len(reads.Cards)),
 		entries:  make(map[ID][]*Entry, len(reads.Entries)),
-		tokens:   make(map[[32]byte]*tracked[CardToken], len(reads.Tokens)),
+		users:    make(map[ID]ID, len(reads.TokenUses)),
 		reversed: reads.Reversed,
 	}
 	if b.reversed == nil {
@@ -108,39 +112,54 @@ func NewBook(reads ReadSet) *Book {
 		e := &reads.Entries[i]
 		b.entries[e.TransactionID] = append(b.entries[e.TransactionID], e)
 	}
-	for _, t := range reads.Tokens {
-		b.tokens[t.Hash] = &tracked[CardToken]{value: t}
+	for _, use := range reads.TokenUses {
+		b.users[use.Nonce] = use.TransactionID
 	}
 	return b
 }
 
-// Account returns an account that Keys names and that exists.
+// Account returns an account that was asked for by Keys and exists.
 func (b *Book) Account(id ID) (Account, bool) {
-	if t, ok := b.accounts[id]; ok {
+	if t, ok := b.restOnAccount(id); ok {
 		return t.value, true
 	}
 	return Account{}, false
 }
 
-// Card returns a card that Keys names and that exists.
+// Card returns a card that was asked for by Keys and exists.
 func (b *Book) Card(id ID) (Card, bool) {
-	if t, ok := b.cards[id]; ok {
-		return t.value, true
+	t, ok := b.cards[id]
+	if !ok {
+		b.basis.unproven = true
+		return Card{}, false
 	}
-	return Card{}, false
+	if t.state != created {
+		b.restOnAccount(t.value.AccountID)
+	}
+	return t.value, true
 }
 
-// Token returns a card token that Keys names and that exists.
-func (b *Book) Token(hash [32]byte) (CardToken, bool) {
-	if t, ok := b.tokens[hash]; ok {
-		return t.value, true
+// TokenUser returns the transaction that used a token that is among Keys.Tokens, in this batch or
+// earlier; zero when none did.
+func (b *Book) TokenUser(nonce ID) ID {
+	user, used := b.users[nonce]
+	if !used {
+		b.basis.unused = append(b.basis.unused, nonce)
 	}
-	return CardToken{}, false
+	return user
 }
 
-// Entry returns leg 0 of a transaction that Keys names, or that was decided earlier in this batch;
-// nil when there is none.
+// Entry returns leg 0 of a transaction that was asked for by Keys, or was decided
+// earlier in this batch; nil when there is none.
 func (b *Book) Entry(transaction ID) *Entry {
+	entry := b.entry(transaction)
+	if entry == nil {
+		b.basis.undecided = append(b.basis.undecided, transaction)
+	}
+	return entry
+}
+
+func (b *Book) entry(transaction ID) *Entry {
 	for _, e := range b.entries[transaction] {
 		if e.Leg == 0 {
 			return e
@@ -149,8 +168,13 @@ func (b *Book) Entry(transaction ID) *Entry {
 	return nil
 }
 
-// Reversed returns how much of a transaction in Keys.Originals has been given back, in minor units.
-func (b *Book) Reversed(transaction ID) int64 { return b.reversed[transaction] }
+// Reversed returns how much of a transaction that is among Keys.Originals has been
+// given back, minor units.
+func (b *Book) Reversed(transaction ID) int64 {
+	reversed := b.reversed[transaction]
+	b.restOnSum(transaction, reversed)
+	return reversed
+}
 
 // Post applies effect to the account of the entry and records the entry. It gives the entry the
 // account's next sequence, its time and the figures after the effect. The entry must name its
@@ -232,17 +256,16 @@ func (b *Book) SetCard(card Card) {
 	if t.state == unchanged {
 		t.state = changed
 		b.cardOrder = append(b.cardOrder, card.ID)
+		if account, ok := b.accounts[card.AccountID]; ok {
+			account.written = true
+		}
 	}
 }
 
-// UseToken marks a token as used by a transaction. This cannot be undone.
-func (b *Book) UseToken(hash [32]byte, transaction ID) {
-	t := b.tokens[hash]
-	t.value.UsedBy = transaction
-	if t.state == unchanged {
-		t.state = changed
-		b.tokenOrder = append(b.tokenOrder, hash)
-	}
+// UseToken records that a token is used, for good. It must not be used yet.
+func (b *Book) UseToken(use TokenUse) {
+	b.users[use.Nonce] = use.TransactionID
+	b.tokenUses = append(b.tokenUses, use)
 }
 
 // Posted returns the entries recorded so far, in the order of their decisions.
@@ -253,7 +276,7 @@ func (b *Book) Emit(event Event) { b.events = append(b.events, event) }
 
 // Changes returns everything that has to be written.
 func (b *Book) Changes() Changes {
-	changes := Changes{Entries: b.posted, Events: b.events}
+	changes := Changes{Entries: b.posted, TokenUses: b.tokenUses, Events: b.events}
 	for _, id := range b.accountOrder {
 		switch t := b.accounts[id]; t.state {
 		case created:
@@ -272,50 +295,11 @@ func (b *Book) Changes() Changes {
 			changes.Cards = append(changes.Cards, t.value)
 		}
 	}
-	for _, hash := range b.tokenOrder {
-		changes.Tokens = append(changes.Tokens, b.tokens[hash].value)
-	}
 	return changes
 }
 
 // IsEmpty reports whether there is nothing to write.
 func (c *Changes) IsEmpty() bool {
 	return len(c.NewAccounts)+len(c.NewCards)+len(c.Accounts)+len(c.Cards)+
-		len(c.Entries)+len(c.Tokens)+len(c.Events) == 0
-}
-
-// Keys names everything that a command reads. Duplicates are allowed.
-type Keys struct {
-	Accounts []ID // locked, in id order
-	Cards    []ID // guarded by the lock or version of their account: name that account too
-	// Transactions are those whose earlier entries are read, every leg.
-	Transactions []ID
-	// Originals are the transactions for which Decide asks how much was given back.
-	Originals []ID
-	Tokens    [][32]byte // locked
-}
-
-// Add appends other's keys.
-func (k *Keys) Add(other Keys) {
-	k.Accounts = append(k.Accounts, other.Accounts...)
-	k.Cards = append(k.Cards, other.Cards...)
-	k.Transactions = append(k.Transactions, other.Transactions...)
-	k.Originals = append(k.Originals, other.Originals...)
-	k.Tokens = append(k.Tokens, other.Tokens...)
-}
-
-// Sort orders every list by bytes and removes duplicates. Every batch takes its locks in this
-// order.
-func (k *Keys) Sort() {
-	k.Accounts = sortIDs(k.Accounts)
-	k.Cards = sortIDs(k.Cards)
-	k.Transactions = sortIDs(k.Transactions)
-	k.Originals = sortIDs(k.Originals)
-	slices.SortFunc(k.Tokens, func(a, b [32]byte) int { return slices.Compare(a[:], b[:]) })
-	k.Tokens = slices.Compact(k.Tokens)
-}
-
-func sortIDs(ids []ID) []ID {
-	slices.SortFunc(ids, func(a, b ID) int { return slices.Compare(a[:], b[:]) })
-	return slices.Compact(ids)
+		len(c.Entries)+len(c.TokenUses)+len(c.Events) == 0
 }

@@ -59,8 +59,6 @@ type Result struct {
 type Directory interface {
 	CardByLookup(ctx context.Context, lookup [32]byte) (CardFacts, error)
 	CardByID(ctx context.Context, card ID) (CardFacts, error)
-	// Token returns the token with this hash; everything but UsedBy is immutable.
-	Token(ctx context.Context, hash [32]byte) (CardToken, error)
 	// Parties returns the customer account and the card of a transaction's leg 0; zero ids for a
 	// refusal.
 	Parties(ctx context.Context, transaction ID) (Parties, error)
@@ -77,12 +75,6 @@ type Reader interface {
 	SealedNumber(ctx context.Context, card ID) (Sealed, error)
 }
 
-// TokenStore keeps card tokens. A token is durable when InsertToken returns nil; a hash
-// that exists already is ErrRejected.
-type TokenStore interface {
-	InsertToken(ctx context.Context, token CardToken) error
-}
-
 // CardFacts are the fields of a card that never change.
 type CardFacts struct {
 	Card       CardSnapshot
@@ -95,17 +87,6 @@ type CardFacts struct {
 type Parties struct {
 	AccountID ID
 	CardID    ID
-}
-
-// CardToken replaces card data in one purchase. It contains neither number nor security code.
-type CardToken struct {
-	Hash      [32]byte // SHA-256 of the token
-	CardID    ID       // zero when the card is unknown
-	AccountID ID
-	Card      CardSnapshot // brand, BIN and last four of the presented number
-	Check     CardCheck
-	ExpiresAt time.Time
-	UsedBy    ID // the transaction that used it; zero while unused
 }
 
 // CardCheck is the result of comparing presented card data with the card. The comparison
@@ -138,6 +119,17 @@ type Vault interface {
 	Open(sealed Sealed, card ID) (pan.Number, error)
 	// Fingerprint returns a keyed hash of a canonical request.
 	Fingerprint(canonical []byte) [32]byte
+}
+
+// TokenSealer makes card tokens and opens them. The text of a token holds everything that the token
+// stands for, encrypted, so that no one stores it. It is pure computation, safe for concurrent use.
+type TokenSealer interface {
+	// SealToken returns the text of a token. All texts have the same length. A text opens for the
+	// same bank only. The token's nonce must be new.
+	SealToken(code Code, token CardToken) (string, error)
+	// OpenToken returns the token that SealToken was given. It reports false for every other text,
+	// and for a text under a key that is gone.
+	OpenToken(code Code, text string) (CardToken, bool)
 }
 
 // Encoder turns an entry into the bare body of its event. Append keeps neither dst nor

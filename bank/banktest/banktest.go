@@ -9,8 +9,9 @@
 // The files, in reading order:
 //
 //	banktest.go     Ledger, and a clock for tests
-//	store.go        the contract of bank.Store, bank.Directory, bank.Reader and bank.TokenStore
+//	store.go        the contract of bank.Store, bank.Directory and bank.Reader
 //	store_rules.go  more rules of the same contract
+//	tokens.go       its rules about card tokens
 //	fields.go       every field is stored: generators of random values
 //	outbox.go       the contract of bank.Outbox and bank.Marker
 //	concurrency.go  random batches from many goroutines
@@ -34,7 +35,6 @@ type Ledger interface {
 	bank.Store
 	bank.Directory
 	bank.Reader
-	bank.TokenStore
 	Outbox
 }
 

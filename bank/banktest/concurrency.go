@@ -95,3 +95,70 @@ func spendOn(t *testing.T, ledger Ledger, customers []Customer) error {
 		return nil
 	})
 }
+
+// TestRaces has many goroutines compete through several handles of one ledger, as several processes
+// would: a token is used once, and a purchase is given back once.
+func TestRaces(t *testing.T, ledgers ...Ledger) {
+	for range 5 {
+		testTokenRace(t, ledgers...)
+		testGiveBackRace(t, ledgers...)
+	}
+}
+
+// racers is how many goroutines compete.
+const racers = 8
+
+// race runs work from many goroutines at the same time, each on one of the ledgers.
+func race(t *testing.T, ledgers []Ledger, work func(i int, ledger Ledger) error) {
+	t.Helper()
+	var group sync.WaitGroup
+	for i := range racers {
+		group.Go(func() {
+			if err := work(i, ledgers[i%len(ledgers)]); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+}
+
+// requireOne returns the index of the only true value.
+func requireOne(t *testing.T, won []bool) int {
+	t.Helper()
+	winner := slices.Index(won, true)
+	require.GreaterOrEqual(t, winner, 0, "one wins")
+	require.NotContains(t, won[winner+1:], true, "only one wins")
+	return winner
+}
+
+func givesBackOnce(t *testing.T, ledger Ledger) { testGiveBackRace(t, ledger) }
+
+// testGiveBackRace gives one purchase back from many goroutines.
+func testGiveBackRace(t *testing.T, ledgers ...Ledger) {
+	customer := OpenCustomer(t, ledgers[0], 1000)
+	purchase := Buy(t, ledgers[0], customer, 100).TransactionID
+	won := make([]bool, racers)
+	race(t, ledgers, func(i int, ledger Ledger) error {
+		reversal := GiveBack(customer, purchase, 100)
+		keys := KeysOf(customer, purchase, reversal.TransactionID)
+		keys.Originals = []bank.ID{purchase}
+		return Try(t.Context(), ledger, keys, func(book *bank.Book) error {
+			if won[i] = book.Entry(purchase) != nil && book.Reversed(purchase) == 0; !won[i] {
+				return nil
+			}
+			_, err := book.Post(reversal, bank.Effect{Balance: 100}, Start)
+			return err
+		})
+	})
+	requireOne(t, won)
+	for _, ledger := range ledgers {
+		_, reversed, err := ledger.Transaction(t.Context(), purchase)
+		require.NoError(t, err)
+		require.EqualValues(t, 100, reversed)
+		Commit(t, ledger, keysWithSums(customer, purchase), func(book *bank.Book) error {
+			reversed = book.Reversed(purchase)
+			return nil
+		})
+		require.EqualValues(t, 100, reversed)
+	}
+}

@@ -13,7 +13,7 @@ import (
 )
 
 // TestEquivalence runs the same random batches, good and bad ones, on two ledgers and compares
-// every result: outcomes, accounts, cards, entries, tokens and events. Both ledgers must be empty.
+// every result: outcomes, accounts, cards, entries, uses of tokens and events. Both ledgers must be empty.
 func TestEquivalence(t *testing.T, first, second Ledger) {
 	rapid.Check(t, func(t *rapid.T) {
 		world := newWorld()
@@ -56,6 +56,7 @@ type world struct {
 	accounts     []bank.Account
 	cards        []bank.NewCard
 	transactions []bank.ID
+	tokens       []bank.ID
 	now          time.Time
 }
 
@@ -76,6 +77,9 @@ func newWorld() *world {
 	for range 6 {
 		w.transactions = append(w.transactions, NewID())
 	}
+	for range 4 {
+		w.tokens = append(w.tokens, NewID())
+	}
 	return w
 }
 
@@ -92,11 +96,17 @@ func (w *world) draw(t *rapid.T) step {
 		if rapid.Bool().Draw(t, "looks up") {
 			s.keys.Transactions = append(s.keys.Transactions, transaction)
 		}
-		kind := rapid.SampledFrom([]string{"open", "issue", "post", "post", "post", "refuse", "block"}).Draw(t, "kind")
+		kind := rapid.SampledFrom([]string{"open", "issue", "post", "post", "post", "refuse", "block", "use"}).Draw(t, "kind")
 		s.what = append(s.what, fmt.Sprintf("%s %d", kind, i))
 		entry := Entry(issued.Card.CardSnapshot, account.ID).Draw(t, "entry")
 		entry.TransactionID = transaction
 		breakRule(t, &entry)
+		use := bank.TokenUse{Nonce: rapid.SampledFrom(w.tokens).Draw(t, "token"), TransactionID: transaction, ExpiresAt: w.now}
+		if kind == "use" {
+			kind = "post"
+			changes = append(changes, useToken(use, rapid.Bool().Draw(t, "blindly")))
+			s.keys.Tokens = append(s.keys.Tokens, use.Nonce)
+		}
 		effect := bank.Effect{Balance: rapid.Int64Range(-1000, 1000).Draw(t, "effect"), Held: rapid.Int64Range(-3, 5).Draw(t, "held")}
 		changes = append(changes, w.change(kind, i, entry, effect))
 	}
@@ -127,6 +137,16 @@ func breakRule(t *rapid.T, entry *bank.Entry) {
 		entry.Leg = 1
 	case 5:
 		entry.DebitAccount = NewID()
+	}
+}
+
+// useToken uses a token unless it is used, or without asking.
+func useToken(use bank.TokenUse, blindly bool) func(*bank.Book) error {
+	return func(book *bank.Book) error {
+		if blindly || book.TokenUser(use.Nonce).IsZero() {
+			book.UseToken(use)
+		}
+		return nil
 	}
 }
 
@@ -180,6 +200,15 @@ func (w *world) compare(t *rapid.T, first, second Ledger) {
 		same(func(l Ledger) (any, error) {
 			card, account, err := l.Card(ctx, w.cards[i].Card.ID)
 			return []any{card, account}, err
+		})
+	}
+	for _, token := range w.tokens {
+		same(func(l Ledger) (user any, err error) {
+			err = l.Execute(ctx, bank.Keys{Tokens: []bank.ID{token}}, func(book *bank.Book) error {
+				user = book.TokenUser(token)
+				return nil
+			})
+			return user, err
 		})
 	}
 	for _, transaction := range w.transactions {

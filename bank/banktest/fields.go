@@ -226,31 +226,3 @@ func fitFields(t *rapid.T, e *bank.Entry) {
 		e.Currency = BRL
 	}
 }
-
-func keepsTokens(t *testing.T, ledger Ledger) {
-	rapid.Check(t, func(t *rapid.T) {
-		token := bank.CardToken{
-			Hash:   [32]byte(append(anyID().Draw(t, "hash").Append(nil)[:16], NewID().Append(nil)[:16]...)),
-			CardID: rapid.OneOf(rapid.Just(bank.ID{}), anyID()).Draw(t, "card"), AccountID: rapid.OneOf(rapid.Just(bank.ID{}), anyID()).Draw(t, "account"),
-			Check:     bank.CardCheck{Decline: bank.DeclineReason(rapid.IntRange(0, len(bank.DeclineReasons())).Draw(t, "decline"))},
-			ExpiresAt: timestamp().Draw(t, "expiry"),
-		}
-		token.Card = cardSnapshot(token.CardID).Draw(t, "snapshot")
-		require.NoError(t, ledger.InsertToken(t.Context(), token))
-		read, err := ledger.Token(t.Context(), token.Hash)
-		require.NoError(t, err)
-		require.Equal(t, token, read)
-		keys := bank.Keys{Tokens: [][32]byte{token.Hash}}
-		user := NewID()
-		require.NoError(t, ledger.Execute(t.Context(), keys, func(book *bank.Book) error {
-			locked, _ := book.Token(token.Hash)
-			require.Equal(t, token, locked)
-			book.UseToken(token.Hash, user)
-			return nil
-		}))
-		token.UsedBy = user
-		read, err = ledger.Token(t.Context(), token.Hash)
-		require.NoError(t, err)
-		require.Equal(t, token, read)
-	})
-}

@@ -47,9 +47,9 @@ func newSide(store banktest.Ledger, clock *banktest.Clock, keys *vault.Vault, se
 	directory := ledger.NewCachedDirectory(store)
 	var random io.Reader = rand.NewChaCha8(seed)
 	s.cards = &card.Service{
-		Code: "001", Ledger: s, Directory: directory, Reader: store, Tokens: store, Vault: keys, Random: random, Now: clock.Now,
+		Code: "001", Ledger: s, Directory: directory, Reader: store, Vault: keys, Tokens: keys, Random: random, Now: clock.Now,
 	}
-	s.purchases = &purchase.Service{Code: "001", Ledger: s, Directory: directory, Reader: store, Vault: keys, Scorer: risk.NewScorer()}
+	s.purchases = &purchase.Service{Code: "001", Ledger: s, Directory: directory, Reader: store, Vault: keys, Tokens: keys, Scorer: risk.NewScorer()}
 	return s
 }
 

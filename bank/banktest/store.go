@@ -6,21 +6,19 @@ import (
 	"runtime"
 	"sync"
 	"testing"
-	"time"
 
 	"codebank.dev/bank"
 	"codebank.dev/platform/fault"
 	"github.com/stretchr/testify/require"
 )
 
-// TestStore proves that a ledger keeps the contracts of bank.Store, bank.Directory, bank.Reader and
-// bank.TokenStore.
+// TestStore proves that a ledger keeps the contracts of bank.Store, bank.Directory and bank.Reader.
 func TestStore(t *testing.T, open Open) {
 	run(t, open, []rule{
 		{"a batch is written only if the state that it was decided on is still current", decidesOnCurrentState},
 		{"no change of a card is lost", losesNoChangeOfACard},
 		{"a batch without changes is answered from the current state", answersFromCurrentState},
-		{"a batch that waited for a lock sees what was committed meanwhile", seesCommitsItWaitedFor},
+		{"a batch sees all of another batch or nothing of it", seesWholeBatches},
 		{"no change of an account is lost", losesNoChange},
 		{"a transaction id is decided once, on whatever account", arbitratesTransactions},
 		{"of concurrent batches with one transaction id one is written", arbitratesAtOnce},
@@ -30,7 +28,11 @@ func TestStore(t *testing.T, open Open) {
 		{"a decline without an account is stored under its transaction", keepsRefusals},
 		{"a request that was voided before it was decided is stored", keepsTombstones},
 		{"a token is used once", usesTokensOnce},
-		{"a token is inserted once", insertsTokensOnce},
+		{"a token is used once in a batch", usesTokensOnceInABatch},
+		{"a batch sees the tokens that were used before", seesTokenUses},
+		{"a used token is a conflict for who did not ask", refusesBlindTokenUses},
+		{"a repeat sees the first decision", answersRepeats},
+		{"a purchase is given back once", givesBackOnce},
 		{"the amounts given back are summed", sumsGivenBack},
 		{"two legs of a transaction are read together", readsAllLegs},
 		{"a batch with bad data is refused as a whole", refusesBadData},
@@ -40,7 +42,7 @@ func TestStore(t *testing.T, open Open) {
 		{"after the end of the context the outcome is unknown", endsWithContext},
 		{"every field of a card and its account is stored", keepsCards},
 		{"every field of an entry is stored", keepsEntries},
-		{"every field of a token is stored", keepsTokens},
+		{"every use of a token is stored", keepsTokenUses},
 		{"random batches over many accounts lose nothing", func(t *testing.T, ledger Ledger) { TestConcurrency(t, ledger) }},
 	})
 }
@@ -208,18 +210,17 @@ func leavesNothing(t *testing.T, ledger Ledger) {
 	customer := OpenCustomer(t, ledger, 1000)
 	account, opened, refused := NewAccount(), NewID(), NewID()
 	issued := NewCard(account.ID)
-	token := bank.CardToken{Hash: [32]byte{1}, ExpiresAt: Start}
-	require.NoError(t, ledger.InsertToken(t.Context(), token))
+	use := NewTokenUse(opened)
 	stop := errors.New("stop")
 	keys := KeysOf(customer)
-	keys.Tokens = [][32]byte{token.Hash}
+	keys.Tokens = []bank.ID{use.Nonce}
 	err := ledger.Execute(t.Context(), keys, func(book *bank.Book) error {
 		book.Open(account)
 		book.Issue(issued)
 		card, _ := book.Card(customer.Card)
 		card.Blocked = true
 		book.SetCard(card)
-		book.UseToken(token.Hash, opened)
+		book.UseToken(use)
 		book.Refuse(Refusal(refused), Start)
 		entry, err := book.Post(Purchase(customer, opened, 10), bank.Effect{Balance: -10}, Start)
 		require.NoError(t, err)
@@ -237,9 +238,7 @@ func leavesNothing(t *testing.T, ledger Ledger) {
 	require.NoError(t, err)
 	require.False(t, card.Blocked)
 	require.EqualValues(t, 1, unchanged.Sequence)
-	kept, err := ledger.Token(ctx, token.Hash)
-	require.NoError(t, err)
-	require.True(t, kept.UsedBy.IsZero())
+	require.Zero(t, tokenUser(t, ledger, use.Nonce))
 	for _, transaction := range []bank.ID{opened, refused} {
 		_, _, err = ledger.Transaction(ctx, transaction)
 		require.ErrorIs(t, err, bank.ErrNotFound)
@@ -309,6 +308,5 @@ func endsWithContext(t *testing.T, ledger Ledger) {
 	require.Equal(t, fault.Unavailable, fault.CodeOf(err), "%v", err)
 	_, err = ledger.Account(ctx, customer.Account)
 	require.Equal(t, fault.Unavailable, fault.CodeOf(err), "%v", err)
-	require.Equal(t, fault.Unavailable, fault.CodeOf(ledger.InsertToken(ctx, bank.CardToken{ExpiresAt: time.Now()})))
 	Buy(t, ledger, customer, 1)
 }

@@ -1,7 +1,6 @@
 package banktest
 
 import (
-	"sync"
 	"testing"
 	"time"
 
@@ -52,54 +51,26 @@ func keepsTombstones(t *testing.T, ledger Ledger) {
 	require.Empty(t, waiting, "no event without Emit")
 }
 
-func usesTokensOnce(t *testing.T, ledger Ledger) {
-	const callers = 8
-	customers := OpenCustomers(t, ledger, callers, 1000)
-	token := bank.CardToken{Hash: [32]byte{1}, ExpiresAt: Start.Add(time.Minute)}
-	require.NoError(t, ledger.InsertToken(t.Context(), token))
-	var mutex sync.Mutex
-	var winners []bank.ID
-	var group sync.WaitGroup
-	for _, customer := range customers {
-		group.Go(func() {
-			transaction, won := NewID(), false
-			keys := KeysOf(customer, transaction)
-			keys.Tokens = [][32]byte{token.Hash}
-			err := Try(t.Context(), ledger, keys, func(book *bank.Book) error {
-				found, ok := book.Token(token.Hash)
-				if won = ok && found.UsedBy.IsZero(); !won {
-					return nil
-				}
-				book.UseToken(token.Hash, transaction)
-				_, err := book.Post(Purchase(customer, transaction, 1), bank.Effect{Balance: -1}, Start)
-				return err
-			})
-			mutex.Lock()
-			defer mutex.Unlock()
-			if err != nil {
-				t.Error(err)
+// answersRepeats repeats a purchase, alone and beside a new one.
+func answersRepeats(t *testing.T, ledger Ledger) {
+	pair := OpenCustomers(t, ledger, 2, 1000)
+	bought, fresh := Buy(t, ledger, pair[0], 10), NewID()
+	for _, keys := range []bank.Keys{KeysOf(pair[0], bought.TransactionID), KeysOf(pair[1], bought.TransactionID, fresh)} {
+		var first *bank.Entry
+		Commit(t, ledger, keys, func(book *bank.Book) error {
+			if first = book.Entry(bought.TransactionID); len(keys.Transactions) == 1 {
+				return nil
 			}
-			if won {
-				winners = append(winners, transaction)
-			}
+			_, err := book.Post(Purchase(pair[1], fresh, 1), bank.Effect{Balance: -1}, Start)
+			return err
 		})
+		require.NotNil(t, first)
+		require.Equal(t, bought.Sequence, first.Sequence)
+		require.Equal(t, bought.BalanceAfter, first.BalanceAfter)
 	}
-	group.Wait()
-	require.Len(t, winners, 1)
-	used, err := ledger.Token(t.Context(), token.Hash)
+	account, err := ledger.Account(t.Context(), pair[1].Account)
 	require.NoError(t, err)
-	require.Equal(t, winners[0], used.UsedBy)
-}
-
-func insertsTokensOnce(t *testing.T, ledger Ledger) {
-	token := bank.CardToken{Hash: [32]byte{1}, ExpiresAt: Start, Check: bank.CardCheck{Decline: bank.UnknownCard}}
-	require.NoError(t, ledger.InsertToken(t.Context(), token))
-	again := token
-	again.Check = bank.CardCheck{}
-	require.ErrorIs(t, ledger.InsertToken(t.Context(), again), bank.ErrRejected)
-	kept, err := ledger.Token(t.Context(), token.Hash)
-	require.NoError(t, err)
-	require.Equal(t, token, kept)
+	require.EqualValues(t, 2, account.Sequence)
 }
 
 func sumsGivenBack(t *testing.T, ledger Ledger) {
@@ -184,12 +155,13 @@ func issuesNumbersOnce(t *testing.T, ledger Ledger) {
 func readsAbsence(t *testing.T, ledger Ledger) {
 	nobody := Customer{Account: NewID(), Card: NewID()}
 	keys := KeysOf(nobody, NewID())
-	keys.Tokens = [][32]byte{{1}}
+	keys.Tokens = []bank.ID{NewID()}
+	keys.Originals = keys.Transactions
 	require.NoError(t, ledger.Execute(t.Context(), keys, func(book *bank.Book) error {
 		_, account := book.Account(nobody.Account)
 		_, card := book.Card(nobody.Card)
-		_, token := book.Token([32]byte{1})
-		require.False(t, account || card || token)
+		require.False(t, account || card)
+		require.Zero(t, book.TokenUser(keys.Tokens[0]))
 		require.Nil(t, book.Entry(keys.Transactions[0]))
 		require.Zero(t, book.Reversed(keys.Transactions[0]))
 		return nil
@@ -201,7 +173,6 @@ func findsNothing(t *testing.T, ledger Ledger) {
 	for name, ask := range map[string]func() error{
 		"CardByLookup": func() error { _, err := ledger.CardByLookup(ctx, [32]byte{9}); return err },
 		"CardByID":     func() error { _, err := ledger.CardByID(ctx, none); return err },
-		"Token":        func() error { _, err := ledger.Token(ctx, [32]byte{9}); return err },
 		"Parties":      func() error { _, err := ledger.Parties(ctx, none); return err },
 		"Account":      func() error { _, err := ledger.Account(ctx, none); return err },
 		"Card":         func() error { _, _, err := ledger.Card(ctx, none); return err },
@@ -267,22 +238,27 @@ var badEntries = map[string]func(*bank.Entry){
 	"an applied entry with an amount":  func(e *bank.Entry) { e.Status, e.DebitAccount, e.CreditAccount = bank.Applied, bank.ID{}, bank.ID{} },
 }
 
-// seesCommitsItWaitedFor makes a batch wait for the lock of another batch that decides the same
-// transaction. At its first attempt it must see the decision, the card and the sums of that batch.
-func seesCommitsItWaitedFor(t *testing.T, ledger Ledger) {
+// seesWholeBatches decides a batch while another one decides the same transaction. It must see the
+// decision, the card and the sums of the other batch, or nothing of it. If it waits for a lock, it
+// must not mix what it read before with what it reads afterwards.
+func seesWholeBatches(t *testing.T, ledger Ledger) {
+	type sight struct {
+		sequence         int64
+		blocked, decided bool
+		reversed         int64
+	}
 	customer := OpenCustomer(t, ledger, 1000)
 	purchase := Buy(t, ledger, customer, 100).TransactionID
 	reversal := GiveBack(customer, purchase, 100)
 	keys := keysWithSums(customer, purchase, reversal.TransactionID)
 	waited := make(chan error, 1)
+	var seen sight
 	Commit(t, ledger, keys, func(book *bank.Book) error {
 		go func() {
 			waited <- ledger.Execute(t.Context(), keys, func(book *bank.Book) error {
 				account, _ := book.Account(customer.Account)
 				card, _ := book.Card(customer.Card)
-				if account.Sequence != 3 || !card.Blocked || book.Entry(reversal.TransactionID) == nil || book.Reversed(purchase) != 100 {
-					t.Errorf("not seen: %d %t %d", account.Sequence, card.Blocked, book.Reversed(purchase))
-				}
+				seen = sight{account.Sequence, card.Blocked, book.Entry(reversal.TransactionID) != nil, book.Reversed(purchase)}
 				return nil
 			})
 		}()
@@ -294,4 +270,5 @@ func seesCommitsItWaitedFor(t *testing.T, ledger Ledger) {
 		return err
 	})
 	require.NoError(t, <-waited)
+	require.Contains(t, []sight{{sequence: 2}, {sequence: 3, blocked: true, decided: true, reversed: 100}}, seen)
 }

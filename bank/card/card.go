@@ -7,8 +7,6 @@ package card
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"io"
 	"time"
@@ -28,8 +26,8 @@ type Service struct {
 	Ledger    bank.Submitter
 	Directory bank.Directory
 	Reader    bank.Reader
-	Tokens    bank.TokenStore
 	Vault     bank.Vault
+	Tokens    bank.TokenSealer
 	Random    io.Reader // cryptographic
 	Now       func() time.Time
 	// Failpoint is called at the points between durable steps; nil for none.
@@ -39,14 +37,8 @@ type Service struct {
 	History *bank.History
 }
 
-const (
-	// goodFor is how long a card is good after its issue, in years.
-	goodFor = 5
-	// tokenLife is how long a card token is good.
-	tokenLife = 15 * time.Minute
-	// tokenPrefix makes a leaked token recognisable.
-	tokenPrefix = "ctk_"
-)
+// goodFor is how long a card is good after its issue, in years.
+const goodFor = 5
 
 // errNoCard and errNoAccount answer for a card and an account that do not exist.
 var (
@@ -155,10 +147,11 @@ type Token struct {
 	ExpiresAt time.Time
 }
 
-// Tokenize exchanges card data for a single-use token that is good for 15 minutes. It succeeds for
-// any well-formed card data, so that it does not reveal which cards exist: the result of the check
-// is stored and answered with the purchase. It is not idempotent; a second token is harmless.
-// Errors: fault.InvalidArgument with the name of the field below card_data.
+// Tokenize exchanges card data for a single-use token that is good for bank.TokenLife. It succeeds
+// for any well-formed card data, so that it does not reveal which cards exist: the result of the
+// check is sealed into the token and answered with the purchase. Nothing is stored. It is not
+// idempotent; a second token is harmless. Errors: fault.InvalidArgument with the name of the field
+// below card_data.
 func (s *Service) Tokenize(ctx context.Context, raw field.RawCardData) (Token, error) {
 	data, err := raw.Check("card_data")
 	if err != nil {
@@ -168,20 +161,13 @@ func (s *Service) Tokenize(ctx context.Context, raw field.RawCardData) (Token, e
 	if err != nil {
 		return Token{}, err
 	}
-	var secret [32]byte
-	if _, err := io.ReadFull(s.Random, secret[:]); err != nil {
+	now := s.Now().UTC()
+	token := bank.CardToken{Card: facts.Card, Check: check, ExpiresAt: now.Add(bank.TokenLife).Truncate(time.Millisecond)}
+	if token.Nonce, err = bank.NewNonce(now, s.Random); err != nil {
 		return Token{}, fault.Of(err)
 	}
-	text := tokenPrefix + base64.RawURLEncoding.EncodeToString(secret[:])
-	token := bank.CardToken{
-		Hash:      sha256.Sum256([]byte(text)),
-		CardID:    facts.Card.ID,
-		AccountID: facts.AccountID,
-		Card:      facts.Card,
-		Check:     check,
-		ExpiresAt: s.Now().UTC().Add(tokenLife).Truncate(time.Millisecond),
-	}
-	if err := s.Tokens.InsertToken(ctx, token); err != nil {
+	text, err := s.Tokens.SealToken(s.Code, token)
+	if err != nil {
 		return Token{}, fault.Of(err)
 	}
 	return Token{Text: text, Brand: data.Number.Brand(), Last4: data.Number.Last4(), ExpiresAt: token.ExpiresAt}, nil

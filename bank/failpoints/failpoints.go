@@ -20,11 +20,7 @@ const (
 	BatchCommitted failpoint.Point = "batch-committed"
 	// CardIssued: a card is committed, its number is not read back.
 	CardIssued failpoint.Point = "card-issued"
-	// TokenMade: a card token is made, not stored.
-	TokenMade failpoint.Point = "token-made"
-	// TokenStored: a card token is stored, its text is not sent.
-	TokenStored failpoint.Point = "token-stored"
-	// TokensSwept: expired tokens are deleted, perhaps not all.
+	// TokensSwept: uses of expired tokens are deleted, perhaps not all.
 	TokensSwept failpoint.Point = "tokens-swept"
 	// LeaseWritten: the relay's lease is taken, renewed or released, and the relay does not know it
 	// yet.
@@ -49,8 +45,8 @@ const (
 // All returns the failpoints of the bank, in the order in which an event passes them.
 func All() []failpoint.Point {
 	return []failpoint.Point{
-		LedgerMigrated, LedgerClaimed, CardSealed, BatchLocked, BatchDecided, BatchCommitted, CardIssued, TokenMade,
-		TokenStored, TokensSwept, LeaseWritten, RelayFetched, RelayPublished, RelayAcknowledged, RelayDeleted, FloorMoved,
-		WatermarkMarked, WatermarkPublished,
+		LedgerMigrated, LedgerClaimed, CardSealed, BatchLocked, BatchDecided, BatchCommitted, CardIssued,
+		TokensSwept, LeaseWritten, RelayFetched, RelayPublished, RelayAcknowledged, RelayDeleted, FloorMoved, WatermarkMarked,
+		WatermarkPublished,
 	}
 }

@@ -41,6 +41,9 @@ func (s *Store) check(changes *bank.Changes) error {
 	if err := s.checkEntries(changes.Entries); err != nil {
 		return err
 	}
+	if err := s.checkTokenUses(changes.TokenUses); err != nil {
+		return err
+	}
 	for i := range changes.Events {
 		if changes.Events[i].SchemaVersion < 1 {
 			return rejected("an event names the schema version it was written with")
@@ -188,6 +191,20 @@ func withinLimit(e *bank.Entry) bool {
 		return e.AvailableAfter() >= 0
 	}
 	return true
+}
+
+func (s *Store) checkTokenUses(uses []bank.TokenUse) error {
+	nonces := make(map[bank.ID]bool)
+	for _, use := range uses {
+		if _, exists := s.tokenUses[use.Nonce]; exists || nonces[use.Nonce] {
+			return conflict("token use")
+		}
+		if !storableTime(use.ExpiresAt) {
+			return rejected("a time is within the calendar")
+		}
+		nonces[use.Nonce] = true
+	}
+	return nil
 }
 
 func storable(texts ...string) bool {

@@ -2,7 +2,6 @@ package inmem
 
 import (
 	"context"
-	"fmt"
 
 	"codebank.dev/bank"
 )
@@ -36,13 +35,6 @@ func lookUp[K comparable, V any](ctx context.Context, table map[K]V, key K) (V, 
 		return value, bank.ErrNotFound
 	}
 	return value, nil
-}
-
-// Token implements bank.Directory.
-func (s *Store) Token(ctx context.Context, hash [32]byte) (bank.CardToken, error) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	return lookUp(ctx, s.tokens, hash)
 }
 
 // Parties implements bank.Directory.
@@ -90,40 +82,4 @@ func (s *Store) SealedNumber(ctx context.Context, card bank.ID) (bank.Sealed, er
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	return lookUp(ctx, s.sealed, card)
-}
-
-// InsertToken implements bank.TokenStore.
-func (s *Store) InsertToken(ctx context.Context, token bank.CardToken) error {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	if err := contextFault(ctx); err != nil {
-		return err
-	}
-	if _, exists := s.tokens[token.Hash]; exists {
-		return fmt.Errorf("%w: the token exists", bank.ErrRejected)
-	}
-	if !storable(token.Card.BIN, token.Card.Last4) || !storableTime(token.ExpiresAt) {
-		return rejected("text is UTF-8 without U+0000, and a time is within the calendar")
-	}
-	token.ExpiresAt = stored(token.ExpiresAt)
-	token.Card.ID = token.CardID
-	s.tokens[token.Hash] = token
-	return nil
-}
-
-// DeleteExpiredTokens deletes up to limit expired tokens and returns how many.
-func (s *Store) DeleteExpiredTokens(ctx context.Context, limit int) (deleted int64, err error) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	if err := contextFault(ctx); err != nil {
-		return 0, err
-	}
-	now := s.now()
-	for hash, token := range s.tokens {
-		if deleted < int64(limit) && token.ExpiresAt.Before(now) {
-			delete(s.tokens, hash)
-			deleted++
-		}
-	}
-	return deleted, nil
 }

@@ -16,12 +16,11 @@ import (
 
 // The ports that Store implements.
 var (
-	_ bank.Store      = (*Store)(nil)
-	_ bank.Directory  = (*Store)(nil)
-	_ bank.Reader     = (*Store)(nil)
-	_ bank.TokenStore = (*Store)(nil)
-	_ bank.Outbox     = (*Store)(nil)
-	_ bank.Marker     = (*Store)(nil)
+	_ bank.Store     = (*Store)(nil)
+	_ bank.Directory = (*Store)(nil)
+	_ bank.Reader    = (*Store)(nil)
+	_ bank.Outbox    = (*Store)(nil)
+	_ bank.Marker    = (*Store)(nil)
 )
 
 // leg is the key of an entry.
@@ -45,14 +44,14 @@ type Store struct {
 	cards     map[bank.ID]bank.Card
 	sealed    map[bank.ID]bank.Sealed
 	lookups   map[[32]byte]bank.ID
-	tokens    map[[32]byte]bank.CardToken
+	tokenUses map[bank.ID]bank.TokenUse
 	entries   map[leg]*bank.Entry
 	positions map[position]leg
 	givenBack map[bank.ID]int64
 	outbox    outbox
 }
 
-// New returns an empty ledger. now is the clock of leases, tokens and the outbox.
+// New returns an empty ledger. now is the clock of leases and the outbox.
 func New(now func() time.Time) *Store {
 	return &Store{
 		now:       now,
@@ -60,7 +59,7 @@ func New(now func() time.Time) *Store {
 		cards:     make(map[bank.ID]bank.Card),
 		sealed:    make(map[bank.ID]bank.Sealed),
 		lookups:   make(map[[32]byte]bank.ID),
-		tokens:    make(map[[32]byte]bank.CardToken),
+		tokenUses: make(map[bank.ID]bank.TokenUse),
 		entries:   make(map[leg]*bank.Entry),
 		positions: make(map[position]leg),
 		givenBack: make(map[bank.ID]int64),
@@ -106,9 +105,9 @@ func (s *Store) read(keys *bank.Keys) bank.ReadSet {
 			reads.Cards = append(reads.Cards, copyOfCard(card))
 		}
 	}
-	for _, hash := range keys.Tokens {
-		if token, ok := s.tokens[hash]; ok {
-			reads.Tokens = append(reads.Tokens, token)
+	for _, nonce := range keys.Tokens {
+		if use, ok := s.tokenUses[nonce]; ok {
+			reads.TokenUses = append(reads.TokenUses, use)
 		}
 	}
 	for _, id := range keys.Transactions {
@@ -140,8 +139,8 @@ func (s *Store) apply(changes *bank.Changes) {
 	for _, card := range changes.Cards {
 		s.cards[card.ID] = copyOfCard(card)
 	}
-	for _, token := range changes.Tokens {
-		s.tokens[token.Hash] = token
+	for _, use := range changes.TokenUses {
+		s.tokenUses[use.Nonce] = use
 	}
 	for _, entry := range changes.Entries {
 		s.insert(*entry)

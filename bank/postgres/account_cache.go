@@ -1,6 +1,8 @@
 package postgres
 
 import (
+	"bytes"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -8,11 +10,12 @@ import (
 	"codebank.dev/platform/cache"
 )
 
-// How many accounts and transactions each of the two generations of the cache holds; together they
-// take at most about 130 MB.
+// How many accounts, transactions and uses of tokens each of the two generations of the cache holds;
+// together they take at most about 150 MB.
 const (
 	cachedAccounts     = 125_000
 	cachedTransactions = 250_000
+	cachedTokens       = 125_000
 )
 
 // accountState is an account and those of its cards that this process has read, as of a version of
@@ -40,9 +43,11 @@ func (state accountState) withCard(card bank.Card) accountState {
 // cached version (see executeOptimistic).
 type accountCache struct {
 	accounts *cache.Map[bank.ID, packed]
-	// decided are transactions that exist. A request for one of them goes to the locked path at
-	// once, instead of running into the conflict.
+	// decided are transactions that exist. A batch that names one of them reads it, instead of
+	// running into the conflict.
 	decided *cache.Map[bank.ID, struct{}]
+	// tokenUsers are the transactions that used tokens, by nonce. Like decided they save a conflict.
+	tokenUsers *cache.Map[bank.ID, bank.ID]
 	// epoch counts how often the cache was cleared. A batch that was decided before a clear does
 	// not store its accounts after it.
 	epoch atomic.Int64
@@ -56,22 +61,20 @@ type accountCache struct {
 
 func newAccountCache() *accountCache {
 	return &accountCache{
-		accounts: cache.New[bank.ID, packed](cachedAccounts),
-		decided:  cache.New[bank.ID, struct{}](cachedTransactions),
+		accounts:   cache.New[bank.ID, packed](cachedAccounts),
+		decided:    cache.New[bank.ID, struct{}](cachedTransactions),
+		tokenUsers: cache.New[bank.ID, bank.ID](cachedTokens),
 	}
 }
 
-// load returns the cached accounts and cards that keys name, and the keys of the missing ones. It
-// reports false during a backoff, and when keys name rows that are never cached: tokens, amounts
-// given back, the outcome of a transaction.
+// load returns what is cached of the accounts, cards and tokens that keys name, and the keys of what
+// must be read before a batch is decided: missing accounts and cards, transactions that are known to
+// exist or that may be given back, and the amounts given back. All other transactions and tokens are
+// taken for new; the write proves that they are. load reports false during a backoff, and when the
+// batch needs locks on stored tokens.
 func (c *accountCache) load(keys *bank.Keys) (seen *view, missing bank.Keys, ok bool) {
-	if len(keys.Tokens) > 0 || len(keys.Originals) > 0 || c.backingOff() {
+	if len(keys.StoredTokens) > 0 || c.backingOff() {
 		return nil, missing, false
-	}
-	for _, id := range keys.Transactions {
-		if _, ok := c.decided.Get(id); ok {
-			return nil, missing, false
-		}
 	}
 	seen = newView(c.epoch.Load(), len(keys.Accounts))
 	seen.optimistic = true
@@ -83,8 +86,22 @@ func (c *accountCache) load(keys *bank.Keys) (seen *view, missing bank.Keys, ok 
 		}
 	}
 	missing.Cards = seen.missingCards(keys.Cards)
+	missing.Originals = keys.Originals
+	for _, id := range keys.Transactions {
+		_, decided := c.decided.Get(id)
+		if _, original := slices.BinarySearchFunc(keys.Originals, id, compareIDs); original || decided {
+			missing.Transactions = append(missing.Transactions, id)
+		}
+	}
+	for _, nonce := range keys.Tokens {
+		if user, used := c.tokenUsers.Get(nonce); used {
+			seen.tokenUses = append(seen.tokenUses, bank.TokenUse{Nonce: nonce, TransactionID: user})
+		}
+	}
 	return seen, missing, true
 }
+
+func compareIDs(a, b bank.ID) int { return bytes.Compare(a[:], b[:]) }
 
 func (c *accountCache) backingOff() bool {
 	c.mutex.Lock()
@@ -113,10 +130,28 @@ func (c *accountCache) store(seen *view, changes *bank.Changes) {
 	for _, entry := range changes.Entries {
 		c.decided.Put(entry.TransactionID, struct{}{})
 	}
+	c.storeTokenUses(changes.TokenUses)
 	if seen.optimistic {
 		c.mutex.Lock()
 		c.nextBackoff = max(c.nextBackoff-1, 0)
 		c.mutex.Unlock()
+	}
+}
+
+// storeRead stores which transactions exist and which tokens are used, as a batch read at an epoch.
+func (c *accountCache) storeRead(reads *bank.ReadSet, epoch int64) {
+	if epoch != c.epoch.Load() {
+		return
+	}
+	for i := range reads.Entries {
+		c.decided.Put(reads.Entries[i].TransactionID, struct{}{})
+	}
+	c.storeTokenUses(reads.TokenUses)
+}
+
+func (c *accountCache) storeTokenUses(uses []bank.TokenUse) {
+	for i := range uses {
+		c.tokenUsers.Put(uses[i].Nonce, uses[i].TransactionID)
 	}
 }
 
@@ -147,4 +182,5 @@ func (c *accountCache) clear() {
 	c.epoch.Add(1)
 	c.accounts.Clear()
 	c.decided.Clear()
+	c.tokenUsers.Clear()
 }

@@ -2,12 +2,10 @@ package postgres
 
 import (
 	"context"
-	"errors"
-	"fmt"
+	"time"
 
 	"codebank.dev/bank"
 	"codebank.dev/bank/failpoints"
-	"codebank.dev/platform/database"
 	"codebank.dev/platform/pan"
 )
 
@@ -16,9 +14,8 @@ const factColumns = `c.id, c.brand, c.bin, c.last4, c.account_id, c.holder_name,
 var (
 	factsByLookup = &statement{"facts_by_lookup", `SELECT ` + factColumns + `
 		FROM vault v JOIN cards c ON c.id = v.card_id WHERE v.lookup = $1::bytea`}
-	factsByID   = &statement{"facts_by_id", `SELECT ` + factColumns + ` FROM cards c WHERE c.id = $1::uuid`}
-	tokenByHash = &statement{"token_by_hash", `SELECT ` + tokenColumns + ` FROM card_tokens t WHERE t.hash = $1::bytea`}
-	parties     = &statement{"parties", `SELECT account_id, card_id FROM entries WHERE transaction_id = $1::uuid AND leg = 0`}
+	factsByID = &statement{"facts_by_id", `SELECT ` + factColumns + ` FROM cards c WHERE c.id = $1::uuid`}
+	parties   = &statement{"parties", `SELECT account_id, card_id FROM entries WHERE transaction_id = $1::uuid AND leg = 0`}
 
 	accountByID = &statement{"account_by_id", `SELECT ` + accountColumns + ` FROM accounts a WHERE a.id = $1::uuid`}
 	cardByID    = &statement{"card_by_id", `SELECT ` + cardColumns + `, ` + accountColumns + `
@@ -28,12 +25,13 @@ var (
 		` + entryTables + ` WHERE e.transaction_id = $1::uuid AND e.leg = 0`}
 	sealedByCard = &statement{"sealed_by_card", `SELECT key_id, ciphertext FROM vault WHERE card_id = $1::uuid`}
 
-	insertToken = &statement{"insert_token", `INSERT INTO card_tokens
-		(hash, card_id, account_id, brand, bin, last4, verdict, expires_at, used_by)
-		SELECT * FROM unnest($1::bytea[], $2::uuid[], $3::uuid[], $4::smallint[], $5::text[], $6::text[], $7::smallint[],
-			$8::timestamptz[], $9::uuid[])`}
-	deleteExpiredTokens = &statement{"delete_expired_tokens", `DELETE FROM card_tokens
-		WHERE hash IN (SELECT hash FROM card_tokens WHERE expires_at < now() ORDER BY expires_at LIMIT $1::bigint)`}
+	// deleteExpiredTokens finds the uses by their nonces, which begin with the time of issue.
+	deleteExpiredTokens = &statement{"delete_expired_tokens", `WITH uses AS (DELETE FROM used_tokens
+			WHERE nonce IN (SELECT nonce FROM used_tokens WHERE nonce < $2::uuid AND expires_at < now() - interval '1 hour'
+				ORDER BY nonce LIMIT $1::bigint) RETURNING 1),
+		stored AS (DELETE FROM card_tokens
+			WHERE hash IN (SELECT hash FROM card_tokens WHERE expires_at < now() ORDER BY expires_at LIMIT $1::bigint) RETURNING 1)
+		SELECT greatest((SELECT count(*) FROM uses), (SELECT count(*) FROM stored))`}
 )
 
 // CardByLookup implements bank.Directory.
@@ -52,12 +50,6 @@ func (s *Store) facts(ctx context.Context, st *statement, build func(*parameters
 			Expiry: pan.Expiry{Month: int(r.int2()), Year: int(r.int4())}}
 	})
 	return facts, err
-}
-
-// Token implements bank.Directory.
-func (s *Store) Token(ctx context.Context, hash [32]byte) (token bank.CardToken, err error) {
-	err = s.one(ctx, tokenByHash, func(p *parameters) { p.bytesArgument(hash[:]) }, func(r row) { token = r.token() })
-	return token, err
 }
 
 // Parties implements bank.Directory.
@@ -94,43 +86,19 @@ func (s *Store) SealedNumber(ctx context.Context, card bank.ID) (sealed bank.Sea
 	return sealed, err
 }
 
-// InsertToken implements bank.TokenStore.
-func (s *Store) InsertToken(ctx context.Context, token bank.CardToken) error {
-	s.config.Failpoint.At(failpoints.TokenMade)
-	tokens := []bank.CardToken{token}
-	err := s.query(ctx, insertToken, func(p *parameters) {
-		column(p, typeBytes, tokens, func(p *parameters, t *bank.CardToken) { p.bytes(t.Hash[:]) })
-		column(p, typeUUID, tokens, func(p *parameters, t *bank.CardToken) { p.optionalUUID(t.CardID) })
-		column(p, typeUUID, tokens, func(p *parameters, t *bank.CardToken) { p.optionalUUID(t.AccountID) })
-		column(p, typeInt2, tokens, func(p *parameters, t *bank.CardToken) { p.int2(uint8(t.Card.Brand)) })
-		column(p, typeText, tokens, func(p *parameters, t *bank.CardToken) { p.text(t.Card.BIN) })
-		column(p, typeText, tokens, func(p *parameters, t *bank.CardToken) { p.text(t.Card.Last4) })
-		column(p, typeInt2, tokens, func(p *parameters, t *bank.CardToken) { p.int2(uint8(t.Check.Decline)) })
-		column(p, typeTimestamp, tokens, func(p *parameters, t *bank.CardToken) { p.timestamp(t.ExpiresAt) })
-		column(p, typeUUID, tokens, func(p *parameters, t *bank.CardToken) { p.optionalUUID(t.UsedBy) })
-	}, nil)
-	if errors.Is(err, bank.ErrRetry) && database.State(err) == uniqueViolation {
-		return fmt.Errorf("%w: the token exists", bank.ErrRejected)
-	}
-	s.config.Failpoint.After(err, failpoints.TokenStored)
-	return err
-}
+// keepUses is how long the use of a token is kept after the token expired. Until then the clocks of
+// the bank's replicas and of the database may differ, and still no token is used twice.
+const keepUses = time.Hour
 
-// DeleteExpiredTokens deletes up to limit tokens that have expired by the database's clock, and
-// returns how many. Call it now and then; fewer than limit means that none is left. No one needs an
-// expired token: a purchase is repeated by its request id, never by its token.
-func (s *Store) DeleteExpiredTokens(ctx context.Context, limit int) (deleted int64, err error) {
-	err = s.with(ctx, func(session *session) error {
-		if err := session.prepare(ctx, deleteExpiredTokens); err != nil {
-			return notCommitted(err)
-		}
-		session.parameters.int8Argument(int64(limit))
-		b := batch{session: session}
-		b.add(deleteExpiredTokens, nil)
-		_, tag, err := b.run(ctx)
-		s.config.Failpoint.After(err, failpoints.TokensSwept)
-		deleted = rows(tag)
-		return answered(err)
-	})
-	return deleted, err
+// DeleteExpiredTokens deletes up to limit uses of card tokens that expired an hour ago, both by now,
+// which is the bank's clock, and by the database's. It deletes up to limit stored tokens that have
+// expired, too. It reports whether more of them may be left. Call it now and then. No one needs what
+// it deletes: a purchase is repeated by its request id, never by its token.
+func (s *Store) DeleteExpiredTokens(ctx context.Context, now time.Time, limit int) (more bool, err error) {
+	err = s.query(ctx, deleteExpiredTokens, func(p *parameters) {
+		p.int8Argument(int64(limit))
+		p.uuidArgument(bank.FirstNonceID(now.Add(-keepUses - bank.TokenLife)))
+	}, func(r row) { more = r.int8() == int64(limit) })
+	s.config.Failpoint.After(err, failpoints.TokensSwept)
+	return more, err
 }

@@ -100,7 +100,8 @@ func TestCardsThatWereUsedBeforeTheMigrationAreKnown(t *testing.T) {
 	for _, undo := range []string{
 		`DROP VIEW refusals`, `ALTER TABLE entries DROP COLUMN card_use, DROP COLUMN risk_score, DROP COLUMN risk_rule`,
 		`CREATE VIEW refusals AS SELECT * FROM entries WHERE account_id IS NULL`,
-		`ALTER TABLE cards DROP COLUMN used`, `ALTER TABLE outbox DROP COLUMN republished`, `DELETE FROM migrations WHERE version_id >= 4`,
+		`ALTER TABLE cards DROP COLUMN used`, `DROP TABLE used_tokens`, `ALTER TABLE outbox DROP COLUMN republished`,
+		`DELETE FROM migrations WHERE version_id >= 4`,
 	} {
 		_, err := conn.Exec(t.Context(), undo)
 		require.NoError(t, err, undo)
@@ -117,23 +118,4 @@ func TestCardsThatWereUsedBeforeTheMigrationAreKnown(t *testing.T) {
 	require.Zero(t, entry.CardUse)
 	require.Zero(t, entry.Risk)
 	require.Equal(t, before.Sequence, entry.Sequence)
-}
-
-func TestExpiredTokensAreDeleted(t *testing.T) {
-	store := openAt(t, postgrestest.Database(t))
-	ctx := t.Context()
-	for i := range 5 {
-		token := bank.CardToken{Hash: [32]byte{byte(i)}, ExpiresAt: banktest.Start}
-		if i == 4 {
-			token.ExpiresAt = banktest.Start.AddDate(100, 0, 0)
-		}
-		require.NoError(t, store.InsertToken(ctx, token))
-	}
-	for _, want := range []int64{3, 1, 0} {
-		deleted, err := store.DeleteExpiredTokens(ctx, 3)
-		require.NoError(t, err)
-		require.Equal(t, want, deleted)
-	}
-	_, err := store.Token(ctx, [32]byte{4})
-	require.NoError(t, err)
 }

@@ -204,7 +204,7 @@ func TestADatabaseThatIsAwayIsUnavailableUntilItIsBack(t *testing.T) {
 		},
 		"CardByLookup": func() error { _, err := store.CardByLookup(ctx, customer.Lookup); return err },
 		"Account":      func() error { _, err := store.Account(ctx, customer.Account); return err },
-		"InsertToken":  func() error { return store.InsertToken(ctx, bank.CardToken{ExpiresAt: banktest.Start}) },
+		"StoredToken":  func() error { _, err := store.StoredToken(ctx, [32]byte{}); return err },
 		"Fetch":        func() error { _, err := store.Fetch(ctx, 1, nil); return err },
 		"Acquire":      func() error { _, err := store.Acquire(ctx, "one", time.Second); return err },
 		"Backlog":      func() error { _, _, err := store.Backlog(ctx); return err },

@@ -11,22 +11,20 @@ import (
 type reading struct {
 	view  *view
 	reads bank.ReadSet
+	// accounts is lockAccounts or readAccounts.
+	accounts *statement
 }
 
-// add queues the read set: the locks first, then the rows that they guard. For an empty list it
-// queues nothing.
+// add queues the read set: the accounts with their locks or versions first, then the rows that those
+// guard. For an empty list it queues nothing.
 func (r *reading) add(b *batch, keys *bank.Keys) {
 	p := &b.session.parameters
 	if len(keys.Accounts) > 0 {
 		p.uuids(keys.Accounts)
-		b.add(lockAccounts, func(row row) { r.view.add(accountState{account: row.account(), version: row.int8()}) })
+		b.add(r.accounts, func(row row) { r.view.add(accountState{account: row.account(), version: row.int8()}) })
 	}
-	if len(keys.Tokens) > 0 {
-		p.array(typeBytes, len(keys.Tokens))
-		for i := range keys.Tokens {
-			p.bytes(keys.Tokens[i][:])
-		}
-		b.add(lockTokens, func(row row) { r.reads.Tokens = append(r.reads.Tokens, row.token()) })
+	if len(keys.StoredTokens) > 0 {
+		r.addStoredTokens(b, keys.StoredTokens)
 	}
 	if len(keys.Cards) > 0 {
 		p.uuids(keys.Cards)
@@ -41,6 +39,14 @@ func (r *reading) add(b *batch, keys *bank.Keys) {
 		p.uuids(keys.Originals)
 		b.add(readGivenBack, func(row row) { r.reads.Reversed[row.uuid()] = row.int8() })
 	}
+	if len(keys.Tokens) > 0 {
+		p.uuids(keys.Tokens)
+		b.add(readTokenUses, func(row row) { r.addUse(row.uuid(), row.uuid()) })
+	}
+}
+
+func (r *reading) addUse(nonce, transaction bank.ID) {
+	r.reads.TokenUses = append(r.reads.TokenUses, bank.TokenUse{Nonce: nonce, TransactionID: transaction})
 }
 
 func (p *parameters) uuids(ids []bank.ID) {
@@ -71,15 +77,6 @@ func (r *row) card() bank.Card {
 
 func (r *row) cardSnapshot() bank.CardSnapshot {
 	return bank.CardSnapshot{ID: r.uuid(), Brand: pan.Brand(r.int2()), BIN: r.text(), Last4: r.text()}
-}
-
-// token reads tokenColumns.
-func (r *row) token() bank.CardToken {
-	token := bank.CardToken{Hash: r.hash(), CardID: r.uuid(), AccountID: r.uuid()}
-	token.Card = bank.CardSnapshot{ID: token.CardID, Brand: pan.Brand(r.int2()), BIN: r.text(), Last4: r.text()}
-	token.Check = bank.CardCheck{Decline: bank.DeclineReason(r.int2())}
-	token.ExpiresAt, token.UsedBy = r.timestamp(), r.uuid()
-	return token
 }
 
 // entry reads entryColumns.

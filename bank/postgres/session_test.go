@@ -39,7 +39,7 @@ func TestACommitThatIsAnsweredWithARollbackIsAConflict(t *testing.T) {
 func TestEveryStatementFindsItsRowsByKey(t *testing.T) {
 	store := migrated(t)
 	statements := append([]*statement{
-		factsByLookup, factsByID, tokenByHash, parties, accountByID, cardByID, transactionByID, sealedByCard, deleteExpiredTokens,
+		factsByLookup, factsByID, storedToken, parties, accountByID, cardByID, transactionByID, sealedByCard, deleteExpiredTokens,
 		fetchEvents, deleteEvents, countEvents, pageOfEntries, pageOfRefusals, pageOfAccounts, pageOfAccount,
 	}, executed...)
 	require.NoError(t, store.with(t.Context(), func(s *session) error {

@@ -12,8 +12,6 @@ const (
 		c.wrong_at, c.locked_until, c.purchase_limit, c.purchase_minimum, c.purchases_per_minute,
 		c.frequency_level, c.frequency_at, c.issued_at, c.used`
 
-	tokenColumns = `t.hash, t.card_id, t.account_id, t.brand, t.bin, t.last4, t.verdict, t.expires_at, t.used_by`
-
 	entryColumns = `e.transaction_id, e.leg, e.caller, e.request_id, e.fingerprint, e.trace_id,
 		e.account_id, a.customer_id, e.sequence, e.kind, e.direction, e.status, e.decline,
 		e.amount, coalesce(a.currency, e.refused_currency), e.debit_account, e.credit_account,
@@ -42,11 +40,10 @@ var (
 	readAccounts = &statement{"read_accounts", `SELECT ` + accountColumns + `, a.version
 		FROM accounts a WHERE a.id = ANY($1::uuid[])`}
 	// readCards takes no lock: a card changes only under its account's lock.
-	readCards  = &statement{"read_cards", `SELECT ` + cardColumns + ` FROM cards c WHERE c.id = ANY($1::uuid[])`}
-	lockTokens = &statement{"lock_tokens", `SELECT ` + tokenColumns + `
-		FROM card_tokens t WHERE t.hash = ANY($1::bytea[]) ORDER BY t.hash FOR NO KEY UPDATE`}
+	readCards   = &statement{"read_cards", `SELECT ` + cardColumns + ` FROM cards c WHERE c.id = ANY($1::uuid[])`}
 	readEntries = &statement{"read_entries", `SELECT ` + entryColumns + entryTables + `
 		WHERE e.transaction_id = ANY($1::uuid[]) ORDER BY e.transaction_id, e.leg`}
+	readTokenUses = &statement{"read_token_uses", `SELECT nonce, transaction_id FROM used_tokens WHERE nonce = ANY($1::uuid[])`}
 	readGivenBack = &statement{"read_given_back", `SELECT original_transaction_id, sum(amount)::bigint
 		FROM entries WHERE original_transaction_id = ANY($1::uuid[]) AND ` + givenBack + ` GROUP BY original_transaction_id`}
 
@@ -71,6 +68,10 @@ var (
 	insertAnyEntries = &statement{"insert_any_entries", `INSERT INTO entries (` + insertedColumns + `,
 			refused_currency, presented_brand, presented_bin, presented_last4)
 		SELECT ` + insertedValues + `, unnest($37::text[]), unnest($38::smallint[]), unnest($39::text[]), unnest($40::text[])`}
+
+	// insertTokenUses lets the primary key decide who uses a token.
+	insertTokenUses = &statement{"insert_token_uses", `INSERT INTO used_tokens (nonce, transaction_id, expires_at)
+		SELECT unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::timestamptz[])`}
 
 	// insertEvents takes the ids in the order of the decisions, because they are drawn after the
 	// sort.
@@ -102,8 +103,6 @@ var (
 			unnest($7::integer[]) AS purchases_per_minute, unnest($8::bigint[]) AS frequency_level, unnest($9::timestamptz[]) AS frequency_at,
 			unnest($10::boolean[]) AS used) u
 		WHERE c.id = u.id`}
-	useTokens = &statement{"use_tokens", `UPDATE card_tokens t SET used_by = u.used_by
-		FROM (SELECT unnest($1::bytea[]) AS hash, unnest($2::uuid[]) AS used_by) u WHERE t.hash = u.hash`}
 )
 
 const (
@@ -128,7 +127,7 @@ const (
 // executed lists the statements that Execute needs. They are prepared before the first batch of a
 // connection.
 var executed = []*statement{
-	begin, commit, rollback, lockAccounts, readAccounts, readCards, lockTokens, readEntries, readGivenBack,
-	insertAccounts, insertCards, insertSealed, insertEntries, insertAnyEntries, insertEvents,
-	updateAccounts, updateCards, useTokens, writeSingle,
+	begin, commit, rollback, lockAccounts, readAccounts, readCards, readEntries, readGivenBack, readTokenUses, lockStoredTokens,
+	insertAccounts, insertCards, insertSealed, insertEntries, insertAnyEntries, insertTokenUses, insertEvents,
+	updateAccounts, updateCards, useStoredTokens, writeSingle, writeSingleByToken,
 }

@@ -14,7 +14,8 @@
 //	statements.go     the SQL of the read and write sets
 //	session.go        a connection with its prepared statements
 //	wire.go           binary parameters and rows
-//	directory.go      bank.Directory, bank.Reader, bank.TokenStore
+//	directory.go      bank.Directory, bank.Reader, and what is deleted of card tokens
+//	stored_token.go   card tokens of version 0.1.0
 //	outbox.go         bank.Outbox; floor.go keeps its fetches cheap
 //	mark.go           bank.Marker: up to which time all events are published
 //	writers.go        who may still make a row of the outbox visible
@@ -37,12 +38,11 @@ import (
 
 // The ports that Store implements.
 var (
-	_ bank.Store      = (*Store)(nil)
-	_ bank.Directory  = (*Store)(nil)
-	_ bank.Reader     = (*Store)(nil)
-	_ bank.TokenStore = (*Store)(nil)
-	_ bank.Outbox     = (*Store)(nil)
-	_ bank.Marker     = (*Store)(nil)
+	_ bank.Store     = (*Store)(nil)
+	_ bank.Directory = (*Store)(nil)
+	_ bank.Reader    = (*Store)(nil)
+	_ bank.Outbox    = (*Store)(nil)
+	_ bank.Marker    = (*Store)(nil)
 )
 
 // Config is the configuration of a Store. Only URL is required.

@@ -13,6 +13,7 @@ import (
 type view struct {
 	accounts   []accountState
 	index      map[bank.ID]int
+	tokenUses  []bank.TokenUse // cached ones
 	epoch      int64
 	optimistic bool
 	// republished says that the events are published again.
@@ -56,7 +57,7 @@ func (v *view) missingCards(cards []bank.ID) []bank.ID {
 	return missing
 }
 
-// fillReadSet adds the accounts and cards of the view to the other rows of a read set.
+// fillReadSet adds accounts, cards and token uses of the view to the other rows of a read set.
 func (v *view) fillReadSet(reads bank.ReadSet) bank.ReadSet {
 	reads.Accounts = make([]bank.Account, len(v.accounts))
 	reads.Cards = slices.Grow(reads.Cards, len(v.accounts))
@@ -64,6 +65,7 @@ func (v *view) fillReadSet(reads bank.ReadSet) bank.ReadSet {
 		reads.Accounts[i] = v.accounts[i].account
 		reads.Cards = append(reads.Cards, v.accounts[i].cards...)
 	}
+	reads.TokenUses = append(reads.TokenUses, v.tokenUses...)
 	return reads
 }
 
@@ -89,21 +91,7 @@ func (v *view) addCardAccounts(changes *bank.Changes) {
 			written[id] = true
 		}
 	}
-	slices.SortFunc(changes.Accounts, func(a, b bank.Account) int { return slices.Compare(a.ID[:], b.ID[:]) })
-}
-
-// proves reports whether writing the changes proves everything that an optimistic batch was decided
-// on: every account that was read is written at its version, and every transaction that was taken
-// for new is inserted under its key.
-func (v *view) proves(keys *bank.Keys, changes *bank.Changes) bool {
-	if len(changes.Accounts) < len(keys.Accounts) {
-		return false
-	}
-	posted := make(map[bank.ID]bool, len(changes.Entries))
-	for _, entry := range changes.Entries {
-		posted[entry.TransactionID] = true
-	}
-	return !slices.ContainsFunc(keys.Transactions, func(id bank.ID) bool { return !posted[id] })
+	slices.SortFunc(changes.Accounts, func(a, b bank.Account) int { return compareIDs(a.ID, b.ID) })
 }
 
 // after returns the accounts as they are once the changes are committed.

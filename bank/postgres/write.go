@@ -28,14 +28,14 @@ func addChanges(b *batch, seen *view, changes *bank.Changes) {
 	if len(changes.Entries) > 0 {
 		addEntries(b, changes.Entries)
 	}
+	if len(changes.TokenUses) > 0 {
+		addTokenUses(b, changes.TokenUses)
+	}
 	if len(changes.Events) > 0 {
 		addEvents(b, seen, changes.Events)
 	}
 	if len(changes.Cards) > 0 {
 		addCards(b, changes.Cards)
-	}
-	if len(changes.Tokens) > 0 {
-		addTokens(b, changes.Tokens)
 	}
 }
 
@@ -137,11 +137,18 @@ func addCards(b *batch, cards []bank.Card) {
 	b.add(updateCards, nil)
 }
 
-func addTokens(b *batch, tokens []bank.CardToken) {
-	p := &b.session.parameters
-	column(p, typeBytes, tokens, func(p *parameters, t *bank.CardToken) { p.bytes(t.Hash[:]) })
-	column(p, typeUUID, tokens, func(p *parameters, t *bank.CardToken) { p.optionalUUID(t.UsedBy) })
-	b.add(useTokens, nil)
+func addTokenUses(b *batch, uses []bank.TokenUse) {
+	uses = slices.SortedFunc(slices.Values(uses), func(x, y bank.TokenUse) int { return bytes.Compare(x.Nonce[:], y.Nonce[:]) })
+	addUses(&b.session.parameters, uses)
+	b.add(insertTokenUses, nil)
+	addStoredTokenUses(b, uses)
+}
+
+// addUses writes the columns of token uses.
+func addUses(p *parameters, uses []bank.TokenUse) {
+	column(p, typeUUID, uses, func(p *parameters, u *bank.TokenUse) { p.uuid(u.Nonce) })
+	column(p, typeUUID, uses, func(p *parameters, u *bank.TokenUse) { p.uuid(u.TransactionID) })
+	column(p, typeTimestamp, uses, func(p *parameters, u *bank.TokenUse) { p.timestamp(u.ExpiresAt) })
 }
 
 func addEvents(b *batch, seen *view, events []bank.Event) {

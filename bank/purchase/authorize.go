@@ -20,8 +20,8 @@ type authorize struct {
 	// namedCard is the card that the request names by its id, whether it exists or not.
 	namedCard bank.ID
 	cardCheck bank.CardCheck
-	token     [32]byte
-	hasToken  bool
+	// token is the use of the card token with which the request pays; its Nonce is zero without one.
+	token bank.TokenUse
 
 	amount      money.Amount
 	merchant    bank.Merchant
@@ -102,8 +102,11 @@ func (a *authorize) Keys() bank.Keys {
 		keys.Accounts = []bank.ID{a.account}
 		keys.Cards = []bank.ID{a.card.ID}
 	}
-	if a.hasToken {
-		keys.Tokens = [][32]byte{a.token}
+	if a.hasToken() {
+		keys.Tokens = []bank.ID{a.token.Nonce}
+	}
+	if a.token.StoredHash != [32]byte{} {
+		keys.StoredTokens = [][32]byte{a.token.StoredHash}
 	}
 	return keys
 }
@@ -241,19 +244,17 @@ func (a *authorize) entry() bank.Entry {
 	}
 }
 
+func (a *authorize) hasToken() bool { return !a.token.Nonce.IsZero() }
+
 func (a *authorize) checkToken(book *bank.Book, now time.Time) error {
-	if !a.hasToken {
-		return nil
-	}
-	token, ok := book.Token(a.token)
-	if !ok || !token.UsedBy.IsZero() || !now.Before(token.ExpiresAt) {
+	if a.hasToken() && (!now.Before(a.token.ExpiresAt) || !book.TokenUser(a.token.Nonce).IsZero()) {
 		return errToken
 	}
 	return nil
 }
 
 func (a *authorize) useToken(book *bank.Book) {
-	if a.hasToken {
-		book.UseToken(a.token, a.id)
+	if a.hasToken() {
+		book.UseToken(a.token)
 	}
 }

@@ -230,9 +230,9 @@ func TestAnotherCurrencyIsRefusedByFieldName(t *testing.T) {
 
 func TestATokenIsGoodForOnePurchaseAndItsRepeats(t *testing.T) {
 	account, card, command := fixture()
-	command.token, command.hasToken = [32]byte{7}, true
-	token := bank.CardToken{Hash: command.token, CardID: card.ID, AccountID: account.ID, ExpiresAt: noon.Add(time.Minute)}
-	book := bank.NewBook(bank.ReadSet{Accounts: []bank.Account{account}, Cards: []bank.Card{card}, Tokens: []bank.CardToken{token}})
+	command.token = bank.TokenUse{Nonce: bank.ID{7}, TransactionID: command.id, ExpiresAt: noon.Add(time.Minute)}
+	reads := bank.ReadSet{Accounts: []bank.Account{account}, Cards: []bank.Card{card}}
+	book := bank.NewBook(reads)
 
 	first := command.Decide(book, noon)
 	require.NoError(t, first.Err)
@@ -244,9 +244,19 @@ func TestATokenIsGoodForOnePurchaseAndItsRepeats(t *testing.T) {
 	other.id = bank.ID{5}
 	require.ErrorContains(t, other.Decide(book, noon).Err, "card_token")
 
-	late := bank.NewBook(bank.ReadSet{Accounts: []bank.Account{account}, Cards: []bank.Card{card}, Tokens: []bank.CardToken{token}})
+	changes := book.Changes()
+	require.Equal(t, []bank.TokenUse{command.token}, changes.TokenUses)
+
+	reads.TokenUses = []bank.TokenUse{{Nonce: command.token.Nonce, TransactionID: bank.ID{9}}}
+	used := bank.NewBook(reads)
+	require.ErrorContains(t, command.Decide(used, noon).Err, "card_token")
+	changes = used.Changes()
+	require.True(t, changes.IsEmpty())
+
+	reads.TokenUses = nil
+	late := bank.NewBook(reads)
 	require.ErrorContains(t, command.Decide(late, noon.Add(time.Minute)).Err, "card_token")
-	changes := late.Changes()
+	changes = late.Changes()
 	require.True(t, changes.IsEmpty())
 }
 

@@ -2,12 +2,11 @@
 // and read it with the amount that was given back since.
 //
 // The commands of its requests decide on a bank.Book: authorize.go decides a purchase, giveback.go
-// a void and a reversal.
+// a void and a reversal. token.go finds the card of a token.
 package purchase
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"time"
 
@@ -18,14 +17,17 @@ import (
 	"codebank.dev/platform/money"
 )
 
-// Service decides purchases. All fields but History and Scorer are required; it is safe for
-// concurrent use.
+// Service decides purchases. All fields but StoredTokens, History and Scorer are required; it is safe
+// for concurrent use.
 type Service struct {
 	Code      bank.Code
 	Ledger    bank.Submitter
 	Directory bank.Directory
 	Reader    bank.Reader
 	Vault     bank.Vault
+	Tokens    bank.TokenSealer
+	// StoredTokens finds tokens that version 0.1.0 stored; nil when there are none.
+	StoredTokens bank.StoredTokens
 	// History lets purchases and reversals name an earlier time; nil means that every request is of
 	// the present.
 	History *bank.History
@@ -188,42 +190,6 @@ func (s *Service) resolveCard(ctx context.Context, request *Request, command *au
 		return nil
 	}
 	return fault.Invalid("card_source", "One of card_data, card_token and card is required.")
-}
-
-// errToken refuses a token that is unknown, used or expired.
-var errToken = fault.Invalid("card_token", "The card token is unknown, has been used, or has expired.")
-
-func (s *Service) resolveToken(ctx context.Context, text string, command *authorize) error {
-	if err := bank.CheckToken("card_token", text); err != nil {
-		return err
-	}
-	hash := sha256.Sum256([]byte(text))
-	token, err := s.Directory.Token(ctx, hash)
-	if errors.Is(err, bank.ErrNotFound) {
-		return s.resolveRepeat(ctx, command)
-	}
-	if err != nil {
-		return err
-	}
-	command.card, command.account, command.cardCheck = token.Card, token.AccountID, token.Check
-	command.card.ID = token.CardID
-	command.token, command.hasToken = hash, true
-	return nil
-}
-
-// resolveRepeat handles a token that is no longer stored. If the request id was decided before, the
-// request is a repeat and gets the first outcome. The entry that exists keeps the command from
-// deciding anything new.
-func (s *Service) resolveRepeat(ctx context.Context, command *authorize) error {
-	entry, _, err := s.Reader.Transaction(ctx, command.id)
-	if errors.Is(err, bank.ErrNotFound) {
-		return errToken
-	}
-	if err != nil {
-		return err
-	}
-	command.card, command.account = entry.Card, entry.AccountID
-	return nil
 }
 
 // resolveAttempts limits how often a void is resolved again because its purchase was decided in

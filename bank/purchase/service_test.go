@@ -29,7 +29,6 @@ type store interface {
 	bank.Store
 	bank.Directory
 	bank.Reader
-	bank.TokenStore
 	bank.Outbox
 }
 
@@ -53,13 +52,16 @@ func newReplica(t *testing.T, store store, keys *vault.Vault, clock *banktest.Cl
 	executor := ledger.New(ledger.Config{Store: store, Encoder: plainEncoder{}, Now: clock.Now, ProducerVersion: "test"})
 	t.Cleanup(func() { require.NoError(t, executor.Close(context.Background())) })
 	directory := ledger.NewCachedDirectory(store)
+	stored, _ := store.(bank.StoredTokens)
 	return &replica{
 		executor: executor, store: store, clock: clock,
 		cards: &card.Service{
-			Code: "001", Ledger: executor, Directory: directory, Reader: store, Tokens: store,
-			Vault: keys, Random: rand.Reader, Now: clock.Now,
+			Code: "001", Ledger: executor, Directory: directory, Reader: store, Vault: keys,
+			Tokens: keys, Random: rand.Reader, Now: clock.Now,
 		},
-		purchases: &purchase.Service{Code: "001", Ledger: executor, Directory: directory, Reader: store, Vault: keys},
+		purchases: &purchase.Service{
+			Code: "001", Ledger: executor, Directory: directory, Reader: store, Vault: keys, Tokens: keys, StoredTokens: stored,
+		},
 	}
 }
 

@@ -51,10 +51,10 @@ func newClients(t testing.TB) clients {
 	server, err := serve.Listen(serve.Config{Name: "bank", GRPCAddress: "127.0.0.1:0", HTTPAddress: "127.0.0.1:0"})
 	require.NoError(t, err)
 	bankv1.RegisterCardServiceServer(server, &rpc.Cards{Service: &card.Service{
-		Code: "001", Ledger: executor, Directory: store, Reader: store, Tokens: store, Vault: keys, Random: rand.Reader, Now: time.Now,
+		Code: "001", Ledger: executor, Directory: store, Reader: store, Tokens: keys, Vault: keys, Random: rand.Reader, Now: time.Now,
 	}})
 	bankv1.RegisterPurchaseServiceServer(server, &rpc.Purchases{Service: &purchase.Service{
-		Code: "001", Ledger: executor, Directory: store, Reader: store, Vault: keys,
+		Code: "001", Ledger: executor, Directory: store, Reader: store, Vault: keys, Tokens: keys,
 	}})
 	require.NoError(t, server.Gateway(t.Context(), bankv1.RegisterCardServiceHandler, bankv1.RegisterPurchaseServiceHandler))
 	ctx, stop := context.WithCancel(context.Background())

@@ -6,7 +6,8 @@
 // There are four keys with one purpose each, so that the output of one reveals nothing about another:
 //
 //   - seal: AES-256-GCM with a random nonce; several keys, each with an id. The primary one
-//     seals, all of them open. 2³² numbers per key are safe by NIST SP 800-38D.
+//     seals, all of them open. 2³² numbers per key are safe by NIST SP 800-38D. From each of them
+//     HKDF-SHA-256 derives a key for card tokens, which rotates with it.
 //   - lookup: HMAC-SHA-256 over the digits. A new key means computing every lookup again.
 //   - fingerprint: HMAC-SHA-256 over a canonical request. This key never changes.
 //   - cvv: see [Vault.CVV]. A new key changes the code of every card.
@@ -18,6 +19,7 @@
 // The files, in reading order:
 //
 //	vault.go    seal, open, lookup and fingerprint
+//	token.go    card tokens: seal and open
 //	mac.go      HMAC-SHA-256 with prepared states
 //	cvv.go      security codes
 //	keyfile.go  load, make and rotate the keys; owner_*.go checks who owns the file
@@ -50,6 +52,7 @@ const masked = "vault(masked)"
 type Vault struct {
 	primary     string
 	seals       map[string]cipher.AEAD
+	tokens      []cipher.AEAD // the first one seals
 	lookup      *mac
 	fingerprint *mac
 	cvv         *mac
@@ -74,7 +77,9 @@ func newVault(keys *keyFile) (*Vault, error) {
 			return nil, fmt.Errorf("vault: key %s: %w", key.ID, err)
 		}
 	}
-	return v, nil
+	var err error
+	v.tokens, err = newTokenKeys(keys)
+	return v, err
 }
 
 // Generate returns a Vault with new keys that end with the process: for tests, and for stores that

@@ -154,7 +154,7 @@ func faultKillBanks(ctx context.Context, r *run, s step) error {
 // pass it dies.
 var bankFailpoints = []string{
 	"batch-locked:40", "batch-decided:40", "batch-committed:40", "lease-written:2", "relay-fetched:5", "relay-published:5",
-	"relay-deleted:5", "token-stored:2",
+	"relay-deleted:5", "tokens-swept",
 }
 
 func faultFailpointBank(ctx context.Context, r *run, s step) error {

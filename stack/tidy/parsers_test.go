@@ -49,6 +49,7 @@ var moreParsers = map[string]string{
 	"operations/schemaregistry verify":  "the registry's answers",
 	"operations/schemaregistry numbers": "the registry's answers",
 	"checkout CheckSlug":                "callers' names of products",
+	"bank/vault OpenToken":              "callers' card tokens",
 }
 
 // shownBy names the fuzz target that reaches a parser without calling it by name.

@@ -144,6 +144,14 @@ func byUnknown(request *bankv1.AuthorizePurchaseRequest, c *customer) {
 	request.CardSource = &bankv1.AuthorizePurchaseRequest_CardData{CardData: data}
 }
 
+// unblock unblocks a card that is not blocked. Only a batch under locks can answer that.
+func unblock(name string) step {
+	return step{name, func(ctx context.Context, conn grpc.ClientConnInterface, c *customer) (proto.Message, error) {
+		answer, err := bankv1.NewCardServiceClient(conn).UnblockCard(ctx, &bankv1.UnblockCardRequest{Name: c.card.GetName()})
+		return &bankv1.Card{Name: answer.GetCard().GetName()}, err // The rest is as of now.
+	}}
+}
+
 // steps are all requests of a customer. They end with a balance of -2000 at sequence 8, one decline
 // without an account, and one request that was voided before it was made.
 func steps() []step {
@@ -163,11 +171,15 @@ func steps() []step {
 			c.token = answer.GetCardToken()
 			return answer, err
 		}},
+		unblock("unblock"),
 		buy("by-data", 1000, byData),
+		unblock("unblock again"),
 		buy("by-token", 2000, byToken),
 		buy("by-card", 3000, byCard),
+		unblock("unblock a third time"),
 		buy("too-much", 1_000_000, byCard),
 		buy("unknown", 500, byUnknown),
+		unblock("unblock a fourth time"),
 		{"void", func(ctx context.Context, conn grpc.ClientConnInterface, _ *customer) (proto.Message, error) {
 			return bankv1.NewPurchaseServiceClient(conn).VoidPurchase(ctx, &bankv1.VoidPurchaseRequest{RequestId: "by-card"})
 		}},

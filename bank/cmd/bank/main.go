@@ -82,14 +82,13 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	}
 	defer server.Close()
 	bankv1.RegisterCardServiceServer(server, &rpc.Cards{Service: &card.Service{
-		Code: config.bankCode, Ledger: executor, Directory: directory, Reader: store, Tokens: store,
-		Vault: keys, Random: rand.Reader, Now: config.now, Failpoint: config.failpoint,
+		Code: config.bankCode, Ledger: executor, Directory: directory, Reader: store, Vault: keys,
+		Tokens: keys, Random: rand.Reader, Now: config.now, Failpoint: config.failpoint,
 		History: config.requestHistory(),
 	}})
 	bankv1.RegisterPurchaseServiceServer(server, &rpc.Purchases{Service: &purchase.Service{
 		Code: config.bankCode, Ledger: executor, Directory: directory, Reader: store, Vault: keys,
-		History: config.requestHistory(),
-		Scorer:  risk.NewScorer(),
+		Tokens: keys, StoredTokens: store, History: config.requestHistory(), Scorer: risk.NewScorer(),
 	}})
 	if err := server.Gateway(ctx, bankv1.RegisterCardServiceHandler, bankv1.RegisterPurchaseServiceHandler); err != nil {
 		return err
@@ -99,6 +98,8 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 		server.Handle("/debug/pprof/profile", http.HandlerFunc(pprof.Profile))
 	}
 	server.Metrics().MustRegister(&collector{executor: executor, store: store, relay: relay.relay})
-	begin(server, store, relay, logger.With(slog.String("bank_code", string(config.bankCode))))
+	logger = logger.With(slog.String("bank_code", string(config.bankCode)))
+	begin(server, store, relay, logger)
+	server.Background(func(ctx context.Context) { sweepTokens(ctx, store, config.now, logger) })
 	return server.Run(ctx)
 }

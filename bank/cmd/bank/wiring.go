@@ -56,8 +56,7 @@ func openStore(ctx context.Context, config *config) (*postgres.Store, error) {
 	})
 }
 
-// begin makes the server wait for the ledger and migrate it. After that the relay publishes, and expired
-// tokens are swept.
+// begin makes the server wait for the ledger and migrate it. After that the relay publishes.
 func begin(server *serve.Server, store *postgres.Store, relay *relayRunner, logger *slog.Logger) {
 	server.Prepare(func(ctx context.Context) error {
 		if err := store.Prepare(ctx, logger); err != nil {
@@ -67,21 +66,19 @@ func begin(server *serve.Server, store *postgres.Store, relay *relayRunner, logg
 		logger.Info("bank is up")
 		return nil
 	})
-	server.Background(func(ctx context.Context) { sweepTokens(ctx, store, logger) })
 }
 
-// spareConnections is how many connections reads, tokens and the relay share, beside those of the
-// lanes.
+// spareConnections is how many connections reads and the relay share, beside those of the lanes.
 const spareConnections = 12
 
 // sweepTokens deletes expired card tokens until ctx ends.
-func sweepTokens(ctx context.Context, store *postgres.Store, logger *slog.Logger) {
+func sweepTokens(ctx context.Context, store *postgres.Store, now func() time.Time, logger *slog.Logger) {
 	ticker := time.NewTicker(tokenSweepInterval)
 	defer ticker.Stop()
 	for {
-		for deleted := int64(tokenSweepRows); deleted == tokenSweepRows; {
+		for more := true; more; {
 			var err error
-			if deleted, err = store.DeleteExpiredTokens(ctx, tokenSweepRows); err != nil && ctx.Err() == nil {
+			if more, err = store.DeleteExpiredTokens(ctx, now(), tokenSweepRows); err != nil && ctx.Err() == nil {
 				logger.Warn("expired card tokens could not be deleted; trying again in a minute", slog.Any("error", err))
 			}
 		}

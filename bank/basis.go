@@ -1,0 +1,70 @@
+package bank
+
+// basis is what the decisions on a Book rest on. The accounts among it are marked in Book.accounts.
+//
+// Entries and token uses that were found are not part of it, because they never change.
+type basis struct {
+	// undecided are the transactions for which no entry was found, and unused the nonces of the
+	// tokens for which no use was found.
+	undecided, unused []ID
+	// unproven is set when a decision rests on something that no write proves, such as the absence
+	// of an account.
+	unproven bool
+}
+
+// restOnAccount returns an account and makes the decisions rest on it.
+func (b *Book) restOnAccount(id ID) (*tracked[Account], bool) {
+	t, ok := b.accounts[id]
+	if !ok {
+		b.basis.unproven = true
+		return nil, false
+	}
+	t.read = true
+	return t, true
+}
+
+// restOnSum makes the decisions rest on how much of a transaction was given back. Every entry that
+// gives something back is an entry of the same account. Once everything was given back, the sum
+// does not change any more.
+func (b *Book) restOnSum(original ID, reversed int64) {
+	entry := b.entry(original)
+	switch {
+	case entry == nil:
+		b.basis.unproven = true
+	case reversed < entry.Amount:
+		b.restOnAccount(entry.AccountID)
+	}
+}
+
+// ProvenByWrite reports whether the write of Changes proves everything that the decisions rest on,
+// so that they need no locks. The store must write the accounts in Changes, and the accounts of the
+// cards in Changes, only at the versions that it read, and insert entries and token uses under
+// their unique keys. Then the write proves that
+//
+//   - accounts, their cards, and the amounts that were given back are as they were read,
+//   - transactions that were taken for undecided were undecided,
+//   - tokens that were taken for unused were unused.
+//
+// Changes may be empty: decisions that rest on nothing but entries and token uses that were found
+// need no proof.
+func (b *Book) ProvenByWrite() bool {
+	if b.basis.unproven {
+		return false
+	}
+	for _, t := range b.accounts {
+		if t.read && !t.written && t.state == unchanged {
+			return false
+		}
+	}
+	for _, transaction := range b.basis.undecided {
+		if b.entry(transaction) == nil {
+			return false
+		}
+	}
+	for _, nonce := range b.basis.unused {
+		if _, used := b.users[nonce]; !used {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,113 @@
+package bank_test
+
+import (
+	"bytes"
+	"testing"
+	"time"
+
+	"codebank.dev/bank"
+	"github.com/stretchr/testify/require"
+)
+
+var (
+	account1 = bank.Account{ID: bank.ID{1}, CreditLimit: 1000, Sequence: 5}
+	account2 = bank.Account{ID: bank.ID{2}, CreditLimit: 1000, Sequence: 5}
+	card1    = bank.Card{CardSnapshot: bank.CardSnapshot{ID: bank.ID{11}}, AccountID: account1.ID}
+	// bought is an earlier purchase of account 1, and spent the token that it used.
+	bought = bank.Entry{TransactionID: bank.ID{21}, AccountID: account1.ID, Amount: 100, Status: bank.Approved}
+	spent  = bank.TokenUse{Nonce: bank.ID{31}, TransactionID: bought.TransactionID}
+)
+
+func post(book *bank.Book, transaction, account bank.ID) {
+	_, err := book.Post(bank.Entry{TransactionID: transaction, AccountID: account}, bank.Effect{}, noon)
+	if err != nil {
+		panic(err)
+	}
+}
+
+// What a decision rests on is proved by the write, or the decision needs locks.
+func TestAWriteProvesWhatItsDecisionsRestOn(t *testing.T) {
+	fresh, nonce := bank.ID{41}, bank.ID{42}
+	for _, tt := range []struct {
+		rule   string
+		decide func(*bank.Book)
+		proven bool
+	}{
+		{"nothing read, nothing written", func(*bank.Book) {}, true},
+		{"an account is read", func(b *bank.Book) { b.Account(account1.ID) }, false},
+		{"an account is read and another one written", func(b *bank.Book) { b.Account(account1.ID); post(b, fresh, account2.ID) }, false},
+		{"an account is read and written", func(b *bank.Book) { b.Account(account1.ID); post(b, fresh, account1.ID) }, true},
+		{"an account is written and not read", func(b *bank.Book) { post(b, fresh, account1.ID) }, true},
+		{"an account is absent", func(b *bank.Book) { b.Account(bank.ID{99}); post(b, fresh, account1.ID) }, false},
+		{"a card is read", func(b *bank.Book) { b.Card(card1.ID) }, false},
+		{"a card is read and its account written", func(b *bank.Book) { b.Card(card1.ID); post(b, fresh, account1.ID) }, true},
+		{"a card is read and written", func(b *bank.Book) {
+			card, _ := b.Card(card1.ID)
+			card.Blocked = true
+			b.SetCard(card)
+		}, true},
+		{"a card is absent", func(b *bank.Book) { b.Card(bank.ID{99}); post(b, fresh, account1.ID) }, false},
+		{"a new account and a new card are read", func(b *bank.Book) {
+			b.Open(bank.Account{ID: bank.ID{3}})
+			b.Issue(bank.NewCard{Card: bank.Card{CardSnapshot: bank.CardSnapshot{ID: bank.ID{13}}, AccountID: bank.ID{3}}})
+			post(b, fresh, bank.ID{3})
+			b.Account(bank.ID{3})
+			b.Card(bank.ID{13})
+		}, true},
+		{"a transaction was decided", func(b *bank.Book) { b.Entry(bought.TransactionID) }, true},
+		{"a transaction is taken for new", func(b *bank.Book) { b.Entry(fresh) }, false},
+		{"a transaction is taken for new and written", func(b *bank.Book) { b.Entry(fresh); post(b, fresh, account1.ID) }, true},
+		{"a transaction is taken for new and another one written", func(b *bank.Book) { b.Entry(fresh); post(b, bank.ID{43}, account1.ID) }, false},
+		{"a transaction is taken for new and refused", func(b *bank.Book) { b.Entry(fresh); b.Refuse(bank.Entry{TransactionID: fresh}, noon) }, true},
+		{"only leg 1 of a transaction that is taken for new is written", func(b *bank.Book) {
+			b.Entry(fresh)
+			b.Refuse(bank.Entry{TransactionID: fresh, Leg: 1}, noon)
+		}, false},
+		{"nothing was given back", func(b *bank.Book) { b.Reversed(bought.TransactionID) }, false},
+		{"nothing was given back, and the account is written", func(b *bank.Book) { b.Reversed(bought.TransactionID); post(b, fresh, account1.ID) }, true},
+		{"nothing was given back, and another account is written", func(b *bank.Book) { b.Reversed(bought.TransactionID); post(b, fresh, account2.ID) }, false},
+		{"nothing was given back of an unknown transaction", func(b *bank.Book) { b.Reversed(fresh); post(b, fresh, account1.ID) }, false},
+		{"everything was given back in this batch", func(b *bank.Book) {
+			_, err := b.Post(bank.Entry{TransactionID: fresh, AccountID: account1.ID, OriginalID: bought.TransactionID, Status: bank.Approved, Amount: 100}, bank.Effect{}, noon)
+			require.NoError(t, err)
+			require.EqualValues(t, 100, b.Reversed(bought.TransactionID))
+		}, true},
+		{"a token was used before", func(b *bank.Book) { b.TokenUser(spent.Nonce) }, true},
+		{"a token is taken for unused", func(b *bank.Book) { b.TokenUser(nonce); post(b, fresh, account1.ID) }, false},
+		{"a token is taken for unused and used", func(b *bank.Book) { b.TokenUser(nonce); b.UseToken(bank.TokenUse{Nonce: nonce, TransactionID: fresh}) }, true},
+	} {
+		book := bank.NewBook(bank.ReadSet{
+			Accounts: []bank.Account{account1, account2}, Cards: []bank.Card{card1}, Entries: []bank.Entry{bought}, TokenUses: []bank.TokenUse{spent},
+		})
+		tt.decide(book)
+		require.Equal(t, tt.proven, book.ProvenByWrite(), tt.rule)
+	}
+}
+
+// A sum that has reached the amount is final.
+func TestWhatWasGivenBackInFullNeedsNoProof(t *testing.T) {
+	for reversed, proven := range map[int64]bool{99: false, 100: true} {
+		book := bank.NewBook(bank.ReadSet{
+			Accounts: []bank.Account{account1}, Entries: []bank.Entry{bought}, Reversed: map[bank.ID]int64{bought.TransactionID: reversed},
+		})
+		require.Equal(t, reversed, book.Reversed(bought.TransactionID))
+		require.Equal(t, proven, book.ProvenByWrite(), reversed)
+	}
+}
+
+func TestANonceIsAUUIDThatBeginsWithTheTimeOfIssue(t *testing.T) {
+	random := bytes.NewReader(bytes.Repeat([]byte{0xff}, 1000))
+	nonce, err := bank.NewNonce(noon, random)
+	require.NoError(t, err)
+	require.Equal(t, "019ca945-0a00-7fff-bfff-ffffffffffff", nonce.ID().String())
+	require.Equal(t, "019ca945-0a00-0000-0000-000000000000", bank.FirstNonceID(noon).String())
+	later, err := bank.NewNonce(noon.Add(time.Millisecond), bytes.NewReader(make([]byte, 24)))
+	require.NoError(t, err)
+	require.Negative(t, bytes.Compare(idBytes(nonce.ID()), idBytes(later.ID())))
+	require.Negative(t, bytes.Compare(idBytes(nonce.ID()), idBytes(bank.FirstNonceID(noon.Add(time.Millisecond)))))
+	require.Zero(t, bank.FirstNonceID(time.Time{}), "before 1970")
+	_, err = bank.NewNonce(noon, bytes.NewReader(make([]byte, 23)))
+	require.Error(t, err)
+}
+
+func idBytes(id bank.ID) []byte { return id[:] }
