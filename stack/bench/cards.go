@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
+	"google.golang.org/protobuf/proto"
 )
 
 const (
@@ -40,7 +41,12 @@ func issueCards(ctx context.Context, address string, n int) ([]card, error) {
 					cancel(err)
 					return
 				}
-				cards[i] = card{issued.GetCard().GetName(), issued.GetCard().GetAccount()}
+				data, err := proto.Marshal(issued.GetCardData())
+				if err != nil {
+					cancel(err)
+					return
+				}
+				cards[i] = card{issued.GetCard().GetName(), issued.GetCard().GetAccount(), data}
 			}
 		})
 	}

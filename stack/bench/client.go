@@ -26,12 +26,16 @@ type client struct {
 	connections []*grpc.ClientConn
 	cards       []card
 	requests    []*request
+	payments    []*payment
 	run         string
 	bank        int // process id of the bank
 }
 
-// card is an issued card: its name and the name of its account.
-type card struct{ name, account string }
+// card is an issued card: its name, the name of its account, and its encoded card data.
+type card struct {
+	name, account string
+	data          []byte
+}
 
 // numbers makes the request ids of all clients unique.
 var numbers atomic.Int64
@@ -52,7 +56,12 @@ func newClient(address string, cards []card, callers int) (*client, error) {
 			c.close()
 			return nil, err
 		}
-		c.requests = append(c.requests, r)
+		p, err := newPayment()
+		if err != nil {
+			c.close()
+			return nil, err
+		}
+		c.requests, c.payments = append(c.requests, r), append(c.payments, p)
 	}
 	return c, nil
 }
@@ -64,6 +73,14 @@ func dial(address string) (*grpc.ClientConn, error) {
 
 // fill gives the purchases of a request new ids and the cards that pick returns.
 func (c *client) fill(r *request, pick func() card) {
+	c.number(r)
+	for i := range r.cards {
+		copy(r.cards[i], pick().name)
+	}
+}
+
+// number gives the purchases of a request new ids.
+func (c *client) number(r *request) {
 	last := numbers.Add(int64(len(r.ids)))
 	for i, id := range r.ids {
 		copy(id, c.run)
@@ -73,7 +90,6 @@ func (c *client) fill(r *request, pick func() card) {
 			number /= 36
 		}
 		id[len(c.run)] = '-'
-		copy(r.cards[i], pick().name)
 	}
 }
 
@@ -84,8 +100,7 @@ func (c *client) oneCard() card { return c.cards[0] }
 func (c *client) send(ctx context.Context, caller int, pick func() card) error {
 	r := c.requests[caller]
 	c.fill(r, pick)
-	return c.connections[caller%connections].Invoke(ctx, bankv1.PurchaseService_AuthorizePurchase_FullMethodName,
-		r, &answer{request: r}, grpc.ForceCodecV2(codec{}))
+	return c.invoke(ctx, caller, bankv1.PurchaseService_AuthorizePurchase_FullMethodName, r, &answer{request: r})
 }
 
 // uniform buys once with a random card.

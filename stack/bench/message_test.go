@@ -6,6 +6,7 @@ import (
 
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -55,6 +56,37 @@ func TestAFilledRequestIsValid(t *testing.T) {
 	}
 	require.Len(t, ids, perMessage)
 	require.Len(t, r.ids, perMessage)
+}
+
+// The contract's own code must decode a payment, whatever it was paid with before.
+func TestAPaymentIsValidHoweverItIsPaid(t *testing.T) {
+	c := testClient()
+	p, err := newPayment()
+	require.NoError(t, err)
+	data := &bankv1.CardData{Number: "4111111111111111", HolderName: "BENCH 1", ExpiryMonth: 12, ExpiryYear: 2031, Cvv: "123"}
+	paid := func(number protowire.Number, content []byte) *bankv1.AuthorizePurchaseRequest {
+		c.number(&p.request)
+		p.payWith(number, content)
+		read := new(bankv1.AuthorizePurchaseRequest)
+		require.NoError(t, proto.Unmarshal(p.encoded, read))
+		require.Equal(t, string(p.ids[0]), read.GetRequestId())
+		wanted := newPurchase()
+		wanted.RequestId, wanted.CardSource = read.GetRequestId(), read.GetCardSource()
+		require.True(t, proto.Equal(wanted, read))
+		return read
+	}
+	require.True(t, proto.Equal(data, paid(cardDataField, marshal(t, data)).GetCardData()))
+	require.Equal(t, "ctk_x", paid(cardTokenField, []byte("ctk_x")).GetCardToken())
+	require.Equal(t, "cards/x", paid(cardNameField, []byte("cards/x")).GetCard())
+	require.True(t, proto.Equal(data, paid(cardDataField, marshal(t, data)).GetCardData()))
+
+	var exchange bankv1.CreateCardTokenRequest
+	require.NoError(t, proto.Unmarshal(appendField(nil, exchangedField, marshal(t, data)), &exchange))
+	require.True(t, proto.Equal(data, exchange.GetCardData()))
+	var answered tokenAnswer
+	require.NoError(t, answered.read(marshal(t, &bankv1.CreateCardTokenResponse{CardToken: "ctk_x", Last4: "1111"})))
+	require.Equal(t, "ctk_x", string(answered.token))
+	require.Error(t, answered.read(marshal(t, &bankv1.CreateCardTokenResponse{Last4: "1111"})))
 }
 
 func TestOnlyAnApprovalOfTheRequestCounts(t *testing.T) {

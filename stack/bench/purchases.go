@@ -74,16 +74,17 @@ func (w *workbench) purchases(ctx context.Context) (figures []Figure, err error)
 		return nil, err
 	}
 	w.rate = Median(series[0].Values)
-	setting := fmt.Sprintf("%d in flight on %d HTTP/2 connections, %d cards", callers, connections, len(w.cards))
+	setting := fmt.Sprintf("%d in flight on %d HTTP/2 connections, %d cards, paid by card data, token and card in equal parts",
+		callers, connections, len(w.cards))
 	return []Figure{
 		ratio("Purchases", setting, series[0], series[1]),
 		ratio("PurchasesPipelined", setting, series[0], series[2]),
 	}, nil
 }
 
-// unaryTerm is a term of unary purchases on all cards.
+// unaryTerm is a term of unary purchases on all cards, by card data, token and card in equal parts.
 func (b *bank) unaryTerm() term {
-	return b.term("unary purchases, group commit", b.workbench.options.Callers, b.uniform)
+	return b.term("unary purchases, group commit", b.workbench.options.Callers, b.mixed)
 }
 
 // bulk compares the stream with the yardstick.
