@@ -28,9 +28,10 @@
 //   - Card snapshot: what everybody may see of a card: its id, brand, BIN and last four digits.
 //   - BIN: the first six digits of a card number; they name the issuer.
 //   - Card data: number, holder's name, expiry and security code as they are printed on a card.
-//   - Card token: a text that stands for card data in one purchase.
+//   - Card token: a text that stands for card data in one purchase; what it stands for is sealed into it.
+//   - Nonce: the part of a card token that no other token has; the ledger keeps the nonces of tokens that were used.
 //   - Card check: the result of comparing presented card data with the card.
-//   - Vault: the keys that seal card numbers, find cards by their number and derive security codes.
+//   - Vault: the keys that seal card numbers and card tokens, find cards by their number and derive security codes.
 //   - Risk score: how much a purchase looks like a part of an attack; it is advice and declines nothing.
 //
 // # Requests and decisions
@@ -64,7 +65,7 @@
 //   - Write set: what a batch changes, written in one commit; its type is Changes.
 //   - Version: a number in an account's row that grows with every change of the account or of its cards.
 //   - Account cache: what a process keeps of accounts after its own commits, with their versions.
-//   - Optimistic batch: a batch decided on the account cache without locks; its write proves that the versions still held.
+//   - Optimistic batch: a batch decided on the account cache without locks; its write proves what its decisions rest on.
 //   - Conflict: an optimistic batch found another version or a key that was taken; nothing is written, and the batch is
 //     decided again.
 //
