@@ -46,10 +46,15 @@ func CheckPerMinute(name string, n int32) error {
 	return nil
 }
 
-// CheckToken returns nil when text has the form of a card token. Otherwise it returns
-// fault.InvalidArgument with the name of the field.
+// CheckToken returns nil when text has the form of a card token: at most 128 visible characters of
+// ASCII. Otherwise it returns fault.InvalidArgument with the name of the field. The digits of a
+// token are random, so they may read as a card number, and no one stores them.
 func CheckToken(name, text string) error {
-	if text == "" || len(text) > maxTokenLength || field.OptionalText(name, text, maxTokenLength) != nil {
+	visible := text != "" && len(text) <= maxTokenLength
+	for i := 0; visible && i < len(text); i++ {
+		visible = text[i] > ' ' && text[i] <= '~'
+	}
+	if !visible {
 		return fault.Invalid(name, "This is not a card token.")
 	}
 	return nil
