@@ -7,7 +7,7 @@ import (
 	"codebank.dev/platform/id"
 )
 
-// account is the account whose events are being checked.
+// account is the account whose events are checked at the moment.
 type account struct {
 	open  bool
 	id    id.ID
@@ -19,13 +19,13 @@ type account struct {
 	totals  [stores]totals
 	differs bool
 
-	// last are the figures after the event before; lastSequence is 0 when they are of
-	// no use, because that event is missing or altered.
+	// last are the figures after the previous event. lastSequence is 0 if they cannot be
+	// used, because that event is missing or altered.
 	last         figures
 	lastSequence int64
 
-	// published says that an event before was on the topic, at position; waiting says that
-	// an event since then is in the outbox only.
+	// published says that an earlier event was on the topic, at position. waiting says
+	// that an event after it is in the outbox only.
 	published bool
 	position  Position
 	waiting   bool
@@ -43,7 +43,7 @@ func compareIDs(a, b id.ID) int { return bytes.Compare(a[:], b[:]) }
 
 const inNoStore = "in none of the five places"
 
-// gapThrough reports the sequences that are not checked yet, up to last: no place has
+// gapThrough reports the sequences up to last that are not checked yet. No place has
 // them.
 func (c *comparison) gapThrough(last int64) {
 	a := &c.account
@@ -77,7 +77,8 @@ func (c *comparison) leaveAccount() {
 	}
 }
 
-// checkFigures checks that the ledger's figures follow from those of the event before.
+// checkFigures checks that the ledger's figures follow from those of the previous
+// event.
 func (c *comparison) checkFigures(g *group, sound bool) {
 	a := &c.account
 	if !sound || !g.has(InLedger) || g.key.class != ofAccount {

@@ -32,17 +32,18 @@ import (
 // Account is a customer account as of a moment. Amounts are minor units.
 type Account struct {
 	ID id.ID
-	// Sequence is that of the account's last event.
+	// Sequence is the sequence of the account's last event.
 	Sequence                   int64
 	Balance, Held, CreditLimit int64
 }
 
-// Cut receives one moment of a ledger. Neither function is nil; an error of one ends the
-// call and is returned as it is.
+// Cut receives the state of a ledger at one moment. Neither function is nil. An error of a
+// function ends the call and is returned as it is.
 type Cut struct {
-	// Account gets every customer account. Its events are compared up to its sequence.
+	// Account is called with every customer account. The events of an account are compared up to
+	// its sequence.
 	Account func(Account) error
-	// Refused gets the transaction of every decline without an account.
+	// Refused is called with the transaction of every decline without an account.
 	Refused func(transaction id.ID) error
 }
 
@@ -57,8 +58,8 @@ type Ledger interface {
 	// Refusals returns the events of declines without an account, ordered by the bytes
 	// of the transaction's id, otherwise like Events.
 	Refusals(ctx context.Context) iter.Seq2[*Copy, error]
-	// Find returns the event with the wanted id, or else those with the wanted
-	// transaction; none when there is neither.
+	// Find returns the event with the wanted id or, if there is none, the events with the wanted
+	// transaction. It returns none if there is neither.
 	Find(ctx context.Context, wanted Wanted) ([]Copy, error)
 }
 
@@ -68,7 +69,8 @@ type Source interface {
 	// from one goroutine or several. A copy is valid until each returns. An error of each
 	// ends the reading and is returned as it is.
 	Read(ctx context.Context, each func(*Copy) error) error
-	// Find returns the wanted copies as they are now, of any bank; none when there are none.
+	// Find returns the wanted copies of any bank as they are now. It returns none if there are
+	// none.
 	Find(ctx context.Context, wanted Wanted) ([]Copy, error)
 }
 
@@ -76,7 +78,7 @@ type Source interface {
 type Wanted struct {
 	// EventID is the event's id as the place keeps it.
 	EventID string
-	// TransactionID is the event's transaction, where it is known.
+	// TransactionID is the event's transaction, if it is known.
 	TransactionID string
 	// Positions are where the copies were, for places that have positions.
 	Positions []Position
@@ -103,7 +105,7 @@ type ownError struct{ cause error }
 func (e *ownError) Error() string { return e.cause.Error() }
 func (e *ownError) Unwrap() error { return e.cause }
 
-// away names the place of an error. The audit's own errors and the end of ctx have none.
+// away adds the place to an error. The audit's own errors and the end of ctx have no place.
 func away(ctx context.Context, store Store, err error) error {
 	if err == nil || errors.As(err, new(*AwayError)) || errors.As(err, new(*ownError)) {
 		return err
@@ -123,15 +125,15 @@ type Audit struct {
 	Outbox, Topic, Statement, Index Source
 	// MaxFindings is how many findings the report holds; 0 is 20. All are counted.
 	MaxFindings int
-	// TempDir is the folder for sorted runs; empty is the system's for temporary files.
+	// TempDir is the folder for sorted runs; empty is the system's folder for temporary files.
 	TempDir string
 	// Records is how many records a place keeps in memory before it sorts them on
 	// disk; 0 is 65,536.
 	Records int
-	// Wait, if not nil, is called after the cut and before each comparison, with the
-	// number of events of the cut. It returns once the places seem to have that many, and
-	// says whether there is time for another comparison if this one finds events missing:
-	// an event in flight is not lost.
+	// Wait, if not nil, is called after the cut and before each comparison, with the number of
+	// events of the cut. It returns once the places seem to have that many. again says whether
+	// there is time for another comparison if this one finds events missing, because an event in
+	// flight is not lost.
 	Wait func(ctx context.Context, events int64) (again bool, err error)
 }
 
@@ -199,8 +201,8 @@ func (a *Audit) source(store Store) Source {
 	return [...]Source{InOutbox: a.Outbox, InTopic: a.Topic, InStatement: a.Statement, InIndex: a.Index}[store]
 }
 
-// leastKept is how many suspects are kept at least, so that a missing event and a foreign
-// one can be paired although their keys are far apart.
+// leastKept is the least number of suspects that are kept, so that a missing event and a
+// foreign one can be paired even if their keys are far apart.
 const leastKept = 1000
 
 func (a *Audit) maxFindings() int {

@@ -14,12 +14,12 @@ type suspect struct {
 	kind  Kind
 	store Store
 	key   key
-	// events is how many events it is about; 0 is 1.
+	// events is how many events the finding is about; 0 means 1.
 	events int64
 	// held and positions say which places have copies of the event, and where.
 	held      [stores]bool
 	positions [stores][]Position
-	// blamed are the places whose copies differ from the others', of an Altered one.
+	// blamed are, for an Altered event, the places whose copies differ from the others.
 	blamed [stores]bool
 	field  string
 	detail string
@@ -54,8 +54,8 @@ func (c *comparison) tally(kind Kind, store Store, findings int64) {
 	c.tallies[at].Findings = addCapped(c.tallies[at].Findings, findings)
 }
 
-// addCapped adds without overflow. An account's sequence may have been altered to any
-// number, and every sequence below it is then missing.
+// addCapped adds without overflow. It is needed because somebody may have altered an account's
+// sequence to any number; every sequence below it is then missing.
 func addCapped(a, b int64) int64 {
 	if sum, err := money.Add(a, b); err == nil {
 		return sum
@@ -80,7 +80,7 @@ func (g *group) about(kind Kind, store Store) suspect {
 	return s
 }
 
-// check finds what is wrong with an event that belongs to the cut.
+// check checks an event that belongs to the cut.
 func (c *comparison) check(g *group) {
 	c.count(g)
 	if !g.has(InLedger) {
@@ -155,8 +155,8 @@ func (c *comparison) countLater(g *group) {
 	}
 }
 
-// foreign reports an event that the ledger does not have. It counts for its places, so
-// that their totals differ too.
+// foreign reports an event that the ledger does not have. The event counts in the totals of its
+// places, so that their totals differ too.
 func (c *comparison) foreign(g *group) {
 	c.count(g)
 	for store := InOutbox; store < stores; store++ {
@@ -186,8 +186,8 @@ func (g *group) blame() (blamed [stores]bool, sound bool) {
 	return blamed, sound
 }
 
-// elect returns what most places have. Each place has one vote. Of a tie it returns what
-// the first place has, and the ledger is the first of all.
+// elect returns what most places have. Each place has one vote. In a tie, the place that comes
+// first wins; the ledger comes before all others.
 func elect[D comparable](g *group, vote func(Store, *record) (D, bool)) (winner D, elected bool) {
 	best := 0
 	for store := range stores {

@@ -8,8 +8,8 @@ import (
 	"codebank.dev/schemas/event"
 )
 
-// explain reads the events of the first suspects again and names what differs. When a
-// place cannot be read again, the finding says so; only the end of ctx is an error.
+// explain reads the events of the first suspects again and names what differs. If a place
+// cannot be read again, the finding says so. Only the end of ctx is an error.
 func (c *comparison) explain(ctx context.Context) ([]Finding, error) {
 	e := &explainer{comparison: c}
 	e.pair(ctx)
@@ -28,7 +28,7 @@ func (c *comparison) explain(ctx context.Context) ([]Finding, error) {
 
 type explainer struct{ *comparison }
 
-// findings returns the findings of a suspect: one, or one for each place that is blamed.
+// findings returns the finding of a suspect, or one finding for each place that is blamed.
 func (e *explainer) findings(ctx context.Context, s *suspect) []Finding {
 	plain := Finding{Kind: s.kind, Store: s.store, EventID: e.eventID(s), Detail: s.detail}
 	switch s.kind {
@@ -139,7 +139,7 @@ func differing(copies [stores][]Copy, right, wrong Store) []Field {
 	return fields
 }
 
-// oddFields returns the names of the fields in which a copy differs from the right one.
+// oddFields returns the names of the fields in which a copy differs from the right copy.
 func oddFields(right, odd *Copy) []string {
 	var names []string
 	for _, difference := range event.Diff(&right.Event, &odd.Event) {
@@ -168,8 +168,8 @@ func valueIn(c *Copy, name string) any {
 	}
 }
 
-// missing searches once more for an event that was not found. It may have arrived since,
-// or be there under another id.
+// missing searches once more for an event that was not found. The event may have arrived
+// since, or it may be there under another id.
 func (e *explainer) missing(ctx context.Context, s *suspect, plain Finding) Finding {
 	if s.events > 0 || s.detail != "" {
 		return plain
@@ -196,8 +196,8 @@ func (e *explainer) missing(ctx context.Context, s *suspect, plain Finding) Find
 	return plain
 }
 
-// witness returns a copy of a suspect's event from the first place that has it, the ledger
-// before all others; nil when none has.
+// witness returns a copy of a suspect's event from the first place that has it; the ledger
+// comes before all others. It returns nil if no place has one.
 func (e *explainer) witness(ctx context.Context, s *suspect) (Store, *Copy) {
 	for store := range stores {
 		if !s.held[store] {
@@ -210,9 +210,9 @@ func (e *explainer) witness(ctx context.Context, s *suspect) (Store, *Copy) {
 	return stores, nil
 }
 
-// pair joins a foreign event with an event that is missing from the same place, when the
-// content of the foreign one says that it is the missing one under another id. Then one
-// thing is wrong, not two.
+// pair joins a foreign event with an event that is missing from the same place if its
+// content says that it is the missing event under another id. Then one thing is wrong and
+// not two.
 func (e *explainer) pair(ctx context.Context) {
 	tried := 0
 	for i := 0; i < len(e.suspects) && tried < e.audit.maxFindings(); i++ {
@@ -246,7 +246,7 @@ func (e *explainer) anyMissing(store Store) bool {
 	return slices.ContainsFunc(e.suspects, func(s suspect) bool { return s.kind == Missing && s.store == store })
 }
 
-// partner returns the index of the missing event that a copy's content names; -1 if none.
+// partner returns the index of the missing event that a copy's content names, or -1.
 func (e *explainer) partner(store Store, c *Copy) int {
 	said := key{class: stray}
 	if c.Event.Sequence.Present {

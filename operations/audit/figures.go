@@ -6,22 +6,23 @@ import (
 	"codebank.dev/schemas/event"
 )
 
-// figures are an account's, after an event of the ledger.
+// figures are the figures of an account after an event of the ledger.
 type figures struct {
 	balance, held, available, creditLimit int64
-	// movement is the change of the balance; 0 when the event was not approved.
+	// movement is the change of the balance; 0 if the event was not approved.
 	movement   int64
 	occurredAt int64
 	kind       event.Kind
 }
 
-// breach is a figure that does not follow from those before it.
+// breach is a figure that does not follow from the figures before it.
 type breach struct {
 	field  string
 	detail string
 }
 
-// follow returns where f does not follow from before, the figures after the event before.
+// follow returns the figures of f that do not follow from before, the figures after the
+// previous event.
 func (f *figures) follow(before *figures) []breach {
 	var breaches []breach
 	if expected := before.balance + f.movement; f.balance != expected && !(f.mayKeepBalance() && f.balance == before.balance) {
@@ -34,7 +35,7 @@ func (f *figures) follow(before *figures) []breach {
 	return append(breaches, f.agree()...)
 }
 
-// agree returns where the figures contradict each other.
+// agree returns the figures that contradict each other.
 func (f *figures) agree() []breach {
 	if expected := f.balance - f.held + f.creditLimit; f.available != expected {
 		return []breach{{"available_after_minor", fmt.Sprintf("%d, but the other figures make %d", f.available, expected)}}
@@ -42,8 +43,8 @@ func (f *figures) agree() []breach {
 	return nil
 }
 
-// mayKeepBalance reports whether an approved event may leave the balance as it is: an
-// event of a hold moves money between held and available.
+// mayKeepBalance reports whether an approved event may leave the balance unchanged. An
+// event of a hold does, because it moves money between held and available.
 func (f *figures) mayKeepBalance() bool {
 	switch f.kind {
 	case event.KindHold, event.KindVoid, event.KindExpiry:
@@ -52,7 +53,8 @@ func (f *figures) mayKeepBalance() bool {
 	return false
 }
 
-// compareWith returns where an account, as of the cut, does not agree with its last event.
+// compareWith returns the figures of an account, as of the cut, that differ from those of
+// its last event.
 func (f *figures) compareWith(account *cutAccount) []breach {
 	var breaches []breach
 	for _, figure := range []struct {

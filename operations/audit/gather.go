@@ -10,7 +10,7 @@ import (
 	"codebank.dev/platform/id"
 )
 
-// maxStrays is how many event ids of no known form are kept for a place.
+// maxStrays is how many event ids of an unknown form are kept for each place.
 const maxStrays = 1000
 
 // gathered are the records of one place.
@@ -19,7 +19,7 @@ type gathered struct {
 
 	mu         sync.Mutex
 	unreadable int64
-	// strays are the event ids behind the keys of strays.
+	// strays are the event ids for the keys of strays.
 	strays map[key]string
 }
 
@@ -29,7 +29,7 @@ func (a *Audit) gathering() *gathered {
 
 func (g *gathered) close() {
 	if g != nil {
-		_ = g.sorter.Close() // Nothing that was read depends on it.
+		_ = g.sorter.Close() // The records are already read.
 	}
 }
 

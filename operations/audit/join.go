@@ -43,7 +43,7 @@ type group struct {
 type pile struct {
 	first record
 	count int64
-	// other is the first copy whose content is not that of first.
+	// other is the first copy whose content differs from that of first.
 	other   record
 	differs bool
 }
@@ -78,7 +78,7 @@ func (c *comparison) open(ctx context.Context, cut *cut, read [stores]*gathered)
 
 func (c *comparison) close() { c.ledger.close() }
 
-// lowest returns the lowest key that any place has.
+// lowest returns the lowest key of all places.
 func (c *comparison) lowest() (lowest key, found bool) {
 	if !c.ledger.done {
 		lowest, found = c.ledger.head.key, true
@@ -92,7 +92,7 @@ func (c *comparison) lowest() (lowest key, found bool) {
 	return lowest, found
 }
 
-// collect takes everything with a key out of the streams.
+// collect takes all records with a key out of the streams.
 func (c *comparison) collect(k key, g *group) error {
 	*g = group{key: k}
 	if !c.ledger.done && c.ledger.head.key == k {
@@ -113,7 +113,7 @@ func (c *comparison) collect(k key, g *group) error {
 	return nil
 }
 
-// join checks every event that a place has, and every event that must be there.
+// join checks every event that a place has or must have.
 func (c *comparison) join() error {
 	var g group
 	for {
@@ -141,8 +141,8 @@ func (c *comparison) join() error {
 	return err
 }
 
-// approach moves the cut up to a key, reports as missing what the cut has before it, and
-// returns whether the key itself belongs to the cut.
+// approach moves the cut up to a key and reports the events of the cut before the key as
+// missing. It returns whether the key itself belongs to the cut.
 func (c *comparison) approach(k key) (inCut bool, err error) {
 	switch {
 	case k.class != ofAccount:
@@ -166,8 +166,8 @@ func (c *comparison) approach(k key) (inCut bool, err error) {
 	return true, nil
 }
 
-// leaveAccounts ends the account that is open, and all accounts of the cut before an id,
-// or all that are left. No place has an event of these.
+// leaveAccounts ends the open account, and then the accounts of the cut before an id or,
+// with all, the rest of them. No place has an event of these accounts.
 func (c *comparison) leaveAccounts(upTo id.ID, all bool) error {
 	c.leaveAccount()
 	for !c.cut.accountsDone && (all || compareIDs(c.cut.account.id, upTo) < 0) {
@@ -190,7 +190,7 @@ func (c *comparison) enterAccount(id id.ID) error {
 	return c.cut.nextAccount()
 }
 
-// approachRefusal is approach for a key of no account.
+// approachRefusal is approach for the key of an event without an account.
 func (c *comparison) approachRefusal(k key) (inCut bool, err error) {
 	for !c.cut.refusalsDone && (k.class == stray || compareIDs(c.cut.refusal, k.id) < 0) {
 		c.suspect(suspect{kind: Missing, store: InLedger, key: key{class: ofRefusal, id: c.cut.refusal}, detail: inNoStore})

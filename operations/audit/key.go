@@ -15,24 +15,24 @@ import (
 type class uint8
 
 const (
-	// ofAccount is account id, colon, sequence.
+	// ofAccount ids consist of an account id, a colon and a sequence.
 	ofAccount class = iota
-	// ofRefusal is a transaction id.
+	// ofRefusal ids are transaction ids.
 	ofRefusal
-	// stray is anything else. The ledger has none.
+	// stray ids are all others. The ledger has none.
 	stray
 )
 
 // key is an event id in a form that sorts: events of accounts by account and sequence,
-// then refusals, then ids of no known form.
+// then refusals, then ids of an unknown form.
 type key struct {
 	class    class
 	id       id.ID
 	sequence int64
 }
 
-// keyOf parses an event id. An id that the bank does not write is a stray, and so is
-// another spelling of one that it writes. The key of a stray is a digest.
+// keyOf parses an event id. An id in a form that the bank does not write is a stray,
+// also if it is only another spelling of an id. The key of a stray is a digest.
 func keyOf(eventID string) key {
 	const uuid = 36
 	switch {
@@ -51,7 +51,7 @@ func keyOf(eventID string) key {
 	return key{class: stray, id: id.ID(digest[:16]), sequence: int64(binary.BigEndian.Uint64(digest[16:]) >> 1)}
 }
 
-// String returns the event id; "" for a stray.
+// String returns the event id, or "" for a stray.
 func (k key) String() string {
 	switch k.class {
 	case ofAccount:

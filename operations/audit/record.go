@@ -22,8 +22,8 @@ const (
 	recordLength = movementEnd + 4
 )
 
-// coreDigest is over the fields that every place keeps; restDigest over the others.
-// They are the first bytes of SHA-256.
+// coreDigest is a digest of the fields that every place keeps, and restDigest a digest
+// of the others. Both are the first bytes of SHA-256.
 type (
 	coreDigest [16]byte
 	restDigest [8]byte
@@ -50,7 +50,8 @@ type record struct {
 	waited   uint32 // seconds
 }
 
-// currency is a currency code as a place has it; noCode when it is not three bytes.
+// currency is a currency code as a place has it, or noCode if it does not have three
+// bytes.
 type currency [3]byte
 
 var noCode = currency{'?', '?', '?'}

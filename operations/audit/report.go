@@ -14,12 +14,12 @@ type Report struct {
 	BankCode string `json:"bank_code"`
 	// Equal is true when nothing was found.
 	Equal bool `json:"equal"`
-	// Accounts and Refusals count those of the cut. Events is how many events there must
-	// be: the sum of all accounts' sequences, and the refusals.
+	// Accounts and Refusals are numbers of the cut. Events is how many events there must be: the sum
+	// of all accounts' sequences, and the refusals.
 	Accounts int64 `json:"accounts"`
 	Refusals int64 `json:"refusals"`
 	Events   int64 `json:"events"`
-	// Places are the five, ledger first.
+	// Places are the five places, ledger first.
 	Places []Place `json:"places"`
 	// DeadLetters are set by the caller of Run; they are not findings.
 	DeadLetters []DeadLetters `json:"dead_letters"`
@@ -54,8 +54,8 @@ type Figures struct {
 	Events int64 `json:"events"`
 	// Sums are what was approved, by currency.
 	Sums []CurrencySum `json:"sums"`
-	// Digest is over the content of all events: the exclusive or of the first 16 bytes
-	// of each event's SHA-256 over the fields that all places keep, in hexadecimal.
+	// Digest is a digest of the content of all events, in hexadecimal. It is the exclusive or of the
+	// first 16 bytes of each event's SHA-256. Only fields that all places keep are part of it.
 	Digest string `json:"digest"`
 }
 
@@ -75,7 +75,7 @@ type Place struct {
 // AccountDifference is an account with findings, place by place.
 type AccountDifference struct {
 	AccountID string `json:"account_id"`
-	// Sequence is the account's as of the cut.
+	// Sequence is the account's sequence as of the cut.
 	Sequence int64     `json:"sequence"`
 	Places   []Figures `json:"places"`
 }
@@ -102,7 +102,7 @@ func (d *DeadLetters) String() string {
 	return text
 }
 
-// Kind is what is wrong.
+// Kind says what is wrong.
 type Kind string
 
 // The kinds of findings.
@@ -140,7 +140,7 @@ type Finding struct {
 type Field struct {
 	// Name is the field's name in the event.
 	Name string `json:"field"`
-	// Values are those of the places that have the event: nil, an int64 or a string.
+	// Values are the field's values in the places that have the event: nil, an int64 or a string.
 	Values map[Store]any `json:"values,omitempty"`
 }
 

@@ -33,8 +33,8 @@ func (s Store) String() string {
 // MarshalText implements encoding.TextMarshaler.
 func (s Store) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// omitted are the fields that a statement does not keep: those about the bank's programs
-// and about the risk of a payer.
+// omitted are the fields that a statement does not keep. They are about the bank's
+// programs and about the risk of a payer.
 var omitted = []string{"attempt", "decision_micros", "trace_id", "producer_version", "risk_score", "risk_rule"}
 
 // StatementFields returns the fields that a statement keeps, in the order of the
@@ -64,26 +64,26 @@ func (s Store) keeps(field string) bool {
 
 // Copy is an event as one place has it.
 type Copy struct {
-	// ID is the event id under which the place keeps it. It differs from
-	// Event.EventID only where one of the two was altered.
+	// ID is the event id under which the place keeps it. It differs from Event.EventID only
+	// if somebody has altered one of the two.
 	ID string
 	// Event is the content.
 	Event event.Transaction
 	// Problems are stored values that their fields cannot hold.
 	Problems []Problem
-	// Position tells copies of one event apart; zero where the place has no positions.
+	// Position tells copies of one event apart. It is zero if the place has no positions.
 	Position Position
 	// Waited is how long an event has waited in the outbox; 0 in every other place.
 	Waited time.Duration
-	// Unreadable says why a record is not an event; the other fields then mean nothing.
-	// Such records are counted and not compared.
+	// Unreadable says why a record is not an event. The other fields of such a record mean
+	// nothing; it is counted and not compared.
 	Unreadable string
 }
 
 // Problem is a stored value that an Event cannot hold, such as a time with
 // microseconds. It makes the copy differ from every other.
 type Problem struct {
-	// Field is the event's field, or something that the place keeps beside the event.
+	// Field is a field of the event, or something else that the place keeps with the event.
 	Field string
 	// Stored is the value as the place has it.
 	Stored string
@@ -91,8 +91,8 @@ type Problem struct {
 
 // Position is where in a place a copy is.
 type Position struct {
-	// Partition is that of a topic; 0 elsewhere.
+	// Partition is the partition of a topic; 0 in other places.
 	Partition int32
-	// Offset is that of a topic, or the id of an outbox row.
+	// Offset is the offset in a topic, or the id of an outbox row.
 	Offset int64
 }

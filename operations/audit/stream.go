@@ -37,14 +37,15 @@ func (s *recordStream) next() error {
 	return nil
 }
 
-// ledgerRecord is the record of a ledger's copy, with the account's figures after it.
+// ledgerRecord is the record of a copy in the ledger, with the account's figures after
+// the event.
 type ledgerRecord struct {
 	record
 	figures figures
 }
 
 // ledgerStream reads the events of the ledger in order. It is at an event, or done. A
-// goroutine reads the ledger ahead and ends with the context.
+// goroutine reads ahead in the ledger. It ends with the context.
 type ledgerStream struct {
 	head    ledgerRecord
 	done    bool
@@ -83,7 +84,8 @@ func openLedger(ctx context.Context, ledger Ledger) (*ledgerStream, error) {
 	return s, nil
 }
 
-// read passes a sequence on in batches and reports whether it read all of it.
+// read passes on a sequence of copies in batches, and reports whether it read all of
+// them.
 func (s *ledgerStream) read(ctx context.Context, digests digesters, copies iter.Seq2[*Copy, error]) bool {
 	var batch ledgerBatch
 	send := func() bool {
@@ -134,7 +136,7 @@ func (s *ledgerStream) next() error {
 func (s *ledgerStream) close() {
 	s.stop()
 	for range s.batches {
-		// Nobody needs what was read ahead.
+		// Drop what was read ahead.
 	}
 }
 

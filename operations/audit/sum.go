@@ -7,7 +7,7 @@ import (
 	"codebank.dev/platform/money"
 )
 
-// Sum is a sum of minor units that no number of events overflows: 128 bits. The
+// Sum is a sum of minor units. It has 128 bits, so no number of events overflows it. The
 // zero value is 0.
 type Sum struct {
 	high int64
@@ -30,8 +30,8 @@ func (s Sum) String() string {
 // MarshalJSON writes the sum as a number of minor units.
 func (s Sum) MarshalJSON() ([]byte, error) { return []byte(s.String()), nil }
 
-// Format returns the sum with the decimal places of its currency. When the currency is not
-// known, or the sum does not fit an amount, it returns minor units.
+// Format returns the sum with the decimal places of its currency. If the currency is
+// unknown or the sum does not fit an amount, it returns minor units.
 func (s Sum) Format(code string) string {
 	known, err := money.ParseCurrency(code)
 	if err != nil || s.high != int64(s.low)>>63 {
@@ -42,7 +42,7 @@ func (s Sum) Format(code string) string {
 
 // CurrencySum is what was approved in one currency.
 type CurrencySum struct {
-	// Currency is an ISO 4217 code, or "???" when it is not a code.
+	// Currency is an ISO 4217 code, or "???" if it is not a code.
 	Currency string `json:"currency"`
 	// Debits and Credits are minor units.
 	Debits  Sum `json:"debits_minor"`
@@ -81,7 +81,8 @@ func (t *totals) add(r *record) {
 	}
 }
 
-// maxCurrencies bounds how many codes have a sum of their own. There are fewer real codes.
+// maxCurrencies is how many codes have a sum of their own. There are fewer real codes than
+// that.
 const maxCurrencies = 500
 
 func (t *totals) in(code currency) *currencyTotal {

@@ -13,7 +13,7 @@ import (
 const shownDigest = 12
 
 // WriteTable writes the report for people: the places side by side, the findings, and
-// Conclusion as the last line.
+// at the end Conclusion.
 func (r *Report) WriteTable(out io.Writer) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "bank %s: %s of %s and %s\n\n", r.BankCode,
@@ -134,7 +134,7 @@ func align(rows [][]string) {
 	}
 }
 
-// where says what is wrong in which place.
+// where returns words for what is wrong in which place.
 func where(kind Kind, store Store) string {
 	if kind == Missing {
 		return "missing from the " + store.String()

@@ -16,8 +16,8 @@ import (
 	"codebank.dev/platform/failpoint"
 )
 
-// ActionsTopic records what operators did with letters: one JSON object for each action, the
-// letter's place as the key. It has one partition and keeps its records for ever.
+// ActionsTopic records what operators did with letters. A record is an action as a JSON object,
+// and its key is the letter's place. The topic has one partition and keeps its records forever.
 const ActionsTopic = "dead-letter-actions.v1"
 
 // Action is something that an operator does with a letter.
@@ -39,7 +39,7 @@ type Operator struct {
 // ActionRecord is an action as it is recorded.
 type ActionRecord struct {
 	Letter Place `json:"letter"`
-	// TopicID tells the letter's topic from another of the same name that was created later.
+	// TopicID tells the letter's topic from another topic of the same name that was created later.
 	TopicID string    `json:"topic_id"`
 	Action  Action    `json:"action"`
 	At      time.Time `json:"at"`
@@ -47,18 +47,19 @@ type ActionRecord struct {
 	Reason  string    `json:"reason,omitempty"`
 }
 
-// errNoActionsTopic says that actions cannot be recorded. Nothing is done then.
+// errNoActionsTopic says that actions cannot be recorded. Then nothing is done.
 var errNoActionsTopic = errors.New("deadletter: there is no topic " + ActionsTopic +
 	" to record actions in, so nothing was done; bankctl apply topics creates it")
 
-// topicID returns the id of a topic as actions name it; false when there is no such topic.
+// topicID returns the id of a topic as actions name it. It returns false if there is no such
+// topic.
 func topicID(known kadm.TopicDetails, topic string) (string, bool) {
 	detail, ok := known[topic]
 	return detail.ID.String(), ok && detail.Err == nil
 }
 
-// record records an action on letters of the present topics. The caller has checked that
-// ActionsTopic is there.
+// record records an action on letters of the present topics. The caller must have checked that
+// ActionsTopic exists.
 func (c *Client) record(ctx context.Context, known kadm.TopicDetails, action Action, by Operator, letters ...Place) error {
 	records := make([]*kgo.Record, len(letters))
 	for i, letter := range letters {
@@ -94,8 +95,8 @@ func (c *Client) producer() (*kgo.Client, error) {
 	return producer, nil
 }
 
-// actions calls each for every recorded action on a letter of a topic that is there, oldest first.
-// Without ActionsTopic there are none.
+// actions calls each for every recorded action on a letter of an existing topic, oldest first. If
+// ActionsTopic does not exist, there are no actions.
 func (c *Client) actions(ctx context.Context, known kadm.TopicDetails, each func(ActionRecord)) error {
 	spans, err := c.offsets(ctx, ActionsTopic)
 	if errors.Is(err, kerr.UnknownTopicOrPartition) {
@@ -116,7 +117,7 @@ func (c *Client) actions(ctx context.Context, known kadm.TopicDetails, each func
 	})
 }
 
-// parseAction reads a record of ActionsTopic; false when it is no action.
+// parseAction reads a record of ActionsTopic. It returns false if the record is not an action.
 func parseAction(value []byte) (ActionRecord, bool) {
 	var action ActionRecord
 	if json.Unmarshal(value, &action) != nil {
@@ -126,7 +127,7 @@ func parseAction(value []byte) (ActionRecord, bool) {
 	return action, slices.Contains([]Action{ActionSent, ActionDiscarded, ActionShown}, action.Action)
 }
 
-// dealt returns the last action on each letter that an action dealt with.
+// dealt returns the last action on each letter that was sent again or discarded.
 func (c *Client) dealt(ctx context.Context, known kadm.TopicDetails) (map[Place]Action, error) {
 	dealt := make(map[Place]Action)
 	err := c.actions(ctx, known, func(action ActionRecord) {
@@ -137,8 +138,8 @@ func (c *Client) dealt(ctx context.Context, known kadm.TopicDetails) (map[Place]
 	return dealt, err
 }
 
-// Discard records that nobody needs a letter: it no longer waits, and a redrive passes it over
-// unless it names the letter. The letter stays in its topic. A second Discard of a letter changes
+// Discard records that nobody needs a letter. The letter stays in its topic but no longer waits,
+// and a redrive passes it over unless it names the letter. A second Discard of a letter changes
 // nothing.
 func (c *Client) Discard(ctx context.Context, letter Place, by Operator) error {
 	known, err := c.actionable(ctx)
@@ -155,7 +156,8 @@ func (c *Client) Discard(ctx context.Context, letter Place, by Operator) error {
 	return c.record(ctx, known, ActionDiscarded, by, letter)
 }
 
-// actionable returns the topics of the cluster when actions can be recorded.
+// actionable returns the topics of the cluster, or errNoActionsTopic if actions cannot be
+// recorded.
 func (c *Client) actionable(ctx context.Context) (kadm.TopicDetails, error) {
 	known, err := c.admin.ListTopics(ctx)
 	if err != nil {
@@ -170,12 +172,13 @@ func (c *Client) actionable(ctx context.Context) (kadm.TopicDetails, error) {
 // Shown is one letter with everything that may be shown of it.
 type Shown struct {
 	Letter
-	// Headers are the headers of the record as it lies in the dead-letter topic.
+	// Headers are the headers of the record in the dead-letter topic.
 	Headers map[string]string `json:"headers"`
-	// ValueBytes is how long the value is. Value is its beginning as text, with card numbers masked.
+	// ValueBytes is the length of the value. Value is the beginning of the value as text, with card
+	// numbers masked.
 	ValueBytes int    `json:"value_bytes"`
 	Value      string `json:"value"`
-	// Actions are what operators did with it, oldest first, without the present call.
+	// Actions are what operators did with the letter, oldest first, without the present call.
 	Actions []ActionRecord `json:"actions"`
 }
 

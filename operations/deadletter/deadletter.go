@@ -33,8 +33,8 @@ import (
 const (
 	// Prefix begins the name of every dead-letter topic; the connector's name follows.
 	Prefix = "dlq."
-	// groupPrefix begins the name of the consumer group whose offsets mark up to where a
-	// topic's letters are dealt with; the topic's name follows.
+	// groupPrefix begins the name of a consumer group; the topic's name follows. The group's offsets
+	// mark up to where the topic's letters are dealt with.
 	groupPrefix = "bankctl-redrive."
 )
 
@@ -45,8 +45,8 @@ type Client struct {
 	admin  *kadm.Client
 }
 
-// New returns a Client for the cluster of client, which stays the caller's and must
-// not be one that consumes.
+// New returns a Client for the cluster of client, which stays the caller's and must not be a
+// consumer.
 func New(client *kgo.Client) *Client {
 	return &Client{client: client, admin: kadm.NewClient(client)}
 }
@@ -64,7 +64,7 @@ func (c *Client) Topics(ctx context.Context) ([]string, error) {
 // Count is how many letters a topic holds.
 type Count struct {
 	Topic string `json:"topic"`
-	// Total is how many there are. Waiting is how many of them nobody has dealt with.
+	// Total is how many letters there are. Waiting is how many of them nobody has dealt with.
 	Total   int64 `json:"total"`
 	Waiting int64 `json:"waiting"`
 	// Sent and Discarded are how many of them were last sent again, and discarded. The others were
@@ -135,20 +135,21 @@ func (c *Client) CountAll(ctx context.Context) ([]Count, error) {
 	return c.countAll(ctx, topics...)
 }
 
-// span are the offsets of one partition, from start, inclusive, to end, exclusive. Those
-// before mark are dealt with; mark is -1 when none ever was.
+// span is the range of offsets of one partition: from start, inclusive, to end, exclusive.
+// Letters before mark are dealt with. mark is -1 if there never was a mark.
 type span struct{ start, mark, end int64 }
 
-// from returns the first offset of all letters, or of those waiting.
+// from returns the first offset of all letters, or that of the waiting letters.
 func (s span) from(all bool) int64 {
 	if all {
 		return s.start
 	}
-	// The mark is outside when records were deleted, or the topic was created again.
+	// The mark is outside the range if records were deleted or the topic was created again.
 	return max(s.start, min(s.mark, s.end))
 }
 
-// spans returns the present span of each partition; of the one letter, when the selection names one.
+// spans returns the present span of each partition. If the selection names one letter, it returns
+// the span of that letter.
 func (c *Client) spans(ctx context.Context, topic string, selection Selection) (map[int32]span, error) {
 	if only := selection.Only; only != nil && !strings.HasPrefix(only.Topic, Prefix) {
 		return nil, fmt.Errorf("deadletter: %s lies in no dead-letter topic", only)
@@ -223,12 +224,12 @@ func (c *Client) marks(ctx context.Context, topic string) (kadm.Offsets, error) 
 
 // Selection says which letters of a topic to take.
 type Selection struct {
-	// All takes letters too that were dealt with.
+	// All also takes letters that were dealt with.
 	All bool
-	// Limit is how many letters to take at most, the oldest first; 0 takes all that there
-	// are when the call begins.
+	// Limit bounds how many letters to take, the oldest first. 0 takes all letters that there are
+	// when the call begins.
 	Limit int
-	// Only is the one letter to take; nil takes those of the whole topic.
+	// Only is the one letter to take; nil takes the letters of the whole topic.
 	Only *Place
 }
 
@@ -264,7 +265,7 @@ type reading struct {
 	dealt     map[Place]Action
 }
 
-// take returns the letters among records that are selected, with their states.
+// take returns the selected letters among records, with their states.
 func (r *reading) take(records []*kgo.Record) []Letter {
 	var letters []Letter
 	for _, record := range records {
@@ -306,7 +307,8 @@ func (c *Client) read(ctx context.Context, topic string, reading reading, batch 
 }
 
 // consume calls batch for the records within spans, some at a time, in the order of each
-// partition's offsets, until batch wants no more. all takes those too that lie before the mark.
+// partition's offsets, until batch wants no more. With all it also takes the records before the
+// mark.
 func (c *Client) consume(ctx context.Context, topic string, spans map[int32]span, all bool,
 	batch func([]*kgo.Record) (more bool, err error)) error {
 	offsets := make(map[int32]kgo.Offset)
@@ -318,7 +320,7 @@ func (c *Client) consume(ctx context.Context, topic string, spans map[int32]span
 	if len(offsets) == 0 {
 		return nil
 	}
-	// Control records are kept, or the end might never be seen.
+	// Without control records the end of a span might never be seen.
 	consumer, err := kgo.NewClient(append(c.client.Opts(), kgo.KeepControlRecords(),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: offsets}))...)
 	if err != nil {
@@ -341,8 +343,8 @@ func (c *Client) consume(ctx context.Context, topic string, spans map[int32]span
 	return nil
 }
 
-// within returns the records in fetches that lie within their spans, and removes from unread
-// the partitions that are read to the end of theirs.
+// within returns the records in fetches that lie within their spans. It removes a partition from
+// unread when its span is read to the end.
 func within(fetches kgo.Fetches, spans map[int32]span, unread map[int32]kgo.Offset) []*kgo.Record {
 	var records []*kgo.Record
 	fetches.EachRecord(func(record *kgo.Record) {

@@ -34,7 +34,8 @@ const (
 	// headerTime is the time of the first record, RFC 3339 in milliseconds. The record that is sent
 	// has the present time, because a topic may refuse an old one.
 	headerTime = redrivePrefix + "time"
-	// headerFirst is where the first record lay, headerCount how often it was sent again.
+	// headerFirst is the place of the first record, and headerCount how often the record was sent
+	// again.
 	headerFirst = redrivePrefix + "origin"
 	headerCount = redrivePrefix + "count"
 )
@@ -42,7 +43,7 @@ const (
 // timeFormat is RFC 3339 in milliseconds.
 const timeFormat = "2006-01-02T15:04:05.000Z07:00"
 
-// State is what became of a letter.
+// State says what became of a letter.
 type State string
 
 // The states.
@@ -58,7 +59,7 @@ const (
 	PassedOver State = "passed over"
 )
 
-// Place is where a record lies.
+// Place is the place of a record.
 type Place struct {
 	Topic     string `json:"topic"`
 	Partition int32  `json:"partition"`
@@ -74,27 +75,27 @@ func (p Place) String() string {
 // may be anything. Texts are bounded and without control characters, and card numbers in
 // them are masked.
 type Letter struct {
-	// At is where the letter lies.
+	// At is the letter's place.
 	At Place `json:"at"`
-	// Origin is where it came from; nil when its headers do not say where.
+	// Origin is the place where it came from; nil if its headers do not say where.
 	Origin *Place `json:"origin"`
-	// Time is that of the first record.
+	// Time is the time of the first record.
 	Time time.Time `json:"time"`
-	// State is what became of the letter; Redrives is how often the record had been sent again
-	// before it became this letter.
+	// State says what became of the letter. Redrives is how often the record was sent again before
+	// it became this letter.
 	State    State `json:"state"`
 	Redrives int   `json:"redrives"`
 	// Key is the record's key.
 	Key string `json:"key"`
-	// Connector is the connector that could not handle it, and Stage is where it failed
+	// Connector is the connector that failed, and Stage is the stage at which it failed
 	// (VALUE_CONVERTER, TASK_PUT …).
 	Connector string `json:"connector"`
 	Stage     string `json:"stage"`
-	// Exception is the class of the error, Message its text.
+	// Exception is the class of the error, and Message its text.
 	Exception string `json:"exception"`
 	Message   string `json:"message"`
-	// Readable says that the value begins as an event does. Any other value would come
-	// back.
+	// Readable says that the value begins like an event. Any other value would come back as a
+	// letter.
 	Readable bool `json:"readable"`
 
 	record *kgo.Record
@@ -128,7 +129,8 @@ func parse(record *kgo.Record) Letter {
 	}
 }
 
-// firstTime returns the time of the first record: the letter's own, unless it was sent again.
+// firstTime returns the time of the first record. It is the letter's own time, unless the record
+// was sent again.
 func firstTime(record *kgo.Record, headers map[string]string) time.Time {
 	if first, err := time.Parse(timeFormat, headers[headerTime]); err == nil {
 		return first.UTC()
@@ -165,8 +167,8 @@ func ParsePlace(text string) (Place, error) {
 
 var errNoPlace = errors.New("deadletter: a letter is named by topic/partition/offset, as bankctl dlq list shows it")
 
-// origin reads where a letter came from. It is nil when the headers do not say where, or
-// name a dead-letter topic: a redrive must not write to one.
+// origin returns where a letter came from. It returns nil if the headers do not say where. It
+// also returns nil if they name a dead-letter topic, because a redrive must not write to one.
 func origin(headers map[string]string) *Place {
 	partition, err := strconv.ParseInt(headers[headerPartition], 10, 32)
 	if err != nil || partition < 0 {
@@ -189,8 +191,8 @@ func framed(value []byte) bool { return len(value) > 5 && value[0] == 0 }
 // number matches digits that may be a card number, in one piece or in groups of four.
 var number = regexp.MustCompile(`[0-9]{13,19}|[0-9]{4}([ -][0-9]{4}){2}[ -][0-9]{1,7}`)
 
-// showable returns text as it may be printed: at most width bytes, one line, valid,
-// nothing that a terminal obeys, no card number.
+// showable returns text in a form that may be printed: one line of at most width bytes, valid
+// UTF-8, without control characters and card numbers.
 func showable(text string, width int) string {
 	text = strings.Map(func(r rune) rune {
 		switch {

@@ -19,16 +19,18 @@ type Outcome string
 
 // The outcomes.
 const (
-	// Sent went to its sink again.
+	// Sent is a letter that was sent to its sink again.
 	Sent Outcome = "sent"
 	// Due is a letter that Redrive.Send would send.
 	Due Outcome = "due"
-	// Shared was not sent, because another letter of the same sink and origin was or would be. A
-	// sink may report a record more than once.
+	// Shared is a letter that was not sent, because another letter of the same sink and origin was or
+	// would be sent. A sink may report a record more than once.
 	Shared Outcome = "shared"
-	// Unreadable was not sent: its value cannot be an event, so it would come back.
+	// Unreadable is a letter that was not sent, because its value cannot be an event and would come
+	// back.
 	Unreadable Outcome = "unreadable"
-	// NoOrigin was not sent: it does not say where it came from, or there is no such topic.
+	// NoOrigin is a letter that was not sent, because it does not say where it came from or because
+	// that topic does not exist.
 	NoOrigin Outcome = "no origin"
 )
 
@@ -37,9 +39,9 @@ type Redrive struct {
 	Selection
 	// Send sends the letters; without it nothing is sent or marked.
 	Send bool
-	// Unreadable sends letters too whose value cannot be an event.
+	// Unreadable also sends letters whose value cannot be an event.
 	Unreadable bool
-	// AllSinks sends the letters to every sink, for a letter whose connector is there no more.
+	// AllSinks sends the letters to every sink. It is for letters whose connector no longer exists.
 	AllSinks bool
 	// Operator is who sends them.
 	Operator Operator
@@ -49,14 +51,15 @@ type Redrive struct {
 // and headers, to the partition that they came from, each origin once for each sink. It leaves out
 // the headers that Connect added, and adds HeaderTo. The record has the present time, and the time
 // of the first record is in a header. It does not read letters that arrive after the call began, so
-// none that comes back. It calls each for every letter, after the letter is dealt with.
+// it does not read a letter that comes back. It calls each for every letter, after the letter is
+// dealt with.
 //
 // After the brokers have acknowledged, each sent letter is recorded in ActionsTopic. Progress is
 // also marked in the offsets of the consumer group bankctl-redrive.<topic>; letters that are not
-// sent are marked as well, unless Selection.Only. So another redrive takes up where this one ended,
-// unless Selection.All; after a crash in between, some letters are sent again. The brokers forget
-// the marks of a group that is not used for offsets.retention.minutes, a week by default. A letter
-// that was discarded is sent only if Selection.All and Selection.Only name it.
+// sent are marked as well, unless Selection.Only is set. So the next redrive goes on where this one
+// ended, unless Selection.All is set. After a crash in between, some letters are sent again. The
+// brokers forget the marks of a group that is not used for offsets.retention.minutes, a week by
+// default. A letter that was discarded is sent only if Selection.All and Selection.Only name it.
 func (c *Client) Redrive(ctx context.Context, topics []string, how Redrive, each func(Letter, Outcome)) error {
 	known, err := c.actionable(ctx)
 	if err != nil {
@@ -104,8 +107,8 @@ type addressed struct {
 	origin Place
 }
 
-// to returns the connector that a letter goes to: that of its topic, because headers may be
-// anybody's. It is empty for all sinks.
+// to returns the connector that gets a letter; empty for all sinks. It comes from the name of the
+// letter's topic, because anybody may write headers.
 func (r *redrive) to(letter Letter) string {
 	if r.how.AllSinks {
 		return ""
@@ -147,10 +150,11 @@ func (r *redrive) batch(ctx context.Context, letters []Letter, each func(Letter,
 	return nil
 }
 
-// send sends the records of some letters of one topic, and records and marks that.
+// send sends the records of some letters of one topic. Then it records the action and marks the
+// letters.
 func (r *redrive) send(ctx context.Context, letters []Letter, records []*kgo.Record, sent []Place) error {
 	topic := letters[0].At.Topic
-	// When one fails, the whole batch stays unmarked: sending it again is harmless.
+	// If one record fails, the whole batch stays unmarked, because it is harmless to send it again.
 	if err := r.producer.ProduceSync(ctx, records...).FirstErr(); err != nil {
 		return fmt.Errorf("deadletter: sending from %s again: %w", topic, err)
 	}
@@ -167,7 +171,7 @@ func (r *redrive) send(ctx context.Context, letters []Letter, records []*kgo.Rec
 	return nil
 }
 
-// outcomeOf returns what to do with a letter; Due is to send it.
+// outcomeOf returns the outcome of a letter. Due means that it is to be sent.
 func (r *redrive) outcomeOf(letter Letter) Outcome {
 	if letter.Origin == nil {
 		return NoOrigin
@@ -185,7 +189,7 @@ func (r *redrive) outcomeOf(letter Letter) Outcome {
 	return Due
 }
 
-// again returns the record of a letter for a connector, or for all sinks when to is empty.
+// again returns the record that sends a letter to a connector, or to all sinks if to is empty.
 func again(letter Letter, to string) *kgo.Record {
 	was := letter.record
 	record := &kgo.Record{Topic: letter.Origin.Topic, Partition: letter.Origin.Partition, Key: was.Key, Value: was.Value}
@@ -208,8 +212,8 @@ func again(letter Letter, to string) *kgo.Record {
 	return record
 }
 
-// mark records that the letters, and all before them, are dealt with. A mark never goes
-// back, even when old letters are redriven once more.
+// mark records that the letters and all letters before them are dealt with. A mark never goes back,
+// not even if old letters are sent once more.
 func (c *Client) mark(ctx context.Context, topic string, letters []Letter) error {
 	offsets, err := c.marks(ctx, topic)
 	if err != nil {

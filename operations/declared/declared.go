@@ -1,6 +1,6 @@
-// Package declared returns what the files of the repository declare, in the form in which
-// the clients of the services apply it: the topics and schemas of package schemas, the
-// indices and connectors of package connectors.
+// Package declared returns what the files of the repository declare: the topics and
+// schemas of package schemas, and the indices and connectors of package connectors. It
+// returns them in the form in which the clients of the services apply them.
 package declared
 
 import (

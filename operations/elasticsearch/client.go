@@ -22,7 +22,7 @@ import (
 	"codebank.dev/operations/provision"
 )
 
-// server allows for answers that hold the mappings of many indices.
+// server allows large answers, because an answer may hold the mappings of many indices.
 var server = httpclient.Service{Name: "elastic", Title: "Elasticsearch", TryTimeout: 30 * time.Second, MaxAnswer: 64 << 20}
 
 // ErrNotFound says that there is no such index, template or alias.
@@ -40,7 +40,7 @@ func New(addresses string) (*Client, error) {
 	return open(addresses, http.DefaultTransport)
 }
 
-// open is New over a transport.
+// open is New with a transport.
 func open(addresses string, over http.RoundTripper) (*Client, error) {
 	var nodes []string
 	for address := range strings.SplitSeq(addresses, ",") {
@@ -52,12 +52,13 @@ func open(addresses string, over http.RoundTripper) (*Client, error) {
 	}
 	client, err := elastic.NewBase(
 		elastic.WithAddresses(nodes...),
-		elastic.WithBasicAuth("", ""), // The first node's name and password are for that node only.
+		elastic.WithBasicAuth("", ""), // The name and password of the first node are for that node only.
 		elastic.WithDisableMetaHeader(),
 		elastic.WithTransportOptions(
 			elastictransport.WithDisableRetry(), // Await tries again, and waits in between.
 			elastictransport.WithTransport(over),
-			// Documents by the million: to compress them costs both sides more than the network between them.
+			// There are millions of documents. Compression costs both sides more than the network
+			// between them.
 			elastictransport.WithHeader(http.Header{"Accept-Encoding": {"identity"}})),
 	)
 	if err != nil {
@@ -82,8 +83,8 @@ func (c *Client) Await(ctx context.Context) error {
 	})
 }
 
-// Count returns how many documents an index, alias or pattern holds that a search
-// would find. ErrNotFound when a name without wildcards is not there.
+// Count returns how many documents a search would find in an index, alias or pattern. The
+// error is ErrNotFound if a name without wildcards does not exist.
 func (c *Client) Count(ctx context.Context, index string) (int64, error) {
 	var answer struct {
 		Count int64 `json:"count"`
@@ -92,13 +93,13 @@ func (c *Client) Count(ctx context.Context, index string) (int64, error) {
 	return answer.Count, err
 }
 
-// Refresh makes everything written to an index, alias or pattern so far visible to
-// searches. ErrNotFound as for Count.
+// Refresh makes all documents that were written to an index, alias or pattern visible to
+// searches. The error is ErrNotFound as for Count.
 func (c *Client) Refresh(ctx context.Context, index string) error {
 	return c.call(ctx, func() esapi.Request { return esapi.IndicesRefreshRequest{Index: escaped(index)} }, nil)
 }
 
-// escaped returns names as parts of a path: a request takes them as they are.
+// escaped returns names as parts of a path, because a request does not escape them.
 func escaped(names ...string) []string {
 	parts := make([]string, len(names))
 	for i, name := range names {
@@ -107,16 +108,16 @@ func escaped(names ...string) []string {
 	return parts
 }
 
-// call sends a request that may be repeated until the server answers it for good,
-// and decodes the answer into into, unless that is nil. ask makes the request anew for
-// each try, because a try reads its body.
+// call sends a request, which may be repeated, until the server gives a final answer. It
+// decodes the answer into into, unless that is nil. ask makes a new request for each try,
+// because a try reads the request's body.
 func (c *Client) call(ctx context.Context, ask func() esapi.Request, into any) error {
 	return provision.Await(ctx, server.Title, func(ctx context.Context) error {
 		return c.once(ctx, ask(), into)
 	})
 }
 
-// once sends a request once. Errors that time may cure are marked NotReady.
+// once sends a request once. It marks an error NotReady if another try may succeed.
 func (c *Client) once(ctx context.Context, request esapi.Request, into any) error {
 	answer, err := server.Exchange(ctx, func(ctx context.Context) (*http.Response, error) {
 		response, err := request.Do(ctx, c.elastic)
@@ -134,11 +135,11 @@ func (c *Client) once(ctx context.Context, request esapi.Request, into any) erro
 	return server.Decode(answer, into)
 }
 
-// otherProduct is part of the error for an answer without the header by which the
-// client knows its server. That error has no other mark.
+// otherProduct is part of the client's error for an answer without the header
+// X-Elastic-Product. The error can be recognized by nothing else.
 const otherProduct = "the server is not Elasticsearch"
 
-// refusal returns the error that an answer is.
+// refusal returns the error of an answer.
 func refusal(status int, answer []byte) error {
 	var body struct {
 		Error struct {
@@ -148,7 +149,7 @@ func refusal(status int, answer []byte) error {
 			} `json:"caused_by"`
 		} `json:"error"`
 	}
-	// `error` is a plain string in some answers; then the status has to do.
+	// `error` is a plain string in some answers. Then only the status counts.
 	if json.Unmarshal(answer, &body) != nil {
 		return server.Refusal(status, "", ErrNotFound)
 	}

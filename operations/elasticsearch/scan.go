@@ -9,16 +9,16 @@ import (
 	"github.com/elastic/go-elasticsearch/v8/esapi"
 )
 
-// Scan is what documents to read, and how.
+// Scan says which documents to read, and how.
 type Scan struct {
 	// Index is an index, an alias or a pattern.
 	Index string
 	// Query is a query in the server's language; nil reads all documents.
 	Query json.RawMessage
-	// Sort are the fields to order by, ascending, those without a value last; none is
-	// the server's own order, which is the quickest.
+	// Sort are the fields to order by, ascending; documents without a value come last.
+	// Without fields the order is the server's own, which is the quickest.
 	Sort []string
-	// Fields are the fields of the documents to read; none reads all.
+	// Fields are the fields to read of each document; none reads all fields.
 	Fields []string
 	// Page is how many documents a request fetches; 0 is 5,000. The server's limit is
 	// 10,000.
@@ -39,10 +39,11 @@ const (
 	keepAlive = "2m"
 )
 
-// Scan calls each for every document, as of one moment: what is written meanwhile is
-// not seen, and what was written before but not refreshed is not either. Memory is
-// bounded by one page. The document is each's to keep. An error of each ends the scan
-// and is returned as it is. ErrNotFound when a name without wildcards is not there.
+// Scan calls each for every document as of one moment. It does not see documents that
+// are written meanwhile, nor documents that were written before but not refreshed.
+// Memory is bounded by one page. each may keep the document. An error of each ends the
+// scan and is returned as it is. The error is ErrNotFound if a name without wildcards
+// does not exist.
 func (c *Client) Scan(ctx context.Context, scan Scan, each func(Document) error) error {
 	var moment struct {
 		ID string `json:"id"`
@@ -53,7 +54,7 @@ func (c *Client) Scan(ctx context.Context, scan Scan, each func(Document) error)
 	if err != nil {
 		return err
 	}
-	// The name of the moment may change from page to page; what is closed is the last one.
+	// The id of the moment may change from page to page. The last one is closed.
 	defer func() { c.forget(context.WithoutCancel(ctx), moment.ID) }()
 	search := scan.first()
 	for {
@@ -123,8 +124,8 @@ type page struct {
 	} `json:"hits"`
 }
 
-// whole refuses a page that lacks the documents of a shard: the answer to a search
-// is 200 all the same.
+// whole returns an error if a page lacks the documents of a shard. The status of such
+// an answer is 200 too.
 func (p *page) whole() error {
 	if p.TimedOut || p.Shards.Failed > 0 {
 		return fmt.Errorf("elastic: the answer is not whole: %d shards failed, timed out: %t", p.Shards.Failed, p.TimedOut)
@@ -132,7 +133,7 @@ func (p *page) whole() error {
 	return nil
 }
 
-// forget closes a moment; one that is not closed ends by itself.
+// forget closes a moment. A moment that is not closed ends by itself.
 func (c *Client) forget(ctx context.Context, id string) {
 	body, err := json.Marshal(map[string]string{"id": id})
 	if err == nil {

@@ -11,15 +11,15 @@ import (
 
 // Search is one search of several.
 type Search struct {
-	// Index is an index, an alias or a pattern. One that is not there has no documents.
+	// Index is an index, an alias or a pattern. If it does not exist, it has no documents.
 	Index string
-	// Body is that of _search.
+	// Body is the body of _search.
 	Body json.RawMessage
 }
 
-// MultiSearch sends searches in one request and returns their answers, in order, as
-// the server gives them: each may be an error of its own. It waits for a server that
-// is starting until ctx ends.
+// MultiSearch sends searches in one request and returns the server's answers in their
+// order. Each answer may be an error. MultiSearch waits for a server that is starting,
+// until ctx ends.
 func (c *Client) MultiSearch(ctx context.Context, searches []Search) ([]json.RawMessage, error) {
 	if len(searches) == 0 {
 		return nil, nil

@@ -19,8 +19,8 @@ import (
 	"codebank.dev/platform/failpoint"
 )
 
-// Template is a composable index template as it is wanted, with what reaches the
-// indices that exist already.
+// Template is a wanted composable index template, with the mappings and aliases that
+// existing indices get too.
 type Template struct {
 	Name string
 	// Body is the body of PUT /_index_template/{name}.
@@ -33,14 +33,15 @@ type Template struct {
 	Aliases []string
 }
 
-// Apply puts each template, then its mapping and aliases on every open index that
-// its patterns match, and reports each template and index. A server drops what
-// changes nothing; whether something changed is found by reading before and after,
-// so no notion of ours of how a server writes a mapping has to be right. Whether a
-// field is indexed and has doc values is decided when an index is made: an index that
-// exists keeps what it has, and the next one is made by the template. Any other change
-// that the server refuses, a field's type above all, is its error: it needs a new
-// index. Apply waits for a server that is starting until ctx ends.
+// Apply puts each template, then its mapping and aliases on every open index that its
+// patterns match, and reports each template and index. A server ignores a request that
+// changes nothing. Apply reads before and after a request to find out whether something
+// changed, so it need not know how a server writes a mapping. Whether a field is
+// indexed and has doc values is fixed when an index is made: an existing index keeps
+// these parameters, and the next one gets those of the template. If the server refuses
+// any other change, such as that of a field's type, Apply returns the server's error;
+// the change needs a new index. Apply waits for a server that is starting, until ctx
+// ends.
 func (c *Client) Apply(ctx context.Context, wanted []Template, report provision.Report) error {
 	if err := c.Await(ctx); err != nil {
 		return err
@@ -86,13 +87,13 @@ func (c *Client) putTemplate(ctx context.Context, template Template) (provision.
 	return result, err
 }
 
-// index is what Apply reads of an index.
+// index is the part of an index that Apply reads.
 type index struct {
 	Mappings map[string]any `json:"mappings"`
 	Aliases  map[string]any `json:"aliases"`
 }
 
-// forExisting returns the wanted mappings for an index that exists: its fields keep
+// forExisting returns the wanted mappings for an existing index, whose fields keep
 // their index and doc_values parameters.
 func forExisting(wanted json.RawMessage, existing map[string]any) (json.RawMessage, error) {
 	var mappings map[string]any

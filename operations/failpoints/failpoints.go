@@ -10,7 +10,7 @@ import (
 
 // The points of bankctl.
 const (
-	// TopicCreated: a topic is created and may have no leaders yet.
+	// TopicCreated: a topic is created; its partitions may have no leaders yet.
 	TopicCreated failpoint.Point = "topic-created"
 	// TopicAltered: a topic's settings are changed.
 	TopicAltered failpoint.Point = "topic-altered"
@@ -22,13 +22,13 @@ const (
 	TemplatePut failpoint.Point = "template-put"
 	// MappingPut: an index has the new mapping, but not all aliases yet.
 	MappingPut failpoint.Point = "mapping-put"
-	// AliasPut: an index has one alias more.
+	// AliasPut: an index has one more alias.
 	AliasPut failpoint.Point = "alias-put"
 	// ConnectorPut: a connector's configuration is put; others may not be.
 	ConnectorPut failpoint.Point = "connector-put"
 	// ConnectorRestarted: the restart of a connector is accepted; bankctl has not waited for it.
 	ConnectorRestarted failpoint.Point = "connector-restarted"
-	// ObjectsImported: Kibana has taken saved objects; nothing is reported.
+	// ObjectsImported: Kibana has imported saved objects; nothing is reported.
 	ObjectsImported failpoint.Point = "objects-imported"
 	// RuleCreated: an alert rule is created; others may not be.
 	RuleCreated failpoint.Point = "rule-created"
@@ -38,16 +38,16 @@ const (
 	ExportWritten failpoint.Point = "export-written"
 	// ExportPublished: an exported object has its name; others may not be written.
 	ExportPublished failpoint.Point = "export-published"
-	// RedriveProduced: dead letters are sent again, and that is not recorded.
+	// RedriveProduced: dead letters are sent again; the action is not recorded.
 	RedriveProduced failpoint.Point = "redrive-produced"
-	// ActionRecorded: it is recorded what an operator did with dead letters; those that were sent again are not
-	// marked as dealt with.
+	// ActionRecorded: an operator's action on dead letters is recorded; letters that were sent
+	// again are not marked as dealt with.
 	ActionRecorded failpoint.Point = "action-recorded"
 	// RedriveMarked: dead letters are marked as dealt with; nothing is reported.
 	RedriveMarked failpoint.Point = "redrive-marked"
 )
 
-// All returns the points of bankctl, those in packages of the bank included.
+// All returns the points of bankctl, including those in packages of the bank.
 func All() []failpoint.Point {
 	return []failpoint.Point{
 		vault.KeysWritten, vault.KeysPublished, TopicCreated, TopicAltered, SchemaRegistered, SubjectHeld, TemplatePut,

@@ -25,8 +25,8 @@ type Client struct {
 
 // Open returns a client for the service at an address such as http://127.0.0.1:17025,
 // with the base path if there is one. A name and password in the address are used for
-// basic authentication: Header holds them, so that no error that repeats the address
-// tells them. Nothing is sent yet.
+// basic authentication: Header holds them, so that an error that repeats the address does
+// not contain them. Nothing is sent yet.
 func (s Service) Open(text string) (*Client, error) {
 	address, err := s.Address(text)
 	if err != nil {
@@ -46,17 +46,16 @@ func (s Service) Open(text string) (*Client, error) {
 // Request is a request that may be sent more than once.
 type Request struct {
 	Method string
-	// Path begins with a slash, and follows the service's address.
+	// Path is appended to the service's address. It begins with a slash.
 	Path string
 	// ContentType is the media type of Body; "" sends none.
 	ContentType string
 	Body        []byte
 }
 
-// Call sends a request until the service answers it for good, and returns the whole body
-// of the answer. The error for a status other than 2xx is that of refused, and the answer
-// is returned with it. Call tries again after an error that is marked NotReady, until ctx
-// ends.
+// Call sends a request until the service gives a final answer, and returns the whole body
+// of the answer. If the status is not 2xx, it returns the answer with the error of
+// refused. After an error that is marked NotReady it tries again, until ctx ends.
 func (c *Client) Call(ctx context.Context, request Request, refused Refused) (answer []byte, err error) {
 	err = provision.Await(ctx, c.service.Title, func(ctx context.Context) error {
 		answer, err = c.service.Exchange(ctx, c.sender(request), refused)

@@ -16,25 +16,25 @@ import (
 	"codebank.dev/operations/provision"
 )
 
-// Service is a service as its client knows it.
+// Service describes a service to its client.
 type Service struct {
 	// Name begins every error.
 	Name string
-	// Title is the service's name in the error of a caller whose wait for it ended without success.
+	// Title is the service's name in the error of a wait for it that ended without success.
 	Title string
-	// TryTimeout bounds one exchange, its answer included.
+	// TryTimeout bounds one exchange, including the answer.
 	TryTimeout time.Duration
-	// MaxAnswer bounds what is read of an answer, in bytes.
+	// MaxAnswer is how many bytes of an answer are read at most.
 	MaxAnswer int64
 }
 
-// RefusedError is an answer that time does not cure.
+// RefusedError is a refusal that another try does not change.
 type RefusedError struct {
-	// Service is the name of who refused.
+	// Service is the name of the service that refused.
 	Service string
-	// StatusCode is that of HTTP.
+	// StatusCode is the HTTP status.
 	StatusCode int
-	// Message is the service's own.
+	// Message is the service's own message.
 	Message string
 }
 
@@ -43,8 +43,8 @@ func (e *RefusedError) Error() string {
 	return fmt.Sprintf("%s: refused with %d: %s", e.Service, e.StatusCode, e.Message)
 }
 
-// Address returns the address of a service in its parts. Errors repeat nothing of it,
-// for it may hold a password.
+// Address returns the address of a service in its parts. Errors repeat nothing of the address,
+// because it may hold a password.
 func (s Service) Address(text string) (*url.URL, error) {
 	address, err := url.Parse(text)
 	if err != nil || address.Host == "" || (address.Scheme != "http" && address.Scheme != "https") || address.RawQuery != "" {
@@ -60,11 +60,10 @@ type Send func(context.Context) (*http.Response, error)
 // Refused returns the error for an answer whose status is not 2xx.
 type Refused func(status int, answer []byte) error
 
-// Exchange sends a request once and returns the whole body of the answer. The error for
-// a status other than 2xx is that of refused, and the answer is returned with it. An
-// error that time may cure is marked NotReady, unless ctx has ended: the service cannot
-// be reached, does not answer within TryTimeout, or the answer is cut off. Exchange does
-// not change an error that send has marked with [Final].
+// Exchange sends a request once and returns the whole body of the answer. If the status is not
+// 2xx, it returns the answer with the error of refused. It marks an error NotReady if the
+// service cannot be reached, does not answer within TryTimeout, or cuts the answer off, unless
+// ctx has ended. It does not change an error that send has marked with [Final].
 func (s Service) Exchange(ctx context.Context, send Send, refused Refused) ([]byte, error) {
 	try, cancel := context.WithTimeout(ctx, s.TryTimeout)
 	defer cancel()
@@ -90,16 +89,16 @@ func (s Service) Exchange(ctx context.Context, send Send, refused Refused) ([]by
 	return answer, nil
 }
 
-// finalError marks an error that time does not cure.
+// finalError marks an error that another try does not change.
 type finalError struct{ cause error }
 
 func (e finalError) Error() string { return e.cause.Error() }
 func (e finalError) Unwrap() error { return e.cause }
 
-// Final marks an error of a [Send] that time does not cure.
+// Final marks an error of a [Send] that another try does not change.
 func Final(err error) error { return finalError{err} }
 
-// Decode reads an answer of JSON into a value, nil for none.
+// Decode reads an answer in JSON into a value, unless that is nil.
 func (s Service) Decode(answer []byte, into any) error {
 	if into == nil {
 		return nil
@@ -110,9 +109,9 @@ func (s Service) Decode(answer []byte, into any) error {
 	return nil
 }
 
-// Refusal returns the error that a status other than 2xx is, with the service's own
-// message, "" when it has none: marked NotReady while the service, or a proxy before
-// it, is busy or away; notFound with the message for 404; a *RefusedError otherwise.
+// Refusal returns the error for a status other than 2xx. message is the service's own message,
+// or "". While the service or a proxy before it is busy or away, the error is marked NotReady.
+// For 404 it is notFound with the message. Otherwise it is a *RefusedError.
 func (s Service) Refusal(status int, message string, notFound error) error {
 	if message == "" {
 		message = http.StatusText(status)

@@ -9,7 +9,7 @@ import (
 	"codebank.dev/operations/provision"
 )
 
-// Connector is a connector as it is wanted.
+// Connector is a wanted connector.
 type Connector struct {
 	Name   string
 	Config map[string]string
@@ -20,7 +20,7 @@ type Plan struct {
 	Name string `json:"name"`
 	// Action is Unchanged when the running configuration is the wanted one.
 	Action provision.Action `json:"action"`
-	// Differences are the keys to be changed; all wanted ones for a new connector.
+	// Differences are the keys to be changed. For a new connector they are all wanted keys.
 	Differences []provision.Difference `json:"differences,omitempty"`
 }
 
@@ -36,7 +36,7 @@ func (c *Client) Plan(ctx context.Context, wanted []Connector) ([]Plan, error) {
 		case err != nil:
 			return nil, fmt.Errorf("connector %s: %w", connector.Name, err)
 		}
-		// The worker adds the name to what it was given.
+		// The worker adds the name to the configuration that it got.
 		if _, wants := connector.Config["name"]; !wants && running["name"] == connector.Name {
 			delete(running, "name")
 		}
@@ -53,19 +53,21 @@ func (c *Client) Plan(ctx context.Context, wanted []Connector) ([]Plan, error) {
 type Pace struct {
 	// Poll is the time between two reads of a status.
 	Poll time.Duration
-	// Stable is how long the status of a changed connector must stay the same before it
-	// counts: until the worker has acted on the change, it reports the old tasks.
+	// Stable is how long the status of a changed connector must stay the same before it counts.
+	// This is necessary because the worker reports the old tasks until it has acted on the
+	// change.
 	Stable time.Duration
 }
 
-// DefaultPace reads four times a second; a status counts after three seconds.
+// DefaultPace returns a Pace that reads four times a second. A status counts after three
+// seconds.
 func DefaultPace() Pace { return Pace{Poll: 250 * time.Millisecond, Stable: 3 * time.Second} }
 
-// Apply puts the configurations that differ, waits until each connector and all its
-// tasks run, and reports each. It does not change a connector that is as wanted, and
-// does not restart one that failed. The failure of a task is a *FailedError. A paused
-// connector is an error, because an operator paused it. Apply puts all connectors before
-// it waits for the first, and waits for each even when others fail.
+// Apply puts the configurations that differ, waits until each connector and all its tasks run,
+// and reports each connector. It does not change a connector that is as wanted, and does not
+// restart a connector that failed. The failure of a task is a *FailedError. A paused connector
+// is an error, because an operator paused it. Apply puts all connectors before it waits for
+// the first one, and waits for each connector even if others fail.
 func (c *Client) Apply(ctx context.Context, wanted []Connector, pace Pace, report provision.Report) error {
 	plans, err := c.Plan(ctx, wanted)
 	if err != nil {
@@ -124,7 +126,7 @@ func (c *Client) Await(ctx context.Context, name string, pace Pace) (int, error)
 	return c.awaitRunning(ctx, name, pace.Poll, pace.Stable)
 }
 
-// awaitRunning waits until the connector has been running, failed or halted for as long as
+// awaitRunning waits until the connector has been running, failed or halted for the time
 // stable.
 func (c *Client) awaitRunning(ctx context.Context, name string, poll, stable time.Duration) (int, error) {
 	ticker := time.NewTicker(poll)
@@ -151,8 +153,8 @@ func (c *Client) awaitRunning(ctx context.Context, name string, poll, stable tim
 	}
 }
 
-// current returns the connector's status and how many tasks it has; zeros while the worker has
-// no status of a new one.
+// current returns the connector's status and how many tasks it has. Both are zero while the
+// worker has no status of a new connector.
 func (c *Client) current(ctx context.Context, name string) (status Status, tasks int, err error) {
 	if tasks, err = c.Tasks(ctx, name); err == nil {
 		status, err = c.Status(ctx, name)
@@ -163,7 +165,7 @@ func (c *Client) current(ctx context.Context, name string) (status Status, tasks
 	return status, tasks, err
 }
 
-// lasting returns the state that a connector is in as a whole; "" while that is going to
+// lasting returns the state of a connector as a whole, or "" while the state is about to
 // change. Tasks report their states one by one, so some may run while others have no state
 // yet.
 func lasting(status Status, tasks int) string {
@@ -178,7 +180,7 @@ func lasting(status Status, tasks int) string {
 	return ""
 }
 
-// notRunning returns why a connector does not run; nil when it does.
+// notRunning returns why a connector does not run, or nil if it runs.
 func notRunning(name string, status Status) error {
 	if err := status.Failure(); err != nil {
 		return err

@@ -54,8 +54,8 @@ func (c *Client) Connectors(ctx context.Context) ([]string, error) {
 	return names, err
 }
 
-// Config returns a connector's configuration as it was put: references to secrets are not
-// resolved. ErrNotFound when there is no such connector.
+// Config returns a connector's configuration as it was put, with references to secrets and
+// not the secrets. The error is ErrNotFound if there is no such connector.
 func (c *Client) Config(ctx context.Context, name string) (map[string]string, error) {
 	var config map[string]string
 	err := c.call(ctx, http.MethodGet, path(name)+"/config", nil, &config)
@@ -70,16 +70,16 @@ func (c *Client) Put(ctx context.Context, connector Connector) error {
 	return err
 }
 
-// Status returns the state of a connector and its tasks. ErrNotFound when there is no such
-// connector, and while the worker has no status of a new one.
+// Status returns the state of a connector and its tasks. The error is ErrNotFound if there
+// is no such connector, or while the worker has no status of a new connector.
 func (c *Client) Status(ctx context.Context, name string) (Status, error) {
 	var status Status
 	err := c.call(ctx, http.MethodGet, path(name)+"/status", nil, &status)
 	return status, err
 }
 
-// Tasks returns how many tasks the connector has; 0 until the worker has made them.
-// ErrNotFound when there is no such connector.
+// Tasks returns how many tasks the connector has; 0 until the worker has made them. The
+// error is ErrNotFound if there is no such connector.
 func (c *Client) Tasks(ctx context.Context, name string) (int, error) {
 	var connector struct {
 		Tasks []json.RawMessage `json:"tasks"`
@@ -103,8 +103,9 @@ func (c *Client) Statuses(ctx context.Context) (map[string]Status, error) {
 	return statuses, nil
 }
 
-// Restart restarts a connector and its tasks; with onlyFailed, only those that failed. It
-// returns when the worker has accepted the request, not when the restart is done.
+// Restart restarts a connector and its tasks. With onlyFailed it restarts only the parts
+// that failed. It returns when the worker has accepted the request, not when the restart is
+// done.
 func (c *Client) Restart(ctx context.Context, name string, onlyFailed bool) error {
 	err := c.call(ctx, http.MethodPost,
 		fmt.Sprintf("%s/restart?includeTasks=true&onlyFailed=%t", path(name), onlyFailed), nil, nil)
@@ -147,9 +148,9 @@ func refusal(status int, answer []byte) error {
 	return err
 }
 
-// mayPass reports whether an answer is that of a worker whose group is rebalancing. A
-// worker that times out during a rebalance, or expects one, answers 500, as it does for a
-// permanent error; only the message differs.
+// mayPass reports whether an answer comes from a worker whose group is rebalancing. A
+// worker that times out during a rebalance, or expects one, answers 500. It does so for a
+// permanent error too, and only the message differs.
 func mayPass(status int, message string) bool {
 	switch status {
 	case http.StatusConflict:

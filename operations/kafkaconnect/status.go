@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// The states of a connector or task that last, as the worker names them. Others pass:
-// UNASSIGNED, RESTARTING.
+// The lasting states of a connector or task, as the worker names them. UNASSIGNED and
+// RESTARTING do not last.
 const (
 	Running = "RUNNING"
 	Failed  = "FAILED"
@@ -47,7 +47,8 @@ func (s Status) Runs() bool {
 	return s.Connector.State == Running && len(s.Tasks) > 0
 }
 
-// Failure returns a *FailedError for the first part that failed; nil when none did.
+// Failure returns a *FailedError for the first part that failed, or nil if no part
+// failed.
 func (s Status) Failure() error {
 	if s.Connector.State == Failed {
 		return &FailedError{Connector: s.Name, Task: -1, Trace: s.Connector.Trace}
@@ -68,7 +69,7 @@ func (s Status) Halted() bool {
 // FailedError says that a connector or one of its tasks failed.
 type FailedError struct {
 	Connector string
-	// Task is the number of the task, -1 when the connector itself failed.
+	// Task is the number of the task, or -1 if the connector itself failed.
 	Task int
 	// Trace is the whole stack trace.
 	Trace string
@@ -83,8 +84,8 @@ func (e *FailedError) Error() string {
 	return what + " FAILED: " + Reasons(e.Trace)
 }
 
-// Reason returns the innermost cause in a Java stack trace, in one line; "" when there is
-// none.
+// Reason returns the innermost cause in a Java stack trace, in one line. It returns "" if
+// there is none.
 func Reason(trace string) string {
 	reason := ""
 	for line := range strings.Lines(trace) {
@@ -99,7 +100,7 @@ func Reason(trace string) string {
 const (
 	// reasonLines is how many lines Reasons returns at most.
 	reasonLines = 6
-	// reasonWidth bounds such a line, in bytes: a message may repeat a whole record.
+	// reasonWidth bounds such a line, in bytes, because a message may repeat a whole record.
 	reasonWidth = 500
 )
 

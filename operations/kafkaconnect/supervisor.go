@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// Supervisor restarts connectors and tasks that fail. Connect itself never does: a task
-// that failed on a database error stays FAILED until it is restarted.
+// Supervisor restarts connectors and tasks that fail. Connect itself never does that: a
+// task that failed because of a database error stays FAILED until somebody restarts it.
 type Supervisor struct {
-	// Client reaches the workers.
+	// Client is the client of the workers.
 	Client *Client
 	// Log gets failures, restarts and recoveries.
 	Log *slog.Logger
@@ -22,9 +22,9 @@ type Supervisor struct {
 	FirstDelay, MostDelay time.Duration
 }
 
-// NewSupervisor returns a supervisor that reads the statuses every two seconds and restarts
-// at once and then after 2 s, 4 s … 30 s. A restart without success costs little, and a
-// repaired database must take effect within a minute.
+// NewSupervisor returns a supervisor that reads the statuses every two seconds. It restarts
+// a failed connector at once, and then after 2 s, 4 s … 30 s. A restart without success
+// costs little, and a repaired database must take effect within a minute.
 func NewSupervisor(client *Client, log *slog.Logger) *Supervisor {
 	return &Supervisor{
 		Client: client, Log: log,
@@ -33,7 +33,7 @@ func NewSupervisor(client *Client, log *slog.Logger) *Supervisor {
 }
 
 // Run supervises all connectors until ctx ends, and returns the error of ctx. It goes on
-// through any outage of the workers. Several supervisors at once are harmless.
+// during and after any outage of the workers. Several supervisors at once are harmless.
 func (s *Supervisor) Run(ctx context.Context) error {
 	ticker := time.NewTicker(s.Interval)
 	defer ticker.Stop()

@@ -16,7 +16,7 @@ type Plan struct {
 	ID   string `json:"id"`
 	// Action is Unchanged when Kibana has the object as wanted.
 	Action provision.Action `json:"action"`
-	// Differences are the differences by path; none for a new object.
+	// Differences are the differences by path. A new object has none.
 	Differences []provision.Difference `json:"differences,omitempty"`
 }
 
@@ -96,9 +96,10 @@ func planObject(object Object, found map[Key]Object, known record) (Plan, error)
 	return plan, nil
 }
 
-// Apply imports the objects that are not as wanted and reports each; when all are as
-// wanted, it imports nothing. Other objects of Kibana stay. The errors are those of
-// Import. An object that Kibana refused, or that cannot be read back, is not reported.
+// Apply imports the objects that are not as wanted, and reports each object. If all are
+// as wanted, it imports nothing. Other objects of Kibana stay as they are. The errors
+// are those of Import. An object that Kibana refused, or that cannot be read back, is
+// not reported.
 func (c *Client) Apply(ctx context.Context, wanted []Object, report provision.Report) error {
 	plans, known, err := c.plan(ctx, wanted)
 	if err != nil {

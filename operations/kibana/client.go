@@ -22,8 +22,9 @@ import (
 // maxReason bounds how much of an error's text is shown. The text may repeat the request.
 const maxReason = 500
 
-// service is the service. A try may take as long as an import of some hundred objects, and
-// an answer may be as large as an export of dashboards of some hundred kilobytes each.
+// service describes Kibana. A try may take as long as an import of some hundred objects. An
+// answer may be as large as an export of many dashboards, which have some hundred kilobytes
+// each.
 var service = httpclient.Service{Name: "kibana", Title: "Kibana", TryTimeout: 60 * time.Second, MaxAnswer: 64 << 20}
 
 // ErrNotFound says that there is no such rule or space.
@@ -57,7 +58,7 @@ func (c *Client) recordKey() Key {
 	return Key{Type: "tag", ID: id}
 }
 
-// spaceName is what Kibana allows as the name of a space in addresses.
+// spaceName matches the names that Kibana allows for a space in addresses.
 var spaceName = regexp.MustCompile(`^[a-z0-9_-]{1,100}$`)
 
 // New returns a client. Nothing is sent yet. Errors hold no secret.
@@ -69,7 +70,7 @@ func New(config Config) (*Client, error) {
 	if strings.ContainsFunc(config.APIKey, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return nil, errors.New("kibana: the API key is not in its encoded form: letters, digits and signs without spaces")
 	}
-	client.Header.Set("kbn-xsrf", "bankctl") // Without it Kibana refuses every change.
+	client.Header.Set("kbn-xsrf", "bankctl") // Without this header Kibana refuses every change.
 	client.Header.Set("Accept", "application/json, application/ndjson")
 	if config.APIKey != "" {
 		client.Header.Set("Authorization", "ApiKey "+config.APIKey)
@@ -86,7 +87,8 @@ func New(config Config) (*Client, error) {
 }
 
 // Await waits until Kibana says that it is ready, and checks that the space exists, because
-// nobody would see the objects of a space that does not. ErrNotFound when it does not.
+// nobody would see objects in a space that does not exist. The error is ErrNotFound if it does
+// not exist.
 func (c *Client) Await(ctx context.Context) error {
 	if err := c.get(ctx, "/api/status"); err != nil || c.space == "" {
 		return err
@@ -104,7 +106,7 @@ func (c *Client) get(ctx context.Context, path string) error {
 	return err
 }
 
-// callJSON sends a value, unless it is nil, and reads the answer into into.
+// callJSON sends body as JSON, unless it is nil, and decodes the answer into into.
 func (c *Client) callJSON(ctx context.Context, method, path string, body, into any) error {
 	request := httpclient.Request{Method: method, Path: path}
 	if body != nil {

@@ -19,21 +19,22 @@ import (
 	"codebank.dev/operations/provision"
 )
 
-// noise are the members of a saved object that belong to the one Kibana it was in.
+// noise are the members of a saved object that belong to one Kibana only.
 var noise = []string{
 	"updated_at", "updated_by", "created_at", "created_by", "version", "namespaces", "originId", "managed", "accessControl",
 }
 
-// stamps say which version an object is written in. An import raises them, so they may
-// differ although the meaning does not.
+// stamps are the members that say in which version an object is written. An import raises
+// them, so they may differ although the meaning is the same.
 var stamps = []string{"coreMigrationVersion", "typeMigrationVersion", "migrationVersion"}
 
 const (
-	// maxUnfold is how deeply texts of JSON may be nested; Kibana nests three.
+	// maxUnfold is how deeply texts of JSON may be nested. Kibana nests them three deep.
 	maxUnfold = 8
-	// maxShown bounds how much of a side of a difference is shown, in bytes.
+	// maxShown is how many bytes of each side of a difference are shown.
 	maxShown = 120
-	// maxNumber bounds the numbers whose value is compared; longer ones are compared as text.
+	// maxNumber is the longest text of a number whose value is compared. Longer numbers are
+	// compared as text.
 	maxNumber = 40
 )
 
@@ -51,7 +52,7 @@ func Clean(body []byte) (json.RawMessage, error) {
 	return encode(object)
 }
 
-// encode writes a value as Kibana does: without escapes for HTML.
+// encode writes a value as JSON without escapes for HTML, as Kibana does.
 func encode(value any) (json.RawMessage, error) {
 	var written bytes.Buffer
 	encoder := json.NewEncoder(&written)
@@ -62,7 +63,7 @@ func encode(value any) (json.RawMessage, error) {
 	return bytes.TrimSuffix(written.Bytes(), []byte("\n")), nil
 }
 
-// decodeObject reads one JSON object, numbers as they are written.
+// decodeObject reads one JSON object. Numbers stay as they are written.
 func decodeObject(body []byte) (map[string]any, error) {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
@@ -134,7 +135,7 @@ func name(reference any) string {
 }
 
 // unfold returns a value with every text of JSON decoded and every number in one form, so
-// that neither the order of keys nor 1.0 for 1 is a difference.
+// that neither the order of keys nor 1.0 in place of 1 is a difference.
 func unfold(value any, depth int) any {
 	switch value := value.(type) {
 	case map[string]any:
@@ -190,23 +191,23 @@ func plain(number string) string {
 func digest(meaning map[string]any) string {
 	written, err := encode(meaning)
 	if err != nil {
-		return "" // It was read from JSON.
+		return "" // This never happens, because the meaning was read from JSON.
 	}
 	sum := sha256.Sum256(written)
 	return hex.EncodeToString(sum[:8])
 }
 
-// differences returns where two meanings differ, by path.
+// differences returns the paths at which two meanings differ.
 func differences(is, wanted map[string]any) []provision.Difference {
 	running, asked := make(map[string]string), make(map[string]string)
 	compare("", is, wanted, sides{running, asked})
 	return provision.Differences(running, asked)
 }
 
-// sides collect the members of both that differ, by path.
+// sides collect the members that differ, by path.
 type sides struct{ running, wanted map[string]string }
 
-// compare adds the paths below path at which two values differ.
+// compare adds to into the paths, at and below path, at which two values differ.
 func compare(path string, is, wanted any, into sides) {
 	if reflect.DeepEqual(is, wanted) {
 		return
@@ -245,8 +246,8 @@ func compare(path string, is, wanted any, into sides) {
 	}
 }
 
-// lists returns two lists as objects: by their members' panelIndex when all have one. So
-// one panel more is one difference, and not one for each panel after it.
+// lists returns two lists as objects. The keys are the panelIndex of the members if all
+// have one, so that one more panel is one difference and not one for each panel after it.
 func lists(is, wanted any) (left, right map[string]any, ok bool) {
 	a, isList := is.([]any)
 	b, wantsList := wanted.([]any)
@@ -255,7 +256,7 @@ func lists(is, wanted any) (left, right map[string]any, ok bool) {
 	}
 	left, named := byPanel(a)
 	right, alsoNamed := byPanel(b)
-	if !named || !alsoNamed || reflect.DeepEqual(left, right) { // In another order.
+	if !named || !alsoNamed || reflect.DeepEqual(left, right) { // Then only the order differs.
 		return byPlace(a), byPlace(b), true
 	}
 	return left, right, true

@@ -22,10 +22,10 @@ type exportRequest struct {
 	Bare bool `json:"excludeExportDetails"`
 }
 
-// Export returns the named objects that Kibana has, by name; with deep, also the objects
-// that they refer to. They are as Kibana has them, without the members that belong to one
-// Kibana only (Clean). An object that the space has under another id comes back under the
-// id that it was applied with, and so do the references to it.
+// Export returns the named objects that Kibana has, by name. With deep it also returns
+// the objects that they refer to. The objects are as Kibana has them, without the members
+// that belong to one Kibana only (Clean). An object that the space has under another id
+// comes back under the id that it was applied with, and so do the references to it.
 func (c *Client) Export(ctx context.Context, names []Key, deep bool) (map[Key]Object, error) {
 	known, err := c.fetchRecord(ctx)
 	if err != nil {
@@ -54,10 +54,10 @@ func (c *Client) exportNamed(ctx context.Context, places []Key, deep bool, names
 	return objects, nil
 }
 
-// exportAll returns the objects at places of the space, as they are there.
+// exportAll returns the objects at places of the space, as they are in the space.
 func (c *Client) exportAll(ctx context.Context, names []Key, deep bool) (map[Key]Object, error) {
 	asked := exportRequest{Objects: slices.Clone(names), Deep: deep, Bare: true}
-	// Kibana refuses the whole export when one object is not there.
+	// Kibana refuses the whole export if one object does not exist.
 	for range 2 {
 		if len(asked.Objects) == 0 {
 			return map[Key]Object{}, nil
@@ -100,7 +100,7 @@ func (c *Client) exportEach(ctx context.Context, asked exportRequest) (map[Key]O
 	return found, nil
 }
 
-// export returns Kibana's answer, together with the error when the answer is one.
+// export returns Kibana's answer. If the answer is an error, it returns both.
 func (c *Client) export(ctx context.Context, asked exportRequest) ([]byte, error) {
 	body, err := json.Marshal(asked)
 	if err != nil {
@@ -111,8 +111,8 @@ func (c *Client) export(ctx context.Context, asked exportRequest) ([]byte, error
 	})
 }
 
-// readMissing reports whether an export was refused because objects are not there, and
-// returns those that the answer names.
+// readMissing reports whether an export was refused because objects do not exist, and
+// returns the objects that the answer names.
 func readMissing(answer []byte, err error) (map[Key]bool, bool) {
 	refused := new(httpclient.RefusedError)
 	if !errors.As(err, &refused) || refused.StatusCode != http.StatusBadRequest ||
@@ -135,7 +135,7 @@ func readMissing(answer []byte, err error) (map[Key]bool, bool) {
 	}
 	for _, object := range body.Attributes.Objects {
 		if status := object.Error.StatusCode; status != 0 && status != http.StatusNotFound {
-			return nil, false // It is there, but not for these credentials.
+			return nil, false // The object exists, but these credentials may not read it.
 		}
 		missing[object.Key] = true
 	}

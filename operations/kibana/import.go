@@ -18,8 +18,8 @@ import (
 	"codebank.dev/platform/failpoint"
 )
 
-// Object is a saved object in Kibana's form: members that Kibana keeps as JSON inside a
-// text are texts in Body.
+// Object is a saved object in Kibana's form. Members that Kibana keeps as a text of JSON are
+// such texts in Body.
 type Object struct {
 	Type string
 	ID   string
@@ -40,7 +40,7 @@ func (k Key) String() string { return k.Type + "/" + k.ID }
 
 // The kinds of an ObjectError: Kibana's own, and NewerStamp and Refused.
 const (
-	// Conflict is an object that exists, when the import does not overwrite.
+	// Conflict is an object that exists, if the import does not overwrite.
 	Conflict = "conflict"
 	// AmbiguousConflict is an object of which the space has several copies.
 	AmbiguousConflict = "ambiguous_conflict"
@@ -56,13 +56,13 @@ const (
 
 // ObjectError says why one object was not imported.
 type ObjectError struct {
-	// Object is the object; the zero Key when Kibana does not say which.
+	// Object is the object, or the zero Key if Kibana does not say which.
 	Object Key
 	// Kind is one of the constants, or the word of a newer Kibana.
 	Kind string
-	// Field is what the error is about, "" when Kibana does not say.
+	// Field is the member that the error is about, or "" if Kibana does not say.
 	Field string
-	// Message is Kibana's own, or describes the kind.
+	// Message is Kibana's own message, or describes the kind.
 	Message string
 }
 
@@ -86,8 +86,8 @@ type importAnswer struct {
 	Errors       []importError `json:"errors"`
 }
 
-// takenObject is an object that was imported. DestinationID is the id that Kibana gave it,
-// when that is not the one that it was sent with.
+// takenObject is an object that was imported. DestinationID is the id that Kibana gave it, if
+// it is not the id that it was sent with.
 type takenObject struct {
 	Key
 	DestinationID string `json:"destinationId"`
@@ -107,11 +107,11 @@ type importError struct {
 	} `json:"error"`
 }
 
-// order is the order in which types are imported: an object comes after those that it refers
-// to, for people who read the file. Kibana accepts any order.
+// order is the order in which types are imported: an object comes after the objects that it
+// refers to. The order is for people who read the file; Kibana accepts any order.
 var order = []string{"tag", "index-pattern", "search", "visualization", "lens", "map", "dashboard"}
 
-// inOrder returns the objects as they are sent.
+// inOrder returns the objects in the order in which they are sent.
 func inOrder(objects []Object) []Object {
 	rank := func(o Object) int {
 		if at := slices.Index(order, o.Type); at >= 0 {
@@ -132,8 +132,8 @@ func (c *Client) Import(ctx context.Context, objects []Object) error {
 	return err
 }
 
-// send is Import of objects under the names that they have in the space, where these are
-// others. It returns the name in the space of each object that Kibana took.
+// send does what Import does. places has the names of objects that have another name in the
+// space. It returns, for each object that Kibana imported, its name in the space.
 func (c *Client) send(ctx context.Context, objects []Object, places map[Key]Key) (map[Key]Key, error) {
 	if len(objects) == 0 {
 		return nil, nil
@@ -195,8 +195,8 @@ func form(objects []Object) (kind string, body []byte, err error) {
 	return form.FormDataContentType(), written.Bytes(), nil
 }
 
-// readImport returns the names that the taken objects got, and the errors of the others, from
-// an answer with status 200.
+// readImport reads an answer with status 200. It returns the names of the imported objects
+// and the errors of the others.
 func readImport(answer []byte, sent int) (map[Key]Key, error) {
 	var said importAnswer
 	if err := json.Unmarshal(answer, &said); err != nil {
@@ -224,7 +224,7 @@ func readImport(answer []byte, sent int) (map[Key]Key, error) {
 // field matches the member that a message of Kibana's schemas is about: [attributes.bogus]: …
 var field = regexp.MustCompile(`\[([A-Za-z_][\w.-]{0,200})\]:\s*`)
 
-// objectErrors returns the *ObjectError of the error: one for each missing reference, else
+// objectErrors returns the error as *ObjectErrors: one for each missing reference, or else
 // one.
 func (e importError) objectErrors() []error {
 	failure := ObjectError{Object: e.Key, Kind: e.Error.Type}
@@ -266,11 +266,11 @@ func (e importError) objectErrors() []error {
 	return []error{&failure}
 }
 
-// newer matches the object in the refusal of a whole file because of its stamps.
+// newer finds the object in the refusal of a whole file because of an object's stamps.
 var newer = regexp.MustCompile(`(?s)Document "([^"]+)" (?:belongs to a more recent version|has a "coreMigrationVersion")`)
 
-// wholeImport returns the error of a file that Kibana refused as a whole, with the object
-// that caused it if Kibana names one.
+// wholeImport returns the error of a file that Kibana refused as a whole. It names the object
+// that was the cause, if Kibana names one.
 func wholeImport(err error, objects []Object) error {
 	refused := new(httpclient.RefusedError)
 	if !errors.As(err, &refused) {
@@ -292,7 +292,7 @@ func wholeImport(err error, objects []Object) error {
 	return err
 }
 
-// named returns the only object with an id, else a key without a type.
+// named returns the only object with an id, or else a key without a type.
 func named(id string, objects []Object) Key {
 	found := Key{ID: id}
 	for _, object := range objects {

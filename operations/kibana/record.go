@@ -9,13 +9,14 @@ import (
 	"strings"
 )
 
-// A record says what is particular about the objects of a space. It is kept in the
+// A record lists the objects of a space that Kibana migrated or renamed. It is kept in the
 // description of a tag of that space (recordKey).
 //
-// A newer Kibana migrates the objects that it imports: it adds defaults and moves members.
-// Such an object, read back, differs from what was sent although nobody changed it. The
-// record therefore holds the digests of both, for the objects that come back changed. As
-// long as the file has the one digest and Kibana's object the other, nothing has changed.
+// A newer Kibana migrates the objects that it imports: it adds defaults and moves members. Such
+// an object, read back, differs from what was sent although nobody changed it. So for an object
+// that comes back changed, the record holds the digests of what was sent and of what came back.
+// As long as the file has the first digest and Kibana's object has the second, nobody has
+// changed anything.
 //
 // An id is unique over all spaces of a Kibana. When another space has an object with the
 // id of an imported one, Kibana imports it under a new id and answers with that id. The
@@ -24,16 +25,16 @@ import (
 // Every Kibana keeps the description of a tag as it is, and the tag is in the same space
 // and the same backup as the objects.
 
-// kept is what the record says of an object. Sent and Kept are the digests of the object as
-// it was sent and as Kibana has it, both empty when these do not differ. ID is the id that
-// the object has in the space, empty when that is its own.
+// kept is what the record holds of an object. Sent and Kept are the digests of the object as it
+// was sent and as Kibana has it. Both are empty if they do not differ. ID is the id that the
+// object has in the space; it is empty if that is its own id.
 type kept struct {
 	Sent string `json:"sent,omitempty"`
 	Kept string `json:"kept,omitempty"`
 	ID   string `json:"id,omitempty"`
 }
 
-// record holds the objects that are particular, by type/id.
+// record holds the migrated and renamed objects, by type/id.
 type record map[string]kept
 
 // place returns the name that a wanted object has in the space.
@@ -44,7 +45,7 @@ func (r record) place(key Key) Key {
 	return key
 }
 
-// places returns the names that wanted objects have in the space, where these are others.
+// places returns the names in the space of those wanted objects that have another name there.
 func (r record) places() map[Key]Key {
 	places := make(map[Key]Key)
 	for name, of := range r {
@@ -55,7 +56,8 @@ func (r record) places() map[Key]Key {
 	return places
 }
 
-// names returns the names of the files by the names in the space, where these are others.
+// names returns the names of the files by the names in the space, for objects that have another
+// name there.
 func (r record) names() map[Key]Key {
 	names := make(map[Key]Key)
 	for name, place := range r.places() {
@@ -64,8 +66,8 @@ func (r record) names() map[Key]Key {
 	return names
 }
 
-// renamed returns an object, and its references to others, under other names. It returns the
-// object itself when no name is another.
+// renamed returns an object, and its references to others, under other names. If no name
+// changes, it returns the object itself.
 func renamed(object Object, names map[Key]Key) (Object, error) {
 	if len(names) == 0 {
 		return object, nil
@@ -105,8 +107,9 @@ const (
 // maxRecorded bounds how many objects a record has.
 const maxRecorded = 10_000
 
-// fetchRecord returns the record of the client's space; an empty one when its tag is not there
-// or cannot be read. Objects that Kibana migrated or renamed are then imported once more.
+// fetchRecord returns the record of the client's space. It returns an empty record if the tag
+// does not exist or cannot be read. Then objects that Kibana migrated or renamed are imported
+// once more.
 func (c *Client) fetchRecord(ctx context.Context) (record, error) {
 	found, err := c.exportAll(ctx, []Key{c.recordKey()}, false)
 	if err != nil {
@@ -145,14 +148,15 @@ func (r record) object(key Key) (Object, error) {
 	return Object{Type: key.Type, ID: key.ID, Body: body}, err
 }
 
-// notReadBack says that Kibana took an object and does not have it under the name that it said.
+// notReadBack returns the error for an object that Kibana imported but does not have under the
+// name in its answer.
 func notReadBack(key Key) error {
 	return fmt.Errorf("kibana: %s was imported and cannot be read back: another space may have an object with this id, "+
 		"and Kibana did not say which id it gave to this one; look for it in Kibana's list of saved objects", key)
 }
 
-// updateRecord reads back the objects that were just imported, and records those that
-// Kibana migrated or renamed. taken has the name that each got. It returns the objects that
+// updateRecord reads back the objects that were just imported, and records those that Kibana
+// migrated or renamed. taken has the name of each imported object. It returns the objects that
 // Kibana has.
 func (c *Client) updateRecord(ctx context.Context, before record, sent []Object, taken map[Key]Key) (map[Key]bool, error) {
 	after := maps.Clone(before)
@@ -192,7 +196,7 @@ func (c *Client) updateRecord(ctx context.Context, before record, sent []Object,
 	return there, errors.Join(failures...)
 }
 
-// note records how an object came back.
+// note records an object that came back changed or renamed.
 func (r record) note(sent, back Object) error {
 	should, err := meaning(sent.Body)
 	if err != nil {

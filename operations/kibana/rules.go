@@ -20,8 +20,8 @@ import (
 // RuleKind is the kind of alert rules in reports.
 const RuleKind = "rule"
 
-// Rule is an alert rule as it is wanted. Rules have an interface of their own: a rule that
-// is imported as a saved object never runs, because it has no key to run with.
+// Rule is a wanted alert rule. Rules have an interface of their own, because a rule that is
+// imported as a saved object has no key to run with and never runs.
 type Rule struct {
 	ID string
 	// Body is the body that creates the rule.
@@ -31,14 +31,15 @@ type Rule struct {
 // fixed are the members of a rule that cannot be changed after its creation.
 var fixed = []string{"rule_type_id", "consumer"}
 
-// enabled says whether a rule is switched on. After its creation, operators decide that.
+// enabled is the member that says whether a rule is switched on. Operators decide that after the
+// rule's creation.
 const enabled = "enabled"
 
-// errDiffers says that a member that cannot be changed is not as wanted.
+// errDiffers says that a member differs from the wanted one and cannot be changed.
 var errDiffers = errors.New("cannot be changed; delete the rule in Kibana, and apply creates it again")
 
-// PlanRules compares the wanted rules with those that Kibana has. It does not compare
-// members that the file does not have: Kibana adds their defaults.
+// PlanRules compares the wanted rules with those that Kibana has. It does not compare members
+// that the file does not have, because Kibana adds defaults for them.
 func (c *Client) PlanRules(ctx context.Context, wanted []Rule) ([]Plan, error) {
 	if len(wanted) == 0 {
 		return nil, nil
@@ -99,7 +100,7 @@ func side(value *string) string {
 	return *value
 }
 
-// within returns is without the members that wanted does not have, in objects at any depth.
+// within returns a copy of is without the members that wanted does not have, at any depth.
 func within(is, wanted any) any {
 	left, isObject := is.(map[string]any)
 	right, wantsObject := wanted.(map[string]any)
@@ -115,8 +116,8 @@ func within(is, wanted any) any {
 	return part
 }
 
-// ExportRules returns the wanted rules that Kibana has, by id, with the members that the
-// wanted ones have.
+// ExportRules returns the wanted rules that Kibana has, by id. They have only the members that
+// the wanted rules have.
 func (c *Client) ExportRules(ctx context.Context, wanted []Rule) (map[string]Rule, error) {
 	found := make(map[string]Rule)
 	for _, rule := range wanted {
@@ -145,9 +146,8 @@ func (c *Client) ExportRules(ctx context.Context, wanted []Rule) (map[string]Rul
 	return found, nil
 }
 
-// ApplyRules creates the rules that do not exist, changes those that differ, and reports
-// each. A rule that is switched off stays off. After the failure of a rule it applies the
-// others.
+// ApplyRules creates the rules that do not exist, changes those that differ, and reports each. A
+// rule that is switched off stays off. If one rule fails, it still applies the others.
 func (c *Client) ApplyRules(ctx context.Context, wanted []Rule, report provision.Report) error {
 	if len(wanted) == 0 {
 		return nil
@@ -174,7 +174,7 @@ func (c *Client) ApplyRules(ctx context.Context, wanted []Rule, report provision
 	return errors.Join(failures...)
 }
 
-// errElsewhere says why a rule can neither be created nor be read.
+// errElsewhere says why a rule can be neither created nor read.
 var errElsewhere = errors.New("another space of this Kibana has a rule with this id, and ids of rules are unique over all spaces; " +
 	"delete that rule, or keep the rules in its space")
 
@@ -188,8 +188,8 @@ func (c *Client) createRule(ctx context.Context, rule Rule) error {
 	return err
 }
 
-// conflictingRule handles the answer that a rule exists. An earlier try may have created it, and
-// its answer was lost: the rule then is in this space, and as wanted or changed since.
+// conflictingRule handles the answer that a rule exists. An earlier try whose answer was lost
+// may have created it. Then the rule is in this space, and is as wanted or was changed since.
 func (c *Client) conflictingRule(ctx context.Context, rule Rule) error {
 	plan, err := c.planRule(ctx, rule)
 	switch {

@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// Checked is a writer that keeps its first error, so that a program that lost a part of its
-// results cannot end as if all were well. It is safe for concurrent use.
+// Checked is a writer that keeps its first error, so that a program cannot report success
+// after it lost a part of its results. It is safe for concurrent use.
 type Checked struct {
 	to    io.Writer
 	mutex sync.Mutex
@@ -31,7 +31,7 @@ func (c *Checked) Write(text []byte) (int, error) {
 	return n, c.lost
 }
 
-// Err returns the first error of a Write, and nil while all is written.
+// Err returns the first error of a Write, or nil if there was none.
 func (c *Checked) Err() error {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()

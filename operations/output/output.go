@@ -21,8 +21,8 @@ type Printer struct {
 	environ []string
 }
 
-// New returns a printer to out, of JSON or of tables. environ holds the variables that a
-// terminal is described by, as os.Environ returns them.
+// New returns a printer that writes JSON or tables to out. environ holds the variables that
+// describe a terminal, as os.Environ returns them.
 func New(out io.Writer, json bool, environ []string) *Printer {
 	return &Printer{out: out, json: json, environ: environ}
 }
@@ -56,8 +56,8 @@ func (p *Printer) Table(heading []string, rows [][]string) error {
 	return writer.Flush()
 }
 
-// List writes items: as JSON an object for each, else a table of the rows that rowsOf makes
-// of each.
+// List writes items: in JSON an object for each item, otherwise a table with the rows that
+// rowsOf returns for each item.
 func List[T any](p *Printer, items []T, heading []string, rowsOf func(T) [][]string) error {
 	var rows [][]string
 	for _, item := range items {
@@ -99,7 +99,7 @@ func colour(action provision.Action) string {
 	return "\x1b[2m"
 }
 
-// Harmless replaces the characters of a text that a terminal would obey.
+// Harmless replaces the control characters of a text, which a terminal would obey.
 func Harmless(text string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '\n' || unicode.IsPrint(r) {

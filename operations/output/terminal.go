@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Colours reports whether to write colours: on a terminal that knows them, unless NO_COLOR
-// is set to anything (no-color.org).
+// Colours reports whether to write colours. It does on a terminal that has colours, unless
+// NO_COLOR is set to any value (no-color.org).
 func (p *Printer) Colours() bool {
 	if p.variable("NO_COLOR") != "" || p.variable("TERM") == "dumb" {
 		return false
@@ -19,8 +19,8 @@ func (p *Printer) Colours() bool {
 	return terminal(p.out) != nil
 }
 
-// Width returns how many characters a line of the terminal has: what COLUMNS says, else
-// what the terminal itself says; 0 when neither does.
+// Width returns how many characters a line of the terminal has. COLUMNS overrides the
+// terminal's own width. It is 0 if both are unknown.
 func (p *Printer) Width() int {
 	if columns, err := strconv.Atoi(p.variable("COLUMNS")); err == nil && columns > 0 && columns <= 1000 {
 		return columns
@@ -45,7 +45,7 @@ func (p *Printer) variable(name string) string {
 	return p.environ[at][len(name)+1:]
 }
 
-// terminal returns the terminal that a writer writes to; nil when that is none.
+// terminal returns the terminal that a writer writes to, or nil if it is not a terminal.
 func terminal(writer io.Writer) *os.File {
 	if checked, ok := writer.(*Checked); ok {
 		writer = checked.to

@@ -1,6 +1,6 @@
 // Package pipelinetest gives tests parts of the real pipeline: the bank's own program, and
-// the tables of the statement. So tests use the ledger, the outbox and the statement that
-// the services make, without importing the services.
+// the tables of the statement. With it, tests use the ledger, the outbox and the statement
+// of the real services without importing the services.
 package pipelinetest
 
 import (
@@ -41,10 +41,11 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// Bank is a running bank, code 001, that publishes nothing: its events wait in the outbox.
+// Bank is a running bank with the code 001. It publishes nothing, so its events wait in
+// the outbox.
 type Bank struct {
 	*programtest.Program
-	// Address is where its gRPC is.
+	// Address is the address of its gRPC.
 	Address   string
 	cards     bankv1.CardServiceClient
 	purchases bankv1.PurchaseServiceClient
@@ -61,7 +62,7 @@ type Customer struct {
 func (c Customer) AccountID() string { return strings.TrimPrefix(c.Card.GetAccount(), "accounts/") }
 
 // StartBank starts the bank's program on the database at url, with further flags, and
-// waits until it serves. It ends with the test.
+// waits until it serves. The program ends with the test.
 func StartBank(t testing.TB, url string, flags ...string) *Bank {
 	t.Helper()
 	keys := filepath.Join(t.TempDir(), "vault.json")
@@ -115,7 +116,8 @@ func (b *Bank) BuyMany(t testing.TB, customer Customer, purchases int) {
 	}
 }
 
-// Refuse tries a purchase with a number that no card has: a decline without an account.
+// Refuse tries a purchase with a number that no card has. The result is a decline without
+// an account.
 func (b *Bank) Refuse(t testing.TB) {
 	t.Helper()
 	request := b.purchase(Customer{}, 500)

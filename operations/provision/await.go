@@ -34,16 +34,17 @@ func IsNotReady(err error) bool { return errors.As(err, new(notReady)) }
 // waitingKey is the key under which a context carries the function of WithWaiting.
 type waitingKey struct{}
 
-// WithWaiting returns a context whose Await calls report each try that they repeat: what
-// they wait for, and why. tell is called by the goroutine that waits.
+// WithWaiting returns a context whose Await calls call tell before they repeat a try.
+// tell gets what they wait for and the error of the try. The goroutine that waits calls
+// it.
 func WithWaiting(ctx context.Context, tell func(what string, err error)) context.Context {
 	return context.WithValue(ctx, waitingKey{}, tell)
 }
 
-// Await calls try until it returns nil or an error that is not marked NotReady,
-// which is returned as it is, waiting 100 ms to 1 s in between. When ctx ends first,
-// the error names what was waited for and wraps both the last error and the
-// context's. try is called at least once, and must be safe to repeat.
+// Await calls try until it returns nil or an error that is not marked NotReady, and
+// returns that result as it is. It waits 100 ms to 1 s between two tries. If ctx ends
+// first, the error names what Await waited for, and wraps both the last error and the
+// context's. Await calls try at least once. try must be safe to repeat.
 func Await(ctx context.Context, what string, try func(context.Context) error) error {
 	tell, _ := ctx.Value(waitingKey{}).(func(string, error))
 	var last error
@@ -53,7 +54,7 @@ func Await(ctx context.Context, what string, try func(context.Context) error) er
 		case err == nil:
 			return nil
 		case ctx.Err() != nil && errors.Is(err, ctx.Err()) && last != nil:
-			// The last try was cut short; the error of the one before is the better reason.
+			// The last try was cut short. The error of the try before it is the better reason.
 			return fmt.Errorf("waiting for %s: %w; last: %w", what, ctx.Err(), last)
 		case !IsNotReady(err):
 			return err

@@ -9,8 +9,8 @@ import (
 // Concealed replaces a value that is not shown.
 const Concealed = "(concealed)"
 
-// Difference is one key on which a wanted configuration and the running one differ.
-// A side without the key is nil. Values that may be secrets are Concealed.
+// Difference is one key for which a wanted configuration and the running one differ. A
+// side without the key is nil. Values that may be secrets are Concealed.
 type Difference struct {
 	Key     string  `json:"key"`
 	Running *string `json:"running"`
@@ -46,7 +46,7 @@ func Differences(running, wanted map[string]string) []Difference {
 // their plug-ins use.
 var secretKey = regexp.MustCompile(`(?i)password|passphrase|secret|credential|token|api[._-]?key|private[._-]?key|keystore\.key|jaas|basic\.auth|userinfo|user\.info`)
 
-// reference matches a value that only names where the true one is.
+// reference matches a value that only names the place of the true value.
 var reference = regexp.MustCompile(`^\$\{[^{}]+\}$`)
 
 // userInfo matches a name and password inside an address.

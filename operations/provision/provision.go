@@ -10,11 +10,11 @@ type Action string
 
 // The actions.
 const (
-	// Created made an object that was not there.
+	// Created means that the object did not exist before.
 	Created Action = "created"
-	// Updated changed an object that was there.
+	// Updated means that the object existed and was changed.
 	Updated Action = "updated"
-	// Unchanged found the object as wanted.
+	// Unchanged means that the object was as wanted.
 	Unchanged Action = "unchanged"
 )
 
@@ -30,6 +30,5 @@ type Result struct {
 	Detail string `json:"detail,omitempty"`
 }
 
-// Report receives one result for each object, as soon as there is one. Calls never
-// overlap.
+// Report gets the result of each object as soon as there is one. Calls never overlap.
 type Report func(Result)

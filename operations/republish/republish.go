@@ -1,6 +1,6 @@
 // Package republish writes events of a bank's ledger into its outbox again, so that the
-// bank's relay publishes them once more. The events are made again from the entries, which
-// hold every field of them, and keep their ids.
+// bank's relay publishes them once more. It makes the events again from the entries, which
+// hold every field of an event. The events keep their ids.
 package republish
 
 import (
@@ -20,10 +20,10 @@ type Republisher struct {
 	encoder *kafka.Encoder
 }
 
-// Open waits until the ledger in store answers, for as long as ctx, and returns its
-// republisher. It refuses a ledger that does not belong to the bank with this code: the
-// code is part of every event, and an event never changes. version is the schema's version
-// that the events are written in, 1 to event.NewestVersion.
+// Open waits until the ledger in store answers or ctx ends, and returns the ledger's
+// republisher. It refuses the ledger of another bank than the one with this code, because
+// the code is part of every event and an event never changes. version is the version of
+// the schema in which the events are written, 1 to event.NewestVersion.
 func Open(ctx context.Context, store *postgres.Store, code string, version int) (*Republisher, error) {
 	var opened *Republisher
 	err := provision.Await(ctx, "the ledger's database", func(ctx context.Context) error {
@@ -43,8 +43,8 @@ func Open(ctx context.Context, store *postgres.Store, code string, version int) 
 }
 
 // Account republishes the events of a span of an account and returns how many there were.
-// An event that the schema's version cannot hold is an error. After an error a beginning
-// may have been written; doing it again is harmless.
+// An event that the version of the schema cannot hold is an error. After an error, some of
+// the first events may have been written; it is harmless to call Account again.
 func (r *Republisher) Account(ctx context.Context, span postgres.Span) (int, error) {
 	return r.store.RequeueEvents(ctx, span, r.encoder.Event)
 }

@@ -28,7 +28,7 @@ const (
 	tryTimeout = 15 * time.Second
 )
 
-// ErrDiverged says that a version of a subject is another schema than the wanted one.
+// ErrDiverged says that a version of a subject has another schema than the wanted one.
 var ErrDiverged = errors.New("registry: the subject holds another schema")
 
 // Subject is a subject with all its versions.
@@ -65,11 +65,11 @@ func New(address string) (*Registry, error) {
 }
 
 // Apply registers the wanted versions of each subject that are missing, in their order,
-// sets the subject's compatibility to Level, and reports each. Versions beyond the wanted
-// ones stay and are in the report, because a newer bankctl may have registered them. A
-// version that is another schema than the wanted one is ErrDiverged. When the registry
-// finds a version incompatible, the error is the registry's. Apply waits for a registry
-// that is starting until ctx ends.
+// sets the subject's compatibility to Level, and reports each. Further versions stay and
+// are in the report, because a newer bankctl may have registered them. If a version has
+// another schema than the wanted one, the error is ErrDiverged. If the registry finds a
+// version incompatible, the error is the registry's. Apply waits for a registry that is
+// starting, until ctx ends.
 func (r *Registry) Apply(ctx context.Context, wanted []Subject, report provision.Report) error {
 	var failures []error
 	for _, subject := range wanted {
@@ -121,8 +121,8 @@ func (r *Registry) applyOne(ctx context.Context, subject Subject) (provision.Res
 	return result, nil
 }
 
-// Schema returns the Avro schema, as JSON, that the registry has under an id; found is
-// false when it has none. It waits for a registry that is starting until ctx ends.
+// Schema returns the Avro schema that the registry has under an id, as JSON. found is false
+// if it has none. Schema waits for a registry that is starting, until ctx ends.
 func (r *Registry) Schema(ctx context.Context, id uint32) (schema string, found bool, err error) {
 	err = await(ctx, func(ctx context.Context) error {
 		answer, err := r.client.SchemaByID(ctx, int(id))
@@ -135,7 +135,7 @@ func (r *Registry) Schema(ctx context.Context, id uint32) (schema string, found 
 	return schema, found, err
 }
 
-// numbers returns the version numbers of a subject, ascending; none when there is
+// numbers returns the version numbers of a subject, ascending. It returns none if there is
 // no such subject.
 func (r *Registry) numbers(ctx context.Context, subject string) ([]int, error) {
 	var numbers []int
@@ -149,7 +149,7 @@ func (r *Registry) numbers(ctx context.Context, subject string) ([]int, error) {
 	return numbers, err
 }
 
-// verify checks that a version of the subject is this schema and returns its id.
+// verify checks that a version of the subject has this schema, and returns the schema's id.
 func (r *Registry) verify(ctx context.Context, subject string, number int, schema string) (int, error) {
 	var found sr.SubjectSchema
 	err := await(ctx, func(ctx context.Context) (err error) {
@@ -165,7 +165,7 @@ func (r *Registry) verify(ctx context.Context, subject string, number int, schem
 	return found.ID, err
 }
 
-// register adds a version and returns its id.
+// register adds a version and returns the schema's id.
 func (r *Registry) register(ctx context.Context, subject, schema string) (int, error) {
 	var id int
 	err := await(ctx, func(ctx context.Context) (err error) {
@@ -202,7 +202,7 @@ func (r *Registry) setLevel(ctx context.Context, subject string, result *provisi
 	return nil
 }
 
-// level returns the subject's own compatibility level; zero when it has none.
+// level returns the subject's own compatibility level, or zero if it has none.
 func (r *Registry) level(ctx context.Context, subject string) (sr.CompatibilityLevel, error) {
 	var level sr.CompatibilityLevel
 	err := await(ctx, func(ctx context.Context) error {
@@ -216,7 +216,7 @@ func (r *Registry) level(ctx context.Context, subject string) (sr.CompatibilityL
 	return level, err
 }
 
-// isNotFound reports whether the registry says that something is not there.
+// isNotFound reports whether the registry says that something does not exist.
 func isNotFound(err error) bool {
 	var refusal *sr.ResponseError
 	return errors.As(err, &refusal) && refusal.StatusCode == http.StatusNotFound

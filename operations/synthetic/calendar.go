@@ -4,12 +4,12 @@ import "time"
 
 const day = 24 * time.Hour
 
-// local is by how many hours the customers' clocks are behind UTC: the time of São Paulo,
-// which has no summer time.
+// local is how many hours the customers' clocks are behind UTC. They have the time of São
+// Paulo, which has no summer time.
 const local = 3
 
-// weekdays, months and monthDays say how busy a day is, in hundredths. Sunday and
-// January come first.
+// weekdays, months and monthDays say how busy a day is, in hundredths. The lists begin
+// with Sunday and January.
 var (
 	weekdays = [7]int{76, 86, 88, 94, 102, 130, 124}
 	months   = [12]int{94, 90, 95, 97, 103, 101, 98, 99, 98, 101, 112, 128}
@@ -45,8 +45,8 @@ func feast(date time.Time) int {
 	return 100
 }
 
-// spread shares the purchases of a plan among its days. Each entry is how many purchases
-// there are up to the end of that day.
+// spread divides the purchases of a plan among its days. Each entry is the number of
+// purchases up to the end of that day.
 func spread(plan *Plan) []int {
 	weights, total := make([]int, plan.Days), 0
 	for number := range weights {
@@ -67,12 +67,12 @@ var (
 	shopHours   = profile{0, 0, 0, 0, 0, 0, 1, 6, 16, 30, 42, 50, 52, 44, 42, 44, 50, 60, 64, 48, 26, 10, 3, 1}
 	mealHours   = profile{5, 2, 1, 0, 0, 1, 10, 26, 22, 14, 14, 40, 80, 56, 20, 16, 20, 30, 50, 70, 64, 40, 22, 11}
 	onlineHours = profile{16, 9, 5, 3, 2, 2, 4, 9, 18, 28, 35, 36, 34, 32, 34, 36, 36, 37, 40, 46, 56, 60, 48, 30}
-	// Subscriptions are collected before the customers get up.
+	// Subscriptions are collected while the customers sleep.
 	nightHours = profile{0, 0, 2, 30, 70, 60, 20, 4, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 )
 
-// moment draws a time of a day by a profile. At weekends the profile is an hour later.
-// The time is never within the outage.
+// moment draws a time of a day by a profile. On weekends the profile is an hour later.
+// The time never lies in the outage.
 func (l *Load) moment(d draw, date time.Time, hours *profile) time.Time {
 	late := local
 	if weekday := date.Weekday(); weekday == time.Saturday || weekday == time.Sunday {

@@ -7,20 +7,21 @@ import (
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 )
 
-// Card is what a customer's card is issued with, and when. Amounts are minor units.
+// Card says when and with which data a customer's card is issued. Amounts are minor
+// units.
 type Card struct {
 	Holder     string
 	Brand      bankv1.CardBrand
 	Issued     time.Time
 	LimitMinor int64
-	// Rules are the card's own limits for a purchase; zero when it has none.
+	// Rules are the card's own limits for a purchase; zero if it has none.
 	Rules PurchaseRules
 	// BlockedSoon says that the customer loses the card before the first purchase.
 	BlockedSoon bool
 	// city is where the holder lives, an index of cities.
 	city int
 	kind kind
-	// came is when the holder begins to use the card. Cards are in this order.
+	// came is when the holder begins to use the card. Cards are ordered by it.
 	came time.Time
 	// activity is how often the card is used, 1 to maxActivity.
 	activity int
@@ -39,7 +40,7 @@ const Currency = "BRL"
 // cardYears is for how many years the bank issues a card.
 const cardYears = 5
 
-// kind is which visits a card is used for.
+// kind says for which visits a card is used.
 type kind int
 
 const (
@@ -55,11 +56,11 @@ const (
 	old
 )
 
-// kinds are the kinds of a hundred cards in a row, so that at any time there are cards of
-// each kind. The entries that are not named are usual.
+// kinds are the kinds of each hundred successive cards, so that at any time there are
+// cards of each kind. Entries that are not listed are usual.
 var kinds = [100]kind{old, lost, tight, tight, ruled, ruled, ruled, ruled, ruled, ruled}
 
-// fewKinds is how many of them are not usual. They come first.
+// fewKinds is how many entries of kinds are not usual. They come first.
 const fewKinds = 10
 
 const maxActivity = 4
@@ -73,7 +74,7 @@ const (
 
 var creditLimits = []int64{2_000_000, 3_000_000, 5_000_000, 8_000_000, 12_000_000}
 
-// brands are the brands that the bank issues, with how common each is.
+// brands are the brands that the bank issues, with their weights.
 var (
 	brands = []bankv1.CardBrand{
 		bankv1.CardBrand_CARD_BRAND_VISA, bankv1.CardBrand_CARD_BRAND_MASTERCARD, bankv1.CardBrand_CARD_BRAND_ELO,
@@ -95,8 +96,8 @@ var (
 	surnames   = []string{"Almeida", "Barbosa", "Cardoso", "Duarte", "Esteves", "Ferreira", "Gonçalves", "Lima", "Moura", "Nunes", "Oliveira", "Pereira", "Queiroz", "Ribeiro", "Souza", "Teixeira", "Vieira", "Xavier"}
 )
 
-// newCards makes the cards of a plan, in the order in which their holders come. Three in
-// four are there when the load begins; the others come one by one.
+// newCards makes the cards of a plan, in the order in which their holders begin to use
+// them. Three in four are in use when the load begins; the others follow one by one.
 func newCards(plan *Plan) []Card {
 	cards := make([]Card, plan.Cards)
 	there := len(cards) * 3 / 4
@@ -143,7 +144,7 @@ func firstIssue(plan *Plan) time.Time {
 	return time.Date(year-cardYears, month, 1, 12, 0, 0, 0, time.UTC)
 }
 
-// customers returns how many cards were in use at a time.
+// customers returns how many cards are in use at a time.
 func (l *Load) customers(at time.Time) int {
 	return sort.Search(len(l.cards), func(i int) bool { return l.cards[i].came.After(at) })
 }

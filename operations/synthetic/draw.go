@@ -29,10 +29,10 @@ func (d draw) below(n int) int {
 // between returns one of low … high, all equally likely.
 func (d draw) between(low, high int) int { return low + d.below(high-low+1) }
 
-// chance is true inThousand times in a thousand.
+// chance returns true inThousand times in a thousand.
 func (d draw) chance(inThousand int) bool { return d.below(1000) < inThousand }
 
-// pick returns an index of weights, as often as its weight says.
+// pick returns an index of weights. Each index is as likely as its weight says.
 func (d draw) pick(weights []int) int {
 	total := 0
 	for _, weight := range weights {
@@ -47,8 +47,8 @@ func (d draw) pick(weights []int) int {
 	panic("synthetic: a draw beyond all weights")
 }
 
-// normal returns a normally distributed number with the standard deviation unit: the sum
-// of twelve uniform numbers has the variance 1.
+// normal returns a normally distributed number with the standard deviation unit. It is a
+// sum of twelve uniform numbers, which has the variance 1.
 func (d draw) normal() int {
 	const bitsEach, mean = 10, 12 * (unit - 1) / 2
 	sum := 0
@@ -62,7 +62,7 @@ func (d draw) normal() int {
 	return sum - mean
 }
 
-// unit is 1 in the fixed-point numbers here.
+// unit is the number 1 as a fixed-point number of this file.
 const unit = 1024
 
 // amount returns a log-normally distributed amount with this median. spread is one
@@ -77,7 +77,7 @@ func (d draw) amount(median int64, spread int) int64 {
 	return amount >> -doublings
 }
 
-// maxDoublings bounds the rare large amounts, so that a card could pay them.
+// maxDoublings bounds the rare large amounts, so that a card can pay them.
 const maxDoublings = 5
 
 // powers are 2^(k/64), as fixed-point numbers.

@@ -9,8 +9,8 @@ import (
 // city is a place where customers live and shops are.
 type city struct{ slug, name, country string }
 
-// homeCities is how many of the cities customers live in. They come first. To the others
-// the customers travel.
+// homeCities is how many of the cities have customers. They come first. Customers only
+// travel to the other cities.
 const homeCities = 12
 
 var (
@@ -25,7 +25,7 @@ var (
 	cityWeights = []int{300, 150, 90, 80, 70, 60, 60, 50, 50, 30, 30, 30, 60, 50, 45, 20, 15, 10}
 )
 
-// The channels that the purchases come by.
+// The channels of purchases.
 const (
 	inShop    = bankv1.Channel_CHANNEL_POINT_OF_SALE
 	online    = bankv1.Channel_CHANNEL_ECOMMERCE
@@ -43,9 +43,9 @@ type category struct {
 	spread  int
 	hours   *profile
 	channel bankv1.Channel
-	// names are the shops that there are in each city, or, when homes is set, the merchants.
+	// names are the shops of each city. If homes is set, names are the merchants.
 	names []string
-	// homes are the cities of merchants who sell from afar; nil for shops.
+	// homes are the cities of merchants that sell from afar; nil for shops.
 	homes []string
 }
 
@@ -69,17 +69,18 @@ var categories = []category{
 	{"telephone", "4814", 18, 8_990, 34, &nightHours, recurring, []string{"Fala Mais", "Conecta Fibra"}, []string{"sao-paulo", "belo-horizonte"}},
 }
 
-// The indices of categories that some courses name.
+// The indices of the categories that courses name.
 const (
 	electronics = 8
 	shopOnline  = 11
 	streaming   = 15
 )
 
-// burstMerchant is where the burst tries its numbers. It delivers at once.
+// burstMerchant is the merchant at which the burst tries its numbers. It delivers at
+// once.
 var burstMerchant = &bankv1.Merchant{Id: "gift-cards-miami", Name: "Instant Gift Cards", CategoryCode: "5815", City: "Miami", Country: "US"}
 
-// merchants are all merchants: shops by category and city, the others by category.
+// merchants are all merchants: shops by category and city, and the others by category.
 type merchants struct {
 	weights []int
 	shops   [][][]*bankv1.Merchant
@@ -130,8 +131,8 @@ func placeOf(slug string) city {
 	panic("synthetic: no city " + slug)
 }
 
-// sell draws a merchant of a category for a customer who lives in a city. A shop is in
-// that city, or sometimes in another one.
+// sell draws a merchant of a category for a customer of a city. A shop is in that city
+// or, sometimes, in another one.
 func (m *merchants) sell(d draw, of, home int) *bankv1.Merchant {
 	const away = 60 // in a thousand
 	if afar := m.afar[of]; afar != nil {

@@ -20,8 +20,8 @@ func (l *Load) IssueRequest(card int) *bankv1.IssueCardRequest {
 }
 
 // PurchaseRequest returns the request of a step that is a purchase. card is the bank's
-// answer to the IssueRequest of Step.Card; it is nil when Card is -1. The request shares
-// messages with card and with other requests, so it must not be changed.
+// answer to the IssueRequest of Step.Card; it is nil if Card is -1. The request shares
+// messages with card and with other requests, so the caller must not change it.
 func (s *Step) PurchaseRequest(card *bankv1.IssueCardResponse) *bankv1.AuthorizePurchaseRequest {
 	request := &bankv1.AuthorizePurchaseRequest{
 		RequestId: s.RequestID, AmountMinor: s.AmountMinor, Currency: Currency, Merchant: s.Merchant,
@@ -64,7 +64,7 @@ func anotherCVV(code string) string {
 }
 
 // ReversalRequest returns the request of a step that is a reversal. purchase is the
-// bank's name of the purchase whose request id is Reverses.
+// bank's name for the purchase with the request id Reverses.
 func (s *Step) ReversalRequest(purchase string) *bankv1.ReversePurchaseRequest {
 	return &bankv1.ReversePurchaseRequest{
 		RequestId: s.RequestID, Name: purchase, Description: s.Description, RequestTime: timestamppb.New(s.At),

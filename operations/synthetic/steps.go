@@ -14,9 +14,9 @@ type Presented uint8
 
 // The ways to present a card. All but OnFile and Typed are wrong.
 const (
-	// OnFile is the card's name in the bank: the merchant keeps it.
+	// OnFile is the card's name at the bank, which the merchant stores.
 	OnFile Presented = iota
-	// Typed is the card's data, as its holder types it.
+	// Typed is the card's data, which its holder types.
 	Typed
 	// WrongCVV, WrongExpiry and WrongName are the card's data with one mistake.
 	WrongCVV
@@ -26,7 +26,8 @@ const (
 	Unknown
 )
 
-// Step is one request of the load: a reversal when Reverses is set, else a purchase.
+// Step is one request of the load. It is a reversal if Reverses is set, and otherwise a
+// purchase.
 type Step struct {
 	// RequestID is unique among the requests of all loads.
 	RequestID string
@@ -34,7 +35,7 @@ type Step struct {
 	At time.Time
 	// Card is the index of the card in Load.Cards; -1 with Unknown.
 	Card int
-	// Reverses is the request id of the purchase that is given back; empty for a purchase.
+	// Reverses is the request id of the purchase to be given back; empty for a purchase.
 	Reverses string
 
 	Presented   Presented
@@ -45,15 +46,15 @@ type Step struct {
 	Description string
 	Attempt     int32
 
-	// backAt is when the purchase is given back; zero when it never is.
+	// backAt is when the purchase is given back; zero if it never is.
 	backAt time.Time
 }
 
 // GivenBack reports whether a later step reverses this purchase.
 func (s *Step) GivenBack() bool { return !s.backAt.IsZero() }
 
-// Steps yields every request in the order of time. It makes one day after the other:
-// the memory that it needs does not grow with the number of days.
+// Steps yields every request in the order of time. It makes one day after the other, so
+// its memory does not grow with the number of days.
 func (l *Load) Steps() iter.Seq[Step] {
 	return func(yield func(Step) bool) {
 		number := 0

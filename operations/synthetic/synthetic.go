@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// The bounds of what may be asked for.
+// The bounds of the options.
 const (
 	MinDays      = 2
 	MaxDays      = 3653
@@ -27,7 +27,7 @@ const (
 	MaxPurchases = 100_000_000
 )
 
-// Options identify a load: with another option it is another load.
+// Options identify a load. Other options make another load.
 type Options struct {
 	Seed uint64
 	// Days is how many days there are, MinDays to MaxDays.
@@ -39,7 +39,8 @@ type Options struct {
 	End time.Time
 }
 
-// Check returns nil when New accepts the options, else an error of the form "option: why".
+// Check returns nil if New accepts the options. Otherwise it returns an error of the form
+// "option: why".
 func (o Options) Check() error {
 	switch {
 	case o.Days < MinDays || o.Days > MaxDays:
@@ -73,8 +74,8 @@ type Load struct {
 	until []int
 }
 
-// New returns the load of these options. Its purchases are made when Steps is read. An
-// error is that of Options.Check.
+// New returns the load of these options. It makes no purchases; Steps makes them. The error
+// is that of Options.Check.
 func New(options Options) (*Load, error) {
 	options.End = options.End.UTC()
 	if err := options.Check(); err != nil {
@@ -86,17 +87,17 @@ func New(options Options) (*Load, error) {
 	return l, nil
 }
 
-// Plan returns what the load holds, and when.
+// Plan returns what the load has, and when.
 func (l *Load) Plan() Plan { return l.plan }
 
-// Cards returns the customers' cards, oldest customer first. Step.Card is an index of
-// it. The caller must not change them.
+// Cards returns the customers' cards, the oldest customer first. Step.Card is an index of
+// this list. The caller must not change it.
 func (l *Load) Cards() []Card { return l.cards }
 
 // CardRequest returns the request id with which the card of this index is issued.
 func (l *Load) CardRequest(card int) string { return fmt.Sprintf("%s-card-%d", l.name, card) }
 
-// Plan is what a load holds. Times are UTC.
+// Plan is what a load has. Times are UTC.
 type Plan struct {
 	Seed      uint64    `json:"seed"`
 	Days      int       `json:"days"`
@@ -131,7 +132,7 @@ type Burst struct {
 const (
 	outageTime = 40 * time.Minute
 	burstTime  = 6 * time.Minute
-	// Of a day, UTC: the outage is in a busy afternoon, the burst in the dead of night.
+	// Times of day, UTC. The outage is in a busy afternoon, and the burst in the dead of night.
 	outageAt = 18*time.Hour + 10*time.Minute
 	burstAt  = 6*time.Hour + 12*time.Minute
 

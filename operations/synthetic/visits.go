@@ -2,14 +2,13 @@ package synthetic
 
 import "time"
 
-// visit is a customer who wants to buy something: it makes one purchase, or several
-// tries. It ends early when the day has its purchases, when the day ends, and when the
-// bank is away.
+// visit is one customer's attempt to buy something, with one try or several. It ends
+// early if the day has all its purchases, if the day ends, or if the bank is away.
 type visit struct {
 	draw
 	load *Load
 	date time.Time
-	// take takes a try and reports whether it was taken.
+	// take accepts or refuses a try, and reports which.
 	take func(Step) bool
 	// step is the next try.
 	step Step
@@ -17,14 +16,14 @@ type visit struct {
 	over bool
 }
 
-// course is a way in which visits go, and how many of a thousand go that way.
+// course is a way in which visits go, and how many of a thousand visits go that way.
 type course struct {
 	inThousand int
 	follow     func(*visit)
 }
 
-// courses are all the ways. Each but the first is meant to bring about one reason for a
-// decline; the bank decides by its own rules.
+// courses are all ways. Each of them except the first is meant to cause a decline for
+// one reason. The bank decides by its own rules.
 var courses = []course{
 	{904, (*visit).plain},
 	{18, (*visit).mistyped},
@@ -179,7 +178,8 @@ func (v *visit) inHaste() {
 	}
 }
 
-// outOfFunds is an amount above the card's credit limit; some then buy for less.
+// outOfFunds is an amount above the card's credit limit. Some customers then buy for
+// less.
 func (v *visit) outOfFunds() {
 	v.goAnywhere(func(d draw, at time.Time) int { return v.load.oneOf(d, at, tight) })
 	limit := int(v.load.cards[v.step.Card].LimitMinor)
@@ -206,7 +206,7 @@ func (v *visit) blocked() {
 	v.try(OnFile)
 }
 
-// unknown is a card number with a mistake in it: no card has that number.
+// unknown is a card number with a mistake. No card has that number.
 func (v *visit) unknown() {
 	v.goTo(shopOnline, v.load.someone)
 	typed := v.step

@@ -22,14 +22,15 @@ import (
 	"codebank.dev/platform/failpoint"
 )
 
-// tryTimeout bounds one request, so that a broker that is starting gets another.
+// tryTimeout bounds one request, so that a broker that is starting gets another request
+// soon.
 const tryTimeout = 5 * time.Second
 
 // ErrPartitions says that a topic exists with another number of partitions.
 var ErrPartitions = errors.New("topics: the number of partitions is not the wanted one, and is never changed in place: " +
 	"keys would move to other partitions, and with them the order of an account; make a topic of the next version instead")
 
-// Topic is a topic as it is wanted.
+// Topic is a wanted topic.
 type Topic struct {
 	Name       string
 	Partitions int
@@ -45,17 +46,16 @@ type Admin struct {
 	replication int
 }
 
-// New returns an Admin that creates topics with the given number of replicas, at
-// least 1. From 3 replicas on, a write needs all but one of them
-// (min.insync.replicas), so that one lost machine loses nothing that was acknowledged.
-// The client stays the caller's.
+// New returns an Admin that creates topics with the given number of replicas, at least 1.
+// With 3 replicas or more, a write needs all replicas but one (min.insync.replicas), so
+// that the loss of one machine loses no acknowledged record. The client stays the caller's.
 func New(client *kgo.Client, replication int) *Admin {
 	return &Admin{client: client, admin: kadm.NewClient(client), replication: replication}
 }
 
-// Apply creates what is missing, sets the settings that differ, reports each topic,
-// and waits until each new one has leaders. It waits for brokers that are starting
-// until ctx ends. A topic with another number of partitions is ErrPartitions; Apply then
+// Apply creates missing topics, sets the settings that differ, reports each topic, and
+// waits until each new topic has leaders. It waits for brokers that are starting, until ctx
+// ends. If a topic has another number of partitions, the error is ErrPartitions; Apply
 // still applies the other topics. Replicas of existing topics stay as they are.
 func (a *Admin) Apply(ctx context.Context, wanted []Topic, report provision.Report) error {
 	if len(wanted) == 0 {
@@ -189,7 +189,7 @@ func (a *Admin) create(ctx context.Context, topic Topic) error {
 	err := await(ctx, func(ctx context.Context) error {
 		_, err := a.admin.CreateTopic(ctx, int32(topic.Partitions), int16(a.replication), config, topic.Name)
 		if errors.Is(err, kerr.TopicAlreadyExists) {
-			return nil // Another apply did, or an earlier try whose answer was lost.
+			return nil // Another apply created it, or an earlier try whose answer was lost.
 		}
 		return err
 	})
@@ -224,7 +224,7 @@ func checkLeaders(topic kmsg.MetadataResponseTopic, wanted int) error {
 }
 
 // metadata requests the metadata of the named topics and returns one answer for each. It
-// does not use the client's cache, which may be seconds old.
+// does not use the client's cache, which may be some seconds old.
 func (a *Admin) metadata(ctx context.Context, names ...string) ([]kmsg.MetadataResponseTopic, error) {
 	request := kmsg.NewPtrMetadataRequest()
 	for _, name := range names {
@@ -274,8 +274,8 @@ func await(ctx context.Context, try func(context.Context) error) error {
 	})
 }
 
-// mayPass reports whether another try may succeed: always, except after a refusal that the
-// broker does not call retriable.
+// mayPass reports whether another try may succeed. That is always so, except after a
+// refusal that the broker does not call retriable.
 func mayPass(err error) bool {
 	if errors.Is(err, ErrPartitions) {
 		return false

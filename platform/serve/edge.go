@@ -35,7 +35,7 @@ type edge struct {
 	maxDeadline time.Duration
 	metrics     *callMetrics
 	start       *start
-	// outages spares the warnings about calls that are Unavailable.
+	// outages limits the warnings about calls that are Unavailable.
 	outages sparing
 }
 

@@ -59,7 +59,7 @@ type httpShell struct {
 	maxBody int64
 	// origins refuses requests of pages of other origins.
 	origins *http.CrossOriginProtection
-	// warnings spares the warnings about headers that are too large, because anybody may
+	// warnings limits the warnings about headers that are too large, because anybody may
 	// send such headers.
 	warnings sparing
 }

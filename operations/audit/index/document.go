@@ -12,13 +12,13 @@ import (
 	"codebank.dev/schemas/event"
 )
 
-// beside are the fields of a document that are not the event's: they say where the event was
-// read from and how long it took, or are derived from its time.
+// beside are the fields of a document that are not fields of the event. They say where the
+// event was read from and how long it took, or they are derived from its time.
 var beside = []string{"hour", "weekday", "kafka_topic", "kafka_partition", "kafka_offset", "pipeline_millis"}
 
-// Document fills c with the document of an id. Values that no event can have, and unknown
-// fields, become problems. An error means that source is not a JSON object; a document of
-// the server always is one.
+// Document fills c with the document that has the id. Unknown fields, and values that no
+// event can have, become problems. An error means that source is not a JSON object. A
+// document from the server always is one.
 //
 // The texts of c share one copy of source.
 func Document(c *audit.Copy, id string, source []byte) error {
@@ -69,7 +69,7 @@ func typesOf(fields []event.Field) map[string]event.Type {
 	return byName
 }
 
-// event returns the value as that of a field of a type.
+// event returns the value as the value of an event's field of a type.
 func (v value) event(kind event.Type) (event.Value, bool) {
 	if kind == event.Integer {
 		n, err := strconv.ParseInt(v.raw, 10, 64)

@@ -16,7 +16,7 @@ const (
 	indices = "bank-transactions-*"
 	// page is how many documents a request fetches: some megabytes.
 	page = 4000
-	// readAhead is how many fetched documents wait for being decoded.
+	// readAhead is how many fetched documents may wait to be decoded.
 	readAhead = 2000
 )
 
@@ -34,7 +34,7 @@ func New(client *elasticsearch.Client, code string) *Index {
 }
 
 // Read implements audit.Source. It reads two halves side by side, and decodes documents
-// while the next are fetched.
+// while it fetches the next ones.
 func (x *Index) Read(ctx context.Context, each func(*audit.Copy) error) error {
 	if err := x.refresh(ctx); err != nil {
 		return err
@@ -65,7 +65,7 @@ func (x *Index) Read(ctx context.Context, each func(*audit.Copy) error) error {
 // query is a query in the server's language.
 type query map[string]any
 
-// halves returns two queries that share the bank's documents out: those of every other
+// halves returns two queries that divide the bank's documents: those of every other
 // partition, and all others.
 func (x *Index) halves() [2]query {
 	const partitions = 100
@@ -118,8 +118,8 @@ func (x *Index) Count(ctx context.Context) (int64, error) {
 	return x.client.Count(ctx, indices)
 }
 
-// refresh makes searches see what was written. Where there is no index yet, nothing was
-// written.
+// refresh makes all written documents visible to searches. If there is no index yet,
+// nothing was written.
 func (x *Index) refresh(ctx context.Context) error {
 	err := x.client.Refresh(ctx, indices)
 	if errors.Is(err, elasticsearch.ErrNotFound) {

@@ -17,7 +17,8 @@ const (
 	isOther
 )
 
-// value is a value of an object: raw as it is written, and text decoded if it is one.
+// value is a value of an object: raw is the value as it is written, and text is the decoded
+// text of a string.
 type value struct {
 	kind kind
 	raw  string
@@ -26,8 +27,8 @@ type value struct {
 
 var errJSON = errors.New("not a JSON object")
 
-// scanner reads a flat object from the front of rest. A library's decoder would take several
-// times as long as everything else that an audit does with a document.
+// scanner reads a flat object from the beginning of rest. It is handwritten, because the
+// decoder of a library would take several times as long as all other work on a document.
 type scanner struct{ rest string }
 
 // object calls each for every member of an object, in their order.
@@ -71,7 +72,7 @@ func (s *scanner) skip() {
 	}
 }
 
-// next takes a sign, if it comes next.
+// next reads a sign if it comes next, and reports whether it did.
 func (s *scanner) next(sign byte) bool {
 	s.skip()
 	if s.rest == "" || s.rest[0] != sign {
@@ -81,7 +82,7 @@ func (s *scanner) next(sign byte) bool {
 	return true
 }
 
-// value takes a value.
+// value reads a value.
 func (s *scanner) value() (value, error) {
 	s.skip()
 	if s.rest == "" {
@@ -97,7 +98,7 @@ func (s *scanner) value() (value, error) {
 	}
 }
 
-// text takes a text. The library decodes the few texts with escapes.
+// text reads a string. The library decodes the few strings with escapes.
 func (s *scanner) text() (value, error) {
 	escaped := false
 	for i := 1; i < len(s.rest); i++ {
@@ -125,7 +126,7 @@ func unescape(raw string) (text string, err error) {
 	return text, nil
 }
 
-// bare takes a number or a word.
+// bare reads a number or a word.
 func (s *scanner) bare() (value, error) {
 	end := strings.IndexAny(s.rest, ",}] \n\t\r")
 	if end < 1 {
@@ -154,7 +155,7 @@ func plain(text string) bool {
 	return text != "" && (text[0] != '0' || len(text) == 1)
 }
 
-// nested takes a whole object or array.
+// nested reads a whole object or array.
 func (s *scanner) nested() (value, error) {
 	decoder := json.NewDecoder(strings.NewReader(s.rest))
 	var raw json.RawMessage

@@ -1,6 +1,6 @@
-// Package ledger reads a bank's ledger and its outbox for an audit. The events of the
-// ledger are made again from its entries, by the same code as when they were decided; the
-// events of the outbox are decoded from its rows.
+// Package ledger reads a bank's ledger and its outbox for an audit. It makes the events
+// of the ledger again from its entries, with the code that made them when they were
+// decided. It decodes the events of the outbox from its rows.
 package ledger
 
 import (
@@ -28,8 +28,8 @@ type Ledger struct {
 
 var _ audit.Ledger = (*Ledger)(nil)
 
-// New returns the ledger in a store, which stays the caller's. code is the bank's: every
-// event names it.
+// New returns the ledger in a store, which stays the caller's. code is the code of the
+// bank, which is part of every event.
 func New(store *postgres.Store, code string) *Ledger {
 	return &Ledger{store: store, journal: postgres.NewJournal(store, kafka.Converter(code))}
 }
@@ -91,7 +91,7 @@ func (l *Ledger) Find(ctx context.Context, wanted audit.Wanted) ([]audit.Copy, e
 	return []audit.Copy{{ID: e.EventID, Event: e}}, nil
 }
 
-// find returns the event with an id, which may have any form.
+// find returns the event with an id. The id may have any form.
 func (l *Ledger) find(ctx context.Context, eventID string) (e event.Transaction, found bool, err error) {
 	text, number, ofAccount := strings.Cut(eventID, ":")
 	if !ofAccount {

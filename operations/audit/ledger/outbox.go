@@ -42,8 +42,8 @@ func (o *Outbox) Find(ctx context.Context, wanted audit.Wanted) ([]audit.Copy, e
 	return found, nil
 }
 
-// Published reports whether all events that waited when the ledger's cut was taken are
-// published by now.
+// Published reports whether the relay has published all events that waited when the
+// ledger's cut was taken.
 func (o *Outbox) Published(ctx context.Context) (bool, error) {
 	for _, err := range o.ledger.store.OutboxEvents(ctx, 0, o.ledger.lastWaiting) {
 		return false, err
@@ -51,7 +51,7 @@ func (o *Outbox) Published(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// between calls each for the rows with ids above after and up to through.
+// between calls each for the rows with ids above after, up to and including through.
 func (o *Outbox) between(ctx context.Context, after, through int64, each func(*audit.Copy) error) error {
 	decoders := make(map[int]*event.Decoder)
 	for row, err := range o.ledger.store.OutboxEvents(ctx, after, through) {
@@ -72,8 +72,8 @@ func (o *Outbox) between(ctx context.Context, after, through int64, each func(*a
 	return nil
 }
 
-// copyOf returns a row's copy. Its id is what the columns say. Where body and columns do
-// not agree, there is a problem.
+// copyOf returns the copy in a row. Its id comes from the columns. If body and columns
+// differ, the copy has a problem.
 func copyOf(row *postgres.OutboxEvent, decoder *event.Decoder) audit.Copy {
 	c := audit.Copy{ID: row.EventID, Position: audit.Position{Offset: row.ID}, Waited: row.Waited}
 	if err := decoder.Decode(row.Body, &c.Event); err != nil {

@@ -12,13 +12,14 @@ import (
 // Cursor reads a Sorter's records in order. It is for one goroutine.
 type Cursor struct {
 	sorter *Sorter
-	// at counts the records returned, when all records are in memory.
+	// at is how many records were returned, if all records are in memory.
 	at   int
 	heap runs
 	last *runReader
 }
 
-// Next returns the next record, nil after the last. It is valid until the next call.
+// Next returns the next record, or nil after the last one. The record is valid until
+// the next call.
 func (c *Cursor) Next() ([]byte, error) {
 	if c.sorter.file == nil {
 		if c.at == len(c.sorter.order) {
@@ -50,7 +51,7 @@ func (c *Cursor) push(reader *runReader) {
 	heap.Push(&c.heap, reader)
 }
 
-// runReader reads a run. record is the present one; nil after the last.
+// runReader reads a run. record is the present record; nil after the last one.
 type runReader struct {
 	in     *bufio.Reader
 	record []byte

@@ -1,7 +1,7 @@
-// Package spool sorts any number of records of one width in bounded memory. Records that
-// do not fit into memory are sorted in runs on disk, and the runs are merged while they are
-// read. On a system where a file without a name can be used, the disk space is freed
-// however the program ends; elsewhere Close frees it.
+// Package spool sorts any number of records of one width in bounded memory. Records that do
+// not fit into memory are sorted in runs on disk, and the runs are merged while they are
+// read. On systems that allow a file without a name, the disk space is free as soon as the
+// program ends, however it ends. On other systems Close frees it.
 package spool
 
 import (
@@ -16,8 +16,7 @@ import (
 )
 
 const (
-	// fanIn is how many runs are merged at a time, so that reading never needs more
-	// buffers than that.
+	// fanIn is how many runs are merged at a time. It bounds the number of read buffers.
 	fanIn = 64
 	// readBuffer is the buffer of each run that is being merged, in bytes.
 	readBuffer = 32 << 10
@@ -32,7 +31,7 @@ type Config struct {
 	Width, KeyWidth int
 	// Records is how many records are kept in memory; 0 is 65,536.
 	Records int
-	// Dir is the folder for the runs; empty is the system's for temporary files.
+	// Dir is the folder for the runs; empty is the system's folder for temporary files.
 	Dir string
 }
 
@@ -62,8 +61,8 @@ func New(config Config) *Sorter {
 	return &Sorter{config: config}
 }
 
-// Add copies a record of Width bytes into the sorter. After an error, which is one of the
-// disk, the sorter cannot be used any more.
+// Add copies a record of Width bytes into the sorter. An error is an error of the disk; the
+// sorter cannot be used after it.
 func (s *Sorter) Add(record []byte) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -134,14 +133,14 @@ func (s *Sorter) open() error {
 	if err != nil {
 		return fmt.Errorf("spool: %w", err)
 	}
-	// An open file without a name exists as long as the process. Where the system refuses
-	// this, Close removes the file.
+	// An open file without a name exists as long as the process. If the system does not allow
+	// that, Close removes the file.
 	_ = os.Remove(file.Name())
 	s.file = file
 	return nil
 }
 
-// write appends the run that fill writes.
+// write appends to the file the run that fill writes.
 func (s *Sorter) write(fill func(*bufio.Writer) error) error {
 	end := &appender{file: s.file, at: s.size}
 	out := bufio.NewWriterSize(end, writeBuffer)
@@ -181,8 +180,8 @@ func (s *Sorter) sort() {
 	slices.SortFunc(s.order, func(a, b int32) int { return bytes.Compare(s.key(a), s.key(b)) })
 }
 
-// Sorted returns a cursor before the first record. It may be called again for another
-// cursor over the same records. Add must not be called any more.
+// Sorted returns a cursor that stands before the first record. Each call returns another
+// cursor over the same records. Add must not be called after it.
 func (s *Sorter) Sorted() (*Cursor, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -203,8 +202,8 @@ func (s *Sorter) Sorted() (*Cursor, error) {
 	return s.merge(s.runs)
 }
 
-// combine merges the oldest runs into one and appends it, so that all runs have about the
-// same size until each has been merged once.
+// combine merges the oldest runs into one run and appends that run. So all runs have about
+// the same size until each has been merged once.
 func (s *Sorter) combine() error {
 	cursor, err := s.merge(s.runs[:fanIn])
 	if err != nil {

@@ -14,7 +14,7 @@ var copySignature = []byte("PGCOPY\n\xff\r\n\x00")
 
 const (
 	copyHeader = 11 + 4 + 4
-	// copyEnd is in the place of a row's number of columns at the end.
+	// copyEnd stands in place of the number of columns at the end.
 	copyEnd = 0xffff
 )
 
@@ -50,7 +50,7 @@ func (r *copiedRows) Write(piece []byte) (int, error) {
 	}
 }
 
-// whole returns an error unless the output was complete.
+// whole returns an error if the output was not complete.
 func (r *copiedRows) whole() error {
 	if !r.ended || len(r.pending) > 0 {
 		return errCopy
@@ -58,8 +58,8 @@ func (r *copiedRows) whole() error {
 	return nil
 }
 
-// take handles the header, a row or the end at the front of data and returns its length; 0
-// when data does not have all of it.
+// take handles the header, the row or the end with which data begins, and returns its
+// length. It returns 0 if data does not have all of it.
 func (r *copiedRows) take(data []byte) (int, error) {
 	if !r.begun {
 		return r.takeHeader(data)
@@ -100,8 +100,8 @@ func (r *copiedRows) takeHeader(data []byte) (int, error) {
 // null is the length of a value that is null.
 const null = 0xffffffff
 
-// rowLength returns the length of a row's values, their own lengths included; 0 when data
-// does not have all of them.
+// rowLength returns the length of a row's values, with the lengths that precede them. It
+// returns 0 if data does not have all of them.
 func rowLength(data []byte, columns int) int {
 	const width = 4
 	at := 0
@@ -121,7 +121,7 @@ func rowLength(data []byte, columns int) int {
 	return at
 }
 
-// row passes on a row. Its texts share one copy of data.
+// row passes on a row. The texts of a row share one copy of data.
 func (r *copiedRows) row(data []byte) error {
 	text := string(data)
 	var c audit.Copy

@@ -20,7 +20,7 @@ import (
 type Statement struct {
 	pool   *database.Pool
 	fields []field
-	// columns are those of the fields, in their order.
+	// columns are the columns of the fields, in the order of the fields.
 	columns string
 }
 
@@ -32,7 +32,7 @@ var _ audit.Source = (*Statement)(nil)
 func New(ctx context.Context, url string) (*Statement, error) {
 	pool, err := database.Open(ctx, database.Config{
 		URL: url, ApplicationName: "bankctl audit",
-		// Reading all lines has no limit of time.
+		// Reading all lines may take any time.
 		Settings: map[string]string{"default_transaction_read_only": "on", "statement_timeout": "0"},
 	})
 	if err != nil {
@@ -60,7 +60,7 @@ func (s *Statement) connect(ctx context.Context, work func(*pgconn.PgConn) error
 	return work(conn.Conn().PgConn())
 }
 
-// Read implements audit.Source, from one goroutine and from one snapshot.
+// Read implements audit.Source. It calls each from one goroutine, and reads one snapshot.
 func (s *Statement) Read(ctx context.Context, each func(*audit.Copy) error) error {
 	return s.connect(ctx, func(conn *pgconn.PgConn) error {
 		rows := &copiedRows{statement: s, each: each}
@@ -116,12 +116,11 @@ type field struct {
 	time bool
 }
 
-// epochMicros is 2000-01-01T00:00:00Z, from which Postgres counts, in microseconds since 1970.
+// epochMicros is 2000-01-01T00:00:00Z in microseconds since 1970. Postgres counts from there.
 const epochMicros = 946_684_800_000_000
 
-// set puts a column's value, in the binary format, into a copy. A value that no event can
-// have becomes a problem. An error means that the column has another type than it must
-// have.
+// set puts a column's value, which is in the binary format, into a copy. A value that no event
+// can have becomes a problem. An error means that the column has the wrong type.
 func (f *field) set(c *audit.Copy, value string, null bool) error {
 	switch {
 	case null:
@@ -149,7 +148,7 @@ func (f *field) set(c *audit.Copy, value string, null bool) error {
 
 func (f *field) put(c *audit.Copy, value event.Value) error {
 	if err := c.Event.Set(f.Name, value); err != nil {
-		// Such as a null in a field that an event must have.
+		// For example a null in a field that an event must have.
 		c.Problems = append(c.Problems, audit.Problem{Field: f.Name, Stored: value.String()})
 	}
 	return nil

@@ -12,7 +12,7 @@ import (
 	"codebank.dev/schemas/event"
 )
 
-// decoders are the decoders of the schemas that records name. Each is made once.
+// decoders makes the decoders of the schemas that records name, each once.
 type decoders struct {
 	schema SchemaByID
 
@@ -30,9 +30,9 @@ func newDecoders(schema SchemaByID) *decoders {
 	return &decoders{schema: schema, known: make(map[uint32]decoder)}
 }
 
-// of returns a schema's decoder. One request to the registry is enough for each id: an id
-// always names the same schema, and an id that the registry does not have now was not there
-// when the record was written.
+// of returns a schema's decoder. It sends one request to the registry for each id. That is
+// enough, because an id always names the same schema, and an id that the registry does not
+// have now did not exist when the record was written.
 func (d *decoders) of(ctx context.Context, id uint32) (decoder, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -54,7 +54,7 @@ func (d *decoders) of(ctx context.Context, id uint32) (decoder, error) {
 	return made, nil
 }
 
-// copyOf fills c with the copy of a record. The copy of a record that is not an event is
+// copyOf fills c with the copy in a record. If the record is not an event, the copy is
 // unreadable. An error means that the registry is away.
 func (d *decoders) copyOf(ctx context.Context, record *kgo.Record, c *audit.Copy) error {
 	*c = audit.Copy{Position: audit.Position{Partition: record.Partition, Offset: record.Offset}}

@@ -1,5 +1,6 @@
-// Package topic reads a bank's topic for an audit, from its beginning to its end at the
-// moment of the call. It uses no consumer group, so an audit leaves nothing on the brokers.
+// Package topic reads a bank's topic for an audit, from its beginning to the end that it
+// has at the moment of the call. It uses no consumer group, so an audit leaves nothing on
+// the brokers.
 package topic
 
 import (
@@ -20,13 +21,13 @@ const (
 	// fetchBytes and partitionBytes bound the memory for what is read ahead.
 	fetchBytes     = 8 << 20
 	partitionBytes = 2 << 20
-	// stall is how long the brokers may send nothing.
+	// stall is how long the brokers may send nothing before a read fails.
 	stall = 30 * time.Second
 )
 
 var errStalled = fmt.Errorf("nothing came for %v", stall)
 
-// SchemaByID returns the Avro schema with an id; found is false when the registry has none.
+// SchemaByID returns the Avro schema with an id. found is false if the registry has none.
 // An error means that the registry is away.
 type SchemaByID func(ctx context.Context, id uint32) (schema string, found bool, err error)
 
@@ -39,13 +40,12 @@ type Topic struct {
 
 var _ audit.Source = (*Topic)(nil)
 
-// New returns the topic with a name. client stays the caller's and must not be one that
-// consumes.
+// New returns the topic with a name. client stays the caller's, and must not be a consumer.
 func New(client *kgo.Client, name string, schema SchemaByID) *Topic {
 	return &Topic{client: client, name: name, decoders: newDecoders(schema)}
 }
 
-// span are the offsets of a partition from next, inclusive, to end, exclusive.
+// span is a range of offsets of a partition: from next, inclusive, to end, exclusive.
 type span struct{ next, end int64 }
 
 // spans returns the partitions that are not empty.
@@ -85,7 +85,7 @@ func (t *Topic) Read(ctx context.Context, each func(*audit.Copy) error) error {
 	return t.consume(ctx, spans, each)
 }
 
-// consume reads spans to their ends. It changes them.
+// consume reads all spans to their ends, and moves their next.
 func (t *Topic) consume(ctx context.Context, spans map[int32]*span, each func(*audit.Copy) error) error {
 	offsets := make(map[int32]kgo.Offset, len(spans))
 	for partition, span := range spans {
@@ -124,7 +124,8 @@ func (t *Topic) consume(ctx context.Context, spans map[int32]*span, each func(*a
 	return nil
 }
 
-// poll returns the records that have come, and an error when none come for a while.
+// poll returns the records that have arrived. It returns an error if none arrive within
+// stall.
 func poll(ctx context.Context, client *kgo.Client) (kgo.Fetches, error) {
 	try, cancel := context.WithTimeoutCause(ctx, stall, errStalled)
 	defer cancel()
@@ -138,7 +139,7 @@ func poll(ctx context.Context, client *kgo.Client) (kgo.Fetches, error) {
 	return fetches, nil
 }
 
-// decode passes on the copies of a partition's records that are within its span.
+// decode passes on the copies in those records of a partition that are within its span.
 func (t *Topic) decode(ctx context.Context, records []*kgo.Record, span *span, each func(*audit.Copy) error) error {
 	var c audit.Copy
 	for _, record := range records {

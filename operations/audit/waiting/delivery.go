@@ -19,18 +19,19 @@ type Count func(context.Context) (int64, error)
 // Delivery waits until no event of the cut seems to be in flight. Wait is meant for one
 // audit; its time begins with the first call.
 type Delivery struct {
-	// Published reports whether all events that were in the outbox at the cut have left it.
+	// Published reports whether all events that were in the outbox at the cut have left the
+	// outbox.
 	Published func(context.Context) (bool, error)
-	// Counts are those of the places behind the topic.
+	// Counts are the counts of the places behind the topic.
 	Counts []Count
-	// AtMost is how long to wait in all; 0 or less is not at all.
+	// AtMost bounds the whole wait. With 0 or less, Wait does not wait.
 	AtMost time.Duration
 
 	deadline time.Time
 }
 
-// Wait is the Wait of an audit.Audit: it returns once nothing seems to be in flight, or the
-// time is over, and says whether there is time for another comparison.
+// Wait can be used as audit.Audit.Wait. It returns once nothing seems to be in flight or
+// the time is over. again says whether there is time for another comparison.
 func (d *Delivery) Wait(ctx context.Context, events int64) (again bool, err error) {
 	if d.AtMost <= 0 {
 		return false, nil
@@ -52,9 +53,9 @@ func (d *Delivery) Wait(ctx context.Context, events int64) (again bool, err erro
 	}
 }
 
-// delivered reports whether everything is published that waited at the cut, and each place
-// has as many events as the cut. This is quick and not exact: later events may stand in
-// for some that are missing. The audit itself is exact.
+// delivered reports whether all events that waited at the cut are published, and each place
+// has as many events as the cut. This is quick and not exact, because later events may be
+// counted in place of missing ones. The audit itself is exact.
 func (d *Delivery) delivered(ctx context.Context, events int64) (bool, error) {
 	published, err := d.Published(ctx)
 	if err != nil {

@@ -10,13 +10,13 @@ import (
 	"codebank.dev/operations/audit"
 )
 
-// resetEvery is after how many copies the time of a Limited begins again.
+// resetEvery is the number of copies after which the time of a Limited begins again.
 const resetEvery = 1024
 
-// Limited is a place whose Read fails when nothing comes from it for a time.
+// Limited is a place whose Read fails if the place sends nothing for Limit.
 type Limited struct {
 	audit.Source
-	// Limit is that time.
+	// Limit is the longest wait for the next copies.
 	Limit time.Duration
 }
 

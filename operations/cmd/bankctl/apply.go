@@ -14,8 +14,8 @@ import (
 	"codebank.dev/operations/topics"
 )
 
-// kinds are the kinds of object that can be applied, in the order in which one needs the
-// other: a schema belongs to a topic, and a connector needs all three.
+// kinds are the kinds of object that can be applied, in this order: a schema belongs to
+// a topic, and a connector needs topics, schemas and indices.
 var kinds = []string{"topics", "schemas", "indices", "connectors"}
 
 func newApply(app *application) *cobra.Command {

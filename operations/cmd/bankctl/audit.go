@@ -21,7 +21,7 @@ import (
 	"codebank.dev/operations/schemaregistry"
 )
 
-// exitAway is the status of an audit that could not read a place.
+// exitAway is the exit status of an audit that could not read a place.
 const exitAway = 2
 
 // auditOptions are the flags of the audit.
@@ -129,8 +129,8 @@ func (a *application) compare(ctx context.Context, options auditOptions) (*audit
 	return report, err
 }
 
-// schemasOf returns the schemas of a registry. Each call waits for a registry that is away,
-// as long as --timeout.
+// schemasOf returns the schemas of a registry. If the registry is away, each call waits for
+// it, up to --timeout.
 func (a *application) schemasOf(registry *schemaregistry.Registry) topic.SchemaByID {
 	return func(ctx context.Context, id uint32) (schema string, found bool, err error) {
 		limited, cancel := a.limited(ctx)
@@ -139,7 +139,7 @@ func (a *application) schemasOf(registry *schemaregistry.Registry) topic.SchemaB
 	}
 }
 
-// awayInTime names the place of an error when --timeout is over.
+// awayInTime adds the place to an error if --timeout is over.
 func awayInTime(ctx context.Context, store audit.Store, err error) error {
 	if ctx.Err() == nil && errors.Is(err, context.DeadlineExceeded) {
 		return &audit.AwayError{Store: store, Cause: err}

@@ -51,7 +51,7 @@ func (a *application) showPlans(plans []kafkaconnect.Plan) error {
 	return allUnchanged(plans, "connectors", func(plan kafkaconnect.Plan) provision.Action { return plan.Action })
 }
 
-// allUnchanged returns an error unless nothing has to be done for any of the plans.
+// allUnchanged returns an error if any of the plans would change something.
 func allUnchanged[P any](plans []P, what string, action func(P) provision.Action) error {
 	differing := 0
 	for _, plan := range plans {
@@ -65,8 +65,8 @@ func allUnchanged[P any](plans []P, what string, action func(P) provision.Action
 	return nil
 }
 
-// planRows returns what would be done to a connector. Of a new one it gives the number of
-// keys only, because all of them are new.
+// planRows returns what would be done to a connector. For a new connector it gives only
+// the number of keys, because all of them are new.
 func planRows(plan kafkaconnect.Plan) [][]string {
 	switch plan.Action {
 	case provision.Unchanged:
@@ -81,7 +81,7 @@ func planRows(plan kafkaconnect.Plan) [][]string {
 	return rows
 }
 
-// side is one side of a difference; "-" when it lacks the key.
+// side returns one side of a difference, or "-" if it lacks the key.
 func side(value *string) string {
 	if value == nil {
 		return "-"

@@ -33,8 +33,8 @@ func newDashboards(app *application) *cobra.Command {
 	return command
 }
 
-// withKibana returns the work of a command that compares a Kibana with files. It reports a
-// wrong setting or file before it sends anything.
+// withKibana returns the work of a command that compares a Kibana with files. A wrong
+// setting or file is an error before it sends anything.
 func (k *kibanaSettings) withKibana(
 	do func(ctx context.Context, client *kibana.Client, wanted *files.Files, args []string) error,
 ) func(*cobra.Command, []string) error {

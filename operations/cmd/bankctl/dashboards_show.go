@@ -91,7 +91,7 @@ func (s *showSettings) span(board view.Dashboard) (query.Range, error) {
 		return query.Range{}, misused("to", err)
 	}
 	if s.from == "" {
-		// The range that the dashboard has when it is opened at that moment.
+		// This is the range that the dashboard has if it is opened at that moment.
 		return query.Since(board, to)
 	}
 	from, err := query.ParseMoment(s.from, now)

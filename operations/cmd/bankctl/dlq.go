@@ -35,8 +35,8 @@ func newDeadLettersList(app *application) *cobra.Command {
 	return command
 }
 
-// withLetters calls do with the dead-letter topics that names stand for, or all when there
-// are no names. --timeout bounds only the wait for the brokers.
+// withLetters calls do with the dead-letter topics that names name, or with all topics if
+// there are no names. --timeout bounds only the wait for the brokers.
 func (a *application) withLetters(ctx context.Context, names []string, do func(*deadletter.Client, []string) error) error {
 	client, topics, err := a.deadLetters(ctx, names)
 	if err != nil {
@@ -113,7 +113,7 @@ func countRow(count deadletter.Count) []string {
 }
 
 func letterRow(letter deadletter.Letter) []string {
-	// The class without its package; the message says the rest.
+	// Show the class without its package. The message says the rest.
 	exception := letter.Exception[strings.LastIndexByte(letter.Exception, '.')+1:]
 	return []string{letter.At.String(), string(letter.State), originOf(letter), letter.Key, letter.Stage, exception, letter.Message}
 }

@@ -39,7 +39,7 @@ func main() {
 	os.Exit(status)
 }
 
-// streams are what bankctl writes to: results to out, everything else to err.
+// streams are where bankctl writes: results to out, and everything else to err.
 type streams struct{ out, err io.Writer }
 
 // run runs the command that args name and returns the exit status. environ sets the flags

@@ -28,14 +28,14 @@ type settings struct {
 	failpoint            string
 }
 
-// application is what every command gets.
+// application is what all commands share.
 type application struct {
 	settings
 	streams streams
 	environ []string
 }
 
-// printer returns where and how the commands write their results.
+// printer returns the printer of the commands' results.
 func (a *application) printer() *output.Printer {
 	return output.New(a.streams.out, a.output == "json", a.environ)
 }
@@ -111,7 +111,7 @@ func (a *application) check() error {
 	return nil
 }
 
-// group returns a command that only has other commands below it.
+// group returns a command that does nothing itself and has other commands below it.
 func group(use, short string, below ...*cobra.Command) *cobra.Command {
 	command := &cobra.Command{
 		Use: use, Short: short, Args: cobra.NoArgs,
@@ -123,13 +123,13 @@ func group(use, short string, below ...*cobra.Command) *cobra.Command {
 	return command
 }
 
-// failure is an error of the work itself: the command line was right.
+// failure is an error of the work. The command line was right.
 type failure struct{ cause error }
 
 func (f *failure) Error() string { return f.cause.Error() }
 func (f *failure) Unwrap() error { return f.cause }
 
-// misuse is an error of a flag's value that only the work could find.
+// misuse is an error in a flag's value that was found only during the work.
 type misuse struct {
 	flag  string
 	cause error
@@ -140,7 +140,8 @@ func (m *misuse) Unwrap() error { return m.cause }
 
 func misused(flag string, err error) error { return &misuse{flag, err} }
 
-// work returns what a command runs. Errors of do are failures, except misuse.
+// work returns the function that a command runs. An error of do is a failure, unless it
+// is a misuse.
 func work(do func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
 	return func(command *cobra.Command, args []string) error {
 		err := do(command.Context(), args)

@@ -114,7 +114,7 @@ func (a *application) showPlan(plan synthetic.Plan) error {
 
 func minute(at time.Time) string { return at.UTC().Format("2006-01-02 15:04") }
 
-// showResult writes what came of sending a load.
+// showResult writes the result of sending a load.
 func (a *application) showResult(result *sender.Result) error {
 	if a.printer().JSON() {
 		return a.printer().Object(result)

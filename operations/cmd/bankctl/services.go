@@ -17,16 +17,16 @@ import (
 )
 
 const (
-	// quiet is how long a command waits for a service before it says so; noticeEvery is
-	// the time between two such notices.
+	// quiet is how long a command waits for a service before it says that it waits.
+	// noticeEvery is the time between two such notices.
 	quiet       = 2 * time.Second
 	noticeEvery = 10 * time.Second
 	// pingTimeout bounds one try to reach a broker.
 	pingTimeout = 3 * time.Second
 )
 
-// limited returns a context that ends after --timeout. While a command waits with it, the
-// error stream says for what.
+// limited returns a context that ends after --timeout. While a command waits for a service
+// with it, the error stream says for which.
 func (a *application) limited(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	since := time.Now()
@@ -44,7 +44,7 @@ func (a *application) limited(ctx context.Context) (context.Context, context.Can
 // kafka returns a client of the brokers once they answer. The caller closes it.
 func (a *application) kafka(ctx context.Context) (*kgo.Client, error) {
 	client, err := kgo.NewClient(kgo.SeedBrokers(a.kafkaBrokers...), kgo.ClientID("bankctl"),
-		// The commands read what was changed a moment ago.
+		// The commands read topics that were changed a moment ago.
 		kgo.MetadataMinAge(250*time.Millisecond))
 	if err != nil {
 		return nil, misused("kafka-brokers", err)

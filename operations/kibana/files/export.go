@@ -21,7 +21,7 @@ import (
 	"codebank.dev/platform/failpoint"
 )
 
-// Exporter writes what a Kibana has into the files <type>/<id>.json of a folder.
+// Exporter writes the objects of a Kibana into the files <type>/<id>.json of a folder.
 type Exporter struct {
 	Client *kibana.Client
 	Folder string
@@ -29,11 +29,11 @@ type Exporter struct {
 	Report provision.Report
 }
 
-// Export writes the dashboards with these names and all that they refer to, or without
-// names everything that f describes. An object that is as f describes it is written as f
-// has it. Each file is made whole or left as it was; nothing is removed. An error names
-// the objects that could not be written or that Kibana does not have; the others are
-// written.
+// Export writes the dashboards with these names and all objects that they refer to.
+// Without names it writes everything that f describes. If Kibana's object is as f
+// describes it, Export writes the file of f. A file is either written whole or left as it
+// was, and no file is removed. An error names the objects that could not be written or
+// that Kibana does not have. The others are written.
 func (e *Exporter) Export(ctx context.Context, f *Files, names []string) error {
 	unchanged, err := e.unchanged(ctx, f)
 	if err != nil {
@@ -76,7 +76,7 @@ func (e *Exporter) Export(ctx context.Context, f *Files, names []string) error {
 	return failures
 }
 
-// unchanged returns the files of the objects that Kibana has as the files describe them.
+// unchanged returns the files of those objects that Kibana has as the files describe them.
 func (e *Exporter) unchanged(ctx context.Context, f *Files) (map[kibana.Key][]byte, error) {
 	plans, err := e.Client.Plan(ctx, f.Objects)
 	if err != nil {
@@ -123,8 +123,8 @@ func (e *Exporter) writeAll(ctx context.Context, objects []kibana.Object, unchan
 
 func fileName(key kibana.Key) string { return filepath.Join(key.Type, key.ID+".json") }
 
-// write makes a file whole or leaves it as it was. It refuses a name that leads out of the
-// folder: the name comes from Kibana.
+// write writes a file whole or leaves it as it was. It refuses a name that leads out of
+// the folder, because the name comes from Kibana.
 func write(ctx context.Context, folder string, key kibana.Key, body []byte) (provision.Action, error) {
 	for _, part := range []string{key.Type, key.ID} {
 		if !filepath.IsLocal(part) || strings.ContainsAny(part, `/\`) || strings.HasPrefix(part, ".") {

@@ -14,7 +14,7 @@ import (
 type Files struct {
 	// All are the files as they are.
 	All []dashboards.Object
-	// Objects and Rules are the same for Kibana.
+	// Objects and Rules are the contents of the files in the form for Kibana.
 	Objects []kibana.Object
 	Rules   []kibana.Rule
 }

@@ -1,8 +1,8 @@
 // Package kibanatest is a fake Kibana for tests, with the interfaces for saved objects,
-// spaces and alert rules. It gives the answers that were observed of a Kibana 8.12. It
-// refuses the same requests, with the same status and message. As in Kibana since 8.0, an
-// id is unique over all spaces: an object whose id another space has is imported under a
-// new id, and a rule whose id another space has is refused.
+// spaces and alert rules. Its answers are those that a real Kibana 8.12 gave. It refuses
+// the same requests, with the same status and message. As in Kibana since 8.0, an id is
+// unique over all spaces: an object whose id another space has is imported under a new id,
+// and a rule whose id another space has is refused.
 package kibanatest
 
 import (
@@ -20,7 +20,7 @@ import (
 type Kibana struct {
 	// URL is its address.
 	URL string
-	// Starting is how many requests get the answer that it is not ready.
+	// Starting is how many requests it answers with "not ready".
 	Starting int
 	// APIKey, User and Password are the credentials that it requires; it requires none if all
 	// are empty.
@@ -30,7 +30,7 @@ type Kibana struct {
 	// Migrate, unless nil, changes the attributes of an imported object, as a newer Kibana
 	// does with an object of an older one.
 	Migrate func(kind string, attributes map[string]any)
-	// Newest are the newest versions of the types that it knows; those of 8.12 when nil.
+	// Newest are the newest known versions of the types; nil means those of 8.12.
 	Newest map[string]string
 
 	mu      sync.Mutex
@@ -48,7 +48,7 @@ type object struct {
 	ID         string           `json:"id"`
 	Attributes map[string]any   `json:"attributes"`
 	References []map[string]any `json:"references"`
-	// OriginID is the id that the object was imported under, when it has another.
+	// OriginID is the id that the object was imported under, if its own id is another.
 	OriginID string `json:"originId,omitempty"`
 	Core     string `json:"coreMigrationVersion,omitempty"`
 	Typed    string `json:"typeMigrationVersion,omitempty"`
@@ -70,7 +70,7 @@ func Start(t *testing.T) *Kibana {
 	return k
 }
 
-// New returns a Kibana that does not listen: the caller serves it.
+// New returns a Kibana that does not listen. The caller serves it.
 func New() *Kibana {
 	return &Kibana{objects: map[string]*object{}, rules: map[string]map[string]any{}}
 }
@@ -153,20 +153,21 @@ func (k *Kibana) Imports() int {
 	return k.imports
 }
 
-// Writes returns how many objects and rules were written, those of the same content
-// included.
+// Writes returns how many objects and rules were written, including those whose content
+// did not change.
 func (k *Kibana) Writes() int {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.writes
 }
 
-// Attributes returns those of an object in the default space; nil when there is none.
+// Attributes returns the attributes of an object in the default space, or nil if there is
+// none.
 func (k *Kibana) Attributes(kind, id string) map[string]any {
 	return k.AttributesIn("default", kind, id)
 }
 
-// AttributesIn returns those of an object in a space; nil when there is none.
+// AttributesIn returns the attributes of an object in a space, or nil if there is none.
 func (k *Kibana) AttributesIn(space, kind, id string) map[string]any {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -185,7 +186,7 @@ func (k *Kibana) Change(kind, id string, change func(attributes map[string]any))
 	o.UpdatedAt = "2026-03-04T05:06:07.000Z"
 }
 
-// Rule returns a rule of the default space; nil when there is none.
+// Rule returns a rule of the default space, or nil if there is none.
 func (k *Kibana) Rule(id string) map[string]any {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// newest are the newest versions that 8.12 knows, by type. A type with an empty one has no
-// migrations and accepts any version up to the server's own.
+// newest are the newest versions that 8.12 knows, by type. A type with an empty version has
+// no migrations and accepts any version up to the server's own.
 var newest = map[string]string{
 	"index-pattern": "8.0.0", "dashboard": "8.9.0", "lens": "8.9.0", "visualization": "8.5.0",
 	"map": "8.4.0", "tag": "8.0.0", "search": "7.9.3",
@@ -20,8 +20,8 @@ var newest = map[string]string{
 // core is the version of the format of all objects.
 const core = "8.8.0"
 
-// texts are the attributes of each type that must be text; those of all types are under "".
-// others are the other attributes. Any other is refused.
+// texts are the attributes of each type that must be texts; under "" are those of all types.
+// others are the other allowed attributes. Any other attribute is refused.
 var texts = map[string][]string{
 	"index-pattern": {"title", "name", "timeFieldName", "fields", "fieldFormatMap", "runtimeFieldMap", "fieldAttrs", "sourceFilters", "typeMeta"},
 	"dashboard":     {"title", "description", "panelsJSON", "optionsJSON", "timeFrom", "timeTo"},
@@ -77,7 +77,8 @@ func (k *Kibana) takeImport(w http.ResponseWriter, r *http.Request, space string
 	k.importAll(w, space, objects, overwrite)
 }
 
-// whole returns why an object makes Kibana refuse the whole file; 0 when it does not.
+// whole returns the status and the message with which Kibana refuses the whole file because
+// of an object. The status is 0 if it does not refuse it.
 func (k *Kibana) whole(o *object) (int, string) {
 	last, known := k.newest()[o.Type]
 	switch {
@@ -140,8 +141,8 @@ func (k *Kibana) importAll(w http.ResponseWriter, space string, objects []*objec
 	answer(w, http.StatusOK, body)
 }
 
-// destination returns the object of a space that an import under an id replaces: the one
-// with that id, or else the one that came from it.
+// destination returns the object of a space that an import under an id replaces: the object
+// with that id, or else the object that was imported under it.
 func (k *Kibana) destination(space, kind, id string) *object {
 	if o := k.objects[place(space, kind, id)]; o != nil {
 		return o
@@ -154,8 +155,8 @@ func (k *Kibana) destination(space, kind, id string) *object {
 	return nil
 }
 
-// idFor returns the id under which an object is stored: that of the object before it, its
-// own, or a new one when another space has its own.
+// idFor returns the id under which an object is stored: the id of the object that it
+// replaces, or its own id, or a new id if another space has its own.
 func (k *Kibana) idFor(space string, o, before *object) string {
 	if before != nil {
 		return before.ID
@@ -169,7 +170,8 @@ func (k *Kibana) idFor(space string, o, before *object) string {
 	return o.ID
 }
 
-// rename gives an object its new id, and its references those of the objects that they mean.
+// rename gives an object its new id, and gives its references the new ids of the objects
+// that they refer to.
 func (o *object) rename(ids map[string]string) {
 	for _, reference := range o.References {
 		if id, renamed := ids[fmt.Sprint(reference["type"], " ", reference["id"])]; renamed {
@@ -181,7 +183,7 @@ func (o *object) rename(ids map[string]string) {
 	}
 }
 
-// refusal returns the error of one object; nil when it is accepted.
+// refusal returns the error of one object, or nil if it is accepted.
 func (k *Kibana) refusal(space string, o *object, among []*object) map[string]any {
 	if _, known := k.newest()[o.Type]; !known {
 		return map[string]any{"type": "unsupported_type"}
@@ -271,7 +273,7 @@ func (k *Kibana) giveExport(w http.ResponseWriter, r *http.Request, space string
 	}
 }
 
-// deep adds the objects that objects refer to, directly or not.
+// deep adds the objects to which the found objects refer, directly or indirectly.
 func (k *Kibana) deep(space string, found []*object) []*object {
 	for i := 0; i < len(found); i++ {
 		for _, reference := range found[i].References {

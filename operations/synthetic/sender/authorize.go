@@ -12,8 +12,8 @@ import (
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 )
 
-// authorize has the bank decide the purchases of a message. It fails when the bank gives
-// no outcome for as long as Options.Patience.
+// authorize lets the bank decide the purchases of a message. It fails if the bank gives
+// no outcome for Options.Patience.
 func (s *share) authorize(ctx context.Context, message *bankv1.AuthorizePurchasesRequest) error {
 	deadline := time.Now().Add(s.options.Patience)
 	for len(message.Purchases) > 0 {
@@ -37,8 +37,8 @@ func (s *share) authorize(ctx context.Context, message *bankv1.AuthorizePurchase
 	return nil
 }
 
-// authorizeOnce sends the message once and leaves in it the purchases without an outcome.
-// unknown says why some have none; err says that another try is of no use.
+// authorizeOnce sends the message once, and leaves in it only the purchases without an
+// outcome. unknown says why some have no outcome. After err another try is of no use.
 func (s *share) authorizeOnce(ctx context.Context, message *bankv1.AuthorizePurchasesRequest) (unknown, err error) {
 	answer, err := s.exchange(ctx, message)
 	if err != nil {
@@ -67,20 +67,20 @@ func (s *share) authorizeOnce(ctx context.Context, message *bankv1.AuthorizePurc
 	return unknown, nil
 }
 
-// exchange sends a message and receives its answer. It opens a stream when there is none.
+// exchange sends a message and receives its answer. It opens a stream if there is none.
 func (s *share) exchange(ctx context.Context, message *bankv1.AuthorizePurchasesRequest) (answer *bankv1.AuthorizePurchasesResponse, err error) {
 	if s.stream == nil {
 		if s.stream, err = s.purchases.AuthorizePurchases(ctx); err != nil {
 			return nil, err
 		}
 	}
-	// Receiving returns the reason why a stream has ended; sending does not.
+	// A receive returns why a stream has ended. A send does not.
 	_ = s.stream.Send(message)
 	return s.stream.Recv()
 }
 
-// mayPass reports whether another try may succeed: the outcome is unknown, or the bank
-// did nothing this time.
+// mayPass reports whether another try may succeed, because the outcome is unknown or the
+// bank has done nothing.
 func mayPass(err error) bool {
 	switch fault.CodeOf(err) {
 	case fault.Unavailable, fault.DeadlineExceeded, fault.ResourceExhausted:
@@ -89,7 +89,7 @@ func mayPass(err error) bool {
 	return false
 }
 
-// pause waits, and returns why ctx has ended when it ends first.
+// pause waits. If ctx ends first, it returns the reason.
 func pause(ctx context.Context, d time.Duration) error {
 	select {
 	case <-ctx.Done():

@@ -8,8 +8,8 @@ import (
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 )
 
-// counts are how many requests the bank decided in which way. The zero value needs the
-// map of declines.
+// counts are the numbers of requests by decision. The zero value needs the map of
+// declines.
 type counts struct {
 	mutex               sync.Mutex
 	approved, reversals int
@@ -27,7 +27,7 @@ func (c *counts) add(share *share) {
 	}
 }
 
-// result returns what came of the load, which took this long.
+// result returns the result of the load, which took this long.
 func (w *sending) result(took time.Duration) *Result {
 	plan := w.load.Plan()
 	r := &Result{

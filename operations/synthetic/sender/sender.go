@@ -20,12 +20,13 @@ import (
 )
 
 const (
-	// caller is the caller of all requests: their request ids never meet those of a shop.
+	// caller is the caller of all requests. It keeps their request ids apart from those of a
+	// shop.
 	caller = "history"
-	// MaxShares is how many messages can be on their way at once: the bank's queue has no
+	// MaxShares is how many messages can be on their way at once. The bank's queue has no
 	// room for more.
 	MaxShares = 64
-	// issuers is how many cards are being issued at once.
+	// issuers is how many cards are issued at once.
 	issuers = 64
 	// window is how many bytes of an answer can be on their way before it is read. HTTP/2's
 	// own window is smaller than one answer of the stream.
@@ -55,25 +56,26 @@ func (s *Sender) Close() error { return s.connection.Close() }
 
 // Options say how to send a load. All are required.
 type Options struct {
-	// Shares is into how many parts the cards are divided, 1 to MaxShares. Each part has a
-	// stream with one message on its way.
+	// Shares is the number of parts into which the cards are divided, 1 to MaxShares. Each
+	// part has a stream with one message on its way.
 	Shares int
 	// Patience is how long the bank may leave all requests of a message without an outcome.
 	Patience time.Duration
-	// Progress is called every two seconds while purchases are being sent, by one goroutine.
+	// Progress is called by one goroutine, every two seconds, while purchases are sent.
 	Progress func(Progress)
 }
 
-// Progress is how far a load is sent.
+// Progress says how much of a load is sent.
 type Progress struct {
 	// At is the time of the latest request that was decided.
 	At time.Time
-	// Sent is how many purchases are decided, and PerSecond how many that is in a second.
+	// Sent is how many purchases are decided, and PerSecond how many were decided in a
+	// second.
 	Sent, PerSecond int64
 }
 
-// Result is what the bank decided. What an earlier sending of the same load brought about
-// is included.
+// Result is what the bank decided, including the decisions of an earlier sending of the
+// same load.
 type Result struct {
 	Seed      uint64 `json:"seed"`
 	Days      int    `json:"days"`
@@ -83,16 +85,17 @@ type Result struct {
 	// Declined is how many purchases were declined, by reason.
 	Declined  map[string]int `json:"declined"`
 	Reversals int            `json:"reversals"`
-	// Events is how many events the bank has made of the load.
+	// Events is how many events the bank has made for the load.
 	Events int `json:"events"`
 	// Millis is how long the purchases took.
 	Millis    int64 `json:"milliseconds"`
 	PerSecond int64 `json:"purchases_per_second"`
 }
 
-// Send has the bank issue the cards of a load and decide all of its purchases and
-// reversals. It returns when everything is decided, or with the first error that another
-// try cannot cure; a second call with the same load then takes up where this one ended.
+// Send lets the bank issue the cards of a load and decide all of its purchases and
+// reversals. It returns when everything is decided, or with the first error after which
+// another try is of no use. Then a second call with the same load goes on where the first
+// one ended.
 func (s *Sender) Send(ctx context.Context, load *synthetic.Load, options Options) (*Result, error) {
 	w := newSending(s.connection, load, options)
 	if err := w.issueCards(ctx); err != nil {
@@ -146,7 +149,7 @@ func newSending(connection *grpc.ClientConn, load *synthetic.Load, options Optio
 }
 
 // noteDecided notes that a share's requests are decided up to a time. Another share may
-// be further.
+// be ahead.
 func (w *sending) noteDecided(at time.Time) {
 	for {
 		before := w.latest.Load()

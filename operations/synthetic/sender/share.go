@@ -15,13 +15,15 @@ const (
 	perRound = 256
 	// maxHeld bounds the steps that wait because their card is in the round already.
 	maxHeld = 2 * perRound
-	// retryAfter is how long a share waits before it sends again what has no outcome.
+	// retryAfter is how long a share waits before it sends requests without an outcome
+	// again.
 	retryAfter = 250 * time.Millisecond
 )
 
-// share sends the steps of some of the cards, in rounds. A round is one message, in which
-// every card is at most once, and some reversals. The next round follows when all of the
-// round is decided, so the requests of a card are decided in their order.
+// share sends the steps of some of the cards, in rounds. A round consists of one message,
+// in which every card is at most once, and some reversals. The next round begins when all
+// requests of the round are decided, so the requests of a card are decided in their
+// order.
 type share struct {
 	*sending
 	purchases bankv1.PurchaseServiceClient
@@ -29,8 +31,8 @@ type share struct {
 
 	held []synthetic.Step // for a later round, in their order
 	busy map[int]bool     // cards that are in the round or have something held
-	// names are the names of purchases that a later step reverses, by request id; empty
-	// until the purchase is decided.
+	// names are the names of the purchases that a later step reverses, by request id. A name
+	// is empty until its purchase is decided.
 	names map[string]string
 
 	approved, reversals int
@@ -49,7 +51,7 @@ func (s *share) send(ctx context.Context, queue <-chan synthetic.Step) error {
 	for {
 		round := s.nextRound(ctx, queue)
 		if len(round) == 0 {
-			return nil // the queue or ctx has ended
+			return nil // The queue or ctx has ended.
 		}
 		if err := s.decide(ctx, round); err != nil {
 			return err
@@ -57,7 +59,7 @@ func (s *share) send(ctx context.Context, queue <-chan synthetic.Step) error {
 	}
 }
 
-// nextRound takes the steps of the next round, those that were held first.
+// nextRound takes the steps of the next round, beginning with those that were held.
 func (s *share) nextRound(ctx context.Context, queue <-chan synthetic.Step) []synthetic.Step {
 	clear(s.busy)
 	round := make([]synthetic.Step, 0, perRound)
@@ -90,8 +92,8 @@ func (s *share) nextRound(ctx context.Context, queue <-chan synthetic.Step) []sy
 	return round
 }
 
-// decide has the bank decide a round. It sends what has no outcome again, with the same
-// request ids, until everything is decided.
+// decide lets the bank decide a round. It sends requests without an outcome again, with
+// the same request ids, until everything is decided.
 func (s *share) decide(ctx context.Context, round []synthetic.Step) error {
 	message, latest := &bankv1.AuthorizePurchasesRequest{}, time.Time{}
 	var reversals []*bankv1.ReversePurchaseRequest
@@ -120,7 +122,8 @@ func (s *share) decide(ctx context.Context, round []synthetic.Step) error {
 	return err
 }
 
-// card returns the bank's answer to the issue of a step's card; nil when it has none.
+// card returns the bank's answer to the issue of a step's card, or nil if the step has no
+// card.
 func (s *share) card(step *synthetic.Step) *bankv1.IssueCardResponse {
 	if step.Card < 0 {
 		return nil
@@ -128,7 +131,8 @@ func (s *share) card(step *synthetic.Step) *bankv1.IssueCardResponse {
 	return s.cards[step.Card]
 }
 
-// reverse has the bank decide reversals. A purchase that was declined cannot be reversed.
+// reverse lets the bank decide reversals. A purchase that was declined cannot be
+// reversed.
 func (s *share) reverse(ctx context.Context, reversals []*bankv1.ReversePurchaseRequest) error {
 	for _, request := range reversals {
 		_, err := s.purchases.ReversePurchase(ctx, request)

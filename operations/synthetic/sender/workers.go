@@ -9,8 +9,8 @@ import (
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 )
 
-// issueCards has every card of the load issued as of its time, and blocks those that
-// are lost.
+// issueCards lets the bank issue every card of the load at the card's time, and block
+// the cards that are lost.
 func (w *sending) issueCards(ctx context.Context) error {
 	service := bankv1.NewCardServiceClient(w.connection)
 	return concurrently(ctx, issuers, func(ctx context.Context, _ int, next func() int) error {
@@ -28,7 +28,7 @@ func (w *sending) issueCards(ctx context.Context) error {
 	})
 }
 
-// sendAll hands out the steps of the load, all steps of one card to the same share.
+// sendAll gives the steps of the load to the shares. One share gets all steps of a card.
 func (w *sending) sendAll(ctx context.Context) error {
 	shares := w.options.Shares
 	queues := make([]chan synthetic.Step, shares)
