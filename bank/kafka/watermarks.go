@@ -25,12 +25,16 @@ const watermarkTimeout = 5 * time.Second
 // Watermarks implements bank.WatermarkPublisher with a client of its own, so that no event waits
 // for a watermark. It takes the configuration of the Publisher. It allows one call at a time; end
 // it with Close.
+//
+// After a failure it takes a new client. A client keeps the identity and the partitions of a topic,
+// and never publishes into a topic that was deleted and made again.
 type Watermarks struct {
-	config PublisherConfig
-	topic  string
-	client *kgo.Client
-	admin  *kadm.Client
-	ids    *schemaIDs
+	config  PublisherConfig
+	topic   string
+	options []kgo.Opt
+	client  *kgo.Client
+	admin   *kadm.Client
+	ids     *schemaIDs
 }
 
 var _ bank.WatermarkPublisher = (*Watermarks)(nil)
@@ -50,7 +54,7 @@ func NewWatermarks(config PublisherConfig) (*Watermarks, error) {
 	if w.ids, err = newSchemaIDs(&config, watermarkFolder, schemas.Subject(w.topic)); err != nil {
 		return nil, err
 	}
-	options := []kgo.Opt{
+	w.options = []kgo.Opt{
 		kgo.SeedBrokers(config.Brokers...),
 		kgo.ClientID("codebank-watermarks"),
 		kgo.WithLogger(clientLog{config.Logger}),
@@ -61,13 +65,26 @@ func NewWatermarks(config PublisherConfig) (*Watermarks, error) {
 		kgo.DisableClientMetrics(),
 	}
 	if config.TLS != nil {
-		options = append(options, kgo.DialTLSConfig(config.TLS))
+		w.options = append(w.options, kgo.DialTLSConfig(config.TLS))
 	}
-	if w.client, err = kgo.NewClient(append(options, config.ClientOptions...)...); err != nil {
-		return nil, fmt.Errorf("kafka: %w", err)
+	w.options = append(w.options, config.ClientOptions...)
+	if err := w.connect(); err != nil {
+		return nil, err
 	}
-	w.admin = kadm.NewClient(w.client)
 	return w, nil
+}
+
+// connect takes a new client, which connects when it is used.
+func (w *Watermarks) connect() error {
+	client, err := kgo.NewClient(w.options...)
+	if err != nil {
+		return fmt.Errorf("kafka: %w", err)
+	}
+	if w.client != nil {
+		w.client.Close()
+	}
+	w.client, w.admin = client, kadm.NewClient(client)
+	return nil
 }
 
 // Close ends the client. A watermark that was not sent yet is dropped.
@@ -76,6 +93,14 @@ func (w *Watermarks) Close() { w.client.Close() }
 // PublishWatermark implements bank.WatermarkPublisher. It asks the broker for the end of every
 // partition: every event that was acknowledged before the call is below that end.
 func (w *Watermarks) PublishWatermark(ctx context.Context, completeTo time.Time) error {
+	err := w.publish(ctx, completeTo)
+	if err != nil {
+		err = errors.Join(err, w.connect())
+	}
+	return err
+}
+
+func (w *Watermarks) publish(ctx context.Context, completeTo time.Time) error {
 	ctx, cancel := context.WithTimeout(ctx, watermarkTimeout)
 	defer cancel()
 	id, ok := w.ids.known[event.WatermarkVersion]
@@ -109,6 +134,16 @@ func (w *Watermarks) records(ctx context.Context, schemaID uint32, completeTo ti
 	}
 	if len(ends[topic]) == 0 {
 		return nil, errors.New("kafka: " + topic + " has no partitions yet")
+	}
+	own, err := w.admin.ListTopics(ctx, w.topic)
+	if err == nil {
+		err = own[w.topic].Err
+	}
+	if err != nil {
+		return nil, fmt.Errorf("kafka: the partitions of %s: %w", w.topic, err)
+	}
+	if have, need := len(own[w.topic].Partitions), len(ends[topic]); have < need {
+		return nil, fmt.Errorf("kafka: %s has %d partitions and %s has %d: delete the first and run bankctl apply topics", w.topic, have, topic, need)
 	}
 	records := make([]*kgo.Record, 0, len(ends[topic]))
 	for partition, end := range ends[topic] {

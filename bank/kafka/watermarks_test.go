@@ -2,10 +2,12 @@ package kafka
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sr"
 
@@ -116,4 +118,63 @@ func TestAFailedWatermarkIsAnErrorAndTheNextOneIsPublished(t *testing.T) {
 	before = time.Now()
 	require.Error(t, marks.PublishWatermark(t.Context(), time.Now()))
 	require.Less(t, time.Since(before), 2*watermarkTimeout, "a broker that is away is not waited for")
+}
+
+// requireWatermarks waits until watermarks are published again, and returns what the topic has.
+func (w *world) requireWatermarks(marks *Watermarks, n int) map[int32][]event.Watermark {
+	w.t.Helper()
+	var err error
+	require.Eventually(w.t, func() bool {
+		err = marks.PublishWatermark(w.t.Context(), time.Now())
+		return err == nil
+	}, 30*time.Second, 10*time.Millisecond)
+	return w.readWatermarks(n)
+}
+
+func TestWatermarksGoOnAfterTheirTopicIsMadeAgain(t *testing.T) {
+	w := newWorld(t)
+	w.register()
+	marks := w.watermarks(true)
+	for range 3 {
+		require.NoError(t, marks.PublishWatermark(t.Context(), time.Now()))
+	}
+	for _, count := range []int32{partitions, partitions + 3, partitions} {
+		require.NoError(t, w.cluster.DeleteTopic(WatermarkTopic("001")))
+		require.NoError(t, w.cluster.CreateTopic(WatermarkTopic("001"), count, nil))
+		require.Len(t, w.requireWatermarks(marks, partitions), partitions)
+	}
+
+	require.NoError(t, w.cluster.DeleteTopic(WatermarkTopic("001")))
+	require.NoError(t, w.cluster.CreateTopic(WatermarkTopic("001"), partitions-2, nil))
+	require.Eventually(t, func() bool {
+		err := marks.PublishWatermark(t.Context(), time.Now())
+		return err != nil && strings.Contains(err.Error(), "bank-001.watermarks.v1 has 4 partitions and bank-001.transactions.v1 has 6: delete the first and run bankctl apply topics")
+	}, 30*time.Second, 10*time.Millisecond, "every partition of the events needs one")
+	w.addPartitions(WatermarkTopic("001"), partitions)
+	require.Len(t, w.requireWatermarks(marks, partitions), partitions)
+}
+
+// addPartitions raises the number of a topic's partitions.
+func (w *world) addPartitions(topic string, to int) {
+	w.t.Helper()
+	client, err := kgo.NewClient(kgo.SeedBrokers(w.brokers...))
+	require.NoError(w.t, err)
+	defer client.Close()
+	_, err = kadm.NewClient(client).UpdatePartitions(w.t.Context(), to, topic)
+	require.NoError(w.t, err)
+}
+
+func TestWatermarksFollowTheTopicOfEvents(t *testing.T) {
+	w := newWorld(t)
+	w.register()
+	marks := w.watermarks(true)
+	require.NoError(t, marks.PublishWatermark(t.Context(), time.Now()))
+	w.addPartitions(Topic("001"), partitions+2)
+	require.Error(t, marks.PublishWatermark(t.Context(), time.Now()))
+	w.addPartitions(WatermarkTopic("001"), partitions+2)
+	require.Len(t, w.requireWatermarks(marks, 2*partitions+2), partitions+2)
+
+	require.NoError(t, w.cluster.DeleteTopic(Topic("001")))
+	require.NoError(t, w.cluster.CreateTopic(Topic("001"), partitions, nil))
+	w.requireWatermarks(marks, 3*partitions+2)
 }

@@ -19,7 +19,8 @@ const (
 	// firstAlarm is how long an account may wait before the log names it as an error, and
 	// repeatAlarm how often the log repeats that.
 	firstAlarm  = round(time.Minute / roundInterval)
-	repeatAlarm = 10 * firstAlarm
+	repeatAlarm = round(alarmEvery / roundInterval)
+	alarmEvery  = 10 * time.Minute
 	// maxAlarms limits the accounts that one round names.
 	maxAlarms = 20
 )

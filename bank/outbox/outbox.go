@@ -189,6 +189,7 @@ func (r *Relay) measureBacklog(leading context.Context) {
 		if err == nil {
 			r.stats.setBacklog(rows, oldest)
 		} else if leading.Err() == nil {
+			r.stats.backlog.Store(nil)
 			r.storeAway("backlog", err)
 		}
 		if !sleep(leading, jitter(r.config.Backlog)) {

@@ -10,9 +10,9 @@ type counters struct {
 	epoch, inFlight, held               atomic.Int64
 	fetches, published, repeats         atomic.Int64
 	deleted, storeErrors, publishErrors atomic.Int64
-	backlog                             atomic.Pointer[backlog]
+	backlog                             atomic.Pointer[backlog] // nil: not known
 
-	watermarkFailing            atomic.Bool
+	watermarkFailing            atomic.Int64 // failures since the last success
 	watermarks, watermarkErrors atomic.Int64
 	completeTo                  atomic.Int64 // milliseconds since 1970; 0 before the first of the term
 }
@@ -46,9 +46,11 @@ type Stats struct {
 	Epoch   int64
 	// BacklogRows is how many rows waited at the last measurement, including those in flight.
 	// Oldest is since when the oldest of them waits. Both are zero when no row waits or another
-	// relay leads.
-	BacklogRows int64
-	Oldest      time.Time
+	// relay leads. BacklogUnknown says that this relay leads and the last measurement failed, or that
+	// there was none yet.
+	BacklogRows    int64
+	Oldest         time.Time
+	BacklogUnknown bool
 	// InFlight is how many rows are fetched and not deleted. Held is how many are held back because
 	// a predecessor is missing: it stays 0 unless something is wrong.
 	InFlight int64
@@ -85,6 +87,8 @@ func (r *Relay) Stats() Stats {
 	}
 	if b := r.stats.backlog.Load(); b != nil {
 		s.BacklogRows, s.Oldest = b.rows, b.oldest
+	} else {
+		s.BacklogUnknown = s.Leading
 	}
 	return s
 }

@@ -61,14 +61,14 @@ func (t *term) awaitDrained(leading context.Context, mark bank.Mark) bool {
 }
 
 // publishWatermark publishes a watermark. After a failure the next mark replaces it. The first
-// failure of a series is logged as a warning.
+// failure of a series is logged as a warning, and one every ten minutes after that as an error.
 func (t *term) publishWatermark(leading context.Context, mark bank.Mark) {
 	stats := &t.relay.stats
 	err := t.config.Watermarks.PublishWatermark(leading, mark.CompleteTo)
 	if err == nil {
 		stats.watermarks.Add(1)
 		stats.completeTo.Store(mark.CompleteTo.UnixMilli())
-		if stats.watermarkFailing.CompareAndSwap(true, false) {
+		if stats.watermarkFailing.Swap(0) > 0 {
 			t.relay.logger.Info("watermarks are published again")
 		}
 		return
@@ -78,8 +78,13 @@ func (t *term) publishWatermark(leading context.Context, mark bank.Mark) {
 	}
 	stats.watermarkErrors.Add(1)
 	level := slog.LevelDebug
-	if stats.watermarkFailing.CompareAndSwap(false, true) {
+	repeat := max(int64(alarmEvery/t.config.Watermark), 1)
+	switch failures := stats.watermarkFailing.Add(1); {
+	case failures == 1:
 		level = slog.LevelWarn
+	case failures%repeat == 0:
+		level = slog.LevelError
 	}
-	t.relay.logger.Log(leading, level, "watermark not published; events go on", slog.Any("error", err))
+	t.relay.logger.Log(leading, level, "watermark not published; events go on, and readers do not know that they are complete",
+		slog.Any("error", err))
 }

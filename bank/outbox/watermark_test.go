@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"log/slog"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -95,12 +96,17 @@ func TestAWatermarkThatFailsDelaysNoEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld()
 		w.refuseWatermarks = true
-		n := w.start("a", nil)
+		log := new(logged)
+		n := w.start("a", func(c *Config) { c.Logger = slog.New(slog.NewTextHandler(log, nil)) })
 		for i := range 10 {
 			w.commit(1, int64(i+1))
 			eventually(t, time.Second, drained(w), "events go on")
 			time.Sleep(5 * time.Second)
 		}
+		require.Len(t, log.with("watermark not published"), 1)
+		time.Sleep(time.Hour)
+		require.Greater(t, len(log.with("level=ERROR")), 4, "the log says so again while it lasts")
+		require.Less(t, len(log.with("level=ERROR")), 8)
 		require.Greater(t, n.relay.Stats().WatermarkErrors, int64(5))
 		require.True(t, w.completeTo().IsZero())
 		w.set(func() { w.refuseWatermarks = false })

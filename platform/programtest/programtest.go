@@ -17,6 +17,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// NoDatabase is the address of a database that no server has.
+const NoDatabase = "postgres://nobody:none@127.0.0.1:1/none"
+
 const (
 	// asProgram is the variable that makes the test program run as the program.
 	asProgram = "CODEBANK_TEST_AS_PROGRAM"

@@ -8,6 +8,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 )
 
@@ -55,6 +56,23 @@ func newCallMetrics(registry registerer) *callMetrics {
 	}
 	registry.MustRegister(m.handled, m.seconds, m.panics)
 	return m
+}
+
+// begin shows the figures of every method and code from the start: an alarm on a rate
+// does not see a series whose first value is 1. Services of gRPC itself are left out until
+// they are called.
+func (m *callMetrics) begin(services map[string]grpc.ServiceInfo) {
+	for service, info := range services {
+		if strings.HasPrefix(service, "grpc.") {
+			continue
+		}
+		for _, method := range info.Methods {
+			m.seconds.WithLabelValues(service, method.Name)
+			for code := codes.OK; code <= codes.Unauthenticated; code++ {
+				m.handled.WithLabelValues(service, method.Name, code.String())
+			}
+		}
+	}
 }
 
 // observe counts one call. It is called for registered methods only, so the number of

@@ -218,6 +218,7 @@ func (s *Server) Run(ctx context.Context) error {
 	if !s.hasRoot {
 		s.mux.Handle("/", http.HandlerFunc(notFound))
 	}
+	s.edge.metrics.begin(s.grpc.GetServiceInfo())
 	s.config.Logger.Info("listening", "program", s.config.Name, "grpc", s.GRPCAddress(), "http", s.HTTPAddress())
 	s.start.done.Store(s.start.prepare == nil)
 	working, stopWorking := context.WithCancel(ctx)

@@ -38,7 +38,7 @@ func TestAGapIsNamedWithItsRemedyAndForgottenWhenItCloses(t *testing.T) {
 	var log bytes.Buffer
 	clock := time.Now()
 	detector := detect(store, &log, func() time.Time { return clock })
-	detector.Observe = statement.NewGauges(registry).Observe
+	detector.Observe = statement.NewGauges(registry, func() time.Time { return clock }).Observe
 
 	sink.Write(t, purchases(alice, 1, 3)...)
 	sink.Write(t, statementtest.Refusal("a-transaction"))

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"math"
 	"path/filepath"
 	"testing"
 
+	"codebank.dev/bank/outbox"
 	"codebank.dev/bank/postgres"
 	"codebank.dev/bank/vault"
 	native "codebank.dev/native/postgres"
@@ -11,6 +13,7 @@ import (
 	"codebank.dev/platform/programtest"
 	"codebank.dev/platform/serve"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 )
 
@@ -40,6 +43,40 @@ func TestTheProgramWaitsForItsDatabase(t *testing.T) {
 		Path: "/v1/" + account,
 	})
 }
+
+func TestEveryFigureWithAnAlarmIsThereFromTheStart(t *testing.T) {
+	shown := programtest.RequireAlarmFigures(t, launch(t, programtest.NoDatabase), "codebank_relay_", "codebank_ledger_")
+	require.Contains(t, shown, "codebank_relay_watermark_age_seconds +Inf\n", "not known is an endless age")
+	require.Contains(t, shown, "codebank_relay_leading 0\n")
+
+	keys := filepath.Join(t.TempDir(), "vault.json")
+	require.NoError(t, vault.NewKeyFile(keys, nil))
+	relaying := programtest.Start(t, nil, "--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0", "--vault-key-file="+keys,
+		"--database-url="+programtest.NoDatabase, "--kafka-brokers=127.0.0.1:1", "--registry-url=http://127.0.0.1:1")
+	shown = programtest.RequireAlarmFigures(t, relaying, "codebank_relay_", "codebank_ledger_")
+	require.Contains(t, shown, "codebank_relay_watermark_age_seconds +Inf\n")
+}
+
+func TestTheFiguresOfALeaderThatKnowsNothingYet(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(statsOf{outbox.Stats{Leading: true, BacklogUnknown: true}})
+	families, err := registry.Gather()
+	require.NoError(t, err)
+	endless := 0
+	for _, family := range families {
+		if math.IsInf(family.GetMetric()[0].GetGauge().GetValue(), 1) {
+			require.Contains(t, []string{"codebank_relay_backlog_age_seconds", "codebank_relay_watermark_age_seconds"}, family.GetName())
+			endless++
+		}
+	}
+	require.Equal(t, 2, endless)
+}
+
+// statsOf shows the figures of a relay with these counters.
+type statsOf struct{ outbox.Stats }
+
+func (s statsOf) Describe(out chan<- *prometheus.Desc) { prometheus.DescribeByCollect(s, out) }
+func (s statsOf) Collect(out chan<- prometheus.Metric) { collectRelay(out, &s.Stats) }
 
 func TestTheProgramEndsWhenTheDatabaseIsAnotherBanks(t *testing.T) {
 	url := postgrestest.Database(t)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"math"
 	"time"
 
 	"codebank.dev/bank/ledger"
@@ -36,12 +37,12 @@ var (
 	relayLeading    = describe("relay_leading", "1 while this process publishes, else 0.")
 	relayEpoch      = describe("relay_epoch", "Epoch of this process's last term as the publisher.")
 	relayBacklog    = describe("relay_backlog_rows", "Committed events that wait for their publication.")
-	relayAge        = describe("relay_backlog_age_seconds", "Age of the oldest event that waits for its publication; 0 when none waits.")
+	relayAge        = describe("relay_backlog_age_seconds", "Age of the oldest event that waits for its publication; 0 when none waits or another process publishes, +Inf when it is not known.")
 	relayInFlight   = describe("relay_in_flight", "Events that were fetched from the outbox and are not deleted yet.")
 	relayHeld       = describe("relay_held", "Events that are held back because their predecessor is missing. Any value but 0 is a fault.")
 	relayPublished  = describe("relay_published_total", "Events that the broker acknowledged.")
 	relayRepeats    = describe("relay_repeats_total", "Events that were sent although their sequence had been sent before.")
-	watermarkAge    = describe("relay_watermark_age_seconds", "Age of the last watermark; absent before the first one of a term.")
+	watermarkAge    = describe("relay_watermark_age_seconds", "Age of the last watermark of this process; +Inf when it has published none since it leads, or does not lead. The least of all processes on a ledger counts.")
 	watermarks      = describe("relay_watermarks_total", "Watermarks that were published. One counts for all partitions.")
 	watermarkFails  = describe("relay_watermark_errors_total", "Watermarks that could not be published.")
 	relayErrors     = describe("relay_errors_total", "Calls of the relay to database or broker that failed and were tried again.")
@@ -52,50 +53,68 @@ func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	prometheus.DescribeByCollect(c, out)
 }
 
-// Collect implements prometheus.Collector.
+// Collect implements prometheus.Collector. Every figure is there from the program's start. A process
+// that does not publish has the relay's figures of one that does not lead, so that an alarm over all
+// processes fires when none of them publishes.
 func (c *collector) Collect(out chan<- prometheus.Metric) {
-	count := func(desc *prometheus.Desc, n int64) {
-		out <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(n)) // tidy:float the metrics library counts in floats
-	}
-	gauge := func(desc *prometheus.Desc, n int64) {
-		out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(n)) // tidy:float the metrics library counts in floats
-	}
 	ledger := c.executor.Stats()
-	count(commandsTotal, ledger.Commands)
-	count(batchesTotal, ledger.Batches)
-	count(joinedTotal, ledger.Joined)
-	count(retriedTotal, ledger.Retried)
-	count(splitTotal, ledger.Split)
-	count(refusedTotal, ledger.Refused)
-	gauge(waiting, ledger.Waiting)
+	count(out, commandsTotal, ledger.Commands)
+	count(out, batchesTotal, ledger.Batches)
+	count(out, joinedTotal, ledger.Joined)
+	count(out, retriedTotal, ledger.Retried)
+	count(out, splitTotal, ledger.Split)
+	count(out, refusedTotal, ledger.Refused)
+	gauge(out, waiting, ledger.Waiting)
 	batches := c.store.Stats()
-	count(optimisticTotal, batches.Optimistic)
-	count(lockedTotal, batches.Locked)
-	count(conflictsTotal, batches.Conflicts)
-	if c.relay == nil {
-		return
+	count(out, optimisticTotal, batches.Optimistic)
+	count(out, lockedTotal, batches.Locked)
+	count(out, conflictsTotal, batches.Conflicts)
+	var relay outbox.Stats
+	if c.relay != nil {
+		relay = c.relay.Stats()
 	}
-	relay := c.relay.Stats()
+	collectRelay(out, &relay)
+}
+
+func collectRelay(out chan<- prometheus.Metric, relay *outbox.Stats) {
 	leading := int64(0)
 	if relay.Leading {
 		leading = 1
 	}
-	age := int64(0)
-	if !relay.Oldest.IsZero() {
-		age = int64(time.Since(relay.Oldest) / time.Second)
+	gauge(out, relayLeading, leading)
+	gauge(out, relayEpoch, relay.Epoch)
+	gauge(out, relayBacklog, relay.BacklogRows)
+	switch {
+	case relay.BacklogUnknown:
+		unknownAge(out, relayAge)
+	case relay.Oldest.IsZero():
+		gauge(out, relayAge, 0)
+	default:
+		gauge(out, relayAge, int64(time.Since(relay.Oldest)/time.Second))
 	}
-	gauge(relayLeading, leading)
-	gauge(relayEpoch, relay.Epoch)
-	gauge(relayBacklog, relay.BacklogRows)
-	gauge(relayAge, age)
-	gauge(relayInFlight, relay.InFlight)
-	gauge(relayHeld, relay.Held)
-	count(relayPublished, relay.Published)
-	count(relayRepeats, relay.Repeats)
-	if !relay.CompleteTo.IsZero() {
-		gauge(watermarkAge, int64(time.Since(relay.CompleteTo)/time.Second))
+	gauge(out, relayInFlight, relay.InFlight)
+	gauge(out, relayHeld, relay.Held)
+	count(out, relayPublished, relay.Published)
+	count(out, relayRepeats, relay.Repeats)
+	if relay.CompleteTo.IsZero() {
+		unknownAge(out, watermarkAge)
+	} else {
+		gauge(out, watermarkAge, int64(time.Since(relay.CompleteTo)/time.Second))
 	}
-	count(watermarks, relay.Watermarks)
-	count(watermarkFails, relay.WatermarkErrors)
-	count(relayErrors, relay.StoreErrors+relay.PublishErrors)
+	count(out, watermarks, relay.Watermarks)
+	count(out, watermarkFails, relay.WatermarkErrors)
+	count(out, relayErrors, relay.StoreErrors+relay.PublishErrors)
+}
+
+func count(out chan<- prometheus.Metric, desc *prometheus.Desc, n int64) {
+	out <- prometheus.MustNewConstMetric(desc, prometheus.CounterValue, float64(n)) // tidy:float the metrics library counts in floats
+}
+
+func gauge(out chan<- prometheus.Metric, desc *prometheus.Desc, n int64) {
+	out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(n)) // tidy:float the metrics library counts in floats
+}
+
+// unknownAge shows an age that is not known as an endless one, so that its alarm fires.
+func unknownAge(out chan<- prometheus.Metric, desc *prometheus.Desc) {
+	out <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, math.Inf(1))
 }

@@ -46,6 +46,12 @@ func launch(t *testing.T, databaseURL, bankAddress string, flags ...string) *pro
 	}, flags...)...)
 }
 
+func TestEveryFigureWithAnAlarmIsThereFromTheStart(t *testing.T) {
+	shown := programtest.RequireAlarmFigures(t, launch(t, programtest.NoDatabase, "127.0.0.1:1"), "codebank_checkout_")
+	require.Contains(t, shown, "codebank_checkout_oldest_open_order_seconds +Inf\n", "not known is an endless age")
+	require.NotContains(t, shown, "codebank_checkout_open_orders")
+}
+
 // start runs the program until it is ready.
 func start(t *testing.T, databaseURL, bankAddress string, flags ...string) *process {
 	t.Helper()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"math"
 	"time"
 
 	"codebank.dev/checkout/batch"
@@ -32,7 +33,7 @@ var (
 	batches     = describe("batches_total", "Durable commits of these writes.")
 	waiting     = describe("waiting_writes", "New orders and changes that wait for a batch now.")
 	openOrders  = describe("open_orders", "Orders of all processes that are still pending.")
-	oldestOpen  = describe("oldest_open_order_seconds", "Age of the oldest order that is still pending; 0 when there is none.")
+	oldestOpen  = describe("oldest_open_order_seconds", "Age of the oldest order that is still pending; 0 when there is none, +Inf while the database cannot say.")
 )
 
 // Describe implements prometheus.Collector.
@@ -42,8 +43,9 @@ func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect implements prometheus.Collector. It leaves the backlog out while the database
-// is away, because a missing figure is better than a wrong one.
+// Collect implements prometheus.Collector. While the database is away the age of the
+// oldest order is +Inf, because an alarm on a missing figure does not fire. The number of
+// orders has no alarm and is left out: a missing figure is better than a wrong one.
 func (c *collector) Collect(out chan<- prometheus.Metric) {
 	emit := func(desc *prometheus.Desc, kind prometheus.ValueType, n int64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(desc, kind, float64(n), labels...) // tidy:float the metrics library counts in floats
@@ -64,6 +66,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	defer cancel()
 	backlog, err := c.charger.Backlog(ctx)
 	if err != nil {
+		out <- prometheus.MustNewConstMetric(oldestOpen, prometheus.GaugeValue, math.Inf(1))
 		return
 	}
 	age := int64(0)

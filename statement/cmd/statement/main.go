@@ -57,7 +57,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	}
 	detector := &statement.GapDetector{
 		Store: store, Logger: logger, Now: time.Now,
-		Observe: statement.NewGauges(server.Metrics()).Observe,
+		Observe: statement.NewGauges(server.Metrics(), time.Now).Observe,
 	}
 	server.Prepare(func(ctx context.Context) error { return store.Prepare(ctx, logger) })
 	server.Background(detector.Run)

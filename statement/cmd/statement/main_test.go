@@ -61,6 +61,11 @@ func TestTheProgramServesWhatTheSinkWrites(t *testing.T) {
 	require.NoError(t, <-ended)
 }
 
+func TestEveryFigureWithAnAlarmIsThereFromTheStart(t *testing.T) {
+	shown := programtest.RequireAlarmFigures(t, launch(t, programtest.NoDatabase), "codebank_statement_")
+	require.Contains(t, shown, "codebank_statement_gap_seconds +Inf\n", "not known is an endless age")
+}
+
 func TestTheProgramWaitsForItsDatabase(t *testing.T) {
 	programtest.TestAwaitsDatabase(t, programtest.Waiting{
 		Server: postgrestest.Own(t, stack.Options{}),
