@@ -153,7 +153,7 @@ func faultKillBanks(ctx context.Context, r *run, s step) error {
 // bankFailpoints are the failpoints at which a bank dies under load. The number says at which
 // pass it dies.
 var bankFailpoints = []string{
-	"batch-locked:40", "batch-decided:40", "batch-committed:40", "lease-written:2", "relay-fetched:5", "relay-published:5",
+	"batch-locked:5", "batch-decided:40", "batch-committed:40", "lease-written:2", "relay-fetched:5", "relay-published:5",
 	"relay-deleted:5", "tokens-swept",
 }
 
