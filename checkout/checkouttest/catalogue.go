@@ -92,8 +92,8 @@ func changeMakesVersion(t *testing.T, store shelf) {
 	}
 }
 
-// pricedByOneVersion replaces the catalogue while carts are priced. All prices of a version are
-// alike, so a cart of two versions would show.
+// pricedByOneVersion replaces the catalogue while carts are priced. All products of a version have
+// the same price, so a cart of two versions would be noticed.
 func pricedByOneVersion(t *testing.T, store shelf) {
 	ctx := t.Context()
 	version := func(price int64) []checkout.Product {
