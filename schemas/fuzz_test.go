@@ -26,3 +26,26 @@ func FuzzParseTopics(f *testing.F) {
 		}
 	})
 }
+
+// FuzzParseBounds: bounds that were read keep the rules.
+func FuzzParseBounds(f *testing.F) {
+	for _, name := range []string{"transactions", "watermarks"} {
+		body, err := contracts.ReadFile("bounds/" + name + ".json")
+		require.NoError(f, err)
+		f.Add(body)
+	}
+	f.Add([]byte(`{"a": {"longest": 1, "most": 2}}`))
+	f.Add([]byte(`{"a": {"least": 2, "most": 1}}`))
+	f.Add([]byte(`{"a": {"longest": 1, "with": "b"}}`))
+	f.Add([]byte(`{"a": {"longest": 1}} {}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		bounds, err := parseBounds(body)
+		if err != nil {
+			return
+		}
+		for _, bound := range bounds {
+			require.NotEqual(t, bound.Longest > 0, bound.Least < bound.Most)
+			require.True(t, bound.With == "" || bounds[bound.With] != Bound{})
+		}
+	})
+}

@@ -3,6 +3,7 @@
 //
 //   - proto and gen: the calls, as protos and as the Go code generated from them
 //   - avro and event: the events, as Avro schemas and as Go types with their encoding
+//   - bounds: the longest text and the range of each field of an event
 //   - topics.yaml: the topics that carry the events
 //
 // New contracts are added. Released ones never change; see README.md.
@@ -16,7 +17,7 @@ import (
 	"path"
 )
 
-//go:embed avro/*/*.avsc gen/openapi/*.json topics.yaml
+//go:embed avro/*/*.avsc bounds/*.json gen/openapi/*.json topics.yaml
 var contracts embed.FS
 
 // Version is one version of the Avro schema of a subject.

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"codebank.dev/bank"
+	"codebank.dev/platform/field"
 	"codebank.dev/platform/money"
 	"codebank.dev/platform/pan"
 	"codebank.dev/schemas/event"
@@ -61,6 +62,26 @@ func TestEveryFieldOfAnEntryReachesTheEvent(t *testing.T) {
 
 // The ledger does not store what the version of the event lacks, so an event that is encoded again
 // in the newest version has the same content.
+// The longest texts and the largest figures that the bank accepts are events: the bounds of
+// the event's fields refuse nothing that a caller may send.
+func TestEverythingThatTheBankAcceptsIsWithinTheEventsBounds(t *testing.T) {
+	longest := func(characters int) string { return strings.Repeat("\U0001F600", characters) }
+	entry := fullEntry()
+	entry.Sequence = 1 << 48
+	entry.Request.TraceID = strings.Repeat("f", 32)
+	entry.Merchant.ID = strings.Repeat("m", field.MaxWord)
+	entry.Merchant.Name, entry.Merchant.City = longest(field.MaxName), longest(field.MaxCity)
+	entry.Description, entry.CounterpartyName = longest(field.MaxDescription), longest(field.MaxHolderName)
+	entry.EndToEndID = strings.Repeat("E", field.MaxWord)
+	entry.Amount, entry.CreditLimitAfter, entry.HeldAfter = field.MaxMinor, field.MaxMinor, field.MaxMinor
+	entry.Attempt, entry.DecisionMicros = 1000, time.Hour.Microseconds()
+	for _, balance := range []int64{-1000 * field.MaxMinor, 1000 * field.MaxMinor} {
+		entry.BalanceAfter = balance
+		_, _, err := NewEncoder("001").Append(nil, entry)
+		require.NoError(t, err)
+	}
+}
+
 func TestAnEventOfAnOlderVersionEncodedAgainSaysTheSame(t *testing.T) {
 	entry, encoder := fullEntry(), NewVersionEncoder("001", 1)
 	_, _, err := encoder.Append(nil, entry)

@@ -4,7 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"unicode/utf8"
+
+	"codebank.dev/schemas"
 )
 
 // Decoder reads bodies that were written with one schema into the newest Transaction.
@@ -14,11 +15,15 @@ type Decoder struct {
 	// empty holds the defaults of the fields that the writer does not have.
 	empty Transaction
 	steps []step
+	// companions are among the fields that the writer has.
+	companions []companion
 }
 
 // Decode reads a complete Avro body without a frame into t, and overwrites every field.
 // A field that the writer does not have gets its default. A field that is unknown here
-// is skipped. A symbol that is unknown here becomes UNKNOWN.
+// is skipped. A symbol that is unknown here becomes UNKNOWN. A value outside its bound
+// (schemas.Bounds) is a FieldError, because AppendTransaction never writes such a value
+// and no other reader takes it.
 //
 // The texts of t share one copy of the body, which is the only allocation. After an
 // error the content of t is undefined.
@@ -26,12 +31,22 @@ func (d *Decoder) Decode(body []byte, t *Transaction) error {
 	*t = d.empty
 	r := reader{rest: string(body)}
 	for i := range d.steps {
-		if err := d.steps[i].read(&r, t); err != nil {
-			return fmt.Errorf("event: field %s: %w", d.steps[i].name, err)
+		err := d.steps[i].read(&r, t)
+		if err == nil {
+			continue
 		}
+		if _, outside := errors.AsType[*FieldError](err); outside {
+			return err
+		}
+		return fmt.Errorf("event: field %s: %w", d.steps[i].name, err)
 	}
 	if r.rest != "" {
 		return fmt.Errorf("event: %d bytes after the last field", len(r.rest))
+	}
+	for _, companion := range d.companions {
+		if err := companion.check(t); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -39,8 +54,9 @@ func (d *Decoder) Decode(body []byte, t *Transaction) error {
 // step reads one field of the writer.
 type step struct {
 	name string
-	// into is nil if the field is unknown here.
-	into *field
+	// into is nil if the field is unknown here, and then there is no bound.
+	into  *field
+	bound schemas.Bound
 	// A field that is not a union has one branch, and no branch number on the wire.
 	union    bool
 	branches []branch
@@ -90,8 +106,8 @@ func (s *step) read(r *reader, t *Transaction) error {
 	if err != nil || s.into == nil {
 		return err
 	}
-	if value.Type == Text && !utf8.ValidString(value.Text) {
-		return errNotUTF8
+	if wrong := problem(value, &s.bound); wrong != "" {
+		return &FieldError{Field: s.name, Problem: wrong}
 	}
 	s.into.set(t, value)
 	return nil

@@ -167,10 +167,10 @@ func writeGeneric(t *rapid.T, writer *avro.RecordSchema, drawn *Transaction) []b
 		}
 	}
 	record["kind"] = rapid.SampledFrom([]string{"GIFT", "PURCHASE", "PIX_RETURN"}).Draw(t, "kind")
-	record["amount_minor"] = int(rapid.Int32().Draw(t, "amount_minor"))
+	record["amount_minor"] = int(rapid.Int32Min(0).Draw(t, "amount_minor"))
 	record["merchant_city"] = drawn.MerchantCity
 	if drawn.DecisionMicros.Present {
-		record["decision_micros"] = int(rapid.Int32().Draw(t, "decision_micros"))
+		record["decision_micros"] = int(rapid.Int32Min(0).Draw(t, "decision_micros"))
 	}
 	if drawn.Attempt.Present {
 		record["attempt"] = int(drawn.Attempt.Value)

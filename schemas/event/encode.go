@@ -5,7 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"unicode/utf8"
+
+	"codebank.dev/schemas"
 )
 
 // FieldError says which field of an event cannot be written, and why.
@@ -27,9 +28,11 @@ func (e *FieldError) Error() string { return "event: field " + e.Field + " " + e
 // It refuses a version that does not exist. With a FieldError it also refuses an event
 // that breaks the contract, because nobody could take the event back later:
 //
-//   - a required text that is empty, a symbol outside its enum, or a negative amount
+//   - a required text that is empty, or a symbol outside its enum
+//   - a value outside its bound (schemas.Bounds): a text that is too long, a number or a time out of range
 //   - a text that is not UTF-8, or that holds U+0000
-//   - account_id without sequence, or sequence without account_id; both are null only for a decline
+//   - account_id without sequence or without the account's figures, or the other way round; all of them
+//     are null only for a decline
 //   - an event_id that does not follow from account_id and sequence
 //   - risk_score without risk_rule, or risk_rule without risk_score
 //
@@ -41,7 +44,11 @@ func AppendTransaction(dst []byte, version int, t *Transaction) ([]byte, error) 
 	if err := checkIdentity(t); err != nil {
 		return dst, err
 	}
-	w := writer{out: dst}
+	limits, err := bounds()
+	if err != nil {
+		return dst, err
+	}
+	w := writer{out: dst, bounds: limits}
 	w.identity(t)
 	w.decision(t)
 	w.balances(t)
@@ -57,14 +64,19 @@ func AppendTransaction(dst []byte, version int, t *Transaction) ([]byte, error) 
 	return w.out, nil
 }
 
-// maxRiskScore is the highest risk score.
-const maxRiskScore = 100
-
-// checkIdentity checks that the ids of an event fit together.
+// checkIdentity checks that the ids of an event fit together, and that an account has
+// figures.
 func checkIdentity(t *Transaction) error {
-	if t.AmountMinor < 0 {
-		return &FieldError{Field: "amount_minor", Problem: "is negative"}
+	if err := checkIDs(t); err != nil {
+		return err
 	}
+	if field := wrongFigure(t); field != "" {
+		return &FieldError{Field: field, Problem: "must be set exactly when account_id is set"}
+	}
+	return nil
+}
+
+func checkIDs(t *Transaction) error {
 	if t.AccountID == "" {
 		switch {
 		case t.Status != StatusDeclined:
@@ -88,10 +100,30 @@ func checkIdentity(t *Transaction) error {
 	return nil
 }
 
+// wrongFigure returns the first figure of the account that is null although there is an
+// account, or set although there is none.
+func wrongFigure(t *Transaction) string {
+	account := t.AccountID != ""
+	switch {
+	case t.BalanceAfterMinor.Present != account:
+		return "balance_after_minor"
+	case t.HeldAfterMinor.Present != account:
+		return "held_after_minor"
+	case t.AvailableAfterMinor.Present != account:
+		return "available_after_minor"
+	case t.CreditLimitMinor.Present != account:
+		return "credit_limit_minor"
+	}
+	return ""
+}
+
 // writer appends Avro values and keeps the first error. The order of its calls is the
-// order of the schema's fields.
+// order of the schema's fields. bounds are those of the fields, and at is how many fields
+// are written.
 type writer struct {
 	out            []byte
+	bounds         []schemas.Bound
+	at             int
 	field, problem string
 }
 
@@ -101,7 +133,7 @@ func (w *writer) identity(t *Transaction) {
 	w.optionalText("account_id", t.AccountID)
 	w.optionalText("customer_id", t.CustomerID)
 	w.text("bank_code", t.BankCode)
-	w.optionalLong(t.Sequence.Value, t.Sequence.Present)
+	w.optionalNumber("sequence", t.Sequence.Value, t.Sequence.Present)
 }
 
 func (w *writer) decision(t *Transaction) {
@@ -110,15 +142,15 @@ func (w *writer) decision(t *Transaction) {
 	w.enum("status", statusSymbols, string(t.Status))
 	w.optionalText("decline_code", t.DeclineCode)
 	w.optionalEnum("decline_reason", declineReasonSymbols, string(t.DeclineReason))
-	w.long(t.AmountMinor)
+	w.number("amount_minor", t.AmountMinor)
 	w.text("currency", t.Currency)
 }
 
 func (w *writer) balances(t *Transaction) {
-	w.optionalLong(t.BalanceAfterMinor.Value, t.BalanceAfterMinor.Present)
-	w.optionalLong(t.HeldAfterMinor.Value, t.HeldAfterMinor.Present)
-	w.optionalLong(t.AvailableAfterMinor.Value, t.AvailableAfterMinor.Present)
-	w.optionalLong(t.CreditLimitMinor.Value, t.CreditLimitMinor.Present)
+	w.optionalNumber("balance_after_minor", t.BalanceAfterMinor.Value, t.BalanceAfterMinor.Present)
+	w.optionalNumber("held_after_minor", t.HeldAfterMinor.Value, t.HeldAfterMinor.Present)
+	w.optionalNumber("available_after_minor", t.AvailableAfterMinor.Value, t.AvailableAfterMinor.Present)
+	w.optionalNumber("credit_limit_minor", t.CreditLimitMinor.Value, t.CreditLimitMinor.Present)
 }
 
 func (w *writer) card(t *Transaction) {
@@ -142,9 +174,9 @@ func (w *writer) rest(t *Transaction) {
 	w.optionalText("original_transaction_id", t.OriginalTransactionID)
 	w.optionalText("counterparty_name", t.CounterpartyName)
 	w.optionalText("end_to_end_id", t.EndToEndID)
-	w.optionalLong(int64(t.Attempt.Value), t.Attempt.Present)
-	w.optionalLong(t.DecisionMicros.Value, t.DecisionMicros.Present)
-	w.long(t.OccurredAtMillis)
+	w.optionalNumber("attempt", int64(t.Attempt.Value), t.Attempt.Present)
+	w.optionalNumber("decision_micros", t.DecisionMicros.Value, t.DecisionMicros.Present)
+	w.number("occurred_at", t.OccurredAtMillis)
 	w.optionalText("trace_id", t.TraceID)
 	w.text("producer_version", t.ProducerVersion)
 }
@@ -152,12 +184,10 @@ func (w *writer) rest(t *Transaction) {
 // risk writes the fields that version 2 added.
 func (w *writer) risk(t *Transaction) {
 	w.optionalEnum("card_use", cardUseSymbols, string(t.CardUse))
-	if score := t.RiskScore; score.Present != (t.RiskRule != "") {
+	if t.RiskScore.Present != (t.RiskRule != "") {
 		w.fail("risk_score", "must be set exactly when risk_rule is set")
-	} else if score.Value < 0 || score.Value > maxRiskScore {
-		w.fail("risk_score", "is not 0 to 100")
 	}
-	w.optionalLong(int64(t.RiskScore.Value), t.RiskScore.Present)
+	w.optionalNumber("risk_score", int64(t.RiskScore.Value), t.RiskScore.Present)
 	w.optionalEnum("risk_rule", riskRuleSymbols, string(t.RiskRule))
 }
 
@@ -167,28 +197,33 @@ func (w *writer) fail(field, problem string) {
 	}
 }
 
+// next returns the bound of the field that is written now.
+func (w *writer) next() *schemas.Bound {
+	w.at++
+	return &w.bounds[w.at-1]
+}
+
 // long writes an Avro int or long. Both have the same form on the wire.
 func (w *writer) long(n int64) { w.out = binary.AppendVarint(w.out, n) }
 
-func (w *writer) text(field, s string) {
-	if s == "" {
-		w.fail(field, "is required")
+func (w *writer) number(field string, n int64) {
+	if wrong := numberProblem(n, w.next()); wrong != "" {
+		w.fail(field, wrong)
 	}
-	w.string(field, s)
+	w.long(n)
 }
 
-func (w *writer) string(field, s string) {
-	if !utf8.ValidString(s) {
-		w.fail(field, "is not UTF-8")
-	}
-	if strings.IndexByte(s, 0) >= 0 {
-		w.fail(field, "holds U+0000")
+func (w *writer) text(field, s string) {
+	if wrong := textProblem(s, w.next()); wrong != "" {
+		w.fail(field, wrong)
 	}
 	w.long(int64(len(s)))
 	w.out = append(w.out, s...)
 }
 
+// enum writes a symbol. The symbols are within their bound, as a test proves.
 func (w *writer) enum(field string, symbols []string, symbol string) {
+	w.at++
 	for i, known := range symbols {
 		if known == symbol {
 			w.long(int64(i))
@@ -198,30 +233,36 @@ func (w *writer) enum(field string, symbols []string, symbol string) {
 	w.fail(field, "has no symbol "+strconv.Quote(symbol))
 }
 
-// Every union of the schema is [null, T], so branch 0 is null.
+// null writes a field that is null. Every union of the schema is [null, T], so branch 0
+// is null.
+func (w *writer) null() {
+	w.at++
+	w.long(0)
+}
+
 func (w *writer) optionalText(field, s string) {
 	if s == "" {
-		w.long(0)
+		w.null()
 		return
 	}
 	w.long(1)
-	w.string(field, s)
+	w.text(field, s)
 }
 
 func (w *writer) optionalEnum(field string, symbols []string, symbol string) {
 	if symbol == "" {
-		w.long(0)
+		w.null()
 		return
 	}
 	w.long(1)
 	w.enum(field, symbols, symbol)
 }
 
-func (w *writer) optionalLong(n int64, present bool) {
+func (w *writer) optionalNumber(field string, n int64, present bool) {
 	if !present {
-		w.long(0)
+		w.null()
 		return
 	}
 	w.long(1)
-	w.long(n)
+	w.number(field, n)
 }

@@ -74,12 +74,20 @@ func resolve(newest, writer *avro.RecordSchema) (*Decoder, error) {
 	if err := avro.NewSchemaCompatibility().Compatible(newest, writer); err != nil {
 		return nil, fmt.Errorf("event: the writer's schema: %w", err)
 	}
+	limits, err := schemas.Bounds(subjectFolder)
+	if err != nil {
+		return nil, err
+	}
 	d := &Decoder{}
 	for _, written := range writer.Fields() {
 		known := recordField(newest, written.Name())
 		s, err := newStep(known, written)
 		if err != nil {
 			return nil, fmt.Errorf("event: the writer's field %s: %w", written.Name(), err)
+		}
+		s.bound = limits[written.Name()]
+		if with := s.bound.With; s.into != nil && with != "" && recordField(writer, with) != nil {
+			d.companions = append(d.companions, companion{field: s.into, with: fieldNamed(with)})
 		}
 		d.steps = append(d.steps, s)
 	}

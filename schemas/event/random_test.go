@@ -10,47 +10,45 @@ import (
 	"pgregory.net/rapid"
 )
 
-// someText draws a text that may be written: UTF-8, not empty, without U+0000.
-func someText() *rapid.Generator[string] {
-	return rapid.String().Filter(func(s string) bool {
+// someText draws a text that may be written: UTF-8, not empty, not longer than its bound,
+// without U+0000.
+func someText(longest int) *rapid.Generator[string] {
+	return rapid.StringN(1, -1, longest).Filter(func(s string) bool {
 		return s != "" && utf8.ValidString(s) && !strings.Contains(s, "\x00")
 	})
 }
 
 // draw fills every field of an event at random, with values that may be written.
 func draw(t *rapid.T) Transaction {
+	limits, err := bounds()
+	if err != nil {
+		t.Fatal(err)
+	}
 	var drawn Transaction
-	for _, f := range fields {
-		if f.Nullable && rapid.Bool().Draw(t, f.Name+" is null") {
+	for i, f := range fields {
+		with := limits[i].With
+		if with == "" && f.Nullable && rapid.Bool().Draw(t, f.Name+" is null") || with != "" && drawn.AccountID == "" {
 			continue
 		}
 		var value Value
-		switch {
-		case f.Type == Enum:
+		switch f.Type {
+		case Enum:
 			value = TextValue(rapid.SampledFrom(f.symbols).Draw(t, f.Name))
-		case f.Type == Text:
-			value = TextValue(someText().Draw(t, f.Name))
-		case f.narrow:
-			value = IntegerValue(int64(rapid.Int32().Draw(t, f.Name)))
-		case f.Name == "amount_minor":
-			value = IntegerValue(rapid.Int64Min(0).Draw(t, f.Name))
+		case Text:
+			value = TextValue(someText(limits[i].Longest).Draw(t, f.Name))
 		default:
-			value = IntegerValue(rapid.Int64().Draw(t, f.Name))
+			value = IntegerValue(rapid.Int64Range(limits[i].Least, limits[i].Most).Draw(t, f.Name))
 		}
 		f.set(&drawn, value)
 	}
-	if drawn.RiskScore.Present = drawn.RiskRule != ""; drawn.RiskScore.Present {
-		drawn.RiskScore.Value = rapid.Int32Range(0, maxRiskScore).Draw(t, "risk_score")
-	} else {
+	if drawn.RiskScore.Present = drawn.RiskRule != ""; !drawn.RiskScore.Present {
 		drawn.RiskScore.Value = 0
 	}
 	if drawn.AccountID == "" {
 		drawn.Status = StatusDeclined
-		drawn.Sequence = Optional[int64]{}
 		drawn.EventID = drawn.TransactionID
 		return drawn
 	}
-	drawn.Sequence = Some(rapid.Int64Min(1).Draw(t, "sequence"))
 	drawn.EventID = ID(drawn.AccountID, drawn.Sequence.Value)
 	return drawn
 }

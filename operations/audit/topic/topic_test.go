@@ -42,6 +42,8 @@ func purchase(account string, sequence int64) event.Transaction {
 		EventID: event.ID(account, sequence), TransactionID: fmt.Sprintf("t-%s-%d", account, sequence), AccountID: account,
 		BankCode: "001", Sequence: event.Some(sequence), Kind: event.KindPurchase, Direction: event.DirectionDebit,
 		Status: event.StatusApproved, AmountMinor: 100, Currency: "BRL", Channel: event.ChannelEcommerce,
+		BalanceAfterMinor: event.Some(-100 * sequence), HeldAfterMinor: event.Some[int64](0),
+		AvailableAfterMinor: event.Some(1000 - 100*sequence), CreditLimitMinor: event.Some[int64](1000),
 		OccurredAtMillis: 1_767_225_600_123, ProducerVersion: "v",
 	}
 }
