@@ -28,6 +28,12 @@ var addedBySink = map[string]string{
 	"pipeline_millis": "long",
 }
 
+// addedToWatermarks are the fields that the index of the watermarks has and a watermark
+// does not have: what a watermark says of dead letters, and the document of a letter.
+var addedToWatermarks = map[string]string{
+	"dead_letters": "long", "letter": "keyword", "topic": "keyword", "reported_at": "date",
+}
+
 func TestEveryFileIsAConnectorOrATemplate(t *testing.T) {
 	require.Equal(t, []string{"statement-postgres", "transactions-elasticsearch"}, names(t))
 
@@ -136,7 +142,7 @@ func TestEveryFieldOfTheEventIsOnTheStatementOrLeftOutOnPurpose(t *testing.T) {
 
 func TestEveryFieldOfTheEventIsMappedByItsType(t *testing.T) {
 	requireMapped(t, "transactions", addedBySink)
-	requireMapped(t, "watermarks", nil)
+	requireMapped(t, "watermarks", addedToWatermarks)
 }
 
 // requireMapped compares a template with the newest schema of the same name, plus the

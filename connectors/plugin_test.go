@@ -10,6 +10,30 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// The plug-in's jar holds a copy of the contracts, so that a sink refuses what the bank's
+// programs refuse, and recognizes the bank's events without a registry.
+func TestThePlugInHasTheContractsOfTheBank(t *testing.T) {
+	const resources = "plugin/src/main/resources/dev/codebank/connect"
+	for _, subject := range []string{"transactions", "watermarks"} {
+		contracts := map[string]string{"bounds.json": filepath.Join("../schemas/bounds", subject+".json")}
+		versions, err := filepath.Glob(filepath.Join("../schemas/avro", subject, "*.avsc"))
+		require.NoError(t, err)
+		for _, version := range versions {
+			contracts[filepath.Base(version)] = version
+		}
+		copies, err := os.ReadDir(filepath.Join(resources, subject))
+		require.NoError(t, err)
+		require.Len(t, copies, len(contracts), subject)
+		for name, contract := range contracts {
+			want, err := os.ReadFile(contract)
+			require.NoError(t, err)
+			have, err := os.ReadFile(filepath.Join(resources, subject, name))
+			require.NoError(t, err)
+			require.Equal(t, string(want), string(have), "copy %s into %s/%s", contract, resources, subject)
+		}
+	}
+}
+
 // TestThePlugInPassesItsTestsAndHasNoClassOfTheWorker builds and tests the plug-in in a copy, so
 // that it does not disturb another build.
 func TestThePlugInPassesItsTestsAndHasNoClassOfTheWorker(t *testing.T) {

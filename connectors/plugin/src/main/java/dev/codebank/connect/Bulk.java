@@ -14,11 +14,22 @@ final class Bulk {
     /** A record that becomes a document. */
     static final class Document {
         final SinkRecord record;
+        /** Whether this sink made the document's content, not the writer of the record. */
+        private final boolean ours;
         /** True when Elasticsearch has the document. It is read after the delivery has ended. */
         boolean acknowledged;
 
-        Document(SinkRecord record) {
+        Document(SinkRecord record, boolean ours) {
             this.record = record;
+            this.ours = ours;
+        }
+
+        /**
+         * Returns whether every index of the template takes the document. If an index refuses it, the index is at fault,
+         * whatever the error says.
+         */
+        boolean isValid() {
+            return ours || BankEvents.mayBe(record.value());
         }
     }
 
@@ -60,13 +71,13 @@ final class Bulk {
      */
     void add(SinkRecord record, DocumentRenderer renderer) {
         renderer.render(record, body);
-        added(new Document(record));
+        added(new Document(record, false));
     }
 
-    /** Adds the document of a record, whose two lines the consumer writes. */
+    /** Adds a document of this sink's own about a record. The consumer writes its two lines. */
     void add(SinkRecord record, Consumer<JsonBuffer> lines) {
         lines.accept(body);
-        added(new Document(record));
+        added(new Document(record, true));
     }
 
     /** Removes the last document and returns a new bulk that starts with it. */

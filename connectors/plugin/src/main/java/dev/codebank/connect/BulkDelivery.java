@@ -15,18 +15,19 @@ import org.slf4j.LoggerFactory;
 /**
  * Delivers one bulk. It sends the bulk and classifies the results. Documents that were lost or refused temporarily are
  * sent again, and no others. Each other document was created, or existed already (which counts as created), or was
- * refused because of its own content. Any other error stops the task. The list of errors that are a document's own
- * fault is closed: an error that is not in the list stops the task, so that no good event goes to the dead-letter
- * topic. Safe for concurrent use.
+ * refused because of its own content. Any other error stops the task.
+ *
+ * <p>A document is at fault itself only if the error is one of a closed list <em>and</em> the document is not a valid
+ * event of the bank. Every proper index takes a valid event, so an index that refuses one is at fault: its pipeline, its
+ * mapping, a limit. Safe for concurrent use.
  */
 final class BulkDelivery {
     private static final Logger LOG = LoggerFactory.getLogger(BulkDelivery.class);
 
-    /** The errors with status 400 that the document itself causes. */
+    /** The errors with status 400 that a document itself can cause. */
     private static final Set<String> DOCUMENT_FAULTS = Set.of(
-        "mapper_parsing_exception", "document_parsing_exception", "strict_dynamic_mapping_exception",
-        "illegal_argument_exception", "mapper_exception", "parsing_exception", "parse_exception",
-        "x_content_parse_exception", "json_parse_exception", "not_x_content_exception",
+        "mapper_parsing_exception", "document_parsing_exception", "strict_dynamic_mapping_exception", "parsing_exception",
+        "parse_exception", "x_content_parse_exception", "json_parse_exception", "not_x_content_exception",
         "action_request_validation_exception");
     private static final String EXISTS_ALREADY = "version_conflict_engine_exception";
     private static final String BLOCKED = "cluster_block_exception";
@@ -114,11 +115,11 @@ final class BulkDelivery {
             } else if (isTemporary(item.status()) || BLOCKED.equals(item.error())) {
                 again.add(i);
                 cause = describe(item);
-            } else if (isDocumentFault(item)) {
+            } else if (isDocumentFault(item) && !document.isValid()) {
                 refusals.add(new Refusal(document.record, new DataException("Elasticsearch refused the document: "
                     + describe(item))));
             } else {
-                throw new ConnectException("Elasticsearch does not accept documents: " + describe(item));
+                throw indexFault(document, describe(item));
             }
         }
         return again.isEmpty() ? Retry.NONE : new Retry(bulk.only(again), cause);
@@ -137,11 +138,18 @@ final class BulkDelivery {
             return;
         }
         BulkResponse.Item failure = BulkResponse.failure(response.status(), response.body());
-        if (response.status() != 413 && !isDocumentFault(failure)) {
-            throw new ConnectException("Elasticsearch refused the bulk request: " + describe(response));
+        Bulk.Document document = bulk.document(0);
+        String problem = response.status() == 413 ? "413, too large" : describe(failure);
+        if (response.status() != 413 && !isDocumentFault(failure) || document.isValid()) {
+            throw indexFault(document, response.node() + " responded " + problem);
         }
-        refusals.add(new Refusal(bulk.document(0).record, new DataException("Elasticsearch refused the document: "
-            + (response.status() == 413 ? "413, too large" : describe(failure)))));
+        refusals.add(new Refusal(document.record, new DataException("Elasticsearch refused the document: " + problem)));
+    }
+
+    /** Returns the exception that stops the task because the index or the cluster refuses a document. */
+    private static ConnectException indexFault(Bulk.Document document, String problem) {
+        return new ConnectException("the index refuses record " + Refusal.position(document.record) + ", and the index or the cluster is"
+            + " at fault, not the record: " + problem + " – see the index's settings, its mapping and its template");
     }
 
     private void backOff(int attempt, long deadline, String problem) throws InterruptedException {

@@ -9,11 +9,15 @@ import org.apache.kafka.connect.data.Time;
 import org.apache.kafka.connect.data.Timestamp;
 import org.apache.kafka.connect.errors.DataException;
 
-/** Converts one field from Avro's binary encoding to that of Postgres, for every pair of types that fits. */
+/**
+ * Converts one field from Avro's binary encoding to that of Postgres, for every pair of types that fits. A value outside
+ * its bound ({@link Bounds}) is refused.
+ */
 final class CopyField {
     /** The time from 1970 to 2000, where Postgres starts to count. */
     private static final long EPOCH_MILLIS = 946_684_800_000L;
     private static final int EPOCH_DAYS = 10_957;
+    private static final long MILLIS_PER_DAY = 86_400_000L;
 
     private CopyField() {
     }
@@ -52,10 +56,12 @@ final class CopyField {
             return step;
         }
         int nullBranch = shape.nullBranch();
-        if (column.required()) {
+        Bounds.Bound bound = Bounds.TRANSACTIONS.of(column.name());
+        if (column.required() || bound.required()) {
             return (in, out) -> {
                 if (in.branch() == nullBranch) {
-                    throw new DataException("field " + column.name() + " is null, but its column is NOT NULL");
+                    throw column.required()
+                        ? new DataException("field " + column.name() + " is null, but its column is NOT NULL") : bound.isEmpty();
                 }
                 step.run(in, out);
             };
@@ -70,26 +76,27 @@ final class CopyField {
     }
 
     private static CopyPlan.Step convert(AvroType type, PostgresTable.Column column) {
+        Bounds.Bound bound = Bounds.TRANSACTIONS.of(column.name());
         return switch (column.type()) {
-            case TEXT -> text(type);
+            case TEXT -> text(type, bound);
             case UUID -> isText(type) ? uuid(column.name()) : null;
-            case INT2, INT4, INT8 -> integer(type, column);
+            case INT2, INT4, INT8 -> integer(type, column, bound);
             case FLOAT4, FLOAT8 -> floating(type, column.type() == PostgresTable.Type.FLOAT4);
             case BOOL -> typeName(type).equals("BOOLEAN") ? (in, out) -> out.byteField(in.bool() ? 1 : 0) : null;
             case BYTEA -> typeName(type).equals("BYTES") ? (in, out) -> {
                 byte[] value = (byte[]) type.reader().read(in);
                 out.field(value, 0, value.length);
             } : null;
-            case TIMESTAMP -> timestamp(type, column.name());
-            case DATE -> typeName(type).equals(Date.LOGICAL_NAME)
-                ? (in, out) -> out.intField(exact(in.integer() - (long) EPOCH_DAYS, column.name())) : null;
+            case TIMESTAMP -> timestamp(type, bound.ofTime());
+            case DATE -> typeName(type).equals(Date.LOGICAL_NAME) ? date(bound.ofTime()) : null;
         };
     }
 
-    private static CopyPlan.Step text(AvroType type) {
+    private static CopyPlan.Step text(AvroType type, Bounds.Bound bound) {
         String[] symbols = type.shape().symbols();
         if (symbols != null) {
             byte[][] texts = Arrays.stream(symbols).map(symbol -> symbol.getBytes(StandardCharsets.UTF_8)).toArray(byte[][]::new);
+            Arrays.stream(texts).forEach(text -> bound.checkSize(text.length));
             return (in, out) -> {
                 byte[] text = texts[in.symbol(texts.length)];
                 out.field(text, 0, text.length);
@@ -98,6 +105,7 @@ final class CopyField {
         // The server checks in any case whether the text is UTF-8 and has no zero byte.
         return isText(type) ? (in, out) -> {
             int size = in.skipBytes();
+            bound.checkSize(size);
             out.field(in.array(), in.position() - size, size);
         } : null;
     }
@@ -116,23 +124,28 @@ final class CopyField {
         };
     }
 
-    private static CopyPlan.Step integer(AvroType type, PostgresTable.Column column) {
+    private static CopyPlan.Step integer(AvroType type, PostgresTable.Column column, Bounds.Bound bound) {
         boolean wide = typeName(type).equals("INT64");
         if (!wide && !typeName(type).equals("INT32")) {
             return null;
         }
         return switch (column.type()) {
-            case INT8 -> wide ? (in, out) -> out.longField(in.longInteger()) : (in, out) -> out.longField(in.integer());
-            case INT4 -> wide ? (in, out) -> out.intField(exact(in.longInteger(), column.name()))
-                : (in, out) -> out.intField(in.integer());
+            case INT8 -> (in, out) -> out.longField(number(in, wide, bound));
+            case INT4 -> (in, out) -> out.intField(exact(number(in, wide, bound), column.name()));
             default -> (in, out) -> {
-                long value = wide ? in.longInteger() : in.integer();
+                long value = number(in, wide, bound);
                 if (value != (short) value) {
                     throw tooLarge(column.name());
                 }
                 out.shortField((int) value);
             };
         };
+    }
+
+    private static long number(AvroInput in, boolean wide, Bounds.Bound bound) {
+        long value = wide ? in.longInteger() : in.integer();
+        bound.checkNumber(value);
+        return value;
     }
 
     private static CopyPlan.Step floating(AvroType type, boolean single) {
@@ -147,19 +160,23 @@ final class CopyField {
             ? (in, out) -> out.longField(Double.doubleToRawLongBits(in.float64())) : null;
     }
 
-    private static CopyPlan.Step timestamp(AvroType type, String name) {
+    private static CopyPlan.Step timestamp(AvroType type, Bounds.Bound bound) {
         boolean millis = typeName(type).equals(Timestamp.LOGICAL_NAME);
         if (!millis && !"timestamp-micros".equals(type.shape().logical())) {
             return null;
         }
         return (in, out) -> {
             long value = in.longInteger();
-            try {
-                out.longField(millis ? Math.multiplyExact(Math.subtractExact(value, EPOCH_MILLIS), 1_000L)
-                    : Math.subtractExact(value, EPOCH_MILLIS * 1_000L));
-            } catch (ArithmeticException e) {
-                throw tooLarge(name);
-            }
+            bound.checkNumber(millis ? value : Math.floorDiv(value, 1_000L));
+            out.longField(millis ? (value - EPOCH_MILLIS) * 1_000L : value - EPOCH_MILLIS * 1_000L);
+        };
+    }
+
+    private static CopyPlan.Step date(Bounds.Bound bound) {
+        return (in, out) -> {
+            int day = in.integer();
+            bound.checkNumber(day * MILLIS_PER_DAY);
+            out.intField(day - EPOCH_DAYS);
         };
     }
 

@@ -9,8 +9,8 @@ import org.apache.kafka.connect.errors.DataException;
 
 /**
  * How events of one Avro schema become rows of one table. The fields stand in the order in which they are written. Each
- * is converted for its column or skipped. The bytes of an event are read once, and no objects are created for them. Not
- * safe for concurrent use.
+ * is converted for its column or skipped. The bytes of an event are read once, and no objects are created for them. A
+ * value outside its bound ({@link Bounds}) is refused. Not safe for concurrent use.
  */
 final class CopyPlan {
     /** Reads one field and writes its column, if it has one. */
@@ -19,7 +19,11 @@ final class CopyPlan {
     }
 
     private final AvroInput in = new AvroInput(new byte[0], 0);
+    /** The size of a field that is null, or of an empty text, which counts as null. */
+    private static final int NULL_SIZE = 4;
+
     private final Step[] steps;
+    private final Companions companions;
     private final int count;
     private final String columns;
 
@@ -45,14 +49,23 @@ final class CopyPlan {
         }
         Set<String> written = new HashSet<>(names);
         for (PostgresTable.Column column : table.columns()) {
-            if (column.required() && !column.hasDefault() && !written.contains(column.name())) {
+            if (written.contains(column.name())) {
+                continue;
+            }
+            if (column.required() && !column.hasDefault()) {
                 throw new DataException("the event has no field for column " + column.name() + ", which is NOT NULL");
+            }
+            String with = Bounds.TRANSACTIONS.of(column.name()).with();
+            if (with != null && written.contains(with)) {
+                throw new DataException("the event has no field " + column.name() + ", which comes with " + with);
             }
         }
         if (names.isEmpty()) {
             throw new DataException("no field of the event has a column in the table");
         }
         steps = all.toArray(new Step[0]);
+        companions = new Companions(type.shape().parts().stream()
+            .map(part -> table.column(part.name()) == null ? "" : part.name()).toList());
         count = names.size();
         columns = names.stream().map(PostgresTable::quoted).collect(Collectors.joining(", "));
     }
@@ -73,9 +86,12 @@ final class CopyPlan {
         try {
             SchemaRegistry.begin(in, value);
             out.int16(count);
-            for (Step step : steps) {
-                step.run(in, out);
+            for (int i = 0; i < steps.length; i++) {
+                int from = out.size();
+                steps[i].run(in, out);
+                companions.set(i, out.size() - from > NULL_SIZE);
             }
+            companions.check();
             in.end();
         } catch (DataException e) {
             out.truncate(start);

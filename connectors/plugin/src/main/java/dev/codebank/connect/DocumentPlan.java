@@ -9,7 +9,8 @@ import org.apache.kafka.connect.errors.DataException;
 
 /**
  * How events of one Avro schema become JSON. The bytes of an event are read once, in the order in which they were
- * written. No objects are created for the usual types. A field that is null is left out. Not safe for concurrent use.
+ * written. No objects are created for the usual types. A field that is null is left out. A value outside its bound
+ * ({@link Bounds}) is refused. Not safe for concurrent use.
  */
 final class DocumentPlan {
     /** Reads one field and writes its value. The name has been written already. */
@@ -17,12 +18,18 @@ final class DocumentPlan {
         void write(AvroInput in, JsonBuffer json);
     }
 
-    /** A field: the bytes before its value, and the number of the null branch of its union, or -1. */
-    private record Step(byte[] name, int nullBranch, Value value) {
+    /**
+     * A field.
+     *
+     * @param name the bytes before its value
+     * @param nullBranch the number of the null branch of its union, or -1
+     */
+    private record Step(byte[] name, int nullBranch, Value value, Bounds.Bound bound) {
     }
 
     private final AvroInput in = new AvroInput(new byte[0], 0);
     private final Step[] steps;
+    private final Companions companions;
     private final int idStep;
     private final int timeStep;
     private int idStart;
@@ -51,8 +58,11 @@ final class DocumentPlan {
             int nullBranch = of.shape().nonNull() == null ? -1 : of.shape().nullBranch();
             AvroType nonNull = of.shape().nonNull() == null ? of : of.shape().nonNull();
             JsonBuffer name = new JsonBuffer(64).raw(',').string(names.get(i)).raw(':');
-            steps[i] = new Step(name.slice(0, name.size()), nullBranch, i == timeStep ? time(nonNull, time) : value(nonNull));
+            Bounds.Bound bound = Bounds.TRANSACTIONS.of(names.get(i));
+            steps[i] = new Step(name.slice(0, name.size()), nullBranch,
+                i == timeStep ? time(nonNull, bound) : value(nonNull, bound), bound);
         }
+        companions = new Companions(names);
         if (idStep >= 0 && (parts.get(idStep).type().schema().type() != Schema.Type.STRING)) {
             throw new DataException("field " + id + " holds no id: it must be a text");
         }
@@ -64,6 +74,15 @@ final class DocumentPlan {
      * @param value the event in the registry's frame
      */
     void write(byte[] value, JsonBuffer json) {
+        write(value, json, false);
+    }
+
+    /**
+     * Writes an event's fields.
+     *
+     * @param moreMayFollow whether the value may have further bytes, as an event of a later version has
+     */
+    void write(byte[] value, JsonBuffer json, boolean moreMayFollow) {
         SchemaRegistry.begin(in, value);
         int start = json.size();
         idStart = idEnd = 0;
@@ -71,6 +90,10 @@ final class DocumentPlan {
         for (int i = 0; i < steps.length; i++) {
             Step step = steps[i];
             if (step.nullBranch >= 0 && in.branch() == step.nullBranch) {
+                if (step.bound.required()) {
+                    throw step.bound.isEmpty();
+                }
+                companions.set(i, false);
                 continue;
             }
             json.raw(step.name);
@@ -80,8 +103,13 @@ final class DocumentPlan {
                 idStart = from;
                 idEnd = json.size();
             }
+            // An empty text counts as null.
+            companions.set(i, json.size() - from != 2 || json.array()[from] != '"');
         }
-        in.end();
+        companions.check();
+        if (!moreMayFollow) {
+            in.end();
+        }
         json.open(start);
     }
 
@@ -102,14 +130,16 @@ final class DocumentPlan {
         return timeKnown ? time : null;
     }
 
-    private Value time(AvroType type, String name) {
+    private Value time(AvroType type, Bounds.Bound bound) {
         boolean timestamp = Timestamp.LOGICAL_NAME.equals(type.schema().name());
         if (!timestamp && type.schema().type() != Schema.Type.INT64) {
-            throw new DataException("field " + name + " holds no time");
+            throw new DataException("field " + bound.field() + " holds no time");
         }
+        Bounds.Bound range = bound.ofTime();
         return (from, json) -> {
             time = from.longInteger();
             timeKnown = true;
+            range.checkNumber(time);
             if (timestamp) {
                 json.instant(time);
             } else {
@@ -118,21 +148,22 @@ final class DocumentPlan {
         };
     }
 
-    private static Value value(AvroType type) {
+    private static Value value(AvroType type, Bounds.Bound bound) {
         String[] symbols = type.shape().symbols();
         if (symbols != null) {
             byte[][] quoted = Arrays.stream(symbols).map(symbol -> ('"' + symbol + '"').getBytes(StandardCharsets.US_ASCII))
                 .toArray(byte[][]::new);
+            Arrays.stream(quoted).forEach(symbol -> bound.checkSize(symbol.length - 2));
             return (in, json) -> json.raw(quoted[in.symbol(quoted.length)]);
         }
         if (type.schema().name() == null) {
             switch (type.schema().type()) {
                 case STRING:
-                    return DocumentPlan::text;
+                    return (in, json) -> text(in, json, bound);
                 case INT64:
-                    return (in, json) -> json.number(in.longInteger());
+                    return (in, json) -> json.number(within(bound, in.longInteger()));
                 case INT32:
-                    return (in, json) -> json.number(in.integer());
+                    return (in, json) -> json.number(within(bound, in.integer()));
                 case BOOLEAN:
                     return (in, json) -> json.bool(in.bool());
                 default:
@@ -140,18 +171,29 @@ final class DocumentPlan {
             }
         }
         if (Timestamp.LOGICAL_NAME.equals(type.schema().name())) {
-            return (in, json) -> json.instant(in.longInteger());
+            Bounds.Bound range = bound.ofTime();
+            return (in, json) -> json.instant(within(range, in.longInteger()));
         }
         JsonValues.Writer writer = JsonValues.writerFor(type.schema());
         return (in, json) -> writer.write(json, type.reader().read(in));
     }
 
-    private static void text(AvroInput in, JsonBuffer json) {
+    private static long within(Bounds.Bound bound, long value) {
+        bound.checkNumber(value);
+        return value;
+    }
+
+    private static void text(AvroInput in, JsonBuffer json, Bounds.Bound bound) {
         int before = in.position();
         int size = in.skipBytes();
+        bound.checkSize(size);
         if (!json.plain(in.array(), in.position() - size, size)) {
             in.begin(in.array(), before);
-            json.string(in.text());
+            String text = in.text();
+            if (bound.isLimited() && text.indexOf('\0') >= 0) {
+                throw new DataException("field " + bound.field() + " holds U+0000, which no text of a database can hold");
+            }
+            json.string(text);
         }
     }
 }

@@ -68,8 +68,9 @@ final class DocumentRenderer {
     /**
      * Appends the record's action line and document to the buffer.
      *
-     * @throws DataException if the record cannot be a document: it is a tombstone or not a structure, or has no id or
-     *     no time. The buffer is then unchanged.
+     * @throws WaitingException if the record is an event of the bank, and the registry does not have its schema
+     * @throws DataException if the record cannot be a document: it is a tombstone or not a structure, has no id or no
+     *     time, or has a value outside its bound. The buffer is then unchanged.
      */
     void render(SinkRecord record, JsonBuffer json) {
         int start = json.size();
@@ -88,11 +89,19 @@ final class DocumentRenderer {
             }
         } catch (DataException e) {
             json.truncate(start);
-            throw e;
+            throw registry == null ? e : reason(record, e);
         } catch (ClassCastException e) {
             json.truncate(start);
             throw new DataException("the value does not fit its schema: " + e.getMessage(), e);
         }
+    }
+
+    private DataException reason(SinkRecord record, DataException cause) {
+        DataException reason = registry.reason(record.value(), cause);
+        if (reason instanceof WaitingException) {
+            framed.clear();
+        }
+        return reason;
     }
 
     private void renderStruct(SinkRecord record, Struct struct, JsonBuffer json) {

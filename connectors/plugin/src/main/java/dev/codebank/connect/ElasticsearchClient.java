@@ -52,6 +52,18 @@ final class ElasticsearchClient implements AutoCloseable {
             + "?filter_path=index_templates.name");
     }
 
+    /** Makes the latest documents of an index visible to searches. */
+    HttpNodes.Response refresh(String index) throws IOException, InterruptedException {
+        return nodes.send(HttpRequest.newBuilder().POST(HttpRequest.BodyPublishers.noBody()), "/" + index + "/_refresh");
+    }
+
+    /** Counts the documents of an index that a query matches. An index that does not exist has none. */
+    HttpNodes.Response count(String index, JsonBuffer query) throws IOException, InterruptedException {
+        return nodes.send(HttpRequest.newBuilder().header("Content-Type", "application/json")
+            .POST(HttpRequest.BodyPublishers.ofByteArray(query.array(), 0, query.size())),
+            "/" + index + "/_count?ignore_unavailable=true");
+    }
+
     /** Requests the root page, to check whether Elasticsearch accepts the credentials. */
     HttpNodes.Response root() throws IOException, InterruptedException {
         return nodes.send(HttpRequest.newBuilder().GET(), "/");

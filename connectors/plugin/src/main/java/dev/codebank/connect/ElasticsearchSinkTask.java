@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -57,9 +58,12 @@ public final class ElasticsearchSinkTask extends SinkTask {
     private ExecutorService senders;
     private Semaphore inFlight;
     private ErrantRecordReporter reporter;
+    private Waits waits;
+    private final Waits watermarkWaits = new Waits(LOG);
     private boolean templateFound;
-    /** Null if every record is an event. The delivery writes the watermarks. */
+    /** Null if every record is an event. The delivery writes the watermarks and the documents of the dead letters. */
     private Watermarks watermarks;
+    private IndexedLetters letters;
     private WatermarkDelivery watermarkDelivery;
     /**
      * The records that a failed put has already written. Connect delivers all of the put's records again; these are not
@@ -95,8 +99,10 @@ public final class ElasticsearchSinkTask extends SinkTask {
             return thread;
         });
         watermarks = config.hasWatermarks() ? new Watermarks(config) : null;
-        watermarkDelivery = watermarks == null ? null : new WatermarkDelivery(config, client);
+        letters = watermarks == null ? null : new IndexedLetters(config, client);
+        watermarkDelivery = watermarks == null ? null : new WatermarkDelivery(config, client, letters);
         reporter = config.failOnMalformed() ? null : context.errantRecordReporter();
+        waits = new Waits(LOG, context);
         templateFound = config.getString(ElasticsearchSinkConfig.INDEX_TEMPLATE) == null;
     }
 
@@ -105,11 +111,13 @@ public final class ElasticsearchSinkTask extends SinkTask {
         try {
             if (!records.isEmpty()) {
                 write(records);
+                waits.end();
             }
             if (watermarks != null) {
-                watermarkDelivery.deliver(watermarks).forEach(this::report);
+                watermarkDelivery.deliver(watermarks);
             }
         } catch (RetriableException e) {
+            waits.waitsFor(e.getMessage());
             context.timeout(REDELIVERY_DELAY.toMillis());
             throw e;
         } catch (InterruptedException e) {
@@ -135,14 +143,20 @@ public final class ElasticsearchSinkTask extends SinkTask {
 
     /**
      * The offsets are those of records that a put has processed, or the start of a partition. All events below them are
-     * in the index.
+     * in the index, or are dead letters. A dead letter without a document yet is not committed.
      */
     @Override
     public Map<TopicPartition, OffsetAndMetadata> preCommit(Map<TopicPartition, OffsetAndMetadata> offsets) {
-        if (watermarks != null) {
-            offsets.forEach((partition, offset) -> watermarks.advance(partition, offset.offset()));
+        if (watermarks == null) {
+            return super.preCommit(offsets);
         }
-        return super.preCommit(offsets);
+        Map<TopicPartition, OffsetAndMetadata> committable = new HashMap<>();
+        offsets.forEach((partition, offset) -> {
+            watermarks.advance(partition, offset.offset());
+            long limit = letters.committable(partition, offset.offset());
+            committable.put(partition, limit == offset.offset() ? offset : new OffsetAndMetadata(limit));
+        });
+        return super.preCommit(committable);
     }
 
     @Override
@@ -151,6 +165,7 @@ public final class ElasticsearchSinkTask extends SinkTask {
         acknowledged.clear();
         if (watermarks != null) {
             watermarks.revoke(partitions);
+            letters.revoke(partitions);
         }
     }
 
@@ -225,11 +240,21 @@ public final class ElasticsearchSinkTask extends SinkTask {
         private void holdBack(SinkRecord record) {
             try {
                 watermarks.add(Watermark.of(record, registry), context.assignment());
-            } catch (DataException e) {
-                refusals.add(new Refusal(record, e));
+                watermarkWaits.end();
             } catch (RetriableException e) {
-                LOG.debug("a watermark is skipped, the next one is newer", e);
+                skip(e);
+            } catch (DataException e) {
+                if (Watermark.mayBe(record.value())) {
+                    skip(e);
+                } else {
+                    refusals.add(new Refusal(record, e));
+                }
             }
+        }
+
+        /** Skips a watermark that cannot be read now. The next one is newer. */
+        private void skip(RuntimeException cause) {
+            watermarkWaits.waitsFor("watermarks of the index stand still, because they cannot be read: " + cause.getMessage());
         }
 
         private Bulk add(Bulk bulk, SinkRecord record) throws InterruptedException {
@@ -292,8 +317,13 @@ public final class ElasticsearchSinkTask extends SinkTask {
             }
         }
 
-        /** Reports the refused records, or throws the failure. */
+        /** Reports the refused records, or throws the failure. While a record waits, none is reported. */
         void finish() {
+            List<Refusal> waiting = refusals.stream().filter(refusal -> refusal.cause() instanceof WaitingException).toList();
+            if (failure == null && !waiting.isEmpty()) {
+                failure = new RetriableException(waiting.size() + " of the records wait, among them " + waiting.get(0).position()
+                    + ": " + waiting.get(0).cause().getMessage());
+            }
             if (failure != null) {
                 for (Bulk bulk : bulks) {
                     for (Bulk.Document document : bulk.documents()) {
@@ -315,5 +345,8 @@ public final class ElasticsearchSinkTask extends SinkTask {
         }
         LOG.warn("record {} goes to the dead-letter topic", refusal.position());
         reporter.report(refusal.record(), refusal.cause());
+        if (letters != null) {
+            letters.add(refusal.record());
+        }
     }
 }

@@ -21,9 +21,10 @@ import org.slf4j.LoggerFactory;
  * Writes events to a table, each as one row.
  *
  * <p>{@link #put} returns when every record is committed or was reported to the dead-letter topic. So Connect commits
- * only the offsets of such records. While the database or the registry is down, put throws a {@link
- * RetriableException}, and Connect delivers the same records again, without end and without a dead letter. Refused
- * records are reported last, when all others are written. So an outage in between does not report a record twice.
+ * only the offsets of such records. While the database or the registry is down, or the registry does not have the schema
+ * of an event of the bank, put throws a {@link RetriableException}, and Connect delivers the same records again, without
+ * end and without a dead letter. Refused records are reported last, when all others are written. So an outage in between
+ * does not report a record twice.
  */
 public final class PostgresSinkTask extends SinkTask {
     private static final Logger LOG = LoggerFactory.getLogger(PostgresSinkTask.class);
@@ -35,6 +36,7 @@ public final class PostgresSinkTask extends SinkTask {
     private int batchSize;
     private SchemaRegistry registry;
     private ErrantRecordReporter reporter;
+    private Waits waits;
     private PostgresSession session;
     private final RowDelivery delivery = new RowDelivery();
     /** How events become rows of this session's table, by the id of their schema. */
@@ -57,6 +59,7 @@ public final class PostgresSinkTask extends SinkTask {
         batchSize = config.getInt(PostgresSinkConfig.BATCH_SIZE);
         registry = new SchemaRegistry(config);
         reporter = context.errantRecordReporter();
+        waits = new Waits(LOG, context);
     }
 
     @Override
@@ -74,8 +77,32 @@ public final class PostgresSinkTask extends SinkTask {
         } catch (RetriableException e) {
             throw retryLater(e);
         }
+        try {
+            awaitRegistry(refusals);
+        } catch (RetriableException e) {
+            throw retryLater(e);
+        }
         failures = 0;
+        waits.end();
         refusals.forEach(this::report);
+    }
+
+    /** Throws a retriable exception if a record waits: all others are written, and none is reported yet. */
+    private void awaitRegistry(Map<SinkRecord, DataException> refusals) {
+        refusals.replaceAll((record, cause) -> cause.getCause() instanceof SQLException ? cause
+            : registry.reason(record.value(), cause));
+        int count = 0;
+        String first = null;
+        for (Map.Entry<SinkRecord, DataException> refusal : refusals.entrySet()) {
+            if (refusal.getValue() instanceof WaitingException) {
+                first = first == null ? Refusal.position(refusal.getKey()) + ": " + refusal.getValue().getMessage() : first;
+                count++;
+            }
+        }
+        if (count > 0) {
+            plans.clear();
+            throw new RetriableException(count + " of the records wait, among them " + first);
+        }
     }
 
     @Override
@@ -145,6 +172,7 @@ public final class PostgresSinkTask extends SinkTask {
         if (error instanceof RetriableException) {
             long wait = config.getLong(PostgresSinkConfig.RETRY_BACKOFF_MS) << Math.min(failures++, 16);
             context.timeout(Math.min(wait, MAX_BACKOFF_MS));
+            waits.waitsFor(error.getMessage());
         }
         return error;
     }

@@ -12,6 +12,11 @@ import org.apache.kafka.connect.sink.SinkRecord;
 record Refusal(SinkRecord record, DataException cause) {
     /** Returns the position of the record, which is the only part of it that may be logged. */
     String position() {
+        return position(record);
+    }
+
+    /** Returns the position of a record, which is the only part of it that may be logged. */
+    static String position(SinkRecord record) {
         return record.originalTopic() + "-" + record.originalKafkaPartition() + "@" + record.originalKafkaOffset();
     }
 }

@@ -9,7 +9,7 @@ import org.apache.kafka.connect.sink.SinkRecord;
 /**
  * Writes records into the table, each once. Usually the records are new, so they are written directly. If one of them
  * exists already, the same records are written in the way that keeps existing rows. So are all later records, until a
- * delivery has no existing row, because a consumer that reads a topic again meets expectRepeats in every delivery. Not safe
+ * delivery has no existing row, because a consumer that reads a topic again meets repeats in every delivery. Not safe
  * for concurrent use.
  */
 final class RowDelivery {
@@ -20,10 +20,12 @@ final class RowDelivery {
     }
 
     /**
-     * Writes every record that can be a row.
+     * Writes every record that can be a row. A record that the database refuses for another reason than the state of
+     * the server is refused, and only that record, unless it is a valid event of the bank.
      *
      * @param refusals gets the other records, with the reasons
      * @throws SQLException if the database is down, or no row caused the error; some records may have been written
+     * @throws org.apache.kafka.connect.errors.ConnectException if the table refuses a valid event of the bank
      */
     void deliver(PostgresSession session, CopyPlan plan, List<SinkRecord> records, Map<SinkRecord, DataException> refusals)
             throws SQLException {
@@ -32,7 +34,7 @@ final class RowDelivery {
                 session.append(plan, records, refusals);
                 return;
             } catch (SQLException e) {
-                if (!SqlFault.isRowFault(e)) {
+                if (!SqlFault.mayBeOfOneRow(e)) {
                     throw e;
                 }
             }
@@ -45,11 +47,11 @@ final class RowDelivery {
         try {
             return session.merge(plan, records, refusals);
         } catch (SQLException e) {
-            if (!SqlFault.isRowFault(e)) {
+            if (!SqlFault.mayBeOfOneRow(e)) {
                 throw e;
             }
             if (records.size() == 1) {
-                refusals.put(records.get(0), SqlFault.refusal(e));
+                refuse(records.get(0), e, refusals);
                 return true;
             }
         }
@@ -57,5 +59,12 @@ final class RowDelivery {
         int half = records.size() / 2;
         boolean first = merge(session, plan, records.subList(0, half), refusals);
         return merge(session, plan, records.subList(half, records.size()), refusals) && first;
+    }
+
+    private static void refuse(SinkRecord record, SQLException error, Map<SinkRecord, DataException> refusals) {
+        if (BankEvents.mayBe(record.value())) {
+            throw SqlFault.refusesAnEvent(error, Refusal.position(record));
+        }
+        refusals.put(record, SqlFault.refusal(error));
     }
 }

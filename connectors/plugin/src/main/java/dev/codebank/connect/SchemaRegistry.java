@@ -20,8 +20,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Schemas by their id, from a registry with Confluent's API. The schema of an id never changes, so a known schema stays
- * valid. A record is at fault only if the registry itself says that the schema does not exist. Any other failure is
- * temporary. Not safe for concurrent use.
+ * valid. A registry may be empty or the wrong one. So a value that is an event of the bank waits for its schema, also if
+ * the registry says that the schema does not exist. Not safe for concurrent use.
  */
 final class SchemaRegistry implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(SchemaRegistry.class);
@@ -35,9 +35,16 @@ final class SchemaRegistry implements AutoCloseable {
     static final String READ_TIMEOUT_MS = "http.read.timeout.ms";
 
     private static final int FRAME_BYTES = 5;
+    /** How long an answer holds that a schema does not exist, so that many records need one request. */
+    private static final long UNKNOWN_NANOS = 1_000_000_000L;
+
+    /** The registry's answer that it has no schema with an id, and when it came. */
+    private record Unknown(long at, String problem) {
+    }
 
     private final HttpNodes nodes;
     private final Map<Integer, AvroType> known = new BoundedCache<>(MAX_SCHEMAS);
+    private final Map<Integer, Unknown> unknown = new BoundedCache<>(MAX_SCHEMAS);
 
     SchemaRegistry(HttpNodes nodes) {
         this.nodes = nodes;
@@ -79,10 +86,15 @@ final class SchemaRegistry implements AutoCloseable {
      * @throws DataException if the value has no frame
      */
     static int idOf(byte[] value) {
-        if (value.length < FRAME_BYTES || value[0] != 0) {
+        if (!isFrame(value)) {
             throw new DataException("not a value in the registry's frame: a zero byte and four bytes of the schema id");
         }
         return ByteBuffer.wrap(value).getInt(1);
+    }
+
+    /** Returns whether a value has the registry's frame, with an id that a registry can assign. */
+    static boolean isFrame(byte[] value) {
+        return value.length >= FRAME_BYTES && value[0] == 0 && value[1] >= 0;
     }
 
     /** Starts to read the content of the frame. */
@@ -93,7 +105,8 @@ final class SchemaRegistry implements AutoCloseable {
     /**
      * Returns the type of an id.
      *
-     * @throws DataException if the id does not exist, or its schema cannot be read
+     * @throws UnknownSchemaException if the registry says that the id does not exist
+     * @throws DataException if the schema cannot be read
      * @throws RetriableException if the registry could not be reached, or did not say either
      */
     AvroType byId(int id) {
@@ -105,6 +118,27 @@ final class SchemaRegistry implements AutoCloseable {
         return type;
     }
 
+    /**
+     * Returns why a value cannot be a row or a document: the given reason, or a {@link WaitingException} if the value is
+     * an event of the bank. An event that does not fit the schema of its id means that the registry is the wrong one.
+     *
+     * @param cause the reason that the registry, the schema or the bytes gave
+     */
+    DataException reason(Object value, DataException cause) {
+        if (cause instanceof UnknownSchemaException) {
+            return BankEvents.mayBe(value) ? new WaitingException(cause.getMessage()
+                + ", but the value is an event of the bank: the registry is empty or the wrong one, see " + URLS, cause)
+                : new DataException(cause.getMessage() + ", and the value is no event of the bank", cause);
+        }
+        if (!BankEvents.is(value)) {
+            return cause;
+        }
+        int id = idOf((byte[]) value);
+        known.remove(id);
+        return new WaitingException("the registry's schema " + id + " does not fit the value, which is an event of the bank: the"
+            + " registry is the wrong one, see " + URLS + ", or the target has changed (" + cause.getMessage() + ")", cause);
+    }
+
     /** Closes idle connections. */
     @Override
     public void close() {
@@ -112,6 +146,10 @@ final class SchemaRegistry implements AutoCloseable {
     }
 
     private String fetch(int id) {
+        Unknown earlier = unknown.get(id);
+        if (earlier != null && System.nanoTime() - earlier.at < UNKNOWN_NANOS) {
+            throw new UnknownSchemaException(earlier.problem);
+        }
         HttpNodes.Response response;
         try {
             response = nodes.send(HttpRequest.newBuilder().GET(), "/schemas/ids/" + id);
@@ -132,7 +170,9 @@ final class SchemaRegistry implements AutoCloseable {
             return schema;
         }
         if (response.status() == 404 && NO_SUCH_SCHEMA.equals(String.valueOf(content.get("error_code")))) {
-            throw new DataException("the registry has no schema " + id);
+            String problem = "the registry has no schema " + id;
+            unknown.put(id, new Unknown(System.nanoTime(), problem));
+            throw new UnknownSchemaException(problem);
         }
         throw retryLater(id, response.node() + " responded " + response.status());
     }

@@ -1,7 +1,10 @@
 package dev.codebank.connect;
 
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.Date;
+import java.util.Map;
 import java.util.regex.Pattern;
 import org.apache.kafka.connect.data.Struct;
 import org.apache.kafka.connect.errors.DataException;
@@ -21,8 +24,7 @@ record Watermark(SinkRecord record, String bank, int partition, long offset, lon
     private static final byte[] END_OF_ACTION = "}}\n".getBytes(StandardCharsets.US_ASCII);
     private static final byte[] END_OF_DOCUMENT = "}\n".getBytes(StandardCharsets.US_ASCII);
     private static final Pattern BANK = Pattern.compile("[0-9A-Za-z]{1,32}");
-    /** The end of the year 9999. */
-    private static final long LAST_MILLI = 253_402_300_799_999L;
+    private static final AvroType RELEASED = released();
 
     Watermark {
         if (!BANK.matcher(bank).matches()) {
@@ -32,12 +34,9 @@ record Watermark(SinkRecord record, String bank, int partition, long offset, lon
             throw new DataException("the watermark is about partition " + partition + " but is in partition "
                 + record.originalKafkaPartition());
         }
-        if (offset < 0) {
-            throw new DataException("field offset is negative");
-        }
-        if (completeTo < 0 || completeTo > LAST_MILLI || publishedAt < 0 || publishedAt > LAST_MILLI) {
-            throw new DataException("complete_to or published_at is outside the years 1970 to 9999");
-        }
+        Bounds.WATERMARKS.of("offset").checkNumber(offset);
+        Bounds.WATERMARKS.of("complete_to").checkNumber(completeTo);
+        Bounds.WATERMARKS.of("published_at").checkNumber(publishedAt);
     }
 
     /**
@@ -50,12 +49,51 @@ record Watermark(SinkRecord record, String bank, int partition, long offset, lon
     static Watermark of(SinkRecord record, SchemaRegistry registry) {
         Object value = record.value();
         if (value instanceof byte[] frame && registry != null) {
-            AvroType type = registry.byId(SchemaRegistry.idOf(frame));
-            AvroInput in = new AvroInput(frame, 0);
-            SchemaRegistry.begin(in, frame);
-            value = type.reader().read(in);
-            in.end();
+            value = read(registry.byId(SchemaRegistry.idOf(frame)), frame);
         }
+        return of(record, value);
+    }
+
+    /**
+     * Returns whether a value is a watermark of the released schema, by its bytes alone. Its schema may be missing in the
+     * registry, or be another one.
+     */
+    static boolean mayBe(Object value) {
+        if (!(value instanceof byte[] frame) || !SchemaRegistry.isFrame(frame)) {
+            return false;
+        }
+        try {
+            Struct read = (Struct) read(RELEASED, frame);
+            for (Map.Entry<String, Bounds.Bound> bound : Bounds.WATERMARKS.all().entrySet()) {
+                if (read.get(bound.getKey()) instanceof String text) {
+                    bound.getValue().checkSize(text.length());
+                } else {
+                    bound.getValue().checkNumber(number(read, bound.getKey()));
+                }
+            }
+            return true;
+        } catch (DataException e) {
+            return false;
+        }
+    }
+
+    private static Object read(AvroType type, byte[] frame) {
+        AvroInput in = new AvroInput(frame, 0);
+        SchemaRegistry.begin(in, frame);
+        Object value = type.reader().read(in);
+        in.end();
+        return value;
+    }
+
+    private static AvroType released() {
+        try {
+            return AvroType.parse(new String(Bounds.resource("watermarks/v1.avsc"), StandardCharsets.UTF_8));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static Watermark of(SinkRecord record, Object value) {
         if (!(value instanceof Struct struct)) {
             throw new DataException("the value is not a record with fields, so it is not a watermark");
         }
@@ -80,15 +118,18 @@ record Watermark(SinkRecord record, String bank, int partition, long offset, lon
     }
 
     /**
-     * Appends the two lines of a bulk request that create the document. The same watermark always gives the same bytes.
+     * Appends the two lines of a bulk request that create the document.
+     *
+     * @param deadLetters how many dead letters of the events' topic the index is short of
      */
-    void render(IndexName index, JsonBuffer json) {
+    void render(IndexName index, long deadLetters, JsonBuffer json) {
         json.raw(index.action(record.topic(), completeTo)).string(bank + ":" + partition + ":" + completeTo).raw(END_OF_ACTION);
         json.raw('{').string("bank_code").raw(':').string(bank);
         json.raw(',').string("partition").raw(':').number(partition);
         json.raw(',').string("offset").raw(':').number(offset);
         json.raw(',').string("complete_to").raw(':').instant(completeTo);
         json.raw(',').string("published_at").raw(':').instant(publishedAt);
+        json.raw(',').string("dead_letters").raw(':').number(deadLetters);
         json.raw(END_OF_DOCUMENT);
     }
 }

@@ -2,7 +2,9 @@ package dev.codebank.connect;
 
 import java.io.IOException;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import org.apache.kafka.connect.errors.ConnectException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -17,47 +19,59 @@ final class WatermarkDelivery {
 
     private final ElasticsearchClient client;
     private final BulkDelivery delivery;
+    private final IndexedLetters letters;
     private final IndexName index;
     private final String template;
     private boolean templateFound;
-    private boolean failing;
+    private final Waits waits = new Waits(LOG);
     private long notBefore = System.nanoTime();
 
-    WatermarkDelivery(ElasticsearchSinkConfig config, ElasticsearchClient client) {
+    WatermarkDelivery(ElasticsearchSinkConfig config, ElasticsearchClient client, IndexedLetters letters) {
         this.client = client;
+        this.letters = letters;
         delivery = new BulkDelivery(client, 0, Duration.ZERO);
         index = config.watermarkIndexName();
         template = config.getString(ElasticsearchSinkConfig.WATERMARK_TEMPLATE);
         templateFound = template == null;
     }
 
-    /**
-     * Writes the watermarks that are due.
-     *
-     * @return the watermarks that the index refuses because of their own content
-     */
-    List<Refusal> deliver(Watermarks watermarks) throws InterruptedException {
+    /** Writes the documents of new dead letters, and then the watermarks that are due. */
+    void deliver(Watermarks watermarks) throws InterruptedException {
         if (System.nanoTime() - notBefore < 0) {
-            return List.of();
+            return;
         }
         List<Watermark> due = watermarks.due();
-        if (due.isEmpty()) {
-            return List.of();
+        if (due.isEmpty() && !letters.hasPending()) {
+            return;
         }
         try {
             checkTemplate();
-            Bulk bulk = new Bulk(512 * due.size());
-            due.forEach(watermark -> bulk.add(watermark.record(), json -> watermark.render(index, json)));
-            List<Refusal> refusals = delivery.deliver(bulk, System.nanoTime());
-            due.forEach(watermarks::written);
-            failing = false;
-            return refusals;
+            letters.deliver();
+            write(due, watermarks);
+            waits.end();
         } catch (ConnectException e) {
             retryLater(e.getMessage());
         } catch (IOException e) {
             retryLater(e.getMessage());
         }
-        return List.of();
+    }
+
+    private void write(List<Watermark> due, Watermarks watermarks) throws IOException, InterruptedException {
+        if (due.isEmpty()) {
+            return;
+        }
+        Map<String, Long> waiting = new HashMap<>();
+        for (Watermark watermark : due) {
+            String topic = watermarks.eventsOf(watermark.record()).topic();
+            if (!waiting.containsKey(topic)) {
+                waiting.put(topic, letters.waiting(topic));
+            }
+        }
+        Bulk bulk = new Bulk(512 * due.size());
+        due.forEach(watermark -> bulk.add(watermark.record(),
+            json -> watermark.render(index, waiting.get(watermarks.eventsOf(watermark.record()).topic()), json)));
+        delivery.deliver(bulk, System.nanoTime());
+        due.forEach(watermarks::written);
     }
 
     private void checkTemplate() throws IOException, InterruptedException {
@@ -73,10 +87,7 @@ final class WatermarkDelivery {
     }
 
     private void retryLater(String problem) {
-        if (!failing) {
-            LOG.warn("watermarks are not written (events are not affected): {}", problem);
-        }
-        failing = true;
+        waits.waitsFor("watermarks are not written (events are not affected): " + problem);
         notBefore = System.nanoTime() + BACKOFF.toNanos();
     }
 }

@@ -14,7 +14,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Holds watermarks back until the index has the events below their offset. Each of these events must be accepted by
- * Elasticsearch or reported to the dead-letter topic, after which nothing more comes of it. The position of a partition
+ * Elasticsearch or reported to the dead-letter topic. The document of the watermark says how many dead letters the index
+ * is short of. The position of a partition
  * is known from the records of successful puts, and from the offsets that Connect is about to commit. The latter also
  * give the position of a partition that receives no records. Not safe for concurrent use.
  */
@@ -168,7 +169,8 @@ final class Watermarks {
         }
     }
 
-    private TopicPartition eventsOf(SinkRecord record) {
+    /** Returns the partition of the events that a watermark is about. */
+    TopicPartition eventsOf(SinkRecord record) {
         return eventsOf(record.originalTopic(), record.originalKafkaPartition());
     }
 

@@ -328,7 +328,8 @@ class ElasticsearchSinkTaskTest extends ElasticsearchSinkTaskSetup {
 
     @ParameterizedTest
     @CsvSource({
-        "400, validation_exception", "400, index_closed_exception", "403, security_exception",
+        "400, validation_exception", "400, illegal_argument_exception", "400, what_nobody_knows_exception",
+        "400, index_closed_exception", "403, security_exception",
         "404, index_not_found_exception", "409, resource_already_exists_exception"})
     void anErrorThatIsNotADocumentsFaultStopsTheTask(int status, String error) {
         elasticsearch.refused.put("e1",

@@ -126,9 +126,24 @@ final class ElasticsearchStub implements AutoCloseable {
             respond(exchange, templates.getOrDefault(path.substring("/_index_template/".length()), 404), "{}");
         } else if (path.equals("/_bulk")) {
             bulk(exchange);
+        } else if (path.endsWith("/_refresh")) {
+            respond(exchange, 200, "{}");
+        } else if (path.endsWith("/_count")) {
+            respond(exchange, 200, "{\"count\":" + count(path.substring(1, path.indexOf("/_count"))) + "}");
         } else {
             respond(exchange, rootStatus, "{\"error\":\"no handler found for uri [/]\"}");
         }
+    }
+
+    /** Counts the waiting letters of an index. The tests have letters of one topic. */
+    private synchronized long count(String index) {
+        return stored.entrySet().stream().filter(document -> document.getKey().startsWith(index + "/")
+            && document.getValue().path("letter").asText().equals("waiting")).count();
+    }
+
+    /** Replaces the state of a letter, as the operators' tool does. */
+    synchronized void setLetter(String id, String state) {
+        ((com.fasterxml.jackson.databind.node.ObjectNode) stored.get("bank-watermarks-dead-letters/" + id)).put("letter", state);
     }
 
     private void bulk(HttpExchange exchange) throws IOException {

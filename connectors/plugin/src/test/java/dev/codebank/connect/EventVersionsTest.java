@@ -7,25 +7,19 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.HexFormat;
 import java.util.List;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** The released versions of the bank's event, as the repository holds them, and the output of both sinks for each. */
 class EventVersionsTest {
-    private static final Path SCHEMAS = Path.of("..", "..", "schemas");
-
     @ParameterizedTest
     @CsvSource({"1,", "2,LATER"})
     void anEventOfEachVersionBecomesADocument(int version, String cardUse) throws IOException {
         DocumentPlan plan = new DocumentPlan(schema(version), "event_id", "occurred_at");
         JsonBuffer json = new JsonBuffer(1);
-        plan.write(golden(version), json);
+        plan.write(BankEvent.golden(version), json);
         JsonNode document = new ObjectMapper().readTree(
             new String(json.array(), 0, json.size(), StandardCharsets.UTF_8) + "}");
 
@@ -49,7 +43,7 @@ class EventVersionsTest {
             new PostgresTable.Column("card_use", PostgresTable.Type.TEXT, "text", false, false)));
         CopyPlan plan = new CopyPlan(schema(version), table);
         CopyBuffer out = new CopyBuffer(1);
-        plan.encode(golden(version), out);
+        plan.encode(BankEvent.golden(version), out);
         String row = new String(out.array(), 0, out.size(), StandardCharsets.ISO_8859_1);
 
         assertTrue(row.contains("5a1f3c1e-9d2b-4c56-8a53-0d6a5f7f2b10:42"), row);
@@ -62,12 +56,6 @@ class EventVersionsTest {
     }
 
     private static AvroType schema(int version) throws IOException {
-        return AvroType.parse(Files.readString(SCHEMAS.resolve("avro/transactions/v" + version + ".avsc")));
-    }
-
-    private static byte[] golden(int version) throws IOException {
-        String hex = Files.readString(SCHEMAS.resolve("event/testdata/purchase.v" + version + ".hex"));
-        byte[] body = HexFormat.of().parseHex(hex.replace("\n", ""));
-        return ByteBuffer.allocate(5 + body.length).put((byte) 0).putInt(version).put(body).array();
+        return AvroType.parse(BankEvent.schema(version));
     }
 }

@@ -110,11 +110,12 @@ class PostgresSinkTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"08001", "08006", "53300", "57P01", "57P03", "58030", "40001", "40P01", "55P03", "25006"})
+    @ValueSource(strings = {"08001", "08006", "53300", "53100", "57P01", "57P03", "58030", "40001", "40P01", "55P03",
+        "25006", "25P03", "25P04"})
     void aTemporaryErrorIsRetriable(String state) {
         SQLException error = new SQLException("for now", state);
         assertInstanceOf(RetriableException.class, SqlFault.toThrow(error));
-        assertFalse(SqlFault.isRowFault(error));
+        assertFalse(SqlFault.mayBeOfOneRow(error));
     }
 
     @Test
@@ -123,19 +124,19 @@ class PostgresSinkTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"22001", "22021", "23502", "23505", "23514"})
-    void aRowsErrorIsRecognized(String state) {
-        assertTrue(SqlFault.isRowFault(new SQLException("no", state)));
+    @ValueSource(strings = {"22001", "22021", "23502", "23505", "23514", "54000", "44000", "0A000", "P0001", "XX000", "??", "99999"})
+    void aRowsErrorAndAnUnknownOneMayBeOfOneRow(String state) {
+        assertTrue(SqlFault.mayBeOfOneRow(new SQLException("no", state)));
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"28P01", "3D000", "42P01", "42501", "42703", "XX000"})
+    @ValueSource(strings = {"28P01", "3D000", "3F000", "42P01", "42501", "42703", "0P000", "F0000", "XX001", "XX002"})
     void anyOtherErrorNeedsAnOperator(String state) {
         SQLException error = new SQLException("no", state);
         ConnectException thrown = SqlFault.toThrow(error);
         assertFalse(thrown instanceof RetriableException);
         assertTrue(thrown.getMessage().contains(state));
-        assertFalse(SqlFault.isRowFault(error));
+        assertFalse(SqlFault.mayBeOfOneRow(error));
     }
 
     private List<String> problems() {

@@ -75,7 +75,7 @@ class WatermarksTest extends ElasticsearchSinkTaskSetup {
 
         assertEquals(List.of(0L), written());
         assertEquals("{\"bank_code\":\"001\",\"partition\":0,\"offset\":5,\"complete_to\":\"2026-11-21T12:00:00.000Z\","
-            + "\"published_at\":\"2026-11-21T12:00:10.000Z\"}",
+            + "\"published_at\":\"2026-11-21T12:00:10.000Z\",\"dead_letters\":0}",
             elasticsearch.stored().get("bank-watermarks-2026.11/001:0:" + NOON).toString());
         assertEquals(5 + 1, elasticsearch.stored().size());
     }
@@ -110,13 +110,50 @@ class WatermarksTest extends ElasticsearchSinkTaskSetup {
     }
 
     @Test
-    void eventsInTheDeadLetterTopicCountAsAccepted() {
+    void saysHowManyDeadLettersTheIndexIsShortOf() {
         elasticsearch.refused.put("e1", new ElasticsearchStub.Refused(400, "{\"type\":\"mapper_parsing_exception\"}", 9));
+        ElasticsearchSinkTask task = start();
 
-        start().put(both(List.of(Events.record(0), Events.record(1), Events.record(2, Events.event(null, null))), mark(3, 0)));
-
+        task.put(both(List.of(Events.record(0), Events.record(1), Events.record(2, Events.event(null, null))), mark(3, 0)));
         assertEquals(List.of(1L, 2L), context.reportedOffsets());
         assertEquals(List.of(0L), written());
+        assertEquals(2, deadLetters(0));
+
+        elasticsearch.setLetter(Events.TOPIC + "/0/2", "discarded");
+        task.put(both(events(3, 4), mark(4, 5)));
+        assertEquals(1, deadLetters(5));
+    }
+
+    @Test
+    void aLetterThatIsReportedAgainCountsOnce() {
+        List<SinkRecord> records = both(List.of(Events.record(0, Events.event(null, null))), mark(1, 0));
+        start().put(records);
+        elasticsearch.setLetter(Events.TOPIC + "/0/0", "redriven");
+
+        ElasticsearchSinkTask task = start();
+        task.put(records);
+        task.put(both(events(1, 2), mark(2, 5)));
+
+        assertEquals(2, context.reported.size());
+        assertEquals(0, deadLetters(5));
+    }
+
+    @Test
+    void neitherAWatermarkNorTheOffsetPassesALetterWithoutADocument() throws Exception {
+        elasticsearch.refused.put(Events.TOPIC + "/0/1", new ElasticsearchStub.Refused(503, "{\"type\":\"busy\"}", 1));
+        ElasticsearchSinkTask task = start();
+        task.put(both(List.of(Events.record(0), Events.record(1, Events.event(null, null)), Events.record(2)), mark(3, 0)));
+
+        assertEquals(List.of(), written());
+        OffsetAndMetadata three = new OffsetAndMetadata(3);
+        assertEquals(Map.of(EVENTS, new OffsetAndMetadata(1), MARKS, three), task.preCommit(Map.of(EVENTS, three, MARKS, three)));
+        while (written().isEmpty()) {
+            Thread.sleep(20);
+            task.put(List.of());
+        }
+
+        assertEquals(1, deadLetters(0));
+        assertEquals(Map.of(EVENTS, three), task.preCommit(Map.of(EVENTS, three)));
     }
 
     @Test
@@ -224,21 +261,24 @@ class WatermarksTest extends ElasticsearchSinkTaskSetup {
 
         assertEquals(List.of(0L, 1L, 2L, 3L, 4L, 5L, 6L), context.reportedOffsets());
         assertEquals(List.of(0L), written());
-        assertEquals(1 + 1, elasticsearch.stored().size());
+        assertEquals(1 + 1, elasticsearch.stored().size(), "the letters that count are those of events");
     }
 
     @Test
-    void thatTheIndexRefusesGoesToTheDeadLetterTopic() {
+    void isNoDeadLetterIfTheIndexRefusesIt() throws Exception {
         elasticsearch.refused.put("001:0:" + NOON,
-            new ElasticsearchStub.Refused(400, "{\"type\":\"mapper_parsing_exception\"}", 9));
+            new ElasticsearchStub.Refused(400, "{\"type\":\"strict_dynamic_mapping_exception\"}", 2));
         ElasticsearchSinkTask task = start();
 
         task.put(both(events(0, 1), mark(1, 0)));
-        task.put(List.of(mark(1, 5)));
+        assertEquals(List.of(), written());
+        while (written().isEmpty()) {
+            Thread.sleep(20);
+            task.put(List.of());
+        }
 
-        assertEquals(1, context.reported.size());
-        assertEquals(TOPIC, context.reported.get(0).record().topic());
-        assertEquals(List.of(5L), written());
+        assertEquals(List.of(0L), written());
+        assertEquals(List.of(), context.reported);
     }
 
     @Test
@@ -291,7 +331,7 @@ class WatermarksTest extends ElasticsearchSinkTaskSetup {
                 }
                 try {
                     Watermark read = Watermark.of(new SinkRecord(TOPIC, 4, null, null, null, broken, 0), registry);
-                    read.render(new IndexName("w-${timestamp}", "yyyy.MM"), new JsonBuffer(64));
+                    read.render(new IndexName("w-${timestamp}", "yyyy.MM"), 0, new JsonBuffer(64));
                 } catch (DataException e) {
                     assertNotNull(e.getMessage());
                 }
@@ -324,6 +364,11 @@ class WatermarksTest extends ElasticsearchSinkTaskSetup {
     private List<Long> written() {
         return elasticsearch.stored().keySet().stream().filter(key -> key.startsWith("bank-watermarks-2026.11/001:0:"))
             .map(key -> (Long.parseLong(key.substring(key.lastIndexOf(':') + 1)) - NOON) / 1_000).sorted().toList();
+    }
+
+    /** Returns the number of dead letters in the watermark of a moment, in seconds after noon. */
+    private long deadLetters(long seconds) {
+        return elasticsearch.stored().get("bank-watermarks-2026.11/001:0:" + (NOON + seconds * 1_000)).get("dead_letters").asLong();
     }
 
     private static List<SinkRecord> events(long from, long to) {

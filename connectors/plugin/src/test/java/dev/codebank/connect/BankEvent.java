@@ -1,0 +1,71 @@
+package dev.codebank.connect;
+
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.HexFormat;
+import java.util.Map;
+import org.apache.avro.Schema;
+import org.apache.avro.generic.GenericData;
+import org.apache.avro.generic.GenericDatumReader;
+import org.apache.avro.generic.GenericDatumWriter;
+import org.apache.avro.generic.GenericRecord;
+import org.apache.avro.io.DecoderFactory;
+import org.apache.avro.io.EncoderFactory;
+import org.apache.kafka.connect.sink.SinkRecord;
+
+/** Events of the bank in the registry's frame, written by another implementation of Avro. */
+final class BankEvent {
+    private static final Path SCHEMAS = Path.of("..", "..", "schemas");
+
+    private BankEvent() {
+    }
+
+    /** Returns the golden purchase of a version. The schema id in the frame is the version. */
+    static byte[] golden(int version) throws IOException {
+        return framed(version, HexFormat.of().parseHex(
+            Files.readString(SCHEMAS.resolve("event/testdata/purchase.v" + version + ".hex")).replace("\n", "")));
+    }
+
+    static String schema(int version) throws IOException {
+        return Files.readString(SCHEMAS.resolve("avro/transactions/v" + version + ".avsc"));
+    }
+
+    /** Returns the golden purchase of version 2 with other values of some fields. */
+    static byte[] with(Map<String, Object> changes) {
+        try {
+            Schema schema = new Schema.Parser().parse(schema(2));
+            byte[] golden = golden(2);
+            GenericRecord event = new GenericDatumReader<GenericRecord>(schema).read(null,
+                DecoderFactory.get().binaryDecoder(golden, 5, golden.length - 5, null));
+            for (Map.Entry<String, Object> change : changes.entrySet()) {
+                event.put(change.getKey(), change.getValue());
+            }
+            ByteArrayOutputStream out = new ByteArrayOutputStream();
+            var encoder = EncoderFactory.get().binaryEncoder(out, null);
+            new GenericDatumWriter<GenericRecord>(schema, new GenericData()).write(event, encoder);
+            encoder.flush();
+            return framed(2, out.toByteArray());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    static byte[] with(String field, Object value) {
+        java.util.HashMap<String, Object> change = new java.util.HashMap<>();
+        change.put(field, value);
+        return with(change);
+    }
+
+    /** Returns a record of the bank's topic. */
+    static SinkRecord record(long offset, byte[] value) {
+        return new SinkRecord(Events.TOPIC, 0, null, null, null, value, offset);
+    }
+
+    static byte[] framed(int id, byte[] body) {
+        return ByteBuffer.allocate(5 + body.length).put((byte) 0).putInt(id).put(body).array();
+    }
+}
