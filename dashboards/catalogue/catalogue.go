@@ -96,20 +96,26 @@ func links() view.Panel {
 	}
 }
 
-// completeTo shows the oldest of the newest watermarks of all partitions. Every
-// dashboard has this panel, because no figure can be trusted while events are missing.
+// completeTo shows the oldest of the newest watermarks of all partitions, and how many
+// dead letters the index is short of. Every dashboard has this panel, because no figure
+// can be trusted while events are missing.
 func completeTo() view.Panel {
 	newest := view.Aggregate{Function: view.Max, Field: "complete_to"}
+	letters := view.Aggregate{Function: view.Max, Field: "dead_letters", Within: "5m"}
 	return view.Panel{
 		ID: "complete-up-to", Title: "Complete up to", Chart: view.Metric, Source: view.Watermarks, Grid: view.Grid{W: 12},
-		Definition: "Every event that occurred before this time is in the index. Each partition of each bank reports its own time. The panel shows the oldest " +
-			"of these times, among the partitions that reported anything in the last seven days. Filters do not change it.",
+		Definition: "Every event that occurred before this time is in the index, except the dead letters. Each partition of each bank reports its own time. The panel shows " +
+			"the oldest of these times, among the partitions that reported anything in the last seven days. Filters do not change it. Small figure: the records of that bank " +
+			"that the index refused and nobody has redriven or discarded, the most within the last five minutes. See bankctl dlq list.",
 		From: "now-7d", Unfiltered: true,
 		Layer: view.Layer{
 			Buckets: []view.Bucket{view.Terms{
 				Label: "Bank, partition", Fields: []string{"bank_code", "partition"}, Size: 1, By: &newest, Ascending: true, Accurate: true,
 			}},
-			Metrics: []view.Value{{ID: "complete-to", Label: "Complete up to", Figure: newest, Format: view.Format{Kind: view.Moment}}},
+			Metrics: []view.Value{
+				{ID: "complete-to", Label: "Complete up to", Figure: newest, Format: view.Format{Kind: view.Moment}},
+				{ID: "dead-letters", Label: "dead letters", Figure: letters, Format: wholeNumber},
+			},
 		},
 	}
 }

@@ -51,6 +51,7 @@ final class ElasticsearchSinkConfig extends AbstractConfig {
     static final String WATERMARK_INDEX_NAME_FORMAT = "watermark.index.name.format";
     static final String WATERMARK_TEMPLATE = "watermark.index.template.name";
     static final String WATERMARK_INTERVAL_MS = "watermark.interval.ms";
+    static final String DEAD_LETTERS_FIELD = "watermark.dead.letters.field";
     static final String KEY_IGNORE = "key.ignore";
     static final String ON_MALFORMED = "behavior.on.malformed.documents";
 
@@ -221,6 +222,10 @@ final class ElasticsearchSinkConfig extends AbstractConfig {
         definition.define(WATERMARK_INTERVAL_MS, Type.LONG, 4_000L, Range.atLeast(0), Importance.LOW,
             "A partition's watermark is written only if its time is at least this many milliseconds after the last one.",
             group, 5, Width.SHORT, "Interval");
+        definition.define(DEAD_LETTERS_FIELD, Type.STRING, null, Importance.LOW,
+            "The name of the field of a watermark that says how many dead letters of the events' topic the index is short of."
+                + " Each letter then has a document in the index of the watermarks whose " + IndexName.TIMESTAMP + " is '"
+                + IndexedLetters.INDEX_PART + "'. If unset, neither is written.", group, 6, Width.SHORT, "Dead letters");
     }
 
     private static void defineConnection(ConfigDef definition) {

@@ -18,12 +18,14 @@ import org.apache.kafka.connect.sink.SinkRecord;
 final class IndexedLetters {
     private static final byte[] END_OF_DOCUMENT = "}\n".getBytes(StandardCharsets.US_ASCII);
     /** Takes the place of the month in the name of the watermarks' index, so that it belongs to the same template. */
-    private static final String INDEX_PART = "dead-letters";
+    static final String INDEX_PART = "dead-letters";
 
     private final ElasticsearchClient client;
     private final BulkDelivery delivery;
     private final String index;
     private final String eventsSuffix;
+    /** The name of the watermarks' field, or null if letters are not counted. */
+    private final String field;
     private final Map<TopicPartition, Long> firstPending = new HashMap<>();
     private final Map<String, SinkRecord> pending = new LinkedHashMap<>();
     private boolean unrefreshed;
@@ -32,12 +34,13 @@ final class IndexedLetters {
         this.client = client;
         delivery = new BulkDelivery(client, 0, Duration.ZERO);
         index = config.getString(ElasticsearchSinkConfig.WATERMARK_INDEX_NAME_FORMAT).replace(IndexName.TIMESTAMP, INDEX_PART);
+        field = config.getString(ElasticsearchSinkConfig.DEAD_LETTERS_FIELD);
         eventsSuffix = config.getString(ElasticsearchSinkConfig.WATERMARK_EVENTS_SUFFIX);
     }
 
     /** Adds a record that goes to the dead-letter topic. A record of another topic than the events' is left out. */
     void add(SinkRecord record) {
-        if (!record.originalTopic().endsWith(eventsSuffix)) {
+        if (field == null || !record.originalTopic().endsWith(eventsSuffix)) {
             return;
         }
         pending.put(id(record), record);
@@ -90,8 +93,19 @@ final class IndexedLetters {
         }
     }
 
-    /** Returns how many letters of a topic were neither redriven nor discarded. */
-    long waiting(String topic) throws IOException, InterruptedException {
+    /**
+     * Returns the number of letters of a topic that were neither redriven nor discarded, as a further field of a document;
+     * nothing if letters are not counted.
+     */
+    byte[] waiting(String topic) throws IOException, InterruptedException {
+        if (field == null) {
+            return new byte[0];
+        }
+        JsonBuffer counted = new JsonBuffer(64).raw(',').string(field).raw(':').number(count(topic));
+        return counted.slice(0, counted.size());
+    }
+
+    private long count(String topic) throws IOException, InterruptedException {
         JsonBuffer query = new JsonBuffer(256);
         query.raw("{\"query\":{\"bool\":{\"filter\":[{\"term\":{\"letter\":\"waiting\"}},{\"term\":{\"topic\":"
             .getBytes(StandardCharsets.US_ASCII)).string(topic).raw("}}]}}}".getBytes(StandardCharsets.US_ASCII));

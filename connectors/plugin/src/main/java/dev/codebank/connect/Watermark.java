@@ -120,16 +120,16 @@ record Watermark(SinkRecord record, String bank, int partition, long offset, lon
     /**
      * Appends the two lines of a bulk request that create the document.
      *
-     * @param deadLetters how many dead letters of the events' topic the index is short of
+     * @param more further fields of the document, each after a comma
      */
-    void render(IndexName index, long deadLetters, JsonBuffer json) {
+    void render(IndexName index, byte[] more, JsonBuffer json) {
         json.raw(index.action(record.topic(), completeTo)).string(bank + ":" + partition + ":" + completeTo).raw(END_OF_ACTION);
         json.raw('{').string("bank_code").raw(':').string(bank);
         json.raw(',').string("partition").raw(':').number(partition);
         json.raw(',').string("offset").raw(':').number(offset);
         json.raw(',').string("complete_to").raw(':').instant(completeTo);
         json.raw(',').string("published_at").raw(':').instant(publishedAt);
-        json.raw(',').string("dead_letters").raw(':').number(deadLetters);
+        json.raw(more);
         json.raw(END_OF_DOCUMENT);
     }
 }

@@ -60,7 +60,7 @@ final class WatermarkDelivery {
         if (due.isEmpty()) {
             return;
         }
-        Map<String, Long> waiting = new HashMap<>();
+        Map<String, byte[]> waiting = new HashMap<>();
         for (Watermark watermark : due) {
             String topic = watermarks.eventsOf(watermark.record()).topic();
             if (!waiting.containsKey(topic)) {

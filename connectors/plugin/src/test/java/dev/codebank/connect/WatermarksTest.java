@@ -59,6 +59,7 @@ class WatermarksTest extends ElasticsearchSinkTaskSetup {
         settings.put("watermark.events.topic.suffix", ".transactions.v1");
         settings.put("watermark.index.name.format", "bank-watermarks-${timestamp}");
         settings.put("watermark.index.template.name", "watermarks");
+        settings.put("watermark.dead.letters.field", "dead_letters");
         elasticsearch.templates.put("watermarks", 200);
         context.assignment = Set.of(EVENTS, MARKS);
     }
@@ -331,7 +332,7 @@ class WatermarksTest extends ElasticsearchSinkTaskSetup {
                 }
                 try {
                     Watermark read = Watermark.of(new SinkRecord(TOPIC, 4, null, null, null, broken, 0), registry);
-                    read.render(new IndexName("w-${timestamp}", "yyyy.MM"), 0, new JsonBuffer(64));
+                    read.render(new IndexName("w-${timestamp}", "yyyy.MM"), new byte[0], new JsonBuffer(64));
                 } catch (DataException e) {
                     assertNotNull(e.getMessage());
                 }
