@@ -118,7 +118,7 @@ func TestASinksTopicsAreDeclared(t *testing.T) {
 		}
 		want := []string{"bank-001.transactions.v1"}
 		if sink.Config["watermark.topic.suffix"] != "" {
-			want = append(want, "bank-001.watermarks.v1")
+			want = append(want, "bank-001.watermarks.v1", sink.Config["watermark.dead.letters.actions.topic"])
 		}
 		require.ElementsMatch(t, want, read, sink.Name)
 	}

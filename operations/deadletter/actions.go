@@ -40,11 +40,14 @@ type Operator struct {
 type ActionRecord struct {
 	Letter Place `json:"letter"`
 	// TopicID tells the letter's topic from another topic of the same name that was created later.
-	TopicID string    `json:"topic_id"`
-	Action  Action    `json:"action"`
-	At      time.Time `json:"at"`
-	By      string    `json:"by"`
-	Reason  string    `json:"reason,omitempty"`
+	TopicID string `json:"topic_id"`
+	// Origin is where the first record is, as topic/partition/offset; empty when it is unknown.
+	// The sink of the index keeps a document about each letter under this name.
+	Origin string    `json:"origin,omitempty"`
+	Action Action    `json:"action"`
+	At     time.Time `json:"at"`
+	By     string    `json:"by"`
+	Reason string    `json:"reason,omitempty"`
 }
 
 // errNoActionsTopic says that actions cannot be recorded. Then nothing is done.
@@ -60,17 +63,17 @@ func topicID(known kadm.TopicDetails, topic string) (string, bool) {
 
 // record records an action on letters of the present topics. The caller must have checked that
 // ActionsTopic exists.
-func (c *Client) record(ctx context.Context, known kadm.TopicDetails, action Action, by Operator, letters ...Place) error {
+func (c *Client) record(ctx context.Context, known kadm.TopicDetails, action Action, by Operator, letters ...Letter) error {
 	records := make([]*kgo.Record, len(letters))
 	for i, letter := range letters {
-		id, _ := topicID(known, letter.Topic)
+		id, _ := topicID(known, letter.At.Topic)
 		value, err := json.Marshal(ActionRecord{
-			Letter: letter, TopicID: id, Action: action, At: time.Now().UTC(), By: by.By, Reason: by.Reason,
+			Letter: letter.At, TopicID: id, Origin: letter.first(), Action: action, At: time.Now().UTC(), By: by.By, Reason: by.Reason,
 		})
 		if err != nil {
 			return fmt.Errorf("deadletter: %w", err)
 		}
-		records[i] = &kgo.Record{Topic: ActionsTopic, Key: []byte(letter.String()), Value: value}
+		records[i] = &kgo.Record{Topic: ActionsTopic, Key: []byte(letter.At.String()), Value: value}
 	}
 	producer, err := c.producer()
 	if err != nil {
@@ -146,14 +149,15 @@ func (c *Client) Discard(ctx context.Context, letter Place, by Operator) error {
 	if err != nil {
 		return err
 	}
-	if _, err := c.letter(ctx, known, letter); err != nil {
+	found, err := c.letter(ctx, known, letter)
+	if err != nil {
 		return err
 	}
 	dealt, err := c.dealt(ctx, known)
 	if err != nil || dealt[letter] == ActionDiscarded {
 		return err
 	}
-	return c.record(ctx, known, ActionDiscarded, by, letter)
+	return c.record(ctx, known, ActionDiscarded, by, found)
 }
 
 // actionable returns the topics of the cluster, or errNoActionsTopic if actions cannot be
@@ -205,7 +209,7 @@ func (c *Client) Show(ctx context.Context, place Place, by Operator) (Shown, err
 	if err != nil {
 		return Shown{}, err
 	}
-	return shown, c.record(ctx, known, ActionShown, by, place)
+	return shown, c.record(ctx, known, ActionShown, by, letter)
 }
 
 // letter returns the letter at a place.

@@ -53,6 +53,23 @@ func TestADiscardedLetterIsNeverSentAndIsCounted(t *testing.T) {
 	require.ErrorContains(t, letters.Discard(within(t), deadletter.Place{Topic: events}, ada), "no dead-letter topic")
 }
 
+// The index knows a letter by the place of the first record, however often it was redriven.
+func TestAnActionNamesThePlaceOfTheFirstRecord(t *testing.T) {
+	client, letters := cluster(t)
+	again := letter("b", value("2"), 0)
+	again.Headers = append(again.Headers, kgo.RecordHeader{Key: "codebank.redrive.origin", Value: []byte(events + "/2/7")})
+	homeless := letter("c", value("3"), 0)
+	homeless.Headers = nil
+	put(t, client, letter("a", value("1"), 1), again, homeless)
+	for offset, first := range []string{events + "/1/97", events + "/2/7", ""} {
+		require.NoError(t, letters.Discard(within(t), place(int64(offset)), ada))
+		shown, err := letters.Show(within(t), place(int64(offset)), ada)
+		require.NoError(t, err)
+		require.Len(t, shown.Actions, 1)
+		require.Equal(t, first, shown.Actions[0].Origin)
+	}
+}
+
 func TestOneLetterIsSentAloneAndTheOthersWait(t *testing.T) {
 	client, letters := cluster(t)
 	put(t, client, letter("a", value("1"), 0), letter("b", value("2"), 0), letter("c", value("3"), 0))

@@ -129,6 +129,21 @@ func parse(record *kgo.Record) Letter {
 	}
 }
 
+// first returns where the first record is, as topic/partition/offset: the letter's origin,
+// unless the record there had been sent again. It is empty when neither is known.
+func (l *Letter) first() string {
+	first := ""
+	if l.Origin != nil {
+		first = l.Origin.String()
+	}
+	for _, header := range l.record.Headers {
+		if header.Key == headerFirst {
+			first = string(header.Value)
+		}
+	}
+	return first
+}
+
 // firstTime returns the time of the first record. It is the letter's own time, unless the record
 // was sent again.
 func firstTime(record *kgo.Record, headers map[string]string) time.Time {

@@ -128,12 +128,12 @@ func (r *redrive) batch(ctx context.Context, letters []Letter, each func(Letter,
 	}
 	outcomes := make([]Outcome, len(letters))
 	var records []*kgo.Record
-	var sent []Place
+	var sent []Letter
 	for i, letter := range letters {
 		outcomes[i] = r.outcomeOf(letter)
 		if outcomes[i] == Due {
 			r.done[r.addressed(letter)] = true
-			records, sent = append(records, again(letter, r.to(letter))), append(sent, letter.At)
+			records, sent = append(records, again(letter, r.to(letter))), append(sent, letter)
 		}
 	}
 	if r.how.Send {
@@ -152,7 +152,7 @@ func (r *redrive) batch(ctx context.Context, letters []Letter, each func(Letter,
 
 // send sends the records of some letters of one topic. Then it records the action and marks the
 // letters.
-func (r *redrive) send(ctx context.Context, letters []Letter, records []*kgo.Record, sent []Place) error {
+func (r *redrive) send(ctx context.Context, letters []Letter, records []*kgo.Record, sent []Letter) error {
 	topic := letters[0].At.Topic
 	// If one record fails, the whole batch stays unmarked, because it is harmless to send it again.
 	if err := r.producer.ProduceSync(ctx, records...).FirstErr(); err != nil {
@@ -193,18 +193,14 @@ func (r *redrive) outcomeOf(letter Letter) Outcome {
 func again(letter Letter, to string) *kgo.Record {
 	was := letter.record
 	record := &kgo.Record{Topic: letter.Origin.Topic, Partition: letter.Origin.Partition, Key: was.Key, Value: was.Value}
-	first := letter.Origin.String()
 	for _, header := range was.Headers {
-		switch {
-		case header.Key == headerFirst:
-			first = string(header.Value)
-		case !strings.HasPrefix(header.Key, headerPrefix) && !strings.HasPrefix(header.Key, redrivePrefix):
+		if !strings.HasPrefix(header.Key, headerPrefix) && !strings.HasPrefix(header.Key, redrivePrefix) {
 			record.Headers = append(record.Headers, header)
 		}
 	}
 	record.Headers = append(record.Headers,
 		kgo.RecordHeader{Key: headerTime, Value: []byte(letter.Time.Format(timeFormat))},
-		kgo.RecordHeader{Key: headerFirst, Value: []byte(first)},
+		kgo.RecordHeader{Key: headerFirst, Value: []byte(letter.first())},
 		kgo.RecordHeader{Key: headerCount, Value: []byte(strconv.Itoa(letter.Redrives + 1))})
 	if to != "" {
 		record.Headers = append(record.Headers, kgo.RecordHeader{Key: HeaderTo, Value: []byte(to)})

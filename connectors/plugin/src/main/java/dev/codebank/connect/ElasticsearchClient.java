@@ -57,11 +57,10 @@ final class ElasticsearchClient implements AutoCloseable {
         return nodes.send(HttpRequest.newBuilder().POST(HttpRequest.BodyPublishers.noBody()), "/" + index + "/_refresh");
     }
 
-    /** Counts the documents of an index that a query matches. An index that does not exist has none. */
-    HttpNodes.Response count(String index, JsonBuffer query) throws IOException, InterruptedException {
+    /** Posts a JSON document to a path. */
+    HttpNodes.Response post(String path, JsonBuffer content) throws IOException, InterruptedException {
         return nodes.send(HttpRequest.newBuilder().header("Content-Type", "application/json")
-            .POST(HttpRequest.BodyPublishers.ofByteArray(query.array(), 0, query.size())),
-            "/" + index + "/_count?ignore_unavailable=true");
+            .POST(HttpRequest.BodyPublishers.ofByteArray(content.array(), 0, content.size())), path);
     }
 
     /** Requests the root page, to check whether Elasticsearch accepts the credentials. */

@@ -52,6 +52,7 @@ final class ElasticsearchSinkConfig extends AbstractConfig {
     static final String WATERMARK_TEMPLATE = "watermark.index.template.name";
     static final String WATERMARK_INTERVAL_MS = "watermark.interval.ms";
     static final String DEAD_LETTERS_FIELD = "watermark.dead.letters.field";
+    static final String ACTIONS_TOPIC = "watermark.dead.letters.actions.topic";
     static final String KEY_IGNORE = "key.ignore";
     static final String ON_MALFORMED = "behavior.on.malformed.documents";
 
@@ -226,6 +227,10 @@ final class ElasticsearchSinkConfig extends AbstractConfig {
             "The name of the field of a watermark that says how many dead letters of the events' topic the index is short of."
                 + " Each letter then has a document in the index of the watermarks whose " + IndexName.TIMESTAMP + " is '"
                 + IndexedLetters.INDEX_PART + "'. If unset, neither is written.", group, 6, Width.SHORT, "Dead letters");
+        definition.define(ACTIONS_TOPIC, Type.STRING, null, Importance.LOW,
+            "The topic that says what operators did with dead letters. A discarded letter no longer counts. It must be one of"
+                + " the connector's topics. If unset, only a redriven letter stops counting.",
+            group, 7, Width.MEDIUM, "Actions on letters");
     }
 
     private static void defineConnection(ConfigDef definition) {

@@ -138,6 +138,17 @@ public final class ElasticsearchSinkTask extends SinkTask {
         acknowledged.clear();
         if (watermarks != null) {
             watermarks.processed(records);
+            acceptRedriven(records, put.refusals);
+        }
+    }
+
+    /** Tells the letters' documents which redriven records the index has accepted. */
+    private void acceptRedriven(Collection<SinkRecord> records, List<Refusal> refusals) {
+        for (SinkRecord record : records) {
+            if (!record.headers().isEmpty() && addressee.takes(record)
+                && refusals.stream().noneMatch(refusal -> refusal.record() == record)) {
+                letters.addAccepted(record);
+            }
         }
     }
 
@@ -228,7 +239,9 @@ public final class ElasticsearchSinkTask extends SinkTask {
                 if (!acknowledged.isEmpty() && acknowledged.contains(Position.of(record)) || !addressee.takes(record)) {
                     continue;
                 }
-                if (watermarks != null && watermarks.isWatermark(record)) {
+                if (watermarks != null && letters.isAction(record)) {
+                    letters.addAction(record);
+                } else if (watermarks != null && watermarks.isWatermark(record)) {
                     holdBack(record);
                 } else {
                     bulk = add(bulk, record);

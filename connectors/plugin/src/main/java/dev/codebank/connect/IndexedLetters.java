@@ -1,101 +1,164 @@
 package dev.codebank.connect;
 
 import java.io.IOException;
+import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Collection;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.connect.header.Header;
 import org.apache.kafka.connect.sink.SinkRecord;
 
 /**
  * Keeps a document about each dead letter of the events' topics beside the watermarks, so that a watermark can say how
- * many letters the index is short of. The document's id is the position of the record, so a letter that is reported
- * again is one document. {@code bankctl dlq} changes the state of the document when the letter is redriven or discarded.
- * Not safe for concurrent use.
+ * many letters the index is short of. The id of the document is the place of the first record, so a letter that is
+ * reported again, or again after a redrive, is one document. A letter waits until the index has accepted a redriven
+ * record of it, or until an operator has discarded it, which a topic of actions says. Not safe for concurrent use.
  */
 final class IndexedLetters {
-    private static final byte[] END_OF_DOCUMENT = "}\n".getBytes(StandardCharsets.US_ASCII);
+    /** The header of a redriven record that says where the first record is. The operators' tool writes it. */
+    static final String FIRST = "codebank.redrive.origin";
     /** Takes the place of the month in the name of the watermarks' index, so that it belongs to the same template. */
     static final String INDEX_PART = "dead-letters";
+
+    private static final byte[] END_OF_DOCUMENT = "}\n".getBytes(StandardCharsets.US_ASCII);
 
     private final ElasticsearchClient client;
     private final BulkDelivery delivery;
     private final String index;
     private final String eventsSuffix;
+    private final String actionsTopic;
+    private final String deadLetterTopic;
     /** The name of the watermarks' field, or null if letters are not counted. */
     private final String field;
-    private final Map<TopicPartition, Long> firstPending = new HashMap<>();
-    private final Map<String, SinkRecord> pending = new LinkedHashMap<>();
+    /** The letters without a document yet, and the states that their documents are to get, by the documents' ids. */
+    private final Map<String, SinkRecord> letters = new LinkedHashMap<>();
+    private final Map<String, String> states = new LinkedHashMap<>();
+    /** The offset of the first record of a partition that the two maps come from. */
+    private final Map<TopicPartition, Long> uncommitted = new HashMap<>();
     private boolean unrefreshed;
 
     IndexedLetters(ElasticsearchSinkConfig config, ElasticsearchClient client) {
         this.client = client;
         delivery = new BulkDelivery(client, 0, Duration.ZERO);
-        index = config.getString(ElasticsearchSinkConfig.WATERMARK_INDEX_NAME_FORMAT).replace(IndexName.TIMESTAMP, INDEX_PART);
         field = config.getString(ElasticsearchSinkConfig.DEAD_LETTERS_FIELD);
+        index = config.getString(ElasticsearchSinkConfig.WATERMARK_INDEX_NAME_FORMAT).replace(IndexName.TIMESTAMP, INDEX_PART);
         eventsSuffix = config.getString(ElasticsearchSinkConfig.WATERMARK_EVENTS_SUFFIX);
+        actionsTopic = config.getString(ElasticsearchSinkConfig.ACTIONS_TOPIC);
+        deadLetterTopic = config.originalsStrings().get("errors.deadletterqueue.topic.name");
     }
 
-    /** Adds a record that goes to the dead-letter topic. A record of another topic than the events' is left out. */
+    /** Returns whether a record says what an operator did with a letter, and is not an event. */
+    boolean isAction(SinkRecord record) {
+        return record.originalTopic().equals(actionsTopic);
+    }
+
+    /** Adds an action. Only a discarded letter of this connector's own topic matters. Any other record is skipped. */
+    void addAction(SinkRecord record) {
+        if (field == null || !(record.value() instanceof byte[] value)) {
+            return;
+        }
+        try {
+            if (new JsonReader(value).value() instanceof Map<?, ?> action && "discarded".equals(action.get("action"))
+                && action.get("letter") instanceof Map<?, ?> letter && letter.get("topic") instanceof String topic
+                && topic.equals(deadLetterTopic) && action.get("origin") instanceof String origin) {
+                setState(origin, "discarded", record);
+            }
+        } catch (IOException e) {
+            // Not an action: anybody may write to the topic.
+            return;
+        }
+    }
+
+    /** Adds a record that goes to the dead-letter topic. A record of another topic than the events' is skipped. */
     void add(SinkRecord record) {
         if (field == null || !record.originalTopic().endsWith(eventsSuffix)) {
             return;
         }
-        pending.put(id(record), record);
-        firstPending.merge(new TopicPartition(record.originalTopic(), record.originalKafkaPartition()), record.originalKafkaOffset(),
-            Math::min);
+        letters.put(id(record), record);
+        hold(record);
+    }
+
+    /** Adds a record that the index has accepted. Only a redriven one matters. */
+    void addAccepted(SinkRecord record) {
+        String first = field == null ? null : first(record);
+        if (first != null) {
+            setState(first, "redriven", record);
+        }
+    }
+
+    private void setState(String id, String state, SinkRecord record) {
+        states.put(id, state);
+        hold(record);
+    }
+
+    private void hold(SinkRecord record) {
+        uncommitted.merge(new TopicPartition(record.originalTopic(), record.originalKafkaPartition()),
+            record.originalKafkaOffset(), Math::min);
     }
 
     /**
-     * Returns the offset up to which Connect may commit a partition. A letter whose document is not written yet is
-     * delivered again after a restart.
+     * Returns the offset up to which Connect may commit a partition. What is not written yet is delivered again after a
+     * restart.
      */
     long committable(TopicPartition partition, long offset) {
-        return Math.min(offset, firstPending.getOrDefault(partition, Long.MAX_VALUE));
+        return Math.min(offset, uncommitted.getOrDefault(partition, Long.MAX_VALUE));
     }
 
-    /** Removes the state of partitions that are assigned to other tasks, which get their uncommitted records again. */
-    void revoke(Iterable<TopicPartition> partitions) {
-        for (TopicPartition partition : partitions) {
-            firstPending.remove(partition);
-            pending.values().removeIf(record -> record.originalTopic().equals(partition.topic())
-                && record.originalKafkaPartition() == partition.partition());
-        }
+    /**
+     * Forgets what is not written yet, when partitions are assigned to other tasks. These get the uncommitted records
+     * again. Writing what comes from the other partitions twice changes nothing.
+     */
+    void revoke(Collection<TopicPartition> partitions) {
+        uncommitted.keySet().removeAll(partitions);
     }
 
     boolean hasPending() {
-        return !pending.isEmpty() || unrefreshed;
+        return !letters.isEmpty() || !states.isEmpty() || unrefreshed;
     }
 
     /**
-     * Writes the documents of the added letters, and makes them visible to {@link #waiting}.
+     * Writes what was added, and makes it visible to {@link #waiting}.
      *
-     * @throws IOException if Elasticsearch does not respond, or does not refresh the index
+     * @throws IOException if Elasticsearch does not respond, or refuses a request
      * @throws org.apache.kafka.connect.errors.ConnectException if the index does not take the documents
      */
     void deliver() throws IOException, InterruptedException {
-        if (!pending.isEmpty()) {
-            Bulk bulk = new Bulk(256 * pending.size());
-            pending.forEach((id, record) -> bulk.add(record, json -> render(id, record, json)));
+        if (!hasPending()) {
+            return;
+        }
+        if (!letters.isEmpty()) {
+            Bulk bulk = new Bulk(256 * letters.size());
+            letters.forEach((id, record) -> bulk.add(record, json -> render(id, record, json)));
             delivery.deliver(bulk, System.nanoTime());
             unrefreshed = true;
-            pending.clear();
-            firstPending.clear();
+            letters.clear();
         }
-        if (unrefreshed) {
-            HttpNodes.Response response = client.refresh(index);
-            if (response.status() != 200) {
-                throw new IOException("cannot refresh " + index + ": " + response.node() + " responded " + response.status());
-            }
-            unrefreshed = false;
+        while (!states.isEmpty()) {
+            Map.Entry<String, String> next = states.entrySet().iterator().next();
+            update(next.getKey(), next.getValue());
+            unrefreshed = true;
+            states.remove(next.getKey());
         }
+        uncommitted.clear();
+        // The index does not exist if there was only an action on a letter of an earlier version.
+        check(client.refresh(index), "refresh " + index, 404);
+        unrefreshed = false;
+    }
+
+    /** Sets the state of a document. A letter without a document does not count, so it needs no state. */
+    private void update(String id, String state) throws IOException, InterruptedException {
+        JsonBuffer change = new JsonBuffer(64).raw("{\"doc\":{\"letter\":".getBytes(StandardCharsets.US_ASCII)).string(state)
+            .raw("}}".getBytes(StandardCharsets.US_ASCII));
+        check(client.post("/" + index + "/_update/" + URLEncoder.encode(id, StandardCharsets.UTF_8), change), "update " + index, 404);
     }
 
     /**
-     * Returns the number of letters of a topic that were neither redriven nor discarded, as a further field of a document;
-     * nothing if letters are not counted.
+     * Returns the number of letters of a topic that wait, as a further field of a document; nothing if letters are not
+     * counted.
      */
     byte[] waiting(String topic) throws IOException, InterruptedException {
         if (field == null) {
@@ -109,18 +172,31 @@ final class IndexedLetters {
         JsonBuffer query = new JsonBuffer(256);
         query.raw("{\"query\":{\"bool\":{\"filter\":[{\"term\":{\"letter\":\"waiting\"}},{\"term\":{\"topic\":"
             .getBytes(StandardCharsets.US_ASCII)).string(topic).raw("}}]}}}".getBytes(StandardCharsets.US_ASCII));
-        HttpNodes.Response response = client.count(index, query);
-        if (response.status() != 200) {
-            throw new IOException("cannot count the dead letters in " + index + ": " + response.node() + " responded " + response.status());
-        }
+        HttpNodes.Response response = check(client.post("/" + index + "/_count?ignore_unavailable=true", query), "count " + index, 200);
         if (new JsonReader(response.body()).value() instanceof Map<?, ?> answer && answer.get("count") instanceof Number count) {
             return count.longValue();
         }
         throw new IOException(response.node() + " responded without a count");
     }
 
+    private static HttpNodes.Response check(HttpNodes.Response response, String what, int alsoFine) throws IOException {
+        if (response.status() != 200 && response.status() != alsoFine) {
+            throw new IOException("cannot " + what + ": " + response.node() + " responded " + response.status());
+        }
+        return response;
+    }
+
     private static String id(SinkRecord record) {
-        return record.originalTopic() + "/" + record.originalKafkaPartition() + "/" + record.originalKafkaOffset();
+        String first = first(record);
+        return first != null ? first
+            : record.originalTopic() + "/" + record.originalKafkaPartition() + "/" + record.originalKafkaOffset();
+    }
+
+    /** Returns where the first record of a redriven record is, or null. */
+    private static String first(SinkRecord record) {
+        Header header = record.headers().isEmpty() ? null : record.headers().lastWithName(FIRST);
+        return header != null && header.value() instanceof byte[] place && place.length <= 512
+            ? new String(place, StandardCharsets.UTF_8) : null;
     }
 
     private void render(String id, SinkRecord record, JsonBuffer json) {

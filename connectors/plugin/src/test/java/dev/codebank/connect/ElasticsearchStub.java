@@ -2,6 +2,7 @@ package dev.codebank.connect;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import com.sun.net.httpserver.HttpExchange;
 import com.sun.net.httpserver.HttpServer;
 import java.io.IOException;
@@ -128,6 +129,9 @@ final class ElasticsearchStub implements AutoCloseable {
             bulk(exchange);
         } else if (path.endsWith("/_refresh")) {
             respond(exchange, 200, "{}");
+        } else if (path.contains("/_update/")) {
+            JsonNode change = JSON.readTree(exchange.getRequestBody().readAllBytes());
+            respond(exchange, setLetter(path.replaceFirst("/_update/", "/").substring(1), change.at("/doc/letter").asText()), "{}");
         } else if (path.endsWith("/_count")) {
             respond(exchange, 200, "{\"count\":" + count(path.substring(1, path.indexOf("/_count"))) + "}");
         } else {
@@ -141,9 +145,12 @@ final class ElasticsearchStub implements AutoCloseable {
             && document.getValue().path("letter").asText().equals("waiting")).count();
     }
 
-    /** Replaces the state of a letter, as the operators' tool does. */
-    synchronized void setLetter(String id, String state) {
-        ((com.fasterxml.jackson.databind.node.ObjectNode) stored.get("bank-watermarks-dead-letters/" + id)).put("letter", state);
+    private synchronized int setLetter(String document, String state) {
+        if (!(stored.get(document) instanceof ObjectNode letter)) {
+            return 404;
+        }
+        letter.put("letter", state);
+        return 200;
     }
 
     private void bulk(HttpExchange exchange) throws IOException {

@@ -45,6 +45,14 @@ final class Events {
         return record;
     }
 
+    /** A record that was sent again for one connector, after the record at a place had become a dead letter. */
+    static SinkRecord redriven(long offset, Struct value, String connector, String first) {
+        SinkRecord record = record(offset, value);
+        record.headers().add(Addressee.HEADER, connector.getBytes(StandardCharsets.UTF_8), Schema.OPTIONAL_BYTES_SCHEMA);
+        record.headers().add(IndexedLetters.FIRST, first.getBytes(StandardCharsets.UTF_8), Schema.OPTIONAL_BYTES_SCHEMA);
+        return record;
+    }
+
     /** A record without a value that was sent again for one connector. */
     static SinkRecord poison(long offset, String connector) {
         SinkRecord record = new SinkRecord(TOPIC, 0, null, null, null, null, offset);

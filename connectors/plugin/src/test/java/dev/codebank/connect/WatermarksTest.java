@@ -37,6 +37,7 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(30)
 class WatermarksTest extends ElasticsearchSinkTaskSetup {
     private static final String TOPIC = "bank-001.watermarks.v1";
+    private static final String ACTIONS = "dead-letter-actions.v1";
     private static final TopicPartition EVENTS = new TopicPartition(Events.TOPIC, 0);
     private static final TopicPartition MARKS = new TopicPartition(TOPIC, 0);
     private static final long NOON = Instant.parse("2026-11-21T12:00:00Z").toEpochMilli();
@@ -60,6 +61,9 @@ class WatermarksTest extends ElasticsearchSinkTaskSetup {
         settings.put("watermark.index.name.format", "bank-watermarks-${timestamp}");
         settings.put("watermark.index.template.name", "watermarks");
         settings.put("watermark.dead.letters.field", "dead_letters");
+        settings.put("watermark.dead.letters.actions.topic", ACTIONS);
+        settings.put("errors.deadletterqueue.topic.name", "dlq.index");
+        settings.put("name", "index");
         elasticsearch.templates.put("watermarks", 200);
         context.assignment = Set.of(EVENTS, MARKS);
     }
@@ -120,16 +124,34 @@ class WatermarksTest extends ElasticsearchSinkTaskSetup {
         assertEquals(List.of(0L), written());
         assertEquals(2, deadLetters(0));
 
-        elasticsearch.setLetter(Events.TOPIC + "/0/2", "discarded");
+        task.put(List.of(action(0, "shown", "dlq.index", 2), action(1, "discarded", "dlq.another", 1),
+            action(2, "discarded", "dlq.index", 77), action(3, "discarded", "dlq.index", 2), record(ACTIONS, 0, 4, null)));
         task.put(both(events(3, 4), mark(4, 5)));
         assertEquals(1, deadLetters(5));
+        assertEquals(List.of(1L, 2L), context.reportedOffsets(), "an action is no event");
+    }
+
+    @Test
+    void aRedrivenLetterWaitsUntilTheIndexHasAcceptedIt() {
+        ElasticsearchSinkTask task = start();
+        task.put(both(List.of(Events.record(0, Events.event(null, null)), Events.record(1, Events.event("", null))), mark(2, 0)));
+        assertEquals(2, deadLetters(0));
+
+        task.put(both(List.of(Events.redriven(2, Events.event(null, null), "index", Events.TOPIC + "/0/0")), mark(3, 5)));
+        assertEquals(2, deadLetters(5), "it was refused again, and is still one letter");
+        task.put(both(List.of(
+            Events.redriven(3, Events.event("e3", "2026-11-21T10:15:30Z"), "index", Events.TOPIC + "/0/0"),
+            Events.redriven(4, Events.event("e4", "2026-11-21T10:15:30Z"), "statement", Events.TOPIC + "/0/1"),
+            Events.redriven(5, Events.event("e5", "2026-11-21T10:15:30Z"), "index", Events.TOPIC + "/0/99")), mark(6, 10)));
+
+        assertEquals(1, deadLetters(10), "the second was sent to another sink");
     }
 
     @Test
     void aLetterThatIsReportedAgainCountsOnce() {
         List<SinkRecord> records = both(List.of(Events.record(0, Events.event(null, null))), mark(1, 0));
         start().put(records);
-        elasticsearch.setLetter(Events.TOPIC + "/0/0", "redriven");
+        start().put(List.of(action(0, "discarded", "dlq.index", 0)));
 
         ElasticsearchSinkTask task = start();
         task.put(records);
@@ -400,6 +422,12 @@ class WatermarksTest extends ElasticsearchSinkTaskSetup {
         Struct copy = new Struct(value.schema());
         value.schema().fields().forEach(f -> copy.put(f, value.get(f)));
         return copy.put(field, changed);
+    }
+
+    /** Returns what an operator did with the letter of an event, as the operators' tool records it. */
+    private static SinkRecord action(long offset, String what, String topic, long of) {
+        return new SinkRecord(ACTIONS, 0, null, null, null, ("{\"action\":\"" + what + "\",\"by\":\"o\",\"letter\":{\"topic\":\"" + topic
+            + "\",\"partition\":0,\"offset\":9},\"origin\":\"" + Events.TOPIC + "/0/" + of + "\"}").getBytes(StandardCharsets.UTF_8), offset);
     }
 
     private static SinkRecord record(String topic, int partition, long offset, Struct value) {
