@@ -2,6 +2,7 @@ package topic
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -15,6 +16,8 @@ import (
 // decoders makes the decoders of the schemas that records name, each once.
 type decoders struct {
 	schema SchemaByID
+	// released returns the decoders of the released versions, newest first.
+	released func() ([]*event.Decoder, error)
 
 	mu    sync.Mutex
 	known map[uint32]decoder
@@ -27,7 +30,19 @@ type decoder struct {
 }
 
 func newDecoders(schema SchemaByID) *decoders {
-	return &decoders{schema: schema, known: make(map[uint32]decoder)}
+	return &decoders{schema: schema, released: sync.OnceValues(releasedDecoders), known: make(map[uint32]decoder)}
+}
+
+func releasedDecoders() ([]*event.Decoder, error) {
+	var list []*event.Decoder
+	for version := event.NewestVersion; version > 0; version-- {
+		decoder, err := event.NewVersionDecoder(version)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, decoder)
+	}
+	return list, nil
 }
 
 // of returns a schema's decoder. It sends one request to the registry for each id. That is
@@ -54,8 +69,10 @@ func (d *decoders) of(ctx context.Context, id uint32) (decoder, error) {
 	return made, nil
 }
 
-// copyOf fills c with the copy in a record. If the record is not an event, the copy is
-// unreadable. An error means that the registry is away.
+// copyOf fills c with the copy in a record. The copy of a record that is not an event is
+// unreadable. An event of a released version whose schema the registry does not have, or has
+// another schema in place of, is read all the same, and has a problem: the sinks wait for the
+// right registry. An error means that the registry is away.
 func (d *decoders) copyOf(ctx context.Context, record *kgo.Record, c *audit.Copy) error {
 	*c = audit.Copy{Position: audit.Position{Partition: record.Partition, Offset: record.Offset}}
 	id, body, err := event.ParseFrame(record.Value)
@@ -67,18 +84,39 @@ func (d *decoders) copyOf(ctx context.Context, record *kgo.Record, c *audit.Copy
 	if err != nil {
 		return err
 	}
-	if decoder.problem != "" {
-		c.Unreadable = decoder.problem
-		return nil
+	if decoder.problem == "" {
+		if err := decoder.decoder.Decode(body, &c.Event); err != nil {
+			decoder.problem = err.Error()
+		}
 	}
-	if err := decoder.decoder.Decode(body, &c.Event); err != nil {
-		c.Unreadable = err.Error()
-		return nil
+	if decoder.problem != "" {
+		if err := d.recognize(body, c); err != nil {
+			c.Unreadable = decoder.problem
+			return nil
+		}
+		c.Problems = []audit.Problem{{Field: "schema id", Stored: fmt.Sprintf("%d: %s", id, decoder.problem)}}
 	}
 	c.ID = c.Event.EventID
 	// The key decides the partition, and with it the order of an account's events.
 	if expected, _, _ := strings.Cut(c.ID, ":"); string(record.Key) != expected {
-		c.Problems = []audit.Problem{{Field: "record key", Stored: string(record.Key)}}
+		c.Problems = append(c.Problems, audit.Problem{Field: "record key", Stored: string(record.Key)})
 	}
 	return nil
 }
+
+// recognize reads a body as an event of a released version, by its bytes alone.
+func (d *decoders) recognize(body []byte, c *audit.Copy) error {
+	released, err := d.released()
+	if err != nil {
+		return err
+	}
+	err = errNoEvent
+	for _, decoder := range released {
+		if err = decoder.Decode(body, &c.Event); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+var errNoEvent = errors.New("not an event of a released version")

@@ -161,6 +161,22 @@ func TestWhatIsNoEventIsUnreadable(t *testing.T) {
 	require.Len(t, unreadable, 5)
 }
 
+// The sinks wait for the schema of such an event, so the audit says which record has it.
+func TestAnEventWhoseSchemaTheRegistryDoesNotHaveIsReadAndIsAProblem(t *testing.T) {
+	client := broker(t)
+	for sequence, id := range []byte{99, schemaID + 1, schemaID} {
+		r := record(t, purchase("a", int64(sequence)+1))
+		r.Value[4] = id
+		require.NoError(t, client.ProduceSync(t.Context(), r).FirstErr())
+	}
+	copies, unreadable := read(t, topic.New(client, name, (&registry{}).schema))
+	require.Empty(t, unreadable)
+	require.Len(t, copies, 3)
+	require.Equal(t, []audit.Problem{{Field: "schema id", Stored: "99: the registry has no schema 99"}}, copies["a:1"][0].Problems)
+	require.Equal(t, "schema id", copies["a:2"][0].Problems[0].Field)
+	require.Empty(t, copies["a:3"][0].Problems)
+}
+
 func TestAKeyThatIsNotTheEventsIsAProblem(t *testing.T) {
 	client := broker(t)
 	r := record(t, purchase("a", 1))

@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
-	"slices"
-	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -100,61 +97,6 @@ func newConnectorsApply(app *application) *cobra.Command {
 			return app.applyConnectors(ctx)
 		}),
 	}
-}
-
-func newConnectorsStatus(app *application) *cobra.Command {
-	return &cobra.Command{
-		Use:   "status",
-		Short: "Show the state of the connectors and their tasks; status 1 unless all run",
-		Args:  cobra.NoArgs,
-		RunE: work(func(ctx context.Context, _ []string) error {
-			ctx, cancel := app.limited(ctx)
-			defer cancel()
-			client, wanted, err := app.connect()
-			if err != nil {
-				return err
-			}
-			statuses, err := client.Statuses(ctx)
-			if err != nil {
-				return err
-			}
-			for _, connector := range wanted {
-				if _, there := statuses[connector.Name]; !there {
-					statuses[connector.Name] = kafkaconnect.Status{Name: connector.Name, Connector: kafkaconnect.State{State: "MISSING"}}
-				}
-			}
-			return app.showStatuses(statuses)
-		}),
-	}
-}
-
-func (a *application) showStatuses(byName map[string]kafkaconnect.Status) error {
-	var statuses []kafkaconnect.Status
-	idle := 0
-	for _, name := range slices.Sorted(maps.Keys(byName)) {
-		status := byName[name]
-		status.Name = name
-		statuses = append(statuses, status)
-		if !status.Runs() {
-			idle++
-		}
-	}
-	heading := []string{"CONNECTOR", "TASK", "STATE", "WORKER", "CAUSE"}
-	if err := output.List(a.printer(), statuses, heading, statusRows); err != nil {
-		return err
-	}
-	if idle > 0 {
-		return fmt.Errorf("%d of %d connectors do not run whole", idle, len(statuses))
-	}
-	return nil
-}
-
-func statusRows(status kafkaconnect.Status) [][]string {
-	rows := [][]string{{status.Name, "", status.Connector.State, status.Connector.WorkerID, cause(status.Connector)}}
-	for _, task := range status.Tasks {
-		rows = append(rows, []string{status.Name, strconv.Itoa(task.ID), task.State.State, task.WorkerID, cause(task.State)})
-	}
-	return rows
 }
 
 // cause returns the innermost reason of a failure.
