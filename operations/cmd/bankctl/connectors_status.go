@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -75,20 +76,11 @@ func (a *application) addBacklogs(ctx context.Context, client *kafkaconnect.Clie
 		return misused("kafka-brokers", err)
 	}
 	defer brokers.Close()
-	registry, err := schemaregistry.New(a.registryURL)
-	if err != nil {
-		return misused("registry-url", err)
-	}
 	try, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
 	if err := brokers.Ping(try); err != nil {
 		return err
 	}
-	reader := backlog.New(brokers, func(ctx context.Context, id uint32) (string, bool, error) {
-		try, cancel := context.WithTimeout(ctx, pingTimeout)
-		defer cancel()
-		return registry.Schema(try, id)
-	})
 	for i := range sinks {
 		config, err := client.Config(ctx, sinks[i].Name)
 		if errors.Is(err, kafkaconnect.ErrNotFound) {
@@ -97,13 +89,36 @@ func (a *application) addBacklogs(ctx context.Context, client *kafkaconnect.Clie
 		if err != nil {
 			return err
 		}
-		behind, err := reader.Of(ctx, sinks[i].Name, config)
+		registry, err := a.registryOf(config)
+		if err != nil {
+			return err
+		}
+		behind, err := backlog.New(brokers, registry).Of(ctx, sinks[i].Name, config)
 		if err != nil {
 			return err
 		}
 		sinks[i].Backlog = &behind
 	}
 	return nil
+}
+
+// registryOf returns the schemas of the registry that a sink asks: the one in its configuration,
+// or, when that is a variable of the worker, the one of --registry-url.
+func (a *application) registryOf(config map[string]string) (backlog.SchemaByID, error) {
+	address := config["schema.registry.url"]
+	if address == "" || strings.Contains(address, "${") {
+		address = a.registryURL
+	}
+	first, _, _ := strings.Cut(address, ",")
+	registry, err := schemaregistry.New(first)
+	if err != nil {
+		return nil, misused("registry-url", err)
+	}
+	return func(ctx context.Context, id uint32) (string, bool, error) {
+		try, cancel := context.WithTimeout(ctx, pingTimeout)
+		defer cancel()
+		return registry.Schema(try, id)
+	}, nil
 }
 
 func (a *application) showStatuses(sinks []sinkStatus) error {
