@@ -63,7 +63,7 @@ func (r *Reader) Of(ctx context.Context, name string, config map[string]string) 
 	if err != nil || backlog.Records == 0 {
 		return backlog, err
 	}
-	records, err := r.read(ctx, firsts)
+	records, err := r.firstRecords(ctx, firsts)
 	if err != nil {
 		return backlog, err
 	}
@@ -127,8 +127,8 @@ func (r *Reader) behind(ctx context.Context, group string, topics []string) (Bac
 	return backlog, firsts, nil
 }
 
-// read returns one record of each partition, the first at or above an offset.
-func (r *Reader) read(ctx context.Context, firsts map[string]map[int32]kgo.Offset) ([]*kgo.Record, error) {
+// firstRecords returns one record of each partition, the first at or above an offset.
+func (r *Reader) firstRecords(ctx context.Context, firsts map[string]map[int32]kgo.Offset) ([]*kgo.Record, error) {
 	left := 0
 	for _, partitions := range firsts {
 		left += len(partitions)
