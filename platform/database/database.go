@@ -92,6 +92,8 @@ func (c Config) poolConfig() (*pgxpool.Config, error) {
 type Pool struct {
 	*pgxpool.Pool
 	config Config
+	// renewed is when the sessions were replaced last, in Unix nanoseconds.
+	renewed atomic.Int64
 	// pending says what the program still waits for. It is nil once Prepare has succeeded.
 	pending atomic.Pointer[fault.Error]
 }

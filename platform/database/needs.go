@@ -57,6 +57,9 @@ func (p *Pool) meets(ctx context.Context, needs Needs) error {
 		{locked != "", errLocked, errors.New("locked: " + locked)},
 	} {
 		if unmet.is {
+			if readOnly {
+				p.renewSessions()
+			}
 			return unmet.why.Wrap(unmet.cause)
 		}
 	}

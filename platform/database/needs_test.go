@@ -115,3 +115,44 @@ func TestAPoolWithoutAFreeConnectionIsNotReady(t *testing.T) {
 	held.Release()
 	require.NoError(t, pool.Ready(t.Context()))
 }
+
+// A session that began while the database was read-only stays so. The pool replaces it, as it must
+// when the sessions lead to a server that is no longer the primary one.
+func TestReadOnlySessionsAreReplaced(t *testing.T) {
+	address := postgrestest.Database(t)
+	owner := open(t, database.Config{URL: address})
+	run := func(statement string) {
+		t.Helper()
+		_, err := owner.Exec(t.Context(), statement)
+		require.NoError(t, err, statement)
+	}
+	name := owner.Config().ConnConfig.Database
+	run("CREATE TABLE one (n integer); CREATE TABLE two (n integer)")
+	write := func(pool *database.Pool) func(context.Context) error {
+		return func(ctx context.Context) error {
+			_, err := pool.Exec(ctx, "INSERT INTO one VALUES (1)")
+			return err
+		}
+	}
+	run("ALTER DATABASE " + name + " SET default_transaction_read_only = on")
+	early := open(t, database.Config{URL: address, Needs: oneTable})
+	prepared := make(chan error, 1)
+	go func() { prepared <- early.Prepare(t.Context(), silent, write(early)) }()
+	require.Eventually(t, func() bool {
+		err := fault.Of(early.Ready(t.Context()))
+		return err != nil && err.Message == "waiting for the database: it is read-only (SQLSTATE 25006)"
+	}, time.Minute, time.Millisecond)
+	late := open(t, database.Config{URL: address, Needs: oneTable})
+	require.NoError(t, late.Prepare(t.Context(), silent, func(context.Context) error { return nil }))
+	requireUnready(t, late, "it is read-only", "transaction_read_only")
+
+	run("ALTER DATABASE " + name + " RESET default_transaction_read_only")
+	select {
+	case err := <-prepared:
+		require.NoError(t, err)
+	case <-time.After(time.Minute):
+		require.FailNow(t, "it waits still")
+	}
+	require.Eventually(t, func() bool { return late.Ready(t.Context()) == nil }, time.Minute, 10*time.Millisecond)
+	require.NoError(t, write(late)(t.Context()))
+}

@@ -66,6 +66,9 @@ func (p *Pool) Prepare(ctx context.Context, logger *slog.Logger, steps func(cont
 		case gaveUp(err):
 			return err
 		}
+		if State(err) == readOnlyTransaction {
+			p.renewSessions()
+		}
 		why := waiting(reason(err))
 		p.pending.Store(why)
 		if why.Message != logged || time.Since(loggedAt) >= repeatLog {
@@ -113,11 +116,27 @@ func waiting(why string) *fault.Error {
 	return fault.New(fault.Unavailable, "DATABASE_AWAITED", "waiting for the database: "+why).After(RetryAfter)
 }
 
-const insufficientPrivilege = "42501"
+const (
+	insufficientPrivilege = "42501"
+	readOnlyTransaction   = "25006"
+)
+
+// renewEvery is the least time between two replacements of a pool's sessions.
+const renewEvery = 5 * time.Second
+
+// renewSessions replaces the sessions of a pool that has met a read-only one. A session may
+// stay read-only although the database is not any more, and after a failover the sessions may
+// lead to the server that was the primary one. New sessions find the present state of both.
+func (p *Pool) renewSessions() {
+	now, last := time.Now().UnixNano(), p.renewed.Load()
+	if now-last >= int64(renewEvery) && p.renewed.CompareAndSwap(last, now) {
+		p.Reset()
+	}
+}
 
 // reasons are the texts for SQLSTATEs that an operator can mend or has to wait for.
 var reasons = map[string]string{
-	"25006":               "it is read-only",
+	readOnlyTransaction:   "it is read-only",
 	"28000":               "the server refuses the user",
 	"28P01":               "the server refuses the password",
 	"3D000":               "it does not exist on the server",

@@ -35,12 +35,16 @@ type Waiting struct {
 	Call func(address string) error
 	// Path is the path of the same call by REST.
 	Path string
+	// Write makes one call to the gRPC address that writes into the database, and returns its
+	// error. Nil for a program whose calls only read.
+	Write func(address string) error
 }
 
 // TestAwaitsDatabase starts a program while its database is away. The program must be
 // alive and not ready, say what it waits for, and answer calls UNAVAILABLE with a retry
 // time. When the database is there it must serve without a restart. While the database
-// is read-only it must not be ready.
+// is read-only it must not be ready, a call that writes must be UNAVAILABLE with a retry
+// time, and a call that reads must be answered.
 func TestAwaitsDatabase(t *testing.T, w Waiting) {
 	const name = "late"
 	address := w.Server.URL(name)
@@ -69,7 +73,7 @@ func TestAwaitsDatabase(t *testing.T, w Waiting) {
 	if err := w.Call(addresses.GRPC); err != nil { // For example NotFound.
 		require.NotEqual(t, fault.Unavailable, fault.CodeOf(err), "%v", err)
 	}
-	requireReadyToWrite(t, program, address, at)
+	requireReadyToWrite(t, &w, program, addresses)
 	program.Interrupt(t)
 
 	wrong, err := url.Parse(address)
@@ -83,9 +87,10 @@ func TestAwaitsDatabase(t *testing.T, w Waiting) {
 
 // requireReadyToWrite makes the database read-only, as a server is after a failover. The program must
 // not be ready then, and it must be ready again afterwards.
-func requireReadyToWrite(t *testing.T, program *Program, address, at string) {
+func requireReadyToWrite(t *testing.T, w *Waiting, program *Program, addresses Addresses) {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), address)
+	at := "http://" + addresses.HTTP
+	conn, err := pgx.Connect(t.Context(), w.Server.URL("postgres"))
 	require.NoError(t, err)
 	defer conn.Close(context.WithoutCancel(t.Context()))
 	for _, value := range []string{"on", "off"} {
@@ -95,10 +100,30 @@ func requireReadyToWrite(t *testing.T, program *Program, address, at string) {
 		require.NoError(t, err)
 		if value == "on" {
 			requireWaiting(t, at, "it is read-only")
+			requireReadOnlyAnswers(t, w, addresses)
 		}
 	}
 	_, ready := program.AwaitReady(t)
 	require.True(t, ready, "ready when it may write again")
+}
+
+// requireReadOnlyAnswers requires that a call that writes is answered UNAVAILABLE with a retry time,
+// and that a call that reads is answered as ever.
+func requireReadOnlyAnswers(t *testing.T, w *Waiting, addresses Addresses) {
+	t.Helper()
+	if err := w.Call(addresses.GRPC); err != nil { // For example NotFound.
+		require.NotContains(t, []fault.Code{fault.Unavailable, fault.Internal}, fault.CodeOf(err), "%v", err)
+	}
+	answer, err := Get("http://" + addresses.HTTP + w.Path)
+	require.NoError(t, err)
+	require.Less(t, answer.Status, http.StatusInternalServerError, answer.Body)
+	if w.Write == nil {
+		return
+	}
+	refused := fault.Of(w.Write(addresses.GRPC))
+	require.NotNil(t, refused, "a read-only database has taken a write")
+	require.Equal(t, fault.Unavailable, refused.Code, "%v", refused)
+	require.Positive(t, refused.RetryAfter)
 }
 
 // requireWaiting waits until /readyz says why the database cannot be used.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"codebank.dev/platform/database"
 	"codebank.dev/platform/id"
 	"codebank.dev/statement"
 	"codebank.dev/statement/failpoints"
@@ -38,14 +39,19 @@ FROM (SELECT) AS one LEFT JOIN account ON true`
 const moveUp = `
 INSERT INTO statement_accounts AS account
 	(account_id, complete_to, complete_to_time, balance_minor, held_minor, credit_limit_minor, currency)
-SELECT account_id, sequence, occurred_at, balance_after_minor, held_after_minor, credit_limit_minor, currency
-FROM statement_lines WHERE account_id = $1 AND sequence = $2 ORDER BY event_id LIMIT 1
+SELECT account_id, ` + stateColumns + `
 ON CONFLICT (account_id) DO UPDATE SET
 	complete_to = excluded.complete_to, complete_to_time = excluded.complete_to_time,
 	balance_minor = excluded.balance_minor, held_minor = excluded.held_minor,
 	credit_limit_minor = excluded.credit_limit_minor, currency = excluded.currency
 WHERE account.complete_to < excluded.complete_to
 RETURNING complete_to, complete_to_time, balance_minor, held_minor, credit_limit_minor, currency`
+
+// stateAt reads what moveUp would set.
+const stateAt = `SELECT ` + stateColumns
+
+const stateColumns = `sequence, occurred_at, balance_after_minor, held_after_minor, credit_limit_minor, currency
+FROM statement_lines WHERE account_id = $1 AND sequence = $2 ORDER BY event_id LIMIT 1`
 
 const firstCurrency = `SELECT currency FROM statement_lines WHERE account_id = $1 ORDER BY sequence LIMIT 1`
 
@@ -59,9 +65,13 @@ func (s *Store) Advance(ctx context.Context, account id.ID, limit int) (statemen
 		return state, false, failure(err)
 	}
 	s.config.Failpoint.At(failpoints.AdvanceFound)
-	moved := statement.State{Account: account}
-	err = s.pool.QueryRow(ctx, moveUp, account.String(), next.sequence).Scan(&moved.CompleteTo, &moved.CompleteToTime,
-		&moved.Balance, &moved.Held, &moved.CreditLimit, &moved.Currency)
+	moved, err := s.stateOf(ctx, moveUp, account, next.sequence)
+	if database.State(err) == readOnlyTransaction {
+		// The answer is the same without the write. The next call begins at the same place, so it
+		// would find no more.
+		moved, err = s.stateOf(ctx, stateAt, account, next.sequence)
+		return moved, false, failure(err)
+	}
 	if errors.Is(err, pgx.ErrNoRows) {
 		// Another reader was faster. The caller reads again, so that this answer is not less
 		// than what that reader got.
@@ -69,6 +79,18 @@ func (s *Store) Advance(ctx context.Context, account id.ID, limit int) (statemen
 	}
 	s.config.Failpoint.At(failpoints.AdvanceStored)
 	return moved, next.more, failure(err)
+}
+
+// readOnlyTransaction is the SQLSTATE of a write while the database is read-only, for example
+// during a failover.
+const readOnlyTransaction = "25006"
+
+// stateOf returns the state of an account at a sequence, by moveUp or stateAt.
+func (s *Store) stateOf(ctx context.Context, query string, account id.ID, sequence int64) (statement.State, error) {
+	state := statement.State{Account: account}
+	err := s.pool.QueryRow(ctx, query, account.String(), sequence).Scan(&state.CompleteTo, &state.CompleteToTime,
+		&state.Balance, &state.Held, &state.CreditLimit, &state.Currency)
+	return state, err
 }
 
 // ahead is the last event that follows complete_to without a gap; sequence is 0 when

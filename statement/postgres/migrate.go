@@ -51,22 +51,25 @@ func (s *Store) Migrate(ctx context.Context) error {
 }
 
 // claim stores the settings in a database that has none, and reads the settings that
-// the database then has. If they are another bank's, the error is ErrOtherBank.
+// the database then has. If they are another bank's, the error is ErrOtherBank. It does not
+// write into a database that has settings, so that a statement starts on a read-only one.
 func (s *Store) claim(ctx context.Context) error {
-	key := make([]byte, randomKeyBytes)
-	if _, err := rand.Read(key); err != nil {
-		return fmt.Errorf("postgres: make a page token key: %w", err)
+	known, err := s.storedSettings(ctx)
+	if errors.Is(err, pgx.ErrNoRows) {
+		key := make([]byte, randomKeyBytes)
+		if _, err := rand.Read(key); err != nil {
+			return fmt.Errorf("postgres: make a page token key: %w", err)
+		}
+		_, err = s.pool.Exec(ctx, "INSERT INTO statement_settings (bank_code, page_token_key) VALUES ($1, $2) ON CONFLICT DO NOTHING", s.config.BankCode, key)
+		s.config.Failpoint.After(err, failpoints.StatementClaimed)
+		if err != nil {
+			return fmt.Errorf("postgres: write whose statement it is: %w", err)
+		}
+		known, err = s.storedSettings(ctx)
 	}
-	batch := &pgx.Batch{}
-	batch.Queue("INSERT INTO statement_settings (bank_code, page_token_key) VALUES ($1, $2) ON CONFLICT DO NOTHING", s.config.BankCode, key)
-	var known settings
-	batch.Queue("SELECT bank_code, page_token_key FROM statement_settings").QueryRow(func(row pgx.Row) error {
-		return row.Scan(&known.bankCode, &known.pageTokenKey)
-	})
-	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
+	if err != nil {
 		return fmt.Errorf("postgres: read whose statement it is: %w", err)
 	}
-	s.config.Failpoint.At(failpoints.StatementClaimed)
 	if known.bankCode != s.config.BankCode {
 		return fmt.Errorf("%w: it is bank %s, this program is bank %s: check --database-url and --bank-code",
 			ErrOtherBank, known.bankCode, s.config.BankCode)
@@ -76,4 +79,10 @@ func (s *Store) claim(ctx context.Context) error {
 	}
 	s.settings.Store(&known)
 	return nil
+}
+
+// storedSettings returns the settings that the database has; pgx.ErrNoRows when it has none.
+func (s *Store) storedSettings(ctx context.Context) (known settings, err error) {
+	err = s.pool.QueryRow(ctx, "SELECT bank_code, page_token_key FROM statement_settings").Scan(&known.bankCode, &known.pageTokenKey)
+	return known, err
 }

@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -17,6 +18,7 @@ import (
 	"codebank.dev/statement"
 	"codebank.dev/statement/postgres"
 	"codebank.dev/statement/statementtest"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 )
@@ -426,4 +428,41 @@ func TestAnyArrivalGivesWhatAPlainModelGives(t *testing.T) {
 			model.check(t, page)
 		}
 	})
+}
+
+// A database is read-only while it fails over. A read does without the write that would move
+// complete_to, in a program that was started before and in one that is started meanwhile.
+func TestAReadOnlyDatabaseIsReadWithoutAWrite(t *testing.T) {
+	store, sink, url := opened(t)
+	sink.Write(t, purchases(alice, 1, 3)...)
+	state, _, err := store.Advance(t.Context(), aliceID, 100)
+	require.NoError(t, err)
+	require.EqualValues(t, 3, state.CompleteTo)
+	sink.Write(t, purchases(alice, 4, 8)...)
+	sink.Write(t, purchases(bob, 1, 2)...)
+
+	conn, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	defer conn.Close(context.Background())
+	_, err = conn.Exec(t.Context(), "ALTER DATABASE "+conn.Config().Database+" SET default_transaction_read_only = on")
+	require.NoError(t, err)
+	readOnly := open(t, postgres.Config{URL: url, BankCode: statementtest.Bank})
+	require.NoError(t, readOnly.Prepare(t.Context(), slog.New(slog.DiscardHandler)))
+	service := statement.NewService(readOnly)
+	for account, want := range map[string]int64{alice: 8, bob: 2} {
+		state, err := service.State(t.Context(), accountID(account))
+		require.NoError(t, err)
+		require.Equal(t, want, state.CompleteTo)
+		require.Equal(t, -100*want, state.Balance)
+		page, err := service.Page(t.Context(), statement.PageQuery{Account: accountID(account), Size: 100})
+		require.NoError(t, err)
+		require.Len(t, page.Lines, int(want))
+	}
+	step, more, err := readOnly.Advance(t.Context(), aliceID, 2)
+	require.NoError(t, err)
+	require.EqualValues(t, 5, step.CompleteTo)
+	require.False(t, more, "another call would read the same")
+	var stored int64
+	require.NoError(t, conn.QueryRow(t.Context(), "SELECT complete_to FROM statement_accounts WHERE account_id = $1", alice).Scan(&stored))
+	require.EqualValues(t, 3, stored)
 }

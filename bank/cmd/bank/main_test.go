@@ -41,6 +41,15 @@ func TestTheProgramWaitsForItsDatabase(t *testing.T) {
 			return err
 		},
 		Path: "/v1/" + account,
+		Write: func(address string) error {
+			conn, err := serve.Dial(address, serve.WithCaller("shop"))
+			require.NoError(t, err)
+			defer conn.Close()
+			_, err = bankv1.NewCardServiceClient(conn).IssueCard(t.Context(), &bankv1.IssueCardRequest{
+				RequestId: "read-only", HolderName: "MARIA SILVA", Currency: "BRL", CreditLimitMinor: 100_000,
+			})
+			return err
+		},
 	})
 }
 

@@ -312,6 +312,13 @@ func TestTheProgramWaitsForItsDatabase(t *testing.T) {
 			return err
 		},
 		Path: "/v1/products",
+		Write: func(address string) error {
+			conn, err := serve.Dial(address)
+			require.NoError(t, err)
+			defer conn.Close()
+			_, err = checkoutv1.NewCheckoutServiceClient(conn).PlaceOrder(t.Context(), request("read-only"))
+			return err
+		},
 	})
 }
 
