@@ -15,6 +15,8 @@ type Purchases struct {
 	bankv1.UnimplementedPurchaseServiceServer
 	// Service is the use case; required.
 	Service *purchase.Service
+	// Draining is closed when the server begins to shut down, so that streams end; nil for never.
+	Draining <-chan struct{}
 }
 
 var _ bankv1.PurchaseServiceServer = (*Purchases)(nil)
@@ -33,12 +35,20 @@ func (p *Purchases) authorize(ctx context.Context, in *bankv1.AuthorizePurchaseR
 	if err != nil {
 		return nil, err
 	}
-	request.Caller, request.TraceID = serve.Caller(ctx), serve.TraceID(ctx)
+	request.Caller, request.TraceID = serve.Caller(ctx), traceOf(in, serve.TraceID(ctx))
 	decided, err := p.Service.Authorize(ctx, request)
 	if err != nil {
 		return nil, err
 	}
 	return purchaseMessage(&decided), nil
+}
+
+// traceOf returns the trace that a purchase goes on with: the one that it names, or that of its call.
+func traceOf(in *bankv1.AuthorizePurchaseRequest, call string) string {
+	if serve.ValidTraceID(in.GetTraceId()) {
+		return in.GetTraceId()
+	}
+	return call
 }
 
 func purchaseRequest(in *bankv1.AuthorizePurchaseRequest) (purchase.Request, error) {

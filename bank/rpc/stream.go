@@ -21,10 +21,15 @@ const (
 	maxMessagesInFlight = 16
 )
 
+// errDraining ends a stream of a bank that is shutting down. Messages without an answer may not
+// have been read.
+var errDraining = fault.New(fault.Unavailable, "SHUTTING_DOWN", "The bank is shutting down. Please send the purchases without an answer again.")
+
 // AuthorizePurchases implements bankv1.PurchaseServiceServer. Each message is answered by one
 // message, with the results in the order of its purchases. The messages are answered in any order.
 // A refused purchase is an error in its own result; a message with too many purchases ends the
-// stream.
+// stream. A stream does not keep the bank from shutting down: it ends when Draining is closed, after
+// the messages that were read are answered.
 func (p *Purchases) AuthorizePurchases(stream grpc.BidiStreamingServer[bankv1.AuthorizePurchasesRequest, bankv1.AuthorizePurchasesResponse]) error {
 	var (
 		slots   = make(chan struct{}, maxMessagesInFlight)
@@ -33,14 +38,16 @@ func (p *Purchases) AuthorizePurchases(stream grpc.BidiStreamingServer[bankv1.Au
 		failed  error
 	)
 	defer working.Wait()
+	messages, ended := p.receive(stream)
 	for {
-		in, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
+		var in *bankv1.AuthorizePurchasesRequest
+		select {
+		case in = <-messages:
+		case err := <-ended:
 			working.Wait()
-			return failed
-		}
-		if err != nil {
-			return err
+			return errors.Join(err, failed)
+		case <-p.Draining:
+			return errDraining
 		}
 		if len(in.GetPurchases()) > maxPerMessage {
 			return fault.Invalid("purchases", "At most 256 purchases are allowed in one message.")
@@ -58,6 +65,30 @@ func (p *Purchases) AuthorizePurchases(stream grpc.BidiStreamingServer[bankv1.Au
 	}
 }
 
+// receive returns the messages of a stream, and its error at the end: nil when the caller has ended
+// the stream.
+func (p *Purchases) receive(stream grpc.BidiStreamingServer[bankv1.AuthorizePurchasesRequest, bankv1.AuthorizePurchasesResponse]) (<-chan *bankv1.AuthorizePurchasesRequest, <-chan error) {
+	messages, ended := make(chan *bankv1.AuthorizePurchasesRequest), make(chan error, 1)
+	go func() {
+		for {
+			in, err := stream.Recv()
+			if errors.Is(err, io.EOF) {
+				err = nil
+			}
+			if err != nil || in == nil {
+				ended <- err
+				return
+			}
+			select {
+			case messages <- in:
+			case <-stream.Context().Done():
+				return
+			}
+		}
+	}()
+	return messages, ended
+}
+
 // shareSize is how many purchases of a message one goroutine decides. A larger share costs less
 // work; with smaller ones more unknown cards are looked up at the same time.
 const shareSize = 32
@@ -66,6 +97,10 @@ const shareSize = 32
 // that they share batches.
 func (p *Purchases) decideAll(stream grpc.ServerStream, purchases []*bankv1.AuthorizePurchaseRequest) *bankv1.AuthorizePurchasesResponse {
 	out := &bankv1.AuthorizePurchasesResponse{Results: make([]*bankv1.AuthorizePurchaseResult, len(purchases))}
+	if len(purchases) <= shareSize {
+		p.decideShare(stream.Context(), purchases, out.Results)
+		return out
+	}
 	var working sync.WaitGroup
 	for first := 0; first < len(purchases); first += shareSize {
 		last := min(first+shareSize, len(purchases))
@@ -85,7 +120,7 @@ func (p *Purchases) decideShare(ctx context.Context, purchases []*bankv1.Authori
 			results[i].Result = refusedResult(err)
 			continue
 		}
-		request.Caller, request.TraceID = caller, trace
+		request.Caller, request.TraceID = caller, traceOf(in, trace)
 		requests, of = append(requests, request), append(of, i)
 	}
 	decided := p.Service.AuthorizeAll(ctx, requests)

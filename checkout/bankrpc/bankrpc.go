@@ -1,4 +1,9 @@
-// Package bankrpc reaches the bank over gRPC.
+// Package bankrpc reaches the bank over gRPC. Tokens and voids are calls. Purchases of many orders
+// share a few long-lived streams.
+//
+//	bankrpc.go  Acquirer: the messages of the bank's contract, both ways
+//	line.go     purchases over one stream at a time
+//	session.go  what is under way on a stream
 package bankrpc
 
 import (
@@ -20,18 +25,34 @@ import (
 type Acquirer struct {
 	cards     bankv1.CardServiceClient
 	purchases bankv1.PurchaseServiceClient
+	lines     [lines]*line
 }
+
+// lines is how many streams there are at a time. With more than one, replicas of the bank share the
+// work.
+const lines = 2
 
 var _ checkout.Acquirer = (*Acquirer)(nil)
 
 // New returns the bank behind a connection made with serve.Dial, which names the
-// caller. The connection stays the caller's to close.
+// caller. The connection stays the caller's to close, after Close of the Acquirer.
 func New(conn grpc.ClientConnInterface) *Acquirer {
-	return &Acquirer{cards: bankv1.NewCardServiceClient(conn), purchases: bankv1.NewPurchaseServiceClient(conn)}
+	a := &Acquirer{cards: bankv1.NewCardServiceClient(conn), purchases: bankv1.NewPurchaseServiceClient(conn)}
+	for i := range a.lines {
+		a.lines[i] = newLine(a.purchases, streamAge)
+	}
+	return a
 }
 
-// broken answers what no bank of this contract answers. It leaves the outcome unknown.
-func broken(what string) error {
+// Close ends the streams. Purchases under way are answered fault.Unavailable.
+func (a *Acquirer) Close() {
+	for _, line := range a.lines {
+		line.close()
+	}
+}
+
+// senseless answers what no bank of this contract answers. It leaves the outcome unknown.
+func senseless(what string) error {
 	return fault.New(fault.Internal, "BANK_ANSWER", "The bank's answer could not be understood.").Wrap(errors.New(what))
 }
 
@@ -49,11 +70,11 @@ func (a *Acquirer) CreateToken(ctx context.Context, card pan.CardData) (checkout
 	}
 	switch {
 	case answer.GetCardToken() == "":
-		return checkout.CardToken{}, broken("a card token without text")
+		return checkout.CardToken{}, senseless("a card token without text")
 	case !answer.GetExpireTime().IsValid():
-		return checkout.CardToken{}, broken("a card token without expiry")
+		return checkout.CardToken{}, senseless("a card token without expiry")
 	case len(answer.GetLast4()) != 4:
-		return checkout.CardToken{}, broken("a card token without last four digits")
+		return checkout.CardToken{}, senseless("a card token without last four digits")
 	}
 	return checkout.CardToken{
 		Token:     checkout.NewToken(answer.GetCardToken()),
@@ -74,9 +95,9 @@ func ownField(err error) error {
 	return known
 }
 
-// Authorize implements checkout.Acquirer.
+// Authorize implements checkout.Acquirer. The purchase is sent over a stream, together with others.
 func (a *Acquirer) Authorize(ctx context.Context, authorization checkout.Authorization) (checkout.Decision, error) {
-	answer, err := a.purchases.AuthorizePurchase(inTrace(ctx, authorization.TraceID), &bankv1.AuthorizePurchaseRequest{
+	return a.lineOf(authorization.RequestID).send(ctx, &bankv1.AuthorizePurchaseRequest{
 		RequestId:   authorization.RequestID,
 		CardSource:  &bankv1.AuthorizePurchaseRequest_CardToken{CardToken: authorization.Token.Reveal()},
 		AmountMinor: authorization.Amount.Minor,
@@ -91,11 +112,16 @@ func (a *Acquirer) Authorize(ctx context.Context, authorization checkout.Authori
 		Description: authorization.Description,
 		Channel:     bankv1.Channel_CHANNEL_ECOMMERCE,
 		Attempt:     authorization.Attempt,
+		TraceId:     authorization.TraceID,
 	})
-	if err != nil {
-		return checkout.Decision{}, serve.FromStatus(err)
+}
+
+// lineOf spreads purchases over the lines; the same purchase is always sent over the same one.
+func (a *Acquirer) lineOf(requestID string) *line {
+	if requestID == "" {
+		return a.lines[0]
 	}
-	return decision(answer.GetPurchase(), authorization.RequestID)
+	return a.lines[requestID[len(requestID)-1]%lines]
 }
 
 // Void implements checkout.Acquirer.
@@ -116,13 +142,13 @@ func inTrace(ctx context.Context, traceID string) context.Context {
 // decision reads a purchase. An answer to another request is no answer.
 func decision(purchase *bankv1.Purchase, requestID string) (checkout.Decision, error) {
 	if purchase.GetRequestId() != requestID {
-		return checkout.Decision{}, broken("a decision about another request")
+		return checkout.Decision{}, senseless("a decision about another request")
 	}
 	decided := checkout.Decision{Purchase: purchase.GetName()}
 	switch purchase.GetStatus() {
 	case bankv1.PurchaseStatus_PURCHASE_STATUS_APPROVED:
 		if decided.Purchase == "" {
-			return checkout.Decision{}, broken("an approved purchase without a name")
+			return checkout.Decision{}, senseless("an approved purchase without a name")
 		}
 		decided.Outcome = checkout.OutcomeApproved
 	case bankv1.PurchaseStatus_PURCHASE_STATUS_DECLINED:
@@ -130,7 +156,7 @@ func decision(purchase *bankv1.Purchase, requestID string) (checkout.Decision, e
 	case bankv1.PurchaseStatus_PURCHASE_STATUS_VOIDED:
 		decided.Outcome = checkout.OutcomeVoided
 	default:
-		return checkout.Decision{}, broken("a purchase without a status")
+		return checkout.Decision{}, senseless("a purchase without a status")
 	}
 	return decided, nil
 }

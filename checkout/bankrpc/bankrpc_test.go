@@ -22,7 +22,9 @@ func open(t testing.TB) (*bankrpc.Acquirer, *checkouttest.Peer) {
 	conn, err := serve.Dial(peer.Address, serve.WithCaller("checkout"))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
-	return bankrpc.New(conn), peer
+	acquirer := bankrpc.New(conn)
+	t.Cleanup(acquirer.Close)
+	return acquirer, peer
 }
 
 func TestAcquirer(t *testing.T) {
@@ -122,7 +124,15 @@ func TestABankThatIsAwayIsUnavailable(t *testing.T) {
 	conn, err := serve.Dial("127.0.0.1:1", serve.WithCaller("checkout"))
 	require.NoError(t, err)
 	defer conn.Close()
-	_, err = bankrpc.New(conn).Void(t.Context(), "r1", "")
-	require.Equal(t, fault.Unavailable, fault.CodeOf(err))
-	require.NotContains(t, fault.Of(err).Message, "127.0.0.1")
+	acquirer := bankrpc.New(conn)
+	defer acquirer.Close()
+	order := checkouttest.Order(t, "shop", "r1", checkouttest.Start())
+	for range 3 {
+		_, err = acquirer.Void(t.Context(), "r1", "")
+		require.Equal(t, fault.Unavailable, fault.CodeOf(err))
+		require.NotContains(t, fault.Of(err).Message, "127.0.0.1")
+		_, err = acquirer.Authorize(t.Context(), order.Authorization())
+		require.Equal(t, fault.Unavailable, fault.CodeOf(err))
+		require.NotContains(t, fault.Of(err).Message, "127.0.0.1")
+	}
 }

@@ -24,7 +24,7 @@ func TestTheRealBankHoldsToThePort(t *testing.T) {
 	conn := startBank(t)
 	checkouttest.TestAcquirer(t, func(t testing.TB) checkouttest.AcquirerFixture {
 		return checkouttest.AcquirerFixture{
-			Acquirer:  bankrpc.New(conn),
+			Acquirer:  newAcquirer(t, conn),
 			Good:      issue(t, conn, 1_000_000),
 			Declining: issue(t, conn, 100),
 		}
@@ -32,7 +32,7 @@ func TestTheRealBankHoldsToThePort(t *testing.T) {
 }
 
 func TestAnUnknownCardIsDeclinedByTheRealBank(t *testing.T) {
-	acquirer := bankrpc.New(startBank(t))
+	acquirer := newAcquirer(t, startBank(t))
 	order := checkouttest.Order(t, "shop", "r1", checkouttest.Start())
 	token, err := acquirer.CreateToken(t.Context(), checkouttest.Card(t, checkouttest.VisaNumber))
 	require.NoError(t, err)
@@ -42,6 +42,12 @@ func TestAnUnknownCardIsDeclinedByTheRealBank(t *testing.T) {
 	require.Equal(t, checkout.OutcomeDeclined, decision.Outcome)
 	require.Equal(t, "UNKNOWN_CARD", decision.Decline.Reason)
 	require.Equal(t, "14", decision.Decline.Code)
+}
+
+func newAcquirer(t testing.TB, conn *grpc.ClientConn) *bankrpc.Acquirer {
+	acquirer := bankrpc.New(conn)
+	t.Cleanup(acquirer.Close)
+	return acquirer
 }
 
 // startBank starts the bank's program, which publishes nothing, and waits until it serves.

@@ -2,6 +2,8 @@ package checkouttest
 
 import (
 	"context"
+	"errors"
+	"io"
 	"log/slog"
 	"sync"
 	"testing"
@@ -15,6 +17,7 @@ import (
 	"codebank.dev/platform/serve"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
@@ -28,9 +31,11 @@ type Peer struct {
 	// Address is where the Peer listens.
 	Address string
 
-	mutex  sync.Mutex
-	sent   Sent
-	change func(*bankv1.Purchase) *bankv1.Purchase
+	mutex    sync.Mutex
+	sent     Sent
+	change   func(*bankv1.Purchase) *bankv1.Purchase
+	breaking error
+	streams  int
 }
 
 // Sent is what a Peer was sent.
@@ -38,7 +43,8 @@ type Sent struct {
 	Card       *bankv1.CardData                 // the last
 	Authorized *bankv1.AuthorizePurchaseRequest // the last
 	Callers    []string                         // of every call
-	Traces     []string                         // of every call
+	Traces     []string                         // of every call, and of every purchase of a stream
+	Messages   int                              // of streams
 }
 
 // NewPeer serves a bank until the test ends.
@@ -74,6 +80,21 @@ func (p *Peer) Falsify(change func(*bankv1.Purchase) *bankv1.Purchase) {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	p.change = change
+}
+
+// Break makes every stream end with err at its next message, whose purchases are not decided;
+// nil lets them go on.
+func (p *Peer) Break(err error) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.breaking = err
+}
+
+// Streams returns how many streams were opened.
+func (p *Peer) Streams() int {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	return p.streams
 }
 
 func (p *Peer) note(ctx context.Context, what func(*Sent)) {
@@ -113,8 +134,53 @@ func (p *Peer) CreateCardToken(ctx context.Context, in *bankv1.CreateCardTokenRe
 	}, nil
 }
 
-// AuthorizePurchase implements bankv1.PurchaseServiceServer.
-func (p *Peer) AuthorizePurchase(ctx context.Context, in *bankv1.AuthorizePurchaseRequest) (*bankv1.AuthorizePurchaseResponse, error) {
+// AuthorizePurchases implements bankv1.PurchaseServiceServer. Messages are answered in any order.
+func (p *Peer) AuthorizePurchases(stream grpc.BidiStreamingServer[bankv1.AuthorizePurchasesRequest, bankv1.AuthorizePurchasesResponse]) error {
+	p.mutex.Lock()
+	p.streams++
+	p.mutex.Unlock()
+	var sending sync.Mutex
+	var working sync.WaitGroup
+	defer working.Wait()
+	for {
+		in, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		p.mutex.Lock()
+		p.sent.Messages++
+		breaking := p.breaking
+		p.mutex.Unlock()
+		if breaking != nil {
+			return breaking
+		}
+		working.Go(func() {
+			out := &bankv1.AuthorizePurchasesResponse{}
+			for _, one := range in.GetPurchases() {
+				out.Results = append(out.Results, p.result(stream.Context(), one))
+			}
+			sending.Lock()
+			defer sending.Unlock()
+			_ = stream.Send(out)
+		})
+	}
+}
+
+func (p *Peer) result(ctx context.Context, in *bankv1.AuthorizePurchaseRequest) *bankv1.AuthorizePurchaseResult {
+	purchase, err := p.authorize(serve.ContextWithIdentity(ctx, serve.Caller(ctx), in.GetTraceId()), in)
+	result := &bankv1.AuthorizePurchaseResult{RequestId: in.GetRequestId()}
+	if err != nil {
+		result.Result = &bankv1.AuthorizePurchaseResult_Error{Error: serve.ToStatus(err).Proto()}
+	} else {
+		result.Result = &bankv1.AuthorizePurchaseResult_Purchase{Purchase: purchase}
+	}
+	return result
+}
+
+func (p *Peer) authorize(ctx context.Context, in *bankv1.AuthorizePurchaseRequest) (*bankv1.Purchase, error) {
 	p.note(ctx, func(sent *Sent) { sent.Authorized = in })
 	currency, err := money.ParseCurrency(in.GetCurrency())
 	if err != nil {
@@ -128,7 +194,7 @@ func (p *Peer) AuthorizePurchase(ctx context.Context, in *bankv1.AuthorizePurcha
 	if err != nil {
 		return nil, err
 	}
-	return &bankv1.AuthorizePurchaseResponse{Purchase: p.purchase(in.GetRequestId(), decision)}, nil
+	return p.purchase(in.GetRequestId(), decision), nil
 }
 
 // VoidPurchase implements bankv1.PurchaseServiceServer.

@@ -90,3 +90,10 @@ func ValidCaller(name string) bool {
 	}
 	return true
 }
+
+// ValidTraceID reports whether text is a W3C trace id: 32 hexadecimal digits in lower case, not all
+// of them zero.
+func ValidTraceID(text string) bool {
+	id, err := trace.TraceIDFromHex(text)
+	return err == nil && id.IsValid()
+}

@@ -86,7 +86,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 		Tokens: keys, Random: rand.Reader, Now: config.now, Failpoint: config.failpoint,
 		History: config.requestHistory(),
 	}})
-	bankv1.RegisterPurchaseServiceServer(server, &rpc.Purchases{Service: &purchase.Service{
+	bankv1.RegisterPurchaseServiceServer(server, &rpc.Purchases{Draining: server.Draining(), Service: &purchase.Service{
 		Code: config.bankCode, Ledger: executor, Directory: directory, Reader: store, Vault: keys,
 		Tokens: keys, StoredTokens: store, History: config.requestHistory(), Scorer: risk.NewScorer(),
 	}})

@@ -54,6 +54,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	}
 	defer bank.Close()
 	acquirer := bankrpc.New(bank)
+	defer acquirer.Close()
 	orders := newOrders(store, config)
 	defer closeOrders(orders, logger)
 	catalogue := product.NewCache(store, clock.System{})

@@ -531,7 +531,10 @@ type AuthorizePurchaseRequest struct {
 	Attempt int32 `protobuf:"varint,10,opt,name=attempt,proto3" json:"attempt,omitempty"`
 	// When the purchase was made, in whole milliseconds, for a bank that loads history and decides it
 	// as of then; any other bank refuses it.
-	RequestTime   *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=request_time,json=requestTime,proto3" json:"request_time,omitempty"`
+	RequestTime *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=request_time,json=requestTime,proto3" json:"request_time,omitempty"`
+	// The W3C trace id that this purchase goes on with: 32 hexadecimal digits in lower case. Empty, or
+	// anything else, takes the trace of the call; a stream is one call with one trace.
+	TraceId       string `protobuf:"bytes,12,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -654,6 +657,13 @@ func (x *AuthorizePurchaseRequest) GetRequestTime() *timestamppb.Timestamp {
 		return x.RequestTime
 	}
 	return nil
+}
+
+func (x *AuthorizePurchaseRequest) GetTraceId() string {
+	if x != nil {
+		return x.TraceId
+	}
+	return ""
 }
 
 type isAuthorizePurchaseRequest_CardSource interface {
@@ -1310,7 +1320,7 @@ const file_bank_v1_purchase_proto_rawDesc = "" +
 	"\vdescription\x18\v \x01(\tR\vdescription\x12*\n" +
 	"\achannel\x18\f \x01(\x0e2\x10.bank.v1.ChannelR\achannel\x12A\n" +
 	"\x0eauthorize_time\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\rauthorizeTime\x12%\n" +
-	"\x0ereversed_minor\x18\x0e \x01(\x03R\rreversedMinor\"\xe3\x03\n" +
+	"\x0ereversed_minor\x18\x0e \x01(\x03R\rreversedMinor\"\xfe\x03\n" +
 	"\x18AuthorizePurchaseRequest\x12#\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\trequestId\x120\n" +
@@ -1325,7 +1335,8 @@ const file_bank_v1_purchase_proto_rawDesc = "" +
 	"\achannel\x18\t \x01(\x0e2\x10.bank.v1.ChannelR\achannel\x12\x18\n" +
 	"\aattempt\x18\n" +
 	" \x01(\x05R\aattempt\x12=\n" +
-	"\frequest_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\vrequestTimeB\r\n" +
+	"\frequest_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\vrequestTime\x12\x19\n" +
+	"\btrace_id\x18\f \x01(\tR\atraceIdB\r\n" +
 	"\vcard_source\"J\n" +
 	"\x19AuthorizePurchaseResponse\x12-\n" +
 	"\bpurchase\x18\x01 \x01(\v2\x11.bank.v1.PurchaseR\bpurchase\"\\\n" +
