@@ -24,6 +24,8 @@ type term struct {
 	work func(ctx context.Context, worker int, count *counter) error
 	// bank is the process id of the bank that serves it, for its processor time; 0 is none.
 	bank int
+	// checkout is the process id of the checkout in front of it; 0 is none.
+	checkout int
 	// before runs before every window and is not measured. Optional.
 	before func(context.Context) error
 }
@@ -90,10 +92,10 @@ func (t term) window(ctx context.Context, lead, window time.Duration, meter *met
 	var m windowResult
 	err := t.runWhile(ctx, func(ctx context.Context, count *counter) {
 		wait(ctx, lead)
-		began, first, before := time.Now(), count.n.Load(), meter.read(t.bank)
+		began, first, before := time.Now(), count.n.Load(), meter.read(t.bank, t.checkout)
 		wait(ctx, window)
 		last, elapsed := count.n.Load(), time.Since(began)
-		m.n, m.processors = last-first, meter.read(t.bank).less(before)
+		m.n, m.processors = last-first, meter.read(t.bank, t.checkout).less(before)
 		m.rate = float64(m.n) / elapsed.Seconds()
 	})
 	return m, err

@@ -15,24 +15,24 @@ const tick = 10 * time.Millisecond
 
 // processorTime is processor time by process.
 type processorTime struct {
-	bank, client, postgres time.Duration
+	bank, checkout, client, postgres time.Duration
 }
 
 func (p processorTime) less(q processorTime) processorTime {
-	return processorTime{p.bank - q.bank, p.client - q.client, p.postgres - q.postgres}
+	return processorTime{p.bank - q.bank, p.checkout - q.checkout, p.client - q.client, p.postgres - q.postgres}
 }
 
 func (p processorTime) plus(q processorTime) processorTime {
-	return processorTime{p.bank + q.bank, p.client + q.client, p.postgres + q.postgres}
+	return processorTime{p.bank + q.bank, p.checkout + q.checkout, p.client + q.client, p.postgres + q.postgres}
 }
 
-// meter reads the processor time of this program, of a bank, and of Postgres with all its
+// meter reads the processor time of this program, of a bank, of a checkout, and of Postgres with all its
 // children. It reads 0 where the system does not provide it.
 type meter struct {
 	postgres int
 }
 
-func (m *meter) read(bank int) processorTime {
+func (m *meter) read(bank, checkout int) processorTime {
 	var own syscall.Rusage
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &own) != nil {
 		return processorTime{}
@@ -40,6 +40,9 @@ func (m *meter) read(bank int) processorTime {
 	p := processorTime{client: time.Duration(own.Utime.Nano() + own.Stime.Nano())}
 	if bank > 0 {
 		p.bank = readStat(bank).own
+	}
+	if checkout > 0 {
+		p.checkout = readStat(checkout).own
 	}
 	if m == nil || m.postgres == 0 {
 		return p
@@ -92,6 +95,7 @@ func readStat(pid int) processStat {
 type TermTime struct {
 	Term           string  `json:"term"`
 	BankMicros     float64 `json:"bank_micros"`
+	CheckoutMicros float64 `json:"checkout_micros,omitempty"`
 	ClientMicros   float64 `json:"client_micros"`
 	PostgresMicros float64 `json:"postgres_micros"`
 	operations     int64
@@ -111,7 +115,7 @@ func (w *workbench) addProcessorTime(t term, m windowResult) {
 	s.operations += m.n
 	s.total = s.total.plus(m.processors)
 	each := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 / float64(max(1, s.operations)) }
-	s.BankMicros, s.ClientMicros, s.PostgresMicros = each(s.total.bank), each(s.total.client), each(s.total.postgres)
+	s.BankMicros, s.CheckoutMicros, s.ClientMicros, s.PostgresMicros = each(s.total.bank), each(s.total.checkout), each(s.total.client), each(s.total.postgres)
 }
 
 // loadAverage returns the load averages of the machine.
@@ -124,6 +128,6 @@ func loadAverage() string {
 }
 
 func (s TermTime) line() string {
-	return fmt.Sprintf("  %-56s %7.1f %7.1f %9.1f %7.1f", s.Term, s.BankMicros, s.ClientMicros, s.PostgresMicros,
-		s.BankMicros+s.ClientMicros+s.PostgresMicros)
+	return fmt.Sprintf("  %-56s %7.1f %8.1f %7.1f %9.1f %7.1f", s.Term, s.BankMicros, s.CheckoutMicros, s.ClientMicros, s.PostgresMicros,
+		s.BankMicros+s.CheckoutMicros+s.ClientMicros+s.PostgresMicros)
 }

@@ -99,7 +99,7 @@ func (r *Result) print(out io.Writer) {
 		fmt.Fprintf(out, "  FAILED: %s\n", r.Error)
 	}
 	if len(r.ProcessorTimes) > 0 {
-		fmt.Fprintf(out, "  %-56s %7s %7s %9s %7s\n", "processor time per operation, µs", "bank", "client", "Postgres", "sum")
+		fmt.Fprintf(out, "  %-56s %7s %8s %7s %9s %7s\n", "processor time per operation, µs", "bank", "checkout", "client", "Postgres", "sum")
 		for _, s := range r.ProcessorTimes {
 			fmt.Fprintln(out, s.line())
 		}

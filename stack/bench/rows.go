@@ -33,6 +33,9 @@ func rows() []row {
 	return []row{
 		{"purchases", "unary purchases/s by card data, token and card, 64 in flight, against one SQL transaction per purchase on 64 connections",
 			databaseOnly, map[string]Goal{"Purchases": atLeast(2.5, 3.5)}, (*workbench).purchases},
+		{"orders", "orders/s through the checkout, 64 in flight, against purchases and against three SQL transactions; an order alone",
+			databaseOnly, map[string]Goal{"Orders": atLeast(0.35, 0.5), "OrdersYardstick": atLeast(1.5, 2.5), "OrderMedian": atMost(2, 1.5)},
+			(*workbench).orders},
 		{"bulk", "purchases/s over the stream, against the same yardstick",
 			databaseOnly, map[string]Goal{"Bulk": atLeast(8, 12)}, (*workbench).bulk},
 		{"hot", "64 in flight on one card, against the same on all cards, and against the yardstick on one card",

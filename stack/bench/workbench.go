@@ -219,8 +219,7 @@ func (w *workbench) start(ctx context.Context, start bankStart) (*bank, error) {
 	}
 	settings := map[string]string{"database-url": url, "relay": "false"}
 	maps.Copy(settings, start.settings)
-	port := w.location.BasePort + firstPort + 2*(w.banks%20)
-	w.banks++
+	port := w.nextPort()
 	b := &bank{workbench: w, database: start.database, address: "127.0.0.1:" + strconv.Itoa(port)}
 	b.process, err = w.stack.Replica(ctx, launch.Bank, launch.Copy{
 		Name: "bank-" + strconv.Itoa(w.banks), GRPCPort: port, HTTPPort: port + 1, Settings: settings, Folder: start.folder,
@@ -236,6 +235,13 @@ func (w *workbench) start(ctx context.Context, start bankStart) (*bank, error) {
 	}
 	b.client.bank = b.process.Pid()
 	return b, nil
+}
+
+// nextPort returns the first of the two ports of the next bank or checkout, and counts it.
+func (w *workbench) nextPort() int {
+	port := w.location.BasePort + firstPort + 2*(w.banks%20)
+	w.banks++
+	return port
 }
 
 // stop stops the bank. Its ledger stays.
