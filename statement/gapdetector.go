@@ -102,14 +102,13 @@ func (d *GapDetector) alarm(gaps Gaps) {
 	now := d.Now()
 	alarmed := make(map[Gap]time.Time, len(gaps.List))
 	for _, gap := range gaps.List {
-		key := Gap{Account: gap.Account, Missing: gap.Missing, Next: gap.Next}
+		key := gap
+		key.Age = 0
 		last, known := d.alarmed[key]
 		if !known || now.Sub(last) >= repeatAlarm {
 			last = now
-			d.Logger.Error("events of an account are missing from the statement",
-				"account", gap.Account, "missing_sequence", gap.Missing, "next_sequence", gap.Next,
-				"age", gap.Age.Round(time.Second).String(), "gaps", gaps.Count,
-				"remedy", fmt.Sprintf("bankctl republish --account %s --from %d", gap.Account, gap.Missing))
+			d.Logger.Error(gap.problem(), "account", gap.Account, "missing_sequence", gap.Missing, "next_sequence", gap.Next,
+				"age", gap.Age.Round(time.Second).String(), "gaps", gaps.Count, "remedy", gap.remedy())
 		}
 		alarmed[key] = last
 	}
@@ -119,4 +118,20 @@ func (d *GapDetector) alarm(gaps Gaps) {
 		}
 	}
 	d.alarmed = alarmed
+}
+
+func (g *Gap) problem() string {
+	if g.Unsound {
+		return "an event of an account cannot be shown, and its line is left out of the statement"
+	}
+	return "events of an account are missing from the statement"
+}
+
+func (g *Gap) remedy() string {
+	republish := fmt.Sprintf("bankctl republish --account %s --from %d", g.Account, g.Missing)
+	if g.Unsound {
+		// The first content of an event stays, so the row must go before the event comes again.
+		return fmt.Sprintf("delete the row of statement_lines with this account_id and the sequence %d, then %s --to %d", g.Next, republish, g.Next)
+	}
+	return republish
 }

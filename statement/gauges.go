@@ -12,7 +12,7 @@ import (
 const staleAfter = time.Minute
 
 // Gauges are the metrics of the GapDetector: codebank_statement_gaps is the number of gaps older
-// than GapAge, and codebank_statement_gap_seconds is the age of the oldest gap, or 0 when there is
+// than GapAge, an event that cannot be shown being one, and codebank_statement_gap_seconds is the age of the oldest gap, or 0 when there is
 // none. The age is +Inf while it is not known: before the first check, and when no check has
 // succeeded for a minute. It is safe for concurrent use.
 type Gauges struct {
@@ -24,7 +24,7 @@ type Gauges struct {
 }
 
 var (
-	gapsDesc = prometheus.NewDesc("codebank_statement_gaps", "Gaps in the sequences of accounts that are older than a minute.", nil, nil)
+	gapsDesc = prometheus.NewDesc("codebank_statement_gaps", "Gaps in the sequences of accounts, and events that cannot be shown, that are older than a minute.", nil, nil)
 	ageDesc  = prometheus.NewDesc("codebank_statement_gap_seconds",
 		"Age of the oldest gap in the sequence of an account; 0 when there is none, +Inf when no check has succeeded for a minute.", nil, nil)
 )

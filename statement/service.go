@@ -56,14 +56,17 @@ type Page struct {
 	// State is the account at the time of the page. Lines above State.CompleteTo are provisional.
 	State State
 	Lines []Line
+	// LeftOut are the sequences of the lines that cannot be shown, among those that the page
+	// has read.
+	LeftOut []int64
 	// Next is the Below of the next page, or 0 when there is none. A page can be short or even
 	// empty, and still have a next one.
 	Next int64
 }
 
 // Page returns a page of the lines that a customer sees. Later events come above, so pages
-// stay as they are while new lines arrive. No event can arrive late below complete_to. Errors
-// are those of State.
+// stay as they are while new lines arrive. No event can arrive late below complete_to. A line
+// that cannot be shown is left out, and the page names it. Errors are those of State.
 func (s *Service) Page(ctx context.Context, query PageQuery) (Page, error) {
 	state, err := s.State(ctx, query.Account)
 	if err != nil {
@@ -83,6 +86,10 @@ func (s *Service) Page(ctx context.Context, query PageQuery) (Page, error) {
 		for i := range lines {
 			if lines[i].Sequence < floor {
 				return page, nil
+			}
+			if lines[i].Unsound {
+				page.LeftOut = append(page.LeftOut, lines[i].Sequence)
+				continue
 			}
 			if !lines[i].Shown() || !query.Range.holds(&lines[i]) {
 				continue

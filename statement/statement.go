@@ -53,7 +53,10 @@ func (s State) Available() (int64, error) {
 // Line is one event of an account as the statement keeps it. Texts are empty where
 // the event has none.
 type Line struct {
-	Sequence  int64
+	Sequence int64
+	// Unsound says that the stored values cannot be shown, for example a time after the year
+	// 9999. A page leaves the line out.
+	Unsound   bool
 	Kind      string // as the event names it, for example PURCHASE
 	Direction string // DEBIT, CREDIT or NONE, seen from the customer
 	Status    string // APPROVED, DECLINED or APPLIED
@@ -97,7 +100,8 @@ type Range struct {
 	End   time.Time // exclusive
 }
 
-// Gap is one or more missing sequences of an account that has a later event.
+// Gap is one or more missing sequences of an account that has a later event, or an event
+// that cannot be shown.
 type Gap struct {
 	// Account is the account's id as the events have it.
 	Account string
@@ -105,6 +109,8 @@ type Gap struct {
 	// that is there.
 	Missing int64
 	Next    int64
+	// Unsound says that the event at Next is there and cannot be shown. Then Missing is Next.
+	Unsound bool
 	// Age is how long ago Next arrived.
 	Age time.Duration
 }
@@ -125,13 +131,14 @@ type Gaps struct {
 type Store interface {
 	// Advance reads at most limit events above the account's complete_to. It moves
 	// complete_to up to the last event before a gap, and returns the account as of that
-	// event. more says that there was no gap among limit events, so there may be more to
+	// event. An event that cannot be shown is never the state of the account, but a later
+	// one may be. more says that there was no gap among limit events, so there may be more to
 	// read. The returned state is durable: no later call of any process returns an earlier
 	// one. The error is ErrNoAccount when no event of the account is there.
 	Advance(ctx context.Context, account id.ID, limit int) (state State, more bool, err error)
 
 	// Lines returns up to limit events of the account with sequences below the given one,
-	// highest first. Lines that are not shown are among them.
+	// highest first. Lines that are not shown, and unsound ones, are among them.
 	Lines(ctx context.Context, account id.ID, below int64, limit int) ([]Line, error)
 
 	// Boundary returns a sequence that divides the account's events at a moment: events with
@@ -139,8 +146,9 @@ type Store interface {
 	Boundary(ctx context.Context, account id.ID, moment time.Time) (int64, error)
 
 	// FindGaps examines the events that arrived in the next stretch of time, at most
-	// window long and at least age ago. It stores a gap for each event whose predecessor
-	// is missing, and deletes the gaps whose predecessor has arrived. It returns how many
+	// window long and at least age ago. It stores a gap for each event that cannot be shown
+	// or whose predecessor is missing. It deletes the gaps that have closed: the predecessor
+	// has arrived and the event can be shown, or the event is gone. It returns how many
 	// events it examined and whether it has caught up. While another process does the
 	// same, it does nothing and caughtUp is true.
 	FindGaps(ctx context.Context, age, window time.Duration) (examined int64, caughtUp bool, err error)

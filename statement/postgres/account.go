@@ -12,30 +12,55 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// What the statement can show: times that an answer can hold, and sums that fit 64 bits.
+// A sink refuses anything else (schemas.Bounds), but a row may have come another way.
+const (
+	lastSequence = "1000000000000000"
+	lastMinor    = "2000000000000000000"
+	showableTime = "BETWEEN '0001-01-01 00:00:00' AND '9999-12-31 23:59:59.999999'"
+	inMinor      = "BETWEEN -" + lastMinor + " AND " + lastMinor
+)
+
+// sound is true for a line that can be shown and that can be the state of its account. It is
+// false or null for any other line.
+const sound = `(line.sequence BETWEEN 1 AND ` + lastSequence + ` AND line.occurred_at ` + showableTime + `
+	AND line.balance_after_minor ` + inMinor + ` AND line.held_after_minor ` + inMinor + `
+	AND line.credit_limit_minor ` + inMinor + `)`
+
+// soundAccount is sound for a row of statement_accounts.
+const soundAccount = `(account.complete_to BETWEEN 1 AND ` + lastSequence + ` AND account.complete_to_time ` + showableTime + `
+	AND account.balance_minor ` + inMinor + ` AND account.held_minor ` + inMinor + ` AND account.credit_limit_minor ` + inMinor + `)`
+
 // selectAhead reads the account. From the index alone it also reads the next events
 // above the account's complete_to, at most the limit: how many there are, the last one
 // before a gap, and the last one of all. As long as no sequence is missing, the
-// distance between an event's sequence and its rank stays the same.
+// distance between an event's sequence and its rank stays the same. It also reads the
+// last sound event before a gap.
 const selectAhead = `
 WITH account AS MATERIALIZED (
 	SELECT complete_to, complete_to_time, balance_minor, held_minor, credit_limit_minor, currency
-	FROM statement_accounts WHERE account_id = $1
+	FROM statement_accounts AS account WHERE account_id = $1 AND ` + soundAccount + `
 ), ahead AS MATERIALIZED (
 	SELECT sequence FROM statement_lines
-	WHERE account_id = $1 AND sequence > coalesce((SELECT complete_to FROM account), 0)
+	WHERE account_id = $1 AND sequence > coalesce((SELECT complete_to FROM account), 0) AND sequence <= ` + lastSequence + `
 	ORDER BY sequence LIMIT $2
 ), ranked AS (
 	SELECT sequence, sequence - dense_rank() OVER (ORDER BY sequence) AS distance FROM ahead
+), following AS MATERIALIZED (
+	SELECT max(sequence) AS last FROM ranked WHERE distance = coalesce((SELECT complete_to FROM account), 0)
 )
 SELECT account.complete_to, account.complete_to_time, account.balance_minor, account.held_minor,
 	account.credit_limit_minor, account.currency,
-	(SELECT count(*) FROM ahead),
-	(SELECT max(sequence) FROM ranked WHERE distance = coalesce((SELECT complete_to FROM account), 0)),
-	(SELECT max(sequence) FROM ahead)
-FROM (SELECT) AS one LEFT JOIN account ON true`
+	(SELECT count(*) FROM ahead), following.last, (SELECT max(sequence) FROM ahead), (
+		SELECT line.sequence FROM statement_lines AS line
+		WHERE line.account_id = $1 AND line.sequence > coalesce(account.complete_to, 0) AND line.sequence <= following.last
+			AND ` + sound + `
+		ORDER BY line.sequence DESC LIMIT 1)
+FROM following LEFT JOIN account ON true`
 
 // moveUp sets the account to its state after the event with the given sequence, unless
-// another reader has moved it that far already.
+// another reader has moved it that far already. An account that is not sound may also
+// move down.
 const moveUp = `
 INSERT INTO statement_accounts AS account
 	(account_id, complete_to, complete_to_time, balance_minor, held_minor, credit_limit_minor, currency)
@@ -44,14 +69,14 @@ ON CONFLICT (account_id) DO UPDATE SET
 	complete_to = excluded.complete_to, complete_to_time = excluded.complete_to_time,
 	balance_minor = excluded.balance_minor, held_minor = excluded.held_minor,
 	credit_limit_minor = excluded.credit_limit_minor, currency = excluded.currency
-WHERE account.complete_to < excluded.complete_to
+WHERE account.complete_to < excluded.complete_to OR NOT ` + soundAccount + `
 RETURNING complete_to, complete_to_time, balance_minor, held_minor, credit_limit_minor, currency`
 
 // stateAt reads what moveUp would set.
 const stateAt = `SELECT ` + stateColumns
 
 const stateColumns = `sequence, occurred_at, balance_after_minor, held_after_minor, credit_limit_minor, currency
-FROM statement_lines WHERE account_id = $1 AND sequence = $2 ORDER BY event_id LIMIT 1`
+FROM statement_lines AS line WHERE account_id = $1 AND sequence = $2 AND ` + sound + ` ORDER BY event_id LIMIT 1`
 
 const firstCurrency = `SELECT currency FROM statement_lines WHERE account_id = $1 ORDER BY sequence LIMIT 1`
 
@@ -93,20 +118,20 @@ func (s *Store) stateOf(ctx context.Context, query string, account id.ID, sequen
 	return state, err
 }
 
-// ahead is the last event that follows complete_to without a gap; sequence is 0 when
-// there is none. more says that more such events may follow.
+// ahead is the last sound event that follows complete_to without a gap; sequence is 0
+// when there is none. more says that more such events may follow.
 type ahead struct {
 	sequence int64
 	more     bool
 }
 
 func (s *Store) nextEvents(ctx context.Context, account id.ID, limit int) (statement.State, ahead, error) {
-	var completeTo, balance, held, creditLimit, last, highest *int64
+	var completeTo, balance, held, creditLimit, last, highest, target *int64
 	var completeToTime *time.Time
 	var currency *string
 	var count int64
 	err := s.pool.QueryRow(ctx, selectAhead, account.String(), limit).Scan(&completeTo, &completeToTime, &balance, &held,
-		&creditLimit, &currency, &count, &last, &highest)
+		&creditLimit, &currency, &count, &last, &highest, &target)
 	if err != nil {
 		return statement.State{}, ahead{}, err
 	}
@@ -117,22 +142,23 @@ func (s *Store) nextEvents(ctx context.Context, account id.ID, limit int) (state
 		state.Balance, state.Held, state.CreditLimit = *balance, *held, *creditLimit
 	case count == 0:
 		return state, ahead{}, statement.ErrNoAccount
-	case last == nil:
+	case target == nil:
 		err := s.pool.QueryRow(ctx, firstCurrency, account.String()).Scan(&state.Currency)
 		return state, ahead{}, err
 	}
-	if last == nil {
+	if target == nil {
 		return state, ahead{}, nil
 	}
-	return state, ahead{sequence: *last, more: count == int64(limit) && *last == *highest}, nil
+	return state, ahead{sequence: *target, more: count == int64(limit) && *last == *highest}, nil
 }
 
 const selectLines = `
-SELECT sequence, kind, direction, status, amount_minor, currency, coalesce(balance_after_minor, 0), occurred_at,
+SELECT sequence, ` + sound + ` IS NOT TRUE, kind, direction, status, amount_minor, currency, coalesce(balance_after_minor, 0),
+	CASE WHEN occurred_at ` + showableTime + ` THEN occurred_at ELSE '0001-01-01' END,
 	transaction_id, coalesce(original_transaction_id, ''), coalesce(description, ''), coalesce(counterparty_name, ''),
 	coalesce(merchant_name, ''), coalesce(merchant_city, ''), coalesce(merchant_country, ''),
 	coalesce(merchant_category_code, ''), coalesce(card_brand, ''), coalesce(card_last4, '')
-FROM statement_lines WHERE account_id = $1 AND sequence < $2
+FROM statement_lines AS line WHERE account_id = $1 AND sequence < $2
 ORDER BY sequence DESC LIMIT $3`
 
 // Lines implements statement.Store.
@@ -146,7 +172,7 @@ func (s *Store) Lines(ctx context.Context, account id.ID, below int64, limit int
 	}
 	lines, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (statement.Line, error) {
 		var l statement.Line
-		err := row.Scan(&l.Sequence, &l.Kind, &l.Direction, &l.Status, &l.Amount, &l.Currency, &l.BalanceAfter, &l.OccurredAt,
+		err := row.Scan(&l.Sequence, &l.Unsound, &l.Kind, &l.Direction, &l.Status, &l.Amount, &l.Currency, &l.BalanceAfter, &l.OccurredAt,
 			&l.TransactionID, &l.OriginalTransactionID, &l.Description, &l.CounterpartyName,
 			&l.MerchantName, &l.MerchantCity, &l.MerchantCountry,
 			&l.MerchantCategoryCode, &l.CardBrand, &l.CardLast4)
@@ -157,17 +183,19 @@ func (s *Store) Lines(ctx context.Context, account id.ID, below int64, limit int
 
 // boundary finds the first sequence at or after a moment by halving the account's
 // sequences. If the sequence in the middle is missing, it reads the next one that is
-// there. If the upper half has none, the middle becomes the upper bound.
+// there. If the upper half has none, the middle becomes the upper bound. It passes over
+// lines that are not sound, because their time says nothing.
 const boundary = `
 WITH RECURSIVE bounds (low, high) AS (
-	(SELECT (SELECT sequence FROM statement_lines WHERE account_id = $1 ORDER BY sequence LIMIT 1),
-		(SELECT sequence + 1 FROM statement_lines WHERE account_id = $1 ORDER BY sequence DESC LIMIT 1))
+	(SELECT (SELECT sequence FROM statement_lines WHERE account_id = $1 AND sequence >= 1 ORDER BY sequence LIMIT 1),
+		(SELECT sequence + 1 FROM statement_lines WHERE account_id = $1 AND sequence <= ` + lastSequence + `
+			ORDER BY sequence DESC LIMIT 1))
 	UNION ALL
 	SELECT CASE WHEN probe.sequence < high AND probe.occurred_at < $2 THEN probe.sequence + 1 ELSE low END,
 		CASE WHEN probe.sequence < high AND probe.occurred_at < $2 THEN high ELSE low + (high - low) / 2 END
 	FROM bounds LEFT JOIN LATERAL (
-		SELECT sequence, occurred_at FROM statement_lines
-		WHERE account_id = $1 AND sequence >= low + (high - low) / 2
+		SELECT sequence, occurred_at FROM statement_lines AS line
+		WHERE account_id = $1 AND sequence >= low + (high - low) / 2 AND ` + sound + `
 		ORDER BY sequence LIMIT 1
 	) AS probe ON true
 	WHERE low < high

@@ -24,25 +24,33 @@ FROM statement_watch FOR UPDATE SKIP LOCKED`
 // whole table. LIMIT keeps the planner from making a join of it.
 const predecessor = `(
 	SELECT before.sequence FROM statement_lines AS before
-	WHERE before.account_id = line.account_id AND before.sequence < line.sequence
+	WHERE before.account_id = gap.account_id AND before.sequence < gap.sequence
 	ORDER BY before.sequence DESC LIMIT 1)`
 
-// deleteGaps ends a gap when its predecessor has arrived. It also ends a gap whose own event
-// somebody has deleted, because nothing is missing before an event that does not exist.
-const deleteGaps = `DELETE FROM statement_gaps AS line WHERE ` + predecessor + ` = line.sequence - 1 OR NOT EXISTS (
-	SELECT FROM statement_lines AS own WHERE own.account_id = line.account_id AND own.sequence = line.sequence)`
+// unsound is true for a gap whose own event cannot be shown.
+const unsound = `EXISTS (
+	SELECT FROM statement_lines AS line
+	WHERE line.account_id = gap.account_id AND line.sequence = gap.sequence AND ` + sound + ` IS NOT TRUE)`
+
+// deleteGaps ends a gap when its predecessor has arrived and its own event can be shown. It
+// also ends a gap whose own event somebody has deleted, because nothing is missing before an
+// event that does not exist.
+const deleteGaps = `DELETE FROM statement_gaps AS gap
+WHERE (gap.sequence = 1 OR ` + predecessor + ` = gap.sequence - 1) AND NOT ` + unsound + ` OR NOT EXISTS (
+	SELECT FROM statement_lines AS own WHERE own.account_id = gap.account_id AND own.sequence = gap.sequence)`
 
 // insertGaps reads the index only for events that do not follow on within the stretch
-// itself.
+// itself. An event whose sequence is out of range belongs to no statement.
 const insertGaps = `
 WITH arrived AS MATERIALIZED (
-	SELECT account_id, sequence, arrived_at,
+	SELECT account_id, sequence, arrived_at, ` + sound + ` IS NOT TRUE AS unsound,
 		lag(sequence) OVER (PARTITION BY account_id ORDER BY sequence) AS previous
-	FROM statement_lines WHERE arrived_at >= $1 AND arrived_at < $2 AND account_id IS NOT NULL
+	FROM statement_lines AS line
+	WHERE arrived_at >= $1 AND arrived_at < $2 AND account_id IS NOT NULL AND sequence BETWEEN 1 AND ` + lastSequence + `
 ), found AS (
 	INSERT INTO statement_gaps (account_id, sequence, arrived_at)
-	SELECT account_id, sequence, arrived_at FROM arrived AS line
-	WHERE sequence > 1 AND previous IS DISTINCT FROM sequence - 1
+	SELECT account_id, sequence, arrived_at FROM arrived AS gap
+	WHERE unsound OR sequence > 1 AND previous IS DISTINCT FROM sequence - 1
 		AND ` + predecessor + ` IS DISTINCT FROM sequence - 1
 	ON CONFLICT DO NOTHING
 )
@@ -87,9 +95,12 @@ func (s *Store) FindGaps(ctx context.Context, age, window time.Duration) (examin
 }
 
 const openGaps = `
-SELECT account_id, coalesce(` + predecessor + `, 0) + 1, sequence,
+WITH gap AS (
+	SELECT account_id, sequence, arrived_at, ` + unsound + ` AS unsound, ` + predecessor + ` AS predecessor FROM statement_gaps AS gap
+)
+SELECT account_id, CASE WHEN unsound THEN sequence ELSE coalesce(predecessor, 0) + 1 END, sequence, unsound,
 	extract(epoch FROM now() - arrived_at)::bigint
-FROM statement_gaps AS line WHERE ` + predecessor + ` IS DISTINCT FROM line.sequence - 1
+FROM gap WHERE unsound OR sequence > 1 AND predecessor IS DISTINCT FROM sequence - 1
 ORDER BY arrived_at, account_id, sequence LIMIT $1`
 
 const countGaps = `
@@ -112,7 +123,7 @@ func (s *Store) Gaps(ctx context.Context, limit int) (statement.Gaps, error) {
 		gaps.List, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (statement.Gap, error) {
 			var gap statement.Gap
 			var seconds int64
-			err := row.Scan(&gap.Account, &gap.Missing, &gap.Next, &seconds)
+			err := row.Scan(&gap.Account, &gap.Missing, &gap.Next, &gap.Unsound, &seconds)
 			gap.Age = time.Duration(seconds) * time.Second
 			return gap, err
 		})

@@ -97,6 +97,33 @@ func TestAGapEndsWithTheEventThatStandsBehindIt(t *testing.T) {
 	require.NotContains(t, log.String(), "level=ERROR")
 }
 
+func TestAnEventThatCannotBeShownIsAGapUntilItsRowIsRight(t *testing.T) {
+	store, sink, _ := opened(t)
+	var log bytes.Buffer
+	detector := detect(store, &log, time.Now)
+	sink.Write(t, purchases(alice, 1, 3)...)
+	damage(t, sink, 1, "balance_after_minor = NULL")
+	damage(t, sink, 2, "occurred_at = 'infinity'")
+	gaps := check(t, detector)
+	require.Equal(t, int64(2), gaps.Count)
+	for i, gap := range gaps.List {
+		sequence := int64(i) + 1
+		gap.Age = 0
+		require.Equal(t, statement.Gap{Account: alice, Missing: sequence, Next: sequence, Unsound: true}, gap)
+	}
+	require.Contains(t, log.String(), "cannot be shown")
+	require.Contains(t, log.String(), "then bankctl republish --account "+alice+" --from 2 --to 2")
+	require.Equal(t, int64(2), check(t, detector).Count, "they stay")
+
+	_, err := sink.Pool().Exec(t.Context(), "DELETE FROM statement_lines WHERE sequence = 2")
+	require.NoError(t, err)
+	require.Equal(t, int64(1), check(t, detector).Count)
+	sink.Write(t, purchases(alice, 1, 2)...)
+	gaps = check(t, detector)
+	require.Zero(t, gaps.Count)
+	require.Empty(t, gaps.List)
+}
+
 func TestWhatIsOnlyLateIsNoGap(t *testing.T) {
 	store, sink, _ := opened(t)
 	var log bytes.Buffer

@@ -14,6 +14,7 @@ import (
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/id"
+	"codebank.dev/schemas"
 	"codebank.dev/schemas/event"
 	"codebank.dev/statement"
 	"codebank.dev/statement/postgres"
@@ -338,13 +339,155 @@ func TestTheLookAheadReadsTheIndexOnly(t *testing.T) {
 	require.Contains(t, strings.Join(plan, "\n"), "Index Only Scan using statement_lines_account")
 }
 
-func TestABrokenRowIsAnErrorAndNotAZero(t *testing.T) {
+// The bounds of the event's fields are those of the columns, so the sink refuses what a row
+// cannot hold or a page cannot show.
+func TestEveryColumnOfALineHasTheBoundOfItsField(t *testing.T) {
+	_, sink, _ := opened(t)
+	bounds, err := schemas.Bounds("transactions")
+	require.NoError(t, err)
+	rows, err := sink.Pool().Query(t.Context(), `SELECT column_name, data_type, is_nullable = 'NO' FROM information_schema.columns
+		WHERE table_name = 'statement_lines' AND column_name <> 'arrived_at'`)
+	require.NoError(t, err)
+	columns := map[string]string{}
+	for rows.Next() {
+		var name, kind string
+		var required bool
+		require.NoError(t, rows.Scan(&name, &kind, &required))
+		columns[name] = kind
+		bound, there := bounds[name]
+		require.True(t, there, "%s has no bound", name)
+		require.Equal(t, required, bound.Required, name)
+		switch kind {
+		case "text":
+			require.Positive(t, bound.Longest, name)
+		case "bigint":
+			require.Less(t, bound.Least, bound.Most, name)
+			require.True(t, bound.Most <= 6e18 && bound.Least >= -6e18, "sums of %s fit 64 bits", name)
+		case "timestamp without time zone":
+			require.Equal(t, 9999, time.UnixMilli(bound.Most).UTC().Year(), name)
+			require.GreaterOrEqual(t, time.UnixMilli(bound.Least).UTC().Year(), 1, name)
+		default:
+			require.Fail(t, name+" has the type "+kind)
+		}
+	}
+	require.NoError(t, rows.Err())
+	for name, bound := range bounds {
+		if _, stored := columns[name]; !stored {
+			require.Contains(t, statementtest.NotStored(), name)
+		}
+		if bound.With != "" {
+			require.Contains(t, columns, bound.With, name)
+		}
+	}
+	// The largest index entry of Postgres has 2,704 bytes.
+	require.Less(t, bounds["event_id"].Longest, 2704)
+	require.Less(t, bounds["account_id"].Longest, 2704)
+}
+
+// damages are changes of a row that no sink writes, but that somebody may make by hand.
+var damages = []string{
+	"occurred_at = 'infinity'", "occurred_at = '-infinity'", "occurred_at = '10000-01-01'", "occurred_at = '0001-01-01 BC'",
+	"balance_after_minor = NULL", "held_after_minor = NULL", "credit_limit_minor = NULL",
+	"balance_after_minor = -9223372036854775808", "credit_limit_minor = 9223372036854775807",
+}
+
+func damage(t *testing.T, sink *statementtest.Sink, sequence int64, how string) {
+	t.Helper()
+	_, err := sink.Pool().Exec(t.Context(), "UPDATE statement_lines SET "+how+" WHERE sequence = $1", sequence)
+	require.NoError(t, err)
+}
+
+// An event that cannot be shown is never the state of an account. Its sequence is there, so a
+// later event may be the state.
+func TestAnUnsoundRowIsNotTheStateAndTakesNothingWithIt(t *testing.T) {
+	for _, how := range damages {
+		t.Run(how, func(t *testing.T) {
+			store, sink, _ := opened(t)
+			service := statement.NewService(store)
+			sink.Write(t, purchases(alice, 1, 3)...)
+			damage(t, sink, 1, how)
+			damage(t, sink, 3, how)
+			state, err := service.State(t.Context(), aliceID)
+			require.NoError(t, err)
+			require.Equal(t, int64(2), state.CompleteTo)
+			require.Equal(t, int64(-200), state.Balance)
+
+			page, err := service.Page(t.Context(), statement.PageQuery{Account: aliceID, Size: 10})
+			require.NoError(t, err)
+			require.Equal(t, []int64{3, 1}, page.LeftOut)
+			require.Len(t, page.Lines, 1)
+			from := statementtest.Opened.Add(time.Second)
+			page, err = service.Page(t.Context(), statement.PageQuery{Account: aliceID, Size: 10, Range: statement.Range{Start: from, End: from.Add(time.Hour)}})
+			require.NoError(t, err)
+			require.Len(t, page.Lines, 1, "a range of time does not lose a line beside it")
+
+			sink.Write(t, purchases(alice, 4, 4)...)
+			state, err = service.State(t.Context(), aliceID)
+			require.NoError(t, err)
+			require.Equal(t, int64(4), state.CompleteTo)
+			require.Equal(t, int64(-400), state.Balance)
+		})
+	}
+}
+
+func TestAnAccountOfUnsoundRowsOnlyIsThereAndHasNoState(t *testing.T) {
 	store, sink, _ := opened(t)
-	broken := statementtest.Purchase(alice, 1)
-	broken.BalanceAfterMinor = event.Optional[int64]{}
-	sink.Write(t, broken)
-	_, err := statement.NewService(store).State(t.Context(), aliceID)
-	require.Equal(t, fault.Internal, fault.CodeOf(err))
+	sink.Write(t, purchases(alice, 1, 2)...)
+	damage(t, sink, 1, "occurred_at = 'infinity'")
+	damage(t, sink, 2, "balance_after_minor = NULL")
+	state, err := statement.NewService(store).State(t.Context(), aliceID)
+	require.NoError(t, err)
+	require.Equal(t, statement.State{Account: aliceID, Currency: "BRL"}, state)
+}
+
+// A version that knew no bounds stored what an unsound event said. That heals by itself.
+func TestAnUnsoundStateIsFoundAgain(t *testing.T) {
+	for _, how := range []string{
+		"complete_to_time = 'infinity'", "complete_to_time = '10000-01-01'", "balance_minor = -9223372036854775808",
+		"credit_limit_minor = 9223372036854775807", "complete_to = 9223372036854775807", "complete_to = -1",
+	} {
+		t.Run(how, func(t *testing.T) {
+			store, sink, _ := opened(t)
+			service := statement.NewService(store)
+			sink.Write(t, purchases(alice, 1, 3)...)
+			want, err := service.State(t.Context(), aliceID)
+			require.NoError(t, err)
+			_, err = sink.Pool().Exec(t.Context(), "UPDATE statement_accounts SET "+how)
+			require.NoError(t, err)
+			for range 2 {
+				state, err := service.State(t.Context(), aliceID)
+				require.NoError(t, err)
+				require.Equal(t, want, state)
+			}
+		})
+	}
+}
+
+func TestASequenceOutOfRangeBelongsToNoStatement(t *testing.T) {
+	store, sink, _ := opened(t)
+	service := statement.NewService(store)
+	sink.Write(t, purchases(alice, 1, 2)...)
+	for i, sequence := range []string{"9223372036854775807", "-9223372036854775808", "0", "1000000000000001"} {
+		_, err := sink.Pool().Exec(t.Context(), `INSERT INTO statement_lines (event_id, transaction_id, account_id, sequence, bank_code, kind,
+			direction, status, amount_minor, currency, channel, occurred_at) VALUES ($1, 'x', $2, `+sequence+`, '001', 'PURCHASE', 'DEBIT',
+			'APPROVED', 1, 'BRL', 'API', '2026-02-01')`, fmt.Sprint("odd", i), alice)
+		require.NoError(t, err)
+	}
+	for _, query := range []statement.PageQuery{
+		{Account: aliceID, Size: 10}, {Account: aliceID, Size: 1},
+		{Account: aliceID, Size: 10, Range: statement.Range{Start: statementtest.Opened, End: statementtest.Opened.AddDate(1, 0, 0)}},
+	} {
+		page, err := service.Page(t.Context(), query)
+		require.NoError(t, err)
+		require.Len(t, page.Lines, min(2, query.Size))
+		require.Equal(t, int64(2), page.State.CompleteTo)
+		require.GreaterOrEqual(t, page.Next, int64(0))
+	}
+	_, _, err := store.FindGaps(t.Context(), 0, time.Hour)
+	require.NoError(t, err)
+	gaps, err := store.Gaps(t.Context(), 10)
+	require.NoError(t, err)
+	require.Zero(t, gaps.Count)
 }
 
 func TestADatabaseOfAnotherBankIsRefused(t *testing.T) {

@@ -1,6 +1,7 @@
 package rpc_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -42,17 +43,22 @@ type running struct {
 }
 
 func start(t testing.TB, url string) *running {
+	return startWith(t, url, slog.New(slog.DiscardHandler))
+}
+
+// startWith starts a service that writes its log to logger.
+func startWith(t testing.TB, url string, logger *slog.Logger) *running {
 	t.Helper()
 	store, err := postgres.Open(t.Context(), postgres.Config{URL: url, BankCode: statementtest.Bank})
 	require.NoError(t, err)
 	t.Cleanup(store.Close)
 	require.NoError(t, store.Prepare(t.Context(), slog.New(slog.DiscardHandler)))
 	server, err := serve.Listen(serve.Config{
-		Name: "statement", GRPCAddress: "127.0.0.1:0", HTTPAddress: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler),
+		Name: "statement", GRPCAddress: "127.0.0.1:0", HTTPAddress: "127.0.0.1:0", Logger: logger,
 		Checks: []serve.Check{{Name: "database", Run: store.Ready}},
 	})
 	require.NoError(t, err)
-	statementv1.RegisterStatementServiceServer(server, rpc.NewServer(statement.NewService(store), store))
+	statementv1.RegisterStatementServiceServer(server, rpc.NewServer(statement.NewService(store), store, logger))
 	require.NoError(t, server.Gateway(t.Context(), statementv1.RegisterStatementServiceHandler))
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -79,6 +85,44 @@ func (r *running) get(t *testing.T, path string) (*http.Response, []byte) {
 	body, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
 	return response, body
+}
+
+// A line that cannot be shown is left out and logged with the trace of the request, and the
+// page is answered.
+func TestALineThatCannotBeShownTakesNoPageWithIt(t *testing.T) {
+	for _, how := range []string{
+		"occurred_at = 'infinity'", "occurred_at = '10000-01-01'", "balance_after_minor = NULL",
+		"balance_after_minor = 9223372036854775807, credit_limit_minor = 9223372036854775807",
+	} {
+		t.Run(how, func(t *testing.T) {
+			var log bytes.Buffer
+			r := startWith(t, postgrestest.Database(t), slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn})))
+			r.sink.Write(t, statementtest.Opening(alice), statementtest.Purchase(alice, 2), statementtest.Purchase(alice, 3))
+			_, err := r.sink.Pool().Exec(t.Context(), "UPDATE statement_lines SET "+how+" WHERE sequence = 3")
+			require.NoError(t, err)
+
+			response, body := r.get(t, "/v1/accounts/"+alice+"/lines")
+			require.Equal(t, http.StatusOK, response.StatusCode, string(body))
+			var page statementv1.ListLinesResponse
+			require.NoError(t, protojson.Unmarshal(body, &page))
+			require.Len(t, page.GetLines(), 1)
+			require.Equal(t, int64(2), page.GetStatement().GetCompleteToSequence())
+			response, body = r.get(t, "/v1/accounts/"+alice+"/statement")
+			require.Equal(t, http.StatusOK, response.StatusCode, string(body))
+
+			var line struct {
+				Message   string `json:"msg"`
+				Account   string
+				Sequences []int64
+				TraceID   string `json:"trace_id"`
+			}
+			require.NoError(t, json.Unmarshal(log.Bytes(), &line), log.String())
+			require.Contains(t, line.Message, "cannot be shown")
+			require.Equal(t, alice, line.Account)
+			require.Equal(t, []int64{3}, line.Sequences)
+			require.Regexp(t, "^[0-9a-f]{32}$", line.TraceID)
+		})
+	}
 }
 
 func TestAStatementIsTheSameOverGRPCAndREST(t *testing.T) {

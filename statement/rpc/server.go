@@ -6,6 +6,7 @@ package rpc
 import (
 	"context"
 	"encoding/binary"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -36,13 +37,15 @@ type Server struct {
 	statementv1.UnimplementedStatementServiceServer
 	service *statement.Service
 	keys    Keys
+	logger  *slog.Logger
 }
 
 var _ statementv1.StatementServiceServer = (*Server)(nil)
 
-// NewServer returns a server that reads from service.
-func NewServer(service *statement.Service, keys Keys) *Server {
-	return &Server{service: service, keys: keys}
+// NewServer returns a server that reads from service. The logger gets the lines that cannot
+// be shown.
+func NewServer(service *statement.Service, keys Keys, logger *slog.Logger) *Server {
+	return &Server{service: service, keys: keys, logger: logger}
 }
 
 // GetStatement returns the account's state. Errors: InvalidArgument name; NotFound.
@@ -63,7 +66,7 @@ func (s *Server) GetStatement(ctx context.Context, request *statementv1.GetState
 	return &statementv1.GetStatementResponse{Statement: message}, err
 }
 
-// ListLines returns a page of lines. Errors: InvalidArgument parent, page_size, page_token,
+// ListLines returns a page of lines. It leaves out a line that cannot be shown. Errors: InvalidArgument parent, page_size, page_token,
 // start_time or end_time; NotFound.
 func (s *Server) ListLines(ctx context.Context, request *statementv1.ListLinesRequest) (*statementv1.ListLinesResponse, error) {
 	query, err := pageQuery(request)
@@ -89,6 +92,10 @@ func (s *Server) ListLines(ctx context.Context, request *statementv1.ListLinesRe
 	page, err := s.service.Page(ctx, query)
 	if err != nil {
 		return nil, err
+	}
+	if len(page.LeftOut) > 0 {
+		s.logger.WarnContext(ctx, "lines of an account cannot be shown and are left out", "account", query.Account.String(),
+			"sequences", page.LeftOut, "trace_id", serve.TraceID(ctx))
 	}
 	response, err := pageMessage(page)
 	if err != nil {

@@ -51,7 +51,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 		return err
 	}
 	defer server.Close()
-	statementv1.RegisterStatementServiceServer(server, rpc.NewServer(statement.NewService(store), store))
+	statementv1.RegisterStatementServiceServer(server, rpc.NewServer(statement.NewService(store), store, logger))
 	if err := server.Gateway(ctx, statementv1.RegisterStatementServiceHandler); err != nil {
 		return err
 	}
