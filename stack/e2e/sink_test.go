@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"testing"
@@ -78,6 +79,7 @@ func TestARecordThatCannotBeARowIsReportedOnceAndTheOthersPass(t *testing.T) {
 		"bytes after its end":     append(frameRecord(sink.schema, "more", 1), 1),
 		"encoding \"UTF8\": 0xff": framedWithNote(sink.schema, "latin", 1, "\xff"),
 		"a length is -":           {0, 0, 0, 0, byte(sink.schema), 1},
+		"54000":                   frameRecord(sink.schema, randomText(10_000), 1),
 	}
 	for _, value := range bad {
 		sink.send(&kgo.Record{Value: value})
@@ -101,6 +103,16 @@ func TestARecordThatCannotBeARowIsReportedOnceAndTheOthersPass(t *testing.T) {
 	sink.produce(200, 201)
 	sink.awaitRows(201)
 	require.Len(t, sink.readDeadLetters(len(bad)), len(bad), "each once")
+}
+
+// randomText returns a text that does not become shorter by compression, so that no index entry
+// can hold it.
+func randomText(length int) string {
+	text := make([]byte, length)
+	for i := range text {
+		text[i] = byte('a' + rand.IntN(26))
+	}
+	return string(text)
 }
 
 // recordOfAnotherSchema returns a valid record whose schema does not fit the table.
