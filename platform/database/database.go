@@ -2,6 +2,7 @@
 // list of what an SQLSTATE means to all programs.
 //
 //	database.go  Config, Open: a pool of connections with the same settings in all programs
+//	settings.go  a session without the program's limits is not used
 //	throttle.go  the connection throttle: one attempt at a time while a server is away
 //	migrate.go   Migrate: brings the schema to the program's version
 //	prepare.go   Prepare: waits for a database that is away; Ready: what the program waits for
@@ -56,7 +57,8 @@ type Config struct {
 	ConnectTimeout time.Duration
 	// Settings are session settings for every connection, by their Postgres names. They
 	// replace those that all programs have in common: timezone UTC, statement_timeout and
-	// idle_in_transaction_session_timeout 10 s.
+	// idle_in_transaction_session_timeout 10 s. A session that has not got them is not used, and
+	// the program is not ready.
 	Settings map[string]string
 	// OnConnect is called for every new connection before its first use. A connection
 	// for which it returns an error is closed. Nil for none.
@@ -81,10 +83,15 @@ func (c Config) poolConfig() (*pgxpool.Config, error) {
 		pool.ConnConfig.ConnectTimeout = c.ConnectTimeout
 	}
 	parameters := pool.ConnConfig.RuntimeParams
-	maps.Copy(parameters, commonSettings)
-	maps.Copy(parameters, c.Settings)
+	settings := c.sessionSettings()
+	maps.Copy(parameters, settings)
 	parameters["application_name"] = c.ApplicationName
-	pool.AfterConnect = c.OnConnect
+	pool.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+		if err := requireSettings(ctx, conn, settings); err != nil || c.OnConnect == nil {
+			return err
+		}
+		return c.OnConnect(ctx, conn)
+	}
 	return pool, nil
 }
 

@@ -155,6 +155,9 @@ func reason(err error) string {
 		}
 		return "the server answers SQLSTATE " + state
 	}
+	if words, ok := settingsReason(err); ok {
+		return words
+	}
 	var connecting *pgconn.ConnectError
 	var network net.Error
 	switch {

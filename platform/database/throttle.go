@@ -37,11 +37,17 @@ func throttleConnections(config *pgxpool.Config) {
 		return before(ctx, connection)
 	}
 	config.AfterConnect = func(ctx context.Context, connection *pgx.Conn) error {
-		t.succeeded()
-		if after == nil {
-			return nil
+		if after != nil {
+			// A session that cannot be used is like one that was refused.
+			if err := after(ctx, connection); err != nil {
+				if ctx.Err() == nil {
+					t.failed(err)
+				}
+				return err
+			}
 		}
-		return after(ctx, connection)
+		t.succeeded()
+		return nil
 	}
 	dial, onError := config.ConnConfig.DialFunc, config.ConnConfig.OnPgError
 	config.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {

@@ -44,7 +44,8 @@ type Waiting struct {
 // alive and not ready, say what it waits for, and answer calls UNAVAILABLE with a retry
 // time. When the database is there it must serve without a restart. While the database
 // is read-only it must not be ready, a call that writes must be UNAVAILABLE with a retry
-// time, and a call that reads must be answered.
+// time, and a call that reads must be answered. Behind a pooler that drops the limits of
+// its sessions it must not be ready.
 func TestAwaitsDatabase(t *testing.T, w Waiting) {
 	const name = "late"
 	address := w.Server.URL(name)
@@ -82,7 +83,21 @@ func TestAwaitsDatabase(t *testing.T, w Waiting) {
 	refused := w.Start(wrong.String())
 	requireWaiting(t, "http://"+refused.AwaitListening(t).HTTP, "the server refuses the password (SQLSTATE 28P01)")
 	refused.Interrupt(t)
+	requireLimits(t, w.Start, address)
 	require.NotContains(t, program.Log()+refused.Log(), "wrong-password")
+}
+
+// requireLimits starts the program behind poolers that drop its session settings, and with them the
+// limits of a session. Behind one that shares sessions the program must not be ready, and must say why.
+func requireLimits(t *testing.T, start func(string) *Program, address string) {
+	t.Helper()
+	without := start(Pooler(t, address, true))
+	requireUnready(t, "http://"+without.AwaitListening(t).HTTP, `"message":"waiting for the database: a session lacks the program's settings, and a pooler may share it: `)
+	without.Interrupt(t)
+	with := start(Pooler(t, address, false))
+	_, ready := with.AwaitReady(t)
+	require.True(t, ready, "it sets them itself when the session is its own")
+	with.Interrupt(t)
 }
 
 // requireReadyToWrite makes the database read-only, as a server is after a failover. The program must
@@ -129,7 +144,12 @@ func requireReadOnlyAnswers(t *testing.T, w *Waiting, addresses Addresses) {
 // requireWaiting waits until /readyz says why the database cannot be used.
 func requireWaiting(t *testing.T, at, why string) {
 	t.Helper()
-	want := `{"name":"database","status":"failed","message":"waiting for the database: ` + why + `"}`
+	requireUnready(t, at, `{"name":"database","status":"failed","message":"waiting for the database: `+why+`"}`)
+}
+
+// requireUnready waits until /readyz is not ready and its answer has this text.
+func requireUnready(t *testing.T, at, want string) {
+	t.Helper()
 	var answer Answer
 	require.Eventually(t, func() bool {
 		var err error
