@@ -33,17 +33,18 @@ var durableCalls = []string{
 // excusedSteps are functions and folders whose durable steps need no failpoint of their own,
 // with the reason.
 var excusedSteps = map[string]string{
-	"bank/postgres write":              "is the step itself; Execute and requeue have the points around it",
-	"bank/kafka bufferGroup":           "buffers only; send has the points around it",
-	"platform/database migrate":        "its callers have the point",
-	"platform/groupcommit commit":      "the store behind the port has the points",
-	"bank/vault replaceKeyFile":        "no program calls it: keys are rotated by code that is not written yet",
-	"operations/kibana export":         "reads by POST",
-	"operations/audit/statement Count": "counts by the protocol that also writes",
-	"platform/serve allowedMethods":    "names methods for others",
-	"platform/serve observe":           "names methods for others",
-	"platform/programtest":             "for tests",
-	"statement/statementtest":          "for tests",
+	"bank/postgres write":               "is the step itself; Execute and requeue have the points around it",
+	"bank/kafka bufferGroup":            "buffers only; send has the points around it",
+	"platform/database migrate":         "its callers have the point",
+	"platform/groupcommit commit":       "the store behind the port has the points",
+	"bank/vault replaceKeyFile":         "no program calls it: keys are rotated by code that is not written yet",
+	"operations/kibana export":          "reads by POST",
+	"operations/audit/statement Count":  "counts by the protocol that also writes",
+	"platform/serve allowedMethods":     "names methods for others",
+	"platform/serve observe":            "names methods for others",
+	"platform/database requireSettings": "sets parameters of a session",
+	"platform/programtest":              "for tests",
+	"statement/statementtest":           "for tests",
 }
 
 // readingRequests are the requests of Elastic's client that store nothing. All others are
