@@ -64,13 +64,13 @@ func TestTheAnswerToTheCommitDecidesTheOutcome(t *testing.T) {
 		body string
 		want func(t *testing.T, err error)
 	}{
-		"a deferred check refuses the data": {`RAISE EXCEPTION 'no' USING ERRCODE = '23514'`, is(bank.ErrRejected)},
-		"a deferred key is taken":           {`RAISE EXCEPTION 'no' USING ERRCODE = '23505'`, is(bank.ErrRetry)},
-		"a serialization failure":           {`RAISE EXCEPTION 'no' USING ERRCODE = '40001'`, is(bank.ErrRetry)},
-		"the outcome itself is unknown":     {`RAISE EXCEPTION 'no' USING ERRCODE = '40003'`, unknown},
+		"a deferred check refuses the data":            {`RAISE EXCEPTION 'no' USING ERRCODE = '23514'`, is(bank.ErrRejected)},
+		"a deferred key is taken":                      {`RAISE EXCEPTION 'no' USING ERRCODE = '23505'`, is(bank.ErrRetry)},
+		"a serialization failure":                      {`RAISE EXCEPTION 'no' USING ERRCODE = '40001'`, is(bank.ErrRetry)},
+		"the outcome itself is unknown":                {`RAISE EXCEPTION 'no' USING ERRCODE = '40003'`, unknown},
 		"the class of data errors proves nothing here": {`RAISE EXCEPTION 'no' USING ERRCODE = '22000'`, unknown},
-		"the disk is full":                  {`RAISE EXCEPTION 'no' USING ERRCODE = '53100'`, unknown},
-		"the backend is terminated":         {`PERFORM pg_terminate_backend(pg_backend_pid())`, unknown},
+		"the disk is full":                             {`RAISE EXCEPTION 'no' USING ERRCODE = '53100'`, unknown},
+		"the backend is terminated":                    {`PERFORM pg_terminate_backend(pg_backend_pid())`, unknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			url := postgrestest.Database(t)
