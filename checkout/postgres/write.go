@@ -44,8 +44,9 @@ const (
 			WHERE (SELECT count(*) FROM created) = cardinality($1::uuid[]) OR i.order_id IN (SELECT id FROM created))
 		SELECT id FROM created`
 	// updateOrders writes changes of pending orders that are as the change was made from. What else
-	// there is of an order never changes while it is pending. It returns the ids of those that were
-	// written.
+	// there is of an order never changes while it is pending. An ended order has no next_at, so it is
+	// not found. The state is not compared: with it the server may look for each row among all pending
+	// orders. It returns the ids of those that were written.
 	updateOrders = `UPDATE orders o SET state = u.state, purchase = u.purchase, decline_code = u.decline_code,
 			decline_reason = u.decline_reason, decline_message = u.decline_message,
 			token = CASE WHEN u.state = 1 THEN o.token END, token_expires_at = CASE WHEN u.state = 1 THEN o.token_expires_at END,
@@ -55,7 +56,7 @@ const (
 			unnest($7::integer[]) AS tries, unnest($8::timestamptz[]) AS next_at, unnest($9::smallint[]) AS voiding,
 			unnest($10::timestamptz[]) AS ended_at,
 			unnest($11::integer[]) AS tries_before, unnest($12::timestamptz[]) AS next_before, unnest($13::smallint[]) AS voiding_before) u
-		WHERE o.id = u.id AND o.state = 1 AND o.tries = u.tries_before AND o.next_at = u.next_before AND o.voiding = u.voiding_before
+		WHERE o.id = u.id AND o.tries = u.tries_before AND o.next_at = u.next_before AND o.voiding = u.voiding_before
 		RETURNING o.id`
 )
 
