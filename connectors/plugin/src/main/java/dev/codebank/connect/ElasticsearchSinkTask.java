@@ -154,17 +154,18 @@ public final class ElasticsearchSinkTask extends SinkTask {
 
     /**
      * The offsets are those of records that a put has processed, or the start of a partition. All events below them are
-     * in the index, or are dead letters. A dead letter without a document yet is not committed.
+     * in the index, or are dead letters. A dead letter without a document yet is not committed, nor is a watermark that
+     * is held back.
      */
     @Override
     public Map<TopicPartition, OffsetAndMetadata> preCommit(Map<TopicPartition, OffsetAndMetadata> offsets) {
         if (watermarks == null) {
             return super.preCommit(offsets);
         }
+        offsets.forEach((partition, offset) -> watermarks.advance(partition, offset.offset()));
         Map<TopicPartition, OffsetAndMetadata> committable = new HashMap<>();
         offsets.forEach((partition, offset) -> {
-            watermarks.advance(partition, offset.offset());
-            long limit = letters.committable(partition, offset.offset());
+            long limit = watermarks.committable(partition, letters.committable(partition, offset.offset()));
             committable.put(partition, limit == offset.offset() ? offset : new OffsetAndMetadata(limit));
         });
         return super.preCommit(committable);

@@ -66,9 +66,12 @@ final class Watermarks {
     void add(Watermark watermark, Set<TopicPartition> assigned) {
         TopicPartition events = eventsOf(watermark.record());
         Partition partition = partitions.computeIfAbsent(events, any -> new Partition());
-        if (partition.position < 0 && !assigned.contains(events) && unassigned.add(events)) {
-            LOG.warn("the watermarks of {} come to a task that does not have the partition of their events, so they are not"
-                + " written: both topics need the same number of partitions, and the consumer needs the range assignor", events);
+        if (partition.position < 0 && !assigned.contains(events)) {
+            if (unassigned.add(events)) {
+                LOG.warn("the watermarks of {} come to a task that does not have the partition of their events, so they are not"
+                    + " written: both topics need the same number of partitions, and the consumer needs the range assignor", events);
+            }
+            return;
         }
         List<Watermark> held = partition.held;
         if (watermark.completeTo() <= partition.writtenTo
@@ -152,12 +155,36 @@ final class Watermarks {
             while (held.size() > 1 && held.get(1).offset() <= partition.position) {
                 held.remove(0);
             }
-            if (!held.isEmpty() && held.get(0).offset() <= partition.position
-                && (partition.writtenTo == Long.MIN_VALUE || held.get(0).completeTo() - partition.writtenTo >= intervalMillis)) {
+            if (!held.isEmpty() && held.get(0).offset() <= partition.position && !tooSoon(partition, held.get(0))) {
                 due.add(held.get(0));
             }
         }
         return due;
+    }
+
+    private boolean tooSoon(Partition partition, Watermark watermark) {
+        return partition.writtenTo != Long.MIN_VALUE && watermark.completeTo() - partition.writtenTo < intervalMillis;
+    }
+
+    /**
+     * Returns the offset up to which Connect may commit a partition. A watermark that is held back is delivered again
+     * after a restart. Otherwise a task that is far behind and restarts often would only know watermarks that it never
+     * reaches, and the index would have none.
+     */
+    long committable(TopicPartition topicPartition, long offset) {
+        if (!topicPartition.topic().endsWith(suffix)) {
+            return offset;
+        }
+        Partition events = partitions.get(eventsOf(topicPartition.topic(), topicPartition.partition()));
+        if (events == null) {
+            return offset;
+        }
+        for (Watermark watermark : events.held) {
+            if (watermark.offset() > events.position || !tooSoon(events, watermark)) {
+                return Math.min(offset, watermark.record().originalKafkaOffset());
+            }
+        }
+        return offset;
     }
 
     /** Records that a watermark is in the index, or never will be. */

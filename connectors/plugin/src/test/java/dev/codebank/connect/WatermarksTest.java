@@ -169,7 +169,8 @@ class WatermarksTest extends ElasticsearchSinkTaskSetup {
 
         assertEquals(List.of(), written());
         OffsetAndMetadata three = new OffsetAndMetadata(3);
-        assertEquals(Map.of(EVENTS, new OffsetAndMetadata(1), MARKS, three), task.preCommit(Map.of(EVENTS, three, MARKS, three)));
+        assertEquals(Map.of(EVENTS, new OffsetAndMetadata(1), MARKS, new OffsetAndMetadata(0)),
+            task.preCommit(Map.of(EVENTS, three, MARKS, three)));
         while (written().isEmpty()) {
             Thread.sleep(20);
             task.put(List.of());
@@ -193,6 +194,45 @@ class WatermarksTest extends ElasticsearchSinkTaskSetup {
         task.put(List.of());
 
         assertEquals(List.of(0L), written());
+    }
+
+    @Test
+    void thatIsHeldIsNotCommitted() {
+        ElasticsearchSinkTask task = start();
+        task.put(both(events(0, 3), mark(2, 0), mark(5, 9), mark(8, 12)));
+        OffsetAndMetadata end = new OffsetAndMetadata(13);
+
+        assertEquals(offsets(3, 9), task.preCommit(offsets(3, 13)), "the next watermark waits for the events up to offset 5");
+        task.put(events(3, 5));
+        assertEquals(List.of(0L, 9L), written());
+        assertEquals(offsets(5, 12), task.preCommit(offsets(5, 13)));
+        task.put(events(5, 8));
+        assertEquals(Map.of(MARKS, end), task.preCommit(Map.of(MARKS, end)), "the latest one waits for its interval only");
+    }
+
+    @Test
+    void thatIsHeldOutlivesTheTask() {
+        ElasticsearchSinkTask first = start();
+        first.put(both(events(0, 3), mark(5, 5), mark(90, 9)));
+        long next = first.preCommit(offsets(3, 10)).get(MARKS).offset();
+        first.close(List.of(EVENTS, MARKS));
+        first.stop();
+
+        ElasticsearchSinkTask second = start();
+        second.put(both(events(3, 8), LongStream.of(5, 9).filter(offset -> offset >= next)
+            .mapToObj(seconds -> mark(seconds == 5 ? 5 : 90, seconds)).toArray(SinkRecord[]::new)));
+
+        assertEquals(List.of(5L), written());
+    }
+
+    @Test
+    void ofAPartitionWithoutEventsHereHoldsNoOffset() {
+        context.assignment = Set.of(MARKS);
+        ElasticsearchSinkTask task = start();
+
+        task.put(List.of(mark(5, 0)));
+
+        assertEquals(Map.of(MARKS, new OffsetAndMetadata(1)), task.preCommit(Map.of(MARKS, new OffsetAndMetadata(1))));
     }
 
     @Test
@@ -392,6 +432,10 @@ class WatermarksTest extends ElasticsearchSinkTaskSetup {
     /** Returns the number of dead letters in the watermark of a moment, in seconds after noon. */
     private long deadLetters(long seconds) {
         return elasticsearch.stored().get("bank-watermarks-2026.11/001:0:" + (NOON + seconds * 1_000)).get("dead_letters").asLong();
+    }
+
+    private static Map<TopicPartition, OffsetAndMetadata> offsets(long events, long watermarks) {
+        return Map.of(EVENTS, new OffsetAndMetadata(events), MARKS, new OffsetAndMetadata(watermarks));
     }
 
     private static List<SinkRecord> events(long from, long to) {
