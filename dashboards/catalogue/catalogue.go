@@ -49,6 +49,7 @@ func DataViews() []view.DataView {
 				"type": "a", "urlTemplate": TraceURL, "labelTemplate": "{{value}}", "openLinkInCurrentTab": false,
 			}},
 		},
+		Labels: labels(), Words: words(), Colours: colours(), Amounts: amounts(),
 	}, {
 		Source: view.Watermarks, Name: "Watermarks", Pattern: "bank-watermarks-*", TimeField: "published_at",
 	}}

@@ -39,7 +39,8 @@ const (
 // panelQuery is the query for one panel.
 type panelQuery struct {
 	panel    view.Panel
-	time     string // the field that ranges of time apply to
+	view     view.DataView // its labels and words; its other parts may be empty
+	time     string        // the field that ranges of time apply to
 	at       Range
 	interval time.Duration
 	// shifts are the different time shifts of the panel's figures. The first is no
@@ -129,7 +130,13 @@ func (q *panelQuery) add(a view.Aggregate) error {
 func (q *panelQuery) groupOf(a view.Aggregate) (int, error) {
 	var shift, within time.Duration
 	var err error
-	if a.Shift != "" {
+	switch a.Shift {
+	case "":
+	case view.Previous:
+		if shift = q.at.To.Sub(q.at.From); q.interval > 0 {
+			return 0, fmt.Errorf("query: %s: the shift previous needs a panel without a bucket of time", view.Formula(a))
+		}
+	default:
 		if shift, err = parseLength(a.Shift); err != nil {
 			return 0, err
 		}

@@ -104,6 +104,7 @@ func (c Client) prepare(panel view.Panel, at Range) (*panelQuery, Request, error
 		if err != nil {
 			return nil, Request{}, err
 		}
+		q.view = of
 		request, err := q.request()
 		return q, request, err
 	}
@@ -127,7 +128,13 @@ func (q *panelQuery) table(a *response) (Table, error) {
 		}
 	}
 	for _, bucket := range q.panel.Layer.Buckets {
-		table.Buckets = append(table.Buckets, Column{Label: bucket.Title(), Exact: true})
+		table.Buckets = append(table.Buckets, Column{Label: bucket.Title(), Exact: true, Field: fieldOf(bucket)})
+	}
+	for i := range table.Rows {
+		for at := range table.Rows[i].Keys {
+			key := &table.Rows[i].Keys[at]
+			key.Label = q.word(table.Buckets[at].Field, *key)
+		}
 	}
 	for _, metric := range q.panel.Layer.Metrics {
 		values := c.evaluate(metric.Figure)
@@ -147,7 +154,7 @@ func (q *panelQuery) list(a *response) Table {
 	fields := append([]string{q.panel.Documents.Newest}, q.panel.Documents.Fields...)
 	table := Table{Buckets: []Column{}, Metrics: []Column{}, Rows: []Row{}}
 	for _, field := range fields {
-		table.Buckets = append(table.Buckets, Column{Label: field, Exact: true})
+		table.Buckets = append(table.Buckets, Column{Label: q.view.Label(field), Exact: true, Field: field})
 	}
 	for i, document := range a.Hits.Documents {
 		row := Row{Values: []*float64{}}
@@ -156,7 +163,9 @@ func (q *panelQuery) list(a *response) Table {
 			if millis, err := strconv.ParseFloat(text, 64); err == nil && field == q.panel.Documents.Newest {
 				text = time.UnixMilli(int64(millis)).UTC().Format("2006-01-02T15:04:05.000Z")
 			}
-			row.Keys = append(row.Keys, Key{Text: text, Number: float64(i)})
+			key := Key{Text: text, Number: float64(i)}
+			key.Label = q.word(field, key)
+			row.Keys = append(row.Keys, key)
 		}
 		table.Rows = append(table.Rows, row)
 	}

@@ -60,11 +60,12 @@ func shared(panels []view.Panel) []sharedSearch {
 }
 
 // sameDocuments reports whether two panels divide the same documents in the same way. For
-// panels with time shifts it returns false, because a shift adds documents of another range.
+// panels with buckets and time shifts it returns false, because a shift adds documents of another
+// range, and with them rows.
 func sameDocuments(a, b view.Panel) bool {
 	return a.Chart != view.Documents && b.Chart != view.Documents &&
 		a.Source == b.Source && a.From == b.From && a.To == b.To && kql.Text(a.Query) == kql.Text(b.Query) &&
-		!shifts(a) && !shifts(b) && reflect.DeepEqual(a.Layer.Buckets, b.Layer.Buckets)
+		(len(a.Layer.Buckets) == 0 || !shifts(a) && !shifts(b)) && reflect.DeepEqual(a.Layer.Buckets, b.Layer.Buckets)
 }
 
 func shifts(panel view.Panel) bool {

@@ -7,6 +7,7 @@
 package query
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -38,6 +39,9 @@ type Column struct {
 	Rounded bool `json:"rounded,omitempty"`
 	// Format says how a figure is shown.
 	Format view.Format `json:"-"`
+	// Field is the field whose values are the keys of a bucket. It is empty for a bucket
+	// of several fields or of none, and for a metric.
+	Field string `json:"-"`
 }
 
 // Row is one row of a table.
@@ -50,8 +54,10 @@ type Row struct {
 
 // Key is the value of a bucket.
 type Key struct {
-	// Text names the key. A point in time is in RFC 3339, in UTC.
+	// Text is the value as the index holds it. A point in time is in RFC 3339, in UTC.
 	Text string `json:"text"`
+	// Label is the value in words, if the index holds a code. See Name.
+	Label string `json:"label,omitempty"`
 	// Number is the value of a number bucket, or the start of an interval in
 	// milliseconds since 1970. For other buckets it is the place among the buckets of
 	// the panel.
@@ -59,6 +65,9 @@ type Key struct {
 	// Other marks the row of all values that are not shown.
 	Other bool `json:"other,omitempty"`
 }
+
+// Name returns the value as people read it: in words if there are words for it.
+func (k Key) Name() string { return cmp.Or(k.Label, k.Text) }
 
 // Moment returns the start of an interval.
 func (k Key) Moment() time.Time { return time.UnixMilli(int64(k.Number)).UTC() }

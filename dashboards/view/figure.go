@@ -40,7 +40,8 @@ type Aggregate struct {
 	Rank int
 	// Filter chooses among the documents that the panel's query chooses.
 	Filter kql.Query
-	// Shift moves the range of time back by this length, for example 1d.
+	// Shift moves the range of time back by this length, for example 1d. Previous moves
+	// it back by its own length.
 	Shift string
 	// Within limits the figure to the last part of the range of time, for example 15m.
 	Within string
@@ -48,6 +49,10 @@ type Aggregate struct {
 	// this unit: s, m, h or d. Formulas do not support it.
 	Per string
 }
+
+// Previous is the Shift to the range of time that ends where the panel's range begins,
+// and is as long. It is for panels without a Time bucket.
+const Previous = "previous"
 
 // Constant is a fixed number in a formula.
 type Constant int64

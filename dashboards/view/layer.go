@@ -122,7 +122,32 @@ type Value struct {
 	Thresholds *Thresholds
 	// Right puts the series on a second axis on the right.
 	Right bool
+	// Colour is the colour of the series. If it is empty, the chart chooses.
+	Colour Colour
+	// Change says that the figure is the change of the panel's first figure against the
+	// same length of time before. It is nil for any other figure.
+	Change *Change
 }
+
+// Change is what a change means.
+type Change struct {
+	// Better is the direction that is good.
+	Better Direction
+	// Points says that the change is a difference of two rates, in percentage points.
+	// Otherwise it is a share of the figure before: 0.25 is a quarter more.
+	Points bool
+}
+
+// Direction is the direction of a change.
+type Direction string
+
+// The directions.
+const (
+	// Neither direction is good by itself.
+	Neither Direction = ""
+	Rising  Direction = "rising"
+	Falling Direction = "falling"
+)
 
 // Format says how a figure is shown.
 type Format struct {
@@ -132,6 +157,8 @@ type Format struct {
 	Unit string
 	// As is the unit in which a Duration is shown: Milliseconds or Seconds.
 	As string
+	// Signed shows a plus before a figure above 0.
+	Signed bool
 }
 
 // FormatKind is the kind of a figure.

@@ -5,6 +5,7 @@
 package view
 
 import (
+	"cmp"
 	"time"
 
 	"codebank.dev/dashboards/kql"
@@ -37,7 +38,20 @@ type DataView struct {
 	TimeField string
 	// Formats say how the values of fields are shown where no panel sets a format.
 	Formats map[string]FieldFormat
+	// Labels name fields for people, for example as the heading of a column.
+	Labels map[string]string
+	// Words are the words for the codes that fields hold.
+	Words Words
+	// Colours are the colours of the values of a field. The same value has the same
+	// colour in every panel.
+	Colours map[string]map[string]Colour
+	// Amounts are fields that hold minor units of a currency with two decimals. They are
+	// shown in major units.
+	Amounts []string
 }
+
+// Label returns the name of a field for people.
+func (v DataView) Label(field string) string { return cmp.Or(v.Labels[field], field) }
 
 // FieldFormat is a format of a data view: Kibana's name for it, and its parameters.
 type FieldFormat struct {
@@ -119,6 +133,12 @@ type Panel struct {
 	Trend string
 	// References are lines across a Line, Area or Bar chart, for example an objective.
 	References []Reference
+	// Axis is the axis of the figures, in a chart with axes.
+	Axis Axis
+	// Shade says which end of a Heatmap's colours is which. A Heatmap needs it.
+	Shade Shade
+	// Annotations mark moments in a chart over time.
+	Annotations []Annotation
 	// Gauge is the scale of a Gauge.
 	Gauge Scale
 	// Drilldowns lead from a value in the panel to another dashboard, which is then
@@ -174,6 +194,42 @@ type Reference struct {
 	// Value is in the unit of the chart's metrics, before Format.
 	Value  float64
 	Format Format
+}
+
+// Axis is the axis of the figures of a chart.
+type Axis struct {
+	// Title says what the axis measures, and its unit once.
+	Title string
+	// Extent is where the axis begins and ends.
+	Extent Extent
+}
+
+// Extent is where an axis begins and ends.
+type Extent string
+
+// The extents.
+const (
+	// FromZero begins at 0. It is the extent of counts and of money.
+	FromZero Extent = ""
+	// OfData begins at the smallest figure and ends at the largest. It is the extent of
+	// rates, which would be flat lines between 0 and 100 %.
+	OfData Extent = "data"
+)
+
+// Shade is the colour scale of a heatmap. It goes from pale to dark in one hue.
+type Shade struct {
+	// Dark says what a dark cell means, for example "more payments" or "better".
+	Dark string
+	// Colour is the hue.
+	Colour Colour
+}
+
+// Annotation is a thin line with a word at a moment.
+type Annotation struct {
+	// ID is unique within the panel.
+	ID    string
+	Label string
+	At    time.Time
 }
 
 // Scale is the scale of a gauge, in the unit of its metric.

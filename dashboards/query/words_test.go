@@ -1,0 +1,97 @@
+package query_test
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"codebank.dev/dashboards/catalogue"
+	"codebank.dev/dashboards/query"
+	"codebank.dev/dashboards/view"
+)
+
+func TestAKeyHasTheWordsOfItsField(t *testing.T) {
+	panel := view.Panel{Layer: view.Layer{
+		Buckets: []view.Bucket{view.Terms{Label: "Reason", Fields: []string{"decline_reason"}, Size: 5, By: &count, Other: true}},
+		Metrics: []view.Value{metric("n", count)},
+	}}
+	table, _ := answered(t, panel, hours(24), `{"hits":{"total":{"value":5}},"_shards":{"total":1},"aggregations":{
+		"b":{"buckets":[{"key":"CVV_MISMATCH","doc_count":3},{"key":"BRAND_NEW","doc_count":1}]},"o":{"doc_count":5}}}`)
+	require.Equal(t, "decline_reason", table.Buckets[0].Field)
+	var names, codes []string
+	for _, row := range table.Rows {
+		names, codes = append(names, row.Keys[0].Name()), append(codes, row.Keys[0].Text)
+	}
+	require.Equal(t, []string{"Wrong CVV", "BRAND_NEW", "Other"}, names)
+	require.Equal(t, []string{"CVV_MISMATCH", "BRAND_NEW", "Other"}, codes, "filters need the codes")
+}
+
+func TestDocumentsHaveHeadingsWordsAndAmountsInMajorUnits(t *testing.T) {
+	panel := view.Panel{Chart: view.Documents, Documents: view.DocumentList{Newest: "occurred_at", Fields: []string{"decline_reason", "amount_minor", "merchant_name"}}}
+	table, _ := answered(t, panel, hours(24), `{"hits":{"total":{"value":1},"hits":[
+		{"_source":{"occurred_at":1772625600000,"decline_reason":"LOCKED","amount_minor":123456789,"merchant_name":"Padaria"}},
+		{"_source":{"occurred_at":1772625600000,"amount_minor":-5}}]},"_shards":{"total":1}}`)
+	var headings []string
+	for _, column := range table.Buckets {
+		headings = append(headings, column.Label)
+	}
+	require.Equal(t, []string{"Time", "Reason", "Amount", "Store"}, headings)
+	var cells [][]string
+	for _, row := range table.Rows {
+		var names []string
+		for _, key := range row.Keys[1:] {
+			names = append(names, key.Name())
+		}
+		cells = append(cells, names)
+	}
+	require.Equal(t, [][]string{{"Card locked", "1,234,567.89", "Padaria"}, {"", "-0.05", ""}}, cells)
+}
+
+// The range before is as long as the panel's, and ends where that begins.
+func TestThePreviousRangeIsAsLongAsThePanels(t *testing.T) {
+	before := count
+	before.Shift = view.Previous
+	panel := view.Panel{Layer: view.Layer{Metrics: []view.Value{
+		metric("n", count), metric("change", view.Difference(view.Ratio(count, before), view.Constant(1))),
+	}}}
+	table, sent := answered(t, panel, hours(6), `{"hits":{"total":{"value":9}},"_shards":{"total":1},"aggregations":{
+		"s0":{"doc_count":6,"g0":{"doc_count":6}},"s1":{"doc_count":4,"g1":{"doc_count":4}}}}`)
+	require.Contains(t, written(t, at(t, sent, "aggs", "s1", "filter")), `"gte":`+written(t, noon.Add(-12*time.Hour).UnixMilli()))
+	_, values := figures(table)
+	require.Equal(t, [][]float64{{6, 0.5}}, values)
+
+	panel.Layer.Buckets = []view.Bucket{view.Time{Field: "occurred_at", Interval: "auto"}}
+	client := query.Client{Views: catalogue.DataViews(), Search: func(context.Context, []query.Request) ([]json.RawMessage, error) {
+		return nil, nil
+	}}
+	panel.Source = view.Transactions
+	_, err := client.Run(t.Context(), panel, hours(6))
+	require.ErrorContains(t, err, "previous needs a panel without a bucket of time")
+}
+
+// Figures without buckets share a search even when some of them compare with the time
+// before, because a dashboard has many of them.
+func TestFiguresWithAndWithoutAComparisonShareASearch(t *testing.T) {
+	before := count
+	before.Shift = view.Previous
+	panels := []view.Panel{
+		{ID: "one", Source: view.Transactions, Layer: view.Layer{Metrics: []view.Value{metric("n", count)}}},
+		{ID: "two", Source: view.Transactions, Layer: view.Layer{Metrics: []view.Value{metric("n", count), metric("before", before)}}},
+	}
+	searches := 0
+	client := query.Client{Views: catalogue.DataViews(), Search: func(_ context.Context, requests []query.Request) ([]json.RawMessage, error) {
+		searches = len(requests)
+		return []json.RawMessage{json.RawMessage(`{"hits":{"total":{"value":9}},"_shards":{"total":1},"aggregations":{
+			"s0":{"doc_count":6},"s1":{"doc_count":4}}}`)}, nil
+	}}
+	results, err := client.RunAll(t.Context(), panels, hours(6))
+	require.NoError(t, err)
+	require.Equal(t, 1, searches)
+	_, first := figures(results[0].Table)
+	_, second := figures(results[1].Table)
+	require.Equal(t, [][]float64{{6}}, first, "the time before does not count")
+	require.Equal(t, [][]float64{{6, 4}}, second)
+}
