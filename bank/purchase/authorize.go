@@ -22,6 +22,9 @@ type authorize struct {
 	cardCheck bank.CardCheck
 	// token is the use of the card token with which the request pays; its Nonce is zero without one.
 	token bank.TokenUse
+	// unopened says that the request pays with a token that does not open, so its card is that of the
+	// first decision.
+	unopened bool
 
 	amount      money.Amount
 	merchant    bank.Merchant
@@ -82,8 +85,18 @@ func (a *authorize) asKnownTo(first *bank.Entry) bank.Request {
 	case !wasKnown && !a.namedCard.IsZero() && first.Card.Last4 == "":
 		// Version 0.1.0 did not tell one missing card id from another.
 		request.Fingerprint = a.fingerprintWith(unknownCard(""))
+	case !wasKnown && a.unopened && first.Card.Last4 == "" && a.equalsButForCard(first):
+		// The first request named a card id that did not exist. No entry stores such an id.
+		request.Fingerprint = first.Request.Fingerprint
 	}
 	return request
+}
+
+// equalsButForCard returns whether the request is that of a stored purchase, whatever the card.
+func (a *authorize) equalsButForCard(first *bank.Entry) bool {
+	return first.Kind == bank.KindPurchase && first.Amount == a.amount.Minor && first.Currency == a.amount.Currency &&
+		first.Merchant == a.merchant && first.Description == a.description && first.Channel == a.channel &&
+		first.Attempt == a.attempt && (a.at.IsZero() || a.at.Equal(first.OccurredAt))
 }
 
 // Key implements bank.Command.

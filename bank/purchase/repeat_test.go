@@ -1,6 +1,7 @@
 package purchase_test
 
 import (
+	"strings"
 	"testing"
 
 	"codebank.dev/bank"
@@ -131,6 +132,36 @@ func TestATokenFromBeforeTheIssueRepeatsAPurchaseFromAfterIt(t *testing.T) {
 		require.Equal(t, bank.Approved, first.Entry.Status)
 		ask.CardData, ask.CardToken = nil, token.Text
 		requireRepeat(t, first, ask, one, two)
+	})
+}
+
+// The first request named a card id that did not exist. A token that does not open any more stands for the card of
+// the first decision, whichever that was.
+func TestARepeatByATokenThatDoesNotOpenGetsTheDeclineOfAnUnknownCardID(t *testing.T) {
+	onBothStores(t, func(t *testing.T, one, two *replica) {
+		ask := request(pan.CardData{}, 400)
+		ask.CardData, ask.Card = nil, "cards/"+banktest.NewID().String()
+		ask.Description, ask.Attempt = "two chairs", 3
+		first, err := one.purchases.Authorize(t.Context(), ask)
+		require.NoError(t, err)
+		require.Equal(t, bank.UnknownCard, first.Entry.Decline)
+
+		for _, text := range []string{"ctk_" + strings.Repeat("a", 43), "ctk_x"} {
+			repeat := ask
+			repeat.Card, repeat.CardToken = "", text
+			requireRepeat(t, first, repeat, one, two)
+			for field, change := range map[string]func(*purchase.Request){
+				"merchant":    func(r *purchase.Request) { r.Merchant.Name += " & Co" },
+				"description": func(r *purchase.Request) { r.Description = "" },
+				"channel":     func(r *purchase.Request) { r.Channel = bank.ChannelPointOfSale },
+				"attempt":     func(r *purchase.Request) { r.Attempt++ },
+			} {
+				other := repeat
+				change(&other)
+				_, err := two.purchases.Authorize(t.Context(), other)
+				require.ErrorIs(t, err, bank.ErrRequestIDReused, "another %s", field)
+			}
+		}
 	})
 }
 

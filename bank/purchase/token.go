@@ -71,6 +71,6 @@ func (s *Service) resolveDecided(ctx context.Context, command *authorize) error 
 	if err != nil {
 		return err
 	}
-	command.card, command.account = entry.Card, entry.AccountID
+	command.card, command.account, command.unopened = entry.Card, entry.AccountID, true
 	return nil
 }
