@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"codebank.dev/bank"
+	"codebank.dev/platform/database/wire"
 	"codebank.dev/platform/failpoint"
 )
 
@@ -14,22 +15,22 @@ import (
 const page = 1000
 
 var (
-	pageOfEntries = &statement{"page_of_entries", `SELECT ` + entryColumns + entryTables + `
+	pageOfEntries = &wire.Statement{Name: "page_of_entries", SQL: `SELECT ` + entryColumns + entryTables + `
 		WHERE (e.account_id, e.sequence) > ($1::uuid, $2::bigint) ORDER BY e.account_id, e.sequence LIMIT 1000`}
-	pageOfRefusals = &statement{"page_of_refusals", `SELECT ` + entryColumns + entryTables + `
+	pageOfRefusals = &wire.Statement{Name: "page_of_refusals", SQL: `SELECT ` + entryColumns + entryTables + `
 		WHERE e.account_id IS NULL AND e.transaction_id > $1::uuid ORDER BY e.transaction_id LIMIT 1000`}
-	pageOfAccounts = &statement{"page_of_accounts", `SELECT ` + accountColumns + `
+	pageOfAccounts = &wire.Statement{Name: "page_of_accounts", SQL: `SELECT ` + accountColumns + `
 		FROM accounts a WHERE a.id > $1::uuid ORDER BY a.id LIMIT 1000`}
-	pageOfAccount = &statement{"page_of_account", `SELECT ` + entryColumns + entryTables + `
+	pageOfAccount = &wire.Statement{Name: "page_of_account", SQL: `SELECT ` + entryColumns + entryTables + `
 		WHERE e.account_id = $1::uuid AND e.sequence BETWEEN $2::bigint AND $3::bigint ORDER BY e.sequence LIMIT 1000`}
 
-	readOwner = &statement{"read_owner", `SELECT code FROM bank`}
+	readOwner = &wire.Statement{Name: "read_owner", SQL: `SELECT code FROM bank`}
 
-	beginSnapshot = &statement{"begin_snapshot", `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`}
-	allowLong     = &statement{"allow_long", `SELECT set_config('statement_timeout', '60s', true), set_config('transaction_timeout', '120s', true)`}
-	cutOfAccounts = &statement{"cut_of_accounts", `SELECT ` + accountColumns + ` FROM accounts a ORDER BY a.id`}
-	cutOfRefusals = &statement{"cut_of_refusals", `SELECT e.transaction_id FROM entries e WHERE e.account_id IS NULL AND e.status = 2 ORDER BY e.transaction_id`}
-	cutOfOutbox   = &statement{"cut_of_outbox", `SELECT o.id FROM outbox o
+	beginSnapshot = &wire.Statement{Name: "begin_snapshot", SQL: `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`}
+	allowLong     = &wire.Statement{Name: "allow_long", SQL: `SELECT set_config('statement_timeout', '60s', true), set_config('transaction_timeout', '120s', true)`}
+	cutOfAccounts = &wire.Statement{Name: "cut_of_accounts", SQL: `SELECT ` + accountColumns + ` FROM accounts a ORDER BY a.id`}
+	cutOfRefusals = &wire.Statement{Name: "cut_of_refusals", SQL: `SELECT e.transaction_id FROM entries e WHERE e.account_id IS NULL AND e.status = 2 ORDER BY e.transaction_id`}
+	cutOfOutbox   = &wire.Statement{Name: "cut_of_outbox", SQL: `SELECT o.id FROM outbox o
 		WHERE o.id >= (SELECT floor FROM relay_lease) ORDER BY o.id`}
 )
 
@@ -47,9 +48,9 @@ type Position struct {
 func (s *Store) Entries(ctx context.Context, after Position) iter.Seq2[*bank.Entry, error] {
 	return func(yield func(*bank.Entry, error) bool) {
 		for {
-			entries, err := s.entries(ctx, pageOfEntries, func(p *parameters) {
-				p.uuidArgument(after.AccountID)
-				p.int8Argument(after.Sequence)
+			entries, err := s.entries(ctx, pageOfEntries, func(p *wire.Parameters) {
+				p.UUIDArgument(after.AccountID)
+				p.Int8Argument(after.Sequence)
 			})
 			if !yieldAll(entries, err, yield) || len(entries) < page {
 				return
@@ -65,7 +66,7 @@ func (s *Store) Entries(ctx context.Context, after Position) iter.Seq2[*bank.Ent
 func (s *Store) Refusals(ctx context.Context, after bank.ID) iter.Seq2[*bank.Entry, error] {
 	return func(yield func(*bank.Entry, error) bool) {
 		for {
-			entries, err := s.entries(ctx, pageOfRefusals, func(p *parameters) { p.uuidArgument(after) })
+			entries, err := s.entries(ctx, pageOfRefusals, func(p *wire.Parameters) { p.UUIDArgument(after) })
 			if !yieldAll(entries, err, yield) || len(entries) < page {
 				return
 			}
@@ -74,8 +75,8 @@ func (s *Store) Refusals(ctx context.Context, after bank.ID) iter.Seq2[*bank.Ent
 	}
 }
 
-func (s *Store) entries(ctx context.Context, st *statement, build func(*parameters)) (entries []bank.Entry, err error) {
-	err = s.query(ctx, st, build, func(r row) { entries = append(entries, r.entry()) })
+func (s *Store) entries(ctx context.Context, st *wire.Statement, build func(*wire.Parameters)) (entries []bank.Entry, err error) {
+	err = s.query(ctx, st, build, func(r wire.Row) { entries = append(entries, entryOf(&r)) })
 	return entries, err
 }
 
@@ -96,7 +97,7 @@ func yieldAll[T any](page []T, err error, yield func(*T, error) bool) bool {
 // Owner returns the code of the bank whose ledger this is; bank.ErrNotFound before Migrate has
 // written it.
 func (s *Store) Owner(ctx context.Context) (code bank.Code, err error) {
-	err = s.one(ctx, readOwner, func(*parameters) {}, func(r row) { code = bank.Code(r.text()) })
+	err = s.one(ctx, readOwner, func(*wire.Parameters) {}, func(r wire.Row) { code = bank.Code(r.Text()) })
 	return code, err
 }
 
@@ -105,8 +106,8 @@ func (s *Store) Accounts(ctx context.Context, after bank.ID) iter.Seq2[*bank.Acc
 	return func(yield func(*bank.Account, error) bool) {
 		for {
 			var accounts []bank.Account
-			err := s.query(ctx, pageOfAccounts, func(p *parameters) { p.uuidArgument(after) },
-				func(r row) { accounts = append(accounts, r.account()) })
+			err := s.query(ctx, pageOfAccounts, func(p *wire.Parameters) { p.UUIDArgument(after) },
+				func(r wire.Row) { accounts = append(accounts, accountOf(&r)) })
 			if !yieldAll(accounts, err, yield) || len(accounts) < page {
 				return
 			}
@@ -139,20 +140,20 @@ type Cut struct {
 // quick. It takes at most two minutes.
 func (s *Store) Cut(ctx context.Context, cut Cut) error {
 	return s.with(ctx, func(session *session) error {
-		if err := session.prepare(ctx, beginSnapshot, allowLong, cutOfAccounts, cutOfRefusals, cutOfOutbox, rollback); err != nil {
+		if err := session.PrepareStatements(ctx, beginSnapshot, allowLong, cutOfAccounts, cutOfRefusals, cutOfOutbox, rollback); err != nil {
 			return notCommitted(err)
 		}
-		b := batch{session: session}
-		b.add(beginSnapshot, nil)
-		b.add(allowLong, nil)
-		b.add(cutOfAccounts, func(r row) {
-			a := r.account()
+		b := wire.Batch{Session: session.Session}
+		b.Add(beginSnapshot, nil)
+		b.Add(allowLong, nil)
+		b.Add(cutOfAccounts, func(r wire.Row) {
+			a := accountOf(&r)
 			cut.Account(Figures{a.ID, a.Sequence, a.Balance, a.Held, a.CreditLimit})
 		})
-		b.add(cutOfRefusals, func(r row) { cut.Refused(r.uuid()) })
-		b.add(cutOfOutbox, func(r row) { cut.Waiting(r.int8()) })
-		b.add(rollback, nil)
-		_, _, err := b.run(ctx)
+		b.Add(cutOfRefusals, func(r wire.Row) { cut.Refused(r.UUID()) })
+		b.Add(cutOfOutbox, func(r wire.Row) { cut.Waiting(r.Int8()) })
+		b.Add(rollback, nil)
+		_, _, err := b.Run(ctx)
 		return answered(err)
 	})
 }
@@ -174,10 +175,10 @@ func (s *Store) RequeueEvents(ctx context.Context, span Span, encode func(*bank.
 		span.To = math.MaxInt64
 	}
 	for {
-		entries, err := s.requeue(ctx, span.AccountID, pageOfAccount, func(p *parameters) {
-			p.uuidArgument(span.AccountID)
-			p.int8Argument(span.From)
-			p.int8Argument(span.To)
+		entries, err := s.requeue(ctx, span.AccountID, pageOfAccount, func(p *wire.Parameters) {
+			p.UUIDArgument(span.AccountID)
+			p.Int8Argument(span.From)
+			p.Int8Argument(span.To)
 		}, encode)
 		requeued += len(entries)
 		if err != nil || len(entries) < page {
@@ -191,7 +192,7 @@ func (s *Store) RequeueEvents(ctx context.Context, span Span, encode func(*bank.
 // request id that was voided before it was decided has no event.
 func (s *Store) RequeueRefusals(ctx context.Context, after bank.ID, encode func(*bank.Entry) (bank.Event, error)) (requeued int, err error) {
 	for {
-		entries, err := s.requeue(ctx, bank.ID{}, pageOfRefusals, func(p *parameters) { p.uuidArgument(after) }, encode)
+		entries, err := s.requeue(ctx, bank.ID{}, pageOfRefusals, func(p *wire.Parameters) { p.UUIDArgument(after) }, encode)
 		for i := range entries {
 			if entries[i].Status != bank.Voided {
 				requeued++
@@ -205,18 +206,18 @@ func (s *Store) RequeueRefusals(ctx context.Context, after bank.ID, encode func(
 }
 
 // requeue writes the events of one page of entries and returns the page once it is committed.
-func (s *Store) requeue(ctx context.Context, account bank.ID, st *statement, build func(*parameters), encode func(*bank.Entry) (bank.Event, error)) (entries []bank.Entry, err error) {
+func (s *Store) requeue(ctx context.Context, account bank.ID, st *wire.Statement, build func(*wire.Parameters), encode func(*bank.Entry) (bank.Event, error)) (entries []bank.Entry, err error) {
 	err = s.with(ctx, func(session *session) error {
-		if err := session.prepare(ctx, begin, commit, rollback, lockAccounts, insertRepublished, st); err != nil {
+		if err := session.PrepareStatements(ctx, begin, commit, rollback, lockAccounts, insertRepublished, st); err != nil {
 			return notCommitted(err)
 		}
-		b := batch{session: session}
-		b.add(begin, nil)
-		session.parameters.uuids([]bank.ID{account})
-		b.add(lockAccounts, nil)
-		build(&session.parameters)
-		b.add(st, func(r row) { entries = append(entries, r.entry()) })
-		if _, _, err := b.run(ctx); err != nil {
+		b := wire.Batch{Session: session.Session}
+		b.Add(begin, nil)
+		session.Parameters.UUIDs([]bank.ID{account})
+		b.Add(lockAccounts, nil)
+		build(&session.Parameters)
+		b.Add(st, func(r wire.Row) { entries = append(entries, entryOf(&r)) })
+		if _, _, err := b.Run(ctx); err != nil {
 			session.abandon(ctx)
 			return notCommitted(err)
 		}

@@ -6,16 +6,17 @@ import (
 	"time"
 
 	"codebank.dev/bank"
+	"codebank.dev/platform/database/wire"
 )
 
-var pageOfOutbox = &statement{"page_of_outbox", `SELECT ` + eventColumns + `,
+var pageOfOutbox = &wire.Statement{Name: "page_of_outbox", SQL: `SELECT ` + eventColumns + `,
 		(1000000 * extract(epoch FROM clock_timestamp() - o.created_at))::bigint FROM outbox o
 	WHERE o.id > $1::bigint AND o.id >= (SELECT floor FROM relay_lease) AND o.id <= $2::bigint ORDER BY o.id LIMIT 1000`}
 
 // LastOutboxID returns the last id that an event in the outbox took, whether its transaction was
 // committed or not; 0 when there was none.
 func (s *Store) LastOutboxID(ctx context.Context) (id int64, err error) {
-	err = s.one(ctx, readMark, func(*parameters) {}, func(r row) { id = r.int8() })
+	err = s.one(ctx, readMark, func(*wire.Parameters) {}, func(r wire.Row) { id = r.Int8() })
 	return id, err
 }
 
@@ -40,10 +41,10 @@ func (s *Store) OutboxEvents(ctx context.Context, after, through int64) iter.Seq
 	return func(yield func(*OutboxEvent, error) bool) {
 		for {
 			var rows []OutboxEvent
-			err := s.query(ctx, pageOfOutbox, func(p *parameters) {
-				p.int8Argument(after)
-				p.int8Argument(through)
-			}, func(r row) { rows = append(rows, outboxEvent(r)) })
+			err := s.query(ctx, pageOfOutbox, func(p *wire.Parameters) {
+				p.Int8Argument(after)
+				p.Int8Argument(through)
+			}, func(r wire.Row) { rows = append(rows, outboxEvent(r)) })
 			if !yieldAll(rows, err, yield) || len(rows) < page {
 				return
 			}
@@ -52,8 +53,8 @@ func (s *Store) OutboxEvents(ctx context.Context, after, through int64) iter.Seq
 	}
 }
 
-func outboxEvent(r row) OutboxEvent {
-	id, e, waited := r.int8(), r.event(), r.int8()
+func outboxEvent(r wire.Row) OutboxEvent {
+	id, e, waited := r.Int8(), eventOf(&r), r.Int8()
 	columns := bank.Entry{TransactionID: e.TransactionID, AccountID: e.AccountID, Sequence: e.Sequence}
 	return OutboxEvent{
 		ID: id, EventID: columns.EventID(), TransactionID: e.TransactionID.String(), Key: e.Key.String(),

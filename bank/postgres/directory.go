@@ -6,27 +6,28 @@ import (
 
 	"codebank.dev/bank"
 	"codebank.dev/bank/failpoints"
+	"codebank.dev/platform/database/wire"
 	"codebank.dev/platform/pan"
 )
 
 const factColumns = `c.id, c.brand, c.bin, c.last4, c.account_id, c.holder_name, c.expiry_month, c.expiry_year`
 
 var (
-	factsByLookup = &statement{"facts_by_lookup", `SELECT ` + factColumns + `
+	factsByLookup = &wire.Statement{Name: "facts_by_lookup", SQL: `SELECT ` + factColumns + `
 		FROM vault v JOIN cards c ON c.id = v.card_id WHERE v.lookup = $1::bytea`}
-	factsByID = &statement{"facts_by_id", `SELECT ` + factColumns + ` FROM cards c WHERE c.id = $1::uuid`}
-	parties   = &statement{"parties", `SELECT account_id, card_id FROM entries WHERE transaction_id = $1::uuid AND leg = 0`}
+	factsByID = &wire.Statement{Name: "facts_by_id", SQL: `SELECT ` + factColumns + ` FROM cards c WHERE c.id = $1::uuid`}
+	parties   = &wire.Statement{Name: "parties", SQL: `SELECT account_id, card_id FROM entries WHERE transaction_id = $1::uuid AND leg = 0`}
 
-	accountByID = &statement{"account_by_id", `SELECT ` + accountColumns + ` FROM accounts a WHERE a.id = $1::uuid`}
-	cardByID    = &statement{"card_by_id", `SELECT ` + cardColumns + `, ` + accountColumns + `
+	accountByID = &wire.Statement{Name: "account_by_id", SQL: `SELECT ` + accountColumns + ` FROM accounts a WHERE a.id = $1::uuid`}
+	cardByID    = &wire.Statement{Name: "card_by_id", SQL: `SELECT ` + cardColumns + `, ` + accountColumns + `
 		FROM cards c JOIN accounts a ON a.id = c.account_id WHERE c.id = $1::uuid`}
-	transactionByID = &statement{"transaction_by_id", `SELECT ` + entryColumns + `,
+	transactionByID = &wire.Statement{Name: "transaction_by_id", SQL: `SELECT ` + entryColumns + `,
 			(SELECT coalesce(sum(amount), 0)::bigint FROM entries WHERE original_transaction_id = $1::uuid AND ` + givenBack + `)
 		` + entryTables + ` WHERE e.transaction_id = $1::uuid AND e.leg = 0`}
-	sealedByCard = &statement{"sealed_by_card", `SELECT key_id, ciphertext FROM vault WHERE card_id = $1::uuid`}
+	sealedByCard = &wire.Statement{Name: "sealed_by_card", SQL: `SELECT key_id, ciphertext FROM vault WHERE card_id = $1::uuid`}
 
 	// deleteExpiredTokens finds the uses by their nonces, which begin with the time of issue.
-	deleteExpiredTokens = &statement{"delete_expired_tokens", `WITH uses AS (DELETE FROM used_tokens
+	deleteExpiredTokens = &wire.Statement{Name: "delete_expired_tokens", SQL: `WITH uses AS (DELETE FROM used_tokens
 			WHERE nonce IN (SELECT nonce FROM used_tokens WHERE nonce < $2::uuid AND expires_at < now() - interval '1 hour'
 				ORDER BY nonce LIMIT $1::bigint) RETURNING 1),
 		stored AS (DELETE FROM card_tokens
@@ -36,53 +37,53 @@ var (
 
 // CardByLookup implements bank.Directory.
 func (s *Store) CardByLookup(ctx context.Context, lookup [32]byte) (bank.CardFacts, error) {
-	return s.facts(ctx, factsByLookup, func(p *parameters) { p.bytesArgument(lookup[:]) })
+	return s.facts(ctx, factsByLookup, func(p *wire.Parameters) { p.BytesArgument(lookup[:]) })
 }
 
 // CardByID implements bank.Directory.
 func (s *Store) CardByID(ctx context.Context, card bank.ID) (bank.CardFacts, error) {
-	return s.facts(ctx, factsByID, func(p *parameters) { p.uuidArgument(card) })
+	return s.facts(ctx, factsByID, func(p *wire.Parameters) { p.UUIDArgument(card) })
 }
 
-func (s *Store) facts(ctx context.Context, st *statement, build func(*parameters)) (facts bank.CardFacts, err error) {
-	err = s.one(ctx, st, build, func(r row) {
-		facts = bank.CardFacts{Card: r.cardSnapshot(), AccountID: r.uuid(), HolderName: r.text(),
-			Expiry: pan.Expiry{Month: int(r.int2()), Year: int(r.int4())}}
+func (s *Store) facts(ctx context.Context, st *wire.Statement, build func(*wire.Parameters)) (facts bank.CardFacts, err error) {
+	err = s.one(ctx, st, build, func(r wire.Row) {
+		facts = bank.CardFacts{Card: snapshotOf(&r), AccountID: r.UUID(), HolderName: r.Text(),
+			Expiry: pan.Expiry{Month: int(r.Int2()), Year: int(r.Int4())}}
 	})
 	return facts, err
 }
 
 // Parties implements bank.Directory.
 func (s *Store) Parties(ctx context.Context, transaction bank.ID) (found bank.Parties, err error) {
-	err = s.one(ctx, parties, func(p *parameters) { p.uuidArgument(transaction) },
-		func(r row) { found = bank.Parties{AccountID: r.uuid(), CardID: r.uuid()} })
+	err = s.one(ctx, parties, func(p *wire.Parameters) { p.UUIDArgument(transaction) },
+		func(r wire.Row) { found = bank.Parties{AccountID: r.UUID(), CardID: r.UUID()} })
 	return found, err
 }
 
 // Account implements bank.Reader.
 func (s *Store) Account(ctx context.Context, id bank.ID) (account bank.Account, err error) {
-	err = s.one(ctx, accountByID, func(p *parameters) { p.uuidArgument(id) }, func(r row) { account = r.account() })
+	err = s.one(ctx, accountByID, func(p *wire.Parameters) { p.UUIDArgument(id) }, func(r wire.Row) { account = accountOf(&r) })
 	return account, err
 }
 
 // Card implements bank.Reader; card and account are as of the same moment.
 func (s *Store) Card(ctx context.Context, id bank.ID) (card bank.Card, account bank.Account, err error) {
-	err = s.one(ctx, cardByID, func(p *parameters) { p.uuidArgument(id) },
-		func(r row) { card, account = r.card(), r.account() })
+	err = s.one(ctx, cardByID, func(p *wire.Parameters) { p.UUIDArgument(id) },
+		func(r wire.Row) { card, account = cardOf(&r), accountOf(&r) })
 	return card, account, err
 }
 
 // Transaction implements bank.Reader; both results are as of the same moment.
 func (s *Store) Transaction(ctx context.Context, id bank.ID) (entry bank.Entry, reversed int64, err error) {
-	err = s.one(ctx, transactionByID, func(p *parameters) { p.uuidArgument(id) },
-		func(r row) { entry, reversed = r.entry(), r.int8() })
+	err = s.one(ctx, transactionByID, func(p *wire.Parameters) { p.UUIDArgument(id) },
+		func(r wire.Row) { entry, reversed = entryOf(&r), r.Int8() })
 	return entry, reversed, err
 }
 
 // SealedNumber implements bank.Reader.
 func (s *Store) SealedNumber(ctx context.Context, card bank.ID) (sealed bank.Sealed, err error) {
-	err = s.one(ctx, sealedByCard, func(p *parameters) { p.uuidArgument(card) },
-		func(r row) { sealed = bank.Sealed{KeyID: r.text(), Ciphertext: r.bytes()} })
+	err = s.one(ctx, sealedByCard, func(p *wire.Parameters) { p.UUIDArgument(card) },
+		func(r wire.Row) { sealed = bank.Sealed{KeyID: r.Text(), Ciphertext: r.Bytes()} })
 	return sealed, err
 }
 
@@ -95,10 +96,10 @@ const keepUses = time.Hour
 // expired, too. It reports whether more of them may be left. Call it now and then. No one needs what
 // it deletes: a purchase is repeated by its request id, never by its token.
 func (s *Store) DeleteExpiredTokens(ctx context.Context, now time.Time, limit int) (more bool, err error) {
-	err = s.query(ctx, deleteExpiredTokens, func(p *parameters) {
-		p.int8Argument(int64(limit))
-		p.uuidArgument(bank.FirstNonceID(now.Add(-keepUses - bank.TokenLife)))
-	}, func(r row) { more = r.int8() == int64(limit) })
+	err = s.query(ctx, deleteExpiredTokens, func(p *wire.Parameters) {
+		p.Int8Argument(int64(limit))
+		p.UUIDArgument(bank.FirstNonceID(now.Add(-keepUses - bank.TokenLife)))
+	}, func(r wire.Row) { more = r.Int8() == int64(limit) })
 	s.config.Failpoint.After(err, failpoints.TokensSwept)
 	return more, err
 }

@@ -3,11 +3,13 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"codebank.dev/bank"
 	"codebank.dev/bank/failpoints"
 	"codebank.dev/platform/database"
+	"codebank.dev/platform/database/wire"
 )
 
 // abandonTimeout limits the rollback of a batch that is not to be written.
@@ -24,7 +26,7 @@ const abandonTimeout = time.Second
 // transaction.
 func (s *Store) Execute(ctx context.Context, keys bank.Keys, decide func(*bank.Book) error) error {
 	return s.with(ctx, func(session *session) error {
-		if err := session.prepare(ctx, executed...); err != nil {
+		if err := session.PrepareStatements(ctx, executed...); err != nil {
 			return notCommitted(err)
 		}
 		if !s.config.LockAlways {
@@ -142,11 +144,11 @@ func (s *Store) commitBatch(ctx context.Context, session *session, seen *view, c
 
 // read sends the read set and leaves the transaction open.
 func (s *session) read(ctx context.Context, keys *bank.Keys, epoch int64) (*view, bank.ReadSet, error) {
-	b := batch{session: s}
+	b := wire.Batch{Session: s.Session}
 	read := reading{view: newView(epoch, len(keys.Accounts)), accounts: lockAccounts}
-	b.add(begin, nil)
+	b.Add(begin, nil)
 	read.add(&b, keys)
-	_, _, err := b.run(ctx)
+	_, _, err := b.Run(ctx)
 	return read.view, read.reads, err
 }
 
@@ -154,40 +156,40 @@ func (s *session) read(ctx context.Context, keys *bank.Keys, epoch int64) (*view
 // cards to the view and returns the others. It reads the accounts first: what changes after that,
 // such as a card or an amount that was given back, changes its account's version too.
 func (s *session) addMissing(ctx context.Context, seen *view, missing *bank.Keys) (bank.ReadSet, error) {
-	b := batch{session: s}
+	b := wire.Batch{Session: s.Session}
 	read := reading{view: seen, accounts: readAccounts}
 	read.add(&b, missing)
-	if len(b.each) == 0 {
+	if b.Len() == 0 {
 		return bank.ReadSet{}, nil
 	}
-	_, _, err := b.run(ctx)
+	_, _, err := b.Run(ctx)
 	return read.reads, err
 }
 
 // write sends the write set with its commit and returns the outcome. It opens a transaction if read
 // has not opened one.
 func (s *session) write(ctx context.Context, seen *view, changes *bank.Changes) error {
-	b := batch{session: s}
+	b := wire.Batch{Session: s.Session}
 	if seen.optimistic {
-		b.add(begin, nil)
+		b.Add(begin, nil)
 	}
 	if isSingle(changes) {
 		addSingle(&b, seen, changes)
 	} else {
 		addChanges(&b, seen, changes)
 	}
-	b.add(commit, nil)
-	done, tag, err := b.run(ctx)
+	b.Add(commit, nil)
+	done, tag, err := b.Run(ctx)
 	switch {
 	case tag == "COMMIT":
 		// It is committed, whatever happened to the connection afterwards.
 		return nil
 	case tag == "ROLLBACK":
 		return errRolledBack
-	case b.err != nil:
+	case b.Err() != nil:
 		s.abandon(ctx)
-		return b.err
-	case done == len(b.each)-1:
+		return fmt.Errorf("%w: %w", bank.ErrRejected, b.Err())
+	case done == b.Len()-1:
 		return committing(err)
 	}
 	s.abandon(ctx)
@@ -203,7 +205,7 @@ func (s *session) write(ctx context.Context, seen *view, changes *bank.Changes) 
 func (s *session) abandon(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), abandonTimeout)
 	defer cancel()
-	b := batch{session: s}
-	b.add(rollback, nil)
-	_, _, _ = b.run(ctx)
+	b := wire.Batch{Session: s.Session}
+	b.Add(rollback, nil)
+	_, _, _ = b.Run(ctx)
 }

@@ -6,6 +6,7 @@ import (
 
 	"codebank.dev/bank"
 	"codebank.dev/bank/failpoints"
+	"codebank.dev/platform/database/wire"
 )
 
 const (
@@ -28,9 +29,9 @@ const (
 )
 
 var (
-	readMoment = &statement{"read_moment", `SELECT now(), ` + lastID + `::bigint`}
-	noteMark   = &statement{"note_mark", `UPDATE relay_lease SET marked_at = now() WHERE epoch = $1::bigint AND marked_at < now() RETURNING 1`}
-	readWaits  = &statement{"read_waits", `SELECT EXISTS (SELECT FROM outbox WHERE id BETWEEN $1::bigint AND $2::bigint)`}
+	readMoment = &wire.Statement{Name: "read_moment", SQL: `SELECT now(), ` + lastID + `::bigint`}
+	noteMark   = &wire.Statement{Name: "note_mark", SQL: `UPDATE relay_lease SET marked_at = now() WHERE epoch = $1::bigint AND marked_at < now() RETURNING 1`}
+	readWaits  = &wire.Statement{Name: "read_waits", SQL: `SELECT EXISTS (SELECT FROM outbox WHERE id BETWEEN $1::bigint AND $2::bigint)`}
 )
 
 // Mark implements bank.Marker. The time is the time of the database, which all replicas share,
@@ -39,20 +40,20 @@ var (
 // the ids back behind the mark.
 func (s *Store) Mark(ctx context.Context, epoch int64) (mark bank.Mark, err error) {
 	err = s.with(ctx, func(session *session) error {
-		if err := session.prepare(ctx, readMoment, noteMark, readWriters); err != nil {
+		if err := session.PrepareStatements(ctx, readMoment, noteMark, readWriters); err != nil {
 			return notCommitted(err)
 		}
-		b := batch{session: session}
-		b.add(readMoment, func(r row) {
-			mark.CompleteTo = r.timestamp().Add(-writtenWithin).Truncate(time.Millisecond)
-			mark.LastID = r.int8()
+		b := wire.Batch{Session: session.Session}
+		b.Add(readMoment, func(r wire.Row) {
+			mark.CompleteTo = r.Timestamp().Add(-writtenWithin).Truncate(time.Millisecond)
+			mark.LastID = r.Int8()
 		})
-		session.parameters.int8Argument(epoch)
+		session.Parameters.Int8Argument(epoch)
 		leads := false
-		b.add(noteMark, func(row) { leads = true })
+		b.Add(noteMark, func(wire.Row) { leads = true })
 		var running writers
-		b.add(readWriters, running.add)
-		if _, _, err := b.run(ctx); err != nil {
+		b.Add(readWriters, running.add)
+		if _, _, err := b.Run(ctx); err != nil {
 			return notCommitted(err)
 		}
 		if !leads {
@@ -72,17 +73,17 @@ func (s *Store) Mark(ctx context.Context, epoch int64) (mark bank.Mark, err erro
 // then is visible or has failed.
 func (s *Store) Drained(ctx context.Context, mark bank.Mark) (drained bool, err error) {
 	err = s.with(ctx, func(session *session) error {
-		if err := session.prepare(ctx, readWriters, readWaits); err != nil {
+		if err := session.PrepareStatements(ctx, readWriters, readWaits); err != nil {
 			return notCommitted(err)
 		}
-		b := batch{session: session}
+		b := wire.Batch{Session: session.Session}
 		var running writers
-		b.add(readWriters, running.add)
-		session.parameters.int8Argument(s.floor.at())
-		session.parameters.int8Argument(mark.LastID)
+		b.Add(readWriters, running.add)
+		session.Parameters.Int8Argument(s.floor.at())
+		session.Parameters.Int8Argument(mark.LastID)
 		waits := true
-		b.add(readWaits, func(r row) { waits = r.bool() })
-		if _, _, err := b.run(ctx); err != nil {
+		b.Add(readWaits, func(r wire.Row) { waits = r.Bool() })
+		if _, _, err := b.Run(ctx); err != nil {
 			return notCommitted(err)
 		}
 		drained = !waits && !running.includeAny(mark.Writers)

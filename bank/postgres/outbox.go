@@ -11,6 +11,7 @@ import (
 
 	"codebank.dev/bank"
 	"codebank.dev/bank/failpoints"
+	"codebank.dev/platform/database/wire"
 )
 
 const (
@@ -20,7 +21,7 @@ const (
 )
 
 var (
-	acquireLease = &statement{"acquire_lease", `UPDATE relay_lease
+	acquireLease = &wire.Statement{Name: "acquire_lease", SQL: `UPDATE relay_lease
 		SET holder = $1::text, epoch = epoch + CASE WHEN holder = $1::text THEN 0 ELSE 1 END,
 			expires_at = clock_timestamp() + $2::bigint * interval '1 microsecond', floor = greatest(floor, $3::bigint)
 		WHERE holder = $1::text OR expires_at <= clock_timestamp()
@@ -28,17 +29,17 @@ var (
 
 	// fetchEvents reads each gap between the skipped ids by itself, so that rows in flight cost
 	// nothing.
-	fetchEvents = &statement{"fetch_events", `SELECT ` + eventColumns + `, o.republished
+	fetchEvents = &wire.Statement{Name: "fetch_events", SQL: `SELECT ` + eventColumns + `, o.republished
 		FROM unnest($1::bigint[], $2::bigint[]) AS gap (low, high)
 		CROSS JOIN LATERAL (SELECT * FROM outbox WHERE id BETWEEN gap.low AND gap.high ORDER BY id LIMIT $3::bigint) AS o
 		ORDER BY o.id LIMIT $3::bigint`}
 
-	readMark     = &statement{"read_mark", `SELECT ` + lastID + `::bigint`}
-	deleteEvents = &statement{"delete_events", `WITH leader AS MATERIALIZED (SELECT FROM relay_lease WHERE epoch = $1::bigint),
+	readMark     = &wire.Statement{Name: "read_mark", SQL: `SELECT ` + lastID + `::bigint`}
+	deleteEvents = &wire.Statement{Name: "delete_events", SQL: `WITH leader AS MATERIALIZED (SELECT FROM relay_lease WHERE epoch = $1::bigint),
 			gone AS (DELETE FROM outbox WHERE id = ANY($2::bigint[]) AND EXISTS (SELECT FROM leader))
 		SELECT FROM leader`}
 
-	countEvents = &statement{"count_events", `SELECT count(*), min(created_at), min(id), ` + lastID + `::bigint
+	countEvents = &wire.Statement{Name: "count_events", SQL: `SELECT count(*), min(created_at), min(id), ` + lastID + `::bigint
 		FROM (SELECT id, created_at FROM outbox WHERE id >= greatest($1::bigint, (SELECT floor FROM relay_lease)) ORDER BY id LIMIT $2::bigint) o`}
 )
 
@@ -46,13 +47,13 @@ var (
 // so every process needs a holder name of its own.
 func (s *Store) Acquire(ctx context.Context, holder string, ttl time.Duration) (epoch int64, err error) {
 	lowest := s.floor.at()
-	err = s.one(ctx, acquireLease, func(p *parameters) {
-		p.textArgument(holder)
-		p.int8Argument(ttl.Microseconds())
-		p.int8Argument(lowest)
-	}, func(r row) {
-		epoch = r.int8()
-		s.floor.adopt(r.int8())
+	err = s.one(ctx, acquireLease, func(p *wire.Parameters) {
+		p.TextArgument(holder)
+		p.Int8Argument(ttl.Microseconds())
+		p.Int8Argument(lowest)
+	}, func(r wire.Row) {
+		epoch = r.Int8()
+		s.floor.adopt(r.Int8())
 	})
 	if errors.Is(err, bank.ErrNotFound) {
 		return 0, bank.ErrLeaseLost
@@ -86,25 +87,25 @@ func (s *Store) fetch(ctx context.Context, limit int, skip []int64) (fetched []b
 	skip = slices.Sorted(slices.Values(skip))
 	lows, highs := gaps(s.floor.at(), skip)
 	err = s.with(ctx, func(session *session) error {
-		if err := session.prepare(ctx, readMark, readWriters, fetchEvents); err != nil {
+		if err := session.PrepareStatements(ctx, readMark, readWriters, fetchEvents); err != nil {
 			return notCommitted(err)
 		}
-		b := batch{session: session}
-		b.add(readMark, func(r row) { last = r.int8() })
+		b := wire.Batch{Session: session.Session}
+		b.Add(readMark, func(r wire.Row) { last = r.Int8() })
 		// The writers come before the rows: who has ended by then is visible or has failed.
 		var running writers
 		noted := s.floor.hasNote()
 		if noted {
-			b.add(readWriters, running.add)
+			b.Add(readWriters, running.add)
 		}
-		p := &session.parameters
-		column(p, typeInt8, lows, func(p *parameters, low *int64) { p.int8(*low) })
-		column(p, typeInt8, highs, func(p *parameters, high *int64) { p.int8(*high) })
-		p.int8Argument(int64(limit))
-		b.add(fetchEvents, func(r row) {
-			fetched = append(fetched, bank.OutboxRow{ID: r.int8(), Event: r.event(), Republished: r.bool()})
+		p := &session.Parameters
+		wire.Column(p, wire.TypeInt8, lows, func(p *wire.Parameters, low *int64) { p.Int8(*low) })
+		wire.Column(p, wire.TypeInt8, highs, func(p *wire.Parameters, high *int64) { p.Int8(*high) })
+		p.Int8Argument(int64(limit))
+		b.Add(fetchEvents, func(r wire.Row) {
+			fetched = append(fetched, bank.OutboxRow{ID: r.Int8(), Event: eventOf(&r), Republished: r.Bool()})
 		})
-		if _, _, err := b.run(ctx); err != nil {
+		if _, _, err := b.Run(ctx); err != nil {
 			return notCommitted(err)
 		}
 		if noted {
@@ -140,10 +141,10 @@ func lowestOf(fetched []bank.OutboxRow, skip []int64) int64 {
 }
 
 // event reads eventColumns after the id.
-func (r *row) event() bank.Event {
+func eventOf(r *wire.Row) bank.Event {
 	return bank.Event{
-		TransactionID: r.uuid(), AccountID: r.uuid(), Sequence: r.int8(),
-		Key: r.uuid(), SchemaVersion: int(r.int4()), Body: r.bytes(),
+		TransactionID: r.UUID(), AccountID: r.UUID(), Sequence: r.Int8(),
+		Key: r.UUID(), SchemaVersion: int(r.Int4()), Body: r.Bytes(),
 	}
 }
 
@@ -152,19 +153,19 @@ func (r *row) event() bank.Event {
 func (s *Store) Delete(ctx context.Context, epoch int64, ids []int64) error {
 	s.config.Failpoint.At(failpoints.RelayAcknowledged)
 	return s.with(ctx, func(session *session) error {
-		if err := session.prepare(ctx, readMark, deleteEvents, readWriters); err != nil {
+		if err := session.PrepareStatements(ctx, readMark, deleteEvents, readWriters); err != nil {
 			return notCommitted(err)
 		}
 		var mark int64
 		var running writers
 		leads := false
-		b := batch{session: session}
-		b.add(readMark, func(r row) { mark = r.int8() })
-		session.parameters.int8Argument(epoch)
-		column(&session.parameters, typeInt8, ids, func(p *parameters, id *int64) { p.int8(*id) })
-		b.add(deleteEvents, func(row) { leads = true })
-		b.add(readWriters, running.add)
-		if _, _, err := b.run(ctx); err != nil {
+		b := wire.Batch{Session: session.Session}
+		b.Add(readMark, func(r wire.Row) { mark = r.Int8() })
+		session.Parameters.Int8Argument(epoch)
+		wire.Column(&session.Parameters, wire.TypeInt8, ids, func(p *wire.Parameters, id *int64) { p.Int8(*id) })
+		b.Add(deleteEvents, func(wire.Row) { leads = true })
+		b.Add(readWriters, running.add)
+		if _, _, err := b.Run(ctx); err != nil {
 			return notCommitted(err)
 		}
 		if !leads {
@@ -184,12 +185,12 @@ const countedExactly = 10_000
 // and of rows deleted out of order. The time is the beginning of the oldest row's transaction, the
 // zero time when no row waits.
 func (s *Store) Backlog(ctx context.Context) (rows int64, oldest time.Time, err error) {
-	err = s.one(ctx, countEvents, func(p *parameters) {
-		p.int8Argument(s.floor.at())
-		p.int8Argument(countedExactly + 1)
-	}, func(r row) {
-		rows, oldest = r.int8(), r.timestamp()
-		if first, last := r.int8(), r.int8(); rows > countedExactly {
+	err = s.one(ctx, countEvents, func(p *wire.Parameters) {
+		p.Int8Argument(s.floor.at())
+		p.Int8Argument(countedExactly + 1)
+	}, func(r wire.Row) {
+		rows, oldest = r.Int8(), r.Timestamp()
+		if first, last := r.Int8(), r.Int8(); rows > countedExactly {
 			rows = max(rows, last-first+1)
 		}
 	})

@@ -2,7 +2,7 @@ package postgres
 
 import (
 	"codebank.dev/bank"
-
+	"codebank.dev/platform/database/wire"
 	"codebank.dev/platform/pan"
 )
 
@@ -12,36 +12,36 @@ type reading struct {
 	view  *view
 	reads bank.ReadSet
 	// accounts is lockAccounts or readAccounts.
-	accounts *statement
+	accounts *wire.Statement
 }
 
 // add queues the read set: the accounts with their locks or versions first, then the rows that those
 // guard. For an empty list it queues nothing.
-func (r *reading) add(b *batch, keys *bank.Keys) {
-	p := &b.session.parameters
+func (r *reading) add(b *wire.Batch, keys *bank.Keys) {
+	p := &b.Session.Parameters
 	if len(keys.Accounts) > 0 {
-		p.uuids(keys.Accounts)
-		b.add(r.accounts, func(row row) { r.view.add(accountState{account: row.account(), version: row.int8()}) })
+		p.UUIDs(keys.Accounts)
+		b.Add(r.accounts, func(row wire.Row) { r.view.add(accountState{account: accountOf(&row), version: row.Int8()}) })
 	}
 	if len(keys.StoredTokens) > 0 {
 		r.addStoredTokens(b, keys.StoredTokens)
 	}
 	if len(keys.Cards) > 0 {
-		p.uuids(keys.Cards)
-		b.add(readCards, func(row row) { r.view.addCard(row.card()) })
+		p.UUIDs(keys.Cards)
+		b.Add(readCards, func(row wire.Row) { r.view.addCard(cardOf(&row)) })
 	}
 	if len(keys.Transactions) > 0 {
-		p.uuids(keys.Transactions)
-		b.add(readEntries, func(row row) { r.reads.Entries = append(r.reads.Entries, row.entry()) })
+		p.UUIDs(keys.Transactions)
+		b.Add(readEntries, func(row wire.Row) { r.reads.Entries = append(r.reads.Entries, entryOf(&row)) })
 	}
 	if len(keys.Originals) > 0 {
 		r.reads.Reversed = make(map[bank.ID]int64)
-		p.uuids(keys.Originals)
-		b.add(readGivenBack, func(row row) { r.reads.Reversed[row.uuid()] = row.int8() })
+		p.UUIDs(keys.Originals)
+		b.Add(readGivenBack, func(row wire.Row) { r.reads.Reversed[row.UUID()] = row.Int8() })
 	}
 	if len(keys.Tokens) > 0 {
-		p.uuids(keys.Tokens)
-		b.add(readTokenUses, func(row row) { r.addUse(row.uuid(), row.uuid()) })
+		p.UUIDs(keys.Tokens)
+		b.Add(readTokenUses, func(row wire.Row) { r.addUse(row.UUID(), row.UUID()) })
 	}
 }
 
@@ -49,50 +49,43 @@ func (r *reading) addUse(nonce, transaction bank.ID) {
 	r.reads.TokenUses = append(r.reads.TokenUses, bank.TokenUse{Nonce: nonce, TransactionID: transaction})
 }
 
-func (p *parameters) uuids(ids []bank.ID) {
-	p.array(typeUUID, len(ids))
-	for i := range ids {
-		p.uuid(ids[i])
-	}
-}
-
-// account reads accountColumns.
-func (r *row) account() bank.Account {
+// accountOf reads accountColumns.
+func accountOf(r *wire.Row) bank.Account {
 	return bank.Account{
-		ID: r.uuid(), CustomerID: r.uuid(), Kind: bank.AccountKind(r.int2()), Currency: r.currency(),
-		Balance: r.int8(), Held: r.int8(), CreditLimit: r.int8(), Sequence: r.int8(), LastAt: r.timestamp(),
+		ID: r.UUID(), CustomerID: r.UUID(), Kind: bank.AccountKind(r.Int2()), Currency: r.Currency(),
+		Balance: r.Int8(), Held: r.Int8(), CreditLimit: r.Int8(), Sequence: r.Int8(), LastAt: r.Timestamp(),
 	}
 }
 
-// card reads cardColumns.
-func (r *row) card() bank.Card {
+// cardOf reads cardColumns.
+func cardOf(r *wire.Row) bank.Card {
 	return bank.Card{
-		CardSnapshot: r.cardSnapshot(), AccountID: r.uuid(), HolderName: r.text(),
-		Expiry: pan.Expiry{Month: int(r.int2()), Year: int(r.int4())}, Blocked: r.bool(),
-		WrongAt: r.micros(), LockedUntil: r.timestamp(),
-		Rules:     bank.PurchaseRules{Limit: r.int8(), Minimum: r.int8(), PerMinute: r.int4()},
-		Frequency: bank.Frequency{Level: r.int8(), At: r.timestamp()}, IssuedAt: r.timestamp(), Used: r.bool(),
+		CardSnapshot: snapshotOf(r), AccountID: r.UUID(), HolderName: r.Text(),
+		Expiry: pan.Expiry{Month: int(r.Int2()), Year: int(r.Int4())}, Blocked: r.Bool(),
+		WrongAt: r.Micros(), LockedUntil: r.Timestamp(),
+		Rules:     bank.PurchaseRules{Limit: r.Int8(), Minimum: r.Int8(), PerMinute: r.Int4()},
+		Frequency: bank.Frequency{Level: r.Int8(), At: r.Timestamp()}, IssuedAt: r.Timestamp(), Used: r.Bool(),
 	}
 }
 
-func (r *row) cardSnapshot() bank.CardSnapshot {
-	return bank.CardSnapshot{ID: r.uuid(), Brand: pan.Brand(r.int2()), BIN: r.text(), Last4: r.text()}
+func snapshotOf(r *wire.Row) bank.CardSnapshot {
+	return bank.CardSnapshot{ID: r.UUID(), Brand: pan.Brand(r.Int2()), BIN: r.Text(), Last4: r.Text()}
 }
 
-// entry reads entryColumns.
-func (r *row) entry() bank.Entry {
+// entryOf reads entryColumns.
+func entryOf(r *wire.Row) bank.Entry {
 	return bank.Entry{
-		TransactionID: r.uuid(), Leg: r.int2(),
-		Request:   bank.Request{Caller: r.text(), ID: r.text(), Fingerprint: r.hash(), TraceID: r.text()},
-		AccountID: r.uuid(), CustomerID: r.uuid(), Sequence: r.int8(),
-		Kind: bank.Kind(r.int2()), Direction: bank.Direction(r.int2()), Status: bank.Status(r.int2()), Decline: bank.DeclineReason(r.int2()),
-		Amount: r.int8(), Currency: r.currency(), DebitAccount: r.uuid(), CreditAccount: r.uuid(),
-		BalanceAfter: r.int8(), HeldAfter: r.int8(), CreditLimitAfter: r.int8(),
-		Card:     r.cardSnapshot(),
-		Merchant: bank.Merchant{ID: r.text(), Name: r.text(), CategoryCode: r.text(), City: r.text(), Country: r.text()},
-		Channel:  bank.Channel(r.int2()), Description: r.text(), OriginalID: r.uuid(),
-		CounterpartyName: r.text(), EndToEndID: r.text(), Attempt: r.int4(),
-		DecisionMicros: r.int8(), OccurredAt: r.timestamp(), ProducerVersion: r.text(),
-		CardUse: bank.CardUse(r.int2()), Risk: bank.Risk{Score: r.int2(), Rule: bank.RiskRule(r.int2())},
+		TransactionID: r.UUID(), Leg: r.Int2(),
+		Request:   bank.Request{Caller: r.Text(), ID: r.Text(), Fingerprint: r.Hash(), TraceID: r.Text()},
+		AccountID: r.UUID(), CustomerID: r.UUID(), Sequence: r.Int8(),
+		Kind: bank.Kind(r.Int2()), Direction: bank.Direction(r.Int2()), Status: bank.Status(r.Int2()), Decline: bank.DeclineReason(r.Int2()),
+		Amount: r.Int8(), Currency: r.Currency(), DebitAccount: r.UUID(), CreditAccount: r.UUID(),
+		BalanceAfter: r.Int8(), HeldAfter: r.Int8(), CreditLimitAfter: r.Int8(),
+		Card:     snapshotOf(r),
+		Merchant: bank.Merchant{ID: r.Text(), Name: r.Text(), CategoryCode: r.Text(), City: r.Text(), Country: r.Text()},
+		Channel:  bank.Channel(r.Int2()), Description: r.Text(), OriginalID: r.UUID(),
+		CounterpartyName: r.Text(), EndToEndID: r.Text(), Attempt: r.Int4(),
+		DecisionMicros: r.Int8(), OccurredAt: r.Timestamp(), ProducerVersion: r.Text(),
+		CardUse: bank.CardUse(r.Int2()), Risk: bank.Risk{Score: r.Int2(), Rule: bank.RiskRule(r.Int2())},
 	}
 }

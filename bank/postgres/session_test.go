@@ -6,6 +6,7 @@ import (
 
 	"codebank.dev/bank"
 	"codebank.dev/native/postgres/postgrestest"
+	"codebank.dev/platform/database/wire"
 	"github.com/stretchr/testify/require"
 )
 
@@ -23,10 +24,10 @@ func migrated(t *testing.T) *Store {
 func TestACommitThatIsAnsweredWithARollbackIsAConflict(t *testing.T) {
 	store := migrated(t)
 	require.NoError(t, store.with(t.Context(), func(s *session) error {
-		require.NoError(t, s.prepare(t.Context(), executed...))
+		require.NoError(t, s.PrepareStatements(t.Context(), executed...))
 		_, _, err := s.read(t.Context(), &bank.Keys{}, 0)
 		require.NoError(t, err)
-		_, err = s.conn.Exec(t.Context(), "SELECT 1/0").ReadAll()
+		_, err = s.Conn.Exec(t.Context(), "SELECT 1/0").ReadAll()
 		require.Error(t, err)
 		err = s.write(t.Context(), &view{}, &bank.Changes{})
 		require.ErrorIs(t, err, bank.ErrRetry)
@@ -38,21 +39,21 @@ func TestACommitThatIsAnsweredWithARollbackIsAConflict(t *testing.T) {
 // plan for large tables.
 func TestEveryStatementFindsItsRowsByKey(t *testing.T) {
 	store := migrated(t)
-	statements := append([]*statement{
+	statements := append([]*wire.Statement{
 		factsByLookup, factsByID, storedToken, parties, accountByID, cardByID, transactionByID, sealedByCard, deleteExpiredTokens,
 		fetchEvents, deleteEvents, countEvents, pageOfEntries, pageOfRefusals, pageOfAccounts, pageOfAccount,
 	}, executed...)
 	require.NoError(t, store.with(t.Context(), func(s *session) error {
 		for _, st := range statements {
-			require.NoError(t, s.prepare(t.Context(), st))
-			arguments := strings.TrimSuffix(strings.Repeat("NULL,", len(s.prepared[st.name].ParamOIDs)), ",")
+			require.NoError(t, s.PrepareStatements(t.Context(), st))
+			arguments := strings.TrimSuffix(strings.Repeat("NULL,", len(s.Prepared(st).ParamOIDs)), ",")
 			if arguments != "" {
 				arguments = "(" + arguments + ")"
 			}
 			if st == begin || st == commit || st == rollback {
 				continue
 			}
-			results, err := s.conn.Exec(t.Context(), "EXPLAIN EXECUTE "+st.name+arguments).ReadAll()
+			results, err := s.Conn.Exec(t.Context(), "EXPLAIN EXECUTE "+st.Name+arguments).ReadAll()
 			require.NoError(t, err)
 			var plan strings.Builder
 			for _, row := range results[0].Rows {
@@ -61,13 +62,13 @@ func TestEveryStatementFindsItsRowsByKey(t *testing.T) {
 			}
 			for _, line := range strings.Split(plan.String(), "\n") {
 				if strings.Contains(line, "Seq Scan") && !strings.Contains(line, "relay_lease") && !strings.Contains(line, "outbox_id_seq") {
-					t.Errorf("%s reads a whole table:\n%s", st.name, plan.String())
+					t.Errorf("%s reads a whole table:\n%s", st.Name, plan.String())
 				}
 			}
-			require.NotContains(t, plan.String(), "Hash Join", st.name)
-			require.NotContains(t, plan.String(), "Merge Join", st.name)
-			if strings.HasPrefix(st.name, "page_of") {
-				require.NotContains(t, plan.String(), "Sort", st.name)
+			require.NotContains(t, plan.String(), "Hash Join", st.Name)
+			require.NotContains(t, plan.String(), "Merge Join", st.Name)
+			if strings.HasPrefix(st.Name, "page_of") {
+				require.NotContains(t, plan.String(), "Sort", st.Name)
 			}
 		}
 		return nil

@@ -1,14 +1,17 @@
 package postgres
 
-import "codebank.dev/bank"
+import (
+	"codebank.dev/bank"
+	"codebank.dev/platform/database/wire"
+)
 
 // writeSingle is the write set of a single decision, the usual batch of an idle bank: one statement
 // instead of three, with single values as parameters. Each part reads the result of the one before,
 // so the account is updated first and the outbox id is taken last.
-var writeSingle = &statement{"write_single", singleEntry + singleEvent}
+var writeSingle = &wire.Statement{Name: "write_single", SQL: singleEntry + singleEvent}
 
 // writeSingleByToken is writeSingle for a purchase that uses a card token.
-var writeSingleByToken = &statement{"write_single_by_token", singleEntry + singleTokenUse + singleEvent}
+var writeSingleByToken = &wire.Statement{Name: "write_single_by_token", SQL: singleEntry + singleTokenUse + singleEvent}
 
 const (
 	singleEntry = `WITH written AS (UPDATE accounts
@@ -34,8 +37,8 @@ func isSingle(changes *bank.Changes) bool {
 		(len(changes.TokenUses) == 0 || len(changes.TokenUses) == 1 && changes.TokenUses[0].StoredHash == [32]byte{})
 }
 
-func addSingle(b *batch, seen *view, changes *bank.Changes) {
-	p := &b.session.parameters
+func addSingle(b *wire.Batch, seen *view, changes *bank.Changes) {
+	p := &b.Session.Parameters
 	addVersions(p, seen, changes.Accounts)
 	addMovements(p, changes.Entries)
 	addBodies(p, changes.Events)
@@ -45,5 +48,5 @@ func addSingle(b *batch, seen *view, changes *bank.Changes) {
 		write = writeSingleByToken
 		addUses(p, changes.TokenUses)
 	}
-	b.queue(write, p.elements(), nil)
+	b.AddValues(write, p.Elements(), nil)
 }

@@ -1,5 +1,7 @@
 package postgres
 
+import "codebank.dev/platform/database/wire"
+
 // The statements of a batch. Lists of values are sent as arrays, so that one statement, planned
 // once, serves a batch of any size. The arrays are unnested in the select list, side by side. In
 // FROM each array would first be copied into a row store, which costs more than the insert. The
@@ -28,64 +30,64 @@ const (
 )
 
 var (
-	begin    = &statement{"begin", "BEGIN"}
-	commit   = &statement{"commit", "COMMIT"}
-	rollback = &statement{"rollback", "ROLLBACK"}
+	begin    = &wire.Statement{Name: "begin", SQL: "BEGIN"}
+	commit   = &wire.Statement{Name: "commit", SQL: "COMMIT"}
+	rollback = &wire.Statement{Name: "rollback", SQL: "ROLLBACK"}
 
 	// lockAccounts comes first: the later statements see the commits that it waited for.
-	lockAccounts = &statement{"lock_accounts", `SELECT ` + accountColumns + `, a.version
+	lockAccounts = &wire.Statement{Name: "lock_accounts", SQL: `SELECT ` + accountColumns + `, a.version
 		FROM accounts a WHERE a.id = ANY($1::uuid[]) ORDER BY a.id FOR NO KEY UPDATE`}
 	// readAccounts takes no lock: a batch that is decided on these rows is written only at their
 	// versions.
-	readAccounts = &statement{"read_accounts", `SELECT ` + accountColumns + `, a.version
+	readAccounts = &wire.Statement{Name: "read_accounts", SQL: `SELECT ` + accountColumns + `, a.version
 		FROM accounts a WHERE a.id = ANY($1::uuid[])`}
 	// readCards takes no lock: a card changes only under its account's lock.
-	readCards   = &statement{"read_cards", `SELECT ` + cardColumns + ` FROM cards c WHERE c.id = ANY($1::uuid[])`}
-	readEntries = &statement{"read_entries", `SELECT ` + entryColumns + entryTables + `
+	readCards   = &wire.Statement{Name: "read_cards", SQL: `SELECT ` + cardColumns + ` FROM cards c WHERE c.id = ANY($1::uuid[])`}
+	readEntries = &wire.Statement{Name: "read_entries", SQL: `SELECT ` + entryColumns + entryTables + `
 		WHERE e.transaction_id = ANY($1::uuid[]) ORDER BY e.transaction_id, e.leg`}
-	readTokenUses = &statement{"read_token_uses", `SELECT nonce, transaction_id FROM used_tokens WHERE nonce = ANY($1::uuid[])`}
-	readGivenBack = &statement{"read_given_back", `SELECT original_transaction_id, sum(amount)::bigint
+	readTokenUses = &wire.Statement{Name: "read_token_uses", SQL: `SELECT nonce, transaction_id FROM used_tokens WHERE nonce = ANY($1::uuid[])`}
+	readGivenBack = &wire.Statement{Name: "read_given_back", SQL: `SELECT original_transaction_id, sum(amount)::bigint
 		FROM entries WHERE original_transaction_id = ANY($1::uuid[]) AND ` + givenBack + ` GROUP BY original_transaction_id`}
 
-	insertAccounts = &statement{"insert_accounts", `INSERT INTO accounts
+	insertAccounts = &wire.Statement{Name: "insert_accounts", SQL: `INSERT INTO accounts
 		(id, customer_id, kind, currency, balance, held, credit_limit, sequence, last_at)
 		SELECT unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::smallint[]), unnest($4::text[]), unnest($5::bigint[]),
 			unnest($6::bigint[]), unnest($7::bigint[]), unnest($8::bigint[]), unnest($9::timestamptz[])`}
-	insertCards = &statement{"insert_cards", `INSERT INTO cards
+	insertCards = &wire.Statement{Name: "insert_cards", SQL: `INSERT INTO cards
 		(id, brand, bin, last4, account_id, holder_name, expiry_month, expiry_year, issued_at, blocked, wrong_at, locked_until,
 			purchase_limit, purchase_minimum, purchases_per_minute, frequency_level, frequency_at, used)
 		SELECT unnest($1::uuid[]), unnest($2::smallint[]), unnest($3::text[]), unnest($4::text[]), unnest($5::uuid[]), unnest($6::text[]),
 			unnest($7::integer[]), unnest($8::integer[]), unnest($9::timestamptz[]), unnest($10::boolean[]), unnest($11::text[])::bigint[],
 			unnest($12::timestamptz[]), unnest($13::bigint[]), unnest($14::bigint[]), unnest($15::integer[]), unnest($16::bigint[]),
 			unnest($17::timestamptz[]), unnest($18::boolean[])`}
-	insertSealed = &statement{"insert_sealed", `INSERT INTO vault (card_id, lookup, key_id, ciphertext)
+	insertSealed = &wire.Statement{Name: "insert_sealed", SQL: `INSERT INTO vault (card_id, lookup, key_id, ciphertext)
 		SELECT unnest($1::uuid[]), unnest($2::bytea[]), unnest($3::text[]), unnest($4::bytea[])`}
 
 	// insertEntries is for batches in which every entry has an account, and a card of the bank if
 	// any. It has four columns less for every row.
-	insertEntries = &statement{"insert_entries", `INSERT INTO entries (` + insertedColumns + `)
+	insertEntries = &wire.Statement{Name: "insert_entries", SQL: `INSERT INTO entries (` + insertedColumns + `)
 		SELECT ` + insertedValues}
-	insertAnyEntries = &statement{"insert_any_entries", `INSERT INTO entries (` + insertedColumns + `,
+	insertAnyEntries = &wire.Statement{Name: "insert_any_entries", SQL: `INSERT INTO entries (` + insertedColumns + `,
 			refused_currency, presented_brand, presented_bin, presented_last4)
 		SELECT ` + insertedValues + `, unnest($37::text[]), unnest($38::smallint[]), unnest($39::text[]), unnest($40::text[])`}
 
 	// insertTokenUses lets the primary key decide who uses a token.
-	insertTokenUses = &statement{"insert_token_uses", `INSERT INTO used_tokens (nonce, transaction_id, expires_at)
+	insertTokenUses = &wire.Statement{Name: "insert_token_uses", SQL: `INSERT INTO used_tokens (nonce, transaction_id, expires_at)
 		SELECT unnest($1::uuid[]), unnest($2::uuid[]), unnest($3::timestamptz[])`}
 
 	// insertEvents takes the ids in the order of the decisions, because they are drawn after the
 	// sort.
-	insertEvents = &statement{"insert_events", `INSERT INTO outbox (transaction_id, account_id, sequence, key, schema_version, body)
+	insertEvents = &wire.Statement{Name: "insert_events", SQL: `INSERT INTO outbox (transaction_id, account_id, sequence, key, schema_version, body)
 		SELECT transaction_id, account_id, sequence, key, schema_version, body
 		FROM (` + eventsInOrder + `) u ORDER BY decision`}
-	insertRepublished = &statement{"insert_republished", `INSERT INTO outbox (transaction_id, account_id, sequence, key, schema_version, body, republished)
+	insertRepublished = &wire.Statement{Name: "insert_republished", SQL: `INSERT INTO outbox (transaction_id, account_id, sequence, key, schema_version, body, republished)
 		SELECT transaction_id, account_id, sequence, key, schema_version, body, true
 		FROM (` + eventsInOrder + `) u ORDER BY decision`}
 
 	// updateAccounts fails with 40001 when a row has another version than the one the batch was
 	// decided on. It updates, and so locks, the rows in the order of the arrays. It also fails when
 	// it is too late to write an optimistic batch (see writtenWithin).
-	updateAccounts = &statement{"update_accounts", `WITH written AS (UPDATE accounts a
+	updateAccounts = &wire.Statement{Name: "update_accounts", SQL: `WITH written AS (UPDATE accounts a
 		SET balance = u.balance, held = u.held, credit_limit = u.credit_limit, sequence = u.sequence, last_at = u.last_at,
 			version = u.version + 1
 		FROM (SELECT unnest($1::uuid[]) AS id, unnest($2::bigint[]) AS balance, unnest($3::bigint[]) AS held,
@@ -94,7 +96,7 @@ var (
 		WHERE a.id = u.id AND a.version = u.version RETURNING 1)
 		SELECT require_all(CASE WHEN clock_timestamp() < ($8::timestamptz[])[1] THEN count(*) ELSE -1 END, cardinality($1::uuid[]))
 		FROM written`}
-	updateCards = &statement{"update_cards", `UPDATE cards c
+	updateCards = &wire.Statement{Name: "update_cards", SQL: `UPDATE cards c
 		SET blocked = u.blocked, wrong_at = u.wrong_at::bigint[], locked_until = u.locked_until, purchase_limit = u.purchase_limit,
 			purchase_minimum = u.purchase_minimum, purchases_per_minute = u.purchases_per_minute,
 			frequency_level = u.frequency_level, frequency_at = u.frequency_at, used = u.used
@@ -126,7 +128,7 @@ const (
 
 // executed lists the statements that Execute needs. They are prepared before the first batch of a
 // connection.
-var executed = []*statement{
+var executed = []*wire.Statement{
 	begin, commit, rollback, lockAccounts, readAccounts, readCards, readEntries, readGivenBack, readTokenUses, lockStoredTokens,
 	insertAccounts, insertCards, insertSealed, insertEntries, insertAnyEntries, insertTokenUses, insertEvents,
 	updateAccounts, updateCards, useStoredTokens, writeSingle, writeSingleByToken,

@@ -12,8 +12,7 @@
 //	write.go          the write set: bank.Changes as rows; single.go for a single decision
 //	outcome.go        whether a batch with an error was certainly not committed
 //	statements.go     the SQL of the read and write sets
-//	session.go        a connection with its prepared statements
-//	wire.go           binary parameters and rows
+//	session.go        a connection, and one statement outside a batch
 //	directory.go      bank.Directory, bank.Reader, and what is deleted of card tokens
 //	stored_token.go   card tokens of version 0.1.0
 //	outbox.go         bank.Outbox; floor.go keeps its fetches cheap
@@ -32,6 +31,7 @@ import (
 
 	"codebank.dev/bank"
 	"codebank.dev/platform/database"
+	"codebank.dev/platform/database/wire"
 	"codebank.dev/platform/failpoint"
 	"github.com/jackc/pgx/v5"
 )
@@ -140,7 +140,7 @@ func (s *Store) with(ctx context.Context, work func(*session) error) error {
 		return notCommitted(err)
 	}
 	defer conn.Release()
-	err = work(sessionOf(conn.Conn().PgConn()))
+	err = work(&session{wire.SessionOf(conn.Conn().PgConn())})
 	if errors.Is(err, errInternal) {
 		// The prepared statements may be older than the schema: the next call prepares anew.
 		_ = conn.Conn().Close(context.WithoutCancel(ctx))

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"codebank.dev/bank"
+	"codebank.dev/platform/database/wire"
 )
 
 // addChanges queues the write set. New rows are inserted in the order of their keys, the same for
@@ -15,7 +16,7 @@ import (
 // The accounts come first, in the order of their locks. The rest of the write set runs only if
 // their versions are unchanged. The same statement checks the deadline of an optimistic batch, so
 // it is sent even if no account changes.
-func addChanges(b *batch, seen *view, changes *bank.Changes) {
+func addChanges(b *wire.Batch, seen *view, changes *bank.Changes) {
 	if len(changes.Accounts) > 0 || seen.optimistic {
 		addAccounts(b, seen, changes.Accounts)
 	}
@@ -39,171 +40,163 @@ func addChanges(b *batch, seen *view, changes *bank.Changes) {
 	}
 }
 
-// column writes one parameter: an array with an element for each row.
-func column[T any](p *parameters, element uint32, rows []T, put func(*parameters, *T)) {
-	p.array(element, len(rows))
-	for i := range rows {
-		put(p, &rows[i])
-	}
-}
-
-func addNewAccounts(b *batch, accounts []bank.Account) {
+func addNewAccounts(b *wire.Batch, accounts []bank.Account) {
 	accounts = slices.SortedFunc(slices.Values(accounts), func(x, y bank.Account) int { return bytes.Compare(x.ID[:], y.ID[:]) })
-	p := &b.session.parameters
-	column(p, typeUUID, accounts, func(p *parameters, a *bank.Account) { p.uuid(a.ID) })
-	column(p, typeUUID, accounts, func(p *parameters, a *bank.Account) { p.uuid(a.CustomerID) })
-	column(p, typeInt2, accounts, func(p *parameters, a *bank.Account) { p.int2(uint8(a.Kind)) })
-	column(p, typeText, accounts, func(p *parameters, a *bank.Account) { p.text(a.Currency.String()) })
+	p := &b.Session.Parameters
+	wire.Column(p, wire.TypeUUID, accounts, func(p *wire.Parameters, a *bank.Account) { p.UUID(a.ID) })
+	wire.Column(p, wire.TypeUUID, accounts, func(p *wire.Parameters, a *bank.Account) { p.UUID(a.CustomerID) })
+	wire.Column(p, wire.TypeInt2, accounts, func(p *wire.Parameters, a *bank.Account) { p.Int2(uint8(a.Kind)) })
+	wire.Column(p, wire.TypeText, accounts, func(p *wire.Parameters, a *bank.Account) { p.Text(a.Currency.String()) })
 	addFigures(p, accounts)
-	b.add(insertAccounts, nil)
+	b.Add(insertAccounts, nil)
 }
 
 // addFigures writes the figures of accounts.
-func addFigures(p *parameters, accounts []bank.Account) {
-	column(p, typeInt8, accounts, func(p *parameters, a *bank.Account) { p.int8(a.Balance) })
-	column(p, typeInt8, accounts, func(p *parameters, a *bank.Account) { p.int8(a.Held) })
-	column(p, typeInt8, accounts, func(p *parameters, a *bank.Account) { p.int8(a.CreditLimit) })
-	column(p, typeInt8, accounts, func(p *parameters, a *bank.Account) { p.int8(a.Sequence) })
-	column(p, typeTimestamp, accounts, func(p *parameters, a *bank.Account) { p.timestamp(a.LastAt) })
+func addFigures(p *wire.Parameters, accounts []bank.Account) {
+	wire.Column(p, wire.TypeInt8, accounts, func(p *wire.Parameters, a *bank.Account) { p.Int8(a.Balance) })
+	wire.Column(p, wire.TypeInt8, accounts, func(p *wire.Parameters, a *bank.Account) { p.Int8(a.Held) })
+	wire.Column(p, wire.TypeInt8, accounts, func(p *wire.Parameters, a *bank.Account) { p.Int8(a.CreditLimit) })
+	wire.Column(p, wire.TypeInt8, accounts, func(p *wire.Parameters, a *bank.Account) { p.Int8(a.Sequence) })
+	wire.Column(p, wire.TypeTimestamp, accounts, func(p *wire.Parameters, a *bank.Account) { p.Timestamp(a.LastAt) })
 }
 
-func addAccounts(b *batch, seen *view, accounts []bank.Account) {
-	addVersions(&b.session.parameters, seen, accounts)
-	addDeadline(&b.session.parameters, seen)
-	b.add(updateAccounts, nil)
+func addAccounts(b *wire.Batch, seen *view, accounts []bank.Account) {
+	addVersions(&b.Session.Parameters, seen, accounts)
+	addDeadline(&b.Session.Parameters, seen)
+	b.Add(updateAccounts, nil)
 }
 
 // addDeadline writes the deadline of a batch, as an array of one.
-func addDeadline(p *parameters, seen *view) {
-	p.array(typeTimestamp, 1)
+func addDeadline(p *wire.Parameters, seen *view) {
+	p.Array(wire.TypeTimestamp, 1)
 	if seen.deadline.IsZero() {
-		p.int8(math.MaxInt64) // infinity
+		p.Int8(math.MaxInt64) // infinity
 		return
 	}
-	p.timestamp(seen.deadline)
+	p.Timestamp(seen.deadline)
 }
 
 // addVersions writes the figures of accounts and the versions that the batch was decided on.
-func addVersions(p *parameters, seen *view, accounts []bank.Account) {
-	column(p, typeUUID, accounts, func(p *parameters, a *bank.Account) { p.uuid(a.ID) })
+func addVersions(p *wire.Parameters, seen *view, accounts []bank.Account) {
+	wire.Column(p, wire.TypeUUID, accounts, func(p *wire.Parameters, a *bank.Account) { p.UUID(a.ID) })
 	addFigures(p, accounts)
-	column(p, typeInt8, accounts, func(p *parameters, a *bank.Account) { p.int8(seen.version(a.ID)) })
+	wire.Column(p, wire.TypeInt8, accounts, func(p *wire.Parameters, a *bank.Account) { p.Int8(seen.version(a.ID)) })
 }
 
-func addNewCards(b *batch, issued []bank.NewCard) {
+func addNewCards(b *wire.Batch, issued []bank.NewCard) {
 	// The lookup is unique too, so it is the order; the ids of new cards are random.
 	issued = slices.SortedFunc(slices.Values(issued), func(x, y bank.NewCard) int { return bytes.Compare(x.Lookup[:], y.Lookup[:]) })
 	cards := make([]bank.Card, len(issued))
 	for i := range issued {
 		cards[i] = issued[i].Card
 	}
-	p := &b.session.parameters
-	column(p, typeUUID, cards, func(p *parameters, c *bank.Card) { p.uuid(c.ID) })
-	column(p, typeInt2, cards, func(p *parameters, c *bank.Card) { p.int2(uint8(c.Brand)) })
-	column(p, typeText, cards, func(p *parameters, c *bank.Card) { p.text(c.BIN) })
-	column(p, typeText, cards, func(p *parameters, c *bank.Card) { p.text(c.Last4) })
-	column(p, typeUUID, cards, func(p *parameters, c *bank.Card) { p.uuid(c.AccountID) })
-	column(p, typeText, cards, func(p *parameters, c *bank.Card) { p.text(c.HolderName) })
-	column(p, typeInt4, cards, func(p *parameters, c *bank.Card) { p.int4(c.Expiry.Month) })
-	column(p, typeInt4, cards, func(p *parameters, c *bank.Card) { p.int4(c.Expiry.Year) })
-	column(p, typeTimestamp, cards, func(p *parameters, c *bank.Card) { p.timestamp(c.IssuedAt) })
+	p := &b.Session.Parameters
+	wire.Column(p, wire.TypeUUID, cards, func(p *wire.Parameters, c *bank.Card) { p.UUID(c.ID) })
+	wire.Column(p, wire.TypeInt2, cards, func(p *wire.Parameters, c *bank.Card) { p.Int2(uint8(c.Brand)) })
+	wire.Column(p, wire.TypeText, cards, func(p *wire.Parameters, c *bank.Card) { p.Text(c.BIN) })
+	wire.Column(p, wire.TypeText, cards, func(p *wire.Parameters, c *bank.Card) { p.Text(c.Last4) })
+	wire.Column(p, wire.TypeUUID, cards, func(p *wire.Parameters, c *bank.Card) { p.UUID(c.AccountID) })
+	wire.Column(p, wire.TypeText, cards, func(p *wire.Parameters, c *bank.Card) { p.Text(c.HolderName) })
+	wire.Column(p, wire.TypeInt4, cards, func(p *wire.Parameters, c *bank.Card) { p.Int4(c.Expiry.Month) })
+	wire.Column(p, wire.TypeInt4, cards, func(p *wire.Parameters, c *bank.Card) { p.Int4(c.Expiry.Year) })
+	wire.Column(p, wire.TypeTimestamp, cards, func(p *wire.Parameters, c *bank.Card) { p.Timestamp(c.IssuedAt) })
 	addCardState(p, cards)
-	b.add(insertCards, nil)
+	b.Add(insertCards, nil)
 
-	column(p, typeUUID, issued, func(p *parameters, n *bank.NewCard) { p.uuid(n.Card.ID) })
-	column(p, typeBytes, issued, func(p *parameters, n *bank.NewCard) { p.bytes(n.Lookup[:]) })
-	column(p, typeText, issued, func(p *parameters, n *bank.NewCard) { p.text(n.Sealed.KeyID) })
-	column(p, typeBytes, issued, func(p *parameters, n *bank.NewCard) { p.bytes(n.Sealed.Ciphertext) })
-	b.add(insertSealed, nil)
+	wire.Column(p, wire.TypeUUID, issued, func(p *wire.Parameters, n *bank.NewCard) { p.UUID(n.Card.ID) })
+	wire.Column(p, wire.TypeBytes, issued, func(p *wire.Parameters, n *bank.NewCard) { p.Bytes(n.Lookup[:]) })
+	wire.Column(p, wire.TypeText, issued, func(p *wire.Parameters, n *bank.NewCard) { p.Text(n.Sealed.KeyID) })
+	wire.Column(p, wire.TypeBytes, issued, func(p *wire.Parameters, n *bank.NewCard) { p.Bytes(n.Sealed.Ciphertext) })
+	b.Add(insertSealed, nil)
 }
 
 // addCardState writes the fields of cards that may change.
-func addCardState(p *parameters, cards []bank.Card) {
-	column(p, typeBool, cards, func(p *parameters, c *bank.Card) { p.bool(c.Blocked) })
-	column(p, typeText, cards, func(p *parameters, c *bank.Card) { p.micros(c.WrongAt) })
-	column(p, typeTimestamp, cards, func(p *parameters, c *bank.Card) { p.optionalTimestamp(c.LockedUntil) })
-	column(p, typeInt8, cards, func(p *parameters, c *bank.Card) { p.int8(c.Rules.Limit) })
-	column(p, typeInt8, cards, func(p *parameters, c *bank.Card) { p.int8(c.Rules.Minimum) })
-	column(p, typeInt4, cards, func(p *parameters, c *bank.Card) { p.int4(int(c.Rules.PerMinute)) })
-	column(p, typeInt8, cards, func(p *parameters, c *bank.Card) { p.int8(c.Frequency.Level) })
-	column(p, typeTimestamp, cards, func(p *parameters, c *bank.Card) { p.optionalTimestamp(c.Frequency.At) })
-	column(p, typeBool, cards, func(p *parameters, c *bank.Card) { p.bool(c.Used) })
+func addCardState(p *wire.Parameters, cards []bank.Card) {
+	wire.Column(p, wire.TypeBool, cards, func(p *wire.Parameters, c *bank.Card) { p.Bool(c.Blocked) })
+	wire.Column(p, wire.TypeText, cards, func(p *wire.Parameters, c *bank.Card) { p.Micros(c.WrongAt) })
+	wire.Column(p, wire.TypeTimestamp, cards, func(p *wire.Parameters, c *bank.Card) { p.OptionalTimestamp(c.LockedUntil) })
+	wire.Column(p, wire.TypeInt8, cards, func(p *wire.Parameters, c *bank.Card) { p.Int8(c.Rules.Limit) })
+	wire.Column(p, wire.TypeInt8, cards, func(p *wire.Parameters, c *bank.Card) { p.Int8(c.Rules.Minimum) })
+	wire.Column(p, wire.TypeInt4, cards, func(p *wire.Parameters, c *bank.Card) { p.Int4(int(c.Rules.PerMinute)) })
+	wire.Column(p, wire.TypeInt8, cards, func(p *wire.Parameters, c *bank.Card) { p.Int8(c.Frequency.Level) })
+	wire.Column(p, wire.TypeTimestamp, cards, func(p *wire.Parameters, c *bank.Card) { p.OptionalTimestamp(c.Frequency.At) })
+	wire.Column(p, wire.TypeBool, cards, func(p *wire.Parameters, c *bank.Card) { p.Bool(c.Used) })
 }
 
-func addCards(b *batch, cards []bank.Card) {
-	p := &b.session.parameters
-	column(p, typeUUID, cards, func(p *parameters, c *bank.Card) { p.uuid(c.ID) })
+func addCards(b *wire.Batch, cards []bank.Card) {
+	p := &b.Session.Parameters
+	wire.Column(p, wire.TypeUUID, cards, func(p *wire.Parameters, c *bank.Card) { p.UUID(c.ID) })
 	addCardState(p, cards)
-	b.add(updateCards, nil)
+	b.Add(updateCards, nil)
 }
 
-func addTokenUses(b *batch, uses []bank.TokenUse) {
+func addTokenUses(b *wire.Batch, uses []bank.TokenUse) {
 	uses = slices.SortedFunc(slices.Values(uses), func(x, y bank.TokenUse) int { return bytes.Compare(x.Nonce[:], y.Nonce[:]) })
-	addUses(&b.session.parameters, uses)
-	b.add(insertTokenUses, nil)
+	addUses(&b.Session.Parameters, uses)
+	b.Add(insertTokenUses, nil)
 	addStoredTokenUses(b, uses)
 }
 
 // addUses writes the columns of token uses.
-func addUses(p *parameters, uses []bank.TokenUse) {
-	column(p, typeUUID, uses, func(p *parameters, u *bank.TokenUse) { p.uuid(u.Nonce) })
-	column(p, typeUUID, uses, func(p *parameters, u *bank.TokenUse) { p.uuid(u.TransactionID) })
-	column(p, typeTimestamp, uses, func(p *parameters, u *bank.TokenUse) { p.timestamp(u.ExpiresAt) })
+func addUses(p *wire.Parameters, uses []bank.TokenUse) {
+	wire.Column(p, wire.TypeUUID, uses, func(p *wire.Parameters, u *bank.TokenUse) { p.UUID(u.Nonce) })
+	wire.Column(p, wire.TypeUUID, uses, func(p *wire.Parameters, u *bank.TokenUse) { p.UUID(u.TransactionID) })
+	wire.Column(p, wire.TypeTimestamp, uses, func(p *wire.Parameters, u *bank.TokenUse) { p.Timestamp(u.ExpiresAt) })
 }
 
-func addEvents(b *batch, seen *view, events []bank.Event) {
-	addBodies(&b.session.parameters, events)
+func addEvents(b *wire.Batch, seen *view, events []bank.Event) {
+	addBodies(&b.Session.Parameters, events)
 	if seen.republished {
-		b.add(insertRepublished, nil)
+		b.Add(insertRepublished, nil)
 		return
 	}
-	b.add(insertEvents, nil)
+	b.Add(insertEvents, nil)
 }
 
 // addBodies writes the columns of events.
-func addBodies(p *parameters, events []bank.Event) {
-	column(p, typeUUID, events, func(p *parameters, e *bank.Event) { p.uuid(e.TransactionID) })
-	column(p, typeUUID, events, func(p *parameters, e *bank.Event) { p.optionalUUID(e.AccountID) })
-	column(p, typeInt8, events, func(p *parameters, e *bank.Event) { p.optionalInt8(e.Sequence) })
-	column(p, typeUUID, events, func(p *parameters, e *bank.Event) { p.uuid(e.Key) })
-	column(p, typeInt4, events, func(p *parameters, e *bank.Event) { p.int4(e.SchemaVersion) })
-	column(p, typeBytes, events, func(p *parameters, e *bank.Event) { p.bytes(e.Body) })
+func addBodies(p *wire.Parameters, events []bank.Event) {
+	wire.Column(p, wire.TypeUUID, events, func(p *wire.Parameters, e *bank.Event) { p.UUID(e.TransactionID) })
+	wire.Column(p, wire.TypeUUID, events, func(p *wire.Parameters, e *bank.Event) { p.OptionalUUID(e.AccountID) })
+	wire.Column(p, wire.TypeInt8, events, func(p *wire.Parameters, e *bank.Event) { p.OptionalInt8(e.Sequence) })
+	wire.Column(p, wire.TypeUUID, events, func(p *wire.Parameters, e *bank.Event) { p.UUID(e.Key) })
+	wire.Column(p, wire.TypeInt4, events, func(p *wire.Parameters, e *bank.Event) { p.Int4(e.SchemaVersion) })
+	wire.Column(p, wire.TypeBytes, events, func(p *wire.Parameters, e *bank.Event) { p.Bytes(e.Body) })
 }
 
-func addEntries(b *batch, entries []*bank.Entry) {
+func addEntries(b *wire.Batch, entries []*bank.Entry) {
 	entries = slices.SortedFunc(slices.Values(entries), func(x, y *bank.Entry) int {
 		return cmp.Or(bytes.Compare(x.TransactionID[:], y.TransactionID[:]), cmp.Compare(x.Leg, y.Leg))
 	})
-	p := &b.session.parameters
+	p := &b.Session.Parameters
 	addMovements(p, entries)
 	if !slices.ContainsFunc(entries, hasOwnData) {
-		b.add(insertEntries, nil)
+		b.Add(insertEntries, nil)
 		return
 	}
-	column(p, typeText, entries, func(p *parameters, e **bank.Entry) { p.text((*e).Currency.String()) })
-	column(p, typeInt2, entries, func(p *parameters, e **bank.Entry) { p.int2(uint8((*e).Card.Brand)) })
-	column(p, typeText, entries, func(p *parameters, e **bank.Entry) { p.text((*e).Card.BIN) })
-	column(p, typeText, entries, func(p *parameters, e **bank.Entry) { p.text((*e).Card.Last4) })
-	b.add(insertAnyEntries, nil)
+	wire.Column(p, wire.TypeText, entries, func(p *wire.Parameters, e **bank.Entry) { p.Text((*e).Currency.String()) })
+	wire.Column(p, wire.TypeInt2, entries, func(p *wire.Parameters, e **bank.Entry) { p.Int2(uint8((*e).Card.Brand)) })
+	wire.Column(p, wire.TypeText, entries, func(p *wire.Parameters, e **bank.Entry) { p.Text((*e).Card.BIN) })
+	wire.Column(p, wire.TypeText, entries, func(p *wire.Parameters, e **bank.Entry) { p.Text((*e).Card.Last4) })
+	b.Add(insertAnyEntries, nil)
 }
 
 // addMovements writes the columns that every entry has.
-func addMovements(p *parameters, entries []*bank.Entry) {
-	column(p, typeUUID, entries, func(p *parameters, e **bank.Entry) { p.uuid((*e).TransactionID) })
-	column(p, typeInt2, entries, func(p *parameters, e **bank.Entry) { p.int2((*e).Leg) })
-	column(p, typeUUID, entries, func(p *parameters, e **bank.Entry) { p.optionalUUID((*e).AccountID) })
-	column(p, typeInt8, entries, func(p *parameters, e **bank.Entry) { p.optionalInt8((*e).Sequence) })
-	column(p, typeInt2, entries, func(p *parameters, e **bank.Entry) { p.int2(uint8((*e).Kind)) })
-	column(p, typeInt2, entries, func(p *parameters, e **bank.Entry) { p.int2(uint8((*e).Direction)) })
-	column(p, typeInt2, entries, func(p *parameters, e **bank.Entry) { p.int2(uint8((*e).Status)) })
-	column(p, typeInt2, entries, func(p *parameters, e **bank.Entry) { p.int2(uint8((*e).Decline)) })
-	column(p, typeInt8, entries, func(p *parameters, e **bank.Entry) { p.int8((*e).Amount) })
-	column(p, typeUUID, entries, func(p *parameters, e **bank.Entry) { p.optionalUUID((*e).DebitAccount) })
-	column(p, typeUUID, entries, func(p *parameters, e **bank.Entry) { p.optionalUUID((*e).CreditAccount) })
-	column(p, typeInt8, entries, func(p *parameters, e **bank.Entry) { p.int8((*e).BalanceAfter) })
-	column(p, typeInt8, entries, func(p *parameters, e **bank.Entry) { p.int8((*e).HeldAfter) })
-	column(p, typeInt8, entries, func(p *parameters, e **bank.Entry) { p.int8((*e).CreditLimitAfter) })
-	column(p, typeUUID, entries, func(p *parameters, e **bank.Entry) { p.optionalUUID((*e).Card.ID) })
+func addMovements(p *wire.Parameters, entries []*bank.Entry) {
+	wire.Column(p, wire.TypeUUID, entries, func(p *wire.Parameters, e **bank.Entry) { p.UUID((*e).TransactionID) })
+	wire.Column(p, wire.TypeInt2, entries, func(p *wire.Parameters, e **bank.Entry) { p.Int2((*e).Leg) })
+	wire.Column(p, wire.TypeUUID, entries, func(p *wire.Parameters, e **bank.Entry) { p.OptionalUUID((*e).AccountID) })
+	wire.Column(p, wire.TypeInt8, entries, func(p *wire.Parameters, e **bank.Entry) { p.OptionalInt8((*e).Sequence) })
+	wire.Column(p, wire.TypeInt2, entries, func(p *wire.Parameters, e **bank.Entry) { p.Int2(uint8((*e).Kind)) })
+	wire.Column(p, wire.TypeInt2, entries, func(p *wire.Parameters, e **bank.Entry) { p.Int2(uint8((*e).Direction)) })
+	wire.Column(p, wire.TypeInt2, entries, func(p *wire.Parameters, e **bank.Entry) { p.Int2(uint8((*e).Status)) })
+	wire.Column(p, wire.TypeInt2, entries, func(p *wire.Parameters, e **bank.Entry) { p.Int2(uint8((*e).Decline)) })
+	wire.Column(p, wire.TypeInt8, entries, func(p *wire.Parameters, e **bank.Entry) { p.Int8((*e).Amount) })
+	wire.Column(p, wire.TypeUUID, entries, func(p *wire.Parameters, e **bank.Entry) { p.OptionalUUID((*e).DebitAccount) })
+	wire.Column(p, wire.TypeUUID, entries, func(p *wire.Parameters, e **bank.Entry) { p.OptionalUUID((*e).CreditAccount) })
+	wire.Column(p, wire.TypeInt8, entries, func(p *wire.Parameters, e **bank.Entry) { p.Int8((*e).BalanceAfter) })
+	wire.Column(p, wire.TypeInt8, entries, func(p *wire.Parameters, e **bank.Entry) { p.Int8((*e).HeldAfter) })
+	wire.Column(p, wire.TypeInt8, entries, func(p *wire.Parameters, e **bank.Entry) { p.Int8((*e).CreditLimitAfter) })
+	wire.Column(p, wire.TypeUUID, entries, func(p *wire.Parameters, e **bank.Entry) { p.OptionalUUID((*e).Card.ID) })
 	addCircumstances(p, entries)
 }
 
@@ -214,31 +207,31 @@ func hasOwnData(e *bank.Entry) bool {
 }
 
 // addCircumstances writes merchant, channel, request and time of entries.
-func addCircumstances(p *parameters, entries []*bank.Entry) {
-	column(p, typeText, entries, func(p *parameters, e **bank.Entry) { p.text((*e).Merchant.ID) })
-	column(p, typeText, entries, func(p *parameters, e **bank.Entry) { p.text((*e).Merchant.Name) })
-	column(p, typeText, entries, func(p *parameters, e **bank.Entry) { p.text((*e).Merchant.CategoryCode) })
-	column(p, typeText, entries, func(p *parameters, e **bank.Entry) { p.text((*e).Merchant.City) })
-	column(p, typeText, entries, func(p *parameters, e **bank.Entry) { p.text((*e).Merchant.Country) })
-	column(p, typeInt2, entries, func(p *parameters, e **bank.Entry) { p.int2(uint8((*e).Channel)) })
-	column(p, typeText, entries, func(p *parameters, e **bank.Entry) { p.text((*e).Description) })
-	column(p, typeUUID, entries, func(p *parameters, e **bank.Entry) { p.optionalUUID((*e).OriginalID) })
-	column(p, typeText, entries, func(p *parameters, e **bank.Entry) { p.text((*e).CounterpartyName) })
-	column(p, typeText, entries, func(p *parameters, e **bank.Entry) { p.text((*e).EndToEndID) })
-	column(p, typeInt4, entries, func(p *parameters, e **bank.Entry) { p.int4(int((*e).Attempt)) })
-	column(p, typeText, entries, func(p *parameters, e **bank.Entry) { p.text((*e).Request.Caller) })
-	column(p, typeText, entries, func(p *parameters, e **bank.Entry) { p.text((*e).Request.ID) })
-	column(p, typeBytes, entries, func(p *parameters, e **bank.Entry) { p.bytes((*e).Request.Fingerprint[:]) })
-	column(p, typeText, entries, func(p *parameters, e **bank.Entry) { p.text((*e).Request.TraceID) })
-	column(p, typeInt8, entries, func(p *parameters, e **bank.Entry) { p.int8((*e).DecisionMicros) })
-	column(p, typeTimestamp, entries, func(p *parameters, e **bank.Entry) { p.timestamp((*e).OccurredAt) })
-	column(p, typeText, entries, func(p *parameters, e **bank.Entry) { p.text((*e).ProducerVersion) })
+func addCircumstances(p *wire.Parameters, entries []*bank.Entry) {
+	wire.Column(p, wire.TypeText, entries, func(p *wire.Parameters, e **bank.Entry) { p.Text((*e).Merchant.ID) })
+	wire.Column(p, wire.TypeText, entries, func(p *wire.Parameters, e **bank.Entry) { p.Text((*e).Merchant.Name) })
+	wire.Column(p, wire.TypeText, entries, func(p *wire.Parameters, e **bank.Entry) { p.Text((*e).Merchant.CategoryCode) })
+	wire.Column(p, wire.TypeText, entries, func(p *wire.Parameters, e **bank.Entry) { p.Text((*e).Merchant.City) })
+	wire.Column(p, wire.TypeText, entries, func(p *wire.Parameters, e **bank.Entry) { p.Text((*e).Merchant.Country) })
+	wire.Column(p, wire.TypeInt2, entries, func(p *wire.Parameters, e **bank.Entry) { p.Int2(uint8((*e).Channel)) })
+	wire.Column(p, wire.TypeText, entries, func(p *wire.Parameters, e **bank.Entry) { p.Text((*e).Description) })
+	wire.Column(p, wire.TypeUUID, entries, func(p *wire.Parameters, e **bank.Entry) { p.OptionalUUID((*e).OriginalID) })
+	wire.Column(p, wire.TypeText, entries, func(p *wire.Parameters, e **bank.Entry) { p.Text((*e).CounterpartyName) })
+	wire.Column(p, wire.TypeText, entries, func(p *wire.Parameters, e **bank.Entry) { p.Text((*e).EndToEndID) })
+	wire.Column(p, wire.TypeInt4, entries, func(p *wire.Parameters, e **bank.Entry) { p.Int4(int((*e).Attempt)) })
+	wire.Column(p, wire.TypeText, entries, func(p *wire.Parameters, e **bank.Entry) { p.Text((*e).Request.Caller) })
+	wire.Column(p, wire.TypeText, entries, func(p *wire.Parameters, e **bank.Entry) { p.Text((*e).Request.ID) })
+	wire.Column(p, wire.TypeBytes, entries, func(p *wire.Parameters, e **bank.Entry) { p.Bytes((*e).Request.Fingerprint[:]) })
+	wire.Column(p, wire.TypeText, entries, func(p *wire.Parameters, e **bank.Entry) { p.Text((*e).Request.TraceID) })
+	wire.Column(p, wire.TypeInt8, entries, func(p *wire.Parameters, e **bank.Entry) { p.Int8((*e).DecisionMicros) })
+	wire.Column(p, wire.TypeTimestamp, entries, func(p *wire.Parameters, e **bank.Entry) { p.Timestamp((*e).OccurredAt) })
+	wire.Column(p, wire.TypeText, entries, func(p *wire.Parameters, e **bank.Entry) { p.Text((*e).ProducerVersion) })
 	addRisk(p, entries)
 }
 
 // addRisk writes card use and risk, as null for entries without them.
-func addRisk(p *parameters, entries []*bank.Entry) {
-	column(p, typeInt2, entries, func(p *parameters, e **bank.Entry) { p.optionalInt2(uint8((*e).CardUse), (*e).CardUse != 0) })
-	column(p, typeInt2, entries, func(p *parameters, e **bank.Entry) { p.optionalInt2((*e).Risk.Score, (*e).Risk.Rule != 0) })
-	column(p, typeInt2, entries, func(p *parameters, e **bank.Entry) { p.optionalInt2(uint8((*e).Risk.Rule), (*e).Risk.Rule != 0) })
+func addRisk(p *wire.Parameters, entries []*bank.Entry) {
+	wire.Column(p, wire.TypeInt2, entries, func(p *wire.Parameters, e **bank.Entry) { p.OptionalInt2(uint8((*e).CardUse), (*e).CardUse != 0) })
+	wire.Column(p, wire.TypeInt2, entries, func(p *wire.Parameters, e **bank.Entry) { p.OptionalInt2((*e).Risk.Score, (*e).Risk.Rule != 0) })
+	wire.Column(p, wire.TypeInt2, entries, func(p *wire.Parameters, e **bank.Entry) { p.OptionalInt2(uint8((*e).Risk.Rule), (*e).Risk.Rule != 0) })
 }

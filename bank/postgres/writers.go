@@ -1,6 +1,10 @@
 package postgres
 
-import "slices"
+import (
+	"slices"
+
+	"codebank.dev/platform/database/wire"
+)
 
 // readWriters returns the transactions that may make a row of the outbox visible later, by their
 // virtual ids. It is safe to take them from the server's locks:
@@ -18,7 +22,7 @@ import "slices"
 //
 // Transactions of other databases, and those that never write into the outbox, are not among the
 // writers. A transaction that deletes from the outbox is, for a moment; the reading one is left out.
-var readWriters = &statement{"read_writers", `SELECT virtualtransaction, pid IS NULL FROM pg_locks
+var readWriters = &wire.Statement{Name: "read_writers", SQL: `SELECT virtualtransaction, pid IS NULL FROM pg_locks
 	WHERE locktype = 'relation' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 		AND relation = 'outbox'::regclass AND mode = 'RowExclusiveLock' AND granted AND pid IS DISTINCT FROM pg_backend_pid()`}
 
@@ -29,9 +33,9 @@ type writers struct {
 }
 
 // add takes a row of readWriters.
-func (w *writers) add(r row) {
-	id := r.text()
-	if r.bool() {
+func (w *writers) add(r wire.Row) {
+	id := r.Text()
+	if r.Bool() {
 		w.prepared = true
 		return
 	}

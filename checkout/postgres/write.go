@@ -4,25 +4,24 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"codebank.dev/checkout"
 	"codebank.dev/checkout/failpoints"
 	"codebank.dev/platform/database"
+	"codebank.dev/platform/database/wire"
 	"codebank.dev/platform/groupcommit"
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgtype"
 )
 
 // A set is sent as arrays, so that one statement, planned once, serves a set of any size. The
 // arrays are unnested in the select list, side by side.
-const (
+var (
 	// insertOrders writes orders and their items, but for orders whose request has an order
 	// already. It returns the ids of those that were written. When all were, the items need not be
 	// looked up among them.
-	insertOrders = `WITH created AS (
+	insertOrders = &wire.Statement{Name: "insert_orders", SQL: `WITH created AS (
 			INSERT INTO orders (id, caller, request_id, fingerprint, trace_id, state,
 				store_slug, store_name, store_category_code, store_city, store_country,
 				total_minor, currency, description, attempt, card_brand, card_last4,
@@ -42,12 +41,12 @@ const (
 			FROM (SELECT unnest($24::uuid[]) AS order_id, unnest($25::smallint[]) AS line, unnest($26::text[]) AS product,
 				unnest($27::text[]) AS name, unnest($28::integer[]) AS quantity, unnest($29::bigint[]) AS unit_price) i
 			WHERE (SELECT count(*) FROM created) = cardinality($1::uuid[]) OR i.order_id IN (SELECT id FROM created))
-		SELECT id FROM created`
+		SELECT id FROM created`}
 	// updateOrders writes changes of pending orders that are as the change was made from. What else
 	// there is of an order never changes while it is pending. An ended order has no next_at, so it is
 	// not found. The state is not compared: with it the server may look for each row among all pending
 	// orders. It returns the ids of those that were written.
-	updateOrders = `UPDATE orders o SET state = u.state, purchase = u.purchase, decline_code = u.decline_code,
+	updateOrders = &wire.Statement{Name: "update_orders", SQL: `UPDATE orders o SET state = u.state, purchase = u.purchase, decline_code = u.decline_code,
 			decline_reason = u.decline_reason, decline_message = u.decline_message,
 			token = CASE WHEN u.state = 1 THEN o.token END, token_expires_at = CASE WHEN u.state = 1 THEN o.token_expires_at END,
 			tries = u.tries, next_at = u.next_at, voiding = u.voiding, ended_at = u.ended_at
@@ -57,82 +56,88 @@ const (
 			unnest($10::timestamptz[]) AS ended_at,
 			unnest($11::integer[]) AS tries_before, unnest($12::timestamptz[]) AS next_before, unnest($13::smallint[]) AS voiding_before) u
 		WHERE o.id = u.id AND o.tries = u.tries_before AND o.next_at = u.next_before AND o.voiding = u.voiding_before
-		RETURNING o.id`
+		RETURNING o.id`}
 )
 
 // Write implements checkout.OrderStore, in one round trip: what is sent together is one
 // transaction.
 func (s *Store) Write(ctx context.Context, set []*checkout.OrderWrite) error {
-	var created, changed []*checkout.OrderWrite
-	for _, write := range set {
-		write.Written = false
-		if write.Before == nil {
-			created = append(created, write)
-		} else {
-			changed = append(changed, write)
+	conn, err := s.pool.Acquire(ctx)
+	if err != nil {
+		return notCommitted(err)
+	}
+	defer conn.Release()
+	session := wire.SessionOf(conn.Conn().PgConn())
+	if err := session.PrepareStatements(ctx, insertOrders, updateOrders); err != nil {
+		return notCommitted(err)
+	}
+	w := newWriting(session, set)
+	done, _, err := w.batch.Run(ctx)
+	switch {
+	case errors.Is(err, wire.ErrRange):
+		return fmt.Errorf("%w: %w", groupcommit.ErrRejected, err)
+	case err != nil && done < w.batch.Len():
+		if database.Classify(err) == database.Broken {
+			// The prepared statements may be older than the schema: the next call prepares anew.
+			_ = conn.Conn().Close(context.WithoutCancel(ctx))
 		}
+		return notCommitted(err)
+	case err != nil:
+		return committing(err)
 	}
-	batch := &pgx.Batch{}
-	if len(created) > 0 {
-		queueInsert(batch, created)
-	}
-	if len(changed) > 0 {
-		queueUpdate(batch, changed)
-	}
-	if err := finish(s.pool.SendBatch(ctx, batch), created, changed); err != nil {
-		return err
-	}
-	if len(created) > 0 {
+	w.markWritten()
+	if len(w.created) > 0 {
 		s.failpoint.At(failpoints.OrderStored)
 	}
-	if len(changed) > 0 {
+	if len(w.changed) > 0 {
 		s.failpoint.At(failpoints.OrderChanged)
 	}
 	return nil
 }
 
-// finish reads the results of a batch with a statement for each set that is not empty, and
-// marks what was written.
-func finish(results pgx.BatchResults, sets ...[]*checkout.OrderWrite) error {
-	for _, set := range sets {
-		if len(set) == 0 {
-			continue
-		}
-		if err := markWritten(results, set); err != nil {
-			_ = results.Close()
-			return notCommitted(err)
-		}
-	}
-	if err := results.Close(); err != nil {
-		return committing(err)
-	}
-	return nil
+// writing is a set that is being written: a statement for the new orders and one for the changes,
+// each only if there are any.
+type writing struct {
+	batch            wire.Batch
+	created, changed []*checkout.OrderWrite
+	written          []checkout.ID // as the statements return them
 }
 
-// markWritten reads the ids that a statement returned.
-func markWritten(results pgx.BatchResults, set []*checkout.OrderWrite) error {
-	rows, err := results.Query()
-	if err != nil {
-		return err
-	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[[16]byte])
-	if err != nil {
-		return err
-	}
-	if len(ids) == len(set) {
-		for _, write := range set {
-			write.Written = true
-		}
-		return nil
-	}
-	written := make(map[checkout.ID]bool, len(ids))
-	for _, id := range ids {
-		written[id] = true
-	}
+func newWriting(session *wire.Session, set []*checkout.OrderWrite) *writing {
+	w := &writing{batch: wire.Batch{Session: session}, written: make([]checkout.ID, 0, len(set))}
 	for _, write := range set {
-		write.Written = written[write.After.ID]
+		write.Written = false
+		if write.Before == nil {
+			w.created = append(w.created, write)
+		} else {
+			w.changed = append(w.changed, write)
+		}
 	}
-	return nil
+	returned := func(r wire.Row) { w.written = append(w.written, r.UUID()) }
+	if len(w.created) > 0 {
+		addInsert(&w.batch, w.created, returned)
+	}
+	if len(w.changed) > 0 {
+		addUpdate(&w.batch, w.changed, returned)
+	}
+	return w
+}
+
+// markWritten marks the orders whose ids were returned. An order is in a set once.
+func (w *writing) markWritten() {
+	all := len(w.written) == len(w.created)+len(w.changed)
+	var written map[checkout.ID]bool
+	if !all {
+		written = make(map[checkout.ID]bool, len(w.written))
+		for _, id := range w.written {
+			written[id] = true
+		}
+	}
+	for _, set := range [][]*checkout.OrderWrite{w.created, w.changed} {
+		for _, write := range set {
+			write.Written = all || written[write.After.ID]
+		}
+	}
 }
 
 // notCommitted returns the error of a set whose commit was not reached, or that may have been
@@ -162,93 +167,94 @@ func committing(err error) error {
 	return errAway.Wrap(err)
 }
 
-// column returns a value of each write, as one parameter.
-func column[T any](set []*checkout.OrderWrite, value func(*checkout.OrderWrite) T) []T {
-	values := make([]T, len(set))
-	for i, write := range set {
-		values[i] = value(write)
+// column writes one parameter: an array with a value of each order as it is to be stored.
+func column(p *wire.Parameters, element uint32, set []*checkout.OrderWrite, put func(*checkout.Order)) {
+	p.Array(element, len(set))
+	for _, write := range set {
+		put(write.After)
 	}
-	return values
 }
 
-// texts is column for the texts of the orders to be stored.
-func texts(set []*checkout.OrderWrite, value func(*checkout.Order) string) []string {
-	return column(set, func(w *checkout.OrderWrite) string { return value(w.After) })
+// before is column for the orders as they were before the change.
+func before(p *wire.Parameters, element uint32, set []*checkout.OrderWrite, put func(*checkout.Order)) {
+	p.Array(element, len(set))
+	for _, write := range set {
+		put(write.Before)
+	}
 }
 
-func ids(set []*checkout.OrderWrite) []pgtype.UUID {
-	return column(set, func(w *checkout.OrderWrite) pgtype.UUID { return uuid(w.After.ID) })
-}
-
-func uuid(id checkout.ID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: true} }
-
-// queueInsert queues new orders in the order of their unique key, the same for every set, so that
+// addInsert queues new orders in the order of their unique key, the same for every set, so that
 // sets that wait for each other's requests never deadlock.
-func queueInsert(batch *pgx.Batch, set []*checkout.OrderWrite) {
+func addInsert(b *wire.Batch, set []*checkout.OrderWrite, returned func(wire.Row)) {
+	p := &b.Session.Parameters
 	slices.SortFunc(set, func(a, b *checkout.OrderWrite) int {
 		return cmp.Or(cmp.Compare(a.After.Caller, b.After.Caller), cmp.Compare(a.After.RequestID, b.After.RequestID))
 	})
-	parameters := []any{
-		ids(set),
-		texts(set, func(o *checkout.Order) string { return o.Caller }),
-		texts(set, func(o *checkout.Order) string { return o.RequestID }),
-		column(set, func(w *checkout.OrderWrite) []byte { return w.After.Fingerprint[:] }),
-		texts(set, func(o *checkout.Order) string { return o.TraceID }),
-		column(set, func(w *checkout.OrderWrite) int16 { return int16(w.After.State) }),
-		texts(set, func(o *checkout.Order) string { return o.Store.Slug }),
-		texts(set, func(o *checkout.Order) string { return o.Store.Name }),
-		texts(set, func(o *checkout.Order) string { return o.Store.CategoryCode }),
-		texts(set, func(o *checkout.Order) string { return o.Store.City }),
-		texts(set, func(o *checkout.Order) string { return o.Store.Country }),
-		column(set, func(w *checkout.OrderWrite) int64 { return w.After.Total.Minor }),
-		texts(set, func(o *checkout.Order) string { return o.Total.Currency.String() }),
-		texts(set, func(o *checkout.Order) string { return o.Description }),
-		column(set, func(w *checkout.OrderWrite) int32 { return w.After.Attempt }),
-		texts(set, func(o *checkout.Order) string { return o.CardBrand }),
-		texts(set, func(o *checkout.Order) string { return o.CardLast4 }),
-		column(set, func(w *checkout.OrderWrite) *string { return nullToken(w.After.PendingCharge.Token) }),
-		column(set, func(w *checkout.OrderWrite) *time.Time { return nullTime(w.After.PendingCharge.TokenExpiresAt) }),
-		column(set, func(w *checkout.OrderWrite) int32 { return w.After.PendingCharge.Tries }),
-		column(set, func(w *checkout.OrderWrite) *time.Time { return nullTime(w.After.PendingCharge.NextAt) }),
-		column(set, func(w *checkout.OrderWrite) int16 { return int16(w.After.PendingCharge.Voiding) }),
-		column(set, func(w *checkout.OrderWrite) time.Time { return w.After.CreatedAt }),
-	}
-	batch.Queue(insertOrders, append(parameters, itemColumns(set)...)...)
+	column(p, wire.TypeUUID, set, func(o *checkout.Order) { p.UUID(o.ID) })
+	column(p, wire.TypeText, set, func(o *checkout.Order) { p.Text(o.Caller) })
+	column(p, wire.TypeText, set, func(o *checkout.Order) { p.Text(o.RequestID) })
+	column(p, wire.TypeBytes, set, func(o *checkout.Order) { p.Bytes(o.Fingerprint[:]) })
+	column(p, wire.TypeText, set, func(o *checkout.Order) { p.Text(o.TraceID) })
+	column(p, wire.TypeInt2, set, func(o *checkout.Order) { p.Int2(uint8(o.State)) })
+	column(p, wire.TypeText, set, func(o *checkout.Order) { p.Text(o.Store.Slug) })
+	column(p, wire.TypeText, set, func(o *checkout.Order) { p.Text(o.Store.Name) })
+	column(p, wire.TypeText, set, func(o *checkout.Order) { p.Text(o.Store.CategoryCode) })
+	column(p, wire.TypeText, set, func(o *checkout.Order) { p.Text(o.Store.City) })
+	column(p, wire.TypeText, set, func(o *checkout.Order) { p.Text(o.Store.Country) })
+	column(p, wire.TypeInt8, set, func(o *checkout.Order) { p.Int8(o.Total.Minor) })
+	column(p, wire.TypeText, set, func(o *checkout.Order) { p.Text(o.Total.Currency.String()) })
+	column(p, wire.TypeText, set, func(o *checkout.Order) { p.Text(o.Description) })
+	column(p, wire.TypeInt4, set, func(o *checkout.Order) { p.Int4(int(o.Attempt)) })
+	column(p, wire.TypeText, set, func(o *checkout.Order) { p.Text(o.CardBrand) })
+	column(p, wire.TypeText, set, func(o *checkout.Order) { p.Text(o.CardLast4) })
+	column(p, wire.TypeText, set, func(o *checkout.Order) { p.OptionalText(o.PendingCharge.Token.Reveal()) })
+	column(p, wire.TypeTimestamp, set, func(o *checkout.Order) { p.OptionalTimestamp(o.PendingCharge.TokenExpiresAt) })
+	column(p, wire.TypeInt4, set, func(o *checkout.Order) { p.Int4(int(o.PendingCharge.Tries)) })
+	column(p, wire.TypeTimestamp, set, func(o *checkout.Order) { p.OptionalTimestamp(o.PendingCharge.NextAt) })
+	column(p, wire.TypeInt2, set, func(o *checkout.Order) { p.Int2(uint8(o.PendingCharge.Voiding)) })
+	column(p, wire.TypeTimestamp, set, func(o *checkout.Order) { p.Timestamp(o.CreatedAt) })
+	addItems(p, set)
+	b.Add(insertOrders, returned)
 }
 
-// itemColumns returns the items of new orders as parameters.
-func itemColumns(set []*checkout.OrderWrite) []any {
-	var orders []pgtype.UUID
-	var lines []int16
-	var products, names []string
-	var quantities []int32
-	var prices []int64
+// addItems writes the items of new orders.
+func addItems(p *wire.Parameters, set []*checkout.OrderWrite) {
+	items := 0
 	for _, write := range set {
-		for i, item := range write.After.Items {
-			orders, lines = append(orders, uuid(write.After.ID)), append(lines, int16(i+1))
-			products, names = append(products, item.Product), append(names, item.Name)
-			quantities, prices = append(quantities, item.Quantity), append(prices, item.UnitPrice)
+		items += len(write.After.Items)
+	}
+	itemColumn := func(element uint32, put func(o *checkout.Order, line int)) {
+		p.Array(element, items)
+		for _, write := range set {
+			for line := range write.After.Items {
+				put(write.After, line)
+			}
 		}
 	}
-	return []any{orders, lines, products, names, quantities, prices}
+	itemColumn(wire.TypeUUID, func(o *checkout.Order, _ int) { p.UUID(o.ID) })
+	itemColumn(wire.TypeInt2, func(_ *checkout.Order, line int) { p.Int2(uint8(line + 1)) })
+	itemColumn(wire.TypeText, func(o *checkout.Order, line int) { p.Text(o.Items[line].Product) })
+	itemColumn(wire.TypeText, func(o *checkout.Order, line int) { p.Text(o.Items[line].Name) })
+	itemColumn(wire.TypeInt4, func(o *checkout.Order, line int) { p.Int4(int(o.Items[line].Quantity)) })
+	itemColumn(wire.TypeInt8, func(o *checkout.Order, line int) { p.Int8(o.Items[line].UnitPrice) })
 }
 
-// queueUpdate queues changes in the order of their ids, the same for every set.
-func queueUpdate(batch *pgx.Batch, set []*checkout.OrderWrite) {
+// addUpdate queues changes in the order of their ids, the same for every set.
+func addUpdate(b *wire.Batch, set []*checkout.OrderWrite, returned func(wire.Row)) {
+	p := &b.Session.Parameters
 	slices.SortFunc(set, func(a, b *checkout.OrderWrite) int { return bytes.Compare(a.After.ID[:], b.After.ID[:]) })
-	batch.Queue(updateOrders,
-		ids(set),
-		column(set, func(w *checkout.OrderWrite) int16 { return int16(w.After.State) }),
-		texts(set, func(o *checkout.Order) string { return o.Purchase }),
-		texts(set, func(o *checkout.Order) string { return o.Decline.Code }),
-		texts(set, func(o *checkout.Order) string { return o.Decline.Reason }),
-		texts(set, func(o *checkout.Order) string { return o.Decline.Message }),
-		column(set, func(w *checkout.OrderWrite) int32 { return w.After.PendingCharge.Tries }),
-		column(set, func(w *checkout.OrderWrite) *time.Time { return nullTime(w.After.PendingCharge.NextAt) }),
-		column(set, func(w *checkout.OrderWrite) int16 { return int16(w.After.PendingCharge.Voiding) }),
-		column(set, func(w *checkout.OrderWrite) *time.Time { return nullTime(w.After.EndedAt) }),
-		column(set, func(w *checkout.OrderWrite) int32 { return w.Before.PendingCharge.Tries }),
-		column(set, func(w *checkout.OrderWrite) time.Time { return w.Before.PendingCharge.NextAt }),
-		column(set, func(w *checkout.OrderWrite) int16 { return int16(w.Before.PendingCharge.Voiding) }),
-	)
+	column(p, wire.TypeUUID, set, func(o *checkout.Order) { p.UUID(o.ID) })
+	column(p, wire.TypeInt2, set, func(o *checkout.Order) { p.Int2(uint8(o.State)) })
+	column(p, wire.TypeText, set, func(o *checkout.Order) { p.Text(o.Purchase) })
+	column(p, wire.TypeText, set, func(o *checkout.Order) { p.Text(o.Decline.Code) })
+	column(p, wire.TypeText, set, func(o *checkout.Order) { p.Text(o.Decline.Reason) })
+	column(p, wire.TypeText, set, func(o *checkout.Order) { p.Text(o.Decline.Message) })
+	column(p, wire.TypeInt4, set, func(o *checkout.Order) { p.Int4(int(o.PendingCharge.Tries)) })
+	column(p, wire.TypeTimestamp, set, func(o *checkout.Order) { p.OptionalTimestamp(o.PendingCharge.NextAt) })
+	column(p, wire.TypeInt2, set, func(o *checkout.Order) { p.Int2(uint8(o.PendingCharge.Voiding)) })
+	column(p, wire.TypeTimestamp, set, func(o *checkout.Order) { p.OptionalTimestamp(o.EndedAt) })
+	before(p, wire.TypeInt4, set, func(o *checkout.Order) { p.Int4(int(o.PendingCharge.Tries)) })
+	before(p, wire.TypeTimestamp, set, func(o *checkout.Order) { p.Timestamp(o.PendingCharge.NextAt) })
+	before(p, wire.TypeInt2, set, func(o *checkout.Order) { p.Int2(uint8(o.PendingCharge.Voiding)) })
+	b.Add(updateOrders, returned)
 }

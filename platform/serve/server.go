@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/pprof"
 	"sync"
 	"time"
 
@@ -196,6 +197,16 @@ func (s *Server) RegisterService(service *grpc.ServiceDesc, implementation any) 
 func (s *Server) Handle(pattern string, handler http.Handler) {
 	s.mux.Handle(pattern, handler)
 	s.hasRoot = s.hasRoot || pattern == "/"
+}
+
+// ServeProfiles serves the runtime's profiles at /debug/pprof/ if they are wanted: whoever reaches the
+// HTTP address may then have the program profile itself, which costs processor time.
+func (s *Server) ServeProfiles(wanted bool) {
+	if !wanted {
+		return
+	}
+	s.Handle("/debug/pprof/", http.HandlerFunc(pprof.Index))
+	s.Handle("/debug/pprof/profile", http.HandlerFunc(pprof.Profile))
 }
 
 // Metrics returns the registry for the program's own collectors. /metrics serves them.

@@ -20,7 +20,7 @@ import (
 var durableCalls = []string{
 	// Postgres.
 	"Exec", "CopyFrom", "BeginFunc", "BeginTxFunc", "Begin", "Commit", "Up", "UpByOne", "UpTo", "Down", "DownTo",
-	"bank/postgres:write", "bank/postgres:Migrate", "checkout/postgres:Migrate", "checkout/postgres:SendBatch", "statement/postgres:Migrate",
+	"bank/postgres:write", "bank/postgres:Migrate", "checkout/postgres:Migrate", "checkout/postgres:Run", "statement/postgres:Migrate",
 	// Kafka.
 	"Produce", "TryProduce", "ProduceSync", "CommitAllOffsets", "CommitOffsets", "CommitRecords", "CreateTopic", "CreateTopics",
 	"DeleteTopic", "DeleteTopics", "DeleteRecords", "AlterTopicConfigs", "CreatePartitions", "bank/kafka:bufferGroup",
@@ -194,12 +194,8 @@ func usesGivenTransaction(function *ast.FuncDecl) bool {
 		case *ast.SelectorExpr:
 			return given.Sel.Name == "Tx"
 		case *ast.StarExpr:
-			switch name := given.X.(type) {
-			case *ast.Ident:
-				return name.Name == "batch"
-			case *ast.SelectorExpr:
-				return name.Sel.Name == "Batch"
-			}
+			name, ok := given.X.(*ast.SelectorExpr)
+			return ok && name.Sel.Name == "Batch"
 		}
 		return false
 	})
@@ -220,7 +216,7 @@ func eventsOf(s *source, function *ast.FuncDecl, statements map[string]bool) []e
 				return false
 			}
 			name := called(n)
-			if name == "prepare" || name == "NewProvider" {
+			if name == "PrepareStatements" || name == "NewProvider" {
 				return false // statements are only prepared
 			}
 			if n.Pos() > inside && isDurable(s.folder, n) {

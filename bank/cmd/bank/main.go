@@ -8,7 +8,6 @@
 //	config.go   flags and environment
 //	wiring.go   the database, the relay and the executor: start and stop
 //	metrics.go  the counters of executor, ledger and relay for Prometheus
-//	memory.go   the garbage collector's settings
 package main
 
 import (
@@ -16,8 +15,6 @@ import (
 	"crypto/rand"
 	"io"
 	"log/slog"
-	"net/http"
-	"net/http/pprof"
 	"os"
 
 	"codebank.dev/bank/card"
@@ -27,6 +24,7 @@ import (
 	"codebank.dev/bank/risk"
 	"codebank.dev/bank/rpc"
 	"codebank.dev/bank/vault"
+	"codebank.dev/platform/memory"
 	"codebank.dev/platform/serve"
 	"codebank.dev/schemas"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
@@ -46,7 +44,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	tuneCollector(ctx, environ)
+	memory.TuneCollector(ctx, environ)
 	keys, err := vault.Load(config.vaultKeyFile)
 	if err != nil {
 		return err
@@ -93,10 +91,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	if err := server.Gateway(ctx, bankv1.RegisterCardServiceHandler, bankv1.RegisterPurchaseServiceHandler); err != nil {
 		return err
 	}
-	if config.profile {
-		server.Handle("/debug/pprof/", http.HandlerFunc(pprof.Index))
-		server.Handle("/debug/pprof/profile", http.HandlerFunc(pprof.Profile))
-	}
+	server.ServeProfiles(config.profile)
 	server.Metrics().MustRegister(&collector{executor: executor, store: store, relay: relay.relay})
 	logger = logger.With(slog.String("bank_code", string(config.bankCode)))
 	begin(server, store, relay, logger)

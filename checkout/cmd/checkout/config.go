@@ -27,6 +27,7 @@ type config struct {
 	catalogue      []checkout.Product
 	limits         charge.Limits
 	failpoint      failpoint.Hook
+	profile        bool
 }
 
 func parse(args, environ []string, stdout io.Writer) (*config, error) {
@@ -45,6 +46,7 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	flags.DurationVar(&c.limits.Reconcile.Most, "reconcile-backoff", c.limits.Reconcile.Most, "the longest wait between two tries to end an open order")
 	serve.Renamed(flags, "settle-every", "reconcile-every")
 	serve.Renamed(flags, "settle-backoff", "reconcile-backoff")
+	flags.BoolVar(&c.profile, "profile", false, "serve the runtime's profiles at /debug/pprof/ on the HTTP address")
 	failpointName := flags.String("failpoint", "", failpoint.Usage(failpoints.All()))
 	if err := serve.Parse(flags, environmentPrefix, args, environ); err != nil {
 		return nil, err

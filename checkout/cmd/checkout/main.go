@@ -17,6 +17,7 @@ import (
 	"codebank.dev/checkout/postgres"
 	"codebank.dev/checkout/product"
 	"codebank.dev/checkout/rpc"
+	"codebank.dev/platform/memory"
 	"codebank.dev/platform/serve"
 	"codebank.dev/schemas"
 	checkoutv1 "codebank.dev/schemas/gen/checkout/v1"
@@ -41,6 +42,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	memory.TuneCollector(ctx, environ)
 	store, err := postgres.Open(ctx, postgres.Config{
 		URL: config.databaseURL, MaxConnections: config.maxConnections, Failpoint: config.failpoint,
 	})
@@ -87,6 +89,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	if err := server.Gateway(ctx, checkoutv1.RegisterCheckoutServiceHandler); err != nil {
 		return err
 	}
+	server.ServeProfiles(config.profile)
 	server.Metrics().MustRegister(&collector{charger: charger, orders: orders})
 	server.Prepare(func(ctx context.Context) error {
 		return store.Prepare(ctx, logger, func(ctx context.Context) error {

@@ -93,6 +93,7 @@ func TestTheProgramSellsAndKeepsNoCardData(t *testing.T) {
 	for _, path := range []string{"/livez", "/readyz", "/docs", "/openapi.json", "/v1/products"} {
 		require.Equal(t, http.StatusOK, get(t, p.http+path).Status, path)
 	}
+	require.Equal(t, http.StatusNotFound, get(t, p.http+"/debug/pprof/").Status, "only with --profile")
 	placed, err := p.client.PlaceOrder(t.Context(), request("r1"))
 	require.NoError(t, err)
 	require.Equal(t, checkoutv1.OrderState_ORDER_STATE_APPROVED, placed.GetOrder().GetState())
@@ -132,7 +133,8 @@ func TestTheProgramSellsAndKeepsNoCardData(t *testing.T) {
 	require.NotContains(t, p.Log(), "cvv")
 	require.NotContains(t, p.Log(), mustPassword(t, databaseURL))
 
-	again := start(t, databaseURL, peer.Address)
+	again := start(t, databaseURL, peer.Address, "--profile")
+	require.Equal(t, http.StatusOK, get(t, again.http+"/debug/pprof/").Status)
 	repeated, err := again.client.PlaceOrder(t.Context(), request("r1"))
 	require.NoError(t, err)
 	require.True(t, proto.Equal(placed.GetOrder(), repeated.GetOrder()), "after a restart too")

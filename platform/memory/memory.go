@@ -1,4 +1,6 @@
-package main
+// Package memory sets the garbage collector of a program that keeps little alive and makes much
+// garbage, as one that answers many short calls.
+package memory
 
 import (
 	"context"
@@ -12,9 +14,8 @@ import (
 )
 
 const (
-	// collectPercent lets the heap grow to five times the live heap. The bank keeps little alive
-	// and makes much garbage: with the runtime's default of 100, the collector took a fifth of the
-	// time of a purchase.
+	// collectPercent lets the heap grow to five times the live heap. With the runtime's default of
+	// 100, the collector took a fifth of the time of a purchase at the bank.
 	collectPercent = 400
 	// garbageAllowance is how many bytes of garbage, for each two processors, the heap may hold
 	// beyond twice the live heap.
@@ -23,11 +24,11 @@ const (
 	memoryInterval = 250 * time.Millisecond
 )
 
-// tuneCollector makes the collector run less often than by default and limits the memory that this
-// costs, until ctx ends. Without the limit, under more load than the bank can carry, the waiting
-// callers are alive too, and five times that would be several times the memory. An operator who
-// sets GOGC or GOMEMLIMIT keeps his own settings.
-func tuneCollector(ctx context.Context, environ []string) {
+// TuneCollector makes the collector run less often than by default and limits the memory that this
+// costs, until ctx ends. Without the limit, under more load than the program can carry, the waiting
+// callers are alive too, and five times that would be several times the memory. environ is the
+// program's environment: an operator who sets GOGC or GOMEMLIMIT keeps his own settings. Call it once.
+func TuneCollector(ctx context.Context, environ []string) {
 	for _, name := range []string{"GOGC", "GOMEMLIMIT"} {
 		if slices.ContainsFunc(environ, func(entry string) bool { return strings.HasPrefix(entry, name+"=") }) {
 			return

@@ -1,4 +1,4 @@
-package main
+package memory
 
 import (
 	"context"
@@ -46,7 +46,7 @@ func TestTheMemoryLimitFollowsWhatIsAlive(t *testing.T) {
 func TestAnOperatorsSettingsAreKept(t *testing.T) {
 	for _, setting := range []string{"GOGC=50", "GOMEMLIMIT=1GiB"} {
 		percent := debug.SetGCPercent(50)
-		tuneCollector(t.Context(), []string{setting})
+		TuneCollector(t.Context(), []string{setting})
 		require.Equal(t, 50, debug.SetGCPercent(percent), setting)
 	}
 }
