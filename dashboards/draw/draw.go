@@ -1,226 +1,167 @@
-// Package draw shows dashboards in a terminal, as figures, bars, lines, tables and
-// heatmaps made of characters. Panels stand side by side as they do in Kibana, within
-// the width of the terminal. The package is pure: it turns figures into text and does
-// nothing else.
+// Package draw turns the figures of a panel into a chart in the language of drawing:
+// tiles, series on axes, bars, slices, heatmaps, scales and tables. The chart has its
+// texts, its colours by role, its extents and its ticks, but no size. Package terminal
+// draws it with characters, and package svg as a picture. The package is pure.
 package draw
 
 import (
-	"math"
-	"slices"
-	"strings"
 	"time"
 
 	"codebank.dev/dashboards/query"
 	"codebank.dev/dashboards/view"
 )
 
-// Terminal describes the terminal that dashboards are drawn for.
-type Terminal struct {
-	// Width is the number of characters in a line. 0 means 100.
-	Width int
-	// Colours turns colour codes on.
-	Colours bool
-	// Definitions shows each panel's definition below its title.
-	Definitions bool
+// Settings are what a chart needs to know besides its figures.
+type Settings struct {
+	// Zone is the reader's zone. Every point in time is shown in it. nil means UTC.
+	Zone *time.Location
+	// CompleteTo is the time up to which every event is known. An interval that ends
+	// later is shown as incomplete. The zero time means the end of the range.
+	CompleteTo time.Time
+	// Before is the figures of the same panel over the period before, for the change in
+	// a tile. nil means that no change is shown.
+	Before *query.Table
+	// Period names the period before, for example "the day before". If it is empty, it is
+	// "the period before".
+	Period string
+	// Annotations are marked on an axis of time.
+	Annotations []Annotation
 }
 
+func (s Settings) zone() *time.Location {
+	if s.Zone == nil {
+		return time.UTC
+	}
+	return s.Zone
+}
+
+// Annotation marks a point in time with a word, for example Release.
+type Annotation struct {
+	At   time.Time
+	Word string
+	// Text is a whole sentence, shown on hover. It may be empty.
+	Text string
+}
+
+// Kind is what a chart is made of.
+type Kind string
+
+// The kinds of charts.
 const (
-	defaultWidth = 100
-	// narrow is the smallest width of a panel beside another one.
-	narrow = 24
-	// gap is the space between panels side by side.
-	gap = 2
+	// Tiles are large figures.
+	Tiles Kind = "tiles"
+	// Plot has series on two axes.
+	Plot Kind = "plot"
+	// Bars are horizontal bars below each other.
+	Bars Kind = "bars"
+	// Donut is a ring of slices.
+	Donut Kind = "donut"
+	// Heat is a grid of cells, from pale to strong.
+	Heat Kind = "heatmap"
+	// Gauge is a figure on a scale with a goal.
+	Gauge Kind = "gauge"
+	// Cells is a table, which is no picture.
+	Cells Kind = "table"
+	// Words is a text, which is no picture.
+	Words Kind = "text"
+	// Links leads to other dashboards, and is no picture.
+	Links Kind = "links"
+	// Empty has no figures. The message says so.
+	Empty Kind = "empty"
+	// Failed has no figures because of an error. The message is the error.
+	Failed Kind = "failed"
 )
 
-// Dashboard draws a dashboard from the results of its panels.
-func (p Terminal) Dashboard(board view.Dashboard, at query.Range, results []query.Result) string {
-	if p.Width <= 0 {
-		p.Width = defaultWidth
-	}
-	lines := []line{
-		{{printable(board.Title), Strong}, {"  " + moments(at), Faint}},
-	}
-	for _, row := range rows(results) {
-		lines = append(lines, line{})
-		lines = append(lines, p.row(row)...)
-	}
-	var text strings.Builder
-	for _, l := range lines {
-		text.WriteString(l.fitted(min(p.Width, max(l.width(), 1))).write(p.Colours) + "\n")
-	}
-	return text.String()
+// Chart is a panel in the language of drawing. Only the part that belongs to its kind is
+// filled.
+type Chart struct {
+	ID, Title, Definition string
+	Kind                  Kind
+	// Summary says in words what the chart shows, for those who cannot see it.
+	Summary string
+	// Message is the text of Words, Empty and Failed.
+	Message string
+	// Notes say what is less exact or less complete than it seems.
+	Notes []string
+
+	Tiles []Tile
+	Plot  PlotChart
+	Bars  BarChart
+	Donut DonutChart
+	Heat  HeatChart
+	Gauge GaugeChart
+	Table Table
+	Links []string
 }
 
-// rows groups the panels that stand side by side, in the order of their places.
-func rows(results []query.Result) [][]query.Result {
-	sorted := slices.Clone(results)
-	slices.SortStableFunc(sorted, func(a, b query.Result) int {
-		if a.Panel.Grid.Y != b.Panel.Grid.Y {
-			return a.Panel.Grid.Y - b.Panel.Grid.Y
-		}
-		return a.Panel.Grid.X - b.Panel.Grid.X
-	})
-	var grouped [][]query.Result
-	for _, result := range sorted {
-		last := len(grouped) - 1
-		if last >= 0 && grouped[last][0].Panel.Grid.Y == result.Panel.Grid.Y {
-			grouped[last] = append(grouped[last], result)
-			continue
-		}
-		grouped = append(grouped, []query.Result{result})
+// Picture reports whether the chart can be drawn as a picture.
+func (c Chart) Picture() bool {
+	switch c.Kind {
+	case Cells, Words, Links:
+		return false
 	}
-	return grouped
+	return true
 }
 
-// row draws panels side by side, or below each other where the width is too small.
-func (p Terminal) row(results []query.Result) []line {
-	widths := make([]int, len(results))
-	room := true
-	for i, result := range results {
-		widths[i] = result.Panel.Grid.W*(p.Width+gap)/view.Columns - gap
-		room = room && widths[i] >= narrow
-	}
-	if !room || len(results) == 1 {
-		var lines []line
-		for i, result := range results {
-			if i > 0 {
-				lines = append(lines, line{})
-			}
-			lines = append(lines, p.panel(result, p.Width)...)
-		}
-		return lines
-	}
-	drawn := make([][]line, len(results))
-	height := 0
-	for i, result := range results {
-		drawn[i] = p.panel(result, widths[i])
-		height = max(height, len(drawn[i]))
-	}
-	lines := make([]line, height)
-	for y := range lines {
-		for i := range results {
-			var part line
-			if y < len(drawn[i]) {
-				part = drawn[i][y]
-			}
-			width := widths[i] + gap
-			if i == len(results)-1 {
-				width = widths[i]
-			}
-			lines[y] = append(lines[y], part.fitted(width)...)
-		}
-	}
-	return lines
-}
+// nothing is the message of a chart without rows.
+const nothing = "Nothing in this range"
 
-// panel draws one panel: its title, its figures, and the notes about them.
-func (p Terminal) panel(result query.Result, width int) []line {
-	lines := []line{plain(result.Panel.Title, Strong)}
-	for _, text := range heading(p, result, width) {
-		lines = append(lines, plain(text, Faint))
-	}
-	switch {
-	case result.Err != nil:
-		for _, text := range wrapped(result.Err.Error(), width) {
-			lines = append(lines, plain(text, Bad))
-		}
-	default:
-		lines = append(lines, chart(result, width)...)
-	}
-	for _, note := range result.Table.Notes {
-		lines = append(lines, plain(note, Faint))
-	}
-	for i := range lines {
-		if lines[i].width() > width {
-			lines[i] = lines[i].fitted(width)
-		}
-	}
-	return lines
-}
-
-func heading(p Terminal, result query.Result, width int) []string {
-	var lines []string
-	if p.Definitions && result.Panel.Definition != "" {
-		lines = wrapped(result.Panel.Definition, width)
-	}
-	if p.Definitions && result.Panel.Approximate != "" {
-		lines = append(lines, wrapped("Approximate: "+result.Panel.Approximate, width)...)
-	}
-	if result.Panel.From != "" {
-		lines = append(lines, moments(result.Range))
-	}
-	return lines
-}
-
-func chart(result query.Result, width int) []line {
+// Of returns the chart of a panel.
+func Of(result query.Result, s Settings) Chart {
 	panel := result.Panel
-	switch panel.Chart {
-	case view.Links:
-		return linkLines(panel.Links, width)
-	case view.Text:
-		var lines []line
-		for _, text := range wrapped(panel.Text, width) {
-			lines = append(lines, plain(text, Plain))
-		}
-		return lines
-	}
-	if len(result.Table.Rows) == 0 {
-		return []line{plain("nothing in this range", Faint)}
-	}
-	switch panel.Chart {
-	case view.Metric:
-		return metric(result, width)
-	case view.Gauge:
-		return gauge(result, width)
-	case view.Heatmap:
-		return heatmap(result.Table, width)
-	case view.Table, view.Documents:
-		return table(panel, result.Table, width)
-	case view.Donut, view.BarHorizontal:
-		return bars(panel, result.Table, width)
-	}
-	buckets := panel.Layer.Buckets
-	if len(buckets) > 0 {
-		if _, overTime := buckets[len(buckets)-1].(view.Time); overTime {
-			return sparklines(panel, result.Table, width)
-		}
-	}
-	return bars(panel, result.Table, width)
-}
-
-func linkLines(ids []string, width int) []line {
-	var lines []line
-	for _, text := range wrapped(strings.Join(ids, " · "), width) {
-		lines = append(lines, plain(text, Plain))
-	}
-	return lines
-}
-
-// thresholdStyle returns the style of a figure by its thresholds.
-func thresholdStyle(value *float64, thresholds *view.Thresholds) Style {
-	if value == nil || thresholds == nil {
-		return Plain
-	}
-	styles := []Style{Good, Fair, Bad}
-	if thresholds.RisingIsGood {
-		styles = []Style{Bad, Fair, Good}
-	}
+	c := Chart{ID: panel.ID, Title: panel.Title, Definition: panel.Definition, Notes: result.Table.Notes}
 	switch {
-	case *value < thresholds.First:
-		return styles[0]
-	case *value < thresholds.Second:
-		return styles[1]
+	case panel.Chart == view.Links:
+		c.Kind, c.Links = Links, panel.Links
+	case panel.Chart == view.Text:
+		c.Kind, c.Message = Words, panel.Text
+	case result.Err != nil:
+		c.Kind, c.Message = Failed, result.Err.Error()
+	case len(result.Table.Rows) == 0:
+		c.Kind, c.Message = Empty, nothing
+	default:
+		c.fill(checked(result), s)
 	}
-	return styles[2]
+	c.Summary = summary(c)
+	return c
 }
 
-func moments(at query.Range) string {
-	return moment(float64(at.From.UnixMilli())) + " to " + moment(float64(at.To.UnixMilli()))
+func (c *Chart) fill(result query.Result, s Settings) {
+	switch result.Panel.Chart {
+	case view.Metric:
+		c.Kind, c.Tiles = Tiles, tiles(result, s)
+	case view.Gauge:
+		c.Kind, c.Gauge = Gauge, gauge(result, s)
+	case view.Heatmap:
+		c.Kind, c.Heat = Heat, heatmap(result, s)
+	case view.Table, view.Documents:
+		c.Kind, c.Table = Cells, TableOf(result, s)
+	case view.Donut:
+		c.Kind, c.Donut = Donut, donut(result, s)
+	case view.BarHorizontal:
+		c.Kind, c.Bars = Bars, bars(result, s)
+	default:
+		c.Kind = Plot
+		c.Plot = plot(result, s)
+		c.Notes = append(c.Notes, c.Plot.notes...)
+	}
 }
 
-func moment(millis float64) string {
-	if math.Abs(millis) > 253402300799999 {
-		return None // The year has more than four digits.
+// checked gives every row the values and keys that its columns name, and every metric its
+// description, so that a table from anywhere can be drawn.
+func checked(result query.Result) query.Result {
+	t := result.Table
+	rows := make([]query.Row, len(t.Rows))
+	for i, row := range t.Rows {
+		rows[i] = query.Row{Keys: make([]query.Key, len(t.Buckets)), Values: make([]*float64, len(t.Metrics))}
+		copy(rows[i].Keys, row.Keys)
+		for m := range min(len(row.Values), len(t.Metrics)) {
+			rows[i].Values[m] = finite(row.Values[m])
+		}
 	}
-	return time.UnixMilli(int64(millis)).UTC().Format("2006-01-02 15:04:05Z")
+	result.Table.Rows = rows
+	metrics := make([]view.Value, len(t.Metrics))
+	copy(metrics, result.Panel.Layer.Metrics)
+	result.Panel.Layer.Metrics = metrics
+	return result
 }

@@ -1,159 +1,115 @@
 package draw
 
 import (
-	"fmt"
-	"math"
-	"slices"
-	"unicode/utf8"
+	"time"
 
 	"codebank.dev/dashboards/query"
 	"codebank.dev/dashboards/view"
 )
 
-// cell is one cell of a table.
-type cell struct {
-	text  string
-	style Style
-	right bool
+// Table is the cells of a table, for a page or a terminal. Every chart has one.
+type Table struct {
+	Columns []TableColumn
+	Rows    [][]Cell
 }
 
-// table draws rows under their headings. If the columns do not fit, the widest ones
-// become narrower first.
-func table(panel view.Panel, t query.Table, width int) []line {
-	heading := []cell{}
+// TableColumn is the heading of a column.
+type TableColumn struct {
+	// ID is the id of the metric, or empty for a bucket.
+	ID    string
+	Label string
+	// Unit is the unit of every figure of the column. The cells do not repeat it.
+	Unit string
+	// Right says that the column is a figure, which is aligned on the right.
+	Right bool
+}
+
+// Cell is one cell.
+type Cell struct {
+	Text  string
+	Right bool
+	// Status is the state of a figure by its thresholds.
+	Status Status
+	// Link is where the cell leads, or nil.
+	Link *Link
+	// Value is the figure behind the text, for sorting. It is nil for names.
+	Value *float64
+}
+
+// Link leads from a value to other views. The page makes the address.
+type Link struct {
+	// Field and Value are the filter that the value stands for.
+	Field, Value string
+	// Dashboards are the ids of the dashboards that the value leads to. If there are none,
+	// the value leads to single events, such as those of a trace.
+	Dashboards []string
+}
+
+// TableOf returns the cells of any panel.
+func TableOf(result query.Result, s Settings) Table {
+	result = checked(result)
+	t := result.Table
+	var table Table
 	for _, bucket := range t.Buckets {
-		heading = append(heading, cell{printable(bucket.Label), Faint, false})
+		table.Columns = append(table.Columns, TableColumn{Label: bucket.Label})
 	}
 	for _, metric := range t.Metrics {
-		heading = append(heading, cell{printable(metric.Label), Faint, true})
+		table.Columns = append(table.Columns, TableColumn{ID: metric.ID, Label: metric.Label, Unit: Unit(metric.Format), Right: true})
 	}
-	grid := [][]cell{heading}
-	for _, row := range t.Rows[:min(len(t.Rows), most)] {
-		cells := []cell{}
-		for _, key := range row.Keys {
-			cells = append(cells, cell{printable(key.Text), Plain, false})
+	for _, row := range t.Rows {
+		cells := make([]Cell, 0, len(table.Columns))
+		for i, key := range row.Keys {
+			cells = append(cells, keyCell(result, i, key, s))
 		}
 		for m, value := range row.Values {
-			cells = append(cells, cell{printable(figure(value, t.Metrics[m])), thresholdStyle(value, panel.Layer.Metrics[m].Thresholds), true})
+			metric := t.Metrics[m]
+			cells = append(cells, Cell{
+				Text: withoutUnit(value, metric, s.zone()), Right: true, Value: value,
+				Status: statusOf(value, result.Panel.Layer.Metrics[m].Thresholds),
+			})
 		}
-		grid = append(grid, cells)
+		table.Rows = append(table.Rows, cells)
 	}
-	lines := make([]line, 0, len(grid)+1)
-	widths := columns(grid, width)
-	for _, cells := range grid {
-		var drawn line
-		for i, c := range cells {
-			drawn = append(drawn, piece{padded(c.text, widths[i], c.right), c.style})
-			if i < len(cells)-1 {
-				drawn = append(drawn, piece{"  ", Plain})
+	return table
+}
+
+// withoutUnit writes a figure whose unit stands in the heading.
+func withoutUnit(value *float64, column query.Column, zone *time.Location) string {
+	text, unit := shown(value, column, zone), Unit(column.Format)
+	if unit == "" || value == nil {
+		return text
+	}
+	return text[:len(text)-len(unit)-1]
+}
+
+func keyCell(result query.Result, at int, key query.Key, s Settings) Cell {
+	cell := Cell{Text: key.Text}
+	panel := result.Panel
+	if panel.Chart == view.Documents {
+		field := result.Table.Buckets[at].Label
+		if field == panel.Documents.Newest {
+			if moment, err := time.Parse(time.RFC3339Nano, key.Text); err == nil {
+				cell.Text = moment.In(s.zone()).Format("2 Jan 2006 15:04:05.000")
 			}
 		}
-		lines = append(lines, drawn)
-	}
-	if more := len(t.Rows) - most; more > 0 {
-		lines = append(lines, plain(fmt.Sprintf("and %d more", more), Faint))
-	}
-	return lines
-}
-
-// least is the smallest width of a column.
-const least = 6
-
-func columns(grid [][]cell, width int) []int {
-	widths := make([]int, len(grid[0]))
-	total := 2 * (len(widths) - 1)
-	for i := range widths {
-		for _, cells := range grid {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cells[i].text))
+		if field == "trace_id" && key.Text != "" {
+			cell.Link = &Link{Field: field, Value: key.Text}
 		}
-		total += widths[i]
+		return cell
 	}
-	for total > width {
-		at := slices.Index(widths, slices.Max(widths))
-		if widths[at] <= least {
-			break
-		}
-		widths[at]--
-		total--
+	if at >= len(panel.Layer.Buckets) {
+		return cell
 	}
-	return widths
-}
-
-// shades are blocks of rising darkness.
-var shades = []rune(" ░▒▓█")
-
-// heatmap draws the first bucket down and the second bucket across. A darker block is a
-// larger value.
-func heatmap(t query.Table, width int) []line {
-	var down, across []query.Key
-	values := map[[2]string]*float64{}
-	var top, bottom *float64
-	for _, row := range t.Rows {
-		if len(row.Keys) != 2 || len(row.Values) == 0 {
-			continue
-		}
-		down, across = distinct(down, row.Keys[0]), distinct(across, row.Keys[1])
-		value := row.Values[0]
-		values[[2]string{row.Keys[0].Text, row.Keys[1].Text}] = value
-		if value != nil && (top == nil || *value > *top) {
-			top = value
-		}
-		if value != nil && (bottom == nil || *value < *bottom) {
-			bottom = value
+	switch bucket := panel.Layer.Buckets[at].(type) {
+	case view.Time:
+		cell.Text = intervalName(key.Moment().In(s.zone()), result.Table.Interval)
+	case view.Terms:
+		if len(panel.Drilldowns) > 0 && len(bucket.Fields) == 1 && !key.Other {
+			cell.Link = &Link{Field: bucket.Fields[0], Value: key.Text}
+			for _, drilldown := range panel.Drilldowns {
+				cell.Link.Dashboards = append(cell.Link.Dashboards, drilldown.To)
+			}
 		}
 	}
-	label := 0
-	for _, key := range down {
-		label = max(label, min(utf8.RuneCountInString(printable(key.Text)), width/3))
-	}
-	each := max(1, min(3, (width-label-1)/max(1, len(across))))
-	var lines []line
-	for _, key := range down {
-		drawn := line{{padded(printable(key.Text), label, false) + " ", Plain}}
-		for _, other := range across {
-			shade := shaded(values[[2]string{key.Text, other.Text}], bottom, top)
-			drawn = append(drawn, piece{repeated(shade, each), Plain})
-		}
-		lines = append(lines, drawn)
-	}
-	return append(lines, heatAxis(across, label, each), plain(
-		fmt.Sprintf("light %s, dark %s", figure(bottom, t.Metrics[0]), figure(top, t.Metrics[0])), Faint))
-}
-
-// heatAxis names the first column, and every sixth column after it.
-func heatAxis(across []query.Key, label, each int) line {
-	drawn := line{{padded("", label+1, false), Plain}}
-	for i := 0; i < len(across); i += 6 {
-		drawn = append(drawn, piece{padded(printable(across[i].Text), each*min(6, len(across)-i), false), Faint})
-	}
-	return drawn
-}
-
-func distinct(keys []query.Key, key query.Key) []query.Key {
-	if slices.ContainsFunc(keys, func(k query.Key) bool { return k.Text == key.Text }) {
-		return keys
-	}
-	return append(keys, key)
-}
-
-func repeated(r rune, n int) string {
-	runes := make([]rune, n)
-	for i := range runes {
-		runes[i] = r
-	}
-	return string(runes)
-}
-
-// shaded returns the block of a value between the smallest and the largest value. A
-// missing value is a dot.
-func shaded(value, bottom, top *float64) rune {
-	switch {
-	case value == nil:
-		return '·'
-	case *top == *bottom && *value == 0:
-		return shades[0]
-	case *top == *bottom:
-		return shades[4]
-	}
-	return shades[max(0, min(4, int(math.Round(4*(*value-*bottom)/(*top-*bottom)))))]
+	return cell
 }

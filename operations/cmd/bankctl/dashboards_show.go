@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"codebank.dev/dashboards/catalogue"
-	"codebank.dev/dashboards/draw"
+	"codebank.dev/dashboards/draw/terminal"
 	"codebank.dev/dashboards/query"
 	"codebank.dev/dashboards/view"
 	"codebank.dev/operations/elasticsearch"
@@ -136,8 +136,8 @@ func (s *showSettings) print(board view.Dashboard, span query.Range, results []q
 		}
 	}
 	if !printer.JSON() {
-		terminal := draw.Terminal{Width: printer.Width(), Colours: printer.Colours(), Definitions: s.define}
-		if err := printer.Text(terminal.Dashboard(board, span, results)); err != nil {
+		screen := terminal.Terminal{Width: printer.Width(), Colours: printer.Colours(), Definitions: s.define}
+		if err := printer.Text(screen.Dashboard(board, span, results)); err != nil {
 			return err
 		}
 	}

@@ -1,4 +1,4 @@
-package draw_test
+package terminal_test
 
 import (
 	"context"
@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"codebank.dev/dashboards/catalogue"
-	"codebank.dev/dashboards/draw"
+	"codebank.dev/dashboards/draw/terminal"
 	"codebank.dev/dashboards/query"
 	"codebank.dev/dashboards/view"
 )
@@ -41,7 +41,7 @@ func TestFigures(t *testing.T) {
 		{value(1772622000000), view.Format{Kind: view.Moment}, "2026-03-04 11:00:00Z"},
 		{value(1e300), view.Format{Kind: view.Moment}, "–"},
 	} {
-		require.Equal(t, tt.want, draw.Figure(tt.value, tt.format))
+		require.Equal(t, tt.want, terminal.Figure(tt.value, tt.format))
 	}
 }
 
@@ -55,7 +55,7 @@ func drawn(t *testing.T, panel view.Panel, table query.Table) []string {
 	for _, bucket := range panel.Layer.Buckets {
 		table.Buckets = append(table.Buckets, query.Column{Label: bucket.Title()})
 	}
-	text := draw.Terminal{Width: 50}.Dashboard(view.Dashboard{Title: "B"}, span, []query.Result{{Panel: panel, Table: table, Range: span}})
+	text := terminal.Terminal{Width: 50}.Dashboard(view.Dashboard{Title: "B"}, span, []query.Result{{Panel: panel, Table: table, Range: span}})
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	require.Equal(t, []string{"B  2026-03-04 11:00:00Z to 2026-03-04 12:00:00Z", "", "Title"}, lines[:3])
 	return lines[3:]
@@ -132,9 +132,9 @@ func TestPanelsStandSideBySideWhereThereIsRoom(t *testing.T) {
 		return query.Result{Panel: view.Panel{Title: title, Chart: view.Text, Text: "text of " + title, Grid: view.Grid{X: x, W: 24}}}
 	}
 	results := []query.Result{panel("right", 24), panel("left", 0)}
-	wide := draw.Terminal{Width: 60}.Dashboard(view.Dashboard{Title: "Board"}, span, results)
+	wide := terminal.Terminal{Width: 60}.Dashboard(view.Dashboard{Title: "Board"}, span, results)
 	require.Contains(t, wide, "left"+strings.Repeat(" ", 27)+"right\n")
-	narrow := draw.Terminal{Width: 40}.Dashboard(view.Dashboard{Title: "Board"}, span, results)
+	narrow := terminal.Terminal{Width: 40}.Dashboard(view.Dashboard{Title: "Board"}, span, results)
 	require.Contains(t, narrow, "left\ntext of left\n\nright\n")
 }
 
@@ -145,7 +145,7 @@ func TestColoursAreForTerminals(t *testing.T) {
 			Panel: view.Panel{Title: "Rate", Chart: view.Metric, Grid: view.Grid{W: 48}, Layer: view.Layer{Metrics: []view.Value{{Thresholds: lights}}}},
 			Table: query.Table{Metrics: []query.Column{{Exact: true, Format: view.Format{Decimals: 1}}}, Rows: []query.Row{{Values: []*float64{&v}}}},
 		}
-		return draw.Terminal{Colours: true}.Dashboard(view.Dashboard{}, span, []query.Result{result})
+		return terminal.Terminal{Colours: true}.Dashboard(view.Dashboard{}, span, []query.Result{result})
 	}
 	require.Contains(t, figure(0.5), "\x1b[31m0.5\x1b[0m")
 	require.Contains(t, figure(0.8), "\x1b[33m0.8\x1b[0m", "a bound belongs to what is above it")
@@ -170,7 +170,7 @@ func TestNoLineOfAnyDashboardIsWiderThanTheTerminal(t *testing.T) {
 			results = append(results, result)
 		}
 		for _, width := range []int{1, 30, 80, 100, 237} {
-			for line := range strings.Lines(draw.Terminal{Width: width, Definitions: true}.Dashboard(board, span, results)) {
+			for line := range strings.Lines(terminal.Terminal{Width: width, Definitions: true}.Dashboard(board, span, results)) {
 				require.LessOrEqual(t, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")), width, line)
 			}
 		}
@@ -192,7 +192,7 @@ func TestASumThatIsRoundedIsMarked(t *testing.T) {
 		at := query.Range{From: time.Unix(0, 0), To: time.Unix(3600, 0)}
 		results, err := client.RunAll(t.Context(), []view.Panel{panel}, at)
 		require.NoError(t, err)
-		drawn := draw.Terminal{}.Dashboard(view.Dashboard{Title: "Board"}, at, results)
+		drawn := terminal.Terminal{}.Dashboard(view.Dashboard{Title: "Board"}, at, results)
 		require.Contains(t, drawn, want)
 	}
 }

@@ -1,0 +1,127 @@
+package picture
+
+import (
+	"time"
+
+	"codebank.dev/dashboards/draw"
+)
+
+// acrossLabels are the labels below the horizontal axis.
+type acrossLabels struct {
+	height float64
+	// marks have places relative to the lower end of the axes.
+	marks []Mark
+}
+
+func (a acrossLabels) add(p *Picture, f frame) {
+	for _, m := range a.marks {
+		if m.Form == Text {
+			m.Y += f.bottom
+			p.text(m)
+			continue
+		}
+		for i := range m.Steps {
+			m.Steps[i].Y += f.bottom
+		}
+		p.add(m)
+	}
+}
+
+// across lays out the labels of the horizontal axis.
+func (p *Picture) across(f frame) acrossLabels {
+	if f.chart.X.Time {
+		return p.clock(f)
+	}
+	return p.named(f)
+}
+
+// named writes the names of places below them, in up to three lines. Names without room are
+// left out, and shown on hover.
+func (p *Picture) named(f frame) acrossLabels {
+	x := f.chart.X
+	a := acrossLabels{height: edge}
+	if len(x.Names) == 1 && x.Names[0] == "" {
+		return a
+	}
+	room := f.edges[1] - f.edges[0] - 6
+	every := 1
+	for float64(every)*(room+6)-6 < 22 {
+		every++
+	}
+	room = float64(every)*(room+6) - 6
+	lines := 0
+	for i := 0; i < len(x.Names); i += every {
+		texts := wrapped(x.Names[i], room, font{small, false}, 3)
+		lines = max(lines, len(texts))
+		for n, text := range texts {
+			m := Mark{Class: "tick", X: f.middle(i), Y: float64(n)*14 + 17, Text: text, Size: small, Paint: Faint, Anchor: Middle}
+			if len(texts) > 1 || text != x.Names[i] {
+				m.Title = x.Names[i]
+			}
+			a.marks = append(a.marks, m)
+		}
+	}
+	a.height = float64(lines)*14 + 10
+	if x.Label != "" {
+		a.marks = append(a.marks, Mark{Form: "", Class: "axis", X: (f.left + f.right) / 2, Y: a.height + 10, Text: x.Label, Size: small, Paint: Faint, Anchor: Middle})
+		a.height += row
+	}
+	for i := range a.marks {
+		a.marks[i].Form = Text
+	}
+	return a
+}
+
+// clock writes round times below the axis, the date below the first of them and where it
+// changes, and the zone.
+func (p *Picture) clock(f frame) acrossLabels {
+	x := f.chart.X
+	a := acrossLabels{height: edge}
+	if len(x.Starts) == 0 {
+		return a
+	}
+	from, until := x.Starts[0], x.Starts[len(x.Starts)-1].Add(max(x.Interval, time.Second))
+	each := Measure("00:00:00", small, false) + 20
+	if x.Interval >= time.Minute {
+		each = Measure("28 Nov", small, false) + 20
+	}
+	ticks := draw.TimeTicks(from, until, x.Interval, int(f.width()/each))
+	free, freeBelow, zoned := 0.0, 0.0, false
+	for _, tick := range ticks {
+		at := f.moment(draw.Annotation{At: tick.At})
+		m := Mark{Form: Text, Class: "tick", X: at, Y: 18, Text: tick.Text, Size: small, Paint: Faint, Anchor: Middle}
+		if x.Interval >= 24*time.Hour {
+			m.X += (f.edges[1] - f.edges[0]) / 2 // A day is named in its middle.
+		}
+		if left, _ := m.Span(); left < 0 {
+			m.X -= left
+		}
+		left, right := m.Span()
+		if left < free || right > p.Width {
+			continue
+		}
+		free = right + 6
+		line := straight("tick", Rule, rect{at, 0, at, 4}, 1)
+		a.marks = append(a.marks, line, m)
+		if tick.Below == "" && zoned {
+			continue
+		}
+		below := Mark{Form: Text, Class: "tick date", X: left, Y: 33, Text: tick.Below, Size: small, Paint: Faint, Anchor: Start}
+		if !zoned {
+			below.Text = join(tick.Below, x.Zone)
+		}
+		if left, right := below.Span(); left >= freeBelow && right <= p.Width {
+			freeBelow, zoned = right+8, true
+			a.marks = append(a.marks, below)
+		}
+	}
+	a.height = 40
+	return a
+}
+
+func join(date, zone string) string {
+	if date == "" {
+		return zone
+	}
+	return date + ", " + zone
+}

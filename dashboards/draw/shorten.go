@@ -1,0 +1,69 @@
+package draw
+
+import (
+	"strconv"
+	"strings"
+)
+
+// Shorten shortens names that do not fit, so that different names stay different. A name is
+// cut at its end. If two names would become the same, their middles are cut, because the
+// ends of names often differ. What is still the same is numbered.
+func Shorten(names []string, fits func(string) bool) []string {
+	short := make([]string, len(names))
+	for i, name := range names {
+		short[i] = cutEnd(name, fits)
+	}
+	for i := range short {
+		if short[i] != names[i] && clashes(names, short, i) {
+			short[i] = cutMiddle(names[i], fits)
+		}
+	}
+	for i := range short {
+		if short[i] == names[i] || !clashes(names, short, i) {
+			continue
+		}
+		number := strconv.Itoa(i + 1)
+		short[i] = cutEnd(names[i], func(text string) bool { return fits(text + number) }) + number
+		if !fits(short[i]) {
+			short[i] = number
+		}
+	}
+	return short
+}
+
+// clashes reports whether another name has the same short form.
+func clashes(names, short []string, at int) bool {
+	for i := range short {
+		if i != at && short[i] == short[at] && names[i] != names[at] {
+			return true
+		}
+	}
+	return false
+}
+
+func cutEnd(name string, fits func(string) bool) string {
+	if fits(name) {
+		return name
+	}
+	runes := []rune(name)
+	for n := len(runes) - 1; n > 0; n-- {
+		if text := strings.TrimRight(string(runes[:n]), " ") + "…"; fits(text) {
+			return text
+		}
+	}
+	return "…"
+}
+
+func cutMiddle(name string, fits func(string) bool) string {
+	if fits(name) {
+		return name
+	}
+	runes := []rune(name)
+	for n := len(runes) - 1; n > 1; n-- {
+		head := (n + 1) / 2
+		if text := string(runes[:head]) + "…" + string(runes[len(runes)-(n-head):]); fits(text) {
+			return text
+		}
+	}
+	return "…"
+}
