@@ -1,8 +1,11 @@
 package dev.codebank.connect;
 
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Consumer;
 import org.apache.kafka.connect.sink.SinkRecord;
 
@@ -11,6 +14,9 @@ import org.apache.kafka.connect.sink.SinkRecord;
  * used for a second request, because the HTTP client may still be reading the body of a request that timed out.
  */
 final class Bulk {
+    /** What every action line starts with, before the name of the index. */
+    private static final int INDEX_START = "{\"create\":{\"_index\":\"".length();
+
     /** A record that becomes a document. */
     static final class Document {
         final SinkRecord record;
@@ -53,6 +59,30 @@ final class Bulk {
     /** Returns the array whose first {@link #bytes} bytes are the body. */
     byte[] array() {
         return body.array();
+    }
+
+    /** Returns the names of the indices that the documents go into. */
+    Set<String> indices() {
+        Set<String> names = new LinkedHashSet<>();
+        byte[] bytes = body.array();
+        int from = 0;
+        int to = 0;
+        for (int i = 0; i < count(); i++) {
+            int start = start(i) + INDEX_START;
+            int length = to - from;
+            // Nearly every document goes into the index of the document before. The quote after the name is compared too.
+            if (i > 0 && start + length < bytes.length
+                && Arrays.equals(bytes, from, to + 1, bytes, start, start + length + 1)) {
+                continue;
+            }
+            from = start;
+            to = start;
+            while (bytes[to] != '"') {
+                to++;
+            }
+            names.add(new String(bytes, from, to - from, StandardCharsets.US_ASCII));
+        }
+        return names;
     }
 
     Document document(int i) {

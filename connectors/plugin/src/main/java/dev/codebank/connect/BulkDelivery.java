@@ -30,15 +30,17 @@ final class BulkDelivery {
         "parse_exception", "x_content_parse_exception", "json_parse_exception", "not_x_content_exception",
         "action_request_validation_exception");
     private static final String EXISTS_ALREADY = "version_conflict_engine_exception";
-    private static final String BLOCKED = "cluster_block_exception";
+    static final String BLOCKED = "cluster_block_exception";
     private static final Duration MAX_BACKOFF = Duration.ofSeconds(10);
 
     private final ElasticsearchClient client;
+    private final IndexTemplate template;
     private final int maxRetries;
     private final Duration firstBackoff;
 
-    BulkDelivery(ElasticsearchClient client, int maxRetries, Duration firstBackoff) {
+    BulkDelivery(ElasticsearchClient client, IndexTemplate template, int maxRetries, Duration firstBackoff) {
         this.client = client;
+        this.template = template;
         this.maxRetries = maxRetries;
         this.firstBackoff = firstBackoff;
     }
@@ -62,6 +64,7 @@ final class BulkDelivery {
         for (int attempt = 0; rest != null; attempt++) {
             String cause;
             try {
+                template.check(rest.indices());
                 HttpNodes.Response response = client.bulk(rest);
                 if (response.status() == 400 || response.status() == 413) {
                     rejected(rest, response, deadline, refusals);
@@ -74,6 +77,7 @@ final class BulkDelivery {
                 cause = e.getMessage();
             }
             if (rest != null) {
+                template.forget();
                 backOff(attempt, deadline, rest.count() + " of " + bulk.count() + " documents not written: " + cause);
             }
         }
@@ -115,6 +119,8 @@ final class BulkDelivery {
             } else if (isTemporary(item.status()) || BLOCKED.equals(item.error())) {
                 again.add(i);
                 cause = describe(item);
+            } else if (IndexTemplate.isGuard(item)) {
+                throw template.guarded(describe(item));
             } else if (isDocumentFault(item) && !document.isValid()) {
                 refusals.add(new Refusal(document.record, new DataException("Elasticsearch refused the document: "
                     + describe(item))));
@@ -174,7 +180,7 @@ final class BulkDelivery {
         return item.status() >= 200 && item.status() < 300 || item.status() == 409 && EXISTS_ALREADY.equals(item.error());
     }
 
-    private static boolean isTemporary(int status) {
+    static boolean isTemporary(int status) {
         return status == 408 || status == 429 || status >= 500;
     }
 

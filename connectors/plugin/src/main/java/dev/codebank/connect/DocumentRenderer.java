@@ -19,7 +19,6 @@ import org.apache.kafka.connect.sink.SinkRecord;
  * moment. Not safe for concurrent use.
  */
 final class DocumentRenderer {
-    private static final byte[] END_OF_ACTION = "}}\n".getBytes(StandardCharsets.US_ASCII);
     private static final byte[] END_OF_DOCUMENT = "}\n".getBytes(StandardCharsets.US_ASCII);
     private static final int MAX_PLANS = 1_000;
     /** Elasticsearch refuses a whole request because of one longer id. */
@@ -32,6 +31,7 @@ final class DocumentRenderer {
     }
 
     private final IndexName index;
+    private final byte[] endOfAction;
     private final String idField;
     private final String timeField;
     private final boolean keyIgnored;
@@ -62,6 +62,7 @@ final class DocumentRenderer {
         index = config.indexName();
         idField = config.getString(ElasticsearchSinkConfig.DOCUMENT_ID_FIELD);
         timeField = config.getString(ElasticsearchSinkConfig.INDEX_TIMESTAMP_FIELD);
+        endOfAction = IndexTemplate.endOfAction(config.getString(ElasticsearchSinkConfig.INDEX_TEMPLATE), idField);
         keyIgnored = config.getBoolean(ElasticsearchSinkConfig.KEY_IGNORE);
     }
 
@@ -136,7 +137,7 @@ final class DocumentRenderer {
                 throw new DataException("field " + idField + " holds no id: it must be a text or a number");
             }
             checkId(plan.idEnd() - plan.idStart());
-            json.raw(scratch.array(), plan.idStart(), plan.idEnd()).raw(END_OF_ACTION);
+            json.raw(scratch.array(), plan.idStart(), plan.idEnd()).raw(endOfAction);
         }
         json.raw(scratch.array(), 0, scratch.size());
         added.write(record, plan.time(), json);
@@ -160,7 +161,7 @@ final class DocumentRenderer {
         int start = json.size();
         json.string(id(record, id));
         checkId(json.size() - start);
-        json.raw(END_OF_ACTION);
+        json.raw(endOfAction);
     }
 
     private static void checkId(int quotedBytes) {

@@ -49,7 +49,22 @@ final class ElasticsearchClient implements AutoCloseable {
     HttpNodes.Response indexTemplate(String name) throws IOException, InterruptedException {
         String encoded = URLEncoder.encode(name, StandardCharsets.UTF_8);
         return nodes.send(HttpRequest.newBuilder().GET(), "/_index_template/" + encoded
-            + "?filter_path=index_templates.name");
+            + "?filter_path=index_templates.name,index_templates.index_template.template.aliases,"
+            + "index_templates.index_template.template.mappings.dynamic");
+    }
+
+    /**
+     * Requests the aliases of an index, and whether its mapping is dynamic.
+     *
+     * @return the response: 404 if there is no such index
+     */
+    HttpNodes.Response index(String name) throws IOException, InterruptedException {
+        return nodes.send(HttpRequest.newBuilder().GET(), "/" + name + "?filter_path=*.aliases,*.mappings.dynamic");
+    }
+
+    /** Makes an index, with what the index templates say. */
+    HttpNodes.Response createIndex(String name) throws IOException, InterruptedException {
+        return nodes.send(HttpRequest.newBuilder().PUT(HttpRequest.BodyPublishers.noBody()), "/" + name);
     }
 
     /** Makes the latest documents of an index visible to searches. */

@@ -218,7 +218,7 @@ final class ElasticsearchSinkConfig extends AbstractConfig {
             "The index of a watermark, in the form of " + INDEX_NAME_FORMAT + "; " + IndexName.TIMESTAMP
                 + " is the time up to which the events are complete.", group, 3, Width.LONG, "Index");
         definition.define(WATERMARK_TEMPLATE, Type.STRING, null, Importance.LOW,
-            "An index template that must exist before the first watermark is written. While it is missing, watermarks are held"
+            "The index template of the watermarks' indices. While it is missing, or an index lacks its aliases, watermarks are held"
                 + " back and events are written. If unset, nothing is checked.", group, 4, Width.MEDIUM, "Template");
         definition.define(WATERMARK_INTERVAL_MS, Type.LONG, 4_000L, Range.atLeast(0), Importance.LOW,
             "A partition's watermark is written only if its time is at least this many milliseconds after the last one.",
@@ -291,8 +291,8 @@ final class ElasticsearchSinkConfig extends AbstractConfig {
             "The format of " + IndexName.TIMESTAMP + ", as a pattern of Java's DateTimeFormatter, in UTC.",
             group, 3, Width.SHORT, "Time pattern");
         definition.define(INDEX_TEMPLATE, Type.STRING, null, Importance.MEDIUM,
-            "An index template that must exist before the first document is written. Without it, Elasticsearch would guess the"
-                + " mapping of a new index. If unset, nothing is checked.", group, 4, Width.MEDIUM, "Template");
+            "The index template of the indices. Without it, Elasticsearch would guess the mapping of a new index. If the template"
+                + " is missing, or an index lacks its aliases or its mapping, the task stops. If unset, nothing is checked.", group, 4, Width.MEDIUM, "Template");
         definition.define(DOCUMENT_ID_FIELD, Type.STRING, null, Importance.HIGH,
             "The field of the record that holds the document's id. If unset, " + KEY_IGNORE + " decides.",
             group, 5, Width.MEDIUM, "Id field");

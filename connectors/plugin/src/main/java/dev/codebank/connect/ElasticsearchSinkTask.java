@@ -60,7 +60,6 @@ public final class ElasticsearchSinkTask extends SinkTask {
     private ErrantRecordReporter reporter;
     private Waits waits;
     private final Waits watermarkWaits = new Waits(LOG);
-    private boolean templateFound;
     /** Null if every record is an event. The delivery writes the watermarks and the documents of the dead letters. */
     private Watermarks watermarks;
     private IndexedLetters letters;
@@ -89,7 +88,8 @@ public final class ElasticsearchSinkTask extends SinkTask {
         registry = config.getList(SchemaRegistry.URLS) == null ? null : new SchemaRegistry(config);
         renderer = new DocumentRenderer(config, registry);
         client = new ElasticsearchClient(config);
-        delivery = new BulkDelivery(client, config.getInt(ElasticsearchSinkConfig.MAX_RETRIES),
+        delivery = new BulkDelivery(client, new IndexTemplate(config, ElasticsearchSinkConfig.INDEX_TEMPLATE, client),
+            config.getInt(ElasticsearchSinkConfig.MAX_RETRIES),
             Duration.ofMillis(config.getLong(ElasticsearchSinkConfig.RETRY_BACKOFF_MS)));
         int requests = config.getInt(ElasticsearchSinkConfig.MAX_IN_FLIGHT);
         inFlight = new Semaphore(requests);
@@ -99,11 +99,11 @@ public final class ElasticsearchSinkTask extends SinkTask {
             return thread;
         });
         watermarks = config.hasWatermarks() ? new Watermarks(config) : null;
-        letters = watermarks == null ? null : new IndexedLetters(config, client);
-        watermarkDelivery = watermarks == null ? null : new WatermarkDelivery(config, client, letters);
+        IndexTemplate watermarkTemplate = new IndexTemplate(config, ElasticsearchSinkConfig.WATERMARK_TEMPLATE, client);
+        letters = watermarks == null ? null : new IndexedLetters(config, client, watermarkTemplate);
+        watermarkDelivery = watermarks == null ? null : new WatermarkDelivery(config, client, watermarkTemplate, letters);
         reporter = config.failOnMalformed() ? null : context.errantRecordReporter();
         waits = new Waits(LOG, context);
-        templateFound = config.getString(ElasticsearchSinkConfig.INDEX_TEMPLATE) == null;
     }
 
     @Override
@@ -127,7 +127,6 @@ public final class ElasticsearchSinkTask extends SinkTask {
     }
 
     private void write(Collection<SinkRecord> records) throws InterruptedException {
-        checkTemplate();
         Put put = new Put();
         try {
             put.render(records);
@@ -192,33 +191,6 @@ public final class ElasticsearchSinkTask extends SinkTask {
         if (registry != null) {
             registry.close();
         }
-    }
-
-    /**
-     * Checks the template before the first document. Without the template, Elasticsearch would guess the mapping of a
-     * new index.
-     */
-    private void checkTemplate() throws InterruptedException {
-        if (templateFound) {
-            return;
-        }
-        String name = config.getString(ElasticsearchSinkConfig.INDEX_TEMPLATE);
-        HttpNodes.Response response;
-        try {
-            response = client.indexTemplate(name);
-        } catch (IOException e) {
-            throw new RetriableException("cannot read the index template " + name + ": " + e.getMessage(), e);
-        }
-        if (response.status() == 404) {
-            throw new ConnectException(ElasticsearchSinkConfig.INDEX_TEMPLATE + ": " + response.node()
-                + " has no index template " + name + "; create it, then restart the task");
-        }
-        if (response.status() != 200) {
-            String problem = "cannot read the index template " + name + ": " + response.node() + " responded " + response.status();
-            throw response.status() == 429 || response.status() >= 500 ? new RetriableException(problem)
-                : new ConnectException(problem);
-        }
-        templateFound = true;
     }
 
     /** One call of {@link #put}: its running requests and their results. */

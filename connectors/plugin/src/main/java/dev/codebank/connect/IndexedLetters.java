@@ -8,6 +8,7 @@ import java.util.Collection;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Set;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.connect.header.Header;
 import org.apache.kafka.connect.sink.SinkRecord;
@@ -27,6 +28,8 @@ final class IndexedLetters {
     private static final byte[] END_OF_DOCUMENT = "}\n".getBytes(StandardCharsets.US_ASCII);
 
     private final ElasticsearchClient client;
+    private final IndexTemplate template;
+    private final byte[] endOfAction;
     private final BulkDelivery delivery;
     private final String index;
     private final String eventsSuffix;
@@ -41,9 +44,11 @@ final class IndexedLetters {
     private final Map<TopicPartition, Long> uncommitted = new HashMap<>();
     private boolean unrefreshed;
 
-    IndexedLetters(ElasticsearchSinkConfig config, ElasticsearchClient client) {
+    IndexedLetters(ElasticsearchSinkConfig config, ElasticsearchClient client, IndexTemplate template) {
         this.client = client;
-        delivery = new BulkDelivery(client, 0, Duration.ZERO);
+        this.template = template;
+        endOfAction = IndexTemplate.endOfAction(config.getString(ElasticsearchSinkConfig.WATERMARK_TEMPLATE), "letter");
+        delivery = new BulkDelivery(client, template, 0, Duration.ZERO);
         field = config.getString(ElasticsearchSinkConfig.DEAD_LETTERS_FIELD);
         index = config.getString(ElasticsearchSinkConfig.WATERMARK_INDEX_NAME_FORMAT).replace(IndexName.TIMESTAMP, INDEX_PART);
         eventsSuffix = config.getString(ElasticsearchSinkConfig.WATERMARK_EVENTS_SUFFIX);
@@ -130,6 +135,10 @@ final class IndexedLetters {
         if (!hasPending()) {
             return;
         }
+        if (!states.isEmpty()) {
+            // Elasticsearch would also make an index for an update.
+            template.check(Set.of(index));
+        }
         if (!letters.isEmpty()) {
             Bulk bulk = new Bulk(256 * letters.size());
             letters.forEach((id, record) -> bulk.add(record, json -> render(id, record, json)));
@@ -201,7 +210,7 @@ final class IndexedLetters {
 
     private void render(String id, SinkRecord record, JsonBuffer json) {
         json.raw("{\"create\":{\"_index\":".getBytes(StandardCharsets.US_ASCII)).string(index)
-            .raw(",\"_id\":".getBytes(StandardCharsets.US_ASCII)).string(id).raw("}}\n".getBytes(StandardCharsets.US_ASCII));
+            .raw(",\"_id\":".getBytes(StandardCharsets.US_ASCII)).string(id).raw(endOfAction);
         json.raw('{').string("letter").raw(':').string("waiting");
         json.raw(',').string("topic").raw(':').string(record.originalTopic());
         json.raw(',').string("partition").raw(':').number((long) record.originalKafkaPartition());

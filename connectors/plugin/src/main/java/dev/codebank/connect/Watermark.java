@@ -21,7 +21,6 @@ import org.apache.kafka.connect.sink.SinkRecord;
  * @param publishedAt the time when the watermark was written, in milliseconds since 1970
  */
 record Watermark(SinkRecord record, String bank, int partition, long offset, long completeTo, long publishedAt) {
-    private static final byte[] END_OF_ACTION = "}}\n".getBytes(StandardCharsets.US_ASCII);
     private static final byte[] END_OF_DOCUMENT = "}\n".getBytes(StandardCharsets.US_ASCII);
     private static final Pattern BANK = Pattern.compile("[0-9A-Za-z]{1,32}");
     private static final AvroType RELEASED = released();
@@ -120,10 +119,11 @@ record Watermark(SinkRecord record, String bank, int partition, long offset, lon
     /**
      * Appends the two lines of a bulk request that create the document.
      *
+     * @param endOfAction the end of the action line, after the id
      * @param more further fields of the document, each after a comma
      */
-    void render(IndexName index, byte[] more, JsonBuffer json) {
-        json.raw(index.action(record.topic(), completeTo)).string(bank + ":" + partition + ":" + completeTo).raw(END_OF_ACTION);
+    void render(IndexName index, byte[] endOfAction, byte[] more, JsonBuffer json) {
+        json.raw(index.action(record.topic(), completeTo)).string(bank + ":" + partition + ":" + completeTo).raw(endOfAction);
         json.raw('{').string("bank_code").raw(':').string(bank);
         json.raw(',').string("partition").raw(':').number(partition);
         json.raw(',').string("offset").raw(':').number(offset);

@@ -17,22 +17,18 @@ final class WatermarkDelivery {
     private static final Logger LOG = LoggerFactory.getLogger(WatermarkDelivery.class);
     private static final Duration BACKOFF = Duration.ofSeconds(1);
 
-    private final ElasticsearchClient client;
     private final BulkDelivery delivery;
     private final IndexedLetters letters;
     private final IndexName index;
-    private final String template;
-    private boolean templateFound;
+    private final byte[] endOfAction;
     private final Waits waits = new Waits(LOG);
     private long notBefore = System.nanoTime();
 
-    WatermarkDelivery(ElasticsearchSinkConfig config, ElasticsearchClient client, IndexedLetters letters) {
-        this.client = client;
+    WatermarkDelivery(ElasticsearchSinkConfig config, ElasticsearchClient client, IndexTemplate template, IndexedLetters letters) {
         this.letters = letters;
-        delivery = new BulkDelivery(client, 0, Duration.ZERO);
+        delivery = new BulkDelivery(client, template, 0, Duration.ZERO);
         index = config.watermarkIndexName();
-        template = config.getString(ElasticsearchSinkConfig.WATERMARK_TEMPLATE);
-        templateFound = template == null;
+        endOfAction = IndexTemplate.endOfAction(config.getString(ElasticsearchSinkConfig.WATERMARK_TEMPLATE), "bank_code");
     }
 
     /** Writes the documents of new dead letters, and then the watermarks that are due. */
@@ -45,7 +41,6 @@ final class WatermarkDelivery {
             return;
         }
         try {
-            checkTemplate();
             letters.deliver();
             write(due, watermarks);
             waits.end();
@@ -69,21 +64,9 @@ final class WatermarkDelivery {
         }
         Bulk bulk = new Bulk(512 * due.size());
         due.forEach(watermark -> bulk.add(watermark.record(),
-            json -> watermark.render(index, waiting.get(watermarks.eventsOf(watermark.record()).topic()), json)));
+            json -> watermark.render(index, endOfAction, waiting.get(watermarks.eventsOf(watermark.record()).topic()), json)));
         delivery.deliver(bulk, System.nanoTime());
         due.forEach(watermarks::written);
-    }
-
-    private void checkTemplate() throws IOException, InterruptedException {
-        if (templateFound) {
-            return;
-        }
-        HttpNodes.Response response = client.indexTemplate(template);
-        if (response.status() != 200) {
-            throw new IOException("cannot read the index template " + template + ": " + response.node() + " responded "
-                + response.status());
-        }
-        templateFound = true;
     }
 
     private void retryLater(String problem) {

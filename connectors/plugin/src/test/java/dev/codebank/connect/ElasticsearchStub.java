@@ -16,7 +16,9 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
+import java.util.Set;
 import java.util.TreeMap;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -35,7 +37,7 @@ final class ElasticsearchStub implements AutoCloseable {
     }
 
     /** One document of a bulk request. */
-    record Sent(String index, String id, JsonNode source) {
+    record Sent(String index, String id, boolean guarded, JsonNode source) {
     }
 
     /** One bulk request as it arrived. */
@@ -47,6 +49,12 @@ final class ElasticsearchStub implements AutoCloseable {
     /** id → the error object in the response for this document, once or forever. */
     final Map<String, Refused> refused = new HashMap<>();
     final Map<String, Integer> templates = new HashMap<>();
+    /** The indices that exist, and whether each was made from the template. */
+    final Map<String, Boolean> indices = new ConcurrentHashMap<>();
+    /** The indices without the template's alias. */
+    final Set<String> withoutAlias = ConcurrentHashMap.newKeySet();
+    /** The paths of all requests but bulk requests, in the order in which they arrived. */
+    final Queue<String> paths = new ConcurrentLinkedQueue<>();
     volatile int rootStatus = 404;
 
     /** The response for one document. {@code times} is counted down. */
@@ -123,10 +131,17 @@ final class ElasticsearchStub implements AutoCloseable {
 
     private void handle(HttpExchange exchange) throws IOException {
         String path = exchange.getRequestURI().getPath();
-        if (path.startsWith("/_index_template/")) {
-            respond(exchange, templates.getOrDefault(path.substring("/_index_template/".length()), 404), "{}");
-        } else if (path.equals("/_bulk")) {
+        if (path.equals("/_bulk")) {
             bulk(exchange);
+            return;
+        }
+        paths.add(exchange.getRequestMethod() + " " + path);
+        if (path.startsWith("/_index_template/")) {
+            int status = templates.getOrDefault(path.substring("/_index_template/".length()), 404);
+            respond(exchange, status, status == 200 ? "{\"index_templates\":[{\"name\":\"t\",\"index_template\":{\"template\":"
+                + "{\"aliases\":{\"readers\":{}},\"mappings\":{\"dynamic\":\"strict\"}}}}]}" : "{}");
+        } else if (path.indexOf('/', 1) < 0 && path.length() > 1) {
+            index(exchange, path.substring(1));
         } else if (path.endsWith("/_refresh")) {
             respond(exchange, 200, "{}");
         } else if (path.contains("/_update/")) {
@@ -137,6 +152,23 @@ final class ElasticsearchStub implements AutoCloseable {
         } else {
             respond(exchange, rootStatus, "{\"error\":\"no handler found for uri [/]\"}");
         }
+    }
+
+    /** Makes an index or shows it. */
+    private void index(HttpExchange exchange, String name) throws IOException {
+        if (exchange.getRequestMethod().equals("PUT")) {
+            boolean made = indices.putIfAbsent(name, hasTemplates()) == null;
+            respond(exchange, made ? 200 : 400, made ? "{}" : "{\"error\":{\"type\":\"resource_already_exists_exception\",\"reason\":\"\"}}");
+        } else if (indices.containsKey(name)) {
+            respond(exchange, 200, "{\"" + name + "\":{" + (indices.get(name)
+                ? "\"aliases\":{" + (withoutAlias.contains(name) ? "" : "\"readers\":{}") + "},\"mappings\":{\"dynamic\":\"strict\"}" : "") + "}}");
+        } else {
+            respond(exchange, 404, "{\"error\":{\"type\":\"index_not_found_exception\",\"reason\":\"no such index\"}}");
+        }
+    }
+
+    private boolean hasTemplates() {
+        return templates.values().stream().allMatch(status -> status == 200);
     }
 
     /** Counts the waiting letters of an index. The tests have letters of one topic. */
@@ -171,7 +203,7 @@ final class ElasticsearchStub implements AutoCloseable {
         List<Sent> documents = new ArrayList<>();
         for (int i = 0; i + 1 < lines.length; i += 2) {
             JsonNode action = JSON.readTree(lines[i]).get("create");
-            documents.add(new Sent(action.get("_index").asText(), action.get("_id").asText(), JSON.readTree(lines[i + 1])));
+            documents.add(new Sent(action.get("_index").asText(), action.get("_id").asText(), action.has("dynamic_templates"), JSON.readTree(lines[i + 1])));
         }
         return new Request(documents, body.length, headers, exchange.getRequestURI().getQuery());
     }
@@ -182,7 +214,11 @@ final class ElasticsearchStub implements AutoCloseable {
         for (Sent sent : request.documents) {
             String item = "{\"status\":201}";
             Refused no = refused.get(sent.id);
-            if (no != null && no.times-- > 0) {
+            indices.putIfAbsent(sent.index, hasTemplates());
+            if (sent.guarded && !indices.get(sent.index)) {
+                item = "{\"status\":400,\"error\":{\"type\":\"document_parsing_exception\",\"reason\":\"Can't find dynamic template for dynamic"
+                    + " template name [" + IndexTemplate.GUARD + "]\"}}";
+            } else if (no != null && no.times-- > 0) {
                 item = "{\"status\":" + no.status + ",\"error\":" + no.error + "}";
             } else if (stored.putIfAbsent(sent.index + "/" + sent.id, sent.source) != null) {
                 item = "{\"status\":409,\"error\":{\"type\":\"version_conflict_engine_exception\",\"reason\":\"there\"}}";

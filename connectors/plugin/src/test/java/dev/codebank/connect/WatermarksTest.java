@@ -394,7 +394,7 @@ class WatermarksTest extends ElasticsearchSinkTaskSetup {
                 }
                 try {
                     Watermark read = Watermark.of(new SinkRecord(TOPIC, 4, null, null, null, broken, 0), registry);
-                    read.render(new IndexName("w-${timestamp}", "yyyy.MM"), new byte[0], new JsonBuffer(64));
+                    read.render(new IndexName("w-${timestamp}", "yyyy.MM"), new byte[0], new byte[0], new JsonBuffer(64));
                 } catch (DataException e) {
                     assertNotNull(e.getMessage());
                 }
