@@ -8,6 +8,9 @@ import (
 
 // checked is a writer that keeps its first error, so that a command that lost a part of its
 // results cannot end as if all were well. It is safe for concurrent use.
+//
+// operations/output has the same writer. The two stay apart: stack and operations may both import
+// contracts, connectors and dashboards, and nothing else, and a writer belongs to none of these.
 type checked struct {
 	to    io.Writer
 	mutex sync.Mutex
