@@ -9,6 +9,7 @@ require (
 	codebank.dev/native v0.0.0
 	codebank.dev/platform v0.0.0
 	codebank.dev/schemas v0.0.0
+	codebank.dev/web v0.0.0
 	github.com/elastic/elastic-transport-go/v8 v8.9.0
 	github.com/elastic/go-elasticsearch/v8 v8.19.7
 	github.com/jackc/pgx/v5 v5.12.0
@@ -83,3 +84,5 @@ replace codebank.dev/native => ../native
 replace codebank.dev/platform => ../platform
 
 replace codebank.dev/schemas => ../schemas
+
+replace codebank.dev/web => ../web

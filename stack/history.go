@@ -72,8 +72,8 @@ func runHistory(ctx context.Context, o options, out io.Writer) error {
 		if err := bank.WaitReady(ctx); err != nil || o.exit {
 			return err
 		}
-		_, _ = fmt.Fprintf(out, "\neverything runs on, and the bank uses the present time; logs are in %s; %s\n"+
-			"go run ./stack up --dir %s starts it again\n", filepath.Join(stack.Dir(), "logs"), howToStop, stack.Dir())
+		_, _ = fmt.Fprintf(out, "\neverything runs on, and the bank uses the present time; the dashboards are at %s; logs are in %s; %s\n"+
+			"go run ./stack up --dir %s starts it again\n", stack.Addresses().Dashboards(), filepath.Join(stack.Dir(), "logs"), howToStop, stack.Dir())
 		return waitFor(ctx, stack)
 	})
 }

@@ -198,7 +198,8 @@ func runUp(ctx context.Context, o options, out io.Writer) error {
 		return err
 	}
 	return serve(ctx, stack, func() error {
-		_, _ = fmt.Fprintf(out, "\neverything runs; logs are in %s; %s\n", filepath.Join(stack.Dir(), "logs"), howToStop)
+		_, _ = fmt.Fprintf(out, "\neverything runs; the dashboards are at %s; logs are in %s; %s\n",
+			stack.Addresses().Dashboards(), filepath.Join(stack.Dir(), "logs"), howToStop)
 		return waitFor(ctx, stack)
 	})
 }
@@ -215,7 +216,8 @@ func runDemo(ctx context.Context, o options, out io.Writer) error {
 		if err := demo.Run(ctx, stack, out); err != nil || o.exit {
 			return err
 		}
-		_, _ = fmt.Fprintf(out, "\neverything runs on; logs are in %s; %s\n", filepath.Join(stack.Dir(), "logs"), howToStop)
+		_, _ = fmt.Fprintf(out, "\neverything runs on; the dashboards are at %s; logs are in %s; %s\n",
+			stack.Addresses().Dashboards(), filepath.Join(stack.Dir(), "logs"), howToStop)
 		return waitFor(ctx, stack)
 	})
 }

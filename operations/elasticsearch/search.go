@@ -21,6 +21,21 @@ type Search struct {
 // order. Each answer may be an error. MultiSearch waits for a server that is starting,
 // until ctx ends.
 func (c *Client) MultiSearch(ctx context.Context, searches []Search) ([]json.RawMessage, error) {
+	return c.searchWith(ctx, searches, c.call)
+}
+
+// MultiSearchOnce is MultiSearch that does not wait for a server that is away or busy: it
+// sends the request once and returns the error.
+func (c *Client) MultiSearchOnce(ctx context.Context, searches []Search) ([]json.RawMessage, error) {
+	return c.searchWith(ctx, searches, func(ctx context.Context, ask func() esapi.Request, into any) error {
+		return c.once(ctx, ask(), into)
+	})
+}
+
+// searchWith sends searches in one request, by call or by a single try.
+func (c *Client) searchWith(
+	ctx context.Context, searches []Search, send func(context.Context, func() esapi.Request, any) error,
+) ([]json.RawMessage, error) {
 	if len(searches) == 0 {
 		return nil, nil
 	}
@@ -43,7 +58,7 @@ func (c *Client) MultiSearch(ctx context.Context, searches []Search) ([]json.Raw
 		Responses []json.RawMessage `json:"responses"`
 	}
 	ask := func() esapi.Request { return esapi.MsearchRequest{Body: bytes.NewReader(body.Bytes())} }
-	if err := c.call(ctx, ask, &answer); err != nil {
+	if err := send(ctx, ask, &answer); err != nil {
 		return nil, err
 	}
 	if len(answer.Responses) != len(searches) {

@@ -15,12 +15,20 @@ import (
 // Read returns a result for each panel of a dashboard over a range of time. A panel that
 // fails has its error in its result.
 func Read(ctx context.Context, client *elasticsearch.Client, board view.Dashboard, span query.Range) ([]query.Result, error) {
-	search := func(ctx context.Context, requests []query.Request) ([]json.RawMessage, error) {
+	return query.Client{Views: catalogue.DataViews(), Search: searching(client.MultiSearch)}.RunAll(ctx, board.Panels, span)
+}
+
+// Once returns a function that sends searches once, and does not wait for a server that is
+// away.
+func Once(client *elasticsearch.Client) query.Search { return searching(client.MultiSearchOnce) }
+
+// searching converts the searches of panels to those of the client.
+func searching(send func(context.Context, []elasticsearch.Search) ([]json.RawMessage, error)) query.Search {
+	return func(ctx context.Context, requests []query.Request) ([]json.RawMessage, error) {
 		searches := make([]elasticsearch.Search, len(requests))
 		for i, request := range requests {
 			searches[i] = elasticsearch.Search{Index: request.Index, Body: request.Body}
 		}
-		return client.MultiSearch(ctx, searches)
+		return send(ctx, searches)
 	}
-	return query.Client{Views: catalogue.DataViews(), Search: search}.RunAll(ctx, board.Panels, span)
 }

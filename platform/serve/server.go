@@ -61,7 +61,8 @@ const (
 type Config struct {
 	// Name is the program's name in logs.
 	Name string
-	// GRPCAddress and HTTPAddress are host:port; port 0 takes a free one.
+	// GRPCAddress and HTTPAddress are host:port; port 0 takes a free one. A program without
+	// calls leaves GRPCAddress empty, and then has no gRPC listener.
 	GRPCAddress string
 	HTTPAddress string
 	// Logger gets starts, ends, panics and internal errors, and calls at debug. Default:
@@ -133,13 +134,9 @@ var _ grpc.ServiceRegistrar = (*Server)(nil)
 func Listen(config Config) (*Server, error) {
 	config = config.withDefaults()
 	slog.SetDefault(config.Logger)
-	grpcListener, err := net.Listen("tcp", config.GRPCAddress)
+	grpcListener, httpListener, err := listeners(config)
 	if err != nil {
-		return nil, fmt.Errorf("gRPC listener: %w", err)
-	}
-	httpListener, err := net.Listen("tcp", config.HTTPAddress)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("HTTP listener: %w", err), grpcListener.Close())
+		return nil, err
 	}
 	registry := newRegistry()
 	start := &start{}
@@ -163,6 +160,23 @@ func Listen(config Config) (*Server, error) {
 		return nil, err
 	}
 	return s, nil
+}
+
+// listeners binds both addresses. The gRPC listener is nil if the config has no address for it.
+func listeners(config Config) (grpcListener, httpListener net.Listener, err error) {
+	if config.GRPCAddress != "" {
+		if grpcListener, err = net.Listen("tcp", config.GRPCAddress); err != nil {
+			return nil, nil, fmt.Errorf("gRPC listener: %w", err)
+		}
+	}
+	if httpListener, err = net.Listen("tcp", config.HTTPAddress); err == nil {
+		return grpcListener, httpListener, nil
+	}
+	err = fmt.Errorf("HTTP listener: %w", err)
+	if grpcListener != nil {
+		err = errors.Join(err, grpcListener.Close())
+	}
+	return nil, nil, err
 }
 
 func newGRPCServer(config Config, e *edge) *grpc.Server {
@@ -212,8 +226,13 @@ func (s *Server) ServeProfiles(wanted bool) {
 // Metrics returns the registry for the program's own collectors. /metrics serves them.
 func (s *Server) Metrics() *prometheus.Registry { return s.registry }
 
-// GRPCAddress returns the bound address of the gRPC listener.
-func (s *Server) GRPCAddress() string { return s.grpcListener.Addr().String() }
+// GRPCAddress returns the bound address of the gRPC listener, or "" if there is none.
+func (s *Server) GRPCAddress() string {
+	if s.grpcListener == nil {
+		return ""
+	}
+	return s.grpcListener.Addr().String()
+}
 
 // HTTPAddress returns the bound address of the HTTP listener.
 func (s *Server) HTTPAddress() string { return s.httpListener.Addr().String() }
@@ -241,7 +260,9 @@ func (s *Server) Run(ctx context.Context) error {
 			failures <- err
 		}
 	})
-	running.Go(func() { failures <- s.grpc.Serve(s.grpcListener) })
+	if s.grpcListener != nil {
+		running.Go(func() { failures <- s.grpc.Serve(s.grpcListener) })
+	}
 	running.Go(func() {
 		if err := s.http.Serve(s.httpListener); !errors.Is(err, http.ErrServerClosed) {
 			failures <- err
@@ -289,7 +310,9 @@ func (s *Server) Close() {
 		if s.gatewayConn != nil {
 			_ = s.gatewayConn.Close()
 		}
-		_ = s.grpcListener.Close()
+		if s.grpcListener != nil {
+			_ = s.grpcListener.Close()
+		}
 		_ = s.httpListener.Close()
 	})
 }

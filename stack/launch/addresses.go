@@ -33,6 +33,7 @@ const (
 	connectPort            = 25
 	elasticsearchPort      = 26
 	elasticsearchPeerPort  = 27
+	dashboardsPort         = 28
 )
 
 // Addresses are the addresses of the parts of one stack. All are on the loopback address.
@@ -74,6 +75,9 @@ func (a Addresses) Connect() string { return a.url(connectPort) }
 // Elasticsearch is the base URL of the search engine.
 func (a Addresses) Elasticsearch() string { return a.url(elasticsearchPort) }
 
+// Dashboards is the base URL of the dashboards' pages.
+func (a Addresses) Dashboards() string { return a.url(dashboardsPort) }
+
 func (a Addresses) port(offset int) int { return a.BasePort + offset }
 
 func (a Addresses) host(offset int) string {
@@ -88,7 +92,7 @@ func (a Addresses) Ports() []int {
 	for _, offset := range []int{
 		bankGRPC, bankHTTP, statementGRPC, statementHTTP, checkoutGRPC, checkoutHTTP,
 		postgresPort, kafkaPort, kafkaControllerPort, registryPort, registryManagementPort,
-		connectPort, elasticsearchPort, elasticsearchPeerPort,
+		connectPort, elasticsearchPort, elasticsearchPeerPort, dashboardsPort,
 	} {
 		ports = append(ports, a.port(offset))
 	}

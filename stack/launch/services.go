@@ -134,6 +134,17 @@ func (s *Stack) connectorsWatchCommand(ctx context.Context) (process.Command, er
 	}, nil
 }
 
+// dashboardsCommand returns the command that serves the dashboards as pages.
+func (s *Stack) dashboardsCommand(context.Context) (process.Command, error) {
+	cmd := s.program("bankctl", "dashboards", "serve")
+	settings := map[string]string{
+		"elasticsearch-url": s.addresses.Elasticsearch(), "http-address": net.JoinHostPort("127.0.0.1", strconv.Itoa(s.addresses.port(dashboardsPort))),
+	}
+	return process.Command{
+		Path: cmd.Path, Args: cmd.Args[1:], Dir: s.dir, Env: environment(variables("bankctl", settings)),
+	}, nil
+}
+
 // Bankctl runs bankctl against this stack, which must run, and waits for its end. It writes the
 // output to out.
 func (s *Stack) Bankctl(ctx context.Context, out io.Writer, args ...string) error {

@@ -46,6 +46,7 @@ const (
 	Checkout        = "checkout"
 	Apply           = "apply"
 	ConnectorsWatch = "watch"
+	Dashboards      = "dashboards"
 )
 
 // ErrInUse is returned by [Stack.Start] if another launcher runs on the same folder.

@@ -47,6 +47,10 @@ func (s *Stack) addRows() {
 		}
 		s.group.Add(process.Spec{Name: Apply, Needs: needs, Task: s.apply})
 		s.group.Add(process.Spec{Name: ConnectorsWatch, Needs: []string{Apply}, Command: s.connectorsWatchCommand})
+		s.group.Add(process.Spec{
+			Name: Dashboards, Needs: []string{Elasticsearch, Programs}, Ports: []int{a.port(dashboardsPort)}, Command: s.dashboardsCommand,
+			Ready: httpReady(a.Dashboards() + "/readyz"),
+		})
 	}
 }
 

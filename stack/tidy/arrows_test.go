@@ -60,7 +60,12 @@ var arrows = map[string][]string{
 	"statement": service,
 	"checkout":  service,
 
-	"operations": slices.Concat(service, []string{"connectors", "dashboards", "bank/postgres", "bank/kafka", "bank/vault"}),
+	// The pages are drawn from the definitions of the dashboards.
+	"web": slices.Concat(service, []string{"dashboards"}),
+
+	// bankctl serves the pages of the dashboards, because they need what it has: the client of
+	// Elasticsearch and the settings of operators.
+	"operations": slices.Concat(service, []string{"connectors", "dashboards", "bank/postgres", "bank/kafka", "bank/vault", "web/analyst"}),
 
 	"stack": {"self", "native/", "schemas", "connectors", "dashboards"},
 }
@@ -75,7 +80,8 @@ var testArrows = map[string][]string{
 	"bank":       {"native/", "platform/", "schemas"},
 	"statement":  {"native/", "platform/", "schemas"},
 	"checkout":   {"native/", "platform/", "schemas"},
-	"operations": {"bank/postgres", "bank/kafka", "bank/vault", "connectors", "dashboards", "native/", "platform/", "schemas"},
+	"web":        {"dashboards", "native/", "platform/", "schemas"},
+	"operations": {"bank/postgres", "bank/kafka", "bank/vault", "connectors", "dashboards", "native/", "platform/", "schemas", "web/analyst"},
 	"stack":      {"native/", "connectors", "dashboards", "schemas"},
 }
 

@@ -22,8 +22,8 @@ type kibanaSettings struct {
 
 func newDashboards(app *application) *cobra.Command {
 	k := &kibanaSettings{application: app}
-	command := group("dashboards", "The dashboards and alert rules of Kibana",
-		newDashboardsPlan(k), newDashboardsApply(k), newDashboardsExport(k), newDashboardsShow(app))
+	command := group("dashboards", "The dashboards: in Kibana, in a terminal, and as pages",
+		newDashboardsPlan(k), newDashboardsApply(k), newDashboardsExport(k), newDashboardsShow(app), newDashboardsServe(app))
 	flags := command.PersistentFlags()
 	flags.StringVar(&k.url, "kibana-url", "http://127.0.0.1:17028", "`URL` of Kibana, with name and password if it requires them")
 	flags.StringVar(&k.apiKey, "kibana-api-key", "", "API `key` for Kibana, encoded; better from BANKCTL_KIBANA_API_KEY_FILE")

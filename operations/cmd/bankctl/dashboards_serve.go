@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+
+	"github.com/spf13/cobra"
+
+	"codebank.dev/dashboards/catalogue"
+	"codebank.dev/dashboards/view"
+	"codebank.dev/operations/elasticsearch"
+	"codebank.dev/operations/panels"
+	"codebank.dev/platform/serve"
+	"codebank.dev/web/analyst"
+)
+
+// serveSettings are the flags of serve.
+type serveSettings struct {
+	*application
+	address  string
+	logLevel string
+}
+
+func newDashboardsServe(app *application) *cobra.Command {
+	s := &serveSettings{application: app}
+	command := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve the dashboards as pages, from Elasticsearch, without Kibana",
+		Long: `Serve all dashboards as pages for browsers, with the definitions, figures, layout
+and filters of the dashboards in Kibana. The pages read Elasticsearch only, and work
+without JavaScript. The command runs until it is told to end. /livez, /readyz and
+/metrics are served too.
+
+There is no sign-in yet, so the command listens on the loopback address only, and
+answers only requests to 127.0.0.1, localhost and ::1.`,
+		Args: cobra.NoArgs,
+		RunE: work(func(ctx context.Context, _ []string) error { return s.serve(ctx) }),
+	}
+	command.Flags().StringVar(&s.address, "http-address", "127.0.0.1:17028", "loopback `host:port` to serve on; port 0 takes a free one")
+	command.Flags().StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error; debug logs every request")
+	return command
+}
+
+func (s *serveSettings) serve(ctx context.Context) error {
+	if err := checkLoopback(s.address); err != nil {
+		return misused("http-address", err)
+	}
+	client, err := elasticsearch.New(s.elasticsearchURL)
+	if err != nil {
+		return misused("elasticsearch-url", err)
+	}
+	var level slog.Level
+	if level.UnmarshalText([]byte(s.logLevel)) != nil {
+		return misused("log-level", fmt.Errorf("%q is none of debug, info, warn, error", s.logLevel))
+	}
+	search := panels.Once(client)
+	logger := slog.New(slog.NewTextHandler(s.streams.err, &slog.HandlerOptions{Level: level}))
+	server, err := serve.Listen(serve.Config{
+		Name: "dashboards", HTTPAddress: s.address, Logger: logger,
+		Checks: []serve.Check{{Name: "elasticsearch", Run: analyst.Ready(search, string(view.Transactions))}},
+	})
+	if err != nil {
+		return err
+	}
+	defer server.Close()
+	pages, err := analyst.New(analyst.Config{
+		Dashboards: catalogue.Dashboards(), Views: catalogue.DataViews(), Search: search, Logger: logger,
+		Metrics: server.Metrics(), Draining: server.Draining(),
+	})
+	if err != nil {
+		return err
+	}
+	server.Handle("/", pages)
+	if _, err := fmt.Fprintf(s.streams.err, "dashboards: http://%s\n", server.HTTPAddress()); err != nil {
+		return err
+	}
+	return server.Run(ctx)
+}
+
+// checkLoopback refuses an address that other machines can reach.
+func checkLoopback(address string) error {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return errors.New("is not host:port")
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return errors.New("must be on the loopback address: there is no sign-in yet, so every machine that reaches the pages could read them")
+	}
+	return nil
+}

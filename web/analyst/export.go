@@ -1,0 +1,88 @@
+package analyst
+
+import (
+	"encoding/csv"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"codebank.dev/dashboards/query"
+	"codebank.dev/dashboards/view"
+)
+
+// resultOf returns the figures of the panel that a request names, for a file.
+func (h *handler) resultOf(r *http.Request) (*state, query.Result, error) {
+	s, panel, err := h.requestedPanel(r)
+	if err != nil {
+		return nil, query.Result{}, err
+	}
+	if _, err := s.span(h.now()); err != nil {
+		return nil, query.Result{}, err
+	}
+	f := h.ask(r.Context(), s, []view.Panel{panel}, false)
+	if f.err != nil {
+		return nil, query.Result{}, errAway.Wrap(f.err)
+	}
+	result := f.results[panel.ID]
+	if result.Err != nil {
+		return nil, query.Result{}, errAway.Wrap(result.Err)
+	}
+	return s, result, nil
+}
+
+// serveCSV writes the figures of a panel, each in the unit of the index and with all its
+// digits. Moments are in UTC.
+func (h *handler) serveCSV(w http.ResponseWriter, r *http.Request) error {
+	s, result, err := h.resultOf(r)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "text/csv; charset=utf-8; header=present")
+	w.Header().Set("Content-Disposition", fmt.Sprintf("attachment; filename=%q", s.board.ID+"-"+result.Panel.ID+".csv"))
+	out := csv.NewWriter(w)
+	var line []string
+	for _, bucket := range result.Table.Buckets {
+		line = append(line, bucket.Label)
+	}
+	for _, metric := range result.Table.Metrics {
+		label := metric.Label
+		if unit := unitOf(metric.Format); unit != "" {
+			label += " (" + unit + ")"
+		}
+		line = append(line, label)
+	}
+	_ = out.Write(line)
+	for _, row := range result.Table.Rows {
+		line = line[:0]
+		for _, key := range row.Keys {
+			line = append(line, plainCell(key.Text))
+		}
+		for at := range row.Values {
+			line = append(line, number(row, at))
+		}
+		_ = out.Write(line)
+	}
+	out.Flush()
+	return nil // A reader that left is no error.
+}
+
+// plainCell keeps a spreadsheet from taking a name for a formula.
+func plainCell(text string) string {
+	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+		return "'" + text
+	}
+	return text
+}
+
+// unitOf is the unit of a figure as it is calculated.
+func unitOf(format view.Format) string {
+	switch format.Kind {
+	case view.Percent:
+		return "ratio"
+	case view.Money, view.Duration:
+		return format.Unit
+	case view.Moment:
+		return "milliseconds since 1970"
+	}
+	return ""
+}
