@@ -8,6 +8,7 @@
 //	go run ./stack bench [NAME…]     measure the system against yardsticks, or with --against FOLDER this
 //	                                 build against another
 //	go run ./stack chaos             inject faults at random under a load, and check every promise
+//	go run ./stack picture           take a picture of a dashboard of a running stack
 //	go run ./stack clean [--all]     delete the data of the other commands
 package main
 
@@ -65,6 +66,7 @@ type options struct {
 	chaos chaosOptions
 
 	history historyOptions
+	picture pictureOptions
 }
 
 // command is a command of `stack`.
@@ -102,6 +104,10 @@ func commands() []command {
 			stackFlags(set, o)
 			o.bench.Bind(set)
 		}, runBench, true},
+		{"picture", "take a picture of a dashboard of a running stack, with Chromium", func(set *flag.FlagSet, o *options) {
+			stackFlags(set, o)
+			o.picture.bind(set)
+		}, runPicture, false},
 		{"chaos", "inject faults at random under a load, and check every promise", func(set *flag.FlagSet, o *options) {
 			stackFlags(set, o)
 			o.chaos.bind(set)

@@ -35,10 +35,12 @@ type Finding struct {
 	Found string
 	// Remedy is the command that helps; empty if nothing is missing.
 	Remedy string
+	// ForTests says that only the tests need the subject.
+	ForTests bool
 }
 
 // Missing reports whether the stack cannot run because of the finding.
-func (f Finding) Missing() bool { return f.Remedy != "" }
+func (f Finding) Missing() bool { return f.Remedy != "" && !f.ForTests }
 
 // Check makes all checks for a stack with a folder and a base port. It changes nothing.
 func Check(ctx context.Context, dir string, addresses launch.Addresses) []Finding {
@@ -49,6 +51,8 @@ func Check(ctx context.Context, dir string, addresses launch.Addresses) []Findin
 		checkUser(),
 		checkDisk(dir),
 		checkPorts(addresses),
+		checkChromium(),
+		checkNPM(),
 	}
 }
 
@@ -56,6 +60,10 @@ func Check(ctx context.Context, dir string, addresses launch.Addresses) []Findin
 func Report(out io.Writer, findings []Finding) int {
 	missing := 0
 	for _, f := range findings {
+		if f.Remedy != "" && f.ForTests {
+			_, _ = fmt.Fprintf(out, "absent   %-8s %s; only tests need it\n         %-8s %s\n", f.Subject, f.Found, "", f.Remedy)
+			continue
+		}
 		if !f.Missing() {
 			_, _ = fmt.Fprintf(out, "ok       %-8s %s\n", f.Subject, f.Found)
 			continue
@@ -164,6 +172,37 @@ func checkPorts(addresses launch.Addresses) Finding {
 		f.Remedy = "stop the programs that use them (perhaps another stack), or choose other ports with --base-port"
 	}
 	return f
+}
+
+// Chromium returns the browser that the tests of pages use. If there is none, the program is
+// empty, and remedy is the command that installs it.
+func Chromium() (program, remedy string) {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if program, err := exec.LookPath(name); err == nil {
+			return program, ""
+		}
+	}
+	return "", install(map[string]string{
+		"apt-get": "chromium", "dnf": "chromium", "brew": "--cask chromium", "apk": "chromium", "pacman": "chromium",
+	})
+}
+
+func checkChromium() Finding {
+	program, remedy := Chromium()
+	if program == "" {
+		return Finding{Subject: "Chromium", Found: "no chromium on PATH", Remedy: remedy, ForTests: true}
+	}
+	return Finding{Subject: "Chromium", Found: program}
+}
+
+func checkNPM() Finding {
+	program, err := exec.LookPath("npm")
+	if err != nil {
+		return Finding{Subject: "npm", Found: "no npm on PATH", ForTests: true, Remedy: install(map[string]string{
+			"apt-get": "npm", "dnf": "npm", "brew": "npm", "apk": "npm", "pacman": "npm",
+		})}
+	}
+	return Finding{Subject: "npm", Found: program}
 }
 
 // install returns the command that installs a package on this system. names has the name of the

@@ -52,6 +52,19 @@ func TestWhatIsMissingComesWithTheCommandThatHelps(t *testing.T) {
 	}
 }
 
+func TestWhatOnlyTestsNeedIsNotMissing(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	findings := Check(t.Context(), t.TempDir(), launch.Addresses{BasePort: 17300})
+	for _, subject := range []string{"Chromium", "npm"} {
+		f := find(t, findings, subject)
+		require.False(t, f.Missing(), "%+v", f)
+		require.Contains(t, f.Remedy, "install")
+		var out bytes.Buffer
+		require.Zero(t, Report(&out, []Finding{f}))
+		require.Contains(t, out.String(), "only tests need it")
+	}
+}
+
 func TestTheReportCountsWhatIsMissing(t *testing.T) {
 	var out bytes.Buffer
 	missing := Report(&out, []Finding{

@@ -32,6 +32,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"codebank.dev/dashboards/draw/svg"
 	"codebank.dev/dashboards/query"
 	"codebank.dev/dashboards/view"
 	"codebank.dev/web/design"
@@ -102,7 +103,7 @@ func (h *handler) loadTemplates() error {
 	if err != nil {
 		return fmt.Errorf("analyst: %w", err)
 	}
-	if h.kit, err = design.New(files); err != nil {
+	if h.kit, err = design.New(map[string]string{"charts.css": svg.Stylesheet()}, files); err != nil {
 		return err
 	}
 	folder, err := fs.Sub(templates, "templates")

@@ -46,9 +46,17 @@ type cardLinks struct{ Page, Documents, CSV, PNG, Definition string }
 type tile struct {
 	Name   string
 	Figure shown
-	Grade  *design.Chip
-	Second []shown
+	// Number and Unit are the parts of the figure's text.
+	Number, Unit string
+	Grade        *design.Chip
+	Change       *change
+	Second       []shown
+	// Line and Area are the paths of the spark line.
+	Line, Area, SparkTitle string
 }
+
+// change is how a figure differs from that of the period before.
+type change struct{ Text, Before, Tone string }
 
 // shown is a figure as people and programs read it.
 type shown struct {
@@ -84,7 +92,8 @@ type gridRow struct {
 	More  []name
 }
 
-type name struct{ Text, Link, Title string }
+// name is a text of a row. Key is the value itself, where the row has one.
+type name struct{ Text, Link, Title, Key string }
 
 // number writes a figure for programs.
 func number(row query.Row, at int) string {
@@ -170,17 +179,12 @@ func (h *handler) cardOf(s *state, panel view.Panel, f *figures) *card {
 	}
 	switch panel.Chart {
 	case view.Metric:
-		c.Tiles = tiles(panel, result.Table)
-		if result.Trend != nil {
-			c.Charts = h.sparks(s, result)
-		}
+		c.Tiles = h.tiles(s, f, result)
 	case view.Table, view.Documents:
 		c.Table = h.gridOf(s, panel, result.Table)
 	default:
-		c.Charts = h.charts(s, result)
-		if result.Table.Interval > 0 {
-			c.From, c.To = result.Range.From.UnixMilli(), result.Range.To.UnixMilli()
-		}
+		c.Charts = h.charts(s, f, result)
+		c.From, c.To = extent(panel, result.Table)
 	}
 	return c
 }
@@ -205,21 +209,40 @@ func onlyLook(values url.Values) {
 func panelPath(board, panel string) string { return boardPath(board) + "/panels/" + panel }
 func boardPath(board string) string        { return "/dashboards/" + board }
 
-func tiles(panel view.Panel, table query.Table) []tile {
+func (h *handler) tiles(s *state, f *figures, result query.Result) []tile {
+	panel, table := result.Panel, result.Table
+	drawn := draw.Of(result, s.settings(f, panel)).Tiles
 	var list []tile
-	for _, row := range table.Rows {
+	for i, row := range table.Rows {
 		t := tile{Name: joined(row.Keys)}
 		for at := range row.Values {
 			one := show(panel, table, row, at)
+			if panel.Layer.Metrics[at].Format.Kind == view.Moment && row.Values[at] != nil {
+				one.Text = time.UnixMilli(int64(*row.Values[at])).In(s.zone).Format("2 Jan 2006 15:04:05")
+			}
 			if at == 0 {
-				t.Figure, t.Grade = one, gradeChip(one.Grade)
+				t.Figure, t.Number, t.Grade = one, one.Text, gradeChip(one.Grade)
 				continue
 			}
 			t.Second = append(t.Second, one)
 		}
+		if i < len(drawn) {
+			t.from(drawn[i])
+		}
 		list = append(list, t)
 	}
 	return list
+}
+
+// from takes what package draw knows about a tile.
+func (t *tile) from(drawn draw.Tile) {
+	if drawn.Unit != "" {
+		t.Unit, t.Number = drawn.Unit, strings.TrimSuffix(t.Figure.Text, " "+drawn.Unit)
+	}
+	if drawn.Change != nil {
+		t.Change = &change{Text: drawn.Change.Text(), Before: drawn.Change.Before, Tone: string(drawn.Change.Status)}
+	}
+	t.Line, t.Area = spark(drawn)
 }
 
 func joined(keys []query.Key) string {
@@ -242,7 +265,7 @@ func (h *handler) gridOf(s *state, panel view.Panel, table query.Table) *grid {
 	for _, row := range table.Rows {
 		var r gridRow
 		for i, key := range row.Keys {
-			r.Names = append(r.Names, name{Text: h.keyText(s, panel, table, i, key)})
+			r.Names = append(r.Names, name{Text: h.keyText(s, panel, table, i, key), Key: key.Text})
 		}
 		if !slices.ContainsFunc(row.Keys, func(k query.Key) bool { return k.Other }) {
 			h.drill(s, panel, row, &r)

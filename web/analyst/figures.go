@@ -22,6 +22,8 @@ type figures struct {
 	results map[string]query.Result
 	// options are the values of each filter with their counts, by the id of the control.
 	options map[string]query.Result
+	// before are the results of the large figures over the period before, by the panel's id.
+	before map[string]query.Result
 	// err says that the whole request failed.
 	err error
 	// took is how long the request took.
@@ -49,6 +51,21 @@ func (s *state) optionPanel(control view.Control) view.Panel {
 	}
 }
 
+// beforePrefix begins the ids of the panels of the period before.
+const beforePrefix = "before-"
+
+// periodBefore returns a panel with large figures over the period before the range, which is
+// as long. It returns false for other panels, and for panels with a range of their own.
+func periodBefore(panel view.Panel, at query.Range) (view.Panel, bool) {
+	if panel.Chart != view.Metric || panel.From != "" || len(panel.Layer.Buckets) > 0 || len(panel.Layer.Metrics) == 0 {
+		return panel, false
+	}
+	length := at.To.Sub(at.From) + time.Millisecond // Both ends belong to a range.
+	panel.ID, panel.Trend = beforePrefix+panel.ID, ""
+	panel.From, panel.To = at.From.Add(-length).Format(time.RFC3339Nano), at.To.Add(-length).Format(time.RFC3339Nano)
+	return panel, true
+}
+
 // ask returns the figures of panels, and the options of the filters if the page has filters.
 // Equal requests within a short time share one answer.
 func (h *handler) ask(ctx context.Context, s *state, panels []view.Panel, filters bool) *figures {
@@ -68,13 +85,18 @@ func (s *state) cacheKey(panels []view.Panel, filters bool) string {
 
 // search sends one request for all panels and filters.
 func (h *handler) search(ctx context.Context, s *state, panels []view.Panel, filters bool) *figures {
-	f := &figures{asked: h.now(), results: map[string]query.Result{}, options: map[string]query.Result{}}
+	f := &figures{asked: h.now(), results: map[string]query.Result{}, options: map[string]query.Result{}, before: map[string]query.Result{}}
 	if f.at, f.err = s.span(f.asked); f.err != nil {
 		return f
 	}
 	var asked []view.Panel
 	for _, panel := range panels {
 		asked = append(asked, s.filtered(panel))
+	}
+	for _, panel := range panels {
+		if earlier, is := periodBefore(panel, f.at); is {
+			asked = append(asked, s.filtered(earlier))
+		}
 	}
 	if filters {
 		for _, control := range s.board.Controls {
@@ -97,6 +119,10 @@ func (h *handler) search(ctx context.Context, s *state, panels []view.Panel, fil
 		if result.Err != nil {
 			h.logger.LogAttrs(ctx, slog.LevelWarn, "a panel has no figures", slog.String("dashboard", s.board.ID),
 				slog.String("panel", result.Panel.ID), slog.Any("error", result.Err), slog.String("trace_id", serve.TraceID(ctx)))
+		}
+		if id, isBefore := strings.CutPrefix(result.Panel.ID, beforePrefix); isBefore && i >= len(panels) {
+			f.before[id] = result
+			continue
 		}
 		if id, isOptions := strings.CutPrefix(result.Panel.ID, optionsPrefix); isOptions && i >= len(panels) {
 			f.options[id] = result

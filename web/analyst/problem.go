@@ -78,7 +78,7 @@ func (h *handler) writeProblem(w http.ResponseWriter, r *http.Request, status in
 func (h *handler) shell(title string, theme design.Theme) design.Page {
 	return design.Page{
 		Title: title, Brand: "Code Bank", Home: "/", Theme: theme, Wide: true,
-		Styles: []string{"chart.css", "analyst.css"}, Scripts: []string{"analyst.js"},
+		Styles: []string{"charts.css", "analyst.css"}, Scripts: []string{"analyst.js"},
 	}
 }
 

@@ -43,20 +43,24 @@ func newAssets(folders []fs.FS) (*Assets, error) {
 			if err != nil {
 				return err
 			}
-			contentType, known := types[path.Ext(name)]
-			if !known {
-				return fmt.Errorf("%s has an unknown type", name)
-			}
-			hash := sha256.Sum256(content)
-			f := &file{content: content, contentType: contentType, path: filesPrefix + hex.EncodeToString(hash[:6]) + "/" + name}
-			a.byName[name], a.byPath[f.path] = f, f
-			return nil
+			return a.add(name, content)
 		})
 		if err != nil {
 			return nil, fmt.Errorf("design: %w", err)
 		}
 	}
 	return a, nil
+}
+
+func (a *Assets) add(name string, content []byte) error {
+	contentType, known := types[path.Ext(name)]
+	if !known {
+		return fmt.Errorf("design: %s has an unknown type", name)
+	}
+	hash := sha256.Sum256(content)
+	f := &file{content: content, contentType: contentType, path: filesPrefix + hex.EncodeToString(hash[:6]) + "/" + name}
+	a.byName[name], a.byPath[f.path] = f, f
+	return nil
 }
 
 // Path returns the path of a file by its name. A name that does not exist is an error, which

@@ -84,8 +84,9 @@ type Kit struct {
 	parts  *template.Template
 }
 
-// New returns a kit. Each of more is a folder of files that pages use beside the kit's own.
-func New(more ...fs.FS) (*Kit, error) {
+// New returns a kit. Each of more is a folder of files that pages use beside the kit's own,
+// and texts are further files by their names.
+func New(texts map[string]string, more ...fs.FS) (*Kit, error) {
 	own, err := fs.Sub(static, "static")
 	if err != nil {
 		return nil, err
@@ -93,6 +94,11 @@ func New(more ...fs.FS) (*Kit, error) {
 	assets, err := newAssets(append([]fs.FS{own}, more...))
 	if err != nil {
 		return nil, err
+	}
+	for name, text := range texts {
+		if err := assets.add(name, []byte(text)); err != nil {
+			return nil, err
+		}
 	}
 	k := &Kit{assets: assets}
 	k.parts, err = template.New("parts").Funcs(template.FuncMap{"asset": assets.Path}).ParseFS(templates, "templates/*.html")

@@ -133,14 +133,20 @@ function zoom() {
   });
 }
 
-// plot returns where the axis of time lies in a chart, and its moments.
+// plot returns where the axis of time lies in a chart, and its moments. The places that react
+// to the pointer fill the axis, one for each interval.
 function plot(figure, svg) {
-  const from = Number(svg.dataset.from ?? figure.dataset.from);
-  const to = Number(svg.dataset.to ?? figure.dataset.to);
-  const view = svg.viewBox.baseVal;
-  const part = (name, otherwise) => Number(svg.dataset[name] ?? otherwise);
-  const left = part("plotLeft", view.x);
-  const right = part("plotRight", view.x + view.width);
-  if (!(to > from) || !(right > left)) return null;
-  return { svg, from, to, left, right, top: part("plotTop", view.y), bottom: part("plotBottom", view.y + view.height) };
+  const places = [...svg.querySelectorAll(".hit .target")].map((place) => place.getBBox());
+  const from = Number(figure.dataset.from);
+  const to = Number(figure.dataset.to);
+  if (places.length < 2 || !(to > from)) return null;
+  return {
+    svg,
+    from,
+    to,
+    left: Math.min(...places.map((place) => place.x)),
+    right: Math.max(...places.map((place) => place.x + place.width)),
+    top: Math.min(...places.map((place) => place.y)),
+    bottom: Math.max(...places.map((place) => place.y + place.height)),
+  };
 }
