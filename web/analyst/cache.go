@@ -13,7 +13,7 @@ const (
 	// cacheLimit is how many answers are kept.
 	cacheLimit = 128
 	// searchTimeout bounds one request to Elasticsearch.
-	searchTimeout = 10 * time.Second
+	searchTimeout = 30 * time.Second
 	// searchesAtOnce bounds the requests that run side by side; others wait.
 	searchesAtOnce = 4
 )
