@@ -265,7 +265,7 @@ func (h *handler) gridOf(s *state, panel view.Panel, table query.Table) *grid {
 	for _, row := range table.Rows {
 		var r gridRow
 		for i, key := range row.Keys {
-			r.Names = append(r.Names, name{Text: h.keyText(s, panel, table, i, key), Key: key.Text})
+			r.Names = append(r.Names, name{Text: s.keyText(panel, i, key), Key: key.Text})
 		}
 		if !slices.ContainsFunc(row.Keys, func(k query.Key) bool { return k.Other }) {
 			h.drill(s, panel, row, &r)
@@ -282,7 +282,7 @@ func (h *handler) gridOf(s *state, panel view.Panel, table query.Table) *grid {
 }
 
 // keyText shows a key: moments in the page's zone.
-func (h *handler) keyText(s *state, panel view.Panel, table query.Table, at int, key query.Key) string {
+func (s *state) keyText(panel view.Panel, at int, key query.Key) string {
 	if at < len(panel.Layer.Buckets) {
 		if _, isTime := panel.Layer.Buckets[at].(view.Time); isTime && !key.Other {
 			return key.Moment().In(s.zone).Format("2006-01-02 15:04:05")

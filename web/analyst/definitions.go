@@ -54,6 +54,6 @@ func (h *handler) serveDefinitions(w http.ResponseWriter, r *http.Request) error
 	for _, group := range []catalogue.Group{catalogue.Soft, catalogue.Hard, catalogue.Technical} {
 		page.Groups = append(page.Groups, definedGroup{string(group), catalogue.Reasons[group]})
 	}
-	h.write(w, r, http.StatusOK, "definitions", page)
+	h.write(w, r, answer{http.StatusOK, "definitions", page})
 	return nil
 }

@@ -109,7 +109,7 @@ func (h *handler) serveDocuments(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		page.Problem = &design.Message{Tone: "bad", Title: "The events cannot be listed", Text: "Elasticsearch did not answer, or refused the search. Try again.",
 			Details: reasonOf(err), Trace: serve.TraceID(r.Context()), Link: s.link(path + "/documents"), Action: "Try again"}
-		h.write(w, r, http.StatusServiceUnavailable, "documents", page)
+		h.write(w, r, answer{http.StatusServiceUnavailable, "documents", page})
 		return nil
 	}
 	page.Range, page.Shown = spanText(listed.Range, s.zone), len(listed.Rows)
@@ -121,7 +121,7 @@ func (h *handler) serveDocuments(w http.ResponseWriter, r *http.Request) error {
 	if after != nil {
 		page.First = s.link(path + "/documents")
 	}
-	h.write(w, r, status, "documents", page)
+	h.write(w, r, answer{status, "documents", page})
 	return nil
 }
 

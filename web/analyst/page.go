@@ -113,7 +113,7 @@ func (h *handler) serveBoard(w http.ResponseWriter, r *http.Request) error {
 			Trace: serve.TraceID(r.Context()), Link: s.link(boardPath(s.board.ID)), Action: "Try again",
 		}
 	}
-	h.write(w, r, http.StatusOK, "board", page)
+	h.write(w, r, answer{http.StatusOK, "board", page})
 	return nil
 }
 

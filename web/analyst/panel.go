@@ -72,7 +72,7 @@ func (h *handler) servePanel(w http.ResponseWriter, r *http.Request) error {
 	if f.err != nil {
 		status = http.StatusServiceUnavailable
 	}
-	h.write(w, r, status, "panel", page)
+	h.write(w, r, answer{status, "panel", page})
 	return nil
 }
 
@@ -84,9 +84,9 @@ func (h *handler) serveDesign(w http.ResponseWriter, r *http.Request) error {
 	}
 	page := h.frameOf(s, "Design", "")
 	page.Themes = themes(s, "/design")
-	h.write(w, r, http.StatusOK, "design", struct {
+	h.write(w, r, answer{http.StatusOK, "design", struct {
 		frame
 		Samples design.Samples
-	}{page, design.AllSamples()})
+	}{page, design.AllSamples()}})
 	return nil
 }

@@ -71,7 +71,7 @@ func (h *handler) writeProblem(w http.ResponseWriter, r *http.Request, status in
 		theme = design.Theme(named)
 	}
 	page := problemPage{Page: h.shell("Not shown", theme), Message: message}
-	h.write(w, r, status, "problem", page)
+	h.write(w, r, answer{status, "problem", page})
 }
 
 // shell returns what the shell of a page needs.
@@ -82,16 +82,23 @@ func (h *handler) shell(title string, theme design.Theme) design.Page {
 	}
 }
 
+// answer is a page: its status, its template, and the template's data.
+type answer struct {
+	status   int
+	template string
+	data     any
+}
+
 // write writes a page. A template that fails becomes an error and not half a page.
-func (h *handler) write(w http.ResponseWriter, r *http.Request, status int, template string, data any) {
+func (h *handler) write(w http.ResponseWriter, r *http.Request, a answer) {
 	var text bytes.Buffer
-	if err := h.pages.ExecuteTemplate(&text, template, data); err != nil {
+	if err := h.pages.ExecuteTemplate(&text, a.template, a.data); err != nil {
 		h.logger.LogAttrs(r.Context(), slog.LevelError, "a template failed", slog.Any("error", err), slog.String("trace_id", serve.TraceID(r.Context())))
 		http.Error(w, "Something went wrong on our side.", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.WriteHeader(status)
+	w.WriteHeader(a.status)
 	if r.Method == http.MethodHead {
 		return
 	}
