@@ -152,4 +152,3 @@ const faults = `(() => {
 	}
 	return found.slice(0, 20);
 })()`
-
