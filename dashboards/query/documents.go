@@ -28,9 +28,11 @@ type Position struct {
 	Unique string
 }
 
-// Listed are documents. The values of each are in the order of the fields.
+// Listed are documents. The values of each are in the order of the columns, which are the
+// fields.
 type Listed struct {
-	Rows [][]string
+	Columns []Column
+	Rows    [][]Key
 	// Total is how many documents the panel covers.
 	Total int64
 	// Next is the position of the last document, if more may follow.
@@ -72,20 +74,24 @@ func (c Client) Documents(ctx context.Context, panel view.Panel, at Range, of Li
 	if err != nil {
 		return Listed{}, err
 	}
-	return listed(a, of, q.at), nil
+	return q.listed(a, of), nil
 }
 
-func listed(a *response, of Listing, at Range) Listed {
-	list := Listed{Total: int64(a.Hits.Total.Value), Range: at}
+func (q *panelQuery) listed(a *response, of Listing) Listed {
+	list := Listed{Total: int64(a.Hits.Total.Value), Range: q.at}
+	for _, field := range of.Fields {
+		list.Columns = append(list.Columns, Column{Label: q.view.Label(field), Exact: true, Field: field})
+	}
 	var last Position
-	for _, document := range a.Hits.Documents {
-		row := make([]string, len(of.Fields))
+	for n, document := range a.Hits.Documents {
+		row := make([]Key, len(of.Fields))
 		for i, field := range of.Fields {
-			row[i] = shown(document.Source[field])
+			row[i] = Key{Text: shown(document.Source[field]), Number: float64(n)}
+			row[i].Label = q.word(field, row[i])
 		}
 		var millis int64
 		if json.Unmarshal(document.Source[of.Fields[0]], &millis) == nil {
-			row[0] = time.UnixMilli(millis).UTC().Format("2006-01-02T15:04:05.000Z")
+			row[0] = Key{Text: time.UnixMilli(millis).UTC().Format("2006-01-02T15:04:05.000Z"), Number: float64(n)}
 		}
 		last = Position{Millis: millis, Unique: shown(document.Source[of.Unique])}
 		list.Rows = append(list.Rows, row)

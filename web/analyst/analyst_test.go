@@ -101,7 +101,7 @@ func TestFiltersChooseTheDocumentsOfAllPanelsButThoseThatIgnoreThem(t *testing.T
 	}
 	require.Greater(t, filtered, 8)
 	text := w.Body.String()
-	require.Contains(t, text, "Card brand: VISA")
+	require.Contains(t, text, "Card brand: Visa")
 	require.Contains(t, text, "Store: Café &lt;da&gt; Serra")
 	require.Contains(t, text, "from 100")
 	require.Contains(t, text, `value="VISA" checked`)

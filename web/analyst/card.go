@@ -248,7 +248,7 @@ func (t *tile) from(drawn draw.Tile) {
 func joined(keys []query.Key) string {
 	texts := make([]string, len(keys))
 	for i, key := range keys {
-		texts[i] = key.Text
+		texts[i] = key.Name()
 	}
 	return strings.Join(texts, " · ")
 }
@@ -257,7 +257,7 @@ func joined(keys []query.Key) string {
 func (h *handler) gridOf(s *state, panel view.Panel, table query.Table) *grid {
 	g := &grid{Caption: panel.Title}
 	for _, bucket := range table.Buckets {
-		g.Heads = append(g.Heads, head{Label: fieldTitle(bucket.Label)})
+		g.Heads = append(g.Heads, head{Label: bucket.Label})
 	}
 	for _, metric := range table.Metrics {
 		g.Heads = append(g.Heads, head{metric.Label, true})
@@ -293,7 +293,7 @@ func (s *state) keyText(panel view.Panel, at int, key query.Key) string {
 			return moment.In(s.zone).Format("2006-01-02 15:04:05.000")
 		}
 	}
-	return key.Text
+	return key.Name()
 }
 
 // drill makes the first value of a row a link to the first linked dashboard, with the
@@ -305,7 +305,7 @@ func (h *handler) drill(s *state, panel view.Panel, row query.Row, r *gridRow) {
 	}
 	for i, drilldown := range panel.Drilldowns {
 		to := s.link(boardPath(drilldown.To), with(control, row.Keys[0].Text), s.fixed())
-		title := fmt.Sprintf("%s, only %s", drilldown.Name, row.Keys[0].Text)
+		title := fmt.Sprintf("%s, only %s", drilldown.Name, row.Keys[0].Name())
 		if i == 0 {
 			r.Names[0].Link, r.Names[0].Title = to, title
 			continue

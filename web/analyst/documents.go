@@ -98,7 +98,7 @@ func (h *handler) serveDocuments(w http.ResponseWriter, r *http.Request) error {
 	path := panelPath(s.board.ID, panel.ID)
 	page := &documentsPage{
 		frame: h.frameOf(s, "Events: "+panel.Title, s.board.ID), Panel: panel, Board: s.board.Title, Back: s.link(path),
-		Zone: zoneText(span, s.zone), Chips: chipsOf(s, path+"/documents"), Range: spanText(span, s.zone),
+		Zone: zoneText(span, s.zone), Chips: h.chipsOf(s, path+"/documents"), Range: spanText(span, s.zone),
 	}
 	page.Themes = themes(s, path+"/documents")
 	status := http.StatusOK
@@ -114,7 +114,7 @@ func (h *handler) serveDocuments(w http.ResponseWriter, r *http.Request) error {
 	}
 	page.Range, page.Shown = spanText(listed.Range, s.zone), len(listed.Rows)
 	page.Total = groupedCount(listed.Total)
-	page.Table = documentGrid(s, listing, listed)
+	page.Table = h.documentGrid(s, listed)
 	if listed.Next != nil {
 		page.Next = s.link(path+"/documents", s.held(listed.Range, panel), with(afterParameter, writePosition(*listed.Next)))
 	}
@@ -136,18 +136,19 @@ func (s *state) held(at query.Range, panel view.Panel) func(url.Values) {
 	}
 }
 
-func documentGrid(s *state, of query.Listing, listed query.Listed) *grid {
+func (h *handler) documentGrid(s *state, listed query.Listed) *grid {
 	g := &grid{Caption: "Events, newest first"}
-	for _, field := range of.Fields {
-		g.Heads = append(g.Heads, head{fieldTitle(field), field == "amount_minor"})
+	for _, column := range listed.Columns {
+		g.Heads = append(g.Heads, head{column.Label, column.Field == "amount_minor"})
 	}
 	for _, row := range listed.Rows {
 		var r gridRow
-		for i, text := range row {
-			if moment, err := time.Parse(time.RFC3339, text); err == nil && i == 0 {
+		for i, key := range row {
+			text := key.Name()
+			if moment, err := time.Parse(time.RFC3339, key.Text); err == nil && i == 0 {
 				text = moment.In(s.zone).Format("2006-01-02 15:04:05.000")
 			}
-			r.Names = append(r.Names, name{Text: text})
+			r.Names = append(r.Names, name{Text: text, Key: key.Text})
 		}
 		g.Rows = append(g.Rows, r)
 	}

@@ -34,7 +34,7 @@ type hidden struct{ Name, Value string }
 // chip is a filter that is set, with the link that removes it.
 type chip struct{ Title, Text, Link string }
 
-func filtersOf(s *state, f *figures) []filter {
+func (h *handler) filtersOf(s *state, f *figures) []filter {
 	var list []filter
 	for _, control := range s.board.Controls {
 		one := filter{ID: control.ID, Title: control.Title}
@@ -44,7 +44,7 @@ func filtersOf(s *state, f *figures) []filter {
 			one.From, one.To = boundText(s, control.ID+fromSuffix), boundText(s, control.ID+toSuffix)
 		case view.Options:
 			one.Chosen = len(s.chosen[control.ID])
-			one.Options, one.Missing = optionsOf(s, control, f)
+			one.Options, one.Missing = h.optionsOf(s, control, f)
 		default:
 			continue // The range above every dashboard does what a time slider does.
 		}
@@ -61,7 +61,7 @@ func boundText(s *state, parameter string) string {
 }
 
 // optionsOf returns the values of a filter that the index has, and those that are chosen.
-func optionsOf(s *state, control view.Control, f *figures) (options []option, missing string) {
+func (h *handler) optionsOf(s *state, control view.Control, f *figures) (options []option, missing string) {
 	result, known := f.options[control.ID]
 	if !known || result.Err != nil {
 		missing = "The values could not be read."
@@ -69,13 +69,13 @@ func optionsOf(s *state, control view.Control, f *figures) (options []option, mi
 	for _, row := range result.Table.Rows {
 		value := row.Keys[0].Text
 		options = append(options, option{
-			Value: value, Text: value, Count: draw.Figure(row.Values[0], result.Table.Metrics[0].Format),
+			Value: value, Text: row.Keys[0].Name(), Count: draw.Figure(row.Values[0], result.Table.Metrics[0].Format),
 			Chosen: slices.Contains(s.chosen[control.ID], value),
 		})
 	}
 	for _, value := range s.chosen[control.ID] {
 		if !slices.ContainsFunc(options, func(o option) bool { return o.Value == value }) {
-			options = append(options, option{Value: value, Text: value, Count: "0", Chosen: true})
+			options = append(options, option{Value: value, Text: h.word(control, value), Count: "0", Chosen: true})
 		}
 	}
 	if len(options) == 0 && missing == "" {
@@ -84,11 +84,11 @@ func optionsOf(s *state, control view.Control, f *figures) (options []option, mi
 	return options, missing
 }
 
-func chipsOf(s *state, path string) []chip {
+func (h *handler) chipsOf(s *state, path string) []chip {
 	var list []chip
 	for _, control := range s.board.Controls {
 		for _, value := range s.chosen[control.ID] {
-			list = append(list, chip{control.Title, value, s.link(path, without(control.ID, value))})
+			list = append(list, chip{control.Title, h.word(control, value), s.link(path, without(control.ID, value))})
 		}
 		from, to := boundText(s, control.ID+fromSuffix), boundText(s, control.ID+toSuffix)
 		if from == "" && to == "" {
@@ -104,6 +104,21 @@ func chipsOf(s *state, path string) []chip {
 		list = append(list, chip{control.Title, text, s.link(path, with(control.ID+fromSuffix, ""), with(control.ID+toSuffix, ""))})
 	}
 	return list
+}
+
+// word returns a value of a filter in words.
+func (h *handler) word(control view.Control, value string) string {
+	return h.viewOf(control.Source).Words.Of(control.Field, value)
+}
+
+// viewOf returns the data view of a source.
+func (h *handler) viewOf(source view.Source) view.DataView {
+	for _, one := range h.views {
+		if one.Source == source {
+			return one
+		}
+	}
+	return view.DataView{}
 }
 
 // onlyRange removes all filters.

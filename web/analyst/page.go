@@ -152,8 +152,8 @@ func (h *handler) barOf(s *state, f *figures) bar {
 		b.Range = spanText(f.at, s.zone)
 		b.From, b.To = f.at.From.In(s.zone).Format("2006-01-02T15:04"), f.at.To.In(s.zone).Format("2006-01-02T15:04")
 	}
-	b.Filters = filtersOf(s, f)
-	b.Chips = chipsOf(s, path)
+	b.Filters = h.filtersOf(s, f)
+	b.Chips = h.chipsOf(s, path)
 	if len(b.Chips) > 0 {
 		b.Clear = s.link(path, onlyRange)
 	}

@@ -49,7 +49,7 @@ func (h *handler) servePanel(w http.ResponseWriter, r *http.Request) error {
 	path := panelPath(s.board.ID, panel.ID)
 	page := &panelPage{
 		frame: h.frameOf(s, panel.Title, s.board.ID), Board: s.board.Title, Back: s.link(boardPath(s.board.ID)), Card: h.cardOf(s, wide, f),
-		Zone: zoneText(f.at, s.zone), Chips: chipsOf(s, path), Query: kql.Text(s.filtered(panel).Query), Asked: f.asked.In(s.zone).Format(time.TimeOnly),
+		Zone: zoneText(f.at, s.zone), Chips: h.chipsOf(s, path), Query: kql.Text(s.filtered(panel).Query), Asked: f.asked.In(s.zone).Format(time.TimeOnly),
 	}
 	page.Themes = themes(s, path)
 	for _, metric := range panel.Layer.Metrics {
