@@ -48,10 +48,10 @@ func across(result query.Result, s Settings) Across {
 		return x
 	}
 	for _, row := range t.Rows {
-		name := row.Keys[last].Text
-		if _, known := x.names[name]; !known {
-			x.names[name] = len(x.Names)
-			x.Names = append(x.Names, name)
+		value := row.Keys[last].Text
+		if _, known := x.names[value]; !known {
+			x.names[value] = len(x.Names)
+			x.Names = append(x.Names, printable(row.Keys[last].Name()))
 		}
 	}
 	x.Incomplete = make([]bool, len(x.Names))
@@ -86,7 +86,12 @@ func (x *Across) intervals(result query.Result, s Settings) {
 	if len(x.Starts) > 0 {
 		x.Zone = ZoneName(x.Starts[len(x.Starts)-1])
 		first, until := x.Starts[0], x.Starts[len(x.Starts)-1].Add(x.Interval)
-		for _, a := range s.Annotations {
+		all := s.Annotations
+		for _, a := range result.Panel.Annotations {
+			all = append(all[:len(all):len(all)], Annotation{At: a.At, Word: a.Label})
+		}
+		slices.SortStableFunc(all, func(a, b Annotation) int { return a.At.Compare(b.At) })
+		for _, a := range all {
 			if !a.At.Before(first) && a.At.Before(until) {
 				x.Annotations = append(x.Annotations, Annotation{a.At.In(s.zone()), a.Word, a.Text})
 			}

@@ -10,7 +10,8 @@ import (
 // their format.
 type Axis struct {
 	Low, High float64
-	// Unit is shown once, at the end of the axis.
+	// Unit is shown once, at the end of the axis: the unit of the figures, or the title that
+	// the panel gives.
 	Unit string
 	// Ticks lie between Low and High, in rising order. The first and the last are the bounds.
 	Ticks []Tick
@@ -47,6 +48,9 @@ func (p *PlotChart) axes() {
 		}
 	}
 	p.Left = p.axis(left, p.References)
+	if p.title != "" {
+		p.Left.Unit = p.title // The title has the unit.
+	}
 	if len(right) > 0 {
 		axis := p.axis(right, nil)
 		p.Right = &axis
@@ -62,7 +66,7 @@ func (p *PlotChart) axis(list []Series, references []Reference) Axis {
 	if !found {
 		low, high = 0, 1/scale(format)
 	}
-	fromData := format.Kind == view.Percent || format.Kind == view.Moment
+	fromData := p.ofData || format.Kind == view.Percent || format.Kind == view.Moment
 	if p.Stacked || p.Shape == Column || p.Shape == Area {
 		fromData = false
 	}

@@ -116,7 +116,7 @@ func Of(result query.Result, s Settings) Chart {
 	case panel.Chart == view.Text:
 		c.Kind, c.Message = Words, panel.Text
 	case result.Err != nil:
-		c.Kind, c.Message = Failed, result.Err.Error()
+		c.Kind, c.Message = Failed, printable(result.Err.Error())
 	case len(result.Table.Rows) == 0:
 		c.Kind, c.Message = Empty, nothing
 	default:

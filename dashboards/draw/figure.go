@@ -27,6 +27,9 @@ func figureIn(value *float64, format view.Format, zone *time.Location) string {
 		return moment(*value, zone)
 	}
 	text := grouped(scaled(*value, format), format.Decimals)
+	if format.Signed && *value > 0 && strings.Trim(text, "0.") != "" {
+		text = "+" + text
+	}
 	if unit := Unit(format); unit != "" {
 		text += " " + unit
 	}

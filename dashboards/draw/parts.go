@@ -43,10 +43,11 @@ func bars(result query.Result, s Settings) BarChart {
 			chart.Legend = append(chart.Legend, column.Label)
 		}
 	}
+	known := coloursOf(result.Panel.Source)
 	for _, row := range t.Rows {
 		one := BarRow{Name: joined(row.Keys)}
 		for m, value := range row.Values {
-			role := cmp.Or(Named(one.Name), Accent)
+			role := cmp.Or(chosen[metrics[m].Colour], known.each(t.Buckets, row.Keys), Accent)
 			if len(t.Metrics) > 1 {
 				role = slot(m)
 			}
@@ -115,12 +116,12 @@ func donut(result query.Result, s Settings) DonutChart {
 	if len(t.Metrics) == 0 {
 		return DonutChart{}
 	}
+	known := coloursOf(result.Panel.Source)
 	all := make([]Slice, 0, len(t.Rows))
 	total := 0.0
 	for _, row := range t.Rows {
-		one := Slice{Name: joined(row.Keys), Value: row.Values[0], Text: shown(row.Values[0], t.Metrics[0], s.zone())}
-		if slices.ContainsFunc(row.Keys, func(k query.Key) bool { return k.Other }) {
-			one.Role = Others
+		one := Slice{
+			Name: joined(row.Keys), Value: row.Values[0], Text: shown(row.Values[0], t.Metrics[0], s.zone()), Role: known.each(t.Buckets, row.Keys),
 		}
 		if one.Value != nil {
 			total += max(0, *one.Value)
@@ -129,18 +130,16 @@ func donut(result query.Result, s Settings) DonutChart {
 	}
 	chart := DonutChart{Slices: fewSlices(all, t.Metrics[0], s), Total: shown(&total, t.Metrics[0], s.zone()), Label: t.Metrics[0].Label}
 	var names []string
-	var open []int
+	var given []Role
 	for i, one := range chart.Slices {
 		if one.Value != nil && total > 0 {
 			chart.Slices[i].Part = max(0, *one.Value) / total
 			chart.Slices[i].Share = grouped(100*chart.Slices[i].Part, 1) + " %"
 		}
-		if one.Role == "" {
-			names, open = append(names, one.Name), append(open, i)
-		}
+		names, given = append(names, one.Name), append(given, one.Role)
 	}
-	for i, role := range coloured(names) {
-		chart.Slices[open[i]].Role = role
+	for i, role := range spread(names, given) {
+		chart.Slices[i].Role = role
 	}
 	return chart
 }
@@ -176,8 +175,9 @@ type HeatChart struct {
 	Cells [][]HeatCell
 	// Lowest and Highest are the figures of the pale and of the strong end.
 	Lowest, Highest string
-	// Rising says that a strong colour is good, for a figure whose high end is good.
-	Rising bool
+	// Strong says what a strong colour means, for example "better". Role is its hue.
+	Strong string
+	Role   Role
 }
 
 // HeatCell is one cell.
@@ -196,7 +196,7 @@ func heatmap(result query.Result, s Settings) HeatChart {
 	}
 	h.DownLabel, h.AcrossLabel = t.Buckets[0].Label, t.Buckets[1].Label
 	for _, row := range t.Rows {
-		h.Down, h.Across = distinct(h.Down, row.Keys[0].Text), distinct(h.Across, row.Keys[1].Text)
+		h.Down, h.Across = distinct(h.Down, printable(row.Keys[0].Name())), distinct(h.Across, printable(row.Keys[1].Name()))
 	}
 	for range h.Down {
 		cells := make([]HeatCell, len(h.Across))
@@ -208,7 +208,7 @@ func heatmap(result query.Result, s Settings) HeatChart {
 	var low, high *float64
 	for _, row := range t.Rows {
 		value := row.Values[0]
-		cell := &h.Cells[slices.Index(h.Down, row.Keys[0].Text)][slices.Index(h.Across, row.Keys[1].Text)]
+		cell := &h.Cells[slices.Index(h.Down, printable(row.Keys[0].Name()))][slices.Index(h.Across, printable(row.Keys[1].Name()))]
 		cell.Value, cell.Text = value, shown(value, t.Metrics[0], s.zone())
 		if value != nil && (low == nil || *value < *low) {
 			low = value
@@ -218,7 +218,8 @@ func heatmap(result query.Result, s Settings) HeatChart {
 		}
 	}
 	h.Lowest, h.Highest = shown(low, t.Metrics[0], s.zone()), shown(high, t.Metrics[0], s.zone())
-	h.Rising = t.Metrics[0].Format.Kind == view.Percent
+	shade := result.Panel.Shade
+	h.Strong, h.Role = shade.Dark, cmp.Or(chosen[shade.Colour], Accent)
 	for _, cells := range h.Cells {
 		for i, cell := range cells {
 			if cell.Value != nil && *high > *low {

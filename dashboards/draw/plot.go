@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"codebank.dev/dashboards/query"
@@ -37,6 +38,9 @@ type PlotChart struct {
 	References []Reference
 
 	notes []string
+	// title and ofData are what the panel says about the axis.
+	title  string
+	ofData bool
 }
 
 // Series is the values of one name.
@@ -48,6 +52,8 @@ type Series struct {
 	// Texts are the exact figures, and Shares the share of each value in the sum of all
 	// series at its place, for series that add up.
 	Texts, Shares []string
+	// Unit is the unit of the figures, at the end of their texts.
+	Unit string
 	// Compared is a series that is only there to be compared with.
 	Compared bool
 	// Right puts the series on the right axis.
@@ -56,6 +62,7 @@ type Series struct {
 	column query.Column
 	adds   bool
 	order  int
+	id     string
 }
 
 // Reference is a line at a fixed value.
@@ -67,7 +74,7 @@ type Reference struct {
 // plot returns the chart of series over the last bucket.
 func plot(result query.Result, s Settings) PlotChart {
 	panel := result.Panel
-	p := PlotChart{X: across(result, s)}
+	p := PlotChart{X: across(result, s), title: panel.Axis.Title, ofData: panel.Axis.Extent == view.OfData}
 	switch panel.Chart {
 	case view.Line:
 		p.Shape = Line
@@ -103,33 +110,44 @@ func plot(result query.Result, s Settings) PlotChart {
 	return p
 }
 
+// identity names a series by the values of its keys, which stay when their words change.
+func identity(keys []query.Key, metric int) string {
+	id := strconv.Itoa(metric)
+	for _, key := range keys {
+		id += "|" + key.Text
+	}
+	return id
+}
+
 // seriesOf divides the rows into series: one for each combination of keys before the last,
 // and each metric.
 func seriesOf(result query.Result, x Across) []Series {
 	t, metrics := result.Table, result.Panel.Layer.Metrics
 	var list []Series
 	places := map[string]int{}
+	known := coloursOf(result.Panel.Source)
 	for _, row := range t.Rows {
 		before, last := row.Keys[:max(0, len(row.Keys)-1)], len(row.Keys)-1
 		for m, column := range t.Metrics {
 			name := joined(before)
-			id := fmt.Sprintf("%q %d", name, m)
+			id := identity(before, m)
 			if len(t.Metrics) > 1 || len(before) == 0 {
 				name = strings.TrimPrefix(name+" · "+column.Label, " · ")
 			}
-			at, known := places[id]
-			if !known {
+			at, found := places[id]
+			if !found {
 				at = len(list)
 				places[id] = at
 				one := Series{
 					Name: name, Values: make([]*float64, len(x.Names)), Compared: compared(metrics[m].Figure), Right: metrics[m].Right,
-					column: column, adds: adds(metrics[m].Figure), order: at,
+					column: column, adds: adds(metrics[m].Figure), order: at, id: id,
+					Role: chosen[metrics[m].Colour],
 				}
-				if slices.ContainsFunc(before, func(k query.Key) bool { return k.Other }) {
-					one.Role = Others
+				if len(before) > 0 && one.Role == "" && len(t.Metrics) == 1 {
+					one.Role = known.each(t.Buckets, before)
 				}
-				if len(before) == 0 && len(t.Metrics) > 1 && !one.Compared {
-					one.Role = slot(m)
+				if len(before) == 0 && len(t.Metrics) > 1 && one.Role == "" && !one.Compared {
+					one.Role = ordered(metrics, m)
 				}
 				list = append(list, one)
 			}
@@ -144,6 +162,24 @@ func seriesOf(result query.Result, x Across) []Series {
 		}
 	}
 	return list
+}
+
+// ordered returns the slot of a figure among those that are not only for comparison. A
+// figure that is the only one has no slot.
+func ordered(metrics []view.Value, m int) Role {
+	at, n := 0, 0
+	for i, metric := range metrics {
+		if !compared(metric.Figure) {
+			n++
+			if i < m {
+				at++
+			}
+		}
+	}
+	if n == 1 {
+		return ""
+	}
+	return slot(at)
 }
 
 // fillZero gives a sum without documents its value, which is 0.
@@ -202,39 +238,34 @@ func few(all []Series, places int) ([]Series, []string) {
 	return append(kept, other), nil
 }
 
-// colour gives each series its role.
+// colour gives each series its role, unless it has one.
 func colour(list []Series) {
-	if len(list) == 1 && list[0].Role != Others {
-		list[0].Role = cmp.Or(Named(list[0].Name), Accent)
+	if len(list) == 1 && list[0].Role == "" {
+		list[0].Role = Accent
 		return
 	}
 	var names []string
-	var open []int
-	single := 0
+	var given []Role
+	single := -1
 	for i, s := range list {
-		switch {
-		case s.Compared:
+		if s.Compared && s.Role == "" {
 			list[i].Role = Muted
-		case s.Role == "":
-			names, open = append(names, s.Name), append(open, i)
-		default:
+		} else if !s.Compared {
 			single++
 		}
+		names, given = append(names, s.id), append(given, list[i].Role)
 	}
-	for i, role := range coloured(names) {
-		list[open[i]].Role = role
-	}
-	// A series beside those that it is compared with is the only one that counts.
-	if len(open) == 0 && single == 1 {
-		for i := range list {
-			if !list[i].Compared && list[i].Role != Others {
-				list[i].Role = Accent
-			}
+	for i, role := range spread(names, given) {
+		list[i].Role = role
+		// A series beside those that it is compared with is the only one that counts.
+		if single == 0 && !list[i].Compared && given[i] == "" {
+			list[i].Role = Accent
 		}
 	}
 }
 
 func (s *Series) texts(settings Settings) {
+	s.Unit = Unit(s.column.Format)
 	s.Texts = make([]string, len(s.Values))
 	for i, value := range s.Values {
 		s.Texts[i] = shown(value, s.column, settings.zone())

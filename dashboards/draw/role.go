@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"codebank.dev/dashboards/catalogue"
 	"codebank.dev/dashboards/query"
 	"codebank.dev/dashboards/view"
 )
@@ -28,48 +29,77 @@ const (
 // number of series in a chart besides the one of all others.
 const Slots = 6
 
-// roles are the names that have the same colour everywhere.
-var roles = map[string]Role{
+// statuses are the values that have a role of their own.
+var statuses = map[string]Role{
 	"APPROVED": "approved", "DECLINED": "declined", "PENDING": "pending", "REFUNDED": "refunded", "HELD": "held",
-	"VISA": "visa", "MASTERCARD": "mastercard", "ELO": "elo", "AMEX": "amex", "AMERICAN_EXPRESS": "amex",
-	"HIPERCARD": "hipercard", "DINERS": "diners", "DISCOVER": "diners",
 }
 
-// Named returns the role that belongs to a name wherever it stands, or an empty role.
-func Named(name string) Role { return roles[strings.ToUpper(strings.TrimSpace(name))] }
+// chosen are the roles of the colours that the catalogue gives to values and figures.
+var chosen = map[view.Colour]Role{
+	view.Good: "good", view.Bad: "bad", view.Warning: "warn", view.Quiet: Others,
+	view.First: "1", view.Second: "2", view.Third: "3", view.Fourth: "4", view.Fifth: "5", view.Sixth: "6", view.Seventh: "7", view.Eighth: "8",
+}
 
-// Roles returns every role of a series, for stylesheets.
+// Roles returns every role of a series, sorted, for stylesheets.
 func Roles() []Role {
 	list := []Role{Accent, Muted, Others}
-	for _, role := range roles {
-		if !slices.Contains(list, role) {
-			list = append(list, role)
-		}
+	for _, role := range statuses {
+		list = append(list, role)
 	}
-	for i := range Slots {
-		list = append(list, slot(i))
+	for _, role := range chosen {
+		list = append(list, role)
 	}
 	slices.Sort(list)
-	return list
+	return slices.Compact(list)
 }
 
 func slot(i int) Role { return Role(strconv.Itoa(i%Slots + 1)) }
 
-// slots are the slots that the colours of brands are taken from.
-var slots = map[Role]int{"visa": 0, "mastercard": 1, "elo": 2, "amex": 3, "hipercard": 4, "diners": 5}
+// colours knows the colour of values, by field.
+type colours map[string]map[string]view.Colour
 
-// coloured returns a role for each name. A name with a role of its own keeps it. Any
-// other name has the slot that its letters give, or the next free one. So a store has the
-// same colour in most charts, and no two series of a chart share a colour while there are
-// slots left.
-func coloured(names []string) []Role {
-	list := make([]Role, len(names))
-	var used [Slots]bool
-	for i, name := range names {
-		list[i] = Named(name)
-		if at, brand := slots[list[i]]; brand {
-			used[at] = true
+// coloursOf returns the colours of the values in a panel's source.
+func coloursOf(source view.Source) colours {
+	for _, of := range catalogue.DataViews() {
+		if of.Source == source {
+			return of.Colours
 		}
+	}
+	return nil
+}
+
+// of returns the role of the value of a bucket, or an empty role.
+func (c colours) of(column query.Column, key query.Key) Role {
+	if key.Other {
+		return Others
+	}
+	if role := statuses[key.Text]; role != "" {
+		return role
+	}
+	return chosen[c[column.Field][key.Text]]
+}
+
+// each returns the role of the only key of a row, or an empty role.
+func (c colours) each(columns []query.Column, keys []query.Key) Role {
+	if len(keys) == 1 {
+		return c.of(columns[0], keys[0])
+	}
+	for _, key := range keys {
+		if key.Other {
+			return Others
+		}
+	}
+	return ""
+}
+
+// spread gives a role to each name that has none: the slot that its letters give, or the
+// next free one. So a store has the same colour in most charts, and no two series of a
+// chart share a colour while there are slots left.
+func spread(names []string, given []Role) []Role {
+	list := slices.Clone(given)
+	var used [Slots]bool
+	for i := range used {
+		used[i] = slices.Contains(given, slot(i))
 	}
 	for i, name := range names {
 		if list[i] != "" {
@@ -145,11 +175,11 @@ func adds(e view.Expression) bool {
 	return false
 }
 
-// joined is the name of a row: its keys.
+// joined is the name of a row: its keys in words.
 func joined(keys []query.Key) string {
 	texts := make([]string, len(keys))
 	for i, key := range keys {
-		texts[i] = key.Text
+		texts[i] = printable(key.Name())
 	}
 	return strings.Join(texts, " · ")
 }

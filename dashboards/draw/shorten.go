@@ -3,7 +3,23 @@ package draw
 import (
 	"strconv"
 	"strings"
+	"unicode"
 )
+
+// printable replaces control characters, and characters without a picture of their own,
+// because names come from anywhere: a terminal obeys some of them, and others hide or turn
+// the text beside them.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case unicode.IsPrint(r):
+			return r
+		}
+		return unicode.ReplacementChar
+	}, strings.ToValidUTF8(text, "\uFFFD"))
+}
 
 // Shorten shortens names that do not fit, so that different names stay different. A name is
 // cut at its end. If two names would become the same, their middles are cut, because the

@@ -1,6 +1,7 @@
 package draw
 
 import (
+	"cmp"
 	"time"
 
 	"codebank.dev/dashboards/query"
@@ -83,10 +84,10 @@ func withoutUnit(value *float64, column query.Column, zone *time.Location) strin
 }
 
 func keyCell(result query.Result, at int, key query.Key, s Settings) Cell {
-	cell := Cell{Text: key.Text}
+	cell := Cell{Text: printable(key.Name())}
 	panel := result.Panel
 	if panel.Chart == view.Documents {
-		field := result.Table.Buckets[at].Label
+		field := cmp.Or(result.Table.Buckets[at].Field, result.Table.Buckets[at].Label)
 		if field == panel.Documents.Newest {
 			if moment, err := time.Parse(time.RFC3339Nano, key.Text); err == nil {
 				cell.Text = moment.In(s.zone()).Format("2 Jan 2006 15:04:05.000")

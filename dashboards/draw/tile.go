@@ -2,6 +2,7 @@ package draw
 
 import (
 	"math"
+	"strings"
 
 	"codebank.dev/dashboards/query"
 	"codebank.dev/dashboards/view"
@@ -55,6 +56,10 @@ func tiles(result query.Result, s Settings) []Tile {
 		for m, value := range row.Values {
 			column := result.Table.Metrics[m]
 			text := shown(value, column, s.zone())
+			if metrics[m].Change != nil {
+				tile.Change = measured(value, metrics[m], s)
+				continue
+			}
 			if m > 0 {
 				tile.Small = append(tile.Small, SmallFigure{column.Label, text})
 				continue
@@ -64,7 +69,9 @@ func tiles(result query.Result, s Settings) []Tile {
 				tile.Unit, tile.Number = unit, text[:len(text)-len(unit)-1]
 			}
 			tile.Status = statusOf(value, metrics[m].Thresholds)
-			tile.Change = change(value, metrics[m], before(s.Before, row.Keys, m), s)
+			if c := change(value, metrics[m], before(s.Before, row.Keys, m), s); c != nil {
+				tile.Change = c
+			}
 		}
 		list = append(list, tile)
 	}
@@ -108,10 +115,7 @@ func change(now *float64, metric view.Value, then *float64, s Settings) *Change 
 	if now == nil || then == nil || metric.Format.Kind == view.Moment {
 		return nil
 	}
-	c := Change{Arrow: "→", Word: "unchanged", Period: s.Period, Before: Figure(then, metric.Format)}
-	if c.Period == "" {
-		c.Period = "the period before"
-	}
+	c := Change{Arrow: "→", Word: "unchanged", Period: s.period(), Before: Figure(then, metric.Format)}
 	difference := *now - *then
 	figure := ""
 	if metric.Format.Kind == view.Percent {
@@ -123,16 +127,54 @@ func change(now *float64, metric view.Value, then *float64, s Settings) *Change 
 		return &c
 	}
 	c.Figure = figure
-	rising := difference > 0
+	better := view.Neither
+	if metric.Thresholds != nil {
+		better = view.Falling
+		if metric.Thresholds.RisingIsGood {
+			better = view.Rising
+		}
+	}
+	c.turn(difference > 0, better)
+	return &c
+}
+
+// turn sets what depends on the direction of a change.
+func (c *Change) turn(rising bool, better view.Direction) {
 	c.Arrow, c.Word = "↓", "down"
 	if rising {
 		c.Arrow, c.Word = "↑", "up"
 	}
-	if metric.Thresholds != nil {
+	if better != view.Neither {
 		c.Status = Bad
-		if rising == metric.Thresholds.RisingIsGood {
+		if rising == (better == view.Rising) {
 			c.Status = Good
 		}
 	}
+}
+
+// measured is a change that the panel has as a figure of its own.
+func measured(value *float64, metric view.Value, s Settings) *Change {
+	if value == nil {
+		return nil
+	}
+	c := Change{Arrow: "→", Word: "unchanged", Period: s.period()}
+	size := math.Abs(*value)
+	decimals := max(1, metric.Format.Decimals)
+	figure := grouped(100*size, decimals)
+	if strings.Trim(figure, "0.,") == "" {
+		return &c
+	}
+	c.Figure = figure + " %"
+	if metric.Change.Points {
+		c.Figure = figure + " points"
+	}
+	c.turn(*value > 0, metric.Change.Better)
 	return &c
+}
+
+func (s Settings) period() string {
+	if s.Period == "" {
+		return "the period before"
+	}
+	return s.Period
 }

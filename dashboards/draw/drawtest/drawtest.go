@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"codebank.dev/dashboards/catalogue"
 	"codebank.dev/dashboards/query"
 	"codebank.dev/dashboards/view"
 )
@@ -83,7 +84,7 @@ func documents(panel view.Panel, c Case) query.Table {
 	t := query.Table{}
 	fields := append([]string{panel.Documents.Newest}, panel.Documents.Fields...)
 	for _, field := range fields {
-		t.Buckets = append(t.Buckets, query.Column{Label: field, Exact: true})
+		t.Buckets = append(t.Buckets, query.Column{Label: catalogue.DataViews()[0].Label(field), Exact: true, Field: field})
 	}
 	if c == Empty {
 		return t
@@ -105,7 +106,11 @@ func documents(panel view.Panel, c Case) query.Table {
 func table(layer view.Layer, c Case) query.Table {
 	t := query.Table{}
 	for _, bucket := range layer.Buckets {
-		t.Buckets = append(t.Buckets, query.Column{Label: bucket.Title(), Exact: true})
+		column := query.Column{Label: bucket.Title(), Exact: true}
+		if terms, values := bucket.(view.Terms); values && len(terms.Fields) == 1 {
+			column.Field = terms.Fields[0]
+		}
+		t.Buckets = append(t.Buckets, column)
 		if _, time := bucket.(view.Time); time {
 			t.Interval = query.Interval(At())
 		}
@@ -142,6 +147,7 @@ func combinations(buckets []view.Bucket, c Case) [][]query.Key {
 
 func keysOf(bucket view.Bucket, c Case) []query.Key {
 	var keys []query.Key
+	words := catalogue.DataViews()[0].Words
 	add := func(text string, number float64) { keys = append(keys, query.Key{Text: text, Number: number}) }
 	switch b := bucket.(type) {
 	case view.Time:
@@ -158,7 +164,12 @@ func keysOf(bucket view.Bucket, c Case) []query.Key {
 			n = 30
 		}
 		for i := range n {
-			add(name(b.Fields[0], i, c), float64(i))
+			text := name(b.Fields[0], i, c)
+			key := query.Key{Text: text, Number: float64(i)}
+			if word := words.Of(b.Fields[0], text); word != text {
+				key.Label = word
+			}
+			keys = append(keys, key)
 		}
 	case view.Filters:
 		for i, filter := range b.Filters {

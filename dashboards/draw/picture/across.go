@@ -39,7 +39,7 @@ func (p *Picture) across(f frame) acrossLabels {
 // left out, and shown on hover.
 func (p *Picture) named(f frame) acrossLabels {
 	x := f.chart.X
-	a := acrossLabels{height: edge}
+	a := acrossLabels{height: gap}
 	if len(x.Names) == 1 && x.Names[0] == "" {
 		return a
 	}
@@ -76,17 +76,17 @@ func (p *Picture) named(f frame) acrossLabels {
 // changes, and the zone.
 func (p *Picture) clock(f frame) acrossLabels {
 	x := f.chart.X
-	a := acrossLabels{height: edge}
+	a := acrossLabels{height: gap}
 	if len(x.Starts) == 0 {
 		return a
 	}
 	from, until := x.Starts[0], x.Starts[len(x.Starts)-1].Add(max(x.Interval, time.Second))
-	each := Measure("00:00:00", small, false) + 20
-	if x.Interval >= time.Minute {
-		each = Measure("28 Nov", small, false) + 20
+	each := Measure("00:00", small, false) + 16
+	if x.Interval < time.Minute || x.Interval >= 24*time.Hour {
+		each = Measure("00:00:00", small, false) + 16
 	}
 	ticks := draw.TimeTicks(from, until, x.Interval, int(f.width()/each))
-	free, freeBelow, zoned := 0.0, 0.0, false
+	free, dates := 0.0, []Mark{}
 	for _, tick := range ticks {
 		at := f.moment(draw.Annotation{At: tick.At})
 		m := Mark{Form: Text, Class: "tick", X: at, Y: 18, Text: tick.Text, Size: small, Paint: Faint, Anchor: Middle}
@@ -101,27 +101,41 @@ func (p *Picture) clock(f frame) acrossLabels {
 			continue
 		}
 		free = right + 6
-		line := straight("tick", Rule, rect{at, 0, at, 4}, 1)
-		a.marks = append(a.marks, line, m)
-		if tick.Below == "" && zoned {
-			continue
-		}
-		below := Mark{Form: Text, Class: "tick date", X: left, Y: 33, Text: tick.Below, Size: small, Paint: Faint, Anchor: Start}
-		if !zoned {
-			below.Text = join(tick.Below, x.Zone)
-		}
-		if left, right := below.Span(); left >= freeBelow && right <= p.Width {
-			freeBelow, zoned = right+8, true
-			a.marks = append(a.marks, below)
+		a.marks = append(a.marks, straight("tick", Rule, rect{at, 0, at, 4}, 1), m)
+		if tick.Below != "" {
+			dates = append(dates, Mark{Form: Text, Class: "tick date", X: left, Y: 33, Text: tick.Below, Size: small, Paint: Faint, Anchor: Start})
 		}
 	}
 	a.height = 40
+	p.dates(&a, dates, x.Zone)
 	return a
 }
 
-func join(date, zone string) string {
-	if date == "" {
-		return zone
+// dates adds the dates that have room, and the zone: behind the first date, at the right
+// end, or in a line of its own.
+func (p *Picture) dates(a *acrossLabels, dates []Mark, zone string) {
+	free := 0.0
+	var kept []Mark
+	for _, m := range dates {
+		if left, right := m.Span(); left >= free && right <= p.Width {
+			kept, free = append(kept, m), right+gap
+		}
 	}
-	return date + ", " + zone
+	end := Mark{Form: Text, Class: "tick zone", X: p.Width, Y: 33, Text: zone, Size: small, Paint: Faint, Anchor: End}
+	left, _ := end.Span()
+	if len(kept) > 0 {
+		first := kept[0]
+		first.Text += ", " + zone
+		if _, right := first.Span(); right <= p.Width && (len(kept) == 1 || right+gap <= kept[1].X) {
+			kept[0] = first
+			a.marks = append(a.marks, kept...)
+			return
+		}
+	}
+	a.marks = append(a.marks, kept...)
+	if left < free {
+		end.Y += row
+		a.height += row
+	}
+	a.marks = append(a.marks, end)
 }

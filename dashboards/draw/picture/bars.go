@@ -13,6 +13,8 @@ type barsLayout struct {
 	zero float64
 	// above puts the names above the bars, where the picture is narrow.
 	above bool
+	// apart puts the figures below the names, where a line has no room for both.
+	apart bool
 	// names, figures and shares are the widths of the columns of text.
 	names, figures, shares float64
 	// left and right are the ends of the bars.
@@ -42,7 +44,7 @@ func (p *Picture) bars(chart draw.BarChart, top, height float64) {
 		y += l.each
 	}
 	if more := len(chart.Rows) - l.shown; more > 0 {
-		p.text(Mark{Class: "note", X: edge, Y: y + small + 2, Text: fmt.Sprintf("and %d more, in the table", more), Size: small, Paint: Faint})
+		p.text(Mark{Class: "note", Y: y + small + 2, Text: fmt.Sprintf("and %d more, in the table", more), Size: small, Paint: Faint})
 		y += row + 4
 	}
 	p.Height = max(y+6, top+height)
@@ -54,7 +56,7 @@ const (
 )
 
 func (p *Picture) barsLayout(chart draw.BarChart, height float64) barsLayout {
-	l := barsLayout{shown: len(chart.Rows), left: edge}
+	l := barsLayout{shown: len(chart.Rows)}
 	full := make([]string, len(chart.Rows))
 	bars := 1
 	for i, one := range chart.Rows {
@@ -66,24 +68,27 @@ func (p *Picture) barsLayout(chart draw.BarChart, height float64) barsLayout {
 			l.shares = max(l.shares, Measure(bar.Share, small, false))
 		}
 	}
-	if l.shares > 0 {
-		l.shares += 10
+	if l.shares += 10; l.shares == 10 || l.figures+l.shares > p.Width-10 {
+		l.shares = 0 // The share is shown on hover only.
 	}
-	l.above = p.Width < 440 && l.names > 90
+	l.above = p.Width < 440 && (l.names > 90 || l.names+l.figures+l.shares > p.Width*0.6)
 	most := p.Width * 0.36
 	l.each = float64(bars)*(barHeight+barGap) + 10
 	if l.above {
-		most = p.Width - 2*edge - 8 - l.figures - l.shares
+		most = p.Width - gap - l.figures - l.shares
 		l.each += row
-		if bars > 1 {
-			most = p.Width - 2*edge
+		if l.apart = bars == 1 && most < min(80, l.names); l.apart {
+			l.each += row
+		}
+		if bars > 1 || l.apart {
+			most = p.Width
 		}
 	}
 	l.names = min(l.names, most)
 	l.short = names(full, l.names, small)
-	l.right = p.Width - edge - l.figures - l.shares - 8
+	l.right = p.Width - l.figures - l.shares - gap
 	if l.above && bars == 1 {
-		l.right = p.Width - edge
+		l.right = p.Width
 	}
 	if !l.above {
 		l.left += l.names + 10
@@ -102,8 +107,11 @@ func (p *Picture) barRow(l barsLayout, at int, y float64) {
 	chart, one, zero := l.chart, l.chart.Rows[at], l.zero
 	name := Mark{Class: "name", X: l.left - 10, Y: y + 5 + barHeight/2 + 4, Text: l.short[at], Size: small, Paint: Ink, Anchor: End}
 	if l.above {
-		name.X, name.Y, name.Anchor = l.left, y+5+small, Start
+		name.X, name.Y, name.Anchor = l.left, y+1+small, Start
 		y += row
+		if l.apart {
+			y += row
+		}
 	}
 	if l.short[at] != one.Name {
 		name.Title = one.Name
@@ -130,7 +138,7 @@ func (p *Picture) barRow(l barsLayout, at int, y float64) {
 		}
 		base := y + barHeight/2 + 4
 		if l.above && len(one.Bars) == 1 {
-			base = y - 5 - row + 5 + small
+			base = y - 4 - row + small
 		}
 		p.figures(l, bar, base, title)
 		y += barHeight + barGap
@@ -139,7 +147,9 @@ func (p *Picture) barRow(l barsLayout, at int, y float64) {
 
 // figures writes the figure of a bar and its share, aligned on the right.
 func (p *Picture) figures(l barsLayout, bar draw.OneBar, base float64, title string) {
-	x := p.Width - edge
-	p.text(Mark{Class: "share", X: x, Y: base, Text: bar.Share, Size: small, Paint: Faint, Anchor: End, Title: title})
+	x := p.Width
+	if l.shares > 0 {
+		p.text(Mark{Class: "share", X: x, Y: base, Text: bar.Share, Size: small, Paint: Faint, Anchor: End, Title: title})
+	}
 	p.text(Mark{Class: "value", X: x - l.shares, Y: base, Text: bar.Text, Size: small, Paint: statusPaint(bar.Status, Ink), Anchor: End, Title: title})
 }

@@ -8,29 +8,39 @@ import (
 
 // donut draws a ring, and beside or below it the names of the slices with their figures.
 func (p *Picture) donut(chart draw.DonutChart, top, height float64) {
-	const each = 22.0
+	each := 22.0
+	if p.Width < 240 {
+		each = 40 // The figures stand below the names.
+	}
 	list := float64(len(chart.Slices)) * each
 	figures, shares := 0.0, 0.0
 	for _, one := range chart.Slices {
 		figures, shares = max(figures, Measure(one.Text, small, false)), max(shares, Measure(one.Share, small, false))
 	}
-	beside := p.Width >= 420
-	ring := min(200, p.Width-2*edge)
-	if beside {
-		ring = max(96, min(200, p.Width*0.36, max(height, list, 160)-2*edge))
+	if figures+shares+12 > p.Width {
+		shares = 0 // The share is shown on hover only.
 	}
-	need := max(ring+2*edge, list+2*edge)
-	x, y := ring+2*edge+12, 0.0
+	beside := p.Width >= 420
+	ring := min(200, p.Width-2*gap)
+	if beside {
+		ring = max(96, min(200, p.Width*0.36, max(height, list, 160)-2*gap))
+	}
+	need := max(ring+2*gap, list+2*gap)
+	x, y := ring+32, 0.0
 	if !beside {
-		need = ring + list + 3*edge
-		x, y = edge, ring+2*edge
+		need = ring + list + 3*gap
+		x, y = 0, ring+2*gap
 	}
 	height = max(height, need)
-	centre := top + edge + ring/2
+	centre := top + gap + ring/2
 	if beside {
 		centre, y = top+height/2, (height-list)/2
 	}
-	cx := edge + ring/2
+	end := p.Width
+	if beside {
+		end = min(end, x+380)
+	}
+	cx := 1 + ring/2
 	if !beside {
 		cx = p.Width / 2
 	}
@@ -40,18 +50,26 @@ func (p *Picture) donut(chart draw.DonutChart, top, height float64) {
 	for i, one := range chart.Slices {
 		full[i] = one.Name
 	}
-	room := p.Width - edge - x - swatch - swatchGap - figures - shares - 24
+	room := end - x - swatch - swatchGap - figures - shares - 24
+	if each > 22 {
+		room = p.Width - x - swatch - swatchGap
+	}
 	short := names(full, max(room, 40), small)
 	for i, one := range chart.Slices {
-		base := y + each/2 + 4
+		base := y + 15
 		p.add(entry{name: one.Name, paint: Of(one.Role)}.swatch(x, base-4))
 		name := Mark{Class: "name", X: x + swatch + swatchGap, Y: base, Text: short[i], Size: small, Paint: Ink}
 		if short[i] != one.Name {
 			name.Title = one.Name
 		}
 		p.text(name)
-		p.text(Mark{Class: "share", X: p.Width - edge, Y: base, Text: one.Share, Size: small, Paint: Faint, Anchor: End})
-		p.text(Mark{Class: "value", X: p.Width - edge - shares - 12, Y: base, Text: one.Text, Size: small, Paint: Ink, Anchor: End})
+		if each > 22 {
+			base += row
+		}
+		if shares > 0 {
+			p.text(Mark{Class: "share", X: end, Y: base, Text: one.Share, Size: small, Paint: Faint, Anchor: End})
+		}
+		p.text(Mark{Class: "value", X: end - shares - 12, Y: base, Text: one.Text, Size: small, Paint: Ink, Anchor: End})
 		y += each
 	}
 	p.Height = top + height

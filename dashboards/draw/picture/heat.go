@@ -15,12 +15,9 @@ func (p *Picture) heat(chart draw.HeatChart, top, height float64) {
 		label = max(label, Measure(name, small, false))
 	}
 	label = min(label, p.Width*0.3)
-	if p.Width < 440 {
-		label = min(label, 40)
-	}
 	short := names(chart.Down, label, small)
-	left, y := edge+label+8, top+6
-	each := (p.Width - edge - left) / float64(len(chart.Across))
+	left, y := label+gap, top+6
+	each := (p.Width - left) / float64(len(chart.Across))
 	tall := max(18, min(32, (height-70)/float64(len(chart.Down))))
 	if height <= 0 {
 		tall = 24
@@ -36,7 +33,7 @@ func (p *Picture) heat(chart draw.HeatChart, top, height float64) {
 		}
 		p.text(m)
 		for k, cell := range chart.Cells[i] {
-			p.cell(cell, rect{left + float64(k)*each, y, left + float64(k+1)*each - gap, y + tall - gap}, name+", "+chart.Across[k]+": "+cell.Text)
+			p.cell(cell, Of(chart.Role), rect{left + float64(k)*each, y, left + float64(k+1)*each - gap, y + tall - gap}, name+", "+chart.Across[k]+": "+cell.Text)
 		}
 		y += tall
 	}
@@ -44,9 +41,9 @@ func (p *Picture) heat(chart draw.HeatChart, top, height float64) {
 	p.Height = max(p.ramp(chart, y+8), top+height)
 }
 
-func (p *Picture) cell(cell draw.HeatCell, in rect, title string) {
+func (p *Picture) cell(cell draw.HeatCell, paint Paint, in rect, title string) {
 	x, y, width, height := in.left, in.top, in.right-in.left, in.bottom-in.top
-	m := Mark{Form: Box, Class: "cell", Paint: Of(draw.Accent), X: x, Y: y, W: max(width, 0.5), H: height, Title: title, Opacity: strength(cell.Strength)}
+	m := Mark{Form: Box, Class: "cell", Paint: paint, X: x, Y: y, W: max(width, 0.5), H: height, Title: title, Opacity: strength(cell.Strength)}
 	if cell.Value == nil {
 		m.Paint, m.Opacity, m.Class = Rule, 0.4, "cell none"
 	}
@@ -82,25 +79,25 @@ func (p *Picture) heatAcross(chart draw.HeatChart, left, y, each float64) float6
 // ramp draws the scale of the colours with its two ends named.
 func (p *Picture) ramp(chart draw.HeatChart, y float64) float64 {
 	low, high := "lowest "+chart.Lowest, "highest "+chart.Highest
-	if chart.Rising {
-		high += " (good)"
+	if chart.Strong != "" {
+		high += " (" + chart.Strong + ")"
 	}
 	const steps, each = 6, 14.0
-	x := float64(edge)
+	x := 0.0
 	wide := Measure(low, small, false) + Measure(high, small, false) + steps*each + 16
-	two := wide > p.Width-2*edge
+	two := wide > p.Width
 	p.text(Mark{Class: "ramp", X: x, Y: y + small, Text: low, Size: small, Paint: Faint})
 	x += Measure(low, small, false) + 8
 	if two {
-		x, y = edge, y+row+2
+		x, y = 0, y+row+2
 	}
 	for i := range steps {
-		p.add(Mark{Form: Box, Class: "cell", Paint: Of(draw.Accent), X: x, Y: y + 2, W: each - 1, H: 12, Opacity: strength(float64(i) / (steps - 1))})
+		p.add(Mark{Form: Box, Class: "cell", Paint: Of(chart.Role), X: x, Y: y + 2, W: each - 1, H: 12, Opacity: strength(float64(i) / (steps - 1))})
 		x += each
 	}
 	x += 8
 	if two && x+Measure(high, small, false) > p.Width {
-		x, y = edge, y+row+2
+		x, y = 0, y+row+2
 	}
 	p.text(Mark{Class: "ramp", X: x, Y: y + small, Text: high, Size: small, Paint: Faint})
 	return y + row + 6

@@ -33,12 +33,12 @@ func (p *Picture) legend(list []entry, y float64) float64 {
 	for i, one := range list {
 		full[i] = one.name
 	}
-	short := names(full, min(220, p.Width-2*edge-swatch-swatchGap), small)
-	x := float64(edge)
+	short := names(full, min(220, p.Width-swatch-swatchGap), small)
+	x := 0.0
 	for i, one := range list {
 		width := swatch + swatchGap + Measure(short[i], small, false)
-		if x > edge && x+width > p.Width-edge {
-			x, y = edge, y+row+2
+		if x > 0 && x+width > p.Width {
+			x, y = 0, y+row+2
 		}
 		p.add(one.swatch(x, y+small-4))
 		m := Mark{Class: "name", X: x + swatch + swatchGap, Y: y + small, Text: short[i], Size: small, Paint: Ink}

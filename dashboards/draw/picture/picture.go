@@ -134,6 +134,8 @@ func New(chart draw.Chart, size Size) Picture {
 	}
 	top := 0.0
 	if size.Heading {
+		p.Width -= 2 * margin
+		size.Height -= 2 * margin
 		top = p.heading(chart)
 	}
 	height := float64(size.Height) - top
@@ -153,23 +155,48 @@ func New(chart draw.Chart, size Size) Picture {
 	default:
 		p.message(chart, top, height)
 	}
+	if size.Heading {
+		p.frame()
+	}
 	return *p
 }
 
+// margin is the space around a picture with a heading.
+const margin = 16
+
 // heading writes the title and returns the place below it.
 func (p *Picture) heading(chart draw.Chart) float64 {
-	const edge = 8
-	y := float64(edge) + normal
-	for _, text := range wrapped(chart.Title, p.Width-2*edge, font{normal, true}, 3) {
-		p.text(Mark{Class: "heading", X: edge, Y: y, Text: text, Size: normal, Bold: true, Paint: Ink})
+	y := normal
+	for _, text := range wrapped(chart.Title, p.Width, font{normal, true}, 3) {
+		p.text(Mark{Class: "heading", Y: y, Text: text, Size: normal, Bold: true, Paint: Ink})
 		y += 20
 	}
-	return y - 4
+	return y - 8
+}
+
+// frame puts a margin around the picture.
+func (p *Picture) frame() {
+	p.Width, p.Height = p.Width+2*margin, p.Height+2*margin
+	for i := range p.Marks {
+		p.Marks[i].move(margin)
+	}
+}
+
+// move moves a mark to the right and down.
+func (m *Mark) move(by float64) {
+	m.X, m.Y = m.X+by, m.Y+by
+	for i := range m.Steps {
+		s := &m.Steps[i]
+		s.X, s.Y, s.X1, s.Y1, s.X2, s.Y2 = s.X+by, s.Y+by, s.X1+by, s.Y1+by, s.X2+by, s.Y2+by
+	}
+	for i := range m.Marks {
+		m.Marks[i].move(by)
+	}
 }
 
 // message writes the text of a chart without figures.
 func (p *Picture) message(chart draw.Chart, top, height float64) {
-	lines := wrapped(chart.Message, p.Width-16, font{normal, false}, 6)
+	lines := wrapped(chart.Message, p.Width, font{normal, false}, 6)
 	need := float64(len(lines))*20 + 32
 	height = max(height, need)
 	y := top + (height-float64(len(lines))*20)/2 + normal

@@ -32,7 +32,8 @@ func (f frame) on(axis draw.Axis, value float64) float64 {
 }
 
 const (
-	edge = 8
+	// gap is the space between labels and what they belong to.
+	gap = 8
 	// leastPlot is the smallest height between the axes.
 	leastPlot = 96
 )
@@ -40,19 +41,23 @@ const (
 // plot draws series on axes: the labels around, the grid, the series, and what is shown on
 // hover.
 func (p *Picture) plot(chart draw.PlotChart, top, height float64) {
-	f := frame{chart: chart, top: top + 6, right: p.Width - edge}
-	if height <= 0 {
+	f := frame{chart: chart, top: top + 6, right: p.Width}
+	natural := height <= 0
+	if natural {
 		height = max(200, min(320, p.Width*0.42))
 	}
 	labels := p.direct(chart, height)
 	if labels == nil && len(chart.Series) > 1 {
 		f.top = p.legend(entries(chart.Series), f.top) + 4
+		if natural {
+			height += f.top - top
+		}
 	}
 	f.top = p.units(chart, f.top)
 	if len(chart.X.Annotations) > 0 {
 		f.top += row
 	}
-	f.left = edge + tickRoom(chart.Left)
+	f.left = tickRoom(chart.Left)
 	if chart.Right != nil {
 		f.right -= tickRoom(*chart.Right)
 	}
@@ -95,8 +100,8 @@ func (p *Picture) units(chart draw.PlotChart, y float64) float64 {
 	if chart.Left.Unit == "" && right == "" {
 		return y + 6
 	}
-	p.text(Mark{Class: "unit", X: edge, Y: y + small, Text: chart.Left.Unit, Size: small, Paint: Faint})
-	p.text(Mark{Class: "unit", X: p.Width - edge, Y: y + small, Text: right, Size: small, Paint: Faint, Anchor: End})
+	p.text(Mark{Class: "unit", Y: y + small, Text: chart.Left.Unit, Size: small, Paint: Faint})
+	p.text(Mark{Class: "unit", X: p.Width, Y: y + small, Text: right, Size: small, Paint: Faint, Anchor: End})
 	return y + row + 6
 }
 
@@ -105,7 +110,7 @@ func tickRoom(axis draw.Axis) float64 {
 	for _, tick := range axis.Ticks {
 		room = max(room, Measure(tick.Text, small, false))
 	}
-	return room + edge
+	return room + gap
 }
 
 // grid draws a line and a label for each tick of the left axis, and the labels of the right
@@ -118,14 +123,14 @@ func (p *Picture) grid(f frame) {
 			class = "grid zero"
 		}
 		p.add(straight(class, Rule, rect{f.left, y, f.right, y}, 1))
-		p.text(Mark{Class: "tick", X: f.left - edge, Y: y + 4, Text: tick.Text, Size: small, Paint: Faint, Anchor: End})
+		p.text(Mark{Class: "tick", X: f.left - gap, Y: y + 4, Text: tick.Text, Size: small, Paint: Faint, Anchor: End})
 	}
 	if f.chart.Right == nil {
 		return
 	}
 	for _, tick := range spaced(f.chart.Right.Ticks, f.height()) {
 		y := f.on(*f.chart.Right, tick.Value)
-		p.text(Mark{Class: "tick", X: f.right + edge, Y: y + 4, Text: tick.Text, Size: small, Paint: Faint})
+		p.text(Mark{Class: "tick", X: f.right + gap, Y: y + 4, Text: tick.Text, Size: small, Paint: Faint})
 	}
 }
 
@@ -233,7 +238,7 @@ func (p *Picture) annotations(f frame) {
 		word.X += max(0, -left) - max(0, right-p.Width)
 		if left, right = word.Span(); left >= free {
 			p.text(word)
-			free = right + edge
+			free = right + gap
 		}
 	}
 }

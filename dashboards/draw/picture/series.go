@@ -178,13 +178,18 @@ func (p *Picture) column(f frame, s draw.Series, at int, of part) {
 	if f.cut(at) && bar.H > 0 {
 		p.add(hatch(Raised, rect{bar.X, bar.Y, bar.X + bar.W, bar.Y + bar.H}))
 	}
-	text := s.Texts[at]
+	text := figureOf(s, at)
 	if f.chart.X.Time || f.chart.Stacked || len(f.chart.Series) > 1 || Measure(text, small, false) > f.edges[at+1]-f.edges[at]-4 {
 		return
 	}
 	if y := top - 5; y-small > f.top-row {
 		p.text(Mark{Class: "value", X: f.middle(at), Y: y, Text: text, Size: small, Paint: Ink, Anchor: Middle})
 	}
+}
+
+// figureOf is a figure without its unit, which stands on the axis.
+func figureOf(s draw.Series, at int) string {
+	return strings.TrimSuffix(s.Texts[at], " "+s.Unit)
 }
 
 // dots draws rates by name: a point for each, with its figure.
@@ -198,12 +203,12 @@ func (p *Picture) dots(f frame) {
 			x, y := left+each*(float64(k)+0.5), f.y(s, *value)
 			p.add(straight("stem", Rule, rect{x, f.bottom, x, y}, 2))
 			p.add(Mark{Form: Circle, Class: "point", Paint: Of(s.Role), X: x, Y: y, R: 5})
-			if len(f.chart.Series) == 1 && Measure(s.Texts[at], small, false) <= f.edges[at+1]-f.edges[at]-4 {
+			if text := figureOf(s, at); len(f.chart.Series) == 1 && Measure(text, small, false) <= f.edges[at+1]-f.edges[at]-4 {
 				above := y - 10
 				if above-small < f.top-row {
 					above = y + 20
 				}
-				p.text(Mark{Class: "value", X: x, Y: above, Text: s.Texts[at], Size: small, Paint: Ink, Anchor: Middle})
+				p.text(Mark{Class: "value", X: x, Y: above, Text: text, Size: small, Paint: Ink, Anchor: Middle})
 			}
 		}
 	}

@@ -29,15 +29,13 @@ var colours = map[Paint]pair{
 	"series-accent": {0x4150c8, 0x96a2ff}, "series-muted": {0x586474, 0x9aa6b6}, "series-other": {0x74808f, 0x8e99a8},
 	"series-1": {0x2f6fde, 0x7aa7ff}, "series-2": {0xc2590c, 0xf0954f}, "series-3": {0x0b7f7c, 0x45c1bc},
 	"series-4": {0x8a4fc4, 0xbd93f0}, "series-5": {0x8f6a00, 0xd6b04c}, "series-6": {0xc23a79, 0xf080b4},
+	"series-7": {0x0a7ea4, 0x6fd0ee}, "series-8": {0x5f6f1d, 0xb6c65a},
 	"series-approved": {0x1a7f4b, 0x4cc38a}, "series-declined": {0xc4323f, 0xff7b84},
 	"series-pending": {0x8a5a00, 0xe0ac4c}, "series-refunded": {0x1d63b8, 0x7ab4ff},
 }
 
 // same are paints with the colour of another one.
-var same = map[Paint]Paint{
-	"series-visa": "series-1", "series-mastercard": "series-2", "series-elo": "series-3", "series-amex": "series-4", "series-held": "series-4",
-	"series-hipercard": "series-5", "series-diners": "series-6",
-}
+var same = map[Paint]Paint{"series-held": "series-4", "series-good": Good, "series-bad": Bad, "series-warn": Warn}
 
 // Colour returns the colour of a paint. A paint that is not known is that of text.
 func (t Theme) Colour(p Paint) Colour {

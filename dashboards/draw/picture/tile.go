@@ -23,16 +23,16 @@ func (p *Picture) tiles(list []draw.Tile, top, height float64) {
 }
 
 func (p *Picture) tile(tile draw.Tile, y, size float64) float64 {
-	room := p.Width - 2*edge
+	room := p.Width
 	for size > normal && Measure(tile.Figure, size, true) > room {
 		size--
 	}
 	y += size + 4
-	p.text(Mark{Class: "figure", X: edge, Y: y, Text: tile.Figure, Size: size, Bold: true, Paint: statusPaint(tile.Status, Ink)})
+	p.text(Mark{Class: "figure", Y: y, Text: tile.Figure, Size: size, Bold: true, Paint: statusPaint(tile.Status, Ink)})
 	y += 4
 	if word := statusWord(tile.Status); word != "" {
-		x := edge + Measure(tile.Figure, size, true) + 10
-		if x+Measure(word, small, false) <= p.Width-edge {
+		x := Measure(tile.Figure, size, true) + 10
+		if x+Measure(word, small, false) <= p.Width {
 			p.text(Mark{Class: "status", X: x, Y: y - 4, Text: word, Size: small, Paint: Paint(tile.Status)})
 		}
 	}
@@ -51,9 +51,9 @@ func (p *Picture) tile(tile draw.Tile, y, size float64) float64 {
 
 // paragraph writes a text in as many lines as it needs, at most three.
 func (p *Picture) paragraph(class, text string, paint Paint, y float64) float64 {
-	for _, line := range wrapped(text, p.Width-2*edge, font{small, false}, 3) {
+	for _, line := range wrapped(text, p.Width, font{small, false}, 3) {
 		y += row + 2
-		m := Mark{Class: class, X: edge, Y: y - 2, Text: line, Size: small, Paint: paint}
+		m := Mark{Class: class, Y: y - 2, Text: line, Size: small, Paint: paint}
 		if strings.HasSuffix(line, "…") {
 			m.Title = text
 		}
@@ -66,18 +66,18 @@ func (p *Picture) paragraph(class, text string, paint Paint, y float64) float64 
 func statusWord(status draw.Status) string {
 	switch status {
 	case draw.Good:
-		return "✓ good"
+		return "✓ Good"
 	case draw.Warn:
-		return "! watch"
+		return "! Watch"
 	case draw.Bad:
-		return "! bad"
+		return "! Act"
 	}
 	return ""
 }
 
 // spark draws a figure over time, without axes.
 func (p *Picture) spark(tile draw.Tile, y, height float64) float64 {
-	p.add(sparkMarks(tile, rect{edge, y, p.Width - edge, y + height})...)
+	p.add(sparkMarks(tile, rect{0, y, p.Width, y + height})...)
 	return y + height
 }
 
@@ -127,7 +127,7 @@ func sparkMarks(tile draw.Tile, in rect) []Mark {
 func (p *Picture) gauge(g draw.GaugeChart, top, height float64) {
 	y := p.tile(draw.Tile{Figure: g.Figure, Status: g.Status}, top, 28) + 2
 	const thick = 12.0
-	left, right := float64(edge), p.Width-edge
+	left, right := 0.0, p.Width
 	goal := left + g.Goal*(right-left)
 	y += row
 	p.text(Mark{Class: "goal", X: goal, Y: y - 4, Text: g.GoalText, Size: small, Paint: Ink, Anchor: Middle})
