@@ -13,15 +13,15 @@ import (
 var widths = map[int]string{
 	30:  "ijl'",
 	36:  " ,.:;/\\|",
-	42:  "()[]rtfI!-",
+	42:  "()[]rtfI!",
 	50:  "`\"·",
-	58:  "cszJ–*",
-	62:  "abdeghknopquvxy?_FLE",
+	58:  "cszJ–*-",
+	62:  "abdeghknopquvxy?_FL",
 	66:  "0123456789$ST{}",
-	72:  "ABKPRVXYZCU",
+	72:  "ABKPRVXYZCUE",
 	82:  "DGHNOQw&",
 	88:  "+=<>^~#−≈M",
-	100: "m%W@…↑↓→⚠✓",
+	100: "m%W@…↑↓→⚠✓ÆæŒœǼǽŴŵ",
 }
 
 // advances are the same widths by character.
