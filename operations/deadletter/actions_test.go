@@ -60,8 +60,11 @@ func TestAnActionNamesThePlaceOfTheFirstRecord(t *testing.T) {
 	again.Headers = append(again.Headers, kgo.RecordHeader{Key: "codebank.redrive.origin", Value: []byte(events + "/2/7")})
 	homeless := letter("c", value("3"), 0)
 	homeless.Headers = nil
-	put(t, client, letter("a", value("1"), 1), again, homeless)
-	for offset, first := range []string{events + "/1/97", events + "/2/7", ""} {
+	// What anybody may write into a header must not make an action too large for its topic.
+	forged := letter("d", value("4"), 0)
+	forged.Headers = append(forged.Headers, kgo.RecordHeader{Key: "codebank.redrive.origin", Value: make([]byte, 300_000)})
+	put(t, client, letter("a", value("1"), 1), again, homeless, forged)
+	for offset, first := range []string{events + "/1/97", events + "/2/7", "", events + "/0/100"} {
 		require.NoError(t, letters.Discard(within(t), place(int64(offset)), ada))
 		shown, err := letters.Show(within(t), place(int64(offset)), ada)
 		require.NoError(t, err)

@@ -285,6 +285,7 @@ func TestWhatCannotBeSentIsPassedOverAndDelaysNobody(t *testing.T) {
 		{"a partition that is not there", origin(events, "9"), deadletter.NoOrigin},
 		{"a partition that is no number", origin(events, "-1"), deadletter.NoOrigin},
 		{"a dead-letter topic", origin("dlq.empty", "0"), deadletter.NoOrigin},
+		{"the topic of actions", origin(deadletter.ActionsTopic, "0"), deadletter.NoOrigin},
 		{"not an event", letter("b", "text", 0), deadletter.Unreadable},
 		{"a frame with nothing in it", letter("b", value(""), 0), deadletter.Unreadable},
 		{"a good one behind them", letter("c", value("3"), 0), deadletter.Sent},
@@ -301,7 +302,7 @@ func TestWhatCannotBeSentIsPassedOverAndDelaysNobody(t *testing.T) {
 	require.Zero(t, count(t, letters).Waiting)
 
 	again := deadletter.Redrive{Send: true, Unreadable: true, Selection: deadletter.Selection{All: true}}
-	require.Equal(t, deadletter.Sent, outcomes(t, letters, again)[5])
+	require.Equal(t, deadletter.Sent, outcomes(t, letters, again)[6])
 }
 
 func origin(topic, partition string) *kgo.Record {

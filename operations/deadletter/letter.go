@@ -2,7 +2,6 @@ package deadletter
 
 import (
 	"errors"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -101,6 +100,10 @@ type Letter struct {
 	record *kgo.Record
 }
 
+// maxPlace is the longest place of a first record, in bytes. The sink of the index has the same
+// bound.
+const maxPlace = 512
+
 // The bounds of shown texts, in bytes.
 const (
 	keyWidth     = 80
@@ -130,14 +133,15 @@ func parse(record *kgo.Record) Letter {
 }
 
 // first returns where the first record is, as topic/partition/offset: the letter's origin,
-// unless the record there had been sent again. It is empty when neither is known.
+// unless the record there had been sent again. It is empty when neither is known. A header that is
+// longer than a place does not count: anybody may write headers, and an action must fit its topic.
 func (l *Letter) first() string {
 	first := ""
 	if l.Origin != nil {
 		first = l.Origin.String()
 	}
 	for _, header := range l.record.Headers {
-		if header.Key == headerFirst {
+		if header.Key == headerFirst && len(header.Value) <= maxPlace {
 			first = string(header.Value)
 		}
 	}
@@ -183,7 +187,9 @@ func ParsePlace(text string) (Place, error) {
 var errNoPlace = errors.New("deadletter: a letter is named by topic/partition/offset, as bankctl dlq list shows it")
 
 // origin returns where a letter came from. It returns nil if the headers do not say where. It
-// also returns nil if they name a dead-letter topic, because a redrive must not write to one.
+// also returns nil if they name a dead-letter topic or the topic of actions, because a redrive must
+// not write to these: anybody may write headers, and the value would be an action in the name of
+// an operator.
 func origin(headers map[string]string) *Place {
 	partition, err := strconv.ParseInt(headers[headerPartition], 10, 32)
 	if err != nil || partition < 0 {
@@ -194,7 +200,7 @@ func origin(headers map[string]string) *Place {
 		return nil
 	}
 	topic := headers[headerTopic]
-	if topic == "" || strings.HasPrefix(topic, Prefix) {
+	if topic == "" || strings.HasPrefix(topic, Prefix) || topic == ActionsTopic {
 		return nil
 	}
 	return &Place{Topic: showable(topic, wordWidth), Partition: int32(partition), Offset: offset}
@@ -202,9 +208,6 @@ func origin(headers map[string]string) *Place {
 
 // framed reports whether a value has the Confluent frame: a zero byte and four more.
 func framed(value []byte) bool { return len(value) > 5 && value[0] == 0 }
-
-// number matches digits that may be a card number, in one piece or in groups of four.
-var number = regexp.MustCompile(`[0-9]{13,19}|[0-9]{4}([ -][0-9]{4}){2}[ -][0-9]{1,7}`)
 
 // showable returns text in a form that may be printed: one line of at most width bytes, valid
 // UTF-8, without control characters and card numbers.
@@ -217,13 +220,7 @@ func showable(text string, width int) string {
 			return unicode.ReplacementChar
 		}
 		return r
-	}, strings.ToValidUTF8(text, "\uFFFD"))
-	text = number.ReplaceAllStringFunc(text, func(digits string) string {
-		if _, err := pan.Parse(digits); err != nil {
-			return digits
-		}
-		return "[number]"
-	})
+	}, pan.Mask(strings.ToValidUTF8(text, "\uFFFD")))
 	if len(text) > width {
 		text = strings.ToValidUTF8(text[:width], "") + "…"
 	}

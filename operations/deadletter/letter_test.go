@@ -30,6 +30,13 @@ func TestNumbersThatMayBeCardNumbersAreMasked(t *testing.T) {
 		{"in one piece", "Key (4111111111111111) exists", "Key ([number]) exists"},
 		{"in groups", "5555 5555 5555 4444", "[number]"},
 		{"with dashes", "4111-1111-1111-1111", "[number]"},
+		{"in groups of another length", "3782 822463 10005", "[number]"},
+		{"with dots", "4111.1111.1111.1111", "[number]"},
+		{"with spaces that do not break", "4111\u00a01111\u00a01111\u00a01111", "[number]"},
+		{"with characters that cannot be seen", "4111\u200b1111\u200b1111\u200b1111", "[number]"},
+		{"in wide digits", "４１１１１１１１１１１１１１１１", "[number]"},
+		{"over several lines", "4111\r\n1111\r\n1111\r\n1111", "[number]"},
+		{"several", "4111111111111111, 378282246310005", "[number], [number]"},
 		{"a wrong check digit is no card number", "4111111111111112", "4111111111111112"},
 		{"an id is none", "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b", "0190a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"},
 	}

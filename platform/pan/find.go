@@ -40,11 +40,65 @@ func In(text string) bool {
 	}
 	var found finder
 	for _, r := range norm.NFKC.String(text) {
-		if found.next(r) {
+		if found.next(r) > 0 {
 			return true
 		}
 	}
-	return found.numbered()
+	return found.numbered() > 0
+}
+
+// Mask returns a text with each number that In finds in it replaced by "[number]". A character
+// that is compatible with several digits is replaced as a whole.
+func Mask(text string) string {
+	if !In(text) {
+		return text
+	}
+	var found finder
+	var digits []piece // where the digits are
+	var numbers []piece
+	add := func(length int) {
+		if length == 0 {
+			return
+		}
+		number := piece{digits[len(digits)-length].from, digits[len(digits)-1].to}
+		// A longer number may end where a shorter one did, or begin in it.
+		for len(numbers) > 0 && numbers[len(numbers)-1].to > number.from {
+			number.from = min(number.from, numbers[len(numbers)-1].from)
+			numbers = numbers[:len(numbers)-1]
+		}
+		numbers = append(numbers, number)
+	}
+	for from, r := range text {
+		to := from + max(1, utf8.RuneLen(r))
+		if r == utf8.RuneError {
+			_, size := utf8.DecodeRuneInString(text[from:])
+			to = from + size
+		}
+		for _, compatible := range norm.NFKC.String(string(r)) {
+			add(found.next(compatible))
+			if _, ok := digitValue(compatible); ok {
+				digits = append(digits, piece{from, to})
+			}
+		}
+	}
+	add(found.numbered())
+	return without(text, numbers)
+}
+
+// piece is the bytes of a text from one position up to another.
+type piece struct{ from, to int }
+
+// without returns a text with a mark in place of some of its pieces, which are in order.
+func without(text string, pieces []piece) string {
+	var masked strings.Builder
+	at := 0
+	for _, piece := range pieces {
+		masked.WriteString(text[at:piece.from])
+		masked.WriteString("[number]")
+		at = piece.to
+	}
+	masked.WriteString(text[at:])
+	return masked.String()
 }
 
 // finder keeps the groups of digits that belong together, as far back as a number may reach.
@@ -55,8 +109,9 @@ type finder struct {
 	separators int           // how many there are since the last digit
 }
 
-// next takes the next character. It reports true when the character ends a number.
-func (f *finder) next(r rune) bool {
+// next takes the next character. When the character ends a number, it returns how many digits the
+// number has, otherwise 0.
+func (f *finder) next(r rune) int {
 	if digit, ok := digitValue(r); ok {
 		if f.separators > 0 || f.count == 0 {
 			copy(f.groups[:], f.groups[1:])
@@ -66,12 +121,15 @@ func (f *finder) next(r rune) bool {
 		f.groups[longest-1]++
 		copy(f.digits[:], f.digits[1:])
 		f.digits[longest-1] = digit
-		return false
+		return 0
 	}
 	if r >= utf8.RuneSelf && unicode.In(r, unicode.M, unicode.Cf) {
-		return false
+		return 0
 	}
-	numbered := f.separators == 0 && f.numbered()
+	numbered := 0
+	if f.separators == 0 {
+		numbered = f.numbered()
+	}
 	if f.separators < maxSeparators && isSeparator(r) {
 		f.separators++
 	} else {
@@ -80,20 +138,20 @@ func (f *finder) next(r rune) bool {
 	return numbered
 }
 
-// numbered reports whether the last groups are a number.
-func (f *finder) numbered() bool {
+// numbered returns how many digits the number has that the last groups are, and 0 if they are none.
+func (f *finder) numbered() int {
 	length := 0
 	for first := longest - 1; first >= longest-f.count; first-- {
 		if length += f.groups[first]; length > longest {
-			return false
+			return 0
 		}
 		digits, groups := f.digits[longest-length:], f.groups[first:]
 		if length >= Shortest && luhnValid(digits) &&
 			(len(groups) == 1 || isGroupedLikeCard(groups) || KnownBrand(string(digits))) {
-			return true
+			return length
 		}
 	}
-	return false
+	return 0
 }
 
 // isGroupedLikeCard reports whether groups are as long as those printed on cards.
@@ -112,8 +170,10 @@ func digitValue(r rune) (byte, bool) {
 	switch {
 	case '0' <= r && r <= '9':
 		return byte(r), true
-	case r < utf8.RuneSelf || !unicode.IsDigit(r):
+	case r < utf8.RuneSelf:
 		return 0, false
+	case !unicode.IsDigit(r):
+		return circledValue(r)
 	}
 	// Each range has the ten digits of one script or of several, from zero on.
 	for _, digits := range unicode.Nd.R16 {
@@ -127,6 +187,17 @@ func digitValue(r rune) (byte, bool) {
 		}
 	}
 	return 0, false
+}
+
+// circledValue returns the ASCII digit of a digit in a circle that is compatible with no other
+// character. Each range begins with the digit one.
+func circledValue(r rune) (byte, bool) {
+	for _, one := range []rune{'❶', '➀', '➊', '⓵'} {
+		if one <= r && r < one+9 {
+			return '1' + byte(r-one), true
+		}
+	}
+	return '0', r == '⓿' || r == '🄋' || r == '🄌'
 }
 
 // isSeparator reports whether a character may stand between the groups of a number.

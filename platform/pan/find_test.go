@@ -56,8 +56,25 @@ func TestACardNumberIsFoundHoweverItIsWritten(t *testing.T) {
 	for _, text := range []string{
 		"④①①①①①①①①①①①①①①①", "⁴¹¹¹¹¹¹¹¹¹¹¹¹¹¹¹", "4111\u200b1111\u200b1111\u200b1111", "4\ufe0f111111111111111", "4\u030111111111111\u00ad1111",
 		"41111111 １１１１١١١١",
+		"❹❶❶❶❶❶❶❶❶❶❶❶❶❶❶❶", "⓸⓵⓵⓵➀➀➀➀➊➊➊➊❶❶❶❶", "➃⓿🄋🄌⓿⓿⓿⓿⓿⓿⓿⓿⓿⓿⓿➁", "4⃣1⃣1⃣1⃣1⃣1⃣1⃣1⃣1⃣1⃣1⃣1⃣1⃣1⃣1⃣1⃣",
 	} {
 		require.True(t, pan.In(text), text)
+	}
+}
+
+func TestMaskLeavesEverythingButTheNumbers(t *testing.T) {
+	for text, masked := range map[string]string{
+		"": "", "order 41111111111111112222": "order 41111111111111112222", "ünd 4111111111111112": "ünd 4111111111111112",
+		"paid 4111111111111111.":    "paid [number].",
+		"ü 3782-822463-10005 ü":     "ü [number] ü",
+		"4111 1111 1111 1111 12 25": "[number] 12 25",
+		"0000 4111.1111.1111.1111":  "0000 [number]",
+		"a４１１１\u00a01111\u200b1111–1111\u0301, 378282246310005!": "a[number]\u0301, [number]!",
+		"4111111111111111\n5555555555554444":                     "[number]\n[number]",
+		"\xff4111111111111111\xff\xfe":                           "\xff[number]\xff\xfe",
+		"4⑪1111111111111x":                                       "[number]x",
+	} {
+		require.Equal(t, masked, pan.Mask(text), text)
 	}
 }
 
@@ -116,6 +133,7 @@ func FuzzIn(f *testing.F) {
 	f.Add("4111-1111 1111.1111", "café ")
 	f.Fuzz(func(t *testing.T, text, around string) {
 		found := pan.In(text)
+		require.Equal(t, found, pan.Mask(text) != text)
 		if number, err := pan.Parse(text); err == nil {
 			require.True(t, pan.In(around+"x"+number.Reveal()+"x"+around))
 			require.Equal(t, pan.KnownBrand(number.Reveal()), pan.InID("x-"+number.Reveal()))

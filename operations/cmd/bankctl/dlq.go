@@ -25,6 +25,9 @@ func newDeadLettersList(app *application) *cobra.Command {
 		Use:   "list [TOPIC|CONNECTOR]...",
 		Short: "Count dead letters and show where they came from and why; their values are never shown",
 		RunE: work(func(ctx context.Context, names []string) error {
+			if err := checkLimit(selection.Limit); err != nil {
+				return err
+			}
 			return app.withLetters(ctx, names, func(letters *deadletter.Client, topics []string) error {
 				return app.listLetters(ctx, letters, topics, selection)
 			})
@@ -152,6 +155,9 @@ would come back; --unreadable sends it. It does not send a discarded letter, unl
 			return nil
 		},
 		RunE: work(func(ctx context.Context, names []string) error {
+			if err := checkLimit(how.Limit); err != nil {
+				return err
+			}
 			how.Send, how.Operator = how.Send && !dry, deadletter.Operator{By: operator()}
 			if namesLetter(names) {
 				letter, err := deadletter.ParsePlace(names[0])
@@ -174,6 +180,14 @@ would come back; --unreadable sends it. It does not send a discarded letter, unl
 	flags.BoolVar(&how.All, "again", false, "send also letters that were dealt with before")
 	flags.IntVar(&how.Limit, "limit", 0, "letters to send of a topic, the oldest first; 0 for all")
 	return command
+}
+
+// checkLimit refuses a number of letters that is none.
+func checkLimit(limit int) error {
+	if limit < 0 {
+		return misused("limit", errors.New("is 0 for all letters, or more"))
+	}
+	return nil
 }
 
 // namesLetter reports whether one of the names is that of a letter.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"os/user"
@@ -14,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"codebank.dev/operations/deadletter"
+	"codebank.dev/platform/field"
 )
 
 // operator returns who runs the command, as the actions on letters name it: user@machine.
@@ -27,6 +29,9 @@ func operator() string {
 	}
 	return name
 }
+
+// maxReason is the longest reason of an action, in characters.
+const maxReason = 400
 
 // oneLetter refuses arguments that are not the name of one letter.
 func oneLetter(command *cobra.Command, args []string) error {
@@ -96,6 +101,9 @@ An event that is discarded is missing in the place of its sink, and an audit say
 			switch {
 			case strings.TrimSpace(by.Reason) == "":
 				return misused("reason", errors.New("is empty: nothing was discarded"))
+			case field.Text("reason", by.Reason, maxReason) != nil:
+				// The topic of actions keeps it for ever, in clear.
+				return misused("reason", fmt.Errorf("%w: nothing was discarded", field.Text("reason", by.Reason, maxReason)))
 			case !yes:
 				return misused("yes", errors.New("is missing: nothing was discarded"))
 			}
