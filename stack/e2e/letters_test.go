@@ -137,46 +137,72 @@ func TestAValueThatNoRowCanHoldIsADeadLetterThatTheIndexTellsOf(t *testing.T) {
 func TestAWrongSettingOfTheIndexStopsItsSinkAndDivertsNoEvent(t *testing.T) {
 	stack := running(t)
 	const sink = "transactions-elasticsearch"
-	load := startLoad(t, 2, 2, stack.Addresses().BankGRPC())
-	load.progress(50) // The index of the month exists.
-	load.resolveUnknown()
-	load.verify(stack)
+	elasticsearch := stack.Addresses().Elasticsearch()
 	client, err := kgo.NewClient(kgo.SeedBrokers(stack.Addresses().Kafka()))
 	require.NoError(t, err)
 	defer client.Close()
-	letters := func() int64 { return endOffsets(t, kadm.NewClient(client), []string{"dlq." + sink})["dlq."+sink] }
-	before := letters()
-	settings := stack.Addresses().Elasticsearch() + "/bank-transactions-*/_settings"
-	set := func(pipeline any) {
-		call(t, http.MethodPut, settings, map[string]any{"index.default_pipeline": pipeline})
+	setPipeline := func(pipeline any) {
+		call(t, http.MethodPut, elasticsearch+"/bank-transactions-*/_settings", map[string]any{"index.default_pipeline": pipeline})
 	}
-	defer set(nil)
-
-	set("nope")
-	bank := dial(t, stack.Addresses().BankGRPC())
-	card := issue(t, bank, 100_000, nil).GetCard().GetName()
-	for range 10 {
-		_, err := bankv1.NewPurchaseServiceClient(bank).AuthorizePurchase(t.Context(), purchase(card, 10))
-		require.NoError(t, err)
-	}
-	ended := time.Now()
-	require.Eventually(t, func() bool {
-		status, err := worker(stack).Status(t.Context(), sink)
-		require.NoError(t, err)
-		return strings.Contains(fmt.Sprint(status.Tasks), "pipeline with id [nope] does not exist")
-	}, timeout, 100*time.Millisecond)
-	awaitPublished(t, stack, ended)
-	require.True(t, completeTo(t, stack).Before(ended), "the index is not complete")
-
-	set(nil)
-	// The watch of the stack restarts the tasks too.
-	require.Eventually(t, func() bool {
+	bankctl := func(args ...string) {
 		var report bytes.Buffer
-		_ = stack.Bankctl(t.Context(), &report, "connectors", "restart", sink)
-		return worker(stack).Require(t.Context(), sink, "RUNNING") == nil
-	}, timeout, time.Second)
-	load.verify(stack)
-	require.Equal(t, before, letters())
+		require.NoError(t, stack.Bankctl(t.Context(), &report, args...), report.String())
+	}
+	remove := func(path string) { call(t, http.MethodDelete, elasticsearch+path, nil) }
+	month := "bank-transactions-" + time.Now().UTC().Format("2006.01")
+	for _, fault := range []struct {
+		name, cause string
+		make, mend  func()
+	}{
+		{"a pipeline that does not exist", "pipeline with id [nope] does not exist", func() { setPipeline("nope") }, func() { setPipeline(nil) }},
+		{"the alias is removed", "lacks the alias transactions",
+			func() { remove("/bank-transactions-*/_alias/transactions") }, func() { bankctl("apply", "indices") }},
+		// Elasticsearch would make the index again with the next document, and guess its mapping.
+		{"the index and the template are deleted", "run `bankctl apply indices`",
+			func() { remove("/_index_template/transactions"); remove("/" + month) },
+			func() {
+				mapping := call(t, http.MethodGet, elasticsearch+"/bank-transactions-*/_mapping?filter_path="+month+".*.properties", nil)
+				require.Empty(t, mapping, "no document has given the index a mapping")
+				bankctl("apply", "indices")
+				require.NoError(t, worker(stack).Rewind(t.Context(), sink, timeout))
+			}},
+	} {
+		t.Run(fault.name, func(t *testing.T) {
+			load := startLoad(t, 2, 2, stack.Addresses().BankGRPC())
+			load.progress(50) // The index of the month exists.
+			load.resolveUnknown()
+			load.verify(stack)
+			letters := func() int64 { return endOffsets(t, kadm.NewClient(client), []string{"dlq." + sink})["dlq."+sink] }
+			before := letters()
+			defer setPipeline(nil)
+
+			fault.make()
+			bank := dial(t, stack.Addresses().BankGRPC())
+			card := issue(t, bank, 100_000, nil).GetCard().GetName()
+			var ended time.Time
+			// What is removed may be noticed after half a minute, with the next event.
+			require.Eventually(t, func() bool {
+				_, err := bankv1.NewPurchaseServiceClient(bank).AuthorizePurchase(t.Context(), purchase(card, 10))
+				require.NoError(t, err)
+				ended = time.Now()
+				status, err := worker(stack).Status(t.Context(), sink)
+				require.NoError(t, err)
+				return strings.Contains(fmt.Sprint(status.Tasks), fault.cause)
+			}, timeout, 100*time.Millisecond)
+			awaitPublished(t, stack, ended)
+			require.True(t, completeTo(t, stack).Before(ended), "the index is not complete")
+
+			fault.mend()
+			// The watch of the stack restarts the tasks too.
+			require.Eventually(t, func() bool {
+				var report bytes.Buffer
+				_ = stack.Bankctl(t.Context(), &report, "connectors", "restart", sink)
+				return worker(stack).Require(t.Context(), sink, "RUNNING") == nil
+			}, timeout, time.Second)
+			load.verify(stack)
+			require.Equal(t, before, letters())
+		})
+	}
 }
 
 // A registry that is empty makes no dead letter of an event: the sink waits for the schema, and
