@@ -18,46 +18,74 @@ type Plan struct {
 	Action provision.Action `json:"action"`
 	// Differences are the differences by path. A new object has none.
 	Differences []provision.Difference `json:"differences,omitempty"`
+	// Refusal is set if Action is Refused: the object cannot be compared.
+	Refusal *provision.Refusal `json:"refusal,omitempty"`
 }
 
 // Key returns the name of the object.
 func (p Plan) Key() Key { return Key{p.Type, p.ID} }
 
-// Plan compares the wanted objects with those that Kibana has and changes nothing. The
-// wanted objects must have different names.
-func (c *Client) Plan(ctx context.Context, wanted []Object) ([]Plan, error) {
-	plans, _, err := c.plan(ctx, wanted)
-	return plans, err
+// refuse makes a plan that of a refused object.
+func (p *Plan) refuse(failure *ObjectError) {
+	p.Action, p.Differences, p.Refusal = provision.Refused, nil, failure.Refusal()
 }
 
-func (c *Client) plan(ctx context.Context, wanted []Object) ([]Plan, record, error) {
+// result returns what was done to the object of a plan that was carried out.
+func (p Plan) result() provision.Result {
+	return provision.Result{Kind: p.Type, Name: p.ID, Action: p.Action, Detail: p.Detail(), Refusal: p.Refusal}
+}
+
+// Plan compares the wanted objects with those that Kibana has and changes nothing. The
+// wanted objects must have different names. The errors are *ObjectError, joined, for objects
+// that Kibana refuses to show; their plans are Refused. After any other error there are no plans.
+func (c *Client) Plan(ctx context.Context, wanted []Object) ([]Plan, error) {
+	compared, err := c.compare(ctx, wanted)
+	return compared.plans, err
+}
+
+// comparison is what a Kibana has, compared with the wanted objects.
+type comparison struct {
+	plans []Plan
+	known record
+	// unrecorded is the error of the record, if Kibana refuses to show it.
+	unrecorded error
+}
+
+func (c *Client) compare(ctx context.Context, wanted []Object) (comparison, error) {
+	if len(wanted) == 0 {
+		return comparison{}, nil
+	}
 	if err := c.Await(ctx); err != nil {
-		return nil, nil, err
+		return comparison{}, err
 	}
 	if err := c.distinct(wanted); err != nil {
-		return nil, nil, err
+		return comparison{}, err
 	}
-	known, err := c.fetchRecord(ctx)
-	if err != nil {
-		return nil, nil, err
+	known, unrecorded := c.fetchRecord(ctx)
+	if _, fatal := Refusals(unrecorded); fatal != nil {
+		return comparison{}, unrecorded
 	}
 	places := make([]Key, len(wanted))
 	for i, object := range wanted {
 		places[i] = known.place(object.Key())
 	}
-	found, err := c.exportNamed(ctx, places, false, known.names())
-	if err != nil {
-		return nil, nil, err
+	found, refused := c.exportNamed(ctx, places, false, known.names())
+	if _, fatal := Refusals(refused); fatal != nil {
+		return comparison{}, refused
 	}
+	unreadable := firstRefusals(refused)
 	plans := make([]Plan, 0, len(wanted))
 	for _, object := range inOrder(wanted) {
 		plan, err := planObject(object, found, known)
 		if err != nil {
-			return nil, nil, fmt.Errorf("kibana: %s: %w", object.Key(), err)
+			return comparison{}, fmt.Errorf("kibana: %s: %w", object.Key(), err)
+		}
+		if failure := unreadable[object.Key()]; failure != nil {
+			plan.refuse(failure)
 		}
 		plans = append(plans, plan)
 	}
-	return plans, known, nil
+	return comparison{plans, known, unrecorded}, errors.Join(unrecorded, refused)
 }
 
 func (c *Client) distinct(wanted []Object) error {
@@ -97,34 +125,42 @@ func planObject(object Object, found map[Key]Object, known record) (Plan, error)
 }
 
 // Apply imports the objects that are not as wanted, and reports each object. If all are
-// as wanted, it imports nothing. Other objects of Kibana stay as they are. The errors
-// are those of Import. An object that Kibana refused, or that cannot be read back, is
-// not reported.
+// as wanted, it imports nothing. Other objects of Kibana stay as they are. It reads every
+// imported object back. The errors are *ObjectError, joined, for objects that Kibana refuses,
+// or that cannot be read back; they are reported as Refused, and the others are applied. Any
+// other error ends the work, and an object whose outcome is not known is not reported.
 func (c *Client) Apply(ctx context.Context, wanted []Object, report provision.Report) error {
-	plans, known, err := c.plan(ctx, wanted)
-	if err != nil {
-		return err
+	compared, failure := c.compare(ctx, wanted)
+	if _, fatal := Refusals(failure); fatal != nil {
+		return failure
 	}
 	var changed []Object
 	for i, object := range inOrder(wanted) {
-		if plans[i].Action != provision.Unchanged {
+		if action := compared.plans[i].Action; action == provision.Created || action == provision.Updated {
 			changed = append(changed, object)
 		}
 	}
-	taken, failure := c.send(ctx, changed, known.places())
+	taken, refused := c.send(ctx, changed, compared.known.places())
 	changed = slices.DeleteFunc(changed, func(object Object) bool { return taken[object.Key()] == Key{} })
 	there := map[Key]bool{}
 	if len(changed) > 0 {
-		if there, err = c.updateRecord(ctx, known, changed, taken); err != nil {
-			failure = errors.Join(failure, err)
-		}
+		var lost error
+		there, lost = c.updateRecord(ctx, compared, changed, taken)
+		refused = errors.Join(refused, lost)
 	}
-	for _, plan := range plans {
-		if plan.Action == provision.Unchanged || there[plan.Key()] {
-			report(provision.Result{Kind: plan.Type, Name: plan.ID, Action: plan.Action, Detail: plan.Detail()})
+	failed := firstRefusals(refused)
+	for _, plan := range compared.plans {
+		one := failed[plan.Key()]
+		switch {
+		case plan.Action == provision.Unchanged || plan.Action == provision.Refused || there[plan.Key()]:
+		case one != nil:
+			plan.refuse(one)
+		default:
+			continue
 		}
+		report(plan.result())
 	}
-	return failure
+	return errors.Join(failure, refused)
 }
 
 // maxNamed is how many differences a Detail names.

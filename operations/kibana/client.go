@@ -6,12 +6,12 @@
 package kibana
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -102,13 +102,18 @@ func (c *Client) Await(ctx context.Context) error {
 
 // get reads a path outside the spaces.
 func (c *Client) get(ctx context.Context, path string) error {
-	_, err := c.service.Call(ctx, httpclient.Request{Method: http.MethodGet, Path: path}, refusal)
+	_, err := c.service.Call(ctx, httpclient.Request{Method: http.MethodGet, Path: path}, answerError)
+	refused := new(httpclient.RefusedError)
+	if errors.As(err, &refused) && refused.StatusCode == http.StatusForbidden {
+		return fmt.Errorf("%w; the credentials are valid and have no privilege here: give their role one in this space", err)
+	}
 	return err
 }
 
-// callJSON sends body as JSON, unless it is nil, and decodes the answer into into.
-func (c *Client) callJSON(ctx context.Context, method, path string, body, into any) error {
-	request := httpclient.Request{Method: method, Path: path}
+// callRule sends a request of the interface of rules, with body as JSON unless it is nil, and
+// decodes the answer into into.
+func (c *Client) callRule(ctx context.Context, method, id string, body, into any) error {
+	request := httpclient.Request{Method: method, Path: c.prefix + "/api/alerting/rule/" + url.PathEscape(id)}
 	if body != nil {
 		content, err := json.Marshal(body)
 		if err != nil {
@@ -116,7 +121,7 @@ func (c *Client) callJSON(ctx context.Context, method, path string, body, into a
 		}
 		request.ContentType, request.Body = "application/json", content
 	}
-	answer, err := c.call(ctx, request)
+	answer, err := c.service.Call(ctx, request, ruleError)
 	if err != nil {
 		return err
 	}
@@ -127,25 +132,7 @@ func (c *Client) callJSON(ctx context.Context, method, path string, body, into a
 // and returns the answer.
 func (c *Client) call(ctx context.Context, request httpclient.Request) ([]byte, error) {
 	request.Path = c.prefix + request.Path
-	return c.service.Call(ctx, request, refusal)
-}
-
-// refusal returns the error of an answer.
-func refusal(status int, answer []byte) error {
-	var body struct {
-		Message string `json:"message"`
-	}
-	if json.Unmarshal(answer, &body) != nil {
-		body.Message = ""
-	}
-	message := shortened(cmp.Or(body.Message, http.StatusText(status)))
-	switch {
-	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		message += "; it requires other credentials: an API key, or a name and password in the address"
-	case status < 400:
-		message = "it redirects; is a sign-in or a base path missing?"
-	}
-	return service.Refusal(status, message, ErrNotFound)
+	return c.service.Call(ctx, request, answerError)
 }
 
 func shortened(text string) string {

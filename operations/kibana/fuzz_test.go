@@ -20,10 +20,12 @@ func FuzzAnswer(f *testing.F) {
 	f.Add(422, []byte(`{"message":"Document \"x\" belongs to a more recent version of Kibana [10.9.0] when the last known version is [7.11.0]."}`))
 	f.Fuzz(func(t *testing.T, code int, body []byte) {
 		if code >= 300 {
-			err := refusal(code, body)
+			err := answerError(code, body)
 			require.NotEmpty(t, err.Error())
-			require.NotEmpty(t, wholeImport(err, []Object{{Type: "tag", ID: "x", Body: body}}).Error())
-			_, _ = readMissing(body, err)
+			require.NotEmpty(t, wholeImport(err, Object{Type: "tag", ID: "x", Body: body}).Error())
+			require.NotEmpty(t, ruleError(code, body).Error())
+			require.NotEmpty(t, refusalOf(t.Context(), Key{"tag", "x"}, err).Error())
+			_, _ = readAbsent(body, err)
 			_ = provision.IsNotReady(err)
 			_ = errors.Is(err, ErrNotFound)
 		}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"mime/multipart"
 	"net/http"
 	"regexp"
@@ -37,46 +38,6 @@ func (o Object) Key() Key { return Key{o.Type, o.ID} }
 
 // String returns type/id.
 func (k Key) String() string { return k.Type + "/" + k.ID }
-
-// The kinds of an ObjectError: Kibana's own, and NewerStamp and Refused.
-const (
-	// Conflict is an object that exists, if the import does not overwrite.
-	Conflict = "conflict"
-	// AmbiguousConflict is an object of which the space has several copies.
-	AmbiguousConflict = "ambiguous_conflict"
-	// MissingReferences is an object that refers to one that does not exist.
-	MissingReferences = "missing_references"
-	// UnsupportedType is a type that this Kibana does not know or does not import.
-	UnsupportedType = "unsupported_type"
-	// NewerStamp is an object that was written for a newer Kibana.
-	NewerStamp = "newer_stamp"
-	// Refused is anything else, such as an attribute that is not in the type's schema.
-	Refused = "refused"
-)
-
-// ObjectError says why one object was not imported.
-type ObjectError struct {
-	// Object is the object, or the zero Key if Kibana does not say which.
-	Object Key
-	// Kind is one of the constants, or the word of a newer Kibana.
-	Kind string
-	// Field is the member that the error is about, or "" if Kibana does not say.
-	Field string
-	// Message is Kibana's own message, or describes the kind.
-	Message string
-}
-
-// Error names the object, the field and the reason.
-func (e *ObjectError) Error() string {
-	text := "kibana: "
-	if e.Object != (Key{}) {
-		text += e.Object.String() + ": "
-	}
-	if e.Field != "" {
-		text += e.Field + ": "
-	}
-	return text + e.Message + " (" + e.Kind + ")"
-}
 
 // importAnswer is Kibana's answer to an import.
 type importAnswer struct {
@@ -133,18 +94,56 @@ func (c *Client) Import(ctx context.Context, objects []Object) error {
 }
 
 // send does what Import does. places has the names of objects that have another name in the
-// space. It returns, for each object that Kibana imported, its name in the space.
+// space. It returns, for each object that Kibana imported, its name in the space. If Kibana
+// refuses the whole file because of some objects, send imports each object alone.
 func (c *Client) send(ctx context.Context, objects []Object, places map[Key]Key) (map[Key]Key, error) {
 	if len(objects) == 0 {
 		return nil, nil
 	}
 	placed := make([]Object, len(objects))
+	names := make(map[Key]Key, len(objects)) // of the files, by those in the space
 	for i, object := range objects {
 		var err error
 		if placed[i], err = renamed(object, places); err != nil {
 			return nil, err
 		}
+		names[placed[i].Key()] = object.Key()
 	}
+	placed = inOrder(placed)
+	got, err := c.sendFile(ctx, placed)
+	if refused := ofObject(err); refused && len(placed) > 1 {
+		got, err = c.sendEach(ctx, placed)
+	} else if refused {
+		err = wholeImport(err, placed[0])
+	}
+	taken := make(map[Key]Key, len(got))
+	for name, place := range got {
+		taken[names[name]] = place
+	}
+	return taken, renameErrors(err, names)
+}
+
+// sendEach imports one object after the other, so that a refusal can only mean that object.
+func (c *Client) sendEach(ctx context.Context, placed []Object) (map[Key]Key, error) {
+	taken := make(map[Key]Key, len(placed))
+	var failures []error
+	for _, object := range placed {
+		got, err := c.sendFile(ctx, []Object{object})
+		maps.Copy(taken, got)
+		if ofObject(err) {
+			err = wholeImport(err, object)
+		}
+		failures = append(failures, err)
+		if _, fatal := Refusals(err); fatal != nil {
+			break
+		}
+	}
+	return taken, errors.Join(failures...)
+}
+
+// sendFile imports objects as one file, and returns the names of the imported objects by those
+// under which they were sent.
+func (c *Client) sendFile(ctx context.Context, placed []Object) (map[Key]Key, error) {
 	kind, body, err := form(placed)
 	if err != nil {
 		return nil, err
@@ -153,25 +152,25 @@ func (c *Client) send(ctx context.Context, objects []Object, places map[Key]Key)
 		Method: http.MethodPost, Path: "/api/saved_objects/_import?overwrite=true", ContentType: kind, Body: body,
 	})
 	if err != nil {
-		return nil, wholeImport(err, objects)
+		return nil, err
 	}
 	failpoint.From(ctx).At(failpoints.ObjectsImported)
 	got, err := readImport(answer, len(placed))
-	taken := make(map[Key]Key, len(objects))
-	for i, object := range placed {
+	taken := make(map[Key]Key, len(placed))
+	for _, object := range placed {
 		place, listed := got[object.Key()]
 		if !listed && err == nil { // Some answers do not list the objects that were taken.
 			place = object.Key()
 		}
 		if place != (Key{}) {
-			taken[objects[i].Key()] = place
+			taken[object.Key()] = place
 		}
 	}
 	return taken, err
 }
 
-// form returns objects as a form with one file, and the form's media type. Kibana requires
-// the ending of the file's name.
+// form returns objects as a form with one file, in their order, and the form's media type.
+// Kibana requires the ending of the file's name.
 func form(objects []Object) (kind string, body []byte, err error) {
 	var written bytes.Buffer
 	form := multipart.NewWriter(&written)
@@ -179,7 +178,7 @@ func form(objects []Object) (kind string, body []byte, err error) {
 	if err != nil {
 		return "", nil, fmt.Errorf("kibana: %w", err)
 	}
-	for _, object := range inOrder(objects) {
+	for _, object := range objects {
 		var line bytes.Buffer
 		if err := json.Compact(&line, object.Body); err != nil {
 			return "", nil, fmt.Errorf("kibana: %s: %w", object.Key(), err)
@@ -253,7 +252,7 @@ func (e importError) objectErrors() []error {
 	default:
 		failure.Message = shortened(e.Error.Message)
 		if failure.Kind == "" || failure.Kind == "unknown" {
-			failure.Kind = Refused
+			failure.Kind = kindOf(e.Error.StatusCode, e.Error.Message)
 		}
 		if failure.Message == "" {
 			failure.Message = http.StatusText(e.Error.StatusCode)
@@ -264,65 +263,4 @@ func (e importError) objectErrors() []error {
 		}
 	}
 	return []error{&failure}
-}
-
-// newer finds the object in the refusal of a whole file because of an object's stamps.
-var newer = regexp.MustCompile(`(?s)Document "([^"]+)" (?:belongs to a more recent version|has a "coreMigrationVersion")`)
-
-// wholeImport returns the error of a file that Kibana refused as a whole. It names the object
-// that was the cause, if Kibana names one.
-func wholeImport(err error, objects []Object) error {
-	refused := new(httpclient.RefusedError)
-	if !errors.As(err, &refused) {
-		return err
-	}
-	switch refused.StatusCode {
-	case http.StatusUnprocessableEntity:
-		failure := &ObjectError{Kind: NewerStamp, Field: "typeMigrationVersion", Message: refused.Message}
-		if strings.Contains(refused.Message, "coreMigrationVersion") {
-			failure.Field = "coreMigrationVersion"
-		}
-		if found := newer.FindStringSubmatch(refused.Message); found != nil {
-			failure.Object = named(found[1], objects)
-		}
-		return failure
-	case http.StatusInternalServerError:
-		return fmt.Errorf("%w; Kibana does so when objects have no stamps: %s", err, unstamped(objects))
-	}
-	return err
-}
-
-// named returns the only object with an id, or else a key without a type.
-func named(id string, objects []Object) Key {
-	found := Key{ID: id}
-	for _, object := range objects {
-		switch {
-		case object.ID != id:
-		case found.Type != "":
-			return Key{Type: "object", ID: id}
-		default:
-			found.Type = object.Type
-		}
-	}
-	if found.Type == "" {
-		found.Type = "object"
-	}
-	return found
-}
-
-// unstamped names the objects that do not say which version of their type they are.
-func unstamped(objects []Object) string {
-	var names []string
-	for _, object := range objects {
-		var stamps struct {
-			Type string `json:"typeMigrationVersion"`
-		}
-		if json.Unmarshal(object.Body, &stamps) != nil || stamps.Type == "" {
-			names = append(names, object.Key().String())
-		}
-	}
-	if len(names) == 0 {
-		return "here all objects have them; Kibana's log says more"
-	}
-	return strings.Join(names, ", ")
 }

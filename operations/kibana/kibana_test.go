@@ -208,9 +208,9 @@ func TestEveryRefusalNamesObjectAndField(t *testing.T) {
 			require.Contains(t, got.Message, tt.want.Message)
 			require.ErrorContains(t, err, tt.want.Object.String())
 			for _, line := range list {
-				require.NotContains(t, line, tt.want.Object.String(), "what failed is not reported as done")
+				require.Equal(t, strings.Contains(line, tt.want.Object.String()), strings.HasSuffix(line, " refused"), line)
 			}
-			require.Equal(t, tt.want.Kind == kibana.NewerStamp, len(list) == 0, "what Kibana took is reported, and nothing else")
+			require.Len(t, list, 3, "what Kibana took is reported, and what it refused as refused")
 		})
 	}
 }
@@ -228,8 +228,8 @@ func restamped(o kibana.Object, stamp, version string) kibana.Object {
 func TestAnImportWithoutStampsSaysWhatIsAmiss(t *testing.T) {
 	server := kibanatest.Start(t)
 	err := client(t, kibana.Config{Address: server.URL}).Import(t.Context(), []kibana.Object{restamped(object("lens", "x", nil), "typeMigrationVersion", "")})
-	require.ErrorContains(t, err, "refused with 500")
-	require.ErrorContains(t, err, "lens/x")
+	require.ErrorContains(t, err, "lens/x: typeMigrationVersion: it is missing")
+	require.ErrorContains(t, err, "status 500")
 }
 
 func TestSeveralObjectsThatFailAreAllTold(t *testing.T) {
@@ -340,9 +340,9 @@ func TestAnImportedObjectThatCannotBeReadBackIsNotReported(t *testing.T) {
 	var list reported
 	err := client(t, kibana.Config{Address: web.URL}).Apply(t.Context(), views(), list.report)
 	for _, name := range []string{"dashboard/overview", "tag/codebank", "index-pattern/transactions"} {
-		require.ErrorContains(t, err, name+" was imported and cannot be read back: another space may have an object with this id")
+		require.ErrorContains(t, err, name+": it was imported and cannot be read back: another space may have an object with this id")
 	}
-	require.Empty(t, list)
+	require.Equal(t, reported{"tag/codebank refused", "index-pattern/transactions refused", "dashboard/overview refused"}, list)
 }
 
 func TestARuleWhoseIDAnotherSpaceHasIsRefusedWithTheCause(t *testing.T) {
@@ -353,8 +353,8 @@ func TestARuleWhoseIDAnotherSpaceHasIsRefusedWithTheCause(t *testing.T) {
 	for range 2 {
 		var list reported
 		err := client(t, kibana.Config{Address: server.URL, Space: "risk"}).ApplyRules(t.Context(), rules, list.report)
-		require.ErrorContains(t, err, "rule x: another space of this Kibana has a rule with this id")
-		require.Empty(t, list)
+		require.ErrorContains(t, err, "rule/x: another space of this Kibana has a rule with this id")
+		require.Equal(t, reported{"rule/x refused"}, list)
 	}
 }
 
@@ -441,7 +441,7 @@ func TestWhatMayNotBeReadIsNoMissingObject(t *testing.T) {
 	}))
 	defer server.Close()
 	_, err := client(t, kibana.Config{Address: server.URL}).Export(t.Context(), []kibana.Key{{Type: "tag", ID: "x"}}, false)
-	require.ErrorContains(t, err, "refused with 400")
+	require.ErrorContains(t, err, "tag/x: Forbidden (status 403, missing_privilege)")
 }
 
 func TestRules(t *testing.T) {
@@ -467,8 +467,10 @@ func TestRules(t *testing.T) {
 
 	server.Rule("no-payments")["consumer"] = "logs"
 	plans, err := c.PlanRules(t.Context(), rule(10))
-	require.ErrorContains(t, err, "rule no-payments: consumer is")
-	require.Empty(t, plans)
+	require.ErrorContains(t, err, "rule/no-payments: consumer: it is \"logs\"")
+	require.Len(t, plans, 1)
+	require.Equal(t, provision.Refused, plans[0].Action)
+	require.Equal(t, kibana.FixedMember, plans[0].Refusal.Cause)
 }
 
 func TestARuleWhoseCreationWasAnsweredIntoTheVoidIsThere(t *testing.T) {

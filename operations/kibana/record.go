@@ -109,13 +109,10 @@ const maxRecorded = 10_000
 
 // fetchRecord returns the record of the client's space. It returns an empty record if the tag
 // does not exist or cannot be read. Then objects that Kibana migrated or renamed are imported
-// once more.
+// once more. If Kibana refuses to show the tag, the error is an *ObjectError.
 func (c *Client) fetchRecord(ctx context.Context) (record, error) {
 	found, err := c.exportAll(ctx, []Key{c.recordKey()}, false)
-	if err != nil {
-		return nil, err
-	}
-	return parseRecord(found[c.recordKey()]), nil
+	return parseRecord(found[c.recordKey()]), err
 }
 
 func parseRecord(object Object) record {
@@ -151,15 +148,15 @@ func (r record) object(key Key) (Object, error) {
 // notReadBack returns the error for an object that Kibana imported but does not have under the
 // name in its answer.
 func notReadBack(key Key) error {
-	return fmt.Errorf("kibana: %s was imported and cannot be read back: another space may have an object with this id, "+
-		"and Kibana did not say which id it gave to this one; look for it in Kibana's list of saved objects", key)
+	return &ObjectError{Object: key, Kind: NotKept, Message: "it was imported and cannot be read back: another space may have " +
+		"an object with this id, and Kibana did not say which id it gave to this one; look for it in Kibana's list of saved objects"}
 }
 
 // updateRecord reads back the objects that were just imported, and records those that Kibana
 // migrated or renamed. taken has the name of each imported object. It returns the objects that
-// Kibana has.
-func (c *Client) updateRecord(ctx context.Context, before record, sent []Object, taken map[Key]Key) (map[Key]bool, error) {
-	after := maps.Clone(before)
+// Kibana has. If before could not be read, it records nothing, because that would drop entries.
+func (c *Client) updateRecord(ctx context.Context, before comparison, sent []Object, taken map[Key]Key) (map[Key]bool, error) {
+	after := maps.Clone(before.known)
 	places := make([]Key, len(sent))
 	for i, object := range sent {
 		places[i] = taken[object.Key()]
@@ -168,17 +165,20 @@ func (c *Client) updateRecord(ctx context.Context, before record, sent []Object,
 			delete(after, object.Key().String())
 		}
 	}
-	found, err := c.exportNamed(ctx, places, false, after.names())
-	if err != nil {
-		return nil, err
+	found, refused := c.exportNamed(ctx, places, false, after.names())
+	if _, fatal := Refusals(refused); fatal != nil {
+		return nil, refused
 	}
+	unreadable := firstRefusals(refused)
 	there := make(map[Key]bool)
-	var failures []error
+	failures := []error{refused}
 	for _, object := range sent {
 		back, ok := found[object.Key()]
 		if !ok {
 			delete(after, object.Key().String())
-			failures = append(failures, notReadBack(object.Key()))
+			if unreadable[object.Key()] == nil {
+				failures = append(failures, notReadBack(object.Key()))
+			}
 			continue
 		}
 		there[object.Key()] = true
@@ -186,7 +186,7 @@ func (c *Client) updateRecord(ctx context.Context, before record, sent []Object,
 			return nil, err
 		}
 	}
-	if !maps.Equal(before, after) {
+	if before.unrecorded == nil && !maps.Equal(before.known, after) {
 		tag, err := after.object(c.recordKey())
 		if err == nil {
 			err = c.Import(ctx, []Object{tag})

@@ -1,15 +1,16 @@
 package kibana
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
-	"net/url"
 	"reflect"
 	"slices"
+	"time"
 
 	"codebank.dev/operations/failpoints"
 	"codebank.dev/operations/httpclient"
@@ -35,27 +36,62 @@ var fixed = []string{"rule_type_id", "consumer"}
 // rule's creation.
 const enabled = "enabled"
 
-// errDiffers says that a member differs from the wanted one and cannot be changed.
-var errDiffers = errors.New("cannot be changed; delete the rule in Kibana, and apply creates it again")
-
 // PlanRules compares the wanted rules with those that Kibana has. It does not compare members
-// that the file does not have, because Kibana adds defaults for them.
+// that the file does not have, because Kibana adds defaults for them. The errors are
+// *ObjectError, joined, for rules that Kibana refuses to show, or that apply could not change;
+// their plans are Refused. Any other error ends the work, and the rules after it have no plan.
 func (c *Client) PlanRules(ctx context.Context, wanted []Rule) ([]Plan, error) {
-	if len(wanted) == 0 {
-		return nil, nil
+	plans := make([]Plan, 0, len(wanted))
+	err := c.eachRule(ctx, wanted, func(ctx context.Context, rule Rule) error {
+		plan, err := c.planRule(ctx, rule)
+		plans = append(plans, plan)
+		return err
+	}, func(failure *ObjectError) { plans[len(plans)-1].refuse(failure) })
+	if _, fatal := Refusals(err); fatal != nil && len(plans) > 0 {
+		plans = plans[:len(plans)-1]
+	}
+	return plans, err
+}
+
+// eachRule calls do for every rule, and refused after those for which it returns the refusal of
+// that rule. It returns the refusals, joined. Any other error ends the work.
+//
+// While Kibana is not ready, do waits. A rule for which Kibana is never ready gets its part of
+// the time that is left, so that the rules after it have time too.
+func (c *Client) eachRule(
+	ctx context.Context, rules []Rule, do func(context.Context, Rule) error, refused func(*ObjectError),
+) error {
+	if len(rules) == 0 {
+		return nil
 	}
 	if err := c.Await(ctx); err != nil {
-		return nil, err
+		return err
 	}
-	plans := make([]Plan, 0, len(wanted))
-	for _, rule := range wanted {
-		plan, err := c.planRule(ctx, rule)
-		if err != nil {
-			return nil, fmt.Errorf("rule %s: %w", rule.ID, err)
+	var failures []error
+	for i, rule := range rules {
+		part, cancel := partOf(ctx, len(rules)-i)
+		err := refusalOf(ctx, Key{RuleKind, rule.ID}, do(part, rule))
+		cancel()
+		if err == nil {
+			continue
 		}
-		plans = append(plans, plan)
+		failures = append(failures, err)
+		failure := new(ObjectError)
+		if !errors.As(err, &failure) {
+			break
+		}
+		refused(failure)
 	}
-	return plans, nil
+	return errors.Join(failures...)
+}
+
+// partOf returns a context with an equal part of the time that ctx has left.
+func partOf(ctx context.Context, parts int) (context.Context, context.CancelFunc) {
+	deadline, bounded := ctx.Deadline()
+	if !bounded {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, time.Until(deadline)/time.Duration(parts))
 }
 
 func (c *Client) planRule(ctx context.Context, rule Rule) (Plan, error) {
@@ -64,16 +100,8 @@ func (c *Client) planRule(ctx context.Context, rule Rule) (Plan, error) {
 	if err != nil {
 		return plan, err
 	}
-	var answer json.RawMessage
-	err = c.callJSON(ctx, http.MethodGet, rulePath(rule.ID), nil, &answer)
-	if errors.Is(err, ErrNotFound) {
-		return plan, nil
-	}
-	if err != nil {
-		return plan, err
-	}
-	is, err := decodeObject(answer)
-	if err != nil {
+	is, err := c.getRule(ctx, rule.ID)
+	if is == nil || err != nil {
 		return plan, err
 	}
 	plan.Action = provision.Unchanged
@@ -87,10 +115,24 @@ func (c *Client) planRule(ctx context.Context, rule Rule) (Plan, error) {
 	plan.Differences = differences(running.(map[string]any), wanted)
 	for _, difference := range plan.Differences {
 		if slices.Contains(fixed, difference.Key) {
-			return plan, fmt.Errorf("%s is %s, wanted %s: %w", difference.Key, side(difference.Running), side(difference.Wanted), errDiffers)
+			return plan, &ObjectError{Object: plan.Key(), Kind: FixedMember, Field: difference.Key, Message: fmt.Sprintf(
+				"it is %s, wanted %s, and cannot be changed", side(difference.Running), side(difference.Wanted))}
 		}
 	}
 	return plan, nil
+}
+
+// getRule returns a rule of Kibana, or nil if there is none.
+func (c *Client) getRule(ctx context.Context, id string) (map[string]any, error) {
+	var answer json.RawMessage
+	err := c.callRule(ctx, http.MethodGet, id, nil, &answer)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return decodeObject(answer)
 }
 
 func side(value *string) string {
@@ -117,69 +159,69 @@ func within(is, wanted any) any {
 }
 
 // ExportRules returns the wanted rules that Kibana has, by id. They have only the members that
-// the wanted rules have.
+// the wanted rules have. The errors are *ObjectError, joined, for rules that Kibana refuses to
+// show; it returns the others.
 func (c *Client) ExportRules(ctx context.Context, wanted []Rule) (map[string]Rule, error) {
 	found := make(map[string]Rule)
-	for _, rule := range wanted {
+	err := c.eachRule(ctx, wanted, func(ctx context.Context, rule Rule) error {
 		should, err := decodeObject(rule.Body)
 		if err != nil {
-			return nil, fmt.Errorf("rule %s: %w", rule.ID, err)
+			return err
 		}
-		var answer json.RawMessage
-		err = c.callJSON(ctx, http.MethodGet, rulePath(rule.ID), nil, &answer)
-		if errors.Is(err, ErrNotFound) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("rule %s: %w", rule.ID, err)
-		}
-		is, err := decodeObject(answer)
-		if err != nil {
-			return nil, fmt.Errorf("rule %s: %w", rule.ID, err)
+		is, err := c.getRule(ctx, rule.ID)
+		if is == nil || err != nil {
+			return err
 		}
 		body, err := encode(within(is, should))
-		if err != nil {
-			return nil, fmt.Errorf("rule %s: %w", rule.ID, err)
+		if err == nil {
+			found[rule.ID] = Rule{ID: rule.ID, Body: body}
 		}
-		found[rule.ID] = Rule{ID: rule.ID, Body: body}
-	}
-	return found, nil
-}
-
-// ApplyRules creates the rules that do not exist, changes those that differ, and reports each. A
-// rule that is switched off stays off. If one rule fails, it still applies the others.
-func (c *Client) ApplyRules(ctx context.Context, wanted []Rule, report provision.Report) error {
-	if len(wanted) == 0 {
-		return nil
-	}
-	if err := c.Await(ctx); err != nil {
 		return err
-	}
-	var failures []error
-	for _, rule := range wanted {
-		plan, err := c.planRule(ctx, rule)
-		switch {
-		case err != nil:
-		case plan.Action == provision.Created:
-			err = c.createRule(ctx, rule)
-		case plan.Action == provision.Updated:
-			err = c.updateRule(ctx, rule)
-		}
-		if err != nil {
-			failures = append(failures, fmt.Errorf("rule %s: %w", rule.ID, err))
-			continue
-		}
-		report(provision.Result{Kind: RuleKind, Name: rule.ID, Action: plan.Action, Detail: plan.Detail()})
-	}
-	return errors.Join(failures...)
+	}, func(*ObjectError) {})
+	return found, err
 }
 
-// errElsewhere says why a rule can be neither created nor read.
-var errElsewhere = errors.New("another space of this Kibana has a rule with this id, and ids of rules are unique over all spaces; " +
-	"delete that rule, or keep the rules in its space")
+// ApplyRules creates the rules that do not exist, changes those that differ, reads each changed
+// rule back, and reports each. A rule that is switched off stays off. The errors are
+// *ObjectError, joined, for rules that Kibana refuses; they are reported as Refused, and the
+// others are applied. Any other error ends the work.
+func (c *Client) ApplyRules(ctx context.Context, wanted []Rule, report provision.Report) error {
+	var plan Plan
+	return c.eachRule(ctx, wanted, func(ctx context.Context, rule Rule) error {
+		var err error
+		if plan, err = c.applyRule(ctx, rule); err == nil {
+			report(plan.result())
+		}
+		return err
+	}, func(failure *ObjectError) {
+		plan.refuse(failure)
+		report(plan.result())
+	})
+}
+
+func (c *Client) applyRule(ctx context.Context, rule Rule) (Plan, error) {
+	plan, err := c.planRule(ctx, rule)
+	if err != nil || plan.Action == provision.Unchanged {
+		return plan, err
+	}
+	if plan.Action == provision.Created {
+		err = c.createRule(ctx, rule)
+	} else {
+		err = c.updateRule(ctx, rule)
+	}
+	if err != nil {
+		return plan, err
+	}
+	back, err := c.planRule(ctx, rule)
+	if err == nil && back.Action != provision.Unchanged {
+		err = &ObjectError{Object: plan.Key(), Kind: NotKept,
+			Message: "Kibana accepted it, and does not have it as it was sent: " + cmp.Or(back.Detail(), "it is not there")}
+	}
+	return plan, err
+}
 
 func (c *Client) createRule(ctx context.Context, rule Rule) error {
-	err := c.callJSON(ctx, http.MethodPost, rulePath(rule.ID), rule.Body, nil)
+	err := c.callRule(ctx, http.MethodPost, rule.ID, rule.Body, nil)
 	refused := new(httpclient.RefusedError)
 	if errors.As(err, &refused) && refused.StatusCode == http.StatusConflict {
 		return c.conflictingRule(ctx, rule)
@@ -196,7 +238,8 @@ func (c *Client) conflictingRule(ctx context.Context, rule Rule) error {
 	case err != nil:
 		return err
 	case plan.Action == provision.Created:
-		return errElsewhere
+		return &ObjectError{Object: plan.Key(), Kind: OtherSpace, Message: "another space of this Kibana has a rule with this id, " +
+			"and ids of rules are unique over all spaces"}
 	case plan.Action == provision.Updated:
 		return c.updateRule(ctx, rule)
 	}
@@ -209,9 +252,7 @@ func (c *Client) updateRule(ctx context.Context, rule Rule) error {
 		return err
 	}
 	maps.DeleteFunc(body, func(key string, _ any) bool { return key == enabled || slices.Contains(fixed, key) })
-	err = c.callJSON(ctx, http.MethodPut, rulePath(rule.ID), body, nil)
+	err = c.callRule(ctx, http.MethodPut, rule.ID, body, nil)
 	failpoint.From(ctx).After(err, failpoints.RuleUpdated)
 	return err
 }
-
-func rulePath(id string) string { return "/api/alerting/rule/" + url.PathEscape(id) }

@@ -16,7 +16,20 @@ const (
 	Updated Action = "updated"
 	// Unchanged means that the object was as wanted.
 	Unchanged Action = "unchanged"
+	// Refused means that the service refused the object. Nothing of it was changed, or
+	// nobody can tell what was.
+	Refused Action = "refused"
 )
+
+// Refusal says why a service refused an object.
+type Refusal struct {
+	// Cause is one word for the cause, from a closed list of the service's client.
+	Cause string `json:"cause"`
+	// Status is the HTTP status of the answer; 0 if the cause was found in another way.
+	Status int `json:"status,omitempty"`
+	// Message is the service's own message.
+	Message string `json:"message"`
+}
 
 // Result is what happened to one object.
 type Result struct {
@@ -28,6 +41,8 @@ type Result struct {
 	Action Action `json:"action"`
 	// Detail says in words what was changed or found. It holds no secrets; it may be empty.
 	Detail string `json:"detail,omitempty"`
+	// Refusal is set if Action is Refused.
+	Refusal *Refusal `json:"refusal,omitempty"`
 }
 
 // Report gets the result of each object as soon as there is one. Calls never overlap.

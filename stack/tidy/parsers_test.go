@@ -40,7 +40,7 @@ var moreParsers = map[string]string{
 	"operations/kafkaconnect Reason":    "the worker's stack traces",
 	"operations/deadletter showable":    "anybody's headers and keys",
 	"operations/elasticsearch refusal":  "the index's errors",
-	"operations/kibana refusal":         "Kibana's errors",
+	"operations/kibana answerError":     "Kibana's errors",
 	"operations/kibana Clean":           "Kibana's objects",
 	"operations/kibana within":          "Kibana's rules",
 	"platform/serve FromProblem":        "a service's answers over REST",

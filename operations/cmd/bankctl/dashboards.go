@@ -18,6 +18,7 @@ type kibanaSettings struct {
 	*application
 	url, apiKey, space string
 	folder             string
+	rules              bool
 }
 
 func newDashboards(app *application) *cobra.Command {
@@ -29,14 +30,16 @@ func newDashboards(app *application) *cobra.Command {
 	flags.StringVar(&k.apiKey, "kibana-api-key", "", "API `key` for Kibana, encoded; better from BANKCTL_KIBANA_API_KEY_FILE")
 	flags.StringVar(&k.space, "kibana-space", "", "`space` of Kibana; the default one if empty")
 	flags.StringVar(&k.folder, "folder", "", "read the objects from this `folder` instead of those in the program")
+	flags.BoolVar(&k.rules, "rules", true, "plan, apply and export the alert rules too; --rules=false leaves them out")
 	_ = command.MarkPersistentFlagDirname("folder")
 	return command
 }
 
 // withKibana returns the work of a command that compares a Kibana with files. A wrong
-// setting or file is an error before it sends anything.
+// setting or file is an error before it sends anything. do reports what it did or would do to
+// each object; at the end the command prints how many there were.
 func (k *kibanaSettings) withKibana(
-	do func(ctx context.Context, client *kibana.Client, wanted *files.Files, args []string) error,
+	do func(ctx context.Context, client *kibana.Client, wanted *files.Files, args []string, count *tally) error,
 ) func(*cobra.Command, []string) error {
 	return work(func(ctx context.Context, args []string) error {
 		ctx, cancel := k.limited(ctx)
@@ -49,43 +52,59 @@ func (k *kibanaSettings) withKibana(
 		if err != nil {
 			return err
 		}
-		return do(ctx, client, wanted, args)
+		count := newTally(k.printer(), len(args) == 0, len(wanted.Objects)+len(wanted.Rules))
+		err = do(ctx, client, wanted, args, count)
+		return errors.Join(err, count.finish())
 	})
 }
 
-func (k *kibanaSettings) files() (*files.Files, error) {
+func (k *kibanaSettings) files() (wanted *files.Files, err error) {
 	if k.folder == "" {
-		return files.Embedded()
+		wanted, err = files.Embedded()
+	} else if wanted, err = files.Read(k.folder); err != nil {
+		err = misused("folder", err)
 	}
-	wanted, err := files.Read(k.folder)
-	if err != nil {
-		return nil, misused("folder", err)
+	if err == nil && !k.rules {
+		wanted = wanted.WithoutRules()
 	}
-	return wanted, nil
+	return wanted, err
 }
 
 func newDashboardsPlan(k *kibanaSettings) *cobra.Command {
 	return &cobra.Command{
 		Use:   "plan",
 		Short: "Show where Kibana differs from the files; status 1 if it does",
-		Args:  cobra.NoArgs,
-		RunE: k.withKibana(func(ctx context.Context, client *kibana.Client, wanted *files.Files, _ []string) error {
+		Long: `Compare the dashboards and alert rules of Kibana with the files, and print what
+apply would do to each. Nothing is changed. An object that Kibana refuses to
+show is refused, with the cause; the others are compared. The last line has the
+numbers. The status is 1 if an object differs or was refused.`,
+		Args: cobra.NoArgs,
+		RunE: k.withKibana(func(ctx context.Context, client *kibana.Client, wanted *files.Files, _ []string, count *tally) error {
+			count.planned = true
 			plans, err := client.Plan(ctx, wanted.Objects)
-			if err != nil {
+			if _, fatal := kibana.Refusals(err); fatal != nil {
 				return err
 			}
-			ofRules, err := client.PlanRules(ctx, wanted.Rules)
-			return errors.Join(k.showKibanaPlans(append(plans, ofRules...)), err)
+			ofRules, refused := client.PlanRules(ctx, wanted.Rules)
+			return errors.Join(k.showKibanaPlans(append(plans, ofRules...), count), err, refused)
 		}),
 	}
 }
 
-func (a *application) showKibanaPlans(plans []kibana.Plan) error {
+func (a *application) showKibanaPlans(plans []kibana.Plan, count *tally) error {
 	heading := []string{"OBJECT", "PLAN", "KEY", "KIBANA", "WANTED"}
 	if err := output.List(a.printer(), plans, heading, kibanaPlanRows); err != nil {
 		return err
 	}
-	return allUnchanged(plans, "objects", func(plan kibana.Plan) provision.Action { return plan.Action })
+	for _, plan := range plans {
+		count.add(plan.Type, plan.Action)
+	}
+	return allUnchanged(plans, "objects", func(plan kibana.Plan) provision.Action {
+		if plan.Action == provision.Refused {
+			return provision.Unchanged // Refused objects have an error of their own.
+		}
+		return plan.Action
+	})
 }
 
 // maxDifferences is how many differences of one object a table shows; JSON has all.
@@ -98,6 +117,8 @@ func kibanaPlanRows(plan kibana.Plan) [][]string {
 		return [][]string{{name, "unchanged"}}
 	case provision.Created:
 		return [][]string{{name, "create"}}
+	case provision.Refused:
+		return [][]string{{name, "refused", plan.Refusal.Cause, plan.Refusal.Message}}
 	}
 	var rows [][]string
 	for i, difference := range plan.Differences {
@@ -119,16 +140,18 @@ alert rules as the files describe them, and print a line for each: created,
 updated or unchanged. An object that is as wanted is not imported again; doing it
 again changes nothing. Nothing is removed. A rule that is switched off stays off.
 
-The command waits for a Kibana that is starting. When Kibana refuses an object,
-the command says which and why, and ends with status 1.`,
+The command waits for a Kibana that is starting. What Kibana refuses stays as it
+is: the command names the object, the cause and the answer of Kibana, and applies
+the others. It reads every changed object back. The last line has the numbers. The
+status is 1 if an object was refused. --rules=false leaves the alert rules out.`,
 		Args: cobra.NoArgs,
-		RunE: k.withKibana(func(ctx context.Context, client *kibana.Client, wanted *files.Files, _ []string) error {
-			refused := client.Apply(ctx, wanted.Objects, k.printer().Result)
-			if refused != nil && !errors.As(refused, new(*kibana.ObjectError)) {
-				return refused
+		RunE: k.withKibana(func(ctx context.Context, client *kibana.Client, wanted *files.Files, _ []string, count *tally) error {
+			err := client.Apply(ctx, wanted.Objects, count.report)
+			if _, fatal := kibana.Refusals(err); fatal != nil {
+				return err
 			}
 			// The rules are applied although an object was refused.
-			return errors.Join(refused, client.ApplyRules(ctx, wanted.Rules, k.printer().Result))
+			return errors.Join(err, client.ApplyRules(ctx, wanted.Rules, count.report))
 		}),
 	}
 }
@@ -142,9 +165,10 @@ func newDashboardsExport(k *kibanaSettings) *cobra.Command {
 the repository, so that a change that was made in Kibana comes back as a
 difference. Without names it is everything that the files describe; with names,
 those dashboards and all that they refer to. An object that is as its file says
-is written as the file is. Nothing is removed.`,
-		RunE: k.withKibana(func(ctx context.Context, client *kibana.Client, wanted *files.Files, names []string) error {
-			exporter := &files.Exporter{Client: client, Folder: out, Report: k.printer().Result}
+is written as the file is. Nothing is removed. An object that Kibana refuses is
+named with the cause, and the others are written; the status is then 1.`,
+		RunE: k.withKibana(func(ctx context.Context, client *kibana.Client, wanted *files.Files, names []string, count *tally) error {
+			exporter := &files.Exporter{Client: client, Folder: out, Report: count.report}
 			return exporter.Export(ctx, wanted, names)
 		}),
 	}

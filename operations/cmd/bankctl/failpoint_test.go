@@ -205,7 +205,7 @@ func viewsAgain(p *plant, point failpoint.Point) {
 	p.killed(point, "dashboards", "apply", "--folder", folder)
 	p.well("dashboards", "apply", "--folder", folder)
 	output := p.well("dashboards", "apply", "--folder", folder)
-	require.Equal(p, 3, strings.Count(output, "unchanged"), output)
+	require.Contains(p, output, "summary: 0 created, 0 updated, 3 unchanged, 0 refused")
 	require.Equal(p, "Quiet", p.kibana.Rule("quiet")["name"])
 	require.NotNil(p, p.kibana.Attributes("dashboard", "overview"))
 }

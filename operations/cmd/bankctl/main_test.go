@@ -11,6 +11,7 @@ import (
 	programs "os/exec"
 	"path"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -60,6 +61,8 @@ func TestScripts(t *testing.T) {
 			"status": status,
 			"put":    put,
 			"lost":   lost,
+			"refuse": refuse,
+			"allow":  allow,
 		},
 	})
 }
@@ -122,8 +125,25 @@ func pipeline(t *testing.T, env *testscript.Env) error {
 		return err
 	}
 	env.Setenv("DASHBOARDS", folder)
-	env.Setenv("BANKCTL_KIBANA_URL", serveHTTP(env, kibanatest.New().ServeHTTP))
+	dashboards := kibanatest.New()
+	env.Values[kibanaKey{}] = dashboards
+	env.Setenv("BANKCTL_KIBANA_URL", serveHTTP(env, dashboards.ServeHTTP))
 	return nil
+}
+
+// kibanaKey is the key of a script's Kibana.
+type kibanaKey struct{}
+
+// refuse lets the script's Kibana refuse objects: refuse OBJECT reads|writes|” STATUS MESSAGE.
+func refuse(ts *testscript.TestScript, _ bool, args []string) {
+	status, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	ts.Value(kibanaKey{}).(*kibanatest.Kibana).Refuse(kibanatest.Refusal{Of: args[0], On: args[1], Status: status, Message: args[3]})
+}
+
+// allow lets the script's Kibana refuse nothing more.
+func allow(ts *testscript.TestScript, _ bool, _ []string) {
+	ts.Value(kibanaKey{}).(*kibanatest.Kibana).Allow()
 }
 
 func serveHTTP(env *testscript.Env, handler http.HandlerFunc) string {

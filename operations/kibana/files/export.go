@@ -32,13 +32,9 @@ type Exporter struct {
 // Export writes the dashboards with these names and all objects that they refer to.
 // Without names it writes everything that f describes. If Kibana's object is as f
 // describes it, Export writes the file of f. A file is either written whole or left as it
-// was, and no file is removed. An error names the objects that could not be written or
-// that Kibana does not have. The others are written.
+// was, and no file is removed. An error names the objects that could not be written, that
+// Kibana refused or that it does not have. The others are written.
 func (e *Exporter) Export(ctx context.Context, f *Files, names []string) error {
-	unchanged, err := e.unchanged(ctx, f)
-	if err != nil {
-		return err
-	}
 	var asked []kibana.Key
 	var rules []kibana.Rule
 	for _, name := range names {
@@ -50,14 +46,16 @@ func (e *Exporter) Export(ctx context.Context, f *Files, names []string) error {
 			asked = append(asked, object.Key())
 		}
 	}
-	found, err := e.Client.Export(ctx, asked, len(names) > 0)
+	unchanged, err := e.unchanged(ctx, f, rules)
 	if err != nil {
 		return err
 	}
-	kept, err := e.Client.ExportRules(ctx, rules)
-	if err != nil {
-		return err
+	found, failures := e.Client.Export(ctx, asked, len(names) > 0)
+	if _, fatal := kibana.Refusals(failures); fatal != nil {
+		return failures
 	}
+	kept, refused := e.Client.ExportRules(ctx, rules)
+	failures = errors.Join(failures, refused)
 	for _, rule := range rules {
 		key := kibana.Key{Type: dashboards.Rule, ID: rule.ID}
 		asked = append(asked, key)
@@ -65,25 +63,43 @@ func (e *Exporter) Export(ctx context.Context, f *Files, names []string) error {
 			found[key] = kibana.Object{Type: key.Type, ID: key.ID, Body: is.Body}
 		}
 	}
-	failures := e.writeAll(ctx, slices.SortedFunc(maps.Values(found), func(a, b kibana.Object) int {
+	written := e.writeAll(ctx, slices.SortedFunc(maps.Values(found), func(a, b kibana.Object) int {
 		return cmp.Or(strings.Compare(a.Type, b.Type), strings.Compare(a.ID, b.ID))
 	}), unchanged)
-	for _, key := range asked {
-		if _, there := found[key]; !there {
-			failures = errors.Join(failures, fmt.Errorf("%s is not in Kibana", key))
-		}
-	}
-	return failures
+	return errors.Join(failures, written, e.absent(asked, found, failures))
 }
 
-// unchanged returns the files of those objects that Kibana has as the files describe them.
-func (e *Exporter) unchanged(ctx context.Context, f *Files) (map[kibana.Key][]byte, error) {
+// absent reports the asked objects that Kibana refused, and returns an error for each of those
+// that it does not have. After a failure that ended the work nobody knows which those are.
+func (e *Exporter) absent(asked []kibana.Key, found map[kibana.Key]kibana.Object, failures error) error {
+	refused, fatal := kibana.Refusals(failures)
+	causes := make(map[kibana.Key]*kibana.ObjectError)
+	for _, one := range refused {
+		causes[one.Object] = one
+	}
+	var absent error
+	for _, key := range asked {
+		_, there := found[key]
+		switch cause := causes[key]; {
+		case there:
+		case cause != nil:
+			e.Report(provision.Result{Kind: key.Type, Name: key.ID, Action: provision.Refused, Refusal: cause.Refusal()})
+		case fatal == nil:
+			absent = errors.Join(absent, fmt.Errorf("%s is not in Kibana", key))
+		}
+	}
+	return absent
+}
+
+// unchanged returns the files of those objects and rules that Kibana has as the files describe
+// them. An object that Kibana refuses to show is not among them.
+func (e *Exporter) unchanged(ctx context.Context, f *Files, rules []kibana.Rule) (map[kibana.Key][]byte, error) {
 	plans, err := e.Client.Plan(ctx, f.Objects)
-	if err != nil {
+	if _, fatal := kibana.Refusals(err); fatal != nil {
 		return nil, err
 	}
-	ofRules, err := e.Client.PlanRules(ctx, f.Rules)
-	if err != nil {
+	ofRules, err := e.Client.PlanRules(ctx, rules)
+	if _, fatal := kibana.Refusals(err); fatal != nil {
 		return nil, err
 	}
 	same := make(map[kibana.Key]bool)

@@ -5,6 +5,7 @@ package files
 
 import (
 	"os"
+	"slices"
 
 	"codebank.dev/dashboards"
 	"codebank.dev/operations/kibana"
@@ -17,6 +18,13 @@ type Files struct {
 	// Objects and Rules are the contents of the files in the form for Kibana.
 	Objects []kibana.Object
 	Rules   []kibana.Rule
+}
+
+// WithoutRules returns the files without those of alert rules.
+func (f *Files) WithoutRules() *Files {
+	return &Files{Objects: f.Objects, All: slices.DeleteFunc(slices.Clone(f.All), func(file dashboards.Object) bool {
+		return file.Type == dashboards.Rule
+	})}
 }
 
 // Embedded returns the files in this program.

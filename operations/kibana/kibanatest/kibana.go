@@ -1,5 +1,5 @@
 // Package kibanatest is a fake Kibana for tests, with the interfaces for saved objects,
-// spaces and alert rules. Its answers are those that a real Kibana 8.12 gave. It refuses
+// spaces and alert rules. It can refuse what a real one refuses (Refuse). Its answers are those that a real Kibana 8.12 gave. It refuses
 // the same requests, with the same status and message. As in Kibana since 8.0, an id is
 // unique over all spaces: an object whose id another space has is imported under a new id,
 // and a rule whose id another space has is refused.
@@ -33,13 +33,14 @@ type Kibana struct {
 	// Newest are the newest known versions of the types; nil means those of 8.12.
 	Newest map[string]string
 
-	mu      sync.Mutex
-	objects map[string]*object // by space, type and id
-	rules   map[string]map[string]any
-	imports int
-	writes  int
-	newIDs  int
-	seen    []string // headers of every request that names credentials
+	mu       sync.Mutex
+	refusals []*Refusal
+	objects  map[string]*object // by space, type and id
+	rules    map[string]map[string]any
+	imports  int
+	writes   int
+	newIDs   int
+	seen     []string // headers of every request that names credentials
 }
 
 // object is a saved object.
@@ -100,6 +101,9 @@ func (k *Kibana) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	switch route := r.Method + " " + path; {
 	case route == "GET /api/status":
+		if k.refuses(w, Reads, "status/") {
+			return
+		}
 		answer(w, http.StatusOK, map[string]any{"status": map[string]any{"overall": map[string]string{"level": "available"}}})
 	case route == "POST /api/saved_objects/_import":
 		k.takeImport(w, r, space)
@@ -129,6 +133,9 @@ func (k *Kibana) allowed(r *http.Request) bool {
 }
 
 func (k *Kibana) giveSpace(w http.ResponseWriter, name string) {
+	if k.refuses(w, Reads, "space/"+name) {
+		return
+	}
 	if name != "default" && !slices.Contains(k.Spaces, name) {
 		refuse(w, http.StatusNotFound, "Not Found")
 		return

@@ -68,6 +68,13 @@ func (k *Kibana) takeImport(w http.ResponseWriter, r *http.Request, space string
 		}
 		objects = append(objects, o)
 	}
+	names := make([]string, len(objects))
+	for i, o := range objects {
+		names[i] = o.Type + "/" + o.ID
+	}
+	if k.refuses(w, Writes, names...) {
+		return
+	}
 	for _, o := range objects {
 		if status, message := k.whole(o); status != 0 {
 			refuse(w, status, message)
@@ -242,6 +249,13 @@ func (k *Kibana) giveExport(w http.ResponseWriter, r *http.Request, space string
 	}
 	if err := json.NewDecoder(r.Body).Decode(&asked); err != nil || len(asked.Objects) == 0 {
 		refuse(w, http.StatusBadRequest, "[request body]: expected a plain object value, but found [null] instead.")
+		return
+	}
+	names := make([]string, len(asked.Objects))
+	for i, name := range asked.Objects {
+		names[i] = name.Type + "/" + name.ID
+	}
+	if k.refuses(w, Reads, names...) {
 		return
 	}
 	var found []*object

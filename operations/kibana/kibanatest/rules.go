@@ -19,6 +19,14 @@ var (
 // rule answers the requests for one rule.
 func (k *Kibana) rule(w http.ResponseWriter, r *http.Request, name string) {
 	held := k.rules[name]
+	_, id, _ := strings.Cut(name, " ")
+	on := Writes
+	if r.Method == http.MethodGet {
+		on = Reads
+	}
+	if k.refuses(w, on, "rule/"+id) {
+		return
+	}
 	if r.Method == http.MethodGet {
 		if held == nil {
 			refuse(w, http.StatusNotFound, "Saved object [alert/"+name+"] not found")
