@@ -1,10 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strconv"
 	"sync/atomic"
@@ -84,6 +88,10 @@ func seedHistory(ctx context.Context, stack *launch.Stack, o historyOptions, out
 	if err := stack.Bankctl(ctx, out, o.arguments("--plan")...); err != nil {
 		return err
 	}
+	annotations, err := writeAnnotations(ctx, stack, o)
+	if err != nil {
+		return err
+	}
 	began := time.Now()
 	if err := stack.Bankctl(ctx, out, o.arguments("--bank-address", stack.Addresses().BankGRPC())...); err != nil {
 		return err
@@ -94,7 +102,36 @@ func seedHistory(ctx context.Context, stack *launch.Stack, o historyOptions, out
 	}
 	copied := time.Since(began)
 	rate := func(d time.Duration) int64 { return int64(o.purchases) * 1000 / max(d.Milliseconds(), 1) }
-	_, err := fmt.Fprintf(out, "\ndecided in %v, %d purchases a second; equal in all five places after %v, %d a second\n",
-		decided.Round(time.Second), rate(decided), copied.Round(time.Second), rate(copied))
+	_, err = fmt.Fprintf(out, "\nwhat a chart over time should mark is in %s\ndecided in %v, %d purchases a second; equal in all five places after %v, %d a second\n",
+		annotations, decided.Round(time.Second), rate(decided), copied.Round(time.Second), rate(copied))
 	return err
+}
+
+// writeAnnotations writes what a chart over time should mark into a file of the stack, and returns
+// the file's name: pay-days, the outage and the attack.
+func writeAnnotations(ctx context.Context, stack *launch.Stack, o historyOptions) (string, error) {
+	var answer bytes.Buffer
+	if err := stack.Bankctl(ctx, &answer, o.arguments("--plan", "-o", "json")...); err != nil {
+		return "", err
+	}
+	content, err := annotationsOf(answer.Bytes())
+	if err != nil {
+		return "", err
+	}
+	file := filepath.Join(stack.Dir(), "annotations.json")
+	return file, os.WriteFile(file, content, 0o644)
+}
+
+// annotationsOf returns the annotations of a plan in JSON.
+func annotationsOf(plan []byte) ([]byte, error) {
+	var of struct {
+		Annotations json.RawMessage `json:"annotations"`
+	}
+	if err := json.Unmarshal(plan, &of); err != nil {
+		return nil, fmt.Errorf("the plan of the history: %w", err)
+	}
+	if len(of.Annotations) == 0 {
+		return nil, errors.New("the plan of the history has no annotations")
+	}
+	return of.Annotations, nil
 }

@@ -8,25 +8,18 @@ const day = 24 * time.Hour
 // Paulo, which has no summer time.
 const local = 3
 
-// weekdays, months and monthDays say how busy a day is, in hundredths. The lists begin
-// with Sunday and January.
+// weekdays and months say how busy a day is, in hundredths. The lists begin with Sunday and
+// January.
 var (
 	weekdays = [7]int{76, 86, 88, 94, 102, 130, 124}
 	months   = [12]int{94, 90, 95, 97, 103, 101, 98, 99, 98, 101, 112, 128}
-	// Salaries come on the 5th, advances on the 20th, and both are spent at once.
-	monthDays = map[int]int{5: 165, 6: 145, 7: 122, 20: 140, 21: 120}
 )
-
-// payDays are the days of a month on which salaries and advances are paid.
-func payDays() []int { return []int{5, 20} }
 
 // busyness says how busy a day is, as a whole number without a unit. It depends on the
 // month, the weekday, pay-days and feasts, and grows by half over the load's days.
 func busyness(date time.Time, number, days int) int {
 	busy := weekdays[date.Weekday()] * months[date.Month()-1]
-	if percent, ok := monthDays[date.Day()]; ok {
-		busy = busy * percent / 100
-	}
+	busy = busy * paid(date) / 100
 	busy = busy * feast(date) / 100
 	return busy * (2*days + number) / (2 * days)
 }
@@ -62,27 +55,61 @@ func spread(plan *Plan) []int {
 // profile is the weight of each hour of the customers' day.
 type profile [24]int
 
-// The profiles.
+// hours are the profiles of a week: of a working day, and of Saturday and Sunday.
+type hours struct{ working, weekend profile }
+
+// The profiles. Together with weekdays they give each hour of the week its weight.
 var (
-	shopHours   = profile{0, 0, 0, 0, 0, 0, 1, 6, 16, 30, 42, 50, 52, 44, 42, 44, 50, 60, 64, 48, 26, 10, 3, 1}
-	mealHours   = profile{5, 2, 1, 0, 0, 1, 10, 26, 22, 14, 14, 40, 80, 56, 20, 16, 20, 30, 50, 70, 64, 40, 22, 11}
-	onlineHours = profile{16, 9, 5, 3, 2, 2, 4, 9, 18, 28, 35, 36, 34, 32, 34, 36, 36, 37, 40, 46, 56, 60, 48, 30}
+	shopHours = hours{
+		working: profile{0, 0, 0, 0, 0, 0, 1, 6, 16, 30, 42, 50, 52, 44, 42, 44, 50, 60, 64, 48, 26, 10, 3, 1},
+		weekend: profile{0, 0, 0, 0, 0, 0, 0, 2, 10, 32, 56, 66, 60, 48, 44, 46, 48, 44, 34, 22, 12, 5, 1, 0},
+	}
+	mealHours = hours{
+		working: profile{5, 2, 1, 0, 0, 1, 10, 26, 22, 14, 14, 40, 80, 56, 20, 16, 20, 30, 50, 70, 64, 40, 22, 11},
+		weekend: profile{16, 9, 4, 1, 0, 0, 4, 12, 22, 26, 20, 26, 66, 82, 50, 24, 18, 24, 44, 74, 92, 80, 50, 28},
+	}
+	onlineHours = hours{
+		working: profile{16, 9, 5, 3, 2, 2, 4, 9, 18, 28, 35, 36, 34, 32, 34, 36, 36, 37, 40, 46, 56, 60, 48, 30},
+		weekend: profile{24, 15, 8, 5, 3, 2, 3, 6, 12, 22, 32, 38, 38, 40, 44, 46, 46, 44, 44, 48, 58, 64, 54, 38},
+	}
 	// Subscriptions are collected while the customers sleep.
-	nightHours = profile{0, 0, 2, 30, 70, 60, 20, 4, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+	nightHours = hours{
+		working: profile{0, 0, 2, 30, 70, 60, 20, 4, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+		weekend: profile{0, 0, 2, 30, 70, 60, 20, 4, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+	}
 )
 
-// moment draws a time of a day by a profile. On weekends the profile is an hour later.
-// The time never lies in the outage.
-func (l *Load) moment(d draw, date time.Time, hours *profile) time.Time {
-	late := local
-	if weekday := date.Weekday(); weekday == time.Saturday || weekday == time.Sunday {
-		late++
+// How customers catch up after the outage: how many of a thousand come back, and within which
+// time.
+const (
+	comeBack    = 750
+	catchUpTime = 50 * time.Minute
+)
+
+// moment draws a time of a day by a profile. The time never lies in the outage: most customers
+// who would buy then come back soon after it, and late is set. The others buy at another time.
+func (l *Load) moment(d draw, date time.Time, of *hours) (at time.Time, late bool) {
+	profile := &of.working
+	if weekend(date) {
+		profile = &of.weekend
 	}
 	for {
-		hour := (d.pick(hours[:]) + late) % 24
-		at := date.Add(time.Duration(hour)*time.Hour + time.Duration(d.below(int(time.Hour/time.Millisecond)))*time.Millisecond)
-		if !l.plan.Outage.Contains(at) {
-			return at
+		hour := (d.pick(profile[:]) + local) % 24
+		at = date.Add(time.Duration(hour)*time.Hour + millis(d, time.Hour))
+		switch {
+		case !l.plan.Outage.Contains(at):
+			return at, false
+		case d.chance(comeBack):
+			return l.plan.Outage.To.Add(min(millis(d, catchUpTime), millis(d, catchUpTime))), true
 		}
 	}
+}
+
+// millis draws a duration of whole milliseconds, shorter than most.
+func millis(d draw, most time.Duration) time.Duration {
+	return time.Duration(d.below(int(most/time.Millisecond))) * time.Millisecond
+}
+
+func weekend(date time.Time) bool {
+	return date.Weekday() == time.Saturday || date.Weekday() == time.Sunday
 }

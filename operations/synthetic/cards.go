@@ -21,8 +21,14 @@ type Card struct {
 	// city is where the holder lives, an index of cities.
 	city int
 	kind kind
+	// Currency is that of the card's account.
+	Currency string
 	// came is when the holder begins to use the card. Cards are ordered by it.
 	came time.Time
+	// left is when the holder stops to use the card; zero if never. away is a time in which
+	// the holder uses another one.
+	left time.Time
+	away Window
 	// activity is how often the card is used, 1 to maxActivity.
 	activity int
 }
@@ -34,8 +40,15 @@ type PurchaseRules struct {
 	PerMinute    int32
 }
 
-// Currency is the currency of all accounts.
-const Currency = "BRL"
+// The currencies of accounts.
+const (
+	Real   = "BRL"
+	Dollar = "USD"
+)
+
+// inDollars is how many of a thousand cards have an account in dollars. Most of their holders
+// live in Miami.
+const inDollars = 80
 
 // cardYears is for how many years the bank issues a card.
 const cardYears = 5
@@ -72,7 +85,10 @@ const (
 	ruledRate  = 3 // purchases a minute
 )
 
-var creditLimits = []int64{2_000_000, 3_000_000, 5_000_000, 8_000_000, 12_000_000}
+var (
+	creditLimits = []int64{3_000_000, 4_000_000, 6_000_000, 9_000_000, 15_000_000}
+	dollarLimits = []int64{1_500_000, 2_000_000, 2_500_000, 4_000_000, 6_000_000}
+)
 
 // brands are the brands that the bank issues, with their weights.
 var (
@@ -96,16 +112,17 @@ var (
 	surnames   = []string{"Almeida", "Barbosa", "Cardoso", "Duarte", "Esteves", "Ferreira", "Gonçalves", "Lima", "Moura", "Nunes", "Oliveira", "Pereira", "Queiroz", "Ribeiro", "Souza", "Teixeira", "Vieira", "Xavier"}
 )
 
+// thereFirst is how many of a thousand cards are in use when the load begins.
+const thereFirst = 450
+
 // newCards makes the cards of a plan, in the order in which their holders begin to use
-// them. Three in four are in use when the load begins; the others follow one by one.
+// them. Some are in use when the load begins; the others follow one by one.
 func newCards(plan *Plan) []Card {
 	cards := make([]Card, plan.Cards)
-	there := len(cards) * 3 / 4
+	there := len(cards) * thereFirst / 1000
 	span := plan.End.Sub(plan.Start) * 95 / 100
 	for i := range cards {
-		d := newDraw(plan.Seed, aboutCard+i)
 		c := &cards[i]
-		c.kind = kinds[i%len(kinds)]
 		c.came = plan.Start.Add(-12 * time.Hour * time.Duration(there-i) / time.Duration(there)).Truncate(time.Millisecond)
 		if late := i - there; late > 0 {
 			c.came = plan.Start.Add(span / time.Duration(len(cards)-there) * time.Duration(late)).Truncate(time.Millisecond)
@@ -113,24 +130,39 @@ func newCards(plan *Plan) []Card {
 		if plan.Outage.Contains(c.came) {
 			c.came = plan.Outage.To
 		}
-		c.Issued = c.came
-		c.Holder = givenNames[d.below(len(givenNames))] + " " + surnames[d.below(len(surnames))]
-		c.Brand = brands[d.pick(brandWeights)]
-		c.city = d.pick(cityWeights[:homeCities])
-		c.activity = d.between(1, maxActivity)
-		c.LimitMinor = creditLimits[d.below(len(creditLimits))]
-		switch c.kind {
-		case ruled:
-			c.Rules = PurchaseRules{LimitMinor: ruledMost, MinimumMinor: ruledLeast, PerMinute: ruledRate}
-		case tight:
-			c.LimitMinor = int64(d.between(30, 90)) * 1000
-		case lost:
-			c.BlockedSoon = true
-		case old:
+		c.draw(newDraw(plan.Seed, aboutCard+i), kinds[i%len(kinds)])
+		if c.kind == old {
 			c.Issued = firstIssue(plan).Add(time.Duration(i) * time.Second)
 		}
 	}
 	return cards
+}
+
+// draw draws what a card is, once it is known when its holder begins to use it.
+func (c *Card) draw(d draw, of kind) {
+	c.kind, c.Issued, c.Currency = of, c.came, Real
+	c.Holder = givenNames[d.below(len(givenNames))] + " " + surnames[d.below(len(surnames))]
+	c.Brand = brands[d.pick(brandWeights)]
+	c.city = d.pick(cityWeights[:homeCities])
+	c.activity = d.between(1, maxActivity)
+	limits := creditLimits
+	if d.chance(inDollars) {
+		c.Currency, limits = Dollar, dollarLimits
+		if d.chance(600) {
+			c.city = miami
+		}
+	}
+	c.LimitMinor = limits[d.below(len(limits))]
+	switch c.kind {
+	case usual:
+		c.retain(d)
+	case ruled:
+		c.Rules = PurchaseRules{LimitMinor: ruledMost, MinimumMinor: ruledLeast, PerMinute: ruledRate}
+	case tight:
+		c.LimitMinor = int64(d.between(30, 90)) * 1000
+	case lost:
+		c.BlockedSoon = true
+	}
 }
 
 // firstIssue is when the old cards were issued. A card expires at the end of a month. In
@@ -155,7 +187,7 @@ func (l *Load) someone(d draw, at time.Time) int {
 	for {
 		i := d.below(there)
 		c := &l.cards[i]
-		if (c.kind == usual || c.kind == ruled) && d.below(maxActivity) < c.activity {
+		if (c.kind == usual || c.kind == ruled) && d.below(maxActivity) < c.activity && c.used(at) {
 			return i
 		}
 	}

@@ -13,7 +13,7 @@ import (
 func (l *Load) IssueRequest(card int) *bankv1.IssueCardRequest {
 	c := &l.cards[card]
 	return &bankv1.IssueCardRequest{
-		RequestId: l.CardRequest(card), HolderName: c.Holder, Brand: c.Brand, Currency: Currency,
+		RequestId: l.CardRequest(card), HolderName: c.Holder, Brand: c.Brand, Currency: c.Currency,
 		CreditLimitMinor: c.LimitMinor, PurchaseLimitMinor: c.Rules.LimitMinor, PurchaseMinimumMinor: c.Rules.MinimumMinor,
 		PurchasesPerMinute: c.Rules.PerMinute, RequestTime: timestamppb.New(c.Issued),
 	}
@@ -24,7 +24,7 @@ func (l *Load) IssueRequest(card int) *bankv1.IssueCardRequest {
 // messages with card and with other requests, so the caller must not change it.
 func (s *Step) PurchaseRequest(card *bankv1.IssueCardResponse) *bankv1.AuthorizePurchaseRequest {
 	request := &bankv1.AuthorizePurchaseRequest{
-		RequestId: s.RequestID, AmountMinor: s.AmountMinor, Currency: Currency, Merchant: s.Merchant,
+		RequestId: s.RequestID, AmountMinor: s.AmountMinor, Currency: s.Currency, Merchant: s.Merchant,
 		Description: s.Description, Channel: s.Channel, Attempt: s.Attempt, RequestTime: timestamppb.New(s.At),
 	}
 	if s.Presented == OnFile {

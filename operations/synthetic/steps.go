@@ -42,12 +42,14 @@ type Step struct {
 	Number      string
 	Merchant    *bankv1.Merchant
 	AmountMinor int64
+	Currency    string
 	Channel     bankv1.Channel
 	Description string
 	Attempt     int32
 
-	// backAt is when the purchase is given back; zero if it never is.
-	backAt time.Time
+	// backAt is when the purchase is given back, and why; zero if it never is.
+	backAt  time.Time
+	backWhy string
 }
 
 // GivenBack reports whether a later step reverses this purchase.
@@ -60,28 +62,53 @@ func (l *Load) Steps() iter.Seq[Step] {
 		number := 0
 		back := make(map[int][]Step) // reversals by day
 		for at := range l.plan.Days {
-			steps := append(l.day(at), back[at]...)
-			delete(back, at)
-			slices.SortStableFunc(steps, func(a, b Step) int { return a.At.Compare(b.At) })
-			for i := range steps {
-				step := &steps[i]
-				if step.RequestID == "" {
-					number++
-					step.RequestID = l.name + "-" + strconv.Itoa(number)
-				}
-				if !step.backAt.IsZero() {
+			purchases := l.day(at)
+			slices.SortStableFunc(purchases, inTime)
+			for i := range purchases {
+				step := &purchases[i]
+				number++
+				step.RequestID = l.name + "-" + strconv.Itoa(number)
+				if step.GivenBack() {
 					due := int(step.backAt.Sub(l.plan.Start) / day)
-					back[due] = append(back[due], Step{
-						RequestID: step.RequestID + "-back", At: step.backAt, Card: step.Card, Reverses: step.RequestID,
-						Description: "Devolução",
-					})
+					back[due] = append(back[due], step.reversal())
 				}
-				if !yield(*step) {
-					return
-				}
+			}
+			reversals := back[at]
+			delete(back, at)
+			slices.SortStableFunc(reversals, inTime)
+			if !merged(purchases, reversals, yield) {
+				return
 			}
 		}
 	}
+}
+
+func inTime(a, b Step) int { return a.At.Compare(b.At) }
+
+// reversal returns the step that gives a purchase back.
+func (s *Step) reversal() Step {
+	return Step{RequestID: s.RequestID + "-back", At: s.backAt, Card: s.Card, Reverses: s.RequestID, Description: s.backWhy}
+}
+
+// merged yields two ordered lists in one order. It returns false as soon as yield does.
+func merged(purchases, reversals []Step, yield func(Step) bool) bool {
+	for _, step := range purchases {
+		for len(reversals) > 0 && reversals[0].At.Before(step.At) {
+			if !yield(reversals[0]) {
+				return false
+			}
+			reversals = reversals[1:]
+		}
+		if !yield(step) {
+			return false
+		}
+	}
+	for _, step := range reversals {
+		if !yield(step) {
+			return false
+		}
+	}
+	return true
 }
 
 // day makes the purchases of one day. They have no order and no request ids yet.
@@ -120,7 +147,7 @@ func (l *Load) burst(d draw) []Step {
 		step := &steps[i]
 		*step = Step{
 			At: at.Add(time.Duration(d.below(int(gap/time.Millisecond))) * time.Millisecond).Truncate(time.Millisecond), Card: -1, Presented: Unknown,
-			Merchant: burstMerchant, AmountMinor: int64(d.between(100, 490)), Channel: online, Attempt: 1,
+			Merchant: burstMerchant, AmountMinor: int64(d.between(100, 490)), Currency: Real, Channel: online, Attempt: 1,
 		}
 		at = at.Add(gap)
 		if !d.chance(350) {
@@ -130,7 +157,7 @@ func (l *Load) burst(d draw) []Step {
 		for stolen = (stolen + 1) % len(l.cards); l.cards[stolen].Brand != burstBrand || l.cards[stolen].came.After(plan.From); {
 			stolen = (stolen + 1) % len(l.cards)
 		}
-		step.Card, step.Presented = stolen, WrongCVV
+		step.Card, step.Presented, step.Currency = stolen, WrongCVV, l.cards[stolen].Currency
 		if d.chance(200) {
 			step.Presented = Typed
 		}

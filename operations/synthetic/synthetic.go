@@ -1,16 +1,19 @@
 // Package synthetic makes the requests of a synthetic history: which cards the bank issued
 // and what the customers bought with them, day by day. Nights are quiet, Fridays are busy,
-// pay-days are busier, and December is the busiest month. Cards are declined for every
-// reason there is. There is one attack that tests stolen numbers, and one outage of the bank
-// without purchases.
+// pay-days are busier, and December is the busiest month. New customers come all the time,
+// some leave, and some come back after months. Some stores grow and some shrink. Purchases are
+// voided and refunded, by line of business. One card in twelve has an account in US dollars.
+// Cards are declined for every reason there is. There is one attack that tests stolen numbers,
+// and one outage of the bank without purchases, after which customers catch up.
 //
 // A load is a function of its options: the same options give the same requests, byte for
 // byte, on every machine. The package reads no clock and sends nothing; package sender sends
 // the requests.
 //
-// All random draws are whole numbers (draw.go) from tables: when (calendar.go), by whom
-// (cards.go), where (merchants.go), and how a visit goes (visits.go). The file requests.go
-// turns them into requests of the bank's contract.
+// All random draws are whole numbers (draw.go) from tables: when (calendar.go, paydays.go), by
+// whom (cards.go, retention.go), where (merchants.go, categories.go), how a visit goes
+// (visits.go), and what is given back (returns.go). The file requests.go turns them into
+// requests of the bank's contract. Plan.Annotations names what a chart should mark.
 package synthetic
 
 import (
@@ -105,10 +108,10 @@ type Plan struct {
 	Cards     int       `json:"cards"`
 	Start     time.Time `json:"start"`
 	End       time.Time `json:"end"`
-	// PayDays are the days of a month on which salaries are paid.
-	PayDays []int  `json:"pay_days"`
-	Outage  Window `json:"outage"`
-	Burst   Burst  `json:"burst"`
+	Outage    Window    `json:"outage"`
+	Burst     Burst     `json:"burst"`
+	// Annotations are the events that a chart over time should mark, in the order of time.
+	Annotations []Annotation `json:"annotations"`
 }
 
 // Window is the time from From, inclusive, to To, exclusive.
@@ -130,7 +133,7 @@ type Burst struct {
 }
 
 const (
-	outageTime = 40 * time.Minute
+	outageTime = 95 * time.Minute
 	burstTime  = 6 * time.Minute
 	// Times of day, UTC. The outage is in a busy afternoon, and the burst in the dead of night.
 	outageAt = 18*time.Hour + 10*time.Minute
@@ -147,14 +150,15 @@ func newPlan(o Options) Plan {
 	start := o.End.AddDate(0, 0, -o.Days)
 	outage := start.AddDate(0, 0, o.Days*2/5).Add(outageAt)
 	burst := start.AddDate(0, 0, o.Days*3/5).Add(burstAt)
-	return Plan{
+	plan := Plan{
 		Seed: o.Seed, Days: o.Days, Purchases: o.Purchases, Start: start, End: o.End,
-		Cards:   min(max(o.Purchases/purchasesPerCard, minCards), maxCards),
-		PayDays: payDays(),
-		Outage:  Window{outage, outage.Add(outageTime)},
+		Cards:  min(max(o.Purchases/purchasesPerCard, minCards), maxCards),
+		Outage: Window{outage, outage.Add(outageTime)},
 		Burst: Burst{
 			Window: Window{burst, burst.Add(burstTime)}, BIN: burstBIN, MerchantID: burstMerchant.Id,
 			Purchases: min(max(o.Purchases/800, minBurst), maxBurst),
 		},
 	}
+	plan.Annotations = annotations(&plan)
+	return plan
 }

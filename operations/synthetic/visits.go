@@ -53,28 +53,41 @@ func (l *Load) visit(d draw, date time.Time, take func(Step) bool) {
 // goTo begins the visit: at a merchant of a category, with a card that choose draws.
 func (v *visit) goTo(of int, choose func(draw, time.Time) int) {
 	kind := &categories[of]
-	at := v.load.moment(v.draw, v.date, kind.hours)
+	at, late := v.load.moment(v.draw, v.date, kind.hours)
 	card := choose(v.draw, at)
+	holder := &v.load.cards[card]
 	v.step = Step{
-		At: at, Card: card, Merchant: v.load.merchants.sell(v.draw, of, v.load.cards[card].city),
-		AmountMinor: v.price(kind.median, kind.spread), Channel: kind.channel, Attempt: 1,
+		At: at, Card: card, Merchant: v.load.merchants.sell(v.draw, of, holder.city, v.load.progress(at)),
+		Currency: holder.Currency, Channel: kind.channel, Attempt: 1,
 	}
+	v.step.AmountMinor = v.price(kind.prices(holder.Currency))
 	if kind.channel == online && v.chance(250) {
 		v.step.Presented = Typed
 	}
 	if kind.channel == recurring {
 		v.step.Description = "Assinatura mensal"
 	}
+	if late { // The first try met a bank that was away.
+		v.step.Attempt, v.step.Description = 2, "Nova tentativa"
+	}
 }
 
 // goAnywhere is goTo with a category that is drawn by its weight.
 func (v *visit) goAnywhere(choose func(draw, time.Time) int) {
-	v.goTo(v.pick(v.load.merchants.weights), choose)
+	v.goTo(v.pick(v.load.merchants.weightsOf(v.date)), choose)
 }
 
-// price draws an amount in minor units. It is a multiple of ten and often ends in 90.
-func (v *visit) price(median int64, spread int) int64 {
-	amount := max(v.amount(median, spread), 150) / 10 * 10
+// price draws an amount in minor units. Prices in reais are multiples of ten and often end in
+// 90. Prices in dollars often end in 99.
+func (v *visit) price(of prices) int64 {
+	amount := max(v.amount(of.median, of.spread), 150)
+	if of.currency == Dollar {
+		if v.chance(450) {
+			amount = amount/100*100 + 99
+		}
+		return amount
+	}
+	amount = amount / 10 * 10
 	if v.chance(300) {
 		amount = amount/100*100 + 90
 	}
@@ -102,17 +115,11 @@ func (v *visit) wait(least, most int) {
 	}
 }
 
-// goesBack is how many of a thousand plain purchases are given back some days later.
-const goesBack = 13
-
-// plain is a purchase with nothing wrong.
+// plain is a purchase with nothing wrong. Some are given back later.
 func (v *visit) plain() {
-	v.goAnywhere(v.load.someone)
-	if v.chance(goesBack) {
-		if back := v.step.At.Add(time.Duration(v.between(20, 240)) * time.Hour); back.Before(v.load.plan.End) && !v.load.plan.Outage.Contains(back) {
-			v.step.backAt = back
-		}
-	}
+	of := v.pick(v.load.merchants.weightsOf(v.date))
+	v.goTo(of, v.load.someone)
+	v.giveBack(&categories[of].returns)
 	v.try(v.step.Presented)
 }
 
@@ -168,6 +175,7 @@ func (v *visit) tooLittle() {
 // inHaste makes more purchases within a minute than the card allows.
 func (v *visit) inHaste() {
 	v.goTo(shopOnline, v.ruledCard)
+	v.step.Description = ""
 	for range ruledRate + 2 {
 		v.step.AmountMinor = int64(v.between(20, 120)) * 50
 		v.step.Attempt = 1

@@ -35,8 +35,11 @@ func newSeedHistory(app *application) *cobra.Command {
 		Use:   "history",
 		Short: "Have a bank decide the purchases of a past that is made up",
 		Long: `Issue cards and request purchases as of times that have passed, so that dashboards
-show something: hours, weekdays, pay-days and seasons, every kind of decline, an
-outage, and a few minutes in which somebody tests stolen numbers. --plan says when.
+show something: hours of the week, pay-days and seasons, customers who come, leave
+and come back, stores that grow and shrink, voids and refunds, accounts in reais and
+in dollars, every kind of decline, an outage, and a few minutes in which somebody
+tests stolen numbers. --plan says when. With -o json the plan has annotations: a list
+of {"at", "to", "word", "text"} of what a chart over time should mark.
 
 The bank must have been started with --history. It decides each purchase by its
 rules, and its events travel as all events do. The same options make the same
@@ -108,7 +111,7 @@ func (a *application) showPlan(plan synthetic.Plan) error {
 		{"outage", minute(plan.Outage.From), minute(plan.Outage.To), "nothing"},
 		{"card testing", minute(burst.From), minute(burst.To),
 			fmt.Sprintf("%d purchases with BIN %s at %s", burst.Purchases, burst.BIN, burst.MerchantID)},
-		{"pay-days", fmt.Sprintf("day %d", plan.PayDays[0]), fmt.Sprintf("day %d", plan.PayDays[1]), "of every month"},
+		{"pay-days", "5th business day", "20th", "of every month"},
 	})
 }
 
