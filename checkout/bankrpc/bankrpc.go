@@ -1,5 +1,5 @@
 // Package bankrpc reaches the bank over gRPC. Tokens and voids are calls. Purchases of many orders
-// share a few long-lived streams.
+// share one long-lived stream at a time.
 //
 //	bankrpc.go  Acquirer: the messages of the bank's contract, both ways
 //	line.go     purchases over one stream at a time
@@ -25,12 +25,8 @@ import (
 type Acquirer struct {
 	cards     bankv1.CardServiceClient
 	purchases bankv1.PurchaseServiceClient
-	lines     [lines]*line
+	line      *line
 }
-
-// lines is how many streams there are at a time. With more than one, replicas of the bank share the
-// work.
-const lines = 2
 
 var _ checkout.Acquirer = (*Acquirer)(nil)
 
@@ -38,18 +34,12 @@ var _ checkout.Acquirer = (*Acquirer)(nil)
 // caller. The connection stays the caller's to close, after Close of the Acquirer.
 func New(conn grpc.ClientConnInterface) *Acquirer {
 	a := &Acquirer{cards: bankv1.NewCardServiceClient(conn), purchases: bankv1.NewPurchaseServiceClient(conn)}
-	for i := range a.lines {
-		a.lines[i] = newLine(a.purchases, streamAge)
-	}
+	a.line = newLine(a.purchases, streamAge)
 	return a
 }
 
-// Close ends the streams. Purchases under way are answered fault.Unavailable.
-func (a *Acquirer) Close() {
-	for _, line := range a.lines {
-		line.close()
-	}
-}
+// Close ends the stream. Purchases under way are answered fault.Unavailable.
+func (a *Acquirer) Close() { a.line.close() }
 
 // senseless answers what no bank of this contract answers. It leaves the outcome unknown.
 func senseless(what string) error {
@@ -97,7 +87,7 @@ func ownField(err error) error {
 
 // Authorize implements checkout.Acquirer. The purchase is sent over a stream, together with others.
 func (a *Acquirer) Authorize(ctx context.Context, authorization checkout.Authorization) (checkout.Decision, error) {
-	return a.lineOf(authorization.RequestID).send(ctx, &bankv1.AuthorizePurchaseRequest{
+	return a.line.send(ctx, &bankv1.AuthorizePurchaseRequest{
 		RequestId:   authorization.RequestID,
 		CardSource:  &bankv1.AuthorizePurchaseRequest_CardToken{CardToken: authorization.Token.Reveal()},
 		AmountMinor: authorization.Amount.Minor,
@@ -114,14 +104,6 @@ func (a *Acquirer) Authorize(ctx context.Context, authorization checkout.Authori
 		Attempt:     authorization.Attempt,
 		TraceId:     authorization.TraceID,
 	})
-}
-
-// lineOf spreads purchases over the lines; the same purchase is always sent over the same one.
-func (a *Acquirer) lineOf(requestID string) *line {
-	if requestID == "" {
-		return a.lines[0]
-	}
-	return a.lines[requestID[len(requestID)-1]%lines]
 }
 
 // Void implements checkout.Acquirer.

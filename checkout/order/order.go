@@ -4,9 +4,7 @@ package order
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"runtime/debug"
 	"time"
 
 	"codebank.dev/checkout"
@@ -17,7 +15,6 @@ import (
 	"codebank.dev/platform/field"
 	"codebank.dev/platform/id"
 	"codebank.dev/platform/pan"
-	"golang.org/x/sync/singleflight"
 )
 
 // Service places orders. All fields but Failpoint are required; it is safe for
@@ -33,7 +30,7 @@ type Service struct {
 	// Failpoint is called at the points where a crash is most instructive; nil for none.
 	Failpoint failpoint.Hook
 
-	flights singleflight.Group
+	flights flights
 }
 
 // Request asks for an order.
@@ -89,39 +86,26 @@ var (
 // Errors: fault.InvalidArgument naming the field, nothing stored; fault.Unavailable
 // BANK_UNAVAILABLE when the bank gave no token, nothing stored; fault.Unavailable
 // when the store is away; fault.ResourceExhausted when too many writes wait, nothing
-// stored. A caller that goes away does not stop what it has begun.
+// stored. A caller that goes away does not stop what it has begun: the call returns when that has ended.
 func (s *Service) Place(ctx context.Context, request Request) (checkout.Order, error) {
 	if request.Refusal = request.check(); request.Refusal != nil && !field.IsContent(request.Refusal) {
 		return checkout.Order{}, request.Refusal
 	}
 	fingerprint := checkout.Fingerprint(request.Lines, request.Attempt, request.Card.Number.Last4())
 	// Equal requests inside this process are one: they share its work and its answer.
-	key := request.Caller + "\x00" + request.RequestID + "\x00" + string(fingerprint[:])
-	if request.Refusal != nil {
-		key += "\x00refused"
+	key := flightKey{request.Caller, request.RequestID, fingerprint, request.Refusal != nil}
+	flight, first := s.flights.join(key)
+	if !first {
+		return flight.wait(ctx)
 	}
-	flight := s.flights.DoChan(key, func() (placed any, err error) {
-		// A flight is on a goroutine of its own, where the edge cannot catch a panic.
-		defer func() {
-			if cause := recover(); cause != nil {
-				err = fault.Of(fmt.Errorf("panic while placing an order: %v\n%s", cause, debug.Stack()))
-			}
-		}()
-		wait := s.patience(ctx)
-		attempt := &attempt{Request: request, fingerprint: fingerprint, until: s.Clock.Now().Add(wait)}
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), wait)
-		defer cancel()
-		return s.place(ctx, attempt)
-	})
-	select {
-	case result := <-flight:
-		if result.Err != nil {
-			return checkout.Order{}, result.Err
-		}
-		return result.Val.(checkout.Order), nil
-	case <-ctx.Done():
-		return checkout.Order{}, ctx.Err()
-	}
+	// A panic of the work is the edge's to catch. The others that wait get an error then.
+	defer s.flights.end(key, flight)
+	wait := s.patience(ctx)
+	attempt := &attempt{Request: request, fingerprint: fingerprint, until: s.Clock.Now().Add(wait)}
+	working, cancel := context.WithTimeout(context.WithoutCancel(ctx), wait)
+	defer cancel()
+	flight.order, flight.err = s.place(working, attempt)
+	return flight.order, flight.err
 }
 
 // attempt is a request being placed.

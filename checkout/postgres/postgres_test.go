@@ -18,7 +18,7 @@ type database struct {
 	conn  *pgx.Conn
 }
 
-func openDatabase(t *testing.T) *database {
+func openDatabase(t testing.TB) *database {
 	t.Helper()
 	url := postgrestest.Database(t)
 	store, err := postgres.Open(t.Context(), postgres.Config{URL: url})

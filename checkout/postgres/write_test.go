@@ -1,28 +1,15 @@
 package postgres_test
 
 import (
-	"strconv"
 	"testing"
 
-	"codebank.dev/checkout"
-	"codebank.dev/checkout/checkouttest"
 	"codebank.dev/platform/fault"
 	"github.com/stretchr/testify/require"
 )
 
-// newOrders returns a set of new orders.
-func newOrders(t *testing.T, n int) []*checkout.OrderWrite {
-	set := make([]*checkout.OrderWrite, n)
-	for i := range set {
-		order := checkouttest.Order(t, "shop", "request-"+strconv.Itoa(i), checkouttest.Start())
-		set[i] = &checkout.OrderWrite{After: &order}
-	}
-	return set
-}
-
 // The driver's own encoding takes more than a thousand allocations for such a set.
 func TestASetIsWrittenWithFewAllocations(t *testing.T) {
-	store, set := openDatabase(t).store, newOrders(t, 32)
+	store, set := openDatabase(t).store, placedOrders(t, "request", 32)
 	require.NoError(t, store.Write(t.Context(), set))
 	require.True(t, set[31].Written)
 	allocations := testing.AllocsPerRun(20, func() { require.NoError(t, store.Write(t.Context(), set)) })
@@ -34,9 +21,9 @@ func TestASetIsWrittenWithFewAllocations(t *testing.T) {
 // one prepares again.
 func TestAConnectionPreparesStatementsAgainAfterAMigration(t *testing.T) {
 	d := openDatabase(t)
-	require.NoError(t, d.store.Write(t.Context(), newOrders(t, 1)))
+	require.NoError(t, d.store.Write(t.Context(), placedOrders(t, "request", 1)))
 	_, err := d.conn.Exec(t.Context(), `CREATE DOMAIN order_id AS uuid; ALTER TABLE orders ALTER COLUMN id TYPE order_id`)
 	require.NoError(t, err)
-	require.Equal(t, fault.Internal, fault.CodeOf(d.store.Write(t.Context(), newOrders(t, 2))))
-	require.NoError(t, d.store.Write(t.Context(), newOrders(t, 2)))
+	require.Equal(t, fault.Internal, fault.CodeOf(d.store.Write(t.Context(), placedOrders(t, "request", 2))))
+	require.NoError(t, d.store.Write(t.Context(), placedOrders(t, "request", 2)))
 }
