@@ -117,19 +117,6 @@ func (c *client) emptyCall(ctx context.Context, caller int) error {
 	return err
 }
 
-// buyWithEveryCard buys once with every card, over the stream. A bank that has been running for
-// a while has its cards in the account cache, and that is the bank to measure.
-func (c *client) buyWithEveryCard(ctx context.Context) error {
-	count, next := new(counter), 0
-	return c.stream(ctx, 1, count, func() card {
-		next++
-		if next >= len(c.cards) {
-			count.stop.Store(true)
-		}
-		return c.cards[(next-1)%len(c.cards)]
-	})
-}
-
 // stream buys over one stream until the counter is stopped, with several messages in flight.
 // One goroutine sends and receives. This cannot block, because the bank accepts 16 messages in
 // flight and there are fewer.

@@ -82,6 +82,9 @@ type windowResult struct {
 	processors processorTime
 }
 
+// longestWindow is how many times its length a window becomes longer while nothing was done.
+const longestWindow = 50
+
 // window measures the term once: a warm-up of length lead, then the window.
 func (t term) window(ctx context.Context, lead, window time.Duration, meter *meter) (windowResult, error) {
 	if t.before != nil {
@@ -94,6 +97,10 @@ func (t term) window(ctx context.Context, lead, window time.Duration, meter *met
 		wait(ctx, lead)
 		began, first, before := time.Now(), count.n.Load(), meter.read(t.bank, t.checkout)
 		wait(ctx, window)
+		// On a busy machine a short window may end before the first operation does.
+		for longer := 0; longer < longestWindow && count.n.Load() == first && ctx.Err() == nil; longer++ {
+			wait(ctx, window)
+		}
 		last, elapsed := count.n.Load(), time.Since(began)
 		m.n, m.processors = last-first, meter.read(t.bank, t.checkout).less(before)
 		m.rate = float64(m.n) / elapsed.Seconds()

@@ -89,6 +89,28 @@ func TestAPaymentIsValidHoweverItIsPaid(t *testing.T) {
 	require.Error(t, answered.read(marshal(t, &bankv1.CreateCardTokenResponse{Last4: "1111"})))
 }
 
+// The contract's own code must decode a message that is paid by card data.
+func TestAMessagePaidByDataIsValid(t *testing.T) {
+	c := testClient()
+	numbers := []string{"4111111111111111", "5555555555554444"}
+	c.cards = nil
+	for _, number := range numbers {
+		c.cards = append(c.cards, card{data: marshal(t, &bankv1.CardData{Number: number, Cvv: "123"})})
+	}
+	r, err := c.paidByData(1)
+	require.NoError(t, err)
+	var read bankv1.AuthorizePurchasesRequest
+	require.NoError(t, proto.Unmarshal(r.encoded, &read))
+	require.Len(t, read.GetPurchases(), perMessage)
+	ids := map[string]bool{}
+	for i, purchase := range read.GetPurchases() {
+		require.Equal(t, numbers[(i+1)%2], purchase.GetCardData().GetNumber())
+		require.Equal(t, string(r.ids[i]), purchase.GetRequestId())
+		ids[purchase.GetRequestId()] = true
+	}
+	require.Len(t, ids, perMessage)
+}
+
 func TestOnlyAnApprovalOfTheRequestCounts(t *testing.T) {
 	c := testClient()
 	r, err := newRequest(newPurchase())

@@ -27,8 +27,8 @@ const maxSourceLength = 256
 // payment is the encoded purchase of a caller that pays in another way each time.
 type payment struct {
 	request
-	// base is the length of the purchase without what it is paid with.
-	base int
+	// base is the length of the purchase without what it is paid with. idAt is where its id begins.
+	base, idAt int
 	// token is the encoded request for a token.
 	token request
 	turn  int
@@ -41,9 +41,8 @@ func newPayment() (*payment, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &payment{base: len(encoded)}
-	at := bytes.IndexByte(encoded, '#')
-	p.encoded, p.ids = encoded, [][]byte{encoded[at : at+idLength]}
+	p := &payment{base: len(encoded), idAt: bytes.IndexByte(encoded, '#')}
+	p.encoded, p.ids = encoded, [][]byte{encoded[p.idAt : p.idAt+idLength]}
 	return p, nil
 }
 

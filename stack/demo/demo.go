@@ -36,6 +36,7 @@ func Run(ctx context.Context, stack *launch.Stack, out io.Writer) error {
 		{"Be declined, in every way there is", d.showDeclines},
 		{"Give back", d.reverse},
 		{"How fresh the copies were", d.printFreshness},
+		{"How fast orders are placed", d.printOrderRate},
 		{"One customer's statement", d.printStatement},
 		{"The five places, side by side", d.audit},
 	} {

@@ -96,14 +96,24 @@ const checkoutCaller = "checkout"
 // orderTimeout bounds how long one order may take to end.
 const orderTimeout = 30 * time.Second
 
-// buy places one order and waits until it has ended.
+// buy places one order, waits until it has ended, and counts it.
 func (d *demonstration) buy(ctx context.Context, who *customer, cart *checkoutv1.PlaceOrderRequest) (*checkoutv1.Order, error) {
-	ctx, cancel := context.WithTimeout(ctx, orderTimeout)
-	defer cancel()
 	d.mutex.Lock()
 	d.orders++
 	cart.RequestId = fmt.Sprintf("demo-%d", d.orders)
 	d.mutex.Unlock()
+	order, err := d.place(ctx, cart)
+	if err != nil {
+		return nil, err
+	}
+	d.record(who, order)
+	return order, nil
+}
+
+// place places one order and waits until it has ended.
+func (d *demonstration) place(ctx context.Context, cart *checkoutv1.PlaceOrderRequest) (*checkoutv1.Order, error) {
+	ctx, cancel := context.WithTimeout(ctx, orderTimeout)
+	defer cancel()
 	answer, err := d.checkout.PlaceOrder(ctx, cart)
 	for status.Code(err) == codes.Unavailable && ctx.Err() == nil {
 		answer, err = d.checkout.PlaceOrder(ctx, cart)
@@ -122,7 +132,6 @@ func (d *demonstration) buy(ctx context.Context, who *customer, cart *checkoutv1
 		}
 		order = read.GetOrder()
 	}
-	d.record(who, order)
 	return order, nil
 }
 
