@@ -56,7 +56,11 @@ type tile struct {
 }
 
 // change is how a figure differs from that of the period before.
-type change struct{ Text, Before, Tone string }
+type change struct {
+	Text, Before, Tone string
+	// Value and Metric are those of a panel that has the change as a figure of its own.
+	Value, Metric string
+}
 
 // shown is a figure as people and programs read it.
 type shown struct {
@@ -83,6 +87,10 @@ type grid struct {
 type head struct {
 	Label  string
 	Number bool
+	// Unit is the unit of every figure of the column.
+	Unit string
+	// Time says that the column holds moments.
+	Time bool
 }
 
 type gridRow struct {
@@ -191,10 +199,14 @@ func (h *handler) cardOf(s *state, panel view.Panel, f *figures) *card {
 
 func (h *handler) linksOf(s *state, panel view.Panel) cardLinks {
 	base := panelPath(s.board.ID, panel.ID)
-	return cardLinks{
-		Page: s.link(base), Documents: s.link(base + "/documents"), CSV: s.link(base + "/figures.csv"), PNG: s.link(base + "/chart.png"),
+	links := cardLinks{
+		Page: s.link(base), Documents: s.link(base + "/documents"), CSV: s.link(base + "/figures.csv"),
 		Definition: s.link("/definitions", onlyLook) + "#" + s.board.ID + "-" + panel.ID,
 	}
+	if hasPicture(panel) {
+		links.PNG = s.link(base + "/chart.png")
+	}
+	return links
 }
 
 // onlyLook keeps the parameters that say how pages are shown, and drops the others.
@@ -215,8 +227,13 @@ func (h *handler) tiles(s *state, f *figures, result query.Result) []tile {
 	var list []tile
 	for i, row := range table.Rows {
 		t := tile{Name: joined(row.Keys)}
+		var measured *shown
 		for at := range row.Values {
 			one := show(panel, table, row, at)
+			if panel.Layer.Metrics[at].Change != nil {
+				measured = &one
+				continue
+			}
 			if panel.Layer.Metrics[at].Format.Kind == view.Moment && row.Values[at] != nil {
 				one.Text = time.UnixMilli(int64(*row.Values[at])).In(s.zone).Format("2 Jan 2006 15:04:05")
 			}
@@ -229,6 +246,12 @@ func (h *handler) tiles(s *state, f *figures, result query.Result) []tile {
 		if i < len(drawn) {
 			t.from(drawn[i])
 		}
+		if measured != nil {
+			if t.Change == nil {
+				t.Change = &change{Text: measured.Text}
+			}
+			t.Change.Value, t.Change.Metric = measured.Value, measured.Metric
+		}
 		list = append(list, t)
 	}
 	return list
@@ -239,8 +262,13 @@ func (t *tile) from(drawn draw.Tile) {
 	if drawn.Unit != "" {
 		t.Unit, t.Number = drawn.Unit, strings.TrimSuffix(t.Figure.Text, " "+drawn.Unit)
 	}
-	if drawn.Change != nil {
-		t.Change = &change{Text: drawn.Change.Text(), Before: drawn.Change.Before, Tone: string(drawn.Change.Status)}
+	if c := drawn.Change; c != nil && (c.Figure != "" || c.Arrow == "→") { // No change has a figure if there was nothing before.
+		t.Change = &change{
+			Text: strings.TrimSpace(c.Arrow + " " + c.Word + " " + c.Figure), Before: "Against the period before", Tone: string(c.Status),
+		}
+		if c.Before != "" {
+			t.Change.Before = "Against " + c.Before + " in the period before"
+		}
 	}
 	t.Line, t.Area = spark(drawn)
 }
@@ -257,10 +285,10 @@ func joined(keys []query.Key) string {
 func (h *handler) gridOf(s *state, panel view.Panel, table query.Table) *grid {
 	g := &grid{Caption: panel.Title}
 	for _, bucket := range table.Buckets {
-		g.Heads = append(g.Heads, head{Label: bucket.Label})
+		g.Heads = append(g.Heads, head{Label: bucket.Label, Time: bucket.Field == occurredAt || bucket.Field == publishedAt})
 	}
 	for _, metric := range table.Metrics {
-		g.Heads = append(g.Heads, head{metric.Label, true})
+		g.Heads = append(g.Heads, head{Label: metric.Label, Number: true, Unit: draw.Unit(metric.Format)})
 	}
 	for _, row := range table.Rows {
 		var r gridRow
@@ -271,7 +299,11 @@ func (h *handler) gridOf(s *state, panel view.Panel, table query.Table) *grid {
 			h.drill(s, panel, row, &r)
 		}
 		for at := range row.Values {
-			r.Cells = append(r.Cells, show(panel, table, row, at))
+			one, unit := show(panel, table, row, at), draw.Unit(table.Metrics[at].Format)
+			if unit != "" {
+				one.Text, one.Label = strings.TrimSuffix(one.Text, " "+unit), one.Label+", "+unit
+			}
+			r.Cells = append(r.Cells, one)
 		}
 		g.Rows = append(g.Rows, r)
 	}

@@ -17,6 +17,12 @@ import (
 	"codebank.dev/web/design"
 )
 
+// The fields by which lists of documents are ordered.
+const (
+	occurredAt  = "occurred_at"
+	publishedAt = "published_at"
+)
+
 const (
 	afterParameter = "after"
 	// documentsPerPage is how many events a page lists.
@@ -29,10 +35,10 @@ const (
 // of a card than the event has: the BIN and the last four digits.
 var listings = map[view.Source]query.Listing{
 	view.Transactions: {Unique: "event_id", Fields: []string{
-		"occurred_at", "kind", "status", "amount_minor", "currency", "merchant_name", "decline_reason", "card_brand", "card_bin", "card_last4",
+		occurredAt, "kind", "status", "amount_minor", "currency", "merchant_name", "decline_reason", "card_brand", "card_bin", "card_last4",
 		"attempt", "risk_score", "bank_code", "event_id", "trace_id",
 	}},
-	view.Watermarks: {Unique: "offset", Fields: []string{"published_at", "bank_code", "partition", "offset", "complete_to", "dead_letters"}},
+	view.Watermarks: {Unique: "offset", Fields: []string{publishedAt, "bank_code", "partition", "offset", "complete_to", "dead_letters"}},
 }
 
 // documentsPage is the data of the list of events behind a panel.
@@ -139,7 +145,7 @@ func (s *state) held(at query.Range, panel view.Panel) func(url.Values) {
 func (h *handler) documentGrid(s *state, listed query.Listed) *grid {
 	g := &grid{Caption: "Events, newest first"}
 	for _, column := range listed.Columns {
-		g.Heads = append(g.Heads, head{column.Label, column.Field == "amount_minor"})
+		g.Heads = append(g.Heads, head{Label: column.Label, Number: column.Field == "amount_minor", Time: column.Field == occurredAt || column.Field == publishedAt})
 	}
 	for _, row := range listed.Rows {
 		var r gridRow

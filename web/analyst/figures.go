@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +30,9 @@ type figures struct {
 	// took is how long the request took.
 	took time.Duration
 }
+
+// completeWithin is how far back watermarks are looked for.
+const completeWithin = 7 * 24 * time.Hour
 
 // optionLimit is how many values a filter offers.
 const optionLimit = 100
@@ -59,6 +63,9 @@ const beforePrefix = "before-"
 func periodBefore(panel view.Panel, at query.Range) (view.Panel, bool) {
 	if panel.Chart != view.Metric || panel.From != "" || len(panel.Layer.Buckets) > 0 || len(panel.Layer.Metrics) == 0 {
 		return panel, false
+	}
+	if slices.ContainsFunc(panel.Layer.Metrics, func(v view.Value) bool { return v.Change != nil }) {
+		return panel, false // The panel compares the periods itself.
 	}
 	length := at.To.Sub(at.From) + time.Millisecond // Both ends belong to a range.
 	panel.ID, panel.Trend = beforePrefix+panel.ID, ""
@@ -91,6 +98,10 @@ func (h *handler) search(ctx context.Context, s *state, panels []view.Panel, fil
 	}
 	var asked []view.Panel
 	for _, panel := range panels {
+		if panel.ID == completeID && !s.moving() && len(panels) > 1 {
+			// Up to when the index is complete does not depend on the range that is shown.
+			panel.From, panel.To = f.asked.Add(-completeWithin).Format(time.RFC3339Nano), f.asked.Format(time.RFC3339Nano)
+		}
 		asked = append(asked, s.filtered(panel))
 	}
 	for _, panel := range panels {
