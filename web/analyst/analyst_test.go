@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"html"
+	"image/png"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -233,6 +234,17 @@ func TestFiguresAsCSV(t *testing.T) {
 	require.Equal(t, "Store,Payments,Approved volume (BRL),Approval rate (ratio),Average ticket (BRL),Share of payments (ratio)", lines[0])
 	require.True(t, strings.HasPrefix(lines[1], "Café <da> Serra,1000,"), lines[1])
 	require.Equal(t, "'=1+1", plainCell("=1+1"))
+}
+
+func TestAChartAsPNG(t *testing.T) {
+	h := pages(t, &index{})
+	w := get(t, h, "/dashboards/overview/panels/payments-by-status/chart.png?theme=dark")
+	require.Equal(t, http.StatusOK, w.Code)
+	require.Equal(t, "image/png", w.Header().Get("Content-Type"))
+	_, err := png.DecodeConfig(w.Body)
+	require.NoError(t, err)
+	require.Equal(t, http.StatusNotFound, get(t, h, "/dashboards/overview/panels/top-stores/chart.png").Code)
+	require.NotContains(t, get(t, h, "/dashboards/overview").Body.String(), "top-stores/chart.png")
 }
 
 func TestStreamsAreBoundedAndEndWithTheReader(t *testing.T) {

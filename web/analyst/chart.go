@@ -2,7 +2,6 @@ package analyst
 
 import (
 	"html/template"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -50,7 +49,6 @@ func (f *figures) completeTo() time.Time {
 // charts draws a result twice: for a wide page and for a phone.
 func (h *handler) charts(s *state, f *figures, result query.Result) []template.HTML {
 	width, height := size(result.Panel)
-	result.Table = inWords(result.Table)
 	options := svg.Options{Width: width, Height: height, Zone: s.zone, CompleteTo: f.completeTo(), ID: s.board.ID + "-" + result.Panel.ID}
 	wide := svg.Panel(result, options)
 	if wide == nil {
@@ -60,19 +58,6 @@ func (h *handler) charts(s *state, f *figures, result query.Result) []template.H
 	phone := svg.Panel(result, options)
 	// Package svg escapes every text.
 	return []template.HTML{template.HTML(wide), template.HTML(phone)} //nolint:gosec // See above.
-}
-
-// inWords returns a table whose keys are the words that people read.
-func inWords(table query.Table) query.Table {
-	rows := make([]query.Row, len(table.Rows))
-	for i, row := range table.Rows {
-		rows[i] = query.Row{Keys: slices.Clone(row.Keys), Values: row.Values}
-		for k, key := range row.Keys {
-			rows[i].Keys[k].Text = key.Name()
-		}
-	}
-	table.Rows = rows
-	return table
 }
 
 // The size of a spark line. Browsers stretch it.
