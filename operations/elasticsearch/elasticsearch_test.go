@@ -270,3 +270,17 @@ func TestMultiSearchAnswersInOrderAndPassesOverWhatIsNotThere(t *testing.T) {
 	_, err = client.MultiSearch(t.Context(), []elasticsearch.Search{{Index: "x", Body: json.RawMessage(`{`)}})
 	require.ErrorContains(t, err, "not JSON")
 }
+
+func TestMultiSearchOnceDoesNotWait(t *testing.T) {
+	server, client := newServer(t)
+	server.indices["transactions"] = month()
+	search := []elasticsearch.Search{{Index: "transactions", Body: json.RawMessage(`{}`)}}
+	answers, err := client.MultiSearchOnce(t.Context(), search)
+	require.NoError(t, err)
+	require.Len(t, answers, 1)
+	away, err := elasticsearch.New("http://127.0.0.1:1")
+	require.NoError(t, err)
+	// A call that waits would go on until the test's context ends.
+	_, err = away.MultiSearchOnce(t.Context(), search)
+	require.ErrorContains(t, err, "connection refused")
+}

@@ -178,3 +178,18 @@ func (b *logBuffer) String() string {
 	defer b.mu.Unlock()
 	return b.text.String()
 }
+
+func TestAProgramWithoutCallsHasNoListenerForThem(t *testing.T) {
+	server, err := serve.Listen(serve.Config{Name: "pages", HTTPAddress: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler)})
+	require.NoError(t, err)
+	require.Empty(t, server.GRPCAddress())
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- server.Run(ctx) }()
+	answer, err := http.Get("http://" + server.HTTPAddress() + "/livez")
+	require.NoError(t, err)
+	require.NoError(t, answer.Body.Close())
+	require.Equal(t, http.StatusOK, answer.StatusCode)
+	stop()
+	require.NoError(t, <-ended)
+}

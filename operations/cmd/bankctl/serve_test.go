@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// The pages are there while Elasticsearch is away, and say so.
+func TestDashboardsAreServedWithoutElasticsearch(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	read, write := io.Pipe()
+	ended := make(chan int, 1)
+	go func() {
+		ended <- run(ctx, []string{"dashboards", "serve", "--http-address", "127.0.0.1:0", "--elasticsearch-url", "http://127.0.0.1:1"}, nil,
+			streams{out: io.Discard, err: write})
+	}()
+	first := make([]byte, 4096)
+	n, err := read.Read(first)
+	require.NoError(t, err)
+	go func() { _, _ = io.Copy(io.Discard, read) }()
+	address := regexp.MustCompile(`http://127\.0\.0\.1:\d+`).FindString(string(first[:n]))
+	require.NotEmpty(t, address, string(first[:n]))
+	for path, want := range map[string]struct {
+		status int
+		text   string
+	}{
+		"/dashboards/overview": {http.StatusOK, "Elasticsearch does not answer"},
+		"/readyz":              {http.StatusServiceUnavailable, "Elasticsearch does not answer searches."},
+		"/livez":               {http.StatusOK, "ok"},
+		"/metrics":             {http.StatusOK, "codebank_dashboards_search_seconds"},
+	} {
+		answer, err := http.Get(address + path)
+		require.NoError(t, err)
+		text, err := io.ReadAll(answer.Body)
+		require.NoError(t, err)
+		require.NoError(t, answer.Body.Close())
+		require.Equal(t, want.status, answer.StatusCode, path)
+		require.True(t, strings.Contains(string(text), want.text), "%s: %s", path, text)
+	}
+	stop()
+	require.Equal(t, exitOK, <-ended)
+}
