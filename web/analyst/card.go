@@ -89,9 +89,13 @@ type head struct {
 	Number bool
 	// Unit is the unit of every figure of the column.
 	Unit string
-	// Time says that the column holds moments.
-	Time bool
+	// Time says that the column holds moments, and ID that it holds ids, which may be broken.
+	Time, ID bool
 }
+
+func isMoment(field string) bool { return field == occurredAt || field == publishedAt }
+
+func isID(field string) bool { return strings.HasSuffix(field, "_id") }
 
 type gridRow struct {
 	// Names are the values of the buckets. The first may be a link.
@@ -285,7 +289,7 @@ func joined(keys []query.Key) string {
 func (h *handler) gridOf(s *state, panel view.Panel, table query.Table) *grid {
 	g := &grid{Caption: panel.Title}
 	for _, bucket := range table.Buckets {
-		g.Heads = append(g.Heads, head{Label: bucket.Label, Time: bucket.Field == occurredAt || bucket.Field == publishedAt})
+		g.Heads = append(g.Heads, head{Label: bucket.Label, Time: isMoment(bucket.Field), ID: isID(bucket.Field)})
 	}
 	for _, metric := range table.Metrics {
 		g.Heads = append(g.Heads, head{Label: metric.Label, Number: true, Unit: draw.Unit(metric.Format)})

@@ -145,7 +145,7 @@ func (s *state) held(at query.Range, panel view.Panel) func(url.Values) {
 func (h *handler) documentGrid(s *state, listed query.Listed) *grid {
 	g := &grid{Caption: "Events, newest first"}
 	for _, column := range listed.Columns {
-		g.Heads = append(g.Heads, head{Label: column.Label, Number: column.Field == "amount_minor", Time: column.Field == occurredAt || column.Field == publishedAt})
+		g.Heads = append(g.Heads, head{Label: column.Label, Number: column.Field == "amount_minor", Time: isMoment(column.Field), ID: isID(column.Field)})
 	}
 	for _, row := range listed.Rows {
 		var r gridRow
