@@ -13,25 +13,26 @@ func approvals() view.Dashboard {
 		row{figures, groups()},
 		row{charts, []view.Panel{
 			wide(third, by(showing(
-				ofDeclines(view.Donut, "decline-reasons", "Reasons to decline", "Each reason's share of all declined payments."),
+				ofDeclines(view.BarHorizontal, "decline-reasons", "Reasons to decline", "How many declined payments have each reason."),
 				value("declines", "Declines", count(), wholeNumber)), reason())),
-			wide(2*third, by(showing(
-				ofDeclines(view.BarPercentage, "decline-mix", "Mix of reasons over time", "Each reason's share of the declined payments in each interval."),
-				value("declines", "Declines", count(), wholeNumber)), reason(), overTime())),
+			wide(2*third, measuring(by(showing(
+				ofDeclines(view.BarPercentage, "decline-mix", "Mix of reasons over time",
+					"Each reason's share of the declined payments in each interval: the six most frequent reasons, and all others together."),
+				value("declines", "Declines", count(), wholeNumber)), andOther(topValues("Reason", "decline_reason", most)), overTime()), "Share of declines (%)")),
 		}},
 		row{charts, []view.Panel{
 			wide(half, by(showing(
 				ofPayments(view.Line, "rate-by-brand", "Approval rate by brand over time",
-					"Approved payments divided by all payments, for each card brand. An unknown card counts under the brand of the card number that was presented."),
-				value("rate", "Approval rate", approvalRate(), percent)), topValues("Brand", "card_brand", 8), overTime())),
-			wide(half, by(showing(
+					"Approved payments divided by all payments, for the six card brands with the most payments and for all others together. An unknown card counts under the brand of the card number that was presented."),
+				value("rate", "Approval rate", approvalRate(), percent)), andOther(topValues("Brand", "card_brand", most)), overTime())),
+			wide(half, measuring(by(showing(
 				ofMoney(view.Bar, "rate-by-amount", "Approval rate by amount", "Approved payments divided by all payments, for each band of amounts."),
-				value("rate", "Approval rate", approvalRate(), percent)), amountBands())),
+				value("rate", "Approval rate", approvalRate(), percent)), amountBands()), "%")),
 		}},
 		row{charts, []view.Panel{wide(half, lostVolume()), wide(half, funnel())}},
 		row{tables, []view.Panel{
 			wide(half, by(showing(
-				ofPayments(view.Table, "bins", "Ranges of card numbers (BIN): payments, rate, declines",
+				ofPayments(view.Table, "bins", "Payments by range of card numbers (BIN)",
 					"The twenty BINs with the most payments. A BIN is the first six digits of a card number. An unknown card counts under the BIN of the number that was presented. "+
 						"An unknown card that was presented without a number, such as by token, has no BIN and is left out."),
 				value("payments", "Payments", count(), wholeNumber),
@@ -59,17 +60,17 @@ func reason() view.Terms { return topValues("Reason", "decline_reason", 12) }
 // rates are measures of approval that have different names elsewhere.
 func rates() []view.Panel {
 	one := func(p view.Panel, figure view.Expression) view.Panel {
-		return wide(quarter, showing(p, coloured(value("rate", "Rate", figure, percent), approvalThresholds)))
+		return wide(quarter, showing(p, coloured(value("rate", "Rate", figure, percent), approvalThresholds), changeOfRate(figure, view.Rising)))
 	}
 	return []view.Panel{
-		one(ofPayments(view.Metric, "acceptance-rate", "Approval rate: of all tries",
+		one(ofPayments(view.Metric, "acceptance-rate", "Approval rate: every try",
 			"Approved payments divided by all payments. Each try counts. Also called acceptance rate. Payments that the bank's fraud guards stop lower it."),
 			approvalRate()),
-		one(ofPayments(view.Metric, "authorization-rate", "Authorization rate: without what guards stopped",
+		one(ofPayments(view.Metric, "authorization-rate", "Authorization rate",
 			"Approved payments divided by all payments except those that the bank's fraud guards stopped: LOCKED (too many wrong guesses) "+
 				"and TOO_FREQUENT (too many payments of the card)."),
 			view.Ratio(count(approved), count(kql.Not{Query: guarded}))),
-		one(ofPayments(view.Metric, "rate-of-purchases", "Approval rate: each purchase once over its retries",
+		one(ofPayments(view.Metric, "rate-of-purchases", "Approval rate: per purchase",
 			"Approved payments divided by first tries (attempt 1, or no attempt number). A purchase that was declined and then approved on a retry counts as approved once. "+
 				"A retry whose first try lies before the range counts in the numerator only."),
 			view.Ratio(count(approved), count(kql.Not{Query: retried}))),
@@ -84,8 +85,9 @@ func rates() []view.Panel {
 func groups() []view.Panel {
 	one := func(group Group, id, title, meaning string) view.Panel {
 		return wide(quarter, showing(
-			ofPayments(view.Metric, id, title, meaning+" Small figure: their share of all payments."),
+			ofPayments(view.Metric, id, title, meaning),
 			value("declines", "Declines", count(group.of()), wholeNumber),
+			change(count(group.of()), view.Falling),
 			value("share", "of payments", view.Ratio(count(group.of()), count()), percent)))
 	}
 	return []view.Panel{
@@ -96,9 +98,10 @@ func groups() []view.Panel {
 		one(Technical, "technical-declines", "Technical declines",
 			"Declined payments that should not have been sent (AMOUNT_BELOW_MINIMUM), or whose reason is unknown here (UNKNOWN)."),
 		wide(quarter, showing(
-			ofPayments(view.Metric, "recovered", "Recovered by retry: payments and volume",
-				"Approved payments that were not the payer's first try (attempt above 1). Small figure: the sum of their amounts, in "+Currency+" only."),
+			ofPayments(view.Metric, "recovered", "Recovered by retry",
+				"Approved payments that were not the payer's first try (attempt above 1). Volume: the sum of their amounts, in "+Currency+" only."),
 			value("payments", "Payments", count(approved, retried), wholeNumber),
+			change(count(approved, retried), view.Rising),
 			value("volume", "volume", volume(approved, retried, inCurrency), money))),
 	}
 }
@@ -133,9 +136,11 @@ func funnel() view.Panel {
 
 func recentDeclines() view.Panel {
 	p := ofDeclines(view.Documents, "recent-declines", "Declined payments, newest first",
-		"Single events. The trace id links to all events of the same request.")
+		"Single events. The link of a row shows all events of the same transaction.")
 	p.Documents = view.DocumentList{ID: "declined-payments", Newest: occurredAt, Fields: []string{
-		"merchant_name", "amount_minor", "currency", "decline_reason", "card_brand", "card_bin", "card_last4", "attempt", "trace_id",
+		"merchant_name", "amount_minor", "currency", "decline_reason", "card_brand", "card_bin", "card_last4", "attempt", "transaction_id",
+	}, Widths: map[string]int{
+		"merchant_name": 220, "amount_minor": 110, "currency": 90, "decline_reason": 150, "card_brand": 140, "card_bin": 80, "card_last4": 90, "attempt": 60,
 	}}
 	return p
 }

@@ -20,10 +20,12 @@ const (
 	Pipeline     = "pipeline"
 )
 
-// TraceURL is the address that the trace id of an event links to. It lists all events
-// of the same trace in Kibana itself. A bank that keeps its traces elsewhere puts that
-// address here.
-const TraceURL = `../app/discover#/?_g=(time:(from:now-90d,to:now))&_a=(index:transactions,query:(language:kuery,query:'trace_id:%20%22{{value}}%22'))`
+// TransactionURL is the address that the id of a transaction links to. It lists the events
+// of the transaction in Kibana itself, and those that refer to it, such as its reversal. A
+// bank that shows transactions elsewhere puts that address here. A trace id has no link: one
+// trace may cover a whole stream of requests.
+const TransactionURL = `../app/discover#/?_g=(time:(from:now-10y,to:now))&_a=(index:transactions,query:(language:kuery,` +
+	`query:'transaction_id:%20%22{{value}}%22%20or%20original_transaction_id:%20%22{{value}}%22'))`
 
 // Dashboards returns all dashboards, in the order of their links.
 func Dashboards() []view.Dashboard {
@@ -38,41 +40,56 @@ func DataViews() []view.DataView {
 			"inputFormat": counted, "outputFormat": shown, "outputPrecision": precision, "includeSpaceWithSuffix": true,
 		}}
 	}
+	transaction := func(label string) view.FieldFormat {
+		return view.FieldFormat{ID: "url", Params: map[string]any{
+			"type": "a", "urlTemplate": TransactionURL, "labelTemplate": label, "openLinkInCurrentTab": false,
+		}}
+	}
 	return []view.DataView{{
 		Source: view.Transactions, Name: "Transactions", Pattern: "bank-transactions-*", TimeField: occurredAt,
 		Formats: map[string]view.FieldFormat{
 			"amount_minor": minor, "balance_after_minor": minor, "held_after_minor": minor,
 			"available_after_minor": minor, "credit_limit_minor": minor,
-			"decision_micros": duration(view.Microseconds, "asMilliseconds", 1),
-			"pipeline_millis": duration(view.Milliseconds, "asSeconds", 1),
-			"trace_id": {ID: "url", Params: map[string]any{
-				"type": "a", "urlTemplate": TraceURL, "labelTemplate": "{{value}}", "openLinkInCurrentTab": false,
-			}},
+			"decision_micros":         duration(view.Microseconds, "asMilliseconds", 1),
+			"pipeline_millis":         duration(view.Milliseconds, "asSeconds", 1),
+			"transaction_id":          transaction("Show events"),
+			"original_transaction_id": transaction("Show original"),
+			"occurred_at":             {ID: "date", Params: map[string]any{"pattern": "D MMM, HH:mm:ss"}},
 		},
 		Labels: labels(), Words: words(), Colours: colours(), Amounts: amounts(),
 	}, {
 		Source: view.Watermarks, Name: "Watermarks", Pattern: "bank-watermarks-*", TimeField: "published_at",
+		Formats: map[string]view.FieldFormat{
+			"complete_to": {ID: "date", Params: map[string]any{"pattern": "D MMM, HH:mm"}}, "published_at": {ID: "date", Params: map[string]any{"pattern": "D MMM, HH:mm:ss"}},
+		},
+		Labels: map[string]string{
+			"bank_code": "Bank", "partition": "Partition", "complete_to": "Complete up to", "published_at": "Published", "dead_letters": "Dead letters",
+		},
 	}}
 }
 
-// board returns a dashboard with the parts that all dashboards have: controls, links,
-// and the panel that shows how complete the index is. They stand above the rows of its
-// own.
+// board returns a dashboard with the parts that all dashboards have: controls, links, a
+// note about times and currencies, and the panel that shows how complete the index is. They
+// stand above the rows of its own.
 func board(id, from string, own ...row) view.Dashboard {
-	top := row{5, []view.Panel{links(), completeTo()}}
+	panels := []view.Panel{links(), note(), completeTo()}
+	panels = append(panels, placed(top, own)...)
+	for i, p := range panels {
+		panels[i] = withAxis(p)
+	}
 	return view.Dashboard{
-		ID: id, Title: titles[id][0], Description: titles[id][1], From: from, Refresh: time.Minute,
-		Controls: controls(), Panels: placed(append([]row{top}, own...)),
+		ID: id, Title: titles[id].title, Short: titles[id].short, Description: titles[id].description, From: from, Refresh: time.Minute,
+		Controls: controls(), Panels: panels,
 	}
 }
 
-var titles = map[string][2]string{
-	Overview:     {"Payments overview", "Payments by time, amount and store, and the share that is approved."},
-	Approvals:    {"Approvals and declines", "How many payments are approved, by which measure, and why others are not."},
-	Stores:       {"Stores and customers", "Which stores sell, which customers pay, when, and whether they return."},
-	Risk:         {"Risk", "Cards with too many tries, small payments that test cards, risk scores, and reversals."},
-	ServiceLevel: {"Service level", "How fast decisions are, against the objective."},
-	Pipeline:     {"Pipeline and data quality", "How fresh and how complete the events in the index are."},
+var titles = map[string]struct{ title, short, description string }{
+	Overview:     {"Payments overview", "Overview", "Payments by time, amount and store, and the share that is approved."},
+	Approvals:    {"Approvals and declines", "Approvals", "How many payments are approved, by which measure, and why others are not."},
+	Stores:       {"Stores and customers", "Stores", "Which stores sell, which customers pay, when, and whether they return."},
+	Risk:         {"Risk", "Risk", "Cards with too many tries, small payments that test cards, risk scores, and reversals."},
+	ServiceLevel: {"Service level", "Service level", "How fast decisions are, against the objective."},
+	Pipeline:     {"Pipeline and data quality", "Pipeline", "How fresh and how complete the events in the index are."},
 }
 
 func controls() []view.Control {
@@ -84,16 +101,28 @@ func controls() []view.Control {
 		on(view.Options, "store", "Store", "merchant_name"),
 		on(view.Options, "brand", "Card brand", "card_brand"),
 		on(view.Options, "status", "Status", "status"),
-		on(view.Slider, "amount", "Amount in cents", "amount_minor"),
+		on(view.Options, "currency", "Currency", "currency"),
+		on(view.Slider, "amount", "Amount", "amount_minor"),
 		{ID: "time", Title: "Time", Kind: view.TimeSlider},
 	}
 }
 
+// top is how many rows the panels that all dashboards have take.
+const top = 4
+
 func links() view.Panel {
 	return view.Panel{
-		ID: "links", Title: "Dashboards", Chart: view.Links, Grid: view.Grid{W: 36},
+		ID: "links", Title: "Dashboards", Chart: view.Links, Grid: view.Grid{W: 3 * quarter, H: top / 2},
 		Definition: "Links to the other dashboards. Each opens with its own range of time.",
 		Links:      []string{Overview, Approvals, Stores, Risk, ServiceLevel, Pipeline},
+	}
+}
+
+func note() view.Panel {
+	return view.Panel{
+		ID: "note", Title: "Times and currencies", Chart: view.Text, Grid: view.Grid{Y: top / 2, W: 3 * quarter, H: top / 2},
+		Definition: "Which time zone and which currency the figures have.",
+		Text:       "Times: your own zone. Hours and weekdays: UTC. Money: " + Currency + " only, counts: every currency. Small figures: change against the time before.",
 	}
 }
 
@@ -104,7 +133,7 @@ func completeTo() view.Panel {
 	newest := view.Aggregate{Function: view.Max, Field: "complete_to"}
 	letters := view.Aggregate{Function: view.Max, Field: "dead_letters", Within: "5m"}
 	return view.Panel{
-		ID: "complete-up-to", Title: "Complete up to", Chart: view.Metric, Source: view.Watermarks, Grid: view.Grid{W: 12},
+		ID: "complete-up-to", Title: "Complete up to", Chart: view.Metric, Source: view.Watermarks, Grid: view.Grid{X: 3 * quarter, W: quarter, H: top},
 		Definition: "Every event that occurred before this time is in the index, except the dead letters. Each partition of each bank reports its own time. The panel shows " +
 			"the oldest of these times, among the partitions that reported anything in the last seven days. Filters do not change it. Small figure: the records of that bank " +
 			"that the index refused and nobody has redriven or discarded, the most within the last five minutes. See bankctl dlq list.",
@@ -128,10 +157,9 @@ type row struct {
 }
 
 // placed sets the places of the panels: side by side within a row, the rows below each
-// other.
-func placed(rows []row) []view.Panel {
+// other, from row y on.
+func placed(y int, rows []row) []view.Panel {
 	var list []view.Panel
-	y := 0
 	for _, r := range rows {
 		x := 0
 		for _, p := range r.panels {
@@ -144,18 +172,17 @@ func placed(rows []row) []view.Panel {
 	return list
 }
 
-// The heights of rows, and the widths of panels.
+// The heights of rows, and the widths of panels. A table is as high as ten rows, so that
+// it does not scroll.
 const (
-	figures = 6
+	figures = 5
 	charts  = 12
-	tables  = 14
+	tables  = 17
 
 	whole   = view.Columns
 	half    = view.Columns / 2
 	quarter = view.Columns / 4
 	third   = view.Columns / 3
-	// narrow is the width of one of four panels beside a panel that is a quarter wide.
-	narrow = (view.Columns - quarter) / 4
 )
 
 // wide sets the width of a panel.

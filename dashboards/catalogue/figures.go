@@ -24,9 +24,10 @@ var (
 	// inCurrency are events whose amounts may be added.
 	inCurrency = kql.Is{Field: "currency", Value: Currency}
 	retried    = kql.Compare{Field: "attempt", Operator: kql.Greater, Value: "1"}
-	// live are events that reached the index within a day. An older event was imported
-	// or was held up, and its lag says nothing about the pipeline.
-	live = kql.Compare{Field: "pipeline_millis", Operator: kql.LessOrEqual, Value: "86400000"}
+	// live are events that reached the index within half an hour. An older event was
+	// loaded later, such as a history, or was held up. Its lag says how old it is, and not
+	// how slow the pipeline is. How far the index is behind, "complete up to" shows.
+	live = kql.Compare{Field: "pipeline_millis", Operator: kql.LessOrEqual, Value: "1800000"}
 	// inTime are decisions within the objective.
 	inTime = kql.Compare{Field: "decision_micros", Operator: kql.LessOrEqual, Value: kql.Number(objectiveMicros)}
 	// guarded are declines by the bank's own fraud guards.
@@ -101,6 +102,9 @@ var (
 	twoDecimals = view.Format{Kind: view.Number, Decimals: 2}
 	percent     = view.Format{Kind: view.Percent, Decimals: 2}
 	money       = view.Format{Kind: view.Money, Decimals: 2, Unit: Currency}
+	wholeMoney  = view.Format{Kind: view.Money, Unit: Currency}
+	difference  = view.Format{Kind: view.Percent, Decimals: 1, Signed: true}
+	points      = view.Format{Kind: view.Percent, Decimals: 1, Signed: true, Unit: "points"}
 	decision    = view.Format{Kind: view.Duration, Decimals: 1, Unit: view.Microseconds, As: view.Milliseconds}
 	lag         = view.Format{Kind: view.Duration, Decimals: 1, Unit: view.Milliseconds, As: view.Seconds}
 	moment      = view.Format{Kind: view.Moment}
@@ -117,6 +121,32 @@ func value(id, label string, figure view.Expression, format view.Format) view.Va
 	return view.Value{ID: id, Label: label, Figure: figure, Format: format}
 }
 
+// before is the same figure over the time before, which is as long.
+func before(e view.Expression) view.Expression {
+	switch e := e.(type) {
+	case view.Aggregate:
+		return shifted(e, view.Previous)
+	case view.Math:
+		e.Left, e.Right = before(e.Left), before(e.Right)
+		return e
+	}
+	return e
+}
+
+// change is the change of a figure against the time before, as a share of that.
+func change(figure view.Expression, better view.Direction) view.Value {
+	v := value("change", "against before", view.Difference(view.Ratio(figure, before(figure)), view.Constant(1)), difference)
+	v.Change = &view.Change{Better: better}
+	return v
+}
+
+// changeOfRate is the change of a rate against the time before, in percentage points.
+func changeOfRate(rate view.Expression, better view.Direction) view.Value {
+	v := value("change", "against before", view.Difference(rate, before(rate)), points)
+	v.Change = &view.Change{Better: better, Points: true}
+	return v
+}
+
 func coloured(v view.Value, thresholds view.Thresholds) view.Value {
 	v.Thresholds = &thresholds
 	return v
@@ -128,9 +158,23 @@ func overTime() view.Time { return view.Time{Label: "Time", Field: occurredAt, I
 // own index, which returns its own top values. For a field with many values, each index
 // returns many more values than the panel shows.
 func topValues(label, field string, size int) view.Terms {
-	all := count()
-	return view.Terms{Label: label, Fields: []string{field}, Size: size, By: &all, Accurate: slices.Contains(manyValued, field)}
+	return topBy(label, field, size, count())
 }
+
+// topBy divides by the values of a field with the largest figure. It must be a figure that
+// the panel shows, or one without a filter.
+func topBy(label, field string, size int, by view.Aggregate) view.Terms {
+	return view.Terms{Label: label, Fields: []string{field}, Size: size, By: &by, Accurate: slices.Contains(manyValued, field)}
+}
+
+// andOther gathers all values that are not shown, so that the parts of a whole add up.
+func andOther(terms view.Terms) view.Terms {
+	terms.Other = true
+	return terms
+}
+
+// most is how many series a chart has at most, beside the other values.
+const most = 6
 
 var manyValued = []string{"merchant_name", "card_id", "card_bin"}
 
@@ -165,9 +209,37 @@ func approximate(p view.Panel, why string) view.Panel {
 	return p
 }
 
+// measuring names the axis of the figures, with their unit.
+func measuring(p view.Panel, title string) view.Panel {
+	p.Axis.Title = title
+	return p
+}
+
+// axisUnits are the units in the title of an axis.
+var axisUnits = map[view.FormatKind]string{view.Percent: " (%)", view.Money: " (" + Currency + ")"}
+
+// withAxis completes the axis of a chart: the name of its only figure, and for rates in a
+// line the extent of the data, because a line between 85 and 95 % is flat on an axis to 100 %.
+func withAxis(p view.Panel) view.Panel {
+	if len(p.Layer.Metrics) == 0 {
+		return p
+	}
+	first := p.Layer.Metrics[0]
+	if p.Axis.Title == "" && len(p.Layer.Metrics) == 1 {
+		p.Axis.Title = first.Label + axisUnits[first.Format.Kind]
+		if first.Format.Kind == view.Duration {
+			p.Axis.Title = first.Label + map[string]string{view.Milliseconds: " (ms)", view.Seconds: " (s)"}[first.Format.As]
+		}
+	}
+	if p.Chart == view.Line && first.Format.Kind == view.Percent {
+		p.Axis.Extent = view.OfData
+	}
+	return p
+}
+
 func withDrilldowns(p view.Panel, to ...string) view.Panel {
 	for _, id := range to {
-		p.Drilldowns = append(p.Drilldowns, view.Drilldown{ID: "to-" + id, Name: "Go to " + titles[id][0], To: id})
+		p.Drilldowns = append(p.Drilldowns, view.Drilldown{ID: "to-" + id, Name: "Go to " + titles[id].title, To: id})
 	}
 	return p
 }

@@ -8,30 +8,27 @@ import (
 func pipeline() view.Dashboard {
 	return board(Pipeline, "now-15m",
 		row{figures, []view.Panel{
-			wide(quarter, showing(
+			wide(quarter+3, showing(
 				ofEvents(view.Metric, "newest", "Newest event", "The time of the newest event in the index. While nothing happens, an old time is no fault: see Complete up to."),
 				value("newest", "Newest event", largest(occurredAt), moment))),
-			wide(narrow, approximate(showing(
-				ofLag(view.Metric, "lag", "From decision to index: 95 of 100 are faster", "Green below 10 s, red from 60 s. Small figure: the slowest."),
+			wide(quarter-1, approximate(showing(
+				ofLag(view.Metric, "lag", "Decision to index: 95 % faster", "95 of 100 events are faster (p95)."),
 				coloured(value("p95", "p95", percentile("pipeline_millis", 95), lag), lagThresholds),
+				change(percentile("pipeline_millis", 95), view.Falling),
 				value("slowest", "slowest", largest("pipeline_millis"), lag)), byDigest)),
-			wide(narrow, showing(
-				ofEvents(view.Metric, "events", "Events, and per second", "Events that happened in the range, of every kind. Small figure: the same number, divided by the seconds of the range."),
+			wide(quarter-1, showing(
+				ofEvents(view.Metric, "events", "Events", "Events that happened in the range, of every kind."),
 				value("events", "Events", count(), wholeNumber),
+				change(count(), view.Neither),
 				value("per-second", "per second", per(count(), "s"), twoDecimals))),
-			wide(narrow, approximate(showing(
-				ofEvents(view.Metric, "duplicates", "Documents beyond one for each event",
-					"The number of documents minus the number of different event ids. A value above the error of the estimate means that an event is in the index twice. "+
-						"That cannot happen while the event's own time chooses its monthly index."),
-				value("duplicates", "Duplicates", view.Difference(count(), unique("event_id")), wholeNumber)), byUnique+" A difference of a few per cent of the events therefore means nothing.")),
-			wide(narrow, future()),
+			wide(quarter-1, future()),
 		}},
 		row{charts, []view.Panel{wide(whole, lagOverTime())}},
 		row{tables, []view.Panel{wide(whole, partitions())}},
-		row{charts, []view.Panel{wide(2*third, missing()), wide(third, producers())}},
+		row{tables, []view.Panel{wide(2*third, missing()), wide(third, producers())}},
 		row{charts, []view.Panel{wide(whole, by(showing(
-			ofEvents(view.BarStacked, "kinds", "Events by kind over time", "Every event in the index."),
-			value("events", "Events", count(), wholeNumber)), topValues("Kind", "kind", 15), overTime()))}},
+			ofEvents(view.BarStacked, "kinds", "Events by kind over time", "The six most frequent kinds of events, and all others together."),
+			value("events", "Events", count(), wholeNumber)), andOther(topValues("Kind", "kind", most)), overTime()))}},
 	)
 }
 
@@ -46,8 +43,8 @@ func ofEvents(chart view.Chart, id, title, definition string) view.Panel {
 // ofLag returns a panel about the time that events take to reach the index.
 func ofLag(chart view.Chart, id, title, definition string) view.Panel {
 	p := ofEvents(chart, id, title,
-		"Time from an event until the index sink took it (pipeline_millis). Events that were older than a day by then are left out: they are imported history "+
-			"and say nothing about the pipeline. "+definition)
+		"Time from an event until the index sink took it (pipeline_millis). Events that were older than half an hour by then are left out: a history that is loaded "+
+			"says nothing about the pipeline. What is held up for longer, Complete up to shows. "+definition)
 	p.Query = live
 	return p
 }
@@ -55,30 +52,35 @@ func ofLag(chart view.Chart, id, title, definition string) view.Panel {
 func lagOverTime() view.Panel {
 	p := approximate(by(showing(
 		ofLag(view.Line, "lag-over-time", "From decision to index over time", "p50: half of the events are faster. p95: 95 of 100 are faster. The line is the threshold of the alert, 60 s."),
-		value("p50", "p50", percentile("pipeline_millis", 50), lag),
-		value("p95", "p95", percentile("pipeline_millis", 95), lag),
-		value("slowest", "slowest", largest("pipeline_millis"), lag)), overTime()), "p50 and p95: "+byDigest)
+		in(view.First, value("p50", "p50", percentile("pipeline_millis", 50), lag)),
+		in(view.Second, value("p95", "p95", percentile("pipeline_millis", 95), lag)),
+		in(view.Third, value("slowest", "slowest", largest("pipeline_millis"), lag))), overTime()), "p50 and p95: "+byDigest)
+	p = measuring(p, "Lag (s)")
 	p.References = []view.Reference{{Label: "Alert", Value: lagThresholds.Second, Format: lag}}
 	return p
 }
 
-// partitions shows the offsets of the events in the index. The offsets of a range of
-// time have no gap if nothing was sent twice.
+// partitions compares the offsets of each partition with the events in the index. It has
+// all of time: in a shorter range, an event at its edge that is out of order would count as
+// absent.
 func partitions() view.Panel {
 	const offset = "kafka_offset"
 	first := view.Aggregate{Function: view.Min, Field: offset}
 	last := largest(offset)
 	between := view.Math{Operator: view.Plus, Left: view.Difference(last, first), Right: view.Constant(1)}
-	return by(showing(
+	p := by(showing(
 		ofEvents(view.Table, "partitions", "Events and offsets by partition",
-			"The first and the last offset of the events in the range, and how many offsets between them have no document. Repeats on the topic have no document, and "+
-				"neither have events at the edges of the range that are out of order. A number that grows for neither reason is a loss, which bankctl audit proves."),
+			"The first and the last offset in the index, and how many offsets between them have no document. 0 is the usual figure. An event that the relay sent twice "+
+				"has one document and two offsets. A dead letter has an offset and no document. A number that grows for neither reason is a loss, which bankctl audit proves. "+
+				"The panel always shows the whole index. Filters do not change it."),
 		value("events", "Events", count(), wholeNumber),
 		value("first", "First offset", first, wholeNumber),
 		value("last", "Last offset", last, wholeNumber),
-		value("absent", "Offsets without a document", view.Difference(between, count()), wholeNumber),
+		value("absent", "Without a document", view.AtLeast{Of: view.Difference(between, count())}, wholeNumber),
 		value("newest", "Newest event", largest(occurredAt), moment)),
 		topValues("Topic", "kafka_topic", 10), view.Terms{Label: "Partition", Fields: []string{"kafka_partition"}, Numeric: true, Size: 50})
+	p.From, p.To, p.Unfiltered = "now-50y", "now+1y", true
+	return p
 }
 
 // missing counts events that lack a field that their kind should have, or hold a value

@@ -16,32 +16,32 @@ func risk() view.Dashboard {
 	high := kql.Compare{Field: "risk_score", Operator: kql.GreaterOrEqual, Value: kql.Number(highScore)}
 	flagged := func(id, title, definition string, which kql.Query) view.Panel {
 		return wide(quarter, showing(
-			ofPayments(view.Metric, id, title, definition+" The score is advice and declines nothing by itself. Small figure: how many of these payments were approved."),
+			ofPayments(view.Metric, id, title, definition+" The score is advice and declines nothing by itself. Approved: how many of these payments were approved."),
 			value("payments", "Payments", count(which), wholeNumber),
+			change(count(which), view.Falling),
 			value("approved", "approved", count(which, approved), wholeNumber)))
 	}
 	return board(Risk, "now-7d",
 		row{figures, []view.Panel{
-			flagged("high-scores", "Payments with a high score", "Payments with a risk score of 60 or more, of 100.", high),
-			flagged("card-testing", "Payments that look like card testing", "Payments whose score came from the rule CARD_TESTING.",
+			flagged("high-scores", "High risk scores", "Payments with a risk score of 60 or more, of 100.", high),
+			flagged("card-testing", "Like card testing", "Payments whose score came from the rule CARD_TESTING.",
 				kql.Is{Field: "risk_rule", Value: "CARD_TESTING"}),
-			flagged("velocity", "Payments that come too fast", "Payments whose score came from the rule VELOCITY.", kql.Is{Field: "risk_rule", Value: "VELOCITY"}),
+			flagged("velocity", "Too fast", "Payments whose score came from the rule VELOCITY.", kql.Is{Field: "risk_rule", Value: "VELOCITY"}),
 			wide(quarter, showing(
-				ofPayments(view.Metric, "guarded", "Payments stopped by the bank's guards",
-					"Declined as LOCKED (too many wrong guesses) or TOO_FREQUENT (too many payments of the card). Small figure: their share of all payments."),
+				ofPayments(view.Metric, "guarded", "Stopped by guards",
+					"Declined as LOCKED (too many wrong guesses) or TOO_FREQUENT (too many payments of the card)."),
 				value("payments", "Payments", count(guarded), wholeNumber),
+				change(count(guarded), view.Falling),
 				value("share", "of payments", view.Ratio(count(guarded), count()), percent))),
 		}},
 		row{figures, givenBack()},
 		row{charts, []view.Panel{wide(half, velocity()), wide(half, smallDeclines())}},
 		row{charts, []view.Panel{
 			wide(half, by(showing(
-				ofPayments(view.BarStacked, "scores", "Payments by risk score", "Payments that have a score, by score and status."),
-				value("payments", "Payments", count(), wholeNumber)), topValues("Status", "status", 5), scores())),
-			wide(half, by(showing(
-				ofPayments(view.BarStacked, "rules", "Payments by the rule that gave the score, and status",
-					"NONE: no rule applied. Payments from before the bank recorded scores have no rule and are left out."),
-				value("payments", "Payments", count(), wholeNumber)), topValues("Status", "status", 5), topValues("Rule", "risk_rule", 5))),
+				ofPayments(view.BarStacked, "scores", "Payments by risk score, without score 0",
+					"Payments with a score of 1 or more, by score and status. Score 0 is left out: most payments have it, and beside it no other bar can be seen."),
+				value("payments", "Payments", count(), wholeNumber)), andOther(topValues("Status", "status", 5)), scores())),
+			wide(half, ruled()),
 		}},
 		row{charts, []view.Panel{wide(whole, reversalsOverTime())}},
 		row{tables, []view.Panel{wide(whole, approximate(by(showing(
@@ -55,22 +55,30 @@ func risk() view.Dashboard {
 	)
 }
 
+// ruled leaves out the payments that no rule applied to, because they are most payments.
+func ruled() view.Panel {
+	p := ofPayments(view.BarStacked, "rules", "Payments by the risk rule that applied",
+		"Payments whose score came from a rule, by rule and status. Payments that no rule applied to (NONE), or from before the bank recorded scores, are left out.")
+	p.Query = kql.And{purchases, kql.Not{Query: kql.Is{Field: "risk_rule", Value: "NONE"}}}
+	return by(showing(p, value("payments", "Payments", count(), wholeNumber)), andOther(topValues("Status", "status", 5)), topValues("Rule", "risk_rule", 5))
+}
+
 func scores() view.Ranges {
 	return view.Ranges{Label: "Score", Field: "risk_score", Ranges: []view.Range{
-		{Label: "0", From: 0, Below: 1}, {Label: "1 to 19", From: 1, Below: 20}, {Label: "20 to 39", From: 20, Below: 40},
+		{Label: "1 to 19", From: 1, Below: 20}, {Label: "20 to 39", From: 20, Below: 40},
 		{Label: "40 to 59", From: 40, Below: highScore}, {Label: "60 to 79", From: highScore, Below: 80}, {Label: "80 to 100", From: 80},
 	}}
 }
 
 // velocity has its own range and its own interval, so that it counts by the minute.
 func velocity() view.Panel {
-	p := ofDeclines(view.Line, "declines-per-minute", "Declines per minute of the last three hours, and the usual",
+	p := ofDeclines(view.Line, "declines-per-minute", "Declines per minute, and the usual",
 		"Declined payments in each minute. The usual: the mean of the six minutes before, so that a jump stands out. The panel always shows the last three hours.")
 	p.From = "now-3h"
-	return by(showing(p,
-		value("declines", "Declines", count(), wholeNumber),
-		value("usual", "Mean of the six minutes before", view.MovingAverage{Of: count(), Window: 6}, twoDecimals)),
-		view.Time{Label: "Time", Field: occurredAt, Interval: "1m"})
+	return measuring(by(showing(p,
+		in(view.Bad, value("declines", "Declines", count(), wholeNumber)),
+		in(view.Quiet, value("usual", "The usual", view.MovingAverage{Of: count(), Window: 6}, twoDecimals))),
+		view.Time{Label: "Time", Field: occurredAt, Interval: "1m"}), "Declines per minute")
 }
 
 func smallDeclines() view.Panel {
@@ -92,24 +100,25 @@ func ofReversals(chart view.Chart, id, title, definition string) view.Panel {
 }
 
 func givenBack() []view.Panel {
-	amount := ofReversals(view.Metric, "reversed-volume", "Volume given back", oneMoney+"The sum of the reversed amounts.")
-	byVolume := ofReversals(view.Metric, "reversal-rate-by-volume", "Reversal rate: by volume",
-		oneMoney+"The reversed amounts divided by the amounts of approved payments in the same range.")
+	rate := view.Ratio(count(reversals), count(purchases))
+	byVolume := view.Ratio(sum("amount_minor", reversals, inCurrency), sum("amount_minor", purchases, inCurrency))
 	return []view.Panel{
 		wide(quarter, showing(ofReversals(view.Metric, "reversals", "Reversals", "There are no chargebacks, because the bank has no such event."),
-			value("reversals", "Reversals", count(reversals), wholeNumber))),
-		wide(quarter, showing(amount, value("volume", "Given back", volume(reversals, inCurrency), money))),
+			value("reversals", "Reversals", count(reversals), wholeNumber), change(count(reversals), view.Falling))),
+		wide(quarter, reversedVolume()),
 		wide(quarter, showing(
 			ofReversals(view.Metric, "reversal-rate", "Reversal rate: by count",
 				"The number of reversals divided by the number of approved payments in the same range. The payment of a reversal may lie before the range."),
-			value("rate", "Reversal rate", view.Ratio(count(reversals), count(purchases)), percent))),
-		wide(quarter, showing(byVolume,
-			value("rate", "Reversal rate", view.Ratio(sum("amount_minor", reversals, inCurrency), sum("amount_minor", purchases, inCurrency)), percent))),
+			value("rate", "Reversal rate", rate, percent), changeOfRate(rate, view.Falling))),
+		wide(quarter, showing(
+			ofReversals(view.Metric, "reversal-rate-by-volume", "Reversal rate: by volume",
+				oneMoney+"The reversed amounts divided by the amounts of approved payments in the same range."),
+			value("rate", "Reversal rate", byVolume, percent), changeOfRate(byVolume, view.Falling))),
 	}
 }
 
 func reversalsOverTime() view.Panel {
 	p := ofReversals(view.BarStacked, "reversals-over-time", "Reversals over time by kind", "")
 	p.Query = kql.And{reversals, approved}
-	return by(showing(p, value("reversals", "Reversals", count(), wholeNumber)), topValues("Kind", "kind", 2), overTime())
+	return by(showing(p, value("reversals", "Reversals", count(), wholeNumber)), andOther(topValues("Kind", "kind", 2)), overTime())
 }

@@ -36,7 +36,7 @@ func Rules() []alert.Rule {
 	}, {
 		ID: "index-slow", Name: "Events take more than 60 s into the index",
 		Definition: "An event of the last thirty minutes took more than 60 s until the index sink took it. Each bank is checked by itself. Events that were older " +
-			"than a day by then are imported history and are left out. The rule below finds events that take more than thirty minutes.",
+			"than thirty minutes by then were loaded later, such as a history, and are left out. The rule below finds what is held up for longer.",
 		Source: view.Transactions, TimeField: occurredAt, Window: 30 * time.Minute, Every: time.Minute,
 		Condition: alert.Largest{Query: live, Field: "pipeline_millis", Above: int64(lagThresholds.Second), Per: "bank_code"},
 	}, {

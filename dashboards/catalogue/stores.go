@@ -13,14 +13,15 @@ func stores() view.Dashboard {
 			wide(quarter, distinctCount("active-stores", "Active stores", "Different stores, by their id, that requested a payment.", "merchant_id")),
 			wide(quarter, approvedVolume()),
 		}},
-		row{charts, []view.Panel{wide(whole, by(showing(
-			ofMoney(view.AreaStacked, "volume-by-store", "Approved volume by store over time",
-				"The sum of approved amounts of the ten stores with the most payments, stacked. Other stores are left out."),
-			value("volume", "Approved volume", volume(approved), money)), topValues("Store", "merchant_name", 10), overTime()))}},
+		row{charts, []view.Panel{wide(whole, annotated(by(showing(
+			ofApproved(view.AreaStacked, "volume-by-store", "Approved volume by store over time",
+				"The sum of approved amounts of the six stores with the largest sums, and of all others together, stacked."),
+			value("volume", "Approved volume", volume(), money)), andOther(topBy("Store", "merchant_name", most, sum("amount_minor"))), overTime())))}},
 		row{charts, []view.Panel{
-			wide(half, hourOfWeek("hours", "Payments by weekday and hour", "The number of payments.", value("payments", "Payments", count(), wholeNumber))),
-			wide(half, hourOfWeek("hours-rate", "Approval rate by weekday and hour", "Approved payments divided by all payments.",
-				value("rate", "Approval rate", approvalRate(), percent))),
+			wide(half, shaded(hourOfWeek("hours", "Payments by weekday and hour (dark: more)", "The number of payments.",
+				value("payments", "Payments", count(), wholeNumber)), "more payments", view.First)),
+			wide(half, shaded(hourOfWeek("hours-rate", "Approval rate by weekday and hour (dark: better)", "Approved payments divided by all payments.",
+				value("rate", "Approval rate", approvalRate(), percent)), "better, a higher approval rate", view.Good)),
 		}},
 		row{charts, []view.Panel{
 			wide(half, approximate(by(showing(
@@ -33,12 +34,12 @@ func stores() view.Dashboard {
 				ofPayments(view.BarHorizontal, "countries", "Payments by the store's country", "By the country that the store states."),
 				value("payments", "Payments", count(), wholeNumber)), topValues("Country", "merchant_country", 10))),
 			wide(half, by(showing(
-				ofMoney(view.BarHorizontal, "categories", "Approved volume by category of store",
-					"By merchant category code (ISO 18245). Shown are the ten categories with the most payments."),
-				value("volume", "Approved volume", volume(approved), money)), topValues("Category", "merchant_category_code", 10))),
+				ofApproved(view.BarHorizontal, "categories", "Approved volume by category of store",
+					"By merchant category code (ISO 18245). Shown are the ten categories with the largest sums."),
+				value("volume", "Approved volume", volume(), money)), topBy("Category", "merchant_category_code", 10, sum("amount_minor")))),
 		}},
 		row{tables, []view.Panel{wide(whole, approximate(withDrilldowns(by(showing(
-			ofMoney(view.Table, "stores", "Stores: payments, volume, rate, ticket, cards",
+			ofMoney(view.Table, "stores", "Stores",
 				"The fifty stores with the most payments. Approval rate: approved payments divided by all payments. Average ticket: the mean amount of approved payments."),
 			value("payments", "Payments", count(), wholeNumber),
 			value("volume", "Approved volume", volume(approved), money),
@@ -53,6 +54,7 @@ func distinctCount(id, title, definition, field string) view.Panel {
 	return approximate(showing(
 		ofPayments(view.Metric, id, title, definition),
 		value("number", title, unique(field), wholeNumber),
+		change(unique(field), view.Rising),
 		value("approved", "with an approval", unique(field, approved), wholeNumber)),
 		byUnique)
 }
@@ -68,14 +70,29 @@ func hourOfWeek(id, title, definition string, shown view.Value) view.Panel {
 		view.Filters{Label: "Weekday", Filters: days}, view.Numbers{Label: "Hour (UTC)", Field: "hour", First: 0, Last: 23})
 }
 
+// shaded says what a dark cell of a heatmap means.
+func shaded(p view.Panel, dark string, colour view.Colour) view.Panel {
+	p.Shade = view.Shade{Dark: dark, Colour: colour}
+	return p
+}
+
 func newAndReturning() view.Panel {
 	p := ofPayments(view.BarStacked, "new-and-returning", "New and returning cards over time",
-		"Only approved payments. New: the card had no approved payment before (card_use FIRST). Returning: it had one (LATER). Events from "+
-			"before the bank recorded this are left out.")
+		"Only approved payments. New: the card had no approved payment before (card_use FIRST). Returning: it had one (LATER). Other: not "+
+			"recorded, because the event is from before the bank recorded this.")
 	p.Query = kql.And{purchases, approved}
 	return by(showing(p, value("payments", "Payments", count(), wholeNumber)),
 		view.Filters{Label: "Card", Filters: []view.Filter{
-			{Label: "New", Query: kql.Is{Field: "card_use", Value: "FIRST"}},
-			{Label: "Returning", Query: kql.Is{Field: "card_use", Value: "LATER"}},
+			{Label: "New", Query: kql.Is{Field: "card_use", Value: "FIRST"}, Colour: view.First},
+			{Label: "Returning", Query: kql.Is{Field: "card_use", Value: "LATER"}, Colour: view.Second},
+			{Label: "Other", Query: kql.Not{Query: kql.OneOf{Field: "card_use", Values: []string{"FIRST", "LATER"}}}, Colour: view.Quiet},
 		}}, overTime())
+}
+
+// ofApproved returns a panel about approved payments in one currency. The query chooses
+// them, because values cannot be ordered by a figure with a filter.
+func ofApproved(chart view.Chart, id, title, definition string) view.Panel {
+	p := ofMoney(chart, id, title, "Only approved payments. "+definition)
+	p.Query = kql.And{purchases, inCurrency, approved}
+	return p
 }

@@ -17,8 +17,10 @@ import (
 // the panel that it is about. Sound objects have none.
 func Objects(objects []dashboards.Object) []string {
 	existing := make(map[string]bool)
+	known := make(sources)
 	for _, object := range objects {
 		existing[object.Type+"/"+object.ID] = true
+		known.add(object)
 	}
 	var findings []string
 	for _, object := range objects {
@@ -27,7 +29,7 @@ func Objects(objects []dashboards.Object) []string {
 			continue
 		}
 		name := object.Type + "/" + object.ID
-		for _, finding := range slices.Concat(file(object), folding(object), content(object, existing)) {
+		for _, finding := range slices.Concat(file(object), folding(object), content(object, existing, known)) {
 			findings = append(findings, name+finding)
 		}
 	}
@@ -87,12 +89,15 @@ func folding(object dashboards.Object) []string {
 }
 
 // content checks the attributes and references of an object by its type.
-func content(object dashboards.Object, existing map[string]bool) []string {
+func content(object dashboards.Object, existing map[string]bool, known sources) []string {
 	var b board
 	if err := json.Unmarshal(object.Body, &b); err != nil {
 		return []string{": " + err.Error()}
 	}
 	findings := b.references(object.Type, existing)
+	if object.Type == "search" {
+		return append(findings, b.listed(known)...)
+	}
 	if object.Type != "dashboard" {
 		return findings
 	}
@@ -101,7 +106,10 @@ func content(object dashboards.Object, existing map[string]bool) []string {
 		var own []string
 		if p.Type == "lens" {
 			own = p.Config.Attributes.check()
+			source := known[b.source(p.Index+":"+layerReference)]
+			own = append(own, p.shown(source)...)
 		}
+		own = append(own, p.fits(known[b.source(p.Index+":"+layerReference)])...)
 		if p.description() == "" {
 			own = append(own, "has no description")
 		}
@@ -118,6 +126,7 @@ type board struct {
 	References []reference
 	Attributes struct {
 		Title    string
+		Columns  []string
 		Panels   []panel `json:"panelsJSON"`
 		Controls struct {
 			Panels map[string]struct {
@@ -152,9 +161,14 @@ type panel struct {
 		X, Y, W, H int
 	} `json:"gridData"`
 	Config struct {
-		Description  string
-		Attributes   lens
-		SavedVis     struct{ Description string }
+		Description string
+		HideTitle   bool `json:"hidePanelTitles"`
+		TimeRange   *struct{ From string }
+		Attributes  lens
+		SavedVis    struct {
+			Description string
+			Params      struct{ Markdown string }
+		}
 		Enhancements struct {
 			DynamicActions struct {
 				Events []struct{ EventID string }

@@ -86,7 +86,9 @@ func findingsAfter(t *testing.T, name string, damage func(*testing.T, tree)) str
 	objects := ours(t)
 	for i, object := range objects {
 		if object.Type+"/"+object.ID != name {
-			objects[i] = emptied(object)
+			if object.Type != "index-pattern" { // the formats of the fields
+				objects[i] = emptied(object)
+			}
 			continue
 		}
 		var whole tree
@@ -178,10 +180,10 @@ func TestEachFaultIsFound(t *testing.T) {
 			at(t, columnOf(t, o, "top-stores", "bucket-1"), "params")["orderBy"] = tree{"type": "custom"}
 		}, " panel top-stores: column bucket-1 is ordered by a figure that does not exist"},
 		{"a count without a field", func(t *testing.T, o tree) { columnOf(t, o, "payments", "payments")["sourceField"] = "" }, " panel payments: column payments has no sourceField"},
-		{"a panel over another", func(t *testing.T, o tree) { at(t, panelOf(t, o, "payments"), "gridData")["x"] = 20 }, " panel payments: lies over panel approved-volume"},
-		{"a hole", func(t *testing.T, o tree) { at(t, panelOf(t, o, "top-stores"), "gridData")["w"] = 47 }, ": the layout has holes of 14 grid cells"},
-		{"a panel over the edge", func(t *testing.T, o tree) { at(t, panelOf(t, o, "top-stores"), "gridData")["w"] = 49 }, " panel top-stores: is not inside 48 columns"},
-		{"a figure far down", func(t *testing.T, o tree) { at(t, panelOf(t, o, rate), "gridData")["y"] = 60 }, " panel approval-rate: is a figure and ends in row 66, below the first 24"},
+		{"a panel over another", func(t *testing.T, o tree) { at(t, panelOf(t, o, "payments"), "gridData")["x"] = 12 }, " panel payments: lies over panel approval-rate"},
+		{"a hole", func(t *testing.T, o tree) { at(t, panelOf(t, o, "currencies"), "gridData")["w"] = 15 }, ": the layout has holes of 17 grid cells"},
+		{"a panel over the edge", func(t *testing.T, o tree) { at(t, panelOf(t, o, "currencies"), "gridData")["w"] = 17 }, " panel currencies: is not inside 48 columns"},
+		{"a figure far down", func(t *testing.T, o tree) { at(t, panelOf(t, o, rate), "gridData")["y"] = 60 }, " panel approval-rate: is a figure and ends in row 65, below the first 24"},
 		{"an id twice", func(t *testing.T, o tree) { panelOf(t, o, rate)["panelIndex"] = "links" }, " panel links: its id is not unique"},
 		{"a title twice", func(t *testing.T, o tree) { panelOf(t, o, rate)["title"] = "Dashboards" }, ` panel approval-rate: its title "Dashboards" is not unique`},
 		{"no definition", func(t *testing.T, o tree) {
@@ -192,6 +194,118 @@ func TestEachFaultIsFound(t *testing.T) {
 			require.Contains(t, findingsAfter(t, "dashboard/overview", tt.damage), "dashboard/overview"+tt.want)
 		})
 	}
+}
+
+// TestWhatCannotBeReadIsFound damages how a dashboard looks, and expects the finding.
+func TestWhatCannotBeReadIsFound(t *testing.T) {
+	first := func(list any) tree { return list.([]any)[0].(tree) }
+	for _, tt := range []struct {
+		board, fault string
+		damage       func(*testing.T, tree)
+		want         string
+	}{
+		{"stores", "a heatmap that does not name its good end", func(t *testing.T, o tree) {
+			panelOf(t, o, "hours-rate")["title"] = "Approval rate by weekday and hour"
+		}, " panel hours-rate: has a scale of colours whose good end is not named"},
+		{"stores", "a heatmap without a palette", func(t *testing.T, o tree) { delete(visualOf(t, o, "hours"), "palette") },
+			" panel hours: has colours that do not go from pale to dark"},
+		{"overview", "a palette that the description does not explain", func(t *testing.T, o tree) {
+			at(t, panelOf(t, o, "approval-rate"), "embeddableConfig", "attributes")["description"] = "Approved payments."
+		}, " panel approval-rate: has a scale of colours whose good end is not named"},
+		{"overview", "a palette turned round", func(t *testing.T, o tree) {
+			stops := at(t, visualOf(t, o, "approval-rate"), "palette", "params")["colorStops"].([]any)
+			stops[0].(tree)["color"], stops[2].(tree)["color"] = stops[2].(tree)["color"], stops[0].(tree)["color"]
+		}, " panel approval-rate: has a scale of colours whose good end is not named"},
+		{"overview", "a long title", func(t *testing.T, o tree) {
+			panelOf(t, o, "currencies")["title"] = strings.Repeat("Payments by currency and much more ", 3)
+		}, " panel currencies: title"},
+		{"overview", "a long name of a tile", func(t *testing.T, o tree) {
+			columnOf(t, o, "approval-rate", "rate")["label"] = strings.Repeat("Approval rate ", 5)
+		}, " panel approval-rate: name"},
+		{"overview", "a figure wider than its tile", func(t *testing.T, o tree) { at(t, panelOf(t, o, "net-volume"), "gridData")["w"] = 6 },
+			" panel net-volume: figure"},
+		{"overview", "a long date in a tile", func(t *testing.T, o tree) { at(t, panelOf(t, o, "complete-up-to"), "gridData")["w"] = 9 },
+			" panel complete-up-to: figure"},
+		{"overview", "a long small figure", func(t *testing.T, o tree) {
+			visualOf(t, o, "payments")["secondaryPrefix"] = strings.Repeat("against the time before ", 3)
+		}, " panel payments: small figure"},
+		{"overview", "an axis without a title", func(t *testing.T, o tree) { delete(visualOf(t, o, "approval-rate-over-time"), "yTitle") },
+			` panel approval-rate-over-time: axis "without a title"`},
+		{"overview", "a long title of an axis", func(t *testing.T, o tree) {
+			visualOf(t, o, "volume-today")["yTitle"] = strings.Repeat("Approved volume of today ", 4)
+		}, " panel volume-today: axis"},
+		{"overview", "a legend with no room", func(t *testing.T, o tree) {
+			at(t, visualOf(t, o, "approval-rate-over-time"), "legend")["legendSize"] = "small"
+		},
+			` panel approval-rate-over-time: legend "The day before" is cut`},
+		{"approvals", "a legend with no room for words", func(t *testing.T, o tree) { at(t, visualOf(t, o, "decline-mix"), "legend")["legendSize"] = "small" },
+			` panel decline-mix: legend "Insufficient funds" is cut`},
+		{"overview", "a long heading", func(t *testing.T, o tree) {
+			columnOf(t, o, "top-stores", "rate")["label"] = "Approved payments of all payments"
+		},
+			" panel top-stores: heading"},
+		{"overview", "links that need two lines", func(t *testing.T, o tree) { at(t, panelOf(t, o, "links"), "gridData")["w"] = 12 },
+			" panel links: row of links"},
+		{"overview", "a long note", func(t *testing.T, o tree) { at(t, panelOf(t, o, "note"), "gridData")["w"] = 12 }, " panel note: text"},
+		{"overview", "a stack that leaves values out", func(t *testing.T, o tree) {
+			at(t, columnOf(t, o, "payments-by-status", "bucket-1"), "params")["otherBucket"] = false
+		}, " panel payments-by-status: stacks the parts of column bucket-1 without Other"},
+		{"stores", "a stack of filters that leaves events out", func(t *testing.T, o tree) {
+			params := at(t, columnOf(t, o, "new-and-returning", "bucket-1"), "params")
+			params["filters"] = params["filters"].([]any)[:2]
+		}, " panel new-and-returning: stacks the parts of column bucket-1 without Other"},
+		{"overview", "a small figure without a guard", func(t *testing.T, o tree) {
+			at(t, columnOf(t, o, "payments", "change"), "params")["formula"] = "count() / count(shift='previous')"
+		}, " panel payments: the small figure change has no value without documents"},
+		{"overview", "a small figure that divides by 0", func(t *testing.T, o tree) {
+			part := columnOf(t, o, "payments", columnOf(t, o, "payments", "change")["references"].([]any)[0].(string))
+			minus := at(t, part, "params", "tinymathAst")["args"].([]any)[1].(tree)
+			divide := minus["args"].([]any)[0].(tree)
+			divide["args"].([]any)[1] = divide["args"].([]any)[1].(tree)["args"].([]any)[0]
+		}, " panel payments: the small figure change divides by a figure that can be 0"},
+		{"overview", "a small figure that is the newest value", func(t *testing.T, o tree) {
+			columnOf(t, o, "complete-up-to", "dead-letters")["operationType"] = "max"
+		}, " panel complete-up-to: the small figure dead-letters has no value without documents"},
+		{"pipeline", "a count that can be below 0", func(t *testing.T, o tree) {
+			params := at(t, columnOf(t, o, "partitions", "absent"), "params")
+			params["formula"] = strings.TrimSuffix(strings.TrimPrefix(params["formula"].(string), "pick_max("), ", 0)")
+		}, " panel partitions: column absent is a count that can be below 0"},
+		{"overview", "amounts of all currencies", func(t *testing.T, o tree) {
+			at(t, panelOf(t, o, "approved-volume"), "embeddableConfig", "attributes", "state", "query")["query"] = "kind: PURCHASE"
+		}, " panel approved-volume: column volumeX0 adds amounts of different currencies"},
+		{"overview", "rates on an axis from 0 to 100 %", func(t *testing.T, o tree) {
+			at(t, visualOf(t, o, "approval-rate-over-time"), "yLeftExtent")["mode"] = "full"
+		}, " panel approval-rate-over-time: column today has an axis with the extent full"},
+		{"overview", "counts on an axis that does not begin at 0", func(t *testing.T, o tree) {
+			at(t, visualOf(t, o, "amounts"), "yLeftExtent")["mode"] = "dataBounds"
+		}, " panel amounts: column payments has an axis with the extent dataBounds"},
+		{"approvals", "values without words", func(t *testing.T, o tree) {
+			columnOf(t, o, "decline-reasons", "bucket-1")["sourceField"] = "decline_code"
+		},
+			" panel decline-reasons: column bucket-1 shows the values of decline_code, which have no format"},
+		{"risk", "ids in a narrow column", func(t *testing.T, o tree) { delete(first(visualOf(t, o, "busy-cards")["columns"]), "width") },
+			" panel busy-cards: column bucket-1 shows the values of card_id, which have no format"},
+		{"overview", "a figure without a format", func(t *testing.T, o tree) { delete(at(t, columnOf(t, o, "payments", "payments"), "params"), "format") },
+			" panel payments: column payments has no format"},
+		{"pipeline", "a time without a format", func(t *testing.T, o tree) { columnOf(t, o, "newest", "newest")["sourceField"] = "received_at" },
+			" panel newest: column newest shows times of received_at, which have no format"},
+		{"overview", "an annotation layer without its data view", func(t *testing.T, o tree) {
+			named(t, o, "payments-by-status:xy-visualization-layer-annotations")["name"] = "payments-by-status:xy-visualization-layer-x"
+		}, " panel payments-by-status: reference payments-by-status:xy-visualization-layer-annotations is missing"},
+	} {
+		t.Run(tt.fault, func(t *testing.T) {
+			require.Contains(t, findingsAfter(t, "dashboard/"+tt.board, tt.damage), "dashboard/"+tt.board+tt.want)
+		})
+	}
+}
+
+func TestAListOfDocumentsNeedsHeadingsAndFormats(t *testing.T) {
+	found := findingsAfter(t, "search/declined-payments", func(t *testing.T, o tree) {
+		at(t, o, "attributes")["columns"] = []any{"amount_minor", "producer_version_x"}
+	})
+	require.Contains(t, found, "search/declined-payments: column shows amount_minor in minor units")
+	require.Contains(t, found, "search/declined-payments: column shows the values of producer_version_x, which have no format")
+	require.Contains(t, found, "search/declined-payments: column producer_version_x has no heading")
 }
 
 func TestAFileNotWrittenByTheGeneratorIsFound(t *testing.T) {

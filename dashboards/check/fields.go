@@ -3,6 +3,7 @@ package check
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -45,8 +46,15 @@ func Fields(boards []view.Dashboard, views []view.DataView, index Index) []strin
 	for _, v := range views {
 		place := "data view " + string(v.Source)
 		use(place, v.Source, view.Use{Field: v.TimeField, For: view.ToPlaceInTime})
-		for field := range v.Formats {
-			use(place, v.Source, view.Use{Field: field, For: view.ToList})
+		for _, fields := range [][]string{
+			slices.Collect(maps.Keys(v.Formats)), slices.Collect(maps.Keys(v.Labels)), slices.Collect(maps.Keys(v.Words)), slices.Collect(maps.Keys(v.Colours)),
+		} {
+			for _, field := range fields {
+				use(place, v.Source, view.Use{Field: field, For: view.ToList})
+			}
+		}
+		for _, field := range v.Amounts {
+			use(place, v.Source, view.Use{Field: field, For: view.ToCalculate})
 		}
 	}
 	for _, b := range boards {
@@ -114,6 +122,10 @@ func (f Field) serves(purpose view.Purpose) bool {
 // them from the model; Named reads them from the files.
 func Named(objects []dashboards.Object) (map[view.Source]map[string][]string, error) {
 	named := map[view.Source]map[string][]string{}
+	known := make(sources)
+	for _, object := range objects {
+		known.add(object)
+	}
 	for _, object := range objects {
 		if object.Type != "dashboard" {
 			continue
@@ -124,6 +136,9 @@ func Named(objects []dashboards.Object) (map[view.Source]map[string][]string, er
 		}
 		note := func(source, place string, fields ...string) {
 			for _, field := range fields {
+				if _, runtime := known[source].Runtime[field]; runtime {
+					field += "_minor" // a runtime field shows an amount in major units
+				}
 				of := view.Source(source)
 				if named[of] == nil {
 					named[of] = map[string][]string{}

@@ -215,6 +215,20 @@ func TestAFieldMappedForAnotherPurposeIsFound(t *testing.T) {
 	}
 }
 
+// TestEveryCodeHasWords: a code that the schema gets later shows as it is, until it has words.
+func TestEveryCodeHasWords(t *testing.T) {
+	newest := contracts(t)[view.Transactions].schema
+	words := catalogue.DataViews()[0].Words
+	for field, enum := range map[string]string{
+		"kind": "Kind", "status": "Status", "decline_reason": "DeclineReason", "card_use": "CardUse", "risk_rule": "RiskRule",
+		"card_brand": "CardBrand", "channel": "Channel", "direction": "Direction",
+	} {
+		for _, symbol := range symbolsOf(t, newest, enum) {
+			require.Contains(t, words[field], symbol, "%s has no words", field)
+		}
+	}
+}
+
 func TestEveryReasonToDeclineIsInOneGroup(t *testing.T) {
 	symbols := symbolsOf(t, contracts(t)[view.Transactions].schema, "DeclineReason")
 	var grouped []string

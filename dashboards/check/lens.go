@@ -12,8 +12,9 @@ import (
 // lens is a chart by value. A panel of links keeps its links in the same place.
 type lens struct {
 	Description string
+	Kind        string `json:"visualizationType"`
 	References  []reference
-	Links       []struct{ ID string }
+	Links       []struct{ ID, Label string }
 	State       struct {
 		Query         text
 		Visualization map[string]any
@@ -30,6 +31,8 @@ type layer struct {
 
 type column struct {
 	Operation   string `json:"operationType"`
+	Label       string
+	DataType    string
 	SourceField string
 	Bucketed    bool `json:"isBucketed"`
 	References  []string
@@ -40,7 +43,19 @@ type column struct {
 		OrderBy         struct{ Type, ColumnID string }
 		OrderAgg        *column
 		Tinymath        any `json:"tinymathAst"`
-		Filters         []struct{ Input text }
+		Filters         []struct {
+			Label string
+			Input text
+		}
+		OtherBucket bool
+		EmptyAsNull bool
+		Format      struct {
+			ID     string
+			Params struct {
+				Suffix   string
+				Decimals int
+			}
+		}
 	}
 }
 
@@ -248,7 +263,7 @@ func (l lens) accessors() []string {
 					findings = append(findings, key+" "+node+" is no column")
 				}
 			}
-			if strings.HasSuffix(lower, "layerid") {
+			if strings.HasSuffix(lower, "layerid") && node != annotationLayer {
 				if _, exists := l.State.Sources.FormBased.Layers[node]; !exists {
 					findings = append(findings, key+" "+node+" is no layer")
 				}

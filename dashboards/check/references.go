@@ -68,6 +68,9 @@ func (b board) needed(kind string) map[string]string {
 		for id := range p.Config.Attributes.State.Sources.FormBased.Layers {
 			names[p.Index+":"+layerReference+id] = "index-pattern"
 		}
+		if len(p.Config.Attributes.layersOf("annotations")) > 0 {
+			names[p.Index+":"+annotationReference] = "index-pattern"
+		}
 		for _, link := range p.Config.Attributes.Links {
 			names[p.Index+":link_"+link.ID+"_dashboard"] = "dashboard"
 		}
@@ -80,6 +83,12 @@ func (b board) needed(kind string) map[string]string {
 	}
 	return names
 }
+
+// An annotation layer has a data view of its own, and no columns.
+const (
+	annotationLayer     = "annotations"
+	annotationReference = "xy-visualization-layer-" + annotationLayer
+)
 
 const layerReference = "indexpattern-datasource-layer-"
 
@@ -95,7 +104,9 @@ func (b board) inner(p panel) []string {
 		id := strings.TrimPrefix(r.Name, layerReference)
 		have[id] = true
 		outer := reference{r.Type, r.ID, p.Index + ":" + r.Name}
-		if _, exists := layers[id]; !exists || !slices.Contains(b.References, outer) {
+		_, exists := layers[id]
+		exists = exists || r.Name == annotationReference && len(p.Config.Attributes.layersOf("annotations")) > 0
+		if !exists || !slices.Contains(b.References, outer) {
 			findings = append(findings, fmt.Sprintf(" panel %s: reference %s of the chart is not one of the dashboard", p.Index, r.Name))
 		}
 	}

@@ -53,13 +53,22 @@ always agrees with them.
 - **Rounded** figures: Elasticsearch adds in 64-bit floating point. A sum of 2^53 (9,007,199,254,740,992) minor units or more may be
   off by a few. ` + "`bankctl dashboards show`" + ` marks such a figure with ≈; Kibana does not.
 - **Formulas** use the language of Kibana's formulas. ` + "`query`" + ` chooses the documents for all figures of a panel.
-- **Small figure**: the smaller of the two figures in a panel.
+- **Small figure**: the smaller of the two figures in a panel. "Against before" is the change against the time before the range,
+  which is as long: a share of the figure before, or a difference of rates in percentage points. Without a figure before, there is no
+  change; Kibana shows 0.
+- **Money**: one currency a panel. "Payments by currency" has the others, each in its own row.
+- **Times** are in the reader's zone in Kibana. Hours, weekdays and the terminal are in UTC.
 `
 
 func reasons(b *strings.Builder) {
+	words := catalogue.DataViews()[0].Words
 	b.WriteString("\n## Groups of declines\n\n| group | reasons |\n|---|---|\n")
 	for _, group := range []catalogue.Group{catalogue.Soft, catalogue.Hard, catalogue.Technical} {
-		fmt.Fprintf(b, "| %s | %s |\n", group, strings.Join(catalogue.Reasons[group], ", "))
+		list := make([]string, len(catalogue.Reasons[group]))
+		for i, reason := range catalogue.Reasons[group] {
+			list[i] = words.Of("decline_reason", reason) + " (" + reason + ")"
+		}
+		fmt.Fprintf(b, "| %s | %s |\n", group, strings.Join(list, ", "))
 	}
 }
 
@@ -71,6 +80,9 @@ func panel(b *strings.Builder, p view.Panel) {
 	b.WriteString("\n")
 	for _, bucket := range p.Layer.Buckets {
 		fmt.Fprintf(b, "- for each: %s\n", divided(bucket))
+	}
+	if p.Shade.Dark != "" {
+		fmt.Fprintf(b, "- colours: dark is %s\n", p.Shade.Dark)
 	}
 	for _, value := range p.Layer.Metrics {
 		fmt.Fprintf(b, "- %s: `%s`%s\n", value.Label, view.Formula(value.Figure), unit(value))
@@ -96,6 +108,9 @@ func unit(v view.Value) string {
 	if a, ok := v.Figure.(view.Aggregate); ok && a.Per != "" {
 		text = ", divided by the time in " + a.Per
 	}
+	if v.Change != nil && v.Change.Points {
+		return text + ", in percentage points"
+	}
 	switch v.Format.Kind {
 	case view.Money:
 		return text + ", in " + v.Format.Unit
@@ -119,6 +134,9 @@ func divided(bucket view.Bucket) string {
 				direction = "smallest"
 			}
 			by = "by " + direction + " `" + view.Formula(*b.By) + "`"
+		}
+		if b.Other {
+			by += ", and all others together"
 		}
 		return fmt.Sprintf("%s: values of `%s`, the first %d %s", b.Label, strings.Join(b.Fields, "`, `"), b.Size, by)
 	case view.Filters:
@@ -147,6 +165,9 @@ var spans = map[string]string{
 }
 
 func span(from, to string) string {
+	if from == "now-50y" {
+		return "the whole index"
+	}
 	if to != "" {
 		return "the time from " + from + " to " + to
 	}

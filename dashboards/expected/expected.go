@@ -251,6 +251,29 @@ func (s set) first(size int, field func(*Document) string) []group {
 	return groups[:min(size, len(groups))]
 }
 
+// firstAndOther returns the first groups and, as the last one, all other documents that
+// have the field.
+func (s set) firstAndOther(size int, field func(*Document) string) []group {
+	return s.andOther(s.first(size, field), field)
+}
+
+// richest returns the groups with the largest sums of amounts.
+func (s set) richest(size int, field func(*Document) string) []group {
+	groups := s.first(unlimited, field)
+	slices.SortStableFunc(groups, func(a, b group) int { return cmp.Compare(b.set.cents(), a.set.cents()) })
+	return groups[:min(size, len(groups))]
+}
+
+func (s set) andOther(groups []group, field func(*Document) string) []group {
+	rest := s.where(func(d *Document) bool {
+		return field(d) != "" && !slices.ContainsFunc(groups, func(g group) bool { return g.key == field(d) })
+	})
+	if len(rest) > 0 {
+		groups = append(groups, group{"Other", rest})
+	}
+	return groups
+}
+
 // by makes a row for each group.
 func by(groups []group, values func(set) Values) []Row {
 	var rows []Row

@@ -57,8 +57,11 @@ func (m model) of(r row, a view.Aggregate) []*expected.Document {
 		from = to.Add(-within)
 	}
 	var shift time.Duration
-	if a.Shift == "1d" {
+	switch a.Shift {
+	case "1d":
 		shift = 24 * time.Hour
+	case view.Previous:
+		shift = m.q.To.Sub(m.q.From)
 	}
 	var found []*expected.Document
 	for i := range m.q.Documents {
@@ -90,8 +93,15 @@ func (m model) divide(r row, bucket view.Bucket) []row {
 			})
 		}
 	case view.Terms:
-		for _, value := range m.terms(r, b) {
+		shown := m.terms(r, b)
+		for _, value := range shown {
 			add(value, plain(func(d *expected.Document) bool { return text(d, b.Fields[0]) == value }))
+		}
+		if b.Other {
+			add("Other", plain(func(d *expected.Document) bool {
+				value := text(d, b.Fields[0])
+				return value != "" && !slices.Contains(shown, value)
+			}))
 		}
 	case view.Filters:
 		for _, filter := range b.Filters {
@@ -156,6 +166,13 @@ func (m model) evaluate(e view.Expression) []*float64 {
 		left, right := m.evaluate(e.Left), m.evaluate(e.Right)
 		for i := range values {
 			values[i] = calculated(e.Operator, left[i], right[i])
+		}
+	case view.AtLeast:
+		for i, value := range m.evaluate(e.Of) {
+			if value != nil {
+				most := max(*value, float64(e.Floor))
+				values[i] = &most
+			}
 		}
 	case view.MovingAverage:
 		of := m.evaluate(e.Of)

@@ -9,8 +9,9 @@ import (
 func risk() map[string]Figure {
 	flagged := func(which test) Figure {
 		return func(q Input) []Row {
-			found := q.payments().where(which)
-			return one(Values{"payments": number(len(found)), "approved": number(len(found.where(approved)))})
+			found := func(q Input) set { return q.payments().where(which) }
+			return q.changed(Values{"payments": number(len(found(q))), "approved": number(len(found(q).where(approved)))}, grown,
+				func(q Input) *float64 { return number(len(found(q))) })
 		}
 	}
 	rule := func(name event.RiskRule) test { return func(d *Document) bool { return d.RiskRule == name } }
@@ -21,17 +22,27 @@ func risk() map[string]Figure {
 		"card-testing": flagged(rule(event.RiskRuleCardTesting)),
 		"velocity":     flagged(rule(event.RiskRuleVelocity)),
 		"guarded": func(q Input) []Row {
-			stopped := q.payments().where(guards)
-			return one(Values{"payments": number(len(stopped)), "share": ratio(stopped, q.payments())})
+			stopped := func(q Input) set { return q.payments().where(guards) }
+			return q.changed(Values{"payments": number(len(stopped(q))), "share": ratio(stopped(q), q.payments())}, grown,
+				func(q Input) *float64 { return number(len(stopped(q))) })
 		},
-		"reversals":       func(q Input) []Row { return one(Values{"reversals": number(len(back(q)))}) },
-		"reversed-volume": func(q Input) []Row { return one(Values{"volume": back(q).where(reais).money()}) },
-		"reversal-rate":   func(q Input) []Row { return one(Values{"rate": ratio(back(q), paid(q))}) },
+		"reversals": func(q Input) []Row {
+			number := func(q Input) *float64 { return number(len(back(q))) }
+			return q.changed(Values{"reversals": number(q)}, grown, number)
+		},
+		"reversed-volume": reversedVolume,
+		"reversal-rate": func(q Input) []Row {
+			rate := func(q Input) *float64 { return ratio(back(q), paid(q)) }
+			return q.changed(Values{"rate": rate(q)}, less, rate)
+		},
 		"reversal-rate-by-volume": func(q Input) []Row {
-			return one(Values{"rate": share(float64(back(q).where(reais).cents()), float64(paid(q).where(reais).cents()))})
+			rate := func(q Input) *float64 {
+				return share(float64(back(q).where(reais).cents()), float64(paid(q).where(reais).cents()))
+			}
+			return q.changed(Values{"rate": rate(q)}, less, rate)
 		},
 		"reversals-over-time": func(q Input) []Row {
-			return q.each(back(q).first(2, func(d *Document) string { return string(d.Kind) }), counted("reversals"))
+			return q.each(back(q).firstAndOther(2, func(d *Document) string { return string(d.Kind) }), counted("reversals"))
 		},
 		"declines-per-minute": declinesPerMinute,
 		"small-declines": func(q Input) []Row {
@@ -39,10 +50,11 @@ func risk() map[string]Figure {
 			return q.each(small.first(5, bin), counted("declines"))
 		},
 		"scores": func(q Input) []Row {
-			return within(q.payments().first(5, status), func(s set) []group { return s.first(unlimited, score) }, counted("payments"))
+			return within(q.payments().firstAndOther(5, status), func(s set) []group { return s.first(unlimited, score) }, counted("payments"))
 		},
 		"rules": func(q Input) []Row {
-			return within(q.payments().first(5, status), func(s set) []group {
+			ruled := q.payments().where(func(d *Document) bool { return d.RiskRule != event.RiskRuleNone })
+			return within(ruled.firstAndOther(5, status), func(s set) []group {
 				return s.first(5, func(d *Document) string { return string(d.RiskRule) })
 			}, counted("payments"))
 		},
@@ -80,10 +92,8 @@ func declinesPerMinute(q Input) []Row {
 // score returns the name of a score's range.
 func score(d *Document) string {
 	switch n := d.RiskScore.Value; {
-	case !d.RiskScore.Present:
+	case !d.RiskScore.Present, n == 0:
 		return ""
-	case n == 0:
-		return "0"
 	case n < 20:
 		return "1 to 19"
 	case n < 40:
@@ -106,17 +116,21 @@ func serviceLevel() map[string]Figure {
 	}
 	return map[string]Figure{
 		"latency": func(q Input) []Row {
-			return one(Values{"p95": q.quantile(decided(q), 95, micros), "p99": q.quantile(decided(q), 99, micros)})
+			p95 := func(q Input) *float64 { return q.quantile(decided(q), 95, micros) }
+			return q.changed(Values{"p95": p95(q), "p99": q.quantile(decided(q), 99, micros)}, grown, p95)
 		},
 		"in-time": func(q Input) []Row {
-			return one(Values{"share": ratio(decided(q).where(func(d *Document) bool { return micros(d) <= 300_000 }), decided(q))})
+			part := func(q Input) *float64 {
+				return ratio(decided(q).where(func(d *Document) bool { return micros(d) <= 300_000 }), decided(q))
+			}
+			return q.changed(Values{"share": part(q)}, less, part)
 		},
 		"technical-rate": func(q Input) []Row {
-			found := q.payments().where(technical)
-			return one(Values{"rate": ratio(found, q.payments()), "declines": number(len(found))})
+			rate := func(q Input) *float64 { return ratio(q.payments().where(technical), q.payments()) }
+			return q.changed(Values{"rate": rate(q), "declines": number(len(q.payments().where(technical)))}, less, rate)
 		},
 		"rate": func(q Input) []Row {
-			return one(Values{"per-second": q.payments().perSecond(q.To.Sub(q.From)), "payments": number(len(q.payments()))})
+			return q.changed(Values{"per-second": q.payments().perSecond(q.To.Sub(q.From)), "payments": number(len(q.payments()))}, grown, paymentCount)
 		},
 		"latency-over-time": func(q Input) []Row {
 			return q.over(decided(q), func(s set) Values {
@@ -128,7 +142,7 @@ func serviceLevel() map[string]Figure {
 				func(s set) Values { return Values{"p95": q.quantile(s, 95, micros)} })
 		},
 		"payments-over-time": func(q Input) []Row {
-			return q.each(q.payments().first(5, status), func(s set) Values { return Values{"per-second": s.perSecond(q.Interval)} })
+			return q.each(q.payments().firstAndOther(5, status), func(s set) Values { return Values{"per-second": s.perSecond(q.Interval)} })
 		},
 	}
 }
@@ -136,19 +150,17 @@ func serviceLevel() map[string]Figure {
 func pipeline() map[string]Figure {
 	newest := func(d *Document) int64 { return d.OccurredAtMillis }
 	taken := func(q Input) set {
-		return q.events().where(func(d *Document) bool { return d.PipelineMillis <= 24*60*60*1000 })
+		return q.events().where(func(d *Document) bool { return d.PipelineMillis <= 30*60*1000 })
 	}
 	return map[string]Figure{
 		"newest": func(q Input) []Row { return one(Values{"newest": q.events().largest(newest)}) },
 		"lag": func(q Input) []Row {
-			return one(Values{"p95": q.quantile(taken(q), 95, millis), "slowest": taken(q).largest(millis)})
+			p95 := func(q Input) *float64 { return q.quantile(taken(q), 95, millis) }
+			return q.changed(Values{"p95": p95(q), "slowest": taken(q).largest(millis)}, grown, p95)
 		},
 		"events": func(q Input) []Row {
-			return one(Values{"events": number(len(q.events())), "per-second": q.events().perSecond(q.To.Sub(q.From))})
-		},
-		"duplicates": func(q Input) []Row {
-			distinct := q.events().distinct(func(d *Document) string { return d.EventID })
-			return one(Values{"duplicates": number(len(q.events()) - int(*distinct))})
+			return q.changed(Values{"events": number(len(q.events())), "per-second": q.events().perSecond(q.To.Sub(q.From))}, grown,
+				func(q Input) *float64 { return number(len(q.events())) })
 		},
 		"future": func(q Input) []Row { return one(Values{"events": number(len(q.events()))}) },
 		"lag-over-time": func(q Input) []Row {
@@ -164,7 +176,7 @@ func pipeline() map[string]Figure {
 				first, last := s.smallest(offset), s.largest(offset)
 				return Values{
 					"events": number(len(s)), "first": first, "last": last, "newest": s.largest(newest),
-					"absent": number(int64(*last) - int64(*first) + 1 - int64(len(s))),
+					"absent": number(max(0, int64(*last)-int64(*first)+1-int64(len(s)))),
 				}
 			})
 		},
@@ -173,7 +185,7 @@ func pipeline() map[string]Figure {
 			return by(q.events().first(8, func(d *Document) string { return d.ProducerVersion }), counted("events"))
 		},
 		"kinds": func(q Input) []Row {
-			return q.each(q.events().first(15, func(d *Document) string { return string(d.Kind) }), counted("events"))
+			return q.each(q.events().firstAndOther(6, func(d *Document) string { return string(d.Kind) }), counted("events"))
 		},
 	}
 }

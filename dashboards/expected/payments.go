@@ -1,6 +1,7 @@
 package expected
 
 import (
+	"cmp"
 	"time"
 
 	"codebank.dev/schemas/event"
@@ -9,15 +10,28 @@ import (
 func overview() map[string]Figure {
 	return map[string]Figure{
 		"approval-rate": func(q Input) []Row {
-			last := q.between(q.To.Add(-15*time.Minute), q.To).where(purchase)
-			return one(Values{"rate": q.payments().approvalRate(), "last-15m": last.approvalRate()})
+			rate := func(q Input) *float64 { return q.payments().approvalRate() }
+			return q.changed(Values{"rate": rate(q)}, less, rate)
 		},
-		"approved-volume": func(q Input) []Row { return one(Values{"volume": q.inReais().where(approved).money()}) },
+		"approved-volume": func(q Input) []Row {
+			volume := func(q Input) *float64 { return q.inReais().where(approved).money() }
+			return q.changed(Values{"volume": volume(q)}, grown, volume)
+		},
+		"net-volume": func(q Input) []Row {
+			net := func(q Input) *float64 {
+				return less(q.inReais().where(approved).money(), q.events().where(givenBack, approved, reais).money())
+			}
+			return q.changed(Values{"volume": net(q)}, grown, net)
+		},
+		"reversed-volume": reversedVolume,
 		"payments": func(q Input) []Row {
-			return one(Values{"payments": number(len(q.payments())), "per-second": q.payments().perSecond(q.To.Sub(q.From))})
+			return q.changed(Values{"payments": number(len(q.payments())), "per-second": q.payments().perSecond(q.To.Sub(q.From))}, grown, paymentCount)
 		},
-		"average-ticket":     func(q Input) []Row { return one(Values{"average-ticket": q.inReais().averageTicket()}) },
-		"payments-by-status": func(q Input) []Row { return q.each(q.payments().first(5, status), counted("payments")) },
+		"average-ticket": func(q Input) []Row {
+			ticket := func(q Input) *float64 { return q.inReais().averageTicket() }
+			return q.changed(Values{"average-ticket": ticket(q)}, grown, ticket)
+		},
+		"payments-by-status": func(q Input) []Row { return q.each(q.payments().firstAndOther(5, status), counted("payments")) },
 		"approval-rate-over-time": func(q Input) []Row {
 			return q.against(q.payments(), q.dayBefore().payments(), func(today, before set) Values {
 				return Values{"today": today.approvalRate(), "day-before": before.approvalRate()}
@@ -32,19 +46,27 @@ func overview() map[string]Figure {
 		},
 		"amounts": func(q Input) []Row { return by(q.inReais().first(unlimited, band), counted("payments")) },
 		"top-stores": func(q Input) []Row {
-			groups := q.inReais().first(20, store)
-			shown := 0
-			for _, g := range groups {
-				shown += len(g.set)
-			}
-			return by(groups, func(s set) Values {
+			all := len(q.inReais())
+			return by(q.inReais().firstAndOther(9, store), func(s set) Values {
 				return Values{
 					"payments": number(len(s)), "volume": s.where(approved).money(), "rate": s.approvalRate(), "ticket": s.averageTicket(),
-					"share": share(float64(len(s)), float64(shown)),
+					"share": share(float64(len(s)), float64(all)),
 				}
 			})
 		},
+		"currencies": func(q Input) []Row {
+			return by(q.payments().first(10, func(d *Document) string { return d.Currency }), func(s set) Values {
+				return Values{"payments": number(len(s)), "volume": s.where(approved).money(), "rate": s.approvalRate()}
+			})
+		},
 	}
+}
+
+func paymentCount(q Input) *float64 { return number(len(q.payments())) }
+
+func reversedVolume(q Input) []Row {
+	back := func(q Input) *float64 { return q.events().where(givenBack, approved, reais).money() }
+	return q.changed(Values{"volume": back(q)}, grown, back)
 }
 
 // against makes a row for each interval, with the documents of the day and of the day
@@ -70,27 +92,32 @@ func approvals() map[string]Figure {
 	refused := func(q Input) set { return q.payments().where(declined) }
 	some := func(which test) Figure {
 		return func(q Input) []Row {
-			found := q.payments().where(which)
-			return one(Values{"declines": number(len(found)), "share": ratio(found, q.payments())})
+			found := func(q Input) set { return q.payments().where(which) }
+			return q.changed(Values{"declines": number(len(found(q))), "share": ratio(found(q), q.payments())}, grown,
+				func(q Input) *float64 { return number(len(found(q))) })
 		}
 	}
-	rate := func(q Input, by set) []Row { return one(Values{"rate": ratio(q.payments().where(approved), by)}) }
+	rate := func(of func(Input) *float64) Figure {
+		return func(q Input) []Row { return q.changed(Values{"rate": of(q)}, less, of) }
+	}
+	approvedOf := func(q Input, by set) *float64 { return ratio(q.payments().where(approved), by) }
 	return map[string]Figure{
-		"acceptance-rate":    func(q Input) []Row { return rate(q, q.payments()) },
-		"authorization-rate": func(q Input) []Row { return rate(q, q.payments().where(not(guards))) },
-		"rate-of-purchases":  func(q Input) []Row { return rate(q, q.payments().where(not(retry))) },
-		"rate-by-volume": func(q Input) []Row {
-			return one(Values{"rate": share(float64(q.inReais().where(approved).cents()), float64(q.inReais().cents()))})
-		},
+		"acceptance-rate":    rate(func(q Input) *float64 { return approvedOf(q, q.payments()) }),
+		"authorization-rate": rate(func(q Input) *float64 { return approvedOf(q, q.payments().where(not(guards))) }),
+		"rate-of-purchases":  rate(func(q Input) *float64 { return approvedOf(q, q.payments().where(not(retry))) }),
+		"rate-by-volume": rate(func(q Input) *float64 {
+			return share(float64(q.inReais().where(approved).cents()), float64(q.inReais().cents()))
+		}),
 		"soft-declines": some(soft), "hard-declines": some(hard), "technical-declines": some(technical),
 		"recovered": func(q Input) []Row {
-			again := q.payments().where(approved, retry)
-			return one(Values{"payments": number(len(again)), "volume": again.where(reais).money()})
+			again := func(q Input) set { return q.payments().where(approved, retry) }
+			return q.changed(Values{"payments": number(len(again(q))), "volume": again(q).where(reais).money()}, grown,
+				func(q Input) *float64 { return number(len(again(q))) })
 		},
 		"decline-reasons": func(q Input) []Row { return by(refused(q).first(12, reason), counted("declines")) },
-		"decline-mix":     func(q Input) []Row { return q.each(refused(q).first(12, reason), counted("declines")) },
+		"decline-mix":     func(q Input) []Row { return q.each(refused(q).firstAndOther(6, reason), counted("declines")) },
 		"rate-by-brand": func(q Input) []Row {
-			return q.each(q.payments().first(8, func(d *Document) string { return string(d.CardBrand) }), rated)
+			return q.each(q.payments().firstAndOther(6, func(d *Document) string { return string(d.CardBrand) }), rated)
 		},
 		"rate-by-amount": func(q Input) []Row { return by(q.inReais().first(unlimited, band), rated) },
 		"lost-volume": func(q Input) []Row {
@@ -130,7 +157,8 @@ func steps(q Input) []Row {
 func stores() map[string]Figure {
 	customers := func(field func(*Document) string) Figure {
 		return func(q Input) []Row {
-			return one(Values{"number": q.payments().distinct(field), "approved": q.payments().where(approved).distinct(field)})
+			all := func(q Input) *float64 { return q.payments().distinct(field) }
+			return q.changed(Values{"number": all(q), "approved": q.payments().where(approved).distinct(field)}, grown, all)
 		}
 	}
 	week := func(values func(set) Values) Figure {
@@ -144,7 +172,8 @@ func stores() map[string]Figure {
 		"active-stores":    customers(func(d *Document) string { return d.MerchantID }),
 		"approved-volume":  overview()["approved-volume"],
 		"volume-by-store": func(q Input) []Row {
-			return q.each(q.inReais().first(10, store), func(s set) Values { return Values{"volume": s.where(approved).money()} })
+			paid := q.inReais().where(approved)
+			return q.each(paid.andOther(paid.richest(6, store), store), func(s set) Values { return Values{"volume": s.money()} })
 		},
 		"hours": week(counted("payments")), "hours-rate": week(rated),
 		"active-cards-over-time": func(q Input) []Row {
@@ -152,16 +181,16 @@ func stores() map[string]Figure {
 		},
 		"new-and-returning": func(q Input) []Row {
 			use := func(d *Document) string {
-				return map[event.CardUse]string{event.CardUseFirst: "New", event.CardUseLater: "Returning"}[d.CardUse]
+				return cmp.Or(map[event.CardUse]string{event.CardUseFirst: "New", event.CardUseLater: "Returning"}[d.CardUse], "Other")
 			}
-			return q.each(q.payments().where(approved).first(2, use), counted("payments"))
+			return q.each(q.payments().where(approved).first(3, use), counted("payments"))
 		},
 		"countries": func(q Input) []Row {
 			return by(q.payments().first(10, func(d *Document) string { return d.MerchantCountry }), counted("payments"))
 		},
 		"categories": func(q Input) []Row {
-			return by(q.inReais().first(10, func(d *Document) string { return d.MerchantCategoryCode }),
-				func(s set) Values { return Values{"volume": s.where(approved).money()} })
+			return by(q.inReais().where(approved).richest(10, func(d *Document) string { return d.MerchantCategoryCode }),
+				func(s set) Values { return Values{"volume": s.money()} })
 		},
 		"stores": func(q Input) []Row {
 			return by(q.inReais().first(50, store), func(s set) Values {

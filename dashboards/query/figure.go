@@ -18,6 +18,21 @@ func (c *cells) evaluate(e view.Expression) []*float64 {
 	case view.Math:
 		left, right := c.evaluate(e.Left), c.evaluate(e.Right)
 		return c.each(func(i int) *float64 { return combine(e.Operator, left[i], right[i]) })
+	case view.AtLeast:
+		return c.atLeast(c.evaluate(e.Of), float64(e.Floor))
+	case view.OrElse:
+		of := c.evaluate(e.Of)
+		return c.each(func(i int) *float64 {
+			if of[i] == nil {
+				return number(float64(e.Else))
+			}
+			return of[i]
+		})
+	case view.Above:
+		return c.above(c.evaluate(e.Of), float64(e.Bound))
+	case view.If:
+		condition, yes, no := c.evaluate(e.Condition), c.evaluate(e.Then), c.evaluate(e.Else)
+		return c.each(func(i int) *float64 { return choose(condition[i], yes[i], no[i]) })
 	case view.MovingAverage:
 		return c.movingAverage(c.evaluate(e.Of), e.Window)
 	case view.CumulativeSum:
@@ -26,6 +41,37 @@ func (c *cells) evaluate(e view.Expression) []*float64 {
 		return c.overallSum(c.evaluate(e.Of))
 	}
 	panic("query: unknown kind of expression")
+}
+
+func (c *cells) atLeast(of []*float64, floor float64) []*float64 {
+	return c.each(func(i int) *float64 {
+		if of[i] == nil {
+			return nil
+		}
+		return number(max(*of[i], floor))
+	})
+}
+
+func (c *cells) above(of []*float64, bound float64) []*float64 {
+	return c.each(func(i int) *float64 {
+		switch {
+		case of[i] == nil:
+			return nil
+		case *of[i] > bound:
+			return number(1)
+		}
+		return number(0)
+	})
+}
+
+func choose(condition, yes, no *float64) *float64 {
+	switch {
+	case condition == nil:
+		return nil
+	case *condition != 0:
+		return yes
+	}
+	return no
 }
 
 // number returns a value, or nil if it is infinite or not a number.

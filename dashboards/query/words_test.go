@@ -95,3 +95,18 @@ func TestFiguresWithAndWithoutAComparisonShareASearch(t *testing.T) {
 	require.Equal(t, [][]float64{{6}}, first, "the time before does not count")
 	require.Equal(t, [][]float64{{6, 4}}, second)
 }
+
+func TestFiguresOfConditions(t *testing.T) {
+	missing := view.Aggregate{Function: view.Max, Field: "risk_score"}
+	panel := view.Panel{Layer: view.Layer{Metrics: []view.Value{
+		metric("floor", view.AtLeast{Of: view.Difference(approved, count), Floor: -2}),
+		metric("above", view.Above{Of: count, Bound: 8}), metric("not above", view.Above{Of: count, Bound: 9}), metric("no value is not above", view.Above{Of: missing}),
+		metric("default", view.OrElse{Of: missing, Else: 4}), metric("a value", view.OrElse{Of: count, Else: 4}), metric("no floor", view.AtLeast{Of: missing}),
+		metric("then", view.If{Condition: view.Above{Of: count}, Then: count, Else: approved}),
+		metric("else", view.If{Condition: view.Above{Of: count, Bound: 99}, Then: count, Else: approved}),
+		metric("unknown", view.If{Condition: missing, Then: count, Else: approved}),
+	}}}
+	table, _ := answered(t, panel, hours(1), `{"hits":{"total":{"value":9}},"_shards":{"total":1},"aggregations":{"g0":{"doc_count":3},"g1m0":{"value":null}}}`)
+	_, values := figures(table)
+	require.Equal(t, [][]float64{{-2, 1, 0, -1, 4, 9, -1, 9, 3, -1}}, values)
+}

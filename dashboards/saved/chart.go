@@ -1,25 +1,21 @@
 package saved
 
 import (
-	"strconv"
-
 	"codebank.dev/dashboards/view"
 )
 
 // The ids of the layers of a panel, and the type of all layers that hold data.
 const (
-	mainLayer      = "layer"
-	trendLayer     = "trend"
-	referenceLayer = "reference"
-	data           = "data"
+	mainLayer       = "layer"
+	trendLayer      = "trend"
+	referenceLayer  = "reference"
+	annotationLayer = "annotations"
+	data            = "data"
 )
 
-// Colours of the thresholds. They are readable in both of Kibana's themes.
-const (
-	green  = "#209280"
-	yellow = "#d6bf57"
-	red    = "#cc5642"
-)
+// rowsOfPage is how many rows a page of a table has. A table is as high as its page, so
+// that it has pages but no scroll bar.
+const rowsOfPage = 10
 
 // lens is the state of one panel's Lens chart: its type, its drawing settings, and its
 // layers of columns.
@@ -27,40 +23,43 @@ type lens struct {
 	kind   string
 	visual object
 	layers map[string]columns
+	// source is the data view of the panel.
+	source view.DataView
 }
 
 // lensOf returns the state of a panel with figures.
-func lensOf(p view.Panel) lens {
+func lensOf(p view.Panel, source view.DataView) lens {
+	if p.Chart == view.Metric || p.Chart == view.Gauge {
+		p.Layer = tile(p.Layer)
+	}
 	c := columnsOf(p.Layer, "")
-	l := lens{layers: map[string]columns{mainLayer: c}}
+	l := lens{layers: map[string]columns{mainLayer: c}, source: source}
 	switch p.Chart {
 	case view.Metric:
 		l.metric(p, c)
 	case view.Donut:
-		l.kind = "lnsPie"
-		l.visual = object{"shape": "donut", "layers": []object{{
-			"layerId": mainLayer, "layerType": data, "primaryGroups": c.buckets, "metrics": c.values,
-			"numberDisplay": "percent", "categoryDisplay": "default", "legendDisplay": "default", "emptySizeRatio": 0.54,
-		}}}
+		l.donut(p, c)
 	case view.Table:
 		l.table(p, c)
 	case view.Heatmap:
-		l.kind = "lnsHeatmap"
-		l.visual = object{
-			"shape": "heatmap", "layerId": mainLayer, "layerType": data,
-			"yAccessor": c.buckets[0], "xAccessor": c.buckets[1], "valueAccessor": c.values[0],
-			"legend": object{"type": "heatmap_legend", "isVisible": true, "position": "right"},
-			"gridConfig": object{
-				"type": "heatmap_grid", "isCellLabelVisible": false, "isXAxisLabelVisible": true, "isYAxisLabelVisible": true,
-				"isXAxisTitleVisible": false, "isYAxisTitleVisible": false,
-			},
-		}
+		l.heatmap(p, c)
 	case view.Gauge:
 		l.gauge(p, c)
 	default:
 		l.axes(p, c)
 	}
 	return l
+}
+
+// tile is the part of a layer that a tile in Kibana has room for: one large and one small
+// figure.
+func tile(layer view.Layer) view.Layer {
+	metrics := append([]view.Value{}, layer.Metrics[:min(2, len(layer.Metrics))]...)
+	if len(metrics) > 1 {
+		metrics[1].Figure = orZero(metrics[1].Figure)
+	}
+	layer.Metrics = metrics
+	return layer
 }
 
 func (l *lens) metric(p view.Panel, c columns) {
@@ -89,106 +88,76 @@ func (l *lens) metric(p view.Panel, c columns) {
 	}
 }
 
+// gauge is a tile with a bar up to the end of the scale. The ticks of Kibana's own gauge
+// overlap at the width of a tile.
+func (l *lens) gauge(p view.Panel, c columns) {
+	c.fixed("max", "Maximum", p.Gauge.Max)
+	l.layers[mainLayer] = c
+	l.metric(p, c)
+	l.visual["maxAccessor"] = "max"
+	l.visual["showBar"] = true
+	l.visual["progressDirection"] = "horizontal"
+}
+
+func (l *lens) donut(p view.Panel, c columns) {
+	l.kind = "lnsPie"
+	layer := object{
+		"layerId": mainLayer, "layerType": data, "primaryGroups": c.buckets, "metrics": c.values, "numberDisplay": "percent",
+		"categoryDisplay": "default", "legendDisplay": "show", "legendPosition": "right", "legendSize": legendSize(l.names(p)), "truncateLegend": false,
+		"nestedLegend": false, "emptySizeRatio": 0.54,
+	}
+	if mapping := l.mapping(p.Layer.Buckets[0]); mapping != nil {
+		layer["colorMapping"] = mapping
+	}
+	l.visual = object{"shape": "donut", "layers": []object{layer}}
+}
+
+// wide is the width in pixels of a column with ids. An id is 36 characters long.
+const wide = 310
+
 func (l *lens) table(p view.Panel, c columns) {
 	l.kind = "lnsDatatable"
 	var shown []object
-	for _, id := range c.buckets {
-		shown = append(shown, object{"columnId": id})
+	for i, id := range c.buckets {
+		one := object{"columnId": id}
+		if terms, ok := p.Layer.Buckets[i].(view.Terms); ok && isID(terms.Fields[0]) {
+			one["width"] = wide
+		}
+		shown = append(shown, one)
 	}
 	for i, id := range c.values {
-		one := object{"columnId": id}
+		one := object{"columnId": id, "alignment": "right"}
 		if thresholds := p.Layer.Metrics[i].Thresholds; thresholds != nil {
-			one["colorMode"] = "cell"
+			one["colorMode"] = "text"
 			one["palette"] = palette(*thresholds)
 		}
 		shown = append(shown, one)
 	}
-	l.visual = object{"layerId": mainLayer, "layerType": data, "columns": shown, "paging": object{"enabled": true, "size": 10}}
-}
-
-func (l *lens) gauge(p view.Panel, c columns) {
-	l.kind = "lnsGauge"
-	c.fixed("min", "Minimum", p.Gauge.Min)
-	c.fixed("max", "Maximum", p.Gauge.Max)
-	c.fixed("goal", "Objective", p.Gauge.Goal)
-	l.layers[mainLayer] = c
 	l.visual = object{
-		"shape": "horizontalBullet", "layerId": mainLayer, "layerType": data, "metricAccessor": c.values[0],
-		"minAccessor": "min", "maxAccessor": "max", "goalAccessor": "goal", "ticksPosition": "auto", "labelMajorMode": "auto",
-	}
-	if thresholds := p.Layer.Metrics[0].Thresholds; thresholds != nil {
-		l.visual["colorMode"] = "palette"
-		l.visual["palette"] = palette(*thresholds)
+		"layerId": mainLayer, "layerType": data, "columns": shown, "paging": object{"enabled": true, "size": rowsOfPage},
+		"rowHeight": "single", "headerRowHeight": "single",
 	}
 }
 
-var seriesTypes = map[view.Chart]string{
-	view.Line: "line", view.Area: "area", view.AreaStacked: "area_stacked", view.Bar: "bar", view.BarStacked: "bar_stacked",
-	view.BarPercentage: "bar_percentage_stacked", view.BarHorizontal: "bar_horizontal",
+// isID reports whether a field holds ids that are too long for a column of the usual width.
+func isID(field string) bool {
+	switch field {
+	case "card_id", "account_id", "customer_id", "event_id", "transaction_id", "original_transaction_id":
+		return true
+	}
+	return false
 }
 
-// axes draws lines, areas and bars.
-func (l *lens) axes(p view.Panel, c columns) {
-	series := seriesTypes[p.Chart]
-	first := object{"layerId": mainLayer, "layerType": data, "seriesType": series, "accessors": c.values}
-	if last := len(c.buckets) - 1; last >= 0 {
-		first["xAccessor"] = c.buckets[last]
-		if last > 0 {
-			first["splitAccessor"] = c.buckets[last-1]
-		}
-	}
-	var sides []object
-	for i, value := range p.Layer.Metrics {
-		if value.Right {
-			sides = append(sides, object{"forAccessor": c.values[i], "axisMode": "right"})
-		}
-	}
-	if sides != nil {
-		first["yConfig"] = sides
-	}
-	drawn := []object{first}
-	if len(p.References) > 0 {
-		drawn = append(drawn, l.references(p.References))
-	}
-	everywhere := func(on bool) object { return object{"x": on, "yLeft": on, "yRight": on} }
-	l.kind = "lnsXY"
+func (l *lens) heatmap(p view.Panel, c columns) {
+	l.kind = "lnsHeatmap"
 	l.visual = object{
-		"legend": object{"isVisible": true, "position": "right"}, "valueLabels": "hide", "fittingFunction": "None",
-		"preferredSeriesType": series, "axisTitlesVisibilitySettings": everywhere(true),
-		"tickLabelsVisibilitySettings": everywhere(true), "gridlinesVisibilitySettings": everywhere(true), "layers": drawn,
-	}
-}
-
-// references adds the lines at fixed values, which have a layer of their own.
-func (l *lens) references(lines []view.Reference) object {
-	c := columns{byID: make(map[string]object)}
-	var config []object
-	for i, line := range lines {
-		id := "reference-" + strconv.Itoa(i+1)
-		c.fixed(id, line.Label, line.Value)
-		c.byID[id]["params"].(object)["format"] = format(line.Format)
-		config = append(config, object{"forAccessor": id, "axisMode": "left", "color": red, "lineWidth": 2, "textVisibility": true})
-	}
-	l.layers[referenceLayer] = c
-	return object{"layerId": referenceLayer, "layerType": "referenceLine", "accessors": c.order, "yConfig": config}
-}
-
-// palette returns three colours: below, between and above the two bounds.
-func palette(thresholds view.Thresholds) object {
-	colours := []string{green, yellow, red}
-	if thresholds.RisingIsGood {
-		colours = []string{red, yellow, green}
-	}
-	beyond := 2*thresholds.Second - thresholds.First
-	return object{"type": "palette", "name": "custom", "params": object{
-		"name": "custom", "rangeType": "number", "rangeMin": nil, "rangeMax": nil, "progression": "fixed", "continuity": "all",
-		"reverse": false, "steps": 3, "maxSteps": 5,
-		// The end of each colour, and its start.
-		"stops": []object{
-			{"color": colours[0], "stop": thresholds.First}, {"color": colours[1], "stop": thresholds.Second}, {"color": colours[2], "stop": beyond},
+		"shape": "heatmap", "layerId": mainLayer, "layerType": data,
+		"yAccessor": c.buckets[0], "xAccessor": c.buckets[1], "valueAccessor": c.values[0],
+		"palette": shades(p.Shade, c.values[0]),
+		"legend":  object{"type": "heatmap_legend", "isVisible": true, "position": "right"},
+		"gridConfig": object{
+			"type": "heatmap_grid", "isCellLabelVisible": false, "isXAxisLabelVisible": true, "isYAxisLabelVisible": true,
+			"isXAxisTitleVisible": true, "isYAxisTitleVisible": false, "xTitle": p.Layer.Buckets[1].Title(),
 		},
-		"colorStops": []object{
-			{"color": colours[0], "stop": nil}, {"color": colours[1], "stop": thresholds.First}, {"color": colours[2], "stop": thresholds.Second},
-		},
-	}}
+	}
 }

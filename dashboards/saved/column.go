@@ -199,6 +199,9 @@ func query(q kql.Query) object { return object{"query": kql.Text(q), "language":
 func format(f view.Format) object {
 	switch f.Kind {
 	case view.Percent:
+		if f.Unit != "" {
+			return object{"id": "percent", "params": object{"decimals": f.Decimals, "suffix": " " + f.Unit}}
+		}
 		return object{"id": "percent", "params": object{"decimals": f.Decimals}}
 	case view.Money:
 		return object{"id": "number", "params": object{"decimals": f.Decimals, "suffix": " " + f.Unit}}

@@ -8,20 +8,26 @@ import (
 	"codebank.dev/dashboards/view"
 )
 
-// dashboard makes the saved object of a dashboard. titles are the titles of all
-// dashboards, by id.
-func dashboard(b view.Dashboard, titles map[string]string) made {
+// context is what an object needs to know of the others: the titles of all dashboards, by
+// id, and the data views.
+type context struct {
+	titles map[string]string
+	views  map[view.Source]view.DataView
+}
+
+// dashboard makes the saved object of a dashboard.
+func dashboard(b view.Dashboard, known context) made {
 	m := made{kind: "dashboard", id: b.ID, references: []reference{tagged()}}
 	panels := make([]object, len(b.Panels))
 	for i, p := range b.Panels {
 		var needed []reference
-		panels[i], needed = panel(p, titles)
+		panels[i], needed = panel(p, known)
 		for _, r := range needed {
 			r.Name = p.ID + ":" + r.Name
 			m.references = append(m.references, r)
 		}
 	}
-	controls, needed := controlGroup(b.Controls)
+	controls, needed := controlGroup(b.Controls, known.views)
 	m.references = append(m.references, needed...)
 	m.attributes = object{
 		"title": b.Title, "description": b.Description, "version": 1,
@@ -37,7 +43,7 @@ func dashboard(b view.Dashboard, titles map[string]string) made {
 }
 
 // panel makes one panel and returns the references that it needs.
-func panel(p view.Panel, titles map[string]string) (object, []reference) {
+func panel(p view.Panel, known context) (object, []reference) {
 	made := object{
 		"panelIndex": p.ID, "title": p.Title,
 		"gridData": object{"i": p.ID, "x": p.Grid.X, "y": p.Grid.Y, "w": p.Grid.W, "h": p.Grid.H},
@@ -46,7 +52,7 @@ func panel(p view.Panel, titles map[string]string) (object, []reference) {
 	switch p.Chart {
 	case view.Links:
 		made["type"] = "links"
-		made["embeddableConfig"], needed = links(p, titles)
+		made["embeddableConfig"], needed = links(p, known.titles)
 	case view.Text:
 		made["type"] = "visualization"
 		made["embeddableConfig"] = markdown(p)
@@ -57,14 +63,20 @@ func panel(p view.Panel, titles map[string]string) (object, []reference) {
 		needed = []reference{{p.Documents.ID, "panel_" + p.ID, "search"}}
 	default:
 		made["type"] = "lens"
-		made["embeddableConfig"], needed = embedded(p)
+		made["embeddableConfig"], needed = embedded(p, known.views[p.Source])
 	}
 	return made, needed
 }
 
 // embedded makes a Lens chart by value.
-func embedded(p view.Panel) (object, []reference) {
-	l := lensOf(p)
+func embedded(p view.Panel, source view.DataView) (object, []reference) {
+	isTile := p.Chart == view.Metric || p.Chart == view.Gauge
+	if isTile && len(p.Layer.Buckets) == 0 {
+		// A tile shows the name of its figure. It would repeat the title of the panel.
+		p.Layer.Metrics = slices.Clone(p.Layer.Metrics)
+		p.Layer.Metrics[0].Label = p.Title
+	}
+	l := lensOf(p, source)
 	layers := object{}
 	var needed []reference
 	for id, c := range l.layers {
@@ -78,10 +90,13 @@ func embedded(p view.Panel) (object, []reference) {
 		layers[id] = state
 		needed = append(needed, reference{string(p.Source), "indexpattern-datasource-layer-" + id, "index-pattern"})
 	}
+	if len(p.Annotations) > 0 {
+		needed = append(needed, reference{string(p.Source), "xy-visualization-layer-" + annotationLayer, "index-pattern"})
+	}
 	slices.SortFunc(needed, func(a, b reference) int { return strings.Compare(a.Name, b.Name) })
 	enhancements := object{}
 	config := object{
-		"enhancements": enhancements, "hidePanelTitles": false,
+		"enhancements": enhancements, "hidePanelTitles": isTile && len(p.Layer.Buckets) == 0,
 		"attributes": object{
 			"title": p.Title, "description": Description(p), "type": "lens", "visualizationType": l.kind,
 			"references": slices.Clone(needed),
@@ -102,13 +117,23 @@ func embedded(p view.Panel) (object, []reference) {
 	return config, needed
 }
 
-// Description returns the text of a panel's description: its definition, and how exact
-// it is.
+// Description returns the text of a panel's description: its definition, what its colours
+// mean, and how exact it is.
 func Description(p view.Panel) string {
-	if p.Approximate == "" {
-		return p.Definition
+	text := p.Definition
+	for _, value := range p.Layer.Metrics {
+		if value.Thresholds != nil {
+			text += " Colours: " + value.Thresholds.Words(value.Format) + "."
+			break
+		}
 	}
-	return p.Definition + " Approximate: " + p.Approximate
+	if p.Shade.Dark != "" {
+		text += " Colours: dark is " + p.Shade.Dark + "."
+	}
+	if p.Approximate != "" {
+		text += " Approximate: " + p.Approximate
+	}
+	return text
 }
 
 const toDashboard = "DASHBOARD_TO_DASHBOARD_DRILLDOWN"
@@ -161,14 +186,14 @@ var controlKinds = map[view.ControlKind]struct{ kind, reference string }{
 	view.TimeSlider: {"timeSlider", ""},
 }
 
-func controlGroup(list []view.Control) (object, []reference) {
+func controlGroup(list []view.Control, views map[view.Source]view.DataView) (object, []reference) {
 	panels := object{}
 	var needed []reference
 	for i, c := range list {
 		kind := controlKinds[c.Kind]
 		input := object{"id": c.ID, "title": c.Title, "enhancements": object{}}
 		if kind.reference != "" {
-			input["fieldName"] = c.Field
+			input["fieldName"] = shownField(views[c.Source], c.Field)
 			needed = append(needed, reference{string(c.Source), "controlGroup_" + c.ID + kind.reference, "index-pattern"})
 		}
 		panels[c.ID] = object{"order": i, "width": "medium", "grow": true, "type": kind.kind, "explicitInput": input}

@@ -1,6 +1,7 @@
 package saved
 
 import (
+	"slices"
 	"strconv"
 
 	"codebank.dev/dashboards/view"
@@ -41,12 +42,15 @@ func (p *parts) of(e view.Expression) any {
 	case view.Constant:
 		made = int64(e)
 	case view.Math:
-		arguments := []any{p.of(e.Left), p.of(e.Right)}
-		span := p.spans[p.next]
-		made = object{
-			"type": "function", "name": mathNames[e.Operator], "args": arguments,
-			"location": object{"min": span.Min, "max": span.Max}, "text": p.text[span.Min:span.Max],
-		}
+		made = p.function(mathNames[e.Operator], p.of(e.Left), p.of(e.Right))
+	case view.AtLeast:
+		made = p.function("pick_max", p.of(e.Of), p.of(e.Floor))
+	case view.OrElse:
+		made = p.function("defaults", p.of(e.Of), p.of(e.Else))
+	case view.Above:
+		made = p.function("gt", p.of(e.Of), p.of(e.Bound))
+	case view.If:
+		made = p.function("ifelse", p.of(e.Condition), p.of(e.Then), p.of(e.Else))
 	case view.MovingAverage:
 		made = p.over("moving_average", e.Of, object{"window": e.Window})
 	case view.CumulativeSum:
@@ -56,6 +60,16 @@ func (p *parts) of(e view.Expression) any {
 	}
 	p.next++
 	return made
+}
+
+// function is a node of Kibana's math tree. The span that comes next is its own, because
+// the spans of its arguments end before.
+func (p *parts) function(name string, arguments ...any) object {
+	span := p.spans[p.next]
+	return object{
+		"type": "function", "name": name, "args": arguments,
+		"location": object{"min": span.Min, "max": span.Max}, "text": p.text[span.Min:span.Max],
+	}
 }
 
 var mathNames = map[view.Operator]string{
@@ -104,4 +118,46 @@ func variables(node any) []string {
 		return ids
 	}
 	return []string{}
+}
+
+// orZero is a figure that is 0 where a divisor is 0. Kibana writes "null" for a small
+// figure without a value, and it drops a whole formula that divides by 0. The terminal
+// and our pages show such a figure as a dash, so the figure itself stays as it is.
+func orZero(e view.Expression) view.Expression {
+	var divisors []view.Expression
+	safe := divided(e, &divisors)
+	if a, single := e.(view.Aggregate); single && !alwaysThere(a) {
+		return view.OrElse{Of: a}
+	}
+	if len(divisors) == 0 {
+		return e
+	}
+	all := divisors[0]
+	for _, one := range divisors[1:] {
+		all = view.Math{Operator: view.Times, Left: all, Right: one}
+	}
+	return view.If{Condition: view.Above{Of: all}, Then: safe, Else: view.Constant(0)}
+}
+
+// alwaysThere reports whether an aggregate has a value without documents too.
+func alwaysThere(a view.Aggregate) bool {
+	return a.Function == view.Count || a.Function == view.Sum || a.Function == view.Unique
+}
+
+// divided replaces every divisor by one that is at least 1, and collects the divisors.
+// They are counts and sums of minor units, which are whole numbers.
+func divided(e view.Expression, divisors *[]view.Expression) view.Expression {
+	m, ok := e.(view.Math)
+	if !ok {
+		return e
+	}
+	m.Left, m.Right = divided(m.Left, divisors), divided(m.Right, divisors)
+	if _, fixed := m.Right.(view.Constant); m.Operator != view.Divide || fixed {
+		return m
+	}
+	if !slices.ContainsFunc(*divisors, func(one view.Expression) bool { return view.Formula(one) == view.Formula(m.Right) }) {
+		*divisors = append(*divisors, m.Right)
+	}
+	m.Right = view.AtLeast{Of: m.Right, Floor: 1}
+	return m
 }

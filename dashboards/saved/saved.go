@@ -4,6 +4,7 @@
 package saved
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -32,15 +33,18 @@ func Objects(views []view.DataView, boards []view.Dashboard) ([]dashboards.Objec
 	for _, v := range views {
 		list = append(list, dataView(v))
 	}
-	titles := make(map[string]string)
-	for _, b := range boards {
-		titles[b.ID] = b.Title
+	known := context{titles: make(map[string]string), views: make(map[view.Source]view.DataView)}
+	for _, v := range views {
+		known.views[v.Source] = v
 	}
 	for _, b := range boards {
-		list = append(list, dashboard(b, titles))
+		known.titles[b.ID] = cmp.Or(b.Short, b.Title)
+	}
+	for _, b := range boards {
+		list = append(list, dashboard(b, known))
 		for _, p := range b.Panels {
 			if p.Chart == view.Documents {
-				list = append(list, search(p))
+				list = append(list, search(p, known.views[p.Source]))
 			}
 		}
 	}
@@ -88,29 +92,3 @@ func (m made) body() ([]byte, error) {
 }
 
 func tagged() reference { return reference{tagID, "tag-ref-" + tagID, "tag"} }
-
-func dataView(v view.DataView) made {
-	formats := object{}
-	for field, format := range v.Formats {
-		formats[field] = object{"id": format.ID, "params": format.Params}
-	}
-	return made{"index-pattern", string(v.Source), object{
-		"title": v.Pattern, "name": v.Name, "timeFieldName": v.TimeField, "fieldFormatMap": formats,
-		"fields": []any{}, "fieldAttrs": object{}, "runtimeFieldMap": object{}, "sourceFilters": []any{}, "typeMeta": object{},
-		// A bank without documents yet shows zeros instead of errors.
-		"allowNoIndex": true,
-	}, nil}
-}
-
-// search makes the saved search of a panel that lists documents.
-func search(p view.Panel) made {
-	return made{"search", p.Documents.ID, object{
-		"title": p.Title, "description": p.Definition, "columns": p.Documents.Fields, "grid": object{}, "hideChart": true,
-		"sort": [][]string{{p.Documents.Newest, "desc"}},
-		"kibanaSavedObjectMeta": object{"searchSourceJSON": object{
-			"query": query(p.Query), "filter": []any{}, "indexRefName": searchIndex,
-		}},
-	}, []reference{{string(p.Source), searchIndex, "index-pattern"}, tagged()}}
-}
-
-const searchIndex = "kibanaSavedObjectMeta.searchSourceJSON.index"

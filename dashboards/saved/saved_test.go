@@ -105,7 +105,7 @@ func TestAMetricWithATrendHasALinkedLayer(t *testing.T) {
 	made, needed := embedded(view.Panel{
 		ID: "p", Title: "P", Definition: "D.", Approximate: "a bit.", Chart: view.Metric, Source: view.Transactions, Trend: "occurred_at", From: "now/d",
 		Layer: view.Layer{Metrics: []view.Value{{ID: "m", Label: "M", Figure: view.Ratio(approved, all)}}},
-	})
+	}, view.DataView{})
 	text, err := json.Marshal(made)
 	require.NoError(t, err)
 	for _, part := range []string{
@@ -132,14 +132,14 @@ func TestEveryChartIsDrawn(t *testing.T) {
 	kinds := map[view.Chart]string{
 		view.Metric: "lnsMetric", view.Line: "lnsXY", view.Area: "lnsXY", view.AreaStacked: "lnsXY", view.Bar: "lnsXY", view.BarStacked: "lnsXY",
 		view.BarPercentage: "lnsXY", view.BarHorizontal: "lnsXY", view.Donut: "lnsPie", view.Table: "lnsDatatable", view.Heatmap: "lnsHeatmap",
-		view.Gauge: "lnsGauge",
+		view.Gauge: "lnsMetric",
 	}
 	for chart, kind := range kinds {
 		t.Run(string(chart), func(t *testing.T) {
 			l := lensOf(view.Panel{Chart: chart, Layer: view.Layer{
 				Buckets: []view.Bucket{view.Filters{Label: "F"}, view.Numbers{Label: "N", Field: "hour", Last: 23}},
 				Metrics: []view.Value{{ID: "m", Label: "M", Figure: all, Right: true}},
-			}, References: []view.Reference{{Label: "R", Value: 5}}})
+			}, References: []view.Reference{{Label: "R", Value: 5}}}, view.DataView{})
 			require.Equal(t, kind, l.kind)
 			text, err := json.Marshal(l.visual)
 			require.NoError(t, err)
@@ -154,8 +154,61 @@ func TestEveryChartIsDrawn(t *testing.T) {
 	}
 }
 
+// Kibana drops a formula that divides by 0 as a whole, so both sides of the condition must be
+// safe.
+func TestASmallFigureIsNeverNull(t *testing.T) {
+	earlier := all
+	earlier.Shift = view.Previous
+	for _, tt := range []struct {
+		rule   string
+		figure view.Expression
+		want   string
+	}{
+		{"a count always has a value", all, "count()"},
+		{"a share of a fixed number", view.Major(amount), "sum(amount_minor) / 100"},
+		{"a change", view.Difference(view.Ratio(all, earlier), view.Constant(1)),
+			"ifelse(gt(count(shift='previous'), 0), (count() / pick_max(count(shift='previous'), 1)) - 1, 0)"},
+		{"a difference of rates", view.Difference(view.Ratio(approved, all), view.Ratio(approved, earlier)),
+			"ifelse(gt(count() * count(shift='previous'), 0), (count(kql='status: APPROVED') / pick_max(count(), 1)) - (count(kql='status: APPROVED') / pick_max(count(shift='previous'), 1)), 0)"},
+		{"the largest value", view.Aggregate{Function: view.Max, Field: "dead_letters"}, "defaults(max(dead_letters), 0)"},
+	} {
+		t.Run(tt.rule, func(t *testing.T) {
+			require.Equal(t, tt.want, view.Formula(orZero(tt.figure)))
+		})
+	}
+	made := tile(view.Layer{Metrics: []view.Value{{ID: "a", Figure: all}, {ID: "b", Figure: view.Ratio(all, earlier)}, {ID: "c", Figure: all}}})
+	require.Len(t, made.Metrics, 2, "a tile has room for two figures")
+	_, text := columnsOfFormula(t, made.Metrics[1].Figure)
+	require.Contains(t, text, `"name":"pick_max"`)
+	require.Contains(t, text, `"name":"gt","text":"gt(count(shift='previous'), 0)"`)
+}
+
+func TestValuesHaveTheirColours(t *testing.T) {
+	source := view.DataView{Colours: map[string]map[string]view.Colour{"status": {"DECLINED": view.Bad}}}
+	l := lensOf(view.Panel{Chart: view.BarStacked, Layer: view.Layer{
+		Buckets: []view.Bucket{view.Terms{Label: "Status", Fields: []string{"status"}, Size: 5}, view.Time{Label: "Time", Field: "occurred_at", Interval: "auto"}},
+		Metrics: []view.Value{{ID: "m", Label: "M", Figure: all, Colour: view.Good}},
+	}}, source)
+	text, err := json.Marshal(l.visual)
+	require.NoError(t, err)
+	require.Contains(t, string(text), `"color":{"colorCode":"#cc5642","type":"colorCode"},"rule":{"type":"matchExactly","values":["DECLINED"]}`)
+	require.Contains(t, string(text), `"yConfig":[{"color":"#209280","forAccessor":"m"}]`)
+}
+
+func TestADataViewHasWordsAndAmountsInMajorUnits(t *testing.T) {
+	view := view.DataView{
+		Source: view.Transactions, Labels: map[string]string{"amount_minor": "Amount", "status": "Status"}, Amounts: []string{"amount_minor"},
+		Words: view.Words{"status": {"B": "Bee", "A": "Ay"}},
+	}
+	text, err := json.Marshal(dataView(view).attributes)
+	require.NoError(t, err)
+	require.Contains(t, string(text), `"status":{"id":"static_lookup","params":{"lookupEntries":[{"key":"A","value":"Ay"},{"key":"B","value":"Bee"}],"unknownKeyValue":""}}`)
+	require.Contains(t, string(text), `"amount":{"customLabel":"Amount"},"amount_minor":{"customLabel":"Amount in cents"},"status":{"customLabel":"Status"}`)
+	require.Contains(t, string(text), `"runtimeFieldMap":{"amount":{"script":{"source":"if (doc['amount_minor'].size() \u003e 0) { emit(doc['amount_minor'].value / 100.0); }"},"type":"double"}}`)
+}
+
 func TestAPanelOfTextIsByValue(t *testing.T) {
-	made, needed := panel(view.Panel{ID: "note", Title: "Note", Definition: "D.", Chart: view.Text, Text: "**x**"}, nil)
+	made, needed := panel(view.Panel{ID: "note", Title: "Note", Definition: "D.", Chart: view.Text, Text: "**x**"}, context{})
 	text, err := json.Marshal(made)
 	require.NoError(t, err)
 	require.Contains(t, string(text), `"params":{"fontSize":12,"markdown":"**x**","openLinksInNewTab":false}`)

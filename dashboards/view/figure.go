@@ -7,8 +7,8 @@ import (
 )
 
 // Expression is how a figure is calculated. It is one of Aggregate, Constant, Math,
-// MovingAverage, CumulativeSum and OverallSum. In Kibana, an Aggregate alone is an
-// operation, and any other expression is a formula.
+// AtLeast, OrElse, Above, If, MovingAverage, CumulativeSum and OverallSum. In Kibana, an Aggregate
+// alone is an operation, and any other expression is a formula.
 type Expression interface{ expression() }
 
 // Function is what an Aggregate does with the documents of a row.
@@ -75,6 +75,28 @@ const (
 	Divide Operator = "/"
 )
 
+// AtLeast is a figure, or Floor where the figure is smaller.
+type AtLeast struct {
+	Of    Expression
+	Floor Constant
+}
+
+// OrElse is a figure, or Else where the figure has no value.
+type OrElse struct {
+	Of   Expression
+	Else Constant
+}
+
+// Above is 1 where a figure is above Bound, and 0 elsewhere.
+type Above struct {
+	Of    Expression
+	Bound Constant
+}
+
+// If is Then where the condition is not 0, and Else elsewhere. Kibana calculates both, so
+// neither may divide by 0.
+type If struct{ Condition, Then, Else Expression }
+
 // MovingAverage is the mean of a figure over the Window time buckets before a bucket,
 // without the bucket itself. The layer needs a Time bucket.
 type MovingAverage struct {
@@ -92,6 +114,10 @@ type OverallSum struct{ Of Expression }
 func (Aggregate) expression()     {}
 func (Constant) expression()      {}
 func (Math) expression()          {}
+func (AtLeast) expression()       {}
+func (OrElse) expression()        {}
+func (Above) expression()         {}
+func (If) expression()            {}
 func (MovingAverage) expression() {}
 func (CumulativeSum) expression() {}
 func (OverallSum) expression()    {}
@@ -113,6 +139,14 @@ func Aggregates(e Expression) []Aggregate {
 		return []Aggregate{e}
 	case Math:
 		return append(Aggregates(e.Left), Aggregates(e.Right)...)
+	case AtLeast:
+		return Aggregates(e.Of)
+	case OrElse:
+		return Aggregates(e.Of)
+	case Above:
+		return Aggregates(e.Of)
+	case If:
+		return slices.Concat(Aggregates(e.Condition), Aggregates(e.Then), Aggregates(e.Else))
 	case MovingAverage:
 		return Aggregates(e.Of)
 	case CumulativeSum:

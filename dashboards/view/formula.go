@@ -41,17 +41,38 @@ func (p *printer) print(e Expression) {
 		p.operand(e.Left)
 		p.text.WriteString(" " + string(e.Operator) + " ")
 		p.operand(e.Right)
+	case AtLeast:
+		p.call("pick_max", e.Of, e.Floor)
+	case OrElse:
+		p.call("defaults", e.Of, e.Else)
+	case Above:
+		p.call("gt", e.Of, e.Bound)
+	case If:
+		p.call("ifelse", e.Condition, e.Then, e.Else)
 	case MovingAverage:
-		p.call("moving_average", e.Of, ", window="+strconv.Itoa(e.Window))
+		p.over("moving_average", e.Of, ", window="+strconv.Itoa(e.Window))
 	case CumulativeSum:
-		p.call("cumulative_sum", e.Of, "")
+		p.over("cumulative_sum", e.Of, "")
 	case OverallSum:
-		p.call("overall_sum", e.Of, "")
+		p.over("overall_sum", e.Of, "")
 	}
 	p.spans = append(p.spans, Span{begin, p.text.Len()})
 }
 
-func (p *printer) call(name string, of Expression, rest string) {
+// call prints a function of figures.
+func (p *printer) call(name string, of ...Expression) {
+	p.text.WriteString(name + "(")
+	for i, one := range of {
+		if i > 0 {
+			p.text.WriteString(", ")
+		}
+		p.print(one)
+	}
+	p.text.WriteString(")")
+}
+
+// over prints a function of a figure over all rows.
+func (p *printer) over(name string, of Expression, rest string) {
 	p.text.WriteString(name + "(")
 	p.print(of)
 	p.text.WriteString(rest + ")")

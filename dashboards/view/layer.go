@@ -80,6 +80,8 @@ type (
 type Filter struct {
 	Label string
 	Query kql.Query
+	// Colour is the colour of the series. If it is empty, the chart chooses.
+	Colour Colour
 }
 
 // Range is one bucket of Ranges: From ≤ number < Below.

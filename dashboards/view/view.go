@@ -62,8 +62,10 @@ type FieldFormat struct {
 // Dashboard is one page of panels.
 type Dashboard struct {
 	// ID never changes, because links and imports find the dashboard by it.
-	ID          string
-	Title       string
+	ID    string
+	Title string
+	// Short is the title in links. If it is empty, links show the title.
+	Short       string
 	Description string
 	// From is the start of the range of time when the dashboard opens, for example
 	// now-24h. The range ends now.
@@ -251,4 +253,6 @@ type DocumentList struct {
 	Newest string
 	// Fields are the columns, after the time.
 	Fields []string
+	// Widths are the widths of columns in pixels, where the usual width does not fit.
+	Widths map[string]int
 }

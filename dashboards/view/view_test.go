@@ -31,6 +31,9 @@ func TestFormula(t *testing.T) {
 		{"a mean over buckets", view.MovingAverage{Of: attempts, Window: 6}, "moving_average(count(), window=6)"},
 		{"a sum over buckets", view.CumulativeSum{Of: view.Major(amount)}, "cumulative_sum(sum(amount_minor) / 100)"},
 		{"a share", view.Ratio(attempts, view.OverallSum{Of: attempts}), "count() / overall_sum(count())"},
+		{"a floor", view.AtLeast{Of: view.Difference(attempts, approved)}, "pick_max(count() - count(kql='status: APPROVED'), 0)"},
+		{"a default", view.OrElse{Of: attempts, Else: 3}, "defaults(count(), 3)"},
+		{"a condition", view.If{Condition: view.Above{Of: attempts, Bound: 2}, Then: attempts, Else: view.Constant(0)}, "ifelse(gt(count(), 2), count(), 0)"},
 		{"a difference", view.Difference(attempts, approved), "count() - count(kql='status: APPROVED')"},
 	} {
 		t.Run(tt.rule, func(t *testing.T) { require.Equal(t, tt.want, view.Formula(tt.figure)) })

@@ -58,7 +58,7 @@ func TestEveryPanelIsAnsweredByTheIndex(t *testing.T) {
 
 	var drawn bytes.Buffer
 	require.NoError(t, stack.Bankctl(t.Context(), &drawn, "dashboards", "show", catalogue.Overview), drawn.String())
-	require.Contains(t, drawn.String(), "Approval rate, and of the last 15")
+	require.Contains(t, drawn.String(), "Net volume after reversals")
 	require.NotContains(t, drawn.String(), "refused")
 }
 
