@@ -99,3 +99,16 @@ func TestEveryValueWithAColourHasWords(t *testing.T) {
 		}
 	}
 }
+
+func TestPayDaysAreTheFifthBusinessDayAndTheTwentieth(t *testing.T) {
+	var days []string
+	each(func(name string, p view.Panel) {
+		if name == "overview/payments-by-status" {
+			for _, one := range p.Annotations {
+				days = append(days, one.At.Format("2006-01-02"))
+			}
+		}
+	})
+	require.Len(t, days, 48)
+	require.Subset(t, days, []string{"2026-01-08", "2026-04-08", "2026-06-08", "2026-11-09", "2026-11-20", "2027-02-05"})
+}

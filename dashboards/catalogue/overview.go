@@ -1,7 +1,6 @@
 package catalogue
 
 import (
-	"fmt"
 	"time"
 
 	"codebank.dev/dashboards/view"
@@ -130,17 +129,45 @@ const (
 	lastYear  = 2027
 )
 
-// annotated marks the days of a month on which salaries and advances are paid in Brazil,
-// which are busier than others.
+// advanceDay is the day of a month on which many employers in Brazil pay an advance.
+const advanceDay = 20
+
+// annotated marks the pay-days in Brazil, which are busier than others: the fifth business
+// day of each month, and the 20th.
 func annotated(p view.Panel) view.Panel {
 	for year := firstYear; year <= lastYear; year++ {
 		for month := time.January; month <= time.December; month++ {
-			for _, day := range []int{5, 20} {
-				p.Annotations = append(p.Annotations, view.Annotation{
-					ID: fmt.Sprintf("pay-day-%d-%02d-%02d", year, month, day), Label: "Pay-day", At: time.Date(year, month, day, 12, 0, 0, 0, time.UTC),
-				})
+			for _, day := range []time.Time{salaryDay(year, month), time.Date(year, month, advanceDay, 12, 0, 0, 0, time.UTC)} {
+				p.Annotations = append(p.Annotations, view.Annotation{ID: "pay-day-" + day.Format(time.DateOnly), Label: "Pay-day", At: day})
 			}
 		}
 	}
 	return p
+}
+
+// salaryDay returns noon of the fifth business day of a month.
+func salaryDay(year int, month time.Month) time.Time {
+	day := time.Date(year, month, 1, 12, 0, 0, 0, time.UTC)
+	for business := 0; ; day = day.AddDate(0, 0, 1) {
+		if day.Weekday() != time.Saturday && day.Weekday() != time.Sunday && !holiday(day) {
+			business++
+		}
+		if business == 5 {
+			return day
+		}
+	}
+}
+
+// holiday reports whether a day in the first days of a month is a holiday: the fixed ones,
+// and those of the two years that move with Easter.
+func holiday(day time.Time) bool {
+	switch day.Format("01-02") {
+	case "01-01", "05-01", "09-07", "11-02":
+		return true
+	}
+	switch day.Format(time.DateOnly) {
+	case "2026-04-03", "2026-06-04": // Good Friday and Corpus Christi.
+		return true
+	}
+	return false
 }
