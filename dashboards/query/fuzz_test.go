@@ -32,7 +32,7 @@ func FuzzAnswer(f *testing.F) {
 		if panel.Source == "" {
 			continue
 		}
-		q, err := newPanelQuery(panel, "occurred_at", Range{now.Add(-time.Hour), now})
+		q, err := newPanelQuery(panel, "occurred_at", Range{now.Add(-time.Hour), now}, now)
 		if err != nil {
 			f.Fatal(err)
 		}

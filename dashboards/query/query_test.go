@@ -378,6 +378,26 @@ func TestAPanelWithItsOwnRangeUsesTheEndOfTheGivenRangeAsNow(t *testing.T) {
 	}
 }
 
+// A dashboard may end in the past. What its panels say about today and about the index is
+// about the present nevertheless.
+func TestAPanelWithItsOwnRangeEndsAtTheClientsNow(t *testing.T) {
+	later := noon.AddDate(0, 0, 9)
+	for from, want := range map[string]string{"now-15m": "2026-03-13T11:45:00Z", "now/d": "2026-03-13T00:00:00Z"} {
+		client := query.Client{Views: catalogue.DataViews(), Now: later, Search: func(context.Context, []query.Request) ([]json.RawMessage, error) {
+			return []json.RawMessage{json.RawMessage(`{}`), json.RawMessage(`{}`)}, nil
+		}}
+		own := view.Panel{ID: "p", Source: view.Transactions, From: from, Layer: view.Layer{Metrics: []view.Value{metric("n", count)}}}
+		other := own
+		other.ID, other.From = "other", ""
+		results, err := client.RunAll(t.Context(), []view.Panel{own, other}, hours(1))
+		require.NoError(t, err)
+		require.NoError(t, results[0].Err)
+		require.Equal(t, want, results[0].Range.From.Format(time.RFC3339))
+		require.Equal(t, later, results[0].Range.To)
+		require.Equal(t, hours(1), results[1].Range, "a panel without a range of its own has the dashboard's")
+	}
+}
+
 func TestAnErrorBelongsToItsPanel(t *testing.T) {
 	good := view.Panel{ID: "good", Source: view.Transactions, Layer: view.Layer{Metrics: []view.Value{metric("n", count)}}}
 	bad, foreign, text := good, good, view.Panel{ID: "text", Chart: view.Text}

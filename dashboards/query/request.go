@@ -70,8 +70,8 @@ type slot struct {
 }
 
 // newPanelQuery returns the query for a panel, over the panel's own range of time or
-// the dashboard's. The end of the dashboard's range is the panel's now.
-func newPanelQuery(panel view.Panel, timeField string, dashboard Range) (*panelQuery, error) {
+// the dashboard's. A range of the panel's own is relative to now.
+func newPanelQuery(panel view.Panel, timeField string, dashboard Range, now time.Time) (*panelQuery, error) {
 	q := &panelQuery{panel: panel, time: timeField, at: dashboard, shifts: []time.Duration{0}, slots: map[string]slot{}}
 	if panel.From != "" {
 		to := panel.To
@@ -80,9 +80,9 @@ func newPanelQuery(panel view.Panel, timeField string, dashboard Range) (*panelQ
 		}
 		var err error
 		// At midnight, now/d is an empty range; it becomes one millisecond long.
-		if q.at, err = Between(panel.From, to, dashboard.To); err != nil {
-			from, failed := ParseMoment(panel.From, dashboard.To)
-			if failed != nil || from.After(dashboard.To) || panel.To != "" {
+		if q.at, err = Between(panel.From, to, now); err != nil {
+			from, failed := ParseMoment(panel.From, now)
+			if failed != nil || from.After(now) || panel.To != "" {
 				return nil, err
 			}
 			q.at = Range{From: from, To: from.Add(time.Millisecond)}

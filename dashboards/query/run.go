@@ -21,6 +21,10 @@ type Client struct {
 	Views []view.DataView
 	// Search sends the searches.
 	Search Search
+	// Now is the value of the word now in the ranges that panels have of their own, such as
+	// today. The zero time means the end of the dashboard's range, which is right while that
+	// ends now.
+	Now time.Time
 }
 
 // Result is the figures of one panel.
@@ -36,8 +40,8 @@ type Result struct {
 	Err error
 }
 
-// Run requests the figures of one panel. If the panel has a range of its own, the end
-// of the given range is the panel's now.
+// Run requests the figures of one panel. A range of the panel's own ends at the client's
+// Now.
 func (c Client) Run(ctx context.Context, panel view.Panel, at Range) (Result, error) {
 	results, err := c.RunAll(ctx, []view.Panel{panel}, at)
 	if err != nil {
@@ -81,6 +85,14 @@ func (c Client) RunAll(ctx context.Context, panels []view.Panel, at Range) ([]Re
 	return results, nil
 }
 
+// now is the end of ranges that panels have of their own.
+func (c Client) now(at Range) time.Time {
+	if c.Now.IsZero() {
+		return at.To
+	}
+	return c.Now
+}
+
 // parts returns the panel and, if it has a trend line, the trend as a second panel.
 func parts(panel view.Panel) []view.Panel {
 	if panel.Trend == "" || len(panel.Layer.Metrics) == 0 {
@@ -100,7 +112,7 @@ func (c Client) prepare(panel view.Panel, at Range) (*panelQuery, Request, error
 		if of.Source != panel.Source {
 			continue
 		}
-		q, err := newPanelQuery(panel, of.TimeField, at)
+		q, err := newPanelQuery(panel, of.TimeField, at, c.now(at))
 		if err != nil {
 			return nil, Request{}, err
 		}

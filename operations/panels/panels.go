@@ -5,6 +5,7 @@ package panels
 import (
 	"context"
 	"encoding/json"
+	"time"
 
 	"codebank.dev/dashboards/catalogue"
 	"codebank.dev/dashboards/query"
@@ -13,9 +14,10 @@ import (
 )
 
 // Read returns a result for each panel of a dashboard over a range of time. A panel that
-// fails has its error in its result.
+// fails has its error in its result. A range of a panel's own, such as today, is relative to
+// now, wherever the range of the dashboard ends.
 func Read(ctx context.Context, client *elasticsearch.Client, board view.Dashboard, span query.Range) ([]query.Result, error) {
-	return query.Client{Views: catalogue.DataViews(), Search: searching(client.MultiSearch)}.RunAll(ctx, board.Panels, span)
+	return query.Client{Views: catalogue.DataViews(), Search: searching(client.MultiSearch), Now: time.Now()}.RunAll(ctx, board.Panels, span)
 }
 
 // Once returns a function that sends searches once, and does not wait for a server that is

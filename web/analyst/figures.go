@@ -117,7 +117,7 @@ func (h *handler) search(ctx context.Context, s *state, panels []view.Panel, fil
 		}
 	}
 	began := time.Now()
-	results, err := query.Client{Views: h.views, Search: h.searchIn}.RunAll(ctx, asked, f.at)
+	results, err := query.Client{Views: h.views, Search: h.searchIn, Now: f.asked}.RunAll(ctx, asked, f.at)
 	f.took = time.Since(began)
 	h.metrics.searched(f.took, err)
 	if err != nil {

@@ -36,7 +36,8 @@ with ≈ are estimates, or sums too large to be exact; – is a figure without v
 such as a rate of nothing.
 
 --from and --to are moments such as now-24h, now/d, 2026-01-02 or
-2026-01-02T03:04:05Z, in UTC. For a panel with a range of its own, --to is now.`,
+2026-01-02T03:04:05Z, in UTC. A panel with a range of its own, such as today, has that range whatever
+--from and --to say.`,
 		Args: cobra.ExactArgs(1),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return boardNames(), cobra.ShellCompDirectiveNoFileComp
