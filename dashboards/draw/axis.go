@@ -48,6 +48,12 @@ func (p *PlotChart) axes() {
 		}
 	}
 	p.Left = p.axis(left, p.References)
+	p.Alone = p.Left
+	if p.Stacked {
+		single := *p
+		single.Stacked = false
+		p.Alone = single.axis(left, p.References)
+	}
 	if p.title != "" {
 		p.Left.Unit = p.title // The title has the unit.
 	}

@@ -17,9 +17,13 @@ const None = "–"
 const approximately = "≈ "
 
 // Figure writes a figure in its format, with its unit. A point in time is in UTC.
-func Figure(value *float64, format view.Format) string { return figureIn(value, format, time.UTC) }
+func Figure(value *float64, format view.Format) string { return FigureIn(value, format, time.UTC) }
 
-func figureIn(value *float64, format view.Format, zone *time.Location) string {
+// FigureIn writes a figure as Figure does, and a point in time in a zone. nil is UTC.
+func FigureIn(value *float64, format view.Format, zone *time.Location) string {
+	if zone == nil {
+		zone = time.UTC
+	}
 	if finite(value) == nil {
 		return None
 	}
@@ -38,7 +42,7 @@ func figureIn(value *float64, format view.Format, zone *time.Location) string {
 
 // shown writes a figure of a column, and marks an estimate.
 func shown(value *float64, column query.Column, zone *time.Location) string {
-	text := figureIn(value, column.Format, zone)
+	text := FigureIn(value, column.Format, zone)
 	if !column.Exact && finite(value) != nil {
 		return approximately + text
 	}
@@ -107,8 +111,15 @@ func scaled(value float64, format view.Format) float64 {
 	return value * scale(format)
 }
 
+// longest is the first number that is written with an exponent. No sum of an index is exact
+// at this size.
+const longest = 1e18
+
 // grouped writes a number with its thousands separated.
 func grouped(v float64, decimals int) string {
+	if math.Abs(v) >= longest {
+		return strconv.FormatFloat(v, 'e', 3, 64)
+	}
 	text := strconv.FormatFloat(v, 'f', max(0, min(decimals, 9)), 64)
 	whole, fraction, _ := strings.Cut(text, ".")
 	sign := ""

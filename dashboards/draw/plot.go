@@ -32,8 +32,10 @@ type PlotChart struct {
 	Stacked bool
 	X       Across
 	// Left is the vertical axis, and Right the second one, for series that are on the right.
-	Left       Axis
-	Right      *Axis
+	Left  Axis
+	Right *Axis
+	// Alone is the left axis for series that are drawn each by itself instead of on each other.
+	Alone      Axis
 	Series     []Series
 	References []Reference
 
@@ -52,6 +54,8 @@ type Series struct {
 	// Texts are the exact figures, and Shares the share of each value in the sum of all
 	// series at its place, for series that add up.
 	Texts, Shares []string
+	// OfWhole says that the values are shares of the whole, and the texts what is counted.
+	OfWhole bool
 	// Unit is the unit of the figures, at the end of their texts.
 	Unit string
 	// Compared is a series that is only there to be compared with.
@@ -96,7 +100,7 @@ func plot(result query.Result, s Settings) PlotChart {
 	for i := range p.Series {
 		p.Series[i].texts(s)
 	}
-	if adding(p.Series) {
+	if adding(p.Series) || panel.Chart == view.BarPercentage {
 		share(p.Series, len(p.X.Names))
 	}
 	if panel.Chart == view.BarPercentage {
@@ -217,7 +221,10 @@ func few(all []Series, places int) ([]Series, []string) {
 	slices.SortStableFunc(kept, func(a, b Series) int { return cmp.Compare(a.order, b.order) })
 	kept = slices.Clone(kept)
 	if slices.ContainsFunc(all, func(s Series) bool { return !s.adds }) {
-		return kept, []string{fmt.Sprintf("%d more series are in the table", len(all)-len(kept))}
+		if n := len(all) - len(kept); n > 1 {
+			return kept, []string{fmt.Sprintf("%d more series are not drawn", n)}
+		}
+		return kept, []string{"one more series is not drawn"}
 	}
 	for _, s := range all {
 		if s.Role == Others {
@@ -319,5 +326,6 @@ func (p *PlotChart) whole() {
 	}
 	for i := range p.Series {
 		p.Series[i].column.Format = view.Format{Kind: view.Percent, Decimals: 1}
+		p.Series[i].OfWhole = true
 	}
 }

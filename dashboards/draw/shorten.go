@@ -1,6 +1,7 @@
 package draw
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -29,13 +30,15 @@ func Shorten(names []string, fits func(string) bool) []string {
 	for i, name := range names {
 		short[i] = cutEnd(name, fits)
 	}
+	ends := slices.Clone(short)
 	for i := range short {
-		if short[i] != names[i] && clashes(names, short, i) {
+		if short[i] != names[i] && clashes(names, ends, i) {
 			short[i] = cutMiddle(names[i], fits)
 		}
 	}
+	middles := slices.Clone(short)
 	for i := range short {
-		if short[i] == names[i] || !clashes(names, short, i) {
+		if short[i] == names[i] || !clashes(names, middles, i) {
 			continue
 		}
 		number := strconv.Itoa(i + 1)

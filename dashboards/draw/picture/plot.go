@@ -57,6 +57,9 @@ func (p *Picture) plot(chart draw.PlotChart, top, height float64) {
 	if len(chart.X.Annotations) > 0 {
 		f.top += row
 	}
+	if chart.Shape != draw.Line && chart.Shape != draw.Area && !chart.X.Time && len(chart.Series) == 1 {
+		f.top += 12 // Room for the figure above the highest value.
+	}
 	f.left = tickRoom(chart.Left)
 	if chart.Right != nil {
 		f.right -= tickRoom(*chart.Right)

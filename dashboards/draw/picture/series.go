@@ -182,7 +182,7 @@ func (p *Picture) column(f frame, s draw.Series, at int, of part) {
 	if f.chart.X.Time || f.chart.Stacked || len(f.chart.Series) > 1 || Measure(text, small, false) > f.edges[at+1]-f.edges[at]-4 {
 		return
 	}
-	if y := top - 5; y-small > f.top-row {
+	if y := top - 5; y > f.top-6 {
 		p.text(Mark{Class: "value", X: f.middle(at), Y: y, Text: text, Size: small, Paint: Ink, Anchor: Middle})
 	}
 }
@@ -205,7 +205,7 @@ func (p *Picture) dots(f frame) {
 			p.add(Mark{Form: Circle, Class: "point", Paint: Of(s.Role), X: x, Y: y, R: 5})
 			if text := figureOf(s, at); len(f.chart.Series) == 1 && Measure(text, small, false) <= f.edges[at+1]-f.edges[at]-4 {
 				above := y - 10
-				if above-small < f.top-row {
+				if above < f.top-11 {
 					above = y + 20
 				}
 				p.text(Mark{Class: "value", X: x, Y: above, Text: text, Size: small, Paint: Ink, Anchor: Middle})

@@ -122,16 +122,19 @@ func TestEveryPanelIsLaidOut(t *testing.T) {
 	saoPaulo, err := time.LoadLocation("America/Sao_Paulo")
 	require.NoError(t, err)
 	for _, board := range catalogue.Dashboards() {
-		for _, c := range drawtest.Cases() {
+		for i, c := range drawtest.Cases() {
 			t.Run(board.ID+" "+string(c), func(t *testing.T) {
 				for _, result := range drawtest.Results(board, c) {
 					before := drawtest.Result(result.Panel, drawtest.Usual)
-					for _, o := range []svg.Options{
+					for n, o := range []svg.Options{
 						{Width: 160}, {Width: 334, Height: 240, Zone: saoPaulo, Before: &before.Table}, {Width: 574, Height: 160}, {Width: 640, Heading: true},
 						{Width: 1182, Zone: saoPaulo, CompleteTo: drawtest.At().To.Add(-3 * time.Hour), Before: &before.Table, Annotations: []draw.Annotation{
 							{At: drawtest.At().To.Add(-4 * time.Hour), Word: "Release"}, {At: drawtest.At().To.Add(-3 * time.Hour), Word: "Pay-day", Text: "Salaries arrive."},
 						}},
 					} {
+						if c != drawtest.Usual && c != drawtest.LongNames && (i+n)%2 == 0 {
+							continue // Every size meets half of the rarer figures; the fuzz target the rest.
+						}
 						drawn := svg.Panel(result, o)
 						require.Equal(t, draw.Of(result, o.Settings()).Picture(), drawn != nil, result.Panel.ID)
 						if drawn == nil {

@@ -1,15 +1,16 @@
-// Package draw shows dashboards in a terminal, as figures, bars, lines, tables and
-// heatmaps made of characters. Panels stand side by side as they do in Kibana, within
-// the width of the terminal. The package is pure: it turns figures into text and does
-// nothing else.
+// Package terminal draws dashboards in a terminal, as figures, bars, lines, tables and
+// heatmaps made of characters, from the charts of package draw. Panels stand side by side
+// where there is room, within the width of the terminal. What does not fit in a line is
+// wrapped: no figure, no unit and no name that tells two series apart is cut. The package
+// is pure.
 package terminal
 
 import (
-	"math"
 	"slices"
 	"strings"
 	"time"
 
+	"codebank.dev/dashboards/draw"
 	"codebank.dev/dashboards/query"
 	"codebank.dev/dashboards/view"
 )
@@ -22,12 +23,15 @@ type Terminal struct {
 	Colours bool
 	// Definitions shows each panel's definition below its title.
 	Definitions bool
+	// Zone is the reader's zone. nil means UTC.
+	Zone *time.Location
 }
 
 const (
 	defaultWidth = 100
-	// narrow is the smallest width of a panel beside another one.
-	narrow = 24
+	// narrowTile and narrowChart are the smallest widths beside another panel.
+	narrowTile  = 34
+	narrowChart = 60
 	// gap is the space between panels side by side.
 	gap = 2
 )
@@ -37,16 +41,26 @@ func (p Terminal) Dashboard(board view.Dashboard, at query.Range, results []quer
 	if p.Width <= 0 {
 		p.Width = defaultWidth
 	}
-	lines := []line{
-		{{printable(board.Title), Strong}, {"  " + moments(at), Faint}},
+	var lines []line
+	title := line{{printable(board.Title), Strong}, {"  " + p.moments(at), Faint}}
+	if title.width() <= p.Width {
+		lines = append(lines, title)
+	} else {
+		lines = append(lines, paragraph(board.Title, p.Width, Strong)...)
+		lines = append(lines, paragraph(p.moments(at), p.Width, Faint)...)
 	}
 	for _, row := range rows(results) {
-		lines = append(lines, line{})
-		lines = append(lines, p.row(row)...)
+		for _, some := range p.fitting(row) {
+			lines = append(lines, line{})
+			lines = append(lines, p.row(some)...)
+		}
 	}
 	var text strings.Builder
 	for _, l := range lines {
-		text.WriteString(l.fitted(min(p.Width, max(l.width(), 1))).write(p.Colours) + "\n")
+		if l.width() > p.Width {
+			l = l.fitted(p.Width)
+		}
+		text.WriteString(l.write(p.Colours) + "\n")
 	}
 	return text.String()
 }
@@ -72,24 +86,25 @@ func rows(results []query.Result) [][]query.Result {
 	return grouped
 }
 
-// row draws panels side by side, or below each other where the width is too small.
-func (p Terminal) row(results []query.Result) []line {
-	widths := make([]int, len(results))
-	room := true
-	for i, result := range results {
-		widths[i] = result.Panel.Grid.W*(p.Width+gap)/view.Columns - gap
-		room = room && widths[i] >= narrow
-	}
-	if !room || len(results) == 1 {
-		var lines []line
-		for i, result := range results {
-			if i > 0 {
-				lines = append(lines, line{})
-			}
-			lines = append(lines, p.panel(result, p.Width)...)
+// fitting divides a row of panels into rows that have room for each of their panels.
+func (p Terminal) fitting(row []query.Result) [][]query.Result {
+	least := 0
+	for _, result := range row {
+		need := narrowChart
+		switch result.Panel.Chart {
+		case view.Metric, view.Gauge, view.Text, view.Links:
+			need = narrowTile
 		}
-		return lines
+		least = max(least, need)
 	}
+	n := min(len(row), max(1, (p.Width+gap)/(least+gap)))
+	each := (len(row) + (len(row)+n-1)/n - 1) / ((len(row) + n - 1) / n) // As equal as possible.
+	return slices.Collect(slices.Chunk(row, each))
+}
+
+// row draws panels side by side.
+func (p Terminal) row(results []query.Result) []line {
+	widths := p.widths(results)
 	drawn := make([][]line, len(results))
 	height := 0
 	for i, result := range results {
@@ -113,114 +128,93 @@ func (p Terminal) row(results []query.Result) []line {
 	return lines
 }
 
+// widths divides the width in the proportions of the dashboard, as far as each panel keeps
+// the room that it needs.
+func (p Terminal) widths(results []query.Result) []int {
+	total, widths := 0, make([]int, len(results))
+	for _, result := range results {
+		total += max(1, result.Panel.Grid.W)
+	}
+	room := p.Width - gap*(len(results)-1)
+	equal := len(results) > 1
+	for i, result := range results {
+		widths[i] = room * max(1, result.Panel.Grid.W) / total
+		equal = equal && widths[i] >= narrowTile
+	}
+	if !equal {
+		for i := range widths {
+			widths[i] = room / len(widths)
+		}
+	}
+	return widths
+}
+
 // panel draws one panel: its title, its figures, and the notes about them.
 func (p Terminal) panel(result query.Result, width int) []line {
-	lines := []line{plain(result.Panel.Title, Strong)}
-	for _, text := range heading(p, result, width) {
-		lines = append(lines, plain(text, Faint))
-	}
-	switch {
-	case result.Err != nil:
-		for _, text := range wrapped(result.Err.Error(), width) {
-			lines = append(lines, plain(text, Bad))
-		}
-	default:
-		lines = append(lines, chart(result, width)...)
-	}
-	for _, note := range result.Table.Notes {
-		lines = append(lines, plain(note, Faint))
-	}
-	for i := range lines {
-		if lines[i].width() > width {
-			lines[i] = lines[i].fitted(width)
-		}
-	}
-	return lines
-}
-
-func heading(p Terminal, result query.Result, width int) []string {
-	var lines []string
+	chart := draw.Of(result, draw.Settings{Zone: p.Zone})
+	lines := paragraph(chart.Title, width, Strong)
 	if p.Definitions && result.Panel.Definition != "" {
-		lines = wrapped(result.Panel.Definition, width)
+		lines = append(lines, paragraph(result.Panel.Definition, width, Faint)...)
 	}
 	if p.Definitions && result.Panel.Approximate != "" {
-		lines = append(lines, wrapped("Approximate: "+result.Panel.Approximate, width)...)
+		lines = append(lines, paragraph("Approximate: "+result.Panel.Approximate, width, Faint)...)
 	}
 	if result.Panel.From != "" {
-		lines = append(lines, moments(result.Range))
+		lines = append(lines, paragraph(p.moments(result.Range), width, Faint)...)
+	}
+	lines = append(lines, drawn(chart, width)...)
+	for _, note := range chart.Notes {
+		lines = append(lines, paragraph(note, width, Faint)...)
 	}
 	return lines
 }
 
-func chart(result query.Result, width int) []line {
-	panel := result.Panel
-	switch panel.Chart {
-	case view.Links:
-		return linkLines(panel.Links, width)
-	case view.Text:
-		var lines []line
-		for _, text := range wrapped(panel.Text, width) {
-			lines = append(lines, plain(text, Plain))
+// drawn draws the figures of a chart.
+func drawn(chart draw.Chart, width int) []line {
+	switch chart.Kind {
+	case draw.Tiles:
+		return tiles(chart.Tiles, width)
+	case draw.Plot:
+		if chart.Plot.X.Time {
+			return lines(chart.Plot, width)
 		}
-		return lines
+		return columns(chart.Plot, width)
+	case draw.Bars:
+		return bars(barsOf(chart.Bars), width)
+	case draw.Donut:
+		return bars(slicesOf(chart.Donut), width)
+	case draw.Heat:
+		return heatmap(chart.Heat, width)
+	case draw.Gauge:
+		return gauge(chart.Gauge, width)
+	case draw.Cells:
+		return table(chart.Table, width)
+	case draw.Links:
+		return paragraph(strings.Join(chart.Links, " · "), width, Plain)
+	case draw.Failed:
+		return paragraph(chart.Message, width, Bad)
+	case draw.Empty:
+		return paragraph(chart.Message, width, Faint)
 	}
-	if len(result.Table.Rows) == 0 {
-		return []line{plain("nothing in this range", Faint)}
-	}
-	switch panel.Chart {
-	case view.Metric:
-		return metric(result, width)
-	case view.Gauge:
-		return gauge(result, width)
-	case view.Heatmap:
-		return heatmap(result.Table, width)
-	case view.Table, view.Documents:
-		return table(panel, result.Table, width)
-	case view.Donut, view.BarHorizontal:
-		return bars(panel, result.Table, width)
-	}
-	buckets := panel.Layer.Buckets
-	if len(buckets) > 0 {
-		if _, overTime := buckets[len(buckets)-1].(view.Time); overTime {
-			return sparklines(panel, result.Table, width)
-		}
-	}
-	return bars(panel, result.Table, width)
+	return paragraph(chart.Message, width, Plain)
 }
 
-func linkLines(ids []string, width int) []line {
-	var lines []line
-	for _, text := range wrapped(strings.Join(ids, " · "), width) {
-		lines = append(lines, plain(text, Plain))
-	}
-	return lines
+func (p Terminal) moments(at query.Range) string { return p.moment(at.From) + " to " + p.moment(at.To) }
+
+func (p Terminal) moment(at time.Time) string {
+	millis := float64(at.UnixMilli())
+	return draw.FigureIn(&millis, view.Format{Kind: view.Moment}, p.Zone)
 }
 
-// thresholdStyle returns the style of a figure by its thresholds.
-func thresholdStyle(value *float64, thresholds *view.Thresholds) Style {
-	if value == nil || thresholds == nil {
-		return Plain
+// statusStyle returns the style of a figure by its status.
+func statusStyle(status draw.Status, otherwise Style) Style {
+	switch status {
+	case draw.Good:
+		return Good
+	case draw.Warn:
+		return Fair
+	case draw.Bad:
+		return Bad
 	}
-	styles := []Style{Good, Fair, Bad}
-	if thresholds.RisingIsGood {
-		styles = []Style{Bad, Fair, Good}
-	}
-	switch {
-	case *value < thresholds.First:
-		return styles[0]
-	case *value < thresholds.Second:
-		return styles[1]
-	}
-	return styles[2]
-}
-
-func moments(at query.Range) string {
-	return moment(float64(at.From.UnixMilli())) + " to " + moment(float64(at.To.UnixMilli()))
-}
-
-func moment(millis float64) string {
-	if math.Abs(millis) > 253402300799999 {
-		return None // The year has more than four digits.
-	}
-	return time.UnixMilli(int64(millis)).UTC().Format("2006-01-02 15:04:05Z")
+	return otherwise
 }

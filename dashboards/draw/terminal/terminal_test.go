@@ -11,6 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"codebank.dev/dashboards/catalogue"
+	"codebank.dev/dashboards/draw"
+	"codebank.dev/dashboards/draw/drawtest"
 	"codebank.dev/dashboards/draw/terminal"
 	"codebank.dev/dashboards/query"
 	"codebank.dev/dashboards/view"
@@ -22,28 +24,6 @@ var span = query.Range{
 }
 
 func value(v float64) *float64 { return &v }
-
-func TestFigures(t *testing.T) {
-	for _, tt := range []struct {
-		value  *float64
-		format view.Format
-		want   string
-	}{
-		{nil, view.Format{Kind: view.Percent}, "–"},
-		{value(1234567), view.Format{Kind: view.Number}, "1,234,567"},
-		{value(-1234.5), view.Format{Kind: view.Number, Decimals: 2}, "-1,234.50"},
-		{value(-0.001), view.Format{Kind: view.Number, Decimals: 2}, "0.00"},
-		{value(999), view.Format{}, "999"},
-		{value(0.8813), view.Format{Kind: view.Percent, Decimals: 2}, "88.13 %"},
-		{value(1687185.85), view.Format{Kind: view.Money, Decimals: 2, Unit: "BRL"}, "1,687,185.85 BRL"},
-		{value(49600), view.Format{Kind: view.Duration, Decimals: 1, Unit: view.Microseconds, As: view.Milliseconds}, "49.6 ms"},
-		{value(61500), view.Format{Kind: view.Duration, Decimals: 1, Unit: view.Milliseconds, As: view.Seconds}, "61.5 s"},
-		{value(1772622000000), view.Format{Kind: view.Moment}, "2026-03-04 11:00:00Z"},
-		{value(1e300), view.Format{Kind: view.Moment}, "–"},
-	} {
-		require.Equal(t, tt.want, terminal.Figure(tt.value, tt.format))
-	}
-}
 
 // drawn draws one panel alone, without its title and range.
 func drawn(t *testing.T, panel view.Panel, table query.Table) []string {
@@ -98,27 +78,27 @@ func TestCharts(t *testing.T) {
 		"slices with their shares": {
 			view.Panel{Chart: view.Donut, Layer: view.Layer{Metrics: n, Buckets: []view.Bucket{store}}},
 			query.Table{Rows: rows("a", 3.0, "b", 1.0)},
-			[]string{"a " + strings.Repeat("█", 37) + " 3   75.0 %", "b " + strings.Repeat("█", 12) + strings.Repeat(" ", 25) + " 1   25.0 %"}},
+			[]string{"a " + strings.Repeat("█", 38) + " 3  75.0 %", "b " + strings.Repeat("█", 13) + strings.Repeat(" ", 25) + " 1  25.0 %"}},
 		"a line over time": {
 			view.Panel{Chart: view.Line, Layer: view.Layer{Metrics: n, Buckets: []view.Bucket{clock}}},
 			query.Table{Rows: rows("t0", 0.0, "t1", 1.0, "t2", 8.0), Interval: 90 * time.Minute},
-			[]string{"n  ▁█ max 8, last 8", "1970-01-01 00:00:00Z to 1970-01-01 00:00:00Z, eac…"}},
+			[]string{"n  ▁█  last 8, highest 8", "scale 0 to 8", "1 Jan 1970 00:00 to 1 Jan 1970 00:00 UTC, each", "1h30m, the first and the last incomplete"}},
 		"shares over time": {
 			view.Panel{Chart: view.BarPercentage, Layer: view.Layer{Metrics: n, Buckets: []view.Bucket{store, clock}}},
-			query.Table{Rows: rows("a|t0", 1.0)}, []string{"a █ max 100.0 %, last 100.0 %", "1970-01-01 00:00:00Z to 1970-01-01 00:00:00Z, eac…"}},
+			query.Table{Rows: rows("a|t0", 1.0)}, []string{"a  last 100.0 %  highest 100.0 %", "█", "scale 0 to 100 %", "1 Jan 1970 00:00 to 1 Jan 1970 00:00 UTC,", "incomplete"}},
 		"a table": {
 			view.Panel{Chart: view.Table, Layer: view.Layer{Metrics: n, Buckets: []view.Bucket{store}}},
 			query.Table{Rows: rows("Bakery", 1234.0, "Other", []*float64{nil})}, []string{"Store       n", "Bakery  1,234", "Other       –"}},
 		"a heatmap": {
 			view.Panel{Chart: view.Heatmap, Layer: view.Layer{Metrics: n, Buckets: []view.Bucket{store, store}}},
 			query.Table{Rows: rows("Mo|0", 0.0, "Mo|1", 4.0, "Tu|0", 2.0)},
-			[]string{"Mo    ███", "Tu ▒▒▒···", "   0", "light 0, dark 4"}},
+			[]string{"Mo    ███", "Tu ▒▒▒···", "   0  1", "across: Store", "light 0, dark 4"}},
 		"a scale with its goal": {
 			view.Panel{Chart: view.Gauge, Gauge: view.Scale{Max: 100, Goal: 90}, Layer: view.Layer{Metrics: n}},
 			query.Table{Rows: []query.Row{{Values: []*float64{value(49)}}}},
 			[]string{"49  goal 90", strings.Repeat("█", 25) + strings.Repeat("░", 20) + "┃░░░░"}},
 		"nothing": {
-			view.Panel{Chart: view.Table, Layer: view.Layer{Metrics: n}}, query.Table{Notes: []string{"a note"}}, []string{"nothing in this range", "a note"}},
+			view.Panel{Chart: view.Table, Layer: view.Layer{Metrics: n}}, query.Table{Notes: []string{"a note"}}, []string{"Nothing in this range", "a note"}},
 		"control characters in a name are replaced": {
 			view.Panel{Chart: view.Table, Layer: view.Layer{Metrics: n, Buckets: []view.Bucket{store}}},
 			query.Table{Rows: rows("\x1b[31mred\nline", 1.0)}, []string{"Store          n", "\uFFFD[31mred line  1"}},
@@ -132,8 +112,8 @@ func TestPanelsStandSideBySideWhereThereIsRoom(t *testing.T) {
 		return query.Result{Panel: view.Panel{Title: title, Chart: view.Text, Text: "text of " + title, Grid: view.Grid{X: x, W: 24}}}
 	}
 	results := []query.Result{panel("right", 24), panel("left", 0)}
-	wide := terminal.Terminal{Width: 60}.Dashboard(view.Dashboard{Title: "Board"}, span, results)
-	require.Contains(t, wide, "left"+strings.Repeat(" ", 27)+"right\n")
+	wide := terminal.Terminal{Width: 80}.Dashboard(view.Dashboard{Title: "Board"}, span, results)
+	require.Contains(t, wide, "left"+strings.Repeat(" ", 37)+"right\n")
 	narrow := terminal.Terminal{Width: 40}.Dashboard(view.Dashboard{Title: "Board"}, span, results)
 	require.Contains(t, narrow, "left\ntext of left\n\nright\n")
 }
@@ -152,27 +132,90 @@ func TestColoursAreForTerminals(t *testing.T) {
 	require.Contains(t, figure(0.9), "\x1b[32m0.9\x1b[0m")
 }
 
-func TestNoLineOfAnyDashboardIsWiderThanTheTerminal(t *testing.T) {
+func TestNoLineIsWiderThanTheTerminalAndNoFigureIsCut(t *testing.T) {
+	squeezed := strings.NewReplacer(" ", "", "\n", "")
 	for _, board := range catalogue.Dashboards() {
-		var results []query.Result
-		for _, panel := range board.Panels {
-			result := query.Result{Panel: panel, Range: span}
-			row := query.Row{}
-			for _, bucket := range panel.Layer.Buckets {
-				result.Table.Buckets = append(result.Table.Buckets, query.Column{Label: bucket.Title()})
-				row.Keys = append(row.Keys, query.Key{Text: strings.Repeat("long name ", 12)})
+		for _, c := range drawtest.Cases() {
+			results := drawtest.Results(board, c)
+			for _, width := range []int{1, 40, 80, 237} {
+				screen := terminal.Terminal{Width: width, Definitions: true}
+				for line := range strings.Lines(screen.Dashboard(board, drawtest.At(), results)) {
+					require.LessOrEqual(t, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")), width, "%s, %s: %s", board.ID, c, line)
+				}
+				if width != 40 && width != 80 {
+					continue
+				}
+				for _, result := range results {
+					text := squeezed.Replace(screen.Dashboard(view.Dashboard{}, drawtest.At(), []query.Result{result}))
+					for _, figure := range figures(result) {
+						require.Contains(t, text, squeezed.Replace(figure), "%s, %s, %d", result.Panel.ID, c, width)
+					}
+				}
 			}
-			for _, metric := range panel.Layer.Metrics {
-				result.Table.Metrics = append(result.Table.Metrics, query.Column{Label: metric.Label, Format: metric.Format})
-				row.Values = append(row.Values, value(1e15))
-			}
-			result.Table.Rows = []query.Row{row, row}
-			results = append(results, result)
 		}
-		for _, width := range []int{1, 30, 80, 100, 237} {
-			for line := range strings.Lines(terminal.Terminal{Width: width, Definitions: true}.Dashboard(board, span, results)) {
-				require.LessOrEqual(t, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")), width, line)
+	}
+}
+
+// figures are the texts that have to be in a drawing, whatever its width.
+func figures(result query.Result) []string {
+	chart := draw.Of(result, draw.Settings{})
+	list := []string{chart.Title}
+	for _, tile := range chart.Tiles {
+		list = append(list, tile.Figure)
+		for _, small := range tile.Small {
+			list = append(list, small.Label+" "+small.Figure)
+		}
+	}
+	for _, row := range chart.Bars.Rows {
+		for _, bar := range row.Bars {
+			list = append(list, bar.Text)
+		}
+	}
+	for _, slice := range chart.Donut.Slices {
+		list = append(list, slice.Text, slice.Share)
+	}
+	for _, row := range chart.Table.Rows[:min(len(chart.Table.Rows), 20)] {
+		for _, cell := range row {
+			if cell.Right {
+				list = append(list, cell.Text)
 			}
+		}
+	}
+	for _, s := range chart.Plot.Series {
+		if chart.Plot.X.Time && len(s.Texts) > 0 && !s.OfWhole {
+			list = append(list, "last"+s.Texts[len(s.Texts)-1])
+		}
+	}
+	if chart.Kind == draw.Gauge {
+		list = append(list, chart.Gauge.Figure, chart.Gauge.GoalText)
+	}
+	return list
+}
+
+// The names of series stay different however long they are.
+func TestSeriesOfOneChartShareWidthAndStayApart(t *testing.T) {
+	for _, c := range []drawtest.Case{drawtest.Usual, drawtest.LongNames, drawtest.Many} {
+		for _, panel := range catalogue.Dashboards()[1].Panels {
+			if panel.ID != "rate-by-brand" {
+				continue
+			}
+			text := terminal.Terminal{Width: 80}.Dashboard(view.Dashboard{}, drawtest.At(), []query.Result{drawtest.Result(panel, c)})
+			names, widths, previous := map[string]bool{}, map[int]bool{}, ""
+			for line := range strings.Lines(text) {
+				if begin := strings.IndexAny(line, "▁▂▃▄▅▆▇█·"); begin >= 0 && strings.ContainsAny(line, "▁▂▃▄▅▆▇█") {
+					end := strings.LastIndexAny(line, "▁▂▃▄▅▆▇█·")
+					widths[utf8.RuneCountInString(line[begin:end])] = true
+				}
+				if before, _, found := strings.Cut(line, "last "); found {
+					if before == "" {
+						before = previous // The name has a line of its own.
+					}
+					names[strings.TrimRight(before, " ▁▂▃▄▅▆▇█·\n")] = true
+				}
+				previous = line
+			}
+			require.Len(t, widths, 1, text)
+			require.GreaterOrEqual(t, len(names), 6, text)
 		}
 	}
 }

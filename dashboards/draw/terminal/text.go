@@ -1,12 +1,9 @@
 package terminal
 
 import (
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"codebank.dev/dashboards/view"
 )
 
 // Style is the style of a piece of text.
@@ -71,8 +68,14 @@ func (l line) fitted(width int) line {
 	return fitted
 }
 
-// plain returns a line of one piece.
-func plain(text string, style Style) line { return line{{printable(text), style}} }
+// text returns the text of the line without styles.
+func (l line) text() string {
+	var b strings.Builder
+	for _, p := range l {
+		b.WriteString(p.text)
+	}
+	return b.String()
+}
 
 // printable replaces control characters, because names come from anywhere and a
 // terminal obeys such characters.
@@ -109,8 +112,10 @@ func padded(text string, width int, right bool) string {
 	return text + space
 }
 
-// wrapped breaks a text into lines of at most the width, at spaces.
+// wrapped breaks a text into lines of at most the width, at spaces. A word that is longer
+// than a line continues in the next one.
 func wrapped(text string, width int) []string {
+	width = max(1, width)
 	var lines []string
 	current := ""
 	for _, word := range strings.Fields(printable(text)) {
@@ -118,67 +123,22 @@ func wrapped(text string, width int) []string {
 			lines, current = append(lines, current), ""
 		}
 		current = strings.TrimPrefix(current+" "+word, " ")
+		for utf8.RuneCountInString(current) > width {
+			runes := []rune(current)
+			lines, current = append(lines, string(runes[:width])), string(runes[width:])
+		}
 	}
-	return append(lines, cut(current, width))
+	if current == "" && len(lines) > 0 {
+		return lines
+	}
+	return append(lines, current)
 }
 
-// None stands for a figure without a value, such as a division by 0.
-const None = "–"
-
-// Figure writes a figure in its format.
-func Figure(value *float64, format view.Format) string {
-	if value == nil {
-		return None
+// paragraph returns a text as lines of one style.
+func paragraph(text string, width int, style Style) []line {
+	var lines []line
+	for _, part := range wrapped(text, width) {
+		lines = append(lines, line{{part, style}})
 	}
-	v := *value
-	switch format.Kind {
-	case view.Percent:
-		return grouped(100*v, format.Decimals) + " %"
-	case view.Money:
-		return strings.TrimSpace(grouped(v, format.Decimals) + " " + format.Unit)
-	case view.Duration:
-		return duration(v, format)
-	case view.Moment:
-		return moment(v)
-	case view.Bytes:
-		return grouped(v, format.Decimals) + " B"
-	}
-	return grouped(v, format.Decimals)
-}
-
-// millisIn is how many of each unit make one millisecond.
-var millisIn = map[string]float64{view.Microseconds: 1000, view.Milliseconds: 1, view.Seconds: 0.001}
-
-func duration(v float64, format view.Format) string {
-	millis := v
-	if per, known := millisIn[format.Unit]; known {
-		millis = v / per
-	}
-	if format.As == view.Seconds {
-		return grouped(millis/1000, format.Decimals) + " s"
-	}
-	return grouped(millis, format.Decimals) + " ms"
-}
-
-// grouped writes a number with its thousands separated.
-func grouped(v float64, decimals int) string {
-	text := strconv.FormatFloat(v, 'f', decimals, 64)
-	whole, fraction, _ := strings.Cut(text, ".")
-	sign := ""
-	if strings.HasPrefix(whole, "-") {
-		sign, whole = "-", whole[1:]
-	}
-	if strings.Trim(whole+fraction, "0") == "" {
-		sign = ""
-	}
-	var groups []string
-	for len(whole) > 3 {
-		groups = append([]string{whole[len(whole)-3:]}, groups...)
-		whole = whole[:len(whole)-3]
-	}
-	text = sign + strings.Join(append([]string{whole}, groups...), ",")
-	if fraction != "" {
-		text += "." + fraction
-	}
-	return text
+	return lines
 }
