@@ -24,6 +24,7 @@ func (w *workbench) scale(ctx context.Context) (figures []Figure, err error) {
 		}
 	}()
 	var terms []term
+	var grown []growth
 	for _, size := range w.options.Scale {
 		b, err := w.newBank(ctx, fmt.Sprintf("scale_%d", size), nil)
 		if err != nil {
@@ -33,11 +34,11 @@ func (w *workbench) scale(ctx context.Context) (figures []Figure, err error) {
 		if err := b.fillLedger(ctx, size); err != nil {
 			return nil, fmt.Errorf("filling a ledger with %d transactions: %w", size, err)
 		}
-		// As in the row purchases. Otherwise the rounds would differ in how many accounts are
-		// cached.
-		if err := b.buyWithEveryCard(ctx); err != nil {
+		g, err := b.grow(ctx)
+		if err != nil {
 			return nil, err
 		}
+		grown = append(grown, g)
 		t := b.term(fmt.Sprintf("purchases on %d transactions", size), w.options.Callers, b.uniform)
 		t.unit = fmt.Sprintf("at%d/s", size)
 		terms = append(terms, t)
@@ -54,7 +55,7 @@ func (w *workbench) scale(ctx context.Context) (figures []Figure, err error) {
 		}
 		figures = append(figures, ratio(name, setting, series[i+1], series[0]))
 	}
-	return figures, nil
+	return append(figures, growthFigures(w.options.Scale, grown)...), nil
 }
 
 // createTargets creates a table of the accounts. Its order is random, because ids are random.

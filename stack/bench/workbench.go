@@ -130,7 +130,7 @@ func (w *workbench) checkDurability(ctx context.Context) error {
 	w.settings = nil
 	for _, name := range []string{
 		"server_version", "fsync", "synchronous_commit", "full_page_writes", "wal_sync_method", "wal_level",
-		"shared_buffers", "max_wal_size", "checkpoint_timeout", "autovacuum",
+		"wal_compression", "shared_buffers", "max_wal_size", "checkpoint_timeout", "autovacuum",
 	} {
 		var value string
 		if err := w.queryRow(ctx, "postgres", "SHOW "+name, &value); err != nil {
