@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -262,11 +261,17 @@ func (s *search) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		})
 		answer(w, http.StatusOK, found)
 	case r.URL.Path == "/_msearch":
-		// Of every search: seven documents, and nothing else is known of them.
-		lines, _ := io.ReadAll(r.Body)
+		// Of every search, and of every filter in it: seven documents. Nothing else is known of them.
 		responses := []any{}
-		for range strings.Count(string(lines), "\n") / 2 {
-			responses = append(responses, map[string]any{"_shards": map[string]int{"total": 1}, "hits": map[string]any{"total": map[string]int{"value": 7}}})
+		for queries := json.NewDecoder(r.Body); ; {
+			var header, body struct{ Aggs map[string]map[string]any }
+			if queries.Decode(&header) != nil || queries.Decode(&body) != nil {
+				break
+			}
+			responses = append(responses, map[string]any{
+				"_shards": map[string]int{"total": 1}, "hits": map[string]any{"total": map[string]int{"value": 7}},
+				"aggregations": filtered(body.Aggs),
+			})
 		}
 		answer(w, http.StatusOK, map[string]any{"responses": responses})
 	case !strings.HasPrefix(r.URL.Path, "/_index_template/"):
@@ -281,6 +286,17 @@ func (s *search) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		answer(w, http.StatusOK, template)
 	}
+}
+
+// filtered answers those aggregations that are filters.
+func filtered(aggregations map[string]map[string]any) map[string]any {
+	answers := map[string]any{}
+	for name, aggregation := range aggregations {
+		if aggregation["filter"] != nil {
+			answers[name] = map[string]int{"doc_count": 7}
+		}
+	}
+	return answers
 }
 
 func answer(w http.ResponseWriter, status int, body any) {
