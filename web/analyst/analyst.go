@@ -90,7 +90,7 @@ func New(config Config) (http.Handler, error) {
 	for _, board := range h.boards {
 		h.titles[board.ID] = board.Title
 	}
-	h.cache = newCache(h.now, h.metrics.hits.Inc)
+	h.cache = newCache(h.now, h.metrics.hits.Inc, h.noAnswer)
 	h.live = newHub(h.newest, config.Draining, h.metrics)
 	if err := h.loadTemplates(); err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package analyst
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"time"
 )
@@ -26,6 +27,9 @@ type cache struct {
 	slots   chan struct{}
 	now     func() time.Time
 	hits    func()
+	// lost is told why a request has no answer although load returned none: it waited too long
+	// for its turn, or load panicked.
+	lost func(context.Context, error)
 }
 
 // entry is one answer. done is closed when it is there.
@@ -35,8 +39,8 @@ type entry struct {
 	value *figures
 }
 
-func newCache(now func() time.Time, hits func()) *cache {
-	return &cache{entries: map[string]*entry{}, slots: make(chan struct{}, searchesAtOnce), now: now, hits: hits}
+func newCache(now func() time.Time, hits func(), lost func(context.Context, error)) *cache {
+	return &cache{entries: map[string]*entry{}, slots: make(chan struct{}, searchesAtOnce), now: now, hits: hits, lost: lost}
 }
 
 // get returns the answer with a key. If there is none that is fresh, it calls load, with a
@@ -65,7 +69,8 @@ func (c *cache) fill(ctx context.Context, key string, e *entry, load func(contex
 	value := &figures{err: context.DeadlineExceeded}
 	defer func() {
 		if panicked := recover(); panicked != nil {
-			value = &figures{err: fmt.Errorf("panic: %v", panicked)}
+			value = &figures{err: fmt.Errorf("panic: %v\n%s", panicked, debug.Stack())}
+			c.lost(ctx, value.err)
 		}
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -80,6 +85,7 @@ func (c *cache) fill(ctx context.Context, key string, e *entry, load func(contex
 		defer func() { <-c.slots }()
 		value = load(ctx)
 	case <-ctx.Done():
+		c.lost(ctx, fmt.Errorf("%d requests to Elasticsearch run already: %w", searchesAtOnce, ctx.Err()))
 	}
 }
 

@@ -107,7 +107,6 @@ func (h *handler) serveDocuments(w http.ResponseWriter, r *http.Request) error {
 		Zone: zoneText(span, s.zone), Chips: h.chipsOf(s, path+"/documents"), Range: spanText(span, s.zone),
 	}
 	page.Themes = themes(s, path+"/documents")
-	status := http.StatusOK
 	client := query.Client{Views: h.views, Search: h.searchIn}
 	began := time.Now()
 	listed, err := client.Documents(r.Context(), s.filtered(panel), span, listing)
@@ -127,7 +126,7 @@ func (h *handler) serveDocuments(w http.ResponseWriter, r *http.Request) error {
 	if after != nil {
 		page.First = s.link(path + "/documents")
 	}
-	h.write(w, r, answer{status, "documents", page})
+	h.write(w, r, answer{http.StatusOK, "documents", page})
 	return nil
 }
 

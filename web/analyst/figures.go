@@ -80,6 +80,12 @@ func (h *handler) ask(ctx context.Context, s *state, panels []view.Panel, filter
 	return h.cache.get(ctx, key, func(ctx context.Context) *figures { return h.search(ctx, s, panels, filters) })
 }
 
+// noAnswer logs why a request to Elasticsearch was not sent, or not finished.
+func (h *handler) noAnswer(ctx context.Context, err error) {
+	h.metrics.searched(0, err)
+	h.logger.LogAttrs(ctx, slog.LevelError, "no figures", slog.Any("error", err), slog.String("trace_id", serve.TraceID(ctx)))
+}
+
 // cacheKey is equal for requests that ask for the same figures.
 func (s *state) cacheKey(panels []view.Panel, filters bool) string {
 	var key strings.Builder
