@@ -1,5 +1,5 @@
-// Package memory sets the garbage collector of a program that keeps little alive and makes much
-// garbage, as one that answers many short calls.
+// Package memory sets the garbage collector of programs that keep little memory alive and make much
+// garbage, such as those that answer many short calls.
 package memory
 
 import (
@@ -25,8 +25,8 @@ const (
 )
 
 // TuneCollector makes the collector run less often than by default and limits the memory that this
-// costs, until ctx ends. Without the limit, under more load than the program can carry, the waiting
-// callers are alive too, and five times that would be several times the memory. environ is the
+// costs, until ctx ends. The limit is for more load than the program can carry: then the memory of
+// waiting callers is alive too, and five times that would be too much. environ is the
 // program's environment: an operator who sets GOGC or GOMEMLIMIT keeps his own settings. Call it once.
 func TuneCollector(ctx context.Context, environ []string) {
 	for _, name := range []string{"GOGC", "GOMEMLIMIT"} {
