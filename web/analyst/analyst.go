@@ -9,7 +9,7 @@
 // The files, in reading order:
 //
 //	analyst.go    Config, New and the paths
-//	state.go      what an address says, checked; links to other views
+//	state.go      what an address says, checked; links to other views; bounds.go the sliders
 //	figures.go    one request for all panels; cache.go shares answers
 //	page.go       a dashboard; card.go a panel; chart.go its chart; options.go the filters
 //	panel.go      a panel alone, with all its figures; documents.go the events behind it

@@ -126,8 +126,21 @@ func TestFiltersChooseTheDocumentsOfAllPanelsButThoseThatIgnoreThem(t *testing.T
 	require.Contains(t, text, "Card brand: Visa")
 	require.Contains(t, text, "Store: Café &lt;da&gt; Serra")
 	require.Contains(t, text, "from 100")
+	require.Contains(t, strings.Join(x.bodies, ""), `{"range":{"amount_minor":{"gte":"10000"}}}`, "an amount is in minor units in the index")
 	require.Contains(t, text, `value="VISA" checked`)
 	require.Contains(t, text, "the range is fixed")
+}
+
+func TestAmountsAreInMajorUnitsInAnAddress(t *testing.T) {
+	for text, want := range map[string]struct {
+		minor int64
+		again string
+	}{"0": {0, "0"}, "100": {10000, "100"}, "99.9": {9990, "99.90"}, "99.05": {9905, "99.05"}, "0.01": {1, "0.01"}, "7.": {700, "7"}} {
+		s, err := parseState(catalogue.Dashboards()[0], url.Values{"amount-from": {text}})
+		require.NoError(t, err, text)
+		require.Equal(t, want.minor, s.bounds["amount-from"], text)
+		require.Equal(t, want.again, s.values().Get("amount-from"), text)
+	}
 }
 
 func TestWrongInputNamesTheField(t *testing.T) {
@@ -135,7 +148,8 @@ func TestWrongInputNamesTheField(t *testing.T) {
 	for query, field := range map[string]string{
 		"from=yesterday": "from", "to=2026-13-01": "to", "from=now&to=now-1h": "from", "from=1970-01-01": "from",
 		"zone=Mars/Olympus": "zone", "zone=../../etc/passwd": "zone", "zone=Local": "zone", "theme=red": "theme",
-		"amount-from=-1": "amount-from", "amount-to=x": "amount-to", "amount-from=2&amount-to=1": "amount-from",
+		"amount-from=-1": "amount-from", "amount-to=x": "amount-to", "amount-from=1.005": "amount-from", "amount-to=1,50": "amount-to", "amount-to=.5": "amount-to",
+		"amount-to=92233720368547758.08": "amount-to", "amount-from=%2B1": "amount-from", "amount-from=2&amount-to=1": "amount-from",
 		"colour=blue": "colour", "from=now-1h&from=now-2h": "from", "store=" + strings.Repeat("x", 201): "store",
 		"store=a%00b":                     "store",
 		"from=" + strings.Repeat("1", 41): "from", "brand=" + manyBrands(): "brand",
@@ -357,6 +371,21 @@ func FuzzState(f *testing.F) {
 		if span, err := s.span(noon); err == nil {
 			require.LessOrEqual(t, span.To.Sub(span.From), maxRange)
 		}
+	})
+}
+
+func FuzzBound(f *testing.F) {
+	amount := view.Control{ID: "amount", Field: "amount_minor"}
+	f.Fuzz(func(t *testing.T, text string) {
+		bound, valid := parseBound(amount, text)
+		if !valid {
+			return
+		}
+		require.GreaterOrEqual(t, bound, int64(0))
+		s := &state{bounds: map[string]int64{"amount-from": bound}}
+		again, valid := parseBound(amount, s.boundText(amount, fromSuffix))
+		require.True(t, valid)
+		require.Equal(t, bound, again)
 	})
 }
 

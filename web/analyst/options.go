@@ -4,7 +4,6 @@ import (
 	"maps"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"codebank.dev/dashboards/draw"
@@ -17,6 +16,8 @@ type filter struct {
 	Options   []option
 	Slider    bool
 	From, To  string
+	// Step is the smallest difference between two values of a slider.
+	Step string
 	// Missing says why there are no options.
 	Missing string
 	Chosen  int
@@ -41,7 +42,10 @@ func (h *handler) filtersOf(s *state, f *figures) []filter {
 		switch control.Kind {
 		case view.Slider:
 			one.Slider = true
-			one.From, one.To = boundText(s, control.ID+fromSuffix), boundText(s, control.ID+toSuffix)
+			one.From, one.To = s.boundText(control, fromSuffix), s.boundText(control, toSuffix)
+			if one.Step = "1"; isAmount(control) {
+				one.Step = "0.01"
+			}
 		case view.Options:
 			one.Chosen = len(s.chosen[control.ID])
 			one.Options, one.Missing = h.optionsOf(s, control, f)
@@ -51,13 +55,6 @@ func (h *handler) filtersOf(s *state, f *figures) []filter {
 		list = append(list, one)
 	}
 	return list
-}
-
-func boundText(s *state, parameter string) string {
-	if bound, is := s.bounds[parameter]; is {
-		return strconv.FormatInt(bound, 10)
-	}
-	return ""
 }
 
 // optionsOf returns the values of a filter that the index has, and those that are chosen.
@@ -90,7 +87,7 @@ func (h *handler) chipsOf(s *state, path string) []chip {
 		for _, value := range s.chosen[control.ID] {
 			list = append(list, chip{control.Title, h.word(control, value), s.link(path, without(control.ID, value))})
 		}
-		from, to := boundText(s, control.ID+fromSuffix), boundText(s, control.ID+toSuffix)
+		from, to := s.boundText(control, fromSuffix), s.boundText(control, toSuffix)
 		if from == "" && to == "" {
 			continue
 		}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -47,7 +46,8 @@ type state struct {
 	theme    design.Theme
 	// chosen are the values of the filters, by the id of the control.
 	chosen map[string][]string
-	// bounds are the bounds of the sliders, by parameter. A missing one is open.
+	// bounds are the bounds of the sliders in the units of the index, by parameter. A missing
+	// one is open.
 	bounds map[string]int64
 }
 
@@ -117,27 +117,6 @@ func (s *state) takeOptions(control view.Control, given []string) error {
 	}
 	if len(s.chosen[control.ID]) > maxValues {
 		return fault.Invalid(control.ID, fmt.Sprintf("Choose at most %d values.", maxValues))
-	}
-	return nil
-}
-
-func (s *state) takeSlider(control view.Control, values url.Values) error {
-	for _, suffix := range []string{fromSuffix, toSuffix} {
-		name := control.ID + suffix
-		text := values.Get(name)
-		if text == "" {
-			continue
-		}
-		bound, err := strconv.ParseInt(text, 10, 64)
-		if err != nil || bound < 0 {
-			return fault.Invalid(name, "It is a whole number, 0 or more.")
-		}
-		s.bounds[name] = bound
-	}
-	from, isFrom := s.bounds[control.ID+fromSuffix]
-	to, isTo := s.bounds[control.ID+toSuffix]
-	if isFrom && isTo && from > to {
-		return fault.Invalid(control.ID+fromSuffix, "It is larger than "+control.ID+toSuffix+".")
 	}
 	return nil
 }
@@ -258,8 +237,9 @@ func (s *state) values() url.Values {
 	for id, chosen := range s.chosen {
 		values[id] = slices.Clone(chosen)
 	}
-	for name, bound := range s.bounds {
-		set(name, strconv.FormatInt(bound, 10))
+	for _, control := range s.board.Controls {
+		set(control.ID+fromSuffix, s.boundText(control, fromSuffix))
+		set(control.ID+toSuffix, s.boundText(control, toSuffix))
 	}
 	return values
 }

@@ -1,0 +1,66 @@
+package analyst
+
+import (
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"codebank.dev/dashboards/view"
+	"codebank.dev/platform/fault"
+)
+
+// takeSlider reads the bounds of a slider. Amounts are in major units in an address, as
+// everywhere on a page, and in minor units in the index.
+func (s *state) takeSlider(control view.Control, values url.Values) error {
+	for _, suffix := range []string{fromSuffix, toSuffix} {
+		name := control.ID + suffix
+		text := values.Get(name)
+		if text == "" {
+			continue
+		}
+		bound, valid := parseBound(control, text)
+		if !valid && isAmount(control) {
+			return fault.Invalid(name, "It is not an amount such as 100 or 99.90.")
+		} else if !valid {
+			return fault.Invalid(name, "It is not a whole number, 0 or more.")
+		}
+		s.bounds[name] = bound
+	}
+	from, isFrom := s.bounds[control.ID+fromSuffix]
+	to, isTo := s.bounds[control.ID+toSuffix]
+	if isFrom && isTo && from > to {
+		return fault.Invalid(control.ID+fromSuffix, "It is larger than "+control.ID+toSuffix+".")
+	}
+	return nil
+}
+
+// isAmount reports whether a slider's field holds minor units of a currency with two decimals.
+func isAmount(control view.Control) bool { return strings.HasSuffix(control.Field, "_minor") }
+
+// parseBound returns a bound in the unit of the index.
+func parseBound(control view.Control, text string) (bound int64, valid bool) {
+	if isAmount(control) {
+		whole, fraction, _ := strings.Cut(text, ".")
+		if whole == "" || len(fraction) > 2 {
+			return 0, false
+		}
+		text = whole + (fraction + "00")[:2]
+	}
+	parsed, err := strconv.ParseUint(text, 10, 63)
+	return int64(parsed), err == nil
+}
+
+// boundText writes a bound of a slider as an address has it, or "" for an open one.
+func (s *state) boundText(control view.Control, suffix string) string {
+	bound, is := s.bounds[control.ID+suffix]
+	switch {
+	case !is:
+		return ""
+	case isAmount(control) && bound%100 != 0:
+		return fmt.Sprintf("%d.%02d", bound/100, bound%100)
+	case isAmount(control):
+		bound /= 100
+	}
+	return strconv.FormatInt(bound, 10)
+}
