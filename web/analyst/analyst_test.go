@@ -260,6 +260,15 @@ func TestDocumentsArePagedByPosition(t *testing.T) {
 	require.Contains(t, last, "VISA")
 }
 
+func TestTheEventsBehindAPanelAboutTodayAreOfToday(t *testing.T) {
+	x := &index{}
+	path := "/dashboards/overview/panels/volume-today"
+	for _, page := range []string{path, path + "/documents"} {
+		require.Equal(t, http.StatusOK, get(t, pages(t, x), page+"?from=2026-01-01&to=2026-01-02").Code)
+		require.Contains(t, x.bodies[len(x.bodies)-1], fmt.Sprintf(`"lte":%d`, noon.UnixMilli()), page)
+	}
+}
+
 func TestFiguresAsCSV(t *testing.T) {
 	w := get(t, pages(t, &index{}), "/dashboards/overview/panels/top-stores/figures.csv")
 	require.Equal(t, http.StatusOK, w.Code)

@@ -107,7 +107,7 @@ func (h *handler) serveDocuments(w http.ResponseWriter, r *http.Request) error {
 		Zone: zoneText(span, s.zone), Chips: h.chipsOf(s, path+"/documents"), Range: spanText(span, s.zone),
 	}
 	page.Themes = themes(s, path+"/documents")
-	client := query.Client{Views: h.views, Search: h.searchIn}
+	client := query.Client{Views: h.views, Search: h.searchIn, Now: h.now()}
 	began := time.Now()
 	listed, err := client.Documents(r.Context(), s.filtered(panel), span, listing)
 	h.metrics.searched(time.Since(began), err)
@@ -134,7 +134,7 @@ func (h *handler) serveDocuments(w http.ResponseWriter, r *http.Request) error {
 func (s *state) held(at query.Range, panel view.Panel) func(url.Values) {
 	return func(values url.Values) {
 		if panel.From != "" {
-			return // The panel's own range depends on its end only.
+			return // The panel's own range is relative to the present, wherever the view's range ends.
 		}
 		values[fromParameter] = []string{at.From.Format(time.RFC3339Nano)}
 		values[toParameter] = []string{at.To.Format(time.RFC3339Nano)}
