@@ -132,7 +132,7 @@ func donut(result query.Result, s Settings) DonutChart {
 	var names []string
 	var given []Role
 	for i, one := range chart.Slices {
-		if one.Value != nil && total > 0 {
+		if one.Value != nil && total > 0 && finite(&total) != nil {
 			chart.Slices[i].Part = max(0, *one.Value) / total
 			chart.Slices[i].Share = grouped(100*chart.Slices[i].Part, 1) + " %"
 		}

@@ -2,6 +2,7 @@ package draw
 
 import (
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"unicode"
@@ -61,28 +62,27 @@ func clashes(names, short []string, at int) bool {
 }
 
 func cutEnd(name string, fits func(string) bool) string {
-	if fits(name) {
-		return name
-	}
 	runes := []rune(name)
-	for n := len(runes) - 1; n > 0; n-- {
-		if text := strings.TrimRight(string(runes[:n]), " ") + "…"; fits(text) {
-			return text
-		}
-	}
-	return "…"
+	return mostOf(name, len(runes)-1, fits, func(n int) string { return strings.TrimRight(string(runes[:n]), " ") + "…" })
 }
 
 func cutMiddle(name string, fits func(string) bool) string {
+	runes := []rune(name)
+	return mostOf(name, len(runes)-1, fits, func(n int) string {
+		head := (n + 1) / 2
+		return string(runes[:head]) + "…" + string(runes[len(runes)-(n-head):])
+	})
+}
+
+// mostOf returns a name, or if it does not fit, the form with the most characters that fits:
+// at most n of them. It tries few of the forms, because a name may have any length.
+func mostOf(name string, n int, fits func(string) bool, form func(n int) string) string {
 	if fits(name) {
 		return name
 	}
-	runes := []rune(name)
-	for n := len(runes) - 1; n > 1; n-- {
-		head := (n + 1) / 2
-		if text := string(runes[:head]) + "…" + string(runes[len(runes)-(n-head):]); fits(text) {
-			return text
-		}
+	// A form with more characters is never narrower.
+	if kept := sort.Search(n, func(i int) bool { return !fits(form(i + 1)) }); kept > 0 {
+		return form(kept)
 	}
 	return "…"
 }

@@ -340,7 +340,7 @@ func (h *handler) drill(s *state, panel view.Panel, row query.Row, r *gridRow) {
 		return
 	}
 	for i, drilldown := range panel.Drilldowns {
-		to := s.link(boardPath(drilldown.To), with(control, row.Keys[0].Text), s.fixed())
+		to := s.link(boardPath(drilldown.To), with(control, row.Keys[0].Text), s.fixed(h.now()))
 		title := fmt.Sprintf("%s, only %s", drilldown.Name, row.Keys[0].Name())
 		if i == 0 {
 			r.Names[0].Link, r.Names[0].Title = to, title
@@ -351,10 +351,15 @@ func (h *handler) drill(s *state, panel view.Panel, row query.Row, r *gridRow) {
 }
 
 // fixed writes the range into the link, because each dashboard has another range of its own.
-func (s *state) fixed() func(url.Values) {
+// A range that does not end now gets its first moment.
+func (s *state) fixed(now time.Time) func(url.Values) {
 	return func(values url.Values) {
-		if s.from == "" {
-			values.Set(fromParameter, s.board.From)
+		if s.from != "" {
+			return
+		}
+		values.Set(fromParameter, s.board.From)
+		if span, err := s.span(now); err == nil && !s.moving() {
+			values.Set(fromParameter, span.From.Format(time.RFC3339Nano))
 		}
 	}
 }

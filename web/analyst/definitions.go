@@ -31,7 +31,11 @@ type definedGroup struct {
 }
 
 func (h *handler) serveDefinitions(w http.ResponseWriter, r *http.Request) error {
-	s, err := parseState(view.Dashboard{}, r.URL.Query())
+	values, err := parametersOf(r)
+	if err != nil {
+		return err
+	}
+	s, err := parseState(view.Dashboard{}, values)
 	if err != nil {
 		return err
 	}

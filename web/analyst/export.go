@@ -68,7 +68,7 @@ func (h *handler) serveCSV(w http.ResponseWriter, r *http.Request) error {
 
 // plainCell keeps a spreadsheet from taking a name for a formula.
 func plainCell(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r", rune(text[0])) {
+	if text != "" && strings.ContainsRune("=+-@\t\r\n", rune(text[0])) {
 		return "'" + text
 	}
 	return text

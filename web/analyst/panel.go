@@ -78,7 +78,11 @@ func (h *handler) servePanel(w http.ResponseWriter, r *http.Request) error {
 
 // serveDesign shows each part of the design system in every state.
 func (h *handler) serveDesign(w http.ResponseWriter, r *http.Request) error {
-	s, err := parseState(view.Dashboard{}, r.URL.Query())
+	values, err := parametersOf(r)
+	if err != nil {
+		return err
+	}
+	s, err := parseState(view.Dashboard{}, values)
 	if err != nil {
 		return err
 	}

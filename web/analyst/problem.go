@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"slices"
 
 	"codebank.dev/dashboards/view"
@@ -111,7 +112,21 @@ func (h *handler) requested(r *http.Request, more ...string) (*state, error) {
 	if at < 0 {
 		return nil, errNoBoard
 	}
-	return parseState(h.boards[at], r.URL.Query(), more...)
+	values, err := parametersOf(r)
+	if err != nil {
+		return nil, err
+	}
+	return parseState(h.boards[at], values, more...)
+}
+
+// parametersOf returns the parameters of a request. It refuses what cannot be read, because a
+// page without a filter that the address has would show other figures than it was asked for.
+func parametersOf(r *http.Request) (url.Values, error) {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, fault.Invalid("query", "Its parameters cannot be read: write % as %25 and ; as %3B, and give fewer of them.").Wrap(err)
+	}
+	return values, nil
 }
 
 // requestedPanel returns the state and the panel that a request names.

@@ -175,7 +175,11 @@ func (s *state) span(now time.Time) (query.Range, error) {
 		if err != nil {
 			return query.Range{}, fault.Invalid(toParameter, "It is not a moment.")
 		}
-		return query.Since(s.board, end)
+		span, err := query.Since(s.board, end)
+		if err != nil {
+			return query.Range{}, fault.Invalid(toParameter, "The dashboard's own range before it has no time. Give from, too.").Wrap(err)
+		}
+		return span, nil
 	}
 	span, err := query.Between(from, to, now)
 	if err != nil {

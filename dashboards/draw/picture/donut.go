@@ -90,10 +90,10 @@ func (p *Picture) ring(chart draw.DonutChart, x, y, radius float64) {
 		p.add(of.arc("track", Rule, 0, 2*math.Pi))
 	}
 	for _, one := range chart.Slices {
-		if one.Part <= 0 {
+		if !(one.Part > 0) { // Nor is a share that is no number drawn.
 			continue
 		}
-		end := angle + one.Part*2*math.Pi
+		end := angle + min(one.Part, 1)*2*math.Pi
 		m := of.arc("slice", Of(one.Role), angle, end)
 		m.Title, m.Ring = one.Name+": "+one.Text+" ("+one.Share+")", parts > 1
 		p.add(m)

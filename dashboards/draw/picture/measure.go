@@ -1,10 +1,11 @@
 package picture
 
 import (
-	"codebank.dev/dashboards/draw"
+	"sort"
 	"strings"
 	"unicode"
-	"unicode/utf8"
+
+	"codebank.dev/dashboards/draw"
 )
 
 // widths are the widths of characters, in hundredths of the size of the type. They are the
@@ -69,19 +70,20 @@ func advance(r rune) float64 {
 	return 0.9
 }
 
-// fitted shortens a text to a width. The end is replaced by an ellipsis.
+// fitted shortens a text to a width. The end is replaced by an ellipsis. Its time does not grow
+// with the square of the length, because a text may have any length.
 func fitted(text string, width, size float64, strong bool) string {
 	if Measure(text, size, strong) <= width {
 		return text
 	}
-	for len(text) > 0 {
-		_, last := utf8.DecodeLastRuneInString(text)
-		text = strings.TrimRight(text[:len(text)-last], " ")
-		if Measure(text+"…", size, strong) <= width {
-			return text + "…"
-		}
+	runes := []rune(text)
+	form := func(n int) string { return strings.TrimRight(string(runes[:n]), " ") + "…" }
+	// A longer form is never narrower.
+	n := sort.Search(len(runes), func(n int) bool { return Measure(form(n), size, strong) > width })
+	if n == 0 {
+		return ""
 	}
-	return ""
+	return form(n - 1)
 }
 
 // font is the size and the weight of a text.

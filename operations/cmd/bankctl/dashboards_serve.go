@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	_ "time/tzdata" // A machine may have no files of time zones, and a page may ask for any zone.
 
 	"github.com/spf13/cobra"
 

@@ -4,7 +4,9 @@ import (
 	"context"
 	"io"
 	"net/http"
+	goexec "os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -45,4 +47,11 @@ func TestDashboardsAreServedWithoutElasticsearch(t *testing.T) {
 	}
 	stop()
 	require.Equal(t, exitOK, <-ended)
+}
+
+// A machine without files of time zones would otherwise know UTC only.
+func TestTimeZonesAreInTheProgram(t *testing.T) {
+	packages, err := goexec.Command("go", "list", "-deps", ".").CombinedOutput()
+	require.NoError(t, err, string(packages))
+	require.True(t, slices.Contains(strings.Fields(string(packages)), "time/tzdata"))
 }
