@@ -257,10 +257,13 @@ func (s set) firstAndOther(size int, field func(*Document) string) []group {
 	return s.andOther(s.first(size, field), field)
 }
 
-// richest returns the groups with the largest sums of amounts.
+// richest returns the groups with the largest sums of amounts. Groups of the same sum are
+// ordered by key.
 func (s set) richest(size int, field func(*Document) string) []group {
 	groups := s.first(unlimited, field)
-	slices.SortStableFunc(groups, func(a, b group) int { return cmp.Compare(b.set.cents(), a.set.cents()) })
+	slices.SortStableFunc(groups, func(a, b group) int {
+		return cmp.Or(cmp.Compare(b.set.cents(), a.set.cents()), cmp.Compare(a.key, b.key))
+	})
 	return groups[:min(size, len(groups))]
 }
 

@@ -153,10 +153,13 @@ func TestAWrongSettingOfTheIndexStopsItsSinkAndDivertsNoEvent(t *testing.T) {
 	for _, fault := range []struct {
 		name, cause string
 		make, mend  func()
+		// rewinds says that the mended sink reads the topic from its beginning. It then reports
+		// again what is not an event.
+		rewinds bool
 	}{
-		{"a pipeline that does not exist", "pipeline with id [nope] does not exist", func() { setPipeline("nope") }, func() { setPipeline(nil) }},
+		{"a pipeline that does not exist", "pipeline with id [nope] does not exist", func() { setPipeline("nope") }, func() { setPipeline(nil) }, false},
 		{"the alias is removed", "lacks the alias transactions",
-			func() { remove("/bank-transactions-*/_alias/transactions") }, func() { bankctl("apply", "indices") }},
+			func() { remove("/bank-transactions-*/_alias/transactions") }, func() { bankctl("apply", "indices") }, false},
 		// Elasticsearch would make the index again with the next document, and guess its mapping.
 		{"the index and the template are deleted", "run `bankctl apply indices`",
 			func() { remove("/_index_template/transactions"); remove("/" + month) },
@@ -165,7 +168,7 @@ func TestAWrongSettingOfTheIndexStopsItsSinkAndDivertsNoEvent(t *testing.T) {
 				require.Empty(t, mapping, "no document has given the index a mapping")
 				bankctl("apply", "indices")
 				require.NoError(t, worker(stack).Rewind(t.Context(), sink, timeout))
-			}},
+			}, true},
 	} {
 		t.Run(fault.name, func(t *testing.T) {
 			load := startLoad(t, 2, 2, stack.Addresses().BankGRPC())
@@ -191,6 +194,7 @@ func TestAWrongSettingOfTheIndexStopsItsSinkAndDivertsNoEvent(t *testing.T) {
 			}, timeout, 100*time.Millisecond)
 			awaitPublished(t, stack, ended)
 			require.True(t, completeTo(t, stack).Before(ended), "the index is not complete")
+			require.Equal(t, before, letters())
 
 			fault.mend()
 			// The watch of the stack restarts the tasks too.
@@ -200,7 +204,9 @@ func TestAWrongSettingOfTheIndexStopsItsSinkAndDivertsNoEvent(t *testing.T) {
 				return worker(stack).Require(t.Context(), sink, "RUNNING") == nil
 			}, timeout, time.Second)
 			load.verify(stack)
-			require.Equal(t, before, letters())
+			if !fault.rewinds {
+				require.Equal(t, before, letters())
+			}
 		})
 	}
 }
