@@ -141,6 +141,10 @@ func (c *Chart) fill(result query.Result, s Settings) {
 	case view.BarHorizontal:
 		c.Kind, c.Bars = Bars, bars(result, s)
 	default:
+		if !result.Table.HasFigures() {
+			c.Kind, c.Message = Empty, nothing
+			return
+		}
 		c.Kind = Plot
 		c.Plot = plot(result, s)
 		c.Notes = append(c.Notes, c.Plot.notes...)

@@ -158,3 +158,15 @@ func TestATableHasCellsForAPage(t *testing.T) {
 	require.Equal(t, "1,234.50", table.Rows[0][2].Text, "the unit stands in the heading")
 	require.Equal(t, draw.None, table.Rows[1][2].Text)
 }
+
+// Intervals without a figure are no chart: axes without a line would say that there is a 0.
+func TestAChartWithoutAFigureSaysSo(t *testing.T) {
+	result := query.Result{Panel: view.Panel{Chart: view.Line}, Table: query.Table{
+		Buckets: []query.Column{{Label: "Time"}}, Metrics: []query.Column{{Label: "p50"}},
+		Rows: []query.Row{{Keys: []query.Key{{}}, Values: []*float64{nil}}},
+	}}
+	require.Equal(t, draw.Empty, draw.Of(result, draw.Settings{}).Kind)
+
+	result.Table.Rows[0].Values[0] = value(0)
+	require.Equal(t, draw.Plot, draw.Of(result, draw.Settings{}).Kind)
+}

@@ -14,6 +14,12 @@ type Range struct {
 	To   time.Time `json:"to"`
 }
 
+// longest is longer than anybody's history of events.
+const longest = 30 * 366 * 24 * time.Hour
+
+// IsWhole reports whether a range stands for all events, whenever they occurred.
+func (r Range) IsWhole() bool { return r.To.Sub(r.From) > longest }
+
 // Between reads a range in Kibana's notation: now, now-24h, now/d, or a time such as
 // 2026-01-02T03:04:05Z, in UTC. The argument now is the value of the word now.
 func Between(from, to string, now time.Time) (Range, error) {

@@ -9,6 +9,7 @@ package query
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"codebank.dev/dashboards/view"
@@ -26,6 +27,13 @@ type Table struct {
 	Interval time.Duration `json:"-"`
 	// Notes say what is less exact or less complete than it seems.
 	Notes []string `json:"notes,omitempty"`
+}
+
+// HasFigures reports whether any figure of the table has a value.
+func (t Table) HasFigures() bool {
+	return slices.ContainsFunc(t.Rows, func(row Row) bool {
+		return slices.ContainsFunc(row.Values, func(value *float64) bool { return value != nil })
+	})
 }
 
 // Column is one column of a table.

@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"codebank.dev/dashboards/catalogue"
+	"codebank.dev/dashboards/query"
 	"codebank.dev/dashboards/view"
 )
 
@@ -416,4 +417,11 @@ func TestAPanelWithoutFiguresSaysSo(t *testing.T) {
 	require.NoError(t, err)
 	c := h.cardOf(s, view.Panel{ID: "x"}, &figures{})
 	require.NotNil(t, c.Problem)
+}
+
+func TestARangeIsWrittenForPeople(t *testing.T) {
+	day := time.Date(2026, time.March, 4, 8, 0, 0, 0, time.UTC)
+	require.Equal(t, "4 Mar 2026 08:00 – 09:00", spanText(query.Range{From: day, To: day.Add(time.Hour)}, time.UTC))
+	require.Equal(t, "4 Mar 2026 08:00 – 5 Mar 2026 08:00", spanText(query.Range{From: day, To: day.AddDate(0, 0, 1)}, time.UTC))
+	require.Equal(t, "All events", spanText(query.Range{From: day.AddDate(-50, 0, 0), To: day}, time.UTC))
 }

@@ -11,6 +11,9 @@ import (
 // spanText writes a range for people, in a zone.
 func spanText(at query.Range, zone *time.Location) string {
 	const layout = "2 Jan 2006 15:04"
+	if at.IsWhole() {
+		return "All events"
+	}
 	from, to := at.From.In(zone), at.To.In(zone)
 	if from.Format(time.DateOnly) == to.Format(time.DateOnly) {
 		return from.Format(layout) + " – " + to.Format("15:04")

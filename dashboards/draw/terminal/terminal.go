@@ -199,7 +199,12 @@ func drawn(chart draw.Chart, width int) []line {
 	return paragraph(chart.Message, width, Plain)
 }
 
-func (p Terminal) moments(at query.Range) string { return p.moment(at.From) + " to " + p.moment(at.To) }
+func (p Terminal) moments(at query.Range) string {
+	if at.IsWhole() {
+		return "all events"
+	}
+	return p.moment(at.From) + " to " + p.moment(at.To)
+}
 
 func (p Terminal) moment(at time.Time) string {
 	millis := float64(at.UnixMilli())
