@@ -15,6 +15,8 @@ final class Waits {
     private static final long REPEAT_NANOS = TimeUnit.MINUTES.toNanos(1);
 
     private final Logger log;
+    /** Where the metric is still to be registered, or null. */
+    private PluginMetrics metrics;
     private boolean waiting;
     private long since;
     private long told;
@@ -24,14 +26,27 @@ final class Waits {
         this.log = log;
     }
 
-    /** Creates an instance with a metric of the task. */
+    /**
+     * Creates an instance with a metric of the task. While an earlier instance of the task is still stopping, its metric
+     * has the name. A task that waits tries again each minute to get it, and works without it meanwhile.
+     */
     Waits(Logger log, SinkTaskContext context) {
         this(log);
-        PluginMetrics metrics = context.pluginMetrics();
-        if (metrics != null) {
+        metrics = context.pluginMetrics();
+        register();
+    }
+
+    private void register() {
+        if (metrics == null) {
+            return;
+        }
+        try {
             metrics.addMetric(metrics.metricName("waiting-seconds", "How long the task has been waiting for an outage to end or"
                 + " for an operator to mend a fault, in seconds; 0 while it writes", new LinkedHashMap<>()),
                 (org.apache.kafka.common.metrics.Gauge<Long>) (config, now) -> seconds());
+            metrics = null;
+        } catch (IllegalArgumentException e) {
+            log.info("the metric waiting-seconds is not there yet: {}", e.getMessage());
         }
     }
 
@@ -44,6 +59,7 @@ final class Waits {
         if (!waiting || now - told >= REPEAT_NANOS) {
             log.warn("waiting for {} s: {}", (now - since) / 1_000_000_000L, problem);
             told = now;
+            register();
         }
         waiting = true;
     }

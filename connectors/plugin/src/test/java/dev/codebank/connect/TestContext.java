@@ -14,7 +14,7 @@ import org.apache.kafka.connect.sink.SinkRecord;
 import org.apache.kafka.connect.sink.SinkTaskContext;
 
 /** Stands in for Connect in tests of a task, and keeps what the task reports. */
-final class TestContext implements SinkTaskContext {
+class TestContext implements SinkTaskContext {
     final List<Refusal> reported = new ArrayList<>();
     boolean reporting = true;
     long timeout;
