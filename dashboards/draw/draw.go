@@ -117,7 +117,7 @@ func Of(result query.Result, s Settings) Chart {
 		c.Kind, c.Message = Words, panel.Text
 	case result.Err != nil:
 		c.Kind, c.Message = Failed, printable(result.Err.Error())
-	case len(result.Table.Rows) == 0:
+	case IsEmpty(result):
 		c.Kind, c.Message = Empty, nothing
 	default:
 		c.fill(checked(result), s)
@@ -126,26 +126,47 @@ func Of(result query.Result, s Settings) Chart {
 	return c
 }
 
-func (c *Chart) fill(result query.Result, s Settings) {
-	switch result.Panel.Chart {
+// IsEmpty reports whether a panel of figures has nothing to draw: no rows, or axes without a
+// figure.
+func IsEmpty(result query.Result) bool {
+	return len(result.Table.Rows) == 0 || kindOf(result.Panel.Chart) == Plot && !result.Table.HasFigures()
+}
+
+// kindOf returns how the figures of a panel are drawn.
+func kindOf(chart view.Chart) Kind {
+	switch chart {
 	case view.Metric:
-		c.Kind, c.Tiles = Tiles, tiles(result, s)
+		return Tiles
 	case view.Gauge:
-		c.Kind, c.Gauge = Gauge, gauge(result, s)
+		return Gauge
 	case view.Heatmap:
-		c.Kind, c.Heat = Heat, heatmap(result, s)
+		return Heat
 	case view.Table, view.Documents:
-		c.Kind, c.Table = Cells, TableOf(result, s)
+		return Cells
 	case view.Donut:
-		c.Kind, c.Donut = Donut, donut(result, s)
+		return Donut
 	case view.BarHorizontal:
-		c.Kind, c.Bars = Bars, bars(result, s)
+		return Bars
+	}
+	return Plot
+}
+
+func (c *Chart) fill(result query.Result, s Settings) {
+	c.Kind = kindOf(result.Panel.Chart)
+	switch c.Kind {
+	case Tiles:
+		c.Tiles = tiles(result, s)
+	case Gauge:
+		c.Gauge = gauge(result, s)
+	case Heat:
+		c.Heat = heatmap(result, s)
+	case Cells:
+		c.Table = TableOf(result, s)
+	case Donut:
+		c.Donut = donut(result, s)
+	case Bars:
+		c.Bars = bars(result, s)
 	default:
-		if !result.Table.HasFigures() {
-			c.Kind, c.Message = Empty, nothing
-			return
-		}
-		c.Kind = Plot
 		c.Plot = plot(result, s)
 		c.Notes = append(c.Notes, c.Plot.notes...)
 	}

@@ -185,7 +185,7 @@ func (h *handler) cardOf(s *state, panel view.Panel, f *figures) *card {
 	if panel.From != "" {
 		c.Own = spanText(result.Range, s.zone)
 	}
-	if len(result.Table.Rows) == 0 || isPlot(panel) && !result.Table.HasFigures() {
+	if draw.IsEmpty(result) {
 		c.Problem = &design.Message{Tone: "info", Title: "Nothing in this range", Text: "No event passes the filters and lies in the range of time."}
 		return c
 	}
@@ -199,16 +199,6 @@ func (h *handler) cardOf(s *state, panel view.Panel, f *figures) *card {
 		c.From, c.To = extent(panel, result.Table)
 	}
 	return c
-}
-
-// isPlot reports whether a panel is a chart with axes, which has nothing to draw without a
-// figure.
-func isPlot(panel view.Panel) bool {
-	switch panel.Chart {
-	case view.Line, view.Area, view.AreaStacked, view.Bar, view.BarStacked, view.BarPercentage:
-		return true
-	}
-	return false
 }
 
 func (h *handler) linksOf(s *state, panel view.Panel) cardLinks {
