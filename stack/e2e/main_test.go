@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -45,11 +46,13 @@ func withStack(m *testing.M) (code int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	began := time.Now()
 	unlock, err := dist.Lock(context.Background(), filepath.Join(root, ".stack", "lock"))
 	if err != nil {
 		return 0, err
 	}
 	defer unlock()
+	fmt.Fprintf(os.Stderr, "waited %.1f s for the lock\n", time.Since(began).Seconds())
 	base, err := launch.FreeBasePort()
 	if err != nil {
 		return 0, err
@@ -76,11 +79,19 @@ func withStack(m *testing.M) (code int, err error) {
 	return code, system.Wipe()
 }
 
-// running returns the stack. Without one it skips the test.
+// running returns the stack. Without one it skips the test. At the end of the test it writes how
+// long the test took, because go test says so only with -v.
 func running(t *testing.T) *launch.Stack {
 	t.Helper()
 	if system == nil {
 		t.Skip("-short: the stack is not started")
 	}
+	if _, again := timed.LoadOrStore(t.Name(), true); !again {
+		began := time.Now()
+		t.Cleanup(func() { fmt.Fprintf(os.Stderr, "%s took %.1f s\n", t.Name(), time.Since(began).Seconds()) })
+	}
 	return system
 }
+
+// timed are the names of the tests whose time is written.
+var timed sync.Map
