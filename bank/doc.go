@@ -46,6 +46,8 @@
 //   - Refusal: an entry without an account: the decline of an unknown card, or the void of a request id that was never decided.
 //   - Reversal: a credit that gives back a purchase or a part of it.
 //   - Void: the end of a request id for good: its purchase is given back, or can never be made.
+//   - Kind: what an entry is, for example a purchase; kinds.go says what each kind does.
+//   - Relation: how an entry counts towards the earlier transaction that it refers to: given back, captured or released.
 //   - Hold: an amount that is set aside until it is captured, voided or expires.
 //   - Capture: the debit that takes what a hold has set aside.
 //

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"codebank.dev/platform/money"
+	"codebank.dev/schemas/event"
 	"codebank.dev/statement"
 	"github.com/stretchr/testify/require"
 )
@@ -38,5 +39,25 @@ func TestAvailableIsCheckedArithmetic(t *testing.T) {
 	} {
 		_, err := state.Available()
 		require.ErrorIs(t, err, money.ErrOverflow)
+	}
+}
+
+// The statement shows what moved money by the meanings of the kinds of events.
+func TestAKindIsALineAsItsMeaningSays(t *testing.T) {
+	for _, m := range event.Meanings() {
+		require.Equal(t, m.MovesMoney, m.Line, "%s of %s", m.Kind, m.Of)
+		directions := []event.Direction{event.DirectionNone}
+		switch {
+		case m.MovesMoney:
+			directions = []event.Direction{event.DirectionDebit, event.DirectionCredit}
+		case m.Pending:
+			directions = []event.Direction{event.DirectionDebit, event.DirectionNone}
+		}
+		for _, direction := range directions {
+			for _, status := range []event.Status{event.StatusApproved, event.StatusDeclined, event.StatusApplied} {
+				line := statement.Line{Kind: string(m.Kind), Direction: string(direction), Status: string(status)}
+				require.Equal(t, m.Line && status == event.StatusApproved, line.Shown(), "%s of %s: %+v", m.Kind, m.Of, line)
+			}
+		}
 	}
 }

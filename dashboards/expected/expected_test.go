@@ -11,6 +11,7 @@ import (
 
 	"codebank.dev/dashboards/catalogue"
 	"codebank.dev/dashboards/expected"
+	"codebank.dev/dashboards/kql"
 	"codebank.dev/dashboards/view"
 	"codebank.dev/schemas/event"
 )
@@ -131,4 +132,26 @@ func TestEveryFigureBelongsToAPanel(t *testing.T) {
 		require.Nil(t, expected.Of(board.ID, "complete-up-to"))
 	}
 	require.Nil(t, expected.Of("overview", "none"))
+}
+
+// A payment is what the contract of the events says it is, on every dashboard.
+func TestAPaymentIsOfTheKindsThatTheContractNames(t *testing.T) {
+	var payments []string
+	for _, m := range event.Meanings() {
+		if m.Payment {
+			require.True(t, m.MovesMoney && m.Line, m.Kind)
+			payments = append(payments, string(m.Kind))
+		}
+	}
+	require.Len(t, payments, 1, "the query below names one kind")
+	counted := 0
+	for _, board := range catalogue.Dashboards() {
+		for _, p := range board.Panels {
+			if strings.Contains(p.Definition, "Covers payments, which are events of kind") {
+				counted++
+				require.Equal(t, "kind: "+payments[0], strings.SplitN(kql.Text(p.Query), " and ", 2)[0], p.ID)
+			}
+		}
+	}
+	require.Greater(t, counted, 20)
 }

@@ -1,18 +1,13 @@
 package audit
 
-import (
-	"fmt"
-
-	"codebank.dev/schemas/event"
-)
+import "fmt"
 
 // figures are the figures of an account after an event of the ledger.
 type figures struct {
 	balance, held, available, creditLimit int64
-	// movement is the change of the balance; 0 if the event was not approved.
+	// movement is the change of the balance; 0 if the event moved no money.
 	movement   int64
 	occurredAt int64
-	kind       event.Kind
 }
 
 // breach is a figure that does not follow from the figures before it.
@@ -25,7 +20,7 @@ type breach struct {
 // previous event.
 func (f *figures) follow(before *figures) []breach {
 	var breaches []breach
-	if expected := before.balance + f.movement; f.balance != expected && !(f.mayKeepBalance() && f.balance == before.balance) {
+	if expected := before.balance + f.movement; f.balance != expected {
 		breaches = append(breaches, breach{"balance_after_minor",
 			fmt.Sprintf("%d, but %d and the amount make %d", f.balance, before.balance, expected)})
 	}
@@ -41,16 +36,6 @@ func (f *figures) agree() []breach {
 		return []breach{{"available_after_minor", fmt.Sprintf("%d, but the other figures make %d", f.available, expected)}}
 	}
 	return nil
-}
-
-// mayKeepBalance reports whether an approved event may leave the balance unchanged. An
-// event of a hold does, because it moves money between held and available.
-func (f *figures) mayKeepBalance() bool {
-	switch f.kind {
-	case event.KindHold, event.KindVoid, event.KindExpiry:
-		return true
-	}
-	return false
 }
 
 // compareWith returns the figures of an account, as of the cut, that differ from those of

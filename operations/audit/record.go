@@ -29,7 +29,7 @@ type (
 	restDigest [8]byte
 )
 
-// movement is the direction in which an approved event moves money.
+// movement is the direction in which an event moves money.
 type movement uint8
 
 const (
@@ -37,6 +37,20 @@ const (
 	movesDebit
 	movesCredit
 )
+
+// movementOf returns how an event moves money. Only approved events do. A hold has the direction of
+// its debit, but only sets the amount aside.
+func movementOf(t *event.Transaction) movement {
+	switch {
+	case t.Status != event.StatusApproved || t.Kind == event.KindHold || t.Kind == event.KindExpiry:
+		return movesNothing
+	case t.Direction == event.DirectionDebit:
+		return movesDebit
+	case t.Direction == event.DirectionCredit:
+		return movesCredit
+	}
+	return movesNothing
+}
 
 // record is what is kept of a copy while copies are sorted.
 type record struct {
@@ -108,14 +122,7 @@ func (d digesters) record(c *Copy) record {
 	if len(c.Event.Currency) == len(r.currency) {
 		copy(r.currency[:], c.Event.Currency)
 	}
-	if c.Event.Status == event.StatusApproved {
-		switch c.Event.Direction {
-		case event.DirectionDebit:
-			r.movement = movesDebit
-		case event.DirectionCredit:
-			r.movement = movesCredit
-		}
-	}
+	r.movement = movementOf(&c.Event)
 	return r
 }
 

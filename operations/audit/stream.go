@@ -181,15 +181,13 @@ func figuresOf(t *event.Transaction) figures {
 	f := figures{
 		balance: t.BalanceAfterMinor.Value, held: t.HeldAfterMinor.Value,
 		available: t.AvailableAfterMinor.Value, creditLimit: t.CreditLimitMinor.Value,
-		occurredAt: t.OccurredAtMillis, kind: t.Kind,
+		occurredAt: t.OccurredAtMillis,
 	}
-	if t.Status == event.StatusApproved {
-		switch t.Direction {
-		case event.DirectionDebit:
-			f.movement = -t.AmountMinor
-		case event.DirectionCredit:
-			f.movement = t.AmountMinor
-		}
+	switch movementOf(t) {
+	case movesDebit:
+		f.movement = -t.AmountMinor
+	case movesCredit:
+		f.movement = t.AmountMinor
 	}
 	return f
 }
