@@ -16,7 +16,7 @@ import (
 
 // plantedTexts hold a card number that belongs to nobody here.
 var plantedTexts = []string{
-	"4111111111111111", "paid 4111 1111 1111 1111", "4111-1111-1111-1111", "4111.1111.1111.1111", "3782–822463–10005", "４１１１１１１１１１１１１１１１",
+	"4111111111111111", "paid 4111 1111 1111 1111", "4111-1111-1111-1111", "4111.1111.1111.1111", "4111,1111,1111,1111", "3782–822463–10005", "４１１１１１１１１１１１１１１１",
 }
 
 // unseenTexts hold a character that cannot be seen, or that turns the direction of writing.

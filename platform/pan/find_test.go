@@ -49,6 +49,13 @@ func TestACardNumberIsFoundHoweverItIsWritten(t *testing.T) {
 			require.True(t, pan.In("paid "+text+" today"), "%q", text)
 		}
 	}
+	for _, mark := range []string{":", ",", ";", "*", "|", "+", "=", "~", "#", "'", "·", "،", "×", "：", "🂠"} {
+		for _, text := range []string{written(visa, mark, 4, 4, 4), written(amex, mark, 4, 6), written("4000000000000000006", mark, 4, 4, 4, 4)} {
+			require.True(t, pan.In("paid "+text+" today"), text)
+			require.Equal(t, "paid [number].", pan.Mask("paid "+text+"."))
+		}
+		require.True(t, pan.In("at 10"+mark+"30 "+visa[:4]+mark+visa[4:8]+"-"+visa[8:12]+mark+visa[12:]), mark)
+	}
 	for _, zero := range []rune{'０', '٠', '۰', '०', '๐', '\U0001D7CE', '\U0001D7E2', '\U0001D7F6', '\U0001E950'} {
 		require.True(t, pan.In(inScript(visa, zero)), string(zero))
 		require.True(t, pan.In(inScript("4111 1111 1111 1111", zero)), string(zero))
@@ -84,7 +91,8 @@ func TestWhatIsNoCardNumberIsLetPass(t *testing.T) {
 		"41111111111111110000000", "0000000041111111111111111", // A longer number is another number.
 		"order 2026-11-21 04:59:58", "30.01.2026 10:59:58", "tel. +55 11 91234-5678", "CNPJ 12.345.678/0001-95", "R$ 1.000,00 + R$ 2.000,00 + R$ 3.000,00",
 		"4111a1111b1111c1111", "4111, 1111, 1111, 1111", "0d8bb1d1-6f56-4c22-9c0b-55d9b3f8a1e2", "日本語日本語日本語日本語", "ééééééééééééé 12",
-		"4111    1111    1111    1111", // Columns of a table.
+		"4111    1111    1111    1111",                                                                                              // Columns of a table.
+		"6362:9700:0045:7013", "4111:1111:1111:1112", "41:11:11:11:11:11:11:11", "41,111,111,111,111,11", "2026-11-21T04:59:58,123", // Marks need more.
 	} {
 		require.False(t, pan.In(text), text)
 	}

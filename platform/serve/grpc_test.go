@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/pan"
 	"codebank.dev/platform/serve"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	"github.com/stretchr/testify/require"
@@ -159,11 +160,16 @@ func TestACallCarriesItsCallerAndItsTrace(t *testing.T) {
 	require.NoError(t, err)
 	require.Regexp(t, "^anonymous [0-9a-f]{32}$", got, "no caller is anonymous, a broken trace is replaced")
 
-	for _, bad := range []string{"", "a b", strings.Repeat("a", 65), "a/b"} {
+	for _, bad := range []string{
+		"", "a b", strings.Repeat("a", 65), "a/b", "4111111111111111", "shop:4111-1111-1111-1111", "378282246310005.branch",
+	} {
 		_, err = whoami(metadata.AppendToOutgoingContext(t.Context(), serve.CallerKey, bad), r.dial(t))
 		require.Equal(t, fault.InvalidArgument, fault.CodeOf(err), bad)
 		require.Equal(t, serve.CallerKey, fault.Of(err).Field)
+		require.True(t, len(bad) < pan.Shortest || !strings.Contains(err.Error()+r.log.String(), bad), "a caller may be a secret")
 	}
+	_, err = whoami(metadata.AppendToOutgoingContext(t.Context(), serve.CallerKey, "a", serve.CallerKey, "b"), r.dial(t))
+	require.Equal(t, serve.CallerKey, fault.Of(err).Field, "two callers")
 	_, err = serve.Dial("127.0.0.1:1", serve.WithCaller("not a caller"))
 	require.Error(t, err)
 }

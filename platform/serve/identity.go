@@ -5,12 +5,14 @@ import (
 	"strings"
 
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/pan"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/metadata"
 )
 
 // CallerKey is the metadata key of the caller's name, 1–64 of A-Z a-z 0-9 . _ : -
-// The same name is an HTTP header.
+// The same name is an HTTP header. The name is stored and logged, so it must not be a card
+// number (see pan.InID).
 const CallerKey = "x-codebank-caller"
 
 // Anonymous is the caller of a call that names no caller.
@@ -18,7 +20,7 @@ const Anonymous = "anonymous"
 
 const maxCallerBytes = 64
 
-var errCaller = fault.Invalid(CallerKey, "The caller is one name of 1 to 64 letters, digits and . _ : -")
+var errCaller = fault.Invalid(CallerKey, "The caller is one name of 1 to 64 letters, digits and . _ : - and no card number.")
 
 // identity is the caller of a call, and the trace that the call is part of.
 type identity struct {
@@ -81,14 +83,18 @@ func ValidCaller(name string) bool {
 	if name == "" || len(name) > maxCallerBytes {
 		return false
 	}
+	digits := 0
 	for i := range len(name) {
 		c := name[i]
 		letter := 'a' <= c|0x20 && c|0x20 <= 'z'
-		if !letter && (c < '0' || c > '9') && !strings.ContainsRune("._:-", rune(c)) {
+		switch {
+		case '0' <= c && c <= '9':
+			digits++
+		case !letter && !strings.ContainsRune("._:-", rune(c)):
 			return false
 		}
 	}
-	return true
+	return digits < pan.Shortest || !pan.InID(name)
 }
 
 // ValidTraceID reports whether text is a W3C trace id: 32 hexadecimal digits in lower case, not all

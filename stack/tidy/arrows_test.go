@@ -40,7 +40,7 @@ var arrows = map[string][]string{
 	"platform/groupcommit":   {"platform/fault", "platform/id"},
 	"platform/programtest":   {"native/child", "platform/fault"},
 	"platform/rpctest":       {},
-	"platform/serve":         {"platform/fault", "platform/id"},
+	"platform/serve":         {"platform/fault", "platform/id", "platform/pan"},
 
 	"bank":            slices.DeleteFunc(slices.Clone(pure), func(name string) bool { return name == "platform/cache" || name == "platform/failpoint" }),
 	"bank/failpoints": {"platform/failpoint"},
