@@ -51,7 +51,7 @@ always agrees with them.
 - **Filters**: the controls that a reader sets filter every figure, except figures that say they do not.
 - **Exact** figures count every document in the index. "Complete up to" shows up to which time all documents are there.
 - **Rounded** figures: Elasticsearch adds in 64-bit floating point. A sum of 2^53 (9,007,199,254,740,992) minor units or more may be
-  off by a few. ` + "`bankctl dashboards show`" + ` marks such a figure with ≈; Kibana does not.
+  off by a few. ` + "`bankctl dashboards show`" + ` and the pages mark such a figure with ≈; Kibana does not.
 - **Formulas** use the language of Kibana's formulas. ` + "`query`" + ` chooses the documents for all figures of a panel.
 - **Small figure**: the smaller of the two figures in a panel. "Against before" is the change against the time before the range,
   which is as long: a share of the figure before, or a difference of rates in percentage points. Without a figure before, there is no

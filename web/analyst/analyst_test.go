@@ -280,6 +280,23 @@ func TestFiguresAsCSV(t *testing.T) {
 	require.Equal(t, "'=1+1", plainCell("=1+1"))
 }
 
+// Elasticsearch adds in 64-bit floating point, which has no odd numbers above 2^53.
+func TestARoundedFigureIsMarkedOnThePageAndInAFile(t *testing.T) {
+	heading := func(h http.Handler) string {
+		text := get(t, h, "/dashboards/overview/panels/top-stores/figures.csv").Body.String()
+		first, _, _ := strings.Cut(text, "\n")
+		return first
+	}
+	exact, rounded := pages(t, &index{figure: "100"}), pages(t, &index{figure: "9.007199254740994E15"})
+	require.NotContains(t, heading(exact), "rounded")
+	require.Regexp(t, `^Store,Payments,[^,]+ \(BRL, rounded\),`, strings.ReplaceAll(heading(rounded), `"`, ""))
+	marked := regexp.MustCompile(`title="An estimate, or rounded">≈ [^<]*90[.,]071[.,]992[.,]547[.,]409[.,]9`)
+	for _, path := range []string{"/dashboards/overview", "/dashboards/overview/panels/top-stores"} {
+		require.NotRegexp(t, marked, get(t, exact, path).Body.String(), path)
+		require.Regexp(t, marked, get(t, rounded, path).Body.String(), path)
+	}
+}
+
 func TestAChartAsPNG(t *testing.T) {
 	h := pages(t, &index{})
 	w := get(t, h, "/dashboards/overview/panels/payments-by-status/chart.png?theme=dark")

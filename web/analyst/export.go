@@ -31,7 +31,8 @@ func (h *handler) resultOf(r *http.Request) (*state, query.Result, error) {
 }
 
 // serveCSV writes the figures of a panel, each in the unit of the index and with all its
-// digits. Moments are in UTC.
+// digits. The heading of a column says when a figure in it is rounded or an estimate.
+// Moments are in UTC.
 func (h *handler) serveCSV(w http.ResponseWriter, r *http.Request) error {
 	s, result, err := h.resultOf(r)
 	if err != nil {
@@ -45,11 +46,7 @@ func (h *handler) serveCSV(w http.ResponseWriter, r *http.Request) error {
 		line = append(line, bucket.Label)
 	}
 	for _, metric := range result.Table.Metrics {
-		label := metric.Label
-		if unit := unitOf(metric.Format); unit != "" {
-			label += " (" + unit + ")"
-		}
-		line = append(line, label)
+		line = append(line, headingOf(metric))
 	}
 	_ = out.Write(line)
 	for _, row := range result.Table.Rows {
@@ -64,6 +61,24 @@ func (h *handler) serveCSV(w http.ResponseWriter, r *http.Request) error {
 	}
 	out.Flush()
 	return nil // A reader that left is no error.
+}
+
+// headingOf is the label of a figure with its unit, and how exact it is.
+func headingOf(metric query.Column) string {
+	var notes []string
+	if unit := unitOf(metric.Format); unit != "" {
+		notes = append(notes, unit)
+	}
+	switch {
+	case metric.Rounded:
+		notes = append(notes, "rounded")
+	case !metric.Exact:
+		notes = append(notes, "estimate")
+	}
+	if notes == nil {
+		return metric.Label
+	}
+	return metric.Label + " (" + strings.Join(notes, ", ") + ")"
 }
 
 // plainCell keeps a spreadsheet from taking a name for a formula.
