@@ -1,6 +1,6 @@
-// Package rpctest is for fuzz tests of gRPC interfaces. It sends any bytes to the methods
-// of a program, as any client can, and checks that the answer blames the request and not
-// the program.
+// Package rpctest is for tests of gRPC interfaces with requests that nobody should send. It
+// sends any bytes to the methods of a program, as any client can, and checks that the answer
+// blames the request and not the program. It plants a text in every field of a request.
 package rpctest
 
 import (
