@@ -121,6 +121,7 @@ func TestAValueThatNoRowCanHoldIsADeadLetterThatTheIndexTellsOf(t *testing.T) {
 	page := call(t, http.MethodGet, "http://"+stack.Addresses().StatementHTTP()+"/v1/"+account+"/lines", nil)
 	require.Empty(t, page["lines"])
 
+	requireOwnLettersOnly(t, stack, kadm.NewClient(client), queues, before)
 	awaitCompleteTo(t, stack, time.Now())
 	require.Equal(t, short+2, deadLetters(t, stack))
 	for _, queue := range queues {
@@ -130,6 +131,24 @@ func TestAValueThatNoRowCanHoldIsADeadLetterThatTheIndexTellsOf(t *testing.T) {
 		}
 	}
 	require.Eventually(t, func() bool { return deadLetters(t, stack) == short }, timeout, 500*time.Millisecond)
+}
+
+// requireOwnLettersOnly sends a letter of each queue again. The sink that refused it refuses it
+// again, and no other sink meets it. Before, each queue had two letters more than counted.
+func requireOwnLettersOnly(t *testing.T, stack *launch.Stack, admin *kadm.Client, queues []string, counted map[string]int64) {
+	t.Helper()
+	for _, queue := range queues {
+		var report bytes.Buffer
+		place := lettersIn(t, stack, queue, counted[queue])[0]
+		require.NoError(t, stack.Bankctl(t.Context(), &report, "dlq", "redrive", place, "--yes"), report.String())
+		require.Eventually(t, func() bool { return endOffsets(t, admin, queues)[queue] == counted[queue]+3 }, timeout, 100*time.Millisecond, queue)
+	}
+	for _, queue := range queues {
+		require.NoError(t, pipes.AwaitEnd(t.Context(), admin, strings.TrimPrefix(queue, "dlq."), transactions, timeout))
+	}
+	for queue, letters := range endOffsets(t, admin, queues) {
+		require.Equal(t, counted[queue]+3, letters, "%s has a letter of another sink", queue)
+	}
 }
 
 // What is the index's fault stops its sink, and the cause is told. No good event becomes a dead
