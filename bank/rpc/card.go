@@ -6,6 +6,7 @@ import (
 	"codebank.dev/bank"
 	"codebank.dev/bank/card"
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/field"
 	"codebank.dev/platform/serve"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 )
@@ -96,7 +97,7 @@ func (c *Cards) ChangeLimit(ctx context.Context, in *bankv1.ChangeLimitRequest) 
 func (c *Cards) CreateCardToken(ctx context.Context, in *bankv1.CreateCardTokenRequest) (*bankv1.CreateCardTokenResponse, error) {
 	raw := rawCardData(in.GetCardData())
 	if raw == nil {
-		return nil, fault.Invalid("card_data", "This field is required.")
+		return nil, field.Required("card_data")
 	}
 	token, err := c.Service.Tokenize(ctx, *raw)
 	if err != nil {
@@ -108,6 +109,37 @@ func (c *Cards) CreateCardToken(ctx context.Context, in *bankv1.CreateCardTokenR
 		Last4:      token.Last4,
 		ExpireTime: timestamp(token.ExpiresAt),
 	}, nil
+}
+
+// tokenShare is how many tokens of a batch one goroutine makes. With more goroutines, more numbers that
+// are not in the directory's cache are looked up at the same time.
+const tokenShare = 8
+
+// BatchCreateCardTokens implements bankv1.CardServiceServer. Each request is answered as CreateCardToken
+// answers it.
+func (c *Cards) BatchCreateCardTokens(ctx context.Context, in *bankv1.BatchCreateCardTokensRequest) (*bankv1.BatchCreateCardTokensResponse, error) {
+	requests := in.GetRequests()
+	switch {
+	case len(requests) == 0:
+		return nil, field.Required("requests")
+	case len(requests) > maxPerMessage:
+		return nil, fault.Invalid("requests", "At most 256 requests are allowed in one batch.")
+	}
+	results := make([]*bankv1.CreateCardTokenResult, len(requests))
+	inShares(len(requests), tokenShare, func(first, last int) {
+		for i := first; i < last; i++ {
+			results[i] = c.tokenResult(ctx, requests[i])
+		}
+	})
+	return &bankv1.BatchCreateCardTokensResponse{Results: results}, nil
+}
+
+func (c *Cards) tokenResult(ctx context.Context, in *bankv1.CreateCardTokenRequest) *bankv1.CreateCardTokenResult {
+	token, err := c.CreateCardToken(ctx, in)
+	if err != nil {
+		return &bankv1.CreateCardTokenResult{Result: &bankv1.CreateCardTokenResult_Error{Error: serve.ToStatus(err).Proto()}}
+	}
+	return &bankv1.CreateCardTokenResult{Result: &bankv1.CreateCardTokenResult_Token{Token: token}}
 }
 
 // GetAccount implements bankv1.CardServiceServer.

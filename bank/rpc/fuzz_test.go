@@ -29,6 +29,7 @@ func FuzzRequest(f *testing.F) {
 			CardSource: &bankv1.AuthorizePurchaseRequest_CardData{CardData: card},
 		},
 		&bankv1.CreateCardTokenRequest{CardData: card},
+		&bankv1.BatchCreateCardTokensRequest{Requests: []*bankv1.CreateCardTokenRequest{{CardData: card}, {}}},
 		&bankv1.ReversePurchaseRequest{RequestId: "r3", Name: "purchases/3f1c1f0e-8f64-4d5e-9a55-0c8f1b2a7d01"},
 	)
 	f.Fuzz(func(t *testing.T, method byte, body []byte) { methods.Invoke(t, clients.conn, method, body) })
@@ -63,10 +64,11 @@ func FuzzStream(f *testing.F) {
 // FuzzREST sends any bytes as the body to any path that takes one.
 func FuzzREST(f *testing.F) {
 	clients := newClients(f)
-	paths := []string{"/v1/purchases:authorize", "/v1/purchases:void", "/v1/cards:issue", "/v1/cardTokens",
+	paths := []string{"/v1/purchases:authorize", "/v1/purchases:void", "/v1/cards:issue", "/v1/cardTokens", "/v1/cardTokens:batchCreate",
 		"/v1/purchases/3f1c1f0e-8f64-4d5e-9a55-0c8f1b2a7d01:reverse", "/v1/cards/3f1c1f0e-8f64-4d5e-9a55-0c8f1b2a7d01:changeLimit"}
 	for path := range paths {
 		f.Add(byte(path), []byte(`{"requestId":"r1","amountMinor":"5","currency":"BRL","card":"cards/x","merchant":{"id":"m"}}`))
+		f.Add(byte(path), []byte(`{"requests":[{"cardData":{"number":"4111111111111111"}},{}]}`))
 		f.Add(byte(path), []byte(`{"requestId":"\u0000","creditLimitMinor":1e3}`))
 	}
 	f.Fuzz(func(t *testing.T, path byte, body []byte) {

@@ -153,6 +153,55 @@ func TestATokenBuysOnce(t *testing.T) {
 	require.Equal(t, "card_token", fieldOf(by("two")))
 }
 
+func TestTokensOfABatchAreThoseOfTheirRequests(t *testing.T) {
+	c := newClients(t)
+	known, unknown := c.issue(t).GetCardData(), &bankv1.CardData{Number: "5555555555554444", HolderName: "A", ExpiryMonth: 1, ExpiryYear: 2031, Cvv: "123"}
+	kinds := []*bankv1.CreateCardTokenRequest{
+		{CardData: known}, {CardData: unknown}, {}, {CardData: &bankv1.CardData{Number: known.GetNumber()}},
+		{CardData: &bankv1.CardData{Number: "4111111111111112"}},
+	}
+	requests := make([]*bankv1.CreateCardTokenRequest, 256)
+	for i := range requests {
+		requests[i] = kinds[i%len(kinds)]
+	}
+	answer, err := c.cards.BatchCreateCardTokens(t.Context(), &bankv1.BatchCreateCardTokensRequest{Requests: requests})
+	require.NoError(t, err)
+	require.Len(t, answer.GetResults(), len(requests))
+	made := map[string]bool{}
+	for i, result := range answer.GetResults() {
+		alone, err := c.cards.CreateCardToken(t.Context(), requests[i])
+		require.Equal(t, status.Code(err), status.Code(status.FromProto(result.GetError()).Err()))
+		if err != nil {
+			require.Equal(t, fieldOf(err), fieldOf(status.FromProto(result.GetError()).Err()))
+			require.Equal(t, fault.Of(serve.FromStatus(err)).Reason, fault.Of(serve.FromStatus(status.FromProto(result.GetError()).Err())).Reason)
+			continue
+		}
+		require.Equal(t, alone.GetLast4(), result.GetToken().GetLast4())
+		require.Equal(t, alone.GetBrand(), result.GetToken().GetBrand())
+		require.True(t, result.GetToken().GetExpireTime().IsValid())
+		require.False(t, made[result.GetToken().GetCardToken()])
+		made[result.GetToken().GetCardToken()] = true
+	}
+	request := ask(&bankv1.IssueCardResponse{}, 10)
+	request.CardSource = &bankv1.AuthorizePurchaseRequest_CardToken{CardToken: answer.GetResults()[5].GetToken().GetCardToken()}
+	bought, err := c.purchases.AuthorizePurchase(t.Context(), request)
+	require.NoError(t, err)
+	require.Equal(t, bankv1.PurchaseStatus_PURCHASE_STATUS_APPROVED, bought.GetPurchase().GetStatus())
+}
+
+func TestABatchOfTokensHasABoundedSize(t *testing.T) {
+	c := newClients(t)
+	for _, size := range []int{0, 257} {
+		requests := make([]*bankv1.CreateCardTokenRequest, size)
+		for i := range requests {
+			requests[i] = &bankv1.CreateCardTokenRequest{}
+		}
+		_, err := c.cards.BatchCreateCardTokens(t.Context(), &bankv1.BatchCreateCardTokensRequest{Requests: requests})
+		require.Equal(t, codes.InvalidArgument, status.Code(err))
+		require.Equal(t, "requests", fieldOf(err))
+	}
+}
+
 func fieldOf(err error) string {
 	for _, detail := range status.Convert(err).Details() {
 		if bad, ok := detail.(*errdetails.BadRequest); ok && len(bad.GetFieldViolations()) > 0 {

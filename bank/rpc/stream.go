@@ -14,7 +14,8 @@ import (
 )
 
 const (
-	// maxPerMessage is how many purchases one message of the stream may hold.
+	// maxPerMessage is how many purchases one message of the stream may hold, and how many requests a
+	// batch.
 	maxPerMessage = 256
 	// maxMessagesInFlight is how many messages of one stream are decided at once. At this limit the
 	// stream is not read any further, and flow control slows the caller down.
@@ -97,17 +98,24 @@ const shareSize = 32
 // that they share batches.
 func (p *Purchases) decideAll(stream grpc.ServerStream, purchases []*bankv1.AuthorizePurchaseRequest) *bankv1.AuthorizePurchasesResponse {
 	out := &bankv1.AuthorizePurchasesResponse{Results: make([]*bankv1.AuthorizePurchaseResult, len(purchases))}
-	if len(purchases) <= shareSize {
-		p.decideShare(stream.Context(), purchases, out.Results)
-		return out
+	inShares(len(purchases), shareSize, func(first, last int) {
+		p.decideShare(stream.Context(), purchases[first:last], out.Results[first:last])
+	})
+	return out
+}
+
+// inShares calls do for every share of n things: for those from first up to last. Several shares are
+// done at the same time; inShares returns when all are.
+func inShares(n, size int, do func(first, last int)) {
+	if n <= size {
+		do(0, n)
+		return
 	}
 	var working sync.WaitGroup
-	for first := 0; first < len(purchases); first += shareSize {
-		last := min(first+shareSize, len(purchases))
-		working.Go(func() { p.decideShare(stream.Context(), purchases[first:last], out.Results[first:last]) })
+	for first := 0; first < n; first += size {
+		working.Go(func() { do(first, min(first+size, n)) })
 	}
 	working.Wait()
-	return out
 }
 
 func (p *Purchases) decideShare(ctx context.Context, purchases []*bankv1.AuthorizePurchaseRequest, results []*bankv1.AuthorizePurchaseResult) {

@@ -8,6 +8,7 @@ package bankv1
 
 import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
+	status "google.golang.org/genproto/googleapis/rpc/status"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
@@ -1058,6 +1059,180 @@ func (x *CreateCardTokenResponse) GetExpireTime() *timestamppb.Timestamp {
 	return nil
 }
 
+type BatchCreateCardTokensRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 256.
+	Requests      []*CreateCardTokenRequest `protobuf:"bytes,1,rep,name=requests,proto3" json:"requests,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchCreateCardTokensRequest) Reset() {
+	*x = BatchCreateCardTokensRequest{}
+	mi := &file_bank_v1_card_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchCreateCardTokensRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchCreateCardTokensRequest) ProtoMessage() {}
+
+func (x *BatchCreateCardTokensRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_card_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchCreateCardTokensRequest.ProtoReflect.Descriptor instead.
+func (*BatchCreateCardTokensRequest) Descriptor() ([]byte, []int) {
+	return file_bank_v1_card_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *BatchCreateCardTokensRequest) GetRequests() []*CreateCardTokenRequest {
+	if x != nil {
+		return x.Requests
+	}
+	return nil
+}
+
+type BatchCreateCardTokensResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As many as there are requests, in their order.
+	Results       []*CreateCardTokenResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchCreateCardTokensResponse) Reset() {
+	*x = BatchCreateCardTokensResponse{}
+	mi := &file_bank_v1_card_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchCreateCardTokensResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchCreateCardTokensResponse) ProtoMessage() {}
+
+func (x *BatchCreateCardTokensResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_card_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchCreateCardTokensResponse.ProtoReflect.Descriptor instead.
+func (*BatchCreateCardTokensResponse) Descriptor() ([]byte, []int) {
+	return file_bank_v1_card_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *BatchCreateCardTokensResponse) GetResults() []*CreateCardTokenResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+// CreateCardTokenResult is the answer to one request of a batch.
+type CreateCardTokenResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Result:
+	//
+	//	*CreateCardTokenResult_Token
+	//	*CreateCardTokenResult_Error
+	Result        isCreateCardTokenResult_Result `protobuf_oneof:"result"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateCardTokenResult) Reset() {
+	*x = CreateCardTokenResult{}
+	mi := &file_bank_v1_card_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateCardTokenResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateCardTokenResult) ProtoMessage() {}
+
+func (x *CreateCardTokenResult) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_card_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateCardTokenResult.ProtoReflect.Descriptor instead.
+func (*CreateCardTokenResult) Descriptor() ([]byte, []int) {
+	return file_bank_v1_card_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *CreateCardTokenResult) GetResult() isCreateCardTokenResult_Result {
+	if x != nil {
+		return x.Result
+	}
+	return nil
+}
+
+func (x *CreateCardTokenResult) GetToken() *CreateCardTokenResponse {
+	if x != nil {
+		if x, ok := x.Result.(*CreateCardTokenResult_Token); ok {
+			return x.Token
+		}
+	}
+	return nil
+}
+
+func (x *CreateCardTokenResult) GetError() *status.Status {
+	if x != nil {
+		if x, ok := x.Result.(*CreateCardTokenResult_Error); ok {
+			return x.Error
+		}
+	}
+	return nil
+}
+
+type isCreateCardTokenResult_Result interface {
+	isCreateCardTokenResult_Result()
+}
+
+type CreateCardTokenResult_Token struct {
+	Token *CreateCardTokenResponse `protobuf:"bytes,1,opt,name=token,proto3,oneof"`
+}
+
+type CreateCardTokenResult_Error struct {
+	// As CreateCardToken answers it: a field is named below its own request.
+	Error *status.Status `protobuf:"bytes,2,opt,name=error,proto3,oneof"`
+}
+
+func (*CreateCardTokenResult_Token) isCreateCardTokenResult_Result() {}
+
+func (*CreateCardTokenResult_Error) isCreateCardTokenResult_Result() {}
+
 type GetAccountRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// accounts/{uuid}
@@ -1068,7 +1243,7 @@ type GetAccountRequest struct {
 
 func (x *GetAccountRequest) Reset() {
 	*x = GetAccountRequest{}
-	mi := &file_bank_v1_card_proto_msgTypes[14]
+	mi := &file_bank_v1_card_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1080,7 +1255,7 @@ func (x *GetAccountRequest) String() string {
 func (*GetAccountRequest) ProtoMessage() {}
 
 func (x *GetAccountRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_card_proto_msgTypes[14]
+	mi := &file_bank_v1_card_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1093,7 +1268,7 @@ func (x *GetAccountRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAccountRequest.ProtoReflect.Descriptor instead.
 func (*GetAccountRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_card_proto_rawDescGZIP(), []int{14}
+	return file_bank_v1_card_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GetAccountRequest) GetName() string {
@@ -1112,7 +1287,7 @@ type GetAccountResponse struct {
 
 func (x *GetAccountResponse) Reset() {
 	*x = GetAccountResponse{}
-	mi := &file_bank_v1_card_proto_msgTypes[15]
+	mi := &file_bank_v1_card_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1124,7 +1299,7 @@ func (x *GetAccountResponse) String() string {
 func (*GetAccountResponse) ProtoMessage() {}
 
 func (x *GetAccountResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_card_proto_msgTypes[15]
+	mi := &file_bank_v1_card_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1137,7 +1312,7 @@ func (x *GetAccountResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetAccountResponse.ProtoReflect.Descriptor instead.
 func (*GetAccountResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_card_proto_rawDescGZIP(), []int{15}
+	return file_bank_v1_card_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *GetAccountResponse) GetAccount() *Account {
@@ -1167,7 +1342,7 @@ type Account struct {
 
 func (x *Account) Reset() {
 	*x = Account{}
-	mi := &file_bank_v1_card_proto_msgTypes[16]
+	mi := &file_bank_v1_card_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1179,7 +1354,7 @@ func (x *Account) String() string {
 func (*Account) ProtoMessage() {}
 
 func (x *Account) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_card_proto_msgTypes[16]
+	mi := &file_bank_v1_card_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1192,7 +1367,7 @@ func (x *Account) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Account.ProtoReflect.Descriptor instead.
 func (*Account) Descriptor() ([]byte, []int) {
-	return file_bank_v1_card_proto_rawDescGZIP(), []int{16}
+	return file_bank_v1_card_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Account) GetName() string {
@@ -1262,7 +1437,7 @@ var File_bank_v1_card_proto protoreflect.FileDescriptor
 
 const file_bank_v1_card_proto_rawDesc = "" +
 	"\n" +
-	"\x12bank/v1/card.proto\x12\abank.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa3\x01\n" +
+	"\x12bank/v1/card.proto\x12\abank.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x17google/rpc/status.proto\"\xa3\x01\n" +
 	"\bCardData\x12\x1b\n" +
 	"\x06number\x18\x01 \x01(\tB\x03\x80\x01\x01R\x06number\x12\x1f\n" +
 	"\vholder_name\x18\x02 \x01(\tR\n" +
@@ -1339,7 +1514,15 @@ const file_bank_v1_card_proto_rawDesc = "" +
 	"\x05brand\x18\x02 \x01(\x0e2\x12.bank.v1.CardBrandR\x05brand\x12\x14\n" +
 	"\x05last4\x18\x03 \x01(\tR\x05last4\x12;\n" +
 	"\vexpire_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"expireTime\"-\n" +
+	"expireTime\"a\n" +
+	"\x1cBatchCreateCardTokensRequest\x12A\n" +
+	"\brequests\x18\x01 \x03(\v2\x1f.bank.v1.CreateCardTokenRequestB\x04\xe2A\x01\x02R\brequests\"Y\n" +
+	"\x1dBatchCreateCardTokensResponse\x128\n" +
+	"\aresults\x18\x01 \x03(\v2\x1e.bank.v1.CreateCardTokenResultR\aresults\"\x87\x01\n" +
+	"\x15CreateCardTokenResult\x128\n" +
+	"\x05token\x18\x01 \x01(\v2 .bank.v1.CreateCardTokenResponseH\x00R\x05token\x12*\n" +
+	"\x05error\x18\x02 \x01(\v2\x12.google.rpc.StatusH\x00R\x05errorB\b\n" +
+	"\x06result\"-\n" +
 	"\x11GetAccountRequest\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x04name\"@\n" +
 	"\x12GetAccountResponse\x12*\n" +
@@ -1369,14 +1552,15 @@ const file_bank_v1_card_proto_rawDesc = "" +
 	"\tCardState\x12\x1a\n" +
 	"\x16CARD_STATE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11CARD_STATE_ACTIVE\x10\x01\x12\x16\n" +
-	"\x12CARD_STATE_BLOCKED\x10\x022\xed\x05\n" +
+	"\x12CARD_STATE_BLOCKED\x10\x022\xfd\x06\n" +
 	"\vCardService\x12^\n" +
 	"\tIssueCard\x12\x19.bank.v1.IssueCardRequest\x1a\x1a.bank.v1.IssueCardResponse\"\x1a\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/v1/cards:issue\x12X\n" +
 	"\aGetCard\x12\x17.bank.v1.GetCardRequest\x1a\x18.bank.v1.GetCardResponse\"\x1a\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/{name=cards/*}\x12g\n" +
 	"\tBlockCard\x12\x19.bank.v1.BlockCardRequest\x1a\x1a.bank.v1.BlockCardResponse\"#\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/v1/{name=cards/*}:block\x12o\n" +
 	"\vUnblockCard\x12\x1b.bank.v1.UnblockCardRequest\x1a\x1c.bank.v1.UnblockCardResponse\"%\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/{name=cards/*}:unblock\x12s\n" +
 	"\vChangeLimit\x12\x1b.bank.v1.ChangeLimitRequest\x1a\x1c.bank.v1.ChangeLimitResponse\")\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/{name=cards/*}:changeLimit\x12o\n" +
-	"\x0fCreateCardToken\x12\x1f.bank.v1.CreateCardTokenRequest\x1a .bank.v1.CreateCardTokenResponse\"\x19\x82\xd3\xe4\x93\x02\x13:\x01*\"\x0e/v1/cardTokens\x12d\n" +
+	"\x0fCreateCardToken\x12\x1f.bank.v1.CreateCardTokenRequest\x1a .bank.v1.CreateCardTokenResponse\"\x19\x82\xd3\xe4\x93\x02\x13:\x01*\"\x0e/v1/cardTokens\x12\x8d\x01\n" +
+	"\x15BatchCreateCardTokens\x12%.bank.v1.BatchCreateCardTokensRequest\x1a&.bank.v1.BatchCreateCardTokensResponse\"%\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/cardTokens:batchCreate\x12d\n" +
 	"\n" +
 	"GetAccount\x12\x1a.bank.v1.GetAccountRequest\x1a\x1b.bank.v1.GetAccountResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/{name=accounts/*}B)Z'codebank.dev/schemas/gen/bank/v1;bankv1b\x06proto3"
 
@@ -1393,36 +1577,40 @@ func file_bank_v1_card_proto_rawDescGZIP() []byte {
 }
 
 var file_bank_v1_card_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_bank_v1_card_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_bank_v1_card_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_bank_v1_card_proto_goTypes = []any{
-	(CardBrand)(0),                  // 0: bank.v1.CardBrand
-	(CardState)(0),                  // 1: bank.v1.CardState
-	(*CardData)(nil),                // 2: bank.v1.CardData
-	(*Card)(nil),                    // 3: bank.v1.Card
-	(*IssueCardRequest)(nil),        // 4: bank.v1.IssueCardRequest
-	(*IssueCardResponse)(nil),       // 5: bank.v1.IssueCardResponse
-	(*GetCardRequest)(nil),          // 6: bank.v1.GetCardRequest
-	(*GetCardResponse)(nil),         // 7: bank.v1.GetCardResponse
-	(*BlockCardRequest)(nil),        // 8: bank.v1.BlockCardRequest
-	(*BlockCardResponse)(nil),       // 9: bank.v1.BlockCardResponse
-	(*UnblockCardRequest)(nil),      // 10: bank.v1.UnblockCardRequest
-	(*UnblockCardResponse)(nil),     // 11: bank.v1.UnblockCardResponse
-	(*ChangeLimitRequest)(nil),      // 12: bank.v1.ChangeLimitRequest
-	(*ChangeLimitResponse)(nil),     // 13: bank.v1.ChangeLimitResponse
-	(*CreateCardTokenRequest)(nil),  // 14: bank.v1.CreateCardTokenRequest
-	(*CreateCardTokenResponse)(nil), // 15: bank.v1.CreateCardTokenResponse
-	(*GetAccountRequest)(nil),       // 16: bank.v1.GetAccountRequest
-	(*GetAccountResponse)(nil),      // 17: bank.v1.GetAccountResponse
-	(*Account)(nil),                 // 18: bank.v1.Account
-	(*timestamppb.Timestamp)(nil),   // 19: google.protobuf.Timestamp
+	(CardBrand)(0),                        // 0: bank.v1.CardBrand
+	(CardState)(0),                        // 1: bank.v1.CardState
+	(*CardData)(nil),                      // 2: bank.v1.CardData
+	(*Card)(nil),                          // 3: bank.v1.Card
+	(*IssueCardRequest)(nil),              // 4: bank.v1.IssueCardRequest
+	(*IssueCardResponse)(nil),             // 5: bank.v1.IssueCardResponse
+	(*GetCardRequest)(nil),                // 6: bank.v1.GetCardRequest
+	(*GetCardResponse)(nil),               // 7: bank.v1.GetCardResponse
+	(*BlockCardRequest)(nil),              // 8: bank.v1.BlockCardRequest
+	(*BlockCardResponse)(nil),             // 9: bank.v1.BlockCardResponse
+	(*UnblockCardRequest)(nil),            // 10: bank.v1.UnblockCardRequest
+	(*UnblockCardResponse)(nil),           // 11: bank.v1.UnblockCardResponse
+	(*ChangeLimitRequest)(nil),            // 12: bank.v1.ChangeLimitRequest
+	(*ChangeLimitResponse)(nil),           // 13: bank.v1.ChangeLimitResponse
+	(*CreateCardTokenRequest)(nil),        // 14: bank.v1.CreateCardTokenRequest
+	(*CreateCardTokenResponse)(nil),       // 15: bank.v1.CreateCardTokenResponse
+	(*BatchCreateCardTokensRequest)(nil),  // 16: bank.v1.BatchCreateCardTokensRequest
+	(*BatchCreateCardTokensResponse)(nil), // 17: bank.v1.BatchCreateCardTokensResponse
+	(*CreateCardTokenResult)(nil),         // 18: bank.v1.CreateCardTokenResult
+	(*GetAccountRequest)(nil),             // 19: bank.v1.GetAccountRequest
+	(*GetAccountResponse)(nil),            // 20: bank.v1.GetAccountResponse
+	(*Account)(nil),                       // 21: bank.v1.Account
+	(*timestamppb.Timestamp)(nil),         // 22: google.protobuf.Timestamp
+	(*status.Status)(nil),                 // 23: google.rpc.Status
 }
 var file_bank_v1_card_proto_depIdxs = []int32{
 	0,  // 0: bank.v1.Card.brand:type_name -> bank.v1.CardBrand
 	1,  // 1: bank.v1.Card.state:type_name -> bank.v1.CardState
-	19, // 2: bank.v1.Card.locked_until:type_name -> google.protobuf.Timestamp
-	19, // 3: bank.v1.Card.issue_time:type_name -> google.protobuf.Timestamp
+	22, // 2: bank.v1.Card.locked_until:type_name -> google.protobuf.Timestamp
+	22, // 3: bank.v1.Card.issue_time:type_name -> google.protobuf.Timestamp
 	0,  // 4: bank.v1.IssueCardRequest.brand:type_name -> bank.v1.CardBrand
-	19, // 5: bank.v1.IssueCardRequest.request_time:type_name -> google.protobuf.Timestamp
+	22, // 5: bank.v1.IssueCardRequest.request_time:type_name -> google.protobuf.Timestamp
 	3,  // 6: bank.v1.IssueCardResponse.card:type_name -> bank.v1.Card
 	2,  // 7: bank.v1.IssueCardResponse.card_data:type_name -> bank.v1.CardData
 	3,  // 8: bank.v1.GetCardResponse.card:type_name -> bank.v1.Card
@@ -1431,28 +1619,34 @@ var file_bank_v1_card_proto_depIdxs = []int32{
 	3,  // 11: bank.v1.ChangeLimitResponse.card:type_name -> bank.v1.Card
 	2,  // 12: bank.v1.CreateCardTokenRequest.card_data:type_name -> bank.v1.CardData
 	0,  // 13: bank.v1.CreateCardTokenResponse.brand:type_name -> bank.v1.CardBrand
-	19, // 14: bank.v1.CreateCardTokenResponse.expire_time:type_name -> google.protobuf.Timestamp
-	18, // 15: bank.v1.GetAccountResponse.account:type_name -> bank.v1.Account
-	19, // 16: bank.v1.Account.last_event_time:type_name -> google.protobuf.Timestamp
-	4,  // 17: bank.v1.CardService.IssueCard:input_type -> bank.v1.IssueCardRequest
-	6,  // 18: bank.v1.CardService.GetCard:input_type -> bank.v1.GetCardRequest
-	8,  // 19: bank.v1.CardService.BlockCard:input_type -> bank.v1.BlockCardRequest
-	10, // 20: bank.v1.CardService.UnblockCard:input_type -> bank.v1.UnblockCardRequest
-	12, // 21: bank.v1.CardService.ChangeLimit:input_type -> bank.v1.ChangeLimitRequest
-	14, // 22: bank.v1.CardService.CreateCardToken:input_type -> bank.v1.CreateCardTokenRequest
-	16, // 23: bank.v1.CardService.GetAccount:input_type -> bank.v1.GetAccountRequest
-	5,  // 24: bank.v1.CardService.IssueCard:output_type -> bank.v1.IssueCardResponse
-	7,  // 25: bank.v1.CardService.GetCard:output_type -> bank.v1.GetCardResponse
-	9,  // 26: bank.v1.CardService.BlockCard:output_type -> bank.v1.BlockCardResponse
-	11, // 27: bank.v1.CardService.UnblockCard:output_type -> bank.v1.UnblockCardResponse
-	13, // 28: bank.v1.CardService.ChangeLimit:output_type -> bank.v1.ChangeLimitResponse
-	15, // 29: bank.v1.CardService.CreateCardToken:output_type -> bank.v1.CreateCardTokenResponse
-	17, // 30: bank.v1.CardService.GetAccount:output_type -> bank.v1.GetAccountResponse
-	24, // [24:31] is the sub-list for method output_type
-	17, // [17:24] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	22, // 14: bank.v1.CreateCardTokenResponse.expire_time:type_name -> google.protobuf.Timestamp
+	14, // 15: bank.v1.BatchCreateCardTokensRequest.requests:type_name -> bank.v1.CreateCardTokenRequest
+	18, // 16: bank.v1.BatchCreateCardTokensResponse.results:type_name -> bank.v1.CreateCardTokenResult
+	15, // 17: bank.v1.CreateCardTokenResult.token:type_name -> bank.v1.CreateCardTokenResponse
+	23, // 18: bank.v1.CreateCardTokenResult.error:type_name -> google.rpc.Status
+	21, // 19: bank.v1.GetAccountResponse.account:type_name -> bank.v1.Account
+	22, // 20: bank.v1.Account.last_event_time:type_name -> google.protobuf.Timestamp
+	4,  // 21: bank.v1.CardService.IssueCard:input_type -> bank.v1.IssueCardRequest
+	6,  // 22: bank.v1.CardService.GetCard:input_type -> bank.v1.GetCardRequest
+	8,  // 23: bank.v1.CardService.BlockCard:input_type -> bank.v1.BlockCardRequest
+	10, // 24: bank.v1.CardService.UnblockCard:input_type -> bank.v1.UnblockCardRequest
+	12, // 25: bank.v1.CardService.ChangeLimit:input_type -> bank.v1.ChangeLimitRequest
+	14, // 26: bank.v1.CardService.CreateCardToken:input_type -> bank.v1.CreateCardTokenRequest
+	16, // 27: bank.v1.CardService.BatchCreateCardTokens:input_type -> bank.v1.BatchCreateCardTokensRequest
+	19, // 28: bank.v1.CardService.GetAccount:input_type -> bank.v1.GetAccountRequest
+	5,  // 29: bank.v1.CardService.IssueCard:output_type -> bank.v1.IssueCardResponse
+	7,  // 30: bank.v1.CardService.GetCard:output_type -> bank.v1.GetCardResponse
+	9,  // 31: bank.v1.CardService.BlockCard:output_type -> bank.v1.BlockCardResponse
+	11, // 32: bank.v1.CardService.UnblockCard:output_type -> bank.v1.UnblockCardResponse
+	13, // 33: bank.v1.CardService.ChangeLimit:output_type -> bank.v1.ChangeLimitResponse
+	15, // 34: bank.v1.CardService.CreateCardToken:output_type -> bank.v1.CreateCardTokenResponse
+	17, // 35: bank.v1.CardService.BatchCreateCardTokens:output_type -> bank.v1.BatchCreateCardTokensResponse
+	20, // 36: bank.v1.CardService.GetAccount:output_type -> bank.v1.GetAccountResponse
+	29, // [29:37] is the sub-list for method output_type
+	21, // [21:29] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_bank_v1_card_proto_init() }
@@ -1460,13 +1654,17 @@ func file_bank_v1_card_proto_init() {
 	if File_bank_v1_card_proto != nil {
 		return
 	}
+	file_bank_v1_card_proto_msgTypes[16].OneofWrappers = []any{
+		(*CreateCardTokenResult_Token)(nil),
+		(*CreateCardTokenResult_Error)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bank_v1_card_proto_rawDesc), len(file_bank_v1_card_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   17,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

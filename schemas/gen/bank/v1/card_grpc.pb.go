@@ -19,13 +19,14 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	CardService_IssueCard_FullMethodName       = "/bank.v1.CardService/IssueCard"
-	CardService_GetCard_FullMethodName         = "/bank.v1.CardService/GetCard"
-	CardService_BlockCard_FullMethodName       = "/bank.v1.CardService/BlockCard"
-	CardService_UnblockCard_FullMethodName     = "/bank.v1.CardService/UnblockCard"
-	CardService_ChangeLimit_FullMethodName     = "/bank.v1.CardService/ChangeLimit"
-	CardService_CreateCardToken_FullMethodName = "/bank.v1.CardService/CreateCardToken"
-	CardService_GetAccount_FullMethodName      = "/bank.v1.CardService/GetAccount"
+	CardService_IssueCard_FullMethodName             = "/bank.v1.CardService/IssueCard"
+	CardService_GetCard_FullMethodName               = "/bank.v1.CardService/GetCard"
+	CardService_BlockCard_FullMethodName             = "/bank.v1.CardService/BlockCard"
+	CardService_UnblockCard_FullMethodName           = "/bank.v1.CardService/UnblockCard"
+	CardService_ChangeLimit_FullMethodName           = "/bank.v1.CardService/ChangeLimit"
+	CardService_CreateCardToken_FullMethodName       = "/bank.v1.CardService/CreateCardToken"
+	CardService_BatchCreateCardTokens_FullMethodName = "/bank.v1.CardService/BatchCreateCardTokens"
+	CardService_GetAccount_FullMethodName            = "/bank.v1.CardService/GetAccount"
 )
 
 // CardServiceClient is the client API for CardService service.
@@ -50,6 +51,9 @@ type CardServiceClient interface {
 	// It succeeds for any well-formed card data: whether the card exists and the data is right
 	// shows only in the decision of the purchase made with the token.
 	CreateCardToken(ctx context.Context, in *CreateCardTokenRequest, opts ...grpc.CallOption) (*CreateCardTokenResponse, error)
+	// BatchCreateCardTokens is CreateCardToken for several cards in one call, for callers with many payers
+	// at once. The results are in the order of the requests. One refused request harms no other.
+	BatchCreateCardTokens(ctx context.Context, in *BatchCreateCardTokensRequest, opts ...grpc.CallOption) (*BatchCreateCardTokensResponse, error)
 	// GetAccount answers an account's balance and limits, for operators.
 	GetAccount(ctx context.Context, in *GetAccountRequest, opts ...grpc.CallOption) (*GetAccountResponse, error)
 }
@@ -122,6 +126,16 @@ func (c *cardServiceClient) CreateCardToken(ctx context.Context, in *CreateCardT
 	return out, nil
 }
 
+func (c *cardServiceClient) BatchCreateCardTokens(ctx context.Context, in *BatchCreateCardTokensRequest, opts ...grpc.CallOption) (*BatchCreateCardTokensResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(BatchCreateCardTokensResponse)
+	err := c.cc.Invoke(ctx, CardService_BatchCreateCardTokens_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *cardServiceClient) GetAccount(ctx context.Context, in *GetAccountRequest, opts ...grpc.CallOption) (*GetAccountResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(GetAccountResponse)
@@ -154,6 +168,9 @@ type CardServiceServer interface {
 	// It succeeds for any well-formed card data: whether the card exists and the data is right
 	// shows only in the decision of the purchase made with the token.
 	CreateCardToken(context.Context, *CreateCardTokenRequest) (*CreateCardTokenResponse, error)
+	// BatchCreateCardTokens is CreateCardToken for several cards in one call, for callers with many payers
+	// at once. The results are in the order of the requests. One refused request harms no other.
+	BatchCreateCardTokens(context.Context, *BatchCreateCardTokensRequest) (*BatchCreateCardTokensResponse, error)
 	// GetAccount answers an account's balance and limits, for operators.
 	GetAccount(context.Context, *GetAccountRequest) (*GetAccountResponse, error)
 	mustEmbedUnimplementedCardServiceServer()
@@ -183,6 +200,9 @@ func (UnimplementedCardServiceServer) ChangeLimit(context.Context, *ChangeLimitR
 }
 func (UnimplementedCardServiceServer) CreateCardToken(context.Context, *CreateCardTokenRequest) (*CreateCardTokenResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CreateCardToken not implemented")
+}
+func (UnimplementedCardServiceServer) BatchCreateCardTokens(context.Context, *BatchCreateCardTokensRequest) (*BatchCreateCardTokensResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method BatchCreateCardTokens not implemented")
 }
 func (UnimplementedCardServiceServer) GetAccount(context.Context, *GetAccountRequest) (*GetAccountResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetAccount not implemented")
@@ -316,6 +336,24 @@ func _CardService_CreateCardToken_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _CardService_BatchCreateCardTokens_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(BatchCreateCardTokensRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CardServiceServer).BatchCreateCardTokens(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CardService_BatchCreateCardTokens_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CardServiceServer).BatchCreateCardTokens(ctx, req.(*BatchCreateCardTokensRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _CardService_GetAccount_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetAccountRequest)
 	if err := dec(in); err != nil {
@@ -364,6 +402,10 @@ var CardService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CreateCardToken",
 			Handler:    _CardService_CreateCardToken_Handler,
+		},
+		{
+			MethodName: "BatchCreateCardTokens",
+			Handler:    _CardService_BatchCreateCardTokens_Handler,
 		},
 		{
 			MethodName: "GetAccount",
