@@ -1,7 +1,9 @@
-// Package bankrpc reaches the bank over gRPC. Tokens and voids are calls. Purchases of many orders
-// share one long-lived stream at a time.
+// Package bankrpc reaches the bank over gRPC. Tokens and voids are calls; orders that are placed at the
+// same time share the call for their tokens. Purchases of many orders share one long-lived stream at a
+// time.
 //
 //	bankrpc.go  Acquirer: the messages of the bank's contract, both ways
+//	tokens.go   tokens of many orders in one call
 //	line.go     purchases over one stream at a time
 //	session.go  what is under way on a stream
 package bankrpc
@@ -23,8 +25,8 @@ import (
 // concurrent use. It repeats nothing by itself: its callers know what may be
 // repeated, and until when.
 type Acquirer struct {
-	cards     bankv1.CardServiceClient
 	purchases bankv1.PurchaseServiceClient
+	tokens    *tokens
 	line      *line
 }
 
@@ -33,22 +35,28 @@ var _ checkout.Acquirer = (*Acquirer)(nil)
 // New returns the bank behind a connection made with serve.Dial, which names the
 // caller. The connection stays the caller's to close, after Close of the Acquirer.
 func New(conn grpc.ClientConnInterface) *Acquirer {
-	a := &Acquirer{cards: bankv1.NewCardServiceClient(conn), purchases: bankv1.NewPurchaseServiceClient(conn)}
-	a.line = newLine(a.purchases, streamAge)
-	return a
+	purchases := bankv1.NewPurchaseServiceClient(conn)
+	return &Acquirer{
+		purchases: purchases,
+		tokens:    newTokens(bankv1.NewCardServiceClient(conn), slowTokenCall),
+		line:      newLine(purchases, streamAge),
+	}
 }
 
-// Close ends the stream. Purchases under way are answered fault.Unavailable.
-func (a *Acquirer) Close() { a.line.close() }
+// Close ends the stream and the calls for tokens. What is under way is answered fault.Unavailable.
+func (a *Acquirer) Close() {
+	a.tokens.close()
+	a.line.close()
+}
 
 // senseless answers what no bank of this contract answers. It leaves the outcome unknown.
 func senseless(what string) error {
 	return fault.New(fault.Internal, "BANK_ANSWER", "The bank's answer could not be understood.").Wrap(errors.New(what))
 }
 
-// CreateToken implements checkout.Acquirer.
+// CreateToken implements checkout.Acquirer. Callers at the same time share a call.
 func (a *Acquirer) CreateToken(ctx context.Context, card pan.CardData) (checkout.CardToken, error) {
-	answer, err := a.cards.CreateCardToken(ctx, &bankv1.CreateCardTokenRequest{CardData: &bankv1.CardData{
+	answer, err := a.tokens.create(ctx, &bankv1.CreateCardTokenRequest{CardData: &bankv1.CardData{
 		Number:      card.Number.Reveal(),
 		HolderName:  card.HolderName,
 		ExpiryMonth: int32(card.Expiry.Month),

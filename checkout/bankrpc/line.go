@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	// maxPerMessage is how many purchases the bank takes in one message.
+	// maxPerMessage is how many purchases the bank takes in one message, and how many cards in one call.
 	maxPerMessage = 256
 	// maxMessages is how many messages of a stream may be unanswered. What comes meanwhile shares
 	// the next message. The bank reads no further after sixteen.

@@ -26,6 +26,7 @@ func TestAcquirer(t *testing.T, open func(testing.TB) AcquirerFixture) {
 		show func(*testing.T, AcquirerFixture)
 	}{
 		{"a token tells what may be shown of the card", tokenTells},
+		{"tokens that are made at the same time are each of their own card", tokensAtOnce},
 		{"a purchase is decided once, however often it is sent", decidedOnce},
 		{"a decline is an answer with code, reason and text", declineIsAnswer},
 		{"another purchase under the same request id is a refusal", otherPurchaseRefused},
@@ -61,6 +62,38 @@ func tokenTells(t *testing.T, f AcquirerFixture) {
 	other, err := f.Acquirer.CreateToken(t.Context(), f.Good)
 	require.NoError(t, err)
 	require.NotEqual(t, token.Token.Reveal(), other.Token.Reveal())
+}
+
+func tokensAtOnce(t *testing.T, f AcquirerFixture) {
+	const callers = 60
+	refused := f.Good
+	refused.HolderName = ""
+	cards := []pan.CardData{f.Good, f.Declining, refused}
+	tokens, errs := make([]checkout.CardToken, callers), make([]error, callers)
+	var running sync.WaitGroup
+	for i := range callers {
+		running.Go(func() { tokens[i], errs[i] = f.Acquirer.CreateToken(t.Context(), cards[i%len(cards)]) })
+	}
+	running.Wait()
+	made := make(map[string]bool)
+	for i := range callers {
+		if i%len(cards) == 2 {
+			require.Equal(t, fault.InvalidArgument, fault.CodeOf(errs[i]), "a refused card harms no other")
+			require.Equal(t, "card.holder_name", fault.Of(errs[i]).Field)
+			continue
+		}
+		require.NoError(t, errs[i])
+		require.Equal(t, cards[i%len(cards)].Number.Last4(), tokens[i].Last4)
+		require.False(t, made[tokens[i].Token.Reveal()], "no two callers share a token")
+		made[tokens[i].Token.Reveal()] = true
+	}
+	for i, outcome := range []checkout.Outcome{checkout.OutcomeApproved, checkout.OutcomeDeclined} {
+		order := Order(t, "shop", "r1", Start())
+		order.PendingCharge.Token = tokens[callers/2+i].Token
+		decision, err := f.Acquirer.Authorize(t.Context(), order.Authorization())
+		require.NoError(t, err)
+		require.Equal(t, outcome, decision.Outcome)
+	}
 }
 
 func decidedOnce(t *testing.T, f AcquirerFixture) {

@@ -34,6 +34,7 @@ type Peer struct {
 	mutex    sync.Mutex
 	sent     Sent
 	change   func(*bankv1.Purchase) *bankv1.Purchase
+	batch    func(context.Context, *bankv1.BatchCreateCardTokensResponse) (*bankv1.BatchCreateCardTokensResponse, error)
 	breaking error
 	streams  int
 }
@@ -45,6 +46,8 @@ type Sent struct {
 	Callers    []string                         // of every call
 	Traces     []string                         // of every call, and of every purchase of a stream
 	Messages   int                              // of streams
+	Batches    []int                            // how many cards each call for many tokens had
+	Single     int                              // calls for one token
 }
 
 // NewPeer serves a bank until the test ends.
@@ -82,6 +85,14 @@ func (p *Peer) Falsify(change func(*bankv1.Purchase) *bankv1.Purchase) {
 	p.change = change
 }
 
+// OnBatch makes every later call for many tokens answer what answer makes of the Peer's answer; nil
+// answers that. It runs within the call, so it may wait.
+func (p *Peer) OnBatch(answer func(context.Context, *bankv1.BatchCreateCardTokensResponse) (*bankv1.BatchCreateCardTokensResponse, error)) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.batch = answer
+}
+
 // Break makes every stream end with err at its next message, whose purchases are not decided;
 // nil lets them go on.
 func (p *Peer) Break(err error) {
@@ -115,8 +126,37 @@ func ReadCard(data *bankv1.CardData) (pan.CardData, error) {
 
 // CreateCardToken implements bankv1.CardServiceServer.
 func (p *Peer) CreateCardToken(ctx context.Context, in *bankv1.CreateCardTokenRequest) (*bankv1.CreateCardTokenResponse, error) {
-	p.note(ctx, func(sent *Sent) { sent.Card = in.GetCardData() })
+	p.note(ctx, func(sent *Sent) { sent.Single++ })
+	return p.token(ctx, in)
+}
+
+// BatchCreateCardTokens implements bankv1.CardServiceServer.
+func (p *Peer) BatchCreateCardTokens(ctx context.Context, in *bankv1.BatchCreateCardTokensRequest) (*bankv1.BatchCreateCardTokensResponse, error) {
+	p.note(ctx, func(sent *Sent) { sent.Batches = append(sent.Batches, len(in.GetRequests())) })
+	p.mutex.Lock()
+	change := p.batch
+	p.mutex.Unlock()
+	out := &bankv1.BatchCreateCardTokensResponse{}
+	for _, one := range in.GetRequests() {
+		result := &bankv1.CreateCardTokenResult{}
+		if token, err := p.token(ctx, one); err != nil {
+			result.Result = &bankv1.CreateCardTokenResult_Error{Error: serve.ToStatus(err).Proto()}
+		} else {
+			result.Result = &bankv1.CreateCardTokenResult_Token{Token: token}
+		}
+		out.Results = append(out.Results, result)
+	}
+	if change != nil {
+		return change(ctx, out)
+	}
+	return out, nil
+}
+
+func (p *Peer) token(ctx context.Context, in *bankv1.CreateCardTokenRequest) (*bankv1.CreateCardTokenResponse, error) {
 	data := in.GetCardData()
+	p.mutex.Lock()
+	p.sent.Card = data
+	p.mutex.Unlock()
 	if data.GetHolderName() == "REFUSED" {
 		return nil, fault.Invalid("card_data.holder_name", "Not this one.")
 	}

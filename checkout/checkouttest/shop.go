@@ -11,7 +11,6 @@ import (
 	"codebank.dev/checkout"
 	"codebank.dev/checkout/batch"
 	"codebank.dev/checkout/charge"
-	"codebank.dev/checkout/inmem"
 	"codebank.dev/checkout/order"
 	"codebank.dev/checkout/product"
 	"codebank.dev/platform/failpoint"
@@ -36,7 +35,7 @@ func Batched(t T, store batch.Store) *batch.Orders {
 // Setting is what a process of the merchant side is started with.
 type Setting struct {
 	Store Store
-	Bank  *inmem.Acquirer
+	Bank  checkout.Acquirer
 	Clock checkout.Clock
 	// Hook is told of failpoints; nil for none.
 	Hook failpoint.Hook

@@ -10,6 +10,7 @@ import (
 
 	"codebank.dev/checkout"
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/field"
 	"codebank.dev/platform/money"
 	"codebank.dev/platform/pan"
 )
@@ -41,7 +42,7 @@ const (
 	LastFault = Breaking
 )
 
-// Acquirer is a bank in memory. It knows every card, and approves every purchase except
+// Acquirer is a bank in memory. It knows every card that names a holder, and approves every purchase except
 // those with cards that Decline names. Make one with NewAcquirer; it is safe for
 // concurrent use.
 type Acquirer struct {
@@ -148,6 +149,9 @@ func (a *Acquirer) Calls() int {
 // CreateToken implements checkout.Acquirer.
 func (a *Acquirer) CreateToken(ctx context.Context, card pan.CardData) (checkout.CardToken, error) {
 	return call(ctx, a, func() (checkout.CardToken, error) {
+		if card.HolderName == "" {
+			return checkout.CardToken{}, field.Required("card.holder_name")
+		}
 		text := "ctk_" + rand.Text()
 		created := &token{last4: card.Number.Last4(), expiresAt: a.clock.Now().Add(TokenLifetime)}
 		a.tokens[text] = created

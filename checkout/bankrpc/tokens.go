@@ -1,0 +1,241 @@
+package bankrpc
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"codebank.dev/platform/fault"
+	"codebank.dev/platform/serve"
+	bankv1 "codebank.dev/schemas/gen/bank/v1"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+const (
+	// maxTokenCalls is how many calls for tokens may be under way. What comes meanwhile shares the next
+	// call.
+	maxTokenCalls = 1
+	// slowTokenCall is after how long a call no longer keeps later callers waiting: its replica of the
+	// bank may be frozen, and the next call may go to another one.
+	slowTokenCall = 100 * time.Millisecond
+	// tokenCallTimeout bounds a call for a caller without a deadline.
+	tokenCallTimeout = 5 * time.Second
+	// oneByOneAge is how long a bank that does not know the call for many tokens is called for each one.
+	oneByOneAge = time.Minute
+)
+
+var (
+	errTokensClosed = fault.New(fault.Unavailable, "SHUTTING_DOWN", "The connection to the bank is closed.")
+	// errOneByOne tells a caller to make a call of its own.
+	errOneByOne = errors.New("the bank does not know the call for many tokens")
+)
+
+// tokens exchanges card data for tokens. Callers at the same time share a call: the first one is sent
+// at once, and what comes while it is under way is sent together in the next. There is no timer. Make
+// one with newTokens; close ends it.
+type tokens struct {
+	client bankv1.CardServiceClient
+	slow   time.Duration // after how long a call no longer keeps others waiting
+	ctx    context.Context
+	stop   context.CancelFunc
+	ended  sync.WaitGroup
+
+	mutex    sync.Mutex
+	closed   bool
+	queue    []*exchange // not sent yet
+	calls    int         // under way, or about to be
+	lastCall time.Time   // when the last of them began
+	oneByOne time.Time   // until when each token has a call of its own
+}
+
+// exchange is the card data of one caller, under way to its token.
+type exchange struct {
+	ctx     context.Context // the caller's
+	request *bankv1.CreateCardTokenRequest
+	done    chan tokenAnswer // with room for the one answer
+}
+
+type tokenAnswer struct {
+	result *bankv1.CreateCardTokenResult
+	err    error
+}
+
+func newTokens(client bankv1.CardServiceClient, slow time.Duration) *tokens {
+	t := &tokens{client: client, slow: slow}
+	t.ctx, t.stop = context.WithCancel(context.Background())
+	return t
+}
+
+// close ends the calls. The callers that wait are answered errTokensClosed.
+func (t *tokens) close() {
+	t.mutex.Lock()
+	t.closed = true
+	t.mutex.Unlock()
+	t.stop()
+	t.ended.Wait()
+}
+
+// create returns the bank's answer to one request. The end of ctx answers this caller alone. A request
+// that still waits to be sent then is not sent.
+func (t *tokens) create(ctx context.Context, request *bankv1.CreateCardTokenRequest) (*bankv1.CreateCardTokenResponse, error) {
+	e := &exchange{ctx: ctx, request: request, done: make(chan tokenAnswer, 1)}
+	if err := t.add(e); err != nil {
+		return t.alone(e, err)
+	}
+	select {
+	case answer := <-e.done:
+		if answer.err != nil {
+			return t.alone(e, answer.err)
+		}
+		if refusal := answer.result.GetError(); refusal != nil {
+			return nil, serve.FromStatus(status.FromProto(refusal).Err())
+		}
+		return answer.result.GetToken(), nil
+	case <-ctx.Done():
+		t.leave(e)
+		return nil, fault.Of(ctx.Err())
+	case <-t.ctx.Done():
+		return nil, errTokensClosed
+	}
+}
+
+// alone makes a call for one request if err is errOneByOne.
+func (t *tokens) alone(e *exchange, err error) (*bankv1.CreateCardTokenResponse, error) {
+	if !errors.Is(err, errOneByOne) {
+		return nil, err
+	}
+	return t.client.CreateCardToken(e.ctx, e.request)
+}
+
+// add queues a request, and begins a call if another one may be under way.
+func (t *tokens) add(e *exchange) error {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	if t.closed {
+		return errTokensClosed
+	}
+	if !t.oneByOne.IsZero() {
+		if time.Now().Before(t.oneByOne) {
+			return errOneByOne
+		}
+		t.oneByOne = time.Time{}
+	}
+	t.queue = append(t.queue, e)
+	if t.mayCall() {
+		t.calls++
+		t.ended.Go(t.run)
+	}
+	return nil
+}
+
+// mayCall reports whether another call may begin.
+func (t *tokens) mayCall() bool {
+	return t.calls < maxTokenCalls || time.Since(t.lastCall) > t.slow
+}
+
+// leave forgets a request that nobody waits for any more, unless it is sent already.
+func (t *tokens) leave(e *exchange) {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	t.queue = slices.DeleteFunc(t.queue, func(queued *exchange) bool { return queued == e })
+}
+
+// run makes calls, one after the other, while there is something to send.
+func (t *tokens) run() {
+	// Callers that can run already are let in first, so that they share the call.
+	runtime.Gosched()
+	for batch := t.take(); batch != nil; batch = t.take() {
+		results, err := t.call(batch)
+		if status.Code(err) == codes.Unimplemented {
+			batch, err = t.fallBack(batch), errOneByOne
+		}
+		for i, e := range batch {
+			if err != nil {
+				e.done <- tokenAnswer{err: err}
+			} else {
+				e.done <- tokenAnswer{result: results[i]}
+			}
+		}
+	}
+}
+
+// take returns what the next call sends. It returns nil, and one call less is under way, if nothing is
+// queued or enough others are.
+func (t *tokens) take() []*exchange {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	t.calls--
+	if len(t.queue) == 0 || !t.mayCall() {
+		return nil
+	}
+	t.calls++
+	t.lastCall = time.Now()
+	n := min(len(t.queue), maxPerMessage)
+	batch := slices.Clone(t.queue[:n])
+	t.queue = slices.Delete(t.queue, 0, n)
+	return batch
+}
+
+// call sends a batch and returns as many results.
+func (t *tokens) call(batch []*exchange) ([]*bankv1.CreateCardTokenResult, error) {
+	message := &bankv1.BatchCreateCardTokensRequest{Requests: make([]*bankv1.CreateCardTokenRequest, len(batch))}
+	for i, e := range batch {
+		message.Requests[i] = e.request
+	}
+	ctx := t.ctx
+	if len(batch) == 1 { // The call of several callers is part of no one's trace.
+		ctx = inTrace(ctx, serve.TraceID(batch[0].ctx))
+	}
+	ctx, cancel := context.WithDeadline(ctx, latestDeadline(batch))
+	defer cancel()
+	answer, err := t.client.BatchCreateCardTokens(ctx, message)
+	switch results := answer.GetResults(); {
+	case err != nil:
+		return nil, notTheirs(err)
+	case len(results) != len(batch):
+		return nil, senseless("another number of card tokens than were asked for")
+	default:
+		return results, nil
+	}
+}
+
+// latestDeadline returns until when somebody waits for the answer.
+func latestDeadline(batch []*exchange) time.Time {
+	latest := time.Time{}
+	for _, e := range batch {
+		deadline, ok := e.ctx.Deadline()
+		if !ok {
+			deadline = time.Now().Add(tokenCallTimeout)
+		}
+		if deadline.After(latest) {
+			latest = deadline
+		}
+	}
+	return latest
+}
+
+// notTheirs returns the error of a whole call as the answer to each of its callers. The bank refuses a
+// request in the request's own result. So the refusal of a whole call is nothing that a payer could
+// correct, and must not look like it.
+func notTheirs(err error) error {
+	switch fault.CodeOf(err) {
+	case fault.InvalidArgument, fault.NotFound, fault.Aborted, fault.FailedPrecondition:
+		return fault.New(fault.Internal, "BANK_ANSWER", "The bank's answer could not be understood.").Wrap(err)
+	}
+	return err
+}
+
+// fallBack remembers that the bank does not know the call for many tokens. It returns the batch and
+// all that is queued.
+func (t *tokens) fallBack(batch []*exchange) []*exchange {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	t.oneByOne = time.Now().Add(oneByOneAge)
+	batch = append(batch, t.queue...)
+	t.queue = nil
+	return batch
+}
