@@ -23,17 +23,31 @@ func (b *Book) restOnAccount(id ID) (*tracked[Account], bool) {
 	return t, true
 }
 
-// restOnSum makes the decisions rest on how much of a transaction was given back. Every entry that
-// gives something back is an entry of the same account. Once everything was given back, the sum
-// does not change any more.
-func (b *Book) restOnSum(original ID, reversed int64) {
+// restOnSum makes the decisions rest on a sum. Every transaction that counts towards another one has
+// an entry on the account of its leg 0, so the version of that account proves the sum. A sum that is
+// final needs no proof.
+func (b *Book) restOnSum(original ID, relation Relation) {
 	entry := b.entry(original)
 	switch {
 	case entry == nil:
 		b.basis.unproven = true
-	case reversed < entry.Amount:
+	case !b.isFinal(entry, relation):
 		b.restOnAccount(entry.AccountID)
 	}
+}
+
+// isFinal reports whether no later entry can change a sum of a transaction, because the amount is used
+// up. What is captured and what is released share the amount of their hold: each of the two sums is
+// final when both together reach it, and neither of them has to reach it alone.
+func (b *Book) isFinal(original *Entry, relation Relation) bool {
+	used := b.sums[Sum{original.TransactionID, relation}]
+	switch relation {
+	case Captured:
+		used += b.sums[Sum{original.TransactionID, Released}]
+	case Released:
+		used += b.sums[Sum{original.TransactionID, Captured}]
+	}
+	return used >= original.Amount
 }
 
 // ProvenByWrite reports whether the write of Changes proves everything that the decisions rest on,
@@ -41,7 +55,7 @@ func (b *Book) restOnSum(original ID, reversed int64) {
 // cards in Changes, only at the versions that it read, and insert entries and token uses under
 // their unique keys. Then the write proves that
 //
-//   - accounts, their cards, and the amounts that were given back are as they were read,
+//   - accounts, their cards, and the sums of what refers to a transaction are as they were read,
 //   - transactions that were taken for undecided were undecided,
 //   - tokens that were taken for unused were unused.
 //

@@ -63,14 +63,14 @@ func TestAWriteProvesWhatItsDecisionsRestOn(t *testing.T) {
 			b.Entry(fresh)
 			b.Refuse(bank.Entry{TransactionID: fresh, Leg: 1}, noon)
 		}, false},
-		{"nothing was given back", func(b *bank.Book) { b.Reversed(bought.TransactionID) }, false},
-		{"nothing was given back, and the account is written", func(b *bank.Book) { b.Reversed(bought.TransactionID); post(b, fresh, account1.ID) }, true},
-		{"nothing was given back, and another account is written", func(b *bank.Book) { b.Reversed(bought.TransactionID); post(b, fresh, account2.ID) }, false},
-		{"nothing was given back of an unknown transaction", func(b *bank.Book) { b.Reversed(fresh); post(b, fresh, account1.ID) }, false},
+		{"nothing was given back", func(b *bank.Book) { b.Sum(bought.TransactionID, bank.GivenBack) }, false},
+		{"nothing was given back, and the account is written", func(b *bank.Book) { b.Sum(bought.TransactionID, bank.GivenBack); post(b, fresh, account1.ID) }, true},
+		{"nothing was given back, and another account is written", func(b *bank.Book) { b.Sum(bought.TransactionID, bank.GivenBack); post(b, fresh, account2.ID) }, false},
+		{"nothing was given back of an unknown transaction", func(b *bank.Book) { b.Sum(fresh, bank.GivenBack); post(b, fresh, account1.ID) }, false},
 		{"everything was given back in this batch", func(b *bank.Book) {
-			_, err := b.Post(bank.Entry{TransactionID: fresh, AccountID: account1.ID, OriginalID: bought.TransactionID, Status: bank.Approved, Amount: 100}, bank.Effect{}, noon)
+			_, err := b.Post(bank.Entry{TransactionID: fresh, AccountID: account1.ID, OriginalID: bought.TransactionID, Kind: bank.KindReversal, DebitAccount: bank.ID{9}, CreditAccount: account1.ID, Status: bank.Approved, Amount: 100}, bank.Effect{}, noon)
 			require.NoError(t, err)
-			require.EqualValues(t, 100, b.Reversed(bought.TransactionID))
+			require.EqualValues(t, 100, b.Sum(bought.TransactionID, bank.GivenBack))
 		}, true},
 		{"a token was used before", func(b *bank.Book) { b.TokenUser(spent.Nonce) }, true},
 		{"a token is taken for unused", func(b *bank.Book) { b.TokenUser(nonce); post(b, fresh, account1.ID) }, false},
@@ -88,11 +88,41 @@ func TestAWriteProvesWhatItsDecisionsRestOn(t *testing.T) {
 func TestWhatWasGivenBackInFullNeedsNoProof(t *testing.T) {
 	for reversed, proven := range map[int64]bool{99: false, 100: true} {
 		book := bank.NewBook(bank.ReadSet{
-			Accounts: []bank.Account{account1}, Entries: []bank.Entry{bought}, Reversed: map[bank.ID]int64{bought.TransactionID: reversed},
+			Accounts: []bank.Account{account1}, Entries: []bank.Entry{bought}, Sums: map[bank.Sum]int64{{Original: bought.TransactionID, Relation: bank.GivenBack}: reversed},
 		})
-		require.Equal(t, reversed, book.Reversed(bought.TransactionID))
+		require.Equal(t, reversed, book.Sum(bought.TransactionID, bank.GivenBack))
 		require.Equal(t, proven, book.ProvenByWrite(), reversed)
 	}
+}
+
+// What is captured of a hold and what is released of it are final when both together reach the hold.
+func TestAHoldThatIsUsedUpNeedsNoProof(t *testing.T) {
+	for _, tt := range []struct {
+		captured, released int64
+		proven             bool
+	}{{0, 0, false}, {99, 0, false}, {30, 69, false}, {30, 70, true}, {100, 0, true}, {0, 100, true}} {
+		for _, relation := range []bank.Relation{bank.Captured, bank.Released} {
+			book := bank.NewBook(bank.ReadSet{
+				Accounts: []bank.Account{account1}, Entries: []bank.Entry{bought}, Sums: map[bank.Sum]int64{
+					{Original: bought.TransactionID, Relation: bank.Captured}: tt.captured,
+					{Original: bought.TransactionID, Relation: bank.Released}: tt.released,
+				},
+			})
+			book.Sum(bought.TransactionID, relation)
+			require.Equal(t, tt.proven, book.ProvenByWrite(), "%+v, relation %d", tt, relation)
+		}
+	}
+}
+
+// A sum of one relation says nothing about another.
+func TestWhatWasCapturedIsNotGivenBack(t *testing.T) {
+	book := bank.NewBook(bank.ReadSet{
+		Accounts: []bank.Account{account1}, Entries: []bank.Entry{bought}, Sums: map[bank.Sum]int64{
+			{Original: bought.TransactionID, Relation: bank.Captured}: 100,
+		},
+	})
+	require.Zero(t, book.Sum(bought.TransactionID, bank.GivenBack))
+	require.False(t, book.ProvenByWrite())
 }
 
 func TestANonceIsAUUIDThatBeginsWithTheTimeOfIssue(t *testing.T) {

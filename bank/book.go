@@ -13,9 +13,9 @@ type ReadSet struct {
 	Cards    []Card
 	// Entries are the earlier entries, every leg, of the transactions in Keys.Transactions.
 	Entries []Entry
-	// Reversed is how much of each transaction in Keys.Originals was given back so far, in minor
-	// units.
-	Reversed map[ID]int64
+	// Sums are the sums of the transactions in Keys.Originals so far, by relation, in minor units. A
+	// sum of 0 may be left out.
+	Sums map[Sum]int64
 	// TokenUses are the uses of the tokens in Keys.Tokens. A store that leaves them out must write
 	// the uses in Changes under their unique key.
 	TokenUses []TokenUse
@@ -63,7 +63,7 @@ type Book struct {
 	accounts map[ID]*tracked[Account]
 	cards    map[ID]*tracked[Card]
 	entries  map[ID][]*Entry
-	reversed map[ID]int64
+	sums     map[Sum]int64
 	users    map[ID]ID // the transaction that used a token, by the nonce's id
 
 	accountOrder []ID
@@ -97,10 +97,10 @@ func NewBook(reads ReadSet) *Book {
 		cards:    make(map[ID]*tracked[Card], len(reads.Cards)),
 		entries:  make(map[ID][]*Entry, len(reads.Entries)),
 		users:    make(map[ID]ID, len(reads.TokenUses)),
-		reversed: reads.Reversed,
+		sums:     reads.Sums,
 	}
-	if b.reversed == nil {
-		b.reversed = make(map[ID]int64)
+	if b.sums == nil {
+		b.sums = make(map[Sum]int64)
 	}
 	for _, a := range reads.Accounts {
 		b.accounts[a.ID] = &tracked[Account]{value: a}
@@ -168,12 +168,11 @@ func (b *Book) entry(transaction ID) *Entry {
 	return nil
 }
 
-// Reversed returns how much of a transaction that is among Keys.Originals has been
-// given back, minor units.
-func (b *Book) Reversed(transaction ID) int64 {
-	reversed := b.reversed[transaction]
-	b.restOnSum(transaction, reversed)
-	return reversed
+// Sum returns how much of a transaction that is among Keys.Originals was given back, captured or
+// released so far, in this batch or earlier, in minor units.
+func (b *Book) Sum(original ID, relation Relation) int64 {
+	b.restOnSum(original, relation)
+	return b.sums[Sum{original, relation}]
 }
 
 // Post applies effect to the account of the entry and records the entry. It gives the entry the
@@ -217,8 +216,8 @@ func (b *Book) record(entry Entry) *Entry {
 	e := &entry
 	b.posted = append(b.posted, e)
 	b.entries[e.TransactionID] = append(b.entries[e.TransactionID], e)
-	if !e.OriginalID.IsZero() && e.Status == Approved && e.Leg == 0 {
-		b.reversed[e.OriginalID] += e.Amount
+	if relation := e.Relation(); relation != 0 {
+		b.sums[Sum{e.OriginalID, relation}] += e.Amount
 	}
 	return e
 }

@@ -8,8 +8,8 @@ type Keys struct {
 	Cards    []ID // guarded by the lock or version of their account: name that account too
 	// Transactions are those whose earlier entries are read, every leg.
 	Transactions []ID
-	// Originals are the transactions for which Decide asks how much was given back. Name them among
-	// Transactions too.
+	// Originals are the transactions whose sums Decide asks for: what was given back, captured and
+	// released of them. Name them among Transactions too.
 	Originals []ID
 	// Tokens are the ids of the nonces of the card tokens that the command uses.
 	Tokens []ID

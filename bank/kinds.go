@@ -34,6 +34,12 @@ const (
 	Released
 )
 
+// Sum names what the entries of one relation to one transaction add up to.
+type Sum struct {
+	Original ID
+	Relation Relation
+}
+
 // Rules is what an approved entry of a kind does. An entry that is declined, or that is a refusal,
 // moves nothing and is no line, whatever its kind.
 type Rules struct {
@@ -90,7 +96,8 @@ func (e *Entry) Moves() bool { return !e.DebitAccount.IsZero() }
 
 // Relation returns how the entry counts towards the transaction OriginalID; 0 when it does not count.
 // Only an approved entry counts. A movement counts once, on leg 0. A release counts on either leg,
-// because leg 1 of a capture releases the rest of the hold.
+// because leg 1 of a capture releases the rest of the hold. A leg 1 that counts stands beside a leg 0
+// that refers to the same transaction; the stores find it by that.
 //
 // The void of a purchase moves money and the void of a hold does not, so the entry itself tells its
 // relation, and no other entry is needed.

@@ -97,11 +97,12 @@ func spendOn(t *testing.T, ledger Ledger, customers []Customer) error {
 }
 
 // TestRaces has many goroutines compete through several handles of one ledger, as several processes
-// would: a token is used once, and a purchase is given back once.
+// would: a token is used once, a purchase is given back once, and a hold is captured or released once.
 func TestRaces(t *testing.T, ledgers ...Ledger) {
 	for range 5 {
 		testTokenRace(t, ledgers...)
 		testGiveBackRace(t, ledgers...)
+		testHoldRace(t, ledgers...)
 	}
 }
 
@@ -143,7 +144,7 @@ func testGiveBackRace(t *testing.T, ledgers ...Ledger) {
 		keys := KeysOf(customer, purchase, reversal.TransactionID)
 		keys.Originals = []bank.ID{purchase}
 		return Try(t.Context(), ledger, keys, func(book *bank.Book) error {
-			if won[i] = book.Entry(purchase) != nil && book.Reversed(purchase) == 0; !won[i] {
+			if won[i] = book.Entry(purchase) != nil && book.Sum(purchase, bank.GivenBack) == 0; !won[i] {
 				return nil
 			}
 			_, err := book.Post(reversal, bank.Effect{Balance: 100}, Start)
@@ -156,9 +157,60 @@ func testGiveBackRace(t *testing.T, ledgers ...Ledger) {
 		require.NoError(t, err)
 		require.EqualValues(t, 100, reversed)
 		Commit(t, ledger, keysWithSums(customer, purchase), func(book *bank.Book) error {
-			reversed = book.Reversed(purchase)
+			reversed = book.Sum(purchase, bank.GivenBack)
 			return nil
 		})
 		require.EqualValues(t, 100, reversed)
+	}
+}
+
+func usesHoldOnce(t *testing.T, ledger Ledger) { testHoldRace(t, ledger) }
+
+// testHoldRace captures a part of one hold and releases the rest, or releases all of it, from many
+// goroutines.
+func testHoldRace(t *testing.T, ledgers ...Ledger) {
+	customer, held := OpenCustomer(t, ledgers[0], 1000), NewID()
+	Commit(t, ledgers[0], KeysOf(customer, held), func(book *bank.Book) error {
+		_, err := book.Post(Hold(customer, held, 100), bank.Effect{Held: 100}, Start)
+		return err
+	})
+	won := make([]bool, racers)
+	race(t, ledgers, func(i int, ledger Ledger) error {
+		entries := Capture(customer, held, 30, 70)
+		if i%3 == 0 {
+			entries = []bank.Entry{Release(customer, held, 100)}
+		}
+		return Try(t.Context(), ledger, keysWithSums(customer, held, entries[0].TransactionID), func(book *bank.Book) error {
+			open := book.Sum(held, bank.Captured)+book.Sum(held, bank.Released) == 0
+			if won[i] = book.Entry(held) != nil && open; !won[i] {
+				return nil
+			}
+			for _, entry := range entries {
+				effect := bank.Effect{Held: -entry.Amount}
+				if entry.Moves() {
+					effect.Balance = -entry.Amount
+				}
+				if _, err := book.Post(entry, effect, Start); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	})
+	captured := int64(30)
+	if requireOne(t, won)%3 == 0 {
+		captured = 0
+	}
+	for _, ledger := range ledgers {
+		Commit(t, ledger, keysWithSums(customer, held), func(book *bank.Book) error {
+			requireSums(t, book, map[bank.Sum]int64{
+				{Original: held, Relation: bank.Captured}: captured, {Original: held, Relation: bank.Released}: 100 - captured,
+			}, held)
+			return nil
+		})
+		account, err := ledger.Account(t.Context(), customer.Account)
+		require.NoError(t, err)
+		require.Zero(t, account.Held)
+		require.Equal(t, -captured, account.Balance)
 	}
 }

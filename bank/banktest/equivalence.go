@@ -96,10 +96,13 @@ func (w *world) draw(t *rapid.T) step {
 		if rapid.Bool().Draw(t, "looks up") {
 			s.keys.Transactions = append(s.keys.Transactions, transaction)
 		}
-		kind := rapid.SampledFrom([]string{"open", "issue", "post", "post", "post", "refuse", "block", "use"}).Draw(t, "kind")
+		kind := rapid.SampledFrom([]string{"open", "issue", "post", "post", "post", "capture", "refuse", "block", "use"}).Draw(t, "kind")
 		s.what = append(s.what, fmt.Sprintf("%s %d", kind, i))
 		entry := Entry(issued.Card.CardSnapshot, account.ID).Draw(t, "entry")
 		entry.TransactionID = transaction
+		if rapid.Bool().Draw(t, "refers") {
+			entry.OriginalID = rapid.SampledFrom(w.transactions).Draw(t, "original")
+		}
 		breakRule(t, &entry)
 		use := bank.TokenUse{Nonce: rapid.SampledFrom(w.tokens).Draw(t, "token"), TransactionID: transaction, ExpiresAt: w.now}
 		if kind == "use" {
@@ -134,7 +137,7 @@ func breakRule(t *rapid.T, entry *bank.Entry) {
 	case 3:
 		entry.Direction, entry.Kind = bank.Debit, bank.KindHold
 	case 4:
-		entry.Leg = 1
+		entry.Leg, entry.OriginalID = 1, bank.ID{} // What refers to a transaction has a leg 0.
 	case 5:
 		entry.DebitAccount = NewID()
 	}
@@ -166,6 +169,14 @@ func (w *world) change(kind string, i int, entry bank.Entry, effect bank.Effect)
 			book.Open(account)
 			_, err := book.Post(Opening(account.ID), bank.Effect{CreditLimit: 500}, w.now)
 			return err
+		case kind == "capture" && opened:
+			customer := Customer{Account: account.ID}
+			for _, leg := range Capture(customer, entry.OriginalID, entry.Amount, 3) {
+				leg.TransactionID, leg.Request, leg.Direction = entry.TransactionID, entry.Request, bank.Credit
+				if _, err := book.Post(leg, effect, w.now); err != nil {
+					return err
+				}
+			}
 		case kind == "issue" && !exists:
 			book.Issue(issued)
 		case kind == "block" && exists:
@@ -216,6 +227,17 @@ func (w *world) compare(t *rapid.T, first, second Ledger) {
 		same(func(l Ledger) (any, error) {
 			entry, reversed, err := l.Transaction(ctx, transaction)
 			return []any{entry, reversed}, err
+		})
+		same(func(l Ledger) (any, error) {
+			var sums [3]int64
+			keys := bank.Keys{Transactions: []bank.ID{transaction}, Originals: []bank.ID{transaction}}
+			err := l.Execute(ctx, keys, func(book *bank.Book) error {
+				for i := range sums {
+					sums[i] = book.Sum(transaction, bank.Relation(i+1))
+				}
+				return nil
+			})
+			return sums, err
 		})
 	}
 }

@@ -140,6 +140,30 @@ func GiveBack(customer Customer, purchase bank.ID, amount int64) bank.Entry {
 	return entry
 }
 
+// Hold returns an approved hold. Post it with an effect of +amount on what is held.
+func Hold(customer Customer, transaction bank.ID, amount int64) bank.Entry {
+	entry := Purchase(customer, transaction, amount)
+	entry.Kind, entry.DebitAccount, entry.CreditAccount = bank.KindHold, bank.ID{}, bank.ID{}
+	return entry
+}
+
+// Release returns the void of a hold, or of a part of it. Post it with an effect of −amount on what is
+// held.
+func Release(customer Customer, hold bank.ID, amount int64) bank.Entry {
+	entry := Hold(customer, NewID(), amount)
+	entry.Kind, entry.Direction, entry.OriginalID = bank.KindVoid, bank.NoDirection, hold
+	return entry
+}
+
+// Capture returns the two legs of a capture of a hold: what it captures, and the release of the rest.
+// Post the first one with an effect of −captured on the balance and on what is held.
+func Capture(customer Customer, hold bank.ID, captured, rest int64) []bank.Entry {
+	entry, released := Purchase(customer, NewID(), captured), Release(customer, hold, rest)
+	entry.Kind, entry.OriginalID = bank.KindCapture, hold
+	released.TransactionID, released.Request, released.Leg = entry.TransactionID, entry.Request, 1
+	return []bank.Entry{entry, released}
+}
+
 // Refusal returns a declined purchase with an unknown card.
 func Refusal(transaction bank.ID) bank.Entry {
 	entry := Purchase(Customer{}, transaction, 100)
@@ -164,7 +188,7 @@ func KeysOf(customer Customer, transactions ...bank.ID) bank.Keys {
 	return keys
 }
 
-// keysWithSums returns KeysOf, and also asks how much of the transactions was given back.
+// keysWithSums returns KeysOf, and also asks for the sums of the transactions.
 func keysWithSums(customer Customer, transactions ...bank.ID) bank.Keys {
 	keys := KeysOf(customer, transactions...)
 	keys.Originals = slices.Clone(keys.Transactions)

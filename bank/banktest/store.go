@@ -34,6 +34,8 @@ func TestStore(t *testing.T, open Open) {
 		{"a repeat sees the first decision", answersRepeats},
 		{"a purchase is given back once", givesBackOnce},
 		{"the amounts given back are summed", sumsGivenBack},
+		{"what refers to a transaction is summed by relation", sumsByRelation},
+		{"a hold is captured or released once", usesHoldOnce},
 		{"two legs of a transaction are read together", readsAllLegs},
 		{"a batch with bad data is refused as a whole", refusesBadData},
 		{"a card number is issued once", issuesNumbersOnce},

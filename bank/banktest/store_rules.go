@@ -94,9 +94,9 @@ func sumsGivenBack(t *testing.T, ledger Ledger) {
 
 	var first, then int64
 	Commit(t, ledger, keysWithSums(customer, purchase), func(book *bank.Book) error {
-		first = book.Reversed(purchase)
+		first = book.Sum(purchase, bank.GivenBack)
 		_, err := book.Post(GiveBack(customer, purchase, 45), bank.Effect{Balance: 45}, Start)
-		then = book.Reversed(purchase)
+		then = book.Sum(purchase, bank.GivenBack)
 		return err
 	})
 	require.EqualValues(t, 55, first, "the approved ones, each once")
@@ -104,6 +104,76 @@ func sumsGivenBack(t *testing.T, ledger Ledger) {
 	_, reversed, err := ledger.Transaction(t.Context(), purchase)
 	require.NoError(t, err)
 	require.EqualValues(t, 100, reversed)
+}
+
+// sumsByRelation refers to a transaction with every kind of entry that may do so, with the second leg
+// that the table of kinds allows, and with a decline, which does not count.
+func sumsByRelation(t *testing.T, ledger Ledger) {
+	customer := OpenCustomer(t, ledger, 1000)
+	want := make(map[bank.Sum]int64)
+	var originals []bank.ID
+	for i, rules := range bank.AllRules() {
+		if rules.Of == 0 {
+			continue
+		}
+		original, counts := NewID(), referring(customer, rules.Kind, 30+int64(i))
+		first := referring(customer, rules.Of, 1000)
+		first.TransactionID = original
+		declined := referring(customer, rules.Kind, 7)
+		declined.Status, declined.Decline, declined.DebitAccount, declined.CreditAccount = bank.Declined, bank.Blocked, bank.ID{}, bank.ID{}
+		if !rules.Moves {
+			counts.DebitAccount, counts.CreditAccount = bank.ID{}, bank.ID{}
+		}
+		entries := []bank.Entry{counts, declined}
+		want[bank.Sum{Original: original, Relation: rules.Relation}] = counts.Amount
+		if rules.SecondLeg != 0 {
+			second := referring(customer, rules.SecondLeg, 11)
+			second.TransactionID, second.Leg = counts.TransactionID, 1
+			if rules.SecondLeg == bank.KindVoid {
+				second.DebitAccount, second.CreditAccount = bank.ID{}, bank.ID{}
+				want[bank.Sum{Original: original, Relation: bank.Released}] = 11
+			}
+			entries = append(entries, second)
+		}
+		originals = append(originals, original)
+		Commit(t, ledger, keysWithSums(customer, original), func(book *bank.Book) error {
+			if _, err := book.Post(first, bank.Effect{}, Start); err != nil {
+				return err
+			}
+			for _, entry := range entries {
+				entry.OriginalID = original
+				if _, err := book.Post(entry, bank.Effect{}, Start); err != nil {
+					return err
+				}
+			}
+			requireSums(t, book, want, original)
+			return nil
+		})
+		_, reversed, err := ledger.Transaction(t.Context(), original)
+		require.NoError(t, err)
+		require.Equal(t, want[bank.Sum{Original: original, Relation: bank.GivenBack}], reversed, "%s of %s", rules.Kind, rules.Of)
+	}
+	Commit(t, ledger, keysWithSums(customer, originals...), func(book *bank.Book) error {
+		requireSums(t, book, want, originals...)
+		return nil
+	})
+}
+
+// referring returns an approved entry of a kind that moves an amount. It is a credit, because a credit
+// never asks the limit.
+func referring(customer Customer, kind bank.Kind, amount int64) bank.Entry {
+	entry := GiveBack(customer, bank.ID{}, amount)
+	entry.Kind = kind
+	return entry
+}
+
+func requireSums(t *testing.T, book *bank.Book, want map[bank.Sum]int64, originals ...bank.ID) {
+	t.Helper()
+	for _, original := range originals {
+		for relation := bank.GivenBack; relation <= bank.Released; relation++ {
+			require.Equal(t, want[bank.Sum{Original: original, Relation: relation}], book.Sum(original, relation), "relation %d", relation)
+		}
+	}
 }
 
 func readsAllLegs(t *testing.T, ledger Ledger) {
@@ -163,7 +233,7 @@ func readsAbsence(t *testing.T, ledger Ledger) {
 		require.False(t, account || card)
 		require.Zero(t, book.TokenUser(keys.Tokens[0]))
 		require.Nil(t, book.Entry(keys.Transactions[0]))
-		require.Zero(t, book.Reversed(keys.Transactions[0]))
+		require.Zero(t, book.Sum(keys.Transactions[0], bank.GivenBack))
 		return nil
 	}))
 }
@@ -258,7 +328,7 @@ func seesWholeBatches(t *testing.T, ledger Ledger) {
 			waited <- ledger.Execute(t.Context(), keys, func(book *bank.Book) error {
 				account, _ := book.Account(customer.Account)
 				card, _ := book.Card(customer.Card)
-				seen = sight{account.Sequence, card.Blocked, book.Entry(reversal.TransactionID) != nil, book.Reversed(purchase)}
+				seen = sight{account.Sequence, card.Blocked, book.Entry(reversal.TransactionID) != nil, book.Sum(purchase, bank.GivenBack)}
 				return nil
 			})
 		}()

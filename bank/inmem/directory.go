@@ -74,7 +74,7 @@ func (s *Store) Transaction(ctx context.Context, transaction bank.ID) (bank.Entr
 	if err != nil {
 		return bank.Entry{}, 0, err
 	}
-	return *entry, s.givenBack[transaction], nil
+	return *entry, s.sums[bank.Sum{Original: transaction, Relation: bank.GivenBack}], nil
 }
 
 // SealedNumber implements bank.Reader.

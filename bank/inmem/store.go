@@ -47,7 +47,7 @@ type Store struct {
 	tokenUses map[bank.ID]bank.TokenUse
 	entries   map[leg]*bank.Entry
 	positions map[position]leg
-	givenBack map[bank.ID]int64
+	sums      map[bank.Sum]int64
 	outbox    outbox
 }
 
@@ -62,7 +62,7 @@ func New(now func() time.Time) *Store {
 		tokenUses: make(map[bank.ID]bank.TokenUse),
 		entries:   make(map[leg]*bank.Entry),
 		positions: make(map[position]leg),
-		givenBack: make(map[bank.ID]int64),
+		sums:      make(map[bank.Sum]int64),
 	}
 }
 
@@ -94,7 +94,7 @@ func (s *Store) Execute(ctx context.Context, keys bank.Keys, decide func(*bank.B
 }
 
 func (s *Store) read(keys *bank.Keys) bank.ReadSet {
-	reads := bank.ReadSet{Reversed: make(map[bank.ID]int64)}
+	reads := bank.ReadSet{Sums: make(map[bank.Sum]int64)}
 	for _, id := range keys.Accounts {
 		if account, ok := s.accounts[id]; ok {
 			reads.Accounts = append(reads.Accounts, account)
@@ -118,8 +118,9 @@ func (s *Store) read(keys *bank.Keys) bank.ReadSet {
 		}
 	}
 	for _, id := range keys.Originals {
-		if amount, ok := s.givenBack[id]; ok {
-			reads.Reversed[id] = amount
+		for relation := bank.GivenBack; relation <= bank.Released; relation++ {
+			sum := bank.Sum{Original: id, Relation: relation}
+			reads.Sums[sum] = s.sums[sum]
 		}
 	}
 	return reads
@@ -162,8 +163,8 @@ func (s *Store) insert(entry bank.Entry) {
 	if !entry.IsRefusal() {
 		s.positions[position{entry.AccountID, entry.Sequence}] = key
 	}
-	if !entry.OriginalID.IsZero() && entry.Status == bank.Approved && entry.Leg == 0 {
-		s.givenBack[entry.OriginalID] += entry.Amount
+	if relation := entry.Relation(); relation != 0 {
+		s.sums[bank.Sum{Original: entry.OriginalID, Relation: relation}] += entry.Amount
 	}
 }
 

@@ -69,7 +69,7 @@ func newAccountCache() *accountCache {
 
 // load returns what is cached of the accounts, cards and tokens that keys name, and the keys of what
 // must be read before a batch is decided: missing accounts and cards, transactions that are known to
-// exist or that may be given back, and the amounts given back. All other transactions and tokens are
+// exist or that others refer to, and the sums of those. All other transactions and tokens are
 // taken for new; the write proves that they are. load reports false during a backoff, and when the
 // batch needs locks on stored tokens.
 func (c *accountCache) load(keys *bank.Keys) (seen *view, missing bank.Keys, ok bool) {

@@ -154,7 +154,7 @@ func (s *session) read(ctx context.Context, keys *bank.Keys, epoch int64) (*view
 
 // addMissing reads the missing rows, if any, in one round trip without a lock. It adds accounts and
 // cards to the view and returns the others. It reads the accounts first: what changes after that,
-// such as a card or an amount that was given back, changes its account's version too.
+// such as a card or a sum, changes its account's version too.
 func (s *session) addMissing(ctx context.Context, seen *view, missing *bank.Keys) (bank.ReadSet, error) {
 	b := wire.Batch{Session: s.Session}
 	read := reading{view: seen, accounts: readAccounts}

@@ -35,9 +35,12 @@ func (r *reading) add(b *wire.Batch, keys *bank.Keys) {
 		b.Add(readEntries, func(row wire.Row) { r.reads.Entries = append(r.reads.Entries, entryOf(&row)) })
 	}
 	if len(keys.Originals) > 0 {
-		r.reads.Reversed = make(map[bank.ID]int64)
+		r.reads.Sums = make(map[bank.Sum]int64)
 		p.UUIDs(keys.Originals)
-		b.Add(readGivenBack, func(row wire.Row) { r.reads.Reversed[row.UUID()] = row.Int8() })
+		b.Add(readSums, func(row wire.Row) {
+			sum := bank.Sum{Original: row.UUID(), Relation: bank.Relation(row.Int2())}
+			r.reads.Sums[sum] = row.Int8()
+		})
 	}
 	if len(keys.Tokens) > 0 {
 		p.UUIDs(keys.Tokens)

@@ -25,8 +25,15 @@ const (
 
 	entryTables = ` FROM entries e LEFT JOIN accounts a ON a.id = e.account_id LEFT JOIN cards c ON c.id = e.card_id `
 
-	// givenBack is true for entries that give back a part of another transaction.
-	givenBack = `status = 1 AND leg = 0`
+	// givenBack is true for entries that give back a part of another transaction (bank.GivenBack). The
+	// first line is the condition of the index entries_given_back.
+	givenBack = `status = 1 AND leg = 0
+				AND debit_account IS NOT NULL AND kind IN (4, 10, 14)`
+
+	// relationOf is bank.Relation of an entry r that is approved and refers to another transaction. It
+	// is null for an entry that does not count.
+	relationOf = `CASE WHEN r.debit_account IS NULL THEN CASE WHEN r.kind IN (10, 11) THEN 3 END
+			WHEN r.leg = 0 THEN CASE WHEN r.kind IN (4, 10, 14) THEN 1 WHEN r.kind IN (9, 12) THEN 2 END END::smallint`
 )
 
 var (
@@ -46,8 +53,13 @@ var (
 	readEntries = &wire.Statement{Name: "read_entries", SQL: `SELECT ` + entryColumns + entryTables + `
 		WHERE e.transaction_id = ANY($1::uuid[]) ORDER BY e.transaction_id, e.leg`}
 	readTokenUses = &wire.Statement{Name: "read_token_uses", SQL: `SELECT nonce, transaction_id FROM used_tokens WHERE nonce = ANY($1::uuid[])`}
-	readGivenBack = &wire.Statement{Name: "read_given_back", SQL: `SELECT original_transaction_id, sum(amount)::bigint
-		FROM entries WHERE original_transaction_id = ANY($1::uuid[]) AND ` + givenBack + ` GROUP BY original_transaction_id`}
+	// readSums finds the transactions by their legs 0, which are in the index entries_given_back, and
+	// then all of their legs by their key, because leg 1 of a capture counts too.
+	readSums = &wire.Statement{Name: "read_sums", SQL: `SELECT original, relation, sum(amount)::bigint
+		FROM (SELECT r.original_transaction_id AS original, ` + relationOf + ` AS relation, r.amount
+			FROM entries e JOIN entries r ON r.transaction_id = e.transaction_id AND r.original_transaction_id = e.original_transaction_id
+			WHERE e.original_transaction_id = ANY($1::uuid[]) AND e.status = 1 AND e.leg = 0 AND r.status = 1) counted
+		WHERE relation IS NOT NULL GROUP BY original, relation`}
 
 	insertAccounts = &wire.Statement{Name: "insert_accounts", SQL: `INSERT INTO accounts
 		(id, customer_id, kind, currency, balance, held, credit_limit, sequence, last_at)
@@ -129,7 +141,7 @@ const (
 // executed lists the statements that Execute needs. They are prepared before the first batch of a
 // connection.
 var executed = []*wire.Statement{
-	begin, commit, rollback, lockAccounts, readAccounts, readCards, readEntries, readGivenBack, readTokenUses, lockStoredTokens,
+	begin, commit, rollback, lockAccounts, readAccounts, readCards, readEntries, readSums, readTokenUses, lockStoredTokens,
 	insertAccounts, insertCards, insertSealed, insertEntries, insertAnyEntries, insertTokenUses, insertEvents,
 	updateAccounts, updateCards, useStoredTokens, writeSingle, writeSingleByToken,
 }

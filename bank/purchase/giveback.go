@@ -58,7 +58,7 @@ func (v *void) Decide(book *bank.Book, now time.Time) bank.Outcome {
 		return bank.Outcome{Err: errNoSuchVoid}
 	case purchase.Status != bank.Approved:
 		return bank.Outcome{Entry: purchase}
-	case book.Reversed(v.purchase) > 0:
+	case book.Sum(v.purchase, bank.GivenBack) > 0:
 		return bank.Outcome{Original: purchase}
 	}
 	if _, ok := book.Account(purchase.AccountID); !ok {
@@ -115,7 +115,7 @@ func (r *reverse) Decide(book *bank.Book, now time.Time) bank.Outcome {
 		return bank.Outcome{Err: errNoPurchase}
 	case purchase.Status != bank.Approved:
 		return bank.Outcome{Err: errNotReversible}
-	case book.Reversed(r.purchase) > 0:
+	case book.Sum(r.purchase, bank.GivenBack) > 0:
 		return bank.Outcome{Err: errAlreadyReversed}
 	}
 	entry, effect := giveBack(purchase, bank.KindReversal)
