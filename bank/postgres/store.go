@@ -100,7 +100,7 @@ var sessionSettings = map[string]string{
 // needs is what the ledger's calls do with its tables; the bank is not ready without it.
 var needs = database.Needs{
 	"accounts": "SELECT INSERT UPDATE", "cards": "SELECT INSERT UPDATE", "entries": "SELECT INSERT",
-	"outbox": "SELECT INSERT", "vault": "SELECT INSERT",
+	"outbox": "SELECT INSERT", "vault": "SELECT INSERT", "used_tokens": "SELECT INSERT", "card_tokens": "SELECT UPDATE",
 }
 
 // Open prepares a Store on Postgres 17 or later. It does not connect: while the database is away,

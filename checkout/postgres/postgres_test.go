@@ -3,11 +3,14 @@ package postgres_test
 import (
 	"context"
 	"flag"
+	"log/slog"
 	"testing"
 
+	"codebank.dev/checkout"
 	"codebank.dev/checkout/checkouttest"
 	"codebank.dev/checkout/postgres"
 	"codebank.dev/native/postgres/postgrestest"
+	"codebank.dev/platform/database/databasetest"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 )
@@ -39,6 +42,39 @@ func (d *database) empty(t testing.TB) checkouttest.Store {
 }
 
 func TestStore(t *testing.T) { checkouttest.TestStore(t, openDatabase(t).empty) }
+
+// needy is a store whose user has the privileges that readiness checks. Only the catalogue is
+// replaced by another one, because a checkout does that before its calls.
+type needy struct {
+	*postgres.Store
+	owner *postgres.Store
+}
+
+func (n needy) Replace(ctx context.Context, products []checkout.Product) error {
+	return n.owner.Replace(ctx, products)
+}
+
+// A checkout that is ready can answer every call: the calls need no privilege that readiness does
+// not check, and so no table.
+func TestCallsNeedOnlyWhatReadinessChecks(t *testing.T) {
+	d := openDatabase(t)
+	openAt := func(address string) *postgres.Store {
+		store, err := postgres.Open(t.Context(), postgres.Config{URL: address})
+		require.NoError(t, err)
+		return store
+	}
+	store := openAt(databasetest.Needy(t, d.conn.Config().ConnString(), nil, func(address string) error {
+		store := openAt(address)
+		defer store.Close()
+		require.NoError(t, store.Prepare(t.Context(), slog.New(slog.DiscardHandler), store.Migrate))
+		return store.Ready(t.Context())
+	}))
+	defer store.Close()
+	checkouttest.TestStore(t, func(t testing.TB) checkouttest.Store {
+		d.empty(t)
+		return needy{store, d.store}
+	})
+}
 
 func TestLifecycle(t *testing.T) { checkouttest.TestLifecycle(t, openDatabase(t).empty) }
 

@@ -49,7 +49,7 @@ var settings = map[string]string{
 
 // needs is what calls do with the tables; the checkout is not ready without it.
 var needs = database.Needs{
-	"products": "SELECT", "stores": "SELECT", "orders": "SELECT INSERT UPDATE", "order_items": "SELECT INSERT",
+	"catalogue": "SELECT", "products": "SELECT", "stores": "SELECT", "orders": "SELECT INSERT UPDATE", "order_items": "SELECT INSERT",
 }
 
 // Config says how to reach the checkout's database. Only URL is required.

@@ -12,6 +12,7 @@ import (
 
 	stack "codebank.dev/native/postgres"
 	"codebank.dev/native/postgres/postgrestest"
+	"codebank.dev/platform/database/databasetest"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/id"
 	"codebank.dev/schemas"
@@ -571,6 +572,34 @@ func TestAnyArrivalGivesWhatAPlainModelGives(t *testing.T) {
 			model.check(t, page)
 		}
 	})
+}
+
+// A statement that is ready can answer every call: the calls need no privilege that readiness does
+// not check, and so no table.
+func TestCallsNeedOnlyWhatReadinessChecks(t *testing.T) {
+	_, sink, address := opened(t)
+	sink.Write(t, purchases(alice, 1, 3)...)
+	sink.Write(t, purchases(alice, 5, 6)...)
+	var store *postgres.Store
+	databasetest.Needy(t, address, []string{"SELECT, INSERT ON statement_settings"}, func(address string) error {
+		store = open(t, postgres.Config{URL: address, BankCode: statementtest.Bank})
+		require.NoError(t, store.Prepare(t.Context(), slog.New(slog.DiscardHandler)))
+		return store.Ready(t.Context())
+	})
+	service := statement.NewService(store)
+	for range 2 {
+		state, err := service.State(t.Context(), aliceID)
+		require.NoError(t, err)
+		require.EqualValues(t, 3, state.CompleteTo)
+	}
+	for _, within := range []statement.Range{{}, {Start: statementtest.Opened, End: statementtest.Opened.AddDate(1, 0, 0)}} {
+		page, err := service.Page(t.Context(), statement.PageQuery{Account: aliceID, Size: 2, Range: within})
+		require.NoError(t, err)
+		require.Len(t, page.Lines, 2)
+		page, err = service.Page(t.Context(), statement.PageQuery{Account: aliceID, Size: 9, Range: within, Below: page.Next})
+		require.NoError(t, err)
+		require.Len(t, page.Lines, 3)
+	}
 }
 
 // A database is read-only while it fails over. A read does without the write that would move

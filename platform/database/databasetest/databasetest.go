@@ -1,5 +1,5 @@
 // Package databasetest tests that every store follows the one list of what an error of
-// the database means.
+// the database means, and that its calls need no privilege that readiness does not check.
 package databasetest
 
 import (
