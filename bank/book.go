@@ -11,7 +11,7 @@ import (
 type ReadSet struct {
 	Accounts []Account
 	Cards    []Card
-	// Entries are the earlier entries, every leg, of the transactions in Keys.Transactions.
+	// Entries are the earlier entries, every leg, of the transactions in Keys.Entries.
 	Entries []Entry
 	// Sums are the sums of the transactions in Keys.Originals so far, by relation, in minor units. A
 	// sum of 0 may be left out.

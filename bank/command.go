@@ -23,9 +23,12 @@ type Command interface {
 
 // Outcome is the result of a command.
 type Outcome struct {
-	// Entry is the decision: a new entry, or the first one when the request is a repeat. It must
-	// not be changed. It is nil for commands that make no entry.
+	// Entry is the decision: a new entry, or the first one when the request is a repeat. Of a
+	// transaction with two legs it is leg 0. It must not be changed. It is nil for commands that make
+	// no entry.
 	Entry *Entry
+	// Second is leg 1 of the same transaction; nil when it has leg 0 alone.
+	Second *Entry
 	// Original is the entry that Entry gives back, when there is one.
 	Original *Entry
 	// Card is the card after the command, when the command is about one.
@@ -34,6 +37,17 @@ type Outcome struct {
 	Account Account
 	// Err is why the command was refused; nothing is stored then.
 	Err error
+}
+
+// Entries returns the entries of the decision in the order of their legs.
+func (o *Outcome) Entries() []*Entry {
+	var entries []*Entry
+	for _, entry := range []*Entry{o.Entry, o.Second} {
+		if entry != nil {
+			entries = append(entries, entry)
+		}
+	}
+	return entries
 }
 
 // The refusals that commands of every kind share.

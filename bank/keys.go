@@ -6,10 +6,11 @@ import "slices"
 type Keys struct {
 	Accounts []ID // locked, in id order
 	Cards    []ID // guarded by the lock or version of their account: name that account too
-	// Transactions are those whose earlier entries are read, every leg.
+	// Transactions are those that the command decides. They are new, unless the command is a repeat,
+	// so a store may take those for new that it does not know (Book.ProvenByWrite).
 	Transactions []ID
-	// Originals are the transactions whose sums Decide asks for: what was given back, captured and
-	// released of them. Name them among Transactions too.
+	// Originals are the earlier transactions that the command refers to. They must exist, so a store
+	// always reads them, and their sums: what was given back, captured and released of them.
 	Originals []ID
 	// Tokens are the ids of the nonces of the card tokens that the command uses.
 	Tokens []ID
@@ -37,6 +38,15 @@ func (k *Keys) Sort() {
 	k.Tokens = sortIDs(k.Tokens)
 	slices.SortFunc(k.StoredTokens, func(a, b [32]byte) int { return slices.Compare(a[:], b[:]) })
 	k.StoredTokens = slices.Compact(k.StoredTokens)
+}
+
+// Entries returns the transactions whose entries are read, every leg: Transactions and Originals, each
+// once. The keys must be sorted.
+func (k *Keys) Entries() []ID {
+	if len(k.Originals) == 0 {
+		return k.Transactions
+	}
+	return sortIDs(slices.Concat(k.Transactions, k.Originals))
 }
 
 func sortIDs(ids []ID) []ID {

@@ -59,6 +59,32 @@ func TestEachKindDoesWhatItsNameSays(t *testing.T) {
 	}
 }
 
+func TestAnOutcomeHasTheEntriesOfBothLegs(t *testing.T) {
+	first, second := &bank.Entry{}, &bank.Entry{Leg: 1}
+	for _, tt := range []struct {
+		outcome bank.Outcome
+		want    []*bank.Entry
+	}{
+		{bank.Outcome{}, nil},
+		{bank.Outcome{Entry: first}, []*bank.Entry{first}},
+		{bank.Outcome{Entry: first, Second: second}, []*bank.Entry{first, second}},
+	} {
+		require.Equal(t, tt.want, tt.outcome.Entries())
+	}
+}
+
+// What a command decides and what it refers to are read together, each once.
+func TestTheEntriesOfKeysAreThoseOfItsTransactionsAndOriginals(t *testing.T) {
+	keys := bank.Keys{Transactions: []bank.ID{{3}, {1}, {3}}}
+	keys.Sort()
+	require.Equal(t, []bank.ID{{1}, {3}}, keys.Entries())
+	keys.Add(bank.Keys{Transactions: []bank.ID{{4}}, Originals: []bank.ID{{2}, {3}}})
+	keys.Sort()
+	require.Equal(t, []bank.ID{{1}, {2}, {3}, {4}}, keys.Entries())
+	require.Equal(t, []bank.ID{{1}, {3}, {4}}, keys.Transactions)
+	require.Equal(t, []bank.ID{{2}, {3}}, keys.Originals)
+}
+
 func TestTheTableOfKindsIsWhole(t *testing.T) {
 	of := make(map[string]bool)
 	kinds := make(map[bank.Kind]bool)

@@ -59,8 +59,8 @@ type Result struct {
 type Directory interface {
 	CardByLookup(ctx context.Context, lookup [32]byte) (CardFacts, error)
 	CardByID(ctx context.Context, card ID) (CardFacts, error)
-	// Parties returns the customer account and the card of a transaction's leg 0; zero ids for a
-	// refusal.
+	// Parties returns the customer accounts of a transaction's legs and the card of its leg 0; zero ids
+	// for a refusal.
 	Parties(ctx context.Context, transaction ID) (Parties, error)
 }
 
@@ -83,10 +83,12 @@ type CardFacts struct {
 	Expiry     pan.Expiry
 }
 
-// Parties are the customer account and the card of a transaction.
+// Parties are the customer accounts and the card of a transaction.
 type Parties struct {
 	AccountID ID
-	CardID    ID
+	// SecondAccountID is the account of leg 1; zero for a transaction that has leg 0 alone.
+	SecondAccountID ID
+	CardID          ID
 }
 
 // CardCheck is the result of comparing presented card data with the card. The comparison

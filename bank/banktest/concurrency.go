@@ -141,7 +141,7 @@ func testGiveBackRace(t *testing.T, ledgers ...Ledger) {
 	won := make([]bool, racers)
 	race(t, ledgers, func(i int, ledger Ledger) error {
 		reversal := GiveBack(customer, purchase, 100)
-		keys := KeysOf(customer, purchase, reversal.TransactionID)
+		keys := KeysOf(customer, reversal.TransactionID)
 		keys.Originals = []bank.ID{purchase}
 		return Try(t.Context(), ledger, keys, func(book *bank.Book) error {
 			if won[i] = book.Entry(purchase) != nil && book.Sum(purchase, bank.GivenBack) == 0; !won[i] {
@@ -180,7 +180,9 @@ func testHoldRace(t *testing.T, ledgers ...Ledger) {
 		if i%3 == 0 {
 			entries = []bank.Entry{Release(customer, held, 100)}
 		}
-		return Try(t.Context(), ledger, keysWithSums(customer, held, entries[0].TransactionID), func(book *bank.Book) error {
+		keys := KeysOf(customer, entries[0].TransactionID)
+		keys.Originals = []bank.ID{held}
+		return Try(t.Context(), ledger, keys, func(book *bank.Book) error {
 			open := book.Sum(held, bank.Captured)+book.Sum(held, bank.Released) == 0
 			if won[i] = book.Entry(held) != nil && open; !won[i] {
 				return nil

@@ -153,7 +153,12 @@ func sumsByRelation(t *testing.T, ledger Ledger) {
 		require.NoError(t, err)
 		require.Equal(t, want[bank.Sum{Original: original, Relation: bank.GivenBack}], reversed, "%s of %s", rules.Kind, rules.Of)
 	}
-	Commit(t, ledger, keysWithSums(customer, originals...), func(book *bank.Book) error {
+	keys := KeysOf(customer)
+	keys.Originals = originals
+	Commit(t, ledger, keys, func(book *bank.Book) error {
+		for _, original := range originals {
+			require.NotNil(t, book.Entry(original), "what is referred to is read")
+		}
 		requireSums(t, book, want, originals...)
 		return nil
 	})
@@ -198,7 +203,7 @@ func readsAllLegs(t *testing.T, ledger Ledger) {
 	require.NoError(t, err)
 	parties, err := ledger.Parties(t.Context(), transaction)
 	require.NoError(t, err)
-	require.Equal(t, bank.Parties{AccountID: pair[0].Account, CardID: pair[0].Card}, parties)
+	require.Equal(t, bank.Parties{AccountID: pair[0].Account, SecondAccountID: pair[1].Account, CardID: pair[0].Card}, parties)
 }
 
 func issuesNumbersOnce(t *testing.T, ledger Ledger) {

@@ -45,7 +45,11 @@ func (s *Store) Parties(ctx context.Context, transaction bank.ID) (bank.Parties,
 	if err != nil {
 		return bank.Parties{}, err
 	}
-	return bank.Parties{AccountID: entry.AccountID, CardID: entry.Card.ID}, nil
+	parties := bank.Parties{AccountID: entry.AccountID, CardID: entry.Card.ID}
+	if second, ok := s.entries[leg{transaction, 1}]; ok {
+		parties.SecondAccountID = second.AccountID
+	}
+	return parties, nil
 }
 
 // Account implements bank.Reader.

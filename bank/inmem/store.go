@@ -110,7 +110,7 @@ func (s *Store) read(keys *bank.Keys) bank.ReadSet {
 			reads.TokenUses = append(reads.TokenUses, use)
 		}
 	}
-	for _, id := range keys.Transactions {
+	for _, id := range keys.Entries() {
 		for number := range maxLegs {
 			if entry, ok := s.entries[leg{id, uint8(number)}]; ok {
 				reads.Entries = append(reads.Entries, *entry)

@@ -109,6 +109,10 @@ func (e *Executor) SubmitAll(ctx context.Context, commands []bank.Command) []ban
 
 // submission puts a command on the lane of its first account, so that commands on one account share
 // batches instead of waiting for each other's locks.
+//
+// A command on two accounts waits in one lane too. The Store keeps it apart from the commands in the
+// lane of its other account: by locks in the order of ids, or by a conflict. So its decision is right,
+// but many such commands cost conflicts. A batch that takes both lanes would avoid them.
 func submission(command bank.Command) groupcommit.Command[submitted] {
 	key, keys := command.Key(), command.Keys()
 	lane := key[15]

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"bytes"
-	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -69,9 +68,9 @@ func newAccountCache() *accountCache {
 
 // load returns what is cached of the accounts, cards and tokens that keys name, and the keys of what
 // must be read before a batch is decided: missing accounts and cards, transactions that are known to
-// exist or that others refer to, and the sums of those. All other transactions and tokens are
-// taken for new; the write proves that they are. load reports false during a backoff, and when the
-// batch needs locks on stored tokens.
+// exist, and those that commands refer to. All other transactions and tokens are taken for new; the
+// write proves that they are. load reports false during a backoff, and when the batch needs locks on
+// stored tokens.
 func (c *accountCache) load(keys *bank.Keys) (seen *view, missing bank.Keys, ok bool) {
 	if len(keys.StoredTokens) > 0 || c.backingOff() {
 		return nil, missing, false
@@ -88,8 +87,7 @@ func (c *accountCache) load(keys *bank.Keys) (seen *view, missing bank.Keys, ok 
 	missing.Cards = seen.missingCards(keys.Cards)
 	missing.Originals = keys.Originals
 	for _, id := range keys.Transactions {
-		_, decided := c.decided.Get(id)
-		if _, original := slices.BinarySearchFunc(keys.Originals, id, compareIDs); original || decided {
+		if _, decided := c.decided.Get(id); decided {
 			missing.Transactions = append(missing.Transactions, id)
 		}
 	}

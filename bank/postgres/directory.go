@@ -16,7 +16,9 @@ var (
 	factsByLookup = &wire.Statement{Name: "facts_by_lookup", SQL: `SELECT ` + factColumns + `
 		FROM vault v JOIN cards c ON c.id = v.card_id WHERE v.lookup = $1::bytea`}
 	factsByID = &wire.Statement{Name: "facts_by_id", SQL: `SELECT ` + factColumns + ` FROM cards c WHERE c.id = $1::uuid`}
-	parties   = &wire.Statement{Name: "parties", SQL: `SELECT account_id, card_id FROM entries WHERE transaction_id = $1::uuid AND leg = 0`}
+	parties   = &wire.Statement{Name: "parties", SQL: `SELECT e.account_id, second.account_id, e.card_id
+		FROM entries e LEFT JOIN entries second ON second.transaction_id = e.transaction_id AND second.leg = 1
+		WHERE e.transaction_id = $1::uuid AND e.leg = 0`}
 
 	accountByID = &wire.Statement{Name: "account_by_id", SQL: `SELECT ` + accountColumns + ` FROM accounts a WHERE a.id = $1::uuid`}
 	cardByID    = &wire.Statement{Name: "card_by_id", SQL: `SELECT ` + cardColumns + `, ` + accountColumns + `
@@ -56,7 +58,9 @@ func (s *Store) facts(ctx context.Context, st *wire.Statement, build func(*wire.
 // Parties implements bank.Directory.
 func (s *Store) Parties(ctx context.Context, transaction bank.ID) (found bank.Parties, err error) {
 	err = s.one(ctx, parties, func(p *wire.Parameters) { p.UUIDArgument(transaction) },
-		func(r wire.Row) { found = bank.Parties{AccountID: r.UUID(), CardID: r.UUID()} })
+		func(r wire.Row) {
+			found = bank.Parties{AccountID: r.UUID(), SecondAccountID: r.UUID(), CardID: r.UUID()}
+		})
 	return found, err
 }
 

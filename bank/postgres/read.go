@@ -30,8 +30,8 @@ func (r *reading) add(b *wire.Batch, keys *bank.Keys) {
 		p.UUIDs(keys.Cards)
 		b.Add(readCards, func(row wire.Row) { r.view.addCard(cardOf(&row)) })
 	}
-	if len(keys.Transactions) > 0 {
-		p.UUIDs(keys.Transactions)
+	if transactions := keys.Entries(); len(transactions) > 0 {
+		p.UUIDs(transactions)
 		b.Add(readEntries, func(row wire.Row) { r.reads.Entries = append(r.reads.Entries, entryOf(&row)) })
 	}
 	if len(keys.Originals) > 0 {
