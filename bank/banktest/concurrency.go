@@ -97,11 +97,13 @@ func spendOn(t *testing.T, ledger Ledger, customers []Customer) error {
 }
 
 // TestRaces has many goroutines compete through several handles of one ledger, as several processes
-// would: a token is used once, a purchase is given back once, and a hold is captured or released once.
+// would: a token is used once, a purchase is given back once, or in parts up to its amount, and a hold
+// is captured or released once.
 func TestRaces(t *testing.T, ledgers ...Ledger) {
 	for range 5 {
 		testTokenRace(t, ledgers...)
 		testGiveBackRace(t, ledgers...)
+		testPartRace(t, ledgers...)
 		testHoldRace(t, ledgers...)
 	}
 }
@@ -161,6 +163,43 @@ func testGiveBackRace(t *testing.T, ledgers ...Ledger) {
 			return nil
 		})
 		require.EqualValues(t, 100, reversed)
+	}
+}
+
+func givesBackParts(t *testing.T, ledger Ledger) { testPartRace(t, ledger) }
+
+// testPartRace gives 30 of a purchase of 100 back from each of many goroutines. Three of them find
+// enough left.
+func testPartRace(t *testing.T, ledgers ...Ledger) {
+	customer := OpenCustomer(t, ledgers[0], 1000)
+	purchase := Buy(t, ledgers[0], customer, 100).TransactionID
+	won := make([]bool, racers)
+	race(t, ledgers, func(i int, ledger Ledger) error {
+		reversal := GiveBack(customer, purchase, 30)
+		keys := KeysOf(customer, reversal.TransactionID)
+		keys.Originals = []bank.ID{purchase}
+		return Try(t.Context(), ledger, keys, func(book *bank.Book) error {
+			if won[i] = book.Entry(purchase).Amount-book.Sum(purchase, bank.GivenBack) >= 30; !won[i] {
+				return nil
+			}
+			_, err := book.Post(reversal, bank.Effect{Balance: 30}, Start)
+			return err
+		})
+	})
+	winners := 0
+	for _, one := range won {
+		if one {
+			winners++
+		}
+	}
+	require.Equal(t, 3, winners)
+	for _, ledger := range ledgers {
+		_, reversed, err := ledger.Transaction(t.Context(), purchase)
+		require.NoError(t, err)
+		require.EqualValues(t, 90, reversed)
+		account, err := ledger.Account(t.Context(), customer.Account)
+		require.NoError(t, err)
+		require.EqualValues(t, -10, account.Balance)
 	}
 }
 

@@ -255,8 +255,8 @@ func (m *model) checkMovement(e *bank.Entry) error {
 	return nil
 }
 
-// checkGiveBack is I11: an approved purchase is given back once and in full, by void or by
-// reversal.
+// checkGiveBack is I11: an approved purchase is given back in full or in parts, by void or by reversal,
+// and never more of it than was paid.
 func (m *model) checkGiveBack(e *bank.Entry) error {
 	switch e.Kind {
 	case bank.KindReversal, bank.KindVoid:
@@ -276,6 +276,16 @@ func (m *model) checkGiveBack(e *bank.Entry) error {
 		return errors.New("I11: more is given back than was paid")
 	}
 	m.givenBack[e.OriginalID] += e.Amount
+	switch sum := m.givenBack[e.OriginalID]; {
+	case e.Kind == bank.KindVoid && sum < original.Amount:
+		return errors.New("I11: a void leaves something")
+	case sum < original.Amount:
+		coverage.add("part given back")
+	case e.Kind == bank.KindVoid && sum > e.Amount:
+		coverage.add("rest given back by a void")
+	case sum > e.Amount:
+		coverage.add("last part given back")
+	}
 	return nil
 }
 

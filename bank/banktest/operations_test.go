@@ -19,7 +19,7 @@ import (
 var operationKinds = []string{
 	"by data", "by data", "by data", "by card", "by card", "by card", "by token", "by token", "token", "token",
 	"wrong code", "wrong code", "wrong code", "wrong expiry", "wrong name", "unknown number", "unknown card", "used token",
-	"void seen", "void seen", "void unseen", "reverse", "reverse", "reverse nothing",
+	"void seen", "void seen", "void unseen", "reverse", "reverse", "reverse part", "reverse part", "reverse part", "reverse nothing",
 	"again", "again", "again", "other body", "block", "unblock", "unblock", "unblock", "limit", "issue",
 	"wrong currency", "no amount", "broken text",
 }
@@ -29,13 +29,13 @@ func (w *pair) draw() operation {
 	kind := pick(w, "kind", operationKinds)
 	one := pick(w, "card", w.cards)
 	switch kind {
-	case "void seen", "reverse", "again", "other body":
+	case "void seen", "reverse", "reverse part", "again", "other body":
 		return w.drawOnEarlier(kind, one)
 	case "void unseen":
 		// A later purchase may use this id.
 		return w.void(w.newRequestID())
 	case "reverse nothing":
-		return w.reverse(id.Derive(bank.ID{}, w.newRequestID()))
+		return w.reverse(id.Derive(bank.ID{}, w.newRequestID()), 0)
 	case "block", "unblock":
 		return operation{name: kind, run: func(ctx context.Context, s *side) (any, error) {
 			return s.cards.SetBlocked(ctx, "cards/"+one.card.String(), kind == "block")
@@ -82,7 +82,9 @@ func (w *pair) drawOnEarlier(kind string, one issued) operation {
 		earlier.name += " again"
 		return earlier
 	case "reverse":
-		return w.record(w.reverse(id))
+		return w.record(w.reverse(id, 0))
+	case "reverse part":
+		return w.record(w.reverse(id, pick(w, "part", []int64{1, 4, 10, 25, 50, 100})))
 	case "other body":
 		return w.otherRequest(earlier, id, one)
 	}
@@ -167,11 +169,12 @@ func (w *pair) void(requestID string) operation {
 	}}
 }
 
-func (w *pair) reverse(purchased bank.ID) operation {
+// reverse gives a purchase back; amount is a part of it, or 0 for the whole.
+func (w *pair) reverse(purchased bank.ID, amount int64) operation {
 	requestID := w.newRequestID()
 	return operation{name: "reverse", requestID: requestID, run: func(ctx context.Context, s *side) (any, error) {
 		return s.purchases.Reverse(ctx, purchase.ReverseRequest{
-			Caller: w.caller, RequestID: requestID, Name: "purchases/" + purchased.String(), Description: "estorno",
+			Caller: w.caller, RequestID: requestID, Name: "purchases/" + purchased.String(), Description: "estorno", AmountMinor: amount,
 		})
 	}}
 }

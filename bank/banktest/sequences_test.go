@@ -69,6 +69,7 @@ func TestSequences(t *testing.T) {
 		require.NotZero(t, coverage.counts["DECLINED "+reason.String()], reason)
 	}
 	for _, outcome := range []string{"PURCHASE APPROVED", "PURCHASE VOIDED", "VOID APPROVED", "REVERSAL APPROVED", "LIMIT_CHANGE APPLIED", "OPENING APPLIED",
+		"part given back", "last part given back", "rest given back by a void", "ALREADY_REVERSED", "AMOUNT_ABOVE_LEFT",
 		"risk NONE", "risk VELOCITY", "risk CARD_TESTING",
 		"ABORTED", "FAILED_PRECONDITION", "INVALID_ARGUMENT", "NOT_FOUND", "again"} {
 		require.NotZero(t, coverage.counts[outcome], outcome)
@@ -257,6 +258,7 @@ func (w *pair) runOne(q operation) {
 	w.checkStep([]operation{q})
 	if errs[0] != nil {
 		coverage.add(fault.CodeOf(errs[0]).String())
+		coverage.add(fault.Of(errs[0]).Reason)
 	}
 	if errs[0] == nil && q.onSuccess != nil {
 		q.onSuccess(answers[0])

@@ -33,6 +33,7 @@ func TestStore(t *testing.T, open Open) {
 		{"a used token is a conflict for who did not ask", refusesBlindTokenUses},
 		{"a repeat sees the first decision", answersRepeats},
 		{"a purchase is given back once", givesBackOnce},
+		{"a purchase is given back in parts up to its amount", givesBackParts},
 		{"the amounts given back are summed", sumsGivenBack},
 		{"what refers to a transaction is summed by relation", sumsByRelation},
 		{"a hold is captured or released once", usesHoldOnce},

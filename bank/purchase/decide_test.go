@@ -312,6 +312,58 @@ func TestAVoidResolvedBeforeItsPurchaseIsStale(t *testing.T) {
 	require.ErrorIs(t, outcome.Err, bank.ErrStale)
 }
 
+// bought returns a book with an approved purchase of 400.
+func bought(t *testing.T) (*bank.Book, *authorize) {
+	account, card, command := fixture()
+	book := bank.NewBook(bank.ReadSet{Accounts: []bank.Account{account}, Cards: []bank.Card{card}})
+	require.NoError(t, command.Decide(book, noon).Err)
+	return book, command
+}
+
+func TestAPurchaseIsGivenBackInPartsUpToItsAmount(t *testing.T) {
+	book, command := bought(t)
+	giveBack := func(n byte, amount int64) bank.Outcome {
+		r := &reverse{id: bank.ID{8, n}, purchase: command.id, account: command.account, request: command.request, amount: amount}
+		r.request.Fingerprint = [32]byte{n}
+		return r.Decide(book, noon)
+	}
+	require.ErrorIs(t, giveBack(1, 401).Err, errAboveLeft)
+	first := giveBack(2, 150)
+	require.NoError(t, first.Err)
+	require.EqualValues(t, 150, first.Entry.Amount)
+	require.EqualValues(t, -250, first.Entry.BalanceAfter)
+	require.Equal(t, command.settlement, first.Entry.DebitAccount)
+	require.Same(t, first.Entry, giveBack(2, 150).Entry, "a repeat gets the first outcome")
+	require.ErrorIs(t, giveBack(3, 0).Err, errAlreadyReversed, "the whole is not left")
+	require.ErrorIs(t, giveBack(4, 251).Err, errAboveLeft)
+	last := giveBack(5, 250)
+	require.NoError(t, last.Err)
+	require.Zero(t, last.Entry.BalanceAfter)
+	for _, amount := range []int64{0, 1, 400} {
+		require.ErrorIs(t, giveBack(6, amount).Err, errAlreadyReversed, amount)
+	}
+	require.EqualValues(t, 400, book.Sum(command.id, bank.GivenBack))
+}
+
+func TestAVoidGivesBackWhatIsLeft(t *testing.T) {
+	book, command := bought(t)
+	part := &reverse{id: bank.ID{8}, purchase: command.id, account: command.account, request: command.request, amount: 150}
+	require.NoError(t, part.Decide(book, noon).Err)
+	voided := (&void{id: bank.ID{6}, purchase: command.id, account: command.account}).Decide(book, noon)
+	require.NoError(t, voided.Err)
+	require.EqualValues(t, 250, voided.Entry.Amount)
+	require.Zero(t, voided.Entry.BalanceAfter)
+	again := (&void{id: bank.ID{6}, purchase: command.id, account: command.account}).Decide(book, noon)
+	require.NoError(t, again.Err)
+	require.Nil(t, again.Entry)
+}
+
+func TestAReversalOfTheWholeHasTheFormItAlwaysHad(t *testing.T) {
+	whole := (&ReverseRequest{Description: "estorno", At: noon}).canonical(bank.ID{4})
+	require.Equal(t, bank.NewCanonical("reverse").Text(bank.ID{4}.String()).Text("estorno").Moment(noon), whole)
+	require.NotEqual(t, whole, (&ReverseRequest{Description: "estorno", At: noon, AmountMinor: 1}).canonical(bank.ID{4}))
+}
+
 func TestOnlyTheCallersOwnApprovedPurchaseIsReversed(t *testing.T) {
 	account, _, command := fixture()
 	purchase := func(change func(*bank.Entry)) bank.Entry {

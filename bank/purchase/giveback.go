@@ -11,6 +11,7 @@ import (
 var (
 	errNotReversible   = fault.New(fault.FailedPrecondition, "NOT_REVERSIBLE", "Only an approved purchase can be reversed.")
 	errAlreadyReversed = fault.New(fault.FailedPrecondition, "ALREADY_REVERSED", "The purchase was given back before.")
+	errAboveLeft       = fault.New(fault.FailedPrecondition, "AMOUNT_ABOVE_LEFT", "The amount is more than what is left of the purchase.")
 	errNoSuchVoid      = fault.New(fault.FailedPrecondition, "NOT_A_PURCHASE", "This request id belongs to a transaction that is not a purchase.")
 )
 
@@ -33,7 +34,7 @@ func (v *void) SameAs(other bank.Command) bool {
 	return ok && v.id == w.id && v.account == w.account
 }
 
-// Keys implements bank.Command.
+// Keys implements bank.Command. The void decides the purchase too, if there is none.
 func (v *void) Keys() bank.Keys {
 	keys := bank.Keys{Transactions: []bank.ID{v.purchase, v.id}, Originals: []bank.ID{v.purchase}}
 	if !v.account.IsZero() {
@@ -58,23 +59,26 @@ func (v *void) Decide(book *bank.Book, now time.Time) bank.Outcome {
 		return bank.Outcome{Err: errNoSuchVoid}
 	case purchase.Status != bank.Approved:
 		return bank.Outcome{Entry: purchase}
-	case book.Sum(v.purchase, bank.GivenBack) > 0:
+	}
+	left := purchase.Amount - book.Sum(v.purchase, bank.GivenBack)
+	if left <= 0 {
 		return bank.Outcome{Original: purchase}
 	}
 	if _, ok := book.Account(purchase.AccountID); !ok {
 		return bank.Outcome{Err: bank.ErrStale}
 	}
-	entry, effect := giveBack(purchase, bank.KindVoid)
+	entry, effect := giveBack(purchase, bank.KindVoid, left)
 	entry.TransactionID, entry.Request = v.id, v.request
 	posted, err := book.Post(entry, effect, now)
 	return bank.Outcome{Entry: posted, Original: purchase, Err: err}
 }
 
-// reverse is the command that gives a purchase back on request.
+// reverse is the command that gives a purchase back on request, or a part of it.
 type reverse struct {
 	id          bank.ID
 	purchase    bank.ID
 	account     bank.ID
+	amount      int64 // minor units; zero means the whole purchase, of which nothing was given back
 	request     bank.Request
 	description string
 	at          time.Time // of a loaded history; zero means now
@@ -93,7 +97,7 @@ func (r *reverse) SameAs(other bank.Command) bool {
 // Keys implements bank.Command.
 func (r *reverse) Keys() bank.Keys {
 	return bank.Keys{
-		Accounts: []bank.ID{r.account}, Transactions: []bank.ID{r.id, r.purchase}, Originals: []bank.ID{r.purchase},
+		Accounts: []bank.ID{r.account}, Transactions: []bank.ID{r.id}, Originals: []bank.ID{r.purchase},
 	}
 }
 
@@ -111,14 +115,16 @@ func (r *reverse) Decide(book *bank.Book, now time.Time) bank.Outcome {
 	}
 	purchase := book.Entry(r.purchase)
 	switch {
-	case purchase == nil, purchase.Kind != bank.KindPurchase, purchase.Request.Caller != r.request.Caller:
+	case purchase == nil, purchase.Kind != bank.KindPurchase, !mayGiveBack(&r.request, purchase):
 		return bank.Outcome{Err: errNoPurchase}
 	case purchase.Status != bank.Approved:
 		return bank.Outcome{Err: errNotReversible}
-	case book.Sum(r.purchase, bank.GivenBack) > 0:
-		return bank.Outcome{Err: errAlreadyReversed}
 	}
-	entry, effect := giveBack(purchase, bank.KindReversal)
+	amount, err := r.part(purchase, book.Sum(r.purchase, bank.GivenBack))
+	if err != nil {
+		return bank.Outcome{Err: err}
+	}
+	entry, effect := giveBack(purchase, bank.KindReversal, amount)
 	entry.TransactionID, entry.Request = r.id, r.request
 	if r.description != "" {
 		entry.Description = r.description
@@ -127,15 +133,35 @@ func (r *reverse) Decide(book *bank.Book, now time.Time) bank.Outcome {
 	return bank.Outcome{Entry: posted, Original: purchase, Err: err}
 }
 
-// giveBack returns the mirror image of an approved purchase: the movement in the other direction,
-// and all other fields as they are.
-func giveBack(purchase *bank.Entry, kind bank.Kind) (bank.Entry, bank.Effect) {
+// part returns how much the command gives back of an approved purchase, of which a part was given back
+// before.
+func (r *reverse) part(purchase *bank.Entry, before int64) (int64, error) {
+	switch left := purchase.Amount - before; {
+	case left <= 0, r.amount == 0 && before > 0:
+		return 0, errAlreadyReversed
+	case r.amount > left:
+		return 0, errAboveLeft
+	case r.amount == 0:
+		return left, nil
+	}
+	return r.amount, nil
+}
+
+// mayGiveBack says who may have a purchase given back by request: the caller that made it. Whoever may
+// not gets the answer of a purchase that does not exist.
+func mayGiveBack(request *bank.Request, purchase *bank.Entry) bool {
+	return purchase.Request.Caller == request.Caller
+}
+
+// giveBack returns the mirror image of an approved purchase, or of a part of it: the movement in the
+// other direction, and all other fields as they are.
+func giveBack(purchase *bank.Entry, kind bank.Kind, amount int64) (bank.Entry, bank.Effect) {
 	entry := bank.Entry{
 		AccountID:     purchase.AccountID,
 		Kind:          kind,
 		Direction:     bank.Credit,
 		Status:        bank.Approved,
-		Amount:        purchase.Amount,
+		Amount:        amount,
 		Currency:      purchase.Currency,
 		DebitAccount:  purchase.CreditAccount,
 		CreditAccount: purchase.DebitAccount,
@@ -145,5 +171,5 @@ func giveBack(purchase *bank.Entry, kind bank.Kind) (bank.Entry, bank.Effect) {
 		Description:   purchase.Description,
 		OriginalID:    purchase.TransactionID,
 	}
-	return entry, bank.Effect{Balance: purchase.Amount}
+	return entry, bank.Effect{Balance: amount}
 }

@@ -196,8 +196,8 @@ func (s *Service) resolveCard(ctx context.Context, request *Request, command *au
 // between.
 const resolveAttempts = 4
 
-// Void ends a request id for good. An approved purchase is given back in full. A declined purchase
-// is returned as it is. An id that was never used is stored as VOIDED, so that a purchase that
+// Void ends a request id for good. What is left of an approved purchase is given back. A declined
+// purchase is returned as it is. An id that was never used is stored as VOIDED, so that a purchase that
 // arrives later gets that outcome. Void is idempotent. It checks neither the available limit nor
 // whether the card is blocked.
 //
@@ -253,17 +253,20 @@ type Reversal struct {
 	Entry bank.Entry
 }
 
-// Reverse gives an approved purchase of the same caller back in full, once. It is idempotent by
-// caller and request id. It checks neither the available limit nor whether the card is blocked.
+// Reverse gives an approved purchase of the same caller back: in full, once, or in parts. It is
+// idempotent by caller and request id. It checks neither the available limit nor whether the card is
+// blocked.
 //
-// Errors: fault.NotFound when the caller has no such purchase; fault.FailedPrecondition when it was
-// declined, voided or reversed before; fault.Aborted REQUEST_ID_REUSED; those of
-// ledger.Executor.Submit.
+// Errors: fault.InvalidArgument with the name of the field; fault.NotFound when the caller has no such
+// purchase; fault.FailedPrecondition when it was declined, when nothing of it is left, when less is left
+// than the amount, or when the whole is asked for and a part was given back before; fault.Aborted
+// REQUEST_ID_REUSED; those of ledger.Executor.Submit.
 func (s *Service) Reverse(ctx context.Context, request ReverseRequest) (Reversal, error) {
 	id, err := field.ID("name", "purchases/", request.Name)
 	content := field.First(
 		field.Word("request_id", request.RequestID), err,
 		field.OptionalText("description", request.Description, field.MaxDescription),
+		checkPart(request.AmountMinor),
 	)
 	if content != nil && !field.IsContent(content) {
 		return Reversal{}, content
@@ -282,13 +285,14 @@ func (s *Service) Reverse(ctx context.Context, request ReverseRequest) (Reversal
 		id:          s.Code.TransactionID(request.Caller, request.RequestID),
 		purchase:    id,
 		account:     parties.AccountID,
+		amount:      request.AmountMinor,
 		description: request.Description,
 		at:          request.At,
 		refusal:     content,
 	}
 	command.request = bank.Request{
 		Caller: request.Caller, ID: request.RequestID, TraceID: request.TraceID,
-		Fingerprint: s.Vault.Fingerprint(bank.NewCanonical("reverse").Text(id.String()).Text(request.Description).Moment(request.At)),
+		Fingerprint: s.Vault.Fingerprint(request.canonical(id)),
 	}
 	outcome, err := s.Ledger.Submit(ctx, command)
 	if err != nil {
@@ -301,8 +305,29 @@ func (s *Service) Reverse(ctx context.Context, request ReverseRequest) (Reversal
 type ReverseRequest struct {
 	Caller, RequestID, TraceID string
 	Name                       string // purchases/{uuid}
-	Description                string
-	At                         time.Time // as in Request
+	// AmountMinor is how much to give back, in minor units of the purchase's currency; 0 means the
+	// whole purchase.
+	AmountMinor int64
+	Description string
+	At          time.Time // as in Request
+}
+
+// canonical returns the form of the request from which its fingerprint is computed. A request for the
+// whole purchase has the form that it had before requests could name an amount.
+func (r *ReverseRequest) canonical(purchase bank.ID) bank.Canonical {
+	form := bank.NewCanonical("reverse").Text(purchase.String()).Text(r.Description)
+	if r.AmountMinor != 0 {
+		form = form.Text("amount").Number(r.AmountMinor)
+	}
+	return form.Moment(r.At)
+}
+
+// checkPart checks the amount of a reversal, which is optional.
+func checkPart(minor int64) error {
+	if minor == 0 {
+		return nil
+	}
+	return field.Amount("amount_minor", minor)
 }
 
 // errNoPurchase answers for a purchase that does not exist and for one of another caller, with no
