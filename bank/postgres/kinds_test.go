@@ -45,9 +45,8 @@ func (c columns) with(changes columns) columns {
 //
 // The wall does not know all of the table. Of the kinds that exist today it does not refuse a purchase,
 // a reversal or a void of a purchase that moves nothing, nor a purchase that refers to another
-// transaction, nor a release of more than is held. It does not ask the limit for a reversal that
-// debits a customer, which is a reversal of a transfer, nor for the return of a Pix. The change that
-// brings a kind brings its wall.
+// transaction. It does not ask the limit for a reversal that debits a customer, which is a reversal of a
+// transfer, nor for the return of a Pix. The change that brings a kind brings its wall.
 func TestTheDatabaseKeepsTheRulesOfEachKind(t *testing.T) {
 	url := postgrestest.Database(t)
 	store := openAt(t, url)
