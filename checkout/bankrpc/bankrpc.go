@@ -49,10 +49,10 @@ func (a *Acquirer) Close() {
 	a.line.close()
 }
 
-// senseless answers what no bank of this contract answers. It leaves the outcome unknown.
-func senseless(what string) error {
-	return fault.New(fault.Internal, "BANK_ANSWER", "The bank's answer could not be understood.").Wrap(errors.New(what))
-}
+// errSenseless answers what no bank of this contract answers. It leaves the outcome unknown.
+var errSenseless = fault.New(fault.Internal, "BANK_ANSWER", "The bank's answer could not be understood.")
+
+func senseless(what string) error { return errSenseless.Wrap(errors.New(what)) }
 
 // CreateToken implements checkout.Acquirer. Callers at the same time share a call.
 func (a *Acquirer) CreateToken(ctx context.Context, card pan.CardData) (checkout.CardToken, error) {

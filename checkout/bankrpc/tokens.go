@@ -17,8 +17,8 @@ import (
 
 const (
 	// maxTokenCalls is how many calls for tokens may be under way. What comes meanwhile shares the next
-	// call.
-	maxTokenCalls = 1
+	// call. At the rate of orders a second one costs no more, and a caller waits less behind a slow one.
+	maxTokenCalls = 2
 	// slowTokenCall is after how long a call no longer keeps later callers waiting: its replica of the
 	// bank may be frozen, and the next call may go to another one.
 	slowTokenCall = 100 * time.Millisecond
@@ -34,12 +34,13 @@ var (
 	errOneByOne = errors.New("the bank does not know the call for many tokens")
 )
 
-// tokens exchanges card data for tokens. Callers at the same time share a call: the first one is sent
-// at once, and what comes while it is under way is sent together in the next. There is no timer. Make
-// one with newTokens; close ends it.
+// tokens exchanges card data for tokens. Callers at the same time share a call: the first ones are sent
+// at once, and what comes while their calls are under way is sent together in the next. There is no
+// timer. Make one with newTokens; close ends it.
 type tokens struct {
 	client bankv1.CardServiceClient
 	slow   time.Duration // after how long a call no longer keeps others waiting
+	wake   chan struct{} // something was queued
 	ctx    context.Context
 	stop   context.CancelFunc
 	ended  sync.WaitGroup
@@ -47,7 +48,7 @@ type tokens struct {
 	mutex    sync.Mutex
 	closed   bool
 	queue    []*exchange // not sent yet
-	calls    int         // under way, or about to be
+	calls    int         // under way
 	lastCall time.Time   // when the last of them began
 	oneByOne time.Time   // until when each token has a call of its own
 }
@@ -65,8 +66,11 @@ type tokenAnswer struct {
 }
 
 func newTokens(client bankv1.CardServiceClient, slow time.Duration) *tokens {
-	t := &tokens{client: client, slow: slow}
+	t := &tokens{client: client, slow: slow, wake: make(chan struct{}, maxTokenCalls)}
 	t.ctx, t.stop = context.WithCancel(context.Background())
+	for range maxTokenCalls {
+		t.ended.Go(t.run)
+	}
 	return t
 }
 
@@ -111,7 +115,7 @@ func (t *tokens) alone(e *exchange, err error) (*bankv1.CreateCardTokenResponse,
 	return t.client.CreateCardToken(e.ctx, e.request)
 }
 
-// add queues a request, and begins a call if another one may be under way.
+// add queues a request, and sees to it that a call begins if another one may be under way.
 func (t *tokens) add(e *exchange) error {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
@@ -125,9 +129,14 @@ func (t *tokens) add(e *exchange) error {
 		t.oneByOne = time.Time{}
 	}
 	t.queue = append(t.queue, e)
-	if t.mayCall() {
-		t.calls++
-		t.ended.Go(t.run)
+	switch {
+	case t.calls < maxTokenCalls:
+		select {
+		case t.wake <- struct{}{}:
+		default:
+		}
+	case t.mayCall():
+		t.ended.Go(t.sendQueued)
 	}
 	return nil
 }
@@ -144,15 +153,29 @@ func (t *tokens) leave(e *exchange) {
 	t.queue = slices.DeleteFunc(t.queue, func(queued *exchange) bool { return queued == e })
 }
 
-// run makes calls, one after the other, while there is something to send.
+// run sends what is queued until the end. Its goroutine is kept because a call needs a deep stack.
 func (t *tokens) run() {
-	// Callers that can run already are let in first, so that they share the call.
-	runtime.Gosched()
-	for batch := t.take(); batch != nil; batch = t.take() {
+	for {
+		select {
+		case <-t.ctx.Done():
+			return
+		case <-t.wake:
+		}
+		// Callers that can run already are let in first, so that they share the call.
+		runtime.Gosched()
+		t.sendQueued()
+	}
+}
+
+// sendQueued makes calls, one after the other, until nothing is queued. It also ends when enough other
+// calls are under way: what is queued goes with the next one of those.
+func (t *tokens) sendQueued() {
+	for batch := t.begin(); batch != nil; batch = t.begin() {
 		results, err := t.call(batch)
 		if status.Code(err) == codes.Unimplemented {
 			batch, err = t.fallBack(batch), errOneByOne
 		}
+		t.end()
 		for i, e := range batch {
 			if err != nil {
 				e.done <- tokenAnswer{err: err}
@@ -163,12 +186,11 @@ func (t *tokens) run() {
 	}
 }
 
-// take returns what the next call sends. It returns nil, and one call less is under way, if nothing is
-// queued or enough others are.
-func (t *tokens) take() []*exchange {
+// begin returns what the next call sends. It returns nil if nothing is queued or enough calls are under
+// way.
+func (t *tokens) begin() []*exchange {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
-	t.calls--
 	if len(t.queue) == 0 || !t.mayCall() {
 		return nil
 	}
@@ -178,6 +200,12 @@ func (t *tokens) take() []*exchange {
 	batch := slices.Clone(t.queue[:n])
 	t.queue = slices.Delete(t.queue, 0, n)
 	return batch
+}
+
+func (t *tokens) end() {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	t.calls--
 }
 
 // call sends a batch and returns as many results.
@@ -224,7 +252,7 @@ func latestDeadline(batch []*exchange) time.Time {
 func notTheirs(err error) error {
 	switch fault.CodeOf(err) {
 	case fault.InvalidArgument, fault.NotFound, fault.Aborted, fault.FailedPrecondition:
-		return fault.New(fault.Internal, "BANK_ANSWER", "The bank's answer could not be understood.").Wrap(err)
+		return errSenseless.Wrap(err)
 	}
 	return err
 }

@@ -85,32 +85,41 @@ func (t *tokens) waiting() int {
 	return len(t.queue)
 }
 
-// hold has so many callers wait behind a call for one token, which waits too.
-func hold(t *testing.T, a *Acquirer, peer *checkouttest.Peer, callers int) (first *wanted, others []*wanted) {
+// occupy begins so many calls, of one token each.
+func occupy(t *testing.T, a *Acquirer, peer *checkouttest.Peer, calls int) (begun []*wanted) {
 	t.Helper()
-	card := checkouttest.Card(t, checkouttest.VisaNumber)
-	first = a.want(t.Context(), card)
-	require.Eventually(t, func() bool { return len(peer.Sent().Batches) == 1 }, time.Minute, time.Millisecond)
+	before := len(peer.Sent().Batches)
+	for range calls {
+		begun = append(begun, a.want(t.Context(), checkouttest.Card(t, checkouttest.VisaNumber)))
+		require.Eventually(t, func() bool { return len(peer.Sent().Batches) == before+len(begun) }, time.Minute, time.Millisecond)
+	}
+	return begun
+}
+
+// hold begins as many calls as may be under way, and has so many callers wait behind them.
+func hold(t *testing.T, a *Acquirer, peer *checkouttest.Peer, callers int) (begun, waiting []*wanted) {
+	t.Helper()
+	begun = occupy(t, a, peer, maxTokenCalls)
 	for range callers {
-		others = append(others, a.want(t.Context(), card))
+		waiting = append(waiting, a.want(t.Context(), checkouttest.Card(t, checkouttest.VisaNumber)))
 	}
 	require.Eventually(t, func() bool { return a.tokens.waiting() == callers }, time.Minute, time.Millisecond)
-	return first, others
+	return begun, waiting
 }
 
 func TestTokensThatAreWantedDuringACallShareTheNext(t *testing.T) {
 	acquirer, peer := openTokens(t, never)
 	open := gate(peer)
-	first, others := hold(t, acquirer, peer, 300)
+	begun, others := hold(t, acquirer, peer, 300)
 	open()
 	made := map[string]bool{}
-	for _, w := range append(others, first) {
+	for _, w := range append(others, begun...) {
 		<-w.done
 		require.NoError(t, w.err)
 		made[w.token.Token.Reveal()] = true
 	}
-	require.Len(t, made, 301, "everyone has a token of his own")
-	require.Equal(t, []int{1, 256, 44}, peer.Sent().Batches)
+	require.Len(t, made, 302, "everyone has a token of his own")
+	require.ElementsMatch(t, []int{1, 1, 256, 44}, peer.Sent().Batches)
 	require.Zero(t, peer.Sent().Single)
 }
 
@@ -118,9 +127,10 @@ func TestACallerThatLeavesIsAnsweredAlone(t *testing.T) {
 	acquirer, peer := openTokens(t, never)
 	open := gate(peer)
 	card := checkouttest.Card(t, checkouttest.VisaNumber)
+	begun := occupy(t, acquirer, peer, maxTokenCalls-1)
 	sending, leaveSending := context.WithCancel(t.Context())
 	sent := acquirer.want(sending, card)
-	require.Eventually(t, func() bool { return len(peer.Sent().Batches) == 1 }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return len(peer.Sent().Batches) == maxTokenCalls }, time.Minute, time.Millisecond)
 	waiting, leaveWaiting := context.WithCancel(t.Context())
 	queued := acquirer.want(waiting, card)
 	require.Eventually(t, func() bool { return acquirer.tokens.waiting() == 1 }, time.Minute, time.Millisecond)
@@ -135,15 +145,17 @@ func TestACallerThatLeavesIsAnsweredAlone(t *testing.T) {
 	}
 	require.Equal(t, 1, acquirer.tokens.waiting(), "card data that nobody waits for is not sent")
 	open()
-	<-stays.done
-	require.NoError(t, stays.err)
-	require.Equal(t, []int{1, 1}, peer.Sent().Batches)
+	for _, answered := range append(begun, stays) {
+		<-answered.done
+		require.NoError(t, answered.err)
+	}
+	require.Equal(t, []int{1, 1, 1}, peer.Sent().Batches)
 }
 
 func TestACallLastsAsLongAsSomebodyWaits(t *testing.T) {
 	acquirer, peer := openTokens(t, never)
 	open := gate(peer)
-	first, _ := hold(t, acquirer, peer, 0)
+	begun, _ := hold(t, acquirer, peer, 0)
 	card := checkouttest.Card(t, checkouttest.VisaNumber)
 	soon, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
@@ -153,14 +165,16 @@ func TestACallLastsAsLongAsSomebodyWaits(t *testing.T) {
 	require.Eventually(t, func() bool { return acquirer.tokens.waiting() == 2 }, time.Minute, time.Millisecond)
 	openSecond := gate(peer)
 	open()
-	<-first.done
-	require.NoError(t, first.err)
+	for _, first := range begun {
+		<-first.done
+		require.NoError(t, first.err)
+	}
 	<-hasty.done
 	require.Equal(t, fault.DeadlineExceeded, fault.CodeOf(hasty.err))
 	openSecond()
 	<-patient.done
 	require.NoError(t, patient.err)
-	require.Equal(t, []int{1, 2}, peer.Sent().Batches)
+	require.Equal(t, []int{1, 1, 2}, peer.Sent().Batches)
 }
 
 func TestACallEndsWhenNobodyWaitsAnyMore(t *testing.T) {
@@ -184,10 +198,12 @@ func TestASlowCallDoesNotKeepLaterCallersWaiting(t *testing.T) {
 	peer.OnBatch(nil)
 	_, err := acquirer.CreateToken(t.Context(), checkouttest.Card(t, checkouttest.VisaNumber))
 	require.NoError(t, err)
-	select {
-	case <-frozen.done:
-		require.Fail(t, "the first call was answered")
-	default:
+	for _, first := range frozen {
+		select {
+		case <-first.done:
+			require.Fail(t, "the first calls were answered")
+		default:
+		}
 	}
 }
 
@@ -198,19 +214,19 @@ func TestABankThatDoesNotKnowTheCallIsCalledForEachToken(t *testing.T) {
 		<-answer
 		return nil, status.Error(codes.Unimplemented, "unknown method BatchCreateCardTokens")
 	})
-	first, others := hold(t, acquirer, peer, 300)
+	begun, others := hold(t, acquirer, peer, 300)
 	close(answer)
-	for _, w := range append(others, first) {
+	for _, w := range append(others, begun...) {
 		<-w.done
 		require.NoError(t, w.err)
 	}
-	require.Equal(t, 301, peer.Sent().Single)
+	require.Equal(t, 302, peer.Sent().Single)
 	card := checkouttest.Card(t, checkouttest.VisaNumber)
 	refused := card
 	refused.HolderName = "REFUSED"
 	_, err := acquirer.CreateToken(t.Context(), refused)
 	require.Equal(t, "card.holder_name", fault.Of(err).Field)
-	require.Equal(t, []int{1}, peer.Sent().Batches, "the bank is not asked again for a while")
+	require.Equal(t, []int{1, 1}, peer.Sent().Batches, "the bank is not asked again for a while")
 
 	peer.OnBatch(nil)
 	acquirer.tokens.mutex.Lock()
@@ -218,7 +234,7 @@ func TestABankThatDoesNotKnowTheCallIsCalledForEachToken(t *testing.T) {
 	acquirer.tokens.mutex.Unlock()
 	_, err = acquirer.CreateToken(t.Context(), card)
 	require.NoError(t, err)
-	require.Equal(t, []int{1, 1}, peer.Sent().Batches, "an updated bank is found")
+	require.Equal(t, []int{1, 1, 1}, peer.Sent().Batches, "an updated bank is found")
 }
 
 // The previous version of the bank has no such method at all.
@@ -321,15 +337,15 @@ func TestAWholeCallThatFailsFailsForEveryone(t *testing.T) {
 				<-held
 				return rule.answer(answer)
 			})
-			first, others := hold(t, acquirer, peer, 5)
+			begun, others := hold(t, acquirer, peer, 5)
 			close(held)
-			for _, w := range append(others, first) {
+			for _, w := range append(others, begun...) {
 				<-w.done
 				require.Equal(t, rule.code, fault.CodeOf(w.err))
 				require.Empty(t, fault.Of(w.err).Field)
 				requireMasked(t, w.err, checkouttest.Card(t, checkouttest.VisaNumber))
 			}
-			require.Equal(t, []int{1, 5}, peer.Sent().Batches)
+			require.Equal(t, []int{1, 1, 5}, peer.Sent().Batches)
 			requireNothingStored(t, acquirer)
 		})
 	}
@@ -391,9 +407,9 @@ func TestATokenAloneGoesOnWithItsCallersTrace(t *testing.T) {
 func TestClosingAnswersThoseWhoWaitForATokenAndThoseWhoCome(t *testing.T) {
 	acquirer, peer := openTokens(t, never)
 	defer gate(peer)()
-	first, others := hold(t, acquirer, peer, 3)
+	begun, others := hold(t, acquirer, peer, 3)
 	acquirer.Close()
-	for _, w := range append(others, first) {
+	for _, w := range append(others, begun...) {
 		<-w.done
 		require.Contains(t, []fault.Code{fault.Unavailable, fault.DeadlineExceeded}, fault.CodeOf(w.err))
 	}
