@@ -125,9 +125,14 @@ func shorten(text string, limit int) string {
 // same request id with another card that ends in the same digits counts as a repeat
 // and is answered with the first order; it charges nothing.
 func Fingerprint(lines []Line, attempt int32, last4 string) [32]byte {
-	canonical := fmt.Appendf(nil, "order/1 %d %s %d", attempt, last4, len(lines))
-	for _, line := range lines {
-		canonical = fmt.Appendf(canonical, " %d:%s %d", len(line.Product), line.Product, line.Quantity)
+	canonical := append(make([]byte, 0, 256), "order/1 "...)
+	canonical = append(strconv.AppendInt(canonical, int64(attempt), 10), ' ')
+	canonical = append(append(canonical, last4...), ' ')
+	canonical = strconv.AppendInt(canonical, int64(len(lines)), 10)
+	for _, line := range lines { // A length, so that no two requests are one text.
+		canonical = strconv.AppendInt(append(canonical, ' '), int64(len(line.Product)), 10)
+		canonical = append(append(canonical, ':'), line.Product...)
+		canonical = strconv.AppendInt(append(canonical, ' '), int64(line.Quantity), 10)
 	}
 	return sha256.Sum256(canonical)
 }

@@ -1,6 +1,7 @@
 package checkout_test
 
 import (
+	"crypto/sha256"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -75,6 +76,13 @@ func TestADescriptionFitsTheBank(t *testing.T) {
 	require.Equal(t, field.MaxDescription, utf8.RuneCountInString(text))
 	require.True(t, utf8.ValidString(text))
 	require.True(t, strings.HasSuffix(text, "…"))
+}
+
+// Fingerprints are stored, so that every version of the program must make the same ones.
+func TestAFingerprintStaysTheSame(t *testing.T) {
+	lines := []checkout.Line{{Product: "novel", Quantity: 2}, {Product: "café", Quantity: 999}}
+	require.Equal(t, sha256.Sum256([]byte("order/1 12 1111 2 5:novel 2 5:café 999")), checkout.Fingerprint(lines, 12, "1111"))
+	require.Equal(t, sha256.Sum256([]byte("order/1 0  0")), checkout.Fingerprint(nil, 0, ""))
 }
 
 func TestEqualRequestsHaveEqualFingerprints(t *testing.T) {

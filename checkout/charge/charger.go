@@ -59,8 +59,11 @@ func (c *Charger) Limits() Limits { return c.limits }
 // order is stored and its state says how far it came.
 func (c *Charger) Charge(ctx context.Context, order checkout.Order) checkout.Order {
 	deadline := c.clock.Now().Add(c.limits.Deadline)
-	ctx, cancel := context.WithTimeout(ctx, c.limits.Deadline)
-	defer cancel()
+	if sooner, ok := ctx.Deadline(); !ok || time.Until(sooner) > c.limits.Deadline {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.limits.Deadline)
+		defer cancel()
+	}
 	for tries := int32(1); ; tries++ {
 		var err error
 		if order, err = c.step(ctx, order); isFinal(order) {
@@ -172,12 +175,11 @@ func (c *Charger) postpone(ctx context.Context, order checkout.Order, cause erro
 // try returns a context for one call to the bank. It ends at the caller's deadline,
 // but not when the caller goes away, because an answer on its way still counts.
 func (c *Charger) try(ctx context.Context) (context.Context, context.CancelFunc) {
-	try, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.limits.Try)
+	limit := c.limits.Try
 	if deadline, ok := ctx.Deadline(); ok {
-		sooner, cancelSooner := context.WithDeadline(try, deadline)
-		return sooner, func() { cancelSooner(); cancel() }
+		limit = min(limit, time.Until(deadline))
 	}
-	return try, cancel
+	return context.WithTimeout(context.WithoutCancel(ctx), limit)
 }
 
 // DueAfter returns when the Reconciler may take up an order that is placed at now: when
