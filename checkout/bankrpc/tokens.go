@@ -35,8 +35,8 @@ var (
 )
 
 // tokens exchanges card data for tokens. Callers at the same time share a call: the first ones are sent
-// at once, and what comes while their calls are under way is sent together in the next. There is no
-// timer. Make one with newTokens; close ends it.
+// at once, and what comes while their calls are under way is sent together in the next. No timer makes
+// a batch wait. Make one with newTokens; close ends it.
 type tokens struct {
 	client bankv1.CardServiceClient
 	slow   time.Duration // after how long a call no longer keeps others waiting
@@ -50,6 +50,7 @@ type tokens struct {
 	queue    []*exchange // not sent yet
 	calls    int         // under way
 	lastCall time.Time   // when the last of them began
+	looking  bool        // a timer of lookLater runs
 	oneByOne time.Time   // until when each token has a call of its own
 }
 
@@ -137,8 +138,30 @@ func (t *tokens) add(e *exchange) error {
 		}
 	case t.mayCall():
 		t.ended.Go(t.sendQueued)
+	default:
+		t.lookLater()
 	}
 	return nil
+}
+
+// lookLater sees to it that what is queued does not wait for slow calls, even if no other caller comes.
+func (t *tokens) lookLater() {
+	if t.looking {
+		return
+	}
+	t.looking = true
+	time.AfterFunc(t.slow, func() {
+		t.mutex.Lock()
+		defer t.mutex.Unlock()
+		t.looking = false
+		switch {
+		case t.closed || len(t.queue) == 0:
+		case t.mayCall():
+			t.ended.Go(t.sendQueued)
+		default:
+			t.lookLater()
+		}
+	})
 }
 
 // mayCall reports whether another call may begin.
