@@ -384,6 +384,46 @@ func TestOnlyTheOwnerSeesAPurchase(t *testing.T) {
 	})
 }
 
+func TestAPurchaseIsGivenBackInPartsByAnyReplica(t *testing.T) {
+	onBothStores(t, func(t *testing.T, one, two *replica) {
+		issued := one.issue(t, nil)
+		bought, err := one.purchases.Authorize(t.Context(), request(issued.Data, 400))
+		require.NoError(t, err)
+		name := "purchases/" + bought.Entry.TransactionID.String()
+		reverse := func(on *replica, requestID string, amount int64) (purchase.Reversal, string) {
+			reversal, err := on.purchases.Reverse(t.Context(), purchase.ReverseRequest{
+				Caller: "shop", RequestID: requestID, Name: name, AmountMinor: amount,
+			})
+			if err != nil {
+				return reversal, fault.Of(err).Reason + fault.Of(err).Field
+			}
+			return reversal, ""
+		}
+		_, refused := reverse(one, "negative", -1)
+		require.Contains(t, refused, "amount_minor")
+		first, refused := reverse(one, "first", 150)
+		require.Empty(t, refused)
+		again, refused := reverse(two, "first", 150)
+		require.Empty(t, refused)
+		require.Equal(t, first, again)
+		for requestID, want := range map[string]struct {
+			amount int64
+			reason string
+		}{"first": {151, "REQUEST_ID_REUSED"}, "too-much": {251, "AMOUNT_ABOVE_LEFT"}, "whole": {0, "ALREADY_REVERSED"}} {
+			_, refused = reverse(two, requestID, want.amount)
+			require.Equal(t, want.reason, refused, requestID)
+		}
+		voided, err := two.purchases.Void(t.Context(), "shop", bought.Entry.Request.ID, "")
+		require.NoError(t, err)
+		require.Equal(t, int64(400), voided.Reversed)
+		_, refused = reverse(one, "late", 1)
+		require.Equal(t, "ALREADY_REVERSED", refused)
+		got, err := one.purchases.Get(t.Context(), "shop", name)
+		require.NoError(t, err)
+		require.Equal(t, int64(400), got.Reversed)
+	})
+}
+
 func TestBadInputIsRefusedByFieldNameAndStoresNothing(t *testing.T) {
 	onBothStores(t, func(t *testing.T, one, _ *replica) {
 		issued := one.issue(t, nil)
