@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -19,15 +21,16 @@ import (
 const traceHeader = "X-Trace-Id"
 
 var (
-	errNoSuchPath = fault.New(fault.NotFound, "NO_SUCH_PATH", "There is nothing at this path.")
-	errPanicked   = fault.New(fault.Internal, "INTERNAL", "Something went wrong on our side.")
+	errNoSuchPath  = fault.New(fault.NotFound, "NO_SUCH_PATH", "There is nothing at this path.")
+	errForeignName = fault.New(fault.PermissionDenied, "FOREIGN_NAME", "This program does not answer to that name of a host.")
+	errPanicked    = fault.New(fault.Internal, "INTERNAL", "Something went wrong on our side.")
 )
 
 // newHTTPServer returns the HTTP server with the paths every program has.
 func (s *Server) newHTTPServer() (*http.Server, error) {
-	s.mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
-	s.mux.Handle("GET /readyz", s.ready)
-	s.mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{Registry: s.registry}))
+	s.mux.Handle("GET /livez", s.named(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })))
+	s.mux.Handle("GET /readyz", s.named(s.ready))
+	s.mux.Handle("GET /metrics", s.named(promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{Registry: s.registry})))
 	if s.config.OpenAPI != nil {
 		if err := s.handleDocs(s.config.OpenAPI); err != nil {
 			return nil, err
@@ -45,6 +48,24 @@ func (s *Server) newHTTPServer() (*http.Server, error) {
 		MaxHeaderBytes:    unreadHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(s.config.Logger.Handler(), slog.LevelWarn),
 	}, nil
+}
+
+// named refuses requests to other names than Config.Hosts.
+func (s *Server) named(next http.Handler) http.Handler {
+	if len(s.config.Hosts) == 0 {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name, _, err := net.SplitHostPort(r.Host)
+		if err != nil {
+			name = r.Host
+		}
+		if !slices.Contains(s.config.Hosts, name) {
+			writeProblem(w, r, http.StatusMisdirectedRequest, errForeignName)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 func notFound(w http.ResponseWriter, r *http.Request) { WriteProblem(w, r, errNoSuchPath) }

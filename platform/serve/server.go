@@ -73,6 +73,11 @@ type Config struct {
 	// OpenAPI is an OpenAPI document in JSON, served at /openapi.json and as a page at /docs.
 	// Nil: neither is served.
 	OpenAPI []byte
+	// Hosts are the names without port under which the paths of every program (/livez, /readyz
+	// and /metrics) are answered. A program on the loopback address names that address here, so
+	// that no foreign page reads them by a name of its own that points at this machine. None: any
+	// name.
+	Hosts []string
 	// MaxDeadline bounds a unary call, whatever deadline its caller sets. Streams have no such
 	// bound. Default: DefaultMaxDeadline.
 	MaxDeadline time.Duration

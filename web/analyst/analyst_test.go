@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html"
 	"image/png"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -136,7 +137,8 @@ func TestAmountsAreInMajorUnitsInAnAddress(t *testing.T) {
 	for text, want := range map[string]struct {
 		minor int64
 		again string
-	}{"0": {0, "0"}, "100": {10000, "100"}, "99.9": {9990, "99.90"}, "99.05": {9905, "99.05"}, "0.01": {1, "0.01"}, "7.": {700, "7"}} {
+	}{"0": {0, "0"}, "100": {10000, "100"}, "99.9": {9990, "99.90"}, "99.05": {9905, "99.05"}, "0.01": {1, "0.01"}, "7.": {700, "7"},
+		"90071992547409.93": {1<<53 + 1, "90071992547409.93"}, "92233720368547758.07": {math.MaxInt64, "92233720368547758.07"}} {
 		s, err := parseState(catalogue.Dashboards()[0], url.Values{"amount-from": {text}})
 		require.NoError(t, err, text)
 		require.Equal(t, want.minor, s.bounds["amount-from"], text)
@@ -150,7 +152,7 @@ func TestWrongInputNamesTheField(t *testing.T) {
 		"from=yesterday": "from", "to=2026-13-01": "to", "from=now&to=now-1h": "from", "from=1970-01-01": "from",
 		"zone=Mars/Olympus": "zone", "zone=../../etc/passwd": "zone", "zone=Local": "zone", "theme=red": "theme",
 		"amount-from=-1": "amount-from", "amount-to=x": "amount-to", "amount-from=1.005": "amount-from", "amount-to=1,50": "amount-to", "amount-to=.5": "amount-to",
-		"amount-to=92233720368547758.08": "amount-to", "amount-from=%2B1": "amount-from", "amount-from=2&amount-to=1": "amount-from",
+		"amount-to=92233720368547758.08": "amount-to", "amount-from=92233720368547759": "amount-from", "amount-to=18446744073709551616": "amount-to", "amount-from=%2B1": "amount-from", "amount-from=2&amount-to=1": "amount-from",
 		"colour=blue": "colour", "from=now-1h&from=now-2h": "from", "store=" + strings.Repeat("x", 201): "store",
 		"store=a%00b":                     "store",
 		"from=" + strings.Repeat("1", 41): "from", "brand=" + manyBrands(): "brand",
@@ -160,6 +162,10 @@ func TestWrongInputNamesTheField(t *testing.T) {
 		require.Contains(t, w.Body.String(), "“"+field+"”", query)
 		require.Contains(t, w.Body.String(), "Open the dashboard without filters")
 	}
+	require.Contains(t, get(t, h, "/dashboards/overview?amount-to=92233720368547758.08").Body.String(), "the largest is 92233720368547758.07.")
+	x := &index{}
+	require.Equal(t, http.StatusOK, get(t, pages(t, x), "/dashboards/overview?amount-to=92233720368547758.07").Code)
+	require.Contains(t, strings.Join(x.bodies, ""), `{"lte":"9223372036854775807"}`, "the largest amount is exact in a query")
 	same := "brand=VISA" + strings.Repeat("&brand=VISA", maxValues)
 	require.Equal(t, http.StatusOK, get(t, h, "/dashboards/overview?"+same).Code, "a value counts once")
 	require.Equal(t, http.StatusNotFound, get(t, h, "/dashboards/nothing").Code)
@@ -404,14 +410,14 @@ func FuzzState(f *testing.F) {
 func FuzzBound(f *testing.F) {
 	amount := view.Control{ID: "amount", Field: "amount_minor"}
 	f.Fuzz(func(t *testing.T, text string) {
-		bound, valid := parseBound(amount, text)
-		if !valid {
+		bound, err := parseBound(amount, text)
+		if err != nil {
 			return
 		}
 		require.GreaterOrEqual(t, bound, int64(0))
 		s := &state{bounds: map[string]int64{"amount-from": bound}}
-		again, valid := parseBound(amount, s.boundText(amount, fromSuffix))
-		require.True(t, valid)
+		again, err := parseBound(amount, s.boundText(amount, fromSuffix))
+		require.NoError(t, err)
 		require.Equal(t, bound, again)
 	})
 }

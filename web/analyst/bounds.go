@@ -1,7 +1,9 @@
 package analyst
 
 import (
+	"errors"
 	"fmt"
+	"math"
 	"net/url"
 	"strconv"
 	"strings"
@@ -19,10 +21,13 @@ func (s *state) takeSlider(control view.Control, values url.Values) error {
 		if text == "" {
 			continue
 		}
-		bound, valid := parseBound(control, text)
-		if !valid && isAmount(control) {
+		bound, err := parseBound(control, text)
+		switch {
+		case errors.Is(err, strconv.ErrRange):
+			return fault.Invalid(name, "It is larger than any value: the largest is "+boundText(control, math.MaxInt64)+".")
+		case err != nil && isAmount(control):
 			return fault.Invalid(name, "It is not an amount such as 100 or 99.90.")
-		} else if !valid {
+		case err != nil:
 			return fault.Invalid(name, "It is not a whole number, 0 or more.")
 		}
 		s.bounds[name] = bound
@@ -38,25 +43,32 @@ func (s *state) takeSlider(control view.Control, values url.Values) error {
 // isAmount reports whether a slider's field holds minor units of a currency with two decimals.
 func isAmount(control view.Control) bool { return strings.HasSuffix(control.Field, "_minor") }
 
-// parseBound returns a bound in the unit of the index.
-func parseBound(control view.Control, text string) (bound int64, valid bool) {
+// parseBound returns a bound in the unit of the index. A bound that the index cannot have has
+// the error strconv.ErrRange. No bound is rounded: it stays a whole number from the address to
+// the query.
+func parseBound(control view.Control, text string) (int64, error) {
 	if isAmount(control) {
 		whole, fraction, _ := strings.Cut(text, ".")
 		if whole == "" || len(fraction) > 2 {
-			return 0, false
+			return 0, strconv.ErrSyntax
 		}
 		text = whole + (fraction + "00")[:2]
 	}
 	parsed, err := strconv.ParseUint(text, 10, 63)
-	return int64(parsed), err == nil
+	return int64(parsed), err
 }
 
 // boundText writes a bound of a slider as an address has it, or "" for an open one.
 func (s *state) boundText(control view.Control, suffix string) string {
 	bound, is := s.bounds[control.ID+suffix]
-	switch {
-	case !is:
+	if !is {
 		return ""
+	}
+	return boundText(control, bound)
+}
+
+func boundText(control view.Control, bound int64) string {
+	switch {
 	case isAmount(control) && bound%100 != 0:
 		return fmt.Sprintf("%d.%02d", bound/100, bound%100)
 	case isAmount(control):

@@ -3,22 +3,71 @@ package design
 import (
 	"compress/gzip"
 	"net/http"
+	"strconv"
 	"strings"
 )
 
 // Compress compresses the answers of a handler for browsers that take gzip. It is not for
-// answers that flow, such as events, nor for images, which are compressed already.
+// answers that flow, such as events, nor for images, which are compressed already. A request
+// that takes an answer neither with gzip nor as it is gets the status 406.
 func Compress(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Add("Vary", "Accept-Encoding")
-		if r.Method == http.MethodHead || !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+		compressed, plain := accepted(strings.Join(r.Header.Values("Accept-Encoding"), ","))
+		switch {
+		case compressed <= 0 && plain <= 0:
+			http.Error(w, "An answer is sent with gzip or as it is, and the request takes neither.", http.StatusNotAcceptable)
+		case r.Method == http.MethodHead || compressed < plain || compressed <= 0:
 			next.ServeHTTP(w, r)
-			return
+		default:
+			writer := &gzipWriter{ResponseWriter: w}
+			defer writer.close()
+			next.ServeHTTP(writer, r)
 		}
-		compressed := &gzipWriter{ResponseWriter: w}
-		defer compressed.close()
-		next.ServeHTTP(compressed, r)
 	})
+}
+
+// accepted returns how much a request wants an answer with gzip, and one as it is, by its
+// header Accept-Encoding (RFC 9110, section 12.5.3). 0 means not at all. An answer as it is
+// is always taken, but wanted least, unless the header says otherwise.
+func accepted(header string) (compressed, plain float64) {
+	weights := map[string]float64{}
+	for one := range strings.SplitSeq(header, ",") {
+		coding, parameters, _ := strings.Cut(one, ";")
+		weights[strings.ToLower(strings.TrimSpace(coding))] = weightOf(parameters)
+	}
+	const least = 0.0001 // Less than any weight of a header.
+	plain = least
+	if any, is := weights["*"]; is {
+		compressed = any
+		if any == 0 {
+			plain = 0
+		}
+	}
+	if weight, is := weights["gzip"]; is {
+		compressed = weight
+	}
+	if weight, is := weights["identity"]; is {
+		plain = weight
+	}
+	return compressed, plain
+}
+
+// weightOf returns the weight in the parameters of a coding: 1 without one, and 0 if it is
+// no number between 0 and 1.
+func weightOf(parameters string) float64 {
+	for one := range strings.SplitSeq(parameters, ";") {
+		name, value, _ := strings.Cut(one, "=")
+		if !strings.EqualFold(strings.TrimSpace(name), "q") {
+			continue
+		}
+		weight, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+		if err != nil || !(weight >= 0 && weight <= 1) {
+			return 0
+		}
+		return weight
+	}
+	return 1
 }
 
 // gzipWriter compresses what is written, from the first byte on.

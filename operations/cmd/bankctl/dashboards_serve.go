@@ -16,6 +16,7 @@ import (
 	"codebank.dev/operations/panels"
 	"codebank.dev/platform/serve"
 	"codebank.dev/web/analyst"
+	"codebank.dev/web/design"
 )
 
 // serveSettings are the flags of serve.
@@ -60,7 +61,7 @@ func (s *serveSettings) serve(ctx context.Context) error {
 	search := panels.Once(client)
 	logger := slog.New(slog.NewTextHandler(s.streams.err, &slog.HandlerOptions{Level: level}))
 	server, err := serve.Listen(serve.Config{
-		Name: "dashboards", HTTPAddress: s.address, Logger: logger,
+		Name: "dashboards", HTTPAddress: s.address, Logger: logger, Hosts: design.LoopbackHosts(),
 		Checks: []serve.Check{{Name: "elasticsearch", Run: analyst.Ready(search, string(view.Transactions))}},
 	})
 	if err != nil {
