@@ -8,7 +8,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strconv"
 	"sync/atomic"
@@ -88,8 +87,7 @@ func seedHistory(ctx context.Context, stack *launch.Stack, o historyOptions, out
 	if err := stack.Bankctl(ctx, out, o.arguments("--plan")...); err != nil {
 		return err
 	}
-	annotations, err := writeAnnotations(ctx, stack, o)
-	if err != nil {
+	if err := writeAnnotations(ctx, stack, o); err != nil {
 		return err
 	}
 	began := time.Now()
@@ -102,24 +100,23 @@ func seedHistory(ctx context.Context, stack *launch.Stack, o historyOptions, out
 	}
 	copied := time.Since(began)
 	rate := func(d time.Duration) int64 { return int64(o.purchases) * 1000 / max(d.Milliseconds(), 1) }
-	_, err = fmt.Fprintf(out, "\nwhat a chart over time should mark is in %s\ndecided in %v, %d purchases a second; equal in all five places after %v, %d a second\n",
-		annotations, decided.Round(time.Second), rate(decided), copied.Round(time.Second), rate(copied))
+	_, err := fmt.Fprintf(out, "\nthe charts over time mark what is in %s\ndecided in %v, %d purchases a second; equal in all five places after %v, %d a second\n",
+		stack.Annotations(), decided.Round(time.Second), rate(decided), copied.Round(time.Second), rate(copied))
 	return err
 }
 
-// writeAnnotations writes what a chart over time should mark into a file of the stack, and returns
-// the file's name: pay-days, the outage and the attack.
-func writeAnnotations(ctx context.Context, stack *launch.Stack, o historyOptions) (string, error) {
+// writeAnnotations writes what charts over time mark into a file of the stack, which the pages
+// read: pay-days, the outage and the attack.
+func writeAnnotations(ctx context.Context, stack *launch.Stack, o historyOptions) error {
 	var answer bytes.Buffer
 	if err := stack.Bankctl(ctx, &answer, o.arguments("--plan", "-o", "json")...); err != nil {
-		return "", err
+		return err
 	}
 	content, err := annotationsOf(answer.Bytes())
 	if err != nil {
-		return "", err
+		return err
 	}
-	file := filepath.Join(stack.Dir(), "annotations.json")
-	return file, os.WriteFile(file, content, 0o644)
+	return stack.WriteAnnotations(content)
 }
 
 // annotationsOf returns the annotations of a plan in JSON.

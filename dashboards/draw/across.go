@@ -86,16 +86,11 @@ func (x *Across) intervals(result query.Result, s Settings) {
 	if len(x.Starts) > 0 {
 		x.Zone = ZoneName(x.Starts[len(x.Starts)-1])
 		first, until := x.Starts[0], x.Starts[len(x.Starts)-1].Add(x.Interval)
-		all := s.Annotations
+		var own []Annotation
 		for _, a := range result.Panel.Annotations {
-			all = append(all[:len(all):len(all)], Annotation{At: a.At, Word: a.Label})
+			own = append(own, Annotation{At: a.At, Word: a.Label})
 		}
-		slices.SortStableFunc(all, func(a, b Annotation) int { return a.At.Compare(b.At) })
-		for _, a := range all {
-			if !a.At.Before(first) && a.At.Before(until) {
-				x.Annotations = append(x.Annotations, Annotation{a.At.In(s.zone()), a.Word, a.Text})
-			}
-		}
+		x.annotate(s.Annotations, own, first, until)
 	}
 }
 

@@ -25,10 +25,15 @@ var paces = []pace{
 }
 
 // TimeTicks returns at most n ticks at round times of the zone of from, between from and
-// until. No two ticks are closer than the interval.
+// until. No two ticks are closer than the interval. Names of months are half as wide as other
+// labels, so there are at most 2n of them.
 func TimeTicks(from, until time.Time, interval time.Duration, n int) []TimeTick {
-	n = max(n, 1)
+	room := max(n, 1)
 	for _, p := range paces {
+		n := room
+		if p.months == 1 {
+			n *= 2
+		}
 		if p.approximate() < interval || until.Sub(from) > time.Duration(n+1)*p.approximate() {
 			continue
 		}

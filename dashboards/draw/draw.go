@@ -35,14 +35,6 @@ func (s Settings) zone() *time.Location {
 	return s.Zone
 }
 
-// Annotation marks a point in time with a word, for example Release.
-type Annotation struct {
-	At   time.Time
-	Word string
-	// Text is a whole sentence, shown on hover. It may be empty.
-	Text string
-}
-
 // Kind is what a chart is made of.
 type Kind string
 

@@ -79,5 +79,9 @@ func plotSummary(p PlotChart) string {
 		}
 		parts = append(parts, text)
 	}
-	return some(parts)
+	text := some(parts)
+	if marked := p.X.markedText(); marked != "" {
+		text += "; " + marked
+	}
+	return text
 }

@@ -157,6 +157,11 @@ const faults = `(() => {
 		if (e.closest("svg, .hidden, .skip, .scroll, select") || !shown(e)) continue;
 		if (e.scrollWidth > e.clientWidth + 1 && e.clientWidth > 0 && getComputedStyle(e).display !== "inline") found.push("cut: " + name(e));
 	}
+	for (const e of document.querySelectorAll(".scroll")) {
+		// A table without a scroll bar of its own has room.
+		const table = e.firstElementChild;
+		if (shown(e) && getComputedStyle(e).overflowX === "visible" && table.offsetWidth > e.clientWidth + 1) found.push("wide: " + name(e));
+	}
 	for (const svg of document.querySelectorAll("svg.chart")) {
 		if (!shown(svg)) continue;
 		const texts = [...svg.querySelectorAll("text")].filter((e) => shown(e) && e.textContent.trim() !== "");

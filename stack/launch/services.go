@@ -134,10 +134,30 @@ func (s *Stack) connectorsWatchCommand(ctx context.Context) (process.Command, er
 	}, nil
 }
 
-// dashboardsCommand returns the command that serves the dashboards as pages.
+// Annotations is the file of what the pages mark in charts over time. The pages read it again
+// when it changes.
+func (s *Stack) Annotations() string { return filepath.Join(s.dir, "annotations.json") }
+
+// WriteAnnotations replaces the file of annotations. The pages never see a part of it.
+func (s *Stack) WriteAnnotations(content []byte) error {
+	part := s.Annotations() + ".part"
+	if err := os.WriteFile(part, content, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(part, s.Annotations())
+}
+
+// dashboardsCommand returns the command that serves the dashboards as pages. It makes an empty
+// file of annotations if there is none.
 func (s *Stack) dashboardsCommand(context.Context) (process.Command, error) {
+	if _, err := os.Stat(s.Annotations()); errors.Is(err, fs.ErrNotExist) {
+		if err := s.WriteAnnotations([]byte("[]\n")); err != nil {
+			return process.Command{}, err
+		}
+	}
 	cmd := s.program("bankctl", "dashboards", "serve")
 	settings := map[string]string{
+		"annotations":       s.Annotations(),
 		"elasticsearch-url": s.addresses.Elasticsearch(), "http-address": net.JoinHostPort("127.0.0.1", strconv.Itoa(s.addresses.port(dashboardsPort))),
 	}
 	return process.Command{

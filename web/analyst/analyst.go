@@ -32,6 +32,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"codebank.dev/dashboards/draw"
 	"codebank.dev/dashboards/draw/svg"
 	"codebank.dev/dashboards/query"
 	"codebank.dev/dashboards/view"
@@ -44,7 +45,8 @@ var static embed.FS
 //go:embed templates
 var templates embed.FS
 
-// Config says what to serve, and from where. All fields but Now and Draining are required.
+// Config says what to serve, and from where. All fields but Now, Draining and Annotations are
+// required.
 type Config struct {
 	Dashboards []view.Dashboard
 	Views      []view.DataView
@@ -57,6 +59,9 @@ type Config struct {
 	Draining <-chan struct{}
 	// Now is the clock; time.Now if it is nil.
 	Now func() time.Time
+	// Annotations returns what charts over time mark. It is called for every page and must not
+	// wait. Nil: nothing but what the dashboards themselves say.
+	Annotations func() []draw.Annotation
 }
 
 // handler serves all pages.
@@ -72,6 +77,8 @@ type handler struct {
 	metrics  *metrics
 	pages    *template.Template
 	kit      *design.Kit
+	// annotations returns what charts over time mark.
+	annotations func() []draw.Annotation
 }
 
 // New returns the handler of all pages. It answers GET and HEAD, and only requests to names
@@ -81,11 +88,14 @@ func New(config Config) (http.Handler, error) {
 		return nil, errors.New("analyst: dashboards, search, logger and metrics are required")
 	}
 	h := &handler{
-		boards: config.Dashboards, titles: map[string]string{}, views: config.Views, searchIn: config.Search, logger: config.Logger,
+		boards: titled(config.Dashboards), titles: map[string]string{}, views: config.Views, searchIn: config.Search, logger: config.Logger,
 		now: config.Now, metrics: newMetrics(config.Metrics),
 	}
 	if h.now == nil {
 		h.now = time.Now
+	}
+	if h.annotations = config.Annotations; h.annotations == nil {
+		h.annotations = func() []draw.Annotation { return nil }
 	}
 	for _, board := range h.boards {
 		h.titles[board.ID] = board.Title
@@ -95,7 +105,7 @@ func New(config Config) (http.Handler, error) {
 	if err := h.loadTemplates(); err != nil {
 		return nil, err
 	}
-	return design.Secure(h.routes(), design.LoopbackHosts(), h.refuse), nil
+	return design.Secure(h.routes(), Hosts(), h.refuse), nil
 }
 
 func (h *handler) loadTemplates() error {
@@ -133,6 +143,10 @@ func (h *handler) routes() http.Handler {
 	all.Handle("/", design.Compress(pages))
 	return all
 }
+
+// Hosts returns the names under which the pages are answered. The other paths of their program
+// should be answered under no others.
+func Hosts() []string { return design.LoopbackHosts() }
 
 // Ready returns a check that fails while Elasticsearch does not answer a search.
 func Ready(search query.Search, index string) func(context.Context) error {

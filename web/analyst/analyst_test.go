@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html"
 	"image/png"
+	"log/slog"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -19,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"codebank.dev/dashboards/catalogue"
+	"codebank.dev/dashboards/draw"
 	"codebank.dev/dashboards/query"
 	"codebank.dev/dashboards/view"
 )
@@ -440,6 +442,42 @@ func TestAPanelWithoutFiguresSaysSo(t *testing.T) {
 	require.NoError(t, err)
 	c := h.cardOf(s, view.Panel{ID: "x"}, &figures{})
 	require.NotNil(t, c.Problem)
+}
+
+func TestChartsOverTimeMarkWhatTheOperatorSays(t *testing.T) {
+	var marks []draw.Annotation
+	h, err := New(Config{
+		Dashboards: catalogue.Dashboards(), Views: catalogue.DataViews(), Search: (&index{}).search, Logger: slog.New(slog.DiscardHandler),
+		Metrics: prometheus.NewRegistry(), Now: func() time.Time { return noon }, Annotations: func() []draw.Annotation { return marks },
+	})
+	require.NoError(t, err)
+	const path = "/dashboards/overview"
+	require.NotContains(t, get(t, h, path).Body.String(), "Release")
+	plain := get(t, h, path+"/panels/payments-by-status/chart.png").Body.Bytes()
+	marks = []draw.Annotation{{At: noon.Add(-3 * time.Hour), Word: "Release <2>", Text: "Version 2."}}
+	text := get(t, h, path).Body.String()
+	require.NotContains(t, text, "Release <2>")
+	for _, panel := range []string{"payments-by-status", "approval-rate-over-time"} {
+		_, after, found := strings.Cut(text, `data-panel="overview/`+panel+`"`)
+		require.True(t, found)
+		svg, _, _ := strings.Cut(after, "</section>")
+		require.Equal(t, 2, strings.Count(svg, ">Release &lt;2&gt;</text>"), "%s: a wide chart and one for a phone", panel)
+		require.Contains(t, svg, "Release &lt;2&gt;: Version 2.")
+	}
+	require.NotEqual(t, plain, get(t, h, path+"/panels/payments-by-status/chart.png").Body.Bytes())
+}
+
+func TestEveryRowOfATableHasAllCells(t *testing.T) {
+	text := get(t, pages(t, &index{}), "/dashboards/overview").Body.String()
+	_, after, _ := strings.Cut(text, `data-panel="overview/top-stores"`)
+	table, _, _ := strings.Cut(after, "</table>")
+	rows := strings.Split(table, "<tr data-row>")[1:]
+	require.NotEmpty(t, rows)
+	for _, row := range rows {
+		require.Equal(t, strings.Count(table, "<th "), strings.Count(row, "<td"), row)
+	}
+	require.Contains(t, table, ">Approvals</a>", "the title of a dashboard has no room in a row")
+	require.NotContains(t, get(t, pages(t, &index{}), "/dashboards/stores").Body.String(), "(dark:", "the legend says it")
 }
 
 func TestARangeIsWrittenForPeople(t *testing.T) {

@@ -82,6 +82,8 @@ type grid struct {
 	Rows  []gridRow
 	// Caption says what the table holds.
 	Caption string
+	// More says that a last column has further links of the rows.
+	More bool
 }
 
 type head struct {
@@ -312,7 +314,7 @@ func (h *handler) gridOf(s *state, panel view.Panel, table query.Table) *grid {
 		g.Rows = append(g.Rows, r)
 	}
 	if len(g.Rows) > 0 && len(g.Rows[0].More) > 0 {
-		g.Heads = append(g.Heads, head{Label: "More"})
+		g.Heads, g.More = append(g.Heads, head{Label: "More"}), true
 	}
 	return g
 }
@@ -346,8 +348,15 @@ func (h *handler) drill(s *state, panel view.Panel, row query.Row, r *gridRow) {
 			r.Names[0].Link, r.Names[0].Title = to, title
 			continue
 		}
-		r.More = append(r.More, name{Text: h.titles[drilldown.To], Link: to, Title: title})
+		r.More = append(r.More, name{Text: shortTitle(h.titles[drilldown.To]), Link: to, Title: title})
 	}
+}
+
+// shortTitle is the title of a dashboard up to its "and", for a column that has no room for
+// more: Approvals for Approvals and declines. The whole title is shown on hover.
+func shortTitle(title string) string {
+	short, _, _ := strings.Cut(title, " and ")
+	return short
 }
 
 // fixed writes the range into the link, because each dashboard has another range of its own.

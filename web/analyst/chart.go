@@ -49,7 +49,9 @@ func (f *figures) completeTo() time.Time {
 // charts draws a result twice: for a wide page and for a phone.
 func (h *handler) charts(s *state, f *figures, result query.Result) []template.HTML {
 	width, height := size(result.Panel)
-	options := svg.Options{Width: width, Height: height, Zone: s.zone, CompleteTo: f.completeTo(), ID: s.board.ID + "-" + result.Panel.ID}
+	options := svg.Options{
+		Width: width, Height: height, Zone: s.zone, CompleteTo: f.completeTo(), ID: s.board.ID + "-" + result.Panel.ID, Annotations: h.annotations(),
+	}
 	wide := svg.Panel(result, options)
 	if wide == nil {
 		return nil

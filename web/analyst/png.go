@@ -35,7 +35,7 @@ func (h *handler) servePNG(w http.ResponseWriter, r *http.Request) error {
 		theme = picture.Dark
 	}
 	width, height := size(result.Panel)
-	content, err := png.Panel(result, svg.Options{Width: width, Height: height, Zone: s.zone}, theme)
+	content, err := png.Panel(result, svg.Options{Width: width, Height: height, Zone: s.zone, Annotations: h.annotations()}, theme)
 	switch {
 	case errors.Is(err, png.ErrNoPicture):
 		return errNoPicture

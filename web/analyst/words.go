@@ -2,10 +2,12 @@ package analyst
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
 	"codebank.dev/dashboards/query"
+	"codebank.dev/dashboards/view"
 )
 
 // spanText writes a range for people, in a zone.
@@ -28,4 +30,19 @@ func reasonOf(err error) string {
 		return refused.Reason
 	}
 	return strings.TrimPrefix(err.Error(), "query: ")
+}
+
+// titled returns dashboards without "(dark: more)" behind the titles of heatmaps. Kibana has no
+// other place for it. On a page the legend says it, and in the dark theme the strong end of the
+// colours is bright.
+func titled(boards []view.Dashboard) []view.Dashboard {
+	boards = slices.Clone(boards)
+	for b := range boards {
+		boards[b].Panels = slices.Clone(boards[b].Panels)
+		for i := range boards[b].Panels {
+			panel := &boards[b].Panels[i]
+			panel.Title, _, _ = strings.Cut(panel.Title, " (dark: ")
+		}
+	}
+	return boards
 }

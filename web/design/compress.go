@@ -27,20 +27,26 @@ func Compress(next http.Handler) http.Handler {
 	})
 }
 
+// most is the weight of a coding without a weight of its own.
+const most = 1000
+
 // accepted returns how much a request wants an answer with gzip, and one as it is, by its
-// header Accept-Encoding (RFC 9110, section 12.5.3). 0 means not at all. An answer as it is
-// is always taken, but wanted least, unless the header says otherwise.
-func accepted(header string) (compressed, plain float64) {
-	weights := map[string]float64{}
+// header Accept-Encoding (RFC 9110, section 12.5.3): from 0, which means not at all, to most+1.
+// An answer as it is is always taken, but wanted least, unless the header says otherwise.
+func accepted(header string) (compressed, plain int) {
+	weights := map[string]int{}
 	for one := range strings.SplitSeq(header, ",") {
 		coding, parameters, _ := strings.Cut(one, ";")
-		weights[strings.ToLower(strings.TrimSpace(coding))] = weightOf(parameters)
+		if weight := weightOf(parameters); weight > 0 {
+			weights[strings.ToLower(strings.TrimSpace(coding))] = weight + 1
+		} else {
+			weights[strings.ToLower(strings.TrimSpace(coding))] = 0
+		}
 	}
-	const least = 0.0001 // Less than any weight of a header.
-	plain = least
-	if any, is := weights["*"]; is {
-		compressed = any
-		if any == 0 {
+	plain = 1
+	if rest, is := weights["*"]; is {
+		compressed = rest
+		if rest == 0 {
 			plain = 0
 		}
 	}
@@ -53,21 +59,27 @@ func accepted(header string) (compressed, plain float64) {
 	return compressed, plain
 }
 
-// weightOf returns the weight in the parameters of a coding: 1 without one, and 0 if it is
-// no number between 0 and 1.
-func weightOf(parameters string) float64 {
+// weightOf returns the weight in the parameters of a coding, in thousandths: most without one,
+// and 0 if it is no number between 0 and 1 with up to three decimals.
+func weightOf(parameters string) int {
 	for one := range strings.SplitSeq(parameters, ";") {
 		name, value, _ := strings.Cut(one, "=")
 		if !strings.EqualFold(strings.TrimSpace(name), "q") {
 			continue
 		}
-		weight, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
-		if err != nil || !(weight >= 0 && weight <= 1) {
+		whole, fraction, _ := strings.Cut(strings.TrimSpace(value), ".")
+		thousandths, err := strconv.ParseUint((fraction + "000")[:3], 10, 16)
+		switch {
+		case err != nil || len(fraction) > 3:
 			return 0
+		case whole == "0":
+			return int(thousandths)
+		case whole == "1" && thousandths == 0:
+			return most
 		}
-		return weight
+		return 0
 	}
-	return 1
+	return most
 }
 
 // gzipWriter compresses what is written, from the first byte on.

@@ -43,12 +43,13 @@ func (p *Picture) named(f frame) acrossLabels {
 	if len(x.Names) == 1 && x.Names[0] == "" {
 		return a
 	}
-	room := f.edges[1] - f.edges[0] - 6
+	const apart = 3 // Texts are measured wide enough, so this is the least distance.
+	each := f.edges[1] - f.edges[0]
 	every := 1
-	for float64(every)*(room+6)-6 < 22 {
+	for float64(every)*each-apart < 25 {
 		every++
 	}
-	room = float64(every)*(room+6) - 6
+	room := float64(every)*each - apart
 	lines := 0
 	for i := 0; i < len(x.Names); i += every {
 		texts := wrapped(x.Names[i], room, font{small, false}, 3)
@@ -88,7 +89,7 @@ func (p *Picture) clock(f frame) acrossLabels {
 	ticks := draw.TimeTicks(from, until, x.Interval, int(f.width()/each))
 	free, dates := 0.0, []Mark{}
 	for _, tick := range ticks {
-		at := f.moment(draw.Annotation{At: tick.At})
+		at := f.moment(tick.At)
 		m := Mark{Form: Text, Class: "tick", X: at, Y: 18, Text: tick.Text, Size: small, Paint: Faint, Anchor: Middle}
 		if x.Interval >= 24*time.Hour {
 			m.X += (f.edges[1] - f.edges[0]) / 2 // A day is named in its middle.

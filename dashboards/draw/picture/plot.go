@@ -74,9 +74,11 @@ func (p *Picture) plot(chart draw.PlotChart, top, height float64) {
 	p.grid(f)
 	p.incomplete(f)
 	across.add(p, f)
+	p.marks(f, true)
 	p.series(f)
 	p.references(f)
-	p.annotations(f)
+	p.marks(f, false)
+	p.words(f)
 	if labels != nil {
 		labels.add(p, f)
 	}
@@ -221,43 +223,4 @@ func (p *Picture) note(f frame, m Mark) {
 	left, right := m.Span()
 	p.add(Mark{Form: Box, Class: "ground", Paint: Raised, Opacity: 0.85, X: left - 2, Y: m.Y - small + 1, W: right - left + 4, H: small + 2})
 	p.text(m)
-}
-
-// annotations draws thin vertical lines with a word above them. A word that has no room is
-// shown on hover only.
-func (p *Picture) annotations(f frame) {
-	free := 0.0
-	for _, a := range f.chart.X.Annotations {
-		x := f.moment(a)
-		title := a.At.Format("2 Jan 2006 15:04") + " " + a.Word
-		if a.Text != "" {
-			title += ": " + a.Text
-		}
-		line := straight("annotation", Ink, rect{x, f.top - 2, x, f.bottom}, 1)
-		line.Title = title
-		p.add(line)
-		word := Mark{Class: "annotation", X: x, Y: f.top - 6, Text: fitted(a.Word, 120, small, false), Size: small, Paint: Ink, Anchor: Middle, Title: title}
-		left, right := word.Span()
-		word.X += max(0, -left) - max(0, right-p.Width)
-		if left, right = word.Span(); left >= free {
-			p.text(word)
-			free = right + gap
-		}
-	}
-}
-
-// moment returns the place of a point in time.
-func (f frame) moment(a draw.Annotation) float64 {
-	for i := len(f.chart.X.Starts) - 1; i >= 0; i-- {
-		start := f.chart.X.Starts[i]
-		if a.At.Before(start) {
-			continue
-		}
-		part := 0.0
-		if f.chart.X.Interval > 0 {
-			part = min(1, float64(a.At.Sub(start))/float64(f.chart.X.Interval))
-		}
-		return f.edges[i] + part*(f.edges[i+1]-f.edges[i])
-	}
-	return f.left
 }

@@ -1,6 +1,7 @@
 package picture
 
 import (
+	"fmt"
 	"strings"
 
 	"codebank.dev/dashboards/draw"
@@ -238,6 +239,9 @@ func (p *Picture) hits(f frame) {
 	}
 }
 
+// mostTitles is how many annotations of one place are shown on hover.
+const mostTitles = 6
+
 func hitTitle(chart draw.PlotChart, at int) string {
 	lines := []string{chart.X.Names[at]}
 	if chart.X.Time {
@@ -252,6 +256,14 @@ func hitTitle(chart draw.PlotChart, at int) string {
 			text += " (" + s.Shares[at] + ")"
 		}
 		lines = append(lines, text)
+	}
+	marked := chart.X.On(at)
+	for i, a := range marked {
+		if i == mostTitles {
+			lines = append(lines, fmt.Sprintf("and %d more", len(marked)-i))
+			break
+		}
+		lines = append(lines, annotationTitle(a))
 	}
 	return strings.TrimSpace(strings.Join(lines, "\n"))
 }

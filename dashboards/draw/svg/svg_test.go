@@ -118,6 +118,19 @@ func checkLayout(t *testing.T, raw []byte) {
 	}
 }
 
+// busy returns many annotations, of words that are rare and of one that is frequent.
+func busy() []draw.Annotation {
+	from := drawtest.At().From
+	list := []draw.Annotation{
+		{At: from.Add(-time.Hour), To: from.Add(time.Hour), Word: "Outage", Text: "The bank was away."}, {At: from.Add(61 * time.Minute), Word: "Catch-up"},
+		{At: drawtest.At().To, Word: "Somebody tried stolen and guessed card numbers"},
+	}
+	for i := range 24 {
+		list = append(list, draw.Annotation{At: from.Add(2*time.Hour + time.Duration(i)*time.Minute), Word: "Pay-day", Text: "Salaries are paid."})
+	}
+	return list
+}
+
 func TestEveryPanelIsLaidOut(t *testing.T) {
 	saoPaulo, err := time.LoadLocation("America/Sao_Paulo")
 	require.NoError(t, err)
@@ -127,7 +140,7 @@ func TestEveryPanelIsLaidOut(t *testing.T) {
 				for _, result := range drawtest.Results(board, c) {
 					before := drawtest.Result(result.Panel, drawtest.Usual)
 					for n, o := range []svg.Options{
-						{Width: 160}, {Width: 334, Height: 240, Zone: saoPaulo, Before: &before.Table}, {Width: 574, Height: 160}, {Width: 640, Heading: true},
+						{Width: 160, Annotations: busy()}, {Width: 334, Height: 240, Zone: saoPaulo, Before: &before.Table, Annotations: busy()}, {Width: 574, Height: 160}, {Width: 640, Heading: true},
 						{Width: 1182, Zone: saoPaulo, CompleteTo: drawtest.At().To.Add(-3 * time.Hour), Before: &before.Table, Annotations: []draw.Annotation{
 							{At: drawtest.At().To.Add(-4 * time.Hour), Word: "Release"}, {At: drawtest.At().To.Add(-3 * time.Hour), Word: "Pay-day", Text: "Salaries arrive."},
 						}},
@@ -190,6 +203,22 @@ func TestPointsTellTheirFiguresSharesAndTime(t *testing.T) {
 	require.Len(t, titles, 49)
 	require.Contains(t, titles[0], "28 Nov 2026 14:00 UTC (incomplete)\n")
 	require.Regexp(t, `^29 Nov 2026 13:30 UTC\nApproved: [0-9,]+ \([0-9.]+ %\)\nDeclined: [0-9,]+ \([0-9.]+ %\)$`, titles[47])
+}
+
+func TestAnAnnotationIsALineAWordAndALineOfWhatIsShownOnHover(t *testing.T) {
+	panel := view.Panel{ID: "p", Title: "P", Chart: view.Line, Layer: view.Layer{
+		Buckets: []view.Bucket{view.Time{Label: "Time", Field: "occurred_at"}},
+		Metrics: []view.Value{{ID: "n", Label: "Payments", Figure: view.Aggregate{Function: view.Count}}},
+	}}
+	result := drawtest.Result(panel, drawtest.Usual)
+	text := string(svg.Panel(result, svg.Options{Width: 1182, Annotations: busy()}))
+	require.Equal(t, 1, strings.Count(text, ">Pay-day ×24</text>"), "a frequent word is named once")
+	require.Equal(t, 1, strings.Count(text, ">Outage</text>"))
+	require.Equal(t, 27, strings.Count(text, `class="annotation head `))
+	require.Positive(t, strings.Count(text, `class="annotation span `), "what has a length has a ground")
+	require.Contains(t, text, "&#xA;28 Nov 2026 13:10 to 15:10 Outage: The bank was away.", "beside the figures of its interval")
+	require.Regexp(t, `&#xA;and \d+ more</title>`, text)
+	require.NotContains(t, string(svg.Panel(result, svg.Options{Width: 640})), "annotation")
 }
 
 func TestTheStyleSheetHasTheColoursOfTheThemes(t *testing.T) {

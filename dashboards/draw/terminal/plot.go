@@ -134,8 +134,16 @@ func footer(plot draw.PlotChart, width int) []line {
 		}
 		lines = append(lines, paragraph(text, width, Faint)...)
 	}
-	for _, a := range plot.X.Annotations {
-		lines = append(lines, paragraph(a.At.Format("2 Jan 15:04")+" "+a.Word, width, Faint)...)
+	for _, marked := range plot.X.Marked() {
+		first, last := marked.All[0], marked.All[len(marked.All)-1]
+		if marked.Frequent() {
+			text := fmt.Sprintf("%s, %s to %s", marked.Label(), first.At.Format("2 Jan"), last.At.Format("2 Jan"))
+			lines = append(lines, paragraph(text, width, Faint)...)
+			continue
+		}
+		for _, a := range marked.All {
+			lines = append(lines, paragraph(a.Word+" "+a.Span(), width, Faint)...)
+		}
 	}
 	return lines
 }

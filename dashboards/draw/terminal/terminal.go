@@ -25,6 +25,8 @@ type Terminal struct {
 	Definitions bool
 	// Zone is the reader's zone. nil means UTC.
 	Zone *time.Location
+	// Annotations are named below the charts over time that they belong to.
+	Annotations []draw.Annotation
 }
 
 const (
@@ -151,7 +153,7 @@ func (p Terminal) widths(results []query.Result) []int {
 
 // panel draws one panel: its title, its figures, and the notes about them.
 func (p Terminal) panel(result query.Result, width int) []line {
-	chart := draw.Of(result, draw.Settings{Zone: p.Zone})
+	chart := draw.Of(result, draw.Settings{Zone: p.Zone, Annotations: p.Annotations})
 	lines := paragraph(chart.Title, width, Strong)
 	if p.Definitions && result.Panel.Definition != "" {
 		lines = append(lines, paragraph(result.Panel.Definition, width, Faint)...)

@@ -239,3 +239,18 @@ func TestASumThatIsRoundedIsMarked(t *testing.T) {
 		require.Contains(t, drawn, want)
 	}
 }
+
+func TestAnnotationsAreNamedBelowAChartOverTime(t *testing.T) {
+	panel := view.Panel{ID: "p", Title: "P", Chart: view.Line, Layer: view.Layer{
+		Buckets: []view.Bucket{view.Time{Label: "Time", Field: "occurred_at"}},
+		Metrics: []view.Value{{ID: "n", Label: "Payments", Figure: view.Aggregate{Function: view.Count}}},
+	}}
+	from := drawtest.At().From.Truncate(24 * time.Hour)
+	list := []draw.Annotation{{At: drawtest.At().From.Add(time.Hour), To: drawtest.At().From.Add(90 * time.Minute), Word: "Outage"}}
+	for i := range 5 {
+		list = append(list, draw.Annotation{At: drawtest.At().From.Add(time.Duration(i) * time.Minute), Word: "Pay-day"})
+	}
+	text := terminal.Terminal{Width: 80, Annotations: list}.Dashboard(view.Dashboard{Title: "B"}, drawtest.At(), []query.Result{drawtest.Result(panel, drawtest.Usual)})
+	require.Contains(t, text, "Outage "+list[0].Span())
+	require.Contains(t, text, "Pay-day ×5, "+from.Format("2 Jan")+" to "+from.Format("2 Jan"))
+}

@@ -11,19 +11,20 @@ import (
 	"github.com/spf13/cobra"
 
 	"codebank.dev/dashboards/catalogue"
+	"codebank.dev/dashboards/draw"
 	"codebank.dev/dashboards/view"
 	"codebank.dev/operations/elasticsearch"
 	"codebank.dev/operations/panels"
 	"codebank.dev/platform/serve"
 	"codebank.dev/web/analyst"
-	"codebank.dev/web/design"
 )
 
 // serveSettings are the flags of serve.
 type serveSettings struct {
 	*application
-	address  string
-	logLevel string
+	address     string
+	logLevel    string
+	annotations string
 }
 
 func newDashboardsServe(app *application) *cobra.Command {
@@ -36,12 +37,22 @@ and filters of the dashboards in Kibana. The pages read Elasticsearch only, and 
 without JavaScript. The command runs until it is told to end. /livez, /readyz and
 /metrics are served too.
 
+--annotations names a file of what charts over time should mark, such as outages,
+releases and pay-days:
+
+    [{"at": "2026-04-24T18:10:00Z", "to": "2026-04-24T19:45:00Z",
+      "word": "Outage", "text": "The bank was away; nothing was decided."}]
+
+"to" and "text" may be left out. A changed file is read again with the next page.
+
 There is no sign-in yet, so the command listens on the loopback address only, and
 answers only requests to 127.0.0.1, localhost and ::1.`,
 		Args: cobra.NoArgs,
 		RunE: work(func(ctx context.Context, _ []string) error { return s.serve(ctx) }),
 	}
 	command.Flags().StringVar(&s.address, "http-address", "127.0.0.1:17028", "loopback `host:port` to serve on; port 0 takes a free one")
+	command.Flags().StringVar(&s.annotations, "annotations", "", "JSON `file` of what charts over time mark; nothing if empty")
+	_ = command.MarkFlagFilename("annotations", "json")
 	command.Flags().StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error; debug logs every request")
 	return command
 }
@@ -60,8 +71,16 @@ func (s *serveSettings) serve(ctx context.Context) error {
 	}
 	search := panels.Once(client)
 	logger := slog.New(slog.NewTextHandler(s.streams.err, &slog.HandlerOptions{Level: level}))
+	var marks func() []draw.Annotation
+	if s.annotations != "" {
+		file, err := panels.OpenAnnotations(s.annotations, logger)
+		if err != nil {
+			return misused("annotations", err)
+		}
+		marks = file.List
+	}
 	server, err := serve.Listen(serve.Config{
-		Name: "dashboards", HTTPAddress: s.address, Logger: logger, Hosts: design.LoopbackHosts(),
+		Name: "dashboards", HTTPAddress: s.address, Logger: logger, Hosts: analyst.Hosts(),
 		Checks: []serve.Check{{Name: "elasticsearch", Run: analyst.Ready(search, string(view.Transactions))}},
 	})
 	if err != nil {
@@ -70,7 +89,7 @@ func (s *serveSettings) serve(ctx context.Context) error {
 	defer server.Close()
 	pages, err := analyst.New(analyst.Config{
 		Dashboards: catalogue.Dashboards(), Views: catalogue.DataViews(), Search: search, Logger: logger,
-		Metrics: server.Metrics(), Draining: server.Draining(),
+		Metrics: server.Metrics(), Draining: server.Draining(), Annotations: marks,
 	})
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"codebank.dev/dashboards/catalogue"
+	"codebank.dev/dashboards/draw"
 	"codebank.dev/dashboards/draw/terminal"
 	"codebank.dev/dashboards/query"
 	"codebank.dev/dashboards/view"
@@ -21,8 +23,9 @@ import (
 // showSettings are the flags of show.
 type showSettings struct {
 	*application
-	from, to string
-	define   bool
+	from, to    string
+	annotations string
+	define      bool
 }
 
 func newDashboardsShow(app *application) *cobra.Command {
@@ -50,6 +53,8 @@ such as a rate of nothing.
 	}
 	command.Flags().StringVar(&s.from, "from", "", "`moment` to begin at; the dashboard's own if empty")
 	command.Flags().StringVar(&s.to, "to", "now", "`moment` to end at")
+	command.Flags().StringVar(&s.annotations, "annotations", "", "JSON `file` of what charts over time mark, as for serve; nothing if empty")
+	_ = command.MarkFlagFilename("annotations", "json")
 	command.Flags().BoolVar(&s.define, "define", false, "say for each panel how its figures are computed")
 	return command
 }
@@ -73,6 +78,10 @@ func (s *showSettings) show(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	marks, err := s.marks()
+	if err != nil {
+		return misused("annotations", err)
+	}
 	client, err := elasticsearch.New(s.elasticsearchURL)
 	if err != nil {
 		return misused("elasticsearch-url", err)
@@ -81,7 +90,20 @@ func (s *showSettings) show(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	return s.print(board, span, results)
+	return s.print(board, span, results, marks)
+}
+
+// marks returns what charts over time mark.
+func (s *showSettings) marks() ([]draw.Annotation, error) {
+	if s.annotations == "" {
+		return nil, nil
+	}
+	file, err := os.Open(s.annotations)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return panels.ReadAnnotations(file)
 }
 
 // span returns the range of time to show.
@@ -117,7 +139,7 @@ type printedPanel struct {
 	Error     string       `json:"error,omitempty"`
 }
 
-func (s *showSettings) print(board view.Dashboard, span query.Range, results []query.Result) error {
+func (s *showSettings) print(board view.Dashboard, span query.Range, results []query.Result, marks []draw.Annotation) error {
 	printer := s.printer()
 	var failures []error
 	for _, result := range results {
@@ -137,7 +159,7 @@ func (s *showSettings) print(board view.Dashboard, span query.Range, results []q
 		}
 	}
 	if !printer.JSON() {
-		screen := terminal.Terminal{Width: printer.Width(), Colours: printer.Colours(), Definitions: s.define}
+		screen := terminal.Terminal{Width: printer.Width(), Colours: printer.Colours(), Definitions: s.define, Annotations: marks}
 		if err := printer.Text(screen.Dashboard(board, span, results)); err != nil {
 			return err
 		}

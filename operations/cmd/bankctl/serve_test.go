@@ -4,7 +4,9 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"os"
 	goexec "os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -54,4 +56,19 @@ func TestTimeZonesAreInTheProgram(t *testing.T) {
 	packages, err := goexec.Command("go", "list", "-deps", ".").CombinedOutput()
 	require.NoError(t, err, string(packages))
 	require.True(t, slices.Contains(strings.Fields(string(packages)), "time/tzdata"))
+}
+
+// A file of annotations that cannot be read is refused before anything is served.
+func TestAWrongFileOfAnnotationsIsRefused(t *testing.T) {
+	wrong := filepath.Join(t.TempDir(), "annotations.json")
+	require.NoError(t, os.WriteFile(wrong, []byte(`[{"word":"Outage"}]`), 0o600))
+	for file, want := range map[string]string{wrong: "annotation 1: at is missing", wrong + ".not": "no such file"} {
+		for _, args := range [][]string{{"dashboards", "serve", "--http-address", "127.0.0.1:0"}, {"dashboards", "show", "overview"}} {
+			var message strings.Builder
+			code := run(t.Context(), append(args, "--annotations", file, "--elasticsearch-url", "http://127.0.0.1:1"), nil, streams{out: io.Discard, err: &message})
+			require.Equal(t, exitUsage, code, message.String())
+			require.Contains(t, message.String(), want)
+			require.Contains(t, message.String(), "--annotations")
+		}
+	}
 }
