@@ -26,17 +26,19 @@ const (
 	dashboardsSeed = "2"
 )
 
-// dashboardGoals returns the goal of every dashboard; they are the same.
+// dashboardGoals returns the goals of every dashboard and of its page; they are the same. A
+// first visit has a goal in kilobytes.
 func dashboardGoals() map[string]Goal {
-	goals := map[string]Goal{}
+	goals := map[string]Goal{firstVisit: atMost(200, 100)}
 	for _, board := range catalogue.Dashboards() {
-		goals[figureName(board)] = atMost(1000, 500)
+		goals[figureName(board)], goals[pageName(board)] = atMost(1000, 500), atMost(1000, 500)
 	}
 	return goals
 }
 
 // dashboards measures the time until all figures of a dashboard are there. One request asks for
 // all panels, as Kibana does, on a year of documents that the index's connector has written.
+// Then it measures the pages on the same documents.
 func (w *workbench) dashboards(ctx context.Context) (figures []Figure, err error) {
 	end := time.Now().UTC().Truncate(24 * time.Hour)
 	year := query.Range{From: end.AddDate(0, 0, -historyDays), To: end}
@@ -53,8 +55,16 @@ func (w *workbench) dashboards(ctx context.Context) (figures []Figure, err error
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", board.ID, err)
 		}
-		f.Setting += fmt.Sprintf(", %d documents", total)
 		figures = append(figures, f)
+	}
+	year.From = year.From.Add(time.Hour) // Later than every range so far.
+	pages, err := w.pages(ctx, year)
+	if err != nil {
+		return nil, err
+	}
+	figures = append(figures, pages...)
+	for i := range figures {
+		figures[i].Setting += fmt.Sprintf(", %d documents", total)
 	}
 	return figures, w.deleteIndices(ctx)
 }

@@ -52,7 +52,7 @@ func rows() []row {
 			wholeSystem, map[string]Goal{"IndexSink": atLeast(0.8, 0.95)}, (*workbench).index},
 		{"history", "documents/s of the index's connector on a year of purchases, against _bulk into as many indices",
 			wholeSystem, map[string]Goal{"HistorySink": atLeast(0.8, 0.95)}, (*workbench).history},
-		{"dashboards", "time until all figures of a dashboard are there, on a year of a million events",
+		{"dashboards", "time until all figures of a dashboard, and its whole page, are there, on a year of a million events; bytes of a first visit",
 			wholeSystem, dashboardGoals(), (*workbench).dashboards},
 		{"relay", "events that wait after the stream, and draining an outbox against producing the same bytes",
 			wholeSystem, map[string]Goal{"RelayBacklog": atMost(1, 0.2), "RelayDrain": atLeast(0.2, 0.35)}, (*workbench).relay},
