@@ -145,12 +145,12 @@ func TestAnUnknownQueryParameterIsRefusedByName(t *testing.T) {
 
 func TestHeadersThatAreTooLargeAreRefusedAndLogged(t *testing.T) {
 	for name, headers := range map[string][]string{
-		"authorization":        {"Authorization", "Bearer " + strings.Repeat("a", 33_000)},
-		"a trace state":        {"Tracestate", strings.Repeat("a", 33_000)},
-		"any":                  {"X-Any", strings.Repeat("a", 33_000)},
-		"far too large":        {"X-Any", strings.Repeat("a", 500_000)},
+		"authorization":        {"Authorization", "Bearer " + strings.Repeat("s", 33_000)},
+		"a trace state":        {"Tracestate", strings.Repeat("s", 33_000)},
+		"any":                  {"X-Any", strings.Repeat("s", 33_000)},
+		"far too large":        {"X-Any", strings.Repeat("s", 500_000)},
 		"many that are small":  many(1000),
-		"a caller's full head": {"Authorization", strings.Repeat("a", 16_000), "X-Any", strings.Repeat("a", 17_000)},
+		"a caller's full head": {"Authorization", strings.Repeat("s", 16_000), "X-Any", strings.Repeat("s", 17_000)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, service, _ := startREST(t)
@@ -160,19 +160,19 @@ func TestHeadersThatAreTooLargeAreRefusedAndLogged(t *testing.T) {
 			require.Equal(t, "INVALID_ARGUMENT", refusal.Code)
 			require.Contains(t, r.log.String(), refusal.TraceID)
 			require.Contains(t, r.log.String(), "level=WARN")
-			require.NotContains(t, r.log.String(), "aaaa", "a header may be a secret")
+			require.NotContains(t, r.log.String(), "ssss", "a header may be a secret")
 			require.Zero(t, service.calls.Load())
 		})
 	}
 	r, service, _ := startREST(t)
 	for _, headers := range [][]string{
-		{"Authorization", "Bearer " + strings.Repeat("a", 31_000)}, {"Tracestate", strings.Repeat("a", 31_000)}, many(500),
+		{"Authorization", "Bearer " + strings.Repeat("s", 31_000)}, {"Tracestate", strings.Repeat("s", 31_000)}, many(500),
 	} {
 		response, body := r.request(t, "POST", authorize, `{}`, headers...)
 		require.Equal(t, 200, response.StatusCode, "what the edge lets pass the server inside takes: %s", body)
 	}
 	require.EqualValues(t, 3, service.calls.Load())
-	response, body := r.request(t, "GET", "/v1/purchases/"+strings.Repeat("a", 33_000), "")
+	response, body := r.request(t, "GET", "/v1/purchases/"+strings.Repeat("s", 33_000), "")
 	require.Equal(t, "URI_TOO_LONG", problem(t, response, body, 414).Reason)
 }
 
