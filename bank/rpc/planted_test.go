@@ -76,3 +76,8 @@ func (c clients) invoke(ctx context.Context, method string, request proto.Messag
 	}
 	return status.FromProto(answer.GetResults()[0].GetError()).Err()
 }
+
+// Whatever is wrong with a body or a query, the answer names the field and not its value.
+func TestNoAnswerOfRESTRepeatsACardNumberOrASecurityCode(t *testing.T) {
+	rpctest.RequireNoEcho(t, newClients(t).rest, bankv1.CardService_ServiceDesc, bankv1.PurchaseService_ServiceDesc)
+}

@@ -49,3 +49,8 @@ func TestNoFieldOfTextTakesACardNumberOrWhatCannotBeSeen(t *testing.T) {
 	}
 	require.GreaterOrEqual(t, fields, 16, "the test sees the fields of the contract")
 }
+
+// Whatever is wrong with a body or a query, the answer names the field and not its value.
+func TestNoAnswerOfRESTRepeatsACardNumberOrASecurityCode(t *testing.T) {
+	rpctest.RequireNoEcho(t, start(t).rest, checkoutv1.CheckoutService_ServiceDesc)
+}

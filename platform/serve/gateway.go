@@ -102,7 +102,7 @@ func incomingHeader(name string) (string, bool) {
 // gatewayError answers a request with a call's error or with the gateway's own refusal.
 //
 // tidy:parameters the gateway decides the signature
-func (s *Server) gatewayError(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
+func (s *Server) gatewayError(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
 	if body, ok := r.Body.(*boundedBody); ok && body.exceeded {
 		writeProblem(w, r, http.StatusRequestEntityTooLarge, bodyTooLarge(body.limit))
 		return
@@ -110,18 +110,12 @@ func (s *Server) gatewayError(_ context.Context, _ *runtime.ServeMux, _ runtime.
 	st := status.Convert(err)
 	if st.Code() == codes.InvalidArgument && len(st.Details()) == 0 {
 		// Only a refusal of the gateway has no details. It could not read a body, a path or a
-		// query.
-		WriteProblem(w, r, malformed(st.Message()))
+		// query. Its message repeats the value that it could not read.
+		WriteProblem(w, r, unreadable(ctx, r))
 		return
 	}
 	s.logUnlogged(r, st, err)
 	WriteProblem(w, r, FromStatus(err))
-}
-
-// malformed returns the refusal of a request that the gateway cannot read for the reason
-// why.
-func malformed(why string) *fault.Error {
-	return fault.New(fault.InvalidArgument, "MALFORMED_REQUEST", "The request cannot be read: "+strings.TrimPrefix(printable(why), "proto: "))
 }
 
 // logUnlogged logs a failure that the edge has not logged, because the call did not reach

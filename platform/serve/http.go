@@ -156,18 +156,20 @@ func textual(r *http.Request) (field string, ok bool) {
 		}
 		for _, value := range values {
 			if !utf8.ValidString(value) {
-				return name, false
+				return shownName(name), false
 			}
 		}
 	}
 	return "", true
 }
 
-// boundedBody records that a body was too long, so that the refusal can say so.
+// boundedBody records that a body was too long, or why it cannot be read, so that the
+// refusal can say so.
 type boundedBody struct {
 	io.ReadCloser
 	limit    int64
 	exceeded bool
+	refusal  *fault.Error // nil if the body was not refused
 }
 
 // Read reads up to the limit.

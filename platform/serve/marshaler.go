@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"io"
 
+	"codebank.dev/platform/fault"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
 )
 
 // marshaler reads and writes the bodies of the gateway. Fields have the names of protojson,
@@ -23,19 +25,40 @@ func newMarshaler() marshaler {
 // decoder stops behind the first value, so a body with more than that would be executed.
 // For an empty body it returns io.EOF, which the gateway takes for a message without
 // fields.
+//
+// The gateway keeps only the text of an error. So why a body was refused is left in the
+// body itself, for the answer.
 func (m marshaler) NewDecoder(body io.Reader) runtime.Decoder {
 	return runtime.DecoderFunc(func(message any) error {
 		text, err := io.ReadAll(body)
-		if err != nil {
-			return err
-		}
-		if len(text) == 0 {
+		if err == nil && len(text) == 0 {
 			return io.EOF
 		}
-		var value json.RawMessage
-		if err := json.Unmarshal(text, &value); err != nil {
-			return err
+		refusal := malformed("", "the body did not arrive as a whole.")
+		if err == nil {
+			refusal = m.decode(text, message)
 		}
-		return m.Unmarshal(value, message)
+		if refusal == nil {
+			return nil
+		}
+		if bounded, ok := body.(*boundedBody); ok {
+			bounded.refusal = refusal
+		}
+		return refusal
 	})
+}
+
+// decode reads one JSON value into a message. It returns why it cannot, without any value.
+func (m marshaler) decode(text []byte, message any) *fault.Error {
+	var value json.RawMessage
+	if err := json.Unmarshal(text, &value); err != nil {
+		return syntaxRefusal(err)
+	}
+	if m.Unmarshal(value, message) == nil {
+		return nil
+	}
+	if known, ok := message.(proto.Message); ok {
+		return bodyRefusal(value, known.ProtoReflect().Descriptor())
+	}
+	return malformed("", "the body is not a message of this method.")
 }

@@ -13,9 +13,6 @@ import (
 // problemType is the beginning of the type URI of a problem. The code follows in lower case.
 const problemType = "https://" + ErrorDomain + "/problems/"
 
-// maxProblemText bounds the reason of a refusal that a problem repeats.
-const maxProblemText = 512
-
 // Problem is the body of every REST error: problem details as in RFC 9457, media
 // type application/problem+json, with the members of a fault beside the standard ones.
 type Problem struct {
@@ -94,20 +91,4 @@ func FromProblem(httpStatus int, header http.Header, body []byte) error {
 		result.RetryAfter = time.Duration(seconds) * time.Second
 	}
 	return result
-}
-
-// printable returns text cut to maxProblemText, with control characters and unusual spaces
-// replaced. This is necessary because a library's text about a request repeats parts of the
-// request.
-func printable(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == '\u00a0' {
-			return ' '
-		}
-		return r
-	}, strings.ToValidUTF8(text, "?"))
-	if len(text) > maxProblemText {
-		text = strings.ToValidUTF8(text[:maxProblemText], "") + "…"
-	}
-	return text
 }

@@ -20,6 +20,9 @@ import (
 // queryKey is the context key of the query of a REST request.
 type queryKey struct{}
 
+// errQuery refuses a query that net/url cannot read. Its error repeats a part of the query.
+var errQuery = malformed("query", "the query is malformed. Write % as %25 and ; as %3B, and give fewer parameters.")
+
 // withQuery returns r with its query in its context. It returns an error if the query
 // cannot be read, because net/http would drop the pairs that it cannot read.
 func withQuery(r *http.Request) (*http.Request, error) {
@@ -28,7 +31,7 @@ func withQuery(r *http.Request) (*http.Request, error) {
 	}
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		return r, malformed(err.Error())
+		return r, errQuery
 	}
 	return r.WithContext(context.WithValue(r.Context(), queryKey{}, query)), nil
 }
@@ -51,14 +54,9 @@ func refuseUnknownParameters(ctx context.Context, method string, request, answer
 // take it from its query, or if it is given under two names. Of several such parameters it
 // names the first by alphabet.
 func checkQuery(ctx context.Context, fullMethod string, query url.Values) error {
-	name := protoreflect.FullName(strings.ReplaceAll(strings.TrimPrefix(fullMethod, "/"), "/", "."))
-	descriptor, err := protoregistry.GlobalFiles.FindDescriptorByName(name)
+	method, err := methodOf(fullMethod)
 	if err != nil {
 		return fault.Of(err)
-	}
-	method, ok := descriptor.(protoreflect.MethodDescriptor)
-	if !ok {
-		return fault.Of(protoregistry.NotFound)
 	}
 	elsewhere := boundElsewhere(ctx, method)
 	given := make(map[string]bool)
@@ -73,7 +71,7 @@ func checkQuery(ctx context.Context, fullMethod string, query url.Values) error 
 			if parameter == "" {
 				parameter = "query"
 			}
-			return fault.Invalid(printable(parameter), "This path takes no such query parameter.")
+			return fault.Invalid(shownName(parameter), "This path takes no such query parameter.")
 		}
 		if given[field] {
 			return fault.Invalid(field, "This query parameter is given twice.")
@@ -81,6 +79,20 @@ func checkQuery(ctx context.Context, fullMethod string, query url.Values) error 
 		given[field] = true
 	}
 	return nil
+}
+
+// methodOf returns the method with a full name such as /bank.v1.CardService/GetCard.
+func methodOf(fullMethod string) (protoreflect.MethodDescriptor, error) {
+	name := protoreflect.FullName(strings.ReplaceAll(strings.TrimPrefix(fullMethod, "/"), "/", "."))
+	descriptor, err := protoregistry.GlobalFiles.FindDescriptorByName(name)
+	if err != nil {
+		return nil, err
+	}
+	method, ok := descriptor.(protoreflect.MethodDescriptor)
+	if !ok {
+		return nil, protoregistry.NotFound
+	}
+	return method, nil
 }
 
 // queryField returns the field, by its names in the contract, that a query parameter sets.

@@ -64,7 +64,6 @@ var shownBy = map[string]string{
 	"checkout/cmd/checkout readCatalogue": "checkout/product FuzzParse",
 	"schemas/event read":                  "schemas/event FuzzDecode",
 	"operations/audit/statement Read":     "operations/audit/statement FuzzCopy",
-	"platform/serve Unmarshal":            "bank/rpc FuzzRequest",
 }
 
 // ownBytes are parsers of bytes that the same program wrote.

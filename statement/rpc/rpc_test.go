@@ -15,6 +15,7 @@ import (
 	stack "codebank.dev/native/postgres"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/rpctest"
 	"codebank.dev/platform/serve"
 	statementv1 "codebank.dev/schemas/gen/statement/v1"
 	"codebank.dev/statement"
@@ -282,15 +283,15 @@ func TestBadInputNamesItsFieldAndNothingElse(t *testing.T) {
 		"/v1/accounts/1/statement":                                       {400, "name"},
 		"/v1/accounts/1/lines":                                           {400, "parent"},
 		"/v1/accounts/" + alice + "/lines?pageSize=-1":                   {400, "page_size"},
-		"/v1/accounts/" + alice + "/lines?pageSize=many":                 {400, ""},
-		"/v1/accounts/" + alice + "/lines?pageSize=99999999999":          {400, ""},
+		"/v1/accounts/" + alice + "/lines?pageSize=many":                 {400, "page_size"},
+		"/v1/accounts/" + alice + "/lines?pageSize=99999999999":          {400, "page_size"},
 		"/v1/accounts/" + alice + "/lines?pageToken=next":                {400, "page_token"},
 		"/v1/accounts/" + alice + "/lines?pageToken=%FF":                 {400, "pageToken"},
-		"/v1/accounts/" + alice + "/lines?startTime=yesterday":           {400, ""},
+		"/v1/accounts/" + alice + "/lines?startTime=yesterday":           {400, "start_time"},
 		"/v1/accounts/" + alice + "/lines?unheard=of":                    {400, "unheard"},
 		"/v1/accounts/%00/lines":                                         {400, "parent"},
 		"/v1/accounts/00000000-0000-4000-8000-000000000000/statement":    {404, ""},
-		"/v1/accounts/" + alice + "/lines?startTime=2026-01-01T00:00:00": {400, ""},
+		"/v1/accounts/" + alice + "/lines?startTime=2026-01-01T00:00:00": {400, "start_time"},
 	} {
 		t.Run(path, func(t *testing.T) {
 			response, body := r.get(t, path)
@@ -327,4 +328,9 @@ func TestWithoutItsDatabaseTheServiceSaysWhenToComeAgain(t *testing.T) {
 
 	require.NoError(t, server.Restart(t.Context()))
 	require.Eventually(t, func() bool { return status(path) == 200 && status("/readyz") == 200 }, 30*time.Second, 10*time.Millisecond)
+}
+
+// Whatever is wrong with a query, the answer names the parameter and not its value.
+func TestNoAnswerOfRESTRepeatsACardNumberOrASecurityCode(t *testing.T) {
+	rpctest.RequireNoEcho(t, start(t, postgrestest.Database(t)).http, statementv1.StatementService_ServiceDesc)
 }
