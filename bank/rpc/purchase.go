@@ -40,7 +40,7 @@ func (p *Purchases) authorize(ctx context.Context, in *bankv1.AuthorizePurchaseR
 	if err != nil {
 		return nil, err
 	}
-	return purchaseMessage(&decided), nil
+	return purchaseMessage(&decided, in), nil
 }
 
 // traceOf returns the trace that a purchase goes on with: the one that it names, or that of its call.
@@ -87,7 +87,7 @@ func (p *Purchases) VoidPurchase(ctx context.Context, in *bankv1.VoidPurchaseReq
 	if err != nil {
 		return nil, err
 	}
-	return &bankv1.VoidPurchaseResponse{Purchase: purchaseMessage(&voided)}, nil
+	return &bankv1.VoidPurchaseResponse{Purchase: purchaseMessage(&voided, nil)}, nil
 }
 
 // ReversePurchase implements bankv1.PurchaseServiceServer.
@@ -118,10 +118,26 @@ func (p *Purchases) GetPurchase(ctx context.Context, in *bankv1.GetPurchaseReque
 	if err != nil {
 		return nil, err
 	}
-	return &bankv1.GetPurchaseResponse{Purchase: purchaseMessage(&found)}, nil
+	return &bankv1.GetPurchaseResponse{Purchase: purchaseMessage(&found, nil)}, nil
 }
 
-func purchaseMessage(p *purchase.Purchase) *bankv1.Purchase {
+// namesCard reports whether an answer may name the card of a purchase. A card's name is as good as its
+// data, because purchases by name need no other proof. So whoever presents card data, or a token, learns
+// the name only after the data was found right. A locked or blocked card is declined before that. The entry
+// does not say how the card was presented; asked is the request that is answered, or nil if the purchase
+// is only read or voided.
+func namesCard(entry *bank.Entry, asked *bankv1.AuthorizePurchaseRequest) bool {
+	switch entry.Decline {
+	case bank.NameMismatch, bank.ExpiryMismatch, bank.CVVMismatch:
+		return false
+	case bank.Locked, bank.Blocked:
+		return asked.GetCard() == name(cardPrefix, entry.Card.ID)
+	}
+	return true
+}
+
+// purchaseMessage returns a purchase as an answer shows it; asked is that of namesCard.
+func purchaseMessage(p *purchase.Purchase, asked *bankv1.AuthorizePurchaseRequest) *bankv1.Purchase {
 	entry := &p.Entry
 	message := &bankv1.Purchase{
 		Name:          name(purchasePrefix, entry.TransactionID),
@@ -129,13 +145,15 @@ func purchaseMessage(p *purchase.Purchase) *bankv1.Purchase {
 		Status:        statuses[entry.Status],
 		AmountMinor:   entry.Amount,
 		Currency:      entry.Currency.String(),
-		Card:          name(cardPrefix, entry.Card.ID),
 		CardBrand:     brandNames[entry.Card.Brand],
 		CardLast4:     entry.Card.Last4,
 		Description:   entry.Description,
 		Channel:       channelNames[entry.Channel],
 		AuthorizeTime: timestamp(entry.OccurredAt),
 		ReversedMinor: p.Reversed,
+	}
+	if namesCard(entry, asked) {
+		message.Card = name(cardPrefix, entry.Card.ID)
 	}
 	if entry.Merchant.ID != "" {
 		message.Merchant = &bankv1.Merchant{

@@ -138,7 +138,7 @@ func (p *Purchases) decideShare(ctx context.Context, purchases []*bankv1.Authori
 			result.Result = refusedResult(err)
 			continue
 		}
-		result.Result = &bankv1.AuthorizePurchaseResult_Purchase{Purchase: purchaseMessage(&decided[i].Purchase)}
+		result.Result = &bankv1.AuthorizePurchaseResult_Purchase{Purchase: purchaseMessage(&decided[i].Purchase, purchases[of[i]])}
 	}
 }
 

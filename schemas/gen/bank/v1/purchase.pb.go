@@ -367,7 +367,8 @@ type Purchase struct {
 	Decline     *Decline `protobuf:"bytes,4,opt,name=decline,proto3" json:"decline,omitempty"`
 	AmountMinor int64    `protobuf:"varint,5,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
 	Currency    string   `protobuf:"bytes,6,opt,name=currency,proto3" json:"currency,omitempty"`
-	// cards/{uuid}; empty when the card is unknown or the id was voided unseen.
+	// cards/{uuid}; empty when the card is unknown, when the id was voided unseen, and when the purchase was
+	// declined before the presented card data was found right: such an answer names no card.
 	Card          string                 `protobuf:"bytes,7,opt,name=card,proto3" json:"card,omitempty"`
 	CardBrand     CardBrand              `protobuf:"varint,8,opt,name=card_brand,json=cardBrand,proto3,enum=bank.v1.CardBrand" json:"card_brand,omitempty"`
 	CardLast4     string                 `protobuf:"bytes,9,opt,name=card_last4,json=cardLast4,proto3" json:"card_last4,omitempty"`
