@@ -83,6 +83,10 @@ func partitions() view.Panel {
 	return p
 }
 
+// withoutChannel are the events that no channel brings. The field cannot be null, so their
+// channel is UNKNOWN.
+var withoutChannel = kql.OneOf{Field: "kind", Values: []string{"OPENING", "LIMIT_CHANGE"}}
+
 // missing counts events that lack a field that their kind should have, or hold a value
 // that a reader does not know.
 func missing() view.Panel {
@@ -90,12 +94,14 @@ func missing() view.Panel {
 		return view.Filter{Label: label, Query: kql.And{of, kql.Not{Query: kql.Exists{Field: field}}}}
 	}
 	var unknown kql.Or
-	for _, field := range []string{"kind", "direction", "status", "decline_reason", "card_brand", "channel", "card_use", "risk_rule"} {
+	for _, field := range []string{"kind", "direction", "status", "decline_reason", "card_brand", "card_use", "risk_rule"} {
 		unknown = append(unknown, kql.Is{Field: field, Value: "UNKNOWN"})
 	}
+	unknown = append(unknown, kql.And{kql.Is{Field: "channel", Value: "UNKNOWN"}, kql.Not{Query: withoutChannel}})
 	return by(showing(
 		ofEvents(view.Table, "missing", "Events with missing or unknown values",
 			"How many events lack a field that their kind should have, and how many hold a value that a reader did not know (UNKNOWN). "+
+				"Openings of accounts and changes of limits come by no channel, and an unknown channel does not count there. "+
 				"A payment with an unknown card rightly has no account and no card id. Dead letters are not in the index: see bankctl dlq list."),
 		value("events", "Events", count(), wholeNumber)),
 		view.Filters{Label: "What is missing", Filters: []view.Filter{
