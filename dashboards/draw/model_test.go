@@ -91,7 +91,7 @@ func TestAChartHasSixSeriesAndTheOthersTogether(t *testing.T) {
 	}
 	list := draw.Of(over(view.AreaStacked, number, series, names...), draw.Settings{}).Plot.Series
 	require.Len(t, list, 7)
-	require.Equal(t, "Other (24)", list[6].Name)
+	require.Equal(t, "(24 others)", list[6].Name)
 	require.Equal(t, draw.Others, list[6].Role)
 	require.InDelta(t, 23*24/2, *list[6].Values[0], 0)
 	roles := map[draw.Role]bool{}
@@ -103,6 +103,25 @@ func TestAChartHasSixSeriesAndTheOthersTogether(t *testing.T) {
 	chart := draw.Of(over(view.Line, rate, series, names...), draw.Settings{})
 	require.Len(t, chart.Plot.Series, 6, "rates cannot be added up")
 	require.Contains(t, chart.Notes, "24 more series are not drawn")
+}
+
+// All other stores are a series of their own, whatever a store is called.
+func TestAStoreIsNoSeriesWithAllOthers(t *testing.T) {
+	result := over(view.BarStacked, number, map[string][]float64{"": {9, 9}, "Other": {1, 2}}, "Other", "")
+	for i, row := range result.Table.Rows {
+		if row.Keys[0].Text == "" {
+			result.Table.Rows[i].Keys[0] = query.Key{Other: true, Label: query.AllOthers}
+		} else {
+			result.Table.Rows[i].Keys[0].Text = ""
+			result.Table.Rows[i].Keys[0].Label = "a store without a text"
+		}
+	}
+	list := draw.Of(result, draw.Settings{}).Plot.Series
+	require.Len(t, list, 2)
+	require.Equal(t, []string{"a store without a text", "(all others)"}, []string{list[0].Name, list[1].Name})
+	require.InDelta(t, 1, *list[0].Values[0], 0)
+	require.InDelta(t, 9, *list[1].Values[0], 0)
+	require.Equal(t, draw.Others, list[1].Role)
 }
 
 func TestApprovedIsGoodAndDeclinedIsBadInEveryChart(t *testing.T) {

@@ -2,7 +2,6 @@ package draw
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 
 	"codebank.dev/dashboards/query"
@@ -164,7 +163,7 @@ func fewSlices(all []Slice, column query.Column, s Settings) []Slice {
 			sum += max(0, *one.Value)
 		}
 	}
-	return append(kept, Slice{Name: fmt.Sprintf("Other (%d)", len(rest)), Role: Others, Value: &sum, Text: shown(&sum, column, s.zone())})
+	return append(kept, Slice{Name: otherSeries(len(rest)), Role: Others, Value: &sum, Text: shown(&sum, column, s.zone())})
 }
 
 // HeatChart is a grid of cells, from pale to strong.

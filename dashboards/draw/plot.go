@@ -123,6 +123,15 @@ func identity(keys []query.Key, metric int) string {
 	return id
 }
 
+// seriesKey tells the series of a chart apart, whatever the texts of its keys are.
+func seriesKey(keys []query.Key, metric int) string {
+	id := strconv.Itoa(metric)
+	for _, key := range keys {
+		id += " " + strconv.Quote(key.Text) + strconv.FormatBool(key.Other)
+	}
+	return id
+}
+
 // seriesOf divides the rows into series: one for each combination of keys before the last,
 // and each metric.
 func seriesOf(result query.Result, x Across) []Series {
@@ -134,7 +143,7 @@ func seriesOf(result query.Result, x Across) []Series {
 		before, last := row.Keys[:max(0, len(row.Keys)-1)], len(row.Keys)-1
 		for m, column := range t.Metrics {
 			name := joined(before)
-			id := identity(before, m)
+			id := seriesKey(before, m)
 			if len(t.Metrics) > 1 || len(before) == 0 {
 				name = strings.TrimPrefix(name+" · "+column.Label, " · ")
 			}
@@ -144,7 +153,7 @@ func seriesOf(result query.Result, x Across) []Series {
 				places[id] = at
 				one := Series{
 					Name: name, Values: make([]*float64, len(x.Names)), Compared: compared(metrics[m].Figure), Right: metrics[m].Right,
-					column: column, adds: adds(metrics[m].Figure), order: at, id: id,
+					column: column, adds: adds(metrics[m].Figure), order: at, id: identity(before, m),
 					Role: chosen[metrics[m].Colour],
 				}
 				if len(before) > 0 && one.Role == "" && len(t.Metrics) == 1 {
@@ -231,7 +240,7 @@ func few(all []Series, places int) ([]Series, []string) {
 			rest = append(rest, s)
 		}
 	}
-	other := Series{Name: fmt.Sprintf("Other (%d)", len(rest)), Role: Others, Values: make([]*float64, places), column: rest[0].column, adds: true, Right: rest[0].Right}
+	other := Series{Name: otherSeries(len(rest)), Role: Others, Values: make([]*float64, places), column: rest[0].column, adds: true, Right: rest[0].Right}
 	for i := range other.Values {
 		for _, s := range rest {
 			if s.Values[i] != nil {
@@ -244,6 +253,9 @@ func few(all []Series, places int) ([]Series, []string) {
 	}
 	return append(kept, other), nil
 }
+
+// otherSeries is the name of what gathers n series or slices.
+func otherSeries(n int) string { return fmt.Sprintf("(%d others)", n) }
 
 // colour gives each series its role, unless it has one.
 func colour(list []Series) {

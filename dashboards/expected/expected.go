@@ -46,7 +46,8 @@ type Input struct {
 // Row is the figures of one combination of the panel's buckets.
 type Row struct {
 	// Keys name the buckets as the panel does, the outermost first. An interval is
-	// named by its start in UTC, RFC 3339.
+	// named by its start in UTC, RFC 3339. The key of all values that are not shown is
+	// empty, because a value may have any other name.
 	Keys []string
 	// Values are the figures by the ids of the panel's metrics. nil is a figure without
 	// a value.
@@ -251,6 +252,9 @@ func (s set) first(size int, field func(*Document) string) []group {
 	return groups[:min(size, len(groups))]
 }
 
+// others is the key of all values that are not shown. No document has an empty value.
+const others = ""
+
 // firstAndOther returns the first groups and, as the last one, all other documents that
 // have the field.
 func (s set) firstAndOther(size int, field func(*Document) string) []group {
@@ -272,7 +276,7 @@ func (s set) andOther(groups []group, field func(*Document) string) []group {
 		return field(d) != "" && !slices.ContainsFunc(groups, func(g group) bool { return g.key == field(d) })
 	})
 	if len(rest) > 0 {
-		groups = append(groups, group{"Other", rest})
+		groups = append(groups, group{others, rest})
 	}
 	return groups
 }

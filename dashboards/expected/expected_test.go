@@ -37,17 +37,17 @@ func document(random *rand.Rand, i int, at int64) expected.Document {
 	d := expected.Document{
 		Transaction: event.Transaction{
 			EventID: fmt.Sprint("e", i), TransactionID: fmt.Sprint("t", i), BankCode: pick(random, "001", "002"), OccurredAtMillis: at,
-			Kind:      pick(random, event.KindPurchase, event.KindPurchase, event.KindPurchase, event.KindReversal, event.KindVoid, event.KindOpening),
+			Kind:      pick(random, event.KindPurchase, event.KindPurchase, event.KindPurchase, event.KindReversal, event.KindVoid, event.KindOpening, event.KindLimitChange),
 			Direction: pick(random, event.DirectionDebit, event.DirectionNone, event.DirectionUnknown), Status: event.StatusApproved,
 			AmountMinor: random.Int64N(150_000), Currency: pick(random, "BRL", "BRL", "USD"), ProducerVersion: pick(random, "1", "2"),
 			CardID: pick(random, "", "c1", "c2", "c3"), CardBrand: pick(random, "", event.CardBrandVisa, event.CardBrandElo), CardBIN: pick(random, "", "400000", "500000"),
-			CustomerID: pick(random, "", "k1", "k2"), MerchantID: pick(random, "", "m1", "m2"), MerchantName: pick(random, "Bar", "Café", "Loja"),
+			CustomerID: pick(random, "", "k1", "k2"), MerchantID: pick(random, "", "m1", "m2"), MerchantName: pick(random, "Bar", "Café", "Loja", "Other", "Padaria", "Feira", "Banca", "Quiosque", "Livraria", "(all others)", "Armazém", "Sebo"),
 			MerchantCategoryCode: pick(random, "5411", "5812"), MerchantCountry: pick(random, "BR", "PT"),
-			Channel: pick(random, event.ChannelEcommerce, event.ChannelPointOfSale), TraceID: pick(random, "", "f00"),
+			Channel: pick(random, event.ChannelEcommerce, event.ChannelPointOfSale, event.ChannelUnknown), TraceID: pick(random, "", "f00"),
 		},
 		Topic: pick(random, "bank-001", "bank-002"), Partition: int32(random.IntN(3)), Offset: int64(i), PipelineMillis: random.Int64N(90_000_000),
 	}
-	if d.Kind == event.KindOpening {
+	if d.Kind == event.KindOpening || d.Kind == event.KindLimitChange {
 		d.Status = event.StatusApplied
 	}
 	if d.Kind == event.KindPurchase {
@@ -125,6 +125,31 @@ func compare(t *testing.T, p view.Panel, q expected.Input, byHand []expected.Row
 	}
 	require.Empty(t, hand, "rows that the model does not have")
 	return filled
+}
+
+// An account is opened, and a limit changed, by no channel.
+func TestAHealthyIndexHasNoUnknownValue(t *testing.T) {
+	to := time.Date(2026, 3, 8, 12, 0, 0, 0, time.UTC)
+	q := expected.Input{From: to.Add(-time.Hour), To: to, Interval: time.Minute}
+	add := func(kind event.Kind, channel event.Channel) {
+		q.Documents = append(q.Documents, expected.Document{Transaction: event.Transaction{
+			OccurredAtMillis: to.UnixMilli() - 1, Kind: kind, Status: event.StatusApplied, Direction: event.DirectionNone, Channel: channel,
+		}})
+	}
+	unknown := func() float64 {
+		for _, row := range expected.Of("pipeline", "missing")(q) {
+			if row.Keys[0] == "Value not known to a reader" {
+				return *row.Values["events"]
+			}
+		}
+		return -1
+	}
+	add(event.KindOpening, event.ChannelUnknown)
+	add(event.KindLimitChange, event.ChannelUnknown)
+	add(event.KindPurchase, event.ChannelEcommerce)
+	require.Zero(t, unknown())
+	add(event.KindPurchase, event.ChannelUnknown)
+	require.InDelta(t, 1, unknown(), 0)
 }
 
 func TestEveryFigureBelongsToAPanel(t *testing.T) {

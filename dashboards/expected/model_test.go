@@ -98,7 +98,7 @@ func (m model) divide(r row, bucket view.Bucket) []row {
 			add(value, plain(func(d *expected.Document) bool { return text(d, b.Fields[0]) == value }))
 		}
 		if b.Other {
-			add("Other", plain(func(d *expected.Document) bool {
+			add("", plain(func(d *expected.Document) bool {
 				value := text(d, b.Fields[0])
 				return value != "" && !slices.Contains(shown, value)
 			}))

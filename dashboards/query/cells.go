@@ -113,11 +113,11 @@ func (c *cells) other(p position, raw json.RawMessage, shown []bucket) error {
 	}
 	// Read into cells of their own, because rows with the same keys may already exist.
 	total := &cells{q: c.q, place: map[string]int{}}
-	below := p.below(Key{Text: "Other", Number: float64(len(shown)), Other: true})
+	below := p.below(Key{Label: AllOthers, Number: float64(len(shown)), Other: true})
 	for _, bucket := range c.q.panel.Layer.Buckets[below.at:] {
 		if _, values := bucket.(view.Terms); values {
 			for below.at < len(c.q.panel.Layer.Buckets) {
-				below = below.below(Key{Text: "all", Other: true})
+				below = below.below(Key{Label: allBelow, Other: true})
 			}
 			below.shift = max(below.shift, 0)
 			break
@@ -142,7 +142,7 @@ func (c *cells) less(p position, keys []Key, name string, value amount) amount {
 	default:
 		return amount{}
 	}
-	summed := len(keys) > p.at+1 && keys[len(keys)-1].Text == "all" && keys[len(keys)-1].Other
+	summed := len(keys) > p.at+1 && keys[len(keys)-1].Other
 	for i, row := range c.keys {
 		if row[p.at].Other || !sameKeys(row[:p.at], keys[:p.at]) || !summed && !sameKeys(row[p.at+1:], keys[p.at+1:]) {
 			continue

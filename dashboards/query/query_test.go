@@ -264,7 +264,7 @@ func TestTheRowOfAllOtherValues(t *testing.T) {
 	table, sent := answered(t, panel, hours(1), `{"hits":{"total":{"value":11}},"aggregations":{
 		"b":{"sum_other_doc_count":2,"buckets":[`+bucket("a", a)+`,`+bucket("b", b)+`]},"o":{`+all+`}}}`)
 	keys, values := figures(table)
-	require.Equal(t, [][]string{{"a"}, {"b"}, {"Other"}}, keys)
+	require.Equal(t, [][]string{{"a"}, {"b"}, {""}}, keys)
 	require.Equal(t, [][]float64{{5, 50, 10, 0.8, 3, 0.5}, {3, 30, 10, 1, 2, 0.3}, {2, 20, 10, 0.5, -1, 0.2}}, values)
 	require.True(t, table.Rows[2].Keys[0].Other)
 	require.JSONEq(t, `{"_count":"desc"}`, written(t, at(t, sent, "aggs", "b", "terms", "order")))
@@ -290,7 +290,7 @@ func TestOthersOverTime(t *testing.T) {
 		"o":{"doc_count":9,"b":{"buckets":[{"key":1772622000000,"doc_count":4},{"key":1772625600000,"doc_count":5}]}}}}`)
 	keys, values := figures(table)
 	require.Equal(t, [][]string{
-		{"a", "2026-03-04T11:00:00Z"}, {"a", "2026-03-04T12:00:00Z"}, {"Other", "2026-03-04T11:00:00Z"}, {"Other", "2026-03-04T12:00:00Z"},
+		{"a", "2026-03-04T11:00:00Z"}, {"a", "2026-03-04T12:00:00Z"}, {"", "2026-03-04T11:00:00Z"}, {"", "2026-03-04T12:00:00Z"},
 	}, keys)
 	require.Equal(t, [][]float64{{3}, {2}, {1}, {3}}, values)
 	require.JSONEq(t, `{"by>m0":"desc"}`, written(t, at(t, sent, "aggs", "b", "terms", "order")))

@@ -62,15 +62,17 @@ type Row struct {
 
 // Key is the value of a bucket.
 type Key struct {
-	// Text is the value as the index holds it. A point in time is in RFC 3339, in UTC.
+	// Text is the value as the index holds it. A point in time is in RFC 3339, in UTC. It is
+	// empty if Other is set: a value may be called anything, so no text is safe for the rest.
 	Text string `json:"text"`
-	// Label is the value in words, if the index holds a code. See Name.
+	// Label is the value in words, if the index holds a code or a text that people could
+	// not see or could take for something else. See Name.
 	Label string `json:"label,omitempty"`
 	// Number is the value of a number bucket, or the start of an interval in
 	// milliseconds since 1970. For other buckets it is the place among the buckets of
 	// the panel.
 	Number float64 `json:"number"`
-	// Other marks the row of all values that are not shown.
+	// Other marks the row of all values that are not shown. Its label is AllOthers.
 	Other bool `json:"other,omitempty"`
 }
 
@@ -81,7 +83,8 @@ func (k Key) Name() string { return cmp.Or(k.Label, k.Text) }
 func (k Key) Moment() time.Time { return time.UnixMilli(int64(k.Number)).UTC() }
 
 // Find returns the figure of a metric in the row whose keys have these texts. It
-// returns nil if there is no value or no such row.
+// returns nil if there is no value or no such row. It does not find the row of all values
+// that are not shown.
 func (t Table) Find(metric string, keys ...string) *float64 {
 	for _, row := range t.Rows {
 		if len(row.Keys) != len(keys) {
@@ -89,7 +92,7 @@ func (t Table) Find(metric string, keys ...string) *float64 {
 		}
 		same := true
 		for i, key := range row.Keys {
-			same = same && key.Text == keys[i]
+			same = same && key.Text == keys[i] && !key.Other
 		}
 		if !same {
 			continue

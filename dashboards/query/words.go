@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
+	"unicode"
 
 	"codebank.dev/dashboards/view"
 )
@@ -23,9 +25,22 @@ func fieldOf(bucket view.Bucket) string {
 	return ""
 }
 
+// The names of what is not a value.
+const (
+	// AllOthers is the name of all values that are not shown.
+	AllOthers = "(all others)"
+	// allBelow is the name of all values of the levels below AllOthers.
+	allBelow = "(all)"
+	// blank is the name of a value of which nothing can be seen.
+	blank = "(blank)"
+)
+
 // word returns the words for a key, or nothing if the key is its own word.
 func (q *panelQuery) word(field string, key Key) string {
-	if key.Other || field == "" {
+	if key.Other {
+		return key.Label
+	}
+	if field == "" {
 		return ""
 	}
 	if slices.Contains(q.view.Amounts, field) {
@@ -34,7 +49,29 @@ func (q *panelQuery) word(field string, key Key) string {
 	if text := q.view.Words.Of(field, key.Text); text != key.Text {
 		return text
 	}
+	return Visible(key.Text)
+}
+
+// Visible returns a name for a value that people could not see, or could take for the name
+// of something else. It returns nothing for any other value, and for an empty one.
+func Visible(text string) string {
+	switch {
+	case text == "":
+		return ""
+	case text == AllOthers || text == allBelow || text == blank:
+		return "“" + text + "”"
+	case !strings.ContainsFunc(text, isSeen):
+		return blank
+	}
 	return ""
+}
+
+// fillers are letters and symbols that leave a space: of Hangul, and of Braille.
+const fillers = "\u115F\u1160\u2800\u3164\uFFA0"
+
+// isSeen reports whether a character leaves a mark that people see.
+func isSeen(r rune) bool {
+	return unicode.IsGraphic(r) && !unicode.IsSpace(r) && !unicode.Is(unicode.Mn, r) && !strings.ContainsRune(fillers, r)
 }
 
 // major writes an amount of minor units in major units. A text that is no whole number

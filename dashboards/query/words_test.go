@@ -25,8 +25,44 @@ func TestAKeyHasTheWordsOfItsField(t *testing.T) {
 	for _, row := range table.Rows {
 		names, codes = append(names, row.Keys[0].Name()), append(codes, row.Keys[0].Text)
 	}
-	require.Equal(t, []string{"Wrong CVV", "BRAND_NEW", "Other"}, names)
-	require.Equal(t, []string{"CVV_MISMATCH", "BRAND_NEW", "Other"}, codes, "filters need the codes")
+	require.Equal(t, []string{"Wrong CVV", "BRAND_NEW", query.AllOthers}, names)
+	require.Equal(t, []string{"CVV_MISMATCH", "BRAND_NEW", ""}, codes, "filters need the codes")
+}
+
+// A store may be called anything, also what the row of all other stores is called.
+func TestNoValueIsTakenForAllOtherValues(t *testing.T) {
+	for _, store := range []string{"Other", "all", query.AllOthers} {
+		panel := view.Panel{Layer: view.Layer{
+			Buckets: []view.Bucket{
+				view.Terms{Label: "Store", Fields: []string{"merchant_name"}, Size: 1, By: &count, Other: true}, view.Time{Field: "occurred_at", Interval: "1h"},
+			},
+			Metrics: []view.Value{metric("n", count)},
+		}}
+		hour := func(n string) string {
+			return `"doc_count":` + n + `,"b":{"buckets":[{"key":1772622000000,"doc_count":` + n + `}]}`
+		}
+		table, _ := answered(t, panel, hours(1), `{"aggregations":{"b":{"buckets":[{"key":"`+store+`",`+hour("5")+`}]},"o":{`+hour("9")+`}}}`)
+		require.Len(t, table.Rows, 2)
+		value, others := table.Rows[0].Keys[0], table.Rows[1].Keys[0]
+		require.Equal(t, store, value.Text, "a filter needs the value")
+		require.False(t, value.Other)
+		require.True(t, others.Other)
+		require.Empty(t, others.Text)
+		require.Equal(t, query.AllOthers, others.Name())
+		require.NotEqual(t, value.Name(), others.Name())
+		require.InDelta(t, 5, *table.Find("n", store, "2026-03-04T11:00:00Z"), 0)
+		require.InDelta(t, 4, *table.Rows[1].Values[0], 0)
+	}
+}
+
+func TestAValueOfWhichNothingCanBeSeenHasAName(t *testing.T) {
+	for _, text := range []string{" ", "\u00a0", " \u00a0\u3000", "\u200b", "\u2800", "\u0301", "\u3164"} {
+		require.Equal(t, "(blank)", query.Visible(text), "%q", text)
+	}
+	require.Equal(t, "“(blank)”", query.Visible("(blank)"))
+	for _, text := range []string{"", "Bar", " Bar", "Z\u0301", "日"} {
+		require.Empty(t, query.Visible(text), "%q", text)
+	}
 }
 
 func TestDocumentsHaveHeadingsWordsAndAmountsInMajorUnits(t *testing.T) {

@@ -106,8 +106,12 @@ type gridRow struct {
 	More  []name
 }
 
-// name is a text of a row. Key is the value itself, where the row has one.
-type name struct{ Text, Link, Title, Key string }
+// name is a text of a row. Key is the value itself, where the row has one. Others says that
+// the text stands for all values that are not shown.
+type name struct {
+	Text, Link, Title, Key string
+	Others                 bool
+}
 
 // number writes a figure for programs.
 func number(row query.Row, at int) string {
@@ -299,7 +303,7 @@ func (h *handler) gridOf(s *state, panel view.Panel, table query.Table) *grid {
 	for _, row := range table.Rows {
 		var r gridRow
 		for i, key := range row.Keys {
-			r.Names = append(r.Names, name{Text: s.keyText(panel, i, key), Key: key.Text})
+			r.Names = append(r.Names, name{Text: s.keyText(panel, i, key), Key: key.Text, Others: key.Other})
 		}
 		if !slices.ContainsFunc(row.Keys, func(k query.Key) bool { return k.Other }) {
 			h.drill(s, panel, row, &r)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"codebank.dev/dashboards/query"
 	"codebank.dev/dashboards/view"
@@ -52,7 +54,7 @@ func (h *handler) serveCSV(w http.ResponseWriter, r *http.Request) error {
 	for _, row := range result.Table.Rows {
 		line = line[:0]
 		for _, key := range row.Keys {
-			line = append(line, plainCell(key.Text))
+			line = append(line, cellOf(key))
 		}
 		for at := range row.Values {
 			line = append(line, number(row, at))
@@ -81,9 +83,28 @@ func headingOf(metric query.Column) string {
 	return metric.Label + " (" + strings.Join(notes, ", ") + ")"
 }
 
-// plainCell keeps a spreadsheet from taking a name for a formula.
+// cellOf is the value of a bucket in a file. Only the row of all values that are not shown
+// has their name: a value of that name is in quotation marks, as on a page.
+func cellOf(key query.Key) string {
+	if key.Other {
+		return key.Label
+	}
+	if name := query.Visible(key.Text); name != "" {
+		return name
+	}
+	return plainCell(key.Text)
+}
+
+// signs begin a formula in a spreadsheet. Some take the full-width and the small ones of
+// East Asian scripts, too.
+const signs = "=+-@＝＋－＠﹦﹢﹣﹫−"
+
+// plainCell keeps a spreadsheet from taking a name for a formula, also after characters
+// that a spreadsheet drops.
 func plainCell(text string) string {
-	if text != "" && strings.ContainsRune("=+-@\t\r\n", rune(text[0])) {
+	shown := strings.TrimLeftFunc(text, func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsGraphic(r) })
+	first, _ := utf8.DecodeRuneInString(shown)
+	if strings.ContainsRune(signs, first) || text != "" && strings.ContainsRune("\t\r\n", rune(text[0])) {
 		return "'" + text
 	}
 	return text

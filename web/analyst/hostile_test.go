@@ -47,9 +47,29 @@ func TestARowOfAPastRangeLeadsToTheSameRange(t *testing.T) {
 }
 
 func TestNamesAreNoFormulasInASpreadsheet(t *testing.T) {
-	for _, sign := range []string{"=", "+", "-", "@", "\t", "\r", "\n"} {
+	for _, sign := range []string{"=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "﹢", " =", "\u00a0+", "\u3000@", " \u200b\ufeff-"} {
 		require.Equal(t, "'"+sign+"1+1", plainCell(sign+"1+1"))
 	}
 	require.Equal(t, "1+1", plainCell("1+1"))
+	require.Equal(t, " 1+1", plainCell(" 1+1"))
 	require.Empty(t, plainCell(""))
+}
+
+// A file has one row of the name that all other stores have, and a store with a name of
+// spaces can be seen and chosen.
+func TestStoresWithTheNamesOfOtherThingsStayApart(t *testing.T) {
+	known := values["merchant_name"]
+	defer func() { values["merchant_name"] = known }()
+	values["merchant_name"] = []string{"Other", "(all others)", " \u00a0"}
+	h := pages(t, &index{})
+	text := get(t, h, "/dashboards/overview/panels/top-stores/figures.csv").Body.String()
+	for _, name := range []string{"Other", "“(all others)”", "(blank)"} {
+		require.Equal(t, 1, strings.Count(text, "\n"+name+","), text)
+	}
+	require.NotContains(t, text, "\n(all others),", "these are all stores")
+	text = html.UnescapeString(get(t, h, "/dashboards/overview/panels/top-stores").Body.String())
+	require.Regexp(t, `<a href="[^"]*store=\+%C2%A0[^"]*"[^>]*>\(blank\)</a>`, text)
+	require.Contains(t, text, "“(all others)”")
+	text = get(t, h, "/dashboards/overview?store=+%C2%A0").Body.String()
+	require.Contains(t, text, "<span>Store: (blank)</span>")
 }
