@@ -8,7 +8,8 @@
 //	go run ./stack bench [NAME…]     measure the system against yardsticks, or with --against FOLDER this
 //	                                 build against another
 //	go run ./stack chaos             inject faults at random under a load, and check every promise
-//	go run ./stack picture           take a picture of a dashboard of a running stack
+//	go run ./stack picture           take a picture of a dashboard of a running stack; overwrites
+//	                                 docs/dashboard.png, or --file
 //	go run ./stack clean [--all]     delete the data of the other commands
 package main
 
@@ -21,11 +22,13 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"codebank.dev/native/dist"
+	"codebank.dev/native/process"
 	"codebank.dev/stack/bench"
 	"codebank.dev/stack/demo"
 	"codebank.dev/stack/doctor"
@@ -104,7 +107,7 @@ func commands() []command {
 			stackFlags(set, o)
 			o.bench.Bind(set)
 		}, runBench, true},
-		{"picture", "take a picture of a dashboard of a running stack, with Chromium", func(set *flag.FlagSet, o *options) {
+		{"picture", "take a picture of a dashboard of a running stack, with Chromium; overwrites docs/dashboard.png, or --file", func(set *flag.FlagSet, o *options) {
 			stackFlags(set, o)
 			o.picture.bind(set)
 		}, runPicture, false},
@@ -147,8 +150,11 @@ func dispatch(ctx context.Context, args []string, out io.Writer) error {
 			for c.takesNames && len(remaining) > 0 && !strings.HasPrefix(remaining[0], "-") {
 				o.names, remaining = append(o.names, remaining[0]), remaining[1:]
 			}
-			if err := set.Parse(remaining); err != nil {
-				return err
+			set.Usage = func() {} // Only --help asks for it.
+			if err := set.Parse(remaining); errors.Is(err, flag.ErrHelp) {
+				return c.describe(set, out)
+			} else if err != nil {
+				return fmt.Errorf("%w; `stack %s --help` lists the flags", err, c.name)
 			}
 			if c.takesNames {
 				o.names = append(o.names, set.Args()...)
@@ -162,7 +168,24 @@ func dispatch(ctx context.Context, args []string, out io.Writer) error {
 	for _, c := range commands() {
 		text += fmt.Sprintf("  %-8s %s\n", c.name, c.help)
 	}
+	text += "stack <command> --help lists the flags of a command\n"
+	if len(args) > 0 && slices.Contains([]string{"help", "-h", "-help", "--help"}, args[0]) {
+		_, err := io.WriteString(out, text)
+		return err
+	}
 	return errors.New(text)
+}
+
+// describe writes what a command does and its flags.
+func (c *command) describe(set *flag.FlagSet, out io.Writer) error {
+	names := ""
+	if c.takesNames {
+		names = " [NAME…]"
+	}
+	_, err := fmt.Fprintf(out, "usage: stack %s%s [flags]\n  %s\n", c.name, names, c.help)
+	set.SetOutput(out)
+	set.PrintDefaults()
+	return err
 }
 
 // open describes the stack of a command. name is the folder below .stack, unless --dir names
@@ -243,13 +266,21 @@ func waitFor(ctx context.Context, stack interface{ Wait(context.Context) error }
 // serve starts a stack, or only some processes of it, calls work, and always stops the stack.
 func serve(ctx context.Context, stack *launch.Stack, work func() error, only ...string) error {
 	if err := stack.Start(ctx, only...); err != nil {
-		return err
+		return withRemedy(err)
 	}
 	err := work()
 	// The context has usually ended by now, so the stop gets a context of its own.
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopTimeout)
 	defer cancel()
 	return errors.Join(err, stack.Stop(stopping))
+}
+
+// withRemedy adds to an error of a start what to do about it, if the error alone does not tell.
+func withRemedy(err error) error {
+	if errors.Is(err, process.ErrPortInUse) {
+		return fmt.Errorf("%w\nperhaps another stack runs: `go run ./stack doctor` names the ports that are in use, and --base-port chooses others", err)
+	}
+	return err
 }
 
 func runApply(ctx context.Context, o options, out io.Writer) error {

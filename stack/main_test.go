@@ -92,15 +92,41 @@ func TestTheLauncherEndsWithTheGoCommandThatStartedIt(t *testing.T) {
 }
 
 func TestAWrongCommandLineShowsTheUsage(t *testing.T) {
-	for _, args := range [][]string{nil, {"start"}, {"--help"}} {
+	for _, args := range [][]string{nil, {"start"}} {
 		err := run(t.Context(), args, io.Discard)
 		require.ErrorContains(t, err, "usage: stack <command> [flags]")
 		for _, c := range commands() {
 			require.ErrorContains(t, err, c.name)
 		}
 	}
+	require.ErrorContains(t, run(t.Context(), []string{"up", "--bogus"}, io.Discard), "`stack up --help` lists the flags")
 	require.ErrorContains(t, run(t.Context(), []string{"up", "now"}, io.Discard), `up takes no argument "now"`)
 	require.ErrorContains(t, run(t.Context(), []string{"up", "--base-port", "80"}, io.Discard), "base port 80")
+}
+
+func TestHelpIsNoError(t *testing.T) {
+	for _, args := range [][]string{{"--help"}, {"-h"}, {"help"}} {
+		var out bytes.Buffer
+		require.NoError(t, run(t.Context(), args, &out))
+		require.Contains(t, out.String(), "usage: stack <command> [flags]")
+	}
+	for _, c := range commands() {
+		var out bytes.Buffer
+		require.NoError(t, run(t.Context(), []string{c.name, "--help"}, &out))
+		require.Contains(t, out.String(), "usage: stack "+c.name)
+		require.Contains(t, out.String(), c.help)
+		require.Contains(t, out.String(), "-base-port")
+	}
+}
+
+func TestAPortInUsePointsToTheDoctor(t *testing.T) {
+	taken := &process.Failure{Name: launch.Bank, Err: fmt.Errorf("port 17000 is %w", process.ErrPortInUse)}
+	err := withRemedy(taken)
+	require.ErrorIs(t, err, taken)
+	require.ErrorContains(t, err, "port 17000 is in use by another program")
+	require.ErrorContains(t, err, "`go run ./stack doctor`")
+	require.ErrorContains(t, err, "--base-port")
+	require.Equal(t, io.EOF, withRemedy(io.EOF))
 }
 
 func TestTheOldNamesOfFlagsAreStillAccepted(t *testing.T) {

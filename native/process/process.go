@@ -26,6 +26,9 @@ const (
 	tailLines = 30
 )
 
+// ErrPortInUse is returned by Start if another program listens on a port of the process.
+var ErrPortInUse = errors.New("in use by another program")
+
 // ErrRunning is returned by Start if the process runs already.
 var ErrRunning = errors.New("it already runs")
 
@@ -245,7 +248,7 @@ func (p *Process) awaitPorts(ctx context.Context) error {
 		for !PortFree(port) {
 			select {
 			case <-ctx.Done():
-				return fmt.Errorf("port %d is in use by another program: %w", port, ctx.Err())
+				return fmt.Errorf("port %d is %w: %w", port, ErrPortInUse, ctx.Err())
 			case <-time.After(portPoll):
 			}
 		}

@@ -136,7 +136,9 @@ func TestAPortThatIsTakenIsNamed(t *testing.T) {
 	// Long enough for one check, too short to wait for the port.
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	require.ErrorContains(t, row.Start(ctx), fmt.Sprintf("homeless: port %d is in use", port))
+	err = row.Start(ctx)
+	require.ErrorContains(t, err, fmt.Sprintf("homeless: port %d is in use", port))
+	require.ErrorIs(t, err, process.ErrPortInUse)
 	require.False(t, row.Running())
 }
 

@@ -30,6 +30,9 @@ var service = httpclient.Service{Name: "kibana", Title: "Kibana", TryTimeout: 60
 // ErrNotFound says that there is no such rule or space.
 var ErrNotFound = errors.New("kibana: not found")
 
+// ErrNotKibana says that another program answers at the address.
+var ErrNotKibana = errors.New("kibana: what answers at this address is not Kibana, or a base path is missing")
+
 // Config says which Kibana to use, which space of it, and with which credentials.
 type Config struct {
 	// Address is, for example, http://127.0.0.1:17028, with the base path if there is one. A
@@ -88,9 +91,11 @@ func New(config Config) (*Client, error) {
 
 // Await waits until Kibana says that it is ready, and checks that the space exists, because
 // nobody would see objects in a space that does not exist. The error is ErrNotFound if it does
-// not exist.
+// not exist, and ErrNotKibana if the address has no status to show.
 func (c *Client) Await(ctx context.Context) error {
-	if err := c.get(ctx, "/api/status"); err != nil || c.space == "" {
+	if err := c.get(ctx, "/api/status"); errors.Is(err, ErrNotFound) {
+		return ErrNotKibana
+	} else if err != nil || c.space == "" {
 		return err
 	}
 	err := c.get(ctx, "/api/spaces/space/"+c.space)

@@ -63,7 +63,8 @@ kafka           %s
 schema registry %s
 kafka connect   %s
 elasticsearch   %s
+dashboards      %s
 `, a.BankGRPC(), a.BankHTTP(), a.StatementGRPC(), a.StatementHTTP(), a.CheckoutGRPC(), a.CheckoutHTTP(),
-		a.Kafka(), a.RegistryConfluent(), a.Connect(), a.Elasticsearch())
+		a.Kafka(), a.RegistryConfluent(), a.Connect(), a.Elasticsearch(), a.Dashboards())
 	return d.err
 }

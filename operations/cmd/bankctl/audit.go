@@ -83,8 +83,8 @@ func (a *application) audit(ctx context.Context, options auditOptions) error {
 
 // compare opens the five places, audits them, and counts the dead letters.
 func (a *application) compare(ctx context.Context, options auditOptions) (*audit.Report, error) {
-	if a.statementDatabaseURL == "" {
-		return nil, misused("statement-database-url", errors.New("is missing"))
+	if err := required(setting{"ledger-database-url", a.ledgerDatabaseURL}, setting{"statement-database-url", a.statementDatabaseURL}); err != nil {
+		return nil, err
 	}
 	lines, err := statement.New(ctx, a.statementDatabaseURL)
 	if err != nil {

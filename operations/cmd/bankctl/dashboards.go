@@ -54,6 +54,9 @@ func (k *kibanaSettings) withKibana(
 		}
 		count := newTally(k.printer(), len(args) == 0, len(wanted.Objects)+len(wanted.Rules))
 		err = do(ctx, client, wanted, args, count)
+		if errors.Is(err, kibana.ErrNotKibana) {
+			err = fmt.Errorf("%w; name the address of Kibana with --kibana-url", err)
+		}
 		return errors.Join(err, count.finish())
 	})
 }

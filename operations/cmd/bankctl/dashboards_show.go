@@ -41,7 +41,12 @@ such as a rate of nothing.
 --from and --to are moments such as now-24h, now/d, 2026-01-02 or
 2026-01-02T03:04:05Z, in UTC. A panel with a range of its own, such as today, has that range whatever
 --from and --to say.`,
-		Args: cobra.ExactArgs(1),
+		Args: func(command *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return fmt.Errorf("say which dashboard: %s", strings.Join(boardNames(), ", "))
+			}
+			return cobra.ExactArgs(1)(command, args)
+		},
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 			return boardNames(), cobra.ShellCompDirectiveNoFileComp
 		},

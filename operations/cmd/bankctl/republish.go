@@ -38,27 +38,31 @@ While a new version of the event is rolled out, --event-version must be the vers
 that the bank writes, because the relay waits for a schema that is not registered
 yet. An event that does not fit into an older version is refused.`,
 		Args: cobra.NoArgs,
-		RunE: work(func(ctx context.Context, _ []string) error {
-			if err := s.check(); err != nil {
-				return err
-			}
-			return app.republish(ctx, &s)
-		}),
 	}
+	command.RunE = work(func(ctx context.Context, _ []string) error {
+		if err := s.check(command.Flags().Changed); err != nil {
+			return err
+		}
+		return app.republish(ctx, &s)
+	})
 	flags := command.Flags()
 	flags.StringVar(&s.account, "account", "", "`id` of the account")
 	flags.Int64Var(&s.span.From, "from", 1, "`sequence` of the first event")
 	flags.Int64Var(&s.span.To, "to", 0, "`sequence` of the last event; 0 for the account's last")
 	flags.IntVar(&s.version, "event-version", event.NewestVersion, "`version` of the schema that the events are written in")
 	flags.BoolVar(&s.refusals, "refusals", false, "the declines that belong to no account")
-	command.MarkFlagsOneRequired("account", "refusals")
-	for _, flag := range []string{"account", "from", "to"} {
-		command.MarkFlagsMutuallyExclusive(flag, "refusals")
-	}
 	return command
 }
 
-func (s *republishSettings) check() error {
+// check returns an error if the settings do not say which events to publish. given reports
+// whether a flag was given.
+func (s *republishSettings) check(given func(flag string) bool) error {
+	switch {
+	case s.refusals && (given("account") || given("from") || given("to")):
+		return &misuse{cause: errors.New("--refusals is about the declines that belong to no account: leave out --account, --from and --to")}
+	case !s.refusals && s.account == "":
+		return &misuse{cause: errors.New("say what to publish again: --account with the id of an account, or --refusals")}
+	}
 	if s.version < 1 || s.version > event.NewestVersion {
 		return misused("event-version", fmt.Errorf("there are versions 1 to %d", event.NewestVersion))
 	}

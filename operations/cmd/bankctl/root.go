@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -92,6 +93,7 @@ func (a *application) bind(root *cobra.Command) {
 	flags.DurationVar(&a.timeout, "timeout", 2*time.Minute, "how long to wait for services that are starting and for what they were asked to do")
 	flags.StringVarP(&a.output, "output", "o", "table", "table or json")
 	flags.StringVar(&a.failpoint, "failpoint", "", failpoint.Usage(failpoints.All()))
+	_ = flags.MarkHidden("failpoint") // Only tests use it.
 	_ = root.RegisterFlagCompletionFunc("output", cobra.FixedCompletions([]string{"table", "json"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
@@ -131,14 +133,36 @@ func (f *failure) Unwrap() error { return f.cause }
 
 // misuse is an error in a flag's value that was found only during the work.
 type misuse struct {
-	flag  string
+	flag  string // empty if the cause names the flags
 	cause error
 }
 
-func (m *misuse) Error() string { return "--" + m.flag + ": " + m.cause.Error() }
+func (m *misuse) Error() string {
+	if m.flag == "" {
+		return m.cause.Error()
+	}
+	return "--" + m.flag + ": " + m.cause.Error()
+}
 func (m *misuse) Unwrap() error { return m.cause }
 
 func misused(flag string, err error) error { return &misuse{flag, err} }
+
+// setting is a flag and its value.
+type setting struct{ flag, value string }
+
+// required refuses settings without a value. It names all of them, with their variables.
+func required(settings ...setting) error {
+	var missing []string
+	for _, s := range settings {
+		if s.value == "" {
+			missing = append(missing, fmt.Sprintf("--%s (or %s_%s)", s.flag, prefix, strings.ToUpper(strings.ReplaceAll(s.flag, "-", "_"))))
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return &misuse{cause: fmt.Errorf("the command also needs %s", strings.Join(missing, " and "))}
+}
 
 // work returns the function that a command runs. An error of do is a failure, unless it
 // is a misuse.

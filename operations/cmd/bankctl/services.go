@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -67,8 +66,8 @@ func (a *application) kafka(ctx context.Context) (*kgo.Client, error) {
 
 // ledger returns a client of the bank's database, which may be away. The caller closes it.
 func (a *application) ledger(ctx context.Context) (*postgres.Store, error) {
-	if a.ledgerDatabaseURL == "" {
-		return nil, misused("ledger-database-url", errors.New("is missing"))
+	if err := required(setting{"ledger-database-url", a.ledgerDatabaseURL}); err != nil {
+		return nil, err
 	}
 	store, err := postgres.Open(ctx, postgres.Config{URL: a.ledgerDatabaseURL, MaxConnections: 2, ApplicationName: "bankctl",
 		Failpoint: failpoint.From(ctx)})
