@@ -161,7 +161,7 @@ func dispatch(ctx context.Context, args []string, out io.Writer) error {
 			} else if set.NArg() > 0 {
 				return fmt.Errorf("%s takes no argument %q", c.name, set.Arg(0))
 			}
-			return c.run(ctx, o, out)
+			return withRemedy(c.run(ctx, o, out))
 		}
 	}
 	text := "usage: stack <command> [flags]\n"
@@ -266,7 +266,7 @@ func waitFor(ctx context.Context, stack interface{ Wait(context.Context) error }
 // serve starts a stack, or only some processes of it, calls work, and always stops the stack.
 func serve(ctx context.Context, stack *launch.Stack, work func() error, only ...string) error {
 	if err := stack.Start(ctx, only...); err != nil {
-		return withRemedy(err)
+		return err
 	}
 	err := work()
 	// The context has usually ended by now, so the stop gets a context of its own.
@@ -275,9 +275,12 @@ func serve(ctx context.Context, stack *launch.Stack, work func() error, only ...
 	return errors.Join(err, stack.Stop(stopping))
 }
 
-// withRemedy adds to an error of a start what to do about it, if the error alone does not tell.
+// withRemedy adds to an error of a start beside another stack what to do about it.
 func withRemedy(err error) error {
-	if errors.Is(err, process.ErrPortInUse) {
+	switch {
+	case errors.Is(err, launch.ErrInUse):
+		return fmt.Errorf("%w\nstop that stack, or choose another folder with --dir and other ports with --base-port", err)
+	case errors.Is(err, process.ErrPortInUse):
 		return fmt.Errorf("%w\nperhaps another stack runs: `go run ./stack doctor` names the ports that are in use, and --base-port chooses others", err)
 	}
 	return err

@@ -127,6 +127,10 @@ func TestAPortInUsePointsToTheDoctor(t *testing.T) {
 	require.ErrorContains(t, err, "`go run ./stack doctor`")
 	require.ErrorContains(t, err, "--base-port")
 	require.Equal(t, io.EOF, withRemedy(io.EOF))
+	require.NoError(t, withRemedy(nil))
+	inUse := withRemedy(fmt.Errorf("%w: demo", launch.ErrInUse))
+	require.ErrorIs(t, inUse, launch.ErrInUse)
+	require.ErrorContains(t, inUse, "--dir")
 }
 
 func TestTheOldNamesOfFlagsAreStillAccepted(t *testing.T) {

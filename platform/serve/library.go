@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 
+	"codebank.dev/platform/pan"
 	"google.golang.org/grpc/grpclog"
 )
 
@@ -17,11 +18,13 @@ type libraryLog struct{}
 
 var _ grpclog.LoggerV2 = libraryLog{}
 
-// print logs what fmt.Sprintln makes of args, without the line break.
+// print logs what fmt.Sprintln makes of args, without the line break. The line may repeat a part of a
+// request, so card numbers in it are masked.
 func (libraryLog) print(level slog.Level, args []any) {
 	logger := slog.Default()
 	if logger.Enabled(context.Background(), level) {
-		logger.LogAttrs(context.Background(), level, strings.TrimSuffix(fmt.Sprintln(args...), "\n"), slog.String("library", "grpc"))
+		line := pan.Mask(strings.TrimSuffix(fmt.Sprintln(args...), "\n"))
+		logger.LogAttrs(context.Background(), level, line, slog.String("library", "grpc"))
 	}
 }
 

@@ -37,6 +37,7 @@ func TestWhatLibrariesLogHasTheProgramsFormat(t *testing.T) {
 	}
 	require.Equal(t, "ERROR grpc", messages["boom: 1"])
 	require.Equal(t, "ERROR grpc", messages["boom 2"])
+	require.Equal(t, "ERROR grpc", messages[`field not found: "[number]"`], "a library repeats parts of requests")
 	require.Equal(t, "INFO", messages["a library that logs by package log"])
 	require.NotContains(t, messages, "hidden")
 }
@@ -55,6 +56,7 @@ func runLoudLibraries(context.Context, []string, []string, io.Writer) error {
 	defer server.Close()
 	grpclog.Errorf("boom: %d", 1)
 	grpclog.Error("boom", 2)
+	grpclog.Errorf("field not found: %q", "4111117008903940")
 	grpclog.Warning("hidden")
 	log.Print("a library that logs by package log")
 	return nil
