@@ -56,7 +56,7 @@ func DataViews() []view.DataView {
 			"original_transaction_id": transaction("Show original"),
 			"occurred_at":             {ID: "date", Params: map[string]any{"pattern": "D MMM, HH:mm:ss"}},
 		},
-		Labels: labels(), Words: words(), Colours: colours(), Amounts: amounts(),
+		Labels: labels(), Words: words(), Colours: colours(), Amounts: amounts(), Decimals: Decimals(),
 	}, {
 		Source: view.Watermarks, Name: "Watermarks", Pattern: "bank-watermarks-*", TimeField: "published_at",
 		Formats: map[string]view.FieldFormat{

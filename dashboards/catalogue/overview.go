@@ -106,13 +106,15 @@ func topStores() view.Panel {
 		andOther(topValues("Store", "merchant_name", 9))), Stores, Approvals)
 }
 
-// byCurrency keeps the currencies apart: each row has amounts of its own currency.
+// byCurrency keeps the currencies apart: each row has amounts of its own currency, in its
+// own major unit.
 func byCurrency() view.Panel {
 	return by(showing(
 		ofPayments(view.Table, "currencies", "Payments by currency",
-			"Payments in each currency. Amounts are in the currency of their row, and are never added over the rows. Approved volume: the sum of the amounts of approved payments."),
+			"Payments in each currency. Amounts are in the currency of their row, and are never added over the rows. Approved volume: the sum of the amounts of approved payments. "+
+				"Minor units are a hundredth, except in currencies without decimals (such as JPY) and with three (such as KWD). Every volume is shown with two decimals."),
 		value("payments", "Payments", count(), wholeNumber),
-		value("volume", "Volume", volume(approved), twoDecimals),
+		value("volume", "Volume", volumeOfRow(approved), twoDecimals),
 		coloured(value("rate", "Approved", approvalRate(), percent), approvalThresholds)),
 		topValues("Currency", "currency", 10))
 }

@@ -107,8 +107,7 @@ func colours() map[string]map[string]view.Colour {
 	}
 }
 
-// amounts are the fields that hold minor units. Every currency of the banks has two
-// decimals.
+// amounts are the fields that hold minor units.
 func amounts() []string {
 	return []string{"amount_minor", "balance_after_minor", "held_after_minor", "available_after_minor", "credit_limit_minor"}
 }

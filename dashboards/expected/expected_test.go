@@ -39,7 +39,7 @@ func document(random *rand.Rand, i int, at int64) expected.Document {
 			EventID: fmt.Sprint("e", i), TransactionID: fmt.Sprint("t", i), BankCode: pick(random, "001", "002"), OccurredAtMillis: at,
 			Kind:      pick(random, event.KindPurchase, event.KindPurchase, event.KindPurchase, event.KindReversal, event.KindVoid, event.KindOpening, event.KindLimitChange),
 			Direction: pick(random, event.DirectionDebit, event.DirectionNone, event.DirectionUnknown), Status: event.StatusApproved,
-			AmountMinor: random.Int64N(150_000), Currency: pick(random, "BRL", "BRL", "USD"), ProducerVersion: pick(random, "1", "2"),
+			AmountMinor: random.Int64N(150_000), Currency: pick(random, "BRL", "BRL", "USD", "JPY", "KWD"), ProducerVersion: pick(random, "1", "2"),
 			CardID: pick(random, "", "c1", "c2", "c3"), CardBrand: pick(random, "", event.CardBrandVisa, event.CardBrandElo), CardBIN: pick(random, "", "400000", "500000"),
 			CustomerID: pick(random, "", "k1", "k2"), MerchantID: pick(random, "", "m1", "m2"), MerchantName: pick(random, "Bar", "Café", "Loja", "Other", "Padaria", "Feira", "Banca", "Quiosque", "Livraria", "(all others)", "Armazém", "Sebo"),
 			MerchantCategoryCode: pick(random, "5411", "5812"), MerchantCountry: pick(random, "BR", "PT"),
@@ -150,6 +150,29 @@ func TestAHealthyIndexHasNoUnknownValue(t *testing.T) {
 	require.Zero(t, unknown())
 	add(event.KindPurchase, event.ChannelUnknown)
 	require.InDelta(t, 1, unknown(), 0)
+}
+
+func TestAVolumeIsInTheMajorUnitOfItsCurrency(t *testing.T) {
+	to := time.Date(2026, 3, 8, 12, 0, 0, 0, time.UTC)
+	q := expected.Input{From: to.Add(-time.Hour), To: to, Interval: time.Minute}
+	want := map[string]float64{"BRL": 1234.56, "USD": 1234.56, "JPY": 123456, "CLP": 123456, "ISK": 123456, "KWD": 123.456}
+	for currency := range want {
+		q.Documents = append(q.Documents, expected.Document{Transaction: event.Transaction{
+			OccurredAtMillis: to.UnixMilli() - 1, Kind: event.KindPurchase, Status: event.StatusApproved, AmountMinor: 123456, Currency: currency,
+		}})
+	}
+	rows := expected.Of("overview", "currencies")(q)
+	require.Len(t, rows, len(want))
+	for _, row := range rows {
+		require.InDelta(t, want[row.Keys[0]], *row.Values["volume"], 1e-9, row.Keys[0])
+	}
+	for _, board := range catalogue.Dashboards() {
+		for _, p := range board.Panels {
+			if p.ID == "currencies" {
+				compare(t, p, q, rows)
+			}
+		}
+	}
 }
 
 func TestEveryFigureBelongsToAPanel(t *testing.T) {

@@ -56,10 +56,24 @@ func overview() map[string]Figure {
 		},
 		"currencies": func(q Input) []Row {
 			return by(q.payments().first(10, func(d *Document) string { return d.Currency }), func(s set) Values {
-				return Values{"payments": number(len(s)), "volume": s.where(approved).money(), "rate": s.approvalRate()}
+				return Values{"payments": number(len(s)), "volume": s.where(approved).ownMoney(), "rate": s.approvalRate()}
 			})
 		},
 	}
+}
+
+// minorUnits are how many minor units the major one has, for currencies that do not have 100.
+var minorUnits = map[string]float64{
+	"BIF": 1, "CLP": 1, "DJF": 1, "GNF": 1, "ISK": 1, "JPY": 1, "KMF": 1, "KRW": 1, "PYG": 1, "RWF": 1, "UGX": 1, "VND": 1, "VUV": 1, "XAF": 1, "XOF": 1,
+	"XPF": 1, "BHD": 1000, "IQD": 1000, "JOD": 1000, "KWD": 1000, "LYD": 1000, "OMR": 1000, "TND": 1000,
+}
+
+// ownMoney is the sum of amounts that all have the same currency, in its major unit.
+func (s set) ownMoney() *float64 {
+	if len(s) == 0 {
+		return s.money()
+	}
+	return share(float64(s.cents()), cmp.Or(minorUnits[s[0].Currency], 100))
 }
 
 func paymentCount(q Input) *float64 { return number(len(q.payments())) }

@@ -87,7 +87,7 @@ func (q *panelQuery) listed(a *response, of Listing) Listed {
 		row := make([]Key, len(of.Fields))
 		for i, field := range of.Fields {
 			row[i] = Key{Text: shown(document.Source[field]), Number: float64(n)}
-			row[i].Label = q.word(field, row[i])
+			row[i].Label = q.wordIn(document.Source, field, row[i])
 		}
 		var millis int64
 		if json.Unmarshal(document.Source[of.Fields[0]], &millis) == nil {

@@ -176,7 +176,7 @@ func (q *panelQuery) list(a *response) Table {
 				text = time.UnixMilli(int64(millis)).UTC().Format("2006-01-02T15:04:05.000Z")
 			}
 			key := Key{Text: text, Number: float64(i)}
-			key.Label = q.word(field, key)
+			key.Label = q.wordIn(document.Source, field, key)
 			row.Keys = append(row.Keys, key)
 		}
 		table.Rows = append(table.Rows, row)

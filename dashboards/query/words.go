@@ -1,6 +1,7 @@
 package query
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -44,7 +45,7 @@ func (q *panelQuery) word(field string, key Key) string {
 		return ""
 	}
 	if slices.Contains(q.view.Amounts, field) {
-		return major(key.Text)
+		return major(key.Text, 2)
 	}
 	if text := q.view.Words.Of(field, key.Text); text != key.Text {
 		return text
@@ -74,9 +75,22 @@ func isSeen(r rune) bool {
 	return unicode.IsGraphic(r) && !unicode.IsSpace(r) && !unicode.Is(unicode.Mn, r) && !strings.ContainsRune(fillers, r)
 }
 
-// major writes an amount of minor units in major units. A text that is no whole number
-// has no words.
-func major(minor string) string {
+// wordIn returns the words for a value of a document. Amounts are in major units of the
+// document's own currency.
+func (q *panelQuery) wordIn(document map[string]json.RawMessage, field string, key Key) string {
+	if !slices.Contains(q.view.Amounts, field) {
+		return q.word(field, key)
+	}
+	decimals, special := q.view.Decimals[shown(document[view.CurrencyField])]
+	if !special {
+		decimals = 2
+	}
+	return major(key.Text, decimals)
+}
+
+// major writes an amount of minor units in major units of a currency with a number of
+// decimals. A text that is no whole number has no words.
+func major(minor string, decimals int) string {
 	amount, err := strconv.ParseInt(minor, 10, 64)
 	if err != nil {
 		return ""
@@ -85,9 +99,16 @@ func major(minor string) string {
 	if amount < 0 {
 		sign, amount = "-", -amount
 	}
-	whole := strconv.FormatUint(uint64(amount)/100, 10)
+	unit := uint64(1)
+	for range decimals {
+		unit *= 10
+	}
+	whole := strconv.FormatUint(uint64(amount)/unit, 10)
 	for at := len(whole) - 3; at > 0; at -= 3 {
 		whole = whole[:at] + "," + whole[at:]
 	}
-	return fmt.Sprintf("%s%s.%02d", sign, whole, uint64(amount)%100)
+	if decimals == 0 {
+		return sign + whole
+	}
+	return fmt.Sprintf("%s%s.%0*d", sign, whole, decimals, uint64(amount)%unit)
 }

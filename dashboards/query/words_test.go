@@ -3,6 +3,7 @@ package query_test
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -84,6 +85,21 @@ func TestDocumentsHaveHeadingsWordsAndAmountsInMajorUnits(t *testing.T) {
 		cells = append(cells, names)
 	}
 	require.Equal(t, [][]string{{"Card locked", "1,234,567.89", "Padaria"}, {"", "-0.05", ""}}, cells)
+}
+
+// The minor unit of a yen is the yen itself, and that of a Kuwaiti dinar a thousandth.
+func TestAnAmountOfADocumentIsInItsOwnCurrency(t *testing.T) {
+	panel := view.Panel{Chart: view.Documents, Source: view.Transactions, Documents: view.DocumentList{Newest: "occurred_at", Fields: []string{"amount_minor", "currency"}}}
+	var hits []string
+	for _, currency := range []string{"BRL", "JPY", "CLP", "ISK", "KWD"} {
+		hits = append(hits, `{"_source":{"occurred_at":1772625600000,"amount_minor":123456,"currency":"`+currency+`"}}`)
+	}
+	table, _ := answered(t, panel, hours(24), `{"hits":{"total":{"value":5},"hits":[`+strings.Join(hits, ",")+`]},"_shards":{"total":1}}`)
+	var amounts []string
+	for _, row := range table.Rows {
+		amounts = append(amounts, row.Keys[1].Name())
+	}
+	require.Equal(t, []string{"1,234.56", "123,456", "123,456", "123,456", "123.456"}, amounts)
 }
 
 // The range before is as long as the panel's, and ends where that begins.

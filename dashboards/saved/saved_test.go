@@ -198,13 +198,16 @@ func TestValuesHaveTheirColours(t *testing.T) {
 func TestADataViewHasWordsAndAmountsInMajorUnits(t *testing.T) {
 	view := view.DataView{
 		Source: view.Transactions, Labels: map[string]string{"amount_minor": "Amount", "status": "Status"}, Amounts: []string{"amount_minor"},
-		Words: view.Words{"status": {"B": "Bee", "A": "Ay"}},
+		Decimals: map[string]int{"JPY": 0, "KWD": 3, "CLP": 0},
+		Words:    view.Words{"status": {"B": "Bee", "A": "Ay"}},
 	}
 	text, err := json.Marshal(dataView(view).attributes)
 	require.NoError(t, err)
 	require.Contains(t, string(text), `"status":{"id":"static_lookup","params":{"lookupEntries":[{"key":"A","value":"Ay"},{"key":"B","value":"Bee"}],"unknownKeyValue":""}}`)
-	require.Contains(t, string(text), `"amount":{"customLabel":"Amount"},"amount_minor":{"customLabel":"Amount in cents"},"status":{"customLabel":"Status"}`)
-	require.Contains(t, string(text), `"runtimeFieldMap":{"amount":{"script":{"source":"if (doc['amount_minor'].size() \u003e 0) { emit(doc['amount_minor'].value / 100.0); }"},"type":"double"}}`)
+	require.Contains(t, string(text), `"amount":{"customLabel":"Amount"},"amount_minor":{"customLabel":"Amount in minor units"},"status":{"customLabel":"Status"}`)
+	require.Contains(t, string(text), `"runtimeFieldMap":{"amount":{"script":{"source":"if (doc['amount_minor'].size() \u003e 0) { double unit = 100.0; `+
+		`if (doc['currency'].size() \u003e 0) { String currency = doc['currency'].value; if (['CLP', 'JPY'].contains(currency)) { unit = 1.0; } `+
+		`if (['KWD'].contains(currency)) { unit = 1000.0; } } emit(doc['amount_minor'].value / unit); }"},"type":"double"}}`)
 }
 
 func TestAPanelOfTextIsByValue(t *testing.T) {

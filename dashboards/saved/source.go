@@ -28,11 +28,11 @@ func dataView(v view.DataView) made {
 	for _, field := range v.Amounts {
 		major := shownField(v, field)
 		runtime[major] = object{"type": "double", "script": object{
-			"source": "if (doc['" + field + "'].size() > 0) { emit(doc['" + field + "'].value / 100.0); }",
+			"source": majorScript(v, field),
 		}}
-		formats[major] = object{"id": "number", "params": object{"pattern": "0,0.00"}}
+		formats[major] = object{"id": "number", "params": object{"pattern": "0,0.00[0]"}}
 		attributes[major] = object{"customLabel": v.Label(field)}
-		attributes[field] = object{"customLabel": v.Label(field) + " in cents"}
+		attributes[field] = object{"customLabel": v.Label(field) + " in minor units"}
 	}
 	return made{"index-pattern", string(v.Source), object{
 		"title": v.Pattern, "name": v.Name, "timeFieldName": v.TimeField, "fieldFormatMap": formats,
@@ -40,6 +40,21 @@ func dataView(v view.DataView) made {
 		// A bank without documents yet shows zeros instead of errors.
 		"allowNoIndex": true,
 	}, nil}
+}
+
+// majorScript calculates an amount in major units of the document's own currency.
+func majorScript(v view.DataView, field string) string {
+	value := "doc['" + field + "']"
+	unit := "double unit = 100.0; "
+	if len(v.Decimals) > 0 {
+		currency := "doc['" + view.CurrencyField + "']"
+		unit += "if (" + currency + ".size() > 0) { String currency = " + currency + ".value; "
+		for _, decimals := range slices.Compact(slices.Sorted(maps.Values(v.Decimals))) {
+			unit += "if (['" + strings.Join(v.CurrenciesOf(decimals), "', '") + "'].contains(currency)) { unit = 1" + strings.Repeat("0", decimals) + ".0; } "
+		}
+		unit += "} "
+	}
+	return "if (" + value + ".size() > 0) { " + unit + "emit(" + value + ".value / unit); }"
 }
 
 // shownField is the field by which Kibana shows a field: for an amount, the runtime field

@@ -6,6 +6,7 @@ package view
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"codebank.dev/dashboards/kql"
@@ -45,9 +46,26 @@ type DataView struct {
 	// Colours are the colours of the values of a field. The same value has the same
 	// colour in every panel.
 	Colours map[string]map[string]Colour
-	// Amounts are fields that hold minor units of a currency with two decimals. They are
-	// shown in major units.
+	// Amounts are fields that hold minor units. They are shown in major units of the currency
+	// that the field CurrencyField holds.
 	Amounts []string
+	// Decimals are how many decimals a currency has, for those that do not have two.
+	Decimals map[string]int
+}
+
+// CurrencyField is the field of a document that holds the currency of its amounts.
+const CurrencyField = "currency"
+
+// CurrenciesOf returns the currencies with a number of decimals other than two, sorted.
+func (v DataView) CurrenciesOf(decimals int) []string {
+	var list []string
+	for code, of := range v.Decimals {
+		if of == decimals {
+			list = append(list, code)
+		}
+	}
+	slices.Sort(list)
+	return list
 }
 
 // Label returns the name of a field for people.

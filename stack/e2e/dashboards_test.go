@@ -2,7 +2,12 @@ package e2e
 
 import (
 	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -12,6 +17,7 @@ import (
 	"codebank.dev/dashboards/query"
 	"codebank.dev/stack/analyst"
 	"codebank.dev/stack/launch"
+	"codebank.dev/stack/pipes"
 )
 
 // dashboardClient returns a client that asks the stack's Elasticsearch for panels.
@@ -82,4 +88,54 @@ func paymentsInIndex(t *testing.T, stack *launch.Stack, span query.Range) (appro
 	})
 	require.Positive(t, payments)
 	return approvedVolume, payments
+}
+
+// Kibana shows amounts, and filters by them, through fields that Elasticsearch calculates.
+func TestEveryFigureOfADocumentInKibanaIsInMajorUnits(t *testing.T) {
+	address := running(t).Addresses().Elasticsearch()
+	text, err := os.ReadFile("../../dashboards/index-pattern/transactions.json")
+	require.NoError(t, err)
+	var view struct {
+		Attributes struct {
+			RuntimeFieldMap map[string]any `json:"runtimeFieldMap"`
+		} `json:"attributes"`
+	}
+	require.NoError(t, json.Unmarshal(text, &view))
+	require.Contains(t, view.Attributes.RuntimeFieldMap, "amount")
+
+	const index = "/amounts-in-currencies"
+	properties := map[string]any{"currency": map[string]any{"type": "keyword"}}
+	for name := range view.Attributes.RuntimeFieldMap {
+		properties[name+"_minor"] = map[string]any{"type": "long"}
+	}
+	call(t, http.MethodPut, address+index, map[string]any{"mappings": map[string]any{"properties": properties}})
+	t.Cleanup(func() { call(t, http.MethodDelete, address+index, nil) })
+	want := map[string]float64{"BRL": 1234.56, "JPY": 123456, "CLP": 123456, "ISK": 123456, "KWD": 123.456}
+	for currency := range want {
+		call(t, http.MethodPut, address+index+"/_doc/"+currency+"?refresh=true", map[string]any{"currency": currency, "amount_minor": 123456})
+	}
+	if !runsScripts(address + index) {
+		t.Log("this Elasticsearch has no scripts: the calculated fields are not run")
+		return
+	}
+	for currency, amount := range want {
+		answer := call(t, http.MethodPost, address+index+"/_search", map[string]any{
+			"runtime_mappings": view.Attributes.RuntimeFieldMap, "size": 1, "fields": []string{"amount"},
+			"query": map[string]any{"bool": map[string]any{"filter": []any{
+				map[string]any{"term": map[string]any{"currency": currency}},
+				map[string]any{"range": map[string]any{"amount": map[string]any{"gte": amount, "lte": amount}}},
+			}}},
+		})
+		written, err := json.Marshal(answer)
+		require.NoError(t, err)
+		require.Contains(t, string(written), fmt.Sprintf(`"fields":{"amount":[%v]}`, amount), currency)
+	}
+}
+
+// runsScripts reports whether an Elasticsearch has the language of scripts.
+func runsScripts(index string) bool {
+	err := pipes.Call(context.Background(), http.MethodPost, index+"/_search", map[string]any{
+		"runtime_mappings": map[string]any{"one": map[string]any{"type": "long", "script": "emit(1)"}},
+	}, nil)
+	return err == nil || !strings.Contains(err.Error(), "script_lang not supported")
 }

@@ -21,6 +21,7 @@ import (
 
 	"codebank.dev/dashboards/catalogue"
 	"codebank.dev/dashboards/draw"
+	"codebank.dev/dashboards/kql"
 	"codebank.dev/dashboards/query"
 	"codebank.dev/dashboards/view"
 )
@@ -145,6 +146,25 @@ func TestAmountsAreInMajorUnitsInAnAddress(t *testing.T) {
 		require.NoError(t, err, text)
 		require.Equal(t, want.minor, s.bounds["amount-from"], text)
 		require.Equal(t, want.again, s.values().Get("amount-from"), text)
+	}
+}
+
+// A bound of 100 is 100 of the currency, and not 100 hundredths of it.
+func TestABoundOfAmountsIsInTheMajorUnitOfEachCurrency(t *testing.T) {
+	for query, want := range map[string][3]string{
+		"amount-from=100":                {"amount_minor >= 10000", "amount_minor >= 100", "amount_minor >= 100000"},
+		"amount-from=99.01":              {"amount_minor >= 9901", "amount_minor >= 100", "amount_minor >= 99010"},
+		"amount-to=99.99":                {"amount_minor <= 9999", "amount_minor <= 99", "amount_minor <= 99990"},
+		"amount-to=92233720368547758.07": {"amount_minor <= 9223372036854775807", "amount_minor <= 92233720368547758", "amount_minor <= 9223372036854775807"},
+	} {
+		values, err := url.ParseQuery(query)
+		require.NoError(t, err)
+		s, err := parseState(catalogue.Dashboards()[0], values)
+		require.NoError(t, err)
+		text := kql.Text(s.filter(""))
+		require.Contains(t, text, want[0]+" and not (currency: (BIF or CLP", query)
+		require.Regexp(t, want[1]+` and currency: \(BIF or [^)]*JPY`, text, query)
+		require.Regexp(t, want[2]+` and currency: \(BHD or [^)]*KWD`, text, query)
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"codebank.dev/dashboards/catalogue"
+	"codebank.dev/dashboards/kql"
 	"codebank.dev/dashboards/view"
 	"codebank.dev/platform/fault"
 )
@@ -40,7 +42,36 @@ func (s *state) takeSlider(control view.Control, values url.Values) error {
 	return nil
 }
 
-// isAmount reports whether a slider's field holds minor units of a currency with two decimals.
+// bounded returns the condition of one bound of a slider. The bound of an amount is one in
+// major units, whatever the currency: 100 are 10000 minor units in BRL and 100 in JPY.
+func bounded(control view.Control, operator kql.Operator, bound int64) kql.Query {
+	compare := func(bound int64) kql.Query {
+		return kql.Compare{Field: control.Field, Operator: operator, Value: kql.Number(bound)}
+	}
+	if !isAmount(control) {
+		return compare(bound)
+	}
+	money := view.DataView{Decimals: catalogue.Decimals()}
+	in := func(decimals int) kql.Query {
+		return kql.OneOf{Field: view.CurrencyField, Values: money.CurrenciesOf(decimals)}
+	}
+	whole := bound / 100
+	if operator == kql.GreaterOrEqual && bound%100 != 0 {
+		whole++
+	}
+	thousandths := int64(math.MaxInt64)
+	if bound <= thousandths/10 {
+		thousandths = 10 * bound
+	}
+	return kql.Or{
+		kql.And{compare(bound), kql.Not{Query: kql.Or{in(0), in(3)}}},
+		kql.And{compare(whole), in(0)},
+		kql.And{compare(thousandths), in(3)},
+	}
+}
+
+// isAmount reports whether a slider's field holds minor units. Its bounds are kept in
+// hundredths of the major unit.
 func isAmount(control view.Control) bool { return strings.HasSuffix(control.Field, "_minor") }
 
 // parseBound returns a bound in the unit of the index. A bound that the index cannot have has

@@ -205,10 +205,10 @@ func (s *state) filter(without string) kql.And {
 			all = append(all, kql.OneOf{Field: control.Field, Values: values})
 		}
 		if from, is := s.bounds[control.ID+fromSuffix]; is {
-			all = append(all, kql.Compare{Field: control.Field, Operator: kql.GreaterOrEqual, Value: kql.Number(from)})
+			all = append(all, bounded(control, kql.GreaterOrEqual, from))
 		}
 		if to, is := s.bounds[control.ID+toSuffix]; is {
-			all = append(all, kql.Compare{Field: control.Field, Operator: kql.LessOrEqual, Value: kql.Number(to)})
+			all = append(all, bounded(control, kql.LessOrEqual, to))
 		}
 	}
 	return all
