@@ -170,7 +170,7 @@ func checked(result query.Result) query.Result {
 	t := result.Table
 	rows := make([]query.Row, len(t.Rows))
 	for i, row := range t.Rows {
-		rows[i] = query.Row{Keys: make([]query.Key, len(t.Buckets)), Values: make([]*float64, len(t.Metrics))}
+		rows[i] = query.Row{Keys: make([]query.Key, len(t.Buckets)), Values: make([]*float64, len(t.Metrics)), Rounded: row.Rounded}
 		copy(rows[i].Keys, row.Keys)
 		for m := range min(len(row.Values), len(t.Metrics)) {
 			rows[i].Values[m] = finite(row.Values[m])

@@ -51,7 +51,7 @@ func bars(result query.Result, s Settings) BarChart {
 				role = slot(m)
 			}
 			one.Bars = append(one.Bars, OneBar{
-				Value: value, Text: shown(value, t.Metrics[m], s.zone()), Role: role, Status: statusOf(value, metrics[m].Thresholds),
+				Value: value, Text: shown(value, t.Of(row, m), s.zone()), Role: role, Status: statusOf(value, metrics[m].Thresholds),
 			})
 			if value != nil {
 				chart.Low, chart.High = min(chart.Low, *value), max(chart.High, *value)
@@ -120,7 +120,7 @@ func donut(result query.Result, s Settings) DonutChart {
 	total := 0.0
 	for _, row := range t.Rows {
 		one := Slice{
-			Name: joined(row.Keys), Value: row.Values[0], Text: shown(row.Values[0], t.Metrics[0], s.zone()), Role: known.each(t.Buckets, row.Keys),
+			Name: joined(row.Keys), Value: row.Values[0], Text: shown(row.Values[0], t.Of(row, 0), s.zone()), Role: known.each(t.Buckets, row.Keys),
 		}
 		if one.Value != nil {
 			total += max(0, *one.Value)
@@ -208,7 +208,7 @@ func heatmap(result query.Result, s Settings) HeatChart {
 	for _, row := range t.Rows {
 		value := row.Values[0]
 		cell := &h.Cells[slices.Index(h.Down, printable(row.Keys[0].Name()))][slices.Index(h.Across, printable(row.Keys[1].Name()))]
-		cell.Value, cell.Text = value, shown(value, t.Metrics[0], s.zone())
+		cell.Value, cell.Text = value, shown(value, t.Of(row, 0), s.zone())
 		if value != nil && (low == nil || *value < *low) {
 			low = value
 		}

@@ -64,9 +64,11 @@ type Series struct {
 	Right bool
 
 	column query.Column
-	adds   bool
-	order  int
-	id     string
+	// exact has the places whose figure is exact although others of the column are rounded.
+	exact map[int]bool
+	adds  bool
+	order int
+	id    string
 }
 
 // Reference is a line at a fixed value.
@@ -153,7 +155,7 @@ func seriesOf(result query.Result, x Across) []Series {
 				places[id] = at
 				one := Series{
 					Name: name, Values: make([]*float64, len(x.Names)), Compared: compared(metrics[m].Figure), Right: metrics[m].Right,
-					column: column, adds: adds(metrics[m].Figure), order: at, id: identity(before, m),
+					column: column, exact: map[int]bool{}, adds: adds(metrics[m].Figure), order: at, id: identity(before, m),
 					Role: chosen[metrics[m].Colour],
 				}
 				if len(before) > 0 && one.Role == "" && len(t.Metrics) == 1 {
@@ -166,6 +168,9 @@ func seriesOf(result query.Result, x Across) []Series {
 			}
 			if place := x.at(row.Keys, last); place >= 0 {
 				list[at].Values[place] = row.Values[m]
+				if !column.Exact && t.Of(row, m).Exact {
+					list[at].exact[place] = true
+				}
 			}
 		}
 	}
@@ -287,7 +292,9 @@ func (s *Series) texts(settings Settings) {
 	s.Unit = Unit(s.column.Format)
 	s.Texts = make([]string, len(s.Values))
 	for i, value := range s.Values {
-		s.Texts[i] = shown(value, s.column, settings.zone())
+		column := s.column
+		column.Exact = column.Exact || s.exact[i]
+		s.Texts[i] = shown(value, column, settings.zone())
 	}
 }
 

@@ -63,7 +63,7 @@ func TableOf(result query.Result, s Settings) Table {
 			cells = append(cells, keyCell(result, i, key, s))
 		}
 		for m, value := range row.Values {
-			metric := t.Metrics[m]
+			metric := t.Of(row, m)
 			cells = append(cells, Cell{
 				Text: withoutUnit(value, metric, s.zone()), Right: true, Value: value,
 				Status: statusOf(value, result.Panel.Layer.Metrics[m].Thresholds),

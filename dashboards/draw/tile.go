@@ -54,7 +54,7 @@ func tiles(result query.Result, s Settings) []Tile {
 	for _, row := range result.Table.Rows {
 		tile := Tile{Name: joined(row.Keys)}
 		for m, value := range row.Values {
-			column := result.Table.Metrics[m]
+			column := result.Table.Of(row, m)
 			text := shown(value, column, s.zone())
 			if metrics[m].Change != nil {
 				tile.Change = measured(value, metrics[m], s)
@@ -93,7 +93,7 @@ func (t *Tile) trend(result query.Result, s Settings) {
 	for _, row := range trend.Table.Rows {
 		if at := x.at(row.Keys, len(row.Keys)-1); at >= 0 {
 			t.Spark[at] = row.Values[0]
-			t.SparkTexts[at] = x.Names[at] + ": " + shown(row.Values[0], trend.Table.Metrics[0], s.zone())
+			t.SparkTexts[at] = x.Names[at] + ": " + shown(row.Values[0], trend.Table.Of(row, 0), s.zone())
 		}
 	}
 }

@@ -66,6 +66,23 @@ func TestTheRestOfARoundedSumIsNoExactFigure(t *testing.T) {
 	require.True(t, table.Metrics[1].Exact)
 }
 
+// A store whose sum is rounded says nothing about the sums of others.
+func TestOnlyTheFigureThatIsRoundedIsMarked(t *testing.T) {
+	panel := view.Panel{Layer: view.Layer{
+		Buckets: []view.Bucket{view.Terms{Label: "Store", Fields: []string{"merchant_id"}, Size: 3, By: &count}},
+		Metrics: []view.Value{metric("count", count), metric("sum", amount), metric("share", view.Ratio(amount, view.OverallSum{Of: amount}))},
+	}}
+	table, _ := answered(t, panel, hours(1), `{"hits":{"total":{"value":3}},"aggregations":{"b":{"buckets":[
+		{"key":"a","doc_count":1,"g0m0":{"value":9.007199254740994E15}},{"key":"b","doc_count":1,"g0m0":{"value":2}},{"key":"c","doc_count":1,"g0m0":{"value":3}}]}}}`)
+	require.True(t, table.Metrics[1].Rounded)
+	for i, want := range []bool{true, false, false} {
+		require.True(t, table.Of(table.Rows[i], 0).Exact)
+		require.Equal(t, want, table.Of(table.Rows[i], 1).Rounded, i)
+		require.Equal(t, !want, table.Of(table.Rows[i], 1).Exact, i)
+		require.False(t, table.Of(table.Rows[i], 2).Exact, "a share of a sum that is rounded")
+	}
+}
+
 func TestSumsOverRowsThatNoFloatHoldsAreNoExactFigures(t *testing.T) {
 	panel := view.Panel{Layer: view.Layer{
 		Buckets: []view.Bucket{view.Filters{Label: "Half", Filters: []view.Filter{{Label: "a"}, {Label: "b"}}}},

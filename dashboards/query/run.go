@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -148,14 +149,22 @@ func (q *panelQuery) table(a *response) (Table, error) {
 			key.Label = q.word(table.Buckets[at].Field, *key)
 		}
 	}
-	for _, metric := range q.panel.Layer.Metrics {
+	for m, metric := range q.panel.Layer.Metrics {
 		values := c.evaluate(metric.Figure)
-		rounded := c.rounds(metric.Figure, values, metric.Format)
+		inexact := c.rounds(metric.Figure, values, metric.Format)
+		rounded, estimated := slices.Contains(inexact, true), approximate(metric.Figure)
 		table.Metrics = append(table.Metrics, Column{
-			ID: metric.ID, Label: metric.Label, Exact: !rounded && !approximate(metric.Figure), Rounded: rounded, Format: metric.Format,
+			ID: metric.ID, Label: metric.Label, Exact: !rounded && !estimated, Rounded: rounded, Format: metric.Format, estimated: estimated,
 		})
 		for i, value := range values {
-			table.Rows[i].Values = append(table.Rows[i].Values, value)
+			row := &table.Rows[i]
+			if inexact[i] {
+				if row.Rounded == nil {
+					row.Rounded = make([]bool, len(q.panel.Layer.Metrics))
+				}
+				row.Rounded[m] = true
+			}
+			row.Values = append(row.Values, value)
 		}
 	}
 	return table, nil

@@ -120,6 +120,9 @@ func (t Table) of(own owner) Table {
 	rows := make([]Row, len(t.Rows))
 	for i, row := range t.Rows {
 		rows[i] = Row{Keys: row.Keys, Values: row.Values[own.from:own.to:own.to]}
+		if row.Rounded != nil && slices.Contains(row.Rounded[own.from:own.to], true) {
+			rows[i].Rounded = row.Rounded[own.from:own.to:own.to]
+		}
 	}
 	t.Rows = rows
 	return t

@@ -36,6 +36,17 @@ func (t Table) HasFigures() bool {
 	})
 }
 
+// Of returns the column of a figure as it is true of one row: without Rounded, and Exact, if
+// only figures of other rows are rounded.
+func (t Table) Of(row Row, metric int) Column {
+	column := t.Metrics[metric]
+	if column.Rounded {
+		column.Rounded = metric < len(row.Rounded) && row.Rounded[metric]
+		column.Exact = !column.Rounded && !column.estimated
+	}
+	return column
+}
+
 // Column is one column of a table.
 type Column struct {
 	// ID is the id of the metric. It is empty for a bucket.
@@ -43,13 +54,16 @@ type Column struct {
 	Label string `json:"label"`
 	// Exact says that no figure is an estimate or rounded. Averages are as exact as a float64.
 	Exact bool `json:"exact"`
-	// Rounded says that a figure is too large to be exact in the decimals that are shown.
+	// Rounded says that a figure is too large to be exact in the decimals that are shown. The
+	// rows say which. See Table.Of.
 	Rounded bool `json:"rounded,omitempty"`
 	// Format says how a figure is shown.
 	Format view.Format `json:"-"`
 	// Field is the field whose values are the keys of a bucket. It is empty for a bucket
 	// of several fields or of none, and for a metric.
 	Field string `json:"-"`
+	// estimated says that every figure is an estimate.
+	estimated bool
 }
 
 // Row is one row of a table.
@@ -58,6 +72,8 @@ type Row struct {
 	Keys []Key `json:"keys"`
 	// Values are the figures. nil is a figure without a value, such as a division by 0.
 	Values []*float64 `json:"values"`
+	// Rounded says for each figure whether it is rounded. It is nil if none of the row is.
+	Rounded []bool `json:"rounded,omitempty"`
 }
 
 // Key is the value of a bucket.

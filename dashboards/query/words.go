@@ -50,7 +50,38 @@ func (q *panelQuery) word(field string, key Key) string {
 	if text := q.view.Words.Of(field, key.Text); text != key.Text {
 		return text
 	}
-	return Visible(key.Text)
+	return Readable(key.Text)
+}
+
+// Readable returns a name for a value that people could not read as it is: what Visible
+// returns, or the text without the combining marks that would draw over its neighbours. It
+// returns nothing for any other value.
+func Readable(text string) string {
+	if name := Visible(text); name != "" {
+		return name
+	}
+	if name := withFewMarks(text); name != text {
+		return name
+	}
+	return ""
+}
+
+// mostMarks is how many combining marks a character may have. No script needs more.
+const mostMarks = 4
+
+// withFewMarks drops the combining marks of a character beyond the first few.
+func withFewMarks(text string) string {
+	marks := 0
+	return strings.Map(func(r rune) rune {
+		if !unicode.In(r, unicode.Mn, unicode.Me) {
+			marks = 0
+			return r
+		}
+		if marks++; marks > mostMarks {
+			return -1
+		}
+		return r
+	}, text)
 }
 
 // Visible returns a name for a value that people could not see, or could take for the name

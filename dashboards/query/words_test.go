@@ -66,6 +66,15 @@ func TestAValueOfWhichNothingCanBeSeenHasAName(t *testing.T) {
 	}
 }
 
+// Eighty marks on one letter draw over the rows above it.
+func TestANameHasFewCombiningMarks(t *testing.T) {
+	marks := strings.Repeat("\u0301", 79)
+	require.Equal(t, "Z"+marks[:8]+"a\u0301", query.Readable("Z"+marks+"a\u0301"))
+	for _, text := range []string{"", "Bar", "Pho\u031b\u0309", "\u05e9\u05bc\u05c1\u05b8\u0591"} {
+		require.Empty(t, query.Readable(text), "%q", text)
+	}
+}
+
 func TestDocumentsHaveHeadingsWordsAndAmountsInMajorUnits(t *testing.T) {
 	panel := view.Panel{Chart: view.Documents, Documents: view.DocumentList{Newest: "occurred_at", Fields: []string{"decline_reason", "amount_minor", "merchant_name"}}}
 	table, _ := answered(t, panel, hours(24), `{"hits":{"total":{"value":1},"hits":[
