@@ -38,7 +38,7 @@ func (s *Server) newHTTPServer() (*http.Server, error) {
 	}
 	shell := &httpShell{
 		next: s.mux, logger: s.config.Logger, metrics: newRequestMetrics(s.registry),
-		panics: s.edge.metrics.panics.Inc, maxBody: int64(s.config.MaxRequestBytes),
+		panics: s.edge.metrics.panics.Inc, maxBody: int64(s.config.MaxRequestBytes), calls: s.config.GRPCAddress != "",
 		origins: http.NewCrossOriginProtection(),
 	}
 	return &http.Server{
@@ -78,6 +78,8 @@ type httpShell struct {
 	metrics *requestMetrics
 	panics  func()
 	maxBody int64
+	// calls says that requests become gRPC calls, which carry no text but UTF-8.
+	calls bool
 	// origins refuses requests of pages of other origins.
 	origins *http.CrossOriginProtection
 	// warnings limits the warnings about headers that are too large, because anybody may

@@ -47,7 +47,7 @@ func (h *httpShell) refusal(r *http.Request) (int, *fault.Error) {
 		}
 		return http.StatusRequestHeaderFieldsTooLarge, errHeaders
 	}
-	if field, ok := textual(r); !ok {
+	if field, ok := textual(r); h.calls && !ok {
 		return http.StatusBadRequest, fault.Invalid(field, "Not UTF-8.")
 	}
 	if h.origins.Check(r) != nil {

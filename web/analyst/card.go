@@ -122,7 +122,7 @@ func number(row query.Row, at int) string {
 }
 
 func show(panel view.Panel, table query.Table, row query.Row, at int) shown {
-	column := table.Metrics[at]
+	column := table.Of(row, at)
 	s := shown{
 		Label: column.Label, Metric: column.ID, Value: number(row, at), Text: figureText(row, at, column.Format),
 		Approximate: !column.Exact && row.Values[at] != nil,

@@ -11,6 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"codebank.dev/dashboards/catalogue"
+	"codebank.dev/dashboards/query"
+	"codebank.dev/dashboards/view"
 )
 
 // Without the filter the page would show figures of all brands at an address that names some.
@@ -44,6 +46,17 @@ func TestARowOfAPastRangeLeadsToTheSameRange(t *testing.T) {
 	require.Equal(t, "2026-01-14T00:00:00Z", address.Query().Get("from"))
 	require.Equal(t, "2026-01-15", address.Query().Get("to"))
 	require.Equal(t, http.StatusOK, get(t, h, address.String()).Code)
+}
+
+func TestOneDeadLetterIsNoPlural(t *testing.T) {
+	format := view.Format{Kind: view.Number}
+	for count, want := range map[float64]string{
+		0: "0 dead letters waiting in the last 5 minutes", 1: "1 dead letter waiting in the last 5 minutes", 4000: "4,000 dead letters waiting in the last 5 minutes",
+	} {
+		require.Equal(t, want, lettersText(query.Row{Values: []*float64{nil, &count}}, format))
+	}
+	figures := catalogue.Dashboards()[0].Panels[2].Layer.Metrics
+	require.Equal(t, "5m", figures[1].Figure.(view.Aggregate).Within, "the page says how far back the panel looks")
 }
 
 func TestNamesAreNoFormulasInASpreadsheet(t *testing.T) {

@@ -107,7 +107,7 @@ func (h *handler) chipsOf(s *state, path string) []chip {
 
 // word returns a value of a filter in words.
 func (h *handler) word(control view.Control, value string) string {
-	return cmp.Or(query.Visible(value), h.viewOf(control.Source).Words.Of(control.Field, value))
+	return cmp.Or(query.Readable(value), h.viewOf(control.Source).Words.Of(control.Field, value))
 }
 
 // viewOf returns the data view of a source.

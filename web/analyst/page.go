@@ -186,6 +186,16 @@ func zoneText(at query.Range, zone *time.Location) string {
 	return zone.String() + " (UTC" + offset + ")"
 }
 
+// lettersText says how many dead letters waited. The figure is the most of five minutes, so
+// letters that are redriven or discarded are in it for as long.
+func lettersText(row query.Row, format view.Format) string {
+	noun := "dead letters"
+	if number(row, 1) == "1" {
+		noun = "dead letter"
+	}
+	return draw.Figure(row.Values[1], format) + " " + noun + " waiting in the last 5 minutes"
+}
+
 // completeness reads the panel that every dashboard has.
 func (h *handler) completeness(s *state, f *figures) *completeness {
 	at := slices.IndexFunc(s.board.Panels, func(p view.Panel) bool { return p.ID == completeID })
@@ -206,7 +216,7 @@ func (h *handler) completeness(s *state, f *figures) *completeness {
 		c.Text = moment.Format("2 Jan 2006 15:04:05")
 	}
 	if len(row.Values) > 1 && row.Values[1] != nil {
-		c.Letters = draw.Figure(row.Values[1], result.Table.Metrics[1].Format)
+		c.Letters = lettersText(row, result.Table.Metrics[1].Format)
 	}
 	return c
 }

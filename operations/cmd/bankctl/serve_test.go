@@ -35,9 +35,14 @@ func TestDashboardsAreServedWithoutElasticsearch(t *testing.T) {
 		text   string
 	}{
 		"/dashboards/overview": {http.StatusOK, "Elasticsearch does not answer"},
-		"/readyz":              {http.StatusServiceUnavailable, "Elasticsearch does not answer searches."},
-		"/livez":               {http.StatusOK, "ok"},
-		"/metrics":             {http.StatusOK, "codebank_dashboards_search_seconds"},
+		// A wrong value has a page, also one that is not UTF-8.
+		"/dashboards/overview?store=%00": {http.StatusBadRequest, "Open the dashboard without filters"},
+		"/dashboards/overview?store=%ff": {http.StatusBadRequest, "Open the dashboard without filters"},
+		"/dashboards/overview?%ff=1":     {http.StatusBadRequest, "Open the dashboard without filters"},
+		"/dashboards/%ff":                {http.StatusNotFound, "There is no such dashboard."},
+		"/readyz":                        {http.StatusServiceUnavailable, "Elasticsearch does not answer searches."},
+		"/livez":                         {http.StatusOK, "ok"},
+		"/metrics":                       {http.StatusOK, "codebank_dashboards_search_seconds"},
 	} {
 		answer, err := http.Get(address + path)
 		require.NoError(t, err)
