@@ -36,6 +36,23 @@ func FuzzBody(f *testing.F) {
 	})
 }
 
+// A refusal must not cost more than the request that it refuses.
+func TestARefusalIsFoundInABoundedPartOfTheBody(t *testing.T) {
+	many := strings.Repeat(`{"cardData":{}},`, 100_000)
+	for body, field := range map[string]string{
+		`{"requests":[{},{"cardData":{"number":4}}]}`:   "requests[1].card_data.number",
+		`{"requests":[` + many + `1]}`:                  "requests",
+		`{"requests":[` + many[:1600] + `1]}`:           "requests[100]",
+		`{"` + strings.Repeat("4 ", 1_000_000) + `":1}`: shownName(strings.Repeat("4 ", maxSearchedName/2)),
+	} {
+		refusal := newMarshaler().decode([]byte(body), new(bankv1.BatchCreateCardTokensRequest))
+		require.Equal(t, field, refusal.Field)
+		require.Less(t, len(refusal.Message), 300)
+	}
+	tail := strings.Repeat("a", maxShownName-8) + "4111 1170 0890 3940" + strings.Repeat("b", maxSearchedName)
+	require.NotContains(t, shownName(tail), "4111")
+}
+
 func TestTheNameOfAnUnknownFieldIsShownWithoutSecrets(t *testing.T) {
 	for name, shown := range map[string]string{
 		"amontMinor":                        "amontMinor",

@@ -26,8 +26,15 @@ import (
 // number or the security code of a card, also when it stands in the wrong field. So the texts
 // of the libraries, which repeat the values, are not shown.
 
-// maxShownName bounds the name of an unknown field that a refusal repeats, in bytes.
-const maxShownName = 64
+const (
+	// maxShownName bounds the name of an unknown field that a refusal repeats, in bytes.
+	maxShownName = 64
+	// maxSearchedName bounds the part of a name in which card numbers are masked. A number that
+	// begins in the part that is shown ends in this part.
+	maxSearchedName = 64 * maxShownName
+	// maxSearchedElements bounds the elements of a list in which the one at fault is searched.
+	maxSearchedElements = 1000
+)
 
 // severalDigits matches digits that may be a security code or a part of a number.
 var severalDigits = regexp.MustCompile(`\pN{3,}`)
@@ -43,6 +50,7 @@ func malformed(field, rule string) *fault.Error {
 // shownName returns the name of a field that no message has, as a refusal may show it: without
 // digits that could be a secret, and cut to maxShownName.
 func shownName(name string) string {
+	name = name[:min(len(name), maxSearchedName)]
 	name = strings.Map(func(r rune) rune {
 		if !unicode.IsGraphic(r) || unicode.IsSpace(r) {
 			return ' '
@@ -204,12 +212,12 @@ func valueRefusal(value json.RawMessage, field protoreflect.FieldDescriptor, at 
 	if json.Unmarshal(value, &elements) != nil {
 		return wrongForm(at, "an array")
 	}
-	for i, element := range elements {
+	for i, element := range elements[:min(len(elements), maxSearchedElements)] {
 		if refusal := objectRefusal(element, within, fmt.Sprintf("%s[%d].", at, i)); refusal != nil {
 			return refusal
 		}
 	}
-	return nil
+	return wrongForm(at, formOf(field))
 }
 
 func wrongForm(at, form string) *fault.Error {
