@@ -49,7 +49,7 @@ func (c Client) Documents(ctx context.Context, panel view.Panel, at Range, of Li
 		return Listed{}, err
 	}
 	body := object{
-		"size": of.Size, "track_total_hits": true, "_source": append([]string{of.Unique}, of.Fields...),
+		"size": of.Size, "track_total_hits": true, "_source": append([]string{of.Unique, view.CurrencyField}, of.Fields...),
 		"query": object{"bool": object{"filter": []object{condition(panel.Query), during(q.time, q.at)}}},
 		"sort": []object{
 			{of.Fields[0]: object{"order": "desc", "unmapped_type": "date", "format": "epoch_millis"}},

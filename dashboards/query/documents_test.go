@@ -3,6 +3,7 @@ package query_test
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -43,6 +44,10 @@ func TestDocumentsBehindAPanel(t *testing.T) {
 	require.Equal(t, "Reason", listed.Columns[1].Label)
 	require.Contains(t, sent, `"status":"DECLINED"`)
 	require.NotContains(t, sent, "search_after")
+
+	yen, sent := listedDocuments(t, of, strings.Replace(twoDocuments, `"amount_minor"`, `"currency":"JPY","amount_minor"`, 1))
+	require.Equal(t, "123,456", yen.Rows[0][2].Name(), "a yen has no hundredths")
+	require.Contains(t, sent, `"currency"`, "an amount needs its currency, also in a list without it")
 
 	of.After = listed.Next
 	_, sent = listedDocuments(t, of, twoDocuments)

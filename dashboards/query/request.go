@@ -229,7 +229,7 @@ func (q *panelQuery) request() (Request, error) {
 func (q *panelQuery) documents() object {
 	list := q.panel.Documents
 	return object{
-		"size": documentLimit, "track_total_hits": true, "_source": append([]string{list.Newest}, list.Fields...),
+		"size": documentLimit, "track_total_hits": true, "_source": append([]string{list.Newest, view.CurrencyField}, list.Fields...),
 		"query": object{"bool": object{"filter": []object{condition(q.panel.Query), during(q.time, q.at)}}},
 		"sort":  []object{{list.Newest: object{"order": "desc", "unmapped_type": "date"}}},
 	}
