@@ -47,7 +47,7 @@ func (plainEncoder) Append(dst []byte, entry *bank.Entry) ([]byte, int, error) {
 	return entry.AppendEventID(dst), 1, nil
 }
 
-func newReplica(t *testing.T, store store, keys *vault.Vault, clock *banktest.Clock) *replica {
+func newReplica(t testing.TB, store store, keys *vault.Vault, clock *banktest.Clock) *replica {
 	t.Helper()
 	executor := ledger.New(ledger.Config{Store: store, Encoder: plainEncoder{}, Now: clock.Now, ProducerVersion: "test"})
 	t.Cleanup(func() { require.NoError(t, executor.Close(context.Background())) })
@@ -103,7 +103,7 @@ func onBothStoresWithKeys(t *testing.T, test func(t *testing.T, keys *vault.Vaul
 	}
 }
 
-func (r *replica) issue(t *testing.T, change func(*card.IssueRequest)) card.Issued {
+func (r *replica) issue(t testing.TB, change func(*card.IssueRequest)) card.Issued {
 	t.Helper()
 	request := card.IssueRequest{
 		Caller: "branch", RequestID: banktest.NewID().String(), HolderName: "Ada Lovelace", Currency: "BRL", CreditLimitMinor: 1000,

@@ -20,7 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func (r *replica) tokenize(t *testing.T, data pan.CardData) string {
+func (r *replica) tokenize(t testing.TB, data pan.CardData) string {
 	t.Helper()
 	token, err := r.cards.Tokenize(t.Context(), *raw(data))
 	require.NoError(t, err)
