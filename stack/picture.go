@@ -51,7 +51,7 @@ func runPicture(ctx context.Context, o options, out io.Writer) error {
 	address := launch.Addresses{BasePort: o.basePort}.Dashboards() + p.page
 	cmd := exec.Command(program, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars",
 		"--user-data-dir="+profile, fmt.Sprintf("--window-size=%d,%d", p.width, p.height), "--screenshot="+file, address)
-	cmd.Env = os.Environ()
+	cmd.Env = append(os.Environ(), "TMPDIR="+profile)
 	if err := child.Run(ctx, cmd, child.Options{}); err != nil {
 		return err
 	}

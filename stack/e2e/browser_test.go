@@ -40,8 +40,10 @@ func startBrowser(t *testing.T) *browser {
 	require.NoError(t, err)
 	axe, err := os.ReadFile(script)
 	require.NoError(t, err)
+	files := t.TempDir() // Chromium is killed in the end, and would leave its temporary files.
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(program), chromedp.NoSandbox,
-		chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-dev-shm-usage", true), chromedp.WSURLReadTimeout(pageTimeout))
+		chromedp.UserDataDir(files), chromedp.Env("TMPDIR="+files), chromedp.Flag("disable-dev-shm-usage", true),
+		chromedp.WSURLReadTimeout(pageTimeout))
 	allocated, stopAll := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(stopAll)
 	b := &browser{axe: string(axe)}
