@@ -24,6 +24,9 @@ type Account struct {
 	Sequence int64
 	// LastAt is when the last entry occurred, in whole milliseconds, UTC.
 	LastAt time.Time
+	// ClosedAt is when the account was closed; zero for an open one. Nothing moves money on a closed
+	// account any more.
+	ClosedAt time.Time
 }
 
 // AccountKind says what a customer account is for.
@@ -37,6 +40,9 @@ const (
 
 // Available returns what a new debit or hold may take: balance − held + credit limit.
 func (a *Account) Available() int64 { return a.Balance - a.Held + a.CreditLimit }
+
+// IsClosed reports whether the account was closed.
+func (a *Account) IsClosed() bool { return !a.ClosedAt.IsZero() }
 
 // Covers reports whether the available amount covers a new debit or hold of amount. Credits,
 // captures, voids, reversals and limit changes are never checked.
@@ -101,6 +107,17 @@ func (c Code) TransactionID(caller, requestID string) ID {
 // so that a purchase can be voided only once.
 func (c Code) VoidID(purchase ID) ID {
 	return id.Derive(namespace, string(c), "void", purchase.String())
+}
+
+// ExpiryID returns the id of the transaction that ends a hold whose time is over. It is derived from the
+// hold, so that any number of replicas let it expire once.
+func (c Code) ExpiryID(hold ID) ID {
+	return id.Derive(namespace, string(c), "expiry", hold.String())
+}
+
+// CashAccount returns the internal account at the other end of deposits and withdrawals in one currency.
+func (c Code) CashAccount(currency string) ID {
+	return id.Derive(namespace, string(c), "cash", currency)
 }
 
 // SettlementAccount returns the internal account that collects a merchant's sales

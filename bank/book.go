@@ -159,9 +159,14 @@ func (b *Book) Entry(transaction ID) *Entry {
 	return entry
 }
 
-func (b *Book) entry(transaction ID) *Entry {
+// Second returns leg 1 of a transaction whose leg 0 Entry has returned; nil when it has leg 0 alone.
+func (b *Book) Second(transaction ID) *Entry { return b.leg(transaction, 1) }
+
+func (b *Book) entry(transaction ID) *Entry { return b.leg(transaction, 0) }
+
+func (b *Book) leg(transaction ID, number uint8) *Entry {
 	for _, e := range b.entries[transaction] {
-		if e.Leg == 0 {
+		if e.Leg == number {
 			return e
 		}
 	}
@@ -175,6 +180,12 @@ func (b *Book) Sum(original ID, relation Relation) int64 {
 	return b.sums[Sum{original, relation}]
 }
 
+// Posting is an entry with the effect that it has on its account.
+type Posting struct {
+	Entry  Entry
+	Effect Effect
+}
+
 // Post applies effect to the account of the entry and records the entry. It gives the entry the
 // account's next sequence, its time and the figures after the effect. The entry must name its
 // account. When now lies before the account's last time, the entry gets that last time. Errors:
@@ -183,14 +194,57 @@ func (b *Book) Sum(original ID, relation Relation) int64 {
 func (b *Book) Post(entry Entry, effect Effect, now time.Time) (*Entry, error) {
 	account, ok := b.accounts[entry.AccountID]
 	if !ok {
-		return nil, fault.New(fault.Internal, "ACCOUNT_NOT_READ", "Something went wrong on our side.")
+		return nil, errNotRead
 	}
-	after, err := account.value.After(effect)
+	after, err := after(account.value, effect)
 	if err != nil {
-		return nil, fault.Invalid("amount_minor", "The amount does not fit the account.").Wrap(err)
+		return nil, err
 	}
+	return b.post(account, after, entry, latest(now, after.LastAt)), nil
+}
+
+// PostBoth is Post for the two legs of one transaction, which may be on one account or on two. The
+// second posting follows the first one. Both entries get the same time, which lies before the last time
+// of neither account. After an error nothing is posted.
+func (b *Book) PostBoth(first, second Posting, now time.Time) (*Entry, *Entry, error) {
+	one, okOne := b.accounts[first.Entry.AccountID]
+	two, okTwo := b.accounts[second.Entry.AccountID]
+	if !okOne || !okTwo {
+		return nil, nil, errNotRead
+	}
+	at := latest(latest(now, one.value.LastAt), two.value.LastAt)
+	afterOne, err := after(one.value, first.Effect)
+	if err != nil {
+		return nil, nil, err
+	}
+	before := two.value
+	if one == two {
+		before = afterOne
+		before.Sequence++
+	}
+	afterTwo, err := after(before, second.Effect)
+	if err != nil {
+		return nil, nil, err
+	}
+	first.Entry.Leg, second.Entry.Leg = 0, 1
+	return b.post(one, afterOne, first.Entry, at), b.post(two, afterTwo, second.Entry, at), nil
+}
+
+// errNotRead says that a command posts on an account that its Keys do not name, or that does not exist.
+var errNotRead = fault.New(fault.Internal, "ACCOUNT_NOT_READ", "Something went wrong on our side.")
+
+func after(account Account, effect Effect) (Account, error) {
+	changed, err := account.After(effect)
+	if err != nil {
+		return Account{}, fault.Invalid("amount_minor", "The amount does not fit the account.").Wrap(err)
+	}
+	return changed, nil
+}
+
+// post replaces an account by what it is after an effect, with its next sequence, and records the entry.
+func (b *Book) post(account *tracked[Account], after Account, entry Entry, at time.Time) *Entry {
 	after.Sequence++
-	after.LastAt = latest(now, after.LastAt)
+	after.LastAt = at
 	account.value = after
 	if account.state == unchanged {
 		account.state = changed
@@ -201,7 +255,14 @@ func (b *Book) Post(entry Entry, effect Effect, now time.Time) (*Entry, error) {
 	entry.Sequence = after.Sequence
 	entry.OccurredAt = after.LastAt
 	entry.BalanceAfter, entry.HeldAfter, entry.CreditLimitAfter = after.Balance, after.Held, after.CreditLimit
-	return b.record(entry), nil
+	return b.record(entry)
+}
+
+// Close marks an account as closed. Post its closing entry next. The account must have been read.
+func (b *Book) Close(account ID, at time.Time) {
+	if t, ok := b.accounts[account]; ok {
+		t.value.ClosedAt = at
+	}
 }
 
 // Refuse records an entry without an account: the decline of an unknown card, or a request id that

@@ -90,6 +90,20 @@ var channelNames = [...]string{"UNKNOWN", "ECOMMERCE", "POINT_OF_SALE", "RECURRI
 // String returns the channel as the event names it.
 func (c Channel) String() string { return nameOf(channelNames[:], int(c)) }
 
+// Mode says whether a payment is real. The numbers are stored: append only.
+type Mode uint8
+
+// The modes. The zero mode is not known.
+const (
+	LiveMode Mode = iota + 1
+	TestMode
+)
+
+var modeNames = [...]string{"", "LIVE", "TEST"}
+
+// String returns the mode as the event names it, or "" for none.
+func (m Mode) String() string { return nameOf(modeNames[:], int(m)) }
+
 func nameOf(names []string, i int) string {
 	if i < len(names) {
 		return names[i]
@@ -107,6 +121,8 @@ type Request struct {
 	Fingerprint [32]byte
 	// TraceID is the W3C trace id, or empty. It is not part of the identity.
 	TraceID string
+	// PrincipalKind says on whose behalf the request was made. It is not part of the identity.
+	PrincipalKind PrincipalKind
 }
 
 // Merchant is the seller.
@@ -132,7 +148,9 @@ type Entry struct {
 
 	AccountID  ID
 	CustomerID ID
-	Sequence   int64
+	// AccountKind is that of the account; 0 for a refusal.
+	AccountKind AccountKind
+	Sequence    int64
 
 	Kind      Kind
 	Direction Direction
@@ -156,14 +174,29 @@ type Entry struct {
 	Description      string
 	OriginalID       ID // the transaction that a reversal, void, capture or return refers to
 	CounterpartyName string
-	EndToEndID       string
-	Attempt          int32 // the number of the payer's try, from 1; 0 means not known
-	CardUse          CardUse
-	Risk             Risk
+	// CounterpartyAccountID is the customer account at the other end, of this bank or of another one.
+	CounterpartyAccountID ID
+	// CounterpartyBankCode is the bank at the other end; empty when it is this one.
+	CounterpartyBankCode Code
+	EndToEndID           string
+	// HoldID is the hold that the entry places, captures or releases, or of whose capture it gives
+	// something back.
+	HoldID ID
+	// HoldExpiresAt is when a hold ends by itself, in whole milliseconds; zero for never.
+	HoldExpiresAt time.Time
+	// MerchantReference is the merchant's own name for the payment.
+	MerchantReference string
+	Mode              Mode
+	Attempt           int32 // the number of the payer's try, from 1; 0 means not known
+	CardUse           CardUse
+	Risk              Risk
 
 	DecisionMicros  int64     // from arrival in the ledger to the decision
 	OccurredAt      time.Time // UTC, whole milliseconds, never before the account's previous entry
 	ProducerVersion string
+	// EventVersion is the version of the event schema that the entry's event was first written with; 0
+	// before version 3. An event that is made again says what the first one said.
+	EventVersion uint8
 }
 
 // IsRefusal reports whether the entry belongs to no account.

@@ -89,6 +89,9 @@ type Parties struct {
 	// SecondAccountID is the account of leg 1; zero for a transaction that has leg 0 alone.
 	SecondAccountID ID
 	CardID          ID
+	// CaptureID is the transaction that captured a hold; zero when the transaction is no hold, or when
+	// nothing captured it yet.
+	CaptureID ID
 }
 
 // CardCheck is the result of comparing presented card data with the card. The comparison
