@@ -36,6 +36,7 @@ func TestNoFieldOfTextTakesACardNumberOrWhatCannotBeSeen(t *testing.T) {
 		"CardService/BatchCreateCardTokens": &bankv1.BatchCreateCardTokensRequest{Requests: []*bankv1.CreateCardTokenRequest{{CardData: issued.GetCardData()}}},
 		"CardService/GetAccount":            &bankv1.GetAccountRequest{Name: issued.GetCard().GetAccount()},
 		"PurchaseService/AuthorizePurchase": ask(issued, 5),
+		"PurchaseService/CapturePurchase":   &bankv1.CapturePurchaseRequest{RequestId: "c", Name: purchase},
 		"PurchaseService/VoidPurchase":      &bankv1.VoidPurchaseRequest{RequestId: "v"},
 		"PurchaseService/ReversePurchase":   &bankv1.ReversePurchaseRequest{RequestId: "r", Name: purchase},
 		"PurchaseService/GetPurchase":       &bankv1.GetPurchaseRequest{Name: purchase},

@@ -60,6 +60,12 @@ func purchaseRequest(in *bankv1.AuthorizePurchaseRequest) (purchase.Request, err
 	if err != nil {
 		return purchase.Request{}, err
 	}
+	if in.GetCaptureLater() || in.GetExpireTime() != nil {
+		return purchase.Request{}, errNoHolds
+	}
+	if in.GetMerchantReference() != "" {
+		return purchase.Request{}, fault.Invalid("merchant_reference", "This bank takes no reference of the merchant.")
+	}
 	return purchase.Request{
 		RequestID:   in.GetRequestId(),
 		CardData:    rawCardData(in.GetCardData()),
@@ -98,7 +104,7 @@ func (p *Purchases) ReversePurchase(ctx context.Context, in *bankv1.ReversePurch
 	}
 	reversal, err := p.Service.Reverse(ctx, purchase.ReverseRequest{
 		Caller: serve.Caller(ctx), RequestID: in.GetRequestId(), TraceID: serve.TraceID(ctx),
-		Name: in.GetName(), Description: in.GetDescription(), At: at,
+		Name: in.GetName(), AmountMinor: in.GetAmountMinor(), Description: in.GetDescription(), At: at,
 	})
 	if err != nil {
 		return nil, err

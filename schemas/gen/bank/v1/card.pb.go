@@ -142,6 +142,58 @@ func (CardState) EnumDescriptor() ([]byte, []int) {
 	return file_bank_v1_card_proto_rawDescGZIP(), []int{1}
 }
 
+// AccountKind says what an account is for.
+type AccountKind int32
+
+const (
+	AccountKind_ACCOUNT_KIND_UNSPECIFIED AccountKind = 0
+	// It is charged by the purchases of a card; its balance may go below zero, to the credit limit.
+	AccountKind_ACCOUNT_KIND_CARD AccountKind = 1
+	// It holds money; its balance is never below zero.
+	AccountKind_ACCOUNT_KIND_WALLET AccountKind = 2
+)
+
+// Enum value maps for AccountKind.
+var (
+	AccountKind_name = map[int32]string{
+		0: "ACCOUNT_KIND_UNSPECIFIED",
+		1: "ACCOUNT_KIND_CARD",
+		2: "ACCOUNT_KIND_WALLET",
+	}
+	AccountKind_value = map[string]int32{
+		"ACCOUNT_KIND_UNSPECIFIED": 0,
+		"ACCOUNT_KIND_CARD":        1,
+		"ACCOUNT_KIND_WALLET":      2,
+	}
+)
+
+func (x AccountKind) Enum() *AccountKind {
+	p := new(AccountKind)
+	*p = x
+	return p
+}
+
+func (x AccountKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (AccountKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_bank_v1_card_proto_enumTypes[2].Descriptor()
+}
+
+func (AccountKind) Type() protoreflect.EnumType {
+	return &file_bank_v1_card_proto_enumTypes[2]
+}
+
+func (x AccountKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use AccountKind.Descriptor instead.
+func (AccountKind) EnumDescriptor() ([]byte, []int) {
+	return file_bank_v1_card_proto_rawDescGZIP(), []int{2}
+}
+
 // CardData is what is printed on a card. It is never stored by a caller and never logged.
 type CardData struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1336,8 +1388,11 @@ type Account struct {
 	AvailableMinor int64                  `protobuf:"varint,7,opt,name=available_minor,json=availableMinor,proto3" json:"available_minor,omitempty"`
 	Sequence       int64                  `protobuf:"varint,8,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	LastEventTime  *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=last_event_time,json=lastEventTime,proto3" json:"last_event_time,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	Kind           AccountKind            `protobuf:"varint,10,opt,name=kind,proto3,enum=bank.v1.AccountKind" json:"kind,omitempty"`
+	// Set when the account was closed.
+	CloseTime     *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=close_time,json=closeTime,proto3" json:"close_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Account) Reset() {
@@ -1429,6 +1484,20 @@ func (x *Account) GetSequence() int64 {
 func (x *Account) GetLastEventTime() *timestamppb.Timestamp {
 	if x != nil {
 		return x.LastEventTime
+	}
+	return nil
+}
+
+func (x *Account) GetKind() AccountKind {
+	if x != nil {
+		return x.Kind
+	}
+	return AccountKind_ACCOUNT_KIND_UNSPECIFIED
+}
+
+func (x *Account) GetCloseTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CloseTime
 	}
 	return nil
 }
@@ -1526,7 +1595,7 @@ const file_bank_v1_card_proto_rawDesc = "" +
 	"\x11GetAccountRequest\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x04name\"@\n" +
 	"\x12GetAccountResponse\x12*\n" +
-	"\aaccount\x18\x01 \x01(\v2\x10.bank.v1.AccountR\aaccount\"\xd5\x02\n" +
+	"\aaccount\x18\x01 \x01(\v2\x10.bank.v1.AccountR\aaccount\"\xba\x03\n" +
 	"\aAccount\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1f\n" +
 	"\vcustomer_id\x18\x02 \x01(\tR\n" +
@@ -1538,7 +1607,11 @@ const file_bank_v1_card_proto_rawDesc = "" +
 	"\x12credit_limit_minor\x18\x06 \x01(\x03R\x10creditLimitMinor\x12'\n" +
 	"\x0favailable_minor\x18\a \x01(\x03R\x0eavailableMinor\x12\x1a\n" +
 	"\bsequence\x18\b \x01(\x03R\bsequence\x12B\n" +
-	"\x0flast_event_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\rlastEventTime*\xde\x01\n" +
+	"\x0flast_event_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\rlastEventTime\x12(\n" +
+	"\x04kind\x18\n" +
+	" \x01(\x0e2\x14.bank.v1.AccountKindR\x04kind\x129\n" +
+	"\n" +
+	"close_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\tcloseTime*\xde\x01\n" +
 	"\tCardBrand\x12\x1a\n" +
 	"\x16CARD_BRAND_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fCARD_BRAND_VISA\x10\x01\x12\x19\n" +
@@ -1552,7 +1625,11 @@ const file_bank_v1_card_proto_rawDesc = "" +
 	"\tCardState\x12\x1a\n" +
 	"\x16CARD_STATE_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11CARD_STATE_ACTIVE\x10\x01\x12\x16\n" +
-	"\x12CARD_STATE_BLOCKED\x10\x022\xfd\x06\n" +
+	"\x12CARD_STATE_BLOCKED\x10\x02*[\n" +
+	"\vAccountKind\x12\x1c\n" +
+	"\x18ACCOUNT_KIND_UNSPECIFIED\x10\x00\x12\x15\n" +
+	"\x11ACCOUNT_KIND_CARD\x10\x01\x12\x17\n" +
+	"\x13ACCOUNT_KIND_WALLET\x10\x022\xfd\x06\n" +
 	"\vCardService\x12^\n" +
 	"\tIssueCard\x12\x19.bank.v1.IssueCardRequest\x1a\x1a.bank.v1.IssueCardResponse\"\x1a\x82\xd3\xe4\x93\x02\x14:\x01*\"\x0f/v1/cards:issue\x12X\n" +
 	"\aGetCard\x12\x17.bank.v1.GetCardRequest\x1a\x18.bank.v1.GetCardResponse\"\x1a\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/{name=cards/*}\x12g\n" +
@@ -1576,77 +1653,80 @@ func file_bank_v1_card_proto_rawDescGZIP() []byte {
 	return file_bank_v1_card_proto_rawDescData
 }
 
-var file_bank_v1_card_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_bank_v1_card_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
 var file_bank_v1_card_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_bank_v1_card_proto_goTypes = []any{
 	(CardBrand)(0),                        // 0: bank.v1.CardBrand
 	(CardState)(0),                        // 1: bank.v1.CardState
-	(*CardData)(nil),                      // 2: bank.v1.CardData
-	(*Card)(nil),                          // 3: bank.v1.Card
-	(*IssueCardRequest)(nil),              // 4: bank.v1.IssueCardRequest
-	(*IssueCardResponse)(nil),             // 5: bank.v1.IssueCardResponse
-	(*GetCardRequest)(nil),                // 6: bank.v1.GetCardRequest
-	(*GetCardResponse)(nil),               // 7: bank.v1.GetCardResponse
-	(*BlockCardRequest)(nil),              // 8: bank.v1.BlockCardRequest
-	(*BlockCardResponse)(nil),             // 9: bank.v1.BlockCardResponse
-	(*UnblockCardRequest)(nil),            // 10: bank.v1.UnblockCardRequest
-	(*UnblockCardResponse)(nil),           // 11: bank.v1.UnblockCardResponse
-	(*ChangeLimitRequest)(nil),            // 12: bank.v1.ChangeLimitRequest
-	(*ChangeLimitResponse)(nil),           // 13: bank.v1.ChangeLimitResponse
-	(*CreateCardTokenRequest)(nil),        // 14: bank.v1.CreateCardTokenRequest
-	(*CreateCardTokenResponse)(nil),       // 15: bank.v1.CreateCardTokenResponse
-	(*BatchCreateCardTokensRequest)(nil),  // 16: bank.v1.BatchCreateCardTokensRequest
-	(*BatchCreateCardTokensResponse)(nil), // 17: bank.v1.BatchCreateCardTokensResponse
-	(*CreateCardTokenResult)(nil),         // 18: bank.v1.CreateCardTokenResult
-	(*GetAccountRequest)(nil),             // 19: bank.v1.GetAccountRequest
-	(*GetAccountResponse)(nil),            // 20: bank.v1.GetAccountResponse
-	(*Account)(nil),                       // 21: bank.v1.Account
-	(*timestamppb.Timestamp)(nil),         // 22: google.protobuf.Timestamp
-	(*status.Status)(nil),                 // 23: google.rpc.Status
+	(AccountKind)(0),                      // 2: bank.v1.AccountKind
+	(*CardData)(nil),                      // 3: bank.v1.CardData
+	(*Card)(nil),                          // 4: bank.v1.Card
+	(*IssueCardRequest)(nil),              // 5: bank.v1.IssueCardRequest
+	(*IssueCardResponse)(nil),             // 6: bank.v1.IssueCardResponse
+	(*GetCardRequest)(nil),                // 7: bank.v1.GetCardRequest
+	(*GetCardResponse)(nil),               // 8: bank.v1.GetCardResponse
+	(*BlockCardRequest)(nil),              // 9: bank.v1.BlockCardRequest
+	(*BlockCardResponse)(nil),             // 10: bank.v1.BlockCardResponse
+	(*UnblockCardRequest)(nil),            // 11: bank.v1.UnblockCardRequest
+	(*UnblockCardResponse)(nil),           // 12: bank.v1.UnblockCardResponse
+	(*ChangeLimitRequest)(nil),            // 13: bank.v1.ChangeLimitRequest
+	(*ChangeLimitResponse)(nil),           // 14: bank.v1.ChangeLimitResponse
+	(*CreateCardTokenRequest)(nil),        // 15: bank.v1.CreateCardTokenRequest
+	(*CreateCardTokenResponse)(nil),       // 16: bank.v1.CreateCardTokenResponse
+	(*BatchCreateCardTokensRequest)(nil),  // 17: bank.v1.BatchCreateCardTokensRequest
+	(*BatchCreateCardTokensResponse)(nil), // 18: bank.v1.BatchCreateCardTokensResponse
+	(*CreateCardTokenResult)(nil),         // 19: bank.v1.CreateCardTokenResult
+	(*GetAccountRequest)(nil),             // 20: bank.v1.GetAccountRequest
+	(*GetAccountResponse)(nil),            // 21: bank.v1.GetAccountResponse
+	(*Account)(nil),                       // 22: bank.v1.Account
+	(*timestamppb.Timestamp)(nil),         // 23: google.protobuf.Timestamp
+	(*status.Status)(nil),                 // 24: google.rpc.Status
 }
 var file_bank_v1_card_proto_depIdxs = []int32{
 	0,  // 0: bank.v1.Card.brand:type_name -> bank.v1.CardBrand
 	1,  // 1: bank.v1.Card.state:type_name -> bank.v1.CardState
-	22, // 2: bank.v1.Card.locked_until:type_name -> google.protobuf.Timestamp
-	22, // 3: bank.v1.Card.issue_time:type_name -> google.protobuf.Timestamp
+	23, // 2: bank.v1.Card.locked_until:type_name -> google.protobuf.Timestamp
+	23, // 3: bank.v1.Card.issue_time:type_name -> google.protobuf.Timestamp
 	0,  // 4: bank.v1.IssueCardRequest.brand:type_name -> bank.v1.CardBrand
-	22, // 5: bank.v1.IssueCardRequest.request_time:type_name -> google.protobuf.Timestamp
-	3,  // 6: bank.v1.IssueCardResponse.card:type_name -> bank.v1.Card
-	2,  // 7: bank.v1.IssueCardResponse.card_data:type_name -> bank.v1.CardData
-	3,  // 8: bank.v1.GetCardResponse.card:type_name -> bank.v1.Card
-	3,  // 9: bank.v1.BlockCardResponse.card:type_name -> bank.v1.Card
-	3,  // 10: bank.v1.UnblockCardResponse.card:type_name -> bank.v1.Card
-	3,  // 11: bank.v1.ChangeLimitResponse.card:type_name -> bank.v1.Card
-	2,  // 12: bank.v1.CreateCardTokenRequest.card_data:type_name -> bank.v1.CardData
+	23, // 5: bank.v1.IssueCardRequest.request_time:type_name -> google.protobuf.Timestamp
+	4,  // 6: bank.v1.IssueCardResponse.card:type_name -> bank.v1.Card
+	3,  // 7: bank.v1.IssueCardResponse.card_data:type_name -> bank.v1.CardData
+	4,  // 8: bank.v1.GetCardResponse.card:type_name -> bank.v1.Card
+	4,  // 9: bank.v1.BlockCardResponse.card:type_name -> bank.v1.Card
+	4,  // 10: bank.v1.UnblockCardResponse.card:type_name -> bank.v1.Card
+	4,  // 11: bank.v1.ChangeLimitResponse.card:type_name -> bank.v1.Card
+	3,  // 12: bank.v1.CreateCardTokenRequest.card_data:type_name -> bank.v1.CardData
 	0,  // 13: bank.v1.CreateCardTokenResponse.brand:type_name -> bank.v1.CardBrand
-	22, // 14: bank.v1.CreateCardTokenResponse.expire_time:type_name -> google.protobuf.Timestamp
-	14, // 15: bank.v1.BatchCreateCardTokensRequest.requests:type_name -> bank.v1.CreateCardTokenRequest
-	18, // 16: bank.v1.BatchCreateCardTokensResponse.results:type_name -> bank.v1.CreateCardTokenResult
-	15, // 17: bank.v1.CreateCardTokenResult.token:type_name -> bank.v1.CreateCardTokenResponse
-	23, // 18: bank.v1.CreateCardTokenResult.error:type_name -> google.rpc.Status
-	21, // 19: bank.v1.GetAccountResponse.account:type_name -> bank.v1.Account
-	22, // 20: bank.v1.Account.last_event_time:type_name -> google.protobuf.Timestamp
-	4,  // 21: bank.v1.CardService.IssueCard:input_type -> bank.v1.IssueCardRequest
-	6,  // 22: bank.v1.CardService.GetCard:input_type -> bank.v1.GetCardRequest
-	8,  // 23: bank.v1.CardService.BlockCard:input_type -> bank.v1.BlockCardRequest
-	10, // 24: bank.v1.CardService.UnblockCard:input_type -> bank.v1.UnblockCardRequest
-	12, // 25: bank.v1.CardService.ChangeLimit:input_type -> bank.v1.ChangeLimitRequest
-	14, // 26: bank.v1.CardService.CreateCardToken:input_type -> bank.v1.CreateCardTokenRequest
-	16, // 27: bank.v1.CardService.BatchCreateCardTokens:input_type -> bank.v1.BatchCreateCardTokensRequest
-	19, // 28: bank.v1.CardService.GetAccount:input_type -> bank.v1.GetAccountRequest
-	5,  // 29: bank.v1.CardService.IssueCard:output_type -> bank.v1.IssueCardResponse
-	7,  // 30: bank.v1.CardService.GetCard:output_type -> bank.v1.GetCardResponse
-	9,  // 31: bank.v1.CardService.BlockCard:output_type -> bank.v1.BlockCardResponse
-	11, // 32: bank.v1.CardService.UnblockCard:output_type -> bank.v1.UnblockCardResponse
-	13, // 33: bank.v1.CardService.ChangeLimit:output_type -> bank.v1.ChangeLimitResponse
-	15, // 34: bank.v1.CardService.CreateCardToken:output_type -> bank.v1.CreateCardTokenResponse
-	17, // 35: bank.v1.CardService.BatchCreateCardTokens:output_type -> bank.v1.BatchCreateCardTokensResponse
-	20, // 36: bank.v1.CardService.GetAccount:output_type -> bank.v1.GetAccountResponse
-	29, // [29:37] is the sub-list for method output_type
-	21, // [21:29] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	23, // 14: bank.v1.CreateCardTokenResponse.expire_time:type_name -> google.protobuf.Timestamp
+	15, // 15: bank.v1.BatchCreateCardTokensRequest.requests:type_name -> bank.v1.CreateCardTokenRequest
+	19, // 16: bank.v1.BatchCreateCardTokensResponse.results:type_name -> bank.v1.CreateCardTokenResult
+	16, // 17: bank.v1.CreateCardTokenResult.token:type_name -> bank.v1.CreateCardTokenResponse
+	24, // 18: bank.v1.CreateCardTokenResult.error:type_name -> google.rpc.Status
+	22, // 19: bank.v1.GetAccountResponse.account:type_name -> bank.v1.Account
+	23, // 20: bank.v1.Account.last_event_time:type_name -> google.protobuf.Timestamp
+	2,  // 21: bank.v1.Account.kind:type_name -> bank.v1.AccountKind
+	23, // 22: bank.v1.Account.close_time:type_name -> google.protobuf.Timestamp
+	5,  // 23: bank.v1.CardService.IssueCard:input_type -> bank.v1.IssueCardRequest
+	7,  // 24: bank.v1.CardService.GetCard:input_type -> bank.v1.GetCardRequest
+	9,  // 25: bank.v1.CardService.BlockCard:input_type -> bank.v1.BlockCardRequest
+	11, // 26: bank.v1.CardService.UnblockCard:input_type -> bank.v1.UnblockCardRequest
+	13, // 27: bank.v1.CardService.ChangeLimit:input_type -> bank.v1.ChangeLimitRequest
+	15, // 28: bank.v1.CardService.CreateCardToken:input_type -> bank.v1.CreateCardTokenRequest
+	17, // 29: bank.v1.CardService.BatchCreateCardTokens:input_type -> bank.v1.BatchCreateCardTokensRequest
+	20, // 30: bank.v1.CardService.GetAccount:input_type -> bank.v1.GetAccountRequest
+	6,  // 31: bank.v1.CardService.IssueCard:output_type -> bank.v1.IssueCardResponse
+	8,  // 32: bank.v1.CardService.GetCard:output_type -> bank.v1.GetCardResponse
+	10, // 33: bank.v1.CardService.BlockCard:output_type -> bank.v1.BlockCardResponse
+	12, // 34: bank.v1.CardService.UnblockCard:output_type -> bank.v1.UnblockCardResponse
+	14, // 35: bank.v1.CardService.ChangeLimit:output_type -> bank.v1.ChangeLimitResponse
+	16, // 36: bank.v1.CardService.CreateCardToken:output_type -> bank.v1.CreateCardTokenResponse
+	18, // 37: bank.v1.CardService.BatchCreateCardTokens:output_type -> bank.v1.BatchCreateCardTokensResponse
+	21, // 38: bank.v1.CardService.GetAccount:output_type -> bank.v1.GetAccountResponse
+	31, // [31:39] is the sub-list for method output_type
+	23, // [23:31] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_bank_v1_card_proto_init() }
@@ -1663,7 +1743,7 @@ func file_bank_v1_card_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bank_v1_card_proto_rawDesc), len(file_bank_v1_card_proto_rawDesc)),
-			NumEnums:      2,
+			NumEnums:      3,
 			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,

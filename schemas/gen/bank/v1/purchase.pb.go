@@ -33,6 +33,13 @@ const (
 	PurchaseStatus_PURCHASE_STATUS_DECLINED    PurchaseStatus = 2
 	// The request_id was voided: before it was ever decided, or after its approval.
 	PurchaseStatus_PURCHASE_STATUS_VOIDED PurchaseStatus = 3
+	// The amount is set aside until it is captured. Only an authorization with capture_later has this status
+	// and the next two.
+	PurchaseStatus_PURCHASE_STATUS_AUTHORIZED PurchaseStatus = 4
+	// What was set aside was captured, or a part of it.
+	PurchaseStatus_PURCHASE_STATUS_CAPTURED PurchaseStatus = 5
+	// What was set aside was released, because nobody captured it in time.
+	PurchaseStatus_PURCHASE_STATUS_EXPIRED PurchaseStatus = 6
 )
 
 // Enum value maps for PurchaseStatus.
@@ -42,12 +49,18 @@ var (
 		1: "PURCHASE_STATUS_APPROVED",
 		2: "PURCHASE_STATUS_DECLINED",
 		3: "PURCHASE_STATUS_VOIDED",
+		4: "PURCHASE_STATUS_AUTHORIZED",
+		5: "PURCHASE_STATUS_CAPTURED",
+		6: "PURCHASE_STATUS_EXPIRED",
 	}
 	PurchaseStatus_value = map[string]int32{
 		"PURCHASE_STATUS_UNSPECIFIED": 0,
 		"PURCHASE_STATUS_APPROVED":    1,
 		"PURCHASE_STATUS_DECLINED":    2,
 		"PURCHASE_STATUS_VOIDED":      3,
+		"PURCHASE_STATUS_AUTHORIZED":  4,
+		"PURCHASE_STATUS_CAPTURED":    5,
+		"PURCHASE_STATUS_EXPIRED":     6,
 	}
 )
 
@@ -378,8 +391,13 @@ type Purchase struct {
 	AuthorizeTime *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=authorize_time,json=authorizeTime,proto3" json:"authorize_time,omitempty"`
 	// How much was given back since; always 0 in an authorization's own answer.
 	ReversedMinor int64 `protobuf:"varint,14,opt,name=reversed_minor,json=reversedMinor,proto3" json:"reversed_minor,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// How much of what was set aside was captured since; always 0 in an authorization's own answer.
+	CapturedMinor int64 `protobuf:"varint,15,opt,name=captured_minor,json=capturedMinor,proto3" json:"captured_minor,omitempty"`
+	// When what is set aside is released by itself; set for an authorization with capture_later.
+	ExpireTime        *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	MerchantReference string                 `protobuf:"bytes,17,opt,name=merchant_reference,json=merchantReference,proto3" json:"merchant_reference,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Purchase) Reset() {
@@ -510,6 +528,27 @@ func (x *Purchase) GetReversedMinor() int64 {
 	return 0
 }
 
+func (x *Purchase) GetCapturedMinor() int64 {
+	if x != nil {
+		return x.CapturedMinor
+	}
+	return 0
+}
+
+func (x *Purchase) GetExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpireTime
+	}
+	return nil
+}
+
+func (x *Purchase) GetMerchantReference() string {
+	if x != nil {
+		return x.MerchantReference
+	}
+	return ""
+}
+
 type AuthorizePurchaseRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// 1 to 64 characters out of A-Z a-z 0-9 . _ : -
@@ -535,9 +574,16 @@ type AuthorizePurchaseRequest struct {
 	RequestTime *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=request_time,json=requestTime,proto3" json:"request_time,omitempty"`
 	// The W3C trace id that this purchase goes on with: 32 hexadecimal digits in lower case. Empty, or
 	// anything else, takes the trace of the call; a stream is one call with one trace.
-	TraceId       string `protobuf:"bytes,12,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	TraceId string `protobuf:"bytes,12,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
+	// Sets the amount aside instead of charging it. CapturePurchase charges it later.
+	CaptureLater bool `protobuf:"varint,13,opt,name=capture_later,json=captureLater,proto3" json:"capture_later,omitempty"`
+	// When what is set aside is released by itself, in whole milliseconds, 1 second to 30 days ahead; unset
+	// means 7 days from now. Only with capture_later.
+	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	// The merchant's own name for the payment: as request_id, or empty.
+	MerchantReference string `protobuf:"bytes,15,opt,name=merchant_reference,json=merchantReference,proto3" json:"merchant_reference,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *AuthorizePurchaseRequest) Reset() {
@@ -663,6 +709,27 @@ func (x *AuthorizePurchaseRequest) GetRequestTime() *timestamppb.Timestamp {
 func (x *AuthorizePurchaseRequest) GetTraceId() string {
 	if x != nil {
 		return x.TraceId
+	}
+	return ""
+}
+
+func (x *AuthorizePurchaseRequest) GetCaptureLater() bool {
+	if x != nil {
+		return x.CaptureLater
+	}
+	return false
+}
+
+func (x *AuthorizePurchaseRequest) GetExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpireTime
+	}
+	return nil
+}
+
+func (x *AuthorizePurchaseRequest) GetMerchantReference() string {
+	if x != nil {
+		return x.MerchantReference
 	}
 	return ""
 }
@@ -1005,6 +1072,200 @@ func (x *VoidPurchaseResponse) GetPurchase() *Purchase {
 	return nil
 }
 
+type CapturePurchaseRequest struct {
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	RequestId string                 `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// purchases/{uuid}
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Minor units; 0 means all that is set aside.
+	AmountMinor   int64 `protobuf:"varint,3,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CapturePurchaseRequest) Reset() {
+	*x = CapturePurchaseRequest{}
+	mi := &file_bank_v1_purchase_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CapturePurchaseRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CapturePurchaseRequest) ProtoMessage() {}
+
+func (x *CapturePurchaseRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_purchase_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CapturePurchaseRequest.ProtoReflect.Descriptor instead.
+func (*CapturePurchaseRequest) Descriptor() ([]byte, []int) {
+	return file_bank_v1_purchase_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *CapturePurchaseRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *CapturePurchaseRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *CapturePurchaseRequest) GetAmountMinor() int64 {
+	if x != nil {
+		return x.AmountMinor
+	}
+	return 0
+}
+
+type CapturePurchaseResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The purchase as it is now.
+	Purchase      *Purchase `protobuf:"bytes,1,opt,name=purchase,proto3" json:"purchase,omitempty"`
+	Capture       *Capture  `protobuf:"bytes,2,opt,name=capture,proto3" json:"capture,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CapturePurchaseResponse) Reset() {
+	*x = CapturePurchaseResponse{}
+	mi := &file_bank_v1_purchase_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CapturePurchaseResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CapturePurchaseResponse) ProtoMessage() {}
+
+func (x *CapturePurchaseResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_purchase_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CapturePurchaseResponse.ProtoReflect.Descriptor instead.
+func (*CapturePurchaseResponse) Descriptor() ([]byte, []int) {
+	return file_bank_v1_purchase_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *CapturePurchaseResponse) GetPurchase() *Purchase {
+	if x != nil {
+		return x.Purchase
+	}
+	return nil
+}
+
+func (x *CapturePurchaseResponse) GetCapture() *Capture {
+	if x != nil {
+		return x.Capture
+	}
+	return nil
+}
+
+// Capture is the charge of what a purchase has set aside.
+type Capture struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// captures/{transaction uuid}
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// purchases/{uuid}
+	Purchase      string                 `protobuf:"bytes,2,opt,name=purchase,proto3" json:"purchase,omitempty"`
+	AmountMinor   int64                  `protobuf:"varint,3,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
+	Currency      string                 `protobuf:"bytes,4,opt,name=currency,proto3" json:"currency,omitempty"`
+	CaptureTime   *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=capture_time,json=captureTime,proto3" json:"capture_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Capture) Reset() {
+	*x = Capture{}
+	mi := &file_bank_v1_purchase_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Capture) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Capture) ProtoMessage() {}
+
+func (x *Capture) ProtoReflect() protoreflect.Message {
+	mi := &file_bank_v1_purchase_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Capture.ProtoReflect.Descriptor instead.
+func (*Capture) Descriptor() ([]byte, []int) {
+	return file_bank_v1_purchase_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *Capture) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Capture) GetPurchase() string {
+	if x != nil {
+		return x.Purchase
+	}
+	return ""
+}
+
+func (x *Capture) GetAmountMinor() int64 {
+	if x != nil {
+		return x.AmountMinor
+	}
+	return 0
+}
+
+func (x *Capture) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *Capture) GetCaptureTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CaptureTime
+	}
+	return nil
+}
+
 type ReversePurchaseRequest struct {
 	state     protoimpl.MessageState `protogen:"open.v1"`
 	RequestId string                 `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
@@ -1013,14 +1274,16 @@ type ReversePurchaseRequest struct {
 	// Up to 140 characters.
 	Description string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
 	// When the purchase was given back, for a bank that loads history; any other bank refuses it.
-	RequestTime   *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=request_time,json=requestTime,proto3" json:"request_time,omitempty"`
+	RequestTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=request_time,json=requestTime,proto3" json:"request_time,omitempty"`
+	// Minor units; 0 means the whole purchase, of which nothing was given back before.
+	AmountMinor   int64 `protobuf:"varint,5,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ReversePurchaseRequest) Reset() {
 	*x = ReversePurchaseRequest{}
-	mi := &file_bank_v1_purchase_proto_msgTypes[10]
+	mi := &file_bank_v1_purchase_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1032,7 +1295,7 @@ func (x *ReversePurchaseRequest) String() string {
 func (*ReversePurchaseRequest) ProtoMessage() {}
 
 func (x *ReversePurchaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_purchase_proto_msgTypes[10]
+	mi := &file_bank_v1_purchase_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1045,7 +1308,7 @@ func (x *ReversePurchaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReversePurchaseRequest.ProtoReflect.Descriptor instead.
 func (*ReversePurchaseRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_purchase_proto_rawDescGZIP(), []int{10}
+	return file_bank_v1_purchase_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ReversePurchaseRequest) GetRequestId() string {
@@ -1076,6 +1339,13 @@ func (x *ReversePurchaseRequest) GetRequestTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *ReversePurchaseRequest) GetAmountMinor() int64 {
+	if x != nil {
+		return x.AmountMinor
+	}
+	return 0
+}
+
 type ReversePurchaseResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Reversal      *Reversal              `protobuf:"bytes,1,opt,name=reversal,proto3" json:"reversal,omitempty"`
@@ -1085,7 +1355,7 @@ type ReversePurchaseResponse struct {
 
 func (x *ReversePurchaseResponse) Reset() {
 	*x = ReversePurchaseResponse{}
-	mi := &file_bank_v1_purchase_proto_msgTypes[11]
+	mi := &file_bank_v1_purchase_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1097,7 +1367,7 @@ func (x *ReversePurchaseResponse) String() string {
 func (*ReversePurchaseResponse) ProtoMessage() {}
 
 func (x *ReversePurchaseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_purchase_proto_msgTypes[11]
+	mi := &file_bank_v1_purchase_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1110,7 +1380,7 @@ func (x *ReversePurchaseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReversePurchaseResponse.ProtoReflect.Descriptor instead.
 func (*ReversePurchaseResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_purchase_proto_rawDescGZIP(), []int{11}
+	return file_bank_v1_purchase_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ReversePurchaseResponse) GetReversal() *Reversal {
@@ -1136,7 +1406,7 @@ type Reversal struct {
 
 func (x *Reversal) Reset() {
 	*x = Reversal{}
-	mi := &file_bank_v1_purchase_proto_msgTypes[12]
+	mi := &file_bank_v1_purchase_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1148,7 +1418,7 @@ func (x *Reversal) String() string {
 func (*Reversal) ProtoMessage() {}
 
 func (x *Reversal) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_purchase_proto_msgTypes[12]
+	mi := &file_bank_v1_purchase_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1161,7 +1431,7 @@ func (x *Reversal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reversal.ProtoReflect.Descriptor instead.
 func (*Reversal) Descriptor() ([]byte, []int) {
-	return file_bank_v1_purchase_proto_rawDescGZIP(), []int{12}
+	return file_bank_v1_purchase_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Reversal) GetName() string {
@@ -1209,7 +1479,7 @@ type GetPurchaseRequest struct {
 
 func (x *GetPurchaseRequest) Reset() {
 	*x = GetPurchaseRequest{}
-	mi := &file_bank_v1_purchase_proto_msgTypes[13]
+	mi := &file_bank_v1_purchase_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1221,7 +1491,7 @@ func (x *GetPurchaseRequest) String() string {
 func (*GetPurchaseRequest) ProtoMessage() {}
 
 func (x *GetPurchaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_purchase_proto_msgTypes[13]
+	mi := &file_bank_v1_purchase_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1234,7 +1504,7 @@ func (x *GetPurchaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPurchaseRequest.ProtoReflect.Descriptor instead.
 func (*GetPurchaseRequest) Descriptor() ([]byte, []int) {
-	return file_bank_v1_purchase_proto_rawDescGZIP(), []int{13}
+	return file_bank_v1_purchase_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *GetPurchaseRequest) GetName() string {
@@ -1253,7 +1523,7 @@ type GetPurchaseResponse struct {
 
 func (x *GetPurchaseResponse) Reset() {
 	*x = GetPurchaseResponse{}
-	mi := &file_bank_v1_purchase_proto_msgTypes[14]
+	mi := &file_bank_v1_purchase_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1265,7 +1535,7 @@ func (x *GetPurchaseResponse) String() string {
 func (*GetPurchaseResponse) ProtoMessage() {}
 
 func (x *GetPurchaseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_bank_v1_purchase_proto_msgTypes[14]
+	mi := &file_bank_v1_purchase_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1278,7 +1548,7 @@ func (x *GetPurchaseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetPurchaseResponse.ProtoReflect.Descriptor instead.
 func (*GetPurchaseResponse) Descriptor() ([]byte, []int) {
-	return file_bank_v1_purchase_proto_rawDescGZIP(), []int{14}
+	return file_bank_v1_purchase_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GetPurchaseResponse) GetPurchase() *Purchase {
@@ -1302,7 +1572,7 @@ const file_bank_v1_purchase_proto_rawDesc = "" +
 	"\aDecline\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12.\n" +
 	"\x06reason\x18\x02 \x01(\x0e2\x16.bank.v1.DeclineReasonR\x06reason\x12\x18\n" +
-	"\amessage\x18\x03 \x01(\tR\amessage\"\xa6\x04\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\"\xb9\x05\n" +
 	"\bPurchase\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1d\n" +
 	"\n" +
@@ -1321,7 +1591,11 @@ const file_bank_v1_purchase_proto_rawDesc = "" +
 	"\vdescription\x18\v \x01(\tR\vdescription\x12*\n" +
 	"\achannel\x18\f \x01(\x0e2\x10.bank.v1.ChannelR\achannel\x12A\n" +
 	"\x0eauthorize_time\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\rauthorizeTime\x12%\n" +
-	"\x0ereversed_minor\x18\x0e \x01(\x03R\rreversedMinor\"\xfe\x03\n" +
+	"\x0ereversed_minor\x18\x0e \x01(\x03R\rreversedMinor\x12%\n" +
+	"\x0ecaptured_minor\x18\x0f \x01(\x03R\rcapturedMinor\x12;\n" +
+	"\vexpire_time\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"expireTime\x12-\n" +
+	"\x12merchant_reference\x18\x11 \x01(\tR\x11merchantReference\"\x8f\x05\n" +
 	"\x18AuthorizePurchaseRequest\x12#\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\trequestId\x120\n" +
@@ -1337,7 +1611,11 @@ const file_bank_v1_purchase_proto_rawDesc = "" +
 	"\aattempt\x18\n" +
 	" \x01(\x05R\aattempt\x12=\n" +
 	"\frequest_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\vrequestTime\x12\x19\n" +
-	"\btrace_id\x18\f \x01(\tR\atraceIdB\r\n" +
+	"\btrace_id\x18\f \x01(\tR\atraceId\x12#\n" +
+	"\rcapture_later\x18\r \x01(\bR\fcaptureLater\x12;\n" +
+	"\vexpire_time\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"expireTime\x12-\n" +
+	"\x12merchant_reference\x18\x0f \x01(\tR\x11merchantReferenceB\r\n" +
 	"\vcard_source\"J\n" +
 	"\x19AuthorizePurchaseResponse\x12-\n" +
 	"\bpurchase\x18\x01 \x01(\v2\x11.bank.v1.PurchaseR\bpurchase\"\\\n" +
@@ -1355,13 +1633,28 @@ const file_bank_v1_purchase_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\trequestId\"E\n" +
 	"\x14VoidPurchaseResponse\x12-\n" +
-	"\bpurchase\x18\x01 \x01(\v2\x11.bank.v1.PurchaseR\bpurchase\"\xb8\x01\n" +
+	"\bpurchase\x18\x01 \x01(\v2\x11.bank.v1.PurchaseR\bpurchase\"z\n" +
+	"\x16CapturePurchaseRequest\x12#\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\trequestId\x12\x18\n" +
+	"\x04name\x18\x02 \x01(\tB\x04\xe2A\x01\x02R\x04name\x12!\n" +
+	"\famount_minor\x18\x03 \x01(\x03R\vamountMinor\"t\n" +
+	"\x17CapturePurchaseResponse\x12-\n" +
+	"\bpurchase\x18\x01 \x01(\v2\x11.bank.v1.PurchaseR\bpurchase\x12*\n" +
+	"\acapture\x18\x02 \x01(\v2\x10.bank.v1.CaptureR\acapture\"\xb7\x01\n" +
+	"\aCapture\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
+	"\bpurchase\x18\x02 \x01(\tR\bpurchase\x12!\n" +
+	"\famount_minor\x18\x03 \x01(\x03R\vamountMinor\x12\x1a\n" +
+	"\bcurrency\x18\x04 \x01(\tR\bcurrency\x12=\n" +
+	"\fcapture_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\vcaptureTime\"\xdb\x01\n" +
 	"\x16ReversePurchaseRequest\x12#\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\trequestId\x12\x18\n" +
 	"\x04name\x18\x02 \x01(\tB\x04\xe2A\x01\x02R\x04name\x12 \n" +
 	"\vdescription\x18\x03 \x01(\tR\vdescription\x12=\n" +
-	"\frequest_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\vrequestTime\"H\n" +
+	"\frequest_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\vrequestTime\x12!\n" +
+	"\famount_minor\x18\x05 \x01(\x03R\vamountMinor\"H\n" +
 	"\x17ReversePurchaseResponse\x12-\n" +
 	"\breversal\x18\x01 \x01(\v2\x11.bank.v1.ReversalR\breversal\"\xb8\x01\n" +
 	"\bReversal\x12\x12\n" +
@@ -1373,12 +1666,15 @@ const file_bank_v1_purchase_proto_rawDesc = "" +
 	"\x12GetPurchaseRequest\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x04name\"D\n" +
 	"\x13GetPurchaseResponse\x12-\n" +
-	"\bpurchase\x18\x01 \x01(\v2\x11.bank.v1.PurchaseR\bpurchase*\x89\x01\n" +
+	"\bpurchase\x18\x01 \x01(\v2\x11.bank.v1.PurchaseR\bpurchase*\xe4\x01\n" +
 	"\x0ePurchaseStatus\x12\x1f\n" +
 	"\x1bPURCHASE_STATUS_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18PURCHASE_STATUS_APPROVED\x10\x01\x12\x1c\n" +
 	"\x18PURCHASE_STATUS_DECLINED\x10\x02\x12\x1a\n" +
-	"\x16PURCHASE_STATUS_VOIDED\x10\x03*\xa3\x03\n" +
+	"\x16PURCHASE_STATUS_VOIDED\x10\x03\x12\x1e\n" +
+	"\x1aPURCHASE_STATUS_AUTHORIZED\x10\x04\x12\x1c\n" +
+	"\x18PURCHASE_STATUS_CAPTURED\x10\x05\x12\x1b\n" +
+	"\x17PURCHASE_STATUS_EXPIRED\x10\x06*\xa3\x03\n" +
 	"\rDeclineReason\x12\x1e\n" +
 	"\x1aDECLINE_REASON_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bDECLINE_REASON_UNKNOWN_CARD\x10\x01\x12 \n" +
@@ -1398,10 +1694,11 @@ const file_bank_v1_purchase_proto_rawDesc = "" +
 	"\x11CHANNEL_ECOMMERCE\x10\x01\x12\x19\n" +
 	"\x15CHANNEL_POINT_OF_SALE\x10\x02\x12\x15\n" +
 	"\x11CHANNEL_RECURRING\x10\x03\x12\x1d\n" +
-	"\x19CHANNEL_MAIL_OR_TELEPHONE\x10\x042\xcd\x04\n" +
+	"\x19CHANNEL_MAIL_OR_TELEPHONE\x10\x042\xce\x05\n" +
 	"\x0fPurchaseService\x12~\n" +
 	"\x11AuthorizePurchase\x12!.bank.v1.AuthorizePurchaseRequest\x1a\".bank.v1.AuthorizePurchaseResponse\"\"\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/v1/purchases:authorize\x12c\n" +
-	"\x12AuthorizePurchases\x12\".bank.v1.AuthorizePurchasesRequest\x1a#.bank.v1.AuthorizePurchasesResponse\"\x00(\x010\x01\x12j\n" +
+	"\x12AuthorizePurchases\x12\".bank.v1.AuthorizePurchasesRequest\x1a#.bank.v1.AuthorizePurchasesResponse\"\x00(\x010\x01\x12\x7f\n" +
+	"\x0fCapturePurchase\x12\x1f.bank.v1.CapturePurchaseRequest\x1a .bank.v1.CapturePurchaseResponse\")\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/{name=purchases/*}:capture\x12j\n" +
 	"\fVoidPurchase\x12\x1c.bank.v1.VoidPurchaseRequest\x1a\x1d.bank.v1.VoidPurchaseResponse\"\x1d\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/purchases:void\x12\x7f\n" +
 	"\x0fReversePurchase\x12\x1f.bank.v1.ReversePurchaseRequest\x1a .bank.v1.ReversePurchaseResponse\")\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/{name=purchases/*}:reverse\x12h\n" +
 	"\vGetPurchase\x12\x1b.bank.v1.GetPurchaseRequest\x1a\x1c.bank.v1.GetPurchaseResponse\"\x1e\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/{name=purchases/*}B)Z'codebank.dev/schemas/gen/bank/v1;bankv1b\x06proto3"
@@ -1419,7 +1716,7 @@ func file_bank_v1_purchase_proto_rawDescGZIP() []byte {
 }
 
 var file_bank_v1_purchase_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_bank_v1_purchase_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_bank_v1_purchase_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_bank_v1_purchase_proto_goTypes = []any{
 	(PurchaseStatus)(0),                // 0: bank.v1.PurchaseStatus
 	(DeclineReason)(0),                 // 1: bank.v1.DeclineReason
@@ -1434,53 +1731,63 @@ var file_bank_v1_purchase_proto_goTypes = []any{
 	(*AuthorizePurchaseResult)(nil),    // 10: bank.v1.AuthorizePurchaseResult
 	(*VoidPurchaseRequest)(nil),        // 11: bank.v1.VoidPurchaseRequest
 	(*VoidPurchaseResponse)(nil),       // 12: bank.v1.VoidPurchaseResponse
-	(*ReversePurchaseRequest)(nil),     // 13: bank.v1.ReversePurchaseRequest
-	(*ReversePurchaseResponse)(nil),    // 14: bank.v1.ReversePurchaseResponse
-	(*Reversal)(nil),                   // 15: bank.v1.Reversal
-	(*GetPurchaseRequest)(nil),         // 16: bank.v1.GetPurchaseRequest
-	(*GetPurchaseResponse)(nil),        // 17: bank.v1.GetPurchaseResponse
-	(CardBrand)(0),                     // 18: bank.v1.CardBrand
-	(*timestamppb.Timestamp)(nil),      // 19: google.protobuf.Timestamp
-	(*CardData)(nil),                   // 20: bank.v1.CardData
-	(*status.Status)(nil),              // 21: google.rpc.Status
+	(*CapturePurchaseRequest)(nil),     // 13: bank.v1.CapturePurchaseRequest
+	(*CapturePurchaseResponse)(nil),    // 14: bank.v1.CapturePurchaseResponse
+	(*Capture)(nil),                    // 15: bank.v1.Capture
+	(*ReversePurchaseRequest)(nil),     // 16: bank.v1.ReversePurchaseRequest
+	(*ReversePurchaseResponse)(nil),    // 17: bank.v1.ReversePurchaseResponse
+	(*Reversal)(nil),                   // 18: bank.v1.Reversal
+	(*GetPurchaseRequest)(nil),         // 19: bank.v1.GetPurchaseRequest
+	(*GetPurchaseResponse)(nil),        // 20: bank.v1.GetPurchaseResponse
+	(CardBrand)(0),                     // 21: bank.v1.CardBrand
+	(*timestamppb.Timestamp)(nil),      // 22: google.protobuf.Timestamp
+	(*CardData)(nil),                   // 23: bank.v1.CardData
+	(*status.Status)(nil),              // 24: google.rpc.Status
 }
 var file_bank_v1_purchase_proto_depIdxs = []int32{
 	1,  // 0: bank.v1.Decline.reason:type_name -> bank.v1.DeclineReason
 	0,  // 1: bank.v1.Purchase.status:type_name -> bank.v1.PurchaseStatus
 	4,  // 2: bank.v1.Purchase.decline:type_name -> bank.v1.Decline
-	18, // 3: bank.v1.Purchase.card_brand:type_name -> bank.v1.CardBrand
+	21, // 3: bank.v1.Purchase.card_brand:type_name -> bank.v1.CardBrand
 	3,  // 4: bank.v1.Purchase.merchant:type_name -> bank.v1.Merchant
 	2,  // 5: bank.v1.Purchase.channel:type_name -> bank.v1.Channel
-	19, // 6: bank.v1.Purchase.authorize_time:type_name -> google.protobuf.Timestamp
-	20, // 7: bank.v1.AuthorizePurchaseRequest.card_data:type_name -> bank.v1.CardData
-	3,  // 8: bank.v1.AuthorizePurchaseRequest.merchant:type_name -> bank.v1.Merchant
-	2,  // 9: bank.v1.AuthorizePurchaseRequest.channel:type_name -> bank.v1.Channel
-	19, // 10: bank.v1.AuthorizePurchaseRequest.request_time:type_name -> google.protobuf.Timestamp
-	5,  // 11: bank.v1.AuthorizePurchaseResponse.purchase:type_name -> bank.v1.Purchase
-	6,  // 12: bank.v1.AuthorizePurchasesRequest.purchases:type_name -> bank.v1.AuthorizePurchaseRequest
-	10, // 13: bank.v1.AuthorizePurchasesResponse.results:type_name -> bank.v1.AuthorizePurchaseResult
-	5,  // 14: bank.v1.AuthorizePurchaseResult.purchase:type_name -> bank.v1.Purchase
-	21, // 15: bank.v1.AuthorizePurchaseResult.error:type_name -> google.rpc.Status
-	5,  // 16: bank.v1.VoidPurchaseResponse.purchase:type_name -> bank.v1.Purchase
-	19, // 17: bank.v1.ReversePurchaseRequest.request_time:type_name -> google.protobuf.Timestamp
-	15, // 18: bank.v1.ReversePurchaseResponse.reversal:type_name -> bank.v1.Reversal
-	19, // 19: bank.v1.Reversal.reverse_time:type_name -> google.protobuf.Timestamp
-	5,  // 20: bank.v1.GetPurchaseResponse.purchase:type_name -> bank.v1.Purchase
-	6,  // 21: bank.v1.PurchaseService.AuthorizePurchase:input_type -> bank.v1.AuthorizePurchaseRequest
-	8,  // 22: bank.v1.PurchaseService.AuthorizePurchases:input_type -> bank.v1.AuthorizePurchasesRequest
-	11, // 23: bank.v1.PurchaseService.VoidPurchase:input_type -> bank.v1.VoidPurchaseRequest
-	13, // 24: bank.v1.PurchaseService.ReversePurchase:input_type -> bank.v1.ReversePurchaseRequest
-	16, // 25: bank.v1.PurchaseService.GetPurchase:input_type -> bank.v1.GetPurchaseRequest
-	7,  // 26: bank.v1.PurchaseService.AuthorizePurchase:output_type -> bank.v1.AuthorizePurchaseResponse
-	9,  // 27: bank.v1.PurchaseService.AuthorizePurchases:output_type -> bank.v1.AuthorizePurchasesResponse
-	12, // 28: bank.v1.PurchaseService.VoidPurchase:output_type -> bank.v1.VoidPurchaseResponse
-	14, // 29: bank.v1.PurchaseService.ReversePurchase:output_type -> bank.v1.ReversePurchaseResponse
-	17, // 30: bank.v1.PurchaseService.GetPurchase:output_type -> bank.v1.GetPurchaseResponse
-	26, // [26:31] is the sub-list for method output_type
-	21, // [21:26] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	22, // 6: bank.v1.Purchase.authorize_time:type_name -> google.protobuf.Timestamp
+	22, // 7: bank.v1.Purchase.expire_time:type_name -> google.protobuf.Timestamp
+	23, // 8: bank.v1.AuthorizePurchaseRequest.card_data:type_name -> bank.v1.CardData
+	3,  // 9: bank.v1.AuthorizePurchaseRequest.merchant:type_name -> bank.v1.Merchant
+	2,  // 10: bank.v1.AuthorizePurchaseRequest.channel:type_name -> bank.v1.Channel
+	22, // 11: bank.v1.AuthorizePurchaseRequest.request_time:type_name -> google.protobuf.Timestamp
+	22, // 12: bank.v1.AuthorizePurchaseRequest.expire_time:type_name -> google.protobuf.Timestamp
+	5,  // 13: bank.v1.AuthorizePurchaseResponse.purchase:type_name -> bank.v1.Purchase
+	6,  // 14: bank.v1.AuthorizePurchasesRequest.purchases:type_name -> bank.v1.AuthorizePurchaseRequest
+	10, // 15: bank.v1.AuthorizePurchasesResponse.results:type_name -> bank.v1.AuthorizePurchaseResult
+	5,  // 16: bank.v1.AuthorizePurchaseResult.purchase:type_name -> bank.v1.Purchase
+	24, // 17: bank.v1.AuthorizePurchaseResult.error:type_name -> google.rpc.Status
+	5,  // 18: bank.v1.VoidPurchaseResponse.purchase:type_name -> bank.v1.Purchase
+	5,  // 19: bank.v1.CapturePurchaseResponse.purchase:type_name -> bank.v1.Purchase
+	15, // 20: bank.v1.CapturePurchaseResponse.capture:type_name -> bank.v1.Capture
+	22, // 21: bank.v1.Capture.capture_time:type_name -> google.protobuf.Timestamp
+	22, // 22: bank.v1.ReversePurchaseRequest.request_time:type_name -> google.protobuf.Timestamp
+	18, // 23: bank.v1.ReversePurchaseResponse.reversal:type_name -> bank.v1.Reversal
+	22, // 24: bank.v1.Reversal.reverse_time:type_name -> google.protobuf.Timestamp
+	5,  // 25: bank.v1.GetPurchaseResponse.purchase:type_name -> bank.v1.Purchase
+	6,  // 26: bank.v1.PurchaseService.AuthorizePurchase:input_type -> bank.v1.AuthorizePurchaseRequest
+	8,  // 27: bank.v1.PurchaseService.AuthorizePurchases:input_type -> bank.v1.AuthorizePurchasesRequest
+	13, // 28: bank.v1.PurchaseService.CapturePurchase:input_type -> bank.v1.CapturePurchaseRequest
+	11, // 29: bank.v1.PurchaseService.VoidPurchase:input_type -> bank.v1.VoidPurchaseRequest
+	16, // 30: bank.v1.PurchaseService.ReversePurchase:input_type -> bank.v1.ReversePurchaseRequest
+	19, // 31: bank.v1.PurchaseService.GetPurchase:input_type -> bank.v1.GetPurchaseRequest
+	7,  // 32: bank.v1.PurchaseService.AuthorizePurchase:output_type -> bank.v1.AuthorizePurchaseResponse
+	9,  // 33: bank.v1.PurchaseService.AuthorizePurchases:output_type -> bank.v1.AuthorizePurchasesResponse
+	14, // 34: bank.v1.PurchaseService.CapturePurchase:output_type -> bank.v1.CapturePurchaseResponse
+	12, // 35: bank.v1.PurchaseService.VoidPurchase:output_type -> bank.v1.VoidPurchaseResponse
+	17, // 36: bank.v1.PurchaseService.ReversePurchase:output_type -> bank.v1.ReversePurchaseResponse
+	20, // 37: bank.v1.PurchaseService.GetPurchase:output_type -> bank.v1.GetPurchaseResponse
+	32, // [32:38] is the sub-list for method output_type
+	26, // [26:32] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_bank_v1_purchase_proto_init() }
@@ -1504,7 +1811,7 @@ func file_bank_v1_purchase_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_bank_v1_purchase_proto_rawDesc), len(file_bank_v1_purchase_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   15,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -21,6 +21,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	PurchaseService_AuthorizePurchase_FullMethodName  = "/bank.v1.PurchaseService/AuthorizePurchase"
 	PurchaseService_AuthorizePurchases_FullMethodName = "/bank.v1.PurchaseService/AuthorizePurchases"
+	PurchaseService_CapturePurchase_FullMethodName    = "/bank.v1.PurchaseService/CapturePurchase"
 	PurchaseService_VoidPurchase_FullMethodName       = "/bank.v1.PurchaseService/VoidPurchase"
 	PurchaseService_ReversePurchase_FullMethodName    = "/bank.v1.PurchaseService/ReversePurchase"
 	PurchaseService_GetPurchase_FullMethodName        = "/bank.v1.PurchaseService/GetPurchase"
@@ -41,11 +42,17 @@ type PurchaseServiceClient interface {
 	// AuthorizePurchases decides many purchases over one stream, for bulk callers. Answers come in
 	// any order, each named by its request_id; one refused purchase does not end the stream.
 	AuthorizePurchases(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[AuthorizePurchasesRequest, AuthorizePurchasesResponse], error)
-	// VoidPurchase ends the request_id of a purchase for good: an approved purchase is given back, and an
-	// id never seen is remembered, so that a purchase arriving later is answered VOIDED.
+	// CapturePurchase takes what an authorization with capture_later has set aside, or a part of it, once. The
+	// rest is released in the same commit. FAILED_PRECONDITION when it was captured, voided or has expired,
+	// or when less was set aside; NOT_FOUND when this caller made no such purchase.
+	CapturePurchase(ctx context.Context, in *CapturePurchaseRequest, opts ...grpc.CallOption) (*CapturePurchaseResponse, error)
+	// VoidPurchase ends the request_id of a purchase for good: what is set aside is released, what is left of
+	// an approved or captured purchase is given back, and an id never seen is remembered, so that a purchase
+	// arriving later is answered VOIDED.
 	VoidPurchase(ctx context.Context, in *VoidPurchaseRequest, opts ...grpc.CallOption) (*VoidPurchaseResponse, error)
-	// ReversePurchase gives an approved purchase back in full, once. FAILED_PRECONDITION when it was
-	// declined, voided or reversed before; NOT_FOUND when this caller made no such purchase.
+	// ReversePurchase gives an approved or captured purchase back: in full, once, or in parts.
+	// FAILED_PRECONDITION when it was declined, voided or reversed before, or when less is left of it;
+	// NOT_FOUND when this caller made no such purchase.
 	ReversePurchase(ctx context.Context, in *ReversePurchaseRequest, opts ...grpc.CallOption) (*ReversePurchaseResponse, error)
 	// GetPurchase answers a purchase of this caller and what became of it.
 	GetPurchase(ctx context.Context, in *GetPurchaseRequest, opts ...grpc.CallOption) (*GetPurchaseResponse, error)
@@ -81,6 +88,16 @@ func (c *purchaseServiceClient) AuthorizePurchases(ctx context.Context, opts ...
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type PurchaseService_AuthorizePurchasesClient = grpc.BidiStreamingClient[AuthorizePurchasesRequest, AuthorizePurchasesResponse]
+
+func (c *purchaseServiceClient) CapturePurchase(ctx context.Context, in *CapturePurchaseRequest, opts ...grpc.CallOption) (*CapturePurchaseResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CapturePurchaseResponse)
+	err := c.cc.Invoke(ctx, PurchaseService_CapturePurchase_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
 
 func (c *purchaseServiceClient) VoidPurchase(ctx context.Context, in *VoidPurchaseRequest, opts ...grpc.CallOption) (*VoidPurchaseResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
@@ -127,11 +144,17 @@ type PurchaseServiceServer interface {
 	// AuthorizePurchases decides many purchases over one stream, for bulk callers. Answers come in
 	// any order, each named by its request_id; one refused purchase does not end the stream.
 	AuthorizePurchases(grpc.BidiStreamingServer[AuthorizePurchasesRequest, AuthorizePurchasesResponse]) error
-	// VoidPurchase ends the request_id of a purchase for good: an approved purchase is given back, and an
-	// id never seen is remembered, so that a purchase arriving later is answered VOIDED.
+	// CapturePurchase takes what an authorization with capture_later has set aside, or a part of it, once. The
+	// rest is released in the same commit. FAILED_PRECONDITION when it was captured, voided or has expired,
+	// or when less was set aside; NOT_FOUND when this caller made no such purchase.
+	CapturePurchase(context.Context, *CapturePurchaseRequest) (*CapturePurchaseResponse, error)
+	// VoidPurchase ends the request_id of a purchase for good: what is set aside is released, what is left of
+	// an approved or captured purchase is given back, and an id never seen is remembered, so that a purchase
+	// arriving later is answered VOIDED.
 	VoidPurchase(context.Context, *VoidPurchaseRequest) (*VoidPurchaseResponse, error)
-	// ReversePurchase gives an approved purchase back in full, once. FAILED_PRECONDITION when it was
-	// declined, voided or reversed before; NOT_FOUND when this caller made no such purchase.
+	// ReversePurchase gives an approved or captured purchase back: in full, once, or in parts.
+	// FAILED_PRECONDITION when it was declined, voided or reversed before, or when less is left of it;
+	// NOT_FOUND when this caller made no such purchase.
 	ReversePurchase(context.Context, *ReversePurchaseRequest) (*ReversePurchaseResponse, error)
 	// GetPurchase answers a purchase of this caller and what became of it.
 	GetPurchase(context.Context, *GetPurchaseRequest) (*GetPurchaseResponse, error)
@@ -150,6 +173,9 @@ func (UnimplementedPurchaseServiceServer) AuthorizePurchase(context.Context, *Au
 }
 func (UnimplementedPurchaseServiceServer) AuthorizePurchases(grpc.BidiStreamingServer[AuthorizePurchasesRequest, AuthorizePurchasesResponse]) error {
 	return status.Error(codes.Unimplemented, "method AuthorizePurchases not implemented")
+}
+func (UnimplementedPurchaseServiceServer) CapturePurchase(context.Context, *CapturePurchaseRequest) (*CapturePurchaseResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CapturePurchase not implemented")
 }
 func (UnimplementedPurchaseServiceServer) VoidPurchase(context.Context, *VoidPurchaseRequest) (*VoidPurchaseResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method VoidPurchase not implemented")
@@ -205,6 +231,24 @@ func _PurchaseService_AuthorizePurchases_Handler(srv interface{}, stream grpc.Se
 
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type PurchaseService_AuthorizePurchasesServer = grpc.BidiStreamingServer[AuthorizePurchasesRequest, AuthorizePurchasesResponse]
+
+func _PurchaseService_CapturePurchase_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CapturePurchaseRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PurchaseServiceServer).CapturePurchase(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PurchaseService_CapturePurchase_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PurchaseServiceServer).CapturePurchase(ctx, req.(*CapturePurchaseRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
 
 func _PurchaseService_VoidPurchase_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(VoidPurchaseRequest)
@@ -270,6 +314,10 @@ var PurchaseService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "AuthorizePurchase",
 			Handler:    _PurchaseService_AuthorizePurchase_Handler,
+		},
+		{
+			MethodName: "CapturePurchase",
+			Handler:    _PurchaseService_CapturePurchase_Handler,
 		},
 		{
 			MethodName: "VoidPurchase",
