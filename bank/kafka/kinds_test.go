@@ -15,7 +15,7 @@ func TestBankAndSchemaGiveAKindTheSameMeaning(t *testing.T) {
 	for _, r := range bank.AllRules() {
 		m := event.Meaning{
 			Kind: event.Kind(r.Kind.String()), MovesMoney: r.Moves, Line: r.Line == bank.PostedLine, Pending: r.Line == bank.PendingLine,
-			Payment: r.Kind == bank.KindPurchase,
+			Payment: r.Kind == bank.KindPurchase || r.Kind == bank.KindHold,
 		}
 		if r.Of != 0 {
 			m.Of = event.Kind(r.Of.String())

@@ -51,7 +51,7 @@ func approvals() view.Dashboard {
 // ofDeclines returns a panel about declined payments.
 func ofDeclines(chart view.Chart, id, title, definition string) view.Panel {
 	p := ofPayments(chart, id, title, "Only declined payments. "+definition)
-	p.Query = kql.And{purchases, declined}
+	p.Query = kql.And{payments, declined}
 	return p
 }
 
@@ -109,7 +109,7 @@ func groups() []view.Panel {
 func lostVolume() view.Panel {
 	p := ofMoney(view.BarHorizontal, "lost-volume", "Volume lost to declines by reason",
 		"The sum of the amounts of declined payments by reason. Each try counts: a purchase that failed three times counts three times.")
-	p.Query = kql.And{purchases, inCurrency, declined}
+	p.Query = kql.And{payments, inCurrency, declined}
 	order := sum("amount_minor")
 	reasons := reason()
 	reasons.By = &order

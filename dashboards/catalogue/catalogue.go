@@ -16,6 +16,7 @@ const (
 	Approvals    = "approvals"
 	Stores       = "stores"
 	Risk         = "risk"
+	Wallets      = "wallets"
 	ServiceLevel = "service-level"
 	Pipeline     = "pipeline"
 )
@@ -29,7 +30,7 @@ const TransactionURL = `../app/discover#/?_g=(time:(from:now-10y,to:now))&_a=(in
 
 // Dashboards returns all dashboards, in the order of their links.
 func Dashboards() []view.Dashboard {
-	return []view.Dashboard{overview(), approvals(), stores(), risk(), serviceLevel(), pipeline()}
+	return []view.Dashboard{overview(), approvals(), stores(), wallets(), risk(), serviceLevel(), pipeline()}
 }
 
 // DataViews returns the sources of all panels as data views of Kibana.
@@ -87,6 +88,7 @@ var titles = map[string]struct{ title, short, description string }{
 	Overview:     {"Payments overview", "Overview", "Payments by time, amount and store, and the share that is approved."},
 	Approvals:    {"Approvals and declines", "Approvals", "How many payments are approved, by which measure, and why others are not."},
 	Stores:       {"Stores and customers", "Stores", "Which stores sell, which customers pay, when, and whether they return."},
+	Wallets:      {"Wallets, transfers and holds", "Wallets", "What moves between accounts without a card, and what is set aside on cards and wallets."},
 	Risk:         {"Risk", "Risk", "Cards with too many tries, small payments that test cards, risk scores, and reversals."},
 	ServiceLevel: {"Service level", "Service level", "How fast decisions are, against the objective."},
 	Pipeline:     {"Pipeline and data quality", "Pipeline", "How fresh and how complete the events in the index are."},
@@ -114,7 +116,7 @@ func links() view.Panel {
 	return view.Panel{
 		ID: "links", Title: "Dashboards", Chart: view.Links, Grid: view.Grid{W: 3 * quarter, H: top / 2},
 		Definition: "Links to the other dashboards. Each opens with its own range of time.",
-		Links:      []string{Overview, Approvals, Stores, Risk, ServiceLevel, Pipeline},
+		Links:      []string{Overview, Approvals, Stores, Wallets, Risk, ServiceLevel, Pipeline},
 	}
 }
 

@@ -16,11 +16,25 @@ const Currency = "BRL"
 
 // Queries that choose events.
 var (
-	// purchases are payments by card. Each try of a payer is one.
-	purchases = kql.Is{Field: "kind", Value: "PURCHASE"}
+	// payments are the tries of payers: each purchase, and each hold on a card, which a capture takes
+	// later. An unknown card has no account. The hold of an account without a card is no payment.
+	payments = kql.Or{
+		purchased,
+		kql.And{held, kql.Or{kql.Exists{Field: "card_id"}, kql.Not{Query: kql.Exists{Field: "account_id"}}}},
+	}
+	// sales are what stores are paid: purchases, and what captures take for a store.
+	sales = kql.Or{purchased, kql.And{taken, ofStore}}
+	// reversals are what stores give back. A void that releases a hold moves no money, and the
+	// reversal of a transfer has no store.
+	reversals = kql.And{
+		kql.OneOf{Field: "kind", Values: []string{"REVERSAL", "VOID"}}, kql.Is{Field: "direction", Value: "CREDIT"}, ofStore,
+	}
+	purchased = kql.Is{Field: "kind", Value: "PURCHASE"}
+	held      = kql.Is{Field: "kind", Value: "HOLD"}
+	taken     = kql.Is{Field: "kind", Value: "CAPTURE"}
+	ofStore   = kql.Exists{Field: "merchant_id"}
 	approved  = kql.Is{Field: "status", Value: "APPROVED"}
 	declined  = kql.Is{Field: "status", Value: "DECLINED"}
-	reversals = kql.OneOf{Field: "kind", Values: []string{"REVERSAL", "VOID"}}
 	// inCurrency are events whose amounts may be added.
 	inCurrency = kql.Is{Field: "currency", Value: Currency}
 	retried    = kql.Compare{Field: "attempt", Operator: kql.Greater, Value: "1"}
@@ -39,10 +53,10 @@ const objectiveMicros = 300_000
 
 // Phrases of definitions that always mean the same.
 const (
-	ofPurchases = "Covers payments, which are events of kind PURCHASE. "
-	oneMoney    = "Only amounts in " + Currency + ", because amounts of different currencies cannot be added. "
-	byUnique    = "the number of different values is an estimate (HyperLogLog++): almost exact below about 3,000 values, within a few per cent above."
-	byDigest    = "percentiles are estimates (t-digest): within about 1 % of the rank, more exact at the ends."
+	aboutPayments = "Covers payments, which are events of kind PURCHASE, and of kind HOLD if a card was presented. The capture of a hold does not count again. "
+	oneMoney      = "Only amounts in " + Currency + ", because amounts of different currencies cannot be added. "
+	byUnique      = "the number of different values is an estimate (HyperLogLog++): almost exact below about 3,000 values, within a few per cent above."
+	byDigest      = "percentiles are estimates (t-digest): within about 1 % of the rank, more exact at the ends."
 )
 
 func count(filters ...kql.Query) view.Aggregate {
@@ -181,14 +195,14 @@ var manyValued = []string{"merchant_name", "card_id", "card_bin"}
 // ofPayments returns a panel about payments.
 func ofPayments(chart view.Chart, id, title, definition string) view.Panel {
 	return view.Panel{
-		ID: id, Title: title, Definition: ofPurchases + definition, Chart: chart, Source: view.Transactions, Query: purchases,
+		ID: id, Title: title, Definition: aboutPayments + definition, Chart: chart, Source: view.Transactions, Query: payments,
 	}
 }
 
 // ofMoney returns a panel about payments in one currency.
 func ofMoney(chart view.Chart, id, title, definition string) view.Panel {
 	p := ofPayments(chart, id, title, oneMoney+definition)
-	p.Query = kql.And{purchases, inCurrency}
+	p.Query = kql.And{payments, inCurrency}
 	return p
 }
 

@@ -54,19 +54,19 @@ func rateNow() view.Panel {
 func approvedVolume() view.Panel {
 	p := showing(
 		ofMoney(view.Metric, "approved-volume", "Approved volume",
-			"The sum of the amounts of approved payments. Later reversals are not subtracted: see Net volume."),
+			"The sum of the amounts of approved payments. A hold counts with its whole amount. What is captured of it, and later reversals: see Net volume."),
 		value("volume", "Approved volume", volume(approved), wholeMoney),
 		change(sum("amount_minor", approved), view.Rising))
 	p.Trend = occurredAt
 	return p
 }
 
-// netVolume is what is left of the approved volume after the reversals of the same range.
+// netVolume is what is left of the sales after the reversals of the same range.
 func netVolume() view.Panel {
-	net := view.Difference(sum("amount_minor", purchases, inCurrency), sum("amount_minor", reversals, inCurrency))
+	net := view.Difference(sum("amount_minor", sales, inCurrency), sum("amount_minor", reversals, inCurrency))
 	return showing(
 		ofReversals(view.Metric, "net-volume", "Net volume after reversals",
-			oneMoney+"The sum of the amounts of approved payments, minus the sum of the reversed amounts in the same range. The payment of a reversal may lie before the range. "+
+			oneMoney+"The sum of the amounts of sales, minus the sum of the reversed amounts in the same range. The sale of a reversal may lie before the range. "+
 				"So the figure is below 0 when more is given back than paid."),
 		value("volume", "Net volume", view.Major(net), wholeMoney),
 		change(net, view.Rising))

@@ -59,7 +59,7 @@ func risk() view.Dashboard {
 func ruled() view.Panel {
 	p := ofPayments(view.BarStacked, "rules", "Payments by the risk rule that applied",
 		"Payments whose score came from a rule, by rule and status. Payments that no rule applied to (NONE), or from before the bank recorded scores, are left out.")
-	p.Query = kql.And{purchases, kql.Not{Query: kql.Is{Field: "risk_rule", Value: "NONE"}}}
+	p.Query = kql.And{payments, kql.Not{Query: kql.Is{Field: "risk_rule", Value: "NONE"}}}
 	return by(showing(p, value("payments", "Payments", count(), wholeNumber)), andOther(topValues("Status", "status", 5)), topValues("Rule", "risk_rule", 5))
 }
 
@@ -85,34 +85,35 @@ func smallDeclines() view.Panel {
 	p := ofMoney(view.Line, "small-declines", "Declined payments of small amounts by BIN",
 		"Declined payments of at most 5.00, which the rule CARD_TESTING calls small, over time. Shown are the five BINs that have the most of them. Unknown cards "+
 			"count too. Many at once are a sign that somebody tries out stolen card numbers.")
-	p.Query = kql.And{purchases, inCurrency, declined, kql.Compare{Field: "amount_minor", Operator: kql.LessOrEqual, Value: kql.Number(smallAmount)}}
+	p.Query = kql.And{payments, inCurrency, declined, kql.Compare{Field: "amount_minor", Operator: kql.LessOrEqual, Value: kql.Number(smallAmount)}}
 	return by(showing(p, value("declines", "Declines", count(), wholeNumber)), topValues("BIN", "card_bin", 5), overTime())
 }
 
-// ofReversals returns a panel about payments and their reversals.
+// ofReversals returns a panel about sales and their reversals.
 func ofReversals(chart view.Chart, id, title, definition string) view.Panel {
 	return view.Panel{
 		ID: id, Title: title, Chart: chart, Source: view.Transactions,
-		Definition: "Covers reversals, which are approved events of kind REVERSAL (the store gives money back) and VOID (the store ends a payment whose outcome it does not know). " +
-			"Each counts at its own time. " + definition,
-		Query: kql.And{kql.OneOf{Field: "kind", Values: []string{"PURCHASE", "REVERSAL", "VOID"}}, approved},
+		Definition: "Covers sales, which are approved events of kind PURCHASE and CAPTURE (the store takes what a hold has set aside), and reversals, which are approved events " +
+			"of kind REVERSAL (the store gives money back) and VOID (the store ends a payment whose outcome it does not know). A void that only releases a hold gives nothing " +
+			"back, and transfers have no store. Each counts at its own time. " + definition,
+		Query: kql.And{kql.Or{sales, reversals}, approved},
 	}
 }
 
 func givenBack() []view.Panel {
-	rate := view.Ratio(count(reversals), count(purchases))
-	byVolume := view.Ratio(sum("amount_minor", reversals, inCurrency), sum("amount_minor", purchases, inCurrency))
+	rate := view.Ratio(count(reversals), count(sales))
+	byVolume := view.Ratio(sum("amount_minor", reversals, inCurrency), sum("amount_minor", sales, inCurrency))
 	return []view.Panel{
 		wide(quarter, showing(ofReversals(view.Metric, "reversals", "Reversals", "There are no chargebacks, because the bank has no such event."),
 			value("reversals", "Reversals", count(reversals), wholeNumber), change(count(reversals), view.Falling))),
 		wide(quarter, reversedVolume()),
 		wide(quarter, showing(
 			ofReversals(view.Metric, "reversal-rate", "Reversal rate: by count",
-				"The number of reversals divided by the number of approved payments in the same range. The payment of a reversal may lie before the range."),
+				"The number of reversals divided by the number of sales in the same range. The sale of a reversal may lie before the range."),
 			value("rate", "Reversal rate", rate, percent), changeOfRate(rate, view.Falling))),
 		wide(quarter, showing(
 			ofReversals(view.Metric, "reversal-rate-by-volume", "Reversal rate: by volume",
-				oneMoney+"The reversed amounts divided by the amounts of approved payments in the same range."),
+				oneMoney+"The reversed amounts divided by the amounts of sales in the same range."),
 			value("rate", "Reversal rate", byVolume, percent), changeOfRate(byVolume, view.Falling))),
 	}
 }

@@ -19,19 +19,19 @@ func Rules() []alert.Rule {
 		ID: "approval-rate-low", Name: "Approval rate below 80 % for 10 minutes",
 		Definition: "Less than 80 % of the payments of the last ten minutes were approved, among at least 50 payments. Each try counts.",
 		Source:     view.Transactions, TimeField: occurredAt, Window: 10 * time.Minute, Every: time.Minute,
-		Condition: alert.Ratio{Query: purchases, Of: approved, Percent: int64(approvalThresholds.First * 100), AtLeast: minimumPayments},
+		Condition: alert.Ratio{Query: payments, Of: approved, Percent: int64(approvalThresholds.First * 100), AtLeast: minimumPayments},
 	}, {
 		ID: "no-payments", Name: "No payment for 5 minutes",
 		Definition: "No payment of any bank, approved or not, happened in the last five minutes and is in the index. If the shops close at night, snooze the rule " +
 			"for that time.",
 		Source: view.Transactions, TimeField: occurredAt, Window: 5 * time.Minute, Every: time.Minute,
-		Condition: alert.Fewer{Query: purchases, Than: 1},
+		Condition: alert.Fewer{Query: payments, Than: 1},
 	}, {
 		ID: "decisions-slow", Name: "Decisions slower than 300 ms",
 		Definition: "The 95th percentile of the decision time in the last five minutes is above 300 ms, among at least 50 payments. It is an estimate, see Decision time.",
 		Source:     view.Transactions, TimeField: occurredAt, Window: 5 * time.Minute, Every: time.Minute,
 		Condition: alert.Rank{
-			Query: kql.And{purchases, kql.Exists{Field: "decision_micros"}}, Field: "decision_micros", Rank: 95, Above: objectiveMicros, AtLeast: minimumPayments,
+			Query: kql.And{payments, kql.Exists{Field: "decision_micros"}}, Field: "decision_micros", Rank: 95, Above: objectiveMicros, AtLeast: minimumPayments,
 		},
 	}, {
 		ID: "index-slow", Name: "Events take more than 60 s into the index",

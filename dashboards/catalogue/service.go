@@ -43,7 +43,7 @@ func serviceLevel() view.Dashboard {
 func ofDecisions(chart view.Chart, id, title, definition string) view.Panel {
 	p := ofPayments(chart, id, title,
 		"Time from a command's arrival in the ledger to its decision (decision_micros), without the commit that follows. Events without this time are left out. "+definition)
-	p.Query = kql.And{purchases, kql.Exists{Field: "decision_micros"}}
+	p.Query = kql.And{payments, kql.Exists{Field: "decision_micros"}}
 	return p
 }
 

@@ -80,7 +80,7 @@ func newAndReturning() view.Panel {
 	p := ofPayments(view.BarStacked, "new-and-returning", "New and returning cards over time",
 		"Only approved payments. New: the card had no approved payment before (card_use FIRST). Returning: it had one (LATER). Other: not "+
 			"recorded, because the event is from before the bank recorded this.")
-	p.Query = kql.And{purchases, approved}
+	p.Query = kql.And{payments, approved}
 	return by(showing(p, value("payments", "Payments", count(), wholeNumber)),
 		view.Filters{Label: "Card", Filters: []view.Filter{
 			{Label: "New", Query: kql.Is{Field: "card_use", Value: "FIRST"}, Colour: view.First},
@@ -93,6 +93,6 @@ func newAndReturning() view.Panel {
 // them, because values cannot be ordered by a figure with a filter.
 func ofApproved(chart view.Chart, id, title, definition string) view.Panel {
 	p := ofMoney(chart, id, title, "Only approved payments. "+definition)
-	p.Query = kql.And{purchases, inCurrency, approved}
+	p.Query = kql.And{payments, inCurrency, approved}
 	return p
 }

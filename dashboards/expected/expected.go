@@ -75,7 +75,7 @@ var WithoutFigure = map[string]string{
 func all() map[string]Figure {
 	figures := make(map[string]Figure)
 	for dashboard, list := range map[string]map[string]Figure{
-		"overview": overview(), "approvals": approvals(), "stores": stores(), "risk": risk(),
+		"overview": overview(), "approvals": approvals(), "stores": stores(), "wallets": wallets(), "risk": risk(),
 		"service-level": serviceLevel(), "pipeline": pipeline(),
 	} {
 		for panel, figure := range list {
@@ -102,7 +102,7 @@ func (q Input) between(from, to time.Time) set {
 // events are the documents in the range.
 func (q Input) events() set { return q.between(q.From, q.To) }
 
-func (q Input) payments() set { return q.events().where(purchase) }
+func (q Input) payments() set { return q.events().where(payment) }
 
 func (q Input) inReais() set { return q.payments().where(reais) }
 
@@ -126,7 +126,16 @@ func (s set) where(tests ...test) set {
 
 func not(one test) test { return func(d *Document) bool { return !one(d) } }
 
-func purchase(d *Document) bool { return d.Kind == event.KindPurchase }
+// payment reports whether the document is the try of a payer: a purchase, or a hold on a card. The
+// hold of an account without a card is none. A card that the bank does not know has no account.
+func payment(d *Document) bool {
+	return d.Kind == event.KindPurchase || d.Kind == event.KindHold && (d.CardID != "" || d.AccountID == "")
+}
+
+// sale reports whether the document pays a store.
+func sale(d *Document) bool {
+	return approved(d) && (d.Kind == event.KindPurchase || d.Kind == event.KindCapture && d.MerchantID != "")
+}
 
 func approved(d *Document) bool { return d.Status == event.StatusApproved }
 
@@ -136,7 +145,10 @@ func reais(d *Document) bool { return d.Currency == "BRL" }
 
 func retry(d *Document) bool { return d.Attempt.Present && d.Attempt.Value >= 2 }
 
-func givenBack(d *Document) bool { return d.Kind == event.KindReversal || d.Kind == event.KindVoid }
+// givenBack reports whether the document gives back what a store was paid.
+func givenBack(d *Document) bool {
+	return approved(d) && kind(event.KindReversal, event.KindVoid)(d) && d.Direction == event.DirectionCredit && d.MerchantID != ""
+}
 
 func declinedFor(reasons ...event.DeclineReason) test {
 	return func(d *Document) bool { return slices.Contains(reasons, d.DeclineReason) }

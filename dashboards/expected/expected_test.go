@@ -37,8 +37,10 @@ func document(random *rand.Rand, i int, at int64) expected.Document {
 	d := expected.Document{
 		Transaction: event.Transaction{
 			EventID: fmt.Sprint("e", i), TransactionID: fmt.Sprint("t", i), BankCode: pick(random, "001", "002"), OccurredAtMillis: at,
-			Kind:      pick(random, event.KindPurchase, event.KindPurchase, event.KindPurchase, event.KindReversal, event.KindVoid, event.KindOpening, event.KindLimitChange),
-			Direction: pick(random, event.DirectionDebit, event.DirectionNone, event.DirectionUnknown), Status: event.StatusApproved,
+			Kind: pick(random, event.KindPurchase, event.KindPurchase, event.KindPurchase, event.KindReversal, event.KindVoid, event.KindOpening, event.KindLimitChange,
+				event.KindHold, event.KindHold, event.KindCapture, event.KindExpiry, event.KindTransfer, event.KindDeposit, event.KindWithdrawal, event.KindPixOut),
+			Direction: pick(random, event.DirectionDebit, event.DirectionCredit, event.DirectionNone, event.DirectionUnknown), Status: event.StatusApproved,
+			AccountID:   pick(random, "", "a1", "a2"),
 			AmountMinor: random.Int64N(150_000), Currency: pick(random, "BRL", "BRL", "USD", "JPY", "KWD"), ProducerVersion: pick(random, "1", "2"),
 			CardID: pick(random, "", "c1", "c2", "c3"), CardBrand: pick(random, "", event.CardBrandVisa, event.CardBrandElo), CardBIN: pick(random, "", "400000", "500000"),
 			CustomerID: pick(random, "", "k1", "k2"), MerchantID: pick(random, "", "m1", "m2"), MerchantName: pick(random, "Bar", "Café", "Loja", "Other", "Padaria", "Feira", "Banca", "Quiosque", "Livraria", "(all others)", "Armazém", "Sebo"),
@@ -50,7 +52,10 @@ func document(random *rand.Rand, i int, at int64) expected.Document {
 	if d.Kind == event.KindOpening || d.Kind == event.KindLimitChange {
 		d.Status = event.StatusApplied
 	}
-	if d.Kind == event.KindPurchase {
+	if d.Kind == event.KindTransfer && random.IntN(3) == 0 {
+		d.Status = event.StatusDeclined
+	}
+	if d.Kind == event.KindPurchase || d.Kind == event.KindHold {
 		d.CardUse = pick(random, "", event.CardUseFirst, event.CardUseLater)
 		d.RiskRule, d.RiskScore = pick(random, event.RiskRuleNone, event.RiskRuleCardTesting, event.RiskRuleVelocity), event.Some(random.Int32N(101))
 		if random.IntN(10) == 0 {
@@ -184,22 +189,117 @@ func TestEveryFigureBelongsToAPanel(t *testing.T) {
 
 // A payment is what the contract of the events says it is, on every dashboard.
 func TestAPaymentIsOfTheKindsThatTheContractNames(t *testing.T) {
-	var payments []string
+	var payments []event.Kind
 	for _, m := range event.Meanings() {
 		if m.Payment {
-			require.True(t, m.MovesMoney && m.Line, m.Kind)
-			payments = append(payments, string(m.Kind))
+			require.True(t, m.MovesMoney && m.Line || m.Pending, m.Kind)
+			payments = append(payments, m.Kind)
 		}
 	}
-	require.Len(t, payments, 1, "the query below names one kind")
+	require.Equal(t, []event.Kind{event.KindPurchase, event.KindHold}, payments)
 	counted := 0
 	for _, board := range catalogue.Dashboards() {
 		for _, p := range board.Panels {
-			if strings.Contains(p.Definition, "Covers payments, which are events of kind") {
-				counted++
-				require.Equal(t, "kind: "+payments[0], strings.SplitN(kql.Text(p.Query), " and ", 2)[0], p.ID)
+			if !strings.Contains(p.Definition, "Covers payments, which are events of kind") {
+				continue
+			}
+			counted++
+			for _, m := range event.Meanings() {
+				d := expected.Document{Transaction: event.Transaction{Kind: m.Kind, CardID: "c", AccountID: "a"}}
+				query := p.Query
+				if and, ok := query.(kql.And); ok {
+					query = and[0]
+				}
+				require.Equal(t, m.Payment, matches(query, &d), "%s: %s of a card", p.ID, m.Kind)
+				d.CardID = ""
+				require.Equal(t, m.Kind == event.KindPurchase, matches(query, &d), "%s: %s of a wallet", p.ID, m.Kind)
+				d.AccountID = ""
+				require.Equal(t, m.Payment, matches(query, &d), "%s: %s of an unknown card", p.ID, m.Kind)
 			}
 		}
 	}
 	require.Greater(t, counted, 20)
+}
+
+// dayOfHolds is a store's purchases, a hold that is captured in part and then given back in part, a hold
+// that is voided, one that expires, and transfers, one of which is given back.
+func dayOfHolds() expected.Input {
+	to := time.Date(2026, 3, 8, 12, 0, 0, 0, time.UTC)
+	q := expected.Input{From: to.Add(-time.Hour), To: to, Interval: time.Minute}
+	add := func(kind event.Kind, direction event.Direction, amount int64, with ...func(*event.Transaction)) {
+		e := event.Transaction{
+			Kind: kind, Direction: direction, Status: event.StatusApproved, AmountMinor: amount, Currency: "BRL",
+			AccountID: "account", OccurredAtMillis: to.UnixMilli() - 1000,
+		}
+		for _, one := range with {
+			one(&e)
+		}
+		q.Documents = append(q.Documents, expected.Document{Transaction: e})
+	}
+	card := func(e *event.Transaction) { e.CardID, e.MerchantID = "card", "store" }
+	store := func(e *event.Transaction) { e.MerchantID = "store" }
+	declined := func(e *event.Transaction) {
+		e.Status, e.DeclineReason = event.StatusDeclined, event.DeclineInsufficientFunds
+	}
+	add(event.KindPurchase, event.DirectionDebit, 100_00, card)
+	add(event.KindPurchase, event.DirectionDebit, 30_00, store) // of a wallet
+	add(event.KindVoid, event.DirectionCredit, 30_00, store)
+	add(event.KindHold, event.DirectionDebit, 80_00, card)
+	add(event.KindCapture, event.DirectionDebit, 60_00, card)
+	add(event.KindVoid, event.DirectionNone, 20_00, card)
+	add(event.KindReversal, event.DirectionCredit, 10_00, card)
+	add(event.KindHold, event.DirectionDebit, 50_00, card)
+	add(event.KindVoid, event.DirectionNone, 50_00, card)
+	add(event.KindHold, event.DirectionDebit, 7_00) // of a wallet
+	add(event.KindHold, event.DirectionDebit, 5_00) // of a wallet
+	add(event.KindExpiry, event.DirectionNone, 5_00)
+	add(event.KindHold, event.DirectionDebit, 999_00, card, declined)
+	for _, direction := range []event.Direction{event.DirectionDebit, event.DirectionCredit} {
+		add(event.KindTransfer, direction, 500_00)
+		add(event.KindReversal, direction, 200_00)
+	}
+	add(event.KindTransfer, event.DirectionDebit, 900_00, declined)
+	add(event.KindDeposit, event.DirectionCredit, 1000_00)
+	add(event.KindWithdrawal, event.DirectionDebit, 40_00)
+	return q
+}
+
+// The figures of a day with holds, transfers and cash, worked out on paper.
+func TestHoldsTransfersAndCashCountForWhatTheyAre(t *testing.T) {
+	q := dayOfHolds()
+	for _, one := range []struct {
+		panel, figure string
+		want          float64
+	}{
+		{"overview/payments", "payments", 5},        // Two purchases and three holds on a card.
+		{"overview/approval-rate", "rate", 4.0 / 5}, // The fifth is declined.
+		{"overview/approved-volume", "volume", 260}, // 100 + 30 + 80 + 50
+		{"overview/net-volume", "volume", 150},      // 100 + 30 + 60 - 30 - 10
+		{"overview/reversed-volume", "volume", 40},  // 30 + 10
+		{"risk/reversals", "reversals", 2},          // A void and a reversal.
+		{"risk/reversal-rate", "rate", 2.0 / 3},     // Two purchases and a capture.
+		{"risk/reversal-rate-by-volume", "rate", 40.0 / 190},
+		{"stores/active-cards", "number", 1},
+		{"wallets/transferred", "volume", 500},
+		{"wallets/transferred", "number", 1},
+		{"wallets/deposited", "volume", 1000},
+		{"wallets/withdrawn", "volume", 40},
+		{"wallets/placed", "holds", 4},
+		{"wallets/captured", "volume", 60},
+		{"wallets/expired", "holds", 1},
+		{"wallets/held", "volume", 7}, // 80 + 50 + 7 + 5 - 60 - 20 - 50 - 5
+	} {
+		board, panel, _ := strings.Cut(one.panel, "/")
+		rows := expected.Of(board, panel)(q)
+		require.Len(t, rows, 1, one.panel)
+		require.NotNil(t, rows[0].Values[one.figure], one.panel)
+		require.InDelta(t, one.want, *rows[0].Values[one.figure], 1e-9, "%s, %s", one.panel, one.figure)
+		for _, dashboard := range catalogue.Dashboards() {
+			for _, p := range dashboard.Panels {
+				if dashboard.ID == board && p.ID == panel {
+					require.Positive(t, compare(t, p, q, rows))
+				}
+			}
+		}
+	}
 }

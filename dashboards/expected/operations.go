@@ -15,8 +15,8 @@ func risk() map[string]Figure {
 		}
 	}
 	rule := func(name event.RiskRule) test { return func(d *Document) bool { return d.RiskRule == name } }
-	back := func(q Input) set { return q.events().where(givenBack, approved) }
-	paid := func(q Input) set { return q.payments().where(approved) }
+	back := func(q Input) set { return q.events().where(givenBack) }
+	paid := func(q Input) set { return q.events().where(sale) }
 	return map[string]Figure{
 		"high-scores":  flagged(func(d *Document) bool { return d.RiskScore.Present && d.RiskScore.Value >= 60 }),
 		"card-testing": flagged(rule(event.RiskRuleCardTesting)),

@@ -19,7 +19,7 @@ func overview() map[string]Figure {
 		},
 		"net-volume": func(q Input) []Row {
 			net := func(q Input) *float64 {
-				return less(q.inReais().where(approved).money(), q.events().where(givenBack, approved, reais).money())
+				return less(q.events().where(sale, reais).money(), q.events().where(givenBack, reais).money())
 			}
 			return q.changed(Values{"volume": net(q)}, grown, net)
 		},
@@ -79,7 +79,7 @@ func (s set) ownMoney() *float64 {
 func paymentCount(q Input) *float64 { return number(len(q.payments())) }
 
 func reversedVolume(q Input) []Row {
-	back := func(q Input) *float64 { return q.events().where(givenBack, approved, reais).money() }
+	back := func(q Input) *float64 { return q.events().where(givenBack, reais).money() }
 	return q.changed(Values{"volume": back(q)}, grown, back)
 }
 

@@ -15,7 +15,8 @@ type Meaning struct {
 	Line bool
 	// Pending says that the event is an amount that is set aside and not moved yet.
 	Pending bool
-	// Payment says that the event is a payment: the dashboards count approved and declined ones.
+	// Payment says that the event is a payment: the dashboards count approved and declined ones. A
+	// hold is a payment if a card was presented for it, and its capture does not count again.
 	Payment bool
 }
 
@@ -31,7 +32,7 @@ var meanings = []Meaning{
 	{Kind: KindDeposit, MovesMoney: true, Line: true},
 	{Kind: KindWithdrawal, MovesMoney: true, Line: true},
 	{Kind: KindTransfer, MovesMoney: true, Line: true},
-	{Kind: KindHold, Pending: true},
+	{Kind: KindHold, Pending: true, Payment: true},
 	{Kind: KindCapture, Of: KindHold, MovesMoney: true, Line: true},
 	{Kind: KindVoid, Of: KindPurchase, MovesMoney: true, Line: true},
 	{Kind: KindVoid, Of: KindHold},
