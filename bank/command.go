@@ -54,6 +54,9 @@ func (o *Outcome) Entries() []*Entry {
 var (
 	// ErrRequestIDReused says that the request id was used before with another request.
 	ErrRequestIDReused = fault.New(fault.Aborted, "REQUEST_ID_REUSED", "This request id was used before with another request.")
+	// ErrAccountClosed says that the account of an earlier transaction was closed since, so that nothing
+	// can be given back to it or taken from it. A new transaction on a closed account is declined.
+	ErrAccountClosed = fault.New(fault.FailedPrecondition, "ACCOUNT_CLOSED", "The account was closed.")
 	// ErrStale says that a fact resolved before the lock is no longer true: resolve it and submit
 	// the command again. It never leaves the process.
 	ErrStale = fault.New(fault.Internal, "STALE", "Something went wrong on our side.")

@@ -60,3 +60,10 @@ func (r DeclineReason) index() int {
 	}
 	return 0
 }
+
+// Declined returns the entry as the decline that it becomes for a reason: it moves nothing.
+func (e Entry) Declined(reason DeclineReason) Entry {
+	e.Status, e.Decline = Declined, reason
+	e.DebitAccount, e.CreditAccount = ID{}, ID{}
+	return e
+}

@@ -32,12 +32,20 @@ type Principal struct {
 	MerchantID string
 }
 
+// Is reports whether the principal is the customer.
+func (p *Principal) Is(customer ID) bool {
+	return p.Kind == PrincipalUser && !p.CustomerID.IsZero() && p.CustomerID == customer
+}
+
 // Owns reports whether the principal may see and move the account: a user only an account of his own, a
 // merchant none, everybody else any.
-func (p *Principal) Owns(account *Account) bool {
+func (p *Principal) Owns(account *Account) bool { return p.MaySee(account.CustomerID) }
+
+// MaySee is Owns for the customer of an account.
+func (p *Principal) MaySee(customer ID) bool {
 	switch p.Kind {
 	case PrincipalUser:
-		return !p.CustomerID.IsZero() && account.CustomerID == p.CustomerID
+		return p.Is(customer)
 	case PrincipalMerchant:
 		return false
 	}

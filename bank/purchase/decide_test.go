@@ -5,7 +5,9 @@ import (
 	"time"
 
 	"codebank.dev/bank"
+	"codebank.dev/bank/reversal"
 	"codebank.dev/bank/risk"
+	"codebank.dev/platform/fault"
 	"codebank.dev/platform/money"
 	"codebank.dev/platform/pan"
 	"github.com/stretchr/testify/require"
@@ -288,8 +290,8 @@ func TestVoidsAndReversalsNeverCheckFundsOrBlocks(t *testing.T) {
 	again := (&void{id: bank.ID{6}, purchase: command.id, account: account.ID}).Decide(book, noon)
 	require.NoError(t, again.Err)
 	require.Nil(t, again.Entry, "a second void gives nothing more")
-	reversed := (&reverse{id: bank.ID{8}, purchase: command.id, account: account.ID, request: command.request}).Decide(book, noon)
-	require.ErrorIs(t, reversed.Err, errAlreadyReversed)
+	reversed := reversalOf(command, 0).Decide(book, noon)
+	requireReason(t, "ALREADY_REVERSED", reversed)
 }
 
 func TestAVoidOfAnUnusedIDIsFinal(t *testing.T) {
@@ -312,6 +314,20 @@ func TestAVoidResolvedBeforeItsPurchaseIsStale(t *testing.T) {
 	require.ErrorIs(t, outcome.Err, bank.ErrStale)
 }
 
+// reversalOf returns the command that Reverse submits for a purchase.
+func reversalOf(command *authorize, amount int64) *reversal.Command {
+	return &reversal.Command{
+		ID: bank.ID{8}, Original: command.id, Parties: bank.Parties{AccountID: command.account}, Amount: amount,
+		Request: command.request, OwnPurchase: true, Missing: errNoPurchase,
+	}
+}
+
+func requireReason(t *testing.T, want string, outcome bank.Outcome) {
+	t.Helper()
+	require.Error(t, outcome.Err)
+	require.Equal(t, want, fault.Of(outcome.Err).Reason)
+}
+
 // bought returns a book with an approved purchase of 400.
 func bought(t *testing.T) (*bank.Book, *authorize) {
 	account, card, command := fixture()
@@ -323,31 +339,31 @@ func bought(t *testing.T) (*bank.Book, *authorize) {
 func TestAPurchaseIsGivenBackInPartsUpToItsAmount(t *testing.T) {
 	book, command := bought(t)
 	giveBack := func(n byte, amount int64) bank.Outcome {
-		r := &reverse{id: bank.ID{8, n}, purchase: command.id, account: command.account, request: command.request, amount: amount}
-		r.request.Fingerprint = [32]byte{n}
+		r := reversalOf(command, amount)
+		r.ID, r.Request.Fingerprint = bank.ID{8, n}, [32]byte{n}
 		return r.Decide(book, noon)
 	}
-	require.ErrorIs(t, giveBack(1, 401).Err, errAboveLeft)
+	requireReason(t, "AMOUNT_ABOVE_LEFT", giveBack(1, 401))
 	first := giveBack(2, 150)
 	require.NoError(t, first.Err)
 	require.EqualValues(t, 150, first.Entry.Amount)
 	require.EqualValues(t, -250, first.Entry.BalanceAfter)
 	require.Equal(t, command.settlement, first.Entry.DebitAccount)
 	require.Same(t, first.Entry, giveBack(2, 150).Entry, "a repeat gets the first outcome")
-	require.ErrorIs(t, giveBack(3, 0).Err, errAlreadyReversed, "the whole is not left")
-	require.ErrorIs(t, giveBack(4, 251).Err, errAboveLeft)
+	requireReason(t, "ALREADY_REVERSED", giveBack(3, 0)) // The whole is not left.
+	requireReason(t, "AMOUNT_ABOVE_LEFT", giveBack(4, 251))
 	last := giveBack(5, 250)
 	require.NoError(t, last.Err)
 	require.Zero(t, last.Entry.BalanceAfter)
 	for _, amount := range []int64{0, 1, 400} {
-		require.ErrorIs(t, giveBack(6, amount).Err, errAlreadyReversed, amount)
+		requireReason(t, "ALREADY_REVERSED", giveBack(6, amount))
 	}
 	require.EqualValues(t, 400, book.Sum(command.id, bank.GivenBack))
 }
 
 func TestAVoidGivesBackWhatIsLeft(t *testing.T) {
 	book, command := bought(t)
-	part := &reverse{id: bank.ID{8}, purchase: command.id, account: command.account, request: command.request, amount: 150}
+	part := reversalOf(command, 150)
 	require.NoError(t, part.Decide(book, noon).Err)
 	voided := (&void{id: bank.ID{6}, purchase: command.id, account: command.account}).Decide(book, noon)
 	require.NoError(t, voided.Err)
@@ -376,17 +392,18 @@ func TestOnlyTheCallersOwnApprovedPurchaseIsReversed(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		entry bank.Entry
-		want  error
+		want  string
 	}{
-		"another caller's": {purchase(func(e *bank.Entry) { e.Request.Caller = "other" }), errNoPurchase},
-		"no purchase":      {purchase(func(e *bank.Entry) { e.Kind = bank.KindVoid }), errNoPurchase},
-		"declined":         {purchase(func(e *bank.Entry) { e.Status = bank.Declined }), errNotReversible},
-		"voided":           {purchase(func(e *bank.Entry) { e.Status = bank.Voided }), errNotReversible},
+		"another caller's": {purchase(func(e *bank.Entry) { e.Request.Caller = "other" }), "PURCHASE_NOT_FOUND"},
+		"no purchase":      {purchase(func(e *bank.Entry) { e.Kind = bank.KindVoid }), "PURCHASE_NOT_FOUND"},
+		"declined":         {purchase(func(e *bank.Entry) { e.Status = bank.Declined }), "NOT_REVERSIBLE"},
+		"voided":           {purchase(func(e *bank.Entry) { e.Status = bank.Voided }), "NOT_REVERSIBLE"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			book := bank.NewBook(bank.ReadSet{Accounts: []bank.Account{account}, Entries: []bank.Entry{test.entry}})
-			command := &reverse{id: bank.ID{8}, purchase: command.id, account: account.ID, request: bank.Request{Caller: "shop", ID: "r2"}}
-			require.ErrorIs(t, command.Decide(book, noon).Err, test.want)
+			command := reversalOf(command, 0)
+			command.Parties.AccountID, command.Request = account.ID, bank.Request{Caller: "shop", ID: "r2"}
+			requireReason(t, test.want, command.Decide(book, noon))
 			changes := book.Changes()
 			require.True(t, changes.IsEmpty())
 		})

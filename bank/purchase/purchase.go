@@ -2,7 +2,7 @@
 // and read it with the amount that was given back since.
 //
 // The commands of its requests decide on a bank.Book: authorize.go decides a purchase, giveback.go
-// a void and a reversal. token.go finds the card of a token.
+// a void; package reversal decides a reversal. token.go finds the card of a token.
 package purchase
 
 import (
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"codebank.dev/bank"
+	"codebank.dev/bank/reversal"
 	"codebank.dev/bank/risk"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/field"
@@ -281,20 +282,21 @@ func (s *Service) Reverse(ctx context.Context, request ReverseRequest) (Reversal
 	if err != nil {
 		return Reversal{}, err
 	}
-	command := &reverse{
-		id:          s.Code.TransactionID(request.Caller, request.RequestID),
-		purchase:    id,
-		account:     parties.AccountID,
-		amount:      request.AmountMinor,
-		description: request.Description,
-		at:          request.At,
-		refusal:     content,
-	}
-	command.request = bank.Request{
-		Caller: request.Caller, ID: request.RequestID, TraceID: request.TraceID,
-		Fingerprint: s.Vault.Fingerprint(request.canonical(id)),
-	}
-	outcome, err := s.Ledger.Submit(ctx, command)
+	outcome, err := s.Ledger.Submit(ctx, &reversal.Command{
+		ID:       s.Code.TransactionID(request.Caller, request.RequestID),
+		Original: id,
+		Parties:  bank.Parties{AccountID: parties.AccountID},
+		Amount:   request.AmountMinor,
+		Request: bank.Request{
+			Caller: request.Caller, ID: request.RequestID, TraceID: request.TraceID,
+			Fingerprint: s.Vault.Fingerprint(request.canonical(id)),
+		},
+		OwnPurchase: true,
+		Missing:     errNoPurchase,
+		Description: request.Description,
+		At:          request.At,
+		Refusal:     content,
+	})
 	if err != nil {
 		return Reversal{}, err
 	}
