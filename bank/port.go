@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"codebank.dev/platform/money"
 	"codebank.dev/platform/pan"
 )
 
@@ -59,6 +60,7 @@ type Result struct {
 type Directory interface {
 	CardByLookup(ctx context.Context, lookup [32]byte) (CardFacts, error)
 	CardByID(ctx context.Context, card ID) (CardFacts, error)
+	AccountByID(ctx context.Context, account ID) (AccountFacts, error)
 	// Parties returns the customer accounts of a transaction's legs and the card of its leg 0; zero ids
 	// for a refusal.
 	Parties(ctx context.Context, transaction ID) (Parties, error)
@@ -73,6 +75,34 @@ type Reader interface {
 	Transaction(ctx context.Context, transaction ID) (Entry, int64, error)
 	// SealedNumber returns a card's number as the vault sealed it.
 	SealedNumber(ctx context.Context, card ID) (Sealed, error)
+}
+
+// AccountReader reads what more than one row tells, without locks. ErrNotFound and fault.Unavailable as
+// for Directory.
+type AccountReader interface {
+	// AccountsOf returns up to limit accounts of a customer, open and closed, whose ids are above after,
+	// in the order of their ids. None is no error.
+	AccountsOf(ctx context.Context, customer, after ID, limit int) ([]Account, error)
+	// Details returns a transaction and what became of it, as of one moment.
+	Details(ctx context.Context, transaction ID) (TransactionDetails, error)
+}
+
+// TransactionDetails is a transaction with what became of it.
+type TransactionDetails struct {
+	// Entry is leg 0.
+	Entry Entry
+	// Second is leg 1; nil when there is leg 0 alone.
+	Second *Entry
+	// GivenBack, Captured and Released are how much was, in minor units.
+	GivenBack, Captured, Released int64
+}
+
+// AccountFacts are the fields of an account that never change.
+type AccountFacts struct {
+	ID         ID
+	CustomerID ID
+	Kind       AccountKind
+	Currency   money.Currency
 }
 
 // CardFacts are the fields of a card that never change.

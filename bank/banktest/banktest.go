@@ -9,7 +9,7 @@
 // The files, in reading order:
 //
 //	banktest.go     Ledger, and a clock for tests
-//	store.go        the contract of bank.Store, bank.Directory and bank.Reader
+//	store.go        the contract of bank.Store, bank.Directory, bank.Reader and bank.AccountReader
 //	store_rules.go  more rules of the same contract
 //	tokens.go       its rules about card tokens
 //	fields.go       every field is stored: generators of random values
@@ -35,6 +35,7 @@ type Ledger interface {
 	bank.Store
 	bank.Directory
 	bank.Reader
+	bank.AccountReader
 	Outbox
 }
 

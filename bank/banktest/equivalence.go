@@ -224,6 +224,7 @@ func (w *world) compare(t *rapid.T, first, second Ledger) {
 	}
 	for _, transaction := range w.transactions {
 		same(func(l Ledger) (any, error) { return l.Parties(ctx, transaction) })
+		same(func(l Ledger) (any, error) { return l.Details(ctx, transaction) })
 		same(func(l Ledger) (any, error) {
 			entry, reversed, err := l.Transaction(ctx, transaction)
 			return []any{entry, reversed}, err

@@ -164,6 +164,16 @@ func Capture(customer Customer, hold bank.ID, captured, rest int64) []bank.Entry
 	return []bank.Entry{entry, released}
 }
 
+// Transfer returns the two legs of an approved transfer. Post both with effects of −amount and +amount on
+// the balances.
+func Transfer(from, to Customer, transaction bank.ID, amount int64) (out, in bank.Entry) {
+	out = Purchase(from, transaction, amount)
+	out.Kind, out.CreditAccount, out.Card, out.Merchant = bank.KindTransfer, to.Account, bank.CardSnapshot{}, bank.Merchant{}
+	in = out
+	in.Leg, in.AccountID, in.Direction = 1, to.Account, bank.Credit
+	return out, in
+}
+
 // Refusal returns a declined purchase with an unknown card.
 func Refusal(transaction bank.ID) bank.Entry {
 	entry := Purchase(Customer{}, transaction, 100)

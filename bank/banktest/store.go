@@ -12,7 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestStore proves that a ledger keeps the contracts of bank.Store, bank.Directory and bank.Reader.
+// TestStore proves that a ledger keeps the contracts of bank.Store, bank.Directory, bank.Reader and
+// bank.AccountReader.
 func TestStore(t *testing.T, open Open) {
 	run(t, open, []rule{
 		{"a batch is written only if the state that it was decided on is still current", decidesOnCurrentState},
@@ -42,6 +43,8 @@ func TestStore(t *testing.T, open Open) {
 		{"a card number is issued once", issuesNumbersOnce},
 		{"keys without a row read as absent", readsAbsence},
 		{"a missing row is ErrNotFound", findsNothing},
+		{"the accounts of a customer are listed by id, page by page", listsAccounts},
+		{"a transaction is read with its legs and with what became of it", readsDetails},
 		{"after the end of the context the outcome is unknown", endsWithContext},
 		{"every field of a card and its account is stored", keepsCards},
 		{"every field of an entry is stored", keepsEntries},

@@ -250,6 +250,8 @@ func findsNothing(t *testing.T, ledger Ledger) {
 		"CardByID":     func() error { _, err := ledger.CardByID(ctx, none); return err },
 		"Parties":      func() error { _, err := ledger.Parties(ctx, none); return err },
 		"Account":      func() error { _, err := ledger.Account(ctx, none); return err },
+		"AccountByID":  func() error { _, err := ledger.AccountByID(ctx, none); return err },
+		"Details":      func() error { _, err := ledger.Details(ctx, none); return err },
 		"Card":         func() error { _, _, err := ledger.Card(ctx, none); return err },
 		"Transaction":  func() error { _, _, err := ledger.Transaction(ctx, none); return err },
 		"SealedNumber": func() error { _, err := ledger.SealedNumber(ctx, none); return err },

@@ -1,7 +1,9 @@
 package inmem
 
 import (
+	"bytes"
 	"context"
+	"slices"
 
 	"codebank.dev/bank"
 )
@@ -35,6 +37,14 @@ func lookUp[K comparable, V any](ctx context.Context, table map[K]V, key K) (V, 
 		return value, bank.ErrNotFound
 	}
 	return value, nil
+}
+
+// AccountByID implements bank.Directory.
+func (s *Store) AccountByID(ctx context.Context, id bank.ID) (bank.AccountFacts, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	account, err := lookUp(ctx, s.accounts, id)
+	return bank.AccountFacts{ID: account.ID, CustomerID: account.CustomerID, Kind: account.Kind, Currency: account.Currency}, err
 }
 
 // Parties implements bank.Directory.
@@ -79,6 +89,44 @@ func (s *Store) Transaction(ctx context.Context, transaction bank.ID) (bank.Entr
 		return bank.Entry{}, 0, err
 	}
 	return *entry, s.sums[bank.Sum{Original: transaction, Relation: bank.GivenBack}], nil
+}
+
+// AccountsOf implements bank.AccountReader.
+func (s *Store) AccountsOf(ctx context.Context, customer, after bank.ID, limit int) ([]bank.Account, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if err := contextFault(ctx); err != nil {
+		return nil, err
+	}
+	var accounts []bank.Account
+	for id, account := range s.accounts {
+		if account.CustomerID == customer && bytes.Compare(id[:], after[:]) > 0 {
+			accounts = append(accounts, account)
+		}
+	}
+	slices.SortFunc(accounts, func(a, b bank.Account) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	return accounts[:min(limit, len(accounts))], nil
+}
+
+// Details implements bank.AccountReader.
+func (s *Store) Details(ctx context.Context, transaction bank.ID) (bank.TransactionDetails, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	entry, err := lookUp(ctx, s.entries, leg{transaction: transaction})
+	if err != nil {
+		return bank.TransactionDetails{}, err
+	}
+	details := bank.TransactionDetails{
+		Entry:     *entry,
+		GivenBack: s.sums[bank.Sum{Original: transaction, Relation: bank.GivenBack}],
+		Captured:  s.sums[bank.Sum{Original: transaction, Relation: bank.Captured}],
+		Released:  s.sums[bank.Sum{Original: transaction, Relation: bank.Released}],
+	}
+	if second, ok := s.entries[leg{transaction, 1}]; ok {
+		copied := *second
+		details.Second = &copied
+	}
+	return details, nil
 }
 
 // SealedNumber implements bank.Reader.

@@ -16,11 +16,12 @@ import (
 
 // The ports that Store implements.
 var (
-	_ bank.Store     = (*Store)(nil)
-	_ bank.Directory = (*Store)(nil)
-	_ bank.Reader    = (*Store)(nil)
-	_ bank.Outbox    = (*Store)(nil)
-	_ bank.Marker    = (*Store)(nil)
+	_ bank.Store         = (*Store)(nil)
+	_ bank.Directory     = (*Store)(nil)
+	_ bank.Reader        = (*Store)(nil)
+	_ bank.AccountReader = (*Store)(nil)
+	_ bank.Outbox        = (*Store)(nil)
+	_ bank.Marker        = (*Store)(nil)
 )
 
 // leg is the key of an entry.

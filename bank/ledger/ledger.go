@@ -10,7 +10,7 @@
 //
 //	ledger.go     Submit and SubmitAll: from a command to its outcome
 //	batch.go      decide, encode and commit a batch
-//	directory.go  a cache of the facts about cards
+//	directory.go  a cache of the facts about cards and accounts
 package ledger
 
 import (

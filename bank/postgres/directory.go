@@ -20,8 +20,9 @@ var (
 		FROM entries e LEFT JOIN entries second ON second.transaction_id = e.transaction_id AND second.leg = 1
 		WHERE e.transaction_id = $1::uuid AND e.leg = 0`}
 
-	accountByID = &wire.Statement{Name: "account_by_id", SQL: `SELECT ` + accountColumns + ` FROM accounts a WHERE a.id = $1::uuid`}
-	cardByID    = &wire.Statement{Name: "card_by_id", SQL: `SELECT ` + cardColumns + `, ` + accountColumns + `
+	accountFacts = &wire.Statement{Name: "account_facts", SQL: `SELECT a.id, a.customer_id, a.kind, a.currency FROM accounts a WHERE a.id = $1::uuid`}
+	accountByID  = &wire.Statement{Name: "account_by_id", SQL: `SELECT ` + accountColumns + ` FROM accounts a WHERE a.id = $1::uuid`}
+	cardByID     = &wire.Statement{Name: "card_by_id", SQL: `SELECT ` + cardColumns + `, ` + accountColumns + `
 		FROM cards c JOIN accounts a ON a.id = c.account_id WHERE c.id = $1::uuid`}
 	transactionByID = &wire.Statement{Name: "transaction_by_id", SQL: `SELECT ` + entryColumns + `,
 			(SELECT coalesce(sum(amount), 0)::bigint FROM entries WHERE original_transaction_id = $1::uuid AND ` + givenBack + `)
@@ -51,6 +52,14 @@ func (s *Store) facts(ctx context.Context, st *wire.Statement, build func(*wire.
 	err = s.one(ctx, st, build, func(r wire.Row) {
 		facts = bank.CardFacts{Card: snapshotOf(&r), AccountID: r.UUID(), HolderName: r.Text(),
 			Expiry: pan.Expiry{Month: int(r.Int2()), Year: int(r.Int4())}}
+	})
+	return facts, err
+}
+
+// AccountByID implements bank.Directory.
+func (s *Store) AccountByID(ctx context.Context, account bank.ID) (facts bank.AccountFacts, err error) {
+	err = s.one(ctx, accountFacts, func(p *wire.Parameters) { p.UUIDArgument(account) }, func(r wire.Row) {
+		facts = bank.AccountFacts{ID: r.UUID(), CustomerID: r.UUID(), Kind: bank.AccountKind(r.Int2()), Currency: r.Currency()}
 	})
 	return facts, err
 }

@@ -34,6 +34,11 @@ const (
 	// is null for an entry that does not count.
 	relationOf = `CASE WHEN r.debit_account IS NULL THEN CASE WHEN r.kind IN (10, 11) THEN 3 END
 			WHEN r.leg = 0 THEN CASE WHEN r.kind IN (4, 10, 14) THEN 1 WHEN r.kind IN (9, 12) THEN 2 END END::smallint`
+
+	// counted selects what counts towards earlier transactions; the condition on these is appended.
+	counted = `SELECT r.original_transaction_id AS original, ` + relationOf + ` AS relation, r.amount
+			FROM entries e JOIN entries r ON r.transaction_id = e.transaction_id AND r.original_transaction_id = e.original_transaction_id
+			WHERE e.status = 1 AND e.leg = 0 AND r.status = 1 AND `
 )
 
 var (
@@ -56,9 +61,7 @@ var (
 	// readSums finds the transactions by their legs 0, which are in the index entries_given_back, and
 	// then all of their legs by their key, because leg 1 of a capture counts too.
 	readSums = &wire.Statement{Name: "read_sums", SQL: `SELECT original, relation, sum(amount)::bigint
-		FROM (SELECT r.original_transaction_id AS original, ` + relationOf + ` AS relation, r.amount
-			FROM entries e JOIN entries r ON r.transaction_id = e.transaction_id AND r.original_transaction_id = e.original_transaction_id
-			WHERE e.original_transaction_id = ANY($1::uuid[]) AND e.status = 1 AND e.leg = 0 AND r.status = 1) counted
+		FROM (` + counted + `e.original_transaction_id = ANY($1::uuid[])) counted
 		WHERE relation IS NOT NULL GROUP BY original, relation`}
 
 	insertAccounts = &wire.Statement{Name: "insert_accounts", SQL: `INSERT INTO accounts

@@ -14,6 +14,7 @@
 //	statements.go     the SQL of the read and write sets
 //	session.go        a connection, and one statement outside a batch
 //	directory.go      bank.Directory, bank.Reader, and what is deleted of card tokens
+//	accounts.go       bank.AccountReader
 //	stored_token.go   card tokens of version 0.1.0
 //	outbox.go         bank.Outbox; floor.go keeps its fetches cheap
 //	mark.go           bank.Marker: up to which time all events are published
@@ -38,11 +39,12 @@ import (
 
 // The ports that Store implements.
 var (
-	_ bank.Store     = (*Store)(nil)
-	_ bank.Directory = (*Store)(nil)
-	_ bank.Reader    = (*Store)(nil)
-	_ bank.Outbox    = (*Store)(nil)
-	_ bank.Marker    = (*Store)(nil)
+	_ bank.Store         = (*Store)(nil)
+	_ bank.Directory     = (*Store)(nil)
+	_ bank.Reader        = (*Store)(nil)
+	_ bank.AccountReader = (*Store)(nil)
+	_ bank.Outbox        = (*Store)(nil)
+	_ bank.Marker        = (*Store)(nil)
 )
 
 // Config is the configuration of a Store. Only URL is required.

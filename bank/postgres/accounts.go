@@ -1,0 +1,44 @@
+package postgres
+
+import (
+	"context"
+
+	"codebank.dev/bank"
+	"codebank.dev/platform/database/wire"
+)
+
+var (
+	accountsOf = &wire.Statement{Name: "accounts_of", SQL: `SELECT ` + accountColumns + ` FROM accounts a
+		WHERE a.customer_id = $1::uuid AND a.id > $2::uuid ORDER BY a.id LIMIT $3::bigint`}
+	// transactionDetails repeats the sums on the row of each leg.
+	transactionDetails = &wire.Statement{Name: "transaction_details", SQL: `SELECT ` + entryColumns + `, sums.given_back, sums.captured, sums.released
+		` + entryTables + ` CROSS JOIN (SELECT coalesce(sum(amount) FILTER (WHERE relation = 1), 0)::bigint AS given_back,
+				coalesce(sum(amount) FILTER (WHERE relation = 2), 0)::bigint AS captured,
+				coalesce(sum(amount) FILTER (WHERE relation = 3), 0)::bigint AS released
+			FROM (` + counted + `e.original_transaction_id = $1::uuid) counted) sums
+		WHERE e.transaction_id = $1::uuid ORDER BY e.leg`}
+)
+
+// AccountsOf implements bank.AccountReader.
+func (s *Store) AccountsOf(ctx context.Context, customer, after bank.ID, limit int) (accounts []bank.Account, err error) {
+	err = s.query(ctx, accountsOf, func(p *wire.Parameters) {
+		p.UUIDArgument(customer)
+		p.UUIDArgument(after)
+		p.Int8Argument(int64(limit))
+	}, func(r wire.Row) { accounts = append(accounts, accountOf(&r)) })
+	return accounts, err
+}
+
+// Details implements bank.AccountReader.
+func (s *Store) Details(ctx context.Context, transaction bank.ID) (details bank.TransactionDetails, err error) {
+	err = s.one(ctx, transactionDetails, func(p *wire.Parameters) { p.UUIDArgument(transaction) }, func(r wire.Row) {
+		entry := entryOf(&r)
+		details.GivenBack, details.Captured, details.Released = r.Int8(), r.Int8(), r.Int8()
+		if entry.Leg == 0 {
+			details.Entry = entry
+		} else {
+			details.Second = &entry
+		}
+	})
+	return details, err
+}
