@@ -14,7 +14,7 @@ func TestBankAndSchemaGiveAKindTheSameMeaning(t *testing.T) {
 	var meanings []event.Meaning
 	for _, r := range bank.AllRules() {
 		m := event.Meaning{
-			Kind: event.Kind(r.Kind.String()), MovesMoney: r.Moves, Line: r.Line == bank.PostedLine, Pending: r.Line == bank.PendingLine,
+			Kind: event.Kind(r.Kind.String()), MovesMoney: r.Moves, HeldBy: int(r.Held), Line: r.Line == bank.PostedLine, Pending: r.Line == bank.PendingLine,
 			Payment: r.Kind == bank.KindPurchase || r.Kind == bank.KindHold,
 		}
 		if r.Of != 0 {

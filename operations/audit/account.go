@@ -18,6 +18,8 @@ type account struct {
 	checked int64
 	totals  [stores]totals
 	differs bool
+	// whole says that the ledger has every event that is checked, each unaltered.
+	whole bool
 
 	// last are the figures after the previous event. lastSequence is 0 if they cannot be
 	// used, because that event is missing or altered.
@@ -33,7 +35,7 @@ type account struct {
 
 func (a *account) begin(id id.ID) {
 	kept := a.totals
-	*a = account{open: true, id: id, totals: kept}
+	*a = account{open: true, whole: true, id: id, totals: kept}
 	for i := range a.totals {
 		a.totals[i].reset()
 	}
@@ -50,6 +52,7 @@ func (c *comparison) gapThrough(last int64) {
 	if last <= a.checked {
 		return
 	}
+	c.doubt()
 	s := suspect{kind: Missing, store: InLedger, key: key{class: ofAccount, id: a.id, sequence: a.checked + 1}, detail: inNoStore}
 	if s.events = last - a.checked; s.events > 1 {
 		s.detail = fmt.Sprintf("%s, nor is any up to sequence %d", inNoStore, last)
@@ -58,24 +61,32 @@ func (c *comparison) gapThrough(last int64) {
 }
 
 // leaveAccount ends the account that is open: it reports what is missing at its end,
-// compares its last figures with the cut, and keeps the account if it has findings.
-func (c *comparison) leaveAccount() {
+// checks what its events say about transactions, compares its last figures with the cut, and keeps the
+// account if it has findings.
+func (c *comparison) leaveAccount() error {
 	a := &c.account
 	if !a.open {
-		return
+		return nil
 	}
 	defer func() { a.open = false }()
 	if !a.inCut {
-		return
+		return nil
 	}
 	c.gapThrough(a.atCut.sequence)
+	if err := c.checkRelations(); err != nil {
+		return err
+	}
 	if a.lastSequence == a.atCut.sequence {
 		c.breaches(key{class: ofAccount, id: a.id, sequence: a.lastSequence}, a.last.compareWith(&a.atCut))
 	}
 	if a.differs && len(c.differing) < c.audit.maxFindings() {
 		c.differing = append(c.differing, a.difference())
 	}
+	return nil
 }
+
+// doubt notes that an event of the ledger is missing or altered.
+func (c *comparison) doubt() { c.whole, c.account.whole = false, false }
 
 // checkFigures checks that the ledger's figures follow from those of the previous
 // event.

@@ -8,6 +8,8 @@
 //  3. It reads the ledger last and in order, merges the records with it (join.go) and checks
 //     each event (check.go). So it can tell an event that the bank never decided from an event
 //     that was decided after the cut.
+//     What refers to a transaction is compared with it when its account ends (relations.go), and the
+//     two legs of a transfer at the end (legs.go).
 //  4. It reads the events with a finding again in full, to name the fields that differ
 //     (explain.go).
 //

@@ -80,10 +80,11 @@ func (g *group) about(kind Kind, store Store) suspect {
 	return s
 }
 
-// check checks an event that belongs to the cut.
-func (c *comparison) check(g *group) {
+// check checks an event that belongs to the cut. An error is one of the disk.
+func (c *comparison) check(g *group) error {
 	c.count(g)
 	if !g.has(InLedger) {
+		c.doubt()
 		c.suspect(g.about(Missing, InLedger))
 	}
 	waiting := g.has(InOutbox)
@@ -108,6 +109,13 @@ func (c *comparison) check(g *group) {
 		c.checkFigures(g, sound)
 		c.checkOrder(g)
 	}
+	switch {
+	case blamed[InLedger]:
+		c.doubt()
+	case g.has(InLedger):
+		return c.relate(g)
+	}
+	return nil
 }
 
 // MaxWait is how long an event may wait in the outbox before it is a finding.

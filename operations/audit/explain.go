@@ -179,6 +179,7 @@ func (e *explainer) missing(ctx context.Context, s *suspect, plain Finding) Find
 		return plain
 	}
 	found, err := e.find(ctx, s, s.store, Wanted{TransactionID: copy.Event.TransactionID})
+	found = slices.DeleteFunc(found, func(c Copy) bool { return otherLeg(&c.Event, &copy.Event) })
 	if err != nil || len(found) == 0 {
 		return plain
 	}
@@ -195,6 +196,9 @@ func (e *explainer) missing(ctx context.Context, s *suspect, plain Finding) Find
 	}
 	return plain
 }
+
+// otherLeg reports whether two events of a transaction are its two legs, and not one event under two ids.
+func otherLeg(a, b *event.Transaction) bool { return a.Kind != b.Kind || a.Direction != b.Direction }
 
 // witness returns a copy of a suspect's event from the first place that has it; the ledger
 // comes before all others. It returns nil if no place has one.

@@ -5,8 +5,10 @@ import "fmt"
 // figures are the figures of an account after an event of the ledger.
 type figures struct {
 	balance, held, available, creditLimit int64
-	// movement is the change of the balance; 0 if the event moved no money.
+	// movement is the change of the balance; 0 if the event moved no money. setAside is the change of the
+	// held amount.
 	movement   int64
+	setAside   int64
 	occurredAt int64
 }
 
@@ -23,6 +25,10 @@ func (f *figures) follow(before *figures) []breach {
 	if expected := before.balance + f.movement; f.balance != expected {
 		breaches = append(breaches, breach{"balance_after_minor",
 			fmt.Sprintf("%d, but %d and the amount make %d", f.balance, before.balance, expected)})
+	}
+	if expected := before.held + f.setAside; f.held != expected {
+		breaches = append(breaches, breach{"held_after_minor",
+			fmt.Sprintf("%d, but %d and what the event sets aside or releases make %d", f.held, before.held, expected)})
 	}
 	if f.occurredAt < before.occurredAt {
 		breaches = append(breaches, breach{"occurred_at", "before the event that precedes it"})

@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 
+	"codebank.dev/operations/audit/spool"
 	"codebank.dev/platform/id"
 )
 
@@ -15,7 +16,12 @@ type comparison struct {
 	streams [stores]*recordStream // none for the ledger
 	read    [stores]*gathered
 
-	account  account
+	account   account
+	relations relations
+	legs      *spool.Sorter
+	// whole says that the ledger has every event of the cut that was joined so far, each unaltered.
+	whole bool
+
 	places   [stores]counted
 	accounts int64
 	refusals int64
@@ -34,9 +40,10 @@ type counted struct {
 
 // group is everything that the places have of one event.
 type group struct {
-	key     key
-	figures figures
-	piles   [stores]pile
+	key      key
+	figures  figures
+	relative relative
+	piles    [stores]pile
 }
 
 // pile is what one place has of an event.
@@ -62,7 +69,9 @@ func (p *pile) put(r *record) {
 func (g *group) has(s Store) bool { return g.piles[s].count > 0 }
 
 func (c *comparison) open(ctx context.Context, cut *cut, read [stores]*gathered) error {
-	c.read = read
+	c.read, c.whole = read, true
+	c.legs = c.audit.legs()
+	c.relations.sorter = c.audit.spool(relatedWidth, relatedKey)
 	var err error
 	if c.cut, err = cut.stream(); err != nil {
 		return err
@@ -76,7 +85,11 @@ func (c *comparison) open(ctx context.Context, cut *cut, read [stores]*gathered)
 	return away(ctx, InLedger, err)
 }
 
-func (c *comparison) close() { c.ledger.close() }
+func (c *comparison) close() {
+	c.ledger.close()
+	// Their records are already read.
+	_, _ = c.legs.Close(), c.relations.sorter.Close()
+}
 
 // lowest returns the lowest key of all places.
 func (c *comparison) lowest() (lowest key, found bool) {
@@ -97,7 +110,7 @@ func (c *comparison) collect(k key, g *group) error {
 	*g = group{key: k}
 	if !c.ledger.done && c.ledger.head.key == k {
 		g.piles[InLedger].put(&c.ledger.head.record)
-		g.figures = c.ledger.head.figures
+		g.figures, g.relative = c.ledger.head.figures, c.ledger.head.relative
 		if err := c.ledger.next(); err != nil {
 			return &AwayError{Store: InLedger, Cause: err}
 		}
@@ -130,15 +143,19 @@ func (c *comparison) join() error {
 		}
 		switch {
 		case inCut:
-			c.check(&g)
+			if err := c.check(&g); err != nil {
+				return err
+			}
 		case g.has(InLedger):
 			c.countLater(&g)
 		default:
 			c.foreign(&g)
 		}
 	}
-	_, err := c.approach(key{class: stray})
-	return err
+	if _, err := c.approach(key{class: stray}); err != nil {
+		return err
+	}
+	return c.checkLegs()
 }
 
 // approach moves the cut up to a key and reports the events of the cut before the key as
@@ -169,12 +186,16 @@ func (c *comparison) approach(k key) (inCut bool, err error) {
 // leaveAccounts ends the open account, and then the accounts of the cut before an id or,
 // with all, the rest of them. No place has an event of these accounts.
 func (c *comparison) leaveAccounts(upTo id.ID, all bool) error {
-	c.leaveAccount()
+	if err := c.leaveAccount(); err != nil {
+		return err
+	}
 	for !c.cut.accountsDone && (all || compareIDs(c.cut.account.id, upTo) < 0) {
 		if err := c.enterAccount(c.cut.account.id); err != nil {
 			return err
 		}
-		c.leaveAccount()
+		if err := c.leaveAccount(); err != nil {
+			return err
+		}
 	}
 	return nil
 }

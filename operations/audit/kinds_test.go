@@ -24,6 +24,11 @@ func TestAnAuditAddsUpWhatMovesMoney(t *testing.T) {
 					want = 7 * sign
 				}
 				require.Equal(t, want, figuresOf(&e).movement, "%s of %s, %s, %s", m.Kind, m.Of, direction, status)
+				held := int64(0)
+				if status == event.StatusApproved {
+					held = 7 * int64(m.HeldBy)
+				}
+				require.Equal(t, held, figuresOf(&e).setAside, "%s of %s, %s, %s", m.Kind, m.Of, direction, status)
 				var sums totals
 				r := digesters.record(&Copy{Event: e})
 				sums.add(&r)

@@ -38,6 +38,11 @@ const (
 	movesCredit
 )
 
+// opposite is the direction that gives the movement back.
+func (m movement) opposite() movement {
+	return [...]movement{movesNothing: movesNothing, movesDebit: movesCredit, movesCredit: movesDebit}[m]
+}
+
 // movementOf returns how an event moves money. Only approved events do. A hold has the direction of
 // its debit, but only sets the amount aside.
 func movementOf(t *event.Transaction) movement {

@@ -41,7 +41,8 @@ func (s *recordStream) next() error {
 // the event.
 type ledgerRecord struct {
 	record
-	figures figures
+	figures  figures
+	relative relative
 }
 
 // ledgerStream reads the events of the ledger in order. It is at an event, or done. A
@@ -103,7 +104,7 @@ func (s *ledgerStream) read(ctx context.Context, digests digesters, copies iter.
 			send()
 			return false
 		}
-		batch.records = append(batch.records, ledgerRecord{record: digests.record(c), figures: figuresOf(&c.Event)})
+		batch.records = append(batch.records, ledgerRecord{record: digests.record(c), figures: figuresOf(&c.Event), relative: relativeOf(&c.Event)})
 		if len(batch.records) == batchLength && !send() {
 			return false
 		}
@@ -189,5 +190,6 @@ func figuresOf(t *event.Transaction) figures {
 	case movesCredit:
 		f.movement = t.AmountMinor
 	}
+	f.setAside = t.AmountMinor * int64(event.HeldBy(t))
 	return f
 }

@@ -11,6 +11,8 @@ type Meaning struct {
 	// MovesMoney says that the balance changes by the amount, in the event's direction. Otherwise the
 	// balance stays; then the direction is NONE, except for a hold, which keeps that of its debit.
 	MovesMoney bool
+	// HeldBy is 1 if the amount is set aside, -1 if it is captured or released, and 0 otherwise.
+	HeldBy int
 	// Line says that the statement shows the event as a line.
 	Line bool
 	// Pending says that the event is an amount that is set aside and not moved yet.
@@ -32,12 +34,12 @@ var meanings = []Meaning{
 	{Kind: KindDeposit, MovesMoney: true, Line: true},
 	{Kind: KindWithdrawal, MovesMoney: true, Line: true},
 	{Kind: KindTransfer, MovesMoney: true, Line: true},
-	{Kind: KindHold, Pending: true, Payment: true},
-	{Kind: KindCapture, Of: KindHold, MovesMoney: true, Line: true},
+	{Kind: KindHold, HeldBy: 1, Pending: true, Payment: true},
+	{Kind: KindCapture, Of: KindHold, MovesMoney: true, HeldBy: -1, Line: true},
 	{Kind: KindVoid, Of: KindPurchase, MovesMoney: true, Line: true},
-	{Kind: KindVoid, Of: KindHold},
-	{Kind: KindExpiry, Of: KindHold},
-	{Kind: KindPixOut, Of: KindHold, MovesMoney: true, Line: true},
+	{Kind: KindVoid, Of: KindHold, HeldBy: -1},
+	{Kind: KindExpiry, Of: KindHold, HeldBy: -1},
+	{Kind: KindPixOut, Of: KindHold, MovesMoney: true, HeldBy: -1, Line: true},
 	{Kind: KindPixIn, MovesMoney: true, Line: true},
 	{Kind: KindPixReturn, Of: KindPixOut, MovesMoney: true, Line: true},
 	{Kind: KindPixReturn, Of: KindPixIn, MovesMoney: true, Line: true},
@@ -46,3 +48,18 @@ var meanings = []Meaning{
 // Meanings returns the meaning of every kind that banks produce, one for each kind that it may refer
 // to, in the order of the kinds.
 func Meanings() []Meaning { return slices.Clone(meanings) }
+
+// HeldBy says what an event does to the held amount of its account, as Meaning.HeldBy does. A void
+// releases a hold if it moves no money.
+func HeldBy(t *Transaction) int {
+	if t.Status != StatusApproved {
+		return 0
+	}
+	for i := range meanings {
+		m := &meanings[i]
+		if m.Kind == t.Kind && (t.Kind != KindVoid || m.MovesMoney == (t.Direction != DirectionNone)) {
+			return m.HeldBy
+		}
+	}
+	return 0
+}

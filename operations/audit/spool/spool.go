@@ -86,6 +86,15 @@ func (s *Sorter) Count() int64 {
 	return s.count
 }
 
+// Reset removes all records and frees the disk. The memory is used again for the next records. Cursors
+// cannot be used afterwards.
+func (s *Sorter) Reset() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.buffer, s.order, s.count, s.runs, s.size = s.buffer[:0], s.order[:0], 0, nil, 0
+	return s.closeFile()
+}
+
 // Close frees memory and disk. Cursors cannot be used afterwards.
 func (s *Sorter) Close() error {
 	s.mu.Lock()
@@ -94,11 +103,17 @@ func (s *Sorter) Close() error {
 		return nil
 	}
 	s.closed, s.buffer, s.order = true, nil, nil
+	return s.closeFile()
+}
+
+func (s *Sorter) closeFile() error {
 	if s.file == nil {
 		return nil
 	}
+	file := s.file
+	s.file = nil
 	// On most systems open has removed the name already.
-	return errors.Join(s.file.Close(), remove(s.file.Name()))
+	return errors.Join(file.Close(), remove(file.Name()))
 }
 
 func remove(name string) error {
