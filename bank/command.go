@@ -31,6 +31,9 @@ type Outcome struct {
 	Second *Entry
 	// Original is the entry that Entry gives back, when there is one.
 	Original *Entry
+	// Capture is the entry that captured Original, when Original is a hold and Entry gives back what was
+	// captured of it.
+	Capture *Entry
 	// Card is the card after the command, when the command is about one.
 	Card Card
 	// Account is the account after the command, when the command is about one.

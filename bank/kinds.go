@@ -78,6 +78,7 @@ var rules = [...]Rules{
 	{Kind: KindCapture, Of: KindHold, Moves: true, Held: HeldShrinks, Line: PostedLine, SecondLeg: KindVoid, Relation: Captured},
 	{Kind: KindVoid, Of: KindPurchase, Moves: true, Line: PostedLine, Relation: GivenBack},
 	{Kind: KindVoid, Of: KindHold, Held: HeldShrinks, Relation: Released},
+	{Kind: KindVoid, Of: KindCapture, Moves: true, Line: PostedLine, Relation: GivenBack},
 	{Kind: KindExpiry, Of: KindHold, Held: HeldShrinks, Relation: Released},
 	{Kind: KindPixOut, Of: KindHold, Moves: true, Held: HeldShrinks, Line: PostedLine, Relation: Captured},
 	{Kind: KindPixIn, Moves: true, Line: PostedLine},
@@ -99,8 +100,8 @@ func (e *Entry) Moves() bool { return !e.DebitAccount.IsZero() }
 // because leg 1 of a capture releases the rest of the hold. A leg 1 that counts stands beside a leg 0
 // that refers to the same transaction; the stores find it by that.
 //
-// The void of a purchase moves money and the void of a hold does not, so the entry itself tells its
-// relation, and no other entry is needed.
+// The void of a purchase or of a capture moves money and the void of a hold does not, so the entry
+// itself tells its relation, and no other entry is needed.
 func (e *Entry) Relation() Relation {
 	if e.OriginalID.IsZero() || e.Status != Approved || e.Moves() && e.Leg != 0 {
 		return 0

@@ -26,7 +26,7 @@ func TestEachKindDoesWhatItsNameSays(t *testing.T) {
 	}
 	moves := []string{
 		"PURCHASE", "REVERSAL of PURCHASE", "REVERSAL of CAPTURE", "REVERSAL of TRANSFER", "DEPOSIT", "WITHDRAWAL", "TRANSFER",
-		"CAPTURE of HOLD", "VOID of PURCHASE", "PIX_OUT of HOLD", "PIX_IN", "PIX_RETURN of PIX_OUT", "PIX_RETURN of PIX_IN",
+		"CAPTURE of HOLD", "VOID of PURCHASE", "VOID of CAPTURE", "PIX_OUT of HOLD", "PIX_IN", "PIX_RETURN of PIX_OUT", "PIX_RETURN of PIX_IN",
 	}
 	for what, test := range map[string]struct {
 		chosen func(bank.Rules) bool
@@ -47,10 +47,10 @@ func TestEachKindDoesWhatItsNameSays(t *testing.T) {
 		"releases the rest": {func(r bank.Rules) bool { return r.SecondLeg == bank.KindVoid }, []string{"CAPTURE of HOLD"}},
 		"has one leg": {func(r bank.Rules) bool { return r.SecondLeg == 0 }, []string{
 			"OPENING", "LIMIT_CHANGE", "PURCHASE", "REVERSAL of PURCHASE", "REVERSAL of CAPTURE", "DEPOSIT", "WITHDRAWAL", "HOLD",
-			"VOID of PURCHASE", "VOID of HOLD", "EXPIRY of HOLD", "PIX_OUT of HOLD", "PIX_IN", "PIX_RETURN of PIX_OUT", "PIX_RETURN of PIX_IN",
+			"VOID of PURCHASE", "VOID of HOLD", "VOID of CAPTURE", "EXPIRY of HOLD", "PIX_OUT of HOLD", "PIX_IN", "PIX_RETURN of PIX_OUT", "PIX_RETURN of PIX_IN",
 		}},
 		"gives back": {func(r bank.Rules) bool { return r.Relation == bank.GivenBack }, []string{
-			"REVERSAL of PURCHASE", "REVERSAL of CAPTURE", "REVERSAL of TRANSFER", "VOID of PURCHASE", "PIX_RETURN of PIX_OUT", "PIX_RETURN of PIX_IN",
+			"REVERSAL of PURCHASE", "REVERSAL of CAPTURE", "REVERSAL of TRANSFER", "VOID of PURCHASE", "VOID of CAPTURE", "PIX_RETURN of PIX_OUT", "PIX_RETURN of PIX_IN",
 		}},
 		"captures": {func(r bank.Rules) bool { return r.Relation == bank.Captured }, []string{"CAPTURE of HOLD", "PIX_OUT of HOLD"}},
 		"releases": {func(r bank.Rules) bool { return r.Relation == bank.Released }, []string{"VOID of HOLD", "EXPIRY of HOLD"}},

@@ -55,7 +55,7 @@ func (s *Store) Parties(ctx context.Context, transaction bank.ID) (bank.Parties,
 	if err != nil {
 		return bank.Parties{}, err
 	}
-	parties := bank.Parties{AccountID: entry.AccountID, CardID: entry.Card.ID}
+	parties := bank.Parties{AccountID: entry.AccountID, CardID: entry.Card.ID, CaptureID: s.captureOf(transaction)}
 	if second, ok := s.entries[leg{transaction, 1}]; ok {
 		parties.SecondAccountID = second.AccountID
 	}

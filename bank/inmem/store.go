@@ -19,6 +19,7 @@ var (
 	_ bank.Store         = (*Store)(nil)
 	_ bank.Directory     = (*Store)(nil)
 	_ bank.Reader        = (*Store)(nil)
+	_ bank.Holds         = (*Store)(nil)
 	_ bank.AccountReader = (*Store)(nil)
 	_ bank.Outbox        = (*Store)(nil)
 	_ bank.Marker        = (*Store)(nil)
@@ -49,6 +50,7 @@ type Store struct {
 	entries   map[leg]*bank.Entry
 	positions map[position]leg
 	sums      map[bank.Sum]int64
+	holds     holds
 	outbox    outbox
 }
 
@@ -64,6 +66,7 @@ func New(now func() time.Time) *Store {
 		entries:   make(map[leg]*bank.Entry),
 		positions: make(map[position]leg),
 		sums:      make(map[bank.Sum]int64),
+		holds:     newHolds(),
 	}
 }
 
@@ -151,7 +154,7 @@ func (s *Store) apply(changes *bank.Changes) {
 }
 
 func (s *Store) insert(entry bank.Entry) {
-	entry.OccurredAt = stored(entry.OccurredAt)
+	entry.OccurredAt, entry.HoldExpiresAt = stored(entry.OccurredAt), stored(entry.HoldExpiresAt)
 	if !entry.Card.ID.IsZero() {
 		// An entry stores only the id of its card; the other fields come from the card itself.
 		entry.Card = bank.CardSnapshot{ID: entry.Card.ID}
@@ -164,6 +167,7 @@ func (s *Store) insert(entry bank.Entry) {
 	if !entry.IsRefusal() {
 		s.positions[position{entry.AccountID, entry.Sequence}] = key
 	}
+	s.holds.insert(&entry)
 	if relation := entry.Relation(); relation != 0 {
 		s.sums[bank.Sum{Original: entry.OriginalID, Relation: relation}] += entry.Amount
 	}

@@ -32,6 +32,11 @@ type authorize struct {
 	description string
 	channel     bank.Channel
 	attempt     int32
+	// captureLater sets the amount aside instead of moving it. expiresAt is when what is set aside is
+	// released; zero means after bank.HoldLife.
+	captureLater      bool
+	expiresAt         time.Time
+	merchantReference string
 	// at is when a purchase of a loaded history was made; zero means now.
 	at time.Time
 	// refusal refuses what a text holds. It counts only when the request is not a repeat, because
@@ -60,12 +65,21 @@ func (a *authorize) fingerprint() [32]byte {
 }
 
 // fingerprintWith returns the fingerprint of the request with a text in place of its card.
+// What requests could not ask for at first is left out when it is not asked for, so that a request keeps
+// its fingerprint.
 func (a *authorize) fingerprintWith(card string) [32]byte {
-	return a.vault.Fingerprint(bank.NewCanonical("purchase").Text(card).
+	form := bank.NewCanonical("purchase").Text(card).
 		Number(a.amount.Minor).Text(a.amount.Currency.String()).
 		Text(a.merchant.ID).Text(a.merchant.Name).Text(a.merchant.CategoryCode).
 		Text(a.merchant.City).Text(a.merchant.Country).
-		Text(a.description).Number(int64(a.channel)).Number(int64(a.attempt)).Moment(a.at))
+		Text(a.description).Number(int64(a.channel)).Number(int64(a.attempt)).Moment(a.at)
+	if a.captureLater {
+		form = form.Text("capture_later").Moment(a.expiresAt)
+	}
+	if a.merchantReference != "" {
+		form = form.Text("merchant_reference").Text(a.merchantReference)
+	}
+	return a.vault.Fingerprint(form)
 }
 
 // asKnownTo returns the request with the fingerprint that it had when first was decided. A card may
@@ -94,9 +108,10 @@ func (a *authorize) asKnownTo(first *bank.Entry) bank.Request {
 
 // equalsButForCard returns whether the request is that of a stored purchase, whatever the card.
 func (a *authorize) equalsButForCard(first *bank.Entry) bool {
-	return first.Kind == bank.KindPurchase && first.Amount == a.amount.Minor && first.Currency == a.amount.Currency &&
+	return first.Kind == a.kind() && first.Amount == a.amount.Minor && first.Currency == a.amount.Currency &&
 		first.Merchant == a.merchant && first.Description == a.description && first.Channel == a.channel &&
-		first.Attempt == a.attempt && (a.at.IsZero() || a.at.Equal(first.OccurredAt))
+		first.Attempt == a.attempt && first.MerchantReference == a.merchantReference &&
+		(a.at.IsZero() || a.at.Equal(first.OccurredAt)) && (a.expiresAt.IsZero() || a.expiresAt.Equal(first.HoldExpiresAt))
 }
 
 // Key implements bank.Command.
@@ -141,21 +156,24 @@ func (a *authorize) Decide(book *bank.Book, now time.Time) bank.Outcome {
 	if a.refusal != nil {
 		return bank.Outcome{Err: a.refusal}
 	}
+	entry, err := a.entry(now)
+	if err != nil {
+		return bank.Outcome{Err: err}
+	}
 	if err := a.checkToken(book, now); err != nil {
 		return bank.Outcome{Err: err}
 	}
 	if a.account.IsZero() {
-		entry := a.entry()
 		entry.Risk = a.assess(risk.Wrong, now)
 		entry.Status, entry.Decline = bank.Declined, bank.UnknownCard
 		posted := book.Refuse(entry, now)
 		a.useToken(book)
 		return bank.Outcome{Entry: posted}
 	}
-	return a.decideKnown(book, now)
+	return a.decideKnown(book, entry, now)
 }
 
-func (a *authorize) decideKnown(book *bank.Book, now time.Time) bank.Outcome {
+func (a *authorize) decideKnown(book *bank.Book, entry bank.Entry, now time.Time) bank.Outcome {
 	account, okAccount := book.Account(a.account)
 	card, okCard := book.Card(a.card.ID)
 	if !okAccount || !okCard {
@@ -164,16 +182,17 @@ func (a *authorize) decideKnown(book *bank.Book, now time.Time) bank.Outcome {
 	if account.Currency != a.amount.Currency {
 		return bank.Outcome{Err: fault.Invalid("currency", "The currency must be that of the card's account.")}
 	}
-	entry, effect := a.entry(), bank.Effect{}
+	effect := bank.Effect{}
 	entry.CardUse, entry.Risk = card.Use(), a.assess(a.cardStatus(&card), now)
 	reason, next := a.decline(&account, card, now)
-	if reason == 0 {
-		next.Used = true
-		entry.Status = bank.Approved
-		entry.DebitAccount, entry.CreditAccount = a.account, a.settlement
-		effect.Balance = -a.amount.Minor
-	} else {
+	switch {
+	case reason != 0:
 		entry.Status, entry.Decline = bank.Declined, reason
+	case a.captureLater:
+		next.Used, entry.Status, effect.Held = true, bank.Approved, a.amount.Minor
+	default:
+		next.Used, entry.Status, effect.Balance = true, bank.Approved, -a.amount.Minor
+		entry.DebitAccount, entry.CreditAccount = a.account, a.settlement
 	}
 	posted, err := book.Post(entry, effect, now)
 	if err != nil {
@@ -240,21 +259,38 @@ func (a *authorize) assess(status risk.CardStatus, now time.Time) bank.Risk {
 	return a.assessed
 }
 
-func (a *authorize) entry() bank.Entry {
-	return bank.Entry{
-		TransactionID: a.id,
-		Request:       a.request,
-		AccountID:     a.account,
-		Kind:          bank.KindPurchase,
-		Direction:     bank.Debit,
-		Amount:        a.amount.Minor,
-		Currency:      a.amount.Currency,
-		Card:          a.card,
-		Merchant:      a.merchant,
-		Channel:       a.channel,
-		Description:   a.description,
-		Attempt:       a.attempt,
+// kind returns what the decision is: a purchase, or the hold of one that is captured later.
+func (a *authorize) kind() bank.Kind {
+	if a.captureLater {
+		return bank.KindHold
 	}
+	return bank.KindPurchase
+}
+
+// entry returns the entry of the request before it is decided.
+func (a *authorize) entry(now time.Time) (bank.Entry, error) {
+	entry := bank.Entry{
+		TransactionID:     a.id,
+		Request:           a.request,
+		AccountID:         a.account,
+		Kind:              a.kind(),
+		Direction:         bank.Debit,
+		Amount:            a.amount.Minor,
+		Currency:          a.amount.Currency,
+		Card:              a.card,
+		Merchant:          a.merchant,
+		MerchantReference: a.merchantReference,
+		Channel:           a.channel,
+		Description:       a.description,
+		Attempt:           a.attempt,
+	}
+	if !a.captureLater {
+		return entry, nil
+	}
+	var err error
+	entry.HoldID = a.id
+	entry.HoldExpiresAt, err = bank.HoldExpiry("expire_time", a.expiresAt, now)
+	return entry, err
 }
 
 func (a *authorize) hasToken() bool { return !a.token.Nonce.IsZero() }

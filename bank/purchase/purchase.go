@@ -1,8 +1,9 @@
 // Package purchase is the use case of paying by card: authorize a purchase, void it, reverse it,
 // and read it with the amount that was given back since.
 //
-// The commands of its requests decide on a bank.Book: authorize.go decides a purchase, giveback.go
-// a void; package reversal decides a reversal. token.go finds the card of a token.
+// The commands of its requests decide on a bank.Book: authorize.go decides a purchase, void.go the end of
+// its request id; package reversal decides a reversal. token.go finds the card of a token. A purchase with a
+// later capture sets its amount aside; package hold captures it.
 package purchase
 
 import (
@@ -18,7 +19,8 @@ import (
 	"codebank.dev/platform/money"
 )
 
-// Service decides purchases. All fields but StoredTokens, History and Scorer are required; it is safe
+// Service decides purchases. All fields but StoredTokens, History, Holds and Scorer are
+// required; it is safe
 // for concurrent use.
 type Service struct {
 	Code      bank.Code
@@ -32,6 +34,8 @@ type Service struct {
 	// History lets purchases and reversals name an earlier time; nil means that every request is of
 	// the present.
 	History *bank.History
+	// Holds reads what became of a purchase with a later capture; nil when there are none.
+	Holds bank.Holds
 	// Scorer gives every purchase its risk; with nil purchases have none.
 	Scorer *risk.Scorer
 }
@@ -53,6 +57,13 @@ type Request struct {
 	Description string
 	Channel     bank.Channel
 	Attempt     int32
+	// CaptureLater sets the amount aside; package hold captures it.
+	CaptureLater bool
+	// ExpiresAt is when what is set aside is released, in whole milliseconds; zero means after
+	// bank.HoldLife. It is for CaptureLater only.
+	ExpiresAt time.Time
+	// MerchantReference is the merchant's own name for the payment, or empty.
+	MerchantReference string
 	// At is when the purchase was made, in whole milliseconds; zero means now. See bank.History.
 	At time.Time
 }
@@ -68,14 +79,42 @@ func (r *Request) check() (money.Currency, error) {
 		r.Merchant.Check("merchant"),
 		field.OptionalText("description", r.Description, field.MaxDescription),
 		field.Attempt("attempt", r.Attempt),
+		r.checkHold(),
 	)
+}
+
+func (r *Request) checkHold() error {
+	if !r.CaptureLater && !r.ExpiresAt.IsZero() {
+		return fault.Invalid("expire_time", "Only a purchase with a later capture expires.")
+	}
+	if r.MerchantReference == "" {
+		return nil
+	}
+	return field.Word("merchant_reference", r.MerchantReference)
 }
 
 // Purchase is a decided purchase with what was given back since.
 type Purchase struct {
+	// Entry is the decision: a PURCHASE, or the HOLD of a purchase with a later capture.
 	Entry bank.Entry
 	// Reversed is how much was given back, in minor units; 0 in the answer of Authorize.
 	Reversed int64
+	// EndedBy is the kind of what ended the hold of a purchase with a later capture; 0 while its amount is
+	// set aside. Captured is how much of it was captured, in minor units.
+	EndedBy  bank.Kind
+	Captured int64
+}
+
+// isPurchase reports whether an entry is the decision of a purchase: by card, now or with a later capture,
+// or from the balance of a wallet.
+func isPurchase(entry *bank.Entry) bool {
+	return entry.Kind == bank.KindPurchase || isHold(entry)
+}
+
+// isHold reports whether an entry is the decision of a purchase with a later capture. A hold without a card
+// is no purchase.
+func isHold(entry *bank.Entry) bool {
+	return entry.Kind == bank.KindHold && (entry.IsRefusal() || !entry.Card.ID.IsZero())
 }
 
 // Authorize decides one purchase. A decline is a Purchase, not an error.
@@ -145,7 +184,11 @@ func (s *Service) resolve(ctx context.Context, request *Request) (*authorize, er
 		at:          request.At,
 		refusal:     content,
 		scorer:      s.Scorer,
-		vault:       s.Vault,
+
+		captureLater:      request.CaptureLater,
+		expiresAt:         request.ExpiresAt,
+		merchantReference: request.MerchantReference,
+		vault:             s.Vault,
 	}
 	if err := s.resolveCard(ctx, request, command); err != nil {
 		return nil, err
@@ -193,62 +236,6 @@ func (s *Service) resolveCard(ctx context.Context, request *Request, command *au
 	return fault.Invalid("card_source", "One of card_data, card_token and card is required.")
 }
 
-// resolveAttempts limits how often a void is resolved again because its purchase was decided in
-// between.
-const resolveAttempts = 4
-
-// Void ends a request id for good. What is left of an approved purchase is given back. A declined
-// purchase is returned as it is. An id that was never used is stored as VOIDED, so that a purchase that
-// arrives later gets that outcome. Void is idempotent. It checks neither the available limit nor
-// whether the card is blocked.
-//
-// Errors: fault.InvalidArgument request_id; fault.FailedPrecondition when the id belongs to a
-// transaction that is not a purchase; those of ledger.Executor.Submit.
-func (s *Service) Void(ctx context.Context, caller, requestID, traceID string) (Purchase, error) {
-	content := field.Word("request_id", requestID)
-	if content != nil && !field.IsContent(content) {
-		return Purchase{}, content
-	}
-	purchaseID := s.Code.TransactionID(caller, requestID)
-	command := &void{
-		refusal:  content,
-		id:       s.Code.VoidID(purchaseID),
-		purchase: purchaseID,
-		request:  bank.Request{Caller: caller, ID: requestID, TraceID: traceID},
-	}
-	for range resolveAttempts {
-		parties, err := s.Directory.Parties(ctx, purchaseID)
-		if err != nil && !errors.Is(err, bank.ErrNotFound) {
-			return Purchase{}, err
-		}
-		attempt := *command
-		attempt.account = parties.AccountID
-		outcome, err := s.Ledger.Submit(ctx, &attempt)
-		switch {
-		case errors.Is(err, bank.ErrStale):
-			continue
-		case err != nil:
-			return Purchase{}, err
-		}
-		return voided(outcome), nil
-	}
-	return Purchase{}, errContended
-}
-
-// errContended answers a void that was stale at every attempt, because its purchase was being
-// decided.
-var errContended = fault.New(fault.Unavailable, "CONTENDED", "The purchase is being decided at this moment. Please try again.")
-
-// voided turns the outcome of a void into the purchase as it is now.
-func voided(outcome bank.Outcome) Purchase {
-	if outcome.Original == nil {
-		return Purchase{Entry: *outcome.Entry}
-	}
-	purchase := Purchase{Entry: *outcome.Original, Reversed: outcome.Original.Amount}
-	purchase.Entry.Status = bank.Voided
-	return purchase
-}
-
 // Reversal is a purchase that was given back on request.
 type Reversal struct {
 	Entry bank.Entry
@@ -282,9 +269,13 @@ func (s *Service) Reverse(ctx context.Context, request ReverseRequest) (Reversal
 	if err != nil {
 		return Reversal{}, err
 	}
+	original := id
+	if !parties.CaptureID.IsZero() {
+		original = parties.CaptureID
+	}
 	outcome, err := s.Ledger.Submit(ctx, &reversal.Command{
 		ID:       s.Code.TransactionID(request.Caller, request.RequestID),
-		Original: id,
+		Original: original,
 		Parties:  bank.Parties{AccountID: parties.AccountID},
 		Amount:   request.AmountMinor,
 		Request: bank.Request{
@@ -350,8 +341,20 @@ func (s *Service) Get(ctx context.Context, caller, name string) (Purchase, error
 	if err != nil {
 		return Purchase{}, err
 	}
-	if entry.Kind != bank.KindPurchase || entry.Request.Caller != caller {
+	if !isPurchase(&entry) || entry.Request.Caller != caller {
 		return Purchase{}, errNoPurchase
 	}
+	if entry.Kind == bank.KindHold {
+		return s.held(ctx, id)
+	}
 	return Purchase{Entry: entry, Reversed: reversed}, nil
+}
+
+// held returns a purchase with a later capture as it is now.
+func (s *Service) held(ctx context.Context, id bank.ID) (Purchase, error) {
+	state, err := s.Holds.Hold(ctx, id)
+	if err != nil {
+		return Purchase{}, err
+	}
+	return Purchase{Entry: state.Hold, Reversed: state.GivenBack, EndedBy: state.EndedBy, Captured: state.Captured}, nil
 }

@@ -89,7 +89,7 @@ func (c *Command) Decide(book *bank.Book, now time.Time) bank.Outcome {
 	if c.Description != "" {
 		entry.Description = c.Description
 	}
-	if second != nil {
+	if original.Kind == bank.KindTransfer { // Leg 1 of a capture is the release of the rest.
 		return takeBack(book, now, entry, second.AccountID)
 	}
 	posted, err := book.Post(entry, effect, now)

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"codebank.dev/bank"
+	"codebank.dev/bank/hold"
 	"codebank.dev/bank/purchase"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/serve"
@@ -15,6 +16,8 @@ type Purchases struct {
 	bankv1.UnimplementedPurchaseServiceServer
 	// Service is the use case; required.
 	Service *purchase.Service
+	// Holds captures purchases later; nil for a bank that sets nothing aside.
+	Holds *hold.Service
 	// Draining is closed when the server begins to shut down, so that streams end; nil for never.
 	Draining <-chan struct{}
 }
@@ -31,7 +34,7 @@ func (p *Purchases) AuthorizePurchase(ctx context.Context, in *bankv1.AuthorizeP
 }
 
 func (p *Purchases) authorize(ctx context.Context, in *bankv1.AuthorizePurchaseRequest) (*bankv1.Purchase, error) {
-	request, err := purchaseRequest(in)
+	request, err := p.purchaseRequest(in)
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +54,7 @@ func traceOf(in *bankv1.AuthorizePurchaseRequest, call string) string {
 	return call
 }
 
-func purchaseRequest(in *bankv1.AuthorizePurchaseRequest) (purchase.Request, error) {
+func (p *Purchases) purchaseRequest(in *bankv1.AuthorizePurchaseRequest) (purchase.Request, error) {
 	channel, ok := channels[in.GetChannel()]
 	if !ok {
 		return purchase.Request{}, fault.Invalid("channel", "This is not a channel.")
@@ -60,11 +63,12 @@ func purchaseRequest(in *bankv1.AuthorizePurchaseRequest) (purchase.Request, err
 	if err != nil {
 		return purchase.Request{}, err
 	}
-	if in.GetCaptureLater() || in.GetExpireTime() != nil {
-		return purchase.Request{}, errNoHolds
+	expiresAt, err := expireTime(in.GetExpireTime())
+	if err != nil {
+		return purchase.Request{}, err
 	}
-	if in.GetMerchantReference() != "" {
-		return purchase.Request{}, fault.Invalid("merchant_reference", "This bank takes no reference of the merchant.")
+	if in.GetCaptureLater() && p.Holds == nil {
+		return purchase.Request{}, errNoHolds
 	}
 	return purchase.Request{
 		RequestID:   in.GetRequestId(),
@@ -84,6 +88,10 @@ func purchaseRequest(in *bankv1.AuthorizePurchaseRequest) (purchase.Request, err
 		Channel:     channel,
 		Attempt:     in.GetAttempt(),
 		At:          at,
+
+		CaptureLater:      in.GetCaptureLater(),
+		ExpiresAt:         expiresAt,
+		MerchantReference: in.GetMerchantReference(),
 	}, nil
 }
 
@@ -109,9 +117,13 @@ func (p *Purchases) ReversePurchase(ctx context.Context, in *bankv1.ReversePurch
 	if err != nil {
 		return nil, err
 	}
+	reversed := reversal.Entry.OriginalID
+	if !reversal.Entry.HoldID.IsZero() {
+		reversed = reversal.Entry.HoldID // The original is the capture of the purchase.
+	}
 	return &bankv1.ReversePurchaseResponse{Reversal: &bankv1.Reversal{
 		Name:        name(reversalPrefix, reversal.Entry.TransactionID),
-		Purchase:    name(purchasePrefix, reversal.Entry.OriginalID),
+		Purchase:    name(purchasePrefix, reversed),
 		AmountMinor: reversal.Entry.Amount,
 		Currency:    reversal.Entry.Currency.String(),
 		ReverseTime: timestamp(reversal.Entry.OccurredAt),
@@ -148,7 +160,7 @@ func purchaseMessage(p *purchase.Purchase, asked *bankv1.AuthorizePurchaseReques
 	message := &bankv1.Purchase{
 		Name:          name(purchasePrefix, entry.TransactionID),
 		RequestId:     entry.Request.ID,
-		Status:        statuses[entry.Status],
+		Status:        statusOf(p),
 		AmountMinor:   entry.Amount,
 		Currency:      entry.Currency.String(),
 		CardBrand:     brandNames[entry.Card.Brand],
@@ -157,6 +169,10 @@ func purchaseMessage(p *purchase.Purchase, asked *bankv1.AuthorizePurchaseReques
 		Channel:       channelNames[entry.Channel],
 		AuthorizeTime: timestamp(entry.OccurredAt),
 		ReversedMinor: p.Reversed,
+		CapturedMinor: p.Captured,
+		ExpireTime:    timestamp(entry.HoldExpiresAt),
+
+		MerchantReference: entry.MerchantReference,
 	}
 	if namesCard(entry, asked) {
 		message.Card = name(cardPrefix, entry.Card.ID)

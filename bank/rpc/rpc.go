@@ -19,6 +19,7 @@ const (
 	accountPrefix  = "accounts/"
 	purchasePrefix = "purchases/"
 	reversalPrefix = "reversals/"
+	capturePrefix  = "captures/"
 )
 
 func name(prefix string, id bank.ID) string {

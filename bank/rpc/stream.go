@@ -123,7 +123,7 @@ func (p *Purchases) decideShare(ctx context.Context, purchases []*bankv1.Authori
 	caller, trace := serve.Caller(ctx), serve.TraceID(ctx)
 	for i, in := range purchases {
 		results[i] = &bankv1.AuthorizePurchaseResult{RequestId: in.GetRequestId()}
-		request, err := purchaseRequest(in)
+		request, err := p.purchaseRequest(in)
 		if err != nil {
 			results[i].Result = refusedResult(err)
 			continue

@@ -38,6 +38,7 @@ var meanings = []Meaning{
 	{Kind: KindCapture, Of: KindHold, MovesMoney: true, HeldBy: -1, Line: true},
 	{Kind: KindVoid, Of: KindPurchase, MovesMoney: true, Line: true},
 	{Kind: KindVoid, Of: KindHold, HeldBy: -1},
+	{Kind: KindVoid, Of: KindCapture, MovesMoney: true, Line: true},
 	{Kind: KindExpiry, Of: KindHold, HeldBy: -1},
 	{Kind: KindPixOut, Of: KindHold, MovesMoney: true, HeldBy: -1, Line: true},
 	{Kind: KindPixIn, MovesMoney: true, Line: true},

@@ -45,6 +45,7 @@ var arrows = map[string][]string{
 	"bank":            slices.DeleteFunc(slices.Clone(pure), func(name string) bool { return name == "platform/cache" || name == "platform/failpoint" }),
 	"bank/failpoints": {"platform/failpoint"},
 	"bank/card":       language,
+	"bank/hold":       language,
 	"bank/purchase":   slices.Concat(language, []string{"bank/reversal", "bank/risk"}),
 	"bank/reversal":   language,
 	"bank/wallet":     slices.Concat(language, []string{"bank/reversal"}),
@@ -56,7 +57,7 @@ var arrows = map[string][]string{
 	"bank/banktest":   language,
 	"bank/postgres":   slices.Concat(language, []string{"platform/database", "platform/database/wire"}),
 	"bank/kafka":      slices.Concat(language, []string{"schemas"}),
-	"bank/rpc":        slices.Concat(language, []string{"bank/card", "bank/purchase", "bank/wallet", "platform/serve", "schemas"}),
+	"bank/rpc":        slices.Concat(language, []string{"bank/card", "bank/hold", "bank/purchase", "bank/wallet", "platform/serve", "schemas"}),
 	"bank/cmd":        {"bank", "bank/", "platform/", "schemas"},
 
 	"statement": service,
