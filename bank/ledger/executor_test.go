@@ -374,3 +374,47 @@ func TestSubmitAllRefusesOnlyTheCommandsThatTheQueueHasNoRoomFor(t *testing.T) {
 	require.Equal(t, 3, refused)
 	require.EqualValues(t, 3, executor.Stats().Refused)
 }
+
+// pairCommand names two accounts and changes nothing.
+type pairCommand struct{ id, one, other bank.ID }
+
+func (c *pairCommand) Key() bank.ID { return c.id }
+func (c *pairCommand) Keys() bank.Keys {
+	return bank.Keys{Accounts: []bank.ID{c.one, c.other}, Transactions: []bank.ID{c.id}}
+}
+func (c *pairCommand) Decide(*bank.Book, time.Time) bank.Outcome { return bank.Outcome{} }
+
+// While a command on two accounts is committed, no other batch has either of them.
+func TestACommandOnTwoAccountsHasBothToItself(t *testing.T) {
+	inner := inmem.New(time.Now)
+	one, other := banktest.OpenCustomer(t, inner, 1000), banktest.OpenCustomer(t, inner, 1000)
+	third := banktest.OpenCustomer(t, inner, 1000)
+	gate, entered := make(chan struct{}), make(chan struct{}, 16)
+	store := &scripted{Store: inner, before: func(keys bank.Keys) error {
+		if len(keys.Accounts) == 2 {
+			entered <- struct{}{}
+			<-gate
+		}
+		return nil
+	}}
+	executor := newExecutor(t, store, func(c *ledger.Config) { c.Lanes, c.MaxBatch = 4, 1 })
+	var waiting sync.WaitGroup
+	waiting.Go(func() {
+		_, err := executor.Submit(t.Context(), &pairCommand{banktest.NewID(), one.Account, other.Account})
+		require.NoError(t, err)
+	})
+	<-entered
+	for _, customer := range []banktest.Customer{one, other} {
+		waiting.Go(func() {
+			_, err := executor.Submit(t.Context(), &spend{id: banktest.NewID(), customer: customer, amount: 1})
+			require.NoError(t, err)
+		})
+	}
+	require.Eventually(t, func() bool { return executor.Stats().Waiting == 2 }, time.Minute, time.Millisecond)
+	_, err := executor.Submit(t.Context(), &spend{id: banktest.NewID(), customer: third, amount: 1})
+	require.NoError(t, err)
+	require.EqualValues(t, 2, executor.Stats().Waiting, "another account is free, these two are not")
+	require.EqualValues(t, 2, store.calls.Load())
+	close(gate)
+	waiting.Wait()
+}

@@ -3,8 +3,9 @@
 //
 // The batches are those of package groupcommit: its lanes, its retries and its splits. What this
 // package adds is how a batch is decided on a Book and what events it leaves in the outbox.
-// Commands on one account share a lane, so that they do not wait for each other's locks. When two
-// lanes or two processes touch the same account, the Store keeps them apart.
+// A batch has the accounts of its commands to itself, in this process. A command on two accounts is
+// decided when no other batch has either of them. When two processes touch the same account, the Store
+// keeps them apart.
 //
 // The files, in reading order:
 //
@@ -107,19 +108,11 @@ func (e *Executor) SubmitAll(ctx context.Context, commands []bank.Command) []ban
 	return e.batches.SubmitAll(ctx, submissions)
 }
 
-// submission puts a command on the lane of its first account, so that commands on one account share
-// batches instead of waiting for each other's locks.
-//
-// A command on two accounts waits in one lane too. The Store keeps it apart from the commands in the
-// lane of its other account: by locks in the order of ids, or by a conflict. So its decision is right,
-// but many such commands cost conflicts. A batch that takes both lanes would avoid them.
+// submission names the accounts of a command as its resources, all of them, so that the commands on one
+// account share batches instead of waiting for each other's locks.
 func submission(command bank.Command) groupcommit.Command[submitted] {
-	key, keys := command.Key(), command.Keys()
-	lane := key[15]
-	if len(keys.Accounts) > 0 {
-		lane = keys.Accounts[0][15]
-	}
-	return groupcommit.Command[submitted]{Key: key, Lane: lane, Body: submitted{command, keys}}
+	keys := command.Keys()
+	return groupcommit.Command[submitted]{Key: command.Key(), Resources: keys.Accounts, Body: submitted{command, keys}}
 }
 
 // Joinable is a command that can compare itself with another command. When both ask for exactly the
@@ -138,6 +131,6 @@ func sameCommand(first *groupcommit.Call[submitted, bank.Result], second *submit
 // Stats returns the counters. Each is exact; together they are of about one moment.
 func (e *Executor) Stats() Stats { return e.batches.Stats() }
 
-// Close refuses new commands, decides the accepted ones, and returns when the lanes are empty or
-// ctx ends. A second call is harmless.
+// Close refuses new commands, decides the accepted ones, and returns when none waits or ctx ends.
+// A second call is harmless.
 func (e *Executor) Close(ctx context.Context) error { return e.batches.Close(ctx) }

@@ -84,8 +84,7 @@ func (w writer) Commit(ctx context.Context, batch []*groupcommit.Call[*checkout.
 
 // write returns when the write is durable, or was not made (Written).
 func (o *Orders) write(ctx context.Context, write *checkout.OrderWrite) error {
-	id := write.After.ID
-	return o.batches.Submit(ctx, groupcommit.Command[*checkout.OrderWrite]{Key: id, Lane: id[len(id)-1], Body: write})
+	return o.batches.Submit(ctx, groupcommit.Command[*checkout.OrderWrite]{Key: write.After.ID, Body: write})
 }
 
 // Create implements checkout.Orders. A request that has an order already is found by the unique

@@ -23,7 +23,7 @@ func (e *Executor[C, R]) commitAndAnswer(batch []*Call[C, R]) {
 			e.stats.retried.Add(1)
 		}
 		if err = e.commit(batch); err == nil {
-			e.lanes.forget(batch)
+			e.scheduler.forget(batch)
 			for _, c := range batch {
 				c.group.answered(1)
 			}
@@ -37,7 +37,7 @@ func (e *Executor[C, R]) commitAndAnswer(batch []*Call[C, R]) {
 		e.commitAndAnswer(batch[len(batch)/2:])
 		return
 	}
-	e.lanes.forget(batch)
+	e.scheduler.forget(batch)
 	err = e.answerFor(err)
 	for _, c := range batch {
 		c.Result, c.failed = e.config.Failed(err), true

@@ -2,15 +2,16 @@
 // one durable commit serves many callers. What a command is, how a batch is decided and where it is
 // written belong to the Store; this package knows neither a business nor a database.
 //
-// Commands queue on a few lanes. A batch takes the commands that arrived while the previous batch
-// was committing. There is no timer: an idle service answers after one commit, and a busy service
-// shares each commit among up to a full batch of callers.
+// A batch takes the commands that arrived while the previous batch was committing. There is no timer:
+// an idle service answers after one commit, and a busy service shares each commit among up to a full
+// batch of callers. A few lanes commit batches side by side. A command names the resources that it
+// changes, such as accounts, and two batches at once never share a resource.
 //
 // The files, in reading order:
 //
 //	groupcommit.go  Config, New, Close
 //	submit.go       Submit and SubmitAll: from a command to its result
-//	lanes.go        the queues, and which commands share a batch
+//	scheduler.go    which commands wait, and which of them share a batch
 //	batch.go        commit and answer; conflicts and splits
 //	stats.go        the counters
 package groupcommit
@@ -50,9 +51,10 @@ type Store[C, R any] interface {
 type Call[C, R any] struct {
 	// Key identifies the command: a second one with the same key waits while the first is in flight.
 	Key id.ID
-	// Lane says which commands stand in one queue: those with the same Lane are never in two batches
-	// at once. Commands that would wait for each other's locks should share one.
-	Lane uint8
+	// Resources are what the command changes, any number of them: commands that share one are never in
+	// two batches at once. Commands that would wait for each other's locks should share one. They must
+	// not be changed.
+	Resources []id.ID
 	// Command is what is to be done.
 	Command C
 	// Arrived is when the executor got the command, by its clock.
@@ -63,9 +65,11 @@ type Call[C, R any] struct {
 	// failed says that Result was made from an error of the batch.
 	failed bool
 	group  *group
-	// duplicateOf is the call in flight with the same key; then this call never waited on a lane.
+	// arrival is the place of the call in the order of arrival.
+	arrival uint64
+	// duplicateOf is the call in flight with the same key; then this call never waited.
 	duplicateOf *Call[C, R]
-	// refused is why this call never waited on a lane.
+	// refused is why this call never waited.
 	refused error
 }
 
@@ -82,8 +86,8 @@ type Config[C, R any] struct {
 	// Now is the clock of Call.Arrived.
 	Now func() time.Time
 	// Lanes is how many batches may be decided or committed at once; default two for each
-	// processor. A second batch starts only when enough commands wait for it, because every batch
-	// has a fixed cost.
+	// processor. A second batch starts only when enough commands are ready for it, because every
+	// batch has a fixed cost.
 	Lanes int
 	// MaxBatch is the largest number of commands that share a commit; default 256.
 	MaxBatch int
@@ -112,10 +116,10 @@ const retryAfterBusy = 250 * time.Millisecond
 
 // Executor commits commands in batches. Make one with New; it is safe for concurrent use.
 type Executor[C, R any] struct {
-	config Config[C, R]
-	lanes  *lanes[C, R]
-	done   sync.WaitGroup
-	stats  stats
+	config    Config[C, R]
+	scheduler *scheduler[C, R]
+	done      sync.WaitGroup
+	stats     stats
 }
 
 // New starts the lanes of an executor. Close ends them.
@@ -138,32 +142,27 @@ func New[C, R any](config Config[C, R]) *Executor[C, R] {
 	if config.Answers.Busy.RetryAfter == 0 {
 		config.Answers.Busy = config.Answers.Busy.After(retryAfterBusy)
 	}
-	e := &Executor[C, R]{config: config, lanes: newLanes[C, R](config.Lanes, config.MaxBatch, config.QueueLength)}
+	e := &Executor[C, R]{config: config, scheduler: newScheduler[C, R](config.MaxBatch, config.QueueLength)}
 	for range config.Lanes {
 		e.done.Go(e.run)
 	}
 	return e
 }
 
-// run takes and commits batches, one after the other, until the executor is closed and no command
-// waits.
+// run is a lane: it takes and commits batches, one after the other, until the executor is closed and
+// no command waits.
 func (e *Executor[C, R]) run() {
-	batch := make([]*Call[C, R], 0, e.config.MaxBatch)
-	for {
-		calls, lane, ok := e.lanes.take(batch[:0])
-		if !ok {
-			return
-		}
-		e.commitAndAnswer(calls)
-		e.lanes.done(lane)
-		clear(calls)
+	b := &batch[C, R]{calls: make([]*Call[C, R], 0, e.config.MaxBatch)}
+	for e.scheduler.take(b) {
+		e.commitAndAnswer(b.calls)
+		e.scheduler.end(b)
 	}
 }
 
-// Close refuses new commands, commits the accepted ones, and returns when the lanes are empty or
-// ctx ends. A second call is harmless.
+// Close refuses new commands, commits the accepted ones, and returns when none waits or ctx ends. A
+// second call is harmless.
 func (e *Executor[C, R]) Close(ctx context.Context) error {
-	e.lanes.close()
+	e.scheduler.close()
 	ended := make(chan struct{})
 	go func() {
 		e.done.Wait()

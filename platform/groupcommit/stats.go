@@ -14,7 +14,7 @@ type Stats struct {
 	Retried  int64 // batches decided again after a conflict
 	Split    int64 // batches split because their data was refused
 	Refused  int64 // commands that a full queue refused
-	Waiting  int64 // commands on the lanes now
+	Waiting  int64 // commands that wait now
 }
 
 // Stats returns the counters. Each is exact; together they are of about one moment.
@@ -22,6 +22,6 @@ func (e *Executor[C, R]) Stats() Stats {
 	return Stats{
 		Commands: e.stats.commands.Load(), Batches: e.stats.batches.Load(), Joined: e.stats.joined.Load(),
 		Retried: e.stats.retried.Load(), Split: e.stats.split.Load(), Refused: e.stats.refused.Load(),
-		Waiting: int64(e.lanes.length()),
+		Waiting: int64(e.scheduler.length()),
 	}
 }

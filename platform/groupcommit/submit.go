@@ -42,11 +42,11 @@ func (g *group) wait(ctx context.Context) error {
 	}
 }
 
-// Command is what SubmitAll takes: a command with its key and its lane, as in Call.
+// Command is what Submit takes: a command with its key and its resources, as in Call.
 type Command[C any] struct {
-	Key  id.ID
-	Lane uint8
-	Body C
+	Key       id.ID
+	Resources []id.ID
+	Body      C
 }
 
 // Submit has the command committed and returns its result once it is durable.
@@ -59,10 +59,10 @@ type Command[C any] struct {
 // The result is the store's, or one of Config.Failed: with an error of Config.Answers, with
 // fault.DeadlineExceeded, or with the store's error when the outcome is unknown.
 func (e *Executor[C, R]) Submit(ctx context.Context, command Command[C]) R {
-	c := &Call[C, R]{Key: command.Key, Lane: command.Lane, Command: command.Body, group: newGroup(1)}
+	c := &Call[C, R]{Key: command.Key, Resources: command.Resources, Command: command.Body, group: newGroup(1)}
 	for {
 		c.Arrived, c.duplicateOf = e.config.Now(), nil
-		e.lanes.add(c)
+		e.scheduler.add(c)
 		switch {
 		case c.duplicateOf != nil:
 		case c.refused != nil:
@@ -97,10 +97,10 @@ func (e *Executor[C, R]) SubmitAll(ctx context.Context, commands []Command[C]) [
 	now := e.config.Now()
 	for i := range commands {
 		c := &calls[i]
-		c.Key, c.Lane, c.Command, c.Arrived, c.group = commands[i].Key, commands[i].Lane, commands[i].Body, now, group
+		c.Key, c.Resources, c.Command, c.Arrived, c.group = commands[i].Key, commands[i].Resources, commands[i].Body, now, group
 		waiting[i] = c
 	}
-	e.lanes.add(waiting...)
+	e.scheduler.add(waiting...)
 	group.answered(countNotQueued(calls))
 	left := group.wait(ctx)
 	results := make([]R, len(commands))
@@ -119,7 +119,7 @@ func (e *Executor[C, R]) SubmitAll(ctx context.Context, commands []Command[C]) [
 	return results
 }
 
-// countNotQueued returns how many of the calls never waited on a lane.
+// countNotQueued returns how many of the calls never waited.
 func countNotQueued[C, R any](calls []Call[C, R]) int {
 	away := 0
 	for i := range calls {
@@ -130,7 +130,7 @@ func countNotQueued[C, R any](calls []Call[C, R]) int {
 	return away
 }
 
-// refuse returns the result of a command that never waited on a lane, and counts the one that a
+// refuse returns the result of a command that never waited, and counts the one that a
 // full queue refused.
 func (e *Executor[C, R]) refuse(why error) R {
 	if errors.Is(why, errBusy) {

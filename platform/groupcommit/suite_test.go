@@ -60,19 +60,19 @@ type store struct {
 	maxBatch int
 	before   func([]*call) // called at the begin of every attempt; nil for nothing
 
-	mutex    sync.Mutex
-	words    map[id.ID]string
-	writes   map[id.ID]int
-	script   []misfortune
-	lanes    map[uint8]bool // being committed
-	problems []string
-	attempts int
+	mutex     sync.Mutex
+	words     map[id.ID]string
+	writes    map[id.ID]int
+	script    []misfortune
+	resources map[id.ID]bool // of commands that are being committed
+	problems  []string
+	attempts  int
 }
 
 func newStore(maxBatch int, script ...misfortune) *store {
 	return &store{
 		maxBatch: maxBatch, script: script,
-		words: make(map[id.ID]string), writes: make(map[id.ID]int), lanes: make(map[uint8]bool),
+		words: make(map[id.ID]string), writes: make(map[id.ID]int), resources: make(map[id.ID]bool),
 	}
 }
 
@@ -83,18 +83,21 @@ func (s *store) begin(batch []*call) misfortune {
 	if len(batch) == 0 || len(batch) > s.maxBatch {
 		s.problems = append(s.problems, "a batch is empty or too large")
 	}
-	keys, lanes := make(map[id.ID]bool), make(map[uint8]bool)
+	keys, resources := make(map[id.ID]bool), make(map[id.ID]bool)
 	for _, c := range batch {
 		if keys[c.Key] {
 			s.problems = append(s.problems, "a key is twice in a batch")
 		}
-		keys[c.Key], lanes[c.Lane] = true, true
-	}
-	for lane := range lanes {
-		if s.lanes[lane] {
-			s.problems = append(s.problems, "a lane is in two batches")
+		keys[c.Key] = true
+		for _, resource := range c.Resources {
+			resources[resource] = true
 		}
-		s.lanes[lane] = true
+	}
+	for resource := range resources {
+		if s.resources[resource] {
+			s.problems = append(s.problems, "a resource is in two batches")
+		}
+		s.resources[resource] = true
 	}
 	next := nothing
 	if len(s.script) > 0 {
@@ -107,7 +110,9 @@ func (s *store) end(batch []*call) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	for _, c := range batch {
-		delete(s.lanes, c.Lane)
+		for _, resource := range c.Resources {
+			delete(s.resources, resource)
+		}
 	}
 }
 
@@ -167,8 +172,17 @@ func newExecutor(store *store, change func(*groupcommit.Config[word, result])) *
 	return groupcommit.New(config)
 }
 
+// command returns the command of a word. By its key it changes no resource, one, two different ones or
+// one that is named twice.
 func command(w word) groupcommit.Command[word] {
-	return groupcommit.Command[word]{Key: id.ID{w.key}, Lane: w.key % 4, Body: w}
+	c := groupcommit.Command[word]{Key: id.ID{w.key}, Body: w}
+	switch w.key % 4 {
+	case 1:
+		c.Resources = []id.ID{{w.key % 5}}
+	case 2, 3:
+		c.Resources = []id.ID{{w.key % 5}, {w.key % 7}}
+	}
+	return c
 }
 
 // plan is a random run: who submits what, and what happens to the attempts.

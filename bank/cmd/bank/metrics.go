@@ -30,7 +30,7 @@ var (
 	retriedTotal    = describe("ledger_retried_total", "Batches that were decided again on fresh reads, because their transaction met a conflict.")
 	splitTotal      = describe("ledger_split_total", "Batches that were split, because the database refused their data or they met conflicts too often.")
 	refusedTotal    = describe("ledger_refused_total", "Commands that a full queue refused.")
-	waiting         = describe("ledger_waiting", "Commands that wait on the lanes now.")
+	waiting         = describe("ledger_waiting", "Commands that wait for a batch now.")
 	optimisticTotal = describe("ledger_optimistic_batches_total", "Batches that were decided without locks, on cached accounts or on rows read before, and committed or answered.")
 	lockedTotal     = describe("ledger_locked_batches_total", "Batches that were decided under locks, in two round trips.")
 	conflictsTotal  = describe("ledger_conflicts_total", "Optimistic batches whose write did not hold, so that they were decided again under locks.")
