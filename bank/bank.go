@@ -38,6 +38,11 @@ const (
 	AccountWallet
 )
 
+var accountKindNames = [...]string{"", "CARD", "WALLET"}
+
+// String returns the kind as the event names it, or "" for none.
+func (k AccountKind) String() string { return nameOf(accountKindNames[:], int(k)) }
+
 // Available returns what a new debit or hold may take: balance − held + credit limit.
 func (a *Account) Available() int64 { return a.Balance - a.Held + a.CreditLimit }
 

@@ -120,7 +120,7 @@ func TestEveryDeclineReasonHasCodeNameAndText(t *testing.T) {
 	codes := map[string]string{
 		"UNKNOWN_CARD": "14", "NAME_MISMATCH": "14", "EXPIRY_MISMATCH": "14", "CVV_MISMATCH": "05", "EXPIRED": "54",
 		"BLOCKED": "62", "LOCKED": "62", "INSUFFICIENT_FUNDS": "51", "OVER_PURCHASE_LIMIT": "61", "TOO_FREQUENT": "65",
-		"AMOUNT_BELOW_MINIMUM": "13",
+		"AMOUNT_BELOW_MINIMUM": "13", "ACCOUNT_CLOSED": "46",
 	}
 	require.Len(t, bank.DeclineReasons(), len(codes))
 	for _, reason := range bank.DeclineReasons() {

@@ -250,7 +250,7 @@ func (b *Book) post(account *tracked[Account], after Account, entry Entry, at ti
 		account.state = changed
 		b.accountOrder = append(b.accountOrder, after.ID)
 	}
-	entry.CustomerID = after.CustomerID
+	entry.CustomerID, entry.AccountKind = after.CustomerID, after.Kind
 	entry.Currency = after.Currency
 	entry.Sequence = after.Sequence
 	entry.OccurredAt = after.LastAt
@@ -268,7 +268,7 @@ func (b *Book) Close(account ID, at time.Time) {
 // Refuse records an entry without an account: the decline of an unknown card, or a request id that
 // was voided before it was decided.
 func (b *Book) Refuse(entry Entry, now time.Time) *Entry {
-	entry.AccountID, entry.CustomerID, entry.Sequence = ID{}, ID{}, 0
+	entry.AccountID, entry.CustomerID, entry.AccountKind, entry.Sequence = ID{}, ID{}, 0, 0
 	entry.OccurredAt = now
 	return b.record(entry)
 }

@@ -17,6 +17,7 @@ const (
 	OverPurchaseLimit                           // 61
 	TooFrequent                                 // 65
 	AmountBelowMinimum                          // 13
+	AccountClosed                               // 46
 )
 
 // declines holds, for each reason, its name, its ISO 8583 code and what may be
@@ -34,6 +35,7 @@ var declines = [...]struct{ name, code, text string }{
 	{"OVER_PURCHASE_LIMIT", "61", "The amount is above the card's limit per purchase."},
 	{"TOO_FREQUENT", "65", "Too many purchases within a minute. Please try again shortly."},
 	{"AMOUNT_BELOW_MINIMUM", "13", "The amount is below the card's minimum."},
+	{"ACCOUNT_CLOSED", "46", "The account is closed."},
 }
 
 // DeclineReasons returns the closed list, for tests that check a table for completeness.

@@ -26,11 +26,12 @@ const (
 	KindPixOut
 	KindPixIn
 	KindPixReturn
+	KindClosing
 )
 
 var kindNames = [...]string{
 	"UNKNOWN", "OPENING", "LIMIT_CHANGE", "PURCHASE", "REVERSAL", "DEPOSIT", "WITHDRAWAL", "TRANSFER",
-	"HOLD", "CAPTURE", "VOID", "EXPIRY", "PIX_OUT", "PIX_IN", "PIX_RETURN",
+	"HOLD", "CAPTURE", "VOID", "EXPIRY", "PIX_OUT", "PIX_IN", "PIX_RETURN", "CLOSING",
 }
 
 // String returns the kind as the event names it.

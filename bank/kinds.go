@@ -34,6 +34,11 @@ const (
 	Released
 )
 
+var relationNames = [...]string{"", "GIVEN_BACK", "CAPTURED", "RELEASED"}
+
+// String returns the relation as the event names it, or "" for none.
+func (r Relation) String() string { return nameOf(relationNames[:], int(r)) }
+
 // Sum names what the entries of one relation to one transaction add up to.
 type Sum struct {
 	Original ID
@@ -84,6 +89,7 @@ var rules = [...]Rules{
 	{Kind: KindPixIn, Moves: true, Line: PostedLine},
 	{Kind: KindPixReturn, Of: KindPixOut, AsksLimit: true, Moves: true, Line: PostedLine, Relation: GivenBack},
 	{Kind: KindPixReturn, Of: KindPixIn, AsksLimit: true, Moves: true, Line: PostedLine, Relation: GivenBack},
+	{Kind: KindClosing},
 }
 
 // AllRules returns the rules of all kinds, in the order of the kinds.

@@ -48,6 +48,7 @@ func TestEachKindDoesWhatItsNameSays(t *testing.T) {
 		"has one leg": {func(r bank.Rules) bool { return r.SecondLeg == 0 }, []string{
 			"OPENING", "LIMIT_CHANGE", "PURCHASE", "REVERSAL of PURCHASE", "REVERSAL of CAPTURE", "DEPOSIT", "WITHDRAWAL", "HOLD",
 			"VOID of PURCHASE", "VOID of HOLD", "VOID of CAPTURE", "EXPIRY of HOLD", "PIX_OUT of HOLD", "PIX_IN", "PIX_RETURN of PIX_OUT", "PIX_RETURN of PIX_IN",
+			"CLOSING",
 		}},
 		"gives back": {func(r bank.Rules) bool { return r.Relation == bank.GivenBack }, []string{
 			"REVERSAL of PURCHASE", "REVERSAL of CAPTURE", "REVERSAL of TRANSFER", "VOID of PURCHASE", "VOID of CAPTURE", "PIX_RETURN of PIX_OUT", "PIX_RETURN of PIX_IN",

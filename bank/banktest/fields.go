@@ -177,8 +177,9 @@ func Entry(card bank.CardSnapshot, account bank.ID) *rapid.Generator[bank.Entry]
 			Request: bank.Request{
 				Caller: text().Draw(t, "caller"), ID: text().Draw(t, "request"),
 				Fingerprint: hash().Draw(t, "fingerprint"), TraceID: text().Draw(t, "trace"),
+				PrincipalKind: bank.PrincipalKind(rapid.IntRange(0, int(bank.PrincipalNobody)).Draw(t, "principal")),
 			},
-			Kind:      bank.Kind(rapid.IntRange(int(bank.KindOpening), int(bank.KindPixReturn)).Draw(t, "kind")),
+			Kind:      bank.Kind(rapid.IntRange(int(bank.KindOpening), int(bank.KindClosing)).Draw(t, "kind")),
 			Direction: bank.Direction(rapid.IntRange(int(bank.Debit), int(bank.NoDirection)).Draw(t, "direction")),
 			Status:    bank.Status(rapid.IntRange(int(bank.Approved), int(bank.Voided)).Draw(t, "status")),
 			Amount:    amount().Draw(t, "amount"),
@@ -194,13 +195,28 @@ func Entry(card bank.CardSnapshot, account bank.ID) *rapid.Generator[bank.Entry]
 			DecisionMicros:  rapid.Int64().Draw(t, "micros"),
 			ProducerVersion: text().Draw(t, "version"),
 			CardUse:         bank.CardUse(rapid.IntRange(0, int(bank.LaterUse)).Draw(t, "card use")),
+			EventVersion:    rapid.Uint8Range(0, 9).Draw(t, "event version"),
 		}
+		drawRare(t, &e)
 		if rule := rapid.IntRange(0, int(bank.RiskVelocity)).Draw(t, "risk rule"); rule > 0 {
 			e.Risk = bank.Risk{Rule: bank.RiskRule(rule), Score: rapid.Uint8Range(0, bank.MaxRiskScore).Draw(t, "risk score")}
 		}
 		fitFields(t, &e)
 		return e
 	})
+}
+
+// drawRare draws the fields that most entries do not have, for about every second entry.
+func drawRare(t *rapid.T, e *bank.Entry) {
+	if rapid.Bool().Draw(t, "plain") {
+		return
+	}
+	e.CounterpartyAccountID = rapid.OneOf(rapid.Just(bank.ID{}), anyID()).Draw(t, "counterparty account")
+	e.CounterpartyBankCode = bank.Code(text().Draw(t, "counterparty bank"))
+	e.HoldID = rapid.OneOf(rapid.Just(bank.ID{}), anyID()).Draw(t, "hold")
+	e.HoldExpiresAt = optionalTimestamp().Draw(t, "hold expires")
+	e.MerchantReference = text().Draw(t, "reference")
+	e.Mode = bank.Mode(rapid.IntRange(0, int(bank.TestMode)).Draw(t, "mode"))
 }
 
 // fitFields makes the fields of an entry fit each other.

@@ -8,10 +8,10 @@ import (
 )
 
 var (
-	accountsOf = &wire.Statement{Name: "accounts_of", SQL: `SELECT ` + accountColumns + ` FROM accounts a
+	accountsOf = &wire.Statement{Name: "accounts_of", SQL: `SELECT ` + selected("a", accountColumns) + ` FROM accounts a
 		WHERE a.customer_id = $1::uuid AND a.id > $2::uuid ORDER BY a.id LIMIT $3::bigint`}
 	// transactionDetails repeats the sums on the row of each leg.
-	transactionDetails = &wire.Statement{Name: "transaction_details", SQL: `SELECT ` + entryColumns + `, sums.given_back, sums.captured, sums.released
+	transactionDetails = &wire.Statement{Name: "transaction_details", SQL: `SELECT ` + selected("e", entryColumns) + `, sums.given_back, sums.captured, sums.released
 		` + entryTables + ` CROSS JOIN (SELECT coalesce(sum(amount) FILTER (WHERE relation = 1), 0)::bigint AS given_back,
 				coalesce(sum(amount) FILTER (WHERE relation = 2), 0)::bigint AS captured,
 				coalesce(sum(amount) FILTER (WHERE relation = 3), 0)::bigint AS released
@@ -32,7 +32,8 @@ func (s *Store) AccountsOf(ctx context.Context, customer, after bank.ID, limit i
 // Details implements bank.AccountReader.
 func (s *Store) Details(ctx context.Context, transaction bank.ID) (details bank.TransactionDetails, err error) {
 	err = s.one(ctx, transactionDetails, func(p *wire.Parameters) { p.UUIDArgument(transaction) }, func(r wire.Row) {
-		entry := entryOf(&r)
+		var entry bank.Entry
+		read(&r, entryColumns, &entry)
 		details.GivenBack, details.Captured, details.Released = r.Int8(), r.Int8(), r.Int8()
 		if entry.Leg == 0 {
 			details.Entry = entry

@@ -15,20 +15,20 @@ import (
 const page = 1000
 
 var (
-	pageOfEntries = &wire.Statement{Name: "page_of_entries", SQL: `SELECT ` + entryColumns + entryTables + `
+	pageOfEntries = &wire.Statement{Name: "page_of_entries", SQL: `SELECT ` + selected("e", entryColumns) + entryTables + `
 		WHERE (e.account_id, e.sequence) > ($1::uuid, $2::bigint) ORDER BY e.account_id, e.sequence LIMIT 1000`}
-	pageOfRefusals = &wire.Statement{Name: "page_of_refusals", SQL: `SELECT ` + entryColumns + entryTables + `
+	pageOfRefusals = &wire.Statement{Name: "page_of_refusals", SQL: `SELECT ` + selected("e", entryColumns) + entryTables + `
 		WHERE e.account_id IS NULL AND e.transaction_id > $1::uuid ORDER BY e.transaction_id LIMIT 1000`}
-	pageOfAccounts = &wire.Statement{Name: "page_of_accounts", SQL: `SELECT ` + accountColumns + `
+	pageOfAccounts = &wire.Statement{Name: "page_of_accounts", SQL: `SELECT ` + selected("a", accountColumns) + `
 		FROM accounts a WHERE a.id > $1::uuid ORDER BY a.id LIMIT 1000`}
-	pageOfAccount = &wire.Statement{Name: "page_of_account", SQL: `SELECT ` + entryColumns + entryTables + `
+	pageOfAccount = &wire.Statement{Name: "page_of_account", SQL: `SELECT ` + selected("e", entryColumns) + entryTables + `
 		WHERE e.account_id = $1::uuid AND e.sequence BETWEEN $2::bigint AND $3::bigint ORDER BY e.sequence LIMIT 1000`}
 
 	readOwner = &wire.Statement{Name: "read_owner", SQL: `SELECT code FROM bank`}
 
 	beginSnapshot = &wire.Statement{Name: "begin_snapshot", SQL: `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`}
 	allowLong     = &wire.Statement{Name: "allow_long", SQL: `SELECT set_config('statement_timeout', '60s', true), set_config('transaction_timeout', '120s', true)`}
-	cutOfAccounts = &wire.Statement{Name: "cut_of_accounts", SQL: `SELECT ` + accountColumns + ` FROM accounts a ORDER BY a.id`}
+	cutOfAccounts = &wire.Statement{Name: "cut_of_accounts", SQL: `SELECT ` + selected("a", accountColumns) + ` FROM accounts a ORDER BY a.id`}
 	cutOfRefusals = &wire.Statement{Name: "cut_of_refusals", SQL: `SELECT e.transaction_id FROM entries e WHERE e.account_id IS NULL AND e.status = 2 ORDER BY e.transaction_id`}
 	cutOfOutbox   = &wire.Statement{Name: "cut_of_outbox", SQL: `SELECT o.id FROM outbox o
 		WHERE o.id >= (SELECT floor FROM relay_lease) ORDER BY o.id`}
@@ -76,7 +76,7 @@ func (s *Store) Refusals(ctx context.Context, after bank.ID) iter.Seq2[*bank.Ent
 }
 
 func (s *Store) entries(ctx context.Context, st *wire.Statement, build func(*wire.Parameters)) (entries []bank.Entry, err error) {
-	err = s.query(ctx, st, build, func(r wire.Row) { entries = append(entries, entryOf(&r)) })
+	err = s.query(ctx, st, build, func(r wire.Row) { entries = appendEntry(entries, &r) })
 	return entries, err
 }
 
@@ -216,7 +216,7 @@ func (s *Store) requeue(ctx context.Context, account bank.ID, st *wire.Statement
 		session.Parameters.UUIDs([]bank.ID{account})
 		b.Add(lockAccounts, nil)
 		build(&session.Parameters)
-		b.Add(st, func(r wire.Row) { entries = append(entries, entryOf(&r)) })
+		b.Add(st, func(r wire.Row) { entries = appendEntry(entries, &r) })
 		if _, _, err := b.Run(ctx); err != nil {
 			session.abandon(ctx)
 			return notCommitted(err)

@@ -21,10 +21,10 @@ var (
 		WHERE e.transaction_id = $1::uuid AND e.leg = 0`}
 
 	accountFacts = &wire.Statement{Name: "account_facts", SQL: `SELECT a.id, a.customer_id, a.kind, a.currency FROM accounts a WHERE a.id = $1::uuid`}
-	accountByID  = &wire.Statement{Name: "account_by_id", SQL: `SELECT ` + accountColumns + ` FROM accounts a WHERE a.id = $1::uuid`}
-	cardByID     = &wire.Statement{Name: "card_by_id", SQL: `SELECT ` + cardColumns + `, ` + accountColumns + `
+	accountByID  = &wire.Statement{Name: "account_by_id", SQL: `SELECT ` + selected("a", accountColumns) + ` FROM accounts a WHERE a.id = $1::uuid`}
+	cardByID     = &wire.Statement{Name: "card_by_id", SQL: `SELECT ` + selected("c", cardColumns) + `, ` + selected("a", accountColumns) + `
 		FROM cards c JOIN accounts a ON a.id = c.account_id WHERE c.id = $1::uuid`}
-	transactionByID = &wire.Statement{Name: "transaction_by_id", SQL: `SELECT ` + entryColumns + `,
+	transactionByID = &wire.Statement{Name: "transaction_by_id", SQL: `SELECT ` + selected("e", entryColumns) + `,
 			(SELECT coalesce(sum(amount), 0)::bigint FROM entries WHERE original_transaction_id = $1::uuid AND ` + givenBack + `)
 		` + entryTables + ` WHERE e.transaction_id = $1::uuid AND e.leg = 0`}
 	sealedByCard = &wire.Statement{Name: "sealed_by_card", SQL: `SELECT key_id, ciphertext FROM vault WHERE card_id = $1::uuid`}
@@ -89,7 +89,10 @@ func (s *Store) Card(ctx context.Context, id bank.ID) (card bank.Card, account b
 // Transaction implements bank.Reader; both results are as of the same moment.
 func (s *Store) Transaction(ctx context.Context, id bank.ID) (entry bank.Entry, reversed int64, err error) {
 	err = s.one(ctx, transactionByID, func(p *wire.Parameters) { p.UUIDArgument(id) },
-		func(r wire.Row) { entry, reversed = entryOf(&r), r.Int8() })
+		func(r wire.Row) {
+			read(&r, entryColumns, &entry)
+			reversed = r.Int8()
+		})
 	return entry, reversed, err
 }
 

@@ -71,7 +71,7 @@ func TestTheDatabaseKeepsTheRulesOfEachKind(t *testing.T) {
 	beyond := columns{"balance_after": -1001}
 	for _, r := range bank.AllRules() {
 		name, row := r.Kind.String()+" of "+r.Of.String(), rowOf(&r)
-		applied := r.Kind == bank.KindOpening || r.Kind == bank.KindLimitChange
+		applied := r.Kind == bank.KindOpening || r.Kind == bank.KindLimitChange || r.Kind == bank.KindClosing
 		if applied {
 			row = row.with(columns{"status": bank.Applied, "amount": 0, "direction": bank.NoDirection})
 		}

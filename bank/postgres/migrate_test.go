@@ -99,6 +99,9 @@ func TestCardsThatWereUsedBeforeTheMigrationAreKnown(t *testing.T) {
 	defer conn.Close(t.Context())
 	for _, undo := range []string{
 		`DROP VIEW refusals`, `ALTER TABLE entries DROP COLUMN card_use, DROP COLUMN risk_score, DROP COLUMN risk_rule`,
+		`ALTER TABLE entries DROP COLUMN counterparty_account_id, DROP COLUMN counterparty_bank_code, DROP COLUMN hold_id,
+			DROP COLUMN hold_expires_at, DROP COLUMN merchant_reference, DROP COLUMN mode, DROP COLUMN principal_kind,
+			DROP COLUMN event_version`,
 		`CREATE VIEW refusals AS SELECT * FROM entries WHERE account_id IS NULL`,
 		`ALTER TABLE cards DROP COLUMN used`, `DROP TABLE used_tokens`, `ALTER TABLE outbox DROP COLUMN republished`,
 		`DELETE FROM migrations WHERE version_id >= 4`,

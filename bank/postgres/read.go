@@ -32,7 +32,7 @@ func (r *reading) add(b *wire.Batch, keys *bank.Keys) {
 	}
 	if transactions := keys.Entries(); len(transactions) > 0 {
 		p.UUIDs(transactions)
-		b.Add(readEntries, func(row wire.Row) { r.reads.Entries = append(r.reads.Entries, entryOf(&row)) })
+		b.Add(readEntries, func(row wire.Row) { r.reads.Entries = appendEntry(r.reads.Entries, &row) })
 	}
 	if len(keys.Originals) > 0 {
 		r.reads.Sums = make(map[bank.Sum]int64)
@@ -53,42 +53,24 @@ func (r *reading) addUse(nonce, transaction bank.ID) {
 }
 
 // accountOf reads accountColumns.
-func accountOf(r *wire.Row) bank.Account {
-	return bank.Account{
-		ID: r.UUID(), CustomerID: r.UUID(), Kind: bank.AccountKind(r.Int2()), Currency: r.Currency(),
-		Balance: r.Int8(), Held: r.Int8(), CreditLimit: r.Int8(), Sequence: r.Int8(), LastAt: r.Timestamp(),
-	}
+func accountOf(r *wire.Row) (account bank.Account) {
+	read(r, accountColumns, &account)
+	return account
 }
 
 // cardOf reads cardColumns.
-func cardOf(r *wire.Row) bank.Card {
-	return bank.Card{
-		CardSnapshot: snapshotOf(r), AccountID: r.UUID(), HolderName: r.Text(),
-		Expiry: pan.Expiry{Month: int(r.Int2()), Year: int(r.Int4())}, Blocked: r.Bool(),
-		WrongAt: r.Micros(), LockedUntil: r.Timestamp(),
-		Rules:     bank.PurchaseRules{Limit: r.Int8(), Minimum: r.Int8(), PerMinute: r.Int4()},
-		Frequency: bank.Frequency{Level: r.Int8(), At: r.Timestamp()}, IssuedAt: r.Timestamp(), Used: r.Bool(),
-	}
+func cardOf(r *wire.Row) (card bank.Card) {
+	read(r, cardColumns, &card)
+	return card
 }
 
 func snapshotOf(r *wire.Row) bank.CardSnapshot {
 	return bank.CardSnapshot{ID: r.UUID(), Brand: pan.Brand(r.Int2()), BIN: r.Text(), Last4: r.Text()}
 }
 
-// entryOf reads entryColumns.
-func entryOf(r *wire.Row) bank.Entry {
-	return bank.Entry{
-		TransactionID: r.UUID(), Leg: r.Int2(),
-		Request:   bank.Request{Caller: r.Text(), ID: r.Text(), Fingerprint: r.Hash(), TraceID: r.Text()},
-		AccountID: r.UUID(), CustomerID: r.UUID(), Sequence: r.Int8(),
-		Kind: bank.Kind(r.Int2()), Direction: bank.Direction(r.Int2()), Status: bank.Status(r.Int2()), Decline: bank.DeclineReason(r.Int2()),
-		Amount: r.Int8(), Currency: r.Currency(), DebitAccount: r.UUID(), CreditAccount: r.UUID(),
-		BalanceAfter: r.Int8(), HeldAfter: r.Int8(), CreditLimitAfter: r.Int8(),
-		Card:     snapshotOf(r),
-		Merchant: bank.Merchant{ID: r.Text(), Name: r.Text(), CategoryCode: r.Text(), City: r.Text(), Country: r.Text()},
-		Channel:  bank.Channel(r.Int2()), Description: r.Text(), OriginalID: r.UUID(),
-		CounterpartyName: r.Text(), EndToEndID: r.Text(), Attempt: r.Int4(),
-		DecisionMicros: r.Int8(), OccurredAt: r.Timestamp(), ProducerVersion: r.Text(),
-		CardUse: bank.CardUse(r.Int2()), Risk: bank.Risk{Score: r.Int2(), Rule: bank.RiskRule(r.Int2())},
-	}
+// appendEntry reads entryColumns.
+func appendEntry(entries []bank.Entry, r *wire.Row) []bank.Entry {
+	entries = append(entries, bank.Entry{})
+	read(r, entryColumns, &entries[len(entries)-1])
+	return entries
 }

@@ -12,6 +12,7 @@
 //	write.go          the write set: bank.Changes as rows; single.go for a single decision
 //	outcome.go        whether a batch with an error was certainly not committed
 //	statements.go     the SQL of the read and write sets
+//	columns.go        the columns of a table, from which statements are made; entry_columns.go, state_columns.go
 //	session.go        a connection, and one statement outside a batch
 //	directory.go      bank.Directory, bank.Reader, and what is deleted of card tokens
 //	accounts.go       bank.AccountReader

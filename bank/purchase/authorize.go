@@ -220,6 +220,8 @@ func (a *authorize) decline(account *bank.Account, card bank.Card, now time.Time
 		return a.cardCheck.Decline, card
 	case !now.Before(card.Expiry.End()):
 		return bank.Expired, card
+	case !account.ClosedAt.IsZero():
+		return bank.AccountClosed, card
 	case a.amount.Minor < card.Rules.Minimum:
 		return bank.AmountBelowMinimum, card
 	case card.Rules.Limit > 0 && a.amount.Minor > card.Rules.Limit:

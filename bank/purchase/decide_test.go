@@ -159,6 +159,7 @@ func TestEachDeclineReasonHasItsRule(t *testing.T) {
 		{bank.ExpiryMismatch, func(_ *bank.Account, _ *bank.Card, a *authorize) { a.cardCheck.Decline = bank.ExpiryMismatch }},
 		{bank.CVVMismatch, func(_ *bank.Account, _ *bank.Card, a *authorize) { a.cardCheck.Decline = bank.CVVMismatch }},
 		{bank.Expired, func(_ *bank.Account, c *bank.Card, _ *authorize) { c.Expiry = pan.Expiry{Month: 2, Year: 2026} }},
+		{bank.AccountClosed, func(a *bank.Account, _ *bank.Card, _ *authorize) { a.ClosedAt = noon }},
 		{bank.Blocked, func(_ *bank.Account, c *bank.Card, _ *authorize) { c.Blocked = true }},
 		{bank.Locked, func(_ *bank.Account, c *bank.Card, _ *authorize) { c.LockedUntil = noon.Add(time.Minute) }},
 		{bank.InsufficientFunds, func(a *bank.Account, _ *bank.Card, _ *authorize) { a.Balance = -601 }},

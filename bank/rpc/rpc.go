@@ -73,6 +73,7 @@ var (
 		bank.OverPurchaseLimit:  bankv1.DeclineReason_DECLINE_REASON_OVER_PURCHASE_LIMIT,
 		bank.TooFrequent:        bankv1.DeclineReason_DECLINE_REASON_TOO_FREQUENT,
 		bank.AmountBelowMinimum: bankv1.DeclineReason_DECLINE_REASON_AMOUNT_BELOW_MINIMUM,
+		bank.AccountClosed:      bankv1.DeclineReason_DECLINE_REASON_ACCOUNT_CLOSED,
 	}
 
 	statuses = map[bank.Status]bankv1.PurchaseStatus{

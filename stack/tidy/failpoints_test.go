@@ -34,6 +34,10 @@ var durableCalls = []string{
 // with the reason.
 var excusedSteps = map[string]string{
 	"bank/postgres write":               "is the step itself; Execute and requeue have the points around it",
+	"bank/postgres inserting":           "makes SQL and sends nothing",
+	"bank/postgres updatingAccounts":    "makes SQL and sends nothing",
+	"bank/postgres updatingCards":       "makes SQL and sends nothing",
+	"bank/postgres writingSingle":       "makes SQL and sends nothing",
 	"bank/kafka bufferGroup":            "buffers only; send has the points around it",
 	"platform/database migrate":         "its callers have the point",
 	"platform/groupcommit commit":       "the store behind the port has the points",

@@ -107,6 +107,7 @@ const (
 	DeclineReason_DECLINE_REASON_OVER_PURCHASE_LIMIT  DeclineReason = 9
 	DeclineReason_DECLINE_REASON_TOO_FREQUENT         DeclineReason = 10
 	DeclineReason_DECLINE_REASON_AMOUNT_BELOW_MINIMUM DeclineReason = 11
+	DeclineReason_DECLINE_REASON_ACCOUNT_CLOSED       DeclineReason = 12
 )
 
 // Enum value maps for DeclineReason.
@@ -124,6 +125,7 @@ var (
 		9:  "DECLINE_REASON_OVER_PURCHASE_LIMIT",
 		10: "DECLINE_REASON_TOO_FREQUENT",
 		11: "DECLINE_REASON_AMOUNT_BELOW_MINIMUM",
+		12: "DECLINE_REASON_ACCOUNT_CLOSED",
 	}
 	DeclineReason_value = map[string]int32{
 		"DECLINE_REASON_UNSPECIFIED":          0,
@@ -138,6 +140,7 @@ var (
 		"DECLINE_REASON_OVER_PURCHASE_LIMIT":  9,
 		"DECLINE_REASON_TOO_FREQUENT":         10,
 		"DECLINE_REASON_AMOUNT_BELOW_MINIMUM": 11,
+		"DECLINE_REASON_ACCOUNT_CLOSED":       12,
 	}
 )
 
@@ -1674,7 +1677,7 @@ const file_bank_v1_purchase_proto_rawDesc = "" +
 	"\x16PURCHASE_STATUS_VOIDED\x10\x03\x12\x1e\n" +
 	"\x1aPURCHASE_STATUS_AUTHORIZED\x10\x04\x12\x1c\n" +
 	"\x18PURCHASE_STATUS_CAPTURED\x10\x05\x12\x1b\n" +
-	"\x17PURCHASE_STATUS_EXPIRED\x10\x06*\xa3\x03\n" +
+	"\x17PURCHASE_STATUS_EXPIRED\x10\x06*\xc6\x03\n" +
 	"\rDeclineReason\x12\x1e\n" +
 	"\x1aDECLINE_REASON_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bDECLINE_REASON_UNKNOWN_CARD\x10\x01\x12 \n" +
@@ -1688,7 +1691,8 @@ const file_bank_v1_purchase_proto_rawDesc = "" +
 	"\"DECLINE_REASON_OVER_PURCHASE_LIMIT\x10\t\x12\x1f\n" +
 	"\x1bDECLINE_REASON_TOO_FREQUENT\x10\n" +
 	"\x12'\n" +
-	"#DECLINE_REASON_AMOUNT_BELOW_MINIMUM\x10\v*\x8a\x01\n" +
+	"#DECLINE_REASON_AMOUNT_BELOW_MINIMUM\x10\v\x12!\n" +
+	"\x1dDECLINE_REASON_ACCOUNT_CLOSED\x10\f*\x8a\x01\n" +
 	"\aChannel\x12\x17\n" +
 	"\x13CHANNEL_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11CHANNEL_ECOMMERCE\x10\x01\x12\x19\n" +

@@ -1,0 +1,77 @@
+package postgres
+
+import (
+	"slices"
+	"time"
+
+	"codebank.dev/bank"
+	"codebank.dev/platform/database/wire"
+	"codebank.dev/platform/money"
+	"codebank.dev/platform/pan"
+)
+
+// The columns of the other tables of a batch, each in one place, as those of entries are in
+// entry_columns.go.
+var (
+	// accountIdentity never changes.
+	accountIdentity = []column[bank.Account]{
+		uuids("id", func(a *bank.Account) *bank.ID { return &a.ID }),
+		uuids("customer_id", func(a *bank.Account) *bank.ID { return &a.CustomerID }),
+		smallints("kind", func(a *bank.Account) *bank.AccountKind { return &a.Kind }),
+		currencies("currency", func(a *bank.Account) *money.Currency { return &a.Currency }),
+	}
+	// accountFigures change with every entry.
+	accountFigures = []column[bank.Account]{
+		bigints("balance", func(a *bank.Account) *int64 { return &a.Balance }),
+		bigints("held", func(a *bank.Account) *int64 { return &a.Held }),
+		bigints("credit_limit", func(a *bank.Account) *int64 { return &a.CreditLimit }),
+		bigints("sequence", func(a *bank.Account) *int64 { return &a.Sequence }),
+		timestamps("last_at", func(a *bank.Account) *time.Time { return &a.LastAt }),
+	}
+	accountColumns = slices.Concat(accountIdentity, accountFigures)
+
+	// cardIdentity never changes.
+	cardIdentity = []column[bank.Card]{
+		uuids("id", func(c *bank.Card) *bank.ID { return &c.ID }),
+		smallints("brand", func(c *bank.Card) *pan.Brand { return &c.Brand }),
+		texts("bin", func(c *bank.Card) *string { return &c.BIN }),
+		texts("last4", func(c *bank.Card) *string { return &c.Last4 }),
+		uuids("account_id", func(c *bank.Card) *bank.ID { return &c.AccountID }),
+		texts("holder_name", func(c *bank.Card) *string { return &c.HolderName }),
+		ints("expiry_month", func(c *bank.Card) *int { return &c.Expiry.Month }),
+		ints("expiry_year", func(c *bank.Card) *int { return &c.Expiry.Year }),
+		timestamps("issued_at", func(c *bank.Card) *time.Time { return &c.IssuedAt }),
+	}
+	// cardState may change.
+	cardState = []column[bank.Card]{
+		booleans("blocked", func(c *bank.Card) *bool { return &c.Blocked }),
+		wrongAt,
+		nullableTimestamps("locked_until", func(c *bank.Card) *time.Time { return &c.LockedUntil }),
+		bigints("purchase_limit", func(c *bank.Card) *int64 { return &c.Rules.Limit }),
+		bigints("purchase_minimum", func(c *bank.Card) *int64 { return &c.Rules.Minimum }),
+		integers("purchases_per_minute", func(c *bank.Card) *int32 { return &c.Rules.PerMinute }),
+		bigints("frequency_level", func(c *bank.Card) *int64 { return &c.Frequency.Level }),
+		nullableTimestamps("frequency_at", func(c *bank.Card) *time.Time { return &c.Frequency.At }),
+		booleans("used", func(c *bank.Card) *bool { return &c.Used }),
+	}
+	cardColumns = slices.Concat(cardIdentity, cardState)
+
+	// wrongAt is written as text (see wire.Parameters.Micros).
+	wrongAt = column[bank.Card]{name: "wrong_at", kind: columnType{wire.TypeText, "text"}, cast: "::bigint[]",
+		put: func(p *wire.Parameters, c *bank.Card) { p.Micros(c.WrongAt) }, get: func(v wire.Value, c *bank.Card) { c.WrongAt = v.Micros() }}
+
+	tokenUseColumns = []column[bank.TokenUse]{
+		uuids("nonce", func(u *bank.TokenUse) *bank.ID { return &u.Nonce }),
+		uuids("transaction_id", func(u *bank.TokenUse) *bank.ID { return &u.TransactionID }),
+		timestamps("expires_at", func(u *bank.TokenUse) *time.Time { return &u.ExpiresAt }),
+	}
+
+	outboxColumns = []column[bank.Event]{
+		uuids("transaction_id", func(e *bank.Event) *bank.ID { return &e.TransactionID }),
+		nullableUUIDs("account_id", func(e *bank.Event) *bank.ID { return &e.AccountID }),
+		nullableBigints("sequence", func(e *bank.Event) *int64 { return &e.Sequence }),
+		uuids("key", func(e *bank.Event) *bank.ID { return &e.Key }),
+		ints("schema_version", func(e *bank.Event) *int { return &e.SchemaVersion }),
+		blobs("body", func(e *bank.Event) *[]byte { return &e.Body }),
+	}
+)
