@@ -19,7 +19,10 @@ import (
 // notOnStatement are the fields of the event that no statement stores. They describe
 // the work of the bank's programs or the bank's assessment of a payer, not what
 // happened to the account.
-var notOnStatement = []string{"attempt", "decision_micros", "trace_id", "producer_version", "risk_score", "risk_rule"}
+var notOnStatement = []string{
+	"attempt", "decision_micros", "trace_id", "producer_version", "risk_score", "risk_rule",
+	"leg", "relation", "principal_kind", "mode",
+}
 
 // addedBySink are the fields that a document has and its event does not have.
 var addedBySink = map[string]string{

@@ -87,7 +87,7 @@ func (l *Line) Shown() bool {
 		return false
 	}
 	switch l.Kind {
-	case "OPENING", "LIMIT_CHANGE", "HOLD", "EXPIRY":
+	case "OPENING", "LIMIT_CHANGE", "CLOSING", "HOLD", "EXPIRY":
 		return false
 	default:
 		return true

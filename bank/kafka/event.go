@@ -3,6 +3,7 @@ package kafka
 import (
 	"errors"
 	"sync"
+	"time"
 	"unsafe"
 
 	"codebank.dev/bank"
@@ -28,10 +29,21 @@ func NewVersionEncoder(code bank.Code, version int) *Encoder {
 	return &Encoder{code: code, version: version, pools: sync.Pool{New: func() any { return new(encodeBuffers) }}}
 }
 
-// Omit clears the fields of an entry that the encoder's version of the event does not have, so that
-// the ledger stores what the event says and no more. An event that is encoded again in a later
-// version then says the same.
+// firstRecorded is the first version of the event that entries record (bank.Entry.EventVersion). The
+// event of an entry that records none was written in an earlier version.
+const firstRecorded = 3
+
+// Omit fits a new entry to the encoder's version of the event. It records the version in the entry,
+// and clears the fields that the version does not have, so that the ledger stores what the event says
+// and no more. An event that is encoded again in a later version then says the same.
 func (e *Encoder) Omit(entry *bank.Entry) {
+	if e.version >= firstRecorded {
+		entry.EventVersion = uint8(e.version)
+		return
+	}
+	entry.CounterpartyAccountID, entry.CounterpartyBankCode = bank.ID{}, ""
+	entry.HoldID, entry.HoldExpiresAt = bank.ID{}, time.Time{}
+	entry.Request.PrincipalKind, entry.MerchantReference, entry.Mode = 0, "", 0
 	if e.version < 2 {
 		entry.CardUse, entry.Risk = 0, bank.Risk{}
 	}
@@ -47,9 +59,10 @@ type encodeBuffers struct {
 // event in a later version would differ.
 var errVersionTooOld = errors.New("kafka: the entry has fields that this version of the event does not have")
 
-// Append implements bank.Encoder. It refuses an entry that Omit would change.
+// Append implements bank.Encoder. It refuses an entry whose event was first written in a later version,
+// which says more.
 func (e *Encoder) Append(dst []byte, entry *bank.Entry) ([]byte, int, error) {
-	if e.version < 2 && (entry.CardUse != 0 || entry.Risk != bank.Risk{}) {
+	if int(entry.EventVersion) > e.version || e.version < 2 && (entry.CardUse != 0 || entry.Risk != bank.Risk{}) {
 		return dst, e.version, errVersionTooOld
 	}
 	w := e.pools.Get().(*encodeBuffers)
@@ -76,9 +89,9 @@ func Converter(code string) func(*bank.Entry) event.Transaction {
 	return func(entry *bank.Entry) event.Transaction { return FromEntry(entry, bank.Code(code)) }
 }
 
-// FromEntry returns the event of an entry. The ledger stores every field of an event, so any event
-// can be made again with the same content. The entry must not be a voided request id, because that
-// has no event.
+// FromEntry returns the event of an entry. The ledger stores every field of an event, and the version
+// in which the event was first written, so any event can be made again with the same content. The entry
+// must not be a voided request id, because that has no event.
 func FromEntry(entry *bank.Entry, code bank.Code) event.Transaction {
 	var t event.Transaction
 	fill(&t, entry, code, nil)
@@ -89,7 +102,7 @@ func FromEntry(entry *bank.Entry, code bank.Code) event.Transaction {
 // for all of them; a nil textBuffer allocates.
 type textBuffer struct {
 	used int
-	room [6*36 + 64]byte
+	room [8*36 + 64]byte
 }
 
 // eventID and id return texts that are valid until the buffer is used again.
@@ -114,7 +127,16 @@ func (s *textBuffer) id(id bank.ID) string {
 	return unsafe.String(&s.room[start], s.used-start)
 }
 
+// fill makes the event of an entry, as the version of the event says it in which it was first written.
 func fill(t *event.Transaction, entry *bank.Entry, code bank.Code, texts *textBuffer) {
+	fillNewest(t, entry, code, texts)
+	if entry.EventVersion < event.NewestVersion {
+		// The only error is a version that does not exist.
+		_ = t.AsOf(max(int(entry.EventVersion), firstRecorded-1))
+	}
+}
+
+func fillNewest(t *event.Transaction, entry *bank.Entry, code bank.Code, texts *textBuffer) {
 	*t = event.Transaction{
 		EventID:               texts.eventID(entry),
 		TransactionID:         texts.id(entry.TransactionID),
@@ -148,6 +170,18 @@ func fill(t *event.Transaction, entry *bank.Entry, code bank.Code, texts *textBu
 		ProducerVersion:       entry.ProducerVersion,
 		CardUse:               event.CardUse(entry.CardUse.String()),
 		RiskRule:              event.RiskRule(entry.Risk.Rule.String()),
+		Leg:                   event.Some(int32(entry.Leg)),
+		Relation:              event.Relation(entry.Relation().String()),
+		AccountKind:           event.AccountKind(entry.AccountKind.String()),
+		CounterpartyAccountID: texts.id(entry.CounterpartyAccountID),
+		CounterpartyBankCode:  string(entry.CounterpartyBankCode),
+		HoldID:                texts.id(entry.HoldID),
+		PrincipalKind:         event.PrincipalKind(entry.Request.PrincipalKind.String()),
+		MerchantReference:     entry.MerchantReference,
+		Mode:                  event.Mode(entry.Mode.String()),
+	}
+	if !entry.HoldExpiresAt.IsZero() {
+		t.HoldExpiresAtMillis = event.Some(entry.HoldExpiresAt.UnixMilli())
 	}
 	if entry.Risk.Rule != 0 {
 		t.RiskScore = event.Some(int32(entry.Risk.Score))

@@ -16,7 +16,7 @@ import (
 func fullEntry() *bank.Entry {
 	return &bank.Entry{
 		TransactionID: bank.ID{1}, AccountID: bank.ID{2}, CustomerID: bank.ID{3}, Sequence: 7,
-		Request: bank.Request{Caller: "shop", ID: "r1", TraceID: strings.Repeat("a", 32)},
+		Request: bank.Request{Caller: "shop", ID: "r1", TraceID: strings.Repeat("a", 32), PrincipalKind: bank.PrincipalService},
 		Kind:    bank.KindPurchase, Direction: bank.Debit, Status: bank.Approved, Amount: 400,
 		Currency: money.MustCurrency("BRL"), DebitAccount: bank.ID{2}, CreditAccount: bank.ID{9},
 		BalanceAfter: -400, HeldAfter: 1, CreditLimitAfter: 1000,
@@ -25,6 +25,9 @@ func fullEntry() *bank.Entry {
 		Channel:  bank.ChannelECommerce, Description: "three", OriginalID: bank.ID{5}, CounterpartyName: "Ada", EndToEndID: "E1",
 		Attempt: 2, DecisionMicros: 55, OccurredAt: time.UnixMilli(1_790_000_000_123).UTC(), ProducerVersion: "test",
 		CardUse: bank.LaterUse, Risk: bank.Risk{Score: 40, Rule: bank.RiskCardTesting},
+		AccountKind: bank.AccountCard, CounterpartyAccountID: bank.ID{6}, CounterpartyBankCode: "002",
+		HoldID: bank.ID{7}, HoldExpiresAt: time.UnixMilli(1_790_000_600_000).UTC(),
+		MerchantReference: "order 7", Mode: bank.TestMode, EventVersion: event.NewestVersion,
 	}
 }
 
@@ -49,6 +52,10 @@ func TestEveryFieldOfAnEntryReachesTheEvent(t *testing.T) {
 		CounterpartyName: "Ada", EndToEndID: "E1", Attempt: event.Some(int32(2)), DecisionMicros: event.Some(int64(55)),
 		OccurredAtMillis: 1_790_000_000_123, TraceID: strings.Repeat("a", 32), ProducerVersion: "test",
 		CardUse: event.CardUseLater, RiskScore: event.Some(int32(40)), RiskRule: event.RiskRuleCardTesting,
+		Leg: event.Some(int32(0)), AccountKind: event.AccountKindCard,
+		CounterpartyAccountID: "06000000-0000-0000-0000-000000000000", CounterpartyBankCode: "002",
+		HoldID: "07000000-0000-0000-0000-000000000000", HoldExpiresAtMillis: event.Some(int64(1_790_000_600_000)),
+		PrincipalKind: event.PrincipalKindService, MerchantReference: "order 7", Mode: event.ModeTest,
 	}, got)
 	require.Equal(t, got, FromEntry(entry, "001"))
 	require.Equal(t, got, Converter("001")(entry))
@@ -60,8 +67,6 @@ func TestEveryFieldOfAnEntryReachesTheEvent(t *testing.T) {
 	}, waiting)
 }
 
-// The ledger does not store what the version of the event lacks, so an event that is encoded again
-// in the newest version has the same content.
 // The longest texts and the largest figures that the bank accepts are events: the bounds of
 // the event's fields refuse nothing that a caller may send.
 func TestEverythingThatTheBankAcceptsIsWithinTheEventsBounds(t *testing.T) {
@@ -82,24 +87,46 @@ func TestEverythingThatTheBankAcceptsIsWithinTheEventsBounds(t *testing.T) {
 	}
 }
 
+// The ledger does not store what the version of the event lacks, so an event that is encoded again
+// in the newest version has the same content.
 func TestAnEventOfAnOlderVersionEncodedAgainSaysTheSame(t *testing.T) {
-	entry, encoder := fullEntry(), NewVersionEncoder("001", 1)
-	_, _, err := encoder.Append(nil, entry)
-	require.ErrorIs(t, err, errVersionTooOld)
-	encoder.Omit(entry)
-	body, version, err := encoder.Append(nil, entry)
-	require.NoError(t, err)
-	require.Equal(t, 1, version)
-	again, newest, err := NewEncoder("001").Append(nil, entry)
-	require.NoError(t, err)
-	require.Equal(t, event.NewestVersion, newest)
-	require.Equal(t, read(t, version, body), read(t, newest, again))
+	for older := 1; older < event.NewestVersion; older++ {
+		encoder := NewVersionEncoder("001", older)
+		_, _, err := encoder.Append(nil, fullEntry())
+		require.ErrorIs(t, err, errVersionTooOld, "the event of the newest version says more")
+		entry := fullEntry()
+		entry.EventVersion = 0
+		entry.Status, entry.Decline, entry.DebitAccount, entry.CreditAccount = bank.Declined, bank.AccountClosed, bank.ID{}, bank.ID{}
+		encoder.Omit(entry)
+		body, version, err := encoder.Append(nil, entry)
+		require.NoError(t, err)
+		require.Equal(t, older, version)
+		again, newest, err := NewEncoder("001").Append(nil, entry)
+		require.NoError(t, err)
+		require.Equal(t, event.NewestVersion, newest)
+		require.Equal(t, read(t, version, body), read(t, newest, again))
+		require.Equal(t, read(t, version, body), FromEntry(entry, "001"), "and so says the audit")
+		require.False(t, read(t, newest, again).Leg.Present)
+	}
+}
 
+func TestTheNewestVersionOmitsNothing(t *testing.T) {
 	kept := fullEntry()
+	kept.EventVersion = 0
 	NewEncoder("001").Omit(kept)
 	require.Equal(t, fullEntry(), kept)
-	_, _, err = NewVersionEncoder("001", event.NewestVersion+1).Append(nil, entry)
+	_, _, err := NewVersionEncoder("001", event.NewestVersion+1).Append(nil, kept)
 	require.Error(t, err)
+}
+
+// A release counts on either leg, a movement on leg 0 alone.
+func TestAnEventTellsItsLegAndItsRelation(t *testing.T) {
+	entry := fullEntry()
+	entry.Kind, entry.Leg = bank.KindReversal, 1
+	require.Equal(t, event.Some(int32(1)), FromEntry(entry, "001").Leg)
+	require.Empty(t, FromEntry(entry, "001").Relation)
+	entry.Leg = 0
+	require.Equal(t, event.RelationGivenBack, FromEntry(entry, "001").Relation)
 }
 
 func read(t *testing.T, version int, body []byte) (tx event.Transaction) {
@@ -138,7 +165,7 @@ func TestEverySymbolOfTheBankIsASymbolOfTheSchema(t *testing.T) {
 		_, _, err := encoder.Append(nil, entry)
 		require.NoError(t, err)
 	}
-	for kind := bank.KindOpening; kind <= bank.KindPixReturn; kind++ {
+	for kind := bank.KindOpening; kind <= bank.KindClosing; kind++ {
 		encode(func(e *bank.Entry) { e.Kind = kind })
 	}
 	for direction := bank.Debit; direction <= bank.NoDirection; direction++ {
@@ -157,6 +184,15 @@ func TestEverySymbolOfTheBankIsASymbolOfTheSchema(t *testing.T) {
 		encode(func(e *bank.Entry) { e.Risk = bank.Risk{Rule: rule, Score: bank.MaxRiskScore} })
 	}
 	encode(func(e *bank.Entry) { e.Risk = bank.Risk{} })
+	for kind := bank.AccountKind(0); kind <= bank.AccountWallet; kind++ {
+		encode(func(e *bank.Entry) { e.AccountKind = kind })
+	}
+	for kind := bank.PrincipalKind(0); kind <= bank.PrincipalNobody; kind++ {
+		encode(func(e *bank.Entry) { e.Request.PrincipalKind = kind })
+	}
+	for mode := bank.Mode(0); mode <= bank.TestMode; mode++ {
+		encode(func(e *bank.Entry) { e.Mode = mode })
+	}
 	for _, reason := range bank.DeclineReasons() {
 		encode(func(e *bank.Entry) { e.Status, e.Decline = bank.Declined, reason })
 	}

@@ -70,6 +70,10 @@ func TestBankAndSchemaHaveTheSameSymbols(t *testing.T) {
 		"Channel":       namesOf(bank.ChannelECommerce),
 		"CardUse":       namesOf(bank.FirstUse),
 		"RiskRule":      namesOf(bank.RiskNone),
+		"Relation":      namesOf(bank.GivenBack),
+		"AccountKind":   namesOf(bank.AccountCard),
+		"PrincipalKind": namesOf(bank.PrincipalUser),
+		"Mode":          namesOf(bank.LiveMode),
 	}, symbolsOf(t))
 }
 

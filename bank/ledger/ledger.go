@@ -36,8 +36,9 @@ type Config struct {
 	BatchTimeout time.Duration
 	// ProducerVersion is written into every entry.
 	ProducerVersion string
-	// Omit clears the fields of a new entry that its event does not contain, so that the ledger
-	// stores what the event says and no more; default nothing.
+	// Omit fits a new entry to the version of its event: it records the version, and clears the fields
+	// that the event does not contain, so that the ledger stores what the event says and no more;
+	// default nothing.
 	Omit func(*bank.Entry)
 	// Committed is called after each commit that put events into the outbox; default nothing. It
 	// must not block.

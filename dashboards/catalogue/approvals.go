@@ -94,7 +94,7 @@ func groups() []view.Panel {
 		one(Soft, "soft-declines", "Soft declines",
 			"Declined payments that the bank may approve later, unchanged: INSUFFICIENT_FUNDS, OVER_PURCHASE_LIMIT, TOO_FREQUENT, LOCKED."),
 		one(Hard, "hard-declines", "Hard declines",
-			"Declined payments that the bank can never approve unchanged: UNKNOWN_CARD, NAME_MISMATCH, EXPIRY_MISMATCH, CVV_MISMATCH, EXPIRED, BLOCKED."),
+			"Declined payments that the bank can never approve unchanged: UNKNOWN_CARD, NAME_MISMATCH, EXPIRY_MISMATCH, CVV_MISMATCH, EXPIRED, BLOCKED, ACCOUNT_CLOSED."),
 		one(Technical, "technical-declines", "Technical declines",
 			"Declined payments that should not have been sent (AMOUNT_BELOW_MINIMUM), or whose reason is unknown here (UNKNOWN)."),
 		wide(quarter, showing(

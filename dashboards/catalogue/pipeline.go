@@ -85,7 +85,7 @@ func partitions() view.Panel {
 
 // withoutChannel are the events that no channel brings. The field cannot be null, so their
 // channel is UNKNOWN.
-var withoutChannel = kql.OneOf{Field: "kind", Values: []string{"OPENING", "LIMIT_CHANGE"}}
+var withoutChannel = kql.OneOf{Field: "kind", Values: []string{"OPENING", "LIMIT_CHANGE", "CLOSING"}}
 
 // missing counts events that lack a field that their kind should have, or hold a value
 // that a reader does not know.

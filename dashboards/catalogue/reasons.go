@@ -22,7 +22,7 @@ const (
 // group.
 var Reasons = map[Group][]string{
 	Soft:      {"INSUFFICIENT_FUNDS", "OVER_PURCHASE_LIMIT", "TOO_FREQUENT", "LOCKED"},
-	Hard:      {"UNKNOWN_CARD", "NAME_MISMATCH", "EXPIRY_MISMATCH", "CVV_MISMATCH", "EXPIRED", "BLOCKED"},
+	Hard:      {"UNKNOWN_CARD", "NAME_MISMATCH", "EXPIRY_MISMATCH", "CVV_MISMATCH", "EXPIRED", "BLOCKED", "ACCOUNT_CLOSED"},
 	Technical: {"AMOUNT_BELOW_MINIMUM", "UNKNOWN"},
 }
 
@@ -36,7 +36,7 @@ var steps = []struct {
 	passed  string
 	reasons []string
 }{
-	{"Card accepted", []string{"LOCKED", "BLOCKED", "UNKNOWN_CARD", "NAME_MISMATCH", "EXPIRY_MISMATCH", "CVV_MISMATCH", "EXPIRED"}},
+	{"Card accepted", []string{"LOCKED", "BLOCKED", "UNKNOWN_CARD", "NAME_MISMATCH", "EXPIRY_MISMATCH", "CVV_MISMATCH", "EXPIRED", "ACCOUNT_CLOSED"}},
 	{"Amount allowed", []string{"AMOUNT_BELOW_MINIMUM", "OVER_PURCHASE_LIMIT"}},
 	{"Covered by credit", []string{"INSUFFICIENT_FUNDS"}},
 }

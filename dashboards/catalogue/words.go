@@ -11,7 +11,7 @@ func words() view.Words {
 		"kind": {
 			"OPENING": "Account opened", "LIMIT_CHANGE": "Limit changed", "PURCHASE": "Purchase", "REVERSAL": "Reversal", "DEPOSIT": "Deposit",
 			"WITHDRAWAL": "Withdrawal", "TRANSFER": "Transfer", "HOLD": "Hold", "CAPTURE": "Capture", "VOID": "Void", "EXPIRY": "Hold expired",
-			"PIX_OUT": "Pix sent", "PIX_IN": "Pix received", "PIX_RETURN": "Pix returned", "UNKNOWN": "Unknown",
+			"PIX_OUT": "Pix sent", "PIX_IN": "Pix received", "PIX_RETURN": "Pix returned", "CLOSING": "Account closed", "UNKNOWN": "Unknown",
 		},
 		"direction": {"DEBIT": "Debit", "CREDIT": "Credit", "NONE": "No money moved", "UNKNOWN": "Unknown"},
 		"card_brand": {
@@ -34,7 +34,7 @@ func reasonWords() map[string]string {
 		"INSUFFICIENT_FUNDS": "Insufficient funds", "OVER_PURCHASE_LIMIT": "Over purchase limit", "TOO_FREQUENT": "Too many payments",
 		"LOCKED": "Card locked", "UNKNOWN_CARD": "Unknown card", "NAME_MISMATCH": "Wrong name", "EXPIRY_MISMATCH": "Wrong expiry date",
 		"CVV_MISMATCH": "Wrong CVV", "EXPIRED": "Card expired", "BLOCKED": "Card blocked", "AMOUNT_BELOW_MINIMUM": "Below the minimum",
-		"UNKNOWN": "Unknown reason",
+		"ACCOUNT_CLOSED": "Account closed", "UNKNOWN": "Unknown reason",
 	}
 }
 

@@ -66,7 +66,7 @@ func document(random *rand.Rand, i int, at int64) expected.Document {
 			d.AmountMinor = random.Int64N(2_000)
 			d.DeclineReason = pick(random, event.DeclineUnknown, event.DeclineUnknownCard, event.DeclineNameMismatch, event.DeclineExpiryMismatch,
 				event.DeclineCVVMismatch, event.DeclineExpired, event.DeclineBlocked, event.DeclineLocked, event.DeclineInsufficientFunds,
-				event.DeclineOverPurchaseLimit, event.DeclineTooFrequent, event.DeclineAmountBelowMinimum)
+				event.DeclineOverPurchaseLimit, event.DeclineTooFrequent, event.DeclineAmountBelowMinimum, event.DeclineAccountClosed)
 		}
 		d.Attempt = pick(random, event.Optional[int32]{}, event.Some[int32](1), event.Some[int32](2))
 		d.DecisionMicros = pick(random, event.Optional[int64]{}, event.Some(random.Int64N(600_000)), event.Some(random.Int64N(400_000)))

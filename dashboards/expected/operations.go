@@ -194,7 +194,7 @@ func missing(q Input) []Row {
 	events, payments := q.events(), q.payments()
 	unknown := func(d *Document) bool {
 		return d.Kind == event.KindUnknown || d.Direction == event.DirectionUnknown || d.Status == event.StatusUnknown ||
-			d.DeclineReason == event.DeclineUnknown || d.CardBrand == event.CardBrandUnknown || d.Channel == event.ChannelUnknown && d.Kind != event.KindOpening && d.Kind != event.KindLimitChange ||
+			d.DeclineReason == event.DeclineUnknown || d.CardBrand == event.CardBrandUnknown || d.Channel == event.ChannelUnknown && d.Kind != event.KindOpening && d.Kind != event.KindLimitChange && d.Kind != event.KindClosing ||
 			d.CardUse == event.CardUseUnknown || d.RiskRule == event.RiskRuleUnknown
 	}
 	return by([]group{

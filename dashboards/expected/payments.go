@@ -97,7 +97,7 @@ func (q Input) against(today, before set, values func(today, before set) Values)
 var (
 	soft = declinedFor(event.DeclineInsufficientFunds, event.DeclineOverPurchaseLimit, event.DeclineTooFrequent, event.DeclineLocked)
 	hard = declinedFor(event.DeclineUnknownCard, event.DeclineNameMismatch, event.DeclineExpiryMismatch, event.DeclineCVVMismatch, event.DeclineExpired,
-		event.DeclineBlocked)
+		event.DeclineBlocked, event.DeclineAccountClosed)
 	technical = declinedFor(event.DeclineAmountBelowMinimum, event.DeclineUnknown)
 	guards    = declinedFor(event.DeclineLocked, event.DeclineTooFrequent)
 )
@@ -155,7 +155,7 @@ func rated(s set) Values { return Values{"rate": s.approvalRate()} }
 
 func steps(q Input) []Row {
 	card := declinedFor(event.DeclineLocked, event.DeclineBlocked, event.DeclineUnknownCard, event.DeclineNameMismatch, event.DeclineExpiryMismatch,
-		event.DeclineCVVMismatch, event.DeclineExpired)
+		event.DeclineCVVMismatch, event.DeclineExpired, event.DeclineAccountClosed)
 	amount := declinedFor(event.DeclineAmountBelowMinimum, event.DeclineOverPurchaseLimit)
 	funds := declinedFor(event.DeclineInsufficientFunds)
 	received := q.payments()

@@ -33,9 +33,17 @@ func (s Store) String() string {
 // MarshalText implements encoding.TextMarshaler.
 func (s Store) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// omitted are the fields that a statement does not keep. They are about the bank's
-// programs and about the risk of a payer.
-var omitted = []string{"attempt", "decision_micros", "trace_id", "producer_version", "risk_score", "risk_rule"}
+// omitted are the fields that a statement does not keep.
+var omitted = omittedOf(event.Fields())
+
+func omittedOf(fields []event.Field) (names []string) {
+	for _, field := range fields {
+		if field.Internal {
+			names = append(names, field.Name)
+		}
+	}
+	return names
+}
 
 // StatementFields returns the fields that a statement keeps, in the order of the
 // event's schema.

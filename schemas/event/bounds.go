@@ -9,34 +9,15 @@ import (
 	"codebank.dev/schemas"
 )
 
-// bounds returns the bounds of fields, in the same order, and watermarkBounds those of
-// watermarkFields. An error means that a field has no bound, which a test excludes.
-var (
-	bounds          = sync.OnceValues(func() ([]schemas.Bound, error) { return boundsOf(subjectFolder, fieldNames()) })
-	watermarkBounds = sync.OnceValues(func() ([]schemas.Bound, error) { return boundsOf(watermarkFolder, watermarkFields) })
-)
-
-// watermarkFolder is the folder of the watermark's versions, and watermarkFields are its
-// fields in the order of the schema.
-const watermarkFolder = "watermarks"
-
-var watermarkFields = []string{"bank_code", "partition", "offset", "complete_to", "published_at"}
-
-func fieldNames() []string {
-	names := make([]string, len(fields))
-	for i := range fields {
-		names[i] = fields[i].Name
-	}
-	return names
-}
-
-func boundsOf(folder string, names []string) ([]schemas.Bound, error) {
-	all, err := schemas.Bounds(folder)
+// watermarkBounds returns the bounds of watermarkFields, in the same order. An error means that
+// a field has no bound, which a test excludes.
+var watermarkBounds = sync.OnceValues(func() ([]schemas.Bound, error) {
+	all, err := schemas.Bounds(watermarkFolder)
 	if err != nil {
 		return nil, err
 	}
-	list := make([]schemas.Bound, len(names))
-	for i, name := range names {
+	list := make([]schemas.Bound, len(watermarkFields))
+	for i, name := range watermarkFields {
 		bound, there := all[name]
 		if !there {
 			return nil, fmt.Errorf("event: field %s has no bound", name)
@@ -44,7 +25,13 @@ func boundsOf(folder string, names []string) ([]schemas.Bound, error) {
 		list[i] = bound
 	}
 	return list, nil
-}
+})
+
+// watermarkFolder is the folder of the watermark's versions, and watermarkFields are its
+// fields in the order of the schema.
+const watermarkFolder = "watermarks"
+
+var watermarkFields = []string{"bank_code", "partition", "offset", "complete_to", "published_at"}
 
 // textProblem returns what is wrong with a text, or with a symbol of an enum: the end of
 // a sentence that begins with the field's name. It is empty for a text within the bound.

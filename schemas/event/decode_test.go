@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"slices"
 	"testing"
+	"time"
 
 	"codebank.dev/schemas"
 	"github.com/hamba/avro/v2"
@@ -172,14 +173,7 @@ func writeGeneric(t *rapid.T, writer *avro.RecordSchema, drawn *Transaction) []b
 	if drawn.DecisionMicros.Present {
 		record["decision_micros"] = int(rapid.Int32Min(0).Draw(t, "decision_micros"))
 	}
-	if drawn.Attempt.Present {
-		record["attempt"] = int(drawn.Attempt.Value)
-	}
-	if drawn.RiskScore.Present {
-		record["risk_score"] = int(drawn.RiskScore.Value)
-	}
 	inUnions(record)
-	record["occurred_at"] = drawn.OccurredAt()
 	body, err := avro.Marshal(writer, record)
 	if err != nil {
 		t.Fatal(err)
@@ -187,13 +181,26 @@ func writeGeneric(t *rapid.T, writer *avro.RecordSchema, drawn *Transaction) []b
 	return body
 }
 
-// inUnions names the enums inside unions in the form that hamba needs.
+// inUnions puts the values of a record into the form that hamba needs.
 func inUnions(record map[string]any) {
-	for field, enum := range map[string]string{
-		"decline_reason": "DeclineReason", "card_brand": "CardBrand", "card_use": "CardUse", "risk_rule": "RiskRule",
-	} {
-		if symbol, ok := record[field].(string); ok {
-			record[field] = map[string]any{"dev.codebank.bank." + enum: symbol}
+	newest, err := parseVersion(NewestVersion)
+	if err != nil {
+		panic(err)
+	}
+	for i := range fields {
+		f, described := &fields[i], newest.Fields()[i].Type()
+		number, isNumber := record[f.Name].(int64)
+		symbol, isText := record[f.Name].(string)
+		switch types := singles(described); {
+		case isNumber && logicalType(types[len(types)-1]) != "":
+			record[f.Name] = time.UnixMilli(number).UTC()
+			if f.Nullable {
+				record[f.Name] = map[string]any{"long.timestamp-millis": record[f.Name]}
+			}
+		case isNumber && f.narrow:
+			record[f.Name] = int(number)
+		case isText && f.Nullable && f.Type == Enum:
+			record[f.Name] = map[string]any{enumOf(described).FullName(): symbol}
 		}
 	}
 }
@@ -221,7 +228,6 @@ func TestAnUnknownSymbolIsReadAsUnknown(t *testing.T) {
 			record[name] = value.Integer
 		}
 	}
-	record["attempt"], record["risk_score"], record["occurred_at"] = 1, 60, tx.OccurredAt()
 	record["kind"], record["channel"], record["card_brand"] = "GIFT", "WATCH", "VISTA"
 	inUnions(record)
 	body, err := avro.Marshal(writer, record)

@@ -2,7 +2,6 @@ package event
 
 import (
 	"encoding/binary"
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -38,40 +37,34 @@ func (e *FieldError) Error() string { return "event: field " + e.Field + " " + e
 //
 // If it refuses, it returns dst unchanged.
 func AppendTransaction(dst []byte, version int, t *Transaction) ([]byte, error) {
-	if version < 1 || version > NewestVersion {
-		return dst, fmt.Errorf("event: no version %d of the transaction's schema", version)
-	}
 	if err := checkIdentity(t); err != nil {
 		return dst, err
 	}
-	limits, err := bounds()
+	columns, err := columnsOf(version)
 	if err != nil {
 		return dst, err
 	}
-	w := writer{out: dst, bounds: limits}
-	w.identity(t)
-	w.decision(t)
-	w.balances(t)
-	w.card(t)
-	w.merchant(t)
-	w.rest(t)
-	if version >= 2 {
-		w.risk(t)
+	out := dst
+	for i := range columns {
+		var wrong string
+		if out, wrong = columns[i].append(out, columns[i].get(t)); wrong != "" {
+			return dst, &FieldError{Field: columns[i].Name, Problem: wrong}
+		}
 	}
-	if w.problem != "" {
-		return dst, &FieldError{Field: w.field, Problem: w.problem}
-	}
-	return w.out, nil
+	return out, nil
 }
 
-// checkIdentity checks that the ids of an event fit together, and that an account has
-// figures.
+// checkIdentity checks that the ids of an event fit together, that an account has figures,
+// and that a risk has a rule.
 func checkIdentity(t *Transaction) error {
 	if err := checkIDs(t); err != nil {
 		return err
 	}
 	if field := wrongFigure(t); field != "" {
 		return &FieldError{Field: field, Problem: "must be set exactly when account_id is set"}
+	}
+	if t.RiskScore.Present != (t.RiskRule != "") {
+		return &FieldError{Field: "risk_score", Problem: "must be set exactly when risk_rule is set"}
 	}
 	return nil
 }
@@ -117,152 +110,36 @@ func wrongFigure(t *Transaction) string {
 	return ""
 }
 
-// writer appends Avro values and keeps the first error. The order of its calls is the
-// order of the schema's fields. bounds are those of the fields, and at is how many fields
-// are written.
-type writer struct {
-	out            []byte
-	bounds         []schemas.Bound
-	at             int
-	field, problem string
-}
-
-func (w *writer) identity(t *Transaction) {
-	w.text("event_id", t.EventID)
-	w.text("transaction_id", t.TransactionID)
-	w.optionalText("account_id", t.AccountID)
-	w.optionalText("customer_id", t.CustomerID)
-	w.text("bank_code", t.BankCode)
-	w.optionalNumber("sequence", t.Sequence.Value, t.Sequence.Present)
-}
-
-func (w *writer) decision(t *Transaction) {
-	w.enum("kind", kindSymbols, string(t.Kind))
-	w.enum("direction", directionSymbols, string(t.Direction))
-	w.enum("status", statusSymbols, string(t.Status))
-	w.optionalText("decline_code", t.DeclineCode)
-	w.optionalEnum("decline_reason", declineReasonSymbols, string(t.DeclineReason))
-	w.number("amount_minor", t.AmountMinor)
-	w.text("currency", t.Currency)
-}
-
-func (w *writer) balances(t *Transaction) {
-	w.optionalNumber("balance_after_minor", t.BalanceAfterMinor.Value, t.BalanceAfterMinor.Present)
-	w.optionalNumber("held_after_minor", t.HeldAfterMinor.Value, t.HeldAfterMinor.Present)
-	w.optionalNumber("available_after_minor", t.AvailableAfterMinor.Value, t.AvailableAfterMinor.Present)
-	w.optionalNumber("credit_limit_minor", t.CreditLimitMinor.Value, t.CreditLimitMinor.Present)
-}
-
-func (w *writer) card(t *Transaction) {
-	w.optionalText("card_id", t.CardID)
-	w.optionalEnum("card_brand", cardBrandSymbols, string(t.CardBrand))
-	w.optionalText("card_last4", t.CardLast4)
-	w.optionalText("card_bin", t.CardBIN)
-}
-
-func (w *writer) merchant(t *Transaction) {
-	w.optionalText("merchant_id", t.MerchantID)
-	w.optionalText("merchant_name", t.MerchantName)
-	w.optionalText("merchant_category_code", t.MerchantCategoryCode)
-	w.optionalText("merchant_city", t.MerchantCity)
-	w.optionalText("merchant_country", t.MerchantCountry)
-}
-
-func (w *writer) rest(t *Transaction) {
-	w.enum("channel", channelSymbols, string(t.Channel))
-	w.optionalText("description", t.Description)
-	w.optionalText("original_transaction_id", t.OriginalTransactionID)
-	w.optionalText("counterparty_name", t.CounterpartyName)
-	w.optionalText("end_to_end_id", t.EndToEndID)
-	w.optionalNumber("attempt", int64(t.Attempt.Value), t.Attempt.Present)
-	w.optionalNumber("decision_micros", t.DecisionMicros.Value, t.DecisionMicros.Present)
-	w.number("occurred_at", t.OccurredAtMillis)
-	w.optionalText("trace_id", t.TraceID)
-	w.text("producer_version", t.ProducerVersion)
-}
-
-// risk writes the fields that version 2 added.
-func (w *writer) risk(t *Transaction) {
-	w.optionalEnum("card_use", cardUseSymbols, string(t.CardUse))
-	if t.RiskScore.Present != (t.RiskRule != "") {
-		w.fail("risk_score", "must be set exactly when risk_rule is set")
-	}
-	w.optionalNumber("risk_score", int64(t.RiskScore.Value), t.RiskScore.Present)
-	w.optionalEnum("risk_rule", riskRuleSymbols, string(t.RiskRule))
-}
-
-func (w *writer) fail(field, problem string) {
-	if w.problem == "" {
-		w.field, w.problem = field, problem
-	}
-}
-
-// next returns the bound of the field that is written now.
-func (w *writer) next() *schemas.Bound {
-	w.at++
-	return &w.bounds[w.at-1]
-}
-
-// long writes an Avro int or long. Both have the same form on the wire.
-func (w *writer) long(n int64) { w.out = binary.AppendVarint(w.out, n) }
-
-func (w *writer) number(field string, n int64) {
-	if wrong := numberProblem(n, w.next()); wrong != "" {
-		w.fail(field, wrong)
-	}
-	w.long(n)
-}
-
-func (w *writer) text(field, s string) {
-	if wrong := textProblem(s, w.next()); wrong != "" {
-		w.fail(field, wrong)
-	}
-	w.long(int64(len(s)))
-	w.out = append(w.out, s...)
-}
-
-// enum writes a symbol. The symbols are within their bound, as a test proves.
-func (w *writer) enum(field string, symbols []string, symbol string) {
-	w.at++
-	for i, known := range symbols {
-		if known == symbol {
-			w.long(int64(i))
-			return
+// append appends the Avro value of a field, or returns what is wrong with the value. Every
+// union of the schema is [null, T], so branch 0 is null.
+func (c *column) append(out []byte, value Value) ([]byte, string) {
+	if c.Nullable {
+		if value.Type == 0 {
+			return appendLong(out, 0), ""
 		}
+		out = appendLong(out, 1)
 	}
-	w.fail(field, "has no symbol "+strconv.Quote(symbol))
+	switch c.Type {
+	case Integer:
+		return appendNumber(out, value.Integer, &c.bound)
+	case Enum:
+		number, known := c.symbol(value.Text)
+		if !known {
+			return out, "has no symbol " + strconv.Quote(value.Text)
+		}
+		return appendLong(out, int64(number)), ""
+	default:
+		return appendText(out, value.Text, &c.bound)
+	}
 }
 
-// null writes a field that is null. Every union of the schema is [null, T], so branch 0
-// is null.
-func (w *writer) null() {
-	w.at++
-	w.long(0)
+// appendLong appends an Avro int or long. Both have the same form on the wire.
+func appendLong(out []byte, n int64) []byte { return binary.AppendVarint(out, n) }
+
+func appendNumber(out []byte, n int64, bound *schemas.Bound) ([]byte, string) {
+	return appendLong(out, n), numberProblem(n, bound)
 }
 
-func (w *writer) optionalText(field, s string) {
-	if s == "" {
-		w.null()
-		return
-	}
-	w.long(1)
-	w.text(field, s)
-}
-
-func (w *writer) optionalEnum(field string, symbols []string, symbol string) {
-	if symbol == "" {
-		w.null()
-		return
-	}
-	w.long(1)
-	w.enum(field, symbols, symbol)
-}
-
-func (w *writer) optionalNumber(field string, n int64, present bool) {
-	if !present {
-		w.null()
-		return
-	}
-	w.long(1)
-	w.number(field, n)
+func appendText(out []byte, s string, bound *schemas.Bound) ([]byte, string) {
+	return append(appendLong(out, int64(len(s))), s...), textProblem(s, bound)
 }

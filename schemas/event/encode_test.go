@@ -26,8 +26,9 @@ func TestEveryFieldIsWrittenWhereTheSchemaHasIt(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			told := asOf(version, drawn)
 			for _, field := range schema.Fields() {
-				want, err := drawn.Get(field.Name())
+				want, err := told.Get(field.Name())
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -93,6 +94,9 @@ func TestAnEventThatBreaksTheContractIsNotWritten(t *testing.T) {
 		"a score without a rule": {"risk_score", func(t *Transaction) { t.RiskRule = "" }},
 		"a rule without a score": {"risk_score", func(t *Transaction) { t.RiskScore = Optional[int32]{} }},
 		"a score above 100":      {"risk_score", func(t *Transaction) { t.RiskScore.Value = 101 }},
+		"a leg 2":                {"leg", func(t *Transaction) { t.Leg = Some[int32](2) }},
+		"an invalid relation":    {"relation", func(t *Transaction) { t.Relation = "FRIEND" }},
+		"a long bank code":       {"counterparty_bank_code", func(t *Transaction) { t.CounterpartyBankCode = "0001" }},
 		"a score below 0":        {"risk_score", func(t *Transaction) { t.RiskScore.Value = -1 }},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -113,6 +117,24 @@ func TestAVersionThatDoesNotExistIsNotWritten(t *testing.T) {
 		_, err := AppendTransaction(nil, version, &tx)
 		require.Error(t, err)
 	}
+}
+
+// AsOf says by the schemas what asOf says by hand.
+func TestAnEventAsOfAVersionIsWhatItsReadersGet(t *testing.T) {
+	for version := 1; version <= NewestVersion; version++ {
+		rapid.Check(t, func(t *rapid.T) {
+			drawn := draw(t)
+			told := drawn
+			if err := told.AsOf(version); err != nil {
+				t.Fatal(err)
+			}
+			if want := asOf(version, drawn); told != want {
+				t.Fatalf("%v", Diff(&want, &told))
+			}
+		})
+	}
+	require.Error(t, new(Transaction).AsOf(0))
+	require.Error(t, new(Transaction).AsOf(NewestVersion+1))
 }
 
 // The goldens hold the bytes of each version, forever. -update writes the goldens of a

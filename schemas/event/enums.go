@@ -23,6 +23,7 @@ const (
 	KindPixOut      Kind = "PIX_OUT"
 	KindPixIn       Kind = "PIX_IN"
 	KindPixReturn   Kind = "PIX_RETURN"
+	KindClosing     Kind = "CLOSING" // since version 3
 )
 
 // Direction is the direction of money, seen from the customer account. A decline keeps
@@ -68,6 +69,7 @@ const (
 	DeclineOverPurchaseLimit  DeclineReason = "OVER_PURCHASE_LIMIT"
 	DeclineTooFrequent        DeclineReason = "TOO_FREQUENT"
 	DeclineAmountBelowMinimum DeclineReason = "AMOUNT_BELOW_MINIMUM"
+	DeclineAccountClosed      DeclineReason = "ACCOUNT_CLOSED" // since version 3
 )
 
 // CardBrand is the card scheme. It is null (empty) if no card is known.
@@ -125,6 +127,52 @@ const (
 	RiskRuleVelocity    RiskRule = "VELOCITY"
 )
 
+// Relation says how the amount of an event counts towards the transaction that
+// OriginalTransactionID refers to. It is null (empty) if it does not count.
+type Relation string
+
+// The relations.
+const (
+	RelationUnknown   Relation = "UNKNOWN"
+	RelationGivenBack Relation = "GIVEN_BACK"
+	RelationCaptured  Relation = "CAPTURED"
+	RelationReleased  Relation = "RELEASED"
+)
+
+// AccountKind is the kind of the account. It is null (empty) if there is no account.
+type AccountKind string
+
+// The kinds of accounts.
+const (
+	AccountKindUnknown AccountKind = "UNKNOWN"
+	AccountKindCard    AccountKind = "CARD"
+	AccountKindWallet  AccountKind = "WALLET"
+)
+
+// PrincipalKind says on whose behalf the request was made.
+type PrincipalKind string
+
+// The kinds of principals.
+const (
+	PrincipalKindUnknown  PrincipalKind = "UNKNOWN"
+	PrincipalKindUser     PrincipalKind = "USER"
+	PrincipalKindService  PrincipalKind = "SERVICE"
+	PrincipalKindMerchant PrincipalKind = "MERCHANT"
+	PrincipalKindOperator PrincipalKind = "OPERATOR"
+	// PrincipalKindNobody is the bank itself, such as when a hold expires.
+	PrincipalKindNobody PrincipalKind = "NOBODY"
+)
+
+// Mode says whether a payment is real.
+type Mode string
+
+// The modes.
+const (
+	ModeUnknown Mode = "UNKNOWN"
+	ModeLive    Mode = "LIVE"
+	ModeTest    Mode = "TEST"
+)
+
 // The position of a symbol is its number on the wire. A test compares these lists with
 // the schema. A new version only appends symbols.
 var (
@@ -132,7 +180,7 @@ var (
 		string(KindUnknown), string(KindOpening), string(KindLimitChange), string(KindPurchase),
 		string(KindReversal), string(KindDeposit), string(KindWithdrawal), string(KindTransfer),
 		string(KindHold), string(KindCapture), string(KindVoid), string(KindExpiry),
-		string(KindPixOut), string(KindPixIn), string(KindPixReturn),
+		string(KindPixOut), string(KindPixIn), string(KindPixReturn), string(KindClosing),
 	}
 	directionSymbols = []string{
 		string(DirectionUnknown), string(DirectionDebit), string(DirectionCredit), string(DirectionNone),
@@ -145,6 +193,7 @@ var (
 		string(DeclineExpiryMismatch), string(DeclineCVVMismatch), string(DeclineExpired),
 		string(DeclineBlocked), string(DeclineLocked), string(DeclineInsufficientFunds),
 		string(DeclineOverPurchaseLimit), string(DeclineTooFrequent), string(DeclineAmountBelowMinimum),
+		string(DeclineAccountClosed),
 	}
 	cardBrandSymbols = []string{
 		string(CardBrandUnknown), string(CardBrandVisa), string(CardBrandMastercard),
@@ -159,4 +208,13 @@ var (
 	riskRuleSymbols = []string{
 		string(RiskRuleUnknown), string(RiskRuleNone), string(RiskRuleCardTesting), string(RiskRuleVelocity),
 	}
+	relationSymbols = []string{
+		string(RelationUnknown), string(RelationGivenBack), string(RelationCaptured), string(RelationReleased),
+	}
+	accountKindSymbols   = []string{string(AccountKindUnknown), string(AccountKindCard), string(AccountKindWallet)}
+	principalKindSymbols = []string{
+		string(PrincipalKindUnknown), string(PrincipalKindUser), string(PrincipalKindService),
+		string(PrincipalKindMerchant), string(PrincipalKindOperator), string(PrincipalKindNobody),
+	}
+	modeSymbols = []string{string(ModeUnknown), string(ModeLive), string(ModeTest)}
 )

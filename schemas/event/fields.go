@@ -23,6 +23,11 @@ type Field struct {
 	Name     string
 	Type     Type
 	Nullable bool
+	// Time says that the field is a time, in milliseconds since 1970.
+	Time bool
+	// Internal says that the field describes the work of the bank's programs or the bank's view of a
+	// payer, and not what happened to the account. No statement of a customer keeps it.
+	Internal bool
 }
 
 // Value is the value of one field. The zero value is null. Two values are equal if ==
@@ -157,6 +162,16 @@ func optionals[I int32 | int64](name string, at func(*Transaction) *Optional[I])
 	}
 }
 
+func timestamp(f field) field {
+	f.Time = true
+	return f
+}
+
+func internal(f field) field {
+	f.Internal = true
+	return f
+}
+
 func nullable(f field) field {
 	f.Nullable = true
 	return f
@@ -196,12 +211,22 @@ var fields = []field{
 	nullable(text("original_transaction_id", func(t *Transaction) *string { return &t.OriginalTransactionID })),
 	nullable(text("counterparty_name", func(t *Transaction) *string { return &t.CounterpartyName })),
 	nullable(text("end_to_end_id", func(t *Transaction) *string { return &t.EndToEndID })),
-	optionals("attempt", func(t *Transaction) *Optional[int32] { return &t.Attempt }),
-	optionals("decision_micros", func(t *Transaction) *Optional[int64] { return &t.DecisionMicros }),
-	long("occurred_at", func(t *Transaction) *int64 { return &t.OccurredAtMillis }),
-	nullable(text("trace_id", func(t *Transaction) *string { return &t.TraceID })),
-	text("producer_version", func(t *Transaction) *string { return &t.ProducerVersion }),
+	internal(optionals("attempt", func(t *Transaction) *Optional[int32] { return &t.Attempt })),
+	internal(optionals("decision_micros", func(t *Transaction) *Optional[int64] { return &t.DecisionMicros })),
+	timestamp(long("occurred_at", func(t *Transaction) *int64 { return &t.OccurredAtMillis })),
+	internal(nullable(text("trace_id", func(t *Transaction) *string { return &t.TraceID }))),
+	internal(text("producer_version", func(t *Transaction) *string { return &t.ProducerVersion })),
 	nullable(texts("card_use", cardUseSymbols, func(t *Transaction) *CardUse { return &t.CardUse })),
-	optionals("risk_score", func(t *Transaction) *Optional[int32] { return &t.RiskScore }),
-	nullable(texts("risk_rule", riskRuleSymbols, func(t *Transaction) *RiskRule { return &t.RiskRule })),
+	internal(optionals("risk_score", func(t *Transaction) *Optional[int32] { return &t.RiskScore })),
+	internal(nullable(texts("risk_rule", riskRuleSymbols, func(t *Transaction) *RiskRule { return &t.RiskRule }))),
+	internal(optionals("leg", func(t *Transaction) *Optional[int32] { return &t.Leg })),
+	internal(nullable(texts("relation", relationSymbols, func(t *Transaction) *Relation { return &t.Relation }))),
+	nullable(texts("account_kind", accountKindSymbols, func(t *Transaction) *AccountKind { return &t.AccountKind })),
+	nullable(text("counterparty_account_id", func(t *Transaction) *string { return &t.CounterpartyAccountID })),
+	nullable(text("counterparty_bank_code", func(t *Transaction) *string { return &t.CounterpartyBankCode })),
+	nullable(text("hold_id", func(t *Transaction) *string { return &t.HoldID })),
+	timestamp(optionals("hold_expires_at", func(t *Transaction) *Optional[int64] { return &t.HoldExpiresAtMillis })),
+	internal(nullable(texts("principal_kind", principalKindSymbols, func(t *Transaction) *PrincipalKind { return &t.PrincipalKind }))),
+	nullable(text("merchant_reference", func(t *Transaction) *string { return &t.MerchantReference })),
+	internal(nullable(texts("mode", modeSymbols, func(t *Transaction) *Mode { return &t.Mode }))),
 }

@@ -44,6 +44,7 @@ var meanings = []Meaning{
 	{Kind: KindPixIn, MovesMoney: true, Line: true},
 	{Kind: KindPixReturn, Of: KindPixOut, MovesMoney: true, Line: true},
 	{Kind: KindPixReturn, Of: KindPixIn, MovesMoney: true, Line: true},
+	{Kind: KindClosing},
 }
 
 // Meanings returns the meaning of every kind that banks produce, one for each kind that it may refer

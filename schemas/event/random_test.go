@@ -20,13 +20,13 @@ func someText(longest int) *rapid.Generator[string] {
 
 // draw fills every field of an event at random, with values that may be written.
 func draw(t *rapid.T) Transaction {
-	limits, err := bounds()
+	columns, err := columnsOf(NewestVersion)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var drawn Transaction
 	for i, f := range fields {
-		with := limits[i].With
+		with := columns[i].bound.With
 		if with == "" && f.Nullable && rapid.Bool().Draw(t, f.Name+" is null") || with != "" && drawn.AccountID == "" {
 			continue
 		}
@@ -35,9 +35,9 @@ func draw(t *rapid.T) Transaction {
 		case Enum:
 			value = TextValue(rapid.SampledFrom(f.symbols).Draw(t, f.Name))
 		case Text:
-			value = TextValue(someText(limits[i].Longest).Draw(t, f.Name))
+			value = TextValue(someText(columns[i].bound.Longest).Draw(t, f.Name))
 		default:
-			value = IntegerValue(rapid.Int64Range(limits[i].Least, limits[i].Most).Draw(t, f.Name))
+			value = IntegerValue(rapid.Int64Range(columns[i].bound.Least, columns[i].bound.Most).Draw(t, f.Name))
 		}
 		f.set(&drawn, value)
 	}
@@ -67,6 +67,17 @@ func drawBody(t *rapid.T, version int) (Transaction, []byte) {
 func asOf(version int, t Transaction) Transaction {
 	if version < 2 {
 		t.CardUse, t.RiskScore, t.RiskRule = "", Optional[int32]{}, ""
+	}
+	if version < 3 {
+		t.Leg, t.Relation, t.AccountKind, t.PrincipalKind, t.Mode = Optional[int32]{}, "", "", "", ""
+		t.CounterpartyAccountID, t.CounterpartyBankCode, t.MerchantReference = "", "", ""
+		t.HoldID, t.HoldExpiresAtMillis = "", Optional[int64]{}
+		if t.Kind == KindClosing {
+			t.Kind = KindUnknown
+		}
+		if t.DeclineReason == DeclineAccountClosed {
+			t.DeclineReason = DeclineUnknown
+		}
 	}
 	return t
 }
@@ -163,6 +174,17 @@ func purchase() Transaction {
 		CardUse:              CardUseLater,
 		RiskScore:            Some[int32](60),
 		RiskRule:             RiskRuleVelocity,
+
+		Leg:                   Some[int32](0),
+		Relation:              RelationGivenBack,
+		AccountKind:           AccountKindCard,
+		CounterpartyAccountID: "7d0a4b52-0e6b-4f6e-9c5b-8b3f2f1f5a61",
+		CounterpartyBankCode:  "002",
+		HoldID:                "a1d2b3c4-5e6f-4a7b-8c9d-0e1f2a3b4c5d",
+		HoldExpiresAtMillis:   Some[int64](1_767_830_400_000),
+		PrincipalKind:         PrincipalKindService,
+		MerchantReference:     "order-7",
+		Mode:                  ModeLive,
 	}
 }
 
@@ -184,5 +206,6 @@ func unknownCard() Transaction {
 		ProducerVersion:  "1.0.0",
 		RiskScore:        Some[int32](0),
 		RiskRule:         RiskRuleNone,
+		Leg:              Some[int32](0),
 	}
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // NewestVersion is the version of the schema that Transaction mirrors, field by field.
-const NewestVersion = 2
+const NewestVersion = 3
 
 // Optional is a value that may be null on the wire. The zero value is null. A null
 // always has the Value zero, so that == compares two Transactions.
@@ -69,6 +69,16 @@ type Transaction struct {
 	CardUse               CardUse         // since version 2; null when empty
 	RiskScore             Optional[int32] // since version 2; 0 to 100
 	RiskRule              RiskRule        // since version 2; null when RiskScore is
+	Leg                   Optional[int32] // since version 3, as are all fields below; 0 or 1
+	Relation              Relation        // null when empty
+	AccountKind           AccountKind     // null when AccountID is
+	CounterpartyAccountID string          // null when empty
+	CounterpartyBankCode  string          // null when empty: this bank
+	HoldID                string          // null when empty
+	HoldExpiresAtMillis   Optional[int64] // Unix time, UTC
+	PrincipalKind         PrincipalKind   // null when empty
+	MerchantReference     string          // null when empty
+	Mode                  Mode            // null when empty
 }
 
 // OccurredAt returns OccurredAtMillis as a UTC time.

@@ -92,6 +92,7 @@ func TestTheGoTypeMirrorsTheNewestSchema(t *testing.T) {
 			case Integer:
 				require.Equal(t, f.narrow, single.Type() == avro.Int)
 				require.Equal(t, f.narrow, single.Type() != avro.Long)
+				require.Equal(t, f.Time, logicalType(single) == avro.TimestampMillis)
 			}
 		})
 	}

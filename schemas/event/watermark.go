@@ -37,16 +37,17 @@ func AppendWatermark(dst []byte, mark *Watermark) ([]byte, error) {
 	if err != nil {
 		return dst, err
 	}
-	w := writer{out: dst, bounds: limits}
-	w.text("bank_code", mark.BankCode)
-	w.number("partition", int64(mark.Partition))
-	w.number("offset", mark.Offset)
-	w.number("complete_to", mark.CompleteToMillis)
-	w.number("published_at", mark.PublishedAtMillis)
-	if w.problem != "" {
-		return dst, &FieldError{Field: w.field, Problem: w.problem}
+	numbers := [...]int64{int64(mark.Partition), mark.Offset, mark.CompleteToMillis, mark.PublishedAtMillis}
+	out, wrong := appendText(dst, mark.BankCode, &limits[0])
+	for i := 0; wrong == "" && i < len(numbers); i++ {
+		if out, wrong = appendNumber(out, numbers[i], &limits[i+1]); wrong != "" {
+			return dst, &FieldError{Field: watermarkFields[i+1], Problem: wrong}
+		}
 	}
-	return w.out, nil
+	if wrong != "" {
+		return dst, &FieldError{Field: watermarkFields[0], Problem: wrong}
+	}
+	return out, nil
 }
 
 // DecodeWatermark reads a complete Avro body that AppendWatermark wrote. A watermark

@@ -5,7 +5,6 @@ package statementtest
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,13 +21,6 @@ const Bank = "001"
 // Opened is when the first event of every account happened; the event of sequence n
 // happens n-1 minutes later.
 var Opened = time.Date(2026, time.January, 31, 23, 58, 0, 0, time.UTC)
-
-// NotStored returns the event's fields for which the statement has no column. They say
-// how the bank's programs worked or how risky the bank finds a payer, and not what
-// happened to the account.
-func NotStored() []string {
-	return []string{"attempt", "decision_micros", "trace_id", "producer_version", "risk_score", "risk_rule"}
-}
 
 // Purchase returns an approved purchase of 100 minor units: the n-th event of an
 // account with a limit of 100,000 that has bought nothing else.
@@ -111,7 +103,7 @@ func NewSink(t testing.TB, url string) *Sink {
 	s := &Sink{pool: pool}
 	var columns, values, updates []string
 	for _, field := range event.Fields() {
-		if slices.Contains(NotStored(), field.Name) {
+		if field.Internal {
 			continue
 		}
 		s.fields = append(s.fields, field)
@@ -153,8 +145,8 @@ func (s *Sink) row(t TB, e *event.Transaction) []any {
 		value, err := e.Get(field.Name)
 		require.NoError(t, err)
 		switch {
-		case field.Name == "occurred_at":
-			row[i] = e.OccurredAt()
+		case field.Time && value.Type != 0:
+			row[i] = time.UnixMilli(value.Integer).UTC()
 		case value.Type == event.Text:
 			row[i] = value.Text
 		case value.Type == event.Integer:

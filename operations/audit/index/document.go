@@ -34,7 +34,7 @@ func put(c *audit.Copy, name string, value value) {
 	problem := func() {
 		c.Problems = append(c.Problems, audit.Problem{Field: name, Stored: value.raw})
 	}
-	kind, known := types[name]
+	field, known := fields[name]
 	switch {
 	case !known:
 		if !slices.Contains(beside, name) {
@@ -43,35 +43,31 @@ func put(c *audit.Copy, name string, value value) {
 		return
 	case value.kind == isNull:
 		return // The same as a missing field.
-	case name == "occurred_at":
-		millis, ok := value.millis()
-		if !ok {
-			problem()
-			return
-		}
-		c.Event.OccurredAtMillis = millis
-		return
 	}
-	stored, ok := value.event(kind)
+	stored, ok := value.event(field)
 	if !ok || c.Event.Set(name, stored) != nil {
 		problem()
 	}
 }
 
-// types are the types of the event's fields, by name.
-var types = typesOf(event.Fields())
+// fields are the event's fields, by name.
+var fields = byName(event.Fields())
 
-func typesOf(fields []event.Field) map[string]event.Type {
-	byName := make(map[string]event.Type, len(fields))
-	for _, field := range fields {
-		byName[field.Name] = field.Type
+func byName(list []event.Field) map[string]event.Field {
+	named := make(map[string]event.Field, len(list))
+	for _, field := range list {
+		named[field.Name] = field
 	}
-	return byName
+	return named
 }
 
-// event returns the value as the value of an event's field of a type.
-func (v value) event(kind event.Type) (event.Value, bool) {
-	if kind == event.Integer {
+// event returns the value as the value of a field of an event.
+func (v value) event(field event.Field) (event.Value, bool) {
+	switch {
+	case field.Time:
+		millis, ok := v.millis()
+		return event.IntegerValue(millis), ok
+	case field.Type == event.Integer:
 		n, err := strconv.ParseInt(v.raw, 10, 64)
 		return event.IntegerValue(n), v.kind == isNumber && err == nil
 	}

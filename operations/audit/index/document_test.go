@@ -2,8 +2,10 @@ package index_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -23,8 +25,8 @@ func document(t require.TestingT, e event.Transaction) map[string]any {
 		require.NoError(t, err)
 		switch {
 		case value.Type == 0:
-		case field.Name == "occurred_at":
-			fields[field.Name] = e.OccurredAt().Format("2006-01-02T15:04:05.000Z")
+		case field.Time:
+			fields[field.Name] = time.UnixMilli(value.Integer).UTC().Format("2006-01-02T15:04:05.000Z")
 		case value.Type == event.Integer:
 			fields[field.Name] = value.Integer
 		default:
@@ -49,9 +51,9 @@ func some(t *rapid.T) event.Transaction {
 	for _, field := range event.Fields() {
 		value := event.TextValue(rapid.String().Draw(t, field.Name))
 		switch {
-		case field.Name == "occurred_at":
+		case field.Time:
 			value = event.IntegerValue(rapid.Int64Range(0, 253_402_300_799_999).Draw(t, field.Name))
-		case field.Name == "attempt" || field.Name == "risk_score":
+		case slices.Contains([]string{"attempt", "risk_score", "leg"}, field.Name):
 			value = event.IntegerValue(int64(rapid.Int32().Draw(t, field.Name)))
 		case field.Type == event.Integer:
 			value = event.IntegerValue(rapid.Int64().Draw(t, field.Name))

@@ -23,7 +23,7 @@ func sent(s *Statement, rows int) []byte {
 			case f.Name == "sequence":
 				data = binary.BigEndian.AppendUint32(data, null)
 				continue
-			case f.Name == "amount_minor" || f.time || f.Nullable && f.Name[len(f.Name)-6:] == "_minor":
+			case f.Name == "amount_minor" || f.Time || f.Nullable && f.Name[len(f.Name)-6:] == "_minor":
 				value = binary.BigEndian.AppendUint64(nil, uint64(row*1000))
 			}
 			data = append(binary.BigEndian.AppendUint32(data, uint32(len(value))), value...)

@@ -41,7 +41,7 @@ func New(ctx context.Context, url string) (*Statement, error) {
 	s := &Statement{pool: pool}
 	var columns []string
 	for _, f := range audit.StatementFields() {
-		s.fields = append(s.fields, field{Field: f, time: f.Name == "occurred_at"})
+		s.fields = append(s.fields, field{f})
 		columns = append(columns, f.Name)
 	}
 	s.columns = strings.Join(columns, ", ")
@@ -110,11 +110,7 @@ func (s *Statement) Count(ctx context.Context) (count int64, err error) {
 }
 
 // field is a field of the event and how its column is read.
-type field struct {
-	event.Field
-	// time is a timestamp; other integers are bigint.
-	time bool
-}
+type field struct{ event.Field }
 
 // epochMicros is 2000-01-01T00:00:00Z in microseconds since 1970. Postgres counts from there.
 const epochMicros = 946_684_800_000_000
@@ -134,7 +130,7 @@ func (f *field) set(c *audit.Copy, value string, null bool) error {
 		return fmt.Errorf("statement: column %s is %d bytes wide, not 8", f.Name, len(value))
 	}
 	number := int64(bigEndian(value))
-	if !f.time {
+	if !f.Time { // a bigint
 		return f.put(c, event.IntegerValue(number))
 	}
 	const microsInMilli = 1000

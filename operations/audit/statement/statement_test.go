@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -70,8 +71,8 @@ func insert(t testing.TB, conn *pgx.Conn, e event.Transaction) {
 		switch {
 		case value.Type == 0:
 			values = append(values, "NULL")
-		case field.Name == "occurred_at":
-			values = append(values, "'"+e.OccurredAt().Format("2006-01-02 15:04:05.000")+"'")
+		case field.Time:
+			values = append(values, "'"+time.UnixMilli(value.Integer).UTC().Format("2006-01-02 15:04:05.000")+"'")
 		case value.Type == event.Integer:
 			values = append(values, fmt.Sprint(value.Integer))
 		default:
@@ -127,8 +128,8 @@ func TestAChangeOfAnyColumnShows(t *testing.T) {
 		renew(t, conn)
 		change := field.Name + " || 'x'"
 		switch {
-		case field.Name == "occurred_at":
-			change = "occurred_at + interval '1 millisecond'"
+		case field.Time:
+			change = field.Name + " + interval '1 millisecond'"
 		case field.Type == event.Integer:
 			change = field.Name + " + 1"
 		}
