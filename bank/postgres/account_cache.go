@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"bytes"
-	"sync"
 	"sync/atomic"
 
 	"codebank.dev/bank"
@@ -49,13 +48,8 @@ type accountCache struct {
 	tokenUsers *cache.Map[bank.ID, bank.ID]
 	// epoch counts how often the cache was cleared. A batch that was decided before a clear does
 	// not store its accounts after it.
-	epoch atomic.Int64
-
-	mutex sync.Mutex
-	// backoff is how many batches go to the locked path at once, and nextBackoff how many will
-	// after the next conflict. When another process works on the same accounts, the cache is nearly
-	// always outdated, and each conflict costs a round trip.
-	backoff, nextBackoff int
+	epoch    atomic.Int64
+	backoffs backoffs
 }
 
 func newAccountCache() *accountCache {
@@ -63,16 +57,17 @@ func newAccountCache() *accountCache {
 		accounts:   cache.New[bank.ID, packed](cachedAccounts),
 		decided:    cache.New[bank.ID, struct{}](cachedTransactions),
 		tokenUsers: cache.New[bank.ID, bank.ID](cachedTokens),
+		backoffs:   backoffs{accounts: make(map[bank.ID]backoff)},
 	}
 }
 
 // load returns what is cached of the accounts, cards and tokens that keys name, and the keys of what
 // must be read before a batch is decided: missing accounts and cards, transactions that are known to
 // exist, and those that commands refer to. All other transactions and tokens are taken for new; the
-// write proves that they are. load reports false during a backoff, and when the batch needs locks on
-// stored tokens.
+// write proves that they are. load reports false during the backoff of an account, and when the batch
+// needs locks on stored tokens.
 func (c *accountCache) load(keys *bank.Keys) (seen *view, missing bank.Keys, ok bool) {
-	if len(keys.StoredTokens) > 0 || c.backingOff() {
+	if len(keys.StoredTokens) > 0 || c.backoffs.take(keys.Accounts) {
 		return nil, missing, false
 	}
 	seen = newView(c.epoch.Load(), len(keys.Accounts))
@@ -101,16 +96,6 @@ func (c *accountCache) load(keys *bank.Keys) (seen *view, missing bank.Keys, ok 
 
 func compareIDs(a, b bank.ID) int { return bytes.Compare(a[:], b[:]) }
 
-func (c *accountCache) backingOff() bool {
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	if c.backoff == 0 {
-		return false
-	}
-	c.backoff--
-	return true
-}
-
 // store stores the accounts that a committed batch left, which was decided on seen.
 func (c *accountCache) store(seen *view, changes *bank.Changes) {
 	left := seen.after(changes)
@@ -130,9 +115,7 @@ func (c *accountCache) store(seen *view, changes *bank.Changes) {
 	}
 	c.storeTokenUses(changes.TokenUses)
 	if seen.optimistic {
-		c.mutex.Lock()
-		c.nextBackoff = max(c.nextBackoff-1, 0)
-		c.mutex.Unlock()
+		c.backoffs.shrink(seen.accounts)
 	}
 }
 
@@ -151,20 +134,6 @@ func (c *accountCache) storeTokenUses(uses []bank.TokenUse) {
 	for i := range uses {
 		c.tokenUsers.Put(uses[i].Nonce, uses[i].TransactionID)
 	}
-}
-
-// The fewest and the most batches of a backoff.
-const (
-	shortestBackoff = 4
-	longestBackoff  = 1024
-)
-
-// backOff is called when a cached account was outdated.
-func (c *accountCache) backOff() {
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	c.nextBackoff = min(max(2*c.nextBackoff, shortestBackoff), longestBackoff)
-	c.backoff = c.nextBackoff
 }
 
 // evict drops accounts that were outdated, or whose commit has an unknown outcome.

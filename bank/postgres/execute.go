@@ -29,13 +29,22 @@ func (s *Store) Execute(ctx context.Context, keys bank.Keys, decide func(*bank.B
 		if err := session.PrepareStatements(ctx, executed...); err != nil {
 			return notCommitted(err)
 		}
+		b := &batch{keys: keys, decide: decide}
 		if !s.config.LockAlways {
-			if err := s.executeOptimistic(ctx, session, &keys, decide); !errors.Is(err, errNotOptimistic) {
+			if err := s.executeOptimistic(ctx, session, b); !errors.Is(err, errNotOptimistic) {
 				return err
 			}
 		}
-		return s.executeLocked(ctx, session, &keys, decide)
+		return s.executeLocked(ctx, session, b)
 	})
+}
+
+// batch is what Execute was called with.
+type batch struct {
+	keys   bank.Keys
+	decide func(*bank.Book) error
+	// outdated is what the optimistic path decided on, when an account of it had changed.
+	outdated *view
 }
 
 // errNotOptimistic says that nothing was committed and that the batch has to be decided under
@@ -47,8 +56,8 @@ var errNotOptimistic = errors.New("postgres: the batch has to be decided under l
 // (bank.Book.ProvenByWrite): it updates every account's row only at the version that was read, and it
 // inserts transactions and token uses under unique keys. It returns errNotOptimistic for a batch whose
 // write set does not prove everything, for a conflict and for every refusal.
-func (s *Store) executeOptimistic(ctx context.Context, session *session, keys *bank.Keys, decide func(*bank.Book) error) error {
-	seen, missing, ok := s.cache.load(keys)
+func (s *Store) executeOptimistic(ctx context.Context, session *session, b *batch) error {
+	seen, missing, ok := s.cache.load(&b.keys)
 	if !ok {
 		return errNotOptimistic
 	}
@@ -58,7 +67,7 @@ func (s *Store) executeOptimistic(ctx context.Context, session *session, keys *b
 	}
 	book := bank.NewBook(seen.fillReadSet(reads))
 	seen.deadline = time.Now().Add(s.optimisticFor)
-	if err := decide(book); err != nil || !book.ProvenByWrite() {
+	if err := b.decide(book); err != nil || !book.ProvenByWrite() {
 		return errNotOptimistic
 	}
 	changes := book.Changes()
@@ -73,7 +82,7 @@ func (s *Store) executeOptimistic(ctx context.Context, session *session, keys *b
 	case errors.Is(err, bank.ErrRetry):
 		s.conflicts.Add(1)
 		if database.State(err) != uniqueViolation {
-			s.cache.backOff()
+			b.outdated = seen
 		}
 		return errNotOptimistic
 	case errors.Is(err, bank.ErrRejected):
@@ -94,17 +103,20 @@ func (s *Store) answerOptimistic(reads *bank.ReadSet) error {
 }
 
 // executeLocked reads and decides the batch under locks, and writes it.
-func (s *Store) executeLocked(ctx context.Context, session *session, keys *bank.Keys, decide func(*bank.Book) error) error {
-	seen, reads, err := session.read(ctx, keys, s.cache.epoch.Load())
+func (s *Store) executeLocked(ctx context.Context, session *session, b *batch) error {
+	seen, reads, err := session.read(ctx, &b.keys, s.cache.epoch.Load())
 	if err != nil {
 		session.abandon(ctx)
 		return notCommitted(err)
 	}
 	s.locked.Add(1)
+	if b.outdated != nil {
+		s.cache.backoffs.grow(b.outdated, seen)
+	}
 	s.cache.storeRead(&reads, seen.epoch)
 	s.config.Failpoint.At(failpoints.BatchLocked)
 	book := bank.NewBook(seen.fillReadSet(reads))
-	if err := decide(book); err != nil {
+	if err := b.decide(book); err != nil {
 		session.abandon(ctx)
 		return err
 	}

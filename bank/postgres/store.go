@@ -7,6 +7,7 @@
 //	store.go          Config, Open and the connections
 //	execute.go        one batch: the optimistic path in one round trip, the locked path in two
 //	account_cache.go  accounts as the last commits left them; packed.go stores them without pointers
+//	backoff.go        which accounts are decided under locks for a while, after a conflict
 //	view.go           the accounts and versions that one batch is decided on
 //	read.go           the read set: locked rows as a bank.ReadSet
 //	write.go          the write set: bank.Changes as rows; single.go for a single decision

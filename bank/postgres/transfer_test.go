@@ -9,6 +9,7 @@ import (
 	"codebank.dev/bank"
 	"codebank.dev/bank/banktest"
 	"codebank.dev/bank/ledger"
+	"codebank.dev/native/postgres/postgrestest"
 	"github.com/stretchr/testify/require"
 )
 
@@ -89,4 +90,27 @@ type benchmarkEncoder struct{}
 
 func (benchmarkEncoder) Append(dst []byte, _ *bank.Entry) ([]byte, int, error) {
 	return append(dst, benchmarkBody...), 1, nil
+}
+
+// A transfer between accounts that are cached needs no lock. It is decided at once and written in one
+// round trip, like a purchase.
+func TestATransferBetweenCachedAccountsTakesNoLock(t *testing.T) {
+	store := openAt(t, postgrestest.Database(t))
+	executor := newExecutor(t, store)
+	wallets := openWallets(t, store, 2, 1000)
+	before := store.Stats()
+	for range 3 {
+		outcome, err := executor.Submit(t.Context(), &transfer{id: banktest.NewID(), from: wallets[0], to: wallets[1], amount: 1})
+		require.NoError(t, err)
+		require.Equal(t, bank.Approved, outcome.Entry.Status)
+		require.Equal(t, outcome.Entry.OccurredAt, outcome.Second.OccurredAt)
+	}
+	after := store.Stats()
+	require.EqualValues(t, 3, after.Optimistic-before.Optimistic)
+	require.Equal(t, before.Locked, after.Locked)
+	for i, balance := range []int64{997, 1003} {
+		account, err := store.Account(t.Context(), wallets[i])
+		require.NoError(t, err)
+		require.Equal(t, balance, account.Balance)
+	}
 }
