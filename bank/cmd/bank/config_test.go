@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"strconv"
 	"testing"
 	"time"
 
@@ -20,9 +21,9 @@ func TestTheEventVersionMustExist(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1, config.eventVersion)
 
-	for _, none := range []string{"0", "-1", "3"} {
+	for _, none := range []string{"0", "-1", strconv.Itoa(event.NewestVersion + 1)} {
 		_, err = parse(append(required, "--event-version="+none), nil, io.Discard)
-		require.ErrorContains(t, err, "--event-version: there are versions 1 to 2")
+		require.ErrorContains(t, err, "--event-version: there are versions 1 to "+strconv.Itoa(event.NewestVersion))
 	}
 }
 
