@@ -13,7 +13,7 @@ import (
 
 const (
 	legKey   = 16 + 1
-	legWidth = legKey + 16 + 8 + 8 + 3
+	legWidth = legKey + 16 + 16 + 8 + 8 + 3
 )
 
 // leg is one of the two events.
@@ -21,15 +21,18 @@ type leg struct {
 	transaction id.ID
 	movement    movement
 	account     id.ID
-	sequence    int64
-	amount      int64
-	currency    currency
+	// counterparty is the account of the other leg, as this one says.
+	counterparty id.ID
+	sequence     int64
+	amount       int64
+	currency     currency
 }
 
 func (l *leg) appendTo(dst []byte) []byte {
 	dst = append(dst, l.transaction[:]...)
 	dst = append(dst, byte(l.movement))
 	dst = append(dst, l.account[:]...)
+	dst = append(dst, l.counterparty[:]...)
 	dst = binary.BigEndian.AppendUint64(dst, uint64(l.sequence))
 	dst = binary.BigEndian.AppendUint64(dst, uint64(l.amount))
 	return append(dst, l.currency[:]...)
@@ -38,10 +41,12 @@ func (l *leg) appendTo(dst []byte) []byte {
 func (l *leg) parse(from []byte) {
 	copy(l.transaction[:], from)
 	l.movement = movement(from[16])
-	copy(l.account[:], from[legKey:])
-	l.sequence = int64(binary.BigEndian.Uint64(from[legKey+16:]))
-	l.amount = int64(binary.BigEndian.Uint64(from[legKey+24:]))
-	copy(l.currency[:], from[legKey+32:])
+	from = from[legKey:]
+	copy(l.account[:], from)
+	copy(l.counterparty[:], from[16:])
+	l.sequence = int64(binary.BigEndian.Uint64(from[32:]))
+	l.amount = int64(binary.BigEndian.Uint64(from[40:]))
+	copy(l.currency[:], from[48:])
 }
 
 func (l *leg) key() key { return key{class: ofAccount, id: l.account, sequence: l.sequence} }
@@ -52,7 +57,7 @@ func (a *Audit) legs() *spool.Sorter { return a.spool(legWidth, legKey) }
 func (c *comparison) addLeg(r *related) error {
 	l := leg{
 		transaction: r.transaction, movement: r.movement, account: c.account.id, sequence: r.sequence,
-		amount: r.amount, currency: r.currency,
+		amount: r.amount, currency: r.currency, counterparty: r.counterparty,
 	}
 	var room [legWidth]byte
 	return c.legs.Add(l.appendTo(room[:0]))
@@ -107,6 +112,10 @@ func (c *comparison) compareLegs(legs []leg) {
 		b = breach{"currency", "not that of the other leg"}
 	case first.amount != last.amount:
 		b = breach{"amount_minor", fmt.Sprintf("%d, but the other leg has %d", last.amount, first.amount)}
+	case last.counterparty != first.account:
+		b = breach{"counterparty_account_id", "not the account of the other leg"}
+	case first.counterparty != last.account:
+		last, b = first, breach{"counterparty_account_id", "not the account of the other leg"}
 	default:
 		return
 	}

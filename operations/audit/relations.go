@@ -15,15 +15,21 @@ import (
 type relative struct {
 	approved              bool
 	kind                  event.Kind
-	direction             event.Direction
 	transaction, original id.ID
+	// relation and counterparty are what the event says; events before version 3 say neither.
+	relation     event.Relation
+	counterparty id.ID
+	version3     bool
 }
 
 func relativeOf(t *event.Transaction) relative {
-	r := relative{approved: t.Status == event.StatusApproved, kind: t.Kind, direction: t.Direction}
+	r := relative{
+		approved: t.Status == event.StatusApproved, kind: t.Kind, relation: t.Relation, version3: t.Leg.Present,
+	}
 	// An id that is none is zero, and no other transaction has it.
 	r.transaction, _ = id.Parse(t.TransactionID)
 	r.original, _ = id.Parse(t.OriginalTransactionID)
+	r.counterparty, _ = id.Parse(t.CounterpartyAccountID)
 	return r
 }
 
@@ -48,7 +54,7 @@ type relations struct {
 
 const (
 	relatedKey   = 16 + 1 + 8
-	relatedWidth = relatedKey + 16 + 8 + 3 + 1 + 1
+	relatedWidth = relatedKey + 16 + 16 + 8 + 3 + 1 + 1 + 1
 )
 
 // related is an event in the sorter. The order is that of the transaction; the transaction's own event
@@ -58,10 +64,35 @@ type related struct {
 	refers      bool
 	sequence    int64
 	transaction id.ID
-	amount      int64
-	currency    currency
-	kind        event.Kind
-	movement    movement
+	// counterparty is the account at the other end; zero for none.
+	counterparty id.ID
+	amount       int64
+	currency     currency
+	kind         event.Kind
+	movement     movement
+	relation     relation
+}
+
+// relation is what an event says about how it counts towards the transaction that it refers to.
+type relation uint8
+
+const (
+	unsaid relation = iota // by an event before version 3
+	countsNot
+	givenBack
+	captured
+	released
+)
+
+var relationsByName = map[event.Relation]relation{
+	"": countsNot, event.RelationGivenBack: givenBack, event.RelationCaptured: captured, event.RelationReleased: released,
+}
+
+func (r *relative) said() relation {
+	if !r.version3 {
+		return unsaid
+	}
+	return relationsByName[r.relation]
 }
 
 func (r *related) appendTo(dst []byte) []byte {
@@ -69,24 +100,27 @@ func (r *related) appendTo(dst []byte) []byte {
 	dst = append(dst, flag(r.refers))
 	dst = binary.BigEndian.AppendUint64(dst, uint64(r.sequence))
 	dst = append(dst, r.transaction[:]...)
+	dst = append(dst, r.counterparty[:]...)
 	dst = binary.BigEndian.AppendUint64(dst, uint64(r.amount))
 	dst = append(dst, r.currency[:]...)
 	// A kind that nothing refers to has no number; of such an event only the movement counts.
-	return append(dst, byte(slices.Index(referable, r.kind)+1), byte(r.movement))
+	return append(dst, byte(slices.Index(referable, r.kind)+1), byte(r.movement), byte(r.relation))
 }
 
 func (r *related) parse(from []byte) {
 	copy(r.of[:], from)
 	r.refers = from[16] != 0
 	r.sequence = int64(binary.BigEndian.Uint64(from[17:]))
-	copy(r.transaction[:], from[relatedKey:])
-	r.amount = int64(binary.BigEndian.Uint64(from[relatedKey+16:]))
-	copy(r.currency[:], from[relatedKey+24:])
+	from = from[relatedKey:]
+	copy(r.transaction[:], from)
+	copy(r.counterparty[:], from[16:])
+	r.amount = int64(binary.BigEndian.Uint64(from[32:]))
+	copy(r.currency[:], from[40:])
 	r.kind = ""
-	if n := int(from[relatedKey+27]); n > 0 {
+	if n := int(from[43]); n > 0 {
 		r.kind = referable[n-1]
 	}
-	r.movement = movement(from[relatedKey+28])
+	r.movement, r.relation = movement(from[44]), relation(from[45])
 }
 
 func flag(b bool) byte {
@@ -105,6 +139,7 @@ func (c *comparison) relate(g *group) error {
 	r := related{
 		of: g.relative.transaction, sequence: g.key.sequence, transaction: g.relative.transaction, amount: first.amount,
 		currency: first.currency, kind: g.relative.kind, movement: first.movement,
+		counterparty: g.relative.counterparty, relation: g.relative.said(),
 	}
 	var room [relatedWidth]byte
 	if slices.Contains(referable, r.kind) {
@@ -215,7 +250,23 @@ func (f *family) compare(r *related) {
 		f.broken(r, "direction", "does not give back the transaction that it refers to")
 	case hold && r.movement == movesCredit:
 		f.broken(r, "direction", "neither captures nor releases the hold that it refers to")
+	case r.relation != unsaid && r.relation != f.relation(r):
+		f.broken(r, "relation", "not how the event counts towards the transaction that it refers to")
 	}
+}
+
+// relation returns how an event counts towards the transaction that it refers to. What gives back a
+// transfer counts on the account that paid, and not on the other one.
+func (f *family) relation(r *related) relation {
+	switch {
+	case f.head.kind == event.KindHold && r.movement == movesNothing:
+		return released
+	case f.head.kind == event.KindHold:
+		return captured
+	case f.head.kind == event.KindTransfer && r.movement == movesDebit:
+		return countsNot
+	}
+	return givenBack
 }
 
 // end checks that what ended a hold ended all of it.

@@ -22,6 +22,37 @@ type step struct {
 	declined  bool
 	// sets is by how much the held amount changes.
 	sets int64
+	// other and relation replace what the event says otherwise.
+	other    string
+	relation event.Relation
+}
+
+// counts is how an event counts towards the one that it refers to.
+func (s *step) counts() event.Relation {
+	switch {
+	case s.relation != "":
+		return s.relation
+	case s.of == "" || s.name == "return" && s.account == recipient:
+		return ""
+	case s.kind == event.KindCapture:
+		return event.RelationCaptured
+	case s.direction == event.DirectionNone:
+		return event.RelationReleased
+	}
+	return event.RelationGivenBack
+}
+
+// counterparty is the account at the other end of a transfer.
+func (s *step) counterparty() string {
+	switch {
+	case s.other != "":
+		return s.other
+	case s.kind != event.KindTransfer && s.name != "return":
+		return ""
+	case s.account == payer:
+		return idOf(1, recipient).String()
+	}
+	return idOf(1, payer).String()
 }
 
 const (
@@ -80,6 +111,7 @@ func walletWorld(t testing.TB, steps []step) *world {
 		if s.of != "" {
 			e.OriginalTransactionID = idOfStep(s.of)
 		}
+		e.Relation, e.Leg, e.AccountKind, e.CounterpartyAccountID = s.counts(), event.Some[int32](0), event.AccountKindWallet, s.counterparty()
 		e.Kind, e.Direction, e.AmountMinor, e.Status = s.kind, s.direction, s.amount, event.StatusApproved
 		e.DeclineCode, e.DeclineReason = "", ""
 		if s.currency != "" {
@@ -204,6 +236,16 @@ func TestALedgerThatBreaksARuleOfTransactionsIsFound(t *testing.T) {
 			steps = change("transfer", event.KindTransfer, recipient, func(s *step) { s.account = payer })(steps)
 			return drop("return", event.KindReversal, payer)(drop("return", event.KindReversal, recipient)(steps))
 		}, place{"transfer", event.KindTransfer, payer}, "account_id"},
+		"a transfer from somebody else": {change("transfer", event.KindTransfer, recipient, func(s *step) { s.other = idOf(1, cardholder).String() }),
+			place{"transfer", event.KindTransfer, recipient}, "counterparty_account_id"},
+		"a transfer to somebody else": {change("transfer", event.KindTransfer, payer, func(s *step) { s.other = idOf(1, cardholder).String() }),
+			place{"transfer", event.KindTransfer, payer}, "counterparty_account_id"},
+		"a void that says it gives back": {change("void", event.KindVoid, payer, func(s *step) { s.relation = event.RelationGivenBack }),
+			place{"void", event.KindVoid, payer}, "relation"},
+		"a reversal that says it captures": {change("refund", event.KindReversal, payer, func(s *step) { s.relation = event.RelationCaptured }),
+			place{"refund", event.KindReversal, payer}, "relation"},
+		"both legs of a return that count": {change("return", event.KindReversal, recipient, func(s *step) { s.relation = event.RelationGivenBack }),
+			place{"return", event.KindReversal, recipient}, "relation"},
 		"a hold that sets less aside": {change("open hold", event.KindHold, payer, func(s *step) { s.sets-- }),
 			place{"open hold", event.KindHold, payer}, "held_after_minor"},
 		"a release that keeps some": {change("expiry", event.KindExpiry, cardholder, func(s *step) { s.sets++ }),
