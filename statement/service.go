@@ -79,7 +79,7 @@ func (s *Service) Page(ctx context.Context, query PageQuery) (Page, error) {
 	}
 	for scanned := 0; below > floor; {
 		limit := max(minFetch, query.Size-len(page.Lines)+1)
-		lines, err := s.store.Lines(ctx, query.Account, below, limit)
+		lines, err := s.store.Lines(ctx, LineQuery{Account: query.Account, Below: below, Limit: limit})
 		if err != nil {
 			return Page{}, err
 		}

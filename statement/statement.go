@@ -76,6 +76,17 @@ type Line struct {
 	MerchantCategoryCode  string
 	CardBrand             string
 	CardLast4             string
+
+	// CounterpartyAccountID is the account at the other end of a transfer, and CounterpartyBankCode its
+	// bank if that is another one.
+	CounterpartyAccountID string
+	CounterpartyBankCode  string
+	MerchantReference     string
+	// HoldExpiresAt is when a hold ends by itself; zero for never.
+	HoldExpiresAt time.Time
+	// EndedBy is the sequence of the first event that captured or released a hold; 0 for none. Only a
+	// query for holds sets it.
+	EndedBy int64
 }
 
 // Shown reports whether a customer sees the line: it was approved and moved money.
@@ -124,6 +135,17 @@ type Gaps struct {
 	List   []Gap
 }
 
+// LineQuery chooses events of an account.
+type LineQuery struct {
+	Account id.ID
+	// Below is a sequence above those that are wanted.
+	Below int64
+	// Limit is how many events are wanted at most.
+	Limit int
+	// Holds asks for approved holds only, with Line.EndedBy.
+	Holds bool
+}
+
 // Store is the statement's database. A sink adds its rows, and rows are never deleted.
 // Every method answers fault.Unavailable while the database is away or not yet migrated,
 // and may be repeated. Safe for concurrent use, by any number of processes on one
@@ -137,9 +159,9 @@ type Store interface {
 	// one. The error is ErrNoAccount when no event of the account is there.
 	Advance(ctx context.Context, account id.ID, limit int) (state State, more bool, err error)
 
-	// Lines returns up to limit events of the account with sequences below the given one,
-	// highest first. Lines that are not shown, and unsound ones, are among them.
-	Lines(ctx context.Context, account id.ID, below int64, limit int) ([]Line, error)
+	// Lines returns events of an account, highest sequence first. Lines that are not shown, and unsound
+	// ones, are among them.
+	Lines(ctx context.Context, query LineQuery) ([]Line, error)
 
 	// Boundary returns a sequence that divides the account's events at a moment: events with
 	// lower sequences happened before it, and all others at it or after it.

@@ -152,35 +152,6 @@ func (s *Store) nextEvents(ctx context.Context, account id.ID, limit int) (state
 	return state, ahead{sequence: *target, more: count == int64(limit) && *last == *highest}, nil
 }
 
-const selectLines = `
-SELECT sequence, ` + sound + ` IS NOT TRUE, kind, direction, status, amount_minor, currency, coalesce(balance_after_minor, 0),
-	CASE WHEN occurred_at ` + showableTime + ` THEN occurred_at ELSE '0001-01-01' END,
-	transaction_id, coalesce(original_transaction_id, ''), coalesce(description, ''), coalesce(counterparty_name, ''),
-	coalesce(merchant_name, ''), coalesce(merchant_city, ''), coalesce(merchant_country, ''),
-	coalesce(merchant_category_code, ''), coalesce(card_brand, ''), coalesce(card_last4, '')
-FROM statement_lines AS line WHERE account_id = $1 AND sequence < $2
-ORDER BY sequence DESC LIMIT $3`
-
-// Lines implements statement.Store.
-func (s *Store) Lines(ctx context.Context, account id.ID, below int64, limit int) ([]statement.Line, error) {
-	if _, err := s.prepared(); err != nil {
-		return nil, err
-	}
-	rows, err := s.pool.Query(ctx, selectLines, account.String(), below, limit)
-	if err != nil {
-		return nil, failure(err)
-	}
-	lines, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (statement.Line, error) {
-		var l statement.Line
-		err := row.Scan(&l.Sequence, &l.Unsound, &l.Kind, &l.Direction, &l.Status, &l.Amount, &l.Currency, &l.BalanceAfter, &l.OccurredAt,
-			&l.TransactionID, &l.OriginalTransactionID, &l.Description, &l.CounterpartyName,
-			&l.MerchantName, &l.MerchantCity, &l.MerchantCountry,
-			&l.MerchantCategoryCode, &l.CardBrand, &l.CardLast4)
-		return l, err
-	})
-	return lines, failure(err)
-}
-
 // boundary finds the first sequence at or after a moment by halving the account's
 // sequences. If the sequence in the middle is missing, it reads the next one that is
 // there. If the upper half has none, the middle becomes the upper bound. It passes over

@@ -15,16 +15,27 @@ type model struct {
 	events  []event.Transaction // by sequence, from 1
 	waiting []int               // indices of events that have not arrived, in order of arrival
 	arrived map[int64]*event.Transaction
+	// endings are by the sequences of holds: the first event that ends each.
+	endings map[int64]int64
 }
 
 // newModel draws the life of an account and the order in which its events arrive.
 func newModel(t *rapid.T, account string) *model {
-	m := &model{arrived: map[int64]*event.Transaction{}}
+	m := &model{arrived: map[int64]*event.Transaction{}, endings: map[int64]int64{}}
+	var pending []event.Transaction // holds
+	release := int64(0)             // what the next event releases, after the capture of a part
 	balance, held, limit := int64(0), int64(0), int64(100_000)
 	for sequence := int64(1); sequence <= rapid.Int64Range(1, 25).Draw(t, "events"); sequence++ {
 		e := statementtest.Purchase(account, sequence)
 		e.AmountMinor = rapid.Int64Range(1, 500).Draw(t, "amount")
-		switch rapid.SampledFrom([]string{"purchase", "decline", "reversal", "limit", "hold"}).Draw(t, "kind") {
+		kind := rapid.SampledFrom([]string{"purchase", "decline", "reversal", "limit", "hold", "hold", "capture", "void", "expiry"}).Draw(t, "kind")
+		if release > 0 {
+			kind = "rest"
+		}
+		if len(pending) == 0 && (kind == "capture" || kind == "void" || kind == "expiry") {
+			kind = "hold"
+		}
+		switch kind {
 		case "purchase":
 			balance -= e.AmountMinor
 		case "decline":
@@ -36,8 +47,29 @@ func newModel(t *rapid.T, account string) *model {
 			e.Kind, e.Direction, e.Status = "LIMIT_CHANGE", "NONE", "APPLIED"
 			limit, e.AmountMinor = 1000*e.AmountMinor, 0
 		case "hold":
-			e.Kind = "HOLD"
+			e.Kind, e.HoldID = "HOLD", e.TransactionID
 			held += e.AmountMinor
+			pending = append(pending, e)
+		case "rest":
+			e.Kind, e.Direction, e.AmountMinor, e.OriginalTransactionID = "VOID", "NONE", release, m.events[sequence-2].OriginalTransactionID
+			held, release = held-release, 0
+		default:
+			i := rapid.IntRange(0, len(pending)-1).Draw(t, "which")
+			hold := pending[i]
+			pending = slices.Delete(pending, i, i+1)
+			m.endings[hold.Sequence.Value] = sequence
+			e.OriginalTransactionID, e.HoldID, e.AmountMinor = hold.TransactionID, hold.TransactionID, hold.AmountMinor
+			switch kind {
+			case "capture":
+				e.Kind, e.AmountMinor = "CAPTURE", rapid.Int64Range(1, hold.AmountMinor).Draw(t, "captured")
+				release = hold.AmountMinor - e.AmountMinor
+				balance -= e.AmountMinor
+			case "void":
+				e.Kind, e.Direction = "VOID", "NONE"
+			case "expiry":
+				e.Kind, e.Direction = "EXPIRY", "NONE"
+			}
+			held -= e.AmountMinor
 		}
 		e.BalanceAfterMinor, e.HeldAfterMinor, e.CreditLimitMinor = event.Some(balance), event.Some(held), event.Some(limit)
 		m.events = append(m.events, e)
@@ -79,7 +111,7 @@ func (m *model) check(t *rapid.T, page statement.Page) {
 	require.Equal(t, want, page.State)
 	var shown []int64
 	for sequence, e := range m.arrived {
-		if e.Status == "APPROVED" && e.Kind != "HOLD" {
+		if e.Status == "APPROVED" && e.Kind != "HOLD" && e.Direction != "NONE" {
 			shown = append(shown, sequence)
 		}
 	}
@@ -87,4 +119,25 @@ func (m *model) check(t *rapid.T, page statement.Page) {
 	slices.Reverse(shown)
 	require.Equal(t, append([]int64{}, shown[:len(page.Lines)]...), sequences(page))
 	require.Equal(t, len(shown) > len(page.Lines), page.Next != 0)
+}
+
+// checkPending compares all pages of pending holds with the holds of which no ending has arrived.
+func (m *model) checkPending(t *rapid.T, pages func(below int64) statement.Page) {
+	want := []int64{}
+	for sequence, e := range m.arrived {
+		if e.Kind == "HOLD" && m.arrived[m.endings[sequence]] == nil {
+			want = append(want, sequence)
+		}
+	}
+	slices.Sort(want)
+	slices.Reverse(want)
+	got := []int64{}
+	for below := int64(0); ; {
+		page := pages(below)
+		got = append(got, sequences(page)...)
+		if below = page.Next; below == 0 {
+			break
+		}
+	}
+	require.Equal(t, want, got)
 }

@@ -574,6 +574,14 @@ func TestAnyArrivalGivesWhatAPlainModelGives(t *testing.T) {
 				t.Fatal(err)
 			}
 			model.check(t, page)
+			size := rapid.IntRange(1, 5).Draw(t, "holds")
+			model.checkPending(t, func(below int64) statement.Page {
+				page, err := service.PendingHolds(t.Context(), statement.HoldQuery{Account: accountID(account), Below: below, Size: size})
+				if err != nil {
+					t.Fatal(err)
+				}
+				return page
+			})
 		}
 	})
 }

@@ -64,5 +64,53 @@ func lineMessage(state statement.State, line *statement.Line) *statementv1.Line 
 		TransactionId:         line.TransactionID,
 		OriginalTransactionId: line.OriginalTransactionID,
 		Provisional:           line.Sequence > state.CompleteTo,
+		CounterpartyAccount:   accountName(line.CounterpartyAccountID),
+		CounterpartyBankCode:  line.CounterpartyBankCode,
+		MerchantReference:     line.MerchantReference,
 	}
+}
+
+// accountName returns the name of an account, or "" for none.
+func accountName(id string) string {
+	if id == "" {
+		return ""
+	}
+	return accountsPrefix + id
+}
+
+func holdsMessage(page statement.Page) (*statementv1.ListPendingHoldsResponse, error) {
+	state, err := statementMessage(page.State)
+	if err != nil {
+		return nil, err
+	}
+	response := &statementv1.ListPendingHoldsResponse{Statement: state, Holds: make([]*statementv1.PendingHold, len(page.Lines))}
+	for i := range page.Lines {
+		response.Holds[i] = holdMessage(page.State, &page.Lines[i])
+	}
+	return response, nil
+}
+
+func holdMessage(state statement.State, hold *statement.Line) *statementv1.PendingHold {
+	message := &statementv1.PendingHold{
+		Name:                 accountsPrefix + state.Account.String() + "/holds/" + strconv.FormatInt(hold.Sequence, 10),
+		Sequence:             hold.Sequence,
+		OccurTime:            timestamppb.New(hold.OccurredAt),
+		AmountMinor:          hold.Amount,
+		Currency:             hold.Currency,
+		Description:          hold.Description,
+		MerchantName:         hold.MerchantName,
+		MerchantCity:         hold.MerchantCity,
+		MerchantCountry:      hold.MerchantCountry,
+		MerchantCategoryCode: hold.MerchantCategoryCode,
+		MerchantReference:    hold.MerchantReference,
+		CardBrand:            hold.CardBrand,
+		CardLast4:            hold.CardLast4,
+		CounterpartyName:     hold.CounterpartyName,
+		TransactionId:        hold.TransactionID,
+		Provisional:          hold.Sequence > state.CompleteTo,
+	}
+	if !hold.HoldExpiresAt.IsZero() {
+		message.ExpireTime = timestamppb.New(hold.HoldExpiresAt)
+	}
+	return message
 }

@@ -17,6 +17,7 @@ import (
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/rpctest"
 	"codebank.dev/platform/serve"
+	"codebank.dev/schemas/event"
 	statementv1 "codebank.dev/schemas/gen/statement/v1"
 	"codebank.dev/statement"
 	"codebank.dev/statement/postgres"
@@ -163,6 +164,56 @@ func TestAStatementIsTheSameOverGRPCAndREST(t *testing.T) {
 	require.True(t, proto.Equal(lines, &linesOverREST), string(body))
 }
 
+func TestPendingHoldsAreTheSameOverGRPCAndREST(t *testing.T) {
+	r := start(t, postgrestest.Database(t))
+	events := []event.Transaction{statementtest.Opening(alice)}
+	for sequence := int64(2); sequence <= 4; sequence++ {
+		hold := statementtest.Purchase(alice, sequence)
+		hold.Kind, hold.HoldID, hold.MerchantReference = event.KindHold, hold.TransactionID, "booking-7"
+		hold.BalanceAfterMinor, hold.HeldAfterMinor = event.Some[int64](0), event.Some(100*(sequence-1))
+		hold.HoldExpiresAtMillis = event.Some(statementtest.Opened.Add(time.Hour).UnixMilli())
+		events = append(events, hold)
+	}
+	events[2].HoldExpiresAtMillis = event.Optional[int64]{}
+	r.sink.Write(t, events...)
+
+	first, err := r.ListPendingHolds(t.Context(), &statementv1.ListPendingHoldsRequest{Parent: "accounts/" + alice, PageSize: 2})
+	require.NoError(t, err)
+	require.Len(t, first.GetHolds(), 2)
+	require.Equal(t, int64(300), first.GetStatement().GetHeldMinor())
+	require.Equal(t, int64(99_700), first.GetStatement().GetAvailableMinor())
+	require.True(t, proto.Equal(&statementv1.PendingHold{
+		Name: "accounts/" + alice + "/holds/4", Sequence: 4, OccurTime: timestamppb.New(statementtest.Opened.Add(3 * time.Minute)),
+		ExpireTime: timestamppb.New(statementtest.Opened.Add(time.Hour)), AmountMinor: 100, Currency: "BRL",
+		MerchantName: "Padaria São João", MerchantCity: "São Paulo", MerchantCountry: "BR", MerchantReference: "booking-7",
+		CardBrand: "VISA", CardLast4: "1111", TransactionId: "transaction-4",
+	}, first.GetHolds()[0]), first.GetHolds()[0])
+	require.Nil(t, first.GetHolds()[1].GetExpireTime(), "a hold without an end of its own")
+
+	_, body := r.get(t, "/v1/accounts/"+alice+"/holds?pageSize=2&pageToken="+url.QueryEscape(first.GetNextPageToken()))
+	var second statementv1.ListPendingHoldsResponse
+	require.NoError(t, protojson.Unmarshal(body, &second), string(body))
+	require.Len(t, second.GetHolds(), 1)
+	require.Equal(t, int64(2), second.GetHolds()[0].GetSequence())
+	require.Empty(t, second.GetNextPageToken())
+
+	lines, err := r.ListLines(t.Context(), &statementv1.ListLinesRequest{Parent: "accounts/" + alice})
+	require.NoError(t, err)
+	require.Empty(t, lines.GetLines())
+}
+
+func TestALineNamesTheAccountAtTheOtherEnd(t *testing.T) {
+	r := start(t, postgrestest.Database(t))
+	transfer := statementtest.Purchase(alice, 1)
+	transfer.Kind, transfer.CounterpartyAccountID, transfer.CounterpartyBankCode = event.KindTransfer, bob, "002"
+	r.sink.Write(t, transfer)
+	lines, err := r.ListLines(t.Context(), &statementv1.ListLinesRequest{Parent: "accounts/" + alice})
+	require.NoError(t, err)
+	require.Len(t, lines.GetLines(), 1)
+	require.Equal(t, "accounts/"+bob, lines.GetLines()[0].GetCounterpartyAccount())
+	require.Equal(t, "002", lines.GetLines()[0].GetCounterpartyBankCode())
+}
+
 func TestAnAccountWhoseFirstEventIsMissingHasNoStateYet(t *testing.T) {
 	r := start(t, postgrestest.Database(t))
 	r.sink.Write(t, statementtest.Purchase(alice, 2))
@@ -227,6 +278,11 @@ func TestBadInputNamesItsFieldAndNothingElse(t *testing.T) {
 		change(request)
 		return func(ctx context.Context) error { _, err := r.ListLines(ctx, request); return err }
 	}
+	holds := func(change func(*statementv1.ListPendingHoldsRequest)) func(context.Context) error {
+		request := &statementv1.ListPendingHoldsRequest{Parent: "accounts/" + alice}
+		change(request)
+		return func(ctx context.Context) error { _, err := r.ListPendingHolds(ctx, request); return err }
+	}
 	named := func(name string) func(context.Context) error {
 		return func(ctx context.Context) error {
 			_, err := r.GetStatement(ctx, &statementv1.GetStatementRequest{Name: name})
@@ -239,30 +295,36 @@ func TestBadInputNamesItsFieldAndNothingElse(t *testing.T) {
 		code  fault.Code
 		field string
 	}{
-		"no name":                       {named(""), fault.InvalidArgument, "name"},
-		"a name without its end":        {named("accounts/" + alice), fault.InvalidArgument, "name"},
-		"a name of something else":      {named("cards/" + alice + "/statement"), fault.InvalidArgument, "name"},
-		"an id that is no UUID":         {named("accounts/1/statement"), fault.InvalidArgument, "name"},
-		"a UUID without hyphens":        {named("accounts/" + strings.ReplaceAll(alice, "-", "") + "/statement"), fault.InvalidArgument, "name"},
-		"a UUID in upper case":          {named("accounts/" + strings.ToUpper(alice) + "/statement"), fault.InvalidArgument, "name"},
-		"a parent in upper case":        {lines(func(r *statementv1.ListLinesRequest) { r.Parent = "accounts/" + strings.ToUpper(alice) }), fault.InvalidArgument, "parent"},
-		"a UUID in braces":              {named("accounts/{" + alice + "}/statement"), fault.InvalidArgument, "name"},
-		"a UUID and a control":          {named("accounts/" + alice[:35] + "\x00/statement"), fault.InvalidArgument, "name"},
-		"an endless name":               {named("accounts/" + strings.Repeat("a", 100_000) + "/statement"), fault.InvalidArgument, "name"},
-		"an account that is not there":  {named("accounts/00000000-0000-4000-8000-000000000000/statement"), fault.NotFound, ""},
-		"no parent":                     {lines(func(r *statementv1.ListLinesRequest) { r.Parent = "" }), fault.InvalidArgument, "parent"},
-		"a parent with a path":          {lines(func(r *statementv1.ListLinesRequest) { r.Parent += "/lines" }), fault.InvalidArgument, "parent"},
-		"lines of no account":           {lines(func(r *statementv1.ListLinesRequest) { r.Parent = "accounts/00000000-0000-4000-8000-000000000000" }), fault.NotFound, ""},
-		"a negative page size":          {lines(func(r *statementv1.ListLinesRequest) { r.PageSize = -1 }), fault.InvalidArgument, "page_size"},
-		"a token that is none":          {lines(func(r *statementv1.ListLinesRequest) { r.PageToken = "next" }), fault.InvalidArgument, "page_token"},
-		"a token of another account":    {lines(func(r *statementv1.ListLinesRequest) { r.Parent, r.PageToken = "accounts/"+bob, token }), fault.InvalidArgument, "page_token"},
-		"a token of another range":      {lines(func(r *statementv1.ListLinesRequest) { r.StartTime, r.PageToken = at(0), token }), fault.InvalidArgument, "page_token"},
-		"an end before its start":       {lines(func(r *statementv1.ListLinesRequest) { r.StartTime, r.EndTime = at(2), at(1) }), fault.InvalidArgument, "end_time"},
-		"an end that is its start":      {lines(func(r *statementv1.ListLinesRequest) { r.StartTime, r.EndTime = at(1), at(1) }), fault.InvalidArgument, "end_time"},
-		"a start after the year 9999":   {lines(func(r *statementv1.ListLinesRequest) { r.StartTime = at(1 << 40) }), fault.InvalidArgument, "start_time"},
-		"an end with bad nanoseconds":   {lines(func(r *statementv1.ListLinesRequest) { r.EndTime = &timestamppb.Timestamp{Nanos: -1} }), fault.InvalidArgument, "end_time"},
-		"a token with another size":     {lines(func(r *statementv1.ListLinesRequest) { r.PageSize, r.PageToken = 7, token }), fault.Code(255), ""},
-		"a start at the year 1":         {lines(func(r *statementv1.ListLinesRequest) { r.StartTime = at(-62135596800) }), fault.Code(255), ""},
+		"no name":                      {named(""), fault.InvalidArgument, "name"},
+		"a name without its end":       {named("accounts/" + alice), fault.InvalidArgument, "name"},
+		"a name of something else":     {named("cards/" + alice + "/statement"), fault.InvalidArgument, "name"},
+		"an id that is no UUID":        {named("accounts/1/statement"), fault.InvalidArgument, "name"},
+		"a UUID without hyphens":       {named("accounts/" + strings.ReplaceAll(alice, "-", "") + "/statement"), fault.InvalidArgument, "name"},
+		"a UUID in upper case":         {named("accounts/" + strings.ToUpper(alice) + "/statement"), fault.InvalidArgument, "name"},
+		"a parent in upper case":       {lines(func(r *statementv1.ListLinesRequest) { r.Parent = "accounts/" + strings.ToUpper(alice) }), fault.InvalidArgument, "parent"},
+		"a UUID in braces":             {named("accounts/{" + alice + "}/statement"), fault.InvalidArgument, "name"},
+		"a UUID and a control":         {named("accounts/" + alice[:35] + "\x00/statement"), fault.InvalidArgument, "name"},
+		"an endless name":              {named("accounts/" + strings.Repeat("a", 100_000) + "/statement"), fault.InvalidArgument, "name"},
+		"an account that is not there": {named("accounts/00000000-0000-4000-8000-000000000000/statement"), fault.NotFound, ""},
+		"no parent":                    {lines(func(r *statementv1.ListLinesRequest) { r.Parent = "" }), fault.InvalidArgument, "parent"},
+		"a parent with a path":         {lines(func(r *statementv1.ListLinesRequest) { r.Parent += "/lines" }), fault.InvalidArgument, "parent"},
+		"lines of no account":          {lines(func(r *statementv1.ListLinesRequest) { r.Parent = "accounts/00000000-0000-4000-8000-000000000000" }), fault.NotFound, ""},
+		"a negative page size":         {lines(func(r *statementv1.ListLinesRequest) { r.PageSize = -1 }), fault.InvalidArgument, "page_size"},
+		"a token that is none":         {lines(func(r *statementv1.ListLinesRequest) { r.PageToken = "next" }), fault.InvalidArgument, "page_token"},
+		"a token of another account":   {lines(func(r *statementv1.ListLinesRequest) { r.Parent, r.PageToken = "accounts/"+bob, token }), fault.InvalidArgument, "page_token"},
+		"a token of another range":     {lines(func(r *statementv1.ListLinesRequest) { r.StartTime, r.PageToken = at(0), token }), fault.InvalidArgument, "page_token"},
+		"an end before its start":      {lines(func(r *statementv1.ListLinesRequest) { r.StartTime, r.EndTime = at(2), at(1) }), fault.InvalidArgument, "end_time"},
+		"an end that is its start":     {lines(func(r *statementv1.ListLinesRequest) { r.StartTime, r.EndTime = at(1), at(1) }), fault.InvalidArgument, "end_time"},
+		"a start after the year 9999":  {lines(func(r *statementv1.ListLinesRequest) { r.StartTime = at(1 << 40) }), fault.InvalidArgument, "start_time"},
+		"an end with bad nanoseconds":  {lines(func(r *statementv1.ListLinesRequest) { r.EndTime = &timestamppb.Timestamp{Nanos: -1} }), fault.InvalidArgument, "end_time"},
+		"a token with another size":    {lines(func(r *statementv1.ListLinesRequest) { r.PageSize, r.PageToken = 7, token }), fault.Code(255), ""},
+		"a start at the year 1":        {lines(func(r *statementv1.ListLinesRequest) { r.StartTime = at(-62135596800) }), fault.Code(255), ""},
+		"holds of no parent":           {holds(func(r *statementv1.ListPendingHoldsRequest) { r.Parent = "" }), fault.InvalidArgument, "parent"},
+		"a negative page of holds":     {holds(func(r *statementv1.ListPendingHoldsRequest) { r.PageSize = -1 }), fault.InvalidArgument, "page_size"},
+		"a token of lines for holds":   {holds(func(r *statementv1.ListPendingHoldsRequest) { r.PageToken = token }), fault.InvalidArgument, "page_token"},
+		"holds of an unknown account": {holds(func(r *statementv1.ListPendingHoldsRequest) {
+			r.Parent = "accounts/00000000-0000-4000-8000-000000000000"
+		}), fault.NotFound, ""},
 		"an end at the end of the time": {lines(func(r *statementv1.ListLinesRequest) { r.EndTime = at(253402300799) }), fault.Code(255), ""},
 	} {
 		t.Run(rule, func(t *testing.T) {

@@ -73,38 +73,92 @@ func (s *Server) ListLines(ctx context.Context, request *statementv1.ListLinesRe
 	if err != nil {
 		return nil, err
 	}
-	key, err := s.keys.PageTokenKey()
-	if err != nil {
-		return nil, err
-	}
-	tokens, err := serve.NewPageTokens(key)
+	tokens, err := s.pageTokens()
 	if err != nil {
 		return nil, err
 	}
 	binding := []string{statementv1.StatementService_ListLines_FullMethodName, query.Account.String(), moment(query.Range.Start), moment(query.Range.End)}
-	if token := request.GetPageToken(); token != "" {
-		position, err := tokens.Read(token, binding...)
-		if err != nil {
-			return nil, err
-		}
-		query.Below = int64(binary.BigEndian.Uint64(position))
+	if query.Below, err = position(tokens, request.GetPageToken(), binding); err != nil {
+		return nil, err
 	}
 	page, err := s.service.Page(ctx, query)
 	if err != nil {
 		return nil, err
 	}
-	if len(page.LeftOut) > 0 {
-		s.logger.WarnContext(ctx, "lines of an account cannot be shown and are left out", "account", query.Account.String(),
-			"sequences", page.LeftOut, "trace_id", serve.TraceID(ctx))
-	}
+	s.warnOfLeftOut(ctx, &page)
 	response, err := pageMessage(page)
 	if err != nil {
 		return nil, err
 	}
-	if page.Next > 0 {
-		response.NextPageToken = tokens.Issue(binary.BigEndian.AppendUint64(nil, uint64(page.Next)), binding...)
-	}
+	response.NextPageToken = nextToken(tokens, page.Next, binding)
 	return response, nil
+}
+
+// ListPendingHolds returns a page of the holds that nothing has ended. Errors: InvalidArgument parent,
+// page_size or page_token; NotFound.
+func (s *Server) ListPendingHolds(ctx context.Context, request *statementv1.ListPendingHoldsRequest) (*statementv1.ListPendingHoldsResponse, error) {
+	account, err := field.ID("parent", accountsPrefix, request.GetParent())
+	if err != nil {
+		return nil, err
+	}
+	query := statement.HoldQuery{Account: account}
+	if query.Size, err = field.PageSize("page_size", request.GetPageSize(), defaultPageSize, maxPageSize); err != nil {
+		return nil, err
+	}
+	tokens, err := s.pageTokens()
+	if err != nil {
+		return nil, err
+	}
+	binding := []string{statementv1.StatementService_ListPendingHolds_FullMethodName, account.String()}
+	if query.Below, err = position(tokens, request.GetPageToken(), binding); err != nil {
+		return nil, err
+	}
+	page, err := s.service.PendingHolds(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	s.warnOfLeftOut(ctx, &page)
+	response, err := holdsMessage(page)
+	if err != nil {
+		return nil, err
+	}
+	response.NextPageToken = nextToken(tokens, page.Next, binding)
+	return response, nil
+}
+
+func (s *Server) pageTokens() (*serve.PageTokens, error) {
+	key, err := s.keys.PageTokenKey()
+	if err != nil {
+		return nil, err
+	}
+	return serve.NewPageTokens(key)
+}
+
+// position returns the sequence that a page token holds, or 0 for no token.
+func position(tokens *serve.PageTokens, token string, binding []string) (int64, error) {
+	if token == "" {
+		return 0, nil
+	}
+	position, err := tokens.Read(token, binding...)
+	if err != nil {
+		return 0, err
+	}
+	return int64(binary.BigEndian.Uint64(position)), nil
+}
+
+// nextToken returns the token of the page below a sequence, or "" for 0.
+func nextToken(tokens *serve.PageTokens, next int64, binding []string) string {
+	if next == 0 {
+		return ""
+	}
+	return tokens.Issue(binary.BigEndian.AppendUint64(nil, uint64(next)), binding...)
+}
+
+func (s *Server) warnOfLeftOut(ctx context.Context, page *statement.Page) {
+	if len(page.LeftOut) > 0 {
+		s.logger.WarnContext(ctx, "lines of an account cannot be shown and are left out", "account", page.State.Account.String(),
+			"sequences", page.LeftOut, "trace_id", serve.TraceID(ctx))
+	}
 }
 
 // errName replaces the text of field.ID, because in this name something follows the UUID.

@@ -276,9 +276,15 @@ type Line struct {
 	TransactionId         string `protobuf:"bytes,17,opt,name=transaction_id,json=transactionId,proto3" json:"transaction_id,omitempty"`
 	OriginalTransactionId string `protobuf:"bytes,18,opt,name=original_transaction_id,json=originalTransactionId,proto3" json:"original_transaction_id,omitempty"`
 	// True while an earlier event is still on its way.
-	Provisional   bool `protobuf:"varint,19,opt,name=provisional,proto3" json:"provisional,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Provisional bool `protobuf:"varint,19,opt,name=provisional,proto3" json:"provisional,omitempty"`
+	// accounts/{uuid}: the account at the other end of a transfer; empty for none.
+	CounterpartyAccount string `protobuf:"bytes,20,opt,name=counterparty_account,json=counterpartyAccount,proto3" json:"counterparty_account,omitempty"`
+	// The bank at the other end; empty when it is this one, or when there is none.
+	CounterpartyBankCode string `protobuf:"bytes,21,opt,name=counterparty_bank_code,json=counterpartyBankCode,proto3" json:"counterparty_bank_code,omitempty"`
+	// The merchant's own name for the payment.
+	MerchantReference string `protobuf:"bytes,22,opt,name=merchant_reference,json=merchantReference,proto3" json:"merchant_reference,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *Line) Reset() {
@@ -444,6 +450,204 @@ func (x *Line) GetProvisional() bool {
 	return false
 }
 
+func (x *Line) GetCounterpartyAccount() string {
+	if x != nil {
+		return x.CounterpartyAccount
+	}
+	return ""
+}
+
+func (x *Line) GetCounterpartyBankCode() string {
+	if x != nil {
+		return x.CounterpartyBankCode
+	}
+	return ""
+}
+
+func (x *Line) GetMerchantReference() string {
+	if x != nil {
+		return x.MerchantReference
+	}
+	return ""
+}
+
+// PendingHold is an amount that is set aside and did not move yet.
+type PendingHold struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// accounts/{uuid}/holds/{sequence}
+	Name      string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Sequence  int64                  `protobuf:"varint,2,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	OccurTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=occur_time,json=occurTime,proto3" json:"occur_time,omitempty"`
+	// When the hold ends by itself; unset for never.
+	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	// Minor units. The capture may take less.
+	AmountMinor          int64  `protobuf:"varint,5,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
+	Currency             string `protobuf:"bytes,6,opt,name=currency,proto3" json:"currency,omitempty"`
+	Description          string `protobuf:"bytes,7,opt,name=description,proto3" json:"description,omitempty"`
+	MerchantName         string `protobuf:"bytes,8,opt,name=merchant_name,json=merchantName,proto3" json:"merchant_name,omitempty"`
+	MerchantCity         string `protobuf:"bytes,9,opt,name=merchant_city,json=merchantCity,proto3" json:"merchant_city,omitempty"`
+	MerchantCountry      string `protobuf:"bytes,10,opt,name=merchant_country,json=merchantCountry,proto3" json:"merchant_country,omitempty"`
+	MerchantCategoryCode string `protobuf:"bytes,11,opt,name=merchant_category_code,json=merchantCategoryCode,proto3" json:"merchant_category_code,omitempty"`
+	MerchantReference    string `protobuf:"bytes,12,opt,name=merchant_reference,json=merchantReference,proto3" json:"merchant_reference,omitempty"`
+	CardBrand            string `protobuf:"bytes,13,opt,name=card_brand,json=cardBrand,proto3" json:"card_brand,omitempty"`
+	CardLast4            string `protobuf:"bytes,14,opt,name=card_last4,json=cardLast4,proto3" json:"card_last4,omitempty"`
+	CounterpartyName     string `protobuf:"bytes,15,opt,name=counterparty_name,json=counterpartyName,proto3" json:"counterparty_name,omitempty"`
+	TransactionId        string `protobuf:"bytes,16,opt,name=transaction_id,json=transactionId,proto3" json:"transaction_id,omitempty"`
+	// True while an earlier event is still on its way.
+	Provisional   bool `protobuf:"varint,17,opt,name=provisional,proto3" json:"provisional,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PendingHold) Reset() {
+	*x = PendingHold{}
+	mi := &file_statement_v1_statement_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PendingHold) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PendingHold) ProtoMessage() {}
+
+func (x *PendingHold) ProtoReflect() protoreflect.Message {
+	mi := &file_statement_v1_statement_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PendingHold.ProtoReflect.Descriptor instead.
+func (*PendingHold) Descriptor() ([]byte, []int) {
+	return file_statement_v1_statement_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *PendingHold) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *PendingHold) GetSequence() int64 {
+	if x != nil {
+		return x.Sequence
+	}
+	return 0
+}
+
+func (x *PendingHold) GetOccurTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OccurTime
+	}
+	return nil
+}
+
+func (x *PendingHold) GetExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpireTime
+	}
+	return nil
+}
+
+func (x *PendingHold) GetAmountMinor() int64 {
+	if x != nil {
+		return x.AmountMinor
+	}
+	return 0
+}
+
+func (x *PendingHold) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *PendingHold) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *PendingHold) GetMerchantName() string {
+	if x != nil {
+		return x.MerchantName
+	}
+	return ""
+}
+
+func (x *PendingHold) GetMerchantCity() string {
+	if x != nil {
+		return x.MerchantCity
+	}
+	return ""
+}
+
+func (x *PendingHold) GetMerchantCountry() string {
+	if x != nil {
+		return x.MerchantCountry
+	}
+	return ""
+}
+
+func (x *PendingHold) GetMerchantCategoryCode() string {
+	if x != nil {
+		return x.MerchantCategoryCode
+	}
+	return ""
+}
+
+func (x *PendingHold) GetMerchantReference() string {
+	if x != nil {
+		return x.MerchantReference
+	}
+	return ""
+}
+
+func (x *PendingHold) GetCardBrand() string {
+	if x != nil {
+		return x.CardBrand
+	}
+	return ""
+}
+
+func (x *PendingHold) GetCardLast4() string {
+	if x != nil {
+		return x.CardLast4
+	}
+	return ""
+}
+
+func (x *PendingHold) GetCounterpartyName() string {
+	if x != nil {
+		return x.CounterpartyName
+	}
+	return ""
+}
+
+func (x *PendingHold) GetTransactionId() string {
+	if x != nil {
+		return x.TransactionId
+	}
+	return ""
+}
+
+func (x *PendingHold) GetProvisional() bool {
+	if x != nil {
+		return x.Provisional
+	}
+	return false
+}
+
 type GetStatementRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// accounts/{uuid}/statement
@@ -454,7 +658,7 @@ type GetStatementRequest struct {
 
 func (x *GetStatementRequest) Reset() {
 	*x = GetStatementRequest{}
-	mi := &file_statement_v1_statement_proto_msgTypes[2]
+	mi := &file_statement_v1_statement_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -466,7 +670,7 @@ func (x *GetStatementRequest) String() string {
 func (*GetStatementRequest) ProtoMessage() {}
 
 func (x *GetStatementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_statement_v1_statement_proto_msgTypes[2]
+	mi := &file_statement_v1_statement_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -479,7 +683,7 @@ func (x *GetStatementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatementRequest.ProtoReflect.Descriptor instead.
 func (*GetStatementRequest) Descriptor() ([]byte, []int) {
-	return file_statement_v1_statement_proto_rawDescGZIP(), []int{2}
+	return file_statement_v1_statement_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *GetStatementRequest) GetName() string {
@@ -498,7 +702,7 @@ type GetStatementResponse struct {
 
 func (x *GetStatementResponse) Reset() {
 	*x = GetStatementResponse{}
-	mi := &file_statement_v1_statement_proto_msgTypes[3]
+	mi := &file_statement_v1_statement_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -510,7 +714,7 @@ func (x *GetStatementResponse) String() string {
 func (*GetStatementResponse) ProtoMessage() {}
 
 func (x *GetStatementResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_statement_v1_statement_proto_msgTypes[3]
+	mi := &file_statement_v1_statement_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -523,7 +727,7 @@ func (x *GetStatementResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetStatementResponse.ProtoReflect.Descriptor instead.
 func (*GetStatementResponse) Descriptor() ([]byte, []int) {
-	return file_statement_v1_statement_proto_rawDescGZIP(), []int{3}
+	return file_statement_v1_statement_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *GetStatementResponse) GetStatement() *Statement {
@@ -550,7 +754,7 @@ type ListLinesRequest struct {
 
 func (x *ListLinesRequest) Reset() {
 	*x = ListLinesRequest{}
-	mi := &file_statement_v1_statement_proto_msgTypes[4]
+	mi := &file_statement_v1_statement_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -562,7 +766,7 @@ func (x *ListLinesRequest) String() string {
 func (*ListLinesRequest) ProtoMessage() {}
 
 func (x *ListLinesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_statement_v1_statement_proto_msgTypes[4]
+	mi := &file_statement_v1_statement_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -575,7 +779,7 @@ func (x *ListLinesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLinesRequest.ProtoReflect.Descriptor instead.
 func (*ListLinesRequest) Descriptor() ([]byte, []int) {
-	return file_statement_v1_statement_proto_rawDescGZIP(), []int{4}
+	return file_statement_v1_statement_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ListLinesRequest) GetParent() string {
@@ -626,7 +830,7 @@ type ListLinesResponse struct {
 
 func (x *ListLinesResponse) Reset() {
 	*x = ListLinesResponse{}
-	mi := &file_statement_v1_statement_proto_msgTypes[5]
+	mi := &file_statement_v1_statement_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -638,7 +842,7 @@ func (x *ListLinesResponse) String() string {
 func (*ListLinesResponse) ProtoMessage() {}
 
 func (x *ListLinesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_statement_v1_statement_proto_msgTypes[5]
+	mi := &file_statement_v1_statement_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -651,7 +855,7 @@ func (x *ListLinesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLinesResponse.ProtoReflect.Descriptor instead.
 func (*ListLinesResponse) Descriptor() ([]byte, []int) {
-	return file_statement_v1_statement_proto_rawDescGZIP(), []int{5}
+	return file_statement_v1_statement_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListLinesResponse) GetLines() []*Line {
@@ -675,6 +879,130 @@ func (x *ListLinesResponse) GetStatement() *Statement {
 	return nil
 }
 
+type ListPendingHoldsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// accounts/{uuid}
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// Default 50, at most 500.
+	PageSize      int32  `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPendingHoldsRequest) Reset() {
+	*x = ListPendingHoldsRequest{}
+	mi := &file_statement_v1_statement_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPendingHoldsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPendingHoldsRequest) ProtoMessage() {}
+
+func (x *ListPendingHoldsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_statement_v1_statement_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPendingHoldsRequest.ProtoReflect.Descriptor instead.
+func (*ListPendingHoldsRequest) Descriptor() ([]byte, []int) {
+	return file_statement_v1_statement_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ListPendingHoldsRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *ListPendingHoldsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListPendingHoldsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+type ListPendingHoldsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Holds []*PendingHold         `protobuf:"bytes,1,rep,name=holds,proto3" json:"holds,omitempty"`
+	// Empty on the last page. A page can be short, and still have a next one.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// The account as of the time of this page.
+	Statement     *Statement `protobuf:"bytes,3,opt,name=statement,proto3" json:"statement,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListPendingHoldsResponse) Reset() {
+	*x = ListPendingHoldsResponse{}
+	mi := &file_statement_v1_statement_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListPendingHoldsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListPendingHoldsResponse) ProtoMessage() {}
+
+func (x *ListPendingHoldsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_statement_v1_statement_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListPendingHoldsResponse.ProtoReflect.Descriptor instead.
+func (*ListPendingHoldsResponse) Descriptor() ([]byte, []int) {
+	return file_statement_v1_statement_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *ListPendingHoldsResponse) GetHolds() []*PendingHold {
+	if x != nil {
+		return x.Holds
+	}
+	return nil
+}
+
+func (x *ListPendingHoldsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+func (x *ListPendingHoldsResponse) GetStatement() *Statement {
+	if x != nil {
+		return x.Statement
+	}
+	return nil
+}
+
 var File_statement_v1_statement_proto protoreflect.FileDescriptor
 
 const file_statement_v1_statement_proto_rawDesc = "" +
@@ -689,7 +1017,7 @@ const file_statement_v1_statement_proto_rawDesc = "" +
 	"\n" +
 	"held_minor\x18\x06 \x01(\x03R\theldMinor\x12,\n" +
 	"\x12credit_limit_minor\x18\a \x01(\x03R\x10creditLimitMinor\x12'\n" +
-	"\x0favailable_minor\x18\b \x01(\x03R\x0eavailableMinor\"\x80\x06\n" +
+	"\x0favailable_minor\x18\b \x01(\x03R\x0eavailableMinor\"\x98\a\n" +
 	"\x04Line\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
 	"\bsequence\x18\x02 \x01(\x03R\bsequence\x129\n" +
@@ -713,7 +1041,33 @@ const file_statement_v1_statement_proto_rawDesc = "" +
 	"\x11counterparty_name\x18\x10 \x01(\tR\x10counterpartyName\x12%\n" +
 	"\x0etransaction_id\x18\x11 \x01(\tR\rtransactionId\x126\n" +
 	"\x17original_transaction_id\x18\x12 \x01(\tR\x15originalTransactionId\x12 \n" +
-	"\vprovisional\x18\x13 \x01(\bR\vprovisional\"/\n" +
+	"\vprovisional\x18\x13 \x01(\bR\vprovisional\x121\n" +
+	"\x14counterparty_account\x18\x14 \x01(\tR\x13counterpartyAccount\x124\n" +
+	"\x16counterparty_bank_code\x18\x15 \x01(\tR\x14counterpartyBankCode\x12-\n" +
+	"\x12merchant_reference\x18\x16 \x01(\tR\x11merchantReference\"\xa4\x05\n" +
+	"\vPendingHold\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1a\n" +
+	"\bsequence\x18\x02 \x01(\x03R\bsequence\x129\n" +
+	"\n" +
+	"occur_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\toccurTime\x12;\n" +
+	"\vexpire_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"expireTime\x12!\n" +
+	"\famount_minor\x18\x05 \x01(\x03R\vamountMinor\x12\x1a\n" +
+	"\bcurrency\x18\x06 \x01(\tR\bcurrency\x12 \n" +
+	"\vdescription\x18\a \x01(\tR\vdescription\x12#\n" +
+	"\rmerchant_name\x18\b \x01(\tR\fmerchantName\x12#\n" +
+	"\rmerchant_city\x18\t \x01(\tR\fmerchantCity\x12)\n" +
+	"\x10merchant_country\x18\n" +
+	" \x01(\tR\x0fmerchantCountry\x124\n" +
+	"\x16merchant_category_code\x18\v \x01(\tR\x14merchantCategoryCode\x12-\n" +
+	"\x12merchant_reference\x18\f \x01(\tR\x11merchantReference\x12\x1d\n" +
+	"\n" +
+	"card_brand\x18\r \x01(\tR\tcardBrand\x12\x1d\n" +
+	"\n" +
+	"card_last4\x18\x0e \x01(\tR\tcardLast4\x12+\n" +
+	"\x11counterparty_name\x18\x0f \x01(\tR\x10counterpartyName\x12%\n" +
+	"\x0etransaction_id\x18\x10 \x01(\tR\rtransactionId\x12 \n" +
+	"\vprovisional\x18\x11 \x01(\bR\vprovisional\"/\n" +
 	"\x13GetStatementRequest\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x04name\"M\n" +
 	"\x14GetStatementResponse\x125\n" +
@@ -728,6 +1082,15 @@ const file_statement_v1_statement_proto_rawDesc = "" +
 	"\bend_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\"\x9c\x01\n" +
 	"\x11ListLinesResponse\x12(\n" +
 	"\x05lines\x18\x01 \x03(\v2\x12.statement.v1.LineR\x05lines\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x125\n" +
+	"\tstatement\x18\x03 \x01(\v2\x17.statement.v1.StatementR\tstatement\"s\n" +
+	"\x17ListPendingHoldsRequest\x12\x1c\n" +
+	"\x06parent\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x06parent\x12\x1b\n" +
+	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tR\tpageToken\"\xaa\x01\n" +
+	"\x18ListPendingHoldsResponse\x12/\n" +
+	"\x05holds\x18\x01 \x03(\v2\x19.statement.v1.PendingHoldR\x05holds\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x125\n" +
 	"\tstatement\x18\x03 \x01(\v2\x17.statement.v1.StatementR\tstatement*\x90\x02\n" +
 	"\bLineKind\x12\x19\n" +
@@ -746,10 +1109,11 @@ const file_statement_v1_statement_proto_rawDesc = "" +
 	"\rLineDirection\x12\x1e\n" +
 	"\x1aLINE_DIRECTION_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14LINE_DIRECTION_DEBIT\x10\x01\x12\x19\n" +
-	"\x15LINE_DIRECTION_CREDIT\x10\x022\x87\x02\n" +
+	"\x15LINE_DIRECTION_CREDIT\x10\x022\x92\x03\n" +
 	"\x10StatementService\x12~\n" +
 	"\fGetStatement\x12!.statement.v1.GetStatementRequest\x1a\".statement.v1.GetStatementResponse\"'\x82\xd3\xe4\x93\x02!\x12\x1f/v1/{name=accounts/*/statement}\x12s\n" +
-	"\tListLines\x12\x1e.statement.v1.ListLinesRequest\x1a\x1f.statement.v1.ListLinesResponse\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/{parent=accounts/*}/linesB3Z1codebank.dev/schemas/gen/statement/v1;statementv1b\x06proto3"
+	"\tListLines\x12\x1e.statement.v1.ListLinesRequest\x1a\x1f.statement.v1.ListLinesResponse\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/{parent=accounts/*}/lines\x12\x88\x01\n" +
+	"\x10ListPendingHolds\x12%.statement.v1.ListPendingHoldsRequest\x1a&.statement.v1.ListPendingHoldsResponse\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/{parent=accounts/*}/holdsB3Z1codebank.dev/schemas/gen/statement/v1;statementv1b\x06proto3"
 
 var (
 	file_statement_v1_statement_proto_rawDescOnce sync.Once
@@ -764,37 +1128,46 @@ func file_statement_v1_statement_proto_rawDescGZIP() []byte {
 }
 
 var file_statement_v1_statement_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_statement_v1_statement_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_statement_v1_statement_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_statement_v1_statement_proto_goTypes = []any{
-	(LineKind)(0),                 // 0: statement.v1.LineKind
-	(LineDirection)(0),            // 1: statement.v1.LineDirection
-	(*Statement)(nil),             // 2: statement.v1.Statement
-	(*Line)(nil),                  // 3: statement.v1.Line
-	(*GetStatementRequest)(nil),   // 4: statement.v1.GetStatementRequest
-	(*GetStatementResponse)(nil),  // 5: statement.v1.GetStatementResponse
-	(*ListLinesRequest)(nil),      // 6: statement.v1.ListLinesRequest
-	(*ListLinesResponse)(nil),     // 7: statement.v1.ListLinesResponse
-	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
+	(LineKind)(0),                    // 0: statement.v1.LineKind
+	(LineDirection)(0),               // 1: statement.v1.LineDirection
+	(*Statement)(nil),                // 2: statement.v1.Statement
+	(*Line)(nil),                     // 3: statement.v1.Line
+	(*PendingHold)(nil),              // 4: statement.v1.PendingHold
+	(*GetStatementRequest)(nil),      // 5: statement.v1.GetStatementRequest
+	(*GetStatementResponse)(nil),     // 6: statement.v1.GetStatementResponse
+	(*ListLinesRequest)(nil),         // 7: statement.v1.ListLinesRequest
+	(*ListLinesResponse)(nil),        // 8: statement.v1.ListLinesResponse
+	(*ListPendingHoldsRequest)(nil),  // 9: statement.v1.ListPendingHoldsRequest
+	(*ListPendingHoldsResponse)(nil), // 10: statement.v1.ListPendingHoldsResponse
+	(*timestamppb.Timestamp)(nil),    // 11: google.protobuf.Timestamp
 }
 var file_statement_v1_statement_proto_depIdxs = []int32{
-	8,  // 0: statement.v1.Statement.complete_to_time:type_name -> google.protobuf.Timestamp
-	8,  // 1: statement.v1.Line.occur_time:type_name -> google.protobuf.Timestamp
+	11, // 0: statement.v1.Statement.complete_to_time:type_name -> google.protobuf.Timestamp
+	11, // 1: statement.v1.Line.occur_time:type_name -> google.protobuf.Timestamp
 	0,  // 2: statement.v1.Line.kind:type_name -> statement.v1.LineKind
 	1,  // 3: statement.v1.Line.direction:type_name -> statement.v1.LineDirection
-	2,  // 4: statement.v1.GetStatementResponse.statement:type_name -> statement.v1.Statement
-	8,  // 5: statement.v1.ListLinesRequest.start_time:type_name -> google.protobuf.Timestamp
-	8,  // 6: statement.v1.ListLinesRequest.end_time:type_name -> google.protobuf.Timestamp
-	3,  // 7: statement.v1.ListLinesResponse.lines:type_name -> statement.v1.Line
-	2,  // 8: statement.v1.ListLinesResponse.statement:type_name -> statement.v1.Statement
-	4,  // 9: statement.v1.StatementService.GetStatement:input_type -> statement.v1.GetStatementRequest
-	6,  // 10: statement.v1.StatementService.ListLines:input_type -> statement.v1.ListLinesRequest
-	5,  // 11: statement.v1.StatementService.GetStatement:output_type -> statement.v1.GetStatementResponse
-	7,  // 12: statement.v1.StatementService.ListLines:output_type -> statement.v1.ListLinesResponse
-	11, // [11:13] is the sub-list for method output_type
-	9,  // [9:11] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	11, // 4: statement.v1.PendingHold.occur_time:type_name -> google.protobuf.Timestamp
+	11, // 5: statement.v1.PendingHold.expire_time:type_name -> google.protobuf.Timestamp
+	2,  // 6: statement.v1.GetStatementResponse.statement:type_name -> statement.v1.Statement
+	11, // 7: statement.v1.ListLinesRequest.start_time:type_name -> google.protobuf.Timestamp
+	11, // 8: statement.v1.ListLinesRequest.end_time:type_name -> google.protobuf.Timestamp
+	3,  // 9: statement.v1.ListLinesResponse.lines:type_name -> statement.v1.Line
+	2,  // 10: statement.v1.ListLinesResponse.statement:type_name -> statement.v1.Statement
+	4,  // 11: statement.v1.ListPendingHoldsResponse.holds:type_name -> statement.v1.PendingHold
+	2,  // 12: statement.v1.ListPendingHoldsResponse.statement:type_name -> statement.v1.Statement
+	5,  // 13: statement.v1.StatementService.GetStatement:input_type -> statement.v1.GetStatementRequest
+	7,  // 14: statement.v1.StatementService.ListLines:input_type -> statement.v1.ListLinesRequest
+	9,  // 15: statement.v1.StatementService.ListPendingHolds:input_type -> statement.v1.ListPendingHoldsRequest
+	6,  // 16: statement.v1.StatementService.GetStatement:output_type -> statement.v1.GetStatementResponse
+	8,  // 17: statement.v1.StatementService.ListLines:output_type -> statement.v1.ListLinesResponse
+	10, // 18: statement.v1.StatementService.ListPendingHolds:output_type -> statement.v1.ListPendingHoldsResponse
+	16, // [16:19] is the sub-list for method output_type
+	13, // [13:16] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_statement_v1_statement_proto_init() }
@@ -808,7 +1181,7 @@ func file_statement_v1_statement_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_statement_v1_statement_proto_rawDesc), len(file_statement_v1_statement_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   6,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,8 +19,9 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	StatementService_GetStatement_FullMethodName = "/statement.v1.StatementService/GetStatement"
-	StatementService_ListLines_FullMethodName    = "/statement.v1.StatementService/ListLines"
+	StatementService_GetStatement_FullMethodName     = "/statement.v1.StatementService/GetStatement"
+	StatementService_ListLines_FullMethodName        = "/statement.v1.StatementService/ListLines"
+	StatementService_ListPendingHolds_FullMethodName = "/statement.v1.StatementService/ListPendingHolds"
 )
 
 // StatementServiceClient is the client API for StatementService service.
@@ -33,6 +34,9 @@ type StatementServiceClient interface {
 	GetStatement(ctx context.Context, in *GetStatementRequest, opts ...grpc.CallOption) (*GetStatementResponse, error)
 	// ListLines answers the approved lines of an account, newest first (by sequence).
 	ListLines(ctx context.Context, in *ListLinesRequest, opts ...grpc.CallOption) (*ListLinesResponse, error)
+	// ListPendingHolds answers the holds of an account that nothing has ended yet, newest first. A hold
+	// is here until it is captured, voided or expires. A capture is a line.
+	ListPendingHolds(ctx context.Context, in *ListPendingHoldsRequest, opts ...grpc.CallOption) (*ListPendingHoldsResponse, error)
 }
 
 type statementServiceClient struct {
@@ -63,6 +67,16 @@ func (c *statementServiceClient) ListLines(ctx context.Context, in *ListLinesReq
 	return out, nil
 }
 
+func (c *statementServiceClient) ListPendingHolds(ctx context.Context, in *ListPendingHoldsRequest, opts ...grpc.CallOption) (*ListPendingHoldsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListPendingHoldsResponse)
+	err := c.cc.Invoke(ctx, StatementService_ListPendingHolds_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // StatementServiceServer is the server API for StatementService service.
 // All implementations must embed UnimplementedStatementServiceServer
 // for forward compatibility.
@@ -73,6 +87,9 @@ type StatementServiceServer interface {
 	GetStatement(context.Context, *GetStatementRequest) (*GetStatementResponse, error)
 	// ListLines answers the approved lines of an account, newest first (by sequence).
 	ListLines(context.Context, *ListLinesRequest) (*ListLinesResponse, error)
+	// ListPendingHolds answers the holds of an account that nothing has ended yet, newest first. A hold
+	// is here until it is captured, voided or expires. A capture is a line.
+	ListPendingHolds(context.Context, *ListPendingHoldsRequest) (*ListPendingHoldsResponse, error)
 	mustEmbedUnimplementedStatementServiceServer()
 }
 
@@ -88,6 +105,9 @@ func (UnimplementedStatementServiceServer) GetStatement(context.Context, *GetSta
 }
 func (UnimplementedStatementServiceServer) ListLines(context.Context, *ListLinesRequest) (*ListLinesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListLines not implemented")
+}
+func (UnimplementedStatementServiceServer) ListPendingHolds(context.Context, *ListPendingHoldsRequest) (*ListPendingHoldsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListPendingHolds not implemented")
 }
 func (UnimplementedStatementServiceServer) mustEmbedUnimplementedStatementServiceServer() {}
 func (UnimplementedStatementServiceServer) testEmbeddedByValue()                          {}
@@ -146,6 +166,24 @@ func _StatementService_ListLines_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _StatementService_ListPendingHolds_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListPendingHoldsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(StatementServiceServer).ListPendingHolds(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: StatementService_ListPendingHolds_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(StatementServiceServer).ListPendingHolds(ctx, req.(*ListPendingHoldsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // StatementService_ServiceDesc is the grpc.ServiceDesc for StatementService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -160,6 +198,10 @@ var StatementService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListLines",
 			Handler:    _StatementService_ListLines_Handler,
+		},
+		{
+			MethodName: "ListPendingHolds",
+			Handler:    _StatementService_ListPendingHolds_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
