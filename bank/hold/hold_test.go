@@ -11,8 +11,10 @@ import (
 	"codebank.dev/bank/hold"
 	"codebank.dev/bank/inmem"
 	"codebank.dev/bank/ledger"
+	"codebank.dev/bank/postgres"
 	"codebank.dev/bank/purchase"
 	"codebank.dev/bank/vault"
+	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/fault"
 	"github.com/stretchr/testify/require"
 )
@@ -74,6 +76,20 @@ var stores = map[string]func(*testing.T, *banktest.Clock) (store, store){
 		s := inmem.New(clock.Now)
 		return s, s
 	},
+	"postgres": func(t *testing.T, _ *banktest.Clock) (store, store) {
+		url := postgrestest.Database(t)
+		one := openAt(t, url)
+		require.NoError(t, one.Migrate(t.Context()))
+		return one, openAt(t, url)
+	},
+}
+
+func openAt(t testing.TB, url string) *postgres.Store {
+	t.Helper()
+	s, err := postgres.Open(t.Context(), postgres.Config{URL: url, BankCode: "001"})
+	require.NoError(t, err)
+	t.Cleanup(s.Close)
+	return s
 }
 
 // wallet opens a wallet account with a balance.

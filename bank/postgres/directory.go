@@ -16,7 +16,9 @@ var (
 	factsByLookup = &wire.Statement{Name: "facts_by_lookup", SQL: `SELECT ` + factColumns + `
 		FROM vault v JOIN cards c ON c.id = v.card_id WHERE v.lookup = $1::bytea`}
 	factsByID = &wire.Statement{Name: "facts_by_id", SQL: `SELECT ` + factColumns + ` FROM cards c WHERE c.id = $1::uuid`}
-	parties   = &wire.Statement{Name: "parties", SQL: `SELECT e.account_id, second.account_id, e.card_id
+	parties   = &wire.Statement{Name: "parties", SQL: `SELECT e.account_id, second.account_id, e.card_id,
+			CASE WHEN e.kind = 8 THEN (SELECT transaction_id FROM entries
+				WHERE original_transaction_id = $1::uuid AND ` + endsHold + ` AND kind IN (9, 12)) END
 		FROM entries e LEFT JOIN entries second ON second.transaction_id = e.transaction_id AND second.leg = 1
 		WHERE e.transaction_id = $1::uuid AND e.leg = 0`}
 
@@ -68,7 +70,7 @@ func (s *Store) AccountByID(ctx context.Context, account bank.ID) (facts bank.Ac
 func (s *Store) Parties(ctx context.Context, transaction bank.ID) (found bank.Parties, err error) {
 	err = s.one(ctx, parties, func(p *wire.Parameters) { p.UUIDArgument(transaction) },
 		func(r wire.Row) {
-			found = bank.Parties{AccountID: r.UUID(), SecondAccountID: r.UUID(), CardID: r.UUID()}
+			found = bank.Parties{AccountID: r.UUID(), SecondAccountID: r.UUID(), CardID: r.UUID(), CaptureID: r.UUID()}
 		})
 	return found, err
 }

@@ -14,11 +14,16 @@ var (
 
 	writeAnySingle        = &wire.Statement{Name: "write_any_single", SQL: writingSingle(&parameters{}, writtenColumns, false)}
 	writeAnySingleByToken = &wire.Statement{Name: "write_any_single_by_token", SQL: writingSingle(&parameters{}, writtenColumns, true)}
+
+	// An entry that opens a hold, or ends one, is rare.
+	writeOpening        = &wire.Statement{Name: "write_opening", SQL: writingSingle(&parameters{}, writtenColumns, false, openingHold)}
+	writeOpeningByToken = &wire.Statement{Name: "write_opening_by_token", SQL: writingSingle(&parameters{}, writtenColumns, true, openingHold)}
+	writeEnding         = &wire.Statement{Name: "write_ending", SQL: writingSingle(&parameters{}, writtenColumns, false, endingHold)}
 )
 
-// writingSingle returns the statement for an entry with these columns, which uses a card token or not. Its
-// parameters are those that addSingle writes, in the same order.
-func writingSingle(p *parameters, columns []column[bank.Entry], byToken bool) string {
+// writingSingle returns the statement for an entry with these columns, which uses a card token or not, and
+// with more parts of the write set. Its parameters are those that addSingle writes, in the same order.
+func writingSingle(p *parameters, columns []column[bank.Entry], byToken bool, parts ...func(*parameters) string) string {
 	id, figures, version := p.one(uuidType), assignedOnes(p, accountFigures), p.one(bigintType)
 	written := `WITH written AS (UPDATE accounts SET ` + figures + `, version = ` + version + ` + 1
 		WHERE id = ` + id + ` AND version = ` + version + ` RETURNING id)`
@@ -28,6 +33,9 @@ func writingSingle(p *parameters, columns []column[bank.Entry], byToken bool) st
 	used := ""
 	if byToken {
 		used = `, used AS (INSERT INTO used_tokens (` + named(tokenUseColumns) + `) SELECT ` + ones(p, tokenUseColumns) + ` FROM posted)`
+	}
+	for _, part := range parts {
+		used += part(p)
 	}
 	return written + posted + used + emitted + ` SELECT require_all(CASE WHEN ` + inTime + ` THEN count(*) ELSE -1 END, 1) FROM emitted`
 }
@@ -49,9 +57,22 @@ func addSingle(b *wire.Batch, seen *view, changes *bank.Changes) {
 	addPointers(p, columns, changes.Entries)
 	addColumns(p, outboxColumns, changes.Events)
 	addDeadline(p, seen)
+	opened, ended := openHolds(changes.Entries)
+	switch {
+	case len(opened) > 0:
+		write, byToken = writeOpening, writeOpeningByToken
+	case len(ended) > 0:
+		write = writeEnding
+	}
 	if len(changes.TokenUses) > 0 {
 		write = byToken
 		addColumns(p, tokenUseColumns, changes.TokenUses)
+	}
+	if len(opened) > 0 {
+		addPointers(p, openHoldColumns, opened)
+	}
+	if len(ended) > 0 {
+		p.UUIDs(ended)
 	}
 	b.AddValues(write, p.Elements(), nil)
 }

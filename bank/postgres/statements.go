@@ -101,4 +101,5 @@ var executed = []*wire.Statement{
 	begin, commit, rollback, lockAccounts, readAccounts, readCards, readEntries, readSums, readTokenUses, lockStoredTokens,
 	insertAccounts, insertCards, insertSealed, insertEntries, insertAnyEntries, insertTokenUses, insertEvents,
 	updateAccounts, updateCards, useStoredTokens, writeSingle, writeSingleByToken, writeAnySingle, writeAnySingleByToken,
+	insertOpenHolds, deleteOpenHolds, writeOpening, writeOpeningByToken, writeEnding,
 }

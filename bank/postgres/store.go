@@ -17,6 +17,7 @@
 //	session.go        a connection, and one statement outside a batch
 //	directory.go      bank.Directory, bank.Reader, and what is deleted of card tokens
 //	accounts.go       bank.AccountReader
+//	hold.go           bank.Holds, and the table of open holds
 //	stored_token.go   card tokens of version 0.1.0
 //	outbox.go         bank.Outbox; floor.go keeps its fetches cheap
 //	mark.go           bank.Marker: up to which time all events are published
@@ -44,6 +45,7 @@ var (
 	_ bank.Store         = (*Store)(nil)
 	_ bank.Directory     = (*Store)(nil)
 	_ bank.Reader        = (*Store)(nil)
+	_ bank.Holds         = (*Store)(nil)
 	_ bank.AccountReader = (*Store)(nil)
 	_ bank.Outbox        = (*Store)(nil)
 	_ bank.Marker        = (*Store)(nil)
@@ -105,6 +107,7 @@ var sessionSettings = map[string]string{
 var needs = database.Needs{
 	"accounts": "SELECT INSERT UPDATE", "cards": "SELECT INSERT UPDATE", "entries": "SELECT INSERT",
 	"outbox": "SELECT INSERT", "vault": "SELECT INSERT", "used_tokens": "SELECT INSERT", "card_tokens": "SELECT UPDATE",
+	"open_holds": "SELECT INSERT DELETE",
 }
 
 // Open prepares a Store on Postgres 17 or later. It does not connect: while the database is away,

@@ -28,6 +28,7 @@ func addChanges(b *wire.Batch, seen *view, changes *bank.Changes) {
 	}
 	if len(changes.Entries) > 0 {
 		addEntries(b, changes.Entries)
+		addOpenHolds(b, changes.Entries)
 	}
 	if len(changes.TokenUses) > 0 {
 		addTokenUses(b, changes.TokenUses)

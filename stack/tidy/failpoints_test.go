@@ -38,6 +38,8 @@ var excusedSteps = map[string]string{
 	"bank/postgres updatingAccounts":    "makes SQL and sends nothing",
 	"bank/postgres updatingCards":       "makes SQL and sends nothing",
 	"bank/postgres writingSingle":       "makes SQL and sends nothing",
+	"bank/postgres openingHold":         "makes SQL and sends nothing",
+	"bank/postgres endingHold":          "makes SQL and sends nothing",
 	"bank/kafka bufferGroup":            "buffers only; send has the points around it",
 	"platform/database migrate":         "its callers have the point",
 	"platform/groupcommit commit":       "the store behind the port has the points",

@@ -108,5 +108,12 @@ func (c *config) requestHistory() *bank.History {
 	return &bank.History{Now: c.now}
 }
 
+// versionOfHolds is the version of the event that first says what a hold is.
+const versionOfHolds = 3
+
+// placesHolds reports whether this bank sets amounts aside. While it writes older events it does not, so
+// that the ledger holds nothing that they cannot say.
+func (c *config) placesHolds() bool { return c.eventVersion >= versionOfHolds }
+
 // now is the clock of the bank.
 func (c *config) now() time.Time { return time.Now().Add(c.clockOffset) }

@@ -18,6 +18,7 @@ import (
 	"os"
 
 	"codebank.dev/bank/card"
+	"codebank.dev/bank/hold"
 	"codebank.dev/bank/kafka"
 	"codebank.dev/bank/ledger"
 	"codebank.dev/bank/purchase"
@@ -84,17 +85,20 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 		Tokens: keys, Random: rand.Reader, Now: config.now, Failpoint: config.failpoint,
 		History: config.requestHistory(),
 	}})
-	bankv1.RegisterPurchaseServiceServer(server, &rpc.Purchases{Draining: server.Draining(), Service: &purchase.Service{
-		Code: config.bankCode, Ledger: executor, Directory: directory, Reader: store, Vault: keys,
+	holds := newHolds(config, executor, store, keys)
+	bankv1.RegisterPurchaseServiceServer(server, &rpc.Purchases{Draining: server.Draining(), Holds: holds, Service: &purchase.Service{
+		Code: config.bankCode, Ledger: executor, Directory: directory, Reader: store, Holds: store, Vault: keys,
 		Tokens: keys, StoredTokens: store, History: config.requestHistory(), Scorer: risk.NewScorer(),
 	}})
 	if err := server.Gateway(ctx, bankv1.RegisterCardServiceHandler, bankv1.RegisterPurchaseServiceHandler); err != nil {
 		return err
 	}
 	server.ServeProfiles(config.profile)
-	server.Metrics().MustRegister(&collector{executor: executor, store: store, relay: relay.relay})
+	expirer := hold.NewExpirer(hold.ExpirerConfig{Code: config.bankCode, Holds: store, Ledger: executor, Now: config.now, Logger: logger})
+	server.Metrics().MustRegister(&collector{executor: executor, store: store, relay: relay.relay, expirer: expirer})
 	logger = logger.With(slog.String("bank_code", string(config.bankCode)))
 	begin(server, store, relay, logger)
 	server.Background(func(ctx context.Context) { sweepTokens(ctx, store, config.now, logger) })
+	server.Background(config.expire(expirer))
 	return server.Run(ctx)
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 	"time"
 
+	"codebank.dev/bank/hold"
 	"codebank.dev/bank/ledger"
 	"codebank.dev/bank/outbox"
 	"codebank.dev/bank/postgres"
@@ -14,6 +15,7 @@ import (
 type collector struct {
 	executor *ledger.Executor
 	store    *postgres.Store
+	expirer  *hold.Expirer
 	relay    *outbox.Relay // nil when this process does not publish
 }
 
@@ -34,6 +36,9 @@ var (
 	optimisticTotal = describe("ledger_optimistic_batches_total", "Batches that were decided without locks, on cached accounts or on rows read before, and committed or answered.")
 	lockedTotal     = describe("ledger_locked_batches_total", "Batches that were decided under locks, in two round trips.")
 	conflictsTotal  = describe("ledger_conflicts_total", "Optimistic batches whose write did not hold, so that they were decided again under locks.")
+	holdsExpired    = describe("holds_expired_total", "Holds that this process ended because their time was over.")
+	holdErrors      = describe("holds_expiry_errors_total", "Holds that could not be ended at their expiry, and reads of due holds that failed. Both are tried again.")
+	holdsOverdue    = describe("holds_overdue_seconds", "How long the time of the oldest hold that could not be ended is over; 0 for none, +Inf when it is not known.")
 	relayLeading    = describe("relay_leading", "1 while this process publishes, else 0.")
 	relayEpoch      = describe("relay_epoch", "Epoch of this process's last term as the publisher.")
 	relayBacklog    = describe("relay_backlog_rows", "Committed events that wait for their publication.")
@@ -69,11 +74,26 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	count(out, optimisticTotal, batches.Optimistic)
 	count(out, lockedTotal, batches.Locked)
 	count(out, conflictsTotal, batches.Conflicts)
+	holds := c.expirer.Stats()
+	collectHolds(out, &holds)
 	var relay outbox.Stats
 	if c.relay != nil {
 		relay = c.relay.Stats()
 	}
 	collectRelay(out, &relay)
+}
+
+func collectHolds(out chan<- prometheus.Metric, holds *hold.ExpirerStats) {
+	count(out, holdsExpired, holds.Expired)
+	count(out, holdErrors, holds.Errors)
+	switch {
+	case holds.Unknown:
+		unknownAge(out, holdsOverdue)
+	case holds.Oldest.IsZero():
+		gauge(out, holdsOverdue, 0)
+	default:
+		gauge(out, holdsOverdue, int64(holds.Overdue()/time.Second))
+	}
 }
 
 func collectRelay(out chan<- prometheus.Metric, relay *outbox.Stats) {

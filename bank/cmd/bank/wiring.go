@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"codebank.dev/bank"
+	"codebank.dev/bank/hold"
 	"codebank.dev/bank/kafka"
 	"codebank.dev/bank/ledger"
 	"codebank.dev/bank/outbox"
@@ -88,6 +90,23 @@ func sweepTokens(ctx context.Context, store *postgres.Store, now func() time.Tim
 		case <-ticker.C:
 		}
 	}
+}
+
+// newHolds returns the use case of holds; nil for a bank that places none.
+func newHolds(config *config, executor *ledger.Executor, store *postgres.Store, keys bank.Vault) *hold.Service {
+	if !config.placesHolds() {
+		return nil
+	}
+	return &hold.Service{Code: config.bankCode, Ledger: executor, Directory: store, Holds: store, Vault: keys}
+}
+
+// expire returns the work that ends the holds whose time is over. A bank that loads a history does not,
+// because the time of its holds is over before what ended them is loaded.
+func (c *config) expire(expirer *hold.Expirer) func(context.Context) {
+	if !c.placesHolds() || c.history {
+		return func(context.Context) {}
+	}
+	return expirer.Run
 }
 
 // closeExecutor lets the executor decide the accepted commands before the store is closed.

@@ -118,6 +118,11 @@ func (p *Parameters) Int8Argument(value int64) {
 	p.buffer = binary.BigEndian.AppendUint64(p.buffer, uint64(value))
 }
 
+// TimestampArgument writes a parameter that is one timestamp, in microseconds.
+func (p *Parameters) TimestampArgument(value time.Time) {
+	p.Int8Argument(value.UnixMicro() - epochMicros)
+}
+
 // TextArgument writes a parameter that is one text.
 func (p *Parameters) TextArgument(value string) {
 	p.argument()
