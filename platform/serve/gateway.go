@@ -57,6 +57,12 @@ func (s *Server) serveGateway(w http.ResponseWriter, r *http.Request) {
 		WriteProblem(w, r, errCaller)
 		return
 	}
+	if customers := r.Header.Values(CustomerKey); len(customers) > 0 {
+		if _, one := parseCustomer(customers); !one {
+			WriteProblem(w, r, errCustomer)
+			return
+		}
+	}
 	r, err := withQuery(r)
 	if err != nil {
 		WriteProblem(w, r, err)
@@ -92,7 +98,7 @@ func (s *Server) newGatewayMux() *runtime.ServeMux {
 // header becomes metadata, except Authorization, which the gateway passes on by itself.
 func incomingHeader(name string) (string, bool) {
 	switch lower := strings.ToLower(name); lower {
-	case CallerKey, TraceKey:
+	case CallerKey, CustomerKey, TraceKey:
 		return lower, true
 	default:
 		return "", false

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/id"
 	"codebank.dev/platform/pan"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/metadata"
@@ -15,17 +16,28 @@ import (
 // number (see pan.InID).
 const CallerKey = "x-codebank-caller"
 
+// CustomerKey is the metadata key of the customer for whom a call is made, customers/{uuid}. The same name
+// is an HTTP header.
+const CustomerKey = "x-codebank-customer"
+
+// customerPrefix begins the name of a customer.
+const customerPrefix = "customers/"
+
 // Anonymous is the caller of a call that names no caller.
 const Anonymous = "anonymous"
 
 const maxCallerBytes = 64
 
-var errCaller = fault.Invalid(CallerKey, "The caller is one name of 1 to 64 letters, digits and . _ : - and no card number.")
+var (
+	errCaller   = fault.Invalid(CallerKey, "The caller is one name of 1 to 64 letters, digits and . _ : - and no card number.")
+	errCustomer = fault.Invalid(CustomerKey, "The customer is one name: customers/ and a lower-case UUID.")
+)
 
-// identity is the caller of a call, and the trace that the call is part of.
+// identity is the caller of a call, the customer for whom it is made, and the trace that it is part of.
 type identity struct {
-	caller string
-	trace  trace.TraceID
+	caller   string
+	customer id.ID // zero for none
+	trace    trace.TraceID
 }
 
 type identityKey struct{}
@@ -33,19 +45,33 @@ type identityKey struct{}
 // Caller returns the name of the caller, or Anonymous if the call names none. Request ids
 // belong to that name. The name is not authenticated.
 func Caller(ctx context.Context) string {
-	if id, ok := ctx.Value(identityKey{}).(identity); ok && id.caller != "" {
-		return id.caller
+	if known, ok := ctx.Value(identityKey{}).(identity); ok && known.caller != "" {
+		return known.caller
 	}
 	return Anonymous
 }
 
+// Customer returns the customer for whom the call is made; zero for none. It is not authenticated.
+func Customer(ctx context.Context) id.ID {
+	known, _ := ctx.Value(identityKey{}).(identity)
+	return known.customer
+}
+
+// ContextWithCustomer returns ctx for a call that is made for a customer, as ContextWithIdentity does for a
+// caller.
+func ContextWithCustomer(ctx context.Context, customer id.ID) context.Context {
+	known, _ := ctx.Value(identityKey{}).(identity)
+	known.customer = customer
+	return context.WithValue(ctx, identityKey{}, known)
+}
+
 // TraceID returns the W3C trace id of the call, 32 hexadecimal digits, or "" outside of one.
 func TraceID(ctx context.Context) string {
-	id, _ := ctx.Value(identityKey{}).(identity)
-	if !id.trace.IsValid() {
+	known, _ := ctx.Value(identityKey{}).(identity)
+	if !known.trace.IsValid() {
 		return ""
 	}
-	return id.trace.String()
+	return known.trace.String()
 }
 
 // ContextWithIdentity returns ctx with a caller and a trace id, such as the edge makes for
@@ -57,25 +83,45 @@ func ContextWithIdentity(ctx context.Context, caller, traceID string) context.Co
 }
 
 // identify reads the identity from the metadata of a call. It replaces a malformed
-// traceparent, as the standard asks, and refuses a malformed caller.
+// traceparent, as the standard asks, and refuses a malformed caller or customer.
 func identify(ctx context.Context) (context.Context, error) {
-	id := identity{caller: Anonymous}
+	known := identity{caller: Anonymous}
 	if traces := metadata.ValueFromIncomingContext(ctx, TraceKey); len(traces) == 1 {
-		id.trace = parseTraceparent(traces[0])
+		known.trace = parseTraceparent(traces[0])
 	}
-	if !id.trace.IsValid() {
-		id.trace = newTraceID()
+	if !known.trace.IsValid() {
+		known.trace = newTraceID()
 	}
 	callers := metadata.ValueFromIncomingContext(ctx, CallerKey)
 	valid := len(callers) == 0 || len(callers) == 1 && ValidCaller(callers[0])
 	if valid && len(callers) == 1 {
-		id.caller = callers[0]
+		known.caller = callers[0]
 	}
-	ctx = context.WithValue(ctx, identityKey{}, id)
+	var err error
 	if !valid {
-		return ctx, errCaller
+		err = errCaller
 	}
-	return ctx, nil
+	if customers := metadata.ValueFromIncomingContext(ctx, CustomerKey); len(customers) > 0 {
+		var one bool
+		if known.customer, one = parseCustomer(customers); !one && err == nil {
+			err = errCustomer
+		}
+	}
+	return context.WithValue(ctx, identityKey{}, known), err
+}
+
+// parseCustomer returns the customer that the values of a header name. It reports false when they do not
+// name one.
+func parseCustomer(values []string) (id.ID, bool) {
+	if len(values) != 1 {
+		return id.ID{}, false
+	}
+	text, ok := strings.CutPrefix(values[0], customerPrefix)
+	parsed, err := id.Parse(text)
+	if !ok || err != nil || parsed.IsZero() {
+		return id.ID{}, false
+	}
+	return parsed, true
 }
 
 // ValidCaller reports whether name can be a caller.
@@ -100,6 +146,6 @@ func ValidCaller(name string) bool {
 // ValidTraceID reports whether text is a W3C trace id: 32 hexadecimal digits in lower case, not all
 // of them zero.
 func ValidTraceID(text string) bool {
-	id, err := trace.TraceIDFromHex(text)
-	return err == nil && id.IsValid()
+	parsed, err := trace.TraceIDFromHex(text)
+	return err == nil && parsed.IsValid()
 }

@@ -3,6 +3,7 @@ package serve //nolint:testpackage // The parser of traceparent is not exported.
 import (
 	"testing"
 
+	"codebank.dev/platform/id"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc/metadata"
 )
@@ -47,6 +48,41 @@ func TestAnIdentityHasOnlyAValidTrace(t *testing.T) {
 	require.Empty(t, TraceID(ContextWithIdentity(t.Context(), "shop", "no-trace")))
 	const trace = "4bf92f3577b34da6a3ce929d0e0e4736"
 	require.Equal(t, trace, TraceID(ContextWithIdentity(t.Context(), "", trace)))
+}
+
+// A call that names its customer in another way than it should is refused, and not made for nobody.
+func TestACallIsMadeForOneCustomerOrForNone(t *testing.T) {
+	const customer = "5d1f4a1e-0c1a-4f0a-9a55-3f8f7b0f2a10"
+	ctx, err := identify(metadata.NewIncomingContext(t.Context(), metadata.Pairs(CallerKey, "app", CustomerKey, "customers/"+customer)))
+	require.NoError(t, err)
+	require.Equal(t, customer, Customer(ctx).String())
+	require.Equal(t, "app", Caller(ctx))
+	ctx, err = identify(metadata.NewIncomingContext(t.Context(), metadata.Pairs(CallerKey, "app")))
+	require.NoError(t, err)
+	require.Zero(t, Customer(ctx))
+	for _, wrong := range [][]string{
+		{""}, {customer}, {"customers/"}, {"customers/1"}, {"customers/5D1F4A1E-0C1A-4F0A-9A55-3F8F7B0F2A10"}, {"accounts/" + customer},
+		{"customers/00000000-0000-0000-0000-000000000000"}, {"customers/" + customer, "customers/" + customer},
+	} {
+		pairs := metadata.MD{CustomerKey: wrong}
+		_, err := identify(metadata.NewIncomingContext(t.Context(), pairs))
+		require.ErrorIs(t, err, errCustomer, wrong)
+	}
+	known, err := identify(metadata.NewIncomingContext(t.Context(), metadata.Pairs(CallerKey, "app")))
+	require.NoError(t, err)
+	require.Equal(t, Customer(ContextWithCustomer(known, id.ID{1})), id.ID{1})
+	require.Equal(t, "app", Caller(ContextWithCustomer(known, id.ID{1})))
+}
+
+func FuzzParseCustomer(f *testing.F) {
+	f.Add("customers/5d1f4a1e-0c1a-4f0a-9a55-3f8f7b0f2a10")
+	f.Fuzz(func(t *testing.T, header string) {
+		customer, ok := parseCustomer([]string{header})
+		require.Equal(t, ok, !customer.IsZero())
+		if ok {
+			require.Equal(t, header, customerPrefix+customer.String())
+		}
+	})
 }
 
 func FuzzParseTraceparent(f *testing.F) {
