@@ -53,6 +53,25 @@ func (a *Account) IsClosed() bool { return !a.ClosedAt.IsZero() }
 // captures, voids, reversals and limit changes are never checked.
 func (a *Account) Covers(amount int64) bool { return amount <= a.Available() }
 
+// DebitDecline returns why a new debit or hold of amount is declined, or 0.
+func (a *Account) DebitDecline(amount int64) DeclineReason {
+	switch {
+	case a.IsClosed():
+		return AccountClosed
+	case !a.Covers(amount):
+		return InsufficientFunds
+	}
+	return 0
+}
+
+// CreditDecline returns why a new credit is declined, or 0.
+func (a *Account) CreditDecline() DeclineReason {
+	if a.IsClosed() {
+		return AccountClosed
+	}
+	return 0
+}
+
 // Effect is the change that an entry makes to its account, in minor units. Each figure may be
 // negative.
 type Effect struct {

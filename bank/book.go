@@ -258,7 +258,7 @@ func (b *Book) post(account *tracked[Account], after Account, entry Entry, at ti
 	return b.record(entry)
 }
 
-// Close marks an account as closed. Post its closing entry next. The account must have been read.
+// Close marks an account as closed at the time of its closing entry, which must have been posted.
 func (b *Book) Close(account ID, at time.Time) {
 	if t, ok := b.accounts[account]; ok {
 		t.value.ClosedAt = at

@@ -27,7 +27,8 @@ type Outcome struct {
 	// transaction with two legs it is leg 0. It must not be changed. It is nil for commands that make
 	// no entry.
 	Entry *Entry
-	// Second is leg 1 of the same transaction; nil when it has leg 0 alone.
+	// Second is leg 1 of the same transaction; nil when it has leg 0 alone. Of an opening it is the opening
+	// deposit, if there is one.
 	Second *Entry
 	// Original is the entry that Entry gives back, when there is one.
 	Original *Entry
@@ -78,4 +79,22 @@ func (b *Book) Repeat(transaction ID, request *Request) (*Entry, error) {
 	default:
 		return nil, ErrRequestIDReused
 	}
+}
+
+// Decided returns the outcome of a request that was decided before, and false for a new one. Unlike Repeat
+// it answers a request that was cancelled before it was decided with the entry that says so.
+func (b *Book) Decided(transaction ID, request *Request) (Outcome, bool) {
+	if before := b.Entry(transaction); before != nil && before.Status == Voided {
+		return Outcome{Entry: before}, true
+	}
+	first, err := b.Repeat(transaction, request)
+	if first == nil && err == nil {
+		return Outcome{}, false
+	}
+	return Outcome{Entry: first, Second: b.Second(transaction), Err: err}, true
+}
+
+// Tombstone returns the entry that ends a request id which was never decided. Refuse records it.
+func Tombstone(transaction ID, request Request) Entry {
+	return Entry{TransactionID: transaction, Request: request, Kind: KindPurchase, Direction: NoDirection, Status: Voided}
 }

@@ -80,8 +80,9 @@ type Reader interface {
 // AccountReader reads what more than one row tells, without locks. ErrNotFound and fault.Unavailable as
 // for Directory.
 type AccountReader interface {
-	// AccountsOf returns up to limit accounts of a customer, open and closed, whose ids are above after,
-	// in the order of their ids. None is no error.
+	// AccountsOf returns up to limit accounts of a customer, open and closed, in the order of their
+	// openings: those that follow the account after, or the first ones when after is zero. None is no
+	// error.
 	AccountsOf(ctx context.Context, customer, after ID, limit int) ([]Account, error)
 	// Details returns a transaction and what became of it, as of one moment.
 	Details(ctx context.Context, transaction ID) (TransactionDetails, error)

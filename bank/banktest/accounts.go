@@ -2,8 +2,10 @@ package banktest
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"testing"
+	"time"
 
 	"codebank.dev/bank"
 	"github.com/stretchr/testify/require"
@@ -12,22 +14,25 @@ import (
 func listsAccounts(t *testing.T, ledger Ledger) {
 	owner := NewID()
 	var want []bank.Account
-	for range 5 {
-		account := NewAccount()
+	// Two of them are opened at the same time.
+	for _, later := range []time.Duration{3, 1, 2, 1, 5} {
+		account, at := NewAccount(), Start.Add(later*time.Second)
 		account.CustomerID, account.Kind = owner, bank.AccountWallet
 		Commit(t, ledger, bank.Keys{}, func(book *bank.Book) error {
 			book.Open(account)
-			_, err := book.Post(Opening(account.ID), bank.Effect{Balance: 7}, Start)
+			_, err := book.Post(Opening(account.ID), bank.Effect{Balance: 7}, at)
 			return err
 		})
-		account.Balance, account.Sequence, account.LastAt = 7, 1, Start
+		account.Balance, account.Sequence, account.LastAt = 7, 1, at
 		want = append(want, account)
 		facts, err := ledger.AccountByID(t.Context(), account.ID)
 		require.NoError(t, err)
 		require.Equal(t, bank.AccountFacts{ID: account.ID, CustomerID: owner, Kind: bank.AccountWallet, Currency: BRL}, facts)
 	}
 	OpenCustomer(t, ledger, 1000) // Another customer's account is not among them.
-	slices.SortFunc(want, func(a, b bank.Account) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	slices.SortFunc(want, func(a, b bank.Account) int {
+		return cmp.Or(a.LastAt.Compare(b.LastAt), bytes.Compare(a.ID[:], b.ID[:]))
+	})
 	var got []bank.Account
 	after := bank.ID{}
 	for _, length := range []int{2, 2, 1, 0} {

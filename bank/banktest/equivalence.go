@@ -69,8 +69,11 @@ type step struct {
 
 func newWorld() *world {
 	w := &world{now: Start}
-	for range 3 {
+	for i := range 3 {
 		account := NewAccount()
+		if i == 2 {
+			account.Kind = bank.AccountWallet
+		}
 		w.accounts = append(w.accounts, account)
 		w.cards = append(w.cards, NewCard(account.ID))
 	}
@@ -96,11 +99,11 @@ func (w *world) draw(t *rapid.T) step {
 		if rapid.Bool().Draw(t, "looks up") {
 			s.keys.Transactions = append(s.keys.Transactions, transaction)
 		}
-		kind := rapid.SampledFrom([]string{"open", "issue", "post", "post", "post", "capture", "refuse", "block", "use"}).Draw(t, "kind")
+		kind := rapid.SampledFrom([]string{"open", "issue", "post", "post", "post", "capture", "refuse", "block", "use", "close"}).Draw(t, "kind")
 		s.what = append(s.what, fmt.Sprintf("%s %d", kind, i))
 		entry := Entry(issued.Card.CardSnapshot, account.ID).Draw(t, "entry")
 		entry.TransactionID = transaction
-		if rapid.Bool().Draw(t, "refers") {
+		if !entry.OriginalID.IsZero() && rapid.Bool().Draw(t, "refers") {
 			entry.OriginalID = rapid.SampledFrom(w.transactions).Draw(t, "original")
 		}
 		breakRule(t, &entry)
@@ -140,6 +143,14 @@ func breakRule(t *rapid.T, entry *bank.Entry) {
 		entry.Leg, entry.OriginalID = 1, bank.ID{} // What refers to a transaction has a leg 0.
 	case 5:
 		entry.DebitAccount = NewID()
+	case 6:
+		entry.Direction, entry.DebitAccount, entry.CreditAccount = bank.Debit, entry.CreditAccount, entry.DebitAccount
+	case 7:
+		entry.Kind = rapid.SampledFrom([]bank.Kind{bank.KindPurchase, bank.KindReversal, bank.KindDeposit, bank.KindTransfer}).Draw(t, "other kind")
+	case 8:
+		entry.DebitAccount, entry.CreditAccount = bank.ID{}, bank.ID{}
+	case 9:
+		entry.OriginalID = NewID()
 	}
 }
 
@@ -167,12 +178,23 @@ func (w *world) change(kind string, i int, entry bank.Entry, effect bank.Effect)
 		switch {
 		case kind == "open" && !opened:
 			book.Open(account)
-			_, err := book.Post(Opening(account.ID), bank.Effect{CreditLimit: 500}, w.now)
+			limit := int64(500)
+			if account.Kind == bank.AccountWallet {
+				limit = 0
+			}
+			_, err := book.Post(Opening(account.ID), bank.Effect{CreditLimit: limit}, w.now)
+			return err
+		case kind == "close" && opened:
+			// An account whose balance is not zero cannot be closed.
+			closing := Opening(account.ID)
+			closing.TransactionID, closing.Kind = entry.TransactionID, bank.KindClosing
+			_, err := book.Post(closing, bank.Effect{}, w.now)
+			book.Close(account.ID, w.now)
 			return err
 		case kind == "capture" && opened:
 			customer := Customer{Account: account.ID}
 			for _, leg := range Capture(customer, entry.OriginalID, entry.Amount, 3) {
-				leg.TransactionID, leg.Request, leg.Direction = entry.TransactionID, entry.Request, bank.Credit
+				leg.TransactionID, leg.Request = entry.TransactionID, entry.Request
 				if _, err := book.Post(leg, effect, w.now); err != nil {
 					return err
 				}

@@ -62,6 +62,12 @@ func keepsCards(t *testing.T, ledger Ledger) {
 			LastAt:      timestamp().Draw(t, "last"),
 			CreditLimit: amount().Draw(t, "limit"),
 		}
+		if account.Kind == bank.AccountWallet {
+			account.CreditLimit, account.Balance = 0, account.Held+amount().Draw(t, "free")
+		}
+		if rapid.Bool().Draw(t, "is closed") {
+			account.Balance, account.Held, account.ClosedAt = 0, 0, timestamp().Draw(t, "closed")
+		}
 		cardID := NewID()
 		card := bank.Card{
 			CardSnapshot: cardSnapshot(cardID).Draw(t, "snapshot"), AccountID: account.ID, HolderName: text().Draw(t, "holder"),
@@ -221,14 +227,14 @@ func drawRare(t *rapid.T, e *bank.Entry) {
 
 // fitFields makes the fields of an entry fit each other.
 func fitFields(t *rapid.T, e *bank.Entry) {
+	if e.Kind != bank.KindReversal && e.Kind != bank.KindVoid && e.Kind != bank.KindPixReturn {
+		e.OriginalID = bank.ID{}
+	}
 	switch e.Status {
 	case bank.Approved:
-		// The limit does not apply to credits, whatever the balance.
-		e.Direction = bank.Credit
-		if rapid.Bool().Draw(t, "moves") {
-			e.DebitAccount, e.CreditAccount = NewID(), NewID()
-		}
+		fitApproved(t, e)
 	case bank.Declined:
+		e.Direction = directionOf(e.Kind, e.Leg)
 		e.Decline = bank.DeclineReason(rapid.IntRange(1, len(bank.DeclineReasons())).Draw(t, "decline"))
 		if rapid.Bool().Draw(t, "refused") {
 			e.AccountID = bank.ID{}
@@ -241,4 +247,24 @@ func fitFields(t *rapid.T, e *bank.Entry) {
 	if e.IsRefusal() {
 		e.Currency = BRL
 	}
+}
+
+// fitApproved makes an approved entry a credit, because the limit does not apply to credits, whatever the
+// balance.
+func fitApproved(t *rapid.T, e *bank.Entry) {
+	e.Direction = bank.Credit
+	if directionOf(e.Kind, e.Leg) == bank.Debit {
+		e.Kind = bank.KindDeposit
+	}
+	if (e.Kind == bank.KindReversal || e.Kind == bank.KindPixReturn) && e.OriginalID.IsZero() {
+		e.OriginalID = anyID().Draw(t, "gives back")
+	}
+	switch e.Kind {
+	case bank.KindReversal, bank.KindDeposit, bank.KindPixIn, bank.KindPixReturn:
+	default:
+		if !rapid.Bool().Draw(t, "moves") {
+			return
+		}
+	}
+	e.DebitAccount, e.CreditAccount = NewID(), e.AccountID
 }

@@ -140,6 +140,32 @@ func GiveBack(customer Customer, purchase bank.ID, amount int64) bank.Entry {
 	return entry
 }
 
+// directed returns an entry with the direction of its kind and leg, and with a movement, if it has one, in
+// that direction. A kind that may be both is a credit, because a credit never asks the limit.
+func directed(entry bank.Entry) bank.Entry {
+	entry.Direction = directionOf(entry.Kind, entry.Leg)
+	if !entry.Moves() {
+		return entry
+	}
+	entry.DebitAccount, entry.CreditAccount = Settlement, entry.AccountID
+	if entry.Direction == bank.Debit {
+		entry.DebitAccount, entry.CreditAccount = entry.AccountID, Settlement
+	}
+	return entry
+}
+
+func directionOf(kind bank.Kind, leg uint8) bank.Direction {
+	switch kind {
+	case bank.KindPurchase, bank.KindWithdrawal, bank.KindHold:
+		return bank.Debit
+	case bank.KindTransfer:
+		return bank.Debit + bank.Direction(leg)
+	case bank.KindReversal:
+		return bank.Credit - bank.Direction(leg)
+	}
+	return bank.Credit
+}
+
 // Hold returns an approved hold. Post it with an effect of +amount on what is held.
 func Hold(customer Customer, transaction bank.ID, amount int64) bank.Entry {
 	entry := Purchase(customer, transaction, amount)

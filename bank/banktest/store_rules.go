@@ -89,7 +89,7 @@ func sumsGivenBack(t *testing.T, ledger Ledger) {
 	give(declined, 0)
 	secondLeg := GiveBack(customer, purchase, 11)
 	secondLeg.Leg = 1
-	give(secondLeg, 11)
+	give(directed(secondLeg), -11)
 	give(GiveBack(customer, NewID(), 7), 7)
 
 	var first, then int64
@@ -129,6 +129,7 @@ func sumsByRelation(t *testing.T, ledger Ledger) {
 		if rules.SecondLeg != 0 {
 			second := referring(customer, rules.SecondLeg, 11)
 			second.TransactionID, second.Leg = counts.TransactionID, 1
+			second = directed(second)
 			if rules.SecondLeg == bank.KindVoid {
 				second.DebitAccount, second.CreditAccount = bank.ID{}, bank.ID{}
 				want[bank.Sum{Original: original, Relation: bank.Released}] = 11
@@ -164,12 +165,11 @@ func sumsByRelation(t *testing.T, ledger Ledger) {
 	})
 }
 
-// referring returns an approved entry of a kind that moves an amount. It is a credit, because a credit
-// never asks the limit.
+// referring returns an approved entry of a kind that moves an amount.
 func referring(customer Customer, kind bank.Kind, amount int64) bank.Entry {
 	entry := GiveBack(customer, bank.ID{}, amount)
 	entry.Kind = kind
-	return entry
+	return directed(entry)
 }
 
 func requireSums(t *testing.T, book *bank.Book, want map[bank.Sum]int64, originals ...bank.ID) {

@@ -77,8 +77,12 @@ func (c *changeLimit) Decide(book *bank.Book, now time.Time) bank.Outcome {
 		return bank.Outcome{Err: bank.ErrStale}
 	}
 	entry, err := book.Repeat(c.id, &c.request)
-	if entry == nil && err == nil && c.refusal != nil {
+	switch {
+	case entry != nil || err != nil:
+	case c.refusal != nil:
 		return bank.Outcome{Err: c.refusal}
+	case account.IsClosed():
+		return bank.Outcome{Err: bank.ErrAccountClosed}
 	}
 	if entry == nil && err == nil {
 		entry, err = book.Post(bank.Entry{

@@ -41,9 +41,8 @@ func (p *place) Keys() bank.Keys {
 
 // Decide implements bank.Command.
 func (p *place) Decide(book *bank.Book, now time.Time) bank.Outcome {
-	first, err := book.Repeat(p.id, &p.request)
-	if first != nil || err != nil {
-		return bank.Outcome{Entry: first, Err: err}
+	if outcome, ok := book.Decided(p.id, &p.request); ok {
+		return outcome
 	}
 	if p.refusal != nil {
 		return bank.Outcome{Err: p.refusal}
@@ -63,10 +62,9 @@ func (p *place) Decide(book *bank.Book, now time.Time) bank.Outcome {
 	}
 	entry, effect := p.entry(), bank.Effect{Held: p.amount.Minor}
 	entry.HoldExpiresAt = expiresAt
-	if account.Covers(p.amount.Minor) {
-		entry.Status = bank.Approved
-	} else {
-		entry.Status, entry.Decline, effect = bank.Declined, bank.InsufficientFunds, bank.Effect{}
+	entry.Status = bank.Approved
+	if reason := account.DebitDecline(p.amount.Minor); reason != 0 {
+		entry, effect = entry.Declined(reason), bank.Effect{}
 	}
 	posted, err := book.Post(entry, effect, now)
 	return bank.Outcome{Entry: posted, Err: err}

@@ -20,8 +20,12 @@ const maxLegs = 2
 // the first one counts, in the order in which the database finds them. check changes nothing.
 func (s *Store) check(changes *bank.Changes) error {
 	for i := range changes.Accounts {
-		if err := checkAccount(&changes.Accounts[i]); err != nil {
+		account := &changes.Accounts[i]
+		if err := checkAccount(account); err != nil {
 			return err
+		}
+		if before := s.accounts[account.ID]; before.IsClosed() && !sameFigures(&before, account) {
+			return rejected("a closed account stays as it is")
 		}
 	}
 	opened := make(map[bank.ID]bool)
@@ -86,7 +90,13 @@ func checkAccount(a *bank.Account) error {
 		must(a.Kind >= 1, "an account has a kind"),
 		must(a.Currency.String() != "", "an account has a currency"),
 		must(storable(a.Currency.String()), "text is UTF-8 without U+0000"),
+		must(a.Kind != bank.AccountWallet || a.CreditLimit == 0 && a.Balance >= a.Held, "a wallet is never below zero"),
+		must(!a.IsClosed() || a.Balance == 0 && a.Held == 0, "a closed account has nothing and owes nothing"),
 	)
+}
+
+func sameFigures(a, b *bank.Account) bool {
+	return a.ClosedAt.Equal(b.ClosedAt) && a.Balance == b.Balance && a.Held == b.Held && a.CreditLimit == b.CreditLimit
 }
 
 func (s *Store) checkNewCards(issued []bank.NewCard, opened map[bank.ID]bool) error {
@@ -179,6 +189,11 @@ func checkEntry(e *bank.Entry) error {
 		must(e.Status == bank.Approved || !moves, "only an approved entry moves money"),
 		must(e.Status != bank.Applied || e.Amount == 0, "an applied entry has no amount"),
 		must(withinLimit(e), "a new debit or hold is within the available amount"),
+		must(movesByKind(e), "what moves money by its kind has moved it"),
+		must(!moves || hasOwnSide(e), "a debit leaves the entry's own account, and a credit goes to it"),
+		must(hasDirection(e), "the direction is that of the kind and the leg"),
+		must(e.Leg == 0 || hasSecondLeg(e.Kind), "a transfer, its reversal and a capture have a second leg"),
+		must(refersByKind(e), "what gives back names what it gives back, and a new payment refers to nothing"),
 	)
 }
 
@@ -187,8 +202,61 @@ func withinLimit(e *bank.Entry) bool {
 		return true
 	}
 	switch e.Kind {
-	case bank.KindPurchase, bank.KindWithdrawal, bank.KindTransfer, bank.KindHold:
+	case bank.KindPurchase, bank.KindReversal, bank.KindWithdrawal, bank.KindTransfer, bank.KindHold, bank.KindPixReturn:
 		return e.AvailableAfter() >= 0
+	}
+	return true
+}
+
+func movesByKind(e *bank.Entry) bool {
+	if e.Status != bank.Approved {
+		return true
+	}
+	switch e.Kind {
+	case bank.KindPurchase, bank.KindReversal, bank.KindDeposit, bank.KindWithdrawal, bank.KindTransfer, bank.KindPixIn, bank.KindPixReturn:
+		return e.Moves()
+	}
+	return true
+}
+
+func hasOwnSide(e *bank.Entry) bool {
+	switch e.Direction {
+	case bank.Debit:
+		return e.DebitAccount == e.AccountID
+	case bank.Credit:
+		return e.CreditAccount == e.AccountID
+	}
+	return false
+}
+
+func hasDirection(e *bank.Entry) bool {
+	if e.Status != bank.Approved && e.Status != bank.Declined {
+		return true
+	}
+	leg := bank.Direction(e.Leg)
+	switch e.Kind {
+	case bank.KindPurchase, bank.KindWithdrawal:
+		return e.Direction == bank.Debit
+	case bank.KindDeposit, bank.KindPixIn:
+		return e.Direction == bank.Credit
+	case bank.KindTransfer:
+		return e.Direction == bank.Debit+leg
+	case bank.KindReversal:
+		return e.Direction == bank.Credit-leg
+	}
+	return true
+}
+
+func hasSecondLeg(kind bank.Kind) bool {
+	return kind == bank.KindReversal || kind == bank.KindTransfer || kind == bank.KindVoid
+}
+
+func refersByKind(e *bank.Entry) bool {
+	switch e.Kind {
+	case bank.KindReversal, bank.KindPixReturn:
+		return e.Status != bank.Approved || !e.OriginalID.IsZero()
+	case bank.KindPurchase, bank.KindDeposit, bank.KindWithdrawal, bank.KindTransfer, bank.KindClosing:
+		return e.OriginalID.IsZero()
 	}
 	return true
 }

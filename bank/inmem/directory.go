@@ -2,8 +2,10 @@ package inmem
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"codebank.dev/bank"
 )
@@ -100,12 +102,23 @@ func (s *Store) AccountsOf(ctx context.Context, customer, after bank.ID, limit i
 	}
 	var accounts []bank.Account
 	for id, account := range s.accounts {
-		if account.CustomerID == customer && bytes.Compare(id[:], after[:]) > 0 {
+		if account.CustomerID == customer && (after.IsZero() || s.compareOpenings(id, after) > 0) {
 			accounts = append(accounts, account)
 		}
 	}
-	slices.SortFunc(accounts, func(a, b bank.Account) int { return bytes.Compare(a.ID[:], b.ID[:]) })
+	slices.SortFunc(accounts, func(a, b bank.Account) int { return s.compareOpenings(a.ID, b.ID) })
 	return accounts[:min(limit, len(accounts))], nil
+}
+
+// compareOpenings orders accounts by when they were opened. The caller holds the mutex.
+func (s *Store) compareOpenings(a, b bank.ID) int {
+	openedAt := func(id bank.ID) time.Time {
+		if opening, ok := s.entries[s.positions[position{id, 1}]]; ok {
+			return opening.OccurredAt
+		}
+		return time.Time{}
+	}
+	return cmp.Or(openedAt(a).Compare(openedAt(b)), bytes.Compare(a[:], b[:]))
 }
 
 // Details implements bank.AccountReader.

@@ -133,7 +133,7 @@ func (s *Store) read(keys *bank.Keys) bank.ReadSet {
 // apply writes changes that check has accepted.
 func (s *Store) apply(changes *bank.Changes) {
 	for _, account := range slices.Concat(changes.NewAccounts, changes.Accounts) {
-		account.LastAt = stored(account.LastAt)
+		account.LastAt, account.ClosedAt = stored(account.LastAt), stored(account.ClosedAt)
 		s.accounts[account.ID] = account
 	}
 	for _, issued := range changes.NewCards {

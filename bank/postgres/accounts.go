@@ -8,8 +8,11 @@ import (
 )
 
 var (
-	accountsOf = &wire.Statement{Name: "accounts_of", SQL: `SELECT ` + selected("a", accountColumns) + ` FROM accounts a
-		WHERE a.customer_id = $1::uuid AND a.id > $2::uuid ORDER BY a.id LIMIT $3::bigint`}
+	accountsOf = &wire.Statement{Name: "accounts_of", SQL: `SELECT ` + selected("a", accountColumns) + `
+		FROM accounts a JOIN entries o ON o.account_id = a.id AND o.sequence = 1
+		WHERE a.customer_id = $1::uuid AND ($2::uuid = '00000000-0000-0000-0000-000000000000' OR (o.occurred_at, a.id) >
+			(SELECT l.occurred_at, l.account_id FROM entries l WHERE l.account_id = $2::uuid AND l.sequence = 1))
+		ORDER BY o.occurred_at, a.id LIMIT $3::bigint`}
 	// transactionDetails repeats the sums on the row of each leg.
 	transactionDetails = &wire.Statement{Name: "transaction_details", SQL: `SELECT ` + selected("e", entryColumns) + `, sums.given_back, sums.captured, sums.released
 		` + entryTables + ` CROSS JOIN (SELECT coalesce(sum(amount) FILTER (WHERE relation = 1), 0)::bigint AS given_back,

@@ -15,6 +15,7 @@ type packed struct {
 	customer                   bank.ID
 	balance, held, creditLimit int64
 	sequence, lastAt, version  int64
+	closedAt                   int64
 	card                       packedCard
 	kind                       bank.AccountKind
 	currency                   money.Currency
@@ -61,6 +62,7 @@ func pack(state *accountState) (packed, bool) {
 		customer: a.CustomerID, kind: a.Kind, currency: a.Currency,
 		balance: a.Balance, held: a.Held, creditLimit: a.CreditLimit,
 		sequence: a.Sequence, lastAt: packTime(a.LastAt), version: state.version,
+		closedAt: packTime(a.ClosedAt),
 	}
 	if len(state.cards) == 0 {
 		return p, true
@@ -93,7 +95,7 @@ func (p *packed) unpack(account bank.ID) accountState {
 	state := accountState{version: p.version, account: bank.Account{
 		ID: account, CustomerID: p.customer, Kind: p.kind, Currency: p.currency,
 		Balance: p.balance, Held: p.held, CreditLimit: p.creditLimit,
-		Sequence: p.sequence, LastAt: unpackTime(p.lastAt),
+		Sequence: p.sequence, LastAt: unpackTime(p.lastAt), ClosedAt: unpackTime(p.closedAt),
 	}}
 	if p.hasCard {
 		state.cards = []bank.Card{p.card.card(account)}

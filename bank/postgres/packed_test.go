@@ -32,7 +32,7 @@ func TestPackAndUnpackAreInverse(t *testing.T) {
 		k := accountState{version: figure.Draw(t, "version"), account: bank.Account{
 			ID: account, CustomerID: id.Draw(t, "customer"), Kind: bank.AccountKind(rapid.IntRange(1, 2).Draw(t, "kind")), Currency: currency,
 			Balance: figure.Draw(t, "balance"), Held: figure.Draw(t, "held"), CreditLimit: figure.Draw(t, "limit"),
-			Sequence: figure.Draw(t, "sequence"), LastAt: moment.Draw(t, "last"),
+			Sequence: figure.Draw(t, "sequence"), LastAt: moment.Draw(t, "last"), ClosedAt: moment.Draw(t, "closed"),
 		}}
 		if rapid.Bool().Draw(t, "card") {
 			card := bank.Card{

@@ -40,9 +40,9 @@ func writingSingle(p *parameters, columns []column[bank.Entry], byToken bool, pa
 	return written + posted + used + emitted + ` SELECT require_all(CASE WHEN ` + inTime + ` THEN count(*) ELSE -1 END, 1) FROM emitted`
 }
 
-// isSingle reports whether changes are a single decision on an existing account.
+// isSingle reports whether changes are a single decision on an existing account that stays open.
 func isSingle(changes *bank.Changes) bool {
-	return len(changes.Accounts) == 1 && len(changes.Entries) == 1 && len(changes.Events) == 1 &&
+	return len(changes.Accounts) == 1 && !changes.Accounts[0].IsClosed() && len(changes.Entries) == 1 && len(changes.Events) == 1 &&
 		len(changes.NewAccounts)+len(changes.NewCards)+len(changes.Cards) == 0 &&
 		(len(changes.TokenUses) == 0 || len(changes.TokenUses) == 1 && changes.TokenUses[0].StoredHash == [32]byte{})
 }

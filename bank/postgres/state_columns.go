@@ -28,7 +28,11 @@ var (
 		bigints("sequence", func(a *bank.Account) *int64 { return &a.Sequence }),
 		timestamps("last_at", func(a *bank.Account) *time.Time { return &a.LastAt }),
 	}
-	accountColumns = slices.Concat(accountIdentity, accountFigures)
+	// accountClosing changes once, by a statement of its own, so that no other batch writes it.
+	accountClosing = []column[bank.Account]{
+		nullableTimestamps("closed_at", func(a *bank.Account) *time.Time { return &a.ClosedAt }),
+	}
+	accountColumns = slices.Concat(accountIdentity, accountFigures, accountClosing)
 
 	// cardIdentity never changes.
 	cardIdentity = []column[bank.Card]{

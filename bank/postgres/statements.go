@@ -75,6 +75,8 @@ var (
 	// it is too late to write an optimistic batch (see writtenWithin).
 	updateAccounts = &wire.Statement{Name: "update_accounts", SQL: updatingAccounts(&parameters{})}
 	updateCards    = &wire.Statement{Name: "update_cards", SQL: updatingCards(&parameters{})}
+	// closeAccounts follows updateAccounts, which has checked the versions.
+	closeAccounts = &wire.Statement{Name: "close_accounts", SQL: closingAccounts(&parameters{})}
 )
 
 // inserting returns a statement that inserts the rows of addColumns.
@@ -90,6 +92,11 @@ func updatingAccounts(p *parameters) string {
 		FROM written`
 }
 
+func closingAccounts(p *parameters) string {
+	return `UPDATE accounts a SET ` + assignments("u", accountClosing) + `
+		FROM (SELECT ` + p.array(uuidType) + ` AS id, ` + namedArrays(p, accountClosing) + `) u WHERE a.id = u.id AND a.closed_at IS NULL`
+}
+
 func updatingCards(p *parameters) string {
 	return `UPDATE cards c SET ` + assignments("u", cardState) + `
 		FROM (SELECT ` + p.array(uuidType) + ` AS id, ` + namedArrays(p, cardState) + `) u WHERE c.id = u.id`
@@ -100,6 +107,6 @@ func updatingCards(p *parameters) string {
 var executed = []*wire.Statement{
 	begin, commit, rollback, lockAccounts, readAccounts, readCards, readEntries, readSums, readTokenUses, lockStoredTokens,
 	insertAccounts, insertCards, insertSealed, insertEntries, insertAnyEntries, insertTokenUses, insertEvents,
-	updateAccounts, updateCards, useStoredTokens, writeSingle, writeSingleByToken, writeAnySingle, writeAnySingleByToken,
+	updateAccounts, closeAccounts, updateCards, useStoredTokens, writeSingle, writeSingleByToken, writeAnySingle, writeAnySingleByToken,
 	insertOpenHolds, deleteOpenHolds, writeOpening, writeOpeningByToken, writeEnding,
 }

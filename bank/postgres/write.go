@@ -20,6 +20,9 @@ func addChanges(b *wire.Batch, seen *view, changes *bank.Changes) {
 	if len(changes.Accounts) > 0 || seen.optimistic {
 		addAccounts(b, seen, changes.Accounts)
 	}
+	if slices.ContainsFunc(changes.Accounts, isClosed) {
+		addClosings(b, changes.Accounts)
+	}
 	if len(changes.NewAccounts) > 0 {
 		addNewAccounts(b, changes.NewAccounts)
 	}
@@ -51,6 +54,18 @@ func addAccounts(b *wire.Batch, seen *view, accounts []bank.Account) {
 	addVersions(&b.Session.Parameters, seen, accounts)
 	addDeadline(&b.Session.Parameters, seen)
 	b.Add(updateAccounts, nil)
+}
+
+func isClosed(account bank.Account) bool { return account.IsClosed() }
+
+// addClosings queues the closing of those of the accounts that are closed. Those that were closed before
+// stay as they are.
+func addClosings(b *wire.Batch, accounts []bank.Account) {
+	closed := slices.DeleteFunc(slices.Clone(accounts), func(account bank.Account) bool { return !account.IsClosed() })
+	p := &b.Session.Parameters
+	wire.Column(p, wire.TypeUUID, closed, func(p *wire.Parameters, a *bank.Account) { p.UUID(a.ID) })
+	addColumns(p, accountClosing, closed)
+	b.Add(closeAccounts, nil)
 }
 
 // addDeadline writes the deadline of a batch, as an array of one.

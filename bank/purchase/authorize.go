@@ -206,10 +206,12 @@ func (a *authorize) decideKnown(book *bank.Book, entry bank.Entry, now time.Time
 }
 
 // decline returns why the purchase is declined, or 0, and the card after the attempt. A locked or
-// blocked card is declined before its data is checked, so that guessing reveals nothing about the
+// blocked card, and a card of a closed account, is declined before its data is checked, so that guessing reveals nothing about the
 // data.
 func (a *authorize) decline(account *bank.Account, card bank.Card, now time.Time) (bank.DeclineReason, bank.Card) {
 	switch {
+	case account.IsClosed():
+		return bank.AccountClosed, card
 	case card.IsLocked(now):
 		return bank.Locked, card
 	case card.Blocked:

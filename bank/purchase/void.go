@@ -123,11 +123,7 @@ func (v *void) Decide(book *bank.Book, now time.Time) bank.Outcome {
 	case purchase == nil && v.refusal != nil:
 		return bank.Outcome{Err: v.refusal}
 	case purchase == nil:
-		tombstone := bank.Entry{
-			TransactionID: v.purchase, Request: v.request,
-			Kind: bank.KindPurchase, Direction: bank.NoDirection, Status: bank.Voided,
-		}
-		return bank.Outcome{Entry: book.Refuse(tombstone, now)}
+		return bank.Outcome{Entry: book.Refuse(bank.Tombstone(v.purchase, v.request), now)}
 	case !isPurchase(purchase):
 		return bank.Outcome{Err: errNoSuchVoid}
 	case purchase.Status != bank.Approved:

@@ -65,11 +65,12 @@ func (c *Command) Decide(book *bank.Book, now time.Time) bank.Outcome {
 	if !c.OwnPurchase && (original == nil || !Allowed(&c.Principal, c.Request.Caller, original, second)) {
 		return bank.Outcome{Err: c.Missing}
 	}
-	first, err := book.Repeat(c.ID, &c.Request)
-	if first != nil || err != nil {
-		return bank.Outcome{Entry: first, Second: book.Second(c.ID), Err: err}
-	}
+	outcome, decided := book.Decided(c.ID, &c.Request)
 	switch {
+	case decided && c.OwnPurchase && outcome.Err == nil && outcome.Entry.Status == bank.Voided:
+		return bank.Outcome{Err: bank.ErrRequestIDReused}
+	case decided:
+		return outcome
 	case c.Refusal != nil:
 		return bank.Outcome{Err: c.Refusal}
 	case original == nil, c.OwnPurchase && !isOwnPurchase(c.Request.Caller, original):

@@ -37,6 +37,7 @@ var excusedSteps = map[string]string{
 	"bank/postgres inserting":           "makes SQL and sends nothing",
 	"bank/postgres updatingAccounts":    "makes SQL and sends nothing",
 	"bank/postgres updatingCards":       "makes SQL and sends nothing",
+	"bank/postgres closingAccounts":     "makes SQL and sends nothing",
 	"bank/postgres writingSingle":       "makes SQL and sends nothing",
 	"bank/postgres openingHold":         "makes SQL and sends nothing",
 	"bank/postgres endingHold":          "makes SQL and sends nothing",
