@@ -48,7 +48,7 @@ var arrows = map[string][]string{
 	"bank/hold":       language,
 	"bank/purchase":   slices.Concat(language, []string{"bank/reversal", "bank/risk"}),
 	"bank/reversal":   language,
-	"bank/wallet":     slices.Concat(language, []string{"bank/reversal"}),
+	"bank/wallet":     slices.Concat(language, []string{"bank/hold", "bank/reversal"}),
 	"bank/risk":       language,
 	"bank/ledger":     slices.Concat(language, []string{"platform/groupcommit"}),
 	"bank/outbox":     language,

@@ -1,0 +1,85 @@
+package wallet
+
+import (
+	"context"
+	"errors"
+
+	"codebank.dev/bank"
+	"codebank.dev/platform/fault"
+	"codebank.dev/platform/field"
+	"codebank.dev/platform/id"
+)
+
+// Balance returns an account with its figures as of its last entry. fault.NotFound when there is no such
+// account for the principal.
+func (s *Service) Balance(ctx context.Context, principal bank.Principal, name string) (bank.Account, error) {
+	id, err := field.ID("name", "accounts/", name)
+	if err != nil {
+		return bank.Account{}, err
+	}
+	account, err := s.Reader.Account(ctx, id)
+	switch {
+	case errors.Is(err, bank.ErrNotFound), err == nil && !principal.Owns(&account):
+		return bank.Account{}, errNoAccount("name")
+	}
+	return account, err
+}
+
+// List returns up to limit accounts of a customer, wallets and those of cards, open and closed, oldest
+// first. They follow the account after, or begin with the first one when after is zero.
+//
+// Errors: fault.InvalidArgument customer_id; fault.PermissionDenied when a user asks for another
+// customer's, or a merchant for anybody's.
+func (s *Service) List(ctx context.Context, principal bank.Principal, customer string, after bank.ID, limit int) ([]bank.Account, error) {
+	owner, err := namedCustomer(customer)
+	switch {
+	case customer == "":
+		return nil, field.Required("customer_id")
+	case err != nil:
+		return nil, err
+	case !principal.MaySee(owner):
+		return nil, errOther
+	}
+	return s.Accounts.AccountsOf(ctx, owner, after, limit)
+}
+
+// namedCustomer returns the customer with an id as a request names it.
+func namedCustomer(text string) (bank.ID, error) {
+	customer, err := id.Parse(text)
+	if err != nil || customer.IsZero() {
+		return bank.ID{}, fault.Invalid("customer_id", "A customer id is a lower-case UUID.")
+	}
+	return customer, nil
+}
+
+// Get returns a transaction and what became of it. An operator may read any, a user those on accounts of
+// his own, a merchant those that paid him, and a service those that it asked for. fault.NotFound when there
+// is none, or none that the principal may read.
+func (s *Service) Get(ctx context.Context, call Call, name string) (bank.TransactionDetails, error) {
+	id, err := field.ID("name", "transactions/", name)
+	if err != nil {
+		return bank.TransactionDetails{}, err
+	}
+	details, err := s.Accounts.Details(ctx, id)
+	switch {
+	case errors.Is(err, bank.ErrNotFound), err == nil && !mayRead(&call, &details):
+		return bank.TransactionDetails{}, errNoTransaction
+	}
+	return details, err
+}
+
+// mayRead says who may read a transaction.
+func mayRead(call *Call, details *bank.TransactionDetails) bool {
+	entry, principal := &details.Entry, &call.Principal
+	switch principal.Kind {
+	case bank.PrincipalOperator:
+		return true
+	case bank.PrincipalUser:
+		return principal.Is(entry.CustomerID) || details.Second != nil && principal.Is(details.Second.CustomerID)
+	case bank.PrincipalMerchant:
+		return principal.MerchantID != "" && principal.MerchantID == entry.Merchant.ID
+	case bank.PrincipalService:
+		return entry.Request.Caller == call.Caller
+	}
+	return false
+}

@@ -1,0 +1,145 @@
+// Package wallet is the use case of accounts that hold money: open and close them, pay cash in and out,
+// pay a merchant from the balance, transfer to another account, cancel, give back, and read.
+//
+// The files, in reading order:
+//
+//	wallet.go    Service, who asks, and what every request checks
+//	account.go   open and close an account
+//	payment.go   deposit, withdrawal and purchase: money moves on one customer account
+//	transfer.go  money moves between two customer accounts
+//	cancel.go    end a request id whose transaction is pending or was never seen
+//	reverse.go   give back; the rule is that of package reversal
+//	read.go      balances, accounts and transactions
+//
+// A new debit, credit or hold on a closed account is declined with ACCOUNT_CLOSED. Nothing is given back
+// to a closed account or taken from it: that is refused with the same reason. An account with pending
+// holds cannot be closed, so a capture never meets a closed one.
+package wallet
+
+import (
+	"context"
+	"errors"
+
+	"codebank.dev/bank"
+	"codebank.dev/bank/hold"
+	"codebank.dev/platform/fault"
+	"codebank.dev/platform/field"
+	"codebank.dev/platform/money"
+)
+
+// Service serves the owners of accounts and the bank's operators. All fields but SimulatedCash are
+// required; it is safe for concurrent use.
+type Service struct {
+	Code      bank.Code
+	Ledger    bank.Submitter
+	Directory bank.Directory
+	Reader    bank.Reader
+	Accounts  bank.AccountReader
+	Vault     bank.Vault
+	// Holds releases a pending hold that is cancelled.
+	Holds *hold.Service
+	// SimulatedCash lets everybody pay cash in and out. Otherwise only an operator may.
+	SimulatedCash bool
+}
+
+// Call says who asks, and under which request id. A read has no request id.
+type Call struct {
+	Caller, RequestID, TraceID string
+	Principal                  bank.Principal
+}
+
+// The refusals of this package.
+var (
+	errCash = fault.New(fault.PermissionDenied, "CASH_NOT_ALLOWED", "Only an operator of the bank pays cash in or out.")
+	// errNoTransaction answers for a transaction that does not exist and for one of somebody else, with
+	// no difference between the two.
+	errNoTransaction = fault.New(fault.NotFound, "TRANSACTION_NOT_FOUND", "There is no such transaction.")
+	errOther         = fault.New(fault.PermissionDenied, "OTHER_CUSTOMER", "A customer asks for accounts of his own only.")
+	errNotCustomer   = fault.New(fault.PermissionDenied, "NOT_ALLOWED", "Only a customer, a service or an operator of the bank may ask for this.")
+)
+
+// errNoAccount answers for an account that does not exist and for one of somebody else, with no
+// difference between the two.
+func errNoAccount(name string) error {
+	missing := *fault.New(fault.NotFound, "ACCOUNT_NOT_FOUND", "There is no such account.")
+	missing.Field = name
+	return &missing
+}
+
+// account returns the facts of an account that a request names in a field, whoever asks.
+func (s *Service) account(ctx context.Context, name string, id bank.ID) (bank.AccountFacts, error) {
+	facts, err := s.Directory.AccountByID(ctx, id)
+	if errors.Is(err, bank.ErrNotFound) {
+		return bank.AccountFacts{}, errNoAccount(name)
+	}
+	return facts, err
+}
+
+// ownAccount returns the facts of an account that a request names in a field, if the principal may see
+// and move it.
+func (s *Service) ownAccount(ctx context.Context, principal *bank.Principal, name string, id bank.ID) (bank.AccountFacts, error) {
+	facts, err := s.account(ctx, name, id)
+	if err == nil && !principal.MaySee(facts.CustomerID) {
+		err = errNoAccount(name)
+	}
+	return facts, err
+}
+
+// requireWallet refuses the account of a card where only a wallet may pay.
+func requireWallet(name string, facts *bank.AccountFacts) error {
+	if facts.Kind == bank.AccountWallet {
+		return nil
+	}
+	refusal := *fault.New(fault.FailedPrecondition, "NOT_A_WALLET", "Only a wallet account can pay without a card.")
+	refusal.Field = name
+	return &refusal
+}
+
+func requireCurrency(facts *bank.AccountFacts, currency money.Currency) error {
+	if facts.Currency != currency {
+		return fault.Invalid("currency", "The currency must be that of the account.")
+	}
+	return nil
+}
+
+// checkAmount returns the amount that a request names, unless a field of it or another one is refused.
+func checkAmount(minor int64, code string, others ...error) (money.Amount, error) {
+	currency, err := field.KnownCurrency("currency", code)
+	refusals := append([]error{field.Amount("amount_minor", minor), err}, others...)
+	return money.Amount{Minor: minor, Currency: currency}, field.First(refusals...)
+}
+
+// optionalWord checks an id that a request may leave out.
+func optionalWord(name, text string) error {
+	if text == "" {
+		return nil
+	}
+	return field.Word(name, text)
+}
+
+// transaction returns the id of the transaction that a call asks for.
+func (s *Service) transaction(call *Call) bank.ID {
+	return s.Code.TransactionID(call.Caller, call.RequestID)
+}
+
+// request returns the identity of what a call asks for.
+func (s *Service) request(call *Call, form bank.Canonical) bank.Request {
+	return bank.Request{
+		Caller: call.Caller, ID: call.RequestID, TraceID: call.TraceID, PrincipalKind: call.Principal.Kind,
+		Fingerprint: s.Vault.Fingerprint(form),
+	}
+}
+
+// amountForm appends an amount to the canonical form of a request.
+func amountForm(form bank.Canonical, amount money.Amount) bank.Canonical {
+	return form.Number(amount.Minor).Text(amount.Currency.String())
+}
+
+// submit has a command decided and returns the entries of its decision.
+func (s *Service) submit(ctx context.Context, command bank.Command) (bank.TransactionDetails, error) {
+	outcome, err := s.Ledger.Submit(ctx, command)
+	if err != nil {
+		return bank.TransactionDetails{}, err
+	}
+	return bank.TransactionDetails{Entry: *outcome.Entry, Second: outcome.Second}, nil
+}
