@@ -148,17 +148,7 @@ func (c *Cards) GetAccount(ctx context.Context, in *bankv1.GetAccountRequest) (*
 	if err != nil {
 		return nil, err
 	}
-	return &bankv1.GetAccountResponse{Account: &bankv1.Account{
-		Name:             name(accountPrefix, account.ID),
-		CustomerId:       account.CustomerID.String(),
-		Currency:         account.Currency.String(),
-		BalanceMinor:     account.Balance,
-		HeldMinor:        account.Held,
-		CreditLimitMinor: account.CreditLimit,
-		AvailableMinor:   account.Available(),
-		Sequence:         account.Sequence,
-		LastEventTime:    timestamp(account.LastAt),
-	}}, nil
+	return &bankv1.GetAccountResponse{Account: accountMessage(&account)}, nil
 }
 
 func cardMessage(view *card.View) *bankv1.Card {

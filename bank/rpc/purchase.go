@@ -77,13 +77,7 @@ func (p *Purchases) purchaseRequest(in *bankv1.AuthorizePurchaseRequest) (purcha
 		Card:        in.GetCard(),
 		AmountMinor: in.GetAmountMinor(),
 		Currency:    in.GetCurrency(),
-		Merchant: bank.Merchant{
-			ID:           in.GetMerchant().GetId(),
-			Name:         in.GetMerchant().GetName(),
-			CategoryCode: in.GetMerchant().GetCategoryCode(),
-			City:         in.GetMerchant().GetCity(),
-			Country:      in.GetMerchant().GetCountry(),
-		},
+		Merchant:    merchantOf(in.GetMerchant()),
 		Description: in.GetDescription(),
 		Channel:     channel,
 		Attempt:     in.GetAttempt(),
@@ -141,14 +135,15 @@ func (p *Purchases) GetPurchase(ctx context.Context, in *bankv1.GetPurchaseReque
 
 // namesCard reports whether an answer may name the card of a purchase. A card's name is as good as its
 // data, because purchases by name need no other proof. So whoever presents card data, or a token, learns
-// the name only after the data was found right. A locked or blocked card is declined before that. The entry
+// the name only after the data was found right. A locked or blocked card, and a
+// card of a closed account, is declined before that. The entry
 // does not say how the card was presented; asked is the request that is answered, or nil if the purchase
 // is only read or voided.
 func namesCard(entry *bank.Entry, asked *bankv1.AuthorizePurchaseRequest) bool {
 	switch entry.Decline {
 	case bank.NameMismatch, bank.ExpiryMismatch, bank.CVVMismatch:
 		return false
-	case bank.Locked, bank.Blocked:
+	case bank.Locked, bank.Blocked, bank.AccountClosed:
 		return asked.GetCard() == name(cardPrefix, entry.Card.ID)
 	}
 	return true
@@ -177,16 +172,6 @@ func purchaseMessage(p *purchase.Purchase, asked *bankv1.AuthorizePurchaseReques
 	if namesCard(entry, asked) {
 		message.Card = name(cardPrefix, entry.Card.ID)
 	}
-	if entry.Merchant.ID != "" {
-		message.Merchant = &bankv1.Merchant{
-			Id: entry.Merchant.ID, Name: entry.Merchant.Name, CategoryCode: entry.Merchant.CategoryCode,
-			City: entry.Merchant.City, Country: entry.Merchant.Country,
-		}
-	}
-	if entry.Decline != 0 {
-		message.Decline = &bankv1.Decline{
-			Code: entry.Decline.Code(), Reason: reasons[entry.Decline], Message: entry.Decline.Text(),
-		}
-	}
+	message.Merchant, message.Decline = merchantMessage(&entry.Merchant), declineMessage(entry.Decline)
 	return message
 }

@@ -20,6 +20,8 @@ const (
 	purchasePrefix = "purchases/"
 	reversalPrefix = "reversals/"
 	capturePrefix  = "captures/"
+
+	transactionPrefix = "transactions/"
 )
 
 func name(prefix string, id bank.ID) string {
