@@ -114,11 +114,11 @@ func (r *run) checkGoroutines(ctx context.Context) error {
 // reportLinearizability reports the accounts that are not linearizable. It writes a picture of
 // the first.
 func (r *run) reportLinearizability(result *linear.Result) error {
-	for _, account := range result.Illegal {
-		r.load.observed.report("I15", "no order of the operations explains the history of %s", r.load.cards.get(uint32(account)).account)
+	for _, pair := range result.Illegal {
+		r.load.observed.report("I15", "no order of the operations explains the history of %s", r.load.recorded.names[pair])
 	}
-	for _, account := range result.Undecided {
-		r.load.observed.report("I15", "no order of the operations was found in %s for the history of %s", linearTimeout, r.load.cards.get(uint32(account)).account)
+	for _, pair := range result.Undecided {
+		r.load.observed.report("I15", "no order of the operations was found in %s for the history of %s", linearTimeout, r.load.recorded.names[pair])
 	}
 	if result.Picture == nil || r.options.Pictures == "" {
 		return nil

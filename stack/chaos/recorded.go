@@ -39,8 +39,13 @@ type recordedHistory struct {
 	began      time.Time
 	pace       pacer
 	accounts   []*recordedAccount // by group of clients
-	initial    map[int]linear.Account
+	initial    map[int]linear.Pair
+	names      map[int]string // of the accounts, for people
 	operations []linear.Operation
+}
+
+func newRecordedHistory() recordedHistory {
+	return recordedHistory{began: time.Now(), initial: make(map[int]linear.Pair), names: make(map[int]string)}
 }
 
 // recordedAccount is the account that one group of clients uses.
@@ -72,7 +77,8 @@ func (l *load) currentAccount(ctx context.Context, worker int) *recordedAccount 
 	defer w.mutex.Unlock()
 	if w.accounts[group] == a { // another client of the group may have replaced it
 		w.accounts[group] = &recordedAccount{card: c}
-		w.initial[int(c.index)] = linear.Account{Limit: recordedLimit, Sequence: 1}
+		w.initial[int(c.index)] = linear.Pair{{Limit: recordedLimit, Sequence: 1}}
+		w.names[int(c.index)] = c.account
 	}
 	return w.accounts[group]
 }
@@ -105,7 +111,7 @@ func (l *load) recordOperations(ctx context.Context, worker int, random *rand.Ra
 		if account != present {
 			present, bought, numbers = account, nil, nil
 		}
-		op := linear.Operation{Account: int(account.card.index), Client: worker, Call: time.Since(l.recorded.began)}
+		op := linear.Operation{Pair: int(account.card.index), Client: worker, Call: time.Since(l.recorded.began)}
 		var n uint32
 		answered := false
 		switch draw := random.IntN(100); {
@@ -164,6 +170,11 @@ func (l *load) readAccount(ctx context.Context, worker int, c *card) (linear.Acc
 	if l.observed.classify("GetAccount", err) != classOK {
 		return linear.Account{}, false
 	}
-	a := answer.GetAccount()
-	return linear.Account{Balance: a.GetBalanceMinor(), Limit: a.GetCreditLimitMinor(), Sequence: a.GetSequence()}, true
+	return recordedState(answer.GetAccount()), true
+}
+
+func recordedState(a *bankv1.Account) linear.Account {
+	return linear.Account{
+		Balance: a.GetBalanceMinor(), Held: a.GetHeldMinor(), Limit: a.GetCreditLimitMinor(), Sequence: a.GetSequence(),
+	}
 }

@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"codebank.dev/native/process"
-	"codebank.dev/stack/chaos/linear"
 	"codebank.dev/stack/launch"
 	"codebank.dev/stack/pipes"
 )
@@ -132,7 +131,7 @@ func (r *run) loadAndCheck(ctx context.Context) (*Report, error) {
 	}
 	defer r.sinks.client.Close()
 	r.load = &load{seed: r.options.Seed, clients: clients, observed: newObservations()}
-	r.load.recorded = recordedHistory{began: time.Now(), initial: make(map[int]linear.Account)}
+	r.load.recorded = newRecordedHistory()
 	r.load.pace.set(r.options.Rate)
 	r.load.recorded.pace.set(recordedRate(r.options.Minutes))
 	if err := r.load.issueInitialCards(ctx, [cardKinds]int{highLimit: 1000, lowLimit: 300, blockedCard: 10, smallAmounts: 10, largeAmounts: 10, oncePerMinute: 10}); err != nil {

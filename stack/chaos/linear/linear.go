@@ -5,7 +5,6 @@ package linear
 
 import (
 	"cmp"
-	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -18,7 +17,7 @@ type Kind uint8
 
 // The kinds of operation.
 const (
-	// Purchase takes Amount if balance and limit cover it. It takes a sequence in either case.
+	// Purchase takes Amount if the available amount covers it. It takes a sequence in either case.
 	Purchase Kind = iota
 	// Reversal returns Amount, whatever the balance.
 	Reversal
@@ -26,25 +25,51 @@ const (
 	Limit
 	// Read reads the account.
 	Read
+	// Transfer takes Amount from the account and gives it to the other account of the pair, at one
+	// moment. If the available amount does not cover it, it takes a sequence of the account alone.
+	Transfer
+	// PlaceHold sets Amount aside if the available amount covers it.
+	PlaceHold
+	// Capture ends a hold: it takes Amount and releases the rest, which takes a sequence of its own.
+	// A hold that has ended is not captured, and nothing happens.
+	Capture
+	// Release ends a hold and takes nothing. Like Capture it ends a hold once.
+	Release
 )
 
-// Account is the state of an account. Balance and Limit are in minor units.
+// Account is the state of an account. Amounts are in minor units.
 type Account struct {
-	Balance, Limit, Sequence int64
+	Balance, Held, Limit, Sequence int64
 }
+
+func (a Account) covers(amount int64) bool { return a.Balance-a.Held+a.Limit >= amount }
+
+// Pair is the state of two accounts between which money is transferred. Their histories are one
+// history, because a transfer changes both at one moment. An account without transfers is the
+// first of a pair.
+type Pair [2]Account
+
+// MaxHolds is how many holds the history of a pair may have.
+const MaxHolds = 128
 
 // Operation is one operation of a client.
 type Operation struct {
-	// Account is the number of the account. Operations on different accounts are independent.
-	Account int
+	// Pair is the number of the pair of accounts. Operations on different pairs are independent.
+	// Side is the account of the pair: 0 or 1.
+	Pair, Side int
 	// Client is the number of the client. A client waits for one answer before it calls again.
 	Client int
 	Kind   Kind
 	Amount int64
+	// Hold is the number of the hold, unique in its pair and below MaxHolds, and HeldAmount its
+	// amount. A Capture or Release is called only after the answer to its PlaceHold.
+	Hold       int
+	HeldAmount int64
 	// Call and Return are times of one monotonic clock. An operation whose outcome is unknown
 	// has the Return [Never] and no answer.
 	Call, Return time.Duration
-	// Approved is the answer to a Purchase. Seen is the answer to a Read.
+	// Approved is the answer to a Purchase, Transfer, PlaceHold, Capture or Release. Seen is the
+	// answer to a Read.
 	Approved bool
 	Seen     Account
 }
@@ -58,115 +83,50 @@ type Result struct {
 	Accounts, Operations int
 	// Unknown is the number of operations without an answer.
 	Unknown int
-	// Illegal are the accounts whose history is not linearizable. Undecided are the accounts
-	// for which the time was too short to decide.
+	// Illegal are the pairs whose history is not linearizable. Undecided are the pairs for which
+	// the time was too short to decide.
 	Illegal, Undecided []int
-	// Picture writes a page of HTML that shows the first illegal account; nil if there is none.
+	// Picture writes a page of HTML that shows the first illegal pair; nil if there is none.
 	Picture func(path string) error
 }
 
-// input and output are the two halves of an operation for the checker.
-type input struct {
-	kind    Kind
-	amount  int64
-	unknown bool
-}
-
-type output struct {
-	approved bool
-	seen     Account
-}
-
-// Check checks the history of each account, which begins at its initial state. The timeout
-// bounds the search for each account.
-func Check(initial map[int]Account, operations []Operation, timeout time.Duration) Result {
-	byAccount := make(map[int][]porcupine.Operation)
+// Check checks the history of each pair, which begins at its initial state. The timeout bounds the
+// search for each pair.
+func Check(initial map[int]Pair, operations []Operation, timeout time.Duration) Result {
+	byPair := make(map[int][]porcupine.Operation)
+	accounts := make(map[[2]int]bool)
 	result := Result{Operations: len(operations)}
-	for _, op := range operations {
-		unknown := op.Return == Never
-		if unknown {
+	for i := range operations {
+		op := &operations[i]
+		in := input{
+			side: op.Side, kind: op.Kind, amount: op.Amount, hold: op.Hold, heldAmount: op.HeldAmount, unknown: op.Return == Never,
+		}
+		if in.unknown {
 			result.Unknown++
 		}
-		byAccount[op.Account] = append(byAccount[op.Account], porcupine.Operation{
-			ClientId: op.Client, Call: int64(op.Call), Return: int64(op.Return),
-			Input: input{op.Kind, op.Amount, unknown}, Output: output{op.Approved, op.Seen},
+		byPair[op.Pair] = append(byPair[op.Pair], porcupine.Operation{
+			ClientId: op.Client, Call: int64(op.Call), Return: int64(op.Return), Input: in, Output: output{op.Approved, op.Seen},
 		})
+		accounts[[2]int{op.Pair, op.Side}] = true
 	}
-	result.Accounts = len(byAccount)
-	var accounts []int
-	for account := range byAccount {
-		accounts = append(accounts, account)
+	result.Accounts = len(accounts)
+	var pairs []int
+	for pair := range byPair {
+		pairs = append(pairs, pair)
 	}
-	slices.SortFunc(accounts, cmp.Compare[int])
-	for _, account := range accounts {
-		model := modelOf(initial[account])
-		outcome, info := porcupine.CheckOperationsVerbose(model, byAccount[account], timeout)
+	slices.SortFunc(pairs, cmp.Compare[int])
+	for _, pair := range pairs {
+		model := modelOf(initial[pair])
+		outcome, info := porcupine.CheckOperationsVerbose(model, byPair[pair], timeout)
 		switch outcome {
 		case porcupine.Illegal:
-			result.Illegal = append(result.Illegal, account)
+			result.Illegal = append(result.Illegal, pair)
 			if result.Picture == nil {
 				result.Picture = func(path string) error { return porcupine.VisualizePath(model, info, path) }
 			}
 		case porcupine.Unknown:
-			result.Undecided = append(result.Undecided, account)
+			result.Undecided = append(result.Undecided, pair)
 		}
 	}
 	return result
-}
-
-// modelOf describes an account by its rules. An operation without an answer takes effect by the
-// same rules; if it never took effect, the checker places it last.
-func modelOf(initial Account) porcupine.Model {
-	return porcupine.Model{
-		Init: func() any { return initial },
-		Step: func(state, in, out any) (bool, any) {
-			return step(state.(Account), in.(input), out.(output))
-		},
-		Hash: func(state any) uint64 {
-			a := state.(Account)
-			return uint64(a.Balance)*0x9e3779b97f4a7c15 ^ uint64(a.Limit)*0xff51afd7ed558ccd ^ uint64(a.Sequence)
-		},
-		DescribeOperation: func(in, out any) string { return describe(in.(input), out.(output)) },
-		DescribeState: func(state any) string {
-			a := state.(Account)
-			return fmt.Sprintf("balance %d limit %d sequence %d", a.Balance, a.Limit, a.Sequence)
-		},
-	}
-}
-
-func step(account Account, in input, out output) (bool, Account) {
-	if in.kind == Read {
-		return in.unknown || out.seen == account, account
-	}
-	account.Sequence++
-	switch in.kind {
-	case Purchase:
-		covered := account.Balance+account.Limit >= in.amount
-		if !in.unknown && covered != out.approved {
-			return false, account
-		}
-		if covered {
-			account.Balance -= in.amount
-		}
-	case Reversal:
-		account.Balance += in.amount
-	case Limit:
-		account.Limit = in.amount
-	}
-	return true, account
-}
-
-func describe(in input, out output) string {
-	answer := "ok"
-	switch {
-	case in.unknown:
-		answer = "unknown"
-	case in.kind == Read:
-		return fmt.Sprintf("read: balance %d limit %d sequence %d", out.seen.Balance, out.seen.Limit, out.seen.Sequence)
-	case in.kind == Purchase && out.approved:
-		answer = "approved"
-	case in.kind == Purchase:
-		answer = "declined"
-	}
-	return fmt.Sprintf("%s %d: %s", [...]string{"purchase", "reversal", "limit"}[in.kind], in.amount, answer)
 }
