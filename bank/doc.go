@@ -19,6 +19,7 @@
 //   - Held: the part of an account that holds have set aside.
 //   - Credit limit: how far below zero the balance may go.
 //   - Available: balance − held + credit limit; a new debit or hold must not exceed it.
+//   - Cash account: the internal account at the other end of deposits and withdrawals in one currency.
 //   - Settlement account: the internal account that collects the sales of one merchant in one currency; it has no balance
 //     of its own in the ledger and is never locked.
 //
@@ -37,14 +38,18 @@
 // # Requests and decisions
 //
 //   - Caller: the program that sends a request; every caller has request ids of its own.
+//   - Principal: on whose behalf a request is made: a user, a service, a merchant, an operator or nobody.
 //   - Request id: the caller's id of a request; a second request with the same id is a repeat and gets the first answer.
 //   - Fingerprint: a keyed hash of everything a request asks for; it tells a repeat from another request with the same id.
 //   - Transaction: the result of one request in the ledger; its id is derived from the bank, the caller and the request id.
 //   - Merchant: the seller; the caller names it, and the bank stores it only in entries.
 //   - Purchase: a debit to a customer in favor of a merchant.
+//   - Transfer: a movement between two customer accounts, with an entry on each.
+//   - Deposit: cash that a customer pays in, as a credit.
+//   - Withdrawal: cash that a customer takes out, as a debit.
 //   - Decline: the decision that a purchase does not happen, with a reason; it takes a sequence like an approval.
 //   - Refusal: an entry without an account: the decline of an unknown card, or the void of a request id that was never decided.
-//   - Reversal: a credit that gives back a purchase or a part of it.
+//   - Reversal: what gives back a purchase, a capture or a transfer, or a part of it.
 //   - Void: the end of a request id for good: its purchase is given back, or can never be made.
 //   - Kind: what an entry is, for example a purchase; kinds.go says what each kind does.
 //   - Relation: how an entry counts towards the earlier transaction that it refers to: given back, captured or released.
@@ -57,6 +62,7 @@
 //   - Movement: an amount that goes from a debit account to a credit account.
 //   - Entry: one change of one customer account, and at the same time the content of its event; it never changes.
 //   - Opening: the first entry of an account.
+//   - Closing: the entry that closes an account for good.
 //   - Leg: which of a transaction's entries an entry is; a transaction between two customer accounts has legs 0 and 1.
 //   - Sequence: the number of an entry within its account: 1, 2, 3 … without a gap.
 //   - Command: one request to change the ledger, as a value with the pure function that decides it.

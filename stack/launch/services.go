@@ -43,6 +43,9 @@ func (s *Stack) serviceSpec(service service) process.Spec {
 			}
 			settings["grpc-address"] = loopback(service.grpc)
 			settings["http-address"] = loopback(service.http)
+			if service.program == "bank" && service.folder == "" { // An earlier build may not know the setting.
+				settings["simulated-cash"] = "true"
+			}
 			maps.Copy(settings, service.settings)
 			s.adjust(service.name, settings)
 			path := s.program(service.program).Path

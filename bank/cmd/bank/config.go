@@ -36,6 +36,10 @@ type config struct {
 	history     bool
 	profile     bool
 
+	// operators are the callers that count as operators of the bank.
+	operators     []string
+	simulatedCash bool
+
 	lanes       int
 	maxBatch    int
 	queueLength int
@@ -58,6 +62,8 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	flags.IntVar(&c.eventVersion, "event-version", event.NewestVersion, "`version` of the schema in which events are written; keep the older one while replicas or readers are upgraded")
 	flags.DurationVar(&c.clockOffset, "clock-offset", 0, "added to the system's clock, for rehearsals: decisions and new cards have that time")
 	flags.BoolVar(&c.history, "history", false, "load a history: cards, purchases and reversals may name their own time (request_time), and no watermarks are published. Never use it for a bank with other callers")
+	operators := flags.String("operators", "operator,cashier,bankctl", "`caller,…` that count as operators of the bank: they pay cash in and out, and give back what others were paid")
+	flags.BoolVar(&c.simulatedCash, "simulated-cash", false, "let every caller pay cash in and out, for demonstrations. Never use it for a bank whose money is worth something")
 	flags.BoolVar(&c.profile, "profile", false, "serve the runtime's profiles at /debug/pprof/ on the HTTP address")
 	flags.IntVar(&c.lanes, "lanes", 0, "how many batches may be committing at once; 0 means two for each processor")
 	flags.IntVar(&c.maxBatch, "max-batch", 256, "largest number of commands that share a commit")
@@ -67,6 +73,9 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 		return nil, err
 	}
 	var err error
+	if c.operators, err = splitCallers(*operators); err != nil {
+		return nil, err
+	}
 	if c.failpoint, err = failpoint.Parse(*point, failpoints.All()); err != nil {
 		return nil, err
 	}
@@ -98,6 +107,20 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 		return nil, errors.New("--kafka-brokers and --registry-url are required; or set --relay=false")
 	}
 	return c, nil
+}
+
+// splitCallers returns the callers of a list.
+func splitCallers(list string) ([]string, error) {
+	if list == "" {
+		return nil, nil
+	}
+	callers := strings.Split(list, ",")
+	for _, caller := range callers {
+		if !serve.ValidCaller(caller) {
+			return nil, fmt.Errorf("--operators: %q is no caller: use 1 to 64 letters, digits and . _ : - for each", caller)
+		}
+	}
+	return callers, nil
 }
 
 // requestHistory lets requests name an earlier time; nil when none may.

@@ -1,4 +1,5 @@
-// Command bank is the command side: it issues cards, decides purchases over gRPC and REST, and
+// Command bank is the command side: it issues cards, opens accounts, decides purchases, transfers and holds
+// over gRPC and REST, and
 // relays the events of its decisions to Kafka. It needs its vault key and its Postgres. While its
 // database is away it answers UNAVAILABLE and waits; broker and registry may be away.
 //
@@ -6,29 +7,24 @@
 //
 //	main.go     run: open, wire and serve, in the order of the dependencies
 //	config.go   flags and environment
+//	services.go the use cases, served over gRPC and REST
 //	wiring.go   the database, the relay and the executor: start and stop
 //	metrics.go  the counters of executor, ledger and relay for Prometheus
 package main
 
 import (
 	"context"
-	"crypto/rand"
 	"io"
 	"log/slog"
 	"os"
 
-	"codebank.dev/bank/card"
 	"codebank.dev/bank/hold"
 	"codebank.dev/bank/kafka"
 	"codebank.dev/bank/ledger"
-	"codebank.dev/bank/purchase"
-	"codebank.dev/bank/risk"
-	"codebank.dev/bank/rpc"
 	"codebank.dev/bank/vault"
 	"codebank.dev/platform/memory"
 	"codebank.dev/platform/serve"
 	"codebank.dev/schemas"
-	bankv1 "codebank.dev/schemas/gen/bank/v1"
 )
 
 func main() { serve.Main("bank", run) }
@@ -68,7 +64,6 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 		ProducerVersion: version(), Committed: relay.notify,
 	})
 	defer closeExecutor(executor, logger)
-	directory := ledger.NewCachedDirectory(store)
 
 	settings := config.server.Config("bank", logger)
 	settings.Checks = []serve.Check{{Name: "database", Run: store.Ready}}
@@ -80,17 +75,8 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 		return err
 	}
 	defer server.Close()
-	bankv1.RegisterCardServiceServer(server, &rpc.Cards{Service: &card.Service{
-		Code: config.bankCode, Ledger: executor, Directory: directory, Reader: store, Vault: keys,
-		Tokens: keys, Random: rand.Reader, Now: config.now, Failpoint: config.failpoint,
-		History: config.requestHistory(),
-	}})
-	holds := newHolds(config, executor, store, keys)
-	bankv1.RegisterPurchaseServiceServer(server, &rpc.Purchases{Draining: server.Draining(), Holds: holds, Service: &purchase.Service{
-		Code: config.bankCode, Ledger: executor, Directory: directory, Reader: store, Holds: store, Vault: keys,
-		Tokens: keys, StoredTokens: store, History: config.requestHistory(), Scorer: risk.NewScorer(),
-	}})
-	if err := server.Gateway(ctx, bankv1.RegisterCardServiceHandler, bankv1.RegisterPurchaseServiceHandler); err != nil {
+	parts := services{config: config, executor: executor, directory: ledger.NewCachedDirectory(store), store: store, keys: keys}
+	if err := parts.register(ctx, server); err != nil {
 		return err
 	}
 	server.ServeProfiles(config.profile)

@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"codebank.dev/bank"
 	"codebank.dev/bank/hold"
 	"codebank.dev/bank/kafka"
 	"codebank.dev/bank/ledger"
@@ -90,14 +89,6 @@ func sweepTokens(ctx context.Context, store *postgres.Store, now func() time.Tim
 		case <-ticker.C:
 		}
 	}
-}
-
-// newHolds returns the use case of holds; nil for a bank that places none.
-func newHolds(config *config, executor *ledger.Executor, store *postgres.Store, keys bank.Vault) *hold.Service {
-	if !config.placesHolds() {
-		return nil
-	}
-	return &hold.Service{Code: config.bankCode, Ledger: executor, Directory: store, Holds: store, Vault: keys}
 }
 
 // expire returns the work that ends the holds whose time is over. A bank that loads a history does not,

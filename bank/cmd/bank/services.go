@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+
+	"codebank.dev/bank"
+	"codebank.dev/bank/card"
+	"codebank.dev/bank/hold"
+	"codebank.dev/bank/ledger"
+	"codebank.dev/bank/postgres"
+	"codebank.dev/bank/purchase"
+	"codebank.dev/bank/risk"
+	"codebank.dev/bank/rpc"
+	"codebank.dev/bank/vault"
+	"codebank.dev/bank/wallet"
+	"codebank.dev/platform/serve"
+	bankv1 "codebank.dev/schemas/gen/bank/v1"
+)
+
+// services is what the use cases of the bank share.
+type services struct {
+	config    *config
+	executor  *ledger.Executor
+	directory bank.Directory
+	store     *postgres.Store
+	keys      *vault.Vault
+}
+
+// register serves the contract of the bank over gRPC and REST.
+func (s *services) register(ctx context.Context, server *serve.Server) error {
+	holds := s.holds()
+	bankv1.RegisterCardServiceServer(server, &rpc.Cards{Service: &card.Service{
+		Code: s.config.bankCode, Ledger: s.executor, Directory: s.directory, Reader: s.store, Vault: s.keys,
+		Tokens: s.keys, Random: rand.Reader, Now: s.config.now, Failpoint: s.config.failpoint, History: s.config.requestHistory(),
+	}})
+	bankv1.RegisterPurchaseServiceServer(server, &rpc.Purchases{Draining: server.Draining(), Holds: holds, Service: &purchase.Service{
+		Code: s.config.bankCode, Ledger: s.executor, Directory: s.directory, Reader: s.store, Holds: s.store, Vault: s.keys,
+		Tokens: s.keys, StoredTokens: s.store, History: s.config.requestHistory(), Scorer: risk.NewScorer(),
+	}})
+	wallets, err := s.wallets(holds)
+	if err != nil {
+		return err
+	}
+	bankv1.RegisterWalletServiceServer(server, wallets)
+	return server.Gateway(ctx, bankv1.RegisterCardServiceHandler, bankv1.RegisterPurchaseServiceHandler, bankv1.RegisterWalletServiceHandler)
+}
+
+// wallets returns the service of accounts. Its page tokens are under a key that is derived from the vault's,
+// so that every replica reads them.
+func (s *services) wallets(holds *hold.Service) (*rpc.Wallets, error) {
+	key := s.keys.Fingerprint(bank.NewCanonical("page tokens"))
+	tokens, err := serve.NewPageTokens(key[:])
+	if err != nil {
+		return nil, err
+	}
+	return &rpc.Wallets{
+		Service: &wallet.Service{
+			Code: s.config.bankCode, Ledger: s.executor, Directory: s.directory, Reader: s.store, Accounts: s.store,
+			Vault: s.keys, Holds: holds, SimulatedCash: s.config.simulatedCash,
+		},
+		Principals: rpc.NewPrincipals(s.config.operators), PageTokens: tokens, EventVersion: s.config.eventVersion,
+	}, nil
+}
+
+// holds returns the use case of holds; nil for a bank that places none.
+func (s *services) holds() *hold.Service {
+	if !s.config.placesHolds() {
+		return nil
+	}
+	return &hold.Service{Code: s.config.bankCode, Ledger: s.executor, Directory: s.directory, Holds: s.store, Vault: s.keys}
+}
