@@ -22,8 +22,14 @@ func words() view.Words {
 			"ECOMMERCE": "Online", "POINT_OF_SALE": "In the store", "RECURRING": "Recurring", "MAIL_OR_TELEPHONE": "Mail or telephone",
 			"BRANCH": "Branch", "API": "API", "UNKNOWN": "Unknown",
 		},
-		"card_use":               {"FIRST": "New card", "LATER": "Returning card", "UNKNOWN": "Unknown"},
-		"risk_rule":              {"NONE": "No rule", "CARD_TESTING": "Card testing", "VELOCITY": "Too fast", "UNKNOWN": "Unknown"},
+		"card_use":     {"FIRST": "New card", "LATER": "Returning card", "UNKNOWN": "Unknown"},
+		"risk_rule":    {"NONE": "No rule", "CARD_TESTING": "Card testing", "VELOCITY": "Too fast", "UNKNOWN": "Unknown"},
+		"relation":     {"GIVEN_BACK": "Given back", "CAPTURED": "Captured", "RELEASED": "Released", "UNKNOWN": "Unknown"},
+		"account_kind": {"CARD": "Card account", "WALLET": "Wallet", "UNKNOWN": "Unknown"},
+		"principal_kind": {
+			"USER": "Customer", "SERVICE": "Program", "MERCHANT": "Store", "OPERATOR": "Operator", "NOBODY": "The bank itself", "UNKNOWN": "Unknown",
+		},
+		"mode":                   {"LIVE": "Live", "TEST": "Test", "UNKNOWN": "Unknown"},
 		"merchant_category_code": categoryWords(),
 		"merchant_country":       countryWords(),
 	}
@@ -82,7 +88,10 @@ func labels() map[string]string {
 		"card_brand": "Brand", "card_last4": "Last four", "card_bin": "BIN", "merchant_id": "Store id", "merchant_name": "Store",
 		"merchant_category_code": "Category", "merchant_city": "City", "merchant_country": "Country", "channel": "Channel", "description": "Description",
 		"counterparty_name": "Counterparty", "end_to_end_id": "End-to-end id", "attempt": "Try", "decision_micros": "Decision time", "trace_id": "Trace",
-		"producer_version": "Bank version", "card_use": "Card use", "risk_score": "Risk score", "risk_rule": "Risk rule", "hour": "Hour (UTC)",
+		"producer_version": "Bank version", "card_use": "Card use", "risk_score": "Risk score", "risk_rule": "Risk rule", "leg": "Leg",
+		"relation": "Counts as", "account_kind": "Kind of account", "counterparty_account_id": "Other account", "counterparty_bank_code": "Other bank",
+		"hold_id": "Hold", "hold_expires_at": "Hold expires", "principal_kind": "On behalf of", "merchant_reference": "Store's reference", "mode": "Live or test",
+		"hour":    "Hour (UTC)",
 		"weekday": "Weekday (UTC)", "kafka_topic": "Topic", "kafka_partition": "Partition", "kafka_offset": "Offset", "pipeline_millis": "Lag",
 	}
 }

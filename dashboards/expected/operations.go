@@ -192,16 +192,18 @@ func pipeline() map[string]Figure {
 
 func missing(q Input) []Row {
 	events, payments := q.events(), q.payments()
+	byCard := payments.where(func(d *Document) bool { return d.AccountKind != event.AccountKindWallet })
 	unknown := func(d *Document) bool {
 		return d.Kind == event.KindUnknown || d.Direction == event.DirectionUnknown || d.Status == event.StatusUnknown ||
 			d.DeclineReason == event.DeclineUnknown || d.CardBrand == event.CardBrandUnknown || d.Channel == event.ChannelUnknown && d.Kind != event.KindOpening && d.Kind != event.KindLimitChange && d.Kind != event.KindClosing ||
-			d.CardUse == event.CardUseUnknown || d.RiskRule == event.RiskRuleUnknown
+			d.CardUse == event.CardUseUnknown || d.RiskRule == event.RiskRuleUnknown ||
+			d.Relation == event.RelationUnknown || d.AccountKind == event.AccountKindUnknown || d.PrincipalKind == event.PrincipalKindUnknown || d.Mode == event.ModeUnknown
 	}
 	return by([]group{
 		{"Payment without store", payments.where(func(d *Document) bool { return d.MerchantID == "" })},
-		{"Payment without card", payments.where(func(d *Document) bool { return d.CardID == "" })},
+		{"Payment without card", byCard.where(func(d *Document) bool { return d.CardID == "" })},
 		{"Payment without decision time", payments.where(func(d *Document) bool { return !d.DecisionMicros.Present })},
-		{"Payment without risk score", payments.where(func(d *Document) bool { return !d.RiskScore.Present })},
+		{"Payment without risk score", byCard.where(func(d *Document) bool { return !d.RiskScore.Present })},
 		{"Decline without reason", events.where(declined, func(d *Document) bool { return d.DeclineReason == "" })},
 		{"Event without trace", events.where(func(d *Document) bool { return d.TraceID == "" })},
 		{"Event without lag", nil}, // Every Document has one.
