@@ -11,6 +11,7 @@
 //	banktest.go     Ledger, and a clock for tests
 //	store.go        the contract of bank.Store, bank.Directory, bank.Reader and bank.AccountReader
 //	store_rules.go  more rules of the same contract
+//	holds.go        its rules about holds, and the contract of bank.Holds
 //	tokens.go       its rules about card tokens
 //	fields.go       every field is stored: generators of random values
 //	outbox.go       the contract of bank.Outbox and bank.Marker
@@ -34,9 +35,15 @@ import (
 type Ledger interface {
 	bank.Store
 	bank.Directory
+	Readers
+	Outbox
+}
+
+// Readers are the parts of a ledger that read without locks.
+type Readers interface {
 	bank.Reader
 	bank.AccountReader
-	Outbox
+	bank.Holds
 }
 
 // Outbox is the part of a ledger that the relay uses.

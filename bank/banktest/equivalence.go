@@ -99,7 +99,7 @@ func (w *world) draw(t *rapid.T) step {
 		if rapid.Bool().Draw(t, "looks up") {
 			s.keys.Transactions = append(s.keys.Transactions, transaction)
 		}
-		kind := rapid.SampledFrom([]string{"open", "issue", "post", "post", "post", "capture", "refuse", "block", "use", "close"}).Draw(t, "kind")
+		kind := rapid.SampledFrom([]string{"open", "issue", "post", "post", "post", "hold", "end", "end", "refuse", "block", "use", "close"}).Draw(t, "kind")
 		s.what = append(s.what, fmt.Sprintf("%s %d", kind, i))
 		entry := Entry(issued.Card.CardSnapshot, account.ID).Draw(t, "entry")
 		entry.TransactionID = transaction
@@ -114,6 +114,14 @@ func (w *world) draw(t *rapid.T) step {
 			s.keys.Tokens = append(s.keys.Tokens, use.Nonce)
 		}
 		effect := bank.Effect{Balance: rapid.Int64Range(-1000, 1000).Draw(t, "effect"), Held: rapid.Int64Range(-3, 5).Draw(t, "held")}
+		switch kind {
+		case "hold":
+			entry = drawHold(t, account.ID, transaction)
+			effect = bank.Effect{Held: entry.Amount}
+		case "end":
+			changes = append(changes, w.end(drawEnd(t, account.ID, rapid.SampledFrom(w.transactions).Draw(t, "hold"), transaction)))
+			continue
+		}
 		changes = append(changes, w.change(kind, i, entry, effect))
 	}
 	s.keys.Sort()
@@ -154,6 +162,79 @@ func breakRule(t *rapid.T, entry *bank.Entry) {
 	}
 }
 
+// drawHold returns a hold that keeps the rules of the store, or now and then breaks one.
+func drawHold(t *rapid.T, account, transaction bank.ID) bank.Entry {
+	entry := Hold(Customer{Account: account}, transaction, rapid.Int64Range(1, 3).Draw(t, "held"))
+	entry.HoldExpiresAt = optionalTimestamp().Draw(t, "expires")
+	switch rapid.IntRange(0, 15).Draw(t, "spoil hold") {
+	case 0:
+		entry.HoldID = account
+	case 1:
+		entry.Direction = bank.Credit
+	case 2:
+		entry.DebitAccount, entry.CreditAccount = account, Settlement
+	}
+	return entry
+}
+
+// drawEnd returns the postings that end a hold, which may have ended before, or never be placed. Now and
+// then they break a rule of the store.
+func drawEnd(t *rapid.T, account, hold, transaction bank.ID) []bank.Posting {
+	customer := Customer{Account: account}
+	amount, rest := rapid.Int64Range(1, 3).Draw(t, "ended"), rapid.Int64Range(0, 2).Draw(t, "rest")
+	entries := Capture(customer, hold, amount, rest)
+	if rest == 0 {
+		entries = entries[:1]
+	}
+	switch rapid.IntRange(0, 3).Draw(t, "end") {
+	case 0:
+		entries = []bank.Entry{Release(customer, hold, amount)}
+	case 1:
+		entries = []bank.Entry{Release(customer, hold, amount)}
+		entries[0].Kind = bank.KindExpiry
+	}
+	first := &entries[0]
+	switch rapid.IntRange(0, 19).Draw(t, "spoil end") {
+	case 0:
+		first.OriginalID = bank.ID{}
+	case 1:
+		first.HoldID = account
+	case 2:
+		first.DebitAccount, first.CreditAccount = bank.ID{}, bank.ID{}
+	case 3:
+		first.DebitAccount, first.CreditAccount = Settlement, account
+	case 4:
+		first.Direction = bank.Credit
+	case 5:
+		first.Leg = 1
+	}
+	var postings []bank.Posting
+	for _, entry := range entries {
+		effect := bank.Effect{Held: -entry.Amount}
+		if entry.Moves() {
+			effect.Balance = -entry.Amount
+		}
+		entry.TransactionID = transaction
+		postings = append(postings, bank.Posting{Entry: entry, Effect: effect})
+	}
+	return postings
+}
+
+// end posts what ends a hold, on an account that exists.
+func (w *world) end(postings []bank.Posting) func(*bank.Book) error {
+	return func(book *bank.Book) error {
+		for _, posting := range postings {
+			if _, opened := book.Account(posting.Entry.AccountID); !opened {
+				return nil
+			}
+			if _, err := book.Post(posting.Entry, posting.Effect, w.now); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
 // useToken uses a token unless it is used, or without asking.
 func useToken(use bank.TokenUse, blindly bool) func(*bank.Book) error {
 	return func(book *bank.Book) error {
@@ -191,14 +272,9 @@ func (w *world) change(kind string, i int, entry bank.Entry, effect bank.Effect)
 			_, err := book.Post(closing, bank.Effect{}, w.now)
 			book.Close(account.ID, w.now)
 			return err
-		case kind == "capture" && opened:
-			customer := Customer{Account: account.ID}
-			for _, leg := range Capture(customer, entry.OriginalID, entry.Amount, 3) {
-				leg.TransactionID, leg.Request = entry.TransactionID, entry.Request
-				if _, err := book.Post(leg, effect, w.now); err != nil {
-					return err
-				}
-			}
+		case kind == "hold" && opened:
+			_, err := book.Post(entry, effect, w.now)
+			return err
 		case kind == "issue" && !exists:
 			book.Issue(issued)
 		case kind == "block" && exists:
@@ -235,6 +311,7 @@ func (w *world) compare(t *rapid.T, first, second Ledger) {
 			return []any{card, account}, err
 		})
 	}
+	same(func(l Ledger) (any, error) { return l.Due(ctx, w.now, bank.DueHold{}, 1000) })
 	for _, token := range w.tokens {
 		same(func(l Ledger) (user any, err error) {
 			err = l.Execute(ctx, bank.Keys{Tokens: []bank.ID{token}}, func(book *bank.Book) error {
@@ -247,6 +324,7 @@ func (w *world) compare(t *rapid.T, first, second Ledger) {
 	for _, transaction := range w.transactions {
 		same(func(l Ledger) (any, error) { return l.Parties(ctx, transaction) })
 		same(func(l Ledger) (any, error) { return l.Details(ctx, transaction) })
+		same(func(l Ledger) (any, error) { return l.Hold(ctx, transaction) })
 		same(func(l Ledger) (any, error) {
 			entry, reversed, err := l.Transaction(ctx, transaction)
 			return []any{entry, reversed}, err

@@ -244,6 +244,9 @@ func fitFields(t *rapid.T, e *bank.Entry) {
 	case bank.Voided:
 		e.AccountID = bank.ID{}
 	}
+	if e.Kind == bank.KindHold {
+		e.HoldID = e.TransactionID
+	}
 	if e.IsRefusal() {
 		e.Currency = BRL
 	}
@@ -253,14 +256,15 @@ func fitFields(t *rapid.T, e *bank.Entry) {
 // balance.
 func fitApproved(t *rapid.T, e *bank.Entry) {
 	e.Direction = bank.Credit
-	if directionOf(e.Kind, e.Leg) == bank.Debit {
-		e.Kind = bank.KindDeposit
+	if directionOf(e.Kind, e.Leg) == bank.Debit || e.Kind == bank.KindHold || e.Kind == bank.KindCapture ||
+		e.Kind == bank.KindPixOut || e.Kind == bank.KindExpiry {
+		e.Kind = bank.KindDeposit // Holds have rules of their own.
 	}
 	if (e.Kind == bank.KindReversal || e.Kind == bank.KindPixReturn) && e.OriginalID.IsZero() {
 		e.OriginalID = anyID().Draw(t, "gives back")
 	}
 	switch e.Kind {
-	case bank.KindReversal, bank.KindDeposit, bank.KindPixIn, bank.KindPixReturn:
+	case bank.KindReversal, bank.KindDeposit, bank.KindVoid, bank.KindPixIn, bank.KindPixReturn:
 	default:
 		if !rapid.Bool().Draw(t, "moves") {
 			return

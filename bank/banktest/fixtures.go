@@ -170,6 +170,7 @@ func directionOf(kind bank.Kind, leg uint8) bank.Direction {
 func Hold(customer Customer, transaction bank.ID, amount int64) bank.Entry {
 	entry := Purchase(customer, transaction, amount)
 	entry.Kind, entry.DebitAccount, entry.CreditAccount = bank.KindHold, bank.ID{}, bank.ID{}
+	entry.HoldID = transaction
 	return entry
 }
 
@@ -177,7 +178,7 @@ func Hold(customer Customer, transaction bank.ID, amount int64) bank.Entry {
 // held.
 func Release(customer Customer, hold bank.ID, amount int64) bank.Entry {
 	entry := Hold(customer, NewID(), amount)
-	entry.Kind, entry.Direction, entry.OriginalID = bank.KindVoid, bank.NoDirection, hold
+	entry.Kind, entry.Direction, entry.OriginalID, entry.HoldID = bank.KindVoid, bank.NoDirection, hold, hold
 	return entry
 }
 
@@ -185,7 +186,7 @@ func Release(customer Customer, hold bank.ID, amount int64) bank.Entry {
 // Post the first one with an effect of −captured on the balance and on what is held.
 func Capture(customer Customer, hold bank.ID, captured, rest int64) []bank.Entry {
 	entry, released := Purchase(customer, NewID(), captured), Release(customer, hold, rest)
-	entry.Kind, entry.OriginalID = bank.KindCapture, hold
+	entry.Kind, entry.OriginalID, entry.HoldID = bank.KindCapture, hold, hold
 	released.TransactionID, released.Request, released.Leg = entry.TransactionID, entry.Request, 1
 	return []bank.Entry{entry, released}
 }

@@ -38,6 +38,9 @@ func TestStore(t *testing.T, open Open) {
 		{"the amounts given back are summed", sumsGivenBack},
 		{"what refers to a transaction is summed by relation", sumsByRelation},
 		{"a hold is captured or released once", usesHoldOnce},
+		{"a hold ends once and whole, and on its account", refusesBadHolds},
+		{"holds that are due are read by their time, page by page", readsDueHolds},
+		{"a hold is read with what became of it", readsHolds},
 		{"two legs of a transaction are read together", readsAllLegs},
 		{"a batch with bad data is refused as a whole", refusesBadData},
 		{"a card number is issued once", issuesNumbersOnce},
@@ -277,8 +280,7 @@ func showsWholeBatches(t *testing.T, ledger Ledger) {
 		for range 50 {
 			Commit(t, ledger, keys, func(book *bank.Book) error {
 				for i, amount := range []int64{-5, 5} {
-					entry := Purchase(pair[i], NewID(), 5)
-					entry.Kind = bank.KindCapture // It never asks the limit.
+					entry := GiveBack(pair[i], NewID(), 5) // It never asks the limit.
 					if _, err := book.Post(entry, bank.Effect{Balance: amount}, Start); err != nil {
 						return err
 					}

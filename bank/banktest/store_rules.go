@@ -117,8 +117,10 @@ func sumsByRelation(t *testing.T, ledger Ledger) {
 			continue
 		}
 		original, counts := NewID(), referring(customer, rules.Kind, 30+int64(i))
-		first := referring(customer, rules.Of, 1000)
-		first.TransactionID = original
+		first := referredTo(customer, rules.Of, original, 1000)
+		if rules.Of == bank.KindHold { // What ends a hold ends all of it.
+			counts = endOf(customer, rules.Kind, original, 1000)
+		}
 		declined := referring(customer, rules.Kind, 7)
 		declined.Status, declined.Decline, declined.DebitAccount, declined.CreditAccount = bank.Declined, bank.Blocked, bank.ID{}, bank.ID{}
 		if !rules.Moves {
@@ -131,15 +133,20 @@ func sumsByRelation(t *testing.T, ledger Ledger) {
 			second.TransactionID, second.Leg = counts.TransactionID, 1
 			second = directed(second)
 			if rules.SecondLeg == bank.KindVoid {
-				second.DebitAccount, second.CreditAccount = bank.ID{}, bank.ID{}
+				second = Release(customer, original, 11)
+				second.TransactionID, second.Leg = counts.TransactionID, 1
+				entries[0].Amount -= 11
+				want[bank.Sum{Original: original, Relation: rules.Relation}] -= 11
 				want[bank.Sum{Original: original, Relation: bank.Released}] = 11
 			}
 			entries = append(entries, second)
 		}
 		originals = append(originals, original)
 		Commit(t, ledger, keysWithSums(customer, original), func(book *bank.Book) error {
-			if _, err := book.Post(first, bank.Effect{}, Start); err != nil {
-				return err
+			for _, entry := range first {
+				if _, err := book.Post(entry, bank.Effect{}, Start); err != nil {
+					return err
+				}
 			}
 			for _, entry := range entries {
 				entry.OriginalID = original
@@ -163,6 +170,32 @@ func sumsByRelation(t *testing.T, ledger Ledger) {
 		requireSums(t, book, want, originals...)
 		return nil
 	})
+}
+
+// referredTo returns an approved transaction of a kind, after the hold that it ends, if any.
+func referredTo(customer Customer, kind bank.Kind, transaction bank.ID, amount int64) []bank.Entry {
+	switch kind {
+	case bank.KindHold:
+		return []bank.Entry{Hold(customer, transaction, amount)}
+	case bank.KindCapture, bank.KindPixOut:
+		hold := Hold(customer, NewID(), amount)
+		end := endOf(customer, kind, hold.TransactionID, amount)
+		end.TransactionID = transaction
+		return []bank.Entry{hold, end}
+	}
+	entry := referring(customer, kind, amount)
+	entry.TransactionID = transaction
+	return []bank.Entry{entry}
+}
+
+// endOf returns the entry of a kind that ends a hold.
+func endOf(customer Customer, kind bank.Kind, hold bank.ID, amount int64) bank.Entry {
+	entry := Capture(customer, hold, amount, 0)[0]
+	if kind == bank.KindVoid || kind == bank.KindExpiry {
+		entry = Release(customer, hold, amount)
+	}
+	entry.Kind = kind
+	return entry
 }
 
 // referring returns an approved entry of a kind that moves an amount.

@@ -20,10 +20,7 @@ import (
 )
 
 // store is what a bank needs; both ledgers implement it.
-type store interface {
-	banktest.Ledger
-	bank.Holds
-}
+type store = banktest.Ledger
 
 // replica is one bank process: its own executor on a shared store.
 type replica struct {

@@ -142,7 +142,7 @@ func (s *Store) checkEntries(entries []*bank.Entry) error {
 	entries = slices.SortedFunc(slices.Values(entries), func(x, y *bank.Entry) int {
 		return cmp.Or(bytes.Compare(x.TransactionID[:], y.TransactionID[:]), cmp.Compare(x.Leg, y.Leg))
 	})
-	keys, places := make(map[leg]bool), make(map[position]bool)
+	keys, places, ended := make(map[leg]bool), make(map[position]bool), make(map[bank.ID]bool)
 	for _, e := range entries {
 		if err := checkEntry(e); err != nil {
 			return err
@@ -159,8 +159,15 @@ func (s *Store) checkEntries(entries []*bank.Entry) error {
 			return conflict("sequence")
 		}
 		places[at] = true
+		if !e.EndsHold() {
+			continue
+		}
+		if _, exists := s.holds.endings[e.OriginalID]; exists || ended[e.OriginalID] {
+			return conflict("what ends a hold")
+		}
+		ended[e.OriginalID] = true
 	}
-	return nil
+	return s.checkEnds(entries)
 }
 
 // checkTexts is apart from checkEntry, because a value that cannot be sent is refused before the
@@ -194,6 +201,9 @@ func checkEntry(e *bank.Entry) error {
 		must(hasDirection(e), "the direction is that of the kind and the leg"),
 		must(e.Leg == 0 || hasSecondLeg(e.Kind), "a transfer, its reversal and a capture have a second leg"),
 		must(refersByKind(e), "what gives back names what it gives back, and a new payment refers to nothing"),
+		must(e.Kind != bank.KindHold || e.HoldID == e.TransactionID, "a hold names itself"),
+		must(!isEnd(e) || !e.HoldID.IsZero() && e.HoldID == e.OriginalID, "what ends a hold names it"),
+		must(movesAsHold(e), "a hold and its expiry move nothing, and a capture takes money from its account"),
 	)
 }
 

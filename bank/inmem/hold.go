@@ -85,3 +85,64 @@ func (s *Store) captureOf(hold bank.ID) bank.ID {
 	}
 	return end
 }
+
+// checkEnds refuses what ends a hold, unless it captures and releases all of it, on the hold's account.
+func (s *Store) checkEnds(entries []*bank.Entry) error {
+	for _, e := range entries {
+		if !isEnd(e) {
+			continue
+		}
+		var sum int64
+		whole := false
+		for number := range uint8(maxLegs) {
+			if part := s.entryOf(entries, leg{e.TransactionID, number}); part != nil && part.OriginalID == e.HoldID {
+				whole = whole || number == 0
+				sum += part.Amount
+			}
+		}
+		hold := s.entryOf(entries, leg{transaction: e.HoldID})
+		if hold == nil || hold.Kind != bank.KindHold || hold.Status != bank.Approved || hold.AccountID != e.AccountID || !whole || sum != hold.Amount {
+			return rejected("what ends a hold ends all of it")
+		}
+	}
+	return nil
+}
+
+// entryOf returns an entry of a batch or an earlier one; nil when there is none.
+func (s *Store) entryOf(batch []*bank.Entry, key leg) *bank.Entry {
+	for _, e := range batch {
+		if e.TransactionID == key.transaction && e.Leg == key.number {
+			return e
+		}
+	}
+	return s.entries[key]
+}
+
+// isEnd reports whether an entry captures or releases a hold, or a part of it.
+func isEnd(e *bank.Entry) bool {
+	if e.Status != bank.Approved {
+		return false
+	}
+	switch e.Kind {
+	case bank.KindCapture, bank.KindPixOut, bank.KindExpiry:
+		return true
+	case bank.KindVoid:
+		return !e.Moves()
+	}
+	return false
+}
+
+func movesAsHold(e *bank.Entry) bool {
+	if e.Status != bank.Approved {
+		return true
+	}
+	switch e.Kind {
+	case bank.KindHold:
+		return e.Direction == bank.Debit && !e.Moves()
+	case bank.KindExpiry:
+		return !e.Moves()
+	case bank.KindCapture, bank.KindPixOut:
+		return e.Direction == bank.Debit && e.Moves() && e.DebitAccount == e.AccountID
+	}
+	return true
+}

@@ -44,5 +44,8 @@ func (s *Store) Details(ctx context.Context, transaction bank.ID) (details bank.
 			details.Second = &entry
 		}
 	})
+	if err == nil && details.Entry.TransactionID.IsZero() {
+		return bank.TransactionDetails{}, bank.ErrNotFound // Leg 1 alone is no transaction.
+	}
 	return details, err
 }

@@ -29,17 +29,22 @@ func (c columns) with(changes columns) columns {
 type wall struct {
 	conn           *pgx.Conn
 	account, other string // the account, and the other end of its movements
+	hold           string // an open hold of 10 on the account
 }
 
 func newWall(t *testing.T) *wall {
 	url := postgrestest.Database(t)
 	store := openAt(t, url)
-	customer := banktest.OpenCustomer(t, store, 1000)
+	customer, hold := banktest.OpenCustomer(t, store, 1000), banktest.NewID()
 	banktest.Buy(t, store, customer, 10)
+	banktest.Commit(t, store, banktest.KeysOf(customer, hold), func(book *bank.Book) error {
+		_, err := book.Post(banktest.Hold(customer, hold, 10), bank.Effect{Held: 10}, banktest.Start)
+		return err
+	})
 	conn, err := pgx.Connect(t.Context(), url)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
-	return &wall{conn: conn, account: customer.Account.String(), other: banktest.Settlement.String()}
+	return &wall{conn: conn, account: customer.Account.String(), other: banktest.Settlement.String(), hold: hold.String()}
 }
 
 // insert lays a row over that of a purchase, inserts it and takes it back.
@@ -72,7 +77,7 @@ func (w *wall) directed(row columns, direction bank.Direction) columns {
 // rowOf returns an approved entry of 10 by the rules of its kind, after which the available amount is 0.
 func (w *wall) rowOf(r *bank.Rules) columns {
 	row := columns{
-		"transaction_id": banktest.NewID().String(), "sequence": 3, "kind": r.Kind, "status": bank.Approved, "leg": 0,
+		"transaction_id": banktest.NewID().String(), "sequence": 4, "kind": r.Kind, "status": bank.Approved, "leg": 0,
 		"amount": 10, "balance_after": -1000, "held_after": 0, "credit_limit_after": 1000,
 		"debit_account": w.account, "credit_account": w.other,
 	}
@@ -81,6 +86,12 @@ func (w *wall) rowOf(r *bank.Rules) columns {
 	}
 	if r.Of != 0 {
 		row["original_transaction_id"] = banktest.NewID().String()
+	}
+	if r.Of == bank.KindHold {
+		row["original_transaction_id"], row["hold_id"] = w.hold, w.hold
+	}
+	if r.Kind == bank.KindHold {
+		row["hold_id"] = row["transaction_id"]
 	}
 	if isApplied(r.Kind) {
 		return w.directed(row.with(columns{"status": bank.Applied, "amount": 0}), bank.NoDirection)
@@ -95,7 +106,7 @@ func isApplied(kind bank.Kind) bool {
 // directionsOf returns the directions that leg 0 of a kind may have, first the usual one.
 func directionsOf(kind bank.Kind) []bank.Direction {
 	switch kind {
-	case bank.KindPurchase, bank.KindWithdrawal, bank.KindTransfer:
+	case bank.KindPurchase, bank.KindWithdrawal, bank.KindTransfer, bank.KindHold, bank.KindCapture, bank.KindPixOut:
 		return []bank.Direction{bank.Debit}
 	case bank.KindReversal, bank.KindDeposit, bank.KindPixIn:
 		return []bank.Direction{bank.Credit}
@@ -130,7 +141,11 @@ func TestTheDatabaseKeepsTheRulesOfEachKind(t *testing.T) {
 		if isApplied(r.Kind) {
 			require.ErrorContains(t, w.insert(t, row.with(moved)), "entries_only_approved_moves", name)
 		}
-		require.ErrorContains(t, w.insert(t, row.with(columns{"status": bank.Approved, "debit_account": w.account, "credit_account": nil})), "entries_movement", name)
+		oneEnd := "entries_movement"
+		if r.Held != bank.HeldStays && !r.Moves && r.Kind != bank.KindVoid {
+			oneEnd = "entries_hold_moves" // The constraints are checked in the order of their names.
+		}
+		require.ErrorContains(t, w.insert(t, row.with(columns{"status": bank.Approved, "debit_account": w.account, "credit_account": nil})), oneEnd, name)
 		require.ErrorContains(t, w.insert(t, row.with(columns{"held_after": -1, "balance_after": 0})), "held_after", name)
 		require.ErrorContains(t, w.insert(t, row.with(columns{"leg": 2})), "entries_", name)
 		w.testMovement(t, name, &r)
@@ -165,16 +180,20 @@ func (w *wall) testMovement(t *testing.T, name string, r *bank.Rules) {
 	if r.Moves && r.Held == bank.HeldStays && r.Kind != bank.KindVoid {
 		require.ErrorContains(t, w.insert(t, row.with(nowhere)), "entries_move", "%s moves nothing", name)
 	}
+	sides, turns := "entries_sides", "entries_directions"
+	if r.Kind == bank.KindHold || r.Relation == bank.Captured {
+		sides, turns = "entries_hold_moves", "entries_hold_moves"
+	}
 	if r.Moves {
 		swapped := row.with(columns{"debit_account": row["credit_account"], "credit_account": row["debit_account"]})
-		require.ErrorContains(t, w.insert(t, swapped), "entries_sides", "%s moves to the wrong side", name)
+		require.ErrorContains(t, w.insert(t, swapped), sides, "%s moves to the wrong side", name)
 		strange := row.with(columns{"debit_account": banktest.NewID().String(), "credit_account": banktest.NewID().String()})
-		require.ErrorContains(t, w.insert(t, strange), "entries_sides", "%s moves between others", name)
+		require.ErrorContains(t, w.insert(t, strange), sides, "%s moves between others", name)
 		require.ErrorContains(t, w.insert(t, row.with(columns{"direction": bank.NoDirection})), "entries_", "%s without a direction", name)
 	}
 	if len(directions) == 1 && !isApplied(r.Kind) {
 		turned := w.directed(row, bank.Debit+bank.Credit-directions[0])
-		require.ErrorContains(t, w.insert(t, turned), "entries_directions", "%s in the other direction", name)
+		require.ErrorContains(t, w.insert(t, turned), turns, "%s in the other direction", name)
 	}
 	second := row.with(columns{"leg": 1})
 	switch r.Kind {
@@ -182,6 +201,10 @@ func (w *wall) testMovement(t *testing.T, name string, r *bank.Rules) {
 		require.ErrorContains(t, w.insert(t, second), "entries_directions", "%s: both legs in one direction", name)
 		require.NoError(t, w.insert(t, w.directed(second, bank.Debit+bank.Credit-directions[0])), "%s: a second leg", name)
 	case bank.KindVoid:
+		if r.Of == bank.KindHold {
+			require.ErrorContains(t, w.insert(t, second), "of hold", "%s: a release on leg 1 is that of a capture", name)
+			return
+		}
 		require.NoError(t, w.insert(t, second), "%s: a second leg", name)
 	default:
 		require.ErrorContains(t, w.insert(t, second), "entries_second_leg", name)

@@ -99,6 +99,7 @@ func TestCardsThatWereUsedBeforeTheMigrationAreKnown(t *testing.T) {
 	defer conn.Close(t.Context())
 	for _, undo := range []string{
 		`DROP VIEW refusals`, `ALTER TABLE entries DROP COLUMN card_use, DROP COLUMN risk_score, DROP COLUMN risk_rule`,
+		`DROP TRIGGER entries_end_whole_hold ON entries`,
 		`ALTER TABLE entries DROP COLUMN counterparty_account_id, DROP COLUMN counterparty_bank_code, DROP COLUMN hold_id,
 			DROP COLUMN hold_expires_at, DROP COLUMN merchant_reference, DROP COLUMN mode, DROP COLUMN principal_kind,
 			DROP COLUMN event_version`,
