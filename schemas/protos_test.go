@@ -14,6 +14,7 @@ import (
 
 	_ "codebank.dev/schemas/gen/bank/v1"
 	_ "codebank.dev/schemas/gen/checkout/v1"
+	_ "codebank.dev/schemas/gen/identity/v1"
 	_ "codebank.dev/schemas/gen/statement/v1"
 )
 
