@@ -63,7 +63,8 @@ func (m Methods) Invoke(t *testing.T, conn grpc.ClientConnInterface, method byte
 func RequireCallersFault(t *testing.T, method string, err error) {
 	t.Helper()
 	switch code := status.Code(err); code {
-	case codes.OK, codes.InvalidArgument, codes.NotFound, codes.Aborted, codes.FailedPrecondition, codes.ResourceExhausted:
+	case codes.OK, codes.InvalidArgument, codes.NotFound, codes.Aborted, codes.FailedPrecondition, codes.ResourceExhausted,
+		codes.Unauthenticated, codes.PermissionDenied:
 	default:
 		t.Fatalf("%s: %v: %v", method, code, err)
 	}

@@ -33,7 +33,7 @@ func (s *Server) Gateway(ctx context.Context, services ...GatewayRegistrar) erro
 		conn, err := grpc.NewClient("passthrough:///"+s.GRPCAddress(),
 			grpc.WithTransportCredentials(insecure.NewCredentials()),
 			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxResponseBytes)),
-			grpc.WithChainUnaryInterceptor(refuseUnknownParameters),
+			grpc.WithChainUnaryInterceptor(refuseUnknownParameters, s.vouch),
 			grpc.WithConnectParams(connectParams()))
 		if err != nil {
 			return fmt.Errorf("gateway: %w", err)

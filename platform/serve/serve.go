@@ -54,6 +54,7 @@
 //	request.go   refuses malformed HTTP requests; query.go refuses unknown query parameters
 //	gateway.go   REST by grpc-gateway; marshaler.go is its JSON, problem.go its errors
 //	identity.go  the caller and the trace; trace.go W3C trace context
+//	address.go   the network address that a call comes from
 //	ready.go     the checks behind /readyz
 //	metrics.go   the metrics of calls and requests
 //	docs.go      /docs and /openapi.json

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -88,6 +89,9 @@ type Config struct {
 	// GRPCOptions are applied after the server's own options. Their interceptors run inside
 	// the server's own.
 	GRPCOptions []grpc.ServerOption
+	// TrustedProxies are the addresses of proxies in front of the program, which say where requests
+	// come from (see Server.Address). None: only the program's own gateway is believed.
+	TrustedProxies []netip.Prefix
 }
 
 // withDefaults returns the config with defaults in place of zero values.
@@ -125,6 +129,8 @@ type Server struct {
 	mux          *http.ServeMux
 	gateway      *runtime.ServeMux
 	gatewayConn  *grpc.ClientConn
+	// gatewaySecret marks the calls of the gateway.
+	gatewaySecret string
 
 	hasRoot  bool
 	draining chan struct{}
@@ -156,6 +162,8 @@ func Listen(config Config) (*Server, error) {
 		httpListener: httpListener,
 		mux:          http.NewServeMux(),
 		draining:     make(chan struct{}),
+
+		gatewaySecret: newGatewaySecret(),
 	}
 	s.grpc = newGRPCServer(config, s.edge)
 	grpc_health_v1.RegisterHealthServer(s, s.health)
