@@ -1,0 +1,85 @@
+package identity
+
+import (
+	"encoding/hex"
+	"net/netip"
+	"time"
+)
+
+// Limit says how many attempts are free and how those after them are slowed down.
+type Limit struct {
+	// Free is how many attempts may come one after another.
+	Free int
+	// Pause is the wait between attempts beyond the free ones.
+	Pause time.Duration
+	// Window is after how long without an attempt all are forgotten.
+	Window time.Duration
+}
+
+// The limits.
+var (
+	// pairLimit is for wrong passwords of one account from one address, or from one known device.
+	pairLimit = Limit{Free: 5, Pause: 15 * time.Minute, Window: 15 * time.Minute}
+	// accountLimit is for wrong passwords of one account from anywhere but its known devices. It
+	// slows down and never locks, so that nobody can lock another out.
+	accountLimit = Limit{Free: 20, Pause: 30 * time.Second, Window: time.Hour}
+	// mailLimit is for requests from one address that send an e-mail.
+	mailLimit = Limit{Free: 20, Pause: 15 * time.Minute, Window: time.Hour}
+)
+
+// Counter counts attempts of one kind.
+type Counter struct {
+	Key   string
+	Limit Limit
+	// Shared says that it counts the attempts of others too.
+	Shared bool
+}
+
+// Attempts are the attempts that a counter has seen.
+type Attempts struct {
+	Count  int
+	LastAt time.Time
+}
+
+// Take returns the attempts with one more, or how long to wait before one may be made. An attempt
+// is counted before its outcome is known, so that attempts at the same moment are counted too; a
+// right one is forgiven afterwards.
+func (l Limit) Take(seen Attempts, now time.Time) (Attempts, time.Duration) {
+	if now.Sub(seen.LastAt) >= l.Window {
+		seen = Attempts{}
+	}
+	if wait := seen.LastAt.Add(l.Pause).Sub(now); seen.Count >= l.Free && wait > 0 {
+		return seen, wait
+	}
+	return Attempts{Count: seen.Count + 1, LastAt: now}, 0
+}
+
+// PasswordCounters returns the counters of an attempt to guess the password of an address. A
+// device that the account knows has a counter of its own, so that neither its address nor the
+// attempts of others slow it down; nil for none.
+func PasswordCounters(email Email, from netip.Addr, device *Digest) []Counter {
+	if device != nil {
+		return []Counter{{"device " + email.Key() + " " + hex.EncodeToString(device[:12]), pairLimit, false}}
+	}
+	return []Counter{
+		{"account " + email.Key(), accountLimit, true},
+		{"pair " + email.Key() + " " + network(from), pairLimit, false},
+	}
+}
+
+// MailCounter returns the counter of requests that send an e-mail.
+func MailCounter(from netip.Addr) Counter { return Counter{"mail " + network(from), mailLimit, false} }
+
+// network returns the part of an address that one customer of a network provider has: the whole
+// IPv4 address, or the first 64 bits of IPv6.
+func network(address netip.Addr) string {
+	if !address.Is6() {
+		return address.String()
+	}
+	const customer = 64
+	prefix, err := address.Prefix(customer)
+	if err != nil {
+		return address.String()
+	}
+	return prefix.String()
+}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"codebank.dev/identity"
+	"codebank.dev/identity/access"
+	"codebank.dev/identity/postgres"
+	"codebank.dev/identity/signing"
+)
+
+// errCommand lists the commands.
+var errCommand = errors.New("the commands are: keys new, keys rotate, operators add EMAIL, roles grant EMAIL ROLE, roles revoke EMAIL ROLE, audit-log verify")
+
+// command does one command of an operator.
+func command(ctx context.Context, config *config, stdout io.Writer) error {
+	words := config.words
+	named := func(group, verb string, arguments int) bool {
+		return words[0] == group && len(words) == 2+arguments && words[1] == verb
+	}
+	switch {
+	case named("keys", "new", 0):
+		if err := signing.NewKeyFile(config.keys, time.Now(), config.database.Failpoint); err != nil {
+			return err
+		}
+		fmt.Fprintf(stdout, "made %s\n", config.keys)
+		return nil
+	case named("keys", "rotate", 0):
+		return rotate(ctx, config, stdout)
+	case named("operators", "add", 1), named("roles", "grant", 2), named("roles", "revoke", 2), named("audit-log", "verify", 0):
+		return withStore(ctx, config, stdout)
+	}
+	return errCommand
+}
+
+// rotate does the next step of a rotation, or all of them.
+func rotate(ctx context.Context, config *config, stdout io.Writer) error {
+	for {
+		step, err := signing.Rotate(config.keys, time.Now(), config.waits, config.database.Failpoint)
+		if err != nil {
+			return err
+		}
+		switch step.Did {
+		case signing.Added:
+			fmt.Fprintf(stdout, "added key %s: it is published, and signs with the next step\n", step.Key)
+		case signing.Signing:
+			fmt.Fprintf(stdout, "key %s signs: the one before is retired with the next step\n", step.Key)
+		case signing.Retired:
+			fmt.Fprintf(stdout, "retired key %s: the rotation is complete\n", step.Key)
+		case signing.Waiting:
+			fmt.Fprintf(stdout, "too early for the next step of key %s\n", step.Key)
+		}
+		if step.Wait > 0 {
+			fmt.Fprintf(stdout, "the next step can be done in %s\n", step.Wait.Round(time.Second))
+		}
+		if step.Did == signing.Retired || !config.all {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(step.Wait):
+		}
+	}
+}
+
+// withStore does a command on the database, which the program must have prepared; operators add
+// prepares it itself, because it may be the first of all.
+func withStore(ctx context.Context, config *config, stdout io.Writer) error {
+	store, service, err := open(ctx, config, nil)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	words := config.words
+	switch words[0] {
+	case "audit-log":
+		return verify(ctx, store, stdout)
+	case "operators":
+		return addOperator(ctx, config, store, service, stdout)
+	}
+	role, err := identity.ParseRole(words[3])
+	if err != nil {
+		return err
+	}
+	change := identity.RoleChange{Add: []identity.Role{role}}
+	if words[1] == "revoke" {
+		change = identity.RoleChange{Take: []identity.Role{role}}
+	}
+	user, err := service.ChangeRoles(ctx, identity.Origin{}, words[2], change)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "%s has the roles %v\n", user.Name(), user.Roles)
+	return nil
+}
+
+// addOperator makes the tables if there are none, and an operator.
+func addOperator(ctx context.Context, config *config, store *postgres.Store, service *access.Service, stdout io.Writer) error {
+	if err := store.Prepare(ctx, slog.Default()); err != nil {
+		return err
+	}
+	created, err := service.AddOperator(ctx, identity.Origin{}, config.words[2], config.password)
+	if err != nil {
+		return err
+	}
+	if created {
+		fmt.Fprintln(stdout, "opened an account for the operator")
+		return nil
+	}
+	fmt.Fprintln(stdout, "the user is an operator; the password is as before")
+	return nil
+}
+
+// verify checks the audit log and names the first row that breaks it.
+func verify(ctx context.Context, store *postgres.Store, stdout io.Writer) error {
+	var checker identity.AuditChecker
+	sequence, head, err := store.AuditLog(ctx, checker.Check)
+	if err == nil {
+		err = checker.CheckEnd(sequence, head)
+	}
+	if err != nil {
+		return fmt.Errorf("the audit log is broken: %w", err)
+	}
+	fmt.Fprintf(stdout, "the audit log is whole: %d rows, head %x\n", sequence, head)
+	return nil
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+
+	"codebank.dev/identity/failpoints"
+	"codebank.dev/identity/hashing"
+	"codebank.dev/identity/mail"
+	"codebank.dev/identity/postgres"
+	"codebank.dev/identity/signing"
+	"codebank.dev/platform/failpoint"
+	"codebank.dev/platform/serve"
+	"codebank.dev/platform/token"
+)
+
+// config has all settings of the program and its commands. `identity --help` prints it.
+type config struct {
+	// words are the command and its arguments; none to serve.
+	words         []string
+	server        serve.Settings
+	database      postgres.Config
+	keys          string
+	issuer        string
+	audience      string
+	tokenLifetime time.Duration
+	hashing       hashing.Params
+	smtp          mail.Server
+	mailFrom      string
+	pagesURL      string
+	proxies       []netip.Prefix
+	password      string
+	waits         signing.Waits
+	all           bool
+}
+
+// given are the settings that are read further.
+type given struct{ smtp, proxies, point string }
+
+func parse(args, environ []string, stdout io.Writer) (*config, error) {
+	c := &config{hashing: hashing.Default(), waits: signing.DefaultWaits()}
+	for len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		c.words, args = append(c.words, args[0]), args[1:]
+	}
+	flags := flag.NewFlagSet("identity", flag.ContinueOnError)
+	flags.SetOutput(stdout)
+	raw := c.bind(flags)
+	if err := serve.Parse(flags, "IDENTITY", args, environ); err != nil {
+		return nil, err
+	}
+	var err error
+	if c.database.Failpoint, err = failpoint.Parse(raw.point, failpoints.All()); err != nil {
+		return nil, err
+	}
+	if c.proxies, err = serve.ParseProxies(raw.proxies); err != nil {
+		return nil, errors.New("--trusted-proxies: a list such as 10.0.0.0/8,fd00::/8")
+	}
+	return c, c.check(raw)
+}
+
+func (c *config) bind(flags *flag.FlagSet) *given {
+	raw := new(given)
+	c.server.Bind(flags, "127.0.0.1:17008", "127.0.0.1:17009")
+	flags.StringVar(&c.database.URL, "database-url", "", "the Postgres `url` of identities; required, a secret: prefer IDENTITY_DATABASE_URL or IDENTITY_DATABASE_URL_FILE")
+	flags.StringVar(&c.keys, "signing-keys", "", "the `path` of the file of the signing keys, which `identity keys new` makes; required")
+	flags.StringVar(&c.issuer, "issuer", "http://127.0.0.1:17009", "the issuer (iss) of access tokens")
+	flags.StringVar(&c.audience, "audience", "codebank", "the audience (aud) of access tokens")
+	flags.DurationVar(&c.tokenLifetime, "token-lifetime", token.MaxLifetime, "how long access tokens live, at most 15m")
+	flags.StringVar(&raw.smtp, "smtp-url", "", "the mail server: smtp://USER:PASSWORD@HOST:587 or smtps://…:465; required, a secret: prefer IDENTITY_SMTP_URL_FILE")
+	flags.StringVar(&c.mailFrom, "mail-from", "Code Bank <no-reply@localhost.localdomain>", "the sender of e-mails")
+	flags.StringVar(&c.pagesURL, "pages-url", "", "begins the links in e-mails, /confirm#TOKEN and /reset#TOKEN; empty: e-mails have a code and no link")
+	flags.StringVar(&raw.proxies, "trusted-proxies", "", "`networks` of proxies in front of the program, which say where requests come from; empty: none")
+	flags.StringVar(&raw.point, "failpoint", "", failpoint.Usage(failpoints.All()))
+	flags.StringVar(&c.password, "password", "", "operators add: the password of a new account; a secret: prefer IDENTITY_PASSWORD_FILE")
+	flags.BoolVar(&c.all, "all", false, "keys rotate: wait and do every step of the rotation")
+	flags.DurationVar(&c.waits.Publish, "publish-for", c.waits.Publish, "keys rotate: how long a new key is published before it signs")
+	flags.DurationVar(&c.waits.Retire, "retire-after", c.waits.Retire, "keys rotate: how long a key is published after it has signed last")
+	return raw
+}
+
+// needs are the settings that a command cannot do without. Serving needs them all.
+var needs = map[string][]string{
+	"":          {"--database-url", "--signing-keys", "--smtp-url"},
+	"keys":      {"--signing-keys"},
+	"operators": {"--database-url"},
+	"roles":     {"--database-url"},
+	"audit-log": {"--database-url"},
+}
+
+func (c *config) check(raw *given) error {
+	name := ""
+	if len(c.words) > 0 {
+		name = c.words[0]
+	}
+	wanted, known := needs[name]
+	if !known {
+		return fmt.Errorf("unexpected argument %q", name)
+	}
+	values := map[string]string{"--database-url": c.database.URL, "--signing-keys": c.keys, "--smtp-url": raw.smtp}
+	for _, flag := range wanted {
+		if values[flag] == "" {
+			return fmt.Errorf("%s is required", flag)
+		}
+	}
+	switch {
+	case c.tokenLifetime < time.Second || c.tokenLifetime > token.MaxLifetime:
+		return errors.New("--token-lifetime: one second to 15 minutes")
+	case c.issuer == "" || c.audience == "":
+		return errors.New("--issuer and --audience must not be empty")
+	case c.waits.Publish < 0 || c.waits.Retire < 0:
+		return errors.New("--publish-for and --retire-after must not be negative")
+	}
+	if pages, err := url.Parse(c.pagesURL); err != nil || c.pagesURL != "" && (pages.Host == "" || pages.Fragment != "") {
+		return errors.New("--pages-url: not a URL without a fragment")
+	}
+	if raw.smtp == "" {
+		return nil
+	}
+	server, err := mail.ParseServer(raw.smtp)
+	c.smtp = server
+	return err
+}

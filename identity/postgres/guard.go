@@ -1,0 +1,155 @@
+package postgres
+
+import (
+	"context"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"codebank.dev/identity"
+	"codebank.dev/identity/failpoints"
+	"github.com/jackc/pgx/v5"
+)
+
+// Take implements identity.Guard.
+func (s *Store) Take(ctx context.Context, now time.Time, counters []identity.Counter) (wait time.Duration, last bool, err error) {
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		wait, last, err = take(ctx, tx, now, counters)
+		return err
+	})
+	s.config.Failpoint.After(err, failpoints.AttemptCounted)
+	return wait, last, failure(err)
+}
+
+func take(ctx context.Context, tx pgx.Tx, now time.Time, counters []identity.Counter) (wait time.Duration, last bool, err error) {
+	ordered := slices.SortedFunc(slices.Values(counters), func(a, b identity.Counter) int { return strings.Compare(a.Key, b.Key) })
+	taken := make([]identity.Attempts, len(ordered))
+	for i, counter := range ordered {
+		var seen identity.Attempts
+		// The update changes nothing, and locks the row.
+		err := tx.QueryRow(ctx, `INSERT INTO attempts (key, count, last_at) VALUES ($1, 0, $2)
+ON CONFLICT (key) DO UPDATE SET key = excluded.key RETURNING count, last_at`, counter.Key, now).Scan(&seen.Count, &seen.LastAt)
+		if err != nil {
+			return 0, false, err
+		}
+		var pause time.Duration
+		taken[i], pause = counter.Limit.Take(seen, now)
+		wait, last = max(wait, pause), last || taken[i].Count == counter.Limit.Free
+	}
+	if wait > 0 {
+		return wait, false, nil
+	}
+	for i, counter := range ordered {
+		_, err := tx.Exec(ctx, "UPDATE attempts SET count = $2, last_at = $3 WHERE key = $1", counter.Key, taken[i].Count, taken[i].LastAt)
+		if err != nil {
+			return 0, false, err
+		}
+	}
+	return 0, last, nil
+}
+
+// forgive takes an attempt back that was right. A counter that only its maker counts is empty then.
+func forgive(ctx context.Context, tx pgx.Tx, counters []identity.Counter) error {
+	var keys, shared []string
+	for _, counter := range counters {
+		keys = append(keys, counter.Key)
+		if counter.Shared {
+			shared = append(shared, counter.Key)
+		}
+	}
+	_, err := tx.Exec(ctx, `UPDATE attempts SET count = CASE WHEN key = ANY($2) THEN greatest(count - 1, 0) ELSE 0 END
+WHERE key = ANY($1)`, keys, shared)
+	return err
+}
+
+// Record implements identity.Guard.
+func (s *Store) Record(ctx context.Context, act identity.Act) error {
+	return s.act(ctx, &act, func(pgx.Tx) error { return nil })
+}
+
+// auditPage is how many rows of the audit log are read at once.
+const auditPage = 5000
+
+// AuditLog implements identity.Guard. Rows that are added meanwhile are read too.
+func (s *Store) AuditLog(ctx context.Context, each func(identity.AuditRow) error) (sequence int64, head identity.Hash, err error) {
+	for after, missing := int64(math.MinInt64), false; ; {
+		rows, err := s.pool.Query(ctx, `SELECT sequence, at, act, who, what, address, trace_id, result, previous, hash
+FROM audit_log WHERE sequence > $1 ORDER BY sequence LIMIT $2`, after, auditPage)
+		if err != nil {
+			return 0, head, failure(err)
+		}
+		page, err := pgx.CollectRows(rows, scanAudit)
+		if err != nil {
+			return 0, head, failure(err)
+		}
+		for _, row := range page {
+			if err := each(row); err != nil {
+				return 0, head, err
+			}
+			after = row.Sequence
+		}
+		if len(page) == auditPage {
+			continue
+		}
+		// The head is read behind the rows, so that rows beyond it were written around the program.
+		var hash []byte
+		if err = s.pool.QueryRow(ctx, "SELECT sequence, hash FROM audit_head").Scan(&sequence, &hash); err != nil {
+			return 0, head, failure(err)
+		}
+		copy(head[:], hash)
+		if sequence <= after || missing {
+			return sequence, head, nil
+		}
+		missing = len(page) == 0 // A second look tells rows that were added from rows that are gone.
+	}
+}
+
+func scanAudit(from pgx.CollectableRow) (identity.AuditRow, error) {
+	var row identity.AuditRow
+	var name string
+	var previous, hash []byte
+	act := &row.Act
+	err := from.Scan(&row.Sequence, &act.At, &name, &act.Who, &act.What, &act.Address, &act.Trace, &act.Result, &previous, &hash)
+	act.Name = identity.ActName(name)
+	copy(row.Previous[:], previous)
+	copy(row.Hash[:], hash)
+	return row, err
+}
+
+// How long things are kept after they matter no more.
+const (
+	keepEnded    = 30 * 24 * time.Hour
+	keepAttempts = 24 * time.Hour
+	keepDevices  = 365 * 24 * time.Hour
+	pruneAtOnce  = 1000
+)
+
+// prunes delete what is older than $1, at most $2 rows. The times are how much older than now.
+var prunes = []struct {
+	sql  string
+	keep time.Duration
+}{
+	{"UPDATE refresh_tokens SET nonce = NULL WHERE digest IN (SELECT digest FROM refresh_tokens WHERE nonce IS NOT NULL AND rotated_at < $1 LIMIT $2)", 2 * identity.RefreshGrace},
+	{"DELETE FROM ended_sessions WHERE sequence IN (SELECT sequence FROM ended_sessions WHERE tokens_expire_at < $1 LIMIT $2)", keepAttempts},
+	{"DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE ended_at < $1 LIMIT $2)", keepEnded},
+	{"DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE ended_at IS NULL AND expires_at < $1 LIMIT $2)", keepEnded},
+	{"DELETE FROM devices WHERE (user_id, digest) IN (SELECT user_id, digest FROM devices WHERE used_at < $1 LIMIT $2)", keepDevices},
+	{"DELETE FROM attempts WHERE key IN (SELECT key FROM attempts WHERE last_at < $1 LIMIT $2)", keepAttempts},
+	{"DELETE FROM mails WHERE (email, kind) IN (SELECT email, kind FROM mails WHERE requested_at < $1 LIMIT $2)", keepAttempts},
+	{"DELETE FROM mail_tokens WHERE digest IN (SELECT digest FROM mail_tokens WHERE expires_at < $1 LIMIT $2)", keepAttempts},
+}
+
+// Prune implements identity.Guard.
+func (s *Store) Prune(ctx context.Context, now time.Time) error {
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		for _, prune := range prunes {
+			if _, err := tx.Exec(ctx, prune.sql, now.Add(-prune.keep), pruneAtOnce); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	s.config.Failpoint.After(err, failpoints.IdentitiesPruned)
+	return failure(err)
+}
