@@ -41,6 +41,7 @@ var arrows = map[string][]string{
 	"platform/programtest":   {"native/child", "platform/fault"},
 	"platform/rpctest":       {},
 	"platform/serve":         {"platform/fault", "platform/id", "platform/pan"},
+	"platform/token":         {"platform/cache", "platform/fault", "schemas"},
 
 	"bank":            slices.DeleteFunc(slices.Clone(pure), func(name string) bool { return name == "platform/cache" || name == "platform/failpoint" }),
 	"bank/failpoints": {"platform/failpoint"},
@@ -63,6 +64,16 @@ var arrows = map[string][]string{
 	"statement": service,
 	"checkout":  service,
 
+	"identity":            {"platform/fault", "platform/id", "platform/pan"},
+	"identity/failpoints": {"platform/failpoint"},
+	"identity/hashing":    {"platform/fault"},
+	"identity/mail":       {},
+	"identity/signing":    {"identity/failpoints", "platform/failpoint", "platform/token"},
+	"identity/access":     {"identity", "identity/hashing", "identity/mail", "identity/signing", "platform/fault", "platform/field", "platform/id", "platform/token"},
+	"identity/postgres":   {"identity", "identity/failpoints", "platform/database", "platform/failpoint", "platform/fault", "platform/id"},
+	"identity/rpc":        {"identity", "identity/access", "identity/signing", "platform/fault", "platform/id", "platform/serve", "platform/token", "schemas"},
+	"identity/cmd":        {"identity", "identity/", "platform/", "schemas"},
+
 	// The pages are drawn from the definitions of the dashboards.
 	"web": slices.Concat(service, []string{"dashboards"}),
 
@@ -83,6 +94,7 @@ var testArrows = map[string][]string{
 	"bank":       {"native/", "platform/", "schemas"},
 	"statement":  {"native/", "platform/", "schemas"},
 	"checkout":   {"native/", "platform/", "schemas"},
+	"identity":   {"native/", "platform/", "schemas"},
 	"web":        {"dashboards", "native/", "platform/", "schemas"},
 	"operations": {"bank/postgres", "bank/kafka", "bank/vault", "connectors", "dashboards", "native/", "platform/", "schemas", "web/analyst"},
 	"stack":      {"native/", "connectors", "dashboards", "schemas"},

@@ -313,6 +313,7 @@ var domain = []string{
 	"bank", "bank/card", "bank/ledger", "bank/outbox", "bank/purchase", "bank/risk",
 	"statement", "operations/synthetic",
 	"checkout", "checkout/charge", "checkout/order", "checkout/product",
+	"identity",
 }
 
 // withoutMoney are the modules in which a float needs no exception.

@@ -1,0 +1,277 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"codebank.dev/identity"
+	"codebank.dev/identity/failpoints"
+	"codebank.dev/identity/identitytest"
+	"codebank.dev/identity/signing"
+	stack "codebank.dev/native/postgres"
+	"codebank.dev/native/postgres/postgrestest"
+	"codebank.dev/platform/failpoint"
+	"codebank.dev/platform/programtest"
+	"codebank.dev/platform/serve"
+	identityv1 "codebank.dev/schemas/gen/identity/v1"
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+const (
+	alice    = "alice@example.com"
+	password = "correct horse battery"
+)
+
+func TestMain(m *testing.M) { programtest.Main(m, main) }
+
+// setting are the places that the programs of a test share.
+type setting struct {
+	url, keys string
+	mails     *identitytest.Catcher
+}
+
+func newSetting(t *testing.T, url string) *setting {
+	t.Helper()
+	s := &setting{url: url, keys: filepath.Join(t.TempDir(), "keys.json"), mails: identitytest.Catch(t)}
+	require.NoError(t, signing.NewKeyFile(s.keys, time.Now(), nil))
+	return s
+}
+
+// launch runs the program and waits for nothing.
+func (s *setting) launch(t *testing.T, flags ...string) *programtest.Program {
+	t.Helper()
+	return programtest.Start(t, []string{"IDENTITY_DATABASE_URL=" + s.url, "IDENTITY_SMTP_URL=" + s.mails.URL()},
+		append([]string{"--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0", "--signing-keys=" + s.keys}, flags...)...)
+}
+
+// command runs a command of an operator and returns its output.
+func (s *setting) command(t *testing.T, words string, flags ...string) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	args := append(append(strings.Fields(words), "--signing-keys="+s.keys), flags...)
+	err := run(t.Context(), args, []string{"IDENTITY_DATABASE_URL=" + s.url, "IDENTITY_PASSWORD=" + password}, &out)
+	return out.String(), err
+}
+
+func dial(t *testing.T, address string) identityv1.IdentityServiceClient {
+	t.Helper()
+	conn, err := serve.Dial(address)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	return identityv1.NewIdentityServiceClient(conn)
+}
+
+func TestTheProgramServesAndItsCommandsWorkBesideIt(t *testing.T) {
+	s := newSetting(t, postgrestest.Database(t))
+	out, err := s.command(t, "operators add root@example.com")
+	require.NoError(t, err, "before the program has ever run")
+	require.Contains(t, out, "opened an account")
+	program := s.launch(t, "--log-level=debug")
+	addresses, ready := program.AwaitReady(t)
+	require.True(t, ready)
+	client := dial(t, addresses.GRPC)
+
+	signedIn, err := client.SignIn(t.Context(), &identityv1.SignInRequest{Email: "root@example.com", Password: password})
+	require.NoError(t, err)
+	answer, err := programtest.Get("http://" + addresses.HTTP + "/.well-known/jwks.json")
+	require.NoError(t, err)
+	require.Equal(t, http.StatusOK, answer.Status)
+	require.Contains(t, answer.Body, `"crv":"Ed25519"`)
+	answer, err = programtest.Get("http://" + addresses.HTTP + "/docs")
+	require.NoError(t, err)
+	require.Contains(t, answer.Body, "IdentityService")
+
+	_, err = client.SignUp(t.Context(), &identityv1.SignUpRequest{Email: alice})
+	require.NoError(t, err)
+	_, err = client.ConfirmSignUp(t.Context(), &identityv1.ConfirmSignUpRequest{Token: s.mails.Next(t, alice).Code(), Password: password})
+	require.NoError(t, err)
+	for words, want := range map[string]string{
+		"roles grant " + alice + " merchant": "[customer merchant]", "operators add " + alice: "the password is as before", "audit-log verify": "the audit log is whole",
+	} {
+		out, err := s.command(t, words)
+		require.NoError(t, err, words)
+		require.Contains(t, out, want)
+	}
+	out, err = s.command(t, "roles revoke "+alice+" customer")
+	require.NoError(t, err)
+	require.NotContains(t, out, "customer")
+	_, err = s.command(t, "roles grant nobody@example.com operator")
+	require.ErrorIs(t, err, identity.ErrNoUser)
+
+	out, err = s.command(t, "keys rotate", "--all", "--publish-for=0", "--retire-after=0")
+	require.NoError(t, err)
+	require.Equal(t, 3, strings.Count(out, "key "), out)
+	require.Eventually(t, func() bool {
+		response, err := client.SignIn(t.Context(), &identityv1.SignInRequest{Email: alice, Password: password})
+		return err == nil && response.GetTokens() != nil && strings.Contains(program.Log(), "the signing keys were read again")
+	}, time.Minute, 100*time.Millisecond)
+	program.Interrupt(t)
+	for _, secret := range []string{password, signedIn.GetTokens().GetAccessToken(), signedIn.GetTokens().GetRefreshToken(), signedIn.GetDeviceToken(), s.url} {
+		require.NotContains(t, program.Log(), secret)
+	}
+}
+
+func TestABrokenAuditLogIsNamedByTheCommand(t *testing.T) {
+	s := newSetting(t, postgrestest.Database(t))
+	for _, operator := range []string{"a@example.com", "b@example.com", "c@example.com"} {
+		_, err := s.command(t, "operators add "+operator)
+		require.NoError(t, err)
+	}
+	conn, err := pgx.Connect(t.Context(), s.url)
+	require.NoError(t, err)
+	defer conn.Close(t.Context())
+	_, err = conn.Exec(t.Context(), "ALTER TABLE audit_log DISABLE TRIGGER ALL; UPDATE audit_log SET who = 'nobody' WHERE sequence = 2")
+	require.NoError(t, err)
+	_, err = s.command(t, "audit-log verify")
+	require.ErrorContains(t, err, "row 2 was changed")
+}
+
+func TestTheProgramWaitsForItsDatabase(t *testing.T) {
+	server := postgrestest.Own(t, stack.Options{})
+	s := newSetting(t, "")
+	programtest.TestAwaitsDatabase(t, programtest.Waiting{
+		Server: server,
+		Start: func(url string) *programtest.Program {
+			s.url = url
+			return s.launch(t)
+		},
+		Call: func(address string) error {
+			_, err := dial(t, address).ResetPassword(t.Context(), &identityv1.ResetPasswordRequest{Token: identity.NewSecret().Reveal(), NewPassword: password})
+			return serve.FromStatus(err)
+		},
+		Path: "/v1/users/me",
+		Write: func(address string) error {
+			_, err := dial(t, address).SignUp(t.Context(), &identityv1.SignUpRequest{Email: alice})
+			return serve.FromStatus(err)
+		},
+	})
+}
+
+// Whatever the program was at when it died, the next one goes on: users sign up and in, and the audit log is
+// whole.
+func TestKilledAtAnyFailpointIdentityGoesOn(t *testing.T) {
+	for _, point := range failpoints.All() {
+		if strings.HasPrefix(string(point), "signing-keys-") {
+			continue // A command is killed there; see below.
+		}
+		t.Run(string(point), func(t *testing.T) {
+			t.Parallel()
+			s := newSetting(t, postgrestest.Database(t))
+			dying := s.launch(t, "--failpoint="+string(point))
+			if addresses, ready := dying.AwaitReady(t); ready {
+				live(t, s, addresses.GRPC, "victim@example.com")
+			}
+			dying.AwaitKilledAt(t, string(point))
+			next := s.launch(t)
+			addresses, ready := next.AwaitReady(t)
+			require.True(t, ready)
+			require.True(t, live(t, s, addresses.GRPC, alice))
+			out, err := s.command(t, "audit-log verify")
+			require.NoError(t, err)
+			require.Contains(t, out, "whole")
+			next.Interrupt(t)
+		})
+	}
+}
+
+// live signs a user up, in and out. It reports whether every call was answered.
+func live(t *testing.T, s *setting, address, email string) bool {
+	t.Helper()
+	client := dial(t, address)
+	if _, err := client.SignUp(t.Context(), &identityv1.SignUpRequest{Email: email}); err != nil {
+		return false
+	}
+	code := ""
+	require.Eventually(t, func() bool {
+		for _, sent := range s.mails.All() {
+			if sent.To == email {
+				code = sent.Code()
+			}
+		}
+		// The program may die instead. While it lives, this call says that it has no token.
+		_, err := client.GetMe(t.Context(), &identityv1.GetMeRequest{})
+		return code != "" || status.Code(err) == codes.Unavailable
+	}, time.Minute, 10*time.Millisecond)
+	if _, err := client.ConfirmSignUp(t.Context(), &identityv1.ConfirmSignUpRequest{Token: code, Password: password}); err != nil {
+		return false
+	}
+	signedIn, err := client.SignIn(t.Context(), &identityv1.SignInRequest{Email: email, Password: password})
+	if err != nil {
+		return false
+	}
+	refreshed, err := client.Refresh(t.Context(), &identityv1.RefreshRequest{RefreshToken: signedIn.GetTokens().GetRefreshToken()})
+	if err != nil {
+		return false
+	}
+	_, err = client.SignOut(t.Context(), &identityv1.SignOutRequest{RefreshToken: refreshed.GetTokens().GetRefreshToken()})
+	return err == nil
+}
+
+func TestACommandThatIsKilledLeavesAKeyFileThatIsWhole(t *testing.T) {
+	for _, point := range []failpoint.Point{failpoints.SigningKeysWritten, failpoints.SigningKeysPublished} {
+		for _, words := range []string{"keys new", "keys rotate"} {
+			t.Run(string(point)+" "+words, func(t *testing.T) {
+				s := newSetting(t, programtest.NoDatabase)
+				if words == "keys new" {
+					require.NoError(t, os.Remove(s.keys))
+				}
+				program := programtest.Start(t, nil, append(strings.Fields(words), "--signing-keys="+s.keys, "--failpoint="+string(point))...)
+				program.AwaitKilledAt(t, string(point))
+				_, err := signing.Open(s.keys)
+				if words == "keys new" && point == failpoints.SigningKeysWritten {
+					require.ErrorIs(t, err, os.ErrNotExist)
+					_, err = s.command(t, words)
+				}
+				require.NoError(t, err)
+				_, err = signing.Open(s.keys)
+				require.NoError(t, err)
+			})
+		}
+	}
+}
+
+func TestSettingsThatCannotBeMeantEndTheProgram(t *testing.T) {
+	s := newSetting(t, programtest.NoDatabase)
+	good := []string{"--database-url=" + s.url, "--signing-keys=" + s.keys, "--smtp-url=" + s.mails.URL(), "--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0"}
+	for want, args := range map[string][]string{
+		"--database-url is required": nil,
+		"--signing-keys is required": {"--database-url=x"},
+		"--smtp-url is required":     {"--database-url=x", "--signing-keys=x"},
+		"--token-lifetime":           append(good, "--token-lifetime=16m"),
+		"--issuer":                   append(good, "--issuer="),
+		"--pages-url":                append(good, "--pages-url=x"),
+		"--trusted-proxies":          append(good, "--trusted-proxies=secret"),
+		"mail:":                      append(good, "--smtp-url=smtp://secret@"),
+		"sender":                     append(good, "--mail-from=secret"),
+		"cannot be read":             append(good, "--database-url=::secret"),
+		"no such file":               append(good, "--signing-keys="+s.keys+"x"),
+		"unexpected argument":        {"dance"},
+		"the commands are":           {"keys", "dance", "--signing-keys=x"},
+		"none of the roles":          {"roles", "grant", alice, "king", "--database-url=" + s.url},
+		"--failpoint":                append(good, "--failpoint"),
+	} {
+		err := run(t.Context(), args, nil, io.Discard)
+		require.Error(t, err, want)
+		if want != "--failpoint" {
+			require.ErrorContains(t, err, want)
+		}
+		require.NotContains(t, err.Error(), "secret")
+	}
+	var out bytes.Buffer
+	require.ErrorIs(t, run(t.Context(), []string{"--help"}, nil, &out), flag.ErrHelp)
+	require.Contains(t, out.String(), "IDENTITY_DATABASE_URL")
+	err := run(t.Context(), []string{"--failpoint=nowhere"}, nil, io.Discard)
+	for _, point := range failpoints.All() {
+		require.ErrorContains(t, err, string(point))
+	}
+}
