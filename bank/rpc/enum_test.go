@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"slices"
 	"testing"
 
 	"codebank.dev/bank"
@@ -34,4 +35,24 @@ func TestTheEnumsOfContractAndBusinessMatch(t *testing.T) {
 		bankv1.PurchaseStatus_PURCHASE_STATUS_AUTHORIZED, bankv1.PurchaseStatus_PURCHASE_STATUS_CAPTURED, bankv1.PurchaseStatus_PURCHASE_STATUS_EXPIRED,
 	}
 	require.Len(t, statuses, len(bankv1.PurchaseStatus_name)-1-len(ofHolds))
+}
+
+func TestTheEnumsOfAccountsAndTransactionsMatch(t *testing.T) {
+	require.Len(t, transactionKinds, len(bankv1.TransactionKind_name)-1)
+	for kind, message := range transactionKinds {
+		require.Equal(t, "TRANSACTION_KIND_"+kind.String(), message.String())
+	}
+	require.Len(t, transactionStatuses, len(bankv1.TransactionStatus_name)-1)
+	for status, message := range transactionStatuses {
+		require.Equal(t, "TRANSACTION_STATUS_"+status.String(), message.String())
+	}
+	require.Len(t, accountKinds, len(bankv1.AccountKind_name)-1)
+	for kind, message := range accountKinds {
+		require.Equal(t, "ACCOUNT_KIND_"+kind.String(), message.String())
+	}
+	// What is no transaction of the contract: what an account or a card does by itself.
+	for _, rules := range bank.AllRules() {
+		_, shown := transactionKinds[rules.Kind]
+		require.Equal(t, !slices.Contains([]bank.Kind{bank.KindOpening, bank.KindLimitChange, bank.KindClosing}, rules.Kind), shown, rules.Kind)
+	}
 }

@@ -37,8 +37,11 @@ func (plainEncoder) Append(dst []byte, entry *bank.Entry) ([]byte, int, error) {
 type clients struct {
 	cards     bankv1.CardServiceClient
 	purchases bankv1.PurchaseServiceClient
-	conn      *grpc.ClientConn
-	rest      string
+	wallets   bankv1.WalletServiceClient
+	// server is the wallet service behind the clients, for tests that change its settings.
+	server *rpc.Wallets
+	conn   *grpc.ClientConn
+	rest   string
 }
 
 // newClients serves a bank in memory over a real connection.
@@ -56,7 +59,10 @@ func newClients(t testing.TB) clients {
 	bankv1.RegisterPurchaseServiceServer(server, &rpc.Purchases{Service: &purchase.Service{
 		Code: "001", Ledger: executor, Directory: store, Reader: store, Vault: keys, Tokens: keys,
 	}})
-	require.NoError(t, server.Gateway(t.Context(), bankv1.RegisterCardServiceHandler, bankv1.RegisterPurchaseServiceHandler))
+	wallets := newWallets(t, store, executor, keys)
+	bankv1.RegisterWalletServiceServer(server, wallets)
+	require.NoError(t, server.Gateway(t.Context(),
+		bankv1.RegisterCardServiceHandler, bankv1.RegisterPurchaseServiceHandler, bankv1.RegisterWalletServiceHandler))
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- server.Run(ctx) }()
@@ -68,7 +74,10 @@ func newClients(t testing.TB) clients {
 		require.NoError(t, <-ended)
 		require.NoError(t, executor.Close(context.Background()))
 	})
-	return clients{bankv1.NewCardServiceClient(connection), bankv1.NewPurchaseServiceClient(connection), connection, "http://" + server.HTTPAddress()}
+	return clients{
+		bankv1.NewCardServiceClient(connection), bankv1.NewPurchaseServiceClient(connection), bankv1.NewWalletServiceClient(connection),
+		wallets, connection, "http://" + server.HTTPAddress(),
+	}
 }
 
 func (c clients) issue(t *testing.T) *bankv1.IssueCardResponse {
