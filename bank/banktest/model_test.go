@@ -11,10 +11,12 @@ import (
 	"codebank.dev/bank"
 	"codebank.dev/bank/banktest"
 	"codebank.dev/bank/card"
+	"codebank.dev/bank/hold"
 	"codebank.dev/bank/ledger"
 	"codebank.dev/bank/purchase"
 	"codebank.dev/bank/risk"
 	"codebank.dev/bank/vault"
+	"codebank.dev/bank/wallet"
 	"codebank.dev/platform/fault"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -33,6 +35,8 @@ type side struct {
 	clock     *banktest.Clock
 	cards     *card.Service
 	purchases *purchase.Service
+	holds     *hold.Service
+	wallets   *wallet.Service
 
 	holding bool
 	held    []bank.Command
@@ -49,7 +53,9 @@ func newSide(store banktest.Ledger, clock *banktest.Clock, keys *vault.Vault, se
 	s.cards = &card.Service{
 		Code: "001", Ledger: s, Directory: directory, Reader: store, Vault: keys, Tokens: keys, Random: random, Now: clock.Now,
 	}
-	s.purchases = &purchase.Service{Code: "001", Ledger: s, Directory: directory, Reader: store, Vault: keys, Tokens: keys, Scorer: risk.NewScorer()}
+	s.purchases = &purchase.Service{Code: "001", Ledger: s, Directory: directory, Reader: store, Holds: store, Vault: keys, Tokens: keys, Scorer: risk.NewScorer()}
+	s.holds = &hold.Service{Code: "001", Ledger: s, Directory: directory, Holds: store, Vault: keys}
+	s.wallets = &wallet.Service{Code: "001", Ledger: s, Directory: directory, Reader: store, Accounts: store, Vault: keys, Holds: s.holds}
 	return s
 }
 
@@ -136,56 +142,61 @@ func (s *side) decideOn(book *bank.Book, commands []bank.Command) ([]bank.Outcom
 	return outcomes, posted
 }
 
+// legOf is the key of an entry.
+type legOf struct {
+	transaction bank.ID
+	leg         uint8
+}
+
 // model computes what the entries must add up to, independently of the code that makes them.
 type model struct {
 	accounts map[bank.ID]*accountModel
-	// internal is the sum of the movements to internal accounts.
-	internal  int64
-	entries   map[bank.ID]bank.Entry
-	givenBack map[bank.ID]int64
-	events    []string
+	// moved is what the movements, each counted once, add up to for every account, also the internal ones.
+	moved   map[bank.ID]int64
+	entries map[legOf]bank.Entry
+	sums    map[bank.Sum]int64
+	events  []string
 	// used are the cards that have an approved purchase.
 	used map[bank.ID]bool
 }
 
 type accountModel struct {
-	balance, limit, sequence int64
-	lastAt                   time.Time
+	balance, held, limit, sequence int64
+	lastAt                         time.Time
+	closed                         bool
 }
 
 func newModel() *model {
 	return &model{
-		accounts: map[bank.ID]*accountModel{}, entries: map[bank.ID]bank.Entry{}, givenBack: map[bank.ID]int64{},
+		accounts: map[bank.ID]*accountModel{}, moved: map[bank.ID]int64{}, entries: map[legOf]bank.Entry{}, sums: map[bank.Sum]int64{},
 		used: map[bank.ID]bool{},
 	}
 }
 
 // apply adds an entry that was just committed, or says which invariant it breaks.
 func (m *model) apply(e *bank.Entry) error {
-	if _, exists := m.entries[e.TransactionID]; exists {
-		return fmt.Errorf("I5: transaction %v has a second entry", e.TransactionID)
+	key := legOf{e.TransactionID, e.Leg}
+	if _, exists := m.entries[key]; exists {
+		return fmt.Errorf("I5: transaction %v has a second entry on leg %d", e.TransactionID, e.Leg)
 	}
-	if err := m.checkMovement(e); err != nil {
-		return fmt.Errorf("%w: %+v", err, *e)
+	for _, check := range []func(*bank.Entry) error{m.checkMovement, m.checkReference, m.checkRisk} {
+		if err := check(e); err != nil {
+			return fmt.Errorf("%w: %+v", err, *e)
+		}
 	}
-	if err := m.checkGiveBack(e); err != nil {
-		return fmt.Errorf("%w: %+v", err, *e)
-	}
-	if err := m.checkRisk(e); err != nil {
-		return fmt.Errorf("%w: %+v", err, *e)
-	}
-	m.entries[e.TransactionID] = *e
+	m.entries[key] = *e
 	if e.Status != bank.Voided {
 		m.events = append(m.events, e.EventID())
 	}
-	return m.checkTrialBalance()
+	return nil
 }
 
 // checkRisk checks the card use and the risk of an entry.
 func (m *model) checkRisk(e *bank.Entry) error {
-	purchase := e.Kind == bank.KindPurchase && e.Status != bank.Voided
+	byCard := (e.Kind == bank.KindPurchase || e.Kind == bank.KindHold) && e.Status != bank.Voided &&
+		(e.IsRefusal() || !e.Card.ID.IsZero())
 	want := bank.CardUse(0)
-	if purchase && !e.IsRefusal() {
+	if byCard && !e.IsRefusal() {
 		want = bank.FirstUse
 		if m.used[e.Card.ID] {
 			want = bank.LaterUse
@@ -195,13 +206,18 @@ func (m *model) checkRisk(e *bank.Entry) error {
 	switch {
 	case e.CardUse != want:
 		return fmt.Errorf("I7: the use of the card is %q, not %q", e.CardUse, want)
-	case purchase != (e.Risk.Rule != 0):
-		return errors.New("I7: purchases are assessed, and nothing else is")
+	case byCard != (e.Risk.Rule != 0):
+		return errors.New("I7: payments by card are assessed, and nothing else is")
 	case (e.Risk.Score == 0) != (e.Risk.Rule <= bank.RiskNone) || e.Risk.Score > bank.MaxRiskScore:
 		return errors.New("I7: a score above 0 has a rule")
 	}
 	coverage.add("risk " + e.Risk.Rule.String())
 	return nil
+}
+
+// releases reports whether an entry sets free what a hold has set aside, and moves nothing.
+func (m *model) releases(e *bank.Entry) bool {
+	return e.Kind == bank.KindExpiry || e.Kind == bank.KindVoid && m.entries[legOf{transaction: e.OriginalID}].Kind == bank.KindHold
 }
 
 // checkMovement applies the movement of an entry and checks the figures after it.
@@ -210,8 +226,8 @@ func (m *model) checkMovement(e *bank.Entry) error {
 	switch {
 	case moves && (e.DebitAccount.IsZero() || e.CreditAccount.IsZero() || e.DebitAccount == e.CreditAccount || e.Amount <= 0):
 		return errors.New("I1: a movement has two ends and an amount")
-	case moves != (e.Status == bank.Approved):
-		return errors.New("I4: what is approved moves money, and nothing else does")
+	case moves != (e.Status == bank.Approved && e.Kind != bank.KindHold && !m.releases(e)):
+		return errors.New("I4: what is approved moves money, unless it sets aside or releases, and nothing else does")
 	case e.IsRefusal():
 		if e.Sequence != 0 {
 			return errors.New("I6: a refusal has a sequence")
@@ -226,74 +242,147 @@ func (m *model) checkMovement(e *bank.Entry) error {
 		account = new(accountModel)
 		m.accounts[e.AccountID] = account
 	}
-	var change int64
+	change, held, err := m.changes(e, moves)
+	if err != nil {
+		return err
+	}
+	if moves && e.Leg == 0 {
+		m.moved[e.DebitAccount] -= e.Amount
+		m.moved[e.CreditAccount] += e.Amount
+	}
+	return account.follow(e, change, held)
+}
+
+// changes returns what an entry does to the balance of its account and to what is held of it.
+func (m *model) changes(e *bank.Entry, moves bool) (change, held int64, err error) {
 	switch {
 	case moves && e.DebitAccount == e.AccountID:
 		change = -e.Amount
 	case moves && e.CreditAccount == e.AccountID:
 		change = e.Amount
 	case moves:
-		return errors.New("I1: the movement is not the account's")
+		return 0, 0, errors.New("I1: the movement is not the account's")
 	}
-	m.internal -= change
-	limited := e.Kind == bank.KindOpening || e.Kind == bank.KindLimitChange
+	if e.Status != bank.Approved {
+		return change, 0, nil
+	}
 	switch {
-	case e.Sequence != account.sequence+1:
-		return fmt.Errorf("I6: sequence %d follows %d", e.Sequence, account.sequence)
-	case e.OccurredAt.Before(account.lastAt):
-		return errors.New("I7: time runs against the sequence")
-	case e.BalanceAfter != account.balance+change:
-		return fmt.Errorf("I8: the balance after is not %d%+d", account.balance, change)
-	case e.HeldAfter != 0:
-		return errors.New("I8: nothing here holds")
-	case !limited && e.CreditLimitAfter != account.limit:
-		return errors.New("I8: the limit changed without a limit change")
-	case e.Status == bank.Approved && e.Direction == bank.Debit && e.BalanceAfter-e.HeldAfter+e.CreditLimitAfter < 0:
-		return errors.New("I2: a debit beyond what is available")
+	case e.Kind == bank.KindHold:
+		held = e.Amount
+	case e.Kind == bank.KindCapture, m.releases(e):
+		held = -e.Amount
 	}
-	account.balance, account.limit, account.sequence, account.lastAt = e.BalanceAfter, e.CreditLimitAfter, e.Sequence, e.OccurredAt
+	return change, held, nil
+}
+
+// follow checks that the figures of an entry follow from those before it.
+func (a *accountModel) follow(e *bank.Entry, change, held int64) error {
+	limited := e.Kind == bank.KindOpening || e.Kind == bank.KindLimitChange
+	available := e.BalanceAfter - e.HeldAfter + e.CreditLimitAfter
+	asks := e.Direction == bank.Debit && e.Kind != bank.KindCapture
+	switch {
+	case e.Sequence != a.sequence+1:
+		return fmt.Errorf("I6: sequence %d follows %d", e.Sequence, a.sequence)
+	case e.OccurredAt.Before(a.lastAt):
+		return errors.New("I7: time runs against the sequence")
+	case e.BalanceAfter != a.balance+change:
+		return fmt.Errorf("I8: the balance after is not %d%+d", a.balance, change)
+	case e.HeldAfter != a.held+held || e.HeldAfter < 0:
+		return fmt.Errorf("I8: what is held after is not %d%+d", a.held, held)
+	case !limited && e.CreditLimitAfter != a.limit:
+		return errors.New("I8: the limit changed without a limit change")
+	case e.Status == bank.Approved && asks && available < 0:
+		return errors.New("I2: a debit beyond what is available")
+	case e.AccountKind == bank.AccountWallet && (e.CreditLimitAfter != 0 || available < 0):
+		return errors.New("I2: a wallet is below zero")
+	case a.closed && e.Status != bank.Declined:
+		return errors.New("I12: a closed account takes declines only")
+	case e.Kind == bank.KindClosing && (a.balance != 0 || a.held != 0):
+		return errors.New("I12: an account with money or holds was closed")
+	}
+	a.closed = a.closed || e.Kind == bank.KindClosing
+	a.balance, a.held, a.limit, a.sequence, a.lastAt = e.BalanceAfter, e.HeldAfter, e.CreditLimitAfter, e.Sequence, e.OccurredAt
 	return nil
 }
 
-// checkGiveBack is I11: an approved purchase is given back in full or in parts, by void or by reversal,
-// and never more of it than was paid.
-func (m *model) checkGiveBack(e *bank.Entry) error {
-	switch e.Kind {
-	case bank.KindReversal, bank.KindVoid:
-	default:
-		if !e.OriginalID.IsZero() {
-			return errors.New("I11: refers to another transaction")
-		}
+// checkReference is I11: what was paid is given back in full or in parts, by void or by reversal, and never
+// more of it than was paid; a hold is captured or released, and never more of it than was set aside.
+func (m *model) checkReference(e *bank.Entry) error {
+	if e.OriginalID.IsZero() {
 		return nil
 	}
-	original, ok := m.entries[e.OriginalID]
+	original, ok := m.entries[legOf{transaction: e.OriginalID}]
 	switch {
-	case !ok || original.Kind != bank.KindPurchase || original.Status != bank.Approved:
-		return errors.New("I11: gives back what was no approved purchase")
-	case e.AccountID != original.AccountID || e.DebitAccount != original.CreditAccount || e.CreditAccount != original.DebitAccount:
-		return errors.New("I11: gives back to somebody else")
-	case m.givenBack[e.OriginalID]+e.Amount > original.Amount:
-		return errors.New("I11: more is given back than was paid")
+	case !ok || original.Status != bank.Approved:
+		return errors.New("I11: refers to what was not approved")
+	case e.Status != bank.Approved:
+		return nil
+	case e.Kind == bank.KindCapture, m.releases(e):
+		return m.checkEndOfHold(e, &original)
+	case e.Kind == bank.KindReversal, e.Kind == bank.KindVoid:
+		return m.checkGiveBack(e, &original)
 	}
-	m.givenBack[e.OriginalID] += e.Amount
-	switch sum := m.givenBack[e.OriginalID]; {
-	case e.Kind == bank.KindVoid && sum < original.Amount:
-		return errors.New("I11: a void leaves something")
-	case sum < original.Amount:
-		coverage.add("part given back")
-	case e.Kind == bank.KindVoid && sum > e.Amount:
-		coverage.add("rest given back by a void")
-	case sum > e.Amount:
-		coverage.add("last part given back")
+	return errors.New("I11: refers to another transaction")
+}
+
+func (m *model) checkEndOfHold(e, hold *bank.Entry) error {
+	relation := bank.Released
+	if e.Kind == bank.KindCapture {
+		relation = bank.Captured
+	}
+	m.sums[bank.Sum{Original: e.OriginalID, Relation: relation}] += e.Amount
+	ended := m.sums[bank.Sum{Original: e.OriginalID, Relation: bank.Captured}] + m.sums[bank.Sum{Original: e.OriginalID, Relation: bank.Released}]
+	switch {
+	case hold.Kind != bank.KindHold || e.AccountID != hold.AccountID || e.HoldID != hold.TransactionID:
+		return errors.New("I11: ends what is no hold of the account")
+	case ended > hold.Amount:
+		return errors.New("I11: more of a hold is ended than was set aside")
+	case e.Leg == 1:
+		coverage.add("rest released by a capture")
 	}
 	return nil
 }
 
-// checkTrialBalance is I1: the balances of customers and internal accounts sum to zero.
+func (m *model) checkGiveBack(e, original *bank.Entry) error {
+	account := original.AccountID
+	if e.Leg == 1 {
+		account = m.entries[legOf{e.OriginalID, 1}].AccountID
+	}
+	switch {
+	case original.Kind != bank.KindPurchase && original.Kind != bank.KindCapture && original.Kind != bank.KindTransfer:
+		return errors.New("I11: gives back what was not paid")
+	case e.AccountID != account || e.DebitAccount != original.CreditAccount || e.CreditAccount != original.DebitAccount:
+		return errors.New("I11: gives back to somebody else")
+	case e.Leg == 1:
+		return nil
+	}
+	sum := bank.Sum{Original: e.OriginalID, Relation: bank.GivenBack}
+	m.sums[sum] += e.Amount
+	switch given := m.sums[sum]; {
+	case given > original.Amount:
+		return errors.New("I11: more is given back than was paid")
+	case e.Kind == bank.KindVoid && given < original.Amount:
+		return errors.New("I11: a void leaves something")
+	case given < original.Amount:
+		coverage.add("part given back")
+	case e.Kind == bank.KindVoid && given > e.Amount:
+		coverage.add("rest given back by a void")
+	case given > e.Amount:
+		coverage.add("last part given back")
+	}
+	coverage.add("given back of " + original.Kind.String())
+	return nil
+}
+
+// checkTrialBalance is I1: the movements, each counted once, explain the balance of every customer account,
+// and all accounts together have nothing.
 func (m *model) checkTrialBalance() error {
-	sum := m.internal
-	for _, account := range m.accounts {
-		sum += account.balance
+	sum := int64(0)
+	for id, moved := range m.moved {
+		sum += moved
+		if account := m.accounts[id]; account != nil && account.balance != moved {
+			return fmt.Errorf("I1: the movements of account %v add up to %d, its balance is %d", id, moved, account.balance)
+		}
 	}
 	if sum != 0 {
 		return fmt.Errorf("I1: the trial balance is %d", sum)
@@ -307,8 +396,8 @@ func (m *model) checkAccount(account *bank.Account) error {
 	if want == nil {
 		return errors.New("I4: an account that nobody opened")
 	}
-	got := accountModel{account.Balance, account.CreditLimit, account.Sequence, account.LastAt}
-	if got != *want || account.Held != 0 {
+	got := accountModel{account.Balance, account.Held, account.CreditLimit, account.Sequence, account.LastAt, account.IsClosed()}
+	if got != *want {
 		return fmt.Errorf("I8: the account stands at %+v, its last entry at %+v", *account, *want)
 	}
 	return nil

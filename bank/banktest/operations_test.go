@@ -21,7 +21,8 @@ var operationKinds = []string{
 	"wrong code", "wrong code", "wrong code", "wrong expiry", "wrong name", "unknown number", "unknown card", "used token",
 	"void seen", "void seen", "void unseen", "reverse", "reverse", "reverse part", "reverse part", "reverse part", "reverse nothing",
 	"again", "again", "again", "other body", "block", "unblock", "unblock", "unblock", "limit", "issue",
-	"wrong currency", "no amount", "broken text",
+	"wrong currency", "no amount", "broken text", "later", "later",
+	"wallet", "wallet", "wallet", "wallet", "wallet", "wallet", "wallet", "wallet", "wallet", "wallet", "wallet", "wallet", "wallet", "wallet",
 }
 
 // draw draws an operation.
@@ -29,6 +30,8 @@ func (w *pair) draw() operation {
 	kind := pick(w, "kind", operationKinds)
 	one := pick(w, "card", w.cards)
 	switch kind {
+	case "wallet":
+		return w.drawWallet()
 	case "void seen", "reverse", "reverse part", "again", "other body":
 		return w.drawOnEarlier(kind, one)
 	case "void unseen":
@@ -100,9 +103,9 @@ func (w *pair) otherRequest(earlier operation, id bank.ID, one issued) operation
 	q.run = func(ctx context.Context, s *side) (any, error) {
 		before, used := w.first[id]
 		answer, err := run(ctx, s)
-		if used && before.Status != bank.Voided && !s.holding {
+		if used && before[0].Status != bank.Voided && !s.holding {
 			// The same different request twice is an equal request, if it was the first.
-			if before.Amount != 77_777 {
+			if before[0].Amount != 77_777 {
 				require.Error(w, err, "%s under a used id", q.name)
 				require.Equal(w, fault.Aborted, fault.CodeOf(err), "%s under a used id: %v", q.name, err)
 			}
@@ -132,6 +135,8 @@ func (w *pair) buy(kind, requestID string, one issued, amount int64) operation {
 	case "unknown number":
 		data.Number = "378282246310005"
 		data.CVV = "1234"
+	case "later":
+		request.CardData, request.Card, request.CaptureLater = nil, "cards/"+one.card.String(), true
 	case "by card", "wrong currency", "no amount", "broken text":
 		request.CardData, request.Card = nil, "cards/"+one.card.String()
 	case "unknown card":

@@ -69,6 +69,9 @@ func TestSequences(t *testing.T) {
 		require.NotZero(t, coverage.counts["DECLINED "+reason.String()], reason)
 	}
 	for _, outcome := range []string{"PURCHASE APPROVED", "PURCHASE VOIDED", "VOID APPROVED", "REVERSAL APPROVED", "LIMIT_CHANGE APPLIED", "OPENING APPLIED",
+		"DEPOSIT APPROVED", "WITHDRAWAL APPROVED", "TRANSFER APPROVED", "HOLD APPROVED", "CAPTURE APPROVED", "CLOSING APPLIED",
+		"given back of PURCHASE", "given back of CAPTURE", "given back of TRANSFER", "rest released by a capture",
+		"NOT_PENDING", "NOT_REVERSIBLE", "ACCOUNT_CLOSED", "BALANCE_NOT_ZERO", "HOLDS_PENDING", "NOT_A_WALLET", "HOLD_CAPTURED", "HOLD_VOIDED",
 		"part given back", "last part given back", "rest given back by a void", "ALREADY_REVERSED", "AMOUNT_ABOVE_LEFT",
 		"risk NONE", "risk VELOCITY", "risk CARD_TESTING",
 		"ABORTED", "FAILED_PRECONDITION", "INVALID_ARGUMENT", "NOT_FOUND", "again"} {
@@ -135,7 +138,7 @@ func (d *database) sequence(t *rapid.T, commands int) int64 {
 	clock := banktest.NewClock()
 	w := &pair{
 		T: t, clock: clock, caller: "shop-" + strconv.FormatUint(d.run, 10), database: d,
-		model: newModel(), first: map[bank.ID]bank.Entry{},
+		model: newModel(), first: map[bank.ID][]*bank.Entry{},
 	}
 	keys := newVault(t)
 	var seed [32]byte
@@ -147,6 +150,9 @@ func (d *database) sequence(t *rapid.T, commands int) int64 {
 		{CreditLimitMinor: 300},
 	} {
 		w.runOne(w.issue(terms))
+	}
+	for _, deposit := range []int64{1_000, 0, 200} {
+		w.runOne(w.openWallet(deposit))
 	}
 	for w.commands < int64(commands) {
 		w.step()
@@ -187,9 +193,10 @@ type pair struct {
 	requests int
 	cards    []issued
 	earlier  []operation
-	// first is the first outcome of every request id, by its transaction.
-	first  map[bank.ID]bank.Entry
-	tokens []string
+	// first is the first outcome of every request id, by its transaction: both legs.
+	first   map[bank.ID][]*bank.Entry
+	tokens  []string
+	wallets []bank.Account
 }
 
 type issued struct {
@@ -327,6 +334,9 @@ func (w *pair) checkStep(operations []operation) {
 			w.Fatalf("%v: %v", namesOf(operations), err)
 		}
 	}
+	if err := w.model.checkTrialBalance(); err != nil {
+		w.Fatalf("%v: %v", namesOf(operations), err)
+	}
 	for i := range memory.outcomes {
 		if err := memory.outcomes[i].Err; errors.Is(err, bank.ErrRetry) || errors.Is(err, bank.ErrRejected) {
 			w.Fatalf("%s: the store had to refuse what was decided: %v", operations[i].name, err)
@@ -347,6 +357,11 @@ func (w *pair) checkStep(operations []operation) {
 			w.compareCard(one)
 		}
 	}
+	for _, one := range w.wallets {
+		if touched[one.ID] {
+			w.compareWallet(one.ID)
+		}
+	}
 }
 
 // checkIdempotency is I5: an equal request gets its first outcome, a different one under the same
@@ -355,15 +370,29 @@ func (w *pair) checkIdempotency(q operation, command bank.Command, outcome *bank
 	if q.requestID == "" || outcome.Err != nil || outcome.Entry == nil {
 		return
 	}
-	id := command.Key()
+	id, decision := command.Key(), []*bank.Entry{outcome.Entry, outcome.Second}
 	if first, decided := w.first[id]; decided {
-		if !reflect.DeepEqual(first, *outcome.Entry) {
-			w.Fatalf("%s: the first outcome was\n%+v\nand now\n%+v", q.name, first, *outcome.Entry)
+		if !reflect.DeepEqual(first, decision) {
+			w.Fatalf("%s: the first outcome was\n%+v\nand now\n%+v", q.name, first[0], decision[0])
 		}
 		coverage.add("again")
 		return
 	}
-	w.first[id] = *outcome.Entry
+	w.first[id] = decision
+}
+
+// compareWallet compares an account on both ledgers with each other and with the model.
+func (w *pair) compareWallet(id bank.ID) {
+	var accounts [2]bank.Account
+	for i, side := range w.sides {
+		var err error
+		accounts[i], err = side.store.Account(w.Context(), id)
+		require.NoError(w, err)
+	}
+	w.requireSame("reading", "account", accounts[0], accounts[1])
+	if err := w.model.checkAccount(&accounts[1]); err != nil {
+		w.Fatalf("%v", err)
+	}
 }
 
 // compareCard compares a card and its account on both ledgers with each other and with the model.
@@ -398,13 +427,13 @@ func (w *pair) readBack() {
 	for _, one := range w.cards {
 		w.compareCard(one)
 	}
-	for id, want := range w.model.entries {
+	for _, one := range w.wallets {
+		w.compareWallet(one.ID)
+	}
+	for key, want := range w.model.entries {
 		coverage.add(outcomeOf(&want))
-		for _, side := range w.sides {
-			entry, reversed, err := side.store.Transaction(w.Context(), id)
-			require.NoError(w, err)
-			w.requireSame("reading back", "entry", want, entry)
-			w.requireSame("reading back", "amount given back", w.model.givenBack[id], reversed)
+		if key.leg == 0 {
+			w.readBackTransaction(key.transaction, want)
 		}
 	}
 	memory, err := w.sides[0].store.Fetch(w.Context(), 100_000, nil)
@@ -415,6 +444,28 @@ func (w *pair) readBack() {
 	for i, event := range w.model.events {
 		w.requireSame("the outbox", "event", memory[i].Event, stored[i])
 		w.requireSame("the outbox", "event's id", event, string(stored[i].Body))
+	}
+}
+
+// readBackTransaction reads a transaction with both legs and its sums from both ledgers.
+func (w *pair) readBackTransaction(id bank.ID, first bank.Entry) {
+	want := bank.TransactionDetails{
+		Entry:     first,
+		GivenBack: w.model.sums[bank.Sum{Original: id, Relation: bank.GivenBack}],
+		Captured:  w.model.sums[bank.Sum{Original: id, Relation: bank.Captured}],
+		Released:  w.model.sums[bank.Sum{Original: id, Relation: bank.Released}],
+	}
+	if second, ok := w.model.entries[legOf{id, 1}]; ok {
+		want.Second = &second
+	}
+	for _, side := range w.sides {
+		details, err := side.store.Details(w.Context(), id)
+		require.NoError(w, err)
+		w.requireSame("reading back", "transaction", want, details)
+		entry, reversed, err := side.store.Transaction(w.Context(), id)
+		require.NoError(w, err)
+		w.requireSame("reading back", "entry", first, entry)
+		w.requireSame("reading back", "amount given back", want.GivenBack, reversed)
 	}
 }
 
