@@ -63,7 +63,7 @@ func (p *Purchases) CapturePurchase(ctx context.Context, in *bankv1.CapturePurch
 		Principal: bank.Principal{Kind: bank.PrincipalService},
 		Hold:      id, ByCard: true, AmountMinor: in.GetAmountMinor(),
 	})
-	if fault.CodeOf(err) == fault.NotFound {
+	if err != nil && fault.CodeOf(err) == fault.NotFound {
 		return nil, errNoPurchase
 	}
 	if err != nil {
