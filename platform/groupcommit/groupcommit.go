@@ -65,8 +65,9 @@ type Call[C, R any] struct {
 	// failed says that Result was made from an error of the batch.
 	failed bool
 	group  *group
-	// arrival is the place of the call in the order of arrival.
+	// arrival is the place of the call in the order of arrival, and parked how often it was parked.
 	arrival uint64
+	parked  int
 	// duplicateOf is the call in flight with the same key; then this call never waited.
 	duplicateOf *Call[C, R]
 	// refused is why this call never waited.

@@ -16,8 +16,10 @@ import (
 // is parked on a batch that does, and is placed again when that batch ends. A command takes all of its
 // resources at once and waits for batches in flight only, so there is no deadlock.
 //
-// A parked command reserves those of its resources that nobody holds. Otherwise later commands on one
-// of them could pass it again and again, and a command on two busy resources would starve.
+// Later commands may pass a parked one on those of its resources that nobody holds. A command on two busy
+// resources would starve, so one that was parked often enough (patience) reserves them. If each parked
+// command did, the commands that wait for one batch would soon reserve most resources, and no second
+// batch could overlap.
 type scheduler[C, R any] struct {
 	maxBatch   int // commands in a batch
 	maxWaiting int // commands waiting, ready or parked
@@ -50,6 +52,9 @@ var (
 // overlapShare is the share of a full batch, 1/overlapShare, that must be ready before a second batch
 // overlaps with the first.
 const overlapShare = 4
+
+// patience is how often a command is parked before it reserves its other resources.
+const patience = 4
 
 func newScheduler[C, R any](limit, bound int) *scheduler[C, R] {
 	s := &scheduler[C, R]{
@@ -92,6 +97,10 @@ func (s *scheduler[C, R]) place(c *Call[C, R]) {
 		return
 	}
 	holder.parked = append(holder.parked, c)
+	c.parked++
+	if c.parked <= patience {
+		return
+	}
 	for _, resource := range c.Resources {
 		if s.holders[resource] == nil {
 			s.holders[resource] = holder
