@@ -206,8 +206,8 @@ func (a *authorize) decideKnown(book *bank.Book, entry bank.Entry, now time.Time
 }
 
 // decline returns why the purchase is declined, or 0, and the card after the attempt. A locked or
-// blocked card, and a card of a closed account, is declined before its data is checked, so that guessing reveals nothing about the
-// data.
+// blocked card, and a card of a closed account, is declined before its data is checked, so that guessing
+// reveals nothing about the data.
 func (a *authorize) decline(account *bank.Account, card bank.Card, now time.Time) (bank.DeclineReason, bank.Card) {
 	switch {
 	case account.IsClosed():
@@ -222,8 +222,6 @@ func (a *authorize) decline(account *bank.Account, card bank.Card, now time.Time
 		return a.cardCheck.Decline, card
 	case !now.Before(card.Expiry.End()):
 		return bank.Expired, card
-	case !account.ClosedAt.IsZero():
-		return bank.AccountClosed, card
 	case a.amount.Minor < card.Rules.Minimum:
 		return bank.AmountBelowMinimum, card
 	case card.Rules.Limit > 0 && a.amount.Minor > card.Rules.Limit:

@@ -14,10 +14,6 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-// errNoHolds answers in a bank that places no holds, because its events are of a version that cannot say
-// what a hold is.
-var errNoHolds = fault.New(fault.FailedPrecondition, "EVENT_VERSION_TOO_OLD", "This bank sets nothing aside yet.")
-
 // errNoPurchase answers for a purchase that does not exist and for one that the caller may not capture.
 var errNoPurchase = fault.New(fault.NotFound, "PURCHASE_NOT_FOUND", "There is no such purchase.")
 
@@ -56,17 +52,16 @@ func (p *Purchases) CapturePurchase(ctx context.Context, in *bankv1.CapturePurch
 		return nil, err
 	}
 	if p.Holds == nil {
-		return nil, errNoHolds
+		return nil, errEventVersion
 	}
 	captured, err := p.Holds.Capture(ctx, hold.CaptureRequest{
 		Caller: serve.Caller(ctx), RequestID: in.GetRequestId(), TraceID: serve.TraceID(ctx),
-		Principal: bank.Principal{Kind: bank.PrincipalService},
-		Hold:      id, ByCard: true, AmountMinor: in.GetAmountMinor(),
+		Principal: p.Principals.of(ctx), Hold: id, ByCard: true, AmountMinor: in.GetAmountMinor(),
 	})
-	if err != nil && fault.CodeOf(err) == fault.NotFound {
+	switch {
+	case err != nil && fault.CodeOf(err) == fault.NotFound:
 		return nil, errNoPurchase
-	}
-	if err != nil {
+	case err != nil:
 		return nil, err
 	}
 	entry := &captured.Entry
@@ -81,4 +76,63 @@ func (p *Purchases) CapturePurchase(ctx context.Context, in *bankv1.CapturePurch
 			CaptureTime: timestamp(entry.OccurredAt),
 		},
 	}, nil
+}
+
+// PlaceHold implements bankv1.WalletServiceServer.
+func (w *Wallets) PlaceHold(ctx context.Context, in *bankv1.PlaceHoldRequest) (*bankv1.PlaceHoldResponse, error) {
+	call, err := w.call(ctx, in.GetRequestId())
+	if err != nil {
+		return nil, err
+	}
+	expiresAt, err := expireTime(in.GetExpireTime())
+	if err != nil {
+		return nil, err
+	}
+	placed, err := w.Service.Holds.Place(ctx, hold.PlaceRequest{
+		Caller: call.Caller, RequestID: call.RequestID, TraceID: call.TraceID, Principal: call.Principal,
+		Account: in.GetAccount(), AmountMinor: in.GetAmountMinor(), Currency: in.GetCurrency(),
+		Merchant: merchantOf(in.GetMerchant()), MerchantReference: in.GetMerchantReference(), Description: in.GetDescription(),
+		ExpiresAt: expiresAt,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &bankv1.PlaceHoldResponse{Transaction: transactionMessage(&bank.TransactionDetails{Entry: placed})}, nil
+}
+
+// CaptureHold implements bankv1.WalletServiceServer.
+func (w *Wallets) CaptureHold(ctx context.Context, in *bankv1.CaptureHoldRequest) (*bankv1.CaptureHoldResponse, error) {
+	id, err := field.ID("name", transactionPrefix, in.GetName())
+	if err = field.First(field.Word("request_id", in.GetRequestId()), err); err != nil {
+		return nil, err
+	}
+	call, err := w.call(ctx, in.GetRequestId())
+	if err != nil {
+		return nil, err
+	}
+	captured, err := w.Service.Holds.Capture(ctx, hold.CaptureRequest{
+		Caller: call.Caller, RequestID: call.RequestID, TraceID: call.TraceID, Principal: call.Principal,
+		Hold: id, AmountMinor: in.GetAmountMinor(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &bankv1.CaptureHoldResponse{Transaction: transactionMessage(&bank.TransactionDetails{Entry: captured.Entry})}, nil
+}
+
+// VoidHold implements bankv1.WalletServiceServer.
+func (w *Wallets) VoidHold(ctx context.Context, in *bankv1.VoidHoldRequest) (*bankv1.VoidHoldResponse, error) {
+	id, err := field.ID("name", transactionPrefix, in.GetName())
+	if err != nil {
+		return nil, err
+	}
+	call, err := w.call(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	state, err := w.Service.Holds.Void(ctx, hold.VoidRequest{Caller: call.Caller, TraceID: call.TraceID, Principal: call.Principal, Hold: id})
+	if err != nil {
+		return nil, err
+	}
+	return &bankv1.VoidHoldResponse{Transaction: transactionMessage(&bank.TransactionDetails{Entry: state.Hold, Released: state.Released})}, nil
 }

@@ -18,6 +18,8 @@ type Purchases struct {
 	Service *purchase.Service
 	// Holds captures purchases later; nil for a bank that sets nothing aside.
 	Holds *hold.Service
+	// Principals says who captures; nil takes every caller for a service.
+	Principals *Principals
 	// Draining is closed when the server begins to shut down, so that streams end; nil for never.
 	Draining <-chan struct{}
 }
@@ -68,7 +70,7 @@ func (p *Purchases) purchaseRequest(in *bankv1.AuthorizePurchaseRequest) (purcha
 		return purchase.Request{}, err
 	}
 	if in.GetCaptureLater() && p.Holds == nil {
-		return purchase.Request{}, errNoHolds
+		return purchase.Request{}, errEventVersion
 	}
 	return purchase.Request{
 		RequestID:   in.GetRequestId(),

@@ -34,10 +34,11 @@ func (s *services) register(ctx context.Context, server *serve.Server) error {
 		Code: s.config.bankCode, Ledger: s.executor, Directory: s.directory, Reader: s.store, Vault: s.keys,
 		Tokens: s.keys, Random: rand.Reader, Now: s.config.now, Failpoint: s.config.failpoint, History: s.config.requestHistory(),
 	}})
-	bankv1.RegisterPurchaseServiceServer(server, &rpc.Purchases{Draining: server.Draining(), Holds: holds, Service: &purchase.Service{
-		Code: s.config.bankCode, Ledger: s.executor, Directory: s.directory, Reader: s.store, Holds: s.store, Vault: s.keys,
-		Tokens: s.keys, StoredTokens: s.store, History: s.config.requestHistory(), Scorer: risk.NewScorer(),
-	}})
+	bankv1.RegisterPurchaseServiceServer(server, &rpc.Purchases{Draining: server.Draining(), Holds: holds,
+		Principals: rpc.NewPrincipals(s.config.operators), Service: &purchase.Service{
+			Code: s.config.bankCode, Ledger: s.executor, Directory: s.directory, Reader: s.store, Holds: s.store, Vault: s.keys,
+			Tokens: s.keys, StoredTokens: s.store, History: s.config.requestHistory(), Scorer: risk.NewScorer(),
+		}})
 	wallets, err := s.wallets(holds)
 	if err != nil {
 		return err
