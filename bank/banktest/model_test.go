@@ -158,6 +158,8 @@ type model struct {
 	events  []string
 	// used are the cards that have an approved purchase.
 	used map[bank.ID]bool
+	// approved are the approved transactions by kind, in the order of their decisions.
+	approved map[bank.Kind][]bank.ID
 }
 
 type accountModel struct {
@@ -169,7 +171,7 @@ type accountModel struct {
 func newModel() *model {
 	return &model{
 		accounts: map[bank.ID]*accountModel{}, moved: map[bank.ID]int64{}, entries: map[legOf]bank.Entry{}, sums: map[bank.Sum]int64{},
-		used: map[bank.ID]bool{},
+		used: map[bank.ID]bool{}, approved: map[bank.Kind][]bank.ID{},
 	}
 }
 
@@ -185,6 +187,9 @@ func (m *model) apply(e *bank.Entry) error {
 		}
 	}
 	m.entries[key] = *e
+	if e.Status == bank.Approved && e.Leg == 0 {
+		m.approved[e.Kind] = append(m.approved[e.Kind], e.TransactionID)
+	}
 	if e.Status != bank.Voided {
 		m.events = append(m.events, e.EventID())
 	}

@@ -64,7 +64,8 @@ func (w *pair) drawWallet() operation {
 	return w.record(w.move(kind, from, to, amount))
 }
 
-// drawOnDecided draws an operation that refers to an earlier one, whatever that one was.
+// drawOnDecided draws an operation that refers to an earlier transaction: mostly to one that it may be about,
+// and now and then to whatever an earlier operation decided.
 func (w *pair) drawOnDecided(kind string) operation {
 	if len(w.earlier) == 0 {
 		return w.cancel(w.newRequestID())
@@ -75,17 +76,26 @@ func (w *pair) drawOnDecided(kind string) operation {
 	part := pick(w, "part", []int64{1, 4, 10, 25, 50})
 	switch kind {
 	case "reverse":
-		return w.record(w.giveBack(id, 0))
+		return w.record(w.giveBack(w.recent(id, bank.KindTransfer, bank.KindCapture, bank.KindPurchase), 0))
 	case "reverse part":
-		return w.record(w.giveBack(id, part))
+		return w.record(w.giveBack(w.recent(id, bank.KindTransfer, bank.KindCapture, bank.KindPurchase), part))
 	case "capture":
-		return w.record(w.capture(id, 0))
+		return w.record(w.capture(w.recent(id, bank.KindHold), 0))
 	case "capture part":
-		return w.record(w.capture(id, part))
+		return w.record(w.capture(w.recent(id, bank.KindHold), part))
 	case "release":
-		return w.release(id)
+		return w.release(w.recent(id, bank.KindHold))
 	}
 	return w.cancel(earlier.requestID)
+}
+
+// recent returns one of the last approved transactions of one of the kinds, or otherwise.
+func (w *pair) recent(otherwise bank.ID, kinds ...bank.Kind) bank.ID {
+	ids := w.model.approved[pick(w, "of kind", kinds)]
+	if len(ids) == 0 || w.uniform(4, "whatever") == 0 {
+		return otherwise
+	}
+	return pick(w, "recent", ids[max(0, len(ids)-6):])
 }
 
 func (w *pair) openWallet(deposit int64) operation {
@@ -160,7 +170,7 @@ func (w *pair) giveBack(id bank.ID, amount int64) operation {
 }
 
 func (w *pair) cancel(requestID string) operation {
-	call := w.call(requestID, byOperator)
+	call := w.call(requestID, w.anybody())
 	return operation{name: "cancel " + requestID, run: func(ctx context.Context, s *side) (any, error) { return s.wallets.Cancel(ctx, call) }}
 }
 
