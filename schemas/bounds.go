@@ -9,7 +9,8 @@ import (
 	"path"
 )
 
-// Bound limits the values of one field. The zero Bound allows no value but null.
+// Bound limits the values of one field, and says who keeps it. The zero Bound allows no value but
+// null.
 type Bound struct {
 	// Longest is the most bytes of a text in UTF-8, or of an enum's symbol. It is 0 for a
 	// number.
@@ -22,7 +23,23 @@ type Bound struct {
 	Required bool `json:"required"`
 	// With names a field. The two are null together or not at all.
 	With string `json:"with"`
+	// Internal says that the field describes the work of the bank's programs or the bank's view of a
+	// payer, and not what happened to the account. No statement of a customer keeps it.
+	Internal bool `json:"internal"`
+	// Index says what the search index does with the field.
+	Index IndexUse `json:"index"`
 }
+
+// IndexUse is what the search index does with a field.
+type IndexUse string
+
+// The uses. The empty one is both: the field is searched, and it is counted and sorted.
+const (
+	// Shown is for a field that is counted, sorted and shown, and never searched.
+	Shown IndexUse = "shown"
+	// Found is for a field by which single events are found, and which is never counted.
+	Found IndexUse = "found"
+)
 
 // Bounds returns the bound of every field of an Avro schema, by the field's name. The
 // folder is one that Schemas takes. The bounds hold for every version. Writers refuse a
@@ -56,6 +73,9 @@ func parseBounds(content []byte) (map[string]Bound, error) {
 		text, number := bound.Longest > 0, bound.Least < bound.Most
 		if text == number || bound.Longest < 0 || text && bound.Least != bound.Most {
 			return nil, fmt.Errorf("field %s needs a length or a range", name)
+		}
+		if bound.Index != "" && bound.Index != Shown && bound.Index != Found {
+			return nil, fmt.Errorf("field %s has no index use %q", name, bound.Index)
 		}
 		if _, there := bounds[bound.With]; bound.With != "" && !there {
 			return nil, fmt.Errorf("field %s comes with %s, which has no bound", name, bound.With)

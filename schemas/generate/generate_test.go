@@ -130,3 +130,17 @@ func TestInvalidFlagsAreRefused(t *testing.T) {
 		require.Error(t, run(t.Context(), args, io.Discard), args)
 	}
 }
+
+func TestTheEventInGoIsThatOfTheSchemas(t *testing.T) {
+	_, err := writeEvent("..", true)
+	require.NoError(t, err)
+	root := lay(t, map[string]string{eventFile: "old"})
+	_, err = writeEvent(root, true)
+	require.ErrorContains(t, err, "run `go run ./schemas/generate`")
+	changed, err := writeEvent(root, false)
+	require.NoError(t, err)
+	require.True(t, changed)
+	changed, err = writeEvent(root, false)
+	require.NoError(t, err)
+	require.False(t, changed, "a second time changes nothing")
+}

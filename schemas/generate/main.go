@@ -1,5 +1,5 @@
-// Command generate writes everything in schemas/gen from the protos, checks that the committed
-// files are up to date, and records releases.
+// Command generate writes everything in schemas/gen from the protos, and the event in Go from its
+// schemas. It checks that the committed files are up to date, and records releases.
 //
 //	go run ./schemas/generate            lint, then write gen/
 //	go run ./schemas/generate --check    check lint, compatibility, and that gen/ is up to date; write nothing
@@ -47,6 +47,13 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	root, err := moduleRoot(ctx)
 	if err != nil {
 		return err
+	}
+	changed, err := writeEvent(root, *check || *release)
+	if err != nil {
+		return err
+	}
+	if changed {
+		fmt.Fprintln(out, "generate: wrote", eventFile)
 	}
 	w, err := newWorkspace(ctx, root)
 	if err != nil {

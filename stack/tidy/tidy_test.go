@@ -97,6 +97,9 @@ func tree(t *testing.T) []*source {
 		if err != nil {
 			return err
 		}
+		if strings.HasPrefix(string(text), "// Code generated ") {
+			return nil
+		}
 		s := &source{path: filepath.ToSlash(below), text: string(text), positions: token.NewFileSet(), test: strings.HasSuffix(name, "_test.go")}
 		s.folder = filepath.ToSlash(filepath.Dir(below))
 		s.lines = strings.Count(s.text, "\n")
