@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"go/format"
 	"os"
@@ -16,36 +15,9 @@ import (
 // eventFile is the part of package event that is written from the schemas.
 const eventFile = "event/transaction_gen.go"
 
-// schemaField is a field of an Avro schema of the event. Every type is a name, an enum, or a union of
-// null with one of these.
-type schemaField struct {
-	Name string          `json:"name"`
-	Type json.RawMessage `json:"type"`
-	Doc  string          `json:"doc"`
-
-	avro     avroType
-	nullable bool
-	since    int
-}
-
-type avroType struct {
-	Type        string   `json:"type"`
-	Name        string   `json:"name"`
-	LogicalType string   `json:"logicalType"`
-	Symbols     []string `json:"symbols"`
-}
-
 // eventSource returns the Go file: the type Transaction, its enums, and the table of its fields.
 func eventSource() ([]byte, error) {
-	versions, err := schemas.Schemas("transactions")
-	if err != nil {
-		return nil, err
-	}
-	limits, err := schemas.Bounds("transactions")
-	if err != nil {
-		return nil, err
-	}
-	fields, err := schemaFields(versions)
+	fields, err := schemas.Fields("transactions")
 	if err != nil {
 		return nil, err
 	}
@@ -66,66 +38,28 @@ const NewestVersion = %d
 //
 // The zero value is not a valid event. Two events are equal if == holds.
 type Transaction struct {
-`, len(versions))
+`, fields[len(fields)-1].Since)
 	for _, f := range fields {
 		writeComment(&out, f)
 		fmt.Fprintf(&out, "%s %s\n", goName(f), goType(f))
 	}
 	out.WriteString("}\n\n// fields are all fields of the newest schema, in its order.\nvar fields = []field{\n")
 	for _, f := range fields {
-		fmt.Fprintf(&out, "%s,\n", tableRow(f, limits[f.Name]))
+		fmt.Fprintf(&out, "%s,\n", tableRow(f))
 	}
 	out.WriteString("}\n")
 	for _, f := range fields {
-		if f.avro.Type == "enum" {
+		if f.Type == "enum" {
 			writeEnum(&out, f)
 		}
 	}
 	return format.Source(out.Bytes())
 }
 
-// schemaFields returns the fields of the newest version, each with the version that added it.
-func schemaFields(versions []schemas.Version) ([]schemaField, error) {
-	var fields []schemaField
-	for i, version := range versions {
-		var record struct{ Fields []schemaField }
-		if err := json.Unmarshal([]byte(version.Schema), &record); err != nil {
-			return nil, err
-		}
-		for j := range record.Fields {
-			f := &record.Fields[j]
-			f.since = i + 1
-			if j < len(fields) {
-				f.since = fields[j].since
-			}
-			if err := f.parse(); err != nil {
-				return nil, fmt.Errorf("field %s of version %d: %w", f.Name, i+1, err)
-			}
-		}
-		fields = record.Fields
-	}
-	return fields, nil
-}
-
-func (f *schemaField) parse() error {
-	single := f.Type
-	var union []json.RawMessage
-	if json.Unmarshal(f.Type, &union) == nil {
-		if len(union) != 2 {
-			return fmt.Errorf("a union has null and one type")
-		}
-		f.nullable, single = true, union[1]
-	}
-	if json.Unmarshal(single, &f.avro.Type) == nil {
-		return nil
-	}
-	return json.Unmarshal(single, &f.avro)
-}
-
-func writeComment(out *bytes.Buffer, f schemaField) {
+func writeComment(out *bytes.Buffer, f schemas.Field) {
 	text := f.Doc
-	if f.since > 1 {
-		text = strings.TrimSpace(fmt.Sprintf("%s Since version %d.", text, f.since))
+	if f.Since > 1 {
+		text = strings.TrimSpace(fmt.Sprintf("%s Since version %d.", text, f.Since))
 	}
 	const width = 100
 	line := "//"
@@ -142,18 +76,18 @@ func writeComment(out *bytes.Buffer, f schemaField) {
 }
 
 // goType returns the type of a field in Go.
-func goType(f schemaField) string {
-	name := map[string]string{"string": "string", "enum": f.avro.Name, "int": "int32", "long": "int64"}[f.avro.Type]
-	if f.nullable && strings.HasPrefix(name, "int") {
+func goType(f schemas.Field) string {
+	name := map[string]string{"string": "string", "enum": f.Enum, "int": "int32", "long": "int64"}[f.Type]
+	if f.Nullable && strings.HasPrefix(name, "int") {
 		return "Optional[" + name + "]"
 	}
 	return name
 }
 
 // goName returns the name of a field in Go.
-func goName(f schemaField) string {
+func goName(f schemas.Field) string {
 	name := camel(f.Name)
-	if f.avro.LogicalType == "timestamp-millis" {
+	if f.Time {
 		name += "Millis"
 	}
 	return name
@@ -175,26 +109,26 @@ func camel(name string) string {
 }
 
 // tableRow returns a field's row in the table of fields.
-func tableRow(f schemaField, bound schemas.Bound) string {
+func tableRow(f schemas.Field) string {
 	at := fmt.Sprintf("func(t *Transaction) *%s { return &t.%s }", goType(f), goName(f))
 	var row string
 	switch {
-	case f.avro.Type == "enum":
+	case f.Type == "enum":
 		row = fmt.Sprintf("texts(%q, %s, %s)", f.Name, symbolsOf(f), at)
-	case f.avro.Type == "string":
+	case f.Type == "string":
 		row = fmt.Sprintf("text(%q, %s)", f.Name, at)
-	case f.nullable:
+	case f.Nullable:
 		row = fmt.Sprintf("optionals(%q, %s)", f.Name, at)
 	default:
-		row = fmt.Sprintf("%s(%q, %s)", f.avro.Type, f.Name, at)
+		row = fmt.Sprintf("%s(%q, %s)", f.Type, f.Name, at)
 	}
 	for _, wrap := range []struct {
 		name string
 		is   bool
 	}{
-		{"nullable", f.nullable && !strings.HasPrefix(row, "optionals")},
-		{"timestamp", f.avro.LogicalType != ""},
-		{"internal", bound.Internal},
+		{"nullable", f.Nullable && !strings.HasPrefix(row, "optionals")},
+		{"timestamp", f.Time},
+		{"internal", f.Bound.Internal},
 	} {
 		if wrap.is {
 			row = wrap.name + "(" + row + ")"
@@ -203,18 +137,18 @@ func tableRow(f schemaField, bound schemas.Bound) string {
 	return row
 }
 
-func symbolsOf(f schemaField) string {
-	return strings.ToLower(f.avro.Name[:1]) + f.avro.Name[1:] + "Symbols"
+func symbolsOf(f schemas.Field) string {
+	return strings.ToLower(f.Enum[:1]) + f.Enum[1:] + "Symbols"
 }
 
 // writeEnum writes the type of an enum, its constants, and the list of its symbols. A reader gets
 // UNKNOWN for a symbol that is newer than the reader.
-func writeEnum(out *bytes.Buffer, f schemaField) {
-	name := f.avro.Name
+func writeEnum(out *bytes.Buffer, f schemas.Field) {
+	name := f.Enum
 	prefix := strings.TrimSuffix(name, "Reason") // the reasons to decline are DeclineExpired and so on
 	fmt.Fprintf(out, "\n// %s is the type of the field %s.\ntype %s string\n\n// The symbols of %s.\nconst (\n", name, f.Name, name, name)
-	constants := make([]string, len(f.avro.Symbols))
-	for i, symbol := range f.avro.Symbols {
+	constants := make([]string, len(f.Symbols))
+	for i, symbol := range f.Symbols {
 		constants[i] = prefix + camel(symbol)
 		fmt.Fprintf(out, "%s %s = %q\n", constants[i], name, symbol)
 	}
