@@ -200,6 +200,15 @@ type Entry struct {
 	EventVersion uint8
 }
 
+// Texts returns every text of the entry. A store keeps only UTF-8 without U+0000.
+func (e *Entry) Texts() []string {
+	return []string{
+		e.Request.Caller, e.Request.ID, e.Request.TraceID, e.Merchant.ID, e.Merchant.Name, e.Merchant.CategoryCode, e.Merchant.City,
+		e.Merchant.Country, e.Description, e.CounterpartyName, string(e.CounterpartyBankCode), e.EndToEndID, e.MerchantReference,
+		e.ProducerVersion, e.Currency.String(), e.Card.BIN, e.Card.Last4,
+	}
+}
+
 // IsRefusal reports whether the entry belongs to no account.
 func (e *Entry) IsRefusal() bool { return e.AccountID.IsZero() }
 

@@ -174,9 +174,7 @@ func (s *Store) checkEntries(entries []*bank.Entry) error {
 // first row is written.
 func checkTexts(e *bank.Entry) error {
 	return firstBroken(
-		must(storable(e.Request.Caller, e.Request.ID, e.Request.TraceID, e.Merchant.ID, e.Merchant.Name, e.Merchant.CategoryCode,
-			e.Merchant.City, e.Merchant.Country, e.Description, e.CounterpartyName, e.EndToEndID, e.ProducerVersion,
-			string(e.CounterpartyBankCode), e.MerchantReference, e.Currency.String(), e.Card.BIN, e.Card.Last4), "text is UTF-8 without U+0000"),
+		must(storable(e.Texts()...), "text is UTF-8 without U+0000"),
 		must(storableTime(e.OccurredAt) && storableTime(e.HoldExpiresAt), "a time is within the calendar"),
 	)
 }

@@ -159,19 +159,64 @@ func writeEnum(out *bytes.Buffer, f schemas.Field) {
 	out.WriteString("}\n")
 }
 
-// writeEvent writes the Go file of the event if it differs, or, with check, returns an error.
-func writeEvent(root string, check bool) (changed bool, err error) {
-	want, err := eventSource()
+// readmeFile ends with the table of the versions, after this line.
+const (
+	readmeFile = "README.md"
+	tableMark  = "<!-- written by go run ./schemas/generate -->\n"
+)
+
+// readme returns the text of the README with the table of what each version added.
+func readme(text string) ([]byte, error) {
+	before, _, found := strings.Cut(text, tableMark)
+	if !found {
+		return nil, fmt.Errorf("%s has no line %s", readmeFile, strings.TrimSpace(tableMark))
+	}
+	fields, err := schemas.Fields("transactions")
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	path := filepath.Join(root, filepath.FromSlash(eventFile))
-	have, err := os.ReadFile(path)
-	if err == nil && bytes.Equal(have, want) {
-		return false, nil
+	added := make([][]string, fields[len(fields)-1].Since+1)
+	for _, f := range fields {
+		text := "`" + f.Name + "`"
+		if f.Bound.Internal {
+			text += " (internal)"
+		}
+		added[f.Since] = append(added[f.Since], text)
 	}
-	if check {
-		return false, fmt.Errorf("%s is not up to date with the schemas; run `go run ./schemas/generate`", eventFile)
+	var out strings.Builder
+	out.WriteString(before + tableMark + "| version | fields that it added; no statement keeps an internal one |\n|---|---|\n| 1 | all others |\n")
+	for version := 2; version < len(added); version++ {
+		fmt.Fprintf(&out, "| %d | %s |\n", version, strings.Join(added[version], ", "))
 	}
-	return true, os.WriteFile(path, want, 0o644)
+	return []byte(out.String()), nil
+}
+
+// writeEvent writes the files that are made from the schemas of the event, and returns the names of
+// those that differed. With check it writes nothing, and a file that differs is an error.
+func writeEvent(root string, check bool) (changed []string, err error) {
+	text, err := os.ReadFile(filepath.Join(root, readmeFile))
+	if err != nil {
+		return nil, err
+	}
+	wanted := make(map[string][]byte)
+	if wanted[readmeFile], err = readme(string(text)); err != nil {
+		return nil, err
+	}
+	if wanted[eventFile], err = eventSource(); err != nil {
+		return nil, err
+	}
+	for name, want := range wanted {
+		path := filepath.Join(root, filepath.FromSlash(name))
+		if have, err := os.ReadFile(path); err == nil && bytes.Equal(have, want) {
+			continue
+		}
+		if check {
+			return nil, fmt.Errorf("%s is not up to date with the schemas; run `go run ./schemas/generate`", name)
+		}
+		if err := os.WriteFile(path, want, 0o644); err != nil {
+			return nil, err
+		}
+		changed = append(changed, name)
+	}
+	return changed, nil
 }

@@ -52,8 +52,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if changed {
-		fmt.Fprintln(out, "generate: wrote", eventFile)
+	for _, name := range changed {
+		fmt.Fprintln(out, "generate: wrote", name)
 	}
 	w, err := newWorkspace(ctx, root)
 	if err != nil {
