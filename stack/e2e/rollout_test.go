@@ -30,24 +30,26 @@ import (
 	"codebank.dev/stack/pipes"
 )
 
-// Version 2 added fields to the event, and the index sink added a field of its own.
+// What version 3 added to the event, and which of it the statement stores.
 var (
-	fieldsOfVersion2 = []string{"card_use", "risk_score", "risk_rule"}
-	fieldOfTheSink   = "pipeline_millis"
+	linesOfVersion3 = []string{
+		"account_kind", "counterparty_account_id", "counterparty_bank_code", "hold_id", "hold_expires_at", "merchant_reference",
+	}
+	fieldsOfVersion3 = append([]string{"leg", "relation", "principal_kind", "mode"}, linesOfVersion3...)
 )
 
 // rolloutClockOffset is how far the clock of the roll-out's bank is in the past.
 const rolloutClockOffset = 15 * 365 * 24 * time.Hour
 
 // A new version of the event is rolled out as schemas/README.md describes, through everything
-// that reads it. Bank 003 is set up as it was before version 2: the statement's table, the
+// that reads it. Bank 003 is set up as it was before version 3: the statement's table, the
 // settings of the sinks, the mapping of the index, and the registry. Its clock is fifteen years
 // back, so that its old and new events share an existing index which no other test uses.
 func TestANewVersionOfTheEventIsRolledOut(t *testing.T) {
 	stack := running(t)
 	r := newRollout(t, stack)
 
-	stopOld, old := r.bank("1")
+	stopOld, old := r.bank("2")
 	card := issue(t, old, 100_000, nil)
 	requests := []*bankv1.AuthorizePurchaseRequest{
 		purchase(card.GetCard().GetName(), 100), purchase(card.GetCard().GetName(), 1_000_000), unknownCardPurchase(),
@@ -63,12 +65,12 @@ func TestANewVersionOfTheEventIsRolledOut(t *testing.T) {
 	}
 	r.awaitCopies(4)
 	for _, document := range r.documents() {
-		for _, field := range append(slices.Clone(fieldsOfVersion2), fieldOfTheSink) {
+		for _, field := range fieldsOfVersion3 {
 			require.NotContains(t, document, field)
 		}
 	}
 	before := r.mapping()
-	require.NotContains(t, before, "card_use", "the index was created before version 2")
+	require.NotContains(t, before, "account_kind", "the index was created before version 3")
 
 	// In this order every reader is ready before the first new event.
 	r.migrateStatement()                               // 1: migrate the statement's database
@@ -76,15 +78,14 @@ func TestANewVersionOfTheEventIsRolledOut(t *testing.T) {
 	report := r.bankctl("apply", "indices")            // 3: apply the template and the mapping of every index
 	require.Regexp(t, `index +`+r.index()+` +updated +mapping`, report)
 	after := r.mapping()
-	require.Contains(t, after, "card_use")
+	require.Contains(t, after, "account_kind")
 	require.Equal(t, before["account_id"], after["account_id"], "an existing index keeps how a field is indexed")
 	require.NotContains(t, after["account_id"], "index")
-	r.configure("transactions-elasticsearch", sinkOf(t, "transactions-elasticsearch"))
-	require.Regexp(t, `transactions-elasticsearch +unchanged`, r.bankctl("apply", "connectors"))
-	require.Contains(t, r.bankctl("apply", "schemas"), "2 versions")
+	require.Contains(t, r.bankctl("apply", "schemas"), "3 versions")
 	require.Equal(t, "BACKWARD_TRANSITIVE", r.compatibility()) // 4: register the schema
+	_, next := r.bank("3")                                     // 5: start the bank with version 3, beside replicas of version 2
+	buy(bankv1.NewPurchaseServiceClient(old), purchase(card.GetCard().GetName(), 100))
 	stopOld()
-	_, next := r.bank("2") // 5: start the bank with version 2
 
 	purchases := bankv1.NewPurchaseServiceClient(next)
 	for i, request := range requests {
@@ -98,15 +99,15 @@ func TestANewVersionOfTheEventIsRolledOut(t *testing.T) {
 	buy(purchases, unknownCardPurchase())
 
 	r.requireAudit()
-	r.requireCardUses(map[string]int{"": 6, "FIRST": 1, "LATER": 6})
-	r.requireDocuments(map[string]int{"": 5, "NONE 0": 6, "VELOCITY 20": 1, "VELOCITY 40": 1})
-	require.Equal(t, []int{4, 9}, r.recordsBySchema(), "both versions are on one topic")
+	r.requireAccountKinds(map[string]int{"": 6, "CARD": 8})
+	r.requireDocuments(map[string]int{"<nil> <nil>": 5, "0 CARD": 8, "0 <nil>": 1})
+	require.Equal(t, []int{5, 9}, r.recordsBySchema(), "both versions are on one topic")
 
-	// Republished old events are written in version 2, with their old content.
+	// Republished old events are written in version 3, with their old content.
 	r.bankctl("republish", "--account", strings.TrimPrefix(card.GetCard().GetAccount(), "accounts/"))
 	r.requireAudit()
-	require.Eventually(t, func() bool { return r.recordCount(rolloutTopic) == 17 }, timeout, 100*time.Millisecond)
-	require.Equal(t, []int{4, 13}, r.recordsBySchema())
+	require.Eventually(t, func() bool { return r.recordCount(rolloutTopic) == 19 }, timeout, 100*time.Millisecond)
+	require.Equal(t, []int{5, 14}, r.recordsBySchema())
 	require.Zero(t, r.recordCount("dlq."+rolloutSink), "and nothing was refused")
 }
 
@@ -134,7 +135,7 @@ const (
 	rolloutSink  = "statement-" + rolloutBank
 )
 
-// newRollout sets everything that reads the bank's events to its state before version 2.
+// newRollout sets everything that reads the bank's events to its state before version 3.
 func newRollout(t *testing.T, stack *launch.Stack) *rollout {
 	t.Helper()
 	r := &rollout{T: t, stack: stack}
@@ -154,16 +155,21 @@ func newRollout(t *testing.T, stack *launch.Stack) *rollout {
 	r.bankctl("apply", "topics")
 	versions, err := schemas.Schemas("transactions")
 	require.NoError(t, err)
-	call(t, http.MethodPost, stack.Addresses().RegistryConfluent()+"/subjects/"+schemas.Subject(rolloutTopic)+"/versions",
-		map[string]any{"schema": versions[0].Schema})
+	for _, version := range versions[:2] {
+		call(t, http.MethodPost, stack.Addresses().RegistryConfluent()+"/subjects/"+schemas.Subject(rolloutTopic)+"/versions",
+			map[string]any{"schema": version.Schema})
+	}
 
 	r.migrateStatement()
-	for _, undo := range []string{"ALTER TABLE statement_lines DROP COLUMN card_use", "DELETE FROM migrations WHERE version_id = 2"} {
+	for _, undo := range []string{
+		"DROP INDEX statement_lines_holds, statement_lines_hold_ends",
+		"ALTER TABLE statement_lines DROP COLUMN " + strings.Join(linesOfVersion3, ", DROP COLUMN "), "DELETE FROM migrations WHERE version_id >= 3",
+	} {
 		_, err = r.lines.Exec(t.Context(), undo)
 		require.NoError(t, err)
 	}
 	fields := slices.DeleteFunc(strings.Split(fieldsOf(t, "statement-postgres"), ","), func(field string) bool {
-		return slices.Contains(fieldsOfVersion2, field)
+		return slices.Contains(linesOfVersion3, field)
 	})
 	r.configureSink(strings.Join(fields, ","))
 	t.Cleanup(func() { call(t, http.MethodDelete, stack.Addresses().Connect()+"/connectors/"+rolloutSink, nil) })
@@ -171,12 +177,11 @@ func newRollout(t *testing.T, stack *launch.Stack) *rollout {
 	return r
 }
 
-// oldIndex sets the template and the settings of the index sink to their old state.
+// oldIndex sets the template to its old state.
 func (r *rollout) oldIndex() {
 	r.Helper()
 	r.Cleanup(func() {
 		r.bankctl("apply", "indices")
-		r.bankctl("apply", "connectors")
 	})
 	indices, err := connectors.Indices()
 	require.NoError(r, err)
@@ -184,7 +189,7 @@ func (r *rollout) oldIndex() {
 	var template map[string]any
 	require.NoError(r, json.Unmarshal(indices[i].Template, &template))
 	properties := template["template"].(map[string]any)["mappings"].(map[string]any)["properties"].(map[string]any)
-	for _, field := range append(slices.Clone(fieldsOfVersion2), fieldOfTheSink) {
+	for _, field := range fieldsOfVersion3 {
 		require.Contains(r, properties, field)
 		delete(properties, field)
 	}
@@ -193,10 +198,6 @@ func (r *rollout) oldIndex() {
 		delete(property.(map[string]any), "doc_values")
 	}
 	call(r.T, http.MethodPut, r.stack.Addresses().Elasticsearch()+"/_index_template/transactions", template)
-
-	config := sinkOf(r.T, "transactions-elasticsearch")
-	delete(config, "pipeline.millis.field")
-	r.configure("transactions-elasticsearch", config)
 }
 
 func sinkOf(t *testing.T, name string) map[string]string {
@@ -347,41 +348,32 @@ func (r *rollout) requireAudit() {
 	require.Contains(r, r.bankctl("audit", "--wait", timeout.String()), "audit: equal")
 }
 
-// requireCardUses counts the statement's lines by card_use.
-func (r *rollout) requireCardUses(want map[string]int) {
+// requireAccountKinds counts the statement's lines by account_kind.
+func (r *rollout) requireAccountKinds(want map[string]int) {
 	r.Helper()
-	rows, err := r.lines.Query(r.Context(), "SELECT coalesce(card_use, ''), count(*) FROM statement_lines GROUP BY 1")
+	rows, err := r.lines.Query(r.Context(), "SELECT coalesce(account_kind, ''), count(*) FROM statement_lines GROUP BY 1")
 	require.NoError(r, err)
 	got := map[string]int{}
-	var use string
+	var kind string
 	var count int
-	_, err = pgx.ForEachRow(rows, []any{&use, &count}, func() error {
-		got[use] = count
+	_, err = pgx.ForEachRow(rows, []any{&kind, &count}, func() error {
+		got[kind] = count
 		return nil
 	})
 	require.NoError(r, err)
 	require.Equal(r, want, got)
 }
 
-// requireDocuments counts the documents by rule and score. The documents that were written with
-// the new settings of the sink contain their delay, which is about rolloutClockOffset for this
-// bank.
+// requireDocuments counts the documents by leg and account kind. Each has its delay, which is about
+// rolloutClockOffset for this bank.
 func (r *rollout) requireDocuments(want map[string]int) {
 	r.Helper()
-	got, timed := map[string]int{}, 0
+	got := map[string]int{}
 	for _, document := range r.documents() {
-		key := ""
-		if rule, ok := document["risk_rule"].(string); ok {
-			key = fmt.Sprintf("%s %v", rule, document["risk_score"])
-		}
-		got[key]++
-		if millis, ok := document[fieldOfTheSink].(float64); ok {
-			timed++
-			require.InDelta(r, rolloutClockOffset.Milliseconds(), int64(millis), float64(time.Hour.Milliseconds()))
-		}
+		got[fmt.Sprintf("%v %v", document["leg"], document["account_kind"])]++
+		require.InDelta(r, rolloutClockOffset.Milliseconds(), int64(document["pipeline_millis"].(float64)), float64(time.Hour.Milliseconds()))
 	}
 	require.Equal(r, want, got)
-	require.Equal(r, len(r.documents())-4, timed)
 }
 
 // recordsBySchema counts the topic's records by their schema, oldest schema first.

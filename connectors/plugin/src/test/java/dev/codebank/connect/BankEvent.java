@@ -21,6 +21,9 @@ import org.apache.kafka.connect.sink.SinkRecord;
 final class BankEvent {
     private static final Path SCHEMAS = Path.of("..", "..", "schemas");
 
+    /** The newest version. It is the schema id in the frame of the events that {@link #with} returns. */
+    static final int NEWEST = BankEvents.released().size();
+
     private BankEvent() {
     }
 
@@ -34,11 +37,11 @@ final class BankEvent {
         return Files.readString(SCHEMAS.resolve("avro/transactions/v" + version + ".avsc"));
     }
 
-    /** Returns the golden purchase of version 2 with other values of some fields. */
+    /** Returns the golden purchase of the newest version with other values of some fields. */
     static byte[] with(Map<String, Object> changes) {
         try {
-            Schema schema = new Schema.Parser().parse(schema(2));
-            byte[] golden = golden(2);
+            Schema schema = new Schema.Parser().parse(schema(NEWEST));
+            byte[] golden = golden(NEWEST);
             GenericRecord event = new GenericDatumReader<GenericRecord>(schema).read(null,
                 DecoderFactory.get().binaryDecoder(golden, 5, golden.length - 5, null));
             for (Map.Entry<String, Object> change : changes.entrySet()) {
@@ -48,7 +51,7 @@ final class BankEvent {
             var encoder = EncoderFactory.get().binaryEncoder(out, null);
             new GenericDatumWriter<GenericRecord>(schema, new GenericData()).write(event, encoder);
             encoder.flush();
-            return framed(2, out.toByteArray());
+            return framed(NEWEST, out.toByteArray());
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

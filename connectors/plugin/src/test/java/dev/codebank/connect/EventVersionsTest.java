@@ -15,7 +15,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** The released versions of the bank's event, as the repository holds them, and the output of both sinks for each. */
 class EventVersionsTest {
     @ParameterizedTest
-    @CsvSource({"1,", "2,LATER"})
+    @CsvSource({"1,", "2,LATER", "3,LATER"})
     void anEventOfEachVersionBecomesADocument(int version, String cardUse) throws IOException {
         DocumentPlan plan = new DocumentPlan(schema(version), "event_id", "occurred_at");
         JsonBuffer json = new JsonBuffer(1);
@@ -33,10 +33,16 @@ class EventVersionsTest {
             assertEquals(60, document.get("risk_score").intValue());
             assertEquals("VELOCITY", document.get("risk_rule").asText());
         }
+        assertEquals(version >= 3, document.has("account_kind"));
+        if (version >= 3) {
+            assertEquals("CARD", document.get("account_kind").asText());
+            assertEquals(0, document.get("leg").intValue());
+            assertEquals(1_767_830_400_000L, java.time.Instant.parse(document.get("hold_expires_at").asText()).toEpochMilli());
+        }
     }
 
     @ParameterizedTest
-    @CsvSource({"1,", "2,LATER"})
+    @CsvSource({"1,", "2,LATER", "3,LATER"})
     void anEventOfEachVersionBecomesARowOfTheNewestTable(int version, String cardUse) throws IOException {
         PostgresTable table = new PostgresTable("\"t\"", List.of(
             new PostgresTable.Column("event_id", PostgresTable.Type.TEXT, "text", true, false),

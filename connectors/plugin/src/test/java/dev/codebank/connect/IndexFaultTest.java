@@ -47,7 +47,7 @@ class IndexFaultTest extends ElasticsearchSinkTaskSetup {
     void configure() throws IOException {
         settings.put("max.retries", "1");
         settings.put("schema.registry.url", "http://127.0.0.1:" + registry.getAddress().getPort());
-        schemas.put("2", BankEvent.schema(2));
+        schemas.put(String.valueOf(BankEvent.NEWEST), BankEvent.schema(BankEvent.NEWEST));
     }
 
     @AfterEach
@@ -131,7 +131,7 @@ class IndexFaultTest extends ElasticsearchSinkTaskSetup {
         assertTrue(waits.getMessage().contains("has no schema 77"), waits.getMessage());
         assertEquals(2, elasticsearch.stored().size());
         assertEquals(List.of(), context.reported, "a letter is reported once, when no record waits any more");
-        schemas.put("77", BankEvent.schema(2));
+        schemas.put("77", BankEvent.schema(BankEvent.NEWEST));
         for (int tries = 0; context.reported.isEmpty(); tries++) {
             Thread.sleep(200);
             try {
@@ -158,11 +158,11 @@ class IndexFaultTest extends ElasticsearchSinkTaskSetup {
 
     @Test
     void anEventWaitsIfTheRegistryHasAnotherSchemaUnderItsId() throws IOException {
-        schemas.put("2", "{\"type\":\"record\",\"name\":\"Other\",\"fields\":[{\"name\":\"event_id\",\"type\":\"long\"}]}");
+        schemas.put(String.valueOf(BankEvent.NEWEST), "{\"type\":\"record\",\"name\":\"Other\",\"fields\":[{\"name\":\"event_id\",\"type\":\"long\"}]}");
         ElasticsearchSinkTask task = start();
 
         assertThrows(RetriableException.class, () -> task.put(List.of(event(0))));
-        schemas.put("2", BankEvent.schema(2));
+        schemas.put(String.valueOf(BankEvent.NEWEST), BankEvent.schema(BankEvent.NEWEST));
         task.put(List.of(event(0)));
 
         assertEquals(1, elasticsearch.stored().size());
