@@ -54,7 +54,9 @@
 //   - Kind: what an entry is, for example a purchase; kinds.go says what each kind does.
 //   - Relation: how an entry counts towards the earlier transaction that it refers to: given back, captured or released.
 //   - Hold: an amount that is set aside until it is captured, voided or expires.
-//   - Capture: the debit that takes what a hold has set aside.
+//   - Capture: the debit that takes what a hold has set aside, or a part of it; the rest is released in the same commit.
+//   - Expiry: the end of a hold that nobody captured or voided in time.
+//   - Release: the entry that sets free what a hold has set aside: a void or an expiry.
 //
 // # The ledger
 //
