@@ -26,6 +26,8 @@ func TestNoFieldOfTextTakesACardNumberOrWhatCannotBeSeen(t *testing.T) {
 	bought, err := c.purchases.AuthorizePurchase(t.Context(), ask(issued, 5))
 	require.NoError(t, err)
 	card, purchase := issued.GetCard().GetName(), bought.GetPurchase().GetName()
+	wallet, other, merchant := c.open(t, 100).GetName(), c.open(t, 0), &bankv1.Merchant{Id: "m", Name: "n", CategoryCode: "5462", City: "c", Country: "BR"}
+	transaction := "transactions/" + strings.TrimPrefix(purchase, "purchases/")
 	requests := map[string]proto.Message{
 		"CardService/IssueCard":             &bankv1.IssueCardRequest{RequestId: "i", HolderName: "Ada", Currency: "BRL"},
 		"CardService/GetCard":               &bankv1.GetCardRequest{Name: card},
@@ -40,11 +42,25 @@ func TestNoFieldOfTextTakesACardNumberOrWhatCannotBeSeen(t *testing.T) {
 		"PurchaseService/VoidPurchase":      &bankv1.VoidPurchaseRequest{RequestId: "v"},
 		"PurchaseService/ReversePurchase":   &bankv1.ReversePurchaseRequest{RequestId: "r", Name: purchase},
 		"PurchaseService/GetPurchase":       &bankv1.GetPurchaseRequest{Name: purchase},
+		"WalletService/OpenAccount":         &bankv1.OpenAccountRequest{RequestId: "o", CustomerId: other.GetCustomerId(), Currency: "BRL"},
+		"WalletService/ListAccounts":        &bankv1.ListAccountsRequest{CustomerId: other.GetCustomerId()},
+		"WalletService/GetBalance":          &bankv1.GetBalanceRequest{Name: wallet},
+		"WalletService/CloseAccount":        &bankv1.CloseAccountRequest{RequestId: "c", Name: wallet},
+		"WalletService/Deposit":             &bankv1.DepositRequest{RequestId: "d", Account: wallet, AmountMinor: 1, Currency: "BRL"},
+		"WalletService/Withdraw":            &bankv1.WithdrawRequest{RequestId: "w", Account: wallet, AmountMinor: 1, Currency: "BRL"},
+		"WalletService/Purchase":            &bankv1.PurchaseRequest{RequestId: "p", Account: wallet, AmountMinor: 1, Currency: "BRL", Merchant: merchant},
+		"WalletService/Transfer":            &bankv1.TransferRequest{RequestId: "t", Source: wallet, Destination: other.GetName(), AmountMinor: 1, Currency: "BRL"},
+		"WalletService/Cancel":              &bankv1.CancelRequest{RequestId: "x"},
+		"WalletService/Reverse":             &bankv1.ReverseRequest{RequestId: "r", Name: transaction},
+		"WalletService/GetTransaction":      &bankv1.GetTransactionRequest{Name: transaction},
+		"WalletService/PlaceHold":           &bankv1.PlaceHoldRequest{RequestId: "h", Account: wallet, AmountMinor: 1, Currency: "BRL", Merchant: merchant},
+		"WalletService/CaptureHold":         &bankv1.CaptureHoldRequest{RequestId: "e", Name: transaction},
+		"WalletService/VoidHold":            &bankv1.VoidHoldRequest{Name: transaction},
 	}
 	// A number is sealed, a token only opened, and a trace that is none is replaced.
 	notKept := []string{"card_data.number", "card_token", "trace_id"}
 	fields := 0
-	for _, method := range rpctest.Unary(bankv1.CardService_ServiceDesc, bankv1.PurchaseService_ServiceDesc) {
+	for _, method := range rpctest.Unary(bankv1.CardService_ServiceDesc, bankv1.PurchaseService_ServiceDesc, bankv1.WalletService_ServiceDesc) {
 		request, known := requests[method[len("/bank.v1."):]]
 		require.True(t, known, "%s: add a request", method)
 		for _, text := range []string{issued.GetCardData().GetNumber(), "a\u202eb"} {
@@ -80,5 +96,5 @@ func (c clients) invoke(ctx context.Context, method string, request proto.Messag
 
 // Whatever is wrong with a body or a query, the answer names the field and not its value.
 func TestNoAnswerOfRESTRepeatsACardNumberOrASecurityCode(t *testing.T) {
-	rpctest.RequireNoEcho(t, newClients(t).rest, bankv1.CardService_ServiceDesc, bankv1.PurchaseService_ServiceDesc)
+	rpctest.RequireNoEcho(t, newClients(t).rest, bankv1.CardService_ServiceDesc, bankv1.PurchaseService_ServiceDesc, bankv1.WalletService_ServiceDesc)
 }
