@@ -23,6 +23,9 @@ var (
 	// accountLimit is for wrong passwords of one account from anywhere but its known devices. It
 	// slows down and never locks, so that nobody can lock another out.
 	accountLimit = Limit{Free: 20, Pause: 30 * time.Second, Window: time.Hour}
+	// addressLimit is for wrong passwords of all accounts from one address: it slows down who tries one
+	// password on many accounts.
+	addressLimit = Limit{Free: 100, Pause: 2 * time.Second, Window: 15 * time.Minute}
 	// mailLimit is for requests from one address that send an e-mail.
 	mailLimit = Limit{Free: 20, Pause: 15 * time.Minute, Window: time.Hour}
 )
@@ -63,6 +66,7 @@ func PasswordCounters(email Email, from netip.Addr, device *Digest) []Counter {
 	}
 	return []Counter{
 		{"account " + email.Key(), accountLimit, true},
+		{"address " + network(from), addressLimit, true},
 		{"pair " + email.Key() + " " + network(from), pairLimit, false},
 	}
 }

@@ -129,7 +129,7 @@ type SessionEnd struct {
 // Guard counts attempts and keeps the audit log.
 type Guard interface {
 	// Take counts an attempt with all counters, or with none if one of them asks to wait. last says
-	// that a counter has no free attempt left.
+	// that a counter that is not shared has no free attempt left.
 	Take(ctx context.Context, now time.Time, counters []Counter) (wait time.Duration, last bool, err error)
 	// Record commits an act that changes nothing else.
 	Record(ctx context.Context, act Act) error
@@ -194,6 +194,7 @@ type Mails interface {
 // Ends are the sessions that have ended.
 type Ends interface {
 	// EndsAfter returns sessions that have ended, behind a sequence and in its order, as long as tokens
-	// of them may be alive: at most a thousand.
+	// of them may be alive: at most a thousand. A sequence beyond the last one is of a store that was
+	// restored since: then all are returned.
 	EndsAfter(ctx context.Context, sequence int64, now time.Time) ([]EndedSession, error)
 }

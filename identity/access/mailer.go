@@ -11,8 +11,8 @@ import (
 	"codebank.dev/identity/mail"
 )
 
-// mailEvery is how often a Mailer looks for e-mails that are due.
-const mailEvery = 500 * time.Millisecond
+// DefaultMailEvery is how often a Mailer looks for e-mails that are due.
+const DefaultMailEvery = 500 * time.Millisecond
 
 // Mailer sends the e-mails that are due. It makes their tokens when it sends them, so no token is ever
 // stored. Any number of them may work on one store.
@@ -24,10 +24,16 @@ type Mailer struct {
 	Logger   *slog.Logger
 	// Now is the clock.
 	Now func() time.Time
+	// Every is how often it looks for e-mails that are due; 0 means DefaultMailEvery.
+	Every time.Duration
 }
 
 // Run sends e-mails until ctx ends.
 func (m *Mailer) Run(ctx context.Context) {
+	every := m.Every
+	if every <= 0 {
+		every = DefaultMailEvery
+	}
 	for ctx.Err() == nil {
 		sent, err := m.sendNext(ctx)
 		if err != nil && ctx.Err() == nil {
@@ -38,7 +44,7 @@ func (m *Mailer) Run(ctx context.Context) {
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(mailEvery):
+		case <-time.After(every):
 		}
 	}
 }

@@ -35,7 +35,7 @@ ON CONFLICT (key) DO UPDATE SET key = excluded.key RETURNING count, last_at`, co
 		}
 		var pause time.Duration
 		taken[i], pause = counter.Limit.Take(seen, now)
-		wait, last = max(wait, pause), last || taken[i].Count == counter.Limit.Free
+		wait, last = max(wait, pause), last || taken[i].Count == counter.Limit.Free && !counter.Shared
 	}
 	if wait > 0 {
 		return wait, false, nil

@@ -168,7 +168,7 @@ const endsPage = 1000
 // EndsAfter implements identity.Ends.
 func (s *Store) EndsAfter(ctx context.Context, sequence int64, now time.Time) ([]identity.EndedSession, error) {
 	rows, err := s.pool.Query(ctx, `SELECT sequence, session_id, ended_at, tokens_expire_at FROM ended_sessions
-WHERE sequence > $1 AND tokens_expire_at > $2 ORDER BY sequence LIMIT $3`, sequence, now, endsPage)
+WHERE sequence > (SELECT CASE WHEN ended_sequence >= $1 THEN $1 ELSE 0 END FROM audit_head) AND tokens_expire_at > $2 ORDER BY sequence LIMIT $3`, sequence, now, endsPage)
 	if err != nil {
 		return nil, failure(err)
 	}

@@ -105,7 +105,7 @@ func startWith(t testing.TB, url string, params hashing.Params) *running {
 	require.NoError(t, err)
 	sender, err := mail.NewSender(mailServer, "Code Bank <no-reply@bank.example>")
 	require.NoError(t, err)
-	mailer := &access.Mailer{Store: r.store, Sender: sender, PagesURL: "https://pages.example/", Logger: logger, Now: r.clock.Now}
+	mailer := &access.Mailer{Store: r.store, Sender: sender, PagesURL: "https://pages.example/", Logger: logger, Now: r.clock.Now, Every: 10 * time.Millisecond}
 	server.Background(mailer.Run)
 	server.Background(func(ctx context.Context) { keys.Run(ctx, logger) })
 	ctx, cancel := context.WithCancel(context.Background())

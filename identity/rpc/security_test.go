@@ -178,6 +178,42 @@ func TestAddressesWithoutAnAccountAreLockedTheSame(t *testing.T) {
 	requireReason(t, err, fault.ResourceExhausted, "TOO_MANY_ATTEMPTS")
 }
 
+func TestOnePasswordTriedOnManyAccountsIsSlowedDown(t *testing.T) {
+	r := start(t)
+	slowed := false
+	for n := 0; n < 150 && !slowed; n++ {
+		_, err := r.signIn(at(t, "198.51.100.7"), fmt.Sprintf("u%d@example.com", n), "wrong password")
+		slowed = fault.Of(err).Reason == "TOO_MANY_ATTEMPTS"
+	}
+	require.True(t, slowed)
+	_, err := r.signIn(at(t, "203.0.113.9"), "u1@example.com", "wrong password")
+	requireReason(t, err, fault.Unauthenticated, "WRONG_CREDENTIALS")
+}
+
+// An address without an account costs what a wrong password costs: without its hash it would be many times
+// quicker.
+func TestAnAddressWithoutAnAccountCostsTheSame(t *testing.T) {
+	slow := small()
+	slow.Memory, slow.Iterations = 4<<10, 8
+	r := startWith(t, postgrestest.Database(t), slow)
+	r.open(t, alice)
+	median := func(email string) time.Duration {
+		var took []time.Duration
+		for n := range 5 {
+			begun := time.Now()
+			_, err := r.signIn(at(t, fmt.Sprintf("198.51.100.%d", n)), email, "wrong password")
+			requireReason(t, err, fault.Unauthenticated, "WRONG_CREDENTIALS")
+			took = append(took, time.Since(begun))
+		}
+		slices.Sort(took)
+		return took[2]
+	}
+	wrong, nobody := median(alice), median("nobody@example.com")
+	t.Logf("wrong password %s, no account %s", wrong, nobody)
+	require.Less(t, wrong, 4*nobody)
+	require.Less(t, nobody, 4*wrong)
+}
+
 func TestRequestsForEmailsFromOneAddressAreLimited(t *testing.T) {
 	r := start(t)
 	for i := range 20 {
@@ -368,6 +404,7 @@ func TestVerifiersHearOfAnEndedSessionAndGoOnWhereTheyWere(t *testing.T) {
 	require.NoError(t, err)
 	signedOut := time.Now()
 	require.Eventually(t, func() bool { return ended.Has(session) }, time.Minute, 5*time.Millisecond)
+	t.Logf("heard after %s", time.Since(signedOut))
 	require.Less(t, time.Since(signedOut), 5*time.Second)
 	cancel()
 	watching.Wait()
@@ -379,6 +416,7 @@ func TestVerifiersHearOfAnEndedSessionAndGoOnWhereTheyWere(t *testing.T) {
 	first := r.watch(t, 0)
 	require.Equal(t, []string{tokens.GetSession(), next.GetSession()}, first)
 	require.Equal(t, []string{next.GetSession()}, r.watch(t, 1))
+	require.Equal(t, first, r.watch(t, 1000), "the database was restored since")
 	r.clock.Advance(identity.TokensForgotten + time.Second)
 	require.Empty(t, r.watch(t, 0), "their tokens have expired")
 }

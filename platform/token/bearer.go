@@ -12,11 +12,6 @@ const metadataKey = "authorization"
 
 const scheme = "Bearer "
 
-// Given reports whether a call has the header of a token, right or wrong.
-func Given(ctx context.Context) bool {
-	return len(metadata.ValueFromIncomingContext(ctx, metadataKey)) > 0
-}
-
 // Bearer returns the token of a call (RFC 6750). ErrMissing if it has none, or more than one.
 func Bearer(ctx context.Context) (string, error) {
 	values := metadata.ValueFromIncomingContext(ctx, metadataKey)
