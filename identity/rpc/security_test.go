@@ -166,6 +166,10 @@ func TestAttackersOnManyAddressesAreSlowedDownAndAKnownDeviceIsNot(t *testing.T)
 	requireReason(t, err, fault.ResourceExhausted, "TOO_MANY_ATTEMPTS")
 	r.clock.Advance(31 * time.Second)
 	require.NoError(t, r.guess(stranger, password), "it slows down and does not lock")
+	r.clock.Advance(31 * time.Second)
+	fixed, err := r.SignIn(stranger, &identityv1.SignInRequest{Email: alice, Password: password, DeviceToken: made})
+	require.NoError(t, err)
+	require.NotEqual(t, made, fixed.GetDeviceToken(), "nobody gives a device a token of his own choice")
 }
 
 func TestAddressesWithoutAnAccountAreLockedTheSame(t *testing.T) {
