@@ -170,7 +170,7 @@ func wrongCode(code string) string {
 
 func (w *pair) void(requestID string) operation {
 	return operation{name: "void " + requestID, run: func(ctx context.Context, s *side) (any, error) {
-		return s.purchases.Void(ctx, w.caller, requestID, "")
+		return s.purchases.Void(ctx, purchase.VoidRequest{Caller: w.caller, RequestID: requestID})
 	}}
 }
 

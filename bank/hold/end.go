@@ -46,8 +46,9 @@ type capture struct {
 	hold      bank.ID
 	byCard    bool // only the hold of a purchase by card is captured
 	account   bank.ID
-	amount    int64 // minor units; zero means all of the hold
-	refusal   error // refuses to store the request id, if it is new
+	amount    int64     // minor units; zero means all of the hold
+	at        time.Time // of a loaded history; zero means now
+	refusal   error     // refuses to store the request id, if it is new
 }
 
 // Key implements bank.Command.
@@ -64,6 +65,9 @@ func (c *capture) Keys() bank.Keys { return keysOf(c.code, c.account, c.id, c.ho
 
 // Decide implements bank.Command.
 func (c *capture) Decide(book *bank.Book, now time.Time) bank.Outcome {
+	if !c.at.IsZero() {
+		now = c.at
+	}
 	first, err := book.Repeat(c.id, &c.request)
 	if err != nil {
 		return bank.Outcome{Err: err}
@@ -129,6 +133,7 @@ type void struct {
 	principal bank.Principal
 	hold      bank.ID
 	account   bank.ID
+	at        time.Time // of a loaded history; zero means now
 }
 
 // Key implements bank.Command.
@@ -146,6 +151,9 @@ func (v *void) Keys() bank.Keys { return keysOf(v.code, v.account, v.id, v.hold)
 // Decide implements bank.Command. An open hold is released also when its time is over, because nothing
 // else can become of it.
 func (v *void) Decide(book *bank.Book, now time.Time) bank.Outcome {
+	if !v.at.IsZero() {
+		now = v.at
+	}
 	hold, err := find(book, v.hold, v.request.Caller, &v.principal)
 	if err != nil {
 		return bank.Outcome{Err: err}

@@ -23,13 +23,15 @@ import (
 	"codebank.dev/platform/money"
 )
 
-// Service places and ends holds. All fields are required; it is safe for concurrent use.
+// Service places and ends holds. All fields but History are required; it is safe for concurrent use.
 type Service struct {
 	Code      bank.Code
 	Ledger    bank.Submitter
 	Directory bank.Directory
 	Holds     bank.Holds
 	Vault     bank.Vault
+	// History lets requests name an earlier time; nil means that every request is of the present.
+	History *bank.History
 }
 
 // The refusals of this package.
@@ -62,6 +64,8 @@ type PlaceRequest struct {
 	Description       string
 	// ExpiresAt is when the hold ends by itself, in whole milliseconds; zero means after bank.HoldLife.
 	ExpiresAt time.Time
+	// At is when the hold was placed, in whole milliseconds; zero means now. See bank.History.
+	At time.Time
 }
 
 // check returns the account, and nil when every field is well formed, and holds nothing that is not
@@ -82,11 +86,16 @@ func (r *PlaceRequest) check() (bank.ID, money.Currency, error) {
 	return account, currency, field.First(refusals...)
 }
 
-// canonical returns the form of the request from which its fingerprint is computed.
+// canonical returns the form of the request from which its fingerprint is computed. Its two times are told
+// apart by a word.
 func (r *PlaceRequest) canonical(account bank.ID) bank.Canonical {
-	return bank.NewCanonical("hold").Text(account.String()).Number(r.AmountMinor).Text(r.Currency).
+	form := bank.NewCanonical("hold").Text(account.String()).Number(r.AmountMinor).Text(r.Currency).
 		Text(r.Merchant.ID).Text(r.Merchant.Name).Text(r.Merchant.CategoryCode).Text(r.Merchant.City).Text(r.Merchant.Country).
 		Text(r.MerchantReference).Text(r.Description).Moment(r.ExpiresAt)
+	if !r.At.IsZero() {
+		form = form.Text("request_time").Moment(r.At)
+	}
+	return form
 }
 
 // Place sets an amount of a wallet account aside. A decline is an entry, not an error. It is idempotent
@@ -99,6 +108,9 @@ func (s *Service) Place(ctx context.Context, request PlaceRequest) (bank.Entry, 
 	account, currency, content := request.check()
 	if content != nil && !field.IsContent(content) {
 		return bank.Entry{}, content
+	}
+	if err := s.History.Check(request.At); err != nil {
+		return bank.Entry{}, err
 	}
 	outcome, err := s.Ledger.Submit(ctx, &place{
 		id: s.Code.TransactionID(request.Caller, request.RequestID),
@@ -113,6 +125,7 @@ func (s *Service) Place(ctx context.Context, request PlaceRequest) (bank.Entry, 
 		merchantReference: request.MerchantReference,
 		description:       request.Description,
 		expiresAt:         request.ExpiresAt,
+		at:                request.At,
 		refusal:           content,
 	})
 	if err != nil {
@@ -133,6 +146,7 @@ type CaptureRequest struct {
 	ByCard bool
 	// AmountMinor is how much to take, in minor units of the hold's currency; 0 means all of it.
 	AmountMinor int64
+	At          time.Time // as in PlaceRequest
 }
 
 // Capture is a capture with the hold that it has ended.
@@ -157,11 +171,14 @@ func (s *Service) Capture(ctx context.Context, request CaptureRequest) (Capture,
 	if content != nil && !field.IsContent(content) {
 		return Capture{}, content
 	}
+	if err := s.History.Check(request.At); err != nil {
+		return Capture{}, err
+	}
 	account, err := s.accountOf(ctx, request.Hold)
 	if err != nil {
 		return Capture{}, err
 	}
-	form := bank.NewCanonical("capture").Text(request.Hold.String()).Number(request.AmountMinor)
+	form := bank.NewCanonical("capture").Text(request.Hold.String()).Number(request.AmountMinor).Moment(request.At)
 	outcome, err := s.Ledger.Submit(ctx, &capture{
 		code: s.Code,
 		id:   s.Code.TransactionID(request.Caller, request.RequestID),
@@ -174,6 +191,7 @@ func (s *Service) Capture(ctx context.Context, request CaptureRequest) (Capture,
 		byCard:    request.ByCard,
 		account:   account,
 		amount:    request.AmountMinor,
+		at:        request.At,
 		refusal:   content,
 	})
 	if err != nil {
@@ -192,6 +210,7 @@ type VoidRequest struct {
 	TraceID   string
 	Principal bank.Principal
 	Hold      bank.ID
+	At        time.Time // as in PlaceRequest
 }
 
 // Void releases what a hold has set aside, and returns the hold as it is afterwards. A hold that was
@@ -201,6 +220,9 @@ type VoidRequest struct {
 // Errors: fault.NotFound when there is no such hold for the principal; fault.FailedPrecondition
 // HOLD_CAPTURED; those of ledger.Executor.Submit.
 func (s *Service) Void(ctx context.Context, request VoidRequest) (bank.HoldState, error) {
+	if err := s.History.Check(request.At); err != nil {
+		return bank.HoldState{}, err
+	}
 	account, err := s.accountOf(ctx, request.Hold)
 	if err != nil {
 		return bank.HoldState{}, err
@@ -212,6 +234,7 @@ func (s *Service) Void(ctx context.Context, request VoidRequest) (bank.HoldState
 		principal: request.Principal,
 		hold:      request.Hold,
 		account:   account,
+		at:        request.At,
 	})
 	if err != nil {
 		return bank.HoldState{}, err

@@ -20,6 +20,7 @@ type place struct {
 	merchantReference string
 	description       string
 	expiresAt         time.Time // zero means after bank.HoldLife
+	at                time.Time // of a loaded history; zero means now
 	// refusal refuses what a text holds, when the request is not a repeat.
 	refusal error
 }
@@ -41,6 +42,9 @@ func (p *place) Keys() bank.Keys {
 
 // Decide implements bank.Command.
 func (p *place) Decide(book *bank.Book, now time.Time) bank.Outcome {
+	if !p.at.IsZero() {
+		now = p.at
+	}
 	if outcome, ok := book.Decided(p.id, &p.request); ok {
 		return outcome
 	}

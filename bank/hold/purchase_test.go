@@ -21,7 +21,7 @@ func (r *replica) get(t testing.TB, placed bank.Entry) purchase.Purchase {
 
 func (r *replica) voidPurchase(t testing.TB, placed bank.Entry) purchase.Purchase {
 	t.Helper()
-	voided, err := r.purchases.Void(t.Context(), "shop", placed.Request.ID, "")
+	voided, err := r.purchases.Void(t.Context(), purchase.VoidRequest{Caller: "shop", RequestID: placed.Request.ID})
 	require.NoError(t, err)
 	return voided
 }
@@ -193,7 +193,7 @@ func TestTheVoidOfAnExpiredPurchaseChangesNothing(t *testing.T) {
 func TestAHoldOnAWalletIsNoPurchase(t *testing.T) {
 	onBothStores(t, func(t *testing.T, one, _ *replica) {
 		placed := one.place(t, one.wallet(t, 1000).ID, 10)
-		_, err := one.purchases.Void(t.Context(), "shop", placed.Request.ID, "")
+		_, err := one.purchases.Void(t.Context(), purchase.VoidRequest{Caller: "shop", RequestID: placed.Request.ID})
 		requireReason(t, "NOT_A_PURCHASE", err)
 		_, err = one.purchases.Get(t.Context(), "shop", "purchases/"+placed.TransactionID.String())
 		requireReason(t, "PURCHASE_NOT_FOUND", err)

@@ -6,6 +6,7 @@ import (
 	"codebank.dev/bank"
 	"codebank.dev/bank/banktest"
 	"codebank.dev/bank/card"
+	"codebank.dev/bank/purchase"
 	"codebank.dev/bank/vault"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/money"
@@ -31,7 +32,7 @@ func TestAnAccountInAWithdrawnCurrencyGoesOnAndNoNewOneIsOpened(t *testing.T) {
 		require.Equal(t, bank.Approved, bought.Entry.Status)
 		require.Equal(t, "ANG 4.00", money.Amount{Minor: bought.Entry.Amount, Currency: bought.Entry.Currency}.String())
 		requireRepeat(t, bought, ask, one, two)
-		voided, err := one.purchases.Void(t.Context(), ask.Caller, ask.RequestID, "")
+		voided, err := one.purchases.Void(t.Context(), purchase.VoidRequest{Caller: ask.Caller, RequestID: ask.RequestID})
 		require.NoError(t, err)
 		require.Equal(t, bank.Voided, voided.Entry.Status)
 

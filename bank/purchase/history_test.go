@@ -72,6 +72,16 @@ func TestAHistoryIsDecidedAtTheTimesOfItsRequests(t *testing.T) {
 		_, err = two.purchases.Reverse(t.Context(), back)
 		require.ErrorIs(t, err, bank.ErrRequestIDReused)
 
+		later := buy(guesses.AddDate(0, 0, 4), func(r *purchase.Request) { r.CaptureLater = true })
+		require.True(t, guesses.AddDate(0, 0, 4).Add(bank.HoldLife).Equal(later.HoldExpiresAt), "7 days from then")
+		void := purchase.VoidRequest{Caller: "shop", RequestID: later.Request.ID, At: guesses.AddDate(0, 0, 5)}
+		voided, err := one.purchases.Void(t.Context(), void)
+		require.NoError(t, err)
+		require.Equal(t, bank.KindVoid, voided.EndedBy)
+		account, err := two.cards.Account(t.Context(), "accounts/"+issued.Account.ID.String())
+		require.NoError(t, err)
+		require.True(t, void.At.Equal(account.LastAt))
+
 		require.Equal(t, bank.Expired, buy(opened.AddDate(5, 1, 0), nil).Decline)
 	})
 }
@@ -104,6 +114,8 @@ func TestATimeThatIsNotAllowedIsRefusedByFieldName(t *testing.T) {
 			_, err = test.at.purchases.Reverse(t.Context(), purchase.ReverseRequest{
 				Caller: "shop", RequestID: "r", Name: "purchases/" + banktest.NewID().String(), At: test.of,
 			})
+			requireField(t, err, name)
+			_, err = test.at.purchases.Void(t.Context(), purchase.VoidRequest{Caller: "shop", RequestID: ask.RequestID, At: test.of})
 			requireField(t, err, name)
 			_, err = test.at.cards.Issue(t.Context(), card.IssueRequest{
 				Caller: "branch", RequestID: "i", HolderName: "Ada", Currency: "BRL", At: test.of,

@@ -335,7 +335,7 @@ func TestAVoidAndItsPurchaseRaceToOneOutcome(t *testing.T) {
 					require.NoError(t, err)
 				})
 				working.Go(func() {
-					voided, err := at.purchases.Void(t.Context(), ask.Caller, ask.RequestID, "")
+					voided, err := at.purchases.Void(t.Context(), purchase.VoidRequest{Caller: ask.Caller, RequestID: ask.RequestID})
 					require.NoError(t, err)
 					require.Equal(t, bank.Voided, voided.Entry.Status)
 				})
@@ -353,7 +353,7 @@ func TestAVoidedIDStaysVoided(t *testing.T) {
 	onBothStores(t, func(t *testing.T, one, two *replica) {
 		issued := one.issue(t, nil)
 		ask := request(issued.Data, 400)
-		first, err := one.purchases.Void(t.Context(), ask.Caller, ask.RequestID, "")
+		first, err := one.purchases.Void(t.Context(), purchase.VoidRequest{Caller: ask.Caller, RequestID: ask.RequestID})
 		require.NoError(t, err)
 		require.Equal(t, bank.Voided, first.Entry.Status)
 		late, err := two.purchases.Authorize(t.Context(), ask)
@@ -413,7 +413,7 @@ func TestAPurchaseIsGivenBackInPartsByAnyReplica(t *testing.T) {
 			_, refused = reverse(two, requestID, want.amount)
 			require.Equal(t, want.reason, refused, requestID)
 		}
-		voided, err := two.purchases.Void(t.Context(), "shop", bought.Entry.Request.ID, "")
+		voided, err := two.purchases.Void(t.Context(), purchase.VoidRequest{Caller: "shop", RequestID: bought.Entry.Request.ID})
 		require.NoError(t, err)
 		require.Equal(t, int64(400), voided.Reversed)
 		_, refused = reverse(one, "late", 1)

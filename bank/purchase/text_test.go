@@ -96,7 +96,7 @@ func TestNoTextHoldsACardNumberOrWhatCannotBeSeen(t *testing.T) {
 			requireContent(t, buy(func(r *purchase.Request) { r.Merchant.ID = id }), "merchant.id", id)
 			requireContent(t, issue(func(r *card.IssueRequest) { r.RequestID = id }), "request_id", id)
 			requireContent(t, reverse(id, ""), "request_id", id)
-			_, err := one.purchases.Void(t.Context(), "shop", id, "")
+			_, err := one.purchases.Void(t.Context(), purchase.VoidRequest{Caller: "shop", RequestID: id})
 			requireContent(t, err, "request_id", id)
 			_, err = one.cards.ChangeLimit(t.Context(), card.LimitRequest{
 				Caller: "branch", RequestID: id, Name: "cards/" + issued.Card.ID.String(), CreditLimitMinor: 5,
@@ -151,7 +151,7 @@ func TestARepeatOfARequestThatWouldBeRefusedTodayGetsTheFirstOutcome(t *testing.
 		reversed, err := two.purchases.Reverse(t.Context(), give)
 		require.NoError(t, err)
 		require.Equal(t, back.TransactionID, reversed.Entry.TransactionID)
-		voided, err := two.purchases.Void(t.Context(), ask.Caller, ask.RequestID, "")
+		voided, err := two.purchases.Void(t.Context(), purchase.VoidRequest{Caller: ask.Caller, RequestID: ask.RequestID})
 		require.NoError(t, err, "a purchase that was made can be voided, whatever its id is")
 		require.Equal(t, bank.Voided, voided.Entry.Status)
 	})

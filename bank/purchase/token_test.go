@@ -295,7 +295,7 @@ func TestOnlyWhatNoWriteProvesTakesLocks(t *testing.T) {
 	}
 	void := func(ask purchase.Request) func() {
 		return func() {
-			_, err := one.purchases.Void(t.Context(), ask.Caller, ask.RequestID, "")
+			_, err := one.purchases.Void(t.Context(), purchase.VoidRequest{Caller: ask.Caller, RequestID: ask.RequestID})
 			require.NoError(t, err)
 		}
 	}

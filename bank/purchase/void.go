@@ -18,26 +18,36 @@ var errNoSuchVoid = fault.New(fault.FailedPrecondition, "NOT_A_PURCHASE", "This 
 // between.
 const resolveAttempts = 4
 
+// VoidRequest asks for the request id of a purchase to be ended.
+type VoidRequest struct {
+	Caller, RequestID, TraceID string
+	At                         time.Time // as in Request
+}
+
 // Void ends a request id for good. What is left of an approved purchase is given back. What a purchase
 // with a later capture has set aside is released; what is left of its capture is given back. A declined
 // purchase, and one that has expired, is returned as it is. An id that was never used is stored as VOIDED,
 // so that a purchase that arrives later gets that outcome. Void is idempotent. It checks neither the
 // available limit nor whether the card is blocked.
 //
-// Errors: fault.InvalidArgument request_id; fault.FailedPrecondition when the id belongs to a
+// Errors: fault.InvalidArgument with the name of the field; fault.FailedPrecondition when the id belongs to a
 // transaction that is not a purchase; those of ledger.Executor.Submit.
-func (s *Service) Void(ctx context.Context, caller, requestID, traceID string) (Purchase, error) {
-	content := field.Word("request_id", requestID)
+func (s *Service) Void(ctx context.Context, request VoidRequest) (Purchase, error) {
+	content := field.Word("request_id", request.RequestID)
 	if content != nil && !field.IsContent(content) {
 		return Purchase{}, content
 	}
-	purchaseID := s.Code.TransactionID(caller, requestID)
+	if err := s.History.Check(request.At); err != nil {
+		return Purchase{}, err
+	}
+	purchaseID := s.Code.TransactionID(request.Caller, request.RequestID)
 	command := &void{
 		code:     s.Code,
 		refusal:  content,
 		id:       s.Code.VoidID(purchaseID),
 		purchase: purchaseID,
-		request:  bank.Request{Caller: caller, ID: requestID, TraceID: traceID},
+		request:  bank.Request{Caller: request.Caller, ID: request.RequestID, TraceID: request.TraceID},
+		at:       request.At,
 	}
 	for range resolveAttempts {
 		parties, err := s.Directory.Parties(ctx, purchaseID)
@@ -88,9 +98,10 @@ type void struct {
 	id       bank.ID
 	purchase bank.ID
 	request  bank.Request
-	account  bank.ID // zero when there was no such purchase yet, or when it belongs to no account
-	capture  bank.ID // what captured the purchase; zero when nothing did yet
-	refusal  error   // refuses to store the request id, if it is new
+	account  bank.ID   // zero when there was no such purchase yet, or when it belongs to no account
+	capture  bank.ID   // what captured the purchase; zero when nothing did yet
+	at       time.Time // of a loaded history; zero means now
+	refusal  error     // refuses to store the request id, if it is new
 }
 
 // Key implements bank.Command.
@@ -118,6 +129,9 @@ func (v *void) Keys() bank.Keys {
 
 // Decide implements bank.Command.
 func (v *void) Decide(book *bank.Book, now time.Time) bank.Outcome {
+	if !v.at.IsZero() {
+		now = v.at
+	}
 	purchase := book.Entry(v.purchase)
 	switch {
 	case purchase == nil && v.refusal != nil:

@@ -54,9 +54,13 @@ func (p *Purchases) CapturePurchase(ctx context.Context, in *bankv1.CapturePurch
 	if p.Holds == nil {
 		return nil, errEventVersion
 	}
+	at, err := requestTime(in.GetRequestTime())
+	if err != nil {
+		return nil, err
+	}
 	captured, err := p.Holds.Capture(ctx, hold.CaptureRequest{
 		Caller: serve.Caller(ctx), RequestID: in.GetRequestId(), TraceID: serve.TraceID(ctx),
-		Principal: p.Principals.of(ctx), Hold: id, ByCard: true, AmountMinor: in.GetAmountMinor(),
+		Principal: p.Principals.of(ctx), Hold: id, ByCard: true, AmountMinor: in.GetAmountMinor(), At: at,
 	})
 	switch {
 	case err != nil && fault.CodeOf(err) == fault.NotFound:
@@ -80,7 +84,7 @@ func (p *Purchases) CapturePurchase(ctx context.Context, in *bankv1.CapturePurch
 
 // PlaceHold implements bankv1.WalletServiceServer.
 func (w *Wallets) PlaceHold(ctx context.Context, in *bankv1.PlaceHoldRequest) (*bankv1.PlaceHoldResponse, error) {
-	call, err := w.call(ctx, in.GetRequestId())
+	call, err := w.callAt(ctx, in.GetRequestId(), in.GetRequestTime())
 	if err != nil {
 		return nil, err
 	}
@@ -92,7 +96,7 @@ func (w *Wallets) PlaceHold(ctx context.Context, in *bankv1.PlaceHoldRequest) (*
 		Caller: call.Caller, RequestID: call.RequestID, TraceID: call.TraceID, Principal: call.Principal,
 		Account: in.GetAccount(), AmountMinor: in.GetAmountMinor(), Currency: in.GetCurrency(),
 		Merchant: merchantOf(in.GetMerchant()), MerchantReference: in.GetMerchantReference(), Description: in.GetDescription(),
-		ExpiresAt: expiresAt,
+		ExpiresAt: expiresAt, At: call.At,
 	})
 	if err != nil {
 		return nil, err
@@ -106,13 +110,13 @@ func (w *Wallets) CaptureHold(ctx context.Context, in *bankv1.CaptureHoldRequest
 	if err = field.First(field.Word("request_id", in.GetRequestId()), err); err != nil {
 		return nil, err
 	}
-	call, err := w.call(ctx, in.GetRequestId())
+	call, err := w.callAt(ctx, in.GetRequestId(), in.GetRequestTime())
 	if err != nil {
 		return nil, err
 	}
 	captured, err := w.Service.Holds.Capture(ctx, hold.CaptureRequest{
 		Caller: call.Caller, RequestID: call.RequestID, TraceID: call.TraceID, Principal: call.Principal,
-		Hold: id, AmountMinor: in.GetAmountMinor(),
+		Hold: id, AmountMinor: in.GetAmountMinor(), At: call.At,
 	})
 	if err != nil {
 		return nil, err
@@ -126,11 +130,13 @@ func (w *Wallets) VoidHold(ctx context.Context, in *bankv1.VoidHoldRequest) (*ba
 	if err != nil {
 		return nil, err
 	}
-	call, err := w.call(ctx, "")
+	call, err := w.callAt(ctx, "", in.GetRequestTime())
 	if err != nil {
 		return nil, err
 	}
-	state, err := w.Service.Holds.Void(ctx, hold.VoidRequest{Caller: call.Caller, TraceID: call.TraceID, Principal: call.Principal, Hold: id})
+	state, err := w.Service.Holds.Void(ctx, hold.VoidRequest{
+		Caller: call.Caller, TraceID: call.TraceID, Principal: call.Principal, Hold: id, At: call.At,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -93,7 +93,13 @@ func (p *Purchases) purchaseRequest(in *bankv1.AuthorizePurchaseRequest) (purcha
 
 // VoidPurchase implements bankv1.PurchaseServiceServer.
 func (p *Purchases) VoidPurchase(ctx context.Context, in *bankv1.VoidPurchaseRequest) (*bankv1.VoidPurchaseResponse, error) {
-	voided, err := p.Service.Void(ctx, serve.Caller(ctx), in.GetRequestId(), serve.TraceID(ctx))
+	at, err := requestTime(in.GetRequestTime())
+	if err != nil {
+		return nil, err
+	}
+	voided, err := p.Service.Void(ctx, purchase.VoidRequest{
+		Caller: serve.Caller(ctx), RequestID: in.GetRequestId(), TraceID: serve.TraceID(ctx), At: at,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"codebank.dev/platform/field"
 	"codebank.dev/platform/serve"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
+	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
 // Wallets serves bank.v1.WalletService.
@@ -50,9 +51,19 @@ func (w *Wallets) call(ctx context.Context, requestID string) (wallet.Call, erro
 	}, nil
 }
 
+// callAt is call for a request that may name its time.
+func (w *Wallets) callAt(ctx context.Context, requestID string, named *timestamppb.Timestamp) (wallet.Call, error) {
+	call, err := w.call(ctx, requestID)
+	if err != nil {
+		return wallet.Call{}, err
+	}
+	call.At, err = requestTime(named)
+	return call, err
+}
+
 // OpenAccount implements bankv1.WalletServiceServer.
 func (w *Wallets) OpenAccount(ctx context.Context, in *bankv1.OpenAccountRequest) (*bankv1.OpenAccountResponse, error) {
-	call, err := w.call(ctx, in.GetRequestId())
+	call, err := w.callAt(ctx, in.GetRequestId(), in.GetRequestTime())
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +133,7 @@ func (w *Wallets) CloseAccount(ctx context.Context, in *bankv1.CloseAccountReque
 
 // Deposit implements bankv1.WalletServiceServer.
 func (w *Wallets) Deposit(ctx context.Context, in *bankv1.DepositRequest) (*bankv1.DepositResponse, error) {
-	call, err := w.call(ctx, in.GetRequestId())
+	call, err := w.callAt(ctx, in.GetRequestId(), in.GetRequestTime())
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +148,7 @@ func (w *Wallets) Deposit(ctx context.Context, in *bankv1.DepositRequest) (*bank
 
 // Withdraw implements bankv1.WalletServiceServer.
 func (w *Wallets) Withdraw(ctx context.Context, in *bankv1.WithdrawRequest) (*bankv1.WithdrawResponse, error) {
-	call, err := w.call(ctx, in.GetRequestId())
+	call, err := w.callAt(ctx, in.GetRequestId(), in.GetRequestTime())
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +163,7 @@ func (w *Wallets) Withdraw(ctx context.Context, in *bankv1.WithdrawRequest) (*ba
 
 // Purchase implements bankv1.WalletServiceServer.
 func (w *Wallets) Purchase(ctx context.Context, in *bankv1.PurchaseRequest) (*bankv1.PurchaseResponse, error) {
-	call, err := w.call(ctx, in.GetRequestId())
+	call, err := w.callAt(ctx, in.GetRequestId(), in.GetRequestTime())
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +179,7 @@ func (w *Wallets) Purchase(ctx context.Context, in *bankv1.PurchaseRequest) (*ba
 
 // Transfer implements bankv1.WalletServiceServer.
 func (w *Wallets) Transfer(ctx context.Context, in *bankv1.TransferRequest) (*bankv1.TransferResponse, error) {
-	call, err := w.call(ctx, in.GetRequestId())
+	call, err := w.callAt(ctx, in.GetRequestId(), in.GetRequestTime())
 	if err != nil {
 		return nil, err
 	}
@@ -197,7 +208,7 @@ func (w *Wallets) Cancel(ctx context.Context, in *bankv1.CancelRequest) (*bankv1
 
 // Reverse implements bankv1.WalletServiceServer.
 func (w *Wallets) Reverse(ctx context.Context, in *bankv1.ReverseRequest) (*bankv1.ReverseResponse, error) {
-	call, err := w.call(ctx, in.GetRequestId())
+	call, err := w.callAt(ctx, in.GetRequestId(), in.GetRequestTime())
 	if err != nil {
 		return nil, err
 	}

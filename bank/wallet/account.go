@@ -55,6 +55,7 @@ func (s *Service) newOpen(request *OpenRequest) (*open, error) {
 	if err == nil && request.DepositMinor > 0 {
 		err = s.checkCash(&request.Principal)
 	}
+	err = field.First(err, s.History.Check(request.At))
 	if err != nil {
 		return nil, err
 	}
@@ -63,8 +64,10 @@ func (s *Service) newOpen(request *OpenRequest) (*open, error) {
 	if err != nil {
 		return nil, err
 	}
-	form := bank.NewCanonical("open-account").Text(customer.String()).Text(request.Currency).Number(request.DepositMinor)
+	form := bank.NewCanonical("open-account").Text(customer.String()).Text(request.Currency).Number(request.DepositMinor).
+		Moment(request.At)
 	command := &open{
+		at:      request.At,
 		account: bank.Account{ID: id.Derive(transaction, "account"), CustomerID: customer, Kind: bank.AccountWallet, Currency: currency},
 	}
 	command.opening = bank.Entry{
@@ -113,6 +116,7 @@ func accountAfter(account bank.Account, entry *bank.Entry) bank.Account {
 type open struct {
 	account          bank.Account
 	opening, deposit bank.Entry
+	at               time.Time // of a loaded history; zero means now
 }
 
 // Key implements bank.Command.
@@ -135,6 +139,7 @@ func (o *open) Keys() bank.Keys {
 
 // Decide implements bank.Command.
 func (o *open) Decide(book *bank.Book, now time.Time) bank.Outcome {
+	now = timeOf(o.at, now)
 	first, err := book.Repeat(o.Key(), &o.opening.Request)
 	if err != nil {
 		return bank.Outcome{Err: err}

@@ -67,7 +67,8 @@ func (s *Service) cash(ctx context.Context, request *CashRequest, form string) (
 		return nil, err
 	}
 	command.entry.Description = request.Description
-	command.entry.Request = s.request(&request.Call, amountForm(bank.NewCanonical(form).Text(id.String()), amount).Text(request.Description))
+	command.entry.Request = s.request(&request.Call, amountForm(bank.NewCanonical(form).Text(id.String()), amount).
+		Text(request.Description).Moment(request.At))
 	return command, nil
 }
 
@@ -116,7 +117,7 @@ func (s *Service) Purchase(ctx context.Context, request PurchaseRequest) (bank.T
 	entry.Channel = bank.ChannelAPI
 	entry.Request = s.request(&request.Call, amountForm(bank.NewCanonical("wallet-purchase").Text(id.String()), amount).
 		Text(merchant.ID).Text(merchant.Name).Text(merchant.CategoryCode).Text(merchant.City).Text(merchant.Country).
-		Text(request.MerchantReference).Text(request.Description))
+		Text(request.MerchantReference).Text(request.Description).Moment(request.At))
 	return s.submit(ctx, command)
 }
 
@@ -125,10 +126,14 @@ type payment struct {
 	facts bank.AccountFacts
 	// entry is what the ledger gets when the payment is approved.
 	entry bank.Entry
+	at    time.Time // of a loaded history; zero means now
 }
 
 // payment returns a command on an account that the principal may move, without kind and movement.
 func (s *Service) payment(ctx context.Context, call *Call, account bank.ID, amount money.Amount) (*payment, error) {
+	if err := s.History.Check(call.At); err != nil {
+		return nil, err
+	}
 	facts, err := s.ownAccount(ctx, &call.Principal, "account", account)
 	if err == nil {
 		err = requireCurrency(&facts, amount.Currency)
@@ -136,7 +141,7 @@ func (s *Service) payment(ctx context.Context, call *Call, account bank.ID, amou
 	if err != nil {
 		return nil, err
 	}
-	return &payment{facts: facts, entry: bank.Entry{
+	return &payment{facts: facts, at: call.At, entry: bank.Entry{
 		TransactionID: s.transaction(call), AccountID: account, Status: bank.Approved, Amount: amount.Minor, Currency: amount.Currency,
 	}}, nil
 }
@@ -157,6 +162,7 @@ func (p *payment) Keys() bank.Keys {
 
 // Decide implements bank.Command.
 func (p *payment) Decide(book *bank.Book, now time.Time) bank.Outcome {
+	now = timeOf(p.at, now)
 	if outcome, ok := book.Decided(p.Key(), &p.entry.Request); ok {
 		return outcome
 	}

@@ -33,7 +33,7 @@ func (s *Service) Reverse(ctx context.Context, request ReverseRequest) (bank.Tra
 		amount = field.Amount("amount_minor", request.AmountMinor)
 	}
 	err = field.First(field.Word("request_id", request.RequestID), err, amount,
-		field.OptionalText("description", request.Description, field.MaxDescription))
+		field.OptionalText("description", request.Description, field.MaxDescription), s.History.Check(request.At))
 	if err != nil {
 		return bank.TransactionDetails{}, err
 	}
@@ -44,9 +44,11 @@ func (s *Service) Reverse(ctx context.Context, request ReverseRequest) (bank.Tra
 	if err != nil {
 		return bank.TransactionDetails{}, err
 	}
-	form := bank.NewCanonical("wallet-reverse").Text(original.String()).Number(request.AmountMinor).Text(request.Description)
+	form := bank.NewCanonical("wallet-reverse").Text(original.String()).Number(request.AmountMinor).Text(request.Description).
+		Moment(request.At)
 	return s.submit(ctx, &reversal.Command{
 		ID: s.transaction(&request.Call), Original: original, Parties: parties, Amount: request.AmountMinor,
 		Request: s.request(&request.Call, form), Principal: request.Principal, Missing: errNoTransaction, Description: request.Description,
+		At: request.At,
 	})
 }

@@ -45,15 +45,16 @@ func (s *Service) newTransfer(ctx context.Context, request *TransferRequest) (*t
 	}
 	amount, err := checkAmount(request.AmountMinor, request.Currency,
 		field.Word("request_id", request.RequestID), errSource, errDestination,
-		field.OptionalText("message", request.Message, field.MaxDescription))
+		field.OptionalText("message", request.Message, field.MaxDescription), s.History.Check(request.At))
 	if err != nil {
 		return nil, err
 	}
 	if err := s.checkEnds(ctx, &request.Principal, [2]bank.ID{source, destination}, amount.Currency); err != nil {
 		return nil, err
 	}
-	form := amountForm(bank.NewCanonical("transfer").Text(source.String()).Text(destination.String()), amount).Text(request.Message)
-	return &transfer{entry: bank.Entry{
+	form := amountForm(bank.NewCanonical("transfer").Text(source.String()).Text(destination.String()), amount).Text(request.Message).
+		Moment(request.At)
+	return &transfer{at: request.At, entry: bank.Entry{
 		TransactionID: s.transaction(&request.Call), Request: s.request(&request.Call, form),
 		AccountID: source, Kind: bank.KindTransfer, Direction: bank.Debit, Status: bank.Approved,
 		Amount: amount.Minor, Currency: amount.Currency, DebitAccount: source, CreditAccount: destination,
@@ -78,6 +79,7 @@ func (s *Service) checkEnds(ctx context.Context, principal *bank.Principal, ends
 type transfer struct {
 	// entry is leg 0 when the transfer is approved.
 	entry bank.Entry
+	at    time.Time // of a loaded history; zero means now
 }
 
 // Key implements bank.Command.
@@ -96,6 +98,7 @@ func (t *transfer) Keys() bank.Keys {
 
 // Decide implements bank.Command.
 func (t *transfer) Decide(book *bank.Book, now time.Time) bank.Outcome {
+	now = timeOf(t.at, now)
 	if outcome, ok := book.Decided(t.Key(), &t.entry.Request); ok {
 		return outcome
 	}

@@ -19,6 +19,7 @@ package wallet
 import (
 	"context"
 	"errors"
+	"time"
 
 	"codebank.dev/bank"
 	"codebank.dev/bank/hold"
@@ -27,8 +28,8 @@ import (
 	"codebank.dev/platform/money"
 )
 
-// Service serves the owners of accounts and the bank's operators. All fields but SimulatedCash are
-// required; it is safe for concurrent use.
+// Service serves the owners of accounts and the bank's operators. All fields but SimulatedCash and
+// History are required; it is safe for concurrent use.
 type Service struct {
 	Code      bank.Code
 	Ledger    bank.Submitter
@@ -40,12 +41,17 @@ type Service struct {
 	Holds *hold.Service
 	// SimulatedCash lets everybody pay cash in and out. Otherwise only an operator may.
 	SimulatedCash bool
+	// History lets requests name an earlier time; nil means that every request is of the present.
+	History *bank.History
 }
 
-// Call says who asks, and under which request id. A read has no request id.
+// Call says who asks, under which request id, and when. A read has no request id.
 type Call struct {
 	Caller, RequestID, TraceID string
 	Principal                  bank.Principal
+	// At is when the request was made, in whole milliseconds; zero means now. Close and Cancel are always of
+	// the present. See bank.History.
+	At time.Time
 }
 
 // The refusals of this package.
@@ -128,6 +134,14 @@ func (s *Service) request(call *Call, form bank.Canonical) bank.Request {
 		Caller: call.Caller, ID: call.RequestID, TraceID: call.TraceID, PrincipalKind: call.Principal.Kind,
 		Fingerprint: s.Vault.Fingerprint(form),
 	}
+}
+
+// timeOf returns the time at which a request is decided that names the time at, which is zero for now.
+func timeOf(at, now time.Time) time.Time {
+	if at.IsZero() {
+		return now
+	}
+	return at
 }
 
 // amountForm appends an amount to the canonical form of a request.

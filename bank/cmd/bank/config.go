@@ -61,7 +61,7 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	flags.DurationVar(&c.watermarkInterval, "watermark-interval", 5*time.Second, "how often a watermark tells the readers up to which time the events are complete; 0 for never")
 	flags.IntVar(&c.eventVersion, "event-version", event.NewestVersion, "`version` of the schema in which events are written; keep the older one while replicas or readers are upgraded")
 	flags.DurationVar(&c.clockOffset, "clock-offset", 0, "added to the system's clock, for rehearsals: decisions and new cards have that time")
-	flags.BoolVar(&c.history, "history", false, "load a history: cards, purchases and reversals may name their own time (request_time), and no watermarks are published. Never use it for a bank with other callers")
+	flags.BoolVar(&c.history, "history", false, "load a history: requests may name their own time (request_time), holds do not expire, and no watermarks are published. Never use it for a bank with other callers")
 	operators := flags.String("operators", "operator,cashier,bankctl", "`caller,…` that count as operators of the bank: they pay cash in and out, and give back what others were paid")
 	flags.BoolVar(&c.simulatedCash, "simulated-cash", false, "let every caller pay cash in and out, for demonstrations. Never use it for a bank whose money is worth something")
 	flags.BoolVar(&c.profile, "profile", false, "serve the runtime's profiles at /debug/pprof/ on the HTTP address")

@@ -58,7 +58,7 @@ func (s *services) wallets(holds *hold.Service) (*rpc.Wallets, error) {
 	return &rpc.Wallets{
 		Service: &wallet.Service{
 			Code: s.config.bankCode, Ledger: s.executor, Directory: s.directory, Reader: s.store, Accounts: s.store,
-			Vault: s.keys, Holds: holds, SimulatedCash: s.config.simulatedCash,
+			Vault: s.keys, Holds: holds, SimulatedCash: s.config.simulatedCash, History: s.config.requestHistory(),
 		},
 		Principals: rpc.NewPrincipals(s.config.operators), PageTokens: tokens, EventVersion: s.config.eventVersion,
 	}, nil
@@ -69,5 +69,8 @@ func (s *services) holds() *hold.Service {
 	if !s.config.placesHolds() {
 		return nil
 	}
-	return &hold.Service{Code: s.config.bankCode, Ledger: s.executor, Directory: s.directory, Holds: s.store, Vault: s.keys}
+	return &hold.Service{
+		Code: s.config.bankCode, Ledger: s.executor, Directory: s.directory, Holds: s.store, Vault: s.keys,
+		History: s.config.requestHistory(),
+	}
 }

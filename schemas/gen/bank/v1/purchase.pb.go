@@ -581,7 +581,7 @@ type AuthorizePurchaseRequest struct {
 	// Sets the amount aside instead of charging it. CapturePurchase charges it later.
 	CaptureLater bool `protobuf:"varint,13,opt,name=capture_later,json=captureLater,proto3" json:"capture_later,omitempty"`
 	// When what is set aside is released by itself, in whole milliseconds, 1 second to 30 days ahead; unset
-	// means 7 days from now. Only with capture_later.
+	// means 7 days from now, or from request_time. Only with capture_later.
 	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
 	// The merchant's own name for the payment: as request_id, or empty.
 	MerchantReference string `protobuf:"bytes,15,opt,name=merchant_reference,json=merchantReference,proto3" json:"merchant_reference,omitempty"`
@@ -988,7 +988,10 @@ func (*AuthorizePurchaseResult_Error) isAuthorizePurchaseResult_Result() {}
 type VoidPurchaseRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The request_id of the purchase to end.
-	RequestId     string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// When the purchase was voided, in whole milliseconds, for a bank that loads history and decides it
+	// as of then; any other bank refuses it.
+	RequestTime   *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=request_time,json=requestTime,proto3" json:"request_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1028,6 +1031,13 @@ func (x *VoidPurchaseRequest) GetRequestId() string {
 		return x.RequestId
 	}
 	return ""
+}
+
+func (x *VoidPurchaseRequest) GetRequestTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RequestTime
+	}
+	return nil
 }
 
 type VoidPurchaseResponse struct {
@@ -1081,7 +1091,10 @@ type CapturePurchaseRequest struct {
 	// purchases/{uuid}
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// Minor units; 0 means all that is set aside.
-	AmountMinor   int64 `protobuf:"varint,3,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
+	AmountMinor int64 `protobuf:"varint,3,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
+	// When the purchase was captured, in whole milliseconds, for a bank that loads history and decides it
+	// as of then; any other bank refuses it.
+	RequestTime   *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=request_time,json=requestTime,proto3" json:"request_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1135,6 +1148,13 @@ func (x *CapturePurchaseRequest) GetAmountMinor() int64 {
 		return x.AmountMinor
 	}
 	return 0
+}
+
+func (x *CapturePurchaseRequest) GetRequestTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RequestTime
+	}
+	return nil
 }
 
 type CapturePurchaseResponse struct {
@@ -1631,17 +1651,19 @@ const file_bank_v1_purchase_proto_rawDesc = "" +
 	"request_id\x18\x01 \x01(\tR\trequestId\x12/\n" +
 	"\bpurchase\x18\x02 \x01(\v2\x11.bank.v1.PurchaseH\x00R\bpurchase\x12*\n" +
 	"\x05error\x18\x03 \x01(\v2\x12.google.rpc.StatusH\x00R\x05errorB\b\n" +
-	"\x06result\":\n" +
+	"\x06result\"y\n" +
 	"\x13VoidPurchaseRequest\x12#\n" +
 	"\n" +
-	"request_id\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\trequestId\"E\n" +
+	"request_id\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\trequestId\x12=\n" +
+	"\frequest_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\vrequestTime\"E\n" +
 	"\x14VoidPurchaseResponse\x12-\n" +
-	"\bpurchase\x18\x01 \x01(\v2\x11.bank.v1.PurchaseR\bpurchase\"z\n" +
+	"\bpurchase\x18\x01 \x01(\v2\x11.bank.v1.PurchaseR\bpurchase\"\xb9\x01\n" +
 	"\x16CapturePurchaseRequest\x12#\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\trequestId\x12\x18\n" +
 	"\x04name\x18\x02 \x01(\tB\x04\xe2A\x01\x02R\x04name\x12!\n" +
-	"\famount_minor\x18\x03 \x01(\x03R\vamountMinor\"t\n" +
+	"\famount_minor\x18\x03 \x01(\x03R\vamountMinor\x12=\n" +
+	"\frequest_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\vrequestTime\"t\n" +
 	"\x17CapturePurchaseResponse\x12-\n" +
 	"\bpurchase\x18\x01 \x01(\v2\x11.bank.v1.PurchaseR\bpurchase\x12*\n" +
 	"\acapture\x18\x02 \x01(\v2\x10.bank.v1.CaptureR\acapture\"\xb7\x01\n" +
@@ -1767,31 +1789,33 @@ var file_bank_v1_purchase_proto_depIdxs = []int32{
 	10, // 15: bank.v1.AuthorizePurchasesResponse.results:type_name -> bank.v1.AuthorizePurchaseResult
 	5,  // 16: bank.v1.AuthorizePurchaseResult.purchase:type_name -> bank.v1.Purchase
 	24, // 17: bank.v1.AuthorizePurchaseResult.error:type_name -> google.rpc.Status
-	5,  // 18: bank.v1.VoidPurchaseResponse.purchase:type_name -> bank.v1.Purchase
-	5,  // 19: bank.v1.CapturePurchaseResponse.purchase:type_name -> bank.v1.Purchase
-	15, // 20: bank.v1.CapturePurchaseResponse.capture:type_name -> bank.v1.Capture
-	22, // 21: bank.v1.Capture.capture_time:type_name -> google.protobuf.Timestamp
-	22, // 22: bank.v1.ReversePurchaseRequest.request_time:type_name -> google.protobuf.Timestamp
-	18, // 23: bank.v1.ReversePurchaseResponse.reversal:type_name -> bank.v1.Reversal
-	22, // 24: bank.v1.Reversal.reverse_time:type_name -> google.protobuf.Timestamp
-	5,  // 25: bank.v1.GetPurchaseResponse.purchase:type_name -> bank.v1.Purchase
-	6,  // 26: bank.v1.PurchaseService.AuthorizePurchase:input_type -> bank.v1.AuthorizePurchaseRequest
-	8,  // 27: bank.v1.PurchaseService.AuthorizePurchases:input_type -> bank.v1.AuthorizePurchasesRequest
-	13, // 28: bank.v1.PurchaseService.CapturePurchase:input_type -> bank.v1.CapturePurchaseRequest
-	11, // 29: bank.v1.PurchaseService.VoidPurchase:input_type -> bank.v1.VoidPurchaseRequest
-	16, // 30: bank.v1.PurchaseService.ReversePurchase:input_type -> bank.v1.ReversePurchaseRequest
-	19, // 31: bank.v1.PurchaseService.GetPurchase:input_type -> bank.v1.GetPurchaseRequest
-	7,  // 32: bank.v1.PurchaseService.AuthorizePurchase:output_type -> bank.v1.AuthorizePurchaseResponse
-	9,  // 33: bank.v1.PurchaseService.AuthorizePurchases:output_type -> bank.v1.AuthorizePurchasesResponse
-	14, // 34: bank.v1.PurchaseService.CapturePurchase:output_type -> bank.v1.CapturePurchaseResponse
-	12, // 35: bank.v1.PurchaseService.VoidPurchase:output_type -> bank.v1.VoidPurchaseResponse
-	17, // 36: bank.v1.PurchaseService.ReversePurchase:output_type -> bank.v1.ReversePurchaseResponse
-	20, // 37: bank.v1.PurchaseService.GetPurchase:output_type -> bank.v1.GetPurchaseResponse
-	32, // [32:38] is the sub-list for method output_type
-	26, // [26:32] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	22, // 18: bank.v1.VoidPurchaseRequest.request_time:type_name -> google.protobuf.Timestamp
+	5,  // 19: bank.v1.VoidPurchaseResponse.purchase:type_name -> bank.v1.Purchase
+	22, // 20: bank.v1.CapturePurchaseRequest.request_time:type_name -> google.protobuf.Timestamp
+	5,  // 21: bank.v1.CapturePurchaseResponse.purchase:type_name -> bank.v1.Purchase
+	15, // 22: bank.v1.CapturePurchaseResponse.capture:type_name -> bank.v1.Capture
+	22, // 23: bank.v1.Capture.capture_time:type_name -> google.protobuf.Timestamp
+	22, // 24: bank.v1.ReversePurchaseRequest.request_time:type_name -> google.protobuf.Timestamp
+	18, // 25: bank.v1.ReversePurchaseResponse.reversal:type_name -> bank.v1.Reversal
+	22, // 26: bank.v1.Reversal.reverse_time:type_name -> google.protobuf.Timestamp
+	5,  // 27: bank.v1.GetPurchaseResponse.purchase:type_name -> bank.v1.Purchase
+	6,  // 28: bank.v1.PurchaseService.AuthorizePurchase:input_type -> bank.v1.AuthorizePurchaseRequest
+	8,  // 29: bank.v1.PurchaseService.AuthorizePurchases:input_type -> bank.v1.AuthorizePurchasesRequest
+	13, // 30: bank.v1.PurchaseService.CapturePurchase:input_type -> bank.v1.CapturePurchaseRequest
+	11, // 31: bank.v1.PurchaseService.VoidPurchase:input_type -> bank.v1.VoidPurchaseRequest
+	16, // 32: bank.v1.PurchaseService.ReversePurchase:input_type -> bank.v1.ReversePurchaseRequest
+	19, // 33: bank.v1.PurchaseService.GetPurchase:input_type -> bank.v1.GetPurchaseRequest
+	7,  // 34: bank.v1.PurchaseService.AuthorizePurchase:output_type -> bank.v1.AuthorizePurchaseResponse
+	9,  // 35: bank.v1.PurchaseService.AuthorizePurchases:output_type -> bank.v1.AuthorizePurchasesResponse
+	14, // 36: bank.v1.PurchaseService.CapturePurchase:output_type -> bank.v1.CapturePurchaseResponse
+	12, // 37: bank.v1.PurchaseService.VoidPurchase:output_type -> bank.v1.VoidPurchaseResponse
+	17, // 38: bank.v1.PurchaseService.ReversePurchase:output_type -> bank.v1.ReversePurchaseResponse
+	20, // 39: bank.v1.PurchaseService.GetPurchase:output_type -> bank.v1.GetPurchaseResponse
+	34, // [34:40] is the sub-list for method output_type
+	28, // [28:34] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_bank_v1_purchase_proto_init() }

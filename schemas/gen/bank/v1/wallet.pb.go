@@ -356,8 +356,11 @@ type OpenAccountRequest struct {
 	Currency string `protobuf:"bytes,3,opt,name=currency,proto3" json:"currency,omitempty"`
 	// Minor units; 0 for none. The same callers may ask for it as for a deposit.
 	OpeningDepositMinor int64 `protobuf:"varint,4,opt,name=opening_deposit_minor,json=openingDepositMinor,proto3" json:"opening_deposit_minor,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// When the account was opened, in whole milliseconds, for a bank that loads history and decides it
+	// as of then; any other bank refuses it.
+	RequestTime   *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=request_time,json=requestTime,proto3" json:"request_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *OpenAccountRequest) Reset() {
@@ -416,6 +419,13 @@ func (x *OpenAccountRequest) GetOpeningDepositMinor() int64 {
 		return x.OpeningDepositMinor
 	}
 	return 0
+}
+
+func (x *OpenAccountRequest) GetRequestTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RequestTime
+	}
+	return nil
 }
 
 type OpenAccountResponse struct {
@@ -783,7 +793,10 @@ type DepositRequest struct {
 	// ISO 4217; must be the account's.
 	Currency string `protobuf:"bytes,4,opt,name=currency,proto3" json:"currency,omitempty"`
 	// Up to 140 characters.
-	Description   string `protobuf:"bytes,5,opt,name=description,proto3" json:"description,omitempty"`
+	Description string `protobuf:"bytes,5,opt,name=description,proto3" json:"description,omitempty"`
+	// When the cash was paid in, in whole milliseconds, for a bank that loads history and decides it
+	// as of then; any other bank refuses it.
+	RequestTime   *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=request_time,json=requestTime,proto3" json:"request_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -853,6 +866,13 @@ func (x *DepositRequest) GetDescription() string {
 	return ""
 }
 
+func (x *DepositRequest) GetRequestTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RequestTime
+	}
+	return nil
+}
+
 type DepositResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Transaction   *Transaction           `protobuf:"bytes,1,opt,name=transaction,proto3" json:"transaction,omitempty"`
@@ -907,7 +927,10 @@ type WithdrawRequest struct {
 	// ISO 4217; must be the account's.
 	Currency string `protobuf:"bytes,4,opt,name=currency,proto3" json:"currency,omitempty"`
 	// Up to 140 characters.
-	Description   string `protobuf:"bytes,5,opt,name=description,proto3" json:"description,omitempty"`
+	Description string `protobuf:"bytes,5,opt,name=description,proto3" json:"description,omitempty"`
+	// When the cash was paid out, in whole milliseconds, for a bank that loads history and decides it
+	// as of then; any other bank refuses it.
+	RequestTime   *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=request_time,json=requestTime,proto3" json:"request_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -977,6 +1000,13 @@ func (x *WithdrawRequest) GetDescription() string {
 	return ""
 }
 
+func (x *WithdrawRequest) GetRequestTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RequestTime
+	}
+	return nil
+}
+
 type WithdrawResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Transaction   *Transaction           `protobuf:"bytes,1,opt,name=transaction,proto3" json:"transaction,omitempty"`
@@ -1035,8 +1065,11 @@ type PurchaseRequest struct {
 	Description string `protobuf:"bytes,6,opt,name=description,proto3" json:"description,omitempty"`
 	// The merchant's own name for the payment: as request_id, or empty.
 	MerchantReference string `protobuf:"bytes,7,opt,name=merchant_reference,json=merchantReference,proto3" json:"merchant_reference,omitempty"`
-	unknownFields     protoimpl.UnknownFields
-	sizeCache         protoimpl.SizeCache
+	// When the purchase was made, in whole milliseconds, for a bank that loads history and decides it
+	// as of then; any other bank refuses it.
+	RequestTime   *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=request_time,json=requestTime,proto3" json:"request_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PurchaseRequest) Reset() {
@@ -1118,6 +1151,13 @@ func (x *PurchaseRequest) GetMerchantReference() string {
 	return ""
 }
 
+func (x *PurchaseRequest) GetRequestTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RequestTime
+	}
+	return nil
+}
+
 type PurchaseResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Transaction   *Transaction           `protobuf:"bytes,1,opt,name=transaction,proto3" json:"transaction,omitempty"`
@@ -1174,7 +1214,10 @@ type TransferRequest struct {
 	// ISO 4217; must be that of both accounts.
 	Currency string `protobuf:"bytes,5,opt,name=currency,proto3" json:"currency,omitempty"`
 	// Up to 140 characters; both customers read it.
-	Message       string `protobuf:"bytes,6,opt,name=message,proto3" json:"message,omitempty"`
+	Message string `protobuf:"bytes,6,opt,name=message,proto3" json:"message,omitempty"`
+	// When the transfer was made, in whole milliseconds, for a bank that loads history and decides it
+	// as of then; any other bank refuses it.
+	RequestTime   *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=request_time,json=requestTime,proto3" json:"request_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1249,6 +1292,13 @@ func (x *TransferRequest) GetMessage() string {
 		return x.Message
 	}
 	return ""
+}
+
+func (x *TransferRequest) GetRequestTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RequestTime
+	}
+	return nil
 }
 
 type TransferResponse struct {
@@ -1393,7 +1443,10 @@ type ReverseRequest struct {
 	// Minor units; 0 means all that is left.
 	AmountMinor int64 `protobuf:"varint,3,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
 	// Up to 140 characters.
-	Description   string `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"`
+	Description string `protobuf:"bytes,4,opt,name=description,proto3" json:"description,omitempty"`
+	// When the transaction was given back, in whole milliseconds, for a bank that loads history and decides it
+	// as of then; any other bank refuses it.
+	RequestTime   *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=request_time,json=requestTime,proto3" json:"request_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1454,6 +1507,13 @@ func (x *ReverseRequest) GetDescription() string {
 		return x.Description
 	}
 	return ""
+}
+
+func (x *ReverseRequest) GetRequestTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RequestTime
+	}
+	return nil
 }
 
 type ReverseResponse struct {
@@ -1606,8 +1666,11 @@ type PlaceHoldRequest struct {
 	// The merchant's own name for the payment: as request_id, or empty.
 	MerchantReference string `protobuf:"bytes,7,opt,name=merchant_reference,json=merchantReference,proto3" json:"merchant_reference,omitempty"`
 	// When the hold ends by itself, in whole milliseconds, 1 second to 30 days ahead; unset means 7 days
-	// from now.
-	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	// from now, or from request_time.
+	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	// When the hold was placed, in whole milliseconds, for a bank that loads history and decides it
+	// as of then; any other bank refuses it.
+	RequestTime   *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=request_time,json=requestTime,proto3" json:"request_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1698,6 +1761,13 @@ func (x *PlaceHoldRequest) GetExpireTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *PlaceHoldRequest) GetRequestTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RequestTime
+	}
+	return nil
+}
+
 type PlaceHoldResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Transaction   *Transaction           `protobuf:"bytes,1,opt,name=transaction,proto3" json:"transaction,omitempty"`
@@ -1748,7 +1818,10 @@ type CaptureHoldRequest struct {
 	// transactions/{uuid}: the hold.
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// Minor units; 0 means the whole hold.
-	AmountMinor   int64 `protobuf:"varint,3,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
+	AmountMinor int64 `protobuf:"varint,3,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
+	// When the hold was captured, in whole milliseconds, for a bank that loads history and decides it
+	// as of then; any other bank refuses it.
+	RequestTime   *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=request_time,json=requestTime,proto3" json:"request_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1804,6 +1877,13 @@ func (x *CaptureHoldRequest) GetAmountMinor() int64 {
 	return 0
 }
 
+func (x *CaptureHoldRequest) GetRequestTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RequestTime
+	}
+	return nil
+}
+
 type CaptureHoldResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The capture.
@@ -1852,7 +1932,10 @@ func (x *CaptureHoldResponse) GetTransaction() *Transaction {
 type VoidHoldRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// transactions/{uuid}: the hold.
-	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// When the hold was voided, in whole milliseconds, for a bank that loads history and decides it
+	// as of then; any other bank refuses it.
+	RequestTime   *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=request_time,json=requestTime,proto3" json:"request_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1892,6 +1975,13 @@ func (x *VoidHoldRequest) GetName() string {
 		return x.Name
 	}
 	return ""
+}
+
+func (x *VoidHoldRequest) GetRequestTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RequestTime
+	}
+	return nil
 }
 
 type VoidHoldResponse struct {
@@ -1966,14 +2056,15 @@ const file_bank_v1_wallet_proto_rawDesc = "" +
 	"expireTime\x12%\n" +
 	"\x0ereversed_minor\x18\x10 \x01(\x03R\rreversedMinor\x12%\n" +
 	"\x0ecaptured_minor\x18\x11 \x01(\x03R\rcapturedMinor\x12%\n" +
-	"\x0ereleased_minor\x18\x12 \x01(\x03R\rreleasedMinor\"\xb0\x01\n" +
+	"\x0ereleased_minor\x18\x12 \x01(\x03R\rreleasedMinor\"\xef\x01\n" +
 	"\x12OpenAccountRequest\x12#\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\trequestId\x12\x1f\n" +
 	"\vcustomer_id\x18\x02 \x01(\tR\n" +
 	"customerId\x12 \n" +
 	"\bcurrency\x18\x03 \x01(\tB\x04\xe2A\x01\x02R\bcurrency\x122\n" +
-	"\x15opening_deposit_minor\x18\x04 \x01(\x03R\x13openingDepositMinor\"\x80\x01\n" +
+	"\x15opening_deposit_minor\x18\x04 \x01(\x03R\x13openingDepositMinor\x12=\n" +
+	"\frequest_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\vrequestTime\"\x80\x01\n" +
 	"\x13OpenAccountResponse\x12*\n" +
 	"\aaccount\x18\x01 \x01(\v2\x10.bank.v1.AccountR\aaccount\x12=\n" +
 	"\x0fopening_deposit\x18\x02 \x01(\v2\x14.bank.v1.TransactionR\x0eopeningDeposit\"x\n" +
@@ -1995,25 +2086,27 @@ const file_bank_v1_wallet_proto_rawDesc = "" +
 	"request_id\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\trequestId\x12\x18\n" +
 	"\x04name\x18\x02 \x01(\tB\x04\xe2A\x01\x02R\x04name\"B\n" +
 	"\x14CloseAccountResponse\x12*\n" +
-	"\aaccount\x18\x01 \x01(\v2\x10.bank.v1.AccountR\aaccount\"\xc2\x01\n" +
+	"\aaccount\x18\x01 \x01(\v2\x10.bank.v1.AccountR\aaccount\"\x81\x02\n" +
 	"\x0eDepositRequest\x12#\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\trequestId\x12\x1e\n" +
 	"\aaccount\x18\x02 \x01(\tB\x04\xe2A\x01\x02R\aaccount\x12'\n" +
 	"\famount_minor\x18\x03 \x01(\x03B\x04\xe2A\x01\x02R\vamountMinor\x12 \n" +
 	"\bcurrency\x18\x04 \x01(\tB\x04\xe2A\x01\x02R\bcurrency\x12 \n" +
-	"\vdescription\x18\x05 \x01(\tR\vdescription\"I\n" +
+	"\vdescription\x18\x05 \x01(\tR\vdescription\x12=\n" +
+	"\frequest_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\vrequestTime\"I\n" +
 	"\x0fDepositResponse\x126\n" +
-	"\vtransaction\x18\x01 \x01(\v2\x14.bank.v1.TransactionR\vtransaction\"\xc3\x01\n" +
+	"\vtransaction\x18\x01 \x01(\v2\x14.bank.v1.TransactionR\vtransaction\"\x82\x02\n" +
 	"\x0fWithdrawRequest\x12#\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\trequestId\x12\x1e\n" +
 	"\aaccount\x18\x02 \x01(\tB\x04\xe2A\x01\x02R\aaccount\x12'\n" +
 	"\famount_minor\x18\x03 \x01(\x03B\x04\xe2A\x01\x02R\vamountMinor\x12 \n" +
 	"\bcurrency\x18\x04 \x01(\tB\x04\xe2A\x01\x02R\bcurrency\x12 \n" +
-	"\vdescription\x18\x05 \x01(\tR\vdescription\"J\n" +
+	"\vdescription\x18\x05 \x01(\tR\vdescription\x12=\n" +
+	"\frequest_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\vrequestTime\"J\n" +
 	"\x10WithdrawResponse\x126\n" +
-	"\vtransaction\x18\x01 \x01(\v2\x14.bank.v1.TransactionR\vtransaction\"\xa7\x02\n" +
+	"\vtransaction\x18\x01 \x01(\v2\x14.bank.v1.TransactionR\vtransaction\"\xe6\x02\n" +
 	"\x0fPurchaseRequest\x12#\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\trequestId\x12\x1e\n" +
@@ -2022,9 +2115,10 @@ const file_bank_v1_wallet_proto_rawDesc = "" +
 	"\bcurrency\x18\x04 \x01(\tB\x04\xe2A\x01\x02R\bcurrency\x123\n" +
 	"\bmerchant\x18\x05 \x01(\v2\x11.bank.v1.MerchantB\x04\xe2A\x01\x02R\bmerchant\x12 \n" +
 	"\vdescription\x18\x06 \x01(\tR\vdescription\x12-\n" +
-	"\x12merchant_reference\x18\a \x01(\tR\x11merchantReference\"J\n" +
+	"\x12merchant_reference\x18\a \x01(\tR\x11merchantReference\x12=\n" +
+	"\frequest_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\vrequestTime\"J\n" +
 	"\x10PurchaseResponse\x126\n" +
-	"\vtransaction\x18\x01 \x01(\v2\x14.bank.v1.TransactionR\vtransaction\"\xe1\x01\n" +
+	"\vtransaction\x18\x01 \x01(\v2\x14.bank.v1.TransactionR\vtransaction\"\xa0\x02\n" +
 	"\x0fTransferRequest\x12#\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\trequestId\x12\x1c\n" +
@@ -2032,26 +2126,28 @@ const file_bank_v1_wallet_proto_rawDesc = "" +
 	"\vdestination\x18\x03 \x01(\tB\x04\xe2A\x01\x02R\vdestination\x12'\n" +
 	"\famount_minor\x18\x04 \x01(\x03B\x04\xe2A\x01\x02R\vamountMinor\x12 \n" +
 	"\bcurrency\x18\x05 \x01(\tB\x04\xe2A\x01\x02R\bcurrency\x12\x18\n" +
-	"\amessage\x18\x06 \x01(\tR\amessage\"J\n" +
+	"\amessage\x18\x06 \x01(\tR\amessage\x12=\n" +
+	"\frequest_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\vrequestTime\"J\n" +
 	"\x10TransferResponse\x126\n" +
 	"\vtransaction\x18\x01 \x01(\v2\x14.bank.v1.TransactionR\vtransaction\"4\n" +
 	"\rCancelRequest\x12#\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\trequestId\"H\n" +
 	"\x0eCancelResponse\x126\n" +
-	"\vtransaction\x18\x01 \x01(\v2\x14.bank.v1.TransactionR\vtransaction\"\x94\x01\n" +
+	"\vtransaction\x18\x01 \x01(\v2\x14.bank.v1.TransactionR\vtransaction\"\xd3\x01\n" +
 	"\x0eReverseRequest\x12#\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\trequestId\x12\x18\n" +
 	"\x04name\x18\x02 \x01(\tB\x04\xe2A\x01\x02R\x04name\x12!\n" +
 	"\famount_minor\x18\x03 \x01(\x03R\vamountMinor\x12 \n" +
-	"\vdescription\x18\x04 \x01(\tR\vdescription\"I\n" +
+	"\vdescription\x18\x04 \x01(\tR\vdescription\x12=\n" +
+	"\frequest_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\vrequestTime\"I\n" +
 	"\x0fReverseResponse\x126\n" +
 	"\vtransaction\x18\x01 \x01(\v2\x14.bank.v1.TransactionR\vtransaction\"1\n" +
 	"\x15GetTransactionRequest\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x04name\"P\n" +
 	"\x16GetTransactionResponse\x126\n" +
-	"\vtransaction\x18\x01 \x01(\v2\x14.bank.v1.TransactionR\vtransaction\"\xdf\x02\n" +
+	"\vtransaction\x18\x01 \x01(\v2\x14.bank.v1.TransactionR\vtransaction\"\x9e\x03\n" +
 	"\x10PlaceHoldRequest\x12#\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\trequestId\x12\x1e\n" +
@@ -2062,18 +2158,21 @@ const file_bank_v1_wallet_proto_rawDesc = "" +
 	"\vdescription\x18\x06 \x01(\tR\vdescription\x12-\n" +
 	"\x12merchant_reference\x18\a \x01(\tR\x11merchantReference\x12;\n" +
 	"\vexpire_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"expireTime\"K\n" +
+	"expireTime\x12=\n" +
+	"\frequest_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\vrequestTime\"K\n" +
 	"\x11PlaceHoldResponse\x126\n" +
-	"\vtransaction\x18\x01 \x01(\v2\x14.bank.v1.TransactionR\vtransaction\"v\n" +
+	"\vtransaction\x18\x01 \x01(\v2\x14.bank.v1.TransactionR\vtransaction\"\xb5\x01\n" +
 	"\x12CaptureHoldRequest\x12#\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\trequestId\x12\x18\n" +
 	"\x04name\x18\x02 \x01(\tB\x04\xe2A\x01\x02R\x04name\x12!\n" +
-	"\famount_minor\x18\x03 \x01(\x03R\vamountMinor\"M\n" +
+	"\famount_minor\x18\x03 \x01(\x03R\vamountMinor\x12=\n" +
+	"\frequest_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\vrequestTime\"M\n" +
 	"\x13CaptureHoldResponse\x126\n" +
-	"\vtransaction\x18\x01 \x01(\v2\x14.bank.v1.TransactionR\vtransaction\"+\n" +
+	"\vtransaction\x18\x01 \x01(\v2\x14.bank.v1.TransactionR\vtransaction\"j\n" +
 	"\x0fVoidHoldRequest\x12\x18\n" +
-	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x04name\"J\n" +
+	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x04name\x12=\n" +
+	"\frequest_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\vrequestTime\"J\n" +
 	"\x10VoidHoldResponse\x126\n" +
 	"\vtransaction\x18\x01 \x01(\v2\x14.bank.v1.TransactionR\vtransaction*\x9c\x03\n" +
 	"\x0fTransactionKind\x12 \n" +
@@ -2171,57 +2270,66 @@ var file_bank_v1_wallet_proto_depIdxs = []int32{
 	32, // 3: bank.v1.Transaction.merchant:type_name -> bank.v1.Merchant
 	33, // 4: bank.v1.Transaction.decide_time:type_name -> google.protobuf.Timestamp
 	33, // 5: bank.v1.Transaction.expire_time:type_name -> google.protobuf.Timestamp
-	34, // 6: bank.v1.OpenAccountResponse.account:type_name -> bank.v1.Account
-	2,  // 7: bank.v1.OpenAccountResponse.opening_deposit:type_name -> bank.v1.Transaction
-	34, // 8: bank.v1.ListAccountsResponse.accounts:type_name -> bank.v1.Account
-	34, // 9: bank.v1.GetBalanceResponse.account:type_name -> bank.v1.Account
-	34, // 10: bank.v1.CloseAccountResponse.account:type_name -> bank.v1.Account
-	2,  // 11: bank.v1.DepositResponse.transaction:type_name -> bank.v1.Transaction
-	2,  // 12: bank.v1.WithdrawResponse.transaction:type_name -> bank.v1.Transaction
-	32, // 13: bank.v1.PurchaseRequest.merchant:type_name -> bank.v1.Merchant
-	2,  // 14: bank.v1.PurchaseResponse.transaction:type_name -> bank.v1.Transaction
-	2,  // 15: bank.v1.TransferResponse.transaction:type_name -> bank.v1.Transaction
-	2,  // 16: bank.v1.CancelResponse.transaction:type_name -> bank.v1.Transaction
-	2,  // 17: bank.v1.ReverseResponse.transaction:type_name -> bank.v1.Transaction
-	2,  // 18: bank.v1.GetTransactionResponse.transaction:type_name -> bank.v1.Transaction
-	32, // 19: bank.v1.PlaceHoldRequest.merchant:type_name -> bank.v1.Merchant
-	33, // 20: bank.v1.PlaceHoldRequest.expire_time:type_name -> google.protobuf.Timestamp
-	2,  // 21: bank.v1.PlaceHoldResponse.transaction:type_name -> bank.v1.Transaction
-	2,  // 22: bank.v1.CaptureHoldResponse.transaction:type_name -> bank.v1.Transaction
-	2,  // 23: bank.v1.VoidHoldResponse.transaction:type_name -> bank.v1.Transaction
-	3,  // 24: bank.v1.WalletService.OpenAccount:input_type -> bank.v1.OpenAccountRequest
-	5,  // 25: bank.v1.WalletService.ListAccounts:input_type -> bank.v1.ListAccountsRequest
-	7,  // 26: bank.v1.WalletService.GetBalance:input_type -> bank.v1.GetBalanceRequest
-	9,  // 27: bank.v1.WalletService.CloseAccount:input_type -> bank.v1.CloseAccountRequest
-	11, // 28: bank.v1.WalletService.Deposit:input_type -> bank.v1.DepositRequest
-	13, // 29: bank.v1.WalletService.Withdraw:input_type -> bank.v1.WithdrawRequest
-	15, // 30: bank.v1.WalletService.Purchase:input_type -> bank.v1.PurchaseRequest
-	17, // 31: bank.v1.WalletService.Transfer:input_type -> bank.v1.TransferRequest
-	19, // 32: bank.v1.WalletService.Cancel:input_type -> bank.v1.CancelRequest
-	21, // 33: bank.v1.WalletService.Reverse:input_type -> bank.v1.ReverseRequest
-	23, // 34: bank.v1.WalletService.GetTransaction:input_type -> bank.v1.GetTransactionRequest
-	25, // 35: bank.v1.WalletService.PlaceHold:input_type -> bank.v1.PlaceHoldRequest
-	27, // 36: bank.v1.WalletService.CaptureHold:input_type -> bank.v1.CaptureHoldRequest
-	29, // 37: bank.v1.WalletService.VoidHold:input_type -> bank.v1.VoidHoldRequest
-	4,  // 38: bank.v1.WalletService.OpenAccount:output_type -> bank.v1.OpenAccountResponse
-	6,  // 39: bank.v1.WalletService.ListAccounts:output_type -> bank.v1.ListAccountsResponse
-	8,  // 40: bank.v1.WalletService.GetBalance:output_type -> bank.v1.GetBalanceResponse
-	10, // 41: bank.v1.WalletService.CloseAccount:output_type -> bank.v1.CloseAccountResponse
-	12, // 42: bank.v1.WalletService.Deposit:output_type -> bank.v1.DepositResponse
-	14, // 43: bank.v1.WalletService.Withdraw:output_type -> bank.v1.WithdrawResponse
-	16, // 44: bank.v1.WalletService.Purchase:output_type -> bank.v1.PurchaseResponse
-	18, // 45: bank.v1.WalletService.Transfer:output_type -> bank.v1.TransferResponse
-	20, // 46: bank.v1.WalletService.Cancel:output_type -> bank.v1.CancelResponse
-	22, // 47: bank.v1.WalletService.Reverse:output_type -> bank.v1.ReverseResponse
-	24, // 48: bank.v1.WalletService.GetTransaction:output_type -> bank.v1.GetTransactionResponse
-	26, // 49: bank.v1.WalletService.PlaceHold:output_type -> bank.v1.PlaceHoldResponse
-	28, // 50: bank.v1.WalletService.CaptureHold:output_type -> bank.v1.CaptureHoldResponse
-	30, // 51: bank.v1.WalletService.VoidHold:output_type -> bank.v1.VoidHoldResponse
-	38, // [38:52] is the sub-list for method output_type
-	24, // [24:38] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	33, // 6: bank.v1.OpenAccountRequest.request_time:type_name -> google.protobuf.Timestamp
+	34, // 7: bank.v1.OpenAccountResponse.account:type_name -> bank.v1.Account
+	2,  // 8: bank.v1.OpenAccountResponse.opening_deposit:type_name -> bank.v1.Transaction
+	34, // 9: bank.v1.ListAccountsResponse.accounts:type_name -> bank.v1.Account
+	34, // 10: bank.v1.GetBalanceResponse.account:type_name -> bank.v1.Account
+	34, // 11: bank.v1.CloseAccountResponse.account:type_name -> bank.v1.Account
+	33, // 12: bank.v1.DepositRequest.request_time:type_name -> google.protobuf.Timestamp
+	2,  // 13: bank.v1.DepositResponse.transaction:type_name -> bank.v1.Transaction
+	33, // 14: bank.v1.WithdrawRequest.request_time:type_name -> google.protobuf.Timestamp
+	2,  // 15: bank.v1.WithdrawResponse.transaction:type_name -> bank.v1.Transaction
+	32, // 16: bank.v1.PurchaseRequest.merchant:type_name -> bank.v1.Merchant
+	33, // 17: bank.v1.PurchaseRequest.request_time:type_name -> google.protobuf.Timestamp
+	2,  // 18: bank.v1.PurchaseResponse.transaction:type_name -> bank.v1.Transaction
+	33, // 19: bank.v1.TransferRequest.request_time:type_name -> google.protobuf.Timestamp
+	2,  // 20: bank.v1.TransferResponse.transaction:type_name -> bank.v1.Transaction
+	2,  // 21: bank.v1.CancelResponse.transaction:type_name -> bank.v1.Transaction
+	33, // 22: bank.v1.ReverseRequest.request_time:type_name -> google.protobuf.Timestamp
+	2,  // 23: bank.v1.ReverseResponse.transaction:type_name -> bank.v1.Transaction
+	2,  // 24: bank.v1.GetTransactionResponse.transaction:type_name -> bank.v1.Transaction
+	32, // 25: bank.v1.PlaceHoldRequest.merchant:type_name -> bank.v1.Merchant
+	33, // 26: bank.v1.PlaceHoldRequest.expire_time:type_name -> google.protobuf.Timestamp
+	33, // 27: bank.v1.PlaceHoldRequest.request_time:type_name -> google.protobuf.Timestamp
+	2,  // 28: bank.v1.PlaceHoldResponse.transaction:type_name -> bank.v1.Transaction
+	33, // 29: bank.v1.CaptureHoldRequest.request_time:type_name -> google.protobuf.Timestamp
+	2,  // 30: bank.v1.CaptureHoldResponse.transaction:type_name -> bank.v1.Transaction
+	33, // 31: bank.v1.VoidHoldRequest.request_time:type_name -> google.protobuf.Timestamp
+	2,  // 32: bank.v1.VoidHoldResponse.transaction:type_name -> bank.v1.Transaction
+	3,  // 33: bank.v1.WalletService.OpenAccount:input_type -> bank.v1.OpenAccountRequest
+	5,  // 34: bank.v1.WalletService.ListAccounts:input_type -> bank.v1.ListAccountsRequest
+	7,  // 35: bank.v1.WalletService.GetBalance:input_type -> bank.v1.GetBalanceRequest
+	9,  // 36: bank.v1.WalletService.CloseAccount:input_type -> bank.v1.CloseAccountRequest
+	11, // 37: bank.v1.WalletService.Deposit:input_type -> bank.v1.DepositRequest
+	13, // 38: bank.v1.WalletService.Withdraw:input_type -> bank.v1.WithdrawRequest
+	15, // 39: bank.v1.WalletService.Purchase:input_type -> bank.v1.PurchaseRequest
+	17, // 40: bank.v1.WalletService.Transfer:input_type -> bank.v1.TransferRequest
+	19, // 41: bank.v1.WalletService.Cancel:input_type -> bank.v1.CancelRequest
+	21, // 42: bank.v1.WalletService.Reverse:input_type -> bank.v1.ReverseRequest
+	23, // 43: bank.v1.WalletService.GetTransaction:input_type -> bank.v1.GetTransactionRequest
+	25, // 44: bank.v1.WalletService.PlaceHold:input_type -> bank.v1.PlaceHoldRequest
+	27, // 45: bank.v1.WalletService.CaptureHold:input_type -> bank.v1.CaptureHoldRequest
+	29, // 46: bank.v1.WalletService.VoidHold:input_type -> bank.v1.VoidHoldRequest
+	4,  // 47: bank.v1.WalletService.OpenAccount:output_type -> bank.v1.OpenAccountResponse
+	6,  // 48: bank.v1.WalletService.ListAccounts:output_type -> bank.v1.ListAccountsResponse
+	8,  // 49: bank.v1.WalletService.GetBalance:output_type -> bank.v1.GetBalanceResponse
+	10, // 50: bank.v1.WalletService.CloseAccount:output_type -> bank.v1.CloseAccountResponse
+	12, // 51: bank.v1.WalletService.Deposit:output_type -> bank.v1.DepositResponse
+	14, // 52: bank.v1.WalletService.Withdraw:output_type -> bank.v1.WithdrawResponse
+	16, // 53: bank.v1.WalletService.Purchase:output_type -> bank.v1.PurchaseResponse
+	18, // 54: bank.v1.WalletService.Transfer:output_type -> bank.v1.TransferResponse
+	20, // 55: bank.v1.WalletService.Cancel:output_type -> bank.v1.CancelResponse
+	22, // 56: bank.v1.WalletService.Reverse:output_type -> bank.v1.ReverseResponse
+	24, // 57: bank.v1.WalletService.GetTransaction:output_type -> bank.v1.GetTransactionResponse
+	26, // 58: bank.v1.WalletService.PlaceHold:output_type -> bank.v1.PlaceHoldResponse
+	28, // 59: bank.v1.WalletService.CaptureHold:output_type -> bank.v1.CaptureHoldResponse
+	30, // 60: bank.v1.WalletService.VoidHold:output_type -> bank.v1.VoidHoldResponse
+	47, // [47:61] is the sub-list for method output_type
+	33, // [33:47] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_bank_v1_wallet_proto_init() }
