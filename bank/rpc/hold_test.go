@@ -41,7 +41,8 @@ func newHolding(t *testing.T, eventVersion int) *holding {
 	keys, err := vault.Generate()
 	require.NoError(t, err)
 	executor := ledger.New(ledger.Config{Store: store, Encoder: plainEncoder{}, Now: time.Now})
-	holds := &hold.Service{Code: "001", Ledger: executor, Directory: store, Holds: store, Vault: keys}
+	past := &bank.History{Now: time.Now}
+	holds := &hold.Service{Code: "001", Ledger: executor, Directory: store, Holds: store, Vault: keys, History: past}
 	principals := rpc.NewPrincipals([]string{"operator"})
 	if eventVersion < 3 {
 		holds = nil
@@ -49,13 +50,13 @@ func newHolding(t *testing.T, eventVersion int) *holding {
 	server, err := serve.Listen(serve.Config{Name: "bank", GRPCAddress: "127.0.0.1:0", HTTPAddress: "127.0.0.1:0"})
 	require.NoError(t, err)
 	bankv1.RegisterCardServiceServer(server, &rpc.Cards{Service: &card.Service{
-		Code: "001", Ledger: executor, Directory: store, Reader: store, Tokens: keys, Vault: keys, Random: rand.Reader, Now: time.Now,
+		Code: "001", Ledger: executor, Directory: store, Reader: store, Tokens: keys, Vault: keys, Random: rand.Reader, Now: time.Now, History: past,
 	}})
 	bankv1.RegisterPurchaseServiceServer(server, &rpc.Purchases{Holds: holds, Principals: principals, Service: &purchase.Service{
-		Code: "001", Ledger: executor, Directory: store, Reader: store, Holds: store, Vault: keys, Tokens: keys,
+		Code: "001", Ledger: executor, Directory: store, Reader: store, Holds: store, Vault: keys, Tokens: keys, History: past,
 	}})
 	bankv1.RegisterWalletServiceServer(server, &rpc.Wallets{Principals: principals, EventVersion: eventVersion, Service: &wallet.Service{
-		Code: "001", Ledger: executor, Directory: store, Reader: store, Accounts: store, Vault: keys, Holds: holds, SimulatedCash: true,
+		Code: "001", Ledger: executor, Directory: store, Reader: store, Accounts: store, Vault: keys, Holds: holds, SimulatedCash: true, History: past,
 	}})
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

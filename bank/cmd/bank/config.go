@@ -138,5 +138,9 @@ const versionOfHolds = 3
 // that the ledger holds nothing that they cannot say.
 func (c *config) placesHolds() bool { return c.eventVersion >= versionOfHolds }
 
+// expiresHolds reports whether this bank ends the holds whose time is over. One that loads a history does
+// not, because the time of its holds is over before what ended them is loaded.
+func (c *config) expiresHolds() bool { return c.placesHolds() && !c.history }
+
 // now is the clock of the bank.
 func (c *config) now() time.Time { return time.Now().Add(c.clockOffset) }

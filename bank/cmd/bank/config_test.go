@@ -27,18 +27,20 @@ func TestTheEventVersionMustExist(t *testing.T) {
 	}
 }
 
-func TestOnlyABankWithHistoryAllowsTimesOfThePastAndThenPublishesNoWatermark(t *testing.T) {
+func TestOnlyABankWithHistoryAllowsTimesOfThePastAndThenPublishesNoWatermarkAndExpiresNoHold(t *testing.T) {
 	args := []string{"--database-url=postgres://x", "--vault-key-file=k", "--relay=false"}
 	present, err := parse(args, nil, io.Discard)
 	require.NoError(t, err)
 	require.Nil(t, present.requestHistory())
 	require.Positive(t, present.watermarkInterval)
+	require.True(t, present.expiresHolds())
 
 	past, err := parse(append(args, "--history"), nil, io.Discard)
 	require.NoError(t, err)
 	require.NoError(t, past.requestHistory().Check(time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)))
 	require.Error(t, past.requestHistory().Check(time.Now().Add(time.Hour)))
 	require.Zero(t, past.watermarkInterval)
+	require.False(t, past.expiresHolds())
 }
 
 func TestTheOperatorsAreCallers(t *testing.T) {

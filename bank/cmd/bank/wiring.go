@@ -91,10 +91,9 @@ func sweepTokens(ctx context.Context, store *postgres.Store, now func() time.Tim
 	}
 }
 
-// expire returns the work that ends the holds whose time is over. A bank that loads a history does not,
-// because the time of its holds is over before what ended them is loaded.
+// expire returns the work that ends the holds whose time is over.
 func (c *config) expire(expirer *hold.Expirer) func(context.Context) {
-	if !c.placesHolds() || c.history {
+	if !c.expiresHolds() {
 		return func(context.Context) {}
 	}
 	return expirer.Run
