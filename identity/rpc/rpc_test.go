@@ -250,6 +250,18 @@ func TestATokenOfAnEmailIsUsedOnce(t *testing.T) {
 	requireReason(t, err, fault.FailedPrecondition, "MAIL_TOKEN_INVALID")
 }
 
+func TestAnEmailThatTheServerRefusesIsSentLater(t *testing.T) {
+	r := start(t)
+	r.mails.Refuse(true)
+	_, err := r.SignUp(t.Context(), &identityv1.SignUpRequest{Email: alice})
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return strings.Contains(r.log.String(), "an e-mail was not sent") }, time.Minute, 5*time.Millisecond)
+	r.mails.Refuse(false)
+	r.clock.Advance(5 * time.Second)
+	_, err = r.ConfirmSignUp(t.Context(), &identityv1.ConfirmSignUpRequest{Token: r.mails.Next(t, alice).Code(), Password: password})
+	require.NoError(t, err)
+}
+
 func TestAForgottenPasswordIsResetByEmailAndEndsAllSessions(t *testing.T) {
 	r := start(t)
 	r.open(t, alice)

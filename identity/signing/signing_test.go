@@ -43,7 +43,6 @@ func TestARotationAddsSignsAndRetires(t *testing.T) {
 	path := made(t)
 	waits := DefaultWaits()
 	at := noon
-	var new string
 	rotate := func(want Did) Step {
 		step, err := Rotate(path, at, waits, nil)
 		require.NoError(t, err)
@@ -68,18 +67,18 @@ func TestARotationAddsSignsAndRetires(t *testing.T) {
 		return err
 	}
 	step := rotate(Added)
-	new = step.Key
+	added := step.Key
 	require.Equal(t, waits.Publish, step.Wait)
 	require.Equal(t, waits.Publish, rotate(Waiting).Wait)
 	require.NoError(t, verify())
 	at = at.Add(waits.Publish)
-	require.Equal(t, Step{Signing, new, waits.Retire}, rotate(Signing))
+	require.Equal(t, Step{Signing, added, waits.Retire}, rotate(Signing))
 	require.NoError(t, verify())
 	rotate(Waiting)
 	at = at.Add(waits.Retire)
-	require.NotEqual(t, new, rotate(Retired).Key)
+	require.NotEqual(t, added, rotate(Retired).Key)
 	require.ErrorIs(t, verify(), token.ErrInvalid)
-	require.NotEqual(t, new, rotate(Added).Key, "the next rotation")
+	require.NotEqual(t, added, rotate(Added).Key, "the next rotation")
 }
 
 func TestARunningProgramTakesAChangeOverAndKeepsItsKeysWhenTheFileIsBroken(t *testing.T) {
