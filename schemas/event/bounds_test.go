@@ -20,7 +20,7 @@ func write(t *testing.T, tx *Transaction) []byte {
 	var body []byte
 	for _, c := range columns {
 		c.bound = schemas.Bound{Longest: 1 << 30, Least: -1 << 63, Most: 1<<63 - 1}
-		body, _ = c.append(body, c.get(tx))
+		body, _ = c.append(&c, body, tx)
 	}
 	return body
 }

@@ -47,7 +47,7 @@ func AppendTransaction(dst []byte, version int, t *Transaction) ([]byte, error) 
 	out := dst
 	for i := range columns {
 		var wrong string
-		if out, wrong = columns[i].append(out, columns[i].get(t)); wrong != "" {
+		if out, wrong = columns[i].append(&columns[i], out, t); wrong != "" {
 			return dst, &FieldError{Field: columns[i].Name, Problem: wrong}
 		}
 	}
@@ -110,27 +110,37 @@ func wrongFigure(t *Transaction) string {
 	return ""
 }
 
-// append appends the Avro value of a field, or returns what is wrong with the value. Every
-// union of the schema is [null, T], so branch 0 is null.
-func (c *column) append(out []byte, value Value) ([]byte, string) {
+// Every union of the schema is [null, T], so branch 0 is null. These are the numbers of the branches on
+// the wire.
+const (
+	branchNull = 0
+	branchOne  = 2
+)
+
+// appendText appends a text; an empty one is null if the field may be null.
+func (c *column) appendText(out []byte, s string) ([]byte, string) {
 	if c.Nullable {
-		if value.Type == 0 {
-			return appendLong(out, 0), ""
+		if s == "" {
+			return append(out, branchNull), ""
 		}
-		out = appendLong(out, 1)
+		out = append(out, branchOne)
 	}
-	switch c.Type {
-	case Integer:
-		return appendNumber(out, value.Integer, &c.bound)
-	case Enum:
-		number, known := c.symbol(value.Text)
-		if !known {
-			return out, "has no symbol " + strconv.Quote(value.Text)
+	return appendText(out, s, &c.bound)
+}
+
+// appendSymbol is appendText for an enum.
+func (c *column) appendSymbol(out []byte, s string) ([]byte, string) {
+	if c.Nullable {
+		if s == "" {
+			return append(out, branchNull), ""
 		}
-		return appendLong(out, int64(number)), ""
-	default:
-		return appendText(out, value.Text, &c.bound)
+		out = append(out, branchOne)
 	}
+	number, known := c.symbol(s)
+	if !known {
+		return out, "has no symbol " + strconv.Quote(s)
+	}
+	return appendLong(out, int64(number)), ""
 }
 
 // appendLong appends an Avro int or long. Both have the same form on the wire.

@@ -110,6 +110,9 @@ type field struct {
 	symbols []string // the symbols of an enum
 	get     func(*Transaction) Value
 	set     func(*Transaction, Value)
+	// append appends the Avro value of the field, as a version has it, or returns what is wrong with
+	// the value.
+	append func(*column, []byte, *Transaction) ([]byte, string)
 }
 
 func fieldNamed(name string) *field {
@@ -127,9 +130,13 @@ func texts[S ~string](name string, symbols []string, at func(*Transaction) *S) f
 		symbols: symbols,
 		get:     func(t *Transaction) Value { return TextValue(string(*at(t))) },
 		set:     func(t *Transaction, v Value) { *at(t) = S(v.Text) },
+		append:  func(c *column, out []byte, t *Transaction) ([]byte, string) { return c.appendText(out, string(*at(t))) },
 	}
 	if symbols != nil {
 		f.Type = Enum
+		f.append = func(c *column, out []byte, t *Transaction) ([]byte, string) {
+			return c.appendSymbol(out, string(*at(t)))
+		}
 	}
 	return f
 }
@@ -141,6 +148,9 @@ func long(name string, at func(*Transaction) *int64) field {
 		Field: Field{Name: name, Type: Integer},
 		get:   func(t *Transaction) Value { return IntegerValue(*at(t)) },
 		set:   func(t *Transaction, v Value) { *at(t) = v.Integer },
+		append: func(c *column, out []byte, t *Transaction) ([]byte, string) {
+			return appendNumber(out, *at(t), &c.bound)
+		},
 	}
 }
 
@@ -158,6 +168,12 @@ func optionals[I int32 | int64](name string, at func(*Transaction) *Optional[I])
 		},
 		set: func(t *Transaction, v Value) {
 			*at(t) = Optional[I]{Value: I(v.Integer), Present: v.Type == Integer}
+		},
+		append: func(c *column, out []byte, t *Transaction) ([]byte, string) {
+			if o := at(t); o.Present {
+				return appendNumber(append(out, branchOne), int64(o.Value), &c.bound)
+			}
+			return append(out, branchNull), ""
 		},
 	}
 }
