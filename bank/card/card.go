@@ -95,6 +95,7 @@ func (s *Service) SetBlocked(ctx context.Context, name string, blocked bool) (Vi
 
 // LimitRequest asks for a new credit limit.
 type LimitRequest struct {
+	PrincipalKind              bank.PrincipalKind // on whose behalf the caller asks
 	Caller, RequestID, TraceID string
 	Name                       string // cards/{uuid}
 	CreditLimitMinor           int64
@@ -119,7 +120,7 @@ func (s *Service) ChangeLimit(ctx context.Context, request LimitRequest) (View, 
 	outcome, err := s.Ledger.Submit(ctx, &changeLimit{
 		id: s.Code.TransactionID(request.Caller, request.RequestID),
 		request: bank.Request{
-			Caller: request.Caller, ID: request.RequestID, TraceID: request.TraceID,
+			Caller: request.Caller, ID: request.RequestID, TraceID: request.TraceID, PrincipalKind: request.PrincipalKind,
 			Fingerprint: s.Vault.Fingerprint(canonical),
 		},
 		card: facts.Card, account: facts.AccountID, limit: request.CreditLimitMinor, refusal: content,

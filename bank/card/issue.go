@@ -20,6 +20,7 @@ import (
 // IssueRequest asks for a new card on a new account.
 type IssueRequest struct {
 	Caller, RequestID, TraceID string
+	PrincipalKind              bank.PrincipalKind // on whose behalf the caller asks
 
 	CustomerID string // a UUID; empty makes a new customer
 	HolderName string
@@ -95,7 +96,7 @@ func (s *Service) newIssue(request *IssueRequest) (*issue, error) {
 	return &issue{
 		id: transaction,
 		request: bank.Request{
-			Caller: request.Caller, ID: request.RequestID, TraceID: request.TraceID,
+			Caller: request.Caller, ID: request.RequestID, TraceID: request.TraceID, PrincipalKind: request.PrincipalKind,
 			Fingerprint: s.Vault.Fingerprint(canonical),
 		},
 		account: bank.Account{

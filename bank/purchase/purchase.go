@@ -46,6 +46,8 @@ type Request struct {
 	Caller    string
 	RequestID string
 	TraceID   string
+	// PrincipalKind says on whose behalf the caller asks; the ledger and the event say so too.
+	PrincipalKind bank.PrincipalKind
 
 	CardData  *field.RawCardData
 	CardToken string
@@ -194,7 +196,7 @@ func (s *Service) resolve(ctx context.Context, request *Request) (*authorize, er
 		return nil, err
 	}
 	command.request = bank.Request{
-		Caller: request.Caller, ID: request.RequestID, TraceID: request.TraceID,
+		Caller: request.Caller, ID: request.RequestID, TraceID: request.TraceID, PrincipalKind: request.PrincipalKind,
 		Fingerprint: command.fingerprint(),
 	}
 	return command, nil
@@ -279,7 +281,7 @@ func (s *Service) Reverse(ctx context.Context, request ReverseRequest) (Reversal
 		Parties:  bank.Parties{AccountID: parties.AccountID},
 		Amount:   request.AmountMinor,
 		Request: bank.Request{
-			Caller: request.Caller, ID: request.RequestID, TraceID: request.TraceID,
+			Caller: request.Caller, ID: request.RequestID, TraceID: request.TraceID, PrincipalKind: request.PrincipalKind,
 			Fingerprint: s.Vault.Fingerprint(request.canonical(id)),
 		},
 		OwnPurchase: true,
@@ -297,7 +299,8 @@ func (s *Service) Reverse(ctx context.Context, request ReverseRequest) (Reversal
 // ReverseRequest asks for a purchase to be given back.
 type ReverseRequest struct {
 	Caller, RequestID, TraceID string
-	Name                       string // purchases/{uuid}
+	PrincipalKind              bank.PrincipalKind // as in Request
+	Name                       string             // purchases/{uuid}
 	// AmountMinor is how much to give back, in minor units of the purchase's currency; 0 means the
 	// whole purchase.
 	AmountMinor int64

@@ -21,7 +21,8 @@ const resolveAttempts = 4
 // VoidRequest asks for the request id of a purchase to be ended.
 type VoidRequest struct {
 	Caller, RequestID, TraceID string
-	At                         time.Time // as in Request
+	PrincipalKind              bank.PrincipalKind // as in Request
+	At                         time.Time          // as in Request
 }
 
 // Void ends a request id for good. What is left of an approved purchase is given back. What a purchase
@@ -46,7 +47,7 @@ func (s *Service) Void(ctx context.Context, request VoidRequest) (Purchase, erro
 		refusal:  content,
 		id:       s.Code.VoidID(purchaseID),
 		purchase: purchaseID,
-		request:  bank.Request{Caller: request.Caller, ID: request.RequestID, TraceID: request.TraceID},
+		request:  bank.Request{Caller: request.Caller, ID: request.RequestID, TraceID: request.TraceID, PrincipalKind: request.PrincipalKind},
 		at:       request.At,
 	}
 	for range resolveAttempts {

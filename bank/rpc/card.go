@@ -16,6 +16,8 @@ type Cards struct {
 	bankv1.UnimplementedCardServiceServer
 	// Service is the use case; required.
 	Service *card.Service
+	// Principals says on whose behalf a call is made; nil takes every caller for a service.
+	Principals *Principals
 }
 
 var _ bankv1.CardServiceServer = (*Cards)(nil)
@@ -31,7 +33,7 @@ func (c *Cards) IssueCard(ctx context.Context, in *bankv1.IssueCardRequest) (*ba
 		return nil, err
 	}
 	issued, err := c.Service.Issue(ctx, card.IssueRequest{
-		Caller: serve.Caller(ctx), RequestID: in.GetRequestId(), TraceID: serve.TraceID(ctx),
+		Caller: serve.Caller(ctx), RequestID: in.GetRequestId(), TraceID: serve.TraceID(ctx), PrincipalKind: c.Principals.of(ctx).Kind,
 		CustomerID: in.GetCustomerId(), HolderName: in.GetHolderName(), Brand: brand,
 		Currency: in.GetCurrency(), CreditLimitMinor: in.GetCreditLimitMinor(),
 		Rules: bank.PurchaseRules{
@@ -84,7 +86,7 @@ func (c *Cards) UnblockCard(ctx context.Context, in *bankv1.UnblockCardRequest) 
 // ChangeLimit implements bankv1.CardServiceServer.
 func (c *Cards) ChangeLimit(ctx context.Context, in *bankv1.ChangeLimitRequest) (*bankv1.ChangeLimitResponse, error) {
 	view, err := c.Service.ChangeLimit(ctx, card.LimitRequest{
-		Caller: serve.Caller(ctx), RequestID: in.GetRequestId(), TraceID: serve.TraceID(ctx),
+		Caller: serve.Caller(ctx), RequestID: in.GetRequestId(), TraceID: serve.TraceID(ctx), PrincipalKind: c.Principals.of(ctx).Kind,
 		Name: in.GetName(), CreditLimitMinor: in.GetCreditLimitMinor(),
 	})
 	if err != nil {

@@ -3,6 +3,7 @@ package rpc_test
 import (
 	"context"
 	"crypto/rand"
+	"strings"
 	"testing"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"codebank.dev/bank/rpc"
 	"codebank.dev/bank/vault"
 	"codebank.dev/bank/wallet"
+	"codebank.dev/platform/field"
 	"codebank.dev/platform/serve"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	"github.com/stretchr/testify/require"
@@ -33,6 +35,7 @@ type holding struct {
 	cards     bankv1.CardServiceClient
 	purchases bankv1.PurchaseServiceClient
 	wallets   bankv1.WalletServiceClient
+	store     *inmem.Store
 }
 
 func newHolding(t *testing.T, eventVersion int) *holding {
@@ -49,7 +52,7 @@ func newHolding(t *testing.T, eventVersion int) *holding {
 	}
 	server, err := serve.Listen(serve.Config{Name: "bank", GRPCAddress: "127.0.0.1:0", HTTPAddress: "127.0.0.1:0"})
 	require.NoError(t, err)
-	bankv1.RegisterCardServiceServer(server, &rpc.Cards{Service: &card.Service{
+	bankv1.RegisterCardServiceServer(server, &rpc.Cards{Principals: principals, Service: &card.Service{
 		Code: "001", Ledger: executor, Directory: store, Reader: store, Tokens: keys, Vault: keys, Random: rand.Reader, Now: time.Now, History: past,
 	}})
 	bankv1.RegisterPurchaseServiceServer(server, &rpc.Purchases{Holds: holds, Principals: principals, Service: &purchase.Service{
@@ -69,7 +72,7 @@ func newHolding(t *testing.T, eventVersion int) *holding {
 		require.NoError(t, <-ended)
 		require.NoError(t, executor.Close(context.Background()))
 	})
-	return &holding{bankv1.NewCardServiceClient(connection), bankv1.NewPurchaseServiceClient(connection), bankv1.NewWalletServiceClient(connection)}
+	return &holding{bankv1.NewCardServiceClient(connection), bankv1.NewPurchaseServiceClient(connection), bankv1.NewWalletServiceClient(connection), store}
 }
 
 // reasonOf returns the reason of a refusal.
@@ -84,6 +87,37 @@ func reasonOf(err error) string {
 
 func by(t *testing.T, caller string) context.Context {
 	return metadata.AppendToOutgoingContext(t.Context(), "x-codebank-caller", caller)
+}
+
+func TestTheLedgerKeepsOnWhoseBehalfACardPays(t *testing.T) {
+	b := newHolding(t, 3)
+	kinds := func(name string) (kind bank.PrincipalKind) {
+		id, err := field.ID("name", name[:strings.Index(name, "/")+1], name)
+		require.NoError(t, err)
+		entry, _, err := b.store.Transaction(t.Context(), id)
+		require.NoError(t, err)
+		return entry.Request.PrincipalKind
+	}
+	issued, err := b.cards.IssueCard(by(t, "operator"), &bankv1.IssueCardRequest{
+		RequestId: "issue", HolderName: "Ada Lovelace", Currency: "BRL", CreditLimitMinor: 1000,
+	})
+	require.NoError(t, err)
+	customer := "customers/" + issued.GetCard().GetCustomerId()
+	for want, ctx := range map[bank.PrincipalKind]context.Context{
+		bank.PrincipalService:  by(t, "shop"),
+		bank.PrincipalOperator: by(t, "operator"),
+		bank.PrincipalUser:     metadata.AppendToOutgoingContext(by(t, "app"), "x-codebank-customer", customer),
+	} {
+		bought, err := b.purchases.AuthorizePurchase(ctx, &bankv1.AuthorizePurchaseRequest{
+			RequestId: "buy", AmountMinor: 10, Currency: "BRL", Merchant: &bankv1.Merchant{Id: banktest.Merchant.ID, Name: banktest.Merchant.Name},
+			CardSource: &bankv1.AuthorizePurchaseRequest_Card{Card: issued.GetCard().GetName()},
+		})
+		require.NoError(t, err)
+		require.Equal(t, want, kinds(bought.GetPurchase().GetName()))
+		reversed, err := b.purchases.ReversePurchase(ctx, &bankv1.ReversePurchaseRequest{RequestId: "back", Name: bought.GetPurchase().GetName(), AmountMinor: 1})
+		require.NoError(t, err)
+		require.Equal(t, want, kinds(reversed.GetReversal().GetName()))
+	}
 }
 
 func TestAPurchaseIsCapturedLater(t *testing.T) {

@@ -18,7 +18,7 @@ type Purchases struct {
 	Service *purchase.Service
 	// Holds captures purchases later; nil for a bank that sets nothing aside.
 	Holds *hold.Service
-	// Principals says who captures; nil takes every caller for a service.
+	// Principals says on whose behalf a call is made; nil takes every caller for a service.
 	Principals *Principals
 	// Draining is closed when the server begins to shut down, so that streams end; nil for never.
 	Draining <-chan struct{}
@@ -41,6 +41,7 @@ func (p *Purchases) authorize(ctx context.Context, in *bankv1.AuthorizePurchaseR
 		return nil, err
 	}
 	request.Caller, request.TraceID = serve.Caller(ctx), traceOf(in, serve.TraceID(ctx))
+	request.PrincipalKind = p.Principals.of(ctx).Kind
 	decided, err := p.Service.Authorize(ctx, request)
 	if err != nil {
 		return nil, err
@@ -98,7 +99,7 @@ func (p *Purchases) VoidPurchase(ctx context.Context, in *bankv1.VoidPurchaseReq
 		return nil, err
 	}
 	voided, err := p.Service.Void(ctx, purchase.VoidRequest{
-		Caller: serve.Caller(ctx), RequestID: in.GetRequestId(), TraceID: serve.TraceID(ctx), At: at,
+		Caller: serve.Caller(ctx), RequestID: in.GetRequestId(), TraceID: serve.TraceID(ctx), PrincipalKind: p.Principals.of(ctx).Kind, At: at,
 	})
 	if err != nil {
 		return nil, err
@@ -113,7 +114,7 @@ func (p *Purchases) ReversePurchase(ctx context.Context, in *bankv1.ReversePurch
 		return nil, err
 	}
 	reversal, err := p.Service.Reverse(ctx, purchase.ReverseRequest{
-		Caller: serve.Caller(ctx), RequestID: in.GetRequestId(), TraceID: serve.TraceID(ctx),
+		Caller: serve.Caller(ctx), RequestID: in.GetRequestId(), TraceID: serve.TraceID(ctx), PrincipalKind: p.Principals.of(ctx).Kind,
 		Name: in.GetName(), AmountMinor: in.GetAmountMinor(), Description: in.GetDescription(), At: at,
 	})
 	if err != nil {

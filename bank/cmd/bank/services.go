@@ -30,12 +30,13 @@ type services struct {
 // register serves the contract of the bank over gRPC and REST.
 func (s *services) register(ctx context.Context, server *serve.Server) error {
 	holds := s.holds()
-	bankv1.RegisterCardServiceServer(server, &rpc.Cards{Service: &card.Service{
+	principals := rpc.NewPrincipals(s.config.operators)
+	bankv1.RegisterCardServiceServer(server, &rpc.Cards{Principals: principals, Service: &card.Service{
 		Code: s.config.bankCode, Ledger: s.executor, Directory: s.directory, Reader: s.store, Vault: s.keys,
 		Tokens: s.keys, Random: rand.Reader, Now: s.config.now, Failpoint: s.config.failpoint, History: s.config.requestHistory(),
 	}})
 	bankv1.RegisterPurchaseServiceServer(server, &rpc.Purchases{Draining: server.Draining(), Holds: holds,
-		Principals: rpc.NewPrincipals(s.config.operators), Service: &purchase.Service{
+		Principals: principals, Service: &purchase.Service{
 			Code: s.config.bankCode, Ledger: s.executor, Directory: s.directory, Reader: s.store, Holds: s.store, Vault: s.keys,
 			Tokens: s.keys, StoredTokens: s.store, History: s.config.requestHistory(), Scorer: risk.NewScorer(),
 		}})
