@@ -61,6 +61,10 @@ var (
 	// ErrAccountClosed says that the account of an earlier transaction was closed since, so that nothing
 	// can be given back to it or taken from it. A new transaction on a closed account is declined.
 	ErrAccountClosed = fault.New(fault.FailedPrecondition, "ACCOUNT_CLOSED", "The account was closed.")
+	// ErrEventVersion refuses what the version cannot say in which a bank writes its events, so that no
+	// ledger has it.
+	ErrEventVersion = fault.New(fault.FailedPrecondition, "EVENT_VERSION_TOO_OLD",
+		"This bank writes its events in a version that cannot say this yet.")
 	// ErrStale says that a fact resolved before the lock is no longer true: resolve it and submit
 	// the command again. It never leaves the process.
 	ErrStale = fault.New(fault.Internal, "STALE", "Something went wrong on our side.")

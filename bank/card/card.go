@@ -40,10 +40,10 @@ type Service struct {
 // goodFor is how long a card is good after its issue, in years.
 const goodFor = 5
 
-// errNoCard and errNoAccount answer for a card and an account that do not exist.
+// errNoCard and ErrNoAccount answer for a card and an account that do not exist.
 var (
 	errNoCard    = fault.New(fault.NotFound, "CARD_NOT_FOUND", "There is no such card.")
-	errNoAccount = fault.New(fault.NotFound, "ACCOUNT_NOT_FOUND", "There is no such account.")
+	ErrNoAccount = fault.New(fault.NotFound, "ACCOUNT_NOT_FOUND", "There is no such account.")
 )
 
 // View is a card with its account.
@@ -73,9 +73,26 @@ func (s *Service) Account(ctx context.Context, name string) (bank.Account, error
 	}
 	account, err := s.Reader.Account(ctx, id)
 	if errors.Is(err, bank.ErrNotFound) {
-		return bank.Account{}, errNoAccount
+		return bank.Account{}, ErrNoAccount
 	}
 	return account, err
+}
+
+// CheckOwner returns fault.NotFound, as for a card that does not exist, unless the principal may see the
+// account of a card. It leaves names that are no names, and cards that do not exist, to the request itself.
+func (s *Service) CheckOwner(ctx context.Context, principal *bank.Principal, name string) error {
+	if principal.Kind != bank.PrincipalUser {
+		return nil
+	}
+	card, err := s.facts(ctx, name)
+	if err != nil {
+		return err
+	}
+	account, err := s.Directory.AccountByID(ctx, card.AccountID)
+	if err == nil && !principal.MaySee(account.CustomerID) {
+		return errNoCard
+	}
+	return err
 }
 
 // SetBlocked blocks or unblocks a card. Every purchase that is decided after it returns obeys it,

@@ -73,6 +73,9 @@ func (c *capture) Decide(book *bank.Book, now time.Time) bank.Outcome {
 		return bank.Outcome{Err: err}
 	}
 	if first != nil {
+		if c.principal.Kind == bank.PrincipalUser && !c.principal.Is(first.CustomerID) {
+			return bank.Outcome{Err: errNoHold}
+		}
 		return bank.Outcome{Entry: first, Second: book.Second(c.id), Original: book.Entry(c.hold)}
 	}
 	if c.refusal != nil {

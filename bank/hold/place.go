@@ -46,6 +46,9 @@ func (p *place) Decide(book *bank.Book, now time.Time) bank.Outcome {
 		now = p.at
 	}
 	if outcome, ok := book.Decided(p.id, &p.request); ok {
+		if outcome.Err == nil && !p.principal.MaySee(outcome.Entry.CustomerID) && !outcome.Entry.IsRefusal() {
+			return bank.Outcome{Err: errNoAccount}
+		}
 		return outcome
 	}
 	if p.refusal != nil {

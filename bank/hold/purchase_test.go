@@ -205,3 +205,91 @@ func TestAHoldOnAWalletIsNoPurchase(t *testing.T) {
 		require.Equal(t, fault.InvalidArgument, fault.CodeOf(err))
 	})
 }
+
+// The caller of a purchase gives it back, whoever has captured it.
+func TestAPurchaseThatTheBankCapturedIsGivenBack(t *testing.T) {
+	onBothStores(t, func(t *testing.T, one, two *replica) {
+		customer := banktest.OpenCustomer(t, one.store, 1000)
+		placed := one.buyLater(t, customer, 600)
+		request := purchase.ReverseRequest{Caller: "shop", RequestID: "back", Name: "purchases/" + placed.TransactionID.String(), AmountMinor: 100}
+		_, err := one.purchases.Reverse(t.Context(), request)
+		requireReason(t, "PURCHASE_NOT_FOUND", err)
+		byBank := capture(placed.TransactionID, 450)
+		byBank.Caller, byBank.Principal = "operator", bank.Principal{Kind: bank.PrincipalOperator}
+		captured, err := two.holds.Capture(t.Context(), byBank)
+		require.NoError(t, err)
+
+		stranger := request
+		stranger.Caller = "operator"
+		_, err = one.purchases.Reverse(t.Context(), stranger)
+		requireReason(t, "PURCHASE_NOT_FOUND", err)
+		first, err := one.purchases.Reverse(t.Context(), request)
+		require.NoError(t, err)
+		require.Equal(t, captured.Entry.TransactionID, first.Entry.OriginalID)
+		again, err := two.purchases.Reverse(t.Context(), request)
+		require.NoError(t, err)
+		require.Equal(t, first, again)
+		require.Equal(t, purchase.Purchase{Entry: placed, EndedBy: bank.KindCapture, Captured: 450, Reversed: 100}, two.get(t, placed))
+		require.Equal(t, [3]int64{-350, 0, 650}, one.figures(t, customer.Account))
+	})
+}
+
+// A replica whose events cannot say what becomes of a hold leaves the holds of other replicas to them.
+func TestAReplicaWithOldEventsEndsNoHold(t *testing.T) {
+	onBothStores(t, func(t *testing.T, one, two *replica) {
+		customer := banktest.OpenCustomer(t, one.store, 1000)
+		open, captured := one.buyLater(t, customer, 100), one.buyLater(t, customer, 200)
+		_, err := one.holds.Capture(t.Context(), capture(captured.TransactionID, 0))
+		require.NoError(t, err)
+		two.purchases.NoHolds = true
+		for _, placed := range []bank.Entry{open, captured} {
+			_, err := two.purchases.Void(t.Context(), purchase.VoidRequest{Caller: "shop", RequestID: placed.Request.ID})
+			require.ErrorIs(t, err, bank.ErrEventVersion)
+		}
+		back := purchase.ReverseRequest{Caller: "shop", RequestID: "back", Name: "purchases/" + captured.TransactionID.String(), AmountMinor: 50}
+		_, err = two.purchases.Reverse(t.Context(), back)
+		require.ErrorIs(t, err, bank.ErrEventVersion)
+		require.Equal(t, [3]int64{-200, 100, 700}, one.figures(t, customer.Account))
+
+		first, err := one.purchases.Reverse(t.Context(), back)
+		require.NoError(t, err)
+		again, err := two.purchases.Reverse(t.Context(), back)
+		require.NoError(t, err, "a repeat needs no event")
+		require.Equal(t, first, again)
+		for _, placed := range []bank.Entry{open, captured} {
+			want := one.voidPurchase(t, placed)
+			require.Equal(t, want, two.voidPurchase(t, placed))
+		}
+	})
+}
+
+// Two customers use one program. The request ids of one answer the other nothing.
+func TestTheRepeatOfAnotherCustomerIsNotAnswered(t *testing.T) {
+	onBothStores(t, func(t *testing.T, one, two *replica) {
+		account := one.wallet(t, 1000)
+		owner := bank.Principal{Kind: bank.PrincipalUser, CustomerID: account.CustomerID}
+		other := bank.Principal{Kind: bank.PrincipalUser, CustomerID: banktest.NewID()}
+		request := ask(account.ID, 100)
+		request.Principal = owner
+		placed, err := one.holds.Place(t.Context(), request)
+		require.NoError(t, err)
+		take := capture(placed.TransactionID, 40)
+		take.Principal = owner
+		captured, err := one.holds.Capture(t.Context(), take)
+		require.NoError(t, err)
+		for _, r := range []*replica{one, two} {
+			again, err := r.holds.Place(t.Context(), request)
+			require.NoError(t, err)
+			require.Equal(t, placed, again)
+			repeated, err := r.holds.Capture(t.Context(), take)
+			require.NoError(t, err)
+			require.Equal(t, captured.Entry, repeated.Entry)
+			foreign, taking := request, take
+			foreign.Principal, taking.Principal = other, other
+			_, err = r.holds.Place(t.Context(), foreign)
+			requireReason(t, "ACCOUNT_NOT_FOUND", err)
+			_, err = r.holds.Capture(t.Context(), taking)
+			requireReason(t, "HOLD_NOT_FOUND", err)
+		}
+	})
+}

@@ -19,9 +19,8 @@ import (
 	"codebank.dev/platform/money"
 )
 
-// Service decides purchases. All fields but StoredTokens, History, Holds and Scorer are
-// required; it is safe
-// for concurrent use.
+// Service decides purchases. All fields but StoredTokens, History, Holds, NoHolds and Scorer
+// are required; it is safe for concurrent use.
 type Service struct {
 	Code      bank.Code
 	Ledger    bank.Submitter
@@ -36,6 +35,9 @@ type Service struct {
 	History *bank.History
 	// Holds reads what became of a purchase with a later capture; nil when there are none.
 	Holds bank.Holds
+	// NoHolds says that the bank's events cannot say what becomes of a hold. Purchases with a later capture,
+	// which another replica has placed, are then left to that replica.
+	NoHolds bool
 	// Scorer gives every purchase its risk; with nil purchases have none.
 	Scorer *risk.Scorer
 }
@@ -46,8 +48,9 @@ type Request struct {
 	Caller    string
 	RequestID string
 	TraceID   string
-	// PrincipalKind says on whose behalf the caller asks; the ledger and the event say so too.
-	PrincipalKind bank.PrincipalKind
+	// Principal is who asks. A customer pays by the name of a card only if the card is his own; another's is like one
+	// that does not exist.
+	Principal bank.Principal
 
 	CardData  *field.RawCardData
 	CardToken string
@@ -196,7 +199,7 @@ func (s *Service) resolve(ctx context.Context, request *Request) (*authorize, er
 		return nil, err
 	}
 	command.request = bank.Request{
-		Caller: request.Caller, ID: request.RequestID, TraceID: request.TraceID, PrincipalKind: request.PrincipalKind,
+		Caller: request.Caller, ID: request.RequestID, TraceID: request.TraceID, PrincipalKind: request.Principal.Kind,
 		Fingerprint: command.fingerprint(),
 	}
 	return command, nil
@@ -225,6 +228,9 @@ func (s *Service) resolveCard(ctx context.Context, request *Request, command *au
 		}
 		command.namedCard = id
 		facts, err := s.Directory.CardByID(ctx, id)
+		if err == nil {
+			err = s.requireSeen(ctx, &request.Principal, facts.AccountID)
+		}
 		if errors.Is(err, bank.ErrNotFound) {
 			command.cardCheck = bank.CardCheck{Decline: bank.UnknownCard}
 			return nil
@@ -271,13 +277,17 @@ func (s *Service) Reverse(ctx context.Context, request ReverseRequest) (Reversal
 	if err != nil {
 		return Reversal{}, err
 	}
-	original := id
+	original, held := id, bank.ID{}
 	if !parties.CaptureID.IsZero() {
-		original = parties.CaptureID
+		original, held = parties.CaptureID, id
+		if s.NoHolds {
+			content = field.First(content, bank.ErrEventVersion)
+		}
 	}
 	outcome, err := s.Ledger.Submit(ctx, &reversal.Command{
 		ID:       s.Code.TransactionID(request.Caller, request.RequestID),
 		Original: original,
+		Hold:     held,
 		Parties:  bank.Parties{AccountID: parties.AccountID},
 		Amount:   request.AmountMinor,
 		Request: bank.Request{
@@ -299,7 +309,7 @@ func (s *Service) Reverse(ctx context.Context, request ReverseRequest) (Reversal
 // ReverseRequest asks for a purchase to be given back.
 type ReverseRequest struct {
 	Caller, RequestID, TraceID string
-	PrincipalKind              bank.PrincipalKind // as in Request
+	PrincipalKind              bank.PrincipalKind // as in Request.Principal
 	Name                       string             // purchases/{uuid}
 	// AmountMinor is how much to give back, in minor units of the purchase's currency; 0 means the
 	// whole purchase.

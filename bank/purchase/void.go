@@ -21,7 +21,7 @@ const resolveAttempts = 4
 // VoidRequest asks for the request id of a purchase to be ended.
 type VoidRequest struct {
 	Caller, RequestID, TraceID string
-	PrincipalKind              bank.PrincipalKind // as in Request
+	PrincipalKind              bank.PrincipalKind // as in Request.Principal
 	At                         time.Time          // as in Request
 }
 
@@ -45,6 +45,7 @@ func (s *Service) Void(ctx context.Context, request VoidRequest) (Purchase, erro
 	command := &void{
 		code:     s.Code,
 		refusal:  content,
+		noHolds:  s.NoHolds,
 		id:       s.Code.VoidID(purchaseID),
 		purchase: purchaseID,
 		request:  bank.Request{Caller: request.Caller, ID: request.RequestID, TraceID: request.TraceID, PrincipalKind: request.PrincipalKind},
@@ -103,6 +104,7 @@ type void struct {
 	capture  bank.ID   // what captured the purchase; zero when nothing did yet
 	at       time.Time // of a loaded history; zero means now
 	refusal  error     // refuses to store the request id, if it is new
+	noHolds  bool      // refuses to end a hold
 }
 
 // Key implements bank.Command.
@@ -162,7 +164,7 @@ func (v *void) decideHold(book *bank.Book, hold *bank.Entry, now time.Time) bank
 	case bank.KindExpiry:
 		return bank.Outcome{Entry: book.Entry(v.code.ExpiryID(v.purchase)), Original: hold}
 	case bank.KindVoid:
-		return bank.Outcome{Original: hold}
+		return bank.Outcome{Entry: book.Entry(v.id), Original: hold}
 	case bank.KindCapture:
 		return v.decideCaptured(book, hold, now)
 	}
@@ -191,6 +193,9 @@ func (v *void) decideCaptured(book *bank.Book, hold *bank.Entry, now time.Time) 
 // post posts the entry of the void on the account of the purchase. An account that was not resolved is
 // bank.ErrStale.
 func (v *void) post(book *bank.Book, entry bank.Entry, effect bank.Effect, now time.Time) (*bank.Entry, error) {
+	if v.noHolds && !entry.HoldID.IsZero() {
+		return nil, bank.ErrEventVersion
+	}
 	switch account, ok := book.Account(entry.AccountID); {
 	case !ok:
 		return nil, bank.ErrStale

@@ -10,10 +10,12 @@ import (
 )
 
 // Command gives an approved purchase, capture or transfer back on request, or a part of it. All fields
-// but Amount, Description, At and Refusal are required.
+// but Hold, Amount, Description, At and Refusal are required.
 type Command struct {
 	// ID is the transaction of the reversal. Original is the transaction to give back.
 	ID, Original bank.ID
+	// Hold is the purchase of which Original is the capture; zero when Original is not one, or was named itself.
+	Hold bank.ID
 	// Parties are those of Original.
 	Parties bank.Parties
 	// Amount is how much to give back, in minor units; 0 means all that is left.
@@ -53,6 +55,9 @@ func (c *Command) Keys() bank.Keys {
 	if !c.Parties.SecondAccountID.IsZero() {
 		keys.Accounts = append(keys.Accounts, c.Parties.SecondAccountID)
 	}
+	if !c.Hold.IsZero() {
+		keys.Originals = append(keys.Originals, c.Hold)
+	}
 	return keys
 }
 
@@ -73,7 +78,7 @@ func (c *Command) Decide(book *bank.Book, now time.Time) bank.Outcome {
 		return outcome
 	case c.Refusal != nil:
 		return bank.Outcome{Err: c.Refusal}
-	case original == nil, c.OwnPurchase && !isOwnPurchase(c.Request.Caller, original):
+	case original == nil, c.OwnPurchase && !c.isOwnPurchase(book, original):
 		return bank.Outcome{Err: c.Missing}
 	case !isReversible(original):
 		return bank.Outcome{Err: errNotReversible(original.Kind)}
@@ -178,9 +183,15 @@ func isReversible(original *bank.Entry) bool {
 	return false
 }
 
-// isOwnPurchase reports whether a transaction charged a purchase, at once or later, for the same caller.
-func isOwnPurchase(caller string, original *bank.Entry) bool {
-	return (original.Kind == bank.KindPurchase || original.Kind == bank.KindCapture) && original.Request.Caller == caller
+// isOwnPurchase reports whether a transaction charged a purchase of the same caller, at once or later.
+// Somebody else may have captured it.
+func (c *Command) isOwnPurchase(book *bank.Book, original *bank.Entry) bool {
+	purchase := original
+	if !c.Hold.IsZero() {
+		purchase = book.Entry(c.Hold)
+	}
+	return (original.Kind == bank.KindPurchase || original.Kind == bank.KindCapture) &&
+		purchase != nil && purchase.Request.Caller == c.Request.Caller
 }
 
 // Allowed reports whether a principal may have a transaction given back:

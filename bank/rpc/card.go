@@ -20,10 +20,30 @@ type Cards struct {
 	Principals *Principals
 }
 
+// errIssuer refuses to a customer what the issuer decides.
+var errIssuer = fault.New(fault.PermissionDenied, "NOT_ALLOWED", "Only a service or an operator of the bank may ask for this.")
+
+// checkIssuer refuses a call that is made for a customer.
+func (c *Cards) checkIssuer(ctx context.Context) error {
+	if principal := c.Principals.of(ctx); principal.Kind == bank.PrincipalUser {
+		return errIssuer
+	}
+	return nil
+}
+
+// checkOwner refuses a call for a customer who does not own the card with this name.
+func (c *Cards) checkOwner(ctx context.Context, name string) error {
+	principal := c.Principals.of(ctx)
+	return c.Service.CheckOwner(ctx, &principal, name)
+}
+
 var _ bankv1.CardServiceServer = (*Cards)(nil)
 
 // IssueCard implements bankv1.CardServiceServer.
 func (c *Cards) IssueCard(ctx context.Context, in *bankv1.IssueCardRequest) (*bankv1.IssueCardResponse, error) {
+	if err := c.checkIssuer(ctx); err != nil {
+		return nil, err
+	}
 	brand, ok := brands[in.GetBrand()]
 	if !ok {
 		return nil, fault.Invalid("brand", "This is not a card brand.")
@@ -58,6 +78,9 @@ func (c *Cards) IssueCard(ctx context.Context, in *bankv1.IssueCardRequest) (*ba
 
 // GetCard implements bankv1.CardServiceServer.
 func (c *Cards) GetCard(ctx context.Context, in *bankv1.GetCardRequest) (*bankv1.GetCardResponse, error) {
+	if err := c.checkOwner(ctx, in.GetName()); err != nil {
+		return nil, err
+	}
 	view, err := c.Service.Get(ctx, in.GetName())
 	if err != nil {
 		return nil, err
@@ -67,6 +90,9 @@ func (c *Cards) GetCard(ctx context.Context, in *bankv1.GetCardRequest) (*bankv1
 
 // BlockCard implements bankv1.CardServiceServer.
 func (c *Cards) BlockCard(ctx context.Context, in *bankv1.BlockCardRequest) (*bankv1.BlockCardResponse, error) {
+	if err := c.checkOwner(ctx, in.GetName()); err != nil {
+		return nil, err
+	}
 	view, err := c.Service.SetBlocked(ctx, in.GetName(), true)
 	if err != nil {
 		return nil, err
@@ -76,6 +102,9 @@ func (c *Cards) BlockCard(ctx context.Context, in *bankv1.BlockCardRequest) (*ba
 
 // UnblockCard implements bankv1.CardServiceServer.
 func (c *Cards) UnblockCard(ctx context.Context, in *bankv1.UnblockCardRequest) (*bankv1.UnblockCardResponse, error) {
+	if err := c.checkOwner(ctx, in.GetName()); err != nil {
+		return nil, err
+	}
 	view, err := c.Service.SetBlocked(ctx, in.GetName(), false)
 	if err != nil {
 		return nil, err
@@ -85,6 +114,9 @@ func (c *Cards) UnblockCard(ctx context.Context, in *bankv1.UnblockCardRequest) 
 
 // ChangeLimit implements bankv1.CardServiceServer.
 func (c *Cards) ChangeLimit(ctx context.Context, in *bankv1.ChangeLimitRequest) (*bankv1.ChangeLimitResponse, error) {
+	if err := c.checkIssuer(ctx); err != nil {
+		return nil, err
+	}
 	view, err := c.Service.ChangeLimit(ctx, card.LimitRequest{
 		Caller: serve.Caller(ctx), RequestID: in.GetRequestId(), TraceID: serve.TraceID(ctx), PrincipalKind: c.Principals.of(ctx).Kind,
 		Name: in.GetName(), CreditLimitMinor: in.GetCreditLimitMinor(),
@@ -147,6 +179,9 @@ func (c *Cards) tokenResult(ctx context.Context, in *bankv1.CreateCardTokenReque
 // GetAccount implements bankv1.CardServiceServer.
 func (c *Cards) GetAccount(ctx context.Context, in *bankv1.GetAccountRequest) (*bankv1.GetAccountResponse, error) {
 	account, err := c.Service.Account(ctx, in.GetName())
+	if principal := c.Principals.of(ctx); err == nil && !principal.Owns(&account) {
+		err = card.ErrNoAccount
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -52,7 +52,7 @@ func (p *Purchases) CapturePurchase(ctx context.Context, in *bankv1.CapturePurch
 		return nil, err
 	}
 	if p.Holds == nil {
-		return nil, errEventVersion
+		return nil, bank.ErrEventVersion
 	}
 	at, err := requestTime(in.GetRequestTime())
 	if err != nil {

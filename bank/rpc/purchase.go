@@ -7,6 +7,7 @@ import (
 	"codebank.dev/bank/hold"
 	"codebank.dev/bank/purchase"
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/field"
 	"codebank.dev/platform/serve"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 )
@@ -40,8 +41,7 @@ func (p *Purchases) authorize(ctx context.Context, in *bankv1.AuthorizePurchaseR
 	if err != nil {
 		return nil, err
 	}
-	request.Caller, request.TraceID = serve.Caller(ctx), traceOf(in, serve.TraceID(ctx))
-	request.PrincipalKind = p.Principals.of(ctx).Kind
+	request.Caller, request.TraceID, request.Principal = serve.Caller(ctx), traceOf(in, serve.TraceID(ctx)), p.Principals.of(ctx)
 	decided, err := p.Service.Authorize(ctx, request)
 	if err != nil {
 		return nil, err
@@ -71,7 +71,7 @@ func (p *Purchases) purchaseRequest(in *bankv1.AuthorizePurchaseRequest) (purcha
 		return purchase.Request{}, err
 	}
 	if in.GetCaptureLater() && p.Holds == nil {
-		return purchase.Request{}, errEventVersion
+		return purchase.Request{}, bank.ErrEventVersion
 	}
 	return purchase.Request{
 		RequestID:   in.GetRequestId(),
@@ -92,14 +92,28 @@ func (p *Purchases) purchaseRequest(in *bankv1.AuthorizePurchaseRequest) (purcha
 	}, nil
 }
 
+// checkOwner refuses a call for a customer on whose accounts the purchase with this name is not.
+func (p *Purchases) checkOwner(ctx context.Context, named string) error {
+	id, err := field.ID("name", purchasePrefix, named)
+	if err != nil {
+		return nil // The request itself says what is wrong with the name.
+	}
+	principal := p.Principals.of(ctx)
+	return p.Service.CheckOwner(ctx, &principal, id)
+}
+
 // VoidPurchase implements bankv1.PurchaseServiceServer.
 func (p *Purchases) VoidPurchase(ctx context.Context, in *bankv1.VoidPurchaseRequest) (*bankv1.VoidPurchaseResponse, error) {
+	principal := p.Principals.of(ctx)
+	if err := p.Service.CheckOwner(ctx, &principal, p.Service.Code.TransactionID(serve.Caller(ctx), in.GetRequestId())); err != nil {
+		return nil, err
+	}
 	at, err := requestTime(in.GetRequestTime())
 	if err != nil {
 		return nil, err
 	}
 	voided, err := p.Service.Void(ctx, purchase.VoidRequest{
-		Caller: serve.Caller(ctx), RequestID: in.GetRequestId(), TraceID: serve.TraceID(ctx), PrincipalKind: p.Principals.of(ctx).Kind, At: at,
+		Caller: serve.Caller(ctx), RequestID: in.GetRequestId(), TraceID: serve.TraceID(ctx), PrincipalKind: principal.Kind, At: at,
 	})
 	if err != nil {
 		return nil, err
@@ -111,6 +125,9 @@ func (p *Purchases) VoidPurchase(ctx context.Context, in *bankv1.VoidPurchaseReq
 func (p *Purchases) ReversePurchase(ctx context.Context, in *bankv1.ReversePurchaseRequest) (*bankv1.ReversePurchaseResponse, error) {
 	at, err := requestTime(in.GetRequestTime())
 	if err != nil {
+		return nil, err
+	}
+	if err := p.checkOwner(ctx, in.GetName()); err != nil {
 		return nil, err
 	}
 	reversal, err := p.Service.Reverse(ctx, purchase.ReverseRequest{
@@ -135,6 +152,9 @@ func (p *Purchases) ReversePurchase(ctx context.Context, in *bankv1.ReversePurch
 
 // GetPurchase implements bankv1.PurchaseServiceServer.
 func (p *Purchases) GetPurchase(ctx context.Context, in *bankv1.GetPurchaseRequest) (*bankv1.GetPurchaseResponse, error) {
+	if err := p.checkOwner(ctx, in.GetName()); err != nil {
+		return nil, err
+	}
 	found, err := p.Service.Get(ctx, serve.Caller(ctx), in.GetName())
 	if err != nil {
 		return nil, err

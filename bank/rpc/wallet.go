@@ -5,7 +5,6 @@ import (
 
 	"codebank.dev/bank"
 	"codebank.dev/bank/wallet"
-	"codebank.dev/platform/fault"
 	"codebank.dev/platform/field"
 	"codebank.dev/platform/serve"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
@@ -31,10 +30,6 @@ var _ bankv1.WalletServiceServer = (*Wallets)(nil)
 // walletEventVersion is the first version of the event that can say what wallets and holds do.
 const walletEventVersion = 3
 
-// errEventVersion refuses what an older event cannot say, so that no ledger has it.
-var errEventVersion = fault.New(fault.FailedPrecondition, "EVENT_VERSION_TOO_OLD",
-	"This bank writes its events in a version that cannot say this yet.")
-
 // The page sizes of ListAccounts.
 const (
 	accountsPerPage    = 25
@@ -44,7 +39,7 @@ const (
 // call returns who makes a call that changes something.
 func (w *Wallets) call(ctx context.Context, requestID string) (wallet.Call, error) {
 	if w.EventVersion < walletEventVersion {
-		return wallet.Call{}, errEventVersion
+		return wallet.Call{}, bank.ErrEventVersion
 	}
 	return wallet.Call{
 		Caller: serve.Caller(ctx), RequestID: requestID, TraceID: serve.TraceID(ctx), Principal: w.Principals.of(ctx),

@@ -37,7 +37,7 @@ func (s *services) register(ctx context.Context, server *serve.Server) error {
 	}})
 	bankv1.RegisterPurchaseServiceServer(server, &rpc.Purchases{Draining: server.Draining(), Holds: holds,
 		Principals: principals, Service: &purchase.Service{
-			Code: s.config.bankCode, Ledger: s.executor, Directory: s.directory, Reader: s.store, Holds: s.store, Vault: s.keys,
+			Code: s.config.bankCode, Ledger: s.executor, Directory: s.directory, Reader: s.store, Holds: s.store, NoHolds: !s.config.placesHolds(), Vault: s.keys,
 			Tokens: s.keys, StoredTokens: s.store, History: s.config.requestHistory(), Scorer: risk.NewScorer(),
 		}})
 	wallets, err := s.wallets(holds)

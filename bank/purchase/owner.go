@@ -1,0 +1,39 @@
+package purchase
+
+import (
+	"context"
+	"errors"
+
+	"codebank.dev/bank"
+)
+
+// requireSeen returns bank.ErrNotFound for an account that the principal may not see.
+func (s *Service) requireSeen(ctx context.Context, principal *bank.Principal, account bank.ID) error {
+	if principal.Kind != bank.PrincipalUser {
+		return nil
+	}
+	facts, err := s.Directory.AccountByID(ctx, account)
+	if err == nil && !principal.MaySee(facts.CustomerID) {
+		return bank.ErrNotFound
+	}
+	return err
+}
+
+// CheckOwner returns the answer of a purchase that does not exist when a transaction is on an account that
+// the principal may not see.
+func (s *Service) CheckOwner(ctx context.Context, principal *bank.Principal, transaction bank.ID) error {
+	if principal.Kind != bank.PrincipalUser {
+		return nil
+	}
+	parties, err := s.Directory.Parties(ctx, transaction)
+	if errors.Is(err, bank.ErrNotFound) || err == nil && parties.AccountID.IsZero() {
+		return nil
+	}
+	if err == nil {
+		err = s.requireSeen(ctx, principal, parties.AccountID)
+	}
+	if errors.Is(err, bank.ErrNotFound) {
+		return errNoPurchase
+	}
+	return err
+}
