@@ -15,7 +15,7 @@ import (
 )
 
 // quick are the rows that need no Java.
-var quick = []string{"purchases", "orders", "bulk", "hot", "latency", "encode", "scale"}
+var quick = []string{"purchases", "orders", "bulk", "hot", "transfers", "latency", "encode", "scale"}
 
 // A quick run says nothing about speed. It shows that the rows work, that the report is
 // complete, and that both output formats can be parsed.

@@ -58,6 +58,49 @@ func TestAFilledRequestIsValid(t *testing.T) {
 	require.Len(t, r.ids, perMessage)
 }
 
+func TestFilledRequestsOfAPayerAreValid(t *testing.T) {
+	var r payerRequests
+	require.NoError(t, r.encode())
+	testClient().number(&r.transfer)
+	copy(r.source, "accounts/00000000-0000-4000-8000-000000000001")
+	copy(r.destination, "accounts/00000000-0000-4000-8000-000000000002")
+	var transfer bankv1.TransferRequest
+	require.NoError(t, proto.Unmarshal(r.transfer.encoded, &transfer))
+	require.Len(t, transfer.GetRequestId(), idLength)
+	require.NotContains(t, transfer.GetRequestId(), "#")
+	require.Equal(t, "accounts/00000000-0000-4000-8000-000000000001", transfer.GetSource())
+	require.Equal(t, "accounts/00000000-0000-4000-8000-000000000002", transfer.GetDestination())
+
+	testClient().number(&r.capture)
+	copy(r.purchase, "purchases/00000000-0000-4000-8000-000000000003")
+	var capture bankv1.CapturePurchaseRequest
+	require.NoError(t, proto.Unmarshal(r.capture.encoded, &capture))
+	require.NotContains(t, capture.GetRequestId(), "#")
+	require.Equal(t, "purchases/00000000-0000-4000-8000-000000000003", capture.GetName())
+
+	testClient().fill(r.authorization, testClient().oneCard)
+	var authorization bankv1.AuthorizePurchaseRequest
+	require.NoError(t, proto.Unmarshal(r.authorization.encoded, &authorization))
+	require.True(t, authorization.GetCaptureLater())
+}
+
+func TestOnlyAnApprovedTransferIsApproved(t *testing.T) {
+	sent := &bankv1.Transaction{Name: "transactions/x", RequestId: "one", Status: bankv1.TransactionStatus_TRANSACTION_STATUS_APPROVED}
+	answer := transferAnswer{id: []byte("one")}
+	require.NoError(t, answer.read(marshal(t, &bankv1.TransferResponse{Transaction: sent})))
+	other := transferAnswer{id: []byte("two")}
+	require.ErrorIs(t, other.read(marshal(t, &bankv1.TransferResponse{Transaction: sent})), errNotApproved)
+	sent.Status = bankv1.TransactionStatus_TRANSACTION_STATUS_DECLINED
+	require.ErrorIs(t, answer.read(marshal(t, &bankv1.TransferResponse{Transaction: sent})), errNotApproved)
+
+	bought := &bankv1.Purchase{Name: "purchases/00000000-0000-4000-8000-000000000003", Status: bankv1.PurchaseStatus_PURCHASE_STATUS_AUTHORIZED}
+	authorized := purchaseAnswer{status: bankv1.PurchaseStatus_PURCHASE_STATUS_AUTHORIZED, name: make([]byte, purchaseLength)}
+	require.NoError(t, authorized.read(marshal(t, &bankv1.AuthorizePurchaseResponse{Purchase: bought})))
+	require.Equal(t, bought.GetName(), string(authorized.name))
+	bought.Status = approvedStatus
+	require.ErrorIs(t, authorized.read(marshal(t, &bankv1.AuthorizePurchaseResponse{Purchase: bought})), errNotApproved)
+}
+
 // The contract's own code must decode a payment, whatever it was paid with before.
 func TestAPaymentIsValidHoweverItIsPaid(t *testing.T) {
 	c := testClient()
