@@ -181,3 +181,8 @@ func (d *demonstration) buyOne(ctx context.Context, who *customer) error {
 func withCaller(ctx context.Context, caller string) context.Context {
 	return metadata.AppendToOutgoingContext(ctx, "x-codebank-caller", caller)
 }
+
+// withCustomer makes a call that of a customer.
+func withCustomer(ctx context.Context, who *owner) context.Context {
+	return metadata.AppendToOutgoingContext(ctx, "x-codebank-customer", who.id)
+}

@@ -1,6 +1,6 @@
 // Package demo is the demonstration of `stack demo`. It needs a running, empty stack. It issues
 // cards at the bank, shops at the stores, shows every reason for which a purchase can be
-// declined, and compares the five places in the end. Every request goes the way of a customer's
+// declined, moves money between accounts, and compares the five places in the end. Every request goes the way of a customer's
 // request; nothing is written to a store directly.
 package demo
 
@@ -35,6 +35,7 @@ func Run(ctx context.Context, stack *launch.Stack, out io.Writer) error {
 		{"Shop", d.shop},
 		{"Be declined, in every way there is", d.showDeclines},
 		{"Give back", d.reverse},
+		{"Move money between accounts", d.moveMoney},
 		{"How fresh the copies were", d.printFreshness},
 		{"How fast orders are placed", d.printOrderRate},
 		{"One customer's statement", d.printStatement},

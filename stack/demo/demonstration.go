@@ -27,6 +27,7 @@ type demonstration struct {
 	connections []*grpc.ClientConn
 	cards       bankv1.CardServiceClient
 	purchases   bankv1.PurchaseServiceClient
+	wallets     bankv1.WalletServiceClient
 	checkout    checkoutv1.CheckoutServiceClient
 	statements  statementv1.StatementServiceClient
 
@@ -61,7 +62,7 @@ func newDemonstration(stack *launch.Stack, out io.Writer) (*demonstration, error
 		use     func(*grpc.ClientConn)
 	}{
 		{addresses.BankGRPC(), func(c *grpc.ClientConn) {
-			d.cards, d.purchases = bankv1.NewCardServiceClient(c), bankv1.NewPurchaseServiceClient(c)
+			d.cards, d.purchases, d.wallets = bankv1.NewCardServiceClient(c), bankv1.NewPurchaseServiceClient(c), bankv1.NewWalletServiceClient(c)
 		}},
 		{addresses.CheckoutGRPC(), func(c *grpc.ClientConn) { d.checkout = checkoutv1.NewCheckoutServiceClient(c) }},
 		{addresses.StatementGRPC(), func(c *grpc.ClientConn) { d.statements = statementv1.NewStatementServiceClient(c) }},
