@@ -89,9 +89,9 @@ func HoldExpiry(field string, named, now time.Time) (time.Time, error) {
 	return named.UTC(), nil
 }
 
-// EndOfHold returns the kind of what ended an approved hold, or 0 while it is open. Keys.Originals must
-// name the hold, and the expiry of the hold (Code.ExpiryID), so that an expiry is told from a void. A Pix
-// counts as a capture.
+// EndOfHold returns the kind of what ended an approved hold, or 0 while it is open. Keys must name
+// the hold among Originals, and also its expiry (Code.ExpiryID), so that an expiry is told from a void. A
+// Pix counts as a capture.
 func (b *Book) EndOfHold(code Code, hold *Entry) Kind {
 	switch {
 	case b.Sum(hold.TransactionID, Captured) > 0:

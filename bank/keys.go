@@ -10,7 +10,8 @@ type Keys struct {
 	// so a store may take those for new that it does not know (Book.ProvenByWrite).
 	Transactions []ID
 	// Originals are the earlier transactions that the command refers to. They must exist, so a store
-	// always reads them, and their sums: what was given back, captured and released of them.
+	// reads them, and their sums: what was given back, captured and released of them. It need not read a
+	// hold that it knows, and of which it knows that nothing was captured or released.
 	Originals []ID
 	// Tokens are the ids of the nonces of the card tokens that the command uses.
 	Tokens []ID

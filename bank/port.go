@@ -61,6 +61,8 @@ type Directory interface {
 	CardByLookup(ctx context.Context, lookup [32]byte) (CardFacts, error)
 	CardByID(ctx context.Context, card ID) (CardFacts, error)
 	AccountByID(ctx context.Context, account ID) (AccountFacts, error)
+	// AccountOf returns the account of a transaction's leg 0; the zero id for a refusal.
+	AccountOf(ctx context.Context, transaction ID) (ID, error)
 	// Parties returns the customer accounts of a transaction's legs and the card of its leg 0; zero ids
 	// for a refusal.
 	Parties(ctx context.Context, transaction ID) (Parties, error)

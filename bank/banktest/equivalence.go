@@ -323,6 +323,7 @@ func (w *world) compare(t *rapid.T, first, second Ledger) {
 	}
 	for _, transaction := range w.transactions {
 		same(func(l Ledger) (any, error) { return l.Parties(ctx, transaction) })
+		same(func(l Ledger) (any, error) { return l.AccountOf(ctx, transaction) })
 		same(func(l Ledger) (any, error) { return l.Details(ctx, transaction) })
 		same(func(l Ledger) (any, error) { return l.Hold(ctx, transaction) })
 		same(func(l Ledger) (any, error) {

@@ -22,6 +22,9 @@ func keepsRefusals(t *testing.T, ledger Ledger) {
 	parties, err := ledger.Parties(t.Context(), refusal.TransactionID)
 	require.NoError(t, err)
 	require.Equal(t, bank.Parties{}, parties)
+	account, err := ledger.AccountOf(t.Context(), refusal.TransactionID)
+	require.NoError(t, err)
+	require.Zero(t, account)
 	waiting, err := ledger.Fetch(t.Context(), 10, nil)
 	require.NoError(t, err)
 	require.Len(t, waiting, 1)
@@ -282,6 +285,7 @@ func findsNothing(t *testing.T, ledger Ledger) {
 		"CardByLookup": func() error { _, err := ledger.CardByLookup(ctx, [32]byte{9}); return err },
 		"CardByID":     func() error { _, err := ledger.CardByID(ctx, none); return err },
 		"Parties":      func() error { _, err := ledger.Parties(ctx, none); return err },
+		"AccountOf":    func() error { _, err := ledger.AccountOf(ctx, none); return err },
 		"Account":      func() error { _, err := ledger.Account(ctx, none); return err },
 		"AccountByID":  func() error { _, err := ledger.AccountByID(ctx, none); return err },
 		"Details":      func() error { _, err := ledger.Details(ctx, none); return err },

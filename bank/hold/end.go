@@ -30,10 +30,10 @@ func find(book *bank.Book, id bank.ID, caller string, principal *bank.Principal)
 }
 
 // keysOf returns the keys of a command that ends a hold: its own transaction, the hold, and the expiry
-// that tells why the hold has ended.
+// that tells why the hold has ended. The expiry is none of Originals, because most holds have none.
 func keysOf(code bank.Code, account, transaction, hold bank.ID) bank.Keys {
 	return bank.Keys{
-		Accounts: []bank.ID{account}, Transactions: []bank.ID{transaction}, Originals: []bank.ID{hold, code.ExpiryID(hold)},
+		Accounts: []bank.ID{account}, Transactions: []bank.ID{transaction, code.ExpiryID(hold)}, Originals: []bank.ID{hold},
 	}
 }
 

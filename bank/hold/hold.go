@@ -269,9 +269,9 @@ func (s *Service) Get(ctx context.Context, caller string, principal bank.Princip
 
 // accountOf returns the account of a transaction that may be a hold.
 func (s *Service) accountOf(ctx context.Context, hold bank.ID) (bank.ID, error) {
-	parties, err := s.Directory.Parties(ctx, hold)
-	if errors.Is(err, bank.ErrNotFound) || err == nil && parties.AccountID.IsZero() {
+	account, err := s.Directory.AccountOf(ctx, hold)
+	if errors.Is(err, bank.ErrNotFound) || err == nil && account.IsZero() {
 		return bank.ID{}, errNoHold
 	}
-	return parties.AccountID, err
+	return account, err
 }

@@ -64,6 +64,17 @@ func (s *Store) Parties(ctx context.Context, transaction bank.ID) (bank.Parties,
 	return parties, nil
 }
 
+// AccountOf implements bank.Directory.
+func (s *Store) AccountOf(ctx context.Context, transaction bank.ID) (bank.ID, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	entry, err := lookUp(ctx, s.entries, leg{transaction: transaction})
+	if err != nil {
+		return bank.ID{}, err
+	}
+	return entry.AccountID, nil
+}
+
 // Account implements bank.Reader.
 func (s *Store) Account(ctx context.Context, account bank.ID) (bank.Account, error) {
 	s.mutex.Lock()

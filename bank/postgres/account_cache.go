@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"bytes"
+	"slices"
 	"sync/atomic"
 
 	"codebank.dev/bank"
@@ -21,7 +22,10 @@ const (
 type accountState struct {
 	account bank.Account
 	version int64
-	cards   []bank.Card
+	// readAt is the version at which the account was read. This process made every version after it, up
+	// to the present one.
+	readAt int64
+	cards  []bank.Card
 }
 
 // withCard returns the state with a card, which replaces the card with the same id.
@@ -46,6 +50,7 @@ type accountCache struct {
 	decided *cache.Map[bank.ID, struct{}]
 	// tokenUsers are the transactions that used tokens, by nonce. Like decided they save a conflict.
 	tokenUsers *cache.Map[bank.ID, bank.ID]
+	holds      *openHoldCache
 	// epoch counts how often the cache was cleared. A batch that was decided before a clear does
 	// not store its accounts after it.
 	epoch    atomic.Int64
@@ -57,13 +62,14 @@ func newAccountCache() *accountCache {
 		accounts:   cache.New[bank.ID, packed](cachedAccounts),
 		decided:    cache.New[bank.ID, struct{}](cachedTransactions),
 		tokenUsers: cache.New[bank.ID, bank.ID](cachedTokens),
+		holds:      newOpenHoldCache(),
 		backoffs:   backoffs{accounts: make(map[bank.ID]backoff)},
 	}
 }
 
-// load returns what is cached of the accounts, cards and tokens that keys name, and the keys of what
-// must be read before a batch is decided: missing accounts and cards, transactions that are known to
-// exist, and those that commands refer to. All other transactions and tokens are taken for new; the
+// load returns what is cached of the accounts, cards, tokens and open holds that keys name, and the keys
+// of what must be read before a batch is decided: missing accounts and cards, transactions that are known
+// to exist, and those that commands refer to and that are no open hold of a cached account. All other transactions and tokens are taken for new; the
 // write proves that they are. load reports false during the backoff of an account, and when the batch
 // needs locks on stored tokens.
 func (c *accountCache) load(keys *bank.Keys) (seen *view, missing bank.Keys, ok bool) {
@@ -80,10 +86,17 @@ func (c *accountCache) load(keys *bank.Keys) (seen *view, missing bank.Keys, ok 
 		}
 	}
 	missing.Cards = seen.missingCards(keys.Cards)
-	missing.Originals = keys.Originals
 	for _, id := range keys.Transactions {
 		if _, decided := c.decided.Get(id); decided {
 			missing.Transactions = append(missing.Transactions, id)
+		}
+	}
+	for _, id := range keys.Originals {
+		// A transaction that is read anyway is read with its sums.
+		if hold := c.holds.find(id, seen); hold != nil && !slices.Contains(missing.Transactions, id) {
+			seen.openHolds = append(seen.openHolds, hold)
+		} else {
+			missing.Originals = append(missing.Originals, id)
 		}
 	}
 	for _, nonce := range keys.Tokens {
@@ -102,6 +115,8 @@ func (c *accountCache) store(seen *view, changes *bank.Changes) {
 	if seen.epoch != c.epoch.Load() {
 		return
 	}
+	// The holds that ended go before the accounts come at their new versions.
+	c.holds.store(left, changes.Entries)
 	for i := range left.accounts {
 		state := &left.accounts[i]
 		if p, ok := pack(state); ok {
@@ -150,4 +165,5 @@ func (c *accountCache) clear() {
 	c.accounts.Clear()
 	c.decided.Clear()
 	c.tokenUsers.Clear()
+	c.holds.entries.Clear()
 }

@@ -22,6 +22,9 @@ var (
 		FROM entries e LEFT JOIN entries second ON second.transaction_id = e.transaction_id AND second.leg = 1
 		WHERE e.transaction_id = $1::uuid AND e.leg = 0`}
 
+	accountOfEntry = &wire.Statement{Name: "account_of_entry", SQL: `SELECT e.account_id FROM entries e
+		WHERE e.transaction_id = $1::uuid AND e.leg = 0`}
+
 	accountFacts = &wire.Statement{Name: "account_facts", SQL: `SELECT a.id, a.customer_id, a.kind, a.currency FROM accounts a WHERE a.id = $1::uuid`}
 	accountByID  = &wire.Statement{Name: "account_by_id", SQL: `SELECT ` + selected("a", accountColumns) + ` FROM accounts a WHERE a.id = $1::uuid`}
 	cardByID     = &wire.Statement{Name: "card_by_id", SQL: `SELECT ` + selected("c", cardColumns) + `, ` + selected("a", accountColumns) + `
@@ -73,6 +76,15 @@ func (s *Store) Parties(ctx context.Context, transaction bank.ID) (found bank.Pa
 			found = bank.Parties{AccountID: r.UUID(), SecondAccountID: r.UUID(), CardID: r.UUID(), CaptureID: r.UUID()}
 		})
 	return found, err
+}
+
+// AccountOf implements bank.Directory.
+func (s *Store) AccountOf(ctx context.Context, transaction bank.ID) (account bank.ID, err error) {
+	if hold, ok := s.cache.holds.entries.Get(transaction); ok {
+		return hold.entry.AccountID, nil
+	}
+	err = s.one(ctx, accountOfEntry, func(p *wire.Parameters) { p.UUIDArgument(transaction) }, func(r wire.Row) { account = r.UUID() })
+	return account, err
 }
 
 // Account implements bank.Reader.

@@ -14,8 +14,8 @@ import (
 type packed struct {
 	customer                   bank.ID
 	balance, held, creditLimit int64
-	sequence, lastAt, version  int64
-	closedAt                   int64
+	sequence, lastAt, closedAt int64
+	version, readAt            int64
 	card                       packedCard
 	kind                       bank.AccountKind
 	currency                   money.Currency
@@ -61,8 +61,8 @@ func pack(state *accountState) (packed, bool) {
 	p := packed{
 		customer: a.CustomerID, kind: a.Kind, currency: a.Currency,
 		balance: a.Balance, held: a.Held, creditLimit: a.CreditLimit,
-		sequence: a.Sequence, lastAt: packTime(a.LastAt), version: state.version,
-		closedAt: packTime(a.ClosedAt),
+		sequence: a.Sequence, lastAt: packTime(a.LastAt), closedAt: packTime(a.ClosedAt),
+		version: state.version, readAt: state.readAt,
 	}
 	if len(state.cards) == 0 {
 		return p, true
@@ -92,7 +92,7 @@ func (p *packedCard) fill(c *bank.Card) bool {
 
 // unpack is the inverse of pack.
 func (p *packed) unpack(account bank.ID) accountState {
-	state := accountState{version: p.version, account: bank.Account{
+	state := accountState{version: p.version, readAt: p.readAt, account: bank.Account{
 		ID: account, CustomerID: p.customer, Kind: p.kind, Currency: p.currency,
 		Balance: p.balance, Held: p.held, CreditLimit: p.creditLimit,
 		Sequence: p.sequence, LastAt: unpackTime(p.lastAt), ClosedAt: unpackTime(p.closedAt),

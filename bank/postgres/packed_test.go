@@ -29,7 +29,7 @@ func TestPackAndUnpackAreInverse(t *testing.T) {
 		account := id.Draw(t, "account")
 		var currency money.Currency
 		copy(currency[:], "BRL")
-		k := accountState{version: figure.Draw(t, "version"), account: bank.Account{
+		k := accountState{version: figure.Draw(t, "version"), readAt: figure.Draw(t, "read at"), account: bank.Account{
 			ID: account, CustomerID: id.Draw(t, "customer"), Kind: bank.AccountKind(rapid.IntRange(1, 2).Draw(t, "kind")), Currency: currency,
 			Balance: figure.Draw(t, "balance"), Held: figure.Draw(t, "held"), CreditLimit: figure.Draw(t, "limit"),
 			Sequence: figure.Draw(t, "sequence"), LastAt: moment.Draw(t, "last"), ClosedAt: moment.Draw(t, "closed"),

@@ -21,7 +21,10 @@ func (r *reading) add(b *wire.Batch, keys *bank.Keys) {
 	p := &b.Session.Parameters
 	if len(keys.Accounts) > 0 {
 		p.UUIDs(keys.Accounts)
-		b.Add(r.accounts, func(row wire.Row) { r.view.add(accountState{account: accountOf(&row), version: row.Int8()}) })
+		b.Add(r.accounts, func(row wire.Row) {
+			account, version := accountOf(&row), row.Int8()
+			r.view.add(accountState{account: account, version: version, readAt: version})
+		})
 	}
 	if len(keys.StoredTokens) > 0 {
 		r.addStoredTokens(b, keys.StoredTokens)

@@ -14,6 +14,7 @@ type view struct {
 	accounts   []accountState
 	index      map[bank.ID]int
 	tokenUses  []bank.TokenUse // cached ones
+	openHolds  []*bank.Entry   // cached ones, which are open at the versions of the accounts
 	epoch      int64
 	optimistic bool
 	// republished says that the events are published again.
@@ -66,6 +67,9 @@ func (v *view) fillReadSet(reads bank.ReadSet) bank.ReadSet {
 		reads.Cards = append(reads.Cards, v.accounts[i].cards...)
 	}
 	reads.TokenUses = append(reads.TokenUses, v.tokenUses...)
+	for _, hold := range v.openHolds {
+		reads.Entries = append(reads.Entries, *hold)
+	}
 	return reads
 }
 
