@@ -8,6 +8,7 @@ import (
 	"codebank.dev/bank/banktest"
 	"codebank.dev/bank/postgres"
 	"codebank.dev/native/postgres/postgrestest"
+	"codebank.dev/platform/database"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 )
@@ -122,4 +123,35 @@ func TestCardsThatWereUsedBeforeTheMigrationAreKnown(t *testing.T) {
 	require.Zero(t, entry.CardUse)
 	require.Zero(t, entry.Risk)
 	require.Equal(t, before.Sequence, entry.Sequence)
+}
+
+// A table that a long read keeps is not waited for, because every writer would wait behind the migration.
+// Another try migrates what is left.
+func TestAMigrationKeepsNoWriterWaiting(t *testing.T) {
+	url := postgrestest.Database(t)
+	openAt(t, url)
+	conn, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	defer conn.Close(t.Context())
+	for _, undo := range []string{`DELETE FROM migrations WHERE version_id >= 8`, `DROP INDEX entries_hold_ended`} {
+		_, err := conn.Exec(t.Context(), undo)
+		require.NoError(t, err, undo)
+	}
+	store, err := postgres.Open(t.Context(), postgres.Config{URL: url, BankCode: "001"})
+	require.NoError(t, err)
+	defer store.Close()
+
+	reading, err := conn.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = reading.Exec(t.Context(), `SELECT count(*) FROM entries`)
+	require.NoError(t, err)
+	err = store.Migrate(t.Context())
+	require.Error(t, err)
+	require.Equal(t, database.Conflict, database.Classify(err), "Prepare tries again")
+	require.NoError(t, reading.Rollback(t.Context()))
+
+	require.NoError(t, store.Migrate(t.Context()))
+	var valid bool
+	require.NoError(t, conn.QueryRow(t.Context(), `SELECT indisvalid FROM pg_index WHERE indexrelid = 'entries_hold_ended'::regclass`).Scan(&valid))
+	require.True(t, valid)
 }

@@ -1,6 +1,7 @@
--- Holds: what is open, and the walls around what ends one. Nothing here locks a table for long, so banks
--- of the version before go on working: the index is built beside them, and a constraint is checked in a
--- step of its own. Each step may be repeated.
+-- Holds: what is open, and the walls around what ends one. No statement keeps the writers of a bank of the
+-- version before waiting: one that needs the table for itself gives up after two seconds, and the bank
+-- tries again; a constraint is checked in a step of its own; the index is built beside the writers, last,
+-- because it takes longest. Each statement may be repeated.
 
 -- +goose NO TRANSACTION
 -- +goose Up
@@ -14,10 +15,7 @@ CREATE TABLE IF NOT EXISTS open_holds (
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX IF NOT EXISTS open_holds_due ON open_holds (expires_at, hold_id);
 
--- One transaction ends a hold: a capture, a Pix, an expiry, or a void that moves nothing.
-DROP INDEX CONCURRENTLY IF EXISTS entries_hold_ended;
-CREATE UNIQUE INDEX CONCURRENTLY entries_hold_ended ON entries (original_transaction_id)
-    WHERE status = 1 AND leg = 0 AND (kind IN (9, 11, 12) OR kind = 10 AND debit_account IS NULL);
+SET lock_timeout = '2s';
 
 -- What the table of kinds says of holds (bank/kinds.go). A hold names itself, a capture, a Pix, an expiry
 -- and a void that moves nothing name their hold. A hold and an expiry move no money, a capture and a Pix
@@ -36,9 +34,6 @@ ALTER TABLE entries
         OR kind = 8 AND direction = 1 AND debit_account IS NULL
         OR kind = 11 AND debit_account IS NULL
         OR kind IN (9, 12) AND direction = 1 AND debit_account IS NOT NULL AND debit_account = account_id) NOT VALID;
-ALTER TABLE entries VALIDATE CONSTRAINT entries_hold_names_itself;
-ALTER TABLE entries VALIDATE CONSTRAINT entries_end_names_hold;
-ALTER TABLE entries VALIDATE CONSTRAINT entries_hold_moves;
 
 -- What ends a hold captures and releases all of it, no less and no more, on the account of the hold. Both
 -- legs of a capture are inserted by one statement, so both are there when the trigger looks.
@@ -61,3 +56,14 @@ DROP TRIGGER IF EXISTS entries_end_whole_hold ON entries;
 CREATE TRIGGER entries_end_whole_hold AFTER INSERT ON entries FOR EACH ROW
     WHEN (NEW.kind IN (9, 10, 11, 12) AND NEW.status = 1 AND NEW.original_transaction_id = NEW.hold_id)
     EXECUTE FUNCTION require_whole_hold();
+
+RESET lock_timeout;
+
+ALTER TABLE entries VALIDATE CONSTRAINT entries_hold_names_itself;
+ALTER TABLE entries VALIDATE CONSTRAINT entries_end_names_hold;
+ALTER TABLE entries VALIDATE CONSTRAINT entries_hold_moves;
+
+-- One transaction ends a hold: a capture, a Pix, an expiry, or a void that moves nothing.
+DROP INDEX CONCURRENTLY IF EXISTS entries_hold_ended;
+CREATE UNIQUE INDEX CONCURRENTLY entries_hold_ended ON entries (original_transaction_id)
+    WHERE status = 1 AND leg = 0 AND (kind IN (9, 11, 12) OR kind = 10 AND debit_account IS NULL);

@@ -3,8 +3,11 @@
 
 -- Closed accounts, and the walls of wallets and transfers. Every statement may be repeated, because a
 -- process may be killed between two of them. A new constraint holds for new rows at once (NOT VALID), so
--- that no statement keeps writers waiting while it reads a table. The rows before are checked at the end,
+-- that no statement keeps writers waiting while it reads a table. A statement that cannot have its table for
+-- itself within two seconds gives up, and the bank tries again. The rows before are checked at the end,
 -- beside the writers.
+
+SET lock_timeout = '2s';
 
 ALTER TABLE accounts ADD COLUMN IF NOT EXISTS closed_at timestamptz;
 
@@ -54,6 +57,8 @@ ALTER TABLE entries
     ADD CONSTRAINT entries_refer CHECK (CASE
         WHEN kind IN (4, 14) THEN status <> 1 OR original_transaction_id IS NOT NULL
         WHEN kind IN (3, 5, 6, 7, 15) THEN original_transaction_id IS NULL ELSE true END) NOT VALID;
+
+RESET lock_timeout;
 
 ALTER TABLE accounts VALIDATE CONSTRAINT accounts_wallet, VALIDATE CONSTRAINT accounts_closed;
 ALTER TABLE entries
