@@ -14,7 +14,7 @@ import (
 type Command struct {
 	// ID is the transaction of the reversal. Original is the transaction to give back.
 	ID, Original bank.ID
-	// Hold is the purchase of which Original is the capture; zero when Original is not one, or was named itself.
+	// Hold is the hold that Original captured, when OwnPurchase is set; zero when Original is no capture.
 	Hold bank.ID
 	// Parties are those of Original.
 	Parties bank.Parties
@@ -23,9 +23,9 @@ type Command struct {
 	Request bank.Request
 	// Principal asks for the reversal; see Allowed.
 	Principal bank.Principal
-	// OwnPurchase is the rule of PurchaseService: only a purchase of the same caller is given back, or the
-	// capture of one, whoever the principal is, and an Amount of 0 means the whole purchase, of which nothing was given
-	// back before.
+	// OwnPurchase is the rule of PurchaseService: only a purchase of the same caller is given back, or what
+	// anybody captured of it, whoever the principal is. An Amount of 0 means the whole purchase, of which
+	// nothing was given back before.
 	OwnPurchase bool
 	// Missing answers for a transaction that does not exist, and for one that may not be given back by
 	// the principal, with no difference between the two.
@@ -183,15 +183,17 @@ func isReversible(original *bank.Entry) bool {
 	return false
 }
 
-// isOwnPurchase reports whether a transaction charged a purchase of the same caller, at once or later.
-// Somebody else may have captured it.
+// isOwnPurchase reports whether a transaction is a purchase of the same caller, now or with a later capture,
+// or the capture of one. An operator or the merchant may have captured it.
 func (c *Command) isOwnPurchase(book *bank.Book, original *bank.Entry) bool {
 	purchase := original
-	if !c.Hold.IsZero() {
-		purchase = book.Entry(c.Hold)
+	if original.Kind == bank.KindCapture {
+		if purchase = book.Entry(c.Hold); purchase == nil {
+			return false
+		}
 	}
-	return (original.Kind == bank.KindPurchase || original.Kind == bank.KindCapture) &&
-		purchase != nil && purchase.Request.Caller == c.Request.Caller
+	ofCard := purchase.Kind == bank.KindHold && !purchase.Card.ID.IsZero()
+	return (purchase.Kind == bank.KindPurchase || ofCard) && purchase.Request.Caller == c.Request.Caller
 }
 
 // Allowed reports whether a principal may have a transaction given back:
