@@ -48,6 +48,7 @@ func TestAWriteProvesWhatItsDecisionsRestOn(t *testing.T) {
 			card.Blocked = true
 			b.SetCard(card)
 		}, true},
+		{"a card of a closed account is read", func(b *bank.Book) { b.Card(bank.ID{14}) }, false},
 		{"a card is absent", func(b *bank.Book) { b.Card(bank.ID{99}); post(b, fresh, account1.ID) }, false},
 		{"a new account and a new card are read", func(b *bank.Book) {
 			b.Open(bank.Account{ID: bank.ID{3}})
@@ -79,7 +80,7 @@ func TestAWriteProvesWhatItsDecisionsRestOn(t *testing.T) {
 		{"a token is taken for unused and used", func(b *bank.Book) { b.TokenUser(nonce); b.UseToken(bank.TokenUse{Nonce: nonce, TransactionID: fresh}) }, true},
 	} {
 		book := bank.NewBook(bank.ReadSet{
-			Accounts: []bank.Account{account1, account2, closed}, Cards: []bank.Card{card1}, Entries: []bank.Entry{bought}, TokenUses: []bank.TokenUse{spent},
+			Accounts: []bank.Account{account1, account2, closed}, Cards: []bank.Card{card1, {CardSnapshot: bank.CardSnapshot{ID: bank.ID{14}}, AccountID: closed.ID}}, Entries: []bank.Entry{bought}, TokenUses: []bank.TokenUse{spent},
 		})
 		tt.decide(book)
 		require.Equal(t, tt.proven, book.ProvenByWrite(), tt.rule)

@@ -134,7 +134,9 @@ func (b *Book) Card(id ID) (Card, bool) {
 		return Card{}, false
 	}
 	if t.state != created {
-		b.restOnAccount(t.value.AccountID)
+		if account, ok := b.restOnAccount(t.value.AccountID); ok {
+			account.read = true // A card of a closed account may still change.
+		}
 	}
 	return t.value, true
 }
