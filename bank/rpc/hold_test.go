@@ -174,6 +174,10 @@ func TestABankWithOldEventsSetsNothingAside(t *testing.T) {
 			_, err := b.purchases.AuthorizePurchase(by(t, "shop"), &bankv1.AuthorizePurchaseRequest{CaptureLater: true})
 			return err
 		},
+		"a merchant's reference": func() error {
+			_, err := b.purchases.AuthorizePurchase(by(t, "shop"), &bankv1.AuthorizePurchaseRequest{MerchantReference: "order-7"})
+			return err
+		},
 		"CapturePurchase": func() error {
 			_, err := b.purchases.CapturePurchase(by(t, "shop"), &bankv1.CapturePurchaseRequest{RequestId: "r", Name: "purchases/" + banktest.NewID().String()})
 			return err

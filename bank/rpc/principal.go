@@ -21,8 +21,8 @@ func NewPrincipals(operators []string) *Principals {
 	return p
 }
 
-// of returns the principal of a call. A nil *Principals knows no operators. A customer comes first, so that an operator's program that acts for
-// one may do no more than the customer.
+// of returns the principal of a call. A nil *Principals knows no operators. A customer comes first, so that
+// an operator's program that acts for one may do no more than the customer.
 func (p *Principals) of(ctx context.Context) bank.Principal {
 	if customer := serve.Customer(ctx); !customer.IsZero() {
 		return bank.Principal{Kind: bank.PrincipalUser, CustomerID: customer}

@@ -70,7 +70,7 @@ func (p *Purchases) purchaseRequest(in *bankv1.AuthorizePurchaseRequest) (purcha
 	if err != nil {
 		return purchase.Request{}, err
 	}
-	if in.GetCaptureLater() && p.Holds == nil {
+	if p.Holds == nil && (in.GetCaptureLater() || in.GetMerchantReference() != "") {
 		return purchase.Request{}, bank.ErrEventVersion
 	}
 	return purchase.Request{
@@ -164,10 +164,9 @@ func (p *Purchases) GetPurchase(ctx context.Context, in *bankv1.GetPurchaseReque
 
 // namesCard reports whether an answer may name the card of a purchase. A card's name is as good as its
 // data, because purchases by name need no other proof. So whoever presents card data, or a token, learns
-// the name only after the data was found right. A locked or blocked card, and a
-// card of a closed account, is declined before that. The entry
-// does not say how the card was presented; asked is the request that is answered, or nil if the purchase
-// is only read or voided.
+// the name only after the data was found right. A locked or blocked card, and a card of a closed account,
+// is declined before that. The entry does not say how the card was presented; asked is the request that
+// is answered, or nil if the purchase is only read or voided.
 func namesCard(entry *bank.Entry, asked *bankv1.AuthorizePurchaseRequest) bool {
 	switch entry.Decline {
 	case bank.NameMismatch, bank.ExpiryMismatch, bank.CVVMismatch:
