@@ -60,16 +60,8 @@ func (e *Entry) OpensHold() bool {
 // EndsHold reports whether the entry is the one that ends the hold OriginalID. It is on leg 0; leg 1 of a
 // capture only releases the rest.
 func (e *Entry) EndsHold() bool {
-	if e.OriginalID.IsZero() || e.Status != Approved || e.Leg != 0 {
-		return false
-	}
-	switch e.Kind {
-	case KindCapture, KindPixOut, KindExpiry:
-		return true
-	case KindVoid:
-		return !e.Moves()
-	}
-	return false
+	relation := e.Relation()
+	return e.Leg == 0 && (relation == Captured || relation == Released)
 }
 
 // HoldExpiry returns when a hold that is decided now ends by itself: at named, or after HoldLife when

@@ -198,33 +198,31 @@ func checkEntry(e *bank.Entry) error {
 		must(!moves || hasOwnSide(e), "a debit leaves the entry's own account, and a credit goes to it"),
 		must(hasDirection(e), "the direction is that of the kind and the leg"),
 		must(e.Leg == 0 || hasSecondLeg(e.Kind), "a transfer, its reversal and a capture have a second leg"),
-		must(refersByKind(e), "what gives back names what it gives back, and a new payment refers to nothing"),
+		must(refersByKind(e), "what captures, releases or gives back names its transaction, and nothing else refers to one"),
 		must(e.Kind != bank.KindHold || e.HoldID == e.TransactionID, "a hold names itself"),
 		must(!isEnd(e) || !e.HoldID.IsZero() && e.HoldID == e.OriginalID, "what ends a hold names it"),
 		must(movesAsHold(e), "a hold and its expiry move nothing, and a capture takes money from its account"),
 	)
 }
 
+// hasRule reports whether the table of kinds has a row of a kind of which is holds.
+func hasRule(kind bank.Kind, is func(*bank.Rules) bool) bool {
+	for _, r := range bank.AllRules() {
+		if r.Kind == kind && is(&r) {
+			return true
+		}
+	}
+	return false
+}
+
 func withinLimit(e *bank.Entry) bool {
-	if e.Status != bank.Approved || e.Direction == bank.Credit {
-		return true
-	}
-	switch e.Kind {
-	case bank.KindPurchase, bank.KindReversal, bank.KindWithdrawal, bank.KindTransfer, bank.KindHold, bank.KindPixReturn:
-		return e.AvailableAfter() >= 0
-	}
-	return true
+	asks := e.Status == bank.Approved && e.Direction != bank.Credit && hasRule(e.Kind, func(r *bank.Rules) bool { return r.AsksLimit })
+	return !asks || e.AvailableAfter() >= 0
 }
 
 func movesByKind(e *bank.Entry) bool {
-	if e.Status != bank.Approved {
-		return true
-	}
-	switch e.Kind {
-	case bank.KindPurchase, bank.KindReversal, bank.KindDeposit, bank.KindWithdrawal, bank.KindTransfer, bank.KindPixIn, bank.KindPixReturn:
-		return e.Moves()
-	}
-	return true
+	always := hasRule(e.Kind, func(r *bank.Rules) bool { return r.Moves }) && !hasRule(e.Kind, func(r *bank.Rules) bool { return !r.Moves })
+	return e.Status != bank.Approved || !always || e.Moves()
 }
 
 func hasOwnSide(e *bank.Entry) bool {
@@ -256,17 +254,14 @@ func hasDirection(e *bank.Entry) bool {
 }
 
 func hasSecondLeg(kind bank.Kind) bool {
-	return kind == bank.KindReversal || kind == bank.KindTransfer || kind == bank.KindVoid
+	return slices.ContainsFunc(bank.AllRules(), func(r bank.Rules) bool { return r.SecondLeg == kind })
 }
 
 func refersByKind(e *bank.Entry) bool {
-	switch e.Kind {
-	case bank.KindReversal, bank.KindPixReturn:
+	if hasRule(e.Kind, func(r *bank.Rules) bool { return r.Of != 0 }) {
 		return e.Status != bank.Approved || !e.OriginalID.IsZero()
-	case bank.KindPurchase, bank.KindDeposit, bank.KindWithdrawal, bank.KindTransfer, bank.KindClosing:
-		return e.OriginalID.IsZero()
 	}
-	return true
+	return e.OriginalID.IsZero()
 }
 
 func (s *Store) checkTokenUses(uses []bank.TokenUse) error {

@@ -214,13 +214,16 @@ func (w *wall) testMovement(t *testing.T, name string, r *bank.Rules) {
 // testReference writes entries that refer to a transaction and should not, and the other way round.
 func (w *wall) testReference(t *testing.T, name string, r *bank.Rules) {
 	row := w.rowOf(r)
-	switch r.Kind {
-	case bank.KindReversal, bank.KindPixReturn:
-		require.ErrorContains(t, w.insert(t, row.with(columns{"original_transaction_id": nil})), "entries_refer", "%s gives back nothing", name)
-	case bank.KindPurchase, bank.KindDeposit, bank.KindWithdrawal, bank.KindTransfer, bank.KindClosing:
+	if r.Of == 0 {
 		refers := columns{"original_transaction_id": banktest.NewID().String()}
 		require.ErrorContains(t, w.insert(t, row.with(refers)), "entries_refer", "%s refers to another transaction", name)
+		return
 	}
+	missing := "entries_refer"
+	if r.Of == bank.KindHold {
+		missing = "entries_end_names_hold" // The constraints are checked in the order of their names.
+	}
+	require.ErrorContains(t, w.insert(t, row.with(columns{"original_transaction_id": nil})), missing, "%s refers to nothing", name)
 }
 
 // The rows of accounts are written past the program too.

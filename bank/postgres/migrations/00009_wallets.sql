@@ -53,10 +53,10 @@ ALTER TABLE entries
     -- A second leg has a transfer, its reversal, and a capture, which releases the rest of its hold by a
     -- void.
     ADD CONSTRAINT entries_second_leg CHECK (leg = 0 OR kind IN (4, 7, 10)) NOT VALID,
-    -- What gives back names what it gives back, and a new payment refers to nothing.
-    ADD CONSTRAINT entries_refer CHECK (CASE
-        WHEN kind IN (4, 14) THEN status <> 1 OR original_transaction_id IS NOT NULL
-        WHEN kind IN (3, 5, 6, 7, 15) THEN original_transaction_id IS NULL ELSE true END) NOT VALID;
+    -- What captures, releases or gives back names the transaction that it refers to. Every other entry refers
+    -- to nothing.
+    ADD CONSTRAINT entries_refer CHECK (CASE WHEN kind IN (4, 9, 10, 11, 12, 14)
+        THEN status <> 1 OR original_transaction_id IS NOT NULL ELSE original_transaction_id IS NULL END) NOT VALID;
 
 RESET lock_timeout;
 
