@@ -56,10 +56,10 @@ func newClients(t testing.TB) clients {
 	bankv1.RegisterCardServiceServer(server, &rpc.Cards{Service: &card.Service{
 		Code: "001", Ledger: executor, Directory: store, Reader: store, Tokens: keys, Vault: keys, Random: rand.Reader, Now: time.Now,
 	}})
-	bankv1.RegisterPurchaseServiceServer(server, &rpc.Purchases{Service: &purchase.Service{
-		Code: "001", Ledger: executor, Directory: store, Reader: store, Vault: keys, Tokens: keys,
-	}})
 	wallets := newWallets(t, store, executor, keys)
+	bankv1.RegisterPurchaseServiceServer(server, &rpc.Purchases{Holds: wallets.Service.Holds, Service: &purchase.Service{
+		Code: "001", Ledger: executor, Directory: store, Reader: store, Holds: store, Vault: keys, Tokens: keys,
+	}})
 	bankv1.RegisterWalletServiceServer(server, wallets)
 	require.NoError(t, server.Gateway(t.Context(),
 		bankv1.RegisterCardServiceHandler, bankv1.RegisterPurchaseServiceHandler, bankv1.RegisterWalletServiceHandler))
