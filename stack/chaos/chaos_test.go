@@ -42,11 +42,13 @@ func TestEverythingPromisedHoldsUnderOneRoundOfEveryFault(t *testing.T) {
 	require.True(t, report.OK, "seed %d; to repeat: %s\n%s", report.Seed, report.Command, text.String())
 	require.GreaterOrEqual(t, report.Acknowledged, int64(20_000))
 	require.GreaterOrEqual(t, report.Kills, int64(20))
+	counts := make(map[string]int64)
 	for _, result := range report.Results {
-		if result.ID == "I15" {
-			require.GreaterOrEqual(t, result.Count, int64(20_000), "operations checked for linearizability")
-		}
+		counts[result.ID] = result.Count
 	}
+	require.GreaterOrEqual(t, counts["I15"], int64(20_000), "operations checked for linearizability")
+	require.GreaterOrEqual(t, counts["transfers"], int64(2_000), "approved transfers")
+	require.GreaterOrEqual(t, counts["holds"], int64(500), "ended holds")
 	stack, err := launch.Open(config)
 	require.NoError(t, err)
 	require.NoError(t, stack.Wipe()) // a failed run keeps its files

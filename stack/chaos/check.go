@@ -31,6 +31,7 @@ type evidence struct {
 	linear     linear.Result
 	secrets    string
 	watermarks string
+	transfers  transferCounts
 	audited    time.Duration // until every event was in every copy
 }
 
@@ -43,6 +44,12 @@ func (r *run) check(ctx context.Context) (*Report, error) {
 		r.load.observed.report("I14", "%v", err)
 	}
 	r.journal.printf("%d outcomes were unknown at the end of the load and are resolved", e.resolved)
+	ledger, err := r.system.database(ctx, launch.LedgerDatabase)
+	if err != nil {
+		return nil, err
+	}
+	defer ledger.Close(context.WithoutCancel(ctx))
+	r.awaitHoldsEnded(ctx, ledger)
 	if e.audit, err = r.audit(ctx); err != nil {
 		return nil, err
 	}
@@ -51,11 +58,6 @@ func (r *run) check(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	r.journal.printf("audited after %.1f s", e.audited.Seconds())
-	ledger, err := r.system.database(ctx, launch.LedgerDatabase)
-	if err != nil {
-		return nil, err
-	}
-	defer ledger.Close(context.WithoutCancel(ctx))
 	if e.ledger, err = r.load.readLedger(ctx, ledger); err != nil {
 		return nil, err
 	}
@@ -73,6 +75,12 @@ func (r *run) check(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	if err := r.checkLedgerTables(ctx, ledger); err != nil {
+		return nil, err
+	}
+	if e.transfers, err = r.checkTransfers(ctx, ledger); err != nil {
+		return nil, err
+	}
+	if err := r.measureExpiries(ctx, ledger); err != nil {
 		return nil, err
 	}
 	e.linear = linear.Check(r.load.recorded.initial, r.load.recorded.operations, linearTimeout)
@@ -140,13 +148,15 @@ func (r *run) checkLedgerTables(ctx context.Context, ledger *pgx.Conn) error {
 	}
 	var wrong int64
 	if err := ledger.QueryRow(ctx, `SELECT count(*) FROM (
-		SELECT g.original_transaction_id FROM entries g LEFT JOIN entries p ON p.transaction_id = g.original_transaction_id AND p.kind = 3
-		WHERE g.kind IN (4, 10) AND g.status = 1
-		GROUP BY g.original_transaction_id HAVING count(*) > 1 OR bool_or(p.status IS DISTINCT FROM 1) OR sum(g.amount) > min(p.amount)) w`).Scan(&wrong); err != nil {
+		SELECT g.original_transaction_id FROM entries g
+		LEFT JOIN entries p ON p.transaction_id = g.original_transaction_id AND p.leg = 0 AND p.kind IN (3, 7, 9)
+		WHERE g.kind IN (4, 10) AND g.status = 1 AND g.leg = 0 AND g.debit_account IS NOT NULL
+		GROUP BY g.original_transaction_id
+		HAVING count(*) > 1 AND min(p.kind) = 3 OR bool_or(p.status IS DISTINCT FROM 1) OR sum(g.amount) > min(p.amount)) w`).Scan(&wrong); err != nil {
 		return err
 	}
 	if wrong > 0 {
-		r.load.observed.report("I11", "%d purchases were given back more than once, for more than their amount, or without an approval", wrong)
+		r.load.observed.report("I11", "%d transactions were given back for more than their amount or without an approval, or are purchases given back twice", wrong)
 	}
 	for _, change := range []string{
 		"UPDATE entries SET amount = amount + 1", "DELETE FROM entries", "TRUNCATE entries CASCADE", "DELETE FROM accounts",
@@ -245,6 +255,10 @@ func (r *run) results(e *evidence) []Result {
 		checked("I17", "no card data outside the vault", "%s", e.secrets),
 		checked("I18", "everything works again", "the end of each fault; %.1f s from the last fault until the audit had ended; %s", e.audited.Seconds(), describeStopped(r.system.deadProcesses())),
 		checked("expectations", "decisions are the right ones", "declines with a reason known beforehand, and declines for insufficient funds"),
+		{ID: transfersWhole, Name: "transfers have both sides", Count: e.transfers.transfers, Checked: fmt.Sprintf(
+			"the sum of %d wallets under load; %d transfers, with %d lines on the statements", transferWallets, e.transfers.transfers, e.transfers.lines)},
+		{ID: holdsEnd, Name: "every hold ends once", Count: int64(len(b.wallets.ends)), Checked: fmt.Sprintf(
+			"captured and released of %d holds, %d of which expired; nothing is set aside in the end", len(b.wallets.ends), b.wallets.expired)},
 		checked(errorClasses, "no error of another class", "declined, retryable, unknown, cancelled, refused"),
 		checked(watermarks, "watermarks are true", "%s", e.watermarks),
 		checked(deadLetters, "only poison is refused", "%s", r.deadLettersChecked()),

@@ -35,6 +35,7 @@ const (
 type bankClient struct {
 	purchases bankv1.PurchaseServiceClient
 	cards     bankv1.CardServiceClient
+	wallets   bankv1.WalletServiceClient
 }
 
 // clients holds the connections of the load.
@@ -72,7 +73,9 @@ func connect(banks []string, checkout, statement string, perBank int) (*clients,
 				c.close()
 				return nil, err
 			}
-			c.banks = append(c.banks, bankClient{bankv1.NewPurchaseServiceClient(connection), bankv1.NewCardServiceClient(connection)})
+			c.banks = append(c.banks, bankClient{
+				bankv1.NewPurchaseServiceClient(connection), bankv1.NewCardServiceClient(connection), bankv1.NewWalletServiceClient(connection),
+			})
 		}
 	}
 	checkoutConnection, err := to(checkout)
@@ -190,6 +193,14 @@ func (o *observations) classify(method string, err error, expected ...codes.Code
 	}
 	o.count(kind, st)
 	return kind
+}
+
+// requireReuseRefused reports an answer to a second request under the id of another. It must be
+// refused.
+func (o *observations) requireReuseRefused(method, id string, err error) {
+	if o.classify(method, err, codes.Aborted) == classOK {
+		o.report("I5", "%s %s was sent with another amount and not refused", method, id)
+	}
 }
 
 func (o *observations) count(kind class, st *status.Status) {

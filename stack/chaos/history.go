@@ -15,9 +15,19 @@ const (
 	void
 	limitChange
 	issue
+	// These are of wallets.
+	opening
+	transfer
+	transferReturn
+	hold
+	capture
+	release
 )
 
-var kindNames = map[kind]string{purchase: "purchase", reversal: "reversal", void: "void", limitChange: "limit change", issue: "issue"}
+var kindNames = map[kind]string{
+	purchase: "purchase", reversal: "reversal", void: "void", limitChange: "limit change", issue: "issue",
+	opening: "opening", transfer: "transfer", transferReturn: "return of a transfer", hold: "hold", capture: "capture", release: "void of a hold",
+}
 
 // state is what the client knows of an operation.
 type state uint8
@@ -31,6 +41,8 @@ const (
 	answered
 	// refused: the bank says that nothing was done.
 	refused
+	// failed: the bank says that nothing was done, and the same request is refused for ever.
+	failed
 )
 
 // operation is one operation of the history. It is small, because there are millions of them.
@@ -38,8 +50,8 @@ const (
 type operation struct {
 	id      [16]byte // of the transaction, as answered
 	amount  int64    // for a limit change the new limit
-	account uint32   // index of the card, and so of its account
-	target  uint32   // the purchase that a reversal or void gives back
+	account uint32   // index of the card, and so of its account, or of the wallet
+	target  uint32   // the operation that this one gives back or ends; for a transfer the wallet that gets it
 	kind    kind
 	state   state
 	// variant says how the card of a purchase is presented, or of which kind an issued card is.
@@ -107,6 +119,16 @@ func (h *history) markUnknown(n uint32) {
 		if op.state == sent || op.state == refused {
 			op.state = unknown
 			h.unknowns.Add(1)
+		}
+	})
+}
+
+// markFailed records that the bank did nothing and never will, also if the operation was sent
+// before without an answer.
+func (h *history) markFailed(n uint32) {
+	h.change(n, func(op *operation) {
+		if op.state != answered {
+			op.state = failed
 		}
 	})
 }

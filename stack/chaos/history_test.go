@@ -46,7 +46,7 @@ func TestALedgerThatDiffersFromTheHistoryIsFound(t *testing.T) {
 			{transaction: [16]byte{7}, account: &account, sequence: &one, kind: kindOpening, status: 3, limit: 100, caller: caller, request: requestID(opened)},
 			{transaction: [16]byte{1}, account: &account, debit: &account, credit: &shop, sequence: &two, kind: kindPurchase, status: statusApproved, amount: 80, balance: -80, limit: 100, caller: caller, request: requestID(bought)},
 			{transaction: [16]byte{2}, account: &account, sequence: &three, kind: kindPurchase, status: statusDeclined, decline: 8, amount: 30, balance: -80, limit: 100, caller: caller, request: requestID(short)},
-		}, map[[16]byte]accountState{account: {-80, 100, 3}}
+		}, map[[16]byte]accountState{account: {-80, 0, 100, 3}}
 	}
 	check := func(l *load, rows []entryRow, accountRows map[[16]byte]accountState) *observations {
 		b := newLedgerCheck(l)
@@ -101,7 +101,7 @@ func TestALedgerThatDiffersFromTheHistoryIsFound(t *testing.T) {
 			return rows
 		}},
 		"an account's row differs": {"I8", func(_ *load, rows []entryRow, s map[[16]byte]accountState) []entryRow {
-			s[account] = accountState{-79, 100, 3}
+			s[account] = accountState{-79, 0, 100, 3}
 			return rows
 		}},
 		"a limit passed": {"I2", func(_ *load, rows []entryRow, _ map[[16]byte]accountState) []entryRow {

@@ -111,12 +111,13 @@ const (
 	tasksAfterLeave     = "all tasks run on one worker after a second one left"
 	taskRestarted       = "a failed task runs again after its automatic restart"
 	backlogPublished    = "the events that the broker missed are on the topic"
+	holdExpired         = "a hold ends after its expiry, while a bank is up"
 	lineDelayWithPoison = "the latest good line on the statement, with poison on the topic"
 )
 
 var recoveryLimits = map[string]time.Duration{
 	bankAnswers: 3 * time.Second, databaseAnswers: 10 * time.Second, tasksAfterKill: time.Minute, tasksAfterLeave: time.Minute, taskRestarted: time.Minute,
-	backlogPublished: time.Minute,
+	backlogPublished: time.Minute, holdExpired: holdEndsWithin,
 	// The promise is at most five seconds more than without poison. A line takes some time in
 	// any case.
 	lineDelayWithPoison: 15 * time.Second,

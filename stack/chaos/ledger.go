@@ -17,7 +17,12 @@ const (
 	kindLimitChange = 2
 	kindPurchase    = 3
 	kindReversal    = 4
+	kindDeposit     = 5
+	kindTransfer    = 7
+	kindHold        = 8
+	kindCapture     = 9
 	kindVoid        = 10
+	kindExpiry      = 11
 
 	statusApproved = 1
 	statusDeclined = 2
@@ -33,13 +38,13 @@ type entryRow struct {
 	account, debit, credit       *[16]byte
 	original                     *[16]byte
 	sequence                     *int64
-	kind, status, decline        int16
+	leg, kind, status, decline   int16
 	amount, balance, held, limit int64
 	caller, request              string
 }
 
 const ledgerQuery = `SELECT transaction_id, account_id, debit_account, credit_account, original_transaction_id, sequence,
-	kind, status, decline, amount, balance_after, held_after, credit_limit_after, caller, request_id
+	leg, kind, status, decline, amount, balance_after, held_after, credit_limit_after, caller, request_id
 	FROM entries ORDER BY account_id, sequence`
 
 // ledgerCheck computes balances and totals again from the entries of the ledger and compares
@@ -48,9 +53,9 @@ type ledgerCheck struct {
 	load *load
 
 	// These belong to the account whose entries are being read.
-	account              [16]byte
-	begun                bool
-	balance, limit, last int64
+	account                    [16]byte
+	begun                      bool
+	balance, held, limit, last int64
 
 	rows, refusals, accounts int64
 	debits, credits          int64
@@ -58,10 +63,11 @@ type ledgerCheck struct {
 	voids                    map[uint32]bool // purchases that have a void entry
 	orderPurchases           map[[16]byte]entryRow
 	accountRows              map[[16]byte]accountState
+	wallets                  *walletCheck
 }
 
 // accountState holds the columns of an account's row.
-type accountState struct{ balance, limit, sequence int64 }
+type accountState struct{ balance, held, limit, sequence int64 }
 
 // readLedger reads every entry in the order of the accounts. It compares each entry with the
 // one before it and with the history.
@@ -78,7 +84,7 @@ func (l *load) readLedger(ctx context.Context, ledger *pgx.Conn) (*ledgerCheck, 
 	for rows.Next() {
 		var e entryRow
 		if err := rows.Scan(&e.transaction, &e.account, &e.debit, &e.credit, &e.original, &e.sequence,
-			&e.kind, &e.status, &e.decline, &e.amount, &e.balance, &e.held, &e.limit, &e.caller, &e.request); err != nil {
+			&e.leg, &e.kind, &e.status, &e.decline, &e.amount, &e.balance, &e.held, &e.limit, &e.caller, &e.request); err != nil {
 			return nil, err
 		}
 		b.addEntry(&e)
@@ -88,7 +94,7 @@ func (l *load) readLedger(ctx context.Context, ledger *pgx.Conn) (*ledgerCheck, 
 }
 
 func newLedgerCheck(l *load) *ledgerCheck {
-	return &ledgerCheck{load: l, matched: make(map[uint32]bool), voids: make(map[uint32]bool), orderPurchases: make(map[[16]byte]entryRow), accountRows: make(map[[16]byte]accountState)}
+	return &ledgerCheck{load: l, wallets: newWalletCheck(l), matched: make(map[uint32]bool), voids: make(map[uint32]bool), orderPurchases: make(map[[16]byte]entryRow), accountRows: make(map[[16]byte]accountState)}
 }
 
 // addEntry reads one entry.
@@ -99,13 +105,13 @@ func (b *ledgerCheck) addEntry(e *entryRow) {
 }
 
 func (b *ledgerCheck) readAccounts(ctx context.Context, connection *pgx.Conn) error {
-	rows, err := connection.Query(ctx, "SELECT id, balance, credit_limit, sequence FROM accounts")
+	rows, err := connection.Query(ctx, "SELECT id, balance, held, credit_limit, sequence FROM accounts")
 	if err != nil {
 		return err
 	}
 	var id [16]byte
 	var s accountState
-	_, err = pgx.ForEachRow(rows, []any{&id, &s.balance, &s.limit, &s.sequence}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&id, &s.balance, &s.held, &s.limit, &s.sequence}, func() error {
 		b.accountRows[id] = s
 		return nil
 	})
@@ -117,7 +123,7 @@ func (b *ledgerCheck) finishAccount() {
 	if !b.begun {
 		return
 	}
-	if got := (accountState{b.balance, b.limit, b.last}); got != b.accountRows[b.account] {
+	if got := (accountState{b.balance, b.held, b.limit, b.last}); got != b.accountRows[b.account] {
 		b.load.observed.report("I8", "account %s has the state %+v, its entries add up to %+v", uuid.UUID(b.account), b.accountRows[b.account], got)
 	}
 	delete(b.accountRows, b.account)
@@ -135,7 +141,7 @@ func (b *ledgerCheck) checkEntry(e *entryRow) {
 	}
 	if !b.begun || *e.account != b.account {
 		b.finishAccount()
-		b.account, b.begun, b.balance, b.limit, b.last = *e.account, true, 0, 0, 0
+		b.account, b.begun, b.balance, b.held, b.limit, b.last = *e.account, true, 0, 0, 0, 0
 		b.accounts++
 	}
 	if *e.sequence != b.last+1 {
@@ -145,46 +151,80 @@ func (b *ledgerCheck) checkEntry(e *entryRow) {
 		report("I11", "account %s has kind %d at sequence %d", uuid.UUID(b.account), e.kind, *e.sequence)
 	}
 	b.last = *e.sequence
-	available := b.balance + b.limit
+	available := b.balance - b.held + b.limit
 	b.applyMovement(e)
-	if e.balance != b.balance || e.held != 0 {
-		report("I8", "account %s at %d has balance %d and held %d, and must have %d and 0", uuid.UUID(b.account), b.last, e.balance, e.held, b.balance)
-		b.balance = e.balance
+	if e.balance != b.balance || e.held != b.held {
+		report("I8", "account %s at %d has balance %d and held %d, and must have %d and %d", uuid.UUID(b.account), b.last, e.balance, e.held, b.balance, b.held)
+		b.balance, b.held = e.balance, e.held
 	}
 	if e.kind != kindOpening && e.kind != kindLimitChange && e.limit != b.limit {
 		report("I8", "account %s at %d has another limit, without a limit change", uuid.UUID(b.account), b.last)
 	}
 	b.limit = e.limit
-	if e.kind == kindPurchase && e.status == statusApproved && available < e.amount {
+	if e.asksLimit() && e.status == statusApproved && available < e.amount {
 		report("I2", "account %s at %d: %d approved with %d available", uuid.UUID(b.account), b.last, e.amount, available)
 	}
-	if e.decline == int16(bankv1.DeclineReason_DECLINE_REASON_INSUFFICIENT_FUNDS) && available >= e.amount {
+	// The return of a transfer asks its recipient, and is declined on the account of its payer.
+	if e.kind != kindReversal && e.decline == int16(bankv1.DeclineReason_DECLINE_REASON_INSUFFICIENT_FUNDS) && available >= e.amount {
 		report("expectations", "account %s at %d: %d declined for insufficient funds with %d available", uuid.UUID(b.account), b.last, e.amount, available)
 	}
 }
 
-// applyMovement applies the movement of an entry to the balance and checks its two sides.
+// asksLimit reports whether an approval must have been within what was available.
+func (e *entryRow) asksLimit() bool {
+	switch e.kind {
+	case kindPurchase, kindHold:
+		return true
+	case kindTransfer:
+		return e.leg == 0
+	case kindReversal:
+		return e.leg == 1
+	}
+	return false
+}
+
+// holdsOnly reports whether an approved entry changes what is held and moves no money.
+func (e *entryRow) holdsOnly() bool {
+	return e.kind == kindHold || e.kind == kindExpiry || e.kind == kindVoid && e.debit == nil
+}
+
+// applyMovement applies an entry to the balance and to what is held, and checks the two sides of
+// its movement.
 func (b *ledgerCheck) applyMovement(e *entryRow) {
 	report := b.load.observed.report
-	moves := e.status == statusApproved
+	moves := e.status == statusApproved && !e.holdsOnly()
 	if moves != (e.debit != nil) || moves != (e.credit != nil) {
 		report("I4", "entry %s has status %d and debit %v, credit %v", uuid.UUID(e.transaction), e.status, e.debit, e.credit)
 		return
+	}
+	switch {
+	case e.status != statusApproved:
+		return
+	case e.kind == kindHold:
+		b.held += e.amount
+	case e.holdsOnly(), e.kind == kindCapture:
+		b.held -= e.amount
 	}
 	if !moves {
 		return
 	}
 	side := e.debit
 	switch e.kind {
-	case kindPurchase:
-		b.balance -= e.amount
-		b.debits += e.amount
-	case kindReversal, kindVoid:
-		b.balance += e.amount
-		b.credits += e.amount
-		side = e.credit
+	case kindReversal, kindVoid, kindDeposit, kindTransfer:
+		// A transfer is credited on leg 1, and its return on leg 0.
+		if (e.kind == kindTransfer) == (e.leg == 1) {
+			side = e.credit
+		}
+	case kindPurchase, kindCapture:
 	default:
 		report("I11", "entry %s moves money and is of kind %d", uuid.UUID(e.transaction), e.kind)
+	}
+	if side == e.credit {
+		b.balance += e.amount
+		b.credits += e.amount
+	} else {
+		b.balance -= e.amount
+		b.debits += e.amount
 	}
 	if *side != b.account || *e.debit == *e.credit {
 		report("I1", "entry %s of account %s moves money from %s to %s", uuid.UUID(e.transaction), uuid.UUID(b.account), uuid.UUID(*e.debit), uuid.UUID(*e.credit))
@@ -200,6 +240,9 @@ func (b *ledgerCheck) matchRequest(e *entryRow) {
 		}
 		return
 	}
+	if b.wallets.endsHold(e) {
+		return
+	}
 	number, err := strconv.ParseUint(strings.TrimPrefix(e.request, requestPrefix), 10, 32)
 	if e.caller != caller || err != nil || uint32(number) >= b.load.history.len() {
 		report("I4", "entry %s has no request: %s of %s", uuid.UUID(e.transaction), e.request, e.caller)
@@ -207,6 +250,10 @@ func (b *ledgerCheck) matchRequest(e *entryRow) {
 	}
 	n := uint32(number)
 	op := b.load.history.get(n)
+	if op.kind >= opening {
+		b.matched[n] = b.wallets.match(e, n, op) || b.matched[n]
+		return
+	}
 	if e.kind == kindVoid || e.status == statusVoided {
 		if op.kind != purchase || !op.voided {
 			report("I4", "purchase %s was voided without a request", e.request)
@@ -233,7 +280,7 @@ func (b *ledgerCheck) compareWithAnswer(e *entryRow, n uint32, op operation) {
 	if op.state == refused && e.status == statusVoided {
 		return // The purchase was refused; its id had been voided before.
 	}
-	if op.state == refused {
+	if op.state == refused || op.state == failed {
 		report("I4", "%s %s was refused, and the ledger has it", kindNames[op.kind], requestID(n))
 		return
 	}
@@ -278,6 +325,8 @@ func (b *ledgerCheck) checkMissing() {
 			if !b.voids[op.target] && !declined {
 				report("I3", "the void of %s was answered and is not in the ledger", requestID(op.target))
 			}
+		case op.kind == release:
+			// The entry that ends a hold belongs to the hold.
 		case op.state == answered && !b.matched[n]:
 			report("I3", "%s %s was answered and is not in the ledger", kindNames[op.kind], requestID(n))
 		}
@@ -285,6 +334,7 @@ func (b *ledgerCheck) checkMissing() {
 	for id := range b.accountRows {
 		report("I4", "account %s has no entries", uuid.UUID(id))
 	}
+	b.wallets.checkMissing()
 	b.checkOrders()
 }
 

@@ -17,6 +17,7 @@ type load struct {
 	seed     uint64
 	clients  *clients
 	cards    cardPool
+	wallets  wallets
 	history  history
 	observed *observations
 	pace     pacer
@@ -39,6 +40,9 @@ const (
 	orderStream
 	readStream
 	sampleStream
+	transferStream
+	holdStream
+	recordedPairStream
 )
 
 // start starts the workers. They run until stop.
@@ -55,10 +59,13 @@ func (l *load) start(ctx context.Context, counts workers) {
 	begin(counts.recorded, recordedStream, l.recordOperations)
 	begin(counts.orders, orderStream, l.shop)
 	begin(counts.readers, readStream, l.readRepeatedly)
+	begin(counts.transfers, transferStream, l.transferAtRandom)
+	begin(counts.holds, holdStream, l.holdAtRandom)
+	begin(counts.recordedPairs, recordedPairStream, l.recordPairOperations)
 }
 
 // workers says how many workers of each kind run.
-type workers struct{ unary, bulk, recorded, orders, readers int }
+type workers struct{ unary, bulk, recorded, orders, readers, transfers, holds, recordedPairs int }
 
 // stop ends the load. Each worker finishes its current operation.
 func (l *load) stop() {
@@ -100,7 +107,10 @@ func (l *load) sendUntilAnswered(ctx context.Context, n uint32, send func(contex
 		case classRetryable:
 			l.refusedBusy.Add(1)
 		case classRefused:
-			l.history.markRefused(n)
+			if l.history.get(n).state == answered {
+				l.observed.report("I5", "%s was answered and then refused", requestID(n))
+			}
+			l.history.markFailed(n)
 			return false
 		default:
 			l.history.markUnknown(n)

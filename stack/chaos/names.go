@@ -2,9 +2,11 @@ package chaos
 
 // The names of the results that are not of an invariant I1 to I18. Each has a line of its own in the report.
 const (
-	errorClasses = "error classes"
-	overload     = "overload"
-	deadLetters  = "dead letters"
-	watermarks   = "watermarks"
-	noBroker     = "no broker"
+	errorClasses   = "error classes"
+	overload       = "overload"
+	deadLetters    = "dead letters"
+	watermarks     = "watermarks"
+	noBroker       = "no broker"
+	transfersWhole = "transfers"
+	holdsEnd       = "holds"
 )

@@ -39,6 +39,7 @@ type recordedHistory struct {
 	began      time.Time
 	pace       pacer
 	accounts   []*recordedAccount // by group of clients
+	pairs      []*recordedPair    // by group of clients
 	initial    map[int]linear.Pair
 	names      map[int]string // of the accounts, for people
 	operations []linear.Operation

@@ -2,7 +2,9 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,11 +33,11 @@ func (l *load) resolve(ctx context.Context) (int, error) {
 		})
 	}
 	count := 0
-	// Cards come before purchases, and purchases before reversals.
-	for _, pass := range [][]kind{{issue}, {purchase, limitChange}, {reversal, void}} {
+	// Accounts come before what moves money, and that before what gives it back or ends it.
+	for _, pass := range [][]kind{{issue, opening}, {purchase, limitChange, transfer, hold}, {reversal, void, transferReturn, capture, release}} {
 		for n := range l.history.len() {
 			op := l.history.get(n)
-			if (op.state == sent || op.state == unknown) && (op.kind == pass[0] || op.kind == pass[len(pass)-1]) {
+			if (op.state == sent || op.state == unknown) && slices.Contains(pass, op.kind) {
 				count++
 				open <- n
 			}
@@ -46,7 +48,7 @@ func (l *load) resolve(ctx context.Context) (int, error) {
 	if err := failed.Load(); err != nil {
 		return count, *err
 	}
-	return count, l.resolveOrders(ctx)
+	return count, errors.Join(l.releaseOpenHolds(ctx), l.resolveOrders(ctx))
 }
 
 // resolveOne sends one operation again until its outcome is known.
@@ -54,22 +56,24 @@ func (l *load) resolveOne(ctx context.Context, worker int, n uint32) error {
 	op := l.history.get(n)
 	until := time.Now().Add(resolveTimeout)
 	for ctx.Err() == nil && time.Now().Before(until) {
-		known := false
-		switch op.kind {
-		case issue:
-			known = l.sendIssue(ctx, worker, n) != nil
-		case purchase:
-			known = l.sendPurchase(ctx, worker, n)
-		case reversal:
-			known = l.sendReversal(ctx, worker, n)
-		case void:
-			known = l.sendVoid(ctx, worker, n)
-		case limitChange:
-			known = l.sendLimit(ctx, worker, n)
-		}
+		known := l.send(ctx, worker, n, op.kind) || l.history.get(n).state == failed
 		if known {
 			return nil
 		}
 	}
 	return fmt.Errorf("the outcome of %s %s stays unknown: %w", kindNames[op.kind], requestID(n), context.Cause(ctx))
+}
+
+// send sends an operation again. It returns true if it is answered.
+func (l *load) send(ctx context.Context, worker int, n uint32, what kind) bool {
+	switch what {
+	case issue:
+		return l.sendIssue(ctx, worker, n) != nil
+	case opening:
+		return l.sendOpening(ctx, worker, n) != nil
+	}
+	return map[kind]func(context.Context, int, uint32) bool{
+		purchase: l.sendPurchase, reversal: l.sendReversal, void: l.sendVoid, limitChange: l.sendLimit,
+		transfer: l.sendTransfer, transferReturn: l.sendTransferReturn, hold: l.sendHold, capture: l.sendCapture, release: l.sendRelease,
+	}[what](ctx, worker, n)
 }

@@ -137,7 +137,13 @@ func (r *run) loadAndCheck(ctx context.Context) (*Report, error) {
 	if err := r.load.issueInitialCards(ctx, [cardKinds]int{highLimit: 1000, lowLimit: 300, blockedCard: 10, smallAmounts: 10, largeAmounts: 10, oncePerMinute: 10}); err != nil {
 		return nil, err
 	}
-	r.load.start(ctx, workers{unary: 24, bulk: 4, recorded: 4 * clientsPerAccount, orders: 3, readers: 2})
+	if err := r.load.openInitialWallets(ctx); err != nil {
+		return nil, err
+	}
+	r.load.start(ctx, workers{
+		unary: 24, bulk: 4, recorded: 4 * clientsPerAccount, orders: 3, readers: 2,
+		transfers: 16, holds: 8, recordedPairs: 2 * clientsPerAccount,
+	})
 	r.began = time.Now()
 	r.inject(ctx)
 	r.journal.printf("the faults have ended; %d operations are answered", r.load.history.acknowledged.Load())
@@ -177,6 +183,7 @@ func (r *run) inject(ctx context.Context) {
 	defer end()
 	sampling.Go(func() { r.trackMemory(ctx) })
 	sampling.Go(func() { r.sampleIndex(ctx) })
+	sampling.Go(func() { r.sampleSums(ctx) })
 	for _, lane := range []string{frontLane, pipesLane} {
 		lanes.Go(func() {
 			plan := newSchedule(lane, r.options.Seed, short)

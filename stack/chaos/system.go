@@ -115,6 +115,7 @@ func (s *system) adjust(name string, settings map[string]string) {
 		}
 	default: // a bank
 		database(name + toLedger)
+		settings["operators"] = caller // The load pays in, and gives transfers back.
 	}
 }
 

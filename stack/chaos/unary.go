@@ -264,9 +264,7 @@ func (l *load) reuseRequestID(ctx context.Context, worker int, random *rand.Rand
 	once, cancel := callContext(ctx)
 	defer cancel()
 	_, err := l.clients.bank(worker, 0).purchases.AuthorizePurchase(once, l.purchaseRequest(n, op))
-	if l.observed.classify("AuthorizePurchase", err, codes.Aborted) == classOK {
-		l.observed.report("I5", "purchase %s was sent with another amount and not refused", requestID(n))
-	}
+	l.observed.requireReuseRefused("AuthorizePurchase", requestID(n), err)
 }
 
 // buyConcurrently sends one purchase several times at once, to every bank.

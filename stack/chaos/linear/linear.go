@@ -33,7 +33,8 @@ const (
 	// Capture ends a hold: it takes Amount and releases the rest, which takes a sequence of its own.
 	// A hold that has ended is not captured, and nothing happens.
 	Capture
-	// Release ends a hold and takes nothing. Like Capture it ends a hold once.
+	// Release ends a hold and takes nothing. Of a hold that was released before it changes nothing
+	// and is approved; one that was captured is not released.
 	Release
 )
 

@@ -24,6 +24,7 @@ type world struct {
 	holds  int
 	answer []linear.Operation // approved holds that may be captured or released
 	open   map[int]bool
+	taken  map[int]bool // captured
 	random *rand.Rand
 }
 
@@ -58,7 +59,7 @@ func simulate(seed uint64, start linear.Pair, pairs, each, lostEvery int, draw f
 	random := rand.New(rand.NewPCG(seed, seed))
 	var operations []linear.Operation
 	for pair := range pairs {
-		w := &world{truth: start, open: make(map[int]bool), random: random}
+		w := &world{truth: start, open: make(map[int]bool), taken: make(map[int]bool), random: random}
 		lost := 0
 		for i := range each {
 			at := time.Duration(i) * 10
@@ -119,7 +120,8 @@ func (w *world) apply(op *linear.Operation) {
 
 func (w *world) endHold(op *linear.Operation) {
 	account := &w.truth[op.Side]
-	if op.Approved = w.open[op.Hold]; !op.Approved {
+	op.Approved = w.open[op.Hold] || op.Kind == linear.Release && !w.taken[op.Hold]
+	if !w.open[op.Hold] {
 		return
 	}
 	delete(w.open, op.Hold)
@@ -127,6 +129,7 @@ func (w *world) endHold(op *linear.Operation) {
 	account.Sequence++
 	if op.Kind == linear.Capture {
 		account.Balance -= op.Amount
+		w.taken[op.Hold] = true
 		if op.Amount < op.HeldAmount {
 			account.Sequence++
 		}
@@ -193,6 +196,7 @@ func TestAPlantedViolationIsFound(t *testing.T) {
 		"a hold that ended twice":    {wallets, both, of(linear.Capture, false), func(op *linear.Operation) { op.Approved = true }},
 		"a part that was not freed":  {wallets, both, of(linear.Capture, true), func(op *linear.Operation) { op.HeldAmount++ }},
 		"a release that was refused": {wallets, both, of(linear.Release, true), func(op *linear.Operation) { op.Approved = false }},
+		"a capture that was lost":    {wallets, both, of(linear.Capture, true), func(op *linear.Operation) { op.Kind = linear.Release }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			operations := simulate(2, planted.start, 3, 200, 0, planted.draw)

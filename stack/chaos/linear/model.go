@@ -21,15 +21,18 @@ type output struct {
 	seen     Account
 }
 
-// state is the state of a pair. open has a bit for each hold that has not ended.
+// state is the state of a pair, with the holds that have not ended and those that were captured.
 type state struct {
-	accounts Pair
-	open     [MaxHolds / 64]uint64
+	accounts       Pair
+	open, captured holds
 }
 
-func (s *state) isOpen(hold int) bool { return s.open[hold/64]>>(hold%64)&1 == 1 }
-func (s *state) begin(hold int)       { s.open[hold/64] |= 1 << (hold % 64) }
-func (s *state) end(hold int)         { s.open[hold/64] &^= 1 << (hold % 64) }
+// holds is a set of holds.
+type holds [MaxHolds / 64]uint64
+
+func (h *holds) has(hold int) bool { return h[hold/64]>>(hold%64)&1 == 1 }
+func (h *holds) add(hold int)      { h[hold/64] |= 1 << (hold % 64) }
+func (h *holds) remove(hold int)   { h[hold/64] &^= 1 << (hold % 64) }
 
 // modelOf describes a pair of accounts by its rules. An operation without an answer takes effect by
 // the same rules; if it never took effect, the checker places it last.
@@ -72,25 +75,27 @@ func step(s state, in input, out output) (bool, any) {
 	if in.kind == Read {
 		return in.unknown || out.seen == *account, s
 	}
-	happens := true
+	happens, answer := true, out.approved
 	switch in.kind {
 	case Purchase, Transfer, PlaceHold:
 		happens = account.covers(in.amount)
-	case Capture, Release:
-		happens = s.isOpen(in.hold)
-	case Reversal, Limit:
-		out.approved = true
+		answer = happens
+	case Capture:
+		happens = s.open.has(in.hold)
+		answer = happens
+	case Release:
+		happens = s.open.has(in.hold)
+		answer = !s.captured.has(in.hold)
 	}
-	if !in.unknown && happens != out.approved {
+	if !in.unknown && answer != out.approved {
 		return false, s
 	}
-	if !happens {
-		if in.kind != Capture && in.kind != Release {
-			account.Sequence++ // a decline is an entry, a refusal is none
-		}
-		return true, s
+	switch {
+	case happens:
+		s.apply(in)
+	case in.kind != Capture && in.kind != Release:
+		account.Sequence++ // a decline is an entry, a refusal is none
 	}
-	s.apply(in)
 	return true, s
 }
 
@@ -112,17 +117,18 @@ func (s *state) apply(in input) {
 		other.Sequence++
 	case PlaceHold:
 		account.Held += in.amount
-		s.begin(in.hold)
+		s.open.add(in.hold)
 	case Capture:
 		account.Balance -= in.amount
 		account.Held -= in.heldAmount
 		if in.amount < in.heldAmount {
 			account.Sequence++
 		}
-		s.end(in.hold)
+		s.open.remove(in.hold)
+		s.captured.add(in.hold)
 	case Release:
 		account.Held -= in.heldAmount
-		s.end(in.hold)
+		s.open.remove(in.hold)
 	}
 }
 
