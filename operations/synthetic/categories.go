@@ -1,6 +1,10 @@
 package synthetic
 
-import bankv1 "codebank.dev/schemas/gen/bank/v1"
+import (
+	"time"
+
+	bankv1 "codebank.dev/schemas/gen/bank/v1"
+)
 
 // The channels of purchases.
 const (
@@ -25,6 +29,7 @@ type category struct {
 	// season changes the weight by month, in hundredths; nil if all months are alike.
 	season  *[12]int
 	returns returns
+	holds   holds
 	// shops are the shops of each city. If homes is set, shops are the merchants.
 	shops []shop
 	// homes are the cities of merchants that sell from afar; nil for shops.
@@ -81,7 +86,8 @@ var categories = []category{
 	{slug: "fast-food", code: "5814", weight: 80, weekend: 110, reais: 3_300, dollars: 1_450, spread: 42, hours: &mealHours, channel: inShop,
 		returns: returns{4, 0, 0, 0}, shops: []shop{{"Lanches Express", steady}, {"Pastelaria Central", shrinks}, {"Açaí & Cia", opens}}},
 	{slug: "fuel", code: "5541", weight: 80, weekend: 70, reais: 15_500, dollars: 4_700, spread: 38, hours: &shopHours, channel: inShop,
-		returns: returns{5, 0, 0, 0}, shops: []shop{{"Posto Avenida", steady}, {"Posto Rodovia", steady}}},
+		returns: returns{5, 0, 0, 0}, holds: holds{600, 5_000, 0, 10, 3, 2 * time.Minute, 25 * time.Minute},
+		shops: []shop{{"Posto Avenida", steady}, {"Posto Rodovia", steady}}},
 	{slug: "pharmacy", code: "5912", weight: 80, weekend: 60, reais: 4_700, dollars: 2_300, spread: 66, hours: &shopHours, channel: inShop,
 		season: cold, returns: returns{3, 4, 20, 120}, shops: []shop{{"Drogaria Vida", steady}, {"Farmácia Popular", steady}}},
 	{slug: "clothes", code: "5651", weight: 45, weekend: 70, reais: 14_800, dollars: 6_900, spread: 66, hours: &shopHours, channel: inShop,
@@ -92,7 +98,7 @@ var categories = []category{
 	{slug: "electronics", code: "5732", weight: 14, weekend: 18, reais: 52_000, dollars: 23_900, spread: 70, hours: &shopHours, channel: inShop,
 		season: gifts, returns: returns{4, 32, 48, 600}, shops: []shop{{"Eletro Norte", steady}}},
 	{slug: "hotel", code: "7011", weight: 9, weekend: 12, reais: 46_000, dollars: 18_500, spread: 58, hours: &shopHours, channel: inShop,
-		season: holidays, returns: returns{2, 45, 24, 1_080}, shops: []shop{{"Hotel Mirante", steady}, {"Pousada das Flores", steady}}},
+		season: holidays, returns: returns{2, 45, 24, 1_080}, holds: holds{850, 0, 250, 60, 15, 20 * time.Hour, 6 * day}, shops: []shop{{"Hotel Mirante", steady}, {"Pousada das Flores", steady}}},
 	{slug: "ride", code: "4121", weight: 78, weekend: 88, reais: 2_300, dollars: 1_700, spread: 52, hours: &onlineHours, channel: online,
 		returns: returns{14, 2, 2, 48}, shops: []shop{{"Carona Já", shrinks}, {"Leva Táxi", grows}, {"Uí", steady}},
 		homes: []string{"sao-paulo", "sao-paulo", "rio"}},
@@ -117,6 +123,8 @@ var categories = []category{
 // The indices of the categories that courses name.
 const (
 	electronics = 8
+	hotel       = 9
+	ride        = 10
 	shopOnline  = 11
 	streaming   = 15
 )

@@ -8,8 +8,10 @@ import (
 // The subjects of draws. Each subject has a stream of its own, so that a draw for one
 // changes nothing for another.
 const (
-	aboutDay  = 1 << 40
-	aboutCard = 2 << 40
+	aboutDay       = 1 << 40
+	aboutCard      = 2 << 40
+	aboutWallet    = 3 << 40
+	aboutWalletDay = 4 << 40
 )
 
 // draw draws whole numbers. It takes only the generator's 64 bits from the library,

@@ -25,7 +25,7 @@ func (l *Load) IssueRequest(card int) *bankv1.IssueCardRequest {
 func (s *Step) PurchaseRequest(card *bankv1.IssueCardResponse) *bankv1.AuthorizePurchaseRequest {
 	request := &bankv1.AuthorizePurchaseRequest{
 		RequestId: s.RequestID, AmountMinor: s.AmountMinor, Currency: s.Currency, Merchant: s.Merchant,
-		Description: s.Description, Channel: s.Channel, Attempt: s.Attempt, RequestTime: timestamppb.New(s.At),
+		Description: s.Description, Channel: s.Channel, Attempt: s.Attempt, RequestTime: timestamppb.New(s.At), CaptureLater: s.Later,
 	}
 	if s.Presented == OnFile {
 		request.CardSource = &bankv1.AuthorizePurchaseRequest_Card{Card: card.GetCard().GetName()}
@@ -64,9 +64,19 @@ func anotherCVV(code string) string {
 }
 
 // ReversalRequest returns the request of a step that is a reversal. purchase is the
-// bank's name for the purchase with the request id Reverses.
+// bank's name for the purchase with the request id Follows.
 func (s *Step) ReversalRequest(purchase string) *bankv1.ReversePurchaseRequest {
 	return &bankv1.ReversePurchaseRequest{
-		RequestId: s.RequestID, Name: purchase, Description: s.Description, RequestTime: timestamppb.New(s.At),
+		RequestId: s.RequestID, Name: purchase, AmountMinor: s.AmountMinor, Description: s.Description, RequestTime: timestamppb.New(s.At),
 	}
+}
+
+// CaptureRequest returns the request of a step that captures a purchase by card; see ReversalRequest.
+func (s *Step) CaptureRequest(purchase string) *bankv1.CapturePurchaseRequest {
+	return &bankv1.CapturePurchaseRequest{RequestId: s.RequestID, Name: purchase, AmountMinor: s.AmountMinor, RequestTime: timestamppb.New(s.At)}
+}
+
+// VoidRequest returns the request of a step that voids a purchase by card.
+func (s *Step) VoidRequest() *bankv1.VoidPurchaseRequest {
+	return &bankv1.VoidPurchaseRequest{RequestId: s.Follows, RequestTime: timestamppb.New(s.At)}
 }

@@ -24,22 +24,40 @@ const (
 	latestVoid  = 40 * time.Minute
 )
 
-// giveBack decides whether the purchase is given back, and when. A reversal that would come
-// during the outage or after the end never comes.
+// inPart is how many refunds of a thousand give only a part back.
+const inPart = 300
+
+// giveBack decides whether the purchase is given back, and when.
 func (v *visit) giveBack(of *returns) {
-	var back time.Time
-	var why string
 	switch at := v.below(1000); {
 	case at < of.voids:
-		back, why = v.step.At.Add(soonestVoid+millis(v.draw, latestVoid-soonestVoid)), voided
+		v.goBack(v.step.At.Add(soonestVoid+millis(v.draw, latestVoid-soonestVoid)), 0, voided)
 	case at < of.voids+of.refunds:
-		// The shorter of two times, because most goods come back soon.
-		span := time.Duration(of.latest-of.soonest) * time.Hour
-		back, why = v.step.At.Add(time.Duration(of.soonest)*time.Hour+min(millis(v.draw, span), millis(v.draw, span))), refunded
-	default:
-		return
+		v.refund(of, v.step.At, v.step.AmountMinor)
 	}
-	if back.Before(v.load.plan.End) && !v.load.plan.Outage.Contains(back) {
-		v.step.backAt, v.step.backWhy = back, why
+}
+
+// refund gives a charge of that time back later, or a part of it.
+func (v *visit) refund(of *returns, charged time.Time, amount int64) {
+	// The shorter of two times, because most goods come back soon.
+	span := time.Duration(of.latest-of.soonest) * time.Hour
+	at := charged.Add(time.Duration(of.soonest)*time.Hour + min(millis(v.draw, span), millis(v.draw, span)))
+	part := int64(0)
+	if v.chance(inPart) {
+		part = v.share(amount, 10, 90)
+	}
+	v.goBack(at, part, refunded)
+}
+
+// share draws a part of an amount between two hundredths of it.
+func (d draw) share(amount int64, least, most int) int64 {
+	return max(amount*int64(d.between(least, most))/100, 1)
+}
+
+// goBack lets a reversal follow the step, all of it if amount is 0. One that would come during the outage or
+// after the end never comes.
+func (v *visit) goBack(at time.Time, amount int64, why string) {
+	if !v.load.plan.Outage.Contains(at) {
+		v.step.follow(v.load, Step{Kind: Reversal, At: at, AmountMinor: amount, Description: why})
 	}
 }

@@ -59,7 +59,7 @@ func TestAnnotationsNameWhatAChartShouldMark(t *testing.T) {
 func months(load *synthetic.Load) map[int][13]bool {
 	used := map[int][13]bool{}
 	for step := range load.Steps() {
-		if step.Card < 0 || step.Reverses != "" || step.Merchant.Id == load.Plan().Burst.MerchantID {
+		if step.Card < 0 || step.Follows != "" || step.Merchant.Id == load.Plan().Burst.MerchantID {
 			continue
 		}
 		of := used[step.Card]
@@ -110,14 +110,17 @@ func TestReversalsComeByLineOfBusiness(t *testing.T) {
 	bought := map[string]synthetic.Step{}
 	purchases, voids, refunds := map[string]int{}, map[string]int{}, map[string]int{}
 	for step := range load.Steps() {
-		if step.Reverses == "" {
+		if step.Follows == "" {
 			purchases[step.Merchant.CategoryCode]++
-			if step.GivenBack() {
+			if step.Followers() > 0 {
 				bought[step.RequestID] = step
 			}
 			continue
 		}
-		original := bought[step.Reverses]
+		if step.Kind != synthetic.Reversal || bought[step.Follows].Later {
+			continue
+		}
+		original := bought[step.Follows]
 		lag := step.At.Sub(original.At)
 		code := original.Merchant.CategoryCode
 		if step.Description == "Estorno" {
@@ -145,8 +148,8 @@ func TestCustomersCatchUpAfterTheOutage(t *testing.T) {
 	within := func(at, from time.Time) bool { return !at.Before(from) && at.Before(from.Add(50*time.Minute)) }
 	for step := range load.Steps() {
 		switch {
-		case step.Reverses != "":
-		case within(step.At, outage.To.AddDate(0, 0, -7)):
+		case step.Follows != "":
+		case within(step.At, outage.To.AddDate(0, 0, -14)): // a week before is a pay-day
 			usual++
 		case within(step.At, outage.To):
 			caughtUp++
@@ -177,7 +180,7 @@ func TestAShareOfCardsIsInDollars(t *testing.T) {
 	// The amounts at supermarkets, by currency.
 	amounts := map[string][]int64{}
 	for step := range load.Steps() {
-		if step.Reverses == "" && step.Merchant.CategoryCode == "5411" {
+		if step.Follows == "" && step.Merchant.CategoryCode == "5411" {
 			amounts[step.Currency] = append(amounts[step.Currency], step.AmountMinor)
 		}
 	}
@@ -195,7 +198,7 @@ func TestStoresGrowAndShrinkAndHaveShortAndLongNames(t *testing.T) {
 	shortest, longest, accented := 100, 0, 0
 	names := map[string]bool{}
 	for step := range load.Steps() {
-		if step.Reverses != "" {
+		if step.Follows != "" {
 			continue
 		}
 		name := step.Merchant.Name

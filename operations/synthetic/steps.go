@@ -26,84 +26,122 @@ const (
 	Unknown
 )
 
-// Step is one request of the load. It is a reversal if Reverses is set, and otherwise a
-// purchase.
+// Kind says what a step asks for.
+type Kind uint8
+
+// The kinds of steps. A capture, a void and a reversal follow an earlier step.
+const (
+	// Purchase is a purchase by card. With Step.Later its amount is only set aside.
+	Purchase Kind = iota
+	// Capture takes what an earlier step has set aside, or a part of it. Void releases it.
+	Capture
+	Void
+	// Reversal gives an earlier step back, or a part of it.
+	Reversal
+	// Deposit and Withdrawal are cash, Payment pays a merchant, Transfer pays another wallet, and Hold sets
+	// an amount aside: all on a wallet.
+	Deposit
+	Withdrawal
+	Payment
+	Transfer
+	Hold
+)
+
+// Step is one request of the load.
 type Step struct {
 	// RequestID is unique among the requests of all loads.
 	RequestID string
+	Kind      Kind
 	// At is when the request is made, whole milliseconds, UTC.
 	At time.Time
 	// Card is the index of the card in Load.Cards; -1 with Unknown.
 	Card int
-	// Reverses is the request id of the purchase to be given back; empty for a purchase.
-	Reverses string
+	// Wallet is the index in Load.Wallets of the account that pays or is paid, and To that of the other
+	// account of a transfer and of its reversal. Both are -1 for none.
+	Wallet, To int
+	// Follows is the request id of the step that this one captures, voids or reverses.
+	Follows string
 
-	Presented   Presented
-	Number      string
-	Merchant    *bankv1.Merchant
+	Presented Presented
+	Number    string
+	// Later says that the purchase is captured later.
+	Later    bool
+	Merchant *bankv1.Merchant
+	// AmountMinor of a capture or a reversal is 0 for all of it.
 	AmountMinor int64
 	Currency    string
 	Channel     bankv1.Channel
 	Description string
 	Attempt     int32
 
-	// backAt is when the purchase is given back, and why; zero if it never is.
-	backAt  time.Time
-	backWhy string
+	// followers are the later steps that follow this one, in the order of time, without request ids.
+	followers []Step
 }
 
-// GivenBack reports whether a later step reverses this purchase.
-func (s *Step) GivenBack() bool { return !s.backAt.IsZero() }
+// Followers returns how many later steps capture, void or reverse this one.
+func (s *Step) Followers() int { return len(s.followers) }
 
-// Steps yields every request in the order of time. It makes one day after the other, so
-// its memory does not grow with the number of days.
-func (l *Load) Steps() iter.Seq[Step] {
+// Steps yields every request with a card in the order of time. It makes one day after the
+// other, so its memory does not grow with the number of days.
+func (l *Load) Steps() iter.Seq[Step] { return l.daily(l.day, "-") }
+
+// daily yields the steps that make returns for each day, with what follows them, in the order of time. It
+// gives them their request ids.
+func (l *Load) daily(newSteps func(day int) []Step, infix string) iter.Seq[Step] {
 	return func(yield func(Step) bool) {
 		number := 0
-		back := make(map[int][]Step) // reversals by day
+		due := make(map[int][]Step) // followers by day
 		for at := range l.plan.Days {
-			purchases := l.day(at)
-			slices.SortStableFunc(purchases, inTime)
-			for i := range purchases {
-				step := &purchases[i]
+			steps := newSteps(at)
+			slices.SortStableFunc(steps, inTime)
+			for i := range steps {
+				step := &steps[i]
 				number++
-				step.RequestID = l.name + "-" + strconv.Itoa(number)
-				if step.GivenBack() {
-					due := int(step.backAt.Sub(l.plan.Start) / day)
-					back[due] = append(back[due], step.reversal())
+				step.RequestID = l.name + infix + strconv.Itoa(number)
+				for _, follower := range step.followers {
+					follower.RequestID, follower.Follows = step.RequestID+suffixes[follower.Kind], step.RequestID
+					on := int(follower.At.Sub(l.plan.Start) / day)
+					due[on] = append(due[on], follower)
 				}
 			}
-			reversals := back[at]
-			delete(back, at)
-			slices.SortStableFunc(reversals, inTime)
-			if !merged(purchases, reversals, yield) {
+			followers := due[at]
+			delete(due, at)
+			slices.SortStableFunc(followers, inTime)
+			if !merged(steps, followers, yield) {
 				return
 			}
 		}
 	}
 }
 
+// suffixes are the ends of the request ids of followers.
+var suffixes = map[Kind]string{Capture: "-capture", Void: "-void", Reversal: "-back"}
+
 func inTime(a, b Step) int { return a.At.Compare(b.At) }
 
-// reversal returns the step that gives a purchase back.
-func (s *Step) reversal() Step {
-	return Step{RequestID: s.RequestID + "-back", At: s.backAt, Card: s.Card, Reverses: s.RequestID, Description: s.backWhy}
+// follow lets a later step follow this one, unless it would come after the end of the load.
+func (s *Step) follow(load *Load, follower Step) {
+	if !follower.At.Before(load.plan.End) {
+		return
+	}
+	follower.Card, follower.Wallet, follower.To = s.Card, s.Wallet, s.To
+	s.followers = append(s.followers, follower)
 }
 
 // merged yields two ordered lists in one order. It returns false as soon as yield does.
-func merged(purchases, reversals []Step, yield func(Step) bool) bool {
-	for _, step := range purchases {
-		for len(reversals) > 0 && reversals[0].At.Before(step.At) {
-			if !yield(reversals[0]) {
+func merged(steps, followers []Step, yield func(Step) bool) bool {
+	for _, step := range steps {
+		for len(followers) > 0 && followers[0].At.Before(step.At) {
+			if !yield(followers[0]) {
 				return false
 			}
-			reversals = reversals[1:]
+			followers = followers[1:]
 		}
 		if !yield(step) {
 			return false
 		}
 	}
-	for _, step := range reversals {
+	for _, step := range followers {
 		if !yield(step) {
 			return false
 		}
@@ -146,7 +184,7 @@ func (l *Load) burst(d draw) []Step {
 	for i := range steps {
 		step := &steps[i]
 		*step = Step{
-			At: at.Add(time.Duration(d.below(int(gap/time.Millisecond))) * time.Millisecond).Truncate(time.Millisecond), Card: -1, Presented: Unknown,
+			At: at.Add(time.Duration(d.below(int(gap/time.Millisecond))) * time.Millisecond).Truncate(time.Millisecond), Card: -1, Wallet: -1, To: -1, Presented: Unknown,
 			Merchant: burstMerchant, AmountMinor: int64(d.between(100, 490)), Currency: Real, Channel: online, Attempt: 1,
 		}
 		at = at.Add(gap)

@@ -2,7 +2,9 @@
 // and what the customers bought with them, day by day. Nights are quiet, Fridays are busy,
 // pay-days are busier, and December is the busiest month. New customers come all the time,
 // some leave, and some come back after months. Some stores grow and some shrink. Purchases are
-// voided and refunded, by line of business. One card in twelve has an account in US dollars.
+// voided and refunded in whole or in part, by line of business; hotels and fuel stations set an amount aside
+// first. One customer in ten has a wallet: cash in and out, payments, transfers and holds. One card in twelve
+// has an account in US dollars.
 // Cards are declined for every reason there is. There is one attack that tests stolen numbers,
 // and one outage of the bank without purchases, after which customers catch up.
 //
@@ -12,8 +14,8 @@
 //
 // All random draws are whole numbers (draw.go) from tables: when (calendar.go, paydays.go), by
 // whom (cards.go, retention.go), where (merchants.go, categories.go), how a visit goes
-// (visits.go), and what is given back (returns.go). The file requests.go turns them into
-// requests of the bank's contract. Plan.Annotations names what a chart should mark.
+// (visits.go), what is set aside (holds.go) and given back (returns.go), and what moves on wallets
+// (wallets.go). The files requests.go and walletrequests.go turn them into requests of the bank's contract. Plan.Annotations names what a chart should mark.
 package synthetic
 
 import (
@@ -35,8 +37,9 @@ type Options struct {
 	Seed uint64
 	// Days is how many days there are, MinDays to MaxDays.
 	Days int
-	// Purchases is how many purchases are requested, retries and declines included,
-	// MinPurchases to MaxPurchases. Reversals are not counted.
+	// Purchases is how many purchases by card are requested, retries, declines and those that are captured
+	// later included, MinPurchases to MaxPurchases. Captures, voids, reversals and the requests on wallets are
+	// not counted.
 	Purchases int
 	// End is the midnight after the last day, UTC.
 	End time.Time
@@ -71,6 +74,7 @@ type Load struct {
 	name      string
 	plan      Plan
 	cards     []Card
+	wallets   []Wallet
 	merchants *merchants
 	// until holds, for each day, how many purchases there are up to the end of that day,
 	// without those of the burst.
@@ -86,6 +90,8 @@ func New(options Options) (*Load, error) {
 	}
 	l := &Load{options: options, name: options.name(), plan: newPlan(options), merchants: newMerchants()}
 	l.cards = newCards(&l.plan)
+	l.wallets = newWallets(&l.plan, l.cards)
+	l.plan.Wallets = len(l.wallets)
 	l.until = spread(&l.plan)
 	return l, nil
 }
@@ -106,6 +112,7 @@ type Plan struct {
 	Days      int       `json:"days"`
 	Purchases int       `json:"purchases"`
 	Cards     int       `json:"cards"`
+	Wallets   int       `json:"wallets"`
 	Start     time.Time `json:"start"`
 	End       time.Time `json:"end"`
 	Outage    Window    `json:"outage"`

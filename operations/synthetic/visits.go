@@ -57,7 +57,7 @@ func (v *visit) goTo(of int, choose func(draw, time.Time) int) {
 	card := choose(v.draw, at)
 	holder := &v.load.cards[card]
 	v.step = Step{
-		At: at, Card: card, Merchant: v.load.merchants.sell(v.draw, of, holder.city, v.load.progress(at)),
+		At: at, Card: card, Wallet: -1, To: -1, Merchant: v.load.merchants.sell(v.draw, of, holder.city, v.load.progress(at)),
 		Currency: holder.Currency, Channel: kind.channel, Attempt: 1,
 	}
 	v.step.AmountMinor = v.price(kind.prices(holder.Currency))
@@ -115,11 +115,13 @@ func (v *visit) wait(least, most int) {
 	}
 }
 
-// plain is a purchase with nothing wrong. Some are given back later.
+// plain is a purchase with nothing wrong. Some are only authorised at first, and some are given back later.
 func (v *visit) plain() {
 	of := v.pick(v.load.merchants.weightsOf(v.date))
 	v.goTo(of, v.load.someone)
-	v.giveBack(&categories[of].returns)
+	if kind := &categories[of]; !v.setAside(&kind.holds, &kind.returns) {
+		v.giveBack(&kind.returns)
+	}
 	v.try(v.step.Presented)
 }
 

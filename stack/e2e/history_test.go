@@ -33,10 +33,10 @@ const (
 
 // plan is the output of `bankctl seed history --plan`.
 type plan struct {
-	Purchases, Cards int
-	Start, End       time.Time
-	Outage           struct{ From, To time.Time }
-	Burst            struct {
+	Purchases, Cards, Wallets int
+	Start, End                time.Time
+	Outage                    struct{ From, To time.Time }
+	Burst                     struct {
 		From, To   time.Time
 		BIN        string
 		MerchantID string `json:"merchant_id"`
@@ -197,6 +197,7 @@ func TestASyntheticHistoryReachesEveryCopyOnce(t *testing.T) {
 	latest := map[string]time.Time{}
 	var purchases, burst int
 	hours, weekdays := [24]int{}, [7]int{}
+	kinds := map[event.Kind]int{}
 	for i := range p.events {
 		e := &p.events[i]
 		require.Equal(t, historyBank, e.BankCode)
@@ -208,7 +209,9 @@ func TestASyntheticHistoryReachesEveryCopyOnce(t *testing.T) {
 			require.False(t, at.Before(latest[e.AccountID]), "account %s", e.AccountID)
 			latest[e.AccountID] = at
 		}
-		if e.Kind != event.KindPurchase {
+		kinds[e.Kind]++
+		byCard := e.Kind == event.KindPurchase || e.Kind == event.KindHold
+		if !byCard || e.AccountKind == event.AccountKindWallet {
 			continue
 		}
 		purchases++
@@ -220,7 +223,12 @@ func TestASyntheticHistoryReachesEveryCopyOnce(t *testing.T) {
 			require.Equal(t, p.plan.Burst.BIN, e.CardBIN)
 		}
 	}
-	require.Len(t, sequences, p.plan.Cards)
+	require.Len(t, sequences, p.plan.Cards+p.plan.Wallets)
+	for _, kind := range []event.Kind{event.KindDeposit, event.KindWithdrawal, event.KindTransfer, event.KindCapture, event.KindVoid} {
+		require.Positive(t, kinds[kind], kind)
+	}
+	require.Greater(t, kinds[event.KindHold], kinds[event.KindCapture], "a few holds stay open")
+	require.Zero(t, kinds[event.KindExpiry], "a bank that loads a history lets no hold expire")
 	require.Equal(t, p.plan.Purchases, purchases)
 	require.Equal(t, p.plan.Burst.Purchases, burst)
 	require.Greater(t, hours[15], 5*hours[5], "noon in São Paulo against two in the morning")

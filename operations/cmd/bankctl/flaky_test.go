@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -12,19 +13,24 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
+	grpcstatus "google.golang.org/grpc/status"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/reflect/protoregistry"
 
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 )
 
-// flaky stands before a bank. It passes every call on, and of every few messages of
-// purchases it says, once they are decided, that their outcome is unknown.
+// flaky stands before a bank. It passes every call on. Of every few messages of
+// purchases, and of some other calls, it says, once they are decided, that their outcome is unknown.
 type flaky struct {
 	bankv1.UnimplementedCardServiceServer
 	bankv1.UnimplementedPurchaseServiceServer
-	cards     bankv1.CardServiceClient
-	purchases bankv1.PurchaseServiceClient
-	every     int64
-	messages  atomic.Int64
+	bankv1.UnimplementedWalletServiceServer
+	connection *grpc.ClientConn
+	purchases  bankv1.PurchaseServiceClient
+	every      int64
+	messages   atomic.Int64
+	calls      atomic.Int64
 }
 
 // newFlaky returns the address of a flaky front of the bank at address.
@@ -32,12 +38,13 @@ func newFlaky(t *testing.T, address string, every int64) string {
 	t.Helper()
 	connection, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	require.NoError(t, err)
-	front := &flaky{cards: bankv1.NewCardServiceClient(connection), purchases: bankv1.NewPurchaseServiceClient(connection), every: every}
+	front := &flaky{connection: connection, purchases: bankv1.NewPurchaseServiceClient(connection), every: every}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	server := grpc.NewServer()
+	server := grpc.NewServer(grpc.UnaryInterceptor(front.pass))
 	bankv1.RegisterCardServiceServer(server, front)
 	bankv1.RegisterPurchaseServiceServer(server, front)
+	bankv1.RegisterWalletServiceServer(server, front)
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	t.Cleanup(func() {
@@ -54,16 +61,28 @@ func onward(ctx context.Context) context.Context {
 	return metadata.NewOutgoingContext(ctx, from)
 }
 
-func (f *flaky) IssueCard(ctx context.Context, r *bankv1.IssueCardRequest) (*bankv1.IssueCardResponse, error) {
-	return f.cards.IssueCard(onward(ctx), r)
-}
+// lostAnswers is one in how many calls other than the stream has an unknown outcome, once it is decided.
+const lostAnswers = 29
 
-func (f *flaky) BlockCard(ctx context.Context, r *bankv1.BlockCardRequest) (*bankv1.BlockCardResponse, error) {
-	return f.cards.BlockCard(onward(ctx), r)
-}
-
-func (f *flaky) ReversePurchase(ctx context.Context, r *bankv1.ReversePurchaseRequest) (*bankv1.ReversePurchaseResponse, error) {
-	return f.purchases.ReversePurchase(onward(ctx), r)
+// pass is the interceptor that passes a call on.
+func (f *flaky) pass(ctx context.Context, request any, info *grpc.UnaryServerInfo, _ grpc.UnaryHandler) (any, error) {
+	name := protoreflect.FullName(strings.ReplaceAll(strings.TrimPrefix(info.FullMethod, "/"), "/", "."))
+	method, err := protoregistry.GlobalFiles.FindDescriptorByName(name)
+	if err != nil {
+		return nil, err
+	}
+	answer, err := protoregistry.GlobalTypes.FindMessageByName(method.(protoreflect.MethodDescriptor).Output().FullName())
+	if err != nil {
+		return nil, err
+	}
+	message := answer.New().Interface()
+	if err := f.connection.Invoke(onward(ctx), info.FullMethod, request, message); err != nil {
+		return nil, err
+	}
+	if f.calls.Add(1)%lostAnswers == 0 {
+		return nil, grpcstatus.Error(codes.Unavailable, "the answer is lost")
+	}
+	return message, nil
 }
 
 func (f *flaky) AuthorizePurchases(from bankv1.PurchaseService_AuthorizePurchasesServer) error {

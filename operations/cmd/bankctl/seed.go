@@ -33,15 +33,18 @@ func newSeedHistory(app *application) *cobra.Command {
 	var s seedSettings
 	command := &cobra.Command{
 		Use:   "history",
-		Short: "Have a bank decide the purchases of a past that is made up",
+		Short: "Have a bank decide the purchases and transfers of a past that is made up",
 		Long: `Issue cards and request purchases as of times that have passed, so that dashboards
 show something: hours of the week, pay-days and seasons, customers who come, leave
 and come back, stores that grow and shrink, voids and refunds, accounts in reais and
 in dollars, every kind of decline, an outage, and a few minutes in which somebody
-tests stolen numbers. --plan says when. With -o json the plan has annotations: a list
+tests stolen numbers. Hotels and fuel stations set an amount aside and capture it
+later. One customer in ten has a wallet with deposits, withdrawals, payments,
+transfers and holds. --plan says when. With -o json the plan has annotations: a list
 of {"at", "to", "word", "text"} of what a chart over time should mark.
 
-The bank must have been started with --history. It decides each purchase by its
+The bank must have been started with --history, and "cashier" must be among its
+--operators, as it is by default. It decides each purchase by its
 rules, and its events travel as all events do. The same options make the same
 requests: a run that was cut off is finished by doing it again, and doing a whole run
 again changes nothing. --end is today's midnight; to repeat a run on another day, set
@@ -52,7 +55,7 @@ it.`,
 	flags := command.Flags()
 	flags.Uint64Var(&s.options.Seed, "seed", 1, "`number` that the history is drawn from")
 	flags.IntVar(&s.options.Days, "days", 365, "how many `days` it has")
-	flags.IntVar(&s.options.Purchases, "purchases", 1_000_000, "how `many` are requested, declined ones included")
+	flags.IntVar(&s.options.Purchases, "purchases", 1_000_000, "how `many` are requested by card, declined ones and those that are captured later included")
 	flags.StringVar(&s.end, "end", "", "`date` of the day behind the last, UTC; today by default")
 	flags.StringVar(&s.address, "bank-address", "127.0.0.1:17000", "`host:port` of the bank's gRPC")
 	flags.IntVar(&s.shares, "shares", 6, "how `many` messages of 256 purchases are under way; those of a card follow one another")
@@ -107,7 +110,7 @@ func (a *application) showPlan(plan synthetic.Plan) error {
 	}
 	burst := plan.Burst
 	return a.printer().Table([]string{"WHAT", "FROM", "TO", "HOW MUCH"}, [][]string{
-		{"history", minute(plan.Start), minute(plan.End), fmt.Sprintf("%d purchases on %d cards", plan.Purchases, plan.Cards)},
+		{"history", minute(plan.Start), minute(plan.End), fmt.Sprintf("%d purchases on %d cards; %d wallets", plan.Purchases, plan.Cards, plan.Wallets)},
 		{"outage", minute(plan.Outage.From), minute(plan.Outage.To), "nothing"},
 		{"card testing", minute(burst.From), minute(burst.To),
 			fmt.Sprintf("%d purchases with BIN %s at %s", burst.Purchases, burst.BIN, burst.MerchantID)},
@@ -134,7 +137,16 @@ func (a *application) showResult(result *sender.Result) error {
 		rows = append(rows, []string{"  " + reason, strconv.Itoa(result.Declined[reason])})
 	}
 	return a.printer().Table([]string{"WHAT", "HOW MANY"}, append(rows,
+		[]string{"holds", strconv.Itoa(result.Holds)},
+		[]string{"captures", strconv.Itoa(result.Captures)},
+		[]string{"voids", strconv.Itoa(result.Voids)},
 		[]string{"reversals", strconv.Itoa(result.Reversals)},
+		[]string{"wallets", strconv.Itoa(result.Wallets)},
+		[]string{"  deposits", strconv.Itoa(result.Deposits)},
+		[]string{"  withdrawals", strconv.Itoa(result.Withdrawals)},
+		[]string{"  payments", strconv.Itoa(result.Payments)},
+		[]string{"  transfers", strconv.Itoa(result.Transfers)},
+		[]string{"  declined", strconv.Itoa(result.WalletsDeclined)},
 		[]string{"events", strconv.Itoa(result.Events)},
 		[]string{"purchases a second", strconv.FormatInt(result.PerSecond, 10)}))
 }

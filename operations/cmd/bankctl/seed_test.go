@@ -66,7 +66,13 @@ func TestASeededHistoryIsDecidedOnceInTheOrderOfEachAccount(t *testing.T) {
 	}
 	require.Equal(t, 3000, first.Approved+declined)
 	require.Len(t, first.Declined, 11, "declined for every reason there is: %v", first.Declined)
-	require.Positive(t, first.Reversals)
+	for what, count := range map[string]int{
+		"holds": first.Holds, "captures": first.Captures, "reversals": first.Reversals, "wallets": first.Wallets,
+		"deposits": first.Deposits, "withdrawals": first.Withdrawals, "payments": first.Payments, "transfers": first.Transfers,
+	} {
+		require.Positive(t, count, what)
+	}
+	require.Greater(t, first.Holds, first.Captures+first.Voids, "a few holds stay open")
 
 	events := outboxOf(t, store)
 	require.Len(t, events, first.Events)
@@ -131,7 +137,8 @@ func TestTheClosingTableHasEveryFigure(t *testing.T) {
 	_, address := seedBank(t, "--history")
 	status, stdout, stderr := bankctl(t, "seed", "history", "--bank-address", address, "--days", "30", "--purchases", "1000", "--end", "2026-06-01")
 	require.Zero(t, status, stderr)
-	for _, figure := range []string{"days  ", "cards  ", "purchases  ", "approved  ", "declined  ", "CVV_MISMATCH  ", "reversals  ", "events  ", "purchases a second  "} {
+	for _, figure := range []string{"days  ", "cards  ", "purchases  ", "approved  ", "declined  ", "CVV_MISMATCH  ", "holds  ", "captures  ", "voids  ",
+		"reversals  ", "wallets  ", "deposits  ", "withdrawals  ", "payments  ", "transfers  ", "events  ", "purchases a second  "} {
 		require.Contains(t, stdout, figure)
 	}
 }

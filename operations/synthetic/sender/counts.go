@@ -1,6 +1,8 @@
 package sender
 
 import (
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -8,36 +10,60 @@ import (
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 )
 
-// counts are the numbers of requests by decision. The zero value needs the map of
-// declines.
-type counts struct {
-	mutex               sync.Mutex
-	approved, reversals int
-	declined            map[bankv1.DeclineReason]int
+// tally counts requests by decision. Declines of requests on wallets are in refused.
+type tally struct {
+	approved, holds, captures, voids, reversals         int
+	deposits, withdrawals, payments, transfers, refused int
+	declined                                            map[bankv1.DeclineReason]int
+	// events is how many events the decisions have made.
+	events int
 }
 
-// add adds the counts of a share that has ended.
-func (c *counts) add(share *share) {
+func newTally() tally { return tally{declined: make(map[bankv1.DeclineReason]int)} }
+
+// add adds another tally.
+func (t *tally) add(other *tally) {
+	from := other.counters()
+	for i, counter := range t.counters() {
+		*counter += *from[i]
+	}
+	for reason, count := range other.declined {
+		t.declined[reason] += count
+	}
+}
+
+func (t *tally) counters() []*int {
+	return []*int{
+		&t.approved, &t.holds, &t.captures, &t.voids, &t.reversals, &t.deposits, &t.withdrawals, &t.payments, &t.transfers, &t.refused, &t.events,
+	}
+}
+
+// counts is a tally that several goroutines add to.
+type counts struct {
+	mutex sync.Mutex
+	tally tally
+}
+
+// add adds the tally of a worker that has ended.
+func (c *counts) add(of *tally) {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	c.approved += share.approved
-	c.reversals += share.reversals
-	for reason, count := range share.declined {
-		c.declined[reason] += count
-	}
+	c.tally.add(of)
 }
 
 // result returns the result of the load, which took this long.
 func (w *sending) result(took time.Duration) *Result {
-	plan := w.load.Plan()
+	plan, of := w.load.Plan(), &w.counts.tally
 	r := &Result{
-		Seed: plan.Seed, Days: plan.Days, Cards: plan.Cards, Purchases: int(w.sent.Load()),
-		Approved: w.counts.approved, Declined: make(map[string]int), Reversals: w.counts.reversals, Millis: took.Milliseconds(),
+		Seed: plan.Seed, Days: plan.Days, Cards: plan.Cards, Wallets: plan.Wallets, Purchases: int(w.sent.Load()),
+		Approved: of.approved, Declined: make(map[string]int), Holds: of.holds, Captures: of.captures, Voids: of.voids,
+		Reversals: of.reversals, Deposits: of.deposits, Withdrawals: of.withdrawals, Payments: of.payments, Transfers: of.transfers,
+		WalletsDeclined: of.refused, Millis: took.Milliseconds(),
 	}
-	for reason, count := range w.counts.declined {
-		r.Declined[strings.TrimPrefix(reason.String(), "DECLINE_REASON_")] = count
+	for _, reason := range slices.Sorted(maps.Keys(of.declined)) {
+		r.Declined[strings.TrimPrefix(reason.String(), "DECLINE_REASON_")] = of.declined[reason]
 	}
-	r.Events = r.Cards + r.Purchases + r.Reversals
+	r.Events = r.Cards + r.Wallets + of.events
 	r.PerSecond = int64(r.Purchases) * 1000 / max(r.Millis, 1)
 	return r
 }

@@ -1,7 +1,8 @@
 // Package sender sends the requests of a synthetic load to a running bank over gRPC and
-// waits for every decision. It issues the cards first, then sends the purchases in
-// messages of up to 256 over several streams, and the reversals beside them. The requests
-// of one card are decided in the order of their times. A request whose outcome is unknown
+// waits for every decision. It issues the cards and opens the wallets first, then sends the
+// purchases in messages of up to 256 over several streams, what follows them beside them, and
+// the requests on wallets meanwhile. The requests of one account are decided in the order of
+// their times. A request whose outcome is unknown
 // is sent again with the same request id, so sending a load twice changes nothing.
 package sender
 
@@ -23,6 +24,8 @@ const (
 	// caller is the caller of all requests. It keeps their request ids apart from those of a
 	// shop.
 	caller = "history"
+	// cashier is the caller that pays cash in and out of wallets: an operator of the bank.
+	cashier = "cashier"
 	// MaxShares is how many messages can be on their way at once. The bank's queue has no
 	// room for more.
 	MaxShares = 64
@@ -43,7 +46,8 @@ type Sender struct{ connection *grpc.ClientConn }
 // sender.
 func Dial(address string) (*Sender, error) {
 	connection, err := serve.Dial(address, serve.WithCaller(caller),
-		serve.WithRetry("bank.v1.CardService", "bank.v1.PurchaseService/ReversePurchase"),
+		serve.WithRetry("bank.v1.CardService", "bank.v1.WalletService", "bank.v1.PurchaseService/ReversePurchase",
+			"bank.v1.PurchaseService/CapturePurchase", "bank.v1.PurchaseService/VoidPurchase"),
 		serve.WithGRPC(grpc.WithInitialWindowSize(window), grpc.WithInitialConnWindowSize(window)))
 	if err != nil {
 		return nil, err
@@ -83,8 +87,22 @@ type Result struct {
 	Purchases int    `json:"purchases"`
 	Approved  int    `json:"approved"`
 	// Declined is how many purchases were declined, by reason.
-	Declined  map[string]int `json:"declined"`
-	Reversals int            `json:"reversals"`
+	Declined map[string]int `json:"declined"`
+	// Holds is how many purchases and holds on wallets set an amount aside. Captures and Voids are how many
+	// of them were ended, and Reversals how many purchases, captures and transfers were given back, in whole
+	// or in part.
+	Holds     int `json:"holds"`
+	Captures  int `json:"captures"`
+	Voids     int `json:"voids"`
+	Reversals int `json:"reversals"`
+	// Wallets is how many wallets there are. What follows is how much was approved on them, and how much
+	// was declined.
+	Wallets         int `json:"wallets"`
+	Deposits        int `json:"deposits"`
+	Withdrawals     int `json:"withdrawals"`
+	Payments        int `json:"payments"`
+	Transfers       int `json:"transfers"`
+	WalletsDeclined int `json:"wallets_declined"`
 	// Events is how many events the bank has made for the load.
 	Events int `json:"events"`
 	// Millis is how long the purchases took.
@@ -92,13 +110,16 @@ type Result struct {
 	PerSecond int64 `json:"purchases_per_second"`
 }
 
-// Send lets the bank issue the cards of a load and decide all of its purchases and
-// reversals. It returns when everything is decided, or with the first error after which
+// Send lets the bank issue the cards of a load, open its wallets and decide all of its
+// requests. It returns when everything is decided, or with the first error after which
 // another try is of no use. Then a second call with the same load goes on where the first
 // one ended.
 func (s *Sender) Send(ctx context.Context, load *synthetic.Load, options Options) (*Result, error) {
 	w := newSending(s.connection, load, options)
 	if err := w.issueCards(ctx); err != nil {
+		return nil, explained(err)
+	}
+	if err := w.openWallets(ctx); err != nil {
 		return nil, explained(err)
 	}
 	began := time.Now()
@@ -122,6 +143,10 @@ func explained(err error) error {
 	switch refused := fault.Of(err); {
 	case refused.Field == "request_time":
 		return fmt.Errorf("%w (start the bank with --history, and end the history before today)", err)
+	case refused.Reason == "CASH_NOT_ALLOWED":
+		return fmt.Errorf("%w (start the bank with %q among its --operators)", err, cashier)
+	case refused.Reason == "EVENT_VERSION_TOO_OLD":
+		return fmt.Errorf("%w (start the bank without --event-version)", err)
 	case refused.Reason == "REQUEST_ID_REUSED":
 		return fmt.Errorf("%w (this bank was seeded by another version of bankctl: take another --seed)", err)
 	}
@@ -134,7 +159,9 @@ type sending struct {
 	load       *synthetic.Load
 	options    Options
 	cards      []*bankv1.IssueCardResponse
-	counts     counts
+	// accounts are the names of the wallets.
+	accounts []string
+	counts   counts
 
 	sent   atomic.Int64 // purchases decided
 	latest atomic.Int64 // Unix milliseconds of the latest request decided
@@ -143,8 +170,8 @@ type sending struct {
 func newSending(connection *grpc.ClientConn, load *synthetic.Load, options Options) *sending {
 	return &sending{
 		connection: connection, load: load, options: options,
-		cards:  make([]*bankv1.IssueCardResponse, len(load.Cards())),
-		counts: counts{declined: make(map[bankv1.DeclineReason]int)},
+		cards: make([]*bankv1.IssueCardResponse, len(load.Cards())), accounts: make([]string, len(load.Wallets())),
+		counts: counts{tally: newTally()},
 	}
 }
 

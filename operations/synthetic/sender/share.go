@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"codebank.dev/operations/synthetic"
-	"codebank.dev/platform/fault"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 )
 
@@ -21,35 +20,28 @@ const (
 )
 
 // share sends the steps of some of the cards, in rounds. A round consists of one message,
-// in which every card is at most once, and some reversals. The next round begins when all
-// requests of the round are decided, so the requests of a card are decided in their
-// order.
+// in which every card is at most once, and of what follows earlier purchases. The next round
+// begins when all requests of the round are decided.
 type share struct {
 	*sending
+	rounds
 	purchases bankv1.PurchaseServiceClient
 	stream    bankv1.PurchaseService_AuthorizePurchasesClient
-
-	held []synthetic.Step // for a later round, in their order
-	busy map[int]bool     // cards that are in the round or have something held
-	// names are the names of the purchases that a later step reverses, by request id. A name
-	// is empty until its purchase is decided.
-	names map[string]string
-
-	approved, reversals int
-	declined            map[bankv1.DeclineReason]int
+	originals originals
+	tally     tally
 }
 
 func newShare(w *sending) *share {
 	return &share{
-		sending: w, purchases: bankv1.NewPurchaseServiceClient(w.connection),
-		busy: make(map[int]bool), names: make(map[string]string), declined: make(map[bankv1.DeclineReason]int),
+		sending: w, purchases: bankv1.NewPurchaseServiceClient(w.connection), originals: make(originals), tally: newTally(),
+		rounds: rounds{size: perRound, busy: make(map[int]bool), keys: func(step *synthetic.Step) [2]int { return [2]int{step.Card, -1} }},
 	}
 }
 
 // send sends all steps of a queue.
 func (s *share) send(ctx context.Context, queue <-chan synthetic.Step) error {
 	for {
-		round := s.nextRound(ctx, queue)
+		round := s.next(ctx, queue)
 		if len(round) == 0 {
 			return nil // The queue or ctx has ended.
 		}
@@ -59,63 +51,36 @@ func (s *share) send(ctx context.Context, queue <-chan synthetic.Step) error {
 	}
 }
 
-// nextRound takes the steps of the next round, beginning with those that were held.
-func (s *share) nextRound(ctx context.Context, queue <-chan synthetic.Step) []synthetic.Step {
-	clear(s.busy)
-	round := make([]synthetic.Step, 0, perRound)
-	held := s.held
-	s.held = nil
-	take := func(step synthetic.Step) {
-		if len(round) == perRound || step.Card >= 0 && s.busy[step.Card] {
-			s.held = append(s.held, step)
-		} else {
-			round = append(round, step)
-		}
-		if step.Card >= 0 {
-			s.busy[step.Card] = true
-		}
-	}
-	for _, step := range held {
-		take(step)
-	}
-	for len(round) < perRound && len(s.held) < maxHeld {
-		select {
-		case step, ok := <-queue:
-			if !ok {
-				return round
-			}
-			take(step)
-		case <-ctx.Done():
-			return nil
-		}
-	}
-	return round
+// follower is a step that follows a purchase, and the name of the purchase.
+type follower struct {
+	*synthetic.Step
+	purchase string
 }
 
 // decide lets the bank decide a round. It sends requests without an outcome again, with
 // the same request ids, until everything is decided.
 func (s *share) decide(ctx context.Context, round []synthetic.Step) error {
 	message, latest := &bankv1.AuthorizePurchasesRequest{}, time.Time{}
-	var reversals []*bankv1.ReversePurchaseRequest
+	var followers []follower
 	for i := range round {
 		step := &round[i]
-		if step.Reverses != "" {
-			reversals = append(reversals, step.ReversalRequest(s.names[step.Reverses]))
-			delete(s.names, step.Reverses)
+		if step.Follows != "" {
+			if name := s.originals.followed(step); name != "" {
+				followers = append(followers, follower{step, name})
+			}
 			continue
 		}
-		if step.GivenBack() {
-			s.names[step.RequestID] = ""
-		}
+		s.originals.expect(step)
 		message.Purchases = append(message.Purchases, step.PurchaseRequest(s.card(step)))
 		latest = step.At
 	}
-	reversed := make(chan error, 1)
-	go func() { reversed <- s.reverse(ctx, reversals) }()
+	followed, tally := make(chan error, 1), newTally()
+	go func() { followed <- s.follow(ctx, followers, &tally) }()
 	err := s.authorize(ctx, message)
-	if failed := <-reversed; err == nil {
+	if failed := <-followed; err == nil {
 		err = failed
 	}
+	s.tally.add(&tally)
 	if err == nil && !latest.IsZero() {
 		s.noteDecided(latest)
 	}
@@ -131,32 +96,46 @@ func (s *share) card(step *synthetic.Step) *bankv1.IssueCardResponse {
 	return s.cards[step.Card]
 }
 
-// reverse lets the bank decide reversals. A purchase that was declined cannot be
-// reversed.
-func (s *share) reverse(ctx context.Context, reversals []*bankv1.ReversePurchaseRequest) error {
-	for _, request := range reversals {
-		_, err := s.purchases.ReversePurchase(ctx, request)
-		switch {
-		case err == nil:
-			s.reversals++
-		case fault.Of(err).Reason == "NOT_REVERSIBLE":
+// follow lets the bank decide captures, voids and reversals of approved purchases.
+func (s *share) follow(ctx context.Context, followers []follower, tally *tally) error {
+	for _, f := range followers {
+		var err error
+		switch f.Kind {
+		case synthetic.Capture:
+			tally.captures++
+			_, err = s.purchases.CapturePurchase(ctx, f.CaptureRequest(f.purchase))
+			tally.events += releases(f.Step)
+		case synthetic.Void:
+			tally.voids++
+			_, err = s.purchases.VoidPurchase(ctx, f.VoidRequest())
 		default:
-			return fmt.Errorf("reversal %s: %w", request.GetRequestId(), err)
+			tally.reversals++
+			_, err = s.purchases.ReversePurchase(ctx, f.ReversalRequest(f.purchase))
 		}
+		if err != nil {
+			return fmt.Errorf("request %s: %w", f.RequestID, err)
+		}
+		tally.events++
 	}
 	return nil
 }
+
+// releases returns how many events release the rest of what a step captures: one when it captures a part.
+func releases(step *synthetic.Step) int { return min(int(step.AmountMinor), 1) }
 
 // count counts the decided purchase of a request, and keeps its name if a later step
 // needs it.
 func (s *share) count(requestID string, decided *bankv1.Purchase) {
 	s.sent.Add(1)
-	if _, reversed := s.names[requestID]; reversed {
-		s.names[requestID] = decided.GetName()
+	s.tally.events++
+	switch decided.GetStatus() {
+	case bankv1.PurchaseStatus_PURCHASE_STATUS_AUTHORIZED:
+		s.tally.holds++
+		fallthrough
+	case bankv1.PurchaseStatus_PURCHASE_STATUS_APPROVED:
+		s.tally.approved++
+		s.originals.note(requestID, decided.GetName())
+	default:
+		s.tally.declined[decided.GetDecline().GetReason()]++
 	}
-	if decided.GetStatus() == bankv1.PurchaseStatus_PURCHASE_STATUS_APPROVED {
-		s.approved++
-		return
-	}
-	s.declined[decided.GetDecline().GetReason()]++
 }
