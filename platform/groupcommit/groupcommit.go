@@ -87,8 +87,8 @@ type Config[C, R any] struct {
 	// Now is the clock of Call.Arrived.
 	Now func() time.Time
 	// Lanes is how many batches may be decided or committed at once; default two for each
-	// processor. A second batch starts only when enough commands are ready for it, because every
-	// batch has a fixed cost.
+	// processor. A second batch starts only when it is full, because every batch has a
+	// fixed cost.
 	Lanes int
 	// MaxBatch is the largest number of commands that share a commit; default 256.
 	MaxBatch int

@@ -49,10 +49,6 @@ var (
 	errClosed = errors.New("groupcommit: the executor is closed")
 )
 
-// overlapShare is the share of a full batch, 1/overlapShare, that must be ready before a second batch
-// overlaps with the first.
-const overlapShare = 4
-
 // patience is how often a command is parked before it reserves its other resources.
 const patience = 4
 
@@ -147,13 +143,14 @@ func (s *scheduler[C, R]) take(b *batch[C, R]) bool {
 }
 
 // mayStart reports whether a batch may start. Every batch has a fixed cost. So all ready calls go into
-// one batch as long as they fit. A second batch overlaps with it only when enough calls are ready: then
-// the service decides one batch while the store writes the other.
+// one batch as long as they fit. A second batch overlaps with it only when a full one is ready: then the
+// service decides one batch while the store writes the other. Smaller batches beside each other would cost
+// more than they gain.
 func (s *scheduler[C, R]) mayStart() bool {
 	if s.batches == 0 {
 		return len(s.ready) > 0
 	}
-	return len(s.ready) >= max(s.maxBatch/overlapShare, 1)
+	return len(s.ready) >= s.maxBatch
 }
 
 // wake starts another batch when one may start.

@@ -45,18 +45,20 @@ func TestCommandsThatFitShareOneBatch(t *testing.T) {
 	require.Len(t, begin(t, s).calls, 99)
 }
 
-func TestASecondBatchOverlapsWhenEnoughCommandsAreReady(t *testing.T) {
+func TestASecondBatchOverlapsWhenAFullOneIsReady(t *testing.T) {
 	s := newScheduler[int, int](100, 1000)
 	wait(s, 150, 1)
 	one := begin(t, s)
 	require.Len(t, one.calls, 100)
 	require.False(t, s.mayStart(), "the others are on the same account")
-	wait(s, 24, 2)
+	wait(s, 99, 2)
 	require.False(t, s.mayStart(), "too few are worth a batch of their own")
 	wait(s, 1, 3)
 	two := begin(t, s)
-	require.Len(t, two.calls, 25)
+	require.Len(t, two.calls, 100)
 	s.end(one)
+	require.False(t, s.mayStart(), "the rest of resource 1 is no full batch")
+	s.end(two)
 	require.Len(t, begin(t, s).calls, 50, "the rest of resource 1")
 }
 
