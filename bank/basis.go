@@ -13,7 +13,7 @@ type basis struct {
 }
 
 // restOnAccount returns an account and makes the decisions rest on it. An account that was closed needs no
-// proof, because its figures never change again.
+// proof, because it stays closed, and what asks is declined for that alone, whatever its figures are.
 func (b *Book) restOnAccount(id ID) (*tracked[Account], bool) {
 	t, ok := b.accounts[id]
 	if !ok {
@@ -33,7 +33,10 @@ func (b *Book) restOnSum(original ID, relation Relation) {
 	case entry == nil:
 		b.basis.unproven = true
 	case !b.isFinal(entry, relation):
-		b.restOnAccount(entry.AccountID)
+		// Something may be given back to a closed account, so its sums need proof too.
+		if t, ok := b.restOnAccount(entry.AccountID); ok {
+			t.read = true
+		}
 	}
 }
 

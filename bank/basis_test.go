@@ -13,6 +13,7 @@ var (
 	account1 = bank.Account{ID: bank.ID{1}, CreditLimit: 1000, Sequence: 5}
 	account2 = bank.Account{ID: bank.ID{2}, CreditLimit: 1000, Sequence: 5}
 	closed   = bank.Account{ID: bank.ID{4}, Sequence: 5, ClosedAt: noon}
+	old      = bank.Entry{TransactionID: bank.ID{22}, AccountID: closed.ID, Kind: bank.KindPurchase, Amount: 100}
 	card1    = bank.Card{CardSnapshot: bank.CardSnapshot{ID: bank.ID{11}}, AccountID: account1.ID}
 	// bought is an earlier purchase of account 1, and spent the token that it used.
 	bought = bank.Entry{TransactionID: bank.ID{21}, AccountID: account1.ID, Amount: 100, Status: bank.Approved}
@@ -40,6 +41,11 @@ func TestAWriteProvesWhatItsDecisionsRestOn(t *testing.T) {
 		{"an account is read and written", func(b *bank.Book) { b.Account(account1.ID); post(b, fresh, account1.ID) }, true},
 		{"an account is written and not read", func(b *bank.Book) { post(b, fresh, account1.ID) }, true},
 		{"a closed account is read", func(b *bank.Book) { b.Account(closed.ID) }, true},
+		{"nothing was given back to a closed account", func(b *bank.Book) { b.Sum(old.TransactionID, bank.GivenBack) }, false},
+		{"nothing was given back to a closed account, and it is written", func(b *bank.Book) {
+			b.Sum(old.TransactionID, bank.GivenBack)
+			post(b, fresh, closed.ID)
+		}, true},
 		{"an account is absent", func(b *bank.Book) { b.Account(bank.ID{99}); post(b, fresh, account1.ID) }, false},
 		{"a card is read", func(b *bank.Book) { b.Card(card1.ID) }, false},
 		{"a card is read and its account written", func(b *bank.Book) { b.Card(card1.ID); post(b, fresh, account1.ID) }, true},
@@ -80,7 +86,7 @@ func TestAWriteProvesWhatItsDecisionsRestOn(t *testing.T) {
 		{"a token is taken for unused and used", func(b *bank.Book) { b.TokenUser(nonce); b.UseToken(bank.TokenUse{Nonce: nonce, TransactionID: fresh}) }, true},
 	} {
 		book := bank.NewBook(bank.ReadSet{
-			Accounts: []bank.Account{account1, account2, closed}, Cards: []bank.Card{card1, {CardSnapshot: bank.CardSnapshot{ID: bank.ID{14}}, AccountID: closed.ID}}, Entries: []bank.Entry{bought}, TokenUses: []bank.TokenUse{spent},
+			Accounts: []bank.Account{account1, account2, closed}, Cards: []bank.Card{card1, {CardSnapshot: bank.CardSnapshot{ID: bank.ID{14}}, AccountID: closed.ID}}, Entries: []bank.Entry{bought, old}, TokenUses: []bank.TokenUse{spent},
 		})
 		tt.decide(book)
 		require.Equal(t, tt.proven, book.ProvenByWrite(), tt.rule)

@@ -58,8 +58,8 @@ func (o *Outcome) Entries() []*Entry {
 var (
 	// ErrRequestIDReused says that the request id was used before with another request.
 	ErrRequestIDReused = fault.New(fault.Aborted, "REQUEST_ID_REUSED", "This request id was used before with another request.")
-	// ErrAccountClosed says that the account of an earlier transaction was closed since, so that nothing
-	// can be given back to it or taken from it. A new transaction on a closed account is declined.
+	// ErrAccountClosed says that the account was closed, so that nothing can be taken from it. A new
+	// transaction on a closed account is declined. What was paid before can still be given back to it.
 	ErrAccountClosed = fault.New(fault.FailedPrecondition, "ACCOUNT_CLOSED", "The account was closed.")
 	// ErrEventVersion refuses what the version cannot say in which a bank writes its events, so that no
 	// ledger has it.

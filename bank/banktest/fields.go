@@ -66,7 +66,7 @@ func keepsCards(t *testing.T, ledger Ledger) {
 			account.CreditLimit, account.Balance = 0, account.Held+amount().Draw(t, "free")
 		}
 		if rapid.Bool().Draw(t, "is closed") {
-			account.Balance, account.Held, account.ClosedAt = 0, 0, timestamp().Draw(t, "closed")
+			account.Balance, account.Held, account.ClosedAt = amount().Draw(t, "given back"), 0, timestamp().Draw(t, "closed")
 		}
 		cardID := NewID()
 		card := bank.Card{
@@ -241,6 +241,9 @@ func fitFields(t *rapid.T, e *bank.Entry) {
 		}
 	case bank.Applied:
 		e.Amount = 0
+		if e.Kind == bank.KindClosing {
+			e.Kind = bank.KindLimitChange // Only an account that has nothing is closed.
+		}
 	case bank.Voided:
 		e.AccountID = bank.ID{}
 	}
@@ -260,7 +263,7 @@ func fitApproved(t *rapid.T, e *bank.Entry) {
 		e.Kind == bank.KindPixOut || e.Kind == bank.KindExpiry {
 		e.Kind = bank.KindDeposit // Holds have rules of their own.
 	}
-	if (e.Kind == bank.KindReversal || e.Kind == bank.KindPixReturn) && e.OriginalID.IsZero() {
+	if (e.Kind == bank.KindReversal || e.Kind == bank.KindVoid || e.Kind == bank.KindPixReturn) && e.OriginalID.IsZero() {
 		e.OriginalID = anyID().Draw(t, "gives back")
 	}
 	switch e.Kind {

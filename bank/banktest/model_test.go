@@ -300,8 +300,8 @@ func (a *accountModel) follow(e *bank.Entry, change, held int64) error {
 		return errors.New("I2: a debit beyond what is available")
 	case e.AccountKind == bank.AccountWallet && (e.CreditLimitAfter != 0 || available < 0):
 		return errors.New("I2: a wallet is below zero")
-	case a.closed && e.Status != bank.Declined:
-		return errors.New("I12: a closed account takes declines only")
+	case a.closed && e.Status != bank.Declined && (e.Direction != bank.Credit || e.Relation() != bank.GivenBack):
+		return errors.New("I12: a closed account takes only declines and what is given back to it")
 	case e.Kind == bank.KindClosing && (a.balance != 0 || a.held != 0):
 		return errors.New("I12: an account with money or holds was closed")
 	}

@@ -14,6 +14,7 @@ import (
 	"codebank.dev/bank/postgres"
 	"codebank.dev/bank/purchase"
 	"codebank.dev/bank/vault"
+	"codebank.dev/bank/wallet"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/fault"
 	"github.com/stretchr/testify/require"
@@ -28,6 +29,7 @@ type replica struct {
 	clock     *banktest.Clock
 	holds     *hold.Service
 	purchases *purchase.Service
+	wallets   *wallet.Service
 	expirer   *hold.Expirer
 	executor  *ledger.Executor
 }
@@ -48,6 +50,7 @@ func newReplica(t testing.TB, store store, keys *vault.Vault, clock *banktest.Cl
 		purchases: &purchase.Service{
 			Code: "001", Ledger: executor, Directory: store, Reader: store, Vault: keys, Tokens: keys, Holds: store,
 		},
+		wallets: &wallet.Service{Code: "001", Ledger: executor, Directory: store, Reader: store, Accounts: store, Vault: keys},
 		expirer: hold.NewExpirer(hold.ExpirerConfig{
 			Code: "001", Holds: store, Ledger: executor, Now: clock.Now, Logger: slog.New(slog.DiscardHandler),
 		}),

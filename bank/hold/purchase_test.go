@@ -8,6 +8,7 @@ import (
 	"codebank.dev/bank/banktest"
 	"codebank.dev/bank/hold"
 	"codebank.dev/bank/purchase"
+	"codebank.dev/bank/wallet"
 	"codebank.dev/platform/fault"
 	"github.com/stretchr/testify/require"
 )
@@ -291,5 +292,50 @@ func TestTheRepeatOfAnotherCustomerIsNotAnswered(t *testing.T) {
 			_, err = r.holds.Capture(t.Context(), taking)
 			requireReason(t, "HOLD_NOT_FOUND", err)
 		}
+	})
+}
+
+// A closing loses no refund: what was paid before is given back, and nothing opens the account again.
+func TestAClosedAccountGetsItsPurchasesBack(t *testing.T) {
+	onBothStores(t, func(t *testing.T, one, two *replica) {
+		customer := banktest.OpenCustomer(t, one.store, 1000)
+		now := purchase.Request{
+			Caller: "shop", RequestID: "now", Card: "cards/" + customer.Card.String(), AmountMinor: 100, Currency: "BRL", Merchant: banktest.Merchant,
+		}
+		part := now
+		part.RequestID, part.AmountMinor = "part", 40
+		paid, err := one.purchases.Authorize(t.Context(), now)
+		require.NoError(t, err)
+		_, err = one.purchases.Authorize(t.Context(), part)
+		require.NoError(t, err)
+		later := one.buyLater(t, customer, 600)
+		_, err = one.holds.Capture(t.Context(), capture(later.TransactionID, 450))
+		require.NoError(t, err)
+		bill := wallet.CashRequest{
+			Call:    wallet.Call{Caller: "cashier", RequestID: "bill", Principal: bank.Principal{Kind: bank.PrincipalOperator}},
+			Account: "accounts/" + customer.Account.String(), AmountMinor: 590, Currency: "BRL",
+		}
+		_, err = one.wallets.Deposit(t.Context(), bill)
+		require.NoError(t, err)
+		bill.Call.RequestID = "close"
+		closed, err := two.wallets.Close(t.Context(), wallet.CloseRequest{Call: bill.Call, Name: bill.Account})
+		require.NoError(t, err)
+
+		back := purchase.ReverseRequest{Caller: "shop", RequestID: "back", Name: "purchases/" + paid.Entry.TransactionID.String(), AmountMinor: 30}
+		_, err = one.purchases.Reverse(t.Context(), back)
+		require.NoError(t, err)
+		for _, requestID := range []string{"now", "part", later.Request.ID, "now"} {
+			voided, err := two.purchases.Void(t.Context(), purchase.VoidRequest{Caller: "shop", RequestID: requestID})
+			require.NoError(t, err)
+			require.Equal(t, bank.Voided, voided.Entry.Status, requestID)
+		}
+		account, err := one.store.Account(t.Context(), customer.Account)
+		require.NoError(t, err)
+		require.Equal(t, closed.ClosedAt, account.ClosedAt)
+		require.Equal(t, [3]int64{590, 0, 1590}, one.figures(t, customer.Account))
+		now.RequestID = "new"
+		declined, err := two.purchases.Authorize(t.Context(), now)
+		require.NoError(t, err)
+		require.Equal(t, bank.AccountClosed, declined.Entry.Decline)
 	})
 }

@@ -24,8 +24,8 @@ func (s *Store) check(changes *bank.Changes) error {
 		if err := checkAccount(account); err != nil {
 			return err
 		}
-		if before := s.accounts[account.ID]; before.IsClosed() && !sameFigures(&before, account) {
-			return rejected("a closed account stays as it is")
+		if before := s.accounts[account.ID]; before.IsClosed() && !staysClosed(&before, account) {
+			return rejected("a closed account stays closed, and nothing is taken from it")
 		}
 	}
 	opened := make(map[bank.ID]bool)
@@ -91,12 +91,14 @@ func checkAccount(a *bank.Account) error {
 		must(a.Currency.String() != "", "an account has a currency"),
 		must(storable(a.Currency.String()), "text is UTF-8 without U+0000"),
 		must(a.Kind != bank.AccountWallet || a.CreditLimit == 0 && a.Balance >= a.Held, "a wallet is never below zero"),
-		must(!a.IsClosed() || a.Balance == 0 && a.Held == 0, "a closed account has nothing and owes nothing"),
+		must(!a.IsClosed() || a.Balance >= 0 && a.Held == 0, "a closed account holds nothing and owes nothing"),
 	)
 }
 
-func sameFigures(a, b *bank.Account) bool {
-	return a.ClosedAt.Equal(b.ClosedAt) && a.Balance == b.Balance && a.Held == b.Held && a.CreditLimit == b.CreditLimit
+// staysClosed reports whether a closed account may become what it is after a batch.
+func staysClosed(before, after *bank.Account) bool {
+	return before.ClosedAt.Equal(after.ClosedAt) && before.Balance <= after.Balance && before.Held == after.Held &&
+		before.CreditLimit == after.CreditLimit
 }
 
 func (s *Store) checkNewCards(issued []bank.NewCard, opened map[bank.ID]bool) error {
@@ -199,6 +201,7 @@ func checkEntry(e *bank.Entry) error {
 		must(hasDirection(e), "the direction is that of the kind and the leg"),
 		must(e.Leg == 0 || hasSecondLeg(e.Kind), "a transfer, its reversal and a capture have a second leg"),
 		must(refersByKind(e), "what captures, releases or gives back names its transaction, and nothing else refers to one"),
+		must(e.Kind != bank.KindClosing || e.Status != bank.Applied || e.BalanceAfter == 0 && e.HeldAfter == 0, "only an account that has nothing and owes nothing is closed"),
 		must(e.Kind != bank.KindHold || e.HoldID == e.TransactionID, "a hold names itself"),
 		must(!isEnd(e) || !e.HoldID.IsZero() && e.HoldID == e.OriginalID, "what ends a hold names it"),
 		must(movesAsHold(e), "a hold and its expiry move nothing, and a capture takes money from its account"),

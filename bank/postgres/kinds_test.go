@@ -93,6 +93,9 @@ func (w *wall) rowOf(r *bank.Rules) columns {
 	if r.Kind == bank.KindHold {
 		row["hold_id"] = row["transaction_id"]
 	}
+	if r.Kind == bank.KindClosing {
+		row["balance_after"] = 0
+	}
 	if isApplied(r.Kind) {
 		return w.directed(row.with(columns{"status": bank.Applied, "amount": 0}), bank.NoDirection)
 	}
@@ -129,7 +132,7 @@ func TestTheDatabaseKeepsTheRulesOfEachKind(t *testing.T) {
 		name, row := r.Kind.String()+" of "+r.Of.String(), w.rowOf(&r)
 		require.NoError(t, w.insert(t, row), "%s: what keeps the rules", name)
 		for _, direction := range directionsOf(r.Kind) {
-			if direction == bank.Credit {
+			if direction == bank.Credit && r.Kind != bank.KindClosing {
 				require.NoError(t, w.insert(t, w.directed(row, direction).with(beyond)), "%s: a credit never asks the limit", name)
 			}
 		}
@@ -156,6 +159,12 @@ func TestTheDatabaseKeepsTheRulesOfEachKind(t *testing.T) {
 // testLimit writes a debit of the kind beyond what is available. That of a reversal is on leg 1.
 func (w *wall) testLimit(t *testing.T, name string, r *bank.Rules) {
 	debit := w.rowOf(r)
+	if r.Kind == bank.KindClosing {
+		for _, figures := range []columns{{"balance_after": 1}, {"balance_after": -1}, {"held_after": 1}} {
+			require.ErrorContains(t, w.insert(t, debit.with(figures)), "entries_zero_at_closing", "%s with %v", name, figures)
+		}
+		return
+	}
 	if r.Kind == bank.KindReversal {
 		debit["leg"] = 1
 	}
@@ -227,7 +236,7 @@ func (w *wall) testReference(t *testing.T, name string, r *bank.Rules) {
 }
 
 // The rows of accounts are written past the program too.
-func TestTheDatabaseKeepsWalletsAboveZeroAndClosedAccountsAsTheyAre(t *testing.T) {
+func TestTheDatabaseKeepsWalletsAboveZeroAndClosedAccountsClosed(t *testing.T) {
 	url := postgrestest.Database(t)
 	store := openAt(t, url)
 	wallet := banktest.NewAccount()
@@ -258,7 +267,6 @@ func TestTheDatabaseKeepsWalletsAboveZeroAndClosedAccountsAsTheyAre(t *testing.T
 		{"a wallet is not below zero", wallet.ID, `balance = -1, held = 0`, "accounts_wallet"},
 		{"a wallet holds no more than it has", wallet.ID, `held = 101`, "accounts_wallet"},
 		{"a wallet has no credit", wallet.ID, `credit_limit = 1`, "accounts_wallet"},
-		{"an account with a balance is not closed", wallet.ID, `held = 0, closed_at = now()`, "accounts_closed"},
 		{"a card may owe", card.Account, `balance = -1000`, ""},
 		{"an account that owes is not closed", card.Account, `closed_at = now()`, "accounts_closed"},
 		{"an account with holds is not closed", card.Account, `balance = 0, held = 1, closed_at = now()`, "accounts_closed"},
@@ -267,7 +275,8 @@ func TestTheDatabaseKeepsWalletsAboveZeroAndClosedAccountsAsTheyAre(t *testing.T
 		{"a closed account is not opened again", card.Account, `closed_at = NULL`, "rows of accounts are kept as they are"},
 		{"a closed account was closed once", card.Account, `closed_at = closed_at + interval '1 second'`, "rows of accounts are kept as they are"},
 		{"a closed account keeps its limit", card.Account, `credit_limit = 999`, "rows of accounts are kept as they are"},
-		{"a closed account keeps its balance", card.Account, `balance = 1`, "rows of accounts are kept as they are"},
+		{"a closed account gets something back", card.Account, `balance = 2`, ""},
+		{"nothing is taken from a closed account", card.Account, `balance = 1`, "rows of accounts are kept as they are"},
 		{"a closed account holds nothing", card.Account, `held = 1`, "rows of accounts are kept as they are"},
 	} {
 		err := update(tt.account, tt.changes)

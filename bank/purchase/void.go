@@ -196,11 +196,8 @@ func (v *void) post(book *bank.Book, entry bank.Entry, effect bank.Effect, now t
 	if v.noHolds && !entry.HoldID.IsZero() {
 		return nil, bank.ErrEventVersion
 	}
-	switch account, ok := book.Account(entry.AccountID); {
-	case !ok:
+	if _, ok := book.Account(entry.AccountID); !ok {
 		return nil, bank.ErrStale
-	case account.IsClosed():
-		return nil, bank.ErrAccountClosed
 	}
 	entry.TransactionID, entry.Request = v.id, v.request
 	return book.Post(entry, effect, now)

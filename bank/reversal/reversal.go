@@ -84,11 +84,11 @@ func (c *Command) Decide(book *bank.Book, now time.Time) bank.Outcome {
 		return bank.Outcome{Err: errNotReversible(original.Kind)}
 	}
 	amount, err := c.part(original, book.Sum(c.Original, bank.GivenBack))
-	if err == nil {
-		err = requireOpen(book, original.AccountID)
-	}
 	if err != nil {
 		return bank.Outcome{Err: err}
+	}
+	if _, ok := book.Account(original.AccountID); !ok {
+		return bank.Outcome{Err: bank.ErrStale}
 	}
 	entry, effect := Entry(original, bank.KindReversal, amount)
 	entry.TransactionID, entry.Request = c.ID, c.Request

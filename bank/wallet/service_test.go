@@ -375,7 +375,7 @@ func TestCashIsAnOperators(t *testing.T) {
 	})
 }
 
-func TestAClosedAccountMovesNothing(t *testing.T) {
+func TestAClosedAccountGetsBackWhatItPaidAndMovesNothing(t *testing.T) {
 	onBothStores(t, func(t *testing.T, one, two *replica) {
 		a, b := one.wallet(t, 30), one.wallet(t, 50)
 		_, err := one.Close(t.Context(), wallet.CloseRequest{Call: user(a.CustomerID), Name: name(a.ID)})
@@ -396,6 +396,17 @@ func TestAClosedAccountMovesNothing(t *testing.T) {
 		stored, err := two.store.Account(t.Context(), a.ID)
 		require.NoError(t, err)
 		require.Equal(t, closed, stored)
+
+		for what, original := range map[string]bank.ID{"purchase": paid.Entry.TransactionID, "transfer": moved.Entry.TransactionID} {
+			back := wallet.ReverseRequest{Call: operator(), Name: transactionName(original)}
+			first, err := two.Reverse(t.Context(), back)
+			require.NoError(t, err, what)
+			require.Equal(t, bank.Approved, first.Entry.Status, what)
+			back.Call = operator()
+			_, err = one.Reverse(t.Context(), back)
+			requireReason(t, "ALREADY_REVERSED", "", err, what)
+		}
+		require.EqualValues(t, 30, one.account(t, a.ID).Balance, "the bank owes what was given back")
 
 		for what, ask := range map[string]func(r *replica) (bank.TransactionDetails, error){
 			"deposit": func(r *replica) (bank.TransactionDetails, error) {
@@ -421,19 +432,16 @@ func TestAClosedAccountMovesNothing(t *testing.T) {
 				require.Nil(t, declined.Second, what)
 			}
 		}
-		for what, original := range map[string]bank.ID{"purchase": paid.Entry.TransactionID, "transfer": moved.Entry.TransactionID} {
-			_, err = two.Reverse(t.Context(), wallet.ReverseRequest{Call: operator(), Name: transactionName(original)})
-			requireReason(t, "ACCOUNT_CLOSED", "", err, what)
-		}
 		_, err = two.Close(t.Context(), wallet.CloseRequest{Call: operator(), Name: name(a.ID)})
 		requireReason(t, "ACCOUNT_CLOSED", "", err, "another request")
 		again, err := two.Close(t.Context(), ask)
 		require.NoError(t, err)
 		require.Equal(t, closed, again, "a repeat gets the account as it was closed")
 		after := two.account(t, a.ID)
-		require.Zero(t, after.Balance)
-		require.Equal(t, closed.Sequence+8, after.Sequence, "declines take a sequence")
-		require.EqualValues(t, 60, two.account(t, b.ID).Balance)
+		require.EqualValues(t, 30, after.Balance)
+		require.Equal(t, at, after.ClosedAt, "nothing opens it again")
+		require.Equal(t, closed.Sequence+10, after.Sequence, "declines and what is given back take a sequence")
+		require.EqualValues(t, 50, two.account(t, b.ID).Balance)
 	})
 }
 

@@ -11,9 +11,10 @@
 //	reverse.go   give back; the rule is that of package reversal
 //	read.go      balances, accounts and transactions
 //
-// A new debit, credit or hold on a closed account is declined with ACCOUNT_CLOSED. Nothing is given back
-// to a closed account or taken from it: that is refused with the same reason. An account with pending
-// holds cannot be closed, so a capture never meets a closed one.
+// A new debit, credit or hold on a closed account is declined with ACCOUNT_CLOSED. What was paid before is
+// still given back to it, so that a closing loses no refund: the account stays closed, and the bank owes its
+// customer the balance. Nothing is taken from a closed account: that is refused with the same reason. An
+// account with pending holds cannot be closed, so a capture never meets a closed one.
 package wallet
 
 import (

@@ -16,13 +16,14 @@ ALTER TABLE accounts
     DROP CONSTRAINT IF EXISTS accounts_closed,
     -- A wallet is never below zero, and what is held of it is there.
     ADD CONSTRAINT accounts_wallet CHECK (kind <> 2 OR credit_limit = 0 AND balance - held >= 0) NOT VALID,
-    -- A closed account has nothing and owes nothing.
-    ADD CONSTRAINT accounts_closed CHECK (closed_at IS NULL OR balance = 0 AND held = 0) NOT VALID;
+    -- A closed account holds nothing and owes nothing. It has what was given back to it since.
+    ADD CONSTRAINT accounts_closed CHECK (closed_at IS NULL OR balance >= 0 AND held = 0) NOT VALID;
 
--- A closed account stays closed, and its figures stay as they are. Declines still take sequences.
+-- A closed account stays closed, and nothing is taken from it. Declines, and what is given back to it, still
+-- take sequences.
 CREATE OR REPLACE TRIGGER closed_accounts_are_final BEFORE UPDATE ON accounts FOR EACH ROW
     WHEN (OLD.closed_at IS NOT NULL AND (NEW.closed_at IS DISTINCT FROM OLD.closed_at
-        OR NEW.balance <> OLD.balance OR NEW.held <> OLD.held OR NEW.credit_limit <> OLD.credit_limit))
+        OR NEW.balance < OLD.balance OR NEW.held <> OLD.held OR NEW.credit_limit <> OLD.credit_limit))
     EXECUTE FUNCTION refuse_change();
 
 ALTER TABLE entries
@@ -32,6 +33,7 @@ ALTER TABLE entries
     DROP CONSTRAINT IF EXISTS entries_directions,
     DROP CONSTRAINT IF EXISTS entries_second_leg,
     DROP CONSTRAINT IF EXISTS entries_refer,
+    DROP CONSTRAINT IF EXISTS entries_zero_at_closing,
     -- A new debit or hold (purchase, withdrawal, transfer, hold) was within what was available, and so was
     -- the debit of a reversal or of the return of a Pix. Nothing else ever asks, so a lowered limit stays
     -- legal.
@@ -56,11 +58,14 @@ ALTER TABLE entries
     -- What captures, releases or gives back names the transaction that it refers to. Every other entry refers
     -- to nothing.
     ADD CONSTRAINT entries_refer CHECK (CASE WHEN kind IN (4, 9, 10, 11, 12, 14)
-        THEN status <> 1 OR original_transaction_id IS NOT NULL ELSE original_transaction_id IS NULL END) NOT VALID;
+        THEN status <> 1 OR original_transaction_id IS NOT NULL ELSE original_transaction_id IS NULL END) NOT VALID,
+    -- Only an account that has nothing and owes nothing is closed.
+    ADD CONSTRAINT entries_zero_at_closing CHECK (kind <> 15 OR status <> 3 OR balance_after = 0 AND held_after = 0) NOT VALID;
 
 RESET lock_timeout;
 
 ALTER TABLE accounts VALIDATE CONSTRAINT accounts_wallet, VALIDATE CONSTRAINT accounts_closed;
 ALTER TABLE entries
     VALIDATE CONSTRAINT entries_within_limit, VALIDATE CONSTRAINT entries_move, VALIDATE CONSTRAINT entries_sides,
-    VALIDATE CONSTRAINT entries_directions, VALIDATE CONSTRAINT entries_second_leg, VALIDATE CONSTRAINT entries_refer;
+    VALIDATE CONSTRAINT entries_directions, VALIDATE CONSTRAINT entries_second_leg, VALIDATE CONSTRAINT entries_refer,
+    VALIDATE CONSTRAINT entries_zero_at_closing;

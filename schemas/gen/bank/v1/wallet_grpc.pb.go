@@ -56,7 +56,7 @@ type WalletServiceClient interface {
 	// GetBalance answers the figures of an account as of its last entry.
 	GetBalance(ctx context.Context, in *GetBalanceRequest, opts ...grpc.CallOption) (*GetBalanceResponse, error)
 	// CloseAccount closes an account for good. FAILED_PRECONDITION unless its balance is zero and nothing is
-	// held. Afterwards nothing moves money on it.
+	// held. Afterwards nothing moves money on it, except that what was paid before can be given back to it.
 	CloseAccount(ctx context.Context, in *CloseAccountRequest, opts ...grpc.CallOption) (*CloseAccountResponse, error)
 	// Deposit pays cash in. Only an operator may, unless the bank simulates cash. A deposit on a card's
 	// account pays what is owed.
@@ -254,7 +254,7 @@ type WalletServiceServer interface {
 	// GetBalance answers the figures of an account as of its last entry.
 	GetBalance(context.Context, *GetBalanceRequest) (*GetBalanceResponse, error)
 	// CloseAccount closes an account for good. FAILED_PRECONDITION unless its balance is zero and nothing is
-	// held. Afterwards nothing moves money on it.
+	// held. Afterwards nothing moves money on it, except that what was paid before can be given back to it.
 	CloseAccount(context.Context, *CloseAccountRequest) (*CloseAccountResponse, error)
 	// Deposit pays cash in. Only an operator may, unless the bank simulates cash. A deposit on a card's
 	// account pays what is owed.
