@@ -133,6 +133,28 @@ func TestSeedingNeedsABankStartedForIt(t *testing.T) {
 	require.Empty(t, outboxOf(t, store))
 }
 
+func TestABankOfThePresentEndsTheHoldsThatAHistoryLeftOpen(t *testing.T) {
+	url := postgrestest.Database(t)
+	status, stdout, stderr := bankctl(t, seedArgs(pipelinetest.StartBank(t, url, "--history").Address)...)
+	require.Zero(t, status, stderr)
+	var seeded sender.Result
+	require.NoError(t, json.Unmarshal([]byte(stdout), &seeded))
+	store := openStore(t, url)
+	expired := func() (holds int) {
+		for _, e := range outboxOf(t, store) {
+			if e.Kind == event.KindExpiry {
+				holds++
+			}
+		}
+		return holds
+	}
+	require.Zero(t, expired(), "a bank that loads a history lets no hold expire")
+	open := seeded.Holds - seeded.Captures - seeded.Voids
+	require.Positive(t, open)
+	pipelinetest.StartBank(t, url)
+	require.Eventually(t, func() bool { return expired() == open }, time.Minute, 200*time.Millisecond)
+}
+
 func TestTheClosingTableHasEveryFigure(t *testing.T) {
 	_, address := seedBank(t, "--history")
 	status, stdout, stderr := bankctl(t, "seed", "history", "--bank-address", address, "--days", "30", "--purchases", "1000", "--end", "2026-06-01")
