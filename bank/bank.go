@@ -24,8 +24,8 @@ type Account struct {
 	Sequence int64
 	// LastAt is when the last entry occurred, in whole milliseconds, UTC.
 	LastAt time.Time
-	// ClosedAt is when the account was closed; zero for an open one. Nothing moves money on a closed
-	// account any more.
+	// ClosedAt is when the account was closed; zero for an open one. What is new on a closed account is
+	// declined; what was paid before is still given back to it.
 	ClosedAt time.Time
 }
 

@@ -15,10 +15,12 @@
 //
 //   - Minor units: amounts are whole numbers of the smallest unit of a currency, for example centavos.
 //   - Account: a customer's account in one currency; it has a balance, a held amount, a credit limit and a sequence.
+//   - Wallet: an account that holds money. It has no credit limit, is never below zero, and pays without a card.
 //   - Balance: what the customer has; what the customer owes is negative.
 //   - Held: the part of an account that holds have set aside.
 //   - Credit limit: how far below zero the balance may go.
 //   - Available: balance − held + credit limit; a new debit or hold must not exceed it.
+//   - Closed account: an account that ended for good; what is new is declined, and what was paid before is still given back.
 //   - Cash account: the internal account at the other end of deposits and withdrawals in one currency.
 //   - Settlement account: the internal account that collects the sales of one merchant in one currency; it has no balance
 //     of its own in the ledger and is never locked.
@@ -48,9 +50,9 @@
 //   - Deposit: cash that a customer pays in, as a credit.
 //   - Withdrawal: cash that a customer takes out, as a debit.
 //   - Decline: the decision that a purchase does not happen, with a reason; it takes a sequence like an approval.
-//   - Refusal: an entry without an account: the decline of an unknown card, or the void of a request id that was never decided.
+//   - Refusal: an entry without an account: the decline of an unknown card, or a request id that was voided before it was decided.
 //   - Reversal: what gives back a purchase, a capture or a transfer, or a part of it.
-//   - Void: the end of a request id for good: its purchase is given back, or can never be made.
+//   - Void: the end of a request id for good: its purchase is given back, its hold is released, or it can never be used.
 //   - Kind: what an entry is, for example a purchase; kinds.go says what each kind does.
 //   - Relation: how an entry counts towards the earlier transaction that it refers to: given back, captured or released.
 //   - Hold: an amount that is set aside until it is captured, voided or expires.
@@ -68,13 +70,14 @@
 //   - Leg: which of a transaction's entries an entry is; a transaction between two customer accounts has legs 0 and 1.
 //   - Sequence: the number of an entry within its account: 1, 2, 3 … without a gap.
 //   - Command: one request to change the ledger, as a value with the pure function that decides it.
-//   - Lane: one of a few queues in which commands wait; all commands on one account wait in one lane.
-//   - Batch: commands that are decided one after the other and committed together.
+//   - Batch: commands that are decided one after the other and committed together; it has their accounts to itself.
+//   - Lane: one of a few goroutines, each of which decides and commits one batch after the other.
 //   - Book: the state that a batch is decided on: what the store read, and what the batch decided so far.
 //   - Read set: what the store read for a batch.
 //   - Write set: what a batch changes, written in one commit; its type is Changes.
 //   - Version: a number in an account's row that grows with every change of the account or of its cards.
 //   - Account cache: what a process keeps of accounts after its own commits, with their versions.
+//   - Backoff: after a conflict the batches with an outdated account are decided under locks for a while.
 //   - Optimistic batch: a batch decided on the account cache without locks; its write proves what its decisions rest on.
 //   - Conflict: an optimistic batch found another version or a key that was taken; nothing is written, and the batch is
 //     decided again.

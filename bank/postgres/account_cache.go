@@ -69,9 +69,9 @@ func newAccountCache() *accountCache {
 
 // load returns what is cached of the accounts, cards, tokens and open holds that keys name, and the keys
 // of what must be read before a batch is decided: missing accounts and cards, transactions that are known
-// to exist, and those that commands refer to and that are no open hold of a cached account. All other transactions and tokens are taken for new; the
-// write proves that they are. load reports false during the backoff of an account, and when the batch
-// needs locks on stored tokens.
+// to exist, and those that commands refer to and that are no open hold of a cached account. All other
+// transactions and tokens are taken for new; the write proves that they are. load reports false during
+// the backoff of an account, and when the batch needs locks on stored tokens.
 func (c *accountCache) load(keys *bank.Keys) (seen *view, missing bank.Keys, ok bool) {
 	if len(keys.StoredTokens) > 0 || c.backoffs.take(keys.Accounts) {
 		return nil, missing, false

@@ -5,7 +5,7 @@
 // voided and refunded in whole or in part, by line of business; hotels and fuel stations set an amount aside
 // first. One customer in ten has a wallet: cash in and out, payments, transfers and holds. One card in twelve
 // has an account in US dollars.
-// Cards are declined for every reason there is. There is one attack that tests stolen numbers,
+// Cards are declined for every reason but a closed account. There is one attack that tests stolen numbers,
 // and one outage of the bank without purchases, after which customers catch up.
 //
 // A load is a function of its options: the same options give the same requests, byte for
