@@ -27,6 +27,11 @@ func (c Canonical) Number(field int64) Canonical {
 	return append(c, ';')
 }
 
+// Merchant appends every field of a merchant.
+func (c Canonical) Merchant(m *Merchant) Canonical {
+	return c.Text(m.ID).Text(m.Name).Text(m.CategoryCode).Text(m.City).Text(m.Country)
+}
+
 // Moment appends the time that a request names. For the zero time it appends nothing, so
 // a request that names none keeps the form that it had before requests could name one.
 func (c Canonical) Moment(at time.Time) Canonical {

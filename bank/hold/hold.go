@@ -90,8 +90,7 @@ func (r *PlaceRequest) check() (bank.ID, money.Currency, error) {
 // apart by a word.
 func (r *PlaceRequest) canonical(account bank.ID) bank.Canonical {
 	form := bank.NewCanonical("hold").Text(account.String()).Number(r.AmountMinor).Text(r.Currency).
-		Text(r.Merchant.ID).Text(r.Merchant.Name).Text(r.Merchant.CategoryCode).Text(r.Merchant.City).Text(r.Merchant.Country).
-		Text(r.MerchantReference).Text(r.Description).Moment(r.ExpiresAt)
+		Merchant(&r.Merchant).Text(r.MerchantReference).Text(r.Description).Moment(r.ExpiresAt)
 	if !r.At.IsZero() {
 		form = form.Text("request_time").Moment(r.At)
 	}

@@ -70,9 +70,7 @@ func (a *authorize) fingerprint() [32]byte {
 func (a *authorize) fingerprintWith(card string) [32]byte {
 	form := bank.NewCanonical("purchase").Text(card).
 		Number(a.amount.Minor).Text(a.amount.Currency.String()).
-		Text(a.merchant.ID).Text(a.merchant.Name).Text(a.merchant.CategoryCode).
-		Text(a.merchant.City).Text(a.merchant.Country).
-		Text(a.description).Number(int64(a.channel)).Number(int64(a.attempt)).Moment(a.at)
+		Merchant(&a.merchant).Text(a.description).Number(int64(a.channel)).Number(int64(a.attempt)).Moment(a.at)
 	if a.captureLater {
 		form = form.Text("capture_later").Moment(a.expiresAt)
 	}

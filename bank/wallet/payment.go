@@ -116,8 +116,7 @@ func (s *Service) Purchase(ctx context.Context, request PurchaseRequest) (bank.T
 	entry.Merchant, entry.MerchantReference, entry.Description = *merchant, request.MerchantReference, request.Description
 	entry.Channel = bank.ChannelAPI
 	entry.Request = s.request(&request.Call, amountForm(bank.NewCanonical("wallet-purchase").Text(id.String()), amount).
-		Text(merchant.ID).Text(merchant.Name).Text(merchant.CategoryCode).Text(merchant.City).Text(merchant.Country).
-		Text(request.MerchantReference).Text(request.Description).Moment(request.At))
+		Merchant(merchant).Text(request.MerchantReference).Text(request.Description).Moment(request.At))
 	return s.submit(ctx, command)
 }
 
