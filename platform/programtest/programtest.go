@@ -190,3 +190,10 @@ func (p *Program) Interrupt(t testing.TB) {
 	require.NoError(t, p.process.Signal(os.Interrupt))
 	p.AwaitEnd(t)
 }
+
+// Kill ends the program without a warning, as a crash does, and waits until it has ended.
+func (p *Program) Kill(t testing.TB) {
+	t.Helper()
+	require.NoError(t, p.process.Signal(os.Kill))
+	p.AwaitEnd(t)
+}
