@@ -18,7 +18,7 @@ var (
 	factsByID = &wire.Statement{Name: "facts_by_id", SQL: `SELECT ` + factColumns + ` FROM cards c WHERE c.id = $1::uuid`}
 	parties   = &wire.Statement{Name: "parties", SQL: `SELECT e.account_id, second.account_id, e.card_id,
 			CASE WHEN e.kind = 8 THEN (SELECT transaction_id FROM entries
-				WHERE original_transaction_id = $1::uuid AND ` + endsHold + ` AND kind IN (9, 12)) END
+				WHERE original_transaction_id = $1::uuid AND ` + endsHold + ` AND kind IN ` + kindsThat(bank.Captured) + `) END
 		FROM entries e LEFT JOIN entries second ON second.transaction_id = e.transaction_id AND second.leg = 1
 		WHERE e.transaction_id = $1::uuid AND e.leg = 0`}
 

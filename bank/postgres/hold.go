@@ -32,8 +32,8 @@ var (
 	// holdByID finds what ended the hold by the index entries_hold_ended. A capture may release the rest on
 	// its leg 1.
 	holdByID = &wire.Statement{Name: "hold_by_id", SQL: `SELECT ` + selected("e", entryColumns) + `, ended.transaction_id, ended.kind,
-			CASE WHEN ended.kind IN (9, 12) THEN ended.amount ELSE 0 END,
-			CASE WHEN ended.kind IN (9, 12) THEN coalesce((SELECT r.amount FROM entries r
+			CASE WHEN ended.kind IN ` + kindsThat(bank.Captured) + ` THEN ended.amount ELSE 0 END,
+			CASE WHEN ended.kind IN ` + kindsThat(bank.Captured) + ` THEN coalesce((SELECT r.amount FROM entries r
 				WHERE r.transaction_id = ended.transaction_id AND r.leg = 1 AND r.kind = 10), 0) ELSE coalesce(ended.amount, 0) END,
 			(SELECT coalesce(sum(amount), 0)::bigint FROM entries WHERE original_transaction_id = ended.transaction_id AND ` + givenBack + `)
 		` + entryTables + `LEFT JOIN (SELECT transaction_id, kind, amount FROM entries

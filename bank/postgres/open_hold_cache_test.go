@@ -36,10 +36,10 @@ func TestAHoldIsReadUnlessItsAccountsVersionProvesThatItIsOpen(t *testing.T) {
 		"after its commit": {func(*testing.T, *accountCache, *bank.Keys) {}, true},
 		"after other commits of this process": {func(t *testing.T, c *accountCache, keys *bank.Keys) {
 			write(t, c, keys)
-			write(t, c, keys, &bank.Entry{TransactionID: bank.ID{3}, Kind: bank.KindCapture, Status: bank.Approved, OriginalID: bank.ID{4}})
+			write(t, c, keys, &bank.Entry{TransactionID: bank.ID{3}, Kind: bank.KindCapture, Status: bank.Approved, DebitAccount: keys.Accounts[0], OriginalID: bank.ID{4}})
 		}, true},
 		"ended by this process": {func(t *testing.T, c *accountCache, keys *bank.Keys) {
-			write(t, c, keys, &bank.Entry{TransactionID: bank.ID{3}, Kind: bank.KindCapture, Status: bank.Approved, OriginalID: keys.Originals[0]})
+			write(t, c, keys, &bank.Entry{TransactionID: bank.ID{3}, Kind: bank.KindCapture, Status: bank.Approved, DebitAccount: keys.Accounts[0], OriginalID: keys.Originals[0]})
 		}, false},
 		"the account is not cached": {func(_ *testing.T, c *accountCache, keys *bank.Keys) {
 			seen, _, _ := c.load(keys)

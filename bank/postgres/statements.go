@@ -1,6 +1,13 @@
 package postgres
 
-import "codebank.dev/platform/database/wire"
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"codebank.dev/bank"
+	"codebank.dev/platform/database/wire"
+)
 
 // The statements of a batch. Lists of values are sent as arrays, so that one statement, planned
 // once, serves a batch of any size. The arrays are unnested in the select list, side by side. In
@@ -9,16 +16,20 @@ import "codebank.dev/platform/database/wire"
 
 const (
 	entryTables = ` FROM entries e LEFT JOIN accounts a ON a.id = e.account_id LEFT JOIN cards c ON c.id = e.card_id `
+)
 
+// What entries count towards, by the table of kinds.
+var (
 	// givenBack is true for entries that give back a part of another transaction (bank.GivenBack). The
 	// first line is the condition of the index entries_given_back.
 	givenBack = `status = 1 AND leg = 0
-				AND debit_account IS NOT NULL AND kind IN (4, 10, 14)`
+				AND debit_account IS NOT NULL AND kind IN ` + kindsThat(bank.GivenBack)
 
-	// relationOf is bank.Relation of an entry r that is approved and refers to another transaction. It
-	// is null for an entry that does not count.
-	relationOf = `CASE WHEN r.debit_account IS NULL THEN CASE WHEN r.kind IN (10, 11) THEN 3 END
-			WHEN r.leg = 0 THEN CASE WHEN r.kind IN (4, 10, 14) THEN 1 WHEN r.kind IN (9, 12) THEN 2 END END::smallint`
+	// relationOf is Relation of an entry r that is approved and refers to another transaction. It is null for
+	// an entry that does not count.
+	relationOf = fmt.Sprintf(`CASE WHEN r.debit_account IS NULL THEN CASE WHEN r.kind IN %s THEN %d END
+			WHEN r.leg = 0 THEN CASE WHEN r.kind IN %s THEN %d WHEN r.kind IN %s THEN %d END END::smallint`,
+		kindsThat(bank.Released), bank.Released, kindsThat(bank.GivenBack), bank.GivenBack, kindsThat(bank.Captured), bank.Captured)
 
 	// counted selects what counts towards earlier transactions; the condition on these is appended.
 	counted = `SELECT r.original_transaction_id AS original, ` + relationOf + ` AS relation, r.amount
@@ -78,6 +89,17 @@ var (
 	// closeAccounts follows updateAccounts, which has checked the versions.
 	closeAccounts = &wire.Statement{Name: "close_accounts", SQL: closingAccounts(&parameters{})}
 )
+
+// kindsThat returns the kinds that count towards another transaction by a relation, as a list in SQL.
+func kindsThat(relation bank.Relation) string {
+	var kinds []string
+	for _, r := range bank.AllRules() {
+		if kind := fmt.Sprintf("%d", uint8(r.Kind)); r.Relation == relation && !slices.Contains(kinds, kind) {
+			kinds = append(kinds, kind)
+		}
+	}
+	return "(" + strings.Join(kinds, ", ") + ")"
+}
 
 // inserting returns a statement that inserts the rows of addColumns.
 func inserting[T any](table string, columns []column[T]) string {
