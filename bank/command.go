@@ -61,6 +61,11 @@ var (
 	// ErrAccountClosed says that the account was closed, so that nothing can be taken from it. A new
 	// transaction on a closed account is declined. What was paid before can still be given back to it.
 	ErrAccountClosed = fault.New(fault.FailedPrecondition, "ACCOUNT_CLOSED", "The account was closed.")
+	// ErrNoAccount answers for an account that does not exist and for one of somebody else, with no
+	// difference between the two.
+	ErrNoAccount = fault.New(fault.NotFound, "ACCOUNT_NOT_FOUND", "There is no such account.")
+	// ErrNotWallet refuses the account of a card where only a wallet may pay.
+	ErrNotWallet = fault.New(fault.FailedPrecondition, "NOT_A_WALLET", "Only a wallet account can pay without a card.")
 	// ErrEventVersion refuses what the version cannot say in which a bank writes its events, so that no
 	// ledger has it.
 	ErrEventVersion = fault.New(fault.FailedPrecondition, "EVENT_VERSION_TOO_OLD",

@@ -40,11 +40,8 @@ type Service struct {
 // goodFor is how long a card is good after its issue, in years.
 const goodFor = 5
 
-// errNoCard and ErrNoAccount answer for a card and an account that do not exist.
-var (
-	errNoCard    = fault.New(fault.NotFound, "CARD_NOT_FOUND", "There is no such card.")
-	ErrNoAccount = fault.New(fault.NotFound, "ACCOUNT_NOT_FOUND", "There is no such account.")
-)
+// errNoCard answers for a card that does not exist.
+var errNoCard = fault.New(fault.NotFound, "CARD_NOT_FOUND", "There is no such card.")
 
 // View is a card with its account.
 type View struct {
@@ -73,7 +70,7 @@ func (s *Service) Account(ctx context.Context, name string) (bank.Account, error
 	}
 	account, err := s.Reader.Account(ctx, id)
 	if errors.Is(err, bank.ErrNotFound) {
-		return bank.Account{}, ErrNoAccount
+		return bank.Account{}, bank.ErrNoAccount
 	}
 	return account, err
 }

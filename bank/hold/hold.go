@@ -36,8 +36,6 @@ type Service struct {
 
 // The refusals of this package.
 var (
-	errNoAccount = fault.New(fault.NotFound, "ACCOUNT_NOT_FOUND", "There is no such account.")
-	errNotWallet = fault.New(fault.FailedPrecondition, "NOT_A_WALLET", "Only a wallet account can pay without a card.")
 	// errNoHold answers for a hold that does not exist and for one of somebody else, with no difference
 	// between the two.
 	errNoHold    = fault.New(fault.NotFound, "HOLD_NOT_FOUND", "There is no such hold.")

@@ -47,7 +47,7 @@ func (p *place) Decide(book *bank.Book, now time.Time) bank.Outcome {
 	}
 	if outcome, ok := book.Decided(p.id, &p.request); ok {
 		if outcome.Err == nil && !p.principal.MaySee(outcome.Entry.CustomerID) && !outcome.Entry.IsRefusal() {
-			return bank.Outcome{Err: errNoAccount}
+			return bank.Outcome{Err: bank.ErrNoAccount}
 		}
 		return outcome
 	}
@@ -61,9 +61,9 @@ func (p *place) Decide(book *bank.Book, now time.Time) bank.Outcome {
 	account, ok := book.Account(p.account)
 	switch {
 	case !ok || !p.principal.Owns(&account):
-		return bank.Outcome{Err: errNoAccount}
+		return bank.Outcome{Err: bank.ErrNoAccount}
 	case account.Kind != bank.AccountWallet:
-		return bank.Outcome{Err: errNotWallet}
+		return bank.Outcome{Err: bank.ErrNotWallet}
 	case account.Currency != p.amount.Currency:
 		return bank.Outcome{Err: fault.Invalid("currency", "The currency must be that of the account.")}
 	}

@@ -180,7 +180,7 @@ func (c *Cards) tokenResult(ctx context.Context, in *bankv1.CreateCardTokenReque
 func (c *Cards) GetAccount(ctx context.Context, in *bankv1.GetAccountRequest) (*bankv1.GetAccountResponse, error) {
 	account, err := c.Service.Account(ctx, in.GetName())
 	if principal := c.Principals.of(ctx); err == nil && !principal.Owns(&account) {
-		err = card.ErrNoAccount
+		err = bank.ErrNoAccount
 	}
 	if err != nil {
 		return nil, err

@@ -20,7 +20,7 @@ func (s *Service) Balance(ctx context.Context, principal bank.Principal, name st
 	account, err := s.Reader.Account(ctx, id)
 	switch {
 	case errors.Is(err, bank.ErrNotFound), err == nil && !principal.Owns(&account):
-		return bank.Account{}, errNoAccount("name")
+		return bank.Account{}, bank.ErrNoAccount.In("name")
 	}
 	return account, err
 }

@@ -65,19 +65,11 @@ var (
 	errNotCustomer   = fault.New(fault.PermissionDenied, "NOT_ALLOWED", "Only a customer, a service or an operator of the bank may ask for this.")
 )
 
-// errNoAccount answers for an account that does not exist and for one of somebody else, with no
-// difference between the two.
-func errNoAccount(name string) error {
-	missing := *fault.New(fault.NotFound, "ACCOUNT_NOT_FOUND", "There is no such account.")
-	missing.Field = name
-	return &missing
-}
-
 // account returns the facts of an account that a request names in a field, whoever asks.
 func (s *Service) account(ctx context.Context, name string, id bank.ID) (bank.AccountFacts, error) {
 	facts, err := s.Directory.AccountByID(ctx, id)
 	if errors.Is(err, bank.ErrNotFound) {
-		return bank.AccountFacts{}, errNoAccount(name)
+		return bank.AccountFacts{}, bank.ErrNoAccount.In(name)
 	}
 	return facts, err
 }
@@ -87,7 +79,7 @@ func (s *Service) account(ctx context.Context, name string, id bank.ID) (bank.Ac
 func (s *Service) ownAccount(ctx context.Context, principal *bank.Principal, name string, id bank.ID) (bank.AccountFacts, error) {
 	facts, err := s.account(ctx, name, id)
 	if err == nil && !principal.MaySee(facts.CustomerID) {
-		err = errNoAccount(name)
+		err = bank.ErrNoAccount.In(name)
 	}
 	return facts, err
 }
@@ -97,9 +89,7 @@ func requireWallet(name string, facts *bank.AccountFacts) error {
 	if facts.Kind == bank.AccountWallet {
 		return nil
 	}
-	refusal := *fault.New(fault.FailedPrecondition, "NOT_A_WALLET", "Only a wallet account can pay without a card.")
-	refusal.Field = name
-	return &refusal
+	return bank.ErrNotWallet.In(name)
 }
 
 func requireCurrency(facts *bank.AccountFacts, currency money.Currency) error {

@@ -87,6 +87,13 @@ func Invalid(field, message string) *Error {
 	return &Error{Code: InvalidArgument, Reason: "INVALID_FIELD", Field: field, Message: message}
 }
 
+// In returns a copy of e that names the field of the request at fault.
+func (e *Error) In(field string) *Error {
+	c := *e
+	c.Field = field
+	return &c
+}
+
 // Wrap returns a copy of e that carries cause for the logs.
 func (e *Error) Wrap(cause error) *Error {
 	c := *e
