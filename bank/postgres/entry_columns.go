@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"codebank.dev/bank"
+	"codebank.dev/platform/database/wire"
 	"codebank.dev/platform/money"
 	"codebank.dev/platform/pan"
 )
@@ -54,15 +55,23 @@ var (
 		nullableSmallints("event_version", func(e *bank.Entry) *uint8 { return &e.EventVersion }),
 	}
 
-	// rareColumns are null for most entries, and for every plain purchase.
-	rareColumns = []column[bank.Entry]{
+	// transferColumns and holdColumns are the rare columns of most entries that have any.
+	transferColumns = []column[bank.Entry]{
 		nullableUUIDs("counterparty_account_id", func(e *bank.Entry) *bank.ID { return &e.CounterpartyAccountID }),
-		nullableTexts("counterparty_bank_code", func(e *bank.Entry) *bank.Code { return &e.CounterpartyBankCode }),
+	}
+	holdColumns = []column[bank.Entry]{
 		nullableUUIDs("hold_id", func(e *bank.Entry) *bank.ID { return &e.HoldID }),
 		nullableTimestamps("hold_expires_at", func(e *bank.Entry) *time.Time { return &e.HoldExpiresAt }),
 		nullableTexts("merchant_reference", func(e *bank.Entry) *string { return &e.MerchantReference }),
+	}
+	// rarestColumns are null for most of these too.
+	rarestColumns = []column[bank.Entry]{
+		nullableTexts("counterparty_bank_code", func(e *bank.Entry) *bank.Code { return &e.CounterpartyBankCode }),
 		nullableSmallints("mode", func(e *bank.Entry) *bank.Mode { return &e.Mode }),
 	}
+
+	// rareColumns are null for most entries, and for every plain purchase.
+	rareColumns = slices.Concat(transferColumns, holdColumns, rarestColumns)
 
 	// ownColumns are what an entry stores only if no account and no card keeps it for the entry.
 	ownColumns = []column[bank.Entry]{
@@ -78,19 +87,47 @@ var (
 		elsewhere("a.kind", smallints("", func(e *bank.Entry) *bank.AccountKind { return &e.AccountKind })),
 	}
 
+	// ofTransfers and ofHolds are those of a batch with transfers, and of one with holds, beside usual entries.
+	ofTransfers = slices.Concat(usualColumns, transferColumns)
+	ofHolds     = slices.Concat(usualColumns, holdColumns)
+
 	// writtenColumns are those of an entry with everything, and entryColumns those that are read.
 	writtenColumns = slices.Concat(usualColumns, rareColumns, ownColumns)
 	entryColumns   = slices.Concat(writtenColumns, accountColumnsOfEntry)
 )
 
 // hasRareData reports whether an entry has a value in one of the rareColumns.
-func hasRareData(e *bank.Entry) bool {
-	for i := range rareColumns {
-		if !rareColumns[i].isNull(e) {
+func hasRareData(e *bank.Entry) bool { return hasDataIn(rareColumns, e) }
+
+// hasDataIn reports whether an entry has a value in one of the columns, each of which may be null.
+func hasDataIn(columns []column[bank.Entry], e *bank.Entry) bool {
+	for i := range columns {
+		if !columns[i].isNull(e) {
 			return true
 		}
 	}
 	return false
+}
+
+// insertionOf returns the columns that entries need, and the statement that inserts them.
+func insertionOf(entries []*bank.Entry) ([]column[bank.Entry], *wire.Statement) {
+	transfer, hold := false, false
+	for _, e := range entries {
+		if hasOwnData(e) || hasDataIn(rarestColumns, e) {
+			return writtenColumns, insertAnyEntries
+		}
+		transfer = transfer || hasDataIn(transferColumns, e)
+		hold = hold || hasDataIn(holdColumns, e)
+	}
+	switch {
+	case transfer && hold:
+		return writtenColumns, insertAnyEntries
+	case transfer:
+		return ofTransfers, insertTransfers
+	case hold:
+		return ofHolds, insertHolds
+	}
+	return usualColumns, insertEntries
 }
 
 // hasOwnData reports whether an entry has a currency or card data that no account or card keeps for

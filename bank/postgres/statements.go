@@ -66,8 +66,11 @@ var (
 		SELECT unnest($1::uuid[]), unnest($2::bytea[]), unnest($3::text[]), unnest($4::bytea[])`}
 
 	// insertEntries is for batches of usual entries: each has an account, a card of the bank if any, and
-	// nothing rare. It has ten columns less for every row.
+	// nothing rare. It has ten columns less for every row. So have insertTransfers and insertHolds nine and
+	// seven.
 	insertEntries    = &wire.Statement{Name: "insert_entries", SQL: inserting("entries", usualColumns)}
+	insertTransfers  = &wire.Statement{Name: "insert_transfers", SQL: inserting("entries", ofTransfers)}
+	insertHolds      = &wire.Statement{Name: "insert_holds", SQL: inserting("entries", ofHolds)}
 	insertAnyEntries = &wire.Statement{Name: "insert_any_entries", SQL: inserting("entries", writtenColumns)}
 
 	// insertTokenUses lets the primary key decide who uses a token.
@@ -128,7 +131,7 @@ func updatingCards(p *parameters) string {
 // connection.
 var executed = []*wire.Statement{
 	begin, commit, rollback, lockAccounts, readAccounts, readCards, readEntries, readSums, readTokenUses, lockStoredTokens,
-	insertAccounts, insertCards, insertSealed, insertEntries, insertAnyEntries, insertTokenUses, insertEvents,
+	insertAccounts, insertCards, insertSealed, insertEntries, insertTransfers, insertHolds, insertAnyEntries, insertTokenUses, insertEvents,
 	updateAccounts, closeAccounts, updateCards, useStoredTokens, writeSingle, writeSingleByToken, writeAnySingle, writeAnySingleByToken,
 	insertOpenHolds, deleteOpenHolds, writeOpening, writeOpeningByToken, writeEnding,
 }

@@ -130,10 +130,7 @@ func addEntries(b *wire.Batch, entries []*bank.Entry) {
 	entries = slices.SortedFunc(slices.Values(entries), func(x, y *bank.Entry) int {
 		return cmp.Or(bytes.Compare(x.TransactionID[:], y.TransactionID[:]), cmp.Compare(x.Leg, y.Leg))
 	})
-	columns, insert := usualColumns, insertEntries
-	if slices.ContainsFunc(entries, func(e *bank.Entry) bool { return hasOwnData(e) || hasRareData(e) }) {
-		columns, insert = writtenColumns, insertAnyEntries
-	}
+	columns, insert := insertionOf(entries)
 	addPointers(&b.Session.Parameters, columns, entries)
 	b.Add(insert, nil)
 }
