@@ -14,8 +14,10 @@ import (
 	"codebank.dev/identity/signing"
 )
 
-// errCommand lists the commands.
-var errCommand = errors.New("the commands are: keys new, keys rotate, operators add EMAIL, roles grant EMAIL ROLE, roles revoke EMAIL ROLE, audit-log verify")
+// commands lists the commands.
+const commands = "the commands are: keys new, keys rotate, operators add EMAIL, roles grant EMAIL ROLE, roles revoke EMAIL ROLE, audit-log verify"
+
+var errCommand = errors.New(commands)
 
 // command does one command of an operator.
 func command(ctx context.Context, config *config, stdout io.Writer) error {

@@ -51,10 +51,13 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	flags := flag.NewFlagSet("identity", flag.ContinueOnError)
 	flags.SetOutput(stdout)
 	raw := c.bind(flags)
-	if err := serve.Parse(flags, "IDENTITY", args, environ); err != nil {
+	err := serve.Parse(flags, "IDENTITY", args, environ)
+	if errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintf(stdout, "Without a command it serves gRPC and REST; %s.\n", commands)
+	}
+	if err != nil {
 		return nil, err
 	}
-	var err error
 	if c.database.Failpoint, err = failpoint.Parse(raw.point, failpoints.All()); err != nil {
 		return nil, err
 	}
@@ -100,7 +103,7 @@ func (c *config) check(raw *given) error {
 	}
 	wanted, known := needs[name]
 	if !known {
-		return fmt.Errorf("unexpected argument %q", name)
+		return fmt.Errorf("unexpected argument %q: %w", name, errCommand)
 	}
 	values := map[string]string{"--database-url": c.database.URL, "--signing-keys": c.keys, "--smtp-url": raw.smtp}
 	for _, flag := range wanted {

@@ -270,6 +270,7 @@ func TestSettingsThatCannotBeMeantEndTheProgram(t *testing.T) {
 	var out bytes.Buffer
 	require.ErrorIs(t, run(t.Context(), []string{"--help"}, nil, &out), flag.ErrHelp)
 	require.Contains(t, out.String(), "IDENTITY_DATABASE_URL")
+	require.Contains(t, out.String(), "keys new")
 	err := run(t.Context(), []string{"--failpoint=nowhere"}, nil, io.Discard)
 	for _, point := range failpoints.All() {
 		require.ErrorContains(t, err, string(point))
