@@ -296,7 +296,7 @@ func TestARequestIsRefusedByTheFieldThatIsWrong(t *testing.T) {
 			"an unknown destination": {func(r *wallet.TransferRequest) { r.Destination = name(banktest.NewID()) }, "ACCOUNT_NOT_FOUND", "destination"},
 			"another's source":       {func(r *wallet.TransferRequest) { r.Call = user(b.CustomerID) }, "ACCOUNT_NOT_FOUND", "source"},
 			"a card's account":       {func(r *wallet.TransferRequest) { r.Source = name(card.Account) }, "NOT_A_WALLET", "source"},
-			"mixed currencies":       {func(r *wallet.TransferRequest) { r.Destination = name(dollars.Account.ID) }, "INVALID_FIELD", "currency"},
+			"mixed currencies":       {func(r *wallet.TransferRequest) { r.Destination = name(dollars.Account.ID) }, "INVALID_FIELD", "destination"},
 			"a message with a card":  {func(r *wallet.TransferRequest) { r.Message = banktest.Numbers()[0] }, "INVALID_FIELD", "message"},
 			"a message that is too long": {func(r *wallet.TransferRequest) {
 				for range 141 {

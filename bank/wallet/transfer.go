@@ -72,7 +72,7 @@ func (s *Service) checkEnds(ctx context.Context, principal *bank.Principal, ends
 	if err != nil {
 		return err
 	}
-	return field.First(requireWallet("source", &source), requireCurrency(&source, currency), requireCurrency(&destination, currency))
+	return field.First(requireWallet("source", &source), requireCurrency(&source, currency), requireDestinationCurrency(&destination, currency))
 }
 
 // transfer is the command of a transfer.

@@ -99,6 +99,13 @@ func requireCurrency(facts *bank.AccountFacts, currency money.Currency) error {
 	return nil
 }
 
+func requireDestinationCurrency(facts *bank.AccountFacts, currency money.Currency) error {
+	if facts.Currency != currency {
+		return fault.Invalid("destination", "The destination must be an account in the same currency.")
+	}
+	return nil
+}
+
 // checkAmount returns the amount that a request names, unless a field of it or another one is refused.
 func checkAmount(minor int64, code string, others ...error) (money.Amount, error) {
 	currency, err := field.KnownCurrency("currency", code)

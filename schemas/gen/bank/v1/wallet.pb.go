@@ -28,18 +28,27 @@ type TransactionKind int32
 
 const (
 	TransactionKind_TRANSACTION_KIND_UNSPECIFIED TransactionKind = 0
-	TransactionKind_TRANSACTION_KIND_PURCHASE    TransactionKind = 1
-	TransactionKind_TRANSACTION_KIND_REVERSAL    TransactionKind = 2
-	TransactionKind_TRANSACTION_KIND_DEPOSIT     TransactionKind = 3
-	TransactionKind_TRANSACTION_KIND_WITHDRAWAL  TransactionKind = 4
-	TransactionKind_TRANSACTION_KIND_TRANSFER    TransactionKind = 5
-	TransactionKind_TRANSACTION_KIND_HOLD        TransactionKind = 6
-	TransactionKind_TRANSACTION_KIND_CAPTURE     TransactionKind = 7
-	TransactionKind_TRANSACTION_KIND_VOID        TransactionKind = 8
-	TransactionKind_TRANSACTION_KIND_EXPIRY      TransactionKind = 9
-	TransactionKind_TRANSACTION_KIND_PIX_OUT     TransactionKind = 10
-	TransactionKind_TRANSACTION_KIND_PIX_IN      TransactionKind = 11
-	TransactionKind_TRANSACTION_KIND_PIX_RETURN  TransactionKind = 12
+	// A merchant was paid.
+	TransactionKind_TRANSACTION_KIND_PURCHASE TransactionKind = 1
+	// A purchase, a capture or a transfer was given back, or a part of it.
+	TransactionKind_TRANSACTION_KIND_REVERSAL TransactionKind = 2
+	// Cash was paid in.
+	TransactionKind_TRANSACTION_KIND_DEPOSIT TransactionKind = 3
+	// Cash was paid out.
+	TransactionKind_TRANSACTION_KIND_WITHDRAWAL TransactionKind = 4
+	// Money moved to another account of this bank.
+	TransactionKind_TRANSACTION_KIND_TRANSFER TransactionKind = 5
+	// An amount was set aside.
+	TransactionKind_TRANSACTION_KIND_HOLD TransactionKind = 6
+	// What a hold had set aside was taken, or a part of it.
+	TransactionKind_TRANSACTION_KIND_CAPTURE TransactionKind = 7
+	// A hold was released, or a purchase by card was voided.
+	TransactionKind_TRANSACTION_KIND_VOID TransactionKind = 8
+	// A hold was released because nobody captured it in time.
+	TransactionKind_TRANSACTION_KIND_EXPIRY     TransactionKind = 9
+	TransactionKind_TRANSACTION_KIND_PIX_OUT    TransactionKind = 10
+	TransactionKind_TRANSACTION_KIND_PIX_IN     TransactionKind = 11
+	TransactionKind_TRANSACTION_KIND_PIX_RETURN TransactionKind = 12
 )
 
 // Enum value maps for TransactionKind.
@@ -108,8 +117,10 @@ type TransactionStatus int32
 
 const (
 	TransactionStatus_TRANSACTION_STATUS_UNSPECIFIED TransactionStatus = 0
-	TransactionStatus_TRANSACTION_STATUS_APPROVED    TransactionStatus = 1
-	TransactionStatus_TRANSACTION_STATUS_DECLINED    TransactionStatus = 2
+	// It was done.
+	TransactionStatus_TRANSACTION_STATUS_APPROVED TransactionStatus = 1
+	// It was not done; decline says why.
+	TransactionStatus_TRANSACTION_STATUS_DECLINED TransactionStatus = 2
 	// The request_id was cancelled before it was decided.
 	TransactionStatus_TRANSACTION_STATUS_VOIDED TransactionStatus = 3
 )

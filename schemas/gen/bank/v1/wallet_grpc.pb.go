@@ -72,9 +72,10 @@ type WalletServiceClient interface {
 	// transaction moved money: Reverse gives it back.
 	Cancel(ctx context.Context, in *CancelRequest, opts ...grpc.CallOption) (*CancelResponse, error)
 	// Reverse gives a purchase, a captured hold or a transfer back, in whole or in parts. A transfer is given
-	// back by its recipient or by an operator.
+	// back by its recipient or by an operator; for anyone else, its payer included, it is NOT_FOUND.
 	Reverse(ctx context.Context, in *ReverseRequest, opts ...grpc.CallOption) (*ReverseResponse, error)
-	// GetTransaction answers a transaction and what became of it.
+	// GetTransaction answers a transaction and what became of it, to an operator, to the customers of its
+	// accounts, and to the service that asked for it. For others it is NOT_FOUND.
 	GetTransaction(ctx context.Context, in *GetTransactionRequest, opts ...grpc.CallOption) (*GetTransactionResponse, error)
 	// PlaceHold sets an amount of a wallet aside until it is captured, voided or expires.
 	PlaceHold(ctx context.Context, in *PlaceHoldRequest, opts ...grpc.CallOption) (*PlaceHoldResponse, error)
@@ -270,9 +271,10 @@ type WalletServiceServer interface {
 	// transaction moved money: Reverse gives it back.
 	Cancel(context.Context, *CancelRequest) (*CancelResponse, error)
 	// Reverse gives a purchase, a captured hold or a transfer back, in whole or in parts. A transfer is given
-	// back by its recipient or by an operator.
+	// back by its recipient or by an operator; for anyone else, its payer included, it is NOT_FOUND.
 	Reverse(context.Context, *ReverseRequest) (*ReverseResponse, error)
-	// GetTransaction answers a transaction and what became of it.
+	// GetTransaction answers a transaction and what became of it, to an operator, to the customers of its
+	// accounts, and to the service that asked for it. For others it is NOT_FOUND.
 	GetTransaction(context.Context, *GetTransactionRequest) (*GetTransactionResponse, error)
 	// PlaceHold sets an amount of a wallet aside until it is captured, voided or expires.
 	PlaceHold(context.Context, *PlaceHoldRequest) (*PlaceHoldResponse, error)
