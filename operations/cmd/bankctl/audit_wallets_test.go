@@ -146,8 +146,9 @@ func TestAuditNamesASingleChangedFieldOfAWallet(t *testing.T) {
 	another := "11111111-2222-4333-8444-555555555555"
 	cases := []altered{
 		{"counterparty_account_id", event.KindTransfer, "'" + another + "'", event.TextValue(another)},
-		{"hold_id", event.KindHold, "'" + another + "'", event.TextValue(another)},
-		{"hold_id", event.KindCapture, "'" + another + "'", event.TextValue(another)},
+		// The ledger's own constraints refuse these two there.
+		{"hold_id", event.KindHold, "", event.TextValue(another)},
+		{"hold_id", event.KindCapture, "", event.TextValue(another)},
 		{"hold_expires_at", event.KindHold, "hold_expires_at + interval '1 second'", event.IntegerValue(events[event.KindHold].HoldExpiresAtMillis.Value + 1000)},
 		{"original_transaction_id", event.KindVoid, "", event.TextValue(another)},
 		{"merchant_reference", event.KindCapture, "'booking-8'", event.TextValue("booking-8")},
