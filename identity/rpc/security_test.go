@@ -518,7 +518,7 @@ func TestNoSecretIsInALogAnErrorOrATable(t *testing.T) {
 	keep(err)
 	_, err = r.RequestPasswordReset(t.Context(), &identityv1.RequestPasswordResetRequest{Email: alice})
 	require.NoError(t, err)
-	require.NotEmpty(t, r.mails.Next(t, alice))
+	require.NotEmpty(t, r.next(t, alice))
 	for _, sent := range r.mails.All() {
 		if sent.Code() != "" {
 			secrets = append(secrets, sent.Code())
