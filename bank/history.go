@@ -34,3 +34,12 @@ func (h *History) Check(at time.Time) error {
 	}
 	return nil
 }
+
+// RequestTime returns the time at which a request is decided: the time at that it names, or now if at is
+// zero.
+func RequestTime(at, now time.Time) time.Time {
+	if at.IsZero() {
+		return now
+	}
+	return at
+}

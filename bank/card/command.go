@@ -27,9 +27,7 @@ func (i *issue) Keys() bank.Keys { return bank.Keys{Transactions: []bank.ID{i.id
 
 // Decide implements bank.Command.
 func (i *issue) Decide(book *bank.Book, now time.Time) bank.Outcome {
-	if !i.at.IsZero() {
-		now = i.at
-	}
+	now = bank.RequestTime(i.at, now)
 	first, err := book.Repeat(i.id, &i.request)
 	if first != nil || err != nil {
 		return bank.Outcome{Entry: first, Err: err}

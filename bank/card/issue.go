@@ -157,10 +157,7 @@ func (s *Service) newCard(request *IssueRequest, command *issue) (bank.NewCard, 
 	if err != nil {
 		return bank.NewCard{}, err
 	}
-	now := s.Now().UTC().Truncate(time.Millisecond)
-	if !request.At.IsZero() {
-		now = request.At
-	}
+	now := bank.RequestTime(request.At, s.Now().UTC().Truncate(time.Millisecond))
 	expiry, err := pan.NewExpiry(int(now.Month()), now.Year()+goodFor)
 	if err != nil {
 		return bank.NewCard{}, err

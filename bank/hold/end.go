@@ -65,9 +65,7 @@ func (c *capture) Keys() bank.Keys { return keysOf(c.code, c.account, c.id, c.ho
 
 // Decide implements bank.Command.
 func (c *capture) Decide(book *bank.Book, now time.Time) bank.Outcome {
-	if !c.at.IsZero() {
-		now = c.at
-	}
+	now = bank.RequestTime(c.at, now)
 	first, err := book.Repeat(c.id, &c.request)
 	if err != nil {
 		return bank.Outcome{Err: err}
@@ -154,9 +152,7 @@ func (v *void) Keys() bank.Keys { return keysOf(v.code, v.account, v.id, v.hold)
 // Decide implements bank.Command. An open hold is released also when its time is over, because nothing
 // else can become of it.
 func (v *void) Decide(book *bank.Book, now time.Time) bank.Outcome {
-	if !v.at.IsZero() {
-		now = v.at
-	}
+	now = bank.RequestTime(v.at, now)
 	hold, err := find(book, v.hold, v.request.Caller, &v.principal)
 	if err != nil {
 		return bank.Outcome{Err: err}

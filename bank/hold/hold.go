@@ -78,9 +78,7 @@ func (r *PlaceRequest) check() (bank.ID, money.Currency, error) {
 	if r.Merchant != (bank.Merchant{}) {
 		refusals = append(refusals, r.Merchant.Check("merchant"))
 	}
-	if r.MerchantReference != "" {
-		refusals = append(refusals, field.Word("merchant_reference", r.MerchantReference))
-	}
+	refusals = append(refusals, field.OptionalWord("merchant_reference", r.MerchantReference))
 	return account, currency, field.First(refusals...)
 }
 

@@ -42,9 +42,7 @@ func (p *place) Keys() bank.Keys {
 
 // Decide implements bank.Command.
 func (p *place) Decide(book *bank.Book, now time.Time) bank.Outcome {
-	if !p.at.IsZero() {
-		now = p.at
-	}
+	now = bank.RequestTime(p.at, now)
 	if outcome, ok := book.Decided(p.id, &p.request); ok {
 		if outcome.Err == nil && !p.principal.MaySee(outcome.Entry.CustomerID) && !outcome.Entry.IsRefusal() {
 			return bank.Outcome{Err: bank.ErrNoAccount}

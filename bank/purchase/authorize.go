@@ -139,9 +139,7 @@ func (a *authorize) Keys() bank.Keys {
 
 // Decide implements bank.Command.
 func (a *authorize) Decide(book *bank.Book, now time.Time) bank.Outcome {
-	if !a.at.IsZero() {
-		now = a.at
-	}
+	now = bank.RequestTime(a.at, now)
 	before := book.Entry(a.id)
 	if before != nil && before.Status == bank.Voided {
 		return bank.Outcome{Entry: before}

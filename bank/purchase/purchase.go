@@ -92,10 +92,7 @@ func (r *Request) checkHold() error {
 	if !r.CaptureLater && !r.ExpiresAt.IsZero() {
 		return fault.Invalid("expire_time", "Only a purchase with a later capture expires.")
 	}
-	if r.MerchantReference == "" {
-		return nil
-	}
-	return field.Word("merchant_reference", r.MerchantReference)
+	return field.OptionalWord("merchant_reference", r.MerchantReference)
 }
 
 // Purchase is a decided purchase with what was given back since.

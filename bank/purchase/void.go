@@ -132,9 +132,7 @@ func (v *void) Keys() bank.Keys {
 
 // Decide implements bank.Command.
 func (v *void) Decide(book *bank.Book, now time.Time) bank.Outcome {
-	if !v.at.IsZero() {
-		now = v.at
-	}
+	now = bank.RequestTime(v.at, now)
 	purchase := book.Entry(v.purchase)
 	switch {
 	case purchase == nil && v.refusal != nil:

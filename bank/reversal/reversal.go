@@ -63,9 +63,7 @@ func (c *Command) Keys() bank.Keys {
 
 // Decide implements bank.Command.
 func (c *Command) Decide(book *bank.Book, now time.Time) bank.Outcome {
-	if !c.At.IsZero() {
-		now = c.At
-	}
+	now = bank.RequestTime(c.At, now)
 	original, second := book.Entry(c.Original), book.Second(c.Original)
 	if !c.OwnPurchase && (original == nil || !Allowed(&c.Principal, c.Request.Caller, original, second)) {
 		return bank.Outcome{Err: c.Missing}

@@ -139,7 +139,7 @@ func (o *open) Keys() bank.Keys {
 
 // Decide implements bank.Command.
 func (o *open) Decide(book *bank.Book, now time.Time) bank.Outcome {
-	now = timeOf(o.at, now)
+	now = bank.RequestTime(o.at, now)
 	first, err := book.Repeat(o.Key(), &o.opening.Request)
 	if err != nil {
 		return bank.Outcome{Err: err}

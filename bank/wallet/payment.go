@@ -98,7 +98,7 @@ func (s *Service) Purchase(ctx context.Context, request PurchaseRequest) (bank.T
 	id, err := field.ID("account", "accounts/", request.Account)
 	amount, err := checkAmount(request.AmountMinor, request.Currency,
 		field.Word("request_id", request.RequestID), err, request.Merchant.Check("merchant"),
-		optionalWord("merchant_reference", request.MerchantReference),
+		field.OptionalWord("merchant_reference", request.MerchantReference),
 		field.OptionalText("description", request.Description, field.MaxDescription))
 	if err != nil {
 		return bank.TransactionDetails{}, err
@@ -161,7 +161,7 @@ func (p *payment) Keys() bank.Keys {
 
 // Decide implements bank.Command.
 func (p *payment) Decide(book *bank.Book, now time.Time) bank.Outcome {
-	now = timeOf(p.at, now)
+	now = bank.RequestTime(p.at, now)
 	if outcome, ok := book.Decided(p.Key(), &p.entry.Request); ok {
 		return outcome
 	}

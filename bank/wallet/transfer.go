@@ -98,7 +98,7 @@ func (t *transfer) Keys() bank.Keys {
 
 // Decide implements bank.Command.
 func (t *transfer) Decide(book *bank.Book, now time.Time) bank.Outcome {
-	now = timeOf(t.at, now)
+	now = bank.RequestTime(t.at, now)
 	if outcome, ok := book.Decided(t.Key(), &t.entry.Request); ok {
 		return outcome
 	}

@@ -113,14 +113,6 @@ func checkAmount(minor int64, code string, others ...error) (money.Amount, error
 	return money.Amount{Minor: minor, Currency: currency}, field.First(refusals...)
 }
 
-// optionalWord checks an id that a request may leave out.
-func optionalWord(name, text string) error {
-	if text == "" {
-		return nil
-	}
-	return field.Word(name, text)
-}
-
 // transaction returns the id of the transaction that a call asks for.
 func (s *Service) transaction(call *Call) bank.ID {
 	return s.Code.TransactionID(call.Caller, call.RequestID)
@@ -132,14 +124,6 @@ func (s *Service) request(call *Call, form bank.Canonical) bank.Request {
 		Caller: call.Caller, ID: call.RequestID, TraceID: call.TraceID, PrincipalKind: call.Principal.Kind,
 		Fingerprint: s.Vault.Fingerprint(form),
 	}
-}
-
-// timeOf returns the time at which a request is decided that names the time at, which is zero for now.
-func timeOf(at, now time.Time) time.Time {
-	if at.IsZero() {
-		return now
-	}
-	return at
 }
 
 // amountForm appends an amount to the canonical form of a request.

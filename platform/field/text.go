@@ -72,6 +72,14 @@ func Word(field, text string) error {
 	return nil
 }
 
+// OptionalWord is Word for an id that may be left out: an empty text is allowed.
+func OptionalWord(field, text string) error {
+	if text == "" {
+		return nil
+	}
+	return Word(field, text)
+}
+
 // Text returns nil when text is an OptionalText with at least one visible character.
 func Text(field, text string, limit int) error {
 	if strings.TrimSpace(text) == "" {
