@@ -82,6 +82,7 @@ func refusesBadHolds(t *testing.T, ledger Ledger) {
 		"a release of too much":          changed(release(), func(e *bank.Entry) { e.Amount = 101 }),
 		"a release on leg 1 alone":       changed(release(), func(e *bank.Entry) { e.Leg = 1 }),
 		"a release that names no hold":   changed(release(), func(e *bank.Entry) { e.HoldID = bank.ID{} }),
+		"a release of no hold, on leg 1": changed(release(), func(e *bank.Entry) { e.Leg, e.HoldID = 1, NewID(); e.OriginalID = e.HoldID }),
 		"an expiry that moves money":     changed(whole(), func(e *bank.Entry) { e.Kind = bank.KindExpiry }),
 	} {
 		keys := KeysOf(customer, entries[0].TransactionID)
