@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"codebank.dev/platform/auditlog"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/id"
 )
@@ -25,7 +26,7 @@ var (
 	ErrNoUser = fault.New(fault.NotFound, "USER_NOT_FOUND", "No account has this e-mail address.")
 )
 
-// Store is where identities live. Every method that takes an Act commits it to the audit log
+// Store is where identities live. Every method that takes a Record commits it to the audit log
 // together with what it does, or does neither. Times are those of the caller's clock. Errors
 // other than those named are Unavailable, Internal or DeadlineExceeded.
 type Store interface {
@@ -43,12 +44,12 @@ type Users interface {
 	Candidate(ctx context.Context, email Email, device *Digest) (user User, known, knowsDevice bool, err error)
 	// CreateUser creates a user and consumes the token that proves the address. ErrMailToken if
 	// the token cannot be used or the address has a user. A nil token is not asked for.
-	CreateUser(ctx context.Context, user User, token *Digest, act Act) error
+	CreateUser(ctx context.Context, user User, token *Digest, act auditlog.Record) error
 	// SetPassword sets a password and ends sessions. ErrMailToken if change has a token that
 	// cannot be used; ErrCredentials if the password was changed since it was verified.
-	SetPassword(ctx context.Context, change PasswordChange, act Act) error
+	SetPassword(ctx context.Context, change PasswordChange, act auditlog.Record) error
 	// ChangeRoles adds and takes roles. If it takes one, all sessions of the user end. ErrNoUser.
-	ChangeRoles(ctx context.Context, email Email, change RoleChange, act Act) (User, error)
+	ChangeRoles(ctx context.Context, email Email, change RoleChange, act auditlog.Record) (User, error)
 }
 
 // PasswordChange says how a password changes.
@@ -74,13 +75,13 @@ type RoleChange struct{ Add, Take []Role }
 type Sessions interface {
 	// OpenSession stores a session with its first refresh token. ErrCredentials if the password was
 	// changed since it was verified.
-	OpenSession(ctx context.Context, opening Opening, act Act) error
+	OpenSession(ctx context.Context, opening Opening, act auditlog.Record) error
 	// Refresh presents a refresh token (DecideRefresh). RefreshStolen ends the session and commits
 	// the act; the other outcomes are not in the audit log. ErrRefresh for an unknown token.
-	Refresh(ctx context.Context, presented Presented, act Act) (Refreshed, error)
+	Refresh(ctx context.Context, presented Presented, act auditlog.Record) (Refreshed, error)
 	// EndSession ends a session. One that has ended is no error and no act. ErrNoSession if the
 	// user has no such session.
-	EndSession(ctx context.Context, end SessionEnd, act Act) error
+	EndSession(ctx context.Context, end SessionEnd, act auditlog.Record) error
 	// Caller returns the user of a session that goes on. ok is false for any other session.
 	Caller(ctx context.Context, session id.ID, now time.Time) (user User, ok bool, err error)
 	// ListSessions returns the sessions of a user that go on, the last used first.
@@ -132,9 +133,7 @@ type Guard interface {
 	// that a counter that is not shared has no free attempt left.
 	Take(ctx context.Context, now time.Time, counters []Counter) (wait time.Duration, last bool, err error)
 	// Record commits an act that changes nothing else.
-	Record(ctx context.Context, act Act) error
-	// AuditLog calls each with every row in order, and returns the head. It ends at an error of each.
-	AuditLog(ctx context.Context, each func(AuditRow) error) (sequence int64, head Hash, err error)
+	Record(ctx context.Context, act auditlog.Record) error
 	// Prune deletes what is too old to matter. It does a part of the work if there is much.
 	Prune(ctx context.Context, now time.Time) error
 }
@@ -179,7 +178,7 @@ type Mail struct {
 type Mails interface {
 	// RequestMail asks for an e-mail. It does nothing if one of the kind is due to the address or was
 	// sent less than MailPause ago.
-	RequestMail(ctx context.Context, mail Mail, act Act) error
+	RequestMail(ctx context.Context, mail Mail, act auditlog.Record) error
 	// ClaimMail returns an e-mail that is due. Nobody else gets it for a while, which grows with every
 	// try. ok is false if none is due.
 	ClaimMail(ctx context.Context, now time.Time) (mail Mail, ok bool, err error)

@@ -24,9 +24,6 @@ import (
 	"codebank.dev/platform/token"
 )
 
-// nobody did what no user is known to have done.
-const nobody = "nobody"
-
 // Config is what a Service needs. All fields but TokenLifetime and Now are required.
 type Config struct {
 	Store  identity.Store

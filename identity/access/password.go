@@ -33,7 +33,7 @@ func (s *Service) ChangePassword(ctx context.Context, from identity.Origin, call
 	return s.Store.SetPassword(ctx, identity.PasswordChange{
 		User: caller.User.ID, Email: caller.User.Email, Hash: hash, Verified: found.user.PasswordHash,
 		Keep: caller.Session, Reason: identity.PasswordChanged, Forgive: found.forgive,
-	}, from.Act(s.now(), identity.ActPasswordChanged, caller.User.Name(), caller.User.Name()))
+	}, from.Act(s.now(), identity.ActPasswordChanged, caller.User.Who(), caller.User.Name()))
 }
 
 // RequestPasswordReset asks for an e-mail to an address. As with SignUp, nothing tells whether the
@@ -48,7 +48,7 @@ func (s *Service) RequestPasswordReset(ctx context.Context, from identity.Origin
 		return err
 	}
 	mail := identity.Mail{Email: email, Kind: identity.MailPasswordReset, RequestedAt: now}
-	return s.Store.RequestMail(ctx, mail, from.Act(now, identity.ActResetRequested, nobody, addressName(email)))
+	return s.Store.RequestMail(ctx, mail, from.Act(now, identity.ActResetRequested, identity.Nobody, addressName(email)))
 }
 
 // ResetPassword replaces the password of the address that the token proves, and ends all its sessions.
@@ -77,5 +77,5 @@ func (s *Service) ResetPassword(ctx context.Context, from identity.Origin, mailT
 	return s.Store.SetPassword(ctx, identity.PasswordChange{
 		User: user.ID, Email: email, Hash: hash, Token: &digest, Reason: identity.PasswordReset,
 		Forgive: identity.PasswordCounters(email, from.Address, nil),
-	}, from.Act(s.now(), identity.ActPasswordReset, user.Name(), user.Name()))
+	}, from.Act(s.now(), identity.ActPasswordReset, user.Who(), user.Name()))
 }

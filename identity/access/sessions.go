@@ -17,7 +17,7 @@ func (s *Service) Refresh(ctx context.Context, from identity.Origin, refreshToke
 		return Tokens{}, err
 	}
 	now, nonce := s.now(), identity.NewNonce()
-	act := from.Act(now, identity.ActRefreshReused, nobody, "")
+	act := from.Act(now, identity.ActRefreshReused, identity.Nobody, "")
 	refreshed, err := s.Store.Refresh(ctx, identity.Presented{
 		Token: secret.Digest(), At: now, Nonce: nonce, Successor: secret.Successor(nonce).Digest(),
 	}, act)
@@ -38,7 +38,7 @@ func (s *Service) Refresh(ctx context.Context, from identity.Origin, refreshToke
 // InvalidArgument refresh_token; token.ErrMissing.
 func (s *Service) SignOut(ctx context.Context, from identity.Origin, caller *Caller, refreshToken string) error {
 	end := identity.SessionEnd{Reason: identity.SignedOut}
-	who := nobody
+	who := identity.Nobody
 	switch {
 	case refreshToken != "":
 		secret, err := identity.ParseSecret("refresh_token", refreshToken)
@@ -50,7 +50,7 @@ func (s *Service) SignOut(ctx context.Context, from identity.Origin, caller *Cal
 	case caller == nil:
 		return token.ErrMissing
 	default:
-		end.Session, end.User, who = caller.Session, caller.User.ID, caller.User.Name()
+		end.Session, end.User, who = caller.Session, caller.User.ID, caller.User.Who()
 	}
 	return s.Store.EndSession(ctx, end, from.Act(s.now(), identity.ActSessionEnded, who, ""))
 }
@@ -62,7 +62,7 @@ func (s *Service) EndSession(ctx context.Context, from identity.Origin, caller C
 		return err
 	}
 	end := identity.SessionEnd{Session: session, User: caller.User.ID, Reason: identity.EndedByUser}
-	return s.Store.EndSession(ctx, end, from.Act(s.now(), identity.ActSessionEnded, caller.User.Name(), name))
+	return s.Store.EndSession(ctx, end, from.Act(s.now(), identity.ActSessionEnded, caller.User.Who(), name))
 }
 
 // ListSessions returns the caller's sessions, the last used first.

@@ -117,7 +117,7 @@ func (s *Service) refuse(ctx context.Context, g guess, now time.Time, last bool)
 	if last {
 		name = identity.ActSignInLocked
 	}
-	act := g.from.Act(now, name, nobody, addressName(g.email))
+	act := g.from.Act(now, name, identity.Nobody, addressName(g.email))
 	act.Result = fault.Of(identity.ErrCredentials).Reason
 	if err := s.Store.Record(ctx, act); err != nil {
 		return err
@@ -152,5 +152,5 @@ func (s *Service) open(ctx context.Context, who right, from identity.Origin, dev
 	return tokens, s.Store.OpenSession(ctx, identity.Opening{
 		Session: session, Refresh: refresh.Digest(), Verified: who.user.PasswordHash, Rehash: who.rehash,
 		Device: device.digest, Forgive: who.forgive,
-	}, from.Act(now, identity.ActSignedIn, who.user.Name(), session.Name()))
+	}, from.Act(now, identity.ActSignedIn, who.user.Who(), session.Name()))
 }

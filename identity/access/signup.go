@@ -21,7 +21,7 @@ func (s *Service) SignUp(ctx context.Context, from identity.Origin, address stri
 		return err
 	}
 	mail := identity.Mail{Email: email, Kind: identity.MailSignUp, RequestedAt: now}
-	return s.Store.RequestMail(ctx, mail, from.Act(now, identity.ActSignUpRequested, nobody, addressName(email)))
+	return s.Store.RequestMail(ctx, mail, from.Act(now, identity.ActSignUpRequested, identity.Nobody, addressName(email)))
 }
 
 // ConfirmSignUp opens the account of the address that the token proves. Errors: InvalidArgument token
@@ -40,7 +40,7 @@ func (s *Service) ConfirmSignUp(ctx context.Context, from identity.Origin, mailT
 	if err != nil {
 		return identity.User{}, err
 	}
-	return user, s.Store.CreateUser(ctx, user, &digest, from.Act(now, identity.ActUserCreated, user.Name(), user.Name()))
+	return user, s.Store.CreateUser(ctx, user, &digest, from.Act(now, identity.ActUserCreated, user.Who(), user.Name()))
 }
 
 // newUser returns a customer with a password.
@@ -87,13 +87,10 @@ func (s *Service) AddOperator(ctx context.Context, from identity.Origin, address
 		return false, err
 	}
 	user.Roles = []identity.Role{identity.Operator}
-	act := from.Act(s.now(), identity.ActUserCreated, command, user.Name())
+	act := from.Act(s.now(), identity.ActUserCreated, identity.Command, user.Name())
 	act.Result = "OK operator"
 	return true, s.Store.CreateUser(ctx, user, nil, act)
 }
-
-// command is who does what an operator's command does.
-const command = "command"
 
 // ChangeRoles gives and takes roles of the user with an address. It is an operator's command, not a
 // call. Errors: InvalidArgument email; ErrNoUser.
@@ -102,7 +99,7 @@ func (s *Service) ChangeRoles(ctx context.Context, from identity.Origin, address
 	if err != nil {
 		return identity.User{}, err
 	}
-	act := from.Act(s.now(), identity.ActRolesChanged, command, addressName(email))
+	act := from.Act(s.now(), identity.ActRolesChanged, identity.Command, addressName(email))
 	for _, role := range change.Add {
 		act.Result += " +" + string(role)
 	}

@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -61,60 +60,6 @@ func forgive(ctx context.Context, tx pgx.Tx, counters []identity.Counter) error 
 	_, err := tx.Exec(ctx, `UPDATE attempts SET count = CASE WHEN key = ANY($2) THEN greatest(count - 1, 0) ELSE 0 END
 WHERE key = ANY($1)`, keys, shared)
 	return err
-}
-
-// Record implements identity.Guard.
-func (s *Store) Record(ctx context.Context, act identity.Act) error {
-	return s.act(ctx, &act, func(pgx.Tx) error { return nil })
-}
-
-// auditPage is how many rows of the audit log are read at once.
-const auditPage = 5000
-
-// AuditLog implements identity.Guard. Rows that are added meanwhile are read too.
-func (s *Store) AuditLog(ctx context.Context, each func(identity.AuditRow) error) (sequence int64, head identity.Hash, err error) {
-	for after, missing := int64(math.MinInt64), false; ; {
-		rows, err := s.pool.Query(ctx, `SELECT sequence, at, act, who, what, address, trace_id, result, previous, hash
-FROM audit_log WHERE sequence > $1 ORDER BY sequence LIMIT $2`, after, auditPage)
-		if err != nil {
-			return 0, head, failure(err)
-		}
-		page, err := pgx.CollectRows(rows, scanAudit)
-		if err != nil {
-			return 0, head, failure(err)
-		}
-		for _, row := range page {
-			if err := each(row); err != nil {
-				return 0, head, err
-			}
-			after = row.Sequence
-		}
-		if len(page) == auditPage {
-			continue
-		}
-		// The head is read behind the rows, so that rows beyond it were written around the program.
-		var hash []byte
-		if err = s.pool.QueryRow(ctx, "SELECT sequence, hash FROM audit_head").Scan(&sequence, &hash); err != nil {
-			return 0, head, failure(err)
-		}
-		copy(head[:], hash)
-		if sequence <= after || missing {
-			return sequence, head, nil
-		}
-		missing = len(page) == 0 // A second look tells rows that were added from rows that are gone.
-	}
-}
-
-func scanAudit(from pgx.CollectableRow) (identity.AuditRow, error) {
-	var row identity.AuditRow
-	var name string
-	var previous, hash []byte
-	act := &row.Act
-	err := from.Scan(&row.Sequence, &act.At, &name, &act.Who, &act.What, &act.Address, &act.Trace, &act.Result, &previous, &hash)
-	act.Name = identity.ActName(name)
-	copy(row.Previous[:], previous)
-	copy(row.Hash[:], hash)
-	return row, err
 }
 
 // How long things are kept after they matter no more.

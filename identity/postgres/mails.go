@@ -7,11 +7,12 @@ import (
 
 	"codebank.dev/identity"
 	"codebank.dev/identity/failpoints"
+	"codebank.dev/platform/auditlog"
 	"github.com/jackc/pgx/v5"
 )
 
 // RequestMail implements identity.Mails.
-func (s *Store) RequestMail(ctx context.Context, mail identity.Mail, act identity.Act) error {
+func (s *Store) RequestMail(ctx context.Context, mail identity.Mail, act auditlog.Record) error {
 	return s.act(ctx, &act, func(tx pgx.Tx) error {
 		requested, err := requestMail(ctx, tx, mail)
 		if err == nil && !requested {

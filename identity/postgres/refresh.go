@@ -7,16 +7,19 @@ import (
 
 	"codebank.dev/identity"
 	"codebank.dev/identity/failpoints"
+	"codebank.dev/platform/auditlog"
+	"codebank.dev/platform/auditlog/table"
 	"github.com/jackc/pgx/v5"
 )
 
 // Refresh implements identity.Sessions.
-func (s *Store) Refresh(ctx context.Context, presented identity.Presented, act identity.Act) (refreshed identity.Refreshed, err error) {
+func (s *Store) Refresh(ctx context.Context, presented identity.Presented, act auditlog.Record) (refreshed identity.Refreshed, err error) {
 	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if refreshed, err = refresh(ctx, tx, presented); err != nil || refreshed.Outcome != identity.RefreshStolen {
 			return err
 		}
-		act.Who, act.What = refreshed.User.Name(), refreshed.Session.Name()
+		refreshed.User.Who().Did(&act)
+		act.What = refreshed.Session.Name()
 		end := ending{
 			user: refreshed.User.ID, session: refreshed.Session.ID, reason: identity.RefreshReused,
 			at: act.At,
@@ -24,7 +27,7 @@ func (s *Store) Refresh(ctx context.Context, presented identity.Presented, act i
 		if err := endSessions(ctx, tx, end); err != nil {
 			return err
 		}
-		return appendAudit(ctx, tx, act)
+		return table.Append(ctx, tx, act)
 	})
 	s.config.Failpoint.After(err, failpoints.TokenRefreshed)
 	return refreshed, failure(err)

@@ -6,12 +6,13 @@ import (
 	"time"
 
 	"codebank.dev/identity"
+	"codebank.dev/platform/auditlog"
 	"codebank.dev/platform/id"
 	"github.com/jackc/pgx/v5"
 )
 
 // OpenSession implements identity.Sessions.
-func (s *Store) OpenSession(ctx context.Context, opening identity.Opening, act identity.Act) error {
+func (s *Store) OpenSession(ctx context.Context, opening identity.Opening, act auditlog.Record) error {
 	return s.act(ctx, &act, func(tx pgx.Tx) error { return openSession(ctx, tx, opening) })
 }
 
@@ -72,8 +73,8 @@ UPDATE sessions SET ended_at = $5, end_reason = $6 WHERE id IN (
 	if len(ended) == 0 {
 		return noneEnded(ctx, tx, e)
 	}
-	head, err := lockHead(ctx, tx)
-	if err != nil {
+	var last int64
+	if err := tx.QueryRow(ctx, "SELECT ended_sequence FROM audit_head FOR UPDATE").Scan(&last); err != nil {
 		return err
 	}
 	_, err = tx.Exec(ctx, `
@@ -81,7 +82,7 @@ WITH told AS (
 	INSERT INTO ended_sessions (sequence, session_id, ended_at, tokens_expire_at)
 	SELECT $1 + place, session, $3, $4 FROM unnest($2::uuid[]) WITH ORDINALITY AS ended (session, place)
 )
-UPDATE audit_head SET ended_sequence = $1 + cardinality($2::uuid[])`, head.ended, ended, e.at, e.at.Add(identity.TokensForgotten))
+UPDATE audit_head SET ended_sequence = $1 + cardinality($2::uuid[])`, last, ended, e.at, e.at.Add(identity.TokensForgotten))
 	return err
 }
 
@@ -110,7 +111,7 @@ func optional(of id.ID) *[16]byte {
 }
 
 // EndSession implements identity.Sessions.
-func (s *Store) EndSession(ctx context.Context, end identity.SessionEnd, act identity.Act) error {
+func (s *Store) EndSession(ctx context.Context, end identity.SessionEnd, act auditlog.Record) error {
 	return s.act(ctx, &act, func(tx pgx.Tx) error {
 		if end.Token != nil {
 			var session, user [16]byte
@@ -123,7 +124,7 @@ func (s *Store) EndSession(ctx context.Context, end identity.SessionEnd, act ide
 				return err
 			}
 			end.Session, end.User = id.ID(session), id.ID(user)
-			act.Who = identity.User{ID: end.User}.Name()
+			identity.User{ID: end.User}.Who().Did(&act)
 		}
 		act.What = identity.SessionName(end.Session)
 		return endSessions(ctx, tx, ending{user: end.User, session: end.Session, reason: end.Reason, at: act.At})

@@ -1,11 +1,11 @@
 // Package postgres keeps identities in Postgres. A map of the package:
 //
 //	store.go     the pool, the migrations, and the fault of an error
-//	act.go       a change and its row of the audit log, in one commit
+//	act.go       a change and its row of the audit log, in one commit; the audit log
 //	users.go     accounts
 //	sessions.go  sessions
 //	refresh.go   refresh tokens
-//	guard.go     attempts, the audit log, and what is too old
+//	guard.go     attempts, and what is too old
 //	mails.go     e-mails and their tokens
 //
 // Locks are taken in one order: users, their sessions, the head of the audit log.
@@ -19,6 +19,7 @@ import (
 
 	"codebank.dev/identity"
 	"codebank.dev/identity/failpoints"
+	"codebank.dev/platform/auditlog/table"
 	"codebank.dev/platform/database"
 	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/fault"
@@ -38,7 +39,7 @@ const all = "SELECT INSERT UPDATE DELETE"
 var needs = database.Needs{
 	"users": "SELECT INSERT UPDATE", "sessions": all, "refresh_tokens": "SELECT INSERT UPDATE", "devices": all,
 	"ended_sessions": "SELECT INSERT DELETE", "attempts": all, "mails": all, "mail_tokens": "SELECT INSERT DELETE",
-	"audit_log": "SELECT INSERT", "audit_head": "SELECT UPDATE",
+	"audit_log": table.Needs["audit_log"], "audit_head": table.Needs["audit_head"],
 }
 
 // Config says how to reach the database. URL is required.

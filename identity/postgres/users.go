@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"codebank.dev/identity"
+	"codebank.dev/platform/auditlog"
 	"codebank.dev/platform/database"
 	"codebank.dev/platform/id"
 	"github.com/jackc/pgx/v5"
@@ -59,7 +60,7 @@ EXISTS (SELECT FROM devices WHERE user_id = users.id AND digest = $2) FROM users
 }
 
 // CreateUser implements identity.Users.
-func (s *Store) CreateUser(ctx context.Context, user identity.User, token *identity.Digest, act identity.Act) error {
+func (s *Store) CreateUser(ctx context.Context, user identity.User, token *identity.Digest, act auditlog.Record) error {
 	err := s.act(ctx, &act, func(tx pgx.Tx) error { return createUser(ctx, tx, user, token) })
 	if database.State(err) == uniqueViolation {
 		return identity.ErrMailToken.Wrap(err)
@@ -81,11 +82,11 @@ func createUser(ctx context.Context, tx pgx.Tx, user identity.User, token *ident
 }
 
 // SetPassword implements identity.Users.
-func (s *Store) SetPassword(ctx context.Context, change identity.PasswordChange, act identity.Act) error {
+func (s *Store) SetPassword(ctx context.Context, change identity.PasswordChange, act auditlog.Record) error {
 	return s.act(ctx, &act, func(tx pgx.Tx) error { return setPassword(ctx, tx, change, act) })
 }
 
-func setPassword(ctx context.Context, tx pgx.Tx, change identity.PasswordChange, act identity.Act) error {
+func setPassword(ctx context.Context, tx pgx.Tx, change identity.PasswordChange, act auditlog.Record) error {
 	tag, err := tx.Exec(ctx, "UPDATE users SET password_hash = $2 WHERE id = $1 AND (password_hash = $3 OR $3 = '')",
 		[16]byte(change.User), change.Hash, change.Verified)
 	if err != nil {
@@ -112,7 +113,7 @@ func setPassword(ctx context.Context, tx pgx.Tx, change identity.PasswordChange,
 }
 
 // ChangeRoles implements identity.Users.
-func (s *Store) ChangeRoles(ctx context.Context, email identity.Email, change identity.RoleChange, act identity.Act) (user identity.User, err error) {
+func (s *Store) ChangeRoles(ctx context.Context, email identity.Email, change identity.RoleChange, act auditlog.Record) (user identity.User, err error) {
 	err = s.act(ctx, &act, func(tx pgx.Tx) error {
 		user, err = changeRoles(ctx, tx, email, change)
 		if err == nil && len(change.Take) > 0 {

@@ -21,6 +21,7 @@ import (
 	"codebank.dev/identity"
 	"codebank.dev/identity/signing"
 	"codebank.dev/native/postgres/postgrestest"
+	"codebank.dev/platform/auditlog"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/rpctest"
 	"codebank.dev/platform/serve"
@@ -93,13 +94,13 @@ func TestARefreshTokenIsExchangedOnceAndRepeatedForTenSeconds(t *testing.T) {
 func (r *running) acts(t testing.TB) []string {
 	t.Helper()
 	var names []string
-	var checker identity.AuditChecker
-	sequence, head, err := r.store.AuditLog(t.Context(), func(row identity.AuditRow) error {
-		names = append(names, string(row.Act.Name))
+	var checker auditlog.Checker
+	head, err := r.store.AuditLog(t.Context(), func(row auditlog.Row) error {
+		names = append(names, string(row.Act))
 		return checker.Check(row)
 	})
 	require.NoError(t, err)
-	require.NoError(t, checker.CheckEnd(sequence, head))
+	require.NoError(t, checker.CheckEnd(head))
 	return names
 }
 

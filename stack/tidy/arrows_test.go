@@ -12,7 +12,7 @@ import (
 // that ends in "/" is everything below it.
 var (
 	// pure is the part of the platform without input and output.
-	pure = []string{"platform/cache", "platform/failpoint", "platform/fault", "platform/field", "platform/id", "platform/money", "platform/pan"}
+	pure = []string{"platform/auditlog", "platform/cache", "platform/failpoint", "platform/fault", "platform/field", "platform/id", "platform/money", "platform/pan"}
 	// language is what every use case of the bank may import.
 	language = slices.Concat([]string{"bank", "bank/failpoints"}, pure)
 	// service is what any program except the bank's parts may import.
@@ -27,21 +27,24 @@ var arrows = map[string][]string{
 	"dashboards": {"self", "schemas"},
 	"native":     {"self"},
 
-	"platform/cache":         {},
-	"platform/failpoint":     {},
-	"platform/fault":         {},
-	"platform/memory":        {},
-	"platform/money":         {},
-	"platform/id":            {},
-	"platform/pan":           {"platform/fault"},
-	"platform/field":         {"platform/fault", "platform/id", "platform/money", "platform/pan"},
-	"platform/database":      {"self", "platform/fault"},
-	"platform/database/wire": {"platform/id", "platform/money"},
-	"platform/groupcommit":   {"platform/fault", "platform/id"},
-	"platform/programtest":   {"native/child", "platform/fault"},
-	"platform/rpctest":       {},
-	"platform/serve":         {"platform/fault", "platform/id", "platform/pan"},
-	"platform/token":         {"platform/cache", "platform/fault", "schemas"},
+	"platform/auditlog":              {},
+	"platform/auditlog/table":        {"platform/auditlog", "platform/database/wire"},
+	"platform/auditlog/auditlogtest": {"platform/auditlog", "platform/auditlog/table"},
+	"platform/cache":                 {},
+	"platform/failpoint":             {},
+	"platform/fault":                 {},
+	"platform/memory":                {},
+	"platform/money":                 {},
+	"platform/id":                    {},
+	"platform/pan":                   {"platform/fault"},
+	"platform/field":                 {"platform/fault", "platform/id", "platform/money", "platform/pan"},
+	"platform/database":              {"self", "platform/fault"},
+	"platform/database/wire":         {"platform/id", "platform/money"},
+	"platform/groupcommit":           {"platform/fault", "platform/id"},
+	"platform/programtest":           {"native/child", "platform/fault"},
+	"platform/rpctest":               {},
+	"platform/serve":                 {"platform/fault", "platform/id", "platform/pan"},
+	"platform/token":                 {"platform/cache", "platform/fault", "schemas"},
 
 	"bank":            slices.DeleteFunc(slices.Clone(pure), func(name string) bool { return name == "platform/cache" || name == "platform/failpoint" }),
 	"bank/failpoints": {"platform/failpoint"},
@@ -64,13 +67,13 @@ var arrows = map[string][]string{
 	"statement": service,
 	"checkout":  service,
 
-	"identity":            {"platform/fault", "platform/id", "platform/pan"},
+	"identity":            {"platform/auditlog", "platform/fault", "platform/id", "platform/pan"},
 	"identity/failpoints": {"platform/failpoint"},
 	"identity/hashing":    {"platform/fault"},
 	"identity/mail":       {},
 	"identity/signing":    {"identity/failpoints", "platform/failpoint", "platform/token"},
 	"identity/access":     {"identity", "identity/hashing", "identity/mail", "identity/signing", "platform/fault", "platform/field", "platform/id", "platform/token"},
-	"identity/postgres":   {"identity", "identity/failpoints", "platform/database", "platform/failpoint", "platform/fault", "platform/id"},
+	"identity/postgres":   {"identity", "identity/failpoints", "platform/auditlog", "platform/auditlog/table", "platform/database", "platform/failpoint", "platform/fault", "platform/id"},
 	"identity/rpc":        {"identity", "identity/access", "identity/signing", "platform/fault", "platform/id", "platform/serve", "platform/token", "schemas"},
 	"identity/cmd":        {"identity", "identity/", "platform/", "schemas"},
 

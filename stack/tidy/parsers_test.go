@@ -72,7 +72,6 @@ var ownBytes = map[string]string{
 	"bank/postgres read":            "rows of the bank's own ledger",
 	"checkout/postgres scanOrder":   "rows of checkout's own database",
 	"checkout/postgres scanItems":   "rows of checkout's own database",
-	"identity/postgres scanAudit":   "rows of identity's own database",
 	"identity/postgres scanUser":    "rows of identity's own database",
 	"schemas/generate readSums":     "a file of the repository, by a tool for developers",
 	"operations/deadletter read":    "fetches; each record is parsed by parse",
