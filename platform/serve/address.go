@@ -2,8 +2,6 @@ package serve
 
 import (
 	"context"
-	"crypto/rand"
-	"crypto/subtle"
 	"net/netip"
 	"slices"
 	"strings"
@@ -17,20 +15,20 @@ const (
 	// forwardedKey lists the addresses that a request came by. The gateway appends the one that
 	// connected to it.
 	forwardedKey = "x-forwarded-for"
-	// gatewayKey holds a secret of the process, which shows that a call comes from its own gateway.
-	// A header of that name does not become metadata.
+	// gatewayKey holds the handle under which the gateway lends a call what is proved about the client of
+	// the request. It counts only on the connection within the process.
 	gatewayKey = "x-codebank-gateway"
 )
 
-// vouch marks the calls of the gateway, so that Address believes what they say about their origin.
+// vouch lends the calls of the gateway what is proved about the client of the request.
 //
 // tidy:parameters gRPC decides the signature
 func (s *Server) vouch(ctx context.Context, method string, request, answer any, conn *grpc.ClientConn, call grpc.UnaryInvoker, options ...grpc.CallOption) error {
-	return call(metadata.AppendToOutgoingContext(ctx, gatewayKey, s.gatewaySecret), method, request, answer, conn, options...)
+	known, _ := ctx.Value(identityKey{}).(identity)
+	ctx, end := s.edge.handles.lend(ctx, known.proof)
+	defer end()
+	return call(ctx, method, request, answer, conn, options...)
 }
-
-// newGatewaySecret returns a secret that no caller can guess.
-func newGatewaySecret() string { return rand.Text() }
 
 // Address returns the network address that a call comes from: of the peer, or of the HTTP client if
 // the call comes by the server's own gateway. Behind proxies of Config.TrustedProxies it is the last
@@ -43,9 +41,7 @@ func (s *Server) Address(ctx context.Context) netip.Addr {
 			address = parsed.Addr().Unmap()
 		}
 	}
-	secrets := metadata.ValueFromIncomingContext(ctx, gatewayKey)
-	own := len(secrets) == 1 && subtle.ConstantTimeCompare([]byte(secrets[0]), []byte(s.gatewaySecret)) == 1
-	if !own && !s.trusts(address) {
+	if !isOwn(ctx) && !s.trusts(address) {
 		return address
 	}
 	hops := strings.Split(strings.Join(metadata.ValueFromIncomingContext(ctx, forwardedKey), ","), ",")

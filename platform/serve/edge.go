@@ -37,19 +37,18 @@ type edge struct {
 	start       *start
 	// outages limits the warnings about calls that are Unavailable.
 	outages sparing
+	config  *Config
+	handles handles
 }
 
 func newEdge(config Config, registry registerer, start *start) *edge {
-	return &edge{logger: config.Logger, maxDeadline: config.MaxDeadline, metrics: newCallMetrics(registry), start: start}
+	return &edge{logger: config.Logger, maxDeadline: config.MaxDeadline, metrics: newCallMetrics(registry), start: start, config: &config}
 }
 
 // unary is the interceptor of calls with one request and one answer.
 func (e *edge) unary(ctx context.Context, request any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (answer any, err error) {
 	started := time.Now()
-	ctx, err = identify(ctx)
-	if err == nil {
-		err = e.start.admits(info.FullMethod)
-	}
+	ctx, err = e.enter(ctx, info.FullMethod)
 	if err == nil {
 		if deadline, ok := ctx.Deadline(); !ok || deadline.Sub(started) > e.maxDeadline {
 			var cancel context.CancelFunc
@@ -64,6 +63,20 @@ func (e *edge) unary(ctx context.Context, request any, info *grpc.UnaryServerInf
 	return answer, nil
 }
 
+// enter finds out who makes a call, and refuses the call if the program does not take it yet, or not from
+// them.
+func (e *edge) enter(ctx context.Context, method string) (context.Context, error) {
+	ctx, err := e.identify(ctx)
+	if err == nil {
+		err = e.start.admits(method)
+	}
+	if err == nil && e.config.Walls != nil && !isCommon(method) {
+		known, _ := ctx.Value(identityKey{}).(identity)
+		err = e.config.Walls.allows(e.config, method, &known.subject)
+	}
+	return ctx, err
+}
+
 // callUnary runs the handler and turns a panic into an internal error.
 func (e *edge) callUnary(ctx context.Context, request any, handle grpc.UnaryHandler) (answer any, err error) {
 	defer func() { err = e.recovered(ctx, recover(), err) }()
@@ -73,12 +86,9 @@ func (e *edge) callUnary(ctx context.Context, request any, handle grpc.UnaryHand
 // stream is the interceptor of all other calls. The edge sets no deadline for them.
 func (e *edge) stream(service any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
 	started := time.Now()
-	ctx, err := identify(stream.Context())
+	ctx, err := e.enter(stream.Context(), info.FullMethod)
 	if err == nil {
-		err = e.start.admits(info.FullMethod)
-	}
-	if err == nil {
-		err = e.callStream(service, &edgeStream{ServerStream: stream, ctx: ctx}, handle)
+		err = e.callStream(service, &edgeStream{ServerStream: stream, ctx: ctx, walls: e.config.Walls}, handle)
 	}
 	return e.finish(ctx, info.FullMethod, started, err)
 }
@@ -144,7 +154,8 @@ func (e *edge) log(ctx context.Context, fullMethod string, elapsed time.Duration
 // edgeStream is a stream whose messages are received through envelopes.
 type edgeStream struct {
 	grpc.ServerStream
-	ctx context.Context
+	ctx   context.Context
+	walls *Walls
 }
 
 // Context returns the call's context with its identity.
@@ -154,9 +165,29 @@ func (s *edgeStream) Context() context.Context { return s.ctx }
 // fault that names no field; it ends the stream when the handler returns it.
 func (s *edgeStream) RecvMsg(message any) error {
 	err := open(s.ServerStream.RecvMsg, message)
+	if err == nil {
+		err = s.goesOn()
+	}
 	var known *fault.Error
 	if errors.As(err, &known) {
 		return known
 	}
 	return err
+}
+
+// SendMsg sends one message, unless who receives it is no longer let in.
+func (s *edgeStream) SendMsg(message any) error {
+	if err := s.goesOn(); err != nil {
+		return err
+	}
+	return s.ServerStream.SendMsg(message)
+}
+
+// goesOn refuses a stream whose certificate or session has ended since it was opened.
+func (s *edgeStream) goesOn() error {
+	if s.walls == nil {
+		return nil
+	}
+	known, _ := s.ctx.Value(identityKey{}).(identity)
+	return s.walls.again(s.ctx, &known)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -24,13 +25,14 @@ const answerTimeout = time.Minute
 type GatewayRegistrar func(ctx context.Context, mux *runtime.ServeMux, conn *grpc.ClientConn) error
 
 // Gateway serves the REST API of services under /v1/. Its requests are calls to the
-// server's own gRPC listener, so they pass the same edge as any other. Fields have the
+// server itself, over a connection within the process, so they pass the same edge as any other. Fields have the
 // names of protojson. A request is refused if it has an unknown field or query parameter,
 // or anything behind the one JSON value of its body. HEAD is GET without the body of the
 // answer. Errors are problem details. ctx is used for the registration only.
 func (s *Server) Gateway(ctx context.Context, services ...GatewayRegistrar) error {
 	if s.gateway == nil {
-		conn, err := grpc.NewClient("passthrough:///"+s.GRPCAddress(),
+		conn, err := grpc.NewClient("passthrough:///"+s.config.Name,
+			grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return s.ownListener.DialContext(ctx) }),
 			grpc.WithTransportCredentials(insecure.NewCredentials()),
 			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxResponseBytes)),
 			grpc.WithChainUnaryInterceptor(refuseUnknownParameters, s.vouch),

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -39,7 +40,7 @@ func (s *Server) newHTTPServer() (*http.Server, error) {
 	shell := &httpShell{
 		next: s.mux, logger: s.config.Logger, metrics: newRequestMetrics(s.registry),
 		panics: s.edge.metrics.panics.Inc, maxBody: int64(s.config.MaxRequestBytes), calls: s.config.GRPCAddress != "",
-		origins: http.NewCrossOriginProtection(),
+		origins: http.NewCrossOriginProtection(), walls: s.config.Walls,
 	}
 	return &http.Server{
 		Handler:           shell,
@@ -80,6 +81,7 @@ type httpShell struct {
 	maxBody int64
 	// calls says that requests become gRPC calls, which carry no text but UTF-8.
 	calls bool
+	walls *Walls
 	// origins refuses requests of pages of other origins.
 	origins *http.CrossOriginProtection
 	// warnings limits the warnings about headers that are too large, because anybody may
@@ -90,13 +92,11 @@ type httpShell struct {
 // ServeHTTP serves one request.
 func (h *httpShell) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	started := time.Now()
-	id := identity{caller: r.Header.Get(CallerKey), trace: parseTraceparent(r.Header.Get(TraceKey))}
+	id := h.identify(r)
+	id.trace = parseTraceparent(r.Header.Get(TraceKey))
 	if !id.trace.IsValid() {
 		id.trace = newTraceID()
 		r.Header.Set(TraceKey, newTraceparent(id.trace))
-	}
-	if !ValidCaller(id.caller) {
-		id.caller = "" // A handler that needs a caller refuses the request and names the header.
 	}
 	r = r.WithContext(context.WithValue(r.Context(), identityKey{}, id))
 	recorder := &responseRecorder{ResponseWriter: w}
@@ -109,6 +109,23 @@ func (h *httpShell) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			slog.String("method", r.Method), slog.String("pattern", r.Pattern), slog.Int("status", recorder.code()),
 			slog.Int64("duration_micros", elapsed.Microseconds()), slog.String("trace_id", id.trace.String()))
 	}
+}
+
+// identify finds out who makes a request, by the connection. Access tokens are judged later, by who needs
+// them. A server without walls takes the caller that the request claims, if there can be one of that name.
+func (h *httpShell) identify(r *http.Request) identity {
+	if h.walls == nil {
+		if claimed := r.Header.Get(CallerKey); ValidCaller(claimed) {
+			return identity{caller: claimed}
+		}
+		return identity{} // A handler that needs a caller refuses the request and names the header.
+	}
+	var certificates []*x509.Certificate
+	if r.TLS != nil {
+		certificates = r.TLS.PeerCertificates
+	}
+	proved := h.walls.prove(certificates)
+	return identity{proof: proved, caller: proved.caller, subject: proved.peer}
 }
 
 // guarded serves a request within bounds and answers 500 when its handler panics.

@@ -7,6 +7,7 @@ import (
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/id"
 	"codebank.dev/platform/pan"
+	"codebank.dev/platform/principal"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/metadata"
 )
@@ -33,10 +34,17 @@ var (
 	errCustomer = fault.Invalid(CustomerKey, "The customer is one name: customers/ and a lower-case UUID.")
 )
 
-// identity is the caller of a call, the customer for whom it is made, and the trace that it is part of.
+// identity is who makes a call, and the trace that the call is part of.
 type identity struct {
-	caller   string
-	customer id.ID // zero for none
+	// caller is the namespace of request ids.
+	caller string
+	// proof is what the connection proves; nil without walls.
+	proof *proof
+	// subject is on whose behalf the call is made: the user of token, or the other side of the connection.
+	subject principal.Principal
+	token   string
+	// customer is what a call without walls claims; zero for none.
+	customer id.ID
 	trace    trace.TraceID
 }
 
@@ -49,6 +57,21 @@ func Caller(ctx context.Context) string {
 		return known.caller
 	}
 	return Anonymous
+}
+
+// Principal returns on whose behalf a call is made: the user of its access token, or the program of its
+// certificate. It is of the zero kind outside of a call.
+func Principal(ctx context.Context) principal.Principal {
+	known, _ := ctx.Value(identityKey{}).(identity)
+	return known.subject
+}
+
+// ContextWithPrincipal returns ctx for a call that a principal makes in a namespace of request ids. It is
+// for tests and for work that continues a call.
+func ContextWithPrincipal(ctx context.Context, caller string, subject principal.Principal) context.Context {
+	known, _ := ctx.Value(identityKey{}).(identity)
+	known.caller, known.subject = caller, subject
+	return context.WithValue(ctx, identityKey{}, known)
 }
 
 // Customer returns the customer for whom the call is made; zero for none. It is not authenticated.
@@ -82,9 +105,8 @@ func ContextWithIdentity(ctx context.Context, caller, traceID string) context.Co
 	return context.WithValue(ctx, identityKey{}, identity{caller: caller, trace: parsed})
 }
 
-// identify reads the identity from the metadata of a call. It replaces a malformed
-// traceparent, as the standard asks, and refuses a malformed caller or customer.
-func identify(ctx context.Context) (context.Context, error) {
+// identify finds out who makes a call. It replaces a malformed traceparent, as the standard asks.
+func (e *edge) identify(ctx context.Context) (context.Context, error) {
 	known := identity{caller: Anonymous}
 	if traces := metadata.ValueFromIncomingContext(ctx, TraceKey); len(traces) == 1 {
 		known.trace = parseTraceparent(traces[0])
@@ -92,6 +114,19 @@ func identify(ctx context.Context) (context.Context, error) {
 	if !known.trace.IsValid() {
 		known.trace = newTraceID()
 	}
+	if e.config.Walls == nil {
+		return claimed(ctx, known)
+	}
+	if known.proof = e.handles.proofOf(ctx); known.proof == nil {
+		known.proof = &proof{peer: principal.None()}
+	}
+	err := e.config.Walls.judge(ctx, &known)
+	return context.WithValue(ctx, identityKey{}, known), err
+}
+
+// claimed reads the identity from the metadata of a call to a server without walls. It refuses a malformed
+// caller or customer.
+func claimed(ctx context.Context, known identity) (context.Context, error) {
 	callers := metadata.ValueFromIncomingContext(ctx, CallerKey)
 	valid := len(callers) == 0 || len(callers) == 1 && ValidCaller(callers[0])
 	if valid && len(callers) == 1 {

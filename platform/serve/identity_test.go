@@ -1,9 +1,11 @@
 package serve //nolint:testpackage // The parser of traceparent is not exported.
 
 import (
+	"context"
 	"testing"
 
 	"codebank.dev/platform/id"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc/metadata"
 )
@@ -24,7 +26,7 @@ func TestOnlyAWellFormedTraceparentIsContinued(t *testing.T) {
 		"00_" + trace + "_" + parent + "_01":                    "",
 		"":                                                      "",
 	} {
-		ctx, err := identify(metadata.NewIncomingContext(t.Context(), metadata.Pairs(TraceKey, header)))
+		ctx, err := identifyClaimed(metadata.NewIncomingContext(t.Context(), metadata.Pairs(TraceKey, header)))
 		require.NoError(t, err)
 		if want == "" {
 			require.False(t, parseTraceparent(header).IsValid(), header)
@@ -53,11 +55,11 @@ func TestAnIdentityHasOnlyAValidTrace(t *testing.T) {
 // A call that names its customer in another way than it should is refused, and not made for nobody.
 func TestACallIsMadeForOneCustomerOrForNone(t *testing.T) {
 	const customer = "5d1f4a1e-0c1a-4f0a-9a55-3f8f7b0f2a10"
-	ctx, err := identify(metadata.NewIncomingContext(t.Context(), metadata.Pairs(CallerKey, "app", CustomerKey, "customers/"+customer)))
+	ctx, err := identifyClaimed(metadata.NewIncomingContext(t.Context(), metadata.Pairs(CallerKey, "app", CustomerKey, "customers/"+customer)))
 	require.NoError(t, err)
 	require.Equal(t, customer, Customer(ctx).String())
 	require.Equal(t, "app", Caller(ctx))
-	ctx, err = identify(metadata.NewIncomingContext(t.Context(), metadata.Pairs(CallerKey, "app")))
+	ctx, err = identifyClaimed(metadata.NewIncomingContext(t.Context(), metadata.Pairs(CallerKey, "app")))
 	require.NoError(t, err)
 	require.Zero(t, Customer(ctx))
 	for _, wrong := range [][]string{
@@ -65,10 +67,10 @@ func TestACallIsMadeForOneCustomerOrForNone(t *testing.T) {
 		{"customers/00000000-0000-0000-0000-000000000000"}, {"customers/" + customer, "customers/" + customer},
 	} {
 		pairs := metadata.MD{CustomerKey: wrong}
-		_, err := identify(metadata.NewIncomingContext(t.Context(), pairs))
+		_, err := identifyClaimed(metadata.NewIncomingContext(t.Context(), pairs))
 		require.ErrorIs(t, err, errCustomer, wrong)
 	}
-	known, err := identify(metadata.NewIncomingContext(t.Context(), metadata.Pairs(CallerKey, "app")))
+	known, err := identifyClaimed(metadata.NewIncomingContext(t.Context(), metadata.Pairs(CallerKey, "app")))
 	require.NoError(t, err)
 	require.Equal(t, Customer(ContextWithCustomer(known, id.ID{1})), id.ID{1})
 	require.Equal(t, "app", Caller(ContextWithCustomer(known, id.ID{1})))
@@ -92,4 +94,8 @@ func FuzzParseTraceparent(f *testing.F) {
 			require.Equal(t, header[3:35], trace.String())
 		}
 	})
+}
+
+func identifyClaimed(ctx context.Context) (context.Context, error) {
+	return newEdge(Config{}, prometheus.NewRegistry(), &start{}).identify(ctx)
 }

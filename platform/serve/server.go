@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"codebank.dev/platform/permission"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
@@ -28,6 +29,8 @@ const (
 	DefaultDrainTimeout = 10 * time.Second
 	// DefaultMaxDeadline bounds a unary call.
 	DefaultMaxDeadline = 30 * time.Second
+	// DefaultConnectionAge bounds the age of a gRPC connection.
+	DefaultConnectionAge = 10 * time.Minute
 	// DefaultMaxRequestBytes bounds a gRPC message and an HTTP body.
 	DefaultMaxRequestBytes = 1 << 20
 )
@@ -51,6 +54,8 @@ const (
 	pingInterval        = 30 * time.Second
 	pingTimeout         = 10 * time.Second
 	minClientPing       = 5 * time.Second
+	// connectionGrace is how long the calls of a connection that has become too old may go on.
+	connectionGrace = time.Minute
 	// The windows are how many bytes may be under way before they are read. gRPC would
 	// estimate them with a ping beside nearly every message. For a single call the pings are a
 	// third of all reads and writes.
@@ -92,6 +97,16 @@ type Config struct {
 	// TrustedProxies are the addresses of proxies in front of the program, which say where requests
 	// come from (see Server.Address). None: only the program's own gateway is believed.
 	TrustedProxies []netip.Prefix
+	// Walls prove who calls. Nil: nobody proves anything, and what calls claim is believed.
+	Walls *Walls
+	// Permissions says who may call which method. It is required with Walls, and must have exactly the
+	// methods of the services.
+	Permissions permission.Table
+	// Groups are the groups of services that Permissions names.
+	Groups permission.Groups
+	// ConnectionAge is how old a gRPC connection may become before its client must open a new one, so that
+	// certificates are proved anew. Default: DefaultConnectionAge.
+	ConnectionAge time.Duration
 }
 
 // withDefaults returns the config with defaults in place of zero values.
@@ -104,6 +119,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.DrainTimeout <= 0 {
 		c.DrainTimeout = DefaultDrainTimeout
+	}
+	if c.ConnectionAge <= 0 {
+		c.ConnectionAge = DefaultConnectionAge
 	}
 	if c.MaxRequestBytes <= 0 {
 		c.MaxRequestBytes = DefaultMaxRequestBytes
@@ -129,8 +147,8 @@ type Server struct {
 	mux          *http.ServeMux
 	gateway      *runtime.ServeMux
 	gatewayConn  *grpc.ClientConn
-	// gatewaySecret marks the calls of the gateway.
-	gatewaySecret string
+	// ownListener takes the calls of the gateway.
+	ownListener *ownListener
 
 	hasRoot  bool
 	draining chan struct{}
@@ -145,6 +163,11 @@ var _ grpc.ServiceRegistrar = (*Server)(nil)
 func Listen(config Config) (*Server, error) {
 	config = config.withDefaults()
 	slog.SetDefault(config.Logger)
+	if config.Walls != nil {
+		if err := config.Walls.admit(config.GRPCAddress, config.HTTPAddress); err != nil {
+			return nil, err
+		}
+	}
 	grpcListener, httpListener, err := listeners(config)
 	if err != nil {
 		return nil, err
@@ -163,7 +186,7 @@ func Listen(config Config) (*Server, error) {
 		mux:          http.NewServeMux(),
 		draining:     make(chan struct{}),
 
-		gatewaySecret: newGatewaySecret(),
+		ownListener: newOwnListener(),
 	}
 	s.grpc = newGRPCServer(config, s.edge)
 	grpc_health_v1.RegisterHealthServer(s, s.health)
@@ -194,6 +217,7 @@ func listeners(config Config) (grpcListener, httpListener net.Listener, err erro
 
 func newGRPCServer(config Config, e *edge) *grpc.Server {
 	return grpc.NewServer(append([]grpc.ServerOption{
+		grpc.Creds(&door{config.Walls}),
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.ChainUnaryInterceptor(e.unary),
 		grpc.ChainStreamInterceptor(e.stream),
@@ -205,7 +229,9 @@ func newGRPCServer(config Config, e *edge) *grpc.Server {
 		grpc.MaxHeaderListSize(maxMetadataBytes),
 		grpc.InitialWindowSize(streamWindow),
 		grpc.InitialConnWindowSize(connectionWindow),
-		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingInterval, Timeout: pingTimeout}),
+		grpc.KeepaliveParams(keepalive.ServerParameters{
+			Time: pingInterval, Timeout: pingTimeout, MaxConnectionAge: config.ConnectionAge, MaxConnectionAgeGrace: connectionGrace,
+		}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minClientPing, PermitWithoutStream: true}),
 		grpc.ConnectionTimeout(readHeaderTimeout),
 	}, config.GRPCOptions...)...)
@@ -261,13 +287,22 @@ func (s *Server) Run(ctx context.Context) error {
 	if !s.hasRoot {
 		s.mux.Handle("/", http.HandlerFunc(notFound))
 	}
+	if err := s.checkPermissions(); err != nil {
+		s.Close()
+		return err
+	}
 	s.edge.metrics.begin(s.grpc.GetServiceInfo())
 	s.config.Logger.Info("listening", "program", s.config.Name, "grpc", s.GRPCAddress(), "http", s.HTTPAddress())
 	s.start.done.Store(s.start.prepare == nil)
 	working, stopWorking := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	running.Go(func() { s.watchReadiness(working) })
-	failures := make(chan error, 3)
+	if s.config.Walls != nil {
+		for _, work := range s.config.Walls.work() {
+			running.Go(func() { work(working) })
+		}
+	}
+	failures := make(chan error, 4)
 	running.Go(func() {
 		if err := s.start.run(working); err != nil {
 			failures <- err
@@ -275,9 +310,10 @@ func (s *Server) Run(ctx context.Context) error {
 	})
 	if s.grpcListener != nil {
 		running.Go(func() { failures <- s.grpc.Serve(s.grpcListener) })
+		running.Go(func() { failures <- s.grpc.Serve(s.ownListener) })
 	}
 	running.Go(func() {
-		if err := s.http.Serve(s.httpListener); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.serveHTTP(); !errors.Is(err, http.ErrServerClosed) {
 			failures <- err
 		}
 	})
@@ -292,6 +328,31 @@ func (s *Server) Run(ctx context.Context) error {
 	running.Wait()
 	s.config.Logger.Info("stopped", "program", s.config.Name)
 	return failure
+}
+
+// serveHTTP serves HTTP, over TLS if the program has walls.
+func (s *Server) serveHTTP() error {
+	if s.config.Walls == nil || s.config.Walls.files == nil {
+		return s.http.Serve(s.httpListener)
+	}
+	s.http.TLSConfig = s.config.Walls.files.ServerConfig()
+	return s.http.ServeTLS(s.httpListener, "", "")
+}
+
+// checkPermissions returns an error unless the permissions have a row for each method.
+func (s *Server) checkPermissions() error {
+	if s.config.Walls == nil {
+		return nil
+	}
+	var methods []string
+	for service, info := range s.grpc.GetServiceInfo() {
+		for _, method := range info.Methods {
+			if full := "/" + service + "/" + method.Name; !isCommon(full) {
+				methods = append(methods, full)
+			}
+		}
+	}
+	return s.config.Permissions.Check(methods, s.config.Groups)
 }
 
 // drain lets running requests and calls finish, and cuts off those that do not finish in
@@ -326,6 +387,7 @@ func (s *Server) Close() {
 		if s.grpcListener != nil {
 			_ = s.grpcListener.Close()
 		}
+		_ = s.ownListener.Close()
 		_ = s.httpListener.Close()
 	})
 }

@@ -1,11 +1,16 @@
 package serve
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"time"
+
+	"codebank.dev/platform/mtls"
+	"codebank.dev/platform/token"
 )
 
 // Settings are the flags that all programs share. Bind them before Parse, read them after.
@@ -22,8 +27,15 @@ type Settings struct {
 	DrainTimeout time.Duration
 	// MaxDeadline bounds a unary call, whatever deadline its caller set.
 	MaxDeadline time.Duration
+	// TLS, Insecure, Tokens and IdentityAddress are those of a WallsConfig.
+	TLS             mtls.Config
+	Insecure        string
+	Tokens          token.Settings
+	IdentityAddress string
 
-	flags *flag.FlagSet
+	flags      *flag.FlagSet
+	operators  string
+	namespaces string
 }
 
 // Bind defines the shared flags on fs with the program's own default addresses.
@@ -36,6 +48,42 @@ func (s *Settings) Bind(fs *flag.FlagSet, grpcAddress, httpAddress string) {
 	fs.DurationVar(&s.DrainTimeout, "drain-timeout", DefaultDrainTimeout, "how long running calls may take to end when the program is told to stop")
 	fs.DurationVar(&s.MaxDeadline, "max-deadline", DefaultMaxDeadline, "the longest a unary call may take")
 }
+
+// BindWalls defines the flags of walls on fs. operators are the programs that count as operators by default.
+func (s *Settings) BindWalls(fs *flag.FlagSet, operators string) {
+	s.TLS.Bind(fs)
+	fs.StringVar(&s.Insecure, "insecure", "", "serve plain text in place of TLS, on a loopback address, and take every caller for the `program` of this name")
+	s.Tokens.Bind(fs, "codebank")
+	fs.StringVar(&s.IdentityAddress, "identity-address", "", "`host:port` of the gRPC of the program identity, which tells which sessions have ended; empty: a session ends when its tokens expire")
+	fs.StringVar(&s.operators, "operators", operators, "`program,…` that count as operators")
+	fs.StringVar(&s.namespaces, "namespaces", "", "`principal=name,…`: the names that the request ids of principals belong to, in place of their own, for example shop-eu=shop")
+}
+
+// Walls opens the walls that the flags of BindWalls say. The error names a setting.
+func (s *Settings) Walls(logger *slog.Logger) (*Walls, error) {
+	config := WallsConfig{
+		TLS: s.TLS, Insecure: s.Insecure, Tokens: s.Tokens, IdentityAddress: s.IdentityAddress, Logger: logger,
+	}
+	for name := range strings.FieldsFuncSeq(s.operators, isComma) {
+		if !ValidCaller(name) {
+			return nil, fmt.Errorf("--operators: %q is no name of a program", name)
+		}
+		config.Operators = append(config.Operators, name)
+	}
+	for pair := range strings.FieldsFuncSeq(s.namespaces, isComma) {
+		own, other, both := strings.Cut(pair, "=")
+		if !both || !ValidCaller(own) || !ValidCaller(other) {
+			return nil, errors.New("--namespaces: a list such as shop-eu=shop,user:0190d3a0-1c1f-7b6e-8000-1a2b3c4d5e6f=app")
+		}
+		if config.Namespaces == nil {
+			config.Namespaces = make(map[string]string)
+		}
+		config.Namespaces[own] = other
+	}
+	return OpenWalls(config)
+}
+
+func isComma(r rune) bool { return r == ',' }
 
 // Config returns the part of a server's configuration that the shared flags set.
 func (s *Settings) Config(name string, logger *slog.Logger) Config {

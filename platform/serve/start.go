@@ -61,9 +61,13 @@ func (s *start) run(ctx context.Context) error {
 	return nil
 }
 
+// isCommon reports whether a method is one that every program has: of health or reflection. Everybody may
+// call it.
+func isCommon(fullMethod string) bool { return strings.HasPrefix(fullMethod, "/grpc.") }
+
 // admits returns errStarting for a call of the program's own services that comes too early.
 func (s *start) admits(fullMethod string) error {
-	if s.done.Load() || strings.HasPrefix(fullMethod, "/grpc.") {
+	if s.done.Load() || isCommon(fullMethod) {
 		return nil
 	}
 	return errStarting

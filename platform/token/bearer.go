@@ -12,6 +12,11 @@ const metadataKey = "authorization"
 
 const scheme = "Bearer "
 
+// Present reports whether a call names a token, or more than one.
+func Present(ctx context.Context) bool {
+	return len(metadata.ValueFromIncomingContext(ctx, metadataKey)) > 0
+}
+
 // Bearer returns the token of a call (RFC 6750). ErrMissing if it has none, or more than one.
 func Bearer(ctx context.Context) (string, error) {
 	values := metadata.ValueFromIncomingContext(ctx, metadataKey)

@@ -42,10 +42,10 @@ type Source struct {
 var _ Keys = (*Source)(nil)
 
 // NewSource returns a source of the keys at location: an http or https URL, or the path of a
-// file. It reads nothing yet.
-func NewSource(location string) *Source {
+// file. It reads nothing yet. A nil transport is that of package http.
+func NewSource(location string, transport http.RoundTripper) *Source {
 	refuse := func(*http.Request, []*http.Request) error { return errors.New("redirects are not followed") }
-	return &Source{location: location, client: &http.Client{Timeout: fetchTimeout, CheckRedirect: refuse}}
+	return &Source{location: location, client: &http.Client{Transport: transport, Timeout: fetchTimeout, CheckRedirect: refuse}}
 }
 
 // Key returns the key with an id. If it is unknown, the source is read again, once in two

@@ -67,7 +67,7 @@ func TestASourceReadsAgainWhatItLacks(t *testing.T) {
 		_, _ = w.Write(keys.Load().([]byte))
 	}))
 	defer server.Close()
-	source := NewSource(server.URL)
+	source := NewSource(server.URL, nil)
 	_, err := source.Key(t.Context(), "b")
 	require.Equal(t, fault.Unavailable, fault.CodeOf(err), "no keys at all")
 	require.Error(t, source.Ready(t.Context()))
@@ -96,7 +96,7 @@ func TestASourceReadsAgainWhatItLacks(t *testing.T) {
 
 func TestASourceMayBeAFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "keys.json")
-	source := NewSource(path)
+	source := NewSource(path, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	require.NoError(t, os.WriteFile(path, document(t, 1), 0o600))
@@ -109,7 +109,7 @@ func TestASourceMayBeAFile(t *testing.T) {
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	server := httptest.NewServer(http.RedirectHandler("/elsewhere", http.StatusFound))
 	defer server.Close()
-	require.Error(t, NewSource(server.URL).reload(t.Context(), 0))
+	require.Error(t, NewSource(server.URL, nil).reload(t.Context(), 0))
 }
 
 func TestSettingsThatCannotBeMeant(t *testing.T) {

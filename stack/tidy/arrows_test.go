@@ -43,7 +43,12 @@ var arrows = map[string][]string{
 	"platform/groupcommit":           {"platform/fault", "platform/id"},
 	"platform/programtest":           {"native/child", "platform/fault"},
 	"platform/rpctest":               {},
-	"platform/serve":                 {"platform/fault", "platform/id", "platform/pan"},
+	"platform/mtls":                  {},
+	"platform/mtls/authority":        {"platform/mtls"},
+	"platform/principal":             {"platform/id"},
+	"platform/permission":            {"platform/fault", "platform/principal"},
+	"platform/wallstest":             {"platform/mtls", "platform/mtls/authority", "platform/serve", "platform/token"},
+	"platform/serve":                 {"platform/fault", "platform/id", "platform/mtls", "platform/pan", "platform/permission", "platform/principal", "platform/token", "schemas"},
 	"platform/token":                 {"platform/cache", "platform/fault", "schemas"},
 
 	"bank":            slices.DeleteFunc(slices.Clone(pure), func(name string) bool { return name == "platform/cache" || name == "platform/failpoint" }),

@@ -55,6 +55,8 @@ var excusedSteps = map[string]string{
 	"platform/database requireSettings": "sets parameters of a session",
 	"platform/database/databasetest":    "for tests",
 	"platform/programtest":              "for tests",
+	"platform/wallstest":                "for tests",
+	"platform/mtls/authority write":     "replaces a file at once, for one machine and for tests",
 	"statement/statementtest":           "for tests",
 }
 

@@ -60,6 +60,9 @@ var shownBy = map[string]string{
 	"checkout/rpc readCard":               "checkout/rpc FuzzRequest",
 	"bank/vault readKeyFile":              "bank/vault FuzzParseKeyFile",
 	"identity/signing readKeyFile":        "identity/signing FuzzParseKeyFile",
+	"platform/mtls read":                  "platform/mtls FuzzFiles",
+	"platform/mtls readAuthorities":       "platform/mtls FuzzFiles",
+	"platform/mtls readDenied":            "platform/mtls FuzzFiles",
 	"operations/elasticsearch Scan":       "operations/elasticsearch FuzzAnswer",
 	"dashboards Read":                     "dashboards FuzzRead",
 	"checkout/cmd/checkout readCatalogue": "checkout/product FuzzParse",
@@ -70,6 +73,7 @@ var shownBy = map[string]string{
 // ownBytes are parsers of bytes that the same program wrote.
 var ownBytes = map[string]string{
 	"bank/postgres read":            "rows of the bank's own ledger",
+	"platform/mtls/authority read":  "files that it wrote itself",
 	"checkout/postgres scanOrder":   "rows of checkout's own database",
 	"checkout/postgres scanItems":   "rows of checkout's own database",
 	"identity/postgres scanUser":    "rows of identity's own database",

@@ -1,0 +1,271 @@
+package serve
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"codebank.dev/platform/fault"
+	"codebank.dev/platform/mtls"
+	"codebank.dev/platform/permission"
+	"codebank.dev/platform/principal"
+	"codebank.dev/platform/token"
+	identityv1 "codebank.dev/schemas/gen/identity/v1"
+	"google.golang.org/grpc"
+)
+
+// heardWithin is how long ago the program identity may have told which sessions have ended, for a person to
+// move money or to change credentials.
+const heardWithin = 5 * time.Second
+
+var (
+	errCertificate = fault.New(fault.Unauthenticated, "CERTIFICATE_REFUSED", "The client certificate is denied or has expired.")
+	errUnheard     = fault.New(fault.Unavailable, "SESSIONS_UNKNOWN",
+		"The service cannot tell at the moment which sessions have ended, and takes no commands from people. Reads go on.").After(time.Second)
+)
+
+// WallsConfig says how a program proves who calls it, and itself to others.
+type WallsConfig struct {
+	// TLS are the files of TLS.
+	TLS mtls.Config
+	// Insecure is the name of the program that every caller is taken for, in plain text and on the loopback
+	// address only. It is in place of TLS.
+	Insecure string
+	// Tokens are the access tokens that are taken; without an issuer, none is.
+	Tokens token.Settings
+	// IdentityAddress is the gRPC address of the program identity, which tells which sessions have ended.
+	// Empty: a session ends when its tokens expire.
+	IdentityAddress string
+	// Operators are the programs that count as operators.
+	Operators []string
+	// Namespaces are other names for the request ids of principals, by their own namespace.
+	Namespaces map[string]string
+	// Logger gets warnings. Default: slog.Default().
+	Logger *slog.Logger
+	// Now is the clock of tokens; nil means time.Now.
+	Now func() time.Time
+}
+
+// Walls prove who calls a program. Make one with OpenWalls, give it to Listen, and dial other programs with
+// it. It is safe for concurrent use.
+type Walls struct {
+	config    WallsConfig
+	files     *mtls.Files
+	operators map[string]bool
+	source    *token.Source
+	tokens    *token.Verifier
+	ended     *token.Ended
+	identity  *grpc.ClientConn
+}
+
+// OpenWalls reads the files of TLS. The error names a setting that is missing or wrong.
+func OpenWalls(config WallsConfig) (*Walls, error) {
+	if config.Logger == nil {
+		config.Logger = slog.Default()
+	}
+	w := &Walls{config: config, operators: make(map[string]bool)}
+	for _, name := range config.Operators {
+		w.operators[name] = true
+	}
+	switch {
+	case config.Insecure != "" && !config.TLS.IsZero():
+		return nil, errors.New("--insecure and --tls-… exclude each other")
+	case config.Insecure != "" && !ValidCaller(config.Insecure):
+		return nil, fmt.Errorf("--insecure: %q is no name of a program", config.Insecure)
+	case config.Insecure == "":
+		files, err := mtls.Open(config.TLS)
+		if err != nil {
+			return nil, err
+		}
+		w.files = files
+	}
+	return w, w.openTokens()
+}
+
+func (w *Walls) openTokens() error {
+	settings := &w.config.Tokens
+	if settings.Issuer == "" {
+		return nil
+	}
+	if err := settings.Check(); err != nil {
+		return err
+	}
+	var transport http.RoundTripper
+	if w.files != nil {
+		transport = w.files.PublicTransport()
+	}
+	w.source = token.NewSource(settings.Keys, transport)
+	if w.config.IdentityAddress != "" {
+		w.ended = token.NewEnded(w.config.Now)
+		var err error
+		if w.identity, err = w.Dial(w.config.IdentityAddress, "identity"); err != nil {
+			return err
+		}
+	}
+	var err error
+	w.tokens, err = token.NewVerifier(token.Config{
+		Issuer: settings.Issuer, Audience: settings.Audience, Keys: w.source, Ended: w.ended, Now: w.config.Now,
+	})
+	return err
+}
+
+// Dial returns a connection to a program, as function Dial does. The other side must prove to be the
+// program.
+func (w *Walls) Dial(address, program string, options ...DialOption) (*grpc.ClientConn, error) {
+	if w.files != nil {
+		options = append([]DialOption{WithGRPC(grpc.WithTransportCredentials(w.files.Client(program)))}, options...)
+	}
+	return Dial(address, options...)
+}
+
+// Files returns the files of TLS; nil for plain text.
+func (w *Walls) Files() *mtls.Files { return w.files }
+
+// Close closes the connection to the program identity.
+func (w *Walls) Close() {
+	if w.identity != nil {
+		_ = w.identity.Close()
+	}
+}
+
+// admit refuses to listen in plain text beyond this machine.
+func (w *Walls) admit(addresses ...string) error {
+	if w.files != nil {
+		return nil
+	}
+	for _, address := range addresses {
+		host, _, err := net.SplitHostPort(address)
+		if address != "" && (err != nil || !loopback(host)) {
+			return fmt.Errorf("--insecure: %s is not a loopback address", address)
+		}
+	}
+	return nil
+}
+
+func loopback(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && address.IsLoopback()
+}
+
+// work are what the walls do beside the calls.
+func (w *Walls) work() (work []func(context.Context)) {
+	logger := w.config.Logger
+	if w.files != nil {
+		work = append(work, func(ctx context.Context) { w.files.Run(ctx, logger) })
+	}
+	if w.source != nil {
+		work = append(work, func(ctx context.Context) { w.source.Run(ctx, logger) })
+	}
+	if w.ended != nil {
+		work = append(work, func(ctx context.Context) {
+			w.ended.Watch(ctx, identityv1.NewIdentityServiceClient(w.identity), logger)
+		})
+	}
+	return work
+}
+
+// proof is what a connection proves about its other side.
+type proof struct {
+	// certificate is nil for plain text and for who has none.
+	certificate *x509.Certificate
+	peer        principal.Principal
+	// caller is the namespace of request ids.
+	caller string
+}
+
+// prove returns what a connection proves: by its certificate, or by being in plain text on this machine.
+func (w *Walls) prove(certificates []*x509.Certificate) *proof {
+	switch {
+	case w.files == nil:
+		return w.named(w.config.Insecure, nil)
+	case len(certificates) == 0:
+		return &proof{peer: principal.None()}
+	}
+	id, err := mtls.IDOf(certificates[0])
+	if err != nil {
+		return &proof{peer: principal.None()} // The handshake has refused it.
+	}
+	return w.named(id.Program, certificates[0])
+}
+
+func (w *Walls) named(program string, certificate *x509.Certificate) *proof {
+	peer := principal.Principal{Kind: principal.Service, Name: program}
+	if w.operators[program] {
+		peer.Kind = principal.Operator
+	}
+	return &proof{certificate: certificate, peer: peer, caller: w.namespace(&peer)}
+}
+
+// namespace returns the name that a principal's request ids belong to.
+func (w *Walls) namespace(p *principal.Principal) string {
+	own := p.Namespace()
+	if other, renamed := w.config.Namespaces[own]; renamed {
+		return other
+	}
+	return own
+}
+
+// holds refuses a connection whose certificate is denied now, or has expired since.
+func (w *Walls) holds(p *proof) error {
+	if p.certificate == nil {
+		return nil
+	}
+	if time.Now().After(p.certificate.NotAfter) || w.files.Denies(p.certificate) {
+		return errCertificate
+	}
+	return nil
+}
+
+// judge fills in who calls: the other side of the connection or, with an access token, its user.
+func (w *Walls) judge(ctx context.Context, known *identity) error {
+	known.caller, known.subject = known.proof.caller, known.proof.peer
+	if err := w.holds(known.proof); err != nil {
+		return err
+	}
+	if w.tokens == nil || !token.Present(ctx) {
+		return nil
+	}
+	text, err := token.Bearer(ctx)
+	if err != nil {
+		return err
+	}
+	claims, err := w.tokens.Verify(ctx, text)
+	if err != nil {
+		return err
+	}
+	known.token = text
+	known.subject = principal.Principal{Kind: principal.User, Name: claims.Subject, Roles: claims.Roles, Session: claims.Session}
+	if claims.HasRole(permission.RoleOperator) {
+		known.subject.Kind = principal.Operator
+	}
+	if known.proof.peer.Kind == principal.Nobody {
+		known.caller = w.namespace(&known.subject)
+	}
+	return nil
+}
+
+// again judges a call that goes on.
+func (w *Walls) again(ctx context.Context, known *identity) error {
+	if err := w.holds(known.proof); err != nil || known.token == "" {
+		return err
+	}
+	_, err := w.tokens.Verify(ctx, known.token)
+	return err
+}
+
+// allows returns nil if a call may be made by who makes it.
+func (w *Walls) allows(config *Config, method string, subject *principal.Principal) error {
+	if err := config.Permissions.Allows(method, subject, config.Groups); err != nil {
+		return err
+	}
+	if subject.IsPerson() && config.Permissions.Acts(method) && w.ended != nil && !w.ended.HeardWithin(heardWithin) {
+		return errUnheard
+	}
+	return nil
+}

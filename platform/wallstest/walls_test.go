@@ -1,0 +1,260 @@
+package wallstest_test
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"codebank.dev/platform/fault"
+	"codebank.dev/platform/mtls"
+	"codebank.dev/platform/mtls/authority"
+	"codebank.dev/platform/permission"
+	"codebank.dev/platform/principal"
+	"codebank.dev/platform/serve"
+	"codebank.dev/platform/wallstest"
+	bankv1 "codebank.dev/schemas/gen/bank/v1"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
+)
+
+// teller answers who calls.
+type teller struct {
+	bankv1.UnimplementedCardServiceServer
+}
+
+func (teller) GetCard(ctx context.Context, _ *bankv1.GetCardRequest) (*bankv1.GetCardResponse, error) {
+	subject := serve.Principal(ctx)
+	return &bankv1.GetCardResponse{Card: &bankv1.Card{
+		Name: serve.Caller(ctx), HolderName: subject.Kind.String() + " " + subject.Name,
+	}}, nil
+}
+
+// rules let shops and customers read a card, and operators block it.
+func rules() permission.Table {
+	table := make(permission.Table)
+	for _, method := range bankv1.CardService_ServiceDesc.Methods {
+		table["/"+bankv1.CardService_ServiceDesc.ServiceName+"/"+method.MethodName] = permission.Rule{Operators: true, Acts: true}
+	}
+	table[bankv1.CardService_GetCard_FullMethodName] = permission.Rule{
+		Role: permission.RoleCustomer, Services: "shops", Operators: true, Whose: permission.Own,
+	}
+	return table
+}
+
+func listen(t *testing.T, change func(*serve.Config)) *serve.Server {
+	t.Helper()
+	config := serve.Config{
+		Name: "bank", GRPCAddress: "127.0.0.1:0", HTTPAddress: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler),
+		Permissions: rules(), Groups: permission.Groups{"shops": {"checkout"}},
+	}
+	change(&config)
+	server, err := serve.Listen(config)
+	require.NoError(t, err)
+	bankv1.RegisterCardServiceServer(server, teller{})
+	require.NoError(t, server.Gateway(t.Context(), bankv1.RegisterCardServiceHandler))
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- server.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		require.NoError(t, <-ended)
+	})
+	return server
+}
+
+func start(t *testing.T) (*wallstest.Kit, *serve.Server) {
+	t.Helper()
+	kit := wallstest.New(t)
+	walls := kit.Walls(t, "bank", func(c *serve.WallsConfig) {
+		c.Operators = []string{"teller"}
+		c.Namespaces = map[string]string{"checkout": "shop"}
+	})
+	return kit, listen(t, func(c *serve.Config) { c.Walls = walls })
+}
+
+const ada = "5d1f4a1e-0c1a-4f0a-9a55-3f8f7b0f2a10"
+
+// Over gRPC and over REST a call is made by whom it proves, in the namespace of the other side.
+func TestACallIsMadeByWhomItProves(t *testing.T) {
+	kit, server := start(t)
+	for name, tt := range map[string]struct {
+		as, token, caller, principal string
+		code                         fault.Code
+	}{
+		"a program":                       {as: "checkout", caller: "shop", principal: "SERVICE checkout"},
+		"an operator's program":           {as: "teller", caller: "teller", principal: "OPERATOR teller"},
+		"a user":                          {token: kit.Customer(t, ada), caller: "user:" + ada, principal: "USER " + ada},
+		"a user by a program":             {as: "checkout", token: kit.Customer(t, ada), caller: "shop", principal: "USER " + ada},
+		"an operator in person":           {token: kit.Sign(t, wallstest.Token{Subject: ada, Roles: []string{"operator"}}), caller: "user:" + ada, principal: "OPERATOR " + ada},
+		"a program of no group":           {as: "panel", code: fault.PermissionDenied},
+		"a user without the role":         {token: kit.Sign(t, wallstest.Token{Subject: ada, Roles: []string{"analyst"}}), code: fault.PermissionDenied},
+		"nobody":                          {code: fault.Unauthenticated},
+		"a program with a wrong token":    {as: "checkout", token: "wrong", code: fault.Unauthenticated},
+		"a user with another's signature": {token: wallstest.New(t).Customer(t, ada), code: fault.Unauthenticated},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx := t.Context()
+			if tt.token != "" {
+				ctx = wallstest.WithToken(ctx, tt.token)
+			}
+			answer, err := bankv1.NewCardServiceClient(kit.Dial(t, server.GRPCAddress(), tt.as)).GetCard(ctx, &bankv1.GetCardRequest{Name: "cards/1"})
+			if tt.code != 0 {
+				require.Equal(t, tt.code, fault.CodeOf(err), "%v", err)
+			} else {
+				require.NoError(t, err)
+			}
+			request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+server.HTTPAddress()+"/v1/cards/1", nil)
+			require.NoError(t, err)
+			// What a request says about itself is not believed.
+			request.Header.Set("X-Codebank-Caller", "teller")
+			request.Header.Set("X-Codebank-Gateway", "1")
+			request.Header.Set("Grpc-Metadata-X-Codebank-Gateway", "1")
+			if tt.token != "" {
+				request.Header.Set("Authorization", "Bearer "+tt.token)
+			}
+			response, err := kit.HTTP(t, tt.as).Do(request)
+			require.NoError(t, err)
+			defer response.Body.Close()
+			body, err := io.ReadAll(response.Body)
+			require.NoError(t, err)
+			require.Equal(t, 2, response.ProtoMajor)
+			if tt.code != 0 {
+				require.Equal(t, serve.HTTPStatus(tt.code), response.StatusCode, string(body))
+				return
+			}
+			require.Equal(t, tt.caller, answer.GetCard().GetName())
+			require.Equal(t, tt.principal, answer.GetCard().GetHolderName())
+			require.Contains(t, string(body), tt.caller)
+			require.Contains(t, string(body), tt.principal)
+		})
+	}
+}
+
+// A server without TLS takes everybody for the program that its setting names, on this machine only.
+func TestPlainTextIsForThisMachine(t *testing.T) {
+	walls, err := serve.OpenWalls(serve.WallsConfig{Insecure: "checkout"})
+	require.NoError(t, err)
+	server := listen(t, func(c *serve.Config) { c.Walls = walls })
+	conn, err := serve.Dial(server.GRPCAddress())
+	require.NoError(t, err)
+	defer conn.Close()
+	answer, err := bankv1.NewCardServiceClient(conn).GetCard(t.Context(), &bankv1.GetCardRequest{Name: "cards/1"})
+	require.NoError(t, err)
+	require.Equal(t, "SERVICE checkout", answer.GetCard().GetHolderName())
+
+	_, err = serve.Listen(serve.Config{Name: "bank", GRPCAddress: "0.0.0.0:0", HTTPAddress: "127.0.0.1:0", Walls: walls})
+	require.ErrorContains(t, err, "--insecure")
+	_, err = serve.OpenWalls(serve.WallsConfig{})
+	require.ErrorContains(t, err, "--tls-certificate is required")
+}
+
+// A program whose permissions lack a method does not start.
+func TestAMethodWithoutARowStopsTheStart(t *testing.T) {
+	walls, err := serve.OpenWalls(serve.WallsConfig{Insecure: "checkout"})
+	require.NoError(t, err)
+	table := rules()
+	delete(table, bankv1.CardService_BlockCard_FullMethodName)
+	table["/bank.v1.CardService/Steal"] = permission.Rule{Anybody: true}
+	server, err := serve.Listen(serve.Config{Name: "bank", GRPCAddress: "127.0.0.1:0", HTTPAddress: "127.0.0.1:0", Walls: walls, Permissions: table})
+	require.NoError(t, err)
+	bankv1.RegisterCardServiceServer(server, teller{})
+	err = server.Run(t.Context())
+	require.ErrorContains(t, err, "BlockCard")
+	require.ErrorContains(t, err, "Steal")
+	require.ErrorContains(t, err, `"shops"`)
+}
+
+// A certificate that is denied while its connection is open is refused from the next call on, and no new
+// connection is made with it.
+func TestADeniedCertificateIsRefused(t *testing.T) {
+	kit, server := start(t)
+	conn := kit.Dial(t, server.GRPCAddress(), "checkout")
+	client := bankv1.NewCardServiceClient(conn)
+	read := func(client bankv1.CardServiceClient) error {
+		_, err := client.GetCard(t.Context(), &bankv1.GetCardRequest{Name: "cards/1"})
+		return err
+	}
+	require.NoError(t, read(client))
+	denied := mtls.ID{Bank: "001", Program: "checkout"}.String()
+	require.NoError(t, os.WriteFile(kit.Files(t, "bank").Denied, []byte("# stolen\n"+denied+"\n"), 0o600))
+	require.Eventually(t, func() bool {
+		err := read(client)
+		return err != nil && fault.CodeOf(err) == fault.Unauthenticated
+	}, 5*time.Second, 10*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	_, err := bankv1.NewCardServiceClient(kit.Dial(t, server.GRPCAddress(), "checkout")).GetCard(ctx, &bankv1.GetCardRequest{}, grpc.WaitForReady(true))
+	require.Error(t, err)
+	require.NoError(t, read(bankv1.NewCardServiceClient(kit.Dial(t, server.GRPCAddress(), "teller"))), "others go on")
+}
+
+// Certificates of both sides are replaced while calls run, and no call fails.
+func TestCertificatesAreReplacedWhileCallsRun(t *testing.T) {
+	kit, server := start(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	failed := make(chan error, 1)
+	go func() {
+		for ctx.Err() == nil {
+			conn, err := serve.Dial(server.GRPCAddress(), serve.WithGRPC(grpc.WithTransportCredentials(open(t, kit, "checkout").Client("bank"))))
+			if err == nil {
+				_, err = bankv1.NewCardServiceClient(conn).GetCard(ctx, &bankv1.GetCardRequest{Name: "cards/1"})
+				_ = conn.Close()
+			}
+			if err != nil && ctx.Err() == nil {
+				failed <- err
+				return
+			}
+		}
+		failed <- nil
+	}()
+	before := serial(t, kit, server)
+	for _, program := range []string{"bank", "checkout"} {
+		_, err := kit.Authority.Issue(mtls.ID{Bank: "001", Program: program}, authority.Options{})
+		require.NoError(t, err)
+	}
+	require.Eventually(t, func() bool { return serial(t, kit, server) != before }, 10*time.Second, 50*time.Millisecond)
+	cancel()
+	require.NoError(t, <-failed)
+}
+
+func open(t *testing.T, kit *wallstest.Kit, program string) *mtls.Files {
+	t.Helper()
+	files, err := mtls.Open(kit.Files(t, program))
+	require.NoError(t, err)
+	return files
+}
+
+// serial returns the serial number of the certificate that a server shows.
+func serial(t *testing.T, kit *wallstest.Kit, server *serve.Server) string {
+	t.Helper()
+	client := kit.HTTP(t, "")
+	defer client.CloseIdleConnections()
+	response, err := client.Get("https://" + server.HTTPAddress() + "/livez")
+	require.NoError(t, err)
+	defer response.Body.Close()
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	return mtls.Serial(response.TLS.PeerCertificates[0])
+}
+
+// The server of an address must be the program that was dialed.
+func TestAnotherProgramCannotAnswer(t *testing.T) {
+	kit, server := start(t)
+	walls := kit.Walls(t, "checkout", nil)
+	conn, err := walls.Dial(server.GRPCAddress(), "identity")
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = bankv1.NewCardServiceClient(conn).GetCard(t.Context(), &bankv1.GetCardRequest{Name: "cards/1"})
+	require.Equal(t, fault.Unavailable, fault.CodeOf(err))
+	require.True(t, strings.Contains(err.Error(), "not the program identity"), err)
+}
+
+// A program that does not say who a caller is gets nobody.
+func TestThePrincipalOfNoCallIsOfNoKind(t *testing.T) {
+	require.Equal(t, principal.Principal{}, serve.Principal(t.Context()))
+}
