@@ -129,7 +129,7 @@ func (s *Server) handleDocs(openAPI []byte) error {
 	if err := page.Execute(&html, &document); err != nil {
 		return fmt.Errorf("documentation page: %w", err)
 	}
-	s.mux.HandleFunc("GET /openapi.json", fixed("application/json", openAPI))
+	s.mux.HandleFunc("GET /openapi.json", fixed(jsonType, openAPI))
 	s.mux.HandleFunc("GET /docs", fixed("text/html; charset=utf-8", html.Bytes()))
 	return nil
 }
@@ -139,8 +139,9 @@ func fixed(contentType string, body []byte) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		header := w.Header()
 		header.Set("Content-Type", contentType)
-		header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
-		header.Set("X-Content-Type-Options", "nosniff")
+		if contentType != jsonType {
+			header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+		}
 		_, _ = w.Write(body)
 	}
 }

@@ -7,10 +7,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"runtime/debug"
-	"slices"
 	"time"
 	"unicode/utf8"
 
@@ -22,16 +20,23 @@ import (
 const traceHeader = "X-Trace-Id"
 
 var (
-	errNoSuchPath  = fault.New(fault.NotFound, "NO_SUCH_PATH", "There is nothing at this path.")
-	errForeignName = fault.New(fault.PermissionDenied, "FOREIGN_NAME", "This program does not answer to that name of a host.")
-	errPanicked    = fault.New(fault.Internal, "INTERNAL", "Something went wrong on our side.")
+	errNoSuchPath = fault.New(fault.NotFound, "NO_SUCH_PATH", "There is nothing at this path.")
+	errPanicked   = fault.New(fault.Internal, "INTERNAL", "Something went wrong on our side.")
 )
 
 // newHTTPServer returns the HTTP server with the paths every program has.
 func (s *Server) newHTTPServer() (*http.Server, error) {
-	s.mux.Handle("GET /livez", s.named(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })))
-	s.mux.Handle("GET /readyz", s.named(s.ready))
-	s.mux.Handle("GET /metrics", s.named(promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{Registry: s.registry})))
+	hosts, err := newHosts(s.config.Hosts, s.httpListener.Addr())
+	if err != nil {
+		return nil, fmt.Errorf("hosts: %w", err)
+	}
+	origins, err := newOrigins(s.config.AllowedOrigins)
+	if err != nil {
+		return nil, fmt.Errorf("allowed origins: %w", err)
+	}
+	s.mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
+	s.mux.Handle("GET /readyz", s.ready)
+	s.mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{Registry: s.registry}))
 	if s.config.OpenAPI != nil {
 		if err := s.handleDocs(s.config.OpenAPI); err != nil {
 			return nil, err
@@ -40,7 +45,7 @@ func (s *Server) newHTTPServer() (*http.Server, error) {
 	shell := &httpShell{
 		next: s.mux, logger: s.config.Logger, metrics: newRequestMetrics(s.registry),
 		panics: s.edge.metrics.panics.Inc, maxBody: int64(s.config.MaxRequestBytes), calls: s.config.GRPCAddress != "",
-		origins: http.NewCrossOriginProtection(), walls: s.config.Walls,
+		hosts: hosts, origins: origins, walls: s.config.Walls,
 	}
 	return &http.Server{
 		Handler:           shell,
@@ -51,28 +56,10 @@ func (s *Server) newHTTPServer() (*http.Server, error) {
 	}, nil
 }
 
-// named refuses requests to other names than Config.Hosts.
-func (s *Server) named(next http.Handler) http.Handler {
-	if len(s.config.Hosts) == 0 {
-		return next
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		name, _, err := net.SplitHostPort(r.Host)
-		if err != nil {
-			name = r.Host
-		}
-		if !slices.Contains(s.config.Hosts, name) {
-			writeProblem(w, r, http.StatusMisdirectedRequest, errForeignName)
-			return
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
 func notFound(w http.ResponseWriter, r *http.Request) { WriteProblem(w, r, errNoSuchPath) }
 
-// httpShell is what every HTTP request passes: trace, caller, bounds, recovery from
-// panics, metrics and log.
+// httpShell is what every HTTP request passes: trace, caller, headers, names of hosts,
+// origins, bounds, recovery from panics, metrics and log.
 type httpShell struct {
 	next    http.Handler
 	logger  *slog.Logger
@@ -80,10 +67,10 @@ type httpShell struct {
 	panics  func()
 	maxBody int64
 	// calls says that requests become gRPC calls, which carry no text but UTF-8.
-	calls bool
-	walls *Walls
-	// origins refuses requests of pages of other origins.
-	origins *http.CrossOriginProtection
+	calls   bool
+	walls   *Walls
+	hosts   hosts
+	origins *origins
 	// warnings limits the warnings about headers that are too large, because anybody may
 	// send such headers.
 	warnings sparing
@@ -101,6 +88,7 @@ func (h *httpShell) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = r.WithContext(context.WithValue(r.Context(), identityKey{}, id))
 	recorder := &responseRecorder{ResponseWriter: w}
 	w.Header().Set(traceHeader, id.trace.String())
+	secureHeaders(w, r)
 	h.guarded(recorder, r)
 	elapsed := time.Since(started)
 	h.metrics.observe(r, recorder.code(), elapsed)
@@ -145,6 +133,13 @@ func (h *httpShell) guarded(w *responseRecorder, r *http.Request) {
 			WriteProblem(w, r, errPanicked)
 		}
 	}()
+	if !h.hosts.knows(r) {
+		writeProblem(w, r, http.StatusMisdirectedRequest, errForeignName)
+		return
+	}
+	if h.origins.answer(w, r) {
+		return
+	}
 	if httpStatus, refusal := h.refusal(r); refusal != nil {
 		writeProblem(w, r, httpStatus, refusal)
 		return

@@ -63,7 +63,6 @@ func writeProblem(w http.ResponseWriter, r *http.Request, httpStatus int, known 
 	header.Del("Content-Length")
 	header.Set("Content-Type", "application/problem+json")
 	header.Set("Cache-Control", "no-store")
-	header.Set("X-Content-Type-Options", "nosniff")
 	if known.RetryAfter > 0 {
 		header.Set("Retry-After", strconv.FormatInt(retryAfterSeconds(known.RetryAfter), 10))
 	}

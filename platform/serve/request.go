@@ -26,8 +26,6 @@ var (
 		fmt.Sprintf("The path and the query are longer than %d bytes.", maxHeaderBytes))
 	errHeaders = fault.New(fault.InvalidArgument, "HEADERS_TOO_LARGE",
 		fmt.Sprintf("The headers are larger than %d bytes. Each header counts %d bytes more than its name and its value.", maxHeaderBytes, headerOverhead))
-	errForeignOrigin = fault.New(fault.PermissionDenied, "FOREIGN_ORIGIN",
-		"A page of another origin cannot send commands to this service.")
 	errMediaType = fault.New(fault.InvalidArgument, "UNSUPPORTED_MEDIA_TYPE",
 		"A command is one JSON value: send it as Content-Type: application/json, in UTF-8 and without Content-Encoding.")
 	errBodyOfRead = fault.New(fault.InvalidArgument, "MALFORMED_REQUEST", "The request cannot be read: this method takes no body.")
@@ -50,7 +48,7 @@ func (h *httpShell) refusal(r *http.Request) (int, *fault.Error) {
 	if field, ok := textual(r); h.calls && !ok {
 		return http.StatusBadRequest, fault.Invalid(field, "Not UTF-8.")
 	}
-	if h.origins.Check(r) != nil {
+	if h.origins.commands.Check(r) != nil {
 		return HTTPStatus(fault.PermissionDenied), errForeignOrigin
 	}
 	if r.ContentLength > h.maxBody {

@@ -51,6 +51,7 @@
 //	codec.go     requests that do not decode
 //	errors.go    fault codes as gRPC and HTTP codes, and back
 //	http.go      the HTTP listener with /livez, /readyz and /metrics
+//	hosts.go     refuses foreign names; origins.go pages of foreign origins; secure.go headers
 //	request.go   refuses malformed HTTP requests; query.go refuses unknown query parameters
 //	gateway.go   REST by grpc-gateway; marshaler.go is its JSON, problem.go its errors
 //	identity.go  the caller and the trace; trace.go W3C trace context

@@ -193,30 +193,3 @@ func TestAProgramWithoutCallsHasNoListenerForThem(t *testing.T) {
 	stop()
 	require.NoError(t, <-ended)
 }
-
-func TestTheOwnPathsAreAnsweredUnderTheNamesOfTheProgramOnly(t *testing.T) {
-	server, err := serve.Listen(serve.Config{
-		Name: "pages", HTTPAddress: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler), Hosts: []string{"127.0.0.1", "::1", "[::1]"},
-	})
-	require.NoError(t, err)
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- server.Run(ctx) }()
-	for _, path := range []string{"/livez", "/readyz", "/metrics"} {
-		for host, want := range map[string]int{
-			"": http.StatusOK, "127.0.0.1": http.StatusOK, "[::1]:80": http.StatusOK, "[::1]": http.StatusOK,
-			"attacker.test": http.StatusMisdirectedRequest, "attacker.test:80": http.StatusMisdirectedRequest,
-			"127.0.0.1.attacker.test": http.StatusMisdirectedRequest,
-		} {
-			r, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+server.HTTPAddress()+path, nil)
-			require.NoError(t, err)
-			r.Host = host
-			answer, err := http.DefaultClient.Do(r)
-			require.NoError(t, err)
-			require.NoError(t, answer.Body.Close())
-			require.Equal(t, want, answer.StatusCode, "%s at %q", path, host)
-		}
-	}
-	stop()
-	require.NoError(t, <-ended)
-}

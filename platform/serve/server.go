@@ -79,11 +79,15 @@ type Config struct {
 	// OpenAPI is an OpenAPI document in JSON, served at /openapi.json and as a page at /docs.
 	// Nil: neither is served.
 	OpenAPI []byte
-	// Hosts are the names without port under which the paths of every program (/livez, /readyz
-	// and /metrics) are answered. A program on the loopback address names that address here, so
-	// that no foreign page reads them by a name of its own that points at this machine. None: any
-	// name.
+	// Hosts are names, in lower case and without a port, to which the HTTP listener answers. It
+	// always answers to localhost and to the address that a request comes to. Any other name is
+	// refused, so that no foreign page reads answers by a name of its own that points here. If
+	// there are none, a listener on the loopback address answers to nothing else, and any other
+	// listener answers to every name.
 	Hosts []string
+	// AllowedOrigins are the origins, as browsers write them, whose pages may use the REST API. See
+	// ParseOrigins. None: only pages of the program's own origin may.
+	AllowedOrigins []string
 	// MaxDeadline bounds a unary call, whatever deadline its caller sets. Streams have no such
 	// bound. Default: DefaultMaxDeadline.
 	MaxDeadline time.Duration

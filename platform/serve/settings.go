@@ -27,6 +27,10 @@ type Settings struct {
 	DrainTimeout time.Duration
 	// MaxDeadline bounds a unary call, whatever deadline its caller set.
 	MaxDeadline time.Duration
+	// Hosts are the names to which HTTP answers, beside those of the loopback address.
+	Hosts []string
+	// AllowedOrigins are the origins whose pages may use the REST API.
+	AllowedOrigins []string
 	// TLS, Insecure, Tokens and IdentityAddress are those of a WallsConfig.
 	TLS             mtls.Config
 	Insecure        string
@@ -47,6 +51,16 @@ func (s *Settings) Bind(fs *flag.FlagSet, grpcAddress, httpAddress string) {
 	fs.StringVar(&s.LogFormat, "log-format", "text", "text or json")
 	fs.DurationVar(&s.DrainTimeout, "drain-timeout", DefaultDrainTimeout, "how long running calls may take to end when the program is told to stop")
 	fs.DurationVar(&s.MaxDeadline, "max-deadline", DefaultMaxDeadline, "the longest a unary call may take")
+	fs.Func("hosts", "`name,…` to which HTTP answers, beside localhost and its own address; others are refused. Without names every name is answered, unless --http-address is on the loopback address", list(&s.Hosts, ParseHosts))
+	fs.Func("allowed-origins", "`origin,…` whose pages may use the REST API, such as https://shop.example; without any, only pages of this program may", list(&s.AllowedOrigins, ParseOrigins))
+}
+
+// list returns a function that sets a list by the parser of its text.
+func list(to *[]string, parse func(string) ([]string, error)) func(string) error {
+	return func(text string) (err error) {
+		*to, err = parse(text)
+		return err
+	}
 }
 
 // BindWalls defines the flags of walls on fs. operators are the programs that count as operators by default.
@@ -94,6 +108,9 @@ func (s *Settings) Config(name string, logger *slog.Logger) Config {
 		Logger:       logger,
 		DrainTimeout: s.DrainTimeout,
 		MaxDeadline:  s.MaxDeadline,
+
+		Hosts:          s.Hosts,
+		AllowedOrigins: s.AllowedOrigins,
 	}
 }
 

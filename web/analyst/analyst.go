@@ -105,7 +105,7 @@ func New(config Config) (http.Handler, error) {
 	if err := h.loadTemplates(); err != nil {
 		return nil, err
 	}
-	return design.Secure(h.routes(), Hosts(), h.refuse), nil
+	return design.Secure(h.routes(), design.LoopbackHosts(), h.refuse), nil
 }
 
 func (h *handler) loadTemplates() error {
@@ -143,10 +143,6 @@ func (h *handler) routes() http.Handler {
 	all.Handle("/", design.Compress(pages))
 	return all
 }
-
-// Hosts returns the names under which the pages are answered. The other paths of their program
-// should be answered under no others.
-func Hosts() []string { return design.LoopbackHosts() }
 
 // Ready returns a check that fails while Elasticsearch does not answer a search.
 func Ready(search query.Search, index string) func(context.Context) error {

@@ -80,7 +80,7 @@ func (s *serveSettings) serve(ctx context.Context) error {
 		marks = file.List
 	}
 	server, err := serve.Listen(serve.Config{
-		Name: "dashboards", HTTPAddress: s.address, Logger: logger, Hosts: analyst.Hosts(),
+		Name: "dashboards", HTTPAddress: s.address, Logger: logger,
 		Checks: []serve.Check{{Name: "elasticsearch", Run: analyst.Ready(search, string(view.Transactions))}},
 	})
 	if err != nil {
