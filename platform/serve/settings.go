@@ -73,8 +73,12 @@ func (s *Settings) BindWalls(fs *flag.FlagSet, operators string) {
 	fs.StringVar(&s.namespaces, "namespaces", "", "`principal=name,…`: the names that the request ids of principals belong to, in place of their own, for example shop-eu=shop")
 }
 
-// Walls opens the walls that the flags of BindWalls say. The error names a setting.
+// Walls opens the walls that the flags of BindWalls say. They are nil, for a program without walls, if
+// neither TLS nor plain text is asked for. The error names a setting.
 func (s *Settings) Walls(logger *slog.Logger) (*Walls, error) {
+	if s.TLS.IsZero() && s.Insecure == "" {
+		return nil, nil
+	}
 	config := WallsConfig{
 		TLS: s.TLS, Insecure: s.Insecure, Tokens: s.Tokens, IdentityAddress: s.IdentityAddress, Logger: logger,
 	}
