@@ -3,6 +3,8 @@
 //
 //	kit.go     the kit: walls of a program, connections, HTTP clients
 //	token.go   access tokens, right and wrong ones
+//	ended.go   a program identity that only tells which sessions have ended
+//	matrix.go  every method called by every kind of caller
 package wallstest
 
 import (
@@ -36,6 +38,7 @@ type Kit struct {
 	key    ed25519.PrivateKey
 	mutex  sync.Mutex
 	files  map[string]mtls.Config
+	ended  *ended
 }
 
 // New returns a Kit whose files end with the test.
@@ -65,11 +68,11 @@ func (k *Kit) Files(t testing.TB, program string) mtls.Config {
 	return files
 }
 
-// Config returns the walls of a program: its own certificate, the kit's tokens, and no stream of ended
-// sessions.
+// Config returns the walls of a program: its own certificate, the kit's tokens, and the sessions that
+// EndSession ends, if StartIdentity was called before.
 func (k *Kit) Config(t testing.TB, program string) serve.WallsConfig {
 	t.Helper()
-	return serve.WallsConfig{TLS: k.Files(t, program), Tokens: k.Tokens()}
+	return serve.WallsConfig{TLS: k.Files(t, program), Tokens: k.Tokens(), IdentityAddress: k.identityAddress()}
 }
 
 // Tokens are the tokens that the kit signs.
@@ -97,7 +100,7 @@ func (k *Kit) Flags(t testing.TB, program string) []string {
 	return []string{
 		"--tls-certificate=" + files.Certificate, "--tls-key=" + files.Key, "--tls-authority=" + files.Authority,
 		"--tls-denied=" + files.Denied, "--token-issuer=" + tokens.Issuer, "--token-audience=" + tokens.Audience,
-		"--token-keys=" + tokens.Keys,
+		"--token-keys=" + tokens.Keys, "--identity-address=" + k.identityAddress(),
 	}
 }
 

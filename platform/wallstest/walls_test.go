@@ -20,6 +20,7 @@ import (
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 )
 
 // teller answers who calls.
@@ -257,4 +258,47 @@ func TestAnotherProgramCannotAnswer(t *testing.T) {
 // A program that does not say who a caller is gets nobody.
 func TestThePrincipalOfNoCallIsOfNoKind(t *testing.T) {
 	require.Equal(t, principal.Principal{}, serve.Principal(t.Context()))
+}
+
+// The matrix calls each method as everybody, over both protocols.
+func TestTheMatrixCallsAsEverybody(t *testing.T) {
+	kit := wallstest.New(t)
+	kit.StartIdentity(t)
+	walls := kit.Walls(t, "bank", func(c *serve.WallsConfig) { c.Operators = []string{"teller"} })
+	server := listen(t, func(c *serve.Config) { c.Walls = walls })
+	matrix := wallstest.Matrix{
+		Kit: kit, GRPC: server.GRPCAddress(), HTTP: server.HTTPAddress(), Owner: ada, Other: "6d1f4a1e-0c1a-4f0a-9a55-3f8f7b0f2a10",
+		Service: "checkout", Unlisted: "panel", Operator: "teller",
+	}
+	for _, method := range bankv1.CardService_ServiceDesc.Methods {
+		full := "/" + bankv1.CardService_ServiceDesc.ServiceName + "/" + method.MethodName
+		// The teller has no other method: an operator learns that, and nobody else.
+		cells := "403 403 403 403 500 401 401 401 401 401 401 401 403"
+		if full == bankv1.CardService_GetCard_FullMethodName {
+			cells = "200 200 200 403 200 401 401 401 401 401 401 401 403"
+		}
+		matrix.Rows = append(matrix.Rows, wallstest.Row{Method: full, Cells: cells, Request: func(wallstest.Caller) proto.Message { return request(full) }})
+	}
+	matrix.Run(t, bankv1.CardService_ServiceDesc)
+}
+
+// request returns a request whose path is whole.
+func request(method string) proto.Message {
+	switch method {
+	case bankv1.CardService_IssueCard_FullMethodName:
+		return &bankv1.IssueCardRequest{}
+	case bankv1.CardService_GetCard_FullMethodName:
+		return &bankv1.GetCardRequest{Name: "cards/1"}
+	case bankv1.CardService_BlockCard_FullMethodName:
+		return &bankv1.BlockCardRequest{Name: "cards/1"}
+	case bankv1.CardService_UnblockCard_FullMethodName:
+		return &bankv1.UnblockCardRequest{Name: "cards/1"}
+	case bankv1.CardService_ChangeLimit_FullMethodName:
+		return &bankv1.ChangeLimitRequest{Name: "cards/1"}
+	case bankv1.CardService_CreateCardToken_FullMethodName:
+		return &bankv1.CreateCardTokenRequest{}
+	case bankv1.CardService_BatchCreateCardTokens_FullMethodName:
+		return &bankv1.BatchCreateCardTokensRequest{}
+	}
+	return &bankv1.GetAccountRequest{Name: "accounts/1"}
 }
