@@ -101,6 +101,9 @@ func Open(config Config) (*Files, error) {
 // ID returns the identity of the program's own certificate.
 func (f *Files) ID() ID { return f.current.Load().id }
 
+// NotAfter returns when the program's own certificate expires.
+func (f *Files) NotAfter() time.Time { return f.current.Load().certificate.Leaf.NotAfter }
+
 // Denies reports whether a certificate is on the deny list now.
 func (f *Files) Denies(certificate *x509.Certificate) bool {
 	list := *f.denied.Load()

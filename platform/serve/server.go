@@ -177,6 +177,9 @@ func Listen(config Config) (*Server, error) {
 		return nil, err
 	}
 	registry := newRegistry()
+	if config.Walls != nil {
+		config.Walls.register(registry)
+	}
 	start := &start{}
 	s := &Server{
 		config:       config,

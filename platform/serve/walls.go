@@ -17,6 +17,7 @@ import (
 	"codebank.dev/platform/principal"
 	"codebank.dev/platform/token"
 	identityv1 "codebank.dev/schemas/gen/identity/v1"
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 )
 
@@ -168,6 +169,26 @@ func (w *Walls) work() (work []func(context.Context)) {
 		})
 	}
 	return work
+}
+
+// register adds the figures of the walls to a registry.
+func (w *Walls) register(registry registerer) {
+	if w.files != nil {
+		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "codebank_certificate_expiry_timestamp_seconds", Help: "When the program's own certificate expires.",
+		}, func() float64 { return float64(w.files.NotAfter().Unix()) })) // tidy:float a time, not money
+	}
+	if w.ended != nil {
+		registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "codebank_sessions_known",
+			Help: "1 while the program knows which sessions have ended. While it is 0, commands of people are answered UNAVAILABLE.",
+		}, func() float64 { // tidy:float 0 or 1, not money
+			if w.ended.HeardWithin(heardWithin) {
+				return 1
+			}
+			return 0
+		}))
+	}
 }
 
 // proof is what a connection proves about its other side.

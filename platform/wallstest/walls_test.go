@@ -4,9 +4,12 @@ import (
 	"context"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +21,7 @@ import (
 	"codebank.dev/platform/serve"
 	"codebank.dev/platform/wallstest"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
@@ -301,4 +305,96 @@ func request(method string) proto.Message {
 		return &bankv1.BatchCreateCardTokensRequest{}
 	}
 	return &bankv1.GetAccountRequest{Name: "accounts/1"}
+}
+
+// base64url is what a token consists of.
+const base64url = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."
+
+// A token of which anything is changed is refused as a caller's fault, over gRPC and over REST.
+func TestNoMutatedTokenPassesTheEdge(t *testing.T) {
+	kit, server := start(t)
+	right := kit.Customer(t, ada)
+	client := bankv1.NewCardServiceClient(kit.Dial(t, server.GRPCAddress(), ""))
+	_, err := client.GetCard(wallstest.WithToken(t.Context(), right), &bankv1.GetCardRequest{Name: "cards/1"})
+	require.NoError(t, err)
+	https := kit.HTTP(t, "")
+	var running sync.WaitGroup
+	const workers, tokens = 8, 100_000
+	for worker := range workers {
+		running.Go(func() {
+			random := rand.New(rand.NewPCG(uint64(worker), 1))
+			for i := range tokens / workers {
+				mutated := mutate(random, right)
+				if mutated == right {
+					continue
+				}
+				_, err := client.GetCard(wallstest.WithToken(t.Context(), mutated), &bankv1.GetCardRequest{Name: "cards/1"})
+				if !assert.Error(t, err, mutated) || !assert.Equal(t, fault.Unauthenticated, fault.CodeOf(err), mutated) {
+					return
+				}
+				if i%10 == 0 && !assert.Equal(t, http.StatusUnauthorized, status(t, https, server, mutated), mutated) {
+					return
+				}
+			}
+		})
+	}
+	running.Wait()
+}
+
+func mutate(random *rand.Rand, text string) string {
+	bytes := []byte(text)
+	for range 1 + random.IntN(3) {
+		at := random.IntN(len(bytes))
+		letter := base64url[random.IntN(len(base64url))]
+		switch random.IntN(3) {
+		case 0:
+			bytes[at] = letter
+		case 1:
+			bytes = slices.Delete(bytes, at, at+1)
+		case 2:
+			bytes = slices.Insert(bytes, at, letter)
+		}
+	}
+	return string(bytes)
+}
+
+// status returns how a request with a token is answered over REST.
+func status(t *testing.T, client *http.Client, server *serve.Server, token string) int {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+server.HTTPAddress()+"/v1/cards/1", nil)
+	assert.NoError(t, err)
+	request.Header.Set("Authorization", "Bearer "+token)
+	response, err := client.Do(request)
+	if !assert.NoError(t, err) {
+		return 0
+	}
+	defer response.Body.Close()
+	_, _ = io.Copy(io.Discard, response.Body)
+	return response.StatusCode
+}
+
+// While the program identity is away, people only read, programs go on, and the metrics say why.
+func TestPeopleOnlyReadWhileSessionsAreUnknown(t *testing.T) {
+	kit := wallstest.New(t)
+	away := kit.Walls(t, "bank", func(c *serve.WallsConfig) {
+		c.Operators, c.IdentityAddress = []string{"teller"}, "127.0.0.1:1"
+	})
+	server := listen(t, func(c *serve.Config) { c.Walls = away })
+	operator := wallstest.WithToken(t.Context(), kit.Sign(t, wallstest.Token{Subject: ada, Roles: []string{"operator"}}))
+	person := bankv1.NewCardServiceClient(kit.Dial(t, server.GRPCAddress(), ""))
+	_, err := person.GetCard(operator, &bankv1.GetCardRequest{Name: "cards/1"})
+	require.NoError(t, err)
+	_, err = person.BlockCard(operator, &bankv1.BlockCardRequest{Name: "cards/1"})
+	require.Equal(t, "SESSIONS_UNKNOWN", fault.Of(err).Reason)
+	require.Equal(t, fault.Unavailable, fault.CodeOf(err))
+	_, err = bankv1.NewCardServiceClient(kit.Dial(t, server.GRPCAddress(), "teller")).BlockCard(t.Context(), &bankv1.BlockCardRequest{Name: "cards/1"})
+	require.Equal(t, fault.Internal, fault.CodeOf(err), "a program is let in, and there is no such method here")
+
+	response, err := kit.HTTP(t, "").Get("https://" + server.HTTPAddress() + "/metrics")
+	require.NoError(t, err)
+	defer response.Body.Close()
+	text, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.Contains(t, string(text), "codebank_sessions_known 0\n")
+	require.Contains(t, string(text), "codebank_certificate_expiry_timestamp_seconds ")
 }
