@@ -65,15 +65,17 @@ func (l *logBuffer) String() string {
 // running is the service on a database of its own.
 type running struct {
 	identityv1.IdentityServiceClient
-	conn    *grpc.ClientConn
-	http    string
-	url     string
-	keyFile string
-	mails   *identitytest.Catcher
-	clock   *identitytest.Clock
-	store   *postgres.Store
-	log     *logBuffer
-	stop    func()
+	conn *grpc.ClientConn
+	// grpc and https are the addresses of a service with TLS, which conn and http do not reach.
+	grpc, https string
+	http        string
+	url         string
+	keyFile     string
+	mails       *identitytest.Catcher
+	clock       *identitytest.Clock
+	store       *postgres.Store
+	log         *logBuffer
+	stop        func()
 }
 
 // start starts the service. All its callers are behind a proxy that they name their address to.
@@ -81,9 +83,16 @@ func start(t testing.TB) *running { return startWith(t, postgrestest.Database(t)
 
 func startWith(t testing.TB, url string, params hashing.Params) *running {
 	t.Helper()
+	return startBehind(t, url, params, serve.WallsConfig{Insecure: "shop"})
+}
+
+// startBehind starts the service with the given walls.
+func startBehind(t testing.TB, url string, params hashing.Params, config serve.WallsConfig) *running {
+	t.Helper()
+	walls, err := serve.OpenWalls(config)
+	require.NoError(t, err)
 	r := &running{url: url, keyFile: filepath.Join(t.TempDir(), "keys.json"), clock: new(identitytest.Clock), log: new(logBuffer), mails: identitytest.Catch(t)}
 	logger := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	var err error
 	r.store, err = postgres.Open(t.Context(), postgres.Config{URL: url})
 	require.NoError(t, err)
 	require.NoError(t, r.store.Prepare(t.Context(), logger))
@@ -96,6 +105,7 @@ func startWith(t testing.TB, url string, params hashing.Params) *running {
 	require.NoError(t, err)
 	server, err := serve.Listen(serve.Config{
 		Name: "identity", GRPCAddress: "127.0.0.1:0", HTTPAddress: "127.0.0.1:0", Logger: logger,
+		Walls: walls, Permissions: rpc.Permissions(),
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 	})
 	require.NoError(t, err)
@@ -115,6 +125,7 @@ func startWith(t testing.TB, url string, params hashing.Params) *running {
 	r.conn, err = serve.Dial(server.GRPCAddress())
 	require.NoError(t, err)
 	r.IdentityServiceClient, r.http = identityv1.NewIdentityServiceClient(r.conn), "http://"+server.HTTPAddress()
+	r.grpc, r.https = server.GRPCAddress(), "https://"+server.HTTPAddress()
 	r.stop = sync.OnceFunc(func() {
 		cancel()
 		require.NoError(t, <-ended)

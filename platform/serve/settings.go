@@ -65,15 +65,21 @@ func list(to *[]string, parse func(string) ([]string, error)) func(string) error
 
 // BindWalls defines the flags of walls on fs. operators are the programs that count as operators by default.
 func (s *Settings) BindWalls(fs *flag.FlagSet, operators string) {
-	s.TLS.Bind(fs)
-	fs.StringVar(&s.Insecure, "insecure", "", "serve plain text in place of TLS, on a loopback address, and take every caller for the `program` of this name")
+	s.BindTLS(fs, operators)
 	s.Tokens.Bind(fs, "codebank")
 	fs.StringVar(&s.IdentityAddress, "identity-address", "", "`host:port` of the gRPC of the program identity, which tells which sessions have ended; empty: a session ends when its tokens expire")
+}
+
+// BindTLS defines the flags of BindWalls that have nothing to do with access tokens, for a program that takes
+// none or verifies them by itself.
+func (s *Settings) BindTLS(fs *flag.FlagSet, operators string) {
+	s.TLS.Bind(fs)
+	fs.StringVar(&s.Insecure, "insecure", "", "serve plain text in place of TLS, on a loopback address, and take every caller for the `program` of this name")
 	fs.StringVar(&s.operators, "operators", operators, "`program,…` that count as operators")
 	fs.StringVar(&s.namespaces, "namespaces", "", "`principal=name,…`: the names that the request ids of principals belong to, in place of their own, for example shop-eu=shop")
 }
 
-// Walls opens the walls that the flags of BindWalls say. They are nil, for a program without walls, if
+// Walls opens the walls that the flags of BindWalls or BindTLS say. They are nil, for a program without walls, if
 // neither TLS nor plain text is asked for. The error names a setting.
 func (s *Settings) Walls(logger *slog.Logger) (*Walls, error) {
 	if s.TLS.IsZero() && s.Insecure == "" {

@@ -47,7 +47,7 @@ var arrows = map[string][]string{
 	"platform/mtls/authority":        {"platform/mtls"},
 	"platform/principal":             {"platform/id"},
 	"platform/permission":            {"platform/fault", "platform/principal"},
-	"platform/wallstest":             {"platform/mtls", "platform/mtls/authority", "platform/serve", "platform/token"},
+	"platform/wallstest":             {"platform/fault", "platform/mtls", "platform/mtls/authority", "platform/permission", "platform/serve", "platform/token", "schemas"},
 	"platform/serve":                 {"platform/fault", "platform/id", "platform/mtls", "platform/pan", "platform/permission", "platform/principal", "platform/token", "schemas"},
 	"platform/token":                 {"platform/cache", "platform/fault", "schemas"},
 
@@ -79,7 +79,7 @@ var arrows = map[string][]string{
 	"identity/signing":    {"identity/failpoints", "platform/failpoint", "platform/token"},
 	"identity/access":     {"identity", "identity/hashing", "identity/mail", "identity/signing", "platform/fault", "platform/field", "platform/id", "platform/token"},
 	"identity/postgres":   {"identity", "identity/failpoints", "platform/auditlog", "platform/auditlog/table", "platform/database", "platform/failpoint", "platform/fault", "platform/id"},
-	"identity/rpc":        {"identity", "identity/access", "identity/signing", "platform/fault", "platform/id", "platform/serve", "platform/token", "schemas"},
+	"identity/rpc":        {"identity", "identity/access", "identity/signing", "platform/fault", "platform/id", "platform/permission", "platform/serve", "platform/token", "schemas"},
 	"identity/cmd":        {"identity", "identity/", "platform/", "schemas"},
 
 	// The pages are drawn from the definitions of the dashboards.

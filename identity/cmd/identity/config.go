@@ -70,6 +70,7 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 func (c *config) bind(flags *flag.FlagSet) *given {
 	raw := new(given)
 	c.server.Bind(flags, "127.0.0.1:17008", "127.0.0.1:17009")
+	c.server.BindTLS(flags, "operator")
 	flags.StringVar(&c.database.URL, "database-url", "", "the Postgres `url` of identities; required, a secret: prefer IDENTITY_DATABASE_URL or IDENTITY_DATABASE_URL_FILE")
 	flags.StringVar(&c.keys, "signing-keys", "", "the `path` of the file of the signing keys, which `identity keys new` makes; required")
 	flags.StringVar(&c.issuer, "issuer", "http://127.0.0.1:17009", "the issuer (iss) of access tokens")

@@ -58,7 +58,13 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	}
 	defer store.Close()
 
+	walls, err := config.server.Walls(logger)
+	if err != nil {
+		return err
+	}
+	defer walls.Close()
 	settings := config.server.Config("identity", logger)
+	settings.Walls, settings.Permissions = walls, rpc.Permissions()
 	settings.Checks = []serve.Check{{Name: "database", Run: store.Ready}}
 	settings.TrustedProxies = config.proxies
 	if settings.OpenAPI, err = schemas.OpenAPI("identity.v1"); err != nil {

@@ -51,7 +51,7 @@ func newSetting(t *testing.T, url string) *setting {
 func (s *setting) launch(t *testing.T, flags ...string) *programtest.Program {
 	t.Helper()
 	return programtest.Start(t, []string{"IDENTITY_DATABASE_URL=" + s.url, "IDENTITY_SMTP_URL=" + s.mails.URL()},
-		append([]string{"--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0", "--signing-keys=" + s.keys}, flags...)...)
+		append([]string{"--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0", "--insecure=operator", "--signing-keys=" + s.keys}, flags...)...)
 }
 
 // command runs a command of an operator and returns its output.
