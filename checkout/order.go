@@ -36,8 +36,10 @@ func (s OrderState) String() string {
 type Order struct {
 	ID ID
 	// Caller and RequestID identify the request that made it; together they are unique.
-	Caller      string
-	RequestID   string
+	Caller    string
+	RequestID string
+	// Owner is whose the order is, see Requester.Owner; empty for an order from before owners were recorded.
+	Owner       string
 	Fingerprint [32]byte // of that request, see Fingerprint
 	TraceID     string   // W3C trace id of that request, or empty
 	State       OrderState

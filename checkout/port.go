@@ -50,8 +50,8 @@ type Orders interface {
 	Create(ctx context.Context, order Order) (stored Order, created bool, err error)
 	// ByRequest returns the order that a request of caller made; ErrNoOrder when there is none.
 	ByRequest(ctx context.Context, caller, requestID string) (Order, error)
-	// ByID returns an order of caller; ErrNoOrder when there is none or it is another's.
-	ByID(ctx context.Context, caller string, id ID) (Order, error)
+	// ByID returns an order that the requester sees; ErrNoOrder when there is none or it is another's.
+	ByID(ctx context.Context, by Requester, id ID) (Order, error)
 }
 
 // PendingCharges stores the work that open orders still need. batch.Orders is one.
@@ -95,7 +95,7 @@ type OrderStore interface {
 	Change(ctx context.Context, id ID, change func(Order) (Order, error)) (Order, error)
 	// ByRequest and ByID are those of Orders.
 	ByRequest(ctx context.Context, caller, requestID string) (Order, error)
-	ByID(ctx context.Context, caller string, id ID) (Order, error)
+	ByID(ctx context.Context, by Requester, id ID) (Order, error)
 }
 
 // OrderWrite is one write of a set: a new order, or a change of an order.

@@ -125,8 +125,8 @@ func (o *Orders) ByRequest(ctx context.Context, caller, requestID string) (check
 }
 
 // ByID implements checkout.Orders.
-func (o *Orders) ByID(ctx context.Context, caller string, id checkout.ID) (checkout.Order, error) {
-	return o.store.ByID(ctx, caller, id)
+func (o *Orders) ByID(ctx context.Context, by checkout.Requester, id checkout.ID) (checkout.Order, error) {
+	return o.store.ByID(ctx, by, id)
 }
 
 // Stats returns the counters of the batches.

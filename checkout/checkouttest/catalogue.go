@@ -34,7 +34,7 @@ func catalogueIsReplaced(t *testing.T, store shelf) {
 	found, err = store.catalogue().Products(ctx, []string{"atlas"})
 	require.NoError(t, err)
 	require.Empty(t, found, "no longer named, no longer sold")
-	kept, err := store.ByID(ctx, "shop", placed.ID)
+	kept, err := store.ByID(ctx, Program("shop"), placed.ID)
 	require.NoError(t, err)
 	require.Equal(t, placed, kept, "an order keeps its prices")
 

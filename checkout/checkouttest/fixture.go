@@ -69,6 +69,9 @@ func NewID(t testing.TB) checkout.ID {
 // Start is where a Clock of this package begins.
 func Start() time.Time { return time.Date(2030, time.March, 31, 23, 59, 0, 0, time.UTC) }
 
+// Program returns a program that asks for itself.
+func Program(name string) checkout.Requester { return checkout.Requester{Caller: name} }
+
 // Order returns a pending order of caller, placed and due at now.
 func Order(t testing.TB, caller, requestID string, now time.Time) checkout.Order {
 	t.Helper()
@@ -80,7 +83,7 @@ func Order(t testing.TB, caller, requestID string, now time.Time) checkout.Order
 	cart, err := checkout.Price(lines, bySlug)
 	require.NoError(t, err)
 	return checkout.Order{
-		ID: NewID(t), Caller: caller, RequestID: requestID,
+		ID: NewID(t), Caller: caller, Owner: caller, RequestID: requestID,
 		Fingerprint: checkout.Fingerprint(lines, 1, "1111"),
 		TraceID:     "4bf92f3577b34da6a3ce929d0e0e4736",
 		State:       checkout.Pending,

@@ -28,7 +28,7 @@ func TestSchedules(t *testing.T, store Store) {
 	rapid.Check(t, func(r *rapid.T) {
 		sweep(r, t.Context(), store)
 		run++
-		request.Caller = "run-" + strconv.Itoa(run)
+		request.By.Caller = "run-" + strconv.Itoa(run)
 		s := &schedule{
 			T: r, ctx: t.Context(), store: store, clock: NewClock(), request: request, declining: declining,
 			answers: make(map[checkout.ID]checkout.Order),
@@ -134,7 +134,7 @@ func (s *schedule) verify() {
 	require.Zero(s.T, open, "orders left open")
 	approved := make(map[string]money.Amount)
 	for number := range s.placed {
-		ended, err := s.store.ByRequest(s.ctx, s.request.Caller, "r"+strconv.Itoa(number))
+		ended, err := s.store.ByRequest(s.ctx, s.request.By.Caller, "r"+strconv.Itoa(number))
 		if err != nil {
 			require.ErrorIs(s.T, err, checkout.ErrNoOrder)
 			continue

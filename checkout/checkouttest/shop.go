@@ -93,7 +93,7 @@ func (s *Shop) Kill(steps int) {
 // Request returns a request for two novels, to be paid with a card of that number.
 func Request(t testing.TB, requestID, number string) order.Request {
 	return order.Request{
-		Caller: "shop", RequestID: requestID, TraceID: "4bf92f3577b34da6a3ce929d0e0e4736",
+		By: Program("shop"), RequestID: requestID, TraceID: "4bf92f3577b34da6a3ce929d0e0e4736",
 		Lines: []checkout.Line{{Product: "novel", Quantity: 2}},
 		Card:  Card(t, number), Attempt: 1,
 	}
@@ -177,8 +177,8 @@ func (m mortalStore) ByRequest(ctx context.Context, caller, requestID string) (c
 	return live(m.life, func() (checkout.Order, error) { return m.Store.ByRequest(ctx, caller, requestID) })
 }
 
-func (m mortalStore) ByID(ctx context.Context, caller string, id checkout.ID) (checkout.Order, error) {
-	return live(m.life, func() (checkout.Order, error) { return m.Store.ByID(ctx, caller, id) })
+func (m mortalStore) ByID(ctx context.Context, by checkout.Requester, id checkout.ID) (checkout.Order, error) {
+	return live(m.life, func() (checkout.Order, error) { return m.Store.ByID(ctx, by, id) })
 }
 
 func (m mortalStore) Change(ctx context.Context, id checkout.ID, change func(checkout.Order) (checkout.Order, error)) (checkout.Order, error) {

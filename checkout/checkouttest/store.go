@@ -39,6 +39,7 @@ func TestStore(t *testing.T, open func(testing.TB) Store) {
 		{"an order is priced by one version of the catalogue", pricedByOneVersion},
 		{"an order comes back as it was stored", orderComesBack},
 		{"an order is its caller's alone", orderIsItsCallers},
+		{"an order of a user is there for him, the program and operators", orderIsItsOwners},
 		{"a request makes one order", requestMakesOneOrder},
 		{"a change is stored whole or not at all", changeIsWhole},
 		{"changes of one order follow each other", changesFollowEachOther},
@@ -63,7 +64,7 @@ func orderComesBack(t *testing.T, store shelf) {
 	require.NoError(t, err)
 	require.True(t, created)
 	require.Equal(t, order, stored)
-	byID, err := store.ByID(ctx, "shop", order.ID)
+	byID, err := store.ByID(ctx, Program("shop"), order.ID)
 	require.NoError(t, err)
 	require.Equal(t, order, byID)
 	byRequest, err := store.ByRequest(ctx, "shop", "r1")
@@ -73,7 +74,7 @@ func orderComesBack(t *testing.T, store shelf) {
 	ended, err := store.Change(ctx, order, declineIt)
 	require.NoError(t, err)
 	require.Equal(t, checkout.Declined, ended.State)
-	byID, err = store.ByID(ctx, "shop", order.ID)
+	byID, err = store.ByID(ctx, Program("shop"), order.ID)
 	require.NoError(t, err)
 	require.Equal(t, ended, byID)
 	require.True(t, byID.PendingCharge.Token.IsZero(), "the token goes when the order ends")
@@ -94,15 +95,51 @@ func orderIsItsCallers(t *testing.T, store shelf) {
 	ctx := t.Context()
 	order, _, err := store.Create(ctx, Order(t, "shop", "r1", Start()))
 	require.NoError(t, err)
-	_, err = store.ByID(ctx, "thief", order.ID)
+	_, err = store.ByID(ctx, Program("thief"), order.ID)
 	require.ErrorIs(t, err, checkout.ErrNoOrder)
 	_, err = store.ByRequest(ctx, "thief", "r1")
 	require.ErrorIs(t, err, checkout.ErrNoOrder)
-	_, err = store.ByID(ctx, "shop", NewID(t))
+	_, err = store.ByID(ctx, Program("shop"), NewID(t))
 	require.ErrorIs(t, err, checkout.ErrNoOrder)
 	_, created, err := store.Create(ctx, Order(t, "thief", "r1", Start()))
 	require.NoError(t, err)
 	require.True(t, created, "request ids of two callers never meet")
+}
+
+func orderIsItsOwners(t *testing.T, store shelf) {
+	const ada, bob = "user:ada", "user:bob"
+	of := func(owner, requestID string) checkout.ID {
+		order := Order(t, "shop", requestID, Start())
+		order.Owner = owner
+		_, created, err := store.Create(t.Context(), order)
+		require.NoError(t, err)
+		require.True(t, created)
+		return order.ID
+	}
+	orders := map[string]checkout.ID{"ada's": of(ada, "r1"), "the shop's": of("shop", "r2"), "from before owners": of("", "r3")}
+	for name, rule := range map[string]struct {
+		by   checkout.Requester
+		sees []string
+	}{
+		"the user by the program": {checkout.Requester{Caller: "shop", User: ada}, []string{"ada's"}},
+		"the user by another one": {checkout.Requester{Caller: "mall", User: ada}, []string{"ada's"}},
+		"the user himself":        {checkout.Requester{Caller: ada, User: ada}, []string{"ada's"}},
+		"another user":            {checkout.Requester{Caller: "shop", User: bob}, nil},
+		"the program":             {Program("shop"), []string{"ada's", "the shop's", "from before owners"}},
+		"another program":         {Program("mall"), nil},
+		"an operator":             {checkout.Requester{Caller: "operator", Operator: true}, []string{"ada's", "the shop's", "from before owners"}},
+	} {
+		for order, id := range orders {
+			found, err := store.ByID(t.Context(), rule.by, id)
+			if slices.Contains(rule.sees, order) {
+				require.NoError(t, err, "%s: %s", name, order)
+				require.Equal(t, id, found.ID)
+				require.True(t, rule.by.Sees(&found))
+			} else {
+				require.ErrorIs(t, err, checkout.ErrNoOrder, "%s: %s", name, order)
+			}
+		}
+	}
 }
 
 func requestMakesOneOrder(t *testing.T, store shelf) {
@@ -168,7 +205,7 @@ func changesFollowEachOther(t *testing.T, store shelf) {
 		})
 	}
 	running.Wait()
-	order, err = store.ByID(t.Context(), "shop", order.ID)
+	order, err = store.ByID(t.Context(), Program("shop"), order.ID)
 	require.NoError(t, err)
 	require.EqualValues(t, changes, order.PendingCharge.Tries)
 }
@@ -211,7 +248,7 @@ func setIsWritten(t *testing.T, store shelf) {
 	written[2], written[3] = true, false
 	require.Equal(t, []bool{true, false, true, false, true, false, false, false}, written)
 	for _, want := range []*checkout.Order{set[0].After, set[4].After, &postponed} {
-		found, err := store.ByID(ctx, "shop", want.ID)
+		found, err := store.ByID(ctx, Program("shop"), want.ID)
 		require.NoError(t, err)
 		require.Equal(t, *want, found)
 	}

@@ -108,11 +108,11 @@ func (s *Store) ByRequest(_ context.Context, caller, requestID string) (checkout
 }
 
 // ByID implements checkout.OrderStore.
-func (s *Store) ByID(_ context.Context, caller string, id checkout.ID) (checkout.Order, error) {
+func (s *Store) ByID(_ context.Context, by checkout.Requester, id checkout.ID) (checkout.Order, error) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	order, ok := s.orders[id]
-	if !ok || order.Caller != caller {
+	if !ok || !by.Sees(&order) {
 		return checkout.Order{}, checkout.ErrNoOrder
 	}
 	return clone(order), nil

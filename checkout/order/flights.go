@@ -17,9 +17,10 @@ type flights struct {
 
 // flightKey says which requests are equal.
 type flightKey struct {
-	caller, requestID string
-	fingerprint       [32]byte
-	refused           bool
+	by          checkout.Requester
+	requestID   string
+	fingerprint [32]byte
+	refused     bool
 }
 
 // flight is a request that is being placed. Its first caller places it, on the goroutine of its own

@@ -35,7 +35,7 @@ type Service struct {
 
 // Request asks for an order.
 type Request struct {
-	Caller    string
+	By        checkout.Requester
 	RequestID string
 	TraceID   string
 	Lines     []checkout.Line
@@ -80,8 +80,8 @@ var (
 //
 // Idempotent by (caller, request id), for ever: an equal request gets the same
 // order in its present state and charges nothing; while that order is Pending the
-// repeat waits for its end like the first. Another request under the same id is
-// fault.Aborted REQUEST_ID_REUSED.
+// repeat waits for its end like the first. Another request under the same id, or that of another
+// user of the caller, is fault.Aborted REQUEST_ID_REUSED.
 //
 // Errors: fault.InvalidArgument naming the field, nothing stored; fault.Unavailable
 // BANK_UNAVAILABLE when the bank gave no token, nothing stored; fault.Unavailable
@@ -93,7 +93,7 @@ func (s *Service) Place(ctx context.Context, request Request) (checkout.Order, e
 	}
 	fingerprint := checkout.Fingerprint(request.Lines, request.Attempt, request.Card.Number.Last4())
 	// Equal requests inside this process are one: they share its work and its answer.
-	key := flightKey{request.Caller, request.RequestID, fingerprint, request.Refusal != nil}
+	key := flightKey{request.By, request.RequestID, fingerprint, request.Refusal != nil}
 	flight, first := s.flights.join(key)
 	if !first {
 		return flight.wait(ctx)
@@ -141,7 +141,7 @@ func (s *Service) place(ctx context.Context, request *attempt) (checkout.Order, 
 	token, err := s.token(ctx, request.Card)
 	if err != nil && fault.CodeOf(err) != fault.InvalidArgument {
 		// The bank is not needed to answer a repeat.
-		earlier, missing := s.Orders.ByRequest(ctx, request.Caller, request.RequestID)
+		earlier, missing := s.Orders.ByRequest(ctx, request.By.Caller, request.RequestID)
 		if missing == nil {
 			return s.repeat(ctx, request, earlier)
 		}
@@ -168,7 +168,7 @@ func (s *Service) place(ctx context.Context, request *attempt) (checkout.Order, 
 // repeatInstead answers a request that cannot be placed: with the order that it has made before, or
 // with the reason.
 func (s *Service) repeatInstead(ctx context.Context, request *attempt, reason error) (checkout.Order, error) {
-	earlier, err := s.Orders.ByRequest(ctx, request.Caller, request.RequestID)
+	earlier, err := s.Orders.ByRequest(ctx, request.By.Caller, request.RequestID)
 	switch {
 	case err == nil:
 		return s.repeat(ctx, request, earlier)
@@ -181,14 +181,14 @@ func (s *Service) repeatInstead(ctx context.Context, request *attempt, reason er
 // repeat answers a request whose id made an order before. While that order is pending,
 // the process that placed it or the Reconciler works on it.
 func (s *Service) repeat(ctx context.Context, request *attempt, earlier checkout.Order) (checkout.Order, error) {
-	if earlier.Fingerprint != request.fingerprint {
+	if earlier.Fingerprint != request.fingerprint || !request.By.Repeats(&earlier) {
 		return checkout.Order{}, errReused
 	}
 	for wait := pollFirst; earlier.State == checkout.Pending; wait = min(2*wait, pollMost) {
 		if s.Clock.Now().Add(wait).After(request.until) || s.Clock.Sleep(ctx, wait) != nil {
 			break
 		}
-		order, err := s.Orders.ByID(ctx, earlier.Caller, earlier.ID)
+		order, err := s.Orders.ByID(ctx, checkout.Requester{Caller: earlier.Caller}, earlier.ID)
 		if err != nil {
 			break // The order as it was read last is an answer too.
 		}
@@ -239,7 +239,7 @@ func (s *Service) open(request *attempt, cart checkout.Cart, token checkout.Card
 	}
 	now := s.Clock.Now().UTC().Truncate(time.Millisecond)
 	return checkout.Order{
-		ID: order, Caller: request.Caller, RequestID: request.RequestID, TraceID: request.TraceID,
+		ID: order, Caller: request.By.Caller, Owner: request.By.Owner(), RequestID: request.RequestID, TraceID: request.TraceID,
 		Fingerprint: request.fingerprint, State: checkout.Pending,
 		Store: cart.Store, Items: cart.Items, Total: cart.Total, Description: cart.Description(),
 		Attempt:   request.Attempt,
@@ -252,13 +252,13 @@ func (s *Service) open(request *attempt, cart checkout.Cart, token checkout.Card
 	}, nil
 }
 
-// Get returns an order of caller by its name, orders/{uuid}. Errors:
+// Get returns an order that the requester sees, by its name, orders/{uuid}. Errors:
 // fault.InvalidArgument name; fault.NotFound when there is none or it is another's;
 // fault.Unavailable.
-func (s *Service) Get(ctx context.Context, caller, name string) (checkout.Order, error) {
+func (s *Service) Get(ctx context.Context, by checkout.Requester, name string) (checkout.Order, error) {
 	id, err := checkout.ParseOrderName("name", name)
 	if err != nil {
 		return checkout.Order{}, err
 	}
-	return s.Orders.ByID(ctx, caller, id)
+	return s.Orders.ByID(ctx, by, id)
 }

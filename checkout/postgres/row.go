@@ -12,7 +12,7 @@ import (
 
 // columns are the columns of an order o that scanOrder reads. Items come as one value,
 // so that an order is one row.
-const columns = `o.id, o.caller, o.request_id, o.fingerprint, o.trace_id, o.state,
+const columns = `o.id, o.caller, o.owner, o.request_id, o.fingerprint, o.trace_id, o.state,
 	o.store_slug, o.store_name, o.store_category_code, o.store_city, o.store_country,
 	o.total_minor, o.currency, o.description, o.attempt, o.card_brand, o.card_last4,
 	o.purchase, o.decline_code, o.decline_reason, o.decline_message,
@@ -40,7 +40,7 @@ func scanOrder(row pgx.CollectableRow) (checkout.Order, error) {
 		tokenExpiresAt, nextAt, endedAt *time.Time
 		state, voiding                  int16
 	)
-	err := row.Scan(&id, &o.Caller, &o.RequestID, &fingerprint, &o.TraceID, &state,
+	err := row.Scan(&id, &o.Caller, &o.Owner, &o.RequestID, &fingerprint, &o.TraceID, &state,
 		&o.Store.Slug, &o.Store.Name, &o.Store.CategoryCode, &o.Store.City, &o.Store.Country,
 		&o.Total.Minor, &currency, &o.Description, &o.Attempt, &o.CardBrand, &o.CardLast4,
 		&o.Purchase, &o.Decline.Code, &o.Decline.Reason, &o.Decline.Message,

@@ -54,6 +54,7 @@ func TestTheDatabaseRepeatsTheRules(t *testing.T) {
 		{"an open order keeps its token", `UPDATE orders SET token = 'ctk_other' WHERE id = $1`, pending},
 		{"a price does not change", `UPDATE orders SET total_minor = 1 WHERE id = $1`, pending},
 		{"an order stays its caller's", `UPDATE orders SET caller = 'thief' WHERE id = $1`, pending},
+		{"an order stays its owner's", `UPDATE orders SET owner = 'user:thief' WHERE id = $1`, pending},
 		{"an order is not deleted", `DELETE FROM orders WHERE id = $1`, ended},
 		{"an item does not change", `UPDATE order_items SET quantity = 1 WHERE order_id = $1`, pending},
 		{"an item is not deleted", `DELETE FROM order_items WHERE order_id = $1`, pending},
@@ -114,7 +115,7 @@ func TestADatabaseThatIsAwayIsUnavailableAndComesBack(t *testing.T) {
 	require.NoError(t, err)
 
 	require.NoError(t, server.Stop(t.Context()))
-	_, err = store.ByID(t.Context(), "shop", order.ID)
+	_, err = store.ByID(t.Context(), checkouttest.Program("shop"), order.ID)
 	require.Equal(t, fault.Unavailable, fault.CodeOf(err))
 	_, _, err = orders.Create(t.Context(), checkouttest.Order(t, "shop", "r2", checkouttest.Start()))
 	require.Equal(t, fault.Unavailable, fault.CodeOf(err))
@@ -127,7 +128,7 @@ func TestADatabaseThatIsAwayIsUnavailableAndComesBack(t *testing.T) {
 
 	require.NoError(t, server.Restart(t.Context()))
 	require.Eventually(t, func() bool {
-		found, err := store.ByID(t.Context(), "shop", order.ID)
+		found, err := store.ByID(t.Context(), checkouttest.Program("shop"), order.ID)
 		return err == nil && found.ID == order.ID
 	}, 30*time.Second, 10*time.Millisecond)
 }

@@ -22,24 +22,24 @@ var (
 	// already. It returns the ids of those that were written. When all were, the items need not be
 	// looked up among them.
 	insertOrders = &wire.Statement{Name: "insert_orders", SQL: `WITH created AS (
-			INSERT INTO orders (id, caller, request_id, fingerprint, trace_id, state,
+			INSERT INTO orders (id, caller, owner, request_id, fingerprint, trace_id, state,
 				store_slug, store_name, store_category_code, store_city, store_country,
 				total_minor, currency, description, attempt, card_brand, card_last4,
 				purchase, decline_code, decline_reason, decline_message,
 				token, token_expires_at, tries, next_at, voiding, created_at)
-			SELECT unnest($1::uuid[]), unnest($2::text[]), unnest($3::text[]), unnest($4::bytea[]), unnest($5::text[]), unnest($6::smallint[]),
-				unnest($7::text[]), unnest($8::text[]), unnest($9::text[]), unnest($10::text[]), unnest($11::text[]),
-				unnest($12::bigint[]), unnest($13::text[]), unnest($14::text[]), unnest($15::integer[]), unnest($16::text[]), unnest($17::text[]),
+			SELECT unnest($1::uuid[]), unnest($2::text[]), unnest($3::text[]), unnest($4::text[]), unnest($5::bytea[]), unnest($6::text[]), unnest($7::smallint[]),
+				unnest($8::text[]), unnest($9::text[]), unnest($10::text[]), unnest($11::text[]), unnest($12::text[]),
+				unnest($13::bigint[]), unnest($14::text[]), unnest($15::text[]), unnest($16::integer[]), unnest($17::text[]), unnest($18::text[]),
 				'', '', '', '',
-				unnest($18::text[]), unnest($19::timestamptz[]), unnest($20::integer[]), unnest($21::timestamptz[]), unnest($22::smallint[]),
-				unnest($23::timestamptz[])
+				unnest($19::text[]), unnest($20::timestamptz[]), unnest($21::integer[]), unnest($22::timestamptz[]), unnest($23::smallint[]),
+				unnest($24::timestamptz[])
 			ON CONFLICT (caller, request_id) DO NOTHING
 			RETURNING id),
 		items AS (
 			INSERT INTO order_items (order_id, line, product, name, quantity, unit_price_minor)
 			SELECT i.order_id, i.line, i.product, i.name, i.quantity, i.unit_price
-			FROM (SELECT unnest($24::uuid[]) AS order_id, unnest($25::smallint[]) AS line, unnest($26::text[]) AS product,
-				unnest($27::text[]) AS name, unnest($28::integer[]) AS quantity, unnest($29::bigint[]) AS unit_price) i
+			FROM (SELECT unnest($25::uuid[]) AS order_id, unnest($26::smallint[]) AS line, unnest($27::text[]) AS product,
+				unnest($28::text[]) AS name, unnest($29::integer[]) AS quantity, unnest($30::bigint[]) AS unit_price) i
 			WHERE (SELECT count(*) FROM created) = cardinality($1::uuid[]) OR i.order_id IN (SELECT id FROM created))
 		SELECT id FROM created`}
 	// updateOrders writes changes of pending orders that are as the change was made from. What else
@@ -192,6 +192,7 @@ func addInsert(b *wire.Batch, set []*checkout.OrderWrite, returned func(wire.Row
 	})
 	column(p, wire.TypeUUID, set, func(o *checkout.Order) { p.UUID(o.ID) })
 	column(p, wire.TypeText, set, func(o *checkout.Order) { p.Text(o.Caller) })
+	column(p, wire.TypeText, set, func(o *checkout.Order) { p.Text(o.Owner) })
 	column(p, wire.TypeText, set, func(o *checkout.Order) { p.Text(o.RequestID) })
 	column(p, wire.TypeBytes, set, func(o *checkout.Order) { p.Bytes(o.Fingerprint[:]) })
 	column(p, wire.TypeText, set, func(o *checkout.Order) { p.Text(o.TraceID) })

@@ -11,6 +11,7 @@ import (
 	"codebank.dev/checkout/product"
 	"codebank.dev/platform/field"
 	"codebank.dev/platform/pan"
+	"codebank.dev/platform/principal"
 	"codebank.dev/platform/serve"
 	checkoutv1 "codebank.dev/schemas/gen/checkout/v1"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -73,7 +74,7 @@ func (s *Server) PlaceOrder(ctx context.Context, in *checkoutv1.PlaceOrderReques
 		return nil, refusal
 	}
 	placed, err := s.Orders.Place(ctx, order.Request{
-		Caller: serve.Caller(ctx), RequestID: in.GetRequestId(), TraceID: serve.TraceID(ctx),
+		By: requester(ctx), RequestID: in.GetRequestId(), TraceID: serve.TraceID(ctx),
 		Lines: lines, Card: card, Refusal: refusal, Attempt: in.GetAttempt(),
 	})
 	if err != nil {
@@ -84,11 +85,21 @@ func (s *Server) PlaceOrder(ctx context.Context, in *checkoutv1.PlaceOrderReques
 
 // GetOrder implements checkoutv1.CheckoutServiceServer.
 func (s *Server) GetOrder(ctx context.Context, in *checkoutv1.GetOrderRequest) (*checkoutv1.GetOrderResponse, error) {
-	found, err := s.Orders.Get(ctx, serve.Caller(ctx), in.GetName())
+	found, err := s.Orders.Get(ctx, requester(ctx), in.GetName())
 	if err != nil {
 		return nil, err
 	}
 	return &checkoutv1.GetOrderResponse{Order: orderMessage(&found)}, nil
+}
+
+// requester returns who makes a call.
+func requester(ctx context.Context) checkout.Requester {
+	subject := serve.Principal(ctx)
+	by := checkout.Requester{Caller: serve.Caller(ctx), Operator: subject.Kind == principal.Operator}
+	if subject.Kind == principal.User {
+		by.User = subject.Namespace()
+	}
+	return by
 }
 
 func readLines(items []*checkoutv1.PlaceOrderItem) ([]checkout.Line, error) {

@@ -3,8 +3,10 @@ package main
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"codebank.dev/checkout"
@@ -25,6 +27,7 @@ type config struct {
 	maxConnections int
 	bankAddress    string
 	catalogue      []checkout.Product
+	shops          []string
 	limits         charge.Limits
 	failpoint      failpoint.Hook
 	profile        bool
@@ -33,8 +36,13 @@ type config struct {
 func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	flags := flag.NewFlagSet("checkout", flag.ContinueOnError)
 	flags.SetOutput(stdout)
-	c := &config{limits: charge.Default()}
+	c := &config{limits: charge.Default(), shops: []string{"shop"}}
 	c.server.Bind(flags, "127.0.0.1:17004", "127.0.0.1:17005")
+	c.server.BindWalls(flags, "operator")
+	flags.Func("shops", "`program,…` that may place orders and see those that they have placed (default shop)", func(list string) (err error) {
+		c.shops, err = shopNames(list)
+		return err
+	})
 	flags.StringVar(&c.databaseURL, "database-url", "", "the Postgres `url` of catalogue and orders; required, a secret: prefer CHECKOUT_DATABASE_URL or CHECKOUT_DATABASE_URL_FILE")
 	flags.IntVar(&c.maxConnections, "max-connections", 16, "the most connections to the database")
 	flags.StringVar(&c.bankAddress, "bank-address", "127.0.0.1:17000", "`host:port` of the bank's gRPC; it may be away")
@@ -67,6 +75,17 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	}
 	c.catalogue, err = readCatalogue(*cataloguePath)
 	return c, err
+}
+
+// shopNames returns the names in a list.
+func shopNames(list string) ([]string, error) {
+	shops := strings.FieldsFunc(list, func(r rune) bool { return r == ',' })
+	for _, shop := range shops {
+		if !serve.ValidCaller(shop) {
+			return nil, fmt.Errorf("%q is no name of a program", shop)
+		}
+	}
+	return shops, nil
 }
 
 func readCatalogue(path string) ([]checkout.Product, error) {

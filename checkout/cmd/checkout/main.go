@@ -19,12 +19,11 @@ import (
 	"codebank.dev/checkout/rpc"
 	"codebank.dev/platform/memory"
 	"codebank.dev/platform/serve"
-	"codebank.dev/schemas"
 	checkoutv1 "codebank.dev/schemas/gen/checkout/v1"
 )
 
-// callerName is the name of this program at the bank. Request ids at the bank belong to
-// that name, so every replica has the same name.
+// callerName is the name of this program at the bank, which its certificate must have too. Request ids at
+// the bank belong to that name, so every replica has the same name.
 const callerName = "checkout"
 
 func main() { serve.Main("checkout", run) }
@@ -50,7 +49,12 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 		return err
 	}
 	defer store.Close()
-	bank, err := serve.Dial(config.bankAddress, serve.WithCaller(callerName))
+	walls, err := config.server.Walls(logger)
+	if err != nil {
+		return err
+	}
+	defer walls.Close()
+	bank, err := walls.Dial(config.bankAddress, "bank", serve.WithCaller(callerName))
 	if err != nil {
 		return err
 	}
@@ -68,12 +72,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	settings := config.server.Config("checkout", logger)
-	settings.Checks = []serve.Check{{Name: "database", Run: store.Ready}}
-	if settings.OpenAPI, err = schemas.OpenAPI("checkout.v1"); err != nil {
-		return err
-	}
-	server, err := serve.Listen(settings)
+	server, err := listen(config, walls, store, logger)
 	if err != nil {
 		return err
 	}

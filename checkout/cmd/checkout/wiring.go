@@ -10,7 +10,9 @@ import (
 	"codebank.dev/checkout/batch"
 	"codebank.dev/checkout/postgres"
 	"codebank.dev/checkout/rpc"
+	"codebank.dev/platform/permission"
 	"codebank.dev/platform/serve"
+	"codebank.dev/schemas"
 )
 
 // pageTokenSecret is the name of the secret in the database that signs page tokens.
@@ -32,6 +34,19 @@ func prepare(ctx context.Context, store *postgres.Store, config *config, handler
 	}
 	handler.Pages, err = serve.NewPageTokens(key)
 	return err
+}
+
+// listen binds the addresses, behind the walls. Walls are nil for a program that believes what calls claim.
+func listen(config *config, walls *serve.Walls, store *postgres.Store, logger *slog.Logger) (*serve.Server, error) {
+	settings := config.server.Config("checkout", logger)
+	settings.Checks = []serve.Check{{Name: "database", Run: store.Ready}}
+	settings.Walls, settings.Permissions = walls, rpc.Permissions()
+	settings.Groups = permission.Groups{rpc.Shops: config.shops}
+	var err error
+	if settings.OpenAPI, err = schemas.OpenAPI("checkout.v1"); err != nil {
+		return nil, err
+	}
+	return serve.Listen(settings)
 }
 
 // closeBound is how long the batches may take to end.
