@@ -43,14 +43,14 @@ func (f *Files) clientConfig(program string) *tls.Config {
 	}
 }
 
-// verifyServer refuses a server that is another program, or denied.
+// verifyServer refuses a server that is another program, of another bank, or denied.
 func (f *Files) verifyServer(certificate *x509.Certificate, program string) error {
 	id, err := IDOf(certificate)
 	if err != nil {
 		return err
 	}
-	if program != "" && id.Program != program {
-		return fmt.Errorf("mtls: the server is %s, and not the program %s", id, program)
+	if program != "" && (id.Program != program || !f.ID().Near(id)) {
+		return fmt.Errorf("mtls: the server is %s, and not the program %s of %s", id, program, f.ID().Bank)
 	}
 	if f.Denies(certificate) {
 		return errDenied

@@ -204,7 +204,7 @@ type proof struct {
 func (w *Walls) prove(certificates []*x509.Certificate) *proof {
 	switch {
 	case w.files == nil:
-		return w.named(w.config.Insecure, nil)
+		return w.named(w.config.Insecure, true, nil)
 	case len(certificates) == 0:
 		return &proof{peer: principal.None()}
 	}
@@ -212,12 +212,17 @@ func (w *Walls) prove(certificates []*x509.Certificate) *proof {
 	if err != nil {
 		return &proof{peer: principal.None()} // The handshake has refused it.
 	}
-	return w.named(id.Program, certificates[0])
+	name, near := id.Program, w.files.ID().Near(id)
+	if !near {
+		name = id.Bank + ":" + id.Program
+	}
+	return w.named(name, near, certificates[0])
 }
 
-func (w *Walls) named(program string, certificate *x509.Certificate) *proof {
+// named returns the proof of a program. Only one of this bank, or of none, can be an operator.
+func (w *Walls) named(program string, near bool, certificate *x509.Certificate) *proof {
 	peer := principal.Principal{Kind: principal.Service, Name: program}
-	if w.operators[program] {
+	if near && w.operators[program] {
 		peer.Kind = principal.Operator
 	}
 	return &proof{certificate: certificate, peer: peer, caller: w.namespace(&peer)}

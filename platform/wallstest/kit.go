@@ -14,6 +14,7 @@ import (
 	"crypto/x509"
 	"net/http"
 	"os"
+	"strings"
 	"sync"
 	"testing"
 
@@ -54,7 +55,8 @@ func New(t testing.TB) *Kit {
 	return k
 }
 
-// Files returns the files of a program, which has one certificate unless it is issued anew.
+// Files returns the files of a program, which has one certificate unless it is issued anew. A program of
+// another bank is 002/checkout, and one of no bank -/checkout.
 func (k *Kit) Files(t testing.TB, program string) mtls.Config {
 	t.Helper()
 	k.mutex.Lock()
@@ -62,7 +64,11 @@ func (k *Kit) Files(t testing.TB, program string) mtls.Config {
 	if files, issued := k.files[program]; issued {
 		return files
 	}
-	files, err := k.Authority.Issue(mtls.ID{Bank: bankCode, Program: program}, authority.Options{})
+	id := mtls.ID{Bank: bankCode, Program: program}
+	if bank, name, other := strings.Cut(program, "/"); other {
+		id = mtls.ID{Bank: bank, Program: name}
+	}
+	files, err := k.Authority.Issue(id, authority.Options{Name: strings.ReplaceAll(program, "/", "_")})
 	require.NoError(t, err)
 	k.files[program] = files
 	return files
