@@ -2,15 +2,10 @@ package kafka
 
 import (
 	"context"
-	"crypto/tls"
 	"net"
 	"sync"
 	"sync/atomic"
-	"time"
 )
-
-// dialTimeout limits how long opening a connection to a broker may take.
-const dialTimeout = 10 * time.Second
 
 // gate stands between a producer and its brokers while a group is handed to the producer. No record
 // leaves, and no answer arrives, before the producer has the whole group.
@@ -41,12 +36,7 @@ func (g *gate) pass() error {
 }
 
 // dialer returns the function with which a producer opens connections through the gate.
-func (g *gate) dialer(security *tls.Config) func(context.Context, string, string) (net.Conn, error) {
-	plain := &net.Dialer{Timeout: dialTimeout}
-	dial := plain.DialContext
-	if security != nil {
-		dial = (&tls.Dialer{NetDialer: plain, Config: security}).DialContext
-	}
+func (g *gate) dialer(dial func(context.Context, string, string) (net.Conn, error)) func(context.Context, string, string) (net.Conn, error) {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		connection, err := dial(ctx, network, address)
 		if err != nil {

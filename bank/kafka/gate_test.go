@@ -1,15 +1,10 @@
 package kafka
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"net"
-	"net/http/httptest"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"github.com/twmb/franz-go/pkg/kfake"
-	"github.com/twmb/franz-go/pkg/kgo"
 )
 
 func TestClosedGateLetsNothingThrough(t *testing.T) {
@@ -49,22 +44,4 @@ func TestBrokenGateEndsItsConnections(t *testing.T) {
 	g.abort()
 	g.open()
 	require.ErrorIs(t, <-written, net.ErrClosed)
-}
-
-func TestConnectionsToTheBrokersCanBeSecured(t *testing.T) {
-	server := httptest.NewTLSServer(nil) // a server for its certificate
-	defer server.Close()
-	roots := x509.NewCertPool()
-	roots.AddCert(server.Certificate())
-	w := newWorld(t, kfake.TLS(&tls.Config{Certificates: server.TLS.Certificates}))
-	w.register()
-	security := &tls.Config{RootCAs: roots, ServerName: "example.com"}
-	w.options = append(w.options, kgo.DialTLSConfig(security))
-	p := w.open(func(c *PublisherConfig) { c.TLS = security })
-	for sequence := range int64(10) {
-		w.publish(t.Context(), p, eventOf(1, sequence+1))
-	}
-	w.flush(p)
-	w.requireAnswered(10)
-	w.requireInOrder(w.records(10), 1, 10)
 }

@@ -112,7 +112,7 @@ func (p *Publisher) deliver(group []publication) bool {
 			p.lowerLimit(failed, err)
 		default:
 			p.logger.Warn("the broker did not take events; sending them again with a new producer",
-				slog.Int("events", len(failed)), slog.Any("error", err))
+				slog.Int("events", len(failed)), slog.Any("error", Explain(p.config.BrokerAuth, err)))
 			wait.sleep(p.ctx)
 		}
 		if err := p.renew(); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -28,11 +29,11 @@ var _ kgo.HookProduceRecordPartitioned = (*producer)(nil)
 func (p *Publisher) newProducer() (*producer, error) {
 	made := &producer{gate: new(gate), changed: make(chan struct{}, 1)}
 	var err error
-	made.client, err = kgo.NewClient(append([]kgo.Opt{
+	made.client, err = kgo.NewClient(slices.Concat([]kgo.Opt{
 		kgo.SeedBrokers(p.config.Brokers...),
 		kgo.ClientID("codebank-relay"),
-		kgo.Dialer(made.gate.dialer(p.config.TLS)),
-		kgo.WithLogger(clientLog{p.logger}),
+		kgo.Dialer(made.gate.dialer(p.config.BrokerAuth.DialContext)),
+		kgo.WithLogger(p.clientLog),
 		kgo.WithHooks(made),
 		// Idempotence and acks=all are the client's defaults, as are unlimited retries without a
 		// deadline. A topic that does not exist yet is waited for too.
@@ -48,7 +49,7 @@ func (p *Publisher) newProducer() (*producer, error) {
 		kgo.ProducerBatchCompression(kgo.SnappyCompression(), kgo.NoCompression()),
 		kgo.ProducerOnDataLossDetected(p.dataLoss),
 		kgo.DisableClientMetrics(),
-	}, p.config.ClientOptions...)...)
+	}, sasl(p.config.BrokerAuth), p.config.ClientOptions)...)
 	if err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)
 	}

@@ -12,13 +12,13 @@
 //	size.go        smaller groups after a broker has refused one by its size
 //	producer.go    the Kafka client, replaced after a failure
 //	gate.go        no record of a group leaves before the producer has the whole group
+//	security.go    TLS and SASL, the same for every client of the brokers
 //	registry.go    the ids of our schemas
 //	watermarks.go  up to which time each partition is complete
 package kafka
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"log/slog"
 	"sync"
@@ -26,9 +26,9 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/sr"
 
 	"codebank.dev/bank"
+	"codebank.dev/platform/clientauth"
 	"codebank.dev/platform/failpoint"
 	"codebank.dev/schemas"
 )
@@ -55,12 +55,12 @@ type PublisherConfig struct {
 	Brokers []string
 	// RegistryURL is the root of the schema registry's Confluent API; it may be away.
 	RegistryURL string
-	// TLS secures the connections to the brokers; nil leaves them plain.
-	TLS *tls.Config
-	// ClientOptions are added to the producer's options, for credentials or another compression.
-	// They must not set a dialer. RegistryOptions are added to the options of the registry client.
-	ClientOptions   []kgo.Opt
-	RegistryOptions []sr.ClientOpt
+	// BrokerAuth and RegistryAuth say whom to trust there and how to sign in; nil for plain
+	// connections without credentials.
+	BrokerAuth, RegistryAuth *clientauth.Client
+	// ClientOptions are added to the producer's options, for example for another compression. They
+	// must not set a dialer.
+	ClientOptions []kgo.Opt
 	// MaxWaiting is how many events may wait before Publish blocks, without those that are being
 	// sent; default 16,384.
 	MaxWaiting int
@@ -92,6 +92,8 @@ type Publisher struct {
 	topic  string
 	ids    *schemaIDs
 	logger *slog.Logger
+	// clientLog is the log of the producers.
+	clientLog clientLog
 
 	// These belong to the sending goroutine.
 	producer   *producer
@@ -151,6 +153,7 @@ func NewPublisher(config PublisherConfig) (*Publisher, error) {
 		blocked: make(map[bank.ID]struct{}),
 	}
 	close(p.idle)
+	p.clientLog = newClientLog(&config)
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	var err error
 	if p.ids, err = newSchemaIDs(&config, schemaFolder, schemas.Subject(p.topic)); err != nil {

@@ -7,10 +7,12 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/sr"
 
+	"codebank.dev/platform/clientauth"
 	"codebank.dev/schemas"
 )
 
@@ -24,25 +26,47 @@ const registryTimeout = 5 * time.Second
 // ids never change. It belongs to one goroutine.
 type schemaIDs struct {
 	registry *sr.Client
+	auth     *clientauth.Client
 	subject  string
 	texts    map[int]string
 	known    map[int]uint32
 }
 
-func newSchemaIDs(config *PublisherConfig, folder, subject string) (*schemaIDs, error) {
-	options := append([]sr.ClientOpt{
-		sr.URLs(config.RegistryURL),
-		sr.HTTPClient(&http.Client{Timeout: registryTimeout}),
-	}, config.RegistryOptions...)
-	registry, err := sr.NewClient(options...)
+// NewRegistry returns a client of the schema registry at the root of its Confluent API. A name and
+// password in the URL are used for basic authentication. timeout bounds one request. Errors, also
+// those of later requests, hold no password.
+func NewRegistry(address string, timeout time.Duration, auth *clientauth.Client) (*sr.Client, error) {
+	over, err := auth.Transport(address)
 	if err != nil {
-		return nil, fmt.Errorf("kafka: registry: %w", err)
+		return nil, err
+	}
+	base, err := url.Parse(address)
+	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" || base.RawQuery != "" {
+		return nil, errors.New("registry: the address is not an http or https URL")
+	}
+	options := []sr.ClientOpt{sr.HTTPClient(&http.Client{Timeout: timeout, Transport: over})}
+	if user := base.User; user != nil {
+		password, _ := user.Password()
+		options = append(options, sr.BasicAuth(user.Username(), password))
+		base.User = nil // Errors repeat the address.
+	}
+	client, err := sr.NewClient(append(options, sr.URLs(base.String()))...)
+	if err != nil {
+		return nil, fmt.Errorf("registry: %w", err)
+	}
+	return client, nil
+}
+
+func newSchemaIDs(config *PublisherConfig, folder, subject string) (*schemaIDs, error) {
+	registry, err := NewRegistry(config.RegistryURL, registryTimeout, config.RegistryAuth)
+	if err != nil {
+		return nil, err
 	}
 	versions, err := schemas.Schemas(folder)
 	if err != nil {
 		return nil, err
 	}
-	ids := &schemaIDs{registry: registry, subject: subject, texts: make(map[int]string), known: make(map[int]uint32)}
+	ids := &schemaIDs{registry: registry, auth: config.RegistryAuth, subject: subject, texts: make(map[int]string), known: make(map[int]uint32)}
 	for _, version := range versions {
 		ids.texts[version.Number] = version.Schema
 	}
@@ -60,6 +84,10 @@ func (s *schemaIDs) lookUp(ctx context.Context, version int) (uint32, error) {
 		return 0, errUnknownVersion
 	}
 	found, err := s.registry.LookupSchema(ctx, s.subject, sr.Schema{Schema: text, Type: sr.TypeAvro})
+	var answer *sr.ResponseError
+	if errors.As(err, &answer) {
+		err = s.auth.ExplainStatus(answer.StatusCode, err)
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -94,7 +122,10 @@ func (p *Publisher) schemaID(version int) (uint32, bool) {
 // whyMissing says what has to happen before a schema is found.
 func whyMissing(err error) string {
 	var answer *sr.ResponseError
+	var access *clientauth.Error
 	switch {
+	case errors.As(err, &access):
+		return access.Reason
 	case errors.Is(err, errUnknownVersion):
 		return "they were written with a newer schema; a newer bank has to publish them"
 	case errors.As(err, &answer) && answer.StatusCode == http.StatusNotFound:

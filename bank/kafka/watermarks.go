@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -57,17 +58,14 @@ func NewWatermarks(config PublisherConfig) (*Watermarks, error) {
 	w.options = []kgo.Opt{
 		kgo.SeedBrokers(config.Brokers...),
 		kgo.ClientID("codebank-watermarks"),
-		kgo.WithLogger(clientLog{config.Logger}),
+		kgo.WithLogger(newClientLog(&config)),
 		// The k-th partition of this topic describes the k-th partition of the events' topic.
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		// A late watermark is worth nothing, because the next one says more.
 		kgo.RecordDeliveryTimeout(watermarkTimeout),
 		kgo.DisableClientMetrics(),
 	}
-	if config.TLS != nil {
-		w.options = append(w.options, kgo.DialTLSConfig(config.TLS))
-	}
-	w.options = append(w.options, config.ClientOptions...)
+	w.options = slices.Concat(w.options, SecurityOptions(config.BrokerAuth), config.ClientOptions)
 	if err := w.connect(); err != nil {
 		return nil, err
 	}
@@ -93,7 +91,7 @@ func (w *Watermarks) Close() { w.client.Close() }
 // PublishWatermark implements bank.WatermarkPublisher. It asks the broker for the end of every
 // partition: every event that was acknowledged before the call is below that end.
 func (w *Watermarks) PublishWatermark(ctx context.Context, completeTo time.Time) error {
-	err := w.publish(ctx, completeTo)
+	err := Explain(w.config.BrokerAuth, w.publish(ctx, completeTo))
 	if err != nil {
 		err = errors.Join(err, w.connect())
 	}

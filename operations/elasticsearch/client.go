@@ -20,6 +20,7 @@ import (
 
 	"codebank.dev/operations/httpclient"
 	"codebank.dev/operations/provision"
+	"codebank.dev/platform/clientauth"
 )
 
 // server allows large answers, because an answer may hold the mappings of many indices.
@@ -31,17 +32,31 @@ var ErrNotFound = errors.New("elastic: not found")
 // Client speaks to the nodes of one cluster. It is safe for concurrent use.
 type Client struct {
 	elastic *elastic.BaseClient
+	auth    *clientauth.Client
 }
 
 // New returns a client for the nodes at one or more addresses, separated by commas,
-// such as http://127.0.0.1:17026. A name and password in an address are used for
-// basic authentication. Nothing is sent yet.
-func New(addresses string) (*Client, error) {
-	return open(addresses, http.DefaultTransport)
+// such as http://127.0.0.1:17026, which it reaches as auth says; nil for no settings. A name
+// and password in an address are used for basic authentication. Nothing is sent yet.
+func New(addresses string, auth *clientauth.Client) (*Client, error) {
+	nodes, err := split(addresses)
+	if err != nil {
+		return nil, err
+	}
+	over, err := auth.Transport(nodes...)
+	if err != nil {
+		return nil, err
+	}
+	client, err := open(nodes, over)
+	if err != nil {
+		return nil, err
+	}
+	client.auth = auth
+	return client, nil
 }
 
-// open is New with a transport.
-func open(addresses string, over http.RoundTripper) (*Client, error) {
+// split returns the addresses of a list.
+func split(addresses string) ([]string, error) {
 	var nodes []string
 	for address := range strings.SplitSeq(addresses, ",") {
 		node, err := server.Address(strings.TrimSpace(address))
@@ -50,6 +65,11 @@ func open(addresses string, over http.RoundTripper) (*Client, error) {
 		}
 		nodes = append(nodes, node.String())
 	}
+	return nodes, nil
+}
+
+// open returns a client that sends over a transport.
+func open(nodes []string, over http.RoundTripper) (*Client, error) {
 	client, err := elastic.NewBase(
 		elastic.WithAddresses(nodes...),
 		elastic.WithBasicAuth("", ""), // The name and password of the first node are for that node only.
@@ -128,7 +148,7 @@ func (c *Client) once(ctx context.Context, request esapi.Request, into any) erro
 			return nil, httpclient.Final(err)
 		}
 		return nil, err
-	}, refusal)
+	}, c.refusal)
 	if err != nil {
 		return err
 	}
@@ -138,6 +158,11 @@ func (c *Client) once(ctx context.Context, request esapi.Request, into any) erro
 // otherProduct is part of the client's error for an answer without the header
 // X-Elastic-Product. The error can be recognized by nothing else.
 const otherProduct = "the server is not Elasticsearch"
+
+// refusal returns the error of an answer, with the settings that it is about.
+func (c *Client) refusal(status int, answer []byte) error {
+	return c.auth.ExplainStatus(status, refusal(status, answer))
+}
 
 // refusal returns the error of an answer.
 func refusal(status int, answer []byte) error {

@@ -203,10 +203,10 @@ func TestCountAndRefresh(t *testing.T) {
 
 func TestAddressesAreHTTP(t *testing.T) {
 	for _, addresses := range []string{"", "127.0.0.1:17926", "http://a,", "http://a,ftp://b"} {
-		_, err := elasticsearch.New(addresses)
+		_, err := elasticsearch.New(addresses, nil)
 		require.Error(t, err, addresses)
 	}
-	_, err := elasticsearch.New("http://a:1, https://user:word@b:2")
+	_, err := elasticsearch.New("http://a:1, https://user:word@b:2", nil)
 	require.NoError(t, err)
 }
 
@@ -222,7 +222,7 @@ func TestANodesCredentialsAreForThatNodeOnly(t *testing.T) {
 		t.Cleanup(web.Close)
 		return web.URL
 	}
-	client, err := elasticsearch.New(strings.Replace(node(), "//", "//user:word@", 1) + "," + node())
+	client, err := elasticsearch.New(strings.Replace(node(), "//", "//user:word@", 1)+","+node(), nil)
 	require.NoError(t, err)
 	var told []string
 	for range 2 {
@@ -238,14 +238,14 @@ func TestAnotherProductIsRefusedAtOnce(t *testing.T) {
 		_, _ = w.Write([]byte(`{"count":1}`))
 	}))
 	defer web.Close()
-	client, err := elasticsearch.New(web.URL)
+	client, err := elasticsearch.New(web.URL, nil)
 	require.NoError(t, err)
 	_, err = client.Count(t.Context(), "transactions")
 	require.ErrorContains(t, err, "elastic: the client noticed that the server is not Elasticsearch")
 }
 
 func TestAClientWaitsForNodesThatAreAway(t *testing.T) {
-	client, err := elasticsearch.New("http://127.0.0.1:1,http://127.0.0.1:2")
+	client, err := elasticsearch.New("http://127.0.0.1:1,http://127.0.0.1:2", nil)
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
@@ -278,7 +278,7 @@ func TestMultiSearchOnceDoesNotWait(t *testing.T) {
 	answers, err := client.MultiSearchOnce(t.Context(), search)
 	require.NoError(t, err)
 	require.Len(t, answers, 1)
-	away, err := elasticsearch.New("http://127.0.0.1:1")
+	away, err := elasticsearch.New("http://127.0.0.1:1", nil)
 	require.NoError(t, err)
 	// A call that waits would go on until the test's context ends.
 	_, err = away.MultiSearchOnce(t.Context(), search)

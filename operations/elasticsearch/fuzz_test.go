@@ -24,7 +24,7 @@ func FuzzAnswer(f *testing.F) {
 			t.Skip()
 		}
 		server := &httpclienttest.Server{Code: code, Header: http.Header{"X-Elastic-Product": {"Elasticsearch"}}, Body: body}
-		client, err := open("http://index", server)
+		client, err := open([]string{"http://index"}, server)
 		require.NoError(t, err)
 		server.Once(t, func(ctx context.Context) error { _, err := client.Count(ctx, "i"); return err })
 		server.Once(t, func(ctx context.Context) error { _, err := client.indices(ctx, []string{"i-*"}); return err })

@@ -65,7 +65,7 @@ func newServer(t *testing.T) (*server, *elasticsearch.Client) {
 		indices.ServeHTTP(w, r)
 	}))
 	t.Cleanup(web.Close)
-	client, err := elasticsearch.New(web.URL)
+	client, err := elasticsearch.New(web.URL, nil)
 	require.NoError(t, err)
 	return s, client
 }

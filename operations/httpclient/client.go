@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"codebank.dev/operations/provision"
+	"codebank.dev/platform/clientauth"
 )
 
 // Client speaks to a service at one address. It is safe for concurrent use, once its
@@ -21,18 +22,22 @@ type Client struct {
 	HTTP http.Client
 
 	service Service
+	auth    *clientauth.Client
 }
 
 // Open returns a client for the service at an address such as http://127.0.0.1:17025,
 // with the base path if there is one. A name and password in the address are used for
 // basic authentication: Header holds them, so that an error that repeats the address does
-// not contain them. Nothing is sent yet.
-func (s Service) Open(text string) (*Client, error) {
+// not contain them. auth says how to reach the service; nil for no settings. Nothing is sent yet.
+func (s Service) Open(text string, auth *clientauth.Client) (*Client, error) {
 	address, err := s.Address(text)
 	if err != nil {
 		return nil, err
 	}
-	client := &Client{Header: make(http.Header), service: s}
+	client := &Client{Header: make(http.Header), service: s, auth: auth}
+	if client.HTTP.Transport, err = auth.Transport(text); err != nil {
+		return nil, err
+	}
 	if user := address.User; user != nil {
 		password, _ := user.Password()
 		signed := http.Request{Header: client.Header}
@@ -57,8 +62,9 @@ type Request struct {
 // of the answer. If the status is not 2xx, it returns the answer with the error of
 // refused. After an error that is marked NotReady it tries again, until ctx ends.
 func (c *Client) Call(ctx context.Context, request Request, refused Refused) (answer []byte, err error) {
+	explained := func(status int, answer []byte) error { return c.auth.ExplainStatus(status, refused(status, answer)) }
 	err = provision.Await(ctx, c.service.Title, func(ctx context.Context) error {
-		answer, err = c.service.Exchange(ctx, c.sender(request), refused)
+		answer, err = c.service.Exchange(ctx, c.sender(request), explained)
 		return err
 	})
 	return answer, err

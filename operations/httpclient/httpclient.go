@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"codebank.dev/operations/provision"
+	"codebank.dev/platform/clientauth"
 )
 
 // Service describes a service to its client.
@@ -63,13 +64,14 @@ type Refused func(status int, answer []byte) error
 // Exchange sends a request once and returns the whole body of the answer. If the status is not
 // 2xx, it returns the answer with the error of refused. It marks an error NotReady if the
 // service cannot be reached, does not answer within TryTimeout, or cuts the answer off, unless
-// ctx has ended. It does not change an error that send has marked with [Final].
+// ctx has ended. It does not change an error that send has marked with [Final], nor one that only
+// another setting changes.
 func (s Service) Exchange(ctx context.Context, send Send, refused Refused) ([]byte, error) {
 	try, cancel := context.WithTimeout(ctx, s.TryTimeout)
 	defer cancel()
 	response, err := send(try)
 	if err != nil {
-		final := errors.As(err, new(finalError))
+		final := errors.As(err, new(finalError)) || errors.As(err, new(*clientauth.Error))
 		err = fmt.Errorf("%s: %w", s.Name, err)
 		if ctx.Err() == nil && !final {
 			err = provision.NotReady(err)

@@ -117,7 +117,7 @@ func TestAClientSendsItsHeaderAndItsCredentialsAndTriesAgain(t *testing.T) {
 		_, _ = w.Write(body)
 	}))
 	defer server.Close()
-	client, err := shop.Open(strings.Replace(server.URL, "//", "//ana:secret@", 1) + "/base/")
+	client, err := shop.Open(strings.Replace(server.URL, "//", "//ana:secret@", 1)+"/base/", nil)
 	require.NoError(t, err)
 	require.Equal(t, server.URL+"/base", client.Address, "it tells no secret")
 	client.Header.Set("Accept", "text/plain")
@@ -138,7 +138,7 @@ func TestAClientSendsItsHeaderAndItsCredentialsAndTriesAgain(t *testing.T) {
 func TestAWaitWithoutSuccessNamesTheService(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }))
 	defer server.Close()
-	client, err := shop.Open(server.URL)
+	client, err := shop.Open(server.URL, nil)
 	require.NoError(t, err)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()

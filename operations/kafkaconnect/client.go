@@ -18,6 +18,7 @@ import (
 	"codebank.dev/operations/failpoints"
 	"codebank.dev/operations/httpclient"
 	"codebank.dev/operations/provision"
+	"codebank.dev/platform/clientauth"
 	"codebank.dev/platform/failpoint"
 )
 
@@ -35,11 +36,11 @@ type Client struct {
 	worker *httpclient.Client
 }
 
-// New returns a client for the worker at an address such as http://127.0.0.1:17025.
-// A name and password in the address are used for basic authentication. Nothing is
-// sent yet.
-func New(address string) (*Client, error) {
-	client, err := worker.Open(address)
+// New returns a client for the worker at an address such as http://127.0.0.1:17025, which
+// it reaches as auth says; nil for no settings. A name and password in the address are used
+// for basic authentication. Nothing is sent yet.
+func New(address string, auth *clientauth.Client) (*Client, error) {
+	client, err := worker.Open(address, auth)
 	if err != nil {
 		return nil, err
 	}

@@ -183,7 +183,7 @@ func TestWhatIsNotThereIsNotFound(t *testing.T) {
 
 func TestAddressesAreHTTP(t *testing.T) {
 	for _, address := range []string{"", "127.0.0.1:17925", "kafka://x"} {
-		_, err := kafkaconnect.New(address)
+		_, err := kafkaconnect.New(address, nil)
 		require.Error(t, err, address)
 	}
 }

@@ -62,7 +62,7 @@ func newWorker(t *testing.T) (*worker, *kafkaconnect.Client) {
 		mux.ServeHTTP(rw, r)
 	}))
 	t.Cleanup(server.Close)
-	client, err := kafkaconnect.New(server.URL + "/")
+	client, err := kafkaconnect.New(server.URL+"/", nil)
 	require.NoError(t, err)
 	return w, client
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"codebank.dev/operations/httpclient"
+	"codebank.dev/platform/clientauth"
 )
 
 // maxReason bounds how much of an error's text is shown. The text may repeat the request.
@@ -42,6 +43,8 @@ type Config struct {
 	Space string
 	// APIKey is a key in its encoded form; "" sends none. It overrides a password.
 	APIKey string
+	// Auth says whom to trust; nil for no settings. It has no credentials.
+	Auth *clientauth.Client
 }
 
 // Client is a client of one Kibana. It is safe for concurrent use.
@@ -66,7 +69,7 @@ var spaceName = regexp.MustCompile(`^[a-z0-9_-]{1,100}$`)
 
 // New returns a client. Nothing is sent yet. Errors hold no secret.
 func New(config Config) (*Client, error) {
-	client, err := service.Open(config.Address)
+	client, err := service.Open(config.Address, config.Auth)
 	if err != nil {
 		return nil, err
 	}

@@ -13,9 +13,10 @@ import (
 
 	"github.com/twmb/franz-go/pkg/sr"
 
+	"codebank.dev/bank/kafka"
 	"codebank.dev/operations/failpoints"
-	"codebank.dev/operations/httpclient"
 	"codebank.dev/operations/provision"
+	"codebank.dev/platform/clientauth"
 	"codebank.dev/platform/failpoint"
 )
 
@@ -41,27 +42,18 @@ type Subject struct {
 // Registry is a client of the schema registry. It is safe for concurrent use.
 type Registry struct {
 	client *sr.Client
+	auth   *clientauth.Client
 }
 
 // New returns a client for the registry at a base address such as
-// http://127.0.0.1:17023/apis/ccompat/v7. A name and password in the address are
-// used for basic authentication. Nothing is sent yet.
-func New(address string) (*Registry, error) {
-	base, err := httpclient.Service{Name: "registry"}.Address(address)
+// http://127.0.0.1:17023/apis/ccompat/v7, which it reaches as auth says; nil for no settings. A name
+// and password in the address are used for basic authentication. Nothing is sent yet.
+func New(address string, auth *clientauth.Client) (*Registry, error) {
+	client, err := kafka.NewRegistry(address, tryTimeout, auth)
 	if err != nil {
 		return nil, err
 	}
-	options := []sr.ClientOpt{sr.HTTPClient(&http.Client{Timeout: tryTimeout})}
-	if user := base.User; user != nil {
-		password, _ := user.Password()
-		options = append(options, sr.BasicAuth(user.Username(), password))
-		base.User = nil // Errors repeat the address.
-	}
-	client, err := sr.NewClient(append(options, sr.URLs(base.String()))...)
-	if err != nil {
-		return nil, fmt.Errorf("registry: %w", err)
-	}
-	return &Registry{client: client}, nil
+	return &Registry{client: client, auth: auth}, nil
 }
 
 // Apply registers the wanted versions of each subject that are missing, in their order,
@@ -124,7 +116,7 @@ func (r *Registry) applyOne(ctx context.Context, subject Subject) (provision.Res
 // Schema returns the Avro schema that the registry has under an id, as JSON. found is false
 // if it has none. Schema waits for a registry that is starting, until ctx ends.
 func (r *Registry) Schema(ctx context.Context, id uint32) (schema string, found bool, err error) {
-	err = await(ctx, func(ctx context.Context) error {
+	err = r.await(ctx, func(ctx context.Context) error {
 		answer, err := r.client.SchemaByID(ctx, int(id))
 		schema, found = answer.Schema, err == nil
 		if isNotFound(err) {
@@ -139,7 +131,7 @@ func (r *Registry) Schema(ctx context.Context, id uint32) (schema string, found 
 // no such subject.
 func (r *Registry) numbers(ctx context.Context, subject string) ([]int, error) {
 	var numbers []int
-	err := await(ctx, func(ctx context.Context) (err error) {
+	err := r.await(ctx, func(ctx context.Context) (err error) {
 		numbers, err = r.client.SubjectVersions(ctx, subject)
 		if isNotFound(err) {
 			numbers, err = nil, nil
@@ -152,7 +144,7 @@ func (r *Registry) numbers(ctx context.Context, subject string) ([]int, error) {
 // verify checks that a version of the subject has this schema, and returns the schema's id.
 func (r *Registry) verify(ctx context.Context, subject string, number int, schema string) (int, error) {
 	var found sr.SubjectSchema
-	err := await(ctx, func(ctx context.Context) (err error) {
+	err := r.await(ctx, func(ctx context.Context) (err error) {
 		found, err = r.client.LookupSchema(ctx, subject, sr.Schema{Schema: schema, Type: sr.TypeAvro})
 		return err
 	})
@@ -168,7 +160,7 @@ func (r *Registry) verify(ctx context.Context, subject string, number int, schem
 // register adds a version and returns the schema's id.
 func (r *Registry) register(ctx context.Context, subject, schema string) (int, error) {
 	var id int
-	err := await(ctx, func(ctx context.Context) (err error) {
+	err := r.await(ctx, func(ctx context.Context) (err error) {
 		id, err = r.client.RegisterSchema(ctx, subject, sr.Schema{Schema: schema, Type: sr.TypeAvro}, -1, -1)
 		return err
 	})
@@ -183,7 +175,7 @@ func (r *Registry) setLevel(ctx context.Context, subject string, result *provisi
 	if err != nil || level == Level {
 		return err
 	}
-	err = await(ctx, func(ctx context.Context) error {
+	err = r.await(ctx, func(ctx context.Context) error {
 		return r.client.SetCompatibility(ctx, sr.SetCompatibility{Level: Level}, subject)[0].Err
 	})
 	if err != nil {
@@ -205,7 +197,7 @@ func (r *Registry) setLevel(ctx context.Context, subject string, result *provisi
 // level returns the subject's own compatibility level, or zero if it has none.
 func (r *Registry) level(ctx context.Context, subject string) (sr.CompatibilityLevel, error) {
 	var level sr.CompatibilityLevel
-	err := await(ctx, func(ctx context.Context) error {
+	err := r.await(ctx, func(ctx context.Context) error {
 		result := r.client.Compatibility(ctx, subject)[0]
 		if isNotFound(result.Err) {
 			return nil
@@ -223,7 +215,7 @@ func isNotFound(err error) bool {
 }
 
 // await calls try until the registry gives a final answer.
-func await(ctx context.Context, try func(context.Context) error) error {
+func (r *Registry) await(ctx context.Context, try func(context.Context) error) error {
 	return provision.Await(ctx, "schema registry", func(ctx context.Context) error {
 		err := try(ctx)
 		var refusal *sr.ResponseError
@@ -231,6 +223,8 @@ func await(ctx context.Context, try func(context.Context) error) error {
 		case err == nil || ctx.Err() != nil:
 			return err
 		case errors.As(err, &refusal) && refusal.StatusCode < 500 && refusal.StatusCode != http.StatusTooManyRequests:
+			return r.auth.ExplainStatus(refusal.StatusCode, err)
+		case errors.As(err, new(*clientauth.Error)):
 			return err
 		}
 		return provision.NotReady(err)

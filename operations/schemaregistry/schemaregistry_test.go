@@ -58,7 +58,7 @@ func newStub(t *testing.T) (*stub, *schemaregistry.Registry) {
 		mux.ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
-	client, err := schemaregistry.New(strings.Replace(server.URL, "//", "//ops:word@", 1) + "/base")
+	client, err := schemaregistry.New(strings.Replace(server.URL, "//", "//ops:word@", 1)+"/base", nil)
 	require.NoError(t, err)
 	return s, client
 }
@@ -257,7 +257,7 @@ func TestASchemaIsReadByItsIDAlsoFromARegistryThatIsStarting(t *testing.T) {
 
 func TestAnAddressMustBeOne(t *testing.T) {
 	for _, address := range []string{"", "127.0.0.1:17023", "ftp://host/", "http://a b/", "http://me:secret\n@host"} {
-		_, err := schemaregistry.New(address)
+		_, err := schemaregistry.New(address, nil)
 		require.Error(t, err, address)
 		require.NotContains(t, err.Error(), "secret")
 	}

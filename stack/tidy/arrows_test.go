@@ -38,6 +38,8 @@ var arrows = map[string][]string{
 	"platform/id":                    {},
 	"platform/pan":                   {"platform/fault"},
 	"platform/field":                 {"platform/fault", "platform/id", "platform/money", "platform/pan"},
+	"platform/certtest":              {},
+	"platform/clientauth":            {},
 	"platform/database":              {"self", "platform/fault"},
 	"platform/database/wire":         {"platform/id", "platform/money"},
 	"platform/groupcommit":           {"platform/fault", "platform/id"},
@@ -65,7 +67,7 @@ var arrows = map[string][]string{
 	"bank/inmem":      language,
 	"bank/banktest":   language,
 	"bank/postgres":   slices.Concat(language, []string{"platform/database", "platform/database/wire"}),
-	"bank/kafka":      slices.Concat(language, []string{"schemas"}),
+	"bank/kafka":      slices.Concat(language, []string{"platform/clientauth", "schemas"}),
 	"bank/rpc":        slices.Concat(language, []string{"bank/card", "bank/hold", "bank/purchase", "bank/wallet", "platform/serve", "schemas"}),
 	"bank/cmd":        {"bank", "bank/", "platform/", "schemas"},
 

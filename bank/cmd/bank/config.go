@@ -10,6 +10,7 @@ import (
 
 	"codebank.dev/bank"
 	"codebank.dev/bank/failpoints"
+	"codebank.dev/platform/clientauth"
 	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/serve"
 	"codebank.dev/schemas/event"
@@ -29,6 +30,8 @@ type config struct {
 	registryURL  string
 	relay        bool
 	eventVersion int
+	// brokerAuth and registryAuth say whom to trust there and how to sign in.
+	brokerAuth, registryAuth *clientauth.Client
 
 	watermarkInterval time.Duration
 
@@ -57,6 +60,9 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	code := flags.String("bank-code", "001", "the bank's own `code`, three digits")
 	brokers := flags.String("kafka-brokers", "", "`host:port,…` of the brokers; they may be away")
 	flags.StringVar(&c.registryURL, "registry-url", "", "the schema registry's `url` (Confluent API); it may be away")
+	broker, registry := clientauth.Kafka(), clientauth.Registry()
+	broker.Bind(flags)
+	registry.Bind(flags)
 	flags.BoolVar(&c.relay, "relay", true, "publish committed events from this process; one process leads at a time")
 	flags.DurationVar(&c.watermarkInterval, "watermark-interval", 5*time.Second, "how often a watermark tells the readers up to which time the events are complete; 0 for never")
 	flags.IntVar(&c.eventVersion, "event-version", event.NewestVersion, "`version` of the schema in which events are written; keep the older one while replicas or readers are upgraded")
@@ -103,10 +109,32 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	if *brokers != "" {
 		c.kafkaBrokers = strings.Split(*brokers, ",")
 	}
+	if err := c.openAuth(broker, registry); err != nil {
+		return nil, err
+	}
 	if c.relay && (len(c.kafkaBrokers) == 0 || c.registryURL == "") {
 		return nil, errors.New("--kafka-brokers and --registry-url are required; or set --relay=false")
 	}
 	return c, nil
+}
+
+// openAuth reads what the settings say about the brokers and the registry, and checks the addresses.
+func (c *config) openAuth(broker, registry *clientauth.Settings) (err error) {
+	if c.brokerAuth, err = broker.Open(); err != nil {
+		return err
+	}
+	for _, address := range c.kafkaBrokers {
+		if err := c.brokerAuth.CheckAddress(address); err != nil {
+			return err
+		}
+	}
+	if c.registryAuth, err = registry.Open(); err != nil || c.registryURL == "" {
+		return err
+	}
+	if _, err := c.registryAuth.Transport(c.registryURL); err != nil {
+		return fmt.Errorf("--registry-url: %w", err)
+	}
+	return nil
 }
 
 // splitCallers returns the callers of a list.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"codebank.dev/platform/certtest"
 	"codebank.dev/schemas/event"
 )
 
@@ -55,4 +56,25 @@ func TestTheOperatorsAreCallers(t *testing.T) {
 	require.True(t, config.simulatedCash)
 	_, err = parse(append(args, "--operators=a,b c"), nil, io.Discard)
 	require.ErrorContains(t, err, "--operators")
+}
+
+func TestTheSettingsOfBrokersAndRegistryAreCheckedAtTheStart(t *testing.T) {
+	args := []string{"--database-url=postgres://x", "--vault-key-file=k", "--kafka-brokers=kafka:9093", "--registry-url=https://registry"}
+	authority := "--kafka-tls-authority=" + certtest.New(t).File
+	for says, more := range map[string][]string{
+		"": {authority, "--kafka-username=bank", "--kafka-password=hidden"},
+		"a password goes over a network with TLS only": {"--kafka-username=bank", "--kafka-password=hidden"},
+		"--kafka-username and --kafka-password belong": {authority, "--kafka-username=bank"},
+		"--registry-url: the URL holds a name":         {"--registry-url=https://me:hidden@registry", "--registry-username=bank", "--registry-password=hidden"},
+		"--registry-url: credentials go over":          {"--registry-url=http://registry", "--registry-username=bank", "--registry-password=hidden"},
+		"--registry-tls-authority: open":               {"--registry-tls-authority=/nowhere"},
+	} {
+		_, err := parse(append(args, more...), nil, io.Discard)
+		if says == "" {
+			require.NoError(t, err)
+			continue
+		}
+		require.ErrorContains(t, err, says)
+		require.NotContains(t, err.Error(), "hidden")
+	}
 }

@@ -128,6 +128,7 @@ func newRelay(config *config, store *postgres.Store, logger *slog.Logger) (*rela
 	}
 	brokers := kafka.PublisherConfig{
 		Code: config.bankCode, Brokers: config.kafkaBrokers, RegistryURL: config.registryURL, Logger: logger,
+		BrokerAuth: config.brokerAuth, RegistryAuth: config.registryAuth,
 		Failpoint: config.failpoint,
 	}
 	var err error

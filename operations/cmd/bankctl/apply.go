@@ -8,9 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"codebank.dev/operations/declared"
-	"codebank.dev/operations/elasticsearch"
 	"codebank.dev/operations/kafkaconnect"
-	"codebank.dev/operations/schemaregistry"
 	"codebank.dev/operations/topics"
 )
 
@@ -87,9 +85,9 @@ func (a *application) applySchemas(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	client, err := schemaregistry.New(a.registryURL)
+	client, err := a.registry()
 	if err != nil {
-		return misused("registry-url", err)
+		return err
 	}
 	return client.Apply(ctx, wanted, a.printer().Result)
 }
@@ -99,9 +97,9 @@ func (a *application) applyIndices(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	client, err := elasticsearch.New(a.elasticsearchURL)
+	client, err := a.elasticsearch()
 	if err != nil {
-		return misused("elasticsearch-url", err)
+		return err
 	}
 	return client.Apply(ctx, wanted, a.printer().Result)
 }

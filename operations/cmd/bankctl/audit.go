@@ -16,7 +16,6 @@ import (
 	"codebank.dev/operations/audit/topic"
 	"codebank.dev/operations/audit/waiting"
 	"codebank.dev/operations/deadletter"
-	"codebank.dev/operations/elasticsearch"
 	"codebank.dev/operations/output"
 	"codebank.dev/operations/schemaregistry"
 )
@@ -91,13 +90,13 @@ func (a *application) compare(ctx context.Context, options auditOptions) (*audit
 		return nil, misused("statement-database-url", err)
 	}
 	defer lines.Close()
-	search, err := elasticsearch.New(a.elasticsearchURL)
+	search, err := a.elasticsearch()
 	if err != nil {
-		return nil, misused("elasticsearch-url", err)
+		return nil, err
 	}
-	registry, err := schemaregistry.New(a.registryURL)
+	registry, err := a.registry()
 	if err != nil {
-		return nil, misused("registry-url", err)
+		return nil, err
 	}
 	store, err := a.ledger(ctx)
 	if err != nil {

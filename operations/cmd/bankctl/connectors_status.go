@@ -11,12 +11,11 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/twmb/franz-go/pkg/kgo"
 
+	"codebank.dev/bank/kafka"
 	"codebank.dev/operations/backlog"
 	"codebank.dev/operations/kafkaconnect"
 	"codebank.dev/operations/output"
-	"codebank.dev/operations/schemaregistry"
 )
 
 // sinkStatus is the status of a connector, and what it has not taken yet.
@@ -71,14 +70,14 @@ for. The status is 1 unless all run and none waits.`,
 // addBacklogs adds the backlogs of the sinks that the worker has. It does not wait for brokers
 // or a registry that are away.
 func (a *application) addBacklogs(ctx context.Context, client *kafkaconnect.Client, sinks []sinkStatus) error {
-	brokers, err := kgo.NewClient(kgo.SeedBrokers(a.kafkaBrokers...), kgo.ClientID("bankctl"))
+	brokers, auth, err := a.brokers()
 	if err != nil {
-		return misused("kafka-brokers", err)
+		return err
 	}
 	defer brokers.Close()
 	try, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
-	if err := brokers.Ping(try); err != nil {
+	if err := kafka.Explain(auth, brokers.Ping(try)); err != nil {
 		return err
 	}
 	for i := range sinks {
@@ -110,9 +109,9 @@ func (a *application) registryOf(config map[string]string) (backlog.SchemaByID, 
 		address = a.registryURL
 	}
 	first, _, _ := strings.Cut(address, ",")
-	registry, err := schemaregistry.New(first)
+	registry, err := a.registryAt(first)
 	if err != nil {
-		return nil, misused("registry-url", err)
+		return nil, err
 	}
 	return func(ctx context.Context, id uint32) (string, bool, error) {
 		try, cancel := context.WithTimeout(ctx, pingTimeout)

@@ -11,23 +11,26 @@ import (
 	"codebank.dev/operations/kibana/files"
 	"codebank.dev/operations/output"
 	"codebank.dev/operations/provision"
+	"codebank.dev/platform/clientauth"
 )
 
 // kibanaSettings are the flags that the commands for Kibana share.
 type kibanaSettings struct {
 	*application
 	url, apiKey, space string
+	trust              *clientauth.Settings
 	folder             string
 	rules              bool
 }
 
 func newDashboards(app *application) *cobra.Command {
-	k := &kibanaSettings{application: app}
+	k := &kibanaSettings{application: app, trust: clientauth.Kibana()}
 	command := group("dashboards", "The dashboards: in Kibana, in a terminal, and as pages",
 		newDashboardsPlan(k), newDashboardsApply(k), newDashboardsExport(k), newDashboardsShow(app), newDashboardsServe(app))
 	flags := command.PersistentFlags()
 	flags.StringVar(&k.url, "kibana-url", "http://127.0.0.1:17028", "`URL` of Kibana, with name and password if it requires them")
 	flags.StringVar(&k.apiKey, "kibana-api-key", "", "API `key` for Kibana, encoded; better from BANKCTL_KIBANA_API_KEY_FILE")
+	k.trust.Bind(flags)
 	flags.StringVar(&k.space, "kibana-space", "", "`space` of Kibana; the default one if empty")
 	flags.StringVar(&k.folder, "folder", "", "read the objects from this `folder` instead of those in the program")
 	flags.BoolVar(&k.rules, "rules", true, "plan, apply and export the alert rules too; --rules=false leaves them out")
@@ -44,9 +47,11 @@ func (k *kibanaSettings) withKibana(
 	return work(func(ctx context.Context, args []string) error {
 		ctx, cancel := k.limited(ctx)
 		defer cancel()
-		client, err := kibana.New(kibana.Config{Address: k.url, Space: k.space, APIKey: k.apiKey})
+		client, err := opened(k.trust, "kibana-url", func(auth *clientauth.Client) (*kibana.Client, error) {
+			return kibana.New(kibana.Config{Address: k.url, Space: k.space, APIKey: k.apiKey, Auth: auth})
+		})
 		if err != nil {
-			return misused("kibana-url", err)
+			return err
 		}
 		wanted, err := k.files()
 		if err != nil {

@@ -13,7 +13,6 @@ import (
 	"codebank.dev/dashboards/catalogue"
 	"codebank.dev/dashboards/draw"
 	"codebank.dev/dashboards/view"
-	"codebank.dev/operations/elasticsearch"
 	"codebank.dev/operations/panels"
 	"codebank.dev/platform/serve"
 	"codebank.dev/web/analyst"
@@ -61,9 +60,9 @@ func (s *serveSettings) serve(ctx context.Context) error {
 	if err := checkLoopback(s.address); err != nil {
 		return misused("http-address", err)
 	}
-	client, err := elasticsearch.New(s.elasticsearchURL)
+	client, err := s.application.elasticsearch()
 	if err != nil {
-		return misused("elasticsearch-url", err)
+		return err
 	}
 	var level slog.Level
 	if level.UnmarshalText([]byte(s.logLevel)) != nil {

@@ -16,7 +16,6 @@ import (
 	"codebank.dev/dashboards/draw/terminal"
 	"codebank.dev/dashboards/query"
 	"codebank.dev/dashboards/view"
-	"codebank.dev/operations/elasticsearch"
 	"codebank.dev/operations/panels"
 )
 
@@ -87,9 +86,9 @@ func (s *showSettings) show(ctx context.Context, name string) error {
 	if err != nil {
 		return misused("annotations", err)
 	}
-	client, err := elasticsearch.New(s.elasticsearchURL)
+	client, err := s.application.elasticsearch()
 	if err != nil {
-		return misused("elasticsearch-url", err)
+		return err
 	}
 	results, err := panels.Read(ctx, client, board, span)
 	if err != nil {

@@ -21,6 +21,7 @@ type settings struct {
 	registryURL          string
 	connectURL           string
 	elasticsearchURL     string
+	auth                 auth
 	ledgerDatabaseURL    string
 	statementDatabaseURL string
 	bankCode             string
@@ -87,6 +88,7 @@ func (a *application) bind(root *cobra.Command) {
 	flags.StringVar(&a.registryURL, "registry-url", "http://127.0.0.1:17023/apis/ccompat/v7", "`URL` of the schema registry's Confluent interface")
 	flags.StringVar(&a.connectURL, "connect-url", "http://127.0.0.1:17025", "`URL` of a Kafka Connect worker")
 	flags.StringVar(&a.elasticsearchURL, "elasticsearch-url", "http://127.0.0.1:17026", "`URLs` of Elasticsearch nodes, separated by commas")
+	a.auth.bind(flags)
 	flags.StringVar(&a.ledgerDatabaseURL, "ledger-database-url", "", "`URL` of the bank's Postgres database")
 	flags.StringVar(&a.statementDatabaseURL, "statement-database-url", "", "`URL` of the statement's Postgres database")
 	flags.StringVar(&a.bankCode, "bank-code", "001", "`code` of the bank, three digits")

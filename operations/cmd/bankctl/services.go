@@ -2,16 +2,19 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"codebank.dev/bank/kafka"
 	"codebank.dev/bank/postgres"
 	"codebank.dev/operations/declared"
 	"codebank.dev/operations/kafkaconnect"
 	"codebank.dev/operations/output"
 	"codebank.dev/operations/provision"
+	"codebank.dev/platform/clientauth"
 	"codebank.dev/platform/failpoint"
 )
 
@@ -42,17 +45,16 @@ func (a *application) limited(ctx context.Context) (context.Context, context.Can
 
 // kafka returns a client of the brokers once they answer. The caller closes it.
 func (a *application) kafka(ctx context.Context) (*kgo.Client, error) {
-	client, err := kgo.NewClient(kgo.SeedBrokers(a.kafkaBrokers...), kgo.ClientID("bankctl"),
-		// The commands read topics that were changed a moment ago.
-		kgo.MetadataMinAge(250*time.Millisecond))
+	// The commands read topics that were changed a moment ago.
+	client, auth, err := a.brokers(kgo.MetadataMinAge(250 * time.Millisecond))
 	if err != nil {
-		return nil, misused("kafka-brokers", err)
+		return nil, err
 	}
 	err = provision.Await(ctx, "Kafka", func(ctx context.Context) error {
 		try, cancel := context.WithTimeout(ctx, pingTimeout)
 		defer cancel()
-		err := client.Ping(try)
-		if err != nil && ctx.Err() == nil {
+		err := kafka.Explain(auth, client.Ping(try))
+		if err != nil && ctx.Err() == nil && !errors.As(err, new(*clientauth.Error)) {
 			return provision.NotReady(err)
 		}
 		return err
@@ -80,9 +82,9 @@ func (a *application) ledger(ctx context.Context) (*postgres.Store, error) {
 // connect returns a client of the Connect worker, and the connectors that the files
 // declare.
 func (a *application) connect() (*kafkaconnect.Client, []kafkaconnect.Connector, error) {
-	client, err := kafkaconnect.New(a.connectURL)
+	client, err := a.worker()
 	if err != nil {
-		return nil, nil, misused("connect-url", err)
+		return nil, nil, err
 	}
 	wanted, err := declared.Connectors()
 	return client, wanted, err
