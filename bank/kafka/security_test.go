@@ -40,7 +40,7 @@ func authOf(t *testing.T, settings *clientauth.Settings, args ...string) *client
 }
 
 // securedWorld has a broker with TLS and SCRAM, and a registry with TLS and passwords.
-func securedWorld(t *testing.T, authority *certtest.Authority, broker certtest.Pair) *world {
+func securedWorld(t *testing.T, broker certtest.Pair) *world {
 	t.Helper()
 	w := newWorld(t, kfake.TLS(&tls.Config{Certificates: []tls.Certificate{broker.TLS}}),
 		kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-512", "bank", secret))
@@ -70,7 +70,7 @@ func securedRegistry(t *testing.T, w *world, pair certtest.Pair) *httptest.Serve
 
 func TestABankPublishesToABrokerWithTLSAndSCRAM(t *testing.T) {
 	authority := certtest.New(t)
-	w := securedWorld(t, authority, authority.Sign("broker"))
+	w := securedWorld(t, authority.Sign("broker"))
 	registry := securedRegistry(t, w, authority.Sign("registry"))
 	broker := authOf(t, clientauth.Kafka(), "--kafka-tls-authority="+authority.File, "--kafka-username=bank", "--kafka-password="+secret)
 	w.options = append(w.options, SecurityOptions(broker)...)
@@ -88,7 +88,7 @@ func TestABankPublishesToABrokerWithTLSAndSCRAM(t *testing.T) {
 
 func TestAPasswordInTheAddressOfTheRegistryIsNotShown(t *testing.T) {
 	authority := certtest.New(t)
-	w := securedWorld(t, authority, authority.Sign("broker"))
+	w := securedWorld(t, authority.Sign("broker"))
 	registry := securedRegistry(t, w, authority.Sign("registry"))
 	auth := authOf(t, clientauth.Registry(), "--registry-tls-authority="+authority.File)
 	client, err := NewRegistry(strings.Replace(registry.URL, "//", "//bank:"+secret+"@", 1), time.Second, auth)
@@ -154,11 +154,7 @@ func TestALogSaysWhichSettingKeepsEventsFromABrokerOrRegistry(t *testing.T) {
 			registry: []string{"--registry-username=bank", "--registry-password=" + secret}},
 	} {
 		t.Run(says, func(t *testing.T) {
-			end := test.end
-			if end.IsZero() {
-				end = time.Now().Add(time.Hour)
-			}
-			w := securedWorld(t, authority, authority.SignUntil("broker", end))
+			w := securedWorld(t, authority.SignUntil("broker", test.end))
 			registry := securedRegistry(t, w, authority.Sign("registry"))
 			if strings.HasSuffix(says, "--kafka-password") {
 				refuseCredentials(w)
@@ -180,7 +176,7 @@ func TestALogSaysWhichSettingKeepsEventsFromABrokerOrRegistry(t *testing.T) {
 
 func TestWatermarksGoToABrokerWithTLSAndSCRAM(t *testing.T) {
 	authority := certtest.New(t)
-	w := securedWorld(t, authority, authority.Sign("broker"))
+	w := securedWorld(t, authority.Sign("broker"))
 	w.registerWatermarks()
 	arguments := []string{"--kafka-tls-authority=" + authority.File, "--kafka-username=bank"}
 	for _, says := range []string{"", "check --kafka-username and --kafka-password"} {

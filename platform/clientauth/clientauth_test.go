@@ -128,7 +128,7 @@ func startAt(t *testing.T, config *tls.Config, host string) *httptest.Server {
 func TestAServerMayWantACertificate(t *testing.T) {
 	authority := certtest.New(t)
 	config := serverWith(authority.Sign("server"))
-	config.ClientAuth, config.ClientCAs = tls.RequireAndVerifyClientCert, authority.Pool
+	config.ClientAuth, config.ClientCAs = tls.RequireAndVerifyClientCert, authority.Pool()
 	config.MaxVersion = tls.VersionTLS12 // A client of TLS 1.3 may have sent its request before it hears of the refusal.
 	server := start(t, config)
 	own, stranger := authority.Sign("own"), certtest.New(t).Sign("stranger")
@@ -148,7 +148,7 @@ func TestAServerMayWantACertificate(t *testing.T) {
 func TestACertificateIsReadForEachConnection(t *testing.T) {
 	authority := certtest.New(t)
 	config := serverWith(authority.Sign("server"))
-	config.ClientAuth, config.ClientCAs = tls.RequireAndVerifyClientCert, authority.Pool
+	config.ClientAuth, config.ClientCAs = tls.RequireAndVerifyClientCert, authority.Pool()
 	server := start(t, config)
 	own, expired := authority.Sign("own"), authority.SignUntil("expired", time.Now().Add(-time.Minute))
 	client := open(t, clientauth.Kafka(), "--kafka-tls-authority="+authority.File, "--kafka-tls-certificate="+own.Certificate, "--kafka-tls-key="+own.Key)

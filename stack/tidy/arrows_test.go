@@ -38,7 +38,7 @@ var arrows = map[string][]string{
 	"platform/id":                    {},
 	"platform/pan":                   {"platform/fault"},
 	"platform/field":                 {"platform/fault", "platform/id", "platform/money", "platform/pan"},
-	"platform/certtest":              {},
+	"platform/certtest":              {"platform/mtls", "platform/mtls/authority"},
 	"platform/clientauth":            {},
 	"platform/database":              {"self", "platform/fault"},
 	"platform/database/wire":         {"platform/id", "platform/money"},

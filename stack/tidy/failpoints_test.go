@@ -33,7 +33,6 @@ var durableCalls = []string{
 // excusedSteps are functions and folders whose durable steps need no failpoint of their own,
 // with the reason.
 var excusedSteps = map[string]string{
-	"platform/certtest":                 "files of tests",
 	"bank/postgres write":               "is the step itself; Execute and requeue have the points around it",
 	"bank/postgres inserting":           "makes SQL and sends nothing",
 	"bank/postgres updatingAccounts":    "makes SQL and sends nothing",
