@@ -34,13 +34,5 @@ func (s *Store) Record(ctx context.Context, act auditlog.Record) error {
 	return s.act(ctx, &act, func(pgx.Tx) error { return nil })
 }
 
-// AuditLog calls each with every row of the audit log in order, and returns the head. It ends at an
-// error of each.
-func (s *Store) AuditLog(ctx context.Context, each func(auditlog.Row) error) (auditlog.Head, error) {
-	return table.Rows(ctx, s.pool, each)
-}
-
-// VerifyAuditLog checks the audit log. A log that is not whole is an auditlog.BrokenError.
-func (s *Store) VerifyAuditLog(ctx context.Context) (auditlog.Head, error) {
-	return table.Verify(ctx, s.pool)
-}
+// AuditHead returns the head of the audit log.
+func (s *Store) AuditHead(ctx context.Context) (auditlog.Head, error) { return table.Head(ctx, s.pool) }

@@ -19,6 +19,7 @@ import (
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/auditlog"
 	"codebank.dev/platform/auditlog/auditlogtest"
+	"codebank.dev/platform/auditlog/table"
 	"codebank.dev/platform/database"
 	"codebank.dev/platform/database/databasetest"
 	"codebank.dev/platform/id"
@@ -100,7 +101,7 @@ func (o *opened) session(t testing.TB, user identity.User, at time.Time) (identi
 // verify checks the audit log.
 func (o *opened) verify(t testing.TB) error {
 	t.Helper()
-	_, err := o.VerifyAuditLog(t.Context())
+	_, err := table.Verify(t.Context(), o.conn)
 	return err
 }
 

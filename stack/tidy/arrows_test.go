@@ -28,6 +28,7 @@ var arrows = map[string][]string{
 	"native":     {"self"},
 
 	"platform/auditlog":              {},
+	"platform/auditlog/heads":        {"platform/auditlog"},
 	"platform/auditlog/table":        {"platform/auditlog", "platform/database/wire"},
 	"platform/auditlog/auditlogtest": {"platform/auditlog", "platform/auditlog/table"},
 	"platform/cache":                 {},

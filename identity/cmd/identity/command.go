@@ -15,7 +15,7 @@ import (
 )
 
 // commands lists the commands.
-const commands = "the commands are: keys new, keys rotate, operators add EMAIL, roles grant EMAIL ROLE, roles revoke EMAIL ROLE, audit-log verify"
+const commands = "the commands are: keys new, keys rotate, operators add EMAIL, roles grant EMAIL ROLE, roles revoke EMAIL ROLE"
 
 var errCommand = errors.New(commands)
 
@@ -34,7 +34,7 @@ func command(ctx context.Context, config *config, stdout io.Writer) error {
 		return nil
 	case named("keys", "rotate", 0):
 		return rotate(ctx, config, stdout)
-	case named("operators", "add", 1), named("roles", "grant", 2), named("roles", "revoke", 2), named("audit-log", "verify", 0):
+	case named("operators", "add", 1), named("roles", "grant", 2), named("roles", "revoke", 2):
 		return withStore(ctx, config, stdout)
 	}
 	return errCommand
@@ -80,10 +80,7 @@ func withStore(ctx context.Context, config *config, stdout io.Writer) error {
 	}
 	defer store.Close()
 	words := config.words
-	switch words[0] {
-	case "audit-log":
-		return verify(ctx, store, stdout)
-	case "operators":
+	if words[0] == "operators" {
 		return addOperator(ctx, config, store, service, stdout)
 	}
 	role, err := identity.ParseRole(words[3])
@@ -116,15 +113,5 @@ func addOperator(ctx context.Context, config *config, store *postgres.Store, ser
 		return nil
 	}
 	fmt.Fprintln(stdout, "the user is an operator; the password is as before")
-	return nil
-}
-
-// verify checks the audit log and names the first row that breaks it.
-func verify(ctx context.Context, store *postgres.Store, stdout io.Writer) error {
-	head, err := store.VerifyAuditLog(ctx)
-	if err != nil {
-		return fmt.Errorf("the audit log is broken: %w", err)
-	}
-	fmt.Fprintf(stdout, "the audit log is whole: %d rows, head %x\n", head.Sequence, head.Hash)
 	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"codebank.dev/identity/mail"
 	"codebank.dev/identity/postgres"
 	"codebank.dev/identity/signing"
+	"codebank.dev/platform/auditlog/heads"
 	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/serve"
 	"codebank.dev/platform/token"
@@ -35,13 +36,15 @@ type config struct {
 	mailFrom      string
 	pagesURL      string
 	proxies       []netip.Prefix
+	brokers       []string
+	headInterval  time.Duration
 	password      string
 	waits         signing.Waits
 	all           bool
 }
 
 // given are the settings that are read further.
-type given struct{ smtp, proxies, point string }
+type given struct{ smtp, proxies, brokers, point string }
 
 func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	c := &config{hashing: hashing.Default(), waits: signing.DefaultWaits()}
@@ -64,6 +67,9 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	if c.proxies, err = serve.ParseProxies(raw.proxies); err != nil {
 		return nil, errors.New("--trusted-proxies: a list such as 10.0.0.0/8,fd00::/8")
 	}
+	if raw.brokers != "" {
+		c.brokers = strings.Split(raw.brokers, ",")
+	}
 	return c, c.check(raw)
 }
 
@@ -80,6 +86,8 @@ func (c *config) bind(flags *flag.FlagSet) *given {
 	flags.StringVar(&c.mailFrom, "mail-from", "Code Bank <no-reply@localhost.localdomain>", "the sender of e-mails")
 	flags.StringVar(&c.pagesURL, "pages-url", "", "begins the links in e-mails, /confirm#TOKEN and /reset#TOKEN; empty: e-mails have a code and no link")
 	flags.StringVar(&raw.proxies, "trusted-proxies", "", "`networks` of proxies in front of the program, which say where requests come from; empty: none")
+	flags.StringVar(&raw.brokers, "kafka-brokers", "", "`host:port,…` of the brokers to which the head of the audit log is published; they may be away; empty: it is not published")
+	flags.DurationVar(&c.headInterval, "audit-head-interval", heads.DefaultInterval, "how often the head of the audit log is published")
 	flags.StringVar(&raw.point, "failpoint", "", failpoint.Usage(failpoints.All()))
 	flags.StringVar(&c.password, "password", "", "operators add: the password of a new account; a secret: prefer IDENTITY_PASSWORD_FILE")
 	flags.BoolVar(&c.all, "all", false, "keys rotate: wait and do every step of the rotation")
@@ -94,7 +102,6 @@ var needs = map[string][]string{
 	"keys":      {"--signing-keys"},
 	"operators": {"--database-url"},
 	"roles":     {"--database-url"},
-	"audit-log": {"--database-url"},
 }
 
 func (c *config) check(raw *given) error {
@@ -117,6 +124,8 @@ func (c *config) check(raw *given) error {
 		return errors.New("--token-lifetime: one second to 15 minutes")
 	case c.issuer == "" || c.audience == "":
 		return errors.New("--issuer and --audience must not be empty")
+	case c.headInterval <= 0:
+		return errors.New("--audit-head-interval must be positive")
 	case c.waits.Publish < 0 || c.waits.Retire < 0:
 		return errors.New("--publish-for and --retire-after must not be negative")
 	}

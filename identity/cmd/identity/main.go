@@ -6,9 +6,8 @@
 //	identity keys rotate                    do the next step of a rotation; --all does every step and waits
 //	identity operators add EMAIL            give the role operator; open the account with --password if there is none
 //	identity roles grant|revoke EMAIL ROLE  change the roles of a user
-//	identity audit-log verify               check the chain of the audit log
 //
-// The commands take the settings of the program. They may run while it serves.
+// `bankctl audit-log verify` checks the audit log. The commands take the settings of the program. They may run while it serves.
 package main
 
 import (
@@ -18,9 +17,7 @@ import (
 	"time"
 
 	"codebank.dev/identity/access"
-	"codebank.dev/identity/hashing"
 	"codebank.dev/identity/mail"
-	"codebank.dev/identity/postgres"
 	"codebank.dev/identity/rpc"
 	"codebank.dev/identity/signing"
 	"codebank.dev/platform/serve"
@@ -85,21 +82,8 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	server.Background(func(ctx context.Context) { keys.Run(ctx, logger) })
 	server.Background(mailer.Run)
 	server.Background(func(ctx context.Context) { access.Prune(ctx, store, logger) })
+	if err := publishHeads(server, store, config, logger); err != nil {
+		return err
+	}
 	return server.Run(ctx)
-}
-
-// open returns the store and the use cases.
-func open(ctx context.Context, config *config, keys *signing.Ring) (*postgres.Store, *access.Service, error) {
-	store, err := postgres.Open(ctx, config.database)
-	if err != nil {
-		return nil, nil, err
-	}
-	hasher, err := hashing.New(config.hashing)
-	if err != nil {
-		return nil, nil, err
-	}
-	service, err := access.NewService(access.Config{
-		Store: store, Hasher: hasher, Keys: keys, Issuer: config.issuer, Audience: config.audience, TokenLifetime: config.tokenLifetime,
-	})
-	return store, service, err
 }

@@ -17,12 +17,16 @@ import (
 	"codebank.dev/identity/signing"
 	stack "codebank.dev/native/postgres"
 	"codebank.dev/native/postgres/postgrestest"
+	"codebank.dev/platform/auditlog/heads"
+	"codebank.dev/platform/auditlog/table"
 	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/programtest"
 	"codebank.dev/platform/serve"
 	identityv1 "codebank.dev/schemas/gen/identity/v1"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
@@ -63,6 +67,16 @@ func (s *setting) command(t *testing.T, words string, flags ...string) (string, 
 	return out.String(), err
 }
 
+// verify checks the audit log.
+func (s *setting) verify(t *testing.T) error {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), s.url)
+	require.NoError(t, err)
+	defer conn.Close(t.Context())
+	_, err = table.Verify(t.Context(), conn)
+	return err
+}
+
 func dial(t *testing.T, address string) identityv1.IdentityServiceClient {
 	t.Helper()
 	conn, err := serve.Dial(address)
@@ -96,7 +110,7 @@ func TestTheProgramServesAndItsCommandsWorkBesideIt(t *testing.T) {
 	_, err = client.ConfirmSignUp(t.Context(), &identityv1.ConfirmSignUpRequest{Token: s.mails.Next(t, alice).Code(), Password: password})
 	require.NoError(t, err)
 	for words, want := range map[string]string{
-		"roles grant " + alice + " merchant": "[customer merchant]", "operators add " + alice: "the password is as before", "audit-log verify": "the audit log is whole",
+		"roles grant " + alice + " merchant": "[customer merchant]", "operators add " + alice: "the password is as before",
 	} {
 		out, err := s.command(t, words)
 		require.NoError(t, err, words)
@@ -116,24 +130,53 @@ func TestTheProgramServesAndItsCommandsWorkBesideIt(t *testing.T) {
 		return err == nil && response.GetTokens() != nil && strings.Contains(program.Log(), "the signing keys were read again")
 	}, time.Minute, 100*time.Millisecond)
 	program.Interrupt(t)
+	require.NoError(t, s.verify(t))
 	for _, secret := range []string{password, signedIn.GetTokens().GetAccessToken(), signedIn.GetTokens().GetRefreshToken(), signedIn.GetDeviceToken(), s.url} {
 		require.NotContains(t, program.Log(), secret)
 	}
 }
 
-func TestABrokenAuditLogIsNamedByTheCommand(t *testing.T) {
+func TestTheProgramPublishesTheHeadOfItsAuditLog(t *testing.T) {
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, heads.Topic))
+	require.NoError(t, err)
+	defer cluster.Close()
 	s := newSetting(t, postgrestest.Database(t))
-	for _, operator := range []string{"a@example.com", "b@example.com", "c@example.com"} {
-		_, err := s.command(t, "operators add "+operator)
-		require.NoError(t, err)
-	}
+	_, err = s.command(t, "operators add root@example.com")
+	require.NoError(t, err)
+	program := s.launch(t, "--kafka-brokers="+strings.Join(cluster.ListenAddrs(), ","), "--audit-head-interval=10ms")
+	addresses, ready := program.AwaitReady(t)
+	require.True(t, ready)
+
 	conn, err := pgx.Connect(t.Context(), s.url)
 	require.NoError(t, err)
 	defer conn.Close(t.Context())
-	_, err = conn.Exec(t.Context(), "ALTER TABLE audit_log DISABLE TRIGGER ALL; UPDATE audit_log SET who = 'nobody' WHERE sequence = 2")
+	consumer, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.ConsumeTopics(heads.Topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	require.NoError(t, err)
-	_, err = s.command(t, "audit-log verify")
-	require.ErrorContains(t, err, "row 2 was changed")
+	defer consumer.Close()
+	await := func(sequence int64) {
+		for {
+			fetches := consumer.PollRecords(t.Context(), 1)
+			require.NoError(t, fetches.Err())
+			for _, record := range fetches.Records() {
+				published, err := heads.Parse(record.Value)
+				require.NoError(t, err)
+				require.Equal(t, "identity", published.Service)
+				_, err = table.Verify(t.Context(), conn, published.Head)
+				require.NoError(t, err)
+				if published.Head.Sequence == sequence {
+					return
+				}
+			}
+		}
+	}
+	await(1)
+	_, err = dial(t, addresses.GRPC).SignUp(t.Context(), &identityv1.SignUpRequest{Email: alice})
+	require.NoError(t, err)
+	await(2)
+	answer, err := programtest.Get("http://" + addresses.HTTP + "/metrics")
+	require.NoError(t, err)
+	require.Regexp(t, `(?m)^codebank_audit_head_published_timestamp_seconds 1\.\d+e\+09$`, answer.Body)
+	program.Interrupt(t)
 }
 
 func TestTheProgramWaitsForItsDatabase(t *testing.T) {
@@ -176,9 +219,7 @@ func TestKilledAtAnyFailpointIdentityGoesOn(t *testing.T) {
 			addresses, ready := next.AwaitReady(t)
 			require.True(t, ready)
 			require.True(t, live(t, s, addresses.GRPC, alice))
-			out, err := s.command(t, "audit-log verify")
-			require.NoError(t, err)
-			require.Contains(t, out, "whole")
+			require.NoError(t, s.verify(t))
 			next.Interrupt(t)
 		})
 	}
@@ -258,6 +299,8 @@ func TestSettingsThatCannotBeMeantEndTheProgram(t *testing.T) {
 		"unexpected argument":        {"dance"},
 		"the commands are":           {"keys", "dance", "--signing-keys=x"},
 		"none of the roles":          {"roles", "grant", alice, "king", "--database-url=" + s.url},
+		"--audit-head-interval":      append(good, "--audit-head-interval=0"),
+		"heads:":                     append(good, "--kafka-brokers=127.0.0.1:port"),
 		"--failpoint":                append(good, "--failpoint"),
 	} {
 		err := run(t.Context(), args, nil, io.Discard)

@@ -24,6 +24,7 @@ type settings struct {
 	auth                 auth
 	ledgerDatabaseURL    string
 	statementDatabaseURL string
+	identityDatabaseURL  string
 	bankCode             string
 	timeout              time.Duration
 	output               string
@@ -77,7 +78,7 @@ func newRoot(environ []string, streams streams) *cobra.Command {
 	root.SetErr(streams.err)
 	app.bind(root)
 	root.AddCommand(newKeys(app), newApply(app), newConnectors(app), newDashboards(app), newDeadLetters(app),
-		newRepublish(app), newAudit(app), newSeed(app))
+		newRepublish(app), newAudit(app), newAuditLog(app), newSeed(app))
 	return root
 }
 
@@ -91,6 +92,7 @@ func (a *application) bind(root *cobra.Command) {
 	a.auth.bind(flags)
 	flags.StringVar(&a.ledgerDatabaseURL, "ledger-database-url", "", "`URL` of the bank's Postgres database")
 	flags.StringVar(&a.statementDatabaseURL, "statement-database-url", "", "`URL` of the statement's Postgres database")
+	flags.StringVar(&a.identityDatabaseURL, "identity-database-url", "", "`URL` of identity's Postgres database")
 	flags.StringVar(&a.bankCode, "bank-code", "001", "`code` of the bank, three digits")
 	flags.DurationVar(&a.timeout, "timeout", 2*time.Minute, "how long to wait for services that are starting and for what they were asked to do")
 	flags.StringVarP(&a.output, "output", "o", "table", "table or json")

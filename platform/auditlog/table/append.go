@@ -10,12 +10,18 @@ package table
 
 import (
 	"context"
+	_ "embed"
 	"time"
 
 	"codebank.dev/platform/auditlog"
 	"codebank.dev/platform/database/wire"
 	"github.com/jackc/pgx/v5"
 )
+
+// SQL makes the table of a log, and the row of its head. A service has this text in a migration.
+//
+//go:embed audit_log.sql
+var SQL string
 
 // Needs are the privileges on the log that a service needs to append (database.Needs).
 var Needs = map[string]string{"audit_log": "SELECT INSERT", "audit_head": "SELECT UPDATE"}

@@ -2,7 +2,6 @@ package table_test
 
 import (
 	"context"
-	_ "embed"
 	"fmt"
 	"sync"
 	"testing"
@@ -17,9 +16,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-//go:embed audit_log.sql
-var made string
-
 var (
 	begin  = &wire.Statement{Name: "begin", SQL: "BEGIN"}
 	commit = &wire.Statement{Name: "commit", SQL: "COMMIT"}
@@ -30,7 +26,7 @@ func open(t testing.TB) *pgx.Conn {
 	conn, err := pgx.Connect(t.Context(), postgrestest.Database(t))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close(context.WithoutCancel(t.Context())) })
-	_, err = conn.Exec(t.Context(), made)
+	_, err = conn.Exec(t.Context(), table.SQL)
 	require.NoError(t, err)
 	return conn
 }
