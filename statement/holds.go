@@ -9,6 +9,7 @@ import (
 
 // HoldQuery chooses a page of pending holds.
 type HoldQuery struct {
+	Reader  Reader
 	Account id.ID
 	// Below is where the page begins: its holds have lower sequences. 0 begins at the newest one.
 	Below int64
@@ -20,7 +21,7 @@ type HoldQuery struct {
 // event that ends it has arrived, even if an earlier event has not. So a hold and its capture are never
 // shown together. Errors are those of State.
 func (s *Service) PendingHolds(ctx context.Context, query HoldQuery) (Page, error) {
-	state, err := s.State(ctx, query.Account)
+	state, err := s.State(ctx, query.Reader, query.Account)
 	if err != nil {
 		return Page{}, err
 	}
@@ -31,7 +32,7 @@ func (s *Service) PendingHolds(ctx context.Context, query HoldQuery) (Page, erro
 	}
 	for scanned := 0; ; {
 		limit := max(minFetch, query.Size-len(pending.page.Lines)+1)
-		holds, err := s.store.Lines(ctx, LineQuery{Account: query.Account, Below: below, Limit: limit, Holds: true})
+		holds, err := s.store.Lines(ctx, LineQuery{Reader: query.Reader, Account: query.Account, Below: below, Limit: limit, Holds: true})
 		if err != nil {
 			return Page{}, err
 		}

@@ -28,20 +28,22 @@ func NewService(store Store) *Service { return &Service{store: store} }
 
 // State first moves the account's complete_to up as far as the events allow, and then returns
 // the account as of it. A later call never returns an earlier state, even if another process
-// answers it. The error is ErrNoAccount when no event of the account has arrived.
-func (s *Service) State(ctx context.Context, account id.ID) (State, error) {
+// answers it. The error is ErrNoAccount when no event of the account has arrived, or the reader does not see
+// the account.
+func (s *Service) State(ctx context.Context, reader Reader, account id.ID) (State, error) {
 	for range maxAdvances - 1 {
-		state, more, err := s.store.Advance(ctx, account, advanceStep)
+		state, more, err := s.store.Advance(ctx, reader, account, advanceStep)
 		if err != nil || !more {
 			return state, err
 		}
 	}
-	state, _, err := s.store.Advance(ctx, account, advanceStep)
+	state, _, err := s.store.Advance(ctx, reader, account, advanceStep)
 	return state, err
 }
 
 // PageQuery chooses a page of lines.
 type PageQuery struct {
+	Reader  Reader
 	Account id.ID
 	Range   Range
 	// Below is where the page begins: its lines have lower sequences. 0 begins at the newest
@@ -68,7 +70,7 @@ type Page struct {
 // stay as they are while new lines arrive. No event can arrive late below complete_to. A line
 // that cannot be shown is left out, and the page names it. Errors are those of State.
 func (s *Service) Page(ctx context.Context, query PageQuery) (Page, error) {
-	state, err := s.State(ctx, query.Account)
+	state, err := s.State(ctx, query.Reader, query.Account)
 	if err != nil {
 		return Page{}, err
 	}
@@ -79,7 +81,7 @@ func (s *Service) Page(ctx context.Context, query PageQuery) (Page, error) {
 	}
 	for scanned := 0; below > floor; {
 		limit := max(minFetch, query.Size-len(page.Lines)+1)
-		lines, err := s.store.Lines(ctx, LineQuery{Account: query.Account, Below: below, Limit: limit})
+		lines, err := s.store.Lines(ctx, LineQuery{Reader: query.Reader, Account: query.Account, Below: below, Limit: limit})
 		if err != nil {
 			return Page{}, err
 		}
@@ -120,14 +122,14 @@ func (s *Service) bounds(ctx context.Context, query PageQuery) (below, floor int
 		below = math.MaxInt64
 	}
 	if end := query.Range.End; !end.IsZero() {
-		boundary, err := s.store.Boundary(ctx, query.Account, end)
+		boundary, err := s.store.Boundary(ctx, query.Reader, query.Account, end)
 		if err != nil {
 			return 0, 0, err
 		}
 		below = min(below, boundary)
 	}
 	if start := query.Range.Start; !start.IsZero() {
-		floor, err = s.store.Boundary(ctx, query.Account, start)
+		floor, err = s.store.Boundary(ctx, query.Reader, query.Account, start)
 	}
 	return below, floor, err
 }

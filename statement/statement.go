@@ -26,6 +26,25 @@ import (
 // ErrNoAccount says that no event of the account has arrived.
 var ErrNoAccount = fault.New(fault.NotFound, "ACCOUNT_NOT_FOUND", "There is no such account.")
 
+// Reader is who reads statements: the UUID of a user, who sees the accounts of the customers that he owns, or
+// Everybody. The empty Reader sees no account. An account that a Reader does not see is to him as if it were
+// not there.
+type Reader string
+
+// Everybody sees all accounts.
+const Everybody Reader = "*"
+
+// Link makes a user the owner of a customer. A customer without a link belongs to the user with the same UUID.
+type Link struct {
+	Customer id.ID
+	User     id.ID
+	// By is who made the link.
+	By string
+}
+
+// ErrCustomerLinked says that another user owns a customer.
+var ErrCustomerLinked = fault.New(fault.FailedPrecondition, "CUSTOMER_LINKED", "The customer is linked to another user.")
+
 // State is an account as of CompleteTo. Amounts are minor units of Currency.
 type State struct {
 	Account id.ID
@@ -137,6 +156,7 @@ type Gaps struct {
 
 // LineQuery chooses events of an account.
 type LineQuery struct {
+	Reader  Reader
 	Account id.ID
 	// Below is a sequence above those that are wanted.
 	Below int64
@@ -156,16 +176,17 @@ type Store interface {
 	// event. An event that cannot be shown is never the state of the account, but a later
 	// one may be. more says that there was no gap among limit events, so there may be more to
 	// read. The returned state is durable: no later call of any process returns an earlier
-	// one. The error is ErrNoAccount when no event of the account is there.
-	Advance(ctx context.Context, account id.ID, limit int) (state State, more bool, err error)
+	// one. The error is ErrNoAccount when no event of the account is there, or the reader does not see it.
+	Advance(ctx context.Context, reader Reader, account id.ID, limit int) (state State, more bool, err error)
 
-	// Lines returns events of an account, highest sequence first. Lines that are not shown, and unsound
+	// Lines returns events of an account, highest sequence first; none if the reader does not see it. Lines that are not shown, and unsound
 	// ones, are among them.
 	Lines(ctx context.Context, query LineQuery) ([]Line, error)
 
 	// Boundary returns a sequence that divides the account's events at a moment: events with
-	// lower sequences happened before it, and all others at it or after it.
-	Boundary(ctx context.Context, account id.ID, moment time.Time) (int64, error)
+	// lower sequences happened before it, and all others at it or after it. It is 0 if the reader does not
+	// see the account.
+	Boundary(ctx context.Context, reader Reader, account id.ID, moment time.Time) (int64, error)
 
 	// FindGaps examines the events that arrived in the next stretch of time, at most
 	// window long and at least age ago. It stores a gap for each event that cannot be shown

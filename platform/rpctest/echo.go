@@ -39,6 +39,12 @@ const trace = "00-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa-bbbbbbbbbbbbbbbb-01"
 // the fault is its own, or if a refusal of a type does not name its field.
 func RequireNoEcho(t *testing.T, base string, services ...grpc.ServiceDesc) {
 	t.Helper()
+	RequireNoEchoTo(t, http.DefaultClient, base, services...)
+}
+
+// RequireNoEchoTo is RequireNoEcho for requests of a client, which may have a certificate.
+func RequireNoEchoTo(t *testing.T, client *http.Client, base string, services ...grpc.ServiceDesc) {
+	t.Helper()
 	for _, service := range services {
 		descriptor, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(service.ServiceName))
 		require.NoError(t, err)
@@ -47,9 +53,9 @@ func RequireNoEcho(t *testing.T, base string, services ...grpc.ServiceDesc) {
 			rule, _ := proto.GetExtension(methods.Get(i).Options(), annotations.E_Http).(*annotations.HttpRule)
 			switch {
 			case rule.GetPost() != "":
-				restMethod{"POST", base + pathOf(rule.GetPost()), methods.Get(i).Input()}.plantBodies(t)
+				restMethod{client, "POST", base + pathOf(rule.GetPost()), methods.Get(i).Input()}.plantBodies(t)
 			case rule.GetGet() != "":
-				restMethod{"GET", base + pathOf(rule.GetGet()), methods.Get(i).Input()}.plantQueries(t)
+				restMethod{client, "GET", base + pathOf(rule.GetGet()), methods.Get(i).Input()}.plantQueries(t)
 			}
 		}
 	}
@@ -92,6 +98,7 @@ func (m restMethod) plantQueries(t *testing.T) {
 
 // restMethod is a method as REST has it.
 type restMethod struct {
+	client        *http.Client
 	verb, address string
 	message       protoreflect.MessageDescriptor
 }
@@ -107,7 +114,7 @@ func (m restMethod) requireNoEcho(t *testing.T, query, body, within string) {
 	if method == "POST" {
 		request.Header.Set("Content-Type", "application/json")
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := m.client.Do(request)
 	require.NoError(t, err)
 	defer response.Body.Close()
 	answer, err := io.ReadAll(response.Body)

@@ -19,9 +19,11 @@ const (
 	GapsFound failpoint.Point = "gaps-found"
 	// GapsStored: the gaps of a stretch are committed; no alarm is raised.
 	GapsStored failpoint.Point = "gaps-stored"
+	// CustomerLinked: the owner of a customer is stored; the caller has no answer.
+	CustomerLinked failpoint.Point = "customer-linked"
 )
 
 // All returns the points of the statement service.
 func All() []failpoint.Point {
-	return []failpoint.Point{StatementMigrated, StatementClaimed, AdvanceFound, AdvanceStored, GapsFound, GapsStored}
+	return []failpoint.Point{StatementMigrated, StatementClaimed, AdvanceFound, AdvanceStored, GapsFound, GapsStored, CustomerLinked}
 }

@@ -31,6 +31,13 @@ const sound = `(line.sequence BETWEEN 1 AND ` + lastSequence + ` AND line.occurr
 const soundAccount = `(account.complete_to BETWEEN 1 AND ` + lastSequence + ` AND account.complete_to_time ` + showableTime + `
 	AND account.balance_minor ` + inMinor + ` AND account.held_minor ` + inMinor + ` AND account.credit_limit_minor ` + inMinor + `)`
 
+// owned is true if the reader $2 sees the account $1. It reads the first line of the account, once for a
+// query, because the customer of an account never changes.
+const owned = `($2::text = '` + string(statement.Everybody) + `' OR EXISTS (
+	SELECT FROM (SELECT customer_id FROM statement_lines WHERE account_id = $1 AND sequence >= 1 ORDER BY sequence LIMIT 1) AS first
+		LEFT JOIN customer_links AS link ON link.customer_id = first.customer_id COLLATE "C"
+	WHERE coalesce(link.user_id, first.customer_id) = $2))`
+
 // selectAhead reads the account. From the index alone it also reads the next events
 // above the account's complete_to, at most the limit: how many there are, the last one
 // before a gap, and the last one of all. As long as no sequence is missing, the
@@ -39,11 +46,12 @@ const soundAccount = `(account.complete_to BETWEEN 1 AND ` + lastSequence + ` AN
 const selectAhead = `
 WITH account AS MATERIALIZED (
 	SELECT complete_to, complete_to_time, balance_minor, held_minor, credit_limit_minor, currency
-	FROM statement_accounts AS account WHERE account_id = $1 AND ` + soundAccount + `
+	FROM statement_accounts AS account WHERE account_id = $1 AND ` + owned + ` AND ` + soundAccount + `
 ), ahead AS MATERIALIZED (
 	SELECT sequence FROM statement_lines
-	WHERE account_id = $1 AND sequence > coalesce((SELECT complete_to FROM account), 0) AND sequence <= ` + lastSequence + `
-	ORDER BY sequence LIMIT $2
+	WHERE account_id = $1 AND ` + owned + `
+		AND sequence > coalesce((SELECT complete_to FROM account), 0) AND sequence <= ` + lastSequence + `
+	ORDER BY sequence LIMIT $3
 ), ranked AS (
 	SELECT sequence, sequence - dense_rank() OVER (ORDER BY sequence) AS distance FROM ahead
 ), following AS MATERIALIZED (
@@ -76,25 +84,25 @@ RETURNING complete_to, complete_to_time, balance_minor, held_minor, credit_limit
 const stateAt = `SELECT ` + stateColumns
 
 const stateColumns = `sequence, occurred_at, balance_after_minor, held_after_minor, credit_limit_minor, currency
-FROM statement_lines AS line WHERE account_id = $1 AND sequence = $2 AND ` + sound + ` ORDER BY event_id LIMIT 1`
+FROM statement_lines AS line WHERE account_id = $1 AND ` + owned + ` AND sequence = $3 AND ` + sound + ` ORDER BY event_id LIMIT 1`
 
-const firstCurrency = `SELECT currency FROM statement_lines WHERE account_id = $1 ORDER BY sequence LIMIT 1`
+const firstCurrency = `SELECT currency FROM statement_lines WHERE account_id = $1 AND ` + owned + ` ORDER BY sequence LIMIT 1`
 
 // Advance implements statement.Store.
-func (s *Store) Advance(ctx context.Context, account id.ID, limit int) (statement.State, bool, error) {
+func (s *Store) Advance(ctx context.Context, reader statement.Reader, account id.ID, limit int) (statement.State, bool, error) {
 	if _, err := s.prepared(); err != nil {
 		return statement.State{}, false, err
 	}
-	state, next, err := s.nextEvents(ctx, account, limit)
+	state, next, err := s.nextEvents(ctx, reader, account, limit)
 	if err != nil || next.sequence == 0 {
 		return state, false, failure(err)
 	}
 	s.config.Failpoint.At(failpoints.AdvanceFound)
-	moved, err := s.stateOf(ctx, moveUp, account, next.sequence)
+	moved, err := s.stateOf(ctx, moveUp, account, reader, next.sequence)
 	if database.State(err) == readOnlyTransaction {
 		// The answer is the same without the write. The next call begins at the same place, so it
 		// would find no more.
-		moved, err = s.stateOf(ctx, stateAt, account, next.sequence)
+		moved, err = s.stateOf(ctx, stateAt, account, reader, next.sequence)
 		return moved, false, failure(err)
 	}
 	if errors.Is(err, pgx.ErrNoRows) {
@@ -110,10 +118,10 @@ func (s *Store) Advance(ctx context.Context, account id.ID, limit int) (statemen
 // during a failover.
 const readOnlyTransaction = "25006"
 
-// stateOf returns the state of an account at a sequence, by moveUp or stateAt.
-func (s *Store) stateOf(ctx context.Context, query string, account id.ID, sequence int64) (statement.State, error) {
+// stateOf returns the state of an account by moveUp or stateAt, whose other parameters are more.
+func (s *Store) stateOf(ctx context.Context, query string, account id.ID, more ...any) (statement.State, error) {
 	state := statement.State{Account: account}
-	err := s.pool.QueryRow(ctx, query, account.String(), sequence).Scan(&state.CompleteTo, &state.CompleteToTime,
+	err := s.pool.QueryRow(ctx, query, append([]any{account.String()}, more...)...).Scan(&state.CompleteTo, &state.CompleteToTime,
 		&state.Balance, &state.Held, &state.CreditLimit, &state.Currency)
 	return state, err
 }
@@ -125,12 +133,12 @@ type ahead struct {
 	more     bool
 }
 
-func (s *Store) nextEvents(ctx context.Context, account id.ID, limit int) (statement.State, ahead, error) {
+func (s *Store) nextEvents(ctx context.Context, reader statement.Reader, account id.ID, limit int) (statement.State, ahead, error) {
 	var completeTo, balance, held, creditLimit, last, highest, target *int64
 	var completeToTime *time.Time
 	var currency *string
 	var count int64
-	err := s.pool.QueryRow(ctx, selectAhead, account.String(), limit).Scan(&completeTo, &completeToTime, &balance, &held,
+	err := s.pool.QueryRow(ctx, selectAhead, account.String(), reader, limit).Scan(&completeTo, &completeToTime, &balance, &held,
 		&creditLimit, &currency, &count, &last, &highest, &target)
 	if err != nil {
 		return statement.State{}, ahead{}, err
@@ -143,7 +151,7 @@ func (s *Store) nextEvents(ctx context.Context, account id.ID, limit int) (state
 	case count == 0:
 		return state, ahead{}, statement.ErrNoAccount
 	case target == nil:
-		err := s.pool.QueryRow(ctx, firstCurrency, account.String()).Scan(&state.Currency)
+		err := s.pool.QueryRow(ctx, firstCurrency, account.String(), reader).Scan(&state.Currency)
 		return state, ahead{}, err
 	}
 	if target == nil {
@@ -160,10 +168,11 @@ const boundary = `
 WITH RECURSIVE bounds (low, high) AS (
 	(SELECT (SELECT sequence FROM statement_lines WHERE account_id = $1 AND sequence >= 1 ORDER BY sequence LIMIT 1),
 		(SELECT sequence + 1 FROM statement_lines WHERE account_id = $1 AND sequence <= ` + lastSequence + `
-			ORDER BY sequence DESC LIMIT 1))
+			ORDER BY sequence DESC LIMIT 1)
+	WHERE ` + owned + `)
 	UNION ALL
-	SELECT CASE WHEN probe.sequence < high AND probe.occurred_at < $2 THEN probe.sequence + 1 ELSE low END,
-		CASE WHEN probe.sequence < high AND probe.occurred_at < $2 THEN high ELSE low + (high - low) / 2 END
+	SELECT CASE WHEN probe.sequence < high AND probe.occurred_at < $3 THEN probe.sequence + 1 ELSE low END,
+		CASE WHEN probe.sequence < high AND probe.occurred_at < $3 THEN high ELSE low + (high - low) / 2 END
 	FROM bounds LEFT JOIN LATERAL (
 		SELECT sequence, occurred_at FROM statement_lines AS line
 		WHERE account_id = $1 AND sequence >= low + (high - low) / 2 AND ` + sound + `
@@ -174,11 +183,11 @@ WITH RECURSIVE bounds (low, high) AS (
 SELECT coalesce(max(low), 0) FROM bounds WHERE low >= high`
 
 // Boundary implements statement.Store.
-func (s *Store) Boundary(ctx context.Context, account id.ID, moment time.Time) (int64, error) {
+func (s *Store) Boundary(ctx context.Context, reader statement.Reader, account id.ID, moment time.Time) (int64, error) {
 	if _, err := s.prepared(); err != nil {
 		return 0, err
 	}
 	var sequence int64
-	err := s.pool.QueryRow(ctx, boundary, account.String(), moment.UTC()).Scan(&sequence)
+	err := s.pool.QueryRow(ctx, boundary, account.String(), reader, moment.UTC()).Scan(&sequence)
 	return sequence, failure(err)
 }

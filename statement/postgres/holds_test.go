@@ -46,14 +46,14 @@ func refersTo(transaction string) func(*event.Transaction) {
 
 func pendingHolds(t *testing.T, store *postgres.Store) statement.Page {
 	t.Helper()
-	page, err := statement.NewService(store).PendingHolds(t.Context(), statement.HoldQuery{Account: aliceID, Size: 10})
+	page, err := statement.NewService(store).PendingHolds(t.Context(), statement.HoldQuery{Reader: statement.Everybody, Account: aliceID, Size: 10})
 	require.NoError(t, err)
 	return page
 }
 
 func posted(t *testing.T, store *postgres.Store, account string) []statement.Line {
 	t.Helper()
-	page, err := statement.NewService(store).Page(t.Context(), statement.PageQuery{Account: accountID(account), Size: 10})
+	page, err := statement.NewService(store).Page(t.Context(), statement.PageQuery{Reader: statement.Everybody, Account: accountID(account), Size: 10})
 	require.NoError(t, err)
 	return page.Lines
 }
@@ -176,11 +176,11 @@ func TestManyEndedHoldsAreNotRead(t *testing.T) {
 	l.hold(7)
 	sink.Write(t, l.events...)
 	service := statement.NewService(store)
-	first, err := service.PendingHolds(t.Context(), statement.HoldQuery{Account: aliceID, Size: 1})
+	first, err := service.PendingHolds(t.Context(), statement.HoldQuery{Reader: statement.Everybody, Account: aliceID, Size: 1})
 	require.NoError(t, err)
 	require.Equal(t, []int64{802}, sequences(first))
 	require.NotZero(t, first.Next)
-	second, err := service.PendingHolds(t.Context(), statement.HoldQuery{Account: aliceID, Size: 1, Below: first.Next})
+	second, err := service.PendingHolds(t.Context(), statement.HoldQuery{Reader: statement.Everybody, Account: aliceID, Size: 1, Below: first.Next})
 	require.NoError(t, err)
 	require.Equal(t, []int64{401}, sequences(second))
 	require.Equal(t, old, second.Lines[0].TransactionID)
@@ -199,7 +199,7 @@ func TestHoldsAreFoundByTheirIndexes(t *testing.T) {
 	sink.Write(t, l.events...)
 	_, err := sink.Pool().Exec(t.Context(), "ANALYZE statement_lines")
 	require.NoError(t, err)
-	rows, err := sink.Pool().Query(t.Context(), "EXPLAIN "+postgres.SelectHolds, alice, int64(1<<40), 65)
+	rows, err := sink.Pool().Query(t.Context(), "EXPLAIN "+postgres.SelectHolds, alice, customer, int64(1<<40), 65)
 	require.NoError(t, err)
 	plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(t, err)

@@ -20,8 +20,8 @@ SELECT sequence, ` + sound + ` IS NOT TRUE, kind, direction, status, amount_mino
 	CASE WHEN hold_expires_at ` + showableTime + ` THEN hold_expires_at END, `
 
 const selectLines = lineColumns + `0
-FROM statement_lines AS line WHERE account_id = $1 AND sequence < $2
-ORDER BY sequence DESC LIMIT $3`
+FROM statement_lines AS line WHERE account_id = $1 AND ` + owned + ` AND sequence < $3
+ORDER BY sequence DESC LIMIT $4`
 
 // selectHolds finds for each hold the first event that ends it. What ends a hold refers to the hold's
 // transaction and is of the same account. Indexes have the holds and what may end them, and no other line.
@@ -29,8 +29,8 @@ const selectHolds = lineColumns + `coalesce((
 		SELECT min(ending.sequence) FROM statement_lines AS ending
 		WHERE ending.account_id = line.account_id AND ending.original_transaction_id = line.transaction_id
 			AND ending.kind IN ('CAPTURE', 'VOID', 'EXPIRY', 'PIX_OUT') AND ending.status = 'APPROVED'), 0)
-FROM statement_lines AS line WHERE account_id = $1 AND sequence < $2 AND kind = 'HOLD' AND status = 'APPROVED'
-ORDER BY sequence DESC LIMIT $3`
+FROM statement_lines AS line WHERE account_id = $1 AND ` + owned + ` AND sequence < $3 AND kind = 'HOLD' AND status = 'APPROVED'
+ORDER BY sequence DESC LIMIT $4`
 
 // Lines implements statement.Store.
 func (s *Store) Lines(ctx context.Context, query statement.LineQuery) ([]statement.Line, error) {
@@ -41,7 +41,7 @@ func (s *Store) Lines(ctx context.Context, query statement.LineQuery) ([]stateme
 	if query.Holds {
 		text = selectHolds
 	}
-	rows, err := s.pool.Query(ctx, text, query.Account.String(), query.Below, query.Limit)
+	rows, err := s.pool.Query(ctx, text, query.Account.String(), query.Reader, query.Below, query.Limit)
 	if err != nil {
 		return nil, failure(err)
 	}

@@ -29,6 +29,9 @@ const alice = "3f1c1f0e-8f64-4d5e-9a55-0c8f1b2a7d01"
 
 var aliceID = accountID(alice)
 
+// customer is the owner of every account of statementtest, unless a test says otherwise.
+const customer statement.Reader = statementtest.Customer
+
 func accountID(text string) id.ID {
 	account, err := id.Parse(text)
 	if err != nil {
@@ -107,17 +110,17 @@ func TestEventsInAnyOrderGiveTheSameState(t *testing.T) {
 	store, sink, _ := opened(t)
 	service := statement.NewService(store)
 	sink.Write(t, purchases(alice, 3, 5)...)
-	state, err := service.State(t.Context(), aliceID)
+	state, err := service.State(t.Context(), statement.Everybody, aliceID)
 	require.NoError(t, err)
 	require.Equal(t, statement.State{Account: aliceID, Currency: "BRL"}, state, "the first is missing: nothing can be trusted")
 
 	sink.Write(t, statementtest.Purchase(alice, 1))
-	state, err = service.State(t.Context(), aliceID)
+	state, err = service.State(t.Context(), statement.Everybody, aliceID)
 	require.NoError(t, err)
 	require.Equal(t, int64(1), state.CompleteTo)
 
 	sink.Write(t, statementtest.Purchase(alice, 2))
-	state, err = service.State(t.Context(), aliceID)
+	state, err = service.State(t.Context(), statement.Everybody, aliceID)
 	require.NoError(t, err)
 	require.Equal(t, statement.State{
 		Account: aliceID, CompleteTo: 5, CompleteToTime: statementtest.Opened.Add(4 * time.Minute),
@@ -132,7 +135,7 @@ func TestLinesAboveAGapAreThereButAboveCompleteTo(t *testing.T) {
 	store, sink, _ := opened(t)
 	sink.Write(t, purchases(alice, 1, 2)...)
 	sink.Write(t, purchases(alice, 4, 5)...)
-	page, err := statement.NewService(store).Page(t.Context(), statement.PageQuery{Account: aliceID, Size: 10})
+	page, err := statement.NewService(store).Page(t.Context(), statement.PageQuery{Reader: statement.Everybody, Account: aliceID, Size: 10})
 	require.NoError(t, err)
 	require.Equal(t, []int64{5, 4, 2, 1}, sequences(page))
 	require.Equal(t, int64(2), page.State.CompleteTo)
@@ -143,12 +146,12 @@ func TestWritingEventsAgainChangesNothing(t *testing.T) {
 	store, sink, _ := opened(t)
 	service := statement.NewService(store)
 	sink.Write(t, purchases(alice, 1, 20)...)
-	before, err := service.Page(t.Context(), statement.PageQuery{Account: aliceID, Size: 50})
+	before, err := service.Page(t.Context(), statement.PageQuery{Reader: statement.Everybody, Account: aliceID, Size: 50})
 	require.NoError(t, err)
 	again := purchases(alice, 1, 20)
 	slices.Reverse(again)
 	sink.Write(t, again...)
-	after, err := service.Page(t.Context(), statement.PageQuery{Account: aliceID, Size: 50})
+	after, err := service.Page(t.Context(), statement.PageQuery{Reader: statement.Everybody, Account: aliceID, Size: 50})
 	require.NoError(t, err)
 	require.Equal(t, before, after)
 }
@@ -163,7 +166,7 @@ func TestHiddenEventsCount(t *testing.T) {
 	hold.CreditLimitMinor = event.Some[int64](70_000)
 	refusal := statementtest.Refusal("a-transaction")
 	sink.Write(t, statementtest.Opening(alice), statementtest.Purchase(alice, 2), statementtest.Decline(alice, 3, -200), limit, hold, refusal)
-	page, err := statement.NewService(store).Page(t.Context(), statement.PageQuery{Account: aliceID, Size: 10})
+	page, err := statement.NewService(store).Page(t.Context(), statement.PageQuery{Reader: statement.Everybody, Account: aliceID, Size: 10})
 	require.NoError(t, err)
 	require.Equal(t, []int64{2}, sequences(page))
 	require.Equal(t, int64(5), page.State.CompleteTo)
@@ -174,7 +177,7 @@ func TestHiddenEventsCount(t *testing.T) {
 func TestAnAccountOfWhichNothingArrivedIsNotThere(t *testing.T) {
 	store, sink, _ := opened(t)
 	sink.Write(t, statementtest.Refusal("a-transaction"))
-	_, err := statement.NewService(store).State(t.Context(), aliceID)
+	_, err := statement.NewService(store).State(t.Context(), statement.Everybody, aliceID)
 	require.ErrorIs(t, err, statement.ErrNoAccount)
 }
 
@@ -184,7 +187,7 @@ func TestPagesStayAsTheyAreWhileLinesArrive(t *testing.T) {
 	sink.Write(t, purchases(alice, 1, 30)...)
 	var seen []int64
 	for next, arriving := int64(0), int64(31); ; arriving += 3 {
-		page, err := service.Page(t.Context(), statement.PageQuery{Account: aliceID, Size: 7, Below: next})
+		page, err := service.Page(t.Context(), statement.PageQuery{Reader: statement.Everybody, Account: aliceID, Size: 7, Below: next})
 		require.NoError(t, err)
 		seen = append(seen, sequences(page)...)
 		sink.Write(t, purchases(alice, arriving, arriving+2)...)
@@ -210,7 +213,7 @@ func TestALongRunOfHiddenEventsEndsAPageEarlyButNotTheList(t *testing.T) {
 	var seen []int64
 	pages := 0
 	for next := int64(0); ; {
-		page, err := service.Page(t.Context(), statement.PageQuery{Account: aliceID, Size: 5, Below: next})
+		page, err := service.Page(t.Context(), statement.PageQuery{Reader: statement.Everybody, Account: aliceID, Size: 5, Below: next})
 		require.NoError(t, err)
 		seen = append(seen, sequences(page)...)
 		pages++
@@ -245,7 +248,7 @@ func TestDatesChooseTheRangeAndSequenceTheOrder(t *testing.T) {
 		"the year 1 to 9999":   {statement.Range{Start: time.Unix(-62135596799, 0), End: time.Unix(253402300799, 0)}, 60, 51},
 		"in another time zone": {statement.Range{Start: at(55).In(time.FixedZone("", 5*3600)), End: at(57).In(time.FixedZone("", -9*3600))}, 56, 2},
 	} {
-		page, err := service.Page(t.Context(), statement.PageQuery{Account: aliceID, Size: 100, Range: test.within})
+		page, err := service.Page(t.Context(), statement.PageQuery{Reader: statement.Everybody, Account: aliceID, Size: 100, Range: test.within})
 		require.NoError(t, err, rule)
 		require.Len(t, page.Lines, int(test.all), rule)
 		if test.all > 0 {
@@ -278,7 +281,7 @@ func TestConcurrentReadersAgreeAndNeverGoBack(t *testing.T) {
 				lastSeen.Lock()
 				before := lastSeen.completeTo
 				lastSeen.Unlock()
-				state, err := service.State(t.Context(), aliceID)
+				state, err := service.State(t.Context(), statement.Everybody, aliceID)
 				if err != nil {
 					t.Error(err)
 					return
@@ -312,7 +315,7 @@ func TestALongBacklogIsTakenInBoundedSteps(t *testing.T) {
 	store, sink, _ := opened(t)
 	sink.Write(t, purchases(alice, 1, 95)...)
 	for step := int64(1); ; step++ {
-		state, more, err := store.Advance(t.Context(), aliceID, 10)
+		state, more, err := store.Advance(t.Context(), statement.Everybody, aliceID, 10)
 		require.NoError(t, err)
 		require.Equal(t, min(step*10, 95), state.CompleteTo)
 		if !more {
@@ -412,22 +415,22 @@ func TestAnUnsoundRowIsNotTheStateAndTakesNothingWithIt(t *testing.T) {
 			sink.Write(t, purchases(alice, 1, 3)...)
 			damage(t, sink, 1, how)
 			damage(t, sink, 3, how)
-			state, err := service.State(t.Context(), aliceID)
+			state, err := service.State(t.Context(), statement.Everybody, aliceID)
 			require.NoError(t, err)
 			require.Equal(t, int64(2), state.CompleteTo)
 			require.Equal(t, int64(-200), state.Balance)
 
-			page, err := service.Page(t.Context(), statement.PageQuery{Account: aliceID, Size: 10})
+			page, err := service.Page(t.Context(), statement.PageQuery{Reader: statement.Everybody, Account: aliceID, Size: 10})
 			require.NoError(t, err)
 			require.Equal(t, []int64{3, 1}, page.LeftOut)
 			require.Len(t, page.Lines, 1)
 			from := statementtest.Opened.Add(time.Second)
-			page, err = service.Page(t.Context(), statement.PageQuery{Account: aliceID, Size: 10, Range: statement.Range{Start: from, End: from.Add(time.Hour)}})
+			page, err = service.Page(t.Context(), statement.PageQuery{Reader: statement.Everybody, Account: aliceID, Size: 10, Range: statement.Range{Start: from, End: from.Add(time.Hour)}})
 			require.NoError(t, err)
 			require.Len(t, page.Lines, 1, "a range of time does not lose a line beside it")
 
 			sink.Write(t, purchases(alice, 4, 4)...)
-			state, err = service.State(t.Context(), aliceID)
+			state, err = service.State(t.Context(), statement.Everybody, aliceID)
 			require.NoError(t, err)
 			require.Equal(t, int64(4), state.CompleteTo)
 			require.Equal(t, int64(-400), state.Balance)
@@ -440,7 +443,7 @@ func TestAnAccountOfUnsoundRowsOnlyIsThereAndHasNoState(t *testing.T) {
 	sink.Write(t, purchases(alice, 1, 2)...)
 	damage(t, sink, 1, "occurred_at = 'infinity'")
 	damage(t, sink, 2, "balance_after_minor = NULL")
-	state, err := statement.NewService(store).State(t.Context(), aliceID)
+	state, err := statement.NewService(store).State(t.Context(), statement.Everybody, aliceID)
 	require.NoError(t, err)
 	require.Equal(t, statement.State{Account: aliceID, Currency: "BRL"}, state)
 }
@@ -455,12 +458,12 @@ func TestAnUnsoundStateIsFoundAgain(t *testing.T) {
 			store, sink, _ := opened(t)
 			service := statement.NewService(store)
 			sink.Write(t, purchases(alice, 1, 3)...)
-			want, err := service.State(t.Context(), aliceID)
+			want, err := service.State(t.Context(), statement.Everybody, aliceID)
 			require.NoError(t, err)
 			_, err = sink.Pool().Exec(t.Context(), "UPDATE statement_accounts SET "+how)
 			require.NoError(t, err)
 			for range 2 {
-				state, err := service.State(t.Context(), aliceID)
+				state, err := service.State(t.Context(), statement.Everybody, aliceID)
 				require.NoError(t, err)
 				require.Equal(t, want, state)
 			}
@@ -479,8 +482,8 @@ func TestASequenceOutOfRangeBelongsToNoStatement(t *testing.T) {
 		require.NoError(t, err)
 	}
 	for _, query := range []statement.PageQuery{
-		{Account: aliceID, Size: 10}, {Account: aliceID, Size: 1},
-		{Account: aliceID, Size: 10, Range: statement.Range{Start: statementtest.Opened, End: statementtest.Opened.AddDate(1, 0, 0)}},
+		{Reader: customer, Account: aliceID, Size: 10}, {Reader: statement.Everybody, Account: aliceID, Size: 1},
+		{Reader: customer, Account: aliceID, Size: 10, Range: statement.Range{Start: statementtest.Opened, End: statementtest.Opened.AddDate(1, 0, 0)}},
 	} {
 		page, err := service.Page(t.Context(), query)
 		require.NoError(t, err)
@@ -526,18 +529,18 @@ func TestAnOutageIsUnavailableAndEndsByItself(t *testing.T) {
 	require.NoError(t, server.CreateDatabase(t.Context(), "statement"))
 	url := server.URL("statement")
 	store := open(t, postgres.Config{URL: url, BankCode: statementtest.Bank})
-	_, err := statement.NewService(store).State(t.Context(), aliceID)
+	_, err := statement.NewService(store).State(t.Context(), statement.Everybody, aliceID)
 	require.Equal(t, fault.Unavailable, fault.CodeOf(err), "not migrated yet")
 	require.Positive(t, fault.Of(err).RetryAfter)
 	require.NoError(t, store.Prepare(t.Context(), slog.New(slog.DiscardHandler)))
 	statementtest.NewSink(t, url).Write(t, statementtest.Purchase(alice, 1))
 	service := statement.NewService(store)
-	_, err = service.State(t.Context(), aliceID)
+	_, err = service.State(t.Context(), statement.Everybody, aliceID)
 	require.NoError(t, err)
 
 	server.Kill()
 	for range 3 {
-		_, err = service.State(t.Context(), aliceID)
+		_, err = service.State(t.Context(), statement.Everybody, aliceID)
 		require.Equal(t, fault.Unavailable, fault.CodeOf(err), "%v", err)
 	}
 	require.Error(t, store.Ready(t.Context()))
@@ -547,7 +550,7 @@ func TestAnOutageIsUnavailableAndEndsByItself(t *testing.T) {
 	require.NoError(t, server.Restart(t.Context()))
 	require.NoError(t, <-prepared, "a store that is opened during an outage waits")
 	require.Eventually(t, func() bool {
-		_, err := service.State(t.Context(), aliceID)
+		_, err := service.State(t.Context(), statement.Everybody, aliceID)
 		return err == nil
 	}, 30*time.Second, 10*time.Millisecond)
 }
@@ -565,18 +568,18 @@ func TestAnyArrivalGivesWhatAPlainModelGives(t *testing.T) {
 			limit := rapid.IntRange(1, 8).Draw(t, "limit")
 			for more := true; more; {
 				var err error
-				if _, more, err = store.Advance(t.Context(), accountID(account), limit); err != nil {
+				if _, more, err = store.Advance(t.Context(), statement.Everybody, accountID(account), limit); err != nil {
 					t.Fatal(err)
 				}
 			}
-			page, err := service.Page(t.Context(), statement.PageQuery{Account: accountID(account), Size: rapid.IntRange(1, 40).Draw(t, "size")})
+			page, err := service.Page(t.Context(), statement.PageQuery{Reader: statement.Everybody, Account: accountID(account), Size: rapid.IntRange(1, 40).Draw(t, "size")})
 			if err != nil {
 				t.Fatal(err)
 			}
 			model.check(t, page)
 			size := rapid.IntRange(1, 5).Draw(t, "holds")
 			model.checkPending(t, func(below int64) statement.Page {
-				page, err := service.PendingHolds(t.Context(), statement.HoldQuery{Account: accountID(account), Below: below, Size: size})
+				page, err := service.PendingHolds(t.Context(), statement.HoldQuery{Reader: statement.Everybody, Account: accountID(account), Below: below, Size: size})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -600,18 +603,19 @@ func TestCallsNeedOnlyWhatReadinessChecks(t *testing.T) {
 	})
 	service := statement.NewService(store)
 	for range 2 {
-		state, err := service.State(t.Context(), aliceID)
+		state, err := service.State(t.Context(), customer, aliceID)
 		require.NoError(t, err)
 		require.EqualValues(t, 3, state.CompleteTo)
 	}
 	for _, within := range []statement.Range{{}, {Start: statementtest.Opened, End: statementtest.Opened.AddDate(1, 0, 0)}} {
-		page, err := service.Page(t.Context(), statement.PageQuery{Account: aliceID, Size: 2, Range: within})
+		page, err := service.Page(t.Context(), statement.PageQuery{Reader: customer, Account: aliceID, Size: 2, Range: within})
 		require.NoError(t, err)
 		require.Len(t, page.Lines, 2)
-		page, err = service.Page(t.Context(), statement.PageQuery{Account: aliceID, Size: 9, Range: within, Below: page.Next})
+		page, err = service.Page(t.Context(), statement.PageQuery{Reader: customer, Account: aliceID, Size: 9, Range: within, Below: page.Next})
 		require.NoError(t, err)
 		require.Len(t, page.Lines, 3)
 	}
+	require.NoError(t, link(t, store, statementtest.Customer, carol))
 }
 
 // A database is read-only while it fails over. A read does without the write that would move
@@ -619,7 +623,7 @@ func TestCallsNeedOnlyWhatReadinessChecks(t *testing.T) {
 func TestAReadOnlyDatabaseIsReadWithoutAWrite(t *testing.T) {
 	store, sink, url := opened(t)
 	sink.Write(t, purchases(alice, 1, 3)...)
-	state, _, err := store.Advance(t.Context(), aliceID, 100)
+	state, _, err := store.Advance(t.Context(), statement.Everybody, aliceID, 100)
 	require.NoError(t, err)
 	require.EqualValues(t, 3, state.CompleteTo)
 	sink.Write(t, purchases(alice, 4, 8)...)
@@ -634,15 +638,15 @@ func TestAReadOnlyDatabaseIsReadWithoutAWrite(t *testing.T) {
 	require.NoError(t, readOnly.Prepare(t.Context(), slog.New(slog.DiscardHandler)))
 	service := statement.NewService(readOnly)
 	for account, want := range map[string]int64{alice: 8, bob: 2} {
-		state, err := service.State(t.Context(), accountID(account))
+		state, err := service.State(t.Context(), statement.Everybody, accountID(account))
 		require.NoError(t, err)
 		require.Equal(t, want, state.CompleteTo)
 		require.Equal(t, -100*want, state.Balance)
-		page, err := service.Page(t.Context(), statement.PageQuery{Account: accountID(account), Size: 100})
+		page, err := service.Page(t.Context(), statement.PageQuery{Reader: statement.Everybody, Account: accountID(account), Size: 100})
 		require.NoError(t, err)
 		require.Len(t, page.Lines, int(want))
 	}
-	step, more, err := readOnly.Advance(t.Context(), aliceID, 2)
+	step, more, err := readOnly.Advance(t.Context(), statement.Everybody, aliceID, 2)
 	require.NoError(t, err)
 	require.EqualValues(t, 5, step.CompleteTo)
 	require.False(t, more, "another call would read the same")

@@ -3,7 +3,9 @@
 //
 //	store.go    the pool, and the fault of an error
 //	migrate.go  the tables, and which bank they belong to
-//	account.go  complete_to and pages
+//	account.go  complete_to, and who sees an account
+//	lines.go    lines and holds
+//	links.go    which customers belong to which user
 //	gaps.go     events whose predecessor is missing
 package postgres
 
@@ -26,7 +28,7 @@ const connectTimeout = 2 * time.Second
 
 // needs are the privileges that calls need on the tables. Without them the statement is
 // not ready.
-var needs = database.Needs{"statement_lines": "SELECT", "statement_accounts": "SELECT INSERT UPDATE"}
+var needs = database.Needs{"statement_lines": "SELECT", "statement_accounts": "SELECT INSERT UPDATE", "customer_links": "SELECT INSERT"}
 
 // Config says how to reach the statement's database. URL and BankCode are required.
 type Config struct {

@@ -21,6 +21,7 @@ func FuzzRequest(f *testing.F) {
 		&statementv1.GetStatementRequest{Name: "accounts/" + alice + "/statement"},
 		&statementv1.ListLinesRequest{Parent: "accounts/" + alice, PageSize: 1, PageToken: "AQ"},
 		&statementv1.ListPendingHoldsRequest{Parent: "accounts/" + alice, PageSize: 1, PageToken: "AQ"},
+		&statementv1.LinkCustomerRequest{Customer: "customers/" + alice, User: "users/" + bob},
 		&statementv1.ListLinesRequest{Parent: "accounts/" + alice, PageSize: -1, StartTime: timestamppb.New(time.Unix(0, 0)), EndTime: &timestamppb.Timestamp{Seconds: 1 << 60}},
 	)
 	f.Fuzz(func(t *testing.T, method byte, body []byte) { methods.Invoke(t, service.conn, method, body) })

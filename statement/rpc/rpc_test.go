@@ -15,8 +15,10 @@ import (
 	stack "codebank.dev/native/postgres"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/permission"
 	"codebank.dev/platform/rpctest"
 	"codebank.dev/platform/serve"
+	"codebank.dev/platform/wallstest"
 	"codebank.dev/schemas/event"
 	statementv1 "codebank.dev/schemas/gen/statement/v1"
 	"codebank.dev/statement"
@@ -38,12 +40,16 @@ const (
 // running is a service on a database of its own.
 type running struct {
 	statementv1.StatementServiceClient
-	sink  *statementtest.Sink
-	store *postgres.Store
-	http  string
-	conn  *grpc.ClientConn
+	sink    *statementtest.Sink
+	store   *postgres.Store
+	kit     *wallstest.Kit
+	address string // of gRPC
+	http    string
+	conn    *grpc.ClientConn // of the operator
+	client  *http.Client
 }
 
+// start starts a service that an operator calls.
 func start(t testing.TB, url string) *running {
 	return startWith(t, url, slog.New(slog.DiscardHandler))
 }
@@ -55,9 +61,13 @@ func startWith(t testing.TB, url string, logger *slog.Logger) *running {
 	require.NoError(t, err)
 	t.Cleanup(store.Close)
 	require.NoError(t, store.Prepare(t.Context(), slog.New(slog.DiscardHandler)))
+	kit := wallstest.New(t)
+	kit.StartIdentity(t)
 	server, err := serve.Listen(serve.Config{
 		Name: "statement", GRPCAddress: "127.0.0.1:0", HTTPAddress: "127.0.0.1:0", Logger: logger,
-		Checks: []serve.Check{{Name: "database", Run: store.Ready}},
+		Checks:      []serve.Check{{Name: "database", Run: store.Ready}},
+		Walls:       kit.Walls(t, "statement", func(c *serve.WallsConfig) { c.Operators = []string{"operator"} }),
+		Permissions: rpc.Permissions(), Groups: permission.Groups{rpc.Readers: {"auditor"}},
 	})
 	require.NoError(t, err)
 	statementv1.RegisterStatementServiceServer(server, rpc.NewServer(statement.NewService(store), store, logger))
@@ -65,23 +75,22 @@ func startWith(t testing.TB, url string, logger *slog.Logger) *running {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- server.Run(ctx) }()
-	conn, err := serve.Dial(server.GRPCAddress())
-	require.NoError(t, err)
 	t.Cleanup(func() {
-		_ = conn.Close()
 		cancel()
 		require.NoError(t, <-ended)
 	})
+	conn := kit.Dial(t, server.GRPCAddress(), "operator")
 	return &running{
 		StatementServiceClient: statementv1.NewStatementServiceClient(conn),
-		sink:                   statementtest.NewSink(t, url), store: store, http: "http://" + server.HTTPAddress(), conn: conn,
+		sink:                   statementtest.NewSink(t, url), store: store, kit: kit, conn: conn,
+		address: server.GRPCAddress(), http: "https://" + server.HTTPAddress(), client: kit.HTTP(t, "operator"),
 	}
 }
 
 // get sends one REST request and returns the status and the body.
 func (r *running) get(t *testing.T, path string) (*http.Response, []byte) {
 	t.Helper()
-	response, err := http.Get(r.http + path)
+	response, err := r.client.Get(r.http + path)
 	require.NoError(t, err)
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
@@ -394,5 +403,6 @@ func TestWithoutItsDatabaseTheServiceSaysWhenToComeAgain(t *testing.T) {
 
 // Whatever is wrong with a query, the answer names the parameter and not its value.
 func TestNoAnswerOfRESTRepeatsACardNumberOrASecurityCode(t *testing.T) {
-	rpctest.RequireNoEcho(t, start(t, postgrestest.Database(t)).http, statementv1.StatementService_ServiceDesc)
+	r := start(t, postgrestest.Database(t))
+	rpctest.RequireNoEchoTo(t, r.client, r.http, statementv1.StatementService_ServiceDesc)
 }

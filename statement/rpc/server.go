@@ -1,6 +1,11 @@
 // Package rpc is the gRPC API of the statement service and, through grpc-gateway, its
 // REST API. It reads requests, refuses a malformed one with the name of its field, and
-// writes answers. It decides nothing.
+// writes answers. It decides nothing but whose accounts a caller sees.
+//
+//	server.go       the calls
+//	message.go      answers in the form of the contract
+//	reader.go       who reads
+//	permissions.go  who may call what
 package rpc
 
 import (
@@ -23,20 +28,25 @@ const (
 	maxPageSize     = 500
 
 	accountsPrefix  = "accounts/"
+	customersPrefix = "customers/"
+	usersPrefix     = "users/"
 	statementSuffix = "/statement"
 )
 
-// Keys has the key that signs page tokens; all replicas must have the same.
-type Keys interface {
-	// PageTokenKey returns the key, or fault.Unavailable while it cannot be read.
+// Records are what the service keeps beside the events.
+type Records interface {
+	// PageTokenKey returns the key that signs page tokens, the same for all replicas, or fault.Unavailable
+	// while it cannot be read.
 	PageTokenKey() ([]byte, error)
+	// LinkCustomer makes a user the owner of a customer, or returns statement.ErrCustomerLinked.
+	LinkCustomer(ctx context.Context, link statement.Link) error
 }
 
 // Server implements statement.v1.StatementService. Make one with NewServer.
 type Server struct {
 	statementv1.UnimplementedStatementServiceServer
 	service *statement.Service
-	keys    Keys
+	records Records
 	logger  *slog.Logger
 }
 
@@ -44,8 +54,8 @@ var _ statementv1.StatementServiceServer = (*Server)(nil)
 
 // NewServer returns a server that reads from service. The logger gets the lines that cannot
 // be shown.
-func NewServer(service *statement.Service, keys Keys, logger *slog.Logger) *Server {
-	return &Server{service: service, keys: keys, logger: logger}
+func NewServer(service *statement.Service, records Records, logger *slog.Logger) *Server {
+	return &Server{service: service, records: records, logger: logger}
 }
 
 // GetStatement returns the account's state. Errors: InvalidArgument name; NotFound.
@@ -58,7 +68,7 @@ func (s *Server) GetStatement(ctx context.Context, request *statementv1.GetState
 	if err != nil {
 		return nil, errName
 	}
-	state, err := s.service.State(ctx, account)
+	state, err := s.service.State(ctx, readerOf(ctx), account)
 	if err != nil {
 		return nil, err
 	}
@@ -73,11 +83,12 @@ func (s *Server) ListLines(ctx context.Context, request *statementv1.ListLinesRe
 	if err != nil {
 		return nil, err
 	}
+	query.Reader = readerOf(ctx)
 	tokens, err := s.pageTokens()
 	if err != nil {
 		return nil, err
 	}
-	binding := []string{statementv1.StatementService_ListLines_FullMethodName, query.Account.String(), moment(query.Range.Start), moment(query.Range.End)}
+	binding := []string{statementv1.StatementService_ListLines_FullMethodName, string(query.Reader), query.Account.String(), moment(query.Range.Start), moment(query.Range.End)}
 	if query.Below, err = position(tokens, request.GetPageToken(), binding); err != nil {
 		return nil, err
 	}
@@ -101,7 +112,7 @@ func (s *Server) ListPendingHolds(ctx context.Context, request *statementv1.List
 	if err != nil {
 		return nil, err
 	}
-	query := statement.HoldQuery{Account: account}
+	query := statement.HoldQuery{Reader: readerOf(ctx), Account: account}
 	if query.Size, err = field.PageSize("page_size", request.GetPageSize(), defaultPageSize, maxPageSize); err != nil {
 		return nil, err
 	}
@@ -109,7 +120,7 @@ func (s *Server) ListPendingHolds(ctx context.Context, request *statementv1.List
 	if err != nil {
 		return nil, err
 	}
-	binding := []string{statementv1.StatementService_ListPendingHolds_FullMethodName, account.String()}
+	binding := []string{statementv1.StatementService_ListPendingHolds_FullMethodName, string(query.Reader), account.String()}
 	if query.Below, err = position(tokens, request.GetPageToken(), binding); err != nil {
 		return nil, err
 	}
@@ -126,8 +137,22 @@ func (s *Server) ListPendingHolds(ctx context.Context, request *statementv1.List
 	return response, nil
 }
 
+// LinkCustomer makes a user the owner of a customer. Errors: InvalidArgument customer or user; FailedPrecondition.
+func (s *Server) LinkCustomer(ctx context.Context, request *statementv1.LinkCustomerRequest) (*statementv1.LinkCustomerResponse, error) {
+	customer, err := field.ID("customer", customersPrefix, request.GetCustomer())
+	if err != nil {
+		return nil, err
+	}
+	user, err := field.ID("user", usersPrefix, request.GetUser())
+	if err != nil {
+		return nil, err
+	}
+	link := statement.Link{Customer: customer, User: user, By: serve.Caller(ctx)}
+	return &statementv1.LinkCustomerResponse{}, s.records.LinkCustomer(ctx, link)
+}
+
 func (s *Server) pageTokens() (*serve.PageTokens, error) {
-	key, err := s.keys.PageTokenKey()
+	key, err := s.records.PageTokenKey()
 	if err != nil {
 		return nil, err
 	}

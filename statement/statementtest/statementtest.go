@@ -18,6 +18,9 @@ import (
 // Bank is the code of the bank whose events these are.
 const Bank = "001"
 
+// Customer is the customer of every account. Without a link it belongs to the user with the same UUID.
+const Customer = "5c0d5bc1-0a35-4a3c-a5bd-74a0bd0b3d44"
+
 // Opened is when the first event of every account happened; the event of sequence n
 // happens n-1 minutes later.
 var Opened = time.Date(2026, time.January, 31, 23, 58, 0, 0, time.UTC)
@@ -30,7 +33,7 @@ func Purchase(account string, sequence int64) event.Transaction {
 		EventID:             event.ID(account, sequence),
 		TransactionID:       fmt.Sprintf("transaction-%d", sequence),
 		AccountID:           account,
-		CustomerID:          "5c0d5bc1-0a35-4a3c-a5bd-74a0bd0b3d44",
+		CustomerID:          Customer,
 		BankCode:            Bank,
 		Sequence:            event.Some(sequence),
 		Kind:                "PURCHASE",

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"strings"
 
 	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/serve"
@@ -16,6 +17,7 @@ import (
 // config has all settings of the statement service. `statement --help` prints it.
 type config struct {
 	server   serve.Settings
+	readers  []string
 	database postgres.Config
 }
 
@@ -24,6 +26,8 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	flags.SetOutput(stdout)
 	var c config
 	c.server.Bind(flags, "127.0.0.1:17002", "127.0.0.1:17003")
+	c.server.BindWalls(flags, "operator,bankctl")
+	readers := flags.String("readers", "", "`program,…` that read every statement, as operators do; empty: none")
 	flags.StringVar(&c.database.URL, "database-url", "", "the statement's Postgres `url`; required, a secret: prefer STATEMENT_DATABASE_URL or STATEMENT_DATABASE_URL_FILE")
 	flags.StringVar(&c.database.BankCode, "bank-code", "001", "the `code` of the bank whose statement this is, three digits")
 	key := flags.String("page-token-key", "", "signs page tokens, 16 `bytes` or more, the same for all replicas; empty: the database keeps one")
@@ -40,6 +44,12 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 		return nil, fmt.Errorf("--page-token-key: at least %d bytes", serve.MinPageTokenKey)
 	}
 	c.database.PageTokenKey = []byte(*key)
+	for name := range strings.FieldsFuncSeq(*readers, func(r rune) bool { return r == ',' }) {
+		if !serve.ValidCaller(name) {
+			return nil, fmt.Errorf("--readers: %q is no name of a program", name)
+		}
+		c.readers = append(c.readers, name)
+	}
 	var err error
 	c.database.Failpoint, err = failpoint.Parse(*point, failpoints.All())
 	return &c, err

@@ -10,6 +10,8 @@ import (
 
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/programtest"
+	"codebank.dev/platform/serve"
+	statementv1 "codebank.dev/schemas/gen/statement/v1"
 	"codebank.dev/statement/failpoints"
 	"codebank.dev/statement/statementtest"
 )
@@ -20,13 +22,25 @@ func TestMain(m *testing.M) { programtest.Main(m, main) }
 type process struct {
 	*programtest.Program
 	address string // of HTTP; "" when it ended before it was ready
+	grpc    string
+}
+
+// linkCustomer makes one user the owner of all accounts.
+func linkCustomer(t *testing.T, p *process) error {
+	t.Helper()
+	conn, err := serve.Dial(p.grpc)
+	require.NoError(t, err)
+	defer conn.Close()
+	_, err = statementv1.NewStatementServiceClient(conn).LinkCustomer(t.Context(),
+		&statementv1.LinkCustomerRequest{Customer: "customers/" + statementtest.Customer, User: "users/" + account})
+	return err
 }
 
 // launch runs the program and waits for nothing.
 func launch(t *testing.T, url string, flags ...string) *programtest.Program {
 	t.Helper()
 	return programtest.Start(t, nil,
-		append(flags, "--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0", "--database-url="+url)...)
+		append(flags, "--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0", "--database-url="+url, "--insecure=operator")...)
 }
 
 // start runs the program until it is ready or has ended.
@@ -34,7 +48,7 @@ func start(t *testing.T, url string, flags ...string) *process {
 	t.Helper()
 	p := &process{Program: launch(t, url, flags...)}
 	if addresses, ready := p.AwaitReady(t); ready {
-		p.address = addresses.HTTP
+		p.address, p.grpc = addresses.HTTP, addresses.GRPC
 	}
 	return p
 }
@@ -75,7 +89,7 @@ func TestKilledAtAnyFailpointStatementsGoOn(t *testing.T) {
 			migrated := point != failpoints.StatementMigrated
 			if migrated && dying.address != "" && point != failpoints.GapsFound && point != failpoints.GapsStored {
 				sink(1, 2)
-				for ask(dying) {
+				for ask(dying) && linkCustomer(t, dying) == nil {
 				}
 			}
 			dying.AwaitKilledAt(t, string(point))
@@ -89,6 +103,7 @@ func TestKilledAtAnyFailpointStatementsGoOn(t *testing.T) {
 			sink(3, 4)
 			require.True(t, ask(p))
 			require.EqualValues(t, 4, answered)
+			require.NoError(t, linkCustomer(t, p))
 			_, body := status(p.address, path)
 			require.Contains(t, body, `"balanceMinor":"-400"`)
 			_, body = status(p.address, "/v1/accounts/"+account+"/lines")

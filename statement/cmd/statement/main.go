@@ -14,6 +14,7 @@ import (
 	"os"
 	"time"
 
+	"codebank.dev/platform/permission"
 	"codebank.dev/platform/serve"
 	"codebank.dev/schemas"
 	statementv1 "codebank.dev/schemas/gen/statement/v1"
@@ -35,6 +36,11 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
+	walls, err := config.server.Walls(logger)
+	if err != nil {
+		return err
+	}
+	defer walls.Close()
 	store, err := postgres.Open(ctx, config.database)
 	if err != nil {
 		return err
@@ -43,6 +49,8 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 
 	settings := config.server.Config("statement", logger)
 	settings.Checks = []serve.Check{{Name: "database", Run: store.Ready}}
+	settings.Walls, settings.Permissions = walls, rpc.Permissions()
+	settings.Groups = permission.Groups{rpc.Readers: config.readers}
 	if settings.OpenAPI, err = schemas.OpenAPI("statement.v1"); err != nil {
 		return err
 	}

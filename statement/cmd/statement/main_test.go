@@ -14,6 +14,7 @@ import (
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/programtest"
 	"codebank.dev/platform/serve"
+	"codebank.dev/platform/wallstest"
 	statementv1 "codebank.dev/schemas/gen/statement/v1"
 	"codebank.dev/statement/postgres"
 	"codebank.dev/statement/statementtest"
@@ -36,25 +37,42 @@ func status(address, path string) (int, string) {
 	return answer.Status, answer.Body
 }
 
+// An operator's program reads over TLS, and one that the settings do not list does not.
 func TestTheProgramServesWhatTheSinkWrites(t *testing.T) {
 	url := postgrestest.Database(t)
 	web := free(t)
+	kit := wallstest.New(t)
+	get := func(as, path string) (int, string) {
+		response, err := kit.HTTP(t, as).Get("https://" + web + path)
+		if err != nil {
+			return 0, ""
+		}
+		defer response.Body.Close()
+		body, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		return response.StatusCode, string(body)
+	}
+	status := func(path string) (int, string) { return get("operator", path) }
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	ended := make(chan error, 1)
 	go func() {
-		ended <- run(ctx, []string{"--grpc-address", "127.0.0.1:0", "--http-address", web, "--log-level", "error"},
+		ended <- run(ctx, append(kit.Flags(t, "statement"), "--grpc-address", "127.0.0.1:0", "--http-address", web, "--log-level", "error", "--readers=auditor"),
 			[]string{"STATEMENT_DATABASE_URL=" + url}, io.Discard)
 	}()
-	require.Eventually(t, func() bool { code, _ := status(web, "/readyz"); return code == 200 }, time.Minute, 10*time.Millisecond)
+	require.Eventually(t, func() bool { code, _ := status("/readyz"); return code == 200 }, time.Minute, 10*time.Millisecond)
 	statementtest.NewSink(t, url).Write(t, statementtest.Purchase(account, 1))
-	code, body := status(web, "/v1/accounts/"+account+"/statement")
+	code, body := status("/v1/accounts/" + account + "/statement")
 	require.Equal(t, 200, code)
 	require.Contains(t, body, `"balanceMinor":"-100"`)
-	code, body = status(web, "/docs")
+	for program, want := range map[string]int{"auditor": 200, "checkout": 403, "": 401} {
+		code, body = get(program, "/v1/accounts/"+account+"/statement")
+		require.Equal(t, want, code, body)
+	}
+	code, body = status("/docs")
 	require.Equal(t, 200, code)
 	require.True(t, strings.Contains(body, "StatementService"))
-	code, body = status(web, "/metrics")
+	code, body = status("/metrics")
 	require.Equal(t, 200, code)
 	require.True(t, strings.Contains(body, "codebank_statement_gaps 0"))
 	cancel()
@@ -98,6 +116,8 @@ func TestSettingsThatCannotBeMeantEndTheProgram(t *testing.T) {
 		"--bank-code":                {"--database-url=postgres://127.0.0.1:1/x", "--bank-code=one"},
 		"--page-token-key":           {"--database-url=postgres://127.0.0.1:1/x", "--page-token-key=short"},
 		"cannot be read":             {"--database-url=::secret"},
+		"--readers":                  {"--database-url=postgres://127.0.0.1:1/x", "--readers=two words"},
+		"exclude each other":         {"--database-url=postgres://127.0.0.1:1/x", "--insecure=operator", "--tls-key=key"},
 		"--log-level":                {"--database-url=postgres://127.0.0.1:1/x", "--log-level=loud"},
 	} {
 		err := run(t.Context(), args, nil, io.Discard)

@@ -1003,6 +1003,96 @@ func (x *ListPendingHoldsResponse) GetStatement() *Statement {
 	return nil
 }
 
+type LinkCustomerRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// customers/{uuid}
+	Customer string `protobuf:"bytes,1,opt,name=customer,proto3" json:"customer,omitempty"`
+	// users/{uuid}
+	User          string `protobuf:"bytes,2,opt,name=user,proto3" json:"user,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LinkCustomerRequest) Reset() {
+	*x = LinkCustomerRequest{}
+	mi := &file_statement_v1_statement_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LinkCustomerRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LinkCustomerRequest) ProtoMessage() {}
+
+func (x *LinkCustomerRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_statement_v1_statement_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LinkCustomerRequest.ProtoReflect.Descriptor instead.
+func (*LinkCustomerRequest) Descriptor() ([]byte, []int) {
+	return file_statement_v1_statement_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *LinkCustomerRequest) GetCustomer() string {
+	if x != nil {
+		return x.Customer
+	}
+	return ""
+}
+
+func (x *LinkCustomerRequest) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+type LinkCustomerResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LinkCustomerResponse) Reset() {
+	*x = LinkCustomerResponse{}
+	mi := &file_statement_v1_statement_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LinkCustomerResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LinkCustomerResponse) ProtoMessage() {}
+
+func (x *LinkCustomerResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_statement_v1_statement_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LinkCustomerResponse.ProtoReflect.Descriptor instead.
+func (*LinkCustomerResponse) Descriptor() ([]byte, []int) {
+	return file_statement_v1_statement_proto_rawDescGZIP(), []int{10}
+}
+
 var File_statement_v1_statement_proto protoreflect.FileDescriptor
 
 const file_statement_v1_statement_proto_rawDesc = "" +
@@ -1092,7 +1182,11 @@ const file_statement_v1_statement_proto_rawDesc = "" +
 	"\x18ListPendingHoldsResponse\x12/\n" +
 	"\x05holds\x18\x01 \x03(\v2\x19.statement.v1.PendingHoldR\x05holds\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x125\n" +
-	"\tstatement\x18\x03 \x01(\v2\x17.statement.v1.StatementR\tstatement*\x90\x02\n" +
+	"\tstatement\x18\x03 \x01(\v2\x17.statement.v1.StatementR\tstatement\"Q\n" +
+	"\x13LinkCustomerRequest\x12 \n" +
+	"\bcustomer\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\bcustomer\x12\x18\n" +
+	"\x04user\x18\x02 \x01(\tB\x04\xe2A\x01\x02R\x04user\"\x16\n" +
+	"\x14LinkCustomerResponse*\x90\x02\n" +
 	"\bLineKind\x12\x19\n" +
 	"\x15LINE_KIND_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12LINE_KIND_PURCHASE\x10\x01\x12\x16\n" +
@@ -1109,11 +1203,12 @@ const file_statement_v1_statement_proto_rawDesc = "" +
 	"\rLineDirection\x12\x1e\n" +
 	"\x1aLINE_DIRECTION_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14LINE_DIRECTION_DEBIT\x10\x01\x12\x19\n" +
-	"\x15LINE_DIRECTION_CREDIT\x10\x022\x92\x03\n" +
+	"\x15LINE_DIRECTION_CREDIT\x10\x022\x96\x04\n" +
 	"\x10StatementService\x12~\n" +
 	"\fGetStatement\x12!.statement.v1.GetStatementRequest\x1a\".statement.v1.GetStatementResponse\"'\x82\xd3\xe4\x93\x02!\x12\x1f/v1/{name=accounts/*/statement}\x12s\n" +
 	"\tListLines\x12\x1e.statement.v1.ListLinesRequest\x1a\x1f.statement.v1.ListLinesResponse\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/{parent=accounts/*}/lines\x12\x88\x01\n" +
-	"\x10ListPendingHolds\x12%.statement.v1.ListPendingHoldsRequest\x1a&.statement.v1.ListPendingHoldsResponse\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/{parent=accounts/*}/holdsB3Z1codebank.dev/schemas/gen/statement/v1;statementv1b\x06proto3"
+	"\x10ListPendingHolds\x12%.statement.v1.ListPendingHoldsRequest\x1a&.statement.v1.ListPendingHoldsResponse\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/{parent=accounts/*}/holds\x12\x81\x01\n" +
+	"\fLinkCustomer\x12!.statement.v1.LinkCustomerRequest\x1a\".statement.v1.LinkCustomerResponse\"*\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/{customer=customers/*}:linkB3Z1codebank.dev/schemas/gen/statement/v1;statementv1b\x06proto3"
 
 var (
 	file_statement_v1_statement_proto_rawDescOnce sync.Once
@@ -1128,7 +1223,7 @@ func file_statement_v1_statement_proto_rawDescGZIP() []byte {
 }
 
 var file_statement_v1_statement_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_statement_v1_statement_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_statement_v1_statement_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_statement_v1_statement_proto_goTypes = []any{
 	(LineKind)(0),                    // 0: statement.v1.LineKind
 	(LineDirection)(0),               // 1: statement.v1.LineDirection
@@ -1141,18 +1236,20 @@ var file_statement_v1_statement_proto_goTypes = []any{
 	(*ListLinesResponse)(nil),        // 8: statement.v1.ListLinesResponse
 	(*ListPendingHoldsRequest)(nil),  // 9: statement.v1.ListPendingHoldsRequest
 	(*ListPendingHoldsResponse)(nil), // 10: statement.v1.ListPendingHoldsResponse
-	(*timestamppb.Timestamp)(nil),    // 11: google.protobuf.Timestamp
+	(*LinkCustomerRequest)(nil),      // 11: statement.v1.LinkCustomerRequest
+	(*LinkCustomerResponse)(nil),     // 12: statement.v1.LinkCustomerResponse
+	(*timestamppb.Timestamp)(nil),    // 13: google.protobuf.Timestamp
 }
 var file_statement_v1_statement_proto_depIdxs = []int32{
-	11, // 0: statement.v1.Statement.complete_to_time:type_name -> google.protobuf.Timestamp
-	11, // 1: statement.v1.Line.occur_time:type_name -> google.protobuf.Timestamp
+	13, // 0: statement.v1.Statement.complete_to_time:type_name -> google.protobuf.Timestamp
+	13, // 1: statement.v1.Line.occur_time:type_name -> google.protobuf.Timestamp
 	0,  // 2: statement.v1.Line.kind:type_name -> statement.v1.LineKind
 	1,  // 3: statement.v1.Line.direction:type_name -> statement.v1.LineDirection
-	11, // 4: statement.v1.PendingHold.occur_time:type_name -> google.protobuf.Timestamp
-	11, // 5: statement.v1.PendingHold.expire_time:type_name -> google.protobuf.Timestamp
+	13, // 4: statement.v1.PendingHold.occur_time:type_name -> google.protobuf.Timestamp
+	13, // 5: statement.v1.PendingHold.expire_time:type_name -> google.protobuf.Timestamp
 	2,  // 6: statement.v1.GetStatementResponse.statement:type_name -> statement.v1.Statement
-	11, // 7: statement.v1.ListLinesRequest.start_time:type_name -> google.protobuf.Timestamp
-	11, // 8: statement.v1.ListLinesRequest.end_time:type_name -> google.protobuf.Timestamp
+	13, // 7: statement.v1.ListLinesRequest.start_time:type_name -> google.protobuf.Timestamp
+	13, // 8: statement.v1.ListLinesRequest.end_time:type_name -> google.protobuf.Timestamp
 	3,  // 9: statement.v1.ListLinesResponse.lines:type_name -> statement.v1.Line
 	2,  // 10: statement.v1.ListLinesResponse.statement:type_name -> statement.v1.Statement
 	4,  // 11: statement.v1.ListPendingHoldsResponse.holds:type_name -> statement.v1.PendingHold
@@ -1160,11 +1257,13 @@ var file_statement_v1_statement_proto_depIdxs = []int32{
 	5,  // 13: statement.v1.StatementService.GetStatement:input_type -> statement.v1.GetStatementRequest
 	7,  // 14: statement.v1.StatementService.ListLines:input_type -> statement.v1.ListLinesRequest
 	9,  // 15: statement.v1.StatementService.ListPendingHolds:input_type -> statement.v1.ListPendingHoldsRequest
-	6,  // 16: statement.v1.StatementService.GetStatement:output_type -> statement.v1.GetStatementResponse
-	8,  // 17: statement.v1.StatementService.ListLines:output_type -> statement.v1.ListLinesResponse
-	10, // 18: statement.v1.StatementService.ListPendingHolds:output_type -> statement.v1.ListPendingHoldsResponse
-	16, // [16:19] is the sub-list for method output_type
-	13, // [13:16] is the sub-list for method input_type
+	11, // 16: statement.v1.StatementService.LinkCustomer:input_type -> statement.v1.LinkCustomerRequest
+	6,  // 17: statement.v1.StatementService.GetStatement:output_type -> statement.v1.GetStatementResponse
+	8,  // 18: statement.v1.StatementService.ListLines:output_type -> statement.v1.ListLinesResponse
+	10, // 19: statement.v1.StatementService.ListPendingHolds:output_type -> statement.v1.ListPendingHoldsResponse
+	12, // 20: statement.v1.StatementService.LinkCustomer:output_type -> statement.v1.LinkCustomerResponse
+	17, // [17:21] is the sub-list for method output_type
+	13, // [13:17] is the sub-list for method input_type
 	13, // [13:13] is the sub-list for extension type_name
 	13, // [13:13] is the sub-list for extension extendee
 	0,  // [0:13] is the sub-list for field type_name
@@ -1181,7 +1280,7 @@ func file_statement_v1_statement_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_statement_v1_statement_proto_rawDesc), len(file_statement_v1_statement_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   9,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

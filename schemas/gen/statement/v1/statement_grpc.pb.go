@@ -22,13 +22,15 @@ const (
 	StatementService_GetStatement_FullMethodName     = "/statement.v1.StatementService/GetStatement"
 	StatementService_ListLines_FullMethodName        = "/statement.v1.StatementService/ListLines"
 	StatementService_ListPendingHolds_FullMethodName = "/statement.v1.StatementService/ListPendingHolds"
+	StatementService_LinkCustomer_FullMethodName     = "/statement.v1.StatementService/LinkCustomer"
 )
 
 // StatementServiceClient is the client API for StatementService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// StatementService reads the statements that the events build.
+// StatementService reads the statements that the events build. A user sees the accounts of his own customers;
+// any other account is NOT_FOUND to him, like one that is not there.
 type StatementServiceClient interface {
 	// GetStatement answers an account's balance as of the last sequence below which nothing is missing.
 	GetStatement(ctx context.Context, in *GetStatementRequest, opts ...grpc.CallOption) (*GetStatementResponse, error)
@@ -37,6 +39,10 @@ type StatementServiceClient interface {
 	// ListPendingHolds answers the holds of an account that nothing has ended yet, newest first. A hold
 	// is here until it is captured, voided or expires. A capture is a line.
 	ListPendingHolds(ctx context.Context, in *ListPendingHoldsRequest, opts ...grpc.CallOption) (*ListPendingHoldsResponse, error)
+	// LinkCustomer makes a user the owner of a customer, whose accounts he then sees. A customer that nobody has
+	// linked belongs to the user with the same UUID. A repeat changes nothing. FAILED_PRECONDITION when the
+	// customer is linked to another user. For operators. The bank has the same call, and each keeps its own links.
+	LinkCustomer(ctx context.Context, in *LinkCustomerRequest, opts ...grpc.CallOption) (*LinkCustomerResponse, error)
 }
 
 type statementServiceClient struct {
@@ -77,11 +83,22 @@ func (c *statementServiceClient) ListPendingHolds(ctx context.Context, in *ListP
 	return out, nil
 }
 
+func (c *statementServiceClient) LinkCustomer(ctx context.Context, in *LinkCustomerRequest, opts ...grpc.CallOption) (*LinkCustomerResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(LinkCustomerResponse)
+	err := c.cc.Invoke(ctx, StatementService_LinkCustomer_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // StatementServiceServer is the server API for StatementService service.
 // All implementations must embed UnimplementedStatementServiceServer
 // for forward compatibility.
 //
-// StatementService reads the statements that the events build.
+// StatementService reads the statements that the events build. A user sees the accounts of his own customers;
+// any other account is NOT_FOUND to him, like one that is not there.
 type StatementServiceServer interface {
 	// GetStatement answers an account's balance as of the last sequence below which nothing is missing.
 	GetStatement(context.Context, *GetStatementRequest) (*GetStatementResponse, error)
@@ -90,6 +107,10 @@ type StatementServiceServer interface {
 	// ListPendingHolds answers the holds of an account that nothing has ended yet, newest first. A hold
 	// is here until it is captured, voided or expires. A capture is a line.
 	ListPendingHolds(context.Context, *ListPendingHoldsRequest) (*ListPendingHoldsResponse, error)
+	// LinkCustomer makes a user the owner of a customer, whose accounts he then sees. A customer that nobody has
+	// linked belongs to the user with the same UUID. A repeat changes nothing. FAILED_PRECONDITION when the
+	// customer is linked to another user. For operators. The bank has the same call, and each keeps its own links.
+	LinkCustomer(context.Context, *LinkCustomerRequest) (*LinkCustomerResponse, error)
 	mustEmbedUnimplementedStatementServiceServer()
 }
 
@@ -108,6 +129,9 @@ func (UnimplementedStatementServiceServer) ListLines(context.Context, *ListLines
 }
 func (UnimplementedStatementServiceServer) ListPendingHolds(context.Context, *ListPendingHoldsRequest) (*ListPendingHoldsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListPendingHolds not implemented")
+}
+func (UnimplementedStatementServiceServer) LinkCustomer(context.Context, *LinkCustomerRequest) (*LinkCustomerResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method LinkCustomer not implemented")
 }
 func (UnimplementedStatementServiceServer) mustEmbedUnimplementedStatementServiceServer() {}
 func (UnimplementedStatementServiceServer) testEmbeddedByValue()                          {}
@@ -184,6 +208,24 @@ func _StatementService_ListPendingHolds_Handler(srv interface{}, ctx context.Con
 	return interceptor(ctx, in, info, handler)
 }
 
+func _StatementService_LinkCustomer_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(LinkCustomerRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(StatementServiceServer).LinkCustomer(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: StatementService_LinkCustomer_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(StatementServiceServer).LinkCustomer(ctx, req.(*LinkCustomerRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // StatementService_ServiceDesc is the grpc.ServiceDesc for StatementService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -202,6 +244,10 @@ var StatementService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListPendingHolds",
 			Handler:    _StatementService_ListPendingHolds_Handler,
+		},
+		{
+			MethodName: "LinkCustomer",
+			Handler:    _StatementService_LinkCustomer_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

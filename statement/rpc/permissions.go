@@ -1,0 +1,21 @@
+package rpc
+
+import (
+	"codebank.dev/platform/permission"
+	statementv1 "codebank.dev/schemas/gen/statement/v1"
+)
+
+// Readers is the group of the programs that read all statements.
+const Readers = "readers"
+
+// Permissions says who may call what.
+func Permissions() permission.Table {
+	read := permission.Rule{Role: permission.RoleCustomer, Services: Readers, Operators: true, Whose: permission.Own}
+	return permission.Table{
+		statementv1.StatementService_GetStatement_FullMethodName:     read,
+		statementv1.StatementService_ListLines_FullMethodName:        read,
+		statementv1.StatementService_ListPendingHolds_FullMethodName: read,
+		// Who links a customer to a user decides what that user sees.
+		statementv1.StatementService_LinkCustomer_FullMethodName: {Operators: true, Whose: permission.Any, Acts: true},
+	}
+}
