@@ -40,7 +40,7 @@
 // # Requests and decisions
 //
 //   - Caller: the program that sends a request; every caller has request ids of its own.
-//   - Principal: on whose behalf a request is made: a user, a service, a merchant, an operator or nobody.
+//   - Subject: on whose behalf a request is made: a user, a service, a merchant, an operator or nobody.
 //   - Request id: the caller's id of a request; a second request with the same id is a repeat and gets the first answer.
 //   - Fingerprint: a keyed hash of everything a request asks for; it tells a repeat from another request with the same id.
 //   - Transaction: the result of one request in the ledger; its id is derived from the bank, the caller and the request id.

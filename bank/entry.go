@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"codebank.dev/platform/money"
+	"codebank.dev/platform/principal"
 )
 
 // Kind says what an entry is. The numbers are stored: append only.
@@ -123,7 +124,7 @@ type Request struct {
 	// TraceID is the W3C trace id, or empty. It is not part of the identity.
 	TraceID string
 	// PrincipalKind says on whose behalf the request was made. It is not part of the identity.
-	PrincipalKind PrincipalKind
+	PrincipalKind principal.Kind
 }
 
 // Merchant is the seller.

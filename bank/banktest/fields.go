@@ -8,6 +8,7 @@ import (
 	"codebank.dev/bank"
 	"codebank.dev/platform/field"
 	"codebank.dev/platform/pan"
+	"codebank.dev/platform/principal"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 )
@@ -183,7 +184,7 @@ func Entry(card bank.CardSnapshot, account bank.ID) *rapid.Generator[bank.Entry]
 			Request: bank.Request{
 				Caller: text().Draw(t, "caller"), ID: text().Draw(t, "request"),
 				Fingerprint: hash().Draw(t, "fingerprint"), TraceID: text().Draw(t, "trace"),
-				PrincipalKind: bank.PrincipalKind(rapid.IntRange(0, int(bank.PrincipalNobody)).Draw(t, "principal")),
+				PrincipalKind: principal.Kind(rapid.IntRange(0, int(principal.Nobody)).Draw(t, "principal")),
 			},
 			Kind:      bank.Kind(rapid.IntRange(int(bank.KindOpening), int(bank.KindClosing)).Draw(t, "kind")),
 			Direction: bank.Direction(rapid.IntRange(int(bank.Debit), int(bank.NoDirection)).Draw(t, "direction")),

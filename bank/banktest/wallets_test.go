@@ -8,6 +8,7 @@ import (
 	"codebank.dev/bank/hold"
 	"codebank.dev/bank/wallet"
 	"codebank.dev/platform/field"
+	"codebank.dev/platform/principal"
 )
 
 // walletKinds are the kinds of operations on accounts; frequent ones stand there several times.
@@ -19,21 +20,21 @@ var walletKinds = []string{
 }
 
 // call returns a call with a request id, by the program of this sequence.
-func (w *pair) call(requestID string, principal bank.Principal) wallet.Call {
-	return wallet.Call{Caller: w.caller, RequestID: requestID, Principal: principal}
+func (w *pair) call(requestID string, subject bank.Subject) wallet.Call {
+	return wallet.Call{Caller: w.caller, RequestID: requestID, Subject: subject}
 }
 
-var byOperator = bank.Principal{Kind: bank.PrincipalOperator}
+var byOperator = bank.Subject{Kind: principal.Operator}
 
 // anybody draws a principal: an operator, a service, the owner of an account, or somebody else.
-func (w *pair) anybody() bank.Principal {
+func (w *pair) anybody() bank.Subject {
 	switch w.uniform(8, "principal") {
 	case 0, 1:
-		return bank.Principal{Kind: bank.PrincipalService}
+		return bank.Subject{Kind: principal.Service}
 	case 2, 3:
-		return bank.Principal{Kind: bank.PrincipalUser, CustomerID: pick(w, "customer", w.wallets).CustomerID}
+		return bank.Subject{Kind: principal.User, Customers: []bank.ID{pick(w, "customer", w.wallets).CustomerID}}
 	case 4:
-		return bank.Principal{Kind: bank.PrincipalMerchant, MerchantID: banktest.Merchant.ID}
+		return bank.Subject{Kind: principal.Merchant, Name: banktest.Merchant.ID}
 	}
 	return byOperator
 }
@@ -176,7 +177,7 @@ func (w *pair) cancel(requestID string) operation {
 
 func (w *pair) hold(account bank.ID, amount int64) operation {
 	ask := hold.PlaceRequest{
-		Caller: w.caller, RequestID: w.maybeUsedRequestID(), Principal: w.anybody(), Account: accountName(account),
+		Caller: w.caller, RequestID: w.maybeUsedRequestID(), Subject: w.anybody(), Account: accountName(account),
 		AmountMinor: amount, Currency: "BRL", Merchant: banktest.Merchant,
 	}
 	return w.record(operation{name: "hold", requestID: ask.RequestID, run: func(ctx context.Context, s *side) (any, error) {
@@ -185,13 +186,13 @@ func (w *pair) hold(account bank.ID, amount int64) operation {
 }
 
 func (w *pair) capture(id bank.ID, amount int64) operation {
-	ask := hold.CaptureRequest{Caller: w.caller, RequestID: w.newRequestID(), Principal: w.anybody(), Hold: id, AmountMinor: amount}
+	ask := hold.CaptureRequest{Caller: w.caller, RequestID: w.newRequestID(), Subject: w.anybody(), Hold: id, AmountMinor: amount}
 	return operation{name: "capture", requestID: ask.RequestID, run: func(ctx context.Context, s *side) (any, error) {
 		return s.holds.Capture(ctx, ask)
 	}}
 }
 
 func (w *pair) release(id bank.ID) operation {
-	ask := hold.VoidRequest{Caller: w.caller, Principal: w.anybody(), Hold: id}
+	ask := hold.VoidRequest{Caller: w.caller, Subject: w.anybody(), Hold: id}
 	return operation{name: "release", run: func(ctx context.Context, s *side) (any, error) { return s.holds.Void(ctx, ask) }}
 }

@@ -17,6 +17,7 @@ import (
 	"codebank.dev/platform/field"
 	"codebank.dev/platform/id"
 	"codebank.dev/platform/pan"
+	"codebank.dev/platform/principal"
 )
 
 // Service serves the requests of the issuer. All fields but Failpoint and History are required; it
@@ -77,8 +78,8 @@ func (s *Service) Account(ctx context.Context, name string) (bank.Account, error
 
 // CheckOwner returns fault.NotFound, as for a card that does not exist, unless the principal may see the
 // account of a card. It leaves names that are no names, and cards that do not exist, to the request itself.
-func (s *Service) CheckOwner(ctx context.Context, principal *bank.Principal, name string) error {
-	if principal.Kind != bank.PrincipalUser {
+func (s *Service) CheckOwner(ctx context.Context, subject *bank.Subject, name string) error {
+	if subject.Kind != principal.User {
 		return nil
 	}
 	card, err := s.facts(ctx, name)
@@ -86,7 +87,7 @@ func (s *Service) CheckOwner(ctx context.Context, principal *bank.Principal, nam
 		return err
 	}
 	account, err := s.Directory.AccountByID(ctx, card.AccountID)
-	if err == nil && !principal.MaySee(account.CustomerID) {
+	if err == nil && !subject.MaySee(account.CustomerID) {
 		return errNoCard
 	}
 	return err
@@ -109,7 +110,7 @@ func (s *Service) SetBlocked(ctx context.Context, name string, blocked bool) (Vi
 
 // LimitRequest asks for a new credit limit.
 type LimitRequest struct {
-	PrincipalKind              bank.PrincipalKind // on whose behalf the caller asks
+	PrincipalKind              principal.Kind // on whose behalf the caller asks
 	Caller, RequestID, TraceID string
 	Name                       string // cards/{uuid}
 	CreditLimitMinor           int64

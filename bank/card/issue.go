@@ -15,12 +15,13 @@ import (
 	"codebank.dev/platform/id"
 	"codebank.dev/platform/money"
 	"codebank.dev/platform/pan"
+	"codebank.dev/platform/principal"
 )
 
 // IssueRequest asks for a new card on a new account.
 type IssueRequest struct {
 	Caller, RequestID, TraceID string
-	PrincipalKind              bank.PrincipalKind // on whose behalf the caller asks
+	PrincipalKind              principal.Kind // on whose behalf the caller asks
 
 	CustomerID string // a UUID; empty makes a new customer
 	HolderName string

@@ -4,26 +4,27 @@ import (
 	"time"
 
 	"codebank.dev/bank"
+	"codebank.dev/platform/principal"
 )
 
 // mayEnd says who may capture a hold and void it: its caller, an operator and its merchant. A customer
 // may only if the account is his own. Whoever may not gets the answer of a hold that does not exist.
-func mayEnd(caller string, principal *bank.Principal, hold *bank.Entry) bool {
-	switch principal.Kind {
-	case bank.PrincipalOperator:
+func mayEnd(caller string, subject *bank.Subject, hold *bank.Entry) bool {
+	switch subject.Kind {
+	case principal.Operator:
 		return true
-	case bank.PrincipalMerchant:
-		return principal.MerchantID != "" && principal.MerchantID == hold.Merchant.ID
-	case bank.PrincipalUser:
-		return hold.Request.Caller == caller && hold.CustomerID == principal.CustomerID
+	case principal.Merchant:
+		return subject.IsMerchant(hold.Merchant.ID)
+	case principal.User:
+		return hold.Request.Caller == caller && subject.Is(hold.CustomerID)
 	}
 	return hold.Request.Caller == caller
 }
 
 // find returns a hold that was asked for, or why there is none for the principal.
-func find(book *bank.Book, id bank.ID, caller string, principal *bank.Principal) (*bank.Entry, error) {
+func find(book *bank.Book, id bank.ID, caller string, subject *bank.Subject) (*bank.Entry, error) {
 	hold := book.Entry(id)
-	if hold == nil || hold.Kind != bank.KindHold || hold.IsRefusal() || !mayEnd(caller, principal, hold) {
+	if hold == nil || hold.Kind != bank.KindHold || hold.IsRefusal() || !mayEnd(caller, subject, hold) {
 		return nil, errNoHold
 	}
 	return hold, nil
@@ -39,16 +40,16 @@ func keysOf(code bank.Code, account, transaction, hold bank.ID) bank.Keys {
 
 // capture is the command that takes what a hold has set aside, or a part of it.
 type capture struct {
-	code      bank.Code
-	id        bank.ID
-	request   bank.Request
-	principal bank.Principal
-	hold      bank.ID
-	byCard    bool // only the hold of a purchase by card is captured
-	account   bank.ID
-	amount    int64     // minor units; zero means all of the hold
-	at        time.Time // of a loaded history; zero means now
-	refusal   error     // refuses to store the request id, if it is new
+	code    bank.Code
+	id      bank.ID
+	request bank.Request
+	subject bank.Subject
+	hold    bank.ID
+	byCard  bool // only the hold of a purchase by card is captured
+	account bank.ID
+	amount  int64     // minor units; zero means all of the hold
+	at      time.Time // of a loaded history; zero means now
+	refusal error     // refuses to store the request id, if it is new
 }
 
 // Key implements bank.Command.
@@ -57,7 +58,7 @@ func (c *capture) Key() bank.ID { return c.id }
 // SameAs implements ledger.Joinable.
 func (c *capture) SameAs(other bank.Command) bool {
 	d, ok := other.(*capture)
-	return ok && c.id == d.id && c.request.Fingerprint == d.request.Fingerprint && c.principal == d.principal
+	return ok && c.id == d.id && c.request.Fingerprint == d.request.Fingerprint && c.subject.Same(&d.subject)
 }
 
 // Keys implements bank.Command.
@@ -71,7 +72,7 @@ func (c *capture) Decide(book *bank.Book, now time.Time) bank.Outcome {
 		return bank.Outcome{Err: err}
 	}
 	if first != nil {
-		if c.principal.Kind == bank.PrincipalUser && !c.principal.Is(first.CustomerID) {
+		if c.subject.Kind == principal.User && !c.subject.Is(first.CustomerID) {
 			return bank.Outcome{Err: errNoHold}
 		}
 		return bank.Outcome{Entry: first, Second: book.Second(c.id), Original: book.Entry(c.hold)}
@@ -79,7 +80,7 @@ func (c *capture) Decide(book *bank.Book, now time.Time) bank.Outcome {
 	if c.refusal != nil {
 		return bank.Outcome{Err: c.refusal}
 	}
-	hold, err := find(book, c.hold, c.request.Caller, &c.principal)
+	hold, err := find(book, c.hold, c.request.Caller, &c.subject)
 	if err == nil && c.byCard && hold.Card.ID.IsZero() {
 		err = errNoHold
 	}
@@ -128,13 +129,13 @@ func (c *capture) part(book *bank.Book, hold *bank.Entry, now time.Time) (int64,
 
 // void is the command that releases a hold on request.
 type void struct {
-	code      bank.Code
-	id        bank.ID
-	request   bank.Request
-	principal bank.Principal
-	hold      bank.ID
-	account   bank.ID
-	at        time.Time // of a loaded history; zero means now
+	code    bank.Code
+	id      bank.ID
+	request bank.Request
+	subject bank.Subject
+	hold    bank.ID
+	account bank.ID
+	at      time.Time // of a loaded history; zero means now
 }
 
 // Key implements bank.Command.
@@ -143,7 +144,7 @@ func (v *void) Key() bank.ID { return v.id }
 // SameAs implements ledger.Joinable. Who may void the hold depends on who asks.
 func (v *void) SameAs(other bank.Command) bool {
 	w, ok := other.(*void)
-	return ok && v.id == w.id && v.request.Caller == w.request.Caller && v.principal == w.principal
+	return ok && v.id == w.id && v.request.Caller == w.request.Caller && v.subject.Same(&w.subject)
 }
 
 // Keys implements bank.Command.
@@ -153,7 +154,7 @@ func (v *void) Keys() bank.Keys { return keysOf(v.code, v.account, v.id, v.hold)
 // else can become of it.
 func (v *void) Decide(book *bank.Book, now time.Time) bank.Outcome {
 	now = bank.RequestTime(v.at, now)
-	hold, err := find(book, v.hold, v.request.Caller, &v.principal)
+	hold, err := find(book, v.hold, v.request.Caller, &v.subject)
 	if err != nil {
 		return bank.Outcome{Err: err}
 	}
@@ -187,7 +188,7 @@ type expire struct {
 func newExpire(code bank.Code, due bank.DueHold) *expire {
 	return &expire{
 		id: code.ExpiryID(due.HoldID), hold: due.HoldID, account: due.AccountID,
-		request: bank.Request{Caller: expirerName, ID: due.HoldID.String(), PrincipalKind: bank.PrincipalNobody},
+		request: bank.Request{Caller: expirerName, ID: due.HoldID.String(), PrincipalKind: principal.Nobody},
 	}
 }
 

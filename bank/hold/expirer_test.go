@@ -11,6 +11,7 @@ import (
 	"codebank.dev/bank"
 	"codebank.dev/bank/banktest"
 	"codebank.dev/bank/hold"
+	"codebank.dev/platform/principal"
 	"github.com/stretchr/testify/require"
 )
 
@@ -61,7 +62,7 @@ func TestAnExpirySaysWhatItReleases(t *testing.T) {
 		require.Equal(t, placed.TransactionID, entry.HoldID)
 		require.Equal(t, placed.Merchant, entry.Merchant)
 		require.Zero(t, entry.HeldAfter)
-		require.Equal(t, bank.PrincipalNobody, entry.Request.PrincipalKind)
+		require.Equal(t, principal.Nobody, entry.Request.PrincipalKind)
 		require.Equal(t, placed.HoldExpiresAt.Add(time.Second), entry.OccurredAt)
 	})
 }

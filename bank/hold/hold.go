@@ -51,7 +51,7 @@ type PlaceRequest struct {
 	Caller    string
 	RequestID string
 	TraceID   string
-	Principal bank.Principal
+	Subject   bank.Subject
 
 	Account     string // accounts/{uuid}
 	AmountMinor int64
@@ -110,10 +110,10 @@ func (s *Service) Place(ctx context.Context, request PlaceRequest) (bank.Entry, 
 	outcome, err := s.Ledger.Submit(ctx, &place{
 		id: s.Code.TransactionID(request.Caller, request.RequestID),
 		request: bank.Request{
-			Caller: request.Caller, ID: request.RequestID, TraceID: request.TraceID, PrincipalKind: request.Principal.Kind,
+			Caller: request.Caller, ID: request.RequestID, TraceID: request.TraceID, PrincipalKind: request.Subject.Kind,
 			Fingerprint: s.Vault.Fingerprint(request.canonical(account)),
 		},
-		principal:         request.Principal,
+		subject:           request.Subject,
 		account:           account,
 		amount:            money.Amount{Minor: request.AmountMinor, Currency: currency},
 		merchant:          request.Merchant,
@@ -134,7 +134,7 @@ type CaptureRequest struct {
 	Caller    string
 	RequestID string
 	TraceID   string
-	Principal bank.Principal
+	Subject   bank.Subject
 
 	Hold bank.ID
 	// ByCard says that the hold must be that of a purchase by card.
@@ -178,16 +178,16 @@ func (s *Service) Capture(ctx context.Context, request CaptureRequest) (Capture,
 		code: s.Code,
 		id:   s.Code.TransactionID(request.Caller, request.RequestID),
 		request: bank.Request{
-			Caller: request.Caller, ID: request.RequestID, TraceID: request.TraceID, PrincipalKind: request.Principal.Kind,
+			Caller: request.Caller, ID: request.RequestID, TraceID: request.TraceID, PrincipalKind: request.Subject.Kind,
 			Fingerprint: s.Vault.Fingerprint(form),
 		},
-		principal: request.Principal,
-		hold:      request.Hold,
-		byCard:    request.ByCard,
-		account:   account,
-		amount:    request.AmountMinor,
-		at:        request.At,
-		refusal:   content,
+		subject: request.Subject,
+		hold:    request.Hold,
+		byCard:  request.ByCard,
+		account: account,
+		amount:  request.AmountMinor,
+		at:      request.At,
+		refusal: content,
 	})
 	if err != nil {
 		return Capture{}, err
@@ -201,11 +201,11 @@ func (s *Service) Capture(ctx context.Context, request CaptureRequest) (Capture,
 
 // VoidRequest asks for the release of a hold.
 type VoidRequest struct {
-	Caller    string
-	TraceID   string
-	Principal bank.Principal
-	Hold      bank.ID
-	At        time.Time // as in PlaceRequest
+	Caller  string
+	TraceID string
+	Subject bank.Subject
+	Hold    bank.ID
+	At      time.Time // as in PlaceRequest
 }
 
 // Void releases what a hold has set aside, and returns the hold as it is afterwards. A hold that was
@@ -223,13 +223,13 @@ func (s *Service) Void(ctx context.Context, request VoidRequest) (bank.HoldState
 		return bank.HoldState{}, err
 	}
 	outcome, err := s.Ledger.Submit(ctx, &void{
-		code:      s.Code,
-		id:        s.Code.VoidID(request.Hold),
-		request:   bank.Request{Caller: request.Caller, TraceID: request.TraceID, PrincipalKind: request.Principal.Kind},
-		principal: request.Principal,
-		hold:      request.Hold,
-		account:   account,
-		at:        request.At,
+		code:    s.Code,
+		id:      s.Code.VoidID(request.Hold),
+		request: bank.Request{Caller: request.Caller, TraceID: request.TraceID, PrincipalKind: request.Subject.Kind},
+		subject: request.Subject,
+		hold:    request.Hold,
+		account: account,
+		at:      request.At,
 	})
 	if err != nil {
 		return bank.HoldState{}, err
@@ -249,14 +249,14 @@ func stateAfter(outcome bank.Outcome) bank.HoldState {
 // Get returns a hold that the principal may capture, and what became of it.
 //
 // Errors: fault.NotFound; fault.Unavailable.
-func (s *Service) Get(ctx context.Context, caller string, principal bank.Principal, hold bank.ID) (bank.HoldState, error) {
+func (s *Service) Get(ctx context.Context, caller string, subject bank.Subject, hold bank.ID) (bank.HoldState, error) {
 	state, err := s.Holds.Hold(ctx, hold)
 	switch {
 	case errors.Is(err, bank.ErrNotFound):
 		return bank.HoldState{}, errNoHold
 	case err != nil:
 		return bank.HoldState{}, err
-	case !mayEnd(caller, &principal, &state.Hold):
+	case !mayEnd(caller, &subject, &state.Hold):
 		return bank.HoldState{}, errNoHold
 	}
 	return state, nil

@@ -17,6 +17,7 @@ import (
 	"codebank.dev/bank/wallet"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/principal"
 	"github.com/stretchr/testify/require"
 )
 
@@ -115,7 +116,7 @@ func (r *replica) wallet(t testing.TB, balance int64) bank.Account {
 // ask returns a request for a hold of an amount for the fixtures' merchant.
 func ask(account bank.ID, amount int64) hold.PlaceRequest {
 	return hold.PlaceRequest{
-		Caller: "shop", RequestID: banktest.NewID().String(), Principal: bank.Principal{Kind: bank.PrincipalService},
+		Caller: "shop", RequestID: banktest.NewID().String(), Subject: bank.Subject{Kind: principal.Service},
 		Account: "accounts/" + account.String(), AmountMinor: amount, Currency: "BRL", Merchant: banktest.Merchant,
 		Description: "pão na chapa", MerchantReference: "order-7",
 	}
@@ -134,13 +135,13 @@ func (r *replica) place(t testing.TB, account bank.ID, amount int64, change ...f
 
 func capture(of bank.ID, amount int64) hold.CaptureRequest {
 	return hold.CaptureRequest{
-		Caller: "shop", RequestID: banktest.NewID().String(), Principal: bank.Principal{Kind: bank.PrincipalService},
+		Caller: "shop", RequestID: banktest.NewID().String(), Subject: bank.Subject{Kind: principal.Service},
 		Hold: of, AmountMinor: amount,
 	}
 }
 
 func voiding(of bank.ID) hold.VoidRequest {
-	return hold.VoidRequest{Caller: "shop", Principal: bank.Principal{Kind: bank.PrincipalService}, Hold: of}
+	return hold.VoidRequest{Caller: "shop", Subject: bank.Subject{Kind: principal.Service}, Hold: of}
 }
 
 func requireReason(t *testing.T, want string, err error) {
@@ -202,7 +203,7 @@ func TestAHoldIsRefused(t *testing.T) {
 				r.Account = "accounts/" + banktest.OpenCustomer(t, one.store, 1000).Account.String()
 			}, "NOT_A_WALLET"},
 			"another's account": {func(r *hold.PlaceRequest) {
-				r.Principal = bank.Principal{Kind: bank.PrincipalUser, CustomerID: banktest.NewID()}
+				r.Subject = bank.Subject{Kind: principal.User, Customers: []bank.ID{banktest.NewID()}}
 			}, "ACCOUNT_NOT_FOUND"},
 			"an expiry too soon":    {func(r *hold.PlaceRequest) { r.ExpiresAt = now.Add(999 * time.Millisecond) }, "INVALID_FIELD"},
 			"an expiry too late":    {func(r *hold.PlaceRequest) { r.ExpiresAt = now.Add(bank.MaxHoldLife + time.Millisecond) }, "INVALID_FIELD"},
@@ -364,37 +365,37 @@ func TestWhoMayEndAHold(t *testing.T) {
 	onBothStores(t, func(t *testing.T, one, _ *replica) {
 		account := one.wallet(t, 1000)
 		for name, test := range map[string]struct {
-			caller    string
-			principal bank.Principal
-			may       bool
+			caller  string
+			subject bank.Subject
+			may     bool
 		}{
-			"its caller":                   {"shop", bank.Principal{Kind: bank.PrincipalService}, true},
-			"another caller":               {"other", bank.Principal{Kind: bank.PrincipalService}, false},
-			"a caller that is not known":   {"other", bank.Principal{}, false},
-			"an operator":                  {"operator", bank.Principal{Kind: bank.PrincipalOperator}, true},
-			"its merchant":                 {"till", bank.Principal{Kind: bank.PrincipalMerchant, MerchantID: banktest.Merchant.ID}, true},
-			"another merchant":             {"shop", bank.Principal{Kind: bank.PrincipalMerchant, MerchantID: "m-2"}, false},
-			"its customer, by its caller":  {"shop", bank.Principal{Kind: bank.PrincipalUser, CustomerID: account.CustomerID}, true},
-			"its customer, by another":     {"other", bank.Principal{Kind: bank.PrincipalUser, CustomerID: account.CustomerID}, false},
-			"another customer":             {"shop", bank.Principal{Kind: bank.PrincipalUser, CustomerID: banktest.NewID()}, false},
-			"a merchant without an id":     {"shop", bank.Principal{Kind: bank.PrincipalMerchant}, false},
-			"nobody, of a purchase's kind": {"bank", bank.Principal{Kind: bank.PrincipalNobody}, false},
+			"its caller":                   {"shop", bank.Subject{Kind: principal.Service}, true},
+			"another caller":               {"other", bank.Subject{Kind: principal.Service}, false},
+			"a caller that is not known":   {"other", bank.Subject{}, false},
+			"an operator":                  {"operator", bank.Subject{Kind: principal.Operator}, true},
+			"its merchant":                 {"till", bank.Subject{Kind: principal.Merchant, Name: banktest.Merchant.ID}, true},
+			"another merchant":             {"shop", bank.Subject{Kind: principal.Merchant, Name: "m-2"}, false},
+			"its customer, by its caller":  {"shop", bank.Subject{Kind: principal.User, Customers: []bank.ID{account.CustomerID}}, true},
+			"its customer, by another":     {"other", bank.Subject{Kind: principal.User, Customers: []bank.ID{account.CustomerID}}, false},
+			"another customer":             {"shop", bank.Subject{Kind: principal.User, Customers: []bank.ID{banktest.NewID()}}, false},
+			"a merchant without an id":     {"shop", bank.Subject{Kind: principal.Merchant}, false},
+			"nobody, of a purchase's kind": {"bank", bank.Subject{Kind: principal.Nobody}, false},
 		} {
 			for _, end := range []func(bank.ID) error{
 				func(id bank.ID) error {
 					request := capture(id, 1)
-					request.Caller, request.Principal = test.caller, test.principal
+					request.Caller, request.Subject = test.caller, test.subject
 					_, err := one.holds.Capture(t.Context(), request)
 					return err
 				},
 				func(id bank.ID) error {
 					request := voiding(id)
-					request.Caller, request.Principal = test.caller, test.principal
+					request.Caller, request.Subject = test.caller, test.subject
 					_, err := one.holds.Void(t.Context(), request)
 					return err
 				},
 				func(id bank.ID) error {
-					_, err := one.holds.Get(t.Context(), test.caller, test.principal, id)
+					_, err := one.holds.Get(t.Context(), test.caller, test.subject, id)
 					return err
 				},
 			} {
@@ -414,7 +415,7 @@ func TestOnlyAHoldIsCaptured(t *testing.T) {
 		bought := banktest.Buy(t, one.store, banktest.OpenCustomer(t, one.store, 1000), 10)
 		for name, id := range map[string]bank.ID{"a purchase": bought.TransactionID, "nothing": banktest.NewID()} {
 			request := capture(id, 0)
-			request.Principal.Kind = bank.PrincipalOperator
+			request.Subject.Kind = principal.Operator
 			_, err := one.holds.Capture(t.Context(), request)
 			require.Error(t, err, name)
 			requireReason(t, "HOLD_NOT_FOUND", err)

@@ -10,9 +10,9 @@ import (
 
 // place is the command that places a hold on a wallet account.
 type place struct {
-	id        bank.ID
-	request   bank.Request
-	principal bank.Principal
+	id      bank.ID
+	request bank.Request
+	subject bank.Subject
 
 	account           bank.ID
 	amount            money.Amount
@@ -31,7 +31,7 @@ func (p *place) Key() bank.ID { return p.id }
 // SameAs implements ledger.Joinable.
 func (p *place) SameAs(other bank.Command) bool {
 	q, ok := other.(*place)
-	return ok && p.id == q.id && p.request.Fingerprint == q.request.Fingerprint && p.principal == q.principal &&
+	return ok && p.id == q.id && p.request.Fingerprint == q.request.Fingerprint && p.subject.Same(&q.subject) &&
 		(p.refusal == nil) == (q.refusal == nil)
 }
 
@@ -44,7 +44,7 @@ func (p *place) Keys() bank.Keys {
 func (p *place) Decide(book *bank.Book, now time.Time) bank.Outcome {
 	now = bank.RequestTime(p.at, now)
 	if outcome, ok := book.Decided(p.id, &p.request); ok {
-		if outcome.Err == nil && !p.principal.MaySee(outcome.Entry.CustomerID) && !outcome.Entry.IsRefusal() {
+		if outcome.Err == nil && !p.subject.MaySee(outcome.Entry.CustomerID) && !outcome.Entry.IsRefusal() {
 			return bank.Outcome{Err: bank.ErrNoAccount}
 		}
 		return outcome
@@ -58,7 +58,7 @@ func (p *place) Decide(book *bank.Book, now time.Time) bank.Outcome {
 	}
 	account, ok := book.Account(p.account)
 	switch {
-	case !ok || !p.principal.Owns(&account):
+	case !ok || !p.subject.Owns(&account):
 		return bank.Outcome{Err: bank.ErrNoAccount}
 	case account.Kind != bank.AccountWallet:
 		return bank.Outcome{Err: bank.ErrNotWallet}

@@ -10,6 +10,7 @@ import (
 	"codebank.dev/bank/purchase"
 	"codebank.dev/bank/wallet"
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/principal"
 	"github.com/stretchr/testify/require"
 )
 
@@ -216,7 +217,7 @@ func TestAPurchaseThatTheBankCapturedIsGivenBack(t *testing.T) {
 		_, err := one.purchases.Reverse(t.Context(), request)
 		requireReason(t, "NOT_REVERSIBLE", err)
 		byBank := capture(placed.TransactionID, 450)
-		byBank.Caller, byBank.Principal = "operator", bank.Principal{Kind: bank.PrincipalOperator}
+		byBank.Caller, byBank.Subject = "operator", bank.Subject{Kind: principal.Operator}
 		captured, err := two.holds.Capture(t.Context(), byBank)
 		require.NoError(t, err)
 
@@ -268,14 +269,14 @@ func TestAReplicaWithOldEventsEndsNoHold(t *testing.T) {
 func TestTheRepeatOfAnotherCustomerIsNotAnswered(t *testing.T) {
 	onBothStores(t, func(t *testing.T, one, two *replica) {
 		account := one.wallet(t, 1000)
-		owner := bank.Principal{Kind: bank.PrincipalUser, CustomerID: account.CustomerID}
-		other := bank.Principal{Kind: bank.PrincipalUser, CustomerID: banktest.NewID()}
+		owner := bank.Subject{Kind: principal.User, Customers: []bank.ID{account.CustomerID}}
+		other := bank.Subject{Kind: principal.User, Customers: []bank.ID{banktest.NewID()}}
 		request := ask(account.ID, 100)
-		request.Principal = owner
+		request.Subject = owner
 		placed, err := one.holds.Place(t.Context(), request)
 		require.NoError(t, err)
 		take := capture(placed.TransactionID, 40)
-		take.Principal = owner
+		take.Subject = owner
 		captured, err := one.holds.Capture(t.Context(), take)
 		require.NoError(t, err)
 		for _, r := range []*replica{one, two} {
@@ -286,7 +287,7 @@ func TestTheRepeatOfAnotherCustomerIsNotAnswered(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, captured.Entry, repeated.Entry)
 			foreign, taking := request, take
-			foreign.Principal, taking.Principal = other, other
+			foreign.Subject, taking.Subject = other, other
 			_, err = r.holds.Place(t.Context(), foreign)
 			requireReason(t, "ACCOUNT_NOT_FOUND", err)
 			_, err = r.holds.Capture(t.Context(), taking)
@@ -312,7 +313,7 @@ func TestAClosedAccountGetsItsPurchasesBack(t *testing.T) {
 		_, err = one.holds.Capture(t.Context(), capture(later.TransactionID, 450))
 		require.NoError(t, err)
 		bill := wallet.CashRequest{
-			Call:    wallet.Call{Caller: "cashier", RequestID: "bill", Principal: bank.Principal{Kind: bank.PrincipalOperator}},
+			Call:    wallet.Call{Caller: "cashier", RequestID: "bill", Subject: bank.Subject{Kind: principal.Operator}},
 			Account: "accounts/" + customer.Account.String(), AmountMinor: 590, Currency: "BRL",
 		}
 		_, err = one.wallets.Deposit(t.Context(), bill)

@@ -9,6 +9,7 @@ import (
 	"codebank.dev/platform/field"
 	"codebank.dev/platform/money"
 	"codebank.dev/platform/pan"
+	"codebank.dev/platform/principal"
 	"codebank.dev/schemas/event"
 	"github.com/stretchr/testify/require"
 )
@@ -16,7 +17,7 @@ import (
 func fullEntry() *bank.Entry {
 	return &bank.Entry{
 		TransactionID: bank.ID{1}, AccountID: bank.ID{2}, CustomerID: bank.ID{3}, Sequence: 7,
-		Request: bank.Request{Caller: "shop", ID: "r1", TraceID: strings.Repeat("a", 32), PrincipalKind: bank.PrincipalService},
+		Request: bank.Request{Caller: "shop", ID: "r1", TraceID: strings.Repeat("a", 32), PrincipalKind: principal.Service},
 		Kind:    bank.KindPurchase, Direction: bank.Debit, Status: bank.Approved, Amount: 400,
 		Currency: money.MustCurrency("BRL"), DebitAccount: bank.ID{2}, CreditAccount: bank.ID{9},
 		BalanceAfter: -400, HeldAfter: 1, CreditLimitAfter: 1000,
@@ -187,7 +188,7 @@ func TestEverySymbolOfTheBankIsASymbolOfTheSchema(t *testing.T) {
 	for kind := bank.AccountKind(0); kind <= bank.AccountWallet; kind++ {
 		encode(func(e *bank.Entry) { e.AccountKind = kind })
 	}
-	for kind := bank.PrincipalKind(0); kind <= bank.PrincipalNobody; kind++ {
+	for kind := principal.Kind(0); kind <= principal.Nobody; kind++ {
 		encode(func(e *bank.Entry) { e.Request.PrincipalKind = kind })
 	}
 	for mode := bank.Mode(0); mode <= bank.TestMode; mode++ {

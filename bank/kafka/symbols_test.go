@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"codebank.dev/platform/pan"
+	"codebank.dev/platform/principal"
 	"github.com/stretchr/testify/require"
 
 	"codebank.dev/bank"
@@ -72,7 +73,7 @@ func TestBankAndSchemaHaveTheSameSymbols(t *testing.T) {
 		"RiskRule":      namesOf(bank.RiskNone),
 		"Relation":      namesOf(bank.GivenBack),
 		"AccountKind":   namesOf(bank.AccountCard),
-		"PrincipalKind": namesOf(bank.PrincipalUser),
+		"PrincipalKind": namesOf(principal.User),
 		"Mode":          namesOf(bank.LiveMode),
 	}, symbolsOf(t))
 }

@@ -8,6 +8,7 @@ import (
 	"codebank.dev/platform/database/wire"
 	"codebank.dev/platform/money"
 	"codebank.dev/platform/pan"
+	"codebank.dev/platform/principal"
 )
 
 // The columns of entries, each in one place: a new one is a line here and a column in a migration. A
@@ -51,7 +52,7 @@ var (
 		nullableSmallints("card_use", func(e *bank.Entry) *bank.CardUse { return &e.CardUse }),
 		nullable(smallints("risk_score", func(e *bank.Entry) *uint8 { return &e.Risk.Score }), func(e *bank.Entry) bool { return e.Risk.Rule == 0 }),
 		nullableSmallints("risk_rule", func(e *bank.Entry) *bank.RiskRule { return &e.Risk.Rule }),
-		nullableSmallints("principal_kind", func(e *bank.Entry) *bank.PrincipalKind { return &e.Request.PrincipalKind }),
+		nullableSmallints("principal_kind", func(e *bank.Entry) *principal.Kind { return &e.Request.PrincipalKind }),
 		nullableSmallints("event_version", func(e *bank.Entry) *uint8 { return &e.EventVersion }),
 	}
 

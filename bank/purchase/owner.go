@@ -5,15 +5,16 @@ import (
 	"errors"
 
 	"codebank.dev/bank"
+	"codebank.dev/platform/principal"
 )
 
 // requireSeen returns bank.ErrNotFound for an account that the principal may not see.
-func (s *Service) requireSeen(ctx context.Context, principal *bank.Principal, account bank.ID) error {
-	if principal.Kind != bank.PrincipalUser {
+func (s *Service) requireSeen(ctx context.Context, subject *bank.Subject, account bank.ID) error {
+	if subject.Kind != principal.User {
 		return nil
 	}
 	facts, err := s.Directory.AccountByID(ctx, account)
-	if err == nil && !principal.MaySee(facts.CustomerID) {
+	if err == nil && !subject.MaySee(facts.CustomerID) {
 		return bank.ErrNotFound
 	}
 	return err
@@ -21,8 +22,8 @@ func (s *Service) requireSeen(ctx context.Context, principal *bank.Principal, ac
 
 // CheckOwner returns the answer of a purchase that does not exist when a transaction is on an account that
 // the principal may not see.
-func (s *Service) CheckOwner(ctx context.Context, principal *bank.Principal, transaction bank.ID) error {
-	if principal.Kind != bank.PrincipalUser {
+func (s *Service) CheckOwner(ctx context.Context, subject *bank.Subject, transaction bank.ID) error {
+	if subject.Kind != principal.User {
 		return nil
 	}
 	parties, err := s.Directory.Parties(ctx, transaction)
@@ -30,7 +31,7 @@ func (s *Service) CheckOwner(ctx context.Context, principal *bank.Principal, tra
 		return nil
 	}
 	if err == nil {
-		err = s.requireSeen(ctx, principal, parties.AccountID)
+		err = s.requireSeen(ctx, subject, parties.AccountID)
 	}
 	if errors.Is(err, bank.ErrNotFound) {
 		return errNoPurchase

@@ -17,6 +17,7 @@ import (
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/field"
 	"codebank.dev/platform/money"
+	"codebank.dev/platform/principal"
 )
 
 // Service decides purchases. All fields but StoredTokens, History, Holds, NoHolds and Scorer
@@ -50,7 +51,7 @@ type Request struct {
 	TraceID   string
 	// Principal is who asks. A customer pays by the name of a card only if the card is his own; another's is like one
 	// that does not exist.
-	Principal bank.Principal
+	Subject bank.Subject
 
 	CardData  *field.RawCardData
 	CardToken string
@@ -196,7 +197,7 @@ func (s *Service) resolve(ctx context.Context, request *Request) (*authorize, er
 		return nil, err
 	}
 	command.request = bank.Request{
-		Caller: request.Caller, ID: request.RequestID, TraceID: request.TraceID, PrincipalKind: request.Principal.Kind,
+		Caller: request.Caller, ID: request.RequestID, TraceID: request.TraceID, PrincipalKind: request.Subject.Kind,
 		Fingerprint: command.fingerprint(),
 	}
 	return command, nil
@@ -226,7 +227,7 @@ func (s *Service) resolveCard(ctx context.Context, request *Request, command *au
 		command.namedCard = id
 		facts, err := s.Directory.CardByID(ctx, id)
 		if err == nil {
-			err = s.requireSeen(ctx, &request.Principal, facts.AccountID)
+			err = s.requireSeen(ctx, &request.Subject, facts.AccountID)
 		}
 		if errors.Is(err, bank.ErrNotFound) {
 			command.cardCheck = bank.CardCheck{Decline: bank.UnknownCard}
@@ -306,8 +307,8 @@ func (s *Service) Reverse(ctx context.Context, request ReverseRequest) (Reversal
 // ReverseRequest asks for a purchase to be given back.
 type ReverseRequest struct {
 	Caller, RequestID, TraceID string
-	PrincipalKind              bank.PrincipalKind // as in Request.Principal
-	Name                       string             // purchases/{uuid}
+	PrincipalKind              principal.Kind // as in Request.Subject
+	Name                       string         // purchases/{uuid}
 	// AmountMinor is how much to give back, in minor units of the purchase's currency; 0 means the
 	// whole purchase.
 	AmountMinor int64

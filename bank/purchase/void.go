@@ -9,6 +9,7 @@ import (
 	"codebank.dev/bank/reversal"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/field"
+	"codebank.dev/platform/principal"
 )
 
 // errNoSuchVoid refuses to void what is no purchase.
@@ -21,8 +22,8 @@ const resolveAttempts = 4
 // VoidRequest asks for the request id of a purchase to be ended.
 type VoidRequest struct {
 	Caller, RequestID, TraceID string
-	PrincipalKind              bank.PrincipalKind // as in Request.Principal
-	At                         time.Time          // as in Request
+	PrincipalKind              principal.Kind // as in Request.Subject
+	At                         time.Time      // as in Request
 }
 
 // Void ends a request id for good. What is left of an approved purchase is given back. What a purchase

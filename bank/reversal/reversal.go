@@ -7,6 +7,7 @@ import (
 
 	"codebank.dev/bank"
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/principal"
 )
 
 // Command gives an approved purchase, capture or transfer back on request, or a part of it. All fields
@@ -22,7 +23,7 @@ type Command struct {
 	Amount  int64
 	Request bank.Request
 	// Principal asks for the reversal; see Allowed.
-	Principal bank.Principal
+	Subject bank.Subject
 	// OwnPurchase is the rule of PurchaseService: only a purchase of the same caller is given back, or what
 	// anybody captured of it, whoever the principal is. An Amount of 0 means the whole purchase, of which
 	// nothing was given back before.
@@ -44,7 +45,7 @@ func (c *Command) Key() bank.ID { return c.ID }
 // SameAs implements ledger.Joinable.
 func (c *Command) SameAs(other bank.Command) bool {
 	d, ok := other.(*Command)
-	return ok && c.ID == d.ID && c.Request.Fingerprint == d.Request.Fingerprint && c.Principal == d.Principal
+	return ok && c.ID == d.ID && c.Request.Fingerprint == d.Request.Fingerprint && c.Subject.Same(&d.Subject)
 }
 
 // Keys implements bank.Command.
@@ -65,7 +66,7 @@ func (c *Command) Keys() bank.Keys {
 func (c *Command) Decide(book *bank.Book, now time.Time) bank.Outcome {
 	now = bank.RequestTime(c.At, now)
 	original, second := book.Entry(c.Original), book.Second(c.Original)
-	if !c.OwnPurchase && (original == nil || !Allowed(&c.Principal, c.Request.Caller, original, second)) {
+	if !c.OwnPurchase && (original == nil || !Allowed(&c.Subject, c.Request.Caller, original, second)) {
 		return bank.Outcome{Err: c.Missing}
 	}
 	outcome, decided := book.Decided(c.ID, &c.Request)
@@ -202,19 +203,19 @@ func (c *Command) isOwnPurchase(book *bank.Book, original *bank.Entry) bool {
 //   - A service what it asked for itself, except a transfer: only its recipient gives that back.
 //
 // Whoever may not must get the answer of a transaction that does not exist. second is leg 1, or nil.
-func Allowed(principal *bank.Principal, caller string, original, second *bank.Entry) bool {
+func Allowed(subject *bank.Subject, caller string, original, second *bank.Entry) bool {
 	own := original.Request.Caller == caller
-	switch principal.Kind {
-	case bank.PrincipalOperator:
+	switch subject.Kind {
+	case principal.Operator:
 		return true
-	case bank.PrincipalMerchant:
-		return principal.MerchantID != "" && original.Merchant.ID == principal.MerchantID
-	case bank.PrincipalUser:
+	case principal.Merchant:
+		return subject.IsMerchant(original.Merchant.ID)
+	case principal.User:
 		if original.Kind == bank.KindTransfer {
-			return second != nil && principal.Is(second.CustomerID)
+			return second != nil && subject.Is(second.CustomerID)
 		}
-		return own && principal.Is(original.CustomerID)
-	case bank.PrincipalService:
+		return own && subject.Is(original.CustomerID)
+	case principal.Service:
 		return own && original.Kind != bank.KindTransfer
 	}
 	return false

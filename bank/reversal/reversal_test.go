@@ -8,6 +8,7 @@ import (
 	"codebank.dev/bank/reversal"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/money"
+	"codebank.dev/platform/principal"
 	"github.com/stretchr/testify/require"
 )
 
@@ -16,7 +17,7 @@ var (
 	brl       = money.MustCurrency("BRL")
 	sender    = bank.Account{ID: bank.ID{1}, CustomerID: bank.ID{11}, Kind: bank.AccountWallet, Currency: brl, Balance: 60, Sequence: 2, LastAt: noon}
 	recipient = bank.Account{ID: bank.ID{2}, CustomerID: bank.ID{12}, Kind: bank.AccountWallet, Currency: brl, Balance: 40, Sequence: 2, LastAt: noon}
-	operator  = bank.Principal{Kind: bank.PrincipalOperator}
+	operator  = bank.Subject{Kind: principal.Operator}
 	missing   = fault.New(fault.NotFound, "MISSING", "There is none.")
 )
 
@@ -40,7 +41,7 @@ func reads(entries ...bank.Entry) bank.ReadSet {
 func command(amount int64) *reversal.Command {
 	return &reversal.Command{
 		ID: bank.ID{31}, Original: bank.ID{21}, Parties: bank.Parties{AccountID: sender.ID, SecondAccountID: recipient.ID}, Amount: amount,
-		Request: bank.Request{Caller: "app", ID: "r", Fingerprint: [32]byte{1}}, Principal: operator, Missing: missing,
+		Request: bank.Request{Caller: "app", ID: "r", Fingerprint: [32]byte{1}}, Subject: operator, Missing: missing,
 	}
 }
 
@@ -121,33 +122,33 @@ func TestWhoMayGiveWhatBack(t *testing.T) {
 	purchase := transferred()[0]
 	purchase.Kind, purchase.Merchant.ID = bank.KindPurchase, "m1"
 	legs := transferred()
-	user := func(customer byte) bank.Principal {
-		return bank.Principal{Kind: bank.PrincipalUser, CustomerID: bank.ID{customer}}
+	user := func(customer byte) bank.Subject {
+		return bank.Subject{Kind: principal.User, Customers: []bank.ID{bank.ID{customer}}}
 	}
 	for _, tt := range []struct {
 		who                  string
-		principal            bank.Principal
+		subject              bank.Subject
 		caller               string
 		ofPurchase, transfer bool
 	}{
 		{"an operator", operator, "cashier", true, true},
-		{"the merchant who was paid", bank.Principal{Kind: bank.PrincipalMerchant, MerchantID: "m1"}, "gateway", true, false},
-		{"another merchant", bank.Principal{Kind: bank.PrincipalMerchant, MerchantID: "m2"}, "gateway", false, false},
-		{"a merchant without an id", bank.Principal{Kind: bank.PrincipalMerchant}, "gateway", false, false},
-		{"the caller that asked for it", bank.Principal{Kind: bank.PrincipalService}, "app", true, false},
-		{"another caller", bank.Principal{Kind: bank.PrincipalService}, "shop", false, false},
+		{"the merchant who was paid", bank.Subject{Kind: principal.Merchant, Name: "m1"}, "gateway", true, false},
+		{"another merchant", bank.Subject{Kind: principal.Merchant, Name: "m2"}, "gateway", false, false},
+		{"a merchant without an id", bank.Subject{Kind: principal.Merchant}, "gateway", false, false},
+		{"the caller that asked for it", bank.Subject{Kind: principal.Service}, "app", true, false},
+		{"another caller", bank.Subject{Kind: principal.Service}, "shop", false, false},
 		{"the customer who paid, by the same caller", user(11), "app", true, false},
 		{"the customer who paid, by another caller", user(11), "shop", false, false},
 		{"the customer who was paid", user(12), "shop", false, true},
 		{"another customer", user(13), "app", false, false},
-		{"a user without a customer", bank.Principal{Kind: bank.PrincipalUser}, "app", false, false},
-		{"nobody", bank.Principal{Kind: bank.PrincipalNobody}, "app", false, false},
-		{"a principal of no kind", bank.Principal{}, "app", false, false},
+		{"a user without a customer", bank.Subject{Kind: principal.User}, "app", false, false},
+		{"nobody", bank.Subject{Kind: principal.Nobody}, "app", false, false},
+		{"a principal of no kind", bank.Subject{}, "app", false, false},
 	} {
-		require.Equal(t, tt.ofPurchase, reversal.Allowed(&tt.principal, tt.caller, &purchase, nil), "%s, of a purchase", tt.who)
-		require.Equal(t, tt.transfer, reversal.Allowed(&tt.principal, tt.caller, &legs[0], &legs[1]), "%s, of a transfer", tt.who)
+		require.Equal(t, tt.ofPurchase, reversal.Allowed(&tt.subject, tt.caller, &purchase, nil), "%s, of a purchase", tt.who)
+		require.Equal(t, tt.transfer, reversal.Allowed(&tt.subject, tt.caller, &legs[0], &legs[1]), "%s, of a transfer", tt.who)
 		refused := command(0)
-		refused.Principal, refused.Request.Caller = tt.principal, tt.caller
+		refused.Subject, refused.Request.Caller = tt.subject, tt.caller
 		err := refused.Decide(bank.NewBook(reads(legs...)), noon).Err
 		require.Equal(t, !tt.transfer, err != nil, tt.who)
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"codebank.dev/bank/card"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/field"
+	"codebank.dev/platform/principal"
 	"codebank.dev/platform/serve"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 )
@@ -25,7 +26,7 @@ var errIssuer = fault.New(fault.PermissionDenied, "NOT_ALLOWED", "Only a service
 
 // checkIssuer refuses a call that is made for a customer.
 func (c *Cards) checkIssuer(ctx context.Context) error {
-	if principal := c.Principals.of(ctx); principal.Kind == bank.PrincipalUser {
+	if subject := c.Principals.of(ctx); subject.Kind == principal.User {
 		return errIssuer
 	}
 	return nil
@@ -33,8 +34,8 @@ func (c *Cards) checkIssuer(ctx context.Context) error {
 
 // checkOwner refuses a call for a customer who does not own the card with this name.
 func (c *Cards) checkOwner(ctx context.Context, name string) error {
-	principal := c.Principals.of(ctx)
-	return c.Service.CheckOwner(ctx, &principal, name)
+	subject := c.Principals.of(ctx)
+	return c.Service.CheckOwner(ctx, &subject, name)
 }
 
 var _ bankv1.CardServiceServer = (*Cards)(nil)
@@ -179,7 +180,7 @@ func (c *Cards) tokenResult(ctx context.Context, in *bankv1.CreateCardTokenReque
 // GetAccount implements bankv1.CardServiceServer.
 func (c *Cards) GetAccount(ctx context.Context, in *bankv1.GetAccountRequest) (*bankv1.GetAccountResponse, error) {
 	account, err := c.Service.Account(ctx, in.GetName())
-	if principal := c.Principals.of(ctx); err == nil && !principal.Owns(&account) {
+	if subject := c.Principals.of(ctx); err == nil && !subject.Owns(&account) {
 		err = bank.ErrNoAccount
 	}
 	if err != nil {

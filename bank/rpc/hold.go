@@ -60,7 +60,7 @@ func (p *Purchases) CapturePurchase(ctx context.Context, in *bankv1.CapturePurch
 	}
 	captured, err := p.Holds.Capture(ctx, hold.CaptureRequest{
 		Caller: serve.Caller(ctx), RequestID: in.GetRequestId(), TraceID: serve.TraceID(ctx),
-		Principal: p.Principals.of(ctx), Hold: id, ByCard: true, AmountMinor: in.GetAmountMinor(), At: at,
+		Subject: p.Principals.of(ctx), Hold: id, ByCard: true, AmountMinor: in.GetAmountMinor(), At: at,
 	})
 	switch {
 	case err != nil && fault.CodeOf(err) == fault.NotFound:
@@ -93,7 +93,7 @@ func (w *Wallets) PlaceHold(ctx context.Context, in *bankv1.PlaceHoldRequest) (*
 		return nil, err
 	}
 	placed, err := w.Service.Holds.Place(ctx, hold.PlaceRequest{
-		Caller: call.Caller, RequestID: call.RequestID, TraceID: call.TraceID, Principal: call.Principal,
+		Caller: call.Caller, RequestID: call.RequestID, TraceID: call.TraceID, Subject: call.Subject,
 		Account: in.GetAccount(), AmountMinor: in.GetAmountMinor(), Currency: in.GetCurrency(),
 		Merchant: merchantOf(in.GetMerchant()), MerchantReference: in.GetMerchantReference(), Description: in.GetDescription(),
 		ExpiresAt: expiresAt, At: call.At,
@@ -115,7 +115,7 @@ func (w *Wallets) CaptureHold(ctx context.Context, in *bankv1.CaptureHoldRequest
 		return nil, err
 	}
 	captured, err := w.Service.Holds.Capture(ctx, hold.CaptureRequest{
-		Caller: call.Caller, RequestID: call.RequestID, TraceID: call.TraceID, Principal: call.Principal,
+		Caller: call.Caller, RequestID: call.RequestID, TraceID: call.TraceID, Subject: call.Subject,
 		Hold: id, AmountMinor: in.GetAmountMinor(), At: call.At,
 	})
 	if err != nil {
@@ -135,7 +135,7 @@ func (w *Wallets) VoidHold(ctx context.Context, in *bankv1.VoidHoldRequest) (*ba
 		return nil, err
 	}
 	state, err := w.Service.Holds.Void(ctx, hold.VoidRequest{
-		Caller: call.Caller, TraceID: call.TraceID, Principal: call.Principal, Hold: id, At: call.At,
+		Caller: call.Caller, TraceID: call.TraceID, Subject: call.Subject, Hold: id, At: call.At,
 	})
 	if err != nil {
 		return nil, err

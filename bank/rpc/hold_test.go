@@ -18,6 +18,7 @@ import (
 	"codebank.dev/bank/vault"
 	"codebank.dev/bank/wallet"
 	"codebank.dev/platform/field"
+	"codebank.dev/platform/principal"
 	"codebank.dev/platform/serve"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	"github.com/stretchr/testify/require"
@@ -91,7 +92,7 @@ func by(t *testing.T, caller string) context.Context {
 
 func TestTheLedgerKeepsOnWhoseBehalfACardPays(t *testing.T) {
 	b := newHolding(t, 3)
-	kinds := func(name string) (kind bank.PrincipalKind) {
+	kinds := func(name string) (kind principal.Kind) {
 		id, err := field.ID("name", name[:strings.Index(name, "/")+1], name)
 		require.NoError(t, err)
 		entry, _, err := b.store.Transaction(t.Context(), id)
@@ -103,10 +104,10 @@ func TestTheLedgerKeepsOnWhoseBehalfACardPays(t *testing.T) {
 	})
 	require.NoError(t, err)
 	customer := "customers/" + issued.GetCard().GetCustomerId()
-	for want, ctx := range map[bank.PrincipalKind]context.Context{
-		bank.PrincipalService:  by(t, "shop"),
-		bank.PrincipalOperator: by(t, "operator"),
-		bank.PrincipalUser:     metadata.AppendToOutgoingContext(by(t, "app"), "x-codebank-customer", customer),
+	for want, ctx := range map[principal.Kind]context.Context{
+		principal.Service:  by(t, "shop"),
+		principal.Operator: by(t, "operator"),
+		principal.User:     metadata.AppendToOutgoingContext(by(t, "app"), "x-codebank-customer", customer),
 	} {
 		bought, err := b.purchases.AuthorizePurchase(ctx, &bankv1.AuthorizePurchaseRequest{
 			RequestId: "buy", AmountMinor: 10, Currency: "BRL", Merchant: &bankv1.Merchant{Id: banktest.Merchant.ID, Name: banktest.Merchant.Name},

@@ -41,7 +41,7 @@ func (p *Purchases) authorize(ctx context.Context, in *bankv1.AuthorizePurchaseR
 	if err != nil {
 		return nil, err
 	}
-	request.Caller, request.TraceID, request.Principal = serve.Caller(ctx), traceOf(in, serve.TraceID(ctx)), p.Principals.of(ctx)
+	request.Caller, request.TraceID, request.Subject = serve.Caller(ctx), traceOf(in, serve.TraceID(ctx)), p.Principals.of(ctx)
 	decided, err := p.Service.Authorize(ctx, request)
 	if err != nil {
 		return nil, err
@@ -98,14 +98,14 @@ func (p *Purchases) checkOwner(ctx context.Context, named string) error {
 	if err != nil {
 		return nil // The request itself says what is wrong with the name.
 	}
-	principal := p.Principals.of(ctx)
-	return p.Service.CheckOwner(ctx, &principal, id)
+	subject := p.Principals.of(ctx)
+	return p.Service.CheckOwner(ctx, &subject, id)
 }
 
 // VoidPurchase implements bankv1.PurchaseServiceServer.
 func (p *Purchases) VoidPurchase(ctx context.Context, in *bankv1.VoidPurchaseRequest) (*bankv1.VoidPurchaseResponse, error) {
-	principal := p.Principals.of(ctx)
-	if err := p.Service.CheckOwner(ctx, &principal, p.Service.Code.TransactionID(serve.Caller(ctx), in.GetRequestId())); err != nil {
+	subject := p.Principals.of(ctx)
+	if err := p.Service.CheckOwner(ctx, &subject, p.Service.Code.TransactionID(serve.Caller(ctx), in.GetRequestId())); err != nil {
 		return nil, err
 	}
 	at, err := requestTime(in.GetRequestTime())
@@ -113,7 +113,7 @@ func (p *Purchases) VoidPurchase(ctx context.Context, in *bankv1.VoidPurchaseReq
 		return nil, err
 	}
 	voided, err := p.Service.Void(ctx, purchase.VoidRequest{
-		Caller: serve.Caller(ctx), RequestID: in.GetRequestId(), TraceID: serve.TraceID(ctx), PrincipalKind: principal.Kind, At: at,
+		Caller: serve.Caller(ctx), RequestID: in.GetRequestId(), TraceID: serve.TraceID(ctx), PrincipalKind: subject.Kind, At: at,
 	})
 	if err != nil {
 		return nil, err

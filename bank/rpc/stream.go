@@ -120,7 +120,7 @@ func inShares(n, size int, do func(first, last int)) {
 
 func (p *Purchases) decideShare(ctx context.Context, purchases []*bankv1.AuthorizePurchaseRequest, results []*bankv1.AuthorizePurchaseResult) {
 	requests, of := make([]purchase.Request, 0, len(purchases)), make([]int, 0, len(purchases))
-	caller, trace, principal := serve.Caller(ctx), serve.TraceID(ctx), p.Principals.of(ctx)
+	caller, trace, subject := serve.Caller(ctx), serve.TraceID(ctx), p.Principals.of(ctx)
 	for i, in := range purchases {
 		results[i] = &bankv1.AuthorizePurchaseResult{RequestId: in.GetRequestId()}
 		request, err := p.purchaseRequest(in)
@@ -128,7 +128,7 @@ func (p *Purchases) decideShare(ctx context.Context, purchases []*bankv1.Authori
 			results[i].Result = refusedResult(err)
 			continue
 		}
-		request.Caller, request.TraceID, request.Principal = caller, traceOf(in, trace), principal
+		request.Caller, request.TraceID, request.Subject = caller, traceOf(in, trace), subject
 		requests, of = append(requests, request), append(of, i)
 	}
 	decided := p.Service.AuthorizeAll(ctx, requests)

@@ -42,7 +42,7 @@ func (w *Wallets) call(ctx context.Context, requestID string) (wallet.Call, erro
 		return wallet.Call{}, bank.ErrEventVersion
 	}
 	return wallet.Call{
-		Caller: serve.Caller(ctx), RequestID: requestID, TraceID: serve.TraceID(ctx), Principal: w.Principals.of(ctx),
+		Caller: serve.Caller(ctx), RequestID: requestID, TraceID: serve.TraceID(ctx), Subject: w.Principals.of(ctx),
 	}, nil
 }
 
@@ -218,7 +218,7 @@ func (w *Wallets) Reverse(ctx context.Context, in *bankv1.ReverseRequest) (*bank
 
 // GetTransaction implements bankv1.WalletServiceServer.
 func (w *Wallets) GetTransaction(ctx context.Context, in *bankv1.GetTransactionRequest) (*bankv1.GetTransactionResponse, error) {
-	found, err := w.Service.Get(ctx, wallet.Call{Caller: serve.Caller(ctx), Principal: w.Principals.of(ctx)}, in.GetName())
+	found, err := w.Service.Get(ctx, wallet.Call{Caller: serve.Caller(ctx), Subject: w.Principals.of(ctx)}, in.GetName())
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/field"
 	"codebank.dev/platform/id"
+	"codebank.dev/platform/principal"
 )
 
 // OpenRequest asks for a new wallet account.
@@ -53,7 +54,7 @@ func (s *Service) newOpen(request *OpenRequest) (*open, error) {
 	currency, err := field.Currency("currency", request.Currency)
 	err = field.First(field.Word("request_id", request.RequestID), err, field.Limit("opening_deposit_minor", request.DepositMinor))
 	if err == nil && request.DepositMinor > 0 {
-		err = s.checkCash(&request.Principal)
+		err = s.checkCash(&request.Subject)
 	}
 	err = field.First(err, s.History.Check(request.At))
 	if err != nil {
@@ -84,7 +85,7 @@ func (s *Service) newOpen(request *OpenRequest) (*open, error) {
 
 // customerOf returns the customer of a new account. A user opens accounts for himself only.
 func customerOf(request *OpenRequest, transaction bank.ID) (bank.ID, error) {
-	principal := &request.Principal
+	subject := &request.Subject
 	var customer bank.ID
 	if request.CustomerID != "" {
 		var err error
@@ -93,11 +94,13 @@ func customerOf(request *OpenRequest, transaction bank.ID) (bank.ID, error) {
 		}
 	}
 	switch {
-	case principal.Kind == bank.PrincipalUser && customer.IsZero():
-		return principal.CustomerID, nil
-	case principal.Kind == bank.PrincipalUser && !principal.Is(customer):
+	case subject.Kind == principal.User && len(subject.Customers) == 0:
+		return bank.ID{}, errNotCustomer
+	case subject.Kind == principal.User && customer.IsZero():
+		return subject.Customers[0], nil
+	case subject.Kind == principal.User && !subject.Is(customer):
 		return bank.ID{}, errOther
-	case principal.Kind == bank.PrincipalMerchant:
+	case subject.Kind == principal.Merchant:
 		return bank.ID{}, errNotCustomer
 	case customer.IsZero():
 		return id.Derive(transaction, "customer"), nil
@@ -184,7 +187,7 @@ func (s *Service) Close(ctx context.Context, request CloseRequest) (bank.Account
 	if err := field.First(field.Word("request_id", request.RequestID), err); err != nil {
 		return bank.Account{}, err
 	}
-	facts, err := s.ownAccount(ctx, &request.Principal, "name", account)
+	facts, err := s.ownAccount(ctx, &request.Subject, "name", account)
 	if err != nil {
 		return bank.Account{}, err
 	}

@@ -9,6 +9,7 @@ import (
 	"codebank.dev/bank/hold"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/field"
+	"codebank.dev/platform/principal"
 )
 
 // errNotPending refuses to cancel what has moved money or opened an account.
@@ -42,7 +43,7 @@ func (s *Service) Cancel(ctx context.Context, call Call) (bank.TransactionDetail
 			return bank.TransactionDetails{}, err
 		}
 		canceled, err := s.submit(ctx, &cancel{id: id, request: bank.Request{
-			Caller: call.Caller, ID: call.RequestID, TraceID: call.TraceID, PrincipalKind: call.Principal.Kind,
+			Caller: call.Caller, ID: call.RequestID, TraceID: call.TraceID, PrincipalKind: call.Subject.Kind,
 		}})
 		if !errors.Is(err, bank.ErrStale) {
 			return canceled, err
@@ -55,7 +56,7 @@ func (s *Service) Cancel(ctx context.Context, call Call) (bank.TransactionDetail
 func (s *Service) cancelDecided(ctx context.Context, call *Call, details bank.TransactionDetails) (bank.TransactionDetails, error) {
 	entry := &details.Entry
 	switch {
-	case call.Principal.Kind == bank.PrincipalUser && !entry.IsRefusal() && !call.Principal.Is(entry.CustomerID):
+	case call.Subject.Kind == principal.User && !entry.IsRefusal() && !call.Subject.Is(entry.CustomerID):
 		return bank.TransactionDetails{}, errNoTransaction
 	case entry.Status == bank.Voided, entry.Status == bank.Declined:
 		return details, nil
@@ -67,7 +68,7 @@ func (s *Service) cancelDecided(ctx context.Context, call *Call, details bank.Tr
 
 // cancelHold releases a pending hold and returns it as it is now.
 func (s *Service) cancelHold(ctx context.Context, call *Call, id bank.ID) (bank.TransactionDetails, error) {
-	state, err := s.Holds.Void(ctx, hold.VoidRequest{Caller: call.Caller, TraceID: call.TraceID, Principal: call.Principal, Hold: id})
+	state, err := s.Holds.Void(ctx, hold.VoidRequest{Caller: call.Caller, TraceID: call.TraceID, Subject: call.Subject, Hold: id})
 	switch {
 	case err == nil:
 		return bank.TransactionDetails{Entry: state.Hold, Released: state.Released}, nil

@@ -7,6 +7,7 @@ import (
 	"codebank.dev/bank"
 	"codebank.dev/platform/field"
 	"codebank.dev/platform/money"
+	"codebank.dev/platform/principal"
 )
 
 // CashRequest asks for cash to be paid in or out.
@@ -57,7 +58,7 @@ func (s *Service) cash(ctx context.Context, request *CashRequest, form string) (
 	amount, err := checkAmount(request.AmountMinor, request.Currency,
 		field.Word("request_id", request.RequestID), err, field.OptionalText("description", request.Description, field.MaxDescription))
 	if err == nil {
-		err = s.checkCash(&request.Principal)
+		err = s.checkCash(&request.Subject)
 	}
 	if err != nil {
 		return nil, err
@@ -73,8 +74,8 @@ func (s *Service) cash(ctx context.Context, request *CashRequest, form string) (
 }
 
 // checkCash says who may pay cash in and out: an operator, or everybody in a bank that simulates cash.
-func (s *Service) checkCash(principal *bank.Principal) error {
-	if s.SimulatedCash || principal.Kind == bank.PrincipalOperator {
+func (s *Service) checkCash(subject *bank.Subject) error {
+	if s.SimulatedCash || subject.Kind == principal.Operator {
 		return nil
 	}
 	return errCash
@@ -133,7 +134,7 @@ func (s *Service) payment(ctx context.Context, call *Call, account bank.ID, amou
 	if err := s.History.Check(call.At); err != nil {
 		return nil, err
 	}
-	facts, err := s.ownAccount(ctx, &call.Principal, "account", account)
+	facts, err := s.ownAccount(ctx, &call.Subject, "account", account)
 	if err == nil {
 		err = requireCurrency(&facts, amount.Currency)
 	}

@@ -8,18 +8,19 @@ import (
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/field"
 	"codebank.dev/platform/id"
+	"codebank.dev/platform/principal"
 )
 
 // Balance returns an account with its figures as of its last entry. fault.NotFound when there is no such
 // account for the principal.
-func (s *Service) Balance(ctx context.Context, principal bank.Principal, name string) (bank.Account, error) {
+func (s *Service) Balance(ctx context.Context, subject bank.Subject, name string) (bank.Account, error) {
 	id, err := field.ID("name", "accounts/", name)
 	if err != nil {
 		return bank.Account{}, err
 	}
 	account, err := s.Reader.Account(ctx, id)
 	switch {
-	case errors.Is(err, bank.ErrNotFound), err == nil && !principal.Owns(&account):
+	case errors.Is(err, bank.ErrNotFound), err == nil && !subject.Owns(&account):
 		return bank.Account{}, bank.ErrNoAccount.In("name")
 	}
 	return account, err
@@ -30,14 +31,14 @@ func (s *Service) Balance(ctx context.Context, principal bank.Principal, name st
 //
 // Errors: fault.InvalidArgument customer_id; fault.PermissionDenied when a user asks for another
 // customer's, or a merchant for anybody's.
-func (s *Service) List(ctx context.Context, principal bank.Principal, customer string, after bank.ID, limit int) ([]bank.Account, error) {
+func (s *Service) List(ctx context.Context, subject bank.Subject, customer string, after bank.ID, limit int) ([]bank.Account, error) {
 	owner, err := namedCustomer(customer)
 	switch {
 	case customer == "":
 		return nil, field.Required("customer_id")
 	case err != nil:
 		return nil, err
-	case !principal.MaySee(owner):
+	case !subject.MaySee(owner):
 		return nil, errOther
 	}
 	return s.Accounts.AccountsOf(ctx, owner, after, limit)
@@ -70,15 +71,15 @@ func (s *Service) Get(ctx context.Context, call Call, name string) (bank.Transac
 
 // mayRead says who may read a transaction.
 func mayRead(call *Call, details *bank.TransactionDetails) bool {
-	entry, principal := &details.Entry, &call.Principal
-	switch principal.Kind {
-	case bank.PrincipalOperator:
+	entry, subject := &details.Entry, &call.Subject
+	switch subject.Kind {
+	case principal.Operator:
 		return true
-	case bank.PrincipalUser:
-		return principal.Is(entry.CustomerID) || details.Second != nil && principal.Is(details.Second.CustomerID)
-	case bank.PrincipalMerchant:
-		return principal.MerchantID != "" && principal.MerchantID == entry.Merchant.ID
-	case bank.PrincipalService:
+	case principal.User:
+		return subject.Is(entry.CustomerID) || details.Second != nil && subject.Is(details.Second.CustomerID)
+	case principal.Merchant:
+		return subject.IsMerchant(entry.Merchant.ID)
+	case principal.Service:
 		return entry.Request.Caller == call.Caller
 	}
 	return false

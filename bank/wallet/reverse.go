@@ -48,7 +48,7 @@ func (s *Service) Reverse(ctx context.Context, request ReverseRequest) (bank.Tra
 		Moment(request.At)
 	return s.submit(ctx, &reversal.Command{
 		ID: s.transaction(&request.Call), Original: original, Parties: parties, Amount: request.AmountMinor,
-		Request: s.request(&request.Call, form), Principal: request.Principal, Missing: errNoTransaction, Description: request.Description,
+		Request: s.request(&request.Call, form), Subject: request.Subject, Missing: errNoTransaction, Description: request.Description,
 		At: request.At,
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"codebank.dev/bank/wallet"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/principal"
 	"github.com/stretchr/testify/require"
 )
 
@@ -73,16 +74,16 @@ func onBothStores(t *testing.T, test func(t *testing.T, one, two *replica)) {
 }
 
 // as returns a call with a new request id.
-func as(caller string, principal bank.Principal) wallet.Call {
-	return wallet.Call{Caller: caller, RequestID: banktest.NewID().String(), Principal: principal}
+func as(caller string, subject bank.Subject) wallet.Call {
+	return wallet.Call{Caller: caller, RequestID: banktest.NewID().String(), Subject: subject}
 }
 
-func operator() wallet.Call { return as("cashier", bank.Principal{Kind: bank.PrincipalOperator}) }
+func operator() wallet.Call { return as("cashier", bank.Subject{Kind: principal.Operator}) }
 
-func service() wallet.Call { return as("app", bank.Principal{Kind: bank.PrincipalService}) }
+func service() wallet.Call { return as("app", bank.Subject{Kind: principal.Service}) }
 
 func user(customer bank.ID) wallet.Call {
-	return as("app", bank.Principal{Kind: bank.PrincipalUser, CustomerID: customer})
+	return as("app", bank.Subject{Kind: principal.User, Customers: []bank.ID{customer}})
 }
 
 func name(account bank.ID) string { return "accounts/" + account.String() }
@@ -99,7 +100,7 @@ func (r *replica) wallet(t *testing.T, deposit int64) bank.Account {
 
 func (r *replica) account(t *testing.T, id bank.ID) bank.Account {
 	t.Helper()
-	account, err := r.Balance(t.Context(), bank.Principal{Kind: bank.PrincipalOperator}, name(id))
+	account, err := r.Balance(t.Context(), bank.Subject{Kind: principal.Operator}, name(id))
 	require.NoError(t, err)
 	return account
 }
@@ -136,7 +137,7 @@ func TestACustomerHasSeveralAccountsEachWithItsOpeningDeposit(t *testing.T) {
 		deposit := opened.Deposit
 		require.Equal(t, bank.KindDeposit, deposit.Kind)
 		require.Equal(t, bank.Code("001").CashAccount("BRL"), deposit.DebitAccount)
-		require.Equal(t, bank.PrincipalOperator, deposit.Request.PrincipalKind)
+		require.Equal(t, principal.Operator, deposit.Request.PrincipalKind)
 		require.NotEqual(t, deposit.TransactionID, bank.Code("001").TransactionID(ask.Caller, ask.RequestID), "a transaction of its own")
 		details, err := two.Get(t.Context(), operator(), transactionName(deposit.TransactionID))
 		require.NoError(t, err)
@@ -159,7 +160,7 @@ func TestACustomerHasSeveralAccountsEachWithItsOpeningDeposit(t *testing.T) {
 			require.Nil(t, more.Deposit)
 			require.Equal(t, customer, more.Account.CustomerID, "a user opens accounts for himself")
 		}
-		list, err := two.List(t.Context(), user(customer).Principal, customer.String(), bank.ID{}, 100)
+		list, err := two.List(t.Context(), user(customer).Subject, customer.String(), bank.ID{}, 100)
 		require.NoError(t, err)
 		require.Len(t, list, 4)
 		stranger, err := one.Open(t.Context(), wallet.OpenRequest{Call: service(), Currency: "BRL"})
@@ -183,7 +184,7 @@ func TestMoneyMovesInAndOutAndNeverBelowZero(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, banktest.Settlement, paid.Entry.CreditAccount)
 		require.Equal(t, "order-1", paid.Entry.MerchantReference)
-		require.Equal(t, bank.PrincipalUser, paid.Entry.Request.PrincipalKind)
+		require.Equal(t, principal.User, paid.Entry.Request.PrincipalKind)
 		again, err := two.Purchase(t.Context(), ask)
 		require.NoError(t, err)
 		require.Equal(t, paid, again)
@@ -493,7 +494,7 @@ func TestACancelledRequestIsNeverDecided(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, bank.Declined, left.Entry.Status)
 		foreign := done.Call
-		foreign.Principal = user(banktest.NewID()).Principal
+		foreign.Subject = user(banktest.NewID()).Subject
 		_, err = two.Cancel(t.Context(), foreign)
 		requireReason(t, "TRANSACTION_NOT_FOUND", "", err)
 	})
@@ -535,7 +536,7 @@ func TestWhatWasPaidIsGivenBackByWhoMay(t *testing.T) {
 		require.NoError(t, err)
 		require.EqualValues(t, 40, details.GivenBack)
 
-		merchant := as("gateway", bank.Principal{Kind: bank.PrincipalMerchant, MerchantID: banktest.Merchant.ID})
+		merchant := as("gateway", bank.Subject{Kind: principal.Merchant, Name: banktest.Merchant.ID})
 		refund, err := reverse(two, merchant, paid, 10)
 		require.NoError(t, err)
 		require.Equal(t, banktest.Settlement, refund.Entry.DebitAccount)

@@ -49,7 +49,7 @@ func (s *Service) newTransfer(ctx context.Context, request *TransferRequest) (*t
 	if err != nil {
 		return nil, err
 	}
-	if err := s.checkEnds(ctx, &request.Principal, [2]bank.ID{source, destination}, amount.Currency); err != nil {
+	if err := s.checkEnds(ctx, &request.Subject, [2]bank.ID{source, destination}, amount.Currency); err != nil {
 		return nil, err
 	}
 	form := amountForm(bank.NewCanonical("transfer").Text(source.String()).Text(destination.String()), amount).Text(request.Message).
@@ -63,8 +63,8 @@ func (s *Service) newTransfer(ctx context.Context, request *TransferRequest) (*t
 }
 
 // checkEnds checks source and destination of a transfer.
-func (s *Service) checkEnds(ctx context.Context, principal *bank.Principal, ends [2]bank.ID, currency money.Currency) error {
-	source, err := s.ownAccount(ctx, principal, "source", ends[0])
+func (s *Service) checkEnds(ctx context.Context, subject *bank.Subject, ends [2]bank.ID, currency money.Currency) error {
+	source, err := s.ownAccount(ctx, subject, "source", ends[0])
 	if err != nil {
 		return err
 	}

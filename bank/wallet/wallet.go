@@ -49,7 +49,7 @@ type Service struct {
 // Call says who asks, under which request id, and when. A read has no request id.
 type Call struct {
 	Caller, RequestID, TraceID string
-	Principal                  bank.Principal
+	Subject                    bank.Subject
 	// At is when the request was made, in whole milliseconds; zero means now. Close and Cancel are always of
 	// the present. See bank.History.
 	At time.Time
@@ -76,9 +76,9 @@ func (s *Service) account(ctx context.Context, name string, id bank.ID) (bank.Ac
 
 // ownAccount returns the facts of an account that a request names in a field, if the principal may see
 // and move it.
-func (s *Service) ownAccount(ctx context.Context, principal *bank.Principal, name string, id bank.ID) (bank.AccountFacts, error) {
+func (s *Service) ownAccount(ctx context.Context, subject *bank.Subject, name string, id bank.ID) (bank.AccountFacts, error) {
 	facts, err := s.account(ctx, name, id)
-	if err == nil && !principal.MaySee(facts.CustomerID) {
+	if err == nil && !subject.MaySee(facts.CustomerID) {
 		err = bank.ErrNoAccount.In(name)
 	}
 	return facts, err
@@ -121,7 +121,7 @@ func (s *Service) transaction(call *Call) bank.ID {
 // request returns the identity of what a call asks for.
 func (s *Service) request(call *Call, form bank.Canonical) bank.Request {
 	return bank.Request{
-		Caller: call.Caller, ID: call.RequestID, TraceID: call.TraceID, PrincipalKind: call.Principal.Kind,
+		Caller: call.Caller, ID: call.RequestID, TraceID: call.TraceID, PrincipalKind: call.Subject.Kind,
 		Fingerprint: s.Vault.Fingerprint(form),
 	}
 }
