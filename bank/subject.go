@@ -14,6 +14,8 @@ type Subject struct {
 	Name string
 	// Customers are the customers that belong to a principal.User. New accounts are those of the first.
 	Customers []ID
+	// Loads says that a principal.Service loads a history, and so asks for what customers asked for then.
+	Loads bool
 }
 
 // Is reports whether the customer belongs to the subject.
@@ -44,5 +46,5 @@ func (s *Subject) MaySee(customer ID) bool {
 
 // Same reports whether both are the same, so that one may get the answer to the other's request.
 func (s *Subject) Same(other *Subject) bool {
-	return s.Kind == other.Kind && s.Name == other.Name && slices.Equal(s.Customers, other.Customers)
+	return s.Kind == other.Kind && s.Name == other.Name && s.Loads == other.Loads && slices.Equal(s.Customers, other.Customers)
 }

@@ -16,7 +16,7 @@ import (
 
 func (r *replica) get(t testing.TB, placed bank.Entry) purchase.Purchase {
 	t.Helper()
-	found, err := r.purchases.Get(t.Context(), "shop", "purchases/"+placed.TransactionID.String())
+	found, err := r.purchases.Get(t.Context(), "shop", bank.Subject{Kind: principal.Service}, "purchases/"+placed.TransactionID.String())
 	require.NoError(t, err)
 	return found
 }
@@ -197,7 +197,7 @@ func TestAHoldOnAWalletIsNoPurchase(t *testing.T) {
 		placed := one.place(t, one.wallet(t, 1000).ID, 10)
 		_, err := one.purchases.Void(t.Context(), purchase.VoidRequest{Caller: "shop", RequestID: placed.Request.ID})
 		requireReason(t, "NOT_A_PURCHASE", err)
-		_, err = one.purchases.Get(t.Context(), "shop", "purchases/"+placed.TransactionID.String())
+		_, err = one.purchases.Get(t.Context(), "shop", bank.Subject{Kind: principal.Service}, "purchases/"+placed.TransactionID.String())
 		requireReason(t, "PURCHASE_NOT_FOUND", err)
 		request := capture(placed.TransactionID, 0)
 		request.ByCard = true

@@ -20,6 +20,17 @@ func (s *Service) requireSeen(ctx context.Context, subject *bank.Subject, accoun
 	return err
 }
 
+// mayRead says who may read a purchase.
+func mayRead(caller string, subject *bank.Subject, entry *bank.Entry) bool {
+	switch subject.Kind {
+	case principal.Operator:
+		return true
+	case principal.User:
+		return subject.Is(entry.CustomerID)
+	}
+	return entry.Request.Caller == caller
+}
+
 // CheckOwner returns the answer of a purchase that does not exist when a transaction is on an account that
 // the principal may not see.
 func (s *Service) CheckOwner(ctx context.Context, subject *bank.Subject, transaction bank.ID) error {

@@ -17,7 +17,6 @@ import (
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/field"
 	"codebank.dev/platform/money"
-	"codebank.dev/platform/principal"
 )
 
 // Service decides purchases. All fields but StoredTokens, History, Holds, NoHolds and Scorer
@@ -289,9 +288,10 @@ func (s *Service) Reverse(ctx context.Context, request ReverseRequest) (Reversal
 		Parties:  bank.Parties{AccountID: parties.AccountID},
 		Amount:   request.AmountMinor,
 		Request: bank.Request{
-			Caller: request.Caller, ID: request.RequestID, TraceID: request.TraceID, PrincipalKind: request.PrincipalKind,
+			Caller: request.Caller, ID: request.RequestID, TraceID: request.TraceID, PrincipalKind: request.Subject.Kind,
 			Fingerprint: s.Vault.Fingerprint(request.canonical(id)),
 		},
+		Subject:     request.Subject,
 		OwnPurchase: true,
 		Missing:     errNoPurchase,
 		Description: request.Description,
@@ -307,8 +307,8 @@ func (s *Service) Reverse(ctx context.Context, request ReverseRequest) (Reversal
 // ReverseRequest asks for a purchase to be given back.
 type ReverseRequest struct {
 	Caller, RequestID, TraceID string
-	PrincipalKind              principal.Kind // as in Request.Subject
-	Name                       string         // purchases/{uuid}
+	Subject                    bank.Subject // as in Request
+	Name                       string       // purchases/{uuid}
 	// AmountMinor is how much to give back, in minor units of the purchase's currency; 0 means the
 	// whole purchase.
 	AmountMinor int64
@@ -338,9 +338,10 @@ func checkPart(minor int64) error {
 // difference between the two.
 var errNoPurchase = fault.New(fault.NotFound, "PURCHASE_NOT_FOUND", "There is no such purchase.")
 
-// Get returns a purchase of the caller with what was given back since. fault.NotFound when there is
-// none or it belongs to another caller.
-func (s *Service) Get(ctx context.Context, caller, name string) (Purchase, error) {
+// Get returns a purchase with what was given back since. An operator may read any, a user those on accounts
+// of his own, and a service those that it asked for as caller. fault.NotFound when there is none, or none
+// that the subject may read.
+func (s *Service) Get(ctx context.Context, caller string, subject bank.Subject, name string) (Purchase, error) {
 	id, err := field.ID("name", "purchases/", name)
 	if err != nil {
 		return Purchase{}, err
@@ -352,7 +353,7 @@ func (s *Service) Get(ctx context.Context, caller, name string) (Purchase, error
 	if err != nil {
 		return Purchase{}, err
 	}
-	if !isPurchase(&entry) || entry.Request.Caller != caller {
+	if !isPurchase(&entry) || !mayRead(caller, &subject, &entry) {
 		return Purchase{}, errNoPurchase
 	}
 	if entry.Kind == bank.KindHold {

@@ -21,6 +21,7 @@ import (
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/field"
 	"codebank.dev/platform/pan"
+	"codebank.dev/platform/principal"
 	"github.com/stretchr/testify/require"
 )
 
@@ -369,7 +370,7 @@ func TestOnlyTheOwnerSeesAPurchase(t *testing.T) {
 		bought, err := one.purchases.Authorize(t.Context(), request(issued.Data, 400))
 		require.NoError(t, err)
 		name := "purchases/" + bought.Entry.TransactionID.String()
-		_, err = one.purchases.Get(t.Context(), "other", name)
+		_, err = one.purchases.Get(t.Context(), "other", bank.Subject{Kind: principal.Service}, name)
 		require.Equal(t, fault.NotFound, fault.CodeOf(err))
 		_, err = one.purchases.Reverse(t.Context(), purchase.ReverseRequest{Caller: "other", RequestID: "x", Name: name})
 		require.Equal(t, fault.NotFound, fault.CodeOf(err))
@@ -377,7 +378,7 @@ func TestOnlyTheOwnerSeesAPurchase(t *testing.T) {
 		require.NoError(t, err)
 		_, err = one.purchases.Reverse(t.Context(), purchase.ReverseRequest{Caller: "shop", RequestID: "z", Name: name})
 		require.Equal(t, "ALREADY_REVERSED", fault.Of(err).Reason)
-		got, err := one.purchases.Get(t.Context(), "shop", name)
+		got, err := one.purchases.Get(t.Context(), "shop", bank.Subject{Kind: principal.Service}, name)
 		require.NoError(t, err)
 		require.Equal(t, int64(400), got.Reversed)
 		require.Equal(t, bought.Entry, got.Entry)
@@ -418,7 +419,7 @@ func TestAPurchaseIsGivenBackInPartsByAnyReplica(t *testing.T) {
 		require.Equal(t, int64(400), voided.Reversed)
 		_, refused = reverse(one, "late", 1)
 		require.Equal(t, "ALREADY_REVERSED", refused)
-		got, err := one.purchases.Get(t.Context(), "shop", name)
+		got, err := one.purchases.Get(t.Context(), "shop", bank.Subject{Kind: principal.Service}, name)
 		require.NoError(t, err)
 		require.Equal(t, int64(400), got.Reversed)
 	})

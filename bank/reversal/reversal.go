@@ -22,10 +22,10 @@ type Command struct {
 	// Amount is how much to give back, in minor units; 0 means all that is left.
 	Amount  int64
 	Request bank.Request
-	// Principal asks for the reversal; see Allowed.
+	// Subject asks for the reversal; see Allowed.
 	Subject bank.Subject
 	// OwnPurchase is the rule of PurchaseService: only a purchase of the same caller is given back, or what
-	// anybody captured of it, whoever the principal is. An Amount of 0 means the whole purchase, of which
+	// anybody captured of it; to an operator any. An Amount of 0 means the whole purchase, of which
 	// nothing was given back before.
 	OwnPurchase bool
 	// Missing answers for a transaction that does not exist, and for one that may not be given back by
@@ -183,7 +183,7 @@ func isReversible(original *bank.Entry) bool {
 }
 
 // isOwnPurchase reports whether a transaction is a purchase of the same caller, now or with a later capture,
-// or the capture of one. An operator or the merchant may have captured it.
+// or the capture of one. An operator or the merchant may have captured it. Every purchase is an operator's.
 func (c *Command) isOwnPurchase(book *bank.Book, original *bank.Entry) bool {
 	purchase := original
 	if original.Kind == bank.KindCapture {
@@ -192,7 +192,7 @@ func (c *Command) isOwnPurchase(book *bank.Book, original *bank.Entry) bool {
 		}
 	}
 	ofCard := purchase.Kind == bank.KindHold && !purchase.Card.ID.IsZero()
-	return (purchase.Kind == bank.KindPurchase || ofCard) && purchase.Request.Caller == c.Request.Caller
+	return (purchase.Kind == bank.KindPurchase || ofCard) && (purchase.Request.Caller == c.Request.Caller || c.Subject.Kind == principal.Operator)
 }
 
 // Allowed reports whether a principal may have a transaction given back:
@@ -200,7 +200,8 @@ func (c *Command) isOwnPurchase(book *bank.Book, original *bank.Entry) bool {
 //   - An operator any.
 //   - A merchant what was paid to him.
 //   - A user a transfer to an account of his own, and what the same caller asked for on his account.
-//   - A service what it asked for itself, except a transfer: only its recipient gives that back.
+//   - A service what it asked for itself, except a transfer: only its recipient gives that back, or who loads
+//     a history.
 //
 // Whoever may not must get the answer of a transaction that does not exist. second is leg 1, or nil.
 func Allowed(subject *bank.Subject, caller string, original, second *bank.Entry) bool {
@@ -216,7 +217,7 @@ func Allowed(subject *bank.Subject, caller string, original, second *bank.Entry)
 		}
 		return own && subject.Is(original.CustomerID)
 	case principal.Service:
-		return own && original.Kind != bank.KindTransfer
+		return own && (original.Kind != bank.KindTransfer || subject.Loads)
 	}
 	return false
 }

@@ -11,12 +11,15 @@ import (
 // Principals says on whose behalf a call is made. Behind walls that is the principal that the call proves.
 // Without walls it is derived from what the call claims: a call that names a customer (serve.CustomerKey) is
 // made for that user; otherwise a caller among the operators is one, and every other caller is a service.
-type Principals struct{ operators map[string]bool }
+type Principals struct {
+	operators map[string]bool
+	history   bool
+}
 
-// NewPrincipals returns the rule for a bank whose operators have these callers' names, as far as it has no
-// walls.
-func NewPrincipals(operators []string) *Principals {
-	p := &Principals{operators: make(map[string]bool, len(operators))}
+// NewPrincipals returns the rule for a bank. Without walls its operators have these callers' names. history
+// says that it takes a history from the Loader.
+func NewPrincipals(operators []string, history bool) *Principals {
+	p := &Principals{operators: make(map[string]bool, len(operators)), history: history}
 	for _, name := range operators {
 		p.operators[name] = true
 	}
@@ -28,6 +31,7 @@ func NewPrincipals(operators []string) *Principals {
 func (p *Principals) of(ctx context.Context) bank.Subject {
 	if proved := serve.Principal(ctx); proved.Kind != 0 {
 		subject := bank.Subject{Kind: proved.Kind, Name: proved.Name}
+		subject.Loads = p != nil && p.history && proved.Kind == principal.Service && proved.Name == Loader
 		if user := proved.UserID(); !user.IsZero() {
 			subject.Customers = []bank.ID{user}
 		}

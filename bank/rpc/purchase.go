@@ -131,7 +131,7 @@ func (p *Purchases) ReversePurchase(ctx context.Context, in *bankv1.ReversePurch
 		return nil, err
 	}
 	reversal, err := p.Service.Reverse(ctx, purchase.ReverseRequest{
-		Caller: serve.Caller(ctx), RequestID: in.GetRequestId(), TraceID: serve.TraceID(ctx), PrincipalKind: p.Principals.of(ctx).Kind,
+		Caller: serve.Caller(ctx), RequestID: in.GetRequestId(), TraceID: serve.TraceID(ctx), Subject: p.Principals.of(ctx),
 		Name: in.GetName(), AmountMinor: in.GetAmountMinor(), Description: in.GetDescription(), At: at,
 	})
 	if err != nil {
@@ -152,10 +152,7 @@ func (p *Purchases) ReversePurchase(ctx context.Context, in *bankv1.ReversePurch
 
 // GetPurchase implements bankv1.PurchaseServiceServer.
 func (p *Purchases) GetPurchase(ctx context.Context, in *bankv1.GetPurchaseRequest) (*bankv1.GetPurchaseResponse, error) {
-	if err := p.checkOwner(ctx, in.GetName()); err != nil {
-		return nil, err
-	}
-	found, err := p.Service.Get(ctx, serve.Caller(ctx), in.GetName())
+	found, err := p.Service.Get(ctx, serve.Caller(ctx), p.Principals.of(ctx), in.GetName())
 	if err != nil {
 		return nil, err
 	}

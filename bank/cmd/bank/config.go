@@ -39,8 +39,10 @@ type config struct {
 	history     bool
 	profile     bool
 
-	// operators are the callers that count as operators of the bank.
-	operators     []string
+	// operators are the callers that count as operators of a bank without walls.
+	operators []string
+	// acquirers are the programs that send purchases by card.
+	acquirers     []string
 	simulatedCash bool
 
 	lanes       int
@@ -55,6 +57,7 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	flags.SetOutput(stdout)
 	c := &config{}
 	c.server.Bind(flags, "127.0.0.1:17000", "127.0.0.1:17001")
+	c.server.BindWalls(flags, "operator,cashier,bankctl")
 	flags.StringVar(&c.databaseURL, "database-url", "", "`url` of the ledger's Postgres; required. It is a secret: prefer BANK_DATABASE_URL or BANK_DATABASE_URL_FILE")
 	flags.StringVar(&c.vaultKeyFile, "vault-key-file", "", "`file` with the vault's keys, mode 0600; required. Make it with `bankctl keys new`")
 	code := flags.String("bank-code", "001", "the bank's own `code`, three digits")
@@ -68,8 +71,8 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	flags.IntVar(&c.eventVersion, "event-version", event.NewestVersion, "`version` of the schema in which events are written; keep the older one while replicas or readers are upgraded")
 	flags.DurationVar(&c.clockOffset, "clock-offset", 0, "added to the system's clock, for rehearsals: decisions and new cards have that time")
 	flags.BoolVar(&c.history, "history", false, "load a history: requests may name their own time (request_time), holds do not expire, and no watermarks are published. Never use it for a bank with other callers")
-	operators := flags.String("operators", "operator,cashier,bankctl", "`caller,…` that count as operators of the bank: they pay cash in and out, and give back what others were paid")
-	flags.BoolVar(&c.simulatedCash, "simulated-cash", false, "let every caller pay cash in and out, for demonstrations. Never use it for a bank whose money is worth something")
+	acquirers := flags.String("acquirers", "checkout", "`program,…` that send purchases by card, and exchange card data for tokens")
+	flags.BoolVar(&c.simulatedCash, "simulated-cash", false, "let customers pay cash in and out of their own accounts, for demonstrations. Never use it for a bank whose money is worth something")
 	flags.BoolVar(&c.profile, "profile", false, "serve the runtime's profiles at /debug/pprof/ on the HTTP address")
 	flags.IntVar(&c.lanes, "lanes", 0, "how many batches may be committing at once; 0 means two for each processor")
 	flags.IntVar(&c.maxBatch, "max-batch", 256, "largest number of commands that share a commit")
@@ -79,7 +82,10 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 		return nil, err
 	}
 	var err error
-	if c.operators, err = splitCallers(*operators); err != nil {
+	if c.operators, err = splitPrograms("operators", flags.Lookup("operators").Value.String()); err != nil {
+		return nil, err
+	}
+	if c.acquirers, err = splitPrograms("acquirers", *acquirers); err != nil {
 		return nil, err
 	}
 	if c.failpoint, err = failpoint.Parse(*point, failpoints.All()); err != nil {
@@ -137,18 +143,18 @@ func (c *config) openAuth(broker, registry *clientauth.Settings) (err error) {
 	return nil
 }
 
-// splitCallers returns the callers of a list.
-func splitCallers(list string) ([]string, error) {
+// splitPrograms returns the programs of the list in a setting.
+func splitPrograms(setting, list string) ([]string, error) {
 	if list == "" {
 		return nil, nil
 	}
-	callers := strings.Split(list, ",")
-	for _, caller := range callers {
-		if !serve.ValidCaller(caller) {
-			return nil, fmt.Errorf("--operators: %q is no caller: use 1 to 64 letters, digits and . _ : - for each", caller)
+	programs := strings.Split(list, ",")
+	for _, program := range programs {
+		if !serve.ValidCaller(program) {
+			return nil, fmt.Errorf("--%s: %q is no name of a program: use 1 to 64 letters, digits and . _ : - for each", setting, program)
 		}
 	}
-	return callers, nil
+	return programs, nil
 }
 
 // requestHistory lets requests name an earlier time; nil when none may.

@@ -56,6 +56,10 @@ func TestTheOperatorsAreCallers(t *testing.T) {
 	require.True(t, config.simulatedCash)
 	_, err = parse(append(args, "--operators=a,b c"), nil, io.Discard)
 	require.ErrorContains(t, err, "--operators")
+
+	require.Equal(t, []string{"checkout"}, config.acquirers)
+	_, err = parse(append(args, "--acquirers=a,b c"), nil, io.Discard)
+	require.ErrorContains(t, err, "--acquirers")
 }
 
 func TestTheSettingsOfBrokersAndRegistryAreCheckedAtTheStart(t *testing.T) {

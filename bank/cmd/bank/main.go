@@ -21,6 +21,7 @@ import (
 	"codebank.dev/bank/hold"
 	"codebank.dev/bank/kafka"
 	"codebank.dev/bank/ledger"
+	"codebank.dev/bank/rpc"
 	"codebank.dev/bank/vault"
 	"codebank.dev/platform/memory"
 	"codebank.dev/platform/serve"
@@ -65,7 +66,14 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	})
 	defer closeExecutor(executor, logger)
 
+	walls, err := config.server.Walls(logger)
+	if err != nil {
+		return err
+	}
+	defer walls.Close()
 	settings := config.server.Config("bank", logger)
+	settings.Walls = walls
+	settings.Permissions, settings.Groups = rpc.Permissions(config.simulatedCash), rpc.Groups(config.acquirers, config.history)
 	settings.Checks = []serve.Check{{Name: "database", Run: store.Ready}}
 	if settings.OpenAPI, err = schemas.OpenAPI("bank.v1"); err != nil {
 		return err

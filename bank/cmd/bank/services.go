@@ -30,7 +30,7 @@ type services struct {
 // register serves the contract of the bank over gRPC and REST.
 func (s *services) register(ctx context.Context, server *serve.Server) error {
 	holds := s.holds()
-	principals := rpc.NewPrincipals(s.config.operators)
+	principals := rpc.NewPrincipals(s.config.operators, s.config.history)
 	bankv1.RegisterCardServiceServer(server, &rpc.Cards{Principals: principals, Service: &card.Service{
 		Code: s.config.bankCode, Ledger: s.executor, Directory: s.directory, Reader: s.store, Vault: s.keys,
 		Tokens: s.keys, Random: rand.Reader, Now: s.config.now, Failpoint: s.config.failpoint, History: s.config.requestHistory(),
@@ -40,7 +40,7 @@ func (s *services) register(ctx context.Context, server *serve.Server) error {
 			Code: s.config.bankCode, Ledger: s.executor, Directory: s.directory, Reader: s.store, Holds: s.store, NoHolds: !s.config.placesHolds(), Vault: s.keys,
 			Tokens: s.keys, StoredTokens: s.store, History: s.config.requestHistory(), Scorer: risk.NewScorer(),
 		}})
-	wallets, err := s.wallets(holds)
+	wallets, err := s.wallets(holds, principals)
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func (s *services) register(ctx context.Context, server *serve.Server) error {
 
 // wallets returns the service of accounts. Its page tokens are under a key that is derived from the vault's,
 // so that every replica reads them.
-func (s *services) wallets(holds *hold.Service) (*rpc.Wallets, error) {
+func (s *services) wallets(holds *hold.Service, principals *rpc.Principals) (*rpc.Wallets, error) {
 	key := s.keys.Fingerprint(bank.NewCanonical("page tokens"))
 	tokens, err := serve.NewPageTokens(key[:])
 	if err != nil {
@@ -61,7 +61,7 @@ func (s *services) wallets(holds *hold.Service) (*rpc.Wallets, error) {
 			Code: s.config.bankCode, Ledger: s.executor, Directory: s.directory, Reader: s.store, Accounts: s.store,
 			Vault: s.keys, Holds: holds, SimulatedCash: s.config.simulatedCash, History: s.config.requestHistory(),
 		},
-		Principals: rpc.NewPrincipals(s.config.operators), PageTokens: tokens, EventVersion: s.config.eventVersion,
+		Principals: principals, PageTokens: tokens, EventVersion: s.config.eventVersion,
 	}, nil
 }
 
