@@ -42,6 +42,9 @@ func Main(m *testing.M, program func()) {
 
 // Program is a program that was started.
 type Program struct {
+	// Client is that of a program that serves HTTPS; nil for plain HTTP.
+	Client *http.Client
+
 	process interface{ Signal(os.Signal) error }
 	log     *logs
 	gone    <-chan struct{}
@@ -155,11 +158,19 @@ func (p *Program) AwaitReady(t testing.TB) (addresses Addresses, ready bool) {
 		return addresses, false
 	}
 	p.Await(t, func() bool {
-		answer, _ := Get("http://" + addresses.HTTP + "/readyz")
-		ready = answer.Status == http.StatusOK
+		ready = p.isReady(addresses.HTTP)
 		return ready
 	})
 	return addresses, ready
+}
+
+func (p *Program) isReady(address string) bool {
+	client, url := http.DefaultClient, "http://"
+	if p.Client != nil {
+		client, url = p.Client, "https://"
+	}
+	answer, _ := get(client, url+address+"/readyz")
+	return answer.Status == http.StatusOK
 }
 
 // Answer is the answer to an HTTP request, with the body read.
@@ -170,8 +181,10 @@ type Answer struct {
 }
 
 // Get requests a URL. The Answer is zero if there is an error.
-func Get(url string) (Answer, error) {
-	response, err := http.Get(url)
+func Get(url string) (Answer, error) { return get(http.DefaultClient, url) }
+
+func get(client *http.Client, url string) (Answer, error) {
+	response, err := client.Get(url)
 	if err != nil {
 		return Answer{}, err
 	}
