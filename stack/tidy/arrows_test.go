@@ -12,7 +12,7 @@ import (
 // that ends in "/" is everything below it.
 var (
 	// pure is the part of the platform without input and output.
-	pure = []string{"platform/auditlog", "platform/cache", "platform/failpoint", "platform/fault", "platform/field", "platform/id", "platform/money", "platform/pan"}
+	pure = []string{"platform/auditlog", "platform/cache", "platform/failpoint", "platform/fault", "platform/field", "platform/id", "platform/money", "platform/pan", "platform/principal"}
 	// language is what every use case of the bank may import.
 	language = slices.Concat([]string{"bank", "bank/failpoints"}, pure)
 	// service is what any program except the bank's parts may import.
@@ -69,7 +69,7 @@ var arrows = map[string][]string{
 	"bank/banktest":   language,
 	"bank/postgres":   slices.Concat(language, []string{"platform/database", "platform/database/wire"}),
 	"bank/kafka":      slices.Concat(language, []string{"platform/clientauth", "schemas"}),
-	"bank/rpc":        slices.Concat(language, []string{"bank/card", "bank/hold", "bank/purchase", "bank/wallet", "platform/serve", "schemas"}),
+	"bank/rpc":        slices.Concat(language, []string{"bank/card", "bank/hold", "bank/purchase", "bank/wallet", "platform/permission", "platform/serve", "schemas"}),
 	"bank/cmd":        {"bank", "bank/", "platform/", "schemas"},
 
 	"statement": service,

@@ -71,7 +71,7 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	flags.IntVar(&c.eventVersion, "event-version", event.NewestVersion, "`version` of the schema in which events are written; keep the older one while replicas or readers are upgraded")
 	flags.DurationVar(&c.clockOffset, "clock-offset", 0, "added to the system's clock, for rehearsals: decisions and new cards have that time")
 	flags.BoolVar(&c.history, "history", false, "load a history: requests may name their own time (request_time), holds do not expire, and no watermarks are published. Never use it for a bank with other callers")
-	acquirers := flags.String("acquirers", "checkout", "`program,…` that send purchases by card, and exchange card data for tokens")
+	flags.String("acquirers", "checkout", "`program,…` that send purchases by card, and exchange card data for tokens")
 	flags.BoolVar(&c.simulatedCash, "simulated-cash", false, "let customers pay cash in and out of their own accounts, for demonstrations. Never use it for a bank whose money is worth something")
 	flags.BoolVar(&c.profile, "profile", false, "serve the runtime's profiles at /debug/pprof/ on the HTTP address")
 	flags.IntVar(&c.lanes, "lanes", 0, "how many batches may be committing at once; 0 means two for each processor")
@@ -82,10 +82,10 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 		return nil, err
 	}
 	var err error
-	if c.operators, err = splitPrograms("operators", flags.Lookup("operators").Value.String()); err != nil {
+	if c.operators, err = programs(flags, "operators"); err != nil {
 		return nil, err
 	}
-	if c.acquirers, err = splitPrograms("acquirers", *acquirers); err != nil {
+	if c.acquirers, err = programs(flags, "acquirers"); err != nil {
 		return nil, err
 	}
 	if c.failpoint, err = failpoint.Parse(*point, failpoints.All()); err != nil {
@@ -94,12 +94,8 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	if c.bankCode, err = bank.ParseCode(*code); err != nil {
 		return nil, errors.New("--bank-code: " + err.Error())
 	}
-	for _, required := range []struct{ name, value string }{
-		{"database-url", c.databaseURL}, {"vault-key-file", c.vaultKeyFile},
-	} {
-		if required.value == "" {
-			return nil, errors.New("--" + required.name + " is required")
-		}
+	if err := c.checkRequired(); err != nil {
+		return nil, err
 	}
 	if c.history {
 		// A later decision may be of any time, also of a time up to which the topic would have been
@@ -143,18 +139,31 @@ func (c *config) openAuth(broker, registry *clientauth.Settings) (err error) {
 	return nil
 }
 
-// splitPrograms returns the programs of the list in a setting.
-func splitPrograms(setting, list string) ([]string, error) {
+// checkRequired names a setting that is missing.
+func (c *config) checkRequired() error {
+	for _, required := range []struct{ name, value string }{
+		{"database-url", c.databaseURL}, {"vault-key-file", c.vaultKeyFile},
+	} {
+		if required.value == "" {
+			return errors.New("--" + required.name + " is required")
+		}
+	}
+	return nil
+}
+
+// programs returns the programs of the list in a setting.
+func programs(flags *flag.FlagSet, setting string) ([]string, error) {
+	list := flags.Lookup(setting).Value.String()
 	if list == "" {
 		return nil, nil
 	}
-	programs := strings.Split(list, ",")
-	for _, program := range programs {
+	names := strings.Split(list, ",")
+	for _, program := range names {
 		if !serve.ValidCaller(program) {
 			return nil, fmt.Errorf("--%s: %q is no name of a program: use 1 to 64 letters, digits and . _ : - for each", setting, program)
 		}
 	}
-	return programs, nil
+	return names, nil
 }
 
 // requestHistory lets requests name an earlier time; nil when none may.
