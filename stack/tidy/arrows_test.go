@@ -82,6 +82,7 @@ var arrows = map[string][]string{
 	"identity/signing":    {"identity/failpoints", "platform/failpoint", "platform/token"},
 	"identity/access":     {"identity", "identity/hashing", "identity/mail", "identity/signing", "platform/fault", "platform/field", "platform/id", "platform/token"},
 	"identity/postgres":   {"identity", "identity/failpoints", "platform/auditlog", "platform/auditlog/table", "platform/database", "platform/failpoint", "platform/fault", "platform/id"},
+	"identity/operators":  {"identity", "identity/access", "identity/hashing", "identity/postgres"},
 	"identity/rpc":        {"identity", "identity/access", "identity/signing", "platform/fault", "platform/id", "platform/permission", "platform/serve", "platform/token", "schemas"},
 	"identity/cmd":        {"identity", "identity/", "platform/", "schemas"},
 
@@ -90,7 +91,7 @@ var arrows = map[string][]string{
 
 	// bankctl serves the pages of the dashboards, because they need what it has: the client of
 	// Elasticsearch and the settings of operators.
-	"operations": slices.Concat(service, []string{"connectors", "dashboards", "bank/postgres", "bank/kafka", "bank/vault", "web/analyst"}),
+	"operations": slices.Concat(service, []string{"connectors", "dashboards", "bank/postgres", "bank/kafka", "bank/vault", "identity/operators", "web/analyst"}),
 
 	"stack": {"self", "native/", "schemas", "connectors", "dashboards"},
 }
@@ -107,7 +108,7 @@ var testArrows = map[string][]string{
 	"checkout":   {"native/", "platform/", "schemas"},
 	"identity":   {"native/", "platform/", "schemas"},
 	"web":        {"dashboards", "native/", "platform/", "schemas"},
-	"operations": {"bank/postgres", "bank/kafka", "bank/vault", "connectors", "dashboards", "native/", "platform/", "schemas", "web/analyst"},
+	"operations": {"bank/postgres", "bank/kafka", "bank/vault", "connectors", "dashboards", "identity/operators", "native/", "platform/", "schemas", "web/analyst"},
 	"stack":      {"native/", "connectors", "dashboards", "schemas"},
 }
 

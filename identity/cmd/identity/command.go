@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"time"
 
 	"codebank.dev/identity"
-	"codebank.dev/identity/access"
-	"codebank.dev/identity/postgres"
+	"codebank.dev/identity/operators"
 	"codebank.dev/identity/signing"
 )
 
@@ -34,8 +32,10 @@ func command(ctx context.Context, config *config, stdout io.Writer) error {
 		return nil
 	case named("keys", "rotate", 0):
 		return rotate(ctx, config, stdout)
-	case named("operators", "add", 1), named("roles", "grant", 2), named("roles", "revoke", 2):
-		return withStore(ctx, config, stdout)
+	case named("operators", "add", 1):
+		return addOperator(ctx, config, stdout)
+	case named("roles", "grant", 2), named("roles", "revoke", 2):
+		return changeRoles(ctx, config, stdout)
 	}
 	return errCommand
 }
@@ -71,18 +71,14 @@ func rotate(ctx context.Context, config *config, stdout io.Writer) error {
 	}
 }
 
-// withStore does a command on the database, which the program must have prepared; operators add
-// prepares it itself, because it may be the first of all.
-func withStore(ctx context.Context, config *config, stdout io.Writer) error {
+// changeRoles does a command on the database, which the program must have prepared.
+func changeRoles(ctx context.Context, config *config, stdout io.Writer) error {
 	store, service, err := open(ctx, config, nil)
 	if err != nil {
 		return err
 	}
 	defer store.Close()
 	words := config.words
-	if words[0] == "operators" {
-		return addOperator(ctx, config, store, service, stdout)
-	}
 	role, err := identity.ParseRole(words[3])
 	if err != nil {
 		return err
@@ -99,12 +95,9 @@ func withStore(ctx context.Context, config *config, stdout io.Writer) error {
 	return nil
 }
 
-// addOperator makes the tables if there are none, and an operator.
-func addOperator(ctx context.Context, config *config, store *postgres.Store, service *access.Service, stdout io.Writer) error {
-	if err := store.Prepare(ctx, slog.Default()); err != nil {
-		return err
-	}
-	created, err := service.AddOperator(ctx, identity.Origin{}, config.words[2], config.password)
+// addOperator makes an operator; the database need not be prepared.
+func addOperator(ctx context.Context, config *config, stdout io.Writer) error {
+	created, err := operators.Add(ctx, config.database.URL, config.words[2], config.password)
 	if err != nil {
 		return err
 	}

@@ -1,8 +1,8 @@
 // Command bankctl is the operators' tool. It makes vault keys; applies topics, schemas,
 // indices and connectors; shows the state of the connectors and restarts those that
 // failed; writes dashboards to Kibana and back to files; sends dead letters again; has
-// events published again; compares the five places of a bank's events; checks audit logs; and
-// fills a bank with a synthetic load. Every command may be repeated: the second time changes nothing
+// events published again; compares the five places of a bank's events; checks audit logs; makes
+// operators; and fills a bank with a synthetic load. Every command may be repeated: the second time changes nothing
 // more. The exit status is 0 when all is well, 1 when something failed or is not as it
 // should be, and 2 when the command line is wrong.
 package main
