@@ -16,7 +16,8 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
 password() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
-url() { echo "postgres://$1:$3@postgres:5432/$2"; }
+# The server of k8s/postgres.yaml has no certificate. See k8s/network.yaml for who reaches it.
+url() { echo "postgres://$1:$3@postgres:5432/$2?sslmode=disable"; }
 
 # secret NAME KEY VALUE [KEY VALUE]...
 secret() {

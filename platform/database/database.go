@@ -2,6 +2,7 @@
 // list of what an SQLSTATE means to all programs.
 //
 //	database.go  Config, Open: a pool of connections with the same settings in all programs
+//	tls.go       no connection over a network that only looks protected
 //	settings.go  a session without the program's limits is not used
 //	throttle.go  the connection throttle: one attempt at a time while a server is away
 //	migrate.go   Migrate: brings the schema to the program's version
@@ -47,7 +48,8 @@ var errURL = errors.New("database: the database URL cannot be read: it must look
 
 // Config says how to reach a database. URL and ApplicationName are required.
 type Config struct {
-	// URL is the database's address as pgx reads it. It holds a password: never log it.
+	// URL is the database's address as pgx reads it. It holds a password: never log it. An address
+	// that is not loopback says with sslmode how the connection is protected.
 	URL string
 	// ApplicationName is what the server's activity view shows.
 	ApplicationName string
@@ -72,7 +74,10 @@ type Config struct {
 func (c Config) poolConfig() (*pgxpool.Config, error) {
 	pool, err := pgxpool.ParseConfig(c.URL)
 	if err != nil {
-		return nil, errURL
+		return nil, errorOfURL(err)
+	}
+	if err := checkTLS(&pool.ConnConfig.Config); err != nil {
+		return nil, err
 	}
 	pool.MaxConns = DefaultMaxConnections
 	if c.MaxConnections > 0 {
@@ -107,8 +112,8 @@ type Pool struct {
 
 // Open returns a pool without connecting, so the database may be away. While the
 // server takes no connection, attempts are throttled to one in each
-// ThrottleInterval. An error means that the URL cannot be read; it does not repeat
-// the URL. Close the pool when it is no longer used.
+// ThrottleInterval. An error means that the URL cannot be read, or does not say how a
+// connection over a network is protected; it does not repeat the URL. Close the pool when it is no longer used.
 func Open(ctx context.Context, config Config) (*Pool, error) {
 	parsed, err := config.poolConfig()
 	if err != nil {

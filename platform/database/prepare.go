@@ -158,6 +158,9 @@ func reason(err error) string {
 	if words, ok := settingsReason(err); ok {
 		return words
 	}
+	if words, ok := tlsReason(err); ok {
+		return words
+	}
 	var connecting *pgconn.ConnectError
 	var network net.Error
 	switch {
