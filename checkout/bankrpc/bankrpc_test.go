@@ -19,10 +19,7 @@ func open(t testing.TB) (*bankrpc.Acquirer, *checkouttest.Peer) {
 	bank := inmem.NewAcquirer(checkouttest.NewClock())
 	bank.Decline("1881", checkout.Decline{Code: "51", Reason: "INSUFFICIENT_FUNDS", Message: "Não há limite."})
 	peer := checkouttest.NewPeer(t, bank)
-	conn, err := serve.Dial(peer.Address, serve.WithCaller("checkout"))
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = conn.Close() })
-	acquirer := bankrpc.New(conn)
+	acquirer := bankrpc.New(peer.Kit.Dial(t, peer.Address, "checkout"))
 	t.Cleanup(acquirer.Close)
 	return acquirer, peer
 }
@@ -121,7 +118,7 @@ func TestADeclineWithoutDetailsStillSaysSomething(t *testing.T) {
 }
 
 func TestABankThatIsAwayIsUnavailable(t *testing.T) {
-	conn, err := serve.Dial("127.0.0.1:1", serve.WithCaller("checkout"))
+	conn, err := serve.Dial("127.0.0.1:1")
 	require.NoError(t, err)
 	defer conn.Close()
 	acquirer := bankrpc.New(conn)

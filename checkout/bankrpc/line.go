@@ -21,8 +21,10 @@ const (
 	// the next message. The bank reads no further after sixteen.
 	maxMessages = 8
 	// streamAge is how long new purchases are sent over the same stream. The next stream may go
-	// to another replica of the bank, such as one that was started since.
-	streamAge = time.Minute
+	// to another replica of the bank, such as one that was started since. It is half of the minute for
+	// which the bank lets the streams of a connection go on that has become too old. So nothing is under
+	// way when that is over.
+	streamAge = 30 * time.Second
 	// firstReopen is the wait before a stream is opened after one that broke without an answer.
 	// Each such wait is twice the one before, up to lastReopen.
 	firstReopen = 10 * time.Millisecond

@@ -13,10 +13,14 @@ import (
 
 	"codebank.dev/checkout"
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/permission"
+	"codebank.dev/platform/rpctest"
 	"codebank.dev/platform/serve"
+	"codebank.dev/platform/wallstest"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/peer"
 )
 
 type serverStream = grpc.BidiStreamingServer[bankv1.AuthorizePurchasesRequest, bankv1.AuthorizePurchasesResponse]
@@ -35,21 +39,30 @@ func (s *scripted) AuthorizePurchases(stream serverStream) error {
 // newScripted returns a line to a bank. number counts the streams from 1.
 func newScripted(t *testing.T, age time.Duration, handle func(number int64, stream serverStream) error) (*line, *scripted) {
 	t.Helper()
-	bank := &scripted{serve: handle}
-	server, err := serve.Listen(serve.Config{
-		Name: "bank", GRPCAddress: "127.0.0.1:0", HTTPAddress: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler), DrainTimeout: time.Second,
-	})
+	return newScriptedOf(t, age, serve.Config{}, handle)
+}
+
+// newScriptedOf is newScripted for a bank with limits of its own.
+func newScriptedOf(t *testing.T, age time.Duration, limits serve.Config, handle func(number int64, stream serverStream) error) (*line, *scripted) {
+	t.Helper()
+	bank, kit := &scripted{serve: handle}, wallstest.New(t)
+	limits.Name, limits.GRPCAddress, limits.HTTPAddress = "bank", "127.0.0.1:0", "127.0.0.1:0"
+	limits.Logger, limits.DrainTimeout = slog.New(slog.DiscardHandler), time.Second
+	limits.Walls, limits.Groups = kit.Walls(t, "bank", nil), permission.Groups{"acquirers": {"checkout"}}
+	limits.Permissions = make(permission.Table)
+	for _, method := range rpctest.Unary(bankv1.PurchaseService_ServiceDesc) {
+		limits.Permissions[method] = permission.Rule{}
+	}
+	limits.Permissions[bankv1.PurchaseService_AuthorizePurchases_FullMethodName] = permission.Rule{Services: "acquirers"}
+	server, err := serve.Listen(limits)
 	require.NoError(t, err)
 	bankv1.RegisterPurchaseServiceServer(server, bank)
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { _ = server.Run(ctx) })
-	conn, err := serve.Dial(server.GRPCAddress(), serve.WithCaller("checkout"))
-	require.NoError(t, err)
-	l := newLine(bankv1.NewPurchaseServiceClient(conn), age)
+	l := newLine(bankv1.NewPurchaseServiceClient(kit.Dial(t, server.GRPCAddress(), "checkout")), age)
 	t.Cleanup(func() {
 		l.close()
-		_ = conn.Close()
 		stop()
 		running.Wait()
 	})
@@ -317,6 +330,40 @@ func TestWhatWaitsSharesAMessageAndFewAreUnderWay(t *testing.T) {
 	require.LessOrEqual(t, most, maxMessages)
 	require.Less(t, messages, all/2)
 	require.Equal(t, all, purchases)
+}
+
+// A bank ends connections that have become too old. Their streams go on for a while, and no new purchase is
+// sent over them that long: every purchase is answered.
+func TestConnectionsThatEndLeaveNoOutcomeUnknown(t *testing.T) {
+	var mutex sync.Mutex
+	connections := make(map[string]bool)
+	l, _ := newScriptedOf(t, 50*time.Millisecond, serve.Config{ConnectionAge: 200 * time.Millisecond}, func(number int64, stream serverStream) error {
+		other, _ := peer.FromContext(stream.Context())
+		mutex.Lock()
+		connections[other.Addr.String()] = true
+		mutex.Unlock()
+		return answering(number, stream)
+	})
+	enough := func() bool {
+		mutex.Lock()
+		defer mutex.Unlock()
+		return len(connections) >= 5
+	}
+	var buying sync.WaitGroup
+	for caller := range 32 {
+		buying.Go(func() {
+			for i := 0; !enough(); i++ {
+				id := "r" + strconv.Itoa(caller) + "-" + strconv.Itoa(i) + "x"
+				decision, err := l.buy(t.Context(), id)
+				if err != nil || !endsWith(decision.Purchase, "/"+id) {
+					t.Errorf("%s was answered %q, %v", id, decision.Purchase, err)
+					return
+				}
+			}
+		})
+	}
+	buying.Wait()
+	require.True(t, enough())
 }
 
 func TestAStreamThatBreaksAtOnceIsNotOpenedWithoutAPause(t *testing.T) {

@@ -33,19 +33,23 @@ type batchAnswer = bankv1.BatchCreateCardTokensResponse
 func openTokens(t *testing.T, slow time.Duration) (*Acquirer, *checkouttest.Peer) {
 	t.Helper()
 	peer := checkouttest.NewPeer(t, inmem.NewAcquirer(checkouttest.NewClock()))
-	return dialTokens(t, peer.Address, slow), peer
+	return newTokensAcquirer(t, peer.Kit.Dial(t, peer.Address, "checkout"), slow), peer
 }
 
+// dialTokens returns an acquirer whose bank does not prove who it is.
 func dialTokens(t *testing.T, address string, slow time.Duration) *Acquirer {
 	t.Helper()
-	conn, err := serve.Dial(address, serve.WithCaller("checkout"))
+	conn, err := serve.Dial(address)
 	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	return newTokensAcquirer(t, conn, slow)
+}
+
+func newTokensAcquirer(t *testing.T, conn *grpc.ClientConn, slow time.Duration) *Acquirer {
+	t.Helper()
 	acquirer := New(conn)
 	acquirer.tokens.slow = slow
-	t.Cleanup(func() {
-		acquirer.Close()
-		_ = conn.Close()
-	})
+	t.Cleanup(acquirer.Close)
 	return acquirer
 }
 

@@ -14,10 +14,14 @@ import (
 	"codebank.dev/platform/field"
 	"codebank.dev/platform/money"
 	"codebank.dev/platform/pan"
+	"codebank.dev/platform/permission"
 	"codebank.dev/platform/serve"
+	"codebank.dev/platform/wallstest"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
@@ -28,15 +32,19 @@ type Peer struct {
 	bankv1.UnimplementedPurchaseServiceServer
 	// Bank decides. Its clock is the caller's to choose.
 	Bank *inmem.Acquirer
+	// Kit has the authority of the Peer and of its callers.
+	Kit *wallstest.Kit
 	// Address is where the Peer listens.
 	Address string
 
+	end      func()
 	mutex    sync.Mutex
 	sent     Sent
 	change   func(*bankv1.Purchase) *bankv1.Purchase
 	batch    func(context.Context, *bankv1.BatchCreateCardTokensResponse) (*bankv1.BatchCreateCardTokensResponse, error)
 	breaking error
 	streams  int
+	clients  map[string]bool
 }
 
 // Sent is what a Peer was sent.
@@ -50,26 +58,50 @@ type Sent struct {
 	Single     int                              // calls for one token
 }
 
-// NewPeer serves a bank until the test ends.
+// NewPeer serves a bank over TLS until the test ends. Only the program checkout may call it.
 func NewPeer(t testing.TB, bank *inmem.Acquirer) *Peer {
 	t.Helper()
-	p := &Peer{Bank: bank}
-	server, err := serve.Listen(serve.Config{
-		Name: "peer", GRPCAddress: "127.0.0.1:0", HTTPAddress: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler),
-	})
+	p := &Peer{Bank: bank, Kit: wallstest.New(t), Address: "127.0.0.1:0"}
+	p.Serve(t, serve.Config{})
+	t.Cleanup(func() { p.End() })
+	return p
+}
+
+// Serve begins to serve, at the address of before if the Peer has served before. Of config only limits
+// and walls count.
+func (p *Peer) Serve(t testing.TB, config serve.Config) {
+	t.Helper()
+	config.Name, config.GRPCAddress, config.HTTPAddress = "bank", p.Address, "127.0.0.1:0"
+	config.Logger = slog.New(slog.DiscardHandler)
+	if config.Walls == nil {
+		config.Walls = p.Kit.Walls(t, "bank", nil)
+	}
+	config.Groups = permission.Groups{"acquirers": {"checkout"}}
+	config.Permissions = make(permission.Table)
+	for _, service := range []grpc.ServiceDesc{bankv1.CardService_ServiceDesc, bankv1.PurchaseService_ServiceDesc} {
+		for _, method := range service.Methods {
+			config.Permissions["/"+service.ServiceName+"/"+method.MethodName] = permission.Rule{Services: "acquirers"}
+		}
+		for _, stream := range service.Streams {
+			config.Permissions["/"+service.ServiceName+"/"+stream.StreamName] = permission.Rule{Services: "acquirers"}
+		}
+	}
+	server, err := serve.Listen(config)
 	require.NoError(t, err)
 	p.Address = server.GRPCAddress()
 	bankv1.RegisterCardServiceServer(server, p)
 	bankv1.RegisterPurchaseServiceServer(server, p)
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	running.Go(func() { _ = server.Run(ctx) })
-	t.Cleanup(func() {
+	running.Go(func() { assert.NoError(t, server.Run(ctx)) })
+	p.end = sync.OnceFunc(func() {
 		stop()
 		running.Wait()
 	})
-	return p
 }
+
+// End drains the Peer's calls and ends it.
+func (p *Peer) End() { p.end() }
 
 // Sent returns what the Peer was sent so far.
 func (p *Peer) Sent() Sent {
@@ -106,6 +138,13 @@ func (p *Peer) Streams() int {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	return p.streams
+}
+
+// Connections returns over how many connections streams were opened.
+func (p *Peer) Connections() int {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	return len(p.clients)
 }
 
 func (p *Peer) note(ctx context.Context, what func(*Sent)) {
@@ -178,6 +217,12 @@ func (p *Peer) token(ctx context.Context, in *bankv1.CreateCardTokenRequest) (*b
 func (p *Peer) AuthorizePurchases(stream grpc.BidiStreamingServer[bankv1.AuthorizePurchasesRequest, bankv1.AuthorizePurchasesResponse]) error {
 	p.mutex.Lock()
 	p.streams++
+	if other, ok := peer.FromContext(stream.Context()); ok {
+		if p.clients == nil {
+			p.clients = make(map[string]bool)
+		}
+		p.clients[other.Addr.String()] = true
+	}
 	p.mutex.Unlock()
 	var sending sync.Mutex
 	var working sync.WaitGroup

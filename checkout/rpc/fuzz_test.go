@@ -6,18 +6,13 @@ import (
 	"codebank.dev/checkout/checkouttest"
 	"codebank.dev/platform/rpctest"
 	checkoutv1 "codebank.dev/schemas/gen/checkout/v1"
-	"github.com/stretchr/testify/require"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 )
 
 // FuzzRequest: any bytes to any method are answered, by a message or by a refusal
 // that blames the caller or tells of nothing found: never INTERNAL.
 func FuzzRequest(f *testing.F) {
 	s := start(f)
-	conn, err := grpc.NewClient(s.grpc, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	require.NoError(f, err)
-	f.Cleanup(func() { _ = conn.Close() })
+	conn := s.kit.Dial(f, s.grpc, "shop")
 	methods := rpctest.Unary(checkoutv1.CheckoutService_ServiceDesc)
 	methods.Seed(f,
 		request("r1", checkouttest.VisaNumber),

@@ -19,9 +19,7 @@ import (
 // one cannot be left out.
 func TestNoFieldOfTextTakesACardNumberOrWhatCannotBeSeen(t *testing.T) {
 	s := start(t)
-	conn, err := serve.Dial(s.grpc, serve.WithCaller("shop"))
-	require.NoError(t, err)
-	defer conn.Close()
+	conn := s.kit.Dial(t, s.grpc, "shop")
 	requests := map[string]proto.Message{
 		"ListProducts": &checkoutv1.ListProductsRequest{},
 		"GetProduct":   &checkoutv1.GetProductRequest{Name: "products/atlas"},
@@ -52,5 +50,6 @@ func TestNoFieldOfTextTakesACardNumberOrWhatCannotBeSeen(t *testing.T) {
 
 // Whatever is wrong with a body or a query, the answer names the field and not its value.
 func TestNoAnswerOfRESTRepeatsACardNumberOrASecurityCode(t *testing.T) {
-	rpctest.RequireNoEcho(t, start(t).rest, checkoutv1.CheckoutService_ServiceDesc)
+	s := start(t)
+	rpctest.RequireNoEchoTo(t, s.kit.HTTP(t, "shop"), "https://"+s.http, checkoutv1.CheckoutService_ServiceDesc)
 }

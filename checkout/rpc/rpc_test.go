@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"codebank.dev/checkout"
 	"codebank.dev/checkout/charge"
@@ -21,7 +22,9 @@ import (
 	"codebank.dev/checkout/product"
 	"codebank.dev/checkout/rpc"
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/permission"
 	"codebank.dev/platform/serve"
+	"codebank.dev/platform/wallstest"
 	checkoutv1 "codebank.dev/schemas/gen/checkout/v1"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
@@ -30,16 +33,29 @@ import (
 
 // service is the whole merchant side on real connections, with store and bank in memory.
 type service struct {
+	kit   *wallstest.Kit
 	store *inmem.Store
 	bank  *inmem.Acquirer
-	rest  string
-	grpc  string
+	http  string // address
+	grpc  string // address
 	shop  checkoutv1.CheckoutServiceClient
 }
 
 func start(t testing.TB) *service {
 	t.Helper()
-	s := &service{store: inmem.NewStore(), bank: inmem.NewAcquirer(clock.System{})}
+	s := startBehind(t, func(*serve.WallsConfig) {})
+	// Users place orders once it is known which sessions have ended.
+	require.Eventually(t, func() bool {
+		_, err := s.shop.PlaceOrder(s.as(t, ada), &checkoutv1.PlaceOrderRequest{})
+		return fault.CodeOf(err) == fault.InvalidArgument
+	}, time.Minute, 5*time.Millisecond)
+	return s
+}
+
+// startBehind starts the service behind walls of its own.
+func startBehind(t testing.TB, change func(*serve.WallsConfig)) *service {
+	t.Helper()
+	s := &service{kit: wallstest.New(t), store: inmem.NewStore(), bank: inmem.NewAcquirer(clock.System{})}
 	require.NoError(t, s.store.Replace(t.Context(), checkouttest.Products()))
 	s.bank.Decline("1881", checkout.Decline{Code: "51", Reason: "INSUFFICIENT_FUNDS", Message: "Não há limite."})
 	orders, catalogue := checkouttest.Batched(t, s.store), product.NewCache(s.store, clock.System{})
@@ -49,8 +65,14 @@ func start(t testing.TB) *service {
 	require.NoError(t, err)
 	pages, err := serve.NewPageTokens([]byte("a key for tests only, 32 bytes.."))
 	require.NoError(t, err)
+	s.kit.StartIdentity(t)
 	server, err := serve.Listen(serve.Config{
 		Name: "checkout", GRPCAddress: "127.0.0.1:0", HTTPAddress: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler),
+		Walls: s.kit.Walls(t, "checkout", func(c *serve.WallsConfig) {
+			c.Operators, c.Namespaces = []string{"operator"}, map[string]string{"shop-eu": "shop"}
+			change(c)
+		}),
+		Permissions: rpc.Permissions(), Groups: permission.Groups{rpc.Shops: {"shop", "shop-eu", "mall"}},
 	})
 	require.NoError(t, err)
 	checkoutv1.RegisterCheckoutServiceServer(server, &rpc.Server{
@@ -68,17 +90,15 @@ func start(t testing.TB) *service {
 		stop()
 		running.Wait()
 	})
-	s.rest, s.grpc = "http://"+server.HTTPAddress(), server.GRPCAddress()
+	s.http, s.grpc = server.HTTPAddress(), server.GRPCAddress()
 	s.shop = s.client(t, "shop")
 	return s
 }
 
-func (s *service) client(t testing.TB, caller string, options ...serve.DialOption) checkoutv1.CheckoutServiceClient {
+// client returns a client with the certificate of a program; without one if it is "".
+func (s *service) client(t testing.TB, program string) checkoutv1.CheckoutServiceClient {
 	t.Helper()
-	conn, err := serve.Dial(s.grpc, append(options, serve.WithCaller(caller))...)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = conn.Close() })
-	return checkoutv1.NewCheckoutServiceClient(conn)
+	return checkoutv1.NewCheckoutServiceClient(s.kit.Dial(t, s.grpc, program))
 }
 
 func request(requestID, number string) *checkoutv1.PlaceOrderRequest {
@@ -130,7 +150,7 @@ func TestAnOrderOfAnotherCallerIsNotThere(t *testing.T) {
 	placed, err := s.shop.PlaceOrder(t.Context(), request("r1", checkouttest.VisaNumber))
 	require.NoError(t, err)
 	name := placed.GetOrder().GetName()
-	thief := s.client(t, "thief")
+	thief := s.client(t, "mall")
 	_, notTheirs := thief.GetOrder(t.Context(), &checkoutv1.GetOrderRequest{Name: name})
 	_, notThere := thief.GetOrder(t.Context(), &checkoutv1.GetOrderRequest{Name: "orders/00000000-0000-4000-8000-000000000001"})
 	require.Equal(t, fault.NotFound, fault.CodeOf(notTheirs))
@@ -209,9 +229,7 @@ func TestBrokenUTF8IsTheCallersFault(t *testing.T) {
 	wire, err := proto.Marshal(good)
 	require.NoError(t, err)
 	wire = []byte(strings.Replace(string(wire), "BROKEN-HERE", "BROKEN\xffHERE", 1))
-	conn, err := serve.Dial(s.grpc, serve.WithGRPC(grpc.WithDefaultCallOptions(grpc.ForceCodec(rawCodec{}))))
-	require.NoError(t, err)
-	defer conn.Close()
+	conn := s.kit.Dial(t, s.grpc, "shop", serve.WithGRPC(grpc.WithDefaultCallOptions(grpc.ForceCodec(rawCodec{}))))
 	var answer []byte
 	err = conn.Invoke(t.Context(), checkoutv1.CheckoutService_PlaceOrder_FullMethodName, wire, &answer)
 	require.Equal(t, fault.InvalidArgument, fault.CodeOf(err))
@@ -294,11 +312,10 @@ func TestTheSameOverREST(t *testing.T) {
 
 func (s *service) call(t *testing.T, method, path, body string) (int, string) {
 	t.Helper()
-	in, err := http.NewRequestWithContext(t.Context(), method, s.rest+path, strings.NewReader(body))
+	in, err := http.NewRequestWithContext(t.Context(), method, "https://"+s.http+path, strings.NewReader(body))
 	require.NoError(t, err)
-	in.Header.Set(serve.CallerKey, "shop")
 	in.Header.Set("Content-Type", "application/json")
-	out, err := http.DefaultClient.Do(in)
+	out, err := s.kit.HTTP(t, "shop").Do(in)
 	require.NoError(t, err)
 	defer out.Body.Close()
 	content, err := io.ReadAll(out.Body)

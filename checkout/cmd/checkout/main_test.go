@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -22,6 +23,7 @@ import (
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/programtest"
 	"codebank.dev/platform/serve"
+	"codebank.dev/platform/wallstest"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	checkoutv1 "codebank.dev/schemas/gen/checkout/v1"
 	"github.com/jackc/pgx/v5"
@@ -35,11 +37,25 @@ func TestMain(m *testing.M) { programtest.Main(m, main) }
 type process struct {
 	*programtest.Program
 	client checkoutv1.CheckoutServiceClient
-	http   string
+	grpc   string // address
+	http   string // address
 }
 
-// launch starts the program and does not wait for anything.
-func launch(t *testing.T, databaseURL, bankAddress string, flags ...string) *programtest.Program {
+// launch starts the program behind walls and does not wait for anything.
+func launch(t *testing.T, databaseURL string, peer *checkouttest.Peer, flags ...string) *programtest.Program {
+	t.Helper()
+	p := launchBare(t, databaseURL, peer.Address, append(peer.Kit.Flags(t, "checkout"), flags...)...)
+	p.Client = peer.Kit.HTTP(t, "")
+	return p
+}
+
+// launchPlain starts the program without TLS. Everybody is the program shop to it.
+func launchPlain(t *testing.T, databaseURL, bankAddress string) *programtest.Program {
+	t.Helper()
+	return launchBare(t, databaseURL, bankAddress, "--insecure=shop")
+}
+
+func launchBare(t *testing.T, databaseURL, bankAddress string, flags ...string) *programtest.Program {
 	t.Helper()
 	return programtest.Start(t, []string{"CHECKOUT_DATABASE_URL=" + databaseURL}, append([]string{
 		"--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0", "--log-level=debug", "--bank-address=" + bankAddress,
@@ -47,21 +63,19 @@ func launch(t *testing.T, databaseURL, bankAddress string, flags ...string) *pro
 }
 
 func TestEveryFigureWithAnAlarmIsThereFromTheStart(t *testing.T) {
-	shown := programtest.RequireAlarmFigures(t, launch(t, programtest.NoDatabase, "127.0.0.1:1"), "codebank_checkout_")
+	shown := programtest.RequireAlarmFigures(t, launchPlain(t, programtest.NoDatabase, "127.0.0.1:1"), "codebank_checkout_")
 	require.Contains(t, shown, "codebank_checkout_oldest_open_order_seconds +Inf\n", "not known is an endless age")
 	require.NotContains(t, shown, "codebank_checkout_open_orders")
 }
 
 // start runs the program until it is ready.
-func start(t *testing.T, databaseURL, bankAddress string, flags ...string) *process {
+func start(t *testing.T, databaseURL string, peer *checkouttest.Peer, flags ...string) *process {
 	t.Helper()
-	p := &process{Program: launch(t, databaseURL, bankAddress, flags...)}
+	p := &process{Program: launch(t, databaseURL, peer, flags...)}
 	addresses, ready := p.AwaitReady(t)
-	require.True(t, ready)
-	conn, err := serve.Dial(addresses.GRPC, serve.WithCaller("shop"))
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = conn.Close() })
-	p.client, p.http = checkoutv1.NewCheckoutServiceClient(conn), "http://"+addresses.HTTP
+	require.True(t, ready, p.Log())
+	p.grpc, p.http = addresses.GRPC, addresses.HTTP
+	p.client = checkoutv1.NewCheckoutServiceClient(peer.Kit.Dial(t, p.grpc, "shop"))
 	return p
 }
 
@@ -89,11 +103,12 @@ func newBank(t *testing.T) (*inmem.Acquirer, *checkouttest.Peer) {
 func TestTheProgramSellsAndKeepsNoCardData(t *testing.T) {
 	databaseURL := postgrestest.Database(t)
 	bank, peer := newBank(t)
-	p := start(t, databaseURL, peer.Address)
+	peer.Kit.StartIdentity(t)
+	p := start(t, databaseURL, peer)
 	for _, path := range []string{"/livez", "/readyz", "/docs", "/openapi.json", "/v1/products"} {
-		require.Equal(t, http.StatusOK, get(t, p.http+path).Status, path)
+		require.Equal(t, http.StatusOK, p.get(t, path).Status, path)
 	}
-	require.Equal(t, http.StatusNotFound, get(t, p.http+"/debug/pprof/").Status, "only with --profile")
+	require.Equal(t, http.StatusNotFound, p.get(t, "/debug/pprof/").Status, "only with --profile")
 	placed, err := p.client.PlaceOrder(t.Context(), request("r1"))
 	require.NoError(t, err)
 	require.Equal(t, checkoutv1.OrderState_ORDER_STATE_APPROVED, placed.GetOrder().GetState())
@@ -119,26 +134,83 @@ func TestTheProgramSellsAndKeepsNoCardData(t *testing.T) {
 		require.Equal(t, strings.TrimSpace(field), fault.Of(err).Field)
 	}
 
-	metrics := get(t, p.http+"/metrics").Body
-	require.Contains(t, metrics, `codebank_checkout_orders_ended_total{outcome="approved"} 1`)
+	secrets := plantTokens(t, peer.Kit, p)
+
+	metrics := p.get(t, "/metrics").Body
+	require.Contains(t, metrics, `codebank_checkout_orders_ended_total{outcome="approved"} 2`)
 	require.Contains(t, metrics, `codebank_checkout_orders_ended_total{outcome="given_up"} 1`)
 	require.Contains(t, metrics, "codebank_checkout_open_orders 0")
 	p.Interrupt(t)
 
 	dump := everything(t, databaseURL)
 	require.Contains(t, dump, "cafe-coado")
-	secrets := regexp.MustCompile(plantedNumber + `|\b` + plantedCode + `\b|ctk_|MARIA`)
-	require.Empty(t, secrets.FindString(dump), "card data in a table")
-	require.Empty(t, secrets.FindString(p.Log()), "card data in the log")
+	for _, text := range append(secrets, keysOf(t, peer.Kit, "checkout", "shop")...) {
+		require.NotContains(t, dump, text, "an access token or a key in a table")
+		require.NotContains(t, p.Log(), text, "an access token or a key in the log")
+	}
+	cards := regexp.MustCompile(plantedNumber + `|\b` + plantedCode + `\b|ctk_|MARIA`)
+	require.Empty(t, cards.FindString(dump), "card data in a table")
+	require.Empty(t, cards.FindString(p.Log()), "card data in the log")
 	require.NotContains(t, p.Log(), "cvv")
 	require.NotContains(t, p.Log(), mustPassword(t, databaseURL))
 
-	again := start(t, databaseURL, peer.Address, "--profile")
-	require.Equal(t, http.StatusOK, get(t, again.http+"/debug/pprof/").Status)
+	again := start(t, databaseURL, peer, "--profile")
+	require.Equal(t, http.StatusOK, again.get(t, "/debug/pprof/").Status)
 	repeated, err := again.client.PlaceOrder(t.Context(), request("r1"))
 	require.NoError(t, err)
 	require.True(t, proto.Equal(placed.GetOrder(), repeated.GetOrder()), "after a restart too")
 	again.Interrupt(t)
+}
+
+// plantTokens calls with access tokens, right and wrong ones, over gRPC and REST. It returns what of them is
+// secret.
+func plantTokens(t *testing.T, kit *wallstest.Kit, p *process) (secrets []string) {
+	t.Helper()
+	const user = "5d1f4a1e-0c1a-4f0a-9a55-3f8f7b0f2a10"
+	good := kit.Customer(t, user)
+	require.Eventually(t, func() bool {
+		_, err := p.client.PlaceOrder(wallstest.WithToken(t.Context(), good), request("r4"))
+		return err == nil
+	}, time.Minute, 20*time.Millisecond, "once it is known which sessions have ended")
+	for _, text := range []string{
+		good, good[:len(good)-4] + "AAAA", kit.Sign(t, wallstest.Token{Subject: user, Roles: []string{"customer"}, Age: time.Hour}),
+		kit.Sign(t, wallstest.Token{Subject: user, Roles: []string{"customer"}, Audience: "elsewhere"}),
+	} {
+		parts := strings.Split(text, ".")
+		secrets = append(secrets, parts[1], parts[2])
+		_, err := p.client.GetOrder(wallstest.WithToken(t.Context(), text), &checkoutv1.GetOrderRequest{Name: "orders/" + user})
+		require.Error(t, err)
+		require.NotContains(t, err.Error(), parts[1])
+		require.NotContains(t, err.Error(), parts[2])
+		in, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+p.http+"/v1/orders/"+user, nil)
+		require.NoError(t, err)
+		in.Header.Set("Authorization", "Bearer "+text)
+		out, err := p.Client.Do(in)
+		require.NoError(t, err)
+		defer out.Body.Close()
+		body, err := io.ReadAll(out.Body)
+		require.NoError(t, err)
+		require.GreaterOrEqual(t, out.StatusCode, http.StatusBadRequest)
+		require.NotContains(t, string(body), parts[1])
+		require.NotContains(t, string(body), parts[2])
+	}
+	return secrets
+}
+
+// keysOf returns lines of the private keys of programs.
+func keysOf(t *testing.T, kit *wallstest.Kit, programs ...string) (lines []string) {
+	t.Helper()
+	for _, program := range programs {
+		content, err := os.ReadFile(kit.Files(t, program).Key)
+		require.NoError(t, err)
+		for line := range strings.Lines(string(content)) {
+			if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "-----") {
+				lines = append(lines, line)
+			}
+		}
+	}
+	require.NotEmpty(t, lines)
+	return lines
 }
 
 func TestKilledAtAnyFailpointNothingIsLostOrDoubled(t *testing.T) {
@@ -161,15 +233,15 @@ func killedAt(t *testing.T, point failpoint.Point) {
 	armed := append(impatient, "--failpoint="+string(point))
 	switch point {
 	case failpoints.OrdersMigrated, failpoints.CatalogueReplaced, failpoints.SecretStored:
-		dying := launch(t, databaseURL, peer.Address, armed...)
+		dying := launch(t, databaseURL, peer, armed...)
 		dying.AwaitKilledAt(t, string(point))
 	case failpoints.OrdersClaimed:
 		// An order that was left open, for the Reconciler to claim.
-		died := start(t, databaseURL, peer.Address, append(impatient, "--failpoint="+string(failpoints.BeforeBankCall))...)
+		died := start(t, databaseURL, peer, append(impatient, "--failpoint="+string(failpoints.BeforeBankCall))...)
 		_, err := died.client.PlaceOrder(t.Context(), request("r1"))
 		require.Equal(t, fault.Unavailable, fault.CodeOf(err))
 		died.AwaitEnd(t)
-		dying := launch(t, databaseURL, peer.Address, armed...)
+		dying := launch(t, databaseURL, peer, armed...)
 		dying.AwaitKilledAt(t, string(point))
 	default:
 		if point == failpoints.OrderChangedUnderLock {
@@ -179,14 +251,14 @@ func killedAt(t *testing.T, point failpoint.Point) {
 			bank.Script(inmem.NoFault, inmem.Refusing)
 			want, kept = checkoutv1.OrderState_ORDER_STATE_DECLINED, 0
 		}
-		dying := start(t, databaseURL, peer.Address, armed...)
+		dying := start(t, databaseURL, peer, armed...)
 		_, err := dying.client.PlaceOrder(t.Context(), request("r1"))
 		require.Error(t, err)
 		require.Equal(t, fault.Unavailable, fault.CodeOf(err))
 		dying.AwaitKilledAt(t, string(point))
 	}
 
-	p := start(t, databaseURL, peer.Address, impatient...)
+	p := start(t, databaseURL, peer, impatient...)
 	place := func() (ended *checkoutv1.Order) {
 		require.Eventually(t, func() bool {
 			answer, err := p.client.PlaceOrder(t.Context(), request("r1"))
@@ -236,7 +308,7 @@ func TestKilledBetweenTheBatchesOfManyOrders(t *testing.T) {
 			databaseURL := postgrestest.Database(t)
 			bank, peer := newBank(t)
 			impatient := []string{"--charge-deadline=500ms", "--try-timeout=200ms", "--reconcile-every=50ms", "--reconcile-backoff=200ms"}
-			dying := start(t, databaseURL, peer.Address, append(impatient, "--failpoint="+string(point)+":2")...)
+			dying := start(t, databaseURL, peer, append(impatient, "--failpoint="+string(point)+":2")...)
 			const orders = 64
 			place := func(p *process, each func(*checkoutv1.Order, error)) {
 				var placing sync.WaitGroup
@@ -259,7 +331,7 @@ func TestKilledBetweenTheBatchesOfManyOrders(t *testing.T) {
 			})
 			dying.AwaitKilledAt(t, string(point))
 
-			p := start(t, databaseURL, peer.Address, impatient...)
+			p := start(t, databaseURL, peer, impatient...)
 			approved := make(map[string]bool)
 			require.Eventually(t, func() bool {
 				clear(approved)
@@ -303,9 +375,13 @@ func TestWrongSettingsAreRefused(t *testing.T) {
 
 func TestTheProgramWaitsForItsDatabase(t *testing.T) {
 	_, peer := newBank(t)
+	peer.End()
+	plain, err := serve.OpenWalls(serve.WallsConfig{Insecure: "checkout"})
+	require.NoError(t, err)
+	peer.Serve(t, serve.Config{Walls: plain})
 	programtest.TestAwaitsDatabase(t, programtest.Waiting{
 		Server: postgrestest.Own(t, native.Options{}),
-		Start:  func(url string) *programtest.Program { return launch(t, url, peer.Address) },
+		Start:  func(url string) *programtest.Program { return launchPlain(t, url, peer.Address) },
 		Call: func(address string) error {
 			conn, err := serve.Dial(address)
 			require.NoError(t, err)
@@ -324,11 +400,15 @@ func TestTheProgramWaitsForItsDatabase(t *testing.T) {
 	})
 }
 
-func get(t *testing.T, url string) programtest.Answer {
+// get requests a path, without a certificate.
+func (p *process) get(t *testing.T, path string) programtest.Answer {
 	t.Helper()
-	answer, err := programtest.Get(url)
+	response, err := p.Client.Get("https://" + p.http + path)
 	require.NoError(t, err)
-	return answer
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	return programtest.Answer{Status: response.StatusCode, Header: response.Header, Body: string(content)}
 }
 
 // everything returns every row of every table as text.

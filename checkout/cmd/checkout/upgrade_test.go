@@ -27,7 +27,7 @@ const insertOpenOrder = `WITH created AS (
 func TestOrdersLeftOpenByAnEarlierVersionEnd(t *testing.T) {
 	databaseURL := postgrestest.Database(t)
 	bank, peer := newBank(t)
-	start(t, databaseURL, peer.Address).Interrupt(t)
+	start(t, databaseURL, peer).Interrupt(t)
 	conn, err := pgx.Connect(t.Context(), databaseURL)
 	require.NoError(t, err)
 	defer conn.Close(t.Context())
@@ -64,7 +64,7 @@ func TestOrdersLeftOpenByAnEarlierVersionEnd(t *testing.T) {
 		cases[requestID] = order
 	}
 
-	p := start(t, databaseURL, peer.Address, "--reconcile-every=20ms")
+	p := start(t, databaseURL, peer, "--reconcile-every=20ms")
 	require.Eventually(t, func() bool {
 		var open int
 		err := conn.QueryRow(t.Context(), "SELECT count(*) FROM orders WHERE state = 1").Scan(&open)
