@@ -2,126 +2,44 @@ package serve
 
 import (
 	"bytes"
-	_ "embed"
+	"embed"
 	"encoding/json"
 	"fmt"
 	"html/template"
-	"maps"
 	"net/http"
-	"slices"
-	"strings"
+
+	"github.com/swaggest/swgui/v5/static"
+	"github.com/vearutop/statigz"
 )
 
-//go:embed docs.html
-var docsPage string
+//go:embed docs
+var docsFiles embed.FS
 
-// apiDocument is the part of an OpenAPI 3 document that the page shows.
+const (
+	// docsPolicy lets the page load its own files and call its own program, and nothing else. Swagger
+	// UI has its pictures in its stylesheet.
+	docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	scriptType = "text/javascript; charset=utf-8"
+	pageType   = "text/html; charset=utf-8"
+)
+
+// apiDocument is the part of an OpenAPI 3 document that the page shows without a script.
 type apiDocument struct {
 	Info struct {
-		Title, Version, Description string
+		Title   string `json:"title"`
+		Version string `json:"version"`
 	} `json:"info"`
-	Tags []struct {
-		Name, Description string
-	} `json:"tags"`
-	Paths      map[string]map[string]apiOperation `json:"paths"`
-	Components struct {
-		Schemas map[string]*apiSchema `json:"schemas"`
-	} `json:"components"`
 }
 
-type apiOperation struct {
-	Summary     string         `json:"summary"`
-	Description string         `json:"description"`
-	OperationID string         `json:"operationId"`
-	Tags        []string       `json:"tags"`
-	Parameters  []apiParameter `json:"parameters"`
-	RequestBody struct {
-		Content map[string]apiContent `json:"content"`
-	} `json:"requestBody"`
-	Responses map[string]struct {
-		Description string                `json:"description"`
-		Content     map[string]apiContent `json:"content"`
-	} `json:"responses"`
-
-	Method string `json:"-"`
-	Path   string `json:"-"`
-}
-
-type apiParameter struct {
-	Name        string     `json:"name"`
-	In          string     `json:"in"`
-	Required    bool       `json:"required"`
-	Description string     `json:"description"`
-	Schema      *apiSchema `json:"schema"`
-}
-
-type apiContent struct {
-	Schema *apiSchema `json:"schema"`
-}
-
-type apiSchema struct {
-	Ref         string                `json:"$ref"`
-	Type        any                   `json:"type"`
-	Format      string                `json:"format"`
-	Description string                `json:"description"`
-	Enum        []string              `json:"enum"`
-	Items       *apiSchema            `json:"items"`
-	Properties  map[string]*apiSchema `json:"properties"`
-	Required    []string              `json:"required"`
-}
-
-// Target returns the name of the schema that s refers to, itself or by its items, or "".
-func (s *apiSchema) Target() string {
-	switch {
-	case s == nil:
-		return ""
-	case s.Items != nil:
-		return s.Items.Target()
-	default:
-		return strings.TrimPrefix(s.Ref, "#/components/schemas/")
-	}
-}
-
-// Kind returns the type of s in a few words, without the name of the schema that it
-// refers to.
-func (s *apiSchema) Kind() string {
-	switch {
-	case s == nil || s.Ref != "":
-		return ""
-	case s.Items != nil:
-		return strings.TrimSpace("list of " + s.Items.Kind())
-	case s.Format != "":
-		return fmt.Sprintf("%v (%s)", s.Type, s.Format)
-	case s.Type == nil:
-		return "any"
-	default:
-		return fmt.Sprint(s.Type)
-	}
-}
-
-// Operations returns the operations of a tag, by path and method.
-func (d *apiDocument) Operations(tag string) []apiOperation {
-	var operations []apiOperation
-	for _, path := range slices.Sorted(maps.Keys(d.Paths)) {
-		for _, method := range slices.Sorted(maps.Keys(d.Paths[path])) {
-			operation := d.Paths[path][method]
-			if slices.Contains(operation.Tags, tag) {
-				operation.Method, operation.Path = strings.ToUpper(method), path
-				operations = append(operations, operation)
-			}
-		}
-	}
-	return operations
-}
-
-// handleDocs serves an OpenAPI document and a page that is made from it, once. The page
-// needs no script and loads nothing from elsewhere.
+// handleDocs serves an OpenAPI document and a page on which its calls can be tried. The page is
+// Swagger UI, whose files are in the program.
 func (s *Server) handleDocs(openAPI []byte) error {
 	var document apiDocument
 	if err := json.Unmarshal(openAPI, &document); err != nil {
 		return fmt.Errorf("OpenAPI document: %w", err)
 	}
-	page, err := template.New("docs").Parse(docsPage)
+	page, err := template.ParseFS(docsFiles, "docs/page.html")
 	if err != nil {
 		return fmt.Errorf("documentation page: %w", err)
 	}
@@ -129,8 +47,20 @@ func (s *Server) handleDocs(openAPI []byte) error {
 	if err := page.Execute(&html, &document); err != nil {
 		return fmt.Errorf("documentation page: %w", err)
 	}
+	script, err := docsFiles.ReadFile("docs/page.js")
+	if err != nil {
+		return fmt.Errorf("documentation page: %w", err)
+	}
 	s.mux.HandleFunc("GET /openapi.json", fixed(jsonType, openAPI))
-	s.mux.HandleFunc("GET /docs", fixed("text/html; charset=utf-8", html.Bytes()))
+	s.mux.HandleFunc("GET /docs", fixed(pageType, html.Bytes()))
+	s.mux.HandleFunc("GET /docs/page.js", fixed(scriptType, script))
+	files := http.StripPrefix("/docs/", statigz.FileServer(static.FS))
+	for _, file := range []string{"swagger-ui.css", "swagger-ui-bundle.js"} {
+		s.mux.HandleFunc("GET /docs/"+file, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Cache-Control", "no-cache") // The browser asks whether it has the file of this build.
+			files.ServeHTTP(w, r)
+		})
+	}
 	return nil
 }
 
@@ -139,8 +69,8 @@ func fixed(contentType string, body []byte) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		header := w.Header()
 		header.Set("Content-Type", contentType)
-		if contentType != jsonType {
-			header.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'")
+		if contentType == pageType {
+			header.Set("Content-Security-Policy", docsPolicy)
 		}
 		_, _ = w.Write(body)
 	}

@@ -58,7 +58,7 @@
 //	address.go   the network address that a call comes from
 //	ready.go     the checks behind /readyz
 //	metrics.go   the metrics of calls and requests
-//	docs.go      /docs and /openapi.json
+//	docs.go      /openapi.json, and /docs, where calls can be tried
 //	pagetoken.go page tokens
 //	dial.go      a client's connection
 //	library.go   the log lines of gRPC and its gateway

@@ -76,8 +76,8 @@ type Config struct {
 	Logger *slog.Logger
 	// Checks decide whether /readyz and the gRPC health service say ready. None: always ready.
 	Checks []Check
-	// OpenAPI is an OpenAPI document in JSON, served at /openapi.json and as a page at /docs.
-	// Nil: neither is served.
+	// OpenAPI is an OpenAPI document in JSON, served at /openapi.json and as a page at /docs, where
+	// its calls can be tried. Nil: neither is served.
 	OpenAPI []byte
 	// Hosts are names, in lower case and without a port, to which the HTTP listener answers. It
 	// always answers to localhost and to the address that a request comes to. Any other name is

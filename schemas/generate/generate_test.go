@@ -61,7 +61,7 @@ func TestThePartsOfAPackageBecomeOneDocument(t *testing.T) {
 		"bank/v1/purchase.openapi.json": part(`"/cards": {"post": `+operation+`}, "/purchases": {"get": `+operation+`}`, `"Both": {}`),
 		"shop/v1/shop.openapi.json":     part(`"/orders": {"get": `+operation+`}`, ``),
 	})
-	require.NoError(t, mergeOpenAPI(dir))
+	require.NoError(t, mergeOpenAPI(dir, nil))
 	merged, err := files(dir)
 	require.NoError(t, err)
 	require.Len(t, merged, 2)
@@ -86,14 +86,14 @@ func TestPartsThatContradictEachOtherAreRefused(t *testing.T) {
 		"a schema that differs": part(``, `"Card": {"type": "string"}`),
 		"a malformed operation": part(`"/more": {"get": "yes"}`, ``),
 		"no responses":          part(`"/more": {"get": {}}`, ``),
-		"an unknown key":        `{"openapi": "3.1.0", "security": []}`,
+		"an unknown key":        `{"openapi": "3.1.0", "webhooks": {}}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := lay(t, map[string]string{
 				"bank/v1/card.openapi.json":  part(`"/cards": {"get": `+operation+`}`, `"Card": {"type": "object"}`),
 				"bank/v1/other.openapi.json": other,
 			})
-			require.Error(t, mergeOpenAPI(dir))
+			require.Error(t, mergeOpenAPI(dir, nil))
 		})
 	}
 }
@@ -147,5 +147,41 @@ func TestTheEventInGoIsThatOfTheSchemas(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, changed, "a second time changes nothing")
 	_, err = writeEvent(lay(t, map[string]string{readmeFile: "no mark"}), false)
+	require.Error(t, err)
+}
+
+func TestADocumentOffersRequestsThatCanBeSent(t *testing.T) {
+	const account = `{"operationId": "Deposit", "responses": {}, "parameters": [{"name": "account", "in": "path", "description": "accounts/{uuid}"}],
+		"requestBody": {"content": {"application/json": {"schema": {}}}}}`
+	parts := map[string]string{"bank/v1/bank.openapi.json": part(`"/v1/accounts/{account}:deposit": {"post": `+account+`}`, ``)}
+	dir := lay(t, parts)
+	require.NoError(t, mergeOpenAPI(dir, examples{"bank.v1": {"Deposit": {
+		Parameters: map[string]any{"account": "a1"}, Body: map[string]any{"amountMinor": "5"},
+	}}}))
+	merged, err := files(dir)
+	require.NoError(t, err)
+	for _, want := range []string{
+		`"example": "a1"`, `"amountMinor": "5"`, "accounts/{uuid}. Give the id that follows accounts/ in the name.", `"scheme": "bearer"`,
+	} {
+		require.Contains(t, string(merged["bank.v1.json"]), want)
+	}
+	for name, wrong := range map[string]map[string]example{
+		"an operation that is not there": {"Nothing": {}},
+		"a parameter that is not there":  {"Deposit": {Parameters: map[string]any{"name": "a1"}}},
+	} {
+		require.ErrorContains(t, mergeOpenAPI(lay(t, parts), examples{"bank.v1": wrong}), examplesFile, name)
+	}
+	dir = lay(t, map[string]string{"bank/v1/bank.openapi.json": part(`"/cards": {"get": `+operation+`}`, ``)})
+	require.ErrorContains(t, mergeOpenAPI(dir, examples{"bank.v1": {"": {Body: map[string]any{}}}}), "takes no body")
+}
+
+func TestTheExamplesHaveNoMisspeltPart(t *testing.T) {
+	dir := lay(t, map[string]string{"good": "bank.v1: {Deposit: {body: {}}}", "bad": "bank.v1: {Deposit: {bdy: {}}}"})
+	shown, err := openExamples(filepath.Join(dir, "good"))
+	require.NoError(t, err)
+	require.Contains(t, shown["bank.v1"], "Deposit")
+	_, err = openExamples(filepath.Join(dir, "bad"))
+	require.ErrorContains(t, err, examplesFile)
+	_, err = openExamples(filepath.Join(dir, "none"))
 	require.Error(t, err)
 }

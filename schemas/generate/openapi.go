@@ -21,14 +21,16 @@ type document struct {
 	Tags       []map[string]any          `json:"tags,omitempty"`
 	Paths      map[string]map[string]any `json:"paths"`
 	Components struct {
-		Schemas map[string]any `json:"schemas"`
+		Schemas         map[string]any `json:"schemas"`
+		SecuritySchemes map[string]any `json:"securitySchemes,omitempty"`
 	} `json:"components"`
+	Security []map[string][]string `json:"security,omitempty"`
 }
 
 // mergeOpenAPI replaces the documents that the plug-in wrote, one for each proto file,
 // with one document for each package: bank/v1/card.openapi.json and its neighbours
-// become bank.v1.json. Every operation gets the error body that REST callers see.
-func mergeOpenAPI(dir string) error {
+// become bank.v1.json. Every operation gets the error body that REST callers see, and its example.
+func mergeOpenAPI(dir string, shown examples) error {
 	parts, err := files(dir)
 	if err != nil {
 		return err
@@ -55,6 +57,9 @@ func mergeOpenAPI(dir string) error {
 		return err
 	}
 	for pkg, doc := range merged {
+		if err := doc.completed(shown[pkg]); err != nil {
+			return fmt.Errorf("%s: %w", pkg, err)
+		}
 		if err := doc.write(filepath.Join(dir, pkg+".json")); err != nil {
 			return err
 		}
@@ -151,11 +156,14 @@ func problemSchema() map[string]any {
 		"type":        "object",
 		"description": "Problem details (RFC 9457).",
 		"properties": map[string]any{
-			"type":     text("Names the kind of problem."),
-			"title":    text("The kind of problem in a few words."),
-			"status":   map[string]any{"type": "integer", "description": "The HTTP status."},
-			"detail":   text("What was wrong with this request; safe to show."),
-			"instance": text("Names this occurrence."),
+			"type":    text("Names the kind of problem."),
+			"title":   text("The kind of problem in a few words."),
+			"status":  map[string]any{"type": "integer", "description": "The HTTP status."},
+			"detail":  text("What was wrong with this request; safe to show."),
+			"code":    text("The class of the failure, for programs."),
+			"reason":  text("A stable word within the class."),
+			"field":   text("The field at fault, by its name in the contract."),
+			"traceId": text("Finds the call in the logs."),
 		},
 		"additionalProperties": true,
 	}

@@ -25,7 +25,7 @@ func inputSums(root string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	names := []string{"buf.gen.yaml", "tools/go.mod", "tools/requirements.txt"}
+	names := []string{"buf.gen.yaml", examplesFile, "tools/go.mod", "tools/requirements.txt"}
 	for name := range protos {
 		names = append(names, "proto/"+name)
 	}

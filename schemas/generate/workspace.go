@@ -69,7 +69,11 @@ func (w *workspace) generate(ctx context.Context) error {
 	if err := w.buf(ctx, "generate", w.path("proto"), "--template", w.path("buf.gen.yaml"), "-o", gen); err != nil {
 		return err
 	}
-	if err := mergeOpenAPI(filepath.Join(gen, "openapi")); err != nil {
+	shown, err := openExamples(filepath.Join(w.root, examplesFile))
+	if err != nil {
+		return err
+	}
+	if err := mergeOpenAPI(filepath.Join(gen, "openapi"), shown); err != nil {
 		return err
 	}
 	inputs, err := inputSums(w.root)
