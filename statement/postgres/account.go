@@ -31,12 +31,8 @@ const sound = `(line.sequence BETWEEN 1 AND ` + lastSequence + ` AND line.occurr
 const soundAccount = `(account.complete_to BETWEEN 1 AND ` + lastSequence + ` AND account.complete_to_time ` + showableTime + `
 	AND account.balance_minor ` + inMinor + ` AND account.held_minor ` + inMinor + ` AND account.credit_limit_minor ` + inMinor + `)`
 
-// owned is true if the reader $2 sees the account $1. It reads the first line of the account, once for a
-// query, because the customer of an account never changes.
-const owned = `($2::text = '` + string(statement.Everybody) + `' OR EXISTS (
-	SELECT FROM (SELECT customer_id FROM statement_lines WHERE account_id = $1 AND sequence >= 1 ORDER BY sequence LIMIT 1) AS first
-		LEFT JOIN customer_links AS link ON link.customer_id = first.customer_id COLLATE "C"
-	WHERE coalesce(link.user_id, first.customer_id) = $2))`
+// owned is true if the reader $2 sees the account $1. It does not depend on the row, so a query looks once.
+const owned = `($2::text = '` + string(statement.Everybody) + `' OR owns_account($2, $1))`
 
 // selectAhead reads the account. From the index alone it also reads the next events
 // above the account's complete_to, at most the limit: how many there are, the last one
@@ -44,12 +40,14 @@ const owned = `($2::text = '` + string(statement.Everybody) + `' OR EXISTS (
 // distance between an event's sequence and its rank stays the same. It also reads the
 // last sound event before a gap.
 const selectAhead = `
-WITH account AS MATERIALIZED (
+WITH reader AS MATERIALIZED (
+	SELECT ` + owned + ` AS sees
+), account AS MATERIALIZED (
 	SELECT complete_to, complete_to_time, balance_minor, held_minor, credit_limit_minor, currency
-	FROM statement_accounts AS account WHERE account_id = $1 AND ` + owned + ` AND ` + soundAccount + `
+	FROM statement_accounts AS account WHERE account_id = $1 AND (SELECT sees FROM reader) AND ` + soundAccount + `
 ), ahead AS MATERIALIZED (
 	SELECT sequence FROM statement_lines
-	WHERE account_id = $1 AND ` + owned + `
+	WHERE account_id = $1 AND (SELECT sees FROM reader)
 		AND sequence > coalesce((SELECT complete_to FROM account), 0) AND sequence <= ` + lastSequence + `
 	ORDER BY sequence LIMIT $3
 ), ranked AS (
