@@ -69,13 +69,15 @@ type running struct {
 	// grpc and https are the addresses of a service with TLS, which conn and http do not reach.
 	grpc, https string
 	http        string
-	url         string
-	keyFile     string
-	mails       *identitytest.Catcher
-	clock       *identitytest.Clock
-	store       *postgres.Store
-	log         *logBuffer
-	stop        func()
+	// web reaches https.
+	web     *http.Client
+	url     string
+	keyFile string
+	mails   *identitytest.Catcher
+	clock   *identitytest.Clock
+	store   *postgres.Store
+	log     *logBuffer
+	stop    func()
 }
 
 // start starts the service. All its callers are behind a proxy that they name their address to.
