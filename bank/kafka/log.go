@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"codebank.dev/platform/clientauth"
+	"codebank.dev/platform/clientauth/kafkaauth"
 )
 
 // clientLog passes the lines of the broker's client on to the program's log. The client's
@@ -50,7 +51,7 @@ func (l clientLog) Log(level kgo.LogLevel, message string, pairs ...any) {
 	line := []any{slog.String("library", "franz-go")}
 	for _, value := range pairs {
 		if err, ok := value.(error); ok {
-			err = Explain(l.auth, err)
+			err = kafkaauth.Explain(l.auth, err)
 			value = err
 			var access *clientauth.Error
 			if errors.As(err, &access) && !l.debugs() {

@@ -8,6 +8,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"codebank.dev/bank/failpoints"
+	"codebank.dev/platform/clientauth/kafkaauth"
 	"codebank.dev/schemas/event"
 )
 
@@ -112,7 +113,7 @@ func (p *Publisher) deliver(group []publication) bool {
 			p.lowerLimit(failed, err)
 		default:
 			p.logger.Warn("the broker did not take events; sending them again with a new producer",
-				slog.Int("events", len(failed)), slog.Any("error", Explain(p.config.BrokerAuth, err)))
+				slog.Int("events", len(failed)), slog.Any("error", kafkaauth.Explain(p.config.BrokerAuth, err)))
 			wait.sleep(p.ctx)
 		}
 		if err := p.renew(); err != nil {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"codebank.dev/platform/clientauth/kafkaauth"
 )
 
 // producer is a client that takes whole groups. After a failure it is closed and replaced.
@@ -49,7 +51,7 @@ func (p *Publisher) newProducer() (*producer, error) {
 		kgo.ProducerBatchCompression(kgo.SnappyCompression(), kgo.NoCompression()),
 		kgo.ProducerOnDataLossDetected(p.dataLoss),
 		kgo.DisableClientMetrics(),
-	}, sasl(p.config.BrokerAuth), p.config.ClientOptions)...)
+	}, kafkaauth.SASL(p.config.BrokerAuth), p.config.ClientOptions)...)
 	if err != nil {
 		return nil, fmt.Errorf("kafka: %w", err)
 	}

@@ -12,7 +12,6 @@
 //	size.go        smaller groups after a broker has refused one by its size
 //	producer.go    the Kafka client, replaced after a failure
 //	gate.go        no record of a group leaves before the producer has the whole group
-//	security.go    TLS and SASL, the same for every client of the brokers
 //	registry.go    the ids of our schemas
 //	watermarks.go  up to which time each partition is complete
 package kafka

@@ -19,11 +19,11 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
-	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"codebank.dev/platform/certtest"
 	"codebank.dev/platform/clientauth"
+	"codebank.dev/platform/clientauth/kafkaauth"
 )
 
 const secret = "s3cret-word"
@@ -73,7 +73,7 @@ func TestABankPublishesToABrokerWithTLSAndSCRAM(t *testing.T) {
 	w := securedWorld(t, authority.Sign("broker"))
 	registry := securedRegistry(t, w, authority.Sign("registry"))
 	broker := authOf(t, clientauth.Kafka(), "--kafka-tls-authority="+authority.File, "--kafka-username=bank", "--kafka-password="+secret)
-	w.options = append(w.options, SecurityOptions(broker)...)
+	w.options = append(w.options, kafkaauth.Options(broker)...)
 	p := w.open(func(c *PublisherConfig) {
 		c.BrokerAuth, c.RegistryURL = broker, registry.URL
 		c.RegistryAuth = authOf(t, clientauth.Registry(), "--registry-tls-authority="+authority.File, "--registry-username=bank", "--registry-password="+secret)
@@ -195,12 +195,4 @@ func TestWatermarksGoToABrokerWithTLSAndSCRAM(t *testing.T) {
 		require.ErrorContains(t, err, says)
 		require.NotContains(t, err.Error(), secret)
 	}
-}
-
-func TestWithoutCredentialsTheOptionsOnlyDial(t *testing.T) {
-	require.Len(t, SecurityOptions(nil), 1)
-	client, err := kgo.NewClient(append(SecurityOptions(authOf(t, clientauth.Kafka())), kgo.SeedBrokers(newWorld(t).brokers...))...)
-	require.NoError(t, err)
-	defer client.Close()
-	require.NoError(t, client.Ping(t.Context()))
 }

@@ -13,6 +13,7 @@ import (
 
 	"codebank.dev/bank"
 	"codebank.dev/bank/failpoints"
+	"codebank.dev/platform/clientauth/kafkaauth"
 	"codebank.dev/schemas"
 	"codebank.dev/schemas/event"
 )
@@ -65,7 +66,7 @@ func NewWatermarks(config PublisherConfig) (*Watermarks, error) {
 		kgo.RecordDeliveryTimeout(watermarkTimeout),
 		kgo.DisableClientMetrics(),
 	}
-	w.options = slices.Concat(w.options, SecurityOptions(config.BrokerAuth), config.ClientOptions)
+	w.options = slices.Concat(w.options, kafkaauth.Options(config.BrokerAuth), config.ClientOptions)
 	if err := w.connect(); err != nil {
 		return nil, err
 	}
@@ -91,7 +92,7 @@ func (w *Watermarks) Close() { w.client.Close() }
 // PublishWatermark implements bank.WatermarkPublisher. It asks the broker for the end of every
 // partition: every event that was acknowledged before the call is below that end.
 func (w *Watermarks) PublishWatermark(ctx context.Context, completeTo time.Time) error {
-	err := Explain(w.config.BrokerAuth, w.publish(ctx, completeTo))
+	err := kafkaauth.Explain(w.config.BrokerAuth, w.publish(ctx, completeTo))
 	if err != nil {
 		err = errors.Join(err, w.connect())
 	}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -89,7 +90,7 @@ func (c *Client) WithoutCredentials() *Client {
 // refuses to open one without TLS if the program has credentials, unless the address is loopback.
 // Errors name the setting that they are about; see [Client.Explain].
 func (c *Client) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	if err := c.CheckAddress(address); err != nil {
+	if err := c.CheckAddresses([]string{address}); err != nil {
 		return nil, err
 	}
 	plain := &net.Dialer{Timeout: dialTimeout}
@@ -103,21 +104,26 @@ func (c *Client) DialContext(ctx context.Context, network, address string) (net.
 	return connection, nil
 }
 
-// CheckAddress returns an error if credentials would go to host:port without TLS, and the address
-// is not loopback.
-func (c *Client) CheckAddress(address string) error {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		host = address
-	}
-	if c == nil || c.tls != nil || c.settings.username == "" || isLoopback(host) {
+// CheckAddresses returns an error if credentials would go without TLS to one of the addresses,
+// host:port, that is not loopback.
+func (c *Client) CheckAddresses(addresses []string) error {
+	if c == nil || c.tls != nil || c.settings.username == "" || !slices.ContainsFunc(addresses, isFar) {
 		return nil
 	}
 	return &Error{Reason: fmt.Sprintf("--%s: a password goes over a network with TLS only; set --%s", c.settings.flag("username"), c.settings.flag("tls-authority")),
 		Cause: errNoTLS}
 }
 
-var errNoTLS = errors.New("the address is not loopback")
+var errNoTLS = errors.New("an address is not loopback")
+
+// isFar reports whether host:port is another machine.
+func isFar(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		host = address
+	}
+	return !isLoopback(host)
+}
 
 // isLoopback reports whether a host is this machine.
 func isLoopback(host string) bool {

@@ -213,18 +213,18 @@ func TestCredentialsGoToTheServerOnly(t *testing.T) {
 func TestCredentialsNeedTLSUnlessTheAddressIsLoopback(t *testing.T) {
 	client := open(t, clientauth.Kafka(), "--kafka-username=bank", "--kafka-password="+word)
 	for _, near := range []string{"127.0.0.1:9092", "[::1]:9092", "localhost:9092"} {
-		require.NoError(t, client.CheckAddress(near))
+		require.NoError(t, client.CheckAddresses([]string{near}))
 	}
 	for _, far := range []string{"kafka:9092", "10.1.2.3:9092", "localhost.example.com:9092"} {
-		err := client.CheckAddress(far)
+		err := client.CheckAddresses([]string{"127.0.0.1:1", far})
 		require.ErrorContains(t, err, "--kafka-username: a password goes over a network with TLS only; set --kafka-tls-authority")
 		require.NotContains(t, err.Error(), word)
 		_, err = client.DialContext(t.Context(), "tcp", far)
 		require.ErrorContains(t, err, "--kafka-username: ")
 	}
-	require.NoError(t, open(t, clientauth.Kafka()).CheckAddress("kafka:9092"), "without credentials there is nothing to protect")
+	require.NoError(t, open(t, clientauth.Kafka()).CheckAddresses([]string{"kafka:9092"}), "without credentials there is nothing to protect")
 	secured := open(t, clientauth.Kafka(), "--kafka-username=bank", "--kafka-password="+word, "--kafka-tls-authority=system")
-	require.NoError(t, secured.CheckAddress("kafka:9092"))
+	require.NoError(t, secured.CheckAddresses([]string{"kafka:9092"}))
 
 	client = open(t, clientauth.Registry(), "--registry-username=bank", "--registry-password="+word)
 	for address, says := range map[string]string{

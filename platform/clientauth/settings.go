@@ -7,6 +7,7 @@
 //	client.go     connections with TLS, and no credentials over a network without it
 //	transport.go  the same for HTTP: credentials go to the server's own addresses only
 //	explain.go    which setting a failed connection is about
+//	kafkaauth     the same for the client of Kafka
 //
 // Postgres is not here: its address has the settings, as in every Postgres program (sslmode,
 // sslrootcert, sslcert, sslkey). Package database checks them.

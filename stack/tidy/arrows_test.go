@@ -28,7 +28,7 @@ var arrows = map[string][]string{
 	"native":     {"self"},
 
 	"platform/auditlog":              {},
-	"platform/auditlog/heads":        {"platform/auditlog"},
+	"platform/auditlog/heads":        {"platform/auditlog", "platform/clientauth", "platform/clientauth/kafkaauth"},
 	"platform/auditlog/table":        {"platform/auditlog", "platform/database/wire"},
 	"platform/auditlog/auditlogtest": {"platform/auditlog", "platform/auditlog/table"},
 	"platform/cache":                 {},
@@ -41,6 +41,7 @@ var arrows = map[string][]string{
 	"platform/field":                 {"platform/fault", "platform/id", "platform/money", "platform/pan"},
 	"platform/certtest":              {"platform/mtls", "platform/mtls/authority"},
 	"platform/clientauth":            {},
+	"platform/clientauth/kafkaauth":  {"platform/clientauth"},
 	"platform/database":              {"self", "platform/fault"},
 	"platform/database/wire":         {"platform/id", "platform/money"},
 	"platform/groupcommit":           {"platform/fault", "platform/id"},
@@ -68,7 +69,7 @@ var arrows = map[string][]string{
 	"bank/inmem":      language,
 	"bank/banktest":   language,
 	"bank/postgres":   slices.Concat(language, []string{"platform/database", "platform/database/wire"}),
-	"bank/kafka":      slices.Concat(language, []string{"platform/clientauth", "schemas"}),
+	"bank/kafka":      slices.Concat(language, []string{"platform/clientauth", "platform/clientauth/kafkaauth", "schemas"}),
 	"bank/rpc":        slices.Concat(language, []string{"bank/card", "bank/hold", "bank/purchase", "bank/wallet", "platform/permission", "platform/serve", "schemas"}),
 	"bank/cmd":        {"bank", "bank/", "platform/", "schemas"},
 

@@ -125,10 +125,8 @@ func (c *config) openAuth(broker, registry *clientauth.Settings) (err error) {
 	if c.brokerAuth, err = broker.Open(); err != nil {
 		return err
 	}
-	for _, address := range c.kafkaBrokers {
-		if err := c.brokerAuth.CheckAddress(address); err != nil {
-			return err
-		}
+	if err := c.brokerAuth.CheckAddresses(c.kafkaBrokers); err != nil {
+		return err
 	}
 	if c.registryAuth, err = registry.Open(); err != nil || c.registryURL == "" {
 		return err

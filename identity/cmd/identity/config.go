@@ -16,6 +16,7 @@ import (
 	"codebank.dev/identity/postgres"
 	"codebank.dev/identity/signing"
 	"codebank.dev/platform/auditlog/heads"
+	"codebank.dev/platform/clientauth"
 	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/serve"
 	"codebank.dev/platform/token"
@@ -37,6 +38,7 @@ type config struct {
 	pagesURL      string
 	proxies       []netip.Prefix
 	brokers       []string
+	brokerAuth    *clientauth.Client
 	headInterval  time.Duration
 	password      string
 	waits         signing.Waits
@@ -44,7 +46,10 @@ type config struct {
 }
 
 // given are the settings that are read further.
-type given struct{ smtp, proxies, brokers, point string }
+type given struct {
+	smtp, proxies, brokers, point string
+	broker                        *clientauth.Settings
+}
 
 func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	c := &config{hashing: hashing.Default(), waits: signing.DefaultWaits()}
@@ -70,11 +75,17 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	if raw.brokers != "" {
 		c.brokers = strings.Split(raw.brokers, ",")
 	}
+	if c.brokerAuth, err = raw.broker.Open(); err != nil {
+		return nil, err
+	}
+	if err := c.brokerAuth.CheckAddresses(c.brokers); err != nil {
+		return nil, err
+	}
 	return c, c.check(raw)
 }
 
 func (c *config) bind(flags *flag.FlagSet) *given {
-	raw := new(given)
+	raw := &given{broker: clientauth.Kafka()}
 	c.server.Bind(flags, "127.0.0.1:17008", "127.0.0.1:17009")
 	c.server.BindTLS(flags, "operator")
 	flags.StringVar(&c.database.URL, "database-url", "", "the Postgres `url` of identities; required, a secret: prefer IDENTITY_DATABASE_URL or IDENTITY_DATABASE_URL_FILE")
@@ -87,6 +98,7 @@ func (c *config) bind(flags *flag.FlagSet) *given {
 	flags.StringVar(&c.pagesURL, "pages-url", "", "begins the links in e-mails, /confirm#TOKEN and /reset#TOKEN; empty: e-mails have a code and no link")
 	flags.StringVar(&raw.proxies, "trusted-proxies", "", "`networks` of proxies in front of the program, which say where requests come from; empty: none")
 	flags.StringVar(&raw.brokers, "kafka-brokers", "", "`host:port,…` of the brokers to which the head of the audit log is published; they may be away; empty: it is not published")
+	raw.broker.Bind(flags)
 	flags.DurationVar(&c.headInterval, "audit-head-interval", heads.DefaultInterval, "how often the head of the audit log is published")
 	flags.StringVar(&raw.point, "failpoint", "", failpoint.Usage(failpoints.All()))
 	flags.StringVar(&c.password, "password", "", "operators add: the password of a new account; a secret: prefer IDENTITY_PASSWORD_FILE")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/tls"
 	"flag"
 	"io"
 	"net/http"
@@ -19,6 +20,7 @@ import (
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/auditlog/heads"
 	"codebank.dev/platform/auditlog/table"
+	"codebank.dev/platform/certtest"
 	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/programtest"
 	"codebank.dev/platform/serve"
@@ -27,6 +29,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
@@ -137,20 +140,25 @@ func TestTheProgramServesAndItsCommandsWorkBesideIt(t *testing.T) {
 }
 
 func TestTheProgramPublishesTheHeadOfItsAuditLog(t *testing.T) {
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, heads.Topic))
+	authority := certtest.New(t)
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, heads.Topic),
+		kfake.TLS(&tls.Config{Certificates: []tls.Certificate{authority.Sign("broker").TLS}}),
+		kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-512", "identity", "broker-word"))
 	require.NoError(t, err)
 	defer cluster.Close()
 	s := newSetting(t, postgrestest.Database(t))
 	_, err = s.command(t, "operators add root@example.com")
 	require.NoError(t, err)
-	program := s.launch(t, "--kafka-brokers="+strings.Join(cluster.ListenAddrs(), ","), "--audit-head-interval=10ms")
+	program := s.launch(t, "--kafka-brokers="+strings.Join(cluster.ListenAddrs(), ","), "--audit-head-interval=10ms",
+		"--kafka-tls-authority="+authority.File, "--kafka-username=identity", "--kafka-password=broker-word")
 	addresses, ready := program.AwaitReady(t)
 	require.True(t, ready)
 
 	conn, err := pgx.Connect(t.Context(), s.url)
 	require.NoError(t, err)
 	defer conn.Close(t.Context())
-	consumer, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.ConsumeTopics(heads.Topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	consumer, err := kgo.NewClient(kgo.DialTLSConfig(&tls.Config{RootCAs: authority.Pool()}),
+		kgo.SASL(scram.Auth{User: "identity", Pass: "broker-word"}.AsSha512Mechanism()), kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.ConsumeTopics(heads.Topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	require.NoError(t, err)
 	defer consumer.Close()
 	await := func(sequence int64) {
@@ -300,6 +308,7 @@ func TestSettingsThatCannotBeMeantEndTheProgram(t *testing.T) {
 		"the commands are":           {"keys", "dance", "--signing-keys=x"},
 		"none of the roles":          {"roles", "grant", alice, "king", "--database-url=" + s.url},
 		"--audit-head-interval":      append(good, "--audit-head-interval=0"),
+		"--kafka-username: a pass":   append(good, "--kafka-brokers=kafka:9092", "--kafka-username=a", "--kafka-password=secret"),
 		"heads:":                     append(good, "--kafka-brokers=127.0.0.1:port"),
 		"--failpoint":                append(good, "--failpoint"),
 	} {

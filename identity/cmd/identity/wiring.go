@@ -18,7 +18,7 @@ func publishHeads(server *serve.Server, store *postgres.Store, config *config, l
 		return nil
 	}
 	publisher, err := heads.NewPublisher(heads.Config{
-		Service: "identity", BankCode: heads.NoBank, Head: store.AuditHead, Brokers: config.brokers,
+		Service: "identity", BankCode: heads.NoBank, Head: store.AuditHead, Brokers: config.brokers, BrokerAuth: config.brokerAuth,
 		Interval: config.headInterval, Logger: logger,
 	})
 	if err != nil {

@@ -4,11 +4,11 @@ import (
 	"github.com/spf13/pflag"
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"codebank.dev/bank/kafka"
 	"codebank.dev/operations/elasticsearch"
 	"codebank.dev/operations/kafkaconnect"
 	"codebank.dev/operations/schemaregistry"
 	"codebank.dev/platform/clientauth"
+	"codebank.dev/platform/clientauth/kafkaauth"
 )
 
 // auth has the settings of TLS and credentials for the servers that all commands share.
@@ -44,13 +44,11 @@ func (a *application) brokers(options ...kgo.Opt) (*kgo.Client, *clientauth.Clie
 	var auth *clientauth.Client
 	client, err := opened(a.auth.kafka, "kafka-brokers", func(opened *clientauth.Client) (*kgo.Client, error) {
 		auth = opened
-		for _, address := range a.kafkaBrokers {
-			if err := auth.CheckAddress(address); err != nil {
-				return nil, err
-			}
+		if err := auth.CheckAddresses(a.kafkaBrokers); err != nil {
+			return nil, err
 		}
 		options = append(options, kgo.SeedBrokers(a.kafkaBrokers...), kgo.ClientID("bankctl"))
-		return kgo.NewClient(append(options, kafka.SecurityOptions(auth)...)...)
+		return kgo.NewClient(append(options, kafkaauth.Options(auth)...)...)
 	})
 	return client, auth, err
 }

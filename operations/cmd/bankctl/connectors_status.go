@@ -12,10 +12,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"codebank.dev/bank/kafka"
 	"codebank.dev/operations/backlog"
 	"codebank.dev/operations/kafkaconnect"
 	"codebank.dev/operations/output"
+	"codebank.dev/platform/clientauth/kafkaauth"
 )
 
 // sinkStatus is the status of a connector, and what it has not taken yet.
@@ -77,7 +77,7 @@ func (a *application) addBacklogs(ctx context.Context, client *kafkaconnect.Clie
 	defer brokers.Close()
 	try, cancel := context.WithTimeout(ctx, pingTimeout)
 	defer cancel()
-	if err := kafka.Explain(auth, brokers.Ping(try)); err != nil {
+	if err := kafkaauth.Explain(auth, brokers.Ping(try)); err != nil {
 		return err
 	}
 	for i := range sinks {

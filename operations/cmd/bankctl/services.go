@@ -8,13 +8,13 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
-	"codebank.dev/bank/kafka"
 	"codebank.dev/bank/postgres"
 	"codebank.dev/operations/declared"
 	"codebank.dev/operations/kafkaconnect"
 	"codebank.dev/operations/output"
 	"codebank.dev/operations/provision"
 	"codebank.dev/platform/clientauth"
+	"codebank.dev/platform/clientauth/kafkaauth"
 	"codebank.dev/platform/failpoint"
 )
 
@@ -53,7 +53,7 @@ func (a *application) kafka(ctx context.Context) (*kgo.Client, error) {
 	err = provision.Await(ctx, "Kafka", func(ctx context.Context) error {
 		try, cancel := context.WithTimeout(ctx, pingTimeout)
 		defer cancel()
-		err := kafka.Explain(auth, client.Ping(try))
+		err := kafkaauth.Explain(auth, client.Ping(try))
 		if err != nil && ctx.Err() == nil && !errors.As(err, new(*clientauth.Error)) {
 			return provision.NotReady(err)
 		}

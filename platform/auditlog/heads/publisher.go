@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -12,6 +13,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"codebank.dev/platform/auditlog"
+	"codebank.dev/platform/clientauth"
+	"codebank.dev/platform/clientauth/kafkaauth"
 )
 
 // DefaultInterval is how often a head is published.
@@ -31,6 +34,9 @@ type Config struct {
 	// Interval is how often the head is published; 0 means DefaultInterval.
 	Interval time.Duration
 	Logger   *slog.Logger
+	// BrokerAuth says whom to trust there and how to sign in; nil for plain connections without
+	// credentials.
+	BrokerAuth *clientauth.Client
 	// ClientOptions are added to those of the client.
 	ClientOptions []kgo.Opt
 }
@@ -56,14 +62,14 @@ func NewPublisher(config Config) (*Publisher, error) {
 	if config.Interval < 0 {
 		return nil, errors.New("heads: the interval is negative")
 	}
-	client, err := kgo.NewClient(append([]kgo.Opt{
+	client, err := kgo.NewClient(slices.Concat([]kgo.Opt{
 		kgo.SeedBrokers(config.Brokers...),
 		kgo.ClientID("codebank-audit-heads"),
 		kgo.DefaultProduceTopic(Topic),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.RecordDeliveryTimeout(produceTimeout),
 		kgo.DisableClientMetrics(),
-	}, config.ClientOptions...)...)
+	}, kafkaauth.Options(config.BrokerAuth), config.ClientOptions)...)
 	if err != nil {
 		return nil, fmt.Errorf("heads: %w", err)
 	}
@@ -115,7 +121,8 @@ func (p *Publisher) publish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return p.client.ProduceSync(ctx, &kgo.Record{Key: []byte(published.Service), Value: text}).FirstErr()
+	err = p.client.ProduceSync(ctx, &kgo.Record{Key: []byte(published.Service), Value: text}).FirstErr()
+	return kafkaauth.Explain(p.config.BrokerAuth, err)
 }
 
 var (

@@ -1,4 +1,6 @@
-package kafka
+// Package kafkaauth makes options of a broker's client from the settings of package clientauth. Every
+// client of the brokers takes them, so that all connect and sign in alike.
+package kafkaauth
 
 import (
 	"errors"
@@ -10,15 +12,16 @@ import (
 	"codebank.dev/platform/clientauth"
 )
 
-// SecurityOptions returns the options of a broker's client that connects and signs in as auth says:
-// with TLS or without, and with SCRAM-SHA-512 if there is a password. They set the dialer.
-func SecurityOptions(auth *clientauth.Client) []kgo.Opt {
-	return append([]kgo.Opt{kgo.Dialer(auth.DialContext)}, sasl(auth)...)
+// Options returns the options of a client that connects and signs in as auth says: with TLS or
+// without, and with SCRAM-SHA-512 if there is a password. They set the dialer.
+func Options(auth *clientauth.Client) []kgo.Opt {
+	return append([]kgo.Opt{kgo.Dialer(auth.DialContext)}, SASL(auth)...)
 }
 
-// sasl returns the option that signs in, if there is a password. No weaker mechanism is offered: a
-// server that asks for PLAIN would read the password.
-func sasl(auth *clientauth.Client) []kgo.Opt {
+// SASL returns the options that sign in, for a client with a dialer of its own. There are none
+// without a password. No weaker mechanism is offered: a server that asks for PLAIN would read the
+// password.
+func SASL(auth *clientauth.Client) []kgo.Opt {
 	username, password := auth.Password()
 	if username == "" {
 		return nil
