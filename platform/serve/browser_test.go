@@ -126,7 +126,7 @@ func TestCallsAreTriedOnThePageOfTheDocument(t *testing.T) {
 	p.click(t, ".auth-container .btn-done")
 
 	require.Contains(t, p.try(t, "PurchaseService", "AuthorizePurchase"), "docs-example-purchase with Bearer a.b.c")
-	require.Contains(t, p.try(t, "PurchaseService", "GetPurchase"), `"purchases/7098581b-66eb-5960-8d3b-0301a5d8ca80"`,
+	require.Contains(t, p.try(t, "PurchaseService", "GetPurchase"), `"purchases/0e6d7715-faf3-51ef-bf49-dbd421b8ecb4"`,
 		"the path has the collection once")
 	p.picture(t, "tried")
 	require.Empty(t, p.complaints(), "nothing is refused by the page's policy")
