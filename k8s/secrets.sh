@@ -30,10 +30,11 @@ secret() {
 }
 
 go run ./operations/cmd/bankctl keys new --out "$scratch/vault.key" >/dev/null
-bank=$(password) statement=$(password) checkout=$(password)
+bank=$(password) bank_service=$(password) statement=$(password) checkout=$(password)
 {
-  secret postgres postgres "$(password)" bank "$bank" statement "$statement" checkout "$checkout"
-  secret bank database-url "$(url bank bank_001 "$bank")" vault.key "$(<"$scratch/vault.key")"
+  secret postgres postgres "$(password)" bank "$bank" bank-service "$bank_service" statement "$statement" checkout "$checkout"
+  secret bank database-url "$(url bank_service bank_001 "$bank_service")" vault.key "$(<"$scratch/vault.key")"
+  secret migrate ledger-database-url "$(url bank bank_001 "$bank")"
   secret statement database-url "$(url statement statement_001 "$statement")"
   secret checkout database-url "$(url checkout checkout "$checkout")"
 } >"$scratch/secrets.yaml"

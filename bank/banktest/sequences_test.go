@@ -18,6 +18,7 @@ import (
 	"codebank.dev/bank/card"
 	"codebank.dev/bank/inmem"
 	"codebank.dev/bank/postgres"
+	"codebank.dev/bank/postgres/ledgertest"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/pan"
@@ -120,10 +121,9 @@ type database struct {
 var runs atomic.Uint64
 
 func newDatabase(t testing.TB) *database {
-	store, err := postgres.Open(t.Context(), postgres.Config{URL: postgrestest.Database(t), BankCode: "001", MaxConnections: 2})
+	store, err := postgres.Open(t.Context(), postgres.Config{URL: ledgertest.Migrated(t, postgrestest.Database(t)), BankCode: "001", MaxConnections: 2})
 	require.NoError(t, err)
 	t.Cleanup(store.Close)
-	require.NoError(t, store.Migrate(t.Context()))
 	epoch, err := store.Acquire(t.Context(), "sequences", 24*time.Hour)
 	require.NoError(t, err)
 	return &database{store: store, epoch: epoch, clean: true}

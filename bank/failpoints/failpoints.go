@@ -6,7 +6,8 @@ import "codebank.dev/platform/failpoint"
 
 // The failpoints of the bank, in the order in which an event passes them.
 const (
-	// LedgerMigrated: a migration of the ledger is committed, the next is not begun.
+	// LedgerMigrated: a migration of the ledger is committed, or the rights of its roles are, and the next step is
+	// not begun.
 	LedgerMigrated failpoint.Point = "ledger-migrated"
 	// LedgerClaimed: the bank's code is written into the ledger, nothing is served.
 	LedgerClaimed failpoint.Point = "ledger-claimed"

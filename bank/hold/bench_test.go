@@ -8,6 +8,7 @@ import (
 
 	"codebank.dev/bank"
 	"codebank.dev/bank/banktest"
+	"codebank.dev/bank/postgres/ledgertest"
 	"codebank.dev/bank/purchase"
 	"codebank.dev/bank/vault"
 	"codebank.dev/native/postgres/postgrestest"
@@ -39,8 +40,7 @@ func (c *cost) add(b *testing.B, work func()) {
 func benchmarkBeside(b *testing.B, callers, each int) {
 	keys, err := vault.Generate()
 	require.NoError(b, err)
-	at := openAt(b, postgrestest.Database(b))
-	require.NoError(b, at.Migrate(b.Context()))
+	at := openAt(b, ledgertest.Migrated(b, postgrestest.Database(b)))
 	r := newReplica(b, at, keys, banktest.NewClock())
 	customers := banktest.OpenCustomers(b, at, callers, 1_000_000_000)
 	buy := func(customer banktest.Customer, later bool) bank.Entry {

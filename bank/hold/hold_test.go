@@ -12,6 +12,7 @@ import (
 	"codebank.dev/bank/inmem"
 	"codebank.dev/bank/ledger"
 	"codebank.dev/bank/postgres"
+	"codebank.dev/bank/postgres/ledgertest"
 	"codebank.dev/bank/purchase"
 	"codebank.dev/bank/vault"
 	"codebank.dev/bank/wallet"
@@ -78,10 +79,8 @@ var stores = map[string]func(*testing.T, *banktest.Clock) (store, store){
 		return s, s
 	},
 	"postgres": func(t *testing.T, _ *banktest.Clock) (store, store) {
-		url := postgrestest.Database(t)
-		one := openAt(t, url)
-		require.NoError(t, one.Migrate(t.Context()))
-		return one, openAt(t, url)
+		url := ledgertest.Migrated(t, postgrestest.Database(t))
+		return openAt(t, url), openAt(t, url)
 	},
 }
 

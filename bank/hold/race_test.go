@@ -12,6 +12,7 @@ import (
 	"codebank.dev/bank/banktest"
 	"codebank.dev/bank/hold"
 	"codebank.dev/bank/ledger"
+	"codebank.dev/bank/postgres/ledgertest"
 	"codebank.dev/bank/vault"
 	"codebank.dev/native/postgres/postgrestest"
 	"github.com/stretchr/testify/require"
@@ -73,11 +74,10 @@ func TestOneEndOfAHoldWins(t *testing.T) {
 // Every hold with an expiry ends within 5 seconds of it, also when a replica stops in between.
 func TestEveryHoldEndsWithin5SecondsOfItsExpiry(t *testing.T) {
 	const holds, within = 90, 5 * time.Second
-	url := postgrestest.Database(t)
+	url := ledgertest.Migrated(t, postgrestest.Database(t))
 	keys, err := vault.Generate()
 	require.NoError(t, err)
 	one, two := openAt(t, url), openAt(t, url)
-	require.NoError(t, one.Migrate(t.Context()))
 	running := make([]context.CancelFunc, 2)
 	var group sync.WaitGroup
 	var replicas []*replica

@@ -15,16 +15,20 @@ import (
 // check, and so no table.
 func TestCallsNeedOnlyWhatReadinessChecks(t *testing.T) {
 	// The suite reads the outbox as the relay does.
-	before := []string{"SELECT, INSERT ON bank", "SELECT ON outbox_id_seq"}
+	before := []string{"SELECT ON bank", "SELECT ON outbox_id_seq"}
 	banktest.TestStore(t, func(t *testing.T) banktest.Ledger {
 		address := postgrestest.Database(t)
 		openAt(t, address)
-		return openAt(t, databasetest.Needy(t, address, before, func(address string) error {
+		ready := func(address string) error {
 			store, err := postgres.Open(t.Context(), postgres.Config{URL: address, BankCode: "001"})
 			require.NoError(t, err)
 			defer store.Close()
 			require.NoError(t, store.Prepare(t.Context(), slog.New(slog.DiscardHandler)))
 			return store.Ready(t.Context())
-		}))
+		}
+		store, err := postgres.Open(t.Context(), postgres.Config{URL: databasetest.Needy(t, address, before, ready), MaxConnections: 16})
+		require.NoError(t, err)
+		t.Cleanup(store.Close)
+		return store
 	})
 }

@@ -1,17 +1,19 @@
 package postgres_test
 
 import (
+	"log/slog"
 	"testing"
 	"time"
 
 	"codebank.dev/bank/banktest"
 	"codebank.dev/bank/inmem"
 	"codebank.dev/bank/postgres"
+	"codebank.dev/bank/postgres/ledgertest"
 	"codebank.dev/native/postgres/postgrestest"
 	"github.com/stretchr/testify/require"
 )
 
-// open returns a migrated ledger in a database of its own.
+// open returns a migrated ledger in a database of its own, as the bank's role uses it.
 func open(t *testing.T) banktest.Ledger { return openAt(t, postgrestest.Database(t)) }
 
 // openLocking returns a ledger that decides every batch under locks.
@@ -19,7 +21,7 @@ func openLocking(t *testing.T) banktest.Ledger {
 	return openWith(t, postgres.Config{URL: postgrestest.Database(t), LockAlways: true})
 }
 
-// openAt returns the migrated ledger at a URL. The bank's code is 001.
+// openAt migrates the ledger at a URL as its owner, and opens it as the bank's role. The bank's code is 001.
 func openAt(t testing.TB, url string) *postgres.Store {
 	t.Helper()
 	return openWith(t, postgres.Config{URL: url})
@@ -27,11 +29,11 @@ func openAt(t testing.TB, url string) *postgres.Store {
 
 func openWith(t testing.TB, config postgres.Config) *postgres.Store {
 	t.Helper()
-	config.BankCode, config.MaxConnections = "001", 16
+	config.URL, config.BankCode, config.MaxConnections = ledgertest.Migrated(t, config.URL), "001", 16
 	store, err := postgres.Open(t.Context(), config)
 	require.NoError(t, err)
 	t.Cleanup(store.Close)
-	require.NoError(t, store.Migrate(t.Context()))
+	require.NoError(t, store.Prepare(t.Context(), slog.New(slog.DiscardHandler)))
 	return store
 }
 

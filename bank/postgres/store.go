@@ -23,6 +23,7 @@
 //	mark.go           bank.Marker: up to which time all events are published
 //	writers.go        who may still make a row of the outbox visible
 //	migrate.go        the schema, and which bank the ledger belongs to
+//	roles.go          who may do what with which table
 //	audit.go          the whole ledger, page by page, and events made again; audit_outbox.go the outbox
 //	journal.go        the entries for programs outside the bank
 package postgres
@@ -63,6 +64,9 @@ type Config struct {
 	// BankCode is the bank whose ledger this is. Migrate writes it into a new database and
 	// compares it in an old one, so that two banks never share a ledger. Empty: neither.
 	BankCode bank.Code
+	// Migrate makes Prepare migrate the ledger, for which the user must own the database. Otherwise
+	// Prepare waits until the ledger is migrated.
+	Migrate bool
 	// LockAlways makes every batch take the locked path, in two round trips instead of one.
 	LockAlways bool
 	// ApplicationName is shown in the server's activity view; empty means "codebank".

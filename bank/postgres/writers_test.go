@@ -198,7 +198,8 @@ func TestAnInsertHoldsTheLockOfTheOutboxBeforeItTakesAnID(t *testing.T) {
 		END $$;
 		ALTER TABLE outbox ALTER COLUMN id DROP IDENTITY;
 		CREATE SEQUENCE outbox_id_seq;
-		ALTER TABLE outbox ALTER COLUMN id SET DEFAULT need_lock()`)
+		ALTER TABLE outbox ALTER COLUMN id SET DEFAULT need_lock();
+		GRANT ALL ON SEQUENCE outbox_id_seq TO PUBLIC`)
 	customer := banktest.OpenCustomer(t, store, 1000)
 	banktest.Buy(t, store, customer, 1)
 	banktest.Commit(t, store, bank.Keys{}, func(book *bank.Book) error {

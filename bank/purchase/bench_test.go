@@ -8,6 +8,7 @@ import (
 	"codebank.dev/bank/banktest"
 	"codebank.dev/bank/card"
 	"codebank.dev/bank/postgres"
+	"codebank.dev/bank/postgres/ledgertest"
 	"codebank.dev/bank/purchase"
 	"codebank.dev/bank/vault"
 	"codebank.dev/native/postgres/postgrestest"
@@ -25,10 +26,9 @@ const (
 // data, by token and by name in equal parts, in turn. "mixed/card" is the second rate over the first.
 // Making the tokens is not measured: it is a call of its own, which writes nothing.
 func BenchmarkAMixedBatch(b *testing.B) {
-	store, err := postgres.Open(b.Context(), postgres.Config{URL: postgrestest.Database(b), BankCode: "001"})
+	store, err := postgres.Open(b.Context(), postgres.Config{URL: ledgertest.Migrated(b, postgrestest.Database(b)), BankCode: "001"})
 	require.NoError(b, err)
 	b.Cleanup(store.Close)
-	require.NoError(b, store.Migrate(b.Context()))
 	keys, err := vault.Generate()
 	require.NoError(b, err)
 	replica := newReplica(b, store, keys, banktest.NewClock())

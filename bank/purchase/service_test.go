@@ -15,6 +15,7 @@ import (
 	"codebank.dev/bank/inmem"
 	"codebank.dev/bank/ledger"
 	"codebank.dev/bank/postgres"
+	"codebank.dev/bank/postgres/ledgertest"
 	"codebank.dev/bank/purchase"
 	"codebank.dev/bank/vault"
 	"codebank.dev/native/postgres/postgrestest"
@@ -81,16 +82,14 @@ func onBothStoresWithKeys(t *testing.T, test func(t *testing.T, keys *vault.Vaul
 			return s, s
 		},
 		"postgres": func(t *testing.T, _ *banktest.Clock) (store, store) {
-			url := postgrestest.Database(t)
+			url := ledgertest.Migrated(t, postgrestest.Database(t))
 			open := func() *postgres.Store {
 				s, err := postgres.Open(t.Context(), postgres.Config{URL: url, BankCode: "001"})
 				require.NoError(t, err)
 				t.Cleanup(s.Close)
 				return s
 			}
-			one := open()
-			require.NoError(t, one.Migrate(t.Context()))
-			return one, open()
+			return open(), open()
 		},
 	}
 	for name, open := range stores {

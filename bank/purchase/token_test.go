@@ -11,6 +11,7 @@ import (
 	"codebank.dev/bank/banktest"
 	"codebank.dev/bank/card"
 	"codebank.dev/bank/postgres"
+	"codebank.dev/bank/postgres/ledgertest"
 	"codebank.dev/bank/purchase"
 	"codebank.dev/bank/vault"
 	"codebank.dev/native/postgres/postgrestest"
@@ -196,10 +197,9 @@ func TestOfTwoPurchasesByOneTokenInABatchOneIsRefused(t *testing.T) {
 func onPostgres(t *testing.T) (*replica, *postgres.Store, string) {
 	t.Helper()
 	url := postgrestest.Database(t)
-	store, err := postgres.Open(t.Context(), postgres.Config{URL: url, BankCode: "001"})
+	store, err := postgres.Open(t.Context(), postgres.Config{URL: ledgertest.Migrated(t, url), BankCode: "001"})
 	require.NoError(t, err)
 	t.Cleanup(store.Close)
-	require.NoError(t, store.Migrate(t.Context()))
 	keys, err := vault.Generate()
 	require.NoError(t, err)
 	return newReplica(t, store, keys, banktest.NewClock()), store, url
@@ -330,7 +330,7 @@ func TestOnlyWhatNoWriteProvesTakesLocks(t *testing.T) {
 			require.NoError(t, result.Err)
 		}
 	})
-	elsewhere, err := postgres.Open(t.Context(), postgres.Config{URL: url, BankCode: "001"})
+	elsewhere, err := postgres.Open(t.Context(), postgres.Config{URL: ledgertest.Migrated(t, url), BankCode: "001"})
 	require.NoError(t, err)
 	t.Cleanup(elsewhere.Close)
 	two := newReplica(t, elsewhere, one.cards.Vault.(*vault.Vault), one.clock)

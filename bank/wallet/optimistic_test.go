@@ -6,6 +6,7 @@ import (
 	"codebank.dev/bank"
 	"codebank.dev/bank/banktest"
 	"codebank.dev/bank/postgres"
+	"codebank.dev/bank/postgres/ledgertest"
 	"codebank.dev/bank/vault"
 	"codebank.dev/bank/wallet"
 	"codebank.dev/native/postgres/postgrestest"
@@ -14,10 +15,9 @@ import (
 
 // What a wallet does needs no locks: not what is new, not a repeat, and not a decline.
 func TestEveryCommandRunsOnTheOptimisticPath(t *testing.T) {
-	store, err := postgres.Open(t.Context(), postgres.Config{URL: postgrestest.Database(t), BankCode: "001"})
+	store, err := postgres.Open(t.Context(), postgres.Config{URL: ledgertest.Migrated(t, postgrestest.Database(t)), BankCode: "001"})
 	require.NoError(t, err)
 	t.Cleanup(store.Close)
-	require.NoError(t, store.Migrate(t.Context()))
 	keys, err := vault.Generate()
 	require.NoError(t, err)
 	r := newReplica(t, store, keys, banktest.NewClock())

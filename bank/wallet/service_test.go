@@ -10,6 +10,7 @@ import (
 	"codebank.dev/bank/inmem"
 	"codebank.dev/bank/ledger"
 	"codebank.dev/bank/postgres"
+	"codebank.dev/bank/postgres/ledgertest"
 	"codebank.dev/bank/vault"
 	"codebank.dev/bank/wallet"
 	"codebank.dev/native/postgres/postgrestest"
@@ -50,16 +51,14 @@ func onBothStores(t *testing.T, test func(t *testing.T, one, two *replica)) {
 			return s, s
 		},
 		"postgres": func(t *testing.T, _ *banktest.Clock) (banktest.Ledger, banktest.Ledger) {
-			url := postgrestest.Database(t)
+			url := ledgertest.Migrated(t, postgrestest.Database(t))
 			open := func() *postgres.Store {
 				s, err := postgres.Open(t.Context(), postgres.Config{URL: url, BankCode: "001"})
 				require.NoError(t, err)
 				t.Cleanup(s.Close)
 				return s
 			}
-			one := open()
-			require.NoError(t, one.Migrate(t.Context()))
-			return one, open()
+			return open(), open()
 		},
 	}
 	for name, open := range stores {

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"codebank.dev/checkout/failpoints"
+	"codebank.dev/platform/database"
 )
 
 //go:embed migrations/*.sql
@@ -18,7 +19,7 @@ const secretBytes = 32
 // several processes may call it at once: one works, the others wait up to five
 // minutes. It never undoes a migration.
 func (s *Store) Migrate(ctx context.Context) error {
-	return s.pool.Migrate(ctx, migrations, func() { s.failpoint.At(failpoints.OrdersMigrated) })
+	return s.pool.Migrate(ctx, database.Schema{Migrations: migrations}, func() { s.failpoint.At(failpoints.OrdersMigrated) })
 }
 
 // Secret returns the 32 secret bytes of that name, which all replicas share. The

@@ -93,7 +93,7 @@ func (s *Store) Prepare(ctx context.Context, logger *slog.Logger) error {
 // Migrate brings the tables up to this program's version. It may be repeated, and several
 // processes may call it at once. It never undoes a migration.
 func (s *Store) Migrate(ctx context.Context) error {
-	return s.pool.Migrate(ctx, migrations, func() { s.config.Failpoint.At(failpoints.IdentityMigrated) })
+	return s.pool.Migrate(ctx, database.Schema{Migrations: migrations}, func() { s.config.Failpoint.At(failpoints.IdentityMigrated) })
 }
 
 // errAway is the answer while the database cannot be used.

@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// User is the name of the only role, a superuser.
+// User is the name of the first role, a superuser. [Server.CreateRole] makes others.
 const User = "codebank"
 
 // Options says what to start. Only Dir is required.

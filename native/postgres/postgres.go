@@ -136,7 +136,12 @@ func (s *Server) Ping(ctx context.Context) error {
 
 // do runs one statement on a new connection to the maintenance database.
 func (s *Server) do(ctx context.Context, statement string) error {
-	conn, err := pgx.Connect(ctx, s.URL("postgres"))
+	return s.doIn(ctx, "postgres", statement)
+}
+
+// doIn runs one statement on a new connection to a database.
+func (s *Server) doIn(ctx context.Context, database, statement string) error {
+	conn, err := pgx.Connect(ctx, s.URL(database))
 	if err != nil {
 		return err
 	}
@@ -146,10 +151,12 @@ func (s *Server) do(ctx context.Context, statement string) error {
 
 // URL is the address of a database, in the form that pgx reads. It contains the password and
 // must not be logged.
-func (s *Server) URL(database string) string {
+func (s *Server) URL(database string) string { return s.url(User, s.password, database) }
+
+func (s *Server) url(user, password, database string) string {
 	address := url.URL{
 		Scheme:   "postgres",
-		User:     url.UserPassword(User, s.password),
+		User:     url.UserPassword(user, password),
 		Host:     "127.0.0.1:" + strconv.Itoa(s.port),
 		Path:     "/" + database,
 		RawQuery: "sslmode=disable",

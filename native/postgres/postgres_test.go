@@ -182,3 +182,25 @@ func TestAFailureShowsTheEndOfTheLogAndLeavesNothingRunning(t *testing.T) {
 	require.Nil(t, server)
 	require.ErrorContains(t, err, `unrecognized configuration parameter "no_such_setting"`)
 }
+
+func TestARoleOwnsWhatItIsGiven(t *testing.T) {
+	server := postgrestest.Own(t, postgres.Options{})
+	for range 2 {
+		require.NoError(t, server.CreateRole(t.Context(), "keeper"))
+		require.NoError(t, server.CreateRole(t.Context(), "copier", "BYPASSRLS"))
+		require.NoError(t, server.CreateDatabase(t.Context(), "given"))
+		_, err := connect(t, server.URL("given")).Exec(t.Context(), `CREATE TABLE IF NOT EXISTS made (n bigint GENERATED ALWAYS AS IDENTITY);
+			CREATE OR REPLACE VIEW seen AS SELECT * FROM made;
+			CREATE OR REPLACE FUNCTION one() RETURNS integer LANGUAGE sql AS 'SELECT 1'`)
+		require.NoError(t, err)
+		require.NoError(t, server.GiveDatabase(t.Context(), "given", "keeper"))
+	}
+	keeper := connect(t, server.URLOf("keeper", "given"))
+	_, err := keeper.Exec(t.Context(), "ALTER TABLE made ADD COLUMN m integer; DROP VIEW seen; DROP FUNCTION one; CREATE TABLE more ()")
+	require.NoError(t, err)
+	require.False(t, value[bool](t, keeper, "SELECT rolsuper OR rolcreaterole OR rolbypassrls FROM pg_roles WHERE rolname = 'keeper'"))
+	require.True(t, value[bool](t, keeper, "SELECT rolbypassrls FROM pg_roles WHERE rolname = 'copier'"))
+	require.NotEqual(t, server.PasswordOf("keeper"), server.PasswordOf("copier"))
+	_, err = pgx.Connect(t.Context(), strings.Replace(server.URLOf("keeper", "given"), server.PasswordOf("keeper"), server.PasswordOf("copier"), 1))
+	require.ErrorContains(t, err, "password authentication failed")
+}

@@ -53,6 +53,6 @@ func All() []failpoint.Point {
 		vault.KeysWritten, vault.KeysPublished, TopicCreated, TopicAltered, SchemaRegistered, SubjectHeld, TemplatePut,
 		MappingPut, AliasPut, ConnectorPut, ConnectorRestarted, ObjectsImported, RuleCreated, RuleUpdated, ExportWritten,
 		ExportPublished, RedriveProduced, ActionRecorded, RedriveMarked, postgres.RequeueLocked, postgres.RequeueDecided,
-		postgres.RequeueCommitted,
+		postgres.RequeueCommitted, postgres.Migrated, postgres.Claimed,
 	}
 }

@@ -13,8 +13,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"codebank.dev/bank/postgres"
 	"codebank.dev/bank/vault"
 	"codebank.dev/platform/database"
+	"codebank.dev/platform/database/databasetest"
 	"codebank.dev/platform/programtest"
 	"codebank.dev/platform/serve"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
@@ -33,12 +35,20 @@ func MigrateStatement(t testing.TB, url string) {
 	pool, err := database.Open(t.Context(), database.Config{URL: url, ApplicationName: "test"})
 	require.NoError(t, err)
 	defer pool.Close()
-	require.NoError(t, pool.Migrate(t.Context(), os.DirFS(filepath.Join(folder, "statement", "postgres")), func() {}))
+	require.NoError(t, pool.Migrate(t.Context(), database.Schema{Migrations: os.DirFS(filepath.Join(folder, "statement", "postgres"))}, func() {}))
 }
 
 func exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
+}
+
+// Ledger migrates the ledger of bank 001 in the database at url, whose user must be a superuser, and
+// returns the address for one of its roles.
+func Ledger(t testing.TB, url, role string) string {
+	t.Helper()
+	require.NoError(t, postgres.Migrate(t.Context(), postgres.Config{URL: url}, "001"))
+	return databasetest.As(t, url, role)
 }
 
 // Bank is a running bank with the code 001. It publishes nothing, so its events wait in
@@ -61,10 +71,12 @@ type Customer struct {
 // AccountID returns the id of the customer's account.
 func (c Customer) AccountID() string { return strings.TrimPrefix(c.Card.GetAccount(), "accounts/") }
 
-// StartBank starts the bank's program on the database at url, with further flags, and
-// waits until it serves. The program ends with the test.
+// StartBank migrates the ledger at url, whose user must be a superuser, starts the bank's program
+// on it as the bank's role, with further flags, and waits until it serves. The program ends with the
+// test.
 func StartBank(t testing.TB, url string, flags ...string) *Bank {
 	t.Helper()
+	url = Ledger(t, url, postgres.ServiceRole)
 	keys := filepath.Join(t.TempDir(), "vault.json")
 	require.NoError(t, vault.NewKeyFile(keys, nil))
 	b := &Bank{Program: programtest.StartPackage(t, "codebank.dev/bank/cmd/bank", []string{"BANK_DATABASE_URL=" + url}, append(flags,

@@ -5,7 +5,8 @@
 //	tls.go       no connection over a network that only looks protected
 //	settings.go  a session without the program's limits is not used
 //	throttle.go  the connection throttle: one attempt at a time while a server is away
-//	migrate.go   Migrate: brings the schema to the program's version
+//	migrate.go   Migrate: brings the schema to a version; Migrated: whether it has that version
+//	roles.go     Role: what a role may do in a database
 //	prepare.go   Prepare: waits for a database that is away; Ready: what the program waits for
 //	needs.go     Needs: what calls need of a database that answers
 //	class.go     Classify and Fault: what an error means

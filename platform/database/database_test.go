@@ -94,7 +94,7 @@ func TestSeveralProcessesMayMigrateAtOnce(t *testing.T) {
 	for range 3 {
 		pool := open(t, database.Config{URL: address, Settings: map[string]string{"statement_timeout": "1ms"}})
 		group.Go(func() {
-			if err := pool.Migrate(t.Context(), steps, func() { committed <- 1 }); err != nil {
+			if err := pool.Migrate(t.Context(), database.Schema{Migrations: steps}, func() { committed <- 1 }); err != nil {
 				t.Error(err)
 			}
 		})
@@ -160,7 +160,7 @@ func TestPrepareStartsAgainFromTheFirstStep(t *testing.T) {
 	pool := open(t, database.Config{URL: postgrestest.Database(t)})
 	var tries int
 	require.NoError(t, pool.Prepare(t.Context(), silent, func(ctx context.Context) error {
-		require.ErrorContains(t, pool.Ready(ctx), "it is being migrated")
+		require.ErrorContains(t, pool.Ready(ctx), "it is being prepared")
 		if tries++; tries < 3 {
 			_, err := pool.Exec(ctx, "DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '53100'; END $$")
 			return err

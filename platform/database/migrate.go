@@ -25,19 +25,85 @@ var migrationSettings = map[string]string{
 	"idle_in_transaction_session_timeout": "0",
 }
 
-// Migrate applies, in order, the SQL files in the folder migrations that the database
-// has not had yet. It works on a connection of its own without the pool's session
-// settings, and calls committed after each file. It may be repeated, and several
-// processes may call it at once: one works, and the others wait up to five minutes. It
-// never undoes a migration. Errors are those of the database.
-func (p *Pool) Migrate(ctx context.Context, migrations fs.FS, committed func()) error {
+// Schema is what the migrations make of a program's database, and who may do what in it.
+type Schema struct {
+	// Migrations has the SQL files, in the folder migrations.
+	Migrations fs.FS
+	// Roles are all roles that may use the database, beside its owner.
+	Roles []Role
+}
+
+// Migrate applies, in order, the SQL files of a schema that the database has not had yet, and
+// then gives the schema's roles their rights, in one transaction: a role that is missing is made,
+// and rights that are not named are taken away. The pool's user must own the tables. Migrate works
+// on connections of its own without the pool's session settings, and calls committed after each
+// file and after the rights. It may be repeated, and several processes may call it at once: one
+// works, and the others wait up to five minutes. It never undoes a migration. Errors are those of
+// the database.
+func (p *Pool) Migrate(ctx context.Context, schema Schema, committed func()) error {
 	config := p.config
 	config.ApplicationName += " migrate"
 	config.Settings, config.OnConnect = migrationSettings, nil
-	if err := migrate(ctx, config, migrations, committed); err != nil {
+	if err := migrate(ctx, config, schema.Migrations, committed); err != nil {
 		return fmt.Errorf("database: migrate: %w", err)
 	}
+	if len(schema.Roles) == 0 {
+		return nil
+	}
+	if err := config.grantRoles(ctx, schema.Roles); err != nil {
+		return fmt.Errorf("database: give the roles their rights: %w", err)
+	}
+	committed()
 	return nil
+}
+
+// Migrated returns nil when the database has had every migration of a schema. It may have had
+// more, because a newer program keeps what an older one uses. Otherwise the error says which
+// migrations are missing and what to do; Prepare waits then.
+func (p *Pool) Migrated(ctx context.Context, schema Schema) error {
+	newest, err := schema.newest()
+	if err != nil {
+		return err
+	}
+	var found bool
+	if err := p.QueryRow(ctx, "SELECT to_regclass($1) IS NOT NULL", versions).Scan(&found); err != nil {
+		return err
+	}
+	var had int64
+	if found {
+		err := p.QueryRow(ctx, "SELECT coalesce(max(version_id), 0) FROM "+versions+" WHERE is_applied").Scan(&had)
+		if err != nil {
+			return err
+		}
+	}
+	if had < newest {
+		return &errOlder{had: had, needs: newest}
+	}
+	return nil
+}
+
+// newest returns the number of the newest migration of a schema.
+func (s *Schema) newest() (newest int64, err error) {
+	files, err := fs.ReadDir(s.Migrations, "migrations")
+	for _, file := range files {
+		number, err := goose.NumericComponent(file.Name())
+		if err != nil {
+			return 0, fmt.Errorf("database: %w", err)
+		}
+		newest = max(newest, number)
+	}
+	return newest, err
+}
+
+// errOlder is the error of a database that lacks migrations.
+type errOlder struct{ had, needs int64 }
+
+// Error says what is missing.
+func (e *errOlder) Error() string { return "database: " + e.words() }
+
+// words is the same for everybody to see, with what to do.
+func (e *errOlder) words() string {
+	return fmt.Sprintf("it has had migration %d and this program needs %d; run bankctl migrate", e.had, e.needs)
 }
 
 func migrate(ctx context.Context, config Config, migrations fs.FS, committed func()) error {
@@ -57,7 +123,7 @@ func migrate(ctx context.Context, config Config, migrations fs.FS, committed fun
 		return err
 	}
 	provider, err := goose.NewProvider(goose.DialectPostgres, database, files,
-		goose.WithSessionLocker(locker), goose.WithTableName("migrations"))
+		goose.WithSessionLocker(locker), goose.WithTableName(versions))
 	if err != nil {
 		return err
 	}

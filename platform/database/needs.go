@@ -11,7 +11,8 @@ import (
 )
 
 // Needs are the privileges that a program's calls need on tables, by table. A value is a list
-// of SELECT, INSERT, UPDATE and DELETE, separated by spaces.
+// of SELECT, INSERT, UPDATE and DELETE, separated by spaces. A privilege on some columns of a table
+// meets the need, because a program is given no more columns than it writes.
 type Needs map[string]string
 
 // unmet finds why calls would fail: the database takes no writes, a table or a privilege is
@@ -21,7 +22,8 @@ const unmet = `
 WITH need AS (SELECT name, privilege, to_regclass(name) AS found FROM unnest($1::text[], $2::text[]) AS needs(name, privilege))
 SELECT current_setting('transaction_read_only')::boolean AND EXISTS (SELECT FROM need WHERE privilege <> 'SELECT'),
 	coalesce((SELECT string_agg(privilege || ' on ' || name, ', ') FROM need
-		WHERE found IS NULL OR NOT has_table_privilege(found, privilege)), ''),
+		WHERE found IS NULL OR NOT CASE privilege WHEN 'DELETE' THEN has_table_privilege(found, privilege)
+			ELSE has_any_column_privilege(found, privilege) END), ''),
 	coalesce((SELECT string_agg(DISTINCT name || ' in ' || mode, ', ') FROM need JOIN pg_locks ON relation = found
 		WHERE granted AND locktype = 'relation' AND pid <> pg_backend_pid()
 		AND database = (SELECT oid FROM pg_database WHERE datname = current_database())

@@ -30,9 +30,10 @@ func (p permanent) Unwrap() error { return p.error }
 // the database belongs to another bank. Prepare returns such an error at once.
 func Permanent(err error) error { return permanent{err} }
 
-// gaveUp reports whether waiting is of no use. A missing privilege is Broken to a
-// call, but an operator may still grant it.
-func gaveUp(err error) bool {
+// IsPermanent reports whether waiting is of no use for what prepares a database: the error is marked
+// Permanent, or of one of the classes Refused and Broken. A missing privilege is Broken to a call, but
+// an operator may still grant it.
+func IsPermanent(err error) bool {
 	if errors.As(err, new(permanent)) {
 		return true
 	}
@@ -45,8 +46,8 @@ func gaveUp(err error) bool {
 	return false
 }
 
-// Prepare runs steps once the database answers: migrations, and everything else that must
-// be there before the first call. While the database is away it tries again, after waits
+// Prepare runs steps once the database answers: whether it is migrated, and everything else that
+// must be there before the first call. While the database is away it tries again, after waits
 // that grow from 100 ms to 2 s, and starts from the first step each time, so steps must be
 // repeatable. Log and Ready say what it waits for. It returns nil once the steps have
 // succeeded, and the context's error when ctx ends first. It returns at once an error that
@@ -63,7 +64,7 @@ func (p *Pool) Prepare(ctx context.Context, logger *slog.Logger, steps func(cont
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case gaveUp(err):
+		case IsPermanent(err):
 			return err
 		}
 		if State(err) == readOnlyTransaction {
@@ -88,7 +89,7 @@ func (p *Pool) attempt(ctx context.Context, steps func(context.Context) error) e
 	if err := p.answers(ctx); err != nil {
 		return err
 	}
-	p.pending.Store(waiting("it is being migrated"))
+	p.pending.Store(waiting("it is being prepared"))
 	return steps(ctx)
 }
 
@@ -160,6 +161,9 @@ func reason(err error) string {
 	}
 	if words, ok := tlsReason(err); ok {
 		return words
+	}
+	if older := new(errOlder); errors.As(err, &older) {
+		return older.words()
 	}
 	var connecting *pgconn.ConnectError
 	var network net.Error

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"codebank.dev/platform/database/databasetest"
 	"codebank.dev/platform/fault"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
@@ -28,6 +29,10 @@ type Server interface {
 type Waiting struct {
 	// Server is a server of its own, running.
 	Server Server
+	// Role is the role of the program. Migrate brings a database, as its owner, to the schema of the
+	// program, which waits for that. If they are empty, the program migrates its database itself.
+	Role    string
+	Migrate func(databaseURL string) error
 	// Start starts the program on a database and waits for nothing.
 	Start func(databaseURL string) *Program
 	// Call makes one call to the program's gRPC address that needs the database, and
@@ -42,13 +47,17 @@ type Waiting struct {
 
 // TestAwaitsDatabase starts a program while its database is away. The program must be
 // alive and not ready, say what it waits for, and answer calls UNAVAILABLE with a retry
-// time. When the database is there it must serve without a restart. While the database
+// time. When the database is there and migrated it must serve without a restart. While the database
 // is read-only it must not be ready, a call that writes must be UNAVAILABLE with a retry
 // time, and a call that reads must be answered. Behind a pooler that drops the limits of
 // its sessions it must not be ready.
 func TestAwaitsDatabase(t *testing.T, w Waiting) {
 	const name = "late"
-	address := w.Server.URL(name)
+	owner := w.Server.URL(name)
+	address := owner
+	if w.Migrate != nil {
+		address = databasetest.As(t, owner, w.Role)
+	}
 	w.Server.Kill()
 	program := w.Start(address)
 	addresses := program.AwaitListening(t)
@@ -69,6 +78,10 @@ func TestAwaitsDatabase(t *testing.T, w Waiting) {
 	require.NoError(t, w.Server.Restart(t.Context()))
 	requireWaiting(t, at, "it does not exist on the server (SQLSTATE 3D000)")
 	require.NoError(t, w.Server.CreateDatabase(t.Context(), name))
+	if w.Migrate != nil {
+		requireUnready(t, at, "it has had migration 0 and this program needs ")
+		require.NoError(t, w.Migrate(owner))
+	}
 	_, ready := program.AwaitReady(t)
 	require.True(t, ready, "ready without a restart")
 	if err := w.Call(addresses.GRPC); err != nil { // For example NotFound.

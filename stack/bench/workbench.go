@@ -210,10 +210,7 @@ func (w *workbench) startBank(ctx context.Context, database string, settings map
 // start starts a bank on a database, which it creates if needed. The bank publishes nothing
 // unless the settings say so.
 func (w *workbench) start(ctx context.Context, start bankStart) (*bank, error) {
-	if err := w.stack.CreateDatabase(ctx, start.database); err != nil {
-		return nil, err
-	}
-	url, err := w.stack.DatabaseURL(ctx, start.database)
+	url, err := w.ledger(ctx, start)
 	if err != nil {
 		return nil, err
 	}
@@ -235,6 +232,18 @@ func (w *workbench) start(ctx context.Context, start bankStart) (*bank, error) {
 	}
 	b.client.bank = b.process.Pid()
 	return b, nil
+}
+
+// ledger creates the database of a bank if needed, and returns its address for the bank. The program of
+// another build may be of a time when the bank migrated its ledger itself.
+func (w *workbench) ledger(ctx context.Context, start bankStart) (string, error) {
+	if start.folder == "" {
+		return w.stack.AddDatabase(ctx, "ledger", start.database, launch.BankCode)
+	}
+	if err := w.stack.CreateDatabase(ctx, start.database); err != nil {
+		return "", err
+	}
+	return w.stack.DatabaseURL(ctx, start.database)
 }
 
 // nextPort returns the first of the two ports of the next bank or checkout, and counts it.

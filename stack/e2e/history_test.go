@@ -85,8 +85,7 @@ func syntheticHistoryOf(t *testing.T) *syntheticHistory {
 func seedSyntheticHistory(t *testing.T, stack *launch.Stack) *syntheticHistory {
 	t.Helper()
 	database := "bank_" + historyBank
-	require.NoError(t, stack.CreateDatabase(t.Context(), database))
-	url, err := stack.DatabaseURL(t.Context(), database)
+	url, err := stack.AddDatabase(t.Context(), "ledger", database, historyBank)
 	require.NoError(t, err)
 	for _, what := range []string{"topics", "schemas"} {
 		historyBankctl(t, stack, "apply", what)

@@ -123,10 +123,11 @@ func unknownCardPurchase() *bankv1.AuthorizePurchaseRequest {
 // rollout is bank 003 with its statement, on the shared stack.
 type rollout struct {
 	*testing.T
-	stack               *launch.Stack
-	ledgerURL, linesURL string
-	lines               *pgxpool.Pool
-	kafka               *kgo.Client
+	stack *launch.Stack
+	// bankURL is the address of the ledger for the bank; ledgerURL is that for the administrator.
+	bankURL, ledgerURL, linesURL string
+	lines                        *pgxpool.Pool
+	kafka                        *kgo.Client
 }
 
 const (
@@ -139,10 +140,10 @@ const (
 func newRollout(t *testing.T, stack *launch.Stack) *rollout {
 	t.Helper()
 	r := &rollout{T: t, stack: stack}
-	for _, name := range []string{"bank_" + rolloutBank, "statement_" + rolloutBank} {
-		require.NoError(t, stack.CreateDatabase(t.Context(), name))
-	}
+	require.NoError(t, stack.CreateDatabase(t.Context(), "statement_"+rolloutBank))
 	var err error
+	r.bankURL, err = stack.AddDatabase(t.Context(), "ledger", "bank_"+rolloutBank, rolloutBank)
+	require.NoError(t, err)
 	r.ledgerURL, err = stack.DatabaseURL(t.Context(), "bank_"+rolloutBank)
 	require.NoError(t, err)
 	r.linesURL, err = stack.DatabaseURL(t.Context(), "statement_"+rolloutBank)
@@ -271,7 +272,7 @@ func (r *rollout) bankctl(args ...string) string {
 func (r *rollout) bank(version string) (stop func(), connection *grpc.ClientConn) {
 	r.Helper()
 	row, address := replica(r.T, r.stack, map[string]string{
-		"bank-code": rolloutBank, "database-url": r.ledgerURL, "event-version": version, "clock-offset": (-rolloutClockOffset).String(),
+		"bank-code": rolloutBank, "database-url": r.bankURL, "event-version": version, "clock-offset": (-rolloutClockOffset).String(),
 	})
 	return func() { require.NoError(r, row.Stop(r.Context())) }, dial(r.T, address)
 }

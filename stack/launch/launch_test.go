@@ -70,7 +70,7 @@ func TestOpeningAStackMakesNothing(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "stack")
 	stack := open(t, dir)
 	require.NoDirExists(t, dir)
-	for _, name := range []string{Postgres, Kafka, Elasticsearch, Registry, Connect, Databases} {
+	for _, name := range []string{Postgres, Kafka, Elasticsearch, Registry, Connect, Databases, Migrations} {
 		require.NotNil(t, stack.Process(name), name)
 	}
 	require.Nil(t, stack.Process("no such"))
@@ -100,7 +100,7 @@ func TestTheServicesDoNotNeedBrokerRegistryOrConnect(t *testing.T) {
 		for _, away := range []string{Kafka, Registry, Connect, Elasticsearch} {
 			require.NotContains(t, needs, away)
 		}
-		require.Contains(t, needs, Databases)
+		require.Contains(t, needs, Migrations)
 	}
 }
 

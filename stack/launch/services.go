@@ -34,7 +34,7 @@ func (s *Stack) serviceSpec(service service) process.Spec {
 	loopback := func(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 	spec := process.Spec{
 		Name:  service.name,
-		Needs: []string{Databases, Programs},
+		Needs: []string{Databases, Programs, Migrations},
 		Ports: []int{service.grpc, service.http},
 		Command: func(ctx context.Context) (process.Command, error) {
 			settings, err := s.settings(ctx, service.program)
@@ -80,7 +80,7 @@ func (s *Stack) settings(ctx context.Context, program string) (map[string]string
 	switch program {
 	case "bank":
 		return map[string]string{
-			"database-url":   server.URL(LedgerDatabase),
+			"database-url":   server.URLOf("bank_service", LedgerDatabase),
 			"bank-code":      BankCode,
 			"kafka-brokers":  a.Kafka(),
 			"registry-url":   a.RegistryConfluent(),
@@ -96,7 +96,7 @@ func (s *Stack) settings(ctx context.Context, program string) (map[string]string
 			"registry-url":           a.RegistryConfluent(),
 			"connect-url":            a.Connect(),
 			"elasticsearch-url":      a.Elasticsearch(),
-			"ledger-database-url":    server.URL(LedgerDatabase),
+			"ledger-database-url":    server.URLOf("auditor", LedgerDatabase),
 			"statement-database-url": server.URL(StatementDatabase),
 			"bank-code":              BankCode,
 		}, nil
@@ -174,6 +174,11 @@ func (s *Stack) Bankctl(ctx context.Context, out io.Writer, args ...string) erro
 	settings, err := s.settings(ctx, "bankctl")
 	if err != nil {
 		return err
+	}
+	if len(args) > 0 && args[0] == "republish" {
+		if settings["ledger-database-url"], err = s.urlOf(ctx, "bank_operator", LedgerDatabase); err != nil {
+			return err
+		}
 	}
 	cmd := s.program("bankctl", args...)
 	cmd.Env = environment(variables("bankctl", settings))

@@ -40,6 +40,7 @@ const (
 	Connect         = "connect"
 	Databases       = "databases"
 	Programs        = "programs"
+	Migrations      = "migrations"
 	Keys            = "keys"
 	Bank            = "bank"
 	Statement       = "statement"

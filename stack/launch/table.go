@@ -28,6 +28,7 @@ func (s *Stack) addRows() {
 	s.group.Add(process.Spec{Name: Programs, Task: func(ctx context.Context, _ io.Writer) error {
 		return build(ctx, s.Root())
 	}})
+	s.group.Add(process.Spec{Name: Migrations, Needs: []string{Databases, Programs}, Task: s.migrateDatabases})
 	s.group.Add(process.Spec{Name: Keys, Needs: []string{Programs}, Task: s.makeKeys})
 	a := s.addresses
 	for _, service := range []service{
@@ -124,21 +125,8 @@ func databaseSettings() map[string]string {
 
 func (s *Stack) postgresDir() string { return filepath.Join(s.dir, "postgres") }
 
-func (s *Stack) createDatabases(ctx context.Context, _ io.Writer) error {
-	server, err := s.database(ctx)
-	if err != nil {
-		return err
-	}
-	for _, name := range []string{LedgerDatabase, StatementDatabase, CheckoutDatabase} {
-		if err := server.CreateDatabase(ctx, name); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// DatabaseURL is the address of a database, including the password. It works while the database
-// server runs.
+// DatabaseURL is the address of a database for the administrator of the server, including the
+// password. It works while the database server runs.
 func (s *Stack) DatabaseURL(ctx context.Context, database string) (string, error) {
 	server, err := s.database(ctx)
 	if err != nil {

@@ -43,7 +43,7 @@ type service struct {
 
 // withoutReadiness are the parts that serve nothing, so they have no readiness check. They end,
 // or are restarted when they end.
-var withoutReadiness = []string{"keys", "apply", "watch"}
+var withoutReadiness = []string{"keys", "migrate", "apply", "watch"}
 
 // root is the top folder of the repository.
 func root(t *testing.T) string {

@@ -170,6 +170,35 @@ func TestEveryPlaceProvisionsWithOneCommand(t *testing.T) {
 	require.Contains(t, read(t, "stack/launch/services.go"), `"apply", "all"`)
 }
 
+// A program that owned its tables could change what its role must not.
+func TestNoProgramSignsInAsTheOwnerOfItsDatabase(t *testing.T) {
+	databases := read(t, "k8s/config/databases.sh")
+	owners := regexp.MustCompile(`(?m)^database \S+ (\w+)$`).FindAllStringSubmatch(databases, -1)
+	require.NotEmpty(t, owners)
+	for _, owner := range owners {
+		if !slices.Contains(walled, owner[1]) {
+			continue
+		}
+		require.Contains(t, databases, "\nrole "+owner[1]+"_service ")
+		for name, s := range readCompose(t).Services {
+			for _, value := range s.Environment {
+				require.False(t, name != "migrate" && strings.Contains(value, "//"+owner[1]+":"), "%s signs in as %s", name, owner[1])
+			}
+		}
+		require.Contains(t, readCompose(t).Services["bank"].Environment["BANK_DATABASE_URL"], "//bank_service:")
+	}
+	migrate := []string{"/bankctl", "migrate"}
+	require.Equal(t, migrate, readCompose(t).Services["migrate"].Command[:2])
+	require.Equal(t, readCompose(t).Services["migrate"].Command, find(t, "Job", "migrate").Spec.Template.Spec.Containers[0].Command)
+	secrets := read(t, "k8s/secrets.sh")
+	for _, program := range walled {
+		require.Regexp(t, `(?m)^  secret `+program+` database-url "\$\(url `+program+`_service `, secrets)
+	}
+}
+
+// walled are the programs that have a role of their own beside the owner of their database.
+var walled = []string{"bank"}
+
 // workerVariable matches a reference to the worker's environment in a connector's file.
 var workerVariable = regexp.MustCompile(`\$\{env:(\w+)\}`)
 

@@ -45,7 +45,7 @@ var arrows = map[string][]string{
 	"platform/database":              {"self", "platform/fault"},
 	"platform/database/wire":         {"platform/id", "platform/money"},
 	"platform/groupcommit":           {"platform/fault", "platform/id"},
-	"platform/programtest":           {"native/child", "platform/fault"},
+	"platform/programtest":           {"native/child", "platform/database/databasetest", "platform/fault"},
 	"platform/rpctest":               {},
 	"platform/mtls":                  {},
 	"platform/mtls/authority":        {"platform/mtls"},
@@ -72,6 +72,8 @@ var arrows = map[string][]string{
 	"bank/kafka":      slices.Concat(language, []string{"platform/clientauth", "platform/clientauth/kafkaauth", "schemas"}),
 	"bank/rpc":        slices.Concat(language, []string{"bank/card", "bank/hold", "bank/purchase", "bank/wallet", "platform/permission", "platform/serve", "schemas"}),
 	"bank/cmd":        {"bank", "bank/", "platform/", "schemas"},
+
+	"bank/postgres/ledgertest": {"bank/postgres", "platform/database/databasetest"},
 
 	"statement": service,
 	"checkout":  service,

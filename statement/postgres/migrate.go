@@ -43,7 +43,7 @@ func (s *Store) Prepare(ctx context.Context, logger *slog.Logger) error {
 // wait up to five minutes. It never undoes a migration. Errors are ErrOtherBank and
 // those of the database.
 func (s *Store) Migrate(ctx context.Context) error {
-	err := s.pool.Migrate(ctx, migrations, func() { s.config.Failpoint.At(failpoints.StatementMigrated) })
+	err := s.pool.Migrate(ctx, database.Schema{Migrations: migrations}, func() { s.config.Failpoint.At(failpoints.StatementMigrated) })
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ const environmentPrefix = "BANK"
 type config struct {
 	server       serve.Settings
 	databaseURL  string
+	migrate      bool
 	vaultKeyFile string
 	bankCode     bank.Code
 
@@ -59,6 +60,7 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	c.server.Bind(flags, "127.0.0.1:17000", "127.0.0.1:17001")
 	c.server.BindWalls(flags, "operator,cashier,bankctl")
 	flags.StringVar(&c.databaseURL, "database-url", "", "`url` of the ledger's Postgres; required. It is a secret: prefer BANK_DATABASE_URL or BANK_DATABASE_URL_FILE")
+	flags.BoolVar(&c.migrate, "migrate", false, "migrate the ledger at the start, for development: the user of --database-url must own it. Elsewhere bankctl migrate does it, and the bank's user owns nothing")
 	flags.StringVar(&c.vaultKeyFile, "vault-key-file", "", "`file` with the vault's keys, mode 0600; required. Make it with `bankctl keys new`")
 	code := flags.String("bank-code", "001", "the bank's own `code`, three digits")
 	brokers := flags.String("kafka-brokers", "", "`host:port,…` of the brokers; they may be away")

@@ -20,6 +20,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"codebank.dev/bank/failpoints"
+	"codebank.dev/bank/postgres/ledgertest"
 	"codebank.dev/bank/vault"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/failpoint"
@@ -41,15 +42,17 @@ const (
 // world outlives the bank: its database, its keys, the broker, the registry.
 type world struct {
 	*testing.T
+	// owner is the address of the database for its owner.
+	owner     string
 	arguments []string
 	database  *pgx.Conn
 	brokers   []string
 }
 
 func newWorld(t *testing.T) *world {
-	url, keys := postgrestest.Database(t), filepath.Join(t.TempDir(), "vault.json")
+	owner, keys := postgrestest.Database(t), filepath.Join(t.TempDir(), "vault.json")
 	require.NoError(t, vault.NewKeyFile(keys, nil))
-	database, err := pgx.Connect(t.Context(), url)
+	database, err := pgx.Connect(t.Context(), owner)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = database.Close(context.Background()) })
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(6, topic, watermarkTopic))
@@ -67,8 +70,8 @@ func newWorld(t *testing.T) *world {
 			require.NoError(t, err)
 		}
 	}
-	return &world{T: t, database: database, brokers: cluster.ListenAddrs(), arguments: []string{
-		"--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0", "--database-url=" + url, "--vault-key-file=" + keys,
+	return &world{T: t, owner: owner, database: database, brokers: cluster.ListenAddrs(), arguments: []string{
+		"--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0", "--vault-key-file=" + keys,
 		"--kafka-brokers=" + strings.Join(cluster.ListenAddrs(), ","), "--registry-url=" + registry.URL(),
 		"--operators=shop",
 	}}
@@ -80,10 +83,16 @@ type process struct {
 	conn *grpc.ClientConn // nil when it ended before it was ready
 }
 
-// start runs the bank until it is ready or has ended.
+// start migrates the ledger and runs the bank, as its own role, until it is ready or has ended.
 func (w *world) start(flags ...string) *process {
 	w.Helper()
-	p := &process{Program: programtest.Start(w.T, nil, append(flags, w.arguments...)...)}
+	return w.startAt(ledgertest.Migrated(w, w.owner), flags...)
+}
+
+// startAt runs the bank on the database at an address until it is ready or has ended.
+func (w *world) startAt(url string, flags ...string) *process {
+	w.Helper()
+	p := &process{Program: programtest.Start(w.T, nil, append(append(flags, "--database-url="+url), w.arguments...)...)}
 	addresses, ready := p.AwaitReady(w.T)
 	if ready {
 		var err error
@@ -255,9 +264,14 @@ func TestKilledAtAnyFailpointNothingIsLostOrDoubled(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			c := &customer{answers: make(map[string]proto.Message)}
-			dying := w.start("--failpoint=" + setting)
-			w.runSteps(dying, c)
 			name, _, _ := strings.Cut(setting, ":")
+			var dying *process
+			if point := failpoint.Point(name); point == failpoints.LedgerMigrated || point == failpoints.LedgerClaimed {
+				dying = w.startAt(w.owner, "--migrate", "--failpoint="+setting)
+			} else {
+				dying = w.start("--failpoint=" + setting)
+			}
+			w.runSteps(dying, c)
 			dying.AwaitKilledAt(t, name)
 			w.expireLease()
 

@@ -10,6 +10,7 @@ import (
 	"codebank.dev/bank/vault"
 	native "codebank.dev/native/postgres"
 	"codebank.dev/native/postgres/postgrestest"
+	"codebank.dev/platform/database/databasetest"
 	"codebank.dev/platform/programtest"
 	"codebank.dev/platform/serve"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
@@ -32,7 +33,11 @@ func launch(t *testing.T, databaseURL string) *programtest.Program {
 func TestTheProgramWaitsForItsDatabase(t *testing.T) {
 	programtest.TestAwaitsDatabase(t, programtest.Waiting{
 		Server: postgrestest.Own(t, native.Options{}),
-		Start:  func(url string) *programtest.Program { return launch(t, url) },
+		Role:   postgres.ServiceRole,
+		Migrate: func(url string) error {
+			return postgres.Migrate(t.Context(), postgres.Config{URL: url}, "001")
+		},
+		Start: func(url string) *programtest.Program { return launch(t, url) },
 		Call: func(address string) error {
 			conn, err := serve.Dial(address, serve.WithCaller("shop"))
 			require.NoError(t, err)
@@ -89,11 +94,8 @@ func (s statsOf) Collect(out chan<- prometheus.Metric) { collectRelay(out, &s.St
 
 func TestTheProgramEndsWhenTheDatabaseIsAnotherBanks(t *testing.T) {
 	url := postgrestest.Database(t)
-	store, err := postgres.Open(t.Context(), postgres.Config{URL: url, BankCode: "002"})
-	require.NoError(t, err)
-	defer store.Close()
-	require.NoError(t, store.Migrate(t.Context()))
-	p := launch(t, url)
+	require.NoError(t, postgres.Migrate(t.Context(), postgres.Config{URL: url}, "002"))
+	p := launch(t, databasetest.As(t, url, postgres.ServiceRole))
 	p.AwaitEnd(t)
 	require.Contains(t, p.Log(), "bank: postgres: the database is the ledger of another bank: it is bank 002, this program is bank 001")
 }

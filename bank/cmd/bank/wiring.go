@@ -53,11 +53,11 @@ func holder() string {
 func openStore(ctx context.Context, config *config) (*postgres.Store, error) {
 	return postgres.Open(ctx, postgres.Config{
 		URL: config.databaseURL, MaxConnections: max(config.lanes, 2*runtime.GOMAXPROCS(0)) + spareConnections,
-		BankCode: config.bankCode, ApplicationName: "bank", Failpoint: config.failpoint,
+		BankCode: config.bankCode, Migrate: config.migrate, ApplicationName: "bank", Failpoint: config.failpoint,
 	})
 }
 
-// begin makes the server wait for the ledger and migrate it. After that the relay publishes.
+// begin makes the server wait for the ledger. After that the relay publishes.
 func begin(server *serve.Server, store *postgres.Store, relay *relayRunner, logger *slog.Logger) {
 	server.Prepare(func(ctx context.Context) error {
 		if err := store.Prepare(ctx, logger); err != nil {

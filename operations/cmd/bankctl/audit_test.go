@@ -76,7 +76,7 @@ func newTown(t *testing.T, flags ...string) *town {
 	t.Cleanup(search.Close)
 	town.arguments = []string{
 		"--kafka-brokers", strings.Join(cluster.ListenAddrs(), ","), "--registry-url", registry.URL(), "--elasticsearch-url", search.URL,
-		"--ledger-database-url", ledgerURL, "--statement-database-url", statementURL, "--timeout", "30s",
+		"--ledger-database-url", pipelinetest.Ledger(t, ledgerURL, postgres.AuditorRole), "--statement-database-url", statementURL, "--timeout", "30s",
 	}
 	return town
 }

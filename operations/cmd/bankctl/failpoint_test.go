@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -24,6 +25,7 @@ import (
 	"codebank.dev/operations/failpoints"
 	"codebank.dev/operations/kibana/kibanatest"
 	"codebank.dev/operations/pipelinetest"
+	"codebank.dev/platform/database/databasetest"
 	"codebank.dev/platform/failpoint"
 )
 
@@ -111,6 +113,7 @@ func TestKilledAtAnyFailpointDoingItAgainBringsItAbout(t *testing.T) {
 		failpoints.ExportWritten: exportAgain, failpoints.ExportPublished: exportAgain,
 		failpoints.RedriveProduced: redriveAgain, failpoints.ActionRecorded: redriveAgain, failpoints.RedriveMarked: redriveAgain,
 		postgres.RequeueLocked: republishAgain, postgres.RequeueDecided: republishAgain, postgres.RequeueCommitted: republishAgain,
+		postgres.Migrated: migrateAgain, postgres.Claimed: migrateAgain,
 	}
 	for _, point := range failpoints.All() {
 		t.Run(string(point), func(t *testing.T) {
@@ -256,6 +259,17 @@ func redriveAgain(p *plant, point failpoint.Point) {
 	require.Equal(p, end.Offset, again.Offset, "nothing is left to send")
 }
 
+// migrateAgain: the ledger has every migration, its roles have their rights, and it has its bank's code.
+func migrateAgain(p *plant, point failpoint.Point) {
+	p.killed(point, "migrate", "ledger")
+	require.Equal(p, "the database ledger has the schema of this version\n", p.well("migrate", "ledger"))
+	store, err := postgres.Open(p.Context(), postgres.Config{URL: databasetest.As(p, p.database, postgres.ServiceRole), BankCode: "001"})
+	require.NoError(p, err)
+	defer store.Close()
+	require.NoError(p, store.Prepare(p.Context(), slog.New(slog.DiscardHandler)))
+	require.NoError(p, store.Ready(p.Context()))
+}
+
 // republishAgain: every event is in the outbox, repeats of it with the same content.
 func republishAgain(p *plant, point failpoint.Point) {
 	const purchases = 1100 // more than a page
@@ -263,8 +277,9 @@ func republishAgain(p *plant, point failpoint.Point) {
 	customer := bank.Issue(p)
 	bank.BuyMany(p, customer, purchases)
 	published(p.T, p.database)
-	p.killed(point, "republish", "--account", customer.AccountID())
-	p.well("republish", "--account", customer.AccountID())
+	operator := pipelinetest.Ledger(p, p.database, postgres.OperatorRole)
+	p.killed(point, "republish", "--account", customer.AccountID(), "--ledger-database-url", operator)
+	p.well("republish", "--account", customer.AccountID(), "--ledger-database-url", operator)
 	events := make(map[string]string)
 	rows := outboxEvents(p.T, openStore(p.T, p.database))
 	for _, row := range rows {

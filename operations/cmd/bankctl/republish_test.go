@@ -15,7 +15,7 @@ import (
 func runRepublish(t *testing.T, url string, args ...string) (status int, stdout, stderr string) {
 	t.Helper()
 	var out, err strings.Builder
-	environ := []string{"BANKCTL_LEDGER_DATABASE_URL=" + url, "BANKCTL_TIMEOUT=30s"}
+	environ := []string{"BANKCTL_LEDGER_DATABASE_URL=" + pipelinetest.Ledger(t, url, postgres.OperatorRole), "BANKCTL_TIMEOUT=30s"}
 	status = run(t.Context(), append([]string{"republish"}, args...), environ, streams{out: &out, err: &err})
 	return status, out.String(), err.String()
 }
@@ -65,8 +65,7 @@ func TestRepublishMakesEventsAgainFromTheLedger(t *testing.T) {
 func TestRepublishSaysWhenThereIsNothing(t *testing.T) {
 	url := postgrestest.Database(t)
 	store := openStore(t, url)
-	require.NoError(t, store.Migrate(t.Context()))
-
+	pipelinetest.Ledger(t, url, postgres.OperatorRole)
 	const nobody = "5a1f3c1e-9d2b-4c56-8a53-0d6a5f7f2b10"
 	for _, tt := range []struct {
 		rule   string

@@ -36,7 +36,8 @@ func Needy(t *testing.T, address string, prepares []string, ready func(address s
 		run("DROP ROLE " + user)
 		_ = conn.Close(context.Background())
 	})
-	for _, one := range append(prepares, "SELECT ON migrations") {
+	connecting := "CONNECT ON DATABASE " + pgx.Identifier{conn.Config().Database}.Sanitize()
+	for _, one := range append(prepares, "SELECT ON migrations", connecting) {
 		run("GRANT " + one + " TO " + user)
 	}
 	read, err := url.Parse(address)

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"codebank.dev/bank/postgres"
+	"codebank.dev/operations/provision"
+	"codebank.dev/platform/database"
+	"codebank.dev/platform/failpoint"
+)
+
+// migration is a database that bankctl migrates.
+type migration struct {
+	// name is what the operator calls it, and url is the setting that has its address.
+	name string
+	url  setting
+	// run migrates it. It may be repeated.
+	run func(ctx context.Context) error
+}
+
+// migrations returns every database that can be migrated.
+func (a *application) migrations() []migration {
+	return []migration{
+		{"ledger", setting{"ledger-database-url", a.ledgerDatabaseURL}, func(ctx context.Context) error {
+			return postgres.Migrate(ctx, postgres.Config{
+				URL: a.ledgerDatabaseURL, ApplicationName: "bankctl", Failpoint: failpoint.From(ctx),
+			}, a.bankCode)
+		}},
+	}
+}
+
+func newMigrate(app *application) *cobra.Command {
+	var names []string
+	for _, one := range app.migrations() {
+		names = append(names, one.name)
+	}
+	return &cobra.Command{
+		Use:   "migrate DATABASE...",
+		Short: "Bring databases to the schema of this version, and give each role its rights",
+		Long: `Bring databases to the schema of this version, and give each role of the schema its
+rights, no less and no more. Do this before the programs of a new version start: a
+program waits until its database has had the migrations that it needs. The programs
+of the version before go on meanwhile.
+
+The user in the address of a database must own it, and is used for nothing else. A
+role that does not exist is made without a way to sign in, if the user may do so.
+Let a program sign in as its role, or as a member of it. The sink of the statement
+must be the role statement_sink itself, made with BYPASSRLS, because members do not
+get that from a role.
+
+Doing it again changes nothing. A command that was cut off is finished by doing it
+again.`,
+		ValidArgs: names,
+		Args:      cobra.MatchAll(cobra.MinimumNArgs(1), cobra.OnlyValidArgs),
+		RunE: work(func(ctx context.Context, names []string) error {
+			ctx, cancel := app.limited(ctx)
+			defer cancel()
+			for _, name := range names {
+				if err := app.migrate(ctx, name); err != nil {
+					return err
+				}
+			}
+			return nil
+		}),
+	}
+}
+
+// migrate migrates one database. It waits for a database that is away, and for a table that is in use.
+func (a *application) migrate(ctx context.Context, name string) error {
+	for _, one := range a.migrations() {
+		if one.name != name {
+			continue
+		}
+		if err := required(one.url); err != nil {
+			return err
+		}
+		err := provision.Await(ctx, "the database "+name, func(ctx context.Context) error {
+			err := one.run(ctx)
+			if err != nil && ctx.Err() == nil && !database.IsPermanent(err) {
+				return provision.NotReady(err)
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		if a.printer().JSON() {
+			return a.printer().Object(map[string]any{"database": name, "migrated": true})
+		}
+		return a.printer().Text("the database " + name + " has the schema of this version\n")
+	}
+	return nil
+}

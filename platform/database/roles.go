@@ -1,0 +1,138 @@
+package database
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Role is a role of the server and what it may do in a database. A program signs in as the role,
+// or as a user who is a member of it.
+type Role struct {
+	// Name is the name of the role. Roles belong to the server, so all its databases share the name.
+	Name string
+	// Rights are the only privileges that the role has on tables, views and sequences. UPDATE may
+	// name columns: "SELECT UPDATE(balance,held)". Every role may also read which migrations the
+	// database has had.
+	Rights Needs
+	// Temporary lets the role make temporary tables.
+	Temporary bool
+}
+
+// versions is the table of the migrations that a database has had.
+const versions = "migrations"
+
+// grantLock is the key of the advisory lock under which rights are written. Two writers at once would
+// change the same rows of the catalogue.
+const grantLock = 0x726f6c6573
+
+// grantRoles gives the roles their rights on a connection of its own.
+func (c Config) grantRoles(ctx context.Context, roles []Role) error {
+	parsed, err := c.poolConfig()
+	if err != nil {
+		return err
+	}
+	conn, err := pgx.ConnectConfig(ctx, parsed.ConnConfig)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	return grant(ctx, conn, roles)
+}
+
+// grant makes the roles that are missing and gives each role its rights, no less and no more, in one
+// transaction. A role that exists keeps its password and its attributes. If the user owns the
+// database, nobody but the roles and the owner may connect to it. Roles that may not be made are in
+// the error.
+func grant(ctx context.Context, conn *pgx.Conn, roles []Role) error {
+	for _, role := range roles {
+		if err := makeRole(ctx, conn, role.Name); err != nil {
+			return err
+		}
+	}
+	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", grantLock); err != nil {
+			return err
+		}
+		statements, err := connectStatements(ctx, tx, roles)
+		if err != nil {
+			return err
+		}
+		for _, role := range roles {
+			statements = append(statements, role.statements()...)
+		}
+		for _, statement := range statements {
+			if _, err := tx.Exec(ctx, statement); err != nil {
+				return fmt.Errorf("%s: %w", statement, err)
+			}
+		}
+		return nil
+	})
+}
+
+// makeRole makes a role that nobody can sign in as, unless the role exists.
+func makeRole(ctx context.Context, conn *pgx.Conn, name string) error {
+	var exists bool
+	err := conn.QueryRow(ctx, "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)", name).Scan(&exists)
+	if err != nil || exists {
+		return err
+	}
+	_, err = conn.Exec(ctx, "CREATE ROLE "+pgx.Identifier{name}.Sanitize()+" NOLOGIN")
+	switch State(err) {
+	case duplicateObject, uniqueViolation: // Another process was faster.
+		return nil
+	case insufficientPrivilege:
+		return fmt.Errorf("the role %s is missing, and this user may not make it; CREATE ROLE %s as an administrator: %w", name, name, err)
+	}
+	return err
+}
+
+const (
+	duplicateObject = "42710"
+	uniqueViolation = "23505"
+)
+
+// connectStatements return what lets the roles alone connect to the database. It is nothing unless the
+// user owns the database.
+func connectStatements(ctx context.Context, tx pgx.Tx, roles []Role) ([]string, error) {
+	var name string
+	err := tx.QueryRow(ctx, `SELECT datname FROM pg_database
+		WHERE datname = current_database() AND pg_has_role(datdba, 'USAGE')`).Scan(&name)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	on := " ON DATABASE " + pgx.Identifier{name}.Sanitize()
+	statements := []string{"REVOKE ALL" + on + " FROM PUBLIC"}
+	for _, role := range roles {
+		privileges := "CONNECT"
+		if role.Temporary {
+			privileges += ", TEMPORARY"
+		}
+		statements = append(statements, "GRANT "+privileges+on+" TO "+pgx.Identifier{role.Name}.Sanitize())
+	}
+	return statements, nil
+}
+
+// statements return what gives the role its rights and takes all others from it.
+func (r *Role) statements() []string {
+	role := pgx.Identifier{r.Name}.Sanitize()
+	statements := []string{
+		"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM " + role,
+		"REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM " + role,
+		"GRANT USAGE ON SCHEMA public TO " + role,
+		"GRANT SELECT ON " + versions + " TO " + role,
+	}
+	for _, table := range slices.Sorted(maps.Keys(r.Rights)) {
+		privileges := strings.Join(strings.Fields(r.Rights[table]), ", ")
+		statements = append(statements, "GRANT "+privileges+" ON "+pgx.Identifier{table}.Sanitize()+" TO "+role)
+	}
+	return statements
+}
