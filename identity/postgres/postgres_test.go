@@ -121,7 +121,7 @@ func TestAnAuditLogFromBeforePrincipalsHadAKindStaysWhole(t *testing.T) {
 	old, err := database.Open(t.Context(), database.Config{URL: url, ApplicationName: "old"})
 	require.NoError(t, err)
 	defer old.Close()
-	require.NoError(t, old.Migrate(t.Context(), fstest.MapFS{"migrations/00001_identity.sql": {Data: first}}, func() {}))
+	require.NoError(t, old.Migrate(t.Context(), database.Schema{Migrations: fstest.MapFS{"migrations/00001_identity.sql": {Data: first}}}, func() {}))
 	var head auditlog.Head
 	for range 3 {
 		row := head.Next(auditlog.Record{At: noon, Act: identity.ActSignedIn, Who: "users/1", What: "sessions/1", Result: auditlog.ResultOK})

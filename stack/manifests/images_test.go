@@ -182,7 +182,7 @@ func TestNoProgramSignsInAsTheOwnerOfItsDatabase(t *testing.T) {
 		require.Contains(t, databases, "\nrole "+owner[1]+"_service ")
 		for name, s := range readCompose(t).Services {
 			for _, value := range s.Environment {
-				require.False(t, name != "migrate" && strings.Contains(value, "//"+owner[1]+":"), "%s signs in as %s", name, owner[1])
+				require.False(t, name != "migrate" && strings.Contains(value, "postgres://"+owner[1]+":"), "%s signs in as %s", name, owner[1])
 			}
 		}
 		require.Contains(t, readCompose(t).Services["bank"].Environment["BANK_DATABASE_URL"], "//bank_service:")

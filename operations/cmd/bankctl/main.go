@@ -1,5 +1,5 @@
-// Command bankctl is the operators' tool. It makes vault keys; applies topics, schemas,
-// indices and connectors; shows the state of the connectors and restarts those that
+// Command bankctl is the operators' tool. It makes vault keys; migrates databases; applies topics,
+// schemas, indices and connectors; shows the state of the connectors and restarts those that
 // failed; writes dashboards to Kibana and back to files; sends dead letters again; has
 // events published again; compares the five places of a bank's events; checks audit logs; makes
 // operators; and fills a bank with a synthetic load. Every command may be repeated: the second time changes nothing
