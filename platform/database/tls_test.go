@@ -56,7 +56,9 @@ func TestAnErrorOfTheURLNamesTheFileOfTLSThatCannotBeRead(t *testing.T) {
 // migrate makes one table.
 func migrate(pool *database.Pool) func(context.Context) error {
 	files := fstest.MapFS{"migrations/00001_a.sql": {Data: []byte("-- +goose Up\nCREATE TABLE a (b bigint);\n")}}
-	return func(ctx context.Context) error { return pool.Migrate(ctx, files, func() {}) }
+	return func(ctx context.Context) error {
+		return pool.Migrate(ctx, database.Schema{Migrations: files}, func() {})
+	}
 }
 
 // sendBatch writes to the table in one round trip and returns the version of TLS of the session.
