@@ -55,7 +55,7 @@ func startBank(t *testing.T) *grpc.ClientConn {
 	t.Helper()
 	bank := programtest.StartPackage(t, "codebank.dev/bank/cmd/bank",
 		[]string{"BANK_DATABASE_URL=" + postgrestest.Database(t)},
-		"--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0", "--vault-key-file="+keyFile(t), "--relay=false")
+		"--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0", "--vault-key-file="+keyFile(t), "--relay=false", "--migrate")
 	addresses, ready := bank.AwaitReady(t)
 	require.True(t, ready, bank.Log())
 	conn, err := serve.Dial(addresses.GRPC, serve.WithCaller("checkout"))

@@ -234,14 +234,12 @@ func (w *workbench) start(ctx context.Context, start bankStart) (*bank, error) {
 	return b, nil
 }
 
-// ledger creates the database of a bank if needed, and returns its address for the bank. The program of
-// another build may be of a time when the bank migrated its ledger itself.
+// ledger creates and migrates the database of a bank if needed, and returns its address for the bank. The
+// program of another build may be of a time when the bank was the owner of its ledger.
 func (w *workbench) ledger(ctx context.Context, start bankStart) (string, error) {
-	if start.folder == "" {
-		return w.stack.AddDatabase(ctx, "ledger", start.database, launch.BankCode)
-	}
-	if err := w.stack.CreateDatabase(ctx, start.database); err != nil {
-		return "", err
+	url, err := w.stack.AddDatabase(ctx, "ledger", start.database, launch.BankCode)
+	if err != nil || start.folder == "" {
+		return url, err
 	}
 	return w.stack.DatabaseURL(ctx, start.database)
 }
