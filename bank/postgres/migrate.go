@@ -56,7 +56,13 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if err != nil || s.config.BankCode == "" {
 		return err
 	}
-	_, err = s.pool.Exec(ctx, "INSERT INTO bank (code) VALUES ($1) ON CONFLICT DO NOTHING", s.config.BankCode)
+	return s.claim(ctx)
+}
+
+// claim writes the bank's code into a ledger that has none, and compares it with the code in an older
+// one.
+func (s *Store) claim(ctx context.Context) error {
+	_, err := s.pool.Exec(ctx, "INSERT INTO bank (code) VALUES ($1) ON CONFLICT DO NOTHING", s.config.BankCode)
 	if err != nil {
 		return fmt.Errorf("postgres: write whose ledger it is: %w", err)
 	}
