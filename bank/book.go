@@ -3,6 +3,7 @@ package bank
 import (
 	"time"
 
+	"codebank.dev/platform/auditlog"
 	"codebank.dev/platform/fault"
 )
 
@@ -34,6 +35,9 @@ type Changes struct {
 	TokenUses []TokenUse
 	// Events are published in this order, per account.
 	Events []Event
+	// Records are appended to the audit log of a store that has one, in this order. Only acts of
+	// operators have them.
+	Records []auditlog.Record
 }
 
 // NewCard is a card about to be issued, with its sealed number.
@@ -72,6 +76,7 @@ type Book struct {
 	posted       []*Entry
 	tokenUses    []TokenUse
 	events       []Event
+	records      []auditlog.Record
 	basis        basis
 }
 
@@ -336,9 +341,12 @@ func (b *Book) Posted() []*Entry { return b.posted }
 // Emit puts an event into the outbox of this batch.
 func (b *Book) Emit(event Event) { b.events = append(b.events, event) }
 
+// Audit puts the record of an act into the audit log.
+func (b *Book) Audit(record auditlog.Record) { b.records = append(b.records, record) }
+
 // Changes returns everything that has to be written.
 func (b *Book) Changes() Changes {
-	changes := Changes{Entries: b.posted, TokenUses: b.tokenUses, Events: b.events}
+	changes := Changes{Entries: b.posted, TokenUses: b.tokenUses, Events: b.events, Records: b.records}
 	for _, id := range b.accountOrder {
 		switch t := b.accounts[id]; t.state {
 		case created:
@@ -363,5 +371,5 @@ func (b *Book) Changes() Changes {
 // IsEmpty reports whether there is nothing to write.
 func (c *Changes) IsEmpty() bool {
 	return len(c.NewAccounts)+len(c.NewCards)+len(c.Accounts)+len(c.Cards)+
-		len(c.Entries)+len(c.TokenUses)+len(c.Events) == 0
+		len(c.Entries)+len(c.TokenUses)+len(c.Events)+len(c.Records) == 0
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"codebank.dev/bank"
+	"codebank.dev/platform/auditlog"
 )
 
 // issue is the command that opens an account and issues its first card.
@@ -112,6 +113,14 @@ type setBlocked struct {
 
 // Key implements bank.Command.
 func (s *setBlocked) Key() bank.ID { return s.id }
+
+// Act implements bank.Act.
+func (s *setBlocked) Act() (auditlog.Act, string) {
+	if s.blocked {
+		return bank.ActBlock, "cards/" + s.card.String()
+	}
+	return bank.ActUnblock, "cards/" + s.card.String()
+}
 
 // Keys implements bank.Command.
 func (s *setBlocked) Keys() bank.Keys {

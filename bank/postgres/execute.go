@@ -8,6 +8,8 @@ import (
 
 	"codebank.dev/bank"
 	"codebank.dev/bank/failpoints"
+	"codebank.dev/platform/auditlog"
+	"codebank.dev/platform/auditlog/table"
 	"codebank.dev/platform/database"
 	"codebank.dev/platform/database/wire"
 )
@@ -190,6 +192,12 @@ func (s *session) write(ctx context.Context, seen *view, changes *bank.Changes) 
 	} else {
 		addChanges(&b, seen, changes)
 	}
+	if len(changes.Records) > 0 {
+		if err := s.appendRecords(ctx, &b, changes.Records); err != nil {
+			s.abandon(ctx)
+			return err
+		}
+	}
 	b.Add(commit, nil)
 	done, tag, err := b.Run(ctx)
 	switch {
@@ -210,6 +218,27 @@ func (s *session) write(ctx context.Context, seen *view, changes *bank.Changes) 
 		return unavailable(err)
 	}
 	return notCommitted(err)
+}
+
+// appendRecords sends the write set and locks the audit log, and leaves in b the records to send with
+// the commit. It takes a round trip of its own, because the hash of a record is made of the one before.
+// An error means that nothing was committed.
+func (s *session) appendRecords(ctx context.Context, b *wire.Batch, records []auditlog.Record) error {
+	if err := s.PrepareStatements(ctx, table.Statements...); err != nil {
+		return notCommitted(err)
+	}
+	var head auditlog.Head
+	table.AddLock(b, &head)
+	_, _, err := b.Run(ctx)
+	switch {
+	case b.Err() != nil:
+		return fmt.Errorf("%w: %w", bank.ErrRejected, b.Err())
+	case err != nil:
+		return notCommitted(err)
+	}
+	*b = wire.Batch{Session: s.Session}
+	table.AddRows(b, head, records)
+	return nil
 }
 
 // abandon rolls the open transaction back. If that fails, the pool closes the connection and the

@@ -106,6 +106,7 @@ func TestCardsThatWereUsedBeforeTheMigrationAreKnown(t *testing.T) {
 			DROP COLUMN event_version`,
 		`CREATE VIEW refusals AS SELECT * FROM entries WHERE account_id IS NULL`,
 		`ALTER TABLE cards DROP COLUMN used`, `DROP TABLE used_tokens`, `ALTER TABLE outbox DROP COLUMN republished`,
+		`DROP TABLE audit_log, audit_head`, `DROP FUNCTION refuse_audit_log_change`,
 		`DELETE FROM migrations WHERE version_id >= 4`,
 	} {
 		_, err := conn.Exec(t.Context(), undo)
@@ -133,7 +134,8 @@ func TestAMigrationKeepsNoWriterWaiting(t *testing.T) {
 	conn, err := pgx.Connect(t.Context(), url)
 	require.NoError(t, err)
 	defer conn.Close(t.Context())
-	for _, undo := range []string{`DELETE FROM migrations WHERE version_id >= 8`, `DROP INDEX entries_hold_ended`} {
+	for _, undo := range []string{`DELETE FROM migrations WHERE version_id >= 8`, `DROP INDEX entries_hold_ended`,
+		`DROP TABLE audit_log, audit_head`, `DROP FUNCTION refuse_audit_log_change`} {
 		_, err := conn.Exec(t.Context(), undo)
 		require.NoError(t, err, undo)
 	}

@@ -5,7 +5,8 @@
 // The files, in reading order:
 //
 //	store.go          Config, Open and the connections
-//	execute.go        one batch: the optimistic path in one round trip, the locked path in two
+//	execute.go        one batch: the optimistic path in one round trip, the locked path in two; one more for
+//	                  records of operators' acts
 //	account_cache.go  accounts as the last commits left them; packed.go stores them without pointers
 //	backoff.go        which accounts are decided under locks for a while, after a conflict
 //	view.go           the accounts and versions that one batch is decided on
@@ -35,6 +36,8 @@ import (
 	"time"
 
 	"codebank.dev/bank"
+	"codebank.dev/platform/auditlog"
+	"codebank.dev/platform/auditlog/table"
 	"codebank.dev/platform/database"
 	"codebank.dev/platform/database/wire"
 	"codebank.dev/platform/failpoint"
@@ -111,7 +114,7 @@ var sessionSettings = map[string]string{
 var needs = database.Needs{
 	"accounts": "SELECT INSERT UPDATE", "cards": "SELECT INSERT UPDATE", "entries": "SELECT INSERT",
 	"outbox": "SELECT INSERT", "vault": "SELECT INSERT", "used_tokens": "SELECT INSERT", "card_tokens": "SELECT UPDATE",
-	"open_holds": "SELECT INSERT DELETE",
+	"open_holds": "SELECT INSERT DELETE", "audit_log": table.Needs["audit_log"], "audit_head": table.Needs["audit_head"],
 }
 
 // Open prepares a Store on Postgres 17 or later. It does not connect: while the database is away,
@@ -138,6 +141,9 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 
 // Close ends all connections after the calls in flight have ended.
 func (s *Store) Close() { s.pool.Close() }
+
+// AuditHead returns the head of the audit log.
+func (s *Store) AuditHead(ctx context.Context) (auditlog.Head, error) { return table.Head(ctx, s.pool) }
 
 // Ready returns nil when Prepare has succeeded and the database answers, else a
 // fault.Unavailable that says what the bank waits for.

@@ -68,7 +68,7 @@ var arrows = map[string][]string{
 	"bank/vault":      language,
 	"bank/inmem":      language,
 	"bank/banktest":   language,
-	"bank/postgres":   slices.Concat(language, []string{"platform/database", "platform/database/wire"}),
+	"bank/postgres":   slices.Concat(language, []string{"platform/auditlog/table", "platform/database", "platform/database/wire"}),
 	"bank/kafka":      slices.Concat(language, []string{"platform/clientauth", "platform/clientauth/kafkaauth", "schemas"}),
 	"bank/rpc":        slices.Concat(language, []string{"bank/card", "bank/hold", "bank/purchase", "bank/wallet", "platform/permission", "platform/serve", "schemas"}),
 	"bank/cmd":        {"bank", "bank/", "platform/", "schemas"},

@@ -10,6 +10,7 @@ import (
 
 	"codebank.dev/bank"
 	"codebank.dev/bank/failpoints"
+	"codebank.dev/platform/auditlog/heads"
 	"codebank.dev/platform/clientauth"
 	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/serve"
@@ -35,6 +36,7 @@ type config struct {
 	brokerAuth, registryAuth *clientauth.Client
 
 	watermarkInterval time.Duration
+	auditHeadInterval time.Duration
 
 	clockOffset time.Duration
 	history     bool
@@ -70,6 +72,7 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	registry.Bind(flags)
 	flags.BoolVar(&c.relay, "relay", true, "publish committed events from this process; one process leads at a time")
 	flags.DurationVar(&c.watermarkInterval, "watermark-interval", 5*time.Second, "how often a watermark tells the readers up to which time the events are complete; 0 for never")
+	flags.DurationVar(&c.auditHeadInterval, "audit-head-interval", heads.DefaultInterval, "how often the head of the audit log is published to the brokers, if there are any")
 	flags.IntVar(&c.eventVersion, "event-version", event.NewestVersion, "`version` of the schema in which events are written; keep the older one while replicas or readers are upgraded")
 	flags.DurationVar(&c.clockOffset, "clock-offset", 0, "added to the system's clock, for rehearsals: decisions and new cards have that time")
 	flags.BoolVar(&c.history, "history", false, "load a history: requests may name their own time (request_time), holds do not expire, and no watermarks are published. Never use it for a bank with other callers")

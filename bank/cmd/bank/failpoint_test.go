@@ -23,6 +23,7 @@ import (
 	"codebank.dev/bank/postgres/ledgertest"
 	"codebank.dev/bank/vault"
 	"codebank.dev/native/postgres/postgrestest"
+	"codebank.dev/platform/auditlog/heads"
 	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/programtest"
@@ -55,7 +56,7 @@ func newWorld(t *testing.T) *world {
 	database, err := pgx.Connect(t.Context(), owner)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = database.Close(context.Background()) })
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(6, topic, watermarkTopic))
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(6, topic, watermarkTopic), kfake.SeedTopics(1, heads.Topic))
 	require.NoError(t, err)
 	t.Cleanup(cluster.Close)
 	registry := srfake.New()

@@ -94,5 +94,8 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	begin(server, store, relay, logger)
 	server.Background(func(ctx context.Context) { sweepTokens(ctx, store, config.now, logger) })
 	server.Background(config.expire(expirer))
+	if err := publishHeads(server, store, config, logger); err != nil {
+		return err
+	}
 	return server.Run(ctx)
 }

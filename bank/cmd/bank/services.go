@@ -20,8 +20,10 @@ import (
 
 // services is what the use cases of the bank share.
 type services struct {
-	config    *config
-	executor  *ledger.Executor
+	config   *config
+	executor *ledger.Executor
+	// ledger is the executor with the audit log of operators. register sets it.
+	ledger    bank.Submitter
 	directory bank.Directory
 	store     *postgres.Store
 	keys      *vault.Vault
@@ -29,15 +31,16 @@ type services struct {
 
 // register serves the contract of the bank over gRPC and REST.
 func (s *services) register(ctx context.Context, server *serve.Server) error {
-	holds := s.holds()
 	principals := rpc.NewPrincipals(s.config.operators, s.config.history)
+	s.ledger = principals.Audited(s.executor, server.Address)
+	holds := s.holds()
 	bankv1.RegisterCardServiceServer(server, &rpc.Cards{Principals: principals, Service: &card.Service{
-		Code: s.config.bankCode, Ledger: s.executor, Directory: s.directory, Reader: s.store, Vault: s.keys,
+		Code: s.config.bankCode, Ledger: s.ledger, Directory: s.directory, Reader: s.store, Vault: s.keys,
 		Tokens: s.keys, Random: rand.Reader, Now: s.config.now, Failpoint: s.config.failpoint, History: s.config.requestHistory(),
 	}})
 	bankv1.RegisterPurchaseServiceServer(server, &rpc.Purchases{Draining: server.Draining(), Holds: holds,
 		Principals: principals, Service: &purchase.Service{
-			Code: s.config.bankCode, Ledger: s.executor, Directory: s.directory, Reader: s.store, Holds: s.store, NoHolds: !s.config.placesHolds(), Vault: s.keys,
+			Code: s.config.bankCode, Ledger: s.ledger, Directory: s.directory, Reader: s.store, Holds: s.store, NoHolds: !s.config.placesHolds(), Vault: s.keys,
 			Tokens: s.keys, StoredTokens: s.store, History: s.config.requestHistory(), Scorer: risk.NewScorer(),
 		}})
 	wallets, err := s.wallets(holds, principals)
@@ -58,7 +61,7 @@ func (s *services) wallets(holds *hold.Service, principals *rpc.Principals) (*rp
 	}
 	return &rpc.Wallets{
 		Service: &wallet.Service{
-			Code: s.config.bankCode, Ledger: s.executor, Directory: s.directory, Reader: s.store, Accounts: s.store,
+			Code: s.config.bankCode, Ledger: s.ledger, Directory: s.directory, Reader: s.store, Accounts: s.store,
 			Vault: s.keys, Holds: holds, SimulatedCash: s.config.simulatedCash, History: s.config.requestHistory(),
 		},
 		Principals: principals, PageTokens: tokens, EventVersion: s.config.eventVersion,
@@ -71,7 +74,7 @@ func (s *services) holds() *hold.Service {
 		return nil
 	}
 	return &hold.Service{
-		Code: s.config.bankCode, Ledger: s.executor, Directory: s.directory, Holds: s.store, Vault: s.keys,
+		Code: s.config.bankCode, Ledger: s.ledger, Directory: s.directory, Holds: s.store, Vault: s.keys,
 		History: s.config.requestHistory(),
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"codebank.dev/bank/ledger"
 	"codebank.dev/bank/outbox"
 	"codebank.dev/bank/postgres"
+	"codebank.dev/platform/auditlog/heads"
 	"codebank.dev/platform/serve"
 )
 
@@ -97,6 +98,26 @@ func (c *config) expire(expirer *hold.Expirer) func(context.Context) {
 		return func(context.Context) {}
 	}
 	return expirer.Run
+}
+
+// publishHeads publishes the head of the audit log beside the calls, if there are brokers.
+func publishHeads(server *serve.Server, store *postgres.Store, config *config, logger *slog.Logger) error {
+	if len(config.kafkaBrokers) == 0 {
+		return nil
+	}
+	publisher, err := heads.NewPublisher(heads.Config{
+		Service: "bank", BankCode: string(config.bankCode), Head: store.AuditHead, Brokers: config.kafkaBrokers,
+		Interval: config.auditHeadInterval, Logger: logger, BrokerAuth: config.brokerAuth,
+	})
+	if err != nil {
+		return err
+	}
+	server.Metrics().MustRegister(publisher)
+	server.Background(func(ctx context.Context) {
+		defer publisher.Close()
+		publisher.Run(ctx)
+	})
+	return nil
 }
 
 // closeExecutor lets the executor decide the accepted commands before the store is closed.
