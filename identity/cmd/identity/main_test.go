@@ -106,7 +106,7 @@ func TestTheProgramServesAndItsCommandsWorkBesideIt(t *testing.T) {
 	require.Contains(t, answer.Body, `"crv":"Ed25519"`)
 	answer, err = programtest.Get("http://" + addresses.HTTP + "/docs")
 	require.NoError(t, err)
-	require.Contains(t, answer.Body, "IdentityService")
+	require.Contains(t, answer.Body, "Code Bank identity")
 
 	_, err = client.SignUp(t.Context(), &identityv1.SignUpRequest{Email: alice})
 	require.NoError(t, err)

@@ -71,7 +71,7 @@ func TestTheProgramServesWhatTheSinkWrites(t *testing.T) {
 	}
 	code, body = status("/docs")
 	require.Equal(t, 200, code)
-	require.True(t, strings.Contains(body, "StatementService"))
+	require.Contains(t, body, "Code Bank statement")
 	code, body = status("/metrics")
 	require.Equal(t, 200, code)
 	require.True(t, strings.Contains(body, "codebank_statement_gaps 0"))
