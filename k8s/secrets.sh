@@ -30,13 +30,15 @@ secret() {
 }
 
 go run ./operations/cmd/bankctl keys new --out "$scratch/vault.key" >/dev/null
-bank=$(password) bank_service=$(password) statement=$(password) checkout=$(password)
+bank=$(password) bank_service=$(password) statement=$(password) statement_service=$(password) statement_sink=$(password) checkout=$(password) checkout_service=$(password)
 {
-  secret postgres postgres "$(password)" bank "$bank" bank-service "$bank_service" statement "$statement" checkout "$checkout"
+  secret postgres postgres "$(password)" bank "$bank" bank-service "$bank_service" statement "$statement" \
+    statement-service "$statement_service" statement-sink "$statement_sink" checkout "$checkout" checkout-service "$checkout_service"
   secret bank database-url "$(url bank_service bank_001 "$bank_service")" vault.key "$(<"$scratch/vault.key")"
-  secret migrate ledger-database-url "$(url bank bank_001 "$bank")"
-  secret statement database-url "$(url statement statement_001 "$statement")"
-  secret checkout database-url "$(url checkout checkout "$checkout")"
+  secret migrate ledger-database-url "$(url bank bank_001 "$bank")" statement-database-url "$(url statement statement_001 "$statement")" \
+    checkout-database-url "$(url checkout checkout "$checkout")"
+  secret statement database-url "$(url statement_service statement_001 "$statement_service")"
+  secret checkout database-url "$(url checkout_service checkout "$checkout_service")"
 } >"$scratch/secrets.yaml"
 mv --no-clobber "$scratch/secrets.yaml" "$file"
 echo "created $file"

@@ -4,12 +4,14 @@ go 1.26.0
 
 require (
 	codebank.dev/bank v0.0.0
+	codebank.dev/checkout v0.0.0
 	codebank.dev/connectors v0.0.0
 	codebank.dev/dashboards v0.0.0
 	codebank.dev/identity v0.0.0
 	codebank.dev/native v0.0.0
 	codebank.dev/platform v0.0.0
 	codebank.dev/schemas v0.0.0
+	codebank.dev/statement v0.0.0
 	codebank.dev/web v0.0.0
 	github.com/elastic/elastic-transport-go/v8 v8.9.0
 	github.com/elastic/go-elasticsearch/v8 v8.19.7
@@ -82,6 +84,8 @@ require (
 
 replace codebank.dev/bank => ../bank
 
+replace codebank.dev/checkout => ../checkout
+
 replace codebank.dev/connectors => ../connectors
 
 replace codebank.dev/dashboards => ../dashboards
@@ -93,5 +97,7 @@ replace codebank.dev/native => ../native
 replace codebank.dev/platform => ../platform
 
 replace codebank.dev/schemas => ../schemas
+
+replace codebank.dev/statement => ../statement
 
 replace codebank.dev/web => ../web

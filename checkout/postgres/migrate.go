@@ -6,7 +6,6 @@ import (
 	"io"
 
 	"codebank.dev/checkout/failpoints"
-	"codebank.dev/platform/database"
 )
 
 //go:embed migrations/*.sql
@@ -15,12 +14,30 @@ var migrations embed.FS
 // secretBytes is the length of a secret that the store makes up.
 const secretBytes = 32
 
-// Migrate brings the schema up to this program's version. It may be repeated, and
-// several processes may call it at once: one works, the others wait up to five
-// minutes. It never undoes a migration.
+// Migrated is the failpoint of Migrate, which bankctl runs too: a migration is committed, or the rights
+// of the role are.
+const Migrated = failpoints.OrdersMigrated
+
+// Migrate brings the schema up to this program's version and gives the role its rights. The user must
+// own the database. It may be repeated, and several processes may call it at once: one works, the
+// others wait up to five minutes. It never undoes a migration.
 func (s *Store) Migrate(ctx context.Context) error {
-	return s.pool.Migrate(ctx, database.Schema{Migrations: migrations}, func() { s.failpoint.At(failpoints.OrdersMigrated) })
+	return s.pool.Migrate(ctx, Schema(), func() { s.failpoint.At(failpoints.OrdersMigrated) })
 }
+
+// Migrate migrates the database that the configuration names, as Store.Migrate does.
+func Migrate(ctx context.Context, config Config) error {
+	store, err := Open(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	return store.Migrate(ctx)
+}
+
+// Migrated returns nil once the database has had the migrations that this program needs. Until then
+// the error says what is missing, and Prepare waits.
+func (s *Store) Migrated(ctx context.Context) error { return s.pool.Migrated(ctx, Schema()) }
 
 // Secret returns the 32 secret bytes of that name, which all replicas share. The
 // first to ask makes them up from random.

@@ -21,13 +21,20 @@ type database struct {
 	conn  *pgx.Conn
 }
 
+// migrated migrates the database at an address, whose user must be a superuser, and returns its address for
+// the checkout's role.
+func migrated(t testing.TB, url string) string {
+	t.Helper()
+	require.NoError(t, postgres.Migrate(t.Context(), postgres.Config{URL: url}))
+	return databasetest.As(t, url, postgres.ServiceRole)
+}
+
 func openDatabase(t testing.TB) *database {
 	t.Helper()
 	url := postgrestest.Database(t)
-	store, err := postgres.Open(t.Context(), postgres.Config{URL: url})
+	store, err := postgres.Open(t.Context(), postgres.Config{URL: migrated(t, url)})
 	require.NoError(t, err)
 	t.Cleanup(store.Close)
-	require.NoError(t, store.Migrate(t.Context()))
 	conn, err := pgx.Connect(t.Context(), url)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close(context.Background()) })
@@ -66,7 +73,7 @@ func TestCallsNeedOnlyWhatReadinessChecks(t *testing.T) {
 	store := openAt(databasetest.Needy(t, d.conn.Config().ConnString(), nil, func(address string) error {
 		store := openAt(address)
 		defer store.Close()
-		require.NoError(t, store.Prepare(t.Context(), slog.New(slog.DiscardHandler), store.Migrate))
+		require.NoError(t, store.Prepare(t.Context(), slog.New(slog.DiscardHandler), store.Migrated))
 		return store.Ready(t.Context())
 	}))
 	defer store.Close()

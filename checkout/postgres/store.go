@@ -4,6 +4,7 @@
 //
 //	store.go           the pool, and the fault of an error
 //	migrate.go         the schema, and secrets that replicas share
+//	roles.go           what the checkout may do with which table
 //	catalogue.go       checkout.CatalogueStore
 //	write.go           checkout.OrderStore: a set of new orders and changes in one commit
 //	orders.go          checkout.OrderStore: one order
@@ -90,7 +91,7 @@ func (s *Store) Close() { s.pool.Close() }
 // fault.Unavailable that says what the checkout waits for.
 func (s *Store) Ready(ctx context.Context) error { return s.pool.Ready(ctx) }
 
-// Prepare runs steps, which begin with Migrate, and waits for a database that is away;
+// Prepare runs steps, which begin with Migrated or Migrate, and waits for a database that is away;
 // logger and Ready say what it waits for. It returns nil once they have succeeded, the
 // context's error when ctx ends first, and an error that no waiting cures. Steps may
 // be repeated. Call it once, beside the listeners.

@@ -79,7 +79,7 @@ func TestTheDatabaseRepeatsTheRules(t *testing.T) {
 
 func TestMigratingAgainChangesNothingAndReplicasShareSecrets(t *testing.T) {
 	d := openDatabase(t)
-	require.NoError(t, d.store.Migrate(t.Context()))
+	migrated(t, d.conn.Config().ConnString())
 	first, err := d.store.Secret(t.Context(), "pages", zeros{})
 	require.NoError(t, err)
 	second, err := d.store.Secret(t.Context(), "pages", ones{})
@@ -105,10 +105,10 @@ func (ones) Read(p []byte) (int, error) {
 
 func TestADatabaseThatIsAwayIsUnavailableAndComesBack(t *testing.T) {
 	server := postgrestest.Own(t, stackpostgres.Options{})
-	store, err := postgres.Open(t.Context(), postgres.Config{URL: server.URL("postgres")})
+	store, err := postgres.Open(t.Context(), postgres.Config{URL: migrated(t, server.URL("postgres"))})
 	require.NoError(t, err)
 	t.Cleanup(store.Close)
-	require.NoError(t, store.Prepare(t.Context(), slog.New(slog.DiscardHandler), store.Migrate))
+	require.NoError(t, store.Prepare(t.Context(), slog.New(slog.DiscardHandler), store.Migrated))
 	require.NoError(t, store.Ready(t.Context()))
 	orders := checkouttest.Batched(t, store)
 	order, _, err := orders.Create(t.Context(), checkouttest.Order(t, "shop", "r1", checkouttest.Start()))

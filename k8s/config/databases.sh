@@ -28,8 +28,14 @@ role bank "${DB_PASSWORD_BANK:?}"
 role bank_service "${DB_PASSWORD_BANK_SERVICE:?}"
 database bank_001 bank
 role statement "${DB_PASSWORD_STATEMENT:?}"
+role statement_service "${DB_PASSWORD_STATEMENT_SERVICE:?}"
+# The check for gaps must see when the transactions of the sink began.
+run <<<"GRANT pg_read_all_stats TO statement_service;"
+# Row-level security does not let COPY in, so the sink bypasses it.
+role statement_sink "${DB_PASSWORD_STATEMENT_SINK:?}" BYPASSRLS
 database statement_001 statement
 role checkout "${DB_PASSWORD_CHECKOUT:?}"
+role checkout_service "${DB_PASSWORD_CHECKOUT_SERVICE:?}"
 database checkout checkout
 
 # Nobody can sign in as these before an operator sets a password: ALTER ROLE auditor LOGIN

@@ -41,6 +41,15 @@ func (s *Server) CreateRole(ctx context.Context, role string, attributes ...stri
 	return nil
 }
 
+// GrantRole makes a role a member of another one, such as pg_read_all_stats. It may be repeated.
+func (s *Server) GrantRole(ctx context.Context, group, role string) error {
+	err := s.do(ctx, "GRANT "+pgx.Identifier{group}.Sanitize()+" TO "+pgx.Identifier{role}.Sanitize())
+	if err != nil {
+		return fmt.Errorf("grant %s to %s: %w", group, role, err)
+	}
+	return nil
+}
+
 // give changes the owner of everything in the schema public. REASSIGN OWNED cannot do it, because
 // [User] also owns what the server itself needs.
 const give = `DO $$

@@ -5,7 +5,9 @@ package failpoints
 import (
 	"codebank.dev/bank/postgres"
 	"codebank.dev/bank/vault"
+	checkout "codebank.dev/checkout/postgres"
 	"codebank.dev/platform/failpoint"
+	statement "codebank.dev/statement/postgres"
 )
 
 // The points of bankctl.
@@ -54,5 +56,6 @@ func All() []failpoint.Point {
 		MappingPut, AliasPut, ConnectorPut, ConnectorRestarted, ObjectsImported, RuleCreated, RuleUpdated, ExportWritten,
 		ExportPublished, RedriveProduced, ActionRecorded, RedriveMarked, postgres.RequeueLocked, postgres.RequeueDecided,
 		postgres.RequeueCommitted, postgres.Migrated, postgres.Claimed,
+		statement.Migrated, statement.Claimed, checkout.Migrated,
 	}
 }

@@ -4,7 +4,6 @@
 package pipelinetest
 
 import (
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -15,32 +14,19 @@ import (
 
 	"codebank.dev/bank/postgres"
 	"codebank.dev/bank/vault"
-	"codebank.dev/platform/database"
 	"codebank.dev/platform/database/databasetest"
 	"codebank.dev/platform/programtest"
 	"codebank.dev/platform/serve"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
+	statement "codebank.dev/statement/postgres"
 )
 
-// MigrateStatement makes the statement's tables in the database at url, as the statement's
-// program does.
-func MigrateStatement(t testing.TB, url string) {
+// Statement migrates the statement of bank 001 in the database at url, whose user must be a
+// superuser, and returns the address for one of its roles.
+func Statement(t testing.TB, url, role string) string {
 	t.Helper()
-	folder, err := os.Getwd()
-	require.NoError(t, err)
-	for !exists(filepath.Join(folder, "go.work")) {
-		require.NotEqual(t, filepath.Dir(folder), folder, "no go.work above")
-		folder = filepath.Dir(folder)
-	}
-	pool, err := database.Open(t.Context(), database.Config{URL: url, ApplicationName: "test"})
-	require.NoError(t, err)
-	defer pool.Close()
-	require.NoError(t, pool.Migrate(t.Context(), database.Schema{Migrations: os.DirFS(filepath.Join(folder, "statement", "postgres"))}, func() {}))
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
+	require.NoError(t, statement.Migrate(t.Context(), statement.Config{URL: url, BankCode: "001"}))
+	return databasetest.As(t, url, role)
 }
 
 // Ledger migrates the ledger of bank 001 in the database at url, whose user must be a superuser, and

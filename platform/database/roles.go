@@ -22,6 +22,8 @@ type Role struct {
 	Rights Needs
 	// Temporary lets the role make temporary tables.
 	Temporary bool
+	// MemberOf are the roles of the server that it is a member of, such as pg_read_all_stats.
+	MemberOf []string
 }
 
 // versions is the table of the migrations that a database has had.
@@ -53,6 +55,11 @@ func grant(ctx context.Context, conn *pgx.Conn, roles []Role) error {
 	for _, role := range roles {
 		if err := makeRole(ctx, conn, role.Name); err != nil {
 			return err
+		}
+		for _, group := range role.MemberOf {
+			if err := join(ctx, conn, role.Name, group); err != nil {
+				return err
+			}
 		}
 	}
 	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
@@ -88,6 +95,21 @@ func makeRole(ctx context.Context, conn *pgx.Conn, name string) error {
 		return nil
 	case insufficientPrivilege:
 		return fmt.Errorf("the role %s is missing, and this user may not make it; CREATE ROLE %s as an administrator: %w", name, name, err)
+	}
+	return err
+}
+
+// join makes a role a member of another one, unless it is.
+func join(ctx context.Context, conn *pgx.Conn, role, group string) error {
+	var member bool
+	err := conn.QueryRow(ctx, "SELECT pg_has_role($1, $2, 'USAGE')", role, group).Scan(&member)
+	if err != nil || member {
+		return err
+	}
+	grant := "GRANT " + pgx.Identifier{group}.Sanitize() + " TO " + pgx.Identifier{role}.Sanitize()
+	_, err = conn.Exec(ctx, grant)
+	if State(err) == insufficientPrivilege {
+		return fmt.Errorf("the role %s is not a member of %s, and this user may not make it one; %s as an administrator: %w", role, group, grant, err)
 	}
 	return err
 }

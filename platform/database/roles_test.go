@@ -133,5 +133,10 @@ func TestAMissingRoleThatTheOwnerMayNotMakeIsNamed(t *testing.T) {
 		"the role roles_absent is missing, and this user may not make it; CREATE ROLE roles_absent as an administrator")
 	databasetest.As(t, address, "roles_absent")
 	require.NoError(t, pool.Migrate(t.Context(), schema, func() {}))
+	schema.Roles[0].MemberOf = []string{"pg_read_all_stats"}
+	require.ErrorContains(t, pool.Migrate(t.Context(), schema, func() {}),
+		`GRANT "pg_read_all_stats" TO "roles_absent" as an administrator`)
+	requireAllowed(t, connect(t, address), "GRANT pg_read_all_stats TO roles_absent")
+	require.NoError(t, pool.Migrate(t.Context(), schema, func() {}))
 	requireAllowed(t, connect(t, databasetest.As(t, address, "roles_absent")), "SELECT FROM one")
 }

@@ -47,11 +47,10 @@ func (w *workbench) startShop(ctx context.Context) (*shop, error) {
 
 func (s *shop) start(ctx context.Context) error {
 	w := s.workbench
-	err := errors.Join(w.dropDatabase(ctx, ordersDatabase), w.stack.CreateDatabase(ctx, ordersDatabase))
-	if err != nil {
+	if err := w.dropDatabase(ctx, ordersDatabase); err != nil {
 		return err
 	}
-	url, err := w.stack.DatabaseURL(ctx, ordersDatabase)
+	url, err := w.stack.AddDatabase(ctx, "checkout", ordersDatabase, launch.BankCode)
 	if err != nil {
 		return err
 	}

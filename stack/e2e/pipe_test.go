@@ -79,6 +79,7 @@ func newTestSink(t *testing.T, stack *launch.Stack) *testSink {
 	require.NoError(t, err)
 	t.Cleanup(p.pool.Close)
 	p.exec("create table " + p.name + " (id text primary key, n bigint not null check (n >= 0), note varchar(10), at timestamptz not null default now())")
+	p.exec("grant select, insert on " + p.name + " to statement_sink")
 	t.Cleanup(func() { p.exec("drop table " + p.name) })
 	p.client, err = kgo.NewClient(kgo.SeedBrokers(stack.Addresses().Kafka()), kgo.DefaultProduceTopic(p.name))
 	require.NoError(t, err)

@@ -9,7 +9,6 @@ import (
 
 	"codebank.dev/native/child"
 	"codebank.dev/native/dist"
-	"codebank.dev/native/postgres"
 	"codebank.dev/native/process"
 )
 
@@ -94,8 +93,8 @@ func (c *connect) environment(ctx context.Context) (map[string]string, error) {
 	host := "127.0.0.1:" + strconv.Itoa(server.Port())
 	env := map[string]string{
 		"CODEBANK_STATEMENT_JDBC_URL":    "jdbc:postgresql://" + host + "/" + StatementDatabase,
-		"CODEBANK_STATEMENT_DB_USER":     postgres.User,
-		"CODEBANK_STATEMENT_DB_PASSWORD": server.Password(),
+		"CODEBANK_STATEMENT_DB_USER":     sinkRole,
+		"CODEBANK_STATEMENT_DB_PASSWORD": server.PasswordOf(sinkRole),
 		"CODEBANK_ELASTICSEARCH_URL":     a.Elasticsearch(),
 		"CODEBANK_KAFKA_BROKERS":         a.Kafka(),
 		"CODEBANK_REGISTRY_URL":          a.RegistryConfluent(),

@@ -87,9 +87,9 @@ func (s *Stack) settings(ctx context.Context, program string) (map[string]string
 			"vault-key-file": s.vaultKeyFile(),
 		}, nil
 	case "statement":
-		return map[string]string{"database-url": server.URL(StatementDatabase), "bank-code": BankCode}, nil
+		return map[string]string{"database-url": server.URLOf("statement_service", StatementDatabase), "bank-code": BankCode}, nil
 	case "checkout":
-		return map[string]string{"database-url": server.URL(CheckoutDatabase), "bank-address": a.BankGRPC()}, nil
+		return map[string]string{"database-url": server.URLOf("checkout_service", CheckoutDatabase), "bank-address": a.BankGRPC()}, nil
 	case "bankctl":
 		return map[string]string{
 			"kafka-brokers":          a.Kafka(),
@@ -97,7 +97,7 @@ func (s *Stack) settings(ctx context.Context, program string) (map[string]string
 			"connect-url":            a.Connect(),
 			"elasticsearch-url":      a.Elasticsearch(),
 			"ledger-database-url":    server.URLOf("auditor", LedgerDatabase),
-			"statement-database-url": server.URL(StatementDatabase),
+			"statement-database-url": server.URLOf("auditor", StatementDatabase),
 			"bank-code":              BankCode,
 		}, nil
 	}

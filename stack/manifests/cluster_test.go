@@ -263,7 +263,7 @@ func TestNoSecretStandsInTheCluster(t *testing.T) {
 }
 
 func TestEverySecretIsMadeByTheScript(t *testing.T) {
-	script := read(t, "k8s/secrets.sh")
+	script := strings.ReplaceAll(read(t, "k8s/secrets.sh"), "\\\n", " ")
 	made := func(secret, key string) bool {
 		for line := range strings.Lines(script) {
 			words := strings.Fields(line)

@@ -197,7 +197,7 @@ func TestNoProgramSignsInAsTheOwnerOfItsDatabase(t *testing.T) {
 }
 
 // walled are the programs that have a role of their own beside the owner of their database.
-var walled = []string{"bank"}
+var walled = []string{"bank", "statement", "checkout"}
 
 // workerVariable matches a reference to the worker's environment in a connector's file.
 var workerVariable = regexp.MustCompile(`\$\{env:(\w+)\}`)

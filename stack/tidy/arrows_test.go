@@ -94,7 +94,7 @@ var arrows = map[string][]string{
 
 	// bankctl serves the pages of the dashboards, because they need what it has: the client of
 	// Elasticsearch and the settings of operators.
-	"operations": slices.Concat(service, []string{"connectors", "dashboards", "bank/postgres", "bank/kafka", "bank/vault", "identity/operators", "web/analyst"}),
+	"operations": slices.Concat(service, []string{"connectors", "dashboards", "bank/postgres", "bank/kafka", "bank/vault", "checkout/postgres", "identity/operators", "statement/postgres", "web/analyst"}),
 
 	"stack": {"self", "native/", "schemas", "connectors", "dashboards"},
 }
@@ -111,7 +111,7 @@ var testArrows = map[string][]string{
 	"checkout":   {"native/", "platform/", "schemas"},
 	"identity":   {"native/", "platform/", "schemas"},
 	"web":        {"dashboards", "native/", "platform/", "schemas"},
-	"operations": {"bank/postgres", "bank/kafka", "bank/vault", "connectors", "dashboards", "identity/operators", "native/", "platform/", "schemas", "web/analyst"},
+	"operations": {"bank/postgres", "bank/kafka", "bank/vault", "checkout/postgres", "connectors", "dashboards", "identity/operators", "statement/postgres", "native/", "platform/", "schemas", "web/analyst"},
 	"stack":      {"native/", "connectors", "dashboards", "schemas"},
 }
 

@@ -34,7 +34,7 @@ const soundAccount = `(account.complete_to BETWEEN 1 AND ` + lastSequence + ` AN
 // owned is true if the reader $2 sees the account $1. It does not depend on the row, so a query looks once.
 const owned = `($2::text = '` + string(statement.Everybody) + `' OR owns_account($2, $1))`
 
-// selectAhead reads the account. From the index alone it also reads the next events
+// selectAhead reads the account. It also reads the next events
 // above the account's complete_to, at most the limit: how many there are, the last one
 // before a gap, and the last one of all. As long as no sequence is missing, the
 // distance between an event's sequence and its rank stays the same. It also reads the
@@ -48,7 +48,7 @@ WITH reader AS MATERIALIZED (
 ), ahead AS MATERIALIZED (
 	SELECT sequence FROM statement_lines
 	WHERE account_id = $1 AND (SELECT sees FROM reader)
-		AND sequence > coalesce((SELECT complete_to FROM account), 0) AND sequence <= ` + lastSequence + `
+		AND sequence > (SELECT coalesce(max(complete_to), 0) FROM account) AND sequence <= ` + lastSequence + `
 	ORDER BY sequence LIMIT $3
 ), ranked AS (
 	SELECT sequence, sequence - dense_rank() OVER (ORDER BY sequence) AS distance FROM ahead
@@ -59,7 +59,7 @@ SELECT account.complete_to, account.complete_to_time, account.balance_minor, acc
 	account.credit_limit_minor, account.currency,
 	(SELECT count(*) FROM ahead), following.last, (SELECT max(sequence) FROM ahead), (
 		SELECT line.sequence FROM statement_lines AS line
-		WHERE line.account_id = $1 AND line.sequence > coalesce(account.complete_to, 0) AND line.sequence <= following.last
+		WHERE line.account_id = $1 AND line.sequence > (SELECT coalesce(max(complete_to), 0) FROM account) AND line.sequence <= following.last
 			AND ` + sound + `
 		ORDER BY line.sequence DESC LIMIT 1)
 FROM following LEFT JOIN account ON true`
@@ -116,10 +116,11 @@ func (s *Store) Advance(ctx context.Context, reader statement.Reader, account id
 // during a failover.
 const readOnlyTransaction = "25006"
 
-// stateOf returns the state of an account by moveUp or stateAt, whose other parameters are more.
-func (s *Store) stateOf(ctx context.Context, query string, account id.ID, more ...any) (statement.State, error) {
+// stateOf returns the state of an account, as the reader sees it, by moveUp or stateAt, whose other
+// parameters are more.
+func (s *Store) stateOf(ctx context.Context, query string, account id.ID, reader statement.Reader, more ...any) (statement.State, error) {
 	state := statement.State{Account: account}
-	err := s.pool.QueryRow(ctx, query, append([]any{account.String()}, more...)...).Scan(&state.CompleteTo, &state.CompleteToTime,
+	err := s.rowAs(ctx, reader, query, append([]any{account.String(), reader}, more...), &state.CompleteTo, &state.CompleteToTime,
 		&state.Balance, &state.Held, &state.CreditLimit, &state.Currency)
 	return state, err
 }
@@ -136,7 +137,7 @@ func (s *Store) nextEvents(ctx context.Context, reader statement.Reader, account
 	var completeToTime *time.Time
 	var currency *string
 	var count int64
-	err := s.pool.QueryRow(ctx, selectAhead, account.String(), reader, limit).Scan(&completeTo, &completeToTime, &balance, &held,
+	err := s.rowAs(ctx, reader, selectAhead, []any{account.String(), reader, limit}, &completeTo, &completeToTime, &balance, &held,
 		&creditLimit, &currency, &count, &last, &highest, &target)
 	if err != nil {
 		return statement.State{}, ahead{}, err
@@ -149,7 +150,7 @@ func (s *Store) nextEvents(ctx context.Context, reader statement.Reader, account
 	case count == 0:
 		return state, ahead{}, statement.ErrNoAccount
 	case target == nil:
-		err := s.pool.QueryRow(ctx, firstCurrency, account.String(), reader).Scan(&state.Currency)
+		err := s.rowAs(ctx, reader, firstCurrency, []any{account.String(), reader}, &state.Currency)
 		return state, ahead{}, err
 	}
 	if target == nil {
@@ -186,6 +187,6 @@ func (s *Store) Boundary(ctx context.Context, reader statement.Reader, account i
 		return 0, err
 	}
 	var sequence int64
-	err := s.pool.QueryRow(ctx, boundary, account.String(), reader, moment.UTC()).Scan(&sequence)
+	err := s.rowAs(ctx, reader, boundary, []any{account.String(), reader, moment.UTC()}, &sequence)
 	return sequence, failure(err)
 }

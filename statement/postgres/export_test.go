@@ -1,4 +1,11 @@
 package postgres
 
-// SelectHolds is the query of holds, for tests of its plan.
-const SelectHolds = selectHolds
+// The queries whose plans are tested.
+const (
+	SelectAhead = selectAhead
+	SelectHolds = selectHolds
+	SelectLines = selectLines
+)
+
+// LineOf reads a row of SelectLines.
+var LineOf = lineOf

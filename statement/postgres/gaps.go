@@ -81,6 +81,7 @@ func (s *Store) FindGaps(ctx context.Context, age, window time.Duration) (examin
 		batch := &pgx.Batch{}
 		// The planner cannot know that a stretch of time is a small part of the table. The
 		// work is not worth a second processor.
+		batch.Queue(setReader, string(statement.Everybody))
 		batch.Queue("SET LOCAL enable_seqscan = off")
 		batch.Queue("SET LOCAL max_parallel_workers_per_gather = 0")
 		batch.Queue(deleteGaps)
@@ -113,6 +114,7 @@ func (s *Store) Gaps(ctx context.Context, limit int) (statement.Gaps, error) {
 	}
 	var gaps statement.Gaps
 	batch := &pgx.Batch{}
+	batch.Queue(setReader, string(statement.Everybody))
 	batch.Queue(countGaps).QueryRow(func(row pgx.Row) error {
 		var seconds int64
 		err := row.Scan(&gaps.Count, &seconds)

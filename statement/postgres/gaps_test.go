@@ -118,6 +118,8 @@ func TestAnEventThatCannotBeShownIsAGapUntilItsRowIsRight(t *testing.T) {
 	_, err := sink.Pool().Exec(t.Context(), "DELETE FROM statement_lines WHERE sequence = 2")
 	require.NoError(t, err)
 	require.Equal(t, int64(1), check(t, detector).Count)
+	_, err = sink.Pool().Exec(t.Context(), "DELETE FROM statement_lines WHERE sequence = 1")
+	require.NoError(t, err)
 	sink.Write(t, purchases(alice, 1, 2)...)
 	gaps = check(t, detector)
 	require.Zero(t, gaps.Count)
@@ -178,8 +180,8 @@ func TestStretchesOfTimeAreExaminedOneByOne(t *testing.T) {
 
 func TestOneReplicaLooksAndAllKnow(t *testing.T) {
 	first, sink, url := opened(t)
-	second := open(t, postgres.Config{URL: url, BankCode: statementtest.Bank})
-	require.NoError(t, second.Migrate(t.Context()))
+	second := open(t, postgres.Config{URL: serviceURL(t, url), BankCode: statementtest.Bank})
+	require.NoError(t, second.Prepare(t.Context(), slog.New(slog.DiscardHandler)))
 	tx, err := sink.Pool().Begin(t.Context())
 	require.NoError(t, err)
 	_, err = tx.Exec(t.Context(), "SELECT FROM statement_watch FOR UPDATE")

@@ -41,12 +41,14 @@ func (s *Store) Lines(ctx context.Context, query statement.LineQuery) ([]stateme
 	if query.Holds {
 		text = selectHolds
 	}
-	rows, err := s.pool.Query(ctx, text, query.Account.String(), query.Reader, query.Below, query.Limit)
-	if err != nil {
-		return nil, failure(err)
-	}
-	lines, err := pgx.CollectRows(rows, lineOf)
-	return lines, failure(err)
+	var lines []statement.Line
+	batch := &pgx.Batch{}
+	batch.Queue(setReader, string(query.Reader))
+	batch.Queue(text, query.Account.String(), query.Reader, query.Below, query.Limit).Query(func(rows pgx.Rows) (err error) {
+		lines, err = pgx.CollectRows(rows, lineOf)
+		return err
+	})
+	return lines, failure(s.pool.SendBatch(ctx, batch).Close())
 }
 
 func lineOf(row pgx.CollectableRow) (statement.Line, error) {

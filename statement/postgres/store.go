@@ -3,6 +3,7 @@
 //
 //	store.go    the pool, and the fault of an error
 //	migrate.go  the tables, and which bank they belong to
+//	roles.go    who may do what with which table, and who sees which rows
 //	account.go  complete_to, and who sees an account
 //	lines.go    lines and holds
 //	links.go    which customers belong to which user
@@ -28,7 +29,8 @@ const connectTimeout = 2 * time.Second
 
 // needs are the privileges that calls need on the tables. Without them the statement is
 // not ready.
-var needs = database.Needs{"statement_lines": "SELECT", "statement_accounts": "SELECT INSERT UPDATE", "customer_links": "SELECT INSERT"}
+var needs = database.Needs{"statement_lines": "SELECT", "statement_accounts": "SELECT INSERT UPDATE", "customer_links": "SELECT INSERT",
+	"statement_settings": "SELECT", "statement_watch": "SELECT UPDATE", "statement_gaps": "SELECT INSERT DELETE"}
 
 // Config says how to reach the statement's database. URL and BankCode are required.
 type Config struct {
@@ -37,6 +39,9 @@ type Config struct {
 	// BankCode is the bank whose statement this is. It is stored in a new database, and
 	// compared with the code that an old database has.
 	BankCode string
+	// Migrate makes Prepare migrate the database, whose owner the user must be then. Otherwise
+	// Prepare waits until it is migrated.
+	Migrate bool
 	// PageTokenKey signs page tokens. If it is empty, the first replica makes a random key
 	// and the database stores it for all replicas.
 	PageTokenKey []byte

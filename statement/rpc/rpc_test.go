@@ -57,7 +57,7 @@ func start(t testing.TB, url string) *running {
 // startWith starts a service that writes its log to logger.
 func startWith(t testing.TB, url string, logger *slog.Logger) *running {
 	t.Helper()
-	store, err := postgres.Open(t.Context(), postgres.Config{URL: url, BankCode: statementtest.Bank})
+	store, err := postgres.Open(t.Context(), postgres.Config{URL: statementtest.Migrated(t, url), BankCode: statementtest.Bank})
 	require.NoError(t, err)
 	t.Cleanup(store.Close)
 	require.NoError(t, store.Prepare(t.Context(), slog.New(slog.DiscardHandler)))

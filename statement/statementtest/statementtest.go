@@ -9,7 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"codebank.dev/platform/database/databasetest"
 	"codebank.dev/schemas/event"
+	"codebank.dev/statement/postgres"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
@@ -90,21 +92,28 @@ func Refusal(transaction string) event.Transaction {
 	return e
 }
 
-// Sink writes events as the sink does: one transaction, an upsert on event_id.
-type Sink struct {
-	pool   *pgxpool.Pool
-	upsert string
-	fields []event.Field
+// Migrated migrates the statement at an address, whose user must be a superuser, and returns its address
+// for the statement's role. It may be called again.
+func Migrated(t testing.TB, url string) string {
+	t.Helper()
+	require.NoError(t, postgres.Migrate(t.Context(), postgres.Config{URL: url, BankCode: Bank}))
+	return databasetest.As(t, url, postgres.ServiceRole)
 }
 
-// NewSink returns a sink into the database of the given URL, which must be migrated.
+// Sink writes events as the sink does: one transaction, as the sink's role. The first row of an event_id
+// stays.
+type Sink struct {
+	pool, own *pgxpool.Pool
+	insert    string
+	fields    []event.Field
+}
+
+// NewSink returns a sink into the database of the given URL, which must be migrated. The user must be a
+// superuser.
 func NewSink(t testing.TB, url string) *Sink {
 	t.Helper()
-	pool, err := pgxpool.New(context.Background(), url)
-	require.NoError(t, err)
-	t.Cleanup(pool.Close)
-	s := &Sink{pool: pool}
-	var columns, values, updates []string
+	s := &Sink{pool: connected(t, url), own: connected(t, databasetest.As(t, url, postgres.SinkRole, "BYPASSRLS"))}
+	var columns, values []string
 	for _, field := range event.Fields() {
 		if field.Internal {
 			continue
@@ -112,11 +121,18 @@ func NewSink(t testing.TB, url string) *Sink {
 		s.fields = append(s.fields, field)
 		columns = append(columns, field.Name)
 		values = append(values, fmt.Sprintf("$%d", len(columns)))
-		updates = append(updates, field.Name+" = EXCLUDED."+field.Name)
 	}
-	s.upsert = fmt.Sprintf("INSERT INTO statement_lines (%s) VALUES (%s) ON CONFLICT (event_id) DO UPDATE SET %s",
-		strings.Join(columns, ", "), strings.Join(values, ", "), strings.Join(updates, ", "))
+	s.insert = fmt.Sprintf("INSERT INTO statement_lines (%s) VALUES (%s) ON CONFLICT (event_id) DO NOTHING",
+		strings.Join(columns, ", "), strings.Join(values, ", "))
 	return s
+}
+
+func connected(t testing.TB, url string) *pgxpool.Pool {
+	t.Helper()
+	pool, err := pgxpool.New(context.Background(), url)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	return pool
 }
 
 // TB is the part of a test that a sink needs. The checks of a property test have it
@@ -132,9 +148,9 @@ func (s *Sink) Write(t TB, events ...event.Transaction) {
 	t.Helper()
 	batch := &pgx.Batch{}
 	for i := range events {
-		batch.Queue(s.upsert, s.row(t, &events[i])...)
+		batch.Queue(s.insert, s.row(t, &events[i])...)
 	}
-	err := pgx.BeginFunc(context.Background(), s.pool, func(tx pgx.Tx) error {
+	err := pgx.BeginFunc(context.Background(), s.own, func(tx pgx.Tx) error {
 		return tx.SendBatch(context.Background(), batch).Close()
 	})
 	require.NoError(t, err)
@@ -159,5 +175,5 @@ func (s *Sink) row(t TB, e *event.Transaction) []any {
 	return row
 }
 
-// Pool returns the sink's connections, for tests that read the tables.
+// Pool returns connections of the administrator, for tests that look into the tables and change them.
 func (s *Sink) Pool() *pgxpool.Pool { return s.pool }

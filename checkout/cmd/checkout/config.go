@@ -23,6 +23,7 @@ const environmentPrefix = "CHECKOUT"
 // config has all settings of checkout. `checkout --help` prints it.
 type config struct {
 	server         serve.Settings
+	migrate        bool
 	databaseURL    string
 	maxConnections int
 	bankAddress    string
@@ -44,6 +45,7 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 		return err
 	})
 	flags.StringVar(&c.databaseURL, "database-url", "", "the Postgres `url` of catalogue and orders; required, a secret: prefer CHECKOUT_DATABASE_URL or CHECKOUT_DATABASE_URL_FILE")
+	flags.BoolVar(&c.migrate, "migrate", false, "migrate the database at the start, for development: the user of --database-url must own it. Elsewhere bankctl migrate does it, and the checkout's user owns nothing")
 	flags.IntVar(&c.maxConnections, "max-connections", 16, "the most connections to the database")
 	flags.StringVar(&c.bankAddress, "bank-address", "127.0.0.1:17000", "`host:port` of the bank's gRPC; it may be away")
 	cataloguePath := flags.String("catalogue", "", "a catalogue `file` in JSON; empty takes the one built in")

@@ -17,8 +17,10 @@ import (
 	"codebank.dev/checkout/clock"
 	"codebank.dev/checkout/failpoints"
 	"codebank.dev/checkout/inmem"
+	"codebank.dev/checkout/postgres"
 	native "codebank.dev/native/postgres"
 	"codebank.dev/native/postgres/postgrestest"
+	"codebank.dev/platform/database/databasetest"
 	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/programtest"
@@ -41,8 +43,16 @@ type process struct {
 	http   string // address
 }
 
-// launch starts the program behind walls and does not wait for anything.
+// launch migrates the database at an address, whose user must be a superuser, starts the program behind
+// walls, as its own role, and does not wait for anything.
 func launch(t *testing.T, databaseURL string, peer *checkouttest.Peer, flags ...string) *programtest.Program {
+	t.Helper()
+	require.NoError(t, postgres.Migrate(t.Context(), postgres.Config{URL: databaseURL}))
+	return launchAs(t, databasetest.As(t, databaseURL, postgres.ServiceRole), peer, flags...)
+}
+
+// launchAs is launch on a database as it is, as the user of its address.
+func launchAs(t *testing.T, databaseURL string, peer *checkouttest.Peer, flags ...string) *programtest.Program {
 	t.Helper()
 	p := launchBare(t, databaseURL, peer.Address, append(peer.Kit.Flags(t, "checkout"), flags...)...)
 	p.Client = peer.Kit.HTTP(t, "")
@@ -232,7 +242,10 @@ func killedAt(t *testing.T, point failpoint.Point) {
 	want, kept := checkoutv1.OrderState_ORDER_STATE_APPROVED, 1
 	armed := append(impatient, "--failpoint="+string(point))
 	switch point {
-	case failpoints.OrdersMigrated, failpoints.CatalogueReplaced, failpoints.SecretStored:
+	case failpoints.OrdersMigrated:
+		dying := launchAs(t, databaseURL, peer, append(armed, "--migrate")...)
+		dying.AwaitKilledAt(t, string(point))
+	case failpoints.CatalogueReplaced, failpoints.SecretStored:
 		dying := launch(t, databaseURL, peer, armed...)
 		dying.AwaitKilledAt(t, string(point))
 	case failpoints.OrdersClaimed:
@@ -381,7 +394,11 @@ func TestTheProgramWaitsForItsDatabase(t *testing.T) {
 	peer.Serve(t, serve.Config{Walls: plain})
 	programtest.TestAwaitsDatabase(t, programtest.Waiting{
 		Server: postgrestest.Own(t, native.Options{}),
-		Start:  func(url string) *programtest.Program { return launchPlain(t, url, peer.Address) },
+		Role:   postgres.ServiceRole,
+		Migrate: func(url string) error {
+			return postgres.Migrate(t.Context(), postgres.Config{URL: url})
+		},
+		Start: func(url string) *programtest.Program { return launchPlain(t, url, peer.Address) },
 		Call: func(address string) error {
 			conn, err := serve.Dial(address)
 			require.NoError(t, err)

@@ -18,11 +18,15 @@ import (
 // pageTokenSecret is the name of the secret in the database that signs page tokens.
 const pageTokenSecret = "page-tokens"
 
-// prepare migrates the database, stores the catalogue in it, and gives the handler its
-// page tokens. The key of the tokens is in the database, so all replicas have the same
+// prepare requires that the database is migrated, or migrates it with --migrate, stores the catalogue in
+// it, and gives the handler its page tokens. The key of the tokens is in the database, so all replicas have the same
 // key. prepare may be repeated.
 func prepare(ctx context.Context, store *postgres.Store, config *config, handler *rpc.Server) error {
-	if err := store.Migrate(ctx); err != nil {
+	ready := store.Migrated
+	if config.migrate {
+		ready = store.Migrate
+	}
+	if err := ready(ctx); err != nil {
 		return err
 	}
 	if err := store.Replace(ctx, config.catalogue); err != nil {

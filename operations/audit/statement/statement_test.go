@@ -16,17 +16,18 @@ import (
 	"codebank.dev/operations/audit/statement"
 	"codebank.dev/operations/pipelinetest"
 	"codebank.dev/schemas/event"
+	"codebank.dev/statement/postgres"
 )
 
 // open returns a statement's migrated database, with a connection to change it.
 func open(t testing.TB) (*statement.Statement, *pgx.Conn) {
 	t.Helper()
 	url := postgrestest.Database(t)
-	pipelinetest.MigrateStatement(t, url)
+	auditor := pipelinetest.Statement(t, url, postgres.AuditorRole)
 	conn, err := pgx.Connect(t.Context(), url)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, conn.Close(context.Background())) })
-	source, err := statement.New(t.Context(), url)
+	source, err := statement.New(t.Context(), auditor)
 	require.NoError(t, err)
 	t.Cleanup(source.Close)
 	return source, conn

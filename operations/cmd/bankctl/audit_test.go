@@ -54,7 +54,7 @@ func newTown(t *testing.T, flags ...string) *town {
 	town.store, err = postgres.Open(t.Context(), postgres.Config{URL: ledgerURL, BankCode: "001"})
 	require.NoError(t, err)
 	t.Cleanup(town.store.Close)
-	pipelinetest.MigrateStatement(t, statementURL)
+	auditedStatement := pipelinetest.Statement(t, statementURL, postgres.AuditorRole)
 	town.ledger, town.statement = dial(t, ledgerURL), dial(t, statementURL)
 
 	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(6, auditedTopic), kfake.SeedTopics(1, "dlq.statement-postgres"))
@@ -76,7 +76,7 @@ func newTown(t *testing.T, flags ...string) *town {
 	t.Cleanup(search.Close)
 	town.arguments = []string{
 		"--kafka-brokers", strings.Join(cluster.ListenAddrs(), ","), "--registry-url", registry.URL(), "--elasticsearch-url", search.URL,
-		"--ledger-database-url", pipelinetest.Ledger(t, ledgerURL, postgres.AuditorRole), "--statement-database-url", statementURL, "--timeout", "30s",
+		"--ledger-database-url", pipelinetest.Ledger(t, ledgerURL, postgres.AuditorRole), "--statement-database-url", auditedStatement, "--timeout", "30s",
 	}
 	return town
 }

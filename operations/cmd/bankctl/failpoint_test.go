@@ -21,12 +21,14 @@ import (
 
 	"codebank.dev/bank/postgres"
 	"codebank.dev/bank/vault"
+	checkout "codebank.dev/checkout/postgres"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/operations/failpoints"
 	"codebank.dev/operations/kibana/kibanatest"
 	"codebank.dev/operations/pipelinetest"
 	"codebank.dev/platform/database/databasetest"
 	"codebank.dev/platform/failpoint"
+	statement "codebank.dev/statement/postgres"
 )
 
 // plant is a pipeline to run bankctl against, as a program of its own.
@@ -114,6 +116,8 @@ func TestKilledAtAnyFailpointDoingItAgainBringsItAbout(t *testing.T) {
 		failpoints.RedriveProduced: redriveAgain, failpoints.ActionRecorded: redriveAgain, failpoints.RedriveMarked: redriveAgain,
 		postgres.RequeueLocked: republishAgain, postgres.RequeueDecided: republishAgain, postgres.RequeueCommitted: republishAgain,
 		postgres.Migrated: migrateAgain, postgres.Claimed: migrateAgain,
+		checkout.Migrated:  migrateCheckoutAgain,
+		statement.Migrated: migrateStatementAgain, statement.Claimed: migrateStatementAgain,
 	}
 	for _, point := range failpoints.All() {
 		t.Run(string(point), func(t *testing.T) {
@@ -267,6 +271,28 @@ func migrateAgain(p *plant, point failpoint.Point) {
 	require.NoError(p, err)
 	defer store.Close()
 	require.NoError(p, store.Prepare(p.Context(), slog.New(slog.DiscardHandler)))
+	require.NoError(p, store.Ready(p.Context()))
+}
+
+// migrateStatementAgain: the same of the statement.
+func migrateStatementAgain(p *plant, point failpoint.Point) {
+	p.killed(point, "migrate", "statement", "--statement-database-url", p.database)
+	p.well("migrate", "statement", "--statement-database-url", p.database)
+	store, err := statement.Open(p.Context(), statement.Config{URL: databasetest.As(p, p.database, statement.ServiceRole), BankCode: "001"})
+	require.NoError(p, err)
+	defer store.Close()
+	require.NoError(p, store.Prepare(p.Context(), slog.New(slog.DiscardHandler)))
+	require.NoError(p, store.Ready(p.Context()))
+}
+
+// migrateCheckoutAgain: the same of the checkout's database.
+func migrateCheckoutAgain(p *plant, point failpoint.Point) {
+	p.killed(point, "migrate", "checkout", "--checkout-database-url", p.database)
+	p.well("migrate", "checkout", "--checkout-database-url", p.database)
+	store, err := checkout.Open(p.Context(), checkout.Config{URL: databasetest.As(p, p.database, checkout.ServiceRole)})
+	require.NoError(p, err)
+	defer store.Close()
+	require.NoError(p, store.Prepare(p.Context(), slog.New(slog.DiscardHandler), store.Migrated))
 	require.NoError(p, store.Ready(p.Context()))
 }
 

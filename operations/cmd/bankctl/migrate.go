@@ -6,9 +6,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"codebank.dev/bank/postgres"
+	checkout "codebank.dev/checkout/postgres"
 	"codebank.dev/operations/provision"
 	"codebank.dev/platform/database"
 	"codebank.dev/platform/failpoint"
+	statement "codebank.dev/statement/postgres"
 )
 
 // migration is a database that bankctl migrates.
@@ -27,6 +29,14 @@ func (a *application) migrations() []migration {
 			return postgres.Migrate(ctx, postgres.Config{
 				URL: a.ledgerDatabaseURL, ApplicationName: "bankctl", Failpoint: failpoint.From(ctx),
 			}, a.bankCode)
+		}},
+		{"statement", setting{"statement-database-url", a.statementDatabaseURL}, func(ctx context.Context) error {
+			return statement.Migrate(ctx, statement.Config{
+				URL: a.statementDatabaseURL, BankCode: a.bankCode, ApplicationName: "bankctl", Failpoint: failpoint.From(ctx),
+			})
+		}},
+		{"checkout", setting{"checkout-database-url", a.checkoutDatabaseURL}, func(ctx context.Context) error {
+			return checkout.Migrate(ctx, checkout.Config{URL: a.checkoutDatabaseURL, Failpoint: failpoint.From(ctx)})
 		}},
 	}
 }

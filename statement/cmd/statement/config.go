@@ -29,6 +29,7 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	c.server.BindWalls(flags, "operator,bankctl")
 	readers := flags.String("readers", "", "`program,…` that read every statement, as operators do; empty: none")
 	flags.StringVar(&c.database.URL, "database-url", "", "the statement's Postgres `url`; required, a secret: prefer STATEMENT_DATABASE_URL or STATEMENT_DATABASE_URL_FILE")
+	flags.BoolVar(&c.database.Migrate, "migrate", false, "migrate the database at the start, for development: the user of --database-url must own it. Elsewhere bankctl migrate does it, and the statement's user owns nothing")
 	flags.StringVar(&c.database.BankCode, "bank-code", "001", "the `code` of the bank whose statement this is, three digits")
 	key := flags.String("page-token-key", "", "signs page tokens, 16 `bytes` or more, the same for all replicas; empty: the database keeps one")
 	point := flags.String("failpoint", "", failpoint.Usage(failpoints.All()))

@@ -77,8 +77,15 @@ func TestKilledAtAnyFailpointStatementsGoOn(t *testing.T) {
 				return true
 			}
 
-			// The first program makes the tables, when it lives that long.
-			dying := start(t, url, "--failpoint="+string(point))
+			// At the points of the migration, the first program signs in as the owner and migrates.
+			arguments, migrates := []string{"--failpoint=" + string(point)}, point == failpoints.StatementMigrated || point == failpoints.StatementClaimed
+			at := url
+			if migrates {
+				arguments = append(arguments, "--migrate")
+			} else {
+				at = statementtest.Migrated(t, url)
+			}
+			dying := start(t, at, arguments...)
 			sink := func(from, to int64) {
 				s := statementtest.NewSink(t, url)
 				for n := from; n <= to; n++ {
@@ -86,15 +93,14 @@ func TestKilledAtAnyFailpointStatementsGoOn(t *testing.T) {
 				}
 			}
 			// A sink is registered for tables that are whole, and writes all columns.
-			migrated := point != failpoints.StatementMigrated
-			if migrated && dying.address != "" && point != failpoints.GapsFound && point != failpoints.GapsStored {
+			if !migrates && dying.address != "" && point != failpoints.GapsFound && point != failpoints.GapsStored {
 				sink(1, 2)
 				for ask(dying) && linkCustomer(t, dying) == nil {
 				}
 			}
 			dying.AwaitKilledAt(t, string(point))
 
-			p := start(t, url)
+			p := start(t, statementtest.Migrated(t, url))
 			if point != failpoints.AdvanceFound && point != failpoints.AdvanceStored {
 				sink(1, 2)
 			}

@@ -12,6 +12,7 @@ import (
 
 	stack "codebank.dev/native/postgres"
 	"codebank.dev/native/postgres/postgrestest"
+	"codebank.dev/platform/database/databasetest"
 	"codebank.dev/platform/programtest"
 	"codebank.dev/platform/serve"
 	"codebank.dev/platform/wallstest"
@@ -58,7 +59,7 @@ func TestTheProgramServesWhatTheSinkWrites(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() {
 		ended <- run(ctx, append(kit.Flags(t, "statement"), "--grpc-address", "127.0.0.1:0", "--http-address", web, "--log-level", "error", "--readers=auditor"),
-			[]string{"STATEMENT_DATABASE_URL=" + url}, io.Discard)
+			[]string{"STATEMENT_DATABASE_URL=" + statementtest.Migrated(t, url)}, io.Discard)
 	}()
 	require.Eventually(t, func() bool { code, _ := status("/readyz"); return code == 200 }, time.Minute, 10*time.Millisecond)
 	statementtest.NewSink(t, url).Write(t, statementtest.Purchase(account, 1))
@@ -87,7 +88,11 @@ func TestEveryFigureWithAnAlarmIsThereFromTheStart(t *testing.T) {
 func TestTheProgramWaitsForItsDatabase(t *testing.T) {
 	programtest.TestAwaitsDatabase(t, programtest.Waiting{
 		Server: postgrestest.Own(t, stack.Options{}),
-		Start:  func(url string) *programtest.Program { return launch(t, url) },
+		Role:   postgres.ServiceRole,
+		Migrate: func(url string) error {
+			return postgres.Migrate(t.Context(), postgres.Config{URL: url, BankCode: statementtest.Bank})
+		},
+		Start: func(url string) *programtest.Program { return launch(t, url) },
 		Call: func(address string) error {
 			conn, err := serve.Dial(address)
 			require.NoError(t, err)
@@ -102,11 +107,9 @@ func TestTheProgramWaitsForItsDatabase(t *testing.T) {
 
 func TestTheProgramEndsWhenTheDatabaseIsAnotherBanks(t *testing.T) {
 	url := postgrestest.Database(t)
-	store, err := postgres.Open(t.Context(), postgres.Config{URL: url, BankCode: "002"})
-	require.NoError(t, err)
-	require.NoError(t, store.Migrate(t.Context()))
-	store.Close()
-	err = run(t.Context(), []string{"--grpc-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0", "--database-url", url, "--log-level", "error"}, nil, io.Discard)
+	require.NoError(t, postgres.Migrate(t.Context(), postgres.Config{URL: url, BankCode: "002"}))
+	url = databasetest.As(t, url, postgres.ServiceRole)
+	err := run(t.Context(), []string{"--grpc-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0", "--database-url", url, "--log-level", "error"}, nil, io.Discard)
 	require.ErrorIs(t, err, postgres.ErrOtherBank)
 }
 

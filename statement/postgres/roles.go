@@ -1,0 +1,54 @@
+package postgres
+
+import (
+	"context"
+
+	"codebank.dev/platform/database"
+	"codebank.dev/statement"
+	"github.com/jackc/pgx/v5"
+)
+
+// The roles of the statement's database. None of them owns a table, and none may change or delete a
+// line. Its owner migrates it and is used for nothing else.
+const (
+	// ServiceRole is the role of the statement's program. It sees the rows of its reader. It also sees when
+	// the transactions of the sink began, so that the check for gaps passes over no line that is not
+	// committed yet; without pg_read_all_stats a server shows that to nobody else.
+	ServiceRole = "statement_service"
+	// SinkRole is the role of the sink that writes the lines. It must have been made with BYPASSRLS.
+	SinkRole = "statement_sink"
+	// AuditorRole is the role that compares the lines with the ledger. The ledger has it too.
+	AuditorRole = "auditor"
+)
+
+// Schema is the statement's schema, with what each role may do in it.
+func Schema() database.Schema {
+	return database.Schema{Migrations: migrations, Roles: []database.Role{
+		{Name: ServiceRole, Rights: database.Needs{
+			"statement_settings": "SELECT",
+			"statement_lines":    "SELECT",
+			"statement_accounts": "SELECT INSERT UPDATE(complete_to,complete_to_time,balance_minor,held_minor,credit_limit_minor,currency)",
+			"statement_watch":    "SELECT UPDATE(checked_to)",
+			"statement_gaps":     "SELECT INSERT DELETE",
+			"customer_links":     "SELECT INSERT",
+		}, MemberOf: []string{"pg_read_all_stats"}},
+		// The sink writes a batch with keys that exist already by way of a temporary table.
+		{Name: SinkRole, Rights: database.Needs{"statement_lines": "SELECT INSERT"}, Temporary: true},
+		{Name: AuditorRole, Rights: database.Needs{
+			"statement_lines": "SELECT", "statement_accounts": "SELECT", "statement_gaps": "SELECT", "customer_links": "SELECT",
+		}},
+	}}
+}
+
+// setReader makes the rest of a transaction see only the rows of a reader. The policies of migration
+// 00007 read it.
+const setReader = "SELECT set_config('codebank.reader', $1, true)"
+
+// rowAs runs a query that answers with one row, as a reader. Both statements travel together and
+// are one transaction.
+func (s *Store) rowAs(ctx context.Context, reader statement.Reader, query string, args []any, to ...any) error {
+	batch := &pgx.Batch{}
+	batch.Queue(setReader, string(reader))
+	batch.Queue(query, args...).QueryRow(func(row pgx.Row) error { return row.Scan(to...) })
+	return s.pool.SendBatch(ctx, batch).Close()
+}
