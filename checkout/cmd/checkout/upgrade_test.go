@@ -1,12 +1,16 @@
 package main
 
 import (
+	"context"
 	"testing"
 	"time"
 
 	"codebank.dev/checkout"
+	"codebank.dev/checkout/bankrpc"
 	"codebank.dev/checkout/checkouttest"
 	"codebank.dev/native/postgres/postgrestest"
+	bankv1 "codebank.dev/schemas/gen/bank/v1"
+	checkoutv1 "codebank.dev/schemas/gen/checkout/v1"
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 )
@@ -83,4 +87,99 @@ func TestOrdersLeftOpenByAnEarlierVersionEnd(t *testing.T) {
 		}
 	}
 	require.Len(t, bank.Kept(), kept)
+}
+
+// An order that the version without walls left open ends behind walls. At the bank it is the same request, so it is charged
+// at most once, and checkout gives it back.
+func TestAnOrderLeftOpenBeforeWallsEndsBehindThem(t *testing.T) {
+	const limit, price = 1_000_000, 1500
+	bank, databaseURL := checkouttest.NewBank(t, postgrestest.Database(t)), postgrestest.Database(t)
+	bank.Start(t)
+	card, account := bank.Issue(t, limit)
+	startAt(t, bank, databaseURL).Interrupt(t)
+	bank.Stop(t)
+	conn := withoutOwners(t, databaseURL)
+
+	// The bank knows checkout by its name alone, as before there were certificates.
+	bank.StartPlain(t, "checkout")
+	before := bankrpc.New(bank.DialPlain(t))
+	orders := map[string]*struct {
+		sent bool // the bank has approved it, and the answer was lost
+		void checkout.VoidReason
+		want checkout.OrderState
+
+		id       checkout.ID
+		purchase string // at the bank, before
+	}{
+		"sent":                   {sent: true, want: checkout.Approved},
+		"never sent":             {want: checkout.Approved},
+		"sent, and to be voided": {sent: true, void: checkout.TimedOut, want: checkout.Declined},
+	}
+	for requestID, order := range orders {
+		token, err := before.CreateToken(t.Context(), card)
+		require.NoError(t, err)
+		order.id = checkouttest.NewID(t)
+		_, err = conn.Exec(t.Context(), insertOpenOrder, [16]byte(order.id), requestID, token.Token.Reveal(), int(order.void))
+		require.NoError(t, err)
+		if order.sent {
+			decision, err := before.Authorize(t.Context(), checkout.Authorization{
+				RequestID: order.id.String(), Token: token.Token, Amount: checkouttest.Reais(price), Attempt: 1,
+				Merchant:    checkout.Store{Slug: "cafe-da-serra", Name: "Café da Serra", CategoryCode: "5814", City: "São Paulo", Country: "BR"},
+				Description: "2 × Café coado",
+			})
+			require.NoError(t, err)
+			require.Equal(t, checkout.OutcomeApproved, decision.Outcome)
+			order.purchase = decision.Purchase
+		}
+	}
+	before.Close()
+	bank.Stop(t)
+
+	bank.Start(t)
+	require.EqualValues(t, limit-2*price, bank.Available(t, account))
+	p := startAt(t, bank, databaseURL, "--reconcile-every=20ms")
+	require.Eventually(t, func() bool {
+		var open int
+		err := conn.QueryRow(t.Context(), "SELECT count(*) FROM orders WHERE state = 1").Scan(&open)
+		return err == nil && open == 0
+	}, time.Minute, 20*time.Millisecond)
+	require.EqualValues(t, limit-2*price, bank.Available(t, account), "two are charged once, and one is given back")
+	for requestID, order := range orders {
+		found, err := p.client.GetOrder(t.Context(), &checkoutv1.GetOrderRequest{Name: "orders/" + order.id.String()})
+		require.NoError(t, err, "the shop still sees %s", requestID)
+		require.Equal(t, "ORDER_STATE_"+order.want.String(), found.GetOrder().GetState().String(), requestID)
+		if order.purchase != "" {
+			require.Equal(t, order.purchase, found.GetOrder().GetPurchase(), "the transaction of before")
+		}
+		order.purchase = found.GetOrder().GetPurchase()
+	}
+	purchases := bankv1.NewPurchaseServiceClient(bank.Dial(t, "checkout"))
+	for _, requestID := range []string{"sent", "never sent"} {
+		for range 2 { // A repeat gives nothing back twice.
+			_, err := purchases.ReversePurchase(t.Context(), &bankv1.ReversePurchaseRequest{RequestId: "back:" + orders[requestID].id.String(), Name: orders[requestID].purchase})
+			require.NoError(t, err, requestID)
+		}
+	}
+	require.EqualValues(t, limit, bank.Available(t, account))
+	p.Interrupt(t)
+}
+
+// startAt runs the program at a real bank until it is ready.
+func startAt(t *testing.T, bank *checkouttest.Bank, databaseURL string, flags ...string) *process {
+	t.Helper()
+	return start(t, databaseURL, &checkouttest.Peer{Kit: bank.Kit, Address: bank.Address()}, flags...)
+}
+
+// withoutOwners makes a database one of the version that did not record owners, and returns a connection to it.
+func withoutOwners(t *testing.T, databaseURL string) *pgx.Conn {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), databaseURL)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close(context.Background()) })
+	for _, statement := range []string{"ALTER TABLE orders DROP COLUMN owner", "DELETE FROM migrations WHERE version_id >= 3"} {
+		done, err := conn.Exec(t.Context(), statement)
+		require.NoError(t, err)
+		require.True(t, !done.Delete() || done.RowsAffected() == 1)
+	}
+	return conn
 }
