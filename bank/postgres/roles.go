@@ -3,6 +3,7 @@ package postgres
 import (
 	"strings"
 
+	"codebank.dev/platform/auditlog/table"
 	"codebank.dev/platform/database"
 )
 
@@ -35,6 +36,8 @@ func Schema() database.Schema {
 			"used_tokens":   "SELECT INSERT DELETE",
 			"card_tokens":   "SELECT DELETE " + updates("used_by"),
 			"open_holds":    "SELECT INSERT DELETE",
+			"audit_log":     table.Needs["audit_log"],
+			"audit_head":    "SELECT " + updates("sequence,hash"),
 		}},
 		{Name: OperatorRole, Rights: database.Needs{
 			"bank": "SELECT",
@@ -48,6 +51,7 @@ func Schema() database.Schema {
 		{Name: AuditorRole, Rights: database.Needs{
 			"bank": "SELECT", "accounts": "SELECT", "cards": "SELECT", "entries": "SELECT", "refusals": "SELECT",
 			"outbox": "SELECT", "outbox_id_seq": "SELECT", "relay_lease": "SELECT", "open_holds": "SELECT", "used_tokens": "SELECT",
+			"audit_log": "SELECT", "audit_head": "SELECT",
 		}},
 	}}
 }

@@ -39,12 +39,14 @@ func TestNoRoleChangesHistory(t *testing.T) {
 			`CREATE OR REPLACE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'`,
 			`CREATE TABLE mine ()`, `UPDATE bank SET code = '002'`, `DELETE FROM migrations`,
 			`UPDATE accounts SET customer_id = gen_random_uuid()`, `UPDATE cards SET account_id = gen_random_uuid()`,
-			`UPDATE vault SET lookup = ''`, `UPDATE outbox SET body = ''`)
+			`UPDATE vault SET lookup = ''`, `UPDATE outbox SET body = ''`,
+			`UPDATE audit_log SET who = ''`, `DELETE FROM audit_log`, `ALTER TABLE audit_log DISABLE TRIGGER ALL`,
+			`CREATE OR REPLACE FUNCTION refuse_audit_log_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'`)
 	}
 	requireRefused(t, url, postgres.OperatorRole, `SELECT FROM vault`, `INSERT INTO entries DEFAULT VALUES`, `DELETE FROM outbox`,
 		`UPDATE accounts SET balance = 0`)
 	requireRefused(t, url, postgres.AuditorRole, `SELECT FROM vault`, `INSERT INTO outbox DEFAULT VALUES`, `UPDATE accounts SET version = 0`,
-		`UPDATE relay_lease SET epoch = 0`)
+		`UPDATE relay_lease SET epoch = 0`, `INSERT INTO audit_log DEFAULT VALUES`, `UPDATE audit_head SET sequence = 0`)
 }
 
 // A table that is added is nobody's before the schema says whose it is.
