@@ -37,8 +37,8 @@ func Ledger(t testing.TB, url, role string) string {
 	return databasetest.As(t, url, role)
 }
 
-// Bank is a running bank with the code 001. It publishes nothing, so its events wait in
-// the outbox.
+// Bank is a running bank with the code 001. Unless StartBankWith made it, it publishes
+// nothing, so its events wait in the outbox.
 type Bank struct {
 	*programtest.Program
 	// Address is the address of its gRPC.
@@ -63,10 +63,17 @@ func (c Customer) AccountID() string { return strings.TrimPrefix(c.Card.GetAccou
 func StartBank(t testing.TB, url string, flags ...string) *Bank {
 	t.Helper()
 	url = Ledger(t, url, postgres.ServiceRole)
+	return StartBankWith(t, []string{"BANK_DATABASE_URL=" + url, "BANK_RELAY=false"}, flags...)
+}
+
+// StartBankWith starts the bank's program with all settings from the environment and flags. The
+// ledger is migrated already. The bank publishes its events.
+func StartBankWith(t testing.TB, environ []string, flags ...string) *Bank {
+	t.Helper()
 	keys := filepath.Join(t.TempDir(), "vault.json")
 	require.NoError(t, vault.NewKeyFile(keys, nil))
-	b := &Bank{Program: programtest.StartPackage(t, "codebank.dev/bank/cmd/bank", []string{"BANK_DATABASE_URL=" + url}, append(flags,
-		"--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0", "--vault-key-file="+keys, "--relay=false")...)}
+	b := &Bank{Program: programtest.StartPackage(t, "codebank.dev/bank/cmd/bank", environ, append(flags,
+		"--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0", "--vault-key-file="+keys)...)}
 	addresses, ready := b.AwaitReady(t)
 	require.True(t, ready, b.Log())
 	b.Address = addresses.GRPC
