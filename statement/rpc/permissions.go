@@ -8,7 +8,8 @@ import (
 // Readers is the group of the programs that read all statements.
 const Readers = "readers"
 
-// Permissions says who may call what.
+// Permissions says who may call what. A user reads what is his own, and everybody else who may read at all
+// reads every statement (see readerOf).
 func Permissions() permission.Table {
 	read := permission.Rule{Role: permission.RoleCustomer, Services: Readers, Operators: true, Whose: permission.Own}
 	return permission.Table{
