@@ -29,6 +29,12 @@ func (s *Server) WatchEndedSessions(request *identityv1.WatchEndedSessionsReques
 	defer ticks.Stop()
 	var told time.Time
 	for {
+		select {
+		case <-s.listener.Draining():
+			// A stream that was opened just now says nothing, so its verifier waits longer each time.
+			return errEnding
+		default:
+		}
 		ends, err := s.service.EndsAfter(stream.Context(), sequence)
 		if err != nil {
 			return err
@@ -46,7 +52,6 @@ func (s *Server) WatchEndedSessions(request *identityv1.WatchEndedSessionsReques
 		case <-stream.Context().Done():
 			return stream.Context().Err()
 		case <-s.listener.Draining():
-			return errEnding
 		case <-ticks.C:
 		}
 	}

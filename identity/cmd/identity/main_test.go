@@ -104,7 +104,7 @@ func TestTheProgramServesAndItsCommandsWorkBesideIt(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, http.StatusOK, answer.Status)
 	require.Contains(t, answer.Body, `"crv":"Ed25519"`)
-	answer, err = programtest.Get("http://" + addresses.HTTP + "/docs")
+	answer, err = programtest.Get("http://" + addresses.HTTP + "/openapi.json")
 	require.NoError(t, err)
 	require.Contains(t, answer.Body, "Code Bank identity")
 
