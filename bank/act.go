@@ -13,6 +13,7 @@ import (
 const (
 	ActBlock   auditlog.Act = "BLOCK"
 	ActUnblock auditlog.Act = "UNBLOCK"
+	ActLink    auditlog.Act = "LINK_CUSTOMER"
 )
 
 // Act is implemented by a command that changes something and makes no entry. It returns what the command
@@ -27,6 +28,14 @@ type Actor struct {
 	Name string
 	// Address and Trace say where the call comes from; both may be empty.
 	Address, Trace string
+}
+
+// Record returns the record of an act of the actor.
+func (a *Actor) Record(at time.Time, act auditlog.Act, what, result string) auditlog.Record {
+	return auditlog.Record{
+		At: at, Act: act, WhoKind: principal.Operator.String(), Who: a.Name, What: what,
+		Address: a.Address, Trace: a.Trace, Result: result,
+	}
 }
 
 // Audited is a Submitter whose commands are in the audit log if an operator has them decided. The record
@@ -74,21 +83,14 @@ func (a *acted) Decide(book *Book, now time.Time) Outcome {
 	outcome := a.Command.Decide(book, now)
 	for _, entry := range book.Posted()[before:] {
 		if entry.Leg == 0 {
-			book.Audit(a.record(now, auditlog.Act(entry.Kind.String()), "transactions/"+entry.TransactionID.String(), resultOf(entry)))
+			book.Audit(a.actor.Record(now, auditlog.Act(entry.Kind.String()), "transactions/"+entry.TransactionID.String(), resultOf(entry)))
 		}
 	}
 	if command, ok := a.Command.(Act); ok && outcome.Err == nil {
 		act, what := command.Act()
-		book.Audit(a.record(now, act, what, auditlog.ResultOK))
+		book.Audit(a.actor.Record(now, act, what, auditlog.ResultOK))
 	}
 	return outcome
-}
-
-func (a *acted) record(at time.Time, act auditlog.Act, what, result string) auditlog.Record {
-	return auditlog.Record{
-		At: at, Act: act, WhoKind: principal.Operator.String(), Who: a.actor.Name, What: what,
-		Address: a.actor.Address, Trace: a.actor.Trace, Result: result,
-	}
 }
 
 // resultOf returns what became of what an entry was asked for.

@@ -51,7 +51,7 @@ func TestAWriteProvesWhatItsDecisionsRestOn(t *testing.T) {
 		{"a card is read and its account written", func(b *bank.Book) { b.Card(card1.ID); post(b, fresh, account1.ID) }, true},
 		{"a card is read and written", func(b *bank.Book) {
 			card, _ := b.Card(card1.ID)
-			card.Blocked = true
+			card.Blocks = bank.BlockedByBank
 			b.SetCard(card)
 		}, true},
 		{"a card of a closed account is read", func(b *bank.Book) { b.Card(bank.ID{14}) }, false},

@@ -30,7 +30,7 @@ type Card struct {
 	AccountID  ID
 	HolderName string
 	Expiry     pan.Expiry
-	Blocked    bool
+	Blocks     Blocks
 	// WrongAt holds the times of the last wrong attempts, oldest first, at most
 	// WrongAttemptsToLock of them.
 	WrongAt     []time.Time
@@ -41,6 +41,29 @@ type Card struct {
 	// Used is set by the first approved purchase and never taken back.
 	Used bool
 }
+
+// Blocks are the sides that block a card. The numbers are stored: append only.
+type Blocks uint8
+
+// The sides. Each lifts only its own block.
+const (
+	BlockedByBank Blocks = 1 << iota
+	BlockedByHolder
+)
+
+// Has reports whether a side blocks the card.
+func (b Blocks) Has(side Blocks) bool { return b&side != 0 }
+
+// With returns the blocks after a side has set its own, or has lifted it.
+func (b Blocks) With(side Blocks, blocked bool) Blocks {
+	if blocked {
+		return b | side
+	}
+	return b &^ side
+}
+
+// IsBlocked reports whether a side blocks the card.
+func (c *Card) IsBlocked() bool { return c.Blocks != 0 }
 
 // Use returns what the next purchase with the card is: its first use or a later one.
 func (c *Card) Use() CardUse {
@@ -84,7 +107,7 @@ func (c *Card) Equal(other *Card) bool {
 	}
 	a.WrongAt, b.WrongAt = nil, nil
 	return a.CardSnapshot == b.CardSnapshot && a.AccountID == b.AccountID && a.HolderName == b.HolderName &&
-		a.Expiry == b.Expiry && a.Blocked == b.Blocked && a.LockedUntil.Equal(b.LockedUntil) &&
+		a.Expiry == b.Expiry && a.Blocks == b.Blocks && a.LockedUntil.Equal(b.LockedUntil) &&
 		a.Rules == b.Rules && a.Frequency.Level == b.Frequency.Level &&
 		a.Frequency.At.Equal(b.Frequency.At) && a.IssuedAt.Equal(b.IssuedAt) && a.Used == b.Used
 }

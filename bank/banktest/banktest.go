@@ -12,6 +12,7 @@
 //	store.go        the contract of bank.Store, bank.Directory, bank.Reader and bank.AccountReader
 //	store_rules.go  more rules of the same contract
 //	holds.go        its rules about holds, and the contract of bank.Holds
+//	customers.go    the contract of bank.CustomerLinks
 //	tokens.go       its rules about card tokens
 //	fields.go       every field is stored: generators of random values
 //	outbox.go       the contract of bank.Outbox and bank.Marker
@@ -44,6 +45,7 @@ type Readers interface {
 	bank.Reader
 	bank.AccountReader
 	bank.Holds
+	bank.CustomerLinks
 }
 
 // Outbox is the part of a ledger that the relay uses.

@@ -278,7 +278,7 @@ func (w *world) change(kind string, i int, entry bank.Entry, effect bank.Effect)
 		case kind == "issue" && !exists:
 			book.Issue(issued)
 		case kind == "block" && exists:
-			card.Blocked = !card.Blocked
+			card.Blocks = (card.Blocks + 1) % (bank.BlockedByBank + bank.BlockedByHolder + 1)
 			book.SetCard(card)
 		case kind == "refuse":
 			book.Emit(EventOf(book.Refuse(entry, w.now)))

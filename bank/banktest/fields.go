@@ -105,7 +105,7 @@ func keepsCards(t *testing.T, ledger Ledger) {
 
 // drawState draws every field of a card that may change.
 func drawState(t *rapid.T, card *bank.Card) {
-	card.Blocked = rapid.Bool().Draw(t, "blocked")
+	card.Blocks = bank.Blocks(rapid.IntRange(0, int(bank.BlockedByBank|bank.BlockedByHolder)).Draw(t, "blocks"))
 	card.Used = rapid.Bool().Draw(t, "used")
 	card.WrongAt = nil
 	if times := rapid.SliceOfN(timestamp(), 0, bank.WrongAttemptsToLock).Draw(t, "wrong"); len(times) > 0 {

@@ -40,8 +40,9 @@ func (w *pair) draw() operation {
 	case "reverse nothing":
 		return w.reverse(id.Derive(bank.ID{}, w.newRequestID()), 0)
 	case "block", "unblock":
+		by := pick(w, "side", []bank.Blocks{bank.BlockedByBank, bank.BlockedByHolder})
 		return operation{name: kind, run: func(ctx context.Context, s *side) (any, error) {
-			return s.cards.SetBlocked(ctx, "cards/"+one.card.String(), kind == "block")
+			return s.cards.SetBlocked(ctx, card.BlockRequest{Name: "cards/" + one.card.String(), Side: by, Blocked: kind == "block"})
 		}}
 	case "limit":
 		return w.record(w.limit(w.newRequestID(), one, pick(w, "limit", []int64{0, 100, 5000, 1_000_000})))

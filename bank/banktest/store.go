@@ -12,8 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestStore proves that a ledger keeps the contracts of bank.Store, bank.Directory, bank.Reader and
-// bank.AccountReader.
+// TestStore proves that a ledger keeps the contracts of bank.Store, bank.Directory, bank.Reader,
+// bank.AccountReader and bank.CustomerLinks.
 func TestStore(t *testing.T, open Open) {
 	run(t, open, []rule{
 		{"a batch is written only if the state that it was decided on is still current", decidesOnCurrentState},
@@ -48,6 +48,7 @@ func TestStore(t *testing.T, open Open) {
 		{"a missing row is ErrNotFound", findsNothing},
 		{"the accounts of a customer are listed oldest first, page by page", listsAccounts},
 		{"a transaction is read with its legs and with what became of it", readsDetails},
+		{"a customer is linked to one user", linksCustomers},
 		{"after the end of the context the outcome is unknown", endsWithContext},
 		{"every field of a card and its account is stored", keepsCards},
 		{"every field of an entry is stored", keepsEntries},
@@ -227,7 +228,7 @@ func leavesNothing(t *testing.T, ledger Ledger) {
 		book.Open(account)
 		book.Issue(issued)
 		card, _ := book.Card(customer.Card)
-		card.Blocked = true
+		card.Blocks = bank.BlockedByHolder
 		book.SetCard(card)
 		book.UseToken(use)
 		book.Refuse(Refusal(refused), Start)
@@ -245,7 +246,7 @@ func leavesNothing(t *testing.T, ledger Ledger) {
 	require.ErrorIs(t, err, bank.ErrNotFound)
 	card, unchanged, err := ledger.Card(ctx, customer.Card)
 	require.NoError(t, err)
-	require.False(t, card.Blocked)
+	require.False(t, card.IsBlocked())
 	require.EqualValues(t, 1, unchanged.Sequence)
 	require.Zero(t, tokenUser(t, ledger, use.Nonce))
 	for _, transaction := range []bank.ID{opened, refused} {

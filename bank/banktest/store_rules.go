@@ -372,13 +372,13 @@ func seesWholeBatches(t *testing.T, ledger Ledger) {
 			waited <- ledger.Execute(t.Context(), keys, func(book *bank.Book) error {
 				account, _ := book.Account(customer.Account)
 				card, _ := book.Card(customer.Card)
-				seen = sight{account.Sequence, card.Blocked, book.Entry(reversal.TransactionID) != nil, book.Sum(purchase, bank.GivenBack)}
+				seen = sight{account.Sequence, card.IsBlocked(), book.Entry(reversal.TransactionID) != nil, book.Sum(purchase, bank.GivenBack)}
 				return nil
 			})
 		}()
 		time.Sleep(50 * time.Millisecond) // long enough for the other batch to queue; if it is not, the test still passes
 		card, _ := book.Card(customer.Card)
-		card.Blocked = true
+		card.Blocks = bank.BlockedByBank
 		book.SetCard(card)
 		_, err := book.Post(reversal, bank.Effect{Balance: 100}, Start)
 		return err

@@ -93,14 +93,22 @@ func (s *Service) CheckOwner(ctx context.Context, subject *bank.Subject, name st
 	return err
 }
 
-// SetBlocked blocks or unblocks a card. Every purchase that is decided after it returns obeys it,
-// on every replica. It is idempotent. fault.NotFound when there is no such card.
-func (s *Service) SetBlocked(ctx context.Context, name string, blocked bool) (View, error) {
-	facts, err := s.facts(ctx, name)
+// BlockRequest asks for a side's block of a card to be set or lifted.
+type BlockRequest struct {
+	Name    string      // cards/{uuid}
+	Side    bank.Blocks // who asks
+	Blocked bool
+}
+
+// SetBlocked sets a side's block of a card, or lifts it. The other side's block stays as it is. Every purchase
+// that is decided after it returns obeys it, on every replica. It is idempotent. fault.NotFound when there is
+// no such card.
+func (s *Service) SetBlocked(ctx context.Context, request BlockRequest) (View, error) {
+	facts, err := s.facts(ctx, request.Name)
 	if err != nil {
 		return View{}, err
 	}
-	command := &setBlocked{card: facts.Card.ID, account: facts.AccountID, blocked: blocked}
+	command := &setBlocked{card: facts.Card.ID, account: facts.AccountID, side: request.Side, blocked: request.Blocked}
 	if command.id, err = id.New(s.Random); err != nil {
 		return View{}, fault.Of(err)
 	}

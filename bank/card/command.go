@@ -102,12 +102,13 @@ func (c *changeLimit) Decide(book *bank.Book, now time.Time) bank.Outcome {
 	return bank.Outcome{Entry: entry, Card: card, Account: account}
 }
 
-// setBlocked is the command that blocks or unblocks a card. It makes no entry, because it changes
+// setBlocked is the command with which a side blocks or unblocks a card. It makes no entry, because it changes
 // the card and not the account. Its id is random, so equal commands do not join.
 type setBlocked struct {
 	id      bank.ID
 	card    bank.ID
 	account bank.ID
+	side    bank.Blocks
 	blocked bool
 }
 
@@ -134,8 +135,8 @@ func (s *setBlocked) Decide(book *bank.Book, _ time.Time) bank.Outcome {
 	if !okAccount || !okCard {
 		return bank.Outcome{Err: bank.ErrStale}
 	}
-	if card.Blocked != s.blocked {
-		card.Blocked = s.blocked
+	if blocks := card.Blocks.With(s.side, s.blocked); blocks != card.Blocks {
+		card.Blocks = blocks
 		book.SetCard(card)
 	}
 	return bank.Outcome{Card: card, Account: account}

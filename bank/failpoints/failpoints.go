@@ -21,6 +21,8 @@ const (
 	BatchCommitted failpoint.Point = "batch-committed"
 	// CardIssued: a card is committed, its number is not read back.
 	CardIssued failpoint.Point = "card-issued"
+	// LinkStored: the link of a customer to a user is stored, nobody has an answer.
+	LinkStored failpoint.Point = "link-stored"
 	// TokensSwept: uses of expired tokens are deleted, perhaps not all.
 	TokensSwept failpoint.Point = "tokens-swept"
 	// LeaseWritten: the relay's lease is taken, renewed or released, and the relay does not know it
@@ -46,7 +48,7 @@ const (
 // All returns the failpoints of the bank, in the order in which an event passes them.
 func All() []failpoint.Point {
 	return []failpoint.Point{
-		LedgerMigrated, LedgerClaimed, CardSealed, BatchLocked, BatchDecided, BatchCommitted, CardIssued,
+		LedgerMigrated, LedgerClaimed, CardSealed, BatchLocked, BatchDecided, BatchCommitted, CardIssued, LinkStored,
 		TokensSwept, LeaseWritten, RelayFetched, RelayPublished, RelayAcknowledged, RelayDeleted, FloorMoved, WatermarkMarked,
 		WatermarkPublished,
 	}

@@ -21,6 +21,7 @@ var (
 	_ bank.Reader        = (*Store)(nil)
 	_ bank.Holds         = (*Store)(nil)
 	_ bank.AccountReader = (*Store)(nil)
+	_ bank.CustomerLinks = (*Store)(nil)
 	_ bank.Outbox        = (*Store)(nil)
 	_ bank.Marker        = (*Store)(nil)
 )
@@ -50,6 +51,7 @@ type Store struct {
 	entries   map[leg]*bank.Entry
 	positions map[position]leg
 	sums      map[bank.Sum]int64
+	links     map[bank.ID]bank.CustomerLink
 	holds     holds
 	outbox    outbox
 }
@@ -66,6 +68,7 @@ func New(now func() time.Time) *Store {
 		entries:   make(map[leg]*bank.Entry),
 		positions: make(map[position]leg),
 		sums:      make(map[bank.Sum]int64),
+		links:     make(map[bank.ID]bank.CustomerLink),
 		holds:     newHolds(),
 	}
 }

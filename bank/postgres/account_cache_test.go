@@ -21,7 +21,7 @@ func TestTheWriteProvesThatCachedAccountsAreCurrent(t *testing.T) {
 		"a block": func(t *testing.T, other *postgres.Store, customer banktest.Customer) {
 			banktest.Commit(t, other, banktest.KeysOf(customer), func(book *bank.Book) error {
 				card, _ := book.Card(customer.Card)
-				card.Blocked = true
+				card.Blocks = bank.BlockedByHolder
 				book.SetCard(card)
 				return nil
 			})
@@ -40,7 +40,7 @@ func TestTheWriteProvesThatCachedAccountsAreCurrent(t *testing.T) {
 				}
 				seen, _ = book.Account(customer.Account)
 				card, _ := book.Card(customer.Card)
-				blocked = card.Blocked
+				blocked = card.IsBlocked()
 				return spend(customer, transaction)(book)
 			})
 			require.Equal(t, 2, calls, "the first decision was on an outdated account")

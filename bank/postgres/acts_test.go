@@ -80,7 +80,13 @@ func TestWhatAnOperatorDoesIsInTheAuditLog(t *testing.T) {
 				}
 			}
 			for _, blocked := range []bool{true, false} {
-				_, err := cards.SetBlocked(t.Context(), "cards/"+customer.Card.String(), blocked)
+				_, err := cards.SetBlocked(t.Context(), card.BlockRequest{Name: "cards/" + customer.Card.String(), Side: bank.BlockedByBank, Blocked: blocked})
+				require.NoError(t, err)
+			}
+			for range 2 { // The second time nothing happens.
+				actor := bank.Actor{Name: "teller", Address: "192.0.2.1", Trace: "0af7651916cd43dd8448eb211c80319c"}
+				link := bank.CustomerLink{CustomerID: customer.Card, UserID: customer.Account, LinkedAt: banktest.Start, LinkedBy: "teller"}
+				_, err := a.LinkCustomer(t.Context(), link, actor.Record(banktest.Start, bank.ActLink, "customers/a users/b", auditlog.ResultOK))
 				require.NoError(t, err)
 			}
 			_, err := a.others.Submit(t.Context(), &transfer{id: banktest.NewID(), from: wallets[1], to: wallets[0], amount: 1})
@@ -97,6 +103,7 @@ func TestWhatAnOperatorDoesIsInTheAuditLog(t *testing.T) {
 				record("TRANSFER", "transactions/"+declined.id.String(), "DECLINED INSUFFICIENT_FUNDS"),
 				record(bank.ActBlock, "cards/"+customer.Card.String(), auditlog.ResultOK),
 				record(bank.ActUnblock, "cards/"+customer.Card.String(), auditlog.ResultOK),
+				record(bank.ActLink, "customers/a users/b", auditlog.ResultOK),
 			}, a.records(t))
 		})
 	}

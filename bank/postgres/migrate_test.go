@@ -126,6 +126,43 @@ func TestCardsThatWereUsedBeforeTheMigrationAreKnown(t *testing.T) {
 	require.Equal(t, before.Sequence, entry.Sequence)
 }
 
+// A bank from before a block had a side blocks and unblocks cards as the bank.
+func TestABlockWithoutASideIsTheBanks(t *testing.T) {
+	url := postgrestest.Database(t)
+	store := openAt(t, url)
+	customer := banktest.OpenCustomer(t, store, 1000)
+	conn, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	defer conn.Close(t.Context())
+	blocks := func() bank.Blocks {
+		card, _, err := openAt(t, url).Card(t.Context(), customer.Card)
+		require.NoError(t, err)
+		return card.Blocks
+	}
+	for _, undo := range []string{
+		`UPDATE cards SET blocked = true`, `ALTER TABLE cards DROP COLUMN blocks`, `DROP TABLE customer_links`,
+		`DELETE FROM migrations WHERE version_id >= 13`,
+	} {
+		_, err := conn.Exec(t.Context(), undo)
+		require.NoError(t, err, undo)
+	}
+	require.Equal(t, bank.BlockedByBank, blocks(), "what was blocked before is blocked by the bank")
+
+	banktest.Commit(t, openAt(t, url), banktest.KeysOf(customer), func(book *bank.Book) error {
+		card, _ := book.Card(customer.Card)
+		card.Blocks = card.Blocks.With(bank.BlockedByHolder, true)
+		book.SetCard(card)
+		return nil
+	})
+	require.Equal(t, bank.BlockedByBank|bank.BlockedByHolder, blocks())
+	_, err = conn.Exec(t.Context(), `UPDATE cards SET blocked = false`)
+	require.NoError(t, err)
+	require.Zero(t, blocks(), "what it unblocks is not blocked")
+	_, err = conn.Exec(t.Context(), `UPDATE cards SET blocked = true, blocks = 0`)
+	require.NoError(t, err)
+	require.Equal(t, bank.BlockedByBank, blocks())
+}
+
 // A table that a long read keeps is not waited for, because every writer would wait behind the migration.
 // Another try migrates what is left.
 func TestAMigrationKeepsNoWriterWaiting(t *testing.T) {

@@ -34,7 +34,8 @@ type packedCard struct {
 	month, year               int16
 	brand                     pan.Brand
 	wrong, bin, last4, holder uint8
-	blocked, used             bool
+	blocks                    bank.Blocks
+	used                      bool
 	text                      [88]byte
 }
 
@@ -76,7 +77,7 @@ func (p *packedCard) fill(c *bank.Card) bool {
 		len(c.WrongAt) > len(p.wrongAt) || c.Expiry.Year > math.MaxInt16 {
 		return false
 	}
-	p.id, p.brand, p.blocked, p.used = c.ID, c.Brand, c.Blocked, c.Used
+	p.id, p.brand, p.blocks, p.used = c.ID, c.Brand, c.Blocks, c.Used
 	p.limit, p.minimum, p.perMinute = c.Rules.Limit, c.Rules.Minimum, c.Rules.PerMinute
 	p.level, p.levelAt = c.Frequency.Level, packTime(c.Frequency.At)
 	p.lockedUntil, p.issuedAt = packTime(c.LockedUntil), packTime(c.IssuedAt)
@@ -109,7 +110,7 @@ func (p *packedCard) card(account bank.ID) bank.Card {
 	c := bank.Card{
 		CardSnapshot: bank.CardSnapshot{ID: p.id, Brand: p.brand, BIN: text[:last4], Last4: text[last4:holder]},
 		AccountID:    account, HolderName: text[holder:],
-		Expiry: pan.Expiry{Month: int(p.month), Year: int(p.year)}, Blocked: p.blocked,
+		Expiry: pan.Expiry{Month: int(p.month), Year: int(p.year)}, Blocks: p.blocks,
 		LockedUntil: unpackTime(p.lockedUntil), IssuedAt: unpackTime(p.issuedAt), Used: p.used,
 		Rules:     bank.PurchaseRules{Limit: p.limit, Minimum: p.minimum, PerMinute: p.perMinute},
 		Frequency: bank.Frequency{Level: p.level, At: unpackTime(p.levelAt)},

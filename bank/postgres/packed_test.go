@@ -42,7 +42,7 @@ func TestPackAndUnpackAreInverse(t *testing.T) {
 				Rules:  bank.PurchaseRules{Limit: figure.Draw(t, "most"), Minimum: figure.Draw(t, "least"), PerMinute: rapid.Int32().Draw(t, "minute")},
 				WrongAt: rapid.SliceOfN(rapid.Map(rapid.Int64Range(0, 4e15), func(micros int64) time.Time { return time.UnixMicro(micros).UTC() }),
 					0, bank.WrongAttemptsToLock).Draw(t, "wrong"),
-				Blocked: rapid.Bool().Draw(t, "blocked"), LockedUntil: moment.Draw(t, "locked"), IssuedAt: moment.Draw(t, "issued"),
+				Blocks: bank.Blocks(rapid.IntRange(0, 3).Draw(t, "blocks")), LockedUntil: moment.Draw(t, "locked"), IssuedAt: moment.Draw(t, "issued"),
 				Frequency: bank.Frequency{Level: figure.Draw(t, "level"), At: moment.Draw(t, "at")},
 				Used:      rapid.Bool().Draw(t, "used"),
 			}

@@ -38,6 +38,8 @@ func Schema() database.Schema {
 			"open_holds":    "SELECT INSERT DELETE",
 			"audit_log":     table.Needs["audit_log"],
 			"audit_head":    "SELECT " + updates("sequence,hash"),
+
+			"customer_links": "SELECT INSERT",
 		}},
 		{Name: OperatorRole, Rights: database.Needs{
 			"bank": "SELECT",
@@ -51,7 +53,7 @@ func Schema() database.Schema {
 		{Name: AuditorRole, Rights: database.Needs{
 			"bank": "SELECT", "accounts": "SELECT", "cards": "SELECT", "entries": "SELECT", "refusals": "SELECT",
 			"outbox": "SELECT", "outbox_id_seq": "SELECT", "relay_lease": "SELECT", "open_holds": "SELECT", "used_tokens": "SELECT",
-			"audit_log": "SELECT", "audit_head": "SELECT",
+			"audit_log": "SELECT", "audit_head": "SELECT", "customer_links": "SELECT",
 		}},
 	}}
 }

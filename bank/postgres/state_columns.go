@@ -48,7 +48,8 @@ var (
 	}
 	// cardState may change.
 	cardState = []column[bank.Card]{
-		booleans("blocked", func(c *bank.Card) *bool { return &c.Blocked }),
+		smallints("blocks", func(c *bank.Card) *bank.Blocks { return &c.Blocks }),
+		blocked,
 		wrongAt,
 		nullableTimestamps("locked_until", func(c *bank.Card) *time.Time { return &c.LockedUntil }),
 		bigints("purchase_limit", func(c *bank.Card) *int64 { return &c.Rules.Limit }),
@@ -59,6 +60,19 @@ var (
 		booleans("used", func(c *bank.Card) *bool { return &c.Used }),
 	}
 	cardColumns = slices.Concat(cardIdentity, cardState)
+
+	// blocked is whether any side blocks the card. A bank from before there were sides writes it alone: it has
+	// the last word on whether the card is blocked, and its blocks are the bank's. It is read after blocks.
+	blocked = column[bank.Card]{name: "blocked", kind: boolType,
+		put: func(p *wire.Parameters, c *bank.Card) { p.Bool(c.IsBlocked()) },
+		get: func(v wire.Value, c *bank.Card) {
+			switch blocked := v.Bool(); {
+			case !blocked:
+				c.Blocks = 0
+			case c.Blocks == 0:
+				c.Blocks = bank.BlockedByBank
+			}
+		}}
 
 	// wrongAt is written as text (see wire.Parameters.Micros).
 	wrongAt = column[bank.Card]{name: "wrong_at", kind: columnType{wire.TypeText, "text"}, cast: "::bigint[]",

@@ -18,6 +18,7 @@
 //	session.go        a connection, and one statement outside a batch
 //	directory.go      bank.Directory, bank.Reader, and what is deleted of card tokens
 //	accounts.go       bank.AccountReader
+//	customer_links.go bank.CustomerLinks
 //	hold.go           bank.Holds, and the table of open holds
 //	stored_token.go   card tokens of version 0.1.0
 //	outbox.go         bank.Outbox; floor.go keeps its fetches cheap
@@ -51,6 +52,7 @@ var (
 	_ bank.Reader        = (*Store)(nil)
 	_ bank.Holds         = (*Store)(nil)
 	_ bank.AccountReader = (*Store)(nil)
+	_ bank.CustomerLinks = (*Store)(nil)
 	_ bank.Outbox        = (*Store)(nil)
 	_ bank.Marker        = (*Store)(nil)
 )
@@ -115,6 +117,7 @@ var needs = database.Needs{
 	"accounts": "SELECT INSERT UPDATE", "cards": "SELECT INSERT UPDATE", "entries": "SELECT INSERT",
 	"outbox": "SELECT INSERT", "vault": "SELECT INSERT", "used_tokens": "SELECT INSERT", "card_tokens": "SELECT UPDATE",
 	"open_holds": "SELECT INSERT DELETE", "audit_log": table.Needs["audit_log"], "audit_head": table.Needs["audit_head"],
+	"customer_links": "SELECT INSERT",
 }
 
 // Open prepares a Store on Postgres 17 or later. It does not connect: while the database is away,

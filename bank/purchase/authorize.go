@@ -210,7 +210,7 @@ func (a *authorize) decline(account *bank.Account, card bank.Card, now time.Time
 		return bank.AccountClosed, card
 	case card.IsLocked(now):
 		return bank.Locked, card
-	case card.Blocked:
+	case card.IsBlocked():
 		return bank.Blocked, card
 	case a.cardCheck.CountsAsAttempt():
 		return a.cardCheck.Decline, card.AfterWrongAttempt(now)

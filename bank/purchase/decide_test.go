@@ -160,7 +160,7 @@ func TestEachDeclineReasonHasItsRule(t *testing.T) {
 		{bank.CVVMismatch, func(_ *bank.Account, _ *bank.Card, a *authorize) { a.cardCheck.Decline = bank.CVVMismatch }},
 		{bank.Expired, func(_ *bank.Account, c *bank.Card, _ *authorize) { c.Expiry = pan.Expiry{Month: 2, Year: 2026} }},
 		{bank.AccountClosed, func(a *bank.Account, _ *bank.Card, _ *authorize) { a.ClosedAt = noon }},
-		{bank.Blocked, func(_ *bank.Account, c *bank.Card, _ *authorize) { c.Blocked = true }},
+		{bank.Blocked, func(_ *bank.Account, c *bank.Card, _ *authorize) { c.Blocks = bank.BlockedByBank }},
 		{bank.Locked, func(_ *bank.Account, c *bank.Card, _ *authorize) { c.LockedUntil = noon.Add(time.Minute) }},
 		{bank.InsufficientFunds, func(a *bank.Account, _ *bank.Card, _ *authorize) { a.Balance = -601 }},
 		{bank.InsufficientFunds, func(a *bank.Account, _ *bank.Card, _ *authorize) { a.Held = 601 }},
@@ -277,7 +277,7 @@ func TestVoidsAndReversalsNeverCheckFundsOrBlocks(t *testing.T) {
 	book := bank.NewBook(bank.ReadSet{Accounts: []bank.Account{account}, Cards: []bank.Card{card}})
 	require.NoError(t, command.Decide(book, noon).Err)
 	blocked, _ := book.Card(card.ID)
-	blocked.Blocked = true
+	blocked.Blocks = bank.BlockedByHolder
 	book.SetCard(blocked)
 	_, err := book.Post(bank.Entry{AccountID: account.ID, Kind: bank.KindLimitChange}, bank.Effect{CreditLimit: -1000}, noon)
 	require.NoError(t, err)

@@ -306,7 +306,7 @@ func TestABlockHoldsAtOnceOnEveryReplica(t *testing.T) {
 		first, err := two.purchases.Authorize(t.Context(), request(issued.Data, 1))
 		require.NoError(t, err)
 		require.Equal(t, bank.Approved, first.Entry.Status)
-		_, err = one.cards.SetBlocked(t.Context(), name, true)
+		_, err = one.cards.SetBlocked(t.Context(), card.BlockRequest{Name: name, Side: bank.BlockedByHolder, Blocked: true})
 		require.NoError(t, err)
 		blocked, err := two.purchases.Authorize(t.Context(), request(issued.Data, 1))
 		require.NoError(t, err)
@@ -316,9 +316,9 @@ func TestABlockHoldsAtOnceOnEveryReplica(t *testing.T) {
 		})
 		require.NoError(t, err, "giving back never asks whether the card is blocked")
 		require.Equal(t, int64(1), reversal.Entry.Amount)
-		view, err := two.cards.SetBlocked(t.Context(), name, false)
+		view, err := two.cards.SetBlocked(t.Context(), card.BlockRequest{Name: name, Side: bank.BlockedByHolder})
 		require.NoError(t, err)
-		require.False(t, view.Card.Blocked)
+		require.False(t, view.Card.IsBlocked())
 	})
 }
 

@@ -89,12 +89,20 @@ func (c *Cards) GetCard(ctx context.Context, in *bankv1.GetCardRequest) (*bankv1
 	return &bankv1.GetCardResponse{Card: cardMessage(&view)}, nil
 }
 
+// sideOf returns the side whose block a call sets or lifts.
+func (c *Cards) sideOf(ctx context.Context) bank.Blocks {
+	if subject := c.Principals.of(ctx); subject.Kind == principal.User {
+		return bank.BlockedByHolder
+	}
+	return bank.BlockedByBank
+}
+
 // BlockCard implements bankv1.CardServiceServer.
 func (c *Cards) BlockCard(ctx context.Context, in *bankv1.BlockCardRequest) (*bankv1.BlockCardResponse, error) {
 	if err := c.checkOwner(ctx, in.GetName()); err != nil {
 		return nil, err
 	}
-	view, err := c.Service.SetBlocked(ctx, in.GetName(), true)
+	view, err := c.Service.SetBlocked(ctx, card.BlockRequest{Name: in.GetName(), Side: c.sideOf(ctx), Blocked: true})
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +114,7 @@ func (c *Cards) UnblockCard(ctx context.Context, in *bankv1.UnblockCardRequest) 
 	if err := c.checkOwner(ctx, in.GetName()); err != nil {
 		return nil, err
 	}
-	view, err := c.Service.SetBlocked(ctx, in.GetName(), false)
+	view, err := c.Service.SetBlocked(ctx, card.BlockRequest{Name: in.GetName(), Side: c.sideOf(ctx)})
 	if err != nil {
 		return nil, err
 	}
@@ -191,7 +199,7 @@ func (c *Cards) GetAccount(ctx context.Context, in *bankv1.GetAccountRequest) (*
 
 func cardMessage(view *card.View) *bankv1.Card {
 	state := bankv1.CardState_CARD_STATE_ACTIVE
-	if view.Card.Blocked {
+	if view.Card.IsBlocked() {
 		state = bankv1.CardState_CARD_STATE_BLOCKED
 	}
 	return &bankv1.Card{
@@ -212,5 +220,7 @@ func cardMessage(view *card.View) *bankv1.Card {
 		PurchaseMinimumMinor: view.Card.Rules.Minimum,
 		PurchasesPerMinute:   view.Card.Rules.PerMinute,
 		IssueTime:            timestamp(view.Card.IssuedAt),
+		BlockedByHolder:      view.Card.Blocks.Has(bank.BlockedByHolder),
+		BlockedByBank:        view.Card.Blocks.Has(bank.BlockedByBank),
 	}
 }

@@ -47,7 +47,7 @@ func newHolding(t *testing.T, eventVersion int) *holding {
 	executor := ledger.New(ledger.Config{Store: store, Encoder: plainEncoder{}, Now: time.Now})
 	past := &bank.History{Now: time.Now}
 	holds := &hold.Service{Code: "001", Ledger: executor, Directory: store, Holds: store, Vault: keys, History: past}
-	principals := rpc.NewPrincipals([]string{"operator"}, false)
+	principals := rpc.NewPrincipals(rpc.PrincipalsConfig{Operators: []string{"operator"}})
 	if eventVersion < 3 {
 		holds = nil
 	}

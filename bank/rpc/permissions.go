@@ -35,6 +35,8 @@ var (
 	issued = permission.Rule{Services: loaders, Operators: true, Whose: permission.Any, Acts: true}
 	// limited is what only the bank decides, also in a history.
 	limited = permission.Rule{Operators: true, Whose: permission.Any, Acts: true}
+	// looked is what only the bank reads.
+	looked = permission.Rule{Operators: true, Whose: permission.Any}
 	// tokenized is who holds card data: neither a customer nor the bank presents a card to an acquirer.
 	tokenized = permission.Rule{Services: acquirers, Acts: true}
 	// acquired is a purchase by card. An acquirer decides over its own requests, and over what it set aside.
@@ -65,6 +67,9 @@ func Permissions(simulatedCash bool) permission.Table {
 		bankv1.CardService_CreateCardToken_FullMethodName:       tokenized,
 		bankv1.CardService_BatchCreateCardTokens_FullMethodName: tokenized,
 		bankv1.CardService_GetAccount_FullMethodName:            shown,
+
+		bankv1.CustomerService_LinkCustomer_FullMethodName: limited,
+		bankv1.CustomerService_GetCustomer_FullMethodName:  looked,
 
 		bankv1.PurchaseService_AuthorizePurchase_FullMethodName:  acquired,
 		bankv1.PurchaseService_AuthorizePurchases_FullMethodName: acquired,

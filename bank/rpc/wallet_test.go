@@ -31,7 +31,7 @@ func newWallets(t testing.TB, store *inmem.Store, executor *ledger.Executor, key
 			Code: "001", Ledger: executor, Directory: store, Reader: store, Accounts: store, Vault: keys,
 			Holds: &hold.Service{Code: "001", Ledger: executor, Directory: store, Holds: store, Vault: keys},
 		},
-		Principals: rpc.NewPrincipals([]string{"cashier"}, false), PageTokens: tokens, EventVersion: 3,
+		Principals: rpc.NewPrincipals(rpc.PrincipalsConfig{Operators: []string{"cashier"}}), PageTokens: tokens, EventVersion: 3,
 	}
 }
 

@@ -58,6 +58,7 @@ var arrows = map[string][]string{
 	"bank":            slices.DeleteFunc(slices.Clone(pure), func(name string) bool { return name == "platform/cache" || name == "platform/failpoint" }),
 	"bank/failpoints": {"platform/failpoint"},
 	"bank/card":       language,
+	"bank/customer":   language,
 	"bank/hold":       language,
 	"bank/purchase":   slices.Concat(language, []string{"bank/reversal", "bank/risk"}),
 	"bank/reversal":   language,
@@ -70,7 +71,7 @@ var arrows = map[string][]string{
 	"bank/banktest":   language,
 	"bank/postgres":   slices.Concat(language, []string{"platform/auditlog/table", "platform/database", "platform/database/wire"}),
 	"bank/kafka":      slices.Concat(language, []string{"platform/clientauth", "platform/clientauth/kafkaauth", "schemas"}),
-	"bank/rpc":        slices.Concat(language, []string{"bank/card", "bank/hold", "bank/purchase", "bank/wallet", "platform/permission", "platform/serve", "schemas"}),
+	"bank/rpc":        slices.Concat(language, []string{"bank/card", "bank/customer", "bank/hold", "bank/purchase", "bank/wallet", "platform/permission", "platform/serve", "schemas"}),
 	"bank/cmd":        {"bank", "bank/", "platform/", "schemas"},
 
 	"bank/postgres/ledgertest": {"bank/postgres", "platform/database/databasetest"},

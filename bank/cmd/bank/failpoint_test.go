@@ -113,8 +113,8 @@ func (w *world) expireLease() {
 	}
 }
 
-// customer has the card and the wallets of one customer and the answers to its requests.
-type customer struct {
+// shopper has the card and the wallets of one customer and the answers to its requests.
+type shopper struct {
 	card    *bankv1.Card
 	data    *bankv1.CardData
 	token   string
@@ -125,11 +125,11 @@ type customer struct {
 // step is one request of a customer. It may be repeated.
 type step struct {
 	name string
-	ask  func(context.Context, grpc.ClientConnInterface, *customer) (proto.Message, error)
+	ask  func(context.Context, grpc.ClientConnInterface, *shopper) (proto.Message, error)
 }
 
-func buy(requestID string, amount int64, pay func(*bankv1.AuthorizePurchaseRequest, *customer)) step {
-	return step{requestID, func(ctx context.Context, conn grpc.ClientConnInterface, c *customer) (proto.Message, error) {
+func buy(requestID string, amount int64, pay func(*bankv1.AuthorizePurchaseRequest, *shopper)) step {
+	return step{requestID, func(ctx context.Context, conn grpc.ClientConnInterface, c *shopper) (proto.Message, error) {
 		request := &bankv1.AuthorizePurchaseRequest{
 			RequestId: requestID, AmountMinor: amount, Currency: "BRL",
 			Merchant: &bankv1.Merchant{Id: "padaria", Name: "Padaria São João", CategoryCode: "5462", City: "São Paulo", Country: "BR"},
@@ -140,19 +140,19 @@ func buy(requestID string, amount int64, pay func(*bankv1.AuthorizePurchaseReque
 	}}
 }
 
-func byData(request *bankv1.AuthorizePurchaseRequest, c *customer) {
+func byData(request *bankv1.AuthorizePurchaseRequest, c *shopper) {
 	request.CardSource = &bankv1.AuthorizePurchaseRequest_CardData{CardData: c.data}
 }
 
-func byToken(request *bankv1.AuthorizePurchaseRequest, c *customer) {
+func byToken(request *bankv1.AuthorizePurchaseRequest, c *shopper) {
 	request.CardSource = &bankv1.AuthorizePurchaseRequest_CardToken{CardToken: c.token}
 }
 
-func byCard(request *bankv1.AuthorizePurchaseRequest, c *customer) {
+func byCard(request *bankv1.AuthorizePurchaseRequest, c *shopper) {
 	request.CardSource = &bankv1.AuthorizePurchaseRequest_Card{Card: c.card.GetName()}
 }
 
-func byUnknown(request *bankv1.AuthorizePurchaseRequest, c *customer) {
+func byUnknown(request *bankv1.AuthorizePurchaseRequest, c *shopper) {
 	data := proto.CloneOf(c.data)
 	data.Number = "5555555555554444"
 	request.CardSource = &bankv1.AuthorizePurchaseRequest_CardData{CardData: data}
@@ -160,7 +160,7 @@ func byUnknown(request *bankv1.AuthorizePurchaseRequest, c *customer) {
 
 // unblock unblocks a card that is not blocked. Only a batch under locks can answer that.
 func unblock(name string) step {
-	return step{name, func(ctx context.Context, conn grpc.ClientConnInterface, c *customer) (proto.Message, error) {
+	return step{name, func(ctx context.Context, conn grpc.ClientConnInterface, c *shopper) (proto.Message, error) {
 		answer, err := bankv1.NewCardServiceClient(conn).UnblockCard(ctx, &bankv1.UnblockCardRequest{Name: c.card.GetName()})
 		return &bankv1.Card{Name: answer.GetCard().GetName()}, err // The rest is as of now.
 	}}
@@ -173,14 +173,19 @@ func steps() []step { return slices.Concat(cardSteps(), walletSteps()) }
 // that was voided before it was made.
 func cardSteps() []step {
 	return []step{
-		{"issue", func(ctx context.Context, conn grpc.ClientConnInterface, c *customer) (proto.Message, error) {
+		{"issue", func(ctx context.Context, conn grpc.ClientConnInterface, c *shopper) (proto.Message, error) {
 			answer, err := bankv1.NewCardServiceClient(conn).IssueCard(ctx, &bankv1.IssueCardRequest{
 				RequestId: "issue", HolderName: "MARIA SILVA", Currency: "BRL", CreditLimitMinor: 100_000,
 			})
 			c.card, c.data = answer.GetCard(), answer.GetCardData()
 			return answer, err
 		}},
-		{"token", func(ctx context.Context, conn grpc.ClientConnInterface, c *customer) (proto.Message, error) {
+		{"link", func(ctx context.Context, conn grpc.ClientConnInterface, c *shopper) (proto.Message, error) {
+			return bankv1.NewCustomerServiceClient(conn).LinkCustomer(ctx, &bankv1.LinkCustomerRequest{
+				Customer: "customers/" + c.card.GetCustomerId(), User: "users/3f1c1f0e-8f64-4d5e-9a55-0c8f1b2a7d01",
+			})
+		}},
+		{"token", func(ctx context.Context, conn grpc.ClientConnInterface, c *shopper) (proto.Message, error) {
 			if c.token != "" {
 				return c.answers["token"], nil // It was answered; the purchase shows that the token is good.
 			}
@@ -197,19 +202,19 @@ func cardSteps() []step {
 		buy("too-much", 1_000_000, byCard),
 		buy("unknown", 500, byUnknown),
 		unblock("unblock a fourth time"),
-		{"void", func(ctx context.Context, conn grpc.ClientConnInterface, _ *customer) (proto.Message, error) {
+		{"void", func(ctx context.Context, conn grpc.ClientConnInterface, _ *shopper) (proto.Message, error) {
 			return bankv1.NewPurchaseServiceClient(conn).VoidPurchase(ctx, &bankv1.VoidPurchaseRequest{RequestId: "by-card"})
 		}},
-		{"void-unseen", func(ctx context.Context, conn grpc.ClientConnInterface, _ *customer) (proto.Message, error) {
+		{"void-unseen", func(ctx context.Context, conn grpc.ClientConnInterface, _ *shopper) (proto.Message, error) {
 			return bankv1.NewPurchaseServiceClient(conn).VoidPurchase(ctx, &bankv1.VoidPurchaseRequest{RequestId: "never"})
 		}},
-		{"reverse", func(ctx context.Context, conn grpc.ClientConnInterface, c *customer) (proto.Message, error) {
+		{"reverse", func(ctx context.Context, conn grpc.ClientConnInterface, c *shopper) (proto.Message, error) {
 			bought, _ := c.answers["by-data"].(*bankv1.AuthorizePurchaseResponse)
 			return bankv1.NewPurchaseServiceClient(conn).ReversePurchase(ctx, &bankv1.ReversePurchaseRequest{
 				RequestId: "reverse", Name: bought.GetPurchase().GetName(),
 			})
 		}},
-		{"limit", func(ctx context.Context, conn grpc.ClientConnInterface, c *customer) (proto.Message, error) {
+		{"limit", func(ctx context.Context, conn grpc.ClientConnInterface, c *shopper) (proto.Message, error) {
 			return bankv1.NewCardServiceClient(conn).ChangeLimit(ctx, &bankv1.ChangeLimitRequest{
 				RequestId: "limit", Name: c.card.GetName(), CreditLimitMinor: 100_000, // As before: IssueCard answers with the card as it is now.
 			})
@@ -219,7 +224,7 @@ func cardSteps() []step {
 
 // runSteps sends the requests in order, until one is not answered. A request that was answered
 // before must get the same answer.
-func (w *world) runSteps(p *process, c *customer) (whole bool) {
+func (w *world) runSteps(p *process, c *shopper) (whole bool) {
 	w.Helper()
 	if p.conn == nil {
 		return false
@@ -264,7 +269,7 @@ func TestKilledAtAnyFailpointNothingIsLostOrDoubled(t *testing.T) {
 		t.Run(setting, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			c := &customer{answers: make(map[string]proto.Message)}
+			c := &shopper{answers: make(map[string]proto.Message)}
 			name, _, _ := strings.Cut(setting, ":")
 			var dying *process
 			if point := failpoint.Point(name); point == failpoints.LedgerMigrated || point == failpoints.LedgerClaimed {
@@ -286,7 +291,7 @@ func TestKilledAtAnyFailpointNothingIsLostOrDoubled(t *testing.T) {
 }
 
 // verify compares ledger, outbox and topic with the answers.
-func (w *world) verify(p *process, c *customer) {
+func (w *world) verify(p *process, c *shopper) {
 	w.Helper()
 	account, err := bankv1.NewCardServiceClient(p.conn).GetAccount(w.Context(), &bankv1.GetAccountRequest{Name: c.card.GetAccount()})
 	require.NoError(w, err)

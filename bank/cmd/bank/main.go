@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"os"
 
+	"codebank.dev/bank/customer"
 	"codebank.dev/bank/hold"
 	"codebank.dev/bank/kafka"
 	"codebank.dev/bank/ledger"
@@ -26,6 +27,7 @@ import (
 	"codebank.dev/platform/memory"
 	"codebank.dev/platform/serve"
 	"codebank.dev/schemas"
+	"google.golang.org/grpc"
 )
 
 func main() { serve.Main("bank", run) }
@@ -78,12 +80,16 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	if settings.OpenAPI, err = schemas.OpenAPI("bank.v1"); err != nil {
 		return err
 	}
+	customers := customer.New(store, config.now)
+	principals := rpc.NewPrincipals(rpc.PrincipalsConfig{Operators: config.operators, History: config.history, Customers: customers})
+	settings.GRPCOptions = []grpc.ServerOption{grpc.ChainUnaryInterceptor(principals.Unary)}
 	server, err := serve.Listen(settings)
 	if err != nil {
 		return err
 	}
 	defer server.Close()
-	parts := services{config: config, executor: executor, directory: ledger.NewCachedDirectory(store), store: store, keys: keys}
+	parts := services{config: config, executor: executor, directory: ledger.NewCachedDirectory(store), store: store, keys: keys,
+		customers: customers, principals: principals}
 	if err := parts.register(ctx, server); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 
 	"codebank.dev/bank"
 	"codebank.dev/bank/card"
+	"codebank.dev/bank/customer"
 	"codebank.dev/bank/hold"
 	"codebank.dev/bank/ledger"
 	"codebank.dev/bank/postgres"
@@ -27,13 +28,17 @@ type services struct {
 	directory bank.Directory
 	store     *postgres.Store
 	keys      *vault.Vault
+
+	customers  *customer.Service
+	principals *rpc.Principals
 }
 
 // register serves the contract of the bank over gRPC and REST.
 func (s *services) register(ctx context.Context, server *serve.Server) error {
-	principals := rpc.NewPrincipals(s.config.operators, s.config.history)
+	principals := s.principals
 	s.ledger = principals.Audited(s.executor, server.Address)
 	holds := s.holds()
+	bankv1.RegisterCustomerServiceServer(server, &rpc.Customers{Service: s.customers, Principals: principals, Address: server.Address})
 	bankv1.RegisterCardServiceServer(server, &rpc.Cards{Principals: principals, Service: &card.Service{
 		Code: s.config.bankCode, Ledger: s.ledger, Directory: s.directory, Reader: s.store, Vault: s.keys,
 		Tokens: s.keys, Random: rand.Reader, Now: s.config.now, Failpoint: s.config.failpoint, History: s.config.requestHistory(),
@@ -48,7 +53,7 @@ func (s *services) register(ctx context.Context, server *serve.Server) error {
 		return err
 	}
 	bankv1.RegisterWalletServiceServer(server, wallets)
-	return server.Gateway(ctx, bankv1.RegisterCardServiceHandler, bankv1.RegisterPurchaseServiceHandler, bankv1.RegisterWalletServiceHandler)
+	return server.Gateway(ctx, bankv1.RegisterCustomerServiceHandler, bankv1.RegisterCardServiceHandler, bankv1.RegisterPurchaseServiceHandler, bankv1.RegisterWalletServiceHandler)
 }
 
 // wallets returns the service of accounts. Its page tokens are under a key that is derived from the vault's,

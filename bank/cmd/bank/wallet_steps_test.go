@@ -24,20 +24,20 @@ const (
 )
 
 // walletStep is a step that calls the service of wallets.
-func walletStep(name string, ask func(context.Context, bankv1.WalletServiceClient, *customer) (proto.Message, error)) step {
-	return step{name, func(ctx context.Context, conn grpc.ClientConnInterface, c *customer) (proto.Message, error) {
+func walletStep(name string, ask func(context.Context, bankv1.WalletServiceClient, *shopper) (proto.Message, error)) step {
+	return step{name, func(ctx context.Context, conn grpc.ClientConnInterface, c *shopper) (proto.Message, error) {
 		return ask(ctx, bankv1.NewWalletServiceClient(conn), c)
 	}}
 }
 
 // account returns the account that a step has opened.
-func (c *customer) account(step string) string {
+func (c *shopper) account(step string) string {
 	opened, _ := c.answers[step].(*bankv1.OpenAccountResponse)
 	return opened.GetAccount().GetName()
 }
 
 // transaction returns the name of the transaction that a step has made.
-func (c *customer) transaction(step string) string {
+func (c *shopper) transaction(step string) string {
 	made, _ := c.answers[step].(interface{ GetTransaction() *bankv1.Transaction })
 	if made == nil {
 		return ""
@@ -46,25 +46,25 @@ func (c *customer) transaction(step string) string {
 }
 
 func openStep(name string, deposit int64) step {
-	return walletStep(name, func(ctx context.Context, wallets bankv1.WalletServiceClient, _ *customer) (proto.Message, error) {
+	return walletStep(name, func(ctx context.Context, wallets bankv1.WalletServiceClient, _ *shopper) (proto.Message, error) {
 		return wallets.OpenAccount(ctx, &bankv1.OpenAccountRequest{RequestId: name, Currency: "BRL", OpeningDepositMinor: deposit})
 	})
 }
 
 func transferStep(name string, amount int64) step {
-	return walletStep(name, func(ctx context.Context, wallets bankv1.WalletServiceClient, c *customer) (proto.Message, error) {
+	return walletStep(name, func(ctx context.Context, wallets bankv1.WalletServiceClient, c *shopper) (proto.Message, error) {
 		return wallets.Transfer(ctx, &bankv1.TransferRequest{
 			RequestId: name, Source: c.account("payer"), Destination: c.account("payee"), AmountMinor: amount, Currency: "BRL",
 		})
 	})
 }
 
-func (c *customer) holdRequest(name string, amount int64) *bankv1.PlaceHoldRequest {
+func (c *shopper) holdRequest(name string, amount int64) *bankv1.PlaceHoldRequest {
 	return &bankv1.PlaceHoldRequest{RequestId: name, Account: c.account("payer"), AmountMinor: amount, Currency: "BRL"}
 }
 
 func holdStep(name string, amount int64) step {
-	return walletStep(name, func(ctx context.Context, wallets bankv1.WalletServiceClient, c *customer) (proto.Message, error) {
+	return walletStep(name, func(ctx context.Context, wallets bankv1.WalletServiceClient, c *shopper) (proto.Message, error) {
 		return wallets.PlaceHold(ctx, c.holdRequest(name, amount))
 	})
 }
@@ -72,7 +72,7 @@ func holdStep(name string, amount int64) step {
 // briefHold places a hold that expires. The bank refuses it if it was killed before it decided, and the
 // time is over by then; the step asks for another one.
 func briefHold(name string, amount int64) step {
-	return walletStep(name, func(ctx context.Context, wallets bankv1.WalletServiceClient, c *customer) (proto.Message, error) {
+	return walletStep(name, func(ctx context.Context, wallets bankv1.WalletServiceClient, c *shopper) (proto.Message, error) {
 		for try := 0; ; try++ {
 			if c.brief == nil {
 				c.brief = c.holdRequest(fmt.Sprintf("%s-%d", name, time.Now().UnixNano()), amount)
@@ -96,14 +96,14 @@ func walletSteps() []step {
 		transferStep("transfer-too-much", 1_000_000),
 		holdStep("hold", 3_000),
 		briefHold("brief", 700),
-		walletStep("capture", func(ctx context.Context, wallets bankv1.WalletServiceClient, c *customer) (proto.Message, error) {
+		walletStep("capture", func(ctx context.Context, wallets bankv1.WalletServiceClient, c *shopper) (proto.Message, error) {
 			return wallets.CaptureHold(ctx, &bankv1.CaptureHoldRequest{RequestId: "capture", Name: c.transaction("hold"), AmountMinor: 2_000})
 		}),
 		holdStep("hold-to-void", 100),
-		walletStep("void-hold", func(ctx context.Context, wallets bankv1.WalletServiceClient, c *customer) (proto.Message, error) {
+		walletStep("void-hold", func(ctx context.Context, wallets bankv1.WalletServiceClient, c *shopper) (proto.Message, error) {
 			return wallets.VoidHold(ctx, &bankv1.VoidHoldRequest{Name: c.transaction("hold-to-void")})
 		}),
-		walletStep("return", func(ctx context.Context, wallets bankv1.WalletServiceClient, c *customer) (proto.Message, error) {
+		walletStep("return", func(ctx context.Context, wallets bankv1.WalletServiceClient, c *shopper) (proto.Message, error) {
 			return wallets.Reverse(ctx, &bankv1.ReverseRequest{RequestId: "return", Name: c.transaction("transfer"), AmountMinor: 1_000})
 		}),
 	}
@@ -120,7 +120,7 @@ func (w *world) sequences(where string, args ...any) []int64 {
 }
 
 // verifyWallets compares the wallets with the answers. The brief hold ends by itself.
-func (w *world) verifyWallets(p *process, c *customer) {
+func (w *world) verifyWallets(p *process, c *shopper) {
 	w.Helper()
 	wallets := bankv1.NewWalletServiceClient(p.conn)
 	for name, want := range map[string]struct{ balance, events int64 }{"payer": {6_500, payerEvents}, "payee": {1_500, payeeEvents}} {

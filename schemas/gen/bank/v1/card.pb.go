@@ -302,8 +302,11 @@ type Card struct {
 	// How many purchases a minute are let through; 0 means no such limit.
 	PurchasesPerMinute int32                  `protobuf:"varint,16,opt,name=purchases_per_minute,json=purchasesPerMinute,proto3" json:"purchases_per_minute,omitempty"`
 	IssueTime          *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=issue_time,json=issueTime,proto3" json:"issue_time,omitempty"`
-	unknownFields      protoimpl.UnknownFields
-	sizeCache          protoimpl.SizeCache
+	// Whose block keeps the card blocked; state is BLOCKED while either does.
+	BlockedByHolder bool `protobuf:"varint,18,opt,name=blocked_by_holder,json=blockedByHolder,proto3" json:"blocked_by_holder,omitempty"`
+	BlockedByBank   bool `protobuf:"varint,19,opt,name=blocked_by_bank,json=blockedByBank,proto3" json:"blocked_by_bank,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Card) Reset() {
@@ -453,6 +456,20 @@ func (x *Card) GetIssueTime() *timestamppb.Timestamp {
 		return x.IssueTime
 	}
 	return nil
+}
+
+func (x *Card) GetBlockedByHolder() bool {
+	if x != nil {
+		return x.BlockedByHolder
+	}
+	return false
+}
+
+func (x *Card) GetBlockedByBank() bool {
+	if x != nil {
+		return x.BlockedByBank
+	}
+	return false
 }
 
 type IssueCardRequest struct {
@@ -1514,7 +1531,7 @@ const file_bank_v1_card_proto_rawDesc = "" +
 	"\fexpiry_month\x18\x03 \x01(\x05R\vexpiryMonth\x12\x1f\n" +
 	"\vexpiry_year\x18\x04 \x01(\x05R\n" +
 	"expiryYear\x12\x15\n" +
-	"\x03cvv\x18\x05 \x01(\tB\x03\x80\x01\x01R\x03cvv\"\x94\x05\n" +
+	"\x03cvv\x18\x05 \x01(\tB\x03\x80\x01\x01R\x03cvv\"\xe8\x05\n" +
 	"\x04Card\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\aaccount\x18\x02 \x01(\tR\aaccount\x12\x1f\n" +
@@ -1537,7 +1554,9 @@ const file_bank_v1_card_proto_rawDesc = "" +
 	"\x16purchase_minimum_minor\x18\x0f \x01(\x03R\x14purchaseMinimumMinor\x120\n" +
 	"\x14purchases_per_minute\x18\x10 \x01(\x05R\x12purchasesPerMinute\x129\n" +
 	"\n" +
-	"issue_time\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\tissueTime\"\xd8\x03\n" +
+	"issue_time\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\tissueTime\x12*\n" +
+	"\x11blocked_by_holder\x18\x12 \x01(\bR\x0fblockedByHolder\x12&\n" +
+	"\x0fblocked_by_bank\x18\x13 \x01(\bR\rblockedByBank\"\xd8\x03\n" +
 	"\x10IssueCardRequest\x12#\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\trequestId\x12\x1f\n" +

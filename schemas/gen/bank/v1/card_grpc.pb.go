@@ -33,16 +33,19 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// CardService issues cards and changes what they may do.
+// CardService issues cards and changes what they may do. A customer reads, blocks and unblocks cards of his own
+// only; another's card or account is NOT_FOUND to him, like one that does not exist.
 type CardServiceClient interface {
 	// IssueCard opens a card account with a credit limit and issues its first card.
 	// Idempotent by request_id: a repeat answers the same card, number included.
 	IssueCard(ctx context.Context, in *IssueCardRequest, opts ...grpc.CallOption) (*IssueCardResponse, error)
 	// GetCard answers a card without its number. NOT_FOUND when there is none.
 	GetCard(ctx context.Context, in *GetCardRequest, opts ...grpc.CallOption) (*GetCardResponse, error)
-	// BlockCard makes every later purchase decline with BLOCKED. Blocking a blocked card changes nothing.
+	// BlockCard makes every later purchase decline with BLOCKED. The holder and the bank each set a block of
+	// their own; blocking a card that the same side has blocked changes nothing.
 	BlockCard(ctx context.Context, in *BlockCardRequest, opts ...grpc.CallOption) (*BlockCardResponse, error)
-	// UnblockCard takes a block back. Unblocking an active card changes nothing.
+	// UnblockCard takes the block of the same side back. The card stays blocked while the other side's block
+	// holds. Unblocking a card that the same side has not blocked changes nothing.
 	UnblockCard(ctx context.Context, in *UnblockCardRequest, opts ...grpc.CallOption) (*UnblockCardResponse, error)
 	// ChangeLimit sets the credit limit of the card's account and makes one LIMIT_CHANGE event.
 	// A limit below what is owed is allowed: it only stops new purchases. Idempotent by request_id.
@@ -54,7 +57,7 @@ type CardServiceClient interface {
 	// BatchCreateCardTokens is CreateCardToken for several cards in one call, for callers with many payers
 	// at once. The results are in the order of the requests. One refused request harms no other.
 	BatchCreateCardTokens(ctx context.Context, in *BatchCreateCardTokensRequest, opts ...grpc.CallOption) (*BatchCreateCardTokensResponse, error)
-	// GetAccount answers an account's balance and limits, for operators.
+	// GetAccount answers an account's balance and limits, to operators and to its customer.
 	GetAccount(ctx context.Context, in *GetAccountRequest, opts ...grpc.CallOption) (*GetAccountResponse, error)
 }
 
@@ -150,16 +153,19 @@ func (c *cardServiceClient) GetAccount(ctx context.Context, in *GetAccountReques
 // All implementations must embed UnimplementedCardServiceServer
 // for forward compatibility.
 //
-// CardService issues cards and changes what they may do.
+// CardService issues cards and changes what they may do. A customer reads, blocks and unblocks cards of his own
+// only; another's card or account is NOT_FOUND to him, like one that does not exist.
 type CardServiceServer interface {
 	// IssueCard opens a card account with a credit limit and issues its first card.
 	// Idempotent by request_id: a repeat answers the same card, number included.
 	IssueCard(context.Context, *IssueCardRequest) (*IssueCardResponse, error)
 	// GetCard answers a card without its number. NOT_FOUND when there is none.
 	GetCard(context.Context, *GetCardRequest) (*GetCardResponse, error)
-	// BlockCard makes every later purchase decline with BLOCKED. Blocking a blocked card changes nothing.
+	// BlockCard makes every later purchase decline with BLOCKED. The holder and the bank each set a block of
+	// their own; blocking a card that the same side has blocked changes nothing.
 	BlockCard(context.Context, *BlockCardRequest) (*BlockCardResponse, error)
-	// UnblockCard takes a block back. Unblocking an active card changes nothing.
+	// UnblockCard takes the block of the same side back. The card stays blocked while the other side's block
+	// holds. Unblocking a card that the same side has not blocked changes nothing.
 	UnblockCard(context.Context, *UnblockCardRequest) (*UnblockCardResponse, error)
 	// ChangeLimit sets the credit limit of the card's account and makes one LIMIT_CHANGE event.
 	// A limit below what is owed is allowed: it only stops new purchases. Idempotent by request_id.
@@ -171,7 +177,7 @@ type CardServiceServer interface {
 	// BatchCreateCardTokens is CreateCardToken for several cards in one call, for callers with many payers
 	// at once. The results are in the order of the requests. One refused request harms no other.
 	BatchCreateCardTokens(context.Context, *BatchCreateCardTokensRequest) (*BatchCreateCardTokensResponse, error)
-	// GetAccount answers an account's balance and limits, for operators.
+	// GetAccount answers an account's balance and limits, to operators and to its customer.
 	GetAccount(context.Context, *GetAccountRequest) (*GetAccountResponse, error)
 	mustEmbedUnimplementedCardServiceServer()
 }
