@@ -377,6 +377,8 @@ func TestWrongSettingsAreRefused(t *testing.T) {
 		"a deadline of nothing":  {"--database-url=postgres://x", "--charge-deadline=0"},
 		"no bank":                {"--database-url=postgres://x", "--bank-address="},
 		"a URL that is no URL":   {"--database-url=postgres://u:hunter2@[x"},
+		"a shop without a name":  {"--database-url=postgres://x", "--shops=shop,a b"},
+		"a key without walls":    {"--database-url=postgres://x", "--tls-key=/does/not/exist"},
 		"a flag there is not":    {"--amount=3"},
 		"something without flag": {"now"},
 	} {
@@ -384,6 +386,30 @@ func TestWrongSettingsAreRefused(t *testing.T) {
 		require.Error(t, err, name)
 		require.NotContains(t, err.Error(), "hunter2")
 	}
+}
+
+func TestTheProgramTakesOrdersFromItsShopsOnly(t *testing.T) {
+	_, peer := newBank(t)
+	p := start(t, postgrestest.Database(t), peer, "--shops=mall,kiosk", "--namespaces=kiosk=shop")
+	_, err := p.client.PlaceOrder(t.Context(), request("r1"))
+	require.Equal(t, fault.PermissionDenied, fault.CodeOf(err))
+	client := func(program string) checkoutv1.CheckoutServiceClient {
+		return checkoutv1.NewCheckoutServiceClient(peer.Kit.Dial(t, p.grpc, program))
+	}
+	_, err = client("mall").PlaceOrder(t.Context(), request("r1"))
+	require.NoError(t, err)
+	placed, err := client("kiosk").PlaceOrder(t.Context(), request("r1"))
+	require.NoError(t, err)
+	name := &checkoutv1.GetOrderRequest{Name: placed.GetOrder().GetName()}
+	for program, want := range map[string]fault.Code{"mall": fault.NotFound, "shop": fault.PermissionDenied, "": fault.Unauthenticated} {
+		_, err = client(program).GetOrder(t.Context(), name)
+		require.Equal(t, want, fault.CodeOf(err), program)
+	}
+	for _, program := range []string{"kiosk", "operator"} {
+		_, err = client(program).GetOrder(t.Context(), name)
+		require.NoError(t, err, program)
+	}
+	p.Interrupt(t)
 }
 
 func TestTheProgramWaitsForItsDatabase(t *testing.T) {
