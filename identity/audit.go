@@ -23,6 +23,14 @@ const (
 	ActRolesChanged    auditlog.Act = "ROLES_CHANGED"
 )
 
+// Acts returns the names of all acts.
+func Acts() []auditlog.Act {
+	return []auditlog.Act{
+		ActSignUpRequested, ActUserCreated, ActSignedIn, ActSignInFailed, ActSignInLocked, ActSessionEnded, ActRefreshReused,
+		ActPasswordChanged, ActResetRequested, ActPasswordReset, ActRolesChanged,
+	}
+}
+
 // Who is who did an act.
 type Who struct{ kind, name string }
 

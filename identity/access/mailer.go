@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"codebank.dev/identity"
@@ -26,7 +27,12 @@ type Mailer struct {
 	Now func() time.Time
 	// Every is how often it looks for e-mails that are due; 0 means DefaultMailEvery.
 	Every time.Duration
+
+	sent, failed atomic.Int64
 }
+
+// Counts returns how many e-mails were sent, and how many tries failed.
+func (m *Mailer) Counts() (sent, failed int64) { return m.sent.Load(), m.failed.Load() }
 
 // Run sends e-mails until ctx ends.
 func (m *Mailer) Run(ctx context.Context) {
@@ -62,8 +68,10 @@ func (m *Mailer) sendNext(ctx context.Context) (bool, error) {
 	}
 	if message.To != "" {
 		if err := m.Sender.Send(ctx, message); err != nil {
+			m.failed.Add(1)
 			return true, err
 		}
+		m.sent.Add(1)
 	}
 	return true, m.Store.MailSent(ctx, due, m.Now())
 }

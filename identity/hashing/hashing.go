@@ -3,6 +3,7 @@ package hashing
 
 import (
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"codebank.dev/platform/fault"
@@ -28,6 +29,8 @@ var ErrBusy = fault.New(fault.ResourceExhausted, "TOO_MANY_PASSWORD_CHECKS", "To
 type Hasher struct {
 	params Params
 	slots  chan struct{}
+	// refused counts the slots that were not given.
+	refused atomic.Int64
 	// nobody is the hash that stands for that of an account that does not exist.
 	nobody string
 }
@@ -38,7 +41,7 @@ func New(params Params) (*Hasher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("hashing: %w", err)
 	}
-	return &Hasher{params, make(chan struct{}, AtOnce), nobody}, nil
+	return &Hasher{params: params, slots: make(chan struct{}, AtOnce), nobody: nobody}, nil
 }
 
 // Slot is the right to hash, one hash after another.
@@ -50,9 +53,13 @@ func (h *Hasher) Acquire() (Slot, error) {
 	case h.slots <- struct{}{}:
 		return Slot{h}, nil
 	default:
+		h.refused.Add(1)
 		return Slot{}, ErrBusy
 	}
 }
+
+// Refused returns how often Acquire has answered ErrBusy.
+func (h *Hasher) Refused() int64 { return h.refused.Load() }
 
 // Release gives the slot back.
 func (s Slot) Release() { <-s.hasher.slots }

@@ -64,6 +64,7 @@ func TestTheThirdAtOnceIsRefused(t *testing.T) {
 	_, err = h.Acquire()
 	require.Equal(t, fault.ResourceExhausted, fault.CodeOf(err))
 	require.Positive(t, fault.Of(err).RetryAfter)
+	require.EqualValues(t, 1, h.Refused())
 	first.Release()
 	_, err = h.Acquire()
 	require.NoError(t, err)

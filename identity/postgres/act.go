@@ -26,6 +26,9 @@ func (s *Store) act(ctx context.Context, act *auditlog.Record, change func(tx pg
 	if errors.Is(err, errNothing) {
 		return nil
 	}
+	if err == nil {
+		s.counters.count(func(stats *Stats) { stats.Acts[act.Act]++ })
+	}
 	return failure(err)
 }
 

@@ -18,6 +18,9 @@ func (s *Store) Take(ctx context.Context, now time.Time, counters []identity.Cou
 		return err
 	})
 	s.config.Failpoint.After(err, failpoints.AttemptCounted)
+	if err == nil && wait > 0 {
+		s.counters.count(func(stats *Stats) { stats.AttemptsRefused++ })
+	}
 	return wait, last, failure(err)
 }
 

@@ -269,6 +269,7 @@ func TestAttemptsAtTheSameMomentAreAllCounted(t *testing.T) {
 	at.Wait()
 	require.EqualValues(t, 3, taken.Load())
 	require.EqualValues(t, 1, last.Load())
+	require.EqualValues(t, 29, o.Stats().AttemptsRefused)
 	var count int
 	require.NoError(t, o.conn.QueryRow(t.Context(), "SELECT count FROM attempts WHERE key = 'a'").Scan(&count))
 	require.Equal(t, 3, count, "an attempt that one counter refuses is not counted by the other")
@@ -314,6 +315,9 @@ func TestAnEmailIsSentOnceInAWhileAndTriedAgain(t *testing.T) {
 		require.NoError(t, err)
 		if !ok {
 			require.Equal(t, identity.MailTries, n, "it is given up")
+			waiting, givenUp, err := o.MailBacklog(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, []int64{0, 1}, []int64{waiting, givenUp})
 			break
 		}
 		late = late.Add(time.Hour)
@@ -337,6 +341,7 @@ func TestRolesAreChangedAndATakenOneEndsTheSessions(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []identity.Role{identity.Operator}, user.Roles)
 	require.Equal(t, 1, o.count(t, "ended_sessions"))
+	require.Equal(t, map[auditlog.Act]int64{identity.ActUserCreated: 1, identity.ActSignedIn: 1, identity.ActRolesChanged: 2}, o.Stats().Acts)
 	_, err = o.ChangeRoles(t.Context(), "nobody@example.com", identity.RoleChange{}, act(identity.ActRolesChanged))
 	require.ErrorIs(t, err, identity.ErrNoUser)
 }
@@ -399,6 +404,8 @@ func TestCallsNeedOnlyWhatReadinessChecks(t *testing.T) {
 	stolen, err := o.Refresh(t.Context(), presented, act(identity.ActRefreshReused))
 	require.NoError(t, err)
 	require.Equal(t, identity.RefreshStolen, stolen.Outcome)
+	require.Equal(t, map[identity.RefreshOutcome]int64{identity.RefreshRotated: 1, identity.RefreshStolen: 1}, o.Stats().Refreshes)
+	require.EqualValues(t, 1, o.Stats().Acts[identity.ActRefreshReused])
 	_, known, _, err := o.Candidate(t.Context(), alice.Email, nil)
 	require.NoError(t, err)
 	require.True(t, known)

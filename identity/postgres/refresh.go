@@ -30,6 +30,14 @@ func (s *Store) Refresh(ctx context.Context, presented identity.Presented, act a
 		return table.Append(ctx, tx, act)
 	})
 	s.config.Failpoint.After(err, failpoints.TokenRefreshed)
+	if err == nil {
+		s.counters.count(func(stats *Stats) {
+			stats.Refreshes[refreshed.Outcome]++
+			if refreshed.Outcome == identity.RefreshStolen {
+				stats.Acts[act.Act]++
+			}
+		})
+	}
 	return refreshed, failure(err)
 }
 

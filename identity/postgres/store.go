@@ -56,8 +56,9 @@ type Config struct {
 
 // Store is identities in Postgres. Until Prepare has succeeded it is not ready.
 type Store struct {
-	config Config
-	pool   *database.Pool
+	counters counters
+	config   Config
+	pool     *database.Pool
 }
 
 // Open returns a store without connecting, so the database may be away. An error means that the

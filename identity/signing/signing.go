@@ -47,6 +47,8 @@ type loaded struct {
 	signer jose.Signer
 	public token.KeySet
 	jwks   []byte
+	// since is since when the key signs.
+	since time.Time
 }
 
 // Open reads the key file at path. Errors wrap ErrKeyFile or the error of the file system, and never
@@ -61,7 +63,7 @@ func (r *Ring) load() error {
 	if err != nil {
 		return err
 	}
-	next := &loaded{state: state, public: make(token.KeySet)}
+	next := &loaded{state: state, public: make(token.KeySet), since: keys.SignsSince}
 	var set jose.JSONWebKeySet
 	for _, key := range keys.Keys {
 		private := ed25519.NewKeyFromSeed(key.Seed)
@@ -118,6 +120,9 @@ func (r *Ring) Run(ctx context.Context, logger *slog.Logger) {
 func (r *Ring) Key(ctx context.Context, id string) (ed25519.PublicKey, error) {
 	return r.loaded.Load().public.Key(ctx, id)
 }
+
+// SignsSince returns since when the present key signs.
+func (r *Ring) SignsSince() time.Time { return r.loaded.Load().since }
 
 // JWKS returns the public keys as a JSON Web Key Set.
 func (r *Ring) JWKS() []byte { return r.loaded.Load().jwks }

@@ -78,6 +78,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	}
 	server.Handle("GET "+rpc.JWKSPath, rpc.JWKS(keys))
 	mailer := &access.Mailer{Store: store, Sender: sender, PagesURL: config.pagesURL, Logger: logger, Now: time.Now}
+	server.Metrics().MustRegister(&collector{store: store, mailer: mailer, hasher: service.Hasher, keys: keys})
 	server.Prepare(func(ctx context.Context) error { return store.Prepare(ctx, logger) })
 	server.Background(func(ctx context.Context) { keys.Run(ctx, logger) })
 	server.Background(mailer.Run)

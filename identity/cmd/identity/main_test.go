@@ -132,11 +132,26 @@ func TestTheProgramServesAndItsCommandsWorkBesideIt(t *testing.T) {
 		response, err := client.SignIn(t.Context(), &identityv1.SignInRequest{Email: alice, Password: password})
 		return err == nil && response.GetTokens() != nil && strings.Contains(program.Log(), "the signing keys were read again")
 	}, time.Minute, 100*time.Millisecond)
+	answer, err = programtest.Get("http://" + addresses.HTTP + "/metrics")
+	require.NoError(t, err)
+	for _, figure := range []string{
+		`acts_total\{act="SIGNED_IN"\} [1-9]\d*`, `acts_total\{act="SIGN_UP_REQUESTED"\} 1`, `acts_total\{act="SIGN_IN_LOCKED"\} 0`,
+		`refreshes_total\{outcome="reused"\} 0`, `attempts_refused_total 0`, `mails_sent_total 1`, `mails_waiting 0`, `mails_given_up 0`,
+		`signing_key_age_seconds \d.*`,
+	} {
+		require.Regexp(t, "(?m)^codebank_identity_"+figure+"$", answer.Body)
+	}
 	program.Interrupt(t)
 	require.NoError(t, s.verify(t))
 	for _, secret := range []string{password, signedIn.GetTokens().GetAccessToken(), signedIn.GetTokens().GetRefreshToken(), signedIn.GetDeviceToken(), s.url} {
 		require.NotContains(t, program.Log(), secret)
 	}
+}
+
+func TestEveryFigureWithAnAlarmIsThereFromTheStart(t *testing.T) {
+	shown := programtest.RequireAlarmFigures(t, newSetting(t, programtest.NoDatabase).launch(t, "--kafka-brokers=127.0.0.1:1"), "codebank_identity_", "codebank_audit_")
+	require.Contains(t, shown, "codebank_identity_mails_waiting +Inf\n", "not known is endless")
+	require.Contains(t, shown, "codebank_audit_head_published_timestamp_seconds 0\n")
 }
 
 func TestTheProgramPublishesTheHeadOfItsAuditLog(t *testing.T) {
