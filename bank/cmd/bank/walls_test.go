@@ -3,6 +3,7 @@ package main
 import (
 	"testing"
 
+	"codebank.dev/bank/postgres/ledgertest"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/programtest"
 	"codebank.dev/platform/serve"
@@ -13,9 +14,10 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// startBehind runs the bank with the walls of a kit until it is ready.
+// startBehind migrates the ledger and runs the bank with the walls of a kit until it is ready.
 func (w *world) startBehind(kit *wallstest.Kit, flags ...string) programtest.Addresses {
 	w.Helper()
+	flags = append(flags, "--database-url="+ledgertest.Migrated(w, w.owner))
 	p := programtest.Start(w.T, nil, append(append(kit.Flags(w.T, "bank"), w.arguments...), flags...)...)
 	p.Client = kit.HTTP(w.T, "")
 	addresses, ready := p.AwaitReady(w.T)
