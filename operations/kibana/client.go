@@ -78,6 +78,13 @@ func New(config Config) (*Client, error) {
 	}
 	client.Header.Set("kbn-xsrf", "bankctl") // Without this header Kibana refuses every change.
 	client.Header.Set("Accept", "application/json, application/ndjson")
+	address, err := service.Address(config.Address)
+	if err != nil {
+		return nil, err
+	}
+	if config.APIKey != "" && address.Scheme != "https" && !clientauth.IsLoopback(address.Hostname()) {
+		return nil, errors.New("kibana: an API key goes over a network with TLS only; the address must begin with https")
+	}
 	if config.APIKey != "" {
 		client.Header.Set("Authorization", "ApiKey "+config.APIKey)
 	}

@@ -389,6 +389,13 @@ func TestNoErrorTellsASecret(t *testing.T) {
 	}
 }
 
+func TestAnAPIKeyNeedsTLSUnlessTheAddressIsLoopback(t *testing.T) {
+	for address, allowed := range map[string]bool{"http://127.0.0.1:1": true, "http://[::1]:1": true, "https://kibana": true, "http://kibana": false} {
+		_, err := kibana.New(kibana.Config{Address: address, APIKey: "key"})
+		require.Equal(t, allowed, err == nil, "%s: %v", address, err)
+	}
+}
+
 func TestCredentialsDoNotFollowARedirect(t *testing.T) {
 	asked := false
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked = true }))

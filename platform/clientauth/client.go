@@ -122,11 +122,11 @@ func isFar(address string) bool {
 	if err != nil {
 		host = address
 	}
-	return !isLoopback(host)
+	return !IsLoopback(host)
 }
 
-// isLoopback reports whether a host is this machine.
-func isLoopback(host string) bool {
+// IsLoopback reports whether a host is this machine.
+func IsLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }

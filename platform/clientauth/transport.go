@@ -49,7 +49,7 @@ func (c *Client) checkURL(address *url.URL) error {
 		return errors.New("the URL holds a name and password, and other credentials are set; keep one of them")
 	case !secured && (s.authority != "" || s.certificate != ""):
 		return fmt.Errorf("--%s or --%s is set, and the URL does not begin with https", s.flag("tls-authority"), s.flag("tls-certificate"))
-	case !secured && (own || address.User != nil) && !isLoopback(address.Hostname()):
+	case !secured && (own || address.User != nil) && !IsLoopback(address.Hostname()):
 		return errors.New("credentials go over a network with TLS only; the URL must begin with https")
 	}
 	return nil
