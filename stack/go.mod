@@ -5,7 +5,9 @@ go 1.26.0
 require (
 	codebank.dev/connectors v0.0.0
 	codebank.dev/dashboards v0.0.0
+	codebank.dev/identity v0.0.0
 	codebank.dev/native v0.0.0
+	codebank.dev/platform v0.0.0
 	codebank.dev/schemas v0.0.0
 	github.com/anishathalye/porcupine v1.3.1
 	github.com/chromedp/cdproto v0.159.0
@@ -20,7 +22,10 @@ require (
 	google.golang.org/protobuf v1.36.12
 )
 
-require github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
+require (
+	github.com/go-jose/go-jose/v4 v4.1.9 // indirect
+	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
+)
 
 require (
 	github.com/chromedp/chromedp v0.23.0
@@ -48,6 +53,10 @@ replace codebank.dev/connectors => ../connectors
 
 replace codebank.dev/dashboards => ../dashboards
 
+replace codebank.dev/identity => ../identity
+
 replace codebank.dev/native => ../native
+
+replace codebank.dev/platform => ../platform
 
 replace codebank.dev/schemas => ../schemas

@@ -91,7 +91,7 @@ func seedHistory(ctx context.Context, stack *launch.Stack, o historyOptions, out
 		return err
 	}
 	began := time.Now()
-	if err := stack.Bankctl(ctx, out, o.arguments("--bank-address", stack.Addresses().BankGRPC())...); err != nil {
+	if err := stack.BankctlAs(ctx, "history", out, o.arguments("--bank-address", stack.Addresses().BankGRPC())...); err != nil {
 		return err
 	}
 	decided := time.Since(began)

@@ -52,16 +52,16 @@ var (
 // Permissions says who may call which method of the bank. simulatedCash lets customers pay cash in and out
 // of their own accounts.
 func Permissions(simulatedCash bool) permission.Table {
-	cash := limited
+	cash := issued
 	if simulatedCash {
-		cash = held
+		cash = moved
 	}
 	purchase := shown
 	purchase.Services = acquirers
 	return permission.Table{
 		bankv1.CardService_IssueCard_FullMethodName:             issued,
 		bankv1.CardService_GetCard_FullMethodName:               shown,
-		bankv1.CardService_BlockCard_FullMethodName:             held,
+		bankv1.CardService_BlockCard_FullMethodName:             moved,
 		bankv1.CardService_UnblockCard_FullMethodName:           held,
 		bankv1.CardService_ChangeLimit_FullMethodName:           limited,
 		bankv1.CardService_CreateCardToken_FullMethodName:       tokenized,

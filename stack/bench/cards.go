@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
+	"codebank.dev/stack/launch"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -18,8 +19,8 @@ const (
 )
 
 // issueCards issues cards at a bank. They have no rule that could decline a purchase.
-func issueCards(ctx context.Context, address string, n int) ([]card, error) {
-	connection, err := dial(address)
+func issueCards(ctx context.Context, dial dialer, n int) ([]card, error) {
+	connection, err := dial(launch.Operator)
 	if err != nil {
 		return nil, err
 	}

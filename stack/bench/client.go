@@ -3,13 +3,14 @@ package bench
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"sync/atomic"
 	"time"
 
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
+	"codebank.dev/stack/launch"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/health/grpc_health_v1"
 )
 
@@ -21,14 +22,16 @@ const (
 	streamWindow = 4 << 20
 )
 
-// client buys at a bank. Its request ids are unique over all clients of a run.
+// client buys at a bank, as the checkout. Its request ids are unique over all clients of a run.
 type client struct {
 	connections []*grpc.ClientConn
-	cards       []card
-	requests    []*request
-	payments    []*payment
-	run         string
-	bank        int // process id of the bank
+	// desk are connections of the bank's cashier.
+	desk     []*grpc.ClientConn
+	cards    []card
+	requests []*request
+	payments []*payment
+	run      string
+	bank     int // process id of the bank
 }
 
 // card is an issued card: its name, the name of its account, and its encoded card data.
@@ -40,15 +43,17 @@ type card struct {
 // numbers makes the request ids of all clients unique.
 var numbers atomic.Int64
 
-func newClient(address string, cards []card, callers int) (*client, error) {
+func newClient(dial dialer, cards []card, callers int) (*client, error) {
 	c := &client{cards: cards, run: "b" + strconv.FormatInt(time.Now().UnixNano(), 36)}
 	for range connections {
-		connection, err := dial(address)
-		if err != nil {
-			c.close()
-			return nil, err
+		for as, to := range map[string]*[]*grpc.ClientConn{launch.Checkout: &c.connections, cashier: &c.desk} {
+			connection, err := dial(as)
+			if err != nil {
+				c.close()
+				return nil, err
+			}
+			*to = append(*to, connection)
 		}
-		c.connections = append(c.connections, connection)
 	}
 	for range callers {
 		r, err := newRequest(newPurchase())
@@ -66,9 +71,22 @@ func newClient(address string, cards []card, callers int) (*client, error) {
 	return c, nil
 }
 
-func dial(address string) (*grpc.ClientConn, error) {
-	return grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithInitialWindowSize(streamWindow), grpc.WithInitialConnWindowSize(streamWindow))
+// cashier is the program that moves money between wallets.
+const cashier = "cashier"
+
+// dialer opens a connection to one program, as another.
+type dialer func(as string) (*grpc.ClientConn, error)
+
+// dialer returns the dialer of a program at an address: with TLS, or in plain text, where everybody is whom the
+// program takes everybody for.
+func (w *workbench) dialer(program, address string, plain bool) dialer {
+	options := []grpc.DialOption{grpc.WithInitialWindowSize(streamWindow), grpc.WithInitialConnWindowSize(streamWindow)}
+	return func(as string) (*grpc.ClientConn, error) {
+		if plain {
+			return launch.DialPlain(address, options...)
+		}
+		return w.stack.Dial(program, address, as, options...)
+	}
 }
 
 // fill gives the purchases of a request new ids and the cards that pick returns.
@@ -173,7 +191,7 @@ func streamError(stream grpc.ClientStream, err error) error {
 }
 
 func (c *client) close() {
-	for _, connection := range c.connections {
+	for _, connection := range slices.Concat(c.connections, c.desk) {
 		_ = connection.Close()
 	}
 }

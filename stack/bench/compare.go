@@ -74,7 +74,7 @@ func (w *workbench) builds(ctx context.Context) ([]build, error) {
 	if w.other == nil {
 		other := build{name: "the other build", unit: "old/s", folder: w.options.Against, template: otherDatabase}
 		var err error
-		if other.cards, err = w.issueCards(ctx, bankStart{folder: other.folder, database: other.template}); err != nil {
+		if other.cards, err = w.issueCards(ctx, bankStart{folder: other.folder, database: other.template, plain: launch.Operator}); err != nil {
 			return nil, fmt.Errorf("the build in %s: %w", other.folder, err)
 		}
 		w.other = &other
@@ -101,7 +101,10 @@ func (w *workbench) compare(ctx context.Context, name string, own func(*bank) te
 		if err := w.copyLedger(ctx, build.template, database); err != nil {
 			return nil, err
 		}
-		b, err := w.start(ctx, bankStart{folder: build.folder, database: database, cards: build.cards})
+		b, err := w.start(ctx, bankStart{
+			folder: build.folder, database: database, cards: build.cards,
+			plain: launch.Checkout, // A build from before TLS can be compared too.
+		})
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", build.name, err)
 		}

@@ -4,10 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"codebank.dev/stack/launch"
 )
 
 // yardstickDatabase is the database of the yardstick, on the same server as the bank's.
 const yardstickDatabase = "bench_yardstick"
+
+// openDatabase is the ledger of a bank without TLS.
+const openDatabase = "bench_open"
 
 // hotConnections is how many connections of the yardstick use the one card. More connections
 // would only wait longer for its row.
@@ -66,10 +71,18 @@ func (w *workbench) purchases(ctx context.Context) (figures []Figure, err error)
 	}
 	defer func() { err = errors.Join(err, r.end(ctx)) }()
 	callers := w.options.Callers
+	open, err := w.startOpenBank(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, open.remove(ctx)) }()
+	without := open.unaryTerm()
+	without.name, without.unit = "the same in plain text and without tokens", "open/s"
 	series, err := w.alternate(ctx,
 		r.unaryTerm(),
 		r.plainTerm(),
-		closedTerm("the yardstick in two round trips", callers, r.yardstick.pipelined))
+		closedTerm("the yardstick in two round trips", callers, r.yardstick.pipelined),
+		without)
 	if err != nil {
 		return nil, err
 	}
@@ -79,7 +92,23 @@ func (w *workbench) purchases(ctx context.Context) (figures []Figure, err error)
 	return []Figure{
 		ratio("Purchases", setting, series[0], series[1]),
 		ratio("PurchasesPipelined", setting, series[0], series[2]),
+		ratio("PurchasesWalls", setting+"; TLS with client certificates against plain text", series[0], series[3]),
 	}, nil
+}
+
+// startOpenBank starts a bank on a new ledger that takes everybody for the checkout, in plain text.
+func (w *workbench) startOpenBank(ctx context.Context) (*bank, error) {
+	if err := w.copyLedger(ctx, cardsDatabase, openDatabase); err != nil {
+		return nil, err
+	}
+	b, err := w.start(ctx, bankStart{database: openDatabase, cards: w.cards, plain: launch.Checkout})
+	if err != nil {
+		return nil, err
+	}
+	if err := b.buyWithEveryCard(ctx); err != nil {
+		return nil, errors.Join(err, b.remove(ctx))
+	}
+	return b, nil
 }
 
 // unaryTerm is a term of unary purchases on all cards, by card data, token and card in equal parts.

@@ -12,7 +12,7 @@ import (
 	"sync/atomic"
 
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
-	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -132,8 +132,8 @@ func placeholder(message []byte, mark byte, length int) []byte {
 
 // open opens wallets with a deposit that no run spends.
 func (p *payer) open(ctx context.Context, n int) error {
-	service := bankv1.NewWalletServiceClient(p.connections[0])
-	ctx, cancel := context.WithCancelCause(metadata.AppendToOutgoingContext(ctx, "x-codebank-caller", "cashier"))
+	service := bankv1.NewWalletServiceClient(p.desk[0])
+	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	p.wallets = make([]string, n)
 	var working sync.WaitGroup
@@ -193,7 +193,8 @@ func (p *payer) send(ctx context.Context, caller int, from, to string) error {
 	p.number(&r.transfer)
 	copy(r.source, from)
 	copy(r.destination, to)
-	return p.invoke(ctx, caller, bankv1.WalletService_Transfer_FullMethodName, &r.transfer, &transferAnswer{id: r.transfer.ids[0]})
+	return p.desk[caller%connections].Invoke(ctx, bankv1.WalletService_Transfer_FullMethodName,
+		&r.transfer, &transferAnswer{id: r.transfer.ids[0]}, grpc.ForceCodecV2(codec{}))
 }
 
 // authorizeAndCapture sets the amount of a purchase aside and captures all of it.

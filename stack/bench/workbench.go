@@ -92,7 +92,7 @@ func (w *workbench) startSystem(ctx context.Context, wanted system) error {
 	if err := w.stop(ctx); err != nil {
 		return err
 	}
-	names := []string{launch.Databases, launch.Programs, launch.Keys}
+	names := []string{launch.Databases, launch.Programs, launch.Keys, launch.Identity}
 	if wanted == wholeSystem {
 		names = append(names, launch.Apply)
 	}
@@ -154,7 +154,7 @@ func (w *workbench) issueCards(ctx context.Context, start bankStart) ([]card, er
 	if err != nil {
 		return nil, err
 	}
-	cards, err := issueCards(ctx, bank.address, w.options.Cards)
+	cards, err := issueCards(ctx, bank.dial, w.options.Cards)
 	if err = errors.Join(err, bank.stop(ctx)); err != nil {
 		return nil, err
 	}
@@ -173,6 +173,7 @@ type bank struct {
 	process   *process.Process
 	address   string
 	database  string
+	dial      dialer
 }
 
 // newBank starts a bank on a new copy of the ledger with all cards.
@@ -200,6 +201,8 @@ type bankStart struct {
 	settings map[string]string
 	// cards are the cards in the database that the bank's client uses.
 	cards []card
+	// plain is the program that a bank without TLS takes everybody for; empty: TLS.
+	plain string
 }
 
 // startBank starts a bank of this build on a database with the cards of the workbench.
@@ -219,7 +222,7 @@ func (w *workbench) start(ctx context.Context, start bankStart) (*bank, error) {
 	port := w.nextPort()
 	b := &bank{workbench: w, database: start.database, address: "127.0.0.1:" + strconv.Itoa(port)}
 	b.process, err = w.stack.Replica(ctx, launch.Bank, launch.Copy{
-		Name: "bank-" + strconv.Itoa(w.banks), GRPCPort: port, HTTPPort: port + 1, Settings: settings, Folder: start.folder,
+		Name: "bank-" + strconv.Itoa(w.banks), GRPCPort: port, HTTPPort: port + 1, Settings: settings, Folder: start.folder, Plain: start.plain,
 	})
 	if err != nil {
 		if b.process != nil {
@@ -227,7 +230,8 @@ func (w *workbench) start(ctx context.Context, start bankStart) (*bank, error) {
 		}
 		return nil, err
 	}
-	if b.client, err = newClient(b.address, start.cards, max(w.options.Callers, openWorkers)); err != nil {
+	b.dial = w.dialer(launch.Bank, b.address, start.plain != "")
+	if b.client, err = newClient(b.dial, start.cards, max(w.options.Callers, openWorkers)); err != nil {
 		return nil, errors.Join(err, w.stack.Remove(ctx, b.process))
 	}
 	b.client.bank = b.process.Pid()

@@ -108,7 +108,7 @@ func (b *bulk) sendOnce(ctx context.Context, open []uint32) []uint32 {
 func (b *bulk) roundTrip(ctx context.Context, message *bankv1.AuthorizePurchasesRequest) (*bankv1.AuthorizePurchasesResponse, error) {
 	if b.stream == nil {
 		var life context.Context
-		life, b.cancel = context.WithCancel(withCaller(context.WithoutCancel(ctx)))
+		life, b.cancel = context.WithCancel(context.WithoutCancel(ctx))
 		stream, err := b.clients.bank(b.worker, b.try).purchases.AuthorizePurchases(life)
 		if err != nil {
 			return nil, err

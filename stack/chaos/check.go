@@ -98,8 +98,12 @@ var goroutinesMetric = regexp.MustCompile(`(?m)^go_goroutines (\d+)$`)
 // checkGoroutines reads the number of goroutines of each bank. A goroutine that waits for a
 // closed connection would show here.
 func (r *run) checkGoroutines(ctx context.Context) error {
+	client, err := r.system.stack.HTTPClient(launch.Operator)
+	if err != nil {
+		return err
+	}
 	for i, bank := range r.system.banks {
-		text, err := pipes.Get(ctx, "http://"+bank.http+"/metrics")
+		text, err := pipes.GetWith(ctx, client, launch.URL(bank.http)+"/metrics")
 		if err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -9,18 +10,20 @@ import (
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	checkoutv1 "codebank.dev/schemas/gen/checkout/v1"
 	statementv1 "codebank.dev/schemas/gen/statement/v1"
+	"codebank.dev/stack/launch"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 )
 
 const (
-	// caller is the name under which the load calls the bank.
+	// caller is the program that the load acts as: it places orders, and buys by card. To the bank its
+	// requests, and those of the operator, belong to this name.
 	caller = "chaos"
+	// operator is the program that issues cards and moves money between wallets.
+	operator = "chaos-operator"
 	// callTimeout bounds one call. A call that is not answered in this time is sent again to
 	// another bank.
 	callTimeout = 4 * time.Second
@@ -31,9 +34,10 @@ const (
 	retryDelay = 60 * time.Millisecond
 )
 
-// bankClient is one connection to one bank.
+// bankClient is the connections to one bank: one as caller, for purchases and tokens, and one as operator.
 type bankClient struct {
 	purchases bankv1.PurchaseServiceClient
+	tokens    bankv1.CardServiceClient
 	cards     bankv1.CardServiceClient
 	wallets   bankv1.WalletServiceClient
 }
@@ -46,49 +50,44 @@ type clients struct {
 	statements statementv1.StatementServiceClient
 }
 
-// dial opens a connection that reconnects soon after an outage.
-func dial(address string) (*grpc.ClientConn, error) {
-	return grpc.NewClient(address,
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
+// dial opens a connection to a program, as another, that reconnects soon after an outage.
+func (s *system) dial(program, address, as string) (*grpc.ClientConn, error) {
+	return s.stack.Dial(program, address, as,
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.5, Jitter: 0.2, MaxDelay: 500 * time.Millisecond},
 			MinConnectTimeout: 2 * time.Second,
 		}))
 }
 
-// connect opens the connections, perBank to each bank.
-func connect(banks []string, checkout, statement string, perBank int) (*clients, error) {
+// dialAll opens the connections, perBank to each bank, which are reached at these addresses.
+func (s *system) dialAll(banks []string, perBank int) (*clients, error) {
 	c := &clients{}
-	to := func(address string) (*grpc.ClientConn, error) {
-		connection, err := dial(address)
-		if err == nil {
-			c.open = append(c.open, connection)
+	var failed error
+	to := func(program, address, as string) *grpc.ClientConn {
+		connection, err := s.dial(program, address, as)
+		if err != nil {
+			failed = errors.Join(failed, err)
+			return nil
 		}
-		return connection, err
+		c.open = append(c.open, connection)
+		return connection
 	}
 	for range perBank {
 		for _, address := range banks {
-			connection, err := to(address)
-			if err != nil {
-				c.close()
-				return nil, err
-			}
+			buyer, desk := to(launch.Bank, address, caller), to(launch.Bank, address, operator)
 			c.banks = append(c.banks, bankClient{
-				bankv1.NewPurchaseServiceClient(connection), bankv1.NewCardServiceClient(connection), bankv1.NewWalletServiceClient(connection),
+				bankv1.NewPurchaseServiceClient(buyer), bankv1.NewCardServiceClient(buyer),
+				bankv1.NewCardServiceClient(desk), bankv1.NewWalletServiceClient(desk),
 			})
 		}
 	}
-	checkoutConnection, err := to(checkout)
-	if err != nil {
+	addresses := s.stack.Addresses()
+	c.checkout = checkoutv1.NewCheckoutServiceClient(to(launch.Checkout, addresses.CheckoutGRPC(), caller))
+	c.statements = statementv1.NewStatementServiceClient(to(launch.Statement, addresses.StatementGRPC(), launch.Operator))
+	if failed != nil {
 		c.close()
-		return nil, err
+		return nil, failed
 	}
-	statementConnection, err := to(statement)
-	if err != nil {
-		c.close()
-		return nil, err
-	}
-	c.checkout, c.statements = checkoutv1.NewCheckoutServiceClient(checkoutConnection), statementv1.NewStatementServiceClient(statementConnection)
 	return c, nil
 }
 
@@ -230,8 +229,7 @@ func retryAfter(st *status.Status) time.Duration {
 
 // callContext returns the context of one call of the load.
 func callContext(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
-	return withCaller(ctx), cancel
+	return context.WithTimeout(ctx, callTimeout)
 }
 
 // sleep waits for d. It returns false if ctx ends first.
@@ -244,9 +242,4 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	case <-timer.C:
 		return true
 	}
-}
-
-// withCaller adds the name of the caller to the metadata of a call.
-func withCaller(ctx context.Context) context.Context {
-	return metadata.AppendToOutgoingContext(ctx, "x-codebank-caller", caller)
 }

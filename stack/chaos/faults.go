@@ -241,7 +241,7 @@ const recoveryTimeout = 10 * time.Minute
 // probe sends one purchase to a bank until it is decided. It starts the bank again if the bank
 // has exited because its ledger was down.
 func (r *run) probe(ctx context.Context, bank *server) error {
-	connection, err := dial(bank.grpc)
+	connection, err := r.system.dial(launch.Bank, bank.grpc, caller)
 	if err != nil {
 		return err
 	}
@@ -252,7 +252,7 @@ func (r *run) probe(ctx context.Context, bank *server) error {
 	ctx, cancel := context.WithTimeout(ctx, recoveryTimeout)
 	defer cancel()
 	for {
-		once, end := context.WithTimeout(withCaller(ctx), time.Second)
+		once, end := context.WithTimeout(ctx, time.Second)
 		answer, err := purchases.AuthorizePurchase(once, r.load.purchaseRequest(n, op))
 		end()
 		if err == nil {

@@ -75,9 +75,13 @@ func faultDatabaseDown(ctx context.Context, r *run, s step) error {
 // checkStatementUnavailable requests a statement while its database is down. Each answer must
 // be 503 with the header Retry-After.
 func (r *run) checkStatementUnavailable(ctx context.Context, outage time.Duration) error {
-	url := "http://" + r.system.stack.Addresses().StatementHTTP() + "/v1/" + r.load.cards.firstOf(highLimit).account + "/statement"
+	url := launch.URL(r.system.stack.Addresses().StatementHTTP()) + "/v1/" + r.load.cards.firstOf(highLimit).account + "/statement"
 	until, refused := time.Now().Add(outage), int64(0)
-	client := http.Client{Timeout: 10 * time.Second}
+	client, err := r.system.stack.HTTPClient(launch.Operator)
+	if err != nil {
+		return err
+	}
+	client.Timeout = 10 * time.Second
 	for time.Now().Before(until) && sleep(ctx, 100*time.Millisecond) {
 		answer, err := client.Get(url)
 		if err != nil {

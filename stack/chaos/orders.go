@@ -77,7 +77,6 @@ func (l *load) shop(ctx context.Context, worker int, random *rand.Rand) {
 func (l *load) placeOrder(ctx context.Context, order *placedOrder) bool {
 	ctx, cancel := context.WithTimeout(ctx, orderDeadline)
 	defer cancel()
-	ctx = withCaller(ctx)
 	data := l.cards.get(order.account).data
 	answer, err := l.clients.checkout.PlaceOrder(ctx, &checkoutv1.PlaceOrderRequest{
 		RequestId: order.id, Attempt: 1,
@@ -97,7 +96,7 @@ func (l *load) placeOrder(ctx context.Context, order *placedOrder) bool {
 func (l *load) readOrder(ctx context.Context, order *placedOrder) bool {
 	ctx, cancel := context.WithTimeout(ctx, orderDeadline)
 	defer cancel()
-	answer, err := l.clients.checkout.GetOrder(withCaller(ctx), &checkoutv1.GetOrderRequest{Name: order.name})
+	answer, err := l.clients.checkout.GetOrder(ctx, &checkoutv1.GetOrderRequest{Name: order.name})
 	if l.observed.classify("GetOrder", err, codes.NotFound) != classOK {
 		if status.Code(err) == codes.NotFound {
 			l.observed.report("I3", "order %s was answered and is gone", order.id)

@@ -103,10 +103,12 @@ func (s *system) adjust(name string, settings map[string]string) {
 	}
 	s.mutex.Unlock()
 	switch name {
+	case launch.Identity:
 	case launch.Statement:
 		database(statementToDatabase)
 	case launch.Checkout:
 		settings["bank-address"] = through(checkoutToBank, settings["bank-address"])
+		settings["shops"] = caller
 	case launch.Connect, secondWorker:
 		const jdbc = "CODEBANK_STATEMENT_JDBC_URL"
 		settings[jdbc] = jdbcHost.ReplaceAllStringFunc(settings[jdbc], func(host string) string { return through(sinkToDatabase, host) })
@@ -115,7 +117,8 @@ func (s *system) adjust(name string, settings map[string]string) {
 		}
 	default: // a bank
 		database(name + toLedger)
-		settings["operators"] = caller // The load pays in, and gives transfers back.
+		settings["operators"], settings["acquirers"] = operator, "checkout,"+caller
+		settings["namespaces"] = operator + "=" + caller
 	}
 }
 
@@ -152,7 +155,7 @@ func (s *system) start(ctx context.Context) error {
 		{process: s.stack.Process(launch.Bank), grpc: s.stack.Addresses().BankGRPC(), http: s.stack.Addresses().BankHTTP()},
 		{process: row, grpc: fmt.Sprintf("127.0.0.1:%d", second.GRPCPort), http: fmt.Sprintf("127.0.0.1:%d", second.HTTPPort)},
 	}
-	for _, name := range []string{launch.Postgres, launch.Kafka, launch.Registry, launch.Connect, launch.Elasticsearch, launch.Checkout, launch.Statement, launch.ConnectorsWatch} {
+	for _, name := range []string{launch.Postgres, launch.Kafka, launch.Registry, launch.Connect, launch.Elasticsearch, launch.Checkout, launch.Statement, launch.Identity, launch.ConnectorsWatch} {
 		s.servers[name] = &server{process: s.stack.Process(name)}
 	}
 	return nil
@@ -168,8 +171,7 @@ func (s *system) connect(perBank int) (*clients, error) {
 		}
 		banks = append(banks, proxy.Address())
 	}
-	addresses := s.stack.Addresses()
-	return connect(banks, addresses.CheckoutGRPC(), addresses.StatementGRPC(), perBank)
+	return s.dialAll(banks, perBank)
 }
 
 // heal removes every fault from the connections and starts the processes that do not run.

@@ -136,7 +136,7 @@ func (l *load) sendPurchase(ctx context.Context, worker int, n uint32) bool {
 func (l *load) tokenize(ctx context.Context, worker int, op operation, request *bankv1.AuthorizePurchaseRequest) {
 	once, cancel := callContext(ctx)
 	defer cancel()
-	token, err := l.clients.bank(worker, 0).cards.CreateCardToken(once, &bankv1.CreateCardTokenRequest{CardData: l.cards.get(op.account).data})
+	token, err := l.clients.bank(worker, 0).tokens.CreateCardToken(once, &bankv1.CreateCardTokenRequest{CardData: l.cards.get(op.account).data})
 	if l.observed.classify("CreateCardToken", err) == classOK {
 		request.CardSource = &bankv1.AuthorizePurchaseRequest_CardToken{CardToken: token.GetCardToken()}
 	}

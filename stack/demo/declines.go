@@ -9,9 +9,6 @@ import (
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	checkoutv1 "codebank.dev/schemas/gen/checkout/v1"
 	"codebank.dev/stack/launch"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/metadata"
 )
 
 // unissuedNumber is a published test number that this bank never issues.
@@ -110,7 +107,7 @@ func (d *demonstration) issueFor(ctx context.Context, i int, attempt attempt) (*
 	if err != nil {
 		return nil, err
 	}
-	return &customer{issued.GetCard(), issued.GetCardData()}, nil
+	return &customer{card: issued.GetCard(), data: issued.GetCardData()}, nil
 }
 
 // Ports of the bank of the past, and the offset of its clock.
@@ -129,7 +126,7 @@ func (d *demonstration) startPastBank(ctx context.Context) (bankv1.CardServiceCl
 	if err != nil {
 		return nil, nil, err
 	}
-	connection, err := grpc.NewClient(fmt.Sprintf("127.0.0.1:%d", base+pastGRPCOffset), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	connection, err := d.stack.Dial(launch.Bank, fmt.Sprintf("127.0.0.1:%d", base+pastGRPCOffset), launch.Operator)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -175,14 +172,4 @@ func (d *demonstration) lockCard(ctx context.Context, who *customer) error {
 func (d *demonstration) buyOne(ctx context.Context, who *customer) error {
 	_, err := d.buy(ctx, who, newCart(who, mediumProduct, nil))
 	return err
-}
-
-// withCaller adds the name of the caller to the metadata of a call.
-func withCaller(ctx context.Context, caller string) context.Context {
-	return metadata.AppendToOutgoingContext(ctx, "x-codebank-caller", caller)
-}
-
-// withCustomer makes a call that of a customer.
-func withCustomer(ctx context.Context, who *owner) context.Context {
-	return metadata.AppendToOutgoingContext(ctx, "x-codebank-customer", who.id)
 }

@@ -57,15 +57,17 @@ func (d *demonstration) audit(ctx context.Context) error {
 func (d *demonstration) printAddresses() error {
 	a := d.stack.Addresses()
 	d.printf(`
-bank            grpc %s   http://%s/docs
-statement       grpc %s   http://%s/docs
-checkout        grpc %s   http://%s/docs
+bank            grpc %s   %s/docs
+statement       grpc %s   %s/docs
+checkout        grpc %s   %s/docs
+identity        grpc %s   %s/docs
 kafka           %s
 schema registry %s
 kafka connect   %s
 elasticsearch   %s
 dashboards      %s
-`, a.BankGRPC(), a.BankHTTP(), a.StatementGRPC(), a.StatementHTTP(), a.CheckoutGRPC(), a.CheckoutHTTP(),
+`, a.BankGRPC(), launch.URL(a.BankHTTP()), a.StatementGRPC(), launch.URL(a.StatementHTTP()),
+		a.CheckoutGRPC(), launch.URL(a.CheckoutHTTP()), a.IdentityGRPC(), launch.URL(a.IdentityHTTP()),
 		a.Kafka(), a.RegistryConfluent(), a.Connect(), a.Elasticsearch(), a.Dashboards())
 	return d.err
 }

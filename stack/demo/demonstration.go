@@ -14,7 +14,6 @@ import (
 	"codebank.dev/stack/launch"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 )
 
@@ -26,10 +25,11 @@ type demonstration struct {
 
 	connections []*grpc.ClientConn
 	cards       bankv1.CardServiceClient
-	purchases   bankv1.PurchaseServiceClient
-	wallets     bankv1.WalletServiceClient
-	checkout    checkoutv1.CheckoutServiceClient
-	statements  statementv1.StatementServiceClient
+	acquirer    bankv1.PurchaseServiceClient
+	// cash is for what the bank's cashier does with wallets, and wallets for what people do.
+	cash, wallets bankv1.WalletServiceClient
+	checkout      checkoutv1.CheckoutServiceClient
+	statements    statementv1.StatementServiceClient
 
 	customers []*customer
 	stores    map[string][]*checkoutv1.Product // by store
@@ -46,6 +46,8 @@ type demonstration struct {
 type customer struct {
 	card *bankv1.Card
 	data *bankv1.CardData
+	// person is set for those who have signed up.
+	person *launch.Person
 }
 
 // purchase is an approved purchase.
@@ -58,16 +60,21 @@ func newDemonstration(stack *launch.Stack, out io.Writer) (*demonstration, error
 	d := &demonstration{stack: stack, out: out, declined: map[string]int{}, stores: map[string][]*checkoutv1.Product{}}
 	addresses := stack.Addresses()
 	for _, service := range []struct {
-		address string
-		use     func(*grpc.ClientConn)
+		program, address, as string
+		use                  func(*grpc.ClientConn)
 	}{
-		{addresses.BankGRPC(), func(c *grpc.ClientConn) {
-			d.cards, d.purchases, d.wallets = bankv1.NewCardServiceClient(c), bankv1.NewPurchaseServiceClient(c), bankv1.NewWalletServiceClient(c)
+		{launch.Bank, addresses.BankGRPC(), launch.Operator, func(c *grpc.ClientConn) {
+			d.cards = bankv1.NewCardServiceClient(c)
 		}},
-		{addresses.CheckoutGRPC(), func(c *grpc.ClientConn) { d.checkout = checkoutv1.NewCheckoutServiceClient(c) }},
-		{addresses.StatementGRPC(), func(c *grpc.ClientConn) { d.statements = statementv1.NewStatementServiceClient(c) }},
+		// What was bought through the checkout is given back by it.
+		{launch.Bank, addresses.BankGRPC(), launch.Checkout, func(c *grpc.ClientConn) { d.acquirer = bankv1.NewPurchaseServiceClient(c) }},
+		{launch.Bank, addresses.BankGRPC(), cashier, func(c *grpc.ClientConn) { d.cash = bankv1.NewWalletServiceClient(c) }},
+		// A person proves who he is by a token, and has no certificate.
+		{launch.Bank, addresses.BankGRPC(), "", func(c *grpc.ClientConn) { d.wallets = bankv1.NewWalletServiceClient(c) }},
+		{launch.Checkout, addresses.CheckoutGRPC(), shop, func(c *grpc.ClientConn) { d.checkout = checkoutv1.NewCheckoutServiceClient(c) }},
+		{launch.Statement, addresses.StatementGRPC(), launch.Operator, func(c *grpc.ClientConn) { d.statements = statementv1.NewStatementServiceClient(c) }},
 	} {
-		connection, err := grpc.NewClient(service.address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+		connection, err := stack.Dial(service.program, service.address, service.as)
 		if err != nil {
 			d.close()
 			return nil, err
@@ -91,8 +98,13 @@ func (d *demonstration) printf(format string, values ...any) {
 	}
 }
 
-// checkoutCaller is the name under which the checkout calls the bank.
-const checkoutCaller = "checkout"
+// The programs that the demonstration calls as, beside the operator.
+const (
+	// cashier is an operator, who may pay cash in.
+	cashier = "cashier"
+	// shop places orders at the checkout.
+	shop = "shop"
+)
 
 // orderTimeout bounds how long one order may take to end.
 const orderTimeout = 30 * time.Second

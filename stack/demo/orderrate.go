@@ -32,7 +32,7 @@ func (d *demonstration) printOrderRate(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		cards[i] = &customer{issued.GetCard(), issued.GetCardData()}
+		cards[i] = &customer{card: issued.GetCard(), data: issued.GetCardData()}
 	}
 	if _, err := d.placeMany(ctx, cards, "first", rateFirst); err != nil {
 		return err

@@ -32,19 +32,32 @@ var names = []string{
 	"Sofia Montenegro", "Tiago Varella", "Úrsula Camargo", "Vinícius Leal", "Wanda Siqueira", "Yasmin Duarte",
 }
 
+// signedUp is how many customers sign up at identity: those who move money by themselves.
+const signedUp = 2
+
 // issueCards issues a card to every customer, with limits from low to high.
 func (d *demonstration) issueCards(ctx context.Context) error {
 	for i, name := range names {
-		issued, err := d.cards.IssueCard(ctx, &bankv1.IssueCardRequest{
+		who, request := &customer{}, &bankv1.IssueCardRequest{
 			RequestId: fmt.Sprintf("demo-card-%d", i), HolderName: name,
 			Brand:    bankv1.CardBrand(1 + i%8),
 			Currency: "BRL", CreditLimitMinor: int64(1_000_000 + 500_000*(i%5)),
-		})
+		}
+		if i < signedUp {
+			var err error
+			if who.person, err = d.stack.SignUp(ctx, fmt.Sprintf("customer-%d@example.com", i+1)); err != nil {
+				return fmt.Errorf("sign %s up: %w", name, err)
+			}
+			request.CustomerId = who.person.User.String()
+		}
+		issued, err := d.cards.IssueCard(ctx, request)
 		if err != nil {
 			return err
 		}
-		d.customers = append(d.customers, &customer{issued.GetCard(), issued.GetCardData()})
+		who.card, who.data = issued.GetCard(), issued.GetCardData()
+		d.customers = append(d.customers, who)
 	}
+	d.printf("  %d customers sign up by e-mail, and in\n", signedUp)
 	d.printf("  %d cards of 8 brands, limits from BRL 10000.00 to BRL 30000.00\n", len(d.customers))
 	return nil
 }
@@ -150,7 +163,7 @@ func (d *demonstration) reverse(ctx context.Context) error {
 	last := slices.Clone(d.approvedPurchases[max(0, len(d.approvedPurchases)-3):])
 	d.mutex.Unlock()
 	for i, purchase := range last {
-		answer, err := d.purchases.ReversePurchase(withCaller(ctx, checkoutCaller), &bankv1.ReversePurchaseRequest{
+		answer, err := d.acquirer.ReversePurchase(ctx, &bankv1.ReversePurchaseRequest{
 			RequestId: fmt.Sprintf("demo-reversal-%d", i), Name: purchase.order.GetPurchase(), Description: "Returned within seven days",
 		})
 		if err != nil {

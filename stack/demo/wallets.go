@@ -6,12 +6,11 @@ import (
 	"time"
 
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
+	"codebank.dev/stack/launch"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
 const (
-	// cashierCaller is the name of an operator, who may pay cash in.
-	cashierCaller = "cashier"
 	// briefHold is how long a hold lasts that nobody captures.
 	briefHold = 1500 * time.Millisecond
 	// expiryTimeout bounds the wait until it has ended.
@@ -27,8 +26,7 @@ var (
 type owner struct {
 	name    string
 	account string
-	// id is the customer's name in a header.
-	id string
+	person  *launch.Person
 }
 
 // moveMoney opens two wallets and moves money in every way that needs no card.
@@ -54,7 +52,7 @@ func (d *demonstration) moveMoney(ctx context.Context) error {
 		return err
 	}
 	for _, who := range []*owner{ana, bruno} {
-		read, err := d.wallets.GetBalance(ctx, &bankv1.GetBalanceRequest{Name: who.account})
+		read, err := d.cash.GetBalance(ctx, &bankv1.GetBalanceRequest{Name: who.account})
 		if err != nil {
 			return err
 		}
@@ -70,18 +68,18 @@ func (d *demonstration) openWallet(ctx context.Context, who *customer, deposit i
 		return nil, err
 	}
 	id := card.GetAccount().GetCustomerId()
-	opened, err := d.wallets.OpenAccount(withCaller(ctx, cashierCaller), &bankv1.OpenAccountRequest{
+	opened, err := d.cash.OpenAccount(ctx, &bankv1.OpenAccountRequest{
 		RequestId: "demo-wallet-" + id, CustomerId: id, Currency: "BRL", OpeningDepositMinor: deposit,
 	})
 	if err != nil {
 		return nil, err
 	}
 	d.printf("  %s opens a wallet with %s\n", who.data.GetHolderName(), formatReais(deposit))
-	return &owner{name: who.data.GetHolderName(), account: opened.GetAccount().GetName(), id: "customers/" + id}, nil
+	return &owner{name: who.data.GetHolderName(), account: opened.GetAccount().GetName(), person: who.person}, nil
 }
 
 func (d *demonstration) payIn(ctx context.Context, _, bruno *owner) error {
-	deposit, err := d.wallets.Deposit(withCaller(ctx, cashierCaller), &bankv1.DepositRequest{
+	deposit, err := d.cash.Deposit(ctx, &bankv1.DepositRequest{
 		RequestId: "demo-deposit", Account: bruno.account, AmountMinor: 15_000, Currency: "BRL",
 	})
 	if err != nil {
@@ -93,13 +91,13 @@ func (d *demonstration) payIn(ctx context.Context, _, bruno *owner) error {
 
 // transferAndReturn sends money to another customer, who gives a part of it back.
 func (d *demonstration) transferAndReturn(ctx context.Context, ana, bruno *owner) error {
-	sent, err := d.wallets.Transfer(withCustomer(ctx, ana), &bankv1.TransferRequest{
+	sent, err := d.wallets.Transfer(ana.person.Context(ctx), &bankv1.TransferRequest{
 		RequestId: "demo-transfer", Source: ana.account, Destination: bruno.account, AmountMinor: 12_000, Currency: "BRL", Message: "Concert tickets",
 	})
 	if err != nil {
 		return err
 	}
-	back, err := d.wallets.Reverse(withCustomer(ctx, bruno), &bankv1.ReverseRequest{
+	back, err := d.wallets.Reverse(bruno.person.Context(ctx), &bankv1.ReverseRequest{
 		RequestId: "demo-return", Name: sent.GetTransaction().GetName(), AmountMinor: 2_000, Description: "One ticket less",
 	})
 	if err != nil {
@@ -112,13 +110,13 @@ func (d *demonstration) transferAndReturn(ctx context.Context, ana, bruno *owner
 
 // payFromBalance pays a shop, which gives a part back.
 func (d *demonstration) payFromBalance(ctx context.Context, _, bruno *owner) error {
-	bought, err := d.wallets.Purchase(withCustomer(ctx, bruno), &bankv1.PurchaseRequest{
+	bought, err := d.wallets.Purchase(bruno.person.Context(ctx), &bankv1.PurchaseRequest{
 		RequestId: "demo-bread", Account: bruno.account, AmountMinor: 3_490, Currency: "BRL", Merchant: bakery, MerchantReference: "table-7",
 	})
 	if err != nil {
 		return err
 	}
-	back, err := d.wallets.Reverse(withCaller(ctx, cashierCaller), &bankv1.ReverseRequest{
+	back, err := d.cash.Reverse(ctx, &bankv1.ReverseRequest{
 		RequestId: "demo-bread-back", Name: bought.GetTransaction().GetName(), AmountMinor: 490,
 	})
 	if err != nil {
@@ -135,7 +133,7 @@ func (d *demonstration) holdAndCapture(ctx context.Context, ana, _ *owner) error
 	if err != nil {
 		return err
 	}
-	captured, err := d.wallets.CaptureHold(withCustomer(ctx, ana), &bankv1.CaptureHoldRequest{
+	captured, err := d.wallets.CaptureHold(ana.person.Context(ctx), &bankv1.CaptureHoldRequest{
 		RequestId: "demo-capture", Name: placed.GetName(), AmountMinor: 26_000,
 	})
 	if err != nil {
@@ -151,7 +149,7 @@ func (d *demonstration) hold(ctx context.Context, who *owner, requestID string, 
 	if !expires.IsZero() {
 		request.ExpireTime = timestamppb.New(expires.Truncate(time.Millisecond))
 	}
-	placed, err := d.wallets.PlaceHold(withCustomer(ctx, who), request)
+	placed, err := d.wallets.PlaceHold(who.person.Context(ctx), request)
 	if err == nil && placed.GetTransaction().GetStatus() != bankv1.TransactionStatus_TRANSACTION_STATUS_APPROVED {
 		err = fmt.Errorf("the hold %s is %s", requestID, placed.GetTransaction().GetStatus())
 	}
@@ -160,10 +158,10 @@ func (d *demonstration) hold(ctx context.Context, who *owner, requestID string, 
 
 // awaitExpiry waits until a hold has ended by itself.
 func (d *demonstration) awaitExpiry(ctx context.Context, hold *bankv1.Transaction) error {
-	ctx, cancel := context.WithTimeout(withCaller(ctx, cashierCaller), expiryTimeout)
+	ctx, cancel := context.WithTimeout(ctx, expiryTimeout)
 	defer cancel()
 	for {
-		read, err := d.wallets.GetTransaction(ctx, &bankv1.GetTransactionRequest{Name: hold.GetName()})
+		read, err := d.cash.GetTransaction(ctx, &bankv1.GetTransactionRequest{Name: hold.GetName()})
 		if err != nil {
 			return err
 		}

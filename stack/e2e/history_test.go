@@ -112,7 +112,7 @@ func seedSyntheticHistory(t *testing.T, stack *launch.Stack) *syntheticHistory {
 func historyBankctl(t *testing.T, stack *launch.Stack, arguments ...string) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	err := stack.Bankctl(t.Context(), &out, append(arguments, "--bank-code", historyBank, "-o", "json")...)
+	err := stack.BankctlAs(t.Context(), "history", &out, append(arguments, "--bank-code", historyBank, "-o", "json")...)
 	require.NoError(t, err, out.String())
 	lines := bytes.Split(bytes.TrimSpace(out.Bytes()), []byte("\n"))
 	return lines[len(lines)-1]

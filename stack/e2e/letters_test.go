@@ -118,7 +118,10 @@ func TestAValueThatNoRowCanHoldIsADeadLetterThatTheIndexTellsOf(t *testing.T) {
 			timeout, 100*time.Millisecond, queue)
 		awaitConnector(t, stack, strings.TrimPrefix(queue, "dlq."), "RUNNING")
 	}
-	page := call(t, http.MethodGet, "http://"+stack.Addresses().StatementHTTP()+"/v1/"+account+"/lines", nil)
+	operator, err := stack.HTTPClient(launch.Operator)
+	require.NoError(t, err)
+	var page map[string]any
+	require.NoError(t, pipes.CallWith(t.Context(), operator, http.MethodGet, launch.URL(stack.Addresses().StatementHTTP())+"/v1/"+account+"/lines", nil, &page))
 	require.Empty(t, page["lines"])
 
 	requireOwnLettersOnly(t, stack, kadm.NewClient(client), queues, before)

@@ -17,14 +17,19 @@ import (
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 )
 
-// dial connects to a service of the stack.
+// dial connects to a bank as the operator, who may do everything but pay for a shop.
 func dial(t *testing.T, address string) *grpc.ClientConn {
 	t.Helper()
-	connection, err := grpc.NewClient(address, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	return dialAs(t, launch.Bank, address, launch.Operator)
+}
+
+// dialAs connects to a program of the stack with the certificate of another; "" has none.
+func dialAs(t *testing.T, program, address, as string) *grpc.ClientConn {
+	t.Helper()
+	connection, err := system.Dial(program, address, as)
 	require.NoError(t, err)
 	t.Cleanup(func() { connection.Close() })
 	return connection

@@ -76,7 +76,7 @@ func newCommands(t *testing.T, from, to *bankv1.Account, card string) map[string
 	open := &bankv1.OpenAccountRequest{RequestId: newRequestID(), Currency: "BRL"}
 	transfer, hold, later := transferRequest(from, to, 100), holdRequest(from, 100), purchase(card, 100)
 	later.CaptureLater = true
-	ctx := cashier(t.Context())
+	ctx := t.Context()
 	return map[string]func(*grpc.ClientConn) error{
 		"OpenAccount": func(c *grpc.ClientConn) error {
 			_, err := bankv1.NewWalletServiceClient(c).OpenAccount(ctx, open)
@@ -160,12 +160,12 @@ func TestAnOrderLeftOpenByThePreviousVersionEnds(t *testing.T) {
 			ExpiryMonth: data.GetExpiryMonth(), ExpiryYear: data.GetExpiryYear(),
 		},
 	}
-	_, err = checkoutv1.NewCheckoutServiceClient(dial(t, fmt.Sprintf("127.0.0.1:%d", base+2*(n%20)))).PlaceOrder(t.Context(), order)
+	_, err = checkoutv1.NewCheckoutServiceClient(dialAs(t, launch.Checkout, fmt.Sprintf("127.0.0.1:%d", base+2*(n%20)), "shop")).PlaceOrder(t.Context(), order)
 	require.Equal(t, codes.Unavailable, status.Code(err), "the checkout died: %v", err)
 	require.Eventually(t, func() bool { return !checkout.Running() }, timeout, 10*time.Millisecond)
 	require.NoError(t, bank.Stop(t.Context()))
 
-	orders := checkoutv1.NewCheckoutServiceClient(dial(t, stack.Addresses().CheckoutGRPC()))
+	orders := checkoutv1.NewCheckoutServiceClient(dialAs(t, launch.Checkout, stack.Addresses().CheckoutGRPC(), "shop"))
 	var ended *checkoutv1.Order
 	require.Eventually(t, func() bool {
 		answer, err := orders.PlaceOrder(t.Context(), order)

@@ -211,7 +211,7 @@ func TestNoCardDataLeavesTheVault(t *testing.T) {
 // wrong data.
 func plantCardData(t *testing.T, stack *launch.Stack, data *bankv1.CardData, unissuedNumber, unissuedCode string) {
 	t.Helper()
-	bank := dial(t, stack.Addresses().BankGRPC())
+	bank := dialAs(t, launch.Bank, stack.Addresses().BankGRPC(), launch.Checkout)
 	wrong := &bankv1.CardData{
 		Number: unissuedNumber, HolderName: "Mallory", ExpiryMonth: 1, ExpiryYear: 2031, Cvv: unissuedCode,
 	}
@@ -226,7 +226,7 @@ func plantCardData(t *testing.T, stack *launch.Stack, data *bankv1.CardData, uni
 		request.CardSource = &bankv1.AuthorizePurchaseRequest_CardToken{CardToken: token.GetCardToken()}
 		_, err = bankv1.NewPurchaseServiceClient(bank).AuthorizePurchase(t.Context(), request)
 		require.NoError(t, err)
-		_, err = checkoutv1.NewCheckoutServiceClient(dial(t, stack.Addresses().CheckoutGRPC())).PlaceOrder(t.Context(), &checkoutv1.PlaceOrderRequest{
+		_, err = checkoutv1.NewCheckoutServiceClient(dialAs(t, launch.Checkout, stack.Addresses().CheckoutGRPC(), "shop")).PlaceOrder(t.Context(), &checkoutv1.PlaceOrderRequest{
 			RequestId: newRequestID(),
 			Items:     []*checkoutv1.PlaceOrderItem{{Product: "products/livro-dom-casmurro", Quantity: 1}},
 			Card: &checkoutv1.Card{

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
@@ -31,20 +32,20 @@ const (
 	declinedTransaction = bankv1.TransactionStatus_TRANSACTION_STATUS_DECLINED
 )
 
-// cashier adds the name of an operator to the calls of a test. Operators pay cash in.
-func cashier(ctx context.Context) context.Context {
-	return metadata.AppendToOutgoingContext(ctx, "x-codebank-caller", "cashier")
-}
-
-// customer makes the calls of a test those of a customer.
-func customer(ctx context.Context, account *bankv1.Account) context.Context {
-	return metadata.AppendToOutgoingContext(ctx, "x-codebank-customer", "customers/"+account.GetCustomerId())
+// customer makes the calls of a test, on a connection without a certificate, those of a customer.
+func customer(t *testing.T, account *bankv1.Account) context.Context {
+	t.Helper()
+	user, err := uuid.Parse(account.GetCustomerId())
+	require.NoError(t, err)
+	token, err := system.Token(user, "customer")
+	require.NoError(t, err)
+	return launch.WithToken(t.Context(), token)
 }
 
 // openWallet opens a wallet with a deposit.
 func openWallet(t *testing.T, connection *grpc.ClientConn, deposit int64) *bankv1.Account {
 	t.Helper()
-	opened, err := bankv1.NewWalletServiceClient(connection).OpenAccount(cashier(t.Context()), &bankv1.OpenAccountRequest{
+	opened, err := bankv1.NewWalletServiceClient(connection).OpenAccount(t.Context(), &bankv1.OpenAccountRequest{
 		RequestId: newRequestID(), Currency: "BRL", OpeningDepositMinor: deposit,
 	})
 	require.NoError(t, err)
@@ -80,9 +81,10 @@ func reasonOf(err error) string {
 func TestTransfersAndHoldsReachStatementAndIndexOnce(t *testing.T) {
 	stack := running(t)
 	connection := dial(t, stack.Addresses().BankGRPC())
-	wallets := bankv1.NewWalletServiceClient(connection)
+	// People have a token and no certificate.
+	wallets := bankv1.NewWalletServiceClient(dialAs(t, launch.Bank, stack.Addresses().BankGRPC(), ""))
 	ana, bruno := openWallet(t, connection, 10_000), openWallet(t, connection, 0)
-	asAna, asBruno := customer(t.Context(), ana), customer(t.Context(), bruno)
+	asAna, asBruno := customer(t, ana), customer(t, bruno)
 
 	request := transferRequest(ana, bruno, 2_500)
 	sent, err := wallets.Transfer(asAna, request)
@@ -119,9 +121,9 @@ func TestTransfersAndHoldsReachStatementAndIndexOnce(t *testing.T) {
 	require.NoError(t, err)
 	_, err = wallets.CaptureHold(asAna, &bankv1.CaptureHoldRequest{RequestId: newRequestID(), Name: captured.GetTransaction().GetName()})
 	require.Equal(t, codes.FailedPrecondition, status.Code(err), "a hold is captured once")
-	requireBecame(t, wallets, captured, 2_000, 1_000)
-	requireBecame(t, wallets, voided, 0, 100)
-	requireBecame(t, wallets, expired, 0, 700)
+	requireBecame(t, bankv1.NewWalletServiceClient(connection), captured, 2_000, 1_000)
+	requireBecame(t, bankv1.NewWalletServiceClient(connection), voided, 0, 100)
+	requireBecame(t, bankv1.NewWalletServiceClient(connection), expired, 0, 700)
 
 	awaitStatement(t, stack, ana, func(s *statementv1.Statement) bool {
 		return s.GetBalanceMinor() == 6_000 && s.GetHeldMinor() == 0 && s.GetCompleteToSequence() == 11
@@ -140,7 +142,7 @@ func TestTransfersAndHoldsReachStatementAndIndexOnce(t *testing.T) {
 func requireBecame(t *testing.T, wallets bankv1.WalletServiceClient, hold *bankv1.PlaceHoldResponse, captured, released int64) {
 	t.Helper()
 	require.Eventually(t, func() bool {
-		read, err := wallets.GetTransaction(cashier(t.Context()), &bankv1.GetTransactionRequest{Name: hold.GetTransaction().GetName()})
+		read, err := wallets.GetTransaction(t.Context(), &bankv1.GetTransactionRequest{Name: hold.GetTransaction().GetName()})
 		now := read.GetTransaction()
 		return err == nil && now.GetCapturedMinor() == captured && now.GetReleasedMinor() == released
 	}, timeout, 20*time.Millisecond)
@@ -149,7 +151,7 @@ func requireBecame(t *testing.T, wallets bankv1.WalletServiceClient, hold *bankv
 // awaitStatement waits until the statement of an account is as it must be.
 func awaitStatement(t *testing.T, stack *launch.Stack, account *bankv1.Account, is func(*statementv1.Statement) bool, why string) {
 	t.Helper()
-	statements := statementv1.NewStatementServiceClient(dial(t, stack.Addresses().StatementGRPC()))
+	statements := statementv1.NewStatementServiceClient(dialAs(t, launch.Statement, stack.Addresses().StatementGRPC(), launch.Operator))
 	var last *statementv1.Statement
 	require.Eventually(t, func() bool {
 		answer, err := statements.GetStatement(t.Context(), &statementv1.GetStatementRequest{Name: account.GetName() + "/statement"})
@@ -161,7 +163,7 @@ func awaitStatement(t *testing.T, stack *launch.Stack, account *bankv1.Account, 
 // requireLines reads all lines of a statement, newest first, without those of holds.
 func requireLines(t *testing.T, stack *launch.Stack, account *bankv1.Account, want ...string) {
 	t.Helper()
-	statements := statementv1.NewStatementServiceClient(dial(t, stack.Addresses().StatementGRPC()))
+	statements := statementv1.NewStatementServiceClient(dialAs(t, launch.Statement, stack.Addresses().StatementGRPC(), launch.Operator))
 	page, err := statements.ListLines(t.Context(), &statementv1.ListLinesRequest{Parent: account.GetName(), PageSize: 100})
 	require.NoError(t, err)
 	var got []string
@@ -246,17 +248,18 @@ func requireRESTLikeGRPC(
 			content, err = protojson.Marshal(body)
 			require.NoError(t, err)
 		}
-		call, err := http.NewRequestWithContext(t.Context(), method, "http://"+stack.Addresses().BankHTTP()+path, bytes.NewReader(content))
+		call, err := http.NewRequestWithContext(t.Context(), method, launch.URL(stack.Addresses().BankHTTP())+path, bytes.NewReader(content))
 		require.NoError(t, err)
 		call.Header.Set("Content-Type", "application/json")
-		call.Header.Set("X-Codebank-Customer", "customers/"+account.GetCustomerId())
+		outgoing, _ := metadata.FromOutgoingContext(customer(t, account))
+		call.Header.Set("Authorization", outgoing.Get("authorization")[0])
 		decodeREST(t, call, answer)
 	}
 	var again bankv1.TransferResponse
 	rest(http.MethodPost, "/v1/"+account.GetName()+":transfer", request, &again)
 	require.True(t, proto.Equal(sent, &again), "REST answers %v, gRPC %v", &again, sent)
 
-	byGRPC, err := wallets.GetBalance(customer(t.Context(), account), &bankv1.GetBalanceRequest{Name: account.GetName()})
+	byGRPC, err := wallets.GetBalance(customer(t, account), &bankv1.GetBalanceRequest{Name: account.GetName()})
 	require.NoError(t, err)
 	var byREST bankv1.GetBalanceResponse
 	rest(http.MethodGet, "/v1/"+account.GetName()+"/balance", nil, &byREST)
@@ -266,7 +269,9 @@ func requireRESTLikeGRPC(
 // decodeREST makes a REST call and decodes its answer. It fails unless the status is 200.
 func decodeREST(t *testing.T, call *http.Request, answer proto.Message) {
 	t.Helper()
-	response, err := http.DefaultClient.Do(call)
+	client, err := system.HTTPClient("")
+	require.NoError(t, err)
+	response, err := client.Do(call)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, response.Body.Close()) }()
 	content, err := io.ReadAll(response.Body)

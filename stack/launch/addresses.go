@@ -24,7 +24,8 @@ const (
 	statementHTTP
 	checkoutGRPC
 	checkoutHTTP
-
+	identityGRPC           = 8
+	identityHTTP           = 9
 	postgresPort           = 20
 	kafkaPort              = 21
 	kafkaControllerPort    = 22
@@ -34,6 +35,7 @@ const (
 	elasticsearchPort      = 26
 	elasticsearchPeerPort  = 27
 	dashboardsPort         = 28
+	mailPort               = 29
 )
 
 // Addresses are the addresses of the parts of one stack. All are on the loopback address.
@@ -59,6 +61,12 @@ func (a Addresses) CheckoutGRPC() string { return a.host(checkoutGRPC) }
 
 // CheckoutHTTP is the checkout service's HTTP address, host:port.
 func (a Addresses) CheckoutHTTP() string { return a.host(checkoutHTTP) }
+
+// IdentityGRPC is the gRPC address of the program that signs people in, host:port.
+func (a Addresses) IdentityGRPC() string { return a.host(identityGRPC) }
+
+// IdentityHTTP is its HTTP address, host:port.
+func (a Addresses) IdentityHTTP() string { return a.host(identityHTTP) }
 
 // Kafka is the broker's address, host:port.
 func (a Addresses) Kafka() string { return a.host(kafkaPort) }
@@ -90,7 +98,7 @@ func (a Addresses) url(offset int) string { return "http://" + a.host(offset) }
 func (a Addresses) Ports() []int {
 	var ports []int
 	for _, offset := range []int{
-		bankGRPC, bankHTTP, statementGRPC, statementHTTP, checkoutGRPC, checkoutHTTP,
+		bankGRPC, bankHTTP, statementGRPC, statementHTTP, checkoutGRPC, checkoutHTTP, identityGRPC, identityHTTP, mailPort,
 		postgresPort, kafkaPort, kafkaControllerPort, registryPort, registryManagementPort,
 		connectPort, elasticsearchPort, elasticsearchPeerPort, dashboardsPort,
 	} {

@@ -63,7 +63,7 @@ func (s *Stack) createDatabases(ctx context.Context, _ io.Writer) error {
 	if err := server.GrantRole(ctx, "pg_read_all_stats", "statement_service"); err != nil {
 		return err
 	}
-	return nil
+	return server.CreateDatabase(ctx, IdentityDatabase)
 }
 
 // create creates a database that belongs to the owner.

@@ -24,6 +24,8 @@ func TestPortsAreWhereTheDocumentsSay(t *testing.T) {
 		"127.0.0.1:17003":                        a.StatementHTTP(),
 		"127.0.0.1:17004":                        a.CheckoutGRPC(),
 		"127.0.0.1:17005":                        a.CheckoutHTTP(),
+		"127.0.0.1:17008":                        a.IdentityGRPC(),
+		"127.0.0.1:17009":                        a.IdentityHTTP(),
 		"127.0.0.1:17021":                        a.Kafka(),
 		"http://127.0.0.1:17023":                 a.Registry(),
 		"http://127.0.0.1:17023/apis/ccompat/v7": a.RegistryConfluent(),

@@ -18,6 +18,7 @@ var programs = map[string]string{
 	"statement": "statement/cmd/statement",
 	"bankctl":   "operations/cmd/bankctl",
 	"checkout":  "checkout/cmd/checkout",
+	"identity":  "identity/cmd/identity",
 }
 
 // binariesDir is the folder for the built programs.

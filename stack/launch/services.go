@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,8 +10,10 @@ import (
 	"maps"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"codebank.dev/native/dist"
@@ -26,6 +29,8 @@ type service struct {
 	settings map[string]string
 	// folder holds the program; empty means the folder of the programs built here.
 	folder string
+	// plain is that of a Copy.
+	plain string
 }
 
 // serviceSpec returns the row of a service. Settings are environment variables and not flags,
@@ -34,7 +39,7 @@ func (s *Stack) serviceSpec(service service) process.Spec {
 	loopback := func(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 	spec := process.Spec{
 		Name:  service.name,
-		Needs: []string{Databases, Programs, Migrations},
+		Needs: []string{Databases, Programs, Migrations, Certificates},
 		Ports: []int{service.grpc, service.http},
 		Command: func(ctx context.Context) (process.Command, error) {
 			settings, err := s.settings(ctx, service.program)
@@ -46,25 +51,36 @@ func (s *Stack) serviceSpec(service service) process.Spec {
 			if service.program == "bank" && service.folder == "" { // An earlier build may not know the setting.
 				settings["simulated-cash"] = "true"
 			}
-			maps.Copy(settings, service.settings)
-			s.adjust(service.name, settings)
 			path := s.program(service.program).Path
 			if service.folder != "" {
 				path = filepath.Join(service.folder, service.program)
 			}
+			if service.plain != "" {
+				withoutTLS(settings, path, service.plain)
+			}
+			maps.Copy(settings, service.settings)
+			s.adjust(service.name, settings)
 			return process.Command{
 				Path: path, Dir: s.dir, Env: environment(variables(service.program, settings)),
 			}, nil
 		},
-		Ready: httpReady("http://" + loopback(service.http) + "/readyz"),
+		Ready: s.serviceReady(loopback(service.http)),
+	}
+	if service.plain != "" {
+		spec.Ready = httpReady("http://" + loopback(service.http) + "/readyz")
+	}
+	if service.program != "identity" && s.Process(Identity) != nil {
+		spec.Uses = []string{Identity} // Without it no new person signs in, and reads go on.
 	}
 	switch service.program {
+	case "identity":
+		spec.Needs = append(spec.Needs, Keys, Mail)
 	case "bank":
 		spec.Needs = append(spec.Needs, Keys)
-		spec.Uses = []string{Kafka, Registry}
+		spec.Uses = append(spec.Uses, Kafka, Registry)
 	case "checkout":
 		if s.Process(Bank) != nil {
-			spec.Uses = []string{Bank}
+			spec.Uses = append(spec.Uses, Bank)
 		}
 	}
 	return spec
@@ -72,6 +88,25 @@ func (s *Stack) serviceSpec(service service) process.Spec {
 
 // settings returns the settings of a program, by the names of its flags.
 func (s *Stack) settings(ctx context.Context, program string) (map[string]string, error) {
+	settings, err := s.ownSettings(ctx, program)
+	if err != nil {
+		return nil, err
+	}
+	as := program
+	if program == "bankctl" {
+		as = Operator
+	}
+	secure, err := s.tlsSettings(as)
+	maps.Copy(settings, secure)
+	switch program {
+	case "bank", "statement", "checkout":
+		maps.Copy(settings, s.tokenSettings())
+	}
+	return settings, err
+}
+
+// ownSettings returns the settings that only one program has.
+func (s *Stack) ownSettings(ctx context.Context, program string) (map[string]string, error) {
 	server, err := s.database(ctx)
 	if err != nil {
 		return nil, err
@@ -90,6 +125,11 @@ func (s *Stack) settings(ctx context.Context, program string) (map[string]string
 		return map[string]string{"database-url": server.URLOf("statement_service", StatementDatabase), "bank-code": BankCode}, nil
 	case "checkout":
 		return map[string]string{"database-url": server.URLOf("checkout_service", CheckoutDatabase), "bank-address": a.BankGRPC()}, nil
+	case "identity":
+		return map[string]string{
+			"database-url": server.URL(IdentityDatabase), "signing-keys": s.signingKeysFile(), "issuer": s.tokenIssuer(), "audience": tokenAudience,
+			"smtp-url": "smtp://" + a.host(mailPort),
+		}, nil
 	case "bankctl":
 		return map[string]string{
 			"kafka-brokers":          a.Kafka(),
@@ -104,11 +144,25 @@ func (s *Stack) settings(ctx context.Context, program string) (map[string]string
 	return nil, fmt.Errorf("there is no program %s", program)
 }
 
+// withoutTLS makes a program at a path take every caller for the program plain, in plain text.
+func withoutTLS(settings map[string]string, path, plain string) {
+	maps.DeleteFunc(settings, func(name, _ string) bool {
+		return strings.HasPrefix(name, "tls-") || strings.HasPrefix(name, "token-") || name == "identity-address"
+	})
+	// A build from before TLS does not know the setting.
+	if help, _ := exec.Command(path, "--help").CombinedOutput(); bytes.Contains(help, []byte("-insecure")) {
+		settings["insecure"] = plain
+	}
+}
+
 func (s *Stack) vaultKeyFile() string { return filepath.Join(s.dir, "secrets", "vault.key") }
 
-// makeKeys makes the key that encrypts card numbers. An existing key is kept, because without
-// it the stored numbers cannot be read.
+// makeKeys makes the keys that sign access tokens, and the key that encrypts card numbers. An existing key is
+// kept, because without it the stored numbers cannot be read.
 func (s *Stack) makeKeys(ctx context.Context, log io.Writer) error {
+	if err := s.makeSigningKeys(ctx, log); err != nil {
+		return err
+	}
 	if _, err := os.Stat(s.vaultKeyFile()); !errors.Is(err, fs.ErrNotExist) || !hasSources(s.Root(), "bankctl") {
 		return err
 	}
@@ -185,6 +239,15 @@ func (s *Stack) Bankctl(ctx context.Context, out io.Writer, args ...string) erro
 	return runProgram(ctx, cmd, out)
 }
 
+// BankctlAs runs bankctl with the certificate of another program than the operator.
+func (s *Stack) BankctlAs(ctx context.Context, program string, out io.Writer, args ...string) error {
+	files, err := s.Certificates(program)
+	if err != nil {
+		return err
+	}
+	return s.Bankctl(ctx, out, append(args, "--tls-certificate", files.Certificate, "--tls-key", files.Key, "--tls-authority", files.Authority)...)
+}
+
 // Apply repeats the provisioning of a stack that another launcher runs on the same folder and
 // ports. It fails with [ErrNotRunning] if no stack runs there.
 func (s *Stack) Apply(ctx context.Context) error {
@@ -214,7 +277,7 @@ func (s *Stack) Replica(ctx context.Context, original string, copied Copy) (*pro
 	}
 	row := s.group.Add(s.serviceSpec(service{
 		name: copied.Name, program: original, grpc: copied.GRPCPort, http: copied.HTTPPort,
-		settings: copied.Settings, folder: copied.Folder,
+		settings: copied.Settings, folder: copied.Folder, plain: copied.Plain,
 	}))
 	if err := row.Start(ctx); err != nil {
 		return nil, err
@@ -243,4 +306,7 @@ type Copy struct {
 	// Folder holds the program of another build, as an absolute path; empty means the program
 	// that this launcher has built.
 	Folder string
+	// Plain makes the copy serve plain text and take every caller for the program of this name. Empty: TLS.
+	// A build from before TLS serves plain text anyway.
+	Plain string
 }

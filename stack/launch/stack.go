@@ -19,6 +19,8 @@ import (
 	"codebank.dev/native/dist"
 	"codebank.dev/native/postgres"
 	"codebank.dev/native/process"
+	"codebank.dev/platform/mtls"
+	"codebank.dev/stack/mailbox"
 )
 
 // BankCode is the code of the bank that the stack runs.
@@ -29,6 +31,7 @@ const (
 	LedgerDatabase    = "bank_" + BankCode
 	StatementDatabase = "statement_" + BankCode
 	CheckoutDatabase  = "checkout"
+	IdentityDatabase  = "identity"
 )
 
 // The names of the processes and tasks, in the order of the table.
@@ -41,7 +44,10 @@ const (
 	Databases       = "databases"
 	Programs        = "programs"
 	Migrations      = "migrations"
+	Certificates    = "certificates"
+	Mail            = "mail"
 	Keys            = "keys"
+	Identity        = "identity"
 	Bank            = "bank"
 	Statement       = "statement"
 	Checkout        = "checkout"
@@ -92,6 +98,8 @@ type Stack struct {
 	user      *child.User
 	group     *process.Group
 	unlock    func()
+	walls     *walls
+	mail      *mailbox.Server
 
 	// server is set when the database server was prepared.
 	server atomic.Pointer[postgres.Server]
@@ -130,6 +138,7 @@ func Open(config Config) (*Stack, error) {
 	if s.user, err = child.Unprivileged(); err != nil {
 		return nil, err
 	}
+	s.walls = &walls{folder: filepath.Join(s.dir, "tls"), files: make(map[string]*mtls.Files)}
 	s.group = process.NewGroup(filepath.Join(s.dir, "logs"), s.printProgress)
 	s.addRows()
 	return s, nil
@@ -171,6 +180,7 @@ func (s *Stack) Start(ctx context.Context, only ...string) error {
 		return fmt.Errorf("%w: %s", ErrInUse, s.dir)
 	}
 	if err := s.group.Start(ctx, only...); err != nil {
+		s.closeMail()
 		unlock()
 		return err
 	}
@@ -186,11 +196,19 @@ func (s *Stack) Wait(ctx context.Context) error { return s.group.Wait(ctx) }
 // before ctx ends, is killed. The data stays.
 func (s *Stack) Stop(ctx context.Context) error {
 	err := s.group.Stop(ctx)
+	s.closeMail()
 	if s.unlock != nil {
 		s.unlock()
 		s.unlock = nil
 	}
 	return err
+}
+
+func (s *Stack) closeMail() {
+	if s.mail != nil {
+		s.mail.Close()
+		s.mail = nil
+	}
 }
 
 // Healthy checks every running process and returns the errors of those that are not ready.

@@ -29,9 +29,12 @@ func (s *Stack) addRows() {
 		return build(ctx, s.Root())
 	}})
 	s.group.Add(process.Spec{Name: Migrations, Needs: []string{Databases, Programs}, Task: s.migrateDatabases})
+	s.group.Add(process.Spec{Name: Certificates, Task: s.makeCertificates})
+	s.group.Add(process.Spec{Name: Mail, Ports: []int{s.addresses.port(mailPort)}, Task: s.serveMail})
 	s.group.Add(process.Spec{Name: Keys, Needs: []string{Programs}, Task: s.makeKeys})
 	a := s.addresses
 	for _, service := range []service{
+		{name: Identity, program: "identity", grpc: a.port(identityGRPC), http: a.port(identityHTTP)},
 		{name: Bank, program: "bank", grpc: a.port(bankGRPC), http: a.port(bankHTTP)},
 		{name: Statement, program: "statement", grpc: a.port(statementGRPC), http: a.port(statementHTTP)},
 		{name: Checkout, program: "checkout", grpc: a.port(checkoutGRPC), http: a.port(checkoutHTTP)},

@@ -40,7 +40,12 @@ func Await(ctx context.Context, timeout time.Duration, check func(context.Contex
 // sends none, and a nil value reads none. An empty answer leaves the value as it was. A status
 // of 300 or more is an error with the beginning of the answer.
 func Call(ctx context.Context, method, url string, body, into any) error {
-	answer, err := send(ctx, method, url, body)
+	return CallWith(ctx, http.DefaultClient, method, url, body, into)
+}
+
+// CallWith is Call with a client.
+func CallWith(ctx context.Context, client *http.Client, method, url string, body, into any) error {
+	answer, err := send(ctx, client, method, url, body)
 	if err != nil || into == nil || len(answer) == 0 {
 		return err
 	}
@@ -49,10 +54,15 @@ func Call(ctx context.Context, method, url string, body, into any) error {
 
 // Get returns the text at a URL. A status of 300 or more is an error.
 func Get(ctx context.Context, url string) ([]byte, error) {
-	return send(ctx, http.MethodGet, url, nil)
+	return GetWith(ctx, http.DefaultClient, url)
 }
 
-func send(ctx context.Context, method, url string, body any) ([]byte, error) {
+// GetWith is Get with a client.
+func GetWith(ctx context.Context, client *http.Client, url string) ([]byte, error) {
+	return send(ctx, client, http.MethodGet, url, nil)
+}
+
+func send(ctx context.Context, client *http.Client, method, url string, body any) ([]byte, error) {
 	var content []byte
 	if body != nil {
 		var err error
@@ -65,7 +75,7 @@ func send(ctx context.Context, method, url string, body any) ([]byte, error) {
 		return nil, err
 	}
 	request.Header.Set("Content-Type", "application/json")
-	response, err := http.DefaultClient.Do(request)
+	response, err := client.Do(request)
 	if err != nil {
 		return nil, err
 	}

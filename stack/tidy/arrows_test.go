@@ -97,7 +97,9 @@ var arrows = map[string][]string{
 	// Elasticsearch and the settings of operators.
 	"operations": slices.Concat(service, []string{"connectors", "dashboards", "bank/postgres", "bank/kafka", "bank/vault", "checkout/postgres", "identity/operators", "statement/postgres", "web/analyst"}),
 
-	"stack": {"self", "native/", "schemas", "connectors", "dashboards"},
+	// The launcher makes an authority and certificates for the programs that it starts, and reads them for
+	// its own calls. It signs access tokens with the keys that it has made for identity.
+	"stack": {"self", "native/", "schemas", "connectors", "dashboards", "identity/signing", "platform/mtls", "platform/mtls/authority"},
 }
 
 // testArrows says which packages of other modules the tests of a module may import.
@@ -113,7 +115,7 @@ var testArrows = map[string][]string{
 	"identity":   {"native/", "platform/", "schemas"},
 	"web":        {"dashboards", "native/", "platform/", "schemas"},
 	"operations": {"bank/postgres", "bank/kafka", "bank/vault", "checkout/postgres", "connectors", "dashboards", "identity/operators", "statement/postgres", "native/", "platform/", "schemas", "web/analyst"},
-	"stack":      {"native/", "connectors", "dashboards", "schemas"},
+	"stack":      {"native/", "connectors", "dashboards", "identity/signing", "platform/mtls", "platform/mtls/authority", "schemas"},
 }
 
 const module = "codebank.dev/"

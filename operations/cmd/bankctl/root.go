@@ -13,6 +13,7 @@ import (
 	"codebank.dev/operations/failpoints"
 	"codebank.dev/operations/output"
 	"codebank.dev/platform/failpoint"
+	"codebank.dev/platform/mtls"
 )
 
 // settings are the flags that all commands share.
@@ -30,6 +31,8 @@ type settings struct {
 	timeout              time.Duration
 	output               string
 	failpoint            string
+	// tls are the files of the program that bankctl calls the bank's programs as.
+	tls mtls.Config
 }
 
 // application is what all commands share.
@@ -91,6 +94,7 @@ func (a *application) bind(root *cobra.Command) {
 	flags.StringVar(&a.connectURL, "connect-url", "http://127.0.0.1:17025", "`URL` of a Kafka Connect worker")
 	flags.StringVar(&a.elasticsearchURL, "elasticsearch-url", "http://127.0.0.1:17026", "`URLs` of Elasticsearch nodes, separated by commas")
 	a.auth.bind(flags)
+	a.bindTLS(flags)
 	flags.StringVar(&a.ledgerDatabaseURL, "ledger-database-url", "", "`URL` of the bank's Postgres database")
 	flags.StringVar(&a.statementDatabaseURL, "statement-database-url", "", "`URL` of the statement's Postgres database")
 	flags.StringVar(&a.identityDatabaseURL, "identity-database-url", "", "`URL` of identity's Postgres database")

@@ -43,8 +43,9 @@ later. One customer in ten has a wallet with deposits, withdrawals, payments,
 transfers and holds. --plan says when. With -o json the plan has annotations: a list
 of {"at", "to", "word", "text"} of what a chart over time should mark.
 
-The bank must have been started with --history, and "cashier" must be among its
---operators, as it is by default. It decides each purchase by its
+The bank must have been started with --history, and takes one only from the program
+"history": --tls-certificate must be a certificate of it, and a bank in plain text
+must have --insecure history. It decides each purchase by its
 rules, and its events travel as all events do. The same options make the same
 requests: a run that was cut off is finished by doing it again, and doing a whole run
 again changes nothing. --end is today's midnight; to repeat a run on another day, set
@@ -89,7 +90,11 @@ func (a *application) seed(ctx context.Context, s *seedSettings) error {
 	if s.planned {
 		return a.showPlan(plan)
 	}
-	to, err := sender.Dial(s.address)
+	files, err := a.files()
+	if err != nil {
+		return err
+	}
+	to, err := sender.Dial(s.address, files)
 	if err != nil {
 		return misused("bank-address", err)
 	}

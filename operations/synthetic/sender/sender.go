@@ -13,19 +13,20 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
 
 	"codebank.dev/operations/synthetic"
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/mtls"
 	"codebank.dev/platform/serve"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 )
 
+// Program is the program that a bank takes a history from. Its name keeps the request ids apart from those of
+// a shop.
+const Program = "history"
+
 const (
-	// caller is the caller of all requests. It keeps their request ids apart from those of a
-	// shop.
-	caller = "history"
-	// cashier is the caller that pays cash in and out of wallets: an operator of the bank.
-	cashier = "cashier"
 	// MaxShares is how many messages can be on their way at once. The bank's queue has no
 	// room for more.
 	MaxShares = 64
@@ -41,14 +42,18 @@ const (
 // Sender has a connection to a bank.
 type Sender struct{ connection *grpc.ClientConn }
 
-// Dial returns a sender to the bank whose gRPC is at address, host:port. It does not wait
-// for the bank; an error means that the address cannot be read. The caller closes the
-// sender.
-func Dial(address string) (*Sender, error) {
-	connection, err := serve.Dial(address, serve.WithCaller(caller),
+// Dial returns a sender to the bank whose gRPC is at address, host:port. files proves to the bank that it is
+// the Program; nil dials a bank with --insecure history. It does not wait for the bank; an error means that
+// the address cannot be read. The caller closes the sender.
+func Dial(address string, files *mtls.Files) (*Sender, error) {
+	secure := grpc.WithTransportCredentials(insecure.NewCredentials())
+	if files != nil {
+		secure = grpc.WithTransportCredentials(files.Client("bank"))
+	}
+	connection, err := serve.Dial(address,
 		serve.WithRetry("bank.v1.CardService", "bank.v1.WalletService", "bank.v1.PurchaseService/ReversePurchase",
 			"bank.v1.PurchaseService/CapturePurchase", "bank.v1.PurchaseService/VoidPurchase"),
-		serve.WithGRPC(grpc.WithInitialWindowSize(window), grpc.WithInitialConnWindowSize(window)))
+		serve.WithGRPC(secure, grpc.WithInitialWindowSize(window), grpc.WithInitialConnWindowSize(window)))
 	if err != nil {
 		return nil, err
 	}
@@ -143,8 +148,8 @@ func explained(err error) error {
 	switch refused := fault.Of(err); {
 	case refused.Field == "request_time":
 		return fmt.Errorf("%w (start the bank with --history, and end the history before today)", err)
-	case refused.Reason == "CASH_NOT_ALLOWED":
-		return fmt.Errorf("%w (start the bank with %q among its --operators)", err, cashier)
+	case refused.Code == fault.PermissionDenied || refused.Code == fault.Unauthenticated:
+		return fmt.Errorf("%w (start the bank with --history, and show it a certificate of the program %s)", err, Program)
 	case refused.Reason == "EVENT_VERSION_TOO_OLD":
 		return fmt.Errorf("%w (start the bank without --event-version)", err)
 	case refused.Reason == "REQUEST_ID_REUSED":

@@ -61,7 +61,7 @@ func send(t *testing.T, bank *fakeBank) error {
 	t.Cleanup(server.Stop)
 	load, err := synthetic.New(synthetic.Options{Seed: 1, Days: 2, Purchases: 1000, End: time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)})
 	require.NoError(t, err)
-	to, err := sender.Dial(listener.Addr().String())
+	to, err := sender.Dial(listener.Addr().String(), nil)
 	require.NoError(t, err)
 	defer to.Close()
 	_, err = to.Send(t.Context(), load, sender.Options{Shares: 2, Patience: 300 * time.Millisecond, Progress: func(sender.Progress) {}})

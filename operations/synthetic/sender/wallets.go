@@ -4,10 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"google.golang.org/grpc/metadata"
-
 	"codebank.dev/operations/synthetic"
-	"codebank.dev/platform/serve"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 )
 
@@ -80,16 +77,16 @@ func (s *wallets) decide(ctx context.Context, round []synthetic.Step) error {
 	return err
 }
 
-// call lets the bank decide a step, which may follow the transaction of that name. Cash is a cashier's,
-// captures and voids are the merchant's, and everything else the customer asks for.
+// call lets the bank decide a step, which may follow the transaction of that name. The bank takes all of a
+// history from the Program, also what customers asked for then.
 func (s *wallets) call(ctx context.Context, step *synthetic.Step, follows string) (*bankv1.Transaction, error) {
 	account := s.accounts[step.Wallet]
 	switch step.Kind {
 	case synthetic.Deposit:
-		answer, err := s.service.Deposit(metadata.AppendToOutgoingContext(ctx, serve.CallerKey, cashier), step.DepositRequest(account))
+		answer, err := s.service.Deposit(ctx, step.DepositRequest(account))
 		return answer.GetTransaction(), err
 	case synthetic.Withdrawal:
-		answer, err := s.service.Withdraw(metadata.AppendToOutgoingContext(ctx, serve.CallerKey, cashier), step.WithdrawRequest(account))
+		answer, err := s.service.Withdraw(ctx, step.WithdrawRequest(account))
 		return answer.GetTransaction(), err
 	case synthetic.Capture:
 		answer, err := s.service.CaptureHold(ctx, step.CaptureHoldRequest(follows))
@@ -98,27 +95,17 @@ func (s *wallets) call(ctx context.Context, step *synthetic.Step, follows string
 		answer, err := s.service.VoidHold(ctx, step.VoidHoldRequest(follows))
 		return answer.GetTransaction(), err
 	case synthetic.Payment:
-		answer, err := s.service.Purchase(s.by(ctx, step.Wallet), step.PaymentRequest(account))
+		answer, err := s.service.Purchase(ctx, step.PaymentRequest(account))
 		return answer.GetTransaction(), err
 	case synthetic.Hold:
-		answer, err := s.service.PlaceHold(s.by(ctx, step.Wallet), step.HoldRequest(account))
+		answer, err := s.service.PlaceHold(ctx, step.HoldRequest(account))
 		return answer.GetTransaction(), err
 	case synthetic.Transfer:
-		answer, err := s.service.Transfer(s.by(ctx, step.Wallet), step.TransferRequest(account, s.accounts[step.To]))
+		answer, err := s.service.Transfer(ctx, step.TransferRequest(account, s.accounts[step.To]))
 		return answer.GetTransaction(), err
 	}
-	who := step.Wallet
-	if step.To >= 0 { // The recipient of a transfer gives it back.
-		who = step.To
-	}
-	answer, err := s.service.Reverse(s.by(ctx, who), step.GiveBackRequest(follows))
+	answer, err := s.service.Reverse(ctx, step.GiveBackRequest(follows))
 	return answer.GetTransaction(), err
-}
-
-// by returns ctx for a call that is made for the customer of a wallet.
-func (s *wallets) by(ctx context.Context, wallet int) context.Context {
-	customer := s.cards[s.load.Wallets()[wallet].Card].GetCard().GetCustomerId()
-	return metadata.AppendToOutgoingContext(ctx, serve.CustomerKey, "customers/"+customer)
 }
 
 // count counts a decided step, and keeps its name if a later step needs it.
