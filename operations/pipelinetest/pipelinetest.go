@@ -5,6 +5,7 @@ package pipelinetest
 
 import (
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -58,8 +59,8 @@ type Customer struct {
 func (c Customer) AccountID() string { return strings.TrimPrefix(c.Card.GetAccount(), "accounts/") }
 
 // StartBank migrates the ledger at url, whose user must be a superuser, starts the bank's program
-// on it as the bank's role, with further flags, and waits until it serves. The program ends with the
-// test.
+// on it as the bank's role, with further flags, and waits until it serves, in plain text. It takes
+// everybody for an operator, or for who loads its history. The program ends with the test.
 func StartBank(t testing.TB, url string, flags ...string) *Bank {
 	t.Helper()
 	url = Ledger(t, url, postgres.ServiceRole)
@@ -72,12 +73,16 @@ func StartBankWith(t testing.TB, environ []string, flags ...string) *Bank {
 	t.Helper()
 	keys := filepath.Join(t.TempDir(), "vault.json")
 	require.NoError(t, vault.NewKeyFile(keys, nil))
-	b := &Bank{Program: programtest.StartPackage(t, "codebank.dev/bank/cmd/bank", environ, append(flags,
-		"--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0", "--vault-key-file="+keys)...)}
+	everybody := []string{"--insecure=shop", "--operators=shop"}
+	if slices.Contains(flags, "--history") {
+		everybody = []string{"--insecure=history"}
+	}
+	b := &Bank{Program: programtest.StartPackage(t, "codebank.dev/bank/cmd/bank", environ, slices.Concat(flags, everybody, []string{
+		"--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0", "--vault-key-file=" + keys})...)}
 	addresses, ready := b.AwaitReady(t)
 	require.True(t, ready, b.Log())
 	b.Address = addresses.GRPC
-	connection, err := serve.Dial(b.Address, serve.WithCaller("shop"))
+	connection, err := serve.Dial(b.Address)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = connection.Close() })
 	b.cards, b.purchases = bankv1.NewCardServiceClient(connection), bankv1.NewPurchaseServiceClient(connection)

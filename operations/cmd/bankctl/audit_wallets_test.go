@@ -25,7 +25,7 @@ type branch struct {
 
 func newBranch(t *testing.T) *branch {
 	w := newTown(t, "--event-version=3")
-	connection, err := serve.Dial(w.bank.Address, serve.WithCaller("operator"))
+	connection, err := serve.Dial(w.bank.Address)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = connection.Close() })
 	return &branch{town: w, wallets: bankv1.NewWalletServiceClient(connection), purchases: bankv1.NewPurchaseServiceClient(connection)}
