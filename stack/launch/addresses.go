@@ -26,6 +26,7 @@ const (
 	checkoutHTTP
 	identityGRPC           = 8
 	identityHTTP           = 9
+	mailPort               = 19
 	postgresPort           = 20
 	kafkaPort              = 21
 	kafkaControllerPort    = 22
@@ -35,7 +36,6 @@ const (
 	elasticsearchPort      = 26
 	elasticsearchPeerPort  = 27
 	dashboardsPort         = 28
-	mailPort               = 29
 )
 
 // Addresses are the addresses of the parts of one stack. All are on the loopback address.
