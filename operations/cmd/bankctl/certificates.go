@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"regexp"
+
+	"github.com/spf13/cobra"
+
+	"codebank.dev/platform/mtls"
+	"codebank.dev/platform/mtls/authority"
+)
+
+// certificateSettings are the flags of certificates.
+type certificateSettings struct {
+	folder, bank string
+	hosts        []string
+}
+
+var bankOfCertificate = regexp.MustCompile(`^([0-9]{3}|-)$`)
+
+func newCertificates(app *application) *cobra.Command {
+	var s certificateSettings
+	command := &cobra.Command{
+		Use:   "certificates --out FOLDER PROGRAM...",
+		Short: "Make a certificate authority and certificates of programs, for one machine or a rehearsal",
+		Long: `Make PROGRAM.pem and PROGRAM.key for each program, and authority.pem, which signs
+them. The folder must exist. An authority that is in it already signs again; the
+programs' files are replaced, and running programs read them again.
+
+The key of the authority lies in the same folder, and whoever has it can be any
+program. A bank has an authority of its own, and gives programs files of the same
+form: the certificate has one URI, spiffe://codebank/BANK/PROGRAM.
+
+A certificate is valid for 30 days, for localhost, for the name of the program and
+for the names of --host.`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: work(func(_ context.Context, programs []string) error { return app.certificates(&s, programs) }),
+	}
+	flags := command.Flags()
+	flags.StringVar(&s.folder, "out", "", "`folder` for the files")
+	flags.StringVar(&s.bank, "of-bank", "001", "`code` of the bank that the programs belong to; - for none")
+	flags.StringSliceVar(&s.hosts, "host", nil, "further `name` of the host of the programs; may be repeated")
+	_ = command.MarkFlagRequired("out")
+	_ = command.MarkFlagDirname("out")
+	return command
+}
+
+func (a *application) certificates(s *certificateSettings, programs []string) error {
+	if !bankOfCertificate.MatchString(s.bank) {
+		return misused("of-bank", errors.New("a bank code is three digits; - is for none"))
+	}
+	for _, program := range programs {
+		if _, err := mtls.ParseID(mtls.ID{Bank: s.bank, Program: program}.String()); err != nil {
+			return &misuse{cause: fmt.Errorf("%q is no name of a program: 1 to 48 of a-z 0-9 . _ -", program)}
+		}
+	}
+	if info, err := os.Stat(s.folder); err != nil || !info.IsDir() {
+		return misused("out", errors.New("there is no such folder"))
+	}
+	issuer, err := authority.Open(s.folder)
+	if err != nil {
+		return err
+	}
+	for _, program := range programs {
+		files, err := issuer.Issue(mtls.ID{Bank: s.bank, Program: program}, authority.Options{Hosts: append([]string{program}, s.hosts...)})
+		if err != nil {
+			return err
+		}
+		if a.printer().JSON() {
+			err = a.printer().Object(map[string]string{"kind": "certificate", "name": files.Certificate, "action": "created"})
+		} else {
+			err = a.printer().Text("created " + files.Certificate + "\n")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
