@@ -121,7 +121,9 @@ func TestAValueThatNoRowCanHoldIsADeadLetterThatTheIndexTellsOf(t *testing.T) {
 	operator, err := stack.HTTPClient(launch.Operator)
 	require.NoError(t, err)
 	var page map[string]any
-	require.NoError(t, pipes.CallWith(t.Context(), operator, http.MethodGet, launch.URL(stack.Addresses().StatementHTTP())+"/v1/"+account+"/lines", nil, &page))
+	answer, err := pipes.GetWith(t.Context(), operator, launch.URL(stack.Addresses().StatementHTTP())+"/v1/"+account+"/lines")
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(answer, &page))
 	require.Empty(t, page["lines"])
 
 	requireOwnLettersOnly(t, stack, kadm.NewClient(client), queues, before)

@@ -40,12 +40,7 @@ func Await(ctx context.Context, timeout time.Duration, check func(context.Contex
 // sends none, and a nil value reads none. An empty answer leaves the value as it was. A status
 // of 300 or more is an error with the beginning of the answer.
 func Call(ctx context.Context, method, url string, body, into any) error {
-	return CallWith(ctx, http.DefaultClient, method, url, body, into)
-}
-
-// CallWith is Call with a client.
-func CallWith(ctx context.Context, client *http.Client, method, url string, body, into any) error {
-	answer, err := send(ctx, client, method, url, body)
+	answer, err := send(ctx, http.DefaultClient, method, url, body)
 	if err != nil || into == nil || len(answer) == 0 {
 		return err
 	}
