@@ -248,9 +248,9 @@ func TestWhoMayCallWhat(t *testing.T) {
 	owner, recipient := who{"app", ada.GetCustomerId()}, who{"app", bob.GetCustomerId()}
 	forAda := who{"cashier", ada.GetCustomerId()}
 	matrix := map[string]map[who]string{
-		"OpenAccount":                {operator: allowed, service: allowed, stranger: allowed, owner: allowed, recipient: denied, forAda: allowed},
+		"OpenAccount":                {operator: allowed, service: allowed, stranger: allowed, owner: allowed, recipient: hidden, forAda: allowed},
 		"OpenAccount with a deposit": {operator: allowed, service: denied, stranger: denied, owner: denied, recipient: denied, forAda: denied},
-		"ListAccounts":               {operator: allowed, service: allowed, stranger: allowed, owner: allowed, recipient: denied, forAda: allowed},
+		"ListAccounts":               {operator: allowed, service: allowed, stranger: allowed, owner: allowed, recipient: hidden, forAda: allowed},
 		"GetBalance":                 {operator: allowed, service: allowed, stranger: allowed, owner: allowed, recipient: hidden, forAda: allowed},
 		"CloseAccount":               {operator: allowed, service: allowed, stranger: allowed, owner: allowed, recipient: hidden, forAda: allowed},
 		"Deposit":                    {operator: allowed, service: denied, stranger: denied, owner: denied, recipient: denied, forAda: denied},

@@ -29,7 +29,7 @@ func (s *Service) Balance(ctx context.Context, subject bank.Subject, name string
 // List returns up to limit accounts of a customer, wallets and those of cards, open and closed, oldest
 // first. They follow the account after, or begin with the first one when after is zero.
 //
-// Errors: fault.InvalidArgument customer_id; fault.PermissionDenied when a user asks for another
+// Errors: fault.InvalidArgument customer_id; fault.NotFound when a user asks for another
 // customer's, or a merchant for anybody's.
 func (s *Service) List(ctx context.Context, subject bank.Subject, customer string, after bank.ID, limit int) ([]bank.Account, error) {
 	owner, err := namedCustomer(customer)

@@ -61,8 +61,9 @@ var (
 	// errNoTransaction answers for a transaction that does not exist and for one of somebody else, with
 	// no difference between the two.
 	errNoTransaction = fault.New(fault.NotFound, "TRANSACTION_NOT_FOUND", "There is no such transaction.")
-	errOther         = fault.New(fault.PermissionDenied, "OTHER_CUSTOMER", "A customer asks for accounts of his own only.")
-	errNotCustomer   = fault.New(fault.PermissionDenied, "NOT_ALLOWED", "Only a customer, a service or an operator of the bank may ask for this.")
+	// errOther answers a user who names a customer that is not his, whether or not there is one.
+	errOther       = fault.New(fault.NotFound, "CUSTOMER_NOT_FOUND", "There is no such customer.").In("customer_id")
+	errNotCustomer = fault.New(fault.PermissionDenied, "NOT_ALLOWED", "Only a customer, a service or an operator of the bank may ask for this.")
 )
 
 // account returns the facts of an account that a request names in a field, whoever asks.
