@@ -121,7 +121,7 @@ func (e *estate) cells(owner string) []cells {
 	return []cells{
 		{bankv1.CardService_IssueCard_FullMethodName, "403 403", "403", "200", "200", func() proto.Message { return e.issue() }},
 		{bankv1.CardService_GetCard_FullMethodName, "200 404", "403", "403", "200", func() proto.Message { return &bankv1.GetCardRequest{Name: card} }},
-		{bankv1.CardService_BlockCard_FullMethodName, "200 404", "403", "403", "200", func() proto.Message {
+		{bankv1.CardService_BlockCard_FullMethodName, "200 404", "403", "200", "200", func() proto.Message {
 			return &bankv1.BlockCardRequest{Name: e.spare()}
 		}},
 		{bankv1.CardService_UnblockCard_FullMethodName, "200 404", "403", "403", "200", func() proto.Message { return &bankv1.UnblockCardRequest{Name: card} }},
@@ -164,10 +164,10 @@ func (e *estate) cells(owner string) []cells {
 		{bankv1.WalletService_CloseAccount_FullMethodName, "200 404", "403", "403", "200", func() proto.Message {
 			return &bankv1.CloseAccountRequest{RequestId: id(), Name: e.open(e.customer, 0)}
 		}},
-		{bankv1.WalletService_Deposit_FullMethodName, "403 403", "403", "403", "200", func() proto.Message {
+		{bankv1.WalletService_Deposit_FullMethodName, "403 403", "403", "200", "200", func() proto.Message {
 			return &bankv1.DepositRequest{RequestId: id(), Account: e.wallet, AmountMinor: 1, Currency: "BRL"}
 		}},
-		{bankv1.WalletService_Withdraw_FullMethodName, "403 403", "403", "403", "200", func() proto.Message {
+		{bankv1.WalletService_Withdraw_FullMethodName, "403 403", "403", "200", "200", func() proto.Message {
 			return &bankv1.WithdrawRequest{RequestId: id(), Account: e.wallet, AmountMinor: 1, Currency: "BRL"}
 		}},
 		{bankv1.WalletService_Purchase_FullMethodName, "200 404", "403", "200", "200", func() proto.Message {
