@@ -33,7 +33,7 @@ func sent(s *Statement, rows int) []byte {
 }
 
 func newRows(t require.TestingT, each func(*audit.Copy) error) *copiedRows {
-	s, err := New(context.Background(), "postgres://u@h/d")
+	s, err := New(context.Background(), "postgres://u@h/d?sslmode=disable")
 	require.NoError(t, err)
 	s.Close() // The rows need its columns only.
 	return &copiedRows{statement: s, each: each}
