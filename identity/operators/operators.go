@@ -13,8 +13,8 @@ import (
 )
 
 // Add gives the user with an e-mail address the role of an operator, and opens the account with the
-// password first if the address has none. The act is in the audit log as one of a command. It makes
-// the tables if there are none, and waits for the database until ctx ends. It returns whether it opened
+// password first if the address has none. The act is in the audit log as one of a command. It waits
+// until the database answers and is migrated, or ctx ends. It returns whether it opened
 // an account; if not, the password stays as it was. Errors: InvalidArgument email or new_password, and
 // those of the store.
 func Add(ctx context.Context, databaseURL, email, password string) (created bool, err error) {

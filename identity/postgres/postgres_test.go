@@ -42,9 +42,12 @@ func open(t testing.TB) *opened {
 	return openAt(t, postgrestest.Database(t))
 }
 
+// openAt migrates the database at an address, whose user must be a superuser, and opens it as the program's
+// role. The connection is the administrator's.
 func openAt(t testing.TB, url string) *opened {
 	t.Helper()
-	store, err := postgres.Open(t.Context(), postgres.Config{URL: url})
+	require.NoError(t, postgres.Migrate(t.Context(), postgres.Config{URL: url}))
+	store, err := postgres.Open(t.Context(), postgres.Config{URL: databasetest.As(t, url, postgres.ServiceRole)})
 	require.NoError(t, err)
 	t.Cleanup(store.Close)
 	require.NoError(t, store.Prepare(t.Context(), slog.New(slog.DiscardHandler)))

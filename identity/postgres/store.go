@@ -46,6 +46,9 @@ var needs = database.Needs{
 type Config struct {
 	// URL is the database's address as pgx reads it. It holds a password: never log it.
 	URL string
+	// Migrate makes Prepare migrate the database, whose owner the user must be then. Otherwise Prepare
+	// waits until it is migrated.
+	Migrate bool
 	// MaxConnections bounds the pool; 0 means database.DefaultMaxConnections.
 	MaxConnections int
 	// ApplicationName is what the server's activity view shows; empty means "identity".
@@ -84,17 +87,36 @@ func (s *Store) Close() { s.pool.Close() }
 // returns a fault.Unavailable that says what the program waits for.
 func (s *Store) Ready(ctx context.Context) error { return s.pool.Ready(ctx) }
 
-// Prepare migrates the database. While the database is away it waits; the log and Ready say for
-// what. It returns the context's error when ctx ends first, and at once an error that waiting does
-// not mend. Call it once, beside the listeners.
+// Migrated is the failpoint of Migrate, which bankctl runs too: a migration is committed, or the rights
+// of the roles are.
+const Migrated = failpoints.IdentityMigrated
+
+// Prepare waits until the database answers and has had the migrations that this program needs; the log and
+// Ready say what it waits for. With Config.Migrate it migrates the database first. It returns the
+// context's error when ctx ends first, and at once an error that waiting does not mend. Call it once,
+// beside the listeners.
 func (s *Store) Prepare(ctx context.Context, logger *slog.Logger) error {
-	return s.pool.Prepare(ctx, logger, s.Migrate)
+	if s.config.Migrate {
+		return s.pool.Prepare(ctx, logger, s.Migrate)
+	}
+	return s.pool.Prepare(ctx, logger, func(ctx context.Context) error { return s.pool.Migrated(ctx, Schema()) })
 }
 
-// Migrate brings the tables up to this program's version. It may be repeated, and several
-// processes may call it at once. It never undoes a migration.
+// Migrate brings the tables up to this program's version and gives the roles their rights. The user must
+// own the database. It may be repeated, and several processes may call it at once. It never undoes a
+// migration.
 func (s *Store) Migrate(ctx context.Context) error {
-	return s.pool.Migrate(ctx, database.Schema{Migrations: migrations}, func() { s.config.Failpoint.At(failpoints.IdentityMigrated) })
+	return s.pool.Migrate(ctx, Schema(), func() { s.config.Failpoint.At(failpoints.IdentityMigrated) })
+}
+
+// Migrate migrates the database that the configuration names, as Store.Migrate does.
+func Migrate(ctx context.Context, config Config) error {
+	store, err := Open(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+	return store.Migrate(ctx)
 }
 
 // errAway is the answer while the database cannot be used.

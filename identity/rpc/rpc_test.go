@@ -22,6 +22,7 @@ import (
 	"codebank.dev/identity/rpc"
 	"codebank.dev/identity/signing"
 	"codebank.dev/native/postgres/postgrestest"
+	"codebank.dev/platform/database/databasetest"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/serve"
 	"codebank.dev/platform/token"
@@ -95,7 +96,8 @@ func startBehind(t testing.TB, url string, params hashing.Params, config serve.W
 	require.NoError(t, err)
 	r := &running{url: url, keyFile: filepath.Join(t.TempDir(), "keys.json"), clock: new(identitytest.Clock), log: new(logBuffer), mails: identitytest.Catch(t)}
 	logger := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	r.store, err = postgres.Open(t.Context(), postgres.Config{URL: url})
+	require.NoError(t, postgres.Migrate(t.Context(), postgres.Config{URL: url}))
+	r.store, err = postgres.Open(t.Context(), postgres.Config{URL: databasetest.As(t, url, postgres.ServiceRole)})
 	require.NoError(t, err)
 	require.NoError(t, r.store.Prepare(t.Context(), logger))
 	require.NoError(t, signing.NewKeyFile(r.keyFile, r.clock.Now(), nil))

@@ -6,6 +6,7 @@ import (
 	"codebank.dev/bank/postgres"
 	"codebank.dev/bank/vault"
 	checkout "codebank.dev/checkout/postgres"
+	identity "codebank.dev/identity/postgres"
 	"codebank.dev/platform/failpoint"
 	statement "codebank.dev/statement/postgres"
 )
@@ -56,6 +57,6 @@ func All() []failpoint.Point {
 		MappingPut, AliasPut, ConnectorPut, ConnectorRestarted, ObjectsImported, RuleCreated, RuleUpdated, ExportWritten,
 		ExportPublished, RedriveProduced, ActionRecorded, RedriveMarked, postgres.RequeueLocked, postgres.RequeueDecided,
 		postgres.RequeueCommitted, postgres.Migrated, postgres.Claimed,
-		statement.Migrated, statement.Claimed, checkout.Migrated,
+		statement.Migrated, statement.Claimed, checkout.Migrated, identity.Migrated,
 	}
 }

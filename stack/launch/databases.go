@@ -22,6 +22,7 @@ var targets = []target{
 	{name: "ledger", database: LedgerDatabase, owner: "bank", service: "bank_service"},
 	{name: "statement", database: StatementDatabase, owner: "statement", service: "statement_service"},
 	{name: "checkout", database: CheckoutDatabase, owner: "checkout", service: "checkout_service"},
+	{name: "identity", database: IdentityDatabase, owner: "identity", service: "identity_service"},
 }
 
 // roles are the roles that sign in to the databases, beside the owners and the services, each with
@@ -60,10 +61,7 @@ func (s *Stack) createDatabases(ctx context.Context, _ io.Writer) error {
 		}
 	}
 	// The check for gaps must see when the transactions of the sink began.
-	if err := server.GrantRole(ctx, "pg_read_all_stats", "statement_service"); err != nil {
-		return err
-	}
-	return server.CreateDatabase(ctx, IdentityDatabase)
+	return server.GrantRole(ctx, "pg_read_all_stats", "statement_service")
 }
 
 // create creates a database that belongs to the owner.

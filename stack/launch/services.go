@@ -127,7 +127,7 @@ func (s *Stack) ownSettings(ctx context.Context, program string) (map[string]str
 		return map[string]string{"database-url": server.URLOf("checkout_service", CheckoutDatabase), "bank-address": a.BankGRPC()}, nil
 	case "identity":
 		return map[string]string{
-			"database-url": server.URL(IdentityDatabase), "signing-keys": s.signingKeysFile(), "issuer": s.tokenIssuer(), "audience": tokenAudience,
+			"database-url": server.URLOf("identity_service", IdentityDatabase), "signing-keys": s.signingKeysFile(), "issuer": s.tokenIssuer(), "audience": tokenAudience,
 			"smtp-url": "smtp://" + a.host(mailPort),
 		}, nil
 	case "bankctl":

@@ -95,7 +95,7 @@ var arrows = map[string][]string{
 
 	// bankctl serves the pages of the dashboards, because they need what it has: the client of
 	// Elasticsearch and the settings of operators.
-	"operations": slices.Concat(service, []string{"connectors", "dashboards", "bank/postgres", "bank/kafka", "bank/vault", "checkout/postgres", "identity/operators", "statement/postgres", "web/analyst"}),
+	"operations": slices.Concat(service, []string{"connectors", "dashboards", "bank/postgres", "bank/kafka", "bank/vault", "checkout/postgres", "identity/operators", "identity/postgres", "statement/postgres", "web/analyst"}),
 
 	// The launcher makes an authority and certificates for the programs that it starts, and reads them for
 	// its own calls. It signs access tokens with the keys that it has made for identity.
@@ -114,7 +114,7 @@ var testArrows = map[string][]string{
 	"checkout":   {"native/", "platform/", "schemas"},
 	"identity":   {"native/", "platform/", "schemas"},
 	"web":        {"dashboards", "native/", "platform/", "schemas"},
-	"operations": {"bank/postgres", "bank/kafka", "bank/vault", "checkout/postgres", "connectors", "dashboards", "identity/operators", "statement/postgres", "native/", "platform/", "schemas", "web/analyst"},
+	"operations": {"bank/postgres", "bank/kafka", "bank/vault", "checkout/postgres", "connectors", "dashboards", "identity/operators", "identity/postgres", "statement/postgres", "native/", "platform/", "schemas", "web/analyst"},
 	"stack":      {"native/", "connectors", "dashboards", "identity/signing", "platform/mtls", "platform/mtls/authority", "schemas"},
 }
 

@@ -88,6 +88,7 @@ func (c *config) bind(flags *flag.FlagSet) *given {
 	raw := &given{broker: clientauth.Kafka()}
 	c.server.Bind(flags, "127.0.0.1:17008", "127.0.0.1:17009")
 	c.server.BindTLS(flags, "operator")
+	flags.BoolVar(&c.database.Migrate, "migrate", false, "migrate the database at the start, for development: the user of --database-url must own it. Elsewhere bankctl migrate does it, and the program's user owns nothing")
 	flags.StringVar(&c.database.URL, "database-url", "", "the Postgres `url` of identities; required, a secret: prefer IDENTITY_DATABASE_URL or IDENTITY_DATABASE_URL_FILE")
 	flags.StringVar(&c.keys, "signing-keys", "", "the `path` of the file of the signing keys, which `identity keys new` makes; required")
 	flags.StringVar(&c.issuer, "issuer", "http://127.0.0.1:17009", "the issuer (iss) of access tokens")

@@ -15,12 +15,14 @@ import (
 	"codebank.dev/identity"
 	"codebank.dev/identity/failpoints"
 	"codebank.dev/identity/identitytest"
+	"codebank.dev/identity/postgres"
 	"codebank.dev/identity/signing"
 	stack "codebank.dev/native/postgres"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/auditlog/heads"
 	"codebank.dev/platform/auditlog/table"
 	"codebank.dev/platform/certtest"
+	"codebank.dev/platform/database/databasetest"
 	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/programtest"
 	"codebank.dev/platform/serve"
@@ -54,10 +56,26 @@ func newSetting(t *testing.T, url string) *setting {
 	return s
 }
 
-// launch runs the program and waits for nothing.
+// launch migrates the database, runs the program as its own role, and waits for nothing else.
 func (s *setting) launch(t *testing.T, flags ...string) *programtest.Program {
 	t.Helper()
-	return programtest.Start(t, []string{"IDENTITY_DATABASE_URL=" + s.url, "IDENTITY_SMTP_URL=" + s.mails.URL()},
+	return s.launchAs(t, s.service(t), flags...)
+}
+
+// service migrates the database, if there is one, and returns its address for the program's role.
+func (s *setting) service(t *testing.T) string {
+	t.Helper()
+	if s.url == programtest.NoDatabase {
+		return s.url
+	}
+	require.NoError(t, postgres.Migrate(t.Context(), postgres.Config{URL: s.url}))
+	return databasetest.As(t, s.url, postgres.ServiceRole)
+}
+
+// launchAs runs the program on a database as it is, as the user of its address.
+func (s *setting) launchAs(t *testing.T, url string, flags ...string) *programtest.Program {
+	t.Helper()
+	return programtest.Start(t, []string{"IDENTITY_DATABASE_URL=" + url, "IDENTITY_SMTP_URL=" + s.mails.URL()},
 		append([]string{"--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0", "--insecure=operator", "--signing-keys=" + s.keys}, flags...)...)
 }
 
@@ -66,7 +84,7 @@ func (s *setting) command(t *testing.T, words string, flags ...string) (string, 
 	t.Helper()
 	var out bytes.Buffer
 	args := append(append(strings.Fields(words), "--signing-keys="+s.keys), flags...)
-	err := run(t.Context(), args, []string{"IDENTITY_DATABASE_URL=" + s.url, "IDENTITY_PASSWORD=" + password}, &out)
+	err := run(t.Context(), args, []string{"IDENTITY_DATABASE_URL=" + s.service(t), "IDENTITY_PASSWORD=" + password}, &out)
 	return out.String(), err
 }
 
@@ -207,10 +225,11 @@ func TestTheProgramWaitsForItsDatabase(t *testing.T) {
 	s := newSetting(t, "")
 	programtest.TestAwaitsDatabase(t, programtest.Waiting{
 		Server: server,
-		Start: func(url string) *programtest.Program {
-			s.url = url
-			return s.launch(t)
+		Role:   postgres.ServiceRole,
+		Migrate: func(url string) error {
+			return postgres.Migrate(t.Context(), postgres.Config{URL: url})
 		},
+		Start: func(url string) *programtest.Program { return s.launchAs(t, url) },
 		Call: func(address string) error {
 			_, err := dial(t, address).ResetPassword(t.Context(), &identityv1.ResetPasswordRequest{Token: identity.NewSecret().Reveal(), NewPassword: password})
 			return serve.FromStatus(err)
@@ -233,7 +252,12 @@ func TestKilledAtAnyFailpointIdentityGoesOn(t *testing.T) {
 		t.Run(string(point), func(t *testing.T) {
 			t.Parallel()
 			s := newSetting(t, postgrestest.Database(t))
-			dying := s.launch(t, "--failpoint="+string(point))
+			var dying *programtest.Program
+			if point == failpoints.IdentityMigrated {
+				dying = s.launchAs(t, s.url, "--migrate", "--failpoint="+string(point))
+			} else {
+				dying = s.launch(t, "--failpoint="+string(point))
+			}
 			if addresses, ready := dying.AwaitReady(t); ready {
 				live(t, s, addresses.GRPC, "victim@example.com")
 			}

@@ -67,7 +67,7 @@ func free(t *testing.T) string {
 func (p *pair) launchTLS(t *testing.T) *programtest.Program {
 	t.Helper()
 	files := p.kit.Files(t, "identity")
-	program := programtest.Start(t, []string{"IDENTITY_DATABASE_URL=" + p.url, "IDENTITY_SMTP_URL=" + p.mails.URL()},
+	program := programtest.Start(t, []string{"IDENTITY_DATABASE_URL=" + p.service(t), "IDENTITY_SMTP_URL=" + p.mails.URL()},
 		"--grpc-address="+p.grpc, "--http-address="+p.http, "--signing-keys="+p.keys, "--issuer="+wallstest.Issuer,
 		"--tls-certificate="+files.Certificate, "--tls-key="+files.Key, "--tls-authority="+files.Authority, "--tls-denied="+files.Denied)
 	require.Eventually(t, func() bool { status, _ := p.get(t, "/readyz"); return status == http.StatusOK }, time.Minute, 20*time.Millisecond)

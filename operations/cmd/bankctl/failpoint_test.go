@@ -22,6 +22,7 @@ import (
 	"codebank.dev/bank/postgres"
 	"codebank.dev/bank/vault"
 	checkout "codebank.dev/checkout/postgres"
+	identity "codebank.dev/identity/postgres"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/operations/failpoints"
 	"codebank.dev/operations/kibana/kibanatest"
@@ -117,6 +118,7 @@ func TestKilledAtAnyFailpointDoingItAgainBringsItAbout(t *testing.T) {
 		postgres.RequeueLocked: republishAgain, postgres.RequeueDecided: republishAgain, postgres.RequeueCommitted: republishAgain,
 		postgres.Migrated: migrateAgain, postgres.Claimed: migrateAgain,
 		checkout.Migrated:  migrateCheckoutAgain,
+		identity.Migrated:  migrateIdentityAgain,
 		statement.Migrated: migrateStatementAgain, statement.Claimed: migrateStatementAgain,
 	}
 	for _, point := range failpoints.All() {
@@ -293,6 +295,17 @@ func migrateCheckoutAgain(p *plant, point failpoint.Point) {
 	require.NoError(p, err)
 	defer store.Close()
 	require.NoError(p, store.Prepare(p.Context(), slog.New(slog.DiscardHandler), store.Migrated))
+	require.NoError(p, store.Ready(p.Context()))
+}
+
+// migrateIdentityAgain: the same of identity's database.
+func migrateIdentityAgain(p *plant, point failpoint.Point) {
+	p.killed(point, "migrate", "identity", "--identity-database-url", p.database)
+	p.well("migrate", "identity", "--identity-database-url", p.database)
+	store, err := identity.Open(p.Context(), identity.Config{URL: databasetest.As(p, p.database, identity.ServiceRole)})
+	require.NoError(p, err)
+	defer store.Close()
+	require.NoError(p, store.Prepare(p.Context(), slog.New(slog.DiscardHandler)))
 	require.NoError(p, store.Ready(p.Context()))
 }
 

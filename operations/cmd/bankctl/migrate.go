@@ -7,6 +7,7 @@ import (
 
 	"codebank.dev/bank/postgres"
 	checkout "codebank.dev/checkout/postgres"
+	identity "codebank.dev/identity/postgres"
 	"codebank.dev/operations/provision"
 	"codebank.dev/platform/database"
 	"codebank.dev/platform/failpoint"
@@ -37,6 +38,11 @@ func (a *application) migrations() []migration {
 		}},
 		{"checkout", setting{"checkout-database-url", a.checkoutDatabaseURL}, func(ctx context.Context) error {
 			return checkout.Migrate(ctx, checkout.Config{URL: a.checkoutDatabaseURL, Failpoint: failpoint.From(ctx)})
+		}},
+		{"identity", setting{"identity-database-url", a.identityDatabaseURL}, func(ctx context.Context) error {
+			return identity.Migrate(ctx, identity.Config{
+				URL: a.identityDatabaseURL, ApplicationName: "bankctl", Failpoint: failpoint.From(ctx),
+			})
 		}},
 	}
 }

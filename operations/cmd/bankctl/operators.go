@@ -22,8 +22,8 @@ func newOperatorsAdd(app *application) *cobra.Command {
 no account, it is opened with --operator-password. Otherwise the password stays as
 it is. The act is in identity's audit log.
 
-The command works on identity's database (--identity-database-url) and makes its
-tables if there are none, so identity itself need not run.`,
+The command works on identity's database (--identity-database-url), which must be
+migrated. Identity itself need not run.`,
 		Args: cobra.ExactArgs(1),
 		RunE: work(func(ctx context.Context, args []string) error { return app.addOperator(ctx, args[0], password) }),
 	}

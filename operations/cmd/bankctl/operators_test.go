@@ -5,7 +5,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	identity "codebank.dev/identity/postgres"
 	"codebank.dev/native/postgres/postgrestest"
+	"codebank.dev/platform/database/databasetest"
 )
 
 func TestTheFirstOperatorIsMadeBeforeIdentityRuns(t *testing.T) {
@@ -17,6 +19,10 @@ func TestTheFirstOperatorIsMadeBeforeIdentityRuns(t *testing.T) {
 	status, _, stderr := add("root@example.com")
 	require.Equal(t, exitUsage, status)
 	require.Contains(t, stderr, "BANKCTL_IDENTITY_DATABASE_URL")
+	status, _, stderr = bankctl(t, "migrate", "identity", "--identity-database-url="+url)
+	require.Equal(t, exitOK, status, stderr)
+	administrator := url
+	url = databasetest.As(t, url, identity.ServiceRole)
 	status, _, stderr = add("root@example.com", "--identity-database-url="+url)
 	require.Equal(t, exitFailed, status)
 	require.Contains(t, stderr, "password")
@@ -27,7 +33,8 @@ func TestTheFirstOperatorIsMadeBeforeIdentityRuns(t *testing.T) {
 	require.Equal(t, exitOK, status, stderr)
 	require.JSONEq(t, `{"kind": "operator", "name": "root@example.com", "action": "granted"}`, stdout)
 
-	conn := dial(t, url)
+	conn := dial(t, administrator)
+	url = databasetest.As(t, administrator, identity.AuditorRole)
 	var roles, acts []string
 	require.NoError(t, conn.QueryRow(t.Context(), "SELECT roles FROM users WHERE email = 'root@example.com'").Scan(&roles))
 	require.Equal(t, []string{"operator"}, roles)

@@ -41,6 +41,7 @@ func status(address, path string) (int, string) {
 // An operator's program reads over TLS, and one that the settings do not list does not.
 func TestTheProgramServesWhatTheSinkWrites(t *testing.T) {
 	url := postgrestest.Database(t)
+	database := statementtest.Migrated(t, url)
 	web := free(t)
 	kit := wallstest.New(t)
 	get := func(as, path string) (int, string) {
@@ -59,7 +60,7 @@ func TestTheProgramServesWhatTheSinkWrites(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() {
 		ended <- run(ctx, append(kit.Flags(t, "statement"), "--grpc-address", "127.0.0.1:0", "--http-address", web, "--log-level", "error", "--readers=auditor"),
-			[]string{"STATEMENT_DATABASE_URL=" + statementtest.Migrated(t, url)}, io.Discard)
+			[]string{"STATEMENT_DATABASE_URL=" + database}, io.Discard)
 	}()
 	require.Eventually(t, func() bool { code, _ := status("/readyz"); return code == 200 }, time.Minute, 10*time.Millisecond)
 	statementtest.NewSink(t, url).Write(t, statementtest.Purchase(account, 1))
