@@ -70,6 +70,7 @@ func FuzzStream(f *testing.F) {
 // FuzzREST sends any bytes as the body to any path that takes one.
 func FuzzREST(f *testing.F) {
 	clients := newClients(f)
+	client := clients.conn.client("operator")
 	paths := []string{"/v1/purchases:authorize", "/v1/purchases:void", "/v1/cards:issue", "/v1/cardTokens", "/v1/cardTokens:batchCreate",
 		"/v1/purchases/3f1c1f0e-8f64-4d5e-9a55-0c8f1b2a7d01:reverse", "/v1/cards/3f1c1f0e-8f64-4d5e-9a55-0c8f1b2a7d01:changeLimit",
 		"/v1/accounts:open", "/v1/accounts/3f1c1f0e-8f64-4d5e-9a55-0c8f1b2a7d01:transfer", "/v1/transactions:cancel"}
@@ -82,7 +83,7 @@ func FuzzREST(f *testing.F) {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, clients.rest+paths[int(path)%len(paths)], bytes.NewReader(body))
 		require.NoError(t, err)
 		request.Header.Set("Content-Type", "application/json")
-		response, err := http.DefaultClient.Do(request)
+		response, err := client.Do(request)
 		require.NoError(t, err)
 		defer response.Body.Close()
 		_, err = io.Copy(io.Discard, response.Body)

@@ -10,6 +10,7 @@ import (
 	"codebank.dev/bank"
 	"codebank.dev/bank/banktest"
 	"codebank.dev/bank/card"
+	"codebank.dev/bank/customer"
 	"codebank.dev/bank/hold"
 	"codebank.dev/bank/inmem"
 	"codebank.dev/bank/ledger"
@@ -19,14 +20,10 @@ import (
 	"codebank.dev/bank/wallet"
 	"codebank.dev/platform/field"
 	"codebank.dev/platform/principal"
-	"codebank.dev/platform/serve"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
@@ -47,12 +44,13 @@ func newHolding(t *testing.T, eventVersion int) *holding {
 	executor := ledger.New(ledger.Config{Store: store, Encoder: plainEncoder{}, Now: time.Now})
 	past := &bank.History{Now: time.Now}
 	holds := &hold.Service{Code: "001", Ledger: executor, Directory: store, Holds: store, Vault: keys, History: past}
-	principals := rpc.NewPrincipals(rpc.PrincipalsConfig{Operators: []string{"operator"}})
+	principals := rpc.NewPrincipals(rpc.PrincipalsConfig{History: true})
 	if eventVersion < 3 {
 		holds = nil
 	}
-	server, err := serve.Listen(serve.Config{Name: "bank", GRPCAddress: "127.0.0.1:0", HTTPAddress: "127.0.0.1:0"})
-	require.NoError(t, err)
+	connection := listenBehind(t, principals)
+	server := connection.server
+	bankv1.RegisterCustomerServiceServer(server, &rpc.Customers{Service: customer.New(store, time.Now), Principals: principals, Address: server.Address})
 	bankv1.RegisterCardServiceServer(server, &rpc.Cards{Principals: principals, Service: &card.Service{
 		Code: "001", Ledger: executor, Directory: store, Reader: store, Tokens: keys, Vault: keys, Random: rand.Reader, Now: time.Now, History: past,
 	}})
@@ -65,10 +63,7 @@ func newHolding(t *testing.T, eventVersion int) *holding {
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- server.Run(ctx) }()
-	connection, err := grpc.NewClient(server.GRPCAddress(), grpc.WithTransportCredentials(insecure.NewCredentials()))
-	require.NoError(t, err)
 	t.Cleanup(func() {
-		require.NoError(t, connection.Close())
 		stop()
 		require.NoError(t, <-ended)
 		require.NoError(t, executor.Close(context.Background()))
@@ -87,7 +82,7 @@ func reasonOf(err error) string {
 }
 
 func by(t *testing.T, caller string) context.Context {
-	return metadata.AppendToOutgoingContext(t.Context(), "x-codebank-caller", caller)
+	return claim(t, caller, "")
 }
 
 func TestTheLedgerKeepsOnWhoseBehalfACardPays(t *testing.T) {
@@ -103,11 +98,9 @@ func TestTheLedgerKeepsOnWhoseBehalfACardPays(t *testing.T) {
 		RequestId: "issue", HolderName: "Ada Lovelace", Currency: "BRL", CreditLimitMinor: 1000,
 	})
 	require.NoError(t, err)
-	customer := "customers/" + issued.GetCard().GetCustomerId()
 	for want, ctx := range map[principal.Kind]context.Context{
 		principal.Service:  by(t, "shop"),
 		principal.Operator: by(t, "operator"),
-		principal.User:     metadata.AppendToOutgoingContext(by(t, "app"), "x-codebank-customer", customer),
 	} {
 		bought, err := b.purchases.AuthorizePurchase(ctx, &bankv1.AuthorizePurchaseRequest{
 			RequestId: "buy", AmountMinor: 10, Currency: "BRL", Merchant: &bankv1.Merchant{Id: banktest.Merchant.ID, Name: banktest.Merchant.Name},
@@ -123,7 +116,7 @@ func TestTheLedgerKeepsOnWhoseBehalfACardPays(t *testing.T) {
 
 func TestAPurchaseIsCapturedLater(t *testing.T) {
 	b := newHolding(t, 3)
-	issued, err := b.cards.IssueCard(by(t, "shop"), &bankv1.IssueCardRequest{
+	issued, err := b.cards.IssueCard(by(t, "operator"), &bankv1.IssueCardRequest{
 		RequestId: "issue", HolderName: "Ada Lovelace", Currency: "BRL", CreditLimitMinor: 1000,
 	})
 	require.NoError(t, err)
@@ -184,15 +177,15 @@ func TestABankWithOldEventsSetsNothingAside(t *testing.T) {
 			return err
 		},
 		"PlaceHold": func() error {
-			_, err := b.wallets.PlaceHold(by(t, "shop"), &bankv1.PlaceHoldRequest{RequestId: "r"})
+			_, err := b.wallets.PlaceHold(by(t, "history"), &bankv1.PlaceHoldRequest{RequestId: "r"})
 			return err
 		},
 		"CaptureHold": func() error {
-			_, err := b.wallets.CaptureHold(by(t, "shop"), &bankv1.CaptureHoldRequest{RequestId: "r", Name: "transactions/" + banktest.NewID().String()})
+			_, err := b.wallets.CaptureHold(by(t, "history"), &bankv1.CaptureHoldRequest{RequestId: "r", Name: "transactions/" + banktest.NewID().String()})
 			return err
 		},
 		"VoidHold": func() error {
-			_, err := b.wallets.VoidHold(by(t, "shop"), &bankv1.VoidHoldRequest{Name: "transactions/" + banktest.NewID().String()})
+			_, err := b.wallets.VoidHold(by(t, "history"), &bankv1.VoidHoldRequest{Name: "transactions/" + banktest.NewID().String()})
 			return err
 		},
 	} {
@@ -208,7 +201,7 @@ func TestAHoldOnAWalletIsPlacedCapturedAndVoided(t *testing.T) {
 	require.NoError(t, err)
 	account := opened.GetAccount().GetName()
 	place := func(requestID string) *bankv1.Transaction {
-		placed, err := b.wallets.PlaceHold(by(t, "shop"), &bankv1.PlaceHoldRequest{
+		placed, err := b.wallets.PlaceHold(by(t, "history"), &bankv1.PlaceHoldRequest{
 			RequestId: requestID, Account: account, AmountMinor: 300, Currency: "BRL", Description: "pão",
 			Merchant: &bankv1.Merchant{Id: banktest.Merchant.ID, Name: banktest.Merchant.Name},
 		})
@@ -218,21 +211,21 @@ func TestAHoldOnAWalletIsPlacedCapturedAndVoided(t *testing.T) {
 		return placed.GetTransaction()
 	}
 	first, second := place("one"), place("two")
-	captured, err := b.wallets.CaptureHold(by(t, "shop"), &bankv1.CaptureHoldRequest{RequestId: "c", Name: first.GetName(), AmountMinor: 120})
+	captured, err := b.wallets.CaptureHold(by(t, "history"), &bankv1.CaptureHoldRequest{RequestId: "c", Name: first.GetName(), AmountMinor: 120})
 	require.NoError(t, err)
 	require.Equal(t, bankv1.TransactionKind_TRANSACTION_KIND_CAPTURE, captured.GetTransaction().GetKind())
 	require.Equal(t, first.GetName(), captured.GetTransaction().GetOriginal())
-	_, err = b.wallets.VoidHold(by(t, "other"), &bankv1.VoidHoldRequest{Name: second.GetName()})
+	_, err = b.wallets.VoidHold(claim(t, "", banktest.NewID().String()), &bankv1.VoidHoldRequest{Name: second.GetName()})
 	require.Equal(t, codes.NotFound, status.Code(err))
 	for range 2 {
 		voided, err := b.wallets.VoidHold(by(t, "operator"), &bankv1.VoidHoldRequest{Name: second.GetName()})
 		require.NoError(t, err)
 		require.EqualValues(t, 300, voided.GetTransaction().GetReleasedMinor())
 	}
-	found, err := b.wallets.GetTransaction(by(t, "shop"), &bankv1.GetTransactionRequest{Name: first.GetName()})
+	found, err := b.wallets.GetTransaction(by(t, "operator"), &bankv1.GetTransactionRequest{Name: first.GetName()})
 	require.NoError(t, err)
 	require.Equal(t, []int64{120, 180}, []int64{found.GetTransaction().GetCapturedMinor(), found.GetTransaction().GetReleasedMinor()})
-	balance, err := b.wallets.GetBalance(by(t, "shop"), &bankv1.GetBalanceRequest{Name: account})
+	balance, err := b.wallets.GetBalance(by(t, "operator"), &bankv1.GetBalanceRequest{Name: account})
 	require.NoError(t, err)
 	require.Equal(t, []int64{880, 0}, []int64{balance.GetAccount().GetBalanceMinor(), balance.GetAccount().GetHeldMinor()})
 }

@@ -37,6 +37,8 @@ func TestNoFieldOfTextTakesACardNumberOrWhatCannotBeSeen(t *testing.T) {
 		"CardService/CreateCardToken":       &bankv1.CreateCardTokenRequest{CardData: issued.GetCardData()},
 		"CardService/BatchCreateCardTokens": &bankv1.BatchCreateCardTokensRequest{Requests: []*bankv1.CreateCardTokenRequest{{CardData: issued.GetCardData()}}},
 		"CardService/GetAccount":            &bankv1.GetAccountRequest{Name: issued.GetCard().GetAccount()},
+		"CustomerService/LinkCustomer":      &bankv1.LinkCustomerRequest{Customer: "customers/" + other.GetCustomerId(), User: "users/" + other.GetCustomerId()},
+		"CustomerService/GetCustomer":       &bankv1.GetCustomerRequest{Name: "customers/" + other.GetCustomerId()},
 		"PurchaseService/AuthorizePurchase": ask(issued, 5),
 		"PurchaseService/CapturePurchase":   &bankv1.CapturePurchaseRequest{RequestId: "c", Name: purchase},
 		"PurchaseService/VoidPurchase":      &bankv1.VoidPurchaseRequest{RequestId: "v"},
@@ -60,7 +62,7 @@ func TestNoFieldOfTextTakesACardNumberOrWhatCannotBeSeen(t *testing.T) {
 	// A number is sealed, a token only opened, and a trace that is none is replaced.
 	notKept := []string{"card_data.number", "card_token", "trace_id"}
 	fields := 0
-	for _, method := range rpctest.Unary(bankv1.CardService_ServiceDesc, bankv1.PurchaseService_ServiceDesc, bankv1.WalletService_ServiceDesc) {
+	for _, method := range rpctest.Unary(bankv1.CardService_ServiceDesc, bankv1.CustomerService_ServiceDesc, bankv1.PurchaseService_ServiceDesc, bankv1.WalletService_ServiceDesc) {
 		request, known := requests[method[len("/bank.v1."):]]
 		require.True(t, known, "%s: add a request", method)
 		for _, text := range []string{issued.GetCardData().GetNumber(), "a\u202eb"} {
@@ -96,5 +98,6 @@ func (c clients) invoke(ctx context.Context, method string, request proto.Messag
 
 // Whatever is wrong with a body or a query, the answer names the field and not its value.
 func TestNoAnswerOfRESTRepeatsACardNumberOrASecurityCode(t *testing.T) {
-	rpctest.RequireNoEcho(t, newClients(t).rest, bankv1.CardService_ServiceDesc, bankv1.PurchaseService_ServiceDesc, bankv1.WalletService_ServiceDesc)
+	c := newClients(t)
+	rpctest.RequireNoEchoTo(t, c.conn.client("operator"), c.rest, bankv1.CardService_ServiceDesc, bankv1.CustomerService_ServiceDesc, bankv1.PurchaseService_ServiceDesc, bankv1.WalletService_ServiceDesc)
 }

@@ -10,6 +10,7 @@ import (
 	"codebank.dev/bank"
 	"codebank.dev/bank/banktest"
 	"codebank.dev/bank/card"
+	"codebank.dev/bank/customer"
 	"codebank.dev/bank/inmem"
 	"codebank.dev/bank/ledger"
 	"codebank.dev/bank/purchase"
@@ -20,10 +21,7 @@ import (
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
@@ -40,7 +38,7 @@ type clients struct {
 	wallets   bankv1.WalletServiceClient
 	// server is the wallet service behind the clients, for tests that change its settings.
 	server *rpc.Wallets
-	conn   *grpc.ClientConn
+	conn   *walled
 	rest   string
 }
 
@@ -51,32 +49,32 @@ func newClients(t testing.TB) clients {
 	keys, err := vault.Generate()
 	require.NoError(t, err)
 	executor := ledger.New(ledger.Config{Store: store, Encoder: plainEncoder{}, Now: time.Now})
-	server, err := serve.Listen(serve.Config{Name: "bank", GRPCAddress: "127.0.0.1:0", HTTPAddress: "127.0.0.1:0"})
-	require.NoError(t, err)
-	bankv1.RegisterCardServiceServer(server, &rpc.Cards{Service: &card.Service{
+	principals := rpc.NewPrincipals(rpc.PrincipalsConfig{History: true, Customers: customer.New(store, time.Now)})
+	connection := listenBehind(t, principals)
+	server := connection.server
+	bankv1.RegisterCustomerServiceServer(server, &rpc.Customers{Service: customer.New(store, time.Now), Principals: principals, Address: server.Address})
+	bankv1.RegisterCardServiceServer(server, &rpc.Cards{Principals: principals, Service: &card.Service{
 		Code: "001", Ledger: executor, Directory: store, Reader: store, Tokens: keys, Vault: keys, Random: rand.Reader, Now: time.Now,
 	}})
 	wallets := newWallets(t, store, executor, keys)
-	bankv1.RegisterPurchaseServiceServer(server, &rpc.Purchases{Holds: wallets.Service.Holds, Service: &purchase.Service{
+	wallets.Principals = principals
+	bankv1.RegisterPurchaseServiceServer(server, &rpc.Purchases{Principals: principals, Holds: wallets.Service.Holds, Service: &purchase.Service{
 		Code: "001", Ledger: executor, Directory: store, Reader: store, Holds: store, Vault: keys, Tokens: keys,
 	}})
 	bankv1.RegisterWalletServiceServer(server, wallets)
 	require.NoError(t, server.Gateway(t.Context(),
-		bankv1.RegisterCardServiceHandler, bankv1.RegisterPurchaseServiceHandler, bankv1.RegisterWalletServiceHandler))
+		bankv1.RegisterCustomerServiceHandler, bankv1.RegisterCardServiceHandler, bankv1.RegisterPurchaseServiceHandler, bankv1.RegisterWalletServiceHandler))
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- server.Run(ctx) }()
-	connection, err := grpc.NewClient(server.GRPCAddress(), grpc.WithTransportCredentials(insecure.NewCredentials()))
-	require.NoError(t, err)
 	t.Cleanup(func() {
-		require.NoError(t, connection.Close())
 		stop()
 		require.NoError(t, <-ended)
 		require.NoError(t, executor.Close(context.Background()))
 	})
 	return clients{
 		bankv1.NewCardServiceClient(connection), bankv1.NewPurchaseServiceClient(connection), bankv1.NewWalletServiceClient(connection),
-		wallets, connection, "http://" + server.HTTPAddress(),
+		wallets, connection, "https://" + server.HTTPAddress(),
 	}
 }
 
@@ -226,7 +224,7 @@ func TestCallersDoNotShareRequestIDs(t *testing.T) {
 	request := ask(issued, 10)
 	mine, err := c.purchases.AuthorizePurchase(t.Context(), request)
 	require.NoError(t, err)
-	other := metadata.AppendToOutgoingContext(t.Context(), "x-codebank-caller", "other")
+	other := claim(t, "other", "")
 	theirs, err := c.purchases.AuthorizePurchase(other, request)
 	require.NoError(t, err)
 	require.NotEqual(t, mine.GetPurchase().GetName(), theirs.GetPurchase().GetName())
