@@ -18,6 +18,7 @@ import (
 	"context"
 	"time"
 
+	"codebank.dev/platform/auditlog"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/id"
 	"codebank.dev/platform/money"
@@ -41,6 +42,10 @@ type Link struct {
 	// By is who made the link.
 	By string
 }
+
+// ActLink is the act of linking a customer to a user, in the audit log. It is the only act of operators that
+// changes something here.
+const ActLink auditlog.Act = "LINK_CUSTOMER"
 
 // ErrCustomerLinked says that another user owns a customer.
 var ErrCustomerLinked = fault.New(fault.FailedPrecondition, "CUSTOMER_LINKED", "The customer is linked to another user.")

@@ -1,23 +1,51 @@
 package postgres_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
+	"codebank.dev/platform/auditlog"
+	"codebank.dev/platform/auditlog/auditlogtest"
+	"codebank.dev/platform/auditlog/table"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/id"
 	"codebank.dev/schemas/event"
 	"codebank.dev/statement"
 	"codebank.dev/statement/postgres"
 	"codebank.dev/statement/statementtest"
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 )
 
 const carol = "0c3e0b1f-6d6b-4f63-9d1c-6a3bb2f4c903"
 
+// linkRecord returns the record of a link to a user.
+func linkRecord(user string) auditlog.Record {
+	record := auditlogtest.Record(statement.ActLink)
+	record.What = user
+	return record
+}
+
+// linkedUsers returns the users of the records of links in the audit log, and requires that the log is whole.
+func linkedUsers(t *testing.T, url string) (users []string) {
+	t.Helper()
+	conn := as(t, url, postgres.AuditorRole)
+	_, err := table.Verify(t.Context(), conn)
+	require.NoError(t, err)
+	_, err = table.Rows(t.Context(), conn, func(row auditlog.Row) error {
+		if row.Act == statement.ActLink {
+			users = append(users, row.What)
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	return users
+}
+
 func link(t *testing.T, store *postgres.Store, customer, user string) error {
 	t.Helper()
-	return store.LinkCustomer(t.Context(), statement.Link{Customer: accountID(customer), User: accountID(user), By: "operator"})
+	return store.LinkCustomer(t.Context(), statement.Link{Customer: accountID(customer), User: accountID(user), By: "operator"}, linkRecord(user))
 }
 
 // requireSees reads an account in every way there is, and requires that a reader sees it in all or in none.
@@ -111,12 +139,13 @@ func TestAnAccountWithoutACustomerIsNoUsers(t *testing.T) {
 
 // Of users who are linked to a customer at once, one gets it and the others are refused.
 func TestOfLinksAtOnceOneWins(t *testing.T) {
-	store, _, _ := opened(t)
+	store, _, url := opened(t)
 	users := []string{alice, bob, carol}
 	results := make(chan error, len(users))
 	for _, user := range users {
 		go func() {
-			results <- store.LinkCustomer(t.Context(), statement.Link{Customer: accountID(statementtest.Customer), User: accountID(user), By: "operator"})
+			results <- store.LinkCustomer(t.Context(),
+				statement.Link{Customer: accountID(statementtest.Customer), User: accountID(user), By: "operator"}, linkRecord(user))
 		}()
 	}
 	refused := 0
@@ -127,4 +156,35 @@ func TestOfLinksAtOnceOneWins(t *testing.T) {
 		}
 	}
 	require.Equal(t, len(users)-1, refused)
+	require.Len(t, linkedUsers(t, url), 1, "who was refused has no record")
+}
+
+func TestTheAuditLogIsAsThePlatformsIs(t *testing.T) {
+	store, _, url := opened(t)
+	conn, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	defer conn.Close(context.Background())
+	auditlogtest.TestTable(t, conn)
+	head, err := store.AuditHead(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 2, head.Sequence)
+}
+
+// A link and its record are one commit. What changes nothing, a repeat or a refusal, has no record, and a link
+// whose record the log refuses is not made.
+func TestALinkAndItsRecordAreCommittedTogetherOrNotAtAll(t *testing.T) {
+	store, sink, url := opened(t)
+	for range 2 {
+		require.NoError(t, link(t, store, statementtest.Customer, bob))
+	}
+	require.ErrorIs(t, link(t, store, statementtest.Customer, carol), statement.ErrCustomerLinked)
+	require.Equal(t, []string{bob}, linkedUsers(t, url))
+
+	nameless := linkRecord(bob)
+	nameless.WhoKind = ""
+	require.Error(t, store.LinkCustomer(t.Context(), statement.Link{Customer: accountID(alice), User: accountID(bob), By: "operator"}, nameless))
+	var links int
+	require.NoError(t, sink.Pool().QueryRow(t.Context(), "SELECT count(*) FROM customer_links").Scan(&links))
+	require.Equal(t, 1, links)
+	require.Equal(t, []string{bob}, linkedUsers(t, url))
 }

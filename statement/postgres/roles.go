@@ -3,13 +3,14 @@ package postgres
 import (
 	"context"
 
+	"codebank.dev/platform/auditlog/table"
 	"codebank.dev/platform/database"
 	"codebank.dev/statement"
 	"github.com/jackc/pgx/v5"
 )
 
 // The roles of the statement's database. None of them owns a table, and none may change or delete a
-// line. Its owner migrates it and is used for nothing else.
+// line or a row of the audit log. Its owner migrates it and is used for nothing else.
 const (
 	// ServiceRole is the role of the statement's program. It sees the rows of its reader. It also sees when
 	// the transactions of the sink began, so that the check for gaps passes over no line that is not
@@ -17,7 +18,7 @@ const (
 	ServiceRole = "statement_service"
 	// SinkRole is the role of the sink that writes the lines. It must have been made with BYPASSRLS.
 	SinkRole = "statement_sink"
-	// AuditorRole is the role that compares the lines with the ledger. The ledger has it too.
+	// AuditorRole is the role that compares the lines with the ledger, and checks the audit log. The ledger has it too.
 	AuditorRole = "auditor"
 )
 
@@ -31,11 +32,14 @@ func Schema() database.Schema {
 			"statement_watch":    "SELECT UPDATE(checked_to)",
 			"statement_gaps":     "SELECT INSERT DELETE",
 			"customer_links":     "SELECT INSERT",
+			"audit_log":          table.Needs["audit_log"],
+			"audit_head":         "SELECT UPDATE(sequence,hash)",
 		}, MemberOf: []string{"pg_read_all_stats"}},
 		// The sink writes a batch with keys that exist already by way of a temporary table.
 		{Name: SinkRole, Rights: database.Needs{"statement_lines": "SELECT INSERT"}, Temporary: true},
 		{Name: AuditorRole, Rights: database.Needs{
 			"statement_lines": "SELECT", "statement_accounts": "SELECT", "statement_gaps": "SELECT", "customer_links": "SELECT",
+			"audit_log": "SELECT", "audit_head": "SELECT",
 		}},
 	}}
 }

@@ -151,7 +151,7 @@ func TestTheSinkInsertsAndReadsAndNoMore(t *testing.T) {
 	require.NoError(t, conn.QueryRow(t.Context(), "SELECT count(*) FROM statement_lines").Scan(&lines))
 	require.Equal(t, 3, lines)
 	requireRefused(t, conn, "UPDATE statement_lines SET amount_minor = 1", "DELETE FROM statement_lines", "SELECT FROM statement_accounts",
-		"SELECT FROM statement_settings", "SELECT FROM customer_links")
+		"SELECT FROM statement_settings", "SELECT FROM customer_links", "SELECT FROM audit_log", "INSERT INTO audit_log DEFAULT VALUES")
 }
 
 func TestNoRoleChangesLinesOrTables(t *testing.T) {
@@ -162,11 +162,13 @@ func TestNoRoleChangesLinesOrTables(t *testing.T) {
 			"DROP TABLE statement_lines", "ALTER TABLE statement_lines ADD COLUMN mine integer", "ALTER TABLE statement_lines DISABLE ROW LEVEL SECURITY",
 			"ALTER TABLE statement_lines NO FORCE ROW LEVEL SECURITY", "DROP POLICY reader_sees_his_own ON statement_lines",
 			"CREATE OR REPLACE FUNCTION customers_of_reader() RETURNS text[] LANGUAGE sql AS 'SELECT NULL::text[]'",
-			"CREATE TABLE mine ()", "UPDATE statement_settings SET bank_code = '002'", "DELETE FROM migrations", "UPDATE customer_links SET user_id = ''")
+			"CREATE TABLE mine ()", "UPDATE statement_settings SET bank_code = '002'", "DELETE FROM migrations", "UPDATE customer_links SET user_id = ''",
+			"UPDATE audit_log SET who = ''", "DELETE FROM audit_log", "ALTER TABLE audit_log DISABLE TRIGGER ALL",
+			"CREATE OR REPLACE FUNCTION refuse_audit_log_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'")
 	}
 	requireRefused(t, as(t, url, postgres.ServiceRole), "INSERT INTO statement_lines DEFAULT VALUES", "DELETE FROM statement_accounts")
 	requireRefused(t, as(t, url, postgres.AuditorRole), "INSERT INTO statement_lines DEFAULT VALUES", "SELECT FROM statement_settings",
-		"UPDATE statement_accounts SET complete_to = 1")
+		"UPDATE statement_accounts SET complete_to = 1", "INSERT INTO audit_log DEFAULT VALUES", "UPDATE audit_head SET sequence = 0")
 }
 
 // requireRefused requires that the role lacks the privilege for each statement, or does not own what it is

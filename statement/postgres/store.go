@@ -6,7 +6,7 @@
 //	roles.go    who may do what with which table, and who sees which rows
 //	account.go  complete_to, and who sees an account
 //	lines.go    lines and holds
-//	links.go    which customers belong to which user
+//	links.go    which customers belong to which user, and the audit log of who linked them
 //	gaps.go     events whose predecessor is missing
 package postgres
 
@@ -16,6 +16,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"codebank.dev/platform/auditlog/table"
 	"codebank.dev/platform/database"
 	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/fault"
@@ -30,7 +31,8 @@ const connectTimeout = 2 * time.Second
 // needs are the privileges that calls need on the tables. Without them the statement is
 // not ready.
 var needs = database.Needs{"statement_lines": "SELECT", "statement_accounts": "SELECT INSERT UPDATE", "customer_links": "SELECT INSERT",
-	"statement_settings": "SELECT", "statement_watch": "SELECT UPDATE", "statement_gaps": "SELECT INSERT DELETE"}
+	"statement_settings": "SELECT", "statement_watch": "SELECT UPDATE", "statement_gaps": "SELECT INSERT DELETE",
+	"audit_log": table.Needs["audit_log"], "audit_head": table.Needs["audit_head"]}
 
 // Config says how to reach the statement's database. URL and BankCode are required.
 type Config struct {

@@ -70,7 +70,7 @@ func startWith(t testing.TB, url string, logger *slog.Logger) *running {
 		Permissions: rpc.Permissions(), Groups: permission.Groups{rpc.Readers: {"auditor"}},
 	})
 	require.NoError(t, err)
-	statementv1.RegisterStatementServiceServer(server, rpc.NewServer(statement.NewService(store), store, logger))
+	statementv1.RegisterStatementServiceServer(server, rpc.NewServer(statement.NewService(store), store, server.Address, logger))
 	require.NoError(t, server.Gateway(t.Context(), statementv1.RegisterStatementServiceHandler))
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

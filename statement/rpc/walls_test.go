@@ -7,11 +7,15 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"codebank.dev/native/postgres/postgrestest"
+	"codebank.dev/platform/auditlog"
+	"codebank.dev/platform/auditlog/table"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/wallstest"
 	statementv1 "codebank.dev/schemas/gen/statement/v1"
+	"codebank.dev/statement"
 	"codebank.dev/statement/statementtest"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/encoding/protojson"
@@ -129,6 +133,21 @@ func TestAnOperatorLinksACustomerToAUser(t *testing.T) {
 	_, err := r.LinkCustomer(t.Context(), &statementv1.LinkCustomerRequest{Customer: request.GetCustomer(), User: "users/" + owner})
 	require.Equal(t, fault.FailedPrecondition, fault.CodeOf(err), "%v", err)
 	require.Equal(t, "CUSTOMER_LINKED", fault.Of(err).Reason)
+	var rows []auditlog.Row
+	_, err = table.Rows(t.Context(), r.sink.Pool(), func(row auditlog.Row) error {
+		rows = append(rows, row)
+		return nil
+	})
+	require.NoError(t, err)
+	require.Len(t, rows, 1, "what changes nothing has no record")
+	record := rows[0].Record
+	require.Regexp(t, "^[0-9a-f]{32}$", record.Trace)
+	require.WithinDuration(t, time.Now(), record.At, time.Hour)
+	record.At, record.Trace = time.Time{}, ""
+	require.Equal(t, auditlog.Record{
+		Act: statement.ActLink, WhoKind: "OPERATOR", Who: "operator", What: request.GetCustomer() + " " + request.GetUser(),
+		Address: "127.0.0.1", Result: auditlog.ResultOK,
+	}, record)
 	for field, wrong := range map[string]*statementv1.LinkCustomerRequest{
 		"customer": {Customer: owner, User: "users/" + owner},
 		"user":     {Customer: "customers/" + owner, User: "customers/" + owner},

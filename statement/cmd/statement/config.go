@@ -7,7 +7,10 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"time"
 
+	"codebank.dev/platform/auditlog/heads"
+	"codebank.dev/platform/clientauth"
 	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/serve"
 	"codebank.dev/statement/failpoints"
@@ -16,9 +19,12 @@ import (
 
 // config has all settings of the statement service. `statement --help` prints it.
 type config struct {
-	server   serve.Settings
-	readers  []string
-	database postgres.Config
+	server       serve.Settings
+	readers      []string
+	database     postgres.Config
+	brokers      []string
+	brokerAuth   *clientauth.Client
+	headInterval time.Duration
 }
 
 func parse(args, environ []string, stdout io.Writer) (*config, error) {
@@ -32,6 +38,10 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	flags.BoolVar(&c.database.Migrate, "migrate", false, "migrate the database at the start, for development: the user of --database-url must own it. Elsewhere bankctl migrate does it, and the statement's user owns nothing")
 	flags.StringVar(&c.database.BankCode, "bank-code", "001", "the `code` of the bank whose statement this is, three digits")
 	key := flags.String("page-token-key", "", "signs page tokens, 16 `bytes` or more, the same for all replicas; empty: the database keeps one")
+	brokers := flags.String("kafka-brokers", "", "`host:port,…` of the brokers to which the head of the audit log is published; they may be away; empty: it is not published")
+	broker := clientauth.Kafka()
+	broker.Bind(flags)
+	flags.DurationVar(&c.headInterval, "audit-head-interval", heads.DefaultInterval, "how often the head of the audit log is published")
 	point := flags.String("failpoint", "", failpoint.Usage(failpoints.All()))
 	if err := serve.Parse(flags, "STATEMENT", args, environ); err != nil {
 		return nil, err
@@ -43,6 +53,8 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 		return nil, errors.New("--bank-code: three digits")
 	case *key != "" && len(*key) < serve.MinPageTokenKey:
 		return nil, fmt.Errorf("--page-token-key: at least %d bytes", serve.MinPageTokenKey)
+	case c.headInterval <= 0:
+		return nil, errors.New("--audit-head-interval must be positive")
 	}
 	c.database.PageTokenKey = []byte(*key)
 	for name := range strings.FieldsFuncSeq(*readers, func(r rune) bool { return r == ',' }) {
@@ -51,7 +63,16 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 		}
 		c.readers = append(c.readers, name)
 	}
+	if *brokers != "" {
+		c.brokers = strings.Split(*brokers, ",")
+	}
 	var err error
+	if c.brokerAuth, err = broker.Open(); err != nil {
+		return nil, err
+	}
+	if err := c.brokerAuth.CheckAddresses(c.brokers); err != nil {
+		return nil, err
+	}
 	c.database.Failpoint, err = failpoint.Parse(*point, failpoints.All())
 	return &c, err
 }

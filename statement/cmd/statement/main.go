@@ -1,6 +1,7 @@
 // Command statement is the read side of one bank: it serves statements over gRPC and
 // REST. It owns the statement's database and its tables; the sink statement-postgres
-// writes the bank's events into them. It never opens the bank's database. While its own
+// writes the bank's events into them. It never opens the bank's database. It publishes the
+// head of its audit log to Kafka, if --kafka-brokers says where. While its own
 // database is away it answers UNAVAILABLE and waits.
 //
 // Any number of replicas may run on one database. They share the key that signs page
@@ -11,9 +12,11 @@ package main
 import (
 	"context"
 	"io"
+	"log/slog"
 	"os"
 	"time"
 
+	"codebank.dev/platform/auditlog/heads"
 	"codebank.dev/platform/permission"
 	"codebank.dev/platform/serve"
 	"codebank.dev/schemas"
@@ -59,7 +62,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 		return err
 	}
 	defer server.Close()
-	statementv1.RegisterStatementServiceServer(server, rpc.NewServer(statement.NewService(store), store, logger))
+	statementv1.RegisterStatementServiceServer(server, rpc.NewServer(statement.NewService(store), store, server.Address, logger))
 	if err := server.Gateway(ctx, statementv1.RegisterStatementServiceHandler); err != nil {
 		return err
 	}
@@ -69,5 +72,28 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	}
 	server.Prepare(func(ctx context.Context) error { return store.Prepare(ctx, logger) })
 	server.Background(detector.Run)
+	if err := publishHeads(server, store, config, logger); err != nil {
+		return err
+	}
 	return server.Run(ctx)
+}
+
+// publishHeads publishes the head of the audit log beside the calls, if there are brokers.
+func publishHeads(server *serve.Server, store *postgres.Store, config *config, logger *slog.Logger) error {
+	if len(config.brokers) == 0 {
+		return nil
+	}
+	publisher, err := heads.NewPublisher(heads.Config{
+		Service: "statement", BankCode: config.database.BankCode, Head: store.AuditHead, Brokers: config.brokers,
+		Interval: config.headInterval, Logger: logger, BrokerAuth: config.brokerAuth,
+	})
+	if err != nil {
+		return err
+	}
+	server.Metrics().MustRegister(publisher)
+	server.Background(func(ctx context.Context) {
+		defer publisher.Close()
+		publisher.Run(ctx)
+	})
+	return nil
 }

@@ -123,6 +123,9 @@ func TestSettingsThatCannotBeMeantEndTheProgram(t *testing.T) {
 		"--readers":                  {"--database-url=postgres://127.0.0.1:1/x", "--readers=two words"},
 		"exclude each other":         {"--database-url=postgres://127.0.0.1:1/x", "--insecure=operator", "--tls-key=key"},
 		"--log-level":                {"--database-url=postgres://127.0.0.1:1/x", "--log-level=loud"},
+		"--audit-head-interval":      {"--database-url=postgres://127.0.0.1:1/x", "--audit-head-interval=0"},
+		"--kafka-":                   {"--database-url=postgres://127.0.0.1:1/x", "--kafka-brokers=127.0.0.1:1", "--kafka-tls-authority=/nowhere"},
+		"heads:":                     {"--database-url=postgres://127.0.0.1:1/x", "--kafka-brokers=127.0.0.1:port", "--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0"},
 	} {
 		err := run(t.Context(), args, nil, io.Discard)
 		require.ErrorContains(t, err, want)
