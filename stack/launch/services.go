@@ -48,8 +48,8 @@ func (s *Stack) serviceSpec(service service) process.Spec {
 			}
 			settings["grpc-address"] = loopback(service.grpc)
 			settings["http-address"] = loopback(service.http)
-			if service.program == "bank" && service.folder == "" { // An earlier build may not know the setting.
-				settings["simulated-cash"] = "true"
+			if service.folder == "" { // An earlier build may not know these settings.
+				maps.Copy(settings, s.newSettings(service.program))
 			}
 			path := s.program(service.program).Path
 			if service.folder != "" {
@@ -75,6 +75,9 @@ func (s *Stack) serviceSpec(service service) process.Spec {
 	switch service.program {
 	case "identity":
 		spec.Needs = append(spec.Needs, Keys, Mail)
+		spec.Uses = append(spec.Uses, Kafka)
+	case "statement":
+		spec.Uses = append(spec.Uses, Kafka)
 	case "bank":
 		spec.Needs = append(spec.Needs, Keys)
 		spec.Uses = append(spec.Uses, Kafka, Registry)
@@ -142,6 +145,17 @@ func (s *Stack) ownSettings(ctx context.Context, program string) (map[string]str
 		}, nil
 	}
 	return nil, fmt.Errorf("there is no program %s", program)
+}
+
+// newSettings returns the settings that only the programs built here have.
+func (s *Stack) newSettings(program string) map[string]string {
+	switch program {
+	case "bank":
+		return map[string]string{"simulated-cash": "true"}
+	case "identity", "statement": // They publish the heads of their audit logs.
+		return map[string]string{"kafka-brokers": s.addresses.Kafka()}
+	}
+	return nil
 }
 
 // withoutTLS makes a program at a path take every caller for the program plain, in plain text.

@@ -45,6 +45,9 @@ func TestAnOperatorVerifiesAuditLogs(t *testing.T) {
 	status, stdout, stderr = verify(database, "--chain-only")
 	require.Equal(t, exitOK, status, stderr)
 	require.Regexp(t, `identity +- +whole +2 +0 +- +[0-9a-f]{64}`, stdout)
+	status, stdout, stderr = verify("--ledger-database-url="+url, "--statement-database-url="+url, "--chain-only")
+	require.Equal(t, exitOK, status, stderr)
+	require.Regexp(t, `(?s)bank +001 +whole +2 .*statement +001 +whole +2 `, stdout)
 
 	client, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.DefaultProduceTopic(heads.Topic))
 	require.NoError(t, err)
