@@ -106,6 +106,15 @@ func TestTheServicesDoNotNeedBrokerRegistryOrConnect(t *testing.T) {
 	}
 }
 
+// The programs that publish the heads of their audit logs know the brokers, and are stopped before them.
+func TestEveryProgramWithAnAuditLogPublishesItsHead(t *testing.T) {
+	stack := open(t, t.TempDir())
+	for _, program := range []string{"identity", "statement"} {
+		require.Equal(t, stack.Addresses().Kafka(), stack.newSettings(program)["kafka-brokers"], program)
+		require.Contains(t, stack.serviceSpec(service{name: program, program: program}).Uses, Kafka, program)
+	}
+}
+
 func TestEveryFlagHasAVariable(t *testing.T) {
 	require.Equal(t, map[string]string{"BANK_DATABASE_URL": "x", "BANK_BANK_CODE": "001"},
 		variables("bank", map[string]string{"database-url": "x", "bank-code": "001"}))
