@@ -165,7 +165,8 @@ func newRollout(t *testing.T, stack *launch.Stack) *rollout {
 		"DROP POLICY reader_sees_his_own ON statement_lines", "DROP POLICY owner_sees_all ON statement_lines",
 		"DROP POLICY reader_sees_his_own ON statement_accounts", "DROP POLICY owner_sees_all ON statement_accounts",
 		"ALTER TABLE statement_lines DISABLE ROW LEVEL SECURITY", "ALTER TABLE statement_accounts DISABLE ROW LEVEL SECURITY",
-		"DROP FUNCTION customers_of_reader", "DROP TABLE customer_links", "DROP TABLE audit_log, audit_head", "DROP FUNCTION refuse_audit_log_change",
+		"DROP FUNCTION customers_of_reader", "DROP FUNCTION owns_account", "DROP TABLE customer_links, audit_log, audit_head",
+		"DROP FUNCTION refuse_audit_log_change",
 		"DROP INDEX statement_lines_holds, statement_lines_hold_ends",
 		"ALTER TABLE statement_lines DROP COLUMN " + strings.Join(linesOfVersion3, ", DROP COLUMN "), "DELETE FROM migrations WHERE version_id >= 3",
 	} {
