@@ -15,15 +15,17 @@ type model struct {
 	events  []event.Transaction // by sequence, from 1
 	waiting []int               // indices of events that have not arrived, in order of arrival
 	arrived map[int64]*event.Transaction
-	// endings are by the sequences of holds: the first event that ends each.
-	endings map[int64]int64
+	// endings are by the sequences of holds: the events that end each. A capture of a part and the release
+	// of its rest are two events, and either of them tells that the hold has ended.
+	endings map[int64][]int64
 }
 
 // newModel draws the life of an account and the order in which its events arrive.
 func newModel(t *rapid.T, account string) *model {
-	m := &model{arrived: map[int64]*event.Transaction{}, endings: map[int64]int64{}}
+	m := &model{arrived: map[int64]*event.Transaction{}, endings: map[int64][]int64{}}
 	var pending []event.Transaction // holds
 	release := int64(0)             // what the next event releases, after the capture of a part
+	captured := int64(0)            // the sequence of the hold whose part was captured
 	balance, held, limit := int64(0), int64(0), int64(100_000)
 	for sequence := int64(1); sequence <= rapid.Int64Range(1, 25).Draw(t, "events"); sequence++ {
 		e := statementtest.Purchase(account, sequence)
@@ -53,16 +55,17 @@ func newModel(t *rapid.T, account string) *model {
 		case "rest":
 			e.Kind, e.Direction, e.AmountMinor, e.OriginalTransactionID = "VOID", "NONE", release, m.events[sequence-2].OriginalTransactionID
 			held, release = held-release, 0
+			m.endings[captured] = append(m.endings[captured], sequence)
 		default:
 			i := rapid.IntRange(0, len(pending)-1).Draw(t, "which")
 			hold := pending[i]
 			pending = slices.Delete(pending, i, i+1)
-			m.endings[hold.Sequence.Value] = sequence
+			m.endings[hold.Sequence.Value] = []int64{sequence}
 			e.OriginalTransactionID, e.HoldID, e.AmountMinor = hold.TransactionID, hold.TransactionID, hold.AmountMinor
 			switch kind {
 			case "capture":
 				e.Kind, e.AmountMinor = "CAPTURE", rapid.Int64Range(1, hold.AmountMinor).Draw(t, "captured")
-				release = hold.AmountMinor - e.AmountMinor
+				release, captured = hold.AmountMinor-e.AmountMinor, hold.Sequence.Value
 				balance -= e.AmountMinor
 			case "void":
 				e.Kind, e.Direction = "VOID", "NONE"
@@ -121,11 +124,12 @@ func (m *model) check(t *rapid.T, page statement.Page) {
 	require.Equal(t, len(shown) > len(page.Lines), page.Next != 0)
 }
 
-// checkPending compares all pages of pending holds with the holds of which no ending has arrived.
+// checkPending compares all pages of pending holds with the holds of which nothing that ends them has arrived.
 func (m *model) checkPending(t *rapid.T, pages func(below int64) statement.Page) {
 	want := []int64{}
 	for sequence, e := range m.arrived {
-		if e.Kind == "HOLD" && m.arrived[m.endings[sequence]] == nil {
+		ended := slices.ContainsFunc(m.endings[sequence], func(ending int64) bool { return m.arrived[ending] != nil })
+		if e.Kind == "HOLD" && !ended {
 			want = append(want, sequence)
 		}
 	}
