@@ -60,9 +60,12 @@ func forgive(ctx context.Context, tx pgx.Tx, counters []identity.Counter) error 
 			shared = append(shared, counter.Key)
 		}
 	}
-	_, err := tx.Exec(ctx, `UPDATE attempts SET count = CASE WHEN key = ANY($2) THEN greatest(count - 1, 0) ELSE 0 END
+	batch := new(pgx.Batch)
+	// The update alone would lock the rows as they are stored, and deadlock with take.
+	batch.Queue("SELECT FROM attempts WHERE key = ANY($1) ORDER BY key FOR UPDATE", keys)
+	batch.Queue(`UPDATE attempts SET count = CASE WHEN key = ANY($2) THEN greatest(count - 1, 0) ELSE 0 END
 WHERE key = ANY($1)`, keys, shared)
-	return err
+	return tx.SendBatch(ctx, batch).Close()
 }
 
 // How long things are kept after they matter no more.
@@ -73,18 +76,20 @@ const (
 	pruneAtOnce  = 1000
 )
 
-// prunes delete what is older than $1, at most $2 rows. The times are how much older than now.
+// prunes delete what is older than $1, at most $2 rows. The times are how much older than now. They skip
+// rows that a caller has locked, who may wait for others that a prune holds. Nobody else locks an end, and
+// who uses a token of an e-mail locks none that has expired.
 var prunes = []struct {
 	sql  string
 	keep time.Duration
 }{
-	{"UPDATE refresh_tokens SET nonce = NULL WHERE digest IN (SELECT digest FROM refresh_tokens WHERE nonce IS NOT NULL AND rotated_at < $1 LIMIT $2)", 2 * identity.RefreshGrace},
+	{"UPDATE refresh_tokens SET nonce = NULL WHERE digest IN (SELECT digest FROM refresh_tokens WHERE nonce IS NOT NULL AND rotated_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)", 2 * identity.RefreshGrace},
 	{"DELETE FROM ended_sessions WHERE sequence IN (SELECT sequence FROM ended_sessions WHERE tokens_expire_at < $1 LIMIT $2)", keepAttempts},
-	{"DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE ended_at < $1 LIMIT $2)", keepEnded},
-	{"DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE ended_at IS NULL AND expires_at < $1 LIMIT $2)", keepEnded},
-	{"DELETE FROM devices WHERE (user_id, digest) IN (SELECT user_id, digest FROM devices WHERE used_at < $1 LIMIT $2)", keepDevices},
-	{"DELETE FROM attempts WHERE key IN (SELECT key FROM attempts WHERE last_at < $1 LIMIT $2)", keepAttempts},
-	{"DELETE FROM mails WHERE (email, kind) IN (SELECT email, kind FROM mails WHERE requested_at < $1 LIMIT $2)", keepAttempts},
+	{"DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE ended_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)", keepEnded},
+	{"DELETE FROM sessions WHERE id IN (SELECT id FROM sessions WHERE ended_at IS NULL AND expires_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)", keepEnded},
+	{"DELETE FROM devices WHERE (user_id, digest) IN (SELECT user_id, digest FROM devices WHERE used_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)", keepDevices},
+	{"DELETE FROM attempts WHERE key IN (SELECT key FROM attempts WHERE last_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)", keepAttempts},
+	{"DELETE FROM mails WHERE (email, kind) IN (SELECT email, kind FROM mails WHERE requested_at < $1 LIMIT $2 FOR UPDATE SKIP LOCKED)", keepAttempts},
 	{"DELETE FROM mail_tokens WHERE digest IN (SELECT digest FROM mail_tokens WHERE expires_at < $1 LIMIT $2)", keepAttempts},
 }
 

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"codebank.dev/identity"
@@ -85,18 +86,25 @@ type mailToken struct {
 	email  identity.Email
 }
 
-// useMailToken deletes a token and all others of its kind for the address. ErrMailToken if it cannot
-// be used at a time.
+// useMailToken deletes a token and all others of its kind for the address that can be used at a time.
+// ErrMailToken if the token is not one of them. One statement deletes them all, so each caller locks
+// them in the order in which they are stored. A caller that locked its own token first could
+// deadlock with the caller of another.
 func useMailToken(ctx context.Context, tx pgx.Tx, token mailToken, at time.Time) error {
-	tag, err := tx.Exec(ctx, "DELETE FROM mail_tokens WHERE digest = $1 AND kind = $2 AND email = $3 AND expires_at > $4",
-		token.digest[:], string(token.kind), string(token.email), at)
+	rows, err := tx.Query(ctx, "DELETE FROM mail_tokens WHERE kind = $1 AND email = $2 AND expires_at > $3 RETURNING digest",
+		string(token.kind), string(token.email), at)
 	if err != nil {
 		return err
 	}
-	if tag.RowsAffected() == 0 {
+	digests, err := pgx.CollectRows(rows, pgx.RowTo[[]byte])
+	if err != nil {
+		return err
+	}
+	used := func(digest []byte) bool { return identity.Digest(digest) == token.digest }
+	if !slices.ContainsFunc(digests, used) {
 		return identity.ErrMailToken
 	}
-	return forgetMailTokens(ctx, tx, token.kind, token.email)
+	return nil
 }
 
 func forgetMailTokens(ctx context.Context, tx pgx.Tx, kind identity.MailKind, email identity.Email) error {

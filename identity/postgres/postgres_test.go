@@ -231,16 +231,21 @@ func TestAnAddressHasOneAccount(t *testing.T) {
 	var created, refused atomic.Int64
 	var at sync.WaitGroup
 	mail := identity.Mail{Email: "alice@example.com", Kind: identity.MailSignUp, RequestedAt: noon}
-	for range 8 {
-		token := identity.NewSecret().Digest()
-		require.NoError(t, o.AddMailToken(t.Context(), mail, token, noon.Add(time.Hour)))
+	tokens := make([]identity.Digest, 8)
+	for i := range tokens {
+		tokens[i] = identity.NewSecret().Digest()
+		require.NoError(t, o.AddMailToken(t.Context(), mail, tokens[i], noon.Add(time.Hour)))
+	}
+	for i := range tokens {
 		user := identity.User{ID: newID(t), Email: mail.Email, PasswordHash: hash, Roles: []identity.Role{identity.Customer}, CreatedAt: noon}
 		at.Go(func() {
-			switch err := o.CreateUser(t.Context(), user, &token, act(identity.ActUserCreated)); {
+			switch err := o.CreateUser(t.Context(), user, &tokens[i], act(identity.ActUserCreated)); {
 			case err == nil:
 				created.Add(1)
 			case errors.Is(err, identity.ErrMailToken):
 				refused.Add(1)
+			default:
+				t.Error(err)
 			}
 		})
 	}
@@ -248,6 +253,79 @@ func TestAnAddressHasOneAccount(t *testing.T) {
 	require.EqualValues(t, 1, created.Load())
 	require.EqualValues(t, 7, refused.Load())
 	require.Zero(t, o.count(t, "mail_tokens"), "the other tokens of the address are of no use any more")
+}
+
+// blocking runs a call that must wait for the rows that a transaction has locked, and then locks more rows in
+// the transaction. The call must hold none of these: it would deadlock.
+func (o *opened) blocking(t testing.TB, lock, more string, call func() error) {
+	t.Helper()
+	tx, err := o.conn.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = tx.Exec(t.Context(), lock)
+	require.NoError(t, err)
+	called := make(chan error, 1)
+	go func() { called <- call() }()
+	require.Eventually(t, func() bool {
+		var waits bool
+		err := tx.QueryRow(t.Context(), `SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid)))`).Scan(&waits)
+		return err == nil && waits
+	}, time.Minute, time.Millisecond, "the call waits")
+	_, err = tx.Exec(t.Context(), "SET LOCAL lock_timeout = '10ms'")
+	require.NoError(t, err)
+	_, err = tx.Exec(t.Context(), more)
+	require.NoError(t, err, "the call holds what the transaction wants")
+	require.NoError(t, tx.Commit(t.Context()))
+	require.NoError(t, <-called)
+}
+
+func TestATokenOfAnEmailIsLockedNoSoonerThanTheOthers(t *testing.T) {
+	o := open(t)
+	mail := identity.Mail{Email: "alice@example.com", Kind: identity.MailSignUp, RequestedAt: noon}
+	var last identity.Digest
+	for range 3 {
+		last = identity.NewSecret().Digest()
+		require.NoError(t, o.AddMailToken(t.Context(), mail, last, noon.Add(time.Hour)))
+	}
+	user := identity.User{ID: newID(t), Email: mail.Email, PasswordHash: hash, Roles: []identity.Role{identity.Customer}, CreatedAt: noon}
+	o.blocking(t, "SELECT FROM mail_tokens ORDER BY ctid LIMIT 1 FOR UPDATE", "SELECT FROM mail_tokens FOR UPDATE", func() error {
+		return o.CreateUser(t.Context(), user, &last, act(identity.ActUserCreated))
+	})
+	require.Zero(t, o.count(t, "mail_tokens"))
+}
+
+func TestAttemptsAreForgivenInTheOrderInWhichTheyAreTaken(t *testing.T) {
+	o := open(t)
+	alice := o.user(t, "alice@example.com")
+	counters := []identity.Counter{{Key: "b", Limit: identity.Limit{Free: 3, Window: time.Hour}}, {Key: "a", Limit: identity.Limit{Free: 3, Window: time.Hour}}}
+	for i := range counters { // They are stored in the other order.
+		_, _, err := o.Take(t.Context(), noon, counters[i:i+1])
+		require.NoError(t, err)
+	}
+	o.blocking(t, "SELECT FROM attempts WHERE key = 'a' FOR UPDATE", "SELECT FROM attempts WHERE key = 'b' FOR UPDATE", func() error {
+		session := identity.Session{ID: newID(t), User: alice.ID, CreatedAt: noon, UsedAt: noon, ExpiresAt: noon.Add(time.Hour)}
+		opening := identity.Opening{Session: session, Verified: hash, Forgive: counters}
+		return o.OpenSession(t.Context(), opening, act(identity.ActSignedIn))
+	})
+	var left int
+	require.NoError(t, o.conn.QueryRow(t.Context(), "SELECT sum(count) FROM attempts").Scan(&left))
+	require.Zero(t, left, "they are forgiven")
+}
+
+func TestPruningSkipsWhatACallerHasLocked(t *testing.T) {
+	o := open(t)
+	for _, key := range []string{"a", "b"} {
+		_, _, err := o.Take(t.Context(), noon, []identity.Counter{{Key: key, Limit: identity.Limit{Free: 3, Window: time.Hour}}})
+		require.NoError(t, err)
+	}
+	tx, err := o.conn.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = tx.Exec(t.Context(), "SELECT FROM attempts WHERE key = 'b' FOR UPDATE")
+	require.NoError(t, err)
+	require.NoError(t, o.Prune(t.Context(), noon.AddDate(0, 0, 7)))
+	require.NoError(t, tx.Commit(t.Context()))
+	require.Equal(t, 1, o.count(t, "attempts"))
+	require.NoError(t, o.Prune(t.Context(), noon.AddDate(0, 0, 7)))
+	require.Zero(t, o.count(t, "attempts"))
 }
 
 func TestAttemptsAtTheSameMomentAreAllCounted(t *testing.T) {

@@ -8,7 +8,9 @@
 //	guard.go     attempts, and what is too old
 //	mails.go     e-mails and their tokens
 //
-// Locks are taken in one order: users, their sessions, the head of the audit log.
+// Locks are taken in one order: users, the tokens of e-mails, attempts, e-mails, sessions, the head of the
+// audit log. Attempts are locked by key. Who makes an account has tokens before the user, whose row is new
+// then. Pruning skips what is locked.
 package postgres
 
 import (
