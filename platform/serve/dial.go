@@ -27,14 +27,9 @@ const (
 type DialOption func(*dialing)
 
 type dialing struct {
-	caller string
-	retry  []string
-	grpc   []grpc.DialOption
+	retry []string
+	grpc  []grpc.DialOption
 }
-
-// WithCaller names the program in every call (CallerKey), unless a call already carries a
-// caller. Without a name, the other side takes the caller for Anonymous.
-func WithCaller(name string) DialOption { return func(d *dialing) { d.caller = name } }
 
 // WithRetry lets the client repeat calls of these methods on UNAVAILABLE, at most five
 // times within the call's deadline. A method is "package.Service/Method";
@@ -56,15 +51,12 @@ func WithGRPC(options ...grpc.DialOption) DialOption {
 // Every error of a call is a *fault.Error (see FromStatus), except io.EOF at the end of a
 // stream. A call continues the trace of its context.
 //
-// The connection is not encrypted; it is meant for one machine or a network that
-// encrypts by itself. WithGRPC(grpc.WithTransportCredentials(…)) changes that.
+// The connection is not encrypted, and is for a program on this machine that listens with --insecure.
+// Walls.Dial encrypts it, and proves who both sides are.
 func Dial(address string, options ...DialOption) (*grpc.ClientConn, error) {
 	var d dialing
 	for _, option := range options {
 		option(&d)
-	}
-	if d.caller != "" && !ValidCaller(d.caller) {
-		return nil, fmt.Errorf("dial %s: %q is no caller", address, d.caller)
 	}
 	serviceConfig, err := d.serviceConfig()
 	if err != nil {
@@ -78,8 +70,8 @@ func Dial(address string, options ...DialOption) (*grpc.ClientConn, error) {
 		grpc.WithInitialConnWindowSize(connectionWindow),
 		grpc.WithDefaultServiceConfig(serviceConfig),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxResponseBytes)),
-		grpc.WithChainUnaryInterceptor(d.unary),
-		grpc.WithChainStreamInterceptor(d.stream),
+		grpc.WithChainUnaryInterceptor(unary),
+		grpc.WithChainStreamInterceptor(stream),
 	}, d.grpc...)...)
 }
 
@@ -128,38 +120,32 @@ func (d *dialing) serviceConfig() (string, error) {
 	return string(text), err
 }
 
-// outgoing adds the caller and the trace to a call's metadata.
-func (d *dialing) outgoing(ctx context.Context) context.Context {
+// outgoing adds the trace to a call's metadata.
+func outgoing(ctx context.Context) context.Context {
 	present, _ := metadata.FromOutgoingContext(ctx)
-	var pairs []string
-	if d.caller != "" && len(present.Get(CallerKey)) == 0 {
-		pairs = append(pairs, CallerKey, d.caller)
-	}
-	if id, _ := ctx.Value(identityKey{}).(identity); id.trace.IsValid() && len(present.Get(TraceKey)) == 0 {
-		pairs = append(pairs, TraceKey, newTraceparent(id.trace))
-	}
-	if pairs == nil {
+	known, _ := ctx.Value(identityKey{}).(identity)
+	if !known.trace.IsValid() || len(present.Get(TraceKey)) > 0 {
 		return ctx
 	}
-	return metadata.AppendToOutgoingContext(ctx, pairs...)
+	return metadata.AppendToOutgoingContext(ctx, TraceKey, newTraceparent(known.trace))
 }
 
 // unary is the interceptor of calls with one request and one answer.
 //
 // tidy:parameters gRPC decides the signature
-func (d *dialing) unary(ctx context.Context, method string, request, answer any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
-	return FromStatus(invoke(d.outgoing(ctx), method, request, answer, conn, options...))
+func unary(ctx context.Context, method string, request, answer any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
+	return FromStatus(invoke(outgoing(ctx), method, request, answer, conn, options...))
 }
 
 // stream is the interceptor of all other calls.
 //
 // tidy:parameters gRPC decides the signature
-func (d *dialing) stream(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, options ...grpc.CallOption) (grpc.ClientStream, error) {
-	stream, err := open(d.outgoing(ctx), desc, conn, method, options...)
+func stream(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, open grpc.Streamer, options ...grpc.CallOption) (grpc.ClientStream, error) {
+	opened, err := open(outgoing(ctx), desc, conn, method, options...)
 	if err != nil {
 		return nil, FromStatus(err)
 	}
-	return &dialedStream{stream}, nil
+	return &dialedStream{opened}, nil
 }
 
 // dialedStream is a client stream whose errors are faults.

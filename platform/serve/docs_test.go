@@ -52,6 +52,6 @@ func TestTheFilesOfThePageAreInTheProgram(t *testing.T) {
 }
 
 func TestADocumentThatIsNoJSONIsRefusedAtTheStart(t *testing.T) {
-	_, err := serve.Listen(serve.Config{GRPCAddress: "127.0.0.1:0", HTTPAddress: "127.0.0.1:0", OpenAPI: []byte("openapi: 3.1.0")})
+	_, err := serve.Listen(serve.Config{GRPCAddress: "127.0.0.1:0", HTTPAddress: "127.0.0.1:0", Walls: plain(t, "shop"), OpenAPI: []byte("openapi: 3.1.0")})
 	require.ErrorContains(t, err, "OpenAPI")
 }

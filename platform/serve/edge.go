@@ -70,7 +70,7 @@ func (e *edge) enter(ctx context.Context, method string) (context.Context, error
 	if err == nil {
 		err = e.start.admits(method)
 	}
-	if err == nil && e.config.Walls != nil && !isCommon(method) {
+	if err == nil && !isCommon(method) {
 		known, _ := ctx.Value(identityKey{}).(identity)
 		err = e.config.Walls.allows(e.config, method, &known.subject)
 	}
@@ -185,9 +185,6 @@ func (s *edgeStream) SendMsg(message any) error {
 
 // goesOn refuses a stream whose certificate or session has ended since it was opened.
 func (s *edgeStream) goesOn() error {
-	if s.walls == nil {
-		return nil
-	}
 	known, _ := s.ctx.Value(identityKey{}).(identity)
 	return s.walls.again(s.ctx, &known)
 }

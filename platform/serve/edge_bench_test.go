@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"codebank.dev/platform/permission"
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
@@ -13,15 +14,19 @@ import (
 
 func BenchmarkEdgeOfAUnaryCall(b *testing.B) {
 	for name, sent := range map[string]metadata.MD{
-		"without a trace": metadata.Pairs(CallerKey, "checkout"),
-		"in a trace":      metadata.Pairs(CallerKey, "checkout", TraceKey, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+		"without a trace": metadata.MD{},
+		"in a trace":      metadata.Pairs(TraceKey, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
 	} {
 		b.Run(name, func(b *testing.B) {
-			config := Config{Logger: slog.New(slog.DiscardHandler)}.withDefaults()
+			const method = "/bank.v1.PurchaseService/AuthorizePurchase"
+			config := Config{
+				Logger: slog.New(slog.DiscardHandler), Walls: &Walls{},
+				Permissions: permission.Table{method: {Anybody: true}},
+			}.withDefaults()
 			started := &start{}
 			started.done.Store(true)
 			e := newEdge(config, prometheus.NewRegistry(), started)
-			info := &grpc.UnaryServerInfo{FullMethod: "/bank.v1.PurchaseService/AuthorizePurchase"}
+			info := &grpc.UnaryServerInfo{FullMethod: method}
 			ctx, cancel := context.WithTimeout(metadata.NewIncomingContext(context.Background(), sent), 20*time.Second)
 			defer cancel()
 			handle := func(ctx context.Context, _ any) (any, error) { return TraceID(ctx), nil }

@@ -53,18 +53,6 @@ func (s *Server) Gateway(ctx context.Context, services ...GatewayRegistrar) erro
 }
 
 func (s *Server) serveGateway(w http.ResponseWriter, r *http.Request) {
-	// The gateway would drop a caller that gRPC cannot carry, and the request id would
-	// belong to another caller.
-	if callers := r.Header.Values(CallerKey); len(callers) > 1 || len(callers) == 1 && !ValidCaller(callers[0]) {
-		WriteProblem(w, r, errCaller)
-		return
-	}
-	if customers := r.Header.Values(CustomerKey); len(customers) > 0 {
-		if _, one := parseCustomer(customers); !one {
-			WriteProblem(w, r, errCustomer)
-			return
-		}
-	}
 	r, err := withQuery(r)
 	if err != nil {
 		WriteProblem(w, r, err)
@@ -96,11 +84,10 @@ func (s *Server) newGatewayMux() *runtime.ServeMux {
 	)
 }
 
-// incomingHeader passes on the headers of the identity under their own names. No other
-// header becomes metadata, except Authorization, which the gateway passes on by itself.
+// incomingHeader passes on the trace under its own name. No other header becomes metadata, except Authorization, which the gateway passes on by itself.
 func incomingHeader(name string) (string, bool) {
 	switch lower := strings.ToLower(name); lower {
-	case CallerKey, CustomerKey, TraceKey:
+	case TraceKey:
 		return lower, true
 	default:
 		return "", false

@@ -100,13 +100,10 @@ func (h *httpShell) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // identify finds out who makes a request, by the connection. Access tokens are judged later, by who needs
-// them. A server without walls takes the caller that the request claims, if there can be one of that name.
+// them.
 func (h *httpShell) identify(r *http.Request) identity {
 	if h.walls == nil {
-		if claimed := r.Header.Get(CallerKey); ValidCaller(claimed) {
-			return identity{caller: claimed}
-		}
-		return identity{} // A handler that needs a caller refuses the request and names the header.
+		return identity{} // A program without calls, such as one of pages.
 	}
 	var certificates []*x509.Certificate
 	if r.TLS != nil {

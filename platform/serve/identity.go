@@ -4,54 +4,33 @@ import (
 	"context"
 	"strings"
 
-	"codebank.dev/platform/fault"
-	"codebank.dev/platform/id"
 	"codebank.dev/platform/pan"
 	"codebank.dev/platform/principal"
 	"go.opentelemetry.io/otel/trace"
 	"google.golang.org/grpc/metadata"
 )
 
-// CallerKey is the metadata key of the caller's name, 1–64 of A-Z a-z 0-9 . _ : -
-// The same name is an HTTP header. The name is stored and logged, so it must not be a card
-// number (see pan.InID).
-const CallerKey = "x-codebank-caller"
-
-// CustomerKey is the metadata key of the customer for whom a call is made, customers/{uuid}. The same name
-// is an HTTP header.
-const CustomerKey = "x-codebank-customer"
-
-// customerPrefix begins the name of a customer.
-const customerPrefix = "customers/"
-
-// Anonymous is the caller of a call that names no caller.
+// Anonymous is the caller of a call by somebody who proves nothing.
 const Anonymous = "anonymous"
 
 const maxCallerBytes = 64
-
-var (
-	errCaller   = fault.Invalid(CallerKey, "The caller is one name of 1 to 64 letters, digits and . _ : - and no card number.")
-	errCustomer = fault.Invalid(CustomerKey, "The customer is one name: customers/ and a lower-case UUID.")
-)
 
 // identity is who makes a call, and the trace that the call is part of.
 type identity struct {
 	// caller is the namespace of request ids.
 	caller string
-	// proof is what the connection proves; nil without walls.
+	// proof is what the connection proves.
 	proof *proof
 	// subject is on whose behalf the call is made: the user of token, or the other side of the connection.
 	subject principal.Principal
 	token   string
-	// customer is what a call without walls claims; zero for none.
-	customer id.ID
-	trace    trace.TraceID
+	trace   trace.TraceID
 }
 
 type identityKey struct{}
 
-// Caller returns the name of the caller, or Anonymous if the call names none. Request ids
-// belong to that name. The name is not authenticated.
+// Caller returns the name that the request ids of a call belong to: that of the other side of its connection
+// or, if that proves nothing, of the user of its access token. Anonymous if there is neither.
 func Caller(ctx context.Context) string {
 	if known, ok := ctx.Value(identityKey{}).(identity); ok && known.caller != "" {
 		return known.caller
@@ -71,20 +50,6 @@ func Principal(ctx context.Context) principal.Principal {
 func ContextWithPrincipal(ctx context.Context, caller string, subject principal.Principal) context.Context {
 	known, _ := ctx.Value(identityKey{}).(identity)
 	known.caller, known.subject = caller, subject
-	return context.WithValue(ctx, identityKey{}, known)
-}
-
-// Customer returns the customer for whom the call is made; zero for none. It is not authenticated.
-func Customer(ctx context.Context) id.ID {
-	known, _ := ctx.Value(identityKey{}).(identity)
-	return known.customer
-}
-
-// ContextWithCustomer returns ctx for a call that is made for a customer, as ContextWithIdentity does for a
-// caller.
-func ContextWithCustomer(ctx context.Context, customer id.ID) context.Context {
-	known, _ := ctx.Value(identityKey{}).(identity)
-	known.customer = customer
 	return context.WithValue(ctx, identityKey{}, known)
 }
 
@@ -114,9 +79,6 @@ func (e *edge) identify(ctx context.Context) (context.Context, error) {
 	if !known.trace.IsValid() {
 		known.trace = newTraceID()
 	}
-	if e.config.Walls == nil {
-		return claimed(ctx, known)
-	}
 	if known.proof = e.handles.proofOf(ctx); known.proof == nil {
 		known.proof = &proof{peer: principal.None()}
 	}
@@ -124,42 +86,8 @@ func (e *edge) identify(ctx context.Context) (context.Context, error) {
 	return context.WithValue(ctx, identityKey{}, known), err
 }
 
-// claimed reads the identity from the metadata of a call to a server without walls. It refuses a malformed
-// caller or customer.
-func claimed(ctx context.Context, known identity) (context.Context, error) {
-	callers := metadata.ValueFromIncomingContext(ctx, CallerKey)
-	valid := len(callers) == 0 || len(callers) == 1 && ValidCaller(callers[0])
-	if valid && len(callers) == 1 {
-		known.caller = callers[0]
-	}
-	var err error
-	if !valid {
-		err = errCaller
-	}
-	if customers := metadata.ValueFromIncomingContext(ctx, CustomerKey); len(customers) > 0 {
-		var one bool
-		if known.customer, one = parseCustomer(customers); !one && err == nil {
-			err = errCustomer
-		}
-	}
-	return context.WithValue(ctx, identityKey{}, known), err
-}
-
-// parseCustomer returns the customer that the values of a header name. It reports false when they do not
-// name one.
-func parseCustomer(values []string) (id.ID, bool) {
-	if len(values) != 1 {
-		return id.ID{}, false
-	}
-	text, ok := strings.CutPrefix(values[0], customerPrefix)
-	parsed, err := id.Parse(text)
-	if !ok || err != nil || parsed.IsZero() {
-		return id.ID{}, false
-	}
-	return parsed, true
-}
-
-// ValidCaller reports whether name can be a caller.
+// ValidCaller reports whether name can be a caller: 1 to 64 letters, digits and . _ : - The name is stored and
+// logged, so it must not be a card number (see pan.InID).
 func ValidCaller(name string) bool {
 	if name == "" || len(name) > maxCallerBytes {
 		return false

@@ -44,7 +44,7 @@ func TestWhatLibrariesLogHasTheProgramsFormat(t *testing.T) {
 
 // runLoudLibraries logs as libraries do, in a program that logs JSON.
 func runLoudLibraries(context.Context, []string, []string, io.Writer) error {
-	settings := serve.Settings{GRPCAddress: "127.0.0.1:0", HTTPAddress: "127.0.0.1:0", LogLevel: "info", LogFormat: "json"}
+	settings := serve.Settings{HTTPAddress: "127.0.0.1:0", LogLevel: "info", LogFormat: "json"}
 	logger, err := settings.Logger(os.Stderr)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package serve_test
 
 import (
+	"context"
 	"log/slog"
 	"net"
 	"net/http"
@@ -44,10 +45,21 @@ func TestAProgramOnTheLoopbackAddressAnswersToNoForeignName(t *testing.T) {
 }
 
 func TestAProgramThatOtherMachinesReachAnswersToEveryNameOrToItsList(t *testing.T) {
-	everywhere := func(c *serve.Config) { c.HTTPAddress = "0.0.0.0:0" }
-	open := start(t, newPurchases(), everywhere)
+	everywhere := func(hosts ...string) *running {
+		server, err := serve.Listen(serve.Config{Name: "pages", HTTPAddress: "0.0.0.0:0", Logger: slog.New(slog.DiscardHandler), Hosts: hosts})
+		require.NoError(t, err)
+		ctx, stop := context.WithCancel(context.Background())
+		ended := make(chan error, 1)
+		go func() { ended <- server.Run(ctx) }()
+		t.Cleanup(func() {
+			stop()
+			require.NoError(t, <-ended)
+		})
+		return &running{Server: server}
+	}
+	open := everywhere()
 	require.Equal(t, http.StatusOK, open.asHost(t, "/livez", "bank.codebank.svc"))
-	listed := start(t, newPurchases(), func(c *serve.Config) { everywhere(c); c.Hosts = []string{"bank.codebank.svc", "192.0.2.1"} })
+	listed := everywhere("bank.codebank.svc", "192.0.2.1")
 	for host, want := range map[string]int{
 		"bank.codebank.svc": 200, "192.0.2.1:17001": 200, "127.0.0.1": 200, "attacker.test": 421, "192.0.2.2": 421,
 	} {

@@ -92,7 +92,7 @@ type accepted struct {
 // AuthType implements credentials.AuthInfo.
 func (*accepted) AuthType() string { return "codebank" }
 
-// door is the server's credentials. A server without walls takes what a call claims for what it proves.
+// door is the server's credentials.
 type door struct{ walls *Walls }
 
 var _ credentials.TransportCredentials = (*door)(nil)
@@ -103,11 +103,8 @@ func (d *door) ServerHandshake(conn net.Conn) (net.Conn, credentials.AuthInfo, e
 	if _, own := conn.(ownConn); own {
 		return conn, &accepted{CommonAuthInfo: safe}, nil
 	}
-	if d.walls == nil || d.walls.files == nil {
+	if d.walls.files == nil {
 		plain := credentials.CommonAuthInfo{SecurityLevel: credentials.NoSecurity}
-		if d.walls == nil {
-			return conn, &accepted{CommonAuthInfo: plain, proof: &proof{}}, nil
-		}
 		return conn, &accepted{CommonAuthInfo: plain, proof: d.walls.prove(nil)}, nil
 	}
 	secured, info, err := d.walls.files.Handshake(conn)

@@ -56,7 +56,7 @@ func (c *counted) GetPurchase(_ context.Context, in *bankv1.GetPurchaseRequest) 
 func startREST(t *testing.T) (*running, *counted, *statements) {
 	t.Helper()
 	service, lines := &counted{purchases: newPurchases()}, &statements{}
-	r := start(t, service, nil, func(server *serve.Server) {
+	r := start(t, service, func(c *serve.Config) { c.Permissions = everybody(statementv1.StatementService_ServiceDesc) }, func(server *serve.Server) {
 		statementv1.RegisterStatementServiceServer(server, lines)
 		require.NoError(t, server.Gateway(t.Context(), statementv1.RegisterStatementServiceHandler))
 	})

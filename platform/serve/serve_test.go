@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/permission"
 	"codebank.dev/platform/serve"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	"github.com/stretchr/testify/require"
@@ -83,6 +84,28 @@ func answer(text string) *bankv1.AuthorizePurchaseResponse {
 	return &bankv1.AuthorizePurchaseResponse{Purchase: &bankv1.Purchase{RequestId: text}}
 }
 
+// plain returns walls in plain text that take every caller for a program.
+func plain(t testing.TB, program string) *serve.Walls {
+	t.Helper()
+	walls, err := serve.OpenWalls(serve.WallsConfig{Insecure: program})
+	require.NoError(t, err)
+	return walls
+}
+
+// everybody lets every program call the service of purchases, and further ones.
+func everybody(further ...grpc.ServiceDesc) permission.Table {
+	table := make(permission.Table)
+	for _, service := range append(further, bankv1.PurchaseService_ServiceDesc) {
+		for _, method := range service.Methods {
+			table["/"+service.ServiceName+"/"+method.MethodName] = permission.Rule{Services: permission.AllServices}
+		}
+		for _, stream := range service.Streams {
+			table["/"+service.ServiceName+"/"+stream.StreamName] = permission.Rule{Services: permission.AllServices}
+		}
+	}
+	return table
+}
+
 // running is a server on free ports that ends with its test.
 type running struct {
 	*serve.Server
@@ -96,6 +119,7 @@ func start(t *testing.T, service bankv1.PurchaseServiceServer, change func(*serv
 	config := serve.Config{
 		Name: "test", GRPCAddress: "127.0.0.1:0", HTTPAddress: "127.0.0.1:0",
 		Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Walls:  plain(t, "shop"), Permissions: everybody(),
 	}
 	if change != nil {
 		change(&config)

@@ -101,10 +101,9 @@ type Config struct {
 	// TrustedProxies are the addresses of proxies in front of the program, which say where requests
 	// come from (see Server.Address). None: only the program's own gateway is believed.
 	TrustedProxies []netip.Prefix
-	// Walls prove who calls. Nil: nobody proves anything, and what calls claim is believed.
+	// Walls prove who calls. A program with calls must have them.
 	Walls *Walls
-	// Permissions says who may call which method. It is required with Walls, and must have exactly the
-	// methods of the services.
+	// Permissions says who may call which method. It must have exactly the methods of the services.
 	Permissions permission.Table
 	// Groups are the groups of services that Permissions names.
 	Groups permission.Groups
@@ -161,16 +160,22 @@ type Server struct {
 
 var _ grpc.ServiceRegistrar = (*Server)(nil)
 
+// errNoWalls is for who writes a program.
+var errNoWalls = errors.New("serve: a program with calls needs walls")
+
 // Listen binds both addresses and returns a server that serves nothing yet: callers that
 // connect wait until Run. Call Close if Run is not called. Listen makes the logger the
 // default of package slog, so that the lines of libraries have the program's format.
 func Listen(config Config) (*Server, error) {
 	config = config.withDefaults()
 	slog.SetDefault(config.Logger)
-	if config.Walls != nil {
+	switch {
+	case config.Walls != nil:
 		if err := config.Walls.admit(config.GRPCAddress, config.HTTPAddress); err != nil {
 			return nil, err
 		}
+	case config.GRPCAddress != "":
+		return nil, errNoWalls
 	}
 	grpcListener, httpListener, err := listeners(config)
 	if err != nil {

@@ -79,11 +79,10 @@ func (s *Settings) BindTLS(fs *flag.FlagSet, operators string) {
 	fs.StringVar(&s.namespaces, "namespaces", "", "`principal=name,…`: the names that the request ids of principals belong to, in place of their own, for example shop-eu=shop")
 }
 
-// Walls opens the walls that the flags of BindWalls or BindTLS say. They are nil, for a program without walls, if
-// neither TLS nor plain text is asked for. The error names a setting.
+// Walls opens the walls that the flags of BindWalls or BindTLS say. The error names a setting.
 func (s *Settings) Walls(logger *slog.Logger) (*Walls, error) {
 	if s.TLS.IsZero() && s.Insecure == "" {
-		return nil, nil
+		return nil, errNoTLS
 	}
 	config := WallsConfig{
 		TLS: s.TLS, Insecure: s.Insecure, Tokens: s.Tokens, IdentityAddress: s.IdentityAddress, Logger: logger,
@@ -106,6 +105,8 @@ func (s *Settings) Walls(logger *slog.Logger) (*Walls, error) {
 	}
 	return OpenWalls(config)
 }
+
+var errNoTLS = errors.New("--tls-certificate, --tls-key and --tls-authority are required; or --insecure PROGRAM, for plain text on this machine")
 
 func isComma(r rune) bool { return r == ',' }
 

@@ -68,7 +68,7 @@ func TestCallsThatComeBeforeTheProgramIsPreparedAreUnavailable(t *testing.T) {
 
 func TestAnErrorOfPreparingEndsTheProgram(t *testing.T) {
 	server, err := serve.Listen(serve.Config{
-		Name: "test", GRPCAddress: "127.0.0.1:0", HTTPAddress: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler),
+		Name: "test", GRPCAddress: "127.0.0.1:0", HTTPAddress: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler), Walls: plain(t, "shop"),
 	})
 	require.NoError(t, err)
 	wrong := errors.New("the database belongs to another bank")
@@ -80,7 +80,7 @@ func TestAnErrorOfPreparingEndsTheProgram(t *testing.T) {
 func TestAProgramThatIsToldToEndWhileItPreparesEndsWell(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	server, err := serve.Listen(serve.Config{
-		Name: "test", GRPCAddress: "127.0.0.1:0", HTTPAddress: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler),
+		Name: "test", GRPCAddress: "127.0.0.1:0", HTTPAddress: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler), Walls: plain(t, "shop"),
 	})
 	require.NoError(t, err)
 	server.Prepare(func(ctx context.Context) error {

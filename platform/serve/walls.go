@@ -78,7 +78,7 @@ func OpenWalls(config WallsConfig) (*Walls, error) {
 	case config.Insecure != "" && !config.TLS.IsZero():
 		return nil, errors.New("--insecure and --tls-… exclude each other")
 	case config.Insecure != "" && !ValidCaller(config.Insecure):
-		return nil, fmt.Errorf("--insecure: %q is no name of a program", config.Insecure)
+		return nil, errors.New("--insecure: not a name of a program")
 	case config.Insecure == "":
 		files, err := mtls.Open(config.TLS)
 		if err != nil {
@@ -117,9 +117,9 @@ func (w *Walls) openTokens() error {
 }
 
 // Dial returns a connection to a program, as function Dial does. The other side must prove to be the
-// program. Nil walls dial in plain text.
+// program, unless these walls are in plain text.
 func (w *Walls) Dial(address, program string, options ...DialOption) (*grpc.ClientConn, error) {
-	if w != nil && w.files != nil {
+	if w.files != nil {
 		options = append([]DialOption{WithGRPC(grpc.WithTransportCredentials(w.files.Client(program)))}, options...)
 	}
 	return Dial(address, options...)
@@ -130,7 +130,7 @@ func (w *Walls) Files() *mtls.Files { return w.files }
 
 // Close closes the connection to the program identity.
 func (w *Walls) Close() {
-	if w != nil && w.identity != nil {
+	if w.identity != nil {
 		_ = w.identity.Close()
 	}
 }

@@ -9,11 +9,11 @@ import (
 )
 
 // readerOf returns who reads by a call: a user sees what is his, and an operator and a program that may call
-// at all see everything. In a program without walls everybody does.
+// at all see everything.
 func readerOf(ctx context.Context) statement.Reader {
 	subject := serve.Principal(ctx)
 	switch subject.Kind {
-	case principal.Operator, principal.Service, 0:
+	case principal.Operator, principal.Service:
 		return statement.Everybody
 	case principal.User:
 		if user := subject.UserID(); !user.IsZero() {

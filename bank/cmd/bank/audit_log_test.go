@@ -9,7 +9,7 @@ import (
 	"codebank.dev/platform/auditlog"
 	"codebank.dev/platform/auditlog/heads"
 	"codebank.dev/platform/auditlog/table"
-	"codebank.dev/platform/serve"
+	"codebank.dev/platform/wallstest"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 )
 
@@ -25,10 +25,8 @@ func TestTheProgramKeepsTheAuditLogAndPublishesItsHead(t *testing.T) {
 	require.NoError(t, err)
 	_, err = cards.ChangeLimit(t.Context(), &bankv1.ChangeLimitRequest{Name: "cards/none", RequestId: "2", CreditLimitMinor: 1})
 	require.Error(t, err)
-	other, err := serve.Dial(p.conn.Target(), serve.WithCaller("another"))
-	require.NoError(t, err)
-	defer other.Close()
-	_, err = bankv1.NewCardServiceClient(other).UnblockCard(t.Context(), &bankv1.UnblockCardRequest{Name: issued.GetCard().GetName()})
+	holder := wallstest.WithToken(t.Context(), w.kit.Customer(t, issued.GetCard().GetCustomerId()))
+	_, err = cards.BlockCard(holder, &bankv1.BlockCardRequest{Name: issued.GetCard().GetName()})
 	require.NoError(t, err)
 
 	var rows []auditlog.Row
@@ -40,7 +38,7 @@ func TestTheProgramKeepsTheAuditLogAndPublishesItsHead(t *testing.T) {
 	require.Len(t, rows, 2)
 	for i, act := range []auditlog.Act{"OPENING", "BLOCK"} {
 		require.Equal(t, act, rows[i].Act)
-		require.Equal(t, "OPERATOR shop 127.0.0.1 OK", rows[i].WhoKind+" "+rows[i].Who+" "+rows[i].Address+" "+rows[i].Result)
+		require.Equal(t, "OPERATOR teller 127.0.0.1 OK", rows[i].WhoKind+" "+rows[i].Who+" "+rows[i].Address+" "+rows[i].Result)
 		require.Regexp(t, "^[0-9a-f]{32}$", rows[i].Trace)
 	}
 	require.Equal(t, issued.GetCard().GetName(), rows[1].What)

@@ -42,8 +42,6 @@ type config struct {
 	history     bool
 	profile     bool
 
-	// operators are the callers that count as operators of a bank without walls.
-	operators []string
 	// acquirers are the programs that send purchases by card.
 	acquirers     []string
 	simulatedCash bool
@@ -87,9 +85,6 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 		return nil, err
 	}
 	var err error
-	if c.operators, err = programs(flags, "operators"); err != nil {
-		return nil, err
-	}
 	if c.acquirers, err = programs(flags, "acquirers"); err != nil {
 		return nil, err
 	}

@@ -44,19 +44,14 @@ func TestOnlyABankWithHistoryAllowsTimesOfThePastAndThenPublishesNoWatermarkAndE
 	require.False(t, past.expiresHolds())
 }
 
-func TestTheOperatorsAreCallers(t *testing.T) {
+func TestTheAcquirersAreCallers(t *testing.T) {
 	args := []string{"--database-url=postgres://x", "--vault-key-file=k", "--relay=false"}
 	config, err := parse(args, nil, io.Discard)
 	require.NoError(t, err)
-	require.Equal(t, []string{"operator", "cashier", "bankctl"}, config.operators)
 	require.False(t, config.simulatedCash, "cash is an operator's")
-	config, err = parse(append(args, "--operators=", "--simulated-cash"), nil, io.Discard)
+	config, err = parse(append(args, "--simulated-cash"), nil, io.Discard)
 	require.NoError(t, err)
-	require.Empty(t, config.operators)
 	require.True(t, config.simulatedCash)
-	_, err = parse(append(args, "--operators=a,b c"), nil, io.Discard)
-	require.ErrorContains(t, err, "--operators")
-
 	require.Equal(t, []string{"checkout"}, config.acquirers)
 	_, err = parse(append(args, "--acquirers=a,b c"), nil, io.Discard)
 	require.ErrorContains(t, err, "--acquirers")

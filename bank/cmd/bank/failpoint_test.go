@@ -27,7 +27,7 @@ import (
 	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/programtest"
-	"codebank.dev/platform/serve"
+	"codebank.dev/platform/wallstest"
 	"codebank.dev/schemas"
 	"codebank.dev/schemas/event"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
@@ -48,6 +48,8 @@ type world struct {
 	arguments []string
 	database  *pgx.Conn
 	brokers   []string
+	// kit lets the tests call as the operator teller, and as checkout.
+	kit *wallstest.Kit
 }
 
 func newWorld(t *testing.T) *world {
@@ -71,17 +73,33 @@ func newWorld(t *testing.T) *world {
 			require.NoError(t, err)
 		}
 	}
-	return &world{T: t, owner: owner, database: database, brokers: cluster.ListenAddrs(), arguments: []string{
+	return &world{T: t, owner: owner, database: database, brokers: cluster.ListenAddrs(), kit: wallstest.New(t), arguments: []string{
 		"--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0", "--vault-key-file=" + keys,
 		"--kafka-brokers=" + strings.Join(cluster.ListenAddrs(), ","), "--registry-url=" + registry.URL(),
-		"--operators=shop",
 	}}
 }
 
 // process is a running bank.
 type process struct {
 	*programtest.Program
-	conn *grpc.ClientConn // nil when it ended before it was ready
+	conn grpc.ClientConnInterface // nil when it ended before it was ready
+}
+
+// teller is the operator by whom the tests call.
+const teller = "teller"
+
+// counter calls as a teller, and exchanges card data for tokens as an acquirer, which no operator may.
+type counter struct {
+	*grpc.ClientConn
+	acquirer *grpc.ClientConn
+}
+
+// Invoke implements grpc.ClientConnInterface.
+func (c counter) Invoke(ctx context.Context, method string, in, out any, options ...grpc.CallOption) error {
+	if method == bankv1.CardService_CreateCardToken_FullMethodName {
+		return c.acquirer.Invoke(ctx, method, in, out, options...)
+	}
+	return c.ClientConn.Invoke(ctx, method, in, out, options...)
 }
 
 // start migrates the ledger and runs the bank, as its own role, until it is ready or has ended.
@@ -93,13 +111,11 @@ func (w *world) start(flags ...string) *process {
 // startAt runs the bank on the database at an address until it is ready or has ended.
 func (w *world) startAt(url string, flags ...string) *process {
 	w.Helper()
-	p := &process{Program: programtest.Start(w.T, nil, append(append(flags, "--database-url="+url), w.arguments...)...)}
-	addresses, ready := p.AwaitReady(w.T)
-	if ready {
-		var err error
-		p.conn, err = serve.Dial(addresses.GRPC, serve.WithCaller("shop"))
-		require.NoError(w, err)
-		w.Cleanup(func() { _ = p.conn.Close() })
+	arguments := append(w.kit.Flags(w.T, "bank"), "--database-url="+url, "--operators="+teller)
+	p := &process{Program: programtest.Start(w.T, nil, append(append(arguments, w.arguments...), flags...)...)}
+	p.Client = w.kit.HTTP(w.T, "")
+	if addresses, ready := p.AwaitReady(w.T); ready {
+		p.conn = counter{w.kit.Dial(w.T, addresses.GRPC, teller), w.kit.Dial(w.T, addresses.GRPC, "checkout")}
 	}
 	return p
 }

@@ -81,7 +81,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 		return err
 	}
 	customers := customer.New(store, config.now)
-	principals := rpc.NewPrincipals(rpc.PrincipalsConfig{Operators: config.operators, History: config.history, Customers: customers})
+	principals := rpc.NewPrincipals(rpc.PrincipalsConfig{History: config.history, Customers: customers})
 	settings.GRPCOptions = []grpc.ServerOption{grpc.ChainUnaryInterceptor(principals.Unary)}
 	server, err := serve.Listen(settings)
 	if err != nil {

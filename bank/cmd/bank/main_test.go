@@ -27,7 +27,7 @@ func launch(t *testing.T, databaseURL string) *programtest.Program {
 	keys := filepath.Join(t.TempDir(), "vault.json")
 	require.NoError(t, vault.NewKeyFile(keys, nil))
 	return programtest.Start(t, nil, "--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0",
-		"--database-url="+databaseURL, "--vault-key-file="+keys, "--relay=false")
+		"--database-url="+databaseURL, "--vault-key-file="+keys, "--relay=false", "--insecure=operator")
 }
 
 func TestTheProgramWaitsForItsDatabase(t *testing.T) {
@@ -39,7 +39,7 @@ func TestTheProgramWaitsForItsDatabase(t *testing.T) {
 		},
 		Start: func(url string) *programtest.Program { return launch(t, url) },
 		Call: func(address string) error {
-			conn, err := serve.Dial(address, serve.WithCaller("shop"))
+			conn, err := serve.Dial(address)
 			require.NoError(t, err)
 			defer conn.Close()
 			_, err = bankv1.NewCardServiceClient(conn).GetAccount(t.Context(), &bankv1.GetAccountRequest{Name: account})
@@ -47,7 +47,7 @@ func TestTheProgramWaitsForItsDatabase(t *testing.T) {
 		},
 		Path: "/v1/" + account,
 		Write: func(address string) error {
-			conn, err := serve.Dial(address, serve.WithCaller("shop"))
+			conn, err := serve.Dial(address)
 			require.NoError(t, err)
 			defer conn.Close()
 			_, err = bankv1.NewCardServiceClient(conn).IssueCard(t.Context(), &bankv1.IssueCardRequest{
@@ -66,7 +66,8 @@ func TestEveryFigureWithAnAlarmIsThereFromTheStart(t *testing.T) {
 	keys := filepath.Join(t.TempDir(), "vault.json")
 	require.NoError(t, vault.NewKeyFile(keys, nil))
 	relaying := programtest.Start(t, nil, "--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0", "--vault-key-file="+keys,
-		"--database-url="+programtest.NoDatabase, "--kafka-brokers=127.0.0.1:1", "--registry-url=http://127.0.0.1:1")
+		"--database-url="+programtest.NoDatabase, "--kafka-brokers=127.0.0.1:1", "--registry-url=http://127.0.0.1:1",
+		"--insecure=operator")
 	shown = programtest.RequireAlarmFigures(t, relaying, "codebank_relay_", "codebank_ledger_")
 	require.Contains(t, shown, "codebank_relay_watermark_age_seconds +Inf\n")
 }

@@ -33,7 +33,7 @@ type replicas struct {
 	wallets  []string
 }
 
-func (r *replicas) conn(i int) *grpc.ClientConn {
+func (r *replicas) conn(i int) grpc.ClientConnInterface {
 	r.mutex.Lock()
 	defer r.mutex.Unlock()
 	return r.running[i%2].conn

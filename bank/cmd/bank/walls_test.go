@@ -11,6 +11,7 @@ import (
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 )
 
@@ -29,27 +30,38 @@ func (w *world) startBehind(kit *wallstest.Kit, flags ...string) programtest.Add
 // certificates is answered from the ledger.
 func TestAnOldRequestIsAnsweredThroughACertificate(t *testing.T) {
 	w := newWorld(t)
-	before := w.start("--relay=false", "--history")
 	issue := &bankv1.IssueCardRequest{RequestId: "issue", HolderName: "MARIA SILVA", Currency: "BRL", CreditLimitMinor: 100_000}
-	dial := func(caller string) *grpc.ClientConn {
-		addresses, _ := before.AwaitReady(t)
-		conn, err := serve.Dial(addresses.GRPC, serve.WithCaller(caller))
+	url := ledgertest.Migrated(t, w.owner)
+	// before does something at a bank that knows callers by a name only.
+	before := func(caller string, do func(*grpc.ClientConn)) {
+		p := programtest.Start(t, nil, append([]string{
+			"--database-url=" + url, "--relay=false", "--history", "--insecure=" + caller, "--acquirers=checkout,shop",
+		}, w.arguments...)...)
+		addresses, ready := p.AwaitReady(t)
+		require.True(t, ready)
+		conn, err := serve.Dial(addresses.GRPC)
 		require.NoError(t, err)
-		t.Cleanup(func() { _ = conn.Close() })
-		return conn
+		defer conn.Close()
+		do(conn)
+		p.Kill(t)
 	}
-	issued, err := bankv1.NewCardServiceClient(dial("history")).IssueCard(t.Context(), issue)
-	require.NoError(t, err)
+	var issued *bankv1.IssueCardResponse
+	var err error
+	before("history", func(conn *grpc.ClientConn) {
+		issued, err = bankv1.NewCardServiceClient(conn).IssueCard(t.Context(), issue)
+		require.NoError(t, err)
+	})
 	buy := &bankv1.AuthorizePurchaseRequest{
 		RequestId: "buy", AmountMinor: 300, Currency: "BRL", Merchant: &bankv1.Merchant{Id: "m1", Name: "Books"},
 		CardSource: &bankv1.AuthorizePurchaseRequest_Card{Card: issued.GetCard().GetName()},
 	}
 	stored := make(map[string]*bankv1.AuthorizePurchaseResponse)
 	for _, caller := range []string{"checkout", "history", "shop"} {
-		stored[caller], err = bankv1.NewPurchaseServiceClient(dial(caller)).AuthorizePurchase(t.Context(), buy)
-		require.NoError(t, err)
+		before(caller, func(conn *grpc.ClientConn) {
+			stored[caller], err = bankv1.NewPurchaseServiceClient(conn).AuthorizePurchase(t.Context(), buy)
+			require.NoError(t, err)
+		})
 	}
-	before.Kill(t)
 
 	kit := wallstest.New(t)
 	address := w.startBehind(kit, "--relay=false", "--history", "--acquirers=checkout,shop-eu", "--namespaces=shop-eu=shop").GRPC
@@ -67,11 +79,7 @@ func TestAnOldRequestIsAnsweredThroughACertificate(t *testing.T) {
 		}
 	}
 	// A header makes nobody a caller.
-	claimed, err := serve.Dial(address, serve.WithCaller("checkout"))
-	require.NoError(t, err)
-	defer claimed.Close()
-	_, err = bankv1.NewPurchaseServiceClient(claimed).AuthorizePurchase(t.Context(), buy)
-	require.Error(t, err)
-	_, err = bankv1.NewPurchaseServiceClient(kit.Dial(t, address, "", serve.WithCaller("checkout"))).AuthorizePurchase(t.Context(), buy)
+	claim := metadata.AppendToOutgoingContext(t.Context(), "x-codebank-caller", "checkout")
+	_, err = bankv1.NewPurchaseServiceClient(kit.Dial(t, address, "")).AuthorizePurchase(claim, buy)
 	require.Equal(t, fault.Unauthenticated, fault.CodeOf(err))
 }

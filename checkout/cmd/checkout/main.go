@@ -54,7 +54,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 		return err
 	}
 	defer walls.Close()
-	bank, err := walls.Dial(config.bankAddress, "bank", serve.WithCaller(callerName))
+	bank, err := walls.Dial(config.bankAddress, "bank")
 	if err != nil {
 		return err
 	}

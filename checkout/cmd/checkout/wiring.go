@@ -40,7 +40,7 @@ func prepare(ctx context.Context, store *postgres.Store, config *config, handler
 	return err
 }
 
-// listen binds the addresses, behind the walls. Walls are nil for a program that believes what calls claim.
+// listen binds the addresses, behind the walls.
 func listen(config *config, walls *serve.Walls, store *postgres.Store, logger *slog.Logger) (*serve.Server, error) {
 	settings := config.server.Config("checkout", logger)
 	settings.Checks = []serve.Check{{Name: "database", Run: store.Ready}}

@@ -47,7 +47,7 @@ func (a *application) dial(address, program string) (*grpc.ClientConn, error) {
 		return nil, err
 	}
 	if files == nil {
-		return serve.Dial(address, serve.WithCaller("bankctl"))
+		return serve.Dial(address)
 	}
 	return serve.Dial(address, serve.WithGRPC(grpc.WithTransportCredentials(files.Client(program))))
 }

@@ -10,6 +10,7 @@ import (
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/operations/pipelinetest"
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/permission"
 	"codebank.dev/platform/serve"
 	statementv1 "codebank.dev/schemas/gen/statement/v1"
 )
@@ -32,7 +33,16 @@ func (l *linked) LinkCustomer(_ context.Context, in *statementv1.LinkCustomerReq
 func TestACustomerIsLinkedInTheBankAndInTheStatement(t *testing.T) {
 	bank := pipelinetest.StartBank(t, postgrestest.Database(t))
 	statement := &linked{users: make(map[string]string), down: true}
-	server, err := serve.Listen(serve.Config{Name: "statement", GRPCAddress: "127.0.0.1:0", HTTPAddress: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler)})
+	walls, err := serve.OpenWalls(serve.WallsConfig{Insecure: "bankctl", Operators: []string{"bankctl"}})
+	require.NoError(t, err)
+	permissions := make(permission.Table)
+	for _, method := range statementv1.StatementService_ServiceDesc.Methods {
+		permissions["/"+statementv1.StatementService_ServiceDesc.ServiceName+"/"+method.MethodName] = permission.Rule{Operators: true}
+	}
+	server, err := serve.Listen(serve.Config{
+		Name: "statement", GRPCAddress: "127.0.0.1:0", HTTPAddress: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler),
+		Walls: walls, Permissions: permissions,
+	})
 	require.NoError(t, err)
 	statementv1.RegisterStatementServiceServer(server, statement)
 	ctx, stop := context.WithCancel(context.Background())

@@ -119,13 +119,14 @@ func TestSettingsThatCannotBeMeantEndTheProgram(t *testing.T) {
 		"--database-url is required": nil,
 		"--bank-code":                {"--database-url=postgres://127.0.0.1:1/x", "--bank-code=one"},
 		"--page-token-key":           {"--database-url=postgres://127.0.0.1:1/x", "--page-token-key=short"},
-		"cannot be read":             {"--database-url=::secret"},
+		"cannot be read":             {"--database-url=::secret", "--insecure=operator"},
 		"--readers":                  {"--database-url=postgres://127.0.0.1:1/x", "--readers=two words"},
 		"exclude each other":         {"--database-url=postgres://127.0.0.1:1/x", "--insecure=operator", "--tls-key=key"},
+		"--tls-certificate":          {"--database-url=postgres://127.0.0.1:1/x"},
 		"--log-level":                {"--database-url=postgres://127.0.0.1:1/x", "--log-level=loud"},
 		"--audit-head-interval":      {"--database-url=postgres://127.0.0.1:1/x", "--audit-head-interval=0"},
 		"--kafka-":                   {"--database-url=postgres://127.0.0.1:1/x", "--kafka-brokers=127.0.0.1:1", "--kafka-tls-authority=/nowhere"},
-		"heads:":                     {"--database-url=postgres://127.0.0.1:1/x", "--kafka-brokers=127.0.0.1:port", "--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0"},
+		"heads:":                     {"--database-url=postgres://127.0.0.1:1/x", "--kafka-brokers=127.0.0.1:port", "--insecure=operator", "--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0"},
 	} {
 		err := run(t.Context(), args, nil, io.Discard)
 		require.ErrorContains(t, err, want)
