@@ -36,6 +36,7 @@ func Run(ctx context.Context, stack *launch.Stack, out io.Writer) error {
 		{"Be declined, in every way there is", d.showDeclines},
 		{"Give back", d.reverse},
 		{"Move money between accounts", d.moveMoney},
+		{"Make what the examples at /docs name", d.plantExamples},
 		{"How fresh the copies were", d.printFreshness},
 		{"How fast orders are placed", d.printOrderRate},
 		{"One customer's statement", d.printStatement},

@@ -24,8 +24,10 @@ type demonstration struct {
 	err   error // the first error of a print
 
 	connections []*grpc.ClientConn
-	cards       bankv1.CardServiceClient
-	acquirer    bankv1.PurchaseServiceClient
+	// operator is a connection on which the bank's operator calls.
+	operator *grpc.ClientConn
+	cards    bankv1.CardServiceClient
+	acquirer bankv1.PurchaseServiceClient
 	// cash is for what the bank's cashier does with wallets, and wallets for what people do.
 	cash, wallets bankv1.WalletServiceClient
 	checkout      checkoutv1.CheckoutServiceClient
@@ -64,7 +66,7 @@ func newDemonstration(stack *launch.Stack, out io.Writer) (*demonstration, error
 		use                  func(*grpc.ClientConn)
 	}{
 		{launch.Bank, addresses.BankGRPC(), launch.Operator, func(c *grpc.ClientConn) {
-			d.cards = bankv1.NewCardServiceClient(c)
+			d.operator, d.cards = c, bankv1.NewCardServiceClient(c)
 		}},
 		// What was bought through the checkout is given back by it.
 		{launch.Bank, addresses.BankGRPC(), launch.Checkout, func(c *grpc.ClientConn) { d.acquirer = bankv1.NewPurchaseServiceClient(c) }},
