@@ -295,3 +295,28 @@ func (w *Walls) allows(config *Config, method string, subject *principal.Princip
 	}
 	return nil
 }
+
+// serveHTTP serves HTTP, over TLS if the program has walls.
+func (s *Server) serveHTTP() error {
+	if s.config.Walls == nil || s.config.Walls.files == nil {
+		return s.http.Serve(s.httpListener)
+	}
+	s.http.TLSConfig = s.config.Walls.files.ServerConfig()
+	return s.http.ServeTLS(s.httpListener, "", "")
+}
+
+// checkPermissions returns an error unless the permissions have a row for each method.
+func (s *Server) checkPermissions() error {
+	if s.config.Walls == nil {
+		return nil
+	}
+	var methods []string
+	for service, info := range s.grpc.GetServiceInfo() {
+		for _, method := range info.Methods {
+			if full := "/" + service + "/" + method.Name; !isCommon(full) {
+				methods = append(methods, full)
+			}
+		}
+	}
+	return s.config.Permissions.Check(methods, s.config.Groups)
+}
