@@ -1,12 +1,16 @@
 package main
 
 import (
+	"encoding/pem"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 
+	"codebank.dev/platform/mtls/authority"
 	"github.com/stretchr/testify/require"
 )
 
@@ -30,6 +34,22 @@ func TestItTriesAgainForTheGivenTime(t *testing.T) {
 	defer server.Close()
 	require.NoError(t, run(t.Context(), []string{"--wait", "1m", server.URL}, io.Discard))
 	require.Equal(t, int64(3), asked.Load())
+}
+
+func TestOnlyAnAuthorityOfTheFileIsTrusted(t *testing.T) {
+	server := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer server.Close()
+	folder := t.TempDir()
+	own, other := filepath.Join(folder, "own.pem"), filepath.Join(folder, "other.pem")
+	require.NoError(t, os.WriteFile(own, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600))
+	_, err := authority.Open(folder)
+	require.NoError(t, err)
+	require.NoError(t, os.Rename(filepath.Join(folder, "authority.pem"), other))
+	require.NoError(t, run(t.Context(), []string{"--authority", own, server.URL}, io.Discard))
+	require.ErrorContains(t, run(t.Context(), []string{"--authority", other, server.URL}, io.Discard), "unknown authority")
+	require.ErrorContains(t, run(t.Context(), []string{server.URL}, io.Discard), "unknown authority")
+	require.ErrorContains(t, run(t.Context(), []string{"--authority", filepath.Join(folder, "authority.key"), server.URL}, io.Discard), "no certificate")
+	require.Error(t, run(t.Context(), []string{"--authority", folder + "/none", server.URL}, io.Discard))
 }
 
 func TestAWrongCommandLineIsRefused(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 type certificateSettings struct {
 	folder, bank string
 	hosts        []string
+	apart        bool
 }
 
 var bankOfCertificate = regexp.MustCompile(`^([0-9]{3}|-)$`)
@@ -29,6 +30,9 @@ func newCertificates(app *application) *cobra.Command {
 		Long: `Make PROGRAM.pem and PROGRAM.key for each program, and authority.pem, which signs
 them. The folder must exist. An authority that is in it already signs again; the
 programs' files are replaced, and running programs read them again.
+
+With --apart each program has a folder of its own, FOLDER/PROGRAM, with a copy of
+authority.pem: a program that sees only that cannot be another.
 
 The key of the authority lies in the same folder, and whoever has it can be any
 program. A bank has an authority of its own, and gives programs files of the same
@@ -43,6 +47,7 @@ for the names of --host.`,
 	flags.StringVar(&s.folder, "out", "", "`folder` for the files")
 	flags.StringVar(&s.bank, "of-bank", "001", "`code` of the bank that the programs belong to; - for none")
 	flags.StringSliceVar(&s.hosts, "host", nil, "further `name` of the host of the programs; may be repeated")
+	flags.BoolVar(&s.apart, "apart", false, "a folder of its own for each program")
 	_ = command.MarkFlagRequired("out")
 	_ = command.MarkFlagDirname("out")
 	return command
@@ -65,7 +70,11 @@ func (a *application) certificates(s *certificateSettings, programs []string) er
 		return err
 	}
 	for _, program := range programs {
-		files, err := issuer.Issue(mtls.ID{Bank: s.bank, Program: program}, authority.Options{Hosts: append([]string{program}, s.hosts...)})
+		options := authority.Options{Hosts: append([]string{program}, s.hosts...)}
+		if s.apart {
+			options.Folder = program
+		}
+		files, err := issuer.Issue(mtls.ID{Bank: s.bank, Program: program}, options)
 		if err != nil {
 			return err
 		}

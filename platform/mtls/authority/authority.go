@@ -78,6 +78,9 @@ type Options struct {
 	NotAfter time.Time
 	// Name is the name of the files, in place of the program's.
 	Name string
+	// Folder is a folder below the authority's for the files, made if it is missing. It gets a copy of the authority's
+	// certificate too, so it is all that the program needs, and has no key but the program's.
+	Folder string
 }
 
 // Issue writes a new key and certificate of a program and returns its files. It replaces those of before,
@@ -90,7 +93,14 @@ func (a *Authority) Issue(id mtls.ID, options Options) (mtls.Config, error) {
 	if options.Name != "" {
 		name = options.Name
 	}
-	files := a.Files(name)
+	at := *a
+	if options.Folder != "" {
+		at.folder = filepath.Join(a.folder, options.Folder)
+		if err := at.accept(a.certificate); err != nil {
+			return mtls.Config{}, err
+		}
+	}
+	files := at.Files(name)
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return files, err
@@ -120,6 +130,14 @@ func (a *Authority) Issue(id mtls.ID, options Options) (mtls.Config, error) {
 		return files, err
 	}
 	return files, write(files.Certificate, "CERTIFICATE", der, 0o644)
+}
+
+// accept makes the folder with a copy of the certificate of an authority.
+func (a *Authority) accept(certificate *x509.Certificate) error {
+	if err := os.MkdirAll(a.folder, 0o700); err != nil {
+		return err
+	}
+	return write(a.File(), "CERTIFICATE", certificate.Raw, 0o644)
 }
 
 func newTemplate(life time.Duration) (*x509.Certificate, error) {
