@@ -37,6 +37,9 @@ database statement_001 statement
 role checkout "${DB_PASSWORD_CHECKOUT:?}"
 role checkout_service "${DB_PASSWORD_CHECKOUT_SERVICE:?}"
 database checkout checkout
+role identity "${DB_PASSWORD_IDENTITY:?}"
+role identity_service "${DB_PASSWORD_IDENTITY_SERVICE:?}"
+database identity identity
 
 # Nobody can sign in as these before an operator sets a password: ALTER ROLE auditor LOGIN
 # PASSWORD '…'. The auditor compares the copies of the events, and the operator of the bank

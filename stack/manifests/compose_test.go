@@ -43,7 +43,7 @@ type service struct {
 
 // withoutReadiness are the parts that serve nothing, so they have no readiness check. They end,
 // or are restarted when they end.
-var withoutReadiness = []string{"keys", "migrate", "apply", "watch"}
+var withoutReadiness = []string{"keys", "signing-keys", "certificates", "certificates-of-none", "migrate", "apply", "watch"}
 
 // root is the top folder of the repository.
 func root(t *testing.T) string {
@@ -96,8 +96,11 @@ func TestComposeServicesSayWhetherTheyAreReady(t *testing.T) {
 		require.NotEmpty(t, s.Healthcheck.Test, name)
 		require.Equal(t, "unless-stopped", s.Restart, name)
 		if program, ok := programOf(s.Command); ok {
-			require.Equal(t, []string{"CMD", "/probe"}, s.Healthcheck.Test[:2], program)
-			require.True(t, strings.HasSuffix(s.Healthcheck.Test[2], "/readyz"), program)
+			variable := strings.ToUpper(program)
+			_, port, _ := strings.Cut(s.Environment[variable+"_HTTP_ADDRESS"], ":")
+			require.Equal(t, []string{
+				"CMD", "/probe", "--authority", s.Environment[variable+"_TLS_AUTHORITY"], "https://127.0.0.1:" + port + "/readyz",
+			}, s.Healthcheck.Test)
 		}
 	}
 	for name, s := range c.Services {
@@ -110,7 +113,7 @@ func TestComposeServicesSayWhetherTheyAreReady(t *testing.T) {
 			require.Equal(t, want, how["condition"], "%s needs %s", name, needed)
 		}
 	}
-	require.Len(t, c.Services["bank"].DependsOn, 1, "the bank needs its database only")
+	require.Len(t, c.Services["bank"].DependsOn, 2, "the bank needs its database and its certificate only")
 }
 
 func TestComposeMountsWhatThereIs(t *testing.T) {
@@ -132,10 +135,13 @@ func TestComposeMountsWhatThereIs(t *testing.T) {
 		}
 	}
 	require.Len(t, used, len(c.Volumes), "a volume that no service mounts")
-	keys := c.Services["keys"]
+	keys, signing := c.Services["keys"], c.Services["signing-keys"]
 	require.Equal(t, []string{"setup"}, keys.Profiles, "made by hand, once")
 	require.Equal(t, []string{"/bankctl", "keys", "new", "--out", c.Services["bank"].Environment["BANK_VAULT_KEY_FILE"]}, keys.Command)
 	require.Contains(t, c.Services["bank"].Volumes, "vault:/var/lib/codebank:ro")
+	require.Equal(t, []string{"setup"}, signing.Profiles, "made by hand, once")
+	require.Equal(t, []string{"/identity", "keys", "new", "--signing-keys", c.Services["identity"].Environment["IDENTITY_SIGNING_KEYS"]}, signing.Command)
+	require.Contains(t, c.Services["identity"].Volumes, "signing:/var/lib/codebank:ro")
 }
 
 // composeVariable matches the variables that docker-compose.yml takes from its environment.
@@ -160,23 +166,27 @@ func TestTheExampleNamesEverySecretAndHoldsNone(t *testing.T) {
 	}
 	slices.Sort(named)
 	require.Equal(t, slices.Compact(wanted), named)
-	for _, ignored := range []string{"/.env", "/k8s/secrets.yaml"} {
-		require.Contains(t, strings.Split(read(t, ".gitignore"), "\n"), ignored)
+	for _, ignored := range []string{".env", "k8s/secrets.yaml", "k8s/certificates.yaml"} {
+		require.Contains(t, strings.Split(read(t, ".gitignore"), "\n"), "/"+ignored)
+		require.Contains(t, strings.Split(read(t, ".dockerignore"), "\n"), ignored)
 	}
-	require.Contains(t, strings.Split(read(t, ".dockerignore"), "\n"), ".env")
+	require.Contains(t, read(t, ".gitignore"), "/k8s/certificates/\n")
+	require.Contains(t, read(t, ".dockerignore"), "k8s/certificates\n")
 }
 
 // secretName matches the names of settings whose value must not be in a file. userInfo matches
-// a password in an address.
+// a password in an address. publicName matches settings that say only where a secret is, or whose tokens
+// are taken.
 var (
-	secretName = regexp.MustCompile(`(?i)passw|secret|token|_KEY$|DATABASE_URL$`)
+	secretName = regexp.MustCompile(`(?i)passw|secret|token|_KEY$|DATABASE_URL$|SMTP_URL$`)
+	publicName = regexp.MustCompile(`_TLS_KEY$|_TOKEN_(ISSUER|AUDIENCE|KEYS)$`)
 	userInfo   = regexp.MustCompile(`://[^/\s:@]+:([^/\s@]+)@`)
 	reference  = regexp.MustCompile(`\$\{\w+:\?[^}]*\}`)
 )
 
 // containsSecret reports whether the value of a setting contains a secret.
 func containsSecret(name, value string) bool {
-	if secretName.MatchString(name) && !reference.MatchString(value) {
+	if secretName.MatchString(name) && !publicName.MatchString(name) && !reference.MatchString(value) {
 		return true
 	}
 	return userInfo.MatchString(reference.ReplaceAllString(value, "")) ||

@@ -30,7 +30,9 @@ func imagesInUse(t *testing.T) (inCompose, inCluster map[string]string) {
 			inCluster[m.Metadata.Name] = c.Image
 		}
 	}
-	delete(inCompose, "keys")
+	for _, made := range []string{"keys", "signing-keys", "certificates", "certificates-of-none"} { // by scripts in the cluster
+		delete(inCompose, made)
+	}
 	return inCompose, inCluster
 }
 
@@ -78,8 +80,12 @@ func TestImagesAreTheReleasesThatTheLauncherRuns(t *testing.T) {
 // sources are the programs of the image with their folders.
 var sources = map[string]string{
 	"bank": "./bank/cmd/bank", "statement": "./statement/cmd/statement", "checkout": "./checkout/cmd/checkout",
-	"bankctl": "./operations/cmd/bankctl", "probe": "./stack/probe",
+	"identity": "./identity/cmd/identity",
+	"bankctl":  "./operations/cmd/bankctl", "probe": "./stack/probe",
 }
+
+// servers are our programs that serve, and have a role beside the owner of their database.
+var servers = []string{"bank", "statement", "checkout", "identity"}
 
 // programOf returns the program that a command runs. It returns false unless the program is one
 // of our servers.
@@ -88,7 +94,7 @@ func programOf(command []string) (string, bool) {
 		return "", false
 	}
 	name := strings.TrimPrefix(command[0], "/")
-	return name, name == "bank" || name == "statement" || name == "checkout"
+	return name, len(command) == 1 && slices.Contains(servers, name)
 }
 
 // serverVariable matches an environment variable in the help of our servers. bankctlFlag
@@ -98,8 +104,8 @@ var (
 	bankctlFlag    = regexp.MustCompile(`(?m)^ +(?:-\w, )?--([a-z-]+)`)
 )
 
-// knownVariables returns the variables that each program knows, from its help.
-func knownVariables(t *testing.T) map[string][]string {
+// buildPrograms returns a folder with the programs of the image.
+func buildPrograms(t *testing.T) string {
 	t.Helper()
 	folder := t.TempDir()
 	args := []string{"build", "-o", folder + string(filepath.Separator)}
@@ -110,6 +116,13 @@ func knownVariables(t *testing.T) map[string][]string {
 	build.Dir = root(t)
 	output, err := build.CombinedOutput()
 	require.NoError(t, err, string(output))
+	return folder
+}
+
+// knownVariables returns the variables that each program knows, from its help.
+func knownVariables(t *testing.T) map[string][]string {
+	t.Helper()
+	folder := buildPrograms(t)
 	help := func(program string, args ...string) string {
 		command := exec.Command(filepath.Join(folder, program), append(args, "--help")...)
 		command.Env = []string{"PATH=" + os.Getenv("PATH")}
@@ -118,7 +131,7 @@ func knownVariables(t *testing.T) map[string][]string {
 		return string(output)
 	}
 	known := map[string][]string{}
-	for _, server := range []string{"bank", "statement", "checkout"} {
+	for _, server := range servers {
 		for _, match := range serverVariable.FindAllStringSubmatch(help(server), -1) {
 			known[server] = append(known[server], match[1])
 		}
@@ -176,7 +189,7 @@ func TestNoProgramSignsInAsTheOwnerOfItsDatabase(t *testing.T) {
 	owners := regexp.MustCompile(`(?m)^database \S+ (\w+)$`).FindAllStringSubmatch(databases, -1)
 	require.NotEmpty(t, owners)
 	for _, owner := range owners {
-		if !slices.Contains(walled, owner[1]) {
+		if !slices.Contains(servers, owner[1]) {
 			continue
 		}
 		require.Contains(t, databases, "\nrole "+owner[1]+"_service ")
@@ -185,19 +198,16 @@ func TestNoProgramSignsInAsTheOwnerOfItsDatabase(t *testing.T) {
 				require.False(t, name != "migrate" && strings.Contains(value, "postgres://"+owner[1]+":"), "%s signs in as %s", name, owner[1])
 			}
 		}
-		require.Contains(t, readCompose(t).Services["bank"].Environment["BANK_DATABASE_URL"], "//bank_service:")
+		require.Contains(t, readCompose(t).Services[owner[1]].Environment[strings.ToUpper(owner[1])+"_DATABASE_URL"], "//"+owner[1]+"_service:")
 	}
 	migrate := []string{"/bankctl", "migrate"}
 	require.Equal(t, migrate, readCompose(t).Services["migrate"].Command[:2])
 	require.Equal(t, readCompose(t).Services["migrate"].Command, find(t, "Job", "migrate").Spec.Template.Spec.Containers[0].Command)
 	secrets := read(t, "k8s/secrets.sh")
-	for _, program := range walled {
+	for _, program := range servers {
 		require.Regexp(t, `(?m)^  secret `+program+` database-url "\$\(url `+program+`_service `, secrets)
 	}
 }
-
-// walled are the programs that have a role of their own beside the owner of their database.
-var walled = []string{"bank", "statement", "checkout"}
 
 // workerVariable matches a reference to the worker's environment in a connector's file.
 var workerVariable = regexp.MustCompile(`\$\{env:(\w+)\}`)

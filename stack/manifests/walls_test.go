@@ -1,0 +1,286 @@
+package manifests
+
+import (
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+
+	"codebank.dev/platform/mtls"
+)
+
+// sample stands for the values of .env.
+const sample = "x0x"
+
+// place is one of our servers as a file starts it.
+type place struct {
+	program  string
+	settings map[string]string
+	// names are those that other programs and its health check reach it by.
+	names []string
+	// path returns where a file of the container is here.
+	path func(file string) string
+}
+
+func (p place) setting(name string) string { return p.settings[strings.ToUpper(p.program)+"_"+name] }
+
+// run starts a program of a folder and returns when it has ended.
+func run(t *testing.T, folder string, command ...string) {
+	t.Helper()
+	output, err := exec.Command(filepath.Join(folder, command[0]), command[1:]...).CombinedOutput()
+	require.NoError(t, err, "%v: %s", command, output)
+}
+
+// composePlaces makes the keys and certificates as docker-compose.yml does, each volume in a folder of its own.
+func composePlaces(t *testing.T, programs string) []place {
+	t.Helper()
+	c, volumes := readCompose(t), t.TempDir()
+	// path returns where a service sees a file: in the volume with the longest mount that contains it.
+	path := func(service, file string) string {
+		at, longest := "", ""
+		for _, mount := range c.Services[service].Volumes {
+			parts := strings.Split(mount, ":")
+			if rest, ok := strings.CutPrefix(file, parts[1]); ok && len(parts[1]) > len(longest) {
+				at, longest = filepath.Join(volumes, parts[0])+rest, parts[1]
+			}
+		}
+		require.NotEmpty(t, at, "%s mounts no %s", service, file)
+		return at
+	}
+	for _, name := range []string{"keys", "signing-keys"} {
+		command := c.Services[name].Command
+		last := path(name, command[len(command)-1])
+		require.NoError(t, os.MkdirAll(filepath.Dir(last), 0o700))
+		run(t, programs, append(command[:len(command)-1:len(command)-1], last)...)
+	}
+	// One folder holds another's mount, so the files are made first and moved into the volumes then.
+	made := t.TempDir()
+	for _, name := range []string{"certificates", "certificates-of-none"} {
+		s := c.Services[name]
+		require.Equal(t, []string{"/bankctl", "certificates", "--out", "/etc/codebank/tls", "--apart"}, s.Command[:5])
+		require.Contains(t, s.Volumes, "authority:/etc/codebank/tls")
+		run(t, programs, append([]string{"bankctl", "certificates", "--out", made}, s.Command[4:]...)...)
+	}
+	for _, name := range []string{"certificates", "certificates-of-none"} {
+		for _, mount := range c.Services[name].Volumes[1:] {
+			volume, at, _ := strings.Cut(mount, ":")
+			require.NoError(t, os.Rename(filepath.Join(made, filepath.Base(at)), filepath.Join(volumes, volume)))
+			require.Contains(t, read(t, "Dockerfile"), " /tls/"+filepath.Base(at), "a volume gets the owner of its folder")
+		}
+	}
+	var places []place
+	for _, program := range servers {
+		s := c.Services[program]
+		for _, mount := range s.Volumes {
+			require.False(t, strings.HasPrefix(mount, "authority:"), "%s can be any program", program)
+			require.True(t, strings.HasSuffix(mount, ":ro"), "%s can change %s", program, mount)
+		}
+		settings := map[string]string{}
+		for name, value := range s.Environment {
+			switch name {
+			case "IDENTITY_SMTP_URL":
+				value = "smtp://127.0.0.1:1"
+			case "IDENTITY_MAIL_FROM":
+				value = "Code Bank <no-reply@bank.example>"
+			}
+			settings[name] = reference.ReplaceAllString(value, sample)
+		}
+		places = append(places, place{program, settings, []string{program, "127.0.0.1"}, func(file string) string { return path(program, file) }})
+	}
+	return places
+}
+
+// clusterPlaces makes the Secrets by the scripts of k8s/.
+func clusterPlaces(t *testing.T) []place {
+	t.Helper()
+	folder := t.TempDir()
+	for _, script := range []string{"k8s/secrets.sh", "k8s/certificates.sh"} {
+		command := exec.Command(filepath.Join(root(t), script), folder)
+		command.Env = append(os.Environ(), "SMTP_URL=smtp://127.0.0.1:1", "MAIL_FROM=Code Bank <no-reply@bank.example>")
+		output, err := command.CombinedOutput()
+		require.NoError(t, err, "%s: %s", script, output)
+		file, err := os.Open(filepath.Join(folder, strings.TrimSuffix(filepath.Base(script), ".sh")+".yaml"))
+		require.NoError(t, err)
+		decoder := yaml.NewDecoder(file)
+		var secret struct {
+			Metadata struct{ Name string }
+			Data     map[string]string
+		}
+		for decoder.Decode(&secret) == nil {
+			at := filepath.Join(folder, "mounted", secret.Metadata.Name)
+			require.NoError(t, os.MkdirAll(at, 0o700))
+			for key, value := range secret.Data {
+				content, err := base64.StdEncoding.DecodeString(value)
+				require.NoError(t, err)
+				require.NoError(t, os.WriteFile(filepath.Join(at, key), content, 0o600))
+			}
+			secret.Data = nil
+		}
+		require.NoError(t, file.Close())
+	}
+	var places []place
+	for _, program := range servers {
+		m := find(t, "Deployment", program)
+		settings := map[string]string{}
+		for _, setting := range m.Spec.Template.Spec.Containers[0].Env {
+			settings[setting.Name] = setting.Value
+		}
+		names := []string{"127.0.0.1"}
+		for _, object := range readObjects(t) {
+			var selector map[string]string
+			if object.Kind == "Service" && object.Spec.Selector.Decode(&selector) == nil && selector[nameLabel] == program {
+				names = append(names, object.Metadata.Name, object.Metadata.Name+".codebank.svc.cluster.local")
+			}
+		}
+		require.Greater(t, len(names), 1, program)
+		places = append(places, place{program, settings, names, func(file string) string {
+			return mounted(t, m, filepath.Join(folder, "mounted"), file)
+		}})
+	}
+	apply := find(t, "Job", "apply")
+	ready := apply.Spec.Template.Spec.InitContainers[0].Command
+	require.Equal(t, "https://statement:17003/readyz", ready[len(ready)-1])
+	require.Equal(t, "--authority", ready[1])
+	require.FileExists(t, mounted(t, apply, filepath.Join(folder, "mounted"), ready[2]))
+	return places
+}
+
+// mounted returns the file of a Secret that a part sees at a path.
+func mounted(t *testing.T, m manifest, secrets, file string) string {
+	t.Helper()
+	volume := "secrets"
+	if strings.HasPrefix(file, "/etc/codebank/tls/") {
+		volume = "tls"
+	}
+	for _, c := range append(m.Spec.Template.Spec.InitContainers, m.Spec.Template.Spec.Containers...) {
+		for _, mount := range c.VolumeMounts {
+			rest, ok := strings.CutPrefix(file, mount.MountPath+"/")
+			if !ok || mount.Name != volume {
+				continue
+			}
+			for _, v := range m.Spec.Template.Spec.Volumes {
+				if from, ok := v["secret"].(map[string]any); ok && v["name"] == volume {
+					return filepath.Join(secrets, fmt.Sprint(from["secretName"]), rest)
+				}
+			}
+		}
+	}
+	t.Fatalf("%s mounts no %s", m.Metadata.Name, file)
+	return ""
+}
+
+func TestProgramsHaveWallsInContainers(t *testing.T) {
+	programs := buildPrograms(t)
+	for where, places := range map[string][]place{"compose": composePlaces(t, programs), "k8s": clusterPlaces(t)} {
+		issuer := ""
+		for _, p := range places {
+			if p.program == "identity" {
+				issuer = p.setting("ISSUER")
+				require.Equal(t, "codebank", p.setting("AUDIENCE"))
+			}
+		}
+		for _, p := range places {
+			t.Run(where+" "+p.program, func(t *testing.T) {
+				checkCertificate(t, p)
+				checkTokens(t, p, issuer)
+				checkStart(t, programs, p)
+			})
+		}
+	}
+}
+
+// checkCertificate fails unless the certificate is that of the program, for every name that it is reached by.
+func checkCertificate(t *testing.T, p place) {
+	files := mtls.Config{
+		Certificate: p.path(p.setting("TLS_CERTIFICATE")), Key: p.path(p.setting("TLS_KEY")), Authority: p.path(p.setting("TLS_AUTHORITY")),
+		Denied: p.path(p.setting("TLS_DENIED")),
+	}
+	opened, err := mtls.Open(files)
+	require.NoError(t, err)
+	require.Equal(t, p.program, opened.ID().Program)
+	bank := "001"
+	if p.program == "checkout" || p.program == "identity" {
+		bank = mtls.NoBank
+	}
+	require.Equal(t, bank, opened.ID().Bank)
+	certificate, authorities := certificateIn(t, files.Certificate), x509.NewCertPool()
+	authorities.AddCert(certificateIn(t, files.Authority))
+	for _, name := range p.names {
+		_, err := certificate.Verify(x509.VerifyOptions{Roots: authorities, DNSName: name})
+		require.NoError(t, err, name)
+	}
+	keys, err := filepath.Glob(filepath.Join(filepath.Dir(files.Key), "*key"))
+	require.NoError(t, err)
+	require.Equal(t, []string{files.Key}, keys, "a program must see only its own key")
+}
+
+func certificateIn(t *testing.T, file string) *x509.Certificate {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	require.NoError(t, err)
+	block, _ := pem.Decode(content)
+	require.NotNil(t, block, file)
+	certificate, err := x509.ParseCertificate(block.Bytes)
+	require.NoError(t, err)
+	return certificate
+}
+
+// checkTokens fails unless a program takes the access tokens of identity, and hears which sessions have ended.
+func checkTokens(t *testing.T, p place, issuer string) {
+	if p.program == "identity" {
+		return
+	}
+	require.Equal(t, issuer, p.setting("TOKEN_ISSUER"))
+	require.Equal(t, "codebank", p.setting("TOKEN_AUDIENCE"))
+	require.Equal(t, "https://identity:17009/.well-known/jwks.json", p.setting("TOKEN_KEYS"))
+	require.Equal(t, "dns:///identity:17008", p.setting("IDENTITY_ADDRESS"))
+}
+
+// checkStart starts the program with its settings, which reach no other program here, and expects it to be alive
+// with TLS.
+func checkStart(t *testing.T, programs string, p place) {
+	address := freeAddress(t)
+	command := exec.Command(filepath.Join(programs, p.program))
+	for name, value := range p.settings {
+		switch {
+		case strings.HasSuffix(name, "_HTTP_ADDRESS"):
+			value = address
+		case strings.HasSuffix(name, "_GRPC_ADDRESS"):
+			value = "127.0.0.1:0"
+		case strings.HasPrefix(value, "/"):
+			value = p.path(value)
+		}
+		command.Env = append(command.Env, name+"="+value)
+	}
+	var log strings.Builder
+	command.Stdout, command.Stderr = &log, &log
+	require.NoError(t, command.Start())
+	defer func() {
+		_ = command.Process.Kill()
+		_ = command.Wait()
+	}()
+	output, err := exec.Command(filepath.Join(programs, "probe"), "--authority", p.path(p.setting("TLS_AUTHORITY")), "--wait", "1m",
+		"https://"+address+"/livez").CombinedOutput()
+	if err != nil {
+		_ = command.Process.Kill()
+		_ = command.Wait()
+		t.Fatalf("%s\n%s", output, log.String())
+	}
+}
+
+// freeAddress returns an address that nobody listens on.
+func freeAddress(t *testing.T) string {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, listener.Close())
+	return listener.Addr().String()
+}
