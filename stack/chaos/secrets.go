@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"codebank.dev/stack/launch"
@@ -37,30 +38,42 @@ func inGroups(number, separator string) string {
 	return number[:4] + separator + number[4:8] + separator + number[8:12] + separator + number[12:]
 }
 
-// checkSecrets sends card numbers in texts, which must be refused. It then searches every table,
-// topic and log, and the index, for card numbers.
+// checkSecrets sends card numbers in texts, which must be refused, and calls with access tokens, right and
+// wrong. It then searches every table, topic and log, and the index, for card numbers, and all but the index
+// for tokens and keys, which must not be in the list of processes either.
 func (r *run) checkSecrets(ctx context.Context) (string, error) {
 	planted := r.plantNumbers(ctx)
 	numbers := r.cardNumbers()
-	tables, err := r.searchTables(ctx, numbers)
+	secrets, err := r.secrets(ctx)
 	if err != nil {
 		return "", err
 	}
-	records, err := r.searchTopics(ctx, numbers)
+	tables, err := r.searchTables(ctx, append(secrets, numbers...))
+	if err != nil {
+		return "", err
+	}
+	records, err := r.searchTopics(ctx, numbers, secrets)
 	if err != nil {
 		return "", err
 	}
 	if err := r.searchIndex(ctx, numbers); err != nil {
 		return "", err
 	}
-	files, err := r.searchLogs(numbers)
-	return fmt.Sprintf("%d ways to write the numbers of cards, in %d tables, %d records of all topics, %d logs and the index; %d requests with a number in a text were refused",
-		len(numbers), tables, records, files, planted), err
+	files, err := r.searchLogs(numbers, secrets)
+	if err == nil {
+		err = r.searchProcesses(secrets)
+	}
+	return fmt.Sprintf("%d ways to write the numbers of cards, in %d tables, %d records of all topics, %d logs and the index; %d requests with a number in a text were refused; %d tokens and keys, in the same and in the list of processes",
+		len(numbers), tables, records, files, planted, len(secrets)), err
 }
 
 func (r *run) searchTables(ctx context.Context, numbers []string) (tables int, err error) {
-	pattern := strings.Join(numbers, "|")
-	for _, database := range []string{launch.LedgerDatabase, launch.StatementDatabase, launch.CheckoutDatabase} {
+	quoted := make([]string, len(numbers))
+	for i, number := range numbers {
+		quoted[i] = regexp.QuoteMeta(number)
+	}
+	pattern := strings.Join(quoted, "|")
+	for _, database := range []string{launch.LedgerDatabase, launch.StatementDatabase, launch.CheckoutDatabase, launch.IdentityDatabase} {
 		connection, err := r.system.database(ctx, database)
 		if err != nil {
 			return 0, err
@@ -72,7 +85,7 @@ func (r *run) searchTables(ctx context.Context, numbers []string) (tables int, e
 				err = connection.QueryRow(ctx, fmt.Sprintf("SELECT count(*) FROM %q r WHERE r::text ~ $1", name), pattern).Scan(&found)
 			}
 			if found > 0 {
-				r.load.observed.report("I17", "%d rows of %s.%s hold a card number", found, database, name)
+				r.load.observed.report("I17", "%d rows of %s.%s hold a card number or a secret", found, database, name)
 			}
 			tables++
 		}
@@ -92,7 +105,7 @@ func tablesOf(ctx context.Context, connection *pgx.Conn) ([]string, error) {
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
-func (r *run) searchTopics(ctx context.Context, numbers []string) (records int64, err error) {
+func (r *run) searchTopics(ctx context.Context, numbers, secrets []string) (records int64, err error) {
 	topics, err := r.sinks.admin.ListTopicsWithInternal(ctx)
 	if err != nil {
 		return 0, err
@@ -105,8 +118,8 @@ func (r *run) searchTopics(ctx context.Context, numbers []string) (records int64
 				parts = append(parts, header.Value)
 			}
 			for _, part := range parts {
-				if containsNumber(part, numbers) {
-					r.load.observed.report("I17", "%s/%d/%d holds a card number", topic, record.Partition, record.Offset)
+				if containsNumber(part, numbers) || contains(part, secrets) {
+					r.load.observed.report("I17", "%s/%d/%d holds a card number or a secret", topic, record.Partition, record.Offset)
 				}
 			}
 		}, topic)
@@ -130,7 +143,7 @@ func (r *run) searchIndex(ctx context.Context, numbers []string) error {
 	return nil
 }
 
-func (r *run) searchLogs(numbers []string) (files int, err error) {
+func (r *run) searchLogs(numbers, secrets []string) (files int, err error) {
 	logs, err := filepath.Glob(filepath.Join(r.system.stack.Dir(), "logs", "*.log"))
 	if err != nil {
 		return 0, err
@@ -140,8 +153,8 @@ func (r *run) searchLogs(numbers []string) (files int, err error) {
 		if err != nil {
 			return 0, err
 		}
-		if containsNumber(content, numbers) {
-			r.load.observed.report("I17", "the log %s holds a card number", filepath.Base(path))
+		if containsNumber(content, numbers) || contains(content, secrets) {
+			r.load.observed.report("I17", "the log %s holds a card number or a secret", filepath.Base(path))
 		}
 	}
 	return len(logs), nil
@@ -166,8 +179,12 @@ func containsNumber(text []byte, numbers []string) bool {
 	if !enough {
 		return false
 	}
-	for _, number := range numbers {
-		if bytes.Contains(text, []byte(number)) {
+	return contains(text, numbers)
+}
+
+func contains(text []byte, secrets []string) bool {
+	for _, secret := range secrets {
+		if bytes.Contains(text, []byte(secret)) {
 			return true
 		}
 	}

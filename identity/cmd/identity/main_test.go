@@ -330,7 +330,7 @@ func TestACommandThatIsKilledLeavesAKeyFileThatIsWhole(t *testing.T) {
 
 func TestSettingsThatCannotBeMeantEndTheProgram(t *testing.T) {
 	s := newSetting(t, programtest.NoDatabase)
-	good := []string{"--database-url=" + s.url, "--signing-keys=" + s.keys, "--smtp-url=" + s.mails.URL(), "--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0"}
+	good := []string{"--database-url=" + s.url, "--signing-keys=" + s.keys, "--smtp-url=" + s.mails.URL(), "--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0", "--insecure=operator"}
 	for want, args := range map[string][]string{
 		"--database-url is required": nil,
 		"--signing-keys is required": {"--database-url=x"},
