@@ -176,6 +176,45 @@ func TestEverySettingIsAFlagOfItsProgram(t *testing.T) {
 	}
 }
 
+// commandFlag matches a flag of a command.
+var commandFlag = regexp.MustCompile(`^--[a-z-]+$`)
+
+func TestEveryFlagOfACommandIsInItsHelp(t *testing.T) {
+	folder, checked := buildPrograms(t), 0
+	check := func(where string, command []string) {
+		program := ""
+		if len(command) > 0 {
+			program = strings.TrimPrefix(command[0], "/")
+		}
+		if sources[program] == "" {
+			return
+		}
+		words := slices.Clone(command[1:])
+		if i := slices.IndexFunc(words, func(word string) bool { return strings.HasPrefix(word, "-") }); i >= 0 {
+			words = words[:i]
+		}
+		output, _ := exec.Command(filepath.Join(folder, program), append(words, "--help")...).CombinedOutput()
+		for _, word := range command[1:] {
+			if commandFlag.MatchString(word) {
+				require.Regexp(t, `(?m)^ +(-\w, )?-?`+word[1:]+`\b`, string(output), "%s: %s", where, word)
+				checked++
+			}
+		}
+	}
+	for name, s := range readCompose(t).Services {
+		check("compose "+name, s.Command)
+		if len(s.Healthcheck.Test) > 1 {
+			check("health of compose "+name, s.Healthcheck.Test[1:])
+		}
+	}
+	for _, m := range readCluster(t) {
+		for _, c := range append(m.Spec.Template.Spec.InitContainers, m.Spec.Template.Spec.Containers...) {
+			check("k8s "+m.Metadata.Name, c.Command)
+		}
+	}
+	require.Greater(t, checked, 10)
+}
+
 func TestEveryPlaceProvisionsWithOneCommand(t *testing.T) {
 	want := []string{"/bankctl", "apply", "all"}
 	require.Equal(t, want, readCompose(t).Services["apply"].Command[:3])

@@ -5,12 +5,13 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
@@ -245,42 +246,43 @@ func checkTokens(t *testing.T, p place, issuer string) {
 	require.Equal(t, "dns:///identity:17008", p.setting("IDENTITY_ADDRESS"))
 }
 
+// listening is the line of a program's log that tells its HTTP address.
+var listening = regexp.MustCompile(`msg=listening .*http=(\S+)`)
+
 // checkStart starts the program with its settings, which reach no other program here, and expects it to be alive
 // with TLS.
 func checkStart(t *testing.T, programs string, p place) {
-	address := freeAddress(t)
-	command := exec.Command(filepath.Join(programs, p.program))
+	var environ []string
 	for name, value := range p.settings {
 		switch {
-		case strings.HasSuffix(name, "_HTTP_ADDRESS"):
-			value = address
-		case strings.HasSuffix(name, "_GRPC_ADDRESS"):
+		case strings.HasSuffix(name, "_HTTP_ADDRESS"), strings.HasSuffix(name, "_GRPC_ADDRESS"):
 			value = "127.0.0.1:0"
+		case strings.HasSuffix(name, "_LOG_FORMAT"):
+			value = "text" // The address is read from it.
 		case strings.HasPrefix(value, "/"):
 			value = p.path(value)
 		}
-		command.Env = append(command.Env, name+"="+value)
+		environ = append(environ, name+"="+value)
 	}
-	var log strings.Builder
-	command.Stdout, command.Stderr = &log, &log
+	log, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	require.NoError(t, err)
+	defer log.Close()
+	command := exec.Command(filepath.Join(programs, p.program))
+	command.Env, command.Stdout, command.Stderr = environ, log, log
 	require.NoError(t, command.Start())
 	defer func() {
 		_ = command.Process.Kill()
 		_ = command.Wait()
 	}()
-	output, err := exec.Command(filepath.Join(programs, "probe"), "--authority", p.path(p.setting("TLS_AUTHORITY")), "--wait", "1m",
-		"https://"+address+"/livez").CombinedOutput()
-	if err != nil {
-		_ = command.Process.Kill()
-		_ = command.Wait()
-		t.Fatalf("%s\n%s", output, log.String())
-	}
-}
-
-// freeAddress returns an address that nobody listens on.
-func freeAddress(t *testing.T) string {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	var found []string
+	require.Eventually(t, func() bool {
+		content, err := os.ReadFile(log.Name())
+		found = listening.FindStringSubmatch(string(content))
+		return err == nil && (found != nil || strings.Contains(string(content), p.program+": "))
+	}, time.Minute, 10*time.Millisecond, "it neither listens nor says why")
+	content, err := os.ReadFile(log.Name())
 	require.NoError(t, err)
-	require.NoError(t, listener.Close())
-	return listener.Addr().String()
+	require.NotNil(t, found, string(content))
+	address := found[1]
+	run(t, programs, "probe", "--authority", p.path(p.setting("TLS_AUTHORITY")), "--wait", "1m", "https://"+address+"/livez")
 }
