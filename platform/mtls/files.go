@@ -147,24 +147,28 @@ func (f *Files) Run(ctx context.Context, logger *slog.Logger) {
 // reload reads the files if one of them has changed. Only one goroutine may call it.
 func (f *Files) reload() (changed bool, err error) {
 	var stamps [4]stamp
+	var missing error
 	for i, path := range []string{f.config.Certificate, f.config.Key, f.config.Authority, f.config.Denied} {
 		info, err := os.Stat(path)
 		switch {
 		case err == nil:
 			stamps[i] = stamp{info.ModTime(), info.Size()}
-		case i < 3:
-			return false, err
+		case i < 3 && missing == nil:
+			missing = err
 		}
 	}
 	if f.current.Load() != nil && stamps == f.stamps {
 		return false, nil
 	}
-	// The deny list counts although another file is wrong.
+	// The deny list counts although another file is missing or wrong.
 	list, err := readDenied(f.config.Denied)
 	if err != nil {
-		return false, err
+		return false, errors.Join(missing, err)
 	}
 	f.denied.Store(&list)
+	if missing != nil {
+		return false, missing
+	}
 	next, err := f.read()
 	if err != nil {
 		return false, err

@@ -214,3 +214,18 @@ func TestAnAuthorityIsKept(t *testing.T) {
 	_, err = second.Issue(mtls.ID{Bank: "1", Program: "bank"}, authority.Options{})
 	require.Error(t, err)
 }
+
+// Whoever is denied while another file is away is denied all the same.
+func TestTheDenyListCountsWhileAnotherFileIsMissing(t *testing.T) {
+	a, files := issue(t, "bank", authority.Options{})
+	server, err := mtls.Open(files)
+	require.NoError(t, err)
+	shown, err := a.Issue(mtls.ID{Bank: "001", Program: "checkout"}, authority.Options{})
+	require.NoError(t, err)
+	pair, err := tls.LoadX509KeyPair(shown.Certificate, shown.Key)
+	require.NoError(t, err)
+	require.NoError(t, os.Remove(files.Certificate))
+	require.NoError(t, os.WriteFile(files.Denied, []byte("spiffe://codebank/001/checkout\n"), 0o600))
+	go server.Run(t.Context(), slog.New(slog.DiscardHandler))
+	require.Eventually(t, func() bool { return server.Denies(pair.Leaf) }, 5*time.Second, 10*time.Millisecond)
+}
