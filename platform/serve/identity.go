@@ -79,8 +79,13 @@ func (e *edge) identify(ctx context.Context) (context.Context, error) {
 	if !known.trace.IsValid() {
 		known.trace = newTraceID()
 	}
-	if known.proof = e.handles.proofOf(ctx); known.proof == nil {
+	known.proof = e.handles.proofOf(ctx)
+	ended := known.proof == nil && isOwn(ctx)
+	if known.proof == nil {
 		known.proof = &proof{peer: principal.None()}
+	}
+	if ended {
+		return context.WithValue(ctx, identityKey{}, known), errRequestEnded
 	}
 	err := e.config.Walls.judge(ctx, &known)
 	return context.WithValue(ctx, identityKey{}, known), err

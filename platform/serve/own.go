@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"codebank.dev/platform/fault"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
@@ -81,6 +82,11 @@ func isOwn(ctx context.Context) bool {
 	info, ok := caller.AuthInfo.(*accepted)
 	return ok && info.proof == nil
 }
+
+// errRequestEnded refuses a call of the gateway whose loan is over, because the client of the request has
+// gone. Who called is not known any more, and the call must not be made for somebody else: in another
+// namespace a repeat of the request would be a second one.
+var errRequestEnded = fault.New(fault.Unauthenticated, "REQUEST_ENDED", "The request has ended.")
 
 // accepted is the credentials of a connection that the server has accepted.
 type accepted struct {
