@@ -431,6 +431,21 @@ func TestVerifiersHearOfAnEndedSessionAndGoOnWhereTheyWere(t *testing.T) {
 	require.Empty(t, r.watch(t, 0), "their tokens have expired")
 }
 
+// A verifier takes the first message for all that there is, however many sessions have ended.
+func TestAVerifierHearsOfAllEndedSessionsAtOnce(t *testing.T) {
+	r := start(t)
+	conn, err := pgx.Connect(t.Context(), r.url)
+	require.NoError(t, err)
+	defer conn.Close(context.Background())
+	_, err = conn.Exec(t.Context(), `
+INSERT INTO ended_sessions SELECT n, gen_random_uuid(), $1, $2 FROM generate_series(1, 2500) AS n`, r.clock.Now(), r.clock.Now().Add(time.Hour))
+	require.NoError(t, err)
+	_, err = conn.Exec(t.Context(), "UPDATE audit_head SET ended_sequence = 2500")
+	require.NoError(t, err)
+	require.Len(t, r.watch(t, 0), 2500)
+	require.Len(t, r.watch(t, 1000), 1500)
+}
+
 // watch returns the sessions of the first message behind a sequence.
 func (r *running) watch(t testing.TB, after int64) (sessions []string) {
 	t.Helper()

@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"context"
 	"time"
 
 	"codebank.dev/identity"
@@ -15,6 +16,8 @@ const (
 	watchEvery = 250 * time.Millisecond
 	// heartbeatEvery is how often a message comes at least.
 	heartbeatEvery = time.Second
+	// maxEnds bounds the ends in one message, which then has less than 10 MB.
+	maxEnds = 100_000
 )
 
 // WatchEndedSessions tells a verifier which sessions have ended. A message comes only after the database
@@ -35,7 +38,7 @@ func (s *Server) WatchEndedSessions(request *identityv1.WatchEndedSessionsReques
 			return errEnding
 		default:
 		}
-		ends, err := s.service.EndsAfter(stream.Context(), sequence)
+		ends, err := s.endsAfter(stream.Context(), sequence)
 		if err != nil {
 			return err
 		}
@@ -55,6 +58,19 @@ func (s *Server) WatchEndedSessions(request *identityv1.WatchEndedSessionsReques
 		case <-ticks.C:
 		}
 	}
+}
+
+// endsAfter reads all ends behind a sequence. A verifier that gets a message takes what it has heard for
+// all that there is, so a message does not end where a page of the database does.
+func (s *Server) endsAfter(ctx context.Context, sequence int64) (all []identity.EndedSession, err error) {
+	for len(all) < maxEnds {
+		page, err := s.service.EndsAfter(ctx, sequence)
+		if err != nil || len(page) == 0 {
+			return all, err
+		}
+		all, sequence = append(all, page...), page[len(page)-1].Sequence
+	}
+	return all, nil
 }
 
 var errEnding = fault.New(fault.Unavailable, "ENDING", "The program ends. Watch again.")
