@@ -92,6 +92,7 @@ func startWith(t testing.TB, url string, params hashing.Params) *running {
 // startBehind starts the service with the given walls.
 func startBehind(t testing.TB, url string, params hashing.Params, config serve.WallsConfig) *running {
 	t.Helper()
+	config.HandlersVerify = true
 	walls, err := serve.OpenWalls(config)
 	require.NoError(t, err)
 	r := &running{url: url, keyFile: filepath.Join(t.TempDir(), "keys.json"), clock: new(identitytest.Clock), log: new(logBuffer), mails: identitytest.Catch(t)}

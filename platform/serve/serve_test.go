@@ -87,7 +87,7 @@ func answer(text string) *bankv1.AuthorizePurchaseResponse {
 // plain returns walls in plain text that take every caller for a program.
 func plain(t testing.TB, program string) *serve.Walls {
 	t.Helper()
-	walls, err := serve.OpenWalls(serve.WallsConfig{Insecure: program})
+	walls, err := serve.OpenWalls(serve.WallsConfig{Insecure: program, HandlersVerify: true})
 	require.NoError(t, err)
 	return walls
 }

@@ -40,6 +40,8 @@ type Settings struct {
 	flags      *flag.FlagSet
 	operators  string
 	namespaces string
+	// verifies says that the walls verify access tokens, and not the program by itself.
+	verifies bool
 }
 
 // Bind defines the shared flags on fs with the program's own default addresses.
@@ -66,6 +68,7 @@ func list(to *[]string, parse func(string) ([]string, error)) func(string) error
 // BindWalls defines the flags of walls on fs. operators are the programs that count as operators by default.
 func (s *Settings) BindWalls(fs *flag.FlagSet, operators string) {
 	s.BindTLS(fs, operators)
+	s.verifies = true
 	s.Tokens.Bind(fs, "codebank")
 	fs.StringVar(&s.IdentityAddress, "identity-address", "", "`host:port` of the gRPC of the program identity, which tells which sessions have ended; empty: a session ends when its tokens expire")
 }
@@ -86,6 +89,7 @@ func (s *Settings) Walls(logger *slog.Logger) (*Walls, error) {
 	}
 	config := WallsConfig{
 		TLS: s.TLS, Insecure: s.Insecure, Tokens: s.Tokens, IdentityAddress: s.IdentityAddress, Logger: logger,
+		HandlersVerify: !s.verifies,
 	}
 	for name := range strings.FieldsFuncSeq(s.operators, isComma) {
 		if !ValidCaller(name) {

@@ -27,6 +27,7 @@ const heardWithin = 5 * time.Second
 
 var (
 	errCertificate = fault.New(fault.Unauthenticated, "CERTIFICATE_REFUSED", "The client certificate is denied or has expired.")
+	errNoTokens    = fault.New(fault.Unauthenticated, "TOKENS_NOT_TAKEN", "The service takes no access tokens, and does not act for the user of one.")
 	errUnheard     = fault.New(fault.Unavailable, "SESSIONS_UNKNOWN",
 		"The service cannot tell at the moment which sessions have ended, and takes no commands from people. Reads go on.").After(time.Second)
 )
@@ -38,8 +39,11 @@ type WallsConfig struct {
 	// Insecure is the name of the program that every caller is taken for, in plain text and on the loopback
 	// address only. It is in place of TLS.
 	Insecure string
-	// Tokens are the access tokens that are taken; without an issuer, none is.
+	// Tokens are the access tokens that are taken; without an issuer, none is, and a program that sends one
+	// is refused, because it acts for a user.
 	Tokens token.Settings
+	// HandlersVerify leaves access tokens to the handlers, for a program without Tokens.
+	HandlersVerify bool
 	// IdentityAddress is the gRPC address of the program identity, which tells which sessions have ended.
 	// Empty: a session ends when its tokens expire.
 	IdentityAddress string
@@ -254,8 +258,11 @@ func (w *Walls) judge(ctx context.Context, known *identity) error {
 	if err := w.holds(known.proof); err != nil {
 		return err
 	}
-	if w.tokens == nil || !token.Present(ctx) {
+	if !token.Present(ctx) {
 		return nil
+	}
+	if w.tokens == nil {
+		return w.withoutTokens(&known.subject)
 	}
 	text, err := token.Bearer(ctx)
 	if err != nil {
@@ -274,6 +281,14 @@ func (w *Walls) judge(ctx context.Context, known *identity) error {
 		known.caller = w.namespace(&known.subject)
 	}
 	return nil
+}
+
+// withoutTokens refuses a token that nobody verifies if its call would be made for a program instead.
+func (w *Walls) withoutTokens(peer *principal.Principal) error {
+	if w.config.HandlersVerify || peer.Kind == principal.Nobody {
+		return nil
+	}
+	return errNoTokens
 }
 
 // again judges a call that goes on.

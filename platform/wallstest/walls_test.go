@@ -19,6 +19,7 @@ import (
 	"codebank.dev/platform/permission"
 	"codebank.dev/platform/principal"
 	"codebank.dev/platform/serve"
+	"codebank.dev/platform/token"
 	"codebank.dev/platform/wallstest"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	"github.com/stretchr/testify/assert"
@@ -140,6 +141,18 @@ func TestACallIsMadeByWhomItProves(t *testing.T) {
 			require.Contains(t, string(body), tt.caller)
 			require.Contains(t, string(body), tt.principal)
 		})
+	}
+}
+
+// A program that sends a user's token acts for him. Where no tokens are taken it does not get its own rights instead.
+func TestAProgramDoesNotActForItselfWithATokenThatNobodyVerifies(t *testing.T) {
+	kit := wallstest.New(t)
+	walls := kit.Walls(t, "bank", func(c *serve.WallsConfig) { c.Tokens, c.Operators = token.Settings{}, []string{"teller"} })
+	server := listen(t, func(c *serve.Config) { c.Walls = walls })
+	for _, as := range []string{"checkout", "teller", ""} {
+		client := bankv1.NewCardServiceClient(kit.Dial(t, server.GRPCAddress(), as))
+		_, err := client.GetCard(wallstest.WithToken(t.Context(), kit.Customer(t, ada)), &bankv1.GetCardRequest{Name: "cards/1"})
+		require.Equal(t, fault.Unauthenticated, fault.CodeOf(err), as)
 	}
 }
 
