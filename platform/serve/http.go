@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"runtime/debug"
 	"time"
@@ -45,18 +46,24 @@ func (s *Server) newHTTPServer() (*http.Server, error) {
 	shell := &httpShell{
 		next: s.mux, logger: s.config.Logger, metrics: newRequestMetrics(s.registry),
 		panics: s.edge.metrics.panics.Inc, maxBody: int64(s.config.MaxRequestBytes), calls: s.config.GRPCAddress != "",
-		hosts: hosts, origins: origins, walls: s.config.Walls,
+		hosts: hosts, origins: origins, walls: s.config.Walls, connectionAge: s.config.ConnectionAge,
 	}
 	return &http.Server{
 		Handler:           shell,
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    unreadHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(s.config.Logger.Handler(), slog.LevelWarn),
+		ConnContext: func(ctx context.Context, _ net.Conn) context.Context {
+			return context.WithValue(ctx, openedKey{}, time.Now())
+		},
+		ErrorLog: slog.NewLogLogger(s.config.Logger.Handler(), slog.LevelWarn),
 	}, nil
 }
 
 func notFound(w http.ResponseWriter, r *http.Request) { WriteProblem(w, r, errNoSuchPath) }
+
+// openedKey is the key of the time at which the connection of a request was opened.
+type openedKey struct{}
 
 // httpShell is what every HTTP request passes: trace, caller, headers, names of hosts,
 // origins, bounds, recovery from panics, metrics and log.
@@ -74,6 +81,8 @@ type httpShell struct {
 	// warnings limits the warnings about headers that are too large, because anybody may
 	// send such headers.
 	warnings sparing
+	// connectionAge is how old a connection may become before its client must open a new one.
+	connectionAge time.Duration
 }
 
 // ServeHTTP serves one request.
@@ -89,6 +98,9 @@ func (h *httpShell) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	recorder := &responseRecorder{ResponseWriter: w}
 	w.Header().Set(traceHeader, id.trace.String())
 	secureHeaders(w, r)
+	if opened, ok := r.Context().Value(openedKey{}).(time.Time); ok && started.Sub(opened) > h.connectionAge {
+		w.Header().Set("Connection", "close") // Over HTTP/2 it takes no further requests, and ends with those that run.
+	}
 	h.guarded(recorder, r)
 	elapsed := time.Since(started)
 	h.metrics.observe(r, recorder.code(), elapsed)

@@ -29,7 +29,7 @@ const (
 	DefaultDrainTimeout = 10 * time.Second
 	// DefaultMaxDeadline bounds a unary call.
 	DefaultMaxDeadline = 30 * time.Second
-	// DefaultConnectionAge bounds the age of a gRPC connection.
+	// DefaultConnectionAge bounds the age of a connection.
 	DefaultConnectionAge = 10 * time.Minute
 	// DefaultMaxRequestBytes bounds a gRPC message and an HTTP body.
 	DefaultMaxRequestBytes = 1 << 20
@@ -107,7 +107,7 @@ type Config struct {
 	Permissions permission.Table
 	// Groups are the groups of services that Permissions names.
 	Groups permission.Groups
-	// ConnectionAge is how old a gRPC connection may become before its client must open a new one, so that
+	// ConnectionAge is how old a connection may become before its client must open a new one, so that
 	// certificates are proved anew. Default: DefaultConnectionAge.
 	ConnectionAge time.Duration
 }

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptrace"
 	"os"
 	"slices"
 	"strings"
@@ -242,6 +243,35 @@ func TestCertificatesAreReplacedWhileCallsRun(t *testing.T) {
 	require.Eventually(t, func() bool { return serial(t, kit, server) != before }, 10*time.Second, 50*time.Millisecond)
 	cancel()
 	require.NoError(t, <-failed)
+}
+
+// A client of REST proves its certificate anew as one of gRPC does, over either version of HTTP.
+func TestAnOldConnectionOfHTTPIsReplaced(t *testing.T) {
+	kit := wallstest.New(t)
+	walls := kit.Walls(t, "bank", nil)
+	server := listen(t, func(c *serve.Config) { c.Walls, c.ConnectionAge = walls, 20*time.Millisecond })
+	for _, protocols := range [][]string{{"h2"}, {"http/1.1"}} {
+		trusted := kit.HTTP(t, "").Transport.(*http.Transport)
+		trusted.ForceAttemptHTTP2, trusted.TLSClientConfig.NextProtos = false, protocols
+		if protocols[0] == "h2" {
+			trusted.ForceAttemptHTTP2 = true
+		}
+		opened := 0
+		ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) {
+			if !got.Reused {
+				opened++
+			}
+		}})
+		require.Eventually(t, func() bool {
+			request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+server.HTTPAddress()+"/livez", nil)
+			require.NoError(t, err)
+			response, err := (&http.Client{Transport: trusted}).Do(request)
+			require.NoError(t, err)
+			require.NoError(t, response.Body.Close())
+			require.Equal(t, protocols[0] == "h2", response.ProtoMajor == 2)
+			return opened > 1
+		}, 5*time.Second, 30*time.Millisecond)
+	}
 }
 
 func open(t *testing.T, kit *wallstest.Kit, program string) *mtls.Files {
