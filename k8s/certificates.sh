@@ -38,7 +38,7 @@ go build -o "$bankctl" ./operations/cmd/bankctl
 
 certificate bank 001 bank bank-replicas
 certificate statement 001 statement
-certificate checkout - checkout
+certificate checkout 001 checkout
 certificate identity - identity
 certificate operator 001
 {

@@ -22,9 +22,6 @@ func (p *Principals) actor(ctx context.Context, address func(context.Context) ne
 		return bank.Actor{}, false
 	}
 	actor := bank.Actor{Name: subject.Name, Trace: serve.TraceID(ctx)}
-	if actor.Name == "" { // Without walls the caller says who he is.
-		actor.Name = serve.Caller(ctx)
-	}
 	if from := address(ctx); from.IsValid() {
 		actor.Address = from.String()
 	}

@@ -43,11 +43,9 @@ func ParseID(uri string) (ID, error) {
 // String returns the URI.
 func (i ID) String() string { return "spiffe://" + trustDomain + "/" + i.Bank + "/" + i.Program }
 
-// Near reports whether a program is of the same bank, or one of both is of no bank. Programs of one name at
-// two banks are two programs.
-func (i ID) Near(other ID) bool {
-	return i.Bank == other.Bank || i.Bank == NoBank || other.Bank == NoBank
-}
+// Near reports whether another program is of the same bank, or of none. Programs of one name at two banks are
+// two programs, also for a program of no bank, which serves many.
+func (i ID) Near(other ID) bool { return i.Bank == other.Bank || other.Bank == NoBank }
 
 // URI returns the URI of a certificate.
 func (i ID) URI() *url.URL {

@@ -309,9 +309,11 @@ func (s *Server) Run(ctx context.Context) error {
 	working, stopWorking := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	running.Go(func() { s.watchReadiness(working) })
+	// The walls are kept until the last call has drained.
+	guarding, stopGuarding := context.WithCancel(context.WithoutCancel(ctx))
 	if s.config.Walls != nil {
 		for _, work := range s.config.Walls.work() {
-			running.Go(func() { work(working) })
+			running.Go(func() { work(guarding) })
 		}
 	}
 	failures := make(chan error, 4)
@@ -336,6 +338,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	stopWorking()
 	s.drain()
+	stopGuarding()
 	s.Close()
 	running.Wait()
 	s.config.Logger.Info("stopped", "program", s.config.Name)

@@ -123,6 +123,9 @@ func (w *Walls) openTokens() error {
 // Dial returns a connection to a program, as function Dial does. The other side must prove to be the
 // program, unless these walls are in plain text.
 func (w *Walls) Dial(address, program string, options ...DialOption) (*grpc.ClientConn, error) {
+	if err := w.admit(address); err != nil {
+		return nil, err
+	}
 	if w.files != nil {
 		options = append([]DialOption{WithGRPC(grpc.WithTransportCredentials(w.files.Client(program)))}, options...)
 	}
@@ -139,7 +142,7 @@ func (w *Walls) Close() {
 	}
 }
 
-// admit refuses to listen in plain text beyond this machine.
+// admit refuses plain text with other machines, for listening and for dialing.
 func (w *Walls) admit(addresses ...string) error {
 	if w.files != nil {
 		return nil

@@ -3,6 +3,7 @@ package token
 import (
 	"errors"
 	"flag"
+	"net/netip"
 	"net/url"
 )
 
@@ -34,6 +35,13 @@ func (s *Settings) Check() error {
 	}
 	if parsed, err := url.Parse(s.Keys); remote(s.Keys) && (err != nil || parsed.Host == "" || parsed.User != nil) {
 		return errors.New("--token-keys: not a URL, or one with a password")
+	} else if parsed != nil && parsed.Scheme == "http" && !loopback(parsed.Hostname()) {
+		return errors.New("--token-keys: keys from another machine come by https, or anybody in between could sign")
 	}
 	return nil
+}
+
+func loopback(host string) bool {
+	address, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && address.IsLoopback()
 }

@@ -120,3 +120,13 @@ func TestSettingsThatCannotBeMeant(t *testing.T) {
 		require.NotContains(t, wrong.Check().Error(), "secret")
 	}
 }
+
+func TestKeysFromAnotherMachineComeByHTTPS(t *testing.T) {
+	for keys, good := range map[string]bool{
+		"https://identity.example/jwks.json": true, "http://127.0.0.1:17009/jwks.json": true, "http://localhost/jwks.json": true, "keys.json": true,
+		"http://identity.example/jwks.json": false, "http://192.0.2.1/jwks.json": false, "https://user:secret@identity.example/": false,
+	} {
+		settings := Settings{Issuer: "i", Audience: "a", Keys: keys}
+		require.Equal(t, good, settings.Check() == nil, keys)
+	}
+}

@@ -171,6 +171,8 @@ func TestPlainTextIsForThisMachine(t *testing.T) {
 
 	_, err = serve.Listen(serve.Config{Name: "bank", GRPCAddress: "0.0.0.0:0", HTTPAddress: "127.0.0.1:0", Walls: walls})
 	require.ErrorContains(t, err, "--insecure")
+	_, err = walls.Dial("192.0.2.1:17000", "bank")
+	require.ErrorContains(t, err, "--insecure")
 	_, err = serve.OpenWalls(serve.WallsConfig{})
 	require.ErrorContains(t, err, "--tls-certificate is required")
 }
@@ -303,6 +305,22 @@ func TestAnotherProgramCannotAnswer(t *testing.T) {
 	_, err = bankv1.NewCardServiceClient(conn).GetCard(t.Context(), &bankv1.GetCardRequest{Name: "cards/1"})
 	require.Equal(t, fault.Unavailable, fault.CodeOf(err))
 	require.True(t, strings.Contains(err.Error(), "not the program identity"), err)
+}
+
+// A program of no bank serves many, and tells their programs apart.
+func TestAProgramOfNoBankTellsBanksApart(t *testing.T) {
+	kit := wallstest.New(t)
+	walls := kit.Walls(t, "-/hub", func(c *serve.WallsConfig) { c.Operators = []string{"teller"} })
+	table := rules()
+	table[bankv1.CardService_GetCard_FullMethodName] = permission.Rule{Services: permission.AllServices, Operators: true}
+	server := listen(t, func(c *serve.Config) { c.Walls, c.Permissions = walls, table })
+	for as, want := range map[string]string{
+		"001/checkout": "SERVICE 001:checkout", "002/checkout": "SERVICE 002:checkout", "001/teller": "SERVICE 001:teller", "-/teller": "OPERATOR teller",
+	} {
+		answer, err := bankv1.NewCardServiceClient(kit.Dial(t, server.GRPCAddress(), as)).GetCard(t.Context(), &bankv1.GetCardRequest{Name: "cards/1"})
+		require.NoError(t, err)
+		require.Equal(t, want, answer.GetCard().GetHolderName())
+	}
 }
 
 // A program that does not say who a caller is gets nobody.

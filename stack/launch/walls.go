@@ -67,7 +67,7 @@ func (w *walls) issue(program string) (mtls.Config, error) {
 		return mtls.Config{}, err
 	}
 	bank := BankCode
-	if program == "checkout" || program == "identity" {
+	if program == "identity" {
 		bank = mtls.NoBank
 	}
 	return issuer.Issue(mtls.ID{Bank: bank, Program: program}, authority.Options{})

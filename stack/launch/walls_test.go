@@ -24,7 +24,7 @@ func TestEachProgramHasACertificate(t *testing.T) {
 	require.NoError(t, stack.makeCertificates(t.Context(), nil))
 	for program, want := range map[string]string{
 		"bank": "spiffe://codebank/001/bank", "statement": "spiffe://codebank/001/statement", "operator": "spiffe://codebank/001/operator",
-		"checkout": "spiffe://codebank/-/checkout", "identity": "spiffe://codebank/-/identity",
+		"checkout": "spiffe://codebank/001/checkout", "identity": "spiffe://codebank/-/identity",
 	} {
 		settings, err := stack.tlsSettings(program)
 		require.NoError(t, err)

@@ -209,7 +209,7 @@ func checkCertificate(t *testing.T, p place) {
 	require.NoError(t, err)
 	require.Equal(t, p.program, opened.ID().Program)
 	bank := "001"
-	if p.program == "checkout" || p.program == "identity" {
+	if p.program == "identity" {
 		bank = mtls.NoBank
 	}
 	require.Equal(t, bank, opened.ID().Bank)
