@@ -119,8 +119,8 @@ const (
 	uniqueViolation = "23505"
 )
 
-// connectStatements return what lets the roles alone connect to the database. It is nothing unless the
-// user owns the database.
+// connectStatements return what lets the roles alone connect to the database, and nobody but the owner make
+// anything in it. It is nothing unless the user owns the database.
 func connectStatements(ctx context.Context, tx pgx.Tx, roles []Role) ([]string, error) {
 	var name string
 	err := tx.QueryRow(ctx, `SELECT datname FROM pg_database
@@ -132,7 +132,9 @@ func connectStatements(ctx context.Context, tx pgx.Tx, roles []Role) ([]string, 
 		return nil, err
 	}
 	on := " ON DATABASE " + pgx.Identifier{name}.Sanitize()
-	statements := []string{"REVOKE ALL" + on + " FROM PUBLIC"}
+	// Before Postgres 15 everybody could make tables and functions in the schema, also of the names that
+	// others look for there.
+	statements := []string{"REVOKE ALL" + on + " FROM PUBLIC", "REVOKE CREATE ON SCHEMA public FROM PUBLIC"}
 	for _, role := range roles {
 		privileges := "CONNECT"
 		if role.Temporary {
