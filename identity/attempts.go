@@ -4,6 +4,8 @@ import (
 	"encoding/hex"
 	"net/netip"
 	"time"
+
+	"codebank.dev/platform/id"
 )
 
 // Limit says how many attempts are free and how those after them are slowed down.
@@ -18,7 +20,8 @@ type Limit struct {
 
 // The limits.
 var (
-	// pairLimit is for wrong passwords of one account from one address, or from one known device.
+	// pairLimit is for wrong passwords of one account from one address, from one known device, or in one
+	// session.
 	pairLimit = Limit{Free: 5, Pause: 15 * time.Minute, Window: 15 * time.Minute}
 	// accountLimit is for wrong passwords of one account from anywhere but its known devices. It
 	// slows down and never locks, so that nobody can lock another out.
@@ -69,6 +72,12 @@ func PasswordCounters(email Email, from netip.Addr, device *Digest) []Counter {
 		{"address " + network(from), addressLimit, true},
 		{"pair " + email.Key() + " " + network(from), pairLimit, false},
 	}
+}
+
+// SessionCounter returns the counter of attempts to name the current password in a session. Who has one has
+// signed in, so that the attempts of others do not slow him down.
+func SessionCounter(session id.ID) Counter {
+	return Counter{"session " + session.String(), pairLimit, false}
 }
 
 // MailCounter returns the counter of requests that send an e-mail.

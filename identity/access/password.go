@@ -9,8 +9,8 @@ import (
 // PasswordChange is how a caller changes the password.
 type PasswordChange struct{ Current, New string }
 
-// ChangePassword replaces the caller's password and ends all other sessions. A wrong current password
-// counts like one of a sign-in. Errors: InvalidArgument; identity.ErrCredentials; identity.ErrAttempts;
+// ChangePassword replaces the caller's password and ends all other sessions. Wrong current passwords
+// are counted for the caller's session, so that nobody else can keep him from it. Errors: InvalidArgument; identity.ErrCredentials; identity.ErrAttempts;
 // hashing.ErrBusy.
 func (s *Service) ChangePassword(ctx context.Context, from identity.Origin, caller Caller, change PasswordChange) error {
 	password, err := identity.ParsePassword("new_password", change.New, caller.User.Email)
@@ -22,7 +22,7 @@ func (s *Service) ChangePassword(ctx context.Context, from identity.Origin, call
 		return err
 	}
 	defer slot.Release()
-	found, err := s.check(ctx, slot, guess{caller.User.Email, change.Current, nil, from})
+	found, err := s.check(ctx, slot, guess{email: caller.User.Email, password: change.Current, session: caller.Session, from: from})
 	if err != nil {
 		return err
 	}

@@ -45,7 +45,7 @@ func (s *Service) SignIn(ctx context.Context, from identity.Origin, given Creden
 		return Tokens{}, none, err
 	}
 	defer slot.Release()
-	right, err := s.check(ctx, slot, guess{email, given.Password, digest, from})
+	right, err := s.check(ctx, slot, guess{email: email, password: given.Password, device: digest, from: from})
 	if err != nil {
 		return Tokens{}, none, err
 	}
@@ -61,7 +61,9 @@ type guess struct {
 	email    identity.Email
 	password string
 	device   *identity.Digest
-	from     identity.Origin
+	// session is that of a caller who has signed in; zero for none.
+	session id.ID
+	from    identity.Origin
 }
 
 // right is a guess that was right.
@@ -88,6 +90,9 @@ func (s *Service) check(ctx context.Context, slot hashing.Slot, g guess) (right,
 	}
 	now := s.now()
 	counters := identity.PasswordCounters(g.email, g.from.Address, g.device)
+	if !g.session.IsZero() {
+		counters = []identity.Counter{identity.SessionCounter(g.session)}
+	}
 	wait, last, err := s.Store.Take(ctx, now, counters)
 	if err != nil {
 		return right{}, err

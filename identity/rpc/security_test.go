@@ -177,6 +177,29 @@ func TestAttackersOnManyAddressesAreSlowedDownAndAKnownDeviceIsNot(t *testing.T)
 	require.NotEqual(t, made, fixed.GetDeviceToken(), "nobody gives a device a token of his own choice")
 }
 
+// Whoever has signed in changes the password, whatever others try, and has five guesses himself.
+func TestAttackersDoNotKeepAnOwnerFromChangingThePassword(t *testing.T) {
+	r := start(t)
+	r.open(t, alice)
+	owner := bearer(t, r.mustSignIn(t).GetTokens())
+	change := func(current string) error {
+		_, err := r.ChangePassword(owner, &identityv1.ChangePasswordRequest{CurrentPassword: current, NewPassword: "another long pass phrase"})
+		return err
+	}
+	for i := range 20 {
+		requireReason(t, r.guess(at(t, fmt.Sprintf("198.51.100.%d", i)), "wrong password"), fault.Unauthenticated, "WRONG_CREDENTIALS")
+	}
+	requireReason(t, r.guess(at(t, "203.0.113.9"), password), fault.ResourceExhausted, "TOO_MANY_ATTEMPTS")
+	for range 4 {
+		requireReason(t, change("wrong password"), fault.Unauthenticated, "WRONG_CREDENTIALS")
+	}
+	require.NoError(t, change(password))
+	for range 5 {
+		requireReason(t, change("wrong password"), fault.Unauthenticated, "WRONG_CREDENTIALS")
+	}
+	requireReason(t, change("another long pass phrase"), fault.ResourceExhausted, "TOO_MANY_ATTEMPTS")
+}
+
 func TestAddressesWithoutAnAccountAreLockedTheSame(t *testing.T) {
 	r := start(t)
 	for range 5 {
