@@ -199,7 +199,8 @@ func (c *Command) isOwnPurchase(book *bank.Book, original *bank.Entry) bool {
 //
 //   - An operator any.
 //   - A merchant what was paid to him.
-//   - A user a transfer to an account of his own, and what the same caller asked for on his account.
+//   - A user a transfer to an account of his own, and what the same caller asked for on his account, if that
+//     is a program, such as the shop's. What he paid without one he does not take back by himself.
 //   - A service what it asked for itself, except a transfer: only its recipient gives that back, or who loads
 //     a history.
 //
@@ -215,7 +216,8 @@ func Allowed(subject *bank.Subject, caller string, original, second *bank.Entry)
 		if original.Kind == bank.KindTransfer {
 			return second != nil && subject.Is(second.CustomerID)
 		}
-		return own && subject.Is(original.CustomerID)
+		self := principal.Principal{Kind: subject.Kind, Name: subject.Name}
+		return own && subject.Is(original.CustomerID) && caller != self.Namespace()
 	case principal.Service:
 		return own && (original.Kind != bank.KindTransfer || subject.Loads)
 	}

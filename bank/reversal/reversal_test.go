@@ -155,4 +155,11 @@ func TestWhoMayGiveWhatBack(t *testing.T) {
 			require.ErrorIs(t, err, missing, "%s learns nothing of the transfer", tt.who)
 		}
 	}
+
+	alone := user(11)
+	alone.Name = "5d1f4a1e-0c1a-4f0a-9a55-3f8f7b0f2a10"
+	purchase.Request.Caller = "user:" + alone.Name
+	require.False(t, reversal.Allowed(&alone, purchase.Request.Caller, &purchase, nil), "the customer who paid, by himself")
+	purchase.Kind = bank.KindCapture
+	require.False(t, reversal.Allowed(&alone, purchase.Request.Caller, &purchase, nil), "of a hold that he captured by himself")
 }
