@@ -22,10 +22,16 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"codebank.dev/platform/cache"
 )
 
-// reloadEvery is how often the files are looked at.
-const reloadEvery = time.Second
+const (
+	// reloadEvery is how often the files are looked at.
+	reloadEvery = time.Second
+	// cachedProofs is the size of each of the two generations of certificates that were proved.
+	cachedProofs = 2048
+)
 
 // Config names the files of a program, in PEM.
 type Config struct {
@@ -77,6 +83,8 @@ type generation struct {
 	authorities *x509.CertPool
 	trusted     []*x509.Certificate
 	server      *tls.Config
+	// proven are certificates of clients that lead to one of the authorities.
+	proven *cache.Map[*x509.Certificate, bool]
 }
 
 // denied are the serial numbers and the URIs of a deny list.
@@ -115,6 +123,26 @@ func (f *Files) Denies(certificate *x509.Certificate) bool {
 	}
 	id, err := IDOf(certificate)
 	return err == nil && list[id.String()]
+}
+
+// Trusts reports whether the certificates that a client has shown, its own first, lead to one of the
+// authorities now. A handshake has asked the same, of the authorities of its time.
+func (f *Files) Trusts(shown []*x509.Certificate) bool {
+	now, own := f.current.Load(), shown[0]
+	if known, _ := now.proven.Get(own); known {
+		return true
+	}
+	intermediates := x509.NewCertPool()
+	for _, certificate := range shown[1:] {
+		intermediates.AddCert(certificate)
+	}
+	_, err := own.Verify(x509.VerifyOptions{
+		Roots: now.authorities, Intermediates: intermediates, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	})
+	if err == nil {
+		now.proven.Put(own, true)
+	}
+	return err == nil
 }
 
 // Serial returns the serial number of a certificate as a deny list has it.
@@ -195,7 +223,10 @@ func (f *Files) read() (*generation, error) {
 	for _, certificate := range trusted {
 		authorities.AddCert(certificate)
 	}
-	g := &generation{id: id, certificate: &pair, authorities: authorities, trusted: trusted}
+	g := &generation{
+		id: id, certificate: &pair, authorities: authorities, trusted: trusted,
+		proven: cache.New[*x509.Certificate, bool](cachedProofs),
+	}
 	g.server = &tls.Config{
 		MinVersion:   tls.VersionTLS13,
 		Certificates: []tls.Certificate{pair},

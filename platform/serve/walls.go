@@ -26,8 +26,8 @@ import (
 const heardWithin = 5 * time.Second
 
 var (
-	errCertificate = fault.New(fault.Unauthenticated, "CERTIFICATE_REFUSED", "The client certificate is denied or has expired.")
 	errNoTokens    = fault.New(fault.Unauthenticated, "TOKENS_NOT_TAKEN", "The service takes no access tokens, and does not act for the user of one.")
+	errCertificate = fault.New(fault.Unauthenticated, "CERTIFICATE_REFUSED", "The client certificate is denied, has expired, or is of an authority that is not trusted any more.")
 	errUnheard     = fault.New(fault.Unavailable, "SESSIONS_UNKNOWN",
 		"The service cannot tell at the moment which sessions have ended, and takes no commands from people. Reads go on.").After(time.Second)
 )
@@ -200,9 +200,10 @@ func (w *Walls) register(registry registerer) {
 
 // proof is what a connection proves about its other side.
 type proof struct {
-	// certificate is nil for plain text and for who has none.
-	certificate *x509.Certificate
-	peer        principal.Principal
+	// certificates are those that the other side has shown, its own first. There is none for plain text and
+	// for who has none.
+	certificates []*x509.Certificate
+	peer         principal.Principal
 	// caller is the namespace of request ids.
 	caller string
 }
@@ -223,16 +224,16 @@ func (w *Walls) prove(certificates []*x509.Certificate) *proof {
 	if !near {
 		name = id.Bank + ":" + id.Program
 	}
-	return w.named(name, near, certificates[0])
+	return w.named(name, near, certificates)
 }
 
 // named returns the proof of a program. Only one of this bank, or of none, can be an operator.
-func (w *Walls) named(program string, near bool, certificate *x509.Certificate) *proof {
+func (w *Walls) named(program string, near bool, certificates []*x509.Certificate) *proof {
 	peer := principal.Principal{Kind: principal.Service, Name: program}
 	if near && w.operators[program] {
 		peer.Kind = principal.Operator
 	}
-	return &proof{certificate: certificate, peer: peer, caller: w.namespace(&peer)}
+	return &proof{certificates: certificates, peer: peer, caller: w.namespace(&peer)}
 }
 
 // namespace returns the name that a principal's request ids belong to.
@@ -244,12 +245,14 @@ func (w *Walls) namespace(p *principal.Principal) string {
 	return own
 }
 
-// holds refuses a connection whose certificate is denied now, or has expired since.
+// holds refuses a connection whose certificate is denied now, has expired since, or is of an authority that
+// was taken out of the file.
 func (w *Walls) holds(p *proof) error {
-	if p.certificate == nil {
+	if len(p.certificates) == 0 {
 		return nil
 	}
-	if time.Now().After(p.certificate.NotAfter) || w.files.Denies(p.certificate) {
+	own := p.certificates[0]
+	if time.Now().After(own.NotAfter) || w.files.Denies(own) || !w.files.Trusts(p.certificates) {
 		return errCertificate
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -215,6 +216,52 @@ func TestADeniedCertificateIsRefused(t *testing.T) {
 	_, err := bankv1.NewCardServiceClient(kit.Dial(t, server.GRPCAddress(), "checkout")).GetCard(ctx, &bankv1.GetCardRequest{}, grpc.WaitForReady(true))
 	require.Error(t, err)
 	require.NoError(t, read(bankv1.NewCardServiceClient(kit.Dial(t, server.GRPCAddress(), "teller"))), "others go on")
+}
+
+// An authority that is taken out of the file counts no more, on open connections neither.
+func TestACertificateOfAnAuthorityThatIsTakenOutIsRefused(t *testing.T) {
+	kit := wallstest.New(t)
+	other, err := authority.Open(t.TempDir())
+	require.NoError(t, err)
+	kept, err := os.ReadFile(kit.Authority.File())
+	require.NoError(t, err)
+	both, err := os.ReadFile(other.File())
+	require.NoError(t, err)
+	trusted := filepath.Join(t.TempDir(), "authorities.pem")
+	require.NoError(t, os.WriteFile(trusted, append(both, kept...), 0o600))
+	walls := kit.Walls(t, "bank", func(c *serve.WallsConfig) { c.Operators, c.TLS.Authority = []string{"teller"}, trusted })
+	server := listen(t, func(c *serve.Config) { c.Walls = walls })
+	shown, err := other.Issue(mtls.ID{Bank: "001", Program: "teller"}, authority.Options{})
+	require.NoError(t, err)
+	shown.Authority = kit.Authority.File()
+	files, err := mtls.Open(shown)
+	require.NoError(t, err)
+
+	conn, err := serve.Dial(server.GRPCAddress(), serve.WithGRPC(grpc.WithTransportCredentials(files.Client("bank"))))
+	require.NoError(t, err)
+	defer conn.Close()
+	called := func() error {
+		_, err := bankv1.NewCardServiceClient(conn).GetCard(t.Context(), &bankv1.GetCardRequest{Name: "cards/1"})
+		return err
+	}
+	transport := files.Transport("bank")
+	defer transport.CloseIdleConnections()
+	requested := func() int {
+		response, err := (&http.Client{Transport: transport}).Get("https://" + server.HTTPAddress() + "/v1/cards/1")
+		require.NoError(t, err)
+		defer response.Body.Close()
+		return response.StatusCode
+	}
+	teller := bankv1.NewCardServiceClient(kit.Dial(t, server.GRPCAddress(), "teller"))
+	require.NoError(t, called())
+	require.Equal(t, http.StatusOK, requested())
+	require.NoError(t, os.WriteFile(trusted, kept, 0o600))
+	require.Eventually(t, func() bool {
+		err := called()
+		return err != nil && fault.CodeOf(err) == fault.Unauthenticated && requested() == http.StatusUnauthorized
+	}, 5*time.Second, 10*time.Millisecond)
+	_, err = teller.GetCard(t.Context(), &bankv1.GetCardRequest{Name: "cards/1"})
+	require.NoError(t, err, "others go on")
 }
 
 // Certificates of both sides are replaced while calls run, and no call fails.

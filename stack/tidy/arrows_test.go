@@ -47,7 +47,7 @@ var arrows = map[string][]string{
 	"platform/groupcommit":           {"platform/fault", "platform/id"},
 	"platform/programtest":           {"native/child", "platform/database/databasetest", "platform/fault"},
 	"platform/rpctest":               {},
-	"platform/mtls":                  {},
+	"platform/mtls":                  {"platform/cache"},
 	"platform/mtls/authority":        {"platform/mtls"},
 	"platform/principal":             {"platform/id"},
 	"platform/permission":            {"platform/fault", "platform/principal"},
