@@ -36,9 +36,10 @@ type edge struct {
 	metrics     *callMetrics
 	start       *start
 	// outages limits the warnings about calls that are Unavailable.
-	outages sparing
-	config  *Config
-	handles handles
+	outages   sparing
+	config    *Config
+	handles   handles
+	strangers strangers
 }
 
 func newEdge(config Config, registry registerer, start *start) *edge {

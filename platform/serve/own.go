@@ -93,6 +93,8 @@ type accepted struct {
 	credentials.CommonAuthInfo
 	// proof is nil for the gateway's own connection.
 	proof *proof
+	// open is how many calls a connection without a certificate has open.
+	open atomic.Int64
 }
 
 // AuthType implements credentials.AuthInfo.

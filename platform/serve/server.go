@@ -230,6 +230,7 @@ func listeners(config Config) (grpcListener, httpListener net.Listener, err erro
 func newGRPCServer(config Config, e *edge) *grpc.Server {
 	return grpc.NewServer(append([]grpc.ServerOption{
 		grpc.Creds(&door{config.Walls}),
+		grpc.InTapHandle(e.tap),
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.ChainUnaryInterceptor(e.unary),
 		grpc.ChainStreamInterceptor(e.stream),

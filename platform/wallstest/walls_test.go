@@ -509,3 +509,36 @@ func TestPeopleOnlyReadWhileSessionsAreUnknown(t *testing.T) {
 	require.Contains(t, string(text), "codebank_sessions_known 0\n")
 	require.Contains(t, string(text), "codebank_certificate_expiry_timestamp_seconds ")
 }
+
+// Who proves nothing cannot have the program hold messages that never come.
+func TestStrangersHoldFewCallsOpen(t *testing.T) {
+	kit := wallstest.New(t)
+	walls := kit.Walls(t, "bank", nil)
+	const patience = 2 * time.Second
+	server := listen(t, func(c *serve.Config) { c.Walls, c.MaxDeadline = walls, patience })
+	conn := kit.Dial(t, server.GRPCAddress(), "")
+	// A stream whose request is not sent is open until the server ends it.
+	hold := func(ctx context.Context) grpc.ClientStream {
+		stream, err := conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true}, bankv1.CardService_GetCard_FullMethodName)
+		require.NoError(t, err)
+		return stream
+	}
+	err := hold(t.Context()).RecvMsg(&bankv1.GetCardResponse{})
+	require.Equal(t, fault.Unauthenticated, fault.CodeOf(err), "refused before its message: %v", err)
+
+	begun := time.Now()
+	var held []grpc.ClientStream
+	for range 32 {
+		held = append(held, hold(wallstest.WithToken(t.Context(), "made.up.token")))
+	}
+	more := hold(wallstest.WithToken(t.Context(), "made.up.token"))
+	require.Equal(t, fault.ResourceExhausted, fault.CodeOf(more.RecvMsg(&bankv1.GetCardResponse{})))
+	for _, stream := range held {
+		require.Error(t, stream.RecvMsg(&bankv1.GetCardResponse{}), "ended by the server")
+	}
+	require.GreaterOrEqual(t, time.Since(begun), patience)
+	require.Eventually(t, func() bool {
+		_, err := bankv1.NewCardServiceClient(conn).GetCard(wallstest.WithToken(t.Context(), kit.Customer(t, ada)), &bankv1.GetCardRequest{Name: "cards/1"})
+		return err == nil
+	}, 10*time.Second, 10*time.Millisecond, "the calls that have ended do not count")
+}

@@ -1,0 +1,71 @@
+package serve
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"codebank.dev/platform/fault"
+	"codebank.dev/platform/permission"
+	"codebank.dev/platform/principal"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/tap"
+)
+
+// What callers whose connection proves nothing may hold open at once. gRPC reads a message before it asks
+// anybody, so each open call may take the memory of one.
+const (
+	// streamsOfAStranger is for one connection.
+	streamsOfAStranger = 32
+	// streamsOfStrangers is for all of them.
+	streamsOfStrangers = 256
+)
+
+var errStrangers = fault.New(fault.ResourceExhausted, "TOO_MANY_CALLS",
+	"Too many calls without a client certificate are open.").After(time.Second)
+
+// strangers counts the open calls over connections without a certificate.
+type strangers struct{ open atomic.Int64 }
+
+// tap sees the head of a call before its message is read. A caller who proves nothing and shows no token is
+// refused here unless anybody may call the method; one who shows a token, which is verified later, has few
+// calls open at once, and not for long.
+func (e *edge) tap(ctx context.Context, info *tap.Info) (context.Context, error) {
+	caller, _ := peer.FromContext(ctx)
+	if caller == nil {
+		return ctx, nil
+	}
+	connection, ok := caller.AuthInfo.(*accepted)
+	if !ok || connection.proof == nil || connection.proof.peer.Kind != principal.Nobody {
+		return ctx, nil
+	}
+	rule, known := e.config.Permissions[info.FullMethodName]
+	if !rule.Anybody && !isCommon(info.FullMethodName) && len(info.Header["authorization"]) == 0 {
+		return ctx, e.refuse(ctx, info.FullMethodName, known, permission.ErrUnauthenticated)
+	}
+	ofConnection, ofAll := connection.open.Add(1), e.strangers.open.Add(1)
+	end := func() {
+		connection.open.Add(-1)
+		e.strangers.open.Add(-1)
+	}
+	if ofConnection > streamsOfAStranger || ofAll > streamsOfStrangers {
+		end()
+		return ctx, e.refuse(ctx, info.FullMethodName, known, errStrangers)
+	}
+	// The deadline ends a call whose message does not come.
+	ctx, cancel := context.WithTimeout(ctx, e.maxDeadline)
+	context.AfterFunc(ctx, func() {
+		cancel()
+		end()
+	})
+	return ctx, nil
+}
+
+// refuse returns an error in its form over the wire. Only methods that the program has are counted, because
+// a stranger can make up any number of names.
+func (e *edge) refuse(ctx context.Context, method string, known bool, err error) error {
+	if !known {
+		return ToStatus(err).Err()
+	}
+	return e.finish(ctx, method, time.Now(), err)
+}
