@@ -40,13 +40,13 @@ func oneByOne(ctx context.Context, window time.Duration, do operation) ([]time.D
 
 // atConstantRate starts operations at a constant rate, whether or not earlier ones have been
 // answered. It returns how long each took, sorted. The time of an operation counts from its
-// planned start, so that it includes the wait for slow earlier ones. If the rate was not kept,
-// it returns errRateNotKept together with the times.
+// planned start, so that it includes the wait for slow earlier ones. There is at least one. If the rate
+// was not kept, it returns errRateNotKept together with the times.
 func atConstantRate(ctx context.Context, rate float64, window time.Duration, do operation) ([]time.Duration, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	lead := int(rate * window.Seconds() / 10)
-	n := lead + int(rate*window.Seconds())
+	n := lead + max(1, int(rate*window.Seconds()))
 	took := make([]time.Duration, n)
 	began := time.Now()
 	due := func(i int) time.Time { return began.Add(time.Duration(float64(i) / rate * float64(time.Second))) }
