@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"codebank.dev/stack/launch"
@@ -48,7 +47,7 @@ func (r *run) checkSecrets(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	tables, err := r.searchTables(ctx, append(secrets, numbers...))
+	tables, err := r.searchTables(ctx, numbers, secrets)
 	if err != nil {
 		return "", err
 	}
@@ -67,12 +66,14 @@ func (r *run) checkSecrets(ctx context.Context) (string, error) {
 		len(numbers), tables, records, files, planted, len(secrets)), err
 }
 
-func (r *run) searchTables(ctx context.Context, numbers []string) (tables int, err error) {
-	quoted := make([]string, len(numbers))
-	for i, number := range numbers {
-		quoted[i] = regexp.QuoteMeta(number)
+// searchTables searches the text of every row: for numbers by one expression, and for secrets as parts of the
+// text, because long ones in the expression would cost many times as much.
+func (r *run) searchTables(ctx context.Context, numbers, secrets []string) (tables int, err error) {
+	pattern := strings.Join(numbers, "|")
+	parts := make([]string, len(secrets))
+	for i, secret := range secrets {
+		parts[i] = "%" + strings.ReplaceAll(secret, "_", `\_`) + "%"
 	}
-	pattern := strings.Join(quoted, "|")
 	for _, database := range []string{launch.LedgerDatabase, launch.StatementDatabase, launch.CheckoutDatabase, launch.IdentityDatabase} {
 		connection, err := r.system.database(ctx, database)
 		if err != nil {
@@ -82,7 +83,7 @@ func (r *run) searchTables(ctx context.Context, numbers []string) (tables int, e
 		for _, name := range names {
 			var found int64
 			if err == nil {
-				err = connection.QueryRow(ctx, fmt.Sprintf("SELECT count(*) FROM %q r WHERE r::text ~ $1", name), pattern).Scan(&found)
+				err = connection.QueryRow(ctx, fmt.Sprintf("SELECT count(*) FROM %q r WHERE r::text ~ $1 OR r::text LIKE ANY($2)", name), pattern, parts).Scan(&found)
 			}
 			if found > 0 {
 				r.load.observed.report("I17", "%d rows of %s.%s hold a card number or a secret", found, database, name)

@@ -17,7 +17,7 @@ func TestTheAddressesOfEverythingThatHasPagesArePrinted(t *testing.T) {
 	defer d.close()
 	require.NoError(t, d.printAddresses())
 	for _, address := range []string{
-		"http://127.0.0.1:18901/docs", "http://127.0.0.1:18903/docs", "http://127.0.0.1:18905/docs", "dashboards      http://127.0.0.1:18928",
+		"https://127.0.0.1:18901/docs", "https://127.0.0.1:18903/docs", "https://127.0.0.1:18905/docs", "https://127.0.0.1:18909/docs", "dashboards      http://127.0.0.1:18928",
 	} {
 		require.Contains(t, out.String(), address)
 	}
