@@ -242,6 +242,7 @@ func TestAnEventWaitsForASchemaThatTheRegistryDoesNotHave(t *testing.T) {
 	sink := newTestSink(t, stack)
 	sink.exec("drop table " + sink.name)
 	sink.exec("create table " + sink.name + " (like statement_lines including all)")
+	sink.exec("grant select, insert on " + sink.name + " to statement_sink")
 	target, err := url.Parse(stack.Addresses().RegistryConfluent())
 	require.NoError(t, err)
 	proxy := httputil.NewSingleHostReverseProxy(target)

@@ -110,7 +110,7 @@ func TestTheProgramEndsWhenTheDatabaseIsAnotherBanks(t *testing.T) {
 	url := postgrestest.Database(t)
 	require.NoError(t, postgres.Migrate(t.Context(), postgres.Config{URL: url, BankCode: "002"}))
 	url = databasetest.As(t, url, postgres.ServiceRole)
-	err := run(t.Context(), []string{"--grpc-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0", "--database-url", url, "--log-level", "error"}, nil, io.Discard)
+	err := run(t.Context(), []string{"--grpc-address", "127.0.0.1:0", "--http-address", "127.0.0.1:0", "--database-url", url, "--log-level", "error", "--insecure", "operator"}, nil, io.Discard)
 	require.ErrorIs(t, err, postgres.ErrOtherBank)
 }
 
