@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
 	"time"
 
 	"codebank.dev/platform/fault"
@@ -149,16 +148,11 @@ func (w *Walls) admit(addresses ...string) error {
 	}
 	for _, address := range addresses {
 		host, _, err := net.SplitHostPort(address)
-		if address != "" && (err != nil || !loopback(host)) {
+		if address != "" && (err != nil || !isLoopback(host)) {
 			return fmt.Errorf("--insecure: %s is not a loopback address", address)
 		}
 	}
 	return nil
-}
-
-func loopback(host string) bool {
-	address, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && address.IsLoopback()
 }
 
 // work are what the walls do beside the calls.
