@@ -55,6 +55,9 @@ var arrows = map[string][]string{
 	"platform/serve":                 {"platform/fault", "platform/id", "platform/mtls", "platform/pan", "platform/permission", "platform/principal", "platform/token", "schemas"},
 	"platform/token":                 {"platform/cache", "platform/fault", "schemas"},
 
+	"platform/outbox":   {"platform/failpoint", "platform/id"},
+	"platform/consumer": {"platform/clientauth", "platform/clientauth/kafkaauth", "platform/failpoint"},
+
 	"bank":            slices.DeleteFunc(slices.Clone(pure), func(name string) bool { return name == "platform/cache" || name == "platform/failpoint" }),
 	"bank/failpoints": {"platform/failpoint"},
 	"bank/card":       language,
@@ -77,6 +80,7 @@ var arrows = map[string][]string{
 	"bank/postgres/ledgertest": {"bank/postgres", "platform/database/databasetest"},
 
 	"statement": service,
+	"gateway":   service,
 	"checkout":  service,
 
 	"identity":            {"platform/auditlog", "platform/fault", "platform/id", "platform/pan"},
@@ -112,6 +116,7 @@ var testArrows = map[string][]string{
 	"bank":       {"native/", "platform/", "schemas"},
 	"statement":  {"native/", "platform/", "schemas"},
 	"checkout":   {"native/", "platform/", "schemas"},
+	"gateway":    {"native/", "platform/", "schemas"},
 	"identity":   {"native/", "platform/", "schemas"},
 	"web":        {"dashboards", "native/", "platform/", "schemas"},
 	"operations": {"bank/postgres", "bank/kafka", "bank/vault", "checkout/postgres", "connectors", "dashboards", "identity/operators", "identity/postgres", "statement/postgres", "native/", "platform/", "schemas", "web/analyst"},

@@ -16,6 +16,8 @@ func Permissions() permission.Table {
 		statementv1.StatementService_GetStatement_FullMethodName:     read,
 		statementv1.StatementService_ListLines_FullMethodName:        read,
 		statementv1.StatementService_ListPendingHolds_FullMethodName: read,
+		statementv1.StatementService_SummarizeLines_FullMethodName:   read,
+		statementv1.StatementService_WatchLines_FullMethodName:       read,
 		// Who links a customer to a user decides what that user sees.
 		statementv1.StatementService_LinkCustomer_FullMethodName: {Operators: true, Whose: permission.Any, Acts: true},
 	}

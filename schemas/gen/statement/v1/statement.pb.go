@@ -651,7 +651,12 @@ func (x *PendingHold) GetProvisional() bool {
 type GetStatementRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// accounts/{uuid}/statement
-	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The account as of an event; 0 for the last one below which nothing is missing. Not together with
+	// as_of_time.
+	AsOfSequence int64 `protobuf:"varint,2,opt,name=as_of_sequence,json=asOfSequence,proto3" json:"as_of_sequence,omitempty"`
+	// The account as of the end of a moment, in whole milliseconds.
+	AsOfTime      *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=as_of_time,json=asOfTime,proto3" json:"as_of_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -693,9 +698,26 @@ func (x *GetStatementRequest) GetName() string {
 	return ""
 }
 
+func (x *GetStatementRequest) GetAsOfSequence() int64 {
+	if x != nil {
+		return x.AsOfSequence
+	}
+	return 0
+}
+
+func (x *GetStatementRequest) GetAsOfTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOfTime
+	}
+	return nil
+}
+
 type GetStatementResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Statement     *Statement             `protobuf:"bytes,1,opt,name=statement,proto3" json:"statement,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its complete_to_sequence is the sequence that it is as of.
+	Statement *Statement `protobuf:"bytes,1,opt,name=statement,proto3" json:"statement,omitempty"`
+	// True while an event up to what was asked for may still be missing, so that the answer may change.
+	Provisional   bool `protobuf:"varint,2,opt,name=provisional,proto3" json:"provisional,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -737,6 +759,13 @@ func (x *GetStatementResponse) GetStatement() *Statement {
 	return nil
 }
 
+func (x *GetStatementResponse) GetProvisional() bool {
+	if x != nil {
+		return x.Provisional
+	}
+	return false
+}
+
 type ListLinesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// accounts/{uuid}
@@ -747,7 +776,19 @@ type ListLinesRequest struct {
 	// Inclusive.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
 	// Exclusive.
-	EndTime       *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	EndTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	// Lines of these kinds only; none for all.
+	Kinds []LineKind `protobuf:"varint,6,rep,packed,name=kinds,proto3,enum=statement.v1.LineKind" json:"kinds,omitempty"`
+	// Lines of this direction only; unspecified for both.
+	Direction LineDirection `protobuf:"varint,7,opt,name=direction,proto3,enum=statement.v1.LineDirection" json:"direction,omitempty"`
+	// Lines that have this text in their description, merchant's name, merchant's reference or counterparty's
+	// name, without regard to capitals and accents. 1 to 140 characters; empty for all.
+	Text string `protobuf:"bytes,8,opt,name=text,proto3" json:"text,omitempty"`
+	// Minor units, inclusive; 0 for no bound.
+	MinAmountMinor int64 `protobuf:"varint,9,opt,name=min_amount_minor,json=minAmountMinor,proto3" json:"min_amount_minor,omitempty"`
+	MaxAmountMinor int64 `protobuf:"varint,10,opt,name=max_amount_minor,json=maxAmountMinor,proto3" json:"max_amount_minor,omitempty"`
+	// Lines up to this sequence only, inclusive; 0 for all.
+	AsOfSequence  int64 `protobuf:"varint,11,opt,name=as_of_sequence,json=asOfSequence,proto3" json:"as_of_sequence,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -817,6 +858,340 @@ func (x *ListLinesRequest) GetEndTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *ListLinesRequest) GetKinds() []LineKind {
+	if x != nil {
+		return x.Kinds
+	}
+	return nil
+}
+
+func (x *ListLinesRequest) GetDirection() LineDirection {
+	if x != nil {
+		return x.Direction
+	}
+	return LineDirection_LINE_DIRECTION_UNSPECIFIED
+}
+
+func (x *ListLinesRequest) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *ListLinesRequest) GetMinAmountMinor() int64 {
+	if x != nil {
+		return x.MinAmountMinor
+	}
+	return 0
+}
+
+func (x *ListLinesRequest) GetMaxAmountMinor() int64 {
+	if x != nil {
+		return x.MaxAmountMinor
+	}
+	return 0
+}
+
+func (x *ListLinesRequest) GetAsOfSequence() int64 {
+	if x != nil {
+		return x.AsOfSequence
+	}
+	return 0
+}
+
+type SummarizeLinesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// accounts/{uuid}
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// Inclusive; unset for the beginning of the account.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// Exclusive; unset for the present.
+	EndTime       *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SummarizeLinesRequest) Reset() {
+	*x = SummarizeLinesRequest{}
+	mi := &file_statement_v1_statement_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SummarizeLinesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SummarizeLinesRequest) ProtoMessage() {}
+
+func (x *SummarizeLinesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_statement_v1_statement_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SummarizeLinesRequest.ProtoReflect.Descriptor instead.
+func (*SummarizeLinesRequest) Descriptor() ([]byte, []int) {
+	return file_statement_v1_statement_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *SummarizeLinesRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *SummarizeLinesRequest) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *SummarizeLinesRequest) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
+type SummarizeLinesResponse struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Currency string                 `protobuf:"bytes,1,opt,name=currency,proto3" json:"currency,omitempty"`
+	// Of the last event before the range, and of the last one in it.
+	OpeningBalanceMinor int64 `protobuf:"varint,2,opt,name=opening_balance_minor,json=openingBalanceMinor,proto3" json:"opening_balance_minor,omitempty"`
+	ClosingBalanceMinor int64 `protobuf:"varint,3,opt,name=closing_balance_minor,json=closingBalanceMinor,proto3" json:"closing_balance_minor,omitempty"`
+	// The sums and the number of the lines in the range. opening + credits - debits = closing.
+	CreditsMinor int64 `protobuf:"varint,4,opt,name=credits_minor,json=creditsMinor,proto3" json:"credits_minor,omitempty"`
+	DebitsMinor  int64 `protobuf:"varint,5,opt,name=debits_minor,json=debitsMinor,proto3" json:"debits_minor,omitempty"`
+	LineCount    int64 `protobuf:"varint,6,opt,name=line_count,json=lineCount,proto3" json:"line_count,omitempty"`
+	// The sequences of the first and the last event in the range; 0 when there is none.
+	FirstSequence int64 `protobuf:"varint,7,opt,name=first_sequence,json=firstSequence,proto3" json:"first_sequence,omitempty"`
+	LastSequence  int64 `protobuf:"varint,8,opt,name=last_sequence,json=lastSequence,proto3" json:"last_sequence,omitempty"`
+	// True while an event of the range may still be missing, so that the answer may change.
+	Provisional bool `protobuf:"varint,9,opt,name=provisional,proto3" json:"provisional,omitempty"`
+	// The account as of the time of the answer.
+	Statement     *Statement `protobuf:"bytes,10,opt,name=statement,proto3" json:"statement,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SummarizeLinesResponse) Reset() {
+	*x = SummarizeLinesResponse{}
+	mi := &file_statement_v1_statement_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SummarizeLinesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SummarizeLinesResponse) ProtoMessage() {}
+
+func (x *SummarizeLinesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_statement_v1_statement_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SummarizeLinesResponse.ProtoReflect.Descriptor instead.
+func (*SummarizeLinesResponse) Descriptor() ([]byte, []int) {
+	return file_statement_v1_statement_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *SummarizeLinesResponse) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *SummarizeLinesResponse) GetOpeningBalanceMinor() int64 {
+	if x != nil {
+		return x.OpeningBalanceMinor
+	}
+	return 0
+}
+
+func (x *SummarizeLinesResponse) GetClosingBalanceMinor() int64 {
+	if x != nil {
+		return x.ClosingBalanceMinor
+	}
+	return 0
+}
+
+func (x *SummarizeLinesResponse) GetCreditsMinor() int64 {
+	if x != nil {
+		return x.CreditsMinor
+	}
+	return 0
+}
+
+func (x *SummarizeLinesResponse) GetDebitsMinor() int64 {
+	if x != nil {
+		return x.DebitsMinor
+	}
+	return 0
+}
+
+func (x *SummarizeLinesResponse) GetLineCount() int64 {
+	if x != nil {
+		return x.LineCount
+	}
+	return 0
+}
+
+func (x *SummarizeLinesResponse) GetFirstSequence() int64 {
+	if x != nil {
+		return x.FirstSequence
+	}
+	return 0
+}
+
+func (x *SummarizeLinesResponse) GetLastSequence() int64 {
+	if x != nil {
+		return x.LastSequence
+	}
+	return 0
+}
+
+func (x *SummarizeLinesResponse) GetProvisional() bool {
+	if x != nil {
+		return x.Provisional
+	}
+	return false
+}
+
+func (x *SummarizeLinesResponse) GetStatement() *Statement {
+	if x != nil {
+		return x.Statement
+	}
+	return nil
+}
+
+type WatchLinesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// accounts/{uuid}
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// The sequence behind which to go on; 0 for the first line; -1 for the next one.
+	AfterSequence int64 `protobuf:"varint,2,opt,name=after_sequence,json=afterSequence,proto3" json:"after_sequence,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchLinesRequest) Reset() {
+	*x = WatchLinesRequest{}
+	mi := &file_statement_v1_statement_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchLinesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchLinesRequest) ProtoMessage() {}
+
+func (x *WatchLinesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_statement_v1_statement_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchLinesRequest.ProtoReflect.Descriptor instead.
+func (*WatchLinesRequest) Descriptor() ([]byte, []int) {
+	return file_statement_v1_statement_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *WatchLinesRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *WatchLinesRequest) GetAfterSequence() int64 {
+	if x != nil {
+		return x.AfterSequence
+	}
+	return 0
+}
+
+type WatchLinesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Unset in an answer that only says that the client is connected.
+	Line *Line `protobuf:"bytes,1,opt,name=line,proto3" json:"line,omitempty"`
+	// Every line up to this sequence was answered.
+	CompleteToSequence int64 `protobuf:"varint,2,opt,name=complete_to_sequence,json=completeToSequence,proto3" json:"complete_to_sequence,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *WatchLinesResponse) Reset() {
+	*x = WatchLinesResponse{}
+	mi := &file_statement_v1_statement_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchLinesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchLinesResponse) ProtoMessage() {}
+
+func (x *WatchLinesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_statement_v1_statement_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchLinesResponse.ProtoReflect.Descriptor instead.
+func (*WatchLinesResponse) Descriptor() ([]byte, []int) {
+	return file_statement_v1_statement_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *WatchLinesResponse) GetLine() *Line {
+	if x != nil {
+		return x.Line
+	}
+	return nil
+}
+
+func (x *WatchLinesResponse) GetCompleteToSequence() int64 {
+	if x != nil {
+		return x.CompleteToSequence
+	}
+	return 0
+}
+
 type ListLinesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Lines []*Line                `protobuf:"bytes,1,rep,name=lines,proto3" json:"lines,omitempty"`
@@ -830,7 +1205,7 @@ type ListLinesResponse struct {
 
 func (x *ListLinesResponse) Reset() {
 	*x = ListLinesResponse{}
-	mi := &file_statement_v1_statement_proto_msgTypes[6]
+	mi := &file_statement_v1_statement_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -842,7 +1217,7 @@ func (x *ListLinesResponse) String() string {
 func (*ListLinesResponse) ProtoMessage() {}
 
 func (x *ListLinesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_statement_v1_statement_proto_msgTypes[6]
+	mi := &file_statement_v1_statement_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -855,7 +1230,7 @@ func (x *ListLinesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListLinesResponse.ProtoReflect.Descriptor instead.
 func (*ListLinesResponse) Descriptor() ([]byte, []int) {
-	return file_statement_v1_statement_proto_rawDescGZIP(), []int{6}
+	return file_statement_v1_statement_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListLinesResponse) GetLines() []*Line {
@@ -892,7 +1267,7 @@ type ListPendingHoldsRequest struct {
 
 func (x *ListPendingHoldsRequest) Reset() {
 	*x = ListPendingHoldsRequest{}
-	mi := &file_statement_v1_statement_proto_msgTypes[7]
+	mi := &file_statement_v1_statement_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -904,7 +1279,7 @@ func (x *ListPendingHoldsRequest) String() string {
 func (*ListPendingHoldsRequest) ProtoMessage() {}
 
 func (x *ListPendingHoldsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_statement_v1_statement_proto_msgTypes[7]
+	mi := &file_statement_v1_statement_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -917,7 +1292,7 @@ func (x *ListPendingHoldsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPendingHoldsRequest.ProtoReflect.Descriptor instead.
 func (*ListPendingHoldsRequest) Descriptor() ([]byte, []int) {
-	return file_statement_v1_statement_proto_rawDescGZIP(), []int{7}
+	return file_statement_v1_statement_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListPendingHoldsRequest) GetParent() string {
@@ -954,7 +1329,7 @@ type ListPendingHoldsResponse struct {
 
 func (x *ListPendingHoldsResponse) Reset() {
 	*x = ListPendingHoldsResponse{}
-	mi := &file_statement_v1_statement_proto_msgTypes[8]
+	mi := &file_statement_v1_statement_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -966,7 +1341,7 @@ func (x *ListPendingHoldsResponse) String() string {
 func (*ListPendingHoldsResponse) ProtoMessage() {}
 
 func (x *ListPendingHoldsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_statement_v1_statement_proto_msgTypes[8]
+	mi := &file_statement_v1_statement_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -979,7 +1354,7 @@ func (x *ListPendingHoldsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListPendingHoldsResponse.ProtoReflect.Descriptor instead.
 func (*ListPendingHoldsResponse) Descriptor() ([]byte, []int) {
-	return file_statement_v1_statement_proto_rawDescGZIP(), []int{8}
+	return file_statement_v1_statement_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ListPendingHoldsResponse) GetHolds() []*PendingHold {
@@ -1015,7 +1390,7 @@ type LinkCustomerRequest struct {
 
 func (x *LinkCustomerRequest) Reset() {
 	*x = LinkCustomerRequest{}
-	mi := &file_statement_v1_statement_proto_msgTypes[9]
+	mi := &file_statement_v1_statement_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1027,7 +1402,7 @@ func (x *LinkCustomerRequest) String() string {
 func (*LinkCustomerRequest) ProtoMessage() {}
 
 func (x *LinkCustomerRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_statement_v1_statement_proto_msgTypes[9]
+	mi := &file_statement_v1_statement_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1040,7 +1415,7 @@ func (x *LinkCustomerRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkCustomerRequest.ProtoReflect.Descriptor instead.
 func (*LinkCustomerRequest) Descriptor() ([]byte, []int) {
-	return file_statement_v1_statement_proto_rawDescGZIP(), []int{9}
+	return file_statement_v1_statement_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *LinkCustomerRequest) GetCustomer() string {
@@ -1065,7 +1440,7 @@ type LinkCustomerResponse struct {
 
 func (x *LinkCustomerResponse) Reset() {
 	*x = LinkCustomerResponse{}
-	mi := &file_statement_v1_statement_proto_msgTypes[10]
+	mi := &file_statement_v1_statement_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1077,7 +1452,7 @@ func (x *LinkCustomerResponse) String() string {
 func (*LinkCustomerResponse) ProtoMessage() {}
 
 func (x *LinkCustomerResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_statement_v1_statement_proto_msgTypes[10]
+	mi := &file_statement_v1_statement_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1090,7 +1465,7 @@ func (x *LinkCustomerResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkCustomerResponse.ProtoReflect.Descriptor instead.
 func (*LinkCustomerResponse) Descriptor() ([]byte, []int) {
-	return file_statement_v1_statement_proto_rawDescGZIP(), []int{10}
+	return file_statement_v1_statement_proto_rawDescGZIP(), []int{14}
 }
 
 var File_statement_v1_statement_proto protoreflect.FileDescriptor
@@ -1157,11 +1532,15 @@ const file_statement_v1_statement_proto_rawDesc = "" +
 	"card_last4\x18\x0e \x01(\tR\tcardLast4\x12+\n" +
 	"\x11counterparty_name\x18\x0f \x01(\tR\x10counterpartyName\x12%\n" +
 	"\x0etransaction_id\x18\x10 \x01(\tR\rtransactionId\x12 \n" +
-	"\vprovisional\x18\x11 \x01(\bR\vprovisional\"/\n" +
+	"\vprovisional\x18\x11 \x01(\bR\vprovisional\"\x8f\x01\n" +
 	"\x13GetStatementRequest\x12\x18\n" +
-	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x04name\"M\n" +
+	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x04name\x12$\n" +
+	"\x0eas_of_sequence\x18\x02 \x01(\x03R\fasOfSequence\x128\n" +
+	"\n" +
+	"as_of_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\basOfTime\"o\n" +
 	"\x14GetStatementResponse\x125\n" +
-	"\tstatement\x18\x01 \x01(\v2\x17.statement.v1.StatementR\tstatement\"\xde\x01\n" +
+	"\tstatement\x18\x01 \x01(\v2\x17.statement.v1.StatementR\tstatement\x12 \n" +
+	"\vprovisional\x18\x02 \x01(\bR\vprovisional\"\xd5\x03\n" +
 	"\x10ListLinesRequest\x12\x1c\n" +
 	"\x06parent\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x06parent\x12\x1b\n" +
 	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
@@ -1169,7 +1548,38 @@ const file_statement_v1_statement_proto_rawDesc = "" +
 	"page_token\x18\x03 \x01(\tR\tpageToken\x129\n" +
 	"\n" +
 	"start_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
-	"\bend_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\"\x9c\x01\n" +
+	"\bend_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x12,\n" +
+	"\x05kinds\x18\x06 \x03(\x0e2\x16.statement.v1.LineKindR\x05kinds\x129\n" +
+	"\tdirection\x18\a \x01(\x0e2\x1b.statement.v1.LineDirectionR\tdirection\x12\x12\n" +
+	"\x04text\x18\b \x01(\tR\x04text\x12(\n" +
+	"\x10min_amount_minor\x18\t \x01(\x03R\x0eminAmountMinor\x12(\n" +
+	"\x10max_amount_minor\x18\n" +
+	" \x01(\x03R\x0emaxAmountMinor\x12$\n" +
+	"\x0eas_of_sequence\x18\v \x01(\x03R\fasOfSequence\"\xa7\x01\n" +
+	"\x15SummarizeLinesRequest\x12\x1c\n" +
+	"\x06parent\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x06parent\x129\n" +
+	"\n" +
+	"start_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
+	"\bend_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\"\xa8\x03\n" +
+	"\x16SummarizeLinesResponse\x12\x1a\n" +
+	"\bcurrency\x18\x01 \x01(\tR\bcurrency\x122\n" +
+	"\x15opening_balance_minor\x18\x02 \x01(\x03R\x13openingBalanceMinor\x122\n" +
+	"\x15closing_balance_minor\x18\x03 \x01(\x03R\x13closingBalanceMinor\x12#\n" +
+	"\rcredits_minor\x18\x04 \x01(\x03R\fcreditsMinor\x12!\n" +
+	"\fdebits_minor\x18\x05 \x01(\x03R\vdebitsMinor\x12\x1d\n" +
+	"\n" +
+	"line_count\x18\x06 \x01(\x03R\tlineCount\x12%\n" +
+	"\x0efirst_sequence\x18\a \x01(\x03R\rfirstSequence\x12#\n" +
+	"\rlast_sequence\x18\b \x01(\x03R\flastSequence\x12 \n" +
+	"\vprovisional\x18\t \x01(\bR\vprovisional\x125\n" +
+	"\tstatement\x18\n" +
+	" \x01(\v2\x17.statement.v1.StatementR\tstatement\"X\n" +
+	"\x11WatchLinesRequest\x12\x1c\n" +
+	"\x06parent\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x06parent\x12%\n" +
+	"\x0eafter_sequence\x18\x02 \x01(\x03R\rafterSequence\"n\n" +
+	"\x12WatchLinesResponse\x12&\n" +
+	"\x04line\x18\x01 \x01(\v2\x12.statement.v1.LineR\x04line\x120\n" +
+	"\x14complete_to_sequence\x18\x02 \x01(\x03R\x12completeToSequence\"\x9c\x01\n" +
 	"\x11ListLinesResponse\x12(\n" +
 	"\x05lines\x18\x01 \x03(\v2\x12.statement.v1.LineR\x05lines\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x125\n" +
@@ -1203,10 +1613,13 @@ const file_statement_v1_statement_proto_rawDesc = "" +
 	"\rLineDirection\x12\x1e\n" +
 	"\x1aLINE_DIRECTION_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14LINE_DIRECTION_DEBIT\x10\x01\x12\x19\n" +
-	"\x15LINE_DIRECTION_CREDIT\x10\x022\x96\x04\n" +
+	"\x15LINE_DIRECTION_CREDIT\x10\x022\xa5\x06\n" +
 	"\x10StatementService\x12~\n" +
 	"\fGetStatement\x12!.statement.v1.GetStatementRequest\x1a\".statement.v1.GetStatementResponse\"'\x82\xd3\xe4\x93\x02!\x12\x1f/v1/{name=accounts/*/statement}\x12s\n" +
-	"\tListLines\x12\x1e.statement.v1.ListLinesRequest\x1a\x1f.statement.v1.ListLinesResponse\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/{parent=accounts/*}/lines\x12\x88\x01\n" +
+	"\tListLines\x12\x1e.statement.v1.ListLinesRequest\x1a\x1f.statement.v1.ListLinesResponse\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/{parent=accounts/*}/lines\x12\x8c\x01\n" +
+	"\x0eSummarizeLines\x12#.statement.v1.SummarizeLinesRequest\x1a$.statement.v1.SummarizeLinesResponse\"/\x82\xd3\xe4\x93\x02)\x12'/v1/{parent=accounts/*}/lines:summarize\x12~\n" +
+	"\n" +
+	"WatchLines\x12\x1f.statement.v1.WatchLinesRequest\x1a .statement.v1.WatchLinesResponse\"+\x82\xd3\xe4\x93\x02%\x12#/v1/{parent=accounts/*}/lines:watch0\x01\x12\x88\x01\n" +
 	"\x10ListPendingHolds\x12%.statement.v1.ListPendingHoldsRequest\x1a&.statement.v1.ListPendingHoldsResponse\"%\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/{parent=accounts/*}/holds\x12\x81\x01\n" +
 	"\fLinkCustomer\x12!.statement.v1.LinkCustomerRequest\x1a\".statement.v1.LinkCustomerResponse\"*\x82\xd3\xe4\x93\x02$:\x01*\"\x1f/v1/{customer=customers/*}:linkB3Z1codebank.dev/schemas/gen/statement/v1;statementv1b\x06proto3"
 
@@ -1223,7 +1636,7 @@ func file_statement_v1_statement_proto_rawDescGZIP() []byte {
 }
 
 var file_statement_v1_statement_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_statement_v1_statement_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_statement_v1_statement_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_statement_v1_statement_proto_goTypes = []any{
 	(LineKind)(0),                    // 0: statement.v1.LineKind
 	(LineDirection)(0),               // 1: statement.v1.LineDirection
@@ -1233,40 +1646,55 @@ var file_statement_v1_statement_proto_goTypes = []any{
 	(*GetStatementRequest)(nil),      // 5: statement.v1.GetStatementRequest
 	(*GetStatementResponse)(nil),     // 6: statement.v1.GetStatementResponse
 	(*ListLinesRequest)(nil),         // 7: statement.v1.ListLinesRequest
-	(*ListLinesResponse)(nil),        // 8: statement.v1.ListLinesResponse
-	(*ListPendingHoldsRequest)(nil),  // 9: statement.v1.ListPendingHoldsRequest
-	(*ListPendingHoldsResponse)(nil), // 10: statement.v1.ListPendingHoldsResponse
-	(*LinkCustomerRequest)(nil),      // 11: statement.v1.LinkCustomerRequest
-	(*LinkCustomerResponse)(nil),     // 12: statement.v1.LinkCustomerResponse
-	(*timestamppb.Timestamp)(nil),    // 13: google.protobuf.Timestamp
+	(*SummarizeLinesRequest)(nil),    // 8: statement.v1.SummarizeLinesRequest
+	(*SummarizeLinesResponse)(nil),   // 9: statement.v1.SummarizeLinesResponse
+	(*WatchLinesRequest)(nil),        // 10: statement.v1.WatchLinesRequest
+	(*WatchLinesResponse)(nil),       // 11: statement.v1.WatchLinesResponse
+	(*ListLinesResponse)(nil),        // 12: statement.v1.ListLinesResponse
+	(*ListPendingHoldsRequest)(nil),  // 13: statement.v1.ListPendingHoldsRequest
+	(*ListPendingHoldsResponse)(nil), // 14: statement.v1.ListPendingHoldsResponse
+	(*LinkCustomerRequest)(nil),      // 15: statement.v1.LinkCustomerRequest
+	(*LinkCustomerResponse)(nil),     // 16: statement.v1.LinkCustomerResponse
+	(*timestamppb.Timestamp)(nil),    // 17: google.protobuf.Timestamp
 }
 var file_statement_v1_statement_proto_depIdxs = []int32{
-	13, // 0: statement.v1.Statement.complete_to_time:type_name -> google.protobuf.Timestamp
-	13, // 1: statement.v1.Line.occur_time:type_name -> google.protobuf.Timestamp
+	17, // 0: statement.v1.Statement.complete_to_time:type_name -> google.protobuf.Timestamp
+	17, // 1: statement.v1.Line.occur_time:type_name -> google.protobuf.Timestamp
 	0,  // 2: statement.v1.Line.kind:type_name -> statement.v1.LineKind
 	1,  // 3: statement.v1.Line.direction:type_name -> statement.v1.LineDirection
-	13, // 4: statement.v1.PendingHold.occur_time:type_name -> google.protobuf.Timestamp
-	13, // 5: statement.v1.PendingHold.expire_time:type_name -> google.protobuf.Timestamp
-	2,  // 6: statement.v1.GetStatementResponse.statement:type_name -> statement.v1.Statement
-	13, // 7: statement.v1.ListLinesRequest.start_time:type_name -> google.protobuf.Timestamp
-	13, // 8: statement.v1.ListLinesRequest.end_time:type_name -> google.protobuf.Timestamp
-	3,  // 9: statement.v1.ListLinesResponse.lines:type_name -> statement.v1.Line
-	2,  // 10: statement.v1.ListLinesResponse.statement:type_name -> statement.v1.Statement
-	4,  // 11: statement.v1.ListPendingHoldsResponse.holds:type_name -> statement.v1.PendingHold
-	2,  // 12: statement.v1.ListPendingHoldsResponse.statement:type_name -> statement.v1.Statement
-	5,  // 13: statement.v1.StatementService.GetStatement:input_type -> statement.v1.GetStatementRequest
-	7,  // 14: statement.v1.StatementService.ListLines:input_type -> statement.v1.ListLinesRequest
-	9,  // 15: statement.v1.StatementService.ListPendingHolds:input_type -> statement.v1.ListPendingHoldsRequest
-	11, // 16: statement.v1.StatementService.LinkCustomer:input_type -> statement.v1.LinkCustomerRequest
-	6,  // 17: statement.v1.StatementService.GetStatement:output_type -> statement.v1.GetStatementResponse
-	8,  // 18: statement.v1.StatementService.ListLines:output_type -> statement.v1.ListLinesResponse
-	10, // 19: statement.v1.StatementService.ListPendingHolds:output_type -> statement.v1.ListPendingHoldsResponse
-	12, // 20: statement.v1.StatementService.LinkCustomer:output_type -> statement.v1.LinkCustomerResponse
-	17, // [17:21] is the sub-list for method output_type
-	13, // [13:17] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	17, // 4: statement.v1.PendingHold.occur_time:type_name -> google.protobuf.Timestamp
+	17, // 5: statement.v1.PendingHold.expire_time:type_name -> google.protobuf.Timestamp
+	17, // 6: statement.v1.GetStatementRequest.as_of_time:type_name -> google.protobuf.Timestamp
+	2,  // 7: statement.v1.GetStatementResponse.statement:type_name -> statement.v1.Statement
+	17, // 8: statement.v1.ListLinesRequest.start_time:type_name -> google.protobuf.Timestamp
+	17, // 9: statement.v1.ListLinesRequest.end_time:type_name -> google.protobuf.Timestamp
+	0,  // 10: statement.v1.ListLinesRequest.kinds:type_name -> statement.v1.LineKind
+	1,  // 11: statement.v1.ListLinesRequest.direction:type_name -> statement.v1.LineDirection
+	17, // 12: statement.v1.SummarizeLinesRequest.start_time:type_name -> google.protobuf.Timestamp
+	17, // 13: statement.v1.SummarizeLinesRequest.end_time:type_name -> google.protobuf.Timestamp
+	2,  // 14: statement.v1.SummarizeLinesResponse.statement:type_name -> statement.v1.Statement
+	3,  // 15: statement.v1.WatchLinesResponse.line:type_name -> statement.v1.Line
+	3,  // 16: statement.v1.ListLinesResponse.lines:type_name -> statement.v1.Line
+	2,  // 17: statement.v1.ListLinesResponse.statement:type_name -> statement.v1.Statement
+	4,  // 18: statement.v1.ListPendingHoldsResponse.holds:type_name -> statement.v1.PendingHold
+	2,  // 19: statement.v1.ListPendingHoldsResponse.statement:type_name -> statement.v1.Statement
+	5,  // 20: statement.v1.StatementService.GetStatement:input_type -> statement.v1.GetStatementRequest
+	7,  // 21: statement.v1.StatementService.ListLines:input_type -> statement.v1.ListLinesRequest
+	8,  // 22: statement.v1.StatementService.SummarizeLines:input_type -> statement.v1.SummarizeLinesRequest
+	10, // 23: statement.v1.StatementService.WatchLines:input_type -> statement.v1.WatchLinesRequest
+	13, // 24: statement.v1.StatementService.ListPendingHolds:input_type -> statement.v1.ListPendingHoldsRequest
+	15, // 25: statement.v1.StatementService.LinkCustomer:input_type -> statement.v1.LinkCustomerRequest
+	6,  // 26: statement.v1.StatementService.GetStatement:output_type -> statement.v1.GetStatementResponse
+	12, // 27: statement.v1.StatementService.ListLines:output_type -> statement.v1.ListLinesResponse
+	9,  // 28: statement.v1.StatementService.SummarizeLines:output_type -> statement.v1.SummarizeLinesResponse
+	11, // 29: statement.v1.StatementService.WatchLines:output_type -> statement.v1.WatchLinesResponse
+	14, // 30: statement.v1.StatementService.ListPendingHolds:output_type -> statement.v1.ListPendingHoldsResponse
+	16, // 31: statement.v1.StatementService.LinkCustomer:output_type -> statement.v1.LinkCustomerResponse
+	26, // [26:32] is the sub-list for method output_type
+	20, // [20:26] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_statement_v1_statement_proto_init() }
@@ -1280,7 +1708,7 @@ func file_statement_v1_statement_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_statement_v1_statement_proto_rawDesc), len(file_statement_v1_statement_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   11,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

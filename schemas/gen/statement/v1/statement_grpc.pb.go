@@ -21,6 +21,8 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	StatementService_GetStatement_FullMethodName     = "/statement.v1.StatementService/GetStatement"
 	StatementService_ListLines_FullMethodName        = "/statement.v1.StatementService/ListLines"
+	StatementService_SummarizeLines_FullMethodName   = "/statement.v1.StatementService/SummarizeLines"
+	StatementService_WatchLines_FullMethodName       = "/statement.v1.StatementService/WatchLines"
 	StatementService_ListPendingHolds_FullMethodName = "/statement.v1.StatementService/ListPendingHolds"
 	StatementService_LinkCustomer_FullMethodName     = "/statement.v1.StatementService/LinkCustomer"
 )
@@ -32,10 +34,18 @@ const (
 // StatementService reads the statements that the events build. A user sees the accounts of his own customers;
 // any other account is NOT_FOUND to him, like one that is not there.
 type StatementServiceClient interface {
-	// GetStatement answers an account's balance as of the last sequence below which nothing is missing.
+	// GetStatement answers an account's balance as of the last sequence below which nothing is missing, or as of
+	// a sequence or a moment of the past.
 	GetStatement(ctx context.Context, in *GetStatementRequest, opts ...grpc.CallOption) (*GetStatementResponse, error)
 	// ListLines answers the approved lines of an account, newest first (by sequence).
 	ListLines(ctx context.Context, in *ListLinesRequest, opts ...grpc.CallOption) (*ListLinesResponse, error)
+	// SummarizeLines answers what a range of time did to an account: the balance before and after it, and the
+	// sums of its lines.
+	SummarizeLines(ctx context.Context, in *SummarizeLinesRequest, opts ...grpc.CallOption) (*SummarizeLinesResponse, error)
+	// WatchLines answers the lines of an account as they become complete, oldest first, without a gap and without
+	// a repeat. A client that was cut off goes on behind the last sequence that it got. About every 15 seconds
+	// comes an answer without a line, so that a client knows that it is connected.
+	WatchLines(ctx context.Context, in *WatchLinesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchLinesResponse], error)
 	// ListPendingHolds answers the holds of an account that nothing has ended yet, newest first. A hold
 	// is here until it is captured, voided or expires. A capture is a line.
 	ListPendingHolds(ctx context.Context, in *ListPendingHoldsRequest, opts ...grpc.CallOption) (*ListPendingHoldsResponse, error)
@@ -73,6 +83,35 @@ func (c *statementServiceClient) ListLines(ctx context.Context, in *ListLinesReq
 	return out, nil
 }
 
+func (c *statementServiceClient) SummarizeLines(ctx context.Context, in *SummarizeLinesRequest, opts ...grpc.CallOption) (*SummarizeLinesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(SummarizeLinesResponse)
+	err := c.cc.Invoke(ctx, StatementService_SummarizeLines_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *statementServiceClient) WatchLines(ctx context.Context, in *WatchLinesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchLinesResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &StatementService_ServiceDesc.Streams[0], StatementService_WatchLines_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchLinesRequest, WatchLinesResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type StatementService_WatchLinesClient = grpc.ServerStreamingClient[WatchLinesResponse]
+
 func (c *statementServiceClient) ListPendingHolds(ctx context.Context, in *ListPendingHoldsRequest, opts ...grpc.CallOption) (*ListPendingHoldsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListPendingHoldsResponse)
@@ -100,10 +139,18 @@ func (c *statementServiceClient) LinkCustomer(ctx context.Context, in *LinkCusto
 // StatementService reads the statements that the events build. A user sees the accounts of his own customers;
 // any other account is NOT_FOUND to him, like one that is not there.
 type StatementServiceServer interface {
-	// GetStatement answers an account's balance as of the last sequence below which nothing is missing.
+	// GetStatement answers an account's balance as of the last sequence below which nothing is missing, or as of
+	// a sequence or a moment of the past.
 	GetStatement(context.Context, *GetStatementRequest) (*GetStatementResponse, error)
 	// ListLines answers the approved lines of an account, newest first (by sequence).
 	ListLines(context.Context, *ListLinesRequest) (*ListLinesResponse, error)
+	// SummarizeLines answers what a range of time did to an account: the balance before and after it, and the
+	// sums of its lines.
+	SummarizeLines(context.Context, *SummarizeLinesRequest) (*SummarizeLinesResponse, error)
+	// WatchLines answers the lines of an account as they become complete, oldest first, without a gap and without
+	// a repeat. A client that was cut off goes on behind the last sequence that it got. About every 15 seconds
+	// comes an answer without a line, so that a client knows that it is connected.
+	WatchLines(*WatchLinesRequest, grpc.ServerStreamingServer[WatchLinesResponse]) error
 	// ListPendingHolds answers the holds of an account that nothing has ended yet, newest first. A hold
 	// is here until it is captured, voided or expires. A capture is a line.
 	ListPendingHolds(context.Context, *ListPendingHoldsRequest) (*ListPendingHoldsResponse, error)
@@ -126,6 +173,12 @@ func (UnimplementedStatementServiceServer) GetStatement(context.Context, *GetSta
 }
 func (UnimplementedStatementServiceServer) ListLines(context.Context, *ListLinesRequest) (*ListLinesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListLines not implemented")
+}
+func (UnimplementedStatementServiceServer) SummarizeLines(context.Context, *SummarizeLinesRequest) (*SummarizeLinesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SummarizeLines not implemented")
+}
+func (UnimplementedStatementServiceServer) WatchLines(*WatchLinesRequest, grpc.ServerStreamingServer[WatchLinesResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchLines not implemented")
 }
 func (UnimplementedStatementServiceServer) ListPendingHolds(context.Context, *ListPendingHoldsRequest) (*ListPendingHoldsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListPendingHolds not implemented")
@@ -190,6 +243,35 @@ func _StatementService_ListLines_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _StatementService_SummarizeLines_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SummarizeLinesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(StatementServiceServer).SummarizeLines(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: StatementService_SummarizeLines_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(StatementServiceServer).SummarizeLines(ctx, req.(*SummarizeLinesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _StatementService_WatchLines_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchLinesRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(StatementServiceServer).WatchLines(m, &grpc.GenericServerStream[WatchLinesRequest, WatchLinesResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type StatementService_WatchLinesServer = grpc.ServerStreamingServer[WatchLinesResponse]
+
 func _StatementService_ListPendingHolds_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListPendingHoldsRequest)
 	if err := dec(in); err != nil {
@@ -242,6 +324,10 @@ var StatementService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _StatementService_ListLines_Handler,
 		},
 		{
+			MethodName: "SummarizeLines",
+			Handler:    _StatementService_SummarizeLines_Handler,
+		},
+		{
 			MethodName: "ListPendingHolds",
 			Handler:    _StatementService_ListPendingHolds_Handler,
 		},
@@ -250,6 +336,12 @@ var StatementService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _StatementService_LinkCustomer_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "WatchLines",
+			Handler:       _StatementService_WatchLines_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "statement/v1/statement.proto",
 }
