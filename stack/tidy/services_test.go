@@ -14,7 +14,7 @@ import (
 
 // services are the modules with programs. Code that two of them need is a contract, in
 // schemas, or belongs to platform.
-var services = []string{"bank", "statement", "checkout", "identity", "operations", "web"}
+var services = []string{"bank", "statement", "checkout", "identity", "gateway", "operations", "web"}
 
 // shared are the packages of a service that another one may import too.
 var shared = map[string][]string{"operations": {"bank/postgres", "bank/kafka", "bank/vault", "checkout/postgres", "identity/operators", "identity/postgres", "statement/postgres", "web/analyst"}}

@@ -317,6 +317,7 @@ var domain = []string{
 	"statement", "operations/synthetic",
 	"checkout", "checkout/charge", "checkout/order", "checkout/product",
 	"identity",
+	"gateway",
 }
 
 // withoutMoney are the modules in which a float needs no exception.

@@ -1,0 +1,70 @@
+// Package gateway is the language of the customers' gateway: who calls, the id that a caller's request has at the
+// bank, and transfers that are accepted now and end later. It decides and stores nothing. A map of the module:
+//
+//	gateway.go    the caller, and the ids of requests
+//	transfer.go   transfers and how they end
+//	store.go      what the store promises
+//	transfer/     the use cases: accept, show, cancel, end
+//	postgres/     the store
+//	rest/         the paths of the seeds over HTTP
+//	cmd/gateway/  the program
+package gateway
+
+import (
+	"codebank.dev/platform/fault"
+	"codebank.dev/platform/id"
+)
+
+// Namespace is the gateway's name at the bank. Its request ids belong to it, whichever way a request takes.
+const Namespace = "gateway"
+
+// User is a person whose access token was verified. It prints without the token.
+type User struct {
+	ID id.ID
+	// Token is the access token, with which the gateway's calls are made.
+	Token string
+}
+
+// String implements fmt.Stringer without the token.
+func (u User) String() string { return u.ID.String() }
+
+// GoString implements fmt.GoStringer without the token.
+func (u User) GoString() string { return u.ID.String() }
+
+// MaxKey is the most characters of an Idempotency-Key.
+const MaxKey = 255
+
+// KeyHeader is the header that names a command, as draft-ietf-httpapi-idempotency-key-header says.
+const KeyHeader = "Idempotency-Key"
+
+// requests is the namespace of the ids that RequestID derives. It never changes.
+var requests = id.ID{0x2f, 0x6b, 0x0e, 0x5a, 0x61, 0x0c, 0x4d, 0x1f, 0x9a, 0x57, 0x3d, 0x88, 0xc4, 0x12, 0x7e, 0x90}
+
+// RequestID returns the id that a user's command has at the bank, for the key by which the user names it: 1 to
+// MaxKey visible ASCII characters. Two users may use the same key. The key is not part of the id, so a key that
+// is a secret stays one. The refusal is fault.InvalidArgument for KeyHeader.
+func RequestID(user id.ID, key string) (id.ID, error) {
+	if key == "" {
+		return id.ID{}, errNoKey
+	}
+	if len(key) > MaxKey {
+		return id.ID{}, errKey
+	}
+	for i := range len(key) {
+		if key[i] < '!' || key[i] > '~' {
+			return id.ID{}, errKey
+		}
+	}
+	return id.Derive(requests, user.String(), key), nil
+}
+
+var (
+	errNoKey = fault.New(fault.InvalidArgument, "IDEMPOTENCY_KEY_REQUIRED",
+		"The header Idempotency-Key is required: a name for this command, the same one when it is sent again.").In(KeyHeader)
+	errKey = fault.New(fault.InvalidArgument, "INVALID_FIELD",
+		"The header Idempotency-Key has 1 to 255 visible ASCII characters.").In(KeyHeader)
+)
+
+// ErrKeyReused refuses a key that named another command before.
+var ErrKeyReused = fault.New(fault.Aborted, "IDEMPOTENCY_KEY_REUSED",
+	"The Idempotency-Key was used before, with another request.").In(KeyHeader)
