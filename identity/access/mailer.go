@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"codebank.dev/identity"
-	"codebank.dev/identity/mail"
+	"codebank.dev/platform/mail"
 )
 
 // DefaultMailEvery is how often a Mailer looks for e-mails that are due.

@@ -1,3 +1,4 @@
+// Package identitytest is for tests of identity: a clock that a test moves.
 package identitytest
 
 import (

@@ -17,13 +17,14 @@ import (
 	"codebank.dev/identity/access"
 	"codebank.dev/identity/hashing"
 	"codebank.dev/identity/identitytest"
-	"codebank.dev/identity/mail"
 	"codebank.dev/identity/postgres"
 	"codebank.dev/identity/rpc"
 	"codebank.dev/identity/signing"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/database/databasetest"
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/mail"
+	"codebank.dev/platform/mail/mailtest"
 	"codebank.dev/platform/serve"
 	"codebank.dev/platform/token"
 	identityv1 "codebank.dev/schemas/gen/identity/v1"
@@ -74,7 +75,7 @@ type running struct {
 	web     *http.Client
 	url     string
 	keyFile string
-	mails   *identitytest.Catcher
+	mails   *mailtest.Catcher
 	clock   *identitytest.Clock
 	store   *postgres.Store
 	log     *logBuffer
@@ -95,7 +96,7 @@ func startBehind(t testing.TB, url string, params hashing.Params, config serve.W
 	config.HandlersVerify = true
 	walls, err := serve.OpenWalls(config)
 	require.NoError(t, err)
-	r := &running{url: url, keyFile: filepath.Join(t.TempDir(), "keys.json"), clock: new(identitytest.Clock), log: new(logBuffer), mails: identitytest.Catch(t)}
+	r := &running{url: url, keyFile: filepath.Join(t.TempDir(), "keys.json"), clock: new(identitytest.Clock), log: new(logBuffer), mails: mailtest.Catch(t)}
 	logger := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	require.NoError(t, postgres.Migrate(t.Context(), postgres.Config{URL: url}))
 	r.store, err = postgres.Open(t.Context(), postgres.Config{URL: databasetest.As(t, url, postgres.ServiceRole)})
@@ -153,7 +154,7 @@ func bearer(t testing.TB, tokens *identityv1.Tokens) context.Context {
 
 // next waits for the next e-mail to an address, and until it is recorded as sent: while it is not, another
 // one of its kind that is asked for is the same e-mail.
-func (r *running) next(t testing.TB, to string) identitytest.Mail {
+func (r *running) next(t testing.TB, to string) mailtest.Mail {
 	t.Helper()
 	found := r.mails.Next(t, to)
 	conn, err := pgx.Connect(t.Context(), r.url)

@@ -12,12 +12,12 @@ import (
 
 	"codebank.dev/identity/failpoints"
 	"codebank.dev/identity/hashing"
-	"codebank.dev/identity/mail"
 	"codebank.dev/identity/postgres"
 	"codebank.dev/identity/signing"
 	"codebank.dev/platform/auditlog/heads"
 	"codebank.dev/platform/clientauth"
 	"codebank.dev/platform/failpoint"
+	"codebank.dev/platform/mail"
 	"codebank.dev/platform/serve"
 	"codebank.dev/platform/token"
 )

@@ -17,9 +17,9 @@ import (
 	"time"
 
 	"codebank.dev/identity/access"
-	"codebank.dev/identity/mail"
 	"codebank.dev/identity/rpc"
 	"codebank.dev/identity/signing"
+	"codebank.dev/platform/mail"
 	"codebank.dev/platform/serve"
 	"codebank.dev/schemas"
 	identityv1 "codebank.dev/schemas/gen/identity/v1"

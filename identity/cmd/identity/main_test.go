@@ -14,7 +14,6 @@ import (
 
 	"codebank.dev/identity"
 	"codebank.dev/identity/failpoints"
-	"codebank.dev/identity/identitytest"
 	"codebank.dev/identity/postgres"
 	"codebank.dev/identity/signing"
 	stack "codebank.dev/native/postgres"
@@ -24,6 +23,7 @@ import (
 	"codebank.dev/platform/certtest"
 	"codebank.dev/platform/database/databasetest"
 	"codebank.dev/platform/failpoint"
+	"codebank.dev/platform/mail/mailtest"
 	"codebank.dev/platform/programtest"
 	"codebank.dev/platform/serve"
 	identityv1 "codebank.dev/schemas/gen/identity/v1"
@@ -46,12 +46,12 @@ func TestMain(m *testing.M) { programtest.Main(m, main) }
 // setting are the places that the programs of a test share.
 type setting struct {
 	url, keys string
-	mails     *identitytest.Catcher
+	mails     *mailtest.Catcher
 }
 
 func newSetting(t *testing.T, url string) *setting {
 	t.Helper()
-	s := &setting{url: url, keys: filepath.Join(t.TempDir(), "keys.json"), mails: identitytest.Catch(t)}
+	s := &setting{url: url, keys: filepath.Join(t.TempDir(), "keys.json"), mails: mailtest.Catch(t)}
 	require.NoError(t, signing.NewKeyFile(s.keys, time.Now(), nil))
 	return s
 }

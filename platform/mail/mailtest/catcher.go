@@ -1,6 +1,5 @@
-// Package identitytest is for tests of identity: a mail server that keeps what it gets, and a clock that
-// a test moves.
-package identitytest
+// Package mailtest is for tests of programs that send e-mails: a mail server that keeps what it gets.
+package mailtest
 
 import (
 	"bufio"

@@ -4,13 +4,13 @@ import (
 	"strings"
 	"testing"
 
-	"codebank.dev/identity/identitytest"
-	"codebank.dev/identity/mail"
+	"codebank.dev/platform/mail"
+	"codebank.dev/platform/mail/mailtest"
 	"github.com/stretchr/testify/require"
 )
 
 func TestAnEmailComesAsItWasWritten(t *testing.T) {
-	catcher := identitytest.Catch(t)
+	catcher := mailtest.Catch(t)
 	server, err := mail.ParseServer(catcher.URL())
 	require.NoError(t, err)
 	sender, err := mail.NewSender(server, "Code Bank <no-reply@bank.example>")
