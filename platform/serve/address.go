@@ -2,10 +2,12 @@ package serve
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
 
+	"codebank.dev/platform/principal"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/peer"
@@ -31,9 +33,9 @@ func (s *Server) vouch(ctx context.Context, method string, request, answer any, 
 }
 
 // Address returns the network address that a call comes from: of the peer, or of the HTTP client if
-// the call comes by the server's own gateway. Behind proxies of Config.TrustedProxies it is the last
-// address that is not a trusted proxy. What other callers say about their origin is not believed. It
-// is the zero Addr if there is none.
+// the call comes by the server's own gateway. Behind proxies of Config.TrustedProxies, and behind programs of
+// Config.TrustedPrograms, it is the last address that is not that of one. What other callers say about their
+// origin is not believed. It is the zero Addr if there is none.
 func (s *Server) Address(ctx context.Context) netip.Addr {
 	var address netip.Addr
 	if caller, ok := peer.FromContext(ctx); ok {
@@ -41,7 +43,8 @@ func (s *Server) Address(ctx context.Context) netip.Addr {
 			address = parsed.Addr().Unmap()
 		}
 	}
-	if !isOwn(ctx) && !s.trusts(address) {
+	own, named := isOwn(ctx), s.trustsProgram(ctx)
+	if !own && !named && !s.trusts(address) {
 		return address
 	}
 	hops := strings.Split(strings.Join(metadata.ValueFromIncomingContext(ctx, forwardedKey), ","), ",")
@@ -50,7 +53,12 @@ func (s *Server) Address(ctx context.Context) netip.Addr {
 		if err != nil {
 			break
 		}
-		if address = parsed.Unmap().WithZone(""); !s.trusts(address) {
+		address = parsed.Unmap().WithZone("")
+		if own && named { // The program came by HTTP, and this is its own address.
+			named = false
+			continue
+		}
+		if !s.trusts(address) {
 			break
 		}
 	}
@@ -59,6 +67,27 @@ func (s *Server) Address(ctx context.Context) netip.Addr {
 
 func (s *Server) trusts(address netip.Addr) bool {
 	return slices.ContainsFunc(s.config.TrustedProxies, func(proxy netip.Prefix) bool { return proxy.Contains(address) })
+}
+
+// trustsProgram reports whether the other side of the connection has proved to be a trusted program.
+func (s *Server) trustsProgram(ctx context.Context) bool {
+	known, _ := ctx.Value(identityKey{}).(identity)
+	if known.proof == nil {
+		return false
+	}
+	caller := &known.proof.peer
+	return (caller.Kind == principal.Service || caller.Kind == principal.Operator) && slices.Contains(s.config.TrustedPrograms, caller.Name)
+}
+
+// ParsePrograms returns the names of a list such as 001:gateway,edge. The list may be empty.
+func ParsePrograms(list string) ([]string, error) {
+	names := strings.FieldsFunc(list, func(r rune) bool { return r == ',' })
+	for _, name := range names {
+		if !ValidCaller(name) {
+			return nil, fmt.Errorf("%q is no name of a program", name)
+		}
+	}
+	return names, nil
 }
 
 // ParseProxies returns the prefixes of a list such as 10.0.0.0/8,fd00::/8. The list may be empty.

@@ -101,6 +101,10 @@ type Config struct {
 	// TrustedProxies are the addresses of proxies in front of the program, which say where requests
 	// come from (see Server.Address). None: only the program's own gateway is believed.
 	TrustedProxies []netip.Prefix
+	// TrustedPrograms are programs in front of this one, which say where requests come from, by the names of their
+	// certificates: PROGRAM for one of this bank or of none, BANK:PROGRAM for one of another bank. Unlike an address,
+	// a certificate names one program on any network.
+	TrustedPrograms []string
 	// Walls prove who calls. A program with calls must have them.
 	Walls *Walls
 	// Permissions says who may call which method. It must have exactly the methods of the services.

@@ -37,6 +37,7 @@ type config struct {
 	mailFrom      string
 	pagesURL      string
 	proxies       []netip.Prefix
+	programs      []string
 	brokers       []string
 	brokerAuth    *clientauth.Client
 	headInterval  time.Duration
@@ -47,8 +48,8 @@ type config struct {
 
 // given are the settings that are read further.
 type given struct {
-	smtp, proxies, brokers, point string
-	broker                        *clientauth.Settings
+	smtp, proxies, programs, brokers, point string
+	broker                                  *clientauth.Settings
 }
 
 func parse(args, environ []string, stdout io.Writer) (*config, error) {
@@ -71,6 +72,9 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	}
 	if c.proxies, err = serve.ParseProxies(raw.proxies); err != nil {
 		return nil, errors.New("--trusted-proxies: a list such as 10.0.0.0/8,fd00::/8")
+	}
+	if c.programs, err = serve.ParsePrograms(raw.programs); err != nil {
+		return nil, errors.New("--trusted-programs: a list such as 001:gateway,002:gateway")
 	}
 	if raw.brokers != "" {
 		c.brokers = strings.Split(raw.brokers, ",")
@@ -98,6 +102,7 @@ func (c *config) bind(flags *flag.FlagSet) *given {
 	flags.StringVar(&c.mailFrom, "mail-from", "Code Bank <no-reply@localhost.localdomain>", "the sender of e-mails")
 	flags.StringVar(&c.pagesURL, "pages-url", "", "begins the links in e-mails, /confirm#TOKEN and /reset#TOKEN; empty: e-mails have a code and no link")
 	flags.StringVar(&raw.proxies, "trusted-proxies", "", "`networks` of proxies in front of the program, which say where requests come from; empty: none")
+	flags.StringVar(&raw.programs, "trusted-programs", "", "`program,…` in front of the program, by the names of their certificates, such as 001:gateway, which say where requests come from")
 	flags.StringVar(&raw.brokers, "kafka-brokers", "", "`host:port,…` of the brokers to which the head of the audit log is published; they may be away; empty: it is not published")
 	raw.broker.Bind(flags)
 	flags.DurationVar(&c.headInterval, "audit-head-interval", heads.DefaultInterval, "how often the head of the audit log is published")

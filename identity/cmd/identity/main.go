@@ -63,7 +63,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	settings := config.server.Config("identity", logger)
 	settings.Walls, settings.Permissions = walls, rpc.Permissions()
 	settings.Checks = []serve.Check{{Name: "database", Run: store.Ready}}
-	settings.TrustedProxies = config.proxies
+	settings.TrustedProxies, settings.TrustedPrograms = config.proxies, config.programs
 	if settings.OpenAPI, err = schemas.OpenAPI("identity.v1"); err != nil {
 		return err
 	}

@@ -339,6 +339,7 @@ func TestSettingsThatCannotBeMeantEndTheProgram(t *testing.T) {
 		"--issuer":                   append(good, "--issuer="),
 		"--pages-url":                append(good, "--pages-url=x"),
 		"--trusted-proxies":          append(good, "--trusted-proxies=secret"),
+		"--trusted-programs":         append(good, "--trusted-programs=secret key"),
 		"mail:":                      append(good, "--smtp-url=smtp://secret@"),
 		"sender":                     append(good, "--mail-from=secret"),
 		"cannot be read":             append(good, "--database-url=::secret"),
