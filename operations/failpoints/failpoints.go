@@ -8,6 +8,7 @@ import (
 	checkout "codebank.dev/checkout/postgres"
 	identity "codebank.dev/identity/postgres"
 	"codebank.dev/platform/failpoint"
+	"codebank.dev/platform/keyfile"
 	statement "codebank.dev/statement/postgres"
 )
 
@@ -50,10 +51,10 @@ const (
 	RedriveMarked failpoint.Point = "redrive-marked"
 )
 
-// All returns the points of bankctl, including those in packages of the bank.
+// All returns the points of bankctl, including those in other packages.
 func All() []failpoint.Point {
 	return []failpoint.Point{
-		vault.KeysWritten, vault.KeysPublished, TopicCreated, TopicAltered, SchemaRegistered, SubjectHeld, TemplatePut,
+		vault.KeysWritten, vault.KeysPublished, keyfile.Written, keyfile.Published, TopicCreated, TopicAltered, SchemaRegistered, SubjectHeld, TemplatePut,
 		MappingPut, AliasPut, ConnectorPut, ConnectorRestarted, ObjectsImported, RuleCreated, RuleUpdated, ExportWritten,
 		ExportPublished, RedriveProduced, ActionRecorded, RedriveMarked, postgres.RequeueLocked, postgres.RequeueDecided,
 		postgres.RequeueCommitted, postgres.Migrated, postgres.Claimed,

@@ -138,6 +138,23 @@ func TestAProducerGetsItsOwnKeys(t *testing.T) {
 	require.NoError(t, err)
 }
 
+func TestAKeyCanBeTakenOut(t *testing.T) {
+	all := keys(t)
+	last := all.Signer("gateway")
+	content, err := all.Without(last.ID)
+	require.NoError(t, err)
+	fewer, err := command.ParseKeys(content)
+	require.NoError(t, err)
+	require.Len(t, fewer.All(), len(all.All())-1)
+	require.NotNil(t, fewer.Signer("payroll"))
+	require.NotEqual(t, last.ID, fewer.Signer("gateway").ID)
+	record := command.Record{Topic: topic, Body: []byte("body")}
+	_, err = fewer.Verify(record, last.ID, last.Sign(record))
+	require.ErrorIs(t, err, command.ErrForged)
+	_, err = fewer.Without(last.ID)
+	require.Error(t, err)
+}
+
 func TestAFileOfKeysIsReadStrictly(t *testing.T) {
 	secret := `"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="`
 	for content, problem := range map[string]string{

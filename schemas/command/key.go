@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"regexp"
+	"slices"
 )
 
 // KeySize is the number of bytes of a key's secret.
@@ -108,6 +109,17 @@ func (k *Keys) Signer(producer string) *Key {
 	return nil
 }
 
+// All returns the keys in the order of the file.
+func (k *Keys) All() []*Key { return slices.Clone(k.list) }
+
+// Without returns the content of a file that has these keys but one. It is an error if there is no such key.
+func (k *Keys) Without(id string) ([]byte, error) {
+	if k.byID[id] == nil {
+		return nil, fmt.Errorf("command: there is no key %s", id)
+	}
+	return contentOf(k.list, func(key *Key) bool { return key.ID != id })
+}
+
 // With returns the content of a file that has a new key behind these.
 func (k *Keys) With(id, producer string, forUsers bool) ([]byte, error) {
 	var file keyFile
@@ -130,9 +142,14 @@ func (k *Keys) With(id, producer string, forUsers bool) ([]byte, error) {
 
 // Of returns the content of a file with the keys of one producer only.
 func (k *Keys) Of(producer string) ([]byte, error) {
+	return contentOf(k.list, func(key *Key) bool { return key.Producer == producer })
+}
+
+// contentOf returns the content of a file with some of the keys.
+func contentOf(keys []*Key, has func(*Key) bool) ([]byte, error) {
 	file := keyFile{Keys: []keyEntry{}}
-	for _, key := range k.list {
-		if key.Producer == producer {
+	for _, key := range keys {
+		if has(key) {
 			file.Keys = append(file.Keys, key.entry())
 		}
 	}

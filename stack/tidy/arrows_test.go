@@ -34,6 +34,7 @@ var arrows = map[string][]string{
 	"platform/cache":                 {},
 	"platform/failpoint":             {},
 	"platform/fault":                 {},
+	"platform/keyfile":               {"platform/failpoint"},
 	"platform/mail":                  {},
 	"platform/mail/mailtest":         {},
 	"platform/memory":                {},

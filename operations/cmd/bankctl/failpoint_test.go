@@ -29,6 +29,7 @@ import (
 	"codebank.dev/operations/pipelinetest"
 	"codebank.dev/platform/database/databasetest"
 	"codebank.dev/platform/failpoint"
+	"codebank.dev/platform/keyfile"
 	statement "codebank.dev/statement/postgres"
 )
 
@@ -108,6 +109,7 @@ func (p *plant) well(args ...string) string {
 func TestKilledAtAnyFailpointDoingItAgainBringsItAbout(t *testing.T) {
 	shown := map[failpoint.Point]func(*plant, failpoint.Point){
 		vault.KeysWritten: keysAgain, vault.KeysPublished: keysAgain,
+		keyfile.Written: commandKeysAgain, keyfile.Published: commandKeysAgain,
 		failpoints.TopicCreated: applyAgain, failpoints.TopicAltered: alterAgain,
 		failpoints.SchemaRegistered: applyAgain, failpoints.SubjectHeld: applyAgain,
 		failpoints.TemplatePut: applyAgain, failpoints.MappingPut: applyAgain, failpoints.AliasPut: applyAgain,
@@ -155,6 +157,21 @@ func keysAgain(p *plant, point failpoint.Point) {
 	after, err := os.ReadFile(path)
 	require.NoError(p, err)
 	require.Equal(p, before, after)
+}
+
+// commandKeysAgain: the file is as before, or has the key.
+func commandKeysAgain(p *plant, point failpoint.Point) {
+	path := filepath.Join(p.TempDir(), "commands.json")
+	p.well("command-keys", "add", "events", "--file", path)
+	p.killed(point, "command-keys", "add", "gateway", "--file", path, "--for-users")
+	keys, err := readCommandKeys(path)
+	require.NoError(p, err)
+	require.NotNil(p, keys.Signer("events"))
+	require.Equal(p, point == keyfile.Published, keys.Signer("gateway") != nil)
+	p.well("command-keys", "add", "gateway", "--file", path, "--for-users")
+	keys, err = readCommandKeys(path)
+	require.NoError(p, err)
+	require.True(p, keys.Signer("gateway").ForUsers)
 }
 
 // applyAgain: the second apply brings the rest about, the third changes nothing.

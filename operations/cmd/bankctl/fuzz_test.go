@@ -20,3 +20,18 @@ func FuzzEnvironment(f *testing.F) {
 		require.Equal(t, exitUsage, status, written.String())
 	})
 }
+
+// FuzzCommandKeys: whatever the file of keys holds, a command ends, and says nothing of the secrets in it.
+func FuzzCommandKeys(f *testing.F) {
+	f.Add(`{"keys":[{"id":"gateway-1","producer":"gateway","for_users":true,"secret":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}]}`)
+	f.Add(`{"keys":[{"secret":"hunter-2"}]}`)
+	f.Fuzz(func(t *testing.T, content string) {
+		path := write(t, content)
+		var written strings.Builder
+		status := run(t.Context(), []string{"command-keys", "list", "--file", path}, nil, streams{out: &written, err: &written})
+		_, err := readCommandKeys(path)
+		require.Equal(t, err == nil, status == 0, written.String())
+		require.NotContains(t, written.String(), "hunter-2")
+		require.NotContains(t, written.String(), "AAAAAAAAAAAA")
+	})
+}

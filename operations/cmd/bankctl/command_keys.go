@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"codebank.dev/operations/output"
+	"codebank.dev/platform/failpoint"
+	"codebank.dev/platform/keyfile"
+	"codebank.dev/schemas/command"
+)
+
+func newCommandKeys(app *application) *cobra.Command {
+	return group("command-keys", "The keys with which producers sign commands and requests for statements",
+		newCommandKeysAdd(app), newCommandKeysExport(app), newCommandKeysList(app), newCommandKeysRemove(app))
+}
+
+func newCommandKeysAdd(app *application) *cobra.Command {
+	var path string
+	var forUsers bool
+	cmd := &cobra.Command{
+		Use:   "add PRODUCER --file FILE [--for-users]",
+		Short: "Add a new key of a producer to the file of the program that verifies",
+		Long: `Add a new key of a producer to the file of all keys that a program verifies with: that
+of a bank (--command-keys) or of a statement (--request-keys). The file is made if
+there is none, and only this user can read it. Whoever has a key can ask for whatever
+its producer may ask for, so a bank and a statement have files with different keys.
+
+A producer may sign for itself. With --for-users it may sign for any user, and it
+must know by itself who its user is.
+
+To replace a key: add one, give the file to every replica that verifies, restart
+them, export the producer's own file and restart the producer. Remove the old key when
+no record that it signed is still to be read.`,
+		Args: cobra.ExactArgs(1),
+		RunE: work(func(ctx context.Context, args []string) error {
+			keys, err := readCommandKeys(path)
+			if errors.Is(err, fs.ErrNotExist) {
+				keys, err = new(command.Keys), nil
+			}
+			if err != nil {
+				return err
+			}
+			const idLength = 12
+			// Ids are random, not counted: a key of one file must not pass for one of another.
+			id := args[0] + "-" + strings.ToLower(rand.Text()[:idLength])
+			content, err := keys.With(id, args[0], forUsers)
+			if err != nil {
+				return err
+			}
+			if err := keyfile.Replace(path, content, failpoint.From(ctx)); err != nil {
+				return err
+			}
+			return app.reportCommandKey(id, "created")
+		}),
+	}
+	bindKeyFile(cmd, &path)
+	cmd.Flags().BoolVar(&forUsers, "for-users", false, "the producer may sign for any user")
+	return cmd
+}
+
+func newCommandKeysExport(app *application) *cobra.Command {
+	var path, out string
+	cmd := &cobra.Command{
+		Use:   "export PRODUCER --file FILE --out OWN",
+		Short: "Write the file of one producer, with its own keys and no others",
+		Long: `Write the file that one producer signs with, such as the gateway's --command-key. It has
+the keys of this producer and no others. An existing file is replaced.`,
+		Args: cobra.ExactArgs(1),
+		RunE: work(func(ctx context.Context, args []string) error {
+			keys, err := readCommandKeys(path)
+			if err != nil {
+				return err
+			}
+			signer := keys.Signer(args[0])
+			if signer == nil {
+				return fmt.Errorf("%s has no key of %s", path, args[0])
+			}
+			content, err := keys.Of(args[0])
+			if err != nil {
+				return err
+			}
+			if err := keyfile.Replace(out, content, failpoint.From(ctx)); err != nil {
+				return err
+			}
+			return app.reportCommandKey(signer.ID, "exported")
+		}),
+	}
+	bindKeyFile(cmd, &path)
+	cmd.Flags().StringVar(&out, "out", "", "`file` to write")
+	_ = cmd.MarkFlagRequired("out")
+	_ = cmd.MarkFlagFilename("out")
+	return cmd
+}
+
+func newCommandKeysList(app *application) *cobra.Command {
+	var path string
+	cmd := &cobra.Command{
+		Use:   "list --file FILE",
+		Short: "List the keys of a file, without their secrets",
+		Args:  cobra.NoArgs,
+		RunE: work(func(context.Context, []string) error {
+			keys, err := readCommandKeys(path)
+			if err != nil {
+				return err
+			}
+			var shown []shownKey
+			for _, key := range keys.All() {
+				shown = append(shown, shownKey{key.ID, key.Producer, key.ForUsers})
+			}
+			return output.List(app.printer(), shown, []string{"KEY", "PRODUCER", "FOR USERS"}, func(key shownKey) [][]string {
+				return [][]string{{key.Key, key.Producer, strconv.FormatBool(key.ForUsers)}}
+			})
+		}),
+	}
+	bindKeyFile(cmd, &path)
+	return cmd
+}
+
+func newCommandKeysRemove(app *application) *cobra.Command {
+	var path string
+	cmd := &cobra.Command{
+		Use:   "remove KEY --file FILE",
+		Short: "Remove a key, so that what it signed counts no more",
+		Args:  cobra.ExactArgs(1),
+		RunE: work(func(ctx context.Context, args []string) error {
+			keys, err := readCommandKeys(path)
+			if err != nil {
+				return err
+			}
+			content, err := keys.Without(args[0])
+			if err != nil {
+				return fmt.Errorf("%s: %w", path, err)
+			}
+			if err := keyfile.Replace(path, content, failpoint.From(ctx)); err != nil {
+				return err
+			}
+			return app.reportCommandKey(args[0], "removed")
+		}),
+	}
+	bindKeyFile(cmd, &path)
+	return cmd
+}
+
+// shownKey is a key without its secret.
+type shownKey struct {
+	Key      string `json:"key"`
+	Producer string `json:"producer"`
+	ForUsers bool   `json:"for_users"`
+}
+
+func bindKeyFile(cmd *cobra.Command, path *string) {
+	cmd.Flags().StringVar(path, "file", "", "`file` of all keys")
+	_ = cmd.MarkFlagRequired("file")
+	_ = cmd.MarkFlagFilename("file")
+}
+
+func readCommandKeys(path string) (*command.Keys, error) {
+	content, err := keyfile.Read(path)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := command.ParseKeys(content)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return keys, nil
+}
+
+func (a *application) reportCommandKey(id, action string) error {
+	if a.printer().JSON() {
+		return a.printer().Object(map[string]string{"kind": "command key", "name": id, "action": action})
+	}
+	return a.printer().Text(action + " " + id + "\n")
+}

@@ -1,0 +1,66 @@
+package keyfile_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"codebank.dev/platform/failpoint"
+	"codebank.dev/platform/keyfile"
+)
+
+func TestAReplacedFileIsForItsUserOnly(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys.json")
+	_, err := keyfile.Read(path)
+	require.ErrorIs(t, err, os.ErrNotExist)
+	for _, content := range []string{"first", "second"} {
+		var met []failpoint.Point
+		require.NoError(t, keyfile.Replace(path, []byte(content), func(point failpoint.Point) { met = append(met, point) }))
+		require.Equal(t, []failpoint.Point{keyfile.Written, keyfile.Published}, met)
+		read, err := keyfile.Read(path)
+		require.NoError(t, err)
+		require.Equal(t, content, string(read))
+	}
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), info.Mode().Perm())
+	left, err := os.ReadDir(filepath.Dir(path))
+	require.NoError(t, err)
+	require.Len(t, left, 1, "no temporary file stays")
+}
+
+func TestAFileThatOthersCanReadIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys.json")
+	require.NoError(t, os.WriteFile(path, []byte("secret"), 0o600))
+	for _, mode := range []os.FileMode{0o644, 0o660, 0o602, 0o640} {
+		require.NoError(t, os.Chmod(path, mode))
+		_, err := keyfile.Read(path)
+		require.ErrorIs(t, err, keyfile.ErrAccess, "%o", mode)
+		require.NotContains(t, err.Error(), "secret")
+	}
+	_, err := keyfile.Read(filepath.Dir(path))
+	require.ErrorContains(t, err, "not a regular file")
+}
+
+func TestAFileIsBounded(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys.json")
+	require.NoError(t, os.WriteFile(path, make([]byte, keyfile.Max+1), 0o600))
+	_, err := keyfile.Read(path)
+	require.ErrorContains(t, err, "longer than")
+}
+
+// FuzzRead: what was written is read as it is, however often it is replaced.
+func FuzzRead(f *testing.F) {
+	f.Add([]byte(`{"keys":[]}`))
+	f.Add([]byte{})
+	f.Fuzz(func(t *testing.T, content []byte) {
+		path := filepath.Join(t.TempDir(), "keys.json")
+		require.NoError(t, keyfile.Replace(path, []byte("before"), nil))
+		require.NoError(t, keyfile.Replace(path, content, nil))
+		read, err := keyfile.Read(path)
+		require.NoError(t, err)
+		require.Equal(t, string(content), string(read))
+	})
+}
