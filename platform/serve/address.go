@@ -48,17 +48,21 @@ func (s *Server) Address(ctx context.Context) netip.Addr {
 		return address
 	}
 	hops := strings.Split(strings.Join(metadata.ValueFromIncomingContext(ctx, forwardedKey), ","), ",")
+	if own && named && len(hops) > 1 { // The program came by HTTP, and the last address is its own.
+		hops = hops[:len(hops)-1]
+	}
+	return s.lastHop(address, hops)
+}
+
+// lastHop returns the last address of a list of hops that is not a trusted proxy, or address if the list has
+// nothing that can be believed.
+func (s *Server) lastHop(address netip.Addr, hops []string) netip.Addr {
 	for _, hop := range slices.Backward(hops) {
 		parsed, err := netip.ParseAddr(strings.TrimSpace(hop))
 		if err != nil {
 			break
 		}
-		address = parsed.Unmap().WithZone("")
-		if own && named { // The program came by HTTP, and this is its own address.
-			named = false
-			continue
-		}
-		if !s.trusts(address) {
+		if address = parsed.Unmap().WithZone(""); !s.trusts(address) {
 			break
 		}
 	}

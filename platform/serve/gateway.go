@@ -145,9 +145,7 @@ func gatewayRoutingError(_ context.Context, mux *runtime.ServeMux, _ runtime.Mar
 	case http.StatusNotFound:
 		WriteProblem(w, r, errNoSuchPath)
 	case http.StatusMethodNotAllowed:
-		allowed := allowedMethods(mux, r)
-		w.Header().Set("Allow", allowed)
-		writeProblem(w, r, httpStatus, fault.New(fault.InvalidArgument, "METHOD_NOT_ALLOWED", "This path takes "+allowed+"."))
+		refuseMethod(w, r, allowedMethods(mux, r))
 	default:
 		WriteProblem(w, r, fault.New(fault.InvalidArgument, "MALFORMED_REQUEST", "The path is malformed."))
 	}

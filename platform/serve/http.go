@@ -45,7 +45,7 @@ func (s *Server) newHTTPServer() (*http.Server, error) {
 	}
 	shell := &httpShell{
 		next: s.mux, logger: s.config.Logger, metrics: newRequestMetrics(s.registry),
-		panics: s.edge.metrics.panics.Inc, maxBody: int64(s.config.MaxRequestBytes), calls: s.config.GRPCAddress != "",
+		panics: s.edge.metrics.panics.Inc, maxBody: int64(s.config.MaxRequestBytes), calls: s.config.Walls != nil,
 		hosts: hosts, origins: origins, walls: s.config.Walls, connectionAge: s.config.ConnectionAge,
 	}
 	return &http.Server{

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"net/netip"
 	"strings"
 
 	"codebank.dev/platform/pan"
@@ -24,6 +25,8 @@ type identity struct {
 	// subject is on whose behalf the call is made: the user of token, or the other side of the connection.
 	subject principal.Principal
 	token   string
+	// address is where a request of a route comes from; calls have it in their connection.
+	address netip.Addr
 	trace   trace.TraceID
 }
 

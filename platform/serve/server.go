@@ -67,8 +67,8 @@ const (
 type Config struct {
 	// Name is the program's name in logs.
 	Name string
-	// GRPCAddress and HTTPAddress are host:port; port 0 takes a free one. A program without
-	// calls leaves GRPCAddress empty, and then has no gRPC listener.
+	// GRPCAddress and HTTPAddress are host:port; port 0 takes a free one. A program that is not called over
+	// gRPC leaves GRPCAddress empty, and then has no gRPC listener; its Gateway works all the same.
 	GRPCAddress string
 	HTTPAddress string
 	// Logger gets starts, ends, panics and internal errors, and calls at debug. Default:
@@ -107,7 +107,7 @@ type Config struct {
 	TrustedPrograms []string
 	// Walls prove who calls. A program with calls must have them.
 	Walls *Walls
-	// Permissions says who may call which method. It must have exactly the methods of the services.
+	// Permissions says who may call which method, and which pattern of Route. It must have exactly these.
 	Permissions permission.Table
 	// Groups are the groups of services that Permissions names.
 	Groups permission.Groups
@@ -154,6 +154,7 @@ type Server struct {
 	mux          *http.ServeMux
 	gateway      *runtime.ServeMux
 	gatewayConn  *grpc.ClientConn
+	routes       routes
 	// ownListener takes the calls of the gateway.
 	ownListener *ownListener
 
@@ -329,6 +330,8 @@ func (s *Server) Run(ctx context.Context) error {
 	})
 	if s.grpcListener != nil {
 		running.Go(func() { failures <- s.grpc.Serve(s.grpcListener) })
+	}
+	if s.config.Walls != nil {
 		running.Go(func() { failures <- s.grpc.Serve(s.ownListener) })
 	}
 	running.Go(func() {

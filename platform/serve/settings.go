@@ -44,10 +44,13 @@ type Settings struct {
 	verifies bool
 }
 
-// Bind defines the shared flags on fs with the program's own default addresses.
+// Bind defines the shared flags on fs with the program's own default addresses. A program that is not called
+// over gRPC has no address for it: grpcAddress is empty, and there is no flag.
 func (s *Settings) Bind(fs *flag.FlagSet, grpcAddress, httpAddress string) {
 	s.flags = fs
-	fs.StringVar(&s.GRPCAddress, "grpc-address", grpcAddress, "`host:port` to serve gRPC on; port 0 takes a free one")
+	if grpcAddress != "" {
+		fs.StringVar(&s.GRPCAddress, "grpc-address", grpcAddress, "`host:port` to serve gRPC on; port 0 takes a free one")
+	}
 	fs.StringVar(&s.HTTPAddress, "http-address", httpAddress, "`host:port` to serve HTTP on: REST, /docs, /livez, /readyz, /metrics")
 	fs.StringVar(&s.LogLevel, "log-level", "info", "debug, info, warn or error; debug logs every call, without bodies")
 	fs.StringVar(&s.LogFormat, "log-format", "text", "text or json")

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"time"
 
 	"codebank.dev/platform/fault"
@@ -320,12 +321,15 @@ func (s *Server) serveHTTP() error {
 	return s.http.ServeTLS(s.httpListener, "", "")
 }
 
-// checkPermissions returns an error unless the permissions have a row for each method.
+// checkPermissions returns an error unless the permissions have a row for each method and for each route.
 func (s *Server) checkPermissions() error {
 	if s.config.Walls == nil {
+		if len(s.routes.patterns) > 0 {
+			return errNoWalls
+		}
 		return nil
 	}
-	var methods []string
+	methods := slices.Clone(s.routes.patterns)
 	for service, info := range s.grpc.GetServiceInfo() {
 		for _, method := range info.Methods {
 			if full := "/" + service + "/" + method.Name; !isCommon(full) {

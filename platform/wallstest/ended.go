@@ -20,7 +20,7 @@ const heartbeat = 50 * time.Millisecond
 
 // ended tells which sessions have ended, as the program identity does.
 type ended struct {
-	identityv1.UnimplementedIdentityServiceServer
+	identityv1.IdentityServiceServer // answers all other calls
 
 	address string
 	mutex   sync.Mutex
@@ -31,11 +31,17 @@ type ended struct {
 // Config, Walls and Flags.
 func (k *Kit) StartIdentity(t testing.TB) {
 	t.Helper()
-	walls, err := serve.OpenWalls(serve.WallsConfig{TLS: k.Files(t, "identity")})
+	k.StartIdentityAs(t, identityv1.UnimplementedIdentityServiceServer{})
+}
+
+// StartIdentityAs is StartIdentity with a service that answers all other calls, which anybody may make.
+func (k *Kit) StartIdentityAs(t testing.TB, service identityv1.IdentityServiceServer) {
+	t.Helper()
+	walls, err := serve.OpenWalls(serve.WallsConfig{TLS: k.Files(t, "identity"), HandlersVerify: true})
 	require.NoError(t, err)
 	table := make(permission.Table)
 	for _, method := range identityv1.IdentityService_ServiceDesc.Methods {
-		table["/"+identityv1.IdentityService_ServiceDesc.ServiceName+"/"+method.MethodName] = permission.Rule{}
+		table["/"+identityv1.IdentityService_ServiceDesc.ServiceName+"/"+method.MethodName] = permission.Rule{Anybody: true}
 	}
 	table[identityv1.IdentityService_WatchEndedSessions_FullMethodName] = permission.Rule{Services: permission.AllServices, Operators: true}
 	server, err := serve.Listen(serve.Config{
@@ -43,7 +49,7 @@ func (k *Kit) StartIdentity(t testing.TB) {
 		Walls: walls, Permissions: table,
 	})
 	require.NoError(t, err)
-	k.ended = &ended{address: server.GRPCAddress()}
+	k.ended = &ended{IdentityServiceServer: service, address: server.GRPCAddress()}
 	identityv1.RegisterIdentityServiceServer(server, k.ended)
 	ctx, cancel := context.WithCancel(context.Background())
 	gone := make(chan error, 1)

@@ -267,6 +267,7 @@ func TestACertificateOfAnAuthorityThatIsTakenOutIsRefused(t *testing.T) {
 // Certificates of both sides are replaced while calls run, and no call fails.
 func TestCertificatesAreReplacedWhileCallsRun(t *testing.T) {
 	kit, server := start(t)
+	kit.Files(t, "checkout") // The first one, before it is replaced.
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	failed := make(chan error, 1)

@@ -67,6 +67,7 @@ var shownBy = map[string]string{
 	"dashboards Read":                     "dashboards FuzzRead",
 	"checkout/cmd/checkout readCatalogue": "checkout/product FuzzParse",
 	"schemas/event read":                  "schemas/event FuzzDecode",
+	"platform/serve ReadObject":           "platform/serve FuzzParseObject",
 	"operations/audit/statement Read":     "operations/audit/statement FuzzCopy",
 }
 

@@ -1,0 +1,134 @@
+package serve
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+
+	"codebank.dev/platform/fault"
+)
+
+// Object is the members of a JSON object, with their values as they were sent. A member that is null is not
+// in it.
+type Object map[string]json.RawMessage
+
+// ReadObject reads the body of a request of Route, which must be one JSON object with no other members than
+// these, none of them twice. The refusals never repeat a value. Errors: fault.InvalidArgument.
+func ReadObject(r *http.Request, names ...string) (Object, error) {
+	text, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, malformed("", "the body did not arrive as a whole.")
+	}
+	return ParseObject(text, "", names...)
+}
+
+// ParseObject is ReadObject for a text. path is put before the names of its members in refusals, with a dot;
+// it is empty for a whole body.
+func ParseObject(text []byte, path string, names ...string) (Object, error) {
+	if !utf8.Valid(text) {
+		return nil, malformed("", "the body is not UTF-8.")
+	}
+	var whole json.RawMessage
+	if err := json.Unmarshal(text, &whole); err != nil {
+		return nil, syntaxRefusal(err)
+	}
+	decoder := json.NewDecoder(bytes.NewReader(whole))
+	if begin, err := decoder.Token(); err != nil || begin != json.Delim('{') {
+		if path == "" {
+			return nil, malformed("", "the body must be an object.")
+		}
+		return nil, wrongForm(path, "an object")
+	}
+	object, given := make(Object), make(map[string]bool)
+	for decoder.More() {
+		key, err := decoder.Token()
+		var value json.RawMessage
+		if err == nil {
+			err = decoder.Decode(&value)
+		}
+		name, isText := key.(string)
+		at := below(path, shownName(name))
+		switch {
+		case err != nil || !isText:
+			return nil, syntaxRefusal(err)
+		case !slices.Contains(names, name):
+			return nil, malformed(at, fmt.Sprintf("there is no field %s.", at))
+		case given[name]:
+			return nil, malformed(at, fmt.Sprintf("the field %s is given twice.", at))
+		}
+		given[name] = true
+		if string(value) != "null" {
+			object[name] = value
+		}
+	}
+	return object, nil
+}
+
+func below(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+// Has reports whether a member is given.
+func (o Object) Has(name string) bool { return len(o[name]) > 0 }
+
+// Text returns a member that is a string, or "" if it is not given. Errors: fault.InvalidArgument.
+func (o Object) Text(name string) (string, error) {
+	if !o.Has(name) {
+		return "", nil
+	}
+	var text string
+	if o[name][0] != '"' || json.Unmarshal(o[name], &text) != nil {
+		return "", wrongForm(name, "a string")
+	}
+	return text, nil
+}
+
+// Texts sets variables to members that are strings, as Text returns them. It stops at the first that is not.
+func (o Object) Texts(members map[string]*string) error {
+	names := make([]string, 0, len(members))
+	for name := range members {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		text, err := o.Text(name)
+		if err != nil {
+			return err
+		}
+		*members[name] = text
+	}
+	return nil
+}
+
+// Whole returns a member that is a whole number of 64 bits, written without a point and an exponent, or 0 if it
+// is not given. Errors: fault.InvalidArgument.
+func (o Object) Whole(name string) (int64, error) {
+	if !o.Has(name) {
+		return 0, nil
+	}
+	number, err := strconv.ParseInt(string(o[name]), 10, 64)
+	if err != nil {
+		return 0, wrongForm(name, "a whole number of 64 bits")
+	}
+	return number, nil
+}
+
+// WriteJSON answers with a value as JSON. Numbers that do not fit 53 bits should be json.Number or text.
+func WriteJSON(w http.ResponseWriter, httpStatus int, value any) error {
+	body, err := json.Marshal(value)
+	if err != nil {
+		return fault.Of(err)
+	}
+	w.Header().Set("Content-Type", jsonType)
+	w.WriteHeader(httpStatus)
+	_, _ = w.Write(append(body, '\n'))
+	return nil
+}
