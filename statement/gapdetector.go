@@ -32,7 +32,7 @@ const (
 // account.
 type GapDetector struct {
 	// Store is the database that it checks.
-	Store Store
+	Store GapStore
 	// Logger gets the alarm: the account, what is missing, and the command that
 	// publishes it again.
 	Logger *slog.Logger

@@ -15,16 +15,27 @@ const (
 	// maxScan is how many hidden events a page may pass over. A page that reaches it ends early.
 	maxScan = 10_000
 	// minFetch is the least number of events to fetch at once, so that a small page needs
-	// few round trips over hidden events.
+	// few round trips over hidden events. A page that has found nothing fetches growth times as many next, up
+	// to maxFetch.
 	minFetch = 64
+	maxFetch = 2_000
+	growth   = 4
 )
 
 // Service returns the state and the lines of accounts. Make one with NewService. It is safe
 // for concurrent use.
-type Service struct{ store Store }
+type Service struct {
+	store      Store
+	watermarks Watermarks
+}
 
 // NewService returns a service over the given database.
 func NewService(store Store) *Service { return &Service{store: store} }
+
+// WithWatermarks returns a service that also knows what watermarks say.
+func (s *Service) WithWatermarks(watermarks Watermarks) *Service {
+	return &Service{store: s.store, watermarks: watermarks}
+}
 
 // State first moves the account's complete_to up as far as the events allow, and then returns
 // the account as of it. A later call never returns an earlier state, even if another process
@@ -46,6 +57,9 @@ type PageQuery struct {
 	Reader  Reader
 	Account id.ID
 	Range   Range
+	Filter  Filter
+	// UpTo is the highest sequence of the lines; 0 for no bound.
+	UpTo int64
 	// Below is where the page begins: its lines have lower sequences. 0 begins at the newest
 	// line.
 	Below int64
@@ -74,44 +88,64 @@ func (s *Service) Page(ctx context.Context, query PageQuery) (Page, error) {
 	if err != nil {
 		return Page{}, err
 	}
-	page := Page{State: state}
 	below, floor, err := s.bounds(ctx, query)
 	if err != nil {
 		return Page{}, err
 	}
-	for scanned := 0; below > floor; {
-		limit := max(minFetch, query.Size-len(page.Lines)+1)
-		lines, err := s.store.Lines(ctx, LineQuery{Reader: query.Reader, Account: query.Account, Below: below, Limit: limit})
+	selection := selection{page: Page{State: state}, query: query, floor: floor}
+	selection.query.Filter = query.Filter.folded()
+	err = s.fill(ctx, &selection, below)
+	return selection.page, err
+}
+
+// fill reads the events of a page, highest sequence first.
+func (s *Service) fill(ctx context.Context, selection *selection, below int64) error {
+	limit := max(minFetch, selection.query.Size+1)
+	for scanned := 0; below > selection.floor; {
+		lines, err := s.store.Lines(ctx, LineQuery{Reader: selection.query.Reader, Account: selection.query.Account, Below: below, Limit: limit})
 		if err != nil {
-			return Page{}, err
+			return err
 		}
 		for i := range lines {
-			if lines[i].Sequence < floor {
-				return page, nil
+			if !selection.add(&lines[i]) {
+				return nil
 			}
-			if lines[i].Unsound {
-				page.LeftOut = append(page.LeftOut, lines[i].Sequence)
-				continue
-			}
-			if !lines[i].Shown() || !query.Range.holds(&lines[i]) {
-				continue
-			}
-			if len(page.Lines) == query.Size {
-				page.Next = page.Lines[query.Size-1].Sequence
-				return page, nil
-			}
-			page.Lines = append(page.Lines, lines[i])
 		}
 		if len(lines) < limit {
-			return page, nil
+			return nil
 		}
 		below = lines[len(lines)-1].Sequence
-		if scanned += len(lines); scanned >= maxScan && below > floor {
-			page.Next = below
-			return page, nil
+		if scanned += len(lines); scanned >= maxScan && below > selection.floor {
+			selection.page.Next = below
+			return nil
 		}
+		limit = min(growth*limit, maxFetch, maxScan-scanned)
 	}
-	return page, nil
+	return nil
+}
+
+// selection collects a page from the events of an account, highest sequence first.
+type selection struct {
+	page  Page
+	query PageQuery
+	floor int64
+}
+
+// add reads the next event. It returns false when the page is complete.
+func (s *selection) add(line *Line) bool {
+	switch {
+	case line.Sequence < s.floor:
+		return false
+	case line.Unsound:
+		s.page.LeftOut = append(s.page.LeftOut, line.Sequence)
+	case !line.Shown() || !s.query.Range.holds(line) || !s.query.Filter.matches(line):
+	case len(s.page.Lines) == s.query.Size:
+		s.page.Next = s.page.Lines[s.query.Size-1].Sequence
+		return false
+	default:
+		s.page.Lines = append(s.page.Lines, *line)
+	}
+	return true
 }
 
 // bounds returns where a page begins and the lowest sequence that it may reach. Dates can be
@@ -120,6 +154,9 @@ func (s *Service) bounds(ctx context.Context, query PageQuery) (below, floor int
 	below = query.Below
 	if below <= 0 {
 		below = math.MaxInt64
+	}
+	if query.UpTo > 0 && query.UpTo < below {
+		below = query.UpTo + 1
 	}
 	if end := query.Range.End; !end.IsZero() {
 		boundary, err := s.store.Boundary(ctx, query.Reader, query.Account, end)

@@ -10,12 +10,12 @@
 //
 //   - Service answers statements and pages of lines
 //   - GapDetector finds gaps that do not close and raises the alarm
-//   - Store is the port to a database that both need; the folder postgres implements it
+//   - Follower tells those who watch accounts of new lines
+//   - Store, GapStore and TailStore are the ports to a database; the folder postgres implements them
 //   - the folder rpc has the gRPC and REST APIs
 package statement
 
 import (
-	"context"
 	"time"
 
 	"codebank.dev/platform/auditlog"
@@ -157,51 +157,4 @@ type Gaps struct {
 	Count  int64
 	Oldest time.Duration
 	List   []Gap
-}
-
-// LineQuery chooses events of an account.
-type LineQuery struct {
-	Reader  Reader
-	Account id.ID
-	// Below is a sequence above those that are wanted.
-	Below int64
-	// Limit is how many events are wanted at most.
-	Limit int
-	// Holds asks for approved holds only, with Line.EndedBy.
-	Holds bool
-}
-
-// Store is the statement's database. A sink adds its rows, and rows are never deleted.
-// Every method answers fault.Unavailable while the database is away or not yet migrated,
-// and may be repeated. Safe for concurrent use, by any number of processes on one
-// database.
-type Store interface {
-	// Advance reads at most limit events above the account's complete_to. It moves
-	// complete_to up to the last event before a gap, and returns the account as of that
-	// event. An event that cannot be shown is never the state of the account, but a later
-	// one may be. more says that there was no gap among limit events, so there may be more to
-	// read. The returned state is durable: no later call of any process returns an earlier
-	// one. The error is ErrNoAccount when no event of the account is there, or the reader does not see it.
-	Advance(ctx context.Context, reader Reader, account id.ID, limit int) (state State, more bool, err error)
-
-	// Lines returns events of an account, highest sequence first; none if the reader does not see it. Lines that are not shown, and unsound
-	// ones, are among them.
-	Lines(ctx context.Context, query LineQuery) ([]Line, error)
-
-	// Boundary returns a sequence that divides the account's events at a moment: events with
-	// lower sequences happened before it, and all others at it or after it. It is 0 if the reader does not
-	// see the account.
-	Boundary(ctx context.Context, reader Reader, account id.ID, moment time.Time) (int64, error)
-
-	// FindGaps examines the events that arrived in the next stretch of time, at most
-	// window long and at least age ago. It stores a gap for each event that cannot be shown
-	// or whose predecessor is missing. It deletes the gaps that have closed: the predecessor
-	// has arrived and the event can be shown, or the event is gone. It returns how many
-	// events it examined and whether it has caught up. While another process does the
-	// same, it does nothing and caughtUp is true.
-	FindGaps(ctx context.Context, age, window time.Duration) (examined int64, caughtUp bool, err error)
-
-	// Gaps returns the gaps that FindGaps has stored: the number of all, and the oldest
-	// ones, at most limit.
-	Gaps(ctx context.Context, limit int) (Gaps, error)
 }

@@ -28,7 +28,8 @@ type GatewayRegistrar func(ctx context.Context, mux *runtime.ServeMux, conn *grp
 // server itself, over a connection within the process, so they pass the same edge as any other. Fields have the
 // names of protojson. A request is refused if it has an unknown field or query parameter,
 // or anything behind the one JSON value of its body. HEAD is GET without the body of the
-// answer. Errors are problem details. ctx is used for the registration only.
+// answer. Errors are problem details. A stream is answered as lines of JSON, each with a result or, at the
+// end of a stream that fails, an error. ctx is used for the registration only.
 func (s *Server) Gateway(ctx context.Context, services ...GatewayRegistrar) error {
 	if s.gateway == nil {
 		conn, err := grpc.NewClient("passthrough:///"+s.config.Name,
@@ -36,6 +37,7 @@ func (s *Server) Gateway(ctx context.Context, services ...GatewayRegistrar) erro
 			grpc.WithTransportCredentials(insecure.NewCredentials()),
 			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxResponseBytes)),
 			grpc.WithChainUnaryInterceptor(refuseUnknownParameters, s.vouch),
+			grpc.WithChainStreamInterceptor(s.openStream),
 			grpc.WithConnectParams(connectParams()))
 		if err != nil {
 			return fmt.Errorf("gateway: %w", err)
@@ -60,7 +62,7 @@ func (s *Server) serveGateway(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.Method == http.MethodHead {
 		// No service has a rule for HEAD. The server leaves out the body.
-		r = r.WithContext(r.Context())
+		r = r.WithContext(context.WithValue(r.Context(), headKey{}, true))
 		r.Method = http.MethodGet
 	}
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(bodyTimeout + answerTimeout))
@@ -71,6 +73,8 @@ func (s *Server) newGatewayMux() *runtime.ServeMux {
 	return runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, newMarshaler()),
 		runtime.WithWriteContentLength(),
+		runtime.WithDisableChunkedEncoding(), // net/http and HTTP/2 know by themselves how to send a stream.
+		runtime.WithForwardResponseOption(extendAnswer),
 		runtime.WithIncomingHeaderMatcher(incomingHeader),
 		runtime.WithOutgoingHeaderMatcher(func(string) (string, bool) { return "", false }),
 		runtime.WithOutgoingTrailerMatcher(func(string) (string, bool) { return "", false }),

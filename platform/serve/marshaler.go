@@ -48,6 +48,9 @@ func (m marshaler) NewDecoder(body io.Reader) runtime.Decoder {
 	})
 }
 
+// StreamContentType returns the type of the answers of a stream, one a line.
+func (m marshaler) StreamContentType(any) string { return "application/x-ndjson" }
+
 // decode reads one JSON value into a message. It returns why it cannot, without any value.
 func (m marshaler) decode(text []byte, message any) *fault.Error {
 	var value json.RawMessage

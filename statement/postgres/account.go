@@ -81,10 +81,27 @@ RETURNING complete_to, complete_to_time, balance_minor, held_minor, credit_limit
 // stateAt reads what moveUp would set.
 const stateAt = `SELECT ` + stateColumns
 
-const stateColumns = `sequence, occurred_at, balance_after_minor, held_after_minor, credit_limit_minor, currency
-FROM statement_lines AS line WHERE account_id = $1 AND ` + owned + ` AND sequence = $3 AND ` + sound + ` ORDER BY event_id LIMIT 1`
+const stateColumns = stateOfLine + ` AND sequence = $3 AND ` + sound + ` ORDER BY event_id LIMIT 1`
+
+const stateOfLine = `sequence, occurred_at, balance_after_minor, held_after_minor, credit_limit_minor, currency
+FROM statement_lines AS line WHERE account_id = $1 AND ` + owned + ``
 
 const firstCurrency = `SELECT currency FROM statement_lines WHERE account_id = $1 AND ` + owned + ` ORDER BY sequence LIMIT 1`
+
+// stateBefore reads the last sound event up to a sequence.
+const stateBefore = `SELECT ` + stateOfLine + ` AND sequence <= $3 AND sequence >= 1 AND ` + sound + ` ORDER BY sequence DESC, event_id LIMIT 1`
+
+// StateAt implements statement.Store.
+func (s *Store) StateAt(ctx context.Context, reader statement.Reader, account id.ID, sequence int64) (statement.State, error) {
+	if _, err := s.prepared(); err != nil {
+		return statement.State{}, err
+	}
+	state, err := s.stateOf(ctx, stateBefore, account, reader, sequence)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return statement.State{Account: account}, nil
+	}
+	return state, failure(err)
+}
 
 // Advance implements statement.Store.
 func (s *Store) Advance(ctx context.Context, reader statement.Reader, account id.ID, limit int) (statement.State, bool, error) {

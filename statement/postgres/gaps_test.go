@@ -27,7 +27,7 @@ func check(t *testing.T, detector *statement.GapDetector) statement.Gaps {
 	return gaps
 }
 
-func detect(store statement.Store, log *bytes.Buffer, now func() time.Time) *statement.GapDetector {
+func detect(store statement.GapStore, log *bytes.Buffer, now func() time.Time) *statement.GapDetector {
 	return &statement.GapDetector{Store: store, Logger: slog.New(slog.NewTextHandler(log, nil)), Now: now}
 }
 

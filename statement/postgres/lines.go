@@ -23,6 +23,10 @@ const selectLines = lineColumns + `0
 FROM statement_lines AS line WHERE account_id = $1 AND ` + owned + ` AND sequence < $3
 ORDER BY sequence DESC LIMIT $4`
 
+const selectOldest = lineColumns + `0
+FROM statement_lines AS line WHERE account_id = $1 AND ` + owned + ` AND sequence > $3 AND sequence < $4
+ORDER BY sequence LIMIT $5`
+
 // selectHolds finds for each hold the first event that ends it. What ends a hold refers to the hold's
 // transaction and is of the same account. Indexes have the holds and what may end them, and no other line.
 const selectHolds = lineColumns + `coalesce((
@@ -37,14 +41,17 @@ func (s *Store) Lines(ctx context.Context, query statement.LineQuery) ([]stateme
 	if _, err := s.prepared(); err != nil {
 		return nil, err
 	}
-	text := selectLines
-	if query.Holds {
+	text, args := selectLines, []any{query.Account.String(), query.Reader, query.Below, query.Limit}
+	switch {
+	case query.Holds:
 		text = selectHolds
+	case query.OldestFirst:
+		text, args = selectOldest, []any{query.Account.String(), query.Reader, query.Above, query.Below, query.Limit}
 	}
 	var lines []statement.Line
 	batch := &pgx.Batch{}
 	batch.Queue(setReader, string(query.Reader))
-	batch.Queue(text, query.Account.String(), query.Reader, query.Below, query.Limit).Query(func(rows pgx.Rows) (err error) {
+	batch.Queue(text, args...).Query(func(rows pgx.Rows) (err error) {
 		lines, err = pgx.CollectRows(rows, lineOf)
 		return err
 	})

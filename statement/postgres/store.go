@@ -6,6 +6,8 @@
 //	roles.go    who may do what with which table, and who sees which rows
 //	account.go  complete_to, and who sees an account
 //	lines.go    lines and holds
+//	sums.go     what lines moved
+//	tail.go     the next events of those who wait for them
 //	links.go    which customers belong to which user, and the audit log of who linked them
 //	gaps.go     events whose predecessor is missing
 package postgres
@@ -23,7 +25,11 @@ import (
 	"codebank.dev/statement"
 )
 
-var _ statement.Store = (*Store)(nil)
+var (
+	_ statement.Store     = (*Store)(nil)
+	_ statement.GapStore  = (*Store)(nil)
+	_ statement.TailStore = (*Store)(nil)
+)
 
 // connectTimeout is shorter than elsewhere, because a customer waits for an answer.
 const connectTimeout = 2 * time.Second

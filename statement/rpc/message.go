@@ -78,6 +78,26 @@ func accountName(id string) string {
 	return accountsPrefix + id
 }
 
+func summaryMessage(summary *statement.Summary) (*statementv1.SummarizeLinesResponse, error) {
+	state, err := statementMessage(summary.State)
+	if err != nil {
+		return nil, err
+	}
+	return &statementv1.SummarizeLinesResponse{
+		Currency:            summary.State.Currency,
+		OpeningBalanceMinor: summary.Opening,
+		ClosingBalanceMinor: summary.Closing,
+		CreditsMinor:        summary.Sums.Credits,
+		DebitsMinor:         summary.Sums.Debits,
+		LineCount:           summary.Sums.Count,
+		FirstSequence:       summary.First,
+		LastSequence:        summary.Last,
+		Provisional:         summary.Provisional,
+		Statement:           state,
+		LeftOutCount:        summary.Sums.LeftOut,
+	}, nil
+}
+
 func holdsMessage(page statement.Page) (*statementv1.ListPendingHoldsResponse, error) {
 	state, err := statementMessage(page.State)
 	if err != nil {

@@ -70,7 +70,12 @@ func startWith(t testing.TB, url string, logger *slog.Logger) *running {
 		Permissions: rpc.Permissions(), Groups: permission.Groups{rpc.Readers: {"auditor"}},
 	})
 	require.NoError(t, err)
-	statementv1.RegisterStatementServiceServer(server, rpc.NewServer(statement.NewService(store), store, server.Address, logger))
+	service := statement.NewService(store)
+	follower := statement.NewFollower(service, store, logger)
+	statementv1.RegisterStatementServiceServer(server, rpc.NewServer(rpc.Config{
+		Service: service, Follower: follower, Records: store, Address: server.Address, Draining: server.Draining(), Logger: logger,
+	}))
+	server.Background(follower.Run)
 	require.NoError(t, server.Gateway(t.Context(), statementv1.RegisterStatementServiceHandler))
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)

@@ -3,6 +3,8 @@
 // writes answers. It decides nothing but whose accounts a caller sees.
 //
 //	server.go       the calls
+//	watch.go        the call whose answer goes on
+//	request.go      what a request asks for
 //	message.go      answers in the form of the contract
 //	reader.go       who reads
 //	permissions.go  who may call what
@@ -17,13 +19,11 @@ import (
 	"time"
 
 	"codebank.dev/platform/auditlog"
-	"codebank.dev/platform/fault"
 	"codebank.dev/platform/field"
 	"codebank.dev/platform/principal"
 	"codebank.dev/platform/serve"
 	statementv1 "codebank.dev/schemas/gen/statement/v1"
 	"codebank.dev/statement"
-	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
 const (
@@ -46,24 +46,34 @@ type Records interface {
 	LinkCustomer(ctx context.Context, link statement.Link, record auditlog.Record) error
 }
 
+// Config is what a server needs. All of it is required.
+type Config struct {
+	Service  *statement.Service
+	Follower *statement.Follower
+	Records  Records
+	// Address says where a call comes from.
+	Address func(context.Context) netip.Addr
+	// Draining is closed when the program begins to end, so that streams end.
+	Draining <-chan struct{}
+	// Logger gets the lines that cannot be shown.
+	Logger *slog.Logger
+}
+
 // Server implements statement.v1.StatementService. Make one with NewServer.
 type Server struct {
 	statementv1.UnimplementedStatementServiceServer
-	service *statement.Service
-	records Records
-	address func(context.Context) netip.Addr
-	logger  *slog.Logger
+	Config
+	watches watches
 }
 
 var _ statementv1.StatementServiceServer = (*Server)(nil)
 
-// NewServer returns a server that reads from service. address says where a call comes from. The logger gets
-// the lines that cannot be shown.
-func NewServer(service *statement.Service, records Records, address func(context.Context) netip.Addr, logger *slog.Logger) *Server {
-	return &Server{service: service, records: records, address: address, logger: logger}
+// NewServer returns a server.
+func NewServer(config Config) *Server {
+	return &Server{Config: config, watches: watches{open: make(map[string]int)}}
 }
 
-// GetStatement returns the account's state. Errors: InvalidArgument name; NotFound.
+// GetStatement returns the account's state, now or at some time. Errors: InvalidArgument name, as_of_sequence or as_of_time; NotFound.
 func (s *Server) GetStatement(ctx context.Context, request *statementv1.GetStatementRequest) (*statementv1.GetStatementResponse, error) {
 	parent, ok := strings.CutSuffix(request.GetName(), statementSuffix)
 	if !ok {
@@ -73,16 +83,36 @@ func (s *Server) GetStatement(ctx context.Context, request *statementv1.GetState
 	if err != nil {
 		return nil, errName
 	}
-	state, err := s.service.State(ctx, readerOf(ctx), account)
+	asOf, err := asOf(request)
+	if err != nil {
+		return nil, err
+	}
+	state, provisional, err := s.Service.StateAsOf(ctx, readerOf(ctx), account, asOf)
 	if err != nil {
 		return nil, err
 	}
 	message, err := statementMessage(state)
-	return &statementv1.GetStatementResponse{Statement: message}, err
+	return &statementv1.GetStatementResponse{Statement: message, Provisional: provisional}, err
 }
 
-// ListLines returns a page of lines. It leaves out a line that cannot be shown. Errors: InvalidArgument parent, page_size, page_token,
-// start_time or end_time; NotFound.
+// SummarizeLines returns what a range did to an account. Errors: InvalidArgument parent, start_time or end_time; NotFound.
+func (s *Server) SummarizeLines(ctx context.Context, request *statementv1.SummarizeLinesRequest) (*statementv1.SummarizeLinesResponse, error) {
+	account, err := field.ID("parent", accountsPrefix, request.GetParent())
+	if err != nil {
+		return nil, err
+	}
+	within, err := rangeOf(request)
+	if err != nil {
+		return nil, err
+	}
+	summary, err := s.Service.Summarize(ctx, readerOf(ctx), account, within)
+	if err != nil {
+		return nil, err
+	}
+	return summaryMessage(&summary)
+}
+
+// ListLines returns a page of lines. It leaves out a line that cannot be shown. Errors: InvalidArgument and the name of a field; NotFound.
 func (s *Server) ListLines(ctx context.Context, request *statementv1.ListLinesRequest) (*statementv1.ListLinesResponse, error) {
 	query, err := pageQuery(request)
 	if err != nil {
@@ -93,11 +123,11 @@ func (s *Server) ListLines(ctx context.Context, request *statementv1.ListLinesRe
 	if err != nil {
 		return nil, err
 	}
-	binding := []string{statementv1.StatementService_ListLines_FullMethodName, string(query.Reader), query.Account.String(), moment(query.Range.Start), moment(query.Range.End)}
+	binding := append([]string{statementv1.StatementService_ListLines_FullMethodName, string(query.Reader)}, chosen(&query)...)
 	if query.Below, err = position(tokens, request.GetPageToken(), binding); err != nil {
 		return nil, err
 	}
-	page, err := s.service.Page(ctx, query)
+	page, err := s.Service.Page(ctx, query)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +159,7 @@ func (s *Server) ListPendingHolds(ctx context.Context, request *statementv1.List
 	if query.Below, err = position(tokens, request.GetPageToken(), binding); err != nil {
 		return nil, err
 	}
-	page, err := s.service.PendingHolds(ctx, query)
+	page, err := s.Service.PendingHolds(ctx, query)
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +183,7 @@ func (s *Server) LinkCustomer(ctx context.Context, request *statementv1.LinkCust
 		return nil, err
 	}
 	record := s.record(ctx, statement.ActLink, request.GetCustomer()+" "+request.GetUser())
-	return &statementv1.LinkCustomerResponse{}, s.records.LinkCustomer(ctx, statement.Link{Customer: customer, User: user, By: record.Who}, record)
+	return &statementv1.LinkCustomerResponse{}, s.Records.LinkCustomer(ctx, statement.Link{Customer: customer, User: user, By: record.Who}, record)
 }
 
 // record returns the record of an operator's act that is done. The permissions let nobody else act.
@@ -162,14 +192,14 @@ func (s *Server) record(ctx context.Context, act auditlog.Act, what string) audi
 		At: time.Now(), Act: act, WhoKind: principal.Operator.String(), Who: serve.Principal(ctx).Name, What: what,
 		Trace: serve.TraceID(ctx), Result: auditlog.ResultOK,
 	}
-	if from := s.address(ctx); from.IsValid() {
+	if from := s.Address(ctx); from.IsValid() {
 		record.Address = from.String()
 	}
 	return record
 }
 
 func (s *Server) pageTokens() (*serve.PageTokens, error) {
-	key, err := s.records.PageTokenKey()
+	key, err := s.Records.PageTokenKey()
 	if err != nil {
 		return nil, err
 	}
@@ -198,56 +228,7 @@ func nextToken(tokens *serve.PageTokens, next int64, binding []string) string {
 
 func (s *Server) warnOfLeftOut(ctx context.Context, page *statement.Page) {
 	if len(page.LeftOut) > 0 {
-		s.logger.WarnContext(ctx, "lines of an account cannot be shown and are left out", "account", page.State.Account.String(),
+		s.Logger.WarnContext(ctx, "lines of an account cannot be shown and are left out", "account", page.State.Account.String(),
 			"sequences", page.LeftOut, "trace_id", serve.TraceID(ctx))
 	}
-}
-
-// errName replaces the text of field.ID, because in this name something follows the UUID.
-var errName = fault.Invalid("name", "The name must be accounts/, a lower-case UUID and /statement.")
-
-// pageQuery reads a request, but not its page token.
-func pageQuery(request *statementv1.ListLinesRequest) (statement.PageQuery, error) {
-	account, err := field.ID("parent", accountsPrefix, request.GetParent())
-	if err != nil {
-		return statement.PageQuery{}, err
-	}
-	query := statement.PageQuery{Account: account}
-	if query.Size, err = field.PageSize("page_size", request.GetPageSize(), defaultPageSize, maxPageSize); err != nil {
-		return query, err
-	}
-	if query.Range.Start, err = parseMoment("start_time", request.GetStartTime()); err != nil {
-		return query, err
-	}
-	if query.Range.End, err = parseMoment("end_time", request.GetEndTime()); err != nil {
-		return query, err
-	}
-	if !query.Range.Start.IsZero() && !query.Range.End.IsZero() && !query.Range.Start.Before(query.Range.End) {
-		return query, fault.Invalid("end_time", "The end of the range must be after its start.")
-	}
-	return query, nil
-}
-
-// parseMoment returns the zero time when none is given.
-func parseMoment(field string, given *timestamppb.Timestamp) (time.Time, error) {
-	if given == nil {
-		return time.Time{}, nil
-	}
-	if !given.IsValid() {
-		return time.Time{}, fault.Invalid(field, "Not a moment between the years 1 and 9999.")
-	}
-	if moment := given.AsTime(); !moment.IsZero() {
-		return moment, nil
-	}
-	// The first moment of the year 1 is Go's zero time, which here means that none was given. No
-	// event happened in the second after it.
-	return given.AsTime().Add(time.Second), nil
-}
-
-// moment returns a bound of a range as text, for the query that a page token belongs to.
-func moment(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339Nano)
 }

@@ -27,7 +27,7 @@ const owner, stranger = statementtest.Customer, "77b1a3a8-1d8c-4f5c-9a1e-2f6f3f0
 
 func TestEveryMethodIsForThoseOnly(t *testing.T) {
 	r := start(t, postgrestest.Database(t))
-	r.sink.Write(t, statementtest.Opening(alice), statementtest.Purchase(alice, 2))
+	r.sink.Write(t, statementtest.Purchase(alice, 1), statementtest.Purchase(alice, 2))
 	always := func(message proto.Message) func(wallstest.Caller) proto.Message {
 		return func(wallstest.Caller) proto.Message { return message }
 	}
@@ -45,6 +45,10 @@ func TestEveryMethodIsForThoseOnly(t *testing.T) {
 				Request: always(&statementv1.ListLinesRequest{Parent: "accounts/" + alice})},
 			{Method: statementv1.StatementService_ListPendingHolds_FullMethodName, Cells: read,
 				Request: always(&statementv1.ListPendingHoldsRequest{Parent: "accounts/" + alice})},
+			{Method: statementv1.StatementService_SummarizeLines_FullMethodName, Cells: read,
+				Request: always(&statementv1.SummarizeLinesRequest{Parent: "accounts/" + alice})},
+			{Method: statementv1.StatementService_WatchLines_FullMethodName, Cells: read,
+				Request: always(&statementv1.WatchLinesRequest{Parent: "accounts/" + alice})},
 			{Method: statementv1.StatementService_LinkCustomer_FullMethodName,
 				Cells:   "403 403 403 403 200 401 401 401 401 401 401 401 403",
 				Request: always(&statementv1.LinkCustomerRequest{Customer: "customers/" + owner, User: "users/" + owner})},
@@ -80,7 +84,9 @@ func TestNotYoursIsNotThere(t *testing.T) {
 	token := r.firstToken(t, owner)
 	for _, path := range []string{
 		"/statement", "/lines", "/holds", "/lines?pageSize=1", "/lines?startTime=2026-01-01T00:00:00Z", "/lines?pageToken=" + url.QueryEscape(token),
-		"/holds?pageToken=AQ", "/lines?pageSize=-1",
+		"/holds?pageToken=AQ", "/lines?pageSize=-1", "/lines:summarize", "/lines:summarize?startTime=2026-01-01T00:00:00Z", "/lines:watch",
+		"/lines:watch?afterSequence=2", "/lines:watch?afterSequence=-2", "/statement?asOfSequence=1", "/statement?asOfTime=2026-01-01T00:00:00Z",
+		"/lines?text=padaria&kinds=LINE_KIND_PURCHASE&asOfSequence=2",
 	} {
 		status, theirs := r.getAs(t, stranger, "/v1/accounts/"+alice+path)
 		missingStatus, missing := r.getAs(t, stranger, "/v1/accounts/"+bob+path)

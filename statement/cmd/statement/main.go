@@ -62,7 +62,11 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 		return err
 	}
 	defer server.Close()
-	statementv1.RegisterStatementServiceServer(server, rpc.NewServer(statement.NewService(store), store, server.Address, logger))
+	service := statement.NewService(store)
+	follower := statement.NewFollower(service, store, logger)
+	statementv1.RegisterStatementServiceServer(server, rpc.NewServer(rpc.Config{
+		Service: service, Follower: follower, Records: store, Address: server.Address, Draining: server.Draining(), Logger: logger,
+	}))
 	if err := server.Gateway(ctx, statementv1.RegisterStatementServiceHandler); err != nil {
 		return err
 	}
@@ -72,6 +76,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	}
 	server.Prepare(func(ctx context.Context) error { return store.Prepare(ctx, logger) })
 	server.Background(detector.Run)
+	server.Background(follower.Run)
 	if err := publishHeads(server, store, config, logger); err != nil {
 		return err
 	}

@@ -969,7 +969,8 @@ type SummarizeLinesResponse struct {
 	// Of the last event before the range, and of the last one in it.
 	OpeningBalanceMinor int64 `protobuf:"varint,2,opt,name=opening_balance_minor,json=openingBalanceMinor,proto3" json:"opening_balance_minor,omitempty"`
 	ClosingBalanceMinor int64 `protobuf:"varint,3,opt,name=closing_balance_minor,json=closingBalanceMinor,proto3" json:"closing_balance_minor,omitempty"`
-	// The sums and the number of the lines in the range. opening + credits - debits = closing.
+	// The sums and the number of the lines in the range. opening + credits - debits = closing. If an event of the
+	// range is still missing, the summary ends below it.
 	CreditsMinor int64 `protobuf:"varint,4,opt,name=credits_minor,json=creditsMinor,proto3" json:"credits_minor,omitempty"`
 	DebitsMinor  int64 `protobuf:"varint,5,opt,name=debits_minor,json=debitsMinor,proto3" json:"debits_minor,omitempty"`
 	LineCount    int64 `protobuf:"varint,6,opt,name=line_count,json=lineCount,proto3" json:"line_count,omitempty"`
@@ -979,7 +980,10 @@ type SummarizeLinesResponse struct {
 	// True while an event of the range may still be missing, so that the answer may change.
 	Provisional bool `protobuf:"varint,9,opt,name=provisional,proto3" json:"provisional,omitempty"`
 	// The account as of the time of the answer.
-	Statement     *Statement `protobuf:"bytes,10,opt,name=statement,proto3" json:"statement,omitempty"`
+	Statement *Statement `protobuf:"bytes,10,opt,name=statement,proto3" json:"statement,omitempty"`
+	// How many events of the range cannot be shown. They are no lines; what they moved is in the sums if it can
+	// be told, so the sums may not add up if this is not 0.
+	LeftOutCount  int64 `protobuf:"varint,11,opt,name=left_out_count,json=leftOutCount,proto3" json:"left_out_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1084,6 +1088,13 @@ func (x *SummarizeLinesResponse) GetStatement() *Statement {
 	return nil
 }
 
+func (x *SummarizeLinesResponse) GetLeftOutCount() int64 {
+	if x != nil {
+		return x.LeftOutCount
+	}
+	return 0
+}
+
 type WatchLinesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// accounts/{uuid}
@@ -1138,6 +1149,7 @@ func (x *WatchLinesRequest) GetAfterSequence() int64 {
 	return 0
 }
 
+// WatchLinesResponse is the next line, or the news that there is none.
 type WatchLinesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Unset in an answer that only says that the client is connected.
@@ -1195,7 +1207,7 @@ func (x *WatchLinesResponse) GetCompleteToSequence() int64 {
 type ListLinesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Lines []*Line                `protobuf:"bytes,1,rep,name=lines,proto3" json:"lines,omitempty"`
-	// Empty on the last page.
+	// Empty on the last page. A page can be short or empty, and still have a next one.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	// The account as of the time of this page.
 	Statement     *Statement `protobuf:"bytes,3,opt,name=statement,proto3" json:"statement,omitempty"`
@@ -1560,7 +1572,7 @@ const file_statement_v1_statement_proto_rawDesc = "" +
 	"\x06parent\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x06parent\x129\n" +
 	"\n" +
 	"start_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
-	"\bend_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\"\xa8\x03\n" +
+	"\bend_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\"\xce\x03\n" +
 	"\x16SummarizeLinesResponse\x12\x1a\n" +
 	"\bcurrency\x18\x01 \x01(\tR\bcurrency\x122\n" +
 	"\x15opening_balance_minor\x18\x02 \x01(\x03R\x13openingBalanceMinor\x122\n" +
@@ -1573,7 +1585,8 @@ const file_statement_v1_statement_proto_rawDesc = "" +
 	"\rlast_sequence\x18\b \x01(\x03R\flastSequence\x12 \n" +
 	"\vprovisional\x18\t \x01(\bR\vprovisional\x125\n" +
 	"\tstatement\x18\n" +
-	" \x01(\v2\x17.statement.v1.StatementR\tstatement\"X\n" +
+	" \x01(\v2\x17.statement.v1.StatementR\tstatement\x12$\n" +
+	"\x0eleft_out_count\x18\v \x01(\x03R\fleftOutCount\"X\n" +
 	"\x11WatchLinesRequest\x12\x1c\n" +
 	"\x06parent\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x06parent\x12%\n" +
 	"\x0eafter_sequence\x18\x02 \x01(\x03R\rafterSequence\"n\n" +
