@@ -1,11 +1,12 @@
-// Package gateway is the language of the customers' gateway: who calls, the id that a caller's request has at the
-// bank, and transfers that are accepted now and end later. It decides and stores nothing. A map of the module:
+// Package gateway is the language of the customers' gateway: the id that a caller's request has at the bank, and
+// transfers that are accepted now and end later. It decides and stores nothing. A map of the module:
 //
-//	gateway.go    the caller, and the ids of requests
+//	gateway.go    the ids of requests
 //	transfer.go   transfers and how they end
 //	store.go      what the store promises
 //	transfer/     the use cases: accept, show, cancel, end
-//	postgres/     the store
+//	postgres/     the store, and the outbox of commands
+//	results/      the bank's results from their topic
 //	rest/         the paths of the seeds over HTTP
 //	cmd/gateway/  the program
 package gateway
@@ -17,19 +18,6 @@ import (
 
 // Namespace is the gateway's name at the bank. Its request ids belong to it, whichever way a request takes.
 const Namespace = "gateway"
-
-// User is a person whose access token was verified. It prints without the token.
-type User struct {
-	ID id.ID
-	// Token is the access token, with which the gateway's calls are made.
-	Token string
-}
-
-// String implements fmt.Stringer without the token.
-func (u User) String() string { return u.ID.String() }
-
-// GoString implements fmt.GoStringer without the token.
-func (u User) GoString() string { return u.ID.String() }
 
 // MaxKey is the most characters of an Idempotency-Key.
 const MaxKey = 255
@@ -65,6 +53,6 @@ var (
 		"The header Idempotency-Key has 1 to 255 visible ASCII characters.").In(KeyHeader)
 )
 
-// ErrKeyReused refuses a key that named another command before.
-var ErrKeyReused = fault.New(fault.Aborted, "IDEMPOTENCY_KEY_REUSED",
+// ErrKeyReused refuses a key that named another command before. As the draft says, its HTTP status is 422.
+var ErrKeyReused = fault.New(fault.FailedPrecondition, "IDEMPOTENCY_KEY_REUSED",
 	"The Idempotency-Key was used before, with another request.").In(KeyHeader)

@@ -5,6 +5,7 @@ import (
 
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/id"
+	"codebank.dev/platform/outbox"
 )
 
 // ErrNoTransfer says that there is no such transfer, or that it is another user's.
@@ -31,14 +32,13 @@ type Place struct {
 // fault.Unavailable when nobody knows what became of the call, and those named below.
 type Store interface {
 	// Accept stores a new transfer together with its command, which is sent later. If the transfer's id is
-	// known, it stores nothing: the same request returns the stored transfer as it is now; another request is
-	// ErrKeyReused.
-	Accept(ctx context.Context, transfer Transfer) (Transfer, error)
+	// known, it stores nothing, and returns the stored transfer, as it is now, with known set.
+	Accept(ctx context.Context, transfer Transfer, command outbox.Row) (stored Transfer, known bool, err error)
 	// Transfer returns a transfer of a user. ErrNoTransfer if the user has no such transfer.
 	Transfer(ctx context.Context, user, id id.ID) (Transfer, error)
 	// Transfers returns a page of a user's transfers, the newest first.
 	Transfers(ctx context.Context, user id.ID, page Page) ([]Transfer, error)
 	// End ends transfers that are processing, and their commands are sent no more. Those that have ended
-	// stay as they are, and those that are unknown are passed over. It returns how many it ended.
-	End(ctx context.Context, endings []Ending) (int, error)
+	// stay as they are, and those that are unknown are passed over. It returns those that it ended.
+	End(ctx context.Context, endings []Ending) ([]Ending, error)
 }

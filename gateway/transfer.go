@@ -60,6 +60,14 @@ type Transfer struct {
 	UpdatedAt time.Time
 }
 
+// AsAccepted returns a transfer as it was when it was accepted. A repeat of the request is answered with it, word
+// for word, however far the transfer has come since.
+func (t Transfer) AsAccepted() Transfer {
+	t.Status, t.Error, t.UpdatedAt = Processing, "", t.CreatedAt
+	t.TransactionID, t.Sequence = id.ID{}, 0
+	return t
+}
+
 // Ending says how a transfer ended.
 type Ending struct {
 	ID            id.ID

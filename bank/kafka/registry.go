@@ -3,24 +3,20 @@ package kafka
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/sr"
 
 	"codebank.dev/platform/clientauth"
+	"codebank.dev/platform/registry"
 	"codebank.dev/schemas"
 )
 
 // schemaFolder is the folder of the schemas of a bank's events.
 const schemaFolder = "transactions"
-
-// registryTimeout limits one request to the registry.
-const registryTimeout = 5 * time.Second
 
 // schemaIDs returns the registry's ids of our schema versions. It asks for each id once, because
 // ids never change. It belongs to one goroutine.
@@ -32,33 +28,8 @@ type schemaIDs struct {
 	known    map[int]uint32
 }
 
-// NewRegistry returns a client of the schema registry at the root of its Confluent API. A name and
-// password in the URL are used for basic authentication. timeout bounds one request. Errors, also
-// those of later requests, hold no password.
-func NewRegistry(address string, timeout time.Duration, auth *clientauth.Client) (*sr.Client, error) {
-	over, err := auth.Transport(address)
-	if err != nil {
-		return nil, err
-	}
-	base, err := url.Parse(address)
-	if err != nil || base.Host == "" || base.Scheme != "http" && base.Scheme != "https" || base.RawQuery != "" {
-		return nil, errors.New("registry: the address is not an http or https URL")
-	}
-	options := []sr.ClientOpt{sr.HTTPClient(&http.Client{Timeout: timeout, Transport: over})}
-	if user := base.User; user != nil {
-		password, _ := user.Password()
-		options = append(options, sr.BasicAuth(user.Username(), password))
-		base.User = nil // Errors repeat the address.
-	}
-	client, err := sr.NewClient(append(options, sr.URLs(base.String()))...)
-	if err != nil {
-		return nil, fmt.Errorf("registry: %w", err)
-	}
-	return client, nil
-}
-
 func newSchemaIDs(config *PublisherConfig, folder, subject string) (*schemaIDs, error) {
-	registry, err := NewRegistry(config.RegistryURL, registryTimeout, config.RegistryAuth)
+	client, err := registry.New(config.RegistryURL, registry.Timeout, config.RegistryAuth)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +37,7 @@ func newSchemaIDs(config *PublisherConfig, folder, subject string) (*schemaIDs, 
 	if err != nil {
 		return nil, err
 	}
-	ids := &schemaIDs{registry: registry, auth: config.RegistryAuth, subject: subject, texts: make(map[int]string), known: make(map[int]uint32)}
+	ids := &schemaIDs{registry: client, auth: config.RegistryAuth, subject: subject, texts: make(map[int]string), known: make(map[int]uint32)}
 	for _, version := range versions {
 		ids.texts[version.Number] = version.Schema
 	}

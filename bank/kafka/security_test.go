@@ -24,6 +24,7 @@ import (
 	"codebank.dev/platform/certtest"
 	"codebank.dev/platform/clientauth"
 	"codebank.dev/platform/clientauth/kafkaauth"
+	"codebank.dev/platform/registry"
 )
 
 const secret = "s3cret-word"
@@ -89,17 +90,17 @@ func TestABankPublishesToABrokerWithTLSAndSCRAM(t *testing.T) {
 func TestAPasswordInTheAddressOfTheRegistryIsNotShown(t *testing.T) {
 	authority := certtest.New(t)
 	w := securedWorld(t, authority.Sign("broker"))
-	registry := securedRegistry(t, w, authority.Sign("registry"))
+	served := securedRegistry(t, w, authority.Sign("registry"))
 	auth := authOf(t, clientauth.Registry(), "--registry-tls-authority="+authority.File)
-	client, err := NewRegistry(strings.Replace(registry.URL, "//", "//bank:"+secret+"@", 1), time.Second, auth)
+	client, err := registry.New(strings.Replace(served.URL, "//", "//bank:"+secret+"@", 1), time.Second, auth)
 	require.NoError(t, err)
 	_, err = client.SchemaByID(t.Context(), w.schemaID)
 	require.NoError(t, err)
-	registry.Close()
+	served.Close()
 	_, err = client.SchemaByID(t.Context(), w.schemaID)
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), secret)
-	_, err = NewRegistry("bank:"+secret+"@registry", time.Second, auth)
+	_, err = registry.New("bank:"+secret+"@registry", time.Second, auth)
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), secret)
 }

@@ -13,11 +13,11 @@ import (
 
 	"github.com/twmb/franz-go/pkg/sr"
 
-	"codebank.dev/bank/kafka"
 	"codebank.dev/operations/failpoints"
 	"codebank.dev/operations/provision"
 	"codebank.dev/platform/clientauth"
 	"codebank.dev/platform/failpoint"
+	"codebank.dev/platform/registry"
 )
 
 const (
@@ -49,7 +49,7 @@ type Registry struct {
 // http://127.0.0.1:17023/apis/ccompat/v7, which it reaches as auth says; nil for no settings. A name
 // and password in the address are used for basic authentication. Nothing is sent yet.
 func New(address string, auth *clientauth.Client) (*Registry, error) {
-	client, err := kafka.NewRegistry(address, tryTimeout, auth)
+	client, err := registry.New(address, tryTimeout, auth)
 	if err != nil {
 		return nil, err
 	}

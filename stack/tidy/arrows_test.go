@@ -58,8 +58,11 @@ var arrows = map[string][]string{
 	"platform/serve":                 {"platform/fault", "platform/id", "platform/mtls", "platform/pan", "platform/permission", "platform/principal", "platform/token", "schemas"},
 	"platform/token":                 {"platform/cache", "platform/fault", "schemas"},
 
-	"platform/outbox":   {"platform/failpoint", "platform/id"},
-	"platform/consumer": {"platform/clientauth", "platform/clientauth/kafkaauth", "platform/failpoint"},
+	"platform/outbox":            {"platform/id"},
+	"platform/outbox/kafka":      {"platform/clientauth", "platform/clientauth/kafkaauth", "platform/failpoint", "platform/outbox", "platform/registry", "schemas"},
+	"platform/outbox/outboxtest": {"platform/id", "platform/outbox"},
+	"platform/registry":          {"platform/clientauth", "schemas"},
+	"platform/consumer":          {"platform/clientauth", "platform/clientauth/kafkaauth", "platform/failpoint"},
 
 	"bank":            slices.DeleteFunc(slices.Clone(pure), func(name string) bool { return name == "platform/cache" || name == "platform/failpoint" }),
 	"bank/failpoints": {"platform/failpoint"},
@@ -76,7 +79,7 @@ var arrows = map[string][]string{
 	"bank/inmem":      language,
 	"bank/banktest":   language,
 	"bank/postgres":   slices.Concat(language, []string{"platform/auditlog/table", "platform/database", "platform/database/wire"}),
-	"bank/kafka":      slices.Concat(language, []string{"platform/clientauth", "platform/clientauth/kafkaauth", "schemas"}),
+	"bank/kafka":      slices.Concat(language, []string{"platform/clientauth", "platform/clientauth/kafkaauth", "platform/registry", "schemas"}),
 	"bank/rpc":        slices.Concat(language, []string{"bank/card", "bank/customer", "bank/hold", "bank/purchase", "bank/wallet", "platform/permission", "platform/serve", "schemas"}),
 	"bank/cmd":        {"bank", "bank/", "platform/", "schemas"},
 

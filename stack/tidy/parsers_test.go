@@ -78,6 +78,8 @@ var ownBytes = map[string]string{
 	"checkout/postgres scanOrder":   "rows of checkout's own database",
 	"checkout/postgres scanItems":   "rows of checkout's own database",
 	"identity/postgres scanUser":    "rows of identity's own database",
+	"gateway/postgres scanTransfer": "rows of the gateway's own database",
+	"gateway/postgres scanRow":      "rows of the gateway's own database",
 	"schemas/generate readSums":     "a file of the repository, by a tool for developers",
 	"operations/deadletter read":    "fetches; each record is parsed by parse",
 	"operations/topics readConfigs": "answers that the Kafka client has decoded",
