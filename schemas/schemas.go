@@ -17,7 +17,7 @@ import (
 	"path"
 )
 
-//go:embed avro/*/*.avsc bounds/*.json gen/openapi/*.json topics.yaml
+//go:embed avro/*/*.avsc bounds/*.json gen/openapi/*.json reasons.yaml topics.yaml
 var contracts embed.FS
 
 // Version is one version of the Avro schema of a subject.

@@ -5,6 +5,7 @@ import (
 
 	"codebank.dev/platform/permission"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // The groups of services that Permissions names.
@@ -93,4 +94,9 @@ func Permissions(simulatedCash bool) permission.Table {
 		bankv1.WalletService_CaptureHold_FullMethodName:    moved,
 		bankv1.WalletService_VoidHold_FullMethodName:       moved,
 	}
+}
+
+// Localized are the fields that are answered in the caller's language: what a payer reads about a decline.
+func Localized() []protoreflect.FullName {
+	return []protoreflect.FullName{"bank.v1.Decline.message"}
 }

@@ -3,6 +3,7 @@ package rpc
 import (
 	"codebank.dev/platform/permission"
 	checkoutv1 "codebank.dev/schemas/gen/checkout/v1"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // Shops is the group of the programs that place orders, for themselves or for their users.
@@ -21,4 +22,9 @@ func Permissions() permission.Table {
 			Role: permission.RoleCustomer, Services: Shops, Operators: true, Whose: permission.Own,
 		},
 	}
+}
+
+// Localized are the fields that are answered in the caller's language: what a payer reads about a decline.
+func Localized() []protoreflect.FullName {
+	return []protoreflect.FullName{"checkout.v1.Order.decline_message"}
 }

@@ -10,9 +10,11 @@ import (
 	"time"
 
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/language"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/protoadapt"
 )
 
 // warnEvery is the least time between two warnings of one kind. Without it every call
@@ -58,6 +60,9 @@ func (e *edge) unary(ctx context.Context, request any, info *grpc.UnaryServerInf
 		}
 		answer, err = e.callUnary(ctx, request, handle)
 	}
+	if err == nil {
+		answer = e.config.localized(ctx, answer)
+	}
 	if err = e.finish(ctx, info.FullMethod, started, err); err != nil {
 		return nil, err
 	}
@@ -89,7 +94,7 @@ func (e *edge) stream(service any, stream grpc.ServerStream, info *grpc.StreamSe
 	started := time.Now()
 	ctx, err := e.enter(stream.Context(), info.FullMethod)
 	if err == nil {
-		err = e.callStream(service, &edgeStream{ServerStream: stream, ctx: ctx, walls: e.config.Walls}, handle)
+		err = e.callStream(service, &edgeStream{ServerStream: stream, ctx: ctx, walls: e.config.Walls, config: e.config}, handle)
 	}
 	return e.finish(ctx, info.FullMethod, started, err)
 }
@@ -120,11 +125,17 @@ func (e *edge) finish(ctx context.Context, fullMethod string, started time.Time,
 	if err == nil {
 		return nil
 	}
-	traced, detailErr := st.WithDetails(&errdetails.RequestInfo{RequestId: TraceID(ctx)})
+	details := []protoadapt.MessageV1{&errdetails.RequestInfo{RequestId: TraceID(ctx)}}
+	if tag := Language(ctx); tag != language.English {
+		if text, translated := language.Translate(tag, st.Message()); translated {
+			details = append(details, &errdetails.LocalizedMessage{Locale: string(tag), Message: text})
+		}
+	}
+	detailed, detailErr := st.WithDetails(details...)
 	if detailErr != nil {
 		return st.Err()
 	}
-	return traced.Err()
+	return detailed.Err()
 }
 
 // log logs one line for each call at debug, without bodies. It logs an internal error as
@@ -155,8 +166,9 @@ func (e *edge) log(ctx context.Context, fullMethod string, elapsed time.Duration
 // edgeStream is a stream whose messages are received through envelopes.
 type edgeStream struct {
 	grpc.ServerStream
-	ctx   context.Context
-	walls *Walls
+	ctx    context.Context
+	walls  *Walls
+	config *Config
 }
 
 // Context returns the call's context with its identity.
@@ -181,7 +193,7 @@ func (s *edgeStream) SendMsg(message any) error {
 	if err := s.goesOn(); err != nil {
 		return err
 	}
-	return s.ServerStream.SendMsg(message)
+	return s.ServerStream.SendMsg(s.config.localized(s.ctx, message))
 }
 
 // goesOn refuses a stream whose certificate or session has ended since it was opened.

@@ -104,7 +104,7 @@ func TestAProblemHasTheMembersOfRFC9457(t *testing.T) {
 	var problem map[string]any
 	require.NoError(t, json.Unmarshal(recorder.Body.Bytes(), &problem))
 	require.Equal(t, map[string]any{
-		"type": "https://codebank.dev/problems/invalid-argument", "title": "Invalid argument", "status": 400.0,
+		"type": "https://codebank.dev/problems/invalid-field", "title": "Invalid argument", "status": 400.0,
 		"detail": "Ask again.", "code": "INVALID_ARGUMENT", "reason": "INVALID_FIELD", "field": "page_token",
 		"traceId": "4bf92f3577b34da6a3ce929d0e0e4736",
 	}, problem)

@@ -88,10 +88,11 @@ func (s *Server) newGatewayMux() *runtime.ServeMux {
 	)
 }
 
-// incomingHeader passes on the trace under its own name. No other header becomes metadata, except Authorization, which the gateway passes on by itself.
+// incomingHeader passes on the trace and the language under their own names. No other header becomes metadata,
+// except Authorization, which the gateway passes on by itself.
 func incomingHeader(name string) (string, bool) {
 	switch lower := strings.ToLower(name); lower {
-	case TraceKey:
+	case TraceKey, LanguageKey:
 		return lower, true
 	default:
 		return "", false

@@ -38,6 +38,9 @@ func (s *Server) newHTTPServer() (*http.Server, error) {
 	s.mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	s.mux.Handle("GET /readyz", s.ready)
 	s.mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{Registry: s.registry}))
+	if err := s.handleProblems(); err != nil {
+		return nil, err
+	}
 	if s.config.OpenAPI != nil {
 		if err := s.handleDocs(s.config.OpenAPI); err != nil {
 			return nil, err

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"codebank.dev/platform/language"
 	"codebank.dev/platform/pan"
 	"codebank.dev/platform/principal"
 	"go.opentelemetry.io/otel/trace"
@@ -63,6 +64,20 @@ func TraceID(ctx context.Context) string {
 		return ""
 	}
 	return known.trace.String()
+}
+
+// LanguageKey is the metadata key with the languages that the caller reads, as in the header Accept-Language of
+// HTTP.
+const LanguageKey = "accept-language"
+
+// Language returns the language in which a call is answered. The message of an error stays in English, because
+// programs read it; its translation is in the detail google.rpc.LocalizedMessage.
+func Language(ctx context.Context) language.Tag {
+	wanted := metadata.ValueFromIncomingContext(ctx, LanguageKey)
+	if len(wanted) != 1 {
+		return language.English
+	}
+	return language.Choose(wanted[0])
 }
 
 // ContextWithIdentity returns ctx with a caller and a trace id, such as the edge makes for

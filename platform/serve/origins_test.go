@@ -106,7 +106,7 @@ func TestNoOtherOriginIsAllowedAnythingByDefault(t *testing.T) {
 			response := r.ask(t, path, origin)
 			require.Contains(t, []int{404, 405}, response.StatusCode, path)
 			require.Empty(t, allowing(response.Header), path)
-			require.Empty(t, response.Header.Get("Vary"))
+			require.NotContains(t, response.Header.Values("Vary"), "Origin")
 		}
 	}
 	require.Zero(t, service.calls.Load())

@@ -4,19 +4,19 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/language"
 )
 
-// problemType is the beginning of the type URI of a problem. The code follows in lower case.
-const problemType = "https://" + ErrorDomain + "/problems/"
+// problemType is the beginning of the type URI of a problem. The reason follows as in the path of its page.
+const problemType = "https://" + ErrorDomain + problemsPath
 
 // Problem is the body of every REST error: problem details as in RFC 9457, media
 // type application/problem+json, with the members of a fault beside the standard ones.
 type Problem struct {
-	// Type is a URI that names the class, Title says it in words, Status repeats the HTTP status.
+	// Type is a URI that names the reason, Title says the class in words, Status repeats the HTTP status.
 	Type   string `json:"type"`
 	Title  string `json:"title"`
 	Status int    `json:"status"`
@@ -32,8 +32,9 @@ type Problem struct {
 	TraceID string `json:"traceId,omitempty"`
 }
 
-// WriteProblem answers r with err as problem details. The HTTP status comes from the table, a
-// wait becomes a Retry-After header, and the cause is not shown.
+// WriteProblem answers r with err as problem details, in the language that r accepts. The HTTP status comes
+// from the table, a wait becomes a Retry-After header, and the cause is not shown. A Link header leads to the
+// page of the reason, which every program has.
 func WriteProblem(w http.ResponseWriter, r *http.Request, err error) {
 	known := fault.Of(err)
 	writeProblem(w, r, HTTPStatus(known.Code), known)
@@ -46,11 +47,24 @@ func writeProblem(w http.ResponseWriter, r *http.Request, httpStatus int, known 
 	if httpStatus != row.http {
 		title = http.StatusText(httpStatus)
 	}
+	header := w.Header()
+	header.Add("Vary", "Accept-Language")
+	tag := language.Choose(r.Header.Get("Accept-Language"))
+	detail, translated := language.Translate(tag, known.Message)
+	if title, _ = language.Translate(tag, title); !translated {
+		tag = language.English
+	}
+	header.Set("Content-Language", string(tag))
+	page := ""
+	if validReason(known.Reason) {
+		page = reasonSlug(known.Reason)
+		header.Set("Link", "<"+problemsPath+page+`>; rel="help"`)
+	}
 	body, err := json.Marshal(Problem{
-		Type:    problemType + strings.ToLower(strings.ReplaceAll(known.Code.String(), "_", "-")),
+		Type:    problemType + page,
 		Title:   title,
 		Status:  httpStatus,
-		Detail:  known.Message,
+		Detail:  detail,
 		Code:    known.Code.String(),
 		Reason:  known.Reason,
 		Field:   known.Field,
@@ -59,7 +73,6 @@ func writeProblem(w http.ResponseWriter, r *http.Request, httpStatus int, known 
 	if err != nil {
 		body = []byte("{}") // This never happens, because strings and one number always marshal.
 	}
-	header := w.Header()
 	header.Del("Content-Length")
 	header.Set("Content-Type", "application/problem+json")
 	header.Set("Cache-Control", "no-store")

@@ -53,6 +53,8 @@
 //	http.go      the HTTP listener with /livez, /readyz and /metrics
 //	hosts.go     refuses foreign names; origins.go pages of foreign origins; secure.go headers
 //	request.go   refuses malformed HTTP requests; query.go refuses unknown query parameters
+//	localize.go  answers in the caller's language
+//	problems.go  a page for each reason of an error
 //	gateway.go   REST by grpc-gateway; marshaler.go is its JSON, problem.go its errors
 //	identity.go  the caller and the trace; trace.go W3C trace context
 //	address.go   the network address that a call comes from

@@ -21,6 +21,7 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // The default limits of a Config.
@@ -111,6 +112,9 @@ type Config struct {
 	Permissions permission.Table
 	// Groups are the groups of services that Permissions names.
 	Groups permission.Groups
+	// Localized are the fields of answers, by their full names, that hold a sentence for people. They are answered in
+	// the caller's language. Everything else is answered as the handler says it.
+	Localized []protoreflect.FullName
 	// ConnectionAge is how old a connection may become before its client must open a new one, so that
 	// certificates are proved anew. Default: DefaultConnectionAge.
 	ConnectionAge time.Duration

@@ -42,6 +42,7 @@ var arrows = map[string][]string{
 	"platform/id":                    {},
 	"platform/pan":                   {"platform/fault"},
 	"platform/field":                 {"platform/fault", "platform/id", "platform/money", "platform/pan"},
+	"platform/language":              {"schemas"},
 	"platform/certtest":              {"platform/mtls", "platform/mtls/authority"},
 	"platform/clientauth":            {},
 	"platform/clientauth/kafkaauth":  {"platform/clientauth"},
@@ -55,7 +56,7 @@ var arrows = map[string][]string{
 	"platform/principal":             {"platform/id"},
 	"platform/permission":            {"platform/fault", "platform/principal"},
 	"platform/wallstest":             {"platform/fault", "platform/mtls", "platform/mtls/authority", "platform/permission", "platform/serve", "platform/token", "schemas"},
-	"platform/serve":                 {"platform/fault", "platform/id", "platform/mtls", "platform/pan", "platform/permission", "platform/principal", "platform/token", "schemas"},
+	"platform/serve":                 {"platform/fault", "platform/id", "platform/language", "platform/mtls", "platform/pan", "platform/permission", "platform/principal", "platform/token", "schemas"},
 	"platform/token":                 {"platform/cache", "platform/fault", "schemas"},
 
 	"platform/outbox":            {"platform/id"},

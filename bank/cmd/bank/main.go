@@ -76,7 +76,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	settings := config.server.Config("bank", logger)
 	settings.Walls = walls
 	settings.Permissions, settings.Groups = rpc.Permissions(config.simulatedCash), rpc.Groups(config.acquirers, config.history)
-	settings.Checks = []serve.Check{{Name: "database", Run: store.Ready}}
+	settings.Localized, settings.Checks = rpc.Localized(), []serve.Check{{Name: "database", Run: store.Ready}}
 	if settings.OpenAPI, err = schemas.OpenAPI("bank.v1"); err != nil {
 		return err
 	}

@@ -44,7 +44,7 @@ func prepare(ctx context.Context, store *postgres.Store, config *config, handler
 func listen(config *config, walls *serve.Walls, store *postgres.Store, logger *slog.Logger) (*serve.Server, error) {
 	settings := config.server.Config("checkout", logger)
 	settings.Checks = []serve.Check{{Name: "database", Run: store.Ready}}
-	settings.Walls, settings.Permissions = walls, rpc.Permissions()
+	settings.Walls, settings.Permissions, settings.Localized = walls, rpc.Permissions(), rpc.Localized()
 	settings.Groups = permission.Groups{rpc.Shops: config.shops}
 	var err error
 	if settings.OpenAPI, err = schemas.OpenAPI("checkout.v1"); err != nil {
