@@ -30,7 +30,7 @@ func TestEverySentenceIsInTheCatalogue(t *testing.T) {
 	said := map[sentence]bool{}
 	var findings []string
 	for _, s := range tree(t) {
-		if s.test {
+		if s.test || strings.HasSuffix(s.folder, "test") {
 			continue
 		}
 		ast.Inspect(s.file, func(node ast.Node) bool {
