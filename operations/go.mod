@@ -7,6 +7,7 @@ require (
 	codebank.dev/checkout v0.0.0
 	codebank.dev/connectors v0.0.0
 	codebank.dev/dashboards v0.0.0
+	codebank.dev/gateway v0.0.0
 	codebank.dev/identity v0.0.0
 	codebank.dev/native v0.0.0
 	codebank.dev/platform v0.0.0
@@ -89,6 +90,8 @@ replace codebank.dev/checkout => ../checkout
 replace codebank.dev/connectors => ../connectors
 
 replace codebank.dev/dashboards => ../dashboards
+
+replace codebank.dev/gateway => ../gateway
 
 replace codebank.dev/identity => ../identity
 

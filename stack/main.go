@@ -227,8 +227,8 @@ func runUp(ctx context.Context, o options, out io.Writer) error {
 		return err
 	}
 	return serve(ctx, stack, func() error {
-		_, _ = fmt.Fprintf(out, "\neverything runs; the dashboards are at %s; logs are in %s; %s\n",
-			stack.Addresses().Dashboards(), filepath.Join(stack.Dir(), "logs"), howToStop)
+		_, _ = fmt.Fprintf(out, "\neverything runs; customers call %s; the dashboards are at %s; logs are in %s; %s\n",
+			customersAt(stack), stack.Addresses().Dashboards(), filepath.Join(stack.Dir(), "logs"), howToStop)
 		return waitFor(ctx, stack)
 	})
 }
@@ -245,10 +245,15 @@ func runDemo(ctx context.Context, o options, out io.Writer) error {
 		if err := demo.Run(ctx, stack, out); err != nil || o.exit {
 			return err
 		}
-		_, _ = fmt.Fprintf(out, "\neverything runs on; the dashboards are at %s; logs are in %s; %s\n",
-			stack.Addresses().Dashboards(), filepath.Join(stack.Dir(), "logs"), howToStop)
+		_, _ = fmt.Fprintf(out, "\neverything runs on; customers call %s; the dashboards are at %s; logs are in %s; %s\n",
+			customersAt(stack), stack.Addresses().Dashboards(), filepath.Join(stack.Dir(), "logs"), howToStop)
 		return waitFor(ctx, stack)
 	})
+}
+
+// customersAt is where people can read and try what a customer can call.
+func customersAt(stack *launch.Stack) string {
+	return launch.URL(stack.Addresses().GatewayHTTP()) + "/docs"
 }
 
 // howToStop says what stops a stack that runs on.

@@ -62,13 +62,14 @@ bank            grpc %s   %s/docs
 statement       grpc %s   %s/docs
 checkout        grpc %s   %s/docs
 identity        grpc %s   %s/docs
+gateway         %s/docs
 kafka           %s
 schema registry %s
 kafka connect   %s
 elasticsearch   %s
 dashboards      %s
 `, a.BankGRPC(), launch.URL(a.BankHTTP()), a.StatementGRPC(), launch.URL(a.StatementHTTP()),
-		a.CheckoutGRPC(), launch.URL(a.CheckoutHTTP()), a.IdentityGRPC(), launch.URL(a.IdentityHTTP()),
+		a.CheckoutGRPC(), launch.URL(a.CheckoutHTTP()), a.IdentityGRPC(), launch.URL(a.IdentityHTTP()), launch.URL(a.GatewayHTTP()),
 		a.Kafka(), a.RegistryConfluent(), a.Connect(), a.Elasticsearch(), a.Dashboards())
 	return d.err
 }

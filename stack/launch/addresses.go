@@ -26,6 +26,7 @@ const (
 	checkoutHTTP
 	identityGRPC           = 8
 	identityHTTP           = 9
+	gatewayHTTP            = 16
 	mailPort               = 19
 	postgresPort           = 20
 	kafkaPort              = 21
@@ -68,6 +69,9 @@ func (a Addresses) IdentityGRPC() string { return a.host(identityGRPC) }
 // IdentityHTTP is its HTTP address, host:port.
 func (a Addresses) IdentityHTTP() string { return a.host(identityHTTP) }
 
+// GatewayHTTP is the HTTP address of the customers' gateway, host:port. It has no gRPC address.
+func (a Addresses) GatewayHTTP() string { return a.host(gatewayHTTP) }
+
 // Kafka is the broker's address, host:port.
 func (a Addresses) Kafka() string { return a.host(kafkaPort) }
 
@@ -98,7 +102,7 @@ func (a Addresses) url(offset int) string { return "http://" + a.host(offset) }
 func (a Addresses) Ports() []int {
 	var ports []int
 	for _, offset := range []int{
-		bankGRPC, bankHTTP, statementGRPC, statementHTTP, checkoutGRPC, checkoutHTTP, identityGRPC, identityHTTP, mailPort,
+		bankGRPC, bankHTTP, statementGRPC, statementHTTP, checkoutGRPC, checkoutHTTP, identityGRPC, identityHTTP, gatewayHTTP, mailPort,
 		postgresPort, kafkaPort, kafkaControllerPort, registryPort, registryManagementPort,
 		connectPort, elasticsearchPort, elasticsearchPeerPort, dashboardsPort,
 	} {

@@ -23,6 +23,7 @@ var targets = []target{
 	{name: "statement", database: StatementDatabase, owner: "statement", service: "statement_service"},
 	{name: "checkout", database: CheckoutDatabase, owner: "checkout", service: "checkout_service"},
 	{name: "identity", database: IdentityDatabase, owner: "identity", service: "identity_service"},
+	{name: "gateway", database: GatewayDatabase, owner: "gateway", service: "gateway_service"},
 }
 
 // roles are the roles that sign in to the databases, beside the owners and the services, each with

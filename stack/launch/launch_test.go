@@ -26,6 +26,7 @@ func TestPortsAreWhereTheDocumentsSay(t *testing.T) {
 		"127.0.0.1:17005":                        a.CheckoutHTTP(),
 		"127.0.0.1:17008":                        a.IdentityGRPC(),
 		"127.0.0.1:17009":                        a.IdentityHTTP(),
+		"127.0.0.1:17016":                        a.GatewayHTTP(),
 		"127.0.0.1:17021":                        a.Kafka(),
 		"http://127.0.0.1:17023":                 a.Registry(),
 		"http://127.0.0.1:17023/apis/ccompat/v7": a.RegistryConfluent(),
@@ -97,7 +98,7 @@ func TestAnotherWorkerHasItsOwnPortAndFolder(t *testing.T) {
 // The services need their database and no other part of the pipeline.
 func TestTheServicesDoNotNeedBrokerRegistryOrConnect(t *testing.T) {
 	stack := open(t, t.TempDir())
-	for _, program := range []string{"bank", "statement", "checkout"} {
+	for _, program := range []string{"bank", "statement", "checkout", "gateway"} {
 		needs := stack.serviceSpec(service{name: program, program: program}).Needs
 		for _, away := range []string{Kafka, Registry, Connect, Elasticsearch} {
 			require.NotContains(t, needs, away)

@@ -19,6 +19,7 @@ var programs = map[string]string{
 	"bankctl":   "operations/cmd/bankctl",
 	"checkout":  "checkout/cmd/checkout",
 	"identity":  "identity/cmd/identity",
+	"gateway":   "gateway/cmd/gateway",
 }
 
 // binariesDir is the folder for the built programs.

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -20,11 +21,12 @@ import (
 	"codebank.dev/native/process"
 )
 
-// service is a program of this repository that serves gRPC and HTTP.
+// service is a program of this repository that serves gRPC and HTTP, or HTTP only.
 type service struct {
 	// name is the name of its row. program is the name of the program, which replicas share.
 	name, program string
-	grpc, http    int
+	// grpc and http are its ports. Without gRPC, grpc is 0.
+	grpc, http int
 	// settings replace settings that every copy of the program has.
 	settings map[string]string
 	// folder holds the program; empty means the folder of the programs built here.
@@ -40,13 +42,15 @@ func (s *Stack) serviceSpec(service service) process.Spec {
 	spec := process.Spec{
 		Name:  service.name,
 		Needs: []string{Databases, Programs, Migrations, Certificates},
-		Ports: []int{service.grpc, service.http},
+		Ports: service.ports(),
 		Command: func(ctx context.Context) (process.Command, error) {
 			settings, err := s.settings(ctx, service.program)
 			if err != nil {
 				return process.Command{}, err
 			}
-			settings["grpc-address"] = loopback(service.grpc)
+			if service.grpc != 0 {
+				settings["grpc-address"] = loopback(service.grpc)
+			}
 			settings["http-address"] = loopback(service.http)
 			if service.folder == "" { // An earlier build may not know these settings.
 				maps.Copy(settings, s.newSettings(service.program))
@@ -77,16 +81,32 @@ func (s *Stack) serviceSpec(service service) process.Spec {
 		spec.Needs = append(spec.Needs, Keys, Mail)
 		spec.Uses = append(spec.Uses, Kafka)
 	case "statement":
-		spec.Uses = append(spec.Uses, Kafka)
+		spec.Needs = append(spec.Needs, Keys)
+		spec.Uses = append(spec.Uses, Kafka, Registry)
 	case "bank":
 		spec.Needs = append(spec.Needs, Keys)
 		spec.Uses = append(spec.Uses, Kafka, Registry)
 	case "checkout":
-		if s.Process(Bank) != nil {
-			spec.Uses = append(spec.Uses, Bank)
-		}
+		spec.Uses = append(spec.Uses, s.present(Bank)...)
+	case "gateway":
+		spec.Needs = append(spec.Needs, Keys)
+		spec.Uses = append(spec.Uses, s.present(Bank, Statement)...)
+		spec.Uses = append(spec.Uses, Kafka, Registry)
 	}
 	return spec
+}
+
+// ports lists the ports of a service.
+func (s *service) ports() []int {
+	if s.grpc == 0 {
+		return []int{s.http}
+	}
+	return []int{s.grpc, s.http}
+}
+
+// present returns those of the rows that the table has.
+func (s *Stack) present(names ...string) []string {
+	return slices.DeleteFunc(names, func(name string) bool { return s.Process(name) == nil })
 }
 
 // settings returns the settings of a program, by the names of its flags.
@@ -102,7 +122,7 @@ func (s *Stack) settings(ctx context.Context, program string) (map[string]string
 	secure, err := s.tlsSettings(as)
 	maps.Copy(settings, secure)
 	switch program {
-	case "bank", "statement", "checkout":
+	case "bank", "statement", "checkout", "gateway":
 		maps.Copy(settings, s.tokenSettings())
 	}
 	return settings, err
@@ -128,6 +148,11 @@ func (s *Stack) ownSettings(ctx context.Context, program string) (map[string]str
 		return map[string]string{"database-url": server.URLOf("statement_service", StatementDatabase), "bank-code": BankCode}, nil
 	case "checkout":
 		return map[string]string{"database-url": server.URLOf("checkout_service", CheckoutDatabase), "bank-address": a.BankGRPC()}, nil
+	case "gateway":
+		return map[string]string{
+			"bank-code":    BankCode,
+			"bank-address": a.BankGRPC(), "statement-address": a.StatementGRPC(),
+		}, nil
 	case "identity":
 		return map[string]string{
 			"database-url": server.URLOf("identity_service", IdentityDatabase), "signing-keys": s.signingKeysFile(), "issuer": s.tokenIssuer(), "audience": tokenAudience,
@@ -152,7 +177,9 @@ func (s *Stack) newSettings(program string) map[string]string {
 	switch program {
 	case "bank":
 		return map[string]string{"simulated-cash": "true"}
-	case "identity", "statement": // They publish the heads of their audit logs.
+	case "identity":
+		return map[string]string{"kafka-brokers": s.addresses.Kafka(), "trusted-programs": BankCode + ":" + Gateway}
+	case "statement":
 		return map[string]string{"kafka-brokers": s.addresses.Kafka()}
 	}
 	return nil
@@ -171,10 +198,13 @@ func withoutTLS(settings map[string]string, path, plain string) {
 
 func (s *Stack) vaultKeyFile() string { return filepath.Join(s.dir, "secrets", "vault.key") }
 
-// makeKeys makes the keys that sign access tokens, and the key that encrypts card numbers. An existing key is
-// kept, because without it the stored numbers cannot be read.
+// makeKeys makes the keys that sign access tokens and commands, and the key that encrypts card numbers. An
+// existing key is kept, because without it the stored numbers cannot be read.
 func (s *Stack) makeKeys(ctx context.Context, log io.Writer) error {
 	if err := s.makeSigningKeys(ctx, log); err != nil {
+		return err
+	}
+	if err := s.makeProducerKeys(ctx, log); err != nil {
 		return err
 	}
 	if _, err := os.Stat(s.vaultKeyFile()); !errors.Is(err, fs.ErrNotExist) || !hasSources(s.Root(), "bankctl") {

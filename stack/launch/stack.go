@@ -32,6 +32,7 @@ const (
 	StatementDatabase = "statement_" + BankCode
 	CheckoutDatabase  = "checkout"
 	IdentityDatabase  = "identity"
+	GatewayDatabase   = "gateway"
 )
 
 // The names of the processes and tasks, in the order of the table.
@@ -51,6 +52,7 @@ const (
 	Bank            = "bank"
 	Statement       = "statement"
 	Checkout        = "checkout"
+	Gateway         = "gateway"
 	Apply           = "apply"
 	ConnectorsWatch = "watch"
 	Dashboards      = "dashboards"

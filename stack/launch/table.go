@@ -38,6 +38,7 @@ func (s *Stack) addRows() {
 		{name: Bank, program: "bank", grpc: a.port(bankGRPC), http: a.port(bankHTTP)},
 		{name: Statement, program: "statement", grpc: a.port(statementGRPC), http: a.port(statementHTTP)},
 		{name: Checkout, program: "checkout", grpc: a.port(checkoutGRPC), http: a.port(checkoutHTTP)},
+		{name: Gateway, program: "gateway", http: a.port(gatewayHTTP)},
 	} {
 		if hasSources(s.Root(), service.program) {
 			s.group.Add(s.serviceSpec(service))

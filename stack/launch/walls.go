@@ -97,7 +97,7 @@ func (w *walls) as(program string) (*mtls.Files, error) {
 
 // makeCertificates makes the certificates of the programs, and one for people who operate the bank.
 func (s *Stack) makeCertificates(context.Context, io.Writer) error {
-	for _, program := range []string{"bank", "statement", "checkout", "identity"} {
+	for _, program := range []string{"bank", "statement", "checkout", "identity", "gateway"} {
 		if _, err := s.walls.issue(program); err != nil {
 			return err
 		}

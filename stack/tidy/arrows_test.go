@@ -107,7 +107,7 @@ var arrows = map[string][]string{
 
 	// bankctl serves the pages of the dashboards, because they need what it has: the client of
 	// Elasticsearch and the settings of operators.
-	"operations": slices.Concat(service, []string{"connectors", "dashboards", "bank/postgres", "bank/kafka", "bank/vault", "checkout/postgres", "identity/operators", "identity/postgres", "statement", "statement/file", "statement/file/verify", "statement/postgres", "web/analyst"}),
+	"operations": slices.Concat(service, []string{"connectors", "dashboards", "bank/postgres", "bank/kafka", "bank/vault", "checkout/postgres", "gateway/postgres", "identity/operators", "identity/postgres", "statement", "statement/file", "statement/file/verify", "statement/postgres", "web/analyst"}),
 
 	// The launcher makes an authority and certificates for the programs that it starts, and reads them for
 	// its own calls. It signs access tokens with the keys that it has made for identity.
@@ -127,7 +127,7 @@ var testArrows = map[string][]string{
 	"gateway":    {"native/", "platform/", "schemas"},
 	"identity":   {"native/", "platform/", "schemas"},
 	"web":        {"dashboards", "native/", "platform/", "schemas"},
-	"operations": {"bank/postgres", "bank/kafka", "bank/vault", "checkout/postgres", "connectors", "dashboards", "identity/operators", "identity/postgres", "statement", "statement/file", "statement/file/verify", "statement/postgres", "native/", "platform/", "schemas", "web/analyst"},
+	"operations": {"bank/postgres", "bank/kafka", "bank/vault", "checkout/postgres", "connectors", "dashboards", "gateway/postgres", "identity/operators", "identity/postgres", "statement", "statement/file", "statement/file/verify", "statement/postgres", "native/", "platform/", "schemas", "web/analyst"},
 	"stack":      {"native/", "connectors", "dashboards", "identity/signing", "platform/mtls", "platform/mtls/authority", "schemas"},
 }
 

@@ -22,6 +22,7 @@ import (
 	"codebank.dev/bank/postgres"
 	"codebank.dev/bank/vault"
 	checkout "codebank.dev/checkout/postgres"
+	gateway "codebank.dev/gateway/postgres"
 	identity "codebank.dev/identity/postgres"
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/operations/failpoints"
@@ -121,6 +122,7 @@ func TestKilledAtAnyFailpointDoingItAgainBringsItAbout(t *testing.T) {
 		postgres.Migrated: migrateAgain, postgres.Claimed: migrateAgain,
 		checkout.Migrated:  migrateCheckoutAgain,
 		identity.Migrated:  migrateIdentityAgain,
+		gateway.Migrated:   migrateGatewayAgain,
 		statement.Migrated: migrateStatementAgain, statement.Claimed: migrateStatementAgain,
 	}
 	for _, point := range failpoints.All() {
@@ -320,6 +322,17 @@ func migrateIdentityAgain(p *plant, point failpoint.Point) {
 	p.killed(point, "migrate", "identity", "--identity-database-url", p.database)
 	p.well("migrate", "identity", "--identity-database-url", p.database)
 	store, err := identity.Open(p.Context(), identity.Config{URL: databasetest.As(p, p.database, identity.ServiceRole)})
+	require.NoError(p, err)
+	defer store.Close()
+	require.NoError(p, store.Prepare(p.Context(), slog.New(slog.DiscardHandler)))
+	require.NoError(p, store.Ready(p.Context()))
+}
+
+// migrateGatewayAgain: the same of the gateway's database.
+func migrateGatewayAgain(p *plant, point failpoint.Point) {
+	p.killed(point, "migrate", "gateway", "--gateway-database-url", p.database)
+	p.well("migrate", "gateway", "--gateway-database-url", p.database)
+	store, err := gateway.Open(p.Context(), gateway.Config{URL: databasetest.As(p, p.database, gateway.ServiceRole)})
 	require.NoError(p, err)
 	defer store.Close()
 	require.NoError(p, store.Prepare(p.Context(), slog.New(slog.DiscardHandler)))

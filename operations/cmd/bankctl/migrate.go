@@ -7,6 +7,7 @@ import (
 
 	"codebank.dev/bank/postgres"
 	checkout "codebank.dev/checkout/postgres"
+	gateway "codebank.dev/gateway/postgres"
 	identity "codebank.dev/identity/postgres"
 	"codebank.dev/operations/provision"
 	"codebank.dev/platform/database"
@@ -42,6 +43,11 @@ func (a *application) migrations() []migration {
 		{"identity", setting{"identity-database-url", a.identityDatabaseURL}, func(ctx context.Context) error {
 			return identity.Migrate(ctx, identity.Config{
 				URL: a.identityDatabaseURL, ApplicationName: "bankctl", Failpoint: failpoint.From(ctx),
+			})
+		}},
+		{"gateway", setting{"gateway-database-url", a.gatewayDatabaseURL}, func(ctx context.Context) error {
+			return gateway.Migrate(ctx, gateway.Config{
+				URL: a.gatewayDatabaseURL, ApplicationName: "bankctl", Failpoint: failpoint.From(ctx),
 			})
 		}},
 	}

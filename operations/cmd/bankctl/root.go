@@ -27,6 +27,7 @@ type settings struct {
 	statementDatabaseURL string
 	checkoutDatabaseURL  string
 	identityDatabaseURL  string
+	gatewayDatabaseURL   string
 	bankCode             string
 	timeout              time.Duration
 	output               string
@@ -98,6 +99,7 @@ func (a *application) bind(root *cobra.Command) {
 	flags.StringVar(&a.ledgerDatabaseURL, "ledger-database-url", "", "`URL` of the bank's Postgres database")
 	flags.StringVar(&a.statementDatabaseURL, "statement-database-url", "", "`URL` of the statement's Postgres database")
 	flags.StringVar(&a.identityDatabaseURL, "identity-database-url", "", "`URL` of identity's Postgres database")
+	flags.StringVar(&a.gatewayDatabaseURL, "gateway-database-url", "", "`URL` of the gateway's Postgres database")
 	flags.StringVar(&a.checkoutDatabaseURL, "checkout-database-url", "", "`URL` of the checkout's Postgres database")
 	flags.StringVar(&a.bankCode, "bank-code", "001", "`code` of the bank, three digits")
 	flags.DurationVar(&a.timeout, "timeout", 2*time.Minute, "how long to wait for services that are starting and for what they were asked to do")
