@@ -25,6 +25,7 @@ type config struct {
 	brokers      []string
 	brokerAuth   *clientauth.Client
 	headInterval time.Duration
+	sinkGroup    string
 }
 
 func parse(args, environ []string, stdout io.Writer) (*config, error) {
@@ -38,10 +39,11 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	flags.BoolVar(&c.database.Migrate, "migrate", false, "migrate the database at the start, for development: the user of --database-url must own it. Elsewhere bankctl migrate does it, and the statement's user owns nothing")
 	flags.StringVar(&c.database.BankCode, "bank-code", "001", "the `code` of the bank whose statement this is, three digits")
 	key := flags.String("page-token-key", "", "signs page tokens, 16 `bytes` or more, the same for all replicas; empty: the database keeps one")
-	brokers := flags.String("kafka-brokers", "", "`host:port,…` of the brokers to which the head of the audit log is published; they may be away; empty: it is not published")
+	brokers := flags.String("kafka-brokers", "", "`host:port,…` of the brokers to which the head of the audit log is published, and from which watermarks are read; they may be away; empty: neither is done, and the state of an account as of a time after its last event is provisional")
 	broker := clientauth.Kafka()
 	broker.Bind(flags)
 	flags.DurationVar(&c.headInterval, "audit-head-interval", heads.DefaultInterval, "how often the head of the audit log is published")
+	flags.StringVar(&c.sinkGroup, "sink-group", "connect-statement-postgres", "the consumer `group` of the sink that writes the statement's lines; with the bank's watermarks its offsets say up to when the statement is complete")
 	point := flags.String("failpoint", "", failpoint.Usage(failpoints.All()))
 	if err := serve.Parse(flags, "STATEMENT", args, environ); err != nil {
 		return nil, err
@@ -55,6 +57,8 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 		return nil, fmt.Errorf("--page-token-key: at least %d bytes", serve.MinPageTokenKey)
 	case c.headInterval <= 0:
 		return nil, errors.New("--audit-head-interval must be positive")
+	case c.sinkGroup == "":
+		return nil, errors.New("--sink-group is required")
 	}
 	c.database.PageTokenKey = []byte(*key)
 	for name := range strings.FieldsFuncSeq(*readers, func(r rune) bool { return r == ',' }) {

@@ -1,7 +1,7 @@
 // Command statement is the read side of one bank: it serves statements over gRPC and
 // REST. It owns the statement's database and its tables; the sink statement-postgres
 // writes the bank's events into them. It never opens the bank's database. It publishes the
-// head of its audit log to Kafka, if --kafka-brokers says where. While its own
+// head of its audit log to Kafka and reads there up to when it is complete, if --kafka-brokers says where. While its own
 // database is away it answers UNAVAILABLE and waits.
 //
 // Any number of replicas may run on one database. They share the key that signs page
@@ -22,6 +22,7 @@ import (
 	"codebank.dev/schemas"
 	statementv1 "codebank.dev/schemas/gen/statement/v1"
 	"codebank.dev/statement"
+	"codebank.dev/statement/kafka"
 	"codebank.dev/statement/postgres"
 	"codebank.dev/statement/rpc"
 )
@@ -63,6 +64,17 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	}
 	defer server.Close()
 	service := statement.NewService(store)
+	if len(config.brokers) > 0 {
+		watermarks, err := kafka.NewWatermarks(kafka.Config{
+			Brokers: config.brokers, BankCode: config.database.BankCode, SinkGroup: config.sinkGroup, BrokerAuth: config.brokerAuth, Logger: logger,
+		})
+		if err != nil {
+			return err
+		}
+		defer watermarks.Close()
+		server.Background(watermarks.Run)
+		service = service.WithWatermarks(watermarks)
+	}
 	follower := statement.NewFollower(service, store, logger)
 	statementv1.RegisterStatementServiceServer(server, rpc.NewServer(rpc.Config{
 		Service: service, Follower: follower, Records: store, Address: server.Address, Draining: server.Draining(), Logger: logger,

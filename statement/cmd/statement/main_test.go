@@ -126,6 +126,7 @@ func TestSettingsThatCannotBeMeantEndTheProgram(t *testing.T) {
 		"--log-level":                {"--database-url=postgres://127.0.0.1:1/x", "--log-level=loud"},
 		"--audit-head-interval":      {"--database-url=postgres://127.0.0.1:1/x", "--audit-head-interval=0"},
 		"--kafka-":                   {"--database-url=postgres://127.0.0.1:1/x", "--kafka-brokers=127.0.0.1:1", "--kafka-tls-authority=/nowhere"},
+		"--sink-group":               {"--database-url=postgres://127.0.0.1:1/x", "--sink-group="},
 		"heads:":                     {"--database-url=postgres://127.0.0.1:1/x", "--kafka-brokers=127.0.0.1:port", "--insecure=operator", "--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0"},
 	} {
 		err := run(t.Context(), args, nil, io.Discard)
