@@ -181,6 +181,9 @@ func (s *edgeStream) RecvMsg(message any) error {
 	if err == nil {
 		err = s.goesOn()
 	}
+	if err == nil {
+		welcome(s.ctx)
+	}
 	var known *fault.Error
 	if errors.As(err, &known) {
 		return known

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -29,7 +30,7 @@ type strangers struct{ open atomic.Int64 }
 
 // tap sees the head of a call before its message is read. A caller who proves nothing and shows no token is
 // refused here unless anybody may call the method; one who shows a token, which is verified later, has few
-// calls open at once, and not for long.
+// calls open at once, and not for long, until the token is verified.
 func (e *edge) tap(ctx context.Context, info *tap.Info) (context.Context, error) {
 	caller, _ := peer.FromContext(ctx)
 	if caller == nil {
@@ -53,12 +54,28 @@ func (e *edge) tap(ctx context.Context, info *tap.Info) (context.Context, error)
 		return ctx, e.refuse(ctx, info.FullMethodName, known, errStrangers)
 	}
 	// The deadline ends a call whose message does not come.
-	ctx, cancel := context.WithTimeout(ctx, e.maxDeadline)
-	context.AfterFunc(ctx, func() {
-		cancel()
-		end()
-	})
-	return ctx, nil
+	ctx, cancel := context.WithCancelCause(ctx)
+	late := time.AfterFunc(e.maxDeadline, func() { cancel(context.DeadlineExceeded) })
+	counted := &stranger{release: sync.OnceFunc(func() { late.Stop(); end() })}
+	context.AfterFunc(ctx, counted.release)
+	return context.WithValue(ctx, strangerKey{}, counted), nil
+}
+
+// strangerKey is the context key of a call over a connection without a certificate.
+type strangerKey struct{}
+
+// stranger is such a call.
+type stranger struct {
+	// release counts the call no more, and takes its deadline away.
+	release func()
+}
+
+// welcome is called when the message of a stream has come. A stream of a signed-in user may go on.
+func welcome(ctx context.Context) {
+	known, _ := ctx.Value(identityKey{}).(identity)
+	if counted, ok := ctx.Value(strangerKey{}).(*stranger); ok && known.token != "" {
+		counted.release()
+	}
 }
 
 // refuse returns an error in its form over the wire. Only methods that the program has are counted, because

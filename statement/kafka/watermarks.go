@@ -128,14 +128,14 @@ func (w *Watermarks) Run(ctx context.Context) {
 		if failing {
 			<-timer.Done()
 		} else {
-			w.read(timer)
+			w.collect(timer)
 		}
 		cancel()
 	}
 }
 
-// read takes the watermarks that come until ctx ends.
-func (w *Watermarks) read(ctx context.Context) {
+// collect takes the watermarks that come until ctx ends.
+func (w *Watermarks) collect(ctx context.Context) {
 	for ctx.Err() == nil {
 		fetches := w.client.PollFetches(ctx)
 		fetches.EachRecord(func(record *kgo.Record) { w.take(record.Partition, record.Value) })
