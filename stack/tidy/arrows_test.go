@@ -86,11 +86,14 @@ var arrows = map[string][]string{
 
 	"bank/postgres/ledgertest": {"bank/postgres", "platform/database/databasetest"},
 
-	"statement":             service,
-	"statement/file":        {"statement", "statement/file/digest", "platform/fault", "platform/id", "platform/money"},
-	"statement/file/digest": {},
-	"gateway":               service,
-	"checkout":              service,
+	"statement":               service,
+	"statement/file":          {"statement", "statement/file/digest", "platform/fault", "platform/id", "platform/money"},
+	"statement/file/digest":   {},
+	"statement/file/read":     {"statement", "statement/file", "statement/file/digest", "platform/id", "platform/money"},
+	"statement/file/verify":   {"statement", "statement/file", "statement/file/digest", "statement/file/read", "platform/id", "platform/money"},
+	"statement/file/filetest": {"statement", "statement/file", "platform/id"},
+	"gateway":                 service,
+	"checkout":                service,
 
 	"identity":            {"platform/auditlog", "platform/fault", "platform/id", "platform/pan"},
 	"identity/failpoints": {"platform/failpoint"},

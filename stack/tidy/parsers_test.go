@@ -50,6 +50,8 @@ var moreParsers = map[string]string{
 	"operations/schemaregistry numbers": "the registry's answers",
 	"checkout CheckSlug":                "callers' names of products",
 	"bank/vault OpenToken":              "callers' card tokens",
+	"statement/file/read File":          "files that anybody may have changed",
+	"statement/file/verify File":        "files that anybody may have changed",
 }
 
 // shownBy names the fuzz target that reaches a parser without calling it by name.
@@ -93,6 +95,7 @@ var ownBytes = map[string]string{
 	"operations/audit/waiting Read": "passes on what a source has parsed",
 	"operations/panels Read":        "answers; each is parsed by dashboards/query",
 	"operations/kibana/files Read":  "files; each is parsed by package dashboards",
+	"statement/file/read Read":      "holds back what read.File parses",
 	"bank/kafka Read":               "holds bytes of a connection back",
 }
 

@@ -16,7 +16,7 @@ import (
 //
 //	opening  the balance before the first line, and the start of the range
 //	line     a line
-//	closing  the balance after the last line, and the end of the range
+//	closing  the balance after the last line, and when it was so
 //	total    the sums, by kind: credits, debits; and lines, their number
 //	fact     what the statement is of, by kind: format, bank_code, account … with the value as description
 //	digest   the digests, by kind: lines and file
@@ -45,7 +45,7 @@ func (csvEncoder) begin(text []byte, header *Header) []byte {
 		text = append(text, name...)
 	}
 	text = append(text, "\r\n"...)
-	return appendBalance(append(text, "opening"...), header.Start, header.Totals.Opening, header.Currency)
+	return appendBalance(append(text, "opening"...), header.Start, header.Totals.Opening, header)
 }
 
 func (csvEncoder) line(text []byte, _ *Header, line *entry) []byte {
@@ -68,9 +68,9 @@ func (csvEncoder) line(text []byte, _ *Header, line *entry) []byte {
 
 func (csvEncoder) end(text []byte, header *Header, lines digest.Chain) []byte {
 	totals := &header.Totals
-	text = appendBalance(append(text, "closing"...), header.End, totals.Closing, header.Currency)
-	text = appendTotal(text, "credits", totals.Credits, header.Currency)
-	text = appendTotal(text, "debits", -totals.Debits, header.Currency)
+	text = appendBalance(append(text, "closing"...), header.asOf(), totals.Closing, header)
+	text = appendTotal(text, "credits", totals.Credits, header)
+	text = appendTotal(text, "debits", -totals.Debits, header)
 	text = appendFact(text, "total", "lines", strconv.FormatInt(totals.Lines, 10))
 	for _, fact := range [][2]string{
 		{"format", digest.Name},
@@ -79,6 +79,8 @@ func (csvEncoder) end(text []byte, header *Header, lines digest.Chain) []byte {
 		{"account_kind", string(header.Kind)},
 		{"complete_to_sequence", strconv.FormatInt(header.CompleteTo, 10)},
 		{"complete_to_time", header.CompleteToTime.Format(TimeLayout)},
+		{"start_time", header.Start.Format(TimeLayout)},
+		{"end_time", header.End.Format(TimeLayout)},
 		{"create_time", header.CreatedAt.Format(TimeLayout)},
 		{"language", header.Language},
 	} {
@@ -87,24 +89,22 @@ func (csvEncoder) end(text []byte, header *Header, lines digest.Chain) []byte {
 	return appendFact(text, "digest", "lines", lines.String())
 }
 
-func (csvEncoder) seal(text []byte, bytes string) []byte {
+func (csvEncoder) seal(text []byte, _ *Header, bytes string) []byte {
 	return appendFact(text, "digest", "file", bytes)
 }
 
 // appendBalance writes the rest of a row with a balance as of a moment.
-func appendBalance(text []byte, moment time.Time, minor int64, code string) []byte {
+func appendBalance(text []byte, moment time.Time, minor int64, header *Header) []byte {
 	text = append(text, ",,"...)
 	text = moment.AppendFormat(text, TimeLayout)
-	text = append(append(text, ",,,,,"...), code...)
-	currency, _ := money.ParseCurrency(code)
-	return appendRest(appendMinor(text, minor, currency), 10)
+	text = append(append(text, ",,,,,"...), header.Currency...)
+	return appendRest(appendMinor(text, minor, header.code()), 10)
 }
 
 // appendTotal writes a row with a sum.
-func appendTotal(text []byte, kind string, minor int64, code string) []byte {
+func appendTotal(text []byte, kind string, minor int64, header *Header) []byte {
 	text = append(append(append(text, "total,,,"...), kind...), ',')
-	currency, _ := money.ParseCurrency(code)
-	text = append(append(appendMinor(text, minor, currency), ','), code...)
+	text = append(append(appendMinor(text, minor, header.code()), ','), header.Currency...)
 	return appendRest(text, 8)
 }
 
@@ -146,7 +146,7 @@ func appendCell(text []byte, cell string) []byte {
 			text = append(text, '"')
 		}
 		text = utf8.AppendRune(text, r)
-		beginning = strings.ContainsRune(separators, r)
+		beginning = strings.ContainsRune(Separators, r)
 	}
 	return append(text, '"')
 }
@@ -154,8 +154,8 @@ func appendCell(text []byte, cell string) []byte {
 const (
 	// formula has the characters that begin a formula in some spreadsheet, the wide forms too, and the apostrophe.
 	formula = "=+-@\t\r\n|%＝＋－＠'"
-	// separators are behind which a field may begin: in settings with a decimal comma, fields end with a semicolon.
-	separators = ";\t\r\n\""
+	// Separators are the characters behind which a field may begin: in settings with a decimal comma, fields end with a semicolon.
+	Separators = ";\t\r\n\""
 	// special has the characters for which a field is in quotes and looked at in full.
-	special = ",=＝＋－＠" + separators
+	special = ",=＝＋－＠" + Separators
 )

@@ -6,11 +6,12 @@
 // statement is made in parts: State says how far a Writer has come, in less than 2 kB, and Resume goes on
 // from there, in another process too.
 //
-// A PDF is not written line by line. It is made of the finished CSV of the same statement, by WritePDF, and
+// A PDF is not written line by line. It is made of the finished CSV of the same statement, by the folder pdf, and
 // carries that CSV as an attachment. Format.Parts says in which format to make the parts.
 //
 // Every file carries two digests. The first one binds the lines, and is the same in every format (package
-// digest). The second one is the SHA-256 of all bytes of the file before it. The folder verify reads files back.
+// digest). The second one is the SHA-256 of all bytes of the file before it. The folder
+// read reads files back, and the folder verify compares them with a ledger.
 package file
 
 import (
@@ -69,7 +70,7 @@ func (f Format) MediaType() string { return formats[f].mediaType }
 func (f Format) Extension() string { return formats[f].extension }
 
 // Parts returns the format that the parts of a long statement are written in: the format itself, or CSV for a
-// PDF, which WritePDF makes of them.
+// PDF, which package pdf makes of them.
 func (f Format) Parts() Format {
 	if f == PDF {
 		return CSV
@@ -123,6 +124,9 @@ var (
 	// ErrTooLongForPDF says that a statement has more than MaxPDFLines lines.
 	ErrTooLongForPDF = fault.New(fault.FailedPrecondition, "STATEMENT_TOO_LONG_FOR_PDF",
 		"A PDF holds at most 20,000 lines. Ask for a shorter range or another format.")
+	// ErrTooLargeForCAMT says that an amount has more than 18 digits.
+	ErrTooLargeForCAMT = fault.New(fault.FailedPrecondition, "AMOUNT_TOO_LARGE_FOR_CAMT",
+		"An amount of camt.053 has at most 18 digits. Ask for another format.")
 	// ErrNotAdded says that lines do not give the totals of their header, are out of order, or are of another
 	// account. The statement's data are damaged, or the caller has mixed them up.
 	ErrNotAdded = fault.New(fault.Internal, "STATEMENT_DOES_NOT_ADD_UP", "The statement's lines do not give its balance.")
@@ -152,7 +156,13 @@ func (h *Header) Check(format Format) error {
 	if _, err := money.ParseCurrency(h.Currency); err != nil {
 		return fault.Invalid("currency", "There is no such currency.")
 	}
-	return h.Totals.check()
+	if err := h.Totals.check(); err != nil {
+		return err
+	}
+	if t := &h.Totals; format == CAMT053 && (max(t.Opening, t.Closing, t.Credits, t.Debits) >= camtMost || min(t.Opening, t.Closing) <= -camtMost) {
+		return ErrTooLargeForCAMT
+	}
+	return nil
 }
 
 func (t *Totals) check() error {

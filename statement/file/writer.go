@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 
 	"codebank.dev/platform/fault"
+	"codebank.dev/platform/id"
 	"codebank.dev/platform/money"
 	"codebank.dev/statement"
 	"codebank.dev/statement/file/digest"
@@ -28,7 +30,7 @@ type encoder interface {
 	// end appends what follows the lines, up to where the digest of the bytes stands.
 	end(text []byte, header *Header, lines digest.Chain) []byte
 	// seal appends the digest of all bytes before it, and the end of the file.
-	seal(text []byte, bytes string) []byte
+	seal(text []byte, header *Header, bytes string) []byte
 }
 
 // entry is a line with what all formats need of it.
@@ -63,7 +65,7 @@ type Writer struct {
 }
 
 // NewWriter returns a writer of a file to out, which stays the caller's. Errors are those of Header.Check. A PDF
-// is refused, because WritePDF makes it.
+// is refused, because package pdf makes it.
 func NewWriter(out io.Writer, format Format, header *Header) (*Writer, error) {
 	w, err := newWriter(out, format, header)
 	if err != nil {
@@ -90,7 +92,7 @@ func newWriter(out io.Writer, format Format, header *Header) (*Writer, error) {
 }
 
 // encoders are the formats that are written line by line.
-var encoders = map[Format]encoder{CSV: csvEncoder{}}
+var encoders = map[Format]encoder{CSV: csvEncoder{}, OFX2: ofx2, OFX1: ofx1, CAMT053: camtEncoder{}}
 
 func (h *Header) utc() Header {
 	c := *h
@@ -112,10 +114,15 @@ func (w *Writer) Line(line *statement.Line) error {
 		return err
 	}
 	signed := signedOf(line)
-	eventID := w.Header.Account.String() + ":" + strconv.FormatInt(line.Sequence, 10)
+	eventID := EventID(w.Header.Account, line.Sequence)
 	w.Chain.Add(&digest.Line{EventID: eventID, Time: line.OccurredAt, Minor: signed, Currency: line.Currency})
 	w.put(w.encoder.line(w.buffer, &w.Header, &entry{Line: line, eventID: eventID, signed: signed, currency: w.code}))
 	return w.err
+}
+
+// EventID returns the id of an account's event.
+func EventID(account id.ID, sequence int64) string {
+	return account.String() + ":" + strconv.FormatInt(sequence, 10)
 }
 
 func signedOf(line *statement.Line) int64 {
@@ -171,6 +178,12 @@ func (w *Writer) flush() {
 // Written returns how many bytes the file has so far, with those that a Writer still holds.
 func (w *Writer) Written() int64 { return w.Size + int64(len(w.buffer)) }
 
+// Flush writes what the Writer still holds.
+func (w *Writer) Flush() error {
+	w.flush()
+	return w.err
+}
+
 // State writes what the Writer still holds, and returns how far it has come. Resume goes on from there. The
 // Writer may be used further.
 func (w *Writer) State() ([]byte, error) {
@@ -221,10 +234,22 @@ func (w *Writer) Close() error {
 	}
 	w.put(w.encoder.end(w.buffer, &w.Header, w.Chain))
 	w.flush()
-	w.put(w.encoder.seal(w.buffer, hex.EncodeToString(w.hash.Sum(nil))))
+	w.put(w.encoder.seal(w.buffer, &w.Header, hex.EncodeToString(w.hash.Sum(nil))))
 	w.flush()
 	return w.err
 }
+
+// Seal returns how a file of the format ends: the digest of all bytes before, in hexadecimal, and what follows it.
+// The length does not depend on the digest. It is nil for a format that is not written line by line.
+func Seal(format Format, header *Header, bytes string) []byte {
+	if encoder, ok := encoders[format]; ok {
+		return encoder.seal(nil, header, bytes)
+	}
+	return nil
+}
+
+// Columns returns the names of the columns of a CSV.
+func Columns() []string { return slices.Clone(csvColumns) }
 
 // Digest returns the digest of the lines so far, which the end of the file shows.
 func (w *Writer) Digest() digest.Chain { return w.Chain }

@@ -83,7 +83,7 @@ func newRoot(environ []string, streams streams) *cobra.Command {
 	root.SetErr(streams.err)
 	app.bind(root)
 	root.AddCommand(newKeys(app), newCommandKeys(app), newCertificates(app), newApply(app), newConnectors(app), newDashboards(app), newDeadLetters(app),
-		newRepublish(app), newMigrate(app), newAudit(app), newAuditLog(app), newOperators(app), newCustomers(app), newSeed(app))
+		newRepublish(app), newMigrate(app), newAudit(app), newAuditLog(app), newOperators(app), newCustomers(app), newStatement(app), newSeed(app))
 	return root
 }
 
