@@ -13,6 +13,7 @@
 //	store_rules.go  more rules of the same contract
 //	holds.go        its rules about holds, and the contract of bank.Holds
 //	customers.go    the contract of bank.CustomerLinks
+//	commands.go     the contract of bank.CommandStore
 //	tokens.go       its rules about card tokens
 //	fields.go       every field is stored: generators of random values
 //	outbox.go       the contract of bank.Outbox and bank.Marker
@@ -46,6 +47,7 @@ type Readers interface {
 	bank.AccountReader
 	bank.Holds
 	bank.CustomerLinks
+	bank.CommandStore
 }
 
 // Outbox is the part of a ledger that the relay uses.

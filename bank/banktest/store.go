@@ -13,7 +13,7 @@ import (
 )
 
 // TestStore proves that a ledger keeps the contracts of bank.Store, bank.Directory, bank.Reader,
-// bank.AccountReader and bank.CustomerLinks.
+// bank.AccountReader, bank.CustomerLinks and bank.CommandStore.
 func TestStore(t *testing.T, open Open) {
 	run(t, open, []rule{
 		{"a batch is written only if the state that it was decided on is still current", decidesOnCurrentState},
@@ -49,6 +49,8 @@ func TestStore(t *testing.T, open Open) {
 		{"the accounts of a customer are listed oldest first, page by page", listsAccounts},
 		{"a transaction is read with its legs and with what became of it", readsDetails},
 		{"a customer is linked to one user", linksCustomers},
+		{"the first outcome of a command stays", keepsOutcomes},
+		{"the greatest offset of a partition stays", keepsOffsets},
 		{"after the end of the context the outcome is unknown", endsWithContext},
 		{"every field of a card and its account is stored", keepsCards},
 		{"every field of an entry is stored", keepsEntries},

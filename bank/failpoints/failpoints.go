@@ -23,6 +23,14 @@ const (
 	CardIssued failpoint.Point = "card-issued"
 	// LinkStored: the link of a customer to a user is stored, nobody has an answer.
 	LinkStored failpoint.Point = "link-stored"
+	// CommandRefused: the reason is stored why a command of the topic ends, its request id is not ended.
+	CommandRefused failpoint.Point = "command-refused"
+	// CommandResultsPublished: the broker has the results of a batch of commands, their offset is not stored.
+	CommandResultsPublished failpoint.Point = "command-results-published"
+	// CommandLettersPublished: the broker has the dead letters of a batch, their offset is not stored.
+	CommandLettersPublished failpoint.Point = "command-letters-published"
+	// CommandOffsetStored: the offset of a batch of commands is stored, and its reader does not know it yet.
+	CommandOffsetStored failpoint.Point = "command-offset-stored"
 	// TokensSwept: uses of expired tokens are deleted, perhaps not all.
 	TokensSwept failpoint.Point = "tokens-swept"
 	// LeaseWritten: the relay's lease is taken, renewed or released, and the relay does not know it
@@ -49,6 +57,7 @@ const (
 func All() []failpoint.Point {
 	return []failpoint.Point{
 		LedgerMigrated, LedgerClaimed, CardSealed, BatchLocked, BatchDecided, BatchCommitted, CardIssued, LinkStored,
+		CommandRefused, CommandResultsPublished, CommandLettersPublished, CommandOffsetStored,
 		TokensSwept, LeaseWritten, RelayFetched, RelayPublished, RelayAcknowledged, RelayDeleted, FloorMoved, WatermarkMarked,
 		WatermarkPublished,
 	}

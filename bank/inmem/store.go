@@ -22,6 +22,7 @@ var (
 	_ bank.Holds         = (*Store)(nil)
 	_ bank.AccountReader = (*Store)(nil)
 	_ bank.CustomerLinks = (*Store)(nil)
+	_ bank.CommandStore  = (*Store)(nil)
 	_ bank.Outbox        = (*Store)(nil)
 	_ bank.Marker        = (*Store)(nil)
 )
@@ -52,6 +53,7 @@ type Store struct {
 	positions map[position]leg
 	sums      map[bank.Sum]int64
 	links     map[bank.ID]bank.CustomerLink
+	commands  commands
 	holds     holds
 	outbox    outbox
 }
@@ -69,6 +71,7 @@ func New(now func() time.Time) *Store {
 		positions: make(map[position]leg),
 		sums:      make(map[bank.Sum]int64),
 		links:     make(map[bank.ID]bank.CustomerLink),
+		commands:  commands{make(map[bank.ID]bank.CommandOutcome), make(map[bank.ID]map[int32]int64)},
 		holds:     newHolds(),
 	}
 }

@@ -13,6 +13,7 @@
 //	producer.go    the Kafka client, replaced after a failure
 //	gate.go        no record of a group leaves before the producer has the whole group
 //	registry.go    the ids of our schemas
+//	results.go     how the commands of the topic ended
 //	watermarks.go  up to which time each partition is complete
 package kafka
 

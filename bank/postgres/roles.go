@@ -40,6 +40,9 @@ func Schema() database.Schema {
 			"audit_head":    "SELECT " + updates("sequence,hash"),
 
 			"customer_links": "SELECT INSERT",
+
+			"command_offsets":  "SELECT INSERT " + updates("next_offset"),
+			"command_outcomes": "SELECT INSERT",
 		}},
 		{Name: OperatorRole, Rights: database.Needs{
 			"bank": "SELECT",
@@ -54,6 +57,7 @@ func Schema() database.Schema {
 			"bank": "SELECT", "accounts": "SELECT", "cards": "SELECT", "entries": "SELECT", "refusals": "SELECT",
 			"outbox": "SELECT", "outbox_id_seq": "SELECT", "relay_lease": "SELECT", "open_holds": "SELECT", "used_tokens": "SELECT",
 			"audit_log": "SELECT", "audit_head": "SELECT", "customer_links": "SELECT",
+			"command_offsets": "SELECT", "command_outcomes": "SELECT",
 		}},
 	}}
 }

@@ -19,6 +19,7 @@
 //	directory.go      bank.Directory, bank.Reader, and what is deleted of card tokens
 //	accounts.go       bank.AccountReader
 //	customer_links.go bank.CustomerLinks
+//	commands.go       bank.CommandStore
 //	hold.go           bank.Holds, and the table of open holds
 //	stored_token.go   card tokens of version 0.1.0
 //	outbox.go         bank.Outbox; floor.go keeps its fetches cheap
@@ -53,6 +54,7 @@ var (
 	_ bank.Holds         = (*Store)(nil)
 	_ bank.AccountReader = (*Store)(nil)
 	_ bank.CustomerLinks = (*Store)(nil)
+	_ bank.CommandStore  = (*Store)(nil)
 	_ bank.Outbox        = (*Store)(nil)
 	_ bank.Marker        = (*Store)(nil)
 )
@@ -117,7 +119,7 @@ var needs = database.Needs{
 	"accounts": "SELECT INSERT UPDATE", "cards": "SELECT INSERT UPDATE", "entries": "SELECT INSERT",
 	"outbox": "SELECT INSERT", "vault": "SELECT INSERT", "used_tokens": "SELECT INSERT", "card_tokens": "SELECT UPDATE",
 	"open_holds": "SELECT INSERT DELETE", "audit_log": table.Needs["audit_log"], "audit_head": table.Needs["audit_head"],
-	"customer_links": "SELECT INSERT",
+	"customer_links": "SELECT INSERT", "command_offsets": "SELECT INSERT UPDATE", "command_outcomes": "SELECT INSERT",
 }
 
 // Open prepares a Store on Postgres 17 or later. It does not connect: while the database is away,

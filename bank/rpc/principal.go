@@ -35,19 +35,28 @@ type customersKey struct{}
 // Unary is the interceptor that reads which customers belong to the user of a call. A call of a user that
 // does not pass it is made for somebody who owns nothing. No stream is for users.
 func (p *Principals) Unary(ctx context.Context, in any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+	ctx, err := p.withCustomers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return handle(ctx, in)
+}
+
+// withCustomers returns ctx with the customers of its user, if it has one.
+func (p *Principals) withCustomers(ctx context.Context) (context.Context, error) {
 	proved := serve.Principal(ctx)
 	user := proved.UserID()
 	if user.IsZero() {
-		return handle(ctx, in)
+		return ctx, nil
 	}
 	owned := []bank.ID{user}
 	if p.customers != nil {
 		var err error
 		if owned, err = p.customers.Of(ctx, user); err != nil {
-			return nil, err
+			return ctx, err
 		}
 	}
-	return handle(context.WithValue(ctx, customersKey{}, owned), in)
+	return context.WithValue(ctx, customersKey{}, owned), nil
 }
 
 // of returns the subject of a call. A nil *Principals takes no history.

@@ -228,11 +228,14 @@ func (w *Walls) named(program string, near bool, certificates []*x509.Certificat
 	if near && w.operators[program] {
 		peer.Kind = principal.Operator
 	}
-	return &proof{certificates: certificates, peer: peer, caller: w.namespace(&peer)}
+	return &proof{certificates: certificates, peer: peer, caller: w.Namespace(&peer)}
 }
 
-// namespace returns the name that a principal's request ids belong to.
-func (w *Walls) namespace(p *principal.Principal) string {
+// Program returns the principal that a program is which proves its name.
+func (w *Walls) Program(name string) principal.Principal { return w.named(name, true, nil).peer }
+
+// Namespace returns the name that a principal's request ids belong to.
+func (w *Walls) Namespace(p *principal.Principal) string {
 	own := p.Namespace()
 	if other, renamed := w.config.Namespaces[own]; renamed {
 		return other
@@ -279,7 +282,7 @@ func (w *Walls) judge(ctx context.Context, known *identity) error {
 		known.subject.Kind = principal.Operator
 	}
 	if known.proof.peer.Kind == principal.Nobody {
-		known.caller = w.namespace(&known.subject)
+		known.caller = w.Namespace(&known.subject)
 	}
 	return nil
 }

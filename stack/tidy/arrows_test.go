@@ -63,7 +63,7 @@ var arrows = map[string][]string{
 	"platform/outbox/kafka":      {"platform/clientauth", "platform/clientauth/kafkaauth", "platform/failpoint", "platform/outbox", "platform/registry", "schemas"},
 	"platform/outbox/outboxtest": {"platform/id", "platform/outbox"},
 	"platform/registry":          {"platform/clientauth", "schemas"},
-	"platform/consumer":          {"platform/clientauth", "platform/clientauth/kafkaauth", "platform/failpoint"},
+	"platform/consumer":          {"platform/clientauth", "platform/clientauth/kafkaauth", "platform/id"},
 
 	"bank":            slices.DeleteFunc(slices.Clone(pure), func(name string) bool { return name == "platform/cache" || name == "platform/failpoint" }),
 	"bank/failpoints": {"platform/failpoint"},
@@ -73,6 +73,7 @@ var arrows = map[string][]string{
 	"bank/purchase":   slices.Concat(language, []string{"bank/reversal", "bank/risk"}),
 	"bank/reversal":   language,
 	"bank/wallet":     slices.Concat(language, []string{"bank/hold", "bank/reversal"}),
+	"bank/intake":     slices.Concat(language, []string{"bank/hold", "bank/wallet", "platform/consumer", "schemas"}),
 	"bank/risk":       language,
 	"bank/ledger":     slices.Concat(language, []string{"platform/groupcommit"}),
 	"bank/outbox":     language,
@@ -81,7 +82,7 @@ var arrows = map[string][]string{
 	"bank/banktest":   language,
 	"bank/postgres":   slices.Concat(language, []string{"platform/auditlog/table", "platform/database", "platform/database/wire"}),
 	"bank/kafka":      slices.Concat(language, []string{"platform/clientauth", "platform/clientauth/kafkaauth", "platform/registry", "schemas"}),
-	"bank/rpc":        slices.Concat(language, []string{"bank/card", "bank/customer", "bank/hold", "bank/purchase", "bank/wallet", "platform/permission", "platform/serve", "schemas"}),
+	"bank/rpc":        slices.Concat(language, []string{"bank/card", "bank/customer", "bank/hold", "bank/intake", "bank/purchase", "bank/wallet", "platform/permission", "platform/serve", "schemas"}),
 	"bank/cmd":        {"bank", "bank/", "platform/", "schemas"},
 
 	"bank/postgres/ledgertest": {"bank/postgres", "platform/database/databasetest"},

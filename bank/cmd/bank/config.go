@@ -42,6 +42,9 @@ type config struct {
 	history     bool
 	profile     bool
 
+	// commandKeys is the file with the keys of those who may send commands by the topic; empty: the bank takes none.
+	commandKeys string
+
 	// acquirers are the programs that send purchases by card.
 	acquirers     []string
 	simulatedCash bool
@@ -64,6 +67,7 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	flags.StringVar(&c.vaultKeyFile, "vault-key-file", "", "`file` with the vault's keys, mode 0600; required. Make it with `bankctl keys new`")
 	code := flags.String("bank-code", "001", "the bank's own `code`, three digits")
 	brokers := flags.String("kafka-brokers", "", "`host:port,…` of the brokers; they may be away")
+	flags.StringVar(&c.commandKeys, "command-keys", "", "`file` with the keys of the programs that may send commands by the topic bank-<code>.commands.v1, mode 0600; it is read again when it changes. Make it with `bankctl command-keys add`. Empty: the bank takes no commands")
 	flags.StringVar(&c.registryURL, "registry-url", "", "the schema registry's `url` (Confluent API); it may be away")
 	broker, registry := clientauth.Kafka(), clientauth.Registry()
 	broker.Bind(flags)
@@ -117,7 +121,20 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	if c.relay && (len(c.kafkaBrokers) == 0 || c.registryURL == "") {
 		return nil, errors.New("--kafka-brokers and --registry-url are required; or set --relay=false")
 	}
-	return c, nil
+	return c, c.checkCommands()
+}
+
+// checkCommands names what is missing for commands by the topic.
+func (c *config) checkCommands() error {
+	switch {
+	case c.commandKeys == "":
+		return nil
+	case len(c.kafkaBrokers) == 0 || c.registryURL == "":
+		return errors.New("--command-keys: --kafka-brokers and --registry-url are required too")
+	case !c.placesHolds():
+		return fmt.Errorf("--command-keys: commands need --event-version %d", versionOfHolds)
+	}
+	return nil
 }
 
 // openAuth reads what the settings say about the brokers and the registry, and checks the addresses.

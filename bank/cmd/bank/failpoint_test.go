@@ -50,6 +50,8 @@ type world struct {
 	brokers   []string
 	// kit lets the tests call as the operator teller, and as checkout.
 	kit *wallstest.Kit
+	// desk sends commands by the topic.
+	desk *desk
 }
 
 func newWorld(t *testing.T) *world {
@@ -58,14 +60,15 @@ func newWorld(t *testing.T) *world {
 	database, err := pgx.Connect(t.Context(), owner)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = database.Close(context.Background()) })
-	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(6, topic, watermarkTopic), kfake.SeedTopics(1, heads.Topic))
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(6, topic, watermarkTopic), kfake.SeedTopics(1, heads.Topic),
+		kfake.SeedTopics(6, commandTopic, resultTopic), kfake.SeedTopics(1, letterTopic))
 	require.NoError(t, err)
 	t.Cleanup(cluster.Close)
 	registry := srfake.New()
 	t.Cleanup(registry.Close)
 	client, err := sr.NewClient(sr.URLs(registry.URL()))
 	require.NoError(t, err)
-	for folder, of := range map[string]string{"transactions": topic, "watermarks": watermarkTopic} {
+	for folder, of := range map[string]string{"transactions": topic, "watermarks": watermarkTopic, "command-results": resultTopic} {
 		versions, err := schemas.Schemas(folder)
 		require.NoError(t, err)
 		for _, version := range versions {
@@ -73,7 +76,7 @@ func newWorld(t *testing.T) *world {
 			require.NoError(t, err)
 		}
 	}
-	return &world{T: t, owner: owner, database: database, brokers: cluster.ListenAddrs(), kit: wallstest.New(t), arguments: []string{
+	return &world{T: t, owner: owner, database: database, brokers: cluster.ListenAddrs(), kit: wallstest.New(t), desk: newDesk(t, cluster.ListenAddrs()), arguments: []string{
 		"--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0", "--vault-key-file=" + keys,
 		"--kafka-brokers=" + strings.Join(cluster.ListenAddrs(), ","), "--registry-url=" + registry.URL(),
 	}}
@@ -135,6 +138,7 @@ type shopper struct {
 	data    *bankv1.CardData
 	token   string
 	brief   *bankv1.PlaceHoldRequest // a hold that expires
+	desk    *desk
 	answers map[string]proto.Message
 }
 
@@ -182,8 +186,9 @@ func unblock(name string) step {
 	}}
 }
 
-// steps are all requests of a customer: those of a card, then those of wallets.
-func steps() []step { return slices.Concat(cardSteps(), walletSteps()) }
+// steps are all requests of a customer: those of a card, then those of wallets, then
+// those by the topic.
+func steps() []step { return slices.Concat(cardSteps(), walletSteps(), commandSteps()) }
 
 // cardSteps end with a balance of -2000 at sequence 8, one decline without an account, and one request
 // that was voided before it was made.
@@ -285,19 +290,20 @@ func TestKilledAtAnyFailpointNothingIsLostOrDoubled(t *testing.T) {
 		t.Run(setting, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			c := &shopper{answers: make(map[string]proto.Message)}
+			c := &shopper{answers: make(map[string]proto.Message), desk: w.desk}
+			keys := "--command-keys=" + w.desk.file
 			name, _, _ := strings.Cut(setting, ":")
 			var dying *process
 			if point := failpoint.Point(name); point == failpoints.LedgerMigrated || point == failpoints.LedgerClaimed {
-				dying = w.startAt(w.owner, "--migrate", "--failpoint="+setting)
+				dying = w.startAt(w.owner, "--migrate", keys, "--failpoint="+setting)
 			} else {
-				dying = w.start("--failpoint=" + setting)
+				dying = w.start(keys, "--failpoint="+setting)
 			}
 			w.runSteps(dying, c)
 			dying.AwaitKilledAt(t, name)
 			w.expireLease()
 
-			p := w.start()
+			p := w.start(keys)
 			require.True(t, w.runSteps(p, c), "after the restart every request is answered")
 			require.True(t, w.runSteps(p, c), "and answered the same again")
 			w.verify(p, c)
@@ -323,8 +329,9 @@ func (w *world) verify(p *process, c *shopper) {
 	}
 
 	require.Equal(w, []int64{1, 2, 3, 4, 5, 6, 7, 8}, w.sequences("account_id = $1", c.card.GetAccount()[len("accounts/"):]), "one entry for each request, no gap")
-	require.Equal(w, []int64{0, 0}, w.sequences("account_id IS NULL"))
+	require.Equal(w, []int64{0, 0, 0, 0}, w.sequences("account_id IS NULL"))
 	w.verifyWallets(p, c)
+	w.verifyCommands(p, c)
 	require.Eventually(w, func() bool {
 		var waiting int
 		return w.database.QueryRow(w.Context(), "SELECT count(*) FROM outbox").Scan(&waiting) == nil && waiting == 0
@@ -364,7 +371,7 @@ func (w *world) verifyTopic() {
 			last[e.AccountID]++
 		})
 	}
-	require.ElementsMatch(w, []int64{8, payerEvents, payeeEvents}, slices.Collect(maps.Values(last)))
+	require.ElementsMatch(w, []int64{8, payerEvents, payeeEvents, senderEvents, receiverEvents}, slices.Collect(maps.Values(last)))
 	require.Len(w, seen, events)
 }
 

@@ -9,6 +9,7 @@
 //	config.go   flags and environment
 //	services.go the use cases, served over gRPC and REST
 //	wiring.go   the database, the relay and the executor: start and stop
+//	commands.go the reader of the commands that come by the topic
 //	metrics.go  the counters of executor, ledger and relay for Prometheus
 package main
 
@@ -19,7 +20,6 @@ import (
 	"os"
 
 	"codebank.dev/bank/customer"
-	"codebank.dev/bank/hold"
 	"codebank.dev/bank/kafka"
 	"codebank.dev/bank/ledger"
 	"codebank.dev/bank/rpc"
@@ -93,14 +93,14 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	if err := parts.register(ctx, server); err != nil {
 		return err
 	}
-	server.ServeProfiles(config.profile)
-	expirer := hold.NewExpirer(hold.ExpirerConfig{Code: config.bankCode, Holds: store, Ledger: executor, Now: config.now, Logger: logger})
-	server.Metrics().MustRegister(&collector{executor: executor, store: store, relay: relay.relay, expirer: expirer})
+	endCommands, err := parts.takeCommands(server, walls, logger)
+	if err != nil {
+		return err
+	}
+	defer endCommands()
 	logger = logger.With(slog.String("bank_code", string(config.bankCode)))
 	begin(server, store, relay, logger)
-	server.Background(func(ctx context.Context) { sweepTokens(ctx, store, config.now, logger) })
-	server.Background(config.expire(expirer))
-	if err := publishHeads(server, store, config, logger); err != nil {
+	if err := parts.beside(server, relay.relay, logger); err != nil {
 		return err
 	}
 	return server.Run(ctx)

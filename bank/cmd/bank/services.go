@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"log/slog"
 
 	"codebank.dev/bank"
 	"codebank.dev/bank/card"
 	"codebank.dev/bank/customer"
 	"codebank.dev/bank/hold"
 	"codebank.dev/bank/ledger"
+	"codebank.dev/bank/outbox"
 	"codebank.dev/bank/postgres"
 	"codebank.dev/bank/purchase"
 	"codebank.dev/bank/risk"
@@ -56,6 +58,17 @@ func (s *services) register(ctx context.Context, server *serve.Server) error {
 	return server.Gateway(ctx, bankv1.RegisterCustomerServiceHandler, bankv1.RegisterCardServiceHandler, bankv1.RegisterPurchaseServiceHandler, bankv1.RegisterWalletServiceHandler)
 }
 
+// beside adds the work beside the calls, and the metrics. relay is nil when this process does not publish.
+func (s *services) beside(server *serve.Server, relay *outbox.Relay, logger *slog.Logger) error {
+	config := s.config
+	server.ServeProfiles(config.profile)
+	expirer := hold.NewExpirer(hold.ExpirerConfig{Code: config.bankCode, Holds: s.store, Ledger: s.executor, Now: config.now, Logger: logger})
+	server.Metrics().MustRegister(&collector{executor: s.executor, store: s.store, relay: relay, expirer: expirer})
+	server.Background(func(ctx context.Context) { sweepTokens(ctx, s.store, config.now, logger) })
+	server.Background(config.expire(expirer))
+	return publishHeads(server, s.store, config, logger)
+}
+
 // wallets returns the service of accounts. Its page tokens are under a key that is derived from the vault's,
 // so that every replica reads them.
 func (s *services) wallets(holds *hold.Service, principals *rpc.Principals) (*rpc.Wallets, error) {
@@ -65,12 +78,17 @@ func (s *services) wallets(holds *hold.Service, principals *rpc.Principals) (*rp
 		return nil, err
 	}
 	return &rpc.Wallets{
-		Service: &wallet.Service{
-			Code: s.config.bankCode, Ledger: s.ledger, Directory: s.directory, Reader: s.store, Accounts: s.store,
-			Vault: s.keys, Holds: holds, SimulatedCash: s.config.simulatedCash, History: s.config.requestHistory(),
-		},
+		Service:    s.walletService(holds),
 		Principals: principals, PageTokens: tokens, EventVersion: s.config.eventVersion,
 	}, nil
+}
+
+// walletService returns the use case of accounts.
+func (s *services) walletService(holds *hold.Service) *wallet.Service {
+	return &wallet.Service{
+		Code: s.config.bankCode, Ledger: s.ledger, Directory: s.directory, Reader: s.store, Accounts: s.store,
+		Vault: s.keys, Holds: holds, SimulatedCash: s.config.simulatedCash, History: s.config.requestHistory(),
+	}
 }
 
 // holds returns the use case of holds; nil for a bank that places none.

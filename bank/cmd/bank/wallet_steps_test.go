@@ -19,8 +19,8 @@ import (
 const (
 	payerEvents = 12
 	payeeEvents = 3
-	// events are those of the card, one of an unknown card, and those of the wallets.
-	events = 8 + 1 + payerEvents + payeeEvents
+	// events are those of the card, one of an unknown card, and those of the wallets: of walletSteps and of commandSteps.
+	events = 8 + 1 + payerEvents + payeeEvents + senderEvents + receiverEvents
 )
 
 // walletStep is a step that calls the service of wallets.

@@ -140,6 +140,15 @@ type relayRunner struct {
 	running    sync.WaitGroup
 }
 
+// brokers is what everything needs that publishes.
+func (c *config) brokers(logger *slog.Logger) kafka.PublisherConfig {
+	return kafka.PublisherConfig{
+		Code: c.bankCode, Brokers: c.kafkaBrokers, RegistryURL: c.registryURL, Logger: logger,
+		BrokerAuth: c.brokerAuth, RegistryAuth: c.registryAuth,
+		Failpoint: c.failpoint,
+	}
+}
+
 // newRelay makes the relay that publishes committed events between begin and end. Broker and
 // registry may be away: it waits for them.
 func newRelay(config *config, store *postgres.Store, logger *slog.Logger) (*relayRunner, error) {
@@ -147,11 +156,7 @@ func newRelay(config *config, store *postgres.Store, logger *slog.Logger) (*rela
 	if !config.relay {
 		return r, nil
 	}
-	brokers := kafka.PublisherConfig{
-		Code: config.bankCode, Brokers: config.kafkaBrokers, RegistryURL: config.registryURL, Logger: logger,
-		BrokerAuth: config.brokerAuth, RegistryAuth: config.registryAuth,
-		Failpoint: config.failpoint,
-	}
+	brokers := config.brokers(logger)
 	var err error
 	if r.publisher, err = kafka.NewPublisher(brokers); err != nil {
 		return nil, err

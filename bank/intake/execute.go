@@ -1,0 +1,116 @@
+package intake
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+
+	"codebank.dev/bank"
+	"codebank.dev/bank/hold"
+	"codebank.dev/bank/wallet"
+	"codebank.dev/platform/fault"
+	"codebank.dev/platform/field"
+	"codebank.dev/schemas/command"
+)
+
+// calls are the calls that the kinds of command make.
+var calls = map[string]func(*Service, context.Context, *order, wallet.Call) (bank.TransactionDetails, error){
+	command.Deposit: func(s *Service, ctx context.Context, o *order, call wallet.Call) (bank.TransactionDetails, error) {
+		return s.Wallets.Deposit(ctx, cash(o, call))
+	},
+	command.Withdrawal: func(s *Service, ctx context.Context, o *order, call wallet.Call) (bank.TransactionDetails, error) {
+		return s.Wallets.Withdraw(ctx, cash(o, call))
+	},
+	command.Purchase: func(s *Service, ctx context.Context, o *order, call wallet.Call) (bank.TransactionDetails, error) {
+		return s.Wallets.Purchase(ctx, wallet.PurchaseRequest{
+			Call: call, Account: account(o.AccountID), AmountMinor: o.AmountMinor, Currency: o.Currency, Merchant: merchant(o), Description: o.Description,
+		})
+	},
+	command.Transfer: func(s *Service, ctx context.Context, o *order, call wallet.Call) (bank.TransactionDetails, error) {
+		return s.Wallets.Transfer(ctx, wallet.TransferRequest{
+			Call: call, Source: account(o.AccountID), Destination: account(o.DestinationAccountID),
+			AmountMinor: o.AmountMinor, Currency: o.Currency, Message: o.Description,
+		})
+	},
+	command.Reversal: func(s *Service, ctx context.Context, o *order, call wallet.Call) (bank.TransactionDetails, error) {
+		return s.Wallets.Reverse(ctx, wallet.ReverseRequest{
+			Call: call, Name: "transactions/" + o.OriginalTransactionID, AmountMinor: o.AmountMinor, Description: o.Description,
+		})
+	},
+	command.Cancellation: (*Service).cancelHold,
+}
+
+func account(id string) string { return "accounts/" + id }
+
+func cash(o *order, call wallet.Call) wallet.CashRequest {
+	return wallet.CashRequest{Call: call, Account: account(o.AccountID), AmountMinor: o.AmountMinor, Currency: o.Currency, Description: o.Description}
+}
+
+func merchant(o *order) bank.Merchant {
+	return bank.Merchant{
+		ID: o.MerchantID, Name: o.MerchantName, CategoryCode: o.MerchantCategoryCode, City: o.MerchantCity, Country: o.MerchantCountry,
+	}
+}
+
+// execute ends a command: by the decision of the ledger, or for good without one. An error means that it has
+// not ended.
+func (s *Service) execute(ctx context.Context, o *order) (command.Result, error) {
+	working, subject, err := s.Edge.Enter(ctx, Asked{Producer: o.producer, User: o.user, Kind: o.Kind, TraceID: trace(o)})
+	call := wallet.Call{Caller: o.namespace, RequestID: o.RequestID, TraceID: trace(o), Subject: subject}
+	if err != nil {
+		working = ctx
+	} else {
+		var details bank.TransactionDetails
+		if details, err = calls[o.Kind](s, working, o, call); err == nil && details.Entry.Status != bank.Voided {
+			return s.decided(o, &details.Entry), nil
+		}
+	}
+	if err != nil && !permanent(err) {
+		return command.Result{}, err
+	}
+	return s.refuse(working, o, call, fault.Of(err))
+}
+
+// permanent reports whether the same command can never get another answer, as far as the bank knows.
+func permanent(err error) bool {
+	switch fault.CodeOf(err) {
+	case fault.InvalidArgument, fault.NotFound, fault.FailedPrecondition, fault.PermissionDenied, fault.Aborted:
+		return true
+	}
+	return false
+}
+
+// cancelHold releases a hold. The release has a transaction id of its own, so the request id of the command
+// is in the ledger only if the command was refused before; then it stays refused.
+func (s *Service) cancelHold(ctx context.Context, o *order, call wallet.Call) (bank.TransactionDetails, error) {
+	before, err := s.Accounts.Details(ctx, o.transaction)
+	switch {
+	case err == nil && before.Entry.Status == bank.Voided:
+		return before, nil
+	case err == nil:
+		return bank.TransactionDetails{}, bank.ErrRequestIDReused
+	case !errors.Is(err, bank.ErrNotFound):
+		return bank.TransactionDetails{}, err
+	}
+	held, err := field.ID("original_transaction_id", "", o.OriginalTransactionID)
+	if err != nil {
+		return bank.TransactionDetails{}, err
+	}
+	state, err := s.Holds.Void(ctx, hold.VoidRequest{Caller: call.Caller, TraceID: call.TraceID, Subject: call.Subject, Hold: held})
+	if err != nil {
+		return bank.TransactionDetails{}, err
+	}
+	if state.EndID.IsZero() {
+		// The hold was declined: nothing is set aside, as was asked for.
+		return bank.TransactionDetails{Entry: state.Hold}, nil
+	}
+	return s.Accounts.Details(ctx, state.EndID)
+}
+
+// trace returns the trace id of a command, or "" if it is malformed.
+func trace(o *order) string {
+	if bytes, err := hex.DecodeString(o.TraceID); err != nil || len(bytes) != 16 || hex.EncodeToString(bytes) != o.TraceID {
+		return ""
+	}
+	return o.TraceID
+}
