@@ -26,6 +26,11 @@ func Permissions() permission.Table {
 		Authorize: open,
 		Accounts:  shown,
 
+		AcceptTransfer: held,
+		ListTransfers:  shown,
+		GetTransfer:    shown,
+		CancelTransfer: held,
+
 		identityv1.IdentityService_SignUp_FullMethodName:               open,
 		identityv1.IdentityService_ConfirmSignUp_FullMethodName:        open,
 		identityv1.IdentityService_SignIn_FullMethodName:               open,

@@ -31,9 +31,8 @@ func EndingOf(result *command.Result, bankCode string) (gateway.Ending, bool) {
 
 // named are the reasons of the bank that have a name in the seed, or that say the same here.
 var named = map[string]string{
-	"INSUFFICIENT_FUNDS": gateway.NotEnoughFunds,
-	"VOIDED":             gateway.CancelledByOwner,
-	"CANCELLED":          gateway.CancelledByOwner,
+	"INSUFFICIENT_FUNDS":   gateway.NotEnoughFunds,
+	"CANCELLED_BY_REQUEST": gateway.CancelledByOwner,
 }
 
 // errorOf returns the error of a transfer that the bank has cancelled for a reason, which may be about a field of

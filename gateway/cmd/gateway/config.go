@@ -19,6 +19,7 @@ type config struct {
 	bankCode         string
 	currency         money.Currency
 	proxies          []netip.Prefix
+	transfers        transfersConfig
 }
 
 func parse(args, environ []string, stdout io.Writer) (*config, error) {
@@ -32,10 +33,14 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	flags.StringVar(&c.bankCode, "bank-code", "001", "the `code` of the bank whose customers call, three digits")
 	currency := flags.String("currency", "BRL", "the bank's own `currency`, ISO 4217: that of the wallets of POST /wallet/transaction")
 	proxies := flags.String("trusted-proxies", "", "`networks` of proxies in front of the program, which say where requests come from; empty: none")
+	openTransfers := c.transfers.bind(flags)
 	if err := serve.Parse(flags, "GATEWAY", args, environ); err != nil {
 		return nil, err
 	}
-	var err error
+	err := openTransfers()
+	if err != nil {
+		return nil, err
+	}
 	if c.proxies, err = serve.ParseProxies(*proxies); err != nil {
 		return nil, errors.New("--trusted-proxies: a list such as 10.0.0.0/8,fd00::/8")
 	}

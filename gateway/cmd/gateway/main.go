@@ -33,10 +33,18 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 		return err
 	}
 	defer behind.close()
+	transfers, err := openTransfers(ctx, &config.transfers, logger)
+	if err != nil {
+		return err
+	}
+	defer transfers.close()
 	server, err := listen(ctx, config, walls, behind, logger)
 	if err != nil {
 		return err
 	}
 	defer server.Close()
+	if err := transfers.mount(server, config.bankCode, behind.bank, logger); err != nil {
+		return err
+	}
 	return server.Run(ctx)
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -28,7 +29,7 @@ func start(t *testing.T, flags ...string) *process {
 	t.Helper()
 	p := &process{World: gatewaytest.NewWorld(t)}
 	p.client = p.Kit.HTTP(t, "")
-	p.Program = programtest.Start(t, nil, append(p.Flags(t), flags...)...)
+	p.Program = programtest.Start(t, nil, slices.Concat(p.Flags(t), transfersFlags(t), flags)...)
 	p.Program.Client = p.client
 	addresses, ready := p.AwaitReady(t)
 	require.True(t, ready, p.Log())
