@@ -69,6 +69,7 @@ func TestThePartsOfAPackageBecomeOneDocument(t *testing.T) {
 
 	var bank document
 	require.NoError(t, json.Unmarshal(merged["bank.v1.json"], &bank))
+	require.Equal(t, about("bank.v1"), bank.Info["description"])
 	require.Len(t, bank.Paths, 2)
 	require.Len(t, bank.Paths["/cards"], 2)
 	require.Len(t, bank.Components.Schemas, 3)

@@ -71,8 +71,9 @@ func newDocument(pkg string) *document {
 	name, version, _ := strings.Cut(pkg, ".")
 	doc := &document{
 		Info: map[string]any{
-			"title":   "Code Bank " + name,
-			"version": version,
+			"title":       "Code Bank " + name,
+			"version":     version,
+			"description": about(pkg),
 		},
 		Paths: map[string]map[string]any{},
 	}
