@@ -62,7 +62,7 @@ func (a *application) linkCustomer(ctx context.Context, s *linkSettings, custome
 	defer conn.Close()
 	linked, err := bankv1.NewCustomerServiceClient(conn).LinkCustomer(limited, &bankv1.LinkCustomerRequest{Customer: customer, User: user})
 	if err != nil {
-		return fmt.Errorf("customers link: bank: %w", err)
+		return fmt.Errorf("customers link: bank: %w", a.unencrypted(err))
 	}
 	if s.statement != "" {
 		conn, err := a.dial(s.statement, "statement")
@@ -71,7 +71,7 @@ func (a *application) linkCustomer(ctx context.Context, s *linkSettings, custome
 		}
 		defer conn.Close()
 		if _, err := statementv1.NewStatementServiceClient(conn).LinkCustomer(limited, &statementv1.LinkCustomerRequest{Customer: customer, User: user}); err != nil {
-			return fmt.Errorf("customers link: the bank has the link, the statement has not; do it again: %w", err)
+			return fmt.Errorf("customers link: the bank has the link, the statement has not; do it again: %w", a.unencrypted(err))
 		}
 	}
 	if a.printer().JSON() {

@@ -74,3 +74,19 @@ func TestACustomerIsLinkedInTheBankAndInTheStatement(t *testing.T) {
 	require.Equal(t, exitFailed, status)
 	require.Contains(t, stderr, "customer")
 }
+
+func TestACallInPlainTextThatReachesNobodyNamesTheSettingsOfTLS(t *testing.T) {
+	folder := t.TempDir()
+	status, _, stderr := bankctl(t, "certificates", "--out="+folder, "operator")
+	require.Equal(t, exitOK, status, stderr)
+	link := func(settings ...string) string {
+		status, _, stderr := bankctl(t, append([]string{"customers", "link", "customers/a", "users/a", "--bank-address=127.0.0.1:1"}, settings...)...)
+		require.Equal(t, exitFailed, status)
+		require.Contains(t, stderr, "UNAVAILABLE")
+		return stderr
+	}
+	const advice = "a program that speaks TLS needs --tls-certificate, --tls-key and --tls-authority"
+	require.Contains(t, link(), advice)
+	require.NotContains(t, link("--tls-certificate="+folder+"/operator.pem", "--tls-key="+folder+"/operator.key",
+		"--tls-authority="+folder+"/authority.pem"), advice)
+}

@@ -105,7 +105,7 @@ An event that is discarded is missing in the place of its sink, and an audit say
 				// The topic of actions keeps it for ever, in clear.
 				return misused("reason", fmt.Errorf("%w: nothing was discarded", field.Text("reason", by.Reason, maxReason)))
 			case !yes:
-				return misused("yes", errors.New("is missing: nothing was discarded"))
+				return &misuse{cause: errors.New("nothing was discarded; --yes discards the letter")}
 			}
 			by.By = operator()
 			return app.withLetter(ctx, names[0], func(letters *deadletter.Client, letter deadletter.Place) error {

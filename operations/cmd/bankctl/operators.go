@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"codebank.dev/identity/operators"
+	"codebank.dev/platform/fault"
 )
 
 func newOperators(app *application) *cobra.Command {
@@ -39,7 +40,13 @@ func (a *application) addOperator(ctx context.Context, email, password string) e
 	limited, cancel := a.limited(ctx)
 	defer cancel()
 	created, err := operators.Add(limited, a.identityDatabaseURL, email, password)
-	if err != nil {
+	switch {
+	case err == nil:
+	case fault.Of(err).Field == "password" && password == "":
+		return fmt.Errorf("operators add: %s has no account: name a file with its password in BANKCTL_OPERATOR_PASSWORD_FILE", email)
+	case fault.Of(err).Field == "password":
+		return fmt.Errorf("operators add: --operator-password: %s", fault.Of(err).Message)
+	default:
 		return fmt.Errorf("operators add: %w", err)
 	}
 	action := "granted"

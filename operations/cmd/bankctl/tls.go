@@ -1,8 +1,11 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/spf13/pflag"
 
+	"codebank.dev/platform/fault"
 	"codebank.dev/platform/mtls"
 )
 
@@ -24,4 +27,14 @@ func (a *application) files() (*mtls.Files, error) {
 		return nil, &misuse{cause: err}
 	}
 	return files, nil
+}
+
+// unencrypted adds to the error of a call that reached no program that the program may speak TLS, if
+// bankctl has no settings for TLS.
+func (a *application) unencrypted(err error) error {
+	if !a.tls.IsZero() || fault.CodeOf(err) != fault.Unavailable {
+		return err
+	}
+	return fmt.Errorf("%w; without --tls-certificate the call was in plain text, and a program that speaks TLS needs "+
+		"--tls-certificate, --tls-key and --tls-authority", err)
 }
