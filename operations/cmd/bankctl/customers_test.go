@@ -39,6 +39,9 @@ func TestACustomerIsLinkedInTheBankAndInTheStatement(t *testing.T) {
 	for _, method := range statementv1.StatementService_ServiceDesc.Methods {
 		permissions["/"+statementv1.StatementService_ServiceDesc.ServiceName+"/"+method.MethodName] = permission.Rule{Operators: true}
 	}
+	for _, stream := range statementv1.StatementService_ServiceDesc.Streams {
+		permissions["/"+statementv1.StatementService_ServiceDesc.ServiceName+"/"+stream.StreamName] = permission.Rule{Operators: true}
+	}
 	server, err := serve.Listen(serve.Config{
 		Name: "statement", GRPCAddress: "127.0.0.1:0", HTTPAddress: "127.0.0.1:0", Logger: slog.New(slog.DiscardHandler),
 		Walls: walls, Permissions: permissions,
