@@ -12,6 +12,8 @@
 package gateway
 
 import (
+	"strconv"
+
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/id"
 )
@@ -44,6 +46,12 @@ func RequestID(user id.ID, key string) (id.ID, error) {
 		}
 	}
 	return id.Derive(requests, user.String(), key), nil
+}
+
+// OpeningID returns the id that the request to open a user's wallet has at the bank: the wallet in a currency
+// after number of them were closed. It is none that RequestID returns.
+func OpeningID(user id.ID, currency string, number int) id.ID {
+	return id.Derive(requests, user.String(), "", "wallet", currency, strconv.Itoa(number))
 }
 
 var (

@@ -23,8 +23,19 @@ var (
 // REST. Those programs decide once more, by their own tables and about the user.
 func Permissions() permission.Table {
 	return permission.Table{
-		Authorize: open,
-		Accounts:  shown,
+		Authorize:     open,
+		Accounts:      shown,
+		SignUp:        open,
+		ConfirmSignUp: open,
+		SignIn:        open,
+		SignOut:       open,
+		Refresh:       open,
+		Me:            shown,
+		Transact:      held,
+		Balance:       shown,
+		Generate:      held,
+		File:          shown,
+		Content:       shown,
 
 		AcceptTransfer: held,
 		ListTransfers:  shown,

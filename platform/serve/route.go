@@ -15,9 +15,9 @@ import (
 // authorizationKey is the header of an access token, as metadata.
 const authorizationKey = "authorization"
 
-// RouteHandler answers an HTTP request, or returns why it cannot; then it must not have written anything. The
-// error is answered as problem details. The context of the request has what Principal, Caller and TraceID
-// return.
+// RouteHandler answers an HTTP request, or returns why it cannot. The error is answered as problem details; if the
+// handler has written a part of its answer by then, the connection is cut, so that nobody takes the part for the
+// whole. The context of the request has what Principal, Caller and TraceID return.
 type RouteHandler func(w http.ResponseWriter, r *http.Request) error
 
 // routes are the patterns of Route, and the methods of each path.
@@ -134,6 +134,9 @@ func (s *Server) refuseRequest(w http.ResponseWriter, r *http.Request, err error
 	}
 	st := ToStatus(err)
 	s.edge.log(r.Context(), r.Pattern, elapsed, st, err)
+	if recorder, ok := w.(*responseRecorder); ok && recorder.status != 0 {
+		mustAbort()
+	}
 	WriteProblem(w, r, FromStatus(st.Err()))
 }
 

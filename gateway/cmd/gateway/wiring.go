@@ -50,6 +50,11 @@ func listen(ctx context.Context, config *config, walls *serve.Walls, to *behind,
 	settings := config.server.Config("gateway", logger)
 	settings.Walls, settings.Permissions = walls, rest.Permissions()
 	settings.TrustedProxies = config.proxies
+	var routes *rest.Server
+	settings.GRPCOptions = []grpc.ServerOption{grpc.ChainUnaryInterceptor(
+		func(ctx context.Context, in any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+			return routes.Forwarded(ctx, in, info, handle)
+		})}
 	var err error
 	if settings.OpenAPI, err = schemas.CustomersAPI(); err != nil {
 		return nil, err
@@ -58,9 +63,10 @@ func listen(ctx context.Context, config *config, walls *serve.Walls, to *behind,
 	if err != nil {
 		return nil, err
 	}
-	rest.NewServer(rest.Config{
+	routes = rest.NewServer(rest.Config{
 		Bank: to.bank, Statement: to.statement, Identity: to.identity, Currency: config.currency, Onward: server.Onward,
-	}).Mount(server)
+	})
+	routes.Mount(server)
 	for _, forwarded := range []struct {
 		service *grpc.ServiceDesc
 		conn    *grpc.ClientConn

@@ -1,0 +1,121 @@
+package rest
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"codebank.dev/platform/fault"
+	"codebank.dev/platform/id"
+	"codebank.dev/platform/serve"
+	statementv1 "codebank.dev/schemas/gen/statement/v1"
+)
+
+var errNoFile = fault.New(fault.NotFound, "FILE_NOT_FOUND", "There is no such file.")
+
+// file is a file of a statement, and where its content is.
+type file struct {
+	ID       string `json:"id"`
+	Account  string `json:"accountId"`
+	Format   string `json:"format"`
+	State    string `json:"state"`
+	Progress int32  `json:"progressPercent"`
+	Lines    int64  `json:"lineCount"`
+	Failure  string `json:"failure,omitempty"`
+	// Location answers this again, and Content the file itself, once it is ready.
+	Location   string    `json:"location"`
+	Content    string    `json:"content"`
+	ExpireTime time.Time `json:"expireTime"`
+}
+
+// pathOf returns the path of GET /statement/files/{account}/{file} for a file.
+func pathOf(of *statementv1.File) string {
+	parts := strings.Split(of.GetName(), "/") // accounts/{uuid}/files/{uuid}
+	return "/statement/files/" + parts[1] + "/" + parts[len(parts)-1]
+}
+
+func fileOf(of *statementv1.File) file {
+	shown := file{
+		ID: idOf(of.GetName()), Account: strings.Split(of.GetName(), "/")[1], State: wordOf(of.GetState().String(), "FILE_STATE_"),
+		Progress: of.GetProgressPercent(), Lines: of.GetLineCount(), Failure: of.GetFailure(), Location: pathOf(of), Content: pathOf(of) + "/content",
+		ExpireTime: timeOf(of.GetExpireTime()),
+	}
+	for name, format := range formats {
+		if format == of.GetFormat() {
+			shown.Format = name
+		}
+	}
+	return shown
+}
+
+// fileName returns the name of the file that a path names. What is no name is not there.
+func fileName(r *http.Request) (string, error) {
+	account, err := id.Parse(r.PathValue("account"))
+	file, fileErr := id.Parse(r.PathValue("file"))
+	if err != nil || fileErr != nil {
+		return "", errNoFile
+	}
+	return "accounts/" + account.String() + "/files/" + file.String(), nil
+}
+
+// file answers how far a file is.
+func (s *Server) file(w http.ResponseWriter, r *http.Request) error {
+	name, err := fileName(r)
+	if err != nil {
+		return err
+	}
+	found, err := s.files.GetFile(r.Context(), &statementv1.GetFileRequest{Name: name})
+	if err != nil {
+		return err
+	}
+	return serve.WriteJSON(w, http.StatusOK, fileOf(found.GetFile()))
+}
+
+// content answers the content of a file.
+func (s *Server) content(w http.ResponseWriter, r *http.Request) error {
+	name, err := fileName(r)
+	if err != nil {
+		return err
+	}
+	found, err := s.files.GetFile(r.Context(), &statementv1.GetFileRequest{Name: name})
+	if err != nil {
+		return err
+	}
+	return s.send(w, r, found.GetFile())
+}
+
+// send streams the content of a file.
+func (s *Server) send(w http.ResponseWriter, r *http.Request, of *statementv1.File) error {
+	pieces, err := s.files.DownloadFile(r.Context(), &statementv1.DownloadFileRequest{Name: of.GetName()})
+	if err != nil {
+		return err
+	}
+	for first := true; ; first = false {
+		piece, err := pieces.Recv()
+		ended := errors.Is(err, io.EOF)
+		if err != nil && !ended {
+			return err
+		}
+		if first {
+			header := w.Header()
+			header.Set("Content-Type", of.GetContentType())
+			header.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": of.GetFileName()}))
+			header.Set("Content-Length", strconv.FormatInt(of.GetSize(), 10))
+			w.WriteHeader(http.StatusOK)
+		}
+		if ended {
+			return nil
+		}
+		_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(pieceTimeout))
+		if _, err := w.Write(piece.GetContent()); err != nil {
+			return err
+		}
+	}
+}
+
+// pieceTimeout bounds how long a client may take to read a piece of a file.
+const pieceTimeout = time.Minute

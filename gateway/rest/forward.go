@@ -1,0 +1,70 @@
+package rest
+
+import (
+	"context"
+
+	"codebank.dev/gateway"
+	"codebank.dev/platform/field"
+	"codebank.dev/platform/serve"
+	bankv1 "codebank.dev/schemas/gen/bank/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// requestField is the field by which the contracts name a command.
+const requestField = "request_id"
+
+// Forwarded is the interceptor of calls that go on to the programs behind the gateway. There all request ids of
+// the gateway are of one namespace. So that each user has his own, the id that a user gives is replaced by
+// gateway.RequestID of it, and put back into the answer: it names the same command as the same Idempotency-Key
+// on the routes here. A reversal is checked as on those routes.
+func (s *Server) Forwarded(ctx context.Context, in any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+	request, ok := in.(proto.Message)
+	if !ok {
+		return handle(ctx, in)
+	}
+	if info.FullMethod == bankv1.WalletService_Reverse_FullMethodName {
+		if err := s.checkReversal(s.onward(ctx), request.(*bankv1.ReverseRequest).GetName()); err != nil {
+			return nil, err
+		}
+	}
+	message := request.ProtoReflect()
+	named := message.Descriptor().Fields().ByName(requestField)
+	if named == nil {
+		return handle(ctx, in)
+	}
+	given := message.Get(named).String()
+	if err := field.Word(requestField, given); err != nil {
+		return nil, err
+	}
+	subject := serve.Principal(ctx)
+	user := subject.UserID()
+	if user.IsZero() {
+		return nil, errNotPerson
+	}
+	derived, err := gateway.RequestID(user, given)
+	if err != nil {
+		return nil, err
+	}
+	message.Set(named, protoreflect.ValueOfString(derived.String()))
+	out, err := handle(ctx, request)
+	if answer, ok := out.(proto.Message); ok && err == nil {
+		putBack(answer.ProtoReflect(), derived.String(), given)
+	}
+	return out, err
+}
+
+// putBack replaces a request id in a message and in those that it holds.
+func putBack(message protoreflect.Message, derived, given string) {
+	message.Range(func(of protoreflect.FieldDescriptor, value protoreflect.Value) bool {
+		switch {
+		case of.IsList() || of.IsMap():
+		case of.Message() != nil:
+			putBack(value.Message(), derived, given)
+		case of.Name() == requestField && value.String() == derived:
+			message.Set(of, protoreflect.ValueOfString(given))
+		}
+		return true
+	})
+}
