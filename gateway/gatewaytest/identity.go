@@ -112,3 +112,28 @@ func (i *Identity) GetMe(ctx context.Context, _ *identityv1.GetMeRequest) (*iden
 	}
 	return &identityv1.GetMeResponse{User: me()}, nil
 }
+
+// RequestPasswordReset, ResetPassword, ListSessions, EndSession and ChangePassword do nothing.
+func (*Identity) RequestPasswordReset(context.Context, *identityv1.RequestPasswordResetRequest) (*identityv1.RequestPasswordResetResponse, error) {
+	return &identityv1.RequestPasswordResetResponse{}, nil
+}
+
+// ResetPassword does nothing.
+func (*Identity) ResetPassword(context.Context, *identityv1.ResetPasswordRequest) (*identityv1.ResetPasswordResponse, error) {
+	return &identityv1.ResetPasswordResponse{}, nil
+}
+
+// ListSessions answers none.
+func (*Identity) ListSessions(context.Context, *identityv1.ListSessionsRequest) (*identityv1.ListSessionsResponse, error) {
+	return &identityv1.ListSessionsResponse{}, nil
+}
+
+// EndSession does nothing.
+func (*Identity) EndSession(context.Context, *identityv1.EndSessionRequest) (*identityv1.EndSessionResponse, error) {
+	return &identityv1.EndSessionResponse{}, nil
+}
+
+// ChangePassword does nothing.
+func (*Identity) ChangePassword(context.Context, *identityv1.ChangePasswordRequest) (*identityv1.ChangePasswordResponse, error) {
+	return &identityv1.ChangePasswordResponse{}, nil
+}

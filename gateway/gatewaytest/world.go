@@ -29,7 +29,8 @@ type World struct {
 // NewWorld starts the programs; they end with the test.
 func NewWorld(t testing.TB) *World {
 	t.Helper()
-	w := &World{Kit: wallstest.New(t), Bank: NewBank(), Statement: &Statement{}, Identity: &Identity{}}
+	w := &World{Kit: wallstest.New(t), Bank: NewBank(), Identity: &Identity{}}
+	w.Statement = &Statement{bank: w.Bank, asked: make(map[string]*statementv1.CreateFileRequest)}
 	w.Identity.kit, w.Identity.test = w.Kit, t
 	w.Kit.StartIdentityAs(t, w.Identity)
 	w.bankAddress = w.serve(t, "bank", func(server *serve.Server) {

@@ -33,7 +33,7 @@ func Permissions() permission.Table {
 		Me:            shown,
 		Transact:      held,
 		Balance:       shown,
-		Generate:      held,
+		Generate:      shown,
 		File:          shown,
 		Content:       shown,
 

@@ -36,6 +36,7 @@ var formats = map[string]statementv1.FileFormat{
 var (
 	errFormat    = fault.Invalid("format", "A format is json, csv, ofx, ofx1, pdf or camt.053.")
 	errRange     = fault.Invalid("maxDate", "The range is empty, or begins in the future.")
+	errNoWallet  = fault.New(fault.NotFound, "ACCOUNT_NOT_FOUND", "There is no wallet yet. The first transaction opens it.").In("accountId")
 	errManyLines = fault.New(fault.FailedPrecondition, "TOO_MANY_LINES", "There are more lines in this range than an answer holds. Ask for a file, such as csv.").In("format")
 )
 
@@ -102,7 +103,10 @@ func (s *Server) wantedOf(r *http.Request) (*wanted, error) {
 		return nil, err
 	}
 	if account == "" {
-		wallet, err := s.openWallet(r.Context(), user)
+		wallet, _, err := s.findWallet(r.Context(), user)
+		if err == nil && wallet == nil {
+			err = errNoWallet
+		}
 		asked.account = wallet.GetName()
 		return asked, err
 	}

@@ -71,16 +71,31 @@ type Row struct {
 	Cells string
 }
 
-// Matrix calls every method of services as every kind of caller, over gRPC and over REST.
+// Route is a route of plain HTTP with what each kind of caller is answered.
+type Route struct {
+	// Pattern is its name in the table, a method and a path.
+	Pattern string
+	// Request returns the path, the body, if there is one, and headers by names and values in turn, of a
+	// request that names what Owner owns.
+	Request func(Caller) (path, body string, headers []string)
+	// Cells are the HTTP statuses of the answers, as in Row.
+	Cells string
+}
+
+// Matrix calls every method of services as every kind of caller, over gRPC and over REST, and every route of
+// plain HTTP.
 type Matrix struct {
 	Kit *Kit
-	// GRPC and HTTP are the addresses of the program.
+	// GRPC and HTTP are the addresses of the program. A program without gRPC has an empty one; a method that
+	// has no REST either needs no row there.
 	GRPC, HTTP string
 	// Owner and Other are the UUIDs of two users.
 	Owner, Other string
 	// Service, Unlisted and Operator are programs.
 	Service, Unlisted, Operator string
 	Rows                        []Row
+	// Routes are those of RunRoutes.
+	Routes []Route
 	// Tokens are tokens in place of the kit's, for a program that issues its own. One of an ended session is
 	// refused from the first call on.
 	Tokens map[Caller]string
@@ -102,6 +117,9 @@ func (m *Matrix) Run(t *testing.T, services ...grpc.ServiceDesc) {
 	}
 	for _, service := range services {
 		for _, name := range methodsOf(service) {
+			if m.GRPC == "" && restRule(t, name) == nil {
+				continue
+			}
 			row, known := rows[name]
 			if assert.True(t, known, "%s has no row", name) {
 				t.Run(strings.TrimPrefix(name, "/"), func(t *testing.T) { m.row(t, &row) })
@@ -110,6 +128,40 @@ func (m *Matrix) Run(t *testing.T, services ...grpc.ServiceDesc) {
 		}
 	}
 	require.Empty(t, rows, "rows of no method")
+}
+
+// RunRoutes is Run for the routes with these patterns.
+func (m *Matrix) RunRoutes(t *testing.T, patterns ...string) {
+	t.Helper()
+	m.prepare(t)
+	routes := make(map[string]Route)
+	for _, route := range m.Routes {
+		require.NotContains(t, routes, route.Pattern, "two rows")
+		routes[route.Pattern] = route
+	}
+	for _, pattern := range patterns {
+		route, known := routes[pattern]
+		if assert.True(t, known, "%s has no row", pattern) {
+			t.Run(pattern, func(t *testing.T) { m.route(t, &route) })
+		}
+		delete(routes, pattern)
+	}
+	require.Empty(t, routes, "rows of no route")
+}
+
+// route asserts the cells of a route.
+func (m *Matrix) route(t *testing.T, route *Route) {
+	t.Helper()
+	cells := strings.Fields(route.Cells)
+	require.Len(t, cells, int(callers), "one cell for each of %v", callerNames)
+	method, _, _ := strings.Cut(route.Pattern, " ")
+	for caller := range callers {
+		want, err := strconv.Atoi(cells[caller])
+		require.NoError(t, err)
+		path, body, headers := route.Request(caller)
+		got, text := m.send(t, caller, method, path, body, headers)
+		assert.Equal(t, want, got, "%s as %s: %s", route.Pattern, caller, text)
+	}
 }
 
 func methodsOf(service grpc.ServiceDesc) (names []string) {
@@ -145,7 +197,9 @@ func (m *Matrix) prepare(t *testing.T) {
 	}
 	programs := map[Caller]string{Service: m.Service, Unlisted: m.Unlisted, Operator: m.Operator}
 	for caller := range callers {
-		m.conns[caller] = m.Kit.Dial(t, m.GRPC, programs[caller])
+		if m.GRPC != "" {
+			m.conns[caller] = m.Kit.Dial(t, m.GRPC, programs[caller])
+		}
 		m.https[caller] = m.Kit.HTTP(t, programs[caller])
 	}
 	if m.Tokens[EndedSession] != "" {
@@ -153,6 +207,11 @@ func (m *Matrix) prepare(t *testing.T) {
 	}
 	m.Kit.EndSession(session)
 	require.Eventually(t, func() bool {
+		if m.GRPC == "" {
+			method, path, _ := strings.Cut(m.Routes[0].Pattern, " ")
+			_, body := m.send(t, EndedSession, method, path, "", nil)
+			return strings.Contains(body, `"SESSION_ENDED"`)
+		}
 		err := m.invoke(t, &m.Rows[0], EndedSession)
 		return err != nil && fault.Of(err).Reason == "SESSION_ENDED"
 	}, 10*time.Second, 20*time.Millisecond, "the program does not hear which sessions end")
@@ -166,12 +225,13 @@ func (m *Matrix) row(t *testing.T, row *Row) {
 	for caller := range callers {
 		want, err := strconv.Atoi(cells[caller])
 		require.NoError(t, err)
-		got := http.StatusOK
-		err = m.invoke(t, row, caller)
-		if err != nil {
-			got = serve.HTTPStatus(fault.CodeOf(err))
+		if m.GRPC != "" {
+			got := http.StatusOK
+			if err = m.invoke(t, row, caller); err != nil {
+				got = serve.HTTPStatus(fault.CodeOf(err))
+			}
+			assert.Equal(t, want, got, "%s over gRPC as %s: %v", row.Method, caller, err)
 		}
-		assert.Equal(t, want, got, "%s over gRPC as %s: %v", row.Method, caller, err)
 		if status, body, served := m.request(t, row, caller); served {
 			assert.Equal(t, want, status, "%s over REST as %s: %s", row.Method, caller, body)
 		}
@@ -208,22 +268,12 @@ func (m *Matrix) invoke(t *testing.T, row *Row, caller Caller) error {
 // not have.
 func (m *Matrix) request(t *testing.T, row *Row, caller Caller) (status int, body string, served bool) {
 	t.Helper()
-	rule, _ := proto.GetExtension(descriptor(t, row.Method).Options(), annotations.E_Http).(*annotations.HttpRule)
-	if rule == nil || rule.GetPattern() == nil {
+	rule := restRule(t, row.Method)
+	if rule == nil {
 		return 0, "", false
 	}
-	message := row.Request(caller)
-	method, path, content := rest(t, rule, message)
-	request, err := http.NewRequestWithContext(t.Context(), method, "https://"+m.HTTP+path, strings.NewReader(content))
-	require.NoError(t, err)
-	if method == http.MethodPost {
-		request.Header.Set("Content-Type", "application/json")
-	}
-	if m.tokens[caller] != "" {
-		request.Header.Set("Authorization", "Bearer "+m.tokens[caller])
-	}
-	response, err := m.https[caller].Do(request)
-	require.NoError(t, err)
+	method, path, content := rest(t, rule, row.Request(caller))
+	response := m.do(t, caller, method, path, content, nil)
 	defer response.Body.Close()
 	if response.StatusCode == http.StatusOK && descriptor(t, row.Method).IsStreamingServer() {
 		line, err := bufio.NewReader(response.Body).ReadString('\n')
@@ -233,6 +283,49 @@ func (m *Matrix) request(t *testing.T, row *Row, caller Caller) (status int, bod
 	text, err := io.ReadAll(response.Body)
 	require.NoError(t, err)
 	return response.StatusCode, string(text), true
+}
+
+// send sends a request as a kind of caller, and returns the status and the body of the answer.
+//
+// tidy:parameters a request, and who sends it
+func (m *Matrix) send(t *testing.T, caller Caller, method, path, body string, headers []string) (status int, text string) {
+	t.Helper()
+	response := m.do(t, caller, method, path, body, headers)
+	defer response.Body.Close()
+	read, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	return response.StatusCode, string(read)
+}
+
+// do is send without the reading.
+//
+// tidy:parameters a request, and who sends it
+func (m *Matrix) do(t *testing.T, caller Caller, method, path, body string, headers []string) *http.Response {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, "https://"+m.HTTP+path, strings.NewReader(body))
+	require.NoError(t, err)
+	if method == http.MethodPost && body != "" {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	if m.tokens[caller] != "" {
+		request.Header.Set("Authorization", "Bearer "+m.tokens[caller])
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	response, err := m.https[caller].Do(request)
+	require.NoError(t, err)
+	return response
+}
+
+// restRule returns how the contract maps a method to REST; nil if it does not.
+func restRule(t *testing.T, fullMethod string) *annotations.HttpRule {
+	t.Helper()
+	rule, _ := proto.GetExtension(descriptor(t, fullMethod).Options(), annotations.E_Http).(*annotations.HttpRule)
+	if rule == nil || rule.GetPattern() == nil {
+		return nil
+	}
+	return rule
 }
 
 func descriptor(t *testing.T, fullMethod string) protoreflect.MethodDescriptor {

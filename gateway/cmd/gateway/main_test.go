@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"codebank.dev/gateway/gatewaytest"
 	"codebank.dev/platform/programtest"
@@ -34,6 +35,12 @@ func start(t *testing.T, flags ...string) *process {
 	addresses, ready := p.AwaitReady(t)
 	require.True(t, ready, p.Log())
 	p.address = addresses.HTTP
+	// Commands are taken when gateway and bank have heard which sessions have ended.
+	nobody := as(p.Kit.Customer(t, "5b0a4f0e-55b5-4a54-8a53-5d5c0f8d9a01"))
+	require.Eventually(t, func() bool {
+		answer, _ := p.send(t, nobody, "POST", "/v1/transactions:cancel", `{"requestId":"awaited"}`)
+		return answer.StatusCode == http.StatusOK
+	}, 10*time.Second, 10*time.Millisecond)
 	return p
 }
 
@@ -86,4 +93,18 @@ func TestTheProgramServesItsPagesAndAnswers(t *testing.T) {
 	require.Equal(t, 405, answer.StatusCode)
 	require.Equal(t, "POST", answer.Header.Get("Allow"))
 	p.Interrupt(t)
+}
+
+// member returns a text in an answer, at a path of names.
+func member(t *testing.T, body string, names ...string) string {
+	t.Helper()
+	var at any
+	require.NoError(t, json.Unmarshal([]byte(body), &at), body)
+	for _, name := range names {
+		object, _ := at.(map[string]any)
+		require.Contains(t, object, name, body)
+		at = object[name]
+	}
+	text, _ := at.(string)
+	return text
 }
