@@ -8,6 +8,7 @@ import (
 
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/id"
+	"codebank.dev/platform/language"
 	"codebank.dev/platform/serve"
 	statementv1 "codebank.dev/schemas/gen/statement/v1"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -95,6 +96,9 @@ func (s *Server) wantedOf(r *http.Request) (*wanted, error) {
 	}
 	if asked.format == "" {
 		asked.format = asJSON
+	}
+	if asked.language == "" {
+		asked.language = string(language.Choose(r.Header.Get("Accept-Language")))
 	}
 	if _, known := formats[asked.format]; !known && asked.format != asJSON {
 		return nil, errFormat

@@ -155,7 +155,8 @@ func (s *Server) AddressOf(r *http.Request) netip.Addr {
 
 // Onward returns the context of calls to other programs for who makes a call or a request: they get the access
 // token, and the network address that it comes from. The other program believes the address only if it trusts
-// this one.
+// this one. The languages of a call go on too. Those of a request do not: its answer is written here, and a
+// problem is translated when it is written.
 func (s *Server) Onward(ctx context.Context) context.Context {
 	known, _ := ctx.Value(identityKey{}).(identity)
 	address := known.address
@@ -164,6 +165,9 @@ func (s *Server) Onward(ctx context.Context) context.Context {
 	}
 	if address.IsValid() {
 		ctx = metadata.AppendToOutgoingContext(ctx, forwardedKey, address.String())
+	}
+	if languages := metadata.ValueFromIncomingContext(ctx, LanguageKey); len(languages) > 0 {
+		ctx = metadata.AppendToOutgoingContext(ctx, LanguageKey, languages[0])
 	}
 	if known.token != "" {
 		ctx = metadata.AppendToOutgoingContext(ctx, authorizationKey, "Bearer "+known.token)

@@ -69,6 +69,7 @@ var shownBy = map[string]string{
 	"dashboards Read":                     "dashboards FuzzRead",
 	"checkout/cmd/checkout readCatalogue": "checkout/product FuzzParse",
 	"schemas/event read":                  "schemas/event FuzzDecode",
+	"gateway/rest readTexts":              "platform/serve FuzzParseObject",
 	"platform/serve ReadObject":           "platform/serve FuzzParseObject",
 	"operations/audit/statement Read":     "operations/audit/statement FuzzCopy",
 }
