@@ -20,7 +20,7 @@ import (
 const other = "77b1a3a8-1d8c-4f5c-9a1e-2f6f3f0d5e04"
 
 // planted is what the owner has, by its ids.
-type planted struct{ account, purchase, hold, file string }
+type planted struct{ account, purchase, hold, file, transfer string }
 
 // plant opens the owner's wallet, pays in, buys, sets an amount aside and takes a statement along.
 func plant(t *testing.T, p *process) planted {
@@ -42,6 +42,9 @@ func plant(t *testing.T, p *process) planted {
 	require.Equal(t, 202, answer.StatusCode, text)
 	p.Statement.Work()
 	made.file = member(t, text, "id")
+	answer, text = p.send(t, maria, "POST", "/cmd/transfer", `{"amount":1,"from_account_id":"`+made.account+`","to_account_id":"`+other+`"}`, "Idempotency-Key", "transfer")
+	require.Equal(t, 201, answer.StatusCode, text)
+	made.transfer = member(t, text, "id")
 	return made
 }
 
@@ -52,7 +55,6 @@ const (
 	read = "200 404 403 403 403 401 401 401 401 401 401 401 403"
 	// each is a read that answers each customer what is his.
 	each = "200 200 403 403 403 401 401 401 401 401 401 401 403"
-	made = "201 201 403 403 403 401 401 401 401 401 401 401 403"
 	own  = "201 404 403 403 403 401 401 401 401 401 401 401 403"
 	// anyone is for people who have not signed in. A token that is not right is refused all the same.
 	anyone = "200 200 200 200 200 200 401 401 401 401 401 401 200"
@@ -82,6 +84,11 @@ func TestEveryRouteIsForThoseOnly(t *testing.T) {
 			{Pattern: rest.Transact, Cells: own, Request: request("/wallet/transaction", `{"operation":"reversal","amount":"0.01","transactionId":"`+has.purchase+`"}`)},
 			{Pattern: rest.Generate, Cells: read, Request: request("/statement/generate", `{"maxDate":"2026-01-10","minDate":"2026-01-01","accountId":"`+has.account+`"}`)},
 			{Pattern: rest.File, Cells: read, Request: request("/statement/files/"+has.account+"/"+has.file, "")},
+			{Pattern: rest.AcceptTransfer, Cells: strings.Replace(own, "404", "401", 1), // The source is not the other's.
+				Request: request("/cmd/transfer", `{"amount":1,"from_account_id":"`+has.account+`","to_account_id":"`+other+`"}`)},
+			{Pattern: rest.ListTransfers, Cells: each, Request: request("/q/transfers", "")},
+			{Pattern: rest.GetTransfer, Cells: read, Request: request("/q/transfers/"+has.transfer, "")},
+			{Pattern: rest.CancelTransfer, Cells: read, Request: request("/cmd/transfers/"+has.transfer+"/cancel", "")},
 			{Pattern: rest.Content, Cells: read, Request: request("/statement/files/"+has.account+"/"+has.file+"/content", "")},
 		},
 	}

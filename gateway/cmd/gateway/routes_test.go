@@ -142,7 +142,7 @@ func TestAnAmountIsReadExactlyOrRefused(t *testing.T) {
 	}
 	for body, field := range map[string]string{
 		`{}`: "operation", `{"operation":"steal","amount":1}`: "operation", `{"operation":0}`: "operation", `{"operation":"deposit"}`: "amount",
-		`{"operation":"deposit","amount":1,"transactionId":"` + other + `"}`:      "transactionId",
+		`{"operation":"deposit","amount":1,"transactionId":"` + other + `"}`: "transactionId",
 		`{"operation":"reversal"}`:                                                "transactionId",
 		`{"operation":"reversal","transactionId":"x"}`:                            "transactionId",
 		`{"operation":"cancellation","transactionId":"` + other + `","amount":1}`: "amount",
