@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
@@ -29,6 +30,10 @@ var migrationSettings = map[string]string{
 type Schema struct {
 	// Migrations has the SQL files, in the folder migrations.
 	Migrations fs.FS
+	// Library brings the tables of a library that has migrations of its own up to the version that the program
+	// needs. It runs behind the files, as the owner and without time limits, in one process at a time. It may be
+	// repeated. Nil for none.
+	Library func(ctx context.Context, pool *pgxpool.Pool) error
 	// Roles are all roles that may use the database, beside its owner.
 	Roles []Role
 }
@@ -37,7 +42,7 @@ type Schema struct {
 // then gives the schema's roles their rights, in one transaction: a role that is missing is made,
 // and rights that are not named are taken away. The pool's user must own the tables. Migrate works
 // on connections of its own without the pool's session settings, and calls committed after each
-// file and after the rights. It may be repeated, and several processes may call it at once: one
+// file, after the library's tables and after the rights. It may be repeated, and several processes may call it at once: one
 // works, and the others wait up to five minutes. It never undoes a migration. Errors are those of
 // the database.
 func (p *Pool) Migrate(ctx context.Context, schema Schema, committed func()) error {
@@ -46,6 +51,12 @@ func (p *Pool) Migrate(ctx context.Context, schema Schema, committed func()) err
 	config.Settings, config.OnConnect = migrationSettings, nil
 	if err := migrate(ctx, config, schema.Migrations, committed); err != nil {
 		return fmt.Errorf("database: migrate: %w", err)
+	}
+	if schema.Library != nil {
+		if err := config.runLibrary(ctx, schema.Library); err != nil {
+			return fmt.Errorf("database: migrate a library's tables: %w", err)
+		}
+		committed()
 	}
 	if len(schema.Roles) == 0 {
 		return nil
@@ -104,6 +115,33 @@ func (e *errOlder) Error() string { return "database: " + e.words() }
 // words is the same for everybody to see, with what to do.
 func (e *errOlder) words() string {
 	return fmt.Sprintf("it has had migration %d and this program needs %d; run bankctl migrate", e.had, e.needs)
+}
+
+// libraryLock is the key of the advisory lock under which a library migrates.
+const libraryLock = 0x6c696272617279
+
+// runLibrary migrates the tables of a library while no other process does.
+func (c Config) runLibrary(ctx context.Context, library func(context.Context, *pgxpool.Pool) error) error {
+	parsed, err := c.poolConfig()
+	if err != nil {
+		return err
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, parsed)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	conn, err := pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	// The lock belongs to the session, which ends here.
+	defer func() { _ = conn.Hijack().Close(context.WithoutCancel(ctx)) }()
+	var locked any
+	if err := conn.QueryRow(ctx, "SELECT pg_advisory_lock($1)", libraryLock).Scan(&locked); err != nil {
+		return err
+	}
+	return library(ctx, pool)
 }
 
 func migrate(ctx context.Context, config Config, migrations fs.FS, committed func()) error {

@@ -17,8 +17,8 @@ type Role struct {
 	// Name is the name of the role. Roles belong to the server, so all its databases share the name.
 	Name string
 	// Rights are the only privileges that the role has on tables, views and sequences. UPDATE may
-	// name columns: "SELECT UPDATE(balance,held)". Every role may also read which migrations the
-	// database has had.
+	// name columns: "SELECT UPDATE(balance,held)". A name with a dot is in another schema than public. Every
+	// role may also read which migrations the database has had.
 	Rights Needs
 	// Temporary lets the role make temporary tables.
 	Temporary bool
@@ -148,15 +148,28 @@ func connectStatements(ctx context.Context, tx pgx.Tx, roles []Role) ([]string, 
 // statements return what gives the role its rights and takes all others from it.
 func (r *Role) statements() []string {
 	role := pgx.Identifier{r.Name}.Sanitize()
-	statements := []string{
-		"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM " + role,
-		"REVOKE ALL ON ALL SEQUENCES IN SCHEMA public FROM " + role,
-		"GRANT USAGE ON SCHEMA public TO " + role,
-		"GRANT SELECT ON " + versions + " TO " + role,
+	var statements []string
+	for _, schema := range r.schemas() {
+		in := " IN SCHEMA " + pgx.Identifier{schema}.Sanitize() + " FROM " + role
+		statements = append(statements, "REVOKE ALL ON ALL TABLES"+in, "REVOKE ALL ON ALL SEQUENCES"+in,
+			"GRANT USAGE ON SCHEMA "+pgx.Identifier{schema}.Sanitize()+" TO "+role)
 	}
+	statements = append(statements, "GRANT SELECT ON "+versions+" TO "+role)
 	for _, table := range slices.Sorted(maps.Keys(r.Rights)) {
 		privileges := strings.Join(strings.Fields(r.Rights[table]), ", ")
-		statements = append(statements, "GRANT "+privileges+" ON "+pgx.Identifier{table}.Sanitize()+" TO "+role)
+		statements = append(statements, "GRANT "+privileges+" ON "+pgx.Identifier(strings.Split(table, ".")).Sanitize()+" TO "+role)
 	}
 	return statements
+}
+
+// schemas returns public and the other schemas that the rights name.
+func (r *Role) schemas() []string {
+	schemas := []string{"public"}
+	for table := range r.Rights {
+		if schema, _, qualified := strings.Cut(table, "."); qualified && !slices.Contains(schemas, schema) {
+			schemas = append(schemas, schema)
+		}
+	}
+	slices.Sort(schemas)
+	return schemas
 }

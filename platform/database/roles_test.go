@@ -2,6 +2,7 @@ package database_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"codebank.dev/platform/database/databasetest"
 	"codebank.dev/platform/fault"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 )
 
@@ -142,4 +144,33 @@ func TestAMissingRoleThatTheOwnerMayNotMakeIsNamed(t *testing.T) {
 	requireAllowed(t, connect(t, address), "GRANT pg_read_all_stats TO roles_absent")
 	require.NoError(t, pool.Migrate(t.Context(), schema, func() {}))
 	requireAllowed(t, connect(t, databasetest.As(t, address, "roles_absent")), "SELECT FROM one")
+}
+
+// A library makes its own tables in a schema of its own, in one process at a time, and a role gets rights on them.
+func TestALibraryMigratesItsOwnSchema(t *testing.T) {
+	address := postgrestest.Database(t)
+	schema := walled(database.Needs{"one": "SELECT", "library.job": "SELECT INSERT", "library.job_number_seq": "USAGE"})
+	schema.Library = func(ctx context.Context, pool *pgxpool.Pool) error {
+		_, err := pool.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS library; CREATE TABLE IF NOT EXISTS library.job (number bigserial PRIMARY KEY)")
+		return err
+	}
+	failures := make(chan error)
+	for range 4 {
+		owner := open(t, database.Config{URL: address})
+		go func() { failures <- owner.Migrate(t.Context(), schema, func() {}) }()
+	}
+	for range 4 {
+		require.NoError(t, <-failures)
+	}
+	writer := connect(t, databasetest.As(t, address, "roles_writer"))
+	requireAllowed(t, writer, "SELECT FROM one", "INSERT INTO library.job DEFAULT VALUES")
+	requireRefused(t, writer, "DELETE FROM library.job", "CREATE TABLE library.mine ()")
+	requireRefused(t, connect(t, databasetest.As(t, address, "roles_reader")), "SELECT FROM library.job")
+
+	schema.Roles[0].Rights = database.Needs{"one": "SELECT", "library.job": "SELECT"}
+	require.NoError(t, open(t, database.Config{URL: address}).Migrate(t.Context(), schema, func() {}))
+	requireRefused(t, writer, "INSERT INTO library.job DEFAULT VALUES", "SELECT nextval('library.job_number_seq')")
+
+	schema.Library = func(context.Context, *pgxpool.Pool) error { return errors.New("the library is broken") }
+	require.ErrorContains(t, open(t, database.Config{URL: address}).Migrate(t.Context(), schema, func() {}), "the library is broken")
 }

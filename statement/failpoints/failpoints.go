@@ -21,9 +21,26 @@ const (
 	GapsStored failpoint.Point = "gaps-stored"
 	// CustomerLinked: the owner of a customer is stored; the caller has no answer.
 	CustomerLinked failpoint.Point = "customer-linked"
+	// FileRequested: a file and its job are stored; the caller has no answer, and nobody has begun.
+	FileRequested failpoint.Point = "file-requested"
+	// FileClaimed: a worker has the claim on a file and has made nothing.
+	FileClaimed failpoint.Point = "file-claimed"
+	// FilePartStored: a part of a file is committed, and more follows.
+	FilePartStored failpoint.Point = "file-part-stored"
+	// FileEnded: a file is ready or has failed; its job is not done, and the caller has no answer.
+	FileEnded failpoint.Point = "file-ended"
+	// FileAnnounced: the e-mail of a file is sent; its job is not done.
+	FileAnnounced failpoint.Point = "file-announced"
+	// FilesExpired: the content of some files is deleted, and others may follow.
+	FilesExpired failpoint.Point = "files-expired"
 )
 
 // All returns the points of the statement service.
 func All() []failpoint.Point {
-	return []failpoint.Point{StatementMigrated, StatementClaimed, AdvanceFound, AdvanceStored, GapsFound, GapsStored, CustomerLinked}
+	return append([]failpoint.Point{StatementMigrated, StatementClaimed, AdvanceFound, AdvanceStored, GapsFound, GapsStored, CustomerLinked}, Files()...)
+}
+
+// Files returns those of them that lie between the steps of files.
+func Files() []failpoint.Point {
+	return []failpoint.Point{FileRequested, FileClaimed, FilePartStored, FileEnded, FileAnnounced, FilesExpired}
 }

@@ -10,6 +10,7 @@ import (
 
 	"codebank.dev/platform/database"
 	"codebank.dev/statement/failpoints"
+	"codebank.dev/statement/queue"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -54,6 +55,9 @@ func (s *Store) Prepare(ctx context.Context, logger *slog.Logger) error {
 	}
 	return s.pool.Prepare(ctx, logger, func(ctx context.Context) error {
 		if err := s.pool.Migrated(ctx, Schema()); err != nil {
+			return err
+		}
+		if err := queue.Migrated(ctx, s.pool.Pool); err != nil {
 			return err
 		}
 		return s.load(ctx)

@@ -2,10 +2,12 @@ package postgres
 
 import (
 	"context"
+	"maps"
 
 	"codebank.dev/platform/auditlog/table"
 	"codebank.dev/platform/database"
 	"codebank.dev/statement"
+	"codebank.dev/statement/queue"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -24,17 +26,22 @@ const (
 
 // Schema is the statement's schema, with what each role may do in it.
 func Schema() database.Schema {
-	return database.Schema{Migrations: migrations, Roles: []database.Role{
-		{Name: ServiceRole, Rights: database.Needs{
-			"statement_settings": "SELECT",
-			"statement_lines":    "SELECT",
-			"statement_accounts": "SELECT INSERT UPDATE(complete_to,complete_to_time,balance_minor,held_minor,credit_limit_minor,currency)",
-			"statement_watch":    "SELECT UPDATE(checked_to)",
-			"statement_gaps":     "SELECT INSERT DELETE",
-			"customer_links":     "SELECT INSERT",
-			"audit_log":          table.Needs["audit_log"],
-			"audit_head":         "SELECT UPDATE(sequence,hash)",
-		}, MemberOf: []string{"pg_read_all_stats"}},
+	service := database.Needs{
+		"statement_settings": "SELECT",
+		"statement_lines":    "SELECT",
+		"statement_accounts": "SELECT INSERT UPDATE(complete_to,complete_to_time,balance_minor,held_minor,credit_limit_minor,currency)",
+		"statement_watch":    "SELECT UPDATE(checked_to)",
+		"statement_gaps":     "SELECT INSERT DELETE",
+		"customer_links":     "SELECT INSERT",
+		"audit_log":          table.Needs["audit_log"],
+		"audit_head":         "SELECT UPDATE(sequence,hash)",
+		"statement_files": "SELECT INSERT DELETE UPDATE(state,failure,complete_to,first_sequence,last_sequence,done_to,line_count,parts,size,digest," +
+			"writer,fence,claimed_until,expires_at)",
+		"statement_file_parts": "SELECT INSERT DELETE",
+	}
+	maps.Copy(service, queue.Rights())
+	return database.Schema{Migrations: migrations, Library: queue.Migrate, Roles: []database.Role{
+		{Name: ServiceRole, Rights: service, MemberOf: []string{"pg_read_all_stats"}},
 		// The sink writes a batch with keys that exist already by way of a temporary table.
 		{Name: SinkRole, Rights: database.Needs{"statement_lines": "SELECT INSERT"}, Temporary: true},
 		{Name: AuditorRole, Rights: database.Needs{

@@ -10,6 +10,8 @@
 //	tail.go     the next events of those who wait for them
 //	links.go    which customers belong to which user, and the audit log of who linked them
 //	gaps.go     events whose predecessor is missing
+//	files.go    files of statements, for their owners
+//	filework.go files of statements, for who makes them
 package postgres
 
 import (
@@ -23,6 +25,7 @@ import (
 	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/fault"
 	"codebank.dev/statement"
+	"codebank.dev/statement/queue"
 )
 
 var (
@@ -38,7 +41,8 @@ const connectTimeout = 2 * time.Second
 // not ready.
 var needs = database.Needs{"statement_lines": "SELECT", "statement_accounts": "SELECT INSERT UPDATE", "customer_links": "SELECT INSERT",
 	"statement_settings": "SELECT", "statement_watch": "SELECT UPDATE", "statement_gaps": "SELECT INSERT DELETE",
-	"audit_log": table.Needs["audit_log"], "audit_head": table.Needs["audit_head"]}
+	"audit_log": table.Needs["audit_log"], "audit_head": table.Needs["audit_head"],
+	"statement_files": "SELECT INSERT UPDATE DELETE", "statement_file_parts": "SELECT INSERT DELETE", queue.Schema + ".river_job": "SELECT INSERT"}
 
 // Config says how to reach the statement's database. URL and BankCode are required.
 type Config struct {
@@ -57,6 +61,8 @@ type Config struct {
 	MaxConnections int
 	// ApplicationName is what the server's activity view shows; empty means "statement".
 	ApplicationName string
+	// FileRetention is how long the content of a file is kept; 0 means files.Retention.
+	FileRetention time.Duration
 	// Failpoint is called at the points between durable steps; nil for none.
 	Failpoint failpoint.Hook
 }
@@ -66,6 +72,7 @@ type Store struct {
 	config   Config
 	pool     *database.Pool
 	settings atomic.Pointer[settings]
+	queue    *queue.Enqueuer
 }
 
 // Open returns a store without connecting, so the database may be away. An error means
@@ -82,7 +89,12 @@ func Open(ctx context.Context, config Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{config: config, pool: pool}, nil
+	enqueuer, err := queue.NewEnqueuer()
+	if err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return &Store{config: config, pool: pool, queue: enqueuer}, nil
 }
 
 // Close ends the store's connections, after the calls that use them.

@@ -18,6 +18,11 @@ func Permissions() permission.Table {
 		statementv1.StatementService_ListPendingHolds_FullMethodName: read,
 		statementv1.StatementService_SummarizeLines_FullMethodName:   read,
 		statementv1.StatementService_WatchLines_FullMethodName:       read,
+		// Who may read the account may have files of it, and has only those that he asked for.
+		statementv1.FileService_CreateFile_FullMethodName:   read,
+		statementv1.FileService_GetFile_FullMethodName:      read,
+		statementv1.FileService_ListFiles_FullMethodName:    read,
+		statementv1.FileService_DownloadFile_FullMethodName: read,
 		// Who links a customer to a user decides what that user sees.
 		statementv1.StatementService_LinkCustomer_FullMethodName: {Operators: true, Whose: permission.Any, Acts: true},
 	}

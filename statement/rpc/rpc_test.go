@@ -40,6 +40,7 @@ const (
 // running is a service on a database of its own.
 type running struct {
 	statementv1.StatementServiceClient
+	files   statementv1.FileServiceClient
 	sink    *statementtest.Sink
 	store   *postgres.Store
 	kit     *wallstest.Kit
@@ -76,7 +77,8 @@ func startWith(t testing.TB, url string, logger *slog.Logger) *running {
 		Service: service, Follower: follower, Records: store, Address: server.Address, Draining: server.Draining(), Logger: logger,
 	}))
 	server.Background(follower.Run)
-	require.NoError(t, server.Gateway(t.Context(), statementv1.RegisterStatementServiceHandler))
+	serveFiles(t, server, store, url)
+	require.NoError(t, server.Gateway(t.Context(), statementv1.RegisterStatementServiceHandler, statementv1.RegisterFileServiceHandler, rpc.RegisterDownload))
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- server.Run(ctx) }()
@@ -86,8 +88,8 @@ func startWith(t testing.TB, url string, logger *slog.Logger) *running {
 	})
 	conn := kit.Dial(t, server.GRPCAddress(), "operator")
 	return &running{
-		StatementServiceClient: statementv1.NewStatementServiceClient(conn),
-		sink:                   statementtest.NewSink(t, url), store: store, kit: kit, conn: conn,
+		StatementServiceClient: statementv1.NewStatementServiceClient(conn), files: statementv1.NewFileServiceClient(conn),
+		sink: statementtest.NewSink(t, url), store: store, kit: kit, conn: conn,
 		address: server.GRPCAddress(), http: "https://" + server.HTTPAddress(), client: kit.HTTP(t, "operator"),
 	}
 }

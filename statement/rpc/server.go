@@ -5,6 +5,8 @@
 //	server.go       the calls
 //	watch.go        the call whose answer goes on
 //	request.go      what a request asks for
+//	files.go        the calls for files
+//	download.go     the content of files over REST
 //	message.go      answers in the form of the contract
 //	reader.go       who reads
 //	permissions.go  who may call what

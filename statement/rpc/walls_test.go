@@ -17,6 +17,7 @@ import (
 	statementv1 "codebank.dev/schemas/gen/statement/v1"
 	"codebank.dev/statement"
 	"codebank.dev/statement/statementtest"
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -28,6 +29,7 @@ const owner, stranger = statementtest.Customer, "77b1a3a8-1d8c-4f5c-9a1e-2f6f3f0
 func TestEveryMethodIsForThoseOnly(t *testing.T) {
 	r := start(t, postgrestest.Database(t))
 	r.sink.Write(t, statementtest.Purchase(alice, 1), statementtest.Purchase(alice, 2))
+	file := r.createAs(t, owner, fileRequest("matrix"))
 	always := func(message proto.Message) func(wallstest.Caller) proto.Message {
 		return func(wallstest.Caller) proto.Message { return message }
 	}
@@ -35,6 +37,8 @@ func TestEveryMethodIsForThoseOnly(t *testing.T) {
 	// expired, for another audience, without a signature, signed with the public key, of a retired key, of an
 	// ended session, without the role.
 	const read = "200 404 200 403 200 401 401 401 401 401 401 401 403"
+	// A file is for who asked for it, and not for those who may read the account beside him.
+	const own = "200 404 404 403 404 401 401 401 401 401 401 401 403"
 	matrix := wallstest.Matrix{
 		Kit: r.kit, GRPC: r.address, HTTP: strings.TrimPrefix(r.http, "https://"),
 		Owner: owner, Other: stranger, Service: "auditor", Unlisted: "checkout", Operator: "operator",
@@ -49,12 +53,20 @@ func TestEveryMethodIsForThoseOnly(t *testing.T) {
 				Request: always(&statementv1.SummarizeLinesRequest{Parent: "accounts/" + alice})},
 			{Method: statementv1.StatementService_WatchLines_FullMethodName, Cells: read,
 				Request: always(&statementv1.WatchLinesRequest{Parent: "accounts/" + alice})},
+			{Method: statementv1.FileService_CreateFile_FullMethodName, Cells: read,
+				Request: func(wallstest.Caller) proto.Message { return fileRequest(uuid.NewString()) }},
+			{Method: statementv1.FileService_ListFiles_FullMethodName, Cells: read,
+				Request: always(&statementv1.ListFilesRequest{Parent: "accounts/" + alice})},
+			{Method: statementv1.FileService_GetFile_FullMethodName, Cells: own,
+				Request: always(&statementv1.GetFileRequest{Name: file.GetName()})},
+			{Method: statementv1.FileService_DownloadFile_FullMethodName, Cells: own,
+				Request: always(&statementv1.DownloadFileRequest{Name: file.GetName()})},
 			{Method: statementv1.StatementService_LinkCustomer_FullMethodName,
 				Cells:   "403 403 403 403 200 401 401 401 401 401 401 401 403",
 				Request: always(&statementv1.LinkCustomerRequest{Customer: "customers/" + owner, User: "users/" + owner})},
 		},
 	}
-	matrix.Run(t, statementv1.StatementService_ServiceDesc)
+	matrix.Run(t, statementv1.StatementService_ServiceDesc, statementv1.FileService_ServiceDesc)
 }
 
 // getAs sends one REST request of a user, and returns the status and the body without its trace.

@@ -26,6 +26,7 @@ type config struct {
 	brokerAuth   *clientauth.Client
 	headInterval time.Duration
 	sinkGroup    string
+	files        fileConfig
 }
 
 func parse(args, environ []string, stdout io.Writer) (*config, error) {
@@ -44,6 +45,7 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	broker.Bind(flags)
 	flags.DurationVar(&c.headInterval, "audit-head-interval", heads.DefaultInterval, "how often the head of the audit log is published")
 	flags.StringVar(&c.sinkGroup, "sink-group", "connect-statement-postgres", "the consumer `group` of the sink that writes the statement's lines; with the bank's watermarks its offsets say up to when the statement is complete")
+	checkFiles := c.bindFiles(flags)
 	point := flags.String("failpoint", "", failpoint.Usage(failpoints.All()))
 	if err := serve.Parse(flags, "STATEMENT", args, environ); err != nil {
 		return nil, err
@@ -59,6 +61,9 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 		return nil, errors.New("--audit-head-interval must be positive")
 	case c.sinkGroup == "":
 		return nil, errors.New("--sink-group is required")
+	}
+	if err := checkFiles(); err != nil {
+		return nil, err
 	}
 	c.database.PageTokenKey = []byte(*key)
 	for name := range strings.FieldsFuncSeq(*readers, func(r rune) bool { return r == ',' }) {

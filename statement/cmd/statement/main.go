@@ -1,7 +1,8 @@
 // Command statement is the read side of one bank: it serves statements over gRPC and
 // REST. It owns the statement's database and its tables; the sink statement-postgres
-// writes the bank's events into them. It never opens the bank's database. It publishes the
-// head of its audit log to Kafka and reads there up to when it is complete, if --kafka-brokers says where. While its own
+// writes the bank's events into them. It makes files of statements, long ones as jobs of a queue in
+// the same database. It never opens the bank's database. It publishes the head of its audit log to
+// Kafka and reads there up to when it is complete, if --kafka-brokers says where. While its own
 // database is away it answers UNAVAILABLE and waits.
 //
 // Any number of replicas may run on one database. They share the key that signs page
@@ -79,7 +80,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	statementv1.RegisterStatementServiceServer(server, rpc.NewServer(rpc.Config{
 		Service: service, Follower: follower, Records: store, Address: server.Address, Draining: server.Draining(), Logger: logger,
 	}))
-	if err := server.Gateway(ctx, statementv1.RegisterStatementServiceHandler); err != nil {
+	if err := serveFiles(ctx, server, store, service, config); err != nil {
 		return err
 	}
 	detector := &statement.GapDetector{

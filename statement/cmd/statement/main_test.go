@@ -124,10 +124,14 @@ func TestSettingsThatCannotBeMeantEndTheProgram(t *testing.T) {
 		"exclude each other":         {"--database-url=postgres://127.0.0.1:1/x", "--insecure=operator", "--tls-key=key"},
 		"--tls-certificate":          {"--database-url=postgres://127.0.0.1:1/x"},
 		"--log-level":                {"--database-url=postgres://127.0.0.1:1/x", "--log-level=loud"},
+		"--file-workers":             {"--database-url=postgres://127.0.0.1:1/x", "--file-workers=0"},
+		"--file-retention":           {"--database-url=postgres://127.0.0.1:1/x", "--file-retention=0"},
+		"mail:":                      {"--database-url=postgres://127.0.0.1:1/x", "--smtp-url=smtp://secret@"},
+		"sender":                     {"--database-url=postgres://127.0.0.1:1/x", "--smtp-url=smtp://127.0.0.1", "--mail-from=secret", "--insecure=operator", "--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0"},
 		"--audit-head-interval":      {"--database-url=postgres://127.0.0.1:1/x", "--audit-head-interval=0"},
 		"--kafka-":                   {"--database-url=postgres://127.0.0.1:1/x", "--kafka-brokers=127.0.0.1:1", "--kafka-tls-authority=/nowhere"},
 		"--sink-group":               {"--database-url=postgres://127.0.0.1:1/x", "--sink-group="},
-		"heads:":                     {"--database-url=postgres://127.0.0.1:1/x", "--kafka-brokers=127.0.0.1:port", "--insecure=operator", "--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0"},
+		"kafka:":                     {"--database-url=postgres://127.0.0.1:1/x", "--kafka-brokers=127.0.0.1:port", "--insecure=operator", "--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0"},
 	} {
 		err := run(t.Context(), args, nil, io.Discard)
 		require.ErrorContains(t, err, want)

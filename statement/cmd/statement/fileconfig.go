@@ -1,0 +1,43 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+
+	"codebank.dev/platform/mail"
+	"codebank.dev/statement/files"
+)
+
+// fileConfig has the settings of files.
+type fileConfig struct {
+	workers  int
+	smtp     *mail.Server
+	mailFrom string
+	pagesURL string
+}
+
+// bindFiles adds the settings of files to the flags. check reads them when they are parsed.
+func (c *config) bindFiles(flags *flag.FlagSet) (check func() error) {
+	flags.IntVar(&c.files.workers, "file-workers", 2, "how many long files are made at a time; each takes up to some 20 MiB")
+	flags.DurationVar(&c.database.FileRetention, "file-retention", files.Retention, "how long the content of a file is kept after it is ready")
+	smtp := flags.String("smtp-url", "", "the mail server that announces files: smtp://USER:PASSWORD@HOST:587 or smtps://…:465; empty: files are not announced; a secret: prefer STATEMENT_SMTP_URL_FILE")
+	flags.StringVar(&c.files.mailFrom, "mail-from", "Code Bank <no-reply@localhost.localdomain>", "the sender of e-mails")
+	flags.StringVar(&c.files.pagesURL, "pages-url", "", "begins the links in e-mails, /v1/accounts/ID/files/ID:download; empty: e-mails have the name of the file and no link")
+	return func() error {
+		switch {
+		case c.files.workers < 1 || c.files.workers > maxFileWorkers:
+			return fmt.Errorf("--file-workers: 1 to %d", maxFileWorkers)
+		case c.database.FileRetention <= 0:
+			return errors.New("--file-retention must be positive")
+		case *smtp == "":
+			return nil
+		}
+		server, err := mail.ParseServer(*smtp)
+		c.files.smtp = &server
+		return err
+	}
+}
+
+// maxFileWorkers bounds the memory that files take.
+const maxFileWorkers = 64

@@ -1,0 +1,275 @@
+package files
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"codebank.dev/platform/fault"
+	"codebank.dev/platform/id"
+	"codebank.dev/statement"
+	"codebank.dev/statement/file"
+)
+
+const (
+	// partSize is how many bytes a part has at least, except for the last one.
+	partSize = 1 << 20
+	// readLines is how many lines are read at a time.
+	readLines = 2000
+	// busy is when to look again after a file that another worker makes, and waiting when to look again for events
+	// that are missing.
+	busy    = 5 * time.Second
+	waiting = time.Second
+	// releaseTimeout bounds giving a claim back.
+	releaseTimeout = 2 * time.Second
+)
+
+// Later says that a file is not made yet, and when to go on.
+type Later struct{ After time.Duration }
+
+// Error says when.
+func (l *Later) Error() string { return fmt.Sprintf("files: not made yet; go on in %v", l.After) }
+
+// Maker makes files. It is safe for concurrent use, by any number of processes.
+type Maker struct {
+	Workshop Workshop
+	States   *statement.Service
+	BankCode string
+	Now      func() time.Time
+	Logger   *slog.Logger
+}
+
+// Waiting says for whom a file is made.
+type Waiting struct {
+	// Until is when to stop behind a part, and to leave the rest for later.
+	Until time.Time
+	// Announce says that nobody waits for the file, so its owner is told.
+	Announce bool
+}
+
+// Make goes on with a file until it has ended or time is up. A repeat does nothing to a file that has ended. The
+// error is a *Later if there is more to do: for another worker, for missing events, or because time is up. Any other
+// error leaves the file as it was behind its last part; try again.
+func (m *Maker) Make(ctx context.Context, file id.ID, waiting Waiting) error {
+	claim, ok, err := m.Workshop.Claim(ctx, file)
+	switch {
+	case err != nil:
+		return err
+	case !ok && claim.State.Ended():
+		return nil
+	case !ok:
+		return &Later{busy}
+	}
+	making, err := m.begin(ctx, &claim)
+	if err == nil {
+		making.waiting = waiting
+		err = making.run(ctx)
+	}
+	var unmade *unmade
+	if errors.As(err, &unmade) {
+		if unmade.cause != nil {
+			m.Logger.ErrorContext(ctx, "a file of a statement cannot be made", "file", file.String(), "account", claim.Account.String(),
+				"failure", unmade.failure, "error", unmade.cause)
+		}
+		return m.Workshop.EndFile(ctx, &claim, &End{State: Failed, Failure: unmade.failure})
+	}
+	if errors.Is(err, ErrLost) {
+		return &Later{busy}
+	}
+	if err != nil {
+		m.release(ctx, &claim)
+	}
+	return err
+}
+
+// release gives a claim back, so that nobody waits for its end; also when the program is ending.
+func (m *Maker) release(ctx context.Context, claim *Claim) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
+	defer cancel()
+	if err := m.Workshop.EndFile(ctx, claim, &End{State: Pending}); err != nil {
+		m.Logger.DebugContext(ctx, "a claim on a file was not given back, and ends by itself", "file", claim.ID.String(), "error", err)
+	}
+}
+
+// unmade is the error of a file that can never be made. cause is nil for what is nobody's fault.
+type unmade struct {
+	failure string
+	cause   error
+}
+
+// Error is for the log.
+func (u *unmade) Error() string { return "files: " + u.failure }
+
+// failureOf returns unmade for the errors that stay.
+func failureOf(err error) error {
+	switch {
+	case errors.Is(err, statement.ErrNoAccount):
+		return &unmade{FailureNoAccount, nil}
+	case errors.Is(err, file.ErrTooLongForPDF):
+		return &unmade{file.ErrTooLongForPDF.Reason, nil}
+	case errors.Is(err, file.ErrNotAdded), err != nil && fault.CodeOf(err) == fault.InvalidArgument:
+		return &unmade{FailureNotSound, err}
+	}
+	return err
+}
+
+// begin plans a file, or goes on with one.
+func (m *Maker) begin(ctx context.Context, claim *Claim) (*making, error) {
+	w := &making{Maker: m, claim: claim}
+	if claim.Writer != nil {
+		var err error
+		w.writer, err = file.Resume(&w.content, claim.Writer)
+		return w, failureOf(err)
+	}
+	state, err := m.States.State(ctx, claim.Reader, claim.Account)
+	if err != nil {
+		return nil, failureOf(err)
+	}
+	plan, err := m.Workshop.Plan(ctx, &claim.File, state)
+	switch {
+	case err != nil:
+		return nil, err
+	case plan.Missing && m.Now().Sub(claim.CreatedAt) > Patience:
+		return nil, &unmade{FailureNotComplete, nil}
+	case plan.Missing:
+		return nil, &Later{waiting}
+	case plan.NotSound > 0:
+		return nil, &unmade{FailureNotSound, fmt.Errorf("%d events cannot be shown", plan.NotSound)}
+	case plan.Header.Totals.Lines > MaxLines:
+		return nil, &unmade{FailureTooLong, nil}
+	}
+	plan.Header.BankCode = m.BankCode
+	if err := plan.Header.Check(claim.Format); err != nil {
+		return nil, failureOf(err)
+	}
+	claim.CompleteTo, claim.First, claim.Last, claim.Done = plan.Header.CompleteTo, plan.First, plan.Last, plan.First-1
+	w.writer, err = file.NewWriter(&w.content, claim.Format.Parts(), &plan.Header)
+	return w, failureOf(err)
+}
+
+// making is a file that is being made.
+type making struct {
+	*Maker
+	claim   *Claim
+	waiting Waiting
+	writer  *file.Writer
+	// content is what the writer has written behind the last part.
+	content bytes.Buffer
+	// adding is the end of the commit of the last part, which goes on while the next one is written.
+	adding chan error
+}
+
+// batch is what one read gives.
+type batch struct {
+	lines []statement.Line
+	err   error
+}
+
+// run writes the file part by part. Lines are read, parts are written, and parts are committed at the same time.
+func (w *making) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	batches := make(chan batch, 1)
+	go w.fetch(ctx, LineQuery{Reader: w.claim.Reader, Account: w.claim.Account, Above: w.claim.Done, UpTo: w.claim.Last, Limit: readLines}, batches)
+	err := w.write(ctx, batches)
+	cancel()
+	for range batches { // The reader has ended when the channel is closed.
+	}
+	return errors.Join(err, w.added())
+}
+
+func (w *making) fetch(ctx context.Context, query LineQuery, batches chan<- batch) {
+	defer close(batches)
+	for {
+		lines, err := w.Workshop.FileLines(ctx, query)
+		select {
+		case batches <- batch{lines, err}:
+		case <-ctx.Done():
+			return
+		}
+		if err != nil || len(lines) < query.Limit {
+			return
+		}
+		query.Above = lines[len(lines)-1].Sequence
+	}
+}
+
+func (w *making) write(ctx context.Context, batches <-chan batch) error {
+	done, count := w.claim.Done, w.claim.Lines
+	for b := range batches {
+		if b.err != nil {
+			return b.err
+		}
+		for i := range b.lines {
+			if err := w.writer.Line(&b.lines[i]); err != nil {
+				return w.notAdded(ctx, err)
+			}
+		}
+		if len(b.lines) > 0 {
+			done, count = b.lines[len(b.lines)-1].Sequence, count+int64(len(b.lines))
+		}
+		if w.content.Len() < partSize {
+			continue
+		}
+		if err := w.add(ctx, done, count); err != nil {
+			return err
+		}
+		if !w.Now().Before(w.waiting.Until) {
+			return errors.Join(w.added(), &Later{})
+		}
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err := w.writer.Close(); err != nil {
+		return w.notAdded(ctx, err)
+	}
+	if err := w.added(); err != nil {
+		return err
+	}
+	w.claim.Done, w.claim.Lines = w.claim.Last, count
+	return w.end(ctx)
+}
+
+// notAdded returns why lines do not give their totals: who asked may not see them any more.
+func (w *making) notAdded(ctx context.Context, err error) error {
+	if _, stateErr := w.States.State(ctx, w.claim.Reader, w.claim.Account); stateErr != nil {
+		err = stateErr
+	}
+	return failureOf(err)
+}
+
+// add begins to commit what the writer has written as a part.
+func (w *making) add(ctx context.Context, done, lines int64) error {
+	state, err := w.writer.State()
+	if err != nil {
+		return failureOf(err)
+	}
+	part := &Part{Content: bytes.Clone(w.content.Bytes()), Writer: state, Done: done, Lines: lines}
+	w.content.Reset()
+	if err := w.added(); err != nil {
+		return err
+	}
+	adding := make(chan error, 1)
+	w.adding = adding
+	go func() { adding <- w.Workshop.AddPart(ctx, w.claim, part) }()
+	return nil
+}
+
+// added waits until the last part is committed.
+func (w *making) added() error {
+	if w.adding == nil {
+		return nil
+	}
+	err := <-w.adding
+	w.adding = nil
+	return err
+}
+
+// end ends a file whose lines are all written.
+func (w *making) end(ctx context.Context) error {
+	end := &End{State: Ready, Digest: w.writer.Digest().String(), Last: w.content.Bytes(), Announce: w.waiting.Announce}
+	return w.Workshop.EndFile(ctx, w.claim, end)
+}

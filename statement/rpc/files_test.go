@@ -1,0 +1,318 @@
+package rpc_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"codebank.dev/native/postgres/postgrestest"
+	"codebank.dev/platform/fault"
+	"codebank.dev/platform/id"
+	"codebank.dev/platform/serve"
+	"codebank.dev/platform/wallstest"
+	"codebank.dev/schemas/event"
+	statementv1 "codebank.dev/schemas/gen/statement/v1"
+	"codebank.dev/statement"
+	"codebank.dev/statement/files"
+	"codebank.dev/statement/postgres"
+	"codebank.dev/statement/queue"
+	"codebank.dev/statement/rpc"
+	"codebank.dev/statement/statementtest"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// serveFiles adds files to a server, with the jobs that make long ones.
+func serveFiles(t testing.TB, server *serve.Server, store *postgres.Store, url string) {
+	t.Helper()
+	statements := statement.NewService(store)
+	maker := &files.Maker{Workshop: store, States: statements, BankCode: statementtest.Bank, Now: time.Now, Logger: slog.New(slog.DiscardHandler)}
+	service := &files.Service{Store: store, States: statements, Maker: maker, Now: time.Now, New: func() id.ID {
+		made, err := id.New(rand.Reader)
+		assert.NoError(t, err)
+		return made
+	}}
+	statementv1.RegisterFileServiceServer(server, rpc.NewFileServer(service, store.PageTokenKey, true))
+	pool, err := pgxpool.New(context.Background(), statementtest.Migrated(t, url))
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	runner, err := queue.NewRunner(queue.Config{Pool: pool, Workers: 2, ExpireEvery: time.Hour, Logger: slog.New(slog.DiscardHandler),
+		Work: queue.Work{Make: maker.Make, Expire: store.ExpireFiles, Announce: func(context.Context, id.ID) error { return nil }}})
+	require.NoError(t, err)
+	server.Background(runner.Run)
+}
+
+// fileRequest asks for a CSV of the day on which statementtest's accounts begin.
+func fileRequest(requestID string) *statementv1.CreateFileRequest {
+	return &statementv1.CreateFileRequest{RequestId: requestID, Parent: "accounts/" + alice, Format: statementv1.FileFormat_FILE_FORMAT_CSV,
+		StartTime: timestamppb.New(statementtest.Opened), EndTime: timestamppb.New(statementtest.Opened.Add(24 * time.Hour))}
+}
+
+// long makes a request one that a job makes.
+func long(request *statementv1.CreateFileRequest) *statementv1.CreateFileRequest {
+	request.StartTime = timestamppb.New(statementtest.Opened.Add(-files.AtOnce))
+	return request
+}
+
+// filesAs returns a context and a client of a program that acts for a user.
+func (r *running) filesAs(t testing.TB, user string) (context.Context, statementv1.FileServiceClient) {
+	t.Helper()
+	return wallstest.WithToken(t.Context(), r.kit.Customer(t, user)), statementv1.NewFileServiceClient(r.kit.Dial(t, r.address, "checkout"))
+}
+
+func (r *running) createAs(t testing.TB, user string, request *statementv1.CreateFileRequest) *statementv1.File {
+	t.Helper()
+	ctx, client := r.filesAs(t, user)
+	response, err := client.CreateFile(ctx, request)
+	require.NoError(t, err)
+	return response.GetFile()
+}
+
+// awaitFile waits until a file has ended.
+func (r *running) awaitFile(t testing.TB, user, name string) *statementv1.File {
+	t.Helper()
+	ctx, client := r.filesAs(t, user)
+	var found *statementv1.File
+	require.Eventually(t, func() bool {
+		response, err := client.GetFile(ctx, &statementv1.GetFileRequest{Name: name})
+		require.NoError(t, err)
+		found = response.GetFile()
+		return found.GetState() >= statementv1.FileState_FILE_STATE_READY
+	}, time.Minute, 20*time.Millisecond)
+	return found
+}
+
+// download returns a file as REST serves it.
+func (r *running) download(t testing.TB, user, name string, headers ...string) (*http.Response, string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.http+"/v1/"+name+":download", nil)
+	require.NoError(t, err)
+	request.Header.Set("Authorization", "Bearer "+r.kit.Customer(t, user))
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	response, err := r.kit.HTTP(t, "").Do(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	return response, string(body)
+}
+
+func TestAShortRangeIsAFileInTheAnswer(t *testing.T) {
+	r := start(t, postgrestest.Database(t))
+	r.sink.Write(t, statementtest.Purchase(alice, 1), statementtest.Purchase(alice, 2), statementtest.Decline(alice, 3, -200))
+	created := r.createAs(t, owner, fileRequest("one"))
+	require.Equal(t, statementv1.FileState_FILE_STATE_READY, created.GetState(), created)
+	require.EqualValues(t, 100, created.GetProgressPercent())
+	require.EqualValues(t, 3, created.GetCompleteToSequence())
+	require.EqualValues(t, 2, created.GetLineCount())
+	require.Len(t, created.GetDigest(), 64)
+	require.WithinDuration(t, time.Now().Add(files.Retention), created.GetExpireTime().AsTime(), time.Hour)
+
+	response, body := r.download(t, owner, created.GetName())
+	require.Equal(t, http.StatusOK, response.StatusCode, body)
+	require.Equal(t, created.GetContentType(), response.Header.Get("Content-Type"))
+	require.Equal(t, `attachment; filename="`+created.GetFileName()+`"`, response.Header.Get("Content-Disposition"))
+	require.EqualValues(t, created.GetSize(), len(body))
+	require.EqualValues(t, created.GetSize(), response.ContentLength)
+	require.Equal(t, 2, strings.Count(body, "\nline,"), body)
+	require.Contains(t, body, created.GetDigest())
+	again, empty := r.download(t, owner, created.GetName(), "If-None-Match", response.Header.Get("ETag"))
+	require.Equal(t, http.StatusNotModified, again.StatusCode)
+	require.Empty(t, empty)
+
+	// Over gRPC it is the same content.
+	ctx, client := r.filesAs(t, owner)
+	stream, err := client.DownloadFile(ctx, &statementv1.DownloadFileRequest{Name: created.GetName()})
+	require.NoError(t, err)
+	var content strings.Builder
+	for {
+		piece, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		require.NoError(t, err)
+		content.Write(piece.GetContent())
+	}
+	require.Equal(t, body, content.String())
+}
+
+// A long range is made by a job, and by the same bytes as a short one would be.
+func TestALongRangeIsMadeByAJob(t *testing.T) {
+	r := start(t, postgrestest.Database(t))
+	r.sink.Write(t, lines(1, 5000)...)
+	request := long(fileRequest("long"))
+	request.Email = "alice@example.com"
+	created := r.createAs(t, owner, request)
+	require.Less(t, created.GetState(), statementv1.FileState_FILE_STATE_READY)
+	_, err := r.files.DownloadFile(t.Context(), &statementv1.DownloadFileRequest{Name: created.GetName()})
+	require.NoError(t, err, "a stream fails with its first answer")
+	made := r.awaitFile(t, owner, created.GetName())
+	require.Equal(t, statementv1.FileState_FILE_STATE_READY, made.GetState(), made)
+	response, body := r.download(t, owner, made.GetName())
+	require.Equal(t, http.StatusOK, response.StatusCode)
+	require.Equal(t, int(made.GetLineCount()), strings.Count(body, "\nline,"))
+	require.EqualValues(t, made.GetSize(), len(body))
+}
+
+// lines returns purchases one second apart, so that many of them are in a day.
+func lines(from, to int64) []event.Transaction {
+	var all []event.Transaction
+	for n := from; n <= to; n++ {
+		e := statementtest.Purchase(alice, n)
+		e.OccurredAtMillis = statementtest.Opened.Add(time.Duration(n) * time.Second).UnixMilli()
+		all = append(all, e)
+	}
+	return all
+}
+
+// A hundred requests at once with one id are one file; with ids of their own no more are pending than allowed.
+func TestOneRequestIdIsOneFile(t *testing.T) {
+	r := start(t, postgrestest.Database(t))
+	r.sink.Write(t, statementtest.Purchase(alice, 1), statementtest.Purchase(alice, 2))
+	ctx, client := r.filesAs(t, owner)
+	names := sync.Map{}
+	var working sync.WaitGroup
+	for range 100 {
+		working.Go(func() {
+			response, err := client.CreateFile(ctx, fileRequest("the-same"))
+			if assert.NoError(t, err) {
+				assert.Equal(t, statementv1.FileState_FILE_STATE_READY, response.GetFile().GetState())
+				names.Store(response.GetFile().GetName(), true)
+			}
+		})
+	}
+	working.Wait()
+	count := 0
+	names.Range(func(any, any) bool { count++; return true })
+	require.Equal(t, 1, count)
+
+	other := fileRequest("the-same")
+	other.LanguageCode = "pt-BR"
+	_, err := client.CreateFile(ctx, other)
+	require.Equal(t, fault.Aborted, fault.CodeOf(serve.FromStatus(err)), "%v", err)
+	// Another caller's ids are his own.
+	_, err = r.files.CreateFile(t.Context(), other)
+	require.NoError(t, err)
+	list, err := client.ListFiles(ctx, &statementv1.ListFilesRequest{Parent: "accounts/" + alice})
+	require.NoError(t, err)
+	require.Len(t, list.GetFiles(), 1, "and so are his files")
+}
+
+func TestNoMoreFilesThanAllowedArePending(t *testing.T) {
+	r := start(t, postgrestest.Database(t))
+	r.sink.Write(t, statementtest.Purchase(alice, 1), statementtest.Purchase(alice, 2), statementtest.Purchase(alice, 4))
+	ctx, client := r.filesAs(t, owner)
+	results := make(chan error, 30)
+	for n := range cap(results) {
+		go func() {
+			_, err := client.CreateFile(ctx, long(fileRequest(fmt.Sprint("file-", n))))
+			results <- err
+		}()
+	}
+	refused := 0
+	for range cap(results) {
+		if err := <-results; err != nil {
+			require.Equal(t, files.ErrTooMany.Reason, fault.Of(serve.FromStatus(err)).Reason, "%v", err)
+			refused++
+		}
+	}
+	require.Equal(t, cap(results)-files.MaxPending, refused, "the third event is missing, so that all wait")
+
+	// The event comes, and the files go on.
+	r.sink.Write(t, statementtest.Purchase(alice, 3))
+	list, err := client.ListFiles(ctx, &statementv1.ListFilesRequest{Parent: "accounts/" + alice, PageSize: 3})
+	require.NoError(t, err)
+	require.Len(t, list.GetFiles(), 3)
+	rest, err := client.ListFiles(ctx, &statementv1.ListFilesRequest{Parent: "accounts/" + alice, PageToken: list.GetNextPageToken()})
+	require.NoError(t, err)
+	require.Len(t, rest.GetFiles(), 2)
+	require.Empty(t, rest.GetNextPageToken())
+	for _, file := range append(list.GetFiles(), rest.GetFiles()...) {
+		made := r.awaitFile(t, owner, file.GetName())
+		require.Equal(t, statementv1.FileState_FILE_STATE_READY, made.GetState())
+		require.EqualValues(t, 4, made.GetCompleteToSequence())
+	}
+}
+
+// A file is shown to who asked for it, while he may see the account, and to nobody else.
+func TestAFileIsItsOwnersAlone(t *testing.T) {
+	r := start(t, postgrestest.Database(t))
+	r.sink.Write(t, statementtest.Purchase(alice, 1), statementtest.Purchase(alice, 2))
+	theirs := r.createAs(t, owner, fileRequest("one"))
+	gone := "accounts/" + alice + "/files/" + bob
+	for _, name := range []string{theirs.GetName(), gone, strings.Replace(theirs.GetName(), alice, bob, 1)} {
+		response, body := r.download(t, stranger, name)
+		require.Equal(t, http.StatusNotFound, response.StatusCode, body)
+		_, err := r.files.GetFile(t.Context(), &statementv1.GetFileRequest{Name: name})
+		require.Equal(t, fault.NotFound, fault.CodeOf(serve.FromStatus(err)), "an operator sees what he asked for himself: %v", err)
+	}
+	// The customer is linked to another user, who has not asked for it either.
+	_, err := r.LinkCustomer(t.Context(), &statementv1.LinkCustomerRequest{Customer: "customers/" + owner, User: "users/" + stranger})
+	require.NoError(t, err)
+	for _, user := range []string{owner, stranger} {
+		response, body := r.download(t, user, theirs.GetName())
+		require.Equal(t, http.StatusNotFound, response.StatusCode, body)
+	}
+	ctx, client := r.filesAs(t, stranger)
+	list, err := client.ListFiles(ctx, &statementv1.ListFilesRequest{Parent: "accounts/" + alice})
+	require.NoError(t, err)
+	require.Empty(t, list.GetFiles())
+}
+
+func TestAFileOfNothingMeantIsRefused(t *testing.T) {
+	r := start(t, postgrestest.Database(t))
+	r.sink.Write(t, statementtest.Opening(alice))
+	for field, change := range map[string]func(*statementv1.CreateFileRequest){
+		"request_id":    func(in *statementv1.CreateFileRequest) { in.RequestId = "" },
+		"parent":        func(in *statementv1.CreateFileRequest) { in.Parent = alice },
+		"start_time":    func(in *statementv1.CreateFileRequest) { in.StartTime = nil },
+		"end_time":      func(in *statementv1.CreateFileRequest) { in.EndTime = timestamppb.New(time.Now().Add(time.Minute)) },
+		"format":        func(in *statementv1.CreateFileRequest) { in.Format = 77 },
+		"email":         func(in *statementv1.CreateFileRequest) { in.Email = "alice" },
+		"language_code": func(in *statementv1.CreateFileRequest) { in.LanguageCode = "xx" },
+	} {
+		request := fileRequest("one")
+		change(request)
+		_, err := r.files.CreateFile(t.Context(), request)
+		require.Equal(t, field, fault.Of(serve.FromStatus(err)).Field, "%v", err)
+	}
+	request := fileRequest("one")
+	request.Parent = "accounts/" + bob
+	_, err := r.files.CreateFile(t.Context(), request)
+	require.Equal(t, statement.ErrNoAccount.Reason, fault.Of(serve.FromStatus(err)).Reason)
+	_, err = r.files.GetFile(t.Context(), &statementv1.GetFileRequest{Name: "accounts/" + alice})
+	require.Equal(t, "name", fault.Of(serve.FromStatus(err)).Field)
+	require.False(t, proto.Equal(request, fileRequest("one")))
+}
+
+// What has expired is not there any more, and its row says so.
+func TestContentExpires(t *testing.T) {
+	r := start(t, postgrestest.Database(t))
+	r.sink.Write(t, statementtest.Purchase(alice, 1), statementtest.Purchase(alice, 2))
+	created := r.createAs(t, owner, fileRequest("one"))
+	_, err := r.sink.Pool().Exec(t.Context(), "UPDATE statement_files SET expires_at = now() - interval '1 second'")
+	require.NoError(t, err)
+	for range 2 { // Before and after the content is deleted.
+		require.Equal(t, statementv1.FileState_FILE_STATE_EXPIRED, r.awaitFile(t, owner, created.GetName()).GetState())
+		response, body := r.download(t, owner, created.GetName())
+		require.Equal(t, http.StatusUnprocessableEntity, response.StatusCode)
+		require.Contains(t, body, files.ErrExpired.Reason)
+		require.NoError(t, r.store.ExpireFiles(t.Context()))
+	}
+	var parts int
+	require.NoError(t, r.sink.Pool().QueryRow(t.Context(), "SELECT count(*) FROM statement_file_parts").Scan(&parts))
+	require.Zero(t, parts)
+}
