@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"context"
 	"errors"
 	"io"
 	"mime"
@@ -13,6 +14,8 @@ import (
 	"codebank.dev/platform/id"
 	"codebank.dev/platform/serve"
 	statementv1 "codebank.dev/schemas/gen/statement/v1"
+	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
+	"google.golang.org/grpc"
 )
 
 var errNoFile = fault.New(fault.NotFound, "FILE_NOT_FOUND", "There is no such file.")
@@ -85,12 +88,43 @@ func (s *Server) content(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.send(w, r, found.GetFile())
+	return send(r.Context(), s.files, w, found.GetFile())
 }
 
-// send streams the content of a file.
-func (s *Server) send(w http.ResponseWriter, r *http.Request, of *statementv1.File) error {
-	pieces, err := s.files.DownloadFile(r.Context(), &statementv1.DownloadFileRequest{Name: of.GetName()})
+// downloadPath is the path of a file's content in the REST of the contract.
+const downloadPath = "/v1/{name=accounts/*/files/*}:download"
+
+// RegisterDownload serves the content of files as the REST of the program statement does: the file itself, and
+// not JSON. Its requests are calls of GetFile and DownloadFile, so they pass the edge. It is a
+// serve.GatewayRegistrar.
+func RegisterDownload(_ context.Context, mux *runtime.ServeMux, conn *grpc.ClientConn) error {
+	files := statementv1.NewFileServiceClient(conn)
+	return mux.HandlePath(http.MethodGet, downloadPath, func(w http.ResponseWriter, r *http.Request, parameters map[string]string) {
+		ctx, err := runtime.AnnotateContext(r.Context(), mux, r, statementv1.FileService_DownloadFile_FullMethodName, runtime.WithHTTPPathPattern(downloadPath))
+		var found *statementv1.GetFileResponse
+		if err == nil {
+			found, err = files.GetFile(ctx, &statementv1.GetFileRequest{Name: parameters["name"]})
+		}
+		if err == nil {
+			err = send(ctx, files, w, found.GetFile())
+		}
+		if err != nil {
+			if w.Header().Get("Content-Length") != "" {
+				mustAbort()
+			}
+			serve.WriteProblem(w, r, serve.FromStatus(err))
+		}
+	})
+}
+
+// mustAbort cuts the connection, so that nobody takes the beginning of a file for the whole.
+func mustAbort() { panic(http.ErrAbortHandler) }
+
+// send streams the content of a file. If it returns an error and has set the length, it has begun.
+func send(ctx context.Context, files statementv1.FileServiceClient, w http.ResponseWriter, of *statementv1.File) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	pieces, err := files.DownloadFile(ctx, &statementv1.DownloadFileRequest{Name: of.GetName()})
 	if err != nil {
 		return err
 	}

@@ -70,7 +70,7 @@ func (s *Server) generate(w http.ResponseWriter, r *http.Request) error {
 		return renamed(err, map[string]string{"parent": "accountId", "start_time": "minDate", "end_time": "maxDate", "language_code": "language"})
 	}
 	if file.GetState() == statementv1.FileState_FILE_STATE_READY && asked.end.Sub(asked.start) <= atOnce {
-		return s.send(w, r, file)
+		return send(r.Context(), s.files, w, file)
 	}
 	w.Header().Set("Location", pathOf(file))
 	return serve.WriteJSON(w, http.StatusAccepted, fileOf(file))

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -312,7 +313,15 @@ func TestAStatementIsAnsweredAtOnceOrMadeLater(t *testing.T) {
 	answer, body = p.send(t, maria, "GET", location+"/content", "")
 	require.Equal(t, 200, answer.StatusCode, body)
 	require.Equal(t, gatewaytest.Content, body)
-	for _, path := range []string{location, location + "/content", "/statement/files/x/y"} {
+	parts := strings.Split(location, "/")
+	contract := "/v1/accounts/" + parts[3] + "/files/" + parts[4]
+	answer, body = p.send(t, maria, "GET", contract+":download", "")
+	require.Equal(t, 200, answer.StatusCode, body)
+	require.Equal(t, gatewaytest.Content, body)
+	require.Equal(t, "text/csv; charset=utf-8", answer.Header.Get("Content-Type"))
+	answer, _ = p.send(t, "", "GET", contract+":download", "")
+	require.Equal(t, 401, answer.StatusCode)
+	for _, path := range []string{location, location + "/content", contract, contract + ":download", "/statement/files/x/y"} {
 		answer, body = p.send(t, joao, "GET", path, "")
 		require.Equal(t, "FILE_NOT_FOUND", problem(t, answer, body, 404).Reason)
 	}

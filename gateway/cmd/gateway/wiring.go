@@ -83,7 +83,7 @@ func listen(ctx context.Context, config *config, walls *serve.Walls, to *behind,
 		}
 	}
 	err = server.Gateway(ctx, bankv1.RegisterCardServiceHandler, bankv1.RegisterWalletServiceHandler,
-		statementv1.RegisterStatementServiceHandler, statementv1.RegisterFileServiceHandler, identityv1.RegisterIdentityServiceHandler)
+		statementv1.RegisterStatementServiceHandler, statementv1.RegisterFileServiceHandler, rest.RegisterDownload, identityv1.RegisterIdentityServiceHandler)
 	if err != nil {
 		server.Close()
 		return nil, err
