@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1.7
-# The programs of this repository: bank, statement, checkout, identity, bankctl, probe. All are in
-# one image. The command of a container chooses the program.
+# The programs of this repository: bank, statement, checkout, identity, gateway, bankctl, probe.
+# All are in one image. The command of a container chooses the program.
 #
 #   docker build -t codebank:0.1.0 .
 
@@ -11,14 +11,16 @@ WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o /out/ \
-        ./bank/cmd/bank ./statement/cmd/statement ./operations/cmd/bankctl ./checkout/cmd/checkout ./identity/cmd/identity ./stack/probe
+        ./bank/cmd/bank ./statement/cmd/statement ./operations/cmd/bankctl ./checkout/cmd/checkout ./identity/cmd/identity \
+        ./gateway/cmd/gateway ./stack/probe
 # A volume gets the owner of the folder that it is mounted on.
-RUN install --directory --mode=0700 /codebank /tls /tls/bank /tls/statement /tls/checkout /tls/identity
+RUN install --directory --mode=0700 /codebank /commands /tls /tls/bank /tls/statement /tls/checkout /tls/identity /tls/gateway
 
 # The image has certificates, time zones and a user 65532, and no shell. Its only versions
 # are the releases of Debian.
 FROM gcr.io/distroless/static-debian12:nonroot
 COPY --from=build /out/ /
 COPY --from=build --chown=65532:65532 /codebank /var/lib/codebank
+COPY --from=build --chown=65532:65532 /commands /etc/codebank/commands
 COPY --from=build --chown=65532:65532 /tls /etc/codebank/tls
 USER 65532:65532

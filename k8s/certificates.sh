@@ -40,9 +40,10 @@ certificate bank 001 bank bank-replicas
 certificate statement 001 statement
 certificate checkout 001 checkout
 certificate identity - identity
+certificate gateway 001 gateway
 certificate operator 001
 {
-  for program in bank statement checkout identity; do
+  for program in bank statement checkout identity gateway; do
     secret "$program"
   done
   # The job apply only reads who may sign the certificate of the statement.

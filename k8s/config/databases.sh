@@ -40,6 +40,9 @@ database checkout checkout
 role identity "${DB_PASSWORD_IDENTITY:?}"
 role identity_service "${DB_PASSWORD_IDENTITY_SERVICE:?}"
 database identity identity
+role gateway "${DB_PASSWORD_GATEWAY:?}"
+role gateway_service "${DB_PASSWORD_GATEWAY_SERVICE:?}"
+database gateway gateway
 
 # Nobody can sign in as these before an operator sets a password: ALTER ROLE auditor LOGIN
 # PASSWORD '…'. The auditor compares the copies of the events, and the operator of the bank

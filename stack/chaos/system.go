@@ -103,7 +103,7 @@ func (s *system) adjust(name string, settings map[string]string) {
 	}
 	s.mutex.Unlock()
 	switch name {
-	case launch.Identity:
+	case launch.Identity, launch.Gateway:
 	case launch.Statement:
 		database(statementToDatabase)
 	case launch.Checkout:

@@ -150,8 +150,9 @@ func (s *Stack) ownSettings(ctx context.Context, program string) (map[string]str
 		return map[string]string{"database-url": server.URLOf("checkout_service", CheckoutDatabase), "bank-address": a.BankGRPC()}, nil
 	case "gateway":
 		return map[string]string{
-			"bank-code":    BankCode,
+			"database-url": server.URLOf("gateway_service", GatewayDatabase), "bank-code": BankCode,
 			"bank-address": a.BankGRPC(), "statement-address": a.StatementGRPC(),
+			"kafka-brokers": a.Kafka(), "registry-url": a.RegistryConfluent(), "command-key": s.ProducerKeyFile(Commands, Gateway),
 		}, nil
 	case "identity":
 		return map[string]string{
@@ -176,7 +177,7 @@ func (s *Stack) ownSettings(ctx context.Context, program string) (map[string]str
 func (s *Stack) newSettings(program string) map[string]string {
 	switch program {
 	case "bank":
-		return map[string]string{"simulated-cash": "true"}
+		return map[string]string{"simulated-cash": "true", "command-keys": s.verifierKeyFile(Commands)}
 	case "identity":
 		return map[string]string{"kafka-brokers": s.addresses.Kafka(), "trusted-programs": BankCode + ":" + Gateway}
 	case "statement":

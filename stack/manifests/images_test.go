@@ -30,7 +30,7 @@ func imagesInUse(t *testing.T) (inCompose, inCluster map[string]string) {
 			inCluster[m.Metadata.Name] = c.Image
 		}
 	}
-	for _, made := range []string{"keys", "signing-keys", "certificates", "certificates-of-none"} { // by scripts in the cluster
+	for _, made := range []string{"keys", "signing-keys", "command-keys", "gateway-key", "certificates", "certificates-of-none"} { // by scripts in the cluster
 		delete(inCompose, made)
 	}
 	return inCompose, inCluster
@@ -80,12 +80,12 @@ func TestImagesAreTheReleasesThatTheLauncherRuns(t *testing.T) {
 // sources are the programs of the image with their folders.
 var sources = map[string]string{
 	"bank": "./bank/cmd/bank", "statement": "./statement/cmd/statement", "checkout": "./checkout/cmd/checkout",
-	"identity": "./identity/cmd/identity",
-	"bankctl":  "./operations/cmd/bankctl", "probe": "./stack/probe",
+	"identity": "./identity/cmd/identity", "gateway": "./gateway/cmd/gateway",
+	"bankctl": "./operations/cmd/bankctl", "probe": "./stack/probe",
 }
 
 // servers are our programs that serve, and have a role beside the owner of their database.
-var servers = []string{"bank", "statement", "checkout", "identity"}
+var servers = []string{"bank", "statement", "checkout", "identity", "gateway"}
 
 // programOf returns the program that a command runs. It returns false unless the program is one
 // of our servers.

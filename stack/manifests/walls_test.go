@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -57,11 +58,15 @@ func composePlaces(t *testing.T, programs string) []place {
 		require.NotEmpty(t, at, "%s mounts no %s", service, file)
 		return at
 	}
-	for _, name := range []string{"keys", "signing-keys"} {
-		command := c.Services[name].Command
-		last := path(name, command[len(command)-1])
-		require.NoError(t, os.MkdirAll(filepath.Dir(last), 0o700))
-		run(t, programs, append(command[:len(command)-1:len(command)-1], last)...)
+	for _, name := range []string{"keys", "signing-keys", "command-keys", "gateway-key"} {
+		command := slices.Clone(c.Services[name].Command)
+		for i, word := range command {
+			if i > 0 && strings.HasPrefix(word, "/") {
+				command[i] = path(name, word)
+				require.NoError(t, os.MkdirAll(filepath.Dir(command[i]), 0o700))
+			}
+		}
+		run(t, programs, command...)
 	}
 	// One folder holds another's mount, so the files are made first and moved into the volumes then.
 	made := t.TempDir()
@@ -88,9 +93,9 @@ func composePlaces(t *testing.T, programs string) []place {
 		settings := map[string]string{}
 		for name, value := range s.Environment {
 			switch name {
-			case "IDENTITY_SMTP_URL":
+			case "IDENTITY_SMTP_URL", "STATEMENT_SMTP_URL":
 				value = "smtp://127.0.0.1:1"
-			case "IDENTITY_MAIL_FROM":
+			case "IDENTITY_MAIL_FROM", "STATEMENT_MAIL_FROM":
 				value = "Code Bank <no-reply@bank.example>"
 			}
 			settings[name] = reference.ReplaceAllString(value, sample)
