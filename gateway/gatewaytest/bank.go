@@ -22,13 +22,14 @@ type Bank struct {
 	accounts     []*bankv1.Account
 	transactions []*bankv1.Transaction
 	outcomes     map[string]outcome
+	voided       map[string]bool
 }
 
 // outcome is the answer to a request id, with the request.
 type outcome struct{ request, answer proto.Message }
 
 // NewBank returns an empty bank.
-func NewBank() *Bank { return &Bank{outcomes: make(map[string]outcome)} }
+func NewBank() *Bank { return &Bank{outcomes: make(map[string]outcome), voided: make(map[string]bool)} }
 
 var namespace = id.ID{0xba}
 

@@ -178,14 +178,28 @@ func (b *Bank) Reverse(ctx context.Context, in *bankv1.ReverseRequest) (*bankv1.
 // Cancel ends a request id that was never used.
 func (b *Bank) Cancel(ctx context.Context, in *bankv1.CancelRequest) (*bankv1.CancelResponse, error) {
 	b.mutex.Lock()
-	known := b.outcomes[serve.Caller(ctx)+" "+in.GetRequestId()]
-	b.mutex.Unlock()
-	if known.answer != nil {
+	defer b.mutex.Unlock()
+	key := serve.Caller(ctx) + " " + in.GetRequestId()
+	if b.outcomes[key].answer != nil {
 		return nil, fault.New(fault.FailedPrecondition, "NOT_PENDING", "The transaction is completed.")
 	}
+	b.voided[key] = true
 	return &bankv1.CancelResponse{Transaction: &bankv1.Transaction{
 		RequestId: in.GetRequestId(), Status: bankv1.TransactionStatus_TRANSACTION_STATUS_VOIDED,
 	}}, nil
+}
+
+// arrived says that a command of the gateway came by the topic, and whether it was cancelled before. If not, it
+// cannot be cancelled any more.
+func (b *Bank) arrived(requestID string) (cancelled bool) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	key := "gateway " + requestID
+	if b.voided[key] {
+		return true
+	}
+	b.outcomes[key] = outcome{answer: &bankv1.TransferResponse{}}
+	return false
 }
 
 // CloseAccount closes an account without a balance.

@@ -40,7 +40,9 @@ func (s *Store) Claim(ctx context.Context, limit int, lease time.Duration) ([]ou
 			return err
 		})
 	})
-	s.config.Failpoint.After(err, failpoints.CommandsClaimed)
+	if err == nil && len(found) > 0 {
+		s.config.Failpoint.At(failpoints.CommandsClaimed)
+	}
 	if err != nil {
 		return nil, failure(err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"codebank.dev/gateway"
 	"codebank.dev/gateway/transfer"
+	"codebank.dev/platform/consumer"
 	"codebank.dev/platform/registry"
 	"codebank.dev/schemas/command"
 	"codebank.dev/schemas/event"
@@ -27,7 +28,7 @@ type Config struct {
 	Logger   *slog.Logger
 }
 
-// Handler deals with the records of the topic of results. Make one with New. It is safe for concurrent use.
+// Handler implements consumer.Handler for the topic of results. Make one with New. It is safe for concurrent use.
 type Handler struct {
 	config Config
 
@@ -45,6 +46,17 @@ type Stats struct {
 	Foreign, Unreadable int64
 }
 
+var (
+	_ consumer.Handler     = (*Handler)(nil)
+	_ consumer.DeadLetters = NoLetters{}
+)
+
+// NoLetters is the dead-letter topic of results, which have none: a Handler passes over what it cannot read.
+type NoLetters struct{}
+
+// Put implements consumer.DeadLetters. It is never called.
+func (NoLetters) Put(context.Context, []consumer.Letter) error { return nil }
+
 // New returns a Handler.
 func New(config Config) *Handler {
 	return &Handler{config: config, decoders: make(map[uint32]*command.Decoder[command.Result])}
@@ -55,10 +67,27 @@ func (h *Handler) Stats() Stats {
 	return Stats{Completed: h.completed.Load(), Cancelled: h.cancelled.Load(), Foreign: h.foreign.Load(), Unreadable: h.unreadable.Load()}
 }
 
-// End ends the transfers that records are about, in one commit. A record that cannot be read is logged and passed
-// over, because the bank sends the result again with the next repeat of its command. An error means that the
-// registry or the store is away: give it the same records again.
-func (h *Handler) End(ctx context.Context, records []*kgo.Record) error {
+// Handle implements consumer.Handler: it ends the transfers that records are about, in one commit. A record that
+// cannot be read is logged and passed over, because the bank sends the result again with the next repeat of its
+// command. An error means that the registry or the store is away.
+func (h *Handler) Handle(ctx context.Context, records []*kgo.Record) ([]consumer.Letter, error) {
+	endings, err := h.endings(ctx, records)
+	if err != nil || len(endings) == 0 {
+		return nil, err
+	}
+	ended, err := h.config.Store.End(ctx, endings)
+	for _, ending := range ended {
+		if ending.Status == gateway.Completed {
+			h.completed.Add(1)
+		} else {
+			h.cancelled.Add(1)
+		}
+	}
+	return nil, err
+}
+
+// endings returns what records mean for transfers.
+func (h *Handler) endings(ctx context.Context, records []*kgo.Record) ([]gateway.Ending, error) {
 	var endings []gateway.Ending
 	for _, record := range records {
 		number, body, err := event.ParseFrame(record.Value)
@@ -68,7 +97,7 @@ func (h *Handler) End(ctx context.Context, records []*kgo.Record) error {
 		}
 		decoder, err := h.decoder(ctx, number)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if decoder == nil {
 			h.passOver(record, registry.ErrNotRegistered)
@@ -85,18 +114,7 @@ func (h *Handler) End(ctx context.Context, records []*kgo.Record) error {
 			h.foreign.Add(1)
 		}
 	}
-	if len(endings) == 0 {
-		return nil
-	}
-	ended, err := h.config.Store.End(ctx, endings)
-	for _, ending := range ended {
-		if ending.Status == gateway.Completed {
-			h.completed.Add(1)
-		} else {
-			h.cancelled.Add(1)
-		}
-	}
-	return err
+	return endings, nil
 }
 
 func (h *Handler) passOver(record *kgo.Record, err error) {

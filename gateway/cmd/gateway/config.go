@@ -55,5 +55,6 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	case c.server.Tokens.Issuer == "":
 		return nil, errors.New("--token-issuer is required: customers call with access tokens")
 	}
+	c.transfers.bankCode = c.bankCode
 	return &c, nil
 }

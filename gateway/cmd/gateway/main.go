@@ -43,7 +43,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 		return err
 	}
 	defer server.Close()
-	if err := transfers.mount(server, config.bankCode, behind.bank, logger); err != nil {
+	if err := transfers.mount(server, config, behind.bank, logger); err != nil {
 		return err
 	}
 	return server.Run(ctx)

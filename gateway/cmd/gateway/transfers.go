@@ -14,8 +14,10 @@ import (
 	"codebank.dev/gateway/failpoints"
 	"codebank.dev/gateway/postgres"
 	"codebank.dev/gateway/rest"
+	"codebank.dev/gateway/results"
 	"codebank.dev/gateway/transfer"
 	"codebank.dev/platform/clientauth"
+	"codebank.dev/platform/consumer"
 	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/keyfile"
 	"codebank.dev/platform/outbox"
@@ -28,6 +30,7 @@ import (
 
 // transfersConfig has the settings of transfers that end later.
 type transfersConfig struct {
+	bankCode                 string
 	databaseURL              string
 	migrate                  bool
 	brokers                  []string
@@ -99,7 +102,8 @@ type transfers struct {
 	store     *postgres.Store
 	publisher *kafka.Publisher
 	relay     *outbox.Relay
-	registry  *registry.Registry
+	handler   *results.Handler
+	results   *consumer.Consumer
 	key       *command.Key
 	failpoint failpoint.Hook
 }
@@ -119,17 +123,33 @@ func openTransfers(ctx context.Context, config *transfersConfig, logger *slog.Lo
 		store.Close()
 		return nil, fmt.Errorf("--registry-url: %w", err)
 	}
-	t := &transfers{store: store, registry: registry.Remember(client, config.registryAuth), key: key, failpoint: config.failpoint}
-	t.publisher, err = kafka.New(kafka.Config{
-		ClientID: "codebank-gateway", Brokers: config.brokers, Registry: t.registry, BrokerAuth: config.brokerAuth,
-		Logger: logger, Failpoint: config.failpoint,
-	})
-	if err != nil {
+	t := &transfers{store: store, key: key, failpoint: config.failpoint}
+	if err := t.openKafka(config, registry.Remember(client, config.registryAuth), logger); err != nil {
 		store.Close()
 		return nil, err
 	}
-	t.relay = outbox.New(outbox.Config{Store: store, Publisher: t.publisher, Logger: logger})
 	return t, nil
+}
+
+// openKafka makes what sends commands and reads results.
+func (t *transfers) openKafka(config *transfersConfig, schemas *registry.Registry, logger *slog.Logger) (err error) {
+	t.publisher, err = kafka.New(kafka.Config{
+		ClientID: "codebank-" + gateway.Namespace, Brokers: config.brokers, Registry: schemas, BrokerAuth: config.brokerAuth,
+		Logger: logger, Failpoint: config.failpoint,
+	})
+	if err != nil {
+		return err
+	}
+	t.relay = outbox.New(outbox.Config{Store: t.store, Publisher: t.publisher, Logger: logger})
+	t.handler = results.New(results.Config{Store: t.store, Registry: schemas, BankCode: config.bankCode, Logger: logger})
+	t.results, err = consumer.New(consumer.Config{
+		Brokers: config.brokers, Topic: transfer.ResultsTopic(config.bankCode), Group: gateway.Namespace, BrokerAuth: config.brokerAuth,
+		Handler: t.handler, Offsets: t.store, DeadLetters: results.NoLetters{}, Logger: logger,
+	})
+	if err != nil {
+		t.publisher.Close()
+	}
+	return err
 }
 
 func (t *transfers) close() {
@@ -138,9 +158,9 @@ func (t *transfers) close() {
 }
 
 // mount adds the routes, and the work beside them.
-func (t *transfers) mount(server *serve.Server, bankCode string, bank *grpc.ClientConn, logger *slog.Logger) error {
+func (t *transfers) mount(server *serve.Server, config *config, bank *grpc.ClientConn, logger *slog.Logger) error {
 	service, err := transfer.New(transfer.Config{
-		Store: t.store, Bank: bankrpc.New(bank), BankCode: bankCode, Key: t.key,
+		Store: t.store, Bank: bankrpc.New(bank), BankCode: config.bankCode, Key: t.key,
 		Wake: t.relay.Wake, TraceID: serve.TraceID, Now: time.Now, Failpoint: t.failpoint,
 	})
 	if err != nil {
@@ -153,6 +173,8 @@ func (t *transfers) mount(server *serve.Server, bankCode string, bank *grpc.Clie
 	rest.NewTransfers(service, pages, server.Onward).Mount(server)
 	server.Prepare(func(ctx context.Context) error { return t.store.Prepare(ctx, logger) })
 	server.Background(t.relay.Run)
+	server.Background(t.results.Run)
+	server.Metrics().MustRegister(&collector{store: t.store, relay: t.relay, handler: t.handler}, t.results)
 	return nil
 }
 
