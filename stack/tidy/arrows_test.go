@@ -90,9 +90,10 @@ var arrows = map[string][]string{
 	"statement":               service,
 	"statement/file":          {"statement", "statement/file/digest", "platform/fault", "platform/id", "platform/money"},
 	"statement/file/digest":   {},
+	"statement/file/pdf":      {"statement", "statement/file", "statement/file/digest", "statement/file/read", "platform/money"},
 	"statement/file/read":     {"statement", "statement/file", "statement/file/digest", "platform/id", "platform/money"},
-	"statement/file/verify":   {"statement", "statement/file", "statement/file/digest", "statement/file/read", "platform/id", "platform/money"},
-	"statement/file/filetest": {"statement", "statement/file", "platform/id"},
+	"statement/file/verify":   {"statement", "statement/file", "statement/file/digest", "statement/file/pdf", "statement/file/read", "platform/id", "platform/money"},
+	"statement/file/filetest": {"statement", "statement/file", "statement/file/pdf", "platform/id"},
 	"gateway":                 service,
 	"checkout":                service,
 
@@ -111,7 +112,7 @@ var arrows = map[string][]string{
 
 	// bankctl serves the pages of the dashboards, because they need what it has: the client of
 	// Elasticsearch and the settings of operators.
-	"operations": slices.Concat(service, []string{"connectors", "dashboards", "bank/postgres", "bank/kafka", "bank/vault", "checkout/postgres", "gateway/postgres", "identity/operators", "identity/postgres", "statement", "statement/file", "statement/file/verify", "statement/postgres", "web/analyst"}),
+	"operations": slices.Concat(service, []string{"connectors", "dashboards", "bank/postgres", "bank/kafka", "bank/vault", "checkout/postgres", "gateway/postgres", "identity/operators", "identity/postgres", "statement", "statement/file", "statement/file/pdf", "statement/file/verify", "statement/postgres", "web/analyst"}),
 
 	// The launcher makes an authority and certificates for the programs that it starts, and reads them for
 	// its own calls. It signs access tokens with the keys that it has made for identity.
@@ -131,7 +132,7 @@ var testArrows = map[string][]string{
 	"gateway":    {"native/", "platform/", "schemas"},
 	"identity":   {"native/", "platform/", "schemas"},
 	"web":        {"dashboards", "native/", "platform/", "schemas"},
-	"operations": {"bank/postgres", "bank/kafka", "bank/vault", "checkout/postgres", "connectors", "dashboards", "gateway/postgres", "identity/operators", "identity/postgres", "statement", "statement/file", "statement/file/verify", "statement/postgres", "native/", "platform/", "schemas", "web/analyst"},
+	"operations": {"bank/postgres", "bank/kafka", "bank/vault", "checkout/postgres", "connectors", "dashboards", "gateway/postgres", "identity/operators", "identity/postgres", "statement", "statement/file", "statement/file/pdf", "statement/file/verify", "statement/postgres", "native/", "platform/", "schemas", "web/analyst"},
 	"stack":      {"native/", "connectors", "dashboards", "identity/signing", "platform/mtls", "platform/mtls/authority", "schemas"},
 }
 

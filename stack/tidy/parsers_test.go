@@ -52,6 +52,7 @@ var moreParsers = map[string]string{
 	"bank/vault OpenToken":              "callers' card tokens",
 	"statement/file/read File":          "files that anybody may have changed",
 	"statement/file/verify File":        "files that anybody may have changed",
+	"statement/file/pdf Attachment":     "files that anybody may have changed",
 }
 
 // shownBy names the fuzz target that reaches a parser without calling it by name.

@@ -17,7 +17,7 @@ import (
 var services = []string{"bank", "statement", "checkout", "identity", "gateway", "operations", "web"}
 
 // shared are the packages of a service that another one may import too.
-var shared = map[string][]string{"operations": {"bank/postgres", "bank/kafka", "bank/vault", "checkout/postgres", "gateway/postgres", "identity/operators", "identity/postgres", "statement", "statement/file", "statement/file/verify", "statement/postgres", "web/analyst"}}
+var shared = map[string][]string{"operations": {"bank/postgres", "bank/kafka", "bank/vault", "checkout/postgres", "gateway/postgres", "identity/operators", "identity/postgres", "statement", "statement/file", "statement/file/pdf", "statement/file/verify", "statement/postgres", "web/analyst"}}
 
 func TestNoPackageServesTwoServices(t *testing.T) {
 	report(t, servingTwo(tree(t)))

@@ -35,7 +35,7 @@ const (
 	CAMT053                   // ISO 20022 camt.053.001.08
 )
 
-// MaxPDFLines is the most lines of a PDF, some 500 pages. Pages are held in memory while they are made.
+// MaxPDFLines is the most lines of a PDF, some 700 pages. They are held in memory while they are made, 100 MB at most.
 const MaxPDFLines = 20_000
 
 // formats has the facts of each format.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 
@@ -61,7 +60,7 @@ func (a *application) verifyStatement(ctx context.Context, path string, alone bo
 	defer in.Close()
 	report, err := verify.File(in)
 	if err == nil && !alone {
-		err = a.compareWithLedger(ctx, report, in)
+		err = a.compareWithLedger(ctx, report)
 	}
 	if err != nil {
 		return err
@@ -77,7 +76,7 @@ func (a *application) verifyStatement(ctx context.Context, path string, alone bo
 	return err
 }
 
-func (a *application) compareWithLedger(ctx context.Context, report *verify.Report, in io.ReadSeeker) error {
+func (a *application) compareWithLedger(ctx context.Context, report *verify.Report) error {
 	if report.BankCode != "" && report.BankCode != a.bankCode {
 		report.Findings = append(report.Findings, verify.Finding{
 			Problem: fmt.Sprintf("the file is of bank %s, and --bank-code is %s", report.BankCode, a.bankCode),
@@ -89,7 +88,7 @@ func (a *application) compareWithLedger(ctx context.Context, report *verify.Repo
 		return awayInTime(ctx, audit.InLedger, err)
 	}
 	defer store.Close()
-	if err := verify.Ledger(ctx, report, in, ledger.New(store, a.bankCode).Lines); err != nil {
+	if err := verify.Ledger(ctx, report, ledger.New(store, a.bankCode).Lines); err != nil {
 		return &audit.AwayError{Store: audit.InLedger, Cause: err}
 	}
 	return nil

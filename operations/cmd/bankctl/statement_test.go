@@ -18,6 +18,7 @@ import (
 	"codebank.dev/platform/id"
 	"codebank.dev/statement"
 	"codebank.dev/statement/file"
+	"codebank.dev/statement/file/pdf"
 	"codebank.dev/statement/file/verify"
 )
 
@@ -33,9 +34,9 @@ func TestAStatementFileIsComparedWithTheLedger(t *testing.T) {
 	require.Len(t, lines, 3)
 	auditor := "--ledger-database-url=" + pipelinetest.Ledger(t, url, postgres.AuditorRole)
 
-	for _, format := range []file.Format{file.CSV, file.OFX2, file.OFX1, file.CAMT053} {
+	for _, format := range file.Formats() {
 		path := filepath.Join(t.TempDir(), "statement"+format.Extension())
-		write(t, path, format, header, lines)
+		writeStatement(t, path, format, header, lines)
 		status, stdout, stderr := bankctl(t, "statement", "verify", path, auditor)
 		require.Equal(t, exitOK, status, stdout+stderr)
 		require.Contains(t, stdout, "lines:    3, balance 0 to -8349 (minor units)")
@@ -65,7 +66,7 @@ func TestAForgedStatementFileIsSoundOnlyByItself(t *testing.T) {
 	header, lines := statementOf(t, url, customer.AccountID())
 	lines[0].MerchantName = "Somebody else"
 	path := filepath.Join(t.TempDir(), "statement.csv")
-	write(t, path, file.CSV, header, lines)
+	writeStatement(t, path, file.CSV, header, lines)
 
 	status, stdout, stderr := bankctl(t, "statement", "verify", path, "--without-ledger")
 	require.Equal(t, exitOK, status, stdout+stderr)
@@ -125,13 +126,18 @@ func statementOf(t *testing.T, url, account string) (*file.Header, []statement.L
 	return header, lines
 }
 
-func write(t *testing.T, path string, format file.Format, header *file.Header, lines []statement.Line) {
+func writeStatement(t *testing.T, path string, format file.Format, header *file.Header, lines []statement.Line) {
 	var out bytes.Buffer
-	w, err := file.NewWriter(&out, format, header)
+	w, err := file.NewWriter(&out, format.Parts(), header)
 	require.NoError(t, err)
 	for i := range lines {
 		require.NoError(t, w.Line(&lines[i]))
 	}
 	require.NoError(t, w.Close())
+	if format == file.PDF {
+		csv := bytes.Clone(out.Bytes())
+		out.Reset()
+		require.NoError(t, pdf.Write(&out, csv))
+	}
 	require.NoError(t, os.WriteFile(path, out.Bytes(), 0o600))
 }

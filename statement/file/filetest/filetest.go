@@ -12,6 +12,7 @@ import (
 	"codebank.dev/platform/id"
 	"codebank.dev/statement"
 	"codebank.dev/statement/file"
+	"codebank.dev/statement/file/pdf"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 )
@@ -105,14 +106,19 @@ func (s *Statement) Range(start, end time.Time) {
 // Write returns the statement as a file.
 func (s *Statement) Write(t require.TestingT, format file.Format) []byte {
 	var out bytes.Buffer
-	w, err := file.NewWriter(&out, format, &s.Header)
+	w, err := file.NewWriter(&out, format.Parts(), &s.Header)
 	require.NoError(t, err)
 	for i := range s.Lines {
 		require.NoError(t, w.Line(&s.Lines[i]))
 	}
 	require.NoError(t, w.Close())
 	require.EqualValues(t, out.Len(), w.Written())
-	return out.Bytes()
+	if format != file.PDF {
+		return out.Bytes()
+	}
+	var pages bytes.Buffer
+	require.NoError(t, pdf.Write(&pages, out.Bytes()))
+	return pages.Bytes()
 }
 
 // Ledger returns the account's events like a ledger.

@@ -18,13 +18,13 @@ import (
 // them that no customer sees. An error ends them. An event is valid until the next one.
 type Events func(ctx context.Context, account id.ID, through int64) iter.Seq2[*statement.Line, error]
 
-// Ledger compares a file that is no PDF with a ledger, and adds what it finds to the report of File. It does
-// nothing if File could not read the file. An error is one of reading the file or the ledger.
-func Ledger(ctx context.Context, report *Report, in io.ReadSeeker, ledger Events) error {
+// Ledger compares a file with a ledger, and adds what it finds to the report of File. It does nothing if File could
+// not read the file. An error is one of reading the file or the ledger.
+func Ledger(ctx context.Context, report *Report, ledger Events) error {
 	if report.facts == nil || report.facts.Header.Check(report.facts.Format) != nil {
 		return nil
 	}
-	c := &comparison{ctx: ctx, report: report, in: in, ledger: ledger, header: report.facts.Header}
+	c := &comparison{ctx: ctx, report: report, in: report.in, ledger: ledger, header: report.facts.Header}
 	if err := c.compareLines(); err != nil {
 		return err
 	}

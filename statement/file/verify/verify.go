@@ -54,6 +54,7 @@ type Report struct {
 	Findings []Finding `json:"findings"`
 
 	facts *read.Facts
+	in    io.ReadSeeker // the lines
 }
 
 // Sound reports whether nothing was found.
@@ -61,13 +62,26 @@ func (r *Report) Sound() bool { return len(r.Findings) == 0 }
 
 func (r *Report) find(finding Finding) { r.Findings = append(r.Findings, finding) }
 
-// File verifies a file that is no PDF by itself. An error is one of reading; a file that cannot be understood has
-// a report with a finding.
+// File verifies a file by itself. An error is one of reading; a file that cannot be understood has a report with a
+// finding. in stays in use for Ledger.
 func File(in io.ReadSeeker) (*Report, error) {
+	beginning := make([]byte, 256)
+	n, err := io.ReadFull(in, beginning)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, err
+	}
 	if _, err := in.Seek(0, io.SeekStart); err != nil {
 		return nil, err
 	}
-	report := &Report{Findings: []Finding{}}
+	if read.Detect(beginning[:n]) == file.PDF {
+		return ofPDF(in)
+	}
+	return ofLines(in)
+}
+
+// ofLines verifies a file that a file.Writer has written.
+func ofLines(in io.ReadSeeker) (*Report, error) {
+	report := &Report{Findings: []Finding{}, in: in}
 	facts, err := read.File(in, nil)
 	if err != nil {
 		return report, report.unreadable(err)

@@ -30,7 +30,7 @@ func alone(t require.TestingT, text []byte) *verify.Report {
 // compared verifies a file by itself and with a ledger.
 func compared(t require.TestingT, text []byte, ledger *filetest.Statement) *verify.Report {
 	report := alone(t, text)
-	require.NoError(t, verify.Ledger(context.Background(), report, bytes.NewReader(text), ledger.Ledger))
+	require.NoError(t, verify.Ledger(context.Background(), report, ledger.Ledger))
 	return report
 }
 
@@ -208,7 +208,7 @@ func TestAnErrorOfTheLedgerIsNoFinding(t *testing.T) {
 	text := s.Write(t, file.CSV)
 	for after := range 9 {
 		report := alone(t, text)
-		err := verify.Ledger(context.Background(), report, bytes.NewReader(text), func(ctx context.Context, account id.ID, through int64) iter.Seq2[*statement.Line, error] {
+		err := verify.Ledger(context.Background(), report, func(ctx context.Context, account id.ID, through int64) iter.Seq2[*statement.Line, error] {
 			return func(yield func(*statement.Line, error) bool) {
 				count := 0
 				for line := range s.Ledger(ctx, account, through) {
@@ -232,6 +232,50 @@ func TestWhatIsNoStatementIsSaid(t *testing.T) {
 	report := compared(t, []byte("hello"), &filetest.Statement{})
 	require.Equal(t, "it is not a statement file of this bank: no format has such a beginning", report.Findings[0].String())
 	require.False(t, report.Ledger)
+}
+
+// TestAPDFIsVerifiedByItsLines: the attached lines are compared like a CSV, and the pages with what they give.
+func TestAPDFIsVerifiedByItsLines(t *testing.T) {
+	s := filetest.Sample()
+	text := s.Write(t, file.PDF)
+	report := compared(t, text, &s)
+	require.Empty(t, report.Findings)
+	require.True(t, report.Ledger)
+	require.Equal(t, "PDF", report.Format)
+	require.EqualValues(t, 3, report.Lines)
+
+	var digits []int
+	for i, c := range text {
+		if c >= '0' && c <= '9' {
+			digits = append(digits, i)
+		}
+	}
+	require.Greater(t, len(digits), 1_000)
+	for i := 0; i < len(digits); i += 1 + len(digits)/60 {
+		altered := bytes.Clone(text)
+		altered[digits[i]] = '0' + (altered[digits[i]]-'0'+1)%10
+		require.False(t, alone(t, altered).Sound(), "the digit at %d", digits[i])
+	}
+	csv := bytes.Index(text, []byte("record,event_id"))
+	for i := csv + 500; i < csv+900; i += 7 {
+		altered := bytes.Clone(text)
+		altered[i] ^= 1
+		require.False(t, alone(t, altered).Sound(), "the byte at %d", i)
+	}
+
+	forged := filetest.Sample()
+	forged.Events[3].Amount--
+	raise(&forged, 3, 1)
+	forged.Range(forged.Header.Start, forged.Header.End)
+	require.Empty(t, alone(t, forged.Write(t, file.PDF)).Findings)
+	report = compared(t, forged.Write(t, file.PDF), &s)
+	require.Len(t, report.Findings, 1)
+	require.EqualValues(t, 2, report.Findings[0].Line)
+
+	// Somebody puts genuine lines below other pages.
+	other := bytes.Replace(forged.Write(t, file.PDF), forged.Write(t, file.CSV), s.Write(t, file.CSV), 1)
+	require.Contains(t, alone(t, other).Findings[0].Problem, "the pages are not those")
+	require.Contains(t, alone(t, []byte("%PDF-1.7 of somebody else")).Findings[0].Problem, "its text is unverified")
 }
 
 // FuzzFile: a file is sound, or there is a finding, and whoever changes a sound file makes it unsound.
