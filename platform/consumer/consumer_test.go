@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"testing"
 	"time"
@@ -198,4 +199,13 @@ func TestEveryRecordIsHandledOnceInTheOrderOfItsPartition(t *testing.T) {
 	start(t, consumer.Config{Brokers: brokers, Offsets: offsets, Handler: second})
 	eventually(t, func() bool { return offsets.sum() == 410 })
 	require.Len(t, second.seen, 10)
+}
+
+// freePort returns a port that nobody listens on.
+func freePort(t *testing.T) int {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port
 }
