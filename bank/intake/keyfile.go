@@ -3,12 +3,12 @@ package intake
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"sync/atomic"
 	"time"
 
+	"codebank.dev/platform/keyfile"
 	"codebank.dev/schemas/command"
 )
 
@@ -24,8 +24,8 @@ type KeyFile struct {
 	size     int64
 }
 
-// OpenKeyFile reads a file of keys. Others than its user and its group must not have access. The error
-// names what is wrong and repeats no secret.
+// OpenKeyFile reads a file of keys. The error names what is wrong, such as who else has access, and repeats
+// no secret.
 func OpenKeyFile(path string) (*KeyFile, error) {
 	f := &KeyFile{path: path}
 	_, err := f.reload()
@@ -68,10 +68,7 @@ func (f *KeyFile) reload() (changed bool, err error) {
 	if f.current.Load() != nil && info.ModTime().Equal(f.modified) && info.Size() == f.size {
 		return false, nil
 	}
-	if info.Mode()&(fs.ModeType|0o037) != 0 {
-		return false, fmt.Errorf("intake: %s must be a file to which its user has access and nobody else (mode 0600); its group may read it", f.path)
-	}
-	content, err := os.ReadFile(f.path)
+	content, err := keyfile.Read(f.path)
 	if err != nil {
 		return false, err
 	}

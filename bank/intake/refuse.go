@@ -11,8 +11,8 @@ import (
 	"codebank.dev/schemas/command"
 )
 
-// ReasonCancelled ends a command whose request id was cancelled before the command came.
-const ReasonCancelled = "CANCELLED_BY_REQUEST"
+// errCancelled is why a command ended whose request id was cancelled before the command came.
+var errCancelled = fault.New(fault.Aborted, "CANCELLED_BY_REQUEST", "The request was cancelled before it was carried out.")
 
 // refuseAttempts limits how often a command is refused again because its request id was decided in between.
 const refuseAttempts = 4
@@ -59,7 +59,7 @@ func (s *Service) refuse(ctx context.Context, o *order, call wallet.Call, reason
 
 // ended returns the result of a command whose request id has ended without a decision.
 func (s *Service) ended(ctx context.Context, o *order, tombstone *bank.Entry) (command.Result, error) {
-	outcome := s.outcome(o, ReasonCancelled, "")
+	outcome := s.outcome(o, errCancelled.Reason, "")
 	outcome.DecidedAt = tombstone.OccurredAt
 	first, err := s.Store.StoreOutcome(ctx, outcome)
 	if err != nil {

@@ -27,6 +27,7 @@ func (s *Service) decided(o *order, entry *bank.Entry) command.Result {
 	result := s.result(o, entry.OccurredAt)
 	result.Status, result.Sequence = command.Completed, entry.Sequence
 	if o.Kind == command.Cancellation {
+		result.AmountMinor, result.Currency = 0, ""
 		return result
 	}
 	result.AmountMinor, result.Currency = entry.Amount, entry.Currency.String()
