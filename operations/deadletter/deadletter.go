@@ -1,6 +1,7 @@
 // Package deadletter reads the dead-letter topics, to which Connect writes the records
 // that a sink could not take, and sends them to that sink again once the cause
-// is gone. Not every dead letter is a bad record: while a table or an index template does
+// is gone. A program that reads a topic by itself (package consumer) writes the same letters, and is
+// a sink like any other here. Not every dead letter is a bad record: while a table or an index template does
 // not fit the events, the sink refuses good events too. An event takes effect once in each
 // sink, so it is harmless to send a letter too often. A letter that is never sent is an event
 // that the sink has lost.
