@@ -1,9 +1,12 @@
 package keyfile_test
 
 import (
+	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -63,4 +66,33 @@ func FuzzRead(f *testing.F) {
 		require.NoError(t, err)
 		require.Equal(t, string(content), string(read))
 	})
+}
+
+// A file that changes is read again; one that becomes wrong leaves what was right.
+func TestAWatchedFileIsReadAgain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys.json")
+	parse := func(content []byte) (*string, error) {
+		text := string(content)
+		if text == "wrong" {
+			return nil, errors.New("wrong")
+		}
+		return &text, nil
+	}
+	_, err := keyfile.Watch(path, parse)
+	require.ErrorIs(t, err, os.ErrNotExist)
+	require.NoError(t, keyfile.Replace(path, []byte("first"), nil))
+	watched, err := keyfile.Watch(path, parse)
+	require.NoError(t, err)
+	require.Equal(t, "first", *watched.Current())
+	go watched.Run(t.Context(), slog.New(slog.DiscardHandler))
+	for _, content := range []string{"wrong", "second", "third"} {
+		require.NoError(t, keyfile.Replace(path, []byte(content), nil))
+		if content != "wrong" {
+			require.Eventually(t, func() bool { return *watched.Current() == content }, time.Minute, 10*time.Millisecond)
+		}
+		require.NotEqual(t, "wrong", *watched.Current())
+	}
+	require.NoError(t, os.Chmod(path, 0o644))
+	_, err = keyfile.Watch(path, parse)
+	require.ErrorIs(t, err, keyfile.ErrAccess)
 }

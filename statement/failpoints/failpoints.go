@@ -2,7 +2,11 @@
 // between two durable steps. Package failpoint describes how it works.
 package failpoints
 
-import "codebank.dev/platform/failpoint"
+import (
+	"slices"
+
+	"codebank.dev/platform/failpoint"
+)
 
 // The points of the statement service.
 const (
@@ -33,14 +37,25 @@ const (
 	FileAnnounced failpoint.Point = "file-announced"
 	// FilesExpired: the content of some files is deleted, and others may follow.
 	FilesExpired failpoint.Point = "files-expired"
+	// RequestLettersPublished: requests that nobody can fulfil are in the dead-letter topic; their offset is not
+	// stored.
+	RequestLettersPublished failpoint.Point = "request-letters-published"
+	// RequestOffsetStored: the offset behind a batch of requests is stored; the next batch is not begun.
+	RequestOffsetStored failpoint.Point = "request-offset-stored"
 )
 
 // All returns the points of the statement service.
 func All() []failpoint.Point {
-	return append([]failpoint.Point{StatementMigrated, StatementClaimed, AdvanceFound, AdvanceStored, GapsFound, GapsStored, CustomerLinked}, Files()...)
+	return slices.Concat([]failpoint.Point{StatementMigrated, StatementClaimed, AdvanceFound, AdvanceStored, GapsFound, GapsStored, CustomerLinked},
+		Files(), Requests())
 }
 
 // Files returns those of them that lie between the steps of files.
 func Files() []failpoint.Point {
 	return []failpoint.Point{FileRequested, FileClaimed, FilePartStored, FileEnded, FileAnnounced, FilesExpired}
+}
+
+// Requests returns those of them that lie between the steps of requests by the topic.
+func Requests() []failpoint.Point {
+	return []failpoint.Point{RequestLettersPublished, RequestOffsetStored}
 }

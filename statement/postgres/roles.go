@@ -38,6 +38,7 @@ func Schema() database.Schema {
 		"statement_files": "SELECT INSERT DELETE UPDATE(state,failure,complete_to,first_sequence,last_sequence,done_to,line_count,parts,size,digest," +
 			"writer,fence,claimed_until,expires_at)",
 		"statement_file_parts": "SELECT INSERT DELETE",
+		"request_offsets":      "SELECT INSERT UPDATE(next_offset)",
 	}
 	maps.Copy(service, queue.Rights())
 	return database.Schema{Migrations: migrations, Library: queue.Migrate, Roles: []database.Role{

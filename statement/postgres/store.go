@@ -12,6 +12,7 @@
 //	gaps.go     events whose predecessor is missing
 //	files.go    files of statements, for their owners
 //	filework.go files of statements, for who makes them
+//	offsets.go  how far the requests of a topic are dealt with
 package postgres
 
 import (
@@ -42,7 +43,8 @@ const connectTimeout = 2 * time.Second
 var needs = database.Needs{"statement_lines": "SELECT", "statement_accounts": "SELECT INSERT UPDATE", "customer_links": "SELECT INSERT",
 	"statement_settings": "SELECT", "statement_watch": "SELECT UPDATE", "statement_gaps": "SELECT INSERT DELETE",
 	"audit_log": table.Needs["audit_log"], "audit_head": table.Needs["audit_head"],
-	"statement_files": "SELECT INSERT UPDATE DELETE", "statement_file_parts": "SELECT INSERT DELETE", queue.Schema + ".river_job": "SELECT INSERT"}
+	"statement_files": "SELECT INSERT UPDATE DELETE", "statement_file_parts": "SELECT INSERT DELETE",
+	"request_offsets": "SELECT INSERT UPDATE", queue.Schema + ".river_job": "SELECT INSERT"}
 
 // Config says how to reach the statement's database. URL and BankCode are required.
 type Config struct {

@@ -8,7 +8,6 @@ import (
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/field"
 	"codebank.dev/platform/id"
-	"codebank.dev/platform/pan"
 	"codebank.dev/platform/serve"
 	statementv1 "codebank.dev/schemas/gen/statement/v1"
 	"codebank.dev/statement"
@@ -22,7 +21,6 @@ const (
 	filesInfix = "/files/"
 	// pieceSize is how many bytes an answer of a download has at most.
 	pieceSize = 256 << 10
-	maxEmail  = 254 // RFC 5321
 )
 
 // FileServer implements statement.v1.FileService. Make one with NewFileServer.
@@ -72,23 +70,7 @@ func (s *FileServer) fileRequest(ctx context.Context, in *statementv1.CreateFile
 	if asked.Email != "" && !s.mails {
 		return nil, fault.Invalid("email", "This service sends no e-mails.")
 	}
-	return asked, checkFile(asked)
-}
-
-// checkFile checks what a request says about the file itself, and sets what it leaves out.
-func checkFile(asked *files.File) error {
-	if asked.Language == "" {
-		asked.Language = file.English
-	}
-	switch {
-	case asked.Format.String() == "":
-		return fault.Invalid("format", "There is no such format.")
-	case asked.Language != file.English && asked.Language != file.Portuguese:
-		return fault.Invalid("language_code", "The languages are en and pt-BR.")
-	case asked.Email != "" && !isEmail(asked.Email):
-		return fault.Invalid("email", "This is not an e-mail address. Write it in ASCII, an international domain with xn--.")
-	}
-	return nil
+	return asked, asked.Check(time.Now())
 }
 
 // fileRange reads the range of a file.
@@ -99,33 +81,9 @@ func fileRange(start, end *timestamppb.Timestamp) (statement.Range, error) {
 			return statement.Range{}, field.Required(name)
 		case !given.IsValid():
 			return statement.Range{}, fault.Invalid(name, "Not a moment between the years 1 and 9999.")
-		case given.GetNanos()%int32(time.Millisecond) != 0:
-			return statement.Range{}, fault.Invalid(name, "A range begins and ends at whole milliseconds.")
 		}
 	}
-	asked := statement.Range{Start: start.AsTime(), End: end.AsTime()}
-	switch {
-	case !asked.Start.Before(asked.End):
-		return asked, fault.Invalid("end_time", "The end of the range must be after its start.")
-	case asked.End.After(time.Now()):
-		return asked, fault.Invalid("end_time", "The end of the range must not be in the future.")
-	}
-	return asked, nil
-}
-
-// isEmail reports whether a text looks like an address that mail servers take: ASCII without quotes, spaces and
-// card numbers.
-func isEmail(text string) bool {
-	local, domain, ok := strings.Cut(text, "@")
-	if !ok || local == "" || len(text) > maxEmail || !strings.Contains(domain, ".") || pan.In(text) {
-		return false
-	}
-	for i := range len(text) {
-		if c := text[i]; c <= ' ' || c > '~' || strings.IndexByte(`"(),:;<>[\]`, c) >= 0 {
-			return false
-		}
-	}
-	return !strings.Contains(domain, "@") && !strings.HasPrefix(domain, ".") && !strings.HasSuffix(domain, ".")
+	return statement.Range{Start: start.AsTime(), End: end.AsTime()}, nil
 }
 
 // GetFile returns a file. Errors: InvalidArgument name; NotFound.

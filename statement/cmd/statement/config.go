@@ -62,9 +62,6 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	case c.sinkGroup == "":
 		return nil, errors.New("--sink-group is required")
 	}
-	if err := checkFiles(); err != nil {
-		return nil, err
-	}
 	c.database.PageTokenKey = []byte(*key)
 	for name := range strings.FieldsFuncSeq(*readers, func(r rune) bool { return r == ',' }) {
 		if !serve.ValidCaller(name) {
@@ -74,6 +71,9 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	}
 	if *brokers != "" {
 		c.brokers = strings.Split(*brokers, ",")
+	}
+	if err := checkFiles(); err != nil {
+		return nil, err
 	}
 	var err error
 	if c.brokerAuth, err = broker.Open(); err != nil {

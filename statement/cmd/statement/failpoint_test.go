@@ -58,8 +58,8 @@ func start(t *testing.T, url string, flags ...string) *process {
 // next one answers the whole statement, and never less than was answered before.
 func TestKilledAtAnyFailpointStatementsGoOn(t *testing.T) {
 	for _, point := range failpoints.All() {
-		if slices.Contains(failpoints.Files(), point) {
-			continue // See TestKilledAtAnyFailpointFilesGoOn.
+		if slices.Contains(slices.Concat(failpoints.Files(), failpoints.Requests()), point) {
+			continue // See TestKilledAtAnyFailpointFilesGoOn and TestKilledAtAnyFailpointRequestsGoOn.
 		}
 		t.Run(string(point), func(t *testing.T) {
 			t.Parallel()

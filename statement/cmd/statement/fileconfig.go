@@ -15,6 +15,8 @@ type fileConfig struct {
 	smtp     *mail.Server
 	mailFrom string
 	pagesURL string
+	// requestKeys is the file with the keys of programs that ask by the topic; empty: nobody does.
+	requestKeys string
 }
 
 // bindFiles adds the settings of files to the flags. check reads them when they are parsed.
@@ -24,8 +26,11 @@ func (c *config) bindFiles(flags *flag.FlagSet) (check func() error) {
 	smtp := flags.String("smtp-url", "", "the mail server that announces files: smtp://USER:PASSWORD@HOST:587 or smtps://…:465; empty: files are not announced; a secret: prefer STATEMENT_SMTP_URL_FILE")
 	flags.StringVar(&c.files.mailFrom, "mail-from", "Code Bank <no-reply@localhost.localdomain>", "the sender of e-mails")
 	flags.StringVar(&c.files.pagesURL, "pages-url", "", "begins the links in e-mails, /v1/accounts/ID/files/ID:download; empty: e-mails have the name of the file and no link")
+	flags.StringVar(&c.files.requestKeys, "request-keys", "", "`file` with the keys of the programs that may ask for files by the topic statement-<code>.requests.v1, mode 0600; it is read again when it changes. Make it with `bankctl command-keys add`. Empty: nobody may; needs --kafka-brokers")
 	return func() error {
 		switch {
+		case c.files.requestKeys != "" && len(c.brokers) == 0:
+			return errors.New("--request-keys: --kafka-brokers is required too")
 		case c.files.workers < 1 || c.files.workers > maxFileWorkers:
 			return fmt.Errorf("--file-workers: 1 to %d", maxFileWorkers)
 		case c.database.FileRetention <= 0:

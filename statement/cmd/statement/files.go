@@ -3,16 +3,23 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"log/slog"
 	"time"
 
+	"codebank.dev/platform/consumer"
 	"codebank.dev/platform/database"
+	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/id"
+	"codebank.dev/platform/keyfile"
 	"codebank.dev/platform/mail"
 	"codebank.dev/platform/serve"
+	"codebank.dev/schemas/command"
 	statementv1 "codebank.dev/schemas/gen/statement/v1"
 	"codebank.dev/statement"
+	"codebank.dev/statement/failpoints"
 	"codebank.dev/statement/files"
+	"codebank.dev/statement/intake"
 	"codebank.dev/statement/postgres"
 	"codebank.dev/statement/queue"
 	"codebank.dev/statement/rpc"
@@ -62,7 +69,55 @@ func serveFiles(ctx context.Context, server *serve.Server, store *postgres.Store
 		defer pool.Close()
 		runner.Run(ctx)
 	})
+	return takeRequests(server, store, service, config)
+}
+
+// takeRequests takes requests for files by the topic beside the calls, if there are keys.
+func takeRequests(server *serve.Server, store *postgres.Store, service *files.Service, config *config) error {
+	if config.files.requestKeys == "" {
+		return nil
+	}
+	logger, bank := slog.Default(), config.database.BankCode
+	keys, err := keyfile.Watch(config.files.requestKeys, command.ParseKeys)
+	if err != nil {
+		return fmt.Errorf("--request-keys: %w", err)
+	}
+	handler, err := intake.New(intake.Config{BankCode: bank, Files: service, Keys: keys.Current, Mails: config.files.smtp != nil, Now: time.Now, Logger: logger})
+	if err != nil {
+		return err
+	}
+	letters, err := consumer.NewLetters(consumer.LettersConfig{Brokers: config.brokers, Reader: intake.Reader(bank), BrokerAuth: config.brokerAuth})
+	if err != nil {
+		return err
+	}
+	requests, err := consumer.New(consumer.Config{
+		Brokers: config.brokers, Topic: intake.Topic(bank), Group: intake.Reader(bank), Handler: handler, Offsets: store,
+		DeadLetters: lettersWithPoint{letters, config.database.Failpoint}, Logger: logger, BrokerAuth: config.brokerAuth,
+	})
+	if err != nil {
+		letters.Close()
+		return err
+	}
+	server.Metrics().MustRegister(requests)
+	server.Background(func(ctx context.Context) { keys.Run(ctx, logger) })
+	server.Background(func(ctx context.Context) {
+		defer letters.Close()
+		requests.Run(ctx)
+	})
 	return nil
+}
+
+// lettersWithPoint are dead letters with the failpoint behind them.
+type lettersWithPoint struct {
+	consumer.DeadLetters
+	failpoint failpoint.Hook
+}
+
+// Put implements consumer.DeadLetters.
+func (l lettersWithPoint) Put(ctx context.Context, letters []consumer.Letter) error {
+	err := l.DeadLetters.Put(ctx, letters)
+	l.failpoint.After(err, failpoints.RequestLettersPublished)
+	return err
 }
 
 // newID returns an id that nobody can guess.
