@@ -23,8 +23,10 @@ type Statement struct {
 
 	bank  *Bank
 	mutex sync.Mutex
-	files []*statementv1.File
-	asked map[string]*statementv1.CreateFileRequest
+	// behind says that the statement has heard of no account yet.
+	behind bool
+	files  []*statementv1.File
+	asked  map[string]*statementv1.CreateFileRequest
 }
 
 var (
@@ -32,8 +34,21 @@ var (
 	errNoFile    = fault.New(fault.NotFound, "FILE_NOT_FOUND", "There is no such file.").In("name")
 )
 
+// Lose makes the statement forget all accounts, or remember them.
+func (s *Statement) Lose(all bool) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.behind = all
+}
+
 // lines returns the lines of an account of the caller, newest first.
 func (s *Statement) lines(ctx context.Context, parent string) ([]*statementv1.Line, error) {
+	s.mutex.Lock()
+	behind := s.behind
+	s.mutex.Unlock()
+	if behind {
+		return nil, errNoAccount
+	}
 	s.bank.mutex.Lock()
 	defer s.bank.mutex.Unlock()
 	account, err := s.bank.account(ctx, "parent", parent)

@@ -10,6 +10,7 @@ import (
 	"codebank.dev/platform/id"
 	"codebank.dev/platform/language"
 	"codebank.dev/platform/serve"
+	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	statementv1 "codebank.dev/schemas/gen/statement/v1"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
@@ -38,6 +39,7 @@ var (
 	errFormat    = fault.Invalid("format", "A format is json, csv, ofx, ofx1, pdf or camt.053.")
 	errRange     = fault.Invalid("maxDate", "The range is empty, or begins in the future.")
 	errNoWallet  = fault.New(fault.NotFound, "ACCOUNT_NOT_FOUND", "There is no wallet yet. The first transaction opens it.").In("accountId")
+	errBehind    = fault.New(fault.Unavailable, "STATEMENT_BEHIND", "The statement has not heard of this account yet. Send the same request again.").After(time.Second)
 	errManyLines = fault.New(fault.FailedPrecondition, "TOO_MANY_LINES", "There are more lines in this range than an answer holds. Ask for a file, such as csv.").In("format")
 )
 
@@ -67,13 +69,26 @@ func (s *Server) generate(w http.ResponseWriter, r *http.Request) error {
 	}
 	file, err := s.createFile(r.Context(), asked)
 	if err != nil {
-		return renamed(err, map[string]string{"parent": "accountId", "start_time": "minDate", "end_time": "maxDate", "language_code": "language"})
+		return s.unknown(r.Context(), asked, err)
 	}
 	if file.GetState() == statementv1.FileState_FILE_STATE_READY && asked.end.Sub(asked.start) <= atOnce {
 		return send(r.Context(), s.files, w, file)
 	}
 	w.Header().Set("Location", pathOf(file))
 	return serve.WriteJSON(w, http.StatusAccepted, fileOf(file))
+}
+
+// unknown returns why the statement refuses. An account that the bank has and the statement has not is one that
+// was opened a moment ago.
+func (s *Server) unknown(ctx context.Context, asked *wanted, err error) error {
+	if fault.CodeOf(err) == fault.NotFound {
+		if _, bankErr := s.wallets.GetBalance(ctx, &bankv1.GetBalanceRequest{Name: asked.account}); bankErr == nil {
+			return errBehind
+		}
+	}
+	return renamed(err, map[string]string{
+		"parent": "accountId", "name": "accountId", "start_time": "minDate", "end_time": "maxDate", "language_code": "language",
+	})
 }
 
 // wantedOf reads a request.
@@ -203,7 +218,7 @@ func (s *Server) lines(w http.ResponseWriter, r *http.Request, asked *wanted) er
 	}
 	summary, err := s.statements.SummarizeLines(r.Context(), &statementv1.SummarizeLinesRequest{Parent: asked.account, StartTime: start, EndTime: end})
 	if err != nil {
-		return renamed(err, map[string]string{"parent": "accountId"})
+		return s.unknown(r.Context(), asked, err)
 	}
 	request := &statementv1.ListLinesRequest{
 		Parent: asked.account, PageSize: linesPerPage, StartTime: start, EndTime: end, AsOfSequence: summary.GetLastSequence(),

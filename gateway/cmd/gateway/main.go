@@ -38,7 +38,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 		return err
 	}
 	defer transfers.close()
-	server, err := listen(ctx, config, walls, behind, logger)
+	server, err := listen(ctx, config, walls, behind, []serve.Check{{Name: "database", Run: transfers.store.Ready}}, logger)
 	if err != nil {
 		return err
 	}

@@ -274,6 +274,16 @@ func TestAStatementIsAnsweredAtOnceOrMadeLater(t *testing.T) {
 	p.transact(t, maria, "d", `{"operation":"deposit","amount":10}`)
 	p.transact(t, maria, "p", `{"operation":"purchase","amount":2.5}`)
 
+	p.Statement.Lose(true)
+	for _, format := range []string{"json", "csv"} {
+		answer, body = generate("early", `{"maxDate":"`+date(3)+`","format":"`+format+`"}`)
+		require.Equal(t, "STATEMENT_BEHIND", problem(t, answer, body, 503).Reason)
+		require.Equal(t, "1", answer.Header.Get("Retry-After"))
+	}
+	answer, body = generate("early", `{"maxDate":"`+date(3)+`","accountId":"`+other+`"}`)
+	require.Equal(t, "accountId", problem(t, answer, body, 404).Field)
+	p.Statement.Lose(false)
+
 	answer, body = generate("short", `{"maxDate":"`+date(3)+`"}`)
 	require.Equal(t, 200, answer.StatusCode, body)
 	require.Contains(t, body, `"closingBalance":7.50`)

@@ -45,11 +45,13 @@ func (b *behind) close() {
 	}
 }
 
-// listen binds the address and adds all routes.
-func listen(ctx context.Context, config *config, walls *serve.Walls, to *behind, logger *slog.Logger) (*serve.Server, error) {
+// listen binds the address and adds all routes but those of transfers.
+//
+// tidy:parameters what a program opens before it listens
+func listen(ctx context.Context, config *config, walls *serve.Walls, to *behind, checks []serve.Check, logger *slog.Logger) (*serve.Server, error) {
 	settings := config.server.Config("gateway", logger)
 	settings.Walls, settings.Permissions = walls, rest.Permissions()
-	settings.TrustedProxies = config.proxies
+	settings.TrustedProxies, settings.Checks = config.proxies, checks
 	var routes *rest.Server
 	settings.GRPCOptions = []grpc.ServerOption{grpc.ChainUnaryInterceptor(
 		func(ctx context.Context, in any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
