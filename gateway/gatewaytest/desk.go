@@ -2,8 +2,9 @@ package gatewaytest
 
 import (
 	"context"
+	"net"
 	"slices"
-	"strings"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -27,7 +28,7 @@ const bankCode = "001"
 // Desk is a broker and a registry, and the part of a bank that decides what comes by the topic of commands. Each
 // command must have the MAC of a key that is known. The same request id gets the same result.
 type Desk struct {
-	cluster   *kfake.Cluster
+	port      int // of the broker
 	registry  *srfake.Registry
 	client    *kgo.Client
 	keys      *command.Keys
@@ -44,21 +45,32 @@ type Desk struct {
 	paused, silent bool
 }
 
-// NewDesk starts a desk, which ends with the test. keys are the content of the file of keys that it verifies with.
+// NewDesk returns a desk whose broker is away until it is opened. Its registry is there until the test ends. keys
+// are the content of the file of keys that it verifies with.
 func NewDesk(t testing.TB, bank *Bank, keys []byte) *Desk {
 	t.Helper()
 	d := &Desk{bank: bank, decided: make(map[string]command.Result), arrivals: make(map[string]int), reasons: make(map[string]string)}
 	var err error
 	d.keys, err = command.ParseKeys(keys)
 	require.NoError(t, err)
-	d.cluster, err = kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(3, transfer.CommandsTopic(bankCode), transfer.ResultsTopic(bankCode)))
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	t.Cleanup(d.cluster.Close)
+	d.port = listener.Addr().(*net.TCPAddr).Port
+	require.NoError(t, listener.Close())
 	d.registry = srfake.New()
 	t.Cleanup(d.registry.Close)
 	d.resultsID = d.register(t, transfer.ResultsTopic(bankCode), "command-results")
-	d.client, err = kgo.NewClient(kgo.SeedBrokers(d.cluster.ListenAddrs()...), kgo.ConsumeTopics(transfer.CommandsTopic(bankCode)),
-		kgo.FetchMaxWait(50*time.Millisecond))
+	return d
+}
+
+// Open starts the broker, and what reads the commands.
+func (d *Desk) Open(t testing.TB) {
+	t.Helper()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.Ports(d.port),
+		kfake.SeedTopics(3, transfer.CommandsTopic(bankCode), transfer.ResultsTopic(bankCode)))
+	require.NoError(t, err)
+	t.Cleanup(cluster.Close)
+	d.client, err = kgo.NewClient(kgo.SeedBrokers(d.address()), kgo.ConsumeTopics(transfer.CommandsTopic(bankCode)), kgo.FetchMaxWait(50*time.Millisecond))
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
@@ -67,8 +79,9 @@ func NewDesk(t testing.TB, bank *Bank, keys []byte) *Desk {
 		d.work(ctx)
 	}()
 	t.Cleanup(func() { cancel(); <-ended; d.client.Close() })
-	return d
 }
+
+func (d *Desk) address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(d.port)) }
 
 // RegisterCommands registers the schema of commands. Until then the registry does not know it.
 func (d *Desk) RegisterCommands(t testing.TB) {
@@ -89,7 +102,7 @@ func (d *Desk) register(t testing.TB, topic, folder string) uint32 {
 
 // Flags are the addresses of broker and registry.
 func (d *Desk) Flags() []string {
-	return []string{"--kafka-brokers=" + strings.Join(d.cluster.ListenAddrs(), ","), "--registry-url=" + d.registry.URL()}
+	return []string{"--kafka-brokers=" + d.address(), "--registry-url=" + d.registry.URL()}
 }
 
 // Pause keeps commands unread from now on, or lets them be read.
