@@ -133,7 +133,7 @@ func appendCell(text []byte, cell string) []byte {
 	if cell == "" {
 		return text
 	}
-	if !strings.ContainsAny(cell[:1], formula) && !strings.ContainsAny(cell, special) {
+	if isPlain(cell) {
 		return append(text, cell...)
 	}
 	text = append(text, '"')
@@ -156,6 +156,24 @@ const (
 	formula = "=+-@\t\r\n|%＝＋－＠'"
 	// Separators are the characters behind which a field may begin: in settings with a decimal comma, fields end with a semicolon.
 	Separators = ";\t\r\n\""
-	// special has the characters for which a field is in quotes and looked at in full.
-	special = ",=＝＋－＠" + Separators
 )
+
+// careful are the bytes for which a field is looked at character by character: commas, what begins a formula, and
+// what separates fields. The wide forms all begin with the byte EF.
+var careful = func() (table [256]bool) {
+	for _, b := range []byte(",=\xef" + Separators) {
+		table[b] = true
+	}
+	return table
+}()
+
+// isPlain reports whether a field needs no quotes: it has nothing to be careful with, and begins with nothing that
+// begins a formula.
+func isPlain(cell string) bool {
+	for i := range len(cell) {
+		if careful[cell[i]] {
+			return false
+		}
+	}
+	return strings.IndexByte(formula, cell[0]) < 0
+}

@@ -20,7 +20,7 @@ import (
 	"codebank.dev/operations/schemaregistry"
 )
 
-// exitAway is the exit status of an audit that could not read a place.
+// exitAway is the exit status of a comparison that could not read a place.
 const exitAway = 2
 
 // auditOptions are the flags of the audit.
@@ -165,7 +165,7 @@ func countLetters(ctx context.Context, brokers *kgo.Client) ([]audit.DeadLetters
 
 // statusOf returns the exit status of a failure.
 func statusOf(err error) int {
-	if errors.As(err, new(*audit.AwayError)) {
+	if errors.As(err, new(*audit.AwayError)) || errors.As(err, new(*ledgerAway)) {
 		return exitAway
 	}
 	return exitFailed

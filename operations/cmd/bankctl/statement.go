@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"codebank.dev/operations/audit"
 	"codebank.dev/operations/audit/ledger"
 	"codebank.dev/operations/output"
 	"codebank.dev/statement/file"
@@ -85,14 +84,22 @@ func (a *application) compareWithLedger(ctx context.Context, report *verify.Repo
 	}
 	store, err := a.ledger(ctx)
 	if err != nil {
-		return awayInTime(ctx, audit.InLedger, err)
+		return err
 	}
 	defer store.Close()
 	if err := verify.Ledger(ctx, report, ledger.New(store, a.bankCode).Lines); err != nil {
-		return &audit.AwayError{Store: audit.InLedger, Cause: err}
+		return &ledgerAway{err}
 	}
 	return nil
 }
+
+// ledgerAway is an error of reading the ledger, about which the file can do nothing.
+type ledgerAway struct{ cause error }
+
+func (l *ledgerAway) Error() string {
+	return "statement verify: the ledger cannot be read: " + l.cause.Error()
+}
+func (l *ledgerAway) Unwrap() error { return l.cause }
 
 // statementText returns a report for people.
 func statementText(report *verify.Report) string {

@@ -81,6 +81,10 @@ func TestAForgedStatementFileIsSoundOnlyByItself(t *testing.T) {
 		Line: 1, EventID: file.EventID(header.Account, lines[0].Sequence), Problem: "a text is not as the ledger has it, or a program has saved the file anew",
 	}}, report.Findings)
 
+	status, stdout, stderr = bankctl(t, "statement", "verify", path, "--ledger-database-url=postgres://nobody@127.0.0.1:1/nothing")
+	require.Equal(t, exitAway, status, stdout)
+	require.Contains(t, stderr, "the ledger cannot be read")
+
 	status, stdout, _ = bankctl(t, "statement", "verify", path, auditor, "--bank-code", "002")
 	require.Equal(t, exitFailed, status)
 	require.Contains(t, stdout, "the file is of bank 001, and --bank-code is 002")
