@@ -12,14 +12,17 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/sr"
 	"github.com/twmb/franz-go/pkg/sr/srfake"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 
 	"codebank.dev/bank/failpoints"
+	"codebank.dev/bank/intake"
 	"codebank.dev/bank/postgres/ledgertest"
 	"codebank.dev/bank/vault"
 	"codebank.dev/native/postgres/postgrestest"
@@ -129,6 +132,24 @@ func (w *world) expireLease() {
 	_, err := w.database.Exec(w.Context(), "UPDATE relay_lease SET expires_at = now()")
 	if err != nil {
 		require.ErrorContains(w, err, "does not exist", "killed before the table was made")
+	}
+}
+
+// expireMembership ends the membership of killed banks in the group of those who read commands, at once.
+func (w *world) expireMembership() {
+	w.Helper()
+	described, err := kadm.NewClient(w.desk.client).DescribeGroups(w.Context(), intake.Reader("001"))
+	require.NoError(w, err)
+	leave := kmsg.NewPtrLeaveGroupRequest()
+	leave.Group = intake.Reader("001")
+	for _, member := range described[leave.Group].Members {
+		gone := kmsg.NewLeaveGroupRequestMember()
+		gone.MemberID = member.MemberID
+		leave.Members = append(leave.Members, gone)
+	}
+	if len(leave.Members) > 0 {
+		_, err = leave.RequestWith(w.Context(), w.desk.client)
+		require.NoError(w, err)
 	}
 }
 
@@ -302,6 +323,7 @@ func TestKilledAtAnyFailpointNothingIsLostOrDoubled(t *testing.T) {
 			w.runSteps(dying, c)
 			dying.AwaitKilledAt(t, name)
 			w.expireLease()
+			w.expireMembership()
 
 			p := w.start(keys)
 			require.True(t, w.runSteps(p, c), "after the restart every request is answered")
