@@ -61,11 +61,27 @@ type Config struct {
 type Service struct {
 	config Config
 	topic  string
-	// owned are accounts by their owner. Neither an account's owner nor its currency ever changes.
-	owned *cache.Map[ownership, gateway.Account]
+	// owned is what the bank has said about accounts to their owners.
+	owned *cache.Map[ownership, knownAccount]
 }
 
 type ownership struct{ user, account id.ID }
+
+// knownAccount is an account of a user, and when the bank has said so. An operator may give a customer to another
+// user, so it counts for ownershipFresh only. While the bank is away it counts for as long as that lasts: the bank
+// decides about the command, and asks again whose the account is.
+type knownAccount struct {
+	gateway.Account
+	readAt time.Time
+}
+
+const (
+	// ownershipFresh is how long the bank is not asked again whose an account is. A replica of the bank, too,
+	// may know of a new owner that much later.
+	ownershipFresh = 5 * time.Second
+	// askTimeout bounds the question if there is an answer from before.
+	askTimeout = time.Second
+)
 
 // New returns a Service.
 func New(config Config) (*Service, error) {
@@ -75,7 +91,7 @@ func New(config Config) (*Service, error) {
 	case config.Wake == nil:
 		config.Wake = func() {}
 	}
-	return &Service{config: config, topic: CommandsTopic(config.BankCode), owned: cache.New[ownership, gateway.Account](knownAccounts)}, nil
+	return &Service{config: config, topic: CommandsTopic(config.BankCode), owned: cache.New[ownership, knownAccount](knownAccounts)}, nil
 }
 
 // CommandsTopic returns the topic of the commands to a bank.
@@ -155,29 +171,46 @@ func check(request *gateway.Request) error {
 
 // account returns the account from which a user transfers.
 func (s *Service) account(ctx context.Context, user, account id.ID) (gateway.Account, error) {
-	found, known := s.owned.Get(ownership{user, account})
-	if !known {
-		var err error
-		found, err = s.config.Bank.Account(ctx, account)
-		if err != nil && fault.CodeOf(err) == fault.NotFound {
+	key := ownership{user, account}
+	known, found := s.owned.Get(key)
+	if !found || s.config.Now().Sub(known.readAt) >= ownershipFresh {
+		asked, err := s.ask(ctx, account, found)
+		switch {
+		case err == nil:
+			known = knownAccount{asked, s.config.Now()}
+			s.owned.Put(key, known)
+		case isUnknown(err) && found:
+		case fault.CodeOf(err) == fault.NotFound:
+			s.owned.Delete(key)
 			return gateway.Account{}, errNotOwner
-		}
-		if err != nil {
+		default:
 			return gateway.Account{}, err
 		}
-		s.owned.Put(ownership{user, account}, found)
 	}
-	if !found.IsWallet {
+	if !known.IsWallet {
 		return gateway.Account{}, errCard
 	}
-	return found, nil
+	return known.Account, nil
+}
+
+// ask asks the bank about an account, and does not wait long if there is an answer from before.
+func (s *Service) ask(ctx context.Context, account id.ID, known bool) (gateway.Account, error) {
+	if known {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, askTimeout)
+		defer cancel()
+	}
+	return s.config.Bank.Account(ctx, account)
+}
+
+// isUnknown reports whether an error of the bank says nothing about what was asked.
+func isUnknown(err error) bool {
+	code := fault.CodeOf(err)
+	return code == fault.Unavailable || code == fault.DeadlineExceeded
 }
 
 // repeat answers a request that cannot be accepted now, if it was accepted before.
 func (s *Service) repeat(ctx context.Context, user, name id.ID, request *gateway.Request, why error) (Accepted, error) {
-	if code := fault.CodeOf(why); code != fault.Unavailable && code != fault.DeadlineExceeded {
-		return Accepted{}, why
-	}
 	stored, err := s.config.Store.Transfer(ctx, user, name)
 	if err != nil {
 		return Accepted{}, why

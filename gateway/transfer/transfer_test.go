@@ -100,6 +100,7 @@ type desk struct {
 	bank  *bank
 	keys  *command.Keys
 	woken int
+	now   time.Time
 }
 
 func newDesk(t *testing.T) *desk {
@@ -108,12 +109,12 @@ func newDesk(t *testing.T) *desk {
 	require.NoError(t, err)
 	content, err := none.With("k1", gateway.Namespace, true)
 	require.NoError(t, err)
-	d := &desk{store: &memory{transfers: make(map[id.ID]gateway.Transfer)}, bank: &bank{user: ada}}
+	d := &desk{store: &memory{transfers: make(map[id.ID]gateway.Transfer)}, bank: &bank{user: ada}, now: noon}
 	d.keys, err = command.ParseKeys(content)
 	require.NoError(t, err)
 	d.Service, err = transfer.New(transfer.Config{
 		Store: d.store, Bank: d.bank, BankCode: "001", Key: d.keys.Signer(gateway.Namespace), Wake: func() { d.woken++ },
-		TraceID: func(context.Context) string { return "4bf92f3577b34da6a3ce929d0e0e4736" }, Now: func() time.Time { return noon },
+		TraceID: func(context.Context) string { return "4bf92f3577b34da6a3ce929d0e0e4736" }, Now: func() time.Time { return d.now },
 	})
 	require.NoError(t, err)
 	return d
@@ -198,23 +199,36 @@ func TestAKeyNamesOneRequestOfOneUser(t *testing.T) {
 	require.Equal(t, "e98d428a-48cb-527d-8b26-e2b2e3b7d768", hers.String(), "ids that were derived stay what they are")
 }
 
-func TestTheBankIsAskedOnceWhoseAnAccountIs(t *testing.T) {
+func TestTheBankSaysWhoseAnAccountIsAndIsAskedAgainBeforeLong(t *testing.T) {
 	d := newDesk(t)
-	_, err := d.accept(ada, "one", one)
-	require.NoError(t, err)
-	d.bank.err = errAway
-	_, err = d.accept(ada, "two", one)
-	require.NoError(t, err, "it is known that the account is hers")
+	for _, key := range []string{"one", "two"} {
+		_, err := d.accept(ada, key, one)
+		require.NoError(t, err)
+	}
 	require.Equal(t, 1, d.bank.asked)
 
+	// The bank is away: what it has said counts, and what it has not said is unknown.
+	d.bank.err, d.now = errAway, noon.Add(time.Hour)
+	_, err := d.accept(ada, "three", one)
+	require.NoError(t, err)
 	elsewhere := one
 	elsewhere.From = own
-	_, err = d.accept(ada, "three", elsewhere)
+	_, err = d.accept(ada, "four", elsewhere)
 	require.ErrorIs(t, err, errAway)
 	require.Equal(t, time.Second, fault.Of(err).RetryAfter)
+
+	// The account was given to Bob.
 	d.bank.user, d.bank.err = bob, nil
-	_, err = d.accept(bob, "four", one)
-	require.Equal(t, "SOURCE_NOT_YOURS", fault.Of(err).Reason, "what is known is hers alone")
+	_, err = d.accept(ada, "five", one)
+	require.Equal(t, "SOURCE_NOT_YOURS", fault.Of(err).Reason)
+	d.bank.err = errAway
+	_, err = d.accept(ada, "six", one)
+	require.ErrorIs(t, err, errAway, "and is known to be hers no more")
+	_, err = d.accept(bob, "seven", one)
+	require.ErrorIs(t, err, errAway, "what was known was hers alone")
+	again, err := d.accept(ada, "one", one)
+	require.NoError(t, err)
+	require.True(t, again.IsRepeat, "what was accepted is answered again whatever has changed since")
 }
 
 func TestWhatCanNeverBeSentIsRefused(t *testing.T) {
