@@ -82,7 +82,7 @@ func (s *Stack) serviceSpec(service service) process.Spec {
 		spec.Uses = append(spec.Uses, Kafka)
 	case "statement":
 		spec.Needs = append(spec.Needs, Keys)
-		spec.Uses = append(spec.Uses, Kafka, Registry)
+		spec.Uses = append(spec.Uses, Kafka)
 	case "bank":
 		spec.Needs = append(spec.Needs, Keys)
 		spec.Uses = append(spec.Uses, Kafka, Registry)
@@ -181,7 +181,10 @@ func (s *Stack) newSettings(program string) map[string]string {
 	case "identity":
 		return map[string]string{"kafka-brokers": s.addresses.Kafka(), "trusted-programs": BankCode + ":" + Gateway}
 	case "statement":
-		return map[string]string{"kafka-brokers": s.addresses.Kafka()}
+		return map[string]string{
+			"kafka-brokers": s.addresses.Kafka(), "request-keys": s.verifierKeyFile(Requests),
+			"smtp-url": "smtp://" + s.addresses.host(mailPort), "pages-url": URL(s.addresses.GatewayHTTP()),
+		}
 	}
 	return nil
 }
