@@ -158,10 +158,10 @@ const (
 	Separators = ";\t\r\n\""
 )
 
-// careful are the bytes for which a field is looked at character by character: commas, what begins a formula, and
+// careful are the bytes for which a field is in quotes and looked at character by character: commas, and
 // what separates fields. The wide forms all begin with the byte EF.
 var careful = func() (table [256]bool) {
-	for _, b := range []byte(",=\xef" + Separators) {
+	for _, b := range []byte(",\xef" + Separators) {
 		table[b] = true
 	}
 	return table
