@@ -81,9 +81,13 @@ func (w *Wallets) ListAccounts(ctx context.Context, in *bankv1.ListAccountsReque
 	if err != nil {
 		return nil, err
 	}
+	of := in.GetCustomerId()
+	if subject := w.Principals.of(ctx); of == "" {
+		of = subject.Kind.String() + " " + subject.Name // The list is that of who asks.
+	}
 	var after bank.ID
 	if token := in.GetPageToken(); token != "" {
-		position, err := w.PageTokens.Read(token, "ListAccounts", in.GetCustomerId())
+		position, err := w.PageTokens.Read(token, "ListAccounts", of)
 		if err != nil {
 			return nil, err
 		}
@@ -99,7 +103,7 @@ func (w *Wallets) ListAccounts(ctx context.Context, in *bankv1.ListAccountsReque
 		out.Accounts = append(out.Accounts, accountMessage(&accounts[i]))
 	}
 	if len(accounts) > size {
-		out.NextPageToken = w.PageTokens.Issue(accounts[size-1].ID[:], "ListAccounts", in.GetCustomerId())
+		out.NextPageToken = w.PageTokens.Issue(accounts[size-1].ID[:], "ListAccounts", of)
 	}
 	return out, nil
 }

@@ -132,13 +132,20 @@ func TestTheAccountsOfACustomerArePagesOldestFirst(t *testing.T) {
 	}
 	require.ElementsMatch(t, want, got)
 	for name, ask := range map[string]*bankv1.ListAccountsRequest{
-		"customer_id": {}, "page_size": {CustomerId: customer, PageSize: -1}, "page_token": {CustomerId: customer, PageToken: "x"},
+		"page_size": {CustomerId: customer, PageSize: -1}, "page_token": {CustomerId: customer, PageToken: "x"},
 	} {
 		_, err := c.wallets.ListAccounts(claim(t, "app", customer), ask)
 		require.Equal(t, name, fault.Of(serve.FromStatus(err)).Field)
 	}
+	_, err := c.wallets.ListAccounts(claim(t, "cashier", ""), &bankv1.ListAccountsRequest{})
+	require.Equal(t, "customer_id", fault.Of(serve.FromStatus(err)).Field, "only a user has customers of his own")
 	first, err := c.wallets.ListAccounts(claim(t, "app", customer), &bankv1.ListAccountsRequest{CustomerId: customer, PageSize: 1})
 	require.NoError(t, err)
+	own, err := c.wallets.ListAccounts(claim(t, "app", customer), &bankv1.ListAccountsRequest{PageSize: 1})
+	require.NoError(t, err)
+	require.Equal(t, first.GetAccounts()[0].GetName(), own.GetAccounts()[0].GetName())
+	_, err = c.wallets.ListAccounts(claim(t, "app", banktest.NewID().String()), &bankv1.ListAccountsRequest{PageToken: own.GetNextPageToken()})
+	require.Equal(t, "page_token", fault.Of(serve.FromStatus(err)).Field, "a token of another user")
 	other := banktest.NewID().String()
 	_, err = c.wallets.ListAccounts(claim(t, "cashier", ""), &bankv1.ListAccountsRequest{CustomerId: other, PageToken: first.GetNextPageToken()})
 	require.Equal(t, "page_token", fault.Of(serve.FromStatus(err)).Field, "a token of another customer")

@@ -3,6 +3,7 @@ package wallet
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"codebank.dev/bank"
 	"codebank.dev/platform/fault"
@@ -27,11 +28,15 @@ func (s *Service) Balance(ctx context.Context, subject bank.Subject, name string
 }
 
 // List returns up to limit accounts of a customer, wallets and those of cards, open and closed, oldest
-// first. They follow the account after, or begin with the first one when after is zero.
+// first. They follow the account after, or begin with the first one when after is zero. A user who names no
+// customer gets the accounts of all that are his, one customer after the other.
 //
-// Errors: fault.InvalidArgument customer_id; fault.NotFound when a user asks for another
+// Errors: fault.InvalidArgument customer_id, page_token; fault.NotFound when a user asks for another
 // customer's, or a merchant for anybody's.
 func (s *Service) List(ctx context.Context, subject bank.Subject, customer string, after bank.ID, limit int) ([]bank.Account, error) {
+	if customer == "" && subject.Kind == principal.User {
+		return s.listAll(ctx, &subject, after, limit)
+	}
 	owner, err := namedCustomer(customer)
 	switch {
 	case customer == "":
@@ -42,6 +47,33 @@ func (s *Service) List(ctx context.Context, subject bank.Subject, customer strin
 		return nil, errOther
 	}
 	return s.Accounts.AccountsOf(ctx, owner, after, limit)
+}
+
+// listAll is List for all customers of a user.
+func (s *Service) listAll(ctx context.Context, subject *bank.Subject, after bank.ID, limit int) ([]bank.Account, error) {
+	owners := subject.Customers
+	if !after.IsZero() {
+		last, err := s.Reader.Account(ctx, after)
+		if err != nil && !errors.Is(err, bank.ErrNotFound) {
+			return nil, err
+		}
+		at := slices.Index(owners, last.CustomerID)
+		if at < 0 { // The customer is not his any more.
+			return nil, fault.Invalid("page_token", "The page token was not issued for this query; ask for the first page again.")
+		}
+		owners = owners[at:]
+	}
+	var accounts []bank.Account
+	for _, owner := range owners {
+		found, err := s.Accounts.AccountsOf(ctx, owner, after, limit-len(accounts))
+		if err != nil {
+			return nil, err
+		}
+		if accounts, after = append(accounts, found...), (bank.ID{}); len(accounts) == limit {
+			break
+		}
+	}
+	return accounts, nil
 }
 
 // namedCustomer returns the customer with an id as a request names it.

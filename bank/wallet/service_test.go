@@ -168,6 +168,49 @@ func TestACustomerHasSeveralAccountsEachWithItsOpeningDeposit(t *testing.T) {
 	})
 }
 
+// A user to whom several customers were linked sees the accounts of all of them, in pages too.
+func TestAUserSeesTheAccountsOfAllHisCustomers(t *testing.T) {
+	onBothStores(t, func(t *testing.T, one, two *replica) {
+		ada, bob := banktest.NewID(), banktest.NewID()
+		var want []bank.ID
+		for _, customer := range []bank.ID{ada, ada, bob, bob, bob} {
+			opened, err := one.Open(t.Context(), wallet.OpenRequest{Call: user(customer), Currency: "BRL"})
+			require.NoError(t, err)
+			want = append(want, opened.Account.ID)
+		}
+		subject := user(ada).Subject
+		subject.Customers = []bank.ID{ada, banktest.NewID(), bob}
+		all, err := two.List(t.Context(), subject, "", bank.ID{}, 100)
+		require.NoError(t, err)
+		var whole []bank.ID
+		for i, account := range all {
+			require.Equal(t, i < 2, account.CustomerID == ada, "one customer after the other")
+			whole = append(whole, account.ID)
+		}
+		require.ElementsMatch(t, want, whole)
+		for size := 1; size <= len(want)+1; size++ {
+			var got []bank.ID
+			var after bank.ID
+			for {
+				page, err := two.List(t.Context(), subject, "", after, size)
+				require.NoError(t, err)
+				for _, account := range page {
+					got = append(got, account.ID)
+				}
+				if len(page) < size {
+					break
+				}
+				after = page[size-1].ID
+			}
+			require.Equal(t, whole, got, "pages of %d", size)
+		}
+		_, err = two.List(t.Context(), user(banktest.NewID()).Subject, "", want[0], 1)
+		require.Equal(t, "page_token", fault.Of(err).Field)
+		_, err = two.List(t.Context(), operator().Subject, "", bank.ID{}, 1)
+		require.Equal(t, "customer_id", fault.Of(err).Field)
+	})
+}
+
 func TestMoneyMovesInAndOutAndNeverBelowZero(t *testing.T) {
 	onBothStores(t, func(t *testing.T, one, two *replica) {
 		a := one.wallet(t, 0)

@@ -84,6 +84,9 @@ func (b *Bank) OpenAccount(ctx context.Context, in *bankv1.OpenAccountRequest) (
 
 // ListAccounts answers two accounts on a page, so that who asks has to turn it.
 func (b *Bank) ListAccounts(ctx context.Context, in *bankv1.ListAccountsRequest) (*bankv1.ListAccountsResponse, error) {
+	if in.GetCustomerId() == "" {
+		in.CustomerId = owner(ctx)
+	}
 	if in.GetCustomerId() != owner(ctx) {
 		return nil, fault.New(fault.NotFound, "CUSTOMER_NOT_FOUND", "There is no such customer.")
 	}

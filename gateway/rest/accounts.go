@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"strings"
 
-	"codebank.dev/platform/id"
 	"codebank.dev/platform/serve"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 )
@@ -26,11 +25,10 @@ type account struct {
 
 // accounts answers the accounts of the user, oldest first.
 func (s *Server) accounts(w http.ResponseWriter, r *http.Request) error {
-	user, err := User(r)
-	if err != nil {
+	if _, err := User(r); err != nil {
 		return err
 	}
-	found, err := s.accountsOf(r.Context(), user)
+	found, err := s.accountsOf(r.Context())
 	if err != nil {
 		return err
 	}
@@ -46,10 +44,10 @@ func (s *Server) accounts(w http.ResponseWriter, r *http.Request) error {
 	}{shown})
 }
 
-// accountsOf returns all accounts of a user, oldest first.
-func (s *Server) accountsOf(ctx context.Context, user id.ID) ([]*bankv1.Account, error) {
+// accountsOf returns all accounts of all customers that are the user's. Those of one customer are oldest first.
+func (s *Server) accountsOf(ctx context.Context) ([]*bankv1.Account, error) {
 	var found []*bankv1.Account
-	request := &bankv1.ListAccountsRequest{CustomerId: user.String(), PageSize: accountsPerPage}
+	request := &bankv1.ListAccountsRequest{PageSize: accountsPerPage}
 	for range maxPages {
 		page, err := s.wallets.ListAccounts(ctx, request)
 		if err != nil {

@@ -93,7 +93,7 @@ func (s *Server) unknown(ctx context.Context, asked *wanted, err error) error {
 
 // wantedOf reads a request.
 func (s *Server) wantedOf(r *http.Request) (*wanted, error) {
-	user, request, err := RequestID(r)
+	_, request, err := RequestID(r)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +122,7 @@ func (s *Server) wantedOf(r *http.Request) (*wanted, error) {
 		return nil, err
 	}
 	if account == "" {
-		wallet, _, err := s.findWallet(r.Context(), user)
+		wallet, _, err := s.findWallet(r.Context())
 		if err == nil && wallet == nil {
 			err = errNoWallet
 		}

@@ -232,11 +232,10 @@ func (s *Server) cancel(ctx context.Context, asked *command) (*bankv1.Transactio
 
 // balance answers the figures of the user's wallet, in major units. A user without one has nothing.
 func (s *Server) balance(w http.ResponseWriter, r *http.Request) error {
-	user, err := User(r)
-	if err != nil {
+	if _, err := User(r); err != nil {
 		return err
 	}
-	wallet, _, err := s.findWallet(r.Context(), user)
+	wallet, _, err := s.findWallet(r.Context())
 	if err != nil {
 		return err
 	}
@@ -255,8 +254,8 @@ func (s *Server) balance(w http.ResponseWriter, r *http.Request) error {
 
 // findWallet returns the user's wallet: of those in the bank's currency that are open, the one that was opened
 // first. It is nil if there is none. closed is how many of them were closed.
-func (s *Server) findWallet(ctx context.Context, user id.ID) (wallet *bankv1.Account, closed int, err error) {
-	accounts, err := s.accountsOf(ctx, user)
+func (s *Server) findWallet(ctx context.Context) (wallet *bankv1.Account, closed int, err error) {
+	accounts, err := s.accountsOf(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -275,7 +274,7 @@ func (s *Server) findWallet(ctx context.Context, user id.ID) (wallet *bankv1.Acc
 // openWallet returns the user's wallet, and opens it if there is none. The request id follows from the user,
 // the currency and how many were closed, so two first commands at once open one wallet.
 func (s *Server) openWallet(ctx context.Context, user id.ID) (*bankv1.Account, error) {
-	wallet, closed, err := s.findWallet(ctx, user)
+	wallet, closed, err := s.findWallet(ctx)
 	if err != nil || wallet != nil {
 		return wallet, err
 	}

@@ -494,7 +494,7 @@ func (x *OpenAccountResponse) GetOpeningDeposit() *Transaction {
 
 type ListAccountsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// UUID of the customer.
+	// UUID of the customer. A user may leave it empty, and gets the accounts of all customers that are his.
 	CustomerId string `protobuf:"bytes,1,opt,name=customer_id,json=customerId,proto3" json:"customer_id,omitempty"`
 	// 1 to 100; 0 means 25.
 	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
@@ -2078,9 +2078,9 @@ const file_bank_v1_wallet_proto_rawDesc = "" +
 	"\frequest_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\vrequestTime\"\x80\x01\n" +
 	"\x13OpenAccountResponse\x12*\n" +
 	"\aaccount\x18\x01 \x01(\v2\x10.bank.v1.AccountR\aaccount\x12=\n" +
-	"\x0fopening_deposit\x18\x02 \x01(\v2\x14.bank.v1.TransactionR\x0eopeningDeposit\"x\n" +
-	"\x13ListAccountsRequest\x12%\n" +
-	"\vcustomer_id\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\n" +
+	"\x0fopening_deposit\x18\x02 \x01(\v2\x14.bank.v1.TransactionR\x0eopeningDeposit\"r\n" +
+	"\x13ListAccountsRequest\x12\x1f\n" +
+	"\vcustomer_id\x18\x01 \x01(\tR\n" +
 	"customerId\x12\x1b\n" +
 	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +

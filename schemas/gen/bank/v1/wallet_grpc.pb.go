@@ -51,7 +51,8 @@ type WalletServiceClient interface {
 	// OpenAccount opens a wallet account, with an opening deposit if one is asked for. A customer may have
 	// several, in any currency.
 	OpenAccount(ctx context.Context, in *OpenAccountRequest, opts ...grpc.CallOption) (*OpenAccountResponse, error)
-	// ListAccounts answers the accounts of a customer, cards' accounts and wallets, oldest first.
+	// ListAccounts answers the accounts of a customer, cards' accounts and wallets, oldest first. Those of several
+	// customers come one customer after the other.
 	ListAccounts(ctx context.Context, in *ListAccountsRequest, opts ...grpc.CallOption) (*ListAccountsResponse, error)
 	// GetBalance answers the figures of an account as of its last entry.
 	GetBalance(ctx context.Context, in *GetBalanceRequest, opts ...grpc.CallOption) (*GetBalanceResponse, error)
@@ -250,7 +251,8 @@ type WalletServiceServer interface {
 	// OpenAccount opens a wallet account, with an opening deposit if one is asked for. A customer may have
 	// several, in any currency.
 	OpenAccount(context.Context, *OpenAccountRequest) (*OpenAccountResponse, error)
-	// ListAccounts answers the accounts of a customer, cards' accounts and wallets, oldest first.
+	// ListAccounts answers the accounts of a customer, cards' accounts and wallets, oldest first. Those of several
+	// customers come one customer after the other.
 	ListAccounts(context.Context, *ListAccountsRequest) (*ListAccountsResponse, error)
 	// GetBalance answers the figures of an account as of its last entry.
 	GetBalance(context.Context, *GetBalanceRequest) (*GetBalanceResponse, error)
