@@ -6,12 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"sync"
 	"time"
 
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/id"
 	"codebank.dev/statement"
 	"codebank.dev/statement/file"
+	"codebank.dev/statement/file/pdf"
 )
 
 const (
@@ -36,10 +39,32 @@ func (l *Later) Error() string { return fmt.Sprintf("files: not made yet; go on 
 // Maker makes files. It is safe for concurrent use, by any number of processes.
 type Maker struct {
 	Workshop Workshop
+	// Part returns a part of the content of a file.
+	Part     func(ctx context.Context, file id.ID, number int32) ([]byte, error)
 	States   *statement.Service
 	BankCode string
 	Now      func() time.Time
 	Logger   *slog.Logger
+
+	once sync.Once
+	// slots bounds the files that this process makes at a time, and pageSlots the PDFs, which are whole in memory.
+	slots, pageSlots chan struct{}
+}
+
+const (
+	maxAtOnce  = 8
+	maxPDFs    = 2
+	slotWaited = 100 * time.Millisecond
+)
+
+// take takes a slot until ctx ends, and returns what gives it back.
+func take(ctx context.Context, slots chan struct{}) (giveBack func(), err error) {
+	select {
+	case slots <- struct{}{}:
+		return func() { <-slots }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // Waiting says for whom a file is made.
@@ -53,7 +78,15 @@ type Waiting struct {
 // Make goes on with a file until it has ended or time is up. A repeat does nothing to a file that has ended. The
 // error is a *Later if there is more to do: for another worker, for missing events, or because time is up. Any other
 // error leaves the file as it was behind its last part; try again.
-func (m *Maker) Make(ctx context.Context, file id.ID, waiting Waiting) error {
+func (m *Maker) Make(ctx context.Context, file id.ID, caller Waiting) error {
+	m.once.Do(func() { m.slots, m.pageSlots = make(chan struct{}, maxAtOnce), make(chan struct{}, maxPDFs) })
+	queued, cancel := context.WithTimeout(ctx, slotWaited)
+	defer cancel()
+	giveBack, err := take(queued, m.slots)
+	if err != nil {
+		return &Later{waiting}
+	}
+	defer giveBack()
 	claim, ok, err := m.Workshop.Claim(ctx, file)
 	switch {
 	case err != nil:
@@ -65,7 +98,7 @@ func (m *Maker) Make(ctx context.Context, file id.ID, waiting Waiting) error {
 	}
 	making, err := m.begin(ctx, &claim)
 	if err == nil {
-		making.waiting = waiting
+		making.waiting = caller
 		err = making.run(ctx)
 	}
 	var unmade *unmade
@@ -271,5 +304,35 @@ func (w *making) added() error {
 // end ends a file whose lines are all written.
 func (w *making) end(ctx context.Context) error {
 	end := &End{State: Ready, Digest: w.writer.Digest().String(), Last: w.content.Bytes(), Announce: w.waiting.Announce}
+	if w.claim.Format == file.PDF {
+		pages, err := w.pages(ctx)
+		if err != nil {
+			return failureOf(err)
+		}
+		end.Instead, end.Last = pages, nil
+	}
 	return w.Workshop.EndFile(ctx, w.claim, end)
+}
+
+// pages returns a PDF of the lines that are written, in parts. They are at most file.MaxPDFLines, so the PDF is made in
+// memory.
+func (w *making) pages(ctx context.Context) ([][]byte, error) {
+	giveBack, err := take(ctx, w.pageSlots)
+	if err != nil {
+		return nil, err
+	}
+	defer giveBack()
+	var lines []byte
+	for number := range w.claim.Parts {
+		part, err := w.Part(ctx, w.claim.ID, number)
+		if err != nil {
+			return nil, err
+		}
+		lines = append(lines, part...)
+	}
+	var pages bytes.Buffer
+	if err := pdf.Write(&pages, append(lines, w.content.Bytes()...)); err != nil {
+		return nil, err
+	}
+	return slices.Collect(slices.Chunk(pages.Bytes(), partSize)), nil
 }

@@ -597,7 +597,8 @@ func TestCallsNeedOnlyWhatReadinessChecks(t *testing.T) {
 	sink.Write(t, purchases(alice, 1, 3)...)
 	sink.Write(t, purchases(alice, 5, 6)...)
 	var store *postgres.Store
-	databasetest.Needy(t, address, []string{"SELECT ON statement_settings", "pg_read_all_stats"}, func(address string) error {
+	prepares := []string{"SELECT ON statement_settings", "pg_read_all_stats", "USAGE ON SCHEMA river", "SELECT ON river.river_migration", "USAGE ON river.river_job_id_seq"}
+	databasetest.Needy(t, address, prepares, func(address string) error {
 		store = open(t, postgres.Config{URL: address, BankCode: statementtest.Bank})
 		require.NoError(t, store.Prepare(t.Context(), slog.New(slog.DiscardHandler)))
 		return store.Ready(t.Context())
@@ -616,6 +617,7 @@ func TestCallsNeedOnlyWhatReadinessChecks(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, page.Lines, 3)
 	}
+	requireFiles(t, store)
 	require.NoError(t, link(t, store, statementtest.Customer, carol))
 }
 

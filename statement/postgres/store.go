@@ -44,7 +44,8 @@ var needs = database.Needs{"statement_lines": "SELECT", "statement_accounts": "S
 	"statement_settings": "SELECT", "statement_watch": "SELECT UPDATE", "statement_gaps": "SELECT INSERT DELETE",
 	"audit_log": table.Needs["audit_log"], "audit_head": table.Needs["audit_head"],
 	"statement_files": "SELECT INSERT UPDATE DELETE", "statement_file_parts": "SELECT INSERT DELETE",
-	"request_offsets": "SELECT INSERT UPDATE", queue.Schema + ".river_job": "SELECT INSERT"}
+	"request_offsets": "SELECT INSERT UPDATE", queue.Schema + ".river_job": "SELECT INSERT UPDATE DELETE",
+	queue.Schema + ".river_leader": "SELECT INSERT UPDATE DELETE", queue.Schema + ".river_queue": "SELECT INSERT UPDATE DELETE"}
 
 // Config says how to reach the statement's database. URL and BankCode are required.
 type Config struct {

@@ -26,6 +26,7 @@ import (
 	"codebank.dev/statement/queue"
 	"codebank.dev/statement/rpc"
 	"codebank.dev/statement/statementtest"
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -37,7 +38,7 @@ import (
 func serveFiles(t testing.TB, server *serve.Server, store *postgres.Store, url string) {
 	t.Helper()
 	statements := statement.NewService(store)
-	maker := &files.Maker{Workshop: store, States: statements, BankCode: statementtest.Bank, Now: time.Now, Logger: slog.New(slog.DiscardHandler)}
+	maker := &files.Maker{Workshop: store, Part: store.Part, States: statements, BankCode: statementtest.Bank, Now: time.Now, Logger: slog.New(slog.DiscardHandler)}
 	service := &files.Service{Store: store, States: statements, Maker: maker, Now: time.Now, New: func() id.ID {
 		made, err := id.New(rand.Reader)
 		assert.NoError(t, err)
@@ -296,6 +297,32 @@ func TestAFileOfNothingMeantIsRefused(t *testing.T) {
 	_, err = r.files.GetFile(t.Context(), &statementv1.GetFileRequest{Name: "accounts/" + alice})
 	require.Equal(t, "name", fault.Of(serve.FromStatus(err)).Field)
 	require.False(t, proto.Equal(request, fileRequest("one")))
+}
+
+// Each format is a file, by a call and by a job, with the same lines.
+func TestEveryFormatIsAFile(t *testing.T) {
+	r := start(t, postgrestest.Database(t))
+	r.sink.Write(t, lines(1, 500)...)
+	begins := map[statementv1.FileFormat]string{
+		statementv1.FileFormat_FILE_FORMAT_CSV: "record,", statementv1.FileFormat_FILE_FORMAT_OFX_2: "<?xml", statementv1.FileFormat_FILE_FORMAT_OFX_1: "OFXHEADER:100",
+		statementv1.FileFormat_FILE_FORMAT_PDF: "%PDF-", statementv1.FileFormat_FILE_FORMAT_CAMT_053: "<?xml",
+	}
+	require.Len(t, begins, len(statementv1.FileFormat_name)-1)
+	for format, begin := range begins {
+		for _, change := range []func(*statementv1.CreateFileRequest) *statementv1.CreateFileRequest{
+			func(in *statementv1.CreateFileRequest) *statementv1.CreateFileRequest { return in }, long,
+		} {
+			request := change(fileRequest(uuid.NewString()))
+			request.Format = format
+			made := r.awaitFile(t, owner, r.createAs(t, owner, request).GetName())
+			require.Equal(t, statementv1.FileState_FILE_STATE_READY, made.GetState(), made)
+			require.EqualValues(t, 500, made.GetLineCount())
+			response, body := r.download(t, owner, made.GetName())
+			require.Equal(t, made.GetContentType(), response.Header.Get("Content-Type"))
+			require.True(t, strings.HasPrefix(body, begin), "%s: %.100s", format, body)
+			require.EqualValues(t, made.GetSize(), len(body))
+		}
+	}
 }
 
 // What has expired is not there any more, and its row says so.

@@ -12,8 +12,8 @@ import (
 )
 
 var (
-	missing   = regexp.MustCompile(`missing: ([A-Z]+ on [a-z_]+(?:, [A-Z]+ on [a-z_]+)*)`)
-	privilege = regexp.MustCompile(`([A-Z]+ on [a-z_]+)`)
+	missing   = regexp.MustCompile(`missing: ([A-Z]+ on [a-z_.]+(?:, [A-Z]+ on [a-z_.]+)*)`)
+	privilege = regexp.MustCompile(`([A-Z]+ on [a-z_.]+)`)
 )
 
 // Needy makes a user of the database at an address, and returns the address for that user. The
