@@ -16,8 +16,11 @@ import (
 func FuzzRequest(f *testing.F) {
 	service := start(f, postgrestest.Database(f))
 	service.sink.Write(f, statementtest.Purchase(alice, 1), statementtest.Purchase(alice, 2))
-	methods := rpctest.Unary(statementv1.StatementService_ServiceDesc)
+	methods := rpctest.Unary(statementv1.StatementService_ServiceDesc, statementv1.FileService_ServiceDesc)
 	methods.Seed(f,
+		fileRequest("one"),
+		&statementv1.GetFileRequest{Name: "accounts/" + alice + "/files/" + bob},
+		&statementv1.ListFilesRequest{Parent: "accounts/" + alice, PageSize: 1, PageToken: "AQ"},
 		&statementv1.GetStatementRequest{Name: "accounts/" + alice + "/statement"},
 		&statementv1.ListLinesRequest{Parent: "accounts/" + alice, PageSize: 1, PageToken: "AQ"},
 		&statementv1.GetStatementRequest{Name: "accounts/" + alice + "/statement", AsOfSequence: 1},
