@@ -210,6 +210,19 @@ func (s *Store) ExpireFiles(ctx context.Context) error {
 	return nil
 }
 
+// PendingFiles returns how many files of all owners are not made yet, and for how long the oldest of them.
+func (s *Store) PendingFiles(ctx context.Context) (count int64, oldest time.Duration, err error) {
+	if _, err := s.prepared(); err != nil {
+		return 0, 0, err
+	}
+	var seconds int64
+	batch := s.asOwner(everyOwner)
+	batch.Queue("SELECT count(*), coalesce(extract(epoch FROM now() - min(created_at)), 0)::bigint FROM statement_files WHERE state IN (1, 2)").
+		QueryRow(func(row pgx.Row) error { return row.Scan(&count, &seconds) })
+	err = s.pool.SendBatch(ctx, batch).Close()
+	return count, time.Duration(max(seconds, 0)) * time.Second, failure(err)
+}
+
 // Announced returns a file to tell its owner of, or ErrNoFile.
 func (s *Store) Announced(ctx context.Context, fileID id.ID) (files.File, error) {
 	var writer []byte

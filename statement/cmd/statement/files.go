@@ -49,6 +49,7 @@ func serveFiles(ctx context.Context, server *serve.Server, store *postgres.Store
 		announcer := &files.Announcer{File: store.Announced, Send: sender.Send, PagesURL: config.files.pagesURL, Now: time.Now, Failpoint: config.database.Failpoint}
 		work.Announce = announcer.Announce
 	}
+	server.Metrics().MustRegister(&fileFigures{store})
 	statementv1.RegisterFileServiceServer(server, rpc.NewFileServer(service, store.PageTokenKey, config.files.smtp != nil))
 	err := server.Gateway(ctx, statementv1.RegisterStatementServiceHandler, statementv1.RegisterFileServiceHandler, rpc.RegisterDownload)
 	if err != nil {
