@@ -101,6 +101,12 @@ func (s *Service) Of(ctx context.Context, user bank.ID) ([]bank.ID, error) {
 	if known, ok := s.users.Get(user); ok && !now.Before(known.readAt) && now.Sub(known.readAt) < fresh {
 		return known.customers, nil
 	}
+	return s.Fresh(ctx, user)
+}
+
+// Fresh is Of as of now, for an answer that stays for good.
+func (s *Service) Fresh(ctx context.Context, user bank.ID) ([]bank.ID, error) {
+	now := s.now()
 	links, err := s.links.LinksOf(ctx, user)
 	if err != nil {
 		return nil, err

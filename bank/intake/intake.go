@@ -13,7 +13,6 @@
 //	execute.go  a command as a call
 //	refuse.go   a command that can never be decided ends for good
 //	result.go   the ledger's entry as a result
-//	keyfile.go  the file with the keys of the producers
 package intake
 
 import (

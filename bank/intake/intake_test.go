@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
-	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -35,8 +33,13 @@ func (plainEncoder) Append(dst []byte, entry *bank.Entry) ([]byte, int, error) {
 	return entry.AppendEventID(dst), 1, nil
 }
 
-// edge lets everybody in but whom it forbids. The customer of a user has his id.
-type edge struct{ forbidden bool }
+// edge lets everybody in but whom it forbids. The customer of a user has his id. It may not know now
+// whose customers are whose.
+type edge struct {
+	forbidden bool
+	// away are the kinds of command for which it does not know.
+	away []string
+}
 
 func (e *edge) Namespace(producer string) string { return "ns-" + producer }
 
@@ -44,6 +47,9 @@ func (e *edge) Enter(ctx context.Context, asked intake.Asked) (context.Context, 
 	subject := bank.Subject{Kind: principal.Service, Name: asked.Producer}
 	if !asked.User.IsZero() {
 		subject = bank.Subject{Kind: principal.User, Name: asked.User.String(), Customers: []bank.ID{asked.User}}
+	}
+	if slices.Contains(e.away, asked.Kind) {
+		return ctx, subject, fault.New(fault.Unavailable, "AWAY", "Away.")
 	}
 	if e.forbidden {
 		return ctx, subject, fault.New(fault.PermissionDenied, "NOT_ALLOWED", "No.")
@@ -320,6 +326,17 @@ func TestAnAnswerOutlivesTheRulesThatLedToIt(t *testing.T) {
 		b.edge.forbidden = true
 		require.Equal(t, first, b.again())
 	}
+	for name, change := range map[string]func(*command.Command){
+		"amount":      func(c *command.Command) { c.AmountMinor++ },
+		"destination": func(c *command.Command) { c.DestinationAccountID = c.AccountID },
+		"currency":    func(c *command.Command) { c.Currency = "USD" },
+		"description": func(c *command.Command) { c.Description = "other" },
+		"kind":        func(c *command.Command) { c.Kind = command.Deposit },
+	} {
+		other := b.transfer("a")
+		change(&other)
+		require.Equal(t, "REQUEST_ID_REUSED", b.ask(other).Reason, name)
+	}
 	b.requireEnd(b.transfer("d"), command.Cancelled, "NOT_ALLOWED", "")
 	b.edge.forbidden = false
 	require.Equal(t, "NOT_ALLOWED", b.again().Reason, "nor does a refusal change")
@@ -368,6 +385,18 @@ func TestARefusalThatBrokeOffGoesOn(t *testing.T) {
 	b.edge.forbidden = true
 	b.requireEnd(missing, command.Cancelled, "ACCOUNT_NOT_FOUND", "destination")
 
+	// What has no answer now has not ended.
+	b.edge.forbidden, b.edge.away = false, []string{command.Transfer}
+	b.last = b.record(gateway, b.transfer("later"))
+	_, err = b.Handle(t.Context(), []*kgo.Record{b.last})
+	require.Equal(t, fault.Unavailable, fault.CodeOf(err))
+	ended, stop := context.WithCancel(t.Context())
+	stop()
+	b.edge.away = nil
+	_, err = b.Handle(ended, []*kgo.Record{b.last})
+	require.Error(t, err)
+	require.Equal(t, command.Completed, b.again().Status)
+
 	// Results that could not be published are published later, the same.
 	b.edge.forbidden = false
 	b.results.err = errors.New("the brokers are away")
@@ -376,7 +405,7 @@ func TestARefusalThatBrokeOffGoesOn(t *testing.T) {
 	require.ErrorIs(t, err, b.results.err)
 	b.results.err = nil
 	require.Equal(t, command.Completed, b.again().Status)
-	require.Equal(t, int64(900), b.balance(b.mine))
+	require.Equal(t, int64(800), b.balance(b.mine))
 }
 
 // The commands of one account are decided in the order of the topic.
@@ -397,6 +426,30 @@ func TestTheOrderOfAnAccountIsThatOfTheTopic(t *testing.T) {
 		require.Equal(t, command.Completed, result.Status, i)
 		require.Equal(t, int64(3+i), result.Sequence)
 	}
+}
+
+// A command behind one that has no answer yet waits too, because the first may bring the money that the second
+// takes.
+func TestWhatFollowsAnUnansweredCommandWaits(t *testing.T) {
+	b := newBench(t)
+	in, all := b.asked("in", command.Deposit), b.transfer("all")
+	all.AmountMinor = 1_100
+	other := b.asked("other", command.Withdrawal)
+	other.AccountID, other.PrincipalKind, other.PrincipalID = b.yours.String(), command.Service, ""
+	batch := []*kgo.Record{b.record(gateway, in), b.record(gateway, all), b.record(gateway, other)}
+	b.edge.away = []string{command.Deposit}
+	_, err := b.Handle(t.Context(), batch)
+	require.Equal(t, fault.Unavailable, fault.CodeOf(err))
+	require.Equal(t, []int64{1_000, 900}, []int64{b.balance(b.mine), b.balance(b.yours)}, "other accounts do not wait")
+	require.Empty(t, b.results.results, "no result before the whole batch is dealt with")
+	b.edge.away = nil
+	_, err = b.Handle(t.Context(), batch)
+	require.NoError(t, err)
+	require.Len(t, b.results.results, 3)
+	for _, result := range b.results.results {
+		require.Equal(t, command.Completed, result.Status)
+	}
+	require.Equal(t, []int64{0, 2_000}, []int64{b.balance(b.mine), b.balance(b.yours)})
 }
 
 // A record that is no command of anybody the bank knows moves nothing and is a letter, and its neighbours
@@ -496,33 +549,4 @@ type brokenReader struct{ bank.AccountReader }
 
 func (brokenReader) Details(context.Context, bank.ID) (bank.TransactionDetails, error) {
 	return bank.TransactionDetails{}, fault.New(fault.Internal, "BROKEN", "Broken.")
-}
-
-func TestKeysAreReadAgainWhenTheirFileChanges(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "keys.json")
-	keys, err := command.ParseKeys([]byte(`{"keys":[]}`))
-	require.NoError(t, err)
-	first, err := keys.With("one", "gateway", true)
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(path, first, 0o644))
-	_, err = intake.OpenKeyFile(path)
-	require.ErrorContains(t, err, "others have access")
-	require.NoError(t, os.Chmod(path, 0o600))
-	file, err := intake.OpenKeyFile(path)
-	require.NoError(t, err)
-	require.NotNil(t, file.Keys().Signer("gateway"))
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		file.Run(ctx, slog.New(slog.DiscardHandler))
-	}()
-	second, err := file.Keys().With("two", "payroll", false)
-	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(path, second, 0o600))
-	require.Eventually(t, func() bool { return file.Keys().Signer("payroll") != nil }, 10*time.Second, 10*time.Millisecond)
-	require.NoError(t, os.WriteFile(path, []byte("half a fi"), 0o600))
-	require.Never(t, func() bool { return file.Keys().Signer("payroll") == nil }, 1500*time.Millisecond, 100*time.Millisecond)
-	stop()
-	<-ended
 }

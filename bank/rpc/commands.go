@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"codebank.dev/bank"
+	"codebank.dev/bank/customer"
 	"codebank.dev/bank/intake"
 	"codebank.dev/platform/permission"
 	"codebank.dev/platform/principal"
@@ -42,7 +43,8 @@ func (e *CommandEdge) Namespace(producer string) string {
 }
 
 // Enter implements intake.Edge. A user is a customer who has signed in where the producer has let him in. The
-// context is that of a call by the same principal, so that the acts of operators are in the audit log.
+// context is that of a call by the same principal, so that the acts of operators are in the audit log. Whose
+// customers are whose is read anew: a call may be sent again when a link is known, a refused command may not.
 func (e *CommandEdge) Enter(ctx context.Context, asked intake.Asked) (context.Context, bank.Subject, error) {
 	asking := e.Walls.Program(asked.Producer)
 	if !asked.User.IsZero() {
@@ -53,7 +55,7 @@ func (e *CommandEdge) Enter(ctx context.Context, asked intake.Asked) (context.Co
 	}
 	ctx = serve.ContextWithIdentity(ctx, asked.Producer, asked.TraceID)
 	ctx = serve.ContextWithPrincipal(ctx, e.Namespace(asked.Producer), asking)
-	ctx, err := e.Principals.withCustomers(ctx)
+	ctx, err := e.Principals.withCustomers(ctx, (*customer.Service).Fresh)
 	if err != nil {
 		return ctx, bank.Subject{Kind: asking.Kind, Name: asking.Name}, err
 	}

@@ -35,15 +35,15 @@ type customersKey struct{}
 // Unary is the interceptor that reads which customers belong to the user of a call. A call of a user that
 // does not pass it is made for somebody who owns nothing. No stream is for users.
 func (p *Principals) Unary(ctx context.Context, in any, _ *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
-	ctx, err := p.withCustomers(ctx)
+	ctx, err := p.withCustomers(ctx, (*customer.Service).Of)
 	if err != nil {
 		return nil, err
 	}
 	return handle(ctx, in)
 }
 
-// withCustomers returns ctx with the customers of its user, if it has one.
-func (p *Principals) withCustomers(ctx context.Context) (context.Context, error) {
+// withCustomers returns ctx with the customers of its user, if it has one. of reads them.
+func (p *Principals) withCustomers(ctx context.Context, of func(*customer.Service, context.Context, bank.ID) ([]bank.ID, error)) (context.Context, error) {
 	proved := serve.Principal(ctx)
 	user := proved.UserID()
 	if user.IsZero() {
@@ -52,7 +52,7 @@ func (p *Principals) withCustomers(ctx context.Context) (context.Context, error)
 	owned := []bank.ID{user}
 	if p.customers != nil {
 		var err error
-		if owned, err = p.customers.Of(ctx, user); err != nil {
+		if owned, err = of(p.customers, ctx, user); err != nil {
 			return ctx, err
 		}
 	}

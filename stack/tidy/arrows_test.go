@@ -73,7 +73,7 @@ var arrows = map[string][]string{
 	"bank/purchase":   slices.Concat(language, []string{"bank/reversal", "bank/risk"}),
 	"bank/reversal":   language,
 	"bank/wallet":     slices.Concat(language, []string{"bank/hold", "bank/reversal"}),
-	"bank/intake":     slices.Concat(language, []string{"bank/hold", "bank/wallet", "platform/consumer", "platform/keyfile", "schemas"}),
+	"bank/intake":     slices.Concat(language, []string{"bank/hold", "bank/wallet", "platform/consumer", "schemas"}),
 	"bank/risk":       language,
 	"bank/ledger":     slices.Concat(language, []string{"platform/groupcommit"}),
 	"bank/outbox":     language,

@@ -10,12 +10,14 @@ import (
 	"codebank.dev/bank/rpc"
 	"codebank.dev/platform/consumer"
 	"codebank.dev/platform/failpoint"
+	"codebank.dev/platform/keyfile"
 	"codebank.dev/platform/serve"
+	"codebank.dev/schemas/command"
 )
 
 // commandReader reads the commands of the topic. The zero value reads none.
 type commandReader struct {
-	keys     *intake.KeyFile
+	keys     *keyfile.Watched[command.Keys]
 	results  *kafka.Results
 	letters  *consumer.Letters
 	consumer *consumer.Consumer
@@ -29,7 +31,7 @@ func (s *services) newCommandReader(walls *serve.Walls, logger *slog.Logger) (r 
 	if config.commandKeys == "" {
 		return r, nil
 	}
-	if r.keys, err = intake.OpenKeyFile(config.commandKeys); err != nil {
+	if r.keys, err = keyfile.Watch(config.commandKeys, command.ParseKeys); err != nil {
 		return nil, err
 	}
 	if r.results, err = kafka.NewResults(config.brokers(logger), intake.ResultTopic(config.bankCode)); err != nil {
@@ -58,7 +60,7 @@ func (s *services) intake(walls *serve.Walls, r *commandReader, logger *slog.Log
 			Walls: walls, Permissions: rpc.Permissions(s.config.simulatedCash), Groups: rpc.Groups(s.config.acquirers, s.config.history),
 			Principals: s.principals,
 		},
-		Results: r.results, Keys: r.keys.Keys, Now: s.config.now, Logger: logger,
+		Results: r.results, Keys: r.keys.Current, Now: s.config.now, Logger: logger,
 	}
 }
 
