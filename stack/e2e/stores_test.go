@@ -262,10 +262,10 @@ func plantCardData(t *testing.T, stack *launch.Stack, data *bankv1.CardData, uni
 
 func searchTables(t *testing.T, stack *launch.Stack, search func(string, []byte)) {
 	t.Helper()
-	for _, name := range []string{launch.LedgerDatabase, launch.StatementDatabase, launch.CheckoutDatabase} {
+	for _, name := range []string{launch.LedgerDatabase, launch.StatementDatabase, launch.CheckoutDatabase, launch.IdentityDatabase, launch.GatewayDatabase} {
 		pool := databasePool(t, stack, name)
-		rows, err := pool.Query(t.Context(), `SELECT table_name FROM information_schema.tables
-			WHERE table_schema = 'public' AND table_type = 'BASE TABLE'`)
+		rows, err := pool.Query(t.Context(), `SELECT format('%I.%I', table_schema, table_name) FROM information_schema.tables
+			WHERE table_schema NOT IN ('pg_catalog', 'information_schema') AND table_type = 'BASE TABLE'`)
 		require.NoError(t, err)
 		var tables []string
 		for rows.Next() {
@@ -276,12 +276,12 @@ func searchTables(t *testing.T, stack *launch.Stack, search func(string, []byte)
 		require.NoError(t, rows.Err())
 		for _, table := range tables {
 			var content string
-			require.NoError(t, pool.QueryRow(t.Context(), fmt.Sprintf(`SELECT coalesce(string_agg(r::text, chr(10)), '') FROM %q r`, table)).Scan(&content))
+			require.NoError(t, pool.QueryRow(t.Context(), fmt.Sprintf(`SELECT coalesce(string_agg(r::text, chr(10)), '') FROM %s r`, table)).Scan(&content))
 			search(name+"."+table, []byte(content))
 			// bytea is shown in hexadecimal, so its decoded content is searched too.
 			var raw []byte
 			require.NoError(t, pool.QueryRow(t.Context(), fmt.Sprintf(
-				`SELECT coalesce(string_agg(decode(m[1], 'hex'), ''::bytea), ''::bytea) FROM %q r, regexp_matches(r::text, '\\\\x([0-9a-f]+)', 'g') m`, table)).Scan(&raw))
+				`SELECT coalesce(string_agg(decode(m[1], 'hex'), ''::bytea), ''::bytea) FROM %s r, regexp_matches(r::text, '\\\\x([0-9a-f]+)', 'g') m`, table)).Scan(&raw))
 			search(name+"."+table+" (bytes)", raw)
 		}
 	}
