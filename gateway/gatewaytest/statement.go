@@ -174,6 +174,18 @@ func (s *Statement) Work() {
 	}
 }
 
+// Announced returns the addresses to which files are announced.
+func (s *Statement) Announced() (addresses []string) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	for _, asked := range s.asked {
+		if asked.GetEmail() != "" {
+			addresses = append(addresses, asked.GetEmail())
+		}
+	}
+	return addresses
+}
+
 // fileOf returns a file of the caller.
 func (s *Statement) fileOf(ctx context.Context, name string) (*statementv1.File, error) {
 	s.mutex.Lock()

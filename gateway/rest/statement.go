@@ -11,6 +11,7 @@ import (
 	"codebank.dev/platform/language"
 	"codebank.dev/platform/serve"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
+	identityv1 "codebank.dev/schemas/gen/identity/v1"
 	statementv1 "codebank.dev/schemas/gen/statement/v1"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
@@ -169,13 +170,25 @@ func dateOf(name, text string) (time.Time, error) {
 	return at, nil
 }
 
-// createFile asks for a file. A repeat whose range ends at the present ends later than the first one, which is
+// createFile asks for a file; one that takes long is announced to the user's e-mail address. A repeat whose range ends at the present ends later than the first one, which is
 // looked for then.
 func (s *Server) createFile(ctx context.Context, asked *wanted) (*statementv1.File, error) {
-	created, err := s.files.CreateFile(ctx, &statementv1.CreateFileRequest{
+	order := &statementv1.CreateFileRequest{
 		RequestId: asked.request.String(), Parent: asked.account, Format: formats[asked.format],
 		StartTime: timestamppb.New(asked.start), EndTime: timestamppb.New(asked.end), LanguageCode: asked.language,
-	})
+	}
+	if asked.end.Sub(asked.start) > atOnce {
+		found, err := s.identity.GetMe(ctx, &identityv1.GetMeRequest{})
+		if err != nil {
+			return nil, err
+		}
+		order.Email = found.GetUser().GetEmail()
+	}
+	created, err := s.files.CreateFile(ctx, order)
+	if err != nil && fault.Of(err).Field == "email" { // The statement announces nothing.
+		order.Email = ""
+		created, err = s.files.CreateFile(ctx, order)
+	}
 	if err == nil || fault.CodeOf(err) != fault.Aborted || !asked.endsNow {
 		return created.GetFile(), err
 	}

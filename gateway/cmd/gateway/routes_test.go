@@ -306,6 +306,7 @@ func TestAStatementIsAnsweredAtOnceOrMadeLater(t *testing.T) {
 	answer, body = generate("long", `{"maxDate":"`+date(40)+`"}`)
 	require.Equal(t, 202, answer.StatusCode, body)
 	require.Equal(t, "csv", member(t, body, "format"))
+	require.Equal(t, []string{gatewaytest.Email}, p.Statement.Announced(), "only what takes long is announced")
 	location := answer.Header.Get("Location")
 	require.Equal(t, location, member(t, body, "location"))
 	answer, body = p.send(t, maria, "GET", location, "")
