@@ -7,6 +7,7 @@
 //	transfer/     the use cases: accept, show, cancel, end
 //	postgres/     the store, and the outbox of commands
 //	results/      the bank's results from their topic
+//	bankrpc/      the bank, asked for a user
 //	rest/         the paths of the seeds over HTTP
 //	cmd/gateway/  the program
 package gateway

@@ -165,6 +165,9 @@ func (p *Publisher) send(ctx context.Context, records []*kgo.Record, errs []erro
 // isOutage reports whether a record failed for another reason than its size.
 func isOutage(err error) bool { return err != nil && !errors.Is(err, outbox.ErrRefused) }
 
+// errNoAnswer says that the producer was closed before the brokers had answered.
+var errNoAnswer = errors.New("outbox: the brokers have not acknowledged the records in time")
+
 // explain tells a record that the broker refuses from a broker that is away.
 func (p *Publisher) explain(err error) error {
 	switch {
@@ -172,6 +175,8 @@ func (p *Publisher) explain(err error) error {
 		return nil
 	case isTooLarge(err):
 		return fmt.Errorf("%w: %w", outbox.ErrRefused, err)
+	case errors.Is(err, kgo.ErrClientClosed):
+		return errNoAnswer
 	}
 	return kafkaauth.Explain(p.config.BrokerAuth, err)
 }
