@@ -84,42 +84,46 @@ type Page struct {
 // stay as they are while new lines arrive. No event can arrive late below complete_to. A line
 // that cannot be shown is left out, and the page names it. Errors are those of State.
 func (s *Service) Page(ctx context.Context, query PageQuery) (Page, error) {
-	state, err := s.State(ctx, query.Reader, query.Account)
+	below, floor, err := s.bounds(ctx, query)
 	if err != nil {
 		return Page{}, err
 	}
-	below, floor, err := s.bounds(ctx, query)
+	next := LineQuery{Reader: query.Reader, Account: query.Account, Below: below, Limit: max(minFetch, query.Size+1)}
+	state, more, lines, err := s.store.AdvanceWithLines(ctx, next, advanceStep)
+	if err == nil && more {
+		state, err = s.State(ctx, query.Reader, query.Account)
+	}
 	if err != nil {
 		return Page{}, err
 	}
 	selection := selection{page: Page{State: state}, query: query, floor: floor}
 	selection.query.Filter = query.Filter.folded()
-	err = s.fill(ctx, &selection, below)
+	err = s.fill(ctx, &selection, next, lines)
 	return selection.page, err
 }
 
-// fill reads the events of a page, highest sequence first.
-func (s *Service) fill(ctx context.Context, selection *selection, below int64) error {
-	limit := max(minFetch, selection.query.Size+1)
-	for scanned := 0; below > selection.floor; {
-		lines, err := s.store.Lines(ctx, LineQuery{Reader: selection.query.Reader, Account: selection.query.Account, Below: below, Limit: limit})
-		if err != nil {
-			return err
-		}
+// fill reads the events of a page, highest sequence first. The first of them were read already.
+func (s *Service) fill(ctx context.Context, selection *selection, next LineQuery, lines []Line) (err error) {
+	for scanned := 0; next.Below > selection.floor; {
 		for i := range lines {
 			if !selection.add(&lines[i]) {
 				return nil
 			}
 		}
-		if len(lines) < limit {
+		if len(lines) < next.Limit {
 			return nil
 		}
-		below = lines[len(lines)-1].Sequence
-		if scanned += len(lines); scanned >= maxScan && below > selection.floor {
-			selection.page.Next = below
+		next.Below = lines[len(lines)-1].Sequence
+		if scanned += len(lines); scanned >= maxScan {
+			if next.Below > selection.floor {
+				selection.page.Next = next.Below
+			}
 			return nil
 		}
-		limit = min(growth*limit, maxFetch, maxScan-scanned)
+		next.Limit = min(growth*next.Limit, maxFetch, maxScan-scanned)
+		if lines, err = s.store.Lines(ctx, next); err != nil {
+			return err
+		}
 	}
 	return nil
 }

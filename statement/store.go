@@ -37,11 +37,24 @@ type Sums struct {
 	Count, LeftOut int64
 }
 
+// PastStore is the part of Store that reads what does not change any more.
+type PastStore interface {
+	// StateAt returns the account as of the last event up to a sequence that can be shown. Its CompleteTo is
+	// the sequence of that event, or 0 if there is none or the reader does not see the account.
+	StateAt(ctx context.Context, reader Reader, account id.ID, sequence int64) (State, error)
+
+	// Sum returns what lines moved; nothing if the reader does not see the account. The error is
+	// money.ErrOverflow if a sum does not fit 64 bits.
+	Sum(ctx context.Context, query SumQuery) (Sums, error)
+}
+
 // Store is the statement's database, for those who read accounts. A sink adds its rows, and rows are never
 // deleted. Every method answers fault.Unavailable while the database is away or not yet migrated,
 // and may be repeated. Safe for concurrent use, by any number of processes on one
 // database.
 type Store interface {
+	PastStore
+
 	// Advance reads at most limit events above the account's complete_to. It moves
 	// complete_to up to the last event before a gap, and returns the account as of that
 	// event. An event that cannot be shown is never the state of the account, but a later
@@ -50,17 +63,13 @@ type Store interface {
 	// one. The error is ErrNoAccount when no event of the account is there, or the reader does not see it.
 	Advance(ctx context.Context, reader Reader, account id.ID, limit int) (state State, more bool, err error)
 
-	// StateAt returns the account as of the last event up to a sequence that can be shown. Its CompleteTo is
-	// the sequence of that event, or 0 if there is none or the reader does not see the account.
-	StateAt(ctx context.Context, reader Reader, account id.ID, sequence int64) (State, error)
+	// AdvanceWithLines does what Advance and Lines do, for the account and the reader of the query, in one round
+	// trip where it can. The lines are not older than the state.
+	AdvanceWithLines(ctx context.Context, query LineQuery, limit int) (state State, more bool, lines []Line, err error)
 
 	// Lines returns events of an account, highest sequence first unless the query says otherwise; none if the reader does not see it. Lines that are not shown, and unsound
 	// ones, are among them.
 	Lines(ctx context.Context, query LineQuery) ([]Line, error)
-
-	// Sum returns what lines moved; nothing if the reader does not see the account. The error is
-	// money.ErrOverflow if a sum does not fit 64 bits.
-	Sum(ctx context.Context, query SumQuery) (Sums, error)
 
 	// Boundary returns a sequence that divides the account's events at a moment: events with
 	// lower sequences happened before it, and all others at it or after it. It is 0 if the reader does not

@@ -31,8 +31,12 @@ const sound = `(line.sequence BETWEEN 1 AND ` + lastSequence + ` AND line.occurr
 const soundAccount = `(account.complete_to BETWEEN 1 AND ` + lastSequence + ` AND account.complete_to_time ` + showableTime + `
 	AND account.balance_minor ` + inMinor + ` AND account.held_minor ` + inMinor + ` AND account.credit_limit_minor ` + inMinor + `)`
 
-// owned is true if the reader $2 sees the account $1. It does not depend on the row, so a query looks once.
-const owned = `($2::text = '` + string(statement.Everybody) + `' OR owns_account($2, $1))`
+// owned is true if the reader $2 sees the account $1: the customer of the account's first line is linked to him
+// or, without a link, has his UUID. The customer of an account never changes. It does not depend on the row, so a
+// query looks once. Function owns_account is for programs of the version before.
+const owned = `($2::text = '` + string(statement.Everybody) + `' OR coalesce((
+	SELECT coalesce((SELECT user_id FROM customer_links AS link WHERE link.customer_id = first.customer_id COLLATE "C"), first.customer_id) = $2::text
+	FROM (SELECT customer_id FROM statement_lines WHERE account_id = $1 AND sequence >= 1 ORDER BY sequence LIMIT 1) AS first), false))`
 
 // selectAhead reads the account. It also reads the next events
 // above the account's complete_to, at most the limit: how many there are, the last one
@@ -105,10 +109,25 @@ func (s *Store) StateAt(ctx context.Context, reader statement.Reader, account id
 
 // Advance implements statement.Store.
 func (s *Store) Advance(ctx context.Context, reader statement.Reader, account id.ID, limit int) (statement.State, bool, error) {
+	return s.advance(ctx, reader, account, limit, nil)
+}
+
+// AdvanceWithLines implements statement.Store. The lines travel with the look ahead.
+func (s *Store) AdvanceWithLines(ctx context.Context, query statement.LineQuery, limit int) (statement.State, bool, []statement.Line, error) {
+	var lines []statement.Line
+	state, more, err := s.advance(ctx, query.Reader, query.Account, limit, func(batch *pgx.Batch) { queueLines(batch, &query, &lines) })
+	if err != nil {
+		return statement.State{}, false, nil, err
+	}
+	return state, more, lines, nil
+}
+
+// advance moves complete_to up. also adds further queries to the look ahead, if it is not nil.
+func (s *Store) advance(ctx context.Context, reader statement.Reader, account id.ID, limit int, also func(*pgx.Batch)) (statement.State, bool, error) { // tidy:parameters those of Advance, and one more
 	if _, err := s.prepared(); err != nil {
 		return statement.State{}, false, err
 	}
-	state, next, err := s.nextEvents(ctx, reader, account, limit)
+	state, next, err := s.nextEvents(ctx, reader, account, limit, also)
 	if err != nil || next.sequence == 0 {
 		return state, false, failure(err)
 	}
@@ -149,14 +168,21 @@ type ahead struct {
 	more     bool
 }
 
-func (s *Store) nextEvents(ctx context.Context, reader statement.Reader, account id.ID, limit int) (statement.State, ahead, error) {
+// tidy:parameters those of advance
+func (s *Store) nextEvents(ctx context.Context, reader statement.Reader, account id.ID, limit int, also func(*pgx.Batch)) (statement.State, ahead, error) {
 	var completeTo, balance, held, creditLimit, last, highest, target *int64
 	var completeToTime *time.Time
 	var currency *string
 	var count int64
-	err := s.rowAs(ctx, reader, selectAhead, []any{account.String(), reader, limit}, &completeTo, &completeToTime, &balance, &held,
-		&creditLimit, &currency, &count, &last, &highest, &target)
-	if err != nil {
+	batch := &pgx.Batch{}
+	batch.Queue(setReader, string(reader))
+	batch.Queue(selectAhead, account.String(), reader, limit).QueryRow(func(row pgx.Row) error {
+		return row.Scan(&completeTo, &completeToTime, &balance, &held, &creditLimit, &currency, &count, &last, &highest, &target)
+	})
+	if also != nil {
+		also(batch)
+	}
+	if err := s.pool.SendBatch(ctx, batch).Close(); err != nil {
 		return statement.State{}, ahead{}, err
 	}
 	state := statement.State{Account: account}
@@ -176,27 +202,13 @@ func (s *Store) nextEvents(ctx context.Context, reader statement.Reader, account
 	return state, ahead{sequence: *target, more: count == int64(limit) && *last == *highest}, nil
 }
 
-// boundary finds the first sequence at or after a moment by halving the account's
-// sequences. If the sequence in the middle is missing, it reads the next one that is
-// there. If the upper half has none, the middle becomes the upper bound. It passes over
-// lines that are not sound, because their time says nothing.
+// boundary finds the first event at or after a moment. Time never goes back within an account, so the index by
+// time has it. Lines that are not sound are passed over, because their time says nothing.
 const boundary = `
-WITH RECURSIVE bounds (low, high) AS (
-	(SELECT (SELECT sequence FROM statement_lines WHERE account_id = $1 AND sequence >= 1 ORDER BY sequence LIMIT 1),
-		(SELECT sequence + 1 FROM statement_lines WHERE account_id = $1 AND sequence <= ` + lastSequence + `
-			ORDER BY sequence DESC LIMIT 1)
-	WHERE ` + owned + `)
-	UNION ALL
-	SELECT CASE WHEN probe.sequence < high AND probe.occurred_at < $3 THEN probe.sequence + 1 ELSE low END,
-		CASE WHEN probe.sequence < high AND probe.occurred_at < $3 THEN high ELSE low + (high - low) / 2 END
-	FROM bounds LEFT JOIN LATERAL (
-		SELECT sequence, occurred_at FROM statement_lines AS line
-		WHERE account_id = $1 AND sequence >= low + (high - low) / 2 AND ` + sound + `
-		ORDER BY sequence LIMIT 1
-	) AS probe ON true
-	WHERE low < high
-)
-SELECT coalesce(max(low), 0) FROM bounds WHERE low >= high`
+SELECT coalesce((
+	SELECT sequence FROM statement_lines AS line WHERE account_id = $1 AND occurred_at >= $3 AND ` + sound + ` ORDER BY occurred_at, sequence LIMIT 1), (
+	SELECT sequence + 1 FROM statement_lines WHERE account_id = $1 AND sequence BETWEEN 1 AND ` + lastSequence + ` ORDER BY sequence DESC LIMIT 1), 0)
+WHERE ` + owned + ` UNION ALL SELECT 0 LIMIT 1`
 
 // Boundary implements statement.Store.
 func (s *Store) Boundary(ctx context.Context, reader statement.Reader, account id.ID, moment time.Time) (int64, error) {

@@ -82,7 +82,9 @@ func (s *Store) FindGaps(ctx context.Context, age, window time.Duration) (examin
 		// The planner cannot know that a stretch of time is a small part of the table. The
 		// work is not worth a second processor.
 		batch.Queue(setReader, string(statement.Everybody))
+		batch.Queue("SET LOCAL enable_bitmapscan = on")
 		batch.Queue("SET LOCAL enable_seqscan = off")
+		batch.Queue("SET LOCAL plan_cache_mode = auto")
 		batch.Queue("SET LOCAL max_parallel_workers_per_gather = 0")
 		batch.Queue(deleteGaps)
 		batch.Queue(insertGaps, from, to).QueryRow(func(row pgx.Row) error { return row.Scan(&examined) })

@@ -52,9 +52,15 @@ func Schema() database.Schema {
 	}}
 }
 
-// setReader makes the rest of a transaction see only the rows of a reader. The policies of migration
-// 00007 read it.
-const setReader = "SELECT set_config('codebank.reader', $1, true)"
+// setReader makes the rest of a transaction see only the rows of a reader. The policies of migrations 00007 and
+// 00009 read it, and the customers that he owns: those that are linked to him, and the one with his UUID unless
+// it is linked to somebody else. It also keeps the planner to the order of an index: it takes the policies for a
+// filter that leaves few rows, and would read and sort all lines of an account for a page of it. And it keeps the
+// plan of a query for the session, because planning takes longer than reading.
+const setReader = `SELECT set_config('codebank.reader', $1::text, true),
+	set_config('codebank.customers', $1::text || ' ' || (ARRAY(SELECT customer_id::text FROM customer_links WHERE user_id = $1::text) || CASE
+		WHEN EXISTS (SELECT FROM customer_links WHERE customer_id = $1::text) THEN '{}'::text[] ELSE ARRAY[$1::text] END)::text, true),
+	set_config('enable_bitmapscan', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true)`
 
 // rowAs runs a query that answers with one row, as a reader. Both statements travel together and
 // are one transaction.

@@ -30,7 +30,7 @@ func inTransaction(t testing.TB, conn *pgx.Conn, reader string, work func(pgx.Tx
 	tx, err := conn.Begin(t.Context())
 	require.NoError(t, err)
 	defer func() { require.NoError(t, tx.Rollback(context.Background())) }()
-	_, err = tx.Exec(t.Context(), "SELECT set_config('codebank.reader', $1, true)", reader)
+	_, err = tx.Exec(t.Context(), postgres.SetReader, reader)
 	require.NoError(t, err)
 	work(tx)
 }
@@ -79,6 +79,11 @@ func TestAQueryWithoutAWhereSeesNothingOfOthers(t *testing.T) {
 		t.Helper()
 		inTransaction(t, conn, reader, func(tx pgx.Tx) {
 			lines, accounts := counts(t, tx)
+			require.Equal(t, []int{wantLines, wantAccounts}, []int{lines, accounts}, "reader %q", reader)
+			// A program of the version before names the reader only, and customers of somebody else count for nothing.
+			_, err := tx.Exec(t.Context(), "SELECT set_config('codebank.customers', $1, true)", "another {"+statementtest.Customer+"}")
+			require.NoError(t, err)
+			lines, accounts = counts(t, tx)
 			require.Equal(t, []int{wantLines, wantAccounts}, []int{lines, accounts}, "reader %q", reader)
 		})
 	}
