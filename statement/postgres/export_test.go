@@ -2,6 +2,7 @@ package postgres
 
 // The queries whose plans are tested.
 const (
+	Boundary    = boundary
 	SelectAhead = selectAhead
 	SelectHolds = selectHolds
 	SelectLines = selectLines

@@ -1,7 +1,6 @@
 package postgres_test
 
 import (
-	"context"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
@@ -17,26 +16,22 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// million is a table of 1,000,000 lines: one account with many of them, and many accounts with some.
+// The accounts of the table of BenchmarkMillion, and the lines of each.
 const (
-	ofTheLargest = 100_000
-	ofOthers     = 900
-	others       = 1_000
+	others   = 1_000
+	ofOthers = 1_000
 )
 
-// fillMillion writes the lines of a table of a million by one statement, as rows like those of a sink.
-func fillMillion(b *testing.B, pool *pgxpool.Pool, template string, accounts int, each int) {
-	b.Helper()
-	_, err := pool.Exec(context.Background(), `
+// fillLines writes lines like those of a sink for accounts and customers that are numbered from 1. Its parameters
+// are the beginning of the accounts' ids, the number of accounts, that of the lines of each, and the account whose one line is the pattern.
+const fillLines = `
 INSERT INTO statement_lines (event_id, transaction_id, account_id, customer_id, bank_code, sequence, kind, direction, status, amount_minor, currency,
 	balance_after_minor, held_after_minor, available_after_minor, credit_limit_minor, card_id, card_brand, card_last4, merchant_id, merchant_name,
 	merchant_city, merchant_country, channel, occurred_at)
-SELECT gen_random_uuid()::text, gen_random_uuid()::text, $1 || lpad(a::text, 12, '0'), left(customer_id, 24) || lpad(a::text, 12, '0'), bank_code, s, kind, direction, status, 100, currency,
-	-100 * s, 0, 100000 - 100 * s, credit_limit_minor, card_id, card_brand, card_last4, merchant_id, merchant_name, merchant_city, merchant_country, channel,
-	occurred_at + s * interval '1 minute'
-FROM statement_lines, generate_series(1, $3) AS s, generate_series(1, $2) AS a WHERE account_id = $4`, alice[:24], accounts, each, template)
-	require.NoError(b, err)
-}
+SELECT gen_random_uuid()::text, gen_random_uuid()::text, $1 || lpad(a::text, 12, '0'), left(customer_id, 24) || lpad(a::text, 12, '0'), bank_code, s, kind,
+	direction, status, 100, currency, -100 * s, 0, 100000 - 100 * s, credit_limit_minor, card_id, card_brand, card_last4, merchant_id, merchant_name,
+	merchant_city, merchant_country, channel, occurred_at + s * interval '1 minute'
+FROM statement_lines, generate_series(1, $3) AS s, generate_series(1, $2) AS a WHERE account_id = $4`
 
 // BenchmarkMillion: a page of 50 lines in a table of 1,000,000 lines, against a read of one line by its primary
 // key in the same way: by the store's pool, as its role and with a reader. "page/key" is the 99th percentile of the one over
@@ -46,10 +41,9 @@ func BenchmarkMillion(b *testing.B) {
 	store := open(b, postgres.Config{URL: serviceURL(b, url), BankCode: statementtest.Bank})
 	require.NoError(b, store.Prepare(b.Context(), slog.New(slog.DiscardHandler)))
 	sink.Write(b, purchases(bob, 1, 1)...)
-	fillMillion(b, sink.Pool(), bob, others, ofOthers)
-	large := purchases(alice, 1, 1)
-	sink.Write(b, large...)
-	_, err := sink.Pool().Exec(b.Context(), "VACUUM ANALYZE statement_lines")
+	_, err := sink.Pool().Exec(b.Context(), fillLines, alice[:24], others, ofOthers, bob)
+	require.NoError(b, err)
+	_, err = sink.Pool().Exec(b.Context(), "VACUUM ANALYZE statement_lines")
 	require.NoError(b, err)
 	service := statement.NewService(store)
 	accounts := make([]string, others)
@@ -103,7 +97,7 @@ func BenchmarkMillion(b *testing.B) {
 	}
 	boundary := func(random *rand.Rand) {
 		account, reader := account(random)
-		_, err := store.Boundary(b.Context(), reader, account, large[0].OccurredAt().Add(time.Duration(random.IntN(ofOthers))*time.Minute))
+		_, err := store.Boundary(b.Context(), reader, account, statementtest.Opened.Add(time.Duration(random.IntN(ofOthers))*time.Minute))
 		require.NoError(b, err)
 	}
 	state := func(random *rand.Rand) {

@@ -410,3 +410,89 @@ func TestAFollowerPassesOverALineThatCannotBeShown(t *testing.T) {
 	require.ErrorIs(t, err, statement.ErrFollowEnds)
 	require.Equal(t, []int64{1, 3}, heard)
 }
+
+// What a client was shown is shown in every later answer: by another replica, by one whose database is read-only,
+// by a page, by a state of the past and by a stream.
+func TestWhatWasShownIsShownAgain(t *testing.T) {
+	first, sink, url := opened(t)
+	var services []*statement.Service
+	for _, more := range []string{"", "&options=-c%20default_transaction_read_only%3Don"} {
+		store := open(t, postgres.Config{URL: serviceURL(t, url) + more, BankCode: statementtest.Bank})
+		require.NoError(t, store.Prepare(t.Context(), slog.New(slog.DiscardHandler)))
+		services = append(services, statement.NewService(first), statement.NewService(store))
+	}
+	const last = 150
+	sink.Write(t, statementtest.Purchase(alice, 1))
+	var writing, reading sync.WaitGroup
+	done := make(chan struct{})
+	for reader := range 4 {
+		random := rand.New(rand.NewPCG(uint64(reader), 3))
+		reading.Go(func() {
+			completeTo, line := int64(0), int64(0) // the most that this client was shown
+			for finished := false; !finished; {
+				select {
+				case <-done:
+					finished = true
+				default:
+				}
+				service := services[random.IntN(len(services))]
+				switch random.IntN(3) {
+				case 0:
+					page, err := service.Page(t.Context(), statement.PageQuery{Reader: customer, Account: aliceID, Size: 1})
+					if err != nil || page.State.CompleteTo < completeTo || page.Lines[0].Sequence < line {
+						t.Errorf("a page after %d, %d: %+v %v", completeTo, line, page, err)
+						return
+					}
+					completeTo, line = page.State.CompleteTo, page.Lines[0].Sequence
+				case 1:
+					state, provisional, err := service.StateAsOf(t.Context(), customer, aliceID, statement.AsOf{Sequence: completeTo + 1})
+					if err != nil || state.CompleteTo < completeTo || !provisional && state.CompleteTo != completeTo+1 {
+						t.Errorf("a state after %d: %+v %v", completeTo, state, err)
+						return
+					}
+					completeTo = state.CompleteTo
+				case 2:
+					summary, err := service.Summarize(t.Context(), customer, aliceID, statement.Range{})
+					if err != nil || summary.Last < completeTo {
+						t.Errorf("a summary after %d: %+v %v", completeTo, summary, err)
+						return
+					}
+					completeTo = summary.Last
+				}
+			}
+			if completeTo == 0 {
+				t.Error("nothing was read")
+			}
+		})
+	}
+	for half := range int64(2) { // odd ones and even ones race each other
+		writing.Go(func() {
+			for sequence := 2 + half; sequence <= last; sequence += 2 {
+				sink.Write(t, statementtest.Purchase(alice, sequence))
+			}
+		})
+	}
+	writing.Wait()
+	close(done)
+	reading.Wait()
+}
+
+// The planner must not take the policies for a reason to read all lines of an account: each customer has few of
+// all lines.
+func TestAPageIsReadInTheOrderOfAnIndex(t *testing.T) {
+	_, sink, url := opened(t)
+	sink.Write(t, purchases(bob, 1, 1)...)
+	_, err := sink.Pool().Exec(t.Context(), fillLines, alice[:24], 50, 500, bob)
+	require.NoError(t, err)
+	_, err = sink.Pool().Exec(t.Context(), "VACUUM ANALYZE statement_lines")
+	require.NoError(t, err)
+	owner := customer[:24] + "000000000007"
+	plan := planAs(t, url, postgres.SelectLines, numbered(7), owner, int64(1<<40), 65)
+	require.Contains(t, plan, "Index Scan Backward using statement_lines_account")
+	require.NotContains(t, plan, "Bitmap")
+	require.NotContains(t, plan, "Sort")
+	plan = planAs(t, url, postgres.Boundary, numbered(7), owner, statementtest.Opened)
+	require.Contains(t, plan, "Index Scan using statement_lines_time")
+	require.NotContains(t, plan, "Bitmap")
+	require.NotContains(t, plan, "Sort")
+}

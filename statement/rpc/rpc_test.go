@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
 	"net/url"
 	"strings"
@@ -230,6 +231,75 @@ func TestALineNamesTheAccountAtTheOtherEnd(t *testing.T) {
 	require.Equal(t, "002", lines.GetLines()[0].GetCounterpartyBankCode())
 }
 
+func TestASummaryAndAStateOfThePastAreTheSameOverGRPCAndREST(t *testing.T) {
+	r := start(t, postgrestest.Database(t))
+	for sequence := int64(1); sequence <= 4; sequence++ {
+		r.sink.Write(t, statementtest.Purchase(alice, sequence))
+	}
+	r.sink.Write(t, statementtest.Purchase(alice, 6))
+	request := &statementv1.SummarizeLinesRequest{
+		Parent: "accounts/" + alice, StartTime: timestamppb.New(statementtest.Opened.Add(time.Minute)), EndTime: timestamppb.New(statementtest.Opened.Add(3 * time.Minute)),
+	}
+	got, err := r.SummarizeLines(t.Context(), request)
+	require.NoError(t, err)
+	require.Equal(t, int64(4), got.GetStatement().GetCompleteToSequence())
+	want := &statementv1.SummarizeLinesResponse{
+		Currency: "BRL", OpeningBalanceMinor: -100, ClosingBalanceMinor: -300, DebitsMinor: 200, LineCount: 2, FirstSequence: 2, LastSequence: 3,
+		Statement: got.GetStatement(),
+	}
+	require.True(t, proto.Equal(want, got), got)
+	within := url.Values{"startTime": {request.GetStartTime().AsTime().Format(time.RFC3339)}, "endTime": {request.GetEndTime().AsTime().Format(time.RFC3339)}}
+	_, body := r.get(t, "/v1/accounts/"+alice+"/lines:summarize?"+within.Encode())
+	var overREST statementv1.SummarizeLinesResponse
+	require.NoError(t, protojson.Unmarshal(body, &overREST), string(body))
+	require.True(t, proto.Equal(want, &overREST), string(body))
+	whole, err := r.SummarizeLines(t.Context(), &statementv1.SummarizeLinesRequest{Parent: "accounts/" + alice})
+	require.NoError(t, err)
+	require.True(t, whole.GetProvisional(), "event 5 is missing")
+	require.Equal(t, int64(4), whole.GetLastSequence())
+
+	for query, want := range map[string]struct {
+		sequence    int64
+		provisional bool
+	}{
+		"asOfSequence=2":                    {2, false},
+		"asOfSequence=5":                    {4, true},
+		"asOfTime=2026-01-31T23:59:59Z":     {2, false},
+		"asOfTime=2026-01-31T23:57:59.999Z": {0, false},
+		"asOfTime=2026-12-31T00:00:00Z":     {4, true},
+	} {
+		_, body := r.get(t, "/v1/accounts/"+alice+"/statement?"+query)
+		var state statementv1.GetStatementResponse
+		require.NoError(t, protojson.Unmarshal(body, &state), string(body))
+		require.Equal(t, want.sequence, state.GetStatement().GetCompleteToSequence(), query)
+		require.Equal(t, -100*want.sequence, state.GetStatement().GetBalanceMinor(), query)
+		require.Equal(t, want.provisional, state.GetProvisional(), query)
+	}
+}
+
+func TestFiltersAreTheSameOverGRPCAndREST(t *testing.T) {
+	r := start(t, postgrestest.Database(t))
+	for sequence := int64(1); sequence <= 4; sequence++ {
+		e := statementtest.Purchase(alice, sequence)
+		if sequence == 2 {
+			e.MerchantName, e.Kind, e.Direction, e.BalanceAfterMinor = "Açaí da Praça", event.KindReversal, event.DirectionCredit, event.Some[int64](0)
+		}
+		r.sink.Write(t, e)
+	}
+	got, err := r.ListLines(t.Context(), &statementv1.ListLinesRequest{
+		Parent: "accounts/" + alice, Kinds: []statementv1.LineKind{statementv1.LineKind_LINE_KIND_REVERSAL}, Direction: statementv1.LineDirection_LINE_DIRECTION_CREDIT,
+		Text: "ACAI", MinAmountMinor: 100, MaxAmountMinor: 100, AsOfSequence: 3,
+	})
+	require.NoError(t, err)
+	require.Len(t, got.GetLines(), 1)
+	require.Equal(t, int64(2), got.GetLines()[0].GetSequence())
+	query := url.Values{"kinds": {"LINE_KIND_REVERSAL", "LINE_KIND_PURCHASE"}, "text": {"praça"}, "direction": {"LINE_DIRECTION_CREDIT"}, "maxAmountMinor": {"100"}}
+	_, body := r.get(t, "/v1/accounts/"+alice+"/lines?"+query.Encode())
+	var overREST statementv1.ListLinesResponse
+	require.NoError(t, protojson.Unmarshal(body, &overREST), string(body))
+	require.True(t, proto.Equal(got, &overREST), string(body))
+}
+
 func TestAnAccountWhoseFirstEventIsMissingHasNoStateYet(t *testing.T) {
 	r := start(t, postgrestest.Database(t))
 	r.sink.Write(t, statementtest.Purchase(alice, 2))
@@ -299,6 +369,16 @@ func TestBadInputNamesItsFieldAndNothingElse(t *testing.T) {
 		change(request)
 		return func(ctx context.Context) error { _, err := r.ListPendingHolds(ctx, request); return err }
 	}
+	state := func(change func(*statementv1.GetStatementRequest)) func(context.Context) error {
+		request := &statementv1.GetStatementRequest{Name: "accounts/" + alice + "/statement"}
+		change(request)
+		return func(ctx context.Context) error { _, err := r.GetStatement(ctx, request); return err }
+	}
+	summary := func(change func(*statementv1.SummarizeLinesRequest)) func(context.Context) error {
+		request := &statementv1.SummarizeLinesRequest{Parent: "accounts/" + alice}
+		change(request)
+		return func(ctx context.Context) error { _, err := r.SummarizeLines(ctx, request); return err }
+	}
 	named := func(name string) func(context.Context) error {
 		return func(ctx context.Context) error {
 			_, err := r.GetStatement(ctx, &statementv1.GetStatementRequest{Name: name})
@@ -341,7 +421,32 @@ func TestBadInputNamesItsFieldAndNothingElse(t *testing.T) {
 		"holds of an unknown account": {holds(func(r *statementv1.ListPendingHoldsRequest) {
 			r.Parent = "accounts/00000000-0000-4000-8000-000000000000"
 		}), fault.NotFound, ""},
-		"an end at the end of the time": {lines(func(r *statementv1.ListLinesRequest) { r.EndTime = at(253402300799) }), fault.Code(255), ""},
+		"a negative sequence":              {state(func(r *statementv1.GetStatementRequest) { r.AsOfSequence = -1 }), fault.InvalidArgument, "as_of_sequence"},
+		"a sequence and a time":            {state(func(r *statementv1.GetStatementRequest) { r.AsOfSequence, r.AsOfTime = 1, at(1) }), fault.InvalidArgument, "as_of_time"},
+		"a time between milliseconds":      {state(func(r *statementv1.GetStatementRequest) { r.AsOfTime = &timestamppb.Timestamp{Nanos: 1} }), fault.InvalidArgument, "as_of_time"},
+		"a time after the year 9999":       {state(func(r *statementv1.GetStatementRequest) { r.AsOfTime = at(1 << 40) }), fault.InvalidArgument, "as_of_time"},
+		"the last sequence":                {state(func(r *statementv1.GetStatementRequest) { r.AsOfSequence = math.MaxInt64 }), fault.Code(255), ""},
+		"the last time":                    {state(func(r *statementv1.GetStatementRequest) { r.AsOfTime = at(253402300799) }), fault.Code(255), ""},
+		"sums of no parent":                {summary(func(r *statementv1.SummarizeLinesRequest) { r.Parent = "" }), fault.InvalidArgument, "parent"},
+		"sums of an end before its start":  {summary(func(r *statementv1.SummarizeLinesRequest) { r.StartTime, r.EndTime = at(2), at(1) }), fault.InvalidArgument, "end_time"},
+		"sums of an empty range":           {summary(func(r *statementv1.SummarizeLinesRequest) { r.StartTime, r.EndTime = at(1), at(2) }), fault.Code(255), ""},
+		"an unknown kind":                  {lines(func(r *statementv1.ListLinesRequest) { r.Kinds = []statementv1.LineKind{99} }), fault.InvalidArgument, "kinds"},
+		"the kind of none":                 {lines(func(r *statementv1.ListLinesRequest) { r.Kinds = []statementv1.LineKind{0} }), fault.InvalidArgument, "kinds"},
+		"an unknown direction":             {lines(func(r *statementv1.ListLinesRequest) { r.Direction = 9 }), fault.InvalidArgument, "direction"},
+		"a text that is too long":          {lines(func(r *statementv1.ListLinesRequest) { r.Text = strings.Repeat("a", 141) }), fault.InvalidArgument, "text"},
+		"a text with a control":            {lines(func(r *statementv1.ListLinesRequest) { r.Text = "a\x00" }), fault.InvalidArgument, "text"},
+		"a text that is a card number":     {lines(func(r *statementv1.ListLinesRequest) { r.Text = "4111 1111 1111 1111" }), fault.InvalidArgument, "text"},
+		"a negative amount":                {lines(func(r *statementv1.ListLinesRequest) { r.MinAmountMinor = -1 }), fault.InvalidArgument, "min_amount_minor"},
+		"an amount that is too large":      {lines(func(r *statementv1.ListLinesRequest) { r.MaxAmountMinor = 1 << 60 }), fault.InvalidArgument, "max_amount_minor"},
+		"a largest amount below the least": {lines(func(r *statementv1.ListLinesRequest) { r.MinAmountMinor, r.MaxAmountMinor = 2, 1 }), fault.InvalidArgument, "max_amount_minor"},
+		"lines as of a negative sequence":  {lines(func(r *statementv1.ListLinesRequest) { r.AsOfSequence = -1 }), fault.InvalidArgument, "as_of_sequence"},
+		"a token without its kinds":        {lines(func(r *statementv1.ListLinesRequest) { r.Kinds, r.PageToken = []statementv1.LineKind{1}, token }), fault.InvalidArgument, "page_token"},
+		"a token without its direction":    {lines(func(r *statementv1.ListLinesRequest) { r.Direction, r.PageToken = 1, token }), fault.InvalidArgument, "page_token"},
+		"a token without its text":         {lines(func(r *statementv1.ListLinesRequest) { r.Text, r.PageToken = "padaria", token }), fault.InvalidArgument, "page_token"},
+		"a token without its least amount": {lines(func(r *statementv1.ListLinesRequest) { r.MinAmountMinor, r.PageToken = 1, token }), fault.InvalidArgument, "page_token"},
+		"a token without its most amount":  {lines(func(r *statementv1.ListLinesRequest) { r.MaxAmountMinor, r.PageToken = 100, token }), fault.InvalidArgument, "page_token"},
+		"a token without its sequence":     {lines(func(r *statementv1.ListLinesRequest) { r.AsOfSequence, r.PageToken = 2, token }), fault.InvalidArgument, "page_token"},
+		"an end at the end of the time":    {lines(func(r *statementv1.ListLinesRequest) { r.EndTime = at(253402300799) }), fault.Code(255), ""},
 	} {
 		t.Run(rule, func(t *testing.T) {
 			err := test.call(t.Context())
@@ -369,6 +474,11 @@ func TestBadInputNamesItsFieldAndNothingElse(t *testing.T) {
 		"/v1/accounts/" + alice + "/lines?unheard=of":                    {400, "unheard"},
 		"/v1/accounts/%00/lines":                                         {400, "parent"},
 		"/v1/accounts/00000000-0000-4000-8000-000000000000/statement":    {404, ""},
+		"/v1/accounts/00000000-0000-4000-8000-000000000000/lines:watch":  {404, ""},
+		"/v1/accounts/1/lines:watch":                                     {400, "parent"},
+		"/v1/accounts/1/lines:summarize":                                 {400, "parent"},
+		"/v1/accounts/" + alice + "/lines?kinds=LINE_KIND_NONE":          {400, "kinds"},
+		"/v1/accounts/" + alice + "/statement?asOfTime=now":              {400, "as_of_time"},
 		"/v1/accounts/" + alice + "/lines?startTime=2026-01-01T00:00:00": {400, "start_time"},
 	} {
 		t.Run(path, func(t *testing.T) {
