@@ -62,7 +62,7 @@ func (s *Service) execute(ctx context.Context, o *order) (command.Result, error)
 	} else {
 		var details bank.TransactionDetails
 		if details, err = calls[o.Kind](s, working, o, call); err == nil && details.Entry.Status != bank.Voided {
-			return s.decided(o, &details.Entry), nil
+			return s.decided(o, &details), nil
 		}
 	}
 	if err != nil && !permanent(err) {

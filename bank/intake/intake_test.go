@@ -232,6 +232,30 @@ func TestEachKindIsTheCallOfTheSameName(t *testing.T) {
 	require.Equal(t, int64(900), b.balance(b.mine))
 }
 
+// A transfer that is given back has an entry on two accounts. The sequence is that of the account of the command, so
+// nobody takes a place in the life of one account for one in the life of another.
+func TestTheSequenceIsThatOfTheAccountOfTheCommand(t *testing.T) {
+	b := newBench(t)
+	got, err := b.Wallets.Transfer(t.Context(), wallet.TransferRequest{
+		Call:   wallet.Call{Caller: "cashier", RequestID: "gift", Subject: bank.Subject{Kind: principal.Operator}},
+		Source: "accounts/" + b.yours.String(), Destination: "accounts/" + b.mine.String(), AmountMinor: 100, Currency: "BRL",
+	})
+	require.NoError(t, err)
+	b.requireEnd(b.asked("in", command.Deposit), command.Completed, "", "")
+	back := b.asked("back", command.Reversal)
+	back.AmountMinor, back.Currency, back.OriginalTransactionID = 0, "", got.Entry.TransactionID.String()
+	given := b.requireEnd(back, command.Completed, "", "")
+	mine, err := b.store.Account(t.Context(), b.mine)
+	require.NoError(t, err)
+	require.Equal(t, mine.Sequence, given.Sequence)
+
+	back.RequestID, back.AccountID = "back-elsewhere", banktest.NewID().String()
+	bought := b.asked("bought", command.Purchase)
+	bought.MerchantID, bought.MerchantName, bought.MerchantCategoryCode = "padaria", "Padaria São João", "5462"
+	back.OriginalTransactionID = b.requireEnd(bought, command.Completed, "", "").TransactionID
+	require.Zero(t, b.requireEnd(back, command.Completed, "", "").Sequence, "there is no entry on that account")
+}
+
 func TestAHoldIsCancelledByItsTransaction(t *testing.T) {
 	b := newBench(t)
 	place := func(id string) string {

@@ -38,7 +38,7 @@ func (s *Service) refuse(ctx context.Context, o *order, call wallet.Call, reason
 		case err == nil && details.Entry.Status == bank.Voided:
 			return s.ended(ctx, o, &details.Entry)
 		case err == nil && sameRequest(o, &details.Entry):
-			return s.decided(o, &details.Entry), nil
+			return s.decided(o, &details), nil
 		case err == nil:
 			return s.refused(o, bank.ErrRequestIDReused.Reason, "request_id", details.Entry.OccurredAt), nil
 		case !errors.Is(err, bank.ErrNotFound):

@@ -22,10 +22,19 @@ func (s *Service) refused(o *order, reason, field string, at time.Time) command.
 	return result
 }
 
-// decided is the result of a command whose decision is an entry.
-func (s *Service) decided(o *order, entry *bank.Entry) command.Result {
+// decided is the result of a command that the ledger has decided. Its sequence is that of the entry on the account of
+// the command, if there is one: a transfer that is given back has an entry on two accounts, and a command may
+// name another account than the transaction that it gives back.
+func (s *Service) decided(o *order, details *bank.TransactionDetails) command.Result {
+	entry := &details.Entry
 	result := s.result(o, entry.OccurredAt)
-	result.Status, result.Sequence = command.Completed, entry.Sequence
+	result.Status = command.Completed
+	for _, leg := range []*bank.Entry{entry, details.Second} {
+		if leg != nil && leg.AccountID.String() == o.AccountID {
+			result.Sequence = leg.Sequence
+			break
+		}
+	}
 	if o.Kind == command.Cancellation {
 		result.AmountMinor, result.Currency = 0, ""
 		return result
