@@ -185,23 +185,16 @@ func TestReadersShareThePartitionsAndTakeOver(t *testing.T) {
 // A handler that is at work when its partition is taken away is told so, and its batch is read by the next.
 func TestABatchThatWasAbandonedIsReadAgain(t *testing.T) {
 	brokers, offsets := cluster(t).ListenAddrs(), &store{}
-	abandoned := make(chan struct{})
+	entered := make(chan struct{}, threads)
 	slow := &recorder{deal: func(ctx context.Context, _ []*kgo.Record) ([]consumer.Letter, error) {
+		entered <- struct{}{}
 		<-ctx.Done()
-		abandoned <- struct{}{}
 		return nil, ctx.Err()
 	}}
 	produce(t, brokers, 0, 3)
 	_, stop := start(t, consumer.Config{Brokers: brokers, Offsets: offsets, Handler: slow})
-	eventually(t, func() bool { offsets.mutex.Lock(); defer offsets.mutex.Unlock(); return offsets.loads > 0 })
-	go stop()
-	<-abandoned
-	go func() {
-		for range abandoned {
-		}
-	}()
-	stop()
-	close(abandoned)
+	<-entered
+	stop() // It returns after the handlers have.
 	require.Zero(t, offsets.sum())
 	next := &recorder{}
 	start(t, consumer.Config{Brokers: brokers, Offsets: offsets, Handler: next})

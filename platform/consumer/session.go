@@ -21,7 +21,10 @@ var errRestored = errors.New("consumer: the stored offsets are those of an earli
 // session is one membership in the group, with the partitions that it has at the moment.
 type session struct {
 	consumer *Consumer
-	client   *kgo.Client
+	// client is set once ready is closed. The client asks where to begin on a goroutine of its own, which it may start
+	// before it is returned.
+	client *kgo.Client
+	ready  chan struct{}
 	// ctx ends with the session; end ends it, with the reason.
 	ctx context.Context
 	end context.CancelCauseFunc
@@ -35,13 +38,14 @@ type session struct {
 
 // session reads until ctx ends, or until reading has to begin again at the stored offsets.
 func (c *Consumer) session(ctx context.Context) error {
-	s := &session{consumer: c, partitions: make(map[int32]*partition)}
+	s := &session{consumer: c, ready: make(chan struct{}), partitions: make(map[int32]*partition)}
 	s.ctx, s.end = context.WithCancelCause(ctx)
 	defer s.end(nil)
 	var err error
 	if s.client, err = kgo.NewClient(c.options(s)...); err != nil {
 		return fmt.Errorf("consumer: %w", err)
 	}
+	close(s.ready)
 	s.poll()
 	// Whoever gets the partitions next need not wait for what is abandoned here: it is harmless to handle a
 	// record twice.
@@ -89,6 +93,7 @@ func (s *session) fetchFailed(number int32, err error) {
 // begin says where the client begins to read the partitions that it got. It waits while the offsets cannot
 // be loaded; ctx ends when the partitions are taken away again.
 func (s *session) begin(ctx context.Context, given map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
+	<-s.ready
 	config := &s.consumer.config
 	wait := backoff{shortest: config.Backoff, longest: config.MaxBackoff}
 	for logged := false; ; wait.sleep(ctx) {
