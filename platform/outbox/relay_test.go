@@ -78,20 +78,26 @@ func (m *memory) Claim(_ context.Context, limit int, lease time.Duration) (rows 
 	return rows, nil
 }
 
-func (m *memory) Sent(_ context.Context, rows []id.ID) error {
+func (m *memory) Sent(ctx context.Context, rows []id.ID) error {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	if m.down {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case m.down:
 		return errAway
 	}
 	m.rows = slices.DeleteFunc(m.rows, func(row *stored) bool { return slices.Contains(rows, row.ID) })
 	return nil
 }
 
-func (m *memory) Again(_ context.Context, rows []id.ID, after time.Duration) error {
+func (m *memory) Again(ctx context.Context, rows []id.ID, after time.Duration) error {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
-	if m.down {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case m.down:
 		return errAway
 	}
 	for _, row := range m.rows {
