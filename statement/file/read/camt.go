@@ -21,8 +21,10 @@ const (
 func (s *scan) camt(in io.Reader) error {
 	c := camtScan{scan: s}
 	s.facts.Header.Language = file.English // The format has no texts of its own.
-	decoder := xml.NewDecoder(&bounded{in: in})
+	input := &bounded{in: in}
+	decoder := xml.NewDecoder(input)
 	for {
+		input.read = 0
 		token, err := decoder.RawToken()
 		switch {
 		case errors.Is(err, io.EOF) && c.ended:

@@ -32,7 +32,8 @@ const (
 // csv reads a CSV. Rows stand in the order in which the writer has written them: first the opening balance, then
 // lines, then the rest.
 func (s *scan) csv(in io.Reader) error {
-	rows := csv.NewReader(&bounded{in: in})
+	input := &bounded{in: in}
+	rows := csv.NewReader(input)
 	rows.ReuseRecord, rows.FieldsPerRecord = true, len(file.Columns())
 	header, err := rows.Read()
 	if err != nil || !slices.Equal(header, file.Columns()) {
@@ -40,6 +41,7 @@ func (s *scan) csv(in io.Reader) error {
 	}
 	c := csvScan{scan: s}
 	for {
+		input.read = 0
 		row, err := rows.Read()
 		switch {
 		case errors.Is(err, io.EOF) && c.next == len(after):
@@ -55,22 +57,20 @@ func (s *scan) csv(in io.Reader) error {
 	}
 }
 
-// bounded is an input of which a row, that is what comes between two reads of line breaks, is not endless.
+// bounded is an input for a parser that holds a row or an element as a whole. Neither is endless: its reader sets
+// read to 0 before each of them.
 type bounded struct {
 	in   io.Reader
-	line int
+	read int
 }
 
+// Read implements io.Reader.
 func (b *bounded) Read(buffer []byte) (int, error) {
-	n, err := b.in.Read(buffer)
-	for _, c := range buffer[:n] {
-		if b.line++; c == '\n' {
-			b.line = 0
-		}
-		if b.line > maxText {
-			return 0, errors.New("a row is too long")
-		}
+	if b.read > maxText {
+		return 0, errors.New("a row or an element is too long")
 	}
+	n, err := b.in.Read(buffer)
+	b.read += n
 	return n, err
 }
 

@@ -2,6 +2,8 @@ package read_test
 
 import (
 	"bytes"
+	"errors"
+	"io"
 	"testing"
 
 	"codebank.dev/statement/file"
@@ -63,6 +65,35 @@ func TestOtherFilesAreNoStatements(t *testing.T) {
 	} {
 		_, err := read.File(bytes.NewReader([]byte(text)), nil)
 		require.ErrorIs(t, err, read.ErrNotAStatement, name)
+	}
+}
+
+// endless is line breaks without an end. It counts how many were read.
+type endless struct{ read int }
+
+func (e *endless) Read(buffer []byte) (int, error) {
+	for i := range buffer {
+		buffer[i] = '\n'
+	}
+	e.read += len(buffer)
+	if e.read > 64<<20 {
+		return 0, errors.New("nobody stops")
+	}
+	return len(buffer), nil
+}
+
+func TestATextWithoutAnEndIsNotHeld(t *testing.T) {
+	s := filetest.Sample()
+	table, document := s.Write(t, file.CSV), s.Write(t, file.CAMT053)
+	for name, beginning := range map[string][]byte{
+		"a cell of a CSV":      append(table[:bytes.IndexByte(table, '\n')+1], '"'),
+		"an element of a camt": document[:bytes.Index(document, []byte("<BkToCstmrStmt>"))],
+	} {
+		var rest endless
+		_, err := read.File(io.MultiReader(bytes.NewReader(beginning), &rest), nil)
+		require.ErrorIs(t, err, read.ErrNotAStatement, name)
+		require.ErrorContains(t, err, "too long", name)
+		require.Less(t, rest.read, 4<<20, name)
 	}
 }
 
