@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"strings"
 	"time"
 
 	"codebank.dev/gateway"
@@ -117,9 +118,9 @@ func transactionName(text string) (string, error) {
 func refusalOf(decided *bankv1.Transaction) error {
 	switch decided.GetStatus() {
 	case bankv1.TransactionStatus_TRANSACTION_STATUS_DECLINED:
-		reason := decided.GetDecline().GetReason().String()
-		const prefix = "DECLINE_REASON_"
-		return fault.New(fault.FailedPrecondition, reason[len(prefix):], decided.GetDecline().GetMessage())
+		// A newer bank may have a reason that has no name here, but a number.
+		reason := strings.TrimPrefix(decided.GetDecline().GetReason().String(), "DECLINE_REASON_")
+		return fault.New(fault.FailedPrecondition, reason, decided.GetDecline().GetMessage())
 	case bankv1.TransactionStatus_TRANSACTION_STATUS_VOIDED:
 		return errVoided
 	}
