@@ -51,8 +51,8 @@ type Asked struct {
 
 // Results tells everybody how commands ended.
 type Results interface {
-	// PublishResults returns after the brokers have all of the results. keys are those of their records.
-	PublishResults(ctx context.Context, keys [][]byte, results []command.Result) error
+	// PublishResults returns after the brokers have all of the results, each with a MAC of its signer.
+	PublishResults(ctx context.Context, answers []command.Answer) error
 }
 
 // Service deals with the commands of a bank. All fields but Logger are required; it is safe for concurrent
@@ -180,8 +180,7 @@ func (s *Service) decide(ctx context.Context, t *task) {
 // finish publishes the results of a batch, and returns its letters.
 func (s *Service) finish(ctx context.Context, tasks []task) ([]consumer.Letter, error) {
 	var letters []consumer.Letter
-	var keys [][]byte
-	var results []command.Result
+	var answers []command.Answer
 	var failures []error
 	for i := range tasks {
 		switch t := &tasks[i]; {
@@ -191,14 +190,14 @@ func (s *Service) finish(ctx context.Context, tasks []task) ([]consumer.Letter, 
 		case t.letter != nil:
 			letters = append(letters, *t.letter)
 		default:
-			keys, results = append(keys, t.record.Key), append(results, t.result)
+			answers = append(answers, command.Answer{RecordKey: t.record.Key, Result: t.result, Signer: t.order.key})
 		}
 	}
 	if len(failures) > 0 {
 		return nil, errors.Join(failures[0])
 	}
-	if len(results) > 0 {
-		if err := s.Results.PublishResults(ctx, keys, results); err != nil {
+	if len(answers) > 0 {
+		if err := s.Results.PublishResults(ctx, answers); err != nil {
 			return nil, err
 		}
 	}

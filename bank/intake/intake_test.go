@@ -64,13 +64,15 @@ type published struct {
 	err     error
 }
 
-func (p *published) PublishResults(_ context.Context, _ [][]byte, results []command.Result) error {
+func (p *published) PublishResults(_ context.Context, answers []command.Answer) error {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	if p.err != nil {
 		return p.err
 	}
-	p.results = append(p.results, results...)
+	for _, answer := range answers {
+		p.results = append(p.results, answer.Result)
+	}
 	return nil
 }
 

@@ -16,6 +16,8 @@ import (
 type order struct {
 	command.Command
 	producer string
+	// key made the MAC of the command, and makes that of its result.
+	key *command.Key
 	// user is zero when the producer speaks for itself.
 	user bank.ID
 	// namespace is the name that the request id belongs to, and transaction what both derive.
@@ -62,7 +64,7 @@ func (s *Service) verify(record *kgo.Record, keys *command.Keys) (order, *consum
 	if err != nil {
 		return order{}, letter(record, "UNREADABLE", "The bank cannot read commands of this version.")
 	}
-	o := order{producer: key.Producer}
+	o := order{producer: key.Producer, key: key}
 	if o.Command, err = reader.Decode(body); err != nil {
 		cause := "UNREADABLE"
 		if errors.Is(err, command.ErrTooLong) {

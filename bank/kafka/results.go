@@ -62,21 +62,26 @@ func NewResults(config PublisherConfig, topic string) (*Results, error) {
 func (r *Results) Close() { r.client.Close() }
 
 // PublishResults implements intake.Results. After an error some of the results may be published.
-func (r *Results) PublishResults(ctx context.Context, keys [][]byte, results []command.Result) error {
+func (r *Results) PublishResults(ctx context.Context, answers []command.Answer) error {
 	ctx, cancel := context.WithTimeout(ctx, resultsTimeout)
 	defer cancel()
 	id, err := r.schemaID(ctx)
 	if err != nil {
 		return fmt.Errorf("kafka: results: %s: %w", whyMissing(err), err)
 	}
-	records, now := make([]*kgo.Record, len(results)), time.Now().UnixMilli()
-	for i, result := range results {
+	records, now := make([]*kgo.Record, len(answers)), time.Now().UnixMilli()
+	for i, answer := range answers {
+		result := answer.Result
 		result.PublishedAtMillis = now
 		body, err := command.Encode(&result)
 		if err != nil {
 			return err
 		}
-		records[i] = &kgo.Record{Key: keys[i], Value: append(event.AppendFrame(nil, id), body...)}
+		mac := answer.Signer.Sign(command.Record{Topic: r.topic, Key: answer.RecordKey, Body: body})
+		records[i] = &kgo.Record{
+			Key: answer.RecordKey, Value: append(event.AppendFrame(nil, id), body...),
+			Headers: []kgo.RecordHeader{{Key: command.HeaderKey, Value: []byte(answer.Signer.ID)}, {Key: command.HeaderMAC, Value: []byte(mac)}},
+		}
 	}
 	err = r.client.ProduceSync(ctx, records...).FirstErr()
 	r.config.Failpoint.After(err, failpoints.CommandResultsPublished)

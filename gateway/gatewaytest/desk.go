@@ -149,7 +149,7 @@ func (d *Desk) isPaused() bool {
 
 // take decides a command and publishes its result.
 func (d *Desk) take(ctx context.Context, record *kgo.Record) {
-	asked, ok := d.read(record)
+	asked, key, ok := d.read(record)
 	if !ok {
 		d.set(func() { d.forged++ })
 		return
@@ -159,16 +159,19 @@ func (d *Desk) take(ctx context.Context, record *kgo.Record) {
 	if err != nil || silent {
 		return
 	}
+	topic := transfer.ResultsTopic(bankCode)
+	mac := key.Sign(command.Record{Topic: topic, Key: record.Key, Body: body})
 	d.client.ProduceSync(ctx, &kgo.Record{
-		Topic: transfer.ResultsTopic(bankCode), Key: record.Key, Value: append(event.AppendFrame(nil, d.resultsID), body...),
+		Topic: topic, Key: record.Key, Value: append(event.AppendFrame(nil, d.resultsID), body...),
+		Headers: []kgo.RecordHeader{{Key: command.HeaderKey, Value: []byte(key.ID)}, {Key: command.HeaderMAC, Value: []byte(mac)}},
 	})
 }
 
-// read verifies a record and returns its command.
-func (d *Desk) read(record *kgo.Record) (asked command.Command, ok bool) {
+// read verifies a record and returns its command, and the key that has signed it.
+func (d *Desk) read(record *kgo.Record) (asked command.Command, key *command.Key, ok bool) {
 	_, body, err := event.ParseFrame(record.Value)
 	if err != nil {
-		return asked, false
+		return asked, nil, false
 	}
 	header := func(name string) string {
 		at := slices.IndexFunc(record.Headers, func(h kgo.RecordHeader) bool { return h.Key == name })
@@ -177,16 +180,16 @@ func (d *Desk) read(record *kgo.Record) (asked command.Command, ok bool) {
 		}
 		return string(record.Headers[at].Value)
 	}
-	key, err := d.keys.Verify(command.Record{Topic: record.Topic, Key: record.Key, Body: body}, header(command.HeaderKey), header(command.HeaderMAC))
+	key, err = d.keys.Verify(command.Record{Topic: record.Topic, Key: record.Key, Body: body}, header(command.HeaderKey), header(command.HeaderMAC))
 	if err != nil || !key.ForUsers {
-		return asked, false
+		return asked, nil, false
 	}
 	decoder, err := command.NewDecoder[command.Command]("")
 	if err != nil {
-		return asked, false
+		return asked, nil, false
 	}
 	asked, err = decoder.Decode(body)
-	return asked, err == nil && asked.AccountID == string(record.Key)
+	return asked, key, err == nil && asked.AccountID == string(record.Key)
 }
 
 // decide returns the result of a command, the same one for the same request id.

@@ -1,5 +1,6 @@
 // Package results reads how the bank has ended commands, and ends the transfers that they are about. A result that
-// comes again changes nothing. The topic belongs to the bank: its brokers let nobody else write it.
+// comes again changes nothing. The bank signs a result with the key that signed the command, so nobody else who can
+// write the topic ends a transfer.
 package results
 
 import (
@@ -23,6 +24,8 @@ import (
 type Config struct {
 	Store    gateway.Store
 	Registry *registry.Registry
+	// Keys are those of the gateway: all with which commands were signed whose transfers have not ended.
+	Keys *command.Keys
 	// BankCode is the code of the bank whose results count.
 	BankCode string
 	Logger   *slog.Logger
@@ -42,7 +45,8 @@ type Handler struct {
 type Stats struct {
 	// Completed and Cancelled are transfers that it has ended.
 	Completed, Cancelled int64
-	// Foreign are results that are about no transfer of the gateway, Unreadable records that are no results.
+	// Foreign are results that are about no transfer of the gateway, Unreadable records that are no results, or
+	// not the bank's.
 	Foreign, Unreadable int64
 }
 
@@ -108,13 +112,24 @@ func (h *Handler) endings(ctx context.Context, records []*kgo.Record) ([]gateway
 			h.passOver(record, err)
 			continue
 		}
-		if ending, ours := transfer.EndingOf(&result, h.config.BankCode); ours {
-			endings = append(endings, ending)
-		} else {
+		ending, ours := transfer.EndingOf(&result, h.config.BankCode)
+		switch {
+		case !ours:
 			h.foreign.Add(1)
+		case !h.isSigned(record, body):
+			h.passOver(record, command.ErrForged)
+		default:
+			endings = append(endings, ending)
 		}
 	}
 	return endings, nil
+}
+
+// isSigned reports whether the bank has made a record for the gateway.
+func (h *Handler) isSigned(record *kgo.Record, body []byte) bool {
+	key, err := h.config.Keys.Verify(command.Record{Topic: record.Topic, Key: record.Key, Body: body},
+		string(consumer.Header(record, command.HeaderKey)), string(consumer.Header(record, command.HeaderMAC)))
+	return err == nil && key.Producer == gateway.Namespace
 }
 
 func (h *Handler) passOver(record *kgo.Record, err error) {

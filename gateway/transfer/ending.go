@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"regexp"
 	"strings"
 	"time"
 
@@ -16,6 +17,9 @@ func EndingOf(result *command.Result, bankCode string) (gateway.Ending, bool) {
 	if err != nil || result.BankCode != bankCode || result.Producer != gateway.Namespace || result.Kind != command.Transfer {
 		return gateway.Ending{}, false
 	}
+	if result.DecidedAtMillis < 0 || result.DecidedAtMillis > lastMillis {
+		return gateway.Ending{}, false
+	}
 	ending := gateway.Ending{ID: name, At: time.UnixMilli(result.DecidedAtMillis).UTC()}
 	switch result.Status {
 	case command.Completed:
@@ -23,11 +27,20 @@ func EndingOf(result *command.Result, bankCode string) (gateway.Ending, bool) {
 		ending.TransactionID, err = id.Parse(result.TransactionID)
 		return ending, err == nil && result.Sequence > 0
 	case command.Cancelled:
+		if !isReason(result.Reason) {
+			return gateway.Ending{}, false
+		}
 		ending.Status, ending.Error = gateway.Cancelled, errorOf(result.Reason, result.Field)
 		return ending, true
 	}
 	return gateway.Ending{}, false
 }
+
+// lastMillis is the end of the year 9999 in milliseconds since 1970: no database keeps a time far behind it.
+const lastMillis = 253_402_300_799_999
+
+// isReason reports whether a result may have a reason. The empty one is that of a cancellation.
+var isReason = regexp.MustCompile(`^[A-Z0-9_]{0,64}$`).MatchString
 
 // named are the reasons of the bank that have a name in the seed, or that say the same here.
 var named = map[string]string{

@@ -22,6 +22,16 @@ const macDomain = "codebank command mac 1"
 // ErrForged says that a record's MAC is missing, wrong, or of a key that is unknown.
 var ErrForged = errors.New("command: no known key has made the MAC of this record")
 
+// Answer is a result for the producer of a command. The bank signs it with the key that signed the command, so
+// whoever can write the topic of results cannot end commands.
+type Answer struct {
+	// RecordKey is the key of the command's record, and of the result's.
+	RecordKey []byte
+	Result    Result
+	// Signer made the MAC of the command.
+	Signer *Key
+}
+
 // Record is what a MAC is over.
 type Record struct {
 	Topic string
@@ -48,8 +58,8 @@ func (k *Key) mac(record Record) []byte {
 	return h.Sum(nil)
 }
 
-// Verify returns the key that signed a record, by the values of the two headers. The comparison takes the same time wherever the MACs differ.
-// The error is ErrForged.
+// Verify returns the key that signed a record, by the values of the two headers. The comparison takes the same
+// time wherever the MACs differ. The error is ErrForged.
 func (k *Keys) Verify(record Record, keyID, mac string) (*Key, error) {
 	key, known := k.byID[keyID]
 	given, err := base64.RawURLEncoding.Strict().DecodeString(mac)

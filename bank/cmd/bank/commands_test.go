@@ -48,6 +48,8 @@ type desk struct {
 	client *kgo.Client
 
 	mutex sync.Mutex
+	// every are all keys that were used, the present ones last.
+	every []*command.Keys
 	// results are the results by their request ids, in the order of the topic, each without the time at which
 	// it was published.
 	results map[string][]command.Result
@@ -71,7 +73,7 @@ func newKeys(t *testing.T, file string, producers ...string) *command.Keys {
 
 func newDesk(t *testing.T, brokers []string) *desk {
 	d := &desk{file: filepath.Join(t.TempDir(), "command-keys.json"), results: make(map[string][]command.Result)}
-	d.keys = newKeys(t, d.file, gateway, teller)
+	d.use(newKeys(t, d.file, gateway, teller))
 	var err error
 	d.client, err = kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.ConsumeTopics(resultTopic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	require.NoError(t, err)
@@ -87,17 +89,36 @@ func newDesk(t *testing.T, brokers []string) *desk {
 			fetches.EachRecord(func(record *kgo.Record) {
 				_, body, err := event.ParseFrame(record.Value)
 				result, failed := decoder.Decode(body)
-				if err = errors.Join(err, failed); err != nil || string(record.Key) != result.AccountID || result.PublishedAtMillis == 0 {
+				d.mutex.Lock()
+				defer d.mutex.Unlock()
+				if err = errors.Join(err, failed, d.verify(record, body, result.Producer)); err != nil || string(record.Key) != result.AccountID || result.PublishedAtMillis == 0 {
 					t.Errorf("result %d: %v: %+v", record.Offset, err, result)
 				}
 				result.PublishedAtMillis = 0
-				d.mutex.Lock()
-				defer d.mutex.Unlock()
 				d.results[result.RequestID] = append(d.results[result.RequestID], result)
 			})
 		}
 	}()
 	return d
+}
+
+// use makes the desk sign with keys from now on.
+func (d *desk) use(keys *command.Keys) {
+	d.mutex.Lock()
+	defer d.mutex.Unlock()
+	d.keys, d.every = keys, append(d.every, keys)
+}
+
+// verify returns an error unless a result is signed with a key of its producer. The caller holds the mutex.
+func (d *desk) verify(record *kgo.Record, body []byte, producer string) error {
+	signed := command.Record{Topic: record.Topic, Key: record.Key, Body: body}
+	for _, keys := range d.every {
+		key, err := keys.Verify(signed, string(consumer.Header(record, command.HeaderKey)), string(consumer.Header(record, command.HeaderMAC)))
+		if err == nil && key.Producer == producer {
+			return nil
+		}
+	}
+	return command.ErrForged
 }
 
 // record returns the record of a command as a producer signs it.
@@ -259,7 +280,7 @@ func TestWhatIsForgedMovesNothingAndKeepsNobodyWaiting(t *testing.T) {
 
 	// A key that is taken out of the file counts no more, and one that is added counts, without a restart.
 	old := w.desk.keys
-	w.desk.keys = newKeys(t, w.desk.file, gateway)
+	w.desk.use(newKeys(t, w.desk.file, gateway))
 	w.requireRead(t, p, "a file of keys was read again")
 	require.Equal(t, command.Completed, w.desk.ask(t, gateway, transferCommand("new-key", ada, from, to, 1)).Status)
 	require.NoError(t, w.desk.send(t.Context(), (&desk{keys: old}).record(gateway, transferCommand("old-key", ada, from, to, 1))))

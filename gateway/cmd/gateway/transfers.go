@@ -80,21 +80,21 @@ func (c *transfersConfig) openAuth(broker, registry *clientauth.Settings) (err e
 	return nil
 }
 
-// key reads the key with which commands are signed.
-func (c *transfersConfig) key() (*command.Key, error) {
+// commandKeys reads the gateway's keys, and returns the one with which commands are signed too.
+func (c *transfersConfig) commandKeys() (*command.Keys, *command.Key, error) {
 	content, err := keyfile.Read(c.keyFile)
 	if err != nil {
-		return nil, fmt.Errorf("--command-key: %w", err)
+		return nil, nil, fmt.Errorf("--command-key: %w", err)
 	}
 	keys, err := command.ParseKeys(content)
 	if err != nil {
-		return nil, fmt.Errorf("--command-key: %w", err)
+		return nil, nil, fmt.Errorf("--command-key: %w", err)
 	}
 	key := keys.Signer(gateway.Namespace)
 	if key == nil || !key.ForUsers {
-		return nil, errors.New("--command-key: the file has no key of the producer gateway that is for users; make it with `bankctl command-keys add gateway --for-users`")
+		return nil, nil, errors.New("--command-key: the file has no key of the producer gateway that is for users; make it with `bankctl command-keys add gateway --for-users`")
 	}
-	return key, nil
+	return keys, key, nil
 }
 
 // transfers is what keeps, sends and ends transfers.
@@ -104,13 +104,14 @@ type transfers struct {
 	relay     *outbox.Relay
 	handler   *results.Handler
 	results   *consumer.Consumer
-	key       *command.Key
+	keys      *command.Keys
+	key       *command.Key // signs
 	failpoint failpoint.Hook
 }
 
 // openTransfers opens the database and the clients. Nothing has to answer.
 func openTransfers(ctx context.Context, config *transfersConfig, logger *slog.Logger) (*transfers, error) {
-	key, err := config.key()
+	keys, key, err := config.commandKeys()
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +124,7 @@ func openTransfers(ctx context.Context, config *transfersConfig, logger *slog.Lo
 		store.Close()
 		return nil, fmt.Errorf("--registry-url: %w", err)
 	}
-	t := &transfers{store: store, key: key, failpoint: config.failpoint}
+	t := &transfers{store: store, keys: keys, key: key, failpoint: config.failpoint}
 	if err := t.openKafka(config, registry.Remember(client, config.registryAuth), logger); err != nil {
 		store.Close()
 		return nil, err
@@ -141,7 +142,7 @@ func (t *transfers) openKafka(config *transfersConfig, schemas *registry.Registr
 		return err
 	}
 	t.relay = outbox.New(outbox.Config{Store: t.store, Publisher: t.publisher, Logger: logger})
-	t.handler = results.New(results.Config{Store: t.store, Registry: schemas, BankCode: config.bankCode, Logger: logger})
+	t.handler = results.New(results.Config{Store: t.store, Registry: schemas, Keys: t.keys, BankCode: config.bankCode, Logger: logger})
 	t.results, err = consumer.New(consumer.Config{
 		Brokers: config.brokers, Topic: transfer.ResultsTopic(config.bankCode), Group: gateway.Namespace, BrokerAuth: config.brokerAuth,
 		Handler: t.handler, Offsets: t.store, DeadLetters: results.NoLetters{}, Logger: logger,
