@@ -204,8 +204,9 @@ type Workshop interface {
 	Claim(ctx context.Context, file id.ID) (claim Claim, ok bool, err error)
 	// Plan reads what is known of the file's range up to complete_to.
 	Plan(ctx context.Context, file *File, state statement.State) (Plan, error)
-	// FileLines returns the lines that a customer sees, lowest sequence first.
-	FileLines(ctx context.Context, query LineQuery) ([]statement.Line, error)
+	// FileLines calls each with the lines that a customer sees, some at a time, lowest sequence first. It returns
+	// the error of each, if there is one. each may keep the lines, and must not take long.
+	FileLines(ctx context.Context, query LineQuery, each func([]statement.Line) error) error
 	// AddPart commits a part and renews the claim. It counts up claim.Parts and the rest.
 	AddPart(ctx context.Context, claim *Claim, part *Part) error
 	// EndFile ends a file.

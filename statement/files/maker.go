@@ -20,8 +20,8 @@ import (
 const (
 	// partSize is how many bytes a part has at least, except for the last one.
 	partSize = 1 << 20
-	// readLines is how many lines are read at a time.
-	readLines = 2000
+	// readLines is how many lines one query reads. It is open for as long as they are written.
+	readLines = 20_000
 	// busy is when to look again after a file that another worker makes, and waiting when to look again for events
 	// that are missing.
 	busy    = 5 * time.Second
@@ -204,7 +204,7 @@ type batch struct {
 // run writes the file part by part. Lines are read, parts are written, and parts are committed at the same time.
 func (w *making) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
-	batches := make(chan batch, 1)
+	batches := make(chan batch, 2)
 	go w.fetch(ctx, LineQuery{Reader: w.claim.Reader, Account: w.claim.Account, Above: w.claim.Done, UpTo: w.claim.Last, Limit: readLines}, batches)
 	err := w.write(ctx, batches)
 	cancel()
@@ -215,17 +215,24 @@ func (w *making) run(ctx context.Context) error {
 
 func (w *making) fetch(ctx context.Context, query LineQuery, batches chan<- batch) {
 	defer close(batches)
-	for {
-		lines, err := w.Workshop.FileLines(ctx, query)
+	pass := func(b batch) error {
 		select {
-		case batches <- batch{lines, err}:
+		case batches <- b:
+			return nil
 		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	for read := query.Limit; read == query.Limit; {
+		read = 0
+		err := w.Workshop.FileLines(ctx, query, func(lines []statement.Line) error {
+			read, query.Above = read+len(lines), lines[len(lines)-1].Sequence
+			return pass(batch{lines: lines})
+		})
+		if err != nil {
+			_ = pass(batch{err: err})
 			return
 		}
-		if err != nil || len(lines) < query.Limit {
-			return
-		}
-		query.Above = lines[len(lines)-1].Sequence
 	}
 }
 

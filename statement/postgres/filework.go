@@ -67,6 +67,9 @@ func (s *Store) AddPart(ctx context.Context, claim *files.Claim, part *files.Par
 		return err
 	}
 	batch := s.asOwner(everyOwner)
+	// A server that crashes may lose the last parts, which are made again. The end of a file waits for the disk, and
+	// with it for all its parts.
+	batch.Queue("SET LOCAL synchronous_commit = off")
 	added := int64(0)
 	batch.Queue(addPart, claim.ID.String(), claim.Fence, claim.Parts, part.Content, part.Done, part.Lines, part.Writer, claim.CompleteTo,
 		claim.First, claim.Last).Exec(func(tag pgconn.CommandTag) error {
@@ -279,26 +282,42 @@ SELECT sequence, kind, direction, amount_minor, currency, balance_after_minor, o
 FROM statement_lines AS line WHERE account_id = $1 AND ` + owned + ` AND sequence > $3 AND sequence <= $4 AND ` + shown + `
 ORDER BY sequence LIMIT $5`
 
-// FileLines implements files.Workshop.
-func (s *Store) FileLines(ctx context.Context, query files.LineQuery) ([]statement.Line, error) {
+// FileLines implements files.Workshop. One query costs as much as some hundred lines, for its plan and for who sees
+// the account, so it is for many lines, which are passed on as they come.
+func (s *Store) FileLines(ctx context.Context, query files.LineQuery, each func([]statement.Line) error) error {
 	if _, err := s.prepared(); err != nil {
-		return nil, err
+		return err
 	}
-	lines := make([]statement.Line, 0, query.Limit)
 	batch := &pgx.Batch{}
 	batch.Queue(setReader, string(query.Reader))
 	batch.Queue(selectFileLines, query.Account.String(), query.Reader, query.Above, query.UpTo, query.Limit).Query(func(rows pgx.Rows) error {
+		lines := make([]statement.Line, 0, linesAtOnce)
 		for rows.Next() {
 			lines = append(lines, statement.Line{Status: "APPROVED"})
-			l := &lines[len(lines)-1]
-			err := rows.Scan(&l.Sequence, &l.Kind, &l.Direction, &l.Amount, &l.Currency, &l.BalanceAfter, &l.OccurredAt, &l.TransactionID,
-				&l.OriginalTransactionID, &l.Description, &l.CounterpartyName, &l.MerchantName, &l.MerchantCity, &l.MerchantCountry,
-				&l.MerchantCategoryCode, &l.CardBrand, &l.CardLast4, &l.CounterpartyAccountID, &l.CounterpartyBankCode, &l.MerchantReference)
-			if err != nil {
+			if err := fileLine(rows, &lines[len(lines)-1]); err != nil {
 				return err
 			}
+			if len(lines) < linesAtOnce {
+				continue
+			}
+			if err := each(lines); err != nil {
+				return err
+			}
+			lines = make([]statement.Line, 0, linesAtOnce)
 		}
-		return rows.Err()
+		if err := rows.Err(); err != nil || len(lines) == 0 {
+			return err
+		}
+		return each(lines)
 	})
-	return lines, failure(s.pool.SendBatch(ctx, batch).Close())
+	return failure(s.pool.SendBatch(ctx, batch).Close())
+}
+
+// linesAtOnce is how many lines FileLines passes on at a time.
+const linesAtOnce = 1000
+
+func fileLine(row pgx.Row, l *statement.Line) error {
+	return row.Scan(&l.Sequence, &l.Kind, &l.Direction, &l.Amount, &l.Currency, &l.BalanceAfter, &l.OccurredAt, &l.TransactionID,
+		&l.OriginalTransactionID, &l.Description, &l.CounterpartyName, &l.MerchantName, &l.MerchantCity, &l.MerchantCountry,
+		&l.MerchantCategoryCode, &l.CardBrand, &l.CardLast4, &l.CounterpartyAccountID, &l.CounterpartyBankCode, &l.MerchantReference)
 }
