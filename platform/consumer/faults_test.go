@@ -56,10 +56,23 @@ func TestTheReaderWaitsForItsOffsets(t *testing.T) {
 	eventually(t, func() bool { return offsets.sum() == 30 })
 	offsets.set(func(s *store) { s.away = true })
 	produce(t, brokers, 30, 60)
-	eventually(t, func() bool { return handler.all(60, 1) })
+	// A partition does not go on behind a batch whose offset it could not store, and a batch may be smaller than
+	// what was written. So the first new record of each is handled for certain, and the last ones are not.
+	first := func(times int) func() bool {
+		return func() bool {
+			for value := 30; value < 30+threads; value++ {
+				if handler.times(value) != times {
+					return false
+				}
+			}
+			return true
+		}
+	}
+	eventually(t, first(1))
 	offsets.set(func(s *store) { s.away = false })
 	eventually(t, func() bool { return offsets.sum() == 60 })
-	require.False(t, handler.all(60, 2))
+	require.True(t, handler.all(60, 1))
+	require.True(t, first(1)(), "handled again")
 }
 
 // A letter is the record as it came, with why and from where.
@@ -178,6 +191,11 @@ func TestReadersShareThePartitionsAndTakeOver(t *testing.T) {
 	eventually(t, func() bool { return third.Stats().Partitions > 0 })
 	stop.Store(true)
 	n := <-sent
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("%d sent; offsets %d; second %+v, third %+v", n, offsets.sum(), second.Stats(), third.Stats())
+		}
+	})
 	eventually(t, func() bool { return offsets.sum() == int64(n) })
 	require.True(t, handler.all(n, 1))
 }

@@ -30,7 +30,7 @@ func TestMigratingAgainChangesNothing(t *testing.T) {
 	status, _, stderr := runMigrate(t, "ledger", "--ledger-database-url", url, "--bank-code", "002")
 	require.Equal(t, exitFailed, status)
 	require.Contains(t, stderr, "the database is the ledger of another bank: it is bank 001, this program is bank 002")
-	status, _, stderr = runMigrate(t, "ledger", "--ledger-database-url", "postgres://u:hunter2@127.0.0.1:1/x", "--timeout", "1ms")
+	status, _, stderr = runMigrate(t, "ledger", "--ledger-database-url", "postgres://u:hunter2@127.0.0.1:1/x", "--timeout", "1s")
 	require.Equal(t, exitFailed, status)
 	require.Contains(t, stderr, "waiting for the database ledger: ")
 	require.NotContains(t, stderr, "hunter2")
