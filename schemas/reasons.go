@@ -43,6 +43,9 @@ type ReasonCatalogue struct {
 	Words []Texts `yaml:"words"`
 }
 
+// ValidReason reports whether a text has the form of a reason: up to 64 capitals, digits and underscores.
+func ValidReason(text string) bool { return reasonPattern.MatchString(text) }
+
 var reasonPattern = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,63}$`)
 
 // Reasons returns the catalogue. Its maps belong to every caller, who must not change them. It is an error if
@@ -81,7 +84,7 @@ func parseReasons(body []byte) (*ReasonCatalogue, error) {
 			texts = append(texts[:len(texts):len(texts)], *reason.Decline)
 		}
 		switch {
-		case !reasonPattern.MatchString(name):
+		case !ValidReason(name):
 			return nil, fmt.Errorf("reason %q is not capitals, digits and underscores", name)
 		case len(texts) == 0:
 			return nil, fmt.Errorf("reason %s says nothing", name)

@@ -12,9 +12,12 @@ import (
 // localized returns an answer with the fields of Config.Localized in the caller's language. The answer itself
 // stays as it is, because a handler may keep it.
 func (c *Config) localized(ctx context.Context, answer any) any {
+	if len(c.Localized) == 0 {
+		return answer
+	}
 	tag := Language(ctx)
 	message, ok := answer.(proto.Message)
-	if tag == language.English || !ok || len(c.Localized) == 0 {
+	if tag == language.English || !ok {
 		return answer
 	}
 	copied := proto.Clone(message)

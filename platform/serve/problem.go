@@ -8,6 +8,7 @@ import (
 
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/language"
+	"codebank.dev/schemas"
 )
 
 // problemType is the beginning of the type URI of a problem. The reason follows as in the path of its page.
@@ -56,7 +57,7 @@ func writeProblem(w http.ResponseWriter, r *http.Request, httpStatus int, known 
 	}
 	header.Set("Content-Language", string(tag))
 	page := ""
-	if validReason(known.Reason) {
+	if schemas.ValidReason(known.Reason) { // A peer that is not ours may answer anything.
 		page = reasonSlug(known.Reason)
 		header.Set("Link", "<"+problemsPath+page+`>; rel="help"`)
 	}

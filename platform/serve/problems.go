@@ -7,7 +7,6 @@ import (
 	"html/template"
 	"maps"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -20,11 +19,6 @@ var problemFiles embed.FS
 
 // problemsPath is where the pages of the reasons are.
 const problemsPath = "/problems/"
-
-var reasonPattern = regexp.MustCompile(`^[A-Z][A-Z0-9_]{0,63}$`)
-
-// validReason reports whether a reason can have a page. A peer that is not ours may answer anything.
-func validReason(reason string) bool { return reasonPattern.MatchString(reason) }
 
 // reasonSlug returns a reason as it stands in the path of its page.
 func reasonSlug(reason string) string { return strings.ToLower(strings.ReplaceAll(reason, "_", "-")) }
