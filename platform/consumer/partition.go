@@ -21,9 +21,11 @@ type partition struct {
 	stop    context.CancelFunc
 	wake    chan struct{}
 
-	mutex  sync.Mutex
-	queue  []*kgo.Record
-	paused bool
+	mutex sync.Mutex
+	queue []*kgo.Record
+	// paused says that the client fetches none of this partition. stopped says that another partition of the same
+	// number may have taken the place of this one, which then has no say in what is fetched.
+	paused, stopped bool
 
 	// next is the stored offset. end is that of the next record that will be written, as of the last fetch.
 	next, end atomic.Int64
@@ -42,6 +44,9 @@ func (p *partition) add(records []*kgo.Record, end int64) {
 	}
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
+	if p.stopped {
+		return
+	}
 	p.queue = append(p.queue, records...)
 	if len(p.queue) >= fullBatches*p.session.consumer.config.MaxBatch && !p.paused {
 		p.paused = true
@@ -50,6 +55,24 @@ func (p *partition) add(records []*kgo.Record, end int64) {
 	select {
 	case p.wake <- struct{}{}:
 	default:
+	}
+}
+
+// halt drops what waits, and lets the client fetch the partition for whoever reads it next. It does not wait
+// for what is in hand.
+func (p *partition) halt() {
+	p.stop()
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.stopped, p.queue = true, nil
+	p.resume()
+}
+
+// resume lets the client fetch the partition again, if it was paused. The mutex is held.
+func (p *partition) resume() {
+	if p.paused {
+		p.paused = false
+		p.session.client.ResumeFetchPartitions(p.asMap())
 	}
 }
 
@@ -64,9 +87,8 @@ func (p *partition) take() []*kgo.Record {
 	most := p.session.consumer.config.MaxBatch
 	batch := p.queue[:min(len(p.queue), most)]
 	p.queue = p.queue[len(batch):]
-	if p.paused && len(p.queue) <= most {
-		p.paused = false
-		p.session.client.ResumeFetchPartitions(p.asMap())
+	if len(p.queue) <= most {
+		p.resume()
 	}
 	if len(p.queue) == 0 {
 		p.queue = nil

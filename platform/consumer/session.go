@@ -163,18 +163,17 @@ func (s *session) stop(number int32) {
 	if !had {
 		return
 	}
-	p.stop()
+	p.halt()
 	delete(s.partitions, number)
 	s.consumer.stats.remove(p)
 }
 
 // revoked ends the work on partitions that were taken away. What is in hand is abandoned: the next owner
 // reads it again.
-func (s *session) revoked(_ context.Context, client *kgo.Client, lost map[string][]int32) {
+func (s *session) revoked(_ context.Context, _ *kgo.Client, lost map[string][]int32) {
 	for _, number := range lost[s.consumer.config.Topic] {
 		s.stop(number)
 	}
-	client.ResumeFetchPartitions(lost)
 }
 
 func (s *session) partition(number int32) *partition {

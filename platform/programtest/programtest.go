@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"regexp"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -110,12 +111,18 @@ func (p *Program) Await(t testing.TB, ready func() bool) {
 	}, patience, 5*time.Millisecond, "neither ready nor gone")
 }
 
-// AwaitEnd waits until the program has ended.
+// AwaitEnd waits until the program has ended. One that does not end is made to write down what its goroutines
+// wait for.
 func (p *Program) AwaitEnd(t testing.TB) {
 	t.Helper()
 	select {
 	case <-p.gone:
 	case <-time.After(patience):
+		_ = p.process.Signal(syscall.SIGQUIT)
+		select {
+		case <-p.gone:
+		case <-time.After(patience):
+		}
 		require.FailNow(t, "the program did not end")
 	}
 }
