@@ -62,6 +62,8 @@ type run struct {
 	// peakMemory is the largest memory that a bank had before the first flood, in kB.
 	peakMemory atomic.Int64
 	flooded    atomic.Bool
+	// frontEnded says that the lane of the front has injected its last fault.
+	frontEnded atomic.Bool
 	began      time.Time
 }
 
@@ -184,8 +186,10 @@ func (r *run) inject(ctx context.Context) {
 	sampling.Go(func() { r.trackMemory(ctx) })
 	sampling.Go(func() { r.sampleIndex(ctx) })
 	sampling.Go(func() { r.sampleSums(ctx) })
+	sampling.Go(func() { r.govern(ctx) })
 	for _, lane := range []string{frontLane, pipesLane} {
 		lanes.Go(func() {
+			defer func() { r.frontEnded.CompareAndSwap(false, lane == frontLane) }()
 			plan := newSchedule(lane, r.options.Seed, short)
 			for ctx.Err() == nil {
 				if short && plan.done() || !short && time.Now().After(until) {

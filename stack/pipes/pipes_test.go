@@ -111,13 +111,13 @@ func TestTheLagIsTheSumOverPartitions(t *testing.T) {
 	commit := func(partition int32, at int64) {
 		committed.Add(kadm.OffsetResponse{Offset: kadm.Offset{Topic: topic, Partition: partition, At: at}})
 	}
-	require.EqualValues(t, 12, lag(committed, ends))
+	require.EqualValues(t, 12, Lag(committed, ends))
 	commit(0, 9) // more was written meanwhile; the other partitions are still behind
-	require.EqualValues(t, 5, lag(committed, ends))
+	require.EqualValues(t, 5, Lag(committed, ends))
 	commit(2, 4)
-	require.EqualValues(t, 1, lag(committed, ends))
+	require.EqualValues(t, 1, Lag(committed, ends))
 	commit(2, 5)
-	require.Zero(t, lag(committed, ends))
+	require.Zero(t, Lag(committed, ends))
 }
 
 func TestAnAnswerOfSomeShardsIsAnError(t *testing.T) {

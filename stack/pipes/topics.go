@@ -101,15 +101,15 @@ func AwaitEnd(ctx context.Context, admin *kadm.Client, connector, topic string, 
 		if err != nil {
 			return err
 		}
-		if left := lag(committed, ends); left > 0 {
+		if left := Lag(committed, ends); left > 0 {
 			return fmt.Errorf("%s has not committed %d records", connector, left)
 		}
 		return nil
 	})
 }
 
-// lag returns how many records a group has not committed yet.
-func lag(committed kadm.OffsetResponses, ends kadm.ListedOffsets) (left int64) {
+// Lag returns how many records a group has not committed yet.
+func Lag(committed kadm.OffsetResponses, ends kadm.ListedOffsets) (left int64) {
 	ends.Each(func(end kadm.ListedOffset) {
 		at, _ := committed.Lookup(end.Topic, end.Partition) // a partition without a committed offset is read from its beginning
 		left += max(0, end.Offset-max(0, at.At))
