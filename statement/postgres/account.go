@@ -202,13 +202,27 @@ func (s *Store) nextEvents(ctx context.Context, reader statement.Reader, account
 	return state, ahead{sequence: *target, more: count == int64(limit) && *last == *highest}, nil
 }
 
-// boundary finds the first event at or after a moment. Time never goes back within an account, so the index by
-// time has it. Lines that are not sound are passed over, because their time says nothing.
+// boundary finds the first event at or after a moment. Time never goes back within an account, so the query halves
+// the account's sequences in the index of pages: twenty looks for a million events. An index by time needs one look, but
+// costs the sink more than a quarter of its rate. If the sequence in the middle is missing, the next one that is there is
+// read. If the upper half has none, the middle becomes the upper bound. Lines that are not sound are passed over,
+// because their time says nothing.
 const boundary = `
-SELECT coalesce((
-	SELECT sequence FROM statement_lines AS line WHERE account_id = $1 AND occurred_at >= $3 AND ` + sound + ` ORDER BY occurred_at, sequence LIMIT 1), (
-	SELECT sequence + 1 FROM statement_lines WHERE account_id = $1 AND sequence BETWEEN 1 AND ` + lastSequence + ` ORDER BY sequence DESC LIMIT 1), 0)
-WHERE ` + owned + ` UNION ALL SELECT 0 LIMIT 1`
+WITH RECURSIVE bounds (low, high) AS (
+	(SELECT (SELECT sequence FROM statement_lines WHERE account_id = $1 AND sequence >= 1 ORDER BY sequence LIMIT 1),
+		(SELECT sequence + 1 FROM statement_lines WHERE account_id = $1 AND sequence <= ` + lastSequence + ` ORDER BY sequence DESC LIMIT 1)
+	WHERE ` + owned + `)
+	UNION ALL
+	SELECT CASE WHEN probe.sequence < high AND probe.occurred_at < $3 THEN probe.sequence + 1 ELSE low END,
+		CASE WHEN probe.sequence < high AND probe.occurred_at < $3 THEN high ELSE low + (high - low) / 2 END
+	FROM bounds LEFT JOIN LATERAL (
+		SELECT sequence, occurred_at FROM statement_lines AS line
+		WHERE account_id = $1 AND sequence >= low + (high - low) / 2 AND ` + sound + `
+		ORDER BY sequence LIMIT 1
+	) AS probe ON true
+	WHERE low < high
+)
+SELECT coalesce(max(low), 0) FROM bounds WHERE low >= high`
 
 // Boundary implements statement.Store.
 func (s *Store) Boundary(ctx context.Context, reader statement.Reader, account id.ID, moment time.Time) (int64, error) {
