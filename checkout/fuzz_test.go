@@ -13,6 +13,7 @@ import (
 func FuzzNames(f *testing.F) {
 	f.Add("orders/3f1c1f0e-8f64-4d5e-9a55-0c8f1b2a7d01")
 	f.Add("products/cafe-coado")
+	f.Add("stores/cafe-da-serra")
 	f.Add("3f1c1f0e-8f64-4d5e-9a55-0c8f1b2a7d01")
 	f.Fuzz(func(t *testing.T, text string) {
 		if id, err := checkout.ParseOrderName("name", text); err == nil {
@@ -22,6 +23,11 @@ func FuzzNames(f *testing.F) {
 		}
 		if slug, err := checkout.ParseProductName("name", text); err == nil {
 			require.Equal(t, text, "products/"+slug)
+		} else {
+			require.Equal(t, fault.InvalidArgument, fault.CodeOf(err))
+		}
+		if slug, err := checkout.ParseStoreName("name", text); err == nil {
+			require.Equal(t, text, "stores/"+slug)
 		} else {
 			require.Equal(t, fault.InvalidArgument, fault.CodeOf(err))
 		}

@@ -52,6 +52,8 @@ type Orders interface {
 	ByRequest(ctx context.Context, caller, requestID string) (Order, error)
 	// ByID returns an order that the requester sees; ErrNoOrder when there is none or it is another's.
 	ByID(ctx context.Context, by Requester, id ID) (Order, error)
+	// List returns the orders of a page, the newest first: all of them are of one moment.
+	List(ctx context.Context, query OrderQuery) ([]Order, error)
 }
 
 // PendingCharges stores the work that open orders still need. batch.Orders is one.
@@ -93,9 +95,10 @@ type OrderStore interface {
 	// order as it is with that error. change may be called more than once; it must be pure.
 	// ErrNoOrder when there is none.
 	Change(ctx context.Context, id ID, change func(Order) (Order, error)) (Order, error)
-	// ByRequest and ByID are those of Orders.
+	// ByRequest, ByID and List are those of Orders.
 	ByRequest(ctx context.Context, caller, requestID string) (Order, error)
 	ByID(ctx context.Context, by Requester, id ID) (Order, error)
+	List(ctx context.Context, query OrderQuery) ([]Order, error)
 }
 
 // OrderWrite is one write of a set: a new order, or a change of an order.

@@ -99,6 +99,16 @@ func ParseProductName(field, name string) (string, error) {
 	return slug, nil
 }
 
+// ParseStoreName returns the slug in a name of the form stores/{slug}; else
+// fault.InvalidArgument naming field.
+func ParseStoreName(field, name string) (string, error) {
+	slug, ok := strings.CutPrefix(name, StorePrefix)
+	if !ok || CheckSlug(field, slug) != nil {
+		return "", fault.Invalid(field, "The name must be stores/ and a slug.")
+	}
+	return slug, nil
+}
+
 // ParseOrderName returns the id in a name of the form orders/{uuid}; else
 // fault.InvalidArgument naming the field.
 func ParseOrderName(name, text string) (ID, error) { return field.ID(name, OrderPrefix, text) }

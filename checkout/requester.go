@@ -19,16 +19,33 @@ func (r *Requester) Owner() string {
 	return r.Caller
 }
 
-// Sees reports whether an order is there for the requester: a user sees his own orders, a program those
-// that were placed under its request ids, and an operator all. What is not seen is not there.
-func (r *Requester) Sees(o *Order) bool {
+// Scope returns whose orders are there for the requester: a user's own, a program's those that were placed
+// under its request ids, and an operator's all. It is the one place that says so, for a single order and for
+// lists; the query of a single order repeats it.
+func (r *Requester) Scope() Scope {
 	switch {
 	case r.Operator:
-		return true
+		return Scope{All: true}
 	case r.User != "":
-		return o.Owner == r.User
+		return Scope{Owner: r.User}
 	}
-	return o.Caller == r.Caller
+	return Scope{Caller: r.Caller}
+}
+
+// Of returns the part of a scope that belongs to a user, user:{uuid}. It is the zero Scope when that is
+// nothing.
+func (s Scope) Of(user string) Scope {
+	if s.IsEmpty() || s.Owner != "" && s.Owner != user {
+		return Scope{}
+	}
+	s.Owner = user
+	return s
+}
+
+// Sees reports whether an order is there for the requester. What is not seen is not there.
+func (r *Requester) Sees(o *Order) bool {
+	scope := r.Scope()
+	return scope.Has(o)
 }
 
 // Repeats reports whether a request of the requester may be answered with an order that has its caller and

@@ -129,6 +129,11 @@ func (o *Orders) ByID(ctx context.Context, by checkout.Requester, id checkout.ID
 	return o.store.ByID(ctx, by, id)
 }
 
+// List implements checkout.Orders.
+func (o *Orders) List(ctx context.Context, query checkout.OrderQuery) ([]checkout.Order, error) {
+	return o.store.List(ctx, query)
+}
+
 // Stats returns the counters of the batches.
 func (o *Orders) Stats() groupcommit.Stats { return o.batches.Stats() }
 

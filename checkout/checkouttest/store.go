@@ -40,6 +40,8 @@ func TestStore(t *testing.T, open func(testing.TB) Store) {
 		{"an order comes back as it was stored", orderComesBack},
 		{"an order is its caller's alone", orderIsItsCallers},
 		{"an order of a user is there for him, the program and operators", orderIsItsOwners},
+		{"orders are listed to those who see them, the newest first", ordersAreListed},
+		{"a list has what its filter asks for, each order once", listsFollowTheFilter},
 		{"a request makes one order", requestMakesOneOrder},
 		{"a change is stored whole or not at all", changeIsWhole},
 		{"changes of one order follow each other", changesFollowEachOther},

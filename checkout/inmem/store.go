@@ -118,6 +118,22 @@ func (s *Store) ByID(_ context.Context, by checkout.Requester, id checkout.ID) (
 	return clone(order), nil
 }
 
+// List implements checkout.OrderStore.
+func (s *Store) List(_ context.Context, query checkout.OrderQuery) ([]checkout.Order, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	found := []checkout.Order{}
+	for _, order := range s.orders {
+		if query.Scope.Has(&order) && query.Filter.Has(&order) && query.After.IsBefore(&order) {
+			found = append(found, clone(order))
+		}
+	}
+	slices.SortFunc(found, func(a, b checkout.Order) int {
+		return cmp.Or(b.CreatedAt.Compare(a.CreatedAt), slices.Compare(b.ID[:], a.ID[:]))
+	})
+	return found[:min(query.Limit, len(found))], nil
+}
+
 // Change implements checkout.OrderStore.
 func (s *Store) Change(_ context.Context, id checkout.ID, change func(checkout.Order) (checkout.Order, error)) (checkout.Order, error) {
 	s.mutex.Lock()

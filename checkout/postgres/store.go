@@ -8,6 +8,7 @@
 //	catalogue.go       checkout.CatalogueStore
 //	write.go           checkout.OrderStore: a set of new orders and changes in one commit
 //	orders.go          checkout.OrderStore: one order
+//	list.go            checkout.OrderStore: lists of orders
 //	pendingcharges.go  checkout.Claims, and a change under the order's lock
 //	row.go             an order as a row, both ways
 package postgres

@@ -21,6 +21,9 @@ func Permissions() permission.Table {
 		checkoutv1.CheckoutService_GetOrder_FullMethodName: {
 			Role: permission.RoleCustomer, Services: Shops, Operators: true, Whose: permission.Own,
 		},
+		checkoutv1.CheckoutService_ListOrders_FullMethodName: {
+			Role: permission.RoleCustomer, Services: Shops, Operators: true, Whose: permission.Own,
+		},
 	}
 }
 

@@ -23,6 +23,7 @@ func TestNoFieldOfTextTakesACardNumberOrWhatCannotBeSeen(t *testing.T) {
 	requests := map[string]proto.Message{
 		"ListProducts": &checkoutv1.ListProductsRequest{},
 		"GetProduct":   &checkoutv1.GetProductRequest{Name: "products/atlas"},
+		"ListOrders":   &checkoutv1.ListOrdersRequest{},
 		"PlaceOrder":   request("r1", checkouttest.VisaNumber),
 		"GetOrder":     &checkoutv1.GetOrderRequest{Name: "orders/00000000-0000-4000-8000-000000000001"},
 	}

@@ -179,7 +179,7 @@ func withoutOwners(t *testing.T, databaseURL string) *pgx.Conn {
 	for _, statement := range []string{"ALTER TABLE orders DROP COLUMN owner", "DELETE FROM migrations WHERE version_id >= 3"} {
 		done, err := conn.Exec(t.Context(), statement)
 		require.NoError(t, err)
-		require.True(t, !done.Delete() || done.RowsAffected() == 1)
+		require.True(t, !done.Delete() || done.RowsAffected() > 0)
 	}
 	return conn
 }

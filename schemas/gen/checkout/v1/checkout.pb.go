@@ -1001,6 +1001,184 @@ func (x *GetOrderResponse) GetOrder() *Order {
 	return nil
 }
 
+type ListOrdersRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Default 50, at most 200.
+	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// From the answer before, with the same filters.
+	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Orders in these states only; none for all.
+	States []OrderState `protobuf:"varint,3,rep,packed,name=states,proto3,enum=checkout.v1.OrderState" json:"states,omitempty"`
+	// When the order was placed: inclusive.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// Exclusive.
+	EndTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	// stores/{slug}; empty for all.
+	Store string `protobuf:"bytes,6,opt,name=store,proto3" json:"store,omitempty"`
+	// Orders in this currency only, ISO 4217; empty for all. Required with a bound of the total.
+	Currency string `protobuf:"bytes,7,opt,name=currency,proto3" json:"currency,omitempty"`
+	// Minor units, inclusive; 0 for no bound.
+	MinTotalMinor int64 `protobuf:"varint,8,opt,name=min_total_minor,json=minTotalMinor,proto3" json:"min_total_minor,omitempty"`
+	MaxTotalMinor int64 `protobuf:"varint,9,opt,name=max_total_minor,json=maxTotalMinor,proto3" json:"max_total_minor,omitempty"`
+	// users/{uuid}: orders of this user only; empty for all. For operators; anybody else may name himself.
+	User          string `protobuf:"bytes,10,opt,name=user,proto3" json:"user,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListOrdersRequest) Reset() {
+	*x = ListOrdersRequest{}
+	mi := &file_checkout_v1_checkout_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListOrdersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListOrdersRequest) ProtoMessage() {}
+
+func (x *ListOrdersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_checkout_v1_checkout_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListOrdersRequest.ProtoReflect.Descriptor instead.
+func (*ListOrdersRequest) Descriptor() ([]byte, []int) {
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ListOrdersRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListOrdersRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListOrdersRequest) GetStates() []OrderState {
+	if x != nil {
+		return x.States
+	}
+	return nil
+}
+
+func (x *ListOrdersRequest) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *ListOrdersRequest) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
+func (x *ListOrdersRequest) GetStore() string {
+	if x != nil {
+		return x.Store
+	}
+	return ""
+}
+
+func (x *ListOrdersRequest) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *ListOrdersRequest) GetMinTotalMinor() int64 {
+	if x != nil {
+		return x.MinTotalMinor
+	}
+	return 0
+}
+
+func (x *ListOrdersRequest) GetMaxTotalMinor() int64 {
+	if x != nil {
+		return x.MaxTotalMinor
+	}
+	return 0
+}
+
+func (x *ListOrdersRequest) GetUser() string {
+	if x != nil {
+		return x.User
+	}
+	return ""
+}
+
+type ListOrdersResponse struct {
+	state  protoimpl.MessageState `protogen:"open.v1"`
+	Orders []*Order               `protobuf:"bytes,1,rep,name=orders,proto3" json:"orders,omitempty"`
+	// Empty on the last page.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListOrdersResponse) Reset() {
+	*x = ListOrdersResponse{}
+	mi := &file_checkout_v1_checkout_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListOrdersResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListOrdersResponse) ProtoMessage() {}
+
+func (x *ListOrdersResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_checkout_v1_checkout_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListOrdersResponse.ProtoReflect.Descriptor instead.
+func (*ListOrdersResponse) Descriptor() ([]byte, []int) {
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ListOrdersResponse) GetOrders() []*Order {
+	if x != nil {
+		return x.Orders
+	}
+	return nil
+}
+
+func (x *ListOrdersResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
 var File_checkout_v1_checkout_proto protoreflect.FileDescriptor
 
 const file_checkout_v1_checkout_proto_rawDesc = "" +
@@ -1080,20 +1258,40 @@ const file_checkout_v1_checkout_proto_rawDesc = "" +
 	"\x0fGetOrderRequest\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x04name\"<\n" +
 	"\x10GetOrderResponse\x12(\n" +
-	"\x05order\x18\x01 \x01(\v2\x12.checkout.v1.OrderR\x05order*v\n" +
+	"\x05order\x18\x01 \x01(\v2\x12.checkout.v1.OrderR\x05order\"\x88\x03\n" +
+	"\x11ListOrdersRequest\x12\x1b\n" +
+	"\tpage_size\x18\x01 \x01(\x05R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tR\tpageToken\x12/\n" +
+	"\x06states\x18\x03 \x03(\x0e2\x17.checkout.v1.OrderStateR\x06states\x129\n" +
+	"\n" +
+	"start_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
+	"\bend_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x12\x14\n" +
+	"\x05store\x18\x06 \x01(\tR\x05store\x12\x1a\n" +
+	"\bcurrency\x18\a \x01(\tR\bcurrency\x12&\n" +
+	"\x0fmin_total_minor\x18\b \x01(\x03R\rminTotalMinor\x12&\n" +
+	"\x0fmax_total_minor\x18\t \x01(\x03R\rmaxTotalMinor\x12\x12\n" +
+	"\x04user\x18\n" +
+	" \x01(\tR\x04user\"h\n" +
+	"\x12ListOrdersResponse\x12*\n" +
+	"\x06orders\x18\x01 \x03(\v2\x12.checkout.v1.OrderR\x06orders\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*v\n" +
 	"\n" +
 	"OrderState\x12\x1b\n" +
 	"\x17ORDER_STATE_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13ORDER_STATE_PENDING\x10\x01\x12\x18\n" +
 	"\x14ORDER_STATE_APPROVED\x10\x02\x12\x18\n" +
-	"\x14ORDER_STATE_DECLINED\x10\x032\xbc\x03\n" +
+	"\x14ORDER_STATE_DECLINED\x10\x032\x9f\x04\n" +
 	"\x0fCheckoutService\x12i\n" +
 	"\fListProducts\x12 .checkout.v1.ListProductsRequest\x1a!.checkout.v1.ListProductsResponse\"\x14\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/products\x12l\n" +
 	"\n" +
 	"GetProduct\x12\x1e.checkout.v1.GetProductRequest\x1a\x1f.checkout.v1.GetProductResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/{name=products/*}\x12j\n" +
 	"\n" +
 	"PlaceOrder\x12\x1e.checkout.v1.PlaceOrderRequest\x1a\x1f.checkout.v1.PlaceOrderResponse\"\x1b\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/orders:place\x12d\n" +
-	"\bGetOrder\x12\x1c.checkout.v1.GetOrderRequest\x1a\x1d.checkout.v1.GetOrderResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/{name=orders/*}B1Z/codebank.dev/schemas/gen/checkout/v1;checkoutv1b\x06proto3"
+	"\bGetOrder\x12\x1c.checkout.v1.GetOrderRequest\x1a\x1d.checkout.v1.GetOrderResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/{name=orders/*}\x12a\n" +
+	"\n" +
+	"ListOrders\x12\x1e.checkout.v1.ListOrdersRequest\x1a\x1f.checkout.v1.ListOrdersResponse\"\x12\x82\xd3\xe4\x93\x02\f\x12\n" +
+	"/v1/ordersB1Z/codebank.dev/schemas/gen/checkout/v1;checkoutv1b\x06proto3"
 
 var (
 	file_checkout_v1_checkout_proto_rawDescOnce sync.Once
@@ -1108,7 +1306,7 @@ func file_checkout_v1_checkout_proto_rawDescGZIP() []byte {
 }
 
 var file_checkout_v1_checkout_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_checkout_v1_checkout_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_checkout_v1_checkout_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_checkout_v1_checkout_proto_goTypes = []any{
 	(OrderState)(0),               // 0: checkout.v1.OrderState
 	(*Product)(nil),               // 1: checkout.v1.Product
@@ -1125,34 +1323,42 @@ var file_checkout_v1_checkout_proto_goTypes = []any{
 	(*PlaceOrderResponse)(nil),    // 12: checkout.v1.PlaceOrderResponse
 	(*GetOrderRequest)(nil),       // 13: checkout.v1.GetOrderRequest
 	(*GetOrderResponse)(nil),      // 14: checkout.v1.GetOrderResponse
-	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
+	(*ListOrdersRequest)(nil),     // 15: checkout.v1.ListOrdersRequest
+	(*ListOrdersResponse)(nil),    // 16: checkout.v1.ListOrdersResponse
+	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
 }
 var file_checkout_v1_checkout_proto_depIdxs = []int32{
 	2,  // 0: checkout.v1.Product.store:type_name -> checkout.v1.Store
 	0,  // 1: checkout.v1.Order.state:type_name -> checkout.v1.OrderState
 	2,  // 2: checkout.v1.Order.store:type_name -> checkout.v1.Store
 	5,  // 3: checkout.v1.Order.items:type_name -> checkout.v1.OrderItem
-	15, // 4: checkout.v1.Order.create_time:type_name -> google.protobuf.Timestamp
-	15, // 5: checkout.v1.Order.update_time:type_name -> google.protobuf.Timestamp
+	17, // 4: checkout.v1.Order.create_time:type_name -> google.protobuf.Timestamp
+	17, // 5: checkout.v1.Order.update_time:type_name -> google.protobuf.Timestamp
 	1,  // 6: checkout.v1.ListProductsResponse.products:type_name -> checkout.v1.Product
 	1,  // 7: checkout.v1.GetProductResponse.product:type_name -> checkout.v1.Product
 	11, // 8: checkout.v1.PlaceOrderRequest.items:type_name -> checkout.v1.PlaceOrderItem
 	3,  // 9: checkout.v1.PlaceOrderRequest.card:type_name -> checkout.v1.Card
 	4,  // 10: checkout.v1.PlaceOrderResponse.order:type_name -> checkout.v1.Order
 	4,  // 11: checkout.v1.GetOrderResponse.order:type_name -> checkout.v1.Order
-	6,  // 12: checkout.v1.CheckoutService.ListProducts:input_type -> checkout.v1.ListProductsRequest
-	8,  // 13: checkout.v1.CheckoutService.GetProduct:input_type -> checkout.v1.GetProductRequest
-	10, // 14: checkout.v1.CheckoutService.PlaceOrder:input_type -> checkout.v1.PlaceOrderRequest
-	13, // 15: checkout.v1.CheckoutService.GetOrder:input_type -> checkout.v1.GetOrderRequest
-	7,  // 16: checkout.v1.CheckoutService.ListProducts:output_type -> checkout.v1.ListProductsResponse
-	9,  // 17: checkout.v1.CheckoutService.GetProduct:output_type -> checkout.v1.GetProductResponse
-	12, // 18: checkout.v1.CheckoutService.PlaceOrder:output_type -> checkout.v1.PlaceOrderResponse
-	14, // 19: checkout.v1.CheckoutService.GetOrder:output_type -> checkout.v1.GetOrderResponse
-	16, // [16:20] is the sub-list for method output_type
-	12, // [12:16] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	0,  // 12: checkout.v1.ListOrdersRequest.states:type_name -> checkout.v1.OrderState
+	17, // 13: checkout.v1.ListOrdersRequest.start_time:type_name -> google.protobuf.Timestamp
+	17, // 14: checkout.v1.ListOrdersRequest.end_time:type_name -> google.protobuf.Timestamp
+	4,  // 15: checkout.v1.ListOrdersResponse.orders:type_name -> checkout.v1.Order
+	6,  // 16: checkout.v1.CheckoutService.ListProducts:input_type -> checkout.v1.ListProductsRequest
+	8,  // 17: checkout.v1.CheckoutService.GetProduct:input_type -> checkout.v1.GetProductRequest
+	10, // 18: checkout.v1.CheckoutService.PlaceOrder:input_type -> checkout.v1.PlaceOrderRequest
+	13, // 19: checkout.v1.CheckoutService.GetOrder:input_type -> checkout.v1.GetOrderRequest
+	15, // 20: checkout.v1.CheckoutService.ListOrders:input_type -> checkout.v1.ListOrdersRequest
+	7,  // 21: checkout.v1.CheckoutService.ListProducts:output_type -> checkout.v1.ListProductsResponse
+	9,  // 22: checkout.v1.CheckoutService.GetProduct:output_type -> checkout.v1.GetProductResponse
+	12, // 23: checkout.v1.CheckoutService.PlaceOrder:output_type -> checkout.v1.PlaceOrderResponse
+	14, // 24: checkout.v1.CheckoutService.GetOrder:output_type -> checkout.v1.GetOrderResponse
+	16, // 25: checkout.v1.CheckoutService.ListOrders:output_type -> checkout.v1.ListOrdersResponse
+	21, // [21:26] is the sub-list for method output_type
+	16, // [16:21] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_checkout_v1_checkout_proto_init() }
@@ -1166,7 +1372,7 @@ func file_checkout_v1_checkout_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_checkout_v1_checkout_proto_rawDesc), len(file_checkout_v1_checkout_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   14,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

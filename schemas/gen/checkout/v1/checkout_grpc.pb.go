@@ -23,6 +23,7 @@ const (
 	CheckoutService_GetProduct_FullMethodName   = "/checkout.v1.CheckoutService/GetProduct"
 	CheckoutService_PlaceOrder_FullMethodName   = "/checkout.v1.CheckoutService/PlaceOrder"
 	CheckoutService_GetOrder_FullMethodName     = "/checkout.v1.CheckoutService/GetOrder"
+	CheckoutService_ListOrders_FullMethodName   = "/checkout.v1.CheckoutService/ListOrders"
 )
 
 // CheckoutServiceClient is the client API for CheckoutService service.
@@ -41,6 +42,9 @@ type CheckoutServiceClient interface {
 	PlaceOrder(ctx context.Context, in *PlaceOrderRequest, opts ...grpc.CallOption) (*PlaceOrderResponse, error)
 	// GetOrder answers an order. NOT_FOUND when there is none.
 	GetOrder(ctx context.Context, in *GetOrderRequest, opts ...grpc.CallOption) (*GetOrderResponse, error)
+	// ListOrders answers orders, the newest first: a user's own, those under a program's request ids, an
+	// operator's choice of all. A declined order is listed with its reason.
+	ListOrders(ctx context.Context, in *ListOrdersRequest, opts ...grpc.CallOption) (*ListOrdersResponse, error)
 }
 
 type checkoutServiceClient struct {
@@ -91,6 +95,16 @@ func (c *checkoutServiceClient) GetOrder(ctx context.Context, in *GetOrderReques
 	return out, nil
 }
 
+func (c *checkoutServiceClient) ListOrders(ctx context.Context, in *ListOrdersRequest, opts ...grpc.CallOption) (*ListOrdersResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListOrdersResponse)
+	err := c.cc.Invoke(ctx, CheckoutService_ListOrders_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // CheckoutServiceServer is the server API for CheckoutService service.
 // All implementations must embed UnimplementedCheckoutServiceServer
 // for forward compatibility.
@@ -107,6 +121,9 @@ type CheckoutServiceServer interface {
 	PlaceOrder(context.Context, *PlaceOrderRequest) (*PlaceOrderResponse, error)
 	// GetOrder answers an order. NOT_FOUND when there is none.
 	GetOrder(context.Context, *GetOrderRequest) (*GetOrderResponse, error)
+	// ListOrders answers orders, the newest first: a user's own, those under a program's request ids, an
+	// operator's choice of all. A declined order is listed with its reason.
+	ListOrders(context.Context, *ListOrdersRequest) (*ListOrdersResponse, error)
 	mustEmbedUnimplementedCheckoutServiceServer()
 }
 
@@ -128,6 +145,9 @@ func (UnimplementedCheckoutServiceServer) PlaceOrder(context.Context, *PlaceOrde
 }
 func (UnimplementedCheckoutServiceServer) GetOrder(context.Context, *GetOrderRequest) (*GetOrderResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetOrder not implemented")
+}
+func (UnimplementedCheckoutServiceServer) ListOrders(context.Context, *ListOrdersRequest) (*ListOrdersResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListOrders not implemented")
 }
 func (UnimplementedCheckoutServiceServer) mustEmbedUnimplementedCheckoutServiceServer() {}
 func (UnimplementedCheckoutServiceServer) testEmbeddedByValue()                         {}
@@ -222,6 +242,24 @@ func _CheckoutService_GetOrder_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _CheckoutService_ListOrders_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListOrdersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CheckoutServiceServer).ListOrders(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CheckoutService_ListOrders_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CheckoutServiceServer).ListOrders(ctx, req.(*ListOrdersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // CheckoutService_ServiceDesc is the grpc.ServiceDesc for CheckoutService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -244,6 +282,10 @@ var CheckoutService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetOrder",
 			Handler:    _CheckoutService_GetOrder_Handler,
+		},
+		{
+			MethodName: "ListOrders",
+			Handler:    _CheckoutService_ListOrders_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
