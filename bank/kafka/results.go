@@ -12,6 +12,7 @@ import (
 
 	"codebank.dev/bank/failpoints"
 	"codebank.dev/platform/clientauth/kafkaauth"
+	"codebank.dev/platform/consumer"
 	"codebank.dev/schemas"
 	"codebank.dev/schemas/command"
 	"codebank.dev/schemas/event"
@@ -83,7 +84,7 @@ func (r *Results) PublishResults(ctx context.Context, answers []command.Answer) 
 			Headers: []kgo.RecordHeader{{Key: command.HeaderKey, Value: []byte(answer.Signer.ID)}, {Key: command.HeaderMAC, Value: []byte(mac)}},
 		}
 	}
-	err = r.client.ProduceSync(ctx, records...).FirstErr()
+	err = consumer.ProduceSync(ctx, r.client, records...).FirstErr()
 	r.config.Failpoint.After(err, failpoints.CommandResultsPublished)
 	if err != nil {
 		return fmt.Errorf("kafka: results: %w", kafkaauth.Explain(r.config.BrokerAuth, err))

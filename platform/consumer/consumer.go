@@ -115,7 +115,12 @@ func cmpOr[T int | time.Duration](value, standard T) T {
 	return value
 }
 
-// Run reads until ctx ends. What is being handled then is abandoned, and read again by whoever reads next.
+// leaveTimeout bounds how long a reader that ends waits for the brokers. Without its farewell they share out its
+// partitions after the session timeout.
+const leaveTimeout = 2 * time.Second
+
+// Run reads until ctx ends. What is being handled then is abandoned, and read again by whoever reads next. It
+// returns within a few seconds, whatever the brokers do, once the handler has returned.
 func (c *Consumer) Run(ctx context.Context) {
 	wait := backoff{shortest: c.config.Backoff, longest: c.config.MaxBackoff}
 	for ctx.Err() == nil {
@@ -136,6 +141,9 @@ func (c *Consumer) options(s *session) []kgo.Opt {
 		// A reader that was killed keeps its partitions for this long. Brokers allow no shorter time by default.
 		kgo.SessionTimeout(6 * time.Second),
 		kgo.HeartbeatInterval(1500 * time.Millisecond),
+		// Who shares out the partitions waits for this long for a reader that does not join again. Nothing keeps a
+		// reader from that but its death.
+		kgo.RebalanceTimeout(10 * time.Second),
 		// The group only shares out the partitions.
 		kgo.DisableAutoCommit(),
 		kgo.AdjustFetchOffsetsFn(s.begin),
@@ -147,6 +155,9 @@ func (c *Consumer) options(s *session) []kgo.Opt {
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
 		kgo.FetchMaxBytes(8 << 20),
+		// A fetch that is under way leaves out the partitions that were paused when it began. If the others have no
+		// records, those partitions wait until it ends.
+		kgo.FetchMaxWait(100 * time.Millisecond),
 		kgo.DisableClientMetrics(),
 	}, kafkaauth.Options(c.config.BrokerAuth), c.config.ClientOptions)
 }

@@ -200,6 +200,26 @@ func TestReadersShareThePartitionsAndTakeOver(t *testing.T) {
 	require.True(t, handler.all(n, 1))
 }
 
+// A partition with many records is read as fast beside partitions that have none: its queue is full again and
+// again, and a fetch of the others alone must not hold up the next fetch of this one.
+func TestAPartitionWithABacklogDoesNotWaitForIdleOnes(t *testing.T) {
+	brokers, offsets := cluster(t).ListenAddrs(), &store{}
+	handler := &recorder{deal: func(context.Context, []*kgo.Record) ([]consumer.Letter, error) {
+		time.Sleep(2 * time.Millisecond) // a batch is work
+		return nil, nil
+	}}
+	client, err := kgo.NewClient(kgo.SeedBrokers(brokers...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	require.NoError(t, err)
+	defer client.Close()
+	const sent = 300
+	for i := range sent {
+		client.Produce(t.Context(), &kgo.Record{Topic: topic, Partition: 1, Value: fmt.Append(nil, i)}, nil)
+	}
+	require.NoError(t, client.Flush(t.Context()))
+	start(t, consumer.Config{Brokers: brokers, Offsets: offsets, Handler: handler, MaxBatch: 3})
+	eventually(t, func() bool { return offsets.sum() == sent })
+}
+
 // A handler that is at work when its partition is taken away is told so, and its batch is read by the next.
 func TestABatchThatWasAbandonedIsReadAgain(t *testing.T) {
 	brokers, offsets := cluster(t).ListenAddrs(), &store{}

@@ -86,6 +86,19 @@ func NewLetters(config LettersConfig) (*Letters, error) {
 // Close ends the connections.
 func (l *Letters) Close() { l.client.Close() }
 
+// ProduceSync is the method of the client, but it also returns when ctx ends while the brokers do not answer. Then
+// nobody knows whether the records arrive, and the first result says so.
+func ProduceSync(ctx context.Context, client *kgo.Client, records ...*kgo.Record) kgo.ProduceResults {
+	answered := make(chan kgo.ProduceResults, 1)
+	go func() { answered <- client.ProduceSync(ctx, records...) }()
+	select {
+	case results := <-answered:
+		return results
+	case <-ctx.Done():
+		return kgo.ProduceResults{{Record: records[0], Err: ctx.Err()}}
+	}
+}
+
 // Put implements DeadLetters. A letter that is too large for the topic is put without the key, value and headers of
 // its record; they stay at the place that it names.
 func (l *Letters) Put(ctx context.Context, letters []Letter) error {
@@ -94,7 +107,7 @@ func (l *Letters) Put(ctx context.Context, letters []Letter) error {
 		records[i] = l.record(&letters[i], true)
 	}
 	var large []*kgo.Record
-	for i, result := range l.client.ProduceSync(ctx, records...) {
+	for i, result := range ProduceSync(ctx, l.client, records...) {
 		switch {
 		case errors.Is(result.Err, kerr.MessageTooLarge):
 			// The results are in the order of the answers.
@@ -107,7 +120,7 @@ func (l *Letters) Put(ctx context.Context, letters []Letter) error {
 	if len(large) == 0 {
 		return nil
 	}
-	if err := l.client.ProduceSync(ctx, large...).FirstErr(); err != nil {
+	if err := ProduceSync(ctx, l.client, large...).FirstErr(); err != nil {
 		return fmt.Errorf("consumer: letters that are too large: %w", kafkaauth.Explain(l.auth, err))
 	}
 	return nil

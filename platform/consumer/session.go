@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -41,8 +42,11 @@ func (c *Consumer) session(ctx context.Context) error {
 	s := &session{consumer: c, ready: make(chan struct{}), partitions: make(map[int32]*partition)}
 	s.ctx, s.end = context.WithCancelCause(ctx)
 	defer s.end(nil)
+	// The client says farewell after ctx has ended, so it lives on until abort.
+	living, abort := context.WithCancel(context.WithoutCancel(ctx))
+	defer abort()
 	var err error
-	if s.client, err = kgo.NewClient(c.options(s)...); err != nil {
+	if s.client, err = kgo.NewClient(append(c.options(s), kgo.WithContext(living))...); err != nil {
 		return fmt.Errorf("consumer: %w", err)
 	}
 	close(s.ready)
@@ -50,6 +54,10 @@ func (c *Consumer) session(ctx context.Context) error {
 	// Whoever gets the partitions next need not wait for what is abandoned here: it is harmless to handle a
 	// record twice.
 	s.revoked(ctx, s.client, map[string][]int32{c.config.Topic: s.numbers()})
+	// A client that closes waits for the answer if it is joining the group at that moment, and the brokers answer
+	// only when all other readers have joined too, or have been away for long enough.
+	bound := time.AfterFunc(leaveTimeout, abort)
+	defer bound.Stop()
 	s.client.CloseAllowingRebalance()
 	s.revoked(ctx, s.client, map[string][]int32{c.config.Topic: s.numbers()})
 	s.running.Wait()
@@ -91,9 +99,12 @@ func (s *session) fetchFailed(number int32, err error) {
 }
 
 // begin says where the client begins to read the partitions that it got. It waits while the offsets cannot
-// be loaded; ctx ends when the partitions are taken away again.
+// be loaded; ctx ends when the partitions are taken away again, or when the session ends.
 func (s *session) begin(ctx context.Context, given map[string]map[int32]kgo.Offset) (map[string]map[int32]kgo.Offset, error) {
 	<-s.ready
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.ctx, cancel)()
 	config := &s.consumer.config
 	wait := backoff{shortest: config.Backoff, longest: config.MaxBackoff}
 	for logged := false; ; wait.sleep(ctx) {
@@ -110,7 +121,7 @@ func (s *session) begin(ctx context.Context, given map[string]map[int32]kgo.Offs
 			}
 			return given, nil
 		}
-		if ctx.Err() != nil || s.ctx.Err() != nil {
+		if ctx.Err() != nil {
 			return nil, err
 		}
 		s.consumer.stats.retries.Add(1)

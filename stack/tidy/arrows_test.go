@@ -81,7 +81,7 @@ var arrows = map[string][]string{
 	"bank/inmem":      language,
 	"bank/banktest":   language,
 	"bank/postgres":   slices.Concat(language, []string{"platform/auditlog/table", "platform/database", "platform/database/wire"}),
-	"bank/kafka":      slices.Concat(language, []string{"platform/clientauth", "platform/clientauth/kafkaauth", "platform/registry", "schemas"}),
+	"bank/kafka":      slices.Concat(language, []string{"platform/clientauth", "platform/clientauth/kafkaauth", "platform/consumer", "platform/registry", "schemas"}),
 	"bank/rpc":        slices.Concat(language, []string{"bank/card", "bank/customer", "bank/hold", "bank/intake", "bank/purchase", "bank/wallet", "platform/permission", "platform/serve", "schemas"}),
 	"bank/cmd":        {"bank", "bank/", "platform/", "schemas"},
 
