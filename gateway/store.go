@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"time"
 
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/id"
@@ -10,6 +11,13 @@ import (
 
 // ErrNoTransfer says that there is no such transfer, or that it is another user's.
 var ErrNoTransfer = fault.New(fault.NotFound, "TRANSFER_NOT_FOUND", "There is no such transfer.")
+
+// MaxProcessing is the most transfers of a user that are processing.
+const MaxProcessing = 1_000
+
+// ErrTooMany refuses a transfer of a user who has MaxProcessing that are processing.
+var ErrTooMany = fault.New(fault.ResourceExhausted, "TOO_MANY_TRANSFERS",
+	"A thousand of your transfers are being processed. Send the same request again when one of them has ended.").After(5 * time.Second)
 
 // Page asks for a part of a user's transfers, the newest first.
 type Page struct {
@@ -32,7 +40,8 @@ type Place struct {
 // fault.Unavailable when nobody knows what became of the call, and those named below.
 type Store interface {
 	// Accept stores a new transfer together with its command, which is sent later. If the transfer's id is
-	// known, it stores nothing, and returns the stored transfer, as it is now, with known set.
+	// known, it stores nothing, and returns the stored transfer, as it is now, with known set. ErrTooMany if the
+	// user has MaxProcessing transfers that are processing; of several calls at once none passes that limit.
 	Accept(ctx context.Context, transfer Transfer, command outbox.Row) (stored Transfer, known bool, err error)
 	// Transfer returns a transfer of a user. ErrNoTransfer if the user has no such transfer.
 	Transfer(ctx context.Context, user, id id.ID) (Transfer, error)

@@ -294,3 +294,41 @@ func TestTheGreatestOffsetCountsAndALostOneIsNoticed(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, offsets)
 }
+
+// A user has so many transfers that are processing and no more, also if he asks for several at once. Repeats are
+// answered, others have limits of their own, and what has ended makes room.
+func TestAUserHasALimitOfTransfersThatAreProcessing(t *testing.T) {
+	o := open(t)
+	user := newID(t)
+	first := o.accept(t, user, noon)
+	_, err := o.conn.Exec(t.Context(), `INSERT INTO transfers SELECT gen_random_uuid(), user_id, from_account_id, to_account_id, amount_minor, currency,
+		message, status, error, transaction_id, sequence, created_at, updated_at FROM transfers, generate_series(2, $1)`, gateway.MaxProcessing-3)
+	require.NoError(t, err)
+	var asking sync.WaitGroup
+	refused := make(chan error, 20)
+	for range cap(refused) {
+		asking.Go(func() {
+			made, row := transfer(t, user, noon)
+			if _, _, err := o.Accept(t.Context(), made, row); err != nil {
+				refused <- err
+			}
+		})
+	}
+	asking.Wait()
+	close(refused)
+	require.Len(t, refused, 17, "three were missing")
+	for err := range refused {
+		require.ErrorIs(t, err, gateway.ErrTooMany)
+	}
+	require.Equal(t, gateway.MaxProcessing, o.count(t, "transfers"))
+	require.Equal(t, 4, o.count(t, "outbox"))
+
+	_, row := transfer(t, user, noon)
+	_, known, err := o.Accept(t.Context(), first, row)
+	require.NoError(t, err)
+	require.True(t, known)
+	o.accept(t, newID(t), noon)
+	_, err = o.End(t.Context(), []gateway.Ending{{ID: first.ID, Status: gateway.Cancelled, Error: gateway.NotEnoughFunds, At: noon}})
+	require.NoError(t, err)
+	o.accept(t, user, noon)
+}

@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"context"
+	"encoding/binary"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,11 +17,16 @@ import (
 
 var _ gateway.Store = (*Store)(nil)
 
-// accept stores a transfer and its command, or neither if the transfer is known.
+// oneByOne lets one transfer of a user be accepted at a time, until the commit. So each counts those before it.
+const oneByOne = "SELECT pg_advisory_xact_lock($1)"
+
+// accept stores a transfer and its command, or neither if the transfer is known or the user has too many that are
+// processing. It reads no more than the entries of the index up to the limit.
 const accept = `
 WITH accepted AS (
 	INSERT INTO transfers (id, user_id, from_account_id, to_account_id, amount_minor, currency, message, status, error, created_at, updated_at)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, 'processing', '', $8, $8)
+	SELECT $1::uuid, $2::uuid, $3::uuid, $4::uuid, $5::bigint, $6::text, $7::text, 'processing', '', $8::timestamptz, $8::timestamptz
+	WHERE (SELECT count(*) FROM (SELECT FROM transfers WHERE user_id = $2 AND status = 'processing' LIMIT $16) waiting) < $16
 	ON CONFLICT (id) DO NOTHING RETURNING id
 )
 INSERT INTO outbox (id, topic, key, schema_folder, schema_version, body, mac_key_id, mac, created_at, due_at)
@@ -38,9 +45,10 @@ func (s *Store) Accept(ctx context.Context, transfer gateway.Transfer, row outbo
 	}
 	stored := false
 	err := s.as(ctx, transfer.UserID.String(), func(batch *pgx.Batch) {
+		batch.Queue(oneByOne, int64(binary.BigEndian.Uint64(transfer.UserID[:])))
 		batch.Queue(accept, [16]byte(transfer.ID), [16]byte(transfer.UserID), [16]byte(transfer.From), [16]byte(transfer.To),
 			transfer.AmountMinor, transfer.Currency, transfer.Message, transfer.CreatedAt,
-			row.Topic, row.Key, row.Folder, row.Version, row.Body, keyID, mac,
+			row.Topic, row.Key, row.Folder, row.Version, row.Body, keyID, mac, gateway.MaxProcessing,
 		).Query(func(rows pgx.Rows) error {
 			rows.Close()
 			stored = rows.CommandTag().RowsAffected() == 1
@@ -55,6 +63,9 @@ func (s *Store) Accept(ctx context.Context, transfer gateway.Transfer, row outbo
 		return transfer, false, nil
 	}
 	known, err := s.Transfer(ctx, transfer.UserID, transfer.ID)
+	if errors.Is(err, gateway.ErrNoTransfer) {
+		err = gateway.ErrTooMany
+	}
 	return known, err == nil, err
 }
 

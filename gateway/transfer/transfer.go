@@ -121,8 +121,8 @@ type Accepted struct {
 // enough money is not checked here; the transfer ends cancelled otherwise.
 //
 // Errors: fault.InvalidArgument with the name of the field; fault.Unauthenticated SOURCE_NOT_YOURS;
-// fault.FailedPrecondition SAME_ACCOUNT, AMOUNT_TOO_SMALL, NOT_A_WALLET; gateway.ErrKeyReused; fault.Unavailable if
-// the transfer cannot be stored, or if the bank, which is away, has to say whose the source is.
+// fault.FailedPrecondition SAME_ACCOUNT, AMOUNT_TOO_SMALL, NOT_A_WALLET; gateway.ErrKeyReused; gateway.ErrTooMany;
+// fault.Unavailable if the transfer cannot be stored, or if the bank, which is away, has to say whose the source is.
 func (s *Service) Accept(ctx context.Context, user id.ID, key string, request gateway.Request) (Accepted, error) {
 	name, err := gateway.RequestID(user, key)
 	if err == nil {
