@@ -88,8 +88,9 @@ func ContextWithIdentity(ctx context.Context, caller, traceID string) context.Co
 	return context.WithValue(ctx, identityKey{}, identity{caller: caller, trace: parsed})
 }
 
-// identify finds out who makes a call. It replaces a malformed traceparent, as the standard asks.
-func (e *edge) identify(ctx context.Context) (context.Context, error) {
+// identify finds out who makes a call, of a method that is open to anybody or not. It replaces a malformed
+// traceparent, as the standard asks.
+func (e *edge) identify(ctx context.Context, open bool) (context.Context, error) {
 	known := identity{caller: Anonymous}
 	if traces := metadata.ValueFromIncomingContext(ctx, TraceKey); len(traces) == 1 {
 		known.trace = parseTraceparent(traces[0])
@@ -105,7 +106,11 @@ func (e *edge) identify(ctx context.Context) (context.Context, error) {
 	if ended {
 		return context.WithValue(ctx, identityKey{}, known), errRequestEnded
 	}
-	err := e.config.Walls.judge(ctx, &known)
+	judge := e.config.Walls.judge
+	if open {
+		judge = e.config.Walls.judgeOpen
+	}
+	err := judge(ctx, &known)
 	return context.WithValue(ctx, identityKey{}, known), err
 }
 

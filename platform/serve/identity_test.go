@@ -61,5 +61,5 @@ func FuzzParseTraceparent(f *testing.F) {
 }
 
 func identifyCall(ctx context.Context) (context.Context, error) {
-	return newEdge(Config{Walls: &Walls{}}, prometheus.NewRegistry(), &start{}).identify(ctx)
+	return newEdge(Config{Walls: &Walls{}}, prometheus.NewRegistry(), &start{}).identify(ctx, false)
 }

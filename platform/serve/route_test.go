@@ -76,6 +76,8 @@ func listenRoutes(t *testing.T, change func(*serve.Config)) (*routed, error) {
 		return serve.WriteJSON(w, http.StatusCreated, object)
 	})
 	r.Route(openRoute, func(w http.ResponseWriter, request *http.Request) error {
+		who := serve.Principal(request.Context())
+		w.Header().Set("Who", who.Kind.String()+" "+who.Name)
 		return serve.WriteJSON(w, http.StatusOK, r.AddressOf(request).String())
 	})
 	return r, nil
@@ -153,6 +155,35 @@ func TestARouteHasTheWallsOfACall(t *testing.T) {
 	response, body = r.send(t, right, "GET", "/things/deadline", "")
 	require.Equal(t, 200, response.StatusCode)
 	require.JSONEq(t, `"30s"`, body)
+}
+
+// A route that is open to anybody is so whatever token is sent: a client whose token has expired can refresh it.
+// Whoever sends one that is not taken is nobody there, and above all not his program.
+func TestAnOpenRouteIsOpenWhateverTokenIsSent(t *testing.T) {
+	r := startRoutes(t, nil)
+	for rule, header := range map[string]string{
+		"right":          "Bearer " + r.kit.Customer(t, customer),
+		"expired":        "Bearer " + r.kit.Sign(t, wallstest.Token{Subject: customer, Age: time.Hour}),
+		"no token":       "Bearer x",
+		"another scheme": "Basic eDp5",
+		"nothing":        "",
+	} {
+		for _, program := range []string{"", "checkout"} {
+			request, err := http.NewRequestWithContext(t.Context(), "POST", "https://"+r.HTTPAddress()+"/open", nil)
+			require.NoError(t, err)
+			request.Header.Set("Authorization", header)
+			response, err := r.kit.HTTP(t, program).Do(request)
+			require.NoError(t, err)
+			body, err := io.ReadAll(response.Body)
+			require.NoError(t, err)
+			require.NoError(t, response.Body.Close())
+			require.Equal(t, 200, response.StatusCode, "%s: %s", rule, body)
+			require.Equal(t, rule == "right", strings.Contains(response.Header.Get("Who"), customer))
+			require.NotContains(t, response.Header.Get("Who"), "SERVICE", rule)
+		}
+		response, body := r.send(t, "", "GET", "/problems/account-not-found", "", "Authorization", header)
+		require.Equal(t, 200, response.StatusCode, body)
+	}
 }
 
 func TestTheFormOfARequestIsThatOfItsRoute(t *testing.T) {

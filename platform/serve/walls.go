@@ -256,6 +256,19 @@ func (w *Walls) holds(p *proof) error {
 	return nil
 }
 
+// judgeOpen is judge for a method that is open to anybody: who sends a token that is not taken is nobody there, so
+// a client whose token has expired can still refresh it. He is not taken for his program instead.
+func (w *Walls) judgeOpen(ctx context.Context, known *identity) error {
+	known.caller, known.subject = known.proof.caller, known.proof.peer
+	if err := w.holds(known.proof); err != nil {
+		return err
+	}
+	if w.judge(ctx, known) != nil {
+		known.subject = principal.None()
+	}
+	return nil
+}
+
 // judge fills in who calls: the other side of the connection or, with an access token, its user.
 func (w *Walls) judge(ctx context.Context, known *identity) error {
 	known.caller, known.subject = known.proof.caller, known.proof.peer
@@ -308,6 +321,9 @@ func (w *Walls) again(ctx context.Context, known *identity) error {
 func (w *Walls) allows(config *Config, method string, subject *principal.Principal) error {
 	if err := config.Permissions.Allows(method, subject, config.Groups); err != nil {
 		return err
+	}
+	if config.Permissions.IsOpen(method) {
+		return nil // Without a token he may call it too.
 	}
 	if subject.IsPerson() && config.Permissions.Acts(method) && w.ended != nil && !w.ended.HeardWithin(heardWithin) {
 		return errUnheard
