@@ -54,7 +54,7 @@ func faultBrokerDown(ctx context.Context, r *run, s step) error {
 		return err
 	}
 	sleep(ctx, s.duration()-sampleDuring)
-	return r.restartBroker(ctx, broker)
+	return r.restartBroker(ctx, broker, backlogPublished)
 }
 
 // stopBroker stops the broker and times purchases before and after.
@@ -72,8 +72,8 @@ func (r *run) stopBroker(ctx context.Context, broker *server, outageLasts time.D
 	return nil
 }
 
-// restartBroker starts the broker and measures the time until the backlog is published.
-func (r *run) restartBroker(ctx context.Context, broker *server) error {
+// restartBroker starts the broker and measures the time until the backlog is published, as a recovery.
+func (r *run) restartBroker(ctx context.Context, broker *server, recovery string) error {
 	r.frontMutex.Lock()
 	defer r.frontMutex.Unlock()
 	if err := restart(ctx, broker); err != nil {
@@ -101,7 +101,7 @@ func (r *run) restartBroker(ctx context.Context, broker *server) error {
 		return err
 	}
 	took := time.Since(began)
-	r.journal.addRecovery(backlogPublished, took)
+	r.journal.addRecovery(recovery, took)
 	if err := connection.QueryRow(ctx, "SELECT count(*) FROM outbox").Scan(&left); err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ const linearTimeout = time.Minute
 // evidence is what was collected after the last fault.
 type evidence struct {
 	resolved   int
+	commands   int // transfers by command that were not accepted under load
 	ledger     *ledgerCheck
 	audit      *auditReport
 	linear     linear.Result
@@ -44,6 +45,10 @@ func (r *run) check(ctx context.Context) (*Report, error) {
 		r.load.observed.report("I14", "%v", err)
 	}
 	r.journal.printf("%d outcomes were unknown at the end of the load and are resolved", e.resolved)
+	if e.commands, err = r.load.resolveCommands(ctx); err != nil {
+		r.load.observed.report(commandsEnd, "%v", err)
+	}
+	r.journal.printf("all transfers by command have ended; %d were not accepted before", e.commands)
 	ledger, err := r.system.database(ctx, launch.LedgerDatabase)
 	if err != nil {
 		return nil, err
@@ -78,6 +83,9 @@ func (r *run) check(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	if e.transfers, err = r.checkTransfers(ctx, ledger); err != nil {
+		return nil, err
+	}
+	if err := r.checkCommands(ctx, e.ledger.commands, ledger); err != nil {
 		return nil, err
 	}
 	if err := r.measureExpiries(ctx, ledger); err != nil {
@@ -191,6 +199,7 @@ func (r *run) buildReport(e *evidence) *Report {
 	}
 	r.collectFigures(e, v.Figures)
 	r.checkBrokerOutages()
+	r.checkBrokerAbsences()
 	r.checkRecoveries()
 	for _, j := range r.results(e) {
 		if problem := r.load.observed.problemOf(j.ID); problem != nil {
@@ -212,6 +221,8 @@ func (r *run) collectFigures(e *evidence, figures map[string]int64) {
 	figures["operations unknown at the end of the load"] = int64(e.resolved)
 	figures["answers repeated and compared"] = h.repeats.Load()
 	figures["tries refused by a full queue"] = r.load.refusedBusy.Load()
+	figures["transfers by command completed"], figures["transfers by command cancelled"] = e.ledger.commands.completed, e.ledger.commands.cancelled
+	figures["transfers by command not accepted under load"] = int64(e.commands)
 	figures["orders ended"] = r.load.orders.ended
 	figures["repeats on the topic"] = e.audit.repeats()
 	figures["milliseconds from the last fault until the audit had ended"] = e.audited.Milliseconds()
@@ -238,7 +249,7 @@ func (r *run) results(e *evidence) []Result {
 	checked := func(id, name, format string, values ...any) Result {
 		return Result{ID: id, Name: name, Checked: fmt.Sprintf(format, values...)}
 	}
-	return []Result{
+	results := []Result{
 		checked("I1", "conservation", "%d entries; %d minor units debited and %d credited, each against another account", b.rows, b.debits, b.credits),
 		checked("I2", "no limit passed", "every approval of %d accounts, compared with the amount available before it", b.accounts),
 		checked("I3", "nothing acknowledged is lost", "%d acknowledged operations, compared with the ledger; %s", h.acknowledged.Load(), e.audit.describe()),
@@ -267,9 +278,11 @@ func (r *run) results(e *evidence) []Result {
 		checked(watermarks, "watermarks are true", "%s", e.watermarks),
 		checked(deadLetters, "only poison is refused", "%s", r.deadLettersChecked()),
 		r.brokerOutageResult(),
+		r.brokerAbsenceResult(),
 		r.timedResult(checked("recovery", "recovery in time", "%s", r.recoveryTimes())),
 		checked(overload, "too much is refused in time", "every refusal says when to try again"),
 	}
+	return append(results, r.commandResults(b.commands)...)
 }
 
 // timedResult marks a result about times as not applicable in runs that do not check times.

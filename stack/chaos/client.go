@@ -209,6 +209,11 @@ func (o *observations) count(kind class, st *status.Status) {
 			name += " " + info.GetReason()
 		}
 	}
+	o.countName(kind, name)
+}
+
+// countName counts an error by its name.
+func (o *observations) countName(kind class, name string) {
 	o.mutex.Lock()
 	defer o.mutex.Unlock()
 	if o.classes[kind] == nil {

@@ -27,11 +27,15 @@ const (
 	killDatabase      = "the database is killed"
 	databaseDown      = "the database is killed and stays down"
 	connectionFault   = "a connection is faulty"
+	killGateway       = "the gateway is killed"
+	failpointGateway  = "the gateway dies between two durable steps"
+	failpointCommands = "a bank dies between two durable steps of commands"
 	floodAll          = "ten times the load"
 	floodOneCard      = "ten times the load, on one card"
 
 	killBroker          = "the broker is killed"
 	brokerDown          = "the broker is down"
+	brokerAway          = "the broker is away for ten minutes"
 	registryDown        = "the registry is down"
 	registryDownAtStart = "the registry is down, and the banks start without it"
 	killWorker          = "the worker of the sinks is killed"
@@ -49,8 +53,9 @@ const (
 var faults = map[string]fault{
 	killBank: faultKillBank, killBanks: faultKillBanks, failpointBank: faultFailpointBank, freezeBank: faultFreezeBank,
 	failpointCheckout: faultFailpointCheckout, failpointRelay: faultFailpointRelay, killDatabase: faultKillDatabase, databaseDown: faultDatabaseDown,
+	killGateway: faultKill(launch.Gateway), failpointGateway: faultFailpointGateway, failpointCommands: faultFailpointCommands,
 	connectionFault: faultConnection, floodAll: faultFlood, floodOneCard: faultFlood,
-	killBroker: faultKill(launch.Kafka), brokerDown: faultBrokerDown, registryDown: faultRegistryDown, registryDownAtStart: faultRegistryDownAtStart,
+	killBroker: faultKill(launch.Kafka), brokerDown: faultBrokerDown, brokerAway: faultBrokerAway, registryDown: faultRegistryDown, registryDownAtStart: faultRegistryDownAtStart,
 	killWorker: faultKillWorker, joinWorker: faultSecondWorker, killIndex: faultKill(launch.Elasticsearch), indexBusy: faultIndexBusy, indexReadOnly: faultIndexReadOnly,
 	taskFails: faultTaskFails, poison: faultPoison, replay: faultReplay, republishOld: faultRepublishOld,
 }
@@ -67,6 +72,9 @@ var frontBag = []bagItem{
 	{"F9", databaseDown, 1, 1, 2_000, 8_000},
 	{"F11", killDatabase, 2, 3, 0, 0},
 	{"F12", connectionFault, 4, 5, 2_000, 8_000},
+	{"F21", killGateway, 2, 3, 0, 2_000},
+	{"F21", failpointGateway, 3, 4, 0, 0},
+	{"F21", failpointCommands, 1, 2, 0, 0},
 	{"F20", floodAll, 1, 0, 8_000, 60_000},
 	{"F20", floodOneCard, 1, 0, 4_000, 20_000},
 }
@@ -86,6 +94,12 @@ var pipesBag = []bagItem{
 	{"F16", poison, 1, 2, 0, 0},
 	{"F18", replay, 1, 0, 0, 0},
 	{"F19", republishOld, 1, 2, 0, 0},
+}
+
+// longRunFaults are the faults that only a long run has, once, by lane. Each comes early, so that the run has time
+// for what it leaves behind.
+var longRunFaults = map[string][]bagItem{
+	pipesLane: {{"F6", brokerAway, 1, 0, 600_000, 600_000}},
 }
 
 // lockBank returns the bank that a step affects and locks it. No other fault touches it until
@@ -154,13 +168,22 @@ func faultKillBanks(ctx context.Context, r *run, s step) error {
 // pass it dies.
 var bankFailpoints = []string{
 	"batch-locked:5", "batch-decided:40", "batch-committed:40", "lease-written:2", "relay-fetched:5", "relay-published:5",
-	"relay-deleted:5", "tokens-swept",
+	"relay-deleted:5", "tokens-swept", "command-results-published:2", "command-offset-stored:2",
 }
+
+// commandFailpoints are those of them that commands pass. A short run draws only a few of all.
+var commandFailpoints = bankFailpoints[len(bankFailpoints)-2:]
 
 func faultFailpointBank(ctx context.Context, r *run, s step) error {
 	banks, release := r.lockBanks()
 	defer release()
 	return r.killAt(ctx, banks, bankFailpoints[s.pick(len(bankFailpoints))])
+}
+
+func faultFailpointCommands(ctx context.Context, r *run, s step) error {
+	banks, release := r.lockBanks()
+	defer release()
+	return r.killAt(ctx, banks, commandFailpoints[s.pick(len(commandFailpoints))])
 }
 
 func faultFailpointRelay(ctx context.Context, r *run, _ step) error {

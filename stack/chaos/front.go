@@ -34,6 +34,25 @@ func faultFailpointCheckout(ctx context.Context, r *run, s step) error {
 	return errors.Join(r.runToFailpoint(ctx, checkout, point), restart(ctx, checkout))
 }
 
+// gatewayFailpoints are the failpoints at which the gateway dies under load. The point commands-released lies only
+// on the way of commands that could not be sent; the gateway's own tests have it.
+var gatewayFailpoints = []string{
+	"transfer-accepted:3", "transfers-ended:2", "commands-claimed:2", "results-passed:2", "outbox-rows-published:2", "cancel-decided", "commands-sent:2",
+}
+
+// faultFailpointGateway kills the gateway at one of its failpoints after the other. The customers ask for the same
+// transfers again.
+func faultFailpointGateway(ctx context.Context, r *run, _ step) error {
+	gateway, release := r.lockServer(launch.Gateway)
+	defer release()
+	if err := gateway.process.Stop(ctx); err != nil {
+		return err
+	}
+	point := gatewayFailpoints[(r.options.Seed+r.gatewayFailpoints)%uint64(len(gatewayFailpoints))]
+	r.gatewayFailpoints++
+	return errors.Join(r.runToFailpoint(ctx, gateway, point), restart(ctx, gateway))
+}
+
 // faultKillDatabase kills the server that holds ledger, orders and statement.
 func faultKillDatabase(ctx context.Context, r *run, s step) error {
 	database, release := r.lockServer(launch.Postgres)
@@ -116,7 +135,7 @@ var connectionFaults = []struct {
 func faultConnection(ctx context.Context, r *run, s step) error {
 	links := []string{
 		clientsTo + bankNames[0], clientsTo + bankNames[1], bankNames[0] + toLedger, bankNames[1] + toLedger,
-		checkoutToBank, statementToDatabase, sinkToDatabase,
+		checkoutToBank, statementToDatabase, sinkToDatabase, gatewayToBank, gatewayToDatabase,
 	}
 	where := links[s.pick(len(links))]
 	how := connectionFaults[(s.Draw/64)%uint64(len(connectionFaults))]

@@ -105,19 +105,21 @@ func (j *journal) maxFigure(name string, value int64) {
 
 // The recoveries that are measured.
 const (
-	bankAnswers         = "a bank answers after its restart"
-	databaseAnswers     = "the first success after the database was killed"
-	tasksAfterKill      = "all tasks run after the worker was killed"
-	tasksAfterLeave     = "all tasks run on one worker after a second one left"
-	taskRestarted       = "a failed task runs again after its automatic restart"
-	backlogPublished    = "the events that the broker missed are on the topic"
-	holdExpired         = "a hold ends after its expiry, while a bank is up"
-	lineDelayWithPoison = "the latest good line on the statement, with poison on the topic"
+	bankAnswers          = "a bank answers after its restart"
+	databaseAnswers      = "the first success after the database was killed"
+	tasksAfterKill       = "all tasks run after the worker was killed"
+	tasksAfterLeave      = "all tasks run on one worker after a second one left"
+	taskRestarted        = "a failed task runs again after its automatic restart"
+	backlogPublished     = "the events that the broker missed are on the topic"
+	longBacklogPublished = "the events that the broker missed in ten minutes are on the topic"
+	transfersEnded       = "the transfers that were accepted in ten minutes without the broker have ended"
+	holdExpired          = "a hold ends after its expiry, while a bank is up"
+	lineDelayWithPoison  = "the latest good line on the statement, with poison on the topic"
 )
 
 var recoveryLimits = map[string]time.Duration{
 	bankAnswers: 3 * time.Second, databaseAnswers: 10 * time.Second, tasksAfterKill: time.Minute, tasksAfterLeave: time.Minute, taskRestarted: time.Minute,
-	backlogPublished: time.Minute, holdExpired: holdEndsWithin,
+	backlogPublished: time.Minute, longBacklogPublished: 5 * time.Minute, transfersEnded: 5 * time.Minute, holdExpired: holdEndsWithin,
 	// The promise is at most five seconds more than without poison. A line takes some time in
 	// any case.
 	lineDelayWithPoison: 15 * time.Second,

@@ -7,6 +7,7 @@ import (
 
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	checkoutv1 "codebank.dev/schemas/gen/checkout/v1"
+	"codebank.dev/stack/launch"
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 )
@@ -64,6 +65,7 @@ type ledgerCheck struct {
 	orderPurchases           map[[16]byte]entryRow
 	accountRows              map[[16]byte]accountState
 	wallets                  *walletCheck
+	commands                 *commandCheck
 }
 
 // accountState holds the columns of an account's row.
@@ -94,7 +96,7 @@ func (l *load) readLedger(ctx context.Context, ledger *pgx.Conn) (*ledgerCheck, 
 }
 
 func newLedgerCheck(l *load) *ledgerCheck {
-	return &ledgerCheck{load: l, wallets: newWalletCheck(l), matched: make(map[uint32]bool), voids: make(map[uint32]bool), orderPurchases: make(map[[16]byte]entryRow), accountRows: make(map[[16]byte]accountState)}
+	return &ledgerCheck{load: l, wallets: newWalletCheck(l), commands: newCommandCheck(l), matched: make(map[uint32]bool), voids: make(map[uint32]bool), orderPurchases: make(map[[16]byte]entryRow), accountRows: make(map[[16]byte]accountState)}
 }
 
 // addEntry reads one entry.
@@ -238,6 +240,10 @@ func (b *ledgerCheck) matchRequest(e *entryRow) {
 		if e.kind == kindPurchase {
 			b.orderPurchases[e.transaction] = *e
 		}
+		return
+	}
+	if e.caller == launch.Gateway {
+		b.commands.add(e)
 		return
 	}
 	if b.wallets.endsHold(e) {

@@ -24,6 +24,7 @@ type load struct {
 	orders   orders
 	recorded recordedHistory
 	reads    readCounts
+	commands commands
 
 	working sync.WaitGroup
 	started atomic.Bool
@@ -43,6 +44,7 @@ const (
 	transferStream
 	holdStream
 	recordedPairStream
+	commandStream
 )
 
 // start starts the workers. They run until stop.
@@ -62,10 +64,11 @@ func (l *load) start(ctx context.Context, counts workers) {
 	begin(counts.transfers, transferStream, l.transferAtRandom)
 	begin(counts.holds, holdStream, l.holdAtRandom)
 	begin(counts.recordedPairs, recordedPairStream, l.recordPairOperations)
+	begin(counts.commands, commandStream, l.transferByCommand)
 }
 
 // workers says how many workers of each kind run.
-type workers struct{ unary, bulk, recorded, orders, readers, transfers, holds, recordedPairs int }
+type workers struct{ unary, bulk, recorded, orders, readers, transfers, holds, recordedPairs, commands int }
 
 // stop ends the load. Each worker finishes its current operation.
 func (l *load) stop() {

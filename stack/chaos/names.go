@@ -2,11 +2,15 @@ package chaos
 
 // The names of the results that are not of an invariant I1 to I18. Each has a line of its own in the report.
 const (
-	errorClasses   = "error classes"
-	overload       = "overload"
-	deadLetters    = "dead letters"
-	watermarks     = "watermarks"
-	noBroker       = "no broker"
-	transfersWhole = "transfers"
-	holdsEnd       = "holds"
+	errorClasses    = "error classes"
+	overload        = "overload"
+	deadLetters     = "dead letters"
+	watermarks      = "watermarks"
+	noBroker        = "no broker"
+	transfersWhole  = "transfers"
+	holdsEnd        = "holds"
+	commandsEnd     = "commands"
+	acceptedKept    = "accepted"
+	commandSums     = "sums"
+	noBrokerForLong = "broker away"
 )

@@ -53,12 +53,15 @@ type run struct {
 	// frontMutex is held by every fault of the front, and by measurements that must run without
 	// such faults.
 	frontMutex sync.Mutex
-	// brokerOutages are the purchases before and during each outage of the broker. poisonSpans
-	// are the times of each poison fault.
-	brokerOutages []brokerOutage
-	poisonSpans   []poisonSpan
+	// brokerOutages are the purchases before and during each outage of the broker. brokerAbsences are
+	// what was answered while it was away for long. poisonSpans are the times of each poison fault.
+	brokerOutages  []brokerOutage
+	brokerAbsences []brokerAbsence
+	poisonSpans    []poisonSpan
 	// indexSamples are the samples of the index under load.
 	indexSamples indexSamples
+	// gatewayFailpoints is how often the gateway was killed at a failpoint. Only the lane of the front uses it.
+	gatewayFailpoints uint64
 	// peakMemory is the largest memory that a bank had before the first flood, in kB.
 	peakMemory atomic.Int64
 	flooded    atomic.Bool
@@ -134,6 +137,8 @@ func (r *run) loadAndCheck(ctx context.Context) (*Report, error) {
 	defer r.sinks.client.Close()
 	r.load = &load{seed: r.options.Seed, clients: clients, observed: newObservations()}
 	r.load.recorded = newRecordedHistory()
+	r.load.commands.stack = r.system.stack
+	r.load.commands.pace.set(CommandRate)
 	r.load.pace.set(r.options.Rate)
 	r.load.recorded.pace.set(recordedRate(r.options.Minutes))
 	if err := r.load.issueInitialCards(ctx, [cardKinds]int{highLimit: 1000, lowLimit: 300, blockedCard: 10, smallAmounts: 10, largeAmounts: 10, oncePerMinute: 10}); err != nil {
@@ -142,9 +147,13 @@ func (r *run) loadAndCheck(ctx context.Context) (*Report, error) {
 	if err := r.load.openInitialWallets(ctx); err != nil {
 		return nil, err
 	}
+	if err := r.load.signUpCustomers(ctx, r.system.stack); err != nil {
+		return nil, err
+	}
 	r.load.start(ctx, workers{
 		unary: 24, bulk: 4, recorded: 4 * clientsPerAccount, orders: 3, readers: 2,
 		transfers: 16, holds: 8, recordedPairs: 2 * clientsPerAccount,
+		commands: 2 * gatewayCustomers,
 	})
 	r.began = time.Now()
 	r.inject(ctx)

@@ -3,6 +3,7 @@ package chaos
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 )
 
@@ -108,4 +109,10 @@ func (s *schedule) fill() {
 	}
 	s.round++
 	s.random.Shuffle(len(s.queue), func(i, j int) { s.queue[i], s.queue[j] = s.queue[j], s.queue[i] })
+	if s.round == 1 && !s.short {
+		s.queue = slices.Insert(s.queue, min(afterFirst, len(s.queue)), longRunFaults[s.lane]...)
+	}
 }
+
+// afterFirst is how many faults come before those that only a long run has.
+const afterFirst = 2

@@ -1,6 +1,7 @@
 package chaos
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -42,7 +43,40 @@ func TestARoundHasEveryFaultOfItsLane(t *testing.T) {
 			named[e.name] = true
 		}
 	}
+	for _, only := range longRunFaults {
+		for _, e := range only {
+			require.NotNil(t, faults[e.name], e.name)
+			named[e.name] = true
+		}
+	}
 	require.Len(t, faults, len(named), "every fault is in a bag")
+}
+
+func TestTheBrokerIsAwayForTenMinutesOnceInALongRun(t *testing.T) {
+	for seed := range uint64(8) {
+		for short, want := range map[bool]int{true: 0, false: 1} {
+			times := 0
+			for i, next := range take(pipesLane, seed, short, 200) {
+				if next.Name == brokerAway {
+					times++
+					require.Equal(t, 10*time.Minute, next.duration())
+					require.Equal(t, afterFirst, i, "early, so that what it leaves behind is caught up with")
+				}
+			}
+			require.Equal(t, want, times, "seed %d, short %v", seed, short)
+		}
+	}
+}
+
+// The faults take the points in turn, so no two of a run are at the same one before all were had.
+func TestTheFailpointsOfTheGatewayAreDifferentOnes(t *testing.T) {
+	declared := make(map[string]bool)
+	for _, point := range gatewayFailpoints {
+		name, _, _ := strings.Cut(point, ":")
+		declared[name] = true
+	}
+	require.Len(t, declared, len(gatewayFailpoints))
+	require.Equal(t, []string{"command-results-published:2", "command-offset-stored:2"}, commandFailpoints)
 }
 
 func TestAFloodOfALongRunLastsAMinute(t *testing.T) {
@@ -64,7 +98,7 @@ func TestEveryFaultOfTheListIsInABag(t *testing.T) {
 	for _, e := range append(append([]bagItem(nil), frontBag...), pipesBag...) {
 		covered[e.fault] = true
 	}
-	for _, id := range []string{"F1", "F2", "F3", "F4", "F5", "F6", "F7", "F8", "F9", "F10", "F11", "F12", "F16", "F18", "F19", "F20"} {
+	for _, id := range []string{"F1", "F2", "F3", "F4", "F5", "F6", "F7", "F8", "F9", "F10", "F11", "F12", "F16", "F18", "F19", "F20", "F21"} {
 		require.True(t, covered[id], id)
 	}
 }

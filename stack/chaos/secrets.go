@@ -74,7 +74,7 @@ func (r *run) searchTables(ctx context.Context, numbers, secrets []string) (tabl
 	for i, secret := range secrets {
 		parts[i] = "%" + strings.ReplaceAll(secret, "_", `\_`) + "%"
 	}
-	for _, database := range []string{launch.LedgerDatabase, launch.StatementDatabase, launch.CheckoutDatabase, launch.IdentityDatabase} {
+	for _, database := range []string{launch.LedgerDatabase, launch.StatementDatabase, launch.CheckoutDatabase, launch.IdentityDatabase, launch.GatewayDatabase} {
 		connection, err := r.system.database(ctx, database)
 		if err != nil {
 			return 0, err

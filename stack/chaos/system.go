@@ -75,6 +75,8 @@ const (
 	toLedger            = " to its ledger"
 	statementToDatabase = "statement to its database"
 	sinkToDatabase      = "sink to the statement's database"
+	gatewayToBank       = "gateway to bank"
+	gatewayToDatabase   = "gateway to its database"
 )
 
 var jdbcHost = regexp.MustCompile(`127\.0\.0\.1:[0-9]+`)
@@ -103,7 +105,10 @@ func (s *system) adjust(name string, settings map[string]string) {
 	}
 	s.mutex.Unlock()
 	switch name {
-	case launch.Identity, launch.Gateway:
+	case launch.Identity:
+	case launch.Gateway:
+		database(gatewayToDatabase)
+		settings["bank-address"] = through(gatewayToBank, settings["bank-address"])
 	case launch.Statement:
 		database(statementToDatabase)
 	case launch.Checkout:
@@ -155,7 +160,7 @@ func (s *system) start(ctx context.Context) error {
 		{process: s.stack.Process(launch.Bank), grpc: s.stack.Addresses().BankGRPC(), http: s.stack.Addresses().BankHTTP()},
 		{process: row, grpc: fmt.Sprintf("127.0.0.1:%d", second.GRPCPort), http: fmt.Sprintf("127.0.0.1:%d", second.HTTPPort)},
 	}
-	for _, name := range []string{launch.Postgres, launch.Kafka, launch.Registry, launch.Connect, launch.Elasticsearch, launch.Checkout, launch.Statement, launch.Identity, launch.ConnectorsWatch} {
+	for _, name := range []string{launch.Postgres, launch.Kafka, launch.Registry, launch.Connect, launch.Elasticsearch, launch.Checkout, launch.Statement, launch.Identity, launch.Gateway, launch.ConnectorsWatch} {
 		s.servers[name] = &server{process: s.stack.Process(name)}
 	}
 	return nil

@@ -37,6 +37,8 @@ type wallets struct {
 	// expiries says when holds end by themselves, by operation. The other holds have no expiry of
 	// their own.
 	expiries map[uint32]time.Time
+	// customers are the users who own wallets, by index. The other wallets belong to nobody who signs in.
+	customers map[uint32]string
 }
 
 // reserve returns an index for a wallet that is about to be opened.
@@ -45,6 +47,25 @@ func (w *wallets) reserve() uint32 {
 	defer w.mutex.Unlock()
 	w.all = append(w.all, nil)
 	return uint32(len(w.all) - 1)
+}
+
+// reserveFor is reserve for a wallet of a user, given by UUID.
+func (w *wallets) reserveFor(user string) uint32 {
+	index := w.reserve()
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	if w.customers == nil {
+		w.customers = make(map[uint32]string)
+	}
+	w.customers[index] = user
+	return index
+}
+
+// customer returns the user who owns the wallet with an index; "" for none.
+func (w *wallets) customer(index uint32) string {
+	w.mutex.RLock()
+	defer w.mutex.RUnlock()
+	return w.customers[index]
 }
 
 func (w *wallets) add(opened *wallet) {
@@ -115,7 +136,7 @@ func (l *load) sendOpening(ctx context.Context, worker int, n uint32) *wallet {
 	ok := l.sendUntilAnswered(ctx, n, func(ctx context.Context, try int) class {
 		var err error
 		answer, err = l.clients.bank(worker, try).wallets.OpenAccount(ctx, &bankv1.OpenAccountRequest{
-			RequestId: requestID(n), Currency: "BRL", OpeningDepositMinor: op.amount,
+			RequestId: requestID(n), CustomerId: l.wallets.customer(op.account), Currency: "BRL", OpeningDepositMinor: op.amount,
 		})
 		return l.observed.classify("OpenAccount", err)
 	})

@@ -38,7 +38,7 @@ func (r *run) sampleSums(ctx context.Context) {
 				continue
 			}
 		}
-		if r.checkSum(ctx, ledger) == nil {
+		if r.checkSum(ctx, ledger) == nil && r.checkCommandSum(ctx, ledger) == nil {
 			r.journal.addFigure("sums of all wallets under load", 1)
 			continue
 		}
@@ -53,13 +53,34 @@ func (r *run) sampleSums(ctx context.Context) {
 // checkSum sums the balances of the wallets that exchange money. It returns an error if the
 // database does not answer.
 func (r *run) checkSum(ctx context.Context, ledger *pgx.Conn) error {
+	return r.checkSumOf(ctx, ledger, group{transfersWhole, r.load.transferAccounts(), transferWallets * transferDeposit})
+}
+
+// checkCommandSum is checkSum for the wallets of the gateway's customers.
+func (r *run) checkCommandSum(ctx context.Context, ledger *pgx.Conn) error {
+	err := r.checkSumOf(ctx, ledger, group{commandSums, r.load.commands.accounts(), gatewayCustomers * walletsOfCustomer * customerDeposit})
+	if err == nil {
+		r.load.commands.sums.Add(1)
+	}
+	return err
+}
+
+// group is a group of wallets that exchange money with one another alone.
+type group struct {
+	// invariant is violated if they have another sum than what was paid in.
+	invariant string
+	accounts  [][16]byte
+	paidIn    int64
+}
+
+func (r *run) checkSumOf(ctx context.Context, ledger *pgx.Conn, g group) error {
 	var sum, least int64
-	err := ledger.QueryRow(ctx, "SELECT sum(balance), min(balance - held) FROM accounts WHERE id = ANY($1)", r.load.transferAccounts()).Scan(&sum, &least)
+	err := ledger.QueryRow(ctx, "SELECT sum(balance), min(balance - held) FROM accounts WHERE id = ANY($1)", g.accounts).Scan(&sum, &least)
 	if err != nil {
 		return err
 	}
-	if sum != transferWallets*transferDeposit {
-		r.load.observed.report(transfersWhole, "all wallets together have %d and were given %d", sum, transferWallets*transferDeposit)
+	if sum != g.paidIn {
+		r.load.observed.report(g.invariant, "all wallets together have %d and were given %d", sum, g.paidIn)
 	}
 	if least < 0 {
 		r.load.observed.report("I2", "a wallet has %d available", least)

@@ -1,0 +1,125 @@
+package chaos
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"codebank.dev/stack/launch"
+	"codebank.dev/stack/pipes"
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	// absenceInterval is the time from one sample to the next while the broker is away. absenceSample is how
+	// long each lasts, in whole seconds. No fault of the front runs in a sample.
+	absenceInterval, absenceSample = time.Minute, 10 * time.Second
+	// absencePart is the part of the load that goes on meanwhile. At the whole rate the pipes would need longer
+	// to catch up than the rest of a run lasts.
+	absencePart = 4
+)
+
+// absenceMinute is what was answered in one sample: charges by card, and transfers that were accepted.
+type absenceMinute struct{ charges, transfers int64 }
+
+// brokerAbsence is what was answered while the broker was away for long.
+type brokerAbsence struct{ minutes []absenceMinute }
+
+// faultBrokerAway takes the broker away for many minutes. Transfers are accepted and cards are charged all the
+// time. When it is back, the events that it missed get to the topic, and the transfers end.
+func faultBrokerAway(ctx context.Context, r *run, s step) error {
+	broker, release := r.lockServer(launch.Kafka)
+	defer release()
+	if err := broker.process.Stop(ctx); err != nil {
+		return err
+	}
+	r.load.pace.set(r.options.Rate / absencePart)
+	defer r.load.pace.set(r.options.Rate)
+	var absence brokerAbsence
+	for until := time.Now().Add(s.duration()); ctx.Err() == nil && time.Now().Before(until); {
+		next := time.Now().Add(absenceInterval)
+		if sampled := r.sampleAbsence(ctx); ctx.Err() == nil {
+			absence.minutes = append(absence.minutes, sampled)
+		}
+		sleep(ctx, min(time.Until(next), time.Until(until)))
+	}
+	r.brokerAbsences = append(r.brokerAbsences, absence)
+	if err := r.restartBroker(ctx, broker, longBacklogPublished); err != nil {
+		return err
+	}
+	return r.awaitTransfersEnded(ctx, time.Now())
+}
+
+// sampleAbsence counts what is answered in one sample.
+func (r *run) sampleAbsence(ctx context.Context) absenceMinute {
+	r.frontMutex.Lock()
+	defer r.frontMutex.Unlock()
+	before := r.load.commands.accepted.Load()
+	bought := r.samplePurchases(ctx, absenceSample)
+	return absenceMinute{charges: int64(len(bought.latencies)), transfers: r.load.commands.accepted.Load() - before}
+}
+
+// awaitTransfersEnded waits until every transfer that was accepted before a moment has ended.
+func (r *run) awaitTransfersEnded(ctx context.Context, before time.Time) error {
+	var database *pgx.Conn
+	closeIt := func() {
+		if database != nil {
+			_ = database.Close(context.WithoutCancel(ctx))
+			database = nil
+		}
+	}
+	defer closeIt()
+	began := time.Now()
+	err := pipes.Await(ctx, recoveryTimeout, func(ctx context.Context) (err error) {
+		if database == nil {
+			if database, err = r.system.database(ctx, launch.GatewayDatabase); err != nil {
+				return err
+			}
+		}
+		var open int64
+		err = database.QueryRow(ctx, "SELECT count(*) FROM transfers WHERE status = $1 AND created_at < $2", processing, before).Scan(&open)
+		if err != nil {
+			closeIt() // A fault of the front may have killed the database.
+		} else if open > 0 {
+			err = fmt.Errorf("%d transfers that were accepted without the broker have not ended", open)
+		}
+		return err
+	})
+	if err == nil {
+		r.journal.addRecovery(transfersEnded, time.Since(began))
+	}
+	return err
+}
+
+// checkBrokerAbsences reports each sample in which no card was charged, or no transfer was accepted.
+func (r *run) checkBrokerAbsences() {
+	for _, absence := range r.brokerAbsences {
+		for minute, answered := range absence.minutes {
+			if answered.charges == 0 || answered.transfers == 0 {
+				r.load.observed.report(noBrokerForLong, "in minute %d without a broker %d charges were decided and %d transfers accepted",
+					minute+1, answered.charges, answered.transfers)
+			}
+		}
+	}
+}
+
+// brokerAbsenceResult returns the result line on the time without a broker.
+func (r *run) brokerAbsenceResult() Result {
+	j := Result{ID: noBrokerForLong, Name: "transfers are taken and cards charged without the broker, for long"}
+	if len(r.brokerAbsences) == 0 {
+		j.Status, j.Checked = NotApplicable, "the broker was not away for long in this run"
+		return j
+	}
+	var minutes, charges, transfers int64
+	for _, absence := range r.brokerAbsences {
+		for _, answered := range absence.minutes {
+			minutes++
+			charges += answered.charges
+			transfers += answered.transfers
+		}
+	}
+	j.Count = minutes
+	j.Checked = fmt.Sprintf("%d minutes without a broker; in samples of %.0f s of each, %d charges by card and %d accepted transfers; all of them ended",
+		minutes, absenceSample.Seconds(), charges, transfers)
+	return j
+}
