@@ -25,7 +25,7 @@ type chaosOptions struct {
 
 func (o *chaosOptions) bind(set *flag.FlagSet) {
 	set.Uint64Var(&o.seed, "seed", 1, "decides the schedule of faults and the clients' operations")
-	set.IntVar(&o.minutes, "minutes", 0, "how long faults are injected; 0 is one short round of every fault")
+	set.IntVar(&o.minutes, "minutes", 0, "how long faults are injected; 0 is one short round of every fault; any other run has an outage of the broker of ten minutes, and takes longer than that")
 	set.IntVar(&o.rate, "rate", 0, "most operations that the clients begin in a second; 0 chooses by the length of the run")
 	set.StringVar(&o.reportFile, "report", "", "`file` for the report as JSON; a file of the same name with .md gets it as text")
 	renamed(set, "verdict", "report")

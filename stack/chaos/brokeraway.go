@@ -14,8 +14,8 @@ const (
 	// absenceInterval is the time from one sample to the next while the broker is away. absenceSample is how
 	// long each lasts, in whole seconds. No fault of the front runs in a sample.
 	absenceInterval, absenceSample = time.Minute, 10 * time.Second
-	// absencePart is the part of the load that goes on meanwhile. At the whole rate the pipes would need longer
-	// to catch up than the rest of a run lasts.
+	// absencePart divides the rate of the load meanwhile. At the whole rate the pipes would need longer to catch up
+	// than the rest of a run lasts.
 	absencePart = 4
 )
 
@@ -33,8 +33,7 @@ func faultBrokerAway(ctx context.Context, r *run, s step) error {
 	if err := broker.process.Stop(ctx); err != nil {
 		return err
 	}
-	r.load.pace.set(r.options.Rate / absencePart)
-	defer r.load.pace.set(r.options.Rate)
+	r.brokerAway.Store(true)
 	var absence brokerAbsence
 	for until := time.Now().Add(s.duration()); ctx.Err() == nil && time.Now().Before(until); {
 		next := time.Now().Add(absenceInterval)
@@ -43,6 +42,7 @@ func faultBrokerAway(ctx context.Context, r *run, s step) error {
 		}
 		sleep(ctx, min(time.Until(next), time.Until(until)))
 	}
+	r.brokerAway.Store(false)
 	r.brokerAbsences = append(r.brokerAbsences, absence)
 	if err := r.restartBroker(ctx, broker, longBacklogPublished); err != nil {
 		return err

@@ -39,6 +39,9 @@ func (r *run) govern(ctx context.Context) {
 	for sleep(ctx, time.Second) {
 		lag, err := r.sinks.lag(ctx)
 		if err != nil {
+			if r.brokerAway.Load() {
+				r.load.pace.set(max(1, g.full/absencePart))
+			}
 			continue // The broker is away, and the rate stays what it is.
 		}
 		g.frontEnded = r.frontEnded.Load()

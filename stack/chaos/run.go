@@ -67,6 +67,8 @@ type run struct {
 	flooded    atomic.Bool
 	// frontEnded says that the lane of the front has injected its last fault.
 	frontEnded atomic.Bool
+	// brokerAway says that the broker is away for long.
+	brokerAway atomic.Bool
 	began      time.Time
 }
 
