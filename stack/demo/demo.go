@@ -1,7 +1,8 @@
 // Package demo is the demonstration of `stack demo`. It needs a running, empty stack. It issues
 // cards at the bank, shops at the stores, shows every reason for which a purchase can be
-// declined, moves money between accounts, and compares the five places in the end. Every request goes the way of a customer's
-// request; nothing is written to a store directly.
+// declined, moves money between accounts, calls the gateway as a customer's app does, and compares
+// the five places in the end. Every request goes the way of a customer's request; nothing is
+// written to a store directly.
 package demo
 
 import (
@@ -24,7 +25,7 @@ func Run(ctx context.Context, stack *launch.Stack, out io.Writer) error {
 		return err
 	}
 	defer d.close()
-	if err := d.printAddresses(); err != nil {
+	if err := PrintAddresses(stack.Addresses(), out); err != nil {
 		return err
 	}
 	for _, step := range []struct {
@@ -36,6 +37,7 @@ func Run(ctx context.Context, stack *launch.Stack, out io.Writer) error {
 		{"Be declined, in every way there is", d.showDeclines},
 		{"Give back", d.reverse},
 		{"Move money between accounts", d.moveMoney},
+		{"Call the gateway, as a customer's app does", d.useGateway},
 		{"Make what the examples at /docs name", d.plantExamples},
 		{"How fresh the copies were", d.printFreshness},
 		{"How fast orders are placed", d.printOrderRate},
@@ -55,9 +57,9 @@ func (d *demonstration) audit(ctx context.Context) error {
 	return d.stack.Bankctl(ctx, d.out, "audit", "--wait", auditTimeout.String())
 }
 
-func (d *demonstration) printAddresses() error {
-	a := d.stack.Addresses()
-	d.printf(`
+// PrintAddresses writes where the parts of a stack are reached.
+func PrintAddresses(a launch.Addresses, out io.Writer) error {
+	_, err := fmt.Fprintf(out, `
 bank            grpc %s   %s/docs
 statement       grpc %s   %s/docs
 checkout        grpc %s   %s/docs
@@ -71,5 +73,5 @@ dashboards      %s
 `, a.BankGRPC(), launch.URL(a.BankHTTP()), a.StatementGRPC(), launch.URL(a.StatementHTTP()),
 		a.CheckoutGRPC(), launch.URL(a.CheckoutHTTP()), a.IdentityGRPC(), launch.URL(a.IdentityHTTP()), launch.URL(a.GatewayHTTP()),
 		a.Kafka(), a.RegistryConfluent(), a.Connect(), a.Elasticsearch(), a.Dashboards())
-	return d.err
+	return err
 }

@@ -9,15 +9,11 @@ import (
 )
 
 func TestTheAddressesOfEverythingThatHasPagesArePrinted(t *testing.T) {
-	stack, err := launch.Open(launch.Config{Dir: t.TempDir(), BasePort: 18900})
-	require.NoError(t, err)
 	var out bytes.Buffer
-	d, err := newDemonstration(stack, &out)
-	require.NoError(t, err)
-	defer d.close()
-	require.NoError(t, d.printAddresses())
+	require.NoError(t, PrintAddresses(launch.Addresses{BasePort: 18900}, &out))
 	for _, address := range []string{
-		"https://127.0.0.1:18901/docs", "https://127.0.0.1:18903/docs", "https://127.0.0.1:18905/docs", "https://127.0.0.1:18909/docs", "dashboards      http://127.0.0.1:18928",
+		"https://127.0.0.1:18901/docs", "https://127.0.0.1:18903/docs", "https://127.0.0.1:18905/docs", "https://127.0.0.1:18909/docs",
+		"gateway         https://127.0.0.1:18916/docs", "dashboards      http://127.0.0.1:18928",
 	} {
 		require.Contains(t, out.String(), address)
 	}

@@ -34,8 +34,10 @@ type demonstration struct {
 	statements    statementv1.StatementServiceClient
 
 	customers []*customer
-	stores    map[string][]*checkoutv1.Product // by store
-	freshness *freshness
+	// ana and bruno have wallets, once these are opened.
+	ana, bruno *owner
+	stores     map[string][]*checkoutv1.Product // by store
+	freshness  *freshness
 
 	mutex             sync.Mutex
 	orders            int

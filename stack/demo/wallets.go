@@ -51,6 +51,7 @@ func (d *demonstration) moveMoney(ctx context.Context) error {
 	if err := d.awaitExpiry(ctx, brief); err != nil {
 		return err
 	}
+	d.ana, d.bruno = ana, bruno
 	for _, who := range []*owner{ana, bruno} {
 		read, err := d.cash.GetBalance(ctx, &bankv1.GetBalanceRequest{Name: who.account})
 		if err != nil {
