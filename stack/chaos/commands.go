@@ -138,7 +138,9 @@ func (l *load) transferByCommand(ctx context.Context, worker int, random *rand.R
 		case draw < 84:
 			d.reuseKey(ctx, a)
 		case draw < 90:
-			d.cancel(ctx, recent[len(recent)-1]) // perhaps not decided yet
+			if again := l.commands.begin(d.customer, random); d.ask(ctx, again, false) {
+				d.cancel(ctx, again) // most often before it is decided
+			}
 		default:
 			d.read(ctx, a)
 		}
