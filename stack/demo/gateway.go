@@ -107,7 +107,7 @@ func (d *demonstration) takeStatement(ctx context.Context, app *app) error {
 	}
 	lines := strings.Split(strings.TrimSpace(report.String()), "\n")
 	d.printf("  %s downloads a statement of %d days as CSV, %d bytes, in %s\n", d.ana.name, statementDays, len(content), path)
-	d.printf("  bankctl statement verify: %s\n", lines[len(lines)-1])
+	d.printf("  bankctl compares its digests and its lines with the ledger: %s\n", strings.TrimPrefix(lines[len(lines)-1], "statement: "))
 	return d.err
 }
 
