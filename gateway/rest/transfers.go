@@ -136,7 +136,11 @@ func accountID(name, text string) (id.ID, error) {
 	if text == "" {
 		return id.ID{}, field.Required(name)
 	}
-	return field.ID(name, "", text)
+	parsed, err := id.Parse(text)
+	if err != nil || parsed.IsZero() {
+		return id.ID{}, fault.Invalid(name, "An account id is a lower-case UUID.")
+	}
+	return parsed, nil
 }
 
 // get answers a transfer as it is now.

@@ -127,7 +127,7 @@ func TestWhatCannotBeSentIsRefusedAsTheSeedDoes(t *testing.T) {
 		"more than 64 bits":            {who, "k", bodyOf("92233720368547758070", wallet, nobodys), 400, ""},
 		"no source":                    {who, "k", `{"amount": 1, "to_account_id": "` + nobodys + `"}`, 400, "INVALID_FIELD"},
 		"no amount":                    {who, "k", `{"from_account_id": "` + wallet + `", "to_account_id": "` + nobodys + `"}`, 400, "INVALID_FIELD"},
-		"an account that is none":      {who, "k", bodyOf("1", wallet, "UUID2"), 400, "INVALID_FIELD"},
+		"an account that is none":      {who, "k", bodyOf("1", wallet, "UUID2"), 400, "An account id is a lower-case UUID."},
 		"an unknown member":            {who, "k", `{"amount": 1, "sudo": true}`, 400, ""},
 		"nobody":                       {"", "k", bodyOf("1", wallet, nobodys), 401, ""},
 	} {
