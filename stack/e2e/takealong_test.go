@@ -53,9 +53,12 @@ func TestAStatementIsTakenAlongInEachFormat(t *testing.T) {
 	const closing = 10_000 - 1_200 - 34 - 5
 	require.Equal(t, int64(closing), balanceOf(t, stack, from))
 	var sequence, lines int64
+	var last time.Time
 	require.NoError(t, ledgerConnection(t, stack).QueryRow(t.Context(),
-		"SELECT max(sequence), count(*) FILTER (WHERE debit_account IS NOT NULL) FROM entries WHERE account_id = $1", uuid.MustParse(idOf(from.GetName()))).Scan(&sequence, &lines))
+		"SELECT max(sequence), count(*) FILTER (WHERE debit_account IS NOT NULL), max(occurred_at) FROM entries WHERE account_id = $1",
+		uuid.MustParse(idOf(from.GetName()))).Scan(&sequence, &lines, &last))
 	awaitStatement(t, stack, from, func(s *statementv1.Statement) bool { return s.GetCompleteToSequence() == sequence }, "everything is shown")
+	require.Eventually(t, func() bool { return time.Now().Truncate(time.Second).After(last) }, timeout, 50*time.Millisecond, "a range ends with the last whole second")
 
 	for _, format := range []string{"csv", "ofx", "ofx1", "camt.053", "pdf"} {
 		t.Run(format, func(t *testing.T) {
@@ -122,13 +125,13 @@ func TestTransfersThatCannotBeMadeMoveNothing(t *testing.T) {
 		reason           string // of a refusal, or the error of a transfer that was accepted
 	}{
 		"not enough funds":               {mine, theirs, "101", http.StatusCreated, "not_enough_funds"},
-		"an unknown destination":         {mine, newRequestID(), "1", http.StatusCreated, "to_account_not_found"},
+		"an unknown destination":         {mine, uuid.NewString(), "1", http.StatusCreated, "to_account_not_found"},
 		"to its own account":             {mine, mine, "1", http.StatusUnprocessableEntity, "SAME_ACCOUNT"},
 		"from another's account":         {theirs, mine, "1", http.StatusUnauthorized, "SOURCE_NOT_YOURS"},
-		"from an account that is none":   {newRequestID(), mine, "1", http.StatusUnauthorized, "SOURCE_NOT_YOURS"},
+		"from an account that is none":   {uuid.NewString(), mine, "1", http.StatusUnauthorized, "SOURCE_NOT_YOURS"},
 		"nothing":                        {mine, theirs, "0", http.StatusUnprocessableEntity, "AMOUNT_TOO_SMALL"},
-		"a part of a minor unit":         {mine, theirs, "1.5", http.StatusBadRequest, "INVALID_FIELD"},
-		"not enough, and none to get it": {mine, newRequestID(), "101", http.StatusCreated, "to_account_not_found"},
+		"a part of a minor unit":         {mine, theirs, "1.5", http.StatusBadRequest, "MALFORMED_REQUEST"},
+		"not enough, and none to get it": {mine, uuid.NewString(), "101", http.StatusCreated, "to_account_not_found"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			key := strings.ReplaceAll(name, " ", "-")
