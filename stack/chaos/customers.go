@@ -18,8 +18,9 @@ import (
 
 const (
 	// gatewayCustomers is how many customers transfer through the gateway, and walletsOfCustomer how many
-	// wallets each of them has. These wallets exchange money among themselves alone.
-	gatewayCustomers, walletsOfCustomer = 6, 3
+	// wallets each of them has. These wallets exchange money among themselves alone. The customers are so many that
+	// in ten minutes without a broker none of them gets to the thousand transfers that may be processing.
+	gatewayCustomers, walletsOfCustomer = 10, 2
 	// customerDeposit is what each of these wallets begins with. It is so low that transfers are cancelled.
 	customerDeposit = 10_000
 	// signInEvery is how often a customer signs in again. An access token lives for 15 minutes.
