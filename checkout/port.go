@@ -13,6 +13,18 @@ var (
 	ErrNoProduct = fault.New(fault.NotFound, "PRODUCT_NOT_FOUND", "There is no such product.")
 	// ErrNoOrder says that there is no such order, or that it is another caller's.
 	ErrNoOrder = fault.New(fault.NotFound, "ORDER_NOT_FOUND", "There is no such order.")
+	// ErrNoMerchant says that there is no such merchant, or that the actor does not act for it.
+	ErrNoMerchant = fault.New(fault.NotFound, "MERCHANT_NOT_FOUND", "There is no such merchant.")
+	// ErrNoStore says that there is no such store, or that it is another merchant's.
+	ErrNoStore = fault.New(fault.NotFound, "STORE_NOT_FOUND", "There is no such store.")
+	// ErrSlugTaken says that another merchant, store or product has the slug.
+	ErrSlugTaken = fault.New(fault.FailedPrecondition, "SLUG_TAKEN", "The slug is taken.")
+	// ErrChanged says that the version of a change is not the one that is there.
+	ErrChanged = fault.New(fault.FailedPrecondition, "ETAG_MISMATCH", "It has been changed since it had this etag.")
+	// ErrRetired says that the product is sold no more.
+	ErrRetired = fault.New(fault.FailedPrecondition, "PRODUCT_RETIRED", "The product is sold no more, and does not change.")
+	// ErrActReused says that the request id was used for another act.
+	ErrActReused = fault.New(fault.Aborted, "REQUEST_ID_REUSED", "This request id was used before with another request.")
 )
 
 // Every method of the ports below fails with fault.Unavailable when the store is
@@ -26,21 +38,56 @@ type Catalogue interface {
 	// List returns up to limit products whose slug comes after the given one, in the
 	// order of the slugs' bytes. The empty slug comes before all.
 	List(ctx context.Context, after string, limit int) ([]Product, error)
+	// Search is List for the products that a filter lets through.
+	Search(ctx context.Context, filter ProductFilter, after string, limit int) ([]Product, error)
+	// ByID returns the product with an id that can be bought; ErrNoProduct when there is none.
+	ByID(ctx context.Context, id ID) (Product, error)
+}
+
+// ProductFilter says which products are looked for. Its zero value lets all through.
+type ProductFilter struct {
+	// Store is the slug of a store; empty for all.
+	Store string
+	// Text is looked for in the name and the description, in any case of letters; empty for all.
+	Text string
+}
+
+// Seeds are the merchants, stores and products that a catalogue begins with.
+type Seeds struct {
+	Merchants []Merchant
+	// Products name their stores and merchants. Products without an ID get one when they are stored.
+	Products []Product
 }
 
 // CatalogueStore keeps the catalogue. Every change of it, by whomever, gives it a new
 // version.
 type CatalogueStore interface {
-	// Replace makes products the whole catalogue in one commit. It changes the products
-	// that are there already; a product that is no longer named can be neither bought nor
-	// seen. Idempotent. Slugs must be unique; the stores are those the products name.
-	Replace(ctx context.Context, products []Product) error
+	// Seed stores the merchants, stores and products whose slugs are not there yet, in one
+	// commit at now. It changes nothing that is there, not even what has been retired.
+	// Idempotent. Slugs must be unique, and each store has one merchant.
+	Seed(ctx context.Context, seeds Seeds, now time.Time) error
 	// Version returns the version of the catalogue. Versions are equal only if nothing has
 	// changed in between.
 	Version(ctx context.Context) (int64, error)
 	// Load returns the products that can be bought, in the order of the slugs' bytes, and
 	// the version that they are of.
 	Load(ctx context.Context) ([]Product, int64, error)
+}
+
+// CatalogueEditor changes the catalogue, each act once (Act), for actors who act for the merchant. What is of
+// another merchant is not there: ErrNoMerchant, ErrNoStore or ErrNoProduct. All fail with ErrActReused.
+type CatalogueEditor interface {
+	// CreateStore stores a new store of a merchant. ErrNoMerchant; ErrSlugTaken.
+	CreateStore(ctx context.Context, act Act, merchant string, store Store) (Store, error)
+	// CreateProduct stores a new product, whose Store needs a slug only. It returns the product with its store,
+	// its merchant and version 1. ErrNoStore; ErrSlugTaken, also when a retired product has the slug.
+	CreateProduct(ctx context.Context, act Act, product Product) (Product, error)
+	// ChangeProduct applies change to the product with a slug and stores the result. When change fails nothing
+	// is stored, and the error is that of change. change may be called more than once; it must be pure.
+	// ErrNoProduct.
+	ChangeProduct(ctx context.Context, act Act, slug string, change func(Product) (Product, error)) (Product, error)
+	// ProductSlug returns the slug of the product with an id that the actor may change. ErrNoProduct.
+	ProductSlug(ctx context.Context, by Actor, id ID) (string, error)
 }
 
 // Orders stores orders for the callers that placed them. batch.Orders is one.

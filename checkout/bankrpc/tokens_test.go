@@ -363,7 +363,7 @@ func TestAWholeCallThatFailsFailsForEveryone(t *testing.T) {
 func requireNothingStored(t *testing.T, acquirer *Acquirer) {
 	t.Helper()
 	store := inmem.NewStore()
-	require.NoError(t, store.Replace(t.Context(), checkouttest.Products()))
+	require.NoError(t, store.Seed(t.Context(), checkouttest.Seeds(), checkouttest.Start()))
 	shop := checkouttest.NewShop(t, checkouttest.Setting{Store: store, Bank: acquirer, Clock: clock.System{}})
 	_, err := shop.Orders.Place(t.Context(), checkouttest.Request(t, "r1", checkouttest.VisaNumber))
 	require.Equal(t, "BANK_UNAVAILABLE", fault.Of(err).Reason)

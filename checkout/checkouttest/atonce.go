@@ -19,7 +19,7 @@ import (
 // hundredAtOnce sends equal requests to two processes.
 func hundredAtOnce(t *testing.T, store Store) {
 	const requests = 100
-	require.NoError(t, store.Replace(t.Context(), Products()))
+	require.NoError(t, store.Seed(t.Context(), Seeds(), Start()))
 	bank := inmem.NewAcquirer(clock.System{})
 	shops := []*Shop{NewShop(t, Setting{Store: store, Bank: bank, Clock: clock.System{}}), NewShop(t, Setting{Store: store, Bank: bank, Clock: clock.System{}})}
 	orders := make([]checkout.Order, requests)
@@ -43,7 +43,7 @@ func hundredAtOnce(t *testing.T, store Store) {
 
 // outOfTime lets the bank hang for longer than the caller waits.
 func outOfTime(t *testing.T, store Store) {
-	require.NoError(t, store.Replace(t.Context(), Products()))
+	require.NoError(t, store.Seed(t.Context(), Seeds(), Start()))
 	bank := inmem.NewAcquirer(clock.System{})
 	shop := NewShop(t, Setting{Store: store, Bank: bank, Clock: clock.System{}})
 	bank.Script(inmem.NoFault, inmem.Hanging)
@@ -75,7 +75,7 @@ func hasty() charge.Limits {
 // every other call, and then heals.
 func sideBySide(t *testing.T, store Store) {
 	const orders, callers = 60, 12
-	require.NoError(t, store.Replace(t.Context(), Products()))
+	require.NoError(t, store.Seed(t.Context(), Seeds(), Start()))
 	bank := inmem.NewAcquirer(clock.System{})
 	for range 3 * orders {
 		bank.Script(inmem.Fault(rand.IntN(2*int(inmem.LastFault+1)) % int(inmem.LastFault+1)))

@@ -8,15 +8,18 @@ package checkouttest
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
 
 	"codebank.dev/checkout"
+	"codebank.dev/platform/auditlog"
 	"codebank.dev/platform/field"
 	"codebank.dev/platform/id"
 	"codebank.dev/platform/money"
 	"codebank.dev/platform/pan"
+	"codebank.dev/platform/principal"
 	"github.com/stretchr/testify/require"
 )
 
@@ -42,15 +45,67 @@ func Card(t testing.TB, number string) pan.CardData {
 }
 
 // Products returns a catalogue of two stores: one with two products, one with one
-// product, in the order of the slugs.
+// product, in the order of the slugs. They are as a store has them after Seeds.
 func Products() []checkout.Product {
 	books := checkout.Store{Slug: "books", Name: "Livros & Cia", CategoryCode: "5942", City: "São Paulo", Country: "BR"}
 	coffee := checkout.Store{Slug: "coffee", Name: "Café", CategoryCode: "5814", City: "Lisboa", Country: "PT"}
-	return []checkout.Product{
-		{Slug: "atlas", Name: "Atlas", Description: "Mapas.", Price: Reais(12990), Store: books},
-		{Slug: "espresso", Name: "Espresso", Description: "Curto.", Price: Reais(450), Store: coffee},
-		{Slug: "novel", Name: "Romance", Description: "Capa mole.", Price: Reais(3990), Store: books},
+	product := func(slug, name, description string, price int64, store checkout.Store) checkout.Product {
+		merchant := map[string]string{"books": "paper", "coffee": "beans"}[store.Slug]
+		return checkout.Product{
+			ID: id.Derive(id.ID{1}, slug), Slug: slug, Name: name, Description: description, Price: Reais(price), Version: 1,
+			Merchant: merchant, Store: store,
+		}
 	}
+	return []checkout.Product{
+		product("atlas", "Atlas", "Mapas.", 12990, books),
+		product("espresso", "Espresso", "Curto.", 450, coffee),
+		product("novel", "Romance", "Capa mole.", 3990, books),
+	}
+}
+
+// Seeds returns Products with their merchants: paper, who has the store books, and beans, who has coffee.
+func Seeds() checkout.Seeds {
+	return checkout.Seeds{
+		Merchants: []checkout.Merchant{{Slug: "paper", Name: "Papelaria"}, {Slug: "beans", Name: "Torrefação"}},
+		Products:  Products(),
+	}
+}
+
+// Act returns an act of somebody, whose request ids are his own.
+func Act(by checkout.Actor, requestID string) checkout.Act {
+	who := principal.Operator
+	switch {
+	case !by.User.IsZero():
+		who = principal.User
+	case by.Merchant != "":
+		who = principal.Merchant
+	}
+	name := fmt.Sprint(by)
+	return checkout.Act{
+		By: by, Caller: "by " + name, RequestID: requestID, Fingerprint: checkout.ActFingerprint([]byte(name), []byte(requestID)),
+		Record: auditlog.Record{At: Start(), Act: "ACT", WhoKind: who.String(), Who: name, What: requestID, Result: auditlog.ResultOK},
+	}
+}
+
+// Operator returns somebody who works for the bank.
+func Operator() checkout.Actor { return checkout.Actor{Operator: true} }
+
+// Reprice changes the price of a product.
+func Reprice(t testing.TB, store checkout.CatalogueEditor, slug string, minor int64) {
+	t.Helper()
+	_, err := store.ChangeProduct(t.Context(), Act(Operator(), rand.Text()), slug, func(p checkout.Product) (checkout.Product, error) {
+		return p.Changed(checkout.ProductChange{PriceMinor: &minor})
+	})
+	require.NoError(t, err)
+}
+
+// Retire ends the sale of a product.
+func Retire(t testing.TB, store checkout.CatalogueEditor, slug string) {
+	t.Helper()
+	_, err := store.ChangeProduct(t.Context(), Act(Operator(), rand.Text()), slug, func(p checkout.Product) (checkout.Product, error) {
+		return p.Retire(0)
+	})
+	require.NoError(t, err)
 }
 
 // Reais returns an amount of centavos.

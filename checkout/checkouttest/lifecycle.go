@@ -22,7 +22,7 @@ type scene struct {
 }
 
 func newScene(t *testing.T, store Store) *scene {
-	require.NoError(t, store.Replace(t.Context(), Products()))
+	require.NoError(t, store.Seed(t.Context(), Seeds(), Start()))
 	clock := NewClock()
 	bank := inmem.NewAcquirer(clock)
 	bank.Decline("1881", checkout.Decline{Code: "51", Reason: "INSUFFICIENT_FUNDS", Message: "Não há limite."})
@@ -105,7 +105,7 @@ func repeated(s *scene) {
 	first, err := s.shop(nil).Orders.Place(s.Context(), Request(s, "r1", VisaNumber))
 	require.NoError(s, err)
 	calls := s.bank.Calls()
-	require.NoError(s, s.store.Replace(s.Context(), Products()[:1]), "even when the product is gone")
+	Retire(s, s.store, "novel") // Even when the product is gone.
 	again, err := s.shop(nil).Orders.Place(s.Context(), Request(s, "r1", VisaNumber))
 	require.NoError(s, err)
 	require.Equal(s, first, again)

@@ -21,7 +21,7 @@ import (
 // the bank keeps exactly the purchases of the approved ones, and no caller was told
 // anything else. store may hold orders of earlier runs as long as they have ended.
 func TestSchedules(t *testing.T, store Store) {
-	require.NoError(t, store.Replace(t.Context(), Products()))
+	require.NoError(t, store.Seed(t.Context(), Seeds(), Start()))
 	request := Request(t, "", VisaNumber)
 	declining := Card(t, DecliningNumber)
 	run := 0

@@ -9,23 +9,8 @@ import (
 	"time"
 
 	"codebank.dev/checkout"
-	"codebank.dev/checkout/batch"
 	"github.com/stretchr/testify/require"
 )
-
-// Store is everything a store of the merchant side implements.
-type Store interface {
-	checkout.CatalogueStore
-	checkout.OrderStore
-	checkout.Claims
-}
-
-// shelf is a store with orders that are written to it in batches.
-type shelf struct {
-	checkout.CatalogueStore
-	*batch.Orders
-	store Store
-}
 
 // TestStore holds a store to its ports. open returns an empty store.
 func TestStore(t *testing.T, open func(testing.TB) Store) {
@@ -33,7 +18,7 @@ func TestStore(t *testing.T, open func(testing.TB) Store) {
 		name string
 		show func(*testing.T, shelf)
 	}{
-		{"the catalogue is what the last file said", catalogueIsReplaced},
+		{"the catalogue begins with seeds, which change nothing that is there", catalogueIsSeeded},
 		{"the catalogue is read in pages without gaps or repeats", catalogueIsPaged},
 		{"a change of the catalogue makes a new version, and nothing else does", changeMakesVersion},
 		{"an order is priced by one version of the catalogue", pricedByOneVersion},
@@ -57,6 +42,7 @@ func TestStore(t *testing.T, open func(testing.TB) Store) {
 			rule.show(t, shelf{store, Batched(t, store), store})
 		})
 	}
+	testMerchants(t, open)
 }
 
 func orderComesBack(t *testing.T, store shelf) {

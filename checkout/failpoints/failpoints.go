@@ -22,8 +22,12 @@ const (
 const (
 	// OrdersMigrated: a migration of checkout's database is committed, the next is not begun.
 	OrdersMigrated failpoint.Point = "orders-migrated"
-	// CatalogueReplaced: the catalogue is in the database, nothing is served.
-	CatalogueReplaced failpoint.Point = "catalogue-replaced"
+	// CatalogueSeeded: what the catalogue begins with is in the database, nothing is served.
+	CatalogueSeeded failpoint.Point = "catalogue-seeded"
+	// ActDone: an act on merchants or the catalogue is committed with its record, its caller was not told.
+	ActDone failpoint.Point = "act-done"
+	// SecretUsed: that a secret was used is stored.
+	SecretUsed failpoint.Point = "secret-used"
 	// SecretStored: a secret that replicas share is in the database.
 	SecretStored failpoint.Point = "secret-stored"
 	// OrderStored: a batch with new orders is stored, nothing was done about them.
@@ -44,5 +48,5 @@ func Order() []failpoint.Point {
 
 // All returns the points of checkout.
 func All() []failpoint.Point {
-	return append(Order(), OrdersMigrated, CatalogueReplaced, SecretStored, OrderStored, OrderChanged, OrderChangedUnderLock, OrdersClaimed)
+	return append(Order(), OrdersMigrated, CatalogueSeeded, ActDone, SecretUsed, SecretStored, OrderStored, OrderChanged, OrderChangedUnderLock, OrdersClaimed)
 }

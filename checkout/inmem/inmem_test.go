@@ -21,6 +21,11 @@ func TestSchedules(t *testing.T) {
 	checkouttest.TestSchedules(t, open(t))
 }
 
+func TestMerchantRuns(t *testing.T) {
+	require.NoError(t, flag.Set("rapid.checks", "300"))
+	checkouttest.TestMerchantRuns(t, open)
+}
+
 func TestAcquirer(t *testing.T) {
 	checkouttest.TestAcquirer(t, func(t testing.TB) checkouttest.AcquirerFixture {
 		bank := inmem.NewAcquirer(checkouttest.NewClock())

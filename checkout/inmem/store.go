@@ -6,21 +6,27 @@ package inmem
 import (
 	"cmp"
 	"context"
-	"maps"
 	"reflect"
 	"slices"
 	"sync"
 	"time"
 
 	"codebank.dev/checkout"
+	"codebank.dev/checkout/merchant"
+	"codebank.dev/platform/id"
 )
 
-// Store keeps catalogue and orders. Make one with NewStore; it is safe for
+// Store keeps merchants, catalogue and orders. Make one with NewStore; it is safe for
 // concurrent use.
 type Store struct {
 	mutex     sync.Mutex
-	catalogue map[string]checkout.Product
+	catalogue map[string]checkout.Product // retired products too
 	version   int64
+	stores    map[string]storeOf
+	merchants map[string]checkout.Merchant
+	members   map[member]time.Time
+	secrets   map[id.ID]*secret
+	acts      map[request]*act
 	orders    map[checkout.ID]checkout.Order
 	byRequest map[request]checkout.ID
 }
@@ -28,51 +34,25 @@ type Store struct {
 type request struct{ caller, id string }
 
 var (
-	_ checkout.CatalogueStore = (*Store)(nil)
-	_ checkout.OrderStore     = (*Store)(nil)
-	_ checkout.Claims         = (*Store)(nil)
+	_ checkout.CatalogueStore  = (*Store)(nil)
+	_ checkout.CatalogueEditor = (*Store)(nil)
+	_ checkout.OrderStore      = (*Store)(nil)
+	_ checkout.Claims          = (*Store)(nil)
+	_ merchant.Store           = (*Store)(nil)
 )
 
 // NewStore returns an empty store.
 func NewStore() *Store {
 	return &Store{
 		catalogue: make(map[string]checkout.Product),
+		stores:    make(map[string]storeOf),
+		merchants: make(map[string]checkout.Merchant),
+		members:   make(map[member]time.Time),
+		secrets:   make(map[id.ID]*secret),
+		acts:      make(map[request]*act),
 		orders:    make(map[checkout.ID]checkout.Order),
 		byRequest: make(map[request]checkout.ID),
 	}
-}
-
-// Replace implements checkout.CatalogueStore.
-func (s *Store) Replace(_ context.Context, products []checkout.Product) error {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	catalogue := make(map[string]checkout.Product, len(products))
-	for _, product := range products {
-		catalogue[product.Slug] = product
-	}
-	if !maps.Equal(s.catalogue, catalogue) {
-		s.catalogue = catalogue
-		s.version++
-	}
-	return nil
-}
-
-// Version implements checkout.CatalogueStore.
-func (s *Store) Version(context.Context) (int64, error) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	return s.version, nil
-}
-
-// Load implements checkout.CatalogueStore.
-func (s *Store) Load(context.Context) ([]checkout.Product, int64, error) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	var products []checkout.Product
-	for _, slug := range slices.Sorted(maps.Keys(s.catalogue)) {
-		products = append(products, s.catalogue[slug])
-	}
-	return products, s.version, nil
 }
 
 // Write implements checkout.OrderStore.

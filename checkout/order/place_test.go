@@ -14,7 +14,7 @@ import (
 // A caller that is gone before its order is placed does not stop the order.
 func TestACallerThatGoesAwayDoesNotStopItsOrder(t *testing.T) {
 	store, bank := inmem.NewStore(), inmem.NewAcquirer(clock.System{})
-	require.NoError(t, store.Replace(t.Context(), checkouttest.Products()))
+	require.NoError(t, store.Seed(t.Context(), checkouttest.Seeds(), checkouttest.Start()))
 	shop := checkouttest.NewShop(t, checkouttest.Setting{Store: store, Bank: bank, Clock: clock.System{}})
 	gone, leave := context.WithCancel(t.Context())
 	leave()

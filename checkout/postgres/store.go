@@ -6,6 +6,10 @@
 //	migrate.go         the schema, and secrets that replicas share
 //	roles.go           what the checkout may do with which table
 //	catalogue.go       checkout.CatalogueStore
+//	editor.go          checkout.CatalogueEditor
+//	merchants.go       merchant.Merchants and merchant.Members
+//	secrets.go         merchant.Secrets
+//	acts.go            an act, its answer for repeats and its record, in one commit
 //	write.go           checkout.OrderStore: a set of new orders and changes in one commit
 //	orders.go          checkout.OrderStore: one order
 //	list.go            checkout.OrderStore: lists of orders
@@ -18,6 +22,8 @@ import (
 	"log/slog"
 
 	"codebank.dev/checkout"
+	"codebank.dev/checkout/merchant"
+	"codebank.dev/platform/auditlog/table"
 	"codebank.dev/platform/database"
 	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/fault"
@@ -26,9 +32,11 @@ import (
 
 // The ports that Store implements.
 var (
-	_ checkout.CatalogueStore = (*Store)(nil)
-	_ checkout.OrderStore     = (*Store)(nil)
-	_ checkout.Claims         = (*Store)(nil)
+	_ checkout.CatalogueStore  = (*Store)(nil)
+	_ checkout.CatalogueEditor = (*Store)(nil)
+	_ checkout.OrderStore      = (*Store)(nil)
+	_ checkout.Claims          = (*Store)(nil)
+	_ merchant.Store           = (*Store)(nil)
 )
 
 // settings hold for every connection. A transaction here waits only for the database,
@@ -51,7 +59,10 @@ var settings = map[string]string{
 
 // needs is what calls do with the tables; the checkout is not ready without it.
 var needs = database.Needs{
-	"catalogue": "SELECT", "products": "SELECT", "stores": "SELECT", "orders": "SELECT INSERT UPDATE", "order_items": "SELECT INSERT",
+	"catalogue": "SELECT UPDATE", "products": "SELECT INSERT UPDATE", "stores": "SELECT INSERT",
+	"orders": "SELECT INSERT UPDATE", "order_items": "SELECT INSERT",
+	"merchants": "SELECT INSERT UPDATE", "merchant_members": "SELECT INSERT DELETE", "merchant_secrets": "SELECT INSERT UPDATE",
+	"acts": "SELECT INSERT UPDATE", "audit_log": table.Needs["audit_log"], "audit_head": table.Needs["audit_head"],
 }
 
 // Config says how to reach the checkout's database. Only URL is required.

@@ -36,7 +36,8 @@ var _ checkout.Catalogue = (*Cache)(nil)
 type edition struct {
 	version  int64
 	bySlug   map[string]checkout.Product
-	products []checkout.Product // in the order of the slugs
+	byID     map[checkout.ID]string // slugs
+	products []checkout.Product     // in the order of the slugs
 	// compared is when the store was asked for its version the last time before this
 	// edition was known to be the newest.
 	compared time.Time
@@ -73,9 +74,12 @@ func (c *Cache) refresh(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	loaded := &edition{version: version, products: products, bySlug: make(map[string]checkout.Product, len(products)), compared: began}
+	loaded := &edition{
+		version: version, products: products, compared: began,
+		bySlug: make(map[string]checkout.Product, len(products)), byID: make(map[checkout.ID]string, len(products)),
+	}
 	for _, product := range products {
-		loaded.bySlug[product.Slug] = product
+		loaded.bySlug[product.Slug], loaded.byID[product.ID] = product, product.Slug
 	}
 	c.newest.Store(loaded)
 	return nil
@@ -131,17 +135,60 @@ func (c *Cache) Products(ctx context.Context, slugs []string) (map[string]checko
 	return found, nil
 }
 
+// ByID implements checkout.Catalogue. Its other errors are those of Products.
+func (c *Cache) ByID(ctx context.Context, id checkout.ID) (checkout.Product, error) {
+	newest, err := c.current(ctx)
+	if err != nil {
+		return checkout.Product{}, err
+	}
+	slug, ok := newest.byID[id]
+	if !ok {
+		return checkout.Product{}, checkout.ErrNoProduct
+	}
+	return newest.bySlug[slug], nil
+}
+
 // List implements checkout.Catalogue. Its error is that of Products.
 func (c *Cache) List(ctx context.Context, after string, limit int) ([]checkout.Product, error) {
 	newest, err := c.current(ctx)
 	if err != nil {
 		return nil, err
 	}
-	first, found := slices.BinarySearchFunc(newest.products, after, func(p checkout.Product, slug string) int {
+	rest := newest.after(after)
+	return slices.Clone(rest[:min(limit, len(rest))]), nil
+}
+
+// Search implements checkout.Catalogue. Its error is that of Products.
+func (c *Cache) Search(ctx context.Context, filter checkout.ProductFilter, after string, limit int) ([]checkout.Product, error) {
+	newest, err := c.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	text := strings.ToLower(filter.Text)
+	var found []checkout.Product
+	for _, product := range newest.after(after) {
+		if len(found) == limit {
+			break
+		}
+		if (filter.Store == "" || product.Store.Slug == filter.Store) && (text == "" || contains(&product, text)) {
+			found = append(found, product)
+		}
+	}
+	return found, nil
+}
+
+// contains reports whether a text in lower case is in the name or the description.
+func contains(p *checkout.Product, text string) bool {
+	return strings.Contains(strings.ToLower(p.Name), text) || strings.Contains(strings.ToLower(p.Description), text)
+}
+
+// after returns the products whose slug comes after the given one.
+func (e *edition) after(slug string) []checkout.Product {
+	first, found := slices.BinarySearchFunc(e.products, slug, func(p checkout.Product, slug string) int {
 		return strings.Compare(p.Slug, slug)
 	})
 	if found {
 		first++
 	}
-	return slices.Clone(newest.products[first:min(first+limit, len(newest.products))]), nil
+	return e.products[first:]
 }

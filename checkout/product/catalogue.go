@@ -21,13 +21,19 @@ const (
 	maxProducts       = 10_000
 )
 
-// The catalogue as a file has it: stores with their products.
+// The catalogue as a file has it: merchants, and stores with their products.
 type (
 	catalogueFile struct {
-		Stores []storeEntry `json:"stores"`
+		Merchants []merchantEntry `json:"merchants"`
+		Stores    []storeEntry    `json:"stores"`
+	}
+	merchantEntry struct {
+		Slug        string `json:"slug"`
+		DisplayName string `json:"display_name"`
 	}
 	storeEntry struct {
 		Slug         string         `json:"slug"`
+		Merchant     string         `json:"merchant"`
 		DisplayName  string         `json:"display_name"`
 		CategoryCode string         `json:"category_code"`
 		City         string         `json:"city"`
@@ -40,44 +46,86 @@ type (
 		DisplayName string `json:"display_name"`
 		Description string `json:"description"`
 		PriceMinor  int64  `json:"price_minor"`
+		PictureURL  string `json:"picture_url"`
 	}
 )
 
 // Embedded returns the catalogue that is built into the program.
-func Embedded() ([]checkout.Product, error) { return Parse(bytes.NewReader(embedded)) }
+func Embedded() (checkout.Seeds, error) { return Parse(bytes.NewReader(embedded)) }
 
-// Parse returns the products of a catalogue in JSON:
+// Parse returns the merchants and products of a catalogue in JSON:
 //
-//	{"stores": [{
-//	  "slug": "…", "display_name": "…", "category_code": "5942", "city": "…", "country": "BR", "currency": "BRL",
-//	  "products": [{"slug": "…", "display_name": "…", "description": "…", "price_minor": 4990}]
+//	{"merchants": [{"slug": "…", "display_name": "…"}],
+//	 "stores": [{
+//	  "slug": "…", "merchant": "…", "display_name": "…", "category_code": "5942", "city": "…", "country": "BR", "currency": "BRL",
+//	  "products": [{"slug": "…", "display_name": "…", "description": "…", "price_minor": 4990, "picture_url": "https://…"}]
 //	}]}
 //
-// It is strict. It is an error if a field is unknown or missing, if a slug is used
-// twice, if a price is not a whole number of minor units from 1 up, if a store has no
-// products, or if anything follows the object. The error says where.
-func Parse(r io.Reader) ([]checkout.Product, error) {
+// A store without a merchant belongs to a merchant of its own slug and name. It is strict. It is an error if another
+// field is unknown or missing, but for picture_url, if a slug is used twice, if a store names a merchant that the
+// file does not have, if a price is not a whole number of minor units from 1 up, if a store has no products, or if
+// anything follows the object. The error says where.
+func Parse(r io.Reader) (checkout.Seeds, error) {
+	seeds, err := parse(r)
+	if err != nil {
+		return checkout.Seeds{}, fmt.Errorf("catalogue: %w", err)
+	}
+	return seeds, nil
+}
+
+func parse(r io.Reader) (seeds checkout.Seeds, err error) {
 	content, err := io.ReadAll(io.LimitReader(r, maxCatalogueBytes+1))
 	if err != nil {
-		return nil, fmt.Errorf("catalogue: %w", err)
+		return seeds, err
 	}
 	if len(content) > maxCatalogueBytes {
-		return nil, fmt.Errorf("catalogue: larger than %d bytes", maxCatalogueBytes)
+		return seeds, fmt.Errorf("larger than %d bytes", maxCatalogueBytes)
 	}
 	decoder := json.NewDecoder(bytes.NewReader(content))
 	decoder.DisallowUnknownFields()
 	var file catalogueFile
 	if err := decoder.Decode(&file); err != nil {
-		return nil, fmt.Errorf("catalogue: %w", err)
+		return seeds, err
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("catalogue: something follows the object")
+		return seeds, errors.New("something follows the object")
 	}
-	products, err := file.products()
-	if err != nil {
-		return nil, fmt.Errorf("catalogue: %w", err)
+	if seeds.Merchants, err = file.merchants(); err != nil {
+		return seeds, err
 	}
-	return products, nil
+	seeds.Products, err = file.products()
+	return seeds, err
+}
+
+// merchants returns the merchants of the file, and those of stores that name none. It fills in their names.
+func (f *catalogueFile) merchants() ([]checkout.Merchant, error) {
+	var merchants []checkout.Merchant
+	seen := make(map[string]bool)
+	for i, entry := range f.Merchants {
+		m, at := checkout.Merchant{Slug: entry.Slug, Name: entry.DisplayName}, fmt.Sprintf("merchants[%d]", i)
+		if err := m.Check(at); err != nil {
+			return nil, err
+		}
+		if seen[m.Slug] {
+			return nil, fmt.Errorf("%s.slug: %q is used twice", at, m.Slug)
+		}
+		seen[m.Slug] = true
+		merchants = append(merchants, m)
+	}
+	for i := range f.Stores {
+		store := &f.Stores[i]
+		if store.Merchant != "" {
+			if !seen[store.Merchant] {
+				return nil, fmt.Errorf("stores[%d].merchant: there is no merchant %q in the file", i, store.Merchant)
+			}
+			continue
+		}
+		if store.Merchant = store.Slug; !seen[store.Slug] {
+			seen[store.Slug] = true
+			merchants = append(merchants, checkout.Merchant{Slug: store.Slug, Name: store.DisplayName})
+		}
+	}
+	return merchants, nil
 }
 
 func (f *catalogueFile) products() ([]checkout.Product, error) {
@@ -121,7 +169,8 @@ func (e *storeEntry) products(path string, seen map[string]bool) ([]checkout.Pro
 	for j, entry := range e.Products {
 		product := checkout.Product{
 			Slug: entry.Slug, Name: entry.DisplayName, Description: entry.Description,
-			Price: money.Amount{Minor: entry.PriceMinor, Currency: currency}, Store: store,
+			Price: money.Amount{Minor: entry.PriceMinor, Currency: currency}, PictureURL: entry.PictureURL,
+			Merchant: e.Merchant, Store: store,
 		}
 		at := fmt.Sprintf("%s.products[%d]", path, j)
 		if err := product.Check(at); err != nil {

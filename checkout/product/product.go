@@ -1,12 +1,15 @@
-// Package product is the use case of the catalogue: it reads a catalogue from a file,
-// and it reads and lists the products.
+// Package product is the use case of the catalogue: it reads a catalogue from a file, it reads and lists the
+// products, and it changes them for their merchants (editor.go).
 package product
 
 import (
 	"context"
+	"errors"
+	"strings"
 
 	"codebank.dev/checkout"
 	"codebank.dev/platform/field"
+	"codebank.dev/platform/id"
 )
 
 // The bounds of a page.
@@ -26,11 +29,20 @@ type Service struct {
 // MaxPageSize. Errors: fault.InvalidArgument page_size for a negative size;
 // fault.Unavailable.
 func (s *Service) List(ctx context.Context, after string, size int32) (page []checkout.Product, next string, err error) {
+	return s.Search(ctx, checkout.ProductFilter{}, after, size)
+}
+
+// Search is List for the products that a filter lets through. Errors: those of List; fault.InvalidArgument text for
+// a text that no product can have.
+func (s *Service) Search(ctx context.Context, filter checkout.ProductFilter, after string, size int32) (page []checkout.Product, next string, err error) {
 	limit, err := field.PageSize("page_size", size, DefaultPageSize, MaxPageSize)
 	if err != nil {
 		return nil, "", err
 	}
-	page, err = s.Catalogue.List(ctx, after, limit+1)
+	if err := field.OptionalText("text", filter.Text, field.MaxName); err != nil {
+		return nil, "", err
+	}
+	page, err = s.Catalogue.Search(ctx, filter, after, limit+1)
 	if err != nil {
 		return nil, "", err
 	}
@@ -57,4 +69,22 @@ func (s *Service) Get(ctx context.Context, name string) (checkout.Product, error
 		return checkout.Product{}, checkout.ErrNoProduct
 	}
 	return product, nil
+}
+
+// Find returns a product by either of its names, products/{slug} or products/{uuid}. Its errors are those of Get.
+func (s *Service) Find(ctx context.Context, name string) (checkout.Product, error) {
+	found, err := s.Get(ctx, name)
+	if !errors.Is(err, checkout.ErrNoProduct) {
+		return found, err
+	}
+	if named, ok := idIn(name); ok {
+		return s.Catalogue.ByID(ctx, named)
+	}
+	return found, err
+}
+
+// idIn returns the id in a name of the form products/{uuid}.
+func idIn(name string) (checkout.ID, bool) {
+	found, err := id.Parse(strings.TrimPrefix(name, checkout.ProductPrefix))
+	return found, err == nil
 }

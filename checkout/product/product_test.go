@@ -18,8 +18,10 @@ import (
 )
 
 func TestTheEmbeddedCatalogueIsARealShoppingStreet(t *testing.T) {
-	products, err := product.Embedded()
+	seeds, err := product.Embedded()
 	require.NoError(t, err)
+	require.Len(t, seeds.Merchants, 2)
+	products := seeds.Products
 	require.GreaterOrEqual(t, len(products), 30)
 	stores, cities, categories, countries := map[string]bool{}, map[string]bool{}, map[string]bool{}, map[string]bool{}
 	cheapest, dearest := products[0].Price.Minor, int64(0)
@@ -39,14 +41,26 @@ func TestTheEmbeddedCatalogueIsARealShoppingStreet(t *testing.T) {
 const oneStore = `{"stores":[{"slug":"s","display_name":"S","category_code":"5942","city":"C","country":"BR","currency":"BRL",` +
 	`"products":[{"slug":"p","display_name":"P","description":"D","price_minor":1}]}]}`
 
+var ofMerchant = strings.Replace(oneStore, `{"stores":[{`, `{"merchants":[{"slug":"m","display_name":"M"}],"stores":[{"merchant":"m",`, 1)
+
 func TestACatalogueIsReadStrictly(t *testing.T) {
-	products, err := product.Parse(strings.NewReader(oneStore))
+	seeds, err := product.Parse(strings.NewReader(oneStore))
 	require.NoError(t, err)
-	require.Len(t, products, 1)
+	require.Len(t, seeds.Products, 1)
+	require.Equal(t, []checkout.Merchant{{Slug: "s", Name: "S"}}, seeds.Merchants, "a store without a merchant is its own")
+	require.Equal(t, "s", seeds.Products[0].Merchant)
+	seeds, err = product.Parse(strings.NewReader(ofMerchant))
+	require.NoError(t, err)
+	require.Equal(t, []checkout.Merchant{{Slug: "m", Name: "M"}}, seeds.Merchants)
+	require.Equal(t, "m", seeds.Products[0].Merchant)
 	for name, replace := range map[string][2]string{
 		"no object":                {oneStore, ``},
 		"something after it":       {`]}]}`, `]}]} {}`},
 		"no stores":                {oneStore, `{"stores":[]}`},
+		"an unknown merchant":      {`"slug":"s"`, `"slug":"s","merchant":"m"`},
+		"a merchant named twice":   {`{"stores"`, `{"merchants":[{"slug":"m","display_name":"M"},{"slug":"m","display_name":"M"}],"stores"`},
+		"a merchant without name":  {`{"stores"`, `{"merchants":[{"slug":"m"}],"stores"`},
+		"a picture without TLS":    {`"price_minor":1`, `"price_minor":1,"picture_url":"http://example.com/p.png"`},
 		"no products":              {`[{"slug":"p","display_name":"P","description":"D","price_minor":1}]`, `[]`},
 		"an unknown field":         {`"city"`, `"colour":"red","city"`},
 		"a missing field":          {`"description":"D",`, ``},
@@ -76,12 +90,17 @@ func TestACatalogueIsReadStrictly(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add(oneStore)
+	f.Add(ofMerchant)
 	f.Fuzz(func(t *testing.T, text string) {
-		products, err := product.Parse(strings.NewReader(text))
+		seeds, err := product.Parse(strings.NewReader(text))
 		if err != nil {
 			return
 		}
-		for _, p := range products {
+		for _, m := range seeds.Merchants {
+			require.NoError(t, m.Check("merchant"))
+		}
+		for _, p := range seeds.Products {
+			require.NotEmpty(t, p.Merchant)
 			require.NoError(t, p.Check("product"))
 			require.NoError(t, p.Store.Check("store"))
 		}
@@ -90,7 +109,7 @@ func FuzzParse(f *testing.F) {
 
 func TestProductsAreListedInPages(t *testing.T) {
 	store := inmem.NewStore()
-	require.NoError(t, store.Replace(t.Context(), checkouttest.Products()))
+	require.NoError(t, store.Seed(t.Context(), checkouttest.Seeds(), checkouttest.Start()))
 	service := &product.Service{Catalogue: product.NewCache(store, checkouttest.NewClock())}
 	page, next, err := service.List(t.Context(), "", 2)
 	require.NoError(t, err)
@@ -110,7 +129,7 @@ func TestProductsAreListedInPages(t *testing.T) {
 
 func TestAProductIsFoundByName(t *testing.T) {
 	store := inmem.NewStore()
-	require.NoError(t, store.Replace(t.Context(), checkouttest.Products()))
+	require.NoError(t, store.Seed(t.Context(), checkouttest.Seeds(), checkouttest.Start()))
 	service := &product.Service{Catalogue: product.NewCache(store, checkouttest.NewClock())}
 	found, err := service.Get(t.Context(), "products/atlas")
 	require.NoError(t, err)
@@ -148,7 +167,7 @@ func (s *countedStore) Load(ctx context.Context) ([]checkout.Product, int64, err
 
 func TestTheCatalogueIsInMemoryAndNoOlderThanStated(t *testing.T) {
 	store := &countedStore{Store: inmem.NewStore(), away: true}
-	require.NoError(t, store.Replace(t.Context(), checkouttest.Products()))
+	require.NoError(t, store.Seed(t.Context(), checkouttest.Seeds(), checkouttest.Start()))
 	clock := checkouttest.NewClock()
 	cache := product.NewCache(store, clock)
 	price := func() (int64, error) {
@@ -166,9 +185,7 @@ func TestTheCatalogueIsInMemoryAndNoOlderThanStated(t *testing.T) {
 	require.Equal(t, 1, store.loads)
 	require.Zero(t, store.versions)
 
-	changed := checkouttest.Products()
-	changed[0].Price.Minor = 1
-	require.NoError(t, store.Replace(t.Context(), changed))
+	checkouttest.Reprice(t, store, "atlas", 1)
 	clock.Advance(product.MaxAge)
 	sold, err := price()
 	require.NoError(t, err)
@@ -198,7 +215,7 @@ func TestTheCatalogueIsRefreshedBesideTheCalls(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() { cache.Run(ctx, slog.New(slog.DiscardHandler)) })
-	require.NoError(t, store.Replace(t.Context(), checkouttest.Products()))
+	require.NoError(t, store.Seed(t.Context(), checkouttest.Seeds(), checkouttest.Start()))
 	require.Eventually(t, func() bool {
 		page, err := cache.List(t.Context(), "", 10)
 		return err == nil && len(page) == 3

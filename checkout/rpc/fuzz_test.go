@@ -22,3 +22,17 @@ func FuzzRequest(f *testing.F) {
 	)
 	f.Fuzz(func(t *testing.T, method byte, body []byte) { methods.Invoke(t, conn, method, body) })
 }
+
+// FuzzMerchantRequest is FuzzRequest for what belongs to merchants.
+func FuzzMerchantRequest(f *testing.F) {
+	s := start(f)
+	conn := s.kit.Dial(f, s.grpc, "operator")
+	methods := append(rpctest.Unary(checkoutv1.MerchantService_ServiceDesc), rpctest.Unary(checkoutv1.CatalogueService_ServiceDesc)...)
+	methods.Seed(f,
+		&checkoutv1.CreateMerchantRequest{RequestId: "r1", Slug: "wood", DisplayName: "Madeira"},
+		&checkoutv1.ListMembersRequest{Parent: "merchants/paper", PageToken: "AQ"},
+		&checkoutv1.CreateSecretRequest{RequestId: "r2", Parent: "merchants/paper", Mode: checkoutv1.SecretMode_SECRET_MODE_LIVE},
+		&checkoutv1.RetireProductRequest{RequestId: "r3", Name: "products/atlas", Etag: "v1"},
+	)
+	f.Fuzz(func(t *testing.T, method byte, body []byte) { methods.Invoke(t, conn, method, body) })
+}

@@ -18,6 +18,7 @@ import (
 	"codebank.dev/checkout/checkouttest"
 	"codebank.dev/checkout/clock"
 	"codebank.dev/checkout/inmem"
+	"codebank.dev/checkout/merchant"
 	"codebank.dev/checkout/order"
 	"codebank.dev/checkout/product"
 	"codebank.dev/checkout/rpc"
@@ -56,7 +57,7 @@ func start(t testing.TB) *service {
 func startBehind(t testing.TB, change func(*serve.WallsConfig)) *service {
 	t.Helper()
 	s := &service{kit: wallstest.New(t), store: inmem.NewStore(), bank: inmem.NewAcquirer(clock.System{})}
-	require.NoError(t, s.store.Replace(t.Context(), checkouttest.Products()))
+	require.NoError(t, s.store.Seed(t.Context(), checkouttest.Seeds(), checkouttest.Start()))
 	s.bank.Decline("1881", checkout.Decline{Code: "51", Reason: "INSUFFICIENT_FUNDS", Message: "Não há limite."})
 	orders, catalogue := checkouttest.Batched(t, s.store), product.NewCache(s.store, clock.System{})
 	charger, err := charge.New(charge.Config{
@@ -73,6 +74,7 @@ func startBehind(t testing.TB, change func(*serve.WallsConfig)) *service {
 			change(c)
 		}),
 		Permissions: rpc.Permissions(), Groups: permission.Groups{rpc.Shops: {"shop", "shop-eu", "mall"}},
+		Secrets: &merchant.Verifier{Secrets: s.store, Clock: clock.System{}},
 	})
 	require.NoError(t, err)
 	checkoutv1.RegisterCheckoutServiceServer(server, &rpc.Server{
@@ -82,7 +84,15 @@ func startBehind(t testing.TB, change func(*serve.WallsConfig)) *service {
 		},
 		Pages: pages,
 	})
-	require.NoError(t, server.Gateway(t.Context(), checkoutv1.RegisterCheckoutServiceHandler))
+	acts, products := &rpc.Acts{Address: server.Address, Clock: clock.System{}}, &product.Service{Catalogue: catalogue}
+	checkoutv1.RegisterMerchantServiceServer(server, &rpc.MerchantServer{
+		Merchants: &merchant.Service{Store: s.store, Random: rand.Reader}, Acts: acts, Pages: pages,
+	})
+	checkoutv1.RegisterCatalogueServiceServer(server, &rpc.CatalogueServer{
+		Products: products, Editor: &product.Editor{Store: s.store, Random: rand.Reader}, Acts: acts, Pages: pages,
+	})
+	require.NoError(t, server.Gateway(t.Context(), checkoutv1.RegisterCheckoutServiceHandler,
+		checkoutv1.RegisterMerchantServiceHandler, checkoutv1.RegisterCatalogueServiceHandler))
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() { _ = server.Run(ctx) })

@@ -76,7 +76,94 @@ func TestWhoMayCallWhat(t *testing.T) {
 			},
 		},
 	}
-	matrix.Run(t, checkoutv1.CheckoutService_ServiceDesc)
+	matrix.Rows = append(matrix.Rows, merchantRows(s)...)
+	matrix.Run(t, descs...)
+}
+
+// orderRows are methods of orders with requests that a program with a secret may try.
+func orderRows() []wallstest.Row {
+	row := func(method string, request proto.Message) wallstest.Row {
+		return wallstest.Row{Method: method, Request: func(wallstest.Caller) proto.Message { return request }}
+	}
+	return []wallstest.Row{
+		row(checkoutv1.CheckoutService_ListProducts_FullMethodName, &checkoutv1.ListProductsRequest{}),
+		row(checkoutv1.CheckoutService_GetProduct_FullMethodName, &checkoutv1.GetProductRequest{Name: "products/atlas"}),
+		row(checkoutv1.CheckoutService_PlaceOrder_FullMethodName, request("r1", checkouttest.VisaNumber)),
+		row(checkoutv1.CheckoutService_GetOrder_FullMethodName, &checkoutv1.GetOrderRequest{Name: "orders/" + ada}),
+	}
+}
+
+// merchantRows are the rows of what belongs to merchants. Ada is a member of paper, and Bob of beans.
+func merchantRows(s *service) []wallstest.Row {
+	s.addMember(ada, "paper")
+	s.addMember(bob, "beans")
+	row := func(method, cells string, request func(requestID string) proto.Message) wallstest.Row {
+		return wallstest.Row{Method: method, Cells: cells, Request: func(wallstest.Caller) proto.Message { return request(uuid.NewString()) }}
+	}
+	const (
+		public    = "200 200 200 200 200 200 200 200 200 200 200 200 200"
+		operators = "403 403 403 403 200 401 401 401 401 401 401 401 403"
+		members   = "200 404 403 403 200 401 401 401 401 401 401 401 403"
+		lists     = "200 200 403 403 200 401 401 401 401 401 401 401 403"
+		// What ends or is used up needs another one for each call, so it is not there: unknown is answered like another's.
+		nothing = "404 404 403 403 404 401 401 401 401 401 401 401 403"
+	)
+	slug := func() string { return "x-" + uuid.NewString()[:13] }
+	return []wallstest.Row{
+		row(checkoutv1.MerchantService_CreateMerchant_FullMethodName, operators, func(id string) proto.Message {
+			return &checkoutv1.CreateMerchantRequest{RequestId: id, Slug: slug(), DisplayName: "X"}
+		}),
+		row(checkoutv1.MerchantService_GetMerchant_FullMethodName, members, func(string) proto.Message {
+			return &checkoutv1.GetMerchantRequest{Name: "merchants/paper"}
+		}),
+		row(checkoutv1.MerchantService_ListMerchants_FullMethodName, lists, func(string) proto.Message {
+			return &checkoutv1.ListMerchantsRequest{PageSize: 10}
+		}),
+		row(checkoutv1.MerchantService_UpdateMerchant_FullMethodName, operators, func(id string) proto.Message {
+			return &checkoutv1.UpdateMerchantRequest{RequestId: id, Name: "merchants/paper", DisplayName: proto.String(slug())}
+		}),
+		row(checkoutv1.MerchantService_AddMember_FullMethodName, members, func(id string) proto.Message {
+			return &checkoutv1.AddMemberRequest{RequestId: id, Merchant: "merchants/paper", User: "users/" + id}
+		}),
+		row(checkoutv1.MerchantService_RemoveMember_FullMethodName, members, func(id string) proto.Message {
+			return &checkoutv1.RemoveMemberRequest{RequestId: id, Merchant: "merchants/paper", User: "users/" + id}
+		}),
+		row(checkoutv1.MerchantService_ListMembers_FullMethodName, members, func(string) proto.Message {
+			return &checkoutv1.ListMembersRequest{Parent: "merchants/paper", PageSize: 1}
+		}),
+		row(checkoutv1.MerchantService_CreateSecret_FullMethodName, members, func(id string) proto.Message {
+			s.revokeAll("paper")
+			return &checkoutv1.CreateSecretRequest{RequestId: id, Parent: "merchants/paper", Mode: checkoutv1.SecretMode_SECRET_MODE_TEST}
+		}),
+		row(checkoutv1.MerchantService_ListSecrets_FullMethodName, members, func(string) proto.Message {
+			return &checkoutv1.ListSecretsRequest{Parent: "merchants/paper"}
+		}),
+		row(checkoutv1.MerchantService_RevokeSecret_FullMethodName, nothing, func(id string) proto.Message {
+			return &checkoutv1.RevokeSecretRequest{RequestId: id, Name: "merchants/paper/secrets/" + id}
+		}),
+		row(checkoutv1.CatalogueService_SearchProducts_FullMethodName, public, func(string) proto.Message {
+			return &checkoutv1.SearchProductsRequest{Store: "stores/books", Text: "mapas"}
+		}),
+		row(checkoutv1.CatalogueService_FindProduct_FullMethodName, public, func(string) proto.Message {
+			return &checkoutv1.FindProductRequest{Name: "products/" + checkouttest.Products()[0].ID.String()}
+		}),
+		row(checkoutv1.CatalogueService_CreateStore_FullMethodName, members, func(id string) proto.Message {
+			return &checkoutv1.CreateStoreRequest{
+				RequestId: id, Merchant: "merchants/paper", Slug: slug(), DisplayName: "X", CategoryCode: "5942", City: "Recife", Country: "BR",
+			}
+		}),
+		row(checkoutv1.CatalogueService_CreateProduct_FullMethodName, members, func(id string) proto.Message {
+			return &checkoutv1.CreateProductRequest{
+				RequestId: id, Store: "stores/books", Slug: slug(), DisplayName: "X", Description: "X.", PriceMinor: 100, Currency: "BRL",
+			}
+		}),
+		row(checkoutv1.CatalogueService_UpdateProduct_FullMethodName, members, func(id string) proto.Message {
+			return &checkoutv1.UpdateProductRequest{RequestId: id, Name: "products/novel", PriceMinor: proto.Int64(3991)}
+		}),
+		row(checkoutv1.CatalogueService_RetireProduct_FullMethodName, nothing, func(id string) proto.Message {
+			return &checkoutv1.RetireProductRequest{RequestId: id, Name: "products/" + id}
+		}),
+	}
 }
 
 // An order is there for the user for whom it was placed, for the program that placed it, and for operators; for everybody

@@ -45,6 +45,8 @@ type Rule struct {
 	Services string
 	// Operators lets operators call it.
 	Operators bool
+	// Merchants lets programs with a merchant's secret call it.
+	Merchants bool
 	// Whose says whose data the call may touch.
 	Whose Whose
 	// Acts says that the method moves money or changes credentials. It is Unavailable to people while the
@@ -81,6 +83,7 @@ func (t Table) Allows(method string, p *principal.Principal, groups Groups) erro
 	case principal.Operator:
 		allowed = allowed || known && rule.Operators
 	case principal.Merchant:
+		allowed = allowed || known && rule.Merchants
 	default:
 		if !allowed {
 			return ErrUnauthenticated

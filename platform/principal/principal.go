@@ -37,8 +37,11 @@ func (k Kind) String() string {
 	return names[k]
 }
 
-// userPrefix begins the namespace of a user.
-const userPrefix = "user:"
+// userPrefix and merchantPrefix begin the namespaces of users and merchants.
+const (
+	userPrefix     = "user:"
+	merchantPrefix = "merchant:"
+)
 
 // Principal is who asks.
 type Principal struct {
@@ -50,19 +53,26 @@ type Principal struct {
 	Roles []string
 	// Session is the sign-in of a person.
 	Session string
+	// Mode is what a merchant's secret is for: test or live. It is empty for every other kind.
+	Mode string
 }
 
 // None is the principal of a caller who proves nothing.
 func None() Principal { return Principal{Kind: Nobody} }
 
 // Namespace is the name that request ids of a directly connected principal belong to: 1 to 64 letters,
-// digits and . _ : - It stays the same when a certificate or a session is replaced.
+// digits and . _ : - and up to 78 for a merchant, whose modes have request ids of their own. It stays the same
+// when a certificate, a session or a secret is replaced.
 func (p *Principal) Namespace() string {
 	switch p.Kind {
 	case Nobody, 0:
 		return ""
 	case User:
 		return userPrefix + p.Name
+	case Merchant:
+		if p.Mode != "" {
+			return merchantPrefix + p.Name + ":" + p.Mode
+		}
 	case Operator:
 		if p.IsPerson() {
 			return userPrefix + p.Name

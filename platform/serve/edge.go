@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -42,6 +43,9 @@ type edge struct {
 	config    *Config
 	handles   handles
 	strangers strangers
+	// address returns where a call comes from.
+	address func(context.Context) netip.Addr
+	guesses guesses
 }
 
 func newEdge(config Config, registry registerer, start *start) *edge {

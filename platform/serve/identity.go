@@ -106,7 +106,7 @@ func (e *edge) identify(ctx context.Context, open bool) (context.Context, error)
 	if ended {
 		return context.WithValue(ctx, identityKey{}, known), errRequestEnded
 	}
-	judge := e.config.Walls.judge
+	judge := e.judge
 	if open {
 		judge = e.config.Walls.judgeOpen
 	}

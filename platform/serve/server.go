@@ -108,6 +108,8 @@ type Config struct {
 	TrustedPrograms []string
 	// Walls prove who calls. A program with calls must have them.
 	Walls *Walls
+	// Secrets finds out whose an API secret is; nil for a program that takes none.
+	Secrets Secrets
 	// Permissions says who may call which method, and which pattern of Route. It must have exactly these.
 	Permissions permission.Table
 	// Groups are the groups of services that Permissions names.
@@ -209,6 +211,7 @@ func Listen(config Config) (*Server, error) {
 
 		ownListener: newOwnListener(),
 	}
+	s.edge.address = s.Address
 	s.grpc = newGRPCServer(config, s.edge)
 	grpc_health_v1.RegisterHealthServer(s, s.health)
 	reflection.Register(s.grpc) // Reflection has only streams, which the stream interceptor handles.

@@ -27,7 +27,7 @@ type config struct {
 	databaseURL    string
 	maxConnections int
 	bankAddress    string
-	catalogue      []checkout.Product
+	catalogue      checkout.Seeds
 	shops          []string
 	limits         charge.Limits
 	failpoint      failpoint.Hook
@@ -48,7 +48,7 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	flags.BoolVar(&c.migrate, "migrate", false, "migrate the database at the start, for development: the user of --database-url must own it. Elsewhere bankctl migrate does it, and the checkout's user owns nothing")
 	flags.IntVar(&c.maxConnections, "max-connections", 16, "the most connections to the database")
 	flags.StringVar(&c.bankAddress, "bank-address", "127.0.0.1:17000", "`host:port` of the bank's gRPC; it may be away")
-	cataloguePath := flags.String("catalogue", "", "a catalogue `file` in JSON; empty takes the one built in")
+	cataloguePath := flags.String("catalogue", "", "a `file` in JSON with the merchants, stores and products that the catalogue begins with: those that are not there yet are stored at the start, and nothing that is there changes; empty takes the one built in")
 	flags.DurationVar(&c.limits.Deadline, "charge-deadline", c.limits.Deadline, "how long a payer waits for the bank's decision; after that the order is answered PENDING")
 	flags.DurationVar(&c.limits.Try, "try-timeout", c.limits.Try, "how long one call to the bank may take")
 	flags.DurationVar(&c.limits.SendAgain, "send-again", c.limits.SendAgain, "how old an open order may be to be sent to the bank again; an older one is voided")
@@ -90,13 +90,13 @@ func shopNames(list string) ([]string, error) {
 	return shops, nil
 }
 
-func readCatalogue(path string) ([]checkout.Product, error) {
+func readCatalogue(path string) (checkout.Seeds, error) {
 	if path == "" {
 		return product.Embedded()
 	}
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return checkout.Seeds{}, err
 	}
 	defer file.Close()
 	return product.Parse(file)

@@ -16,10 +16,8 @@ import (
 	"codebank.dev/checkout/order"
 	"codebank.dev/checkout/postgres"
 	"codebank.dev/checkout/product"
-	"codebank.dev/checkout/rpc"
 	"codebank.dev/platform/memory"
 	"codebank.dev/platform/serve"
-	checkoutv1 "codebank.dev/schemas/gen/checkout/v1"
 )
 
 // callerName is the name of this program at the bank, which its certificate must have too. Request ids at
@@ -77,22 +75,18 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 		return err
 	}
 	defer server.Close()
-	handler := &rpc.Server{
-		Products: &product.Service{Catalogue: catalogue},
-		Orders: &order.Service{
-			Catalogue: catalogue, Orders: orders, Acquirer: acquirer, Charger: charger,
-			Clock: clock.System{}, Random: rand.Reader, Failpoint: config.failpoint,
-		},
-	}
-	checkoutv1.RegisterCheckoutServiceServer(server, handler)
-	if err := server.Gateway(ctx, checkoutv1.RegisterCheckoutServiceHandler); err != nil {
+	services := newServices(store, catalogue, &order.Service{
+		Catalogue: catalogue, Orders: orders, Acquirer: acquirer, Charger: charger,
+		Clock: clock.System{}, Random: rand.Reader, Failpoint: config.failpoint,
+	}, server.Address)
+	if err := services.register(ctx, server); err != nil {
 		return err
 	}
 	server.ServeProfiles(config.profile)
 	server.Metrics().MustRegister(&collector{charger: charger, orders: orders})
 	server.Prepare(func(ctx context.Context) error {
 		return store.Prepare(ctx, logger, func(ctx context.Context) error {
-			if err := prepare(ctx, store, config, handler); err != nil {
+			if err := prepare(ctx, store, config, services); err != nil {
 				return err
 			}
 			return catalogue.Refresh(ctx)

@@ -245,7 +245,10 @@ func killedAt(t *testing.T, point failpoint.Point) {
 	case failpoints.OrdersMigrated:
 		dying := launchAs(t, databaseURL, peer, append(armed, "--migrate")...)
 		dying.AwaitKilledAt(t, string(point))
-	case failpoints.CatalogueReplaced, failpoints.SecretStored:
+	case failpoints.ActDone, failpoints.SecretUsed:
+		dying := start(t, databaseURL, peer, armed...)
+		dying.awaitKilledByMerchant(t, peer, point)
+	case failpoints.CatalogueSeeded, failpoints.SecretStored:
 		dying := launch(t, databaseURL, peer, armed...)
 		dying.AwaitKilledAt(t, string(point))
 	case failpoints.OrdersClaimed:
@@ -285,6 +288,21 @@ func killedAt(t *testing.T, point failpoint.Point) {
 	require.Len(t, bank.Kept(), kept)
 	require.True(t, proto.Equal(ended, place()), "an answer stands")
 	p.Interrupt(t)
+}
+
+// awaitKilledByMerchant makes a secret, and uses it, until the program is killed at a point. What was done is
+// done, and its repeat is answered.
+func (p *process) awaitKilledByMerchant(t *testing.T, peer *checkouttest.Peer, point failpoint.Point) {
+	t.Helper()
+	create := &checkoutv1.CreateSecretRequest{RequestId: "r1", Parent: "merchants/rua-direita", Mode: checkoutv1.SecretMode_SECRET_MODE_LIVE}
+	made, err := checkoutv1.NewMerchantServiceClient(peer.Kit.Dial(t, p.grpc, "operator")).CreateSecret(t.Context(), create)
+	if point == failpoints.SecretUsed {
+		require.NoError(t, err)
+		ctx := wallstest.WithToken(t.Context(), made.GetText())
+		_, err = checkoutv1.NewMerchantServiceClient(peer.Kit.Dial(t, p.grpc, "")).ListMerchants(ctx, &checkoutv1.ListMerchantsRequest{})
+	}
+	require.Equal(t, fault.Unavailable, fault.CodeOf(err))
+	p.AwaitKilledAt(t, string(point))
 }
 
 func TestTheOldNamesOfSettingsAreStillAccepted(t *testing.T) {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"codebank.dev/checkout/batch"
+	"codebank.dev/checkout/clock"
+	"codebank.dev/checkout/merchant"
 	"codebank.dev/checkout/postgres"
 	"codebank.dev/checkout/rpc"
 	"codebank.dev/platform/permission"
@@ -18,10 +20,10 @@ import (
 // pageTokenSecret is the name of the secret in the database that signs page tokens.
 const pageTokenSecret = "page-tokens"
 
-// prepare requires that the database is migrated, or migrates it with --migrate, stores the catalogue in
-// it, and gives the handler its page tokens. The key of the tokens is in the database, so all replicas have the same
+// prepare requires that the database is migrated, or migrates it with --migrate, stores in it what the catalogue
+// begins with, and gives the services their page tokens. The key of the tokens is in the database, so all replicas have the same
 // key. prepare may be repeated.
-func prepare(ctx context.Context, store *postgres.Store, config *config, handler *rpc.Server) error {
+func prepare(ctx context.Context, store *postgres.Store, config *config, services *services) error {
 	ready := store.Migrated
 	if config.migrate {
 		ready = store.Migrate
@@ -29,14 +31,15 @@ func prepare(ctx context.Context, store *postgres.Store, config *config, handler
 	if err := ready(ctx); err != nil {
 		return err
 	}
-	if err := store.Replace(ctx, config.catalogue); err != nil {
+	if err := store.Seed(ctx, config.catalogue, time.Now()); err != nil {
 		return err
 	}
 	key, err := store.Secret(ctx, pageTokenSecret, rand.Reader)
 	if err != nil {
 		return err
 	}
-	handler.Pages, err = serve.NewPageTokens(key)
+	pages, err := serve.NewPageTokens(key)
+	services.checkout.Pages, services.merchants.Pages, services.catalogue.Pages = pages, pages, pages
 	return err
 }
 
@@ -45,6 +48,7 @@ func listen(config *config, walls *serve.Walls, store *postgres.Store, logger *s
 	settings := config.server.Config("checkout", logger)
 	settings.Checks = []serve.Check{{Name: "database", Run: store.Ready}}
 	settings.Walls, settings.Permissions, settings.Localized = walls, rpc.Permissions(), rpc.Localized()
+	settings.Secrets = &merchant.Verifier{Secrets: store, Clock: clock.System{}}
 	settings.Groups = permission.Groups{rpc.Shops: config.shops}
 	var err error
 	if settings.OpenAPI, err = schemas.OpenAPI("checkout.v1"); err != nil {
