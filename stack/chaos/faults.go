@@ -96,8 +96,8 @@ var pipesBag = []bagItem{
 	{"F19", republishOld, 1, 2, 0, 0},
 }
 
-// longRunFaults are the faults that only a long run has, once, by lane. Each comes early, so that the run has time
-// for what it leaves behind.
+// longRunFaults are the faults that only a long run has, once, by lane. They come first, so that every run has them,
+// however slow the machine is, and has time for what they leave behind.
 var longRunFaults = map[string][]bagItem{
 	pipesLane: {{"F6", brokerAway, 1, 0, 600_000, 600_000}},
 }

@@ -110,9 +110,6 @@ func (s *schedule) fill() {
 	s.round++
 	s.random.Shuffle(len(s.queue), func(i, j int) { s.queue[i], s.queue[j] = s.queue[j], s.queue[i] })
 	if s.round == 1 && !s.short {
-		s.queue = slices.Insert(s.queue, min(afterFirst, len(s.queue)), longRunFaults[s.lane]...)
+		s.queue = slices.Concat(longRunFaults[s.lane], s.queue)
 	}
 }
-
-// afterFirst is how many faults come before those that only a long run has.
-const afterFirst = 2

@@ -60,7 +60,7 @@ func TestTheBrokerIsAwayForTenMinutesOnceInALongRun(t *testing.T) {
 				if next.Name == brokerAway {
 					times++
 					require.Equal(t, 10*time.Minute, next.duration())
-					require.Equal(t, afterFirst, i, "early, so that what it leaves behind is caught up with")
+					require.Zero(t, i, "first, so that every run has it, however slow the machine is")
 				}
 			}
 			require.Equal(t, want, times, "seed %d, short %v", seed, short)
