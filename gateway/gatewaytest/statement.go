@@ -117,12 +117,17 @@ func (s *Statement) ListPendingHolds(ctx context.Context, in *statementv1.ListPe
 	return &statementv1.ListPendingHoldsResponse{}, err
 }
 
-// WatchLines answers that it is alive, and ends.
+// WatchLines answers that it is alive, and goes on if it begins after a sequence, as the true one does; otherwise it
+// ends.
 func (s *Statement) WatchLines(in *statementv1.WatchLinesRequest, stream grpc.ServerStreamingServer[statementv1.WatchLinesResponse]) error {
 	if _, err := s.lines(stream.Context(), in.GetParent()); err != nil {
 		return err
 	}
-	return stream.Send(&statementv1.WatchLinesResponse{CompleteToSequence: 7})
+	err := stream.Send(&statementv1.WatchLinesResponse{CompleteToSequence: 7})
+	if err == nil && in.GetAfterSequence() > 0 {
+		<-stream.Context().Done()
+	}
+	return err
 }
 
 // CreateFile makes a short file, and takes down a long one.

@@ -3,7 +3,10 @@ package serve
 import (
 	"context"
 	"io"
+	"slices"
+	"time"
 
+	"codebank.dev/platform/fault"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoregistry"
@@ -13,8 +16,9 @@ import (
 // them (see Onward). With Gateway, a program shows by it the REST of others. The permissions must have a row
 // for each method, as for any service; an empty row lets nobody call. The other program judges the user once
 // more. Messages of requests may be changed by interceptors of Config.GRPCOptions. A method whose requests are
-// a stream is not forwarded, and answers UNIMPLEMENTED.
-func (s *Server) Forward(service *grpc.ServiceDesc, conn grpc.ClientConnInterface) error {
+// a stream is not forwarded, and answers UNIMPLEMENTED. endless are the full names of methods whose answers have no
+// end. Their calls end Unavailable when the server begins to end, while those of others may finish.
+func (s *Server) Forward(service *grpc.ServiceDesc, conn grpc.ClientConnInterface, endless ...string) error {
 	forwarded := &grpc.ServiceDesc{ServiceName: service.ServiceName, HandlerType: (*any)(nil), Metadata: service.Metadata}
 	for _, method := range service.Methods {
 		full := "/" + service.ServiceName + "/" + method.MethodName
@@ -32,7 +36,7 @@ func (s *Server) Forward(service *grpc.ServiceDesc, conn grpc.ClientConnInterfac
 		}
 		forwarded.Streams = append(forwarded.Streams, grpc.StreamDesc{
 			StreamName: stream.StreamName, ServerStreams: stream.ServerStreams, ClientStreams: stream.ClientStreams,
-			Handler: s.forwardStream(full, ends, conn),
+			Handler: s.forwardStream(full, ends, conn, s.drainingOf(full, endless)),
 		})
 	}
 	s.RegisterService(forwarded, nil)
@@ -81,15 +85,35 @@ func (s *Server) forwardUnary(full string, ends ends, conn grpc.ClientConnInterf
 	}
 }
 
-// forwardStream forwards a call with one request and a stream of answers.
-func (s *Server) forwardStream(full string, ends ends, conn grpc.ClientConnInterface) grpc.StreamHandler {
+// errEnding ends a stream without an end when the program does.
+var errEnding = fault.New(fault.Unavailable, "ENDING", "The program ends. Call again, and go on behind what has come.").After(time.Second)
+
+// drainingOf returns Draining for a method whose answers have no end, and nil for another one.
+func (s *Server) drainingOf(full string, endless []string) <-chan struct{} {
+	if slices.Contains(endless, full) {
+		return s.draining
+	}
+	return nil
+}
+
+// forwardStream forwards a call with one request and a stream of answers, until draining is closed.
+//
+// tidy:parameters where a call goes, and how long
+func (s *Server) forwardStream(full string, ends ends, conn grpc.ClientConnInterface, draining <-chan struct{}) grpc.StreamHandler {
 	return func(_ any, incoming grpc.ServerStream) error {
 		request := ends.request()
 		if err := incoming.RecvMsg(request); err != nil {
 			return err
 		}
-		ctx, cancel := context.WithCancel(s.Onward(incoming.Context()))
-		defer cancel()
+		ctx, cancel := context.WithCancelCause(s.Onward(incoming.Context()))
+		defer cancel(nil)
+		go func() {
+			select {
+			case <-draining:
+				cancel(errEnding)
+			case <-ctx.Done():
+			}
+		}()
 		outgoing, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, full)
 		if err != nil {
 			return FromStatus(err)
@@ -105,6 +129,8 @@ func (s *Server) forwardStream(full string, ends ends, conn grpc.ClientConnInter
 			switch err := outgoing.RecvMsg(answer); {
 			case err == io.EOF: //nolint:errorlint // gRPC returns exactly io.EOF.
 				return nil
+			case context.Cause(ctx) == errEnding: //nolint:errorlint // It is exactly this one.
+				return errEnding
 			case err != nil:
 				return FromStatus(err)
 			}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -107,4 +108,29 @@ func member(t *testing.T, body string, names ...string) string {
 	}
 	text, _ := at.(string)
 	return text
+}
+
+// A stream of lines goes on for ever, and does not hold up a program that ends: its client is told to call again.
+func TestAStreamOfLinesEndsWhenTheProgramDoes(t *testing.T) {
+	p := start(t)
+	who, wallet := p.signIn(t)
+	request, err := http.NewRequestWithContext(t.Context(), "GET", "https://"+p.address+"/v1/accounts/"+wallet+"/lines:watch?afterSequence=1", nil)
+	require.NoError(t, err)
+	request.Header.Set("Authorization", "Bearer "+string(who))
+	answer, err := p.client.Do(request)
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	require.Equal(t, 200, answer.StatusCode)
+	lines := bufio.NewScanner(answer.Body)
+	require.True(t, lines.Scan())
+	require.Contains(t, lines.Text(), `"completeToSequence":"7"`)
+
+	began := time.Now()
+	p.Interrupt(t)
+	require.Less(t, time.Since(began), 10*time.Second)
+	require.NotContains(t, p.Log(), "cut off")
+	require.True(t, lines.Scan())
+	require.Contains(t, lines.Text(), `"ENDING"`)
+	require.False(t, lines.Scan())
+	require.NoError(t, lines.Err())
 }

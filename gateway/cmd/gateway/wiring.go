@@ -79,7 +79,7 @@ func listen(ctx context.Context, config *config, walls *serve.Walls, to *behind,
 		{&statementv1.FileService_ServiceDesc, to.statement},
 		{&identityv1.IdentityService_ServiceDesc, to.identity},
 	} {
-		if err := server.Forward(forwarded.service, forwarded.conn); err != nil {
+		if err := server.Forward(forwarded.service, forwarded.conn, statementv1.StatementService_WatchLines_FullMethodName); err != nil {
 			server.Close()
 			return nil, err
 		}
