@@ -3,13 +3,10 @@ package intake
 import (
 	"context"
 	"encoding/hex"
-	"errors"
 
 	"codebank.dev/bank"
-	"codebank.dev/bank/hold"
 	"codebank.dev/bank/wallet"
 	"codebank.dev/platform/fault"
-	"codebank.dev/platform/field"
 	"codebank.dev/schemas/command"
 )
 
@@ -78,33 +75,6 @@ func permanent(err error) bool {
 		return true
 	}
 	return false
-}
-
-// cancelHold releases a hold. The release has a transaction id of its own, so the request id of the command
-// is in the ledger only if the command was refused before; then it stays refused.
-func (s *Service) cancelHold(ctx context.Context, o *order, call wallet.Call) (bank.TransactionDetails, error) {
-	before, err := s.Accounts.Details(ctx, o.transaction)
-	switch {
-	case err == nil && before.Entry.Status == bank.Voided:
-		return before, nil
-	case err == nil:
-		return bank.TransactionDetails{}, bank.ErrRequestIDReused
-	case !errors.Is(err, bank.ErrNotFound):
-		return bank.TransactionDetails{}, err
-	}
-	held, err := field.ID("original_transaction_id", "", o.OriginalTransactionID)
-	if err != nil {
-		return bank.TransactionDetails{}, err
-	}
-	state, err := s.Holds.Void(ctx, hold.VoidRequest{Caller: call.Caller, TraceID: call.TraceID, Subject: call.Subject, Hold: held})
-	if err != nil {
-		return bank.TransactionDetails{}, err
-	}
-	if state.EndID.IsZero() {
-		// The hold was declined: nothing is set aside, as was asked for.
-		return bank.TransactionDetails{Entry: state.Hold}, nil
-	}
-	return s.Accounts.Details(ctx, state.EndID)
 }
 
 // trace returns the trace id of a command, or "" if it is malformed.

@@ -11,6 +11,7 @@
 //	intake.go   Service, and the batches of a partition
 //	verify.go   a record as a command, or as a dead letter
 //	execute.go  a command as a call
+//	cancel.go   a cancellation: its hold is released, and its request id ends
 //	refuse.go   a command that can never be decided ends for good
 //	result.go   the ledger's entry as a result
 package intake

@@ -284,6 +284,19 @@ func TestAHoldIsCancelledByItsTransaction(t *testing.T) {
 	require.Zero(t, held.Held)
 	b.requireEnd(cancelling("release-again", first), command.Completed, "", "")
 
+	// The request id stands for this cancellation, and for nothing else.
+	second := place("second")
+	b.requireEnd(cancelling("release", second), command.Cancelled, "REQUEST_ID_REUSED", "request_id")
+	balance := b.balance(b.mine)
+	for _, kind := range []string{command.Deposit, command.Withdrawal, command.Transfer} {
+		b.requireEnd(b.asked("release", kind), command.Cancelled, "REQUEST_ID_REUSED", "request_id")
+	}
+	require.Equal(t, balance, b.balance(b.mine))
+	again := b.requireEnd(cancelling("release", first), command.Completed, "", "")
+	require.Equal(t, released.Sequence, again.Sequence)
+	require.Equal(t, released.DecidedAtMillis, again.DecidedAtMillis)
+	b.requireEnd(cancelling("release-second", second), command.Completed, "", "")
+
 	// A cancellation that was refused once stays refused, also when its hold comes later.
 	later := bank.Code("001").TransactionID("ns-gateway", "later").String()
 	b.requireEnd(cancelling("too-early", later), command.Cancelled, "HOLD_NOT_FOUND", "")

@@ -24,7 +24,7 @@ var errContended = fault.New(fault.Unavailable, "CONTENDED", "The transaction is
 // (nil). The ledger decides what its end is:
 //
 //   - The request id has ended without a decision: the reason is the one that was stored first. None was stored
-//     if the request id was cancelled.
+//     if the request id was cancelled. A cancellation that was carried out has stored that.
 //   - The ledger has the decision of this same command. What has changed since, such as who owns the account,
 //     changes no answer.
 //   - The ledger has the decision of another request: nothing is stored, because the request id belongs to that
@@ -64,6 +64,9 @@ func (s *Service) ended(ctx context.Context, o *order, tombstone *bank.Entry) (c
 	first, err := s.Store.StoreOutcome(ctx, outcome)
 	if err != nil {
 		return command.Result{}, err
+	}
+	if first.Reason == reasonReleased {
+		return s.afterRelease(ctx, o, &first)
 	}
 	return s.refused(o, first.Reason, first.Field, first.DecidedAt), nil
 }
