@@ -32,6 +32,7 @@ type stub struct {
 	levels   map[string]string
 	starting int      // how many requests are answered 503 first
 	deaf     bool     // accepts a level and keeps none
+	raced    string   // a level that another provisioner sets just before ours, which is refused then
 	writes   []string // what was changed, in order
 	auth     string
 }
@@ -137,6 +138,11 @@ func (s *stub) setLevel(w http.ResponseWriter, r *http.Request) {
 	}
 	var body struct{ Compatibility string }
 	_ = json.NewDecoder(r.Body).Decode(&body)
+	if s.raced != "" {
+		s.levels[name] = s.raced
+		refuse(w, http.StatusConflict, 409, "Rule with name 'COMPATIBILITY' already exists.")
+		return
+	}
 	if s.deaf {
 		s.levels[name] = "NONE"
 	} else {
@@ -187,6 +193,22 @@ func TestANewVersionIsAdded(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, provision.Updated, results[0].Action)
 	require.Equal(t, []string{"schema"}, stub.writes)
+}
+
+// Of two provisioners at once one is refused by the registry, because the level is set already. It is done all the
+// same, if it is the wanted level.
+func TestALevelThatAnotherProvisionerSetIsSet(t *testing.T) {
+	stub, client := newStub(t)
+	stub.raced = "BACKWARD_TRANSITIVE"
+	results, err := apply(t, client, first, second)
+	require.NoError(t, err)
+	require.Equal(t, provision.Created, results[0].Action)
+	require.Equal(t, []string{"schema", "schema"}, stub.writes)
+
+	stub, client = newStub(t)
+	stub.raced = "NONE"
+	_, err = apply(t, client, first)
+	require.ErrorContains(t, err, "already exists")
 }
 
 func TestALevelThatWasLoweredIsSetAgain(t *testing.T) {
