@@ -93,6 +93,18 @@ func (s *Store) Again(ctx context.Context, rows []id.ID, after time.Duration) er
 	return failure(err)
 }
 
+// signedBy counts the commands that a key has signed.
+const signedBy = "SELECT count(*) FROM outbox WHERE mac_key_id = $1"
+
+// CommandsSignedBy returns how many commands that a key has signed have not ended. A command is in the outbox until the
+// gateway has its result, so one that waits on the topic is counted too.
+func (s *Store) CommandsSignedBy(ctx context.Context, keyID string) (count int64, err error) {
+	err = s.as(ctx, everybody, func(batch *pgx.Batch) {
+		batch.Queue(signedBy, keyID).QueryRow(func(row pgx.Row) error { return row.Scan(&count) })
+	})
+	return count, failure(err)
+}
+
 func uuids(ids []id.ID) [][16]byte {
 	out := make([][16]byte, 0, len(ids))
 	for _, one := range ids {

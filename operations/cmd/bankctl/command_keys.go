@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	gateway "codebank.dev/gateway/postgres"
 	"codebank.dev/operations/output"
 	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/keyfile"
@@ -126,10 +127,19 @@ func newCommandKeysList(app *application) *cobra.Command {
 
 func newCommandKeysRemove(app *application) *cobra.Command {
 	var path string
+	var force bool
 	cmd := &cobra.Command{
-		Use:   "remove KEY --file FILE",
+		Use:   "remove KEY --file FILE [--force]",
 		Short: "Remove a key, so that what it signed counts no more",
-		Args:  cobra.ExactArgs(1),
+		Long: `Remove a key from the file of the program that verifies. Every command and request
+under this key that was not read yet becomes a dead letter: nothing moves, its producer
+gets no result, and a transfer of the gateway stays processing. So remove a key when
+its producer signs with another one, and all that it signed has ended.
+
+With --gateway-database-url the commands of the gateway are counted first, and while
+there are some under this key it stays. --force removes it nevertheless. What other
+producers have signed is known to them alone.`,
+		Args: cobra.ExactArgs(1),
 		RunE: work(func(ctx context.Context, args []string) error {
 			keys, err := readCommandKeys(path)
 			if err != nil {
@@ -139,6 +149,12 @@ func newCommandKeysRemove(app *application) *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("%s: %w", path, err)
 			}
+			if !force {
+				if err := app.requireUnused(ctx, args[0]); err != nil {
+					return err
+				}
+			}
+			fmt.Fprintf(app.streams.err, "commands under %s that were not read yet become dead letters\n", args[0])
 			if err := keyfile.Replace(path, content, failpoint.From(ctx)); err != nil {
 				return err
 			}
@@ -146,7 +162,31 @@ func newCommandKeysRemove(app *application) *cobra.Command {
 		}),
 	}
 	bindKeyFile(cmd, &path)
+	cmd.Flags().BoolVar(&force, "force", false, "remove the key though commands under it have not ended")
 	return cmd
+}
+
+// requireUnused returns an error if the gateway, whose database is given, has commands under a key that have not
+// ended, or cannot be asked.
+func (a *application) requireUnused(ctx context.Context, key string) error {
+	if a.gatewayDatabaseURL == "" {
+		return nil
+	}
+	ctx, cancel := a.limited(ctx)
+	defer cancel()
+	store, err := gateway.Open(ctx, gateway.Config{URL: a.gatewayDatabaseURL, MaxConnections: 1, ApplicationName: "bankctl"})
+	if err != nil {
+		return misused("gateway-database-url", err)
+	}
+	defer store.Close()
+	count, err := store.CommandsSignedBy(ctx, key)
+	switch {
+	case err != nil:
+		return fmt.Errorf("the gateway's commands under %s cannot be counted: %w; --force does not count them", key, err)
+	case count > 0:
+		return fmt.Errorf("%d commands of the gateway under %s have not ended; remove it later, or with --force", count, key)
+	}
+	return nil
 }
 
 // shownKey is a key without its secret.

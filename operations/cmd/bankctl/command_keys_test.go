@@ -2,12 +2,15 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
+	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/keyfile"
 	"codebank.dev/schemas/command"
 )
@@ -62,6 +65,7 @@ func TestProducersGetKeysThatTheVerifierKnows(t *testing.T) {
 	}
 	status, output = commandKeys(t, "remove", signer.ID, "--file", all)
 	require.Zero(t, status, output)
+	require.Contains(t, output, "dead letters")
 	verifier, err = readCommandKeys(all)
 	require.NoError(t, err)
 	_, err = verifier.Verify(record, signer.ID, signer.Sign(record))
@@ -89,6 +93,44 @@ func TestKeysOfCommandsAreRefusedWithAReason(t *testing.T) {
 	status, output = commandKeys(t, "add", "gateway", "--file", file)
 	require.NotZero(t, status)
 	require.Contains(t, output, keyfile.ErrAccess.Error())
+}
+
+// A key stays while the gateway has commands under it that have not ended, unless somebody insists.
+func TestAKeyUnderWhichCommandsWaitIsNotRemoved(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "commands.json")
+	for range 2 {
+		status, output := commandKeys(t, "add", "gateway", "--file", file, "--for-users")
+		require.Zero(t, status, output)
+	}
+	keys, err := readCommandKeys(file)
+	require.NoError(t, err)
+	older, newer := keys.All()[0].ID, keys.All()[1].ID
+	url := postgrestest.Database(t)
+	status, _, stderr := runMigrate(t, "gateway", "--gateway-database-url", url)
+	require.Zero(t, status, stderr)
+	conn, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, conn.Close(context.WithoutCancel(t.Context()))) }()
+	_, err = conn.Exec(t.Context(), `INSERT INTO outbox (id, topic, key, schema_folder, schema_version, body, mac_key_id, mac, created_at, due_at)
+		VALUES (gen_random_uuid(), 'commands', '', 'commands', 1, '', $1, 'mac', now(), now())`, older)
+	require.NoError(t, err)
+
+	database := "--gateway-database-url=" + url
+	status, output := commandKeys(t, "remove", older, "--file", file, database)
+	require.NotZero(t, status)
+	require.Contains(t, output, "1 commands of the gateway under "+older+" have not ended")
+	status, output = commandKeys(t, "remove", older, "--file", file, "--gateway-database-url=postgres://nobody@127.0.0.1:1/none", "--timeout=2s")
+	require.NotZero(t, status)
+	require.Contains(t, output, "cannot be counted")
+	keys, err = readCommandKeys(file)
+	require.NoError(t, err)
+	require.Len(t, keys.All(), 2)
+	status, output = commandKeys(t, "remove", newer, "--file", file, database)
+	require.Zero(t, status, output)
+	status, output = commandKeys(t, "add", "gateway", "--file", file, "--for-users")
+	require.Zero(t, status, output)
+	status, output = commandKeys(t, "remove", older, "--file", file, database, "--force")
+	require.Zero(t, status, output)
 }
 
 // write returns the path of a file with a content.
