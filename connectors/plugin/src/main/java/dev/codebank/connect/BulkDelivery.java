@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ThreadLocalRandom;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.apache.kafka.connect.errors.ConnectException;
 import org.apache.kafka.connect.errors.DataException;
 import org.apache.kafka.connect.errors.RetriableException;
@@ -32,11 +33,19 @@ final class BulkDelivery {
     private static final String EXISTS_ALREADY = "version_conflict_engine_exception";
     static final String BLOCKED = "cluster_block_exception";
     private static final Duration MAX_BACKOFF = Duration.ofSeconds(10);
+    /** A request that got no complete response is not halved below this number of documents. */
+    static final int LEAST_DOCUMENTS = 100;
 
     private final ElasticsearchClient client;
     private final IndexTemplate template;
     private final int maxRetries;
     private final Duration firstBackoff;
+    /**
+     * The most documents of one request. It is halved when a request got no complete response, and grows by a quarter
+     * when one of this size got its own. An index that is short of time goes on with a request that was given up, so
+     * the same number again would take it even longer.
+     */
+    private final AtomicInteger most = new AtomicInteger(Integer.MAX_VALUE);
 
     BulkDelivery(ElasticsearchClient client, IndexTemplate template, int maxRetries, Duration firstBackoff) {
         this.client = client;
@@ -55,17 +64,27 @@ final class BulkDelivery {
      */
     List<Refusal> deliver(Bulk bulk, long deadline) throws InterruptedException {
         List<Refusal> refusals = new ArrayList<>();
-        deliver(bulk, deadline, refusals);
+        deliver(bulk, 0, deadline, refusals);
         return refusals;
     }
 
-    private void deliver(Bulk bulk, long deadline, List<Refusal> refusals) throws InterruptedException {
+    private void deliver(Bulk bulk, int attempts, long deadline, List<Refusal> refusals) throws InterruptedException {
         Bulk rest = bulk;
-        for (int attempt = 0; rest != null; attempt++) {
+        for (int attempt = attempts; rest != null; attempt++) {
+            int limit = most.get();
+            if (rest.count() > limit) {
+                for (int from = 0; from < rest.count(); from += limit) {
+                    deliver(rest.range(from, Math.min(from + limit, rest.count())), attempt, deadline, refusals);
+                }
+                return;
+            }
             String cause;
             try {
                 template.check(rest.indices());
                 HttpNodes.Response response = client.bulk(rest);
+                if (response.status() == 200) {
+                    answered(rest.count());
+                }
                 if (response.status() == 400 || response.status() == 413) {
                     rejected(rest, response, deadline, refusals);
                     return;
@@ -73,6 +92,9 @@ final class BulkDelivery {
                 Retry retry = classify(rest, response, refusals);
                 rest = retry.documents;
                 cause = retry.cause;
+            } catch (HttpNodes.NoResponseInTime e) {
+                unanswered(rest.count());
+                cause = e.getMessage();
             } catch (IOException e) {
                 cause = e.getMessage();
             }
@@ -81,6 +103,16 @@ final class BulkDelivery {
                 backOff(attempt, deadline, rest.count() + " of " + bulk.count() + " documents not written: " + cause);
             }
         }
+    }
+
+    private void unanswered(int count) {
+        if (count > LEAST_DOCUMENTS) {
+            most.accumulateAndGet(Math.max(LEAST_DOCUMENTS, count / 2), Math::min);
+        }
+    }
+
+    private void answered(int count) {
+        most.updateAndGet(limit -> limit > count ? limit : count + count / 4 + 1);
     }
 
     /**
@@ -139,8 +171,8 @@ final class BulkDelivery {
             throws InterruptedException {
         if (bulk.count() > 1) {
             int half = bulk.count() / 2;
-            deliver(bulk.range(0, half), deadline, refusals);
-            deliver(bulk.range(half, bulk.count()), deadline, refusals);
+            deliver(bulk.range(0, half), 0, deadline, refusals);
+            deliver(bulk.range(half, bulk.count()), 0, deadline, refusals);
             return;
         }
         BulkResponse.Item failure = BulkResponse.failure(response.status(), response.body());

@@ -66,9 +66,21 @@ final class HttpNodes implements AutoCloseable {
         try {
             HttpResponse<byte[]> response = await(http.sendAsync(request.build(), HttpResponse.BodyHandlers.ofByteArray()));
             return new Response(address, response.statusCode(), response.body());
+        } catch (NoResponseInTime e) {
+            current.compareAndSet(chosen, chosen + 1);
+            throw new NoResponseInTime(address + ": " + e.getMessage());
         } catch (IOException e) {
             current.compareAndSet(chosen, chosen + 1);
             throw new IOException(address + ": " + (e.getMessage() == null ? e.getClass().getSimpleName() : e.getMessage()), e);
+        }
+    }
+
+    /** The node took a request and sent no complete response in time. It may still be at work on it. */
+    static final class NoResponseInTime extends IOException {
+        private static final long serialVersionUID = 1;
+
+        NoResponseInTime(String message) {
+            super(message);
         }
     }
 
@@ -93,7 +105,7 @@ final class HttpNodes implements AutoCloseable {
             return response.get(readTimeout.toMillis(), TimeUnit.MILLISECONDS);
         } catch (TimeoutException e) {
             response.cancel(true);
-            throw new IOException("no complete response within " + readTimeout.toMillis() + " ms", e);
+            throw new NoResponseInTime("no complete response within " + readTimeout.toMillis() + " ms");
         } catch (InterruptedException e) {
             response.cancel(true);
             throw e;

@@ -177,6 +177,43 @@ class ElasticsearchSinkTaskTest extends ElasticsearchSinkTaskSetup {
         assertEquals(2, elasticsearch.stored().size());
     }
 
+    @Test
+    void anIndexThatIsShortOfTimeGetsSmallerRequestsUntilItResponds() {
+        settings.put("read.timeout.ms", "300");
+        settings.put("batch.size", "800");
+        settings.put("max.in.flight.requests", "1");
+        CountDownLatch end = new CountDownLatch(1);
+        ElasticsearchStub.Reaction tooLarge = (exchange, request) -> {
+            if (request.documents().size() <= 2 * BulkDelivery.LEAST_DOCUMENTS) {
+                return false;
+            }
+            awaitLatch(end);
+            exchange.close();
+            return true;
+        };
+        IntStream.range(0, 4).forEach(i -> elasticsearch.reactions.add(tooLarge));
+        ElasticsearchSinkTask task = start();
+
+        task.put(records(800));
+        task.flush(Map.of());
+
+        assertEquals(800, elasticsearch.stored().size());
+        assertEquals(List.of(800, 400, 200, 200, 251, 149), sizes(0));
+
+        // Each response allows a quarter more.
+        int before = elasticsearch.bulks().size();
+        task.put(IntStream.range(800, 1600).mapToObj(Events::record).toList());
+        task.flush(Map.of());
+        end.countDown();
+
+        assertEquals(1600, elasticsearch.stored().size());
+        assertEquals(List.of(314, 314, 172), sizes(before));
+    }
+
+    private List<Integer> sizes(int from) {
+        return elasticsearch.bulks().stream().skip(from).map(bulk -> bulk.documents().size()).toList();
+    }
+
     @ParameterizedTest
     @ValueSource(strings = {"welcome", "{\"errors\":true,\"items\":[]}", "{\"errors\":true,\"items\":[{}]}", "{}"})
     void aRequestWithAnInvalidResponseIsSentAgain(String body) {
