@@ -15,6 +15,10 @@
 //
 //	payment.go    Charge: its state and figures
 //	operation.go  Operation: a capture, a void or a refund, from its acceptance to its end
+//	apply.go      Apply: what an acquirer's answer changes
+//	event.go      Event: one change, for the merchant's feed
+//	request.go    the ids of requests, and what is kept of a card
+//	store.go      what a store promises
 package payment
 
 import (
@@ -75,6 +79,10 @@ type Charge struct {
 	State    State
 	// Amount is what the payer agreed to.
 	Amount money.Amount
+	// Card is all that stays readable of the card, Description what the merchant wrote about the charge. They never
+	// change, and no rule reads them.
+	Card        Card
+	Description string
 	// CaptureNow says that an approval takes the money, rather than only setting it aside.
 	CaptureNow bool
 	// Captured is what the merchant was paid, Refunded what he gave back of it, in minor units.
@@ -137,6 +145,9 @@ type Proposal struct {
 	// Amount must be positive.
 	Amount     money.Amount
 	CaptureNow bool
+	// Card and Description are those of the charge.
+	Card        Card
+	Description string
 }
 
 // New returns a charge that is accepted at a time. Error: ErrAmount.
@@ -146,7 +157,7 @@ func New(proposal Proposal, now time.Time) (Charge, error) {
 	}
 	return Charge{
 		ID: proposal.ID, Merchant: proposal.Merchant, Mode: proposal.Mode, State: Pending, Amount: proposal.Amount,
-		CaptureNow: proposal.CaptureNow, Version: 1, CreatedAt: now, ChangedAt: now,
+		Card: proposal.Card, Description: proposal.Description, CaptureNow: proposal.CaptureNow, Version: 1, CreatedAt: now, ChangedAt: now,
 	}, nil
 }
 

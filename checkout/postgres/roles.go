@@ -33,3 +33,33 @@ func Schema() database.Schema {
 		"audit_head":       table.Needs["audit_head"],
 	}}}}
 }
+
+// The roles of the payment gateway's two programs. They become roles of Schema together with the programs.
+const (
+	// PaymentGatewayRole accepts charges and applies answers. It stores the keys of sealed card data and cannot read
+	// them.
+	PaymentGatewayRole = "payment_gateway_service"
+	// PaymentProcessorRole reads these keys and nothing else.
+	PaymentProcessorRole = "payment_processor_service"
+)
+
+// PaymentRoles returns these roles, with what each may do.
+func PaymentRoles() []database.Role {
+	return []database.Role{
+		{Name: PaymentGatewayRole, Rights: database.Needs{
+			"charges": "SELECT INSERT UPDATE(state,captured_minor,refunded_minor,reserved_minor,ending,rejection_code,rejection_reason," +
+				"rejection_message,expires_at,version,decided_at,changed_at)",
+			"charge_operations":  "SELECT INSERT UPDATE(outcome,rejection_code,rejection_reason,rejection_message,ended_at)",
+			"charge_keys":        "SELECT(charge_id) INSERT DELETE",
+			"charge_requests":    "SELECT INSERT",
+			"merchant_sequences": "SELECT INSERT UPDATE(sequence)",
+			"charge_events":      "SELECT INSERT",
+			"charge_outbox":      "SELECT INSERT DELETE UPDATE(due_at,claims,sends,sent_at)",
+			"charge_offsets":     "SELECT INSERT UPDATE(next_offset)",
+			"secrets":            "SELECT INSERT",
+		}},
+		{Name: PaymentProcessorRole, Rights: database.Needs{
+			"charge_keys": "SELECT", "charge_offsets": "SELECT INSERT UPDATE(next_offset)",
+		}},
+	}
+}
