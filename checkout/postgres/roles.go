@@ -6,15 +6,19 @@ import (
 )
 
 // ServiceRole is the role of the checkout's program. It owns no table. Orders are never deleted, and what
-// was ordered never changes. The owner of the database migrates it and is used for nothing else.
+// was ordered never changes, nor does a row of the audit log. The owner of the database migrates it and is used for nothing else.
 const ServiceRole = "checkout_service"
+
+// AuditorRole verifies the audit log and reads nothing else.
+const AuditorRole = "auditor"
 
 // changing are the columns of an order that change while it is open.
 const changing = "state,purchase,decline_code,decline_reason,decline_message,token,token_expires_at,tries,next_at,voiding,ended_at"
 
 // Schema is the schema of orders and catalogue, with what each role may do in it.
 func Schema() database.Schema {
-	return database.Schema{Migrations: migrations, Roles: []database.Role{{Name: ServiceRole, Rights: database.Needs{
+	auditor := database.Role{Name: AuditorRole, Rights: database.Needs{"audit_log": "SELECT", "audit_head": "SELECT"}}
+	return database.Schema{Migrations: migrations, Roles: []database.Role{auditor, {Name: ServiceRole, Rights: database.Needs{
 		"stores": "SELECT INSERT UPDATE(name,category_code,city,country)",
 		// Whoever seeds the catalogue locks the products, and Postgres lets nobody do so who may update
 		// single columns only.

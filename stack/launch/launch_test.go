@@ -110,7 +110,7 @@ func TestTheServicesDoNotNeedBrokerRegistryOrConnect(t *testing.T) {
 // The programs that publish the heads of their audit logs know the brokers, and are stopped before them.
 func TestEveryProgramWithAnAuditLogPublishesItsHead(t *testing.T) {
 	stack := open(t, t.TempDir())
-	for _, program := range []string{"identity", "statement"} {
+	for _, program := range []string{"identity", "statement", "checkout"} {
 		require.Equal(t, stack.Addresses().Kafka(), stack.newSettings(program)["kafka-brokers"], program)
 		require.Contains(t, stack.serviceSpec(service{name: program, program: program}).Uses, Kafka, program)
 	}

@@ -88,6 +88,7 @@ func (s *Stack) serviceSpec(service service) process.Spec {
 		spec.Uses = append(spec.Uses, Kafka, Registry)
 	case "checkout":
 		spec.Uses = append(spec.Uses, s.present(Bank)...)
+		spec.Uses = append(spec.Uses, Kafka)
 	case "gateway":
 		spec.Needs = append(spec.Needs, Keys)
 		spec.Uses = append(spec.Uses, s.present(Bank, Statement)...)
@@ -167,6 +168,7 @@ func (s *Stack) ownSettings(ctx context.Context, program string) (map[string]str
 			"elasticsearch-url":      a.Elasticsearch(),
 			"ledger-database-url":    server.URLOf("auditor", LedgerDatabase),
 			"statement-database-url": server.URLOf("auditor", StatementDatabase),
+			"checkout-database-url":  server.URLOf("auditor", CheckoutDatabase),
 			"bank-code":              BankCode,
 		}, nil
 	}
@@ -180,6 +182,8 @@ func (s *Stack) newSettings(program string) map[string]string {
 		return map[string]string{"simulated-cash": "true", "command-keys": s.verifierKeyFile(Commands)}
 	case "identity":
 		return map[string]string{"kafka-brokers": s.addresses.Kafka(), "trusted-programs": BankCode + ":" + Gateway}
+	case "checkout":
+		return map[string]string{"kafka-brokers": s.addresses.Kafka()}
 	case "statement":
 		return map[string]string{
 			"kafka-brokers": s.addresses.Kafka(), "request-keys": s.verifierKeyFile(Requests),

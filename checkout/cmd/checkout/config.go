@@ -13,6 +13,8 @@ import (
 	"codebank.dev/checkout/charge"
 	"codebank.dev/checkout/failpoints"
 	"codebank.dev/checkout/product"
+	"codebank.dev/platform/auditlog/heads"
+	"codebank.dev/platform/clientauth"
 	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/serve"
 )
@@ -29,6 +31,9 @@ type config struct {
 	bankAddress    string
 	catalogue      checkout.Seeds
 	shops          []string
+	brokers        []string
+	brokerAuth     *clientauth.Client
+	headInterval   time.Duration
 	limits         charge.Limits
 	failpoint      failpoint.Hook
 	profile        bool
@@ -49,6 +54,7 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	flags.IntVar(&c.maxConnections, "max-connections", 16, "the most connections to the database")
 	flags.StringVar(&c.bankAddress, "bank-address", "127.0.0.1:17000", "`host:port` of the bank's gRPC; it may be away")
 	cataloguePath := flags.String("catalogue", "", "a `file` in JSON with the merchants, stores and products that the catalogue begins with: those that are not there yet are stored at the start, and nothing that is there changes; empty takes the one built in")
+	openBrokers := c.bindBrokers(flags)
 	flags.DurationVar(&c.limits.Deadline, "charge-deadline", c.limits.Deadline, "how long a payer waits for the bank's decision; after that the order is answered PENDING")
 	flags.DurationVar(&c.limits.Try, "try-timeout", c.limits.Try, "how long one call to the bank may take")
 	flags.DurationVar(&c.limits.SendAgain, "send-again", c.limits.SendAgain, "how old an open order may be to be sent to the bank again; an older one is voided")
@@ -67,6 +73,9 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	if c.bankAddress == "" {
 		return nil, errors.New("--bank-address is required")
 	}
+	if err := openBrokers(); err != nil {
+		return nil, err
+	}
 	c.limits.Reconcile.First = min(c.limits.Reconcile.First, max(c.limits.Reconcile.Most, time.Millisecond))
 	if err := c.limits.Check(); err != nil {
 		return nil, err
@@ -77,6 +86,26 @@ func parse(args, environ []string, stdout io.Writer) (*config, error) {
 	}
 	c.catalogue, err = readCatalogue(*cataloguePath)
 	return c, err
+}
+
+// bindBrokers adds the settings of the brokers, and returns what reads them after the flags are parsed.
+func (c *config) bindBrokers(flags *flag.FlagSet) (open func() error) {
+	brokers := flags.String("kafka-brokers", "", "`host:port,…` of the brokers to which the head of the audit log is published; they may be away; empty: it is not published")
+	auth := clientauth.Kafka()
+	auth.Bind(flags)
+	flags.DurationVar(&c.headInterval, "audit-head-interval", heads.DefaultInterval, "how often the head of the audit log is published")
+	return func() (err error) {
+		if c.headInterval <= 0 {
+			return errors.New("--audit-head-interval must be positive")
+		}
+		if *brokers != "" {
+			c.brokers = strings.Split(*brokers, ",")
+		}
+		if c.brokerAuth, err = auth.Open(); err != nil {
+			return err
+		}
+		return c.brokerAuth.CheckAddresses(c.brokers)
+	}
 }
 
 // shopNames returns the names in a list.

@@ -82,6 +82,9 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	if err := services.register(ctx, server); err != nil {
 		return err
 	}
+	if err := publishHeads(server, store, config, logger); err != nil {
+		return err
+	}
 	server.ServeProfiles(config.profile)
 	server.Metrics().MustRegister(&collector{charger: charger, orders: orders})
 	server.Prepare(func(ctx context.Context) error {

@@ -391,6 +391,7 @@ func TestWrongSettingsAreRefused(t *testing.T) {
 	for name, args := range map[string][]string{
 		"no database":            {},
 		"no such failpoint":      {"--database-url=postgres://x", "--failpoint=nowhere"},
+		"--audit-head-interval":  {"--database-url=postgres://x", "--audit-head-interval=0"},
 		"no such catalogue":      {"--database-url=postgres://x", "--catalogue=/does/not/exist"},
 		"a deadline of nothing":  {"--database-url=postgres://x", "--charge-deadline=0"},
 		"no bank":                {"--database-url=postgres://x", "--bank-address="},

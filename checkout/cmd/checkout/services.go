@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"log/slog"
 	"net/netip"
 
 	"codebank.dev/checkout/clock"
@@ -11,6 +12,7 @@ import (
 	"codebank.dev/checkout/postgres"
 	"codebank.dev/checkout/product"
 	"codebank.dev/checkout/rpc"
+	"codebank.dev/platform/auditlog/heads"
 	"codebank.dev/platform/serve"
 	checkoutv1 "codebank.dev/schemas/gen/checkout/v1"
 )
@@ -38,4 +40,24 @@ func (s *services) register(ctx context.Context, server *serve.Server) error {
 	checkoutv1.RegisterMerchantServiceServer(server, s.merchants)
 	checkoutv1.RegisterCatalogueServiceServer(server, s.catalogue)
 	return server.Gateway(ctx, checkoutv1.RegisterCheckoutServiceHandler, checkoutv1.RegisterMerchantServiceHandler, checkoutv1.RegisterCatalogueServiceHandler)
+}
+
+// publishHeads publishes the head of the audit log beside the calls, if there are brokers. Merchants belong to no bank.
+func publishHeads(server *serve.Server, store *postgres.Store, config *config, logger *slog.Logger) error {
+	if len(config.brokers) == 0 {
+		return nil
+	}
+	publisher, err := heads.NewPublisher(heads.Config{
+		Service: "checkout", BankCode: heads.NoBank, Head: store.AuditHead, Brokers: config.brokers,
+		Interval: config.headInterval, Logger: logger, BrokerAuth: config.brokerAuth,
+	})
+	if err != nil {
+		return err
+	}
+	server.Metrics().MustRegister(publisher)
+	server.Background(func(ctx context.Context) {
+		defer publisher.Close()
+		publisher.Run(ctx)
+	})
+	return nil
 }

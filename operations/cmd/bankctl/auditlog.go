@@ -23,7 +23,7 @@ func newAuditLogVerify(app *application) *cobra.Command {
 		Use:   "verify",
 		Short: "Check that no audit log was changed after it was written",
 		Long: `Check the audit log in each database whose URL is given: --identity-database-url,
---ledger-database-url, --statement-database-url.
+--ledger-database-url, --statement-database-url, --checkout-database-url.
 Each row of a log holds the hash of the row before, so a row that was changed,
 removed or put in is named.
 
@@ -54,6 +54,7 @@ func (a *application) auditLogs() (logs []auditlogs.Log, urls []setting) {
 		{auditlogs.Log{Service: "identity", BankCode: heads.NoBank}, setting{"identity-database-url", a.identityDatabaseURL}},
 		{auditlogs.Log{Service: "bank", BankCode: a.bankCode}, setting{"ledger-database-url", a.ledgerDatabaseURL}},
 		{auditlogs.Log{Service: "statement", BankCode: a.bankCode}, setting{"statement-database-url", a.statementDatabaseURL}},
+		{auditlogs.Log{Service: "checkout", BankCode: heads.NoBank}, setting{"checkout-database-url", a.checkoutDatabaseURL}},
 	} {
 		if one.url.value != "" {
 			logs, urls = append(logs, one.log), append(urls, one.url)
@@ -65,7 +66,7 @@ func (a *application) auditLogs() (logs []auditlogs.Log, urls []setting) {
 func (a *application) verifyAuditLogs(ctx context.Context, chainOnly bool) error {
 	logs, urls := a.auditLogs()
 	if len(logs) == 0 {
-		return required(setting{flag: "identity-database-url"}, setting{flag: "ledger-database-url"}, setting{flag: "statement-database-url"})
+		return required(setting{flag: "identity-database-url"}, setting{flag: "ledger-database-url"}, setting{flag: "statement-database-url"}, setting{flag: "checkout-database-url"})
 	}
 	var published *auditlogs.Published
 	if !chainOnly {
