@@ -60,6 +60,16 @@ func ParseFormat(name string) (format Format, ok bool) {
 	return 0, false
 }
 
+// FormatOf returns the format that has a number in contracts and tables, or 0, which is no format.
+func FormatOf(number int64) Format {
+	for format := range formats {
+		if int64(format) == number {
+			return format
+		}
+	}
+	return 0
+}
+
 // String returns the format's name, the one that ParseFormat takes, or "" for none.
 func (f Format) String() string { return formats[f].name }
 

@@ -40,7 +40,8 @@ func fileOf(row row, more ...any) (files.File, error) {
 	if err != nil {
 		return files.File{}, err
 	}
-	f.Format, f.State = file.Format(format), files.State(state)
+	// A CHECK bounds the state. A format of a later version is none that this program can write.
+	f.Format, f.State = file.FormatOf(int64(format)), files.State(state)
 	for _, moment := range []*time.Time{&f.Range.Start, &f.Range.End, &f.CreatedAt, &f.ExpiresAt} {
 		*moment = moment.UTC()
 	}

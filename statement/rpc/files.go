@@ -29,6 +29,8 @@ type FileServer struct {
 	service *files.Service
 	key     func() ([]byte, error)
 	mails   bool
+	// downloads counts those that are open.
+	downloads *streams
 }
 
 var _ statementv1.FileServiceServer = (*FileServer)(nil)
@@ -36,7 +38,7 @@ var _ statementv1.FileServiceServer = (*FileServer)(nil)
 // NewFileServer returns a server of files. key returns the key that signs page tokens. mails says that files can
 // be announced by e-mail.
 func NewFileServer(service *files.Service, key func() ([]byte, error), mails bool) *FileServer {
-	return &FileServer{service: service, key: key, mails: mails}
+	return &FileServer{service: service, key: key, mails: mails, downloads: newStreams(downloadLimits)}
 }
 
 // CreateFile makes a file, or begins to. Errors: InvalidArgument with the field; NotFound; Aborted;
@@ -60,7 +62,7 @@ func (s *FileServer) fileRequest(ctx context.Context, in *statementv1.CreateFile
 		return nil, err
 	}
 	asked := &files.File{Account: account, Reader: readerOf(ctx), RequestID: in.GetRequestId(),
-		Format: file.Format(in.GetFormat()), Email: in.GetEmail(), Language: in.GetLanguageCode()}
+		Format: file.FormatOf(int64(in.GetFormat())), Email: in.GetEmail(), Language: in.GetLanguageCode()}
 	subject := serve.Principal(ctx)
 	asked.Owner = subject.Namespace()
 	asked.Requester = asked.Owner
@@ -159,12 +161,18 @@ func (s *FileServer) pageTokens() (*serve.PageTokens, error) {
 }
 
 // DownloadFile sends the content of a file. It holds one part, however slow the caller is. Errors: InvalidArgument
-// name; NotFound; FailedPrecondition.
+// name; NotFound; FailedPrecondition; ResourceExhausted.
 func (s *FileServer) DownloadFile(request *statementv1.DownloadFileRequest, stream grpc.ServerStreamingServer[statementv1.DownloadFileResponse]) error {
 	query, fileID, err := fileQuery(stream.Context(), request.GetName())
 	if err != nil {
 		return err
 	}
+	subject := serve.Principal(stream.Context())
+	end, err := s.downloads.begin(&subject)
+	if err != nil {
+		return err
+	}
+	defer end()
 	return s.service.Content(stream.Context(), query, fileID, func(part []byte) error {
 		for len(part) > 0 {
 			piece := part[:min(len(part), pieceSize)]

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net/http"
 	"strings"
 	"sync"
@@ -30,6 +31,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
@@ -290,6 +292,13 @@ func TestAFileOfNothingMeantIsRefused(t *testing.T) {
 		_, err := r.files.CreateFile(t.Context(), request)
 		require.Equal(t, field, fault.Of(serve.FromStatus(err)).Field, "%v", err)
 	}
+	// A number that would be another format in fewer bits is none either.
+	for _, format := range []statementv1.FileFormat{0, -1, -255, 6, 256, 257, 65537, math.MaxInt32, math.MinInt32 + 1} {
+		request := fileRequest("one")
+		request.Format = format
+		_, err := r.files.CreateFile(t.Context(), request)
+		require.Equal(t, "format", fault.Of(serve.FromStatus(err)).Field, "%d: %v", format, err)
+	}
 	request := fileRequest("one")
 	request.Parent = "accounts/" + bob
 	_, err := r.files.CreateFile(t.Context(), request)
@@ -342,4 +351,41 @@ func TestContentExpires(t *testing.T) {
 	var parts int
 	require.NoError(t, r.sink.Pool().QueryRow(t.Context(), "SELECT count(*) FROM statement_file_parts").Scan(&parts))
 	require.Zero(t, parts)
+}
+
+// A caller has few downloads open at once. What has ended counts no more, and others are not held up.
+func TestAUserHasFewDownloads(t *testing.T) {
+	r := start(t, postgrestest.Database(t))
+	r.sink.Write(t, lines(1, 5000)...)
+	made := r.createAs(t, owner, fileRequest("long"))
+	require.Greater(t, made.GetSize(), int64(700<<10), "more than is sent to a caller who reads no more than one piece")
+	// Windows of a fixed size, because a client that adapts them takes a file whole before it is read.
+	conn := r.kit.Dial(t, r.address, "checkout", serve.WithGRPC(grpc.WithInitialWindowSize(64<<10)), serve.WithGRPC(grpc.WithInitialConnWindowSize(4<<20)))
+	ctx, client := wallstest.WithToken(t.Context(), r.kit.Customer(t, owner)), statementv1.NewFileServiceClient(conn)
+	download := func(ctx context.Context) error {
+		stream, err := client.DownloadFile(ctx, &statementv1.DownloadFileRequest{Name: made.GetName()})
+		require.NoError(t, err)
+		_, err = stream.Recv()
+		return err
+	}
+	first, cancel := context.WithCancel(ctx)
+	require.NoError(t, download(first))
+	for range 3 {
+		require.NoError(t, download(ctx))
+	}
+	require.Equal(t, "TOO_MANY_DOWNLOADS", fault.Of(serve.FromStatus(download(ctx))).Reason)
+	response, body := r.download(t, owner, made.GetName())
+	require.Equal(t, http.StatusTooManyRequests, response.StatusCode, body)
+	require.Contains(t, body, "TOO_MANY_DOWNLOADS")
+	require.NotEmpty(t, response.Header.Get("Retry-After"))
+
+	others := fileRequest("of-the-operator")
+	answer, err := r.files.CreateFile(t.Context(), others)
+	require.NoError(t, err)
+	stream, err := r.files.DownloadFile(t.Context(), &statementv1.DownloadFileRequest{Name: answer.GetFile().GetName()})
+	require.NoError(t, err)
+	_, err = stream.Recv()
+	require.NoError(t, err)
+	cancel()
+	require.Eventually(t, func() bool { return download(ctx) == nil }, 10*time.Second, 20*time.Millisecond)
 }

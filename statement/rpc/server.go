@@ -4,6 +4,7 @@
 //
 //	server.go       the calls
 //	watch.go        the call whose answer goes on
+//	streams.go      how many streams a caller has open
 //	request.go      what a request asks for
 //	files.go        the calls for files
 //	download.go     the content of files over REST
@@ -65,14 +66,14 @@ type Config struct {
 type Server struct {
 	statementv1.UnimplementedStatementServiceServer
 	Config
-	watches watches
+	watches *streams
 }
 
 var _ statementv1.StatementServiceServer = (*Server)(nil)
 
 // NewServer returns a server.
 func NewServer(config Config) *Server {
-	return &Server{Config: config, watches: watches{open: make(map[string]int)}}
+	return &Server{Config: config, watches: newStreams(watchLimits)}
 }
 
 // GetStatement returns the account's state, now or at some time. Errors: InvalidArgument name, as_of_sequence or as_of_time; NotFound.

@@ -1,28 +1,13 @@
 package rpc
 
 import (
-	"sync"
-	"time"
-
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/field"
-	"codebank.dev/platform/principal"
 	"codebank.dev/platform/serve"
 	statementv1 "codebank.dev/schemas/gen/statement/v1"
 	"codebank.dev/statement"
 	"google.golang.org/grpc"
 )
-
-// How many streams of lines are open at once. Those over REST share the connections of the program with all
-// other calls over REST, so all of them are far fewer than a connection takes.
-const (
-	watchesOfUser    = 8
-	watchesOfProgram = 128
-	watchesOfAll     = 512
-)
-
-var errWatches = fault.New(fault.ResourceExhausted, "TOO_MANY_WATCHES",
-	"Too many streams of lines are open. Close one before you open another.").After(time.Second)
 
 // WatchLines sends the lines of an account as they become complete. The edge checks before each message
 // whether the caller's certificate, token and session still hold, and each look at the account whether it is
@@ -51,35 +36,4 @@ func (s *Server) WatchLines(request *statementv1.WatchLinesRequest, stream grpc.
 		}
 		return stream.Send(message)
 	})
-}
-
-// watches counts the open streams of lines.
-type watches struct {
-	mutex sync.Mutex
-	all   int
-	open  map[string]int // by the caller's namespace of request ids
-}
-
-// begin counts one more stream of a caller, until end is called. It returns errWatches if there are too many.
-func (w *watches) begin(caller *principal.Principal) (end func(), err error) {
-	most := watchesOfProgram
-	if caller.IsPerson() {
-		most = watchesOfUser
-	}
-	name := caller.Namespace()
-	w.mutex.Lock()
-	defer w.mutex.Unlock()
-	if w.all >= watchesOfAll || w.open[name] >= most {
-		return nil, errWatches
-	}
-	w.all++
-	w.open[name]++
-	return func() {
-		w.mutex.Lock()
-		defer w.mutex.Unlock()
-		w.all--
-		if w.open[name]--; w.open[name] == 0 {
-			delete(w.open, name)
-		}
-	}, nil
 }
