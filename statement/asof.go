@@ -54,6 +54,12 @@ func (s *Service) covers(account id.ID, before time.Time) bool {
 	return s.watermarks != nil && !s.watermarks.CompleteTo(account).Before(before)
 }
 
+// Covered reports whether every event of an account before a moment has arrived, as the watermarks say. known is false
+// without watermarks: then nothing says so. Ask before the database is read.
+func (s *Service) Covered(account id.ID, before time.Time) (covered, known bool) {
+	return s.covers(account, before), s.watermarks != nil
+}
+
 // lastBefore returns the sequence of the last event before a moment, among those that have arrived, or 0.
 // complete says that no such event can arrive any more: a later event is there and nothing is missing below
 // it, or a watermark covers the moment and nothing is missing at all. A gap proves that a watermark is wrong, for example after lines were lost.

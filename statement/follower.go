@@ -2,6 +2,7 @@ package statement
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"slices"
@@ -170,6 +171,31 @@ func (f *Follower) wait(ctx context.Context, query *FollowQuery, position Positi
 		return true, nil
 	case <-w.woken:
 		return false, nil
+	}
+}
+
+// lookAgain is how often who waits for a sequence looks at the account, beside being woken.
+const lookAgain = time.Second
+
+// Await returns when the account is complete to a sequence, query.After, as the reader sees it. An account that he does
+// not see may be one whose first event has not arrived, so it is waited for too. It returns the error of ctx or the
+// database, or ErrFollowEnds when Until is closed.
+func (f *Follower) Await(ctx context.Context, query FollowQuery) error {
+	ticker := time.NewTicker(lookAgain)
+	defer ticker.Stop()
+	for stored := int64(-1); ; {
+		state, err := f.service.State(ctx, query.Reader, query.Account)
+		if err != nil && !errors.Is(err, ErrNoAccount) {
+			return err
+		}
+		if err == nil && state.CompleteTo >= query.After {
+			return nil
+		}
+		idle := state.CompleteTo == stored
+		stored = state.CompleteTo
+		if _, err := f.wait(ctx, &query, Position{query.Account, state.CompleteTo}, idle, ticker.C); err != nil {
+			return err
+		}
 	}
 }
 

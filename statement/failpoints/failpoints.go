@@ -37,6 +37,8 @@ const (
 	FileAnnounced failpoint.Point = "file-announced"
 	// FilesExpired: the content of some files is deleted, and others may follow.
 	FilesExpired failpoint.Point = "files-expired"
+	// FileAdmitted: a request that had to wait counts among the files of its owner; nothing of its file is made.
+	FileAdmitted failpoint.Point = "file-admitted"
 	// RequestLettersPublished: requests that nobody can fulfil are in the dead-letter topic; their offset is not
 	// stored.
 	RequestLettersPublished failpoint.Point = "request-letters-published"
@@ -57,5 +59,5 @@ func Files() []failpoint.Point {
 
 // Requests returns those of them that lie between the steps of requests by the topic.
 func Requests() []failpoint.Point {
-	return []failpoint.Point{RequestLettersPublished, RequestOffsetStored}
+	return []failpoint.Point{FileAdmitted, RequestLettersPublished, RequestOffsetStored}
 }

@@ -35,8 +35,10 @@ const (
 	MaxLines = 5_000_000
 	// Retention is how long the content is kept after the file is ready.
 	Retention = 7 * 24 * time.Hour
-	// Patience is how long a file waits for events that are missing in its range.
+	// Patience is how long a file waits for the events of its range.
 	Patience = 10 * time.Minute
+	// RequestPatience is how long a request that nobody waits for may wait until it is admitted.
+	RequestPatience = time.Hour
 )
 
 // State is how far a file is. The numbers are stored: append only.
@@ -64,8 +66,23 @@ const (
 	FailureTooLong = "RANGE_TOO_LONG"
 	// FailureNoAccount: who asked does not see the account any more.
 	FailureNoAccount = "ACCOUNT_NOT_FOUND"
+	// FailureTooManyPending and FailureTooManyKept: the owner had too many files for as long as the request could wait.
+	FailureTooManyPending = "TOO_MANY_PENDING_FILES"
+	FailureTooManyKept    = "TOO_MANY_FILES"
 	// FailureNotMade: it could not be made for a day.
 	FailureNotMade = "NOT_MADE"
+)
+
+// What a file waits for while it is Pending.
+const (
+	// WaitingForEvents: an event in the range is known to be missing.
+	WaitingForEvents = "EVENTS_MISSING"
+	// WaitingForEnd: events before the end of the range may still arrive, as the watermarks say.
+	WaitingForEnd = "END_NOT_REACHED"
+	// WaitingForAccount and WaitingForTurn: a request that is not admitted yet, because who asked does not see the
+	// account, or because too many files of his are pending.
+	WaitingForAccount = "ACCOUNT_NOT_FOUND"
+	WaitingForTurn    = "TOO_MANY_PENDING_FILES"
 )
 
 // Errors.
@@ -108,7 +125,12 @@ type File struct {
 
 	State   State
 	Failure string // of a file that Failed
-	// CompleteTo is the account's complete_to when the work began: nothing up to it is missing in the file.
+	// Waiting is what a Pending file waits for; empty for nothing.
+	Waiting string
+	// AdmittedAt is when a request that had to wait was admitted; zero for one that had not.
+	AdmittedAt time.Time
+	// CompleteTo is the account's complete_to when the work began: nothing up to it is missing in the file. While a file
+	// waits for events it is that of the last look.
 	CompleteTo int64
 	// First and Last are the sequences that the range had then, and Done is how far the parts go.
 	First, Last, Done int64
@@ -117,6 +139,17 @@ type File struct {
 	Size              int64 // bytes of the parts
 	Digest            string
 	ExpiresAt         time.Time // zero before it is ready
+}
+
+// Admitted reports whether a file counts as one that is being made, and may be made.
+func (f *File) Admitted() bool { return f.Waiting != WaitingForAccount && f.Waiting != WaitingForTurn }
+
+// begun is since when a file waits for the events of its range.
+func (f *File) begun() time.Time {
+	if f.AdmittedAt.After(f.CreatedAt) {
+		return f.AdmittedAt
+	}
+	return f.CreatedAt
 }
 
 // Progress returns how much of the file is made, 0 to 100.
@@ -160,6 +193,10 @@ type Store interface {
 	// already, it returns that one. The job waits a while, if a caller makes the file meanwhile. Errors: ErrTooMany,
 	// ErrTooManyKept.
 	CreateFile(ctx context.Context, file *File, wait time.Duration) (File, error)
+	// RequestFile is CreateFile for a request that nobody waits for. One that waits for its account, and one too many
+	// of its owner, are stored as files that are not admitted; with more than MaxKept files of the owner as a file that
+	// has Failed.
+	RequestFile(ctx context.Context, file *File) (File, error)
 	// File returns a file of an owner, or ErrNoFile: also when the reader does not see the account.
 	File(ctx context.Context, query Query, file id.ID) (File, error)
 	// Files returns files of an owner, newest first; none if the reader does not see the account.
@@ -197,16 +234,24 @@ type Claim struct {
 	Writer []byte
 }
 
-// Workshop is what making files needs of the database. Methods with a claim return ErrLost when another worker
-// has one, and change nothing then.
-type Workshop interface {
-	// Claim claims a file. ok is false if it has ended, or if another worker has a claim on it.
-	Claim(ctx context.Context, file id.ID) (claim Claim, ok bool, err error)
+// RangeReader reads what a file is made of.
+type RangeReader interface {
 	// Plan reads what is known of the file's range up to complete_to.
 	Plan(ctx context.Context, file *File, state statement.State) (Plan, error)
 	// FileLines calls each with the lines that a customer sees, some at a time, lowest sequence first. It returns
 	// the error of each, if there is one. each may keep the lines, and must not take long.
 	FileLines(ctx context.Context, query LineQuery, each func([]statement.Line) error) error
+}
+
+// Workshop is what making files needs of the database. Methods with a claim return ErrLost when another worker
+// has one, and change nothing then.
+type Workshop interface {
+	RangeReader
+
+	// Claim claims a file. ok is false if it has ended, or if another worker has a claim on it.
+	Claim(ctx context.Context, file id.ID) (claim Claim, ok bool, err error)
+	// Admit admits a file, unless too many of its owner are pending.
+	Admit(ctx context.Context, claim *Claim) (admitted bool, err error)
 	// AddPart commits a part and renews the claim. It counts up claim.Parts and the rest.
 	AddPart(ctx context.Context, claim *Claim, part *Part) error
 	// EndFile ends a file.
@@ -227,6 +272,8 @@ type End struct {
 	// State is Ready or Failed; or Pending, when the file waits and the claim is given back.
 	State   State
 	Failure string
+	// Waiting is what a Pending file waits for.
+	Waiting string
 	Digest  string
 	// Last is the last content, behind the parts.
 	Last []byte

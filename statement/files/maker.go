@@ -30,8 +30,11 @@ const (
 	releaseTimeout = 2 * time.Second
 )
 
-// Later says that a file is not made yet, and when to go on.
-type Later struct{ After time.Duration }
+// Later says that a file is not made yet, when to go on, and what it waits for.
+type Later struct {
+	After   time.Duration
+	Waiting string
+}
 
 // Error says when.
 func (l *Later) Error() string { return fmt.Sprintf("files: not made yet; go on in %v", l.After) }
@@ -45,6 +48,8 @@ type Maker struct {
 	BankCode string
 	Now      func() time.Time
 	Logger   *slog.Logger
+	// RequestPatience is how long a request may wait until it is admitted; 0 means RequestPatience of this package.
+	RequestPatience time.Duration
 
 	once sync.Once
 	// slots bounds the files that this process makes at a time, and pageSlots the PDFs, which are whole in memory.
@@ -84,7 +89,7 @@ func (m *Maker) Make(ctx context.Context, file id.ID, caller Waiting) error {
 	defer cancel()
 	giveBack, err := take(queued, m.slots)
 	if err != nil {
-		return &Later{waiting}
+		return &Later{After: waiting}
 	}
 	defer giveBack()
 	claim, ok, err := m.Workshop.Claim(ctx, file)
@@ -94,13 +99,9 @@ func (m *Maker) Make(ctx context.Context, file id.ID, caller Waiting) error {
 	case !ok && claim.State.Ended():
 		return nil
 	case !ok:
-		return &Later{busy}
+		return &Later{After: busy}
 	}
-	making, err := m.begin(ctx, &claim)
-	if err == nil {
-		making.waiting = caller
-		err = making.run(ctx)
-	}
+	err = m.make(ctx, &claim, caller)
 	var unmade *unmade
 	if errors.As(err, &unmade) {
 		if unmade.cause != nil {
@@ -110,19 +111,37 @@ func (m *Maker) Make(ctx context.Context, file id.ID, caller Waiting) error {
 		return m.Workshop.EndFile(ctx, &claim, &End{State: Failed, Failure: unmade.failure})
 	}
 	if errors.Is(err, ErrLost) {
-		return &Later{busy}
+		return &Later{After: busy}
 	}
 	if err != nil {
-		m.release(ctx, &claim)
+		m.release(ctx, &claim, err)
 	}
 	return err
 }
 
-// release gives a claim back, so that nobody waits for its end; also when the program is ending.
-func (m *Maker) release(ctx context.Context, claim *Claim) {
+// make makes a file that is claimed.
+func (m *Maker) make(ctx context.Context, claim *Claim, caller Waiting) error {
+	if err := m.admit(ctx, claim); err != nil {
+		return err
+	}
+	making, err := m.begin(ctx, claim)
+	if err != nil {
+		return err
+	}
+	making.waiting = caller
+	return making.run(ctx)
+}
+
+// release gives a claim back, so that nobody waits for its end; also when the program is ending. It stores what the
+// file waits for, if the error says so.
+func (m *Maker) release(ctx context.Context, claim *Claim, cause error) {
+	var later *Later
+	if errors.As(cause, &later) {
+		claim.Waiting = later.Waiting
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), releaseTimeout)
 	defer cancel()
-	if err := m.Workshop.EndFile(ctx, claim, &End{State: Pending}); err != nil {
+	if err := m.Workshop.EndFile(ctx, claim, &End{State: Pending, Waiting: claim.Waiting}); err != nil {
 		m.Logger.DebugContext(ctx, "a claim on a file was not given back, and ends by itself", "file", claim.ID.String(), "error", err)
 	}
 }
@@ -157,6 +176,7 @@ func (m *Maker) begin(ctx context.Context, claim *Claim) (*making, error) {
 		w.writer, err = file.Resume(&w.content, claim.Writer)
 		return w, failureOf(err)
 	}
+	covered, known := m.States.Covered(claim.Account, claim.Range.End)
 	state, err := m.States.State(ctx, claim.Reader, claim.Account)
 	if err != nil {
 		return nil, failureOf(err)
@@ -165,10 +185,11 @@ func (m *Maker) begin(ctx context.Context, claim *Claim) (*making, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case plan.Missing && m.Now().Sub(claim.CreatedAt) > Patience:
-		return nil, &unmade{FailureNotComplete, nil}
 	case plan.Missing:
-		return nil, &Later{waiting}
+		return nil, m.wait(claim, &state, WaitingForEvents)
+	case known && !covered && plan.Last >= state.CompleteTo:
+		// No later event is there, which would prove that the range is complete, and no watermark says so.
+		return nil, m.wait(claim, &state, WaitingForEnd)
 	case plan.NotSound > 0:
 		return nil, &unmade{FailureNotSound, fmt.Errorf("%d events cannot be shown", plan.NotSound)}
 	case plan.Header.Totals.Lines > MaxLines:
@@ -181,6 +202,15 @@ func (m *Maker) begin(ctx context.Context, claim *Claim) (*making, error) {
 	claim.CompleteTo, claim.First, claim.Last, claim.Done = plan.Header.CompleteTo, plan.First, plan.Last, plan.First-1
 	w.writer, err = file.NewWriter(&w.content, claim.Format.Parts(), &plan.Header)
 	return w, failureOf(err)
+}
+
+// wait says that a file waits for events, until it has waited for too long.
+func (m *Maker) wait(claim *Claim, state *statement.State, what string) error {
+	if m.Now().Sub(claim.begun()) > Patience {
+		return &unmade{FailureNotComplete, nil}
+	}
+	claim.CompleteTo = state.CompleteTo
+	return &Later{After: waiting, Waiting: what}
 }
 
 // making is a file that is being made.

@@ -55,10 +55,22 @@ func (s *Service) Create(ctx context.Context, request *File) (File, error) {
 	}
 }
 
-// Request is Create without waiting: a job makes the file, however short it is.
+// Request is Create for a request that nobody waits for: a job makes the file, however short it is. If who asks does not
+// see the account yet, or has too many files that are pending, the file waits until it can be admitted, and has Failed if
+// that takes too long. Errors: ErrReused.
 func (s *Service) Request(ctx context.Context, request *File) (File, error) {
 	request = s.begin(request)
-	return s.create(ctx, request, 0)
+	switch _, err := s.States.State(ctx, request.Reader, request.Account); {
+	case errors.Is(err, statement.ErrNoAccount):
+		request.Waiting = WaitingForAccount
+	case err != nil:
+		return File{}, err
+	}
+	created, err := s.Store.RequestFile(ctx, request)
+	if err == nil && !created.sameAs(request) {
+		return File{}, ErrReused
+	}
+	return created, err
 }
 
 // request stores a file, and says whether the caller waits for it.

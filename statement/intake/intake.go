@@ -2,8 +2,10 @@
 // not wait. The offsets of the topic lie in the statement's database, so a database that is restored has the requests
 // read again. A repeat changes nothing, because the same producer and request id are the same file.
 //
-// A record that is no request of anybody the program knows, or that can never be fulfilled, is a dead letter, whose
-// cause is the stable reason that a call would have been answered.
+// A request that comes too early, because the sink is behind or because five files of its owner are being made, is stored
+// as a file that waits, and does not hold up the requests behind it. Jobs try to admit it, less and less often, and it has
+// failed if that takes too long. So who asked sees what has become of it. A record that is no request of anybody the program
+// knows, or that can never be a file, is a dead letter, whose cause is the stable reason that a call would have been answered.
 package intake
 
 import (

@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -20,7 +21,7 @@ func asked(t testing.TB, name string) *files.File {
 	owner := "user:" + statementtest.Customer
 	return &files.File{ID: id.Derive(aliceID, name), Account: aliceID, Owner: owner, Reader: statementtest.Customer, Requester: owner, RequestID: name,
 		Range:  statement.Range{Start: statementtest.Opened, End: statementtest.Opened.AddDate(0, 0, 1)},
-		Format: file.CSV, Email: "alice@example.com", Language: file.English, CreatedAt: time.Now().UTC().Truncate(time.Millisecond)}
+		Format: file.CSV, Email: "alice@example.com", Language: file.English, State: files.Pending, CreatedAt: time.Now().UTC().Truncate(time.Millisecond)}
 }
 
 // requireFiles makes a file of two parts in a store, by each of its calls.
@@ -165,4 +166,53 @@ func TestFilesEndAndAreForgotten(t *testing.T) {
 	sql("UPDATE statement_files SET expires_at = now() - interval '31 days'")
 	_, err = store.Announced(t.Context(), created.ID)
 	require.ErrorIs(t, err, files.ErrNoFile)
+}
+
+// A request that nobody waits for is stored whatever its owner has already: it waits for its turn, and has failed at once if
+// there are too many files to keep. Those that wait count among the files that are kept only.
+func TestARequestWaitsForItsTurn(t *testing.T) {
+	store, sink, _ := opened(t)
+	sink.Write(t, purchases(alice, 1, 3)...)
+	request := func(n int) *files.File {
+		t.Helper()
+		stored, err := store.RequestFile(t.Context(), asked(t, fmt.Sprint("request-", n)))
+		require.NoError(t, err)
+		return &stored
+	}
+	first := request(0)
+	for n := 1; n < files.MaxPending; n++ {
+		require.True(t, request(n).Admitted())
+	}
+	waiting := request(files.MaxPending)
+	require.Equal(t, files.WaitingForTurn, waiting.Waiting)
+	_, err := store.CreateFile(t.Context(), asked(t, "call"), 0)
+	require.ErrorIs(t, err, files.ErrTooMany, "who calls is told at once")
+
+	claim, ok, err := store.Claim(t.Context(), waiting.ID)
+	require.NoError(t, err)
+	require.True(t, ok)
+	admitted, err := store.Admit(t.Context(), &claim)
+	require.NoError(t, err)
+	require.False(t, admitted)
+	done, _, err := store.Claim(t.Context(), first.ID)
+	require.NoError(t, err)
+	require.NoError(t, store.EndFile(t.Context(), &done, &files.End{State: files.Ready, Last: []byte("content")}))
+	late := claim
+	late.Fence++
+	_, err = store.Admit(t.Context(), &late)
+	require.ErrorIs(t, err, files.ErrLost)
+	admitted, err = store.Admit(t.Context(), &claim)
+	require.NoError(t, err)
+	require.True(t, admitted)
+	ended, _, err := store.Claim(t.Context(), waiting.ID)
+	require.NoError(t, err)
+	require.True(t, ended.Admitted())
+	require.WithinDuration(t, time.Now(), ended.AdmittedAt, time.Minute)
+
+	for n := files.MaxPending + 1; n < files.MaxKept; n++ {
+		require.Equal(t, files.WaitingForTurn, request(n).Waiting)
+	}
+	refused := request(files.MaxKept)
+	require.Equal(t, []any{files.Failed, files.FailureTooManyKept, ""}, []any{refused.State, refused.Failure, refused.Waiting})
+	require.Equal(t, refused.ID, request(files.MaxKept).ID, "a repeat is the same file")
 }

@@ -55,7 +55,7 @@ func (s *Store) fileAs(ctx context.Context, query string, writer *[]byte, args .
 
 // addPart moves a file on and adds its part, or does neither when another worker has the claim.
 const addPart = `WITH moved AS (
-	UPDATE statement_files SET state = 2, parts = parts + 1, size = size + length($4::bytea), done_to = $5, line_count = $6, writer = $7,
+	UPDATE statement_files SET state = 2, waiting = '', parts = parts + 1, size = size + length($4::bytea), done_to = $5, line_count = $6, writer = $7,
 		complete_to = $8, first_sequence = $9, last_sequence = $10, claimed_until = now() + interval '` + claimFor + `'
 	WHERE file_id = $1 AND fence = $2 AND parts = $3 AND state IN (1, 2) RETURNING file_id
 )
@@ -89,14 +89,17 @@ func (s *Store) AddPart(ctx context.Context, claim *files.Claim, part *files.Par
 	return nil
 }
 
+const giveBackFile = `UPDATE statement_files SET claimed_until = NULL, waiting = $3, complete_to = CASE WHEN state = 1 THEN $4 ELSE complete_to END
+WHERE file_id = $1 AND fence = $2 AND state IN (1, 2)`
+
 // giveBack ends a claim. Nothing is lost without it: a claim ends by itself.
-func (s *Store) giveBack(ctx context.Context, claim *files.Claim) error {
+func (s *Store) giveBack(ctx context.Context, claim *files.Claim, waiting string) error {
 	batch := s.asOwner(everyOwner)
-	batch.Queue("UPDATE statement_files SET claimed_until = NULL WHERE file_id = $1 AND fence = $2 AND state IN (1, 2)", claim.ID.String(), claim.Fence)
+	batch.Queue(giveBackFile, claim.ID.String(), claim.Fence, waiting, claim.CompleteTo)
 	return failure(s.pool.SendBatch(ctx, batch).Close())
 }
 
-const endFile = `UPDATE statement_files SET state = $3, failure = $4, digest = $5, writer = NULL, claimed_until = NULL, done_to = $6,
+const endFile = `UPDATE statement_files SET state = $3, waiting = '', failure = $4, digest = $5, writer = NULL, claimed_until = NULL, done_to = $6,
 	line_count = $7, complete_to = $8, first_sequence = $9, last_sequence = $10, parts = $11, size = $12, expires_at = now() + $13::interval
 WHERE file_id = $1 AND fence = $2 AND state IN (1, 2)`
 
@@ -106,7 +109,7 @@ func (s *Store) EndFile(ctx context.Context, claim *files.Claim, end *files.End)
 		return err
 	}
 	if end.State == files.Pending {
-		return s.giveBack(ctx, claim)
+		return s.giveBack(ctx, claim, end.Waiting)
 	}
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return s.endFile(ctx, tx, claim, end) })
 	s.config.Failpoint.After(err, failpoints.FileEnded)
@@ -178,7 +181,7 @@ var expireSteps = []string{
 ), deleted AS (DELETE FROM statement_file_parts WHERE file_id IN (SELECT file_id FROM expired))
 SELECT count(*) FROM expired`,
 	`WITH abandoned AS (
-	UPDATE statement_files SET state = 4, failure = '` + files.FailureNotMade + `', writer = NULL, expires_at = now() WHERE file_id IN (
+	UPDATE statement_files SET state = 4, waiting = '', failure = '` + files.FailureNotMade + `', writer = NULL, expires_at = now() WHERE file_id IN (
 		SELECT file_id FROM statement_files WHERE state IN (1, 2) AND created_at < now() - interval '` + abandonAfter + `'
 		ORDER BY created_at LIMIT ` + sweep + ` FOR UPDATE SKIP LOCKED)
 	RETURNING file_id

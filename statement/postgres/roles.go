@@ -36,7 +36,7 @@ func Schema() database.Schema {
 		"audit_log":          table.Needs["audit_log"],
 		"audit_head":         "SELECT UPDATE(sequence,hash)",
 		"statement_files": "SELECT INSERT DELETE UPDATE(state,failure,complete_to,first_sequence,last_sequence,done_to,line_count,parts,size,digest," +
-			"writer,fence,claimed_until,expires_at)",
+			"writer,fence,claimed_until,expires_at,waiting,admitted_at)",
 		"statement_file_parts": "SELECT INSERT DELETE",
 		"request_offsets":      "SELECT INSERT UPDATE(next_offset)",
 	}

@@ -201,6 +201,7 @@ func fileMessage(f *files.File) *statementv1.File {
 		Failure:            f.Failure,
 		ContentType:        f.Format.MediaType(),
 		FileName:           f.FileName(),
+		Waiting:            f.Waiting,
 	}
 	if f.State == files.Ready || f.State == files.Expired {
 		message.Size, message.ExpireTime = f.Size, timestamppb.New(f.ExpiresAt)

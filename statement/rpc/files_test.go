@@ -22,6 +22,7 @@ import (
 	"codebank.dev/schemas/event"
 	statementv1 "codebank.dev/schemas/gen/statement/v1"
 	"codebank.dev/statement"
+	"codebank.dev/statement/file"
 	"codebank.dev/statement/files"
 	"codebank.dev/statement/postgres"
 	"codebank.dev/statement/queue"
@@ -37,10 +38,13 @@ import (
 )
 
 // serveFiles adds files to a server, with the jobs that make long ones.
-func serveFiles(t testing.TB, server *serve.Server, store *postgres.Store, url string) {
+//
+// tidy:parameters what the program has
+func serveFiles(t testing.TB, server *serve.Server, store *postgres.Store, url string, marks *marks) {
 	t.Helper()
-	statements := statement.NewService(store)
-	maker := &files.Maker{Workshop: store, Part: store.Part, States: statements, BankCode: statementtest.Bank, Now: time.Now, Logger: slog.New(slog.DiscardHandler)}
+	statements := statement.NewService(store).WithWatermarks(marks)
+	maker := &files.Maker{Workshop: store, Part: store.Part, States: statements, BankCode: statementtest.Bank, Now: time.Now, Logger: slog.New(slog.DiscardHandler),
+		RequestPatience: 2 * time.Second}
 	service := &files.Service{Store: store, States: statements, Maker: maker, Now: time.Now, New: func() id.ID {
 		made, err := id.New(rand.Reader)
 		assert.NoError(t, err)
@@ -243,11 +247,79 @@ func TestNoMoreFilesThanAllowedArePending(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, rest.GetFiles(), 2)
 	require.Empty(t, rest.GetNextPageToken())
-	for _, file := range append(list.GetFiles(), rest.GetFiles()...) {
-		made := r.awaitFile(t, owner, file.GetName())
+	for _, one := range append(list.GetFiles(), rest.GetFiles()...) {
+		made := r.awaitFile(t, owner, one.GetName())
 		require.Equal(t, statementv1.FileState_FILE_STATE_READY, made.GetState())
 		require.EqualValues(t, 4, made.GetCompleteToSequence())
 	}
+}
+
+// A file whose range ends after the last event waits for the watermarks, and says that it waits and where it stands.
+func TestAFileWaitsUntilItsRangeIsComplete(t *testing.T) {
+	r := start(t, postgrestest.Database(t))
+	r.marks.to(statementtest.Opened.Add(time.Hour))
+	r.sink.Write(t, statementtest.Purchase(alice, 1), statementtest.Purchase(alice, 2))
+	ctx, client := r.filesAs(t, owner)
+	waits := func(name string) {
+		t.Helper()
+		require.Eventually(t, func() bool {
+			found, err := client.GetFile(ctx, &statementv1.GetFileRequest{Name: name})
+			require.NoError(t, err)
+			require.Equal(t, statementv1.FileState_FILE_STATE_PENDING, found.GetFile().GetState(), found)
+			return found.GetFile().GetWaiting() == files.WaitingForEnd && found.GetFile().GetCompleteToSequence() == 2
+		}, time.Minute, 20*time.Millisecond)
+	}
+	created := r.createAs(t, owner, long(fileRequest("watermark")))
+	waits(created.GetName())
+	r.sink.Write(t, statementtest.Purchase(alice, 3))
+	r.marks.to(statementtest.Opened.Add(24 * time.Hour))
+	made := r.awaitFile(t, owner, created.GetName())
+	require.Equal(t, statementv1.FileState_FILE_STATE_READY, made.GetState(), made)
+	require.EqualValues(t, 3, made.GetLineCount(), "what came meanwhile is in it")
+	require.EqualValues(t, 3, made.GetCompleteToSequence())
+	require.Empty(t, made.GetWaiting())
+
+	// A later event proves it, too. A range that a later event has closed does not wait at all.
+	r.marks.to(statementtest.Opened)
+	closed := fileRequest("closed")
+	closed.EndTime = timestamppb.New(statementtest.Opened.Add(time.Minute))
+	require.Equal(t, statementv1.FileState_FILE_STATE_READY, r.createAs(t, owner, closed).GetState())
+
+	// The wait has an end.
+	created = r.createAs(t, owner, long(fileRequest("never")))
+	_, err := r.sink.Pool().Exec(t.Context(), "UPDATE statement_files SET created_at = created_at - interval '11 minutes' WHERE request_id = 'never'")
+	require.NoError(t, err)
+	failed := r.awaitFile(t, owner, created.GetName())
+	require.Equal(t, files.FailureNotComplete, failed.GetFailure(), failed)
+}
+
+// A request by the topic that is refused for good is a file that has failed. Who asked reads why, as soon as he may see the
+// account.
+func TestARequestThatIsRefusedIsAFile(t *testing.T) {
+	r := start(t, postgrestest.Database(t))
+	account, err := id.Parse(alice)
+	require.NoError(t, err)
+	service := &files.Service{Store: r.store, States: statement.NewService(r.store), Now: time.Now, New: func() id.ID { return id.Derive(account, "early") }}
+	asked := &files.File{Account: account, Owner: "user:" + owner, Reader: owner, Requester: "event:gateway", RequestID: "early", Format: file.CSV,
+		Language: file.English, Range: statement.Range{Start: statementtest.Opened, End: statementtest.Opened.Add(time.Hour)}}
+	stored, err := service.Request(t.Context(), asked)
+	require.NoError(t, err)
+	require.Equal(t, files.WaitingForAccount, stored.Waiting)
+	require.Eventually(t, func() bool {
+		var state files.State
+		require.NoError(t, r.sink.Pool().QueryRow(t.Context(), "SELECT state FROM statement_files").Scan(&state))
+		return state == files.Failed
+	}, time.Minute, 20*time.Millisecond)
+	r.sink.Write(t, statementtest.Purchase(alice, 1))
+	ctx, client := r.filesAs(t, owner)
+	list, err := client.ListFiles(ctx, &statementv1.ListFilesRequest{Parent: "accounts/" + alice})
+	require.NoError(t, err)
+	require.Len(t, list.GetFiles(), 1)
+	require.Equal(t, statementv1.FileState_FILE_STATE_FAILED, list.GetFiles()[0].GetState())
+	require.Equal(t, files.FailureNoAccount, list.GetFiles()[0].GetFailure())
+	again, err := service.Request(t.Context(), asked)
+	require.NoError(t, err)
+	require.Equal(t, files.Failed, again.State, "a repeat is the same file")
 }
 
 // A file is shown to who asked for it, while he may see the account, and to nobody else.

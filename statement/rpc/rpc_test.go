@@ -44,6 +44,7 @@ type running struct {
 	files   statementv1.FileServiceClient
 	sink    *statementtest.Sink
 	store   *postgres.Store
+	marks   *marks
 	kit     *wallstest.Kit
 	address string // of gRPC
 	http    string
@@ -78,7 +79,8 @@ func startWith(t testing.TB, url string, logger *slog.Logger) *running {
 		Service: service, Follower: follower, Records: store, Address: server.Address, Draining: server.Draining(), Logger: logger,
 	}))
 	server.Background(follower.Run)
-	serveFiles(t, server, store, url)
+	marks := &marks{}
+	serveFiles(t, server, store, url, marks)
 	require.NoError(t, server.Gateway(t.Context(), statementv1.RegisterStatementServiceHandler, statementv1.RegisterFileServiceHandler, rpc.RegisterDownload))
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
@@ -90,7 +92,7 @@ func startWith(t testing.TB, url string, logger *slog.Logger) *running {
 	conn := kit.Dial(t, server.GRPCAddress(), "operator")
 	return &running{
 		StatementServiceClient: statementv1.NewStatementServiceClient(conn), files: statementv1.NewFileServiceClient(conn),
-		sink: statementtest.NewSink(t, url), store: store, kit: kit, conn: conn,
+		sink: statementtest.NewSink(t, url), store: store, marks: marks, kit: kit, conn: conn,
 		address: server.GRPCAddress(), http: "https://" + server.HTTPAddress(), client: kit.HTTP(t, "operator"),
 	}
 }

@@ -4,6 +4,7 @@
 //
 //	server.go       the calls
 //	watch.go        the call whose answer goes on
+//	behind.go       waiting until the statement shows what a caller knows of
 //	streams.go      how many streams a caller has open
 //	request.go      what a request asks for
 //	files.go        the calls for files
@@ -67,16 +68,18 @@ type Server struct {
 	statementv1.UnimplementedStatementServiceServer
 	Config
 	watches *streams
+	waits   *streams
 }
 
 var _ statementv1.StatementServiceServer = (*Server)(nil)
 
 // NewServer returns a server.
 func NewServer(config Config) *Server {
-	return &Server{Config: config, watches: newStreams(watchLimits)}
+	return &Server{Config: config, watches: newStreams(watchLimits), waits: newStreams(waitLimits)}
 }
 
-// GetStatement returns the account's state, now or at some time. Errors: InvalidArgument name, as_of_sequence or as_of_time; NotFound.
+// GetStatement returns the account's state, now or at some time. Errors: InvalidArgument name, as_of_sequence, as_of_time or
+// min_sequence; NotFound; Unavailable, also while the statement is behind min_sequence.
 func (s *Server) GetStatement(ctx context.Context, request *statementv1.GetStatementRequest) (*statementv1.GetStatementResponse, error) {
 	parent, ok := strings.CutSuffix(request.GetName(), statementSuffix)
 	if !ok {
@@ -90,6 +93,9 @@ func (s *Server) GetStatement(ctx context.Context, request *statementv1.GetState
 	if err != nil {
 		return nil, err
 	}
+	if err := s.reach(ctx, account, request.GetMinSequence()); err != nil {
+		return nil, err
+	}
 	state, provisional, err := s.Service.StateAsOf(ctx, readerOf(ctx), account, asOf)
 	if err != nil {
 		return nil, err
@@ -98,7 +104,8 @@ func (s *Server) GetStatement(ctx context.Context, request *statementv1.GetState
 	return &statementv1.GetStatementResponse{Statement: message, Provisional: provisional}, err
 }
 
-// SummarizeLines returns what a range did to an account. Errors: InvalidArgument parent, start_time or end_time; NotFound.
+// SummarizeLines returns what a range did to an account. Errors: InvalidArgument parent, start_time, end_time or
+// min_sequence; NotFound; Unavailable, also while the statement is behind min_sequence.
 func (s *Server) SummarizeLines(ctx context.Context, request *statementv1.SummarizeLinesRequest) (*statementv1.SummarizeLinesResponse, error) {
 	account, err := field.ID("parent", accountsPrefix, request.GetParent())
 	if err != nil {
@@ -108,6 +115,9 @@ func (s *Server) SummarizeLines(ctx context.Context, request *statementv1.Summar
 	if err != nil {
 		return nil, err
 	}
+	if err := s.reach(ctx, account, request.GetMinSequence()); err != nil {
+		return nil, err
+	}
 	summary, err := s.Service.Summarize(ctx, readerOf(ctx), account, within)
 	if err != nil {
 		return nil, err
@@ -115,7 +125,8 @@ func (s *Server) SummarizeLines(ctx context.Context, request *statementv1.Summar
 	return summaryMessage(&summary)
 }
 
-// ListLines returns a page of lines. It leaves out a line that cannot be shown. Errors: InvalidArgument and the name of a field; NotFound.
+// ListLines returns a page of lines. It leaves out a line that cannot be shown. Errors: InvalidArgument and the name of a
+// field; NotFound; Unavailable, also while the statement is behind min_sequence.
 func (s *Server) ListLines(ctx context.Context, request *statementv1.ListLinesRequest) (*statementv1.ListLinesResponse, error) {
 	query, err := pageQuery(request)
 	if err != nil {
@@ -128,6 +139,9 @@ func (s *Server) ListLines(ctx context.Context, request *statementv1.ListLinesRe
 	}
 	binding := append([]string{statementv1.StatementService_ListLines_FullMethodName, string(query.Reader)}, chosen(&query)...)
 	if query.Below, err = position(tokens, request.GetPageToken(), binding); err != nil {
+		return nil, err
+	}
+	if err := s.reach(ctx, query.Account, request.GetMinSequence()); err != nil {
 		return nil, err
 	}
 	page, err := s.Service.Page(ctx, query)
@@ -144,7 +158,7 @@ func (s *Server) ListLines(ctx context.Context, request *statementv1.ListLinesRe
 }
 
 // ListPendingHolds returns a page of the holds that nothing has ended. Errors: InvalidArgument parent,
-// page_size or page_token; NotFound.
+// page_size, page_token or min_sequence; NotFound; Unavailable, also while the statement is behind min_sequence.
 func (s *Server) ListPendingHolds(ctx context.Context, request *statementv1.ListPendingHoldsRequest) (*statementv1.ListPendingHoldsResponse, error) {
 	account, err := field.ID("parent", accountsPrefix, request.GetParent())
 	if err != nil {
@@ -160,6 +174,9 @@ func (s *Server) ListPendingHolds(ctx context.Context, request *statementv1.List
 	}
 	binding := []string{statementv1.StatementService_ListPendingHolds_FullMethodName, string(query.Reader), account.String()}
 	if query.Below, err = position(tokens, request.GetPageToken(), binding); err != nil {
+		return nil, err
+	}
+	if err := s.reach(ctx, account, request.GetMinSequence()); err != nil {
 		return nil, err
 	}
 	page, err := s.Service.PendingHolds(ctx, query)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"time"
 
 	"codebank.dev/platform/mail"
 	"codebank.dev/statement/files"
@@ -17,6 +18,8 @@ type fileConfig struct {
 	pagesURL string
 	// requestKeys is the file with the keys of programs that ask by the topic; empty: nobody does.
 	requestKeys string
+	// requestPatience is how long a request by the topic may wait until it is admitted.
+	requestPatience time.Duration
 }
 
 // bindFiles adds the settings of files to the flags. check reads them when they are parsed.
@@ -27,8 +30,11 @@ func (c *config) bindFiles(flags *flag.FlagSet) (check func() error) {
 	flags.StringVar(&c.files.mailFrom, "mail-from", "Code Bank <no-reply@localhost.localdomain>", "the sender of e-mails")
 	flags.StringVar(&c.files.pagesURL, "pages-url", "", "begins the links in e-mails, /v1/accounts/ID/files/ID:download; empty: e-mails have the name of the file and no link")
 	flags.StringVar(&c.files.requestKeys, "request-keys", "", "`file` with the keys of the programs that may ask for files by the topic statement-<code>.requests.v1, mode 0600; it is read again when it changes. Make it with `bankctl command-keys add`. Empty: nobody may; needs --kafka-brokers")
+	flags.DurationVar(&c.files.requestPatience, "request-patience", files.RequestPatience, "how long a request by the topic waits for its account, and for other files of its owner, before it has failed; 1s to 12h")
 	return func() error {
 		switch {
+		case c.files.requestPatience < time.Second || c.files.requestPatience > maxRequestPatience:
+			return errors.New("--request-patience: 1s to 12h")
 		case c.files.requestKeys != "" && len(c.brokers) == 0:
 			return errors.New("--request-keys: --kafka-brokers is required too")
 		case c.files.workers < 1 || c.files.workers > maxFileWorkers:
@@ -43,6 +49,9 @@ func (c *config) bindFiles(flags *flag.FlagSet) (check func() error) {
 		return err
 	}
 }
+
+// maxRequestPatience is less than a day, after which a file that is not made has failed anyway.
+const maxRequestPatience = 12 * time.Hour
 
 // maxFileWorkers bounds the memory that files take.
 const maxFileWorkers = 64

@@ -38,7 +38,8 @@ const (
 // tidy:parameters the parts of the program that it joins
 func serveFiles(ctx context.Context, server *serve.Server, store *postgres.Store, statements *statement.Service, config *config) error {
 	logger := slog.Default()
-	maker := &files.Maker{Workshop: store, Part: store.Part, States: statements, BankCode: config.database.BankCode, Now: time.Now, Logger: logger}
+	maker := &files.Maker{Workshop: store, Part: store.Part, States: statements, BankCode: config.database.BankCode, Now: time.Now, Logger: logger,
+		RequestPatience: config.files.requestPatience}
 	service := &files.Service{Store: store, States: statements, Maker: maker, New: newID, Now: time.Now}
 	work := queue.Work{Make: maker.Make, Expire: store.ExpireFiles, Announce: func(context.Context, id.ID) error { return nil }}
 	if config.files.smtp != nil {

@@ -126,6 +126,7 @@ func TestSettingsThatCannotBeMeantEndTheProgram(t *testing.T) {
 		"--tls-certificate":          {"--database-url=postgres://127.0.0.1:1/x"},
 		"--log-level":                {"--database-url=postgres://127.0.0.1:1/x", "--log-level=loud"},
 		"--file-workers":             {"--database-url=postgres://127.0.0.1:1/x", "--file-workers=0"},
+		"--request-patience":         {"--database-url=postgres://127.0.0.1:1/x", "--request-patience=13h"},
 		"--file-retention":           {"--database-url=postgres://127.0.0.1:1/x", "--file-retention=0"},
 		"mail:":                      {"--database-url=postgres://127.0.0.1:1/x", "--smtp-url=smtp://secret@"},
 		"sender":                     {"--database-url=postgres://127.0.0.1:1/x", "--smtp-url=smtp://127.0.0.1", "--mail-from=secret", "--insecure=operator", "--grpc-address=127.0.0.1:0", "--http-address=127.0.0.1:0"},

@@ -2,8 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,8 +16,10 @@ import (
 	"codebank.dev/schemas/command"
 	"codebank.dev/schemas/event"
 	"codebank.dev/statement/failpoints"
+	"codebank.dev/statement/files"
 	"codebank.dev/statement/intake"
 	"codebank.dev/statement/statementtest"
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -56,6 +61,14 @@ func newDesk(t *testing.T) *desk {
 
 func (d *desk) flags() []string {
 	return []string{"--kafka-brokers=" + d.brokers, "--request-keys=" + d.file}
+}
+
+// after returns an event some days after the account was opened. It proves that ranges before it are complete, because
+// these programs have brokers but no watermarks.
+func after(sequence int64, days int) event.Transaction {
+	e := statementtest.Purchase(account, sequence)
+	e.OccurredAtMillis = statementtest.Opened.AddDate(0, 0, days).UnixMilli()
+	return e
 }
 
 // request asks for the file of a month in the name of the owner.
@@ -100,7 +113,7 @@ func TestFilesAreAskedForByTheTopic(t *testing.T) {
 	url, d, mails := postgrestest.Database(t), newDesk(t), mailtest.Catch(t)
 	at := statementtest.Migrated(t, url)
 	sink := statementtest.NewSink(t, url)
-	sink.Write(t, busyAccount()...)
+	sink.Write(t, append(busyAccount(), after(many+1, 2))...)
 	p := start(t, at, append(d.flags(), "--smtp-url="+mails.URL())...)
 	forged := d.record(t, "gateway", request("forged"))
 	forged.Headers[1].Value = []byte("AAAA")
@@ -119,7 +132,6 @@ func TestFilesAreAskedForByTheTopic(t *testing.T) {
 		"BAD_PRINCIPAL":     change(func(r *command.StatementRequest) { r.UserID = "alice" }),
 		"BAD_REQUEST_ID":    change(func(r *command.StatementRequest) { r.RequestID = "" }),
 		"BAD_INVALID_FIELD": change(func(r *command.StatementRequest) { r.EndAtMillis = r.StartAtMillis }),
-		"ACCOUNT_NOT_FOUND": change(func(r *command.StatementRequest) { r.UserID = account }),
 	} {
 		d.send(t, record)
 		require.Equal(t, cause, d.letter(t))
@@ -139,6 +151,48 @@ func TestFilesAreAskedForByTheTopic(t *testing.T) {
 	p.Interrupt(t)
 }
 
+// stateOf returns the state of a request's file, what it waits for and why it has failed.
+func stateOf(t *testing.T, pool *pgxpool.Pool, requestID string) string {
+	t.Helper()
+	var state, waiting, failure string
+	err := pool.QueryRow(t.Context(), "SELECT state, waiting, failure FROM statement_files WHERE request_id = $1", requestID).Scan(&state, &waiting, &failure)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return ""
+	}
+	require.NoError(t, err)
+	return strings.TrimSpace(state + " " + waiting + failure)
+}
+
+// A request that comes before its account waits and is tried again. It holds up no request behind it, not even in its
+// partition.
+func TestARequestThatComesTooEarlyWaits(t *testing.T) {
+	url, d := postgrestest.Database(t), newDesk(t)
+	at := statementtest.Migrated(t, url)
+	sink := statementtest.NewSink(t, url)
+	p := start(t, at, append(d.flags(), "--request-patience=10m")...)
+	becomes := func(requestID, want string) {
+		t.Helper()
+		require.Eventually(t, func() bool { return stateOf(t, sink.Pool(), requestID) == want }, time.Minute, 20*time.Millisecond, requestID)
+	}
+	d.send(t, d.record(t, "gateway", request("early")), d.record(t, "payroll", request("payroll")))
+	becomes("early", "1 ACCOUNT_NOT_FOUND")
+	require.Equal(t, "NOT_FOR_USERS", d.letter(t), "it has the same key, so it is in the same partition")
+	sink.Write(t, statementtest.Purchase(account, 1), after(2, 2))
+	becomes("early", "3")
+
+	// Nothing proves that these ranges are complete, so that all of them wait.
+	for n := range files.MaxPending + 1 {
+		longer := request(fmt.Sprint("many-", n))
+		longer.EndAtMillis = statementtest.Opened.AddDate(0, 0, 9).UnixMilli()
+		d.send(t, d.record(t, "gateway", longer))
+	}
+	becomes("many-0", "1 END_NOT_REACHED")
+	becomes("many-5", "1 TOO_MANY_PENDING_FILES")
+	sink.Write(t, after(3, 10))
+	becomes("many-5", "3")
+	p.Interrupt(t)
+}
+
 // TestKilledAtAnyFailpointRequestsGoOn: whatever a program was at when it died, each request is one file in the end, and each
 // letter is there.
 func TestKilledAtAnyFailpointRequestsGoOn(t *testing.T) {
@@ -148,9 +202,16 @@ func TestKilledAtAnyFailpointRequestsGoOn(t *testing.T) {
 			url, d := postgrestest.Database(t), newDesk(t)
 			at := statementtest.Migrated(t, url)
 			sink := statementtest.NewSink(t, url)
-			sink.Write(t, busyAccount()...)
+			early := point == failpoints.FileAdmitted // Only a request that comes before its account waits.
+			if !early {
+				sink.Write(t, append(busyAccount(), after(many+1, 2))...)
+			}
 			dying := start(t, at, append(d.flags(), "--failpoint="+string(point))...)
 			d.send(t, d.record(t, "gateway", request("one")), d.record(t, "payroll", request("two")), d.record(t, "gateway", request("three")))
+			if early {
+				require.Eventually(t, func() bool { return stateOf(t, sink.Pool(), "three") == "1 ACCOUNT_NOT_FOUND" }, time.Minute, 20*time.Millisecond)
+				sink.Write(t, append(busyAccount(), after(many+1, 2))...)
+			}
 			dying.AwaitKilledAt(t, string(point))
 			p := start(t, at, d.flags()...)
 			require.Equal(t, "NOT_FOR_USERS", d.letter(t))

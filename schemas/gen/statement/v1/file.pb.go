@@ -160,7 +160,8 @@ type File struct {
 	State     FileState              `protobuf:"varint,6,opt,name=state,proto3,enum=statement.v1.FileState" json:"state,omitempty"`
 	// 0 to 100.
 	ProgressPercent int32 `protobuf:"varint,7,opt,name=progress_percent,json=progressPercent,proto3" json:"progress_percent,omitempty"`
-	// The account as of this sequence: nothing up to it is missing in the file.
+	// The account as of this sequence: nothing up to it is missing in the file. While the file waits for events, the
+	// sequence that it stands at.
 	CompleteToSequence int64 `protobuf:"varint,8,opt,name=complete_to_sequence,json=completeToSequence,proto3" json:"complete_to_sequence,omitempty"`
 	LineCount          int64 `protobuf:"varint,9,opt,name=line_count,json=lineCount,proto3" json:"line_count,omitempty"`
 	// Bytes; 0 before it is READY.
@@ -174,8 +175,12 @@ type File struct {
 	// A stable reason, such as RANGE_NOT_COMPLETE; set when state is FAILED.
 	Failure string `protobuf:"bytes,14,opt,name=failure,proto3" json:"failure,omitempty"`
 	// The media type and the name of the content.
-	ContentType   string `protobuf:"bytes,15,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
-	FileName      string `protobuf:"bytes,16,opt,name=file_name,json=fileName,proto3" json:"file_name,omitempty"`
+	ContentType string `protobuf:"bytes,15,opt,name=content_type,json=contentType,proto3" json:"content_type,omitempty"`
+	FileName    string `protobuf:"bytes,16,opt,name=file_name,json=fileName,proto3" json:"file_name,omitempty"`
+	// A stable word for what a PENDING file waits for; empty for nothing. EVENTS_MISSING: an event in the range is known
+	// to be missing. END_NOT_REACHED: events before end_time may still arrive. ACCOUNT_NOT_FOUND and
+	// TOO_MANY_PENDING_FILES: a request that is not admitted yet.
+	Waiting       string `protobuf:"bytes,17,opt,name=waiting,proto3" json:"waiting,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -318,6 +323,13 @@ func (x *File) GetContentType() string {
 func (x *File) GetFileName() string {
 	if x != nil {
 		return x.FileName
+	}
+	return ""
+}
+
+func (x *File) GetWaiting() string {
+	if x != nil {
+		return x.Waiting
 	}
 	return ""
 }
@@ -762,7 +774,7 @@ var File_statement_v1_file_proto protoreflect.FileDescriptor
 
 const file_statement_v1_file_proto_rawDesc = "" +
 	"\n" +
-	"\x17statement/v1/file.proto\x12\fstatement.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x88\x05\n" +
+	"\x17statement/v1/file.proto\x12\fstatement.v1\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa2\x05\n" +
 	"\x04File\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1d\n" +
 	"\n" +
@@ -785,7 +797,8 @@ const file_statement_v1_file_proto_rawDesc = "" +
 	"expireTime\x12\x18\n" +
 	"\afailure\x18\x0e \x01(\tR\afailure\x12!\n" +
 	"\fcontent_type\x18\x0f \x01(\tR\vcontentType\x12\x1b\n" +
-	"\tfile_name\x18\x10 \x01(\tR\bfileName\"\xc7\x02\n" +
+	"\tfile_name\x18\x10 \x01(\tR\bfileName\x12\x18\n" +
+	"\awaiting\x18\x11 \x01(\tR\awaiting\"\xc7\x02\n" +
 	"\x11CreateFileRequest\x12#\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\trequestId\x12\x1c\n" +

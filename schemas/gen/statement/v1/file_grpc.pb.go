@@ -33,7 +33,8 @@ const (
 // customers; any other account, and any file of somebody else, is NOT_FOUND to him, like one that is not there.
 type FileServiceClient interface {
 	// CreateFile makes a file of the lines of a range. A range of up to 15 days is READY in the answer; a longer one
-	// is worked on afterwards, and GetFile says how far it is. The same request_id with the same request answers
+	// is worked on afterwards, and GetFile says how far it is. A file waits until every event before end_time has
+	// arrived, ten minutes at most. The same request_id with the same request answers
 	// the same file; with another request it is ABORTED. The file is the caller's alone, for seven days.
 	CreateFile(ctx context.Context, in *CreateFileRequest, opts ...grpc.CallOption) (*CreateFileResponse, error)
 	// GetFile answers a file of the caller, without its content.
@@ -110,7 +111,8 @@ type FileService_DownloadFileClient = grpc.ServerStreamingClient[DownloadFileRes
 // customers; any other account, and any file of somebody else, is NOT_FOUND to him, like one that is not there.
 type FileServiceServer interface {
 	// CreateFile makes a file of the lines of a range. A range of up to 15 days is READY in the answer; a longer one
-	// is worked on afterwards, and GetFile says how far it is. The same request_id with the same request answers
+	// is worked on afterwards, and GetFile says how far it is. A file waits until every event before end_time has
+	// arrived, ten minutes at most. The same request_id with the same request answers
 	// the same file; with another request it is ABORTED. The file is the caller's alone, for seven days.
 	CreateFile(context.Context, *CreateFileRequest) (*CreateFileResponse, error)
 	// GetFile answers a file of the caller, without its content.

@@ -656,7 +656,11 @@ type GetStatementRequest struct {
 	// as_of_time.
 	AsOfSequence int64 `protobuf:"varint,2,opt,name=as_of_sequence,json=asOfSequence,proto3" json:"as_of_sequence,omitempty"`
 	// The account as of the end of a moment, in whole milliseconds.
-	AsOfTime      *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=as_of_time,json=asOfTime,proto3" json:"as_of_time,omitempty"`
+	AsOfTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=as_of_time,json=asOfTime,proto3" json:"as_of_time,omitempty"`
+	// The account must be complete to this sequence, such as the one that the answer to a command has named. Until it is,
+	// the call waits: five seconds at most, and no longer than its deadline. Then it is UNAVAILABLE STATEMENT_BEHIND. 0 does
+	// not wait.
+	MinSequence   int64 `protobuf:"varint,4,opt,name=min_sequence,json=minSequence,proto3" json:"min_sequence,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -710,6 +714,13 @@ func (x *GetStatementRequest) GetAsOfTime() *timestamppb.Timestamp {
 		return x.AsOfTime
 	}
 	return nil
+}
+
+func (x *GetStatementRequest) GetMinSequence() int64 {
+	if x != nil {
+		return x.MinSequence
+	}
+	return 0
 }
 
 type GetStatementResponse struct {
@@ -788,7 +799,11 @@ type ListLinesRequest struct {
 	MinAmountMinor int64 `protobuf:"varint,9,opt,name=min_amount_minor,json=minAmountMinor,proto3" json:"min_amount_minor,omitempty"`
 	MaxAmountMinor int64 `protobuf:"varint,10,opt,name=max_amount_minor,json=maxAmountMinor,proto3" json:"max_amount_minor,omitempty"`
 	// Lines up to this sequence only, inclusive; 0 for all.
-	AsOfSequence  int64 `protobuf:"varint,11,opt,name=as_of_sequence,json=asOfSequence,proto3" json:"as_of_sequence,omitempty"`
+	AsOfSequence int64 `protobuf:"varint,11,opt,name=as_of_sequence,json=asOfSequence,proto3" json:"as_of_sequence,omitempty"`
+	// The account must be complete to this sequence, such as the one that the answer to a command has named. Until it is,
+	// the call waits: five seconds at most, and no longer than its deadline. Then it is UNAVAILABLE STATEMENT_BEHIND. 0 does
+	// not wait.
+	MinSequence   int64 `protobuf:"varint,12,opt,name=min_sequence,json=minSequence,proto3" json:"min_sequence,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -900,6 +915,13 @@ func (x *ListLinesRequest) GetAsOfSequence() int64 {
 	return 0
 }
 
+func (x *ListLinesRequest) GetMinSequence() int64 {
+	if x != nil {
+		return x.MinSequence
+	}
+	return 0
+}
+
 type SummarizeLinesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// accounts/{uuid}
@@ -907,7 +929,11 @@ type SummarizeLinesRequest struct {
 	// Inclusive; unset for the beginning of the account.
 	StartTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
 	// Exclusive; unset for the present.
-	EndTime       *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	EndTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	// The account must be complete to this sequence, such as the one that the answer to a command has named. Until it is,
+	// the call waits: five seconds at most, and no longer than its deadline. Then it is UNAVAILABLE STATEMENT_BEHIND. 0 does
+	// not wait.
+	MinSequence   int64 `protobuf:"varint,4,opt,name=min_sequence,json=minSequence,proto3" json:"min_sequence,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -961,6 +987,13 @@ func (x *SummarizeLinesRequest) GetEndTime() *timestamppb.Timestamp {
 		return x.EndTime
 	}
 	return nil
+}
+
+func (x *SummarizeLinesRequest) GetMinSequence() int64 {
+	if x != nil {
+		return x.MinSequence
+	}
+	return 0
 }
 
 type SummarizeLinesResponse struct {
@@ -1271,8 +1304,12 @@ type ListPendingHoldsRequest struct {
 	// accounts/{uuid}
 	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
 	// Default 50, at most 500.
-	PageSize      int32  `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageSize  int32  `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// The account must be complete to this sequence, such as the one that the answer to a command has named. Until it is,
+	// the call waits: five seconds at most, and no longer than its deadline. Then it is UNAVAILABLE STATEMENT_BEHIND. 0 does
+	// not wait.
+	MinSequence   int64 `protobuf:"varint,4,opt,name=min_sequence,json=minSequence,proto3" json:"min_sequence,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1326,6 +1363,13 @@ func (x *ListPendingHoldsRequest) GetPageToken() string {
 		return x.PageToken
 	}
 	return ""
+}
+
+func (x *ListPendingHoldsRequest) GetMinSequence() int64 {
+	if x != nil {
+		return x.MinSequence
+	}
+	return 0
 }
 
 type ListPendingHoldsResponse struct {
@@ -1544,15 +1588,16 @@ const file_statement_v1_statement_proto_rawDesc = "" +
 	"card_last4\x18\x0e \x01(\tR\tcardLast4\x12+\n" +
 	"\x11counterparty_name\x18\x0f \x01(\tR\x10counterpartyName\x12%\n" +
 	"\x0etransaction_id\x18\x10 \x01(\tR\rtransactionId\x12 \n" +
-	"\vprovisional\x18\x11 \x01(\bR\vprovisional\"\x8f\x01\n" +
+	"\vprovisional\x18\x11 \x01(\bR\vprovisional\"\xb2\x01\n" +
 	"\x13GetStatementRequest\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x04name\x12$\n" +
 	"\x0eas_of_sequence\x18\x02 \x01(\x03R\fasOfSequence\x128\n" +
 	"\n" +
-	"as_of_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\basOfTime\"o\n" +
+	"as_of_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\basOfTime\x12!\n" +
+	"\fmin_sequence\x18\x04 \x01(\x03R\vminSequence\"o\n" +
 	"\x14GetStatementResponse\x125\n" +
 	"\tstatement\x18\x01 \x01(\v2\x17.statement.v1.StatementR\tstatement\x12 \n" +
-	"\vprovisional\x18\x02 \x01(\bR\vprovisional\"\xd5\x03\n" +
+	"\vprovisional\x18\x02 \x01(\bR\vprovisional\"\xf8\x03\n" +
 	"\x10ListLinesRequest\x12\x1c\n" +
 	"\x06parent\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x06parent\x12\x1b\n" +
 	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
@@ -1567,12 +1612,14 @@ const file_statement_v1_statement_proto_rawDesc = "" +
 	"\x10min_amount_minor\x18\t \x01(\x03R\x0eminAmountMinor\x12(\n" +
 	"\x10max_amount_minor\x18\n" +
 	" \x01(\x03R\x0emaxAmountMinor\x12$\n" +
-	"\x0eas_of_sequence\x18\v \x01(\x03R\fasOfSequence\"\xa7\x01\n" +
+	"\x0eas_of_sequence\x18\v \x01(\x03R\fasOfSequence\x12!\n" +
+	"\fmin_sequence\x18\f \x01(\x03R\vminSequence\"\xca\x01\n" +
 	"\x15SummarizeLinesRequest\x12\x1c\n" +
 	"\x06parent\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x06parent\x129\n" +
 	"\n" +
 	"start_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
-	"\bend_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\"\xce\x03\n" +
+	"\bend_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x12!\n" +
+	"\fmin_sequence\x18\x04 \x01(\x03R\vminSequence\"\xce\x03\n" +
 	"\x16SummarizeLinesResponse\x12\x1a\n" +
 	"\bcurrency\x18\x01 \x01(\tR\bcurrency\x122\n" +
 	"\x15opening_balance_minor\x18\x02 \x01(\x03R\x13openingBalanceMinor\x122\n" +
@@ -1596,12 +1643,13 @@ const file_statement_v1_statement_proto_rawDesc = "" +
 	"\x11ListLinesResponse\x12(\n" +
 	"\x05lines\x18\x01 \x03(\v2\x12.statement.v1.LineR\x05lines\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x125\n" +
-	"\tstatement\x18\x03 \x01(\v2\x17.statement.v1.StatementR\tstatement\"s\n" +
+	"\tstatement\x18\x03 \x01(\v2\x17.statement.v1.StatementR\tstatement\"\x96\x01\n" +
 	"\x17ListPendingHoldsRequest\x12\x1c\n" +
 	"\x06parent\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x06parent\x12\x1b\n" +
 	"\tpage_size\x18\x02 \x01(\x05R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x03 \x01(\tR\tpageToken\"\xaa\x01\n" +
+	"page_token\x18\x03 \x01(\tR\tpageToken\x12!\n" +
+	"\fmin_sequence\x18\x04 \x01(\x03R\vminSequence\"\xaa\x01\n" +
 	"\x18ListPendingHoldsResponse\x12/\n" +
 	"\x05holds\x18\x01 \x03(\v2\x19.statement.v1.PendingHoldR\x05holds\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x125\n" +
