@@ -204,8 +204,9 @@ func (r *run) killAt(ctx context.Context, banks []*server, point string) error {
 	return errors.Join(r.restartBank(ctx, banks[0]), r.restartBank(ctx, banks[1]))
 }
 
-// failpointTimeout bounds the wait until a process under load reaches its failpoint.
-const failpointTimeout = 40 * time.Second
+// failpointTimeout bounds the wait until a process under load reaches its failpoint. It is short while the broker is
+// away for long, because then half of the points cannot be reached.
+const failpointTimeout, failpointTimeoutWithoutBroker = 40 * time.Second, 10 * time.Second
 
 // runToFailpoint starts a process with a failpoint and waits until it has died there.
 func (r *run) runToFailpoint(ctx context.Context, victim *server, point string) error {
@@ -214,7 +215,11 @@ func (r *run) runToFailpoint(ctx context.Context, victim *server, point string) 
 	if err := victim.process.Start(ctx); err != nil {
 		return err
 	}
-	err := pipes.Await(ctx, failpointTimeout, func(context.Context) error {
+	timeout := failpointTimeout
+	if r.brokerAway.Load() {
+		timeout = failpointTimeoutWithoutBroker
+	}
+	err := pipes.Await(ctx, timeout, func(context.Context) error {
 		if victim.process.Running() {
 			return fmt.Errorf("%s did not reach %s", victim.process.Name(), point)
 		}
