@@ -16,7 +16,7 @@ import (
 // near it.
 const MaxBody = 64 << 10
 
-// Version is the version of the three schemas that Encode writes.
+// Version is the version of the schemas that Encode writes.
 const Version = 1
 
 // ErrTooLong says that a body has more than MaxBody bytes.
@@ -24,7 +24,7 @@ var ErrTooLong = errors.New("command: the body is too long")
 
 // Message is a type of this package that travels as a record.
 type Message interface {
-	Command | Result | StatementRequest
+	Command | Result | StatementRequest | ChargeRequest | ChargeResult
 }
 
 // contract is the schema of a Message and the order of its fields in the Go type.
@@ -38,6 +38,8 @@ var contracts = sync.OnceValues(func() (map[reflect.Type]*contract, error) {
 		reflect.TypeFor[Command]():          {folder: "commands"},
 		reflect.TypeFor[Result]():           {folder: "command-results"},
 		reflect.TypeFor[StatementRequest](): {folder: "statement-requests"},
+		reflect.TypeFor[ChargeRequest]():    {folder: "charges"},
+		reflect.TypeFor[ChargeResult]():     {folder: "charge-results"},
 	}
 	for message, c := range all {
 		versions, err := schemas.Schemas(c.folder)

@@ -39,6 +39,11 @@ func TestMessagesComeBack(t *testing.T) {
 		roundTrip(t, command.Result{Kind: kind.Draw(t, "kind"), Status: command.Cancelled, Reason: text.Draw(t, "reason"), Sequence: number.Draw(t, "sequence"),
 			DecidedAtMillis: number.Draw(t, "decided"), PublishedAtMillis: number.Draw(t, "published")})
 		roundTrip(t, command.StatementRequest{UserID: text.Draw(t, "user"), Format: command.CAMT053, StartAtMillis: number.Draw(t, "start"), Email: text.Draw(t, "email")})
+		roundTrip(t, command.ChargeRequest{RequestID: text.Draw(t, "request"), Kind: command.Charge, MerchantID: text.Draw(t, "merchant"), Mode: command.TestMode,
+			AmountMinor: number.Draw(t, "amount"), Currency: "BRL", Capture: command.CaptureLater, SealedCard: text.Draw(t, "sealed"), AcceptedAtMillis: number.Draw(t, "accepted")})
+		roundTrip(t, command.ChargeResult{ChargeID: text.Draw(t, "charge"), Kind: command.Refund, Mode: command.LiveMode, Status: command.Rejected,
+			Code: text.Draw(t, "code"), Reason: text.Draw(t, "reason"), Message: text.Draw(t, "message"), ExpiresAtMillis: number.Draw(t, "expires"),
+			DecidedAtMillis: number.Draw(t, "decided")})
 	})
 }
 
