@@ -31,6 +31,20 @@ type Acquirer interface {
 	// answered OutcomeVoided. Answers OutcomeVoided, or OutcomeDeclined when the purchase had
 	// been declined. Idempotent.
 	Void(ctx context.Context, requestID, traceID string) (Decision, error)
+	// Refund gives back a part of an approved purchase, or all of it, and returns the name of the reversal,
+	// reversals/{uuid}. Idempotent by request id: the same reversal again answers the first, for ever.
+	// fault.FailedPrecondition says that less is left of the purchase, or nothing, and fault.NotFound that
+	// there is no such purchase. Both are final, because what was given back never comes back.
+	Refund(ctx context.Context, reversal Reversal) (name string, err error)
+}
+
+// Reversal is one giving back as it is sent to the bank.
+type Reversal struct {
+	RequestID   string // 1 to 64 characters out of A-Z a-z 0-9 . _ : -
+	TraceID     string // W3C trace id to go on with, or empty; no part of the identity
+	Purchase    string // purchases/{uuid}
+	AmountMinor int64  // minor units of the purchase's currency, 1 or more
+	Description string // for the payer's statement; empty keeps that of the purchase
 }
 
 // CardToken is what the bank gave for card data.

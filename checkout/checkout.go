@@ -9,6 +9,7 @@
 //	order.Service           prices it, trades the card for a token, stores it   order/
 //	charge.Charger          asks the bank, again and again within a deadline    charge/charger.go
 //	charge.Reconciler       ends orders that a crash or a deadline left open    charge/reconciler.go
+//	refund.Service          gives a paid order back, or a part of it            refund/refund.go
 //	Order                   which change is legal                               order.go
 //	Acquirer                the bank as this side sees it                       acquirer.go, bankrpc/
 //	batch.Orders            one commit for what is placed and ended together    batch/

@@ -41,8 +41,8 @@ func (p *Position) IsBefore(o *Order) bool {
 	return o.CreatedAt.Equal(p.PlacedAt) && slices.Compare(o.ID[:], p.ID[:]) < 0
 }
 
-// Filter says which orders are asked for. The zero Filter is all.
-type Filter struct {
+// OrderFilter says which orders are asked for. The zero OrderFilter is all.
+type OrderFilter struct {
 	States     []OrderState // none means all
 	Start, End time.Time    // when the order was placed, Start inclusive and End exclusive; zero means no bound
 	Store      string       // slug
@@ -52,7 +52,7 @@ type Filter struct {
 }
 
 // Has reports whether an order is asked for.
-func (f *Filter) Has(o *Order) bool {
+func (f *OrderFilter) Has(o *Order) bool {
 	switch {
 	case len(f.States) > 0 && !slices.Contains(f.States, o.State),
 		!f.Start.IsZero() && o.CreatedAt.Before(f.Start),
@@ -69,7 +69,7 @@ func (f *Filter) Has(o *Order) bool {
 // OrderQuery asks for a page of orders: up to Limit behind a position, the newest first.
 type OrderQuery struct {
 	Scope  Scope
-	Filter Filter
+	Filter OrderFilter
 	After  Position
 	Limit  int
 }

@@ -8,7 +8,8 @@ import (
 )
 
 // OrderState is where an order stands. An order starts Pending and ends, once, as
-// Approved or Declined. The numbers are stored: append only.
+// Approved or Declined. An approved order becomes PartiallyRefunded and Refunded as it is
+// given back. The numbers are stored: append only.
 type OrderState uint8
 
 // The states.
@@ -16,6 +17,8 @@ const (
 	Pending OrderState = iota + 1
 	Approved
 	Declined
+	PartiallyRefunded
+	Refunded
 )
 
 // String returns the state as the wire names it.
@@ -27,6 +30,10 @@ func (s OrderState) String() string {
 		return "APPROVED"
 	case Declined:
 		return "DECLINED"
+	case PartiallyRefunded:
+		return "PARTIALLY_REFUNDED"
+	case Refunded:
+		return "REFUNDED"
 	}
 	return "UNSPECIFIED"
 }
@@ -61,6 +68,7 @@ type Order struct {
 	Decline  Decline // zero unless Declined
 
 	PendingCharge PendingCharge // zero once ended
+	Refunds       []Refund      // in the order of their requests; nil when there is none
 
 	CreatedAt time.Time // UTC, whole milliseconds
 	EndedAt   time.Time // zero while Pending
@@ -209,12 +217,19 @@ func (o Order) end(decision Decision, now time.Time) Order {
 // moment is a time as it is stored and shown: UTC, whole milliseconds.
 func moment(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
 
-// UpdatedAt returns when a payer last saw the order change.
+// UpdatedAt returns when a payer last saw the order change: when it was placed, when it ended, or when money
+// was given back.
 func (o *Order) UpdatedAt() time.Time {
-	if o.EndedAt.IsZero() {
-		return o.CreatedAt
+	latest := o.CreatedAt
+	if !o.EndedAt.IsZero() {
+		latest = o.EndedAt
 	}
-	return o.EndedAt
+	for i := range o.Refunds {
+		if r := &o.Refunds[i]; r.State == RefundDone && r.EndedAt.After(latest) {
+			latest = r.EndedAt
+		}
+	}
+	return latest
 }
 
 // Authorization returns what the bank is asked for, the same at every try. The

@@ -125,6 +125,21 @@ type Claims interface {
 	Backlog(ctx context.Context) (Backlog, error)
 }
 
+// RefundClaims hands out the refunds that are due, as Claims does the orders.
+type RefundClaims interface {
+	// ClaimRefunds takes up to limit pending refunds that are due at now, the longest due first, and sets
+	// their NextAt to until.
+	ClaimRefunds(ctx context.Context, now, until time.Time, limit int) ([]ClaimedRefund, error)
+	// RefundBacklog returns how many refunds are pending and since when the oldest is.
+	RefundBacklog(ctx context.Context) (Backlog, error)
+}
+
+// ClaimedRefund is a pending refund of an order.
+type ClaimedRefund struct {
+	Order  Order
+	Refund ID
+}
+
 // OrderStore is the durable store of orders. It writes in sets, so that one commit serves
 // many callers.
 type OrderStore interface {
@@ -138,7 +153,8 @@ type OrderStore interface {
 	// refuses one of the orders. After any other error the outcome is unknown.
 	Write(ctx context.Context, set []*OrderWrite) error
 	// Change locks an order, applies change to it and stores the result durably, in one
-	// short transaction. When change fails nothing is stored, and Change returns the
+	// short transaction. A change of an ended order is one of its refunds: ErrRefundReused when
+	// the request of a new one has a refund of another order. When change fails nothing is stored, and Change returns the
 	// order as it is with that error. change may be called more than once; it must be pure.
 	// ErrNoOrder when there is none.
 	Change(ctx context.Context, id ID, change func(Order) (Order, error)) (Order, error)
@@ -161,7 +177,7 @@ type OrderWrite struct {
 // Backlog is how much work is open.
 type Backlog struct {
 	Open   int64
-	Oldest time.Time // when the oldest open order was placed; zero when none is
+	Oldest time.Time // when the oldest open order was placed, or the refund asked for; zero when none is
 }
 
 // Clock tells the time and waits. Domain code asks it instead of the machine.

@@ -175,6 +175,8 @@ const (
 	ProductPrefix = "products/"
 	StorePrefix   = "stores/"
 	OrderPrefix   = "orders/"
+	// RefundInfix stands between the name of an order and the id of a refund.
+	RefundInfix = "/refunds/"
 )
 
 // ParseProductName returns the slug in a name of the form products/{slug}; else

@@ -123,6 +123,23 @@ func (a *Acquirer) Void(ctx context.Context, requestID, traceID string) (checkou
 	return decision(answer.GetPurchase(), requestID)
 }
 
+// Refund implements checkout.Acquirer.
+func (a *Acquirer) Refund(ctx context.Context, asked checkout.Reversal) (string, error) {
+	answer, err := a.purchases.ReversePurchase(inTrace(ctx, asked.TraceID), &bankv1.ReversePurchaseRequest{
+		RequestId: asked.RequestID, Name: asked.Purchase, AmountMinor: asked.AmountMinor, Description: asked.Description,
+	})
+	reversal := answer.GetReversal()
+	switch {
+	case err != nil:
+		return "", serve.FromStatus(err)
+	case reversal.GetPurchase() != asked.Purchase || reversal.GetAmountMinor() != asked.AmountMinor:
+		return "", senseless("a reversal of another purchase or amount")
+	case reversal.GetName() == "":
+		return "", senseless("a reversal without a name")
+	}
+	return reversal.GetName(), nil
+}
+
 // inTrace returns ctx within the trace of the order: that of the request that placed it,
 // even when another process ends the order much later.
 func inTrace(ctx context.Context, traceID string) context.Context {

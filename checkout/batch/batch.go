@@ -20,6 +20,7 @@ import (
 type Store interface {
 	checkout.OrderStore
 	checkout.Claims
+	checkout.RefundClaims
 }
 
 // Config is the configuration of Orders. Store is required; the rest is that of
@@ -34,6 +35,7 @@ type Config struct {
 // Orders stores orders in batches. Make one with New; it is safe for concurrent use.
 type Orders struct {
 	checkout.Claims
+	checkout.RefundClaims
 	store   Store
 	batches *groupcommit.Executor[*checkout.OrderWrite, error]
 }
@@ -58,8 +60,9 @@ var answers = groupcommit.Answers{
 // New returns Orders on a store. Close ends them.
 func New(config Config) *Orders {
 	return &Orders{
-		Claims: config.Store,
-		store:  config.Store,
+		Claims:       config.Store,
+		RefundClaims: config.Store,
+		store:        config.Store,
 		batches: groupcommit.New(groupcommit.Config[*checkout.OrderWrite, error]{
 			Store:   writer{config.Store},
 			Failed:  func(err error) error { return err },

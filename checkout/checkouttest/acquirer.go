@@ -36,6 +36,8 @@ func TestAcquirer(t *testing.T, open func(testing.TB) AcquirerFixture) {
 		{"a void of a declined purchase answers the decline", voidOfDecline},
 		{"a purchase that arrives after its void is voided", voidFirst},
 		{"equal purchases at once are one", equalAtOnce},
+		{"a purchase is given back in parts, each once, and never more than it was", givenBackInParts},
+		{"what was not paid is not given back", nothingToGiveBack},
 	} {
 		t.Run(rule.name, func(t *testing.T) { rule.show(t, open(t)) })
 	}
@@ -195,5 +197,49 @@ func equalAtOnce(t *testing.T, f AcquirerFixture) {
 	running.Wait()
 	for _, decision := range decisions {
 		require.Equal(t, decisions[0], decision)
+	}
+}
+
+func givenBackInParts(t *testing.T, f AcquirerFixture) {
+	authorization := f.authorization(t, f.Good)
+	approved, err := f.Acquirer.Authorize(t.Context(), authorization)
+	require.NoError(t, err)
+	reversal := func(amount int64) checkout.Reversal {
+		return checkout.Reversal{RequestID: NewID(t).String(), Purchase: approved.Purchase, AmountMinor: amount, Description: "Um a menos"}
+	}
+	part, rest := reversal(1000), reversal(authorization.Amount.Minor-1000)
+	name, err := f.Acquirer.Refund(t.Context(), part)
+	require.NoError(t, err)
+	require.Regexp(t, "^reversals/", name)
+	for range 2 {
+		part.TraceID = ""
+		again, err := f.Acquirer.Refund(t.Context(), part)
+		require.NoError(t, err)
+		require.Equal(t, name, again)
+	}
+	other := part
+	other.AmountMinor++
+	_, err = f.Acquirer.Refund(t.Context(), other)
+	require.Equal(t, fault.Aborted, fault.CodeOf(err))
+	_, err = f.Acquirer.Refund(t.Context(), reversal(rest.AmountMinor+1))
+	require.Equal(t, fault.FailedPrecondition, fault.CodeOf(err))
+	second, err := f.Acquirer.Refund(t.Context(), rest)
+	require.NoError(t, err)
+	require.NotEqual(t, name, second)
+	_, err = f.Acquirer.Refund(t.Context(), reversal(1))
+	require.Equal(t, fault.FailedPrecondition, fault.CodeOf(err))
+}
+
+func nothingToGiveBack(t *testing.T, f AcquirerFixture) {
+	declined, err := f.Acquirer.Authorize(t.Context(), f.authorization(t, f.Declining))
+	require.NoError(t, err)
+	voiding := f.authorization(t, f.Good)
+	voided, err := f.Acquirer.Authorize(t.Context(), voiding)
+	require.NoError(t, err)
+	_, err = f.Acquirer.Void(t.Context(), voiding.RequestID, "")
+	require.NoError(t, err)
+	for _, purchase := range []string{declined.Purchase, voided.Purchase, "purchases/" + NewID(t).String()} {
+		_, err = f.Acquirer.Refund(t.Context(), checkout.Reversal{RequestID: NewID(t).String(), Purchase: purchase, AmountMinor: 1})
+		require.Contains(t, []fault.Code{fault.FailedPrecondition, fault.NotFound}, fault.CodeOf(err))
 	}
 }

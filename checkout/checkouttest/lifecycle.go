@@ -72,10 +72,17 @@ func TestLifecycle(t *testing.T, open func(testing.TB) Store) {
 		{"a crash at any failpoint loses and doubles nothing", crashed},
 		{"a void the bank does not answer is sent until it does", voidedInTheEnd},
 		{"a purchase that arrives after its void is not kept", arrivesAfterVoid},
+		{"a paid order is refunded in parts and no further", refunded},
+		{"a refund is made once, however often it is asked for", refundRepeated},
+		{"what is not the requester's to refund is not there", refundedByNobodyElse},
+		{"a refund that the bank does not answer is made later", refundedLater},
+		{"a refund that the bank refuses for good frees its amount", refundRefused},
+		{"a crash at any failpoint loses and doubles no refund", refundCrashed},
 	} {
 		t.Run(rule.name, func(t *testing.T) { rule.show(newScene(t, open(t))) })
 	}
 	t.Run("a hundred equal requests at once charge once and get the same answer", func(t *testing.T) { hundredAtOnce(t, open(t)) })
+	t.Run("refunds at once by two processes are together no more than was paid", func(t *testing.T) { refundsAtOnce(t, open(t)) })
 	t.Run("a caller out of time is answered with the pending order", func(t *testing.T) { outOfTime(t, open(t)) })
 	t.Run("two processes place and reconcile side by side while calls fail", func(t *testing.T) { sideBySide(t, open(t)) })
 }

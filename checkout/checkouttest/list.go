@@ -68,7 +68,7 @@ func ordersAreListed(t *testing.T, store shelf) {
 		}
 	}
 	page, err := store.List(t.Context(), checkout.OrderQuery{
-		Scope: checkout.Scope{Owner: "user:ada"}, Filter: checkout.Filter{States: []checkout.OrderState{checkout.Declined}}, Limit: 5,
+		Scope: checkout.Scope{Owner: "user:ada"}, Filter: checkout.OrderFilter{States: []checkout.OrderState{checkout.Declined}}, Limit: 5,
 	})
 	require.NoError(t, err)
 	require.Len(t, page, 1)
@@ -78,7 +78,7 @@ func ordersAreListed(t *testing.T, store shelf) {
 	require.Equal(t, whole, page[0], "a listed order is the order")
 }
 
-// listsFollowTheFilter holds the lists of any filter against Filter.Has, page by page, on orders many of
+// listsFollowTheFilter holds the lists of any filter against OrderFilter.Has, page by page, on orders many of
 // which were placed at the same moment.
 func listsFollowTheFilter(t *testing.T, store shelf) {
 	const orders = 40
@@ -106,7 +106,7 @@ func listsFollowTheFilter(t *testing.T, store shelf) {
 		}
 		query := checkout.OrderQuery{
 			Scope: rapid.SampledFrom([]checkout.Scope{{All: true}, {Caller: "shop"}, {Owner: "user:1"}, {Caller: "shop", Owner: "user:2"}, {All: true, Owner: "user:0"}}).Draw(r, "scope"),
-			Filter: checkout.Filter{
+			Filter: checkout.OrderFilter{
 				States: rapid.SliceOfDistinct(rapid.SampledFrom([]checkout.OrderState{checkout.Pending, checkout.Approved, checkout.Declined}), rapid.ID).Draw(r, "states"),
 				Start:  minute("start"), End: minute("end"),
 				Store:    rapid.SampledFrom([]string{"", "coffee", "books", "none"}).Draw(r, "store"),

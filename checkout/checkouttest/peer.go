@@ -292,6 +292,20 @@ func (p *Peer) VoidPurchase(ctx context.Context, in *bankv1.VoidPurchaseRequest)
 	return &bankv1.VoidPurchaseResponse{Purchase: p.purchase(in.GetRequestId(), decision)}, nil
 }
 
+// ReversePurchase implements bankv1.PurchaseServiceServer.
+func (p *Peer) ReversePurchase(ctx context.Context, in *bankv1.ReversePurchaseRequest) (*bankv1.ReversePurchaseResponse, error) {
+	p.note(ctx, func(*Sent) {})
+	name, err := p.Bank.Refund(ctx, checkout.Reversal{
+		RequestID: in.GetRequestId(), Purchase: in.GetName(), AmountMinor: in.GetAmountMinor(), Description: in.GetDescription(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &bankv1.ReversePurchaseResponse{Reversal: &bankv1.Reversal{
+		Name: name, Purchase: in.GetName(), AmountMinor: in.GetAmountMinor(), Currency: "BRL",
+	}}, nil
+}
+
 func (p *Peer) purchase(requestID string, decision checkout.Decision) *bankv1.Purchase {
 	purchase := &bankv1.Purchase{Name: decision.Purchase, RequestId: requestID}
 	switch decision.Outcome {

@@ -12,6 +12,7 @@ type Store interface {
 	checkout.CatalogueEditor
 	checkout.OrderStore
 	checkout.Claims
+	checkout.RefundClaims
 	merchant.Store
 }
 

@@ -13,6 +13,7 @@ import (
 	"codebank.dev/checkout/charge"
 	"codebank.dev/checkout/order"
 	"codebank.dev/checkout/product"
+	"codebank.dev/checkout/refund"
 	"codebank.dev/platform/failpoint"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/pan"
@@ -57,6 +58,8 @@ type Shop struct {
 	Orders     *order.Service
 	Charger    *charge.Charger
 	Reconciler *charge.Reconciler
+	Refunds    *refund.Service
+	Refunder   *refund.Refunder
 
 	life *life
 }
@@ -80,6 +83,11 @@ func NewShop(t T, setting Setting) *Shop {
 		Catalogue: product.NewCache(store, setting.Clock), Orders: orders, Acquirer: bank,
 		Charger: s.Charger, Clock: setting.Clock, Random: rand.Reader, Failpoint: setting.Hook,
 	}
+	s.Refunder = &refund.Refunder{
+		Acquirer: bank, Pending: orders, Claims: orders, Clock: setting.Clock,
+		Logger: slog.New(slog.DiscardHandler), Limits: setting.Limits, Failpoint: setting.Hook,
+	}
+	s.Refunds = &refund.Service{Orders: orders, Refunder: s.Refunder, Random: rand.Reader, Failpoint: setting.Hook}
 	return s
 }
 
@@ -99,19 +107,35 @@ func Request(t testing.TB, requestID, number string) order.Request {
 	}
 }
 
-// ReconcileAll makes passes until no order is open, at most so many, moving the clock in
-// between so that every order comes due. It returns how many orders are left open.
+// RefundRequest returns a request of the shop for a refund of an order; 0 is all that is left.
+func RefundRequest(order checkout.ID, requestID string, amount int64) refund.Request {
+	return refund.Request{
+		By: Program("shop"), Order: checkout.OrderPrefix + order.String(),
+		RefundRequest: checkout.RefundRequest{
+			Caller: "shop", RequestID: requestID, AskedBy: "shop", TraceID: "4bf92f3577b34da6a3ce929d0e0e4736", Asked: amount, Reason: "Devolvido",
+		},
+	}
+}
+
+// ReconcileAll makes passes until no order and no refund is open, at most so many, moving the clock in
+// between so that every order comes due. It returns how many are left open.
 func (s *Shop) ReconcileAll(ctx context.Context, clock *Clock, passes int) (open int64, err error) {
 	for range passes {
 		clock.Advance(time.Minute + s.Charger.Limits().Lease())
 		if _, err := s.Reconciler.Pass(ctx); err != nil {
 			return 0, err
 		}
-		backlog, err := s.Store.Backlog(ctx)
-		if err != nil || backlog.Open == 0 {
+		if _, err := s.Refunder.Pass(ctx); err != nil {
 			return 0, err
 		}
-		open = backlog.Open
+		orders, err := s.Store.Backlog(ctx)
+		if err != nil {
+			return 0, err
+		}
+		refunds, err := s.Store.RefundBacklog(ctx)
+		if open = orders.Open + refunds.Open; err != nil || open == 0 {
+			return 0, err
+		}
 	}
 	return open, nil
 }
@@ -163,6 +187,10 @@ func (m mortalAcquirer) Void(ctx context.Context, requestID, traceID string) (ch
 	return live(m.life, func() (checkout.Decision, error) { return m.bank.Void(ctx, requestID, traceID) })
 }
 
+func (m mortalAcquirer) Refund(ctx context.Context, reversal checkout.Reversal) (string, error) {
+	return live(m.life, func() (string, error) { return m.bank.Refund(ctx, reversal) })
+}
+
 type mortalStore struct {
 	Store
 	life *life
@@ -187,4 +215,8 @@ func (m mortalStore) Change(ctx context.Context, id checkout.ID, change func(che
 
 func (m mortalStore) Claim(ctx context.Context, now, until time.Time, limit int) ([]checkout.Order, error) {
 	return live(m.life, func() ([]checkout.Order, error) { return m.Store.Claim(ctx, now, until, limit) })
+}
+
+func (m mortalStore) ClaimRefunds(ctx context.Context, now, until time.Time, limit int) ([]checkout.ClaimedRefund, error) {
+	return live(m.life, func() ([]checkout.ClaimedRefund, error) { return m.Store.ClaimRefunds(ctx, now, until, limit) })
 }

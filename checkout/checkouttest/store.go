@@ -33,6 +33,8 @@ func TestStore(t *testing.T, open func(testing.TB) Store) {
 		{"a set is written but for what is taken or has changed", setIsWritten},
 		{"a change made from an order as it was is made again from the order as it is", changeIsMadeAgain},
 		{"orders of many callers share writes", manyShareWrites},
+		{"a refund is stored with its order, claimed, and ended once", refundIsStored},
+		{"refunds of one order follow each other, and are no more than was paid", refundsFollowEachOther},
 		{"claiming takes what is due, longest due first, and leases it", claimTakesWhatIsDue},
 		{"claims made at once do not overlap", claimsDoNotOverlap},
 		{"the backlog counts what is open", backlogCountsOpen},

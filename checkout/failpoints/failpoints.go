@@ -18,6 +18,14 @@ const (
 	AfterVoidAnswer failpoint.Point = "after-void-answer"
 )
 
+// The points of checkout in the life of a refund, in the order in which it passes them.
+const (
+	// RefundStored: the refund is stored and its amount reserved, the bank has not been asked.
+	RefundStored failpoint.Point = "refund-stored"
+	// AfterRefundAnswer: the bank has given back or has refused, the answer is not stored.
+	AfterRefundAnswer failpoint.Point = "after-refund-answer"
+)
+
 // The points of checkout's store.
 const (
 	// OrdersMigrated: a migration of checkout's database is committed, the next is not begun.
@@ -39,6 +47,10 @@ const (
 	OrderChangedUnderLock failpoint.Point = "order-changed-under-lock"
 	// OrdersClaimed: open orders are claimed, nothing was done about them.
 	OrdersClaimed failpoint.Point = "orders-claimed"
+	// RefundChanged: a refund or a change of one is stored, the caller was not told.
+	RefundChanged failpoint.Point = "refund-changed"
+	// RefundsClaimed: pending refunds are claimed, nothing was done about them.
+	RefundsClaimed failpoint.Point = "refunds-claimed"
 )
 
 // Order returns the points in the life of an order.
@@ -46,7 +58,12 @@ func Order() []failpoint.Point {
 	return []failpoint.Point{AfterToken, BeforeBankCall, AfterBankAnswer, AfterVoidDecision, AfterVoidAnswer}
 }
 
+// Refund returns the points in the life of a refund, those of the store included.
+func Refund() []failpoint.Point {
+	return []failpoint.Point{RefundStored, AfterRefundAnswer, RefundChanged, RefundsClaimed}
+}
+
 // All returns the points of checkout.
 func All() []failpoint.Point {
-	return append(Order(), OrdersMigrated, CatalogueSeeded, ActDone, SecretUsed, SecretStored, OrderStored, OrderChanged, OrderChangedUnderLock, OrdersClaimed)
+	return append(append(Order(), Refund()...), OrdersMigrated, CatalogueSeeded, ActDone, SecretUsed, SecretStored, OrderStored, OrderChanged, OrderChangedUnderLock, OrdersClaimed)
 }

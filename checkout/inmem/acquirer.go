@@ -51,6 +51,7 @@ type Acquirer struct {
 	mutex     sync.Mutex
 	tokens    map[string]*token
 	purchases map[string]*purchase
+	reversals map[string]*reversal        // by request id
 	declines  map[string]checkout.Decline // by last four
 	script    []Fault
 	away      bool
@@ -69,6 +70,13 @@ type purchase struct {
 	authorization checkout.Authorization
 	decision      checkout.Decision
 	voided        bool
+	givenBack     int64 // by reversals
+}
+
+// reversal is what the bank stores for a request id of a reversal.
+type reversal struct {
+	asked checkout.Reversal
+	name  string
 }
 
 var _ checkout.Acquirer = (*Acquirer)(nil)
@@ -79,6 +87,7 @@ func NewAcquirer(clock checkout.Clock) *Acquirer {
 		clock:     clock,
 		tokens:    make(map[string]*token),
 		purchases: make(map[string]*purchase),
+		reversals: make(map[string]*reversal),
 		declines:  make(map[string]checkout.Decline),
 	}
 }
@@ -125,15 +134,17 @@ func (a *Acquirer) Heal() {
 	a.script, a.away = nil, false
 }
 
-// Kept returns the amounts of the purchases that were approved and not given back, by
+// Kept returns what is left of the purchases that were approved and not given back, by
 // request id.
 func (a *Acquirer) Kept() map[string]money.Amount {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	kept := make(map[string]money.Amount)
 	for id, p := range a.purchases {
-		if p.decision.Outcome == checkout.OutcomeApproved && !p.voided {
-			kept[id] = p.authorization.Amount
+		left := p.authorization.Amount
+		left.Minor -= p.givenBack
+		if p.decision.Outcome == checkout.OutcomeApproved && !p.voided && left.Minor > 0 {
+			kept[id] = left
 		}
 	}
 	return kept
@@ -208,6 +219,34 @@ func (a *Acquirer) Void(ctx context.Context, requestID, _ string) (checkout.Deci
 		p.voided = true
 		return checkout.Decision{Outcome: checkout.OutcomeVoided, Purchase: p.decision.Purchase}, nil
 	})
+}
+
+// Refund implements checkout.Acquirer.
+func (a *Acquirer) Refund(ctx context.Context, asked checkout.Reversal) (string, error) {
+	return call(ctx, a, func() (string, error) { return a.reverse(asked) })
+}
+
+func (a *Acquirer) reverse(asked checkout.Reversal) (string, error) {
+	asked.TraceID = ""
+	if earlier, ok := a.reversals[asked.RequestID]; ok {
+		if earlier.asked != asked {
+			return "", fault.New(fault.Aborted, "REQUEST_ID_REUSED", "Used before.")
+		}
+		return earlier.name, nil
+	}
+	for _, p := range a.purchases {
+		if p.decision.Purchase != asked.Purchase || p.decision.Outcome != checkout.OutcomeApproved {
+			continue
+		}
+		if left := p.authorization.Amount.Minor - p.givenBack; p.voided || asked.AmountMinor < 1 || asked.AmountMinor > left {
+			return "", fault.New(fault.FailedPrecondition, "AMOUNT_ABOVE_LEFT", "The amount is more than what is left of the purchase.")
+		}
+		p.givenBack += asked.AmountMinor
+		name := fmt.Sprintf("reversals/00000000-0000-4000-8000-%012d", len(a.reversals)+1)
+		a.reversals[asked.RequestID] = &reversal{asked, name}
+		return name, nil
+	}
+	return "", fault.New(fault.NotFound, "PURCHASE_NOT_FOUND", "There is no such purchase.")
 }
 
 // nextName returns the name of a new purchase.

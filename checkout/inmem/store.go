@@ -38,6 +38,7 @@ var (
 	_ checkout.CatalogueEditor = (*Store)(nil)
 	_ checkout.OrderStore      = (*Store)(nil)
 	_ checkout.Claims          = (*Store)(nil)
+	_ checkout.RefundClaims    = (*Store)(nil)
 	_ merchant.Store           = (*Store)(nil)
 )
 
@@ -126,8 +127,66 @@ func (s *Store) Change(_ context.Context, id checkout.ID, change func(checkout.O
 	if err != nil {
 		return clone(order), err
 	}
+	for i := len(order.Refunds); i < len(changed.Refunds); i++ {
+		if s.isRefundRequest(&changed.Refunds[i]) {
+			return clone(order), checkout.ErrRefundReused
+		}
+	}
 	s.orders[id] = clone(changed)
 	return changed, nil
+}
+
+// isRefundRequest reports whether a stored refund has the request of a new one.
+func (s *Store) isRefundRequest(r *checkout.Refund) bool {
+	for _, order := range s.orders {
+		if order.RefundOf(r.Caller, r.RequestID) != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// ClaimRefunds implements checkout.RefundClaims.
+func (s *Store) ClaimRefunds(_ context.Context, now, until time.Time, limit int) ([]checkout.ClaimedRefund, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	var due []*checkout.Refund
+	of := make(map[checkout.ID]checkout.ID)
+	for _, order := range s.orders {
+		for i := range order.Refunds { // The array is the stored order's.
+			if r := &order.Refunds[i]; r.State == checkout.RefundPending && !r.NextAt.After(now) {
+				due, of[r.ID] = append(due, r), order.ID
+			}
+		}
+	}
+	slices.SortFunc(due, func(a, b *checkout.Refund) int {
+		return cmp.Or(a.NextAt.Compare(b.NextAt), slices.Compare(a.ID[:], b.ID[:]))
+	})
+	var claimed []checkout.ClaimedRefund
+	for _, r := range due[:min(limit, len(due))] {
+		r.NextAt = until
+		claimed = append(claimed, checkout.ClaimedRefund{Order: clone(s.orders[of[r.ID]]), Refund: r.ID})
+	}
+	return claimed, nil
+}
+
+// RefundBacklog implements checkout.RefundClaims.
+func (s *Store) RefundBacklog(context.Context) (checkout.Backlog, error) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	var backlog checkout.Backlog
+	for _, order := range s.orders {
+		for _, r := range order.Refunds {
+			if r.State != checkout.RefundPending {
+				continue
+			}
+			if backlog.Open == 0 || r.CreatedAt.Before(backlog.Oldest) {
+				backlog.Oldest = r.CreatedAt
+			}
+			backlog.Open++
+		}
+	}
+	return backlog, nil
 }
 
 // Claim implements checkout.Claims.
@@ -181,5 +240,6 @@ func (s *Store) ForgetOwners() {
 // clone returns an order that shares nothing with the given one.
 func clone(order checkout.Order) checkout.Order {
 	order.Items = slices.Clone(order.Items)
+	order.Refunds = slices.Clone(order.Refunds)
 	return order
 }

@@ -19,7 +19,7 @@ const (
 type ListRequest struct {
 	By     checkout.Requester
 	User   string // user:{uuid}: the orders of this user only; empty for all
-	Filter checkout.Filter
+	Filter checkout.OrderFilter
 	After  checkout.Position // zero for the first page
 	Size   int32             // 0 means DefaultPageSize; above MaxPageSize means MaxPageSize
 }

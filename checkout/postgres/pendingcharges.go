@@ -6,6 +6,7 @@ import (
 
 	"codebank.dev/checkout"
 	"codebank.dev/checkout/failpoints"
+	"codebank.dev/platform/failpoint"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -28,6 +29,7 @@ const (
 func (s *Store) Change(ctx context.Context, id checkout.ID, change func(checkout.Order) (checkout.Order, error)) (checkout.Order, error) {
 	var order checkout.Order
 	var refusal error
+	var point failpoint.Point
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, lockOrder, [16]byte(id))
 		if err != nil {
@@ -36,9 +38,25 @@ func (s *Store) Change(ctx context.Context, id checkout.ID, change func(checkout
 		if order, err = onlyOrder(rows); err != nil {
 			return err
 		}
+		if order.State != checkout.Pending {
+			if order.Refunds, err = lockedRefunds(ctx, tx, id); err != nil {
+				return err
+			}
+		}
 		var changed checkout.Order
 		if changed, refusal = change(order); refusal != nil {
 			return nil
+		}
+		point = failpoints.OrderChangedUnderLock
+		if order.State != checkout.Pending {
+			point = failpoints.RefundChanged
+			taken, err := writeRefunds(ctx, tx, &order, &changed)
+			if taken {
+				refusal = checkout.ErrRefundReused
+				return nil
+			}
+			order = changed
+			return err
 		}
 		order = changed
 		return update(ctx, tx, &changed)
@@ -46,7 +64,7 @@ func (s *Store) Change(ctx context.Context, id checkout.ID, change func(checkout
 	if err != nil {
 		return checkout.Order{}, translate(err)
 	}
-	s.failpoint.At(failpoints.OrderChangedUnderLock)
+	s.failpoint.At(point)
 	return order, refusal
 }
 
@@ -70,9 +88,5 @@ func (s *Store) Claim(ctx context.Context, now, until time.Time, limit int) ([]c
 
 // Backlog implements checkout.Claims.
 func (s *Store) Backlog(ctx context.Context) (checkout.Backlog, error) {
-	var backlog checkout.Backlog
-	var oldest *time.Time
-	err := s.pool.QueryRow(ctx, openOrders).Scan(&backlog.Open, &oldest)
-	backlog.Oldest = timeOf(oldest)
-	return backlog, translate(err)
+	return s.backlog(ctx, openOrders)
 }

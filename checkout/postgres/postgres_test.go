@@ -46,7 +46,7 @@ func openDatabase(t testing.TB) *database {
 
 func (d *database) empty(t testing.TB) checkouttest.Store {
 	t.Helper()
-	_, err := d.conn.Exec(t.Context(), "TRUNCATE orders, order_items, products, stores, merchants, merchant_members, merchant_secrets, merchant_sequences, acts")
+	_, err := d.conn.Exec(t.Context(), "TRUNCATE orders, order_items, refunds, products, stores, merchants, merchant_members, merchant_secrets, merchant_sequences, acts")
 	require.NoError(t, err)
 	return d.store
 }

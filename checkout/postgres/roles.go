@@ -25,7 +25,8 @@ func Schema() database.Schema {
 		"products": "SELECT INSERT UPDATE",
 		// The triggers of stores and products count the version as whoever changes them.
 		"catalogue":   "SELECT UPDATE(version,changed_by)",
-		"orders":      "SELECT INSERT UPDATE(" + changing + ")",
+		"orders":      "SELECT INSERT UPDATE(" + changing + ",refunded_minor)",
+		"refunds":     "SELECT INSERT UPDATE(state,reversal,refusal_reason,refusal_message,tries,next_at,ended_at)",
 		"order_items": "SELECT INSERT",
 		"secrets":     "SELECT INSERT",
 

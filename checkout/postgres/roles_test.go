@@ -18,7 +18,7 @@ func TestTheProgramChangesNoOrderButWhatIsOpen(t *testing.T) {
 	defer conn.Close(context.Background())
 	for _, statement := range []string{
 		"UPDATE orders SET total_minor = 1", "UPDATE orders SET owner = ''", "DELETE FROM orders", "TRUNCATE orders", "UPDATE order_items SET quantity = 1",
-		"DELETE FROM order_items", "DELETE FROM products", "UPDATE secrets SET value = ''", "DELETE FROM merchants", "UPDATE merchant_secrets SET hash = ''", "DELETE FROM merchant_secrets",
+		"DELETE FROM order_items", "DELETE FROM products", "DELETE FROM refunds", "UPDATE refunds SET amount_minor = 1", "UPDATE secrets SET value = ''", "DELETE FROM merchants", "UPDATE merchant_secrets SET hash = ''", "DELETE FROM merchant_secrets",
 		"UPDATE acts SET fingerprint = ''", "DELETE FROM acts", "UPDATE audit_log SET who = ''", "DELETE FROM audit_log", "DELETE FROM audit_head", "DELETE FROM migrations", "CREATE TABLE mine ()",
 		"DROP TABLE orders", "ALTER TABLE orders DISABLE TRIGGER ALL", "ALTER TABLE orders ADD COLUMN mine integer",
 		"CREATE OR REPLACE FUNCTION guard_orders() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",

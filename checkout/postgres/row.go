@@ -19,7 +19,7 @@ const columns = `o.id, o.caller, o.owner, o.request_id, o.fingerprint, o.trace_i
 	o.token, o.token_expires_at, o.tries, o.next_at, o.voiding, o.created_at, o.ended_at,
 	(SELECT jsonb_agg(jsonb_build_object('product', i.product, 'name', i.name,
 		'quantity', i.quantity, 'unit_price', i.unit_price_minor) ORDER BY i.line)
-		FROM order_items i WHERE i.order_id = o.id)`
+		FROM order_items i WHERE i.order_id = o.id), ` + refundColumns
 
 // item is a line of an order as columns shows it.
 type item struct {
@@ -30,21 +30,24 @@ type item struct {
 }
 
 // scanOrder reads columns.
-func scanOrder(row pgx.CollectableRow) (checkout.Order, error) {
+func scanOrder(row pgx.CollectableRow) (checkout.Order, error) { return scanOrderAnd(row) }
+
+// scanOrderAnd reads columns, and what stands behind them.
+func scanOrderAnd(row pgx.CollectableRow, more ...any) (checkout.Order, error) {
 	var (
 		o                               checkout.Order
 		id                              [16]byte
-		fingerprint, items              []byte
+		fingerprint, items, refunds     []byte
 		currency                        string
 		token                           *string
 		tokenExpiresAt, nextAt, endedAt *time.Time
 		state, voiding                  int16
 	)
-	err := row.Scan(&id, &o.Caller, &o.Owner, &o.RequestID, &fingerprint, &o.TraceID, &state,
+	err := row.Scan(append([]any{&id, &o.Caller, &o.Owner, &o.RequestID, &fingerprint, &o.TraceID, &state,
 		&o.Store.Slug, &o.Store.Name, &o.Store.CategoryCode, &o.Store.City, &o.Store.Country,
 		&o.Total.Minor, &currency, &o.Description, &o.Attempt, &o.CardBrand, &o.CardLast4,
 		&o.Purchase, &o.Decline.Code, &o.Decline.Reason, &o.Decline.Message,
-		&token, &tokenExpiresAt, &o.PendingCharge.Tries, &nextAt, &voiding, &o.CreatedAt, &endedAt, &items)
+		&token, &tokenExpiresAt, &o.PendingCharge.Tries, &nextAt, &voiding, &o.CreatedAt, &endedAt, &items, &refunds}, more...)...)
 	if err != nil {
 		return checkout.Order{}, err
 	}
@@ -58,6 +61,9 @@ func scanOrder(row pgx.CollectableRow) (checkout.Order, error) {
 		o.PendingCharge.Token = checkout.NewToken(*token)
 	}
 	if o.Total.Currency, err = money.ParseCurrency(currency); err != nil {
+		return checkout.Order{}, err
+	}
+	if o.Refunds, err = scanRefunds(refunds); err != nil {
 		return checkout.Order{}, err
 	}
 	o.Items, err = scanItems(items)

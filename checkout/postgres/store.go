@@ -14,6 +14,7 @@
 //	orders.go          checkout.OrderStore: one order
 //	list.go            checkout.OrderStore: lists of orders
 //	pendingcharges.go  checkout.Claims, and a change under the order's lock
+//	refunds.go         checkout.RefundClaims, and the refunds of an order
 //	row.go             an order as a row, both ways
 package postgres
 
@@ -36,6 +37,7 @@ var (
 	_ checkout.CatalogueEditor = (*Store)(nil)
 	_ checkout.OrderStore      = (*Store)(nil)
 	_ checkout.Claims          = (*Store)(nil)
+	_ checkout.RefundClaims    = (*Store)(nil)
 	_ merchant.Store           = (*Store)(nil)
 )
 
@@ -60,7 +62,7 @@ var settings = map[string]string{
 // needs is what calls do with the tables; the checkout is not ready without it.
 var needs = database.Needs{
 	"catalogue": "SELECT UPDATE", "products": "SELECT INSERT UPDATE", "stores": "SELECT INSERT",
-	"orders": "SELECT INSERT UPDATE", "order_items": "SELECT INSERT",
+	"orders": "SELECT INSERT UPDATE", "order_items": "SELECT INSERT", "refunds": "SELECT INSERT UPDATE",
 	"merchants": "SELECT INSERT UPDATE", "merchant_members": "SELECT INSERT DELETE", "merchant_secrets": "SELECT INSERT UPDATE",
 	"acts": "SELECT INSERT UPDATE", "audit_log": table.Needs["audit_log"], "audit_head": table.Needs["audit_head"],
 }

@@ -36,6 +36,18 @@ func TestTheDatabaseRepeatsTheRules(t *testing.T) {
 	ended := create("ended", func(o checkout.Order) (checkout.Order, error) {
 		return o.Answered(checkout.Decision{Outcome: checkout.OutcomeApproved, Purchase: "purchases/1"}, now)
 	})
+	refund := checkouttest.NewID(t)
+	refunding := create("refunding", func(o checkout.Order) (checkout.Order, error) {
+		return o.Answered(checkout.Decision{Outcome: checkout.OutcomeApproved, Purchase: "purchases/3"}, now)
+	})
+	refunding, err := orders.Change(t.Context(), refunding, func(o checkout.Order) (checkout.Order, error) {
+		return o.Refunding(refund, checkouttest.RefundRequest(o.ID, "f1", 100).RefundRequest, now, now)
+	})
+	require.NoError(t, err)
+	const insertRefund = `INSERT INTO refunds (id, order_id, caller, request_id, asked_by, asked_minor, amount_minor, reason, trace_id, state,
+		reversal, refusal_reason, refusal_message, tries, next_at, created_at)
+		SELECT gen_random_uuid(), $1, 'shop', 'f2', 'shop', 0, 1, '', '', 1, '', '', '', 0, now(), now()`
+	const doneRefund = `UPDATE refunds SET state = 2, reversal = 'reversals/1', next_at = NULL, ended_at = now() WHERE order_id = $1`
 	const approve = `UPDATE orders SET state = 2, purchase = 'purchases/2', token = NULL, token_expires_at = NULL,
 		next_at = NULL, voiding = 0, tries = 0, ended_at = now() WHERE id = $1`
 	for _, rule := range []struct {
@@ -58,7 +70,19 @@ func TestTheDatabaseRepeatsTheRules(t *testing.T) {
 		{"an order is not deleted", `DELETE FROM orders WHERE id = $1`, ended},
 		{"an item does not change", `UPDATE order_items SET quantity = 1 WHERE order_id = $1`, pending},
 		{"an item is not deleted", `DELETE FROM order_items WHERE order_id = $1`, pending},
-		{"there is no fourth state", `UPDATE orders SET state = 4 WHERE id = $1`, pending},
+		{"there is no sixth state", `UPDATE orders SET state = 6 WHERE id = $1`, pending},
+		{"an order that was not paid is not refunded", strings.Replace(approve, "state = 2", "refunded_minor = 1, state = 4", 1), pending},
+		{"an order is not refunded without a refund", `UPDATE orders SET state = 4, refunded_minor = 1 WHERE id = $1`, ended},
+		{"a pending refund gives nothing back", `UPDATE orders SET state = 4, refunded_minor = 100 WHERE id = $1`, refunding},
+		{"what is refunded is of an order that was paid", insertRefund, pending},
+		{"no more is refunded than was paid", strings.Replace(insertRefund, "0, 1,", "0, 20871,", 1), refunding},
+		{"a refund begins pending", strings.Replace(insertRefund, "'', 1, ''", "'', 2, 'reversals/1'", 1), refunding},
+		{"an order says what its refunds say", doneRefund, refunding},
+		{"a refund that is done has a reversal", strings.Replace(doneRefund, "'reversals/1'", "''", 1), refunding},
+		{"a refund that was refused has a reason", strings.Replace(strings.Replace(doneRefund, "state = 2", "state = 3", 1), "'reversals/1'", "''", 1), refunding},
+		{"an amount that is reserved does not change", `UPDATE refunds SET amount_minor = 1, asked_minor = 1 WHERE order_id = $1`, refunding},
+		{"a refund stays its order's", `UPDATE refunds SET order_id = gen_random_uuid() WHERE order_id = $1`, refunding},
+		{"a refund is not deleted", `DELETE FROM refunds WHERE order_id = $1`, refunding},
 	} {
 		t.Run(rule.name, func(t *testing.T) {
 			_, err := d.conn.Exec(t.Context(), rule.sql, [16]byte(rule.order.ID))
@@ -71,10 +95,22 @@ func TestTheDatabaseRepeatsTheRules(t *testing.T) {
 		o.PendingCharge.Voiding = checkout.NotVoiding
 		return o, nil
 	}
-	_, err := d.store.Change(t.Context(), voiding.ID, takeBack)
+	_, err = d.store.Change(t.Context(), voiding.ID, takeBack)
 	require.Equal(t, fault.Internal, fault.CodeOf(err), "a broken program, not an absent database")
 	_, err = orders.Change(t.Context(), voiding, takeBack)
 	require.Equal(t, fault.Internal, fault.CodeOf(err), "in a batch too")
+	doneOnce, err := orders.Change(t.Context(), refunding, func(o checkout.Order) (checkout.Order, error) { return o.RefundAnswered(refund, "reversals/1", now) })
+	require.NoError(t, err)
+	require.Equal(t, checkout.PartiallyRefunded, doneOnce.State)
+	for _, sql := range []string{
+		"UPDATE refunds SET state = 1, reversal = '', next_at = now(), ended_at = NULL WHERE order_id = $1", "UPDATE orders SET state = 2, refunded_minor = 0 WHERE id = $1",
+		"UPDATE orders SET state = 5, refunded_minor = total_minor WHERE id = $1", "UPDATE orders SET refunded_minor = 99 WHERE id = $1",
+	} {
+		_, err := d.conn.Exec(t.Context(), sql, [16]byte(refunding.ID))
+		var refused *pgconn.PgError
+		require.ErrorAs(t, err, &refused, sql)
+		require.Equal(t, "23", refused.Code[:2], sql)
+	}
 }
 
 func TestMigratingAgainChangesNothingAndReplicasShareSecrets(t *testing.T) {

@@ -11,7 +11,8 @@ import (
 // Shops is the group of the programs that place orders, for themselves or for their users.
 const Shops = "shops"
 
-// Permissions says who may call the services. Operators see every order and place none.
+// Permissions says who may call the services. Operators see every order, have any refunded, and place none. A
+// program has refunded what was placed under its own request ids; a customer asks his shop.
 func Permissions() permission.Table {
 	catalogue := permission.Rule{Anybody: true, Whose: permission.NoData}
 	table := permission.Table{
@@ -22,6 +23,9 @@ func Permissions() permission.Table {
 		},
 		checkoutv1.CheckoutService_GetOrder_FullMethodName: {
 			Role: permission.RoleCustomer, Services: Shops, Operators: true, Whose: permission.Own,
+		},
+		checkoutv1.CheckoutService_RefundOrder_FullMethodName: {
+			Services: Shops, Operators: true, Whose: permission.Own, Acts: true,
 		},
 		checkoutv1.CheckoutService_ListOrders_FullMethodName: {
 			Role: permission.RoleCustomer, Services: Shops, Operators: true, Whose: permission.Own,
@@ -65,7 +69,8 @@ func merchantPermissions() permission.Table {
 	return table
 }
 
-// Localized are the fields that are answered in the caller's language: what a payer reads about a decline.
+// Localized are the fields that are answered in the caller's language: what is read about a decline and about
+// a refund that was refused.
 func Localized() []protoreflect.FullName {
-	return []protoreflect.FullName{"checkout.v1.Order.decline_message"}
+	return []protoreflect.FullName{"checkout.v1.Order.decline_message", "checkout.v1.Refund.refusal_message"}
 }

@@ -29,6 +29,7 @@ func TestNoFieldOfTextTakesACardNumberOrWhatCannotBeSeen(t *testing.T) {
 	text := func(text string) *string { return &text }
 	requests := map[string]proto.Message{
 		"ListOrders":     &checkoutv1.ListOrdersRequest{},
+		"RefundOrder":    &checkoutv1.RefundOrderRequest{Name: "orders/00000000-0000-4000-8000-000000000001", RequestId: "f1"},
 		"ListProducts":   &checkoutv1.ListProductsRequest{},
 		"GetProduct":     &checkoutv1.GetProductRequest{Name: "products/atlas"},
 		"PlaceOrder":     request("r1", checkouttest.VisaNumber),

@@ -9,6 +9,7 @@ import (
 	"codebank.dev/checkout"
 	"codebank.dev/checkout/order"
 	"codebank.dev/checkout/product"
+	"codebank.dev/checkout/refund"
 	"codebank.dev/platform/field"
 	"codebank.dev/platform/pan"
 	"codebank.dev/platform/principal"
@@ -23,6 +24,7 @@ type Server struct {
 	checkoutv1.UnimplementedCheckoutServiceServer
 	Products *product.Service
 	Orders   *order.Service
+	Refunds  *refund.Service
 	Pages    *serve.PageTokens
 }
 
@@ -169,6 +171,8 @@ func orderMessage(o *checkout.Order) *checkoutv1.Order {
 		DeclineMessage:   o.Decline.Message,
 		CreateTime:       timestamppb.New(o.CreatedAt),
 		UpdateTime:       timestamppb.New(o.UpdatedAt()),
+		RefundedMinor:    o.Refunded(),
+		Refunds:          refundMessages(o),
 	}
 }
 
@@ -180,6 +184,10 @@ func stateMessage(state checkout.OrderState) checkoutv1.OrderState {
 		return checkoutv1.OrderState_ORDER_STATE_APPROVED
 	case checkout.Declined:
 		return checkoutv1.OrderState_ORDER_STATE_DECLINED
+	case checkout.PartiallyRefunded:
+		return checkoutv1.OrderState_ORDER_STATE_PARTIALLY_REFUNDED
+	case checkout.Refunded:
+		return checkoutv1.OrderState_ORDER_STATE_REFUNDED
 	}
 	return checkoutv1.OrderState_ORDER_STATE_UNSPECIFIED
 }

@@ -21,6 +21,7 @@ import (
 	"codebank.dev/checkout/merchant"
 	"codebank.dev/checkout/order"
 	"codebank.dev/checkout/product"
+	"codebank.dev/checkout/refund"
 	"codebank.dev/checkout/rpc"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/permission"
@@ -82,6 +83,9 @@ func startBehind(t testing.TB, change func(*serve.WallsConfig)) *service {
 		Orders: &order.Service{
 			Catalogue: catalogue, Orders: orders, Acquirer: s.bank, Charger: charger, Clock: clock.System{}, Random: rand.Reader,
 		},
+		Refunds: &refund.Service{Orders: orders, Random: rand.Reader, Refunder: &refund.Refunder{
+			Acquirer: s.bank, Pending: orders, Claims: orders, Clock: clock.System{}, Logger: slog.New(slog.DiscardHandler), Limits: checkouttest.Limits(),
+		}},
 		Pages: pages,
 	})
 	acts, products := &rpc.Acts{Address: server.Address, Clock: clock.System{}}, &product.Service{Catalogue: catalogue}

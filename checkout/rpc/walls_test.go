@@ -53,6 +53,13 @@ func TestWhoMayCallWhat(t *testing.T) {
 				Cells:   "200 404 200 403 200 401 401 401 401 401 401 401 403",
 			},
 			{
+				Method: checkoutv1.CheckoutService_RefundOrder_FullMethodName,
+				Request: func(wallstest.Caller) proto.Message {
+					return &checkoutv1.RefundOrderRequest{Name: byShop, RequestId: uuid.NewString(), AmountMinor: 1}
+				},
+				Cells: "403 403 200 403 200 401 401 401 401 401 401 401 403",
+			},
+			{
 				Method:  checkoutv1.CheckoutService_ListOrders_FullMethodName,
 				Request: func(wallstest.Caller) proto.Message { return &checkoutv1.ListOrdersRequest{PageSize: 2} },
 				Cells:   "200 200 200 403 200 401 401 401 401 401 401 401 403",

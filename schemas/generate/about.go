@@ -11,7 +11,7 @@ const (
 		"checkout, create card tokens. They are programs with a certificate, so no access token can try these two calls."
 	aboutStatement = "\n\nThe examples are an operator's: a customer's token gets NOT_FOUND for what they name. The demo " +
 		"(`go run ./stack demo`) makes the accounts, and `bankctl operators add` makes operators."
-	aboutCheckout = "\n\nAnybody reads the catalogue. Shops and customers place orders, and read and list their own. Operators read and list every order and " +
+	aboutCheckout = "\n\nAnybody reads the catalogue. Shops and customers place orders, and read and list their own. Operators read and list every order, refund any, and " +
 		"place none. The bank does not know the card of the example, so its order is declined."
 )
 

@@ -85,6 +85,8 @@ var ownBytes = map[string]string{
 	"platform/mtls/authority read":            "files that it wrote itself",
 	"checkout/postgres scanOrder":             "rows of checkout's own database",
 	"checkout/postgres scanItems":             "rows of checkout's own database",
+	"checkout/postgres scanOrderAnd":          "rows of checkout's own database",
+	"checkout/postgres scanRefunds":           "rows of checkout's own database",
 	"checkout/postgres scanProduct":           "rows of checkout's own database",
 	"checkout/postgres scanMerchant":          "rows of checkout's own database",
 	"checkout/postgres scanMember":            "rows of checkout's own database",

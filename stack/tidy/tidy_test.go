@@ -315,7 +315,7 @@ var domain = []string{
 	"platform/fault", "platform/field", "platform/id", "platform/money", "platform/pan",
 	"bank", "bank/card", "bank/ledger", "bank/outbox", "bank/purchase", "bank/risk",
 	"statement", "operations/synthetic",
-	"checkout", "checkout/charge", "checkout/order", "checkout/product",
+	"checkout", "checkout/charge", "checkout/order", "checkout/product", "checkout/refund",
 	"identity",
 	"gateway",
 }

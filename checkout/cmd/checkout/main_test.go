@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -235,6 +236,10 @@ func TestKilledAtAnyFailpointNothingIsLostOrDoubled(t *testing.T) {
 // killedAt has the program die at a point while it starts or while an order is
 // placed, and shows that after a restart the order ends as if nothing had happened.
 func killedAt(t *testing.T, point failpoint.Point) {
+	if slices.Contains(failpoints.Refund(), point) {
+		killedRefunding(t, point)
+		return
+	}
 	databaseURL := postgrestest.Database(t)
 	bank, peer := newBank(t)
 	// Impatient, so that what a killed program left is taken up soon.

@@ -31,6 +31,10 @@ const (
 	OrderState_ORDER_STATE_PENDING     OrderState = 1
 	OrderState_ORDER_STATE_APPROVED    OrderState = 2
 	OrderState_ORDER_STATE_DECLINED    OrderState = 3
+	// A part of an approved order was given back.
+	OrderState_ORDER_STATE_PARTIALLY_REFUNDED OrderState = 4
+	// All of it was.
+	OrderState_ORDER_STATE_REFUNDED OrderState = 5
 )
 
 // Enum value maps for OrderState.
@@ -40,12 +44,16 @@ var (
 		1: "ORDER_STATE_PENDING",
 		2: "ORDER_STATE_APPROVED",
 		3: "ORDER_STATE_DECLINED",
+		4: "ORDER_STATE_PARTIALLY_REFUNDED",
+		5: "ORDER_STATE_REFUNDED",
 	}
 	OrderState_value = map[string]int32{
-		"ORDER_STATE_UNSPECIFIED": 0,
-		"ORDER_STATE_PENDING":     1,
-		"ORDER_STATE_APPROVED":    2,
-		"ORDER_STATE_DECLINED":    3,
+		"ORDER_STATE_UNSPECIFIED":        0,
+		"ORDER_STATE_PENDING":            1,
+		"ORDER_STATE_APPROVED":           2,
+		"ORDER_STATE_DECLINED":           3,
+		"ORDER_STATE_PARTIALLY_REFUNDED": 4,
+		"ORDER_STATE_REFUNDED":           5,
 	}
 )
 
@@ -74,6 +82,61 @@ func (x OrderState) Number() protoreflect.EnumNumber {
 // Deprecated: Use OrderState.Descriptor instead.
 func (OrderState) EnumDescriptor() ([]byte, []int) {
 	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{0}
+}
+
+// RefundState is where a refund stands.
+type RefundState int32
+
+const (
+	RefundState_REFUND_STATE_UNSPECIFIED RefundState = 0
+	// The bank has not answered yet. The amount is reserved.
+	RefundState_REFUND_STATE_PENDING RefundState = 1
+	RefundState_REFUND_STATE_DONE    RefundState = 2
+	// The bank gave nothing back, for good. The amount is free again.
+	RefundState_REFUND_STATE_REFUSED RefundState = 3
+)
+
+// Enum value maps for RefundState.
+var (
+	RefundState_name = map[int32]string{
+		0: "REFUND_STATE_UNSPECIFIED",
+		1: "REFUND_STATE_PENDING",
+		2: "REFUND_STATE_DONE",
+		3: "REFUND_STATE_REFUSED",
+	}
+	RefundState_value = map[string]int32{
+		"REFUND_STATE_UNSPECIFIED": 0,
+		"REFUND_STATE_PENDING":     1,
+		"REFUND_STATE_DONE":        2,
+		"REFUND_STATE_REFUSED":     3,
+	}
+)
+
+func (x RefundState) Enum() *RefundState {
+	p := new(RefundState)
+	*p = x
+	return p
+}
+
+func (x RefundState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (RefundState) Descriptor() protoreflect.EnumDescriptor {
+	return file_checkout_v1_checkout_proto_enumTypes[1].Descriptor()
+}
+
+func (RefundState) Type() protoreflect.EnumType {
+	return &file_checkout_v1_checkout_proto_enumTypes[1]
+}
+
+func (x RefundState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use RefundState.Descriptor instead.
+func (RefundState) EnumDescriptor() ([]byte, []int) {
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{1}
 }
 
 // Product is something a store sells.
@@ -341,8 +404,12 @@ type Order struct {
 	DeclineMessage string                 `protobuf:"bytes,13,opt,name=decline_message,json=declineMessage,proto3" json:"decline_message,omitempty"`
 	CreateTime     *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	UpdateTime     *timestamppb.Timestamp `protobuf:"bytes,15,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// How much was given back, in minor units: the refunds that are DONE.
+	RefundedMinor int64 `protobuf:"varint,16,opt,name=refunded_minor,json=refundedMinor,proto3" json:"refunded_minor,omitempty"`
+	// In the order of their requests.
+	Refunds       []*Refund `protobuf:"bytes,17,rep,name=refunds,proto3" json:"refunds,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Order) Reset() {
@@ -480,6 +547,142 @@ func (x *Order) GetUpdateTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Order) GetRefundedMinor() int64 {
+	if x != nil {
+		return x.RefundedMinor
+	}
+	return 0
+}
+
+func (x *Order) GetRefunds() []*Refund {
+	if x != nil {
+		return x.Refunds
+	}
+	return nil
+}
+
+// Refund is the giving back of an order, or of a part of it.
+type Refund struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// orders/{uuid}/refunds/{uuid}
+	Name      string      `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	RequestId string      `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	State     RefundState `protobuf:"varint,3,opt,name=state,proto3,enum=checkout.v1.RefundState" json:"state,omitempty"`
+	// Minor units of the order's currency.
+	AmountMinor int64  `protobuf:"varint,4,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
+	Reason      string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	// reversals/{uuid} at the bank, once done.
+	Reversal string `protobuf:"bytes,6,opt,name=reversal,proto3" json:"reversal,omitempty"`
+	// Set when refused: the bank's reason, and a text.
+	RefusalReason  string                 `protobuf:"bytes,7,opt,name=refusal_reason,json=refusalReason,proto3" json:"refusal_reason,omitempty"`
+	RefusalMessage string                 `protobuf:"bytes,8,opt,name=refusal_message,json=refusalMessage,proto3" json:"refusal_message,omitempty"`
+	CreateTime     *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// When it was done or refused.
+	EndTime       *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=end_time,json=endTime,proto3" json:"end_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Refund) Reset() {
+	*x = Refund{}
+	mi := &file_checkout_v1_checkout_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Refund) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Refund) ProtoMessage() {}
+
+func (x *Refund) ProtoReflect() protoreflect.Message {
+	mi := &file_checkout_v1_checkout_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Refund.ProtoReflect.Descriptor instead.
+func (*Refund) Descriptor() ([]byte, []int) {
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Refund) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Refund) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *Refund) GetState() RefundState {
+	if x != nil {
+		return x.State
+	}
+	return RefundState_REFUND_STATE_UNSPECIFIED
+}
+
+func (x *Refund) GetAmountMinor() int64 {
+	if x != nil {
+		return x.AmountMinor
+	}
+	return 0
+}
+
+func (x *Refund) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *Refund) GetReversal() string {
+	if x != nil {
+		return x.Reversal
+	}
+	return ""
+}
+
+func (x *Refund) GetRefusalReason() string {
+	if x != nil {
+		return x.RefusalReason
+	}
+	return ""
+}
+
+func (x *Refund) GetRefusalMessage() string {
+	if x != nil {
+		return x.RefusalMessage
+	}
+	return ""
+}
+
+func (x *Refund) GetCreateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreateTime
+	}
+	return nil
+}
+
+func (x *Refund) GetEndTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EndTime
+	}
+	return nil
+}
+
 // OrderItem is a line of an order; its price is the catalogue's at the time of the order.
 type OrderItem struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -494,7 +697,7 @@ type OrderItem struct {
 
 func (x *OrderItem) Reset() {
 	*x = OrderItem{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[4]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -506,7 +709,7 @@ func (x *OrderItem) String() string {
 func (*OrderItem) ProtoMessage() {}
 
 func (x *OrderItem) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[4]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -519,7 +722,7 @@ func (x *OrderItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrderItem.ProtoReflect.Descriptor instead.
 func (*OrderItem) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{4}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *OrderItem) GetProduct() string {
@@ -561,7 +764,7 @@ type ListProductsRequest struct {
 
 func (x *ListProductsRequest) Reset() {
 	*x = ListProductsRequest{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[5]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -573,7 +776,7 @@ func (x *ListProductsRequest) String() string {
 func (*ListProductsRequest) ProtoMessage() {}
 
 func (x *ListProductsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[5]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -586,7 +789,7 @@ func (x *ListProductsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProductsRequest.ProtoReflect.Descriptor instead.
 func (*ListProductsRequest) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{5}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListProductsRequest) GetPageSize() int32 {
@@ -613,7 +816,7 @@ type ListProductsResponse struct {
 
 func (x *ListProductsResponse) Reset() {
 	*x = ListProductsResponse{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[6]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -625,7 +828,7 @@ func (x *ListProductsResponse) String() string {
 func (*ListProductsResponse) ProtoMessage() {}
 
 func (x *ListProductsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[6]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -638,7 +841,7 @@ func (x *ListProductsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProductsResponse.ProtoReflect.Descriptor instead.
 func (*ListProductsResponse) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{6}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListProductsResponse) GetProducts() []*Product {
@@ -664,7 +867,7 @@ type GetProductRequest struct {
 
 func (x *GetProductRequest) Reset() {
 	*x = GetProductRequest{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[7]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -676,7 +879,7 @@ func (x *GetProductRequest) String() string {
 func (*GetProductRequest) ProtoMessage() {}
 
 func (x *GetProductRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[7]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -689,7 +892,7 @@ func (x *GetProductRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetProductRequest.ProtoReflect.Descriptor instead.
 func (*GetProductRequest) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{7}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *GetProductRequest) GetName() string {
@@ -708,7 +911,7 @@ type GetProductResponse struct {
 
 func (x *GetProductResponse) Reset() {
 	*x = GetProductResponse{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[8]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -720,7 +923,7 @@ func (x *GetProductResponse) String() string {
 func (*GetProductResponse) ProtoMessage() {}
 
 func (x *GetProductResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[8]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -733,7 +936,7 @@ func (x *GetProductResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetProductResponse.ProtoReflect.Descriptor instead.
 func (*GetProductResponse) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{8}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetProductResponse) GetProduct() *Product {
@@ -758,7 +961,7 @@ type PlaceOrderRequest struct {
 
 func (x *PlaceOrderRequest) Reset() {
 	*x = PlaceOrderRequest{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[9]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -770,7 +973,7 @@ func (x *PlaceOrderRequest) String() string {
 func (*PlaceOrderRequest) ProtoMessage() {}
 
 func (x *PlaceOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[9]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -783,7 +986,7 @@ func (x *PlaceOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlaceOrderRequest.ProtoReflect.Descriptor instead.
 func (*PlaceOrderRequest) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{9}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *PlaceOrderRequest) GetRequestId() string {
@@ -827,7 +1030,7 @@ type PlaceOrderItem struct {
 
 func (x *PlaceOrderItem) Reset() {
 	*x = PlaceOrderItem{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[10]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -839,7 +1042,7 @@ func (x *PlaceOrderItem) String() string {
 func (*PlaceOrderItem) ProtoMessage() {}
 
 func (x *PlaceOrderItem) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[10]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -852,7 +1055,7 @@ func (x *PlaceOrderItem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlaceOrderItem.ProtoReflect.Descriptor instead.
 func (*PlaceOrderItem) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{10}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *PlaceOrderItem) GetProduct() string {
@@ -878,7 +1081,7 @@ type PlaceOrderResponse struct {
 
 func (x *PlaceOrderResponse) Reset() {
 	*x = PlaceOrderResponse{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[11]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -890,7 +1093,7 @@ func (x *PlaceOrderResponse) String() string {
 func (*PlaceOrderResponse) ProtoMessage() {}
 
 func (x *PlaceOrderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[11]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -903,7 +1106,7 @@ func (x *PlaceOrderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PlaceOrderResponse.ProtoReflect.Descriptor instead.
 func (*PlaceOrderResponse) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{11}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *PlaceOrderResponse) GetOrder() *Order {
@@ -922,7 +1125,7 @@ type GetOrderRequest struct {
 
 func (x *GetOrderRequest) Reset() {
 	*x = GetOrderRequest{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[12]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -934,7 +1137,7 @@ func (x *GetOrderRequest) String() string {
 func (*GetOrderRequest) ProtoMessage() {}
 
 func (x *GetOrderRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[12]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -947,7 +1150,7 @@ func (x *GetOrderRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetOrderRequest.ProtoReflect.Descriptor instead.
 func (*GetOrderRequest) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{12}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *GetOrderRequest) GetName() string {
@@ -966,7 +1169,7 @@ type GetOrderResponse struct {
 
 func (x *GetOrderResponse) Reset() {
 	*x = GetOrderResponse{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[13]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -978,7 +1181,7 @@ func (x *GetOrderResponse) String() string {
 func (*GetOrderResponse) ProtoMessage() {}
 
 func (x *GetOrderResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[13]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -991,7 +1194,7 @@ func (x *GetOrderResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetOrderResponse.ProtoReflect.Descriptor instead.
 func (*GetOrderResponse) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{13}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GetOrderResponse) GetOrder() *Order {
@@ -1028,7 +1231,7 @@ type ListOrdersRequest struct {
 
 func (x *ListOrdersRequest) Reset() {
 	*x = ListOrdersRequest{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[14]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1040,7 +1243,7 @@ func (x *ListOrdersRequest) String() string {
 func (*ListOrdersRequest) ProtoMessage() {}
 
 func (x *ListOrdersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[14]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1053,7 +1256,7 @@ func (x *ListOrdersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOrdersRequest.ProtoReflect.Descriptor instead.
 func (*ListOrdersRequest) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{14}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListOrdersRequest) GetPageSize() int32 {
@@ -1137,7 +1340,7 @@ type ListOrdersResponse struct {
 
 func (x *ListOrdersResponse) Reset() {
 	*x = ListOrdersResponse{}
-	mi := &file_checkout_v1_checkout_proto_msgTypes[15]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1149,7 +1352,7 @@ func (x *ListOrdersResponse) String() string {
 func (*ListOrdersResponse) ProtoMessage() {}
 
 func (x *ListOrdersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_checkout_v1_checkout_proto_msgTypes[15]
+	mi := &file_checkout_v1_checkout_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1162,7 +1365,7 @@ func (x *ListOrdersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListOrdersResponse.ProtoReflect.Descriptor instead.
 func (*ListOrdersResponse) Descriptor() ([]byte, []int) {
-	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{15}
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ListOrdersResponse) GetOrders() []*Order {
@@ -1177,6 +1380,131 @@ func (x *ListOrdersResponse) GetNextPageToken() string {
 		return x.NextPageToken
 	}
 	return ""
+}
+
+type RefundOrderRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 64 characters out of A-Z a-z 0-9 . _ : -
+	RequestId string `protobuf:"bytes,1,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// orders/{uuid}
+	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
+	// Minor units; 0 means all that is left of the order.
+	AmountMinor int64 `protobuf:"varint,3,opt,name=amount_minor,json=amountMinor,proto3" json:"amount_minor,omitempty"`
+	// For the payer's statement, up to 140 characters; empty keeps what the order says.
+	Reason        string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RefundOrderRequest) Reset() {
+	*x = RefundOrderRequest{}
+	mi := &file_checkout_v1_checkout_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RefundOrderRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RefundOrderRequest) ProtoMessage() {}
+
+func (x *RefundOrderRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_checkout_v1_checkout_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RefundOrderRequest.ProtoReflect.Descriptor instead.
+func (*RefundOrderRequest) Descriptor() ([]byte, []int) {
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *RefundOrderRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *RefundOrderRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *RefundOrderRequest) GetAmountMinor() int64 {
+	if x != nil {
+		return x.AmountMinor
+	}
+	return 0
+}
+
+func (x *RefundOrderRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+type RefundOrderResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The order as it is now.
+	Order         *Order  `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	Refund        *Refund `protobuf:"bytes,2,opt,name=refund,proto3" json:"refund,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RefundOrderResponse) Reset() {
+	*x = RefundOrderResponse{}
+	mi := &file_checkout_v1_checkout_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RefundOrderResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RefundOrderResponse) ProtoMessage() {}
+
+func (x *RefundOrderResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_checkout_v1_checkout_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RefundOrderResponse.ProtoReflect.Descriptor instead.
+func (*RefundOrderResponse) Descriptor() ([]byte, []int) {
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *RefundOrderResponse) GetOrder() *Order {
+	if x != nil {
+		return x.Order
+	}
+	return nil
+}
+
+func (x *RefundOrderResponse) GetRefund() *Refund {
+	if x != nil {
+		return x.Refund
+	}
+	return nil
 }
 
 var File_checkout_v1_checkout_proto protoreflect.FileDescriptor
@@ -1205,7 +1533,7 @@ const file_checkout_v1_checkout_proto_rawDesc = "" +
 	"\fexpiry_month\x18\x03 \x01(\x05R\vexpiryMonth\x12\x1f\n" +
 	"\vexpiry_year\x18\x04 \x01(\x05R\n" +
 	"expiryYear\x12\x15\n" +
-	"\x03cvv\x18\x05 \x01(\tB\x03\x80\x01\x01R\x03cvv\"\xd4\x04\n" +
+	"\x03cvv\x18\x05 \x01(\tB\x03\x80\x01\x01R\x03cvv\"\xaa\x05\n" +
 	"\x05Order\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1d\n" +
 	"\n" +
@@ -1227,7 +1555,23 @@ const file_checkout_v1_checkout_proto_rawDesc = "" +
 	"\vcreate_time\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x12;\n" +
 	"\vupdate_time\x18\x0f \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"updateTime\"\x8e\x01\n" +
+	"updateTime\x12%\n" +
+	"\x0erefunded_minor\x18\x10 \x01(\x03R\rrefundedMinor\x12-\n" +
+	"\arefunds\x18\x11 \x03(\v2\x13.checkout.v1.RefundR\arefunds\"\x86\x03\n" +
+	"\x06Refund\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1d\n" +
+	"\n" +
+	"request_id\x18\x02 \x01(\tR\trequestId\x12.\n" +
+	"\x05state\x18\x03 \x01(\x0e2\x18.checkout.v1.RefundStateR\x05state\x12!\n" +
+	"\famount_minor\x18\x04 \x01(\x03R\vamountMinor\x12\x16\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\x12\x1a\n" +
+	"\breversal\x18\x06 \x01(\tR\breversal\x12%\n" +
+	"\x0erefusal_reason\x18\a \x01(\tR\rrefusalReason\x12'\n" +
+	"\x0frefusal_message\x18\b \x01(\tR\x0erefusalMessage\x12;\n" +
+	"\vcreate_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"createTime\x125\n" +
+	"\bend_time\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\"\x8e\x01\n" +
 	"\tOrderItem\x12\x18\n" +
 	"\aproduct\x18\x01 \x01(\tR\aproduct\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12\x1a\n" +
@@ -1275,13 +1619,29 @@ const file_checkout_v1_checkout_proto_rawDesc = "" +
 	" \x01(\tR\x04user\"h\n" +
 	"\x12ListOrdersResponse\x12*\n" +
 	"\x06orders\x18\x01 \x03(\v2\x12.checkout.v1.OrderR\x06orders\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken*v\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x8e\x01\n" +
+	"\x12RefundOrderRequest\x12#\n" +
+	"\n" +
+	"request_id\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\trequestId\x12\x18\n" +
+	"\x04name\x18\x02 \x01(\tB\x04\xe2A\x01\x02R\x04name\x12!\n" +
+	"\famount_minor\x18\x03 \x01(\x03R\vamountMinor\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\"l\n" +
+	"\x13RefundOrderResponse\x12(\n" +
+	"\x05order\x18\x01 \x01(\v2\x12.checkout.v1.OrderR\x05order\x12+\n" +
+	"\x06refund\x18\x02 \x01(\v2\x13.checkout.v1.RefundR\x06refund*\xb4\x01\n" +
 	"\n" +
 	"OrderState\x12\x1b\n" +
 	"\x17ORDER_STATE_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13ORDER_STATE_PENDING\x10\x01\x12\x18\n" +
 	"\x14ORDER_STATE_APPROVED\x10\x02\x12\x18\n" +
-	"\x14ORDER_STATE_DECLINED\x10\x032\x9f\x04\n" +
+	"\x14ORDER_STATE_DECLINED\x10\x03\x12\"\n" +
+	"\x1eORDER_STATE_PARTIALLY_REFUNDED\x10\x04\x12\x18\n" +
+	"\x14ORDER_STATE_REFUNDED\x10\x05*v\n" +
+	"\vRefundState\x12\x1c\n" +
+	"\x18REFUND_STATE_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14REFUND_STATE_PENDING\x10\x01\x12\x15\n" +
+	"\x11REFUND_STATE_DONE\x10\x02\x12\x18\n" +
+	"\x14REFUND_STATE_REFUSED\x10\x032\x98\x05\n" +
 	"\x0fCheckoutService\x12i\n" +
 	"\fListProducts\x12 .checkout.v1.ListProductsRequest\x1a!.checkout.v1.ListProductsResponse\"\x14\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/products\x12l\n" +
 	"\n" +
@@ -1291,7 +1651,8 @@ const file_checkout_v1_checkout_proto_rawDesc = "" +
 	"\bGetOrder\x12\x1c.checkout.v1.GetOrderRequest\x1a\x1d.checkout.v1.GetOrderResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/{name=orders/*}\x12a\n" +
 	"\n" +
 	"ListOrders\x12\x1e.checkout.v1.ListOrdersRequest\x1a\x1f.checkout.v1.ListOrdersResponse\"\x12\x82\xd3\xe4\x93\x02\f\x12\n" +
-	"/v1/ordersB1Z/codebank.dev/schemas/gen/checkout/v1;checkoutv1b\x06proto3"
+	"/v1/orders\x12w\n" +
+	"\vRefundOrder\x12\x1f.checkout.v1.RefundOrderRequest\x1a .checkout.v1.RefundOrderResponse\"%\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/{name=orders/*}:refundB1Z/codebank.dev/schemas/gen/checkout/v1;checkoutv1b\x06proto3"
 
 var (
 	file_checkout_v1_checkout_proto_rawDescOnce sync.Once
@@ -1305,60 +1666,72 @@ func file_checkout_v1_checkout_proto_rawDescGZIP() []byte {
 	return file_checkout_v1_checkout_proto_rawDescData
 }
 
-var file_checkout_v1_checkout_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_checkout_v1_checkout_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_checkout_v1_checkout_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_checkout_v1_checkout_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_checkout_v1_checkout_proto_goTypes = []any{
 	(OrderState)(0),               // 0: checkout.v1.OrderState
-	(*Product)(nil),               // 1: checkout.v1.Product
-	(*Store)(nil),                 // 2: checkout.v1.Store
-	(*Card)(nil),                  // 3: checkout.v1.Card
-	(*Order)(nil),                 // 4: checkout.v1.Order
-	(*OrderItem)(nil),             // 5: checkout.v1.OrderItem
-	(*ListProductsRequest)(nil),   // 6: checkout.v1.ListProductsRequest
-	(*ListProductsResponse)(nil),  // 7: checkout.v1.ListProductsResponse
-	(*GetProductRequest)(nil),     // 8: checkout.v1.GetProductRequest
-	(*GetProductResponse)(nil),    // 9: checkout.v1.GetProductResponse
-	(*PlaceOrderRequest)(nil),     // 10: checkout.v1.PlaceOrderRequest
-	(*PlaceOrderItem)(nil),        // 11: checkout.v1.PlaceOrderItem
-	(*PlaceOrderResponse)(nil),    // 12: checkout.v1.PlaceOrderResponse
-	(*GetOrderRequest)(nil),       // 13: checkout.v1.GetOrderRequest
-	(*GetOrderResponse)(nil),      // 14: checkout.v1.GetOrderResponse
-	(*ListOrdersRequest)(nil),     // 15: checkout.v1.ListOrdersRequest
-	(*ListOrdersResponse)(nil),    // 16: checkout.v1.ListOrdersResponse
-	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
+	(RefundState)(0),              // 1: checkout.v1.RefundState
+	(*Product)(nil),               // 2: checkout.v1.Product
+	(*Store)(nil),                 // 3: checkout.v1.Store
+	(*Card)(nil),                  // 4: checkout.v1.Card
+	(*Order)(nil),                 // 5: checkout.v1.Order
+	(*Refund)(nil),                // 6: checkout.v1.Refund
+	(*OrderItem)(nil),             // 7: checkout.v1.OrderItem
+	(*ListProductsRequest)(nil),   // 8: checkout.v1.ListProductsRequest
+	(*ListProductsResponse)(nil),  // 9: checkout.v1.ListProductsResponse
+	(*GetProductRequest)(nil),     // 10: checkout.v1.GetProductRequest
+	(*GetProductResponse)(nil),    // 11: checkout.v1.GetProductResponse
+	(*PlaceOrderRequest)(nil),     // 12: checkout.v1.PlaceOrderRequest
+	(*PlaceOrderItem)(nil),        // 13: checkout.v1.PlaceOrderItem
+	(*PlaceOrderResponse)(nil),    // 14: checkout.v1.PlaceOrderResponse
+	(*GetOrderRequest)(nil),       // 15: checkout.v1.GetOrderRequest
+	(*GetOrderResponse)(nil),      // 16: checkout.v1.GetOrderResponse
+	(*ListOrdersRequest)(nil),     // 17: checkout.v1.ListOrdersRequest
+	(*ListOrdersResponse)(nil),    // 18: checkout.v1.ListOrdersResponse
+	(*RefundOrderRequest)(nil),    // 19: checkout.v1.RefundOrderRequest
+	(*RefundOrderResponse)(nil),   // 20: checkout.v1.RefundOrderResponse
+	(*timestamppb.Timestamp)(nil), // 21: google.protobuf.Timestamp
 }
 var file_checkout_v1_checkout_proto_depIdxs = []int32{
-	2,  // 0: checkout.v1.Product.store:type_name -> checkout.v1.Store
+	3,  // 0: checkout.v1.Product.store:type_name -> checkout.v1.Store
 	0,  // 1: checkout.v1.Order.state:type_name -> checkout.v1.OrderState
-	2,  // 2: checkout.v1.Order.store:type_name -> checkout.v1.Store
-	5,  // 3: checkout.v1.Order.items:type_name -> checkout.v1.OrderItem
-	17, // 4: checkout.v1.Order.create_time:type_name -> google.protobuf.Timestamp
-	17, // 5: checkout.v1.Order.update_time:type_name -> google.protobuf.Timestamp
-	1,  // 6: checkout.v1.ListProductsResponse.products:type_name -> checkout.v1.Product
-	1,  // 7: checkout.v1.GetProductResponse.product:type_name -> checkout.v1.Product
-	11, // 8: checkout.v1.PlaceOrderRequest.items:type_name -> checkout.v1.PlaceOrderItem
-	3,  // 9: checkout.v1.PlaceOrderRequest.card:type_name -> checkout.v1.Card
-	4,  // 10: checkout.v1.PlaceOrderResponse.order:type_name -> checkout.v1.Order
-	4,  // 11: checkout.v1.GetOrderResponse.order:type_name -> checkout.v1.Order
-	0,  // 12: checkout.v1.ListOrdersRequest.states:type_name -> checkout.v1.OrderState
-	17, // 13: checkout.v1.ListOrdersRequest.start_time:type_name -> google.protobuf.Timestamp
-	17, // 14: checkout.v1.ListOrdersRequest.end_time:type_name -> google.protobuf.Timestamp
-	4,  // 15: checkout.v1.ListOrdersResponse.orders:type_name -> checkout.v1.Order
-	6,  // 16: checkout.v1.CheckoutService.ListProducts:input_type -> checkout.v1.ListProductsRequest
-	8,  // 17: checkout.v1.CheckoutService.GetProduct:input_type -> checkout.v1.GetProductRequest
-	10, // 18: checkout.v1.CheckoutService.PlaceOrder:input_type -> checkout.v1.PlaceOrderRequest
-	13, // 19: checkout.v1.CheckoutService.GetOrder:input_type -> checkout.v1.GetOrderRequest
-	15, // 20: checkout.v1.CheckoutService.ListOrders:input_type -> checkout.v1.ListOrdersRequest
-	7,  // 21: checkout.v1.CheckoutService.ListProducts:output_type -> checkout.v1.ListProductsResponse
-	9,  // 22: checkout.v1.CheckoutService.GetProduct:output_type -> checkout.v1.GetProductResponse
-	12, // 23: checkout.v1.CheckoutService.PlaceOrder:output_type -> checkout.v1.PlaceOrderResponse
-	14, // 24: checkout.v1.CheckoutService.GetOrder:output_type -> checkout.v1.GetOrderResponse
-	16, // 25: checkout.v1.CheckoutService.ListOrders:output_type -> checkout.v1.ListOrdersResponse
-	21, // [21:26] is the sub-list for method output_type
-	16, // [16:21] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	3,  // 2: checkout.v1.Order.store:type_name -> checkout.v1.Store
+	7,  // 3: checkout.v1.Order.items:type_name -> checkout.v1.OrderItem
+	21, // 4: checkout.v1.Order.create_time:type_name -> google.protobuf.Timestamp
+	21, // 5: checkout.v1.Order.update_time:type_name -> google.protobuf.Timestamp
+	6,  // 6: checkout.v1.Order.refunds:type_name -> checkout.v1.Refund
+	1,  // 7: checkout.v1.Refund.state:type_name -> checkout.v1.RefundState
+	21, // 8: checkout.v1.Refund.create_time:type_name -> google.protobuf.Timestamp
+	21, // 9: checkout.v1.Refund.end_time:type_name -> google.protobuf.Timestamp
+	2,  // 10: checkout.v1.ListProductsResponse.products:type_name -> checkout.v1.Product
+	2,  // 11: checkout.v1.GetProductResponse.product:type_name -> checkout.v1.Product
+	13, // 12: checkout.v1.PlaceOrderRequest.items:type_name -> checkout.v1.PlaceOrderItem
+	4,  // 13: checkout.v1.PlaceOrderRequest.card:type_name -> checkout.v1.Card
+	5,  // 14: checkout.v1.PlaceOrderResponse.order:type_name -> checkout.v1.Order
+	5,  // 15: checkout.v1.GetOrderResponse.order:type_name -> checkout.v1.Order
+	0,  // 16: checkout.v1.ListOrdersRequest.states:type_name -> checkout.v1.OrderState
+	21, // 17: checkout.v1.ListOrdersRequest.start_time:type_name -> google.protobuf.Timestamp
+	21, // 18: checkout.v1.ListOrdersRequest.end_time:type_name -> google.protobuf.Timestamp
+	5,  // 19: checkout.v1.ListOrdersResponse.orders:type_name -> checkout.v1.Order
+	5,  // 20: checkout.v1.RefundOrderResponse.order:type_name -> checkout.v1.Order
+	6,  // 21: checkout.v1.RefundOrderResponse.refund:type_name -> checkout.v1.Refund
+	8,  // 22: checkout.v1.CheckoutService.ListProducts:input_type -> checkout.v1.ListProductsRequest
+	10, // 23: checkout.v1.CheckoutService.GetProduct:input_type -> checkout.v1.GetProductRequest
+	12, // 24: checkout.v1.CheckoutService.PlaceOrder:input_type -> checkout.v1.PlaceOrderRequest
+	15, // 25: checkout.v1.CheckoutService.GetOrder:input_type -> checkout.v1.GetOrderRequest
+	17, // 26: checkout.v1.CheckoutService.ListOrders:input_type -> checkout.v1.ListOrdersRequest
+	19, // 27: checkout.v1.CheckoutService.RefundOrder:input_type -> checkout.v1.RefundOrderRequest
+	9,  // 28: checkout.v1.CheckoutService.ListProducts:output_type -> checkout.v1.ListProductsResponse
+	11, // 29: checkout.v1.CheckoutService.GetProduct:output_type -> checkout.v1.GetProductResponse
+	14, // 30: checkout.v1.CheckoutService.PlaceOrder:output_type -> checkout.v1.PlaceOrderResponse
+	16, // 31: checkout.v1.CheckoutService.GetOrder:output_type -> checkout.v1.GetOrderResponse
+	18, // 32: checkout.v1.CheckoutService.ListOrders:output_type -> checkout.v1.ListOrdersResponse
+	20, // 33: checkout.v1.CheckoutService.RefundOrder:output_type -> checkout.v1.RefundOrderResponse
+	28, // [28:34] is the sub-list for method output_type
+	22, // [22:28] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_checkout_v1_checkout_proto_init() }
@@ -1371,8 +1744,8 @@ func file_checkout_v1_checkout_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_checkout_v1_checkout_proto_rawDesc), len(file_checkout_v1_checkout_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   16,
+			NumEnums:      2,
+			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

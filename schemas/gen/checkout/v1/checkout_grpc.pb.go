@@ -24,6 +24,7 @@ const (
 	CheckoutService_PlaceOrder_FullMethodName   = "/checkout.v1.CheckoutService/PlaceOrder"
 	CheckoutService_GetOrder_FullMethodName     = "/checkout.v1.CheckoutService/GetOrder"
 	CheckoutService_ListOrders_FullMethodName   = "/checkout.v1.CheckoutService/ListOrders"
+	CheckoutService_RefundOrder_FullMethodName  = "/checkout.v1.CheckoutService/RefundOrder"
 )
 
 // CheckoutServiceClient is the client API for CheckoutService service.
@@ -45,6 +46,11 @@ type CheckoutServiceClient interface {
 	// ListOrders answers orders, the newest first: a user's own, those under a program's request ids, an
 	// operator's choice of all. A declined order is listed with its reason.
 	ListOrders(ctx context.Context, in *ListOrdersRequest, opts ...grpc.CallOption) (*ListOrdersResponse, error)
+	// RefundOrder gives a paid order back, or a part of it. Idempotent by request_id. FAILED_PRECONDITION when
+	// the order was not paid, when nothing is left of it or less than asked for. When the bank cannot be reached
+	// within the deadline the refund is answered PENDING and ended later by the service itself: read it with
+	// GetOrder.
+	RefundOrder(ctx context.Context, in *RefundOrderRequest, opts ...grpc.CallOption) (*RefundOrderResponse, error)
 }
 
 type checkoutServiceClient struct {
@@ -105,6 +111,16 @@ func (c *checkoutServiceClient) ListOrders(ctx context.Context, in *ListOrdersRe
 	return out, nil
 }
 
+func (c *checkoutServiceClient) RefundOrder(ctx context.Context, in *RefundOrderRequest, opts ...grpc.CallOption) (*RefundOrderResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RefundOrderResponse)
+	err := c.cc.Invoke(ctx, CheckoutService_RefundOrder_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // CheckoutServiceServer is the server API for CheckoutService service.
 // All implementations must embed UnimplementedCheckoutServiceServer
 // for forward compatibility.
@@ -124,6 +140,11 @@ type CheckoutServiceServer interface {
 	// ListOrders answers orders, the newest first: a user's own, those under a program's request ids, an
 	// operator's choice of all. A declined order is listed with its reason.
 	ListOrders(context.Context, *ListOrdersRequest) (*ListOrdersResponse, error)
+	// RefundOrder gives a paid order back, or a part of it. Idempotent by request_id. FAILED_PRECONDITION when
+	// the order was not paid, when nothing is left of it or less than asked for. When the bank cannot be reached
+	// within the deadline the refund is answered PENDING and ended later by the service itself: read it with
+	// GetOrder.
+	RefundOrder(context.Context, *RefundOrderRequest) (*RefundOrderResponse, error)
 	mustEmbedUnimplementedCheckoutServiceServer()
 }
 
@@ -148,6 +169,9 @@ func (UnimplementedCheckoutServiceServer) GetOrder(context.Context, *GetOrderReq
 }
 func (UnimplementedCheckoutServiceServer) ListOrders(context.Context, *ListOrdersRequest) (*ListOrdersResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListOrders not implemented")
+}
+func (UnimplementedCheckoutServiceServer) RefundOrder(context.Context, *RefundOrderRequest) (*RefundOrderResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RefundOrder not implemented")
 }
 func (UnimplementedCheckoutServiceServer) mustEmbedUnimplementedCheckoutServiceServer() {}
 func (UnimplementedCheckoutServiceServer) testEmbeddedByValue()                         {}
@@ -260,6 +284,24 @@ func _CheckoutService_ListOrders_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _CheckoutService_RefundOrder_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RefundOrderRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CheckoutServiceServer).RefundOrder(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CheckoutService_RefundOrder_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CheckoutServiceServer).RefundOrder(ctx, req.(*RefundOrderRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // CheckoutService_ServiceDesc is the grpc.ServiceDesc for CheckoutService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -286,6 +328,10 @@ var CheckoutService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListOrders",
 			Handler:    _CheckoutService_ListOrders_Handler,
+		},
+		{
+			MethodName: "RefundOrder",
+			Handler:    _CheckoutService_RefundOrder_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
