@@ -10,9 +10,7 @@ import (
 type Store interface {
 	checkout.CatalogueStore
 	checkout.CatalogueEditor
-	checkout.OrderStore
-	checkout.Claims
-	checkout.RefundClaims
+	batch.Store
 	merchant.Store
 }
 

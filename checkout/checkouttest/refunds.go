@@ -218,7 +218,24 @@ func refundIsStored(t *testing.T, store shelf) {
 	backlog, err := store.RefundBacklog(ctx)
 	require.NoError(t, err)
 	require.Equal(t, checkout.Backlog{Open: 2, Oldest: Start()}, backlog)
+	refundsAreClaimed(t, store, order, [2]checkout.ID{first, second})
+	refundsEndOnce(t, store, order, [2]checkout.ID{first, second})
+	third, ask := asked("f3", 0, Start())
+	_, err = store.Change(ctx, order, ask)
+	require.NoError(t, err)
+	done, err := store.Change(ctx, order, func(o checkout.Order) (checkout.Order, error) { return o.RefundAnswered(third, "reversals/3", Start()) })
+	require.NoError(t, err)
+	require.Equal(t, checkout.Refunded, done.State)
+	listed, err := store.List(ctx, checkout.OrderQuery{
+		Scope: checkout.Scope{All: true}, Filter: checkout.OrderFilter{States: []checkout.OrderState{checkout.Refunded}}, Limit: 5,
+	})
+	require.NoError(t, err)
+	require.Equal(t, []checkout.Order{done}, listed)
+}
 
+// refundsAreClaimed claims two refunds, the second of which is due a minute later.
+func refundsAreClaimed(t *testing.T, store shelf, order checkout.Order, refunds [2]checkout.ID) {
+	ctx, first, second := t.Context(), refunds[0], refunds[1]
 	until := Start().Add(time.Hour)
 	for _, want := range []int{1, 0} {
 		claimed, err := store.ClaimRefunds(ctx, Start(), until, 10)
@@ -235,11 +252,15 @@ func refundIsStored(t *testing.T, store shelf) {
 	claimed, err := store.ClaimRefunds(ctx, until, until, 1)
 	require.NoError(t, err)
 	require.Equal(t, second, claimed[0].Refund, "the longest due first")
+}
 
+// refundsEndOnce ends two refunds: one is done, one refused.
+func refundsEndOnce(t *testing.T, store shelf, order checkout.Order, refunds [2]checkout.ID) {
+	ctx, first, second := t.Context(), refunds[0], refunds[1]
 	done, err := store.Change(ctx, order, func(o checkout.Order) (checkout.Order, error) { return o.RefundAnswered(first, "reversals/1", Start()) })
 	require.NoError(t, err)
 	require.Equal(t, checkout.PartiallyRefunded, done.State)
-	done, err = store.Change(ctx, order, func(o checkout.Order) (checkout.Order, error) {
+	_, err = store.Change(ctx, order, func(o checkout.Order) (checkout.Order, error) {
 		return o.RefundRefused(second, checkout.Refusal{Reason: "X", Message: "Não."}, Start())
 	})
 	require.NoError(t, err)
@@ -247,17 +268,6 @@ func refundIsStored(t *testing.T, store shelf) {
 		return o.RefundAnswered(second, "reversals/2", Start())
 	})
 	require.ErrorIs(t, err, checkout.ErrRefundEnded)
-	third, ask := asked("f3", 0, Start())
-	_, err = store.Change(ctx, order, ask)
-	require.NoError(t, err)
-	done, err = store.Change(ctx, order, func(o checkout.Order) (checkout.Order, error) { return o.RefundAnswered(third, "reversals/3", Start()) })
-	require.NoError(t, err)
-	require.Equal(t, checkout.Refunded, done.State)
-	listed, err := store.List(ctx, checkout.OrderQuery{
-		Scope: checkout.Scope{All: true}, Filter: checkout.OrderFilter{States: []checkout.OrderState{checkout.Refunded}}, Limit: 5,
-	})
-	require.NoError(t, err)
-	require.Equal(t, []checkout.Order{done}, listed)
 }
 
 // refundsFollowEachOther has many callers ask for more than was paid.

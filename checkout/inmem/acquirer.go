@@ -15,6 +15,9 @@ import (
 	"codebank.dev/platform/pan"
 )
 
+// noun is what the bank calls the thing that is given back.
+const noun = "purchase"
+
 // TokenLifetime is how long a token of the Acquirer is valid.
 const TokenLifetime = 15 * time.Minute
 
@@ -239,7 +242,7 @@ func (a *Acquirer) reverse(asked checkout.Reversal) (string, error) {
 			continue
 		}
 		if left := p.authorization.Amount.Minor - p.givenBack; p.voided || asked.AmountMinor < 1 || asked.AmountMinor > left {
-			return "", fault.New(fault.FailedPrecondition, "AMOUNT_ABOVE_LEFT", "The amount is more than what is left of the purchase.")
+			return "", fault.New(fault.FailedPrecondition, "AMOUNT_ABOVE_LEFT", "The amount is more than what is left of the "+noun+".")
 		}
 		p.givenBack += asked.AmountMinor
 		name := fmt.Sprintf("reversals/00000000-0000-4000-8000-%012d", len(a.reversals)+1)

@@ -6,7 +6,6 @@ import (
 
 	"codebank.dev/checkout"
 	"codebank.dev/checkout/failpoints"
-	"codebank.dev/platform/failpoint"
 	"github.com/jackc/pgx/v5"
 )
 
@@ -29,7 +28,7 @@ const (
 func (s *Store) Change(ctx context.Context, id checkout.ID, change func(checkout.Order) (checkout.Order, error)) (checkout.Order, error) {
 	var order checkout.Order
 	var refusal error
-	var point failpoint.Point
+	refunds := false
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, lockOrder, [16]byte(id))
 		if err != nil {
@@ -38,7 +37,7 @@ func (s *Store) Change(ctx context.Context, id checkout.ID, change func(checkout
 		if order, err = onlyOrder(rows); err != nil {
 			return err
 		}
-		if order.State != checkout.Pending {
+		if refunds = order.State != checkout.Pending; refunds {
 			if order.Refunds, err = lockedRefunds(ctx, tx, id); err != nil {
 				return err
 			}
@@ -47,9 +46,7 @@ func (s *Store) Change(ctx context.Context, id checkout.ID, change func(checkout
 		if changed, refusal = change(order); refusal != nil {
 			return nil
 		}
-		point = failpoints.OrderChangedUnderLock
-		if order.State != checkout.Pending {
-			point = failpoints.RefundChanged
+		if refunds {
 			taken, err := writeRefunds(ctx, tx, &order, &changed)
 			if taken {
 				refusal = checkout.ErrRefundReused
@@ -64,7 +61,11 @@ func (s *Store) Change(ctx context.Context, id checkout.ID, change func(checkout
 	if err != nil {
 		return checkout.Order{}, translate(err)
 	}
-	s.failpoint.At(point)
+	if refunds {
+		s.failpoint.At(failpoints.RefundChanged)
+	} else {
+		s.failpoint.At(failpoints.OrderChangedUnderLock)
+	}
 	return order, refusal
 }
 

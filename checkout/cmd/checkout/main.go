@@ -16,7 +16,6 @@ import (
 	"codebank.dev/checkout/order"
 	"codebank.dev/checkout/postgres"
 	"codebank.dev/checkout/product"
-	"codebank.dev/checkout/refund"
 	"codebank.dev/platform/memory"
 	"codebank.dev/platform/serve"
 )
@@ -71,16 +70,12 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	refunder := &refund.Refunder{
-		Acquirer: acquirer, Pending: orders, Claims: orders, Clock: clock.System{}, Logger: logger,
-		Limits: config.limits, Failpoint: config.failpoint,
-	}
+	refunds := newRefunds(acquirer, orders, logger, config)
 	server, err := listen(config, walls, store, logger)
 	if err != nil {
 		return err
 	}
 	defer server.Close()
-	refunds := &refund.Service{Orders: orders, Refunder: refunder, Random: rand.Reader, Failpoint: config.failpoint}
 	services := newServices(store, catalogue, &order.Service{
 		Catalogue: catalogue, Orders: orders, Acquirer: acquirer, Charger: charger,
 		Clock: clock.System{}, Random: rand.Reader, Failpoint: config.failpoint,
@@ -93,7 +88,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 		return err
 	}
 	server.ServeProfiles(config.profile)
-	server.Metrics().MustRegister(&collector{charger: charger, refunder: refunder, orders: orders})
+	server.Metrics().MustRegister(&collector{charger: charger, refunder: refunds.Refunder, orders: orders})
 	server.Prepare(func(ctx context.Context) error {
 		return store.Prepare(ctx, logger, func(ctx context.Context) error {
 			if err := prepare(ctx, store, config, services); err != nil {
@@ -104,6 +99,6 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	})
 	server.Background(func(ctx context.Context) { catalogue.Run(ctx, logger) })
 	server.Background(charge.NewReconciler(charger).Run)
-	server.Background(refunder.Run)
+	server.Background(refunds.Refunder.Run)
 	return server.Run(ctx)
 }

@@ -7,10 +7,12 @@ import (
 	"runtime"
 	"time"
 
+	"codebank.dev/checkout"
 	"codebank.dev/checkout/batch"
 	"codebank.dev/checkout/clock"
 	"codebank.dev/checkout/merchant"
 	"codebank.dev/checkout/postgres"
+	"codebank.dev/checkout/refund"
 	"codebank.dev/checkout/rpc"
 	"codebank.dev/platform/permission"
 	"codebank.dev/platform/serve"
@@ -68,6 +70,17 @@ func newOrders(store *postgres.Store, config *config) *batch.Orders {
 		lanes = max(1, min(lanes, config.maxConnections/2))
 	}
 	return batch.New(batch.Config{Store: store, Lanes: lanes})
+}
+
+// newRefunds returns the use case of refunds, with the worker that ends the open ones.
+func newRefunds(bank checkout.Acquirer, orders *batch.Orders, logger *slog.Logger, config *config) *refund.Service {
+	return &refund.Service{
+		Orders: orders, Random: rand.Reader, Failpoint: config.failpoint,
+		Refunder: &refund.Refunder{
+			Acquirer: bank, Pending: orders, Claims: orders, Clock: clock.System{}, Logger: logger,
+			Limits: config.limits, Failpoint: config.failpoint,
+		},
+	}
 }
 
 // closeOrders lets the accepted writes become durable before the store is closed.
