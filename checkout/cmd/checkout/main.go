@@ -62,7 +62,6 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	orders := newOrders(store, config)
 	defer closeOrders(orders, logger)
 	catalogue := product.NewCache(store, clock.System{})
-
 	charger, err := charge.New(charge.Config{
 		Acquirer: acquirer, PendingCharges: orders, Clock: clock.System{}, Logger: logger,
 		Limits: config.limits, Failpoint: config.failpoint,
@@ -70,7 +69,6 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	refunds := newRefunds(acquirer, orders, logger, config)
 	server, err := listen(config, walls, store, logger)
 	if err != nil {
 		return err
@@ -80,7 +78,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 		Catalogue: catalogue, Orders: orders, Acquirer: acquirer, Charger: charger,
 		Clock: clock.System{}, Random: rand.Reader, Failpoint: config.failpoint,
 	}, server.Address)
-	services.checkout.Refunds = refunds
+	services.checkout.Refunds = newRefunds(acquirer, orders, logger, config)
 	if err := services.register(ctx, server); err != nil {
 		return err
 	}
@@ -88,7 +86,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 		return err
 	}
 	server.ServeProfiles(config.profile)
-	server.Metrics().MustRegister(&collector{charger: charger, refunder: refunds.Refunder, orders: orders})
+	server.Metrics().MustRegister(&collector{charger: charger, refunder: services.checkout.Refunds.Refunder, orders: orders})
 	server.Prepare(func(ctx context.Context) error {
 		return store.Prepare(ctx, logger, func(ctx context.Context) error {
 			if err := prepare(ctx, store, config, services); err != nil {
@@ -99,6 +97,6 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	})
 	server.Background(func(ctx context.Context) { catalogue.Run(ctx, logger) })
 	server.Background(charge.NewReconciler(charger).Run)
-	server.Background(refunds.Refunder.Run)
+	server.Background(services.checkout.Refunds.Refunder.Run)
 	return server.Run(ctx)
 }
