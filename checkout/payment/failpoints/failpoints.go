@@ -22,9 +22,13 @@ const (
 	ChargeOffsetsStored failpoint.Point = "charge-offsets-stored"
 )
 
+// ChargesAnswered is the point of the processor: answers are on their topic; the offsets of the charges are not stored.
+const ChargesAnswered failpoint.Point = "charges-answered"
+
 // All returns the points of the payment gateway and its processor.
 func All() []failpoint.Point {
 	return []failpoint.Point{
 		ChargeAccepted, OperationAccepted, ChargeRecordsClaimed, ChargeRecordsSent, ChargeRecordsReleased, ChargeResultsApplied, ChargeOffsetsStored,
+		ChargesAnswered,
 	}
 }
