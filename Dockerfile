@@ -14,7 +14,7 @@ RUN --mount=type=cache,target=/go/pkg/mod --mount=type=cache,target=/root/.cache
         ./bank/cmd/bank ./statement/cmd/statement ./operations/cmd/bankctl ./checkout/cmd/checkout ./identity/cmd/identity \
         ./gateway/cmd/gateway ./stack/probe
 # A volume gets the owner of the folder that it is mounted on.
-RUN install --directory --mode=0700 /codebank /commands /tls /tls/bank /tls/statement /tls/checkout /tls/identity /tls/gateway
+RUN install --directory --mode=0700 /codebank /commands /requests /tls /tls/bank /tls/statement /tls/checkout /tls/identity /tls/gateway
 
 # The image has certificates, time zones and a user 65532, and no shell. Its only versions
 # are the releases of Debian.
@@ -22,5 +22,6 @@ FROM gcr.io/distroless/static-debian12:nonroot
 COPY --from=build /out/ /
 COPY --from=build --chown=65532:65532 /codebank /var/lib/codebank
 COPY --from=build --chown=65532:65532 /commands /etc/codebank/commands
+COPY --from=build --chown=65532:65532 /requests /etc/codebank/requests
 COPY --from=build --chown=65532:65532 /tls /etc/codebank/tls
 USER 65532:65532

@@ -38,6 +38,7 @@ go run ./operations/cmd/bankctl keys new --out "$scratch/vault.key" >/dev/null
 go run ./identity/cmd/identity keys new --signing-keys "$scratch/signing.json" >/dev/null
 go run ./operations/cmd/bankctl command-keys add gateway --for-users --file "$scratch/commands.json" >/dev/null
 go run ./operations/cmd/bankctl command-keys export gateway --file "$scratch/commands.json" --out "$scratch/gateway.json" >/dev/null
+go run ./operations/cmd/bankctl command-keys add gateway --for-users --file "$scratch/requests.json" >/dev/null
 bank=$(password) bank_service=$(password) statement=$(password) statement_service=$(password) statement_sink=$(password) checkout=$(password) checkout_service=$(password)
 identity=$(password) identity_service=$(password) gateway=$(password) gateway_service=$(password)
 {
@@ -49,7 +50,8 @@ identity=$(password) identity_service=$(password) gateway=$(password) gateway_se
   secret migrate ledger-database-url "$(url bank bank_001 "$bank")" statement-database-url "$(url statement statement_001 "$statement")" \
     checkout-database-url "$(url checkout checkout "$checkout")" identity-database-url "$(url identity identity "$identity")" \
     gateway-database-url "$(url gateway gateway "$gateway")"
-  secret statement database-url "$(url statement_service statement_001 "$statement_service")" smtp-url "$SMTP_URL" mail-from "$MAIL_FROM"
+  secret statement database-url "$(url statement_service statement_001 "$statement_service")" smtp-url "$SMTP_URL" mail-from "$MAIL_FROM" \
+    requests.json "$(<"$scratch/requests.json")"
   secret checkout database-url "$(url checkout_service checkout "$checkout_service")"
   secret identity database-url "$(url identity_service identity "$identity_service")" signing.json "$(<"$scratch/signing.json")" \
     smtp-url "$SMTP_URL" mail-from "$MAIL_FROM"

@@ -43,7 +43,7 @@ type service struct {
 
 // withoutReadiness are the parts that serve nothing, so they have no readiness check. They end,
 // or are restarted when they end.
-var withoutReadiness = []string{"keys", "signing-keys", "command-keys", "gateway-key", "certificates", "certificates-of-none", "migrate", "apply", "watch"}
+var withoutReadiness = []string{"keys", "signing-keys", "command-keys", "gateway-key", "request-keys", "certificates", "certificates-of-none", "migrate", "apply", "watch"}
 
 // root is the top folder of the repository.
 func root(t *testing.T) string {
@@ -143,13 +143,19 @@ func TestComposeMountsWhatThereIs(t *testing.T) {
 	require.Equal(t, []string{"/identity", "keys", "new", "--signing-keys", c.Services["identity"].Environment["IDENTITY_SIGNING_KEYS"]}, signing.Command)
 	require.Contains(t, c.Services["identity"].Volumes, "signing:/var/lib/codebank:ro")
 	commands, own := c.Services["command-keys"], c.Services["gateway-key"]
-	for _, made := range []service{commands, own} {
+	requests := c.Services["request-keys"]
+	for _, made := range []service{commands, own, requests} {
 		require.Equal(t, []string{"setup"}, made.Profiles, "made by hand, once")
 	}
 	require.Contains(t, commands.Command, c.Services["bank"].Environment["BANK_COMMAND_KEYS"])
 	require.Contains(t, own.Command, c.Services["gateway"].Environment["GATEWAY_COMMAND_KEY"])
+	require.Contains(t, requests.Command, c.Services["statement"].Environment["STATEMENT_REQUEST_KEYS"])
 	for name, s := range c.Services {
 		for _, mount := range s.Volumes {
+			if strings.HasPrefix(mount, "request-keys:") {
+				require.Contains(t, []string{"statement", "request-keys"}, name, "who has the keys of all producers can be any of them")
+				require.Contains(t, read(t, "Dockerfile"), " /etc/codebank/requests\n", "a volume gets the owner of its folder")
+			}
 			if strings.HasPrefix(mount, "command-keys:") {
 				require.Contains(t, []string{"bank", "command-keys", "gateway-key"}, name, "who has the keys of all producers can be any of them")
 			}

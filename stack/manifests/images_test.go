@@ -30,7 +30,7 @@ func imagesInUse(t *testing.T) (inCompose, inCluster map[string]string) {
 			inCluster[m.Metadata.Name] = c.Image
 		}
 	}
-	for _, made := range []string{"keys", "signing-keys", "command-keys", "gateway-key", "certificates", "certificates-of-none"} { // by scripts in the cluster
+	for _, made := range []string{"keys", "signing-keys", "command-keys", "gateway-key", "request-keys", "certificates", "certificates-of-none"} { // by scripts in the cluster
 		delete(inCompose, made)
 	}
 	return inCompose, inCluster

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -58,7 +59,7 @@ func composePlaces(t *testing.T, programs string) []place {
 		require.NotEmpty(t, at, "%s mounts no %s", service, file)
 		return at
 	}
-	for _, name := range []string{"keys", "signing-keys", "command-keys", "gateway-key"} {
+	for _, name := range []string{"keys", "signing-keys", "command-keys", "gateway-key", "request-keys"} {
 		command := slices.Clone(c.Services[name].Command)
 		for i, word := range command {
 			if i > 0 && strings.HasPrefix(word, "/") {
@@ -184,6 +185,16 @@ func mounted(t *testing.T, m manifest, secrets, file string) string {
 	return ""
 }
 
+// requireFilesOfStatements requires that a statement takes requests for files by the topic, and that its e-mails link to
+// the gateway.
+func requireFilesOfStatements(t *testing.T, p place) {
+	t.Helper()
+	require.FileExists(t, p.path(p.setting("REQUEST_KEYS")))
+	address, err := url.Parse(p.setting("PAGES_URL"))
+	require.NoError(t, err)
+	require.Equal(t, []string{"https", "17016"}, []string{address.Scheme, address.Port()}, "the gateway serves what an e-mail links to")
+}
+
 func TestProgramsHaveWallsInContainers(t *testing.T) {
 	programs := buildPrograms(t)
 	for where, places := range map[string][]place{"compose": composePlaces(t, programs), "k8s": clusterPlaces(t)} {
@@ -198,6 +209,9 @@ func TestProgramsHaveWallsInContainers(t *testing.T) {
 			t.Run(where+" "+p.program, func(t *testing.T) {
 				checkCertificate(t, p)
 				checkTokens(t, p, issuer)
+				if p.program == "statement" {
+					requireFilesOfStatements(t, p)
+				}
 				checkStart(t, programs, p)
 			})
 		}

@@ -114,6 +114,27 @@ func (w *Watermarks) CompleteTo(account id.ID) time.Time {
 	return time.UnixMilli(completeTo).UTC()
 }
 
+// Oldest returns the time before which every event of every account has arrived. It is the zero time while that is not
+// known, for example because a partition has had no watermark yet.
+func (w *Watermarks) Oldest() time.Time {
+	w.mutex.RLock()
+	defer w.mutex.RUnlock()
+	oldest := int64(0)
+	for i := range w.partitions {
+		completeTo := w.partitions[i].completeTo
+		if completeTo == 0 {
+			return time.Time{}
+		}
+		if oldest == 0 || completeTo < oldest {
+			oldest = completeTo
+		}
+	}
+	if oldest == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(oldest).UTC()
+}
+
 // Run reads watermarks and compares them with the sink's offsets until ctx ends. What fails is logged, once
 // until it succeeds again.
 func (w *Watermarks) Run(ctx context.Context) {

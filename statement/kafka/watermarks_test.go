@@ -103,6 +103,24 @@ func (w *world) await(of id.ID, seconds int) {
 	require.Eventually(w.t, func() bool { return w.CompleteTo(of).Equal(want) }, 20*time.Second, 10*time.Millisecond, "%s", want)
 }
 
+// What is complete for all accounts is what is for the partition that is behind most, and not known until each has a watermark.
+func TestTheOldestWatermarkIsThatOfAllAccounts(t *testing.T) {
+	w := start(t)
+	w.run()
+	require.True(t, w.Oldest().IsZero())
+	w.mark(0, 0, 9)
+	w.mark(1, 0, 4)
+	w.await(account(t, 1), 4)
+	w.await(account(t, 0), 9)
+	require.True(t, w.Oldest().IsZero())
+	w.mark(2, 0, 6)
+	w.await(account(t, 2), 6)
+	require.Equal(t, noon.Add(4*time.Second), w.Oldest())
+	w.mark(1, 0, 7)
+	w.await(account(t, 1), 7)
+	require.Equal(t, noon.Add(6*time.Second), w.Oldest())
+}
+
 // A watermark is true of the statement once the sink has committed all events below its offset.
 func TestAWatermarkCountsWhenTheSinkHasReachedIt(t *testing.T) {
 	w := start(t)

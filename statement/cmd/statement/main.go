@@ -65,6 +65,7 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 	}
 	defer server.Close()
 	service := statement.NewService(store)
+	watermark := &watermarkFigure{oldest: func() time.Time { return time.Time{} }, now: time.Now}
 	if len(config.brokers) > 0 {
 		watermarks, err := kafka.NewWatermarks(kafka.Config{
 			Brokers: config.brokers, BankCode: config.database.BankCode, SinkGroup: config.sinkGroup, BrokerAuth: config.brokerAuth, Logger: logger,
@@ -74,8 +75,9 @@ func run(ctx context.Context, args, environ []string, stdout io.Writer) error {
 		}
 		defer watermarks.Close()
 		server.Background(watermarks.Run)
-		service = service.WithWatermarks(watermarks)
+		service, watermark.oldest = service.WithWatermarks(watermarks), watermarks.Oldest
 	}
+	server.Metrics().MustRegister(watermark)
 	follower := statement.NewFollower(service, store, logger)
 	statementv1.RegisterStatementServiceServer(server, rpc.NewServer(rpc.Config{
 		Service: service, Follower: follower, Records: store, Address: server.Address, Draining: server.Draining(), Logger: logger,

@@ -85,6 +85,7 @@ func TestEveryFigureWithAnAlarmIsThereFromTheStart(t *testing.T) {
 	shown := programtest.RequireAlarmFigures(t, launch(t, programtest.NoDatabase), "codebank_statement_")
 	require.Contains(t, shown, "codebank_statement_gap_seconds +Inf\n", "not known is an endless age")
 	require.Contains(t, shown, "codebank_statement_file_oldest_pending_seconds +Inf\n")
+	require.Contains(t, shown, "codebank_statement_watermark_age_seconds +Inf\n")
 }
 
 func TestTheProgramWaitsForItsDatabase(t *testing.T) {

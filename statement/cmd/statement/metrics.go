@@ -19,6 +19,29 @@ var (
 		"For how long the file that was asked for first has not been made; 0 when all are, +Inf while the database cannot say.", nil, nil)
 )
 
+var watermarkAge = prometheus.NewDesc("codebank_statement_watermark_age_seconds",
+	"How long ago the time is before which every event has arrived, as the watermarks and the sink's offsets say; +Inf while that is not known, as without brokers.", nil, nil)
+
+// watermarkFigure is the metric of the watermarks. oldest returns the time up to which they reach, or the zero time.
+type watermarkFigure struct {
+	oldest func() time.Time
+	now    func() time.Time
+}
+
+var _ prometheus.Collector = (*watermarkFigure)(nil)
+
+// Describe implements prometheus.Collector.
+func (w *watermarkFigure) Describe(out chan<- *prometheus.Desc) { out <- watermarkAge }
+
+// Collect implements prometheus.Collector.
+func (w *watermarkFigure) Collect(out chan<- prometheus.Metric) {
+	age := math.Inf(1)
+	if oldest := w.oldest(); !oldest.IsZero() {
+		age = max(0, w.now().Sub(oldest).Seconds())
+	}
+	out <- prometheus.MustNewConstMetric(watermarkAge, prometheus.GaugeValue, age)
+}
+
 // fileFigures are the metrics of files. They ask the database, because files belong to no program.
 type fileFigures struct{ store *postgres.Store }
 

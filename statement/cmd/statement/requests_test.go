@@ -13,6 +13,7 @@ import (
 	"codebank.dev/native/postgres/postgrestest"
 	"codebank.dev/platform/consumer"
 	"codebank.dev/platform/mail/mailtest"
+	"codebank.dev/platform/programtest"
 	"codebank.dev/schemas/command"
 	"codebank.dev/schemas/event"
 	"codebank.dev/statement/failpoints"
@@ -177,6 +178,10 @@ func TestARequestThatComesTooEarlyWaits(t *testing.T) {
 	d.send(t, d.record(t, "gateway", request("early")), d.record(t, "payroll", request("payroll")))
 	becomes("early", "1 ACCOUNT_NOT_FOUND")
 	require.Equal(t, "NOT_FOR_USERS", d.letter(t), "it has the same key, so it is in the same partition")
+	require.Eventually(t, func() bool {
+		answer, err := programtest.Get("http://" + p.address + "/metrics")
+		return err == nil && strings.Contains(answer.Body, `codebank_consumer_dead_letters_total{topic="`+intake.Topic(statementtest.Bank)+`"} 1`)
+	}, time.Minute, 20*time.Millisecond, "an alert is on this figure")
 	sink.Write(t, statementtest.Purchase(account, 1), after(2, 2))
 	becomes("early", "3")
 
