@@ -39,6 +39,8 @@ type Outcome struct {
 	Card Card
 	// Account is the account after the command, when the command is about one.
 	Account Account
+	// Repeat says that the request was decided before, so that Entry is the first decision.
+	Repeat bool
 	// Err is why the command was refused; nothing is stored then.
 	Err error
 }
@@ -94,13 +96,13 @@ func (b *Book) Repeat(transaction ID, request *Request) (*Entry, error) {
 // it answers a request that was cancelled before it was decided with the entry that says so.
 func (b *Book) Decided(transaction ID, request *Request) (Outcome, bool) {
 	if before := b.Entry(transaction); before != nil && before.Status == Voided {
-		return Outcome{Entry: before}, true
+		return Outcome{Entry: before, Repeat: true}, true
 	}
 	first, err := b.Repeat(transaction, request)
 	if first == nil && err == nil {
 		return Outcome{}, false
 	}
-	return Outcome{Entry: first, Second: b.Second(transaction), Err: err}, true
+	return Outcome{Entry: first, Second: b.Second(transaction), Repeat: err == nil, Err: err}, true
 }
 
 // Tombstone returns the entry that ends a request id which was never decided. Refuse records it.

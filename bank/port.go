@@ -98,6 +98,8 @@ type TransactionDetails struct {
 	Second *Entry
 	// GivenBack, Captured and Released are how much was, in minor units.
 	GivenBack, Captured, Released int64
+	// Repeat says that this answers a request that was decided before.
+	Repeat bool
 }
 
 // AccountFacts are the fields of an account that never change.

@@ -1,7 +1,10 @@
 package rpc
 
 import (
+	"context"
+
 	"codebank.dev/bank"
+	"codebank.dev/platform/serve"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 )
 
@@ -81,6 +84,14 @@ func transactionMessage(details *bank.TransactionDetails) *bankv1.Transaction {
 		message.ExpireTime = timestamp(entry.HoldExpiresAt)
 	}
 	return message
+}
+
+// decidedMessage returns a transaction as the answer of the call that asked for it shows it.
+func decidedMessage(ctx context.Context, details *bank.TransactionDetails) *bankv1.Transaction {
+	if details.Repeat {
+		serve.Replayed(ctx)
+	}
+	return transactionMessage(details)
 }
 
 // endsOf returns the customer accounts that the amount of leg 0 leaves, or is held on, and goes to; zero

@@ -142,7 +142,7 @@ func (w *Wallets) Deposit(ctx context.Context, in *bankv1.DepositRequest) (*bank
 	if err != nil {
 		return nil, err
 	}
-	return &bankv1.DepositResponse{Transaction: transactionMessage(&decided)}, nil
+	return &bankv1.DepositResponse{Transaction: decidedMessage(ctx, &decided)}, nil
 }
 
 // Withdraw implements bankv1.WalletServiceServer.
@@ -157,7 +157,7 @@ func (w *Wallets) Withdraw(ctx context.Context, in *bankv1.WithdrawRequest) (*ba
 	if err != nil {
 		return nil, err
 	}
-	return &bankv1.WithdrawResponse{Transaction: transactionMessage(&decided)}, nil
+	return &bankv1.WithdrawResponse{Transaction: decidedMessage(ctx, &decided)}, nil
 }
 
 // Purchase implements bankv1.WalletServiceServer.
@@ -173,7 +173,7 @@ func (w *Wallets) Purchase(ctx context.Context, in *bankv1.PurchaseRequest) (*ba
 	if err != nil {
 		return nil, err
 	}
-	return &bankv1.PurchaseResponse{Transaction: transactionMessage(&decided)}, nil
+	return &bankv1.PurchaseResponse{Transaction: decidedMessage(ctx, &decided)}, nil
 }
 
 // Transfer implements bankv1.WalletServiceServer.
@@ -189,7 +189,7 @@ func (w *Wallets) Transfer(ctx context.Context, in *bankv1.TransferRequest) (*ba
 	if err != nil {
 		return nil, err
 	}
-	return &bankv1.TransferResponse{Transaction: transactionMessage(&decided)}, nil
+	return &bankv1.TransferResponse{Transaction: decidedMessage(ctx, &decided)}, nil
 }
 
 // Cancel implements bankv1.WalletServiceServer.
@@ -217,7 +217,7 @@ func (w *Wallets) Reverse(ctx context.Context, in *bankv1.ReverseRequest) (*bank
 	if err != nil {
 		return nil, err
 	}
-	return &bankv1.ReverseResponse{Transaction: transactionMessage(&reversed)}, nil
+	return &bankv1.ReverseResponse{Transaction: decidedMessage(ctx, &reversed)}, nil
 }
 
 // GetTransaction implements bankv1.WalletServiceServer.

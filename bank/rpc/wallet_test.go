@@ -18,6 +18,8 @@ import (
 	"codebank.dev/platform/serve"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 )
 
 func newWallets(t testing.TB, store *inmem.Store, executor *ledger.Executor, keys *vault.Vault) *rpc.Wallets {
@@ -57,8 +59,13 @@ func TestAWalletByEveryCallOfItsLife(t *testing.T) {
 	out, err := c.wallets.Withdraw(cashier, &bankv1.WithdrawRequest{RequestId: "w", Account: a.GetName(), AmountMinor: 10, Currency: "BRL", Description: "cash"})
 	require.NoError(t, err)
 	require.Equal(t, []string{a.GetName(), ""}, []string{out.GetTransaction().GetSource(), out.GetTransaction().GetDestination()})
-	in, err := c.wallets.Deposit(cashier, &bankv1.DepositRequest{RequestId: "d", Account: a.GetName(), AmountMinor: 5, Currency: "BRL"})
-	require.NoError(t, err)
+	var in *bankv1.DepositResponse
+	for _, replayed := range [][]string{nil, {"true"}} {
+		var header metadata.MD
+		in, err = c.wallets.Deposit(cashier, &bankv1.DepositRequest{RequestId: "d", Account: a.GetName(), AmountMinor: 5, Currency: "BRL"}, grpc.Header(&header))
+		require.NoError(t, err)
+		require.Equal(t, replayed, header.Get("idempotency-replayed"))
+	}
 	require.Equal(t, bankv1.TransactionStatus_TRANSACTION_STATUS_APPROVED, in.GetTransaction().GetStatus())
 
 	owner := claim(t, "app", a.GetCustomerId())

@@ -229,6 +229,7 @@ func TestMoneyMovesInAndOutAndNeverBelowZero(t *testing.T) {
 		require.Equal(t, principal.User, paid.Entry.Request.PrincipalKind)
 		again, err := two.Purchase(t.Context(), ask)
 		require.NoError(t, err)
+		again = firstOf(t, again)
 		require.Equal(t, paid, again)
 		for what, ask := range map[string]func() (bank.TransactionDetails, error){
 			"withdrawal": func() (bank.TransactionDetails, error) { return two.Withdraw(t.Context(), cash(operator(), a.ID, 21)) },
@@ -262,6 +263,7 @@ func TestATransferIsOnBothAccountsOrOnNone(t *testing.T) {
 		require.Equal(t, []bank.ID{a.ID, b.ID}, []bank.ID{in.DebitAccount, in.CreditAccount})
 		again, err := two.Transfer(t.Context(), ask)
 		require.NoError(t, err)
+		again = firstOf(t, again)
 		require.Equal(t, moved, again, "a repeat gets both entries")
 
 		declined, err := two.Transfer(t.Context(), transfer(service(), a.ID, b.ID, 61))
@@ -566,6 +568,7 @@ func TestWhatWasPaidIsGivenBackByWhoMay(t *testing.T) {
 		require.EqualValues(t, 25, part.Second.BalanceAfter)
 		again, err := reverse(two, ask, moved, 15)
 		require.NoError(t, err)
+		again = firstOf(t, again)
 		require.Equal(t, part, again)
 		_, err = reverse(two, user(b.CustomerID), moved, 26)
 		requireReason(t, "AMOUNT_ABOVE_LEFT", "", err)
@@ -609,6 +612,7 @@ func TestARecipientWhoSpentATransferCannotGiveItBack(t *testing.T) {
 		require.Nil(t, declined.Second)
 		again, err := one.Reverse(t.Context(), ask)
 		require.NoError(t, err)
+		again = firstOf(t, again)
 		require.Equal(t, declined, again)
 		require.EqualValues(t, 39, one.account(t, b.ID).Balance)
 	})
@@ -658,4 +662,12 @@ func TestTransfersNeitherMakeNorLoseMoney(t *testing.T) {
 		}
 		require.EqualValues(t, 100, sum)
 	})
+}
+
+// firstOf returns the answer to a repeat as the first one was given.
+func firstOf(t *testing.T, repeat bank.TransactionDetails) bank.TransactionDetails {
+	t.Helper()
+	require.True(t, repeat.Repeat)
+	repeat.Repeat = false
+	return repeat
 }

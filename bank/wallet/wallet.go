@@ -138,5 +138,5 @@ func (s *Service) submit(ctx context.Context, command bank.Command) (bank.Transa
 	if err != nil {
 		return bank.TransactionDetails{}, err
 	}
-	return bank.TransactionDetails{Entry: *outcome.Entry, Second: outcome.Second}, nil
+	return bank.TransactionDetails{Entry: *outcome.Entry, Second: outcome.Second, Repeat: outcome.Repeat}, nil
 }

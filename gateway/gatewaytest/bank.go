@@ -46,6 +46,7 @@ func once[T proto.Message](b *Bank, ctx context.Context, requestID string, reque
 			var none T
 			return none, errReused
 		}
+		serve.Replayed(ctx)
 		return proto.Clone(known.answer).(T), nil
 	}
 	answer, err := decide(id.Derive(namespace, key))

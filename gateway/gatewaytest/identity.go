@@ -29,6 +29,14 @@ type Identity struct {
 	mutex     sync.Mutex
 	addresses []string
 	signedOut []string
+	away      bool
+}
+
+// Leave makes GetMe answer that identity is away.
+func (i *Identity) Leave() {
+	i.mutex.Lock()
+	defer i.mutex.Unlock()
+	i.away = true
 }
 
 // Addresses returns the network addresses that sign-ins came from, as the gateway has passed them on.
@@ -109,6 +117,11 @@ func (i *Identity) SignOut(ctx context.Context, in *identityv1.SignOutRequest) (
 func (i *Identity) GetMe(ctx context.Context, _ *identityv1.GetMeRequest) (*identityv1.GetMeResponse, error) {
 	if _, err := token.Bearer(ctx); err != nil {
 		return nil, err
+	}
+	i.mutex.Lock()
+	defer i.mutex.Unlock()
+	if i.away {
+		return nil, fault.New(fault.Unavailable, "DATABASE_AWAY", "away")
 	}
 	return &identityv1.GetMeResponse{User: me()}, nil
 }

@@ -4,11 +4,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/id"
+	"codebank.dev/platform/serve"
 	statementv1 "codebank.dev/schemas/gen/statement/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
@@ -138,9 +141,12 @@ func (s *Statement) CreateFile(ctx context.Context, in *statementv1.CreateFileRe
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	if asked, known := s.asked[in.GetRequestId()]; known {
-		if !proto.Equal(asked, in) {
+		same := proto.CloneOf(in)
+		same.Email = asked.GetEmail() // It is no part of what is compared.
+		if !proto.Equal(asked, same) {
 			return nil, errReused
 		}
+		serve.Replayed(ctx)
 	} else {
 		made := &statementv1.File{
 			Name: in.GetParent() + "/files/" + id.Derive(namespace, in.GetRequestId()).String(), RequestId: in.GetRequestId(), Format: in.GetFormat(),
@@ -215,20 +221,18 @@ func (s *Statement) GetFile(ctx context.Context, in *statementv1.GetFileRequest)
 	return &statementv1.GetFileResponse{File: made}, err
 }
 
-// ListFiles answers one file on a page, newest first.
+// ListFiles answers all files of an account, newest first.
 func (s *Statement) ListFiles(ctx context.Context, in *statementv1.ListFilesRequest) (*statementv1.ListFilesResponse, error) {
 	if _, err := s.lines(ctx, in.GetParent()); err != nil {
 		return nil, err
 	}
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
-	at := len(s.files) - 1 - len(in.GetPageToken())
-	if at < 0 {
-		return &statementv1.ListFilesResponse{}, nil
-	}
-	answer := &statementv1.ListFilesResponse{Files: []*statementv1.File{proto.CloneOf(s.files[at])}}
-	if at > 0 {
-		answer.NextPageToken = in.GetPageToken() + "."
+	answer := &statementv1.ListFilesResponse{}
+	for _, made := range slices.Backward(s.files) {
+		if strings.HasPrefix(made.GetName(), in.GetParent()+"/") {
+			answer.Files = append(answer.Files, proto.CloneOf(made))
+		}
 	}
 	return answer, nil
 }

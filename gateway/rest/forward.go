@@ -7,6 +7,7 @@ import (
 	"codebank.dev/platform/field"
 	"codebank.dev/platform/serve"
 	bankv1 "codebank.dev/schemas/gen/bank/v1"
+	statementv1 "codebank.dev/schemas/gen/statement/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -32,7 +33,11 @@ func (s *Server) Forwarded(ctx context.Context, in any, info *grpc.UnaryServerIn
 	message := request.ProtoReflect()
 	named := message.Descriptor().Fields().ByName(requestField)
 	if named == nil {
-		return handle(ctx, in)
+		out, err := handle(ctx, in)
+		if answer, ok := out.(proto.Message); ok && err == nil {
+			putBack(answer.ProtoReflect(), "", "")
+		}
+		return out, err
 	}
 	given := message.Get(named).String()
 	if err := field.Word(requestField, given); err != nil {
@@ -55,15 +60,28 @@ func (s *Server) Forwarded(ctx context.Context, in any, info *grpc.UnaryServerIn
 	return out, err
 }
 
-// putBack replaces a request id in a message and in those that it holds.
+// fileMessage is the message whose request ids are the gateway's own, unless they are those of the call.
+var fileMessage = (&statementv1.File{}).ProtoReflect().Descriptor().FullName()
+
+// putBack replaces the request id of a call in a message and in those that it holds. Of files it takes away other
+// request ids: they were derived too, and name nothing to the user.
 func putBack(message protoreflect.Message, derived, given string) {
 	message.Range(func(of protoreflect.FieldDescriptor, value protoreflect.Value) bool {
 		switch {
-		case of.IsList() || of.IsMap():
+		case of.IsMap():
+		case of.IsList():
+			for i := range value.List().Len() {
+				if of.Message() != nil {
+					putBack(value.List().Get(i).Message(), derived, given)
+				}
+			}
 		case of.Message() != nil:
 			putBack(value.Message(), derived, given)
-		case of.Name() == requestField && value.String() == derived:
+		case of.Name() != requestField:
+		case value.String() == derived:
 			message.Set(of, protoreflect.ValueOfString(given))
+		case message.Descriptor().FullName() == fileMessage:
+			message.Clear(of)
 		}
 		return true
 	})

@@ -101,10 +101,11 @@ func (s *Server) Mount(router Router) {
 }
 
 // route lets a handler make its calls for the user of the request, and answers a key that was used before as
-// the draft of the header says: 422.
+// the draft of the header says: 422. The answer says that it was given before if the last call has said so.
 func (s *Server) route(handle serve.RouteHandler) serve.RouteHandler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		err := handle(w, r.WithContext(s.onward(r.Context())))
+		ctx := serve.ContextWithReplay(s.onward(r.Context()), func(replayed bool) { setReplayed(w, replayed) })
+		err := handle(w, r.WithContext(ctx))
 		if err != nil && fault.CodeOf(err) == fault.Aborted && slices.Contains(reused, fault.Of(err).Reason) {
 			return errKeyReused.Wrap(err)
 		}

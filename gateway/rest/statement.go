@@ -170,14 +170,22 @@ func dateOf(name, text string) (time.Time, error) {
 	return at, nil
 }
 
-// createFile asks for a file; one that takes long is announced to the user's e-mail address. A repeat whose range ends at the present ends later than the first one, which is
-// looked for then.
+// createFile asks for a file. One that takes long is announced to the user's e-mail address, as it is at the first
+// request: for a repeat nobody asks identity. The range of a repeat may end at another present than the first one's,
+// which counts.
 func (s *Server) createFile(ctx context.Context, asked *wanted) (*statementv1.File, error) {
 	order := &statementv1.CreateFileRequest{
 		RequestId: asked.request.String(), Parent: asked.account, Format: formats[asked.format],
 		StartTime: timestamppb.New(asked.start), EndTime: timestamppb.New(asked.end), LanguageCode: asked.language,
 	}
 	if asked.end.Sub(asked.start) > atOnce {
+		known, err := s.askedBefore(ctx, asked)
+		if err != nil {
+			return nil, err
+		}
+		if known != nil {
+			return s.createAgain(ctx, asked, order, known)
+		}
 		found, err := s.identity.GetMe(ctx, &identityv1.GetMeRequest{})
 		if err != nil {
 			return nil, err
@@ -192,21 +200,40 @@ func (s *Server) createFile(ctx context.Context, asked *wanted) (*statementv1.Fi
 	if err == nil || fault.CodeOf(err) != fault.Aborted || !asked.endsNow {
 		return created.GetFile(), err
 	}
-	request := &statementv1.ListFilesRequest{Parent: asked.account, PageSize: linesPerPage}
-	for {
-		page, listErr := s.files.ListFiles(ctx, request)
-		if listErr != nil {
-			return nil, listErr
-		}
-		for _, file := range page.GetFiles() {
-			if file.GetRequestId() == asked.request.String() && file.GetFormat() == formats[asked.format] && file.GetStartTime().AsTime().Equal(asked.start) {
-				return file, nil
-			}
-		}
-		if request.PageToken = page.GetNextPageToken(); request.PageToken == "" {
-			return nil, err
+	known, listErr := s.askedBefore(ctx, asked)
+	switch {
+	case listErr != nil:
+		return nil, listErr
+	case known == nil:
+		return nil, err
+	}
+	return s.createAgain(ctx, asked, order, known)
+}
+
+// createAgain repeats a request that has a file. The statement says whether it is the same request.
+//
+// tidy:parameters a request, as it is now and as it was
+func (s *Server) createAgain(ctx context.Context, asked *wanted, order *statementv1.CreateFileRequest, known *statementv1.File) (*statementv1.File, error) {
+	if asked.endsNow {
+		order.EndTime = known.GetEndTime()
+	}
+	created, err := s.files.CreateFile(ctx, order)
+	return created.GetFile(), err
+}
+
+// askedBefore returns the file that a request has already, or nil. One page has all files: the statement keeps a
+// hundred of a user.
+func (s *Server) askedBefore(ctx context.Context, asked *wanted) (*statementv1.File, error) {
+	page, err := s.files.ListFiles(ctx, &statementv1.ListFilesRequest{Parent: asked.account, PageSize: linesPerPage})
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range page.GetFiles() {
+		if file.GetRequestId() == asked.request.String() {
+			return file, nil
 		}
 	}
+	return nil, nil
 }
 
 // line is a line of a statement. Amounts are major units.

@@ -100,9 +100,7 @@ func (t *Transfers) accept(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if accepted.IsRepeat {
-		Replayed(w)
-	}
+	setReplayed(w, accepted.IsRepeat)
 	w.Header().Set("Location", "/q/transfers/"+accepted.Transfer.ID.String())
 	return serve.WriteJSON(w, http.StatusCreated, bodyOf(&accepted.Transfer))
 }
@@ -187,10 +185,11 @@ func (t *Transfers) cancel(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	cancelled, err := t.service.Cancel(r.Context(), user, name)
+	cancelled, before, err := t.service.Cancel(r.Context(), user, name)
 	if err != nil {
 		return err
 	}
+	setReplayed(w, before)
 	return serve.WriteJSON(w, http.StatusOK, bodyOf(&cancelled))
 }
 

@@ -38,5 +38,12 @@ func RequestID(r *http.Request) (user id.ID, request id.ID, err error) {
 
 var errTwoKeys = fault.Invalid(gateway.KeyHeader, "The header Idempotency-Key is given twice.")
 
-// Replayed says in the header of an answer that it was given before.
-func Replayed(w http.ResponseWriter) { w.Header().Set("Idempotency-Replayed", "true") }
+// setReplayed says in the header of an answer whether it was given before.
+func setReplayed(w http.ResponseWriter, replayed bool) {
+	const header = "Idempotency-Replayed"
+	if replayed {
+		w.Header().Set(header, "true")
+	} else {
+		w.Header().Del(header)
+	}
+}

@@ -61,6 +61,8 @@ type command struct {
 	request     string
 	original    string // transactions/{uuid}
 	description string
+	// before says that what is asked for was so before.
+	before bool
 }
 
 // transact does one operation on the user's wallet.
@@ -97,6 +99,9 @@ func (s *Server) transact(w http.ResponseWriter, r *http.Request) error {
 	}
 	if err != nil {
 		return renamed(err, map[string]string{"amount_minor": "amount", "name": "transactionId", "account": "", "currency": ""})
+	}
+	if asked.before {
+		setReplayed(w, true)
 	}
 	return serve.WriteJSON(w, http.StatusCreated, transaction{
 		ID: idOf(decided.GetName()), Operation: operation, Status: "completed",
@@ -227,6 +232,7 @@ func (s *Server) cancel(ctx context.Context, asked *command) (*bankv1.Transactio
 	if found.GetTransaction().GetKind() != bankv1.TransactionKind_TRANSACTION_KIND_HOLD {
 		return nil, errMoved
 	}
+	asked.before = found.GetTransaction().GetReleasedMinor() > 0
 	answer, err := s.wallets.VoidHold(ctx, &bankv1.VoidHoldRequest{Name: asked.original})
 	return answer.GetTransaction(), err
 }

@@ -23,19 +23,19 @@ func (s *Service) Transfers(ctx context.Context, user id.ID, page gateway.Page) 
 var errNotPending = fault.New(fault.FailedPrecondition, "NOT_PENDING", "The transfer is completed and cannot be cancelled any more.")
 
 // Cancel cancels a transfer of a user that is processing, and returns it as it is then. The bank decides: either the
-// money has moved, or it never will. Cancelling a cancelled transfer changes nothing.
+// money has moved, or it never will. Cancelling a cancelled transfer changes nothing, and before says so.
 //
 // Errors: gateway.ErrNoTransfer; fault.FailedPrecondition NOT_PENDING if it is completed; fault.Unavailable if nobody
 // knows, so ask again.
-func (s *Service) Cancel(ctx context.Context, user, name id.ID) (gateway.Transfer, error) {
-	transfer, err := s.config.Store.Transfer(ctx, user, name)
+func (s *Service) Cancel(ctx context.Context, user, name id.ID) (transfer gateway.Transfer, before bool, err error) {
+	transfer, err = s.config.Store.Transfer(ctx, user, name)
 	switch {
 	case err != nil:
-		return gateway.Transfer{}, err
+		return gateway.Transfer{}, false, err
 	case transfer.Status == gateway.Cancelled:
-		return transfer, nil
+		return transfer, true, nil
 	case transfer.Status == gateway.Completed:
-		return gateway.Transfer{}, errNotPending
+		return gateway.Transfer{}, false, errNotPending
 	}
 	reason, err := s.config.Bank.Cancel(ctx, name.String())
 	if err != nil {
@@ -43,7 +43,7 @@ func (s *Service) Cancel(ctx context.Context, user, name id.ID) (gateway.Transfe
 		if fault.CodeOf(err) == fault.FailedPrecondition {
 			err = errNotPending.Wrap(err)
 		}
-		return gateway.Transfer{}, err
+		return gateway.Transfer{}, false, err
 	}
 	s.config.Failpoint.At(failpoints.CancelDecided)
 	ending := gateway.Ending{ID: name, Status: gateway.Cancelled, Error: gateway.CancelledByOwner, At: s.config.Now().UTC()}
@@ -51,7 +51,8 @@ func (s *Service) Cancel(ctx context.Context, user, name id.ID) (gateway.Transfe
 		ending.Error = errorOf(reason, "")
 	}
 	if _, err := s.config.Store.End(ctx, []gateway.Ending{ending}); err != nil {
-		return gateway.Transfer{}, err
+		return gateway.Transfer{}, false, err
 	}
-	return s.config.Store.Transfer(ctx, user, name)
+	transfer, err = s.config.Store.Transfer(ctx, user, name)
+	return transfer, false, err
 }

@@ -264,13 +264,13 @@ func TestCancelEndsWhatTheBankHasCancelled(t *testing.T) {
 		d := newDesk(t)
 		accepted, err := d.accept(ada, "key", one)
 		require.NoError(t, err)
-		_, err = d.Cancel(t.Context(), bob, accepted.Transfer.ID)
+		_, _, err = d.Cancel(t.Context(), bob, accepted.Transfer.ID)
 		require.ErrorIs(t, err, gateway.ErrNoTransfer)
 		d.bank.cancelErr = errAway
-		_, err = d.Cancel(t.Context(), ada, accepted.Transfer.ID)
+		_, _, err = d.Cancel(t.Context(), ada, accepted.Transfer.ID)
 		require.ErrorIs(t, err, errAway)
 		d.bank.cancelErr = fault.New(fault.FailedPrecondition, "NOT_PENDING", "the bank's words")
-		_, err = d.Cancel(t.Context(), ada, accepted.Transfer.ID)
+		_, _, err = d.Cancel(t.Context(), ada, accepted.Transfer.ID)
 		require.Equal(t, "NOT_PENDING", fault.Of(err).Reason)
 		stored, err := d.Transfer(t.Context(), ada, accepted.Transfer.ID)
 		require.NoError(t, err)
@@ -278,7 +278,7 @@ func TestCancelEndsWhatTheBankHasCancelled(t *testing.T) {
 
 		d.bank.cancelErr, d.bank.reason = nil, reason
 		for range 2 {
-			cancelled, err := d.Cancel(t.Context(), ada, accepted.Transfer.ID)
+			cancelled, _, err := d.Cancel(t.Context(), ada, accepted.Transfer.ID)
 			require.NoError(t, err)
 			require.Equal(t, gateway.Cancelled, cancelled.Status)
 			require.Equal(t, want, cancelled.Error)

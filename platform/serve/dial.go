@@ -134,6 +134,8 @@ func outgoing(ctx context.Context) context.Context {
 //
 // tidy:parameters gRPC decides the signature
 func unary(ctx context.Context, method string, request, answer any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, options ...grpc.CallOption) error {
+	options, tell := tellReplay(ctx, options)
+	defer tell()
 	return FromStatus(invoke(outgoing(ctx), method, request, answer, conn, options...))
 }
 

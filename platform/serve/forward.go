@@ -68,7 +68,12 @@ func endsOf(fullMethod string) (ends, error) {
 func (s *Server) forwardUnary(full string, ends ends, conn grpc.ClientConnInterface) grpc.MethodHandler {
 	call := func(ctx context.Context, request any) (any, error) {
 		answer := ends.answer()
-		if err := conn.Invoke(s.Onward(ctx), full, request, answer); err != nil {
+		onward := ContextWithReplay(s.Onward(ctx), func(replayed bool) {
+			if replayed {
+				Replayed(ctx)
+			}
+		})
+		if err := conn.Invoke(onward, full, request, answer); err != nil {
 			return nil, FromStatus(err)
 		}
 		return answer, nil

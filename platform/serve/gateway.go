@@ -76,7 +76,7 @@ func (s *Server) newGatewayMux() *runtime.ServeMux {
 		runtime.WithDisableChunkedEncoding(), // net/http and HTTP/2 know by themselves how to send a stream.
 		runtime.WithForwardResponseOption(extendAnswer),
 		runtime.WithIncomingHeaderMatcher(incomingHeader),
-		runtime.WithOutgoingHeaderMatcher(func(string) (string, bool) { return "", false }),
+		runtime.WithOutgoingHeaderMatcher(outgoingHeader),
 		runtime.WithOutgoingTrailerMatcher(func(string) (string, bool) { return "", false }),
 		runtime.WithErrorHandler(s.gatewayError),
 		runtime.WithRoutingErrorHandler(gatewayRoutingError),

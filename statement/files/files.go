@@ -139,6 +139,8 @@ type File struct {
 	Size              int64 // bytes of the parts
 	Digest            string
 	ExpiresAt         time.Time // zero before it is ready
+	// Repeat says that this answers a request that was made before. It is not stored.
+	Repeat bool
 }
 
 // Admitted reports whether a file counts as one that is being made, and may be made.
@@ -170,10 +172,11 @@ func (f *File) FileName() string {
 		f.Range.End.Add(-time.Millisecond).UTC().Format(day) + f.Format.Extension()
 }
 
-// sameAs reports whether two requests ask for the same.
+// sameAs reports whether two requests ask for the same. Where a file is announced is no part of it: a user may have
+// got another address since, and the file is announced once.
 func (f *File) sameAs(other *File) bool {
 	return f.Account == other.Account && f.Range.Start.Equal(other.Range.Start) && f.Range.End.Equal(other.Range.End) &&
-		f.Format == other.Format && f.Email == other.Email && f.Language == other.Language && f.Owner == other.Owner
+		f.Format == other.Format && f.Language == other.Language && f.Owner == other.Owner
 }
 
 // Query chooses files of an owner.

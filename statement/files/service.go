@@ -43,7 +43,9 @@ func (s *Service) Create(ctx context.Context, request *File) (File, error) {
 		if err != nil && !errors.As(err, &later) {
 			return File{}, err
 		}
+		repeat := created.Repeat
 		created, err = s.Store.File(ctx, Query{Owner: created.Owner, Reader: created.Reader, Account: created.Account}, created.ID)
+		created.Repeat = repeat
 		if err != nil || created.State.Ended() || !s.Now().Before(until) {
 			return created, err
 		}
@@ -98,6 +100,7 @@ func (s *Service) create(ctx context.Context, request *File, wait time.Duration)
 	if err == nil && !created.sameAs(request) {
 		return File{}, ErrReused
 	}
+	created.Repeat = err == nil && created.ID != request.ID
 	return created, err
 }
 

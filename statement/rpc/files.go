@@ -52,6 +52,9 @@ func (s *FileServer) CreateFile(ctx context.Context, request *statementv1.Create
 	if err != nil {
 		return nil, err
 	}
+	if created.Repeat {
+		serve.Replayed(ctx)
+	}
 	return &statementv1.CreateFileResponse{File: fileMessage(&created)}, nil
 }
 

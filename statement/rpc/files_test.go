@@ -33,6 +33,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
@@ -172,6 +173,15 @@ func TestALongRangeIsMadeByAJob(t *testing.T) {
 	require.Equal(t, http.StatusOK, response.StatusCode)
 	require.Equal(t, int(made.GetLineCount()), strings.Count(body, "\nline,"))
 	require.EqualValues(t, made.GetSize(), len(body))
+
+	// Whoever has got another address since still repeats his request.
+	request.Email = "alice@example.org"
+	ctx, client := r.filesAs(t, owner)
+	var header metadata.MD
+	again, err := client.CreateFile(ctx, request, grpc.Header(&header))
+	require.NoError(t, err)
+	require.Equal(t, made.GetName(), again.GetFile().GetName())
+	require.Equal(t, []string{"true"}, header.Get("idempotency-replayed"))
 }
 
 // lines returns purchases one second apart, so that many of them are in a day.

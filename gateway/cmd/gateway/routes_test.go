@@ -120,9 +120,10 @@ func TestACancellationReleasesAHold(t *testing.T) {
 	held := member(t, body, "transaction", "name")[len("transactions/"):]
 	_, body = p.send(t, maria, "GET", "/wallet/balance", "")
 	require.Contains(t, body, `"held":25.00,"available":75.00`)
-	for range 2 {
+	for i := range 2 {
 		answer, body := p.transact(t, maria, "c", `{"operation":"cancellation","transactionId":"`+held+`"}`)
 		require.Equal(t, 201, answer.StatusCode, body)
+		require.Equal(t, i > 0, answer.Header.Get("Idempotency-Replayed") == "true")
 	}
 	_, body = p.send(t, maria, "GET", "/wallet/balance", "")
 	require.Contains(t, body, `"held":0.00,"available":100.00`)
@@ -166,11 +167,19 @@ func TestAKeyNamesACommand(t *testing.T) {
 		require.Equal(t, "IDEMPOTENCY_KEY_REQUIRED", refused.Reason)
 		require.Equal(t, "Idempotency-Key", refused.Field)
 	}
-	_, first := p.transact(t, maria, "one", deposit)
-	_, again := p.transact(t, maria, "one", deposit)
+	answer, first := p.transact(t, maria, "one", deposit)
+	require.Empty(t, answer.Header.Get("Idempotency-Replayed"))
+	answer, again := p.transact(t, maria, "one", deposit)
 	require.Equal(t, first, again)
+	require.Equal(t, "true", answer.Header.Get("Idempotency-Replayed"))
+	for i := range 2 {
+		answer, _ = p.transact(t, maria, "declined", `{"operation":"withdraw","amount":500}`)
+		require.Equal(t, 422, answer.StatusCode)
+		require.Equal(t, i > 0, answer.Header.Get("Idempotency-Replayed") == "true")
+	}
 	require.Equal(t, "5.00", p.balanceOf(t, maria))
 	answer, body := p.transact(t, maria, "one", `{"operation":"deposit","amount":6}`)
+	require.Empty(t, answer.Header.Get("Idempotency-Replayed"))
 	refused := problem(t, answer, body, 422)
 	require.Equal(t, "IDEMPOTENCY_KEY_REUSED", refused.Reason)
 	require.Equal(t, "Idempotency-Key", refused.Field)
@@ -184,6 +193,7 @@ func TestAKeyNamesACommand(t *testing.T) {
 	answer, body = p.send(t, maria, "POST", "/v1/accounts/"+account+":deposit", `{"requestId":"one","amountMinor":"500","currency":"BRL"}`)
 	require.Equal(t, 200, answer.StatusCode, body)
 	require.Equal(t, "one", member(t, body, "transaction", "requestId"))
+	require.Equal(t, "true", answer.Header.Get("Idempotency-Replayed"))
 	require.Equal(t, member(t, first, "transactionId"), member(t, body, "transaction", "name")[len("transactions/"):])
 	require.Equal(t, "5.00", p.balanceOf(t, maria))
 	answer, body = p.send(t, joao, "POST", "/v1/transactions:cancel", `{"requestId":"unused"}`)
@@ -315,11 +325,24 @@ func TestAStatementIsAnsweredAtOnceOrMadeLater(t *testing.T) {
 	answer, body = p.send(t, maria, "GET", location+"/content", "")
 	require.Equal(t, "FILE_NOT_READY", problem(t, answer, body, 422).Reason)
 	time.Sleep(time.Until(today.Truncate(time.Second).Add(time.Second))) // tidy:sleep the present is another second
+	require.Empty(t, answer.Header.Get("Idempotency-Replayed"))
+	p.Identity.Leave() // A repeat needs no address.
 	answer, body = generate("long", `{"maxDate":"`+date(40)+`"}`)
+	require.Equal(t, "true", answer.Header.Get("Idempotency-Replayed"), body)
 	require.Equal(t, 202, answer.StatusCode, "a later repeat is the same file: %s", body)
 	require.Equal(t, location, answer.Header.Get("Location"))
 	answer, body = generate("long", `{"maxDate":"`+date(50)+`"}`)
 	require.Equal(t, "IDEMPOTENCY_KEY_REUSED", problem(t, answer, body, 422).Reason)
+	for _, different := range []string{`"format":"pdf"`, `"language":"pt-BR"`} {
+		answer, body = generate("long", `{"maxDate":"`+date(40)+`",`+different+`}`)
+		require.Equal(t, "IDEMPOTENCY_KEY_REUSED", problem(t, answer, body, 422).Reason, different)
+	}
+	answer, body = generate("long-and-new", `{"maxDate":"`+date(40)+`"}`)
+	problem(t, answer, body, 503)
+	_, body = p.send(t, maria, "GET", "/wallet/balance", "")
+	_, body = p.send(t, maria, "GET", "/v1/accounts/"+member(t, body, "accountId")+"/files", "")
+	require.Contains(t, body, `"files":[{`)
+	require.NotRegexp(t, `"requestId":"[^"]`, body, "a derived id names nothing to the user")
 	p.Statement.Work()
 	answer, body = p.send(t, maria, "GET", location+"/content", "")
 	require.Equal(t, 200, answer.StatusCode, body)
