@@ -145,7 +145,7 @@ func TestTheProgramSellsAndKeepsNoCardData(t *testing.T) {
 		require.Equal(t, strings.TrimSpace(field), fault.Of(err).Field)
 	}
 
-	secrets := plantTokens(t, peer.Kit, p)
+	secrets := append(plantTokens(t, peer.Kit, p), plantSecrets(t, peer.Kit, p)...)
 
 	metrics := p.get(t, "/metrics").Body
 	require.Contains(t, metrics, `codebank_checkout_orders_ended_total{outcome="approved"} 2`)
@@ -156,8 +156,8 @@ func TestTheProgramSellsAndKeepsNoCardData(t *testing.T) {
 	dump := everything(t, databaseURL)
 	require.Contains(t, dump, "cafe-coado")
 	for _, text := range append(secrets, keysOf(t, peer.Kit, "checkout", "shop")...) {
-		require.NotContains(t, dump, text, "an access token or a key in a table")
-		require.NotContains(t, p.Log(), text, "an access token or a key in the log")
+		require.NotContains(t, dump, text, "an access token, an API secret or a key in a table")
+		require.NotContains(t, p.Log(), text, "an access token, an API secret or a key in the log")
 	}
 	cards := regexp.MustCompile(plantedNumber + `|\b` + plantedCode + `\b|ctk_|MARIA`)
 	require.Empty(t, cards.FindString(dump), "card data in a table")
