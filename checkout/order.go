@@ -49,7 +49,9 @@ type Order struct {
 	Owner       string
 	Fingerprint [32]byte // of that request, see Fingerprint
 	TraceID     string   // W3C trace id of that request, or empty
-	State       OrderState
+	// SecretHash is the hash of the secret with which a guest reads the order; zero for all other orders.
+	SecretHash [32]byte
+	State      OrderState
 
 	// Store, Items, Total and Description are as they were when the order was placed,
 	// so that every try sends the bank the same request, word for word.

@@ -50,6 +50,7 @@ func TestStore(t *testing.T, open func(testing.TB) Store) {
 func orderComesBack(t *testing.T, store shelf) {
 	ctx := t.Context()
 	order := Order(t, "shop", "r1", Start())
+	order.SecretHash = checkout.NewOrderSecret(nil, order.ID).Hash()
 	stored, created, err := store.Create(ctx, order)
 	require.NoError(t, err)
 	require.True(t, created)

@@ -21,6 +21,7 @@ type flightKey struct {
 	requestID   string
 	fingerprint [32]byte
 	refused     bool
+	guest       bool
 }
 
 // flight is a request that is being placed. Its first caller places it, on the goroutine of its own

@@ -27,6 +27,9 @@ type Service struct {
 	Clock     checkout.Clock
 	// Random is where order ids come from; crypto/rand.Reader but for tests.
 	Random io.Reader
+	// GuestKey is the key of guests' secrets: 32 random bytes that all replicas share. Without it no guest is
+	// served.
+	GuestKey []byte
 	// Failpoint is called at the points where a crash is most instructive; nil for none.
 	Failpoint failpoint.Hook
 
@@ -44,11 +47,16 @@ type Request struct {
 	// request is not a repeat: orders were placed before names were checked for it.
 	Refusal error
 	Attempt int32
+	// Guest asks for an order of somebody whom the program does not know, to be read with a secret.
+	Guest bool
 }
 
 // check returns nil when everything is well formed, and holds nothing that is not allowed
 // in it. The card is by its type.
 func (r *Request) check() error {
+	if r.Guest && r.By.User != "" {
+		return fault.Invalid("guest", "An order with an access token is its user's, and not a guest's.")
+	}
 	return field.First(
 		field.Word("request_id", r.RequestID), field.Attempt("attempt", r.Attempt), checkout.CheckLines(r.Lines), r.Refusal,
 	)
@@ -93,7 +101,7 @@ func (s *Service) Place(ctx context.Context, request Request) (checkout.Order, e
 	}
 	fingerprint := checkout.Fingerprint(request.Lines, request.Attempt, request.Card.Number.Last4())
 	// Equal requests inside this process are one: they share its work and its answer.
-	key := flightKey{request.By, request.RequestID, fingerprint, request.Refusal != nil}
+	key := flightKey{request.By, request.RequestID, fingerprint, request.Refusal != nil, request.Guest}
 	flight, first := s.flights.join(key)
 	if !first {
 		return flight.wait(ctx)
@@ -181,7 +189,7 @@ func (s *Service) repeatInstead(ctx context.Context, request *attempt, reason er
 // repeat answers a request whose id made an order before. While that order is pending,
 // the process that placed it or the Reconciler works on it.
 func (s *Service) repeat(ctx context.Context, request *attempt, earlier checkout.Order) (checkout.Order, error) {
-	if earlier.Fingerprint != request.fingerprint || !request.By.Repeats(&earlier) {
+	if earlier.Fingerprint != request.fingerprint || earlier.IsGuests() != request.Guest || !request.By.Repeats(&earlier) {
 		return checkout.Order{}, errReused
 	}
 	for wait := pollFirst; earlier.State == checkout.Pending; wait = min(2*wait, pollMost) {
@@ -237,9 +245,14 @@ func (s *Service) open(request *attempt, cart checkout.Cart, token checkout.Card
 	if err != nil {
 		return checkout.Order{}, err
 	}
+	var secretHash [32]byte
+	if request.Guest {
+		secretHash = s.SecretOf(order).Hash()
+	}
 	now := s.Clock.Now().UTC().Truncate(time.Millisecond)
 	return checkout.Order{
-		ID: order, Caller: request.By.Caller, Owner: request.By.Owner(), RequestID: request.RequestID, TraceID: request.TraceID,
+		SecretHash: secretHash,
+		ID:         order, Caller: request.By.Caller, Owner: request.By.Owner(), RequestID: request.RequestID, TraceID: request.TraceID,
 		Fingerprint: request.fingerprint, State: checkout.Pending,
 		Store: cart.Store, Items: cart.Items, Total: cart.Total, Description: cart.Description(),
 		Attempt:   request.Attempt,
@@ -250,6 +263,34 @@ func (s *Service) open(request *attempt, cart checkout.Cart, token checkout.Card
 		},
 		CreatedAt: now,
 	}, nil
+}
+
+// SecretOf returns the secret of a guest's order.
+func (s *Service) SecretOf(order checkout.ID) checkout.OrderSecret {
+	return checkout.NewOrderSecret(s.GuestKey, order)
+}
+
+// GetGuests returns a guest's order by its name to whoever has its secret. Errors: fault.InvalidArgument;
+// checkout.ErrNoOrder when there is none, when it is no guest's and when the secret is another;
+// fault.Unavailable.
+func (s *Service) GetGuests(ctx context.Context, name, secret string) (checkout.Order, error) {
+	id, err := checkout.ParseOrderName("name", name)
+	if err != nil {
+		return checkout.Order{}, err
+	}
+	given, err := checkout.ParseOrderSecret("order_secret", secret)
+	if err != nil {
+		return checkout.Order{}, err
+	}
+	// The secret is what lets the caller see the order, and is compared before anything is answered.
+	order, err := s.Orders.ByID(ctx, checkout.Requester{Operator: true}, id)
+	if err == nil && !given.Opens(&order) {
+		err = checkout.ErrNoOrder
+	}
+	if err != nil {
+		return checkout.Order{}, err
+	}
+	return order, nil
 }
 
 // Get returns an order that the requester sees, by its name, orders/{uuid}. Errors:

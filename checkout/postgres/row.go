@@ -16,7 +16,7 @@ const columns = `o.id, o.caller, o.owner, o.request_id, o.fingerprint, o.trace_i
 	o.store_slug, o.store_name, o.store_category_code, o.store_city, o.store_country,
 	o.total_minor, o.currency, o.description, o.attempt, o.card_brand, o.card_last4,
 	o.purchase, o.decline_code, o.decline_reason, o.decline_message,
-	o.token, o.token_expires_at, o.tries, o.next_at, o.voiding, o.created_at, o.ended_at,
+	o.token, o.token_expires_at, o.tries, o.next_at, o.voiding, o.created_at, o.ended_at, o.secret_hash,
 	(SELECT jsonb_agg(jsonb_build_object('product', i.product, 'name', i.name,
 		'quantity', i.quantity, 'unit_price', i.unit_price_minor) ORDER BY i.line)
 		FROM order_items i WHERE i.order_id = o.id), ` + refundColumns
@@ -37,7 +37,8 @@ func scanOrderAnd(row pgx.CollectableRow, more ...any) (checkout.Order, error) {
 	var (
 		o                               checkout.Order
 		id                              [16]byte
-		fingerprint, items, refunds     []byte
+		fingerprint, secretHash         []byte
+		items, refunds                  []byte
 		currency                        string
 		token                           *string
 		tokenExpiresAt, nextAt, endedAt *time.Time
@@ -47,12 +48,13 @@ func scanOrderAnd(row pgx.CollectableRow, more ...any) (checkout.Order, error) {
 		&o.Store.Slug, &o.Store.Name, &o.Store.CategoryCode, &o.Store.City, &o.Store.Country,
 		&o.Total.Minor, &currency, &o.Description, &o.Attempt, &o.CardBrand, &o.CardLast4,
 		&o.Purchase, &o.Decline.Code, &o.Decline.Reason, &o.Decline.Message,
-		&token, &tokenExpiresAt, &o.PendingCharge.Tries, &nextAt, &voiding, &o.CreatedAt, &endedAt, &items, &refunds}, more...)...)
+		&token, &tokenExpiresAt, &o.PendingCharge.Tries, &nextAt, &voiding, &o.CreatedAt, &endedAt, &secretHash, &items, &refunds}, more...)...)
 	if err != nil {
 		return checkout.Order{}, err
 	}
 	o.ID = id
 	copy(o.Fingerprint[:], fingerprint)
+	copy(o.SecretHash[:], secretHash)
 	o.State = checkout.OrderState(state)
 	o.CreatedAt, o.EndedAt = o.CreatedAt.UTC(), timeOf(endedAt)
 	o.PendingCharge.TokenExpiresAt, o.PendingCharge.NextAt = timeOf(tokenExpiresAt), timeOf(nextAt)

@@ -67,6 +67,7 @@ func TestTheDatabaseRepeatsTheRules(t *testing.T) {
 		{"a price does not change", `UPDATE orders SET total_minor = 1 WHERE id = $1`, pending},
 		{"an order stays its caller's", `UPDATE orders SET caller = 'thief' WHERE id = $1`, pending},
 		{"an order stays its owner's", `UPDATE orders SET owner = 'user:thief' WHERE id = $1`, pending},
+		{"an order gets no other secret", `UPDATE orders SET secret_hash = decode(repeat('00', 32), 'hex') WHERE id = $1`, pending},
 		{"an order is not deleted", `DELETE FROM orders WHERE id = $1`, ended},
 		{"an item does not change", `UPDATE order_items SET quantity = 1 WHERE order_id = $1`, pending},
 		{"an item is not deleted", `DELETE FROM order_items WHERE order_id = $1`, pending},

@@ -26,13 +26,13 @@ var (
 				store_slug, store_name, store_category_code, store_city, store_country,
 				total_minor, currency, description, attempt, card_brand, card_last4,
 				purchase, decline_code, decline_reason, decline_message,
-				token, token_expires_at, tries, next_at, voiding, created_at)
+				token, token_expires_at, tries, next_at, voiding, created_at, secret_hash)
 			SELECT unnest($1::uuid[]), unnest($2::text[]), unnest($3::text[]), unnest($4::text[]), unnest($5::bytea[]), unnest($6::text[]), unnest($7::smallint[]),
 				unnest($8::text[]), unnest($9::text[]), unnest($10::text[]), unnest($11::text[]), unnest($12::text[]),
 				unnest($13::bigint[]), unnest($14::text[]), unnest($15::text[]), unnest($16::integer[]), unnest($17::text[]), unnest($18::text[]),
 				'', '', '', '',
 				unnest($19::text[]), unnest($20::timestamptz[]), unnest($21::integer[]), unnest($22::timestamptz[]), unnest($23::smallint[]),
-				unnest($24::timestamptz[])
+				unnest($24::timestamptz[]), unnest($31::bytea[])
 			ON CONFLICT (caller, request_id) DO NOTHING
 			RETURNING id),
 		items AS (
@@ -215,7 +215,17 @@ func addInsert(b *wire.Batch, set []*checkout.OrderWrite, returned func(wire.Row
 	column(p, wire.TypeInt2, set, func(o *checkout.Order) { p.Int2(uint8(o.PendingCharge.Voiding)) })
 	column(p, wire.TypeTimestamp, set, func(o *checkout.Order) { p.Timestamp(o.CreatedAt) })
 	addItems(p, set)
+	column(p, wire.TypeBytes, set, func(o *checkout.Order) { putSecretHash(p, o) })
 	b.Add(insertOrders, returned)
+}
+
+// putSecretHash writes null for an order that is no guest's.
+func putSecretHash(p *wire.Parameters, o *checkout.Order) {
+	if o.IsGuests() {
+		p.Bytes(o.SecretHash[:])
+	} else {
+		p.Null()
+	}
 }
 
 // addItems writes the items of new orders.

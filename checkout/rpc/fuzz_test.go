@@ -19,6 +19,7 @@ func FuzzRequest(f *testing.F) {
 		&checkoutv1.ListProductsRequest{PageSize: 2, PageToken: "AQ"},
 		&checkoutv1.ListOrdersRequest{PageSize: 2, PageToken: "AQ", Store: "stores/books", Currency: "BRL", MaxTotalMinor: 5, States: []checkoutv1.OrderState{2}},
 		&checkoutv1.RefundOrderRequest{Name: "orders/3f1c1f0e-8f64-4d5e-9a55-0c8f1b2a7d01", RequestId: "f1", AmountMinor: 5, Reason: "One less"},
+		&checkoutv1.GetGuestOrderRequest{Name: "orders/3f1c1f0e-8f64-4d5e-9a55-0c8f1b2a7d01", OrderSecret: "gos_AAAA"},
 		&checkoutv1.GetOrderRequest{Name: "orders/3f1c1f0e-8f64-4d5e-9a55-0c8f1b2a7d01"},
 	)
 	f.Fuzz(func(t *testing.T, method byte, body []byte) { methods.Invoke(t, conn, method, body) })

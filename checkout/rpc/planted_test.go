@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/emptypb"
 
+	"codebank.dev/checkout"
 	"codebank.dev/checkout/checkouttest"
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/rpctest"
@@ -28,10 +29,13 @@ func TestNoFieldOfTextTakesACardNumberOrWhatCannotBeSeen(t *testing.T) {
 	s := start(t)
 	text := func(text string) *string { return &text }
 	requests := map[string]proto.Message{
-		"ListOrders":     &checkoutv1.ListOrdersRequest{},
-		"RefundOrder":    &checkoutv1.RefundOrderRequest{Name: "orders/00000000-0000-4000-8000-000000000001", RequestId: "f1"},
-		"ListProducts":   &checkoutv1.ListProductsRequest{},
-		"GetProduct":     &checkoutv1.GetProductRequest{Name: "products/atlas"},
+		"ListOrders":   &checkoutv1.ListOrdersRequest{},
+		"RefundOrder":  &checkoutv1.RefundOrderRequest{Name: "orders/00000000-0000-4000-8000-000000000001", RequestId: "f1"},
+		"ListProducts": &checkoutv1.ListProductsRequest{},
+		"GetProduct":   &checkoutv1.GetProductRequest{Name: "products/atlas"},
+		"GetGuestOrder": &checkoutv1.GetGuestOrderRequest{
+			Name: "orders/00000000-0000-4000-8000-000000000001", OrderSecret: checkout.NewOrderSecret(nil, checkout.ID{}).Reveal(),
+		},
 		"PlaceOrder":     request("r1", checkouttest.VisaNumber),
 		"GetOrder":       &checkoutv1.GetOrderRequest{Name: "orders/00000000-0000-4000-8000-000000000001"},
 		"CreateMerchant": &checkoutv1.CreateMerchantRequest{RequestId: "r1", Slug: "wood", DisplayName: "Madeira", SettlementAccount: "accounts/" + ada},

@@ -77,12 +77,25 @@ func (s *Server) PlaceOrder(ctx context.Context, in *checkoutv1.PlaceOrderReques
 	}
 	placed, err := s.Orders.Place(ctx, order.Request{
 		By: requester(ctx), RequestID: in.GetRequestId(), TraceID: serve.TraceID(ctx),
-		Lines: lines, Card: card, Refusal: refusal, Attempt: in.GetAttempt(),
+		Lines: lines, Card: card, Refusal: refusal, Attempt: in.GetAttempt(), Guest: in.GetGuest(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &checkoutv1.PlaceOrderResponse{Order: orderMessage(&placed)}, nil
+	out := &checkoutv1.PlaceOrderResponse{Order: orderMessage(&placed)}
+	if placed.IsGuests() {
+		out.OrderSecret = s.Orders.SecretOf(placed.ID).Reveal()
+	}
+	return out, nil
+}
+
+// GetGuestOrder implements checkoutv1.CheckoutServiceServer.
+func (s *Server) GetGuestOrder(ctx context.Context, in *checkoutv1.GetGuestOrderRequest) (*checkoutv1.GetGuestOrderResponse, error) {
+	found, err := s.Orders.GetGuests(ctx, in.GetName(), in.GetOrderSecret())
+	if err != nil {
+		return nil, err
+	}
+	return &checkoutv1.GetGuestOrderResponse{Order: orderMessage(&found)}, nil
 }
 
 // GetOrder implements checkoutv1.CheckoutServiceServer.

@@ -82,6 +82,7 @@ func startBehind(t testing.TB, change func(*serve.WallsConfig)) *service {
 		Products: &product.Service{Catalogue: catalogue},
 		Orders: &order.Service{
 			Catalogue: catalogue, Orders: orders, Acquirer: s.bank, Charger: charger, Clock: clock.System{}, Random: rand.Reader,
+			GuestKey: []byte("a key for tests only, 32 bytes.."),
 		},
 		Refunds: &refund.Service{Orders: orders, Random: rand.Reader, Refunder: &refund.Refunder{
 			Acquirer: s.bank, Pending: orders, Claims: orders, Clock: clock.System{}, Logger: slog.New(slog.DiscardHandler), Limits: checkouttest.Limits(),

@@ -39,6 +39,10 @@ func TestWhoMayCallWhat(t *testing.T) {
 	}
 	direct, byShop := place("", ada, "r1"), place("shop", ada, "r1")
 	require.NotEqual(t, direct, byShop, "the request ids of a user and of a program never meet")
+	asGuest := request("r-guest", checkouttest.VisaNumber)
+	asGuest.Guest = true
+	guests, err := s.shop.PlaceOrder(t.Context(), asGuest)
+	require.NoError(t, err)
 	get := func(name string) func(wallstest.Caller) proto.Message {
 		return func(wallstest.Caller) proto.Message { return &checkoutv1.GetOrderRequest{Name: name} }
 	}
@@ -51,6 +55,13 @@ func TestWhoMayCallWhat(t *testing.T) {
 				Method:  checkoutv1.CheckoutService_GetOrder_FullMethodName,
 				Request: get(byShop),
 				Cells:   "200 404 200 403 200 401 401 401 401 401 401 401 403",
+			},
+			{
+				Method: checkoutv1.CheckoutService_GetGuestOrder_FullMethodName,
+				Request: func(wallstest.Caller) proto.Message {
+					return &checkoutv1.GetGuestOrderRequest{Name: guests.GetOrder().GetName(), OrderSecret: guests.GetOrderSecret()}
+				},
+				Cells: "200 200 200 200 200 200 200 200 200 200 200 200 200",
 			},
 			{
 				Method: checkoutv1.CheckoutService_RefundOrder_FullMethodName,

@@ -147,8 +147,17 @@ func TestTheProgramSellsAndKeepsNoCardData(t *testing.T) {
 
 	secrets := append(plantTokens(t, peer.Kit, p), plantSecrets(t, peer.Kit, p)...)
 
+	guest := request("guest")
+	guest.Guest = true
+	asGuest, err := p.client.PlaceOrder(t.Context(), guest)
+	require.NoError(t, err)
+	secrets = append(secrets, strings.TrimPrefix(asGuest.GetOrderSecret(), "gos_"))
+	for _, secret := range []string{asGuest.GetOrderSecret(), asGuest.GetOrderSecret()[:46] + "A"} {
+		_, _ = p.client.GetGuestOrder(t.Context(), &checkoutv1.GetGuestOrderRequest{Name: asGuest.GetOrder().GetName(), OrderSecret: secret})
+	}
+
 	metrics := p.get(t, "/metrics").Body
-	require.Contains(t, metrics, `codebank_checkout_orders_ended_total{outcome="approved"} 2`)
+	require.Contains(t, metrics, `codebank_checkout_orders_ended_total{outcome="approved"} 3`)
 	require.Contains(t, metrics, `codebank_checkout_orders_ended_total{outcome="given_up"} 1`)
 	require.Contains(t, metrics, "codebank_checkout_open_orders 0")
 	p.Interrupt(t)

@@ -178,6 +178,9 @@ func withoutOwners(t *testing.T, databaseURL string) *pgx.Conn {
 	t.Cleanup(func() { _ = conn.Close(context.Background()) })
 	for _, statement := range []string{
 		"ALTER TABLE orders DROP COLUMN owner",
+		"DROP TABLE charges, charge_operations, charge_keys, charge_requests, merchant_sequences, charge_events, charge_outbox, charge_offsets CASCADE",
+		"DROP FUNCTION guard_charges, guard_charge_operations, guard_new_charge_operations, guard_charge_keys, guard_deleted_charge_keys, " +
+			"guard_charge_events, guard_unchanging CASCADE",
 		"DROP TABLE audit_log, audit_head, acts, merchant_secrets, merchant_members, merchants CASCADE",
 		"DROP FUNCTION refuse_audit_log_change, guard_merchant_secrets, give_store_a_merchant, count_product_version CASCADE",
 		"ALTER TABLE stores DROP COLUMN merchant",

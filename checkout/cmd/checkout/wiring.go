@@ -22,6 +22,10 @@ import (
 // pageTokenSecret is the name of the secret in the database that signs page tokens.
 const pageTokenSecret = "page-tokens"
 
+// guestKeySecret is the name of the secret in the database that the secrets of guests' orders are derived
+// from.
+const guestKeySecret = "guest-orders"
+
 // prepare requires that the database is migrated, or migrates it with --migrate, stores in it what the catalogue
 // begins with, and gives the services their page tokens. The key of the tokens is in the database, so all replicas have the same
 // key. prepare may be repeated.
@@ -38,6 +42,9 @@ func prepare(ctx context.Context, store *postgres.Store, config *config, service
 	}
 	key, err := store.Secret(ctx, pageTokenSecret, rand.Reader)
 	if err != nil {
+		return err
+	}
+	if services.checkout.Orders.GuestKey, err = store.Secret(ctx, guestKeySecret, rand.Reader); err != nil {
 		return err
 	}
 	pages, err := serve.NewPageTokens(key)

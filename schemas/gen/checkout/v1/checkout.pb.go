@@ -954,7 +954,9 @@ type PlaceOrderRequest struct {
 	Items []*PlaceOrderItem `protobuf:"bytes,2,rep,name=items,proto3" json:"items,omitempty"`
 	Card  *Card             `protobuf:"bytes,3,opt,name=card,proto3" json:"card,omitempty"`
 	// Which try of the payer this is, from 1; 0 means not told.
-	Attempt       int32 `protobuf:"varint,4,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	Attempt int32 `protobuf:"varint,4,opt,name=attempt,proto3" json:"attempt,omitempty"`
+	// Asks for a secret with which a guest reads the order. For programs without a user's token.
+	Guest         bool `protobuf:"varint,5,opt,name=guest,proto3" json:"guest,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1017,6 +1019,13 @@ func (x *PlaceOrderRequest) GetAttempt() int32 {
 	return 0
 }
 
+func (x *PlaceOrderRequest) GetGuest() bool {
+	if x != nil {
+		return x.Guest
+	}
+	return false
+}
+
 // PlaceOrderItem asks for a quantity of a product.
 type PlaceOrderItem struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1073,8 +1082,10 @@ func (x *PlaceOrderItem) GetQuantity() int32 {
 }
 
 type PlaceOrderResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Order         *Order                 `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Order *Order                 `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	// For a guest: who has it reads the order. Set when guest was; a repeat answers the same.
+	OrderSecret   string `protobuf:"bytes,2,opt,name=order_secret,json=orderSecret,proto3" json:"order_secret,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1114,6 +1125,13 @@ func (x *PlaceOrderResponse) GetOrder() *Order {
 		return x.Order
 	}
 	return nil
+}
+
+func (x *PlaceOrderResponse) GetOrderSecret() string {
+	if x != nil {
+		return x.OrderSecret
+	}
+	return ""
 }
 
 type GetOrderRequest struct {
@@ -1507,6 +1525,104 @@ func (x *RefundOrderResponse) GetRefund() *Refund {
 	return nil
 }
 
+type GetGuestOrderRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// orders/{uuid}
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// From PlaceOrder's answer.
+	OrderSecret   string `protobuf:"bytes,2,opt,name=order_secret,json=orderSecret,proto3" json:"order_secret,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetGuestOrderRequest) Reset() {
+	*x = GetGuestOrderRequest{}
+	mi := &file_checkout_v1_checkout_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetGuestOrderRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetGuestOrderRequest) ProtoMessage() {}
+
+func (x *GetGuestOrderRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_checkout_v1_checkout_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetGuestOrderRequest.ProtoReflect.Descriptor instead.
+func (*GetGuestOrderRequest) Descriptor() ([]byte, []int) {
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *GetGuestOrderRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *GetGuestOrderRequest) GetOrderSecret() string {
+	if x != nil {
+		return x.OrderSecret
+	}
+	return ""
+}
+
+type GetGuestOrderResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Order         *Order                 `protobuf:"bytes,1,opt,name=order,proto3" json:"order,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetGuestOrderResponse) Reset() {
+	*x = GetGuestOrderResponse{}
+	mi := &file_checkout_v1_checkout_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetGuestOrderResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetGuestOrderResponse) ProtoMessage() {}
+
+func (x *GetGuestOrderResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_checkout_v1_checkout_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetGuestOrderResponse.ProtoReflect.Descriptor instead.
+func (*GetGuestOrderResponse) Descriptor() ([]byte, []int) {
+	return file_checkout_v1_checkout_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *GetGuestOrderResponse) GetOrder() *Order {
+	if x != nil {
+		return x.Order
+	}
+	return nil
+}
+
 var File_checkout_v1_checkout_proto protoreflect.FileDescriptor
 
 const file_checkout_v1_checkout_proto_rawDesc = "" +
@@ -1587,18 +1703,20 @@ const file_checkout_v1_checkout_proto_rawDesc = "" +
 	"\x11GetProductRequest\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x04name\"D\n" +
 	"\x12GetProductResponse\x12.\n" +
-	"\aproduct\x18\x01 \x01(\v2\x14.checkout.v1.ProductR\aproduct\"\xb8\x01\n" +
+	"\aproduct\x18\x01 \x01(\v2\x14.checkout.v1.ProductR\aproduct\"\xce\x01\n" +
 	"\x11PlaceOrderRequest\x12#\n" +
 	"\n" +
 	"request_id\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\trequestId\x127\n" +
 	"\x05items\x18\x02 \x03(\v2\x1b.checkout.v1.PlaceOrderItemB\x04\xe2A\x01\x02R\x05items\x12+\n" +
 	"\x04card\x18\x03 \x01(\v2\x11.checkout.v1.CardB\x04\xe2A\x01\x02R\x04card\x12\x18\n" +
-	"\aattempt\x18\x04 \x01(\x05R\aattempt\"F\n" +
+	"\aattempt\x18\x04 \x01(\x05R\aattempt\x12\x14\n" +
+	"\x05guest\x18\x05 \x01(\bR\x05guest\"F\n" +
 	"\x0ePlaceOrderItem\x12\x18\n" +
 	"\aproduct\x18\x01 \x01(\tR\aproduct\x12\x1a\n" +
-	"\bquantity\x18\x02 \x01(\x05R\bquantity\">\n" +
+	"\bquantity\x18\x02 \x01(\x05R\bquantity\"f\n" +
 	"\x12PlaceOrderResponse\x12(\n" +
-	"\x05order\x18\x01 \x01(\v2\x12.checkout.v1.OrderR\x05order\"+\n" +
+	"\x05order\x18\x01 \x01(\v2\x12.checkout.v1.OrderR\x05order\x12&\n" +
+	"\forder_secret\x18\x02 \x01(\tB\x03\x80\x01\x01R\vorderSecret\"+\n" +
 	"\x0fGetOrderRequest\x12\x18\n" +
 	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x04name\"<\n" +
 	"\x10GetOrderResponse\x12(\n" +
@@ -1628,7 +1746,12 @@ const file_checkout_v1_checkout_proto_rawDesc = "" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\"l\n" +
 	"\x13RefundOrderResponse\x12(\n" +
 	"\x05order\x18\x01 \x01(\v2\x12.checkout.v1.OrderR\x05order\x12+\n" +
-	"\x06refund\x18\x02 \x01(\v2\x13.checkout.v1.RefundR\x06refund*\xb4\x01\n" +
+	"\x06refund\x18\x02 \x01(\v2\x13.checkout.v1.RefundR\x06refund\"\\\n" +
+	"\x14GetGuestOrderRequest\x12\x18\n" +
+	"\x04name\x18\x01 \x01(\tB\x04\xe2A\x01\x02R\x04name\x12*\n" +
+	"\forder_secret\x18\x02 \x01(\tB\a\xe2A\x01\x02\x80\x01\x01R\vorderSecret\"A\n" +
+	"\x15GetGuestOrderResponse\x12(\n" +
+	"\x05order\x18\x01 \x01(\v2\x12.checkout.v1.OrderR\x05order*\xb4\x01\n" +
 	"\n" +
 	"OrderState\x12\x1b\n" +
 	"\x17ORDER_STATE_UNSPECIFIED\x10\x00\x12\x17\n" +
@@ -1641,14 +1764,15 @@ const file_checkout_v1_checkout_proto_rawDesc = "" +
 	"\x18REFUND_STATE_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14REFUND_STATE_PENDING\x10\x01\x12\x15\n" +
 	"\x11REFUND_STATE_DONE\x10\x02\x12\x18\n" +
-	"\x14REFUND_STATE_REFUSED\x10\x032\x98\x05\n" +
+	"\x14REFUND_STATE_REFUSED\x10\x032\x9c\x06\n" +
 	"\x0fCheckoutService\x12i\n" +
 	"\fListProducts\x12 .checkout.v1.ListProductsRequest\x1a!.checkout.v1.ListProductsResponse\"\x14\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/products\x12l\n" +
 	"\n" +
 	"GetProduct\x12\x1e.checkout.v1.GetProductRequest\x1a\x1f.checkout.v1.GetProductResponse\"\x1d\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/{name=products/*}\x12j\n" +
 	"\n" +
 	"PlaceOrder\x12\x1e.checkout.v1.PlaceOrderRequest\x1a\x1f.checkout.v1.PlaceOrderResponse\"\x1b\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/orders:place\x12d\n" +
-	"\bGetOrder\x12\x1c.checkout.v1.GetOrderRequest\x1a\x1d.checkout.v1.GetOrderResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/{name=orders/*}\x12a\n" +
+	"\bGetOrder\x12\x1c.checkout.v1.GetOrderRequest\x1a\x1d.checkout.v1.GetOrderResponse\"\x1b\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/{name=orders/*}\x12\x81\x01\n" +
+	"\rGetGuestOrder\x12!.checkout.v1.GetGuestOrderRequest\x1a\".checkout.v1.GetGuestOrderResponse\")\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/{name=orders/*}:getAsGuest\x12a\n" +
 	"\n" +
 	"ListOrders\x12\x1e.checkout.v1.ListOrdersRequest\x1a\x1f.checkout.v1.ListOrdersResponse\"\x12\x82\xd3\xe4\x93\x02\f\x12\n" +
 	"/v1/orders\x12w\n" +
@@ -1667,7 +1791,7 @@ func file_checkout_v1_checkout_proto_rawDescGZIP() []byte {
 }
 
 var file_checkout_v1_checkout_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_checkout_v1_checkout_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_checkout_v1_checkout_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_checkout_v1_checkout_proto_goTypes = []any{
 	(OrderState)(0),               // 0: checkout.v1.OrderState
 	(RefundState)(0),              // 1: checkout.v1.RefundState
@@ -1690,19 +1814,21 @@ var file_checkout_v1_checkout_proto_goTypes = []any{
 	(*ListOrdersResponse)(nil),    // 18: checkout.v1.ListOrdersResponse
 	(*RefundOrderRequest)(nil),    // 19: checkout.v1.RefundOrderRequest
 	(*RefundOrderResponse)(nil),   // 20: checkout.v1.RefundOrderResponse
-	(*timestamppb.Timestamp)(nil), // 21: google.protobuf.Timestamp
+	(*GetGuestOrderRequest)(nil),  // 21: checkout.v1.GetGuestOrderRequest
+	(*GetGuestOrderResponse)(nil), // 22: checkout.v1.GetGuestOrderResponse
+	(*timestamppb.Timestamp)(nil), // 23: google.protobuf.Timestamp
 }
 var file_checkout_v1_checkout_proto_depIdxs = []int32{
 	3,  // 0: checkout.v1.Product.store:type_name -> checkout.v1.Store
 	0,  // 1: checkout.v1.Order.state:type_name -> checkout.v1.OrderState
 	3,  // 2: checkout.v1.Order.store:type_name -> checkout.v1.Store
 	7,  // 3: checkout.v1.Order.items:type_name -> checkout.v1.OrderItem
-	21, // 4: checkout.v1.Order.create_time:type_name -> google.protobuf.Timestamp
-	21, // 5: checkout.v1.Order.update_time:type_name -> google.protobuf.Timestamp
+	23, // 4: checkout.v1.Order.create_time:type_name -> google.protobuf.Timestamp
+	23, // 5: checkout.v1.Order.update_time:type_name -> google.protobuf.Timestamp
 	6,  // 6: checkout.v1.Order.refunds:type_name -> checkout.v1.Refund
 	1,  // 7: checkout.v1.Refund.state:type_name -> checkout.v1.RefundState
-	21, // 8: checkout.v1.Refund.create_time:type_name -> google.protobuf.Timestamp
-	21, // 9: checkout.v1.Refund.end_time:type_name -> google.protobuf.Timestamp
+	23, // 8: checkout.v1.Refund.create_time:type_name -> google.protobuf.Timestamp
+	23, // 9: checkout.v1.Refund.end_time:type_name -> google.protobuf.Timestamp
 	2,  // 10: checkout.v1.ListProductsResponse.products:type_name -> checkout.v1.Product
 	2,  // 11: checkout.v1.GetProductResponse.product:type_name -> checkout.v1.Product
 	13, // 12: checkout.v1.PlaceOrderRequest.items:type_name -> checkout.v1.PlaceOrderItem
@@ -1710,28 +1836,31 @@ var file_checkout_v1_checkout_proto_depIdxs = []int32{
 	5,  // 14: checkout.v1.PlaceOrderResponse.order:type_name -> checkout.v1.Order
 	5,  // 15: checkout.v1.GetOrderResponse.order:type_name -> checkout.v1.Order
 	0,  // 16: checkout.v1.ListOrdersRequest.states:type_name -> checkout.v1.OrderState
-	21, // 17: checkout.v1.ListOrdersRequest.start_time:type_name -> google.protobuf.Timestamp
-	21, // 18: checkout.v1.ListOrdersRequest.end_time:type_name -> google.protobuf.Timestamp
+	23, // 17: checkout.v1.ListOrdersRequest.start_time:type_name -> google.protobuf.Timestamp
+	23, // 18: checkout.v1.ListOrdersRequest.end_time:type_name -> google.protobuf.Timestamp
 	5,  // 19: checkout.v1.ListOrdersResponse.orders:type_name -> checkout.v1.Order
 	5,  // 20: checkout.v1.RefundOrderResponse.order:type_name -> checkout.v1.Order
 	6,  // 21: checkout.v1.RefundOrderResponse.refund:type_name -> checkout.v1.Refund
-	8,  // 22: checkout.v1.CheckoutService.ListProducts:input_type -> checkout.v1.ListProductsRequest
-	10, // 23: checkout.v1.CheckoutService.GetProduct:input_type -> checkout.v1.GetProductRequest
-	12, // 24: checkout.v1.CheckoutService.PlaceOrder:input_type -> checkout.v1.PlaceOrderRequest
-	15, // 25: checkout.v1.CheckoutService.GetOrder:input_type -> checkout.v1.GetOrderRequest
-	17, // 26: checkout.v1.CheckoutService.ListOrders:input_type -> checkout.v1.ListOrdersRequest
-	19, // 27: checkout.v1.CheckoutService.RefundOrder:input_type -> checkout.v1.RefundOrderRequest
-	9,  // 28: checkout.v1.CheckoutService.ListProducts:output_type -> checkout.v1.ListProductsResponse
-	11, // 29: checkout.v1.CheckoutService.GetProduct:output_type -> checkout.v1.GetProductResponse
-	14, // 30: checkout.v1.CheckoutService.PlaceOrder:output_type -> checkout.v1.PlaceOrderResponse
-	16, // 31: checkout.v1.CheckoutService.GetOrder:output_type -> checkout.v1.GetOrderResponse
-	18, // 32: checkout.v1.CheckoutService.ListOrders:output_type -> checkout.v1.ListOrdersResponse
-	20, // 33: checkout.v1.CheckoutService.RefundOrder:output_type -> checkout.v1.RefundOrderResponse
-	28, // [28:34] is the sub-list for method output_type
-	22, // [22:28] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	5,  // 22: checkout.v1.GetGuestOrderResponse.order:type_name -> checkout.v1.Order
+	8,  // 23: checkout.v1.CheckoutService.ListProducts:input_type -> checkout.v1.ListProductsRequest
+	10, // 24: checkout.v1.CheckoutService.GetProduct:input_type -> checkout.v1.GetProductRequest
+	12, // 25: checkout.v1.CheckoutService.PlaceOrder:input_type -> checkout.v1.PlaceOrderRequest
+	15, // 26: checkout.v1.CheckoutService.GetOrder:input_type -> checkout.v1.GetOrderRequest
+	21, // 27: checkout.v1.CheckoutService.GetGuestOrder:input_type -> checkout.v1.GetGuestOrderRequest
+	17, // 28: checkout.v1.CheckoutService.ListOrders:input_type -> checkout.v1.ListOrdersRequest
+	19, // 29: checkout.v1.CheckoutService.RefundOrder:input_type -> checkout.v1.RefundOrderRequest
+	9,  // 30: checkout.v1.CheckoutService.ListProducts:output_type -> checkout.v1.ListProductsResponse
+	11, // 31: checkout.v1.CheckoutService.GetProduct:output_type -> checkout.v1.GetProductResponse
+	14, // 32: checkout.v1.CheckoutService.PlaceOrder:output_type -> checkout.v1.PlaceOrderResponse
+	16, // 33: checkout.v1.CheckoutService.GetOrder:output_type -> checkout.v1.GetOrderResponse
+	22, // 34: checkout.v1.CheckoutService.GetGuestOrder:output_type -> checkout.v1.GetGuestOrderResponse
+	18, // 35: checkout.v1.CheckoutService.ListOrders:output_type -> checkout.v1.ListOrdersResponse
+	20, // 36: checkout.v1.CheckoutService.RefundOrder:output_type -> checkout.v1.RefundOrderResponse
+	30, // [30:37] is the sub-list for method output_type
+	23, // [23:30] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_checkout_v1_checkout_proto_init() }
@@ -1745,7 +1874,7 @@ func file_checkout_v1_checkout_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_checkout_v1_checkout_proto_rawDesc), len(file_checkout_v1_checkout_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   19,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,12 +19,13 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	CheckoutService_ListProducts_FullMethodName = "/checkout.v1.CheckoutService/ListProducts"
-	CheckoutService_GetProduct_FullMethodName   = "/checkout.v1.CheckoutService/GetProduct"
-	CheckoutService_PlaceOrder_FullMethodName   = "/checkout.v1.CheckoutService/PlaceOrder"
-	CheckoutService_GetOrder_FullMethodName     = "/checkout.v1.CheckoutService/GetOrder"
-	CheckoutService_ListOrders_FullMethodName   = "/checkout.v1.CheckoutService/ListOrders"
-	CheckoutService_RefundOrder_FullMethodName  = "/checkout.v1.CheckoutService/RefundOrder"
+	CheckoutService_ListProducts_FullMethodName  = "/checkout.v1.CheckoutService/ListProducts"
+	CheckoutService_GetProduct_FullMethodName    = "/checkout.v1.CheckoutService/GetProduct"
+	CheckoutService_PlaceOrder_FullMethodName    = "/checkout.v1.CheckoutService/PlaceOrder"
+	CheckoutService_GetOrder_FullMethodName      = "/checkout.v1.CheckoutService/GetOrder"
+	CheckoutService_GetGuestOrder_FullMethodName = "/checkout.v1.CheckoutService/GetGuestOrder"
+	CheckoutService_ListOrders_FullMethodName    = "/checkout.v1.CheckoutService/ListOrders"
+	CheckoutService_RefundOrder_FullMethodName   = "/checkout.v1.CheckoutService/RefundOrder"
 )
 
 // CheckoutServiceClient is the client API for CheckoutService service.
@@ -43,6 +44,9 @@ type CheckoutServiceClient interface {
 	PlaceOrder(ctx context.Context, in *PlaceOrderRequest, opts ...grpc.CallOption) (*PlaceOrderResponse, error)
 	// GetOrder answers an order. NOT_FOUND when there is none.
 	GetOrder(ctx context.Context, in *GetOrderRequest, opts ...grpc.CallOption) (*GetOrderResponse, error)
+	// GetGuestOrder answers the order of a guest to whoever has its secret. NOT_FOUND when there is none, and
+	// when the secret is another. The secret is in the body, because addresses are written into logs.
+	GetGuestOrder(ctx context.Context, in *GetGuestOrderRequest, opts ...grpc.CallOption) (*GetGuestOrderResponse, error)
 	// ListOrders answers orders, the newest first: a user's own, those under a program's request ids, an
 	// operator's choice of all. A declined order is listed with its reason.
 	ListOrders(ctx context.Context, in *ListOrdersRequest, opts ...grpc.CallOption) (*ListOrdersResponse, error)
@@ -101,6 +105,16 @@ func (c *checkoutServiceClient) GetOrder(ctx context.Context, in *GetOrderReques
 	return out, nil
 }
 
+func (c *checkoutServiceClient) GetGuestOrder(ctx context.Context, in *GetGuestOrderRequest, opts ...grpc.CallOption) (*GetGuestOrderResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetGuestOrderResponse)
+	err := c.cc.Invoke(ctx, CheckoutService_GetGuestOrder_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *checkoutServiceClient) ListOrders(ctx context.Context, in *ListOrdersRequest, opts ...grpc.CallOption) (*ListOrdersResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListOrdersResponse)
@@ -137,6 +151,9 @@ type CheckoutServiceServer interface {
 	PlaceOrder(context.Context, *PlaceOrderRequest) (*PlaceOrderResponse, error)
 	// GetOrder answers an order. NOT_FOUND when there is none.
 	GetOrder(context.Context, *GetOrderRequest) (*GetOrderResponse, error)
+	// GetGuestOrder answers the order of a guest to whoever has its secret. NOT_FOUND when there is none, and
+	// when the secret is another. The secret is in the body, because addresses are written into logs.
+	GetGuestOrder(context.Context, *GetGuestOrderRequest) (*GetGuestOrderResponse, error)
 	// ListOrders answers orders, the newest first: a user's own, those under a program's request ids, an
 	// operator's choice of all. A declined order is listed with its reason.
 	ListOrders(context.Context, *ListOrdersRequest) (*ListOrdersResponse, error)
@@ -166,6 +183,9 @@ func (UnimplementedCheckoutServiceServer) PlaceOrder(context.Context, *PlaceOrde
 }
 func (UnimplementedCheckoutServiceServer) GetOrder(context.Context, *GetOrderRequest) (*GetOrderResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetOrder not implemented")
+}
+func (UnimplementedCheckoutServiceServer) GetGuestOrder(context.Context, *GetGuestOrderRequest) (*GetGuestOrderResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetGuestOrder not implemented")
 }
 func (UnimplementedCheckoutServiceServer) ListOrders(context.Context, *ListOrdersRequest) (*ListOrdersResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListOrders not implemented")
@@ -266,6 +286,24 @@ func _CheckoutService_GetOrder_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _CheckoutService_GetGuestOrder_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetGuestOrderRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CheckoutServiceServer).GetGuestOrder(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CheckoutService_GetGuestOrder_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CheckoutServiceServer).GetGuestOrder(ctx, req.(*GetGuestOrderRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _CheckoutService_ListOrders_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListOrdersRequest)
 	if err := dec(in); err != nil {
@@ -324,6 +362,10 @@ var CheckoutService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetOrder",
 			Handler:    _CheckoutService_GetOrder_Handler,
+		},
+		{
+			MethodName: "GetGuestOrder",
+			Handler:    _CheckoutService_GetGuestOrder_Handler,
 		},
 		{
 			MethodName: "ListOrders",
