@@ -2,6 +2,8 @@ package paymenttest
 
 import (
 	"errors"
+	"math/rand/v2"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -24,6 +26,7 @@ func TestStore(t *testing.T, empty func(testing.TB) Subject) {
 		"what is not the owner's is not there":                    walls,
 		"pages are complete and the newest come first":            pages,
 		"the events of an owner have no gaps, whoever comes when": gapless,
+		"answers that meet are applied once":                      meeting,
 		"whatever happens, all views agree":                       func(t *testing.T, s *Subject) { sequences(t, s) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -282,5 +285,36 @@ func gapless(t *testing.T, s *Subject) {
 			}
 		}
 		require.Equal(t, int64(callers*each/3*2), after)
+	}
+}
+
+// meeting applies the same answers at once in different orders.
+func meeting(t *testing.T, s *Subject) {
+	const charges, appliers = 12, 4
+	var answers []payment.Result
+	for i := range charges {
+		owner := []payment.Owner{Cafe, Other}[i%2]
+		stored := s.accept(t.Context(), t, Acceptance(t, owner, "k"+strconv.Itoa(i), true))
+		answers = append(answers, Approval(stored.ID, id.ID{}))
+	}
+	var group sync.WaitGroup
+	counts := make([]int, appliers)
+	for applier := range appliers {
+		group.Go(func() {
+			order := slices.Clone(answers)
+			rand.Shuffle(charges, func(i, j int) { order[i], order[j] = order[j], order[i] })
+			applied, err := s.Store.Apply(t.Context(), order)
+			if err != nil {
+				t.Error(err)
+			}
+			counts[applier] = len(applied)
+		})
+	}
+	group.Wait()
+	require.ElementsMatch(t, []int{charges, 0, 0, 0}, counts)
+	for _, owner := range []payment.Owner{Cafe, Other} {
+		events, err := s.Feed.Events(t.Context(), owner, 0, 10*charges)
+		require.NoError(t, err)
+		require.Len(t, events, charges)
 	}
 }
