@@ -50,6 +50,7 @@ type capture struct {
 	amount  int64     // minor units; zero means all of the hold
 	at      time.Time // of a loaded history; zero means now
 	refusal error     // refuses to store the request id, if it is new
+	cash    error     // refuses to capture in cash
 }
 
 // Key implements bank.Command.
@@ -83,6 +84,9 @@ func (c *capture) Decide(book *bank.Book, now time.Time) bank.Outcome {
 	hold, err := find(book, c.hold, c.request.Caller, &c.subject)
 	if err == nil && c.byCard && hold.Card.ID.IsZero() {
 		err = errNoHold
+	}
+	if err == nil && hold.Merchant.ID == "" {
+		err = c.cash
 	}
 	if err != nil {
 		return bank.Outcome{Err: err}

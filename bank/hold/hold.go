@@ -21,15 +21,18 @@ import (
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/field"
 	"codebank.dev/platform/money"
+	"codebank.dev/platform/principal"
 )
 
-// Service places and ends holds. All fields but History are required; it is safe for concurrent use.
+// Service places and ends holds. All fields but SimulatedCash and History are required; it is safe for concurrent use.
 type Service struct {
 	Code      bank.Code
 	Ledger    bank.Submitter
 	Directory bank.Directory
 	Holds     bank.Holds
 	Vault     bank.Vault
+	// SimulatedCash lets everybody take a hold without a merchant in cash. Otherwise only an operator may.
+	SimulatedCash bool
 	// History lets requests name an earlier time; nil means that every request is of the present.
 	History *bank.History
 }
@@ -43,8 +46,17 @@ var (
 	errCaptured  = fault.New(fault.FailedPrecondition, "HOLD_CAPTURED", "The hold was captured before.")
 	errVoided    = fault.New(fault.FailedPrecondition, "HOLD_VOIDED", "The hold was voided.")
 	errExpired   = fault.New(fault.FailedPrecondition, "HOLD_EXPIRED", "The hold has expired.")
+	errCash      = fault.New(fault.PermissionDenied, "CASH_NOT_ALLOWED", "Only an operator of the bank pays cash in or out.")
 	errAboveHold = fault.New(fault.FailedPrecondition, "AMOUNT_ABOVE_HOLD", "The amount is more than the hold has set aside.")
 )
+
+// checkCash says who may take a hold without a merchant, which is captured in cash: who may pay cash out.
+func (s *Service) checkCash(subject *bank.Subject) error {
+	if s.SimulatedCash || subject.Kind == principal.Operator || subject.Loads {
+		return nil
+	}
+	return errCash
+}
 
 // PlaceRequest asks for a hold on a wallet account. It is not yet checked.
 type PlaceRequest struct {
@@ -97,8 +109,8 @@ func (r *PlaceRequest) canonical(account bank.ID) bank.Canonical {
 // by caller and request id, like a purchase.
 //
 // Errors: fault.InvalidArgument with the name of the field; fault.NotFound when there is no such account,
-// or when it is not the principal's; fault.FailedPrecondition NOT_A_WALLET; fault.Aborted
-// REQUEST_ID_REUSED; those of ledger.Executor.Submit.
+// or when it is not the principal's; fault.PermissionDenied CASH_NOT_ALLOWED without a merchant;
+// fault.FailedPrecondition NOT_A_WALLET; fault.Aborted REQUEST_ID_REUSED; those of ledger.Executor.Submit.
 func (s *Service) Place(ctx context.Context, request PlaceRequest) (bank.Entry, error) {
 	account, currency, content := request.check()
 	if content != nil && !field.IsContent(content) {
@@ -106,6 +118,9 @@ func (s *Service) Place(ctx context.Context, request PlaceRequest) (bank.Entry, 
 	}
 	if err := s.History.Check(request.At); err != nil {
 		return bank.Entry{}, err
+	}
+	if content == nil && request.Merchant.ID == "" {
+		content = s.checkCash(&request.Subject)
 	}
 	outcome, err := s.Ledger.Submit(ctx, &place{
 		id: s.Code.TransactionID(request.Caller, request.RequestID),
@@ -156,7 +171,8 @@ type Capture struct {
 // by caller and request id. The hold may be captured by its caller, by an operator, and by its merchant.
 //
 // Errors: fault.InvalidArgument with the name of the field; fault.NotFound when there is no such hold for
-// the principal; fault.FailedPrecondition with the reason HOLD_CAPTURED, HOLD_VOIDED, HOLD_EXPIRED,
+// the principal; fault.PermissionDenied CASH_NOT_ALLOWED for a hold without a merchant;
+// fault.FailedPrecondition with the reason HOLD_CAPTURED, HOLD_VOIDED, HOLD_EXPIRED,
 // HOLD_DECLINED or AMOUNT_ABOVE_HOLD; fault.Aborted REQUEST_ID_REUSED; those of ledger.Executor.Submit.
 func (s *Service) Capture(ctx context.Context, request CaptureRequest) (Capture, error) {
 	content := field.Word("request_id", request.RequestID)
@@ -188,6 +204,7 @@ func (s *Service) Capture(ctx context.Context, request CaptureRequest) (Capture,
 		amount:  request.AmountMinor,
 		at:      request.At,
 		refusal: content,
+		cash:    s.checkCash(&request.Subject),
 	})
 	if err != nil {
 		return Capture{}, err

@@ -256,6 +256,7 @@ func TestACaptureTakesWhatIsHeldOrAPart(t *testing.T) {
 
 func TestAHoldWithoutAMerchantIsCapturedInCash(t *testing.T) {
 	onBothStores(t, func(t *testing.T, one, _ *replica) {
+		one.holds.SimulatedCash = true
 		placed := one.place(t, one.wallet(t, 1000).ID, 300, func(r *hold.PlaceRequest) { r.Merchant = bank.Merchant{} })
 		captured, err := one.holds.Capture(t.Context(), capture(placed.TransactionID, 0))
 		require.NoError(t, err)
@@ -436,4 +437,40 @@ func (r *replica) buyLater(t testing.TB, customer banktest.Customer, amount int6
 	require.NoError(t, err)
 	require.Equal(t, bank.Approved, decided.Entry.Status)
 	return decided.Entry
+}
+
+// A hold without a merchant is captured in cash, so whoever may not pay cash out neither places nor captures one.
+func TestAHoldWithoutAMerchantIsForWhoeverPaysOutCash(t *testing.T) {
+	onBothStores(t, func(t *testing.T, r, _ *replica) {
+		account := r.wallet(t, 1_000)
+		owner := bank.Subject{Kind: principal.User, Name: account.CustomerID.String(), Customers: []bank.ID{account.CustomerID}}
+		cash := func(subject bank.Subject) hold.PlaceRequest {
+			request := ask(account.ID, 300)
+			request.Merchant, request.Subject = bank.Merchant{}, subject
+			return request
+		}
+		_, err := r.holds.Place(t.Context(), cash(owner))
+		requireReason(t, "CASH_NOT_ALLOWED", err)
+		_, err = r.holds.Place(t.Context(), cash(bank.Subject{Kind: principal.Service}))
+		requireReason(t, "CASH_NOT_ALLOWED", err)
+		_, err = r.holds.Place(t.Context(), cash(bank.Subject{Kind: principal.Operator}))
+		require.NoError(t, err)
+
+		// One that was placed while everybody might stays where it is.
+		r.holds.SimulatedCash = true
+		request := cash(owner)
+		placed, err := r.holds.Place(t.Context(), request)
+		require.NoError(t, err)
+		r.holds.SimulatedCash = false
+		again, err := r.holds.Place(t.Context(), request)
+		require.NoError(t, err)
+		require.Equal(t, placed.TransactionID, again.TransactionID)
+		take := capture(placed.TransactionID, 0)
+		take.Subject = owner
+		_, err = r.holds.Capture(t.Context(), take)
+		requireReason(t, "CASH_NOT_ALLOWED", err)
+		take.Subject = bank.Subject{Kind: principal.Operator}
+		_, err = r.holds.Capture(t.Context(), take)
+		require.NoError(t, err)
+	})
 }

@@ -116,7 +116,7 @@ func newBench(t *testing.T) *bench {
 	executor := ledger.New(ledger.Config{Store: b.store, Encoder: plainEncoder{}, Now: clock.Now, ProducerVersion: "test"})
 	t.Cleanup(func() { require.NoError(t, executor.Close(context.Background())) })
 	directory := ledger.NewCachedDirectory(b.store)
-	holds := &hold.Service{Code: "001", Ledger: executor, Directory: directory, Holds: b.store, Vault: vaultKeys}
+	holds := &hold.Service{Code: "001", Ledger: executor, Directory: directory, Holds: b.store, Vault: vaultKeys, SimulatedCash: true}
 	content := []byte(`{"keys":[]}`)
 	for _, producer := range []string{gateway, "payroll"} {
 		keys, err := command.ParseKeys(content)

@@ -8,6 +8,7 @@ import (
 	"codebank.dev/platform/fault"
 	"codebank.dev/platform/field"
 	"codebank.dev/platform/id"
+	"codebank.dev/platform/principal"
 	"codebank.dev/platform/serve"
 	statementv1 "codebank.dev/schemas/gen/statement/v1"
 	"codebank.dev/statement"
@@ -72,8 +73,13 @@ func (s *FileServer) fileRequest(ctx context.Context, in *statementv1.CreateFile
 	if asked.Range, err = fileRange(in.GetStartTime(), in.GetEndTime()); err != nil {
 		return nil, err
 	}
-	if asked.Email != "" && !s.mails {
+	switch {
+	case asked.Email == "":
+	case !s.mails:
 		return nil, fault.Invalid("email", "This service sends no e-mails.")
+	case subject.Kind == principal.User && serve.Caller(ctx) == asked.Owner:
+		// Nobody here knows whether an address is the user's, and the bank's e-mails go to no stranger.
+		return nil, fault.Invalid("email", "A user who connects by himself names no address.")
 	}
 	return asked, asked.Check(time.Now())
 }

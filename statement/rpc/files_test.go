@@ -174,6 +174,11 @@ func TestALongRangeIsMadeByAJob(t *testing.T) {
 	require.Equal(t, int(made.GetLineCount()), strings.Count(body, "\nline,"))
 	require.EqualValues(t, made.GetSize(), len(body))
 
+	// A user who connects by himself has no program that knows his address.
+	alone := statementv1.NewFileServiceClient(r.kit.Dial(t, r.address, ""))
+	_, err = alone.CreateFile(wallstest.WithToken(t.Context(), r.kit.Customer(t, owner)), request)
+	require.Equal(t, "email", fault.Of(err).Field)
+
 	// Whoever has got another address since still repeats his request.
 	request.Email = "alice@example.org"
 	ctx, client := r.filesAs(t, owner)

@@ -98,6 +98,6 @@ func (s *services) holds() *hold.Service {
 	}
 	return &hold.Service{
 		Code: s.config.bankCode, Ledger: s.ledger, Directory: s.directory, Holds: s.store, Vault: s.keys,
-		History: s.config.requestHistory(),
+		SimulatedCash: s.config.simulatedCash, History: s.config.requestHistory(),
 	}
 }

@@ -319,6 +319,15 @@ func TestAStatementIsAnsweredAtOnceOrMadeLater(t *testing.T) {
 	require.Equal(t, []string{gatewaytest.Email}, p.Statement.Announced(), "only what takes long is announced")
 	location := answer.Header.Get("Location")
 	require.Equal(t, location, member(t, body, "location"))
+	_, body = p.send(t, maria, "GET", "/wallet/balance", "")
+	byContract := func(id, address string) (*http.Response, string) {
+		return p.send(t, maria, "POST", "/v1/accounts/"+member(t, body, "accountId")+"/files", `{"requestId":"`+id+`","format":"FILE_FORMAT_CSV",`+
+			`"startTime":"2026-01-01T00:00:00Z","endTime":"2026-01-02T00:00:00Z","email":"`+address+`"}`)
+	}
+	answer, text := byContract("stranger", "someone@else.example")
+	require.Equal(t, "email", problem(t, answer, text, 400).Field)
+	answer, text = byContract("own", strings.ToUpper(gatewaytest.Email))
+	require.Equal(t, 200, answer.StatusCode, text)
 	answer, body = p.send(t, maria, "GET", location, "")
 	require.Equal(t, 200, answer.StatusCode, body)
 	require.Equal(t, "pending", member(t, body, "state"))
