@@ -141,12 +141,13 @@ func TestWhatBecomesOfARefreshToken(t *testing.T) {
 		known Refreshing
 		want  RefreshOutcome
 	}{
-		"not used":               {Refreshing{Session: session}, RefreshRotated},
-		"used a moment ago":      {Refreshing{Session: session, RotatedAt: noon.Add(-RefreshGrace)}, RefreshRepeated},
-		"used by a clock behind": {Refreshing{Session: session, RotatedAt: noon.Add(time.Second)}, RefreshRepeated},
-		"used before":            {Refreshing{Session: session, RotatedAt: noon.Add(-RefreshGrace - 1)}, RefreshStolen},
-		"of an ended session":    {Refreshing{Session: session, Ended: true, RotatedAt: noon.Add(-time.Hour)}, RefreshRefused},
-		"of an expired session":  {Refreshing{Session: Session{ExpiresAt: noon}}, RefreshRefused},
+		"not used":                {Refreshing{Session: session}, RefreshRotated},
+		"used a moment ago":       {Refreshing{Session: session, RotatedAt: noon.Add(-RefreshGrace)}, RefreshRepeated},
+		"used by a clock behind":  {Refreshing{Session: session, RotatedAt: noon.Add(time.Second)}, RefreshRepeated},
+		"before the token before": {Refreshing{Session: session, RotatedAt: noon.Add(-time.Second), SuccessorRotated: true}, RefreshStolen},
+		"used before":             {Refreshing{Session: session, RotatedAt: noon.Add(-RefreshGrace - 1)}, RefreshStolen},
+		"of an ended session":     {Refreshing{Session: session, Ended: true, RotatedAt: noon.Add(-time.Hour)}, RefreshRefused},
+		"of an expired session":   {Refreshing{Session: Session{ExpiresAt: noon}}, RefreshRefused},
 	} {
 		require.Equal(t, tt.want, DecideRefresh(tt.known, noon), name)
 	}

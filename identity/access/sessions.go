@@ -9,7 +9,8 @@ import (
 )
 
 // Refresh exchanges a refresh token for its successor and an access token. A repeat within
-// identity.RefreshGrace gets the same successor; a later one ends the session. Errors:
+// identity.RefreshGrace gets the same successor; a later one ends the session, and so does a repeat after
+// the successor was exchanged. Errors:
 // InvalidArgument refresh_token; identity.ErrRefresh.
 func (s *Service) Refresh(ctx context.Context, from identity.Origin, refreshToken string) (Tokens, error) {
 	secret, err := identity.ParseSecret("refresh_token", refreshToken)

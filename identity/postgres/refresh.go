@@ -62,26 +62,27 @@ WHERE id = (SELECT session_id FROM refresh_tokens WHERE digest = $1) FOR UPDATE`
 	}
 	if rotated != nil {
 		known.RotatedAt = *rotated
+		// rotate deletes the nonce of the token before. A prune deletes it too, but only after the grace.
+		known.SuccessorRotated = nonce == nil
 	}
 	if refreshed.User, err = scanUser(tx.QueryRow(ctx, "SELECT "+userColumns+" FROM users WHERE id = $1", [16]byte(known.Session.User))); err != nil {
 		return refreshed, err
 	}
 	refreshed.Session, refreshed.Outcome = known.Session, identity.DecideRefresh(known, presented.At)
-	switch {
-	case refreshed.Outcome == identity.RefreshRotated:
+	if refreshed.Outcome == identity.RefreshRotated {
 		refreshed.Nonce = presented.Nonce
 		refreshed.Session.UsedAt = presented.At
 		refreshed.Session.ExpiresAt = identity.Expiry(known.Session.CreatedAt, presented.At)
 		return refreshed, rotate(ctx, tx, presented, refreshed.Session)
-	case refreshed.Outcome == identity.RefreshRepeated && len(nonce) != len(refreshed.Nonce):
-		refreshed.Outcome = identity.RefreshStolen // The seconds of the repeat are over by another clock.
 	}
 	copy(refreshed.Nonce[:], nonce)
 	return refreshed, nil
 }
 
+// rotate exchanges a token. The nonce of the token before is deleted: nobody needs its successor any more.
 func rotate(ctx context.Context, tx pgx.Tx, presented identity.Presented, session identity.Session) error {
 	batch := new(pgx.Batch)
+	batch.Queue("UPDATE refresh_tokens SET nonce = NULL WHERE session_id = $1 AND nonce IS NOT NULL", [16]byte(session.ID))
 	batch.Queue("UPDATE refresh_tokens SET rotated_at = $2, nonce = $3 WHERE digest = $1", presented.Token[:], presented.At, presented.Nonce[:])
 	batch.Queue("INSERT INTO refresh_tokens (digest, session_id) VALUES ($1, $2)", presented.Successor[:], [16]byte(session.ID))
 	batch.Queue("UPDATE sessions SET used_at = $2, expires_at = $3 WHERE id = $1", [16]byte(session.ID), session.UsedAt, session.ExpiresAt)

@@ -63,12 +63,13 @@ func TestARefreshTokenIsExchangedOnceAndRepeatedForTenSeconds(t *testing.T) {
 		require.NotEqual(t, first.GetRefreshToken(), tokens.GetRefreshToken())
 	}
 	second := successors[0]
-	third, err := refresh(second.GetRefreshToken())
-	require.NoError(t, err)
-	require.Equal(t, first.GetSession(), third.GetSession())
+	r.clock.Advance(identity.RefreshGrace - time.Second)
 	again, err := refresh(first.GetRefreshToken())
 	require.NoError(t, err, "a tab that is late by seconds")
 	require.Equal(t, second.GetRefreshToken(), again.GetRefreshToken())
+	third, err := refresh(second.GetRefreshToken())
+	require.NoError(t, err)
+	require.Equal(t, first.GetSession(), third.GetSession())
 
 	// A thief presents a token that was exchanged before.
 	r.clock.Advance(identity.RefreshGrace + time.Second)
@@ -89,6 +90,29 @@ func TestARefreshTokenIsExchangedOnceAndRepeatedForTenSeconds(t *testing.T) {
 	requireReason(t, err, fault.Unauthenticated, "REFRESH_TOKEN_INVALID")
 	_, err = refresh(identity.NewSecret().Reveal())
 	requireReason(t, err, fault.Unauthenticated, "REFRESH_TOKEN_INVALID")
+}
+
+// The grace is for the token before the present one. An older one is of a thief, however young it is.
+func TestARefreshTokenWhoseSuccessorWasExchangedEndsTheSession(t *testing.T) {
+	r := start(t)
+	r.open(t, alice)
+	other := r.mustSignIn(t).GetTokens()
+	first := r.mustSignIn(t).GetTokens()
+	tokens := []*identityv1.Tokens{first}
+	for range 2 {
+		response, err := r.Refresh(t.Context(), &identityv1.RefreshRequest{RefreshToken: tokens[len(tokens)-1].GetRefreshToken()})
+		require.NoError(t, err)
+		tokens = append(tokens, response.GetTokens())
+	}
+	for _, each := range tokens { // The first one ends the session for the others.
+		_, err := r.Refresh(t.Context(), &identityv1.RefreshRequest{RefreshToken: each.GetRefreshToken()})
+		requireReason(t, err, fault.Unauthenticated, "REFRESH_TOKEN_INVALID")
+	}
+	_, err := r.GetMe(bearer(t, tokens[2]), &identityv1.GetMeRequest{})
+	requireReason(t, err, fault.Unauthenticated, "SESSION_ENDED")
+	require.Contains(t, r.acts(t), "REFRESH_TOKEN_REUSED")
+	_, err = r.Refresh(t.Context(), &identityv1.RefreshRequest{RefreshToken: other.GetRefreshToken()})
+	require.NoError(t, err, "another session of the user goes on")
 }
 
 // acts returns the names of all acts in the audit log, and requires that its chain is whole.
